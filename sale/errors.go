@@ -1,0 +1,49 @@
+package sale
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Errors that cross package boundaries; compare with errors.Is or errors.As.
+var (
+	// ErrNotFound: no such sale, order or dead letter.
+	ErrNotFound = errors.New("not found")
+	// ErrVersionConflict: the rules were changed by someone else since the version named.
+	ErrVersionConflict = errors.New("version is not the present one")
+	// ErrLeaseHeld: another process holds the lease.
+	ErrLeaseHeld = errors.New("lease is held by another process")
+	// ErrSchema: the database schema is older or newer than this binary.
+	ErrSchema = errors.New("database schema does not fit this binary")
+)
+
+// StateError says that a move does not fit the state a sale is in.
+type StateError struct {
+	State  State
+	Detail string
+}
+
+// Error returns the detail and the state.
+func (e *StateError) Error() string { return fmt.Sprintf("%s (the sale is %s)", e.Detail, e.State) }
+
+// PoisonError says that one record of a settlement can never settle, and why. Index is its place among the deliveries.
+type PoisonError struct {
+	Index  int
+	Reason string // one of the Poison reasons
+	Err    error
+}
+
+// Reasons of dead letters: the label of flashsale_dead_letters_total.
+const (
+	PoisonDecode        = "decode"         // not a record of a known version
+	PoisonUnknownBucket = "unknown_bucket" // names a sale, SKU or bucket that the database does not have
+	PoisonData          = "data"           // the database refuses its values
+)
+
+// Error names the record and the cause.
+func (e *PoisonError) Error() string {
+	return fmt.Sprintf("record %d cannot settle (%s): %v", e.Index, e.Reason, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *PoisonError) Unwrap() error { return e.Err }

@@ -1,0 +1,64 @@
+package sale
+
+import (
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/bwmarrin/snowflake"
+)
+
+// OrderID is a Snowflake id: 41 bits of milliseconds since IDEpoch, 10 bits of node, 12 bits of step. Always positive.
+// In JSON and in Redis it crosses as a string, because both lose integers above 2^53.
+type OrderID int64
+
+// IDEpoch is the millisecond that Snowflake ids count from: 2026-01-01T00:00:00Z. Stored ids depend on it.
+const IDEpoch int64 = 1_767_225_600_000
+
+// MaxNode is the highest node id a lease can hand out.
+const MaxNode = 1023
+
+// ErrOrderID is returned for text that is no order id.
+var ErrOrderID = errors.New("order id must be a positive decimal integer")
+
+// String returns the id in decimal.
+func (id OrderID) String() string { return strconv.FormatInt(int64(id), 10) }
+
+// MarshalJSON writes the id as a JSON string.
+func (id OrderID) MarshalJSON() ([]byte, error) {
+	return strconv.AppendQuote(nil, id.String()), nil
+}
+
+// UnmarshalJSON reads the id from a JSON string.
+func (id *OrderID) UnmarshalJSON(data []byte) error {
+	text, err := strconv.Unquote(string(data))
+	if err != nil {
+		return ErrOrderID
+	}
+	*id, err = ParseOrderID(text)
+	return err
+}
+
+// Time returns the moment in the id, by the clock of the gateway that made it.
+func (id OrderID) Time() time.Time { return time.UnixMilli(int64(id)>>22 + IDEpoch).UTC() }
+
+// ParseOrderID reads a decimal order id of 1 to 19 digits without sign or leading zero.
+func ParseOrderID(text string) (OrderID, error) {
+	if len(text) == 0 || text[0] < '1' || text[0] > '9' {
+		return 0, ErrOrderID
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0, ErrOrderID
+	}
+	return OrderID(n), nil
+}
+
+// NewNode returns a generator of order ids for a leased node id, 0 to MaxNode. Two generators of one node id must never
+// live at once: the lease sees to that.
+func NewNode(node int64) (*snowflake.Node, error) {
+	return snowflake.NewNode(node)
+}
+
+// The library keeps its epoch in a package variable that NewNode reads; it is set once, before any generator exists.
+func init() { snowflake.Epoch = IDEpoch }

@@ -1,0 +1,45 @@
+package sale
+
+import "time"
+
+// Purchase is one press of Buy that passed every check a gateway can make alone. All strings are copies: nothing of the
+// HTTP request is kept.
+type Purchase struct {
+	Bucket      Bucket
+	Epoch       int64
+	Partition   int32
+	Buyer       string
+	Key         string // idempotency key, empty when the buyer sent none
+	Quantity    int    // 1 to MaxQuantity
+	ListVersion int64  // the list the buyer must be on, 0 for an open sale
+	ListSize    int64  // buyers on that list
+}
+
+// Answer is what became of a purchase. Which members are set depends on the outcome.
+type Answer struct {
+	Outcome   Outcome
+	OrderID   OrderID   // taken, replayed, key reused, already bought (the latest), unknown
+	Quantity  int       // taken, replayed
+	CreatedAt time.Time // by Redis's clock; zero for a replay of an order that is in the database
+	Limit     int       // over limit, already bought
+	Bought    int       // already bought: units this buyer holds
+	Available int64     // not enough: units left in the buyer's bucket
+	Reason    string    // fenced: what was found; for the log, not for buyers
+}
+
+// Holding is one order of a buyer as Redis knows it, whether or not the database has its row.
+type Holding struct {
+	OrderID   OrderID
+	Quantity  int
+	Key       string
+	CreatedAt time.Time   // zero when the database has the row
+	Status    OrderStatus // held while journaled, queued otherwise
+}
+
+// Changes is what changed in the catalogue since a version: whole sales and whole bucket rows.
+type Changes struct {
+	Version int64 // the newest version covered; ask with it next time
+	Sales   []Sale
+	Buckets []BucketRow
+	Rules   *Rules // nil when unchanged
+}

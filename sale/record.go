@@ -1,0 +1,206 @@
+package sale
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// The record of a batch is text, so that an operator can read the topic with any console consumer:
+//
+//	fs1 batch SALE SKU BUCKET EPOCH SEQUENCE BATCH_ID CREATED_MS COUNT\n
+//	ORDER_ID QUANTITY BUYER[ KEY]\n            COUNT times
+//
+// One space between fields, decimal numbers without sign or leading zero, nothing after the last newline. BATCH_ID is
+// the first order's id. A key may hold spaces: it is the rest of its line. scripts/reserve.lua writes these bytes; they
+// are the journal entry, the Kafka record and the input of settlement alike. The record of a fence is
+//
+//	fs1 fence TOKEN\n
+//
+// where TOKEN is an id of the control role's own. The first word is the version of the format.
+
+// Limits of a record; anything beyond them is no record of ours.
+const (
+	MaxRecordBytes  = 1 << 20
+	MaxRecordOrders = 1000
+	maxHeaderFields = 10
+)
+
+// RecordOrder is one order inside a batch.
+type RecordOrder struct {
+	OrderID  OrderID
+	Quantity int
+	Buyer    string
+	Key      string
+}
+
+// Batch is the accepted orders of one script call, the unit from Redis to the database. Its identity is (Bucket, Epoch,
+// Sequence, BatchID).
+type Batch struct {
+	Bucket
+	Epoch     int64
+	Sequence  int64
+	BatchID   OrderID
+	CreatedMS int64 // Unix milliseconds by Redis's clock, the created_at of every order in it
+	Orders    []RecordOrder
+}
+
+// Units returns the units that the batch's orders take.
+func (b *Batch) Units() int64 {
+	var units int64
+	for i := range b.Orders {
+		units += int64(b.Orders[i].Quantity)
+	}
+	return units
+}
+
+// Record is one decoded record: a batch, or a fence when Batch is nil.
+type Record struct {
+	Batch *Batch
+	Fence string
+}
+
+// ErrRecord is wrapped by every error of DecodeRecord.
+var ErrRecord = errors.New("record cannot be decoded")
+
+func recordErr(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrRecord, fmt.Sprintf(format, args...))
+}
+
+// AppendBatch writes the record of a batch. It is what reserve.lua does in Lua, for tests, tools and the simulator.
+func AppendBatch(dst []byte, b *Batch) []byte {
+	dst = fmt.Appendf(dst, "fs1 batch %s %s %d %d %d %d %d %d\n",
+		b.Sale, b.SKU, b.Number, b.Epoch, b.Sequence, b.BatchID, b.CreatedMS, len(b.Orders))
+	for i := range b.Orders {
+		dst = append(AppendOrderLine(dst, &b.Orders[i]), '\n')
+	}
+	return dst
+}
+
+// AppendOrderLine writes one order's line without its newline: what a gateway hands to reserve.lua for each purchase.
+func AppendOrderLine(dst []byte, o *RecordOrder) []byte {
+	dst = strconv.AppendInt(dst, int64(o.OrderID), 10)
+	dst = strconv.AppendInt(append(dst, ' '), int64(o.Quantity), 10)
+	dst = append(append(dst, ' '), o.Buyer...)
+	if o.Key != "" {
+		dst = append(append(dst, ' '), o.Key...)
+	}
+	return dst
+}
+
+// AppendFence writes the record of a fence; token must match the pattern of a sale id.
+func AppendFence(dst []byte, token string) []byte {
+	return append(append(append(dst, "fs1 fence "...), token...), '\n')
+}
+
+// DecodeRecord reads a record and checks every limit. The result shares no memory with data.
+func DecodeRecord(data []byte) (Record, error) {
+	if len(data) > MaxRecordBytes {
+		return Record{}, recordErr("%d bytes are more than %d", len(data), MaxRecordBytes)
+	}
+	header, rest, ok := bytes.Cut(data, []byte{'\n'})
+	if !ok {
+		return Record{}, recordErr("no complete header line")
+	}
+	fields := bytes.SplitN(header, []byte{' '}, maxHeaderFields+1)
+	if string(fields[0]) != "fs1" {
+		return Record{}, recordErr("unknown version %.16q", fields[0])
+	}
+	switch {
+	case len(fields) == 3 && string(fields[1]) == "fence" && len(rest) == 0:
+		if !ValidID(fields[2]) {
+			return Record{}, recordErr("fence token %.70q", fields[2])
+		}
+		return Record{Fence: string(fields[2])}, nil
+	case len(fields) == maxHeaderFields && string(fields[1]) == "batch":
+		batch, err := decodeBatch(fields, rest)
+		return Record{Batch: batch}, err
+	}
+	return Record{}, recordErr("header of %d fields, kind %.16q", len(fields), fields[min(1, len(fields)-1)])
+}
+
+func decodeBatch(fields [][]byte, rest []byte) (*Batch, error) {
+	if !ValidID(fields[2]) || !ValidID(fields[3]) {
+		return nil, recordErr("sale %.70q or SKU %.70q", fields[2], fields[3])
+	}
+	var numbers [6]int64
+	for i := range numbers {
+		n, ok := decimal(fields[4+i])
+		if !ok {
+			return nil, recordErr("header number %.24q", fields[4+i])
+		}
+		numbers[i] = n
+	}
+	b := &Batch{
+		Bucket: Bucket{Sale: string(fields[2]), SKU: string(fields[3]), Number: int(numbers[0])},
+		Epoch:  numbers[1], Sequence: numbers[2], BatchID: OrderID(numbers[3]), CreatedMS: numbers[4],
+	}
+	count := numbers[5]
+	if b.Number >= MaxBuckets || count < 1 || count > MaxRecordOrders {
+		return nil, recordErr("bucket %d or count %d out of range", numbers[0], count)
+	}
+	if err := b.decodeOrders(int(count), rest); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+func (b *Batch) decodeOrders(count int, rest []byte) error {
+	b.Orders = make([]RecordOrder, count)
+	text := string(rest) // one copy; buyers and keys are slices of it
+	for i := range b.Orders {
+		end := strings.IndexByte(text, '\n')
+		if end < 0 {
+			return recordErr("%d of %d orders, then the end", i, count)
+		}
+		if !decodeOrderLine(text[:end], &b.Orders[i]) {
+			return recordErr("order %d: %.80q", i, text[:end])
+		}
+		text = text[end+1:]
+	}
+	if len(text) != 0 {
+		return recordErr("%d bytes after the last order", len(text))
+	}
+	if b.BatchID != b.Orders[0].OrderID {
+		return recordErr("batch id %d is not the first order id %d", b.BatchID, b.Orders[0].OrderID)
+	}
+	return nil
+}
+
+func decodeOrderLine(line string, o *RecordOrder) bool {
+	var id, quantity string
+	if id, line = cutSpace(line); line == "" {
+		return false
+	}
+	if quantity, line = cutSpace(line); line == "" {
+		return false
+	}
+	n, err := ParseOrderID(id)
+	q, ok := decimal(quantity)
+	if err != nil || !ok || q < 1 || q > MaxQuantity {
+		return false
+	}
+	o.OrderID, o.Quantity = n, int(q)
+	if at := strings.IndexByte(line, ' '); at >= 0 {
+		o.Buyer, o.Key = line[:at], line[at+1:]
+		return ValidBuyerID(o.Buyer) && ValidKey(o.Key)
+	}
+	o.Buyer = line
+	return ValidBuyerID(o.Buyer)
+}
+
+// decimal reads a non-negative integer that AppendInt would write.
+func decimal[T Text](text T) (int64, bool) {
+	if len(text) == 0 || len(text) > 19 || (text[0] == '0' && len(text) > 1) {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(string(text), 10, 63)
+	return int64(n), err == nil
+}
+
+func cutSpace(s string) (before, after string) {
+	before, after, _ = strings.Cut(s, " ")
+	return before, after
+}

@@ -1,0 +1,164 @@
+package sale
+
+import "fmt"
+
+// Resources that flow and isolation rules can name: the buyers' routes.
+const (
+	ResourcePurchase = "purchase" // POST …/orders
+	ResourceOrders   = "orders"   // the other routes of orders
+	ResourceSale     = "sale"     // the sale view and the time
+)
+
+// Resources that circuit breakers can name: the stores.
+const (
+	ResourceRedis = "redis"
+	ResourceKafka = "kafka"
+	ResourceMySQL = "mysql"
+)
+
+// Strategies of circuit breakers.
+const (
+	StrategySlowRatio  = "slow_ratio"  // threshold 0–1 of calls slower than max_rt_ms
+	StrategyErrorRatio = "error_ratio" // threshold 0–1 of calls that failed
+	StrategyErrorCount = "error_count" // threshold in calls that failed
+)
+
+// Rules are the limits of every gateway; numbers are per gateway. All are empty at first: no limit of any kind.
+type Rules struct {
+	Version        int64           `json:"version"`
+	Flow           []FlowRule      `json:"flow"`
+	Isolation      []IsolationRule `json:"isolation"`
+	CircuitBreaker []BreakerRule   `json:"circuit_breaker"`
+	Buyer          *Limit          `json:"buyer"`
+	Address        *Limit          `json:"address"`
+}
+
+// Normalize turns absent lists into empty ones, so that they are written as [] and never as null.
+func (r *Rules) Normalize() {
+	if r.Flow == nil {
+		r.Flow = []FlowRule{}
+	}
+	if r.Isolation == nil {
+		r.Isolation = []IsolationRule{}
+	}
+	if r.CircuitBreaker == nil {
+		r.CircuitBreaker = []BreakerRule{}
+	}
+}
+
+// FlowRule bounds requests a second of a resource.
+type FlowRule struct {
+	Resource string  `json:"resource"`
+	QPS      float64 `json:"qps"`
+}
+
+// IsolationRule bounds requests in flight of a resource.
+type IsolationRule struct {
+	Resource    string `json:"resource"`
+	Concurrency uint32 `json:"concurrency"`
+}
+
+// BreakerRule opens the circuit of a store.
+type BreakerRule struct {
+	Resource    string  `json:"resource"`
+	Strategy    string  `json:"strategy"`
+	Threshold   float64 `json:"threshold"`
+	MaxRTMillis uint64  `json:"max_rt_ms,omitempty"` // slow_ratio only
+	WindowMS    uint32  `json:"window_ms"`
+	MinRequests uint64  `json:"min_requests"`
+	RetryMS     uint32  `json:"retry_ms"`
+}
+
+// Limit is a token bucket: PerSecond tokens a second, at most Burst saved.
+type Limit struct {
+	PerSecond float64 `json:"per_second"`
+	Burst     int     `json:"burst"`
+}
+
+// Bounds of the rules.
+const (
+	maxRulesEach   = 100
+	maxRate        = 10_000_000
+	maxConcurrency = 10_000_000
+	maxWindowMS    = 600_000
+)
+
+// Validate returns a *FieldError for the first member at fault.
+func (r *Rules) Validate() error {
+	if err := r.validateLists(); err != nil {
+		return err
+	}
+	for i, rule := range r.CircuitBreaker {
+		if err := rule.validate(fmt.Sprintf("circuit_breaker[%d]", i)); err != nil {
+			return err
+		}
+	}
+	if err := r.Buyer.validate("buyer"); err != nil {
+		return err
+	}
+	return r.Address.validate("address")
+}
+
+func (r *Rules) validateLists() error {
+	for name, n := range map[string]int{"flow": len(r.Flow), "isolation": len(r.Isolation), "circuit_breaker": len(r.CircuitBreaker)} {
+		if n > maxRulesEach {
+			return Fieldf(name, "must hold at most %d rules", maxRulesEach)
+		}
+	}
+	for i, rule := range r.Flow {
+		if !routeResource(rule.Resource) {
+			return Fieldf(fmt.Sprintf("flow[%d].resource", i), "must be purchase, orders or sale")
+		}
+		if !(rule.QPS >= 0 && rule.QPS <= maxRate) {
+			return Fieldf(fmt.Sprintf("flow[%d].qps", i), "must be 0 to %d", maxRate)
+		}
+	}
+	for i, rule := range r.Isolation {
+		if !routeResource(rule.Resource) {
+			return Fieldf(fmt.Sprintf("isolation[%d].resource", i), "must be purchase, orders or sale")
+		}
+		if rule.Concurrency < 1 || rule.Concurrency > maxConcurrency {
+			return Fieldf(fmt.Sprintf("isolation[%d].concurrency", i), "must be 1 to %d", maxConcurrency)
+		}
+	}
+	return nil
+}
+
+func (b BreakerRule) validate(at string) error {
+	ratio := b.Strategy == StrategySlowRatio || b.Strategy == StrategyErrorRatio
+	switch {
+	case b.Resource != ResourceRedis && b.Resource != ResourceKafka && b.Resource != ResourceMySQL:
+		return Fieldf(at+".resource", "must be redis, kafka or mysql")
+	case !ratio && b.Strategy != StrategyErrorCount:
+		return Fieldf(at+".strategy", "must be slow_ratio, error_ratio or error_count")
+	case ratio && !(b.Threshold >= 0 && b.Threshold <= 1):
+		return Fieldf(at+".threshold", "must be 0 to 1 for %s", b.Strategy)
+	case !ratio && !(b.Threshold >= 1 && b.Threshold <= maxRate):
+		return Fieldf(at+".threshold", "must be 1 to %d for %s", maxRate, b.Strategy)
+	case b.Strategy == StrategySlowRatio && (b.MaxRTMillis < 1 || b.MaxRTMillis > maxWindowMS):
+		return Fieldf(at+".max_rt_ms", "must be 1 to %d for %s", maxWindowMS, b.Strategy)
+	case b.WindowMS < 100 || b.WindowMS > maxWindowMS:
+		return Fieldf(at+".window_ms", "must be 100 to %d", maxWindowMS)
+	case b.MinRequests < 1 || b.MinRequests > maxRate:
+		return Fieldf(at+".min_requests", "must be 1 to %d", maxRate)
+	case b.RetryMS < 1 || b.RetryMS > maxWindowMS:
+		return Fieldf(at+".retry_ms", "must be 1 to %d", maxWindowMS)
+	}
+	return nil
+}
+
+func (l *Limit) validate(at string) error {
+	switch {
+	case l == nil:
+		return nil
+	case !(l.PerSecond > 0 && l.PerSecond <= maxRate):
+		return Fieldf(at+".per_second", "must be above 0 and at most %d", maxRate)
+	case l.Burst < 1 || l.Burst > maxRate:
+		return Fieldf(at+".burst", "must be 1 to %d", maxRate)
+	}
+	return nil
+}
+
+func routeResource(name string) bool {
+	return name == ResourcePurchase || name == ResourceOrders || name == ResourceSale
+}
