@@ -1,0 +1,118 @@
+package settings
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// rule says which values of a type are allowed. The same words stand in the fault and in the documentation.
+type rule struct {
+	text  string // completes "must be …"
+	holds func(target any) bool
+}
+
+func (r rule) broken(target any) bool { return r.holds != nil && !r.holds(target) }
+
+func between(low, high int) rule {
+	return rule{fmt.Sprintf("%d to %d", low, high), func(target any) bool {
+		n := *target.(*int)
+		return n >= low && n <= high
+	}}
+}
+
+func durations(low, high string) rule {
+	return rule{low + " to " + high, func(target any) bool {
+		d := *target.(*time.Duration)
+		return d >= mustDuration(low) && d <= mustDuration(high)
+	}}
+}
+
+func mustDuration(text string) time.Duration {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		panic(fmt.Sprintf("bound of a setting: %v", err))
+	}
+	return d
+}
+
+// oneOf allows the values named; an empty one is allowed without being listed in the words.
+func oneOf(values ...string) rule {
+	shown := slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "" })
+	last := len(shown) - 1
+	return rule{"one of " + strings.Join(shown[:last], ", ") + " and " + shown[last], func(target any) bool {
+		return slices.Contains(values, *target.(*string))
+	}}
+}
+
+// atLeast bounds a secret from below; one that is not set passes, because whether it is needed is another question.
+func atLeast(least int, unit string) rule {
+	return rule{fmt.Sprintf("%d %s or more", least, unit), func(target any) bool {
+		secret := target.(*Secret).Reveal()
+		length := len(secret)
+		if unit == "characters" {
+			length = utf8.RuneCountInString(secret)
+		}
+		return length == 0 || length >= least
+	}}
+}
+
+// A namespace is part of topic names and stands outside the hash tag of Redis keys, so it holds neither braces nor
+// anything that Kafka refuses.
+var namespaceRule = rule{"1 to 64 letters, digits, dots, dashes and underscores, the first a letter or digit", func(target any) bool {
+	name := *target.(*string)
+	if len(name) == 0 || len(name) > 64 || strings.ContainsRune("._-", rune(name[0])) {
+		return false
+	}
+	return !strings.ContainsFunc(name, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-", r))
+	})
+}}
+
+// Port 0 is allowed here and not in addressesRule: a listener may let the system choose.
+var listenRule = rule{"host:port, or :port for every address of the machine", func(target any) bool {
+	_, port, ok := hostPort(*target.(*string))
+	return ok && port <= 65535
+}}
+
+var addressesRule = rule{"one or more host:port, separated by commas", func(target any) bool {
+	addrs := *target.(*[]string)
+	return len(addrs) > 0 && !slices.ContainsFunc(addrs, func(addr string) bool {
+		host, port, ok := hostPort(addr)
+		return !ok || host == "" || port < 1 || port > 65535
+	})
+}}
+
+func hostPort(addr string) (host string, port int, ok bool) {
+	host, text, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", 0, false
+	}
+	port, err = strconv.Atoi(text)
+	return host, port, err == nil && port >= 0
+}
+
+var urlRule = rule{"an http or https URL without query", func(target any) bool {
+	u, err := url.Parse(*target.(*string))
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.RawQuery == "" && u.Fragment == ""
+}}
+
+// The driver is the judge of a data source name; this rule finds the mistakes that need no driver, so that they are
+// named beside the other faults. The name of the database follows the last slash, as the driver reads it.
+var dsnRule = rule{"in the driver's form user:password@tcp(host:3306)/database", func(target any) bool {
+	dsn := target.(*Secret).Reveal()
+	if dsn == "" {
+		return true
+	}
+	slash := strings.LastIndexByte(dsn, '/')
+	if slash < 0 {
+		return false
+	}
+	database, _, _ := strings.Cut(dsn[slash+1:], "?")
+	return database != ""
+}}

@@ -1,0 +1,137 @@
+package settings
+
+import (
+	"log/slog"
+	"net/netip"
+	"time"
+)
+
+// Settings are the values of one process. A member is documented in the list, once.
+type Settings struct {
+	Namespace string
+	Gateway   Gateway
+	Admin     Admin
+	Shop      Shop
+	Settle    Settle
+	Auth      Auth
+	Redis     Redis
+	Kafka     Kafka
+	Reserve   Reserve
+	MySQL     MySQL
+	Log       Log
+
+	origins  map[string]string
+	warnings []string
+}
+
+// Gateway is the buyers' listener and its bounds.
+type Gateway struct {
+	Listen          string
+	TrustedProxies  []netip.Prefix
+	AckTimeout      time.Duration
+	MaxInFlight     int
+	TokenCacheSize  int
+	ShutdownTimeout time.Duration
+}
+
+// Admin is the operators' listener and how commands find it.
+type Admin struct {
+	Listen string
+	URL    string
+	Token  Secret
+}
+
+// Shop is what the shop's backend needs.
+type Shop struct{ Token Secret }
+
+// Settle is the settling process.
+type Settle struct {
+	Listen        string
+	BatchMaxRows  int
+	BatchMaxBytes int
+}
+
+// Auth is how buyers' tokens are believed.
+type Auth struct {
+	HS256Secret         Secret
+	HS256PreviousSecret Secret
+	Issuer              string
+	Audience            string
+}
+
+// Redis is where stock lives.
+type Redis struct {
+	Addrs    []string
+	Username string
+	Password Secret
+	TLS      bool
+}
+
+// Kafka is the queue between Redis and the database.
+type Kafka struct {
+	Brokers       []string
+	TLS           bool
+	SASLMechanism string
+	SASLUsername  string
+	SASLPassword  Secret
+	Partitions    int
+	Replication   int
+}
+
+// Reserve is the purchase path between gateway and Kafka.
+type Reserve struct {
+	JournalMaxOrders int
+	BatchMaxOrders   int
+	RelayDeadline    time.Duration
+}
+
+// MySQL is the database.
+type MySQL struct{ DSN Secret }
+
+// Log is what is written to stderr.
+type Log struct{ Level string }
+
+// Secret is a text that never prints. Reveal gives the value to the client library that needs it.
+type Secret string
+
+const hidden = "(secret)"
+
+// String returns a placeholder, or nothing when the secret is not set.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return hidden
+}
+
+// GoString returns what String does, for %#v.
+func (s Secret) GoString() string { return s.String() }
+
+// MarshalText writes what String does, for JSON and YAML.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// LogValue returns what String does, for log lines.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// Reveal returns the value.
+func (s Secret) Reveal() string { return string(s) }
+
+// Warnings returns what is odd about the sources but no fault, such as unknown variables.
+func (s *Settings) Warnings() []string { return s.warnings }
+
+// Value is one setting as it stands, for the listing of the config command.
+type Value struct {
+	Setting Setting
+	Text    string // as the environment would spell it; a placeholder for a secret that is set
+	Origin  string // which flag, variable or file gave the value, or "default"
+}
+
+// Values returns every setting in the order of the list, secrets hidden.
+func (s *Settings) Values() []Value {
+	all := All()
+	values := make([]Value, len(all))
+	for i, setting := range all {
+		values[i] = Value{Setting: setting, Text: format(setting.bind(s)), Origin: s.origins[setting.Name]}
+	}
+	return values
+}
