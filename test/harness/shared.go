@@ -1,0 +1,143 @@
+package harness
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+// shared holds the servers that all tests of this process use, started at their first use and ended by Main. A test
+// process is one package, and a process has exactly one set: the one place where package state is what is meant.
+var shared struct {
+	sync.Mutex
+	redis   *RedisServer
+	mariadb *MariaDBServer
+	kafka   *KafkaServer
+	binary  string
+	lasting *lasting
+}
+
+// lasting stands in for the test that owns a shared server: its cleanups run at the end of Main. Only the methods that
+// servers call on their owner are there; any other would be a nil dereference at its first use.
+type lasting struct {
+	testing.TB
+	cleanups []func()
+	failed   bool
+}
+
+func (l *lasting) Helper()                           {}
+func (l *lasting) Cleanup(f func())                  { l.cleanups = append(l.cleanups, f) }
+func (l *lasting) Failed() bool                      { return l.failed }
+func (l *lasting) Logf(format string, args ...any)   { fmt.Fprintf(os.Stderr, format+"\n", args...) }
+func (l *lasting) Errorf(format string, args ...any) { l.failed = true; l.Logf(format, args...) }
+func (l *lasting) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
+
+// owner returns the lasting stand-in; the caller holds the lock.
+func owner() *lasting {
+	if shared.lasting == nil {
+		shared.lasting = &lasting{}
+	}
+	return shared.lasting
+}
+
+// Main runs the tests of a package and ends its shared servers: func TestMain(m *testing.M) { harness.Main(m) }.
+func Main(m *testing.M) {
+	code := m.Run()
+	if !Close(code == 0) && code == 0 {
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// Close ends the shared servers and removes their folders, or keeps the folders when the tests did not pass. It reports
+// whether all ended in order. Main calls it; a package with a TestMain of its own does so itself.
+func Close(passed bool) bool {
+	shared.Lock()
+	defer shared.Unlock()
+	l := owner()
+	l.failed = !passed
+	if shared.mariadb != nil && shared.mariadb.process == nil {
+		if err := shared.mariadb.dropSchemas(); err != nil {
+			l.Errorf("drop the schemas of this run: %v", err)
+		}
+	}
+	for i := len(l.cleanups) - 1; i >= 0; i-- {
+		l.cleanups[i]()
+	}
+	shared.redis, shared.mariadb, shared.kafka, shared.binary, shared.lasting = nil, nil, nil, "", nil
+	return l.failed == !passed
+}
+
+// SharedRedis returns the Redis of this test process.
+func SharedRedis(t testing.TB) *RedisServer {
+	t.Helper()
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.redis == nil {
+		foreign := func(address string) (*RedisServer, error) { return &RedisServer{Addr: address}, nil }
+		own := func() (*RedisServer, error) { return newRedis(owner(), nil) }
+		shared.redis = obtain(t, "FLASHSALE_TEST_REDIS", foreign, own, func(s *RedisServer) *server { return &s.server })
+	}
+	return shared.redis
+}
+
+// SharedMariaDB returns the database server of this test process.
+func SharedMariaDB(t testing.TB) *MariaDBServer {
+	t.Helper()
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.mariadb == nil {
+		own := func() (*MariaDBServer, error) { return newMariaDB(owner()) }
+		shared.mariadb = obtain(t, "FLASHSALE_TEST_MYSQL", foreignMariaDB, own,
+			func(s *MariaDBServer) *server { return &s.server })
+	}
+	return shared.mariadb
+}
+
+// SharedKafka returns the Kafka of this test process.
+func SharedKafka(t testing.TB) *KafkaServer {
+	t.Helper()
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.kafka == nil {
+		own := func() (*KafkaServer, error) { return newKafka(owner()) }
+		shared.kafka = obtain(t, "FLASHSALE_TEST_KAFKA", foreignKafka, own, func(s *KafkaServer) *server { return &s.server })
+	}
+	return shared.kafka
+}
+
+// obtain takes a server from the environment, else starts one of the process's own.
+func obtain[S any](t testing.TB, environment string, foreign func(string) (S, error), own func() (S, error),
+	part func(S) *server) S {
+	t.Helper()
+	if address := os.Getenv(environment); address != "" {
+		s, err := foreign(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	s, err := own()
+	if err == nil {
+		err = launchShared(part(s))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func launchShared(s *server) error {
+	if err := s.launch(); err != nil {
+		if s.process.cmd != nil {
+			err = errors.Join(err, s.process.cmd.Process.Kill())
+		}
+		return err
+	}
+	s.shared = true
+	owner().Cleanup(func() { s.process.end(syscall.SIGKILL) })
+	return nil
+}
