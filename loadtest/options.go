@@ -1,0 +1,87 @@
+package loadtest
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"flashsale/sale"
+)
+
+// RushOptions say who presses Buy, where, how fast and how stubbornly.
+type RushOptions struct {
+	Servers        []string      // base URLs of gateways or of the proxy in front; buyers are spread over them
+	Sale           string        // sale id
+	SKUs           []string      // each press takes one at random
+	Crowd          Crowd         // each buyer presses at least once
+	Rate           float64       // arrivals a second, retries by apps not counted
+	Repeat         float64       // share of arrivals that are repeats of recent buyers, 0 to 0.9: same key, no key or new key
+	MaxQuantity    int           // each press asks for 1 to MaxQuantity units, default 1
+	Connections    int           // open from the start, default 256
+	MaxConnections int           // opened when presses leave late, default 4096
+	Timeout        time.Duration // of one attempt, default 10s: the contract answers within 5s
+	MaxAttempts    int           // of one press, the first included, default 10
+	Seed           uint64        // of SKUs, quantities and repeats; default 1
+	Nonce          string        // first part of every idempotency key; default: the moment of the start
+	History        io.Writer     // what buyers were told, one JSON line an answer; nil: none
+	Progress       io.Writer     // a line a second; nil: none
+	Rewrite        bool          // Progress is a terminal: each line replaces the one before
+}
+
+// Bounds and defaults of a rush.
+const (
+	maxRate            = 1_000_000
+	maxRepeat          = 0.9
+	maxConnections     = 60_000
+	defaultConnections = 256
+	defaultMaxConns    = 4096
+	defaultTimeout     = 10 * time.Second
+	defaultAttempts    = 10
+	lateAfter          = 10 * time.Millisecond // a press that leaves this late asks for one more connection
+	maxRetryAfter      = time.Minute
+	perhapsDelay       = 200 * time.Millisecond // least wait before a lost answer is asked for again
+	progressEvery      = time.Second
+)
+
+func (o *RushOptions) setDefaults(now time.Time) {
+	setDefault(&o.MaxQuantity, 1)
+	setDefault(&o.Connections, defaultConnections)
+	setDefault(&o.MaxConnections, max(defaultMaxConns, o.Connections))
+	setDefault(&o.Timeout, defaultTimeout)
+	setDefault(&o.MaxAttempts, defaultAttempts)
+	setDefault(&o.Seed, 1)
+	setDefault(&o.Nonce, fmt.Sprintf("rush-%x", now.UnixMilli()))
+}
+
+func setDefault[T comparable](value *T, standard T) {
+	var zero T
+	if *value == zero {
+		*value = standard
+	}
+}
+
+func (o *RushOptions) validate() error {
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	check(len(o.Servers) > 0, "at least one server is needed")
+	check(sale.ValidID(o.Sale), "sale %.70q is no sale id", o.Sale)
+	check(len(o.SKUs) > 0, "at least one SKU is needed")
+	for _, sku := range o.SKUs {
+		check(sale.ValidID(sku), "SKU %.70q is no SKU", sku)
+	}
+	check(len(o.Crowd) > 0 && len(o.Crowd) <= MaxCrowd, "a crowd has 1 to %d buyers, not %d", MaxCrowd, len(o.Crowd))
+	check(o.Rate > 0 && o.Rate <= maxRate, "rate must be above 0 and at most %d a second", maxRate)
+	check(o.Repeat >= 0 && o.Repeat <= maxRepeat, "the share of repeats must be 0 to %g", maxRepeat)
+	check(o.MaxQuantity >= 1 && o.MaxQuantity <= sale.MaxQuantity, "quantity must be 1 to %d", sale.MaxQuantity)
+	check(o.Connections >= 1 && o.Connections <= o.MaxConnections && o.MaxConnections <= maxConnections,
+		"connections must be 1 to the greatest number, and that at most %d", maxConnections)
+	check(o.Timeout > 0, "timeout must be above 0")
+	check(o.MaxAttempts >= 1, "attempts must be 1 or more")
+	check(sale.ValidKey(o.Nonce) && len(o.Nonce) <= sale.MaxKeyBytes/2, "nonce %.70q cannot begin a key", o.Nonce)
+	return errors.Join(errs...)
+}

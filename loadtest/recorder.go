@@ -1,0 +1,146 @@
+package loadtest
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// Range of the latency histograms: 1 µs to 10 min, three significant digits.
+const (
+	histogramMax    = int64(10 * time.Minute / time.Microsecond)
+	histogramDigits = 3
+	historyBuffer   = 1 << 20
+)
+
+// recorder collects answers from all workers.
+type recorder struct {
+	start time.Time
+
+	mu       sync.Mutex
+	attempts map[string]int64 // answers by code
+	finals   map[string]int64 // what presses ended with
+	latency  *hdrhistogram.Histogram
+	decided  *hdrhistogram.Histogram
+	second   *hdrhistogram.Histogram // latency since the last line of progress
+	presses  int64
+	retries  int64
+	lates    int64
+	history  *bufio.Writer // nil without a history
+	failure  error         // the first error of the history
+}
+
+func newRecorder(history io.Writer, start time.Time) *recorder {
+	histogram := func() *hdrhistogram.Histogram { return hdrhistogram.New(1, histogramMax, histogramDigits) }
+	r := &recorder{
+		start: start, attempts: map[string]int64{}, finals: map[string]int64{},
+		latency: histogram(), decided: histogram(), second: histogram(),
+	}
+	if history != nil {
+		r.history = bufio.NewWriterSize(history, historyBuffer)
+	}
+	return r
+}
+
+// late counts a press that left later than lateAfter.
+func (r *recorder) late() {
+	r.mu.Lock()
+	r.lates++
+	r.mu.Unlock()
+}
+
+// answer records one answer; final says that the press ends with it, took after its first attempt was due.
+func (r *recorder) answer(t *Told, final bool, took time.Duration) {
+	var line []byte
+	if r.history != nil {
+		encoded, err := json.Marshal(t)
+		if err != nil {
+			panic(fmt.Sprintf("history line of buyer %s: %v", t.Buyer, err)) // strings and numbers of ours
+		}
+		line = append(encoded, '\n')
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.attempts[t.Code]++
+	record(r.latency, t.LatencyUS)
+	record(r.second, t.LatencyUS)
+	if final {
+		r.presses++
+		r.finals[t.Code]++
+		record(r.decided, took.Microseconds())
+	} else {
+		r.retries++
+	}
+	if line != nil && r.failure == nil {
+		_, r.failure = r.history.Write(line)
+	}
+}
+
+// record counts a latency, cut to the histogram's range.
+func record(h *hdrhistogram.Histogram, us int64) {
+	if err := h.RecordValue(min(max(us, 1), histogramMax)); err != nil {
+		panic(fmt.Sprintf("latency of %d µs: %v", us, err)) // cut to the range just before
+	}
+}
+
+// flush writes the rest of the history and returns its first error.
+func (r *recorder) flush() error {
+	if r.history == nil {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.history.Flush(); r.failure == nil {
+		r.failure = err
+	}
+	if r.failure != nil {
+		return fmt.Errorf("write history: %w", r.failure)
+	}
+	return nil
+}
+
+// snapshot is one second of a rush.
+type snapshot struct {
+	elapsed  time.Duration
+	presses  int64 // ended so far
+	retries  int64
+	rate     float64 // answers a second since the last snapshot
+	p50, p99 time.Duration
+	finals   map[string]int64
+}
+
+// snap reads what the line of progress shows and begins a new second.
+func (r *recorder) snap(since time.Duration) snapshot {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := snapshot{
+		elapsed: time.Since(r.start), presses: r.presses, retries: r.retries,
+		rate: float64(r.second.TotalCount()) / since.Seconds(),
+		p50:  micros(r.second.ValueAtQuantile(50)), p99: micros(r.second.ValueAtQuantile(99)),
+		finals: make(map[string]int64, len(r.finals)),
+	}
+	for code, n := range r.finals {
+		s.finals[code] = n
+	}
+	r.second.Reset()
+	return s
+}
+
+func micros(us int64) time.Duration { return time.Duration(us) * time.Microsecond }
+
+// report sums the rush up.
+func (r *recorder) report(took time.Duration, connections int) *Report {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return &Report{
+		Seconds: took.Seconds(), Presses: r.presses, Retries: r.retries, Late: r.lates, Connections: connections,
+		Rate:    float64(r.presses+r.retries) / took.Seconds(),
+		Answers: r.attempts, Ended: r.finals,
+		Latency: percentiles(r.latency), Decided: percentiles(r.decided),
+	}
+}

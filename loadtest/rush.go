@@ -1,0 +1,64 @@
+package loadtest
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"flashsale/loadtest/client"
+)
+
+// Rush runs an open-loop rush to its end, or until ctx is done, and returns what was measured. Buyers who get an error
+// are part of the measurement; an error is returned only for options that cannot be carried out and for a history that
+// cannot be written.
+func Rush(ctx context.Context, opts RushOptions) (*Report, error) {
+	opts.setDefaults(time.Now())
+	if err := opts.validate(); err != nil {
+		return nil, err
+	}
+	r := &rush{opts: &opts}
+	for _, base := range opts.Servers {
+		server, err := client.ParseServer(base)
+		if err != nil {
+			return nil, err
+		}
+		r.servers = append(r.servers, server)
+	}
+	return r.run(ctx)
+}
+
+type rush struct {
+	opts     *RushOptions
+	servers  []client.Server
+	schedule *schedule
+	recorder *recorder
+	workers  sync.WaitGroup
+	count    atomic.Int64 // workers
+}
+
+func (r *rush) run(ctx context.Context) (*Report, error) {
+	start := time.Now()
+	r.schedule = newSchedule(r.opts, start)
+	r.recorder = newRecorder(r.opts.History, start)
+	stopped := context.AfterFunc(ctx, r.schedule.stop)
+	defer stopped()
+	for range min(r.opts.Connections, len(r.opts.Crowd)) {
+		r.addWorker(ctx)
+	}
+	stopProgress := r.showProgress()
+	r.workers.Wait()
+	stopProgress()
+	report := r.recorder.report(time.Since(start), int(r.count.Load()))
+	report.Seed, report.Nonce = r.opts.Seed, r.opts.Nonce
+	return report, r.recorder.flush()
+}
+
+// addWorker starts one more worker unless the bound is reached.
+func (r *rush) addWorker(ctx context.Context) {
+	if r.count.Add(1) > int64(r.opts.MaxConnections) {
+		r.count.Add(-1)
+		return
+	}
+	r.workers.Go(func() { r.work(ctx) })
+}

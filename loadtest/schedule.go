@@ -1,0 +1,152 @@
+package loadtest
+
+import (
+	"container/heap"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// schedule hands out presses in the order in which they are due: fresh arrivals at a constant rate, repeats by apps and
+// retries of earlier presses. It never waits for an answer, which is what makes the generator open-loop.
+type schedule struct {
+	opts     *RushOptions
+	start    time.Time
+	interval float64 // nanoseconds between arrivals
+
+	mu      sync.Mutex
+	changed sync.Cond // a retry was added, or nothing more will come
+	random  *rand.Rand
+	emitted int // arrivals handed out
+	fresh   int // buyers who have pressed
+	recent  []press
+	retries retryHeap
+	open    int // presses handed out and not finished
+	stopped bool
+}
+
+// recentPresses is how far back a repeat reaches: buyers press again within moments, not after the sale.
+const recentPresses = 1024
+
+func newSchedule(opts *RushOptions, start time.Time) *schedule {
+	s := &schedule{
+		opts: opts, start: start, interval: float64(time.Second) / opts.Rate,
+		random: rand.New(rand.NewPCG(opts.Seed, opts.Seed^seedStream)),
+	}
+	s.changed.L = &s.mu
+	return s
+}
+
+// seedStream separates the generator's two seed words.
+const seedStream = 0x9e3779b97f4a7c15
+
+// next returns the press that is due first and blocks while there is none but one may still come. ok is false when the
+// rush is over. Every press it returns is given back by retry or finish.
+func (s *schedule) next() (p press, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for {
+		arrival := s.start.Add(time.Duration(float64(s.emitted) * s.interval))
+		more := s.fresh < len(s.opts.Crowd) && !s.stopped
+		switch {
+		case len(s.retries) > 0 && (!more || s.retries[0].due.Before(arrival)):
+			p = heap.Pop(&s.retries).(press)
+		case more:
+			p = s.arrive(arrival)
+		case s.open == 0:
+			return press{}, false
+		default:
+			s.changed.Wait()
+			continue
+		}
+		s.open++
+		return p, true
+	}
+}
+
+// arrive makes the next arrival: a fresh buyer, or with the share of repeats someone who pressed a moment ago.
+func (s *schedule) arrive(at time.Time) press {
+	var p press
+	if s.fresh > 0 && s.random.Float64() < s.opts.Repeat {
+		p = s.pressAgain(s.recent[s.random.IntN(len(s.recent))])
+	} else {
+		p = s.pressFirst()
+	}
+	p.attempt, p.first, p.due = 1, at, at
+	s.emitted++
+	return p
+}
+
+func (s *schedule) pressFirst() press {
+	p := press{
+		number: s.emitted, member: s.fresh, server: s.fresh % len(s.opts.Servers),
+		sku:      s.opts.SKUs[s.random.IntN(len(s.opts.SKUs))],
+		quantity: 1 + s.random.IntN(s.opts.MaxQuantity),
+		key:      keyOf(s.opts.Nonce, s.emitted),
+	}
+	if len(s.recent) < recentPresses {
+		s.recent = append(s.recent, p)
+	} else {
+		s.recent[s.fresh%recentPresses] = p
+	}
+	s.fresh++
+	return p
+}
+
+func (s *schedule) pressAgain(p press) press {
+	p.number = s.emitted
+	switch repeatKind(s.random.IntN(int(repeatKinds))) {
+	case repeatSameKey:
+		p.server = (p.server + 1) % len(s.opts.Servers)
+	case repeatKeyless:
+		p.key = ""
+	case repeatNewKey:
+		p.key = keyOf(s.opts.Nonce, s.emitted)
+	}
+	return p
+}
+
+// retry puts a press back to be sent again at due, at the next gateway.
+func (s *schedule) retry(p press, due time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open--
+	if !s.stopped {
+		p.attempt++
+		p.due = due
+		p.server = (p.server + 1) % len(s.opts.Servers)
+		heap.Push(&s.retries, p)
+	}
+	s.changed.Broadcast()
+}
+
+// finish takes a press off the books.
+func (s *schedule) finish() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open--; s.open == 0 {
+		s.changed.Broadcast()
+	}
+}
+
+// stop lets no further press begin; those under way end by themselves.
+func (s *schedule) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopped, s.retries = true, nil
+	s.changed.Broadcast()
+}
+
+// retryHeap orders presses by the moment they are due.
+type retryHeap []press
+
+func (h retryHeap) Len() int           { return len(h) }
+func (h retryHeap) Less(i, j int) bool { return h[i].due.Before(h[j].due) }
+func (h retryHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *retryHeap) Push(x any)        { *h = append(*h, x.(press)) }
+func (h *retryHeap) Pop() any {
+	old := *h
+	last := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return last
+}

@@ -1,0 +1,53 @@
+package loadtest
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"flashsale/sale"
+)
+
+// MinSecretBytes is the least length of an HS256 secret that a gateway accepts.
+const MinSecretBytes = 32
+
+// Signer makes test tokens with the secret that the gateway verifies with.
+type Signer struct {
+	secret   []byte
+	issuer   string
+	audience jwt.ClaimStrings
+}
+
+// NewSigner returns a signer for an HS256 secret; issuer and audience are left out of the tokens when empty.
+func NewSigner(secret []byte, issuer, audience string) (*Signer, error) {
+	if len(secret) < MinSecretBytes {
+		return nil, fmt.Errorf("an HS256 secret has %d bytes or more, this has %d", MinSecretBytes, len(secret))
+	}
+	s := &Signer{secret: secret, issuer: issuer}
+	if audience != "" {
+		s.audience = jwt.ClaimStrings{audience}
+	}
+	return s, nil
+}
+
+// Token signs a token for one buyer that expires ttl after now.
+func (s *Signer) Token(buyer string, ttl time.Duration, now time.Time) (string, error) {
+	switch {
+	case !sale.ValidBuyerID(buyer):
+		return "", fmt.Errorf("buyer %.70q: a buyer id is 1–64 characters of A-Za-z0-9._:@|+-", buyer)
+	case ttl < time.Second:
+		return "", fmt.Errorf("a token's time to live is 1s or more, not %s", ttl)
+	}
+	claims := jwt.RegisteredClaims{
+		Subject:   buyer,
+		Issuer:    s.issuer,
+		Audience:  s.audience,
+		ExpiresAt: jwt.NewNumericDate(now.Add(ttl)),
+	}
+	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString(s.secret)
+	if err != nil {
+		return "", fmt.Errorf("sign token of buyer %s: %w", buyer, err)
+	}
+	return token, nil
+}
