@@ -1,0 +1,49 @@
+package settle
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+)
+
+// Waits between attempts: short at first, because most faults are a deadlock or a cut connection, and never so long
+// that a database which is back stays unused.
+const (
+	firstWait   = 20 * time.Millisecond
+	longestWait = 1 * time.Second
+)
+
+// waitBefore returns the wait before attempt try+1 (try counts from 0): doubled with every try up to longestWait, of
+// which spread, 0 to 1, takes away up to a half so that partitions do not come back in step.
+func waitBefore(try int, spread float64) time.Duration {
+	wait := longestWait
+	if try < 6 { // firstWait<<6 is beyond longestWait
+		wait = min(firstWait<<try, longestWait)
+	}
+	return wait - time.Duration(spread*float64(wait/2))
+}
+
+// pause waits before another attempt and reports whether ctx is still alive afterwards.
+func pause(ctx context.Context, try int) bool {
+	timer := time.NewTimer(waitBefore(try, rand.Float64()))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// lingering returns a context that outlives ctx by linger: work that has begun may end, work that hangs is cut off.
+func lingering(ctx context.Context, linger time.Duration) (context.Context, context.CancelFunc) {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	release := context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(linger, cancel)
+		context.AfterFunc(work, func() { timer.Stop() })
+	})
+	return work, func() {
+		release()
+		cancel()
+	}
+}

@@ -1,0 +1,86 @@
+package settle
+
+import (
+	"github.com/IBM/sarama"
+
+	"flashsale/sale"
+)
+
+// gatherer collects the records that wait in one partition into batches that fit one transaction.
+type gatherer struct {
+	messages <-chan *sarama.ConsumerMessage
+	maxRows  int
+	maxBytes int
+	carried  *record // taken from messages, but beyond the bounds of the last batch
+}
+
+// next blocks for the first record, adds those that wait already, and returns them in the partition's order. The bounds
+// hold except for a single record that alone is beyond them. It returns false when done is closed or the messages end.
+func (g *gatherer) next(done <-chan struct{}) ([]record, bool) {
+	first, ok := g.first(done)
+	if !ok {
+		return nil, false
+	}
+	batch := append(make([]record, 0, 16), first)
+	rows, bytes := first.rows(), len(first.Raw)
+	for {
+		r, ok := g.waiting()
+		if !ok {
+			return batch, true
+		}
+		rows, bytes = rows+r.rows(), bytes+len(r.Raw)
+		if rows > g.maxRows || bytes > g.maxBytes {
+			g.carried = &r
+			return batch, true
+		}
+		batch = append(batch, r)
+	}
+}
+
+func (g *gatherer) first(done <-chan struct{}) (record, bool) {
+	if g.carried != nil {
+		r := *g.carried
+		g.carried = nil
+		return r, true
+	}
+	select {
+	case <-done: // also when records wait: the partition may have another owner soon
+		return record{}, false
+	default:
+	}
+	select {
+	case <-done:
+		return record{}, false
+	case message, ok := <-g.messages:
+		if !ok {
+			return record{}, false
+		}
+		return decode(message), true
+	}
+}
+
+func (g *gatherer) waiting() (record, bool) {
+	select {
+	case message, ok := <-g.messages:
+		if !ok {
+			return record{}, false
+		}
+		return decode(message), true
+	default:
+		return record{}, false
+	}
+}
+
+func decode(message *sarama.ConsumerMessage) record {
+	r := record{Delivery: sale.Delivery{Partition: message.Partition, Offset: message.Offset, Raw: message.Value}}
+	r.Record, r.fault = sale.DecodeRecord(message.Value)
+	return r
+}
+
+// rows is what the record adds to a transaction: a row for each order, or the one of a fence or a dead letter.
+func (r *record) rows() int {
+	if r.Record.Batch == nil {
+		return 1
+	}
+	return len(r.Record.Batch.Orders)
+}

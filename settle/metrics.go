@@ -1,0 +1,42 @@
+package settle
+
+import (
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"flashsale/sale"
+)
+
+// metrics is what this process tells Prometheus about settling.
+type metrics struct {
+	rows        prometheus.Counter
+	retries     prometheus.Counter
+	deadLetters *prometheus.CounterVec
+}
+
+func newMetrics(registerer prometheus.Registerer, lag *lag) (*metrics, error) {
+	m := &metrics{
+		rows: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "flashsale_settle_rows_total",
+			Help: "Order rows written, refused ones included.",
+		}),
+		retries: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "flashsale_settle_retries_total",
+			Help: "Attempts to settle or to keep a dead letter that failed and were repeated.",
+		}),
+		deadLetters: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "flashsale_dead_letters_total",
+			Help: "Records put into the dead letters.",
+		}, []string{"reason"}),
+	}
+	for _, reason := range []string{sale.PoisonDecode, sale.PoisonUnknownBucket, sale.PoisonData} {
+		m.deadLetters.WithLabelValues(reason)
+	}
+	for _, c := range []prometheus.Collector{m.rows, m.retries, m.deadLetters, lag} {
+		if err := registerer.Register(c); err != nil {
+			return nil, fmt.Errorf("register settling metrics: %w", err)
+		}
+	}
+	return m, nil
+}

@@ -1,0 +1,219 @@
+package settle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/IBM/sarama"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Bounds of one transaction, used where Options leaves them 0: where larger ones were not faster any more.
+const (
+	DefaultMaxRows  = 1000
+	DefaultMaxBytes = 1 << 20
+)
+
+// shortSession is the length below which a session counts as failed: the next one waits before it begins.
+const shortSession = time.Second
+
+// Options of a Settler.
+type Options struct {
+	Kafka      KafkaOptions
+	Namespace  string       // prefix of the topics and of the consumer group
+	Partitions int32        // that the orders topic must have at least
+	MaxRows    int          // orders in one transaction; a single record may have more
+	MaxBytes   int          // bytes of records in one transaction; likewise
+	Log        *slog.Logger // slog.Default() when nil
+}
+
+// Settler is the consumer of one process.
+type Settler struct {
+	options Options
+	topics  Topics
+	books   Books
+	log     *slog.Logger
+	config  *sarama.Config
+	metrics *metrics
+	lag     *lag
+
+	mu      sync.Mutex
+	waiting map[string]string // what readiness waits for
+}
+
+// New checks the options and registers the metrics; it does not need Kafka to be up.
+func New(o Options, books Books, registerer prometheus.Registerer) (*Settler, error) {
+	config, err := o.Kafka.config()
+	if err != nil {
+		return nil, err
+	}
+	if o.MaxRows == 0 {
+		o.MaxRows = DefaultMaxRows
+	}
+	if o.MaxBytes == 0 {
+		o.MaxBytes = DefaultMaxBytes
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	s := &Settler{
+		options: o, topics: TopicsOf(o.Namespace), books: books, log: o.Log, config: config, lag: newLag(),
+		waiting: map[string]string{"kafka": "not reached yet"},
+	}
+	s.metrics, err = newMetrics(registerer, s.lag)
+	return s, err
+}
+
+// Ready returns what the process waits for, by the name of the check; empty means ready. A broker that goes away later
+// does not change it.
+func (s *Settler) Ready() map[string]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	checks := make(map[string]string, len(s.waiting))
+	for name, what := range s.waiting {
+		checks[name] = what
+	}
+	return checks
+}
+
+func (s *Settler) setKafka(waiting string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if waiting == "" {
+		delete(s.waiting, "kafka")
+		return
+	}
+	s.waiting["kafka"] = waiting
+}
+
+// Run settles until ctx ends, then finishes the transactions under way, commits their offsets, leaves the group and
+// returns nil. It waits for a broker that is away. It returns an *OffsetError when a partition cannot be continued.
+func (s *Settler) Run(ctx context.Context) error {
+	conn := s.connect(ctx)
+	if conn == nil {
+		return nil
+	}
+	s.setKafka("")
+	watching, stop := context.WithCancel(ctx)
+	var roles sync.WaitGroup
+	roles.Go(func() { s.lag.watch(watching, conn.side, s.topics.Orders) })
+	roles.Go(func() {
+		for err := range conn.group.Errors() { // ends when the group is closed
+			s.log.Warn("kafka reports a fault of the consumer", "error", err)
+		}
+	})
+	err := s.consume(ctx, conn)
+	s.setKafka("draining")
+	stop()
+	closing := conn.close()
+	roles.Wait()
+	if err == nil && closing != nil {
+		s.log.Warn("closing the kafka connections failed", "error", closing)
+	}
+	return err
+}
+
+// consume takes part in the group, session after session.
+func (s *Settler) consume(ctx context.Context, conn *connection) error {
+	member := &consumer{
+		settling: &settling{
+			books: s.books, metrics: s.metrics, log: s.log,
+			grave: &deadTopic{producer: conn.producer, topic: s.topics.Dead},
+		},
+		lag: s.lag, log: s.log, maxRows: s.options.MaxRows, maxBytes: s.options.MaxBytes,
+		positions: positions{client: conn.side, admin: conn.admin, topic: s.topics.Orders, group: GroupOf(s.options.Namespace)},
+	}
+	for try := 0; ctx.Err() == nil; {
+		began := time.Now()
+		err := conn.group.Consume(ctx, []string{s.topics.Orders}, member)
+		var offset *OffsetError
+		if errors.As(err, &offset) {
+			return offset
+		}
+		if err != nil && ctx.Err() == nil {
+			s.log.Warn("the consumer group session failed and will be joined again", "error", err)
+		}
+		if err == nil && time.Since(began) > shortSession {
+			try = 0
+			continue
+		}
+		pause(ctx, try)
+		try++
+	}
+	return nil
+}
+
+// connection is everything that is open towards Kafka. A broker answers the requests of one connection in their order, and
+// a fetch waits for records: what must not wait with it goes over the side client.
+type connection struct {
+	client   sarama.Client // of the group
+	group    sarama.ConsumerGroup
+	side     sarama.Client // of all below
+	admin    sarama.ClusterAdmin
+	producer sarama.SyncProducer
+}
+
+// connect opens the connection and checks the topics, again and again until both succeed; nil when ctx ends first.
+func (s *Settler) connect(ctx context.Context) *connection {
+	for try := 0; ctx.Err() == nil; try++ {
+		conn := &connection{}
+		opened := make(chan struct{})
+		err := await(ctx, func() error {
+			defer close(opened)
+			return conn.open(s)
+		})
+		if err == nil {
+			return conn
+		}
+		<-opened
+		s.setKafka(err.Error())
+		s.log.Warn("kafka cannot be used yet", "error", errors.Join(err, conn.close()))
+		pause(ctx, try)
+	}
+	return nil
+}
+
+func (c *connection) open(s *Settler) (err error) {
+	brokers := s.options.Kafka.Brokers
+	if c.side, err = sarama.NewClient(brokers, s.config); err != nil {
+		return fmt.Errorf("reach kafka at %v: %w", brokers, err)
+	}
+	if c.admin, err = sarama.NewClusterAdminFromClient(c.side); err != nil {
+		return fmt.Errorf("reach the kafka controller: %w", err)
+	}
+	if err = checkTopics(c.admin, s.topics, s.options.Partitions); err != nil {
+		return err
+	}
+	if c.producer, err = sarama.NewSyncProducerFromClient(c.side); err != nil {
+		return fmt.Errorf("start the dead-letter producer: %w", err)
+	}
+	if c.client, err = sarama.NewClient(brokers, s.config); err != nil {
+		return fmt.Errorf("reach kafka at %v: %w", brokers, err)
+	}
+	if c.group, err = sarama.NewConsumerGroupFromClient(GroupOf(s.options.Namespace), c.client); err != nil {
+		return fmt.Errorf("start the consumer group: %w", err)
+	}
+	return nil
+}
+
+// close leaves the group and closes what was opened; the admin has nothing of its own.
+func (c *connection) close() error {
+	var err error
+	if c.group != nil {
+		err = errors.Join(err, c.group.Close())
+	}
+	if c.client != nil {
+		err = errors.Join(err, c.client.Close())
+	}
+	if c.producer != nil {
+		err = errors.Join(err, c.producer.Close())
+	}
+	if c.side != nil {
+		err = errors.Join(err, c.side.Close())
+	}
+	return err
+}

@@ -1,0 +1,130 @@
+package settle
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"flashsale/sale"
+)
+
+// attemptTimeout bounds one transaction, so that a connection that hangs becomes an error that is tried again.
+const attemptTimeout = 30 * time.Second
+
+// record is a delivery, or one that could not be decoded when fault is set.
+type record struct {
+	sale.Delivery
+	fault error
+}
+
+// undertaker keeps a copy of a dead letter outside the database.
+type undertaker interface {
+	publish(ctx context.Context, letter *sale.DeadLetter) error
+}
+
+// settling brings gathered records to their end: settled or dead, never skipped.
+type settling struct {
+	books   Books
+	grave   undertaker
+	metrics *metrics
+	log     *slog.Logger
+}
+
+// settle returns nil when every record is settled or in the dead letters. It returns an error only when ctx has ended
+// first; then some records may have reached their end, and the next owner of the partition finds them as duplicates.
+func (s *settling) settle(ctx context.Context, records []record) error {
+	deliveries := make([]sale.Delivery, 0, len(records))
+	for i := range records {
+		if records[i].fault == nil {
+			deliveries = append(deliveries, records[i].Delivery)
+		}
+	}
+	if err := s.bisect(ctx, deliveries); err != nil {
+		return err
+	}
+	for i := range records {
+		if records[i].fault == nil {
+			continue
+		}
+		if err := s.bury(ctx, &records[i].Delivery, sale.PoisonDecode, records[i].fault); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bisect settles the deliveries in as few transactions as it can and buries those that no transaction takes. The order
+// of the partition is kept: nothing behind a fence is committed before everything ahead of it.
+func (s *settling) bisect(ctx context.Context, deliveries []sale.Delivery) error {
+	if len(deliveries) == 0 {
+		return nil
+	}
+	poison, err := s.transact(ctx, deliveries)
+	switch {
+	case err != nil || poison == nil:
+		return err
+	case len(deliveries) == 1:
+		return s.bury(ctx, &deliveries[0], poison.Reason, poison)
+	}
+	parts := [][]sale.Delivery{deliveries[:len(deliveries)/2], deliveries[len(deliveries)/2:]}
+	if i := poison.Index; i >= 0 && i < len(deliveries) {
+		parts = [][]sale.Delivery{deliveries[:i], deliveries[i : i+1], deliveries[i+1:]}
+	}
+	for _, part := range parts {
+		if err := s.bisect(ctx, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// transact settles the deliveries together, again and again until it succeeds or the data is at fault.
+func (s *settling) transact(ctx context.Context, deliveries []sale.Delivery) (poison *sale.PoisonError, err error) {
+	err = s.persist(ctx, "settle", func(ctx context.Context) error {
+		poison = nil
+		done, err := s.books.Settle(ctx, deliveries)
+		if errors.As(err, &poison) {
+			return nil
+		}
+		if err == nil {
+			s.report(&done)
+		}
+		return err
+	})
+	return poison, err
+}
+
+func (s *settling) report(done *sale.Settlement) {
+	s.metrics.rows.Add(float64(done.Rows))
+	for _, bucket := range done.Closed {
+		s.log.Error("redis and the database disagree: the bucket is closed and will be rebuilt", "bucket", bucket.String())
+	}
+}
+
+// persist repeats do, with growing waits, until it returns nil. An attempt that has begun may go on for drainTimeout
+// after ctx has ended; no new one begins then, and ctx's error is returned.
+func (s *settling) persist(ctx context.Context, what string, do func(context.Context) error) error {
+	for try := 0; ; try++ {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		err := once(ctx, do)
+		if err == nil {
+			return nil
+		}
+		s.metrics.retries.Inc()
+		s.log.Warn("attempt failed and will be repeated", "attempt", what, "try", try+1, "error", err)
+		if !pause(ctx, try) {
+			return ctx.Err()
+		}
+	}
+}
+
+func once(ctx context.Context, do func(context.Context) error) error {
+	work, cancel := lingering(ctx, drainTimeout)
+	defer cancel()
+	work, stop := context.WithTimeout(work, attemptTimeout)
+	defer stop()
+	return do(work)
+}

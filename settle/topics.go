@@ -1,0 +1,139 @@
+package settle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/IBM/sarama"
+)
+
+// Topics are the names of a namespace's topics.
+type Topics struct {
+	Orders string // batches and fences, the input of settling
+	Dead   string // records that could not settle
+	Events string // what happened to orders, for the shop
+}
+
+// TopicsOf returns the topics of a namespace.
+func TopicsOf(namespace string) Topics {
+	return Topics{Orders: namespace + ".orders", Dead: namespace + ".dead", Events: namespace + ".events"}
+}
+
+func (t Topics) list() []string { return []string{t.Orders, t.Dead, t.Events} }
+
+// GroupOf returns the consumer group of a namespace.
+func GroupOf(namespace string) string { return namespace + ".settle" }
+
+// CreateTopics creates what is missing of the namespace's topics and sets on all of them what the engine relies on: no
+// retention limit and records as large as it writes. The orders topic grows to the number of partitions given; it never
+// shrinks, and the others keep theirs because their order hangs on it. Repeated, it changes nothing.
+func CreateTopics(ctx context.Context, kafka KafkaOptions, namespace string, partitions int32, replication int16) error {
+	topics := TopicsOf(namespace)
+	return withAdmin(ctx, kafka, func(admin sarama.ClusterAdmin) error {
+		for _, topic := range topics.list() {
+			if err := createTopic(admin, topic, partitions, replication); err != nil {
+				return fmt.Errorf("create topic %s: %w", topic, err)
+			}
+		}
+		return grow(admin, topics.Orders, partitions)
+	})
+}
+
+// CheckTopics returns an error that names what is missing when the namespace's topics cannot be used.
+func CheckTopics(ctx context.Context, kafka KafkaOptions, namespace string, partitions int32) error {
+	return withAdmin(ctx, kafka, func(admin sarama.ClusterAdmin) error {
+		return checkTopics(admin, TopicsOf(namespace), partitions)
+	})
+}
+
+func withAdmin(ctx context.Context, kafka KafkaOptions, do func(sarama.ClusterAdmin) error) error {
+	config, err := kafka.config()
+	if err != nil {
+		return err
+	}
+	return await(ctx, func() error {
+		admin, err := sarama.NewClusterAdmin(kafka.Brokers, config)
+		if err != nil {
+			return fmt.Errorf("reach kafka at %v: %w", kafka.Brokers, err)
+		}
+		return errors.Join(do(admin), admin.Close())
+	})
+}
+
+func topicSettings() map[string]string {
+	return map[string]string{
+		"cleanup.policy":    "delete",
+		"retention.ms":      "-1",
+		"retention.bytes":   "-1",
+		"max.message.bytes": strconv.Itoa(maxMessageBytes),
+	}
+}
+
+func createTopic(admin sarama.ClusterAdmin, topic string, partitions int32, replication int16) error {
+	settings := topicSettings()
+	if replication >= 3 {
+		settings["min.insync.replicas"] = "2" // an acknowledgement of one replica alone could be lost with it
+	}
+	detail := &sarama.TopicDetail{NumPartitions: partitions, ReplicationFactor: replication, ConfigEntries: map[string]*string{}}
+	for name, value := range settings {
+		detail.ConfigEntries[name] = &value
+	}
+	err := admin.CreateTopic(topic, detail, false)
+	if !errors.Is(err, sarama.ErrTopicAlreadyExists) {
+		return err
+	}
+	entries := make(map[string]sarama.IncrementalAlterConfigsEntry)
+	for name, value := range topicSettings() {
+		entries[name] = sarama.IncrementalAlterConfigsEntry{Operation: sarama.IncrementalAlterConfigsOperationSet, Value: &value}
+	}
+	return admin.IncrementalAlterConfig(sarama.TopicResource, topic, entries, false)
+}
+
+// grow adds partitions to a topic. Buckets keep the partition that their first preload gave them, so none moves.
+func grow(admin sarama.ClusterAdmin, topic string, partitions int32) error {
+	described, err := describe(admin, topic)
+	if errors.Is(err, sarama.ErrUnknownTopicOrPartition) {
+		return nil // created a moment ago, with all its partitions, and not known to every broker yet
+	}
+	if err != nil {
+		return err
+	}
+	if int32(len(described.Partitions)) >= partitions {
+		return nil
+	}
+	if err := admin.CreatePartitions(topic, partitions, nil, false); err != nil {
+		return fmt.Errorf("grow topic %s to %d partitions: %w", topic, partitions, err)
+	}
+	return nil
+}
+
+func describe(admin sarama.ClusterAdmin, topic string) (*sarama.TopicMetadata, error) {
+	found, err := admin.DescribeTopics([]string{topic})
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("describe topic %s: %w", topic, err)
+	case len(found) != 1:
+		return nil, fmt.Errorf("describe topic %s: %w", topic, sarama.ErrIncompleteResponse)
+	case found[0].Err != sarama.ErrNoError:
+		return nil, fmt.Errorf("describe topic %s: %w", topic, found[0].Err)
+	}
+	return found[0], nil
+}
+
+func checkTopics(admin sarama.ClusterAdmin, topics Topics, partitions int32) error {
+	for _, topic := range topics.list() {
+		found, err := describe(admin, topic)
+		switch {
+		case errors.Is(err, sarama.ErrUnknownTopicOrPartition):
+			return fmt.Errorf("topic %s does not exist: run \"flashsale migrate\"", topic)
+		case err != nil:
+			return err
+		case topic == topics.Orders && int32(len(found.Partitions)) < partitions:
+			return fmt.Errorf("topic %s has %d partitions, the settings say %d: run \"flashsale migrate\"",
+				topic, len(found.Partitions), partitions)
+		}
+	}
+	return nil
+}
