@@ -1,0 +1,79 @@
+package gateway
+
+import (
+	"bytes"
+	"net"
+	"net/netip"
+
+	"github.com/valyala/fasthttp"
+)
+
+// forwardedFor is the header in which proxies append the address they took a request from.
+const forwardedFor = "X-Forwarded-For"
+
+// addressOf returns whom the address limit counts: the peer or, behind trusted proxies, the right-most address of
+// X-Forwarded-For that is not itself a trusted proxy; what stands further left was written by the buyer. An IPv6 address
+// counts by its /64, which is what one subscriber has. Empty when the listener has no addresses.
+func addressOf(ctx *fasthttp.RequestCtx, trusted []netip.Prefix) string {
+	tcp, ok := ctx.RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return ""
+	}
+	peer := tcp.AddrPort().Addr().Unmap()
+	if len(trusted) == 0 || !isTrusted(peer, trusted) {
+		return subscriber(peer)
+	}
+	return subscriber(nearestUntrusted(peer, ctx.Request.Header.PeekAll(forwardedFor), trusted))
+}
+
+// nearestUntrusted walks the hops from the right. A hop that cannot be read ends the walk at the proxy that reported it.
+func nearestUntrusted(peer netip.Addr, lines [][]byte, trusted []netip.Prefix) netip.Addr {
+	for i := len(lines) - 1; i >= 0; i-- {
+		line := lines[i]
+		for line != nil {
+			hop := line
+			if comma := bytes.LastIndexByte(line, ','); comma >= 0 {
+				hop, line = line[comma+1:], line[:comma]
+			} else {
+				line = nil
+			}
+			address, ok := parseHop(string(trim(hop)))
+			if !ok {
+				return peer
+			}
+			peer = address
+			if !isTrusted(peer, trusted) {
+				return peer
+			}
+		}
+	}
+	return peer
+}
+
+// parseHop reads an address as proxies write it, some of them with the port.
+func parseHop(text string) (netip.Addr, bool) {
+	if address, err := netip.ParseAddr(text); err == nil {
+		return address.Unmap(), true
+	}
+	withPort, err := netip.ParseAddrPort(text)
+	return withPort.Addr().Unmap(), err == nil
+}
+
+func isTrusted(address netip.Addr, trusted []netip.Prefix) bool {
+	for _, network := range trusted {
+		if network.Contains(address) {
+			return true
+		}
+	}
+	return false
+}
+
+// subscriber returns the bytes that stand for an address in the limiter.
+func subscriber(address netip.Addr) string {
+	if address.Is4() {
+		bits := address.As4()
+		return string(bits[:])
+	}
+	bits := address.As16()
+	return string(bits[:8])
+}

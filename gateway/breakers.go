@@ -1,0 +1,198 @@
+package gateway
+
+import (
+	"fmt"
+	"reflect"
+	"sync"
+	"sync/atomic"
+
+	"github.com/alibaba/sentinel-golang/api"
+	"github.com/alibaba/sentinel-golang/core/base"
+	"github.com/alibaba/sentinel-golang/core/circuitbreaker"
+	"github.com/alibaba/sentinel-golang/core/config"
+	"github.com/alibaba/sentinel-golang/core/flow"
+	"github.com/alibaba/sentinel-golang/core/isolation"
+	"github.com/alibaba/sentinel-golang/core/stat"
+
+	"flashsale/sale"
+)
+
+// Breakers runs the flow, isolation and circuit-breaker rules on Sentinel. It is protection and never correctness:
+// Sentinel checks first and counts afterwards, so a rule may let up to twice its number pass in a bad second, and an
+// internal fault of Sentinel means pass.
+//
+// Sentinel keeps rules and counters in process globals, so all Breakers of a process share one set, and one goroutine
+// alone may call Load. A resource without rules costs one atomic load.
+type Breakers struct {
+	chain  *base.SlotChain
+	last   sale.Rules // what Load applied last
+	ruled  map[string]*atomic.Bool
+	stores map[string]*atomic.Bool
+}
+
+// NewBreakers starts Sentinel without its files, collectors and clocks, and without rules.
+func NewBreakers() (*Breakers, error) {
+	if err := startSentinel(); err != nil {
+		return nil, err
+	}
+	chain := base.NewSlotChain()
+	chain.AddStatPrepareSlot(stat.DefaultResourceNodePrepareSlot)
+	chain.AddRuleCheckSlot(flow.DefaultSlot)
+	chain.AddRuleCheckSlot(isolation.DefaultSlot)
+	chain.AddRuleCheckSlot(circuitbreaker.DefaultSlot)
+	chain.AddStatSlot(stat.DefaultSlot)
+	chain.AddStatSlot(flow.DefaultStandaloneStatSlot)
+	chain.AddStatSlot(circuitbreaker.DefaultMetricStatSlot)
+	return &Breakers{
+		chain: chain,
+		ruled: map[string]*atomic.Bool{
+			sale.ResourcePurchase: {}, sale.ResourceOrders: {}, sale.ResourceSale: {},
+		},
+		stores: map[string]*atomic.Bool{
+			sale.ResourceRedis: {}, sale.ResourceKafka: {}, sale.ResourceMySQL: {},
+		},
+	}, nil
+}
+
+// startSentinel runs once a process: Sentinel's own state is global, and starting it again would race with its users.
+var startSentinel = sync.OnceValue(func() error {
+	settings := config.NewDefaultConfig()
+	settings.Sentinel.App.Name = "flashsale"
+	settings.Sentinel.Log.Logger = silence{}
+	settings.Sentinel.Log.Metric.FlushIntervalSec = 0 // no metric file
+	settings.Sentinel.Stat.System = config.SystemStatConfig{}
+	if err := api.InitWithConfig(settings); err != nil {
+		return fmt.Errorf("start sentinel: %w", err)
+	}
+	return nil
+})
+
+// Enter asks to call a store. Where ok, exit must be called once with the error of the call; otherwise the store's
+// circuit is open.
+func (b *Breakers) Enter(resource string) (exit func(error), ok bool) {
+	if ruled := b.stores[resource]; ruled == nil || !ruled.Load() {
+		return leave, true
+	}
+	entry, blocked := api.Entry(resource, api.WithTrafficType(base.Outbound), api.WithSlotChain(b.chain))
+	if blocked != nil {
+		return leave, false
+	}
+	return func(err error) {
+		if err != nil {
+			api.TraceError(entry, err)
+		}
+		entry.Exit()
+	}, true
+}
+
+// enterRoute asks to serve a request of a resource. The outcome is rate_limited or overloaded where ok is false.
+func (b *Breakers) enterRoute(resource string) (exit func(error), refusal sale.Outcome, ok bool) {
+	if !b.ruled[resource].Load() {
+		return leave, 0, true
+	}
+	entry, blocked := api.Entry(resource, api.WithTrafficType(base.Inbound), api.WithSlotChain(b.chain))
+	switch {
+	case blocked == nil:
+		return func(error) { entry.Exit() }, 0, true
+	case blocked.BlockType() == base.BlockTypeIsolation:
+		return leave, sale.OutcomeOverloaded, false
+	}
+	return leave, sale.OutcomeRateLimited, false
+}
+
+func leave(error) {}
+
+// Load puts a new set of rules to work and skips the kinds that did not change, whose counters go on.
+func (b *Breakers) Load(rules sale.Rules) error {
+	last := b.last
+	b.last = rules
+	if !reflect.DeepEqual(last.Flow, rules.Flow) {
+		if _, err := flow.LoadRules(flowRules(rules.Flow)); err != nil {
+			return fmt.Errorf("load flow rules: %w", err)
+		}
+	}
+	if !reflect.DeepEqual(last.Isolation, rules.Isolation) {
+		if _, err := isolation.LoadRules(isolationRules(rules.Isolation)); err != nil {
+			return fmt.Errorf("load isolation rules: %w", err)
+		}
+	}
+	if !reflect.DeepEqual(last.CircuitBreaker, rules.CircuitBreaker) {
+		if _, err := circuitbreaker.LoadRules(breakerRules(rules.CircuitBreaker)); err != nil {
+			return fmt.Errorf("load circuit breaker rules: %w", err)
+		}
+	}
+	b.mark(rules)
+	return nil
+}
+
+func (b *Breakers) mark(rules sale.Rules) {
+	used := map[string]bool{}
+	for _, rule := range rules.Flow {
+		used[rule.Resource] = true
+	}
+	for _, rule := range rules.Isolation {
+		used[rule.Resource] = true
+	}
+	for _, rule := range rules.CircuitBreaker {
+		used[rule.Resource] = true
+	}
+	for _, marks := range []map[string]*atomic.Bool{b.ruled, b.stores} {
+		for resource, ruled := range marks {
+			ruled.Store(used[resource])
+		}
+	}
+}
+
+func flowRules(rules []sale.FlowRule) []*flow.Rule {
+	out := make([]*flow.Rule, 0, len(rules))
+	for _, rule := range rules {
+		out = append(out, &flow.Rule{
+			Resource: rule.Resource, Threshold: rule.QPS,
+			TokenCalculateStrategy: flow.Direct, ControlBehavior: flow.Reject,
+		})
+	}
+	return out
+}
+
+func isolationRules(rules []sale.IsolationRule) []*isolation.Rule {
+	out := make([]*isolation.Rule, 0, len(rules))
+	for _, rule := range rules {
+		out = append(out, &isolation.Rule{
+			Resource: rule.Resource, MetricType: isolation.Concurrency, Threshold: rule.Concurrency,
+		})
+	}
+	return out
+}
+
+func breakerRules(rules []sale.BreakerRule) []*circuitbreaker.Rule {
+	strategies := map[string]circuitbreaker.Strategy{
+		sale.StrategySlowRatio:  circuitbreaker.SlowRequestRatio,
+		sale.StrategyErrorRatio: circuitbreaker.ErrorRatio,
+		sale.StrategyErrorCount: circuitbreaker.ErrorCount,
+	}
+	out := make([]*circuitbreaker.Rule, 0, len(rules))
+	for _, rule := range rules {
+		slices := uint32(1)
+		if rule.WindowMS%10 == 0 {
+			slices = 10
+		}
+		out = append(out, &circuitbreaker.Rule{
+			Resource: rule.Resource, Strategy: strategies[rule.Strategy], Threshold: rule.Threshold,
+			RetryTimeoutMs: rule.RetryMS, MinRequestAmount: rule.MinRequests, StatIntervalMs: rule.WindowMS,
+			StatSlidingWindowBucketCount: slices, MaxAllowedRtMs: rule.MaxRTMillis,
+		})
+	}
+	return out
+}
+
+// silence is Sentinel's logger: it reports rule reloads and blocked entries, which the gateway's metrics already count.
+type silence struct{}
+
+func (silence) Debug(string, ...any)        {}
+func (silence) DebugEnabled() bool          { return false }
+func (silence) Info(string, ...any)         {}
+func (silence) InfoEnabled() bool           { return false }
+func (silence) Warn(string, ...any)         {}
+func (silence) WarnEnabled() bool           { return false }
+func (silence) Error(error, string, ...any) {}
+func (silence) ErrorEnabled() bool          { return false }

@@ -1,0 +1,108 @@
+package gateway
+
+import (
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"flashsale/sale"
+)
+
+// limits are the token buckets of buyers and addresses. Without a rule they cost one atomic load each.
+type limits struct {
+	entries int
+	buyer   atomic.Pointer[limiter]
+	address atomic.Pointer[limiter]
+}
+
+// load puts new limits to work; an unchanged one keeps its counts.
+func (l *limits) load(rules sale.Rules) {
+	for _, part := range []struct {
+		place *atomic.Pointer[limiter]
+		limit *sale.Limit
+	}{{&l.buyer, rules.Buyer}, {&l.address, rules.Address}} {
+		present := part.place.Load()
+		switch {
+		case part.limit == nil:
+			part.place.Store(nil)
+		case present == nil || present.limit != *part.limit:
+			part.place.Store(newLimiter(*part.limit, l.entries))
+		}
+	}
+}
+
+// limiter is a token bucket for each of very many keys in a table of fixed size. It keeps one number a key, the moment
+// at which the key's bucket will be full again (the generic cell rate algorithm, ITU-T I.371): a bucket that is full is
+// the same as one that is absent, so forgetting the key that will be full first is harmless as long as there is room, and
+// beyond that gives the longest idle key a fresh burst.
+type limiter struct {
+	limit    sale.Limit
+	interval int64 // nanoseconds a token
+	burst    int64 // nanoseconds of a full bucket
+	seed     maphash.Seed
+	sets     []limitSet
+}
+
+const limitWays = 8 // keys in a set
+
+// Bounds in nanoseconds that keep every sum with the present time inside an int64: three years and a century.
+const (
+	maxInterval = 1e17
+	maxBurst    = 3e18
+)
+
+// limitSet is where a key may live. Keys are 64-bit keyed hashes: buyers cannot choose to collide.
+type limitSet struct {
+	mu   sync.Mutex
+	keys [limitWays]uint64
+	full [limitWays]int64 // Unix nanoseconds at which the bucket is full
+}
+
+func newLimiter(limit sale.Limit, entries int) *limiter {
+	sets := 1
+	for sets*limitWays < entries {
+		sets <<= 1
+	}
+	interval := min(max(float64(time.Second)/limit.PerSecond, 1), maxInterval)
+	return &limiter{
+		limit: limit, interval: int64(interval), burst: int64(min(interval*float64(limit.Burst), maxBurst)),
+		seed: maphash.MakeSeed(), sets: make([]limitSet, sets),
+	}
+}
+
+// allow takes a token of the key, if there is one.
+func (l *limiter) allow(key string, now time.Time) bool {
+	if l == nil {
+		return true
+	}
+	return l.take(maphash.String(l.seed, key), now.UnixNano())
+}
+
+func (l *limiter) take(key uint64, now int64) bool {
+	set := &l.sets[key&uint64(len(l.sets)-1)]
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	way := set.find(key)
+	full := max(set.full[way], now) + l.interval
+	if full-now > l.burst {
+		return false
+	}
+	set.full[way] = full
+	return true
+}
+
+// find returns the way of the key, taking over the one that is full first when the key is new.
+func (s *limitSet) find(key uint64) int {
+	first := 0
+	for way := range s.keys {
+		if s.keys[way] == key {
+			return way
+		}
+		if s.full[way] < s.full[first] {
+			first = way
+		}
+	}
+	s.keys[first], s.full[first] = key, 0
+	return first
+}

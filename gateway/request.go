@@ -1,0 +1,119 @@
+package gateway
+
+import (
+	"bytes"
+
+	"flashsale/sale"
+)
+
+// headers are the request headers that the gateway reads, found in one pass over the raw bytes. The slices point into
+// the request and die with it.
+type headers struct {
+	authorization  []byte
+	authorizations int
+	key            []byte // Idempotency-Key as sent
+	keys           int
+	length         bool // Content-Length is there
+	encoding       bool // Transfer-Encoding is there
+	folded         bool // a line continues the one before
+}
+
+// readHeaders scans a raw header block. fasthttp has already checked names, values and lengths.
+func readHeaders(raw []byte) headers {
+	var h headers
+	for len(raw) > 0 {
+		line := raw
+		if end := bytes.IndexByte(raw, '\n'); end >= 0 {
+			line, raw = raw[:end], raw[end+1:]
+		} else {
+			raw = nil
+		}
+		if len(line) > 0 {
+			h.readLine(line)
+		}
+	}
+	return h
+}
+
+func (h *headers) readLine(line []byte) {
+	switch line[0] | 0x20 {
+	case ' ', 0x29: // 0x29 is a tab with bit 5 set
+		h.folded = h.folded || line[0] == ' ' || line[0] == '\t'
+	case 'a':
+		if value, ok := headerValue(line, "authorization:"); ok {
+			h.authorization = value
+			h.authorizations++
+		}
+	case 'i':
+		if value, ok := headerValue(line, "idempotency-key:"); ok {
+			h.key = value
+			h.keys++
+		}
+	case 'c':
+		if _, ok := headerValue(line, "content-length:"); ok {
+			h.length = true
+		}
+	case 't':
+		if _, ok := headerValue(line, "transfer-encoding:"); ok {
+			h.encoding = true
+		}
+	}
+}
+
+// broken reports framing that two servers may read in two ways: both lengths given, or a folded line (RFC 9112, 5.2
+// and 6.1). Behind a proxy that is request smuggling.
+func (h *headers) broken() bool { return h.folded || h.length && h.encoding }
+
+// headerValue returns the trimmed value of a line that begins with the lower-case name, colon included.
+func headerValue(line []byte, name string) ([]byte, bool) {
+	if len(line) < len(name) {
+		return nil, false
+	}
+	for i := 0; i < len(name); i++ {
+		c := line[i]
+		if c >= 'A' && c <= 'Z' {
+			c |= 0x20
+		}
+		if c != name[i] {
+			return nil, false
+		}
+	}
+	return trim(line[len(name):]), true
+}
+
+func trim(b []byte) []byte {
+	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
+		b = b[1:]
+	}
+	for len(b) > 0 && (b[len(b)-1] == ' ' || b[len(b)-1] == '\t' || b[len(b)-1] == '\r') {
+		b = b[:len(b)-1]
+	}
+	return b
+}
+
+// idempotencyKey returns the key without its quotes, empty when none was sent. A key is a quoted string or the same
+// characters bare; an empty, doubled or unquotable one is malformed.
+func (h *headers) idempotencyKey() (key []byte, ok bool) {
+	if h.keys == 0 {
+		return nil, true
+	}
+	key = h.key
+	if n := len(key); n >= 2 && key[0] == '"' && key[n-1] == '"' {
+		key = key[1 : n-1]
+	}
+	return key, h.keys == 1 && sale.ValidKey(key)
+}
+
+// bearer returns the token of the Authorization header, empty when there is none, when the scheme is another one, or
+// when the header is doubled, which leaves open whom it names.
+func (h *headers) bearer() []byte {
+	const scheme = "bearer "
+	if h.authorizations != 1 {
+		return nil
+	}
+	token, ok := headerValue(h.authorization, scheme)
+	if !ok {
+		return nil
+	}
+	return token
+}

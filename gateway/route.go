@@ -1,0 +1,179 @@
+package gateway
+
+import (
+	"bytes"
+
+	"github.com/valyala/fasthttp"
+)
+
+// path is one of the paths that the buyers' listener serves.
+type path uint8
+
+const (
+	pathNone path = iota
+	pathOrders
+	pathOrder
+	pathSale
+	pathTime
+	pathLive
+	pathReady
+	pathOpenAPI
+)
+
+// paths are the templates as the OpenAPI document writes them, and the methods offered at each.
+var paths = [...]struct{ template, allow string }{
+	pathNone:    {"", ""},
+	pathOrders:  {"/v1/sales/{sale}/items/{sku}/orders", "GET, HEAD, POST"},
+	pathOrder:   {"/v1/sales/{sale}/items/{sku}/orders/{order_id}", "GET, HEAD"},
+	pathSale:    {"/v1/sales/{sale}", "GET, HEAD"},
+	pathTime:    {"/v1/time", "GET, HEAD"},
+	pathLive:    {"/livez", "GET, HEAD"},
+	pathReady:   {"/readyz", "GET, HEAD"},
+	pathOpenAPI: {"/openapi.json", "GET, HEAD"},
+}
+
+// location is a request's path taken apart. The slices point into the request.
+type location struct {
+	path  path
+	sale  []byte
+	sku   []byte
+	order []byte
+	item  []byte // "{sale}/items/{sku}", one contiguous slice: the key of the SKU filter
+}
+
+const (
+	salesPrefix  = "/v1/sales/"
+	itemsSegment = "items/"
+	ordersName   = "orders"
+)
+
+// locate finds what a path names. Ids are not checked here: one outside its pattern is simply unknown further down.
+// A trailing slash or an empty segment is another path, which is none.
+func locate(p []byte) location {
+	if bytes.IndexByte(p, '%') >= 0 {
+		p = unescape(p)
+	}
+	if bytes.HasPrefix(p, []byte(salesPrefix)) {
+		return locateSale(p[len(salesPrefix):])
+	}
+	switch string(p) {
+	case "/v1/time":
+		return location{path: pathTime}
+	case "/livez":
+		return location{path: pathLive}
+	case "/readyz":
+		return location{path: pathReady}
+	case "/openapi.json":
+		return location{path: pathOpenAPI}
+	}
+	return location{}
+}
+
+func locateSale(p []byte) location {
+	sale, rest, more := bytes.Cut(p, []byte{'/'})
+	if len(sale) == 0 {
+		return location{}
+	}
+	if !more {
+		return location{path: pathSale, sale: sale}
+	}
+	if !bytes.HasPrefix(rest, []byte(itemsSegment)) {
+		return location{}
+	}
+	sku, rest, more := bytes.Cut(rest[len(itemsSegment):], []byte{'/'})
+	if len(sku) == 0 || !more || !bytes.HasPrefix(rest, []byte(ordersName)) {
+		return location{}
+	}
+	at := location{
+		path: pathOrders, sale: sale, sku: sku,
+		item: p[:len(sale)+1+len(itemsSegment)+len(sku)],
+	}
+	rest = rest[len(ordersName):]
+	if len(rest) == 0 {
+		return at
+	}
+	at.path, at.order = pathOrder, rest[1:]
+	if rest[0] != '/' || len(at.order) == 0 || bytes.IndexByte(at.order, '/') >= 0 {
+		return location{}
+	}
+	return at
+}
+
+// unescape decodes the percent escapes of unreserved characters, which mean the same as the characters themselves
+// (RFC 3986, 6.2.2.2). Every other escape stays as it is, so an id that holds one is outside its pattern.
+func unescape(p []byte) []byte {
+	out := make([]byte, 0, len(p))
+	for i := 0; i < len(p); i++ {
+		if p[i] == '%' && i+2 < len(p) {
+			if c, ok := unhex(p[i+1], p[i+2]); ok && unreserved(c) {
+				out = append(out, c)
+				i += 2
+				continue
+			}
+		}
+		out = append(out, p[i])
+	}
+	return out
+}
+
+func unreserved(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' ||
+		c == '-' || c == '.' || c == '_' || c == '~'
+}
+
+func unhex(high, low byte) (byte, bool) {
+	h, hok := hexDigit(high)
+	l, lok := hexDigit(low)
+	return h<<4 | l, hok && lok
+}
+
+func hexDigit(c byte) (byte, bool) {
+	switch {
+	case c >= '0' && c <= '9':
+		return c - '0', true
+	case c >= 'a' && c <= 'f':
+		return c - 'a' + 10, true
+	case c >= 'A' && c <= 'F':
+		return c - 'A' + 10, true
+	}
+	return 0, false
+}
+
+// route is the label of a request in flashsale_http_request_duration_seconds: a path and, where it matters, a method.
+type route uint8
+
+const (
+	routeNone route = iota // no such path, or a method that is not offered
+	routePurchase
+	routeOrders
+	routeOrder
+	routeSale
+	routeTime
+	routeLive
+	routeReady
+	routeOpenAPI
+
+	routeCount
+)
+
+var routeNames = [routeCount]string{
+	routeNone: "none", routePurchase: "purchase", routeOrders: "orders", routeOrder: "order", routeSale: "sale",
+	routeTime: "time", routeLive: "livez", routeReady: "readyz", routeOpenAPI: "openapi",
+}
+
+// routeOf returns the route of a request; every GET answers HEAD too.
+func routeOf(ctx *fasthttp.RequestCtx, p path) route {
+	read := ctx.IsGet() || ctx.IsHead()
+	switch {
+	case p == pathOrders && ctx.IsPost():
+		return routePurchase
+	case !read || p == pathNone:
+		return routeNone
+	}
+	return readRoutes[p]
+}
+
+var readRoutes = [...]route{
+	pathOrders: routeOrders, pathOrder: routeOrder, pathSale: routeSale, pathTime: routeTime,
+	pathLive: routeLive, pathReady: routeReady, pathOpenAPI: routeOpenAPI,
+}
