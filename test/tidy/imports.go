@@ -1,0 +1,122 @@
+package tidy
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const module = "flashsale"
+
+// direction says which of our packages a room may import, and why not more.
+type direction struct {
+	allowed []string
+	reason  string
+}
+
+const apart = "the rooms never import each other: each declares the small interface it needs and wire.go passes the " +
+	"implementation, so every room can be tested, replaced and read alone"
+
+// directions names every room. A new room needs a line here, and with it a decision.
+var directions = map[string]direction{
+	"sale":     {nil, "the nouns are spoken by every room, so they can depend on none"},
+	"scripts":  {nil, "the scripts are data; what gives them meaning is the room that runs them"},
+	"settings": {[]string{"sale"}, "settings are values: whoever builds the parts hands them on"},
+	"gateway":  {[]string{"sale"}, apart},
+	"reserve":  {[]string{"sale", "scripts"}, apart},
+	"settle":   {[]string{"sale"}, apart},
+	"admin":    {[]string{"sale"}, apart},
+	"store":    {[]string{"sale"}, apart},
+	"embedded": {[]string{"sale"}, "the engines of the dev command stand where foreign servers stand: nothing of ours is theirs"},
+	"loadtest": {[]string{"sale"}, "the load test is a client: it sees the engine from outside, as a shop does"},
+	"deploy":   {nil, "deploy holds files for other programs; its tests compare them with the settings"},
+	"test":     {[]string{"sale", "scripts", "settings"}, "the suites drive the built binary from outside"},
+}
+
+// Tests may use more: the harness, the scripts, the settings list.
+var testsMay = []string{"sale", "scripts", "settings", "test/harness"}
+
+// owner says which rooms may import a library outside their tests, and why nobody else.
+type owner struct {
+	library string
+	rooms   []string
+	reason  string
+}
+
+var owners = []owner{
+	{"github.com/IBM/sarama", []string{"reserve", "settle"}, "one producer and one consumer, so that the settings that lose orders are ruled out in two places and no third"},
+	{"database/sql", []string{"store"}, "SQL behind one interface: the portability and locking rules are kept in one room"},
+	{"github.com/go-sql-driver/mysql", []string{"store", "settings"}, "as database/sql; settings only checks the form of the DSN"},
+	{"github.com/redis/rueidis", []string{"reserve"}, "writes that return an error may have happened: only reserve knows how to ask again"},
+	{"github.com/valyala/fasthttp", []string{"gateway", "loadtest"}, "nothing of a fasthttp request may outlive its handler: only gateway knows which handlers there are; the load test measures against it"},
+	{"github.com/alibaba/sentinel-golang", []string{"gateway"}, "its rules are process globals with one owner"},
+	{"github.com/bits-and-blooms/bloom", []string{"gateway"}, "a filter only ever saves a look-up that gateway would make"},
+	{"github.com/alicebob/miniredis", []string{"embedded"}, "embedded engines are for trying and developing, never part of a server"},
+	{"github.com/twmb/franz-go", []string{"embedded"}, "as miniredis; the project's Kafka client is sarama"},
+	{"github.com/bwmarrin/snowflake", []string{"sale"}, "its epoch is a package variable: one package sets it, before any generator exists"},
+}
+
+// saleMay is all that the nouns import besides the standard library.
+const saleMay = "github.com/bwmarrin/snowflake"
+
+// importFindings applies the directions and owners to every import of the tree.
+func importFindings(parsed []*source) []finding {
+	var found []finding
+	for _, s := range parsed {
+		for _, spec := range s.syntax.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				imported = spec.Path.Value // the parser accepted it; an unquotable path matches no rule
+			}
+			if fault := importFault(s, imported); fault != "" {
+				found = append(found, finding{s.at(spec.Pos()), fault})
+			}
+		}
+	}
+	return found
+}
+
+func importFault(s *source, imported string) string {
+	if ours, is := strings.CutPrefix(imported, module+"/"); is {
+		return directionFault(s, ours)
+	}
+	if s.isTest() {
+		return ""
+	}
+	if s.room() == "sale" && strings.Contains(imported, ".") && imported != saleMay {
+		return fmt.Sprintf("sale imports %s: the nouns use the standard library and snowflake only", imported)
+	}
+	for _, o := range owners {
+		if within(imported, o.library) && !slices.Contains(o.rooms, s.room()) {
+			return fmt.Sprintf("%s belongs to %s: %s", o.library, strings.Join(o.rooms, " and "), o.reason)
+		}
+	}
+	return ""
+}
+
+func directionFault(s *source, ours string) string {
+	room := s.room()
+	if room == "" {
+		return "" // the commands in the root build everything
+	}
+	rule, known := directions[room]
+	if !known {
+		return fmt.Sprintf("room %q has no line in the table of directions", room)
+	}
+	allowed := append([]string{room}, rule.allowed...)
+	if s.isTest() {
+		allowed = append(allowed, testsMay...)
+	}
+	for _, a := range allowed {
+		if within(ours, a) {
+			return ""
+		}
+	}
+	return fmt.Sprintf("imports %s: %s", ours, rule.reason)
+}
+
+// within reports whether a path is the package or below it.
+func within(imported, parent string) bool {
+	return imported == parent || strings.HasPrefix(imported, parent+"/")
+}

@@ -1,0 +1,237 @@
+package tidy
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+	"flashsale/settings"
+)
+
+// Each rule is shown a small tree that breaks it, and one beside it that does not.
+
+func treeOf(t *testing.T, pairs ...string) fstest.MapFS {
+	t.Helper()
+	require.Zero(t, len(pairs)%2)
+	tree := fstest.MapFS{}
+	for i := 0; i < len(pairs); i += 2 {
+		tree[pairs[i]] = &fstest.MapFile{Data: []byte(pairs[i+1])}
+	}
+	return tree
+}
+
+func parse(t *testing.T, pairs ...string) []*source {
+	t.Helper()
+	parsed, err := sources(treeOf(t, pairs...))
+	require.NoError(t, err)
+	return parsed
+}
+
+func text(found []finding) string {
+	lines := make([]string, len(found))
+	for i, f := range found {
+		lines[i] = f.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+func TestImportsAgainstTheDirectionAreFound(t *testing.T) {
+	for file, imported := range map[string]string{
+		"gateway/a.go":      "flashsale/reserve",
+		"reserve/a.go":      "flashsale/store",
+		"sale/a.go":         "flashsale/settings",
+		"settle/sub/a.go":   "flashsale/admin",
+		"kitchen/a.go":      "flashsale/sale",
+		"gateway/b.go":      "database/sql",
+		"main.go":           "github.com/redis/rueidis",
+		"admin/a.go":        "github.com/IBM/sarama",
+		"settle/a.go":       "github.com/valyala/fasthttp/fasthttputil",
+		"sale/b.go":         "github.com/stretchr/testify/require",
+		"gateway/a_test.go": "flashsale/reserve",
+		"reserve/b.go":      "flashsale/test/harness",
+		"store/a.go":        "github.com/twmb/franz-go/pkg/kgo",
+	} {
+		found := importFindings(parse(t, file, fmt.Sprintf("package a\nimport %q\n", imported)))
+		require.Len(t, found, 1, "%s imports %s", file, imported)
+		assert.Contains(t, found[0].String(), file+":2: ")
+	}
+}
+
+func TestImportsAlongTheDirectionPass(t *testing.T) {
+	for file, imported := range map[string]string{
+		"gateway/a.go":      "flashsale/sale",
+		"reserve/a.go":      "flashsale/scripts",
+		"wire.go":           "flashsale/store",
+		"store/a.go":        "database/sql",
+		"store/a_test.go":   "flashsale/test/harness",
+		"gateway/a_test.go": "database/sql",
+		"sale/a.go":         "github.com/bwmarrin/snowflake",
+		"loadtest/a.go":     "flashsale/loadtest/client",
+		"test/e2e/a.go":     "flashsale/test/harness",
+	} {
+		found := importFindings(parse(t, file, fmt.Sprintf("package a\nimport %q\n", imported)))
+		assert.Empty(t, text(found), "%s imports %s", file, imported)
+	}
+}
+
+func TestEveryDirectionHasAReason(t *testing.T) {
+	for room, rule := range directions {
+		assert.Greater(t, len(rule.reason), 30, room)
+	}
+	for _, o := range owners {
+		assert.Greater(t, len(o.reason), 20, o.library)
+	}
+}
+
+func TestLongFilesAndFunctionsAreFound(t *testing.T) {
+	long := "package a\n" + strings.Repeat("// line\n", maxFileLines)
+	found, err := fileFindings(treeOf(t, "gateway/a.go", long, "gateway/b.go", "package a\n", "docs/long.md", long))
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	assert.Contains(t, found[0].String(), "gateway/a.go: 501 lines")
+
+	body := func(lines int) string { return strings.Repeat("\tprintln()\n", lines-2) }
+	code := "package a\nfunc short() {\n" + body(maxFunctionLines) + "}\nfunc long() {\n" + body(maxFunctionLines+1) + "}\n"
+	assert.Contains(t, text(functionFindings(parse(t, "a/a.go", code))), "long has 71 lines")
+	assert.NotContains(t, text(functionFindings(parse(t, "a/a.go", code))), "short")
+}
+
+func TestDriftOfLengthsIsFound(t *testing.T) {
+	short, middle, long := make([]int, 49), make([]int, 40), make([]int, 11)
+	for i := range middle {
+		middle[i] = halfBelow
+	}
+	for i := range long {
+		long[i] = nineTenthsBelow
+	}
+	all := append(append(append([]int{}, short...), middle...), long...)
+	found := text(distributionFindings(all))
+	assert.Contains(t, found, "50 % of 100 functions")
+	assert.Contains(t, found, "90 % of 100 functions")
+	assert.Empty(t, distributionFindings(append(make([]int, 60), middle...)))
+	assert.Empty(t, distributionFindings(nil))
+}
+
+func TestMissingTestsAreFound(t *testing.T) {
+	code := "package a\n\n\n"
+	assert.Contains(t, text(balanceFindings(parse(t, "a/a.go", code, "a/a_test.go", "package a\n"))), "1 lines of tests for 3")
+	assert.Empty(t, balanceFindings(parse(t, "a/a.go", code, "a/a_test.go", code)))
+}
+
+func TestSilentPackagesAreFound(t *testing.T) {
+	found := text(packageFindings(parse(t,
+		"a/a.go", "// Package a says why.\npackage a\n", "a/b.go", "package a\n",
+		"b/a.go", "package b\n", "b/a_test.go", "// Package b: a test cannot speak for it.\npackage b\n",
+		"c/a.go", "// Package util is everything.\npackage util\n")))
+	assert.Equal(t, "c: package util is named after no responsibility\nb: no package comment says its role", found)
+}
+
+func TestSkipsAndSleepsInTestsAreFound(t *testing.T) {
+	code := "package a\nimport (\"testing\"; \"time\")\nfunc f(t *testing.T) {\n\tt.SkipNow()\n\ttime.Sleep(1)\n}\n"
+	assert.Len(t, testFindings(parse(t, "a/a_test.go", code)), 2)
+	assert.Len(t, testFindings(parse(t, "test/harness/a.go", code)), 2)
+	assert.Empty(t, testFindings(parse(t, "a/a.go", code)))
+}
+
+func TestDiscardedResultsWithoutAReasonAreFound(t *testing.T) {
+	code := "package a\nfunc f() {\n\t_ = g()\n\n\t_ = g() // cannot fail\n\n\t// cannot fail\n\t_, _ = h()\n\tx, _ := h()\n\t_ = x\n}\n"
+	assert.Equal(t, "a/a.go:3: a result is thrown away without a comment that says why",
+		text(discardFindings(parse(t, "a/a.go", code))))
+}
+
+func TestChangedPackageVariablesAreFound(t *testing.T) {
+	code := `package a
+import ("sync"; "errors")
+var count int
+var table = map[string]int{"a": 1}
+var lock sync.Mutex
+var pool sync.Pool
+var errGone = errors.New("gone")
+var hidden int
+func change() { count++ }
+func write() { table["b"] = 2 }
+func local() { hidden := 1; hidden = 2; _ = hidden }
+func read() error { return errGone }
+`
+	assert.Equal(t, "a/a.go:10: package state: table is changed here\n"+
+		"a/a.go:5: package state: lock is made to be changed\na/a.go:9: package state: count is changed here",
+		text(stateFindings(parse(t, "a/a.go", code))))
+	assert.Empty(t, stateFindings(parse(t, "test/harness/a.go", code)))
+}
+
+func TestForbiddenWordsAreFound(t *testing.T) {
+	for _, line := range []string{
+		"// TODO: more", "this is a stub", "see `/work/notes`", "/home/someone/x", "as issue 12 says", "see ../shared/design.md",
+		"the campaign", "seckill", "not yet implemented", "GOPROXY=https://proxy.golang.org",
+	} {
+		found, err := wordFindings(treeOf(t, "docs/a.md", "fine\n"+line+"\n"))
+		require.NoError(t, err)
+		require.Len(t, found, 1, line)
+		assert.Equal(t, "docs/a.md:2", found[0].place)
+	}
+	found, err := wordFindings(treeOf(t, "docs/a.md", "issue a token; stubborn; my.work/x; docs/architecture.md\n",
+		"go.sum", "TODO", "bin/x", "TODO", "a/testdata/fuzz/x", "TODO"))
+	require.NoError(t, err)
+	assert.Empty(t, text(found))
+}
+
+const goodScript = `-- Takes stock for every request of a batch.
+-- KEYS[1] meta hash
+-- ARGV[1] epoch; ARGV[2] to ARGV[11] columns
+-- Reply: one string
+-- Invariant: nothing is written before all checks
+-- Cost: constant
+local meta = redis.call('HGET', KEYS[1], ARGV[1], ARGV[10])
+return meta
+`
+
+func TestScriptsWithoutAContractAreFound(t *testing.T) {
+	found, err := scriptFindings(treeOf(t, "scripts/good.lua", goodScript))
+	require.NoError(t, err)
+	assert.Empty(t, text(found))
+	for _, broken := range []struct{ old, new, fault string }{
+		{"Takes stock for every request of a batch.", "Takes.", "purpose"},
+		{"-- Reply: one string\n", "", "every reply"},
+		{"-- Invariant: nothing is written before all checks\n", "", "the invariant"},
+		{"-- Cost: constant\n", "", "the cost"},
+		{"KEYS[1], ARGV[1]", "KEYS[2], ARGV[1]", "KEYS[2]"},
+		{"ARGV[10])", "ARGV[12])", "ARGV[12]"},
+		{"'HGET'", "'EXPIRE'", "never expire"},
+		{"return meta", "return cjson.encode(meta)", "cjson"},
+	} {
+		found, err := scriptFindings(treeOf(t, "scripts/bad.lua", strings.Replace(goodScript, broken.old, broken.new, 1)))
+		require.NoError(t, err)
+		require.NotEmpty(t, found, broken.fault)
+		assert.Contains(t, text(found), broken.fault)
+	}
+}
+
+func outcomePage() string {
+	var page strings.Builder
+	for _, outcome := range sale.Outcomes() {
+		fmt.Fprintf(&page, "| %d `%s` | gives up |\n", outcome.Row().Status, outcome.Row().Code)
+	}
+	return page.String()
+}
+
+func TestMissingAndInventedOutcomesAreFound(t *testing.T) {
+	assert.Empty(t, text(outcomeFindings("docs/buyers.md", outcomePage())))
+	assert.Contains(t, text(outcomeFindings("p", strings.Replace(outcomePage(), "`sold_out`", "sold out", 1))), "`sold_out` and 409")
+	assert.Contains(t, text(outcomeFindings("p", outcomePage()+"| 409 `sold` |")), "409 `sold` is no outcome")
+	assert.Contains(t, text(outcomeFindings("p", outcomePage()+"then 410 `sold_out` comes")), "410 `sold_out` is no outcome")
+}
+
+func TestMissingAndInventedSettingsAreFound(t *testing.T) {
+	var page strings.Builder
+	for _, s := range settings.All() {
+		fmt.Fprintf(&page, "| `%s` |\n", s.Env())
+	}
+	assert.Empty(t, text(settingFindings("p", page.String(), settings.All())))
+	assert.Contains(t, text(settingFindings("p", "", settings.All())), "does not name the setting kafka.brokers")
+	assert.Contains(t, text(settingFindings("p", page.String()+"FLASHSALE_GATEWAY_COLOUR", settings.All())), "FLASHSALE_GATEWAY_COLOUR")
+}
