@@ -1,0 +1,54 @@
+-- Purpose: one step of loading a bucket's new epoch: begin, then buyers in chunks, then open, which writes the state last.
+--
+-- KEYS[1] {bucket}:meta     hash    the life, counters and window of the bucket
+-- KEYS[2] {bucket}:buyers   hash    buyer -> entries, see reserve.lua
+-- KEYS[3] {bucket}:journal  stream  stays as it is: the relay publishes what is left in it
+--
+-- ARGV[1] step   begin, buyers or open
+-- ARGV[2] epoch  the new epoch, that the database began for this load alone
+-- begin:  ARGV[3] available  units; ARGV[4] to ARGV[8] version, state, starts_ms, ends_ms, limit as in window.lua;
+--         ARGV[9] watch      1 = remember the replication id and compare it, 0 = this server hides it (embedded)
+-- buyers: ARGV[3] to the end  pairs (buyer, entries)
+-- open:   nothing more
+--
+-- Reply: done | older, Redis is in this epoch already or in a later one | lost, the load's begin is gone: start over
+--
+-- Invariant: the bucket sells only after open; a step of an older load changes nothing; a window that is newer than the
+-- load's stays. Each step may be sent twice.
+-- Cost: begin O(1) with the old buyers freed in the background, buyers O(pairs), open O(1).
+
+local step, epoch = ARGV[1], ARGV[2]
+local m = redis.call('HMGET', KEYS[1], 'epoch', 'loaded_state', 'version', 'held')
+local present = tonumber(m[1] or 0)
+
+local function hidden_or_replid(watch)
+  if watch ~= '1' then return '' end
+  local info = redis.pcall('INFO', 'replication')
+  return type(info) == 'string' and string.match(info, 'master_replid:(%x+)') or ''
+end
+
+if step == 'begin' then
+  if present > tonumber(epoch) or (present == tonumber(epoch) and m[2] ~= 'loading') then return 'older' end
+  local time = redis.call('TIME')
+  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  local held = redis.call('XLEN', KEYS[3]) > 0 and m[4] or 0
+  redis.call('UNLINK', KEYS[2])
+  redis.call('HSET', KEYS[1], 'epoch', epoch, 'loaded_state', 'loading', 'base_ms', now, 'available', ARGV[3],
+    'seq', 0, 'taken', 0, 'held', held or 0, 'replid', hidden_or_replid(ARGV[9]), 'checked_ms', 0)
+  if tonumber(m[3] or -1) < tonumber(ARGV[4]) then
+    redis.call('HSET', KEYS[1], 'version', ARGV[4], 'state', ARGV[5], 'starts_ms', ARGV[6], 'ends_ms', ARGV[7],
+      'limit', ARGV[8])
+  end
+  return 'done'
+end
+
+if present > tonumber(epoch) then return 'older' end
+if present ~= tonumber(epoch) then return 'lost' end
+if step == 'open' and m[2] == 'open' then return 'done' end
+if m[2] ~= 'loading' then return 'lost' end
+if step == 'buyers' then
+  redis.call('HSET', KEYS[2], unpack(ARGV, 3))
+else
+  redis.call('HSET', KEYS[1], 'loaded_state', 'open')
+end
+return 'done'
