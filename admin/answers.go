@@ -1,0 +1,101 @@
+package admin
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+
+	"flashsale/sale"
+)
+
+// Codes that only the operators' API answers with; the others are outcomes of package sale.
+const (
+	codeWrongState      = "wrong_state"
+	codeVersionConflict = "version_conflict"
+	codeOrderNotFound   = "order_not_found"
+	codeInternal        = "internal"
+)
+
+var problemInternal = sale.Problem{Status: http.StatusInternalServerError, Code: codeInternal, Title: "The engine failed; its log says how"}
+
+// answer sends a value as JSON.
+func (c *call) answer(status int, value any) error {
+	body, err := encode(value)
+	if err != nil {
+		return err
+	}
+	send(c.w, status, "application/json", body)
+	return nil
+}
+
+// encode writes JSON without HTML escapes and without a final newline.
+func encode(value any) ([]byte, error) {
+	var buffer bytes.Buffer
+	encoder := json.NewEncoder(&buffer)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return nil, fmt.Errorf("encode %T: %w", value, err)
+	}
+	return bytes.TrimSuffix(buffer.Bytes(), []byte("\n")), nil
+}
+
+// send writes a whole answer. Operators read states that change at any moment, so nothing may be cached.
+func send(w http.ResponseWriter, status int, mediaType string, body []byte) {
+	h := w.Header()
+	h.Set("Content-Type", mediaType)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // a client that hung up is nobody's fault
+}
+
+func writeProblem(w http.ResponseWriter, p sale.Problem) {
+	if p.Status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", strconv.Itoa(1+rand.IntN(3)))
+	}
+	send(w, p.Status, sale.ProblemType, p.Append(nil))
+}
+
+// problemOf turns an error into the answer it stands for. fault is true when the error is a store's or the engine's, so
+// that it belongs into the log.
+func problemOf(err error) (p sale.Problem, fault bool) {
+	var (
+		problem sale.Problem
+		field   *sale.FieldError
+		state   *sale.StateError
+		large   *http.MaxBytesError
+	)
+	switch {
+	case errors.As(err, &problem):
+		return problem, false
+	case errors.As(err, &field):
+		return malformed(field.Field, field.Detail), false
+	case errors.As(err, &state):
+		return sale.Problem{
+			Status: http.StatusConflict, Code: codeWrongState, Title: "The sale's state does not allow this",
+			Detail: state.Detail, Members: []sale.Member{{Name: "state", Value: state.State}},
+		}, false
+	case errors.As(err, &large):
+		return sale.ProblemOf(sale.OutcomeBodyTooLarge, fmt.Sprintf("a body may have %d bytes", large.Limit)), false
+	case errors.Is(err, sale.ErrNotFound):
+		return sale.ProblemOf(sale.OutcomeSaleNotFound, ""), false
+	case errors.Is(err, sale.ErrVersionConflict):
+		return sale.Problem{Status: http.StatusConflict, Code: codeVersionConflict, Title: "The rules have another version by now"}, false
+	case errors.Is(err, sale.ErrLeaseHeld):
+		return sale.ProblemOf(sale.OutcomeUnavailable, "another step of this sale is still under way"), false
+	}
+	return sale.ProblemOf(sale.OutcomeUnavailable, "a store did not do its part; asking again is safe"), true
+}
+
+// malformed is bad input; field names the member or header at fault and is left out when there is none.
+func malformed(field, detail string, members ...sale.Member) sale.Problem {
+	if field != "" {
+		members = append([]sale.Member{{Name: "field", Value: field}}, members...)
+		detail = field + ": " + detail
+	}
+	return sale.ProblemOf(sale.OutcomeMalformed, detail, members...)
+}

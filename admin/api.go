@@ -1,0 +1,184 @@
+package admin
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"log/slog"
+	"net/http"
+	"path"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"flashsale/sale"
+)
+
+// Sales is the catalogue as operators change it. Missing sales are sale.ErrNotFound, moves that do not fit
+// *sale.StateError.
+type Sales interface {
+	PutSale(ctx context.Context, s sale.Sale) (stored sale.Sale, created bool, err error)
+	Sale(ctx context.Context, id string) (sale.Sale, error)
+	Sales(ctx context.Context) ([]sale.Sale, error)
+	SetState(ctx context.Context, id string, to sale.State, from ...sale.State) (sale.Sale, error)
+	ReplaceBuyers(ctx context.Context, id string, next func() (string, error)) (int64, error)
+}
+
+// Preloads is what the database keeps of a sale's stock and buyers, and the leases.
+type Preloads interface {
+	LoadStock(ctx context.Context, id string, partitions int32) ([]sale.BucketRow, error)
+	Books(ctx context.Context, id string) ([]sale.BucketBooks, error)
+	EachListed(ctx context.Context, id string, each func(buyer string) error) error
+	AcquireLease(ctx context.Context, name, holder string, ttl time.Duration) (bool, error)
+	ReleaseLease(ctx context.Context, name, holder string) error
+}
+
+// RuleBook keeps the limits of all gateways.
+type RuleBook interface {
+	Rules(ctx context.Context) (sale.Rules, error)
+	PutRules(ctx context.Context, rules sale.Rules, expect *int64) (sale.Rules, error)
+}
+
+// Orders finds an order by its id.
+type Orders interface {
+	Order(ctx context.Context, id sale.OrderID) (sale.Order, error)
+}
+
+// Stock is the copy that Redis sells from.
+type Stock interface {
+	Rebuild(ctx context.Context, rows []sale.BucketRow, progress func(done, total int)) error
+	LoadList(ctx context.Context, id string, version, size int64, each func(func(buyer string) error) error) error
+	HasList(ctx context.Context, id string, version, size int64) (bool, error)
+	ApplyWindow(ctx context.Context, buckets []sale.Bucket, window sale.Window) error
+	Readings(ctx context.Context, buckets []sale.Bucket) ([]sale.Reading, error)
+}
+
+// Options are the settings of the operators' API. Zero durations and functions take their defaults.
+type Options struct {
+	AdminToken string // operators' token; an empty one lets nobody in
+	ShopToken  string // shop's token, for the order routes only; empty: there is none
+	Version    string // of the binary, for the OpenAPI document
+	Partitions int32  // of the orders topic; a bucket keeps its partition from the first preload on
+
+	LeaseTTL   time.Duration    // 15 s: a dead process blocks a sale for at most this long
+	LeaseWait  time.Duration    // 30 s: how long a step waits for another process before it answers 503
+	MoveLimit  time.Duration    // 10 min: the longest a preload may take
+	ReadLimit  time.Duration    // 10 s: the longest a reading of the stores may take
+	BodyLimit  time.Duration    // 30 s: the longest a JSON body, or a silence inside an upload, may take
+	StatsEvery time.Duration    // 1 s
+	AuditWait  time.Duration    // 3 s: how long an audit waits for buckets that are being rebuilt
+	Now        func() time.Time // Redis's clock where there is one; default time.Now
+	Logger     *slog.Logger
+}
+
+// Deps are the parts behind the API.
+type Deps struct {
+	Sales    Sales
+	Preloads Preloads
+	Rules    RuleBook
+	Orders   Orders
+	Stock    Stock
+	Gatherer prometheus.Gatherer
+	Ready    func() map[string]string // what the process still waits for; empty = ready
+}
+
+// maxStreams bounds the Server-Sent Event streams that are open at once; one more is answered 503 overloaded.
+const maxStreams = 64
+
+// API is the operators' listener as a handler.
+type API struct {
+	opts     Options
+	deps     Deps
+	mux      *http.ServeMux
+	document []byte
+	admin    [sha256.Size]byte
+	shop     [sha256.Size]byte
+	streams  chan struct{}
+	stop     chan struct{}
+	stopOnce sync.Once
+}
+
+// New builds the operators' API. Serve it with NewServer.
+func New(opts Options, deps Deps) *API {
+	opts.setDefaults()
+	a := &API{
+		opts: opts, deps: deps,
+		mux:      http.NewServeMux(),
+		document: documentOf(opts.Version),
+		admin:    sha256.Sum256([]byte(opts.AdminToken)),
+		shop:     sha256.Sum256([]byte(opts.ShopToken)),
+		streams:  make(chan struct{}, maxStreams),
+		stop:     make(chan struct{}),
+	}
+	for _, route := range a.routes() {
+		a.mux.Handle(route.method+" "+route.path, a.serve(route))
+	}
+	return a
+}
+
+func (o *Options) setDefaults() {
+	o.LeaseTTL = cmp.Or(o.LeaseTTL, 15*time.Second)
+	o.LeaseWait = cmp.Or(o.LeaseWait, 30*time.Second)
+	o.MoveLimit = cmp.Or(o.MoveLimit, 10*time.Minute)
+	o.ReadLimit = cmp.Or(o.ReadLimit, 10*time.Second)
+	o.BodyLimit = cmp.Or(o.BodyLimit, 30*time.Second)
+	o.StatsEvery = cmp.Or(o.StatsEvery, time.Second)
+	o.AuditWait = cmp.Or(o.AuditWait, 3*time.Second)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+}
+
+// StopStreams ends every open event stream, so that a shutdown does not wait for consoles that watch.
+func (a *API) StopStreams() { a.stopOnce.Do(func() { close(a.stop) }) }
+
+// ServeHTTP answers one request. Paths that are not in their shortest form have no redirect here: they are other paths.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer a.recovered(w, r)
+	serveKnown(a.mux, w, r)
+}
+
+func (a *API) recovered(w http.ResponseWriter, r *http.Request) {
+	switch cause := recover(); cause {
+	case nil:
+	case http.ErrAbortHandler:
+		panic(cause)
+	default:
+		a.opts.Logger.Error("operators' request panicked", "method", r.Method, "path", r.URL.Path, "panic", cause, "stack", string(debug.Stack()))
+		writeProblem(w, problemInternal)
+	}
+}
+
+// serveKnown lets the mux answer what it has a route for and turns its own plain-text answers into problems.
+func serveKnown(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
+	if escaped := r.URL.EscapedPath(); r.Method != http.MethodConnect && path.Clean(escaped) == escaped {
+		handler, pattern := mux.Handler(r)
+		if pattern != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		mark := unwritten{header: http.Header{}}
+		handler.ServeHTTP(&mark, r)
+		if mark.status == http.StatusMethodNotAllowed {
+			w.Header().Set("Allow", mark.header.Get("Allow"))
+			writeProblem(w, sale.ProblemOf(sale.OutcomeMethodNotAllowed, ""))
+			return
+		}
+	}
+	writeProblem(w, sale.ProblemOf(sale.OutcomeNotFound, ""))
+}
+
+// unwritten learns what the mux would have answered: the status, and Allow.
+type unwritten struct {
+	header http.Header
+	status int
+}
+
+func (u *unwritten) Header() http.Header         { return u.header }
+func (u *unwritten) WriteHeader(status int)      { u.status = status }
+func (u *unwritten) Write(p []byte) (int, error) { return len(p), nil }

@@ -1,0 +1,111 @@
+package admin
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"flashsale/sale"
+)
+
+// putBuyers replaces the list of a listed sale, read line by line: a list of any length passes through a few kilobytes
+// of memory. The list takes effect only when its last line was good.
+func (a *API) putBuyers(c *call) error {
+	id, err := c.saleID()
+	if err != nil {
+		return err
+	}
+	if err := a.takesBuyers(c, id); err != nil {
+		drain(c.w, c.r)
+		return err
+	}
+	lines := newBuyerLines(&patientBody{c: c, limit: a.opts.BodyLimit})
+	count, err := a.deps.Sales.ReplaceBuyers(c.r.Context(), id, lines.next)
+	if lines.fault != nil { // whatever the store made of it: the list itself is the cause
+		drain(c.w, c.r)
+		return lines.fault
+	}
+	if err != nil {
+		return err
+	}
+	a.opts.Logger.Info("buyers listed", "sale", id, "buyers", count)
+	return c.answer(http.StatusOK, map[string]int64{"buyers": count})
+}
+
+// takesBuyers refuses early what the store would refuse after a million lines.
+func (a *API) takesBuyers(c *call, id string) error {
+	ctx, cancel := a.reading(c)
+	defer cancel()
+	s, err := a.deps.Sales.Sale(ctx, id)
+	switch {
+	case err != nil:
+		return err
+	case s.Eligibility != sale.EligibilityList:
+		return &sale.StateError{State: s.State, Detail: `only a sale with "eligibility":"list" has a list of buyers`}
+	case s.State != sale.StateDraft && s.State != sale.StatePreloaded:
+		return &sale.StateError{State: s.State, Detail: "the list of buyers is fixed once the sale was opened"}
+	}
+	return nil
+}
+
+// patientBody reads a body of any length as long as no silence in it is longer than the limit.
+type patientBody struct {
+	c     *call
+	limit time.Duration
+}
+
+func (p *patientBody) Read(into []byte) (int, error) {
+	control := http.NewResponseController(p.c.w)
+	if err := control.SetReadDeadline(time.Now().Add(p.limit)); err != nil {
+		return 0, fmt.Errorf("bound the reading of buyers: %w", err)
+	}
+	n, err := p.c.r.Body.Read(into)
+	if err != nil {
+		// As in readBody: the connection is watched for a hang-up from here on.
+		err = errors.Join(err, control.SetReadDeadline(time.Time{}))
+	}
+	return n, err
+}
+
+// buyerLines hands out one buyer id a line and remembers the first fault. Lines end with \n or \r\n, the last one may
+// lack its end.
+type buyerLines struct {
+	reader *bufio.Reader
+	number int64
+	fault  error
+}
+
+func newBuyerLines(r io.Reader) *buyerLines {
+	return &buyerLines{reader: bufio.NewReaderSize(r, 32<<10)}
+}
+
+// next returns the next id, io.EOF after the last.
+func (b *buyerLines) next() (string, error) {
+	line, err := b.reader.ReadSlice('\n')
+	if len(line) == 0 && errors.Is(err, io.EOF) {
+		return "", io.EOF
+	}
+	b.number++
+	switch {
+	case err == nil, errors.Is(err, io.EOF):
+	case errors.Is(err, bufio.ErrBufferFull):
+		return "", b.bad("is longer than any buyer id")
+	default:
+		b.fault = malformed("", fmt.Sprintf("the list could not be read to its end; it broke off in line %d", b.number))
+		return "", b.fault
+	}
+	id := bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
+	if !sale.ValidBuyerID(id) {
+		return "", b.bad(fmt.Sprintf("must be one buyer id, 1 to %d of A-Za-z0-9._:@|+-, and is %.80q", sale.MaxIDBytes, id))
+	}
+	return string(id), nil
+}
+
+func (b *buyerLines) bad(detail string) error {
+	b.fault = malformed(fmt.Sprintf("line %d", b.number), detail, sale.Member{Name: "line", Value: b.number})
+	return b.fault
+}

@@ -1,0 +1,73 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"flashsale/sale"
+)
+
+// putSale creates or changes a sale's definition. Changes of a sale that is there run under its lease: a preload that is
+// under way must not see items come and go. What has been preloaded gets the new window at once.
+func (a *API) putSale(c *call) error {
+	id, err := c.saleID()
+	if err != nil {
+		return err
+	}
+	wanted, err := decodeSale(id, c.body)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := a.moving(c)
+	defer cancel()
+	var stored sale.Sale
+	created := false
+	change := func(ctx context.Context) error {
+		if stored, created, err = a.deps.Sales.PutSale(ctx, wanted); err != nil {
+			return err
+		}
+		return a.carryWindow(ctx, &stored)
+	}
+	if _, err = a.deps.Sales.Sale(ctx, id); errors.Is(err, sale.ErrNotFound) {
+		err = change(ctx)
+	} else if err == nil {
+		err = a.underLease(ctx, id, change)
+	}
+	if err != nil {
+		return err
+	}
+	a.opts.Logger.Info("sale defined", "sale", id, "created", created, "version", stored.Version)
+	if created {
+		c.w.Header().Set("Location", c.r.URL.EscapedPath())
+		return c.answer(http.StatusCreated, stored)
+	}
+	return c.answer(http.StatusOK, stored)
+}
+
+func (a *API) getSale(c *call) error {
+	id, err := c.saleID()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := a.reading(c)
+	defer cancel()
+	s, err := a.deps.Sales.Sale(ctx, id)
+	if err != nil {
+		return err
+	}
+	return c.answer(http.StatusOK, s)
+}
+
+func (a *API) listSales(c *call) error {
+	ctx, cancel := a.reading(c)
+	defer cancel()
+	sales, err := a.deps.Sales.Sales(ctx)
+	if err != nil {
+		return err
+	}
+	if sales == nil {
+		sales = []sale.Sale{} // an empty list is [], never null
+	}
+	return c.answer(http.StatusOK, map[string][]sale.Sale{"sales": sales})
+}

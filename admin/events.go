@@ -1,0 +1,145 @@
+package admin
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"flashsale/sale"
+)
+
+const (
+	eventTimeout     = 10 * time.Second       // a client that takes an event more slowly has hung up
+	progressInterval = 100 * time.Millisecond // at most ten progress events a second, however many buckets there are
+)
+
+// wantsEvents reports whether the client asked for Server-Sent Events.
+func wantsEvents(r *http.Request) bool {
+	for _, accept := range r.Header.Values("Accept") {
+		for choice := range strings.SplitSeq(accept, ",") {
+			mediaType, _, _ := strings.Cut(choice, ";")
+			if strings.EqualFold(strings.TrimSpace(mediaType), "text/event-stream") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// takeStream takes one of the places for streams, or refuses.
+func (a *API) takeStream() (release func(), err error) {
+	select {
+	case a.streams <- struct{}{}:
+		return func() { <-a.streams }, nil
+	default:
+		return nil, sale.ProblemOf(sale.OutcomeOverloaded, fmt.Sprintf("%d event streams are open already", maxStreams))
+	}
+}
+
+// stream writes Server-Sent Events. Its header goes out with the first event, so an error before it is a plain problem.
+type stream struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+	started bool
+}
+
+func newStream(w http.ResponseWriter) *stream {
+	return &stream{w: w, control: http.NewResponseController(w)}
+}
+
+func (s *stream) start() {
+	if s.started {
+		return
+	}
+	s.started = true
+	h := s.w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // nginx would collect events
+	s.w.WriteHeader(http.StatusOK)
+}
+
+// send writes one event; data is one line of JSON.
+func (s *stream) send(event string, data []byte) error {
+	s.start()
+	if err := s.control.SetWriteDeadline(time.Now().Add(eventTimeout)); err != nil {
+		return fmt.Errorf("bound the writing of an event: %w", err)
+	}
+	if _, err := fmt.Fprintf(s.w, "event: %s\ndata: %s\n\n", event, data); err != nil {
+		return fmt.Errorf("write event %s: %w", event, err)
+	}
+	if err := s.control.Flush(); err != nil {
+		return fmt.Errorf("flush event %s: %w", event, err)
+	}
+	return nil
+}
+
+// progress tells how far a preload is, to a client that asked for events; to others it stays silent until the end.
+type progress struct {
+	c      *call
+	mu     sync.Mutex // a rebuild may report from several goroutines
+	stream *stream    // nil for a plain answer
+	last   time.Time
+	broken bool // the client is gone; the preload goes on
+}
+
+func (a *API) newProgress(c *call) (*progress, func(), error) {
+	if !wantsEvents(c.r) {
+		return &progress{c: c}, func() {}, nil
+	}
+	release, err := a.takeStream()
+	if err != nil {
+		return nil, nil, err
+	}
+	return &progress{c: c, stream: newStream(c.w)}, release, nil
+}
+
+func (p *progress) report(done, total int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	if p.stream == nil || p.broken || (done < total && now.Sub(p.last) < progressInterval) {
+		return
+	}
+	p.last = now
+	p.broken = p.stream.send("progress", fmt.Appendf(nil, `{"done":%d,"total":%d}`, done, total)) != nil
+}
+
+// finish answers the sale, or the error: as the whole answer, or as the last event of a stream that has begun.
+func (p *progress) finish(a *API, s sale.Sale, err error) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.stream == nil && err == nil:
+		return p.c.answer(http.StatusOK, s)
+	case p.stream == nil, err != nil && !p.stream.started:
+		return err
+	case p.broken:
+		return nil
+	case err != nil:
+		return a.failInStream(p.c, p.stream, err)
+	}
+	if !p.stream.started { // everything was loaded: say so in one event
+		if err := p.stream.send("progress", []byte(`{"done":0,"total":0}`)); err != nil {
+			return nil
+		}
+	}
+	body, err := encode(s)
+	if err != nil {
+		return a.failInStream(p.c, p.stream, err)
+	}
+	_ = p.stream.send("sale", body) // the last word to a client that may be gone
+	return nil
+}
+
+// failInStream sends an error as the event problem; the status is long out. It returns nil: the answer is given.
+func (a *API) failInStream(c *call, s *stream, err error) error {
+	problem, fault := problemOf(err)
+	if fault {
+		a.opts.Logger.Error("operators' stream failed", "path", c.r.URL.Path, "error", err)
+	}
+	_ = s.send("problem", problem.Append(nil)) // a client that is gone needs no reason
+	return nil
+}

@@ -1,0 +1,187 @@
+package admin
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"flashsale/sale"
+)
+
+// GaugeBooks is what the gauges read in the database, and the lease that makes one process show them.
+type GaugeBooks interface {
+	Sales(ctx context.Context) ([]sale.Sale, error)
+	Books(ctx context.Context, id string) ([]sale.BucketBooks, error)
+	AcquireLease(ctx context.Context, name, holder string, ttl time.Duration) (bool, error)
+	ReleaseLease(ctx context.Context, name, holder string) error
+}
+
+// GaugeStock is what the gauges read in Redis.
+type GaugeStock interface {
+	Readings(ctx context.Context, buckets []sale.Bucket) ([]sale.Reading, error)
+}
+
+// GaugeOptions are the settings of the gauges. Zero values take their defaults.
+type GaugeOptions struct {
+	Every  time.Duration    // 5 s between two rounds; a round may take as long
+	Keep   time.Duration    // 24 h: how long after its end a sale is still shown, the bound of the metric's size
+	Now    func() time.Time // Redis's clock where there is one; default time.Now
+	Logger *slog.Logger
+}
+
+const gaugeLease = "gauges"
+
+var (
+	stockUnitsDesc = prometheus.NewDesc("flashsale_stock_units", "Units of a SKU by where they are.", []string{"sale", "sku", "state"}, nil)
+	errorUnitsDesc = prometheus.NewDesc("flashsale_conservation_error_units", "Units by which the stock equation of a SKU does not hold; 0 is right.", []string{"sale", "sku"}, nil)
+	epochDesc      = prometheus.NewDesc("flashsale_epoch", "Epoch of a bucket in the database.", []string{"sale", "sku", "bucket"}, nil)
+	oldestDesc     = prometheus.NewDesc("flashsale_journal_oldest_age_seconds", "Age of the oldest journal entry, 0 when all journals are empty.", nil, nil)
+)
+
+// Gauges is the role that shows the stock equation as metrics, in whichever process holds its lease. The others show
+// nothing, so that a sum over processes counts every unit once.
+type Gauges struct {
+	books  GaugeBooks
+	stock  GaugeStock
+	opts   GaugeOptions
+	holder string
+	shown  atomic.Pointer[[]prometheus.Metric]
+	sums   map[[2]string]sale.Stock // last coherent sum of each SKU; used by Run alone
+}
+
+// NewGauges registers the gauges. They stay empty until Run has the lease.
+func NewGauges(books GaugeBooks, stock GaugeStock, registerer prometheus.Registerer, opts GaugeOptions) (*Gauges, error) {
+	opts.Every = cmp.Or(opts.Every, 5*time.Second)
+	opts.Keep = cmp.Or(opts.Keep, 24*time.Hour)
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.Default()
+	}
+	g := &Gauges{books: books, stock: stock, opts: opts, holder: "gauges-" + rand.Text(), sums: map[[2]string]sale.Stock{}}
+	g.shown.Store(&[]prometheus.Metric{})
+	if err := registerer.Register(g); err != nil {
+		return nil, fmt.Errorf("register the stock gauges: %w", err)
+	}
+	return g, nil
+}
+
+// Describe names the metrics.
+func (g *Gauges) Describe(out chan<- *prometheus.Desc) {
+	for _, desc := range []*prometheus.Desc{stockUnitsDesc, errorUnitsDesc, epochDesc, oldestDesc} {
+		out <- desc
+	}
+}
+
+// Collect hands out the last round.
+func (g *Gauges) Collect(out chan<- prometheus.Metric) {
+	for _, metric := range *g.shown.Load() {
+		out <- metric
+	}
+}
+
+// Run shows a round every GaugeOptions.Every until the context ends, then clears and releases the lease.
+func (g *Gauges) Run(ctx context.Context) {
+	ticker := time.NewTicker(g.opts.Every)
+	defer ticker.Stop()
+	for {
+		g.round(ctx)
+		select {
+		case <-ctx.Done():
+			g.leave(ctx)
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+func (g *Gauges) leave(ctx context.Context) {
+	g.shown.Store(&[]prometheus.Metric{})
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	if err := g.books.ReleaseLease(ctx, gaugeLease, g.holder); err != nil {
+		g.opts.Logger.Warn("lease not released", "lease", gaugeLease, "error", err)
+	}
+}
+
+// round shows fresh numbers; without the lease, or when they cannot be read, it shows none: a stale gauge looks alive.
+func (g *Gauges) round(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, g.opts.Every)
+	defer cancel()
+	metrics := []prometheus.Metric{}
+	mine, err := g.books.AcquireLease(ctx, gaugeLease, g.holder, 3*g.opts.Every)
+	if mine && err == nil {
+		metrics, err = g.measure(ctx)
+	}
+	if err != nil {
+		g.opts.Logger.Warn("stock gauges not read", "error", err)
+		metrics = []prometheus.Metric{}
+	}
+	g.shown.Store(&metrics)
+}
+
+func (g *Gauges) measure(ctx context.Context) ([]prometheus.Metric, error) {
+	sales, err := g.books.Sales(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list sales: %w", err)
+	}
+	now := g.opts.Now()
+	var metrics []prometheus.Metric
+	oldest, fresh := int64(0), map[[2]string]sale.Stock{}
+	for i := range sales {
+		if sales[i].State == sale.StateDraft || now.Sub(sales[i].EndsAt.Time) > g.opts.Keep {
+			continue
+		}
+		positions, err := readPositions(ctx, g.books, g.stock, sales[i].ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range positions {
+			metrics = append(metrics, prometheus.MustNewConstMetric(epochDesc, prometheus.GaugeValue, float64(p.Epoch), p.Sale, p.SKU, strconv.Itoa(p.Number)))
+			if p.Oldest != 0 && (oldest == 0 || p.Oldest < oldest) {
+				oldest = p.Oldest
+			}
+		}
+		metrics = g.addStock(metrics, &sales[i], positions, fresh)
+	}
+	g.sums = fresh
+	return append(metrics, prometheus.MustNewConstMetric(oldestDesc, prometheus.GaugeValue, age(now, oldest))), nil
+}
+
+// addStock shows each SKU's units. While a bucket is being rebuilt the SKU keeps its last numbers that belonged together.
+func (g *Gauges) addStock(metrics []prometheus.Metric, s *sale.Sale, positions []position, fresh map[[2]string]sale.Stock) []prometheus.Metric {
+	for _, group := range bySKU(s, positions) {
+		key := [2]string{s.ID, group.sku}
+		sum, known := group.total(), true
+		if !group.coherent() {
+			sum, known = g.sums[key]
+		}
+		if !known {
+			continue
+		}
+		fresh[key] = sum
+		for _, unit := range []struct {
+			state string
+			count int64
+		}{{"loaded", sum.Loaded}, {"available", sum.Available}, {"in_flight", sum.InFlight}, {"settled", sum.Settled}, {"released", sum.Released}} {
+			metrics = append(metrics, prometheus.MustNewConstMetric(stockUnitsDesc, prometheus.GaugeValue, float64(unit.count), s.ID, group.sku, unit.state))
+		}
+		metrics = append(metrics, prometheus.MustNewConstMetric(errorUnitsDesc, prometheus.GaugeValue, float64(sum.Difference()), s.ID, group.sku))
+	}
+	return metrics
+}
+
+func age(now time.Time, createdMS int64) float64 {
+	if createdMS == 0 {
+		return 0
+	}
+	return max(0, now.Sub(time.UnixMilli(createdMS)).Seconds())
+}

@@ -1,0 +1,124 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"flashsale/sale"
+)
+
+// move is one step of a sale's life that changes its state alone.
+type move struct {
+	verb string
+	to   sale.State
+	from []sale.State
+}
+
+var (
+	moveOpen   = move{"open", sale.StateOpen, []sale.State{sale.StatePreloaded}}
+	movePause  = move{"pause", sale.StatePaused, []sale.State{sale.StateOpen}}
+	moveResume = move{"resume", sale.StateOpen, []sale.State{sale.StatePaused}}
+	moveClose  = move{"close", sale.StateClosed, []sale.State{sale.StatePreloaded, sale.StateOpen, sale.StatePaused}}
+)
+
+// allows refuses a wrong move; a repeated one is allowed and changes nothing.
+func (m move) allows(state sale.State) error {
+	if state == m.to || slices.Contains(m.from, state) {
+		return nil
+	}
+	return &sale.StateError{State: state, Detail: fmt.Sprintf("%s does not fit a sale that is %s", m.verb, state)}
+}
+
+func (a *API) pause(c *call) error     { return a.stateFirst(c, movePause) }
+func (a *API) resume(c *call) error    { return a.stateFirst(c, moveResume) }
+func (a *API) closeSale(c *call) error { return a.stateFirst(c, moveClose) }
+
+// stateFirst moves the state in the database before it waits for the lease: gateways read it there, so a sale stops
+// selling even while a preload of it is under way. Under the lease Redis then gets the sale as it is by then.
+func (a *API) stateFirst(c *call, m move) error {
+	return a.moveSale(c, m, func(ctx context.Context, id string) (s sale.Sale, err error) {
+		if _, err = a.deps.Sales.SetState(ctx, id, m.to, m.from...); err != nil {
+			return s, err
+		}
+		err = a.underLease(ctx, id, func(ctx context.Context) error {
+			if s, err = a.deps.Sales.Sale(ctx, id); err != nil {
+				return err
+			}
+			return a.carryWindow(ctx, &s)
+		})
+		return s, err
+	})
+}
+
+// open makes sure that Redis has the list of buyers before any gateway may sell. The list is fixed from that moment; one
+// that was replaced in between is loaded as well.
+func (a *API) open(c *call) error {
+	return a.moveSale(c, moveOpen, func(ctx context.Context, id string) (s sale.Sale, err error) {
+		err = a.underLease(ctx, id, func(ctx context.Context) error {
+			if s, err = a.deps.Sales.Sale(ctx, id); err != nil {
+				return err
+			}
+			if err = moveOpen.allows(s.State); err != nil {
+				return err
+			}
+			if err = a.ensureList(ctx, &s); err != nil {
+				return err
+			}
+			if s, err = a.deps.Sales.SetState(ctx, id, moveOpen.to, moveOpen.from...); err != nil {
+				return err
+			}
+			if err = a.ensureList(ctx, &s); err != nil {
+				return err
+			}
+			return a.carryWindow(ctx, &s)
+		})
+		return s, err
+	})
+}
+
+// moveSale refuses wrong moves at once, before any waiting, and answers the sale.
+func (a *API) moveSale(c *call, m move, run func(ctx context.Context, id string) (sale.Sale, error)) error {
+	id, err := c.saleID()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := a.moving(c)
+	defer cancel()
+	before, err := a.deps.Sales.Sale(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := m.allows(before.State); err != nil {
+		return err
+	}
+	after, err := run(ctx, id)
+	if err != nil {
+		return err
+	}
+	a.opts.Logger.Info("sale moved", "sale", id, "verb", m.verb, "was", before.State, "state", after.State)
+	return c.answer(http.StatusOK, after)
+}
+
+// carryWindow takes a sale's state, times and limit into every bucket that Redis knows. A draft has none. When it has
+// returned, scripts decide by the new window.
+func (a *API) carryWindow(ctx context.Context, s *sale.Sale) error {
+	if s.State == sale.StateDraft {
+		return nil
+	}
+	if err := a.deps.Stock.ApplyWindow(ctx, bucketsOf(s), sale.WindowOf(s)); err != nil {
+		return fmt.Errorf("carry the window of sale %s into Redis: %w", s.ID, err)
+	}
+	return nil
+}
+
+func bucketsOf(s *sale.Sale) []sale.Bucket {
+	var buckets []sale.Bucket
+	for _, item := range s.Items {
+		for number := range item.Buckets {
+			buckets = append(buckets, sale.Bucket{Sale: s.ID, SKU: item.SKU, Number: number})
+		}
+	}
+	return buckets
+}

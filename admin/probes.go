@@ -1,0 +1,62 @@
+package admin
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	dto "github.com/prometheus/client_model/go"
+
+	"flashsale/sale"
+)
+
+// NewProbes builds the listener of a process that serves no API of its own: /metrics, /livez and /readyz.
+func NewProbes(gatherer prometheus.Gatherer, ready func() map[string]string) http.Handler {
+	mux := http.NewServeMux()
+	for path, handle := range map[string]func(*call) error{
+		"/metrics": serveMetrics(gatherer), "/livez": serveLive, "/readyz": serveReady(ready),
+	} {
+		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
+			if err := handle(&call{w: w, r: r}); err != nil {
+				problem, _ := problemOf(err)
+				writeProblem(w, problem)
+			}
+		})
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { serveKnown(mux, w, r) })
+}
+
+// NewBuildInfo is the gauge flashsale_build_info, always 1.
+func NewBuildInfo(version, commit string) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name:        "flashsale_build_info",
+		Help:        "1, with the version and commit of the binary.",
+		ConstLabels: prometheus.Labels{"version": version, "commit": commit},
+	}, func() float64 { return 1 })
+}
+
+// serveMetrics gathers first, so that a collector's fault is a problem as every other error and no torn page.
+func serveMetrics(gatherer prometheus.Gatherer) func(*call) error {
+	return func(c *call) error {
+		families, err := gatherer.Gather()
+		if err != nil {
+			return fmt.Errorf("gather metrics: %w", err)
+		}
+		page := prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) { return families, nil })
+		promhttp.HandlerFor(page, promhttp.HandlerOpts{}).ServeHTTP(c.w, c.r)
+		return nil
+	}
+}
+
+func serveLive(c *call) error { return c.answer(http.StatusOK, map[string]string{"status": "live"}) }
+
+// serveReady tells what the process still waits for. A store that goes away later is not among it: purchases say so.
+func serveReady(ready func() map[string]string) func(*call) error {
+	return func(c *call) error {
+		if checks := ready(); len(checks) > 0 {
+			return sale.ProblemOf(sale.OutcomeUnavailable, "the process is not ready", sale.Member{Name: "checks", Value: checks})
+		}
+		return c.answer(http.StatusOK, map[string]any{"status": "ready", "checks": map[string]string{}})
+	}
+}

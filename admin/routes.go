@@ -1,0 +1,110 @@
+package admin
+
+import (
+	"context"
+	"net/http"
+
+	"flashsale/sale"
+)
+
+// access says whose token a route believes.
+type access int
+
+const (
+	public   access = iota // no token
+	operator               // the operators' token
+	shop                   // the operators' or the shop's token
+)
+
+// route is one row of the operators' API. A streamed route reads its body itself, without the bound of the others.
+type route struct {
+	method   string
+	path     string
+	access   access
+	streamed bool
+	handle   func(*call) error
+}
+
+// routes is the table of contents of the operators' API; every GET also answers HEAD.
+func (a *API) routes() []route {
+	const one = "/admin/v1/sales/{sale}"
+	return []route{
+		{http.MethodPut, one, operator, false, a.putSale},
+		{http.MethodGet, one, operator, false, a.getSale},
+		{http.MethodGet, "/admin/v1/sales", operator, false, a.listSales},
+		{http.MethodPut, one + "/buyers", operator, true, a.putBuyers},
+		{http.MethodPost, one + "/preload", operator, false, a.preload},
+		{http.MethodPost, one + "/open", operator, false, a.open},
+		{http.MethodPost, one + "/pause", operator, false, a.pause},
+		{http.MethodPost, one + "/resume", operator, false, a.resume},
+		{http.MethodPost, one + "/close", operator, false, a.closeSale},
+		{http.MethodGet, one + "/stats", operator, false, a.stats},
+		{http.MethodGet, one + "/audit", operator, false, a.audit},
+		{http.MethodGet, "/admin/v1/rules", operator, false, a.getRules},
+		{http.MethodPut, "/admin/v1/rules", operator, false, a.putRules},
+		{http.MethodGet, "/admin/v1/orders/{order_id}", shop, false, a.getOrder},
+		{http.MethodGet, "/metrics", public, false, serveMetrics(a.deps.Gatherer)},
+		{http.MethodGet, "/livez", public, false, serveLive},
+		{http.MethodGet, "/readyz", public, false, serveReady(a.deps.Ready)},
+		{http.MethodGet, "/openapi.json", public, false, a.serveDocument},
+	}
+}
+
+// call is one request that passed the token check, with its body where the route does not stream.
+type call struct {
+	w    http.ResponseWriter
+	r    *http.Request
+	body []byte
+}
+
+// serve puts the checks that all routes share before a route's handler: the token before anything that the request
+// names, then the body's bound.
+func (a *API) serve(route route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !a.allowed(route.access, r) {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			writeProblem(w, sale.ProblemOf(sale.OutcomeUnauthenticated, ""))
+			return
+		}
+		c := &call{w: w, r: r}
+		var err error
+		if !route.streamed {
+			c.body, err = readBody(w, r, a.opts.BodyLimit)
+		}
+		if err == nil {
+			err = route.handle(c)
+		}
+		if err != nil {
+			a.fail(c, err)
+		}
+	})
+}
+
+// fail answers an error; faults of the stores go to the log as well, because the answer does not tell them.
+func (a *API) fail(c *call, err error) {
+	problem, fault := problemOf(err)
+	if fault {
+		a.opts.Logger.Error("operators' request failed", "method", c.r.Method, "path", c.r.URL.Path, "error", err)
+	}
+	writeProblem(c.w, problem)
+}
+
+// saleID returns the sale that the path names. An id outside its pattern is unknown.
+func (c *call) saleID() (string, error) {
+	id := c.r.PathValue("sale")
+	if !sale.ValidID(id) {
+		return "", sale.ProblemOf(sale.OutcomeSaleNotFound, "a sale id matches [a-z0-9][a-z0-9_-]{0,63}")
+	}
+	return id, nil
+}
+
+// reading bounds a request that only reads.
+func (a *API) reading(c *call) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(c.r.Context(), a.opts.ReadLimit)
+}
+
+// moving bounds a step that changes something. It outlives a client that hangs up, so that no step is left half done for
+// that reason.
+func (a *API) moving(c *call) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(c.r.Context()), a.opts.MoveLimit)
+}

@@ -1,0 +1,110 @@
+package admin
+
+import (
+	"fmt"
+
+	"flashsale/sale"
+)
+
+// rulesBody is the body of PUT /admin/v1/rules: the whole set. Lists left out are empty, limits left out or null are off.
+type rulesBody struct {
+	Version        *int64              `json:"version"`
+	Flow           list[flowBody]      `json:"flow"`
+	Isolation      list[isolationBody] `json:"isolation"`
+	CircuitBreaker list[breakerBody]   `json:"circuit_breaker"`
+	Buyer          *limitBody          `json:"buyer"`
+	Address        *limitBody          `json:"address"`
+}
+
+type flowBody struct {
+	Resource member[string]  `json:"resource"`
+	QPS      member[float64] `json:"qps"`
+}
+
+type isolationBody struct {
+	Resource    member[string] `json:"resource"`
+	Concurrency member[uint32] `json:"concurrency"`
+}
+
+type breakerBody struct {
+	Resource    member[string]  `json:"resource"`
+	Strategy    member[string]  `json:"strategy"`
+	Threshold   member[float64] `json:"threshold"`
+	MaxRTMillis member[uint64]  `json:"max_rt_ms"`
+	WindowMS    member[uint32]  `json:"window_ms"`
+	MinRequests member[uint64]  `json:"min_requests"`
+	RetryMS     member[uint32]  `json:"retry_ms"`
+}
+
+type limitBody struct {
+	PerSecond member[float64] `json:"per_second"`
+	Burst     member[int]     `json:"burst"`
+}
+
+// decodeRules reads a whole set of rules and the version that it is meant to replace, nil when none was named.
+func decodeRules(body []byte) (sale.Rules, *int64, error) {
+	var in rulesBody
+	if err := decodeStrict(body, &in); err != nil {
+		return sale.Rules{}, nil, err
+	}
+	var need required
+	rules := sale.Rules{Buyer: need.limit("buyer", in.Buyer), Address: need.limit("address", in.Address)}
+	for i := range in.Flow {
+		rules.Flow = append(rules.Flow, need.flow(fmt.Sprintf("flow[%d]", i), &in.Flow[i]))
+	}
+	for i := range in.Isolation {
+		rules.Isolation = append(rules.Isolation, need.isolation(fmt.Sprintf("isolation[%d]", i), &in.Isolation[i]))
+	}
+	for i := range in.CircuitBreaker {
+		rules.CircuitBreaker = append(rules.CircuitBreaker, need.breaker(fmt.Sprintf("circuit_breaker[%d]", i), &in.CircuitBreaker[i]))
+	}
+	if need.missing != "" {
+		return sale.Rules{}, nil, sale.Fieldf(need.missing, "is required")
+	}
+	rules.Normalize()
+	return rules, in.Version, rules.Validate()
+}
+
+// required remembers the first member that a rule lacks. A number left out would read as 0, which is a limit too.
+type required struct{ missing string }
+
+func (n *required) check(path string, given bool) {
+	if !given && n.missing == "" {
+		n.missing = path
+	}
+}
+
+func (n *required) flow(at string, in *flowBody) sale.FlowRule {
+	n.check(at+".resource", in.Resource.given)
+	n.check(at+".qps", in.QPS.given)
+	return sale.FlowRule{Resource: in.Resource.value, QPS: in.QPS.value}
+}
+
+func (n *required) isolation(at string, in *isolationBody) sale.IsolationRule {
+	n.check(at+".resource", in.Resource.given)
+	n.check(at+".concurrency", in.Concurrency.given)
+	return sale.IsolationRule{Resource: in.Resource.value, Concurrency: in.Concurrency.value}
+}
+
+func (n *required) breaker(at string, in *breakerBody) sale.BreakerRule {
+	n.check(at+".resource", in.Resource.given)
+	n.check(at+".strategy", in.Strategy.given)
+	n.check(at+".threshold", in.Threshold.given)
+	n.check(at+".window_ms", in.WindowMS.given)
+	n.check(at+".min_requests", in.MinRequests.given)
+	n.check(at+".retry_ms", in.RetryMS.given)
+	return sale.BreakerRule{
+		Resource: in.Resource.value, Strategy: in.Strategy.value, Threshold: in.Threshold.value,
+		MaxRTMillis: in.MaxRTMillis.value, WindowMS: in.WindowMS.value,
+		MinRequests: in.MinRequests.value, RetryMS: in.RetryMS.value,
+	}
+}
+
+func (n *required) limit(at string, in *limitBody) *sale.Limit {
+	if in == nil {
+		return nil
+	}
+	n.check(at+".per_second", in.PerSecond.given)
+	n.check(at+".burst", in.Burst.given)
+	return &sale.Limit{PerSecond: in.PerSecond.value, Burst: in.Burst.value}
+}

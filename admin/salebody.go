@@ -1,0 +1,98 @@
+package admin
+
+import (
+	"fmt"
+	"time"
+
+	"flashsale/sale"
+)
+
+const (
+	defaultLimit      = 1
+	defaultPaymentTTL = 900 // seconds
+	defaultBuckets    = 1
+)
+
+// saleBody is the body of PUT /admin/v1/sales/{sale}. The id is in the path and the state moves by its own requests, so
+// neither is a member.
+type saleBody struct {
+	Name          member[string]    `json:"name"`
+	StartsAt      member[sale.Time] `json:"starts_at"`
+	EndsAt        member[sale.Time] `json:"ends_at"`
+	Currency      member[string]    `json:"currency"`
+	PerBuyerLimit member[int]       `json:"per_buyer_limit"`
+	PaymentTTL    member[int64]     `json:"payment_ttl_s"`
+	Eligibility   member[string]    `json:"eligibility"`
+	Items         list[itemBody]    `json:"items"`
+}
+
+type itemBody struct {
+	SKU        member[string] `json:"sku"`
+	Stock      member[int64]  `json:"stock"`
+	PriceCents member[int64]  `json:"price_cents"`
+	Buckets    member[int]    `json:"buckets"`
+}
+
+// decodeSale reads the definition of a sale: strictly, with the defaults, and checked whole.
+func decodeSale(id string, body []byte) (sale.Sale, error) {
+	var in saleBody
+	if err := decodeStrict(body, &in); err != nil {
+		return sale.Sale{}, err
+	}
+	if err := in.required(); err != nil {
+		return sale.Sale{}, err
+	}
+	s := sale.Sale{
+		ID: id, State: sale.StateDraft, Name: in.Name.value, StartsAt: in.StartsAt.value, EndsAt: in.EndsAt.value,
+		Currency:      in.Currency.or("CNY"),
+		PerBuyerLimit: in.PerBuyerLimit.or(defaultLimit),
+		PaymentTTL:    in.PaymentTTL.or(defaultPaymentTTL),
+		Eligibility:   sale.Eligibility(in.Eligibility.or(string(sale.EligibilityOpen))),
+		Items:         make([]sale.Item, len(in.Items)),
+	}
+	for i, item := range in.Items {
+		s.Items[i] = sale.Item{
+			SKU: item.SKU.value, Stock: item.Stock.value, PriceCents: item.PriceCents.value,
+			Buckets: item.Buckets.or(defaultBuckets),
+		}
+	}
+	return s, s.Validate()
+}
+
+// required refuses what has no default and is not there, and times that no database column holds.
+func (in *saleBody) required() error {
+	for _, need := range []struct {
+		name  string
+		given bool
+	}{{"name", in.Name.given}, {"starts_at", in.StartsAt.given}, {"ends_at", in.EndsAt.given}, {"items", in.Items != nil}} {
+		if !need.given {
+			return sale.Fieldf(need.name, "is required")
+		}
+	}
+	if err := storable("starts_at", in.StartsAt.value); err != nil {
+		return err
+	}
+	if err := storable("ends_at", in.EndsAt.value); err != nil {
+		return err
+	}
+	for i, item := range in.Items {
+		switch at := fmt.Sprintf("items[%d].", i); {
+		case !item.SKU.given:
+			return sale.Fieldf(at+"sku", "is required")
+		case !item.Stock.given:
+			return sale.Fieldf(at+"stock", "is required")
+		case !item.PriceCents.given:
+			return sale.Fieldf(at+"price_cents", "is required")
+		}
+	}
+	return nil
+}
+
+// storable keeps times where their Unix milliseconds are positive and four digits hold the year.
+func storable(name string, t sale.Time) error {
+	first := time.Date(1971, 1, 1, 0, 0, 0, 0, time.UTC)
+	if t.Before(first) || t.Year() > 9999 {
+		return sale.Fieldf(name, "must lie in the years 1971 to 9999")
+	}
+	return nil
+}
