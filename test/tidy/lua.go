@@ -24,8 +24,8 @@ var sections = []struct {
 }
 
 var (
-	luaSlot  = regexp.MustCompile(`\b(KEYS|ARGV)\[(\d+)\]`)
-	luaCall  = regexp.MustCompile(`redis\.p?call\(\s*['"]([A-Za-z]+)['"]`)
+	luaSlot = regexp.MustCompile(`\b(KEYS|ARGV)\[(\d+)\]`)
+	luaCall = regexp.MustCompile(`redis\.p?call\(\s*['"]([A-Za-z]+)['"]`)
 )
 
 const minPurpose = 20 // characters of the first line: a verb and what it does

@@ -17,7 +17,7 @@ var words = []word{
 	{regexp.MustCompile(`\b(TODO|FIXME|XXX|HACK)\b`), "unfinished work has no place in the tree"},
 	{regexp.MustCompile(`(?i)\bnot (yet )?implemented\b`), "what is not there is not mentioned"},
 	{regexp.MustCompile(`(?i)\bstub(s|bed)?\b`), "there is nothing here that only pretends"},
-	{regexp.MustCompile(`(?:^|[\s"'=(:`])(/work/|/root/|/home/[a-z])`), "a path of one machine"},
+	{regexp.MustCompile(`(?:^|[\s"'=(:\x60])(/work/|/root/|/home/[a-z])`), "a path of one machine"},
 	{regexp.MustCompile(`(?i)\bissue #?[0-9]`), "the tree explains itself, without the order in which it was made"},
 	{regexp.MustCompile(`(?i)\b(sittings?|milestones?)\b`), "the tree explains itself, without the order in which it was made"},
 	{regexp.MustCompile(`\b(shared/)?(contract|design|protocol|services|libraries|style|plan)\.md\b`), "names a document that is not in the tree"},
