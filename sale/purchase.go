@@ -18,13 +18,14 @@ type Purchase struct {
 // Answer is what became of a purchase. Which members are set depends on the outcome.
 type Answer struct {
 	Outcome   Outcome
-	OrderID   OrderID   // taken, replayed, key reused, already bought (the latest), unknown
-	Quantity  int       // taken, replayed
-	CreatedAt time.Time // by Redis's clock; zero for a replay of an order that is in the database
-	Limit     int       // over limit, already bought
-	Bought    int       // already bought: units this buyer holds
-	Available int64     // not enough: units left in the buyer's bucket
-	Reason    string    // fenced: what was found; for the log, not for buyers
+	OrderID   OrderID     // taken, replayed, key reused, already bought (the latest), unknown
+	Quantity  int         // taken, replayed
+	CreatedAt time.Time   // by Redis's clock; zero for a replay of an order that is in the database
+	Status    OrderStatus // replayed: held while journaled, queued otherwise
+	Limit     int         // over limit, already bought
+	Bought    int         // already bought: units this buyer holds
+	Available int64       // not enough: units left in the buyer's bucket
+	Reason    string      // fenced: what was found; for the log, not for buyers
 }
 
 // Holding is one order of a buyer as Redis knows it, whether or not the database has its row.
