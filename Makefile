@@ -1,0 +1,92 @@
+# The targets that people and CI call; `make help` lists them. Everything is built into bin/, which is not committed.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+COMMIT  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+
+# Tools are pinned: another version is another result.
+K6       := go.k6.io/k6@v1.8.1
+LINTER   := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+GOBIN    := $(CURDIR)/bin
+FUZZTIME ?= 20s
+ARGS     ?=
+
+# The end-to-end suite runs alone, after the rest: it measures what happens within a second, and starts a dozen
+# processes of its own. The rest runs two packages at a time, because each may start its servers.
+SUITE := ./test/e2e/...
+REST   = $$(go list ./... | grep -v /test/e2e)
+
+.PHONY: help build dev demo test unit e2e race fuzz bench lint format k6 load cover docker compose clean
+
+help: ## list these targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | \
+		while IFS=$$'\t' read -r name text; do printf '  %-10s %s\n' "$$name" "$$text"; done
+
+build: ## bin/flashsale: one static binary
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/flashsale .
+
+dev: build ## a live sale in one process on embedded engines (ARGS="--demo" sends buyers)
+	bin/flashsale dev $(ARGS)
+
+demo: build ## the same with a crowd and a live line
+	bin/flashsale dev --demo $(ARGS)
+
+test: ## everything: house rules, unit, contract and end to end on real Redis, Kafka and MariaDB
+	go vet ./...
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted by gofmt: $$unformatted"; exit 1; fi
+	go test -count=1 -p 2 -timeout 10m $(REST)
+	go test -count=1 -timeout 12m $(SUITE)
+
+unit: ## without the end-to-end suite, results cached
+	go test -p 2 -timeout 10m $(REST)
+
+e2e: ## the end-to-end suite alone (ARGS="-v -run TestRush" for a part of it)
+	go test -count=1 -timeout 12m $(SUITE) $(ARGS)
+
+race: ## without the end-to-end suite, under the race detector (needs a C compiler)
+	CGO_ENABLED=1 go test -race -count=1 -p 1 -timeout 20m $(REST)
+
+fuzz: ## every fuzz target for FUZZTIME (20s each)
+	@grep -rHoE --include='*_test.go' '^func Fuzz[A-Za-z0-9]+' . | sed -E 's|/[^/]*:func | |' | \
+		while read -r folder name; do \
+			go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$folder"; done
+
+bench: build ## CPU of gateway, Redis and settle beside their baselines; starts everything itself
+	go test -count=1 -timeout 20m -run '^$$' -bench . -benchtime 1x ./loadtest/bench $(ARGS)
+
+lint: bin/golangci-lint ## golangci-lint by .golangci.yml
+	bin/golangci-lint run ./...
+
+format: ## gofmt -w
+	gofmt -w .
+
+k6: bin/k6 ## bin/k6 at the pinned version
+
+load: build bin/k6 ## rush.js by k6 against a running gateway (ARGS="-e TOKENS=… -e URL=…")
+	bin/k6 run $(ARGS) loadtest/rush.js
+
+cover: ## coverage without the end-to-end suite, as bin/coverage.html
+	@mkdir -p bin
+	go test -count=1 -p 2 -timeout 10m -coverpkg=./... -coverprofile=bin/coverage.out $(REST)
+	go tool cover -html=bin/coverage.out -o bin/coverage.html
+
+docker: ## the container image flashsale:VERSION
+	docker build -f deploy/Dockerfile --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) -t flashsale:$(VERSION) .
+
+compose: ## Redis, Kafka, MySQL, one gateway and one settle in containers
+	docker compose -f deploy/compose.yaml up --build
+
+clean: ## remove what was built
+	rm -rf bin dist
+
+bin/k6: Makefile
+	GOBIN=$(GOBIN) go install $(K6)
+	@touch $@
+
+bin/golangci-lint: Makefile
+	GOBIN=$(GOBIN) go install $(LINTER)
+	@touch $@
