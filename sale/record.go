@@ -25,6 +25,7 @@ import (
 const (
 	MaxRecordBytes  = 1 << 20
 	MaxRecordOrders = 1000
+	MaxCreatedMS    = 253_402_300_799_999 // 9999-12-31T23:59:59.999Z, the last moment a database can hold
 	maxHeaderFields = 10
 )
 
@@ -138,8 +139,8 @@ func decodeBatch(fields [][]byte, rest []byte) (*Batch, error) {
 		Epoch:  numbers[1], Sequence: numbers[2], BatchID: OrderID(numbers[3]), CreatedMS: numbers[4],
 	}
 	count := numbers[5]
-	if b.Number >= MaxBuckets || count < 1 || count > MaxRecordOrders {
-		return nil, recordErr("bucket %d or count %d out of range", numbers[0], count)
+	if numbers[0] >= MaxBuckets || b.CreatedMS > MaxCreatedMS || count < 1 || count > MaxRecordOrders {
+		return nil, recordErr("bucket %d, created_ms %d or count %d out of range", numbers[0], b.CreatedMS, count)
 	}
 	if err := b.decodeOrders(int(count), rest); err != nil {
 		return nil, err
@@ -166,7 +167,30 @@ func (b *Batch) decodeOrders(count int, rest []byte) error {
 	if b.BatchID != b.Orders[0].OrderID {
 		return recordErr("batch id %d is not the first order id %d", b.BatchID, b.Orders[0].OrderID)
 	}
+	if id, doubled := doubledOrder(b.Orders); doubled {
+		return recordErr("order %d stands twice", id)
+	}
 	return nil
+}
+
+// doubledOrder finds an id that two orders share. Ids mostly rise within a batch, and then nothing is allocated.
+func doubledOrder(orders []RecordOrder) (OrderID, bool) {
+	rises := true
+	for i := 1; i < len(orders) && rises; i++ {
+		rises = orders[i-1].OrderID < orders[i].OrderID
+	}
+	if rises {
+		return 0, false
+	}
+	seen := make(map[OrderID]struct{}, len(orders))
+	for i := range orders {
+		id := orders[i].OrderID
+		if _, doubled := seen[id]; doubled {
+			return id, true
+		}
+		seen[id] = struct{}{}
+	}
+	return 0, false
 }
 
 func decodeOrderLine(line string, o *RecordOrder) bool {

@@ -100,10 +100,13 @@ func (r *Rules) Validate() error {
 }
 
 func (r *Rules) validateLists() error {
-	for name, n := range map[string]int{"flow": len(r.Flow), "isolation": len(r.Isolation), "circuit_breaker": len(r.CircuitBreaker)} {
-		if n > maxRulesEach {
-			return Fieldf(name, "must hold at most %d rules", maxRulesEach)
-		}
+	switch {
+	case len(r.Flow) > maxRulesEach:
+		return Fieldf("flow", "must hold at most %d rules", maxRulesEach)
+	case len(r.Isolation) > maxRulesEach:
+		return Fieldf("isolation", "must hold at most %d rules", maxRulesEach)
+	case len(r.CircuitBreaker) > maxRulesEach:
+		return Fieldf("circuit_breaker", "must hold at most %d rules", maxRulesEach)
 	}
 	for i, rule := range r.Flow {
 		if !routeResource(rule.Resource) {

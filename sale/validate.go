@@ -12,18 +12,8 @@ const (
 	MaxPaymentTTL = 604_800 // seconds, a week
 )
 
-// SetDefaults fills the members that an operator may leave out: currency CNY, limit 1, eligibility open, one bucket.
-// payment_ttl_s has 0 as a meaningful value, so its default is set by the decoder, before it reads the body.
-func (s *Sale) SetDefaults() {
-	if s.Currency == "" {
-		s.Currency = "CNY"
-	}
-	if s.Eligibility == "" {
-		s.Eligibility = EligibilityOpen
-	}
-}
-
-// Validate checks every range of the sale's definition and returns a *FieldError for the first member at fault.
+// Validate checks every range of the sale's definition and returns a *FieldError for the first member at fault. Members
+// that may be left out must hold their defaults by now: zero is a value like any other here.
 func (s *Sale) Validate() error {
 	switch {
 	case s.Name == "" || len(s.Name) > MaxNameBytes || !utf8.ValidString(s.Name):
@@ -32,6 +22,10 @@ func (s *Sale) Validate() error {
 		return Fieldf("starts_at", "is required")
 	case s.EndsAt.IsZero():
 		return Fieldf("ends_at", "is required")
+	case !storable(s.StartsAt):
+		return Fieldf("starts_at", "must be between the years 1970 and 9999 (UTC)")
+	case !storable(s.EndsAt):
+		return Fieldf("ends_at", "must be between the years 1970 and 9999 (UTC)")
 	case !s.EndsAt.After(s.StartsAt.Time):
 		return Fieldf("ends_at", "must be after starts_at")
 	case !validCurrency(s.Currency):
@@ -68,6 +62,9 @@ func (s *Sale) validateItems() error {
 	}
 	return nil
 }
+
+// storable reports whether every database holds the time and Redis counts it in milliseconds from zero up.
+func storable(t Time) bool { return t.UnixMilli() >= 0 && t.UnixMilli() <= MaxCreatedMS }
 
 func validCurrency(code string) bool {
 	if len(code) != 3 {

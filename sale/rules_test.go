@@ -1,0 +1,126 @@
+package sale
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func validRules() Rules {
+	return Rules{
+		Version:   3,
+		Flow:      []FlowRule{{ResourcePurchase, 5000}, {ResourceSale, 0}},
+		Isolation: []IsolationRule{{ResourceOrders, 2000}},
+		CircuitBreaker: []BreakerRule{
+			{ResourceRedis, StrategySlowRatio, 0.5, 50, 1000, 20, 2000},
+			{ResourceKafka, StrategyErrorRatio, 1, 0, 1000, 1, 1},
+			{ResourceMySQL, StrategyErrorCount, 10, 0, 100, 5, 600_000},
+		},
+		Buyer: &Limit{5, 10}, Address: &Limit{0.5, 1},
+	}
+}
+
+func TestRulesThatAreFine(t *testing.T) {
+	full := validRules()
+	require.NoError(t, full.Validate())
+	require.NoError(t, (&Rules{}).Validate(), "no limit of any kind")
+}
+
+func TestRulesNameTheMemberAtFault(t *testing.T) {
+	for field, breakIt := range map[string][]func(*Rules){
+		"flow":                  {func(r *Rules) { r.Flow = make([]FlowRule, maxRulesEach+1) }},
+		"isolation":             {func(r *Rules) { r.Isolation = make([]IsolationRule, maxRulesEach+1) }},
+		"circuit_breaker":       {func(r *Rules) { r.CircuitBreaker = make([]BreakerRule, maxRulesEach+1) }},
+		"flow[1].resource":      {func(r *Rules) { r.Flow[1].Resource = "redis" }, func(r *Rules) { r.Flow[1].Resource = "" }},
+		"flow[0].qps":           {func(r *Rules) { r.Flow[0].QPS = -1 }, func(r *Rules) { r.Flow[0].QPS = maxRate + 1 }, func(r *Rules) { r.Flow[0].QPS = math.NaN() }},
+		"isolation[0].resource": {func(r *Rules) { r.Isolation[0].Resource = "Purchase" }},
+		"isolation[0].concurrency": {func(r *Rules) { r.Isolation[0].Concurrency = 0 },
+			func(r *Rules) { r.Isolation[0].Concurrency = maxConcurrency + 1 }},
+		"circuit_breaker[0].resource": {func(r *Rules) { r.CircuitBreaker[0].Resource = "purchase" }},
+		"circuit_breaker[1].strategy": {func(r *Rules) { r.CircuitBreaker[1].Strategy = "slow" }},
+		"circuit_breaker[0].threshold": {func(r *Rules) { r.CircuitBreaker[0].Threshold = 1.1 }, func(r *Rules) { r.CircuitBreaker[0].Threshold = -0.1 },
+			func(r *Rules) { r.CircuitBreaker[0].Threshold = math.NaN() }},
+		"circuit_breaker[2].threshold":    {func(r *Rules) { r.CircuitBreaker[2].Threshold = 0.5 }, func(r *Rules) { r.CircuitBreaker[2].Threshold = math.Inf(1) }},
+		"circuit_breaker[0].max_rt_ms":    {func(r *Rules) { r.CircuitBreaker[0].MaxRTMillis = 0 }, func(r *Rules) { r.CircuitBreaker[0].MaxRTMillis = math.MaxUint64 }},
+		"circuit_breaker[2].window_ms":    {func(r *Rules) { r.CircuitBreaker[2].WindowMS = 99 }, func(r *Rules) { r.CircuitBreaker[2].WindowMS = math.MaxUint32 }},
+		"circuit_breaker[2].min_requests": {func(r *Rules) { r.CircuitBreaker[2].MinRequests = 0 }},
+		"circuit_breaker[1].retry_ms":     {func(r *Rules) { r.CircuitBreaker[1].RetryMS = 0 }, func(r *Rules) { r.CircuitBreaker[1].RetryMS = 600_001 }},
+		"buyer.per_second":                {func(r *Rules) { r.Buyer.PerSecond = 0 }, func(r *Rules) { r.Buyer.PerSecond = math.NaN() }},
+		"buyer.burst":                     {func(r *Rules) { r.Buyer.Burst = 0 }},
+		"address.per_second":              {func(r *Rules) { r.Address.PerSecond = -5 }, func(r *Rules) { r.Address.PerSecond = maxRate + 1 }},
+		"address.burst":                   {func(r *Rules) { r.Address.Burst = maxRate + 1 }},
+	} {
+		for _, change := range breakIt {
+			rules := validRules()
+			change(&rules)
+			var fault *FieldError
+			require.True(t, errors.As(rules.Validate(), &fault), field)
+			assert.Equal(t, field, fault.Field)
+		}
+	}
+}
+
+func TestTheFirstFaultIsNamed(t *testing.T) {
+	rules := validRules()
+	rules.Flow = make([]FlowRule, maxRulesEach+1)
+	rules.Isolation = make([]IsolationRule, maxRulesEach+1)
+	rules.Buyer.Burst = 0
+	for range 20 { // the same one each time
+		var fault *FieldError
+		require.True(t, errors.As(rules.Validate(), &fault))
+		require.Equal(t, "flow", fault.Field)
+	}
+}
+
+func TestEmptyRulesAreWrittenAsLists(t *testing.T) {
+	var rules Rules
+	rules.Normalize()
+	text, err := json.Marshal(rules)
+	require.NoError(t, err)
+	assert.Equal(t, `{"version":0,"flow":[],"isolation":[],"circuit_breaker":[],"buyer":null,"address":null}`, string(text))
+}
+
+func TestNormalizeKeepsWhatIsThere(t *testing.T) {
+	rules := validRules()
+	rules.Normalize()
+	assert.Equal(t, validRules(), rules)
+}
+
+func TestRulesSurviveJSON(t *testing.T) {
+	text, err := json.Marshal(validRules())
+	require.NoError(t, err)
+	assert.NotContains(t, string(text), `"max_rt_ms":0`, "only slow_ratio has it")
+	var got Rules
+	require.NoError(t, json.Unmarshal(text, &got))
+	assert.Equal(t, validRules(), got)
+}
+
+// No text that decodes into rules makes the validation panic, and rules that pass survive JSON.
+func FuzzRules(f *testing.F) {
+	text, err := json.Marshal(validRules())
+	require.NoError(f, err)
+	for _, seed := range [][]byte{text, []byte(`{}`), []byte(`{"buyer":{}}`), []byte(`{"flow":[{"resource":"purchase","qps":1e308}]}`), []byte(`{"circuit_breaker":[{}]}`)} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var rules, back Rules
+		if json.Unmarshal(data, &rules) != nil {
+			return
+		}
+		if err := rules.Validate(); err != nil {
+			var fault *FieldError
+			require.True(t, errors.As(err, &fault))
+			require.NotEmpty(t, fault.Field)
+			return
+		}
+		rules.Normalize()
+		text, err := json.Marshal(rules)
+		require.NoError(t, err)
+		require.NoError(t, json.Unmarshal(text, &back))
+		require.Equal(t, rules, back)
+	})
+}
