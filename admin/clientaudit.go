@@ -1,13 +1,13 @@
 package admin
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -152,21 +152,22 @@ func printAudit(out io.Writer, answer AuditAnswer, asJSON bool) error {
 		_, err = fmt.Fprintf(out, "%s\n", body)
 		return err
 	}
-	text := &bytes.Buffer{} // which never fails to be written
-	table := tabwriter.NewWriter(text, 0, 0, 2, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintln(table, "sale\tsku\tloaded\tavailable\tin_flight\tsettled\treleased\tdifference\tholds\t")
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	lines := []string{"sale\tsku\tloaded\tavailable\tin_flight\tsettled\treleased\tdifference\tholds\t"}
 	for i := range answer.Items {
-		item := &answer.Items[i]
-		verdict := "yes"
-		if !item.Holds() {
-			verdict = "NO"
-		}
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t\n", item.Sale, item.SKU, item.Loaded,
-			item.Available, item.InFlight, item.Settled, item.Released, item.Difference, verdict)
+		lines = append(lines, auditLine(&answer.Items[i]))
 	}
-	if err := table.Flush(); err != nil {
+	if _, err := fmt.Fprintln(table, strings.Join(lines, "\n")); err != nil {
 		return err
 	}
-	_, err := out.Write(text.Bytes())
-	return err
+	return table.Flush()
+}
+
+func auditLine(item *AuditItem) string {
+	verdict := "yes"
+	if !item.Holds() {
+		verdict = "NO"
+	}
+	return fmt.Sprintf("%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t", item.Sale, item.SKU, item.Loaded, item.Available,
+		item.InFlight, item.Settled, item.Released, item.Difference, verdict)
 }

@@ -1,0 +1,316 @@
+package admin
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+)
+
+const (
+	adminToken = "operators-token-0123456789"
+	shopToken  = "shops-token-0123456789"
+)
+
+// bench is an API on fakes behind a real server.
+type bench struct {
+	t     *testing.T
+	api   *API
+	store *fakeStore
+	stock *fakeStock
+	url   string
+	ready map[string]string
+}
+
+func newBench(t *testing.T, adjust ...func(*Options)) *bench {
+	t.Helper()
+	b := &bench{t: t, store: newFakeStore()}
+	b.stock = newFakeStock(b.store)
+	options := Options{
+		AdminToken: adminToken, ShopToken: shopToken, Version: "1.2.3", Partitions: 8,
+		LeaseWait: 5 * time.Second, AuditWait: 50 * time.Millisecond, StatsEvery: 5 * time.Millisecond,
+		Now:    func() time.Time { return time.Date(2026, 11, 11, 10, 0, 0, 123e6, time.UTC) },
+		Logger: slog.New(slog.NewJSONHandler(io.Discard, nil)),
+	}
+	for _, change := range adjust {
+		change(&options)
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(NewBuildInfo("1.2.3", "abc"))
+	b.api = New(options, Deps{
+		Sales: b.store, Preloads: b.store, Rules: b.store, Orders: b.store, Stock: b.stock, Gatherer: registry,
+		Ready: func() map[string]string { return b.ready },
+	})
+	b.url = listen(t, b.api)
+	return b
+}
+
+// listen serves a handler as the process does: NewServer on a ProblemListener.
+func listen(t *testing.T, handler http.Handler) string {
+	t.Helper()
+	server := httptest.NewUnstartedServer(nil)
+	server.Config = NewServer(handler)
+	server.Listener = ProblemListener(server.Listener)
+	server.Start()
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// reply is an answer that was read whole.
+type reply struct {
+	t      *testing.T
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+func (b *bench) ask(method, path, body string, headers ...string) *reply {
+	b.t.Helper()
+	return b.askStream(method, path, strings.NewReader(body), headers...)
+}
+
+func (b *bench) askStream(method, path string, body io.Reader, headers ...string) *reply {
+	b.t.Helper()
+	return do(b.t, b.request(method, path, body, headers...))
+}
+
+func (b *bench) request(method, path string, body io.Reader, headers ...string) *http.Request {
+	b.t.Helper()
+	request, err := http.NewRequest(method, b.url+path, body)
+	require.NoError(b.t, err)
+	request.Header.Set("Authorization", "Bearer "+adminToken)
+	for i := 0; i < len(headers); i += 2 {
+		if headers[i+1] == "" {
+			request.Header.Del(headers[i])
+			continue
+		}
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	return request
+}
+
+func do(t *testing.T, request *http.Request) *reply {
+	t.Helper()
+	response, err := http.DefaultTransport.RoundTrip(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	read, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	return &reply{t: t, Status: response.StatusCode, Header: response.Header, Body: read}
+}
+
+// is checks a success and decodes it.
+func (r *reply) is(status int) map[string]any {
+	r.t.Helper()
+	require.Equal(r.t, status, r.Status, "%s", r.Body)
+	require.Equal(r.t, "application/json", r.Header.Get("Content-Type"))
+	require.Equal(r.t, "no-store", r.Header.Get("Cache-Control"))
+	var value map[string]any
+	require.NoError(r.t, json.Unmarshal(r.Body, &value), "%s", r.Body)
+	return value
+}
+
+// problem checks everything that every error has, and decodes it.
+func (r *reply) problem(status int, code string) map[string]any {
+	r.t.Helper()
+	require.Equal(r.t, status, r.Status, "%s", r.Body)
+	require.Equal(r.t, sale.ProblemType, r.Header.Get("Content-Type"))
+	require.Equal(r.t, "no-store", r.Header.Get("Cache-Control"))
+	var value map[string]any
+	require.NoError(r.t, json.Unmarshal(r.Body, &value), "%s", r.Body)
+	require.Equal(r.t, code, value["code"])
+	require.Equal(r.t, "/problems/"+code, value["type"])
+	require.EqualValues(r.t, status, value["status"])
+	require.NotEmpty(r.t, value["title"])
+	require.NotEmpty(r.t, value["detail"])
+	if status == http.StatusServiceUnavailable {
+		require.Contains(r.t, []string{"1", "2", "3"}, r.Header.Get("Retry-After"))
+	}
+	return value
+}
+
+// field checks that bad input was named.
+func (r *reply) field(name string) {
+	r.t.Helper()
+	require.Equal(r.t, name, r.problem(http.StatusBadRequest, "malformed")["field"], "%s", r.Body)
+}
+
+const phoneSale = `{"name":"Phones","starts_at":"2026-11-11T10:00:00Z","ends_at":"2026-11-11T12:00:00Z",
+"items":[{"sku":"phone","stock":10,"price_cents":129900}]}`
+
+// item builds a sale's body with one member of its only item replaced or added.
+func item(members string) string {
+	return `{"name":"n","starts_at":"2026-11-11T10:00:00Z","ends_at":"2026-11-11T12:00:00Z","items":[{` + members + `}]}`
+}
+
+// preloaded brings a sale to the state preloaded, open or paused by the API's own moves.
+func (b *bench) bring(id, body string, moves ...string) {
+	b.t.Helper()
+	b.ask("PUT", "/admin/v1/sales/"+id, body).is(201)
+	for _, move := range moves {
+		b.ask("POST", "/admin/v1/sales/"+id+"/"+move, "").is(200)
+	}
+}
+
+func TestAnswersEveryErrorAsProblem(t *testing.T) {
+	b := newBench(t)
+	for _, path := range []string{
+		"/", "/nothing", "/admin/v1/sales/", "/admin/v1/sales/s/", "/admin//v1/sales", "/admin/v1/../v1/sales",
+		"/admin/v1/sales/s/refund", "/livez/", "/v1/sales/s",
+	} {
+		// The token plays no part: what is not there is not there for anybody.
+		b.ask("GET", path, "", "Authorization", "").problem(404, "not_found")
+	}
+	for path, allow := range map[string]string{
+		"/admin/v1/sales":              "GET, HEAD",
+		"/admin/v1/sales/s":            "GET, HEAD, PUT",
+		"/admin/v1/sales/s/preload":    "POST",
+		"/admin/v1/rules":              "GET, HEAD, PUT",
+		"/admin/v1/orders/1":           "GET, HEAD",
+		"/admin/v1/sales/s/buyers":     "PUT",
+		"/openapi.json":                "GET, HEAD",
+		"/admin/v1/sales/none%2F/open": "POST",
+	} {
+		r := b.ask("DELETE", path, "", "Authorization", "")
+		r.problem(405, "method_not_allowed")
+		require.Equal(t, allow, r.Header.Get("Allow"), path)
+	}
+}
+
+func TestChecksTheTokenBeforeTheIDs(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", phoneSale)
+	for _, route := range b.api.routes() {
+		if route.access == public {
+			continue
+		}
+		for _, id := range []string{"s", "unknown", "NO-ID"} {
+			path := strings.NewReplacer("{sale}", id, "{order_id}", id).Replace(route.path)
+			for _, header := range []string{"", "Bearer wrong", "Bearer ", "Bearer", "Basic " + adminToken, adminToken} {
+				r := b.ask(route.method, path, "no json", "Authorization", header)
+				r.problem(401, "unauthenticated")
+				require.Equal(t, "Bearer", r.Header.Get("WWW-Authenticate"))
+			}
+		}
+	}
+	b.ask("GET", "/admin/v1/sales/NO-ID", "").problem(404, "sale_not_found")
+	b.ask("GET", "/admin/v1/sales/unknown", "", "Authorization", "bearer  "+adminToken).problem(404, "sale_not_found")
+}
+
+func TestRefusesTwoTokens(t *testing.T) {
+	b := newBench(t)
+	request := b.request("GET", "/admin/v1/sales", nil)
+	request.Header.Add("Authorization", "Bearer "+adminToken)
+	do(t, request).problem(401, "unauthenticated")
+}
+
+func TestShopTokenOpensOrdersOnly(t *testing.T) {
+	b := newBench(t)
+	for _, route := range b.api.routes() {
+		path := strings.NewReplacer("{sale}", "unknown", "{order_id}", "77").Replace(route.path)
+		r := b.ask(route.method, path, "", "Authorization", "Bearer "+shopToken)
+		switch route.access {
+		case operator:
+			r.problem(401, "unauthenticated")
+		case shop:
+			r.problem(404, "order_not_found")
+		case public:
+			require.Equal(t, 200, r.Status)
+		}
+	}
+}
+
+func TestEmptyTokensLetNobodyIn(t *testing.T) {
+	b := newBench(t, func(o *Options) { o.AdminToken, o.ShopToken = "", "" })
+	for _, header := range []string{"Bearer ", "Bearer", "Bearer " + adminToken} {
+		b.ask("GET", "/admin/v1/sales", "", "Authorization", header).problem(401, "unauthenticated")
+		b.ask("GET", "/admin/v1/orders/1", "", "Authorization", header).problem(401, "unauthenticated")
+	}
+}
+
+func TestHeadAnswersAsGetWithoutBody(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", phoneSale, "preload")
+	b.store.set(func() { b.store.orders[77] = sale.Order{OrderID: 77} })
+	for _, route := range b.api.routes() {
+		if route.method != http.MethodGet {
+			continue
+		}
+		path := strings.NewReplacer("{sale}", "s", "{order_id}", "77").Replace(route.path)
+		get, head := b.ask("GET", path, ""), b.ask("HEAD", path, "")
+		require.Equal(t, 200, get.Status, "%s %s", path, get.Body)
+		require.Equal(t, get.Status, head.Status, path)
+		require.Equal(t, get.Header.Get("Content-Type"), head.Header.Get("Content-Type"), path)
+		require.Empty(t, head.Body, path)
+		require.NotEmpty(t, get.Body, path)
+	}
+	refused := b.ask("HEAD", "/admin/v1/sales/unknown", "")
+	require.Equal(t, 404, refused.Status)
+	require.Empty(t, refused.Body)
+}
+
+func TestIgnoresUnknownQueryMembers(t *testing.T) {
+	b := newBench(t)
+	require.Equal(t, []any{}, b.ask("GET", "/admin/v1/sales?page=7&x", "").is(200)["sales"])
+}
+
+func TestStoreFaultsAreUnavailable(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", phoneSale, "preload", "open")
+	b.store.set(func() { b.store.away = true })
+	for _, route := range b.api.routes() {
+		if route.access == public {
+			continue
+		}
+		path := strings.NewReplacer("{sale}", "s", "{order_id}", "77").Replace(route.path)
+		body := map[string]string{"/admin/v1/sales/{sale}": phoneSale, "/admin/v1/rules": "{}"}[route.path]
+		r := b.ask(route.method, path, body)
+		problem := r.problem(503, "unavailable")
+		require.NotContains(t, problem["detail"], errAway.Error(), "what a driver says is for the log")
+	}
+}
+
+func TestPanicIsAProblem(t *testing.T) {
+	b := newBench(t)
+	b.api.deps.Ready = func() map[string]string { panic("impossible state 7") }
+	b.api.mux = http.NewServeMux()
+	b.api.mux.Handle("GET /readyz", b.api.serve(route{access: public, handle: serveReady(b.api.deps.Ready)}))
+	b.ask("GET", "/readyz", "").problem(500, "internal")
+}
+
+func TestOrderShowsWhatOperatorsMayRead(t *testing.T) {
+	b := newBench(t)
+	at := sale.TimeMillis(1_794_391_200_123)
+	b.store.set(func() {
+		b.store.orders[7301] = sale.Order{
+			OrderID: 7301, Status: sale.StatusConfirmed, Sale: "s", SKU: "phone", Quantity: 1, UnitPriceCents: 5,
+			Currency: "CNY", CreatedAt: at, UpdatedAt: at, BuyerID: "u:1", PaymentID: "",
+		}
+	})
+	for _, token := range []string{adminToken, shopToken} {
+		got := b.ask("GET", "/admin/v1/orders/7301", "", "Authorization", "Bearer "+token).is(200)
+		require.Equal(t, "7301", got["order_id"])
+		require.Equal(t, "u:1", got["buyer_id"])
+		require.Equal(t, at.String(), got["created_at"])
+		require.NotContains(t, got, "payment_id")
+		require.NotContains(t, got, "reason")
+	}
+	for _, id := range []string{"7302", "0", "-1", "x", "99999999999999999999", "%20", "7301%00"} {
+		b.ask("GET", "/admin/v1/orders/"+id, "").problem(404, "order_not_found")
+	}
+}
+
+func ExampleRefusal() {
+	fmt.Println(&Refusal{Status: 409, Code: "wrong_state", Detail: "open does not fit a sale that is draft"})
+	// Output: wrong_state (409): open does not fit a sale that is draft
+}

@@ -1,0 +1,185 @@
+package admin
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+)
+
+func TestPutSaleFillsTheDefaults(t *testing.T) {
+	b := newBench(t)
+	r := b.ask("PUT", "/admin/v1/sales/s", phoneSale)
+	require.Equal(t, map[string]any{
+		"sale": "s", "state": "draft", "name": "Phones",
+		"starts_at": "2026-11-11T10:00:00.000Z", "ends_at": "2026-11-11T12:00:00.000Z",
+		"currency": "CNY", "per_buyer_limit": 1.0, "payment_ttl_s": 900.0, "eligibility": "open",
+		"items": []any{map[string]any{"sku": "phone", "stock": 10.0, "price_cents": 129900.0, "buckets": 1.0}},
+	}, r.is(http.StatusCreated))
+	require.Equal(t, "/admin/v1/sales/s", r.Header.Get("Location"))
+	require.Equal(t, r.Body, b.ask("PUT", "/admin/v1/sales/s", phoneSale).Body)
+	b.ask("PUT", "/admin/v1/sales/s", phoneSale).is(http.StatusOK)
+	require.Equal(t, r.Body, b.ask("GET", "/admin/v1/sales/s", "").Body)
+	list := b.ask("GET", "/admin/v1/sales", "").is(http.StatusOK)
+	require.Len(t, list["sales"], 1)
+}
+
+func TestPutSaleKeepsWhatIsGiven(t *testing.T) {
+	b := newBench(t)
+	got := b.ask("PUT", "/admin/v1/sales/s", `{"name":"Ünïcode","starts_at":"2026-11-11T10:00:00.5+08:00",
+		"ends_at":"2026-11-12T10:00:00Z","currency":"EUR","per_buyer_limit":100,"payment_ttl_s":0,"eligibility":"list",
+		"items":[{"sku":"a","stock":0,"price_cents":0,"buckets":64},{"buckets":1,"price_cents":1000000000000,"stock":10000000,"sku":"b-_9"}]}`).is(201)
+	require.Equal(t, "2026-11-11T02:00:00.500Z", got["starts_at"])
+	require.Equal(t, "EUR", got["currency"])
+	require.EqualValues(t, 100, got["per_buyer_limit"])
+	require.EqualValues(t, 0, got["payment_ttl_s"])
+	require.Equal(t, "list", got["eligibility"])
+	require.Len(t, got["items"], 2)
+}
+
+func TestPutSaleNamesTheMemberAtFault(t *testing.T) {
+	good := `"sku":"a","stock":1,"price_cents":1`
+	top := func(members string) string {
+		return strings.Replace(phoneSale, `{"name":"Phones"`, `{`+members, 1)
+	}
+	faults := map[string]struct{ body, field string }{
+		"no name":            {top(`"currency":"CNY"`), "name"},
+		"empty name":         {top(`"name":""`), "name"},
+		"null name":          {top(`"name":null`), "name"},
+		"name a number":      {top(`"name":7`), "name"},
+		"name an object":     {top(`"name":{"a":[1]}`), "name"},
+		"name too long":      {top(`"name":"` + strings.Repeat("x", 201) + `"`), "name"},
+		"unknown member":     {top(`"name":"n","color":"red"`), "color"},
+		"case counts":        {top(`"Name":"n"`), "Name"},
+		"id in the body":     {top(`"name":"n","sale":"s"`), "sale"},
+		"state in the body":  {top(`"name":"n","state":"open"`), "state"},
+		"doubled member":     {top(`"name":"n","name":"m"`), "name"},
+		"doubled by escape":  {top(`"name":"n","n\u0061me":"m"`), "name"},
+		"no start":           {`{"name":"n","ends_at":"2026-11-11T12:00:00Z","items":[{` + good + `}]}`, "starts_at"},
+		"no end":             {`{"name":"n","starts_at":"2026-11-11T12:00:00Z","items":[{` + good + `}]}`, "ends_at"},
+		"end before start":   {strings.Replace(phoneSale, "T12:00", "T09:00", 1), "ends_at"},
+		"end at start":       {strings.Replace(phoneSale, "T12:00", "T10:00", 1), "ends_at"},
+		"start no time":      {strings.Replace(phoneSale, "2026-11-11T10:00:00Z", "tomorrow", 1), "starts_at"},
+		"start a number":     {strings.Replace(phoneSale, `"2026-11-11T10:00:00Z"`, "1794391200", 1), "starts_at"},
+		"start of old":       {strings.Replace(phoneSale, "2026-11-11T10:00:00Z", "0001-01-01T00:00:00Z", 1), "starts_at"},
+		"currency":           {top(`"name":"n","currency":"cny"`), "currency"},
+		"limit 0":            {top(`"name":"n","per_buyer_limit":0`), "per_buyer_limit"},
+		"limit 101":          {top(`"name":"n","per_buyer_limit":101`), "per_buyer_limit"},
+		"limit null":         {top(`"name":"n","per_buyer_limit":null`), "per_buyer_limit"},
+		"payment 29":         {top(`"name":"n","payment_ttl_s":29`), "payment_ttl_s"},
+		"payment a week +1":  {top(`"name":"n","payment_ttl_s":604801`), "payment_ttl_s"},
+		"payment a fraction": {top(`"name":"n","payment_ttl_s":30.5`), "payment_ttl_s"},
+		"eligibility":        {top(`"name":"n","eligibility":"vip"`), "eligibility"},
+		"no items":           {`{"name":"n","starts_at":"2026-11-11T10:00:00Z","ends_at":"2026-11-11T12:00:00Z"}`, "items"},
+		"empty items":        {`{"name":"n","starts_at":"2026-11-11T10:00:00Z","ends_at":"2026-11-11T12:00:00Z","items":[]}`, "items"},
+		"items an object":    {`{"name":"n","starts_at":"2026-11-11T10:00:00Z","ends_at":"2026-11-11T12:00:00Z","items":{}}`, "items"},
+		"item a number":      {strings.Replace(item(good), "[{", "[7,{", 1), "items[0]"},
+		"no SKU":             {item(`"stock":1,"price_cents":1`), "items[0].sku"},
+		"bad SKU":            {item(`"sku":"A","stock":1,"price_cents":1`), "items[0].sku"},
+		"long SKU":           {item(`"sku":"` + strings.Repeat("a", 65) + `","stock":1,"price_cents":1`), "items[0].sku"},
+		"doubled SKU":        {item(good + `},{` + good), "items[1].sku"},
+		"no stock":           {item(`"sku":"a","price_cents":1`), "items[0].stock"},
+		"negative stock":     {item(`"sku":"a","stock":-1,"price_cents":1`), "items[0].stock"},
+		"huge stock":         {item(`"sku":"a","stock":10000001,"price_cents":1`), "items[0].stock"},
+		"overflowing stock":  {item(`"sku":"a","stock":99999999999999999999,"price_cents":1`), "items[0].stock"},
+		"fractional stock":   {item(`"sku":"a","stock":1.5,"price_cents":1`), "items[0].stock"},
+		"stock a string":     {item(`"sku":"a","stock":"1","price_cents":1`), "items[0].stock"},
+		"stock null":         {item(`"sku":"a","stock":null,"price_cents":1`), "items[0].stock"},
+		"no price":           {item(`"sku":"a","stock":1`), "items[0].price_cents"},
+		"negative price":     {item(`"sku":"a","stock":1,"price_cents":-1`), "items[0].price_cents"},
+		"huge price":         {item(`"sku":"a","stock":1,"price_cents":1000000000001`), "items[0].price_cents"},
+		"no bucket":          {item(good + `,"buckets":0`), "items[0].buckets"},
+		"many buckets":       {item(good + `,"buckets":65`), "items[0].buckets"},
+		"third item":         {item(good + `},{"sku":"b","stock":1,"price_cents":1},{"sku":"c","stock":-1,"price_cents":1`), "items[2].stock"},
+		"unknown in an item": {item(good + `,"colour":1`), "items[0].colour"},
+		"doubled in an item": {item(good + `,"stock":2`), "items[0].stock"},
+	}
+	b := newBench(t)
+	for name, fault := range faults {
+		t.Run(name, func(t *testing.T) {
+			r := b.ask("PUT", "/admin/v1/sales/s", fault.body)
+			r.t = t
+			r.field(fault.field)
+			require.Contains(t, string(r.Body), `"detail":"`+fault.field+": ")
+		})
+	}
+	require.Empty(t, b.store.sales, "a refused body changes nothing")
+}
+
+func TestPutSaleRefusesWhatIsNoJSONObject(t *testing.T) {
+	b := newBench(t)
+	for _, body := range []string{
+		"", " ", "null", "7", `"name"`, "[]", "[" + phoneSale + "]", phoneSale + "{}", phoneSale[:40], phoneSale + "x",
+		`{"name":"` + "\xff\xfe" + `"}`, "{" + strings.Repeat(`"a":{`, 100_000), strings.Repeat("[", 20_000), "\x00",
+	} {
+		b.ask("PUT", "/admin/v1/sales/s", body).problem(400, "malformed")
+	}
+	require.Empty(t, b.store.sales)
+}
+
+func TestPutSaleBoundsTheItems(t *testing.T) {
+	b := newBench(t)
+	var items []string
+	for i := range sale.MaxItems {
+		items = append(items, fmt.Sprintf(`{"sku":"s%d","stock":1,"price_cents":1}`, i))
+	}
+	body := strings.Replace(item("ITEMS"), "{ITEMS}", strings.Join(items, ","), 1)
+	b.ask("PUT", "/admin/v1/sales/s", body).is(201)
+	b.ask("PUT", "/admin/v1/sales/s", strings.Replace(body, "]}", `,{"sku":"one-more","stock":1,"price_cents":1}]}`, 1)).field("items")
+	b.ask("PUT", "/admin/v1/sales/s", item("},"+strings.Repeat("{},", 1_000_000)+"{")).field("items")
+}
+
+func TestBodiesHaveABound(t *testing.T) {
+	b := newBench(t)
+	filler := strings.Repeat(" ", maxBodyBytes-len(phoneSale))
+	b.ask("PUT", "/admin/v1/sales/s", phoneSale+filler).is(201)
+	b.ask("PUT", "/admin/v1/sales/s", phoneSale+filler+" ").problem(413, "body_too_large")
+	// Without a length in front, the bound is met while reading.
+	b.askStream("PUT", "/admin/v1/sales/s", &endless{strings.NewReader(phoneSale + filler + " ")}).problem(413, "body_too_large")
+	b.ask("POST", "/admin/v1/sales/s/open", filler+phoneSale+" ").problem(413, "body_too_large")
+	b.ask("PUT", "/admin/v1/sales/s", phoneSale+filler+" ", "Authorization", "Bearer no").problem(401, "unauthenticated")
+}
+
+// endless hides the length of a reader from the client, so that it sends chunks.
+type endless struct{ *strings.Reader }
+
+func (e *endless) Read(p []byte) (int, error) { return e.Reader.Read(p) }
+
+func (e *endless) Len() {}
+
+func TestPutSaleBelongsToItsPath(t *testing.T) {
+	b := newBench(t)
+	for _, id := range []string{"A", "-a", "_a", "a.b", "a%2Fb", "%7B%7D", "a%00", strings.Repeat("a", 65), "%C3%A9"} {
+		b.ask("PUT", "/admin/v1/sales/"+id, phoneSale).problem(404, "sale_not_found")
+	}
+	require.Empty(t, b.store.sales)
+	b.ask("PUT", "/admin/v1/sales/"+strings.Repeat("a", 64), phoneSale).is(201)
+}
+
+func TestPutSaleAfterPreloadCarriesTheWindow(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", phoneSale, "preload", "open")
+	later := strings.Replace(phoneSale, "T12:00", "T13:00", 1)
+	require.Equal(t, "open", b.ask("PUT", "/admin/v1/sales/s", later).is(200)["state"])
+	window := b.stock.windows[sale.Bucket{Sale: "s", SKU: "phone"}]
+	require.Equal(t, time.Date(2026, 11, 11, 13, 0, 0, 0, time.UTC).UnixMilli(), window.EndsMS)
+	require.Equal(t, sale.StateOpen, window.State)
+	require.Empty(t, b.store.unheld, "a change of a sale that is there runs under its lease")
+
+	other := b.ask("PUT", "/admin/v1/sales/s", strings.Replace(phoneSale, `"name"`, `"currency":"EUR","name"`, 1))
+	require.Equal(t, "open", other.problem(409, "wrong_state")["state"])
+}
+
+func TestPutSaleSaysSoWhenRedisIsAway(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", phoneSale, "preload")
+	b.stock.set(func() { b.stock.away = true })
+	b.ask("PUT", "/admin/v1/sales/s", phoneSale).problem(503, "unavailable")
+	b.stock.set(func() { b.stock.away = false })
+	b.ask("PUT", "/admin/v1/sales/s", phoneSale).is(200)
+}
