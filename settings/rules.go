@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/go-sql-driver/mysql"
 )
 
 // rule says which values of a type are allowed. The same words stand in the fault and in the documentation.
@@ -102,17 +104,12 @@ var urlRule = rule{"an http or https URL without query", func(target any) bool {
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.RawQuery == "" && u.Fragment == ""
 }}
 
-// The driver is the judge of a data source name; this rule finds the mistakes that need no driver, so that they are
-// named beside the other faults. The name of the database follows the last slash, as the driver reads it.
+// The driver is the judge of a data source name; a name without a database would fail only at the first query.
 var dsnRule = rule{"in the driver's form user:password@tcp(host:3306)/database", func(target any) bool {
 	dsn := target.(*Secret).Reveal()
 	if dsn == "" {
 		return true
 	}
-	slash := strings.LastIndexByte(dsn, '/')
-	if slash < 0 {
-		return false
-	}
-	database, _, _ := strings.Cut(dsn[slash+1:], "?")
-	return database != ""
+	config, err := mysql.ParseDSN(dsn)
+	return err == nil && config.DBName != ""
 }}

@@ -40,7 +40,7 @@ func TestSecretsNeverPrint(t *testing.T) {
 	var environ []string
 	for i, setting := range All() {
 		if setting.Secret() {
-			environ = append(environ, fmt.Sprintf("%s=%s/%d", setting.Env(), secret, i))
+			environ = append(environ, fmt.Sprintf("%s=%s@tcp(h:1)/%d", setting.Env(), secret, i)) // also a fine DSN
 		}
 	}
 	s := mustLoad(t, "config", []string{"--kafka-sasl-mechanism=PLAIN", "--kafka-sasl-username=u"}, environ)

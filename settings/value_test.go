@@ -30,7 +30,7 @@ func TestRules(t *testing.T) {
 		{"url", urlRule, []any{text("http://a"), text("https://a:1/x")},
 			[]any{text(""), text("a:1"), text("ftp://a"), text("http://"), text("http://a?x=1"), text("http://a#x"), text("http://%zz")}},
 		{"dsn", dsnRule, []any{secret(""), secret("u:p@tcp(h:1)/db"), secret("u:p?/x@/db?tls=true"), secret("/db")},
-			[]any{secret("u:p@tcp(h:1)"), secret("u@/"), secret("u@/?tls=true")}},
+			[]any{secret("u:p@tcp(h:1)"), secret("u@/"), secret("u@/?tls=true"), secret("u@tcp(h/db"), secret("u@/db?timeout=soon")}},
 		{"at least", atLeast(4, "bytes"), []any{secret(""), secret("1234"), secret("ää")}, []any{secret("123")}},
 		{"characters", atLeast(4, "characters"), []any{secret(""), secret("ääää")}, []any{secret("ää")}},
 		{"one of", oneOf("", "a", "b"), []any{text(""), text("a")}, []any{text("A"), text("a,b")}},
