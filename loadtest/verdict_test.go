@@ -1,0 +1,302 @@
+package loadtest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+)
+
+// goodSale is a sale that went well, with its history: 3 buyers bought 5 of 10 phones, one was refused, one got no
+// answer though his order was taken, one got no answer and nothing was taken, one cancelled.
+func goodSale() (*shop, []Told) {
+	s := newShop(3, map[string]int64{"phone": 10, "case": 4})
+	var history []Told
+	press := func(buyer, key string, quantity int) Told {
+		order, outcome := s.buy(pressKey{holder{"phone", buyer}, key}, quantity)
+		told := Told{Buyer: buyer, Sale: "spring", SKU: "phone", Key: key, Quantity: quantity, Status: outcome.Row().Status}
+		if order != nil {
+			told.OrderID = order.OrderID.String()
+		}
+		told.setCode(outcome.String())
+		return told
+	}
+	history = append(history, press("ann", "a1", 2), press("ann", "a2", 1), press("ann", "a2", 1), press("ann", "a3", 1),
+		press("ben", "b1", 1), press("cat", "", 1), press("dan", "d1", 4))
+	lost := press("eve", "e1", 1)
+	lost.Code, lost.OrderID, lost.orderID, lost.Status = CodeNoAnswer, "", 0, 0
+	never := Told{Buyer: "fay", Sale: "spring", SKU: "phone", Key: "f1", Code: CodeNoAnswer}
+	history = append(history, lost, never, press("gus", "g1", 2))
+	gone := s.orders[len(s.orders)-1]
+	gone.Status, gone.Reason = sale.StatusCancelled, "buyer"
+	s.change("phone", func(units *sale.Stock) { units.Released += 2; units.Available += 2 })
+	return s, history
+}
+
+func (s *shop) change(sku string, by func(*sale.Stock)) {
+	units := s.stock[sku]
+	by(&units)
+	s.stock[sku] = units
+}
+
+func (s *shop) orderOf(buyer string) *sale.Order {
+	for _, o := range s.orders {
+		if o.BuyerID == buyer {
+			return o
+		}
+	}
+	panic("no order of " + buyer)
+}
+
+func (s *shop) drop(o *sale.Order) {
+	for i := range s.orders {
+		if s.orders[i] == o {
+			s.orders = append(s.orders[:i], s.orders[i+1:]...)
+			return
+		}
+	}
+}
+
+// write adds a row and books its units as settled.
+func (s *shop) write(o sale.Order) {
+	s.nextID++
+	if o.OrderID == 0 {
+		o.OrderID = s.nextID
+	}
+	o.Sale, o.Status = "spring", sale.StatusConfirmed
+	s.orders = append(s.orders, &o)
+	s.change(o.SKU, func(units *sale.Stock) {
+		units.Settled += int64(o.Quantity)
+		units.Available -= int64(o.Quantity)
+	})
+}
+
+func TestGoodSaleIsGood(t *testing.T) {
+	s, history := goodSale()
+	verdict := verdictOf(t, s, history)
+	require.True(t, verdict.Good, "%+v", verdict)
+	require.EqualValues(t, 6, verdict.Sold)
+	require.EqualValues(t, 0, *verdict.Lost)
+	require.EqualValues(t, 0, *verdict.Untold)
+	require.Equal(t, &ToldCounts{Answers: 10, Buyers: 7, Orders: 5, Perhaps: 2}, verdict.Told)
+	require.Equal(t, []string{"case", "phone"}, []string{verdict.Items[0].SKU, verdict.Items[1].SKU})
+	require.Empty(t, verdict.Examples)
+}
+
+func TestWithoutAHistoryLossIsNotJudged(t *testing.T) {
+	s, _ := goodSale()
+	verdict, err := Judge(t.Context(), s, "spring", nil)
+	require.NoError(t, err)
+	require.True(t, verdict.Good)
+	require.Nil(t, verdict.Lost)
+	require.Nil(t, verdict.Told)
+	var text bytes.Buffer
+	_, err = verdict.WriteTo(&text)
+	require.NoError(t, err)
+	require.Contains(t, text.String(), "lost not judged")
+	require.Contains(t, text.String(), "sale spring: good")
+}
+
+// Seeded faults of an engine: each must make the verdict bad, and by the right name.
+func TestVerdictFindsEverySeededFault(t *testing.T) {
+	type finding struct{ oversold, duplicated, missing, inFlight, lost, untold int64 }
+	for name, tc := range map[string]struct {
+		seed func(s *shop, history *[]Told)
+		want finding
+	}{
+		"row lost, counter not": {func(s *shop, _ *[]Told) {
+			s.drop(s.orderOf("ben"))
+		}, finding{missing: 1, lost: 1}},
+		"row and counter lost": {func(s *shop, _ *[]Told) {
+			s.drop(s.orderOf("ben"))
+			s.change("phone", func(units *sale.Stock) { units.Settled-- })
+		}, finding{missing: 1, lost: 1}},
+		"row lost, unit sold again as if it never was": {func(s *shop, _ *[]Told) {
+			s.drop(s.orderOf("ben"))
+			s.change("phone", func(units *sale.Stock) { units.Settled--; units.Available++ })
+		}, finding{lost: 1}},
+		"row under another id": {func(s *shop, _ *[]Told) {
+			s.orderOf("ben").OrderID = 99
+		}, finding{lost: 1, untold: 1}},
+		"row of another buyer": {func(s *shop, _ *[]Told) {
+			s.orderOf("ben").BuyerID = "zoe"
+		}, finding{lost: 1}},
+		"row of another SKU": {func(s *shop, _ *[]Told) {
+			s.orderOf("ben").SKU = "case"
+		}, finding{missing: 2, lost: 1}},
+		"oversold with honest counters": {func(s *shop, _ *[]Told) {
+			for i := range 6 {
+				s.write(sale.Order{SKU: "phone", BuyerID: fmt.Sprintf("stranger-%d", i), Quantity: 1})
+			}
+		}, finding{oversold: 2}},
+		"oversold behind the counters' back": {func(s *shop, _ *[]Told) {
+			for i := range 6 {
+				s.orders = append(s.orders, &sale.Order{
+					OrderID: sale.OrderID(5000 + i), SKU: "phone", BuyerID: fmt.Sprintf("stranger-%d", i), Quantity: 1, Status: sale.StatusPaid,
+				})
+			}
+		}, finding{oversold: 2, missing: 6}},
+		"rows of a SKU that was never loaded": {func(s *shop, _ *[]Told) {
+			s.orders = append(s.orders, &sale.Order{OrderID: 7, SKU: "ghost", BuyerID: "ann", Quantity: 2, Status: sale.StatusConfirmed})
+		}, finding{oversold: 2, missing: 2}},
+		"units appear in Redis": {func(s *shop, _ *[]Told) {
+			s.change("phone", func(units *sale.Stock) { units.Available += 3 })
+		}, finding{oversold: 3}},
+		"units leak": {func(s *shop, _ *[]Told) {
+			s.change("case", func(units *sale.Stock) { units.Available -= 2 })
+		}, finding{missing: 2}},
+		"released twice": {func(s *shop, _ *[]Told) {
+			s.change("phone", func(units *sale.Stock) { units.Released += 2; units.Available += 2 })
+		}, finding{missing: 2}},
+		"still in flight": {func(s *shop, _ *[]Told) {
+			s.change("phone", func(units *sale.Stock) { units.Available--; units.InFlight++ })
+		}, finding{inFlight: 1}},
+		"buyer above the limit": {func(s *shop, _ *[]Told) {
+			s.write(sale.Order{SKU: "phone", BuyerID: "stranger", Quantity: 3})
+			s.write(sale.Order{SKU: "phone", BuyerID: "stranger", Quantity: 1})
+		}, finding{duplicated: 1}},
+		"one press, two orders that stand": {func(s *shop, history *[]Told) {
+			s.write(sale.Order{SKU: "phone", BuyerID: "ben", Quantity: 1})
+			second := s.orders[len(s.orders)-1].OrderID
+			*history = append(*history, Told{Buyer: "ben", Sale: "spring", SKU: "phone", Key: "b1", Code: "queued", orderID: second})
+		}, finding{duplicated: 1}},
+		"one order, two buyers": {func(s *shop, history *[]Told) {
+			*history = append(*history, Told{
+				Buyer: "zoe", Sale: "spring", SKU: "phone", Key: "z1", Code: "queued", orderID: s.orderOf("ben").OrderID,
+			})
+		}, finding{duplicated: 1}},
+		"refused buyer has an order": {func(s *shop, history *[]Told) {
+			s.write(sale.Order{SKU: "phone", BuyerID: "dan", Quantity: 1})
+		}, finding{untold: 1}},
+		"second order without a word": {func(s *shop, _ *[]Told) {
+			s.write(sale.Order{SKU: "phone", BuyerID: "cat", Quantity: 1})
+		}, finding{untold: 1}},
+		"doubt cleared, then an order nobody spoke of": {func(s *shop, history *[]Told) {
+			*history = append(*history, Told{
+				Buyer: "eve", Sale: "spring", SKU: "phone", Key: "e1", Code: "replayed", orderID: s.orderOf("eve").OrderID,
+			})
+			s.write(sale.Order{SKU: "phone", BuyerID: "eve", Quantity: 1})
+		}, finding{untold: 1}},
+		"key answered with an order that is not there": {func(_ *shop, history *[]Told) {
+			*history = append(*history, Told{Buyer: "dan", Sale: "spring", SKU: "phone", Key: "d2", Code: "already_bought", orderID: 77})
+		}, finding{lost: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, history := goodSale()
+			tc.seed(s, &history)
+			verdict := verdictOf(t, s, history)
+			require.False(t, verdict.Good)
+			require.Equal(t, tc.want, finding{
+				verdict.Oversold, verdict.Duplicated, verdict.Missing, verdict.InFlight, *verdict.Lost, *verdict.Untold,
+			}, "%v", verdict.Examples)
+			var text bytes.Buffer
+			_, err := verdict.WriteTo(&text)
+			require.NoError(t, err)
+			require.Contains(t, text.String(), "BAD")
+		})
+	}
+}
+
+func TestWhatIsAllowedStaysGood(t *testing.T) {
+	for name, change := range map[string]func(s *shop, history *[]Told){
+		"promised, then refused with a reason": func(s *shop, _ *[]Told) {
+			o := s.orderOf("ben")
+			o.Status, o.Reason = sale.StatusRefused, sale.ReasonFenced
+			s.change("phone", func(units *sale.Stock) { units.Settled--; units.Available++ })
+		},
+		"refused row that nobody was told of": func(s *shop, _ *[]Told) {
+			s.orders = append(s.orders, &sale.Order{OrderID: 5, SKU: "phone", BuyerID: "dan", Quantity: 1, Status: sale.StatusRefused})
+		},
+		"one press, two promises, one of them refused": func(s *shop, history *[]Told) {
+			s.orders = append(s.orders, &sale.Order{OrderID: 5, SKU: "phone", BuyerID: "ben", Quantity: 1, Status: sale.StatusRefused})
+			*history = append(*history, Told{Buyer: "ben", Sale: "spring", SKU: "phone", Key: "b1", Code: "queued", orderID: 5})
+		},
+		"buyers whom the history does not know": func(s *shop, _ *[]Told) {
+			s.write(sale.Order{SKU: "phone", BuyerID: "stranger", Quantity: 3})
+		},
+		"answers of another sale": func(_ *shop, history *[]Told) {
+			*history = append(*history, Told{Buyer: "ben", Sale: "autumn", SKU: "phone", Code: "queued", orderID: 5})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, history := goodSale()
+			change(s, &history)
+			verdict := verdictOf(t, s, history)
+			require.True(t, verdict.Good, "%+v", verdict)
+		})
+	}
+}
+
+func TestExamplesAreBounded(t *testing.T) {
+	s, history := goodSale()
+	for i := range 3 * maxExamples {
+		history = append(history, Told{Buyer: fmt.Sprint("b", i), Sale: "spring", SKU: "phone", Code: "queued", orderID: sale.OrderID(i + 1)})
+	}
+	verdict := verdictOf(t, s, history)
+	require.Len(t, verdict.Examples, maxExamples)
+	require.EqualValues(t, 3*maxExamples, *verdict.Lost)
+}
+
+// faultyBooks fails at one of its answers.
+type faultyBooks struct {
+	*shop
+	sale, stock, orders error
+}
+
+func (f *faultyBooks) Sale(ctx context.Context, id string) (sale.Sale, error) {
+	if f.sale != nil {
+		return sale.Sale{}, f.sale
+	}
+	return f.shop.Sale(ctx, id)
+}
+
+func (f *faultyBooks) Stock(ctx context.Context, id string) (map[string]sale.Stock, error) {
+	if f.stock != nil {
+		return nil, f.stock
+	}
+	return f.shop.Stock(ctx, id)
+}
+
+func (f *faultyBooks) EachOrder(ctx context.Context, id string, each func(sale.Order) error) error {
+	if f.orders != nil {
+		return f.orders
+	}
+	return f.shop.EachOrder(ctx, id, each)
+}
+
+func TestBooksThatCannotBeReadAreNoVerdict(t *testing.T) {
+	away := errors.New("connection refused")
+	s, _ := goodSale()
+	for _, books := range []*faultyBooks{{s, away, nil, nil}, {s, nil, away, nil}, {s, nil, nil, away}} {
+		_, err := Judge(t.Context(), books, "spring", nil)
+		require.ErrorIs(t, err, away)
+	}
+	_, err := Judge(t.Context(), s, "autumn", nil)
+	require.ErrorIs(t, err, sale.ErrNotFound)
+	s.orders[0].Status = sale.StatusHeld
+	_, err = Judge(t.Context(), s, "spring", nil)
+	require.ErrorContains(t, err, "no row can have")
+}
+
+func TestWaitDrained(t *testing.T) {
+	s, _ := goodSale()
+	require.NoError(t, WaitDrained(t.Context(), s, "spring", time.Hour), "at once")
+	s.change("phone", func(units *sale.Stock) { units.InFlight = 1 })
+	short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	require.NoError(t, WaitDrained(short, s, "spring", time.Millisecond), "the verdict shows what is in flight")
+	away := errors.New("connection refused")
+	require.ErrorIs(t, WaitDrained(short, &faultyBooks{shop: s, stock: away}, "spring", time.Millisecond), away)
+	time.AfterFunc(10*time.Millisecond, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.change("phone", func(units *sale.Stock) { units.InFlight = 0 })
+	})
+	require.NoError(t, WaitDrained(t.Context(), s, "spring", time.Millisecond))
+}
