@@ -1,0 +1,219 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"flashsale/sale"
+)
+
+// maxListed bounds the buyers of one list: far above any sale, far below what would fill a disk unnoticed.
+const maxListed = 50_000_000
+
+const (
+	sqlStartList  = "UPDATE sales SET list_started = ? WHERE sale_id = ?"
+	sqlSwitchList = "UPDATE sales SET list_version = ?, list_size = ? WHERE sale_id = ?"
+	sqlInsertList = "INSERT INTO buyers (sale_id, list_version, buyer_id) VALUES "
+	sqlCountList  = "SELECT COUNT(*) FROM buyers WHERE sale_id = ? AND list_version = ?"
+)
+
+// ReplaceBuyers replaces the list of a sale whose eligibility is list, before it is open, and returns the buyers on it;
+// one who is named twice counts once. Next returns one id a call and io.EOF after the last; with any other error nothing
+// changes and the error is returned. The new list grows beside the old one and counts from one moment to the next. When
+// two uploads overlap, the one that began last wins and the other gets an error.
+func (s *Store) ReplaceBuyers(ctx context.Context, id string, next func() (string, error)) (int64, error) {
+	version, err := s.startList(ctx, id)
+	if err != nil {
+		return 0, fmt.Errorf("replace buyers of %s: %w", id, err)
+	}
+	size, err := s.uploadList(ctx, id, version, next)
+	if err == nil {
+		size, err = s.switchList(ctx, id, version)
+	}
+	if err != nil {
+		cleanup := s.deleteLists(context.WithoutCancel(ctx), id, version, version)
+		return 0, fmt.Errorf("replace buyers of %s: %w", id, errors.Join(err, cleanup))
+	}
+	if err := s.deleteLists(ctx, id, 0, version-1); err != nil {
+		return 0, fmt.Errorf("delete old lists of %s: %w", id, err)
+	}
+	return size, nil
+}
+
+// startList draws the number of a new list.
+func (s *Store) startList(ctx context.Context, id string) (version int64, err error) {
+	err = s.transact(ctx, func(tx *sql.Tx) error {
+		present, started, err := s.lockSale(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if err := mayReplaceBuyers(&present); err != nil {
+			return err
+		}
+		version = started + 1
+		_, err = tx.ExecContext(ctx, sqlStartList, version, id)
+		return err
+	})
+	return version, err
+}
+
+func mayReplaceBuyers(present *sale.Sale) error {
+	switch {
+	case present.Eligibility != sale.EligibilityList:
+		return &sale.StateError{State: present.State, Detail: "only a sale with eligibility list has a list of buyers"}
+	case present.State != sale.StateDraft && present.State != sale.StatePreloaded:
+		return &sale.StateError{State: present.State, Detail: "the list of buyers can be replaced before open only"}
+	}
+	return nil
+}
+
+// uploadList writes the ids in chunks, each its own transaction: nobody reads the list before it is switched to.
+func (s *Store) uploadList(ctx context.Context, id string, version int64, next func() (string, error)) (int64, error) {
+	var read int64
+	chunk := make([]string, 0, maxRows)
+	for {
+		buyer, err := next()
+		if err != nil && err != io.EOF {
+			return 0, err
+		}
+		if err == nil {
+			read++
+			if !sale.ValidBuyerID(buyer) || read > maxListed {
+				return 0, sale.Fieldf(fmt.Sprintf("line %d", read), "must be a buyer id, at most %d of them", maxListed)
+			}
+			chunk = append(chunk, buyer)
+		}
+		if len(chunk) == cap(chunk) || (err == io.EOF && len(chunk) > 0) {
+			if err := s.insertListed(ctx, id, version, chunk); err != nil {
+				return 0, err
+			}
+			chunk = chunk[:0]
+		}
+		if err == io.EOF {
+			return read, nil
+		}
+	}
+}
+
+// insertListed sorts a chunk first: rows in the order of the key are much cheaper to insert.
+func (s *Store) insertListed(ctx context.Context, id string, version int64, chunk []string) error {
+	slices.Sort(chunk)
+	args := make([]any, 0, 3*len(chunk))
+	for _, buyer := range chunk {
+		args = append(args, id, version, buyer)
+	}
+	statement := repeated(sqlInsertList, "(?,?,?)", ",", len(chunk), fmt.Sprintf(s.dialect.absent, "buyer_id"))
+	return s.transact(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, statement, args...)
+		return err
+	})
+}
+
+// switchList makes an uploaded list the one that counts.
+func (s *Store) switchList(ctx context.Context, id string, version int64) (size int64, err error) {
+	err = s.transact(ctx, func(tx *sql.Tx) error {
+		present, started, err := s.lockSale(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if err := mayReplaceBuyers(&present); err != nil {
+			return err
+		}
+		if started != version {
+			return &sale.StateError{State: present.State, Detail: "another upload of the list began after this one"}
+		}
+		if err := tx.QueryRowContext(ctx, sqlCountList, id, version).Scan(&size); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, sqlSwitchList, version, size, id); err != nil {
+			return err
+		}
+		_, err = stampSale(ctx, tx, id)
+		return err
+	})
+	return size, err
+}
+
+const (
+	sqlListPage     = "SELECT buyer_id FROM buyers WHERE sale_id = ? AND list_version = ? AND buyer_id > ? ORDER BY buyer_id LIMIT ?"
+	sqlListVersions = "SELECT DISTINCT list_version FROM buyers WHERE sale_id = ? AND list_version BETWEEN ? AND ?"
+	sqlDeleteList   = "DELETE FROM buyers WHERE sale_id = ? AND list_version = ? AND buyer_id <= ?"
+)
+
+const listPage = 5000
+
+// EachListed calls fn for every buyer on the present list of a sale, sorted. A list that is replaced meanwhile is an
+// error, because what was read of it may be incomplete. Fn runs between statements and may take its time.
+func (s *Store) EachListed(ctx context.Context, id string, fn func(buyer string) error) error {
+	present, err := s.Sale(ctx, id)
+	if err != nil {
+		return err
+	}
+	var count int64
+	err = s.pagesOfList(ctx, id, present.ListVersion, func(page []string) error {
+		count += int64(len(page))
+		for _, buyer := range page {
+			if err := fn(buyer); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil && count != present.ListSize {
+		err = fmt.Errorf("%d of %d read: the list was replaced meanwhile", count, present.ListSize)
+	}
+	if err != nil {
+		return fmt.Errorf("read list %d of %s: %w", present.ListVersion, id, err)
+	}
+	return nil
+}
+
+func (s *Store) pagesOfList(ctx context.Context, id string, version int64, fn func(page []string) error) error {
+	after := ""
+	for {
+		page := make([]string, 0, listPage)
+		err := each(ctx, s.db, sqlListPage, []any{id, version, after, listPage}, func(rows scanner) error {
+			var buyer string
+			err := rows.Scan(&buyer)
+			page = append(page, buyer)
+			return err
+		})
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		if err := fn(page); err != nil {
+			return err
+		}
+		after = page[len(page)-1]
+	}
+}
+
+// deleteLists removes the lists numbered from first to last, a page a transaction.
+func (s *Store) deleteLists(ctx context.Context, id string, first, last int64) error {
+	var versions []int64
+	err := each(ctx, s.db, sqlListVersions, []any{id, first, last}, func(rows scanner) error {
+		var version int64
+		err := rows.Scan(&version)
+		versions = append(versions, version)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, version := range versions {
+		err := s.pagesOfList(ctx, id, version, func(page []string) error {
+			return s.transact(ctx, func(tx *sql.Tx) error {
+				_, err := tx.ExecContext(ctx, sqlDeleteList, id, version, page[len(page)-1])
+				return err
+			})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,73 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"flashsale/sale"
+)
+
+const sqlVersion = "SELECT version FROM catalogue WHERE id = 1"
+
+const sqlNextVersion = "UPDATE catalogue SET version = version + 1 WHERE id = 1"
+
+// nextVersion draws the version of a change. The counter stays locked until the commit, so call it last, after every
+// other lock, and write the version in the same transaction.
+func nextVersion(ctx context.Context, tx *sql.Tx) (int64, error) {
+	if _, err := tx.ExecContext(ctx, sqlNextVersion); err != nil {
+		return 0, fmt.Errorf("draw a version: %w", err)
+	}
+	var version int64
+	if err := tx.QueryRowContext(ctx, sqlVersion).Scan(&version); err != nil {
+		return 0, fmt.Errorf("draw a version: %w", err)
+	}
+	return version, nil
+}
+
+const sqlChangedBuckets = "SELECT sale_id, sku, bucket, epoch, state, partition_id FROM stock WHERE version > ?"
+
+// Changes returns what changed in the catalogue since a version, whole rows, everything for 0. When nothing changed it
+// is one read by primary key. A counter below since means that the database is another one than before: everything is
+// returned. Rows newer than Version may be among the answer; they come again with the next one.
+func (s *Store) Changes(ctx context.Context, since int64) (sale.Changes, error) {
+	var changes sale.Changes
+	if err := s.db.QueryRowContext(ctx, sqlVersion).Scan(&changes.Version); err != nil {
+		return sale.Changes{}, fmt.Errorf("read changes: %w", err)
+	}
+	if changes.Version == since {
+		return changes, nil
+	}
+	if changes.Version < since {
+		since = 0
+	}
+	err := errors.Join(
+		s.changedSales(ctx, since, &changes), s.changedBuckets(ctx, since, &changes), s.changedRules(ctx, since, &changes))
+	if err != nil {
+		return sale.Changes{}, fmt.Errorf("read changes since %d: %w", since, err)
+	}
+	return changes, nil
+}
+
+func (s *Store) changedSales(ctx context.Context, since int64, changes *sale.Changes) (err error) {
+	changes.Sales, err = readSales(ctx, s.db, "version > ?", since)
+	return err
+}
+
+func (s *Store) changedBuckets(ctx context.Context, since int64, changes *sale.Changes) error {
+	return each(ctx, s.db, sqlChangedBuckets, []any{since}, func(rows scanner) error {
+		var row sale.BucketRow
+		err := rows.Scan(&row.Sale, &row.SKU, &row.Number, &row.Epoch, &row.State, &row.Partition)
+		changes.Buckets = append(changes.Buckets, row)
+		return err
+	})
+}
+
+func (s *Store) changedRules(ctx context.Context, since int64, changes *sale.Changes) error {
+	rules, version, err := readRules(ctx, s.db, "")
+	if err == nil && version > since {
+		changes.Rules = &rules
+	}
+	return err
+}

@@ -1,0 +1,143 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"hash/fnv"
+
+	"flashsale/sale"
+)
+
+// maxDeadLetters bounds the list of waiting dead letters: the oldest are returned, the rest when these are decided.
+const maxDeadLetters = 1000
+
+const (
+	sqlInsertDeadLetter = "INSERT INTO dead_letters (dead_letter_id, reason, detail, state, partition_id, record_offset, record) " +
+		"VALUES (?, ?, ?, 'waiting', ?, ?, ?)"
+	sqlInsertDeadOrders = "INSERT INTO dead_letter_orders (dead_letter_id, place, order_id, sale_id, sku, buyer_id, quantity, " +
+		"created_ms) VALUES "
+	sqlDeadLetters = "SELECT dead_letter_id, reason, detail, state, partition_id, record_offset, record FROM dead_letters WHERE "
+	sqlDecide      = "UPDATE dead_letters SET state = ? WHERE dead_letter_id = ? AND state = 'waiting'"
+	sqlForget      = "DELETE FROM dead_letter_orders WHERE dead_letter_id = ?"
+)
+
+// AddDeadLetter keeps a record that cannot settle; its orders are found as queued with reason dead_letter from now on.
+// Adding the same record again changes nothing. Another record of the same id, as after the topic was made anew, is kept
+// under the id with a hash of its bytes behind it.
+func (s *Store) AddDeadLetter(ctx context.Context, letter sale.DeadLetter) error {
+	err := s.transact(ctx, func(tx *sql.Tx) error {
+		present, err := s.readDeadLetter(ctx, tx, letter.ID, "")
+		if err == nil && string(present.Raw) != string(letter.Raw) {
+			letter.ID = idWithHash(&letter)
+			_, err = s.readDeadLetter(ctx, tx, letter.ID, "")
+		}
+		if err == nil || !errors.Is(err, sale.ErrNotFound) {
+			return err
+		}
+		err = insertDeadLetter(ctx, tx, &letter)
+		if s.dialect.fault(err) == faultDuplicate {
+			return errors.Join(errStartOver, err)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("add dead letter %s: %w", letter.ID, err)
+	}
+	return nil
+}
+
+func idWithHash(letter *sale.DeadLetter) string {
+	h := fnv.New64a()
+	_, _ = h.Write(letter.Raw) // hash.Hash documents that Write never fails
+	return fmt.Sprintf("%d-%d-%016x", letter.Partition, letter.Offset, h.Sum64())
+}
+
+func insertDeadLetter(ctx context.Context, tx *sql.Tx, letter *sale.DeadLetter) error {
+	raw := letter.Raw
+	if raw == nil {
+		raw = []byte{} // a record without a value: nil would be NULL
+	}
+	_, err := tx.ExecContext(ctx, sqlInsertDeadLetter, letter.ID, letter.Reason, cut(letter.Detail, 1000), letter.Partition,
+		letter.Offset, raw)
+	if err != nil {
+		return err
+	}
+	record, err := sale.DecodeRecord(letter.Raw)
+	if err != nil || record.Batch == nil {
+		return nil // nobody can tell whose orders these were
+	}
+	place := 0
+	return insert(ctx, tx, sqlInsertDeadOrders, "(?,?,?,?,?,?,?,?)", record.Batch.Orders,
+		func(args []any, o sale.RecordOrder) []any {
+			b := record.Batch
+			place++
+			return append(args, letter.ID, place, int64(o.OrderID), b.Sale, b.SKU, o.Buyer, o.Quantity, b.CreatedMS)
+		})
+}
+
+// DeadLetters returns the dead letters that wait for the operator, in the order of partition and offset, at most 1000.
+func (s *Store) DeadLetters(ctx context.Context) ([]sale.DeadLetter, error) {
+	var letters []sale.DeadLetter
+	const waiting = "state = 'waiting' ORDER BY partition_id, record_offset, dead_letter_id LIMIT ?"
+	err := each(ctx, s.db, sqlDeadLetters+waiting, []any{maxDeadLetters}, func(rows scanner) error {
+		letter, err := scanDeadLetter(rows)
+		letters = append(letters, letter)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read dead letters: %w", err)
+	}
+	return letters, nil
+}
+
+// DeadLetter returns a dead letter in any state, or an error that wraps sale.ErrNotFound.
+func (s *Store) DeadLetter(ctx context.Context, id string) (sale.DeadLetter, error) {
+	letter, err := s.readDeadLetter(ctx, s.db, id, "")
+	if err != nil {
+		return sale.DeadLetter{}, fmt.Errorf("read dead letter %s: %w", id, err)
+	}
+	return letter, nil
+}
+
+func (s *Store) readDeadLetter(ctx context.Context, q querier, id, lock string) (sale.DeadLetter, error) {
+	letter, err := scanDeadLetter(q.QueryRowContext(ctx, sqlDeadLetters+"dead_letter_id = ?"+lock, id))
+	if isNoRows(err) {
+		return sale.DeadLetter{}, sale.ErrNotFound
+	}
+	return letter, err
+}
+
+func scanDeadLetter(row scanner) (sale.DeadLetter, error) {
+	var l sale.DeadLetter
+	if err := row.Scan(&l.ID, &l.Reason, &l.Detail, &l.State, &l.Partition, &l.Offset, &l.Raw); err != nil {
+		return sale.DeadLetter{}, err
+	}
+	if record, err := sale.DecodeRecord(l.Raw); err == nil && record.Batch != nil { // otherwise Batch stays nil, as documented
+		l.Batch, l.Orders = record.Batch, record.Batch.Orders
+	}
+	return l, nil
+}
+
+// MarkReplayed notes that a waiting dead letter has settled; one that was decided already keeps its state.
+func (s *Store) MarkReplayed(ctx context.Context, id string) error {
+	err := s.transact(ctx, func(tx *sql.Tx) error {
+		if _, err := s.readDeadLetter(ctx, tx, id, s.dialect.lock); err != nil {
+			return err
+		}
+		return decideDeadLetter(ctx, tx, id, sale.DeadLetterReplayed)
+	})
+	if err != nil {
+		return fmt.Errorf("mark dead letter %s replayed: %w", id, err)
+	}
+	return nil
+}
+
+func decideDeadLetter(ctx context.Context, tx *sql.Tx, id string, state sale.DeadLetterState) error {
+	if _, err := tx.ExecContext(ctx, sqlDecide, string(state), id); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, sqlForget, id)
+	return err
+}

@@ -1,0 +1,32 @@
+package store
+
+import "github.com/pressly/goose/v3/lock"
+
+// dialect holds what differs between the databases: a few fragments of SQL and the meaning of errors.
+type dialect struct {
+	goose      string // name of the dialect in goose
+	migrations string // folder of the migrations
+
+	// migrationLock lets one process migrate at a time; nil where the database file's own lock is enough.
+	migrationLock lock.SessionLocker
+
+	now    string // expression: the database's clock in the form of DATETIME(3), UTC
+	nowMS  string // expression: the same as Unix milliseconds
+	forced string // after a table's name: use the primary key, so that no other rows are locked on the way
+	lock   string // after a SELECT: lock its rows until the commit
+	absent string // after an INSERT of a row's key alone: leave a row that is there already; %s is a column of the key
+
+	maxConnections int
+	fault          func(error) fault
+}
+
+// fault is what a database error means to the store.
+type fault int
+
+const (
+	faultOther     fault = iota
+	faultDuplicate       // a unique key stopped the row
+	faultTransient       // nothing happened; the whole transaction may be run again at once
+	faultData            // the database refuses the values: running it again cannot help
+	faultNoTable         // the schema is not there
+)

@@ -1,0 +1,193 @@
+-- Ids are ascii with binary collation: case counts, an index entry is one byte a character. Times are UTC.
+-- Every statement can be repeated: MySQL commits each DDL statement on its own, so a migration that died half-way is
+-- simply run again.
+
+-- +goose Up
+
+-- One row: the version of the last committed change of the catalogue. Whoever changes sales, stock or rules updates it
+-- in the same transaction and holds it until the commit, so versions become visible in their own order.
+CREATE TABLE IF NOT EXISTS catalogue (
+  id TINYINT NOT NULL PRIMARY KEY,
+  version BIGINT NOT NULL
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS sales (
+  sale_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
+  state VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  name VARCHAR(200) NOT NULL,
+  starts_at DATETIME(3) NOT NULL,
+  ends_at DATETIME(3) NOT NULL,
+  currency VARCHAR(3) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  per_buyer_limit INT NOT NULL,
+  payment_ttl_s BIGINT NOT NULL,
+  eligibility VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  reason VARCHAR(255) NOT NULL DEFAULT '',
+  list_version BIGINT NOT NULL DEFAULT 0, -- the list of buyers that counts
+  list_started BIGINT NOT NULL DEFAULT 0, -- the newest list whose upload has begun
+  list_size BIGINT NOT NULL DEFAULT 0,
+  version BIGINT NOT NULL,
+  KEY sales_version (version)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS items (
+  sale_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  sku VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  place INT NOT NULL, -- order in which the operator listed them
+  stock BIGINT NOT NULL,
+  price_cents BIGINT NOT NULL,
+  buckets INT NOT NULL,
+  PRIMARY KEY (sale_id, sku)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
+
+-- Price, currency, limit and payment time are the sale's, fixed at the first preload and copied here so that settling
+-- reads and locks one row.
+CREATE TABLE IF NOT EXISTS stock (
+  sale_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  sku VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  bucket INT NOT NULL,
+  loaded BIGINT NOT NULL,
+  settled BIGINT NOT NULL DEFAULT 0,
+  released BIGINT NOT NULL DEFAULT 0,
+  settled_epoch BIGINT NOT NULL DEFAULT 0, -- units of the present epoch's batches, refused orders included
+  epoch BIGINT NOT NULL DEFAULT 0,
+  state VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  closed_reason VARCHAR(255) NOT NULL DEFAULT '',
+  partition_id INT NOT NULL,
+  unit_price_cents BIGINT NOT NULL,
+  currency VARCHAR(3) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  per_buyer_limit INT NOT NULL,
+  payment_ttl_s BIGINT NOT NULL,
+  version BIGINT NOT NULL,
+  PRIMARY KEY (sale_id, sku, bucket),
+  KEY stock_version (version)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS buyers (
+  sale_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  list_version BIGINT NOT NULL,
+  buyer_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  PRIMARY KEY (sale_id, list_version, buyer_id)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
+
+-- slot: 0 for an order that counts in a sale of limit 1, NULL otherwise; NULLs never collide, so the unique key stops a
+-- second order of the buyer and lets a refused, cancelled or expired one be bought again. It is also the index on
+-- (sale_id, sku, buyer_id).
+CREATE TABLE IF NOT EXISTS orders (
+  order_id BIGINT NOT NULL PRIMARY KEY,
+  sale_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  sku VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  buyer_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  quantity INT NOT NULL,
+  status VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  reason VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '',
+  unit_price_cents BIGINT NOT NULL,
+  currency VARCHAR(3) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  payment_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL,
+  created_at DATETIME(3) NOT NULL,
+  updated_at DATETIME(3) NOT NULL,
+  pay_by DATETIME(3) NULL,
+  bucket INT NOT NULL,
+  idempotency_key VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '',
+  slot TINYINT NULL,
+  UNIQUE KEY orders_allowance (sale_id, sku, buyer_id, slot),
+  KEY orders_updated (updated_at)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
+
+-- One row per unit bought in a sale whose limit is above 1: slots 0 to limit-1, so the key is the limit.
+CREATE TABLE IF NOT EXISTS allowances (
+  sale_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  sku VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  buyer_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  slot TINYINT NOT NULL,
+  order_id BIGINT NOT NULL,
+  PRIMARY KEY (sale_id, sku, buyer_id, slot)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
+
+-- The marker of a settled batch. A second batch at the same place is a fork and gets its own table, so that inserting
+-- the marker finds it out.
+CREATE TABLE IF NOT EXISTS batches (
+  sale_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  sku VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  bucket INT NOT NULL,
+  epoch BIGINT NOT NULL,
+  sequence BIGINT NOT NULL,
+  batch_id BIGINT NOT NULL,
+  PRIMARY KEY (sale_id, sku, bucket, epoch, sequence)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS forks (
+  sale_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  sku VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  bucket INT NOT NULL,
+  epoch BIGINT NOT NULL,
+  sequence BIGINT NOT NULL,
+  batch_id BIGINT NOT NULL,
+  PRIMARY KEY (sale_id, sku, bucket, epoch, sequence, batch_id)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS fences (
+  token VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
+  passed_ms BIGINT NOT NULL,
+  KEY fences_passed (passed_ms)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS dead_letters (
+  dead_letter_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
+  reason VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  detail VARCHAR(1000) NOT NULL,
+  state VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  partition_id INT NOT NULL,
+  record_offset BIGINT NOT NULL,
+  record LONGBLOB NOT NULL,
+  KEY dead_letters_state (state, partition_id, record_offset)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
+
+-- The orders of waiting dead letters, so that their buyers find them; removed when the operator has decided.
+CREATE TABLE IF NOT EXISTS dead_letter_orders (
+  dead_letter_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  place INT NOT NULL,
+  order_id BIGINT NOT NULL,
+  sale_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  sku VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  buyer_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  quantity INT NOT NULL,
+  created_ms BIGINT NOT NULL,
+  PRIMARY KEY (dead_letter_id, place),
+  KEY dead_letter_orders_order (order_id),
+  KEY dead_letter_orders_buyer (sale_id, sku, buyer_id)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS leases (
+  name VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
+  holder VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  expires_ms BIGINT NOT NULL
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS node_leases (
+  node_id INT NOT NULL PRIMARY KEY,
+  holder VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  expires_ms BIGINT NOT NULL,
+  high_water_ms BIGINT NOT NULL,
+  KEY node_leases_free (expires_ms, node_id)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS rules (
+  id TINYINT NOT NULL PRIMARY KEY,
+  rules_version BIGINT NOT NULL, -- what operators see: one more with every change
+  body MEDIUMTEXT NOT NULL,
+  version BIGINT NOT NULL
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
+
+INSERT INTO catalogue (id, version) VALUES (1, 0) ON DUPLICATE KEY UPDATE id = id;
+INSERT INTO rules (id, rules_version, body, version) VALUES (1, 0, '{}', 0) ON DUPLICATE KEY UPDATE id = id;
+
+-- The 1024 node ids of the order id generator, all free.
+INSERT INTO node_leases (node_id, holder, expires_ms, high_water_ms)
+SELECT a.n + 4 * b.n + 16 * c.n + 64 * d.n + 256 * e.n, '', 0, 0
+FROM (SELECT 0 AS n UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3) AS a
+CROSS JOIN (SELECT 0 AS n UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3) AS b
+CROSS JOIN (SELECT 0 AS n UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3) AS c
+CROSS JOIN (SELECT 0 AS n UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3) AS d
+CROSS JOIN (SELECT 0 AS n UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3) AS e
+WHERE 1 = 1 -- without it the parser takes the ON below for the join's
+ON DUPLICATE KEY UPDATE holder = node_leases.holder;

@@ -1,0 +1,193 @@
+-- The same tables as in ../mysql, column by column. Text compares by bytes, so ids are case-sensitive; times are text in
+-- the form in which MySQL writes DATETIME(3), so they sort and read alike. Types bind nothing here: what MySQL refuses
+-- for its type is refused by a CHECK where records from outside are written.
+
+-- +goose Up
+
+-- One row: the version of the last committed change of the catalogue. Whoever changes sales, stock or rules updates it
+-- in the same transaction and holds it until the commit, so versions become visible in their own order.
+CREATE TABLE IF NOT EXISTS catalogue (
+  id INTEGER NOT NULL PRIMARY KEY,
+  version INTEGER NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS sales (
+  sale_id TEXT NOT NULL PRIMARY KEY,
+  state TEXT NOT NULL,
+  name TEXT NOT NULL,
+  starts_at TEXT NOT NULL,
+  ends_at TEXT NOT NULL,
+  currency TEXT NOT NULL,
+  per_buyer_limit INTEGER NOT NULL,
+  payment_ttl_s INTEGER NOT NULL,
+  eligibility TEXT NOT NULL,
+  reason TEXT NOT NULL DEFAULT '',
+  list_version INTEGER NOT NULL DEFAULT 0, -- the list of buyers that counts
+  list_started INTEGER NOT NULL DEFAULT 0, -- the newest list whose upload has begun
+  list_size INTEGER NOT NULL DEFAULT 0,
+  version INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS sales_version ON sales (version);
+
+CREATE TABLE IF NOT EXISTS items (
+  sale_id TEXT NOT NULL,
+  sku TEXT NOT NULL,
+  place INTEGER NOT NULL, -- order in which the operator listed them
+  stock INTEGER NOT NULL,
+  price_cents INTEGER NOT NULL,
+  buckets INTEGER NOT NULL,
+  PRIMARY KEY (sale_id, sku)
+) WITHOUT ROWID;
+
+-- Price, currency, limit and payment time are the sale's, fixed at the first preload and copied here so that settling
+-- reads and locks one row.
+CREATE TABLE IF NOT EXISTS stock (
+  sale_id TEXT NOT NULL,
+  sku TEXT NOT NULL,
+  bucket INTEGER NOT NULL,
+  loaded INTEGER NOT NULL,
+  settled INTEGER NOT NULL DEFAULT 0,
+  released INTEGER NOT NULL DEFAULT 0,
+  settled_epoch INTEGER NOT NULL DEFAULT 0, -- units of the present epoch's batches, refused orders included
+  epoch INTEGER NOT NULL DEFAULT 0,
+  state TEXT NOT NULL,
+  closed_reason TEXT NOT NULL DEFAULT '',
+  partition_id INTEGER NOT NULL,
+  unit_price_cents INTEGER NOT NULL,
+  currency TEXT NOT NULL,
+  per_buyer_limit INTEGER NOT NULL,
+  payment_ttl_s INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  PRIMARY KEY (sale_id, sku, bucket)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS stock_version ON stock (version);
+
+CREATE TABLE IF NOT EXISTS buyers (
+  sale_id TEXT NOT NULL,
+  list_version INTEGER NOT NULL,
+  buyer_id TEXT NOT NULL,
+  PRIMARY KEY (sale_id, list_version, buyer_id)
+) WITHOUT ROWID;
+
+-- slot: 0 for an order that counts in a sale of limit 1, NULL otherwise; NULLs never collide, so the unique key stops a
+-- second order of the buyer and lets a refused, cancelled or expired one be bought again. It is also the index on
+-- (sale_id, sku, buyer_id).
+CREATE TABLE IF NOT EXISTS orders (
+  order_id INTEGER NOT NULL PRIMARY KEY,
+  sale_id TEXT NOT NULL,
+  sku TEXT NOT NULL,
+  buyer_id TEXT NOT NULL CHECK (length(buyer_id) <= 64),
+  quantity INTEGER NOT NULL,
+  status TEXT NOT NULL,
+  reason TEXT NOT NULL DEFAULT '',
+  unit_price_cents INTEGER NOT NULL,
+  currency TEXT NOT NULL,
+  payment_id TEXT NULL,
+  created_at TEXT NOT NULL,
+  updated_at TEXT NOT NULL,
+  pay_by TEXT NULL,
+  bucket INTEGER NOT NULL,
+  idempotency_key TEXT NOT NULL DEFAULT '' CHECK (length(idempotency_key) <= 128),
+  slot INTEGER NULL
+);
+CREATE UNIQUE INDEX IF NOT EXISTS orders_allowance ON orders (sale_id, sku, buyer_id, slot);
+CREATE INDEX IF NOT EXISTS orders_updated ON orders (updated_at);
+
+-- One row per unit bought in a sale whose limit is above 1: slots 0 to limit-1, so the key is the limit.
+CREATE TABLE IF NOT EXISTS allowances (
+  sale_id TEXT NOT NULL,
+  sku TEXT NOT NULL,
+  buyer_id TEXT NOT NULL,
+  slot INTEGER NOT NULL,
+  order_id INTEGER NOT NULL,
+  PRIMARY KEY (sale_id, sku, buyer_id, slot)
+) WITHOUT ROWID;
+
+-- The marker of a settled batch. A second batch at the same place is a fork and gets its own table, so that inserting
+-- the marker finds it out.
+CREATE TABLE IF NOT EXISTS batches (
+  sale_id TEXT NOT NULL,
+  sku TEXT NOT NULL,
+  bucket INTEGER NOT NULL,
+  epoch INTEGER NOT NULL,
+  sequence INTEGER NOT NULL,
+  batch_id INTEGER NOT NULL,
+  PRIMARY KEY (sale_id, sku, bucket, epoch, sequence)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS forks (
+  sale_id TEXT NOT NULL,
+  sku TEXT NOT NULL,
+  bucket INTEGER NOT NULL,
+  epoch INTEGER NOT NULL,
+  sequence INTEGER NOT NULL,
+  batch_id INTEGER NOT NULL,
+  PRIMARY KEY (sale_id, sku, bucket, epoch, sequence, batch_id)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS fences (
+  token TEXT NOT NULL PRIMARY KEY,
+  passed_ms INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS fences_passed ON fences (passed_ms);
+
+CREATE TABLE IF NOT EXISTS dead_letters (
+  dead_letter_id TEXT NOT NULL PRIMARY KEY,
+  reason TEXT NOT NULL,
+  detail TEXT NOT NULL,
+  state TEXT NOT NULL,
+  partition_id INTEGER NOT NULL,
+  record_offset INTEGER NOT NULL,
+  record BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS dead_letters_state ON dead_letters (state, partition_id, record_offset);
+
+-- The orders of waiting dead letters, so that their buyers find them; removed when the operator has decided.
+CREATE TABLE IF NOT EXISTS dead_letter_orders (
+  dead_letter_id TEXT NOT NULL,
+  place INTEGER NOT NULL,
+  order_id INTEGER NOT NULL,
+  sale_id TEXT NOT NULL,
+  sku TEXT NOT NULL,
+  buyer_id TEXT NOT NULL,
+  quantity INTEGER NOT NULL,
+  created_ms INTEGER NOT NULL,
+  PRIMARY KEY (dead_letter_id, place)
+);
+CREATE INDEX IF NOT EXISTS dead_letter_orders_order ON dead_letter_orders (order_id);
+CREATE INDEX IF NOT EXISTS dead_letter_orders_buyer ON dead_letter_orders (sale_id, sku, buyer_id);
+
+CREATE TABLE IF NOT EXISTS leases (
+  name TEXT NOT NULL PRIMARY KEY,
+  holder TEXT NOT NULL,
+  expires_ms INTEGER NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS node_leases (
+  node_id INTEGER NOT NULL PRIMARY KEY,
+  holder TEXT NOT NULL,
+  expires_ms INTEGER NOT NULL,
+  high_water_ms INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS node_leases_free ON node_leases (expires_ms, node_id);
+
+CREATE TABLE IF NOT EXISTS rules (
+  id INTEGER NOT NULL PRIMARY KEY,
+  rules_version INTEGER NOT NULL, -- what operators see: one more with every change
+  body TEXT NOT NULL,
+  version INTEGER NOT NULL
+);
+
+INSERT INTO catalogue (id, version) VALUES (1, 0) ON CONFLICT DO NOTHING;
+INSERT INTO rules (id, rules_version, body, version) VALUES (1, 0, '{}', 0) ON CONFLICT DO NOTHING;
+
+-- The 1024 node ids of the order id generator, all free.
+INSERT INTO node_leases (node_id, holder, expires_ms, high_water_ms)
+SELECT a.n + 4 * b.n + 16 * c.n + 64 * d.n + 256 * e.n, '', 0, 0
+FROM (SELECT 0 AS n UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3) AS a
+CROSS JOIN (SELECT 0 AS n UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3) AS b
+CROSS JOIN (SELECT 0 AS n UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3) AS c
+CROSS JOIN (SELECT 0 AS n UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3) AS d
+CROSS JOIN (SELECT 0 AS n UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3) AS e
+WHERE true -- without it the parser takes the ON below for the join's
+ON CONFLICT DO NOTHING;

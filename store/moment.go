@@ -1,0 +1,70 @@
+package store
+
+import (
+	"database/sql/driver"
+	"fmt"
+	"time"
+
+	"flashsale/sale"
+)
+
+// datetimeLayout is how DATETIME(3) is written and read as text, the same in every dialect. Text avoids the drivers'
+// own conversions, which depend on DSN and session time zone.
+const datetimeLayout = "2006-01-02 15:04:05.000"
+
+// Bounds of a moment that every dialect can hold, in Unix milliseconds: 1970 to the end of year 9998, which leaves room
+// for a payment deadline.
+const (
+	minMomentMS = 0
+	maxMomentMS = 253_370_764_799_999
+)
+
+// moment is a DATETIME(3) column.
+type moment struct{ sale.Time }
+
+// Value writes the moment in UTC.
+func (m moment) Value() (driver.Value, error) { return m.UTC().Format(datetimeLayout), nil }
+
+// Scan reads the moment; NULL is an error.
+func (m *moment) Scan(source any) error {
+	var text string
+	switch v := source.(type) {
+	case []byte:
+		text = string(v)
+	case string:
+		text = v
+	default:
+		return fmt.Errorf("read a time from %T", source)
+	}
+	parsed, err := time.ParseInLocation(datetimeLayout, text, time.UTC)
+	if err != nil {
+		return fmt.Errorf("read a time: %w", err)
+	}
+	m.Time = sale.Time{Time: parsed}
+	return nil
+}
+
+// nullMoment is a DATETIME(3) column that may be NULL.
+type nullMoment struct{ time *sale.Time }
+
+// Value writes NULL or the moment.
+func (m nullMoment) Value() (driver.Value, error) {
+	if m.time == nil {
+		return nil, nil
+	}
+	return moment{*m.time}.Value()
+}
+
+// Scan reads NULL or the moment.
+func (m *nullMoment) Scan(source any) error {
+	if source == nil {
+		m.time = nil
+		return nil
+	}
+	var present moment
+	if err := present.Scan(source); err != nil {
+		return err
+	}
+	m.time = &present.Time
+	return nil
+}

@@ -1,0 +1,134 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+func mysqlDialect() *dialect {
+	return &dialect{
+		goose:          "mysql",
+		migrations:     "migrations/mysql",
+		migrationLock:  mysqlMigrationLock{},
+		now:            "UTC_TIMESTAMP(3)",
+		nowMS:          "CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)",
+		forced:         " FORCE INDEX (PRIMARY)",
+		lock:           " FOR UPDATE",
+		absent:         " ON DUPLICATE KEY UPDATE %[1]s = %[1]s",
+		maxConnections: 16,
+		fault:          mysqlFault,
+	}
+}
+
+// Defaults for what a DSN leaves out. The read timeout is above the lock wait, so that a wait ends with the server's
+// own error and never with a cut connection.
+const (
+	mysqlDialTimeout  = 3 * time.Second
+	mysqlReadTimeout  = 15 * time.Second
+	mysqlWriteTimeout = 15 * time.Second
+)
+
+// What every session needs, in a form that MySQL 8.4, MariaDB 10.11 and TiDB share (MariaDB 10.11 has no
+// transaction_isolation variable). Strict mode makes the server refuse a value where it would cut it.
+const (
+	sqlSession = "SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', " +
+		"innodb_lock_wait_timeout = 5"
+	sqlReadCommitted = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
+)
+
+func openMySQL(dsn string) (*sql.DB, error) {
+	config, err := mysqlConfig(dsn)
+	if err != nil {
+		return nil, err
+	}
+	connector, err := mysql.NewConnector(config)
+	if err != nil {
+		return nil, fmt.Errorf("read DSN: %w", err)
+	}
+	return sql.OpenDB(sessionConnector{connector}), nil
+}
+
+// mysqlConfig reads a DSN and forces what the store depends on. Times cross as text (see moment), ids are compared by
+// bytes, affected rows count changes, and a node that has become read-only is left for the new primary.
+func mysqlConfig(dsn string) (*mysql.Config, error) {
+	config, err := mysql.ParseDSN(dsn)
+	if err != nil {
+		return nil, fmt.Errorf("read DSN: %w", err) // the driver's errors do not repeat the DSN
+	}
+	if config.DBName == "" {
+		return nil, errors.New("read DSN: it names no database")
+	}
+	err = config.Apply(mysql.Charset("utf8mb4", "utf8mb4_bin"))
+	if err != nil {
+		return nil, fmt.Errorf("read DSN: %w", err)
+	}
+	config.Loc = time.UTC
+	config.ParseTime = false
+	config.InterpolateParams = true
+	config.RejectReadOnly = true
+	config.ClientFoundRows = false
+	config.MultiStatements = false
+	config.ColumnsWithAlias = false
+	config.CheckConnLiveness = true
+	config.Logger = &mysql.NopLogger{} // every error it would print is also returned
+	config.Timeout = orDefault(config.Timeout, mysqlDialTimeout)
+	config.ReadTimeout = orDefault(config.ReadTimeout, mysqlReadTimeout)
+	config.WriteTimeout = orDefault(config.WriteTimeout, mysqlWriteTimeout)
+	return config, nil
+}
+
+func orDefault(value, otherwise time.Duration) time.Duration {
+	if value > 0 {
+		return value
+	}
+	return otherwise
+}
+
+// sessionConnector sets up every new connection. It runs after the DSN's own variables and so has the last word.
+type sessionConnector struct{ driver.Connector }
+
+// Connect opens a connection and sets its session.
+func (c sessionConnector) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	execer, ok := conn.(driver.ExecerContext)
+	if !ok {
+		return nil, errors.Join(fmt.Errorf("driver connection %T runs no statements", conn), conn.Close())
+	}
+	for _, statement := range []string{sqlSession, sqlReadCommitted} {
+		if _, err := execer.ExecContext(ctx, statement, nil); err != nil {
+			return nil, errors.Join(fmt.Errorf("set up session: %w", err), conn.Close())
+		}
+	}
+	return conn, nil
+}
+
+// mysqlFault classifies by error number. 8002 and 9007 are TiDB's write conflicts.
+func mysqlFault(err error) fault {
+	var answer *mysql.MySQLError
+	if !errors.As(err, &answer) {
+		return faultOther
+	}
+	switch answer.Number {
+	case 1062:
+		return faultDuplicate
+	case 1213, 1205, 8002, 9007:
+		return faultTransient
+	case 1146:
+		return faultNoTable
+	case 1048, 1264, 1265, 1292, 1366, 1406, 1411, 1690, 3140, 3819, 4025:
+		return faultData
+	}
+	if answer.SQLState[0] == '2' && answer.SQLState[1] == '2' { // class 22: data exception
+		return faultData
+	}
+	return faultOther
+}

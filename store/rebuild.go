@@ -1,0 +1,152 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+
+	"flashsale/sale"
+)
+
+// CloseBuckets is step (a) of a rebuild: it closes every bucket whose epoch is the one named and returns the rows as
+// they now are, sorted. Buckets that do not exist are left out; one in another epoch is returned untouched, and tells
+// the caller that someone else was faster.
+func (s *Store) CloseBuckets(ctx context.Context, rows []sale.BucketRow) ([]sale.BucketRow, error) {
+	var present []sale.BucketRow
+	err := s.transact(ctx, func(tx *sql.Tx) (err error) {
+		present, err = s.closeBuckets(ctx, tx, rows, "rebuild")
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("close %d buckets: %w", len(rows), err)
+	}
+	return present, nil
+}
+
+// ReportLoss closes a bucket when its epoch is still the one in which the loss was seen; otherwise it does nothing.
+func (s *Store) ReportLoss(ctx context.Context, bucket sale.Bucket, epoch int64, reason string) error {
+	row := sale.BucketRow{Bucket: bucket, Epoch: epoch}
+	err := s.transact(ctx, func(tx *sql.Tx) error {
+		_, err := s.closeBuckets(ctx, tx, []sale.BucketRow{row}, reason)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("report loss of %s in epoch %d: %w", bucket, epoch, err)
+	}
+	return nil
+}
+
+func (s *Store) closeBuckets(ctx context.Context, tx *sql.Tx, rows []sale.BucketRow, reason string) ([]sale.BucketRow, error) {
+	found, err := s.lockStock(ctx, tx, bucketsOf(rows))
+	if err != nil {
+		return nil, err
+	}
+	var closing []sale.Bucket
+	for _, row := range rows {
+		if r := found[row.Bucket]; r != nil && r.Epoch == row.Epoch && r.State != sale.BucketClosed {
+			r.State = sale.BucketClosed
+			closing = append(closing, row.Bucket)
+		}
+	}
+	return sortedRows(found), s.stampStock(ctx, tx, "state = 'closed', closed_reason = ?", []any{cut(reason, 255)}, closing)
+}
+
+// stampStock changes stock rows that are locked already, and gives them the next catalogue version.
+func (s *Store) stampStock(ctx context.Context, tx *sql.Tx, set string, args []any, buckets []sale.Bucket) error {
+	if len(buckets) == 0 {
+		return nil
+	}
+	version, err := nextVersion(ctx, tx)
+	if err != nil {
+		return err
+	}
+	return s.updateStock(ctx, tx, set+", version = ?", append(args, version), buckets)
+}
+
+// BeginLoads is step (e): every bucket that is still closed, or was left loading by a control role that died, in the
+// epoch named begins the next epoch and is loading. It returns what Redis has to be loaded with, sorted; the others are
+// left out. Rows are locked while their buyers are read, so the answer is one moment's.
+func (s *Store) BeginLoads(ctx context.Context, rows []sale.BucketRow) ([]sale.Load, error) {
+	var loads []sale.Load
+	err := s.transact(ctx, func(tx *sql.Tx) error {
+		found, err := s.lockStock(ctx, tx, bucketsOf(rows))
+		if err != nil {
+			return err
+		}
+		for _, row := range rows { // what is not to begin is forgotten
+			if r := found[row.Bucket]; r != nil && (r.Epoch != row.Epoch || r.State == sale.BucketOpen) {
+				delete(found, row.Bucket)
+			}
+		}
+		loads, err = readLoads(ctx, tx, found)
+		if err != nil {
+			return err
+		}
+		return s.stampStock(ctx, tx, "epoch = epoch + 1, state = 'loading', settled_epoch = 0, closed_reason = ''", nil,
+			bucketsOf(sortedRows(found)))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("begin the loading of %d buckets: %w", len(rows), err)
+	}
+	return loads, nil
+}
+
+// OpenBuckets is step (h): buckets that are loading in the epoch named become open. It returns those that really did.
+func (s *Store) OpenBuckets(ctx context.Context, rows []sale.BucketRow) ([]sale.BucketRow, error) {
+	var opened []sale.BucketRow
+	err := s.transact(ctx, func(tx *sql.Tx) error {
+		found, err := s.lockStock(ctx, tx, bucketsOf(rows))
+		if err != nil {
+			return err
+		}
+		opened = nil
+		for _, row := range rows {
+			if r := found[row.Bucket]; r != nil && r.Epoch == row.Epoch && r.State == sale.BucketLoading {
+				r.State = sale.BucketOpen // also keeps a bucket that is named twice from being returned twice
+				opened = append(opened, r.BucketRow)
+			}
+		}
+		return s.stampStock(ctx, tx, "state = 'open'", nil, bucketsOf(opened))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open %d buckets: %w", len(rows), err)
+	}
+	return opened, nil
+}
+
+const sqlFences = "SELECT COUNT(*) FROM fences WHERE token IN ("
+
+// FencesPassed reports whether settlement has committed past every one of these fence records.
+func (s *Store) FencesPassed(ctx context.Context, tokens []string) (bool, error) {
+	distinct := slices.Compact(slices.Sorted(slices.Values(tokens)))
+	passed := 0
+	for chunk := range slices.Chunk(distinct, maxRows) {
+		args := make([]any, len(chunk))
+		for i, token := range chunk {
+			args[i] = token
+		}
+		var n int
+		if err := s.db.QueryRowContext(ctx, sqlFences+placeholders(len(chunk))+")", args...).Scan(&n); err != nil {
+			return false, fmt.Errorf("look for %d fences: %w", len(tokens), err)
+		}
+		passed += n
+	}
+	return passed == len(distinct), nil
+}
+
+func sortedRows(found map[sale.Bucket]*stockRow) []sale.BucketRow {
+	rows := make([]sale.BucketRow, 0, len(found))
+	for _, row := range found {
+		rows = append(rows, row.BucketRow)
+	}
+	slices.SortFunc(rows, func(a, b sale.BucketRow) int { return compareBuckets(a.Bucket, b.Bucket) })
+	return rows
+}
+
+// cut makes text valid UTF-8 of at most n bytes, which every column of that length takes.
+func cut(text string, n int) string {
+	text = strings.ToValidUTF8(text, "?")
+	return strings.ToValidUTF8(text[:min(n, len(text))], "")
+}

@@ -1,0 +1,73 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+
+	"flashsale/sale"
+)
+
+const sqlRules = "SELECT rules_version, body, version FROM rules WHERE id = 1"
+
+const sqlPutRules = "UPDATE rules SET rules_version = ?, body = ?, version = ? WHERE id = 1"
+
+// Rules returns the present rules; version 0 are the empty ones of a new database.
+func (s *Store) Rules(ctx context.Context) (sale.Rules, error) {
+	rules, _, err := readRules(ctx, s.db, "")
+	return rules, err
+}
+
+// PutRules replaces the whole set and returns it with its version, one above the last. With expect it first checks that
+// the present version is that one: otherwise the error wraps sale.ErrVersionConflict. Bad rules are a *sale.FieldError.
+func (s *Store) PutRules(ctx context.Context, rules sale.Rules, expect *int64) (sale.Rules, error) {
+	if err := rules.Validate(); err != nil {
+		return sale.Rules{}, err
+	}
+	rules.Normalize()
+	err := s.transact(ctx, func(tx *sql.Tx) error {
+		present, _, err := readRules(ctx, tx, s.dialect.lock)
+		if err != nil {
+			return err
+		}
+		if expect != nil && *expect != present.Version {
+			return fmt.Errorf("%w: it is %d, not %d", sale.ErrVersionConflict, present.Version, *expect)
+		}
+		rules.Version = present.Version + 1
+		return writeRules(ctx, tx, &rules)
+	})
+	if err != nil {
+		return sale.Rules{}, fmt.Errorf("put rules: %w", err)
+	}
+	return rules, nil
+}
+
+func writeRules(ctx context.Context, tx *sql.Tx, rules *sale.Rules) error {
+	body, err := json.Marshal(rules)
+	if err != nil {
+		return err
+	}
+	version, err := nextVersion(ctx, tx)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, sqlPutRules, rules.Version, string(body), version)
+	return err
+}
+
+// readRules returns the rules and the catalogue version of their last change.
+func readRules(ctx context.Context, q querier, lock string) (sale.Rules, int64, error) {
+	var rules sale.Rules
+	var number, version int64
+	var body string
+	if err := q.QueryRowContext(ctx, sqlRules+lock).Scan(&number, &body, &version); err != nil {
+		return sale.Rules{}, 0, fmt.Errorf("read rules: %w", err)
+	}
+	if err := json.Unmarshal([]byte(body), &rules); err != nil {
+		return sale.Rules{}, 0, fmt.Errorf("read rules version %d: %w", number, err)
+	}
+	rules.Version = number
+	rules.Normalize()
+	return rules, version, nil
+}

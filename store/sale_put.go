@@ -1,0 +1,185 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"flashsale/sale"
+)
+
+const sqlInsertSale = "INSERT INTO sales (sale_id, state, name, starts_at, ends_at, currency, per_buyer_limit, " +
+	"payment_ttl_s, eligibility, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)"
+
+const sqlUpdateSale = "UPDATE sales SET name = ?, starts_at = ?, ends_at = ?, currency = ?, per_buyer_limit = ?, " +
+	"payment_ttl_s = ?, eligibility = ? WHERE sale_id = ?"
+
+const sqlStampSale = "UPDATE sales SET version = ? WHERE sale_id = ?"
+
+const sqlDeleteItems = "DELETE FROM items WHERE sale_id = ?"
+
+const sqlInsertItems = "INSERT INTO items (sale_id, sku, place, stock, price_cents, buckets) VALUES "
+
+const sqlHasStock = "SELECT COUNT(*) FROM (SELECT 1 AS present FROM stock WHERE sale_id = ? LIMIT 1) AS some"
+
+// PutSale creates a sale as a draft, or changes it, and returns it as it now is and whether it is new. From its first
+// preload on a sale may change its name, ends_at, starts_at while its start lies ahead, and raise stock; a closed one
+// only its name. Anything else is a *sale.StateError, a member out of range a *sale.FieldError; nothing is done then.
+// A sale that is put as it is keeps its version.
+func (s *Store) PutSale(ctx context.Context, wanted sale.Sale) (put sale.Sale, created bool, err error) {
+	if !sale.ValidID(wanted.ID) {
+		return sale.Sale{}, false, sale.Fieldf("sale", "must match [a-z0-9][a-z0-9_-]{0,63}")
+	}
+	if err := wanted.Validate(); err != nil {
+		return sale.Sale{}, false, err
+	}
+	err = s.transact(ctx, func(tx *sql.Tx) error {
+		present, _, err := s.lockSale(ctx, tx, wanted.ID)
+		created = errors.Is(err, sale.ErrNotFound)
+		switch {
+		case created:
+			put, err = s.createSale(ctx, tx, wanted)
+		case err == nil:
+			put, err = s.changeSale(ctx, tx, present, wanted)
+		}
+		return err
+	})
+	if err != nil {
+		return sale.Sale{}, false, fmt.Errorf("put sale %s: %w", wanted.ID, err)
+	}
+	return put, created, nil
+}
+
+func (s *Store) createSale(ctx context.Context, tx *sql.Tx, wanted sale.Sale) (sale.Sale, error) {
+	_, err := tx.ExecContext(ctx, sqlInsertSale, wanted.ID, sale.StateDraft, wanted.Name, moment{wanted.StartsAt},
+		moment{wanted.EndsAt}, wanted.Currency, wanted.PerBuyerLimit, wanted.PaymentTTL, wanted.Eligibility)
+	if s.dialect.fault(err) == faultDuplicate {
+		return sale.Sale{}, errors.Join(errStartOver, err) // created by someone else since we looked
+	}
+	if err != nil {
+		return sale.Sale{}, err
+	}
+	if err := insertItems(ctx, tx, wanted.ID, wanted.Items); err != nil {
+		return sale.Sale{}, err
+	}
+	return stampSale(ctx, tx, wanted.ID)
+}
+
+func (s *Store) changeSale(ctx context.Context, tx *sql.Tx, present, wanted sale.Sale) (sale.Sale, error) {
+	if sameDefinition(&present, &wanted) {
+		return present, nil
+	}
+	if err := s.mayChange(ctx, tx, &present, &wanted); err != nil {
+		return sale.Sale{}, err
+	}
+	_, err := tx.ExecContext(ctx, sqlUpdateSale, wanted.Name, moment{wanted.StartsAt}, moment{wanted.EndsAt},
+		wanted.Currency, wanted.PerBuyerLimit, wanted.PaymentTTL, wanted.Eligibility, wanted.ID)
+	if err != nil {
+		return sale.Sale{}, err
+	}
+	if !slices.Equal(present.Items, wanted.Items) {
+		if _, err := tx.ExecContext(ctx, sqlDeleteItems, wanted.ID); err != nil {
+			return sale.Sale{}, err
+		}
+		if err := insertItems(ctx, tx, wanted.ID, wanted.Items); err != nil {
+			return sale.Sale{}, err
+		}
+	}
+	return stampSale(ctx, tx, wanted.ID)
+}
+
+// stampSale gives a changed sale its catalogue version and returns it.
+func stampSale(ctx context.Context, tx *sql.Tx, id string) (sale.Sale, error) {
+	version, err := nextVersion(ctx, tx)
+	if err != nil {
+		return sale.Sale{}, err
+	}
+	if _, err := tx.ExecContext(ctx, sqlStampSale, version, id); err != nil {
+		return sale.Sale{}, err
+	}
+	found, err := readSales(ctx, tx, "sale_id = ?", id)
+	if err != nil {
+		return sale.Sale{}, err
+	}
+	return found[0], nil
+}
+
+func insertItems(ctx context.Context, tx *sql.Tx, id string, items []sale.Item) error {
+	place := 0
+	for chunk := range slices.Chunk(items, maxRows) {
+		args := make([]any, 0, 6*len(chunk))
+		for _, item := range chunk {
+			args = append(args, id, item.SKU, place, item.Stock, item.PriceCents, item.Buckets)
+			place++
+		}
+		statement := repeated(sqlInsertItems, "(?,?,?,?,?,?)", ",", len(chunk), "")
+		if _, err := tx.ExecContext(ctx, statement, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sameDefinition(a, b *sale.Sale) bool {
+	return a.Name == b.Name && a.StartsAt.Equal(b.StartsAt.Time) && a.EndsAt.Equal(b.EndsAt.Time) &&
+		sameTerms(a, b) && slices.Equal(a.Items, b.Items)
+}
+
+// sameTerms compares what orders and limits are made of, fixed from the first preload on.
+func sameTerms(a, b *sale.Sale) bool {
+	return a.Currency == b.Currency && a.PerBuyerLimit == b.PerBuyerLimit && a.PaymentTTL == b.PaymentTTL &&
+		a.Eligibility == b.Eligibility
+}
+
+// mayChange refuses what would contradict loaded stock. A draft whose preload died half-way counts as preloaded: its
+// stock rows carry the old terms already.
+func (s *Store) mayChange(ctx context.Context, tx *sql.Tx, present, wanted *sale.Sale) error {
+	if present.State == sale.StateDraft {
+		var loaded int
+		if err := tx.QueryRowContext(ctx, sqlHasStock, present.ID).Scan(&loaded); err != nil {
+			return err
+		}
+		if loaded == 0 {
+			return nil
+		}
+	}
+	var now moment
+	if err := tx.QueryRowContext(ctx, "SELECT "+s.dialect.now).Scan(&now); err != nil {
+		return err
+	}
+	if detail := forbiddenChange(present, wanted, now.Time.Time); detail != "" {
+		return &sale.StateError{State: present.State, Detail: detail}
+	}
+	return nil
+}
+
+// forbiddenChange names the first change that a preloaded sale does not allow, "" when there is none.
+func forbiddenChange(present, wanted *sale.Sale, now time.Time) string {
+	startMoves := !wanted.StartsAt.Equal(present.StartsAt.Time)
+	endMoves := !wanted.EndsAt.Equal(present.EndsAt.Time)
+	switch {
+	case present.State == sale.StateClosed && (startMoves || endMoves || !slices.Equal(present.Items, wanted.Items)):
+		return "a closed sale changes its name only"
+	case !sameTerms(present, wanted):
+		return "currency, limit, payment time and eligibility are fixed by the preload"
+	case startMoves && !now.Before(present.StartsAt.Time):
+		return "starts_at cannot move once the sale has started"
+	case len(wanted.Items) != len(present.Items):
+		return "items are fixed by the preload"
+	}
+	for i, item := range wanted.Items {
+		was := present.Items[i]
+		switch {
+		case item.SKU != was.SKU:
+			return fmt.Sprintf("items are fixed by the preload, also their order: items[%d] is %s", i, was.SKU)
+		case item.PriceCents != was.PriceCents || item.Buckets != was.Buckets:
+			return fmt.Sprintf("price and buckets are fixed by the preload: items[%d]", i)
+		case item.Stock < was.Stock:
+			return fmt.Sprintf("stock can only be raised: items[%d] has %d", i, was.Stock)
+		}
+	}
+	return ""
+}

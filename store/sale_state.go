@@ -1,0 +1,49 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+
+	"flashsale/sale"
+)
+
+const sqlSetState = "UPDATE sales SET state = ?, reason = '' WHERE sale_id = ?"
+
+// SetState moves a sale to a state from one of the states named and returns it. A sale that is in that state already is
+// returned as it is; in any other state the error is a *sale.StateError.
+func (s *Store) SetState(ctx context.Context, id string, to sale.State, from ...sale.State) (sale.Sale, error) {
+	var moved sale.Sale
+	err := s.transact(ctx, func(tx *sql.Tx) error {
+		present, _, err := s.lockSale(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if present.State == to {
+			moved = present
+			return nil
+		}
+		if !slices.Contains(from, present.State) {
+			return &sale.StateError{State: present.State, Detail: fmt.Sprintf("it becomes %s only from %s", to, list(from))}
+		}
+		if _, err := tx.ExecContext(ctx, sqlSetState, to, id); err != nil {
+			return err
+		}
+		moved, err = stampSale(ctx, tx, id)
+		return err
+	})
+	if err != nil {
+		return sale.Sale{}, fmt.Errorf("set sale %s to %s: %w", id, to, err)
+	}
+	return moved, nil
+}
+
+func list(states []sale.State) string {
+	names := make([]string, len(states))
+	for i, state := range states {
+		names[i] = string(state)
+	}
+	return strings.Join(names, " or ")
+}

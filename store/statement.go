@@ -1,0 +1,33 @@
+package store
+
+import "strings"
+
+// Bounds of one statement. Together with the longest row they stay below 1 MiB, far under every server's packet limit.
+const (
+	maxRows  = 1000 // rows of one INSERT
+	maxTerms = 100  // alternatives in one WHERE
+)
+
+// repeated returns head, then part n times with separator between, then tail.
+func repeated(head, part, separator string, n int, tail string) string {
+	var b strings.Builder
+	b.Grow(len(head) + n*(len(part)+len(separator)) + len(tail))
+	b.WriteString(head)
+	for i := range n {
+		if i > 0 {
+			b.WriteString(separator)
+		}
+		b.WriteString(part)
+	}
+	b.WriteString(tail)
+	return b.String()
+}
+
+// placeholders returns "?,?,…" for an IN list of n values.
+func placeholders(n int) string { return repeated("", "?", ",", n, "") }
+
+// inKeys returns a condition that is true for the rows of n bucket keys. It is spelled as alternatives, because
+// MariaDB 10.11 finds no range in (sale_id, sku, bucket) IN (…).
+func inKeys(n int) string {
+	return repeated("(", "(sale_id = ? AND sku = ? AND bucket = ?)", " OR ", n, ")")
+}

@@ -1,0 +1,95 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Drivers that Open knows.
+const (
+	DriverMySQL  = "mysql" // MySQL, MariaDB, TiDB
+	DriverSQLite = "sqlite"
+)
+
+// Options say which database holds the books.
+type Options struct {
+	Driver         string // DriverMySQL or DriverSQLite
+	DSN            string // in the driver's own format; what the engine depends on is forced, whatever stands in it
+	MaxConnections int    // 0: 16 for MySQL, 4 for SQLite, where writers queue for one lock anyway
+}
+
+// connectionLifetime is below the idle limits of common proxies and lets a failed-over name be resolved again.
+const connectionLifetime = 3 * time.Minute
+
+// Store is one database. It is safe for concurrent use.
+type Store struct {
+	db      *sql.DB
+	dialect *dialect
+}
+
+// Open prepares a Store and checks the options; it does not need the database to be up.
+func Open(options Options) (*Store, error) {
+	var open func(dsn string) (*sql.DB, error)
+	var d *dialect
+	switch options.Driver {
+	case DriverMySQL:
+		open, d = openMySQL, mysqlDialect()
+	case DriverSQLite:
+		open, d = openSQLite, sqliteDialect()
+	default:
+		return nil, fmt.Errorf("open store: driver %q is neither %s nor %s", options.Driver, DriverMySQL, DriverSQLite)
+	}
+	db, err := open(options.DSN)
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	connections := options.MaxConnections
+	if connections <= 0 {
+		connections = d.maxConnections
+	}
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
+	db.SetConnMaxLifetime(connectionLifetime)
+	return &Store{db: db, dialect: d}, nil
+}
+
+// Close closes every connection.
+func (s *Store) Close() error { return s.db.Close() }
+
+// Ping reports whether the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.db.PingContext(ctx); err != nil {
+		return fmt.Errorf("ping database: %w", err)
+	}
+	return nil
+}
+
+// querier is what statements run on: the database or a transaction.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+// each runs a query and calls scan for every row.
+func each(ctx context.Context, q querier, query string, args []any, scan func(scanner) error) (err error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// scanner is one row of an answer.
+type scanner interface{ Scan(targets ...any) error }
+
+func isNoRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }

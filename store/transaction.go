@@ -1,0 +1,75 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// Bounds of running a transaction again. With sorted locks deadlocks are rare; whoever still loses after this many gets
+// the error, which is his to repeat.
+const (
+	maxAttempts  = 6
+	maxRetryWait = 40 * time.Millisecond // of one wait, times the attempt
+)
+
+// errStartOver asks transact for another attempt: what the transaction saw has changed under it.
+var errStartOver = errors.New("the rows changed while the transaction ran")
+
+// transact runs work in a READ COMMITTED transaction and commits it. Work may run several times: it must keep nothing
+// from an earlier run. An error of the commit other than a conflict means unknown, as when the connection was lost.
+func (s *Store) transact(ctx context.Context, work func(tx *sql.Tx) error) error {
+	for attempt := 1; ; attempt++ {
+		err := s.transactOnce(ctx, work)
+		if err == nil || attempt == maxAttempts || !s.mayRepeat(err) {
+			return err
+		}
+		if stopped := pause(ctx, rand.N(time.Duration(attempt)*maxRetryWait)); stopped != nil {
+			return errors.Join(err, stopped)
+		}
+	}
+}
+
+func (s *Store) mayRepeat(err error) bool {
+	return errors.Is(err, errStartOver) || s.dialect.fault(err) == faultTransient
+}
+
+func (s *Store) transactOnce(ctx context.Context, work func(tx *sql.Tx) error) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	finished := false
+	defer func() {
+		if !finished { // work panicked: its locks must not outlive it
+			_ = tx.Rollback()
+		}
+	}()
+	err = work(tx)
+	finished = true
+	if err != nil {
+		if undo := tx.Rollback(); undo != nil && !errors.Is(undo, sql.ErrTxDone) {
+			return errors.Join(err, fmt.Errorf("roll back: %w", undo))
+		}
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// pause waits, or returns the context's error when that ends first.
+func pause(ctx context.Context, wait time.Duration) error {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
