@@ -40,6 +40,7 @@ type limiter struct {
 	limit    sale.Limit
 	interval int64 // nanoseconds a token
 	burst    int64 // nanoseconds of a full bucket
+	start    time.Time
 	seed     maphash.Seed
 	sets     []limitSet
 }
@@ -56,7 +57,7 @@ const (
 type limitSet struct {
 	mu   sync.Mutex
 	keys [limitWays]uint64
-	full [limitWays]int64 // Unix nanoseconds at which the bucket is full
+	full [limitWays]int64 // when the bucket is full, in nanoseconds since the limiter's start
 }
 
 func newLimiter(limit sale.Limit, entries int) *limiter {
@@ -67,16 +68,17 @@ func newLimiter(limit sale.Limit, entries int) *limiter {
 	interval := min(max(float64(time.Second)/limit.PerSecond, 1), maxInterval)
 	return &limiter{
 		limit: limit, interval: int64(interval), burst: int64(min(interval*float64(limit.Burst), maxBurst)),
-		seed: maphash.MakeSeed(), sets: make([]limitSet, sets),
+		start: time.Now(), seed: maphash.MakeSeed(), sets: make([]limitSet, sets),
 	}
 }
 
-// allow takes a token of the key, if there is one.
+// allow takes a token of the key, if there is one. Now is of the local clock, whose monotonic reading counts: a stepped
+// clock locks nobody out.
 func (l *limiter) allow(key string, now time.Time) bool {
 	if l == nil {
 		return true
 	}
-	return l.take(maphash.String(l.seed, key), now.UnixNano())
+	return l.take(maphash.String(l.seed, key), int64(now.Sub(l.start)))
 }
 
 func (l *limiter) take(key uint64, now int64) bool {

@@ -1,0 +1,54 @@
+package gateway
+
+import (
+	"strconv"
+	"time"
+
+	"flashsale/sale"
+)
+
+// appendTime writes sale.TimeLayout. The general formatter costs five times as much, and this one runs on every press
+// before a sale starts.
+func appendTime(dst []byte, t time.Time) []byte {
+	t = t.UTC()
+	year, month, day := t.Date()
+	hour, minute, second := t.Clock()
+	dst = appendDigits(dst, year, 4)
+	dst = appendDigits(append(dst, '-'), int(month), 2)
+	dst = appendDigits(append(dst, '-'), day, 2)
+	dst = appendDigits(append(dst, 'T'), hour, 2)
+	dst = appendDigits(append(dst, ':'), minute, 2)
+	dst = appendDigits(append(dst, ':'), second, 2)
+	dst = appendDigits(append(dst, '.'), t.Nanosecond()/int(time.Millisecond), 3)
+	return append(dst, 'Z')
+}
+
+func appendDigits(dst []byte, n, width int) []byte {
+	var digits [8]byte
+	for i := width - 1; i >= 0; i-- {
+		digits[i] = byte('0' + n%10)
+		n /= 10
+	}
+	return append(dst, digits[:width]...)
+}
+
+// appendOrder writes an order as encoding/json would; a test compares the two. No member needs escaping: ids, currency
+// and words are checked when they enter the system.
+func appendOrder(dst []byte, o *sale.Order) []byte {
+	dst = strconv.AppendInt(append(dst, `{"order_id":"`...), int64(o.OrderID), 10)
+	dst = append(append(dst, `","status":"`...), o.Status...)
+	if o.Reason != sale.ReasonNone {
+		dst = append(append(dst, `","reason":"`...), o.Reason...)
+	}
+	dst = append(append(dst, `","sale":"`...), o.Sale...)
+	dst = append(append(dst, `","sku":"`...), o.SKU...)
+	dst = strconv.AppendInt(append(dst, `","quantity":`...), int64(o.Quantity), 10)
+	dst = strconv.AppendInt(append(dst, `,"unit_price_cents":`...), o.UnitPriceCents, 10)
+	dst = append(append(dst, `,"currency":"`...), o.Currency...)
+	dst = appendTime(append(dst, `","created_at":"`...), o.CreatedAt.Time)
+	dst = appendTime(append(dst, `","updated_at":"`...), o.UpdatedAt.Time)
+	if o.PayBy != nil {
+		dst = appendTime(append(dst, `","pay_by":"`...), o.PayBy.Time)
+	}
+	return append(dst, '"', '}')
+}

@@ -1,0 +1,43 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"flashsale/sale"
+)
+
+// follower keeps the snapshot up to date with the database. When nothing changed a poll costs one cheap question,
+// whatever the number of sales.
+type follower struct {
+	source  Catalogue
+	timeout time.Duration
+	current atomic.Pointer[snapshot] // nil until the first answer
+}
+
+// poll asks once for changes and publishes the next snapshot. It returns the changes, which may be empty.
+func (f *follower) poll(ctx context.Context) (sale.Changes, error) {
+	present := f.current.Load()
+	since := int64(0)
+	if present != nil {
+		since = present.version
+	}
+	ctx, cancel := context.WithTimeout(ctx, f.timeout)
+	defer cancel()
+	changes, err := f.source.Changes(ctx, since)
+	if err != nil {
+		return sale.Changes{}, fmt.Errorf("read changes of the catalogue since version %d: %w", since, err)
+	}
+	if present == nil {
+		present = &snapshot{version: -1}
+	}
+	if changes.Version != present.version || len(changes.Sales) > 0 || len(changes.Buckets) > 0 {
+		f.current.Store(present.next(changes))
+	}
+	return changes, nil
+}
+
+// moved reports whether changes touch what is sold, and not only the rules.
+func moved(changes sale.Changes) bool { return len(changes.Sales) > 0 || len(changes.Buckets) > 0 }

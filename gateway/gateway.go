@@ -1,0 +1,144 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// Gateway serves buyers. Its life: New, then Run in the background and Serve in front, then Shutdown.
+type Gateway struct {
+	options  Options
+	stock    Stock
+	breakers *Breakers
+	checks   func() map[string]string
+	refusals *refusals
+	metrics  *metrics
+	server   *fasthttp.Server
+
+	follower follower
+	tokens   *tokens
+	limits   limits
+	keeper   *keeper
+	viewers  *viewers
+	lists    *lists
+	lookups  *lookups
+	waiters  *waiters
+
+	inFlight atomic.Int64 // purchases between admission and answer
+	reads    atomic.Int64 // look-ups of orders between admission and answer
+	stopping chan struct{}
+	stopOnce sync.Once
+}
+
+// New checks options and dependencies and builds a Gateway that is not running yet.
+func New(o Options, d Deps) (*Gateway, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("gateway options: %w", err)
+	}
+	if err := d.check(); err != nil {
+		return nil, err
+	}
+	numbers, err := newMetrics(d.Registerer)
+	if err != nil {
+		return nil, err
+	}
+	g := &Gateway{
+		options: o, stock: d.Stock, breakers: d.Breakers, checks: d.Checks,
+		refusals: newRefusals(), metrics: numbers, tokens: newTokens(o),
+		follower: follower{source: d.Catalogue, timeout: catalogueTimeout},
+		limits:   limits{entries: o.LimitEntries}, keeper: newKeeper(d, o.StoreTimeout),
+		lists: newLists(d.Catalogue), stopping: make(chan struct{}),
+	}
+	g.viewers = newViewers(g.keeper)
+	g.lookups = &lookups{orders: d.Orders, breakers: d.Breakers, timeout: o.StoreTimeout, guard: g.safely}
+	g.waiters = newWaiters(g.lookups, d.Stock, o)
+	g.server = g.newServer()
+	return g, nil
+}
+
+// Serve answers buyers on a listener until Shutdown; it returns nil then.
+func (g *Gateway) Serve(listener net.Listener) error {
+	if err := g.server.Serve(g.bounded(listener)); err != nil {
+		return fmt.Errorf("serve buyers on %s: %w", listener.Addr(), err)
+	}
+	return nil
+}
+
+// Shutdown ends readiness, stops accepting, answers those who wait, and returns when every connection has had its answer
+// or ctx is over. Purchases that are under way are answered; call it before the Stock is drained.
+func (g *Gateway) Shutdown(ctx context.Context) error {
+	g.stopOnce.Do(func() { close(g.stopping) })
+	if err := g.server.ShutdownWithContext(ctx); err != nil {
+		return fmt.Errorf("shut down the buyers' listener: %w", err)
+	}
+	return nil
+}
+
+// Ready returns what the gateway still waits for, by name; empty means ready. A store that goes away later does not
+// change it: purchases say so themselves.
+func (g *Gateway) Ready() map[string]string {
+	waiting := map[string]string{}
+	if g.checks != nil {
+		maps.Copy(waiting, g.checks())
+	}
+	if g.follower.current.Load() == nil {
+		waiting["catalogue"] = "not read from the database yet"
+	}
+	if g.draining() {
+		waiting["gateway"] = "draining"
+	}
+	return waiting
+}
+
+func (g *Gateway) draining() bool {
+	select {
+	case <-g.stopping:
+		return true
+	default:
+		return false
+	}
+}
+
+// catalogueTimeout is for one read of the changes; the first one reads everything.
+const catalogueTimeout = 10 * time.Second
+
+// Run works off the background roles until ctx is over, and returns when all of them have ended.
+func (g *Gateway) Run(ctx context.Context) {
+	var roles sync.WaitGroup
+	start := func(role func(context.Context)) { roles.Go(func() { role(ctx) }) }
+	start(g.every("catalogue", pollInterval, g.follow))
+	start(g.every("sold-out latches", lookInterval, g.keeper.turn))
+	for range ownersLoaders {
+		start(g.buildOwners)
+	}
+	start(g.buildLists)
+	start(g.lookForViewers)
+	start(g.whileWaiting("waiting buyers", g.waiters.rows, waitInterval, g.waiters.rowsTurn))
+	start(g.whileWaiting("waiting buyers of held orders", g.waiters.held, lookInterval, g.waiters.heldTurn))
+	roles.Wait()
+}
+
+// follow takes over one set of changes. It is the only one that reloads rules.
+func (g *Gateway) follow(ctx context.Context) error {
+	changes, err := g.follower.poll(ctx)
+	if err != nil {
+		return err
+	}
+	if moved(changes) {
+		g.keeper.wake()
+		g.lists.changed()
+	}
+	if changes.Rules == nil {
+		return nil
+	}
+	g.limits.load(*changes.Rules)
+	return g.breakers.Load(*changes.Rules)
+}

@@ -1,0 +1,70 @@
+package gateway
+
+import (
+	"sync/atomic"
+
+	"github.com/bits-and-blooms/bloom/v3"
+
+	"flashsale/sale"
+)
+
+// latch remembers that a SKU's buckets are sold out, so that the crowd is refused from local memory. It closes by Redis's
+// own verdict and opens when a look finds stock again; the keeper looks ten times a second, at closed ones only.
+type latch struct {
+	buckets []bucketLatch
+	closed  atomic.Int32 // how many buckets are closed
+	until   atomic.Int64 // Unix milliseconds after which nobody need look any more
+	stock   atomic.Int64 // units of the whole SKU: an upper bound of its owners
+}
+
+// bucketLatch is the latch of one bucket; no state means open.
+type bucketLatch struct {
+	bucket   sale.Bucket
+	latch    *latch
+	state    atomic.Pointer[soldOut]
+	building atomic.Bool // a filter of its owners is ordered
+}
+
+// soldOut is a closed bucket. It is replaced, never changed.
+type soldOut struct {
+	owners *bloom.BloomFilter // buyers who own a unit; nil: not known, so everybody goes on to the exact path
+	stamp  stamp              // where the bucket stood before the owners were read
+}
+
+// stamp names a moment in a bucket's life: any write that moves stock changes it.
+type stamp struct{ epoch, sequence int64 }
+
+func newLatch(rows []sale.BucketRow) *latch {
+	l := &latch{buckets: make([]bucketLatch, len(rows))}
+	for i := range rows {
+		l.buckets[i].bucket = rows[i].Bucket
+		l.buckets[i].latch = l
+	}
+	return l
+}
+
+// follow takes over what a changed sale means for the latch.
+func (l *latch) follow(live *liveSale, item sale.Item) {
+	until := live.ends
+	if live.State == sale.StateClosed {
+		until = 0
+	}
+	l.until.Store(until)
+	l.stock.Store(item.Stock)
+}
+
+// all reports whether every bucket is sold out.
+func (l *latch) all() bool { return int(l.closed.Load()) == len(l.buckets) }
+
+// refuses reports whether a press can be refused as sold out: nothing is left in the buyer's bucket and he owns no unit
+// of it. The buyer is unverified; nil means that the token names nobody, who owns nothing and has no bucket of his own.
+func (l *latch) refuses(buyer []byte) bool {
+	if l.closed.Load() == 0 {
+		return false
+	}
+	if buyer == nil {
+		return l.all()
+	}
+	state := l.buckets[sale.HomeBucket(buyer, len(l.buckets))].state.Load()
+	return state != nil && state.owners != nil && !state.owners.Test(buyer)
+}

@@ -1,0 +1,134 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"flashsale/sale"
+)
+
+// Bounds of the look-ups. How many may be pending is bounded by MaxReads and MaxInFlight.
+const (
+	idsPerQuery   = 500
+	queriesAtOnce = 2
+)
+
+var errBreakerOpen = errors.New("the circuit breaker of the database is open")
+
+// lookups reads order rows. Ids that are asked for while a query is under way go together in the next one, so that a
+// crowd that polls its orders costs the database a few queries and not one each.
+type lookups struct {
+	orders   Orders
+	breakers *Breakers
+	timeout  time.Duration
+	guard    func(string, func() error) error // turns a panic into an error
+
+	mu      sync.Mutex
+	pending []*lookup
+	running int
+}
+
+// lookup is one question; its members are set before done is closed.
+type lookup struct {
+	id    sale.OrderID
+	order sale.Order
+	found bool
+	err   error
+	done  chan struct{}
+}
+
+// ask returns the row of an order, if there is one.
+func (l *lookups) ask(ctx context.Context, id sale.OrderID) (sale.Order, bool, error) {
+	question := &lookup{id: id, done: make(chan struct{})}
+	l.mu.Lock()
+	l.pending = append(l.pending, question)
+	start := l.running < queriesAtOnce
+	if start {
+		l.running++
+	}
+	l.mu.Unlock()
+	if start {
+		go l.run()
+	}
+	select {
+	case <-question.done:
+		return question.order, question.found, question.err
+	case <-ctx.Done():
+		return sale.Order{}, false, fmt.Errorf("read order %s: %w", id, ctx.Err())
+	}
+}
+
+// run answers pending questions until there are none.
+func (l *lookups) run() {
+	for {
+		batch := l.take()
+		if len(batch) == 0 {
+			return
+		}
+		ids := make([]sale.OrderID, len(batch))
+		for i, question := range batch {
+			ids[i] = question.id
+		}
+		rows, err := l.fetch(context.Background(), ids)
+		for _, question := range batch {
+			question.order, question.found = rows[question.id]
+			question.err = err
+			close(question.done)
+		}
+	}
+}
+
+func (l *lookups) take() []*lookup {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := min(len(l.pending), idsPerQuery)
+	if n == 0 {
+		l.pending = nil
+		l.running--
+		return nil
+	}
+	batch := l.pending[:n:n]
+	l.pending = l.pending[n:]
+	return batch
+}
+
+// fetch reads rows by id, at most idsPerQuery of them.
+func (l *lookups) fetch(ctx context.Context, ids []sale.OrderID) (map[sale.OrderID]sale.Order, error) {
+	found := make(map[sale.OrderID]sale.Order, len(ids))
+	err := l.call(ctx, "read orders", func(ctx context.Context) error {
+		rows, err := l.orders.Orders(ctx, ids)
+		for _, row := range rows {
+			found[row.OrderID] = row
+		}
+		return err
+	})
+	return found, err
+}
+
+// ofBuyer reads the rows of a buyer's orders of one SKU.
+func (l *lookups) ofBuyer(ctx context.Context, saleID, sku, buyer string) (rows []sale.Order, err error) {
+	err = l.call(ctx, "read a buyer's orders", func(ctx context.Context) error {
+		rows, err = l.orders.BuyerOrders(ctx, saleID, sku, buyer)
+		return err
+	})
+	return rows, err
+}
+
+// call runs one query within its time and the database's circuit breaker.
+func (l *lookups) call(ctx context.Context, what string, query func(context.Context) error) error {
+	exit, ok := l.breakers.Enter(sale.ResourceMySQL)
+	if !ok {
+		return errBreakerOpen
+	}
+	ctx, cancel := context.WithTimeout(ctx, l.timeout)
+	defer cancel()
+	err := l.guard(what, func() error { return query(ctx) })
+	exit(err)
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}

@@ -1,0 +1,157 @@
+package gateway
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"flashsale/sale"
+)
+
+// answerWithin is how long a purchase may take in all; the contract says 5 s and the network wants its share.
+const answerWithin = 4500 * time.Millisecond
+
+// order is an order as Redis and the catalogue know it, before the database has its row.
+func (i *liveItem) order(live *liveSale, h sale.Holding) sale.Order {
+	created := h.CreatedAt
+	if created.IsZero() {
+		created = h.OrderID.Time()
+	}
+	return sale.Order{
+		OrderID: h.OrderID, Status: h.Status, Sale: live.ID, SKU: i.SKU, Quantity: h.Quantity,
+		UnitPriceCents: i.PriceCents, Currency: live.Currency,
+		CreatedAt: sale.Time{Time: created}, UpdatedAt: sale.Time{Time: created},
+		PayBy: sale.PayBy(created, live.PaymentTTL),
+	}
+}
+
+// replayed answers a key that has its order already: with the order as it is now. Without the database, what Redis knows
+// is still true of an order that Redis has seen being taken; of one that only the database knew it is not, since that
+// one may have been paid or cancelled.
+func (g *Gateway) replayed(ctx *fasthttp.RequestCtx, live *liveSale, item *liveItem, p *sale.Purchase, a *sale.Answer) sale.Outcome {
+	limit, cancel := context.WithDeadline(context.Background(), ctx.Time().Add(answerWithin))
+	defer cancel()
+	row, found, databaseErr := g.lookups.ask(limit, a.OrderID)
+	if databaseErr != nil && a.CreatedAt.IsZero() {
+		return g.refuse(ctx, sale.OutcomeUnavailable)
+	}
+	if !found {
+		held := sale.Holding{OrderID: a.OrderID, Quantity: a.Quantity, CreatedAt: a.CreatedAt, Status: sale.StatusHeld}
+		if known, err := g.holding(limit, p.Bucket, p.Buyer, a.OrderID); err == nil && known != nil {
+			held.Status = known.Status
+		} // otherwise held: the weakest word, and true of every order that was taken
+		row = item.order(live, held)
+	}
+	answerOrder(ctx, a.Outcome.Row().Status, &row)
+	setLocation(ctx, &row)
+	return a.Outcome
+}
+
+// holding returns what Redis knows of one order, nil when it knows nothing.
+func (g *Gateway) holding(ctx context.Context, b sale.Bucket, buyer string, id sale.OrderID) (*sale.Holding, error) {
+	ctx, cancel := context.WithTimeout(ctx, g.options.StoreTimeout)
+	defer cancel()
+	holdings, err := g.stock.Holdings(ctx, b, buyer)
+	if err != nil {
+		return nil, err
+	}
+	for i := range holdings {
+		if holdings[i].OrderID == id {
+			return &holdings[i], nil
+		}
+	}
+	return nil, nil
+}
+
+// reader is a buyer who reads his orders of one item.
+type reader struct {
+	buyer  string
+	live   *liveSale
+	item   *liveItem
+	bucket *sale.BucketRow
+	exit   func(error)
+}
+
+// admitReader checks token, then ids, then limits. Where ok, done must follow.
+func (g *Gateway) admitReader(ctx *fasthttp.RequestCtx, at location, h *headers) (r reader, ok bool) {
+	if r.buyer, ok = g.tokens.buyer(h.bearer(), g.stock.Now()); !ok {
+		g.refuse(ctx, sale.OutcomeUnauthenticated)
+		return r, false
+	}
+	catalogue := g.follower.current.Load()
+	if catalogue == nil {
+		g.refuse(ctx, sale.OutcomeUnavailable)
+		return r, false
+	}
+	var refusal sale.Outcome
+	if r.live, r.item, refusal = catalogue.find(at); r.item == nil {
+		g.refuse(ctx, refusal)
+		return r, false
+	}
+	r.bucket = r.item.home([]byte(r.buyer))
+	if r.exit, refusal, ok = g.breakers.enterRoute(sale.ResourceOrders); !ok {
+		g.refuse(ctx, refusal)
+		return r, false
+	}
+	if g.reads.Add(1) > int64(g.options.MaxReads) {
+		g.done(r)
+		g.refuse(ctx, sale.OutcomeOverloaded)
+		return r, false
+	}
+	return r, true
+}
+
+func (g *Gateway) done(r reader) {
+	g.reads.Add(-1)
+	r.exit(nil)
+}
+
+// ownOrders answers with the caller's orders of one SKU, oldest first: how an app finds an order whose answer was lost.
+// Redis is read first: an order that moves on in between is then seen in the database.
+func (g *Gateway) ownOrders(ctx *fasthttp.RequestCtx, at location, h *headers) {
+	r, ok := g.admitReader(ctx, at, h)
+	if !ok {
+		return
+	}
+	defer g.done(r)
+	limit, cancel := context.WithTimeout(context.Background(), g.options.StoreTimeout)
+	defer cancel()
+	holdings, err := g.stock.Holdings(limit, r.bucket.Bucket, r.buyer)
+	if err != nil {
+		g.refuse(ctx, sale.OutcomeUnavailable)
+		return
+	}
+	rows, err := g.lookups.ofBuyer(limit, r.live.ID, r.item.SKU, r.buyer)
+	if err != nil {
+		g.refuse(ctx, sale.OutcomeUnavailable)
+		return
+	}
+	orders := r.merge(rows, holdings)
+	if len(orders) == 0 && r.bucket.State != sale.BucketOpen {
+		g.refuse(ctx, sale.OutcomeFenced) // an order may be on its way that neither store shows: silence would be a lie
+		return
+	}
+	body := append(make([]byte, 0, 16+320*len(orders)), `{"orders":[`...)
+	for i := range orders {
+		if i > 0 {
+			body = append(body, ',')
+		}
+		body = appendOrder(body, &orders[i])
+	}
+	head(ctx, fasthttp.StatusOK, typeJSON)
+	ctx.Response.SetBodyRaw(append(body, ']', '}'))
+}
+
+// merge adds to the rows the orders that only Redis knows.
+func (r *reader) merge(rows []sale.Order, holdings []sale.Holding) []sale.Order {
+	for _, h := range holdings {
+		if !slices.ContainsFunc(rows, func(o sale.Order) bool { return o.OrderID == h.OrderID }) {
+			rows = append(rows, r.item.order(r.live, h))
+		}
+	}
+	slices.SortFunc(rows, func(a, b sale.Order) int { return cmp.Compare(a.OrderID, b.OrderID) })
+	return rows
+}

@@ -1,0 +1,39 @@
+package gateway
+
+import (
+	_ "embed"
+
+	"github.com/valyala/fasthttp"
+
+	"flashsale/sale"
+)
+
+// openAPIDocument describes this listener (OpenAPI 3.1). A test compares it with the router and the outcome table.
+//
+//go:embed openapi.json
+var openAPIDocument []byte
+
+var noCache = []byte("no-cache")
+
+// live answers while the process runs.
+func (g *Gateway) live(ctx *fasthttp.RequestCtx) {
+	head(ctx, fasthttp.StatusOK, typeJSON)
+	ctx.Response.SetBodyString(`{"status":"ok"}`)
+}
+
+// ready answers 200 when nothing is waited for, else 503 with what is.
+func (g *Gateway) ready(ctx *fasthttp.RequestCtx) {
+	waiting := g.Ready()
+	if len(waiting) > 0 {
+		g.refuseWith(ctx, sale.OutcomeUnavailable, "the gateway is not ready", sale.Member{Name: "checks", Value: waiting})
+		return
+	}
+	head(ctx, fasthttp.StatusOK, typeJSON)
+	ctx.Response.SetBodyString(`{"status":"ok","checks":{}}`)
+}
+
+func (g *Gateway) openAPI(ctx *fasthttp.RequestCtx) {
+	head(ctx, fasthttp.StatusOK, typeJSON)
+	ctx.Response.Header.SetCanonical(headerCacheControl, noCache)
+	ctx.Response.SetBodyRaw(openAPIDocument)
+}

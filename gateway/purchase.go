@@ -1,0 +1,156 @@
+package gateway
+
+import (
+	"github.com/valyala/fasthttp"
+
+	"flashsale/sale"
+)
+
+// purchase is the ladder: one press of Buy, from the cheapest refusal to the Stock's own answer. The order of the rows is
+// the contract's, and the first that applies is given. Everything above the last line is decided from local memory,
+// without an allocation.
+func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers) sale.Outcome {
+	quantity, field := parseBody(ctx.PostBody())
+	if field != "" {
+		return g.malformed(ctx, field)
+	}
+	key, ok := h.idempotencyKey()
+	if !ok {
+		return g.malformed(ctx, fieldKey)
+	}
+	catalogue := g.follower.current.Load()
+	if catalogue == nil { // nobody knows yet which sales there are
+		return g.refuse(ctx, sale.OutcomeUnavailable)
+	}
+	live, item, refusal := catalogue.find(at)
+	if item == nil {
+		return g.refuse(ctx, refusal)
+	}
+	now := g.stock.Now()
+	switch live.phaseAt(now) {
+	case phaseUpcoming:
+		return g.refuseEarly(ctx, live, now)
+	case phaseEnded:
+		return g.refuse(ctx, sale.OutcomeSaleEnded)
+	case phasePaused:
+		return g.refuse(ctx, sale.OutcomePaused)
+	case phaseOpen:
+	}
+	var scratch [payloadBytes]byte
+	token := h.bearer()
+	if item.guarded() {
+		claimed := claimedBuyer(token, &scratch)
+		if item.doubtful(claimed) {
+			return g.refuse(ctx, sale.OutcomeFenced)
+		}
+		if item.latch.refuses(claimed) {
+			return g.refuse(ctx, sale.OutcomeSoldOut)
+		}
+	}
+	buyer, ok := g.tokens.buyer(token, now)
+	if !ok {
+		return g.refuse(ctx, sale.OutcomeUnauthenticated)
+	}
+	if !live.listed(buyer) {
+		return g.refuse(ctx, sale.OutcomeNotEligible)
+	}
+	exit, refusal, ok := g.admit(ctx, buyer)
+	if !ok {
+		return g.refuse(ctx, refusal)
+	}
+	defer g.leave(exit)
+	return g.decide(ctx, live, item, item.press(live, buyer, key, quantity))
+}
+
+// fieldKey names the header at fault in a malformed answer.
+const fieldKey = "Idempotency-Key"
+
+// guarded reports whether the item's stock is in doubt or sold out in any bucket, so that the press must be looked at
+// more closely.
+func (i *liveItem) guarded() bool { return i.open < len(i.buckets) || i.latch.closed.Load() > 0 }
+
+// claimedBuyer returns whom the unverified token names, nil when that is nobody who could own a unit.
+func claimedBuyer(token []byte, scratch *[payloadBytes]byte) []byte {
+	claimed := peekSubject(token, scratch)
+	if !sale.ValidBuyerID(claimed) {
+		return nil
+	}
+	return claimed
+}
+
+// press is what the Stock needs to know. Its strings are copies or belong to the catalogue.
+func (i *liveItem) press(live *liveSale, buyer string, key []byte, quantity int) sale.Purchase {
+	row := &i.buckets[sale.HomeBucket(buyer, len(i.buckets))]
+	p := sale.Purchase{
+		Bucket: row.Bucket, Epoch: row.Epoch, Partition: row.Partition,
+		Buyer: buyer, Key: string(key), Quantity: quantity,
+	}
+	if live.Eligibility == sale.EligibilityList {
+		p.ListVersion, p.ListSize = live.ListVersion, live.ListSize
+	}
+	return p
+}
+
+// admit applies the limits, then the bounds: first what the buyer can do something about. Where ok, leave must follow.
+func (g *Gateway) admit(ctx *fasthttp.RequestCtx, buyer string) (exit func(error), refusal sale.Outcome, ok bool) {
+	if !g.limits.buyer.Load().allow(buyer, ctx.Time()) {
+		return nil, sale.OutcomeRateLimited, false
+	}
+	if address := g.limits.address.Load(); address != nil &&
+		!address.allow(addressOf(ctx, g.options.TrustedProxies), ctx.Time()) {
+		return nil, sale.OutcomeRateLimited, false
+	}
+	exit, refusal, ok = g.breakers.enterRoute(sale.ResourcePurchase)
+	if !ok {
+		return nil, refusal, false
+	}
+	if g.inFlight.Add(1) > int64(g.options.MaxInFlight) {
+		g.leave(exit)
+		return nil, sale.OutcomeOverloaded, false
+	}
+	return exit, 0, true
+}
+
+func (g *Gateway) leave(exit func(error)) {
+	g.inFlight.Add(-1)
+	exit(nil)
+}
+
+// decide asks the Stock and tells the buyer.
+func (g *Gateway) decide(ctx *fasthttp.RequestCtx, live *liveSale, item *liveItem, p sale.Purchase) sale.Outcome {
+	a := g.stock.Reserve(p)
+	switch a.Outcome {
+	case sale.OutcomeQueued, sale.OutcomeHeld:
+		g.taken(ctx, live, item, &a)
+	case sale.OutcomeReplayed:
+		return g.replayed(ctx, live, item, &p, &a)
+	case sale.OutcomeSoldOut:
+		g.keeper.soldOut(item.latch, p.Bucket.Number)
+		return g.refuse(ctx, a.Outcome)
+	case sale.OutcomeNotStarted:
+		return g.refuseEarly(ctx, live, g.stock.Now())
+	case sale.OutcomeKeyReused, sale.OutcomeUnknown:
+		return g.refuseWith(ctx, a.Outcome, "", sale.Member{Name: "order_id", Value: a.OrderID})
+	case sale.OutcomeOverLimit:
+		return g.refuseWith(ctx, a.Outcome, "", sale.Member{Name: "limit", Value: a.Limit})
+	case sale.OutcomeAlreadyBought:
+		return g.refuseWith(ctx, a.Outcome, "", sale.Member{Name: "limit", Value: a.Limit},
+			sale.Member{Name: "bought", Value: a.Bought}, sale.Member{Name: "order_id", Value: a.OrderID})
+	case sale.OutcomeNotEnough:
+		return g.refuseWith(ctx, a.Outcome, "", sale.Member{Name: "available", Value: a.Available})
+	default:
+		return g.refuse(ctx, a.Outcome)
+	}
+	return a.Outcome
+}
+
+// taken answers a purchase that took its units.
+func (g *Gateway) taken(ctx *fasthttp.RequestCtx, live *liveSale, item *liveItem, a *sale.Answer) {
+	status := sale.StatusQueued
+	if a.Outcome == sale.OutcomeHeld {
+		status = sale.StatusHeld
+	}
+	order := item.order(live, sale.Holding{OrderID: a.OrderID, Quantity: a.Quantity, CreatedAt: a.CreatedAt, Status: status})
+	answerOrder(ctx, a.Outcome.Row().Status, &order)
+	setLocation(ctx, &order)
+}

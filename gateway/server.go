@@ -1,0 +1,153 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"flashsale/sale"
+)
+
+// newServer sets every bound of fasthttp; most are unlimited by default. There is none on connections per address: that
+// is the business of the rules.
+func (g *Gateway) newServer() *fasthttp.Server {
+	return &fasthttp.Server{
+		Handler:                      g.handle,
+		ErrorHandler:                 g.failed,
+		Concurrency:                  g.options.MaxConnections + 1024, // our listener refuses first, and says why
+		ReadBufferSize:               maxHeaderBytes,
+		WriteBufferSize:              4 << 10,
+		MaxRequestBodySize:           maxBodyBytes,
+		MaxRequestsPerConn:           maxRequestsPerConn,
+		ReadTimeout:                  g.options.ReadTimeout,
+		WriteTimeout:                 g.options.WriteTimeout,
+		IdleTimeout:                  g.options.IdleTimeout,
+		TCPKeepalive:                 true,
+		TCPKeepalivePeriod:           30 * time.Second,
+		NoDefaultServerHeader:        true,
+		NoDefaultContentType:         true,
+		DisablePreParseMultipartForm: true,
+		SecureErrorLogMessage:        true,
+		CloseOnShutdown:              true,
+		Logger:                       serverLog{g.options.Log},
+	}
+}
+
+// serverLog writes what fasthttp has to say, mostly broken connections, where an operator can ask for it.
+type serverLog struct{ log *slog.Logger }
+
+func (l serverLog) Printf(format string, args ...any) {
+	l.log.Debug("fasthttp", slog.String("message", fmt.Sprintf(format, args...)))
+}
+
+// bounded wraps a listener so that it refuses connections over the bound with a problem.
+func (g *Gateway) bounded(listener net.Listener) *boundedListener {
+	row := sale.OutcomeOverloaded.Row()
+	answer := fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nCache-Control: no-store\r\nRetry-After: 2\r\n"+
+		"Connection: close\r\nContent-Length: %d\r\n\r\n%s", row.Status, fasthttp.StatusMessage(row.Status),
+		sale.ProblemType, len(g.refusals[sale.OutcomeOverloaded]), g.refusals[sale.OutcomeOverloaded])
+	return &boundedListener{
+		Listener: listener, bound: int64(g.options.MaxConnections), answer: answer,
+		refused: func() { g.metrics.purchased(sale.OutcomeOverloaded) },
+	}
+}
+
+// handle answers one request. A fault of the program costs that request and nothing else.
+func (g *Gateway) handle(ctx *fasthttp.RequestCtx) {
+	route := routeNone
+	defer g.recovered(ctx, &route)
+	at := locate(ctx.URI().PathOriginal())
+	h := readHeaders(ctx.Request.Header.RawHeaders())
+	route = routeOf(ctx, at.path)
+	if h.broken() {
+		g.metrics.purchased(g.refuse(ctx, sale.OutcomeMalformed))
+		hangUp(ctx)
+	} else {
+		g.serve(ctx, route, at, &h)
+	}
+	g.metrics.served(route, ctx.Response.StatusCode(), time.Since(ctx.Time()))
+}
+
+func (g *Gateway) serve(ctx *fasthttp.RequestCtx, r route, at location, h *headers) {
+	switch r {
+	case routePurchase:
+		g.metrics.purchased(g.purchase(ctx, at, h))
+	case routeOrders:
+		g.ownOrders(ctx, at, h)
+	case routeOrder:
+		g.oneOrder(ctx, at, h)
+	case routeSale:
+		g.saleView(ctx, at)
+	case routeTime:
+		g.serverTime(ctx)
+	case routeLive:
+		g.live(ctx)
+	case routeReady:
+		g.ready(ctx)
+	case routeOpenAPI:
+		g.openAPI(ctx)
+	default:
+		g.metrics.purchased(g.nowhere(ctx, at.path))
+	}
+}
+
+// nowhere answers a path that does not exist or a method that is not offered there.
+func (g *Gateway) nowhere(ctx *fasthttp.RequestCtx, p path) sale.Outcome {
+	if p == pathNone {
+		return g.refuse(ctx, sale.OutcomeNotFound)
+	}
+	g.refuse(ctx, sale.OutcomeMethodNotAllowed)
+	ctx.Response.Header.SetCanonical(headerAllow, []byte(paths[p].allow))
+	return sale.OutcomeMethodNotAllowed
+}
+
+// recovered turns a panic of a handler into a 500 and a metric.
+func (g *Gateway) recovered(ctx *fasthttp.RequestCtx, r *route) {
+	fault := recover()
+	if fault == nil {
+		return
+	}
+	g.fault("request "+string(ctx.Method())+" "+string(ctx.URI().PathOriginal()), fault)
+	ctx.Response.Reset()
+	problem(ctx, sale.Problem{
+		Status: fasthttp.StatusInternalServerError, Code: codeInternal, Title: "The gateway has failed",
+		Detail: "the request may or may not have taken effect; repeat it with the same Idempotency-Key",
+	})
+	g.metrics.served(*r, fasthttp.StatusInternalServerError, time.Since(ctx.Time()))
+}
+
+// failed answers a request that fasthttp could not read. The connection closes afterwards, since nobody knows where the
+// next request would begin.
+func (g *Gateway) failed(ctx *fasthttp.RequestCtx, err error) {
+	var small *fasthttp.ErrSmallBuffer
+	var network net.Error
+	outcome := sale.OutcomeMalformed
+	switch {
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		outcome = sale.OutcomeBodyTooLarge
+	case errors.As(err, &small):
+		outcome = sale.OutcomeHeadersTooLarge
+	case errors.As(err, &network) && network.Timeout():
+		problem(ctx, sale.Problem{
+			Status: fasthttp.StatusRequestTimeout, Code: codeRequestTimeout, Title: "The request took too long to arrive",
+			Detail: "a request must arrive within " + strconv.Itoa(int(g.options.ReadTimeout.Seconds())) + " seconds",
+		})
+		hangUp(ctx)
+		return
+	}
+	g.metrics.purchased(g.refuse(ctx, outcome))
+	hangUp(ctx)
+}
+
+// hangUp closes the connection after the answer, leaving the peer time to read it.
+func hangUp(ctx *fasthttp.RequestCtx) {
+	ctx.SetConnectionClose()
+	if conn, ok := ctx.Conn().(*boundedConn); ok {
+		conn.lingers.Store(true)
+	}
+}

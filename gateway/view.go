@@ -1,0 +1,164 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"flashsale/sale"
+)
+
+// publicSecond lets caches in front answer the crowd that watches a sale.
+var publicSecond = []byte("public, max-age=1")
+
+// states are the words of the sale view.
+var states = [...]string{phaseUpcoming: "upcoming", phaseOpen: "open", phasePaused: "paused", phaseEnded: "ended"}
+
+// saleView is a sale's view, rendered up to what changes with every request. It is good for one generation of latches.
+type saleView struct {
+	generation uint64
+	head       []byte // up to the state
+	middle     []byte // from the state to the server's time
+	tail       []byte // after it
+}
+
+// saleView answers with what a shop's page shows. It needs no token.
+func (g *Gateway) saleView(ctx *fasthttp.RequestCtx, at location) {
+	catalogue := g.follower.current.Load()
+	if catalogue == nil {
+		g.refuse(ctx, sale.OutcomeUnavailable)
+		return
+	}
+	live := catalogue.visible(at.sale)
+	if live == nil {
+		g.refuse(ctx, sale.OutcomeSaleNotFound)
+		return
+	}
+	exit, refusal, ok := g.breakers.enterRoute(sale.ResourceSale)
+	if !ok {
+		g.refuse(ctx, refusal)
+		return
+	}
+	defer exit(nil)
+	now := g.stock.Now()
+	view := live.view(g.keeper.generation.Load())
+	phase := live.phaseAt(now)
+	if phase == phaseOpen {
+		g.viewers.watch(live, now)
+	}
+	head(ctx, fasthttp.StatusOK, typeJSON)
+	ctx.Response.Header.SetCanonical(headerCacheControl, publicSecond)
+	var text [32]byte
+	ctx.Response.AppendBody(view.head)
+	ctx.Response.AppendBodyString(states[phase])
+	ctx.Response.AppendBody(view.middle)
+	ctx.Response.AppendBody(appendTime(text[:0], now))
+	ctx.Response.AppendBody(view.tail)
+}
+
+// view returns the rendered parts, made again when a latch has moved since.
+func (s *liveSale) view(generation uint64) *saleView {
+	if view := s.rendered.Load(); view != nil && view.generation == generation {
+		return view
+	}
+	name, err := json.Marshal(s.Name)
+	if err != nil {
+		panic(fmt.Sprintf("encode name %q of sale %s: %v", s.Name, s.ID, err)) // strings always encode
+	}
+	view := &saleView{
+		generation: generation,
+		head:       fmt.Appendf(nil, `{"sale":"%s","name":%s,"state":"`, s.ID, name),
+		middle:     fmt.Appendf(nil, `","starts_at":"%s","ends_at":"%s","server_time":"`, s.StartsAt, s.EndsAt),
+		tail:       fmt.Appendf(nil, `","currency":"%s","items":[`, s.Currency),
+	}
+	for i, item := range s.shown {
+		if i > 0 {
+			view.tail = append(view.tail, ',')
+		}
+		view.tail = append(append(append(view.tail, `{"sku":"`...), item.SKU...), `","price_cents":`...)
+		view.tail = strconv.AppendInt(view.tail, item.PriceCents, 10)
+		view.tail = strconv.AppendBool(append(view.tail, `,"sold_out":`...), item.latch.all())
+		view.tail = append(view.tail, '}')
+	}
+	view.tail = append(view.tail, ']', '}')
+	s.rendered.Store(view)
+	return view
+}
+
+// serverTime answers with Redis's clock, by which sales open and close.
+func (g *Gateway) serverTime(ctx *fasthttp.RequestCtx) {
+	exit, refusal, ok := g.breakers.enterRoute(sale.ResourceSale)
+	if !ok {
+		g.refuse(ctx, refusal)
+		return
+	}
+	defer exit(nil)
+	var text [64]byte
+	head(ctx, fasthttp.StatusOK, typeJSON)
+	ctx.Response.AppendBody(append(appendTime(append(text[:0], `{"server_time":"`...), g.stock.Now()), '"', '}'))
+}
+
+// Bounds of the looks on behalf of viewers.
+const (
+	watchedQueue  = 16
+	watchInterval = time.Second
+)
+
+// viewers keeps sold_out true on a gateway that sees viewers of a sale but nobody who buys: a sale that is watched is
+// looked at once a second.
+type viewers struct {
+	keeper  *keeper
+	watched chan *liveSale
+}
+
+func newViewers(k *keeper) *viewers {
+	return &viewers{keeper: k, watched: make(chan *liveSale, watchedQueue)}
+}
+
+// watch asks for a look unless there was one in this second. It never blocks.
+func (v *viewers) watch(live *liveSale, now time.Time) {
+	last := live.looked.Load()
+	if ms := now.UnixMilli(); ms-last < watchInterval.Milliseconds() || !live.looked.CompareAndSwap(last, ms) {
+		return
+	}
+	select {
+	case v.watched <- live:
+	default: // busy: the next viewer asks again
+	}
+}
+
+// look closes the latches of buckets that are empty, as Redis's verdict on a purchase would. At most looksPerTurn buckets
+// of a sale are looked at; of larger sales, the items that are shown first.
+func (v *viewers) look(ctx context.Context, live *liveSale) error {
+	var rows []*sale.BucketRow
+	var latches []*latch
+	for _, item := range live.shown {
+		for n := range item.buckets {
+			row := &item.buckets[n]
+			if len(rows) < looksPerTurn && row.State == sale.BucketOpen && item.latch.buckets[n].state.Load() == nil {
+				rows, latches = append(rows, row), append(latches, item.latch)
+			}
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	buckets := make([]sale.Bucket, len(rows))
+	for i, row := range rows {
+		buckets[i] = row.Bucket
+	}
+	readings, err := v.keeper.read(ctx, buckets)
+	if err != nil {
+		return err
+	}
+	for i, r := range readings {
+		if r.Available == 0 && r.Epoch == rows[i].Epoch {
+			v.keeper.soldOut(latches[i], rows[i].Number)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,171 @@
+package gateway
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"flashsale/sale"
+)
+
+// heldPerTurn bounds the questions to Redis in one turn; more held orders take turns.
+const heldPerTurn = 64
+
+// waiter is one request that waits for its order to move on.
+type waiter struct {
+	order  sale.Order // as known when the wait began
+	bucket sale.Bucket
+	buyer  string
+	heard  chan sale.Order // holds one
+}
+
+// waiters asks for the orders that someone waits for: all of them in one query every 25 ms, and nothing while nobody
+// waits.
+type waiters struct {
+	lookups *lookups
+	stock   Stock
+	timeout time.Duration
+	bound   int
+	rows    chan struct{} // each holds one: there is a waiter
+	held    chan struct{}
+
+	mu      sync.Mutex
+	waiting map[*waiter]struct{}
+}
+
+func newWaiters(l *lookups, s Stock, o Options) *waiters {
+	return &waiters{
+		lookups: l, stock: s, timeout: o.StoreTimeout, bound: o.MaxWaiters, waiting: map[*waiter]struct{}{},
+		rows: make(chan struct{}, 1), held: make(chan struct{}, 1),
+	}
+}
+
+// wait returns the order when its status has changed, else as it was when the time is over or the gateway stops. Beyond
+// the bound it returns at once: the app polls, as it does without `wait`.
+func (w *waiters) wait(one waiter, patience time.Duration, stopping <-chan struct{}) sale.Order {
+	one.heard = make(chan sale.Order, 1)
+	if !w.add(&one) {
+		return one.order
+	}
+	defer w.remove(&one)
+	over := time.NewTimer(patience)
+	defer over.Stop()
+	select {
+	case order := <-one.heard:
+		return order
+	case <-over.C:
+	case <-stopping:
+	}
+	return one.order
+}
+
+func (w *waiters) add(one *waiter) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.waiting) >= w.bound {
+		return false
+	}
+	w.waiting[one] = struct{}{}
+	signal(w.rows)
+	signal(w.held)
+	return true
+}
+
+func (w *waiters) remove(one *waiter) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.waiting, one)
+}
+
+// signal leaves a word for a role; one is enough.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// anyone reports whether somebody waits.
+func (w *waiters) anyone() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.waiting) > 0
+}
+
+// list returns the waiters, or only those of held orders.
+func (w *waiters) list(heldOnly bool, bound int) []*waiter {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var out []*waiter
+	for one := range w.waiting { // in random order, so that a bound is fair
+		if len(out) == bound {
+			break
+		}
+		if !heldOnly || one.order.Status == sale.StatusHeld {
+			out = append(out, one)
+		}
+	}
+	return out
+}
+
+// rowsTurn asks the database once for every order waited for.
+func (w *waiters) rowsTurn(ctx context.Context) error {
+	all := w.list(false, w.bound)
+	for len(all) > 0 {
+		part := all[:min(len(all), idsPerQuery)]
+		all = all[len(part):]
+		ids := make([]sale.OrderID, len(part))
+		for i, one := range part {
+			ids[i] = one.order.OrderID
+		}
+		rows, err := w.lookups.fetch(ctx, ids)
+		if err != nil {
+			return err
+		}
+		for _, one := range part {
+			if row, ok := rows[one.order.OrderID]; ok {
+				one.tell(row)
+			}
+		}
+	}
+	return nil
+}
+
+// heldTurn asks Redis whether held orders have reached Kafka. It is a role of its own, so that a slow Redis does not keep
+// those who wait for the database.
+func (w *waiters) heldTurn(ctx context.Context) error {
+	for _, one := range w.list(true, heldPerTurn) {
+		if err := w.askHeld(ctx, one); err != nil {
+			return err // Redis is away: the others would wait for nothing
+		}
+	}
+	return nil
+}
+
+func (w *waiters) askHeld(ctx context.Context, one *waiter) error {
+	ctx, cancel := context.WithTimeout(ctx, w.timeout)
+	defer cancel()
+	holdings, err := w.stock.Holdings(ctx, one.bucket, one.buyer)
+	if err != nil {
+		return err
+	}
+	for _, h := range holdings {
+		if h.OrderID == one.order.OrderID {
+			moved := one.order
+			moved.Status = h.Status
+			one.tell(moved)
+		}
+	}
+	return nil
+}
+
+// tell wakes the waiter if the order's status is another one now.
+func (w *waiter) tell(order sale.Order) {
+	if order.Status == w.order.Status {
+		return
+	}
+	select {
+	case w.heard <- order:
+	default: // told already
+	}
+}
