@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
+	"testing"
 )
 
 // Ports lie below the range from which Linux takes the ports of outgoing connections: a client that dials a dead server
@@ -40,6 +41,16 @@ func freePort() (int, error) {
 		}
 	}
 	return 0, errors.New("claim a port: all that were tried are taken")
+}
+
+// Address returns a free loopback host:port for a listener that a test configures. No other test process gets it.
+func Address(t testing.TB) string {
+	t.Helper()
+	port, err := freePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return loopback(port)
 }
 
 func claimPort(dir string, port int) bool {

@@ -1,0 +1,97 @@
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+)
+
+// metrics reads /metrics as a map from "name{labels}" to the value.
+func (s *stack) metrics(address string) map[string]float64 {
+	s.t.Helper()
+	answer := s.request("GET", "http://"+address+"/metrics", nil)
+	require.Equal(s.t, http.StatusOK, answer.status)
+	values := map[string]float64{}
+	lines := bufio.NewScanner(bytes.NewReader(answer.body))
+	for lines.Scan() {
+		name, number, is := cutLast(lines.Text())
+		if value, err := strconv.ParseFloat(number, 64); is && err == nil {
+			values[name] = value
+		}
+	}
+	return values
+}
+
+func cutLast(line string) (before, after string, found bool) {
+	at := strings.LastIndexByte(line, ' ')
+	if at < 0 || strings.HasPrefix(line, "#") {
+		return "", "", false
+	}
+	return line[:at], line[at+1:], true
+}
+
+// checkMetrics compares the counters of the gateways with what the crowd was told, and looks for every name that the
+// contract promises.
+func checkMetrics(s *stack, c *crowd) {
+	s.t.Helper()
+	counted := map[string]float64{}
+	for _, g := range s.gateways {
+		values := s.metrics(g.operators)
+		for _, outcome := range sale.Outcomes() {
+			name := `flashsale_purchases_total{outcome="` + outcome.String() + `"}`
+			value, there := values[name]
+			assert.True(s.t, there, "%s is not there from the start", name)
+			counted[outcome.String()] += value
+		}
+		assertNamed(s, values, "flashsale_build_info", "flashsale_http_request_duration_seconds_count", "flashsale_batch_orders_count")
+	}
+	heard := map[string]float64{}
+	for i := range c.history {
+		code := c.history[i].code
+		if c.history[i].status == http.StatusOK {
+			code = sale.OutcomeReplayed.String()
+		}
+		heard[code]++
+	}
+	for code, n := range heard {
+		assert.Equal(s.t, n, counted[code], "answers %s and their metric", code)
+	}
+	checkSettleMetrics(s)
+}
+
+func checkSettleMetrics(s *stack) {
+	s.t.Helper()
+	var rows float64
+	leaders := 0
+	for _, w := range s.settles {
+		values := s.metrics(w.listen)
+		rows += values["flashsale_settle_rows_total"]
+		assertNamed(s, values, "flashsale_build_info", "flashsale_settle_rows_total", "flashsale_dead_letters_total")
+		if _, leads := values[`flashsale_stock_units{sale="rush",sku="phone",state="loaded"}`]; leads {
+			leaders++
+			assert.EqualValues(s.t, rushUnits, values[`flashsale_stock_units{sale="rush",sku="phone",state="settled"}`])
+			assertNamed(s, values, "flashsale_conservation_error_units", "flashsale_epoch", "flashsale_journal_oldest_age_seconds")
+			assert.Zero(s.t, values[`flashsale_conservation_error_units{sale="rush",sku="phone"}`])
+		}
+	}
+	assert.EqualValues(s.t, rushUnits, rows, "rows settled by both processes")
+	assert.Equal(s.t, 1, leaders, "the stock is reported by the control role alone")
+}
+
+func assertNamed(s *stack, values map[string]float64, names ...string) {
+	s.t.Helper()
+	for _, want := range names {
+		found := false
+		for name := range values {
+			found = found || name == want || strings.HasPrefix(name, want+"{")
+		}
+		assert.True(s.t, found, "metric %s is missing", want)
+	}
+}
