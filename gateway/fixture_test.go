@@ -1,0 +1,437 @@
+package gateway
+
+import (
+	"bufio"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+)
+
+var (
+	secret   = []byte("0123456789abcdef0123456789abcdef")
+	previous = []byte("fedcba9876543210fedcba9876543210")
+	noon     = time.Date(2026, 11, 11, 12, 0, 0, 123_000_000, time.UTC)
+)
+
+var errAway = errors.New("the store is away")
+
+// fakeStock decides by a function of the test and remembers what it was asked.
+type fakeStock struct {
+	mu       sync.Mutex
+	decide   func(sale.Purchase) sale.Answer
+	asked    []sale.Purchase
+	holdings map[string][]sale.Holding // by buyer
+	owners   map[sale.Bucket][]string
+	readings map[sale.Bucket]sale.Reading
+	failing  error
+	now      atomic.Int64 // Unix milliseconds
+	reads    atomic.Int64 // buckets read by Readings
+}
+
+func newFakeStock() *fakeStock {
+	s := &fakeStock{
+		holdings: map[string][]sale.Holding{}, owners: map[sale.Bucket][]string{}, readings: map[sale.Bucket]sale.Reading{},
+	}
+	s.decide = func(p sale.Purchase) sale.Answer {
+		return sale.Answer{Outcome: sale.OutcomeQueued, OrderID: 4242, Quantity: p.Quantity, CreatedAt: s.Now()}
+	}
+	s.now.Store(noon.UnixMilli())
+	return s
+}
+
+func (s *fakeStock) Reserve(p sale.Purchase) sale.Answer {
+	s.mu.Lock()
+	s.asked = append(s.asked, p)
+	decide := s.decide
+	s.mu.Unlock()
+	return decide(p)
+}
+
+func (s *fakeStock) Holdings(_ context.Context, _ sale.Bucket, buyer string) ([]sale.Holding, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]sale.Holding(nil), s.holdings[buyer]...), s.failing
+}
+
+func (s *fakeStock) Owners(_ context.Context, b sale.Bucket, each func(string) error) error {
+	s.mu.Lock()
+	owners, err := s.owners[b], s.failing
+	s.mu.Unlock()
+	for _, owner := range owners {
+		if err := each(owner); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+func (s *fakeStock) Readings(_ context.Context, buckets []sale.Bucket) ([]sale.Reading, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reads.Add(int64(len(buckets)))
+	out := make([]sale.Reading, len(buckets))
+	for i, b := range buckets {
+		out[i] = s.readings[b]
+	}
+	return out, s.failing
+}
+
+func (s *fakeStock) Now() time.Time { return time.UnixMilli(s.now.Load()).UTC() }
+
+func (s *fakeStock) set(change func(*fakeStock)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(s)
+}
+
+func (s *fakeStock) answer(a sale.Answer) {
+	s.set(func(s *fakeStock) { s.decide = func(sale.Purchase) sale.Answer { return a } })
+}
+
+func (s *fakeStock) purchases() []sale.Purchase {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]sale.Purchase(nil), s.asked...)
+}
+
+// fakeBooks is the database: catalogue, rules, lists and order rows.
+type fakeBooks struct {
+	mu      sync.Mutex
+	version int64
+	pending sale.Changes
+	listed  map[string][]string
+	rows    map[sale.OrderID]sale.Order
+	failing error
+	queries atomic.Int64
+	polls   atomic.Int64
+	onQuery func()
+}
+
+func newFakeBooks() *fakeBooks {
+	return &fakeBooks{listed: map[string][]string{}, rows: map[sale.OrderID]sale.Order{}}
+}
+
+func (b *fakeBooks) Changes(_ context.Context, since int64) (sale.Changes, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.polls.Add(1)
+	if b.failing != nil {
+		return sale.Changes{}, b.failing
+	}
+	if since == b.version {
+		return sale.Changes{Version: since}, nil
+	}
+	changes := b.pending
+	changes.Version = b.version
+	b.pending = sale.Changes{}
+	return changes, nil
+}
+
+func (b *fakeBooks) EachListed(_ context.Context, saleID string, each func(string) error) error {
+	b.mu.Lock()
+	listed, err := b.listed[saleID], b.failing
+	b.mu.Unlock()
+	for _, buyer := range listed {
+		if err := each(buyer); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+func (b *fakeBooks) Orders(_ context.Context, ids []sale.OrderID) ([]sale.Order, error) {
+	b.queries.Add(1)
+	b.mu.Lock()
+	hook := b.onQuery
+	b.mu.Unlock()
+	if hook != nil {
+		hook()
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var out []sale.Order
+	for _, id := range ids {
+		if row, ok := b.rows[id]; ok {
+			out = append(out, row)
+		}
+	}
+	return out, b.failing
+}
+
+func (b *fakeBooks) BuyerOrders(_ context.Context, saleID, sku, buyer string) ([]sale.Order, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var out []sale.Order
+	for _, row := range b.rows {
+		if row.Sale == saleID && row.SKU == sku && row.BuyerID == buyer {
+			out = append(out, row)
+		}
+	}
+	return out, b.failing
+}
+
+func (b *fakeBooks) set(change func(*fakeBooks)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	change(b)
+}
+
+// publish adds sales with all their buckets open, in epoch 1.
+func (b *fakeBooks) publish(sales ...sale.Sale) {
+	b.set(func(b *fakeBooks) {
+		b.version++
+		b.pending.Sales = append(b.pending.Sales, sales...)
+		for _, s := range sales {
+			for _, item := range s.Items {
+				for n := range item.Buckets {
+					b.pending.Buckets = append(b.pending.Buckets, sale.BucketRow{
+						Bucket: sale.Bucket{Sale: s.ID, SKU: item.SKU, Number: n}, Epoch: 1, State: sale.BucketOpen, Partition: 3,
+					})
+				}
+			}
+		}
+	})
+}
+
+func (b *fakeBooks) rules(r sale.Rules) {
+	r.Normalize()
+	b.set(func(b *fakeBooks) { b.version++; b.pending.Rules = &r })
+}
+
+func (b *fakeBooks) bucket(row sale.BucketRow) {
+	b.set(func(b *fakeBooks) { b.version++; b.pending.Buckets = append(b.pending.Buckets, row) })
+}
+
+// autumn is an open sale with one SKU.
+func autumn(change ...func(*sale.Sale)) sale.Sale {
+	s := sale.Sale{
+		ID: "autumn", State: sale.StateOpen, Name: "Autumn \"sale\"", Currency: "CNY", PerBuyerLimit: 1, PaymentTTL: 900,
+		Eligibility: sale.EligibilityOpen, StartsAt: sale.Time{Time: noon.Add(-time.Hour)},
+		EndsAt: sale.Time{Time: noon.Add(time.Hour)},
+		Items:  []sale.Item{{SKU: "phone", Stock: 100, PriceCents: 129900, Buckets: 1}},
+	}
+	for _, c := range change {
+		c(&s)
+	}
+	return s
+}
+
+// scene is a gateway on a loopback socket with fakes behind it.
+type scene struct {
+	t        testing.TB
+	stock    *fakeStock
+	books    *fakeBooks
+	gateway  *Gateway
+	registry *prometheus.Registry
+	address  string
+}
+
+// newScene starts a gateway without its background roles: tests take one unit of work at a time, unless they call run.
+func newScene(t testing.TB, change ...func(*Options, *Deps)) *scene {
+	t.Helper()
+	s := &scene{t: t, stock: newFakeStock(), books: newFakeBooks(), registry: prometheus.NewRegistry()}
+	keys, err := NewSecrets(secret, previous)
+	require.NoError(t, err)
+	breakers, err := NewBreakers()
+	require.NoError(t, err)
+	options := Options{Keys: keys, Log: slog.New(slog.DiscardHandler)}
+	deps := Deps{
+		Catalogue: s.books, Stock: s.stock, Levels: s.stock, Orders: s.books, Breakers: breakers, Registerer: s.registry,
+	}
+	for _, c := range change {
+		c(&options, &deps)
+	}
+	s.gateway, err = New(options, deps)
+	require.NoError(t, err)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	s.address = listener.Addr().String()
+	served := make(chan error, 1)
+	go func() { served <- s.gateway.Serve(listener) }()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		require.NoError(t, s.gateway.Shutdown(ctx))
+		require.NoError(t, <-served)
+		require.NoError(t, breakers.Load(sale.Rules{})) // Sentinel's rules are the process's
+	})
+	return s
+}
+
+// open publishes sales and takes them over.
+func (s *scene) open(sales ...sale.Sale) *scene {
+	s.t.Helper()
+	s.books.publish(sales...)
+	s.follow()
+	return s
+}
+
+func (s *scene) follow() {
+	s.t.Helper()
+	require.NoError(s.t, s.gateway.follow(context.Background()))
+}
+
+// run starts the background roles.
+func (s *scene) run() {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { defer close(ended); s.gateway.Run(ctx) }()
+	s.t.Cleanup(func() { cancel(); <-ended })
+}
+
+const phoneOrders = "/v1/sales/autumn/items/phone/orders"
+
+// response is an answer, read to its end.
+type response struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func (r response) members(t testing.TB) map[string]any {
+	t.Helper()
+	var members map[string]any
+	require.NoError(t, json.Unmarshal([]byte(r.body), &members), r.body)
+	return members
+}
+
+// raw sends bytes over a new connection and reads one answer.
+func (s *scene) raw(request string) response {
+	s.t.Helper()
+	conn, err := net.Dial("tcp", s.address)
+	require.NoError(s.t, err)
+	defer conn.Close()
+	require.NoError(s.t, conn.SetDeadline(time.Now().Add(20*time.Second)))
+	_, err = io.WriteString(conn, request)
+	require.NoError(s.t, err)
+	method, _, _ := strings.Cut(request, " ")
+	return s.read(bufio.NewReader(conn), method)
+}
+
+func (s *scene) read(r *bufio.Reader, method string) response {
+	s.t.Helper()
+	got, err := http.ReadResponse(r, &http.Request{Method: method})
+	require.NoError(s.t, err)
+	defer got.Body.Close()
+	body, err := io.ReadAll(got.Body)
+	require.NoError(s.t, err)
+	return response{status: got.StatusCode, header: got.Header, body: string(body)}
+}
+
+// send makes one request; headers are "Name: value" lines.
+func (s *scene) send(method, path, body string, headers ...string) response {
+	s.t.Helper()
+	request := method + " " + path + " HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n"
+	for _, h := range headers {
+		request += h + "\r\n"
+	}
+	if body != "" || method == http.MethodPost {
+		request += fmt.Sprintf("Content-Length: %d\r\n", len(body))
+	}
+	return s.raw(request + "\r\n" + body)
+}
+
+// press presses Buy as a buyer.
+func (s *scene) press(buyer, body string, headers ...string) response {
+	s.t.Helper()
+	return s.send(http.MethodPost, phoneOrders, body, append(headers, bearer(buyer))...)
+}
+
+func (s *scene) get(path, buyer string) response {
+	s.t.Helper()
+	return s.send(http.MethodGet, path, "", bearer(buyer))
+}
+
+// refused requires a problem with exactly these members beyond the standard ones.
+func (s *scene) refused(r response, o sale.Outcome, members map[string]any) {
+	s.t.Helper()
+	row := o.Row()
+	s.problem(r, row.Status, row.Code, row.Title, members)
+	if row.RetryAfter {
+		require.Regexp(s.t, `^[1-9]\d*$`, r.header.Get("Retry-After"))
+	} else {
+		require.Empty(s.t, r.header.Get("Retry-After"))
+	}
+	challenge := ""
+	if o == sale.OutcomeUnauthenticated {
+		challenge = "Bearer"
+	}
+	require.Equal(s.t, challenge, r.header.Get("WWW-Authenticate"))
+}
+
+func (s *scene) problem(r response, status int, code, title string, members map[string]any) {
+	s.t.Helper()
+	require.Equal(s.t, status, r.status, r.body)
+	require.Equal(s.t, "application/problem+json", r.header.Get("Content-Type"))
+	require.Equal(s.t, "no-store", r.header.Get("Cache-Control"))
+	got := r.members(s.t)
+	require.NotEmpty(s.t, got["detail"])
+	delete(got, "detail")
+	expected := map[string]any{"type": "/problems/" + code, "title": title, "status": float64(status), "code": code}
+	for name, value := range members {
+		expected[name] = value
+	}
+	require.Equal(s.t, expected, got)
+}
+
+// counted returns flashsale_purchases_total of an outcome.
+func (s *scene) counted(o sale.Outcome) float64 {
+	return s.metric("flashsale_purchases_total", "outcome", o.String())
+}
+
+func (s *scene) metric(name, label, value string) float64 {
+	s.t.Helper()
+	families, err := s.registry.Gather()
+	require.NoError(s.t, err)
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			for _, pair := range m.GetLabel() {
+				if family.GetName() == name && pair.GetName() == label && pair.GetValue() == value {
+					return m.GetCounter().GetValue() + float64(m.GetHistogram().GetSampleCount())
+				}
+			}
+			if family.GetName() == name && label == "" {
+				return m.GetCounter().GetValue()
+			}
+		}
+	}
+	return -1
+}
+
+// sign makes an HS256 token of a payload.
+func sign(key []byte, payload string) string {
+	return signAs(key, `{"alg":"HS256","typ":"JWT"}`, payload)
+}
+
+func signAs(key []byte, header, payload string) string {
+	encode := base64.RawURLEncoding.EncodeToString
+	text := encode([]byte(header)) + "." + encode([]byte(payload))
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(text))
+	return text + "." + encode(mac.Sum(nil))
+}
+
+// tokenOf is a buyer's valid token.
+func tokenOf(buyer string) string {
+	return sign(secret, fmt.Sprintf(`{"sub":%q,"exp":%d}`, buyer, noon.Add(time.Hour).Unix()))
+}
+
+func bearer(buyer string) string { return "Authorization: Bearer " + tokenOf(buyer) }
