@@ -2,7 +2,7 @@
 // is one, and comes back as often as the gateway asks. However often a buyer presses, one key is one order.
 //
 //   k6 run -e TOKENS=tokens.txt -e SALE=demo -e TIMEOUT_MS=20 --out json=told.json loadtest/retry.js
-//   flashsale load verdict demo --k6 told.json
+//   flashsale load verdict demo --history told.json
 //
 // Parameters beside those of buyer.js:
 //   RATE         buyers a second, default 500

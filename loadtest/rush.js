@@ -2,7 +2,7 @@
 //
 //   flashsale token --count 100000 --prefix load- > tokens.txt
 //   k6 run -e TOKENS=tokens.txt -e SALE=demo -e RATE=2000 --out json=told.json loadtest/rush.js
-//   flashsale load verdict demo --k6 told.json
+//   flashsale load verdict demo --history told.json
 //
 // Parameters beside those of buyer.js:
 //   RATE          presses a second once the rush is there, default 1000

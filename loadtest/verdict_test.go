@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -103,13 +104,18 @@ func TestWithoutAHistoryLossIsNotJudged(t *testing.T) {
 	require.Contains(t, text.String(), "sale spring: good")
 }
 
-// Seeded faults of an engine: each must make the verdict bad, and by the right name.
-func TestVerdictFindsEverySeededFault(t *testing.T) {
-	type finding struct{ oversold, duplicated, missing, inFlight, lost, untold int64 }
-	for name, tc := range map[string]struct {
-		seed func(s *shop, history *[]Told)
-		want finding
-	}{
+// finding is what a verdict must say of a seeded fault.
+type finding struct{ oversold, duplicated, missing, inFlight, lost, untold int64 }
+
+// fault breaks a good sale's books or what its buyers were told.
+type fault struct {
+	seed func(s *shop, history *[]Told)
+	want finding
+}
+
+// stockFaults break rows and counters.
+func stockFaults() map[string]fault {
+	return map[string]fault{
 		"row lost, counter not": {func(s *shop, _ *[]Told) {
 			s.drop(s.orderOf("ben"))
 		}, finding{missing: 1, lost: 1}},
@@ -157,6 +163,12 @@ func TestVerdictFindsEverySeededFault(t *testing.T) {
 		"still in flight": {func(s *shop, _ *[]Told) {
 			s.change("phone", func(units *sale.Stock) { units.Available--; units.InFlight++ })
 		}, finding{inFlight: 1}},
+	}
+}
+
+// promiseFaults break what a buyer may rely on.
+func promiseFaults() map[string]fault {
+	return map[string]fault{
 		"buyer above the limit": {func(s *shop, _ *[]Told) {
 			s.write(sale.Order{SKU: "phone", BuyerID: "stranger", Quantity: 3})
 			s.write(sale.Order{SKU: "phone", BuyerID: "stranger", Quantity: 1})
@@ -186,7 +198,14 @@ func TestVerdictFindsEverySeededFault(t *testing.T) {
 		"key answered with an order that is not there": {func(_ *shop, history *[]Told) {
 			*history = append(*history, Told{Buyer: "dan", Sale: "spring", SKU: "phone", Key: "d2", Code: "already_bought", orderID: 77})
 		}, finding{lost: 1}},
-	} {
+	}
+}
+
+// Each seeded fault of an engine must make the verdict bad, and by the right name.
+func TestVerdictFindsEverySeededFault(t *testing.T) {
+	faults := stockFaults()
+	maps.Copy(faults, promiseFaults())
+	for name, tc := range faults {
 		t.Run(name, func(t *testing.T) {
 			s, history := goodSale()
 			tc.seed(s, &history)
