@@ -30,6 +30,7 @@ type crowd struct {
 	tokens      []string
 	onTaken     map[int64]func() // called once when so many presses were answered 202
 	taken       atomic.Int64
+	spare       int // buyers taken from the end of the crowd
 	mu          sync.Mutex
 	history     []told
 	faults      []error // answers that could not be understood

@@ -32,7 +32,11 @@ const answerWithin = 10 * time.Second // twice what the contract allows a purcha
 
 // exchange sends the bytes and reads one answer. header has canonical lower-case names.
 func (c *conn) exchange(request []byte) (status int, header map[string]string, body []byte, err error) {
-	if err := c.SetDeadline(time.Now().Add(answerWithin)); err != nil {
+	return c.exchangeFor(request, answerWithin)
+}
+
+func (c *conn) exchangeFor(request []byte, within time.Duration) (status int, header map[string]string, body []byte, err error) {
+	if err := c.SetDeadline(time.Now().Add(within)); err != nil {
 		return 0, nil, nil, err
 	}
 	if _, err := c.Write(request); err != nil {

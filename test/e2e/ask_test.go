@@ -1,0 +1,137 @@
+package e2e
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// ask is one purchase as a test wants it: what is left out is a press that would be taken.
+type ask struct {
+	gateway int
+	sale    string // "rush"
+	sku     string // "phone"
+	method  string // POST
+	buyer   string // signs a token for it
+	bearer  string // instead of buyer: the token itself; "-" for no token
+	key     string // the header's value as it stands
+	body    string
+}
+
+func (a ask) path() string {
+	return "/v1/sales/" + orElse(a.sale, "rush") + "/items/" + orElse(a.sku, "phone") + "/orders"
+}
+
+func orElse(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}
+
+// buy sends the purchase.
+func (s *stack) buy(a ask) reply {
+	s.t.Helper()
+	var headers []string
+	if a.key != "" {
+		headers = append(headers, "Idempotency-Key", a.key)
+	}
+	if a.bearer != "-" {
+		headers = append(headers, "Authorization", "Bearer "+orElse(a.bearer, token(a.buyer)))
+	}
+	var body any
+	if a.body != "" {
+		body = a.body
+	}
+	return s.request(orElse(a.method, "POST"), "http://"+s.gateways[a.gateway].buyers+a.path(), body, headers...)
+}
+
+// read sends a GET to the buyers' listener as a buyer.
+func (s *stack) read(path, buyer string) reply {
+	s.t.Helper()
+	return s.request("GET", "http://"+s.gateways[0].buyers+path, nil, "Authorization", "Bearer "+token(buyer))
+}
+
+// refused checks everything that is the same for all refusals and returns the members.
+func (s *stack) refused(r reply, status int, code string, members ...string) object {
+	s.t.Helper()
+	require.Equal(s.t, status, r.status, "%s", r.body)
+	decoded := r.json(s)
+	require.Equal(s.t, code, decoded["code"], "%s", r.body)
+	assert.EqualValues(s.t, status, decoded["status"])
+	assert.Equal(s.t, "/problems/"+code, decoded["type"])
+	assert.NotEmpty(s.t, decoded["title"])
+	assert.NotEmpty(s.t, decoded["detail"])
+	assert.Equal(s.t, "application/problem+json", strings.Split(r.header.Get("Content-Type"), ";")[0])
+	assert.Equal(s.t, "no-store", r.header.Get("Cache-Control"))
+	want := append([]string{"type", "title", "status", "code", "detail"}, members...)
+	for name := range decoded {
+		assert.Contains(s.t, want, name, "a member that the contract does not name: %s", r.body)
+	}
+	for _, name := range members {
+		assert.Contains(s.t, decoded, name)
+	}
+	assert.Equal(s.t, slices.Contains(codesWithRetryAfter, code), r.header.Get("Retry-After") != "", "Retry-After of %s", code)
+	for name := range r.header {
+		assert.NotContains(s.t, strings.ToLower(name), "ratelimit", "limits are not told to bots")
+	}
+	return decoded
+}
+
+var codesWithRetryAfter = []string{"not_started", "paused", "fenced", "rate_limited", "overloaded", "unavailable", "unknown"}
+
+// retryWithin checks that Retry-After is whole seconds in the range.
+func (s *stack) retryWithin(r reply, low, high int) {
+	s.t.Helper()
+	seconds, err := strconv.Atoi(r.header.Get("Retry-After"))
+	require.NoError(s.t, err)
+	assert.GreaterOrEqual(s.t, seconds, low)
+	assert.LessOrEqual(s.t, seconds, high)
+}
+
+// order is an order as buyers see it.
+type order struct {
+	OrderID        string `json:"order_id"`
+	Status         string `json:"status"`
+	Reason         string `json:"reason"`
+	Sale           string `json:"sale"`
+	SKU            string `json:"sku"`
+	Quantity       int    `json:"quantity"`
+	UnitPriceCents int64  `json:"unit_price_cents"`
+	Currency       string `json:"currency"`
+	CreatedAt      string `json:"created_at"`
+	UpdatedAt      string `json:"updated_at"`
+	PayBy          string `json:"pay_by"`
+}
+
+// ordered decodes an answer that is an order, and checks its status and its members.
+func (s *stack) ordered(r reply, status int) order {
+	s.t.Helper()
+	require.Equal(s.t, status, r.status, "%s", r.body)
+	var o order
+	decoder := json.NewDecoder(strings.NewReader(string(r.body)))
+	decoder.DisallowUnknownFields()
+	require.NoError(s.t, decoder.Decode(&o), "%s", r.body)
+	for name, value := range map[string]string{"order_id": o.OrderID, "status": o.Status, "sale": o.Sale, "sku": o.SKU,
+		"currency": o.Currency, "created_at": o.CreatedAt, "updated_at": o.UpdatedAt} {
+		assert.NotEmpty(s.t, value, name)
+	}
+	assert.Positive(s.t, o.Quantity)
+	return o
+}
+
+// taken buys and returns the order of the 202.
+func (s *stack) taken(a ask) order {
+	s.t.Helper()
+	r := s.buy(a)
+	o := s.ordered(r, http.StatusAccepted)
+	assert.Equal(s.t, a.path()+"/"+o.OrderID, r.header.Get("Location"))
+	assert.Contains(s.t, []string{"queued", "held"}, o.Status)
+	assert.Empty(s.t, o.Reason)
+	return o
+}

@@ -1,0 +1,181 @@
+package e2e
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"flashsale/test/harness"
+)
+
+// TestKillDuringRush kills one gateway and one settle process the hard way when a third is sold, and starts them again
+// while the rush goes on.
+func TestKillDuringRush(t *testing.T) {
+	s := newStack(t, servers{}).run(2, 2)
+	s.open("rush", lasting(phone(rushUnits)))
+	c := newCrowd(s, "rush", rushBuyers)
+	restarted := make(chan struct{})
+	c.onTaken[rushUnits/3] = func() {
+		s.gateways[1].Kill()
+		s.settles[1].Kill()
+		go func() {
+			defer close(restarted)
+			s.gateways[1].Restart()
+			s.settles[1].Restart()
+		}()
+	}
+	c.rush(c.presses(3, rushRepeats, []string{"phone"}, single))
+	<-restarted
+	s.gateways[1].ready()
+	s.settles[1].ready()
+	t.Log("answers:", c.codes())
+	assert.Positive(t, c.codes()["no answer"], "the kill was felt")
+	b := c.check(1, map[string]int{"phone": rushUnits})
+	require.Equal(t, rushUnits, b.units["phone"])
+	require.Len(t, b.byBuyer, rushUnits)
+}
+
+const (
+	outage    = 10 * time.Second
+	perSecond = 200
+	lead      = 400 // answers before and after the outage
+)
+
+// duringOutage keeps up a steady traffic while stop and start take a server away for ten seconds, and returns the
+// presses sent while it was away.
+func duringOutage(c *crowd, stop, start func()) (away []told) {
+	c.s.t.Helper()
+	end, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		c.paced(perSecond, "phone", end)
+	}()
+	c.heard(lead)
+	stop()
+	from := time.Now()
+	<-time.After(outage) // the length of the outage is what is tested
+	until := time.Now()
+	start()
+	c.heard(c.count() + lead)
+	close(end)
+	<-ended
+	for _, t := range c.history {
+		if t.sent.After(from) && t.sent.Before(until) {
+			away = append(away, t)
+		}
+	}
+	require.Greater(c.s.t, len(away), perSecond*5, "the traffic went on")
+	return away
+}
+
+// heard waits until so many answers have come.
+func (c *crowd) heard(n int) {
+	c.s.t.Helper()
+	require.Eventually(c.s.t, func() bool { return c.count() >= n }, 30*time.Second, 10*time.Millisecond)
+}
+
+func (c *crowd) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.history)
+}
+
+// TestKafkaAway: the sale goes on with answers that say held, and all of them settle when Kafka is back.
+func TestKafkaAway(t *testing.T) {
+	kafka := harness.Kafka(t)
+	s := newStack(t, servers{kafka: kafka}).run(2, 2)
+	s.open("rush", lasting(phone(2*rushUnits)))
+	c := newCrowd(s, "rush", 2*rushUnits)
+	away := duringOutage(c, kafka.Kill, kafka.Start)
+	t.Log("answers:", c.codes())
+	held := ""
+	for _, answer := range away {
+		require.Equal(t, http.StatusAccepted, answer.status, answer.code)
+		if answer.code == "held" {
+			held = answer.order
+		}
+	}
+	require.NotEmpty(t, held, "nobody was told held")
+	b := c.check(1, map[string]int{"phone": 2 * rushUnits})
+	require.Equal(t, len(c.history), b.units["phone"])
+	require.Equal(t, "confirmed", b.rows[held].status)
+}
+
+// TestMariaDBAway: Kafka keeps what is sold, buyers are told queued, and all of it settles when the database is back.
+func TestMariaDBAway(t *testing.T) {
+	mariadb := harness.MariaDB(t)
+	s := newStack(t, servers{mariadb: mariadb}).run(2, 2)
+	s.open("rush", lasting(phone(2*rushUnits)))
+	c := newCrowd(s, "rush", 2*rushUnits)
+	away := duringOutage(c, mariadb.Kill, mariadb.Start)
+	t.Log("answers:", c.codes())
+	for _, answer := range away {
+		require.Equal(t, "queued", answer.code)
+	}
+	b := c.check(1, map[string]int{"phone": 2 * rushUnits})
+	require.Equal(t, len(c.history), b.units["phone"])
+}
+
+// TestColdStart: everything is stopped, Redis comes back empty, and the sale goes on from what the database knows:
+// owners keep their orders and their keys, and exactly the rest is sold.
+func TestColdStart(t *testing.T) {
+	redis := harness.Redis(t)
+	s := newStack(t, servers{redis: []*harness.RedisServer{redis}}).run(1, 1)
+	const units, first = 300, 100
+	s.open("rush", lasting(phone(units)))
+	c := newCrowd(s, "rush", 1_000)
+	before := c.round(c.presses(4, 0, []string{"phone"}, single)[:first])
+	s.audit("rush")
+	require.Zero(t, s.gateways[0].Term())
+	require.Zero(t, s.settles[0].Term())
+	redis.MustDo(t, "FLUSHALL")
+	redis.Kill()
+	redis.Start()
+	s.settles[0].Restart()
+	s.settles[0].ready()
+	s.gateways[0].Restart()
+	s.gateways[0].ready()
+	c.rush(append(pressesOf(before), c.presses(5, 0, []string{"phone"}, func(*rand.Rand) int { return 1 })...))
+	t.Log("answers:", c.codes())
+	b := c.check(1, map[string]int{"phone": units})
+	require.Equal(t, units, b.units["phone"])
+	for _, r := range b.rows {
+		require.Equal(t, "confirmed", r.status)
+	}
+}
+
+func pressesOf(answers []told) []press {
+	list := make([]press, len(answers))
+	for i := range answers {
+		list[i] = answers[i].press
+	}
+	return list
+}
+
+// TestTermLosesNothing: processes that are asked to end answer what they have begun and publish what they have taken.
+func TestTermLosesNothing(t *testing.T) {
+	s := newStack(t, servers{}).run(2, 1)
+	const units = 4_000
+	s.open("rush", lasting(phone(units)))
+	c := newCrowd(s, "rush", 20_000)
+	code := make(chan int, 1)
+	c.onTaken[units/2] = func() { go func() { code <- s.gateways[1].Term() }() }
+	require.Zero(t, s.settles[0].Term(), "a settle process that is asked to end exits 0")
+	list := c.presses(6, 0, []string{"phone"}, single)
+	answers := c.round(list)
+	require.Zero(t, <-code, "a gateway that is asked to end exits 0")
+	for _, answer := range answers {
+		require.NotEqual(t, http.StatusGatewayTimeout, answer.status)
+	}
+	s.gateways[1].Restart()
+	s.gateways[1].ready()
+	s.settles[0].Restart()
+	s.settles[0].ready()
+	c.rush(list)
+	b := c.check(1, map[string]int{"phone": units})
+	require.Equal(t, units, b.units["phone"])
+}
