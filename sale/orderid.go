@@ -2,6 +2,7 @@ package sale
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -54,11 +55,21 @@ func ParseOrderID(text string) (OrderID, error) {
 	return OrderID(n), nil
 }
 
-// NewNode returns a generator of order ids for a leased node id, 0 to MaxNode. Two generators of one node id must never
-// live at once: the lease sees to that.
-func NewNode(node int64) (*snowflake.Node, error) {
-	return snowflake.NewNode(node)
+// OrderIDNode makes order ids from one node id. It is safe for use by many goroutines.
+type OrderIDNode struct{ node *snowflake.Node }
+
+// NewOrderIDNode returns a generator for a leased node id, 0 to MaxNode. Two generators of one node id must never live at
+// once: the lease sees to that.
+func NewOrderIDNode(node int64) (*OrderIDNode, error) {
+	generator, err := snowflake.NewNode(node)
+	if err != nil {
+		return nil, fmt.Errorf("order ids of node %d: %w", node, err)
+	}
+	return &OrderIDNode{generator}, nil
 }
 
-// The library keeps its epoch in a package variable that NewNode reads; it is set once, before any generator exists.
+// Next returns an id that is greater than all before it.
+func (n *OrderIDNode) Next() OrderID { return OrderID(n.node.Generate()) }
+
+// The library keeps its epoch in a package variable that a new node reads; it is set once, before any generator exists.
 func init() { snowflake.Epoch = IDEpoch }

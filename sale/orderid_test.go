@@ -57,12 +57,12 @@ func FuzzParseOrderID(f *testing.F) {
 }
 
 func TestGeneratedIDs(t *testing.T) {
-	node, err := NewNode(MaxNode)
+	node, err := NewOrderIDNode(MaxNode)
 	require.NoError(t, err)
 	before := time.Now().Truncate(time.Millisecond)
 	last := OrderID(0)
 	for range 10_000 {
-		id := OrderID(node.Generate())
+		id := node.Next()
 		require.Greater(t, id, last)
 		require.Equal(t, int64(MaxNode), int64(id)>>12&MaxNode, "the node is in the id")
 		last = id
@@ -70,7 +70,7 @@ func TestGeneratedIDs(t *testing.T) {
 	assert.False(t, last.Time().Before(before))
 	assert.False(t, last.Time().After(time.Now().Add(time.Second)))
 	for _, bad := range []int64{-1, MaxNode + 1} {
-		_, err := NewNode(bad)
+		_, err := NewOrderIDNode(bad)
 		assert.Error(t, err)
 	}
 }
@@ -81,12 +81,12 @@ func TestGeneratorsOfDifferentNodesNeverCollide(t *testing.T) {
 	var wait sync.WaitGroup
 	for n := range nodes {
 		wait.Go(func() {
-			node, err := NewNode(int64(n))
+			node, err := NewOrderIDNode(int64(n))
 			if err != nil {
 				return // the missing ids fail the count below
 			}
 			for range each {
-				ids[n] = append(ids[n], OrderID(node.Generate()))
+				ids[n] = append(ids[n], node.Next())
 			}
 		})
 	}

@@ -8,13 +8,14 @@ const (
 	migrate    = "migrate"
 	deadletter = "deadletter"
 	token      = "token"
-	load       = "load"
+	verdict    = "load verdict"
 )
 
 var (
 	purchasePath = []string{gateway, settle}
-	operators    = []string{"sale", "rules", "audit", "load verdict"}
-	queue        = []string{gateway, settle, migrate, deadletter}
+	queue        = []string{gateway, settle, migrate}
+	books        = []string{gateway, settle, migrate, deadletter, verdict}
+	operators    = []string{"sale", "rules", "audit", verdict}
 	signers      = []string{gateway, token, "load rush", "load targets"}
 	everything   = []string{"every command"}
 )
@@ -31,13 +32,13 @@ func All() []Setting {
 
 func general() []Setting {
 	return []Setting{
-		{Name: "namespace", Default: "flashsale", Used: queue, check: namespaceRule,
+		{Name: "namespace", Default: "flashsale", Used: append([]string{dev}, queue...), check: namespaceRule,
 			Doc:  "One deployment is one tenant: prefix of Redis keys, topics and consumer group.",
 			bind: func(s *Settings) any { return &s.Namespace }},
 		{Name: "log.level", Default: "info", Used: everything, check: oneOf("debug", "info", "warn", "error"),
 			Doc:  "Least severity of the JSON lines on stderr.",
 			bind: func(s *Settings) any { return &s.Log.Level }},
-		{Name: "mysql.dsn", Used: queue, Needed: []string{gateway, settle, migrate, deadletter}, check: dsnRule,
+		{Name: "mysql.dsn", Used: books, Needed: books, check: dsnRule,
 			Unit: "user:password@tcp(host:3306)/database",
 			Doc:  "Database, in the form of the Go MySQL driver. Secret because it holds the password.",
 			bind: func(s *Settings) any { return &s.MySQL.DSN }},
@@ -164,7 +165,7 @@ func kafkaSection() []Setting {
 		{Name: "kafka.sasl_password", Used: queue,
 			Doc:  "Password for the login.",
 			bind: func(s *Settings) any { return &s.Kafka.SASLPassword }},
-		{Name: "kafka.partitions", Default: "8", Unit: "partitions", Used: []string{migrate, gateway, dev}, check: between(1, 1024),
+		{Name: "kafka.partitions", Default: "8", Unit: "partitions", Used: append([]string{dev}, queue...), check: between(1, 1024),
 			Doc:  "Partitions of each topic. A bucket keeps the partition of its first preload.",
 			bind: func(s *Settings) any { return &s.Kafka.Partitions }},
 		{Name: "kafka.replication", Default: "1", Unit: "copies", Used: []string{migrate}, check: between(1, 7),

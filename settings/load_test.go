@@ -80,13 +80,13 @@ func TestDefaults(t *testing.T) {
 // Every setting is read from each of its three spellings, and the stronger source wins.
 func TestPrecedenceOfEverySetting(t *testing.T) {
 	samples := map[string][3]string{ // by type: values for file, environment, flag
-		"text":      {"filed", "envied", "flagged"},
-		"secret":    {strings.Repeat("f", 40), strings.Repeat("e", 40), strings.Repeat("g", 40)},
-		"list":      {"a:1,b:2", "c:3", "d:4,e:5"},
-		"networks":  {"10.0.0.0/8", "10.1.0.0/16,::1/128", "192.168.0.0/24"},
-		"yes or no": {"true", "false", "true"},
-		"number":    {"5", "6", "7"},
-		"duration":  {"2s", "3s", "1s"},
+		"text":          {"filed", "envied", "flagged"},
+		"secret":        {strings.Repeat("f", 40), strings.Repeat("e", 40), strings.Repeat("g", 40)},
+		"list":          {"a:1,b:2", "c:3", "d:4,e:5"},
+		"networks":      {"10.0.0.0/8", "10.1.0.0/16,::1/128", "192.168.0.0/24"},
+		"true or false": {"true", "false", "true"},
+		"number":        {"5", "6", "7"},
+		"duration":      {"2s", "3s", "1s"},
 	}
 	special := map[string][3]string{
 		"log.level":              {"debug", "warn", "error"},
@@ -241,7 +241,7 @@ func TestNeededByCommand(t *testing.T) {
 	needs := map[string][]string{
 		"gateway": {"mysql.dsn", "admin.token", "auth.hs256_secret"}, "settle": {"mysql.dsn"}, "migrate": {"mysql.dsn"},
 		"deadletter list": {"mysql.dsn"}, "deadletter replay": {"mysql.dsn"},
-		"sale open": {"admin.token"}, "rules put": {"admin.token"}, "audit": {"admin.token"}, "load verdict": {"admin.token"},
+		"sale open": {"admin.token"}, "rules put": {"admin.token"}, "audit": {"admin.token"}, "load verdict": {"mysql.dsn", "admin.token"},
 		"token": {"auth.hs256_secret"}, "load rush": {"auth.hs256_secret"}, "load targets": {"auth.hs256_secret"},
 		"dev": nil, "config": nil, "version": nil, "gatewayish": nil,
 	}

@@ -37,7 +37,7 @@ func (s Setting) Secret() bool {
 	return secret
 }
 
-// Type returns the type of the setting for people: text, secret, list, networks, yes or no, number or duration.
+// Type returns the type of the setting for people: text, secret, list, networks, true or false, number or duration.
 func (s Setting) Type() string { return typeOf(s.bind(new(Settings))) }
 
 // NeededBy reports whether a command, such as "gateway" or "load verdict", does not start without the setting.

@@ -16,7 +16,7 @@ type Source struct {
 }
 
 // FromCommandLine takes the flags of settings and --config out of args and returns the other arguments in their order.
-// A flag is --name=value or --name value; one of type yes or no stands alone for true and takes a value only after "=".
+// A flag is --name=value or --name value; one of type true or false stands alone for true and takes a value only after "=".
 // The last of several wins. Everything after "--" is left alone. The error is *Faults: a flag without its value.
 func FromCommandLine(args, environ []string) (Source, []string, error) {
 	source := Source{flags: map[string]string{}, environ: slices.Clone(environ)}

@@ -19,7 +19,7 @@ func TestFromCommandLineLeavesTheRest(t *testing.T) {
 		{"other flags stay with their values", []string{"token", "--buyer", "x", "--ttl=1h"}, []string{"token", "--buyer", "x", "--ttl=1h"}, "flashsale"},
 		{"one dash is no flag of ours", []string{"-namespace", "a"}, []string{"-namespace", "a"}, "flashsale"},
 		{"after two dashes all is left", []string{"--", "--namespace", "a"}, []string{"--", "--namespace", "a"}, "flashsale"},
-		{"a yes or no takes no next argument", []string{"--redis-tls", "false"}, []string{"false"}, "flashsale"},
+		{"a true or false takes no next argument", []string{"--redis-tls", "false"}, []string{"false"}, "flashsale"},
 		{"names with dots are not flags", []string{"--kafka.brokers", "a"}, []string{"--kafka.brokers", "a"}, "flashsale"},
 		{"an empty value counts", []string{"--auth-issuer=", "--namespace", "n"}, nil, "n"},
 	} {

@@ -24,7 +24,7 @@ func typeOf(target any) string {
 	case *[]netip.Prefix:
 		return "networks"
 	case *bool:
-		return "yes or no"
+		return "true or false"
 	case *int:
 		return "number"
 	case *time.Duration:
