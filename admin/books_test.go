@@ -1,0 +1,217 @@
+package admin
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"flashsale/sale"
+)
+
+// sell moves units of the sale's first bucket: taken by Redis, of which settled ones are rows.
+func (b *bench) sell(bucket sale.Bucket, taken, settled, released int64) {
+	b.stock.set(func() {
+		r := b.stock.readings[bucket]
+		r.Taken, r.Available = r.Taken+taken, r.Available-taken+released
+		b.stock.readings[bucket] = r
+	})
+	b.store.set(func() {
+		for i := range b.store.books[bucket.Sale] {
+			if row := &b.store.books[bucket.Sale][i]; row.Bucket == bucket {
+				row.Settled, row.SettledEpoch, row.Released = row.Settled+settled, row.SettledEpoch+settled, row.Released+released
+			}
+		}
+	})
+}
+
+func TestStatsCountEveryUnit(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", bucketedSale, "preload", "open")
+	b.sell(phone, 2, 1, 0)
+	b.sell(sale.Bucket{Sale: "s", SKU: "phone", Number: 3}, 2, 2, 1)
+	got := b.ask("GET", "/admin/v1/sales/s/stats", "").is(200)
+	require.Equal(t, "s", got["sale"])
+	require.Equal(t, "open", got["state"])
+	require.Equal(t, "", got["reason"])
+	require.Equal(t, "2026-11-11T10:00:00.123Z", got["at"])
+	items := got["items"].([]any)
+	first := items[0].(map[string]any)
+	require.Len(t, first["buckets"], 4)
+	require.Equal(t, map[string]any{
+		"bucket": 3.0, "state": "open", "epoch": 1.0,
+		"loaded": 2.0, "available": 1.0, "in_flight": 0.0, "settled": 2.0, "released": 1.0,
+	}, first["buckets"].([]any)[3])
+	delete(first, "buckets")
+	require.Equal(t, map[string]any{
+		"sku": "phone", "loaded": 10.0, "available": 7.0, "in_flight": 1.0, "settled": 3.0, "released": 1.0, "conserved": true,
+	}, first)
+	require.Equal(t, "case", items[1].(map[string]any)["sku"])
+}
+
+func TestStatsOfADraftAreZero(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", phoneSale)
+	require.JSONEq(t, `{"sale":"s","state":"draft","reason":"","at":"2026-11-11T10:00:00.123Z","items":[{"sku":"phone","loaded":0,
+		"available":0,"in_flight":0,"settled":0,"released":0,"conserved":true,"buckets":[]}]}`,
+		string(b.ask("GET", "/admin/v1/sales/s/stats", "").Body))
+}
+
+func TestStatsShowWhatIsNotConserved(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", phoneSale, "preload", "open")
+	b.stock.set(func() { r := b.stock.readings[phone]; r.Available--; b.stock.readings[phone] = r })
+	got := b.ask("GET", "/admin/v1/sales/s/stats", "").is(200)
+	require.Equal(t, false, got["items"].([]any)[0].(map[string]any)["conserved"])
+	b.stock.set(func() { b.stock.away = true })
+	b.ask("GET", "/admin/v1/sales/s/stats", "").problem(503, "unavailable")
+}
+
+func TestStatsTellWhyTheEnginePaused(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", phoneSale, "preload", "open")
+	b.store.set(func() { s := b.store.sales["s"]; s.Reason = "clock"; b.store.sales["s"] = s })
+	require.Equal(t, "clock", b.ask("GET", "/admin/v1/sales/s/stats", "").is(200)["reason"])
+}
+
+func TestStatsStreamFollowsTheSale(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", phoneSale, "preload", "open")
+	response := b.stream("GET", "/admin/v1/sales/s/stats")
+	defer response.Body.Close()
+	require.Equal(t, "text/event-stream", response.Header.Get("Content-Type"))
+	first := events(t, response.Body, 2)
+	require.Equal(t, "stats", first[0].name)
+	require.JSONEq(t, string(b.ask("GET", "/admin/v1/sales/s/stats", "").Body), first[0].data)
+
+	b.stock.set(func() { b.stock.away = true })
+	require.Eventually(t, func() bool { return events(t, response.Body, 1)[0].name == "problem" }, 5*time.Second, time.Millisecond)
+	b.stock.set(func() { b.stock.away = false })
+	require.Eventually(t, func() bool { return events(t, response.Body, 1)[0].name == "stats" }, 5*time.Second, time.Millisecond,
+		"a stream outlives a store that goes away")
+}
+
+func TestStatsStreamStartsWithAnAnswer(t *testing.T) {
+	b := newBench(t)
+	b.ask("GET", "/admin/v1/sales/none/stats", "", "Accept", "text/event-stream").problem(404, "sale_not_found")
+	b.bring("s", phoneSale)
+	head := b.ask("HEAD", "/admin/v1/sales/s/stats", "", "Accept", "text/event-stream")
+	require.Equal(t, 200, head.Status)
+	require.Equal(t, "text/event-stream", head.Header.Get("Content-Type"))
+}
+
+func TestStatsStreamEndsWithItsClientAndTheProcess(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", phoneSale)
+	response := b.stream("GET", "/admin/v1/sales/s/stats")
+	events(t, response.Body, 1)
+	require.Len(t, b.api.streams, 1)
+	require.NoError(t, response.Body.Close())
+	require.Eventually(t, func() bool { return len(b.api.streams) == 0 }, 5*time.Second, time.Millisecond)
+
+	response = b.stream("GET", "/admin/v1/sales/s/stats")
+	defer response.Body.Close()
+	b.api.StopStreams()
+	b.api.StopStreams()
+	events(t, response.Body, -1) // returns because the stream ends
+}
+
+func TestAuditStatesTheEquation(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", bucketedSale, "preload", "open")
+	b.sell(phone, 2, 1, 0)
+	require.JSONEq(t, `{"holds":true,"items":[
+		{"sale":"s","sku":"phone","loaded":10,"available":8,"in_flight":1,"settled":1,"released":0,"difference":0},
+		{"sale":"s","sku":"case","loaded":7,"available":7,"in_flight":0,"settled":0,"released":0,"difference":0}]}`,
+		string(b.ask("GET", "/admin/v1/sales/s/audit", "").Body))
+	b.stock.set(func() { r := b.stock.readings[phone]; r.Available -= 2; b.stock.readings[phone] = r })
+	got := b.ask("GET", "/admin/v1/sales/s/audit", "").is(200)
+	require.Equal(t, false, got["holds"])
+	require.EqualValues(t, 2, got["items"].([]any)[0].(map[string]any)["difference"])
+}
+
+// TestAuditCatchesSeededFaults: the checker is checked. Each fault is one that a broken engine would make.
+func TestAuditCatchesSeededFaults(t *testing.T) {
+	change := func(b *bench, reading func(*sale.Reading), row func(*sale.BucketBooks)) {
+		b.stock.set(func() { r := b.stock.readings[phone]; reading(&r); b.stock.readings[phone] = r })
+		b.store.set(func() { row(&b.store.books["s"][0]) })
+	}
+	noReading, noRow := func(*sale.Reading) {}, func(*sale.BucketBooks) {}
+	for name, fault := range map[string]func(*bench){
+		"a unit vanished from Redis":    func(b *bench) { change(b, func(r *sale.Reading) { r.Available-- }, noRow) },
+		"a unit came from nowhere":      func(b *bench) { change(b, func(r *sale.Reading) { r.Available++ }, noRow) },
+		"an order was lost after Redis": func(b *bench) { change(b, func(r *sale.Reading) { r.Taken-- }, noRow) },
+		"an order was settled twice":    func(b *bench) { change(b, noReading, func(r *sale.BucketBooks) { r.Settled++ }) },
+		"a unit was released by nobody": func(b *bench) { change(b, noReading, func(r *sale.BucketBooks) { r.Released++ }) },
+		"more settled than taken": func(b *bench) {
+			change(b, noReading, func(r *sale.BucketBooks) { r.SettledEpoch += 5; r.Settled += 5 })
+		},
+		"stock raised in the books alone":  func(b *bench) { change(b, noReading, func(r *sale.BucketBooks) { r.Loaded++ }) },
+		"two faults hide in the sum of in": func(b *bench) { change(b, func(r *sale.Reading) { r.Available -= 20; r.Taken += 20 }, noRow) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.bring("s", phoneSale, "preload", "open")
+			b.sell(phone, 3, 2, 0)
+			require.Equal(t, true, b.ask("GET", "/admin/v1/sales/s/audit", "").is(200)["holds"])
+			fault(b)
+			require.Equal(t, false, b.ask("GET", "/admin/v1/sales/s/audit", "").is(200)["holds"])
+		})
+	}
+}
+
+func TestAuditSaysWhenItCouldNotRead(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", phoneSale, "preload", "open")
+	b.store.set(func() { b.store.books["s"][0].State = sale.BucketLoading; b.store.books["s"][0].Epoch = 2 })
+	detail := b.ask("GET", "/admin/v1/sales/s/audit", "").problem(503, "unavailable")["detail"]
+	require.Contains(t, detail, "s:phone:0")
+	stats := b.ask("GET", "/admin/v1/sales/s/stats", "").is(200)["items"].([]any)[0].(map[string]any)
+	require.Equal(t, false, stats["conserved"], "stats show what is known")
+	require.EqualValues(t, 0, stats["available"])
+	b.stock.set(func() { b.stock.away = true })
+	b.ask("GET", "/admin/v1/sales/s/audit", "").problem(503, "unavailable")
+}
+
+func TestAuditWaitsForARebuild(t *testing.T) {
+	b := newBench(t, func(o *Options) { o.AuditWait = 5 * time.Second })
+	b.bring("s", phoneSale, "preload", "open")
+	b.store.set(func() { b.store.books["s"][0].State = sale.BucketClosed })
+	answer := make(chan *reply, 1)
+	go func() { answer <- b.ask("GET", "/admin/v1/sales/s/audit", "") }()
+	b.stock.openBucket(sale.BucketRow{Bucket: phone})
+	require.Equal(t, true, (<-answer).is(200)["holds"])
+}
+
+func TestReadPositionsRefusesAShortReading(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", phoneSale, "preload")
+	_, err := readPositions(context.Background(), b.store, shortReading{}, "s")
+	require.ErrorContains(t, err, "0 readings of 1 buckets")
+}
+
+type shortReading struct{}
+
+func (shortReading) Readings(context.Context, []sale.Bucket) ([]sale.Reading, error) { return nil, nil }
+
+// TestPositionsHoldWhateverIsSoldBetweenTheReadings: the database is read first, units move on, Redis is read second.
+func TestPositionsHoldWhateverIsSoldBetweenTheReadings(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		units := func(label string, most int64) int64 { return rapid.Int64Range(0, most).Draw(t, label) }
+		loaded := units("loaded", 1000)
+		earlier := units("settled in earlier epochs", loaded) // and none released
+		inEpoch := loaded - earlier
+		taken := units("taken", inEpoch)
+		settledThen := units("settled when the books were read", taken)
+		books := sale.BucketBooks{
+			BucketRow: sale.BucketRow{Epoch: 3, State: sale.BucketOpen},
+			Loaded:    loaded, Settled: earlier + settledThen, SettledEpoch: settledThen,
+		}
+		later := taken + units("taken between the readings", inEpoch-taken)
+		p := positionOf(&books, &sale.Reading{Epoch: 3, Taken: later, Available: inEpoch - later})
+		require.True(t, p.Coherent)
+		require.True(t, p.Stock.Holds(), "%+v", p.Stock)
+	})
+}

@@ -1,0 +1,147 @@
+package admin
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+)
+
+// gaugeBench runs rounds by hand on the store and stock of a bench.
+func gaugeBench(t *testing.T, b *bench) *Gauges {
+	t.Helper()
+	g, err := NewGauges(b.store, b.stock, prometheus.NewRegistry(), GaugeOptions{
+		Now:    func() time.Time { return time.Date(2026, 11, 11, 11, 0, 0, 0, time.UTC) },
+		Logger: slog.New(slog.NewJSONHandler(io.Discard, nil)),
+	})
+	require.NoError(t, err)
+	return g
+}
+
+func TestGaugesShowWhereEveryUnitIs(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", phoneSale, "preload", "open")
+	b.bring("draft", phoneSale)
+	b.sell(phone, 4, 3, 1)
+	b.stock.set(func() {
+		r := b.stock.readings[phone]
+		r.OldestJournal = time.Date(2026, 11, 11, 10, 59, 58, 500e6, time.UTC).UnixMilli()
+		b.stock.readings[phone] = r
+	})
+	g := gaugeBench(t, b)
+	require.Zero(t, testutil.CollectAndCount(g), "nothing before the first round")
+	g.round(t.Context())
+	require.NoError(t, testutil.CollectAndCompare(g, strings.NewReader(`
+# HELP flashsale_conservation_error_units Units by which the stock equation of a SKU does not hold; 0 is right.
+# TYPE flashsale_conservation_error_units gauge
+flashsale_conservation_error_units{sale="s",sku="phone"} 0
+# HELP flashsale_epoch Epoch of a bucket in the database.
+# TYPE flashsale_epoch gauge
+flashsale_epoch{bucket="0",sale="s",sku="phone"} 1
+# HELP flashsale_journal_oldest_age_seconds Age of the oldest journal entry, 0 when all journals are empty.
+# TYPE flashsale_journal_oldest_age_seconds gauge
+flashsale_journal_oldest_age_seconds 1.5
+# HELP flashsale_stock_units Units of a SKU by where they are.
+# TYPE flashsale_stock_units gauge
+flashsale_stock_units{sale="s",sku="phone",state="available"} 7
+flashsale_stock_units{sale="s",sku="phone",state="in_flight"} 1
+flashsale_stock_units{sale="s",sku="phone",state="loaded"} 10
+flashsale_stock_units{sale="s",sku="phone",state="released"} 1
+flashsale_stock_units{sale="s",sku="phone",state="settled"} 3
+`)))
+}
+
+func TestGaugesOfOneProcessOnly(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", phoneSale, "preload")
+	first, second := gaugeBench(t, b), gaugeBench(t, b)
+	first.round(t.Context())
+	second.round(t.Context())
+	require.NotZero(t, testutil.CollectAndCount(first))
+	require.Zero(t, testutil.CollectAndCount(second))
+	first.leave(t.Context())
+	second.round(t.Context())
+	require.Zero(t, testutil.CollectAndCount(first))
+	require.NotZero(t, testutil.CollectAndCount(second))
+}
+
+func TestGaugesShowNothingTheyCannotRead(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", phoneSale, "preload")
+	g := gaugeBench(t, b)
+	g.round(t.Context())
+	require.NotZero(t, testutil.CollectAndCount(g))
+	for _, away := range []func(){
+		func() { b.stock.set(func() { b.stock.away = true }) },
+		func() { b.store.set(func() { b.store.away = true }) },
+	} {
+		away()
+		g.round(t.Context())
+		require.Zero(t, testutil.CollectAndCount(g), "a stale gauge looks alive")
+	}
+}
+
+func TestGaugesKeepTheLastNumbersThroughARebuild(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", phoneSale, "preload", "open")
+	g := gaugeBench(t, b)
+	b.store.set(func() { b.store.books["s"][0].State = sale.BucketLoading })
+	g.round(t.Context())
+	require.Equal(t, 2, testutil.CollectAndCount(g), "epoch and journal only: there were no numbers yet")
+	b.store.set(func() { b.store.books["s"][0].State = sale.BucketOpen })
+	g.round(t.Context())
+	b.store.set(func() { b.store.books["s"][0].State, b.store.books["s"][0].Epoch = sale.BucketLoading, 2 })
+	g.round(t.Context())
+	require.Equal(t, 8, testutil.CollectAndCount(g))
+	require.NoError(t, testutil.CollectAndCompare(g, strings.NewReader(`
+# HELP flashsale_conservation_error_units Units by which the stock equation of a SKU does not hold; 0 is right.
+# TYPE flashsale_conservation_error_units gauge
+flashsale_conservation_error_units{sale="s",sku="phone"} 0
+`), "flashsale_conservation_error_units"), "a rebuild is no fault")
+}
+
+func TestGaugesDropSalesOfThePast(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", phoneSale, "preload")
+	g := gaugeBench(t, b)
+	g.opts.Now = func() time.Time { return time.Date(2026, 11, 12, 12, 0, 1, 0, time.UTC) }
+	g.round(t.Context())
+	require.Equal(t, 1, testutil.CollectAndCount(g), "the journal's age alone")
+}
+
+func TestGaugesRunUntilTheirContextEnds(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", phoneSale, "preload")
+	registry := prometheus.NewRegistry()
+	during := func() time.Time { return time.Date(2026, 11, 11, 11, 0, 0, 0, time.UTC) }
+	g, err := NewGauges(b.store, b.stock, registry, GaugeOptions{Every: 5 * time.Millisecond, Now: during})
+	require.NoError(t, err)
+	_, err = NewGauges(b.store, b.stock, registry, GaugeOptions{})
+	require.Error(t, err, "one set of gauges a process")
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); g.Run(ctx) }()
+	require.Eventually(t, func() bool {
+		families, err := registry.Gather()
+		return err == nil && len(families) == 4
+	}, 5*time.Second, time.Millisecond)
+	cancel()
+	<-done
+	require.Zero(t, testutil.CollectAndCount(g))
+	require.NotContains(t, b.store.leases, gaugeLease)
+}
+
+func TestAgeIsNeverNegative(t *testing.T) {
+	now := time.UnixMilli(10_000)
+	require.Zero(t, age(now, 0))
+	require.Zero(t, age(now, 11_000), "clocks differ")
+	require.InDelta(t, 2.5, age(now, 7_500), 1e-9)
+}

@@ -1,0 +1,127 @@
+package admin
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+)
+
+var phone = sale.Bucket{Sale: "s", SKU: "phone"}
+
+func TestMovesFollowTheStates(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", phoneSale)
+	for _, step := range []struct{ move, state string }{
+		{"preload", "preloaded"}, {"preload", "preloaded"}, {"open", "open"}, {"open", "open"}, {"preload", "open"},
+		{"pause", "paused"}, {"pause", "paused"}, {"preload", "paused"}, {"resume", "open"}, {"resume", "open"},
+		{"pause", "paused"}, {"close", "closed"}, {"close", "closed"},
+	} {
+		got := b.ask("POST", "/admin/v1/sales/s/"+step.move, "").is(200)
+		require.Equal(t, step.state, got["state"], step.move)
+		require.Equal(t, "s", got["sale"])
+		require.Equal(t, step.state, b.ask("GET", "/admin/v1/sales/s", "").is(200)["state"])
+		window := b.stock.windows[phone]
+		require.Equal(t, sale.State(step.state), window.State, "Redis knows the state when the answer is out")
+		require.Equal(t, b.store.sales["s"].Version, window.Version)
+	}
+	require.Empty(t, b.store.unheld)
+	require.Empty(t, b.store.leases, "every lease was given back")
+}
+
+func TestWrongMovesAreRefused(t *testing.T) {
+	fits := map[sale.State][]string{
+		sale.StateDraft:     {"preload"},
+		sale.StatePreloaded: {"preload", "open", "close"},
+		sale.StateOpen:      {"preload", "open", "pause", "resume", "close"},
+		sale.StatePaused:    {"preload", "pause", "resume", "close"},
+		sale.StateClosed:    {"close"},
+	}
+	for state, allowed := range fits {
+		for _, move := range []string{"preload", "open", "pause", "resume", "close"} {
+			b := newBench(t)
+			b.bring("s", phoneSale, "preload")
+			b.store.set(func() { s := b.store.sales["s"]; s.State = state; b.store.sales["s"] = s })
+			r := b.ask("POST", "/admin/v1/sales/s/"+move, "")
+			if slices.Contains(allowed, move) {
+				r.is(200)
+				continue
+			}
+			require.Equal(t, string(state), r.problem(409, "wrong_state")["state"], move)
+			require.Equal(t, state, b.store.sales["s"].State)
+			require.Len(t, b.store.acquired, 1, "a wrong move waits for nothing")
+		}
+	}
+}
+
+func TestMovesOfUnknownSales(t *testing.T) {
+	b := newBench(t)
+	for _, move := range []string{"preload", "open", "pause", "resume", "close", "buyers", "stats", "audit"} {
+		method := map[string]string{"buyers": "PUT", "stats": "GET", "audit": "GET"}[move]
+		if method == "" {
+			method = "POST"
+		}
+		b.ask(method, "/admin/v1/sales/unknown/"+move, "").problem(404, "sale_not_found")
+		b.ask(method, "/admin/v1/sales/No.ID/"+move, "").problem(404, "sale_not_found")
+	}
+}
+
+func TestPauseStopsGatewaysWhileAPreloadRuns(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", phoneSale, "preload", "open")
+	b.ask("PUT", "/admin/v1/sales/s", more).is(200)
+	gate, entered := make(chan struct{}), make(chan struct{})
+	b.stock.set(func() { b.stock.gate, b.stock.entered = gate, entered })
+
+	preload := make(chan *reply, 1)
+	go func() { preload <- b.ask("POST", "/admin/v1/sales/s/preload", "") }()
+	<-entered
+	pause := make(chan *reply, 1)
+	go func() { pause <- b.ask("POST", "/admin/v1/sales/s/pause", "") }()
+	require.Eventually(t, func() bool {
+		s, err := b.store.Sale(context.Background(), "s")
+		return err == nil && s.State == sale.StatePaused
+	}, 5*time.Second, time.Millisecond, "gateways read the state in the database at once")
+	require.Empty(t, pause, "but the answer waits until Redis has it")
+	close(gate)
+	(<-preload).is(200)
+	require.Equal(t, "paused", (<-pause).is(200)["state"])
+	require.Equal(t, sale.StatePaused, b.stock.windows[phone].State)
+}
+
+func TestPauseSaysSoWhenRedisIsAwayAndFinishesLater(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", phoneSale, "preload", "open")
+	b.stock.set(func() { b.stock.away = true })
+	b.ask("POST", "/admin/v1/sales/s/pause", "").problem(503, "unavailable")
+	require.Equal(t, sale.StatePaused, b.store.sales["s"].State, "the database is ahead, never behind")
+	require.Equal(t, sale.StateOpen, b.stock.windows[phone].State)
+	b.stock.set(func() { b.stock.away = false })
+	b.ask("POST", "/admin/v1/sales/s/pause", "").is(200)
+	require.Equal(t, sale.StatePaused, b.stock.windows[phone].State)
+}
+
+func TestOpenLoadsAListThatWasReplacedAfterPreload(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", listedSale)
+	b.ask("PUT", "/admin/v1/sales/s/buyers", "a\nb\n").is(200)
+	b.ask("POST", "/admin/v1/sales/s/preload", "").is(200)
+	require.ElementsMatch(t, []string{"a", "b"}, b.stock.lists["s"])
+	b.ask("PUT", "/admin/v1/sales/s/buyers", "c\n").is(200)
+	b.ask("POST", "/admin/v1/sales/s/open", "").is(200)
+	require.Equal(t, []string{"c"}, b.stock.lists["s"])
+	require.EqualValues(t, 2, b.stock.versions["s"])
+}
+
+func TestListedSaleWithoutAListSellsToNobody(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", listedSale, "preload", "open")
+	s := b.store.sales["s"]
+	require.EqualValues(t, 1, s.ListVersion, "version 0 would be a sale that is open to all")
+	require.Zero(t, s.ListSize)
+	require.EqualValues(t, 1, b.stock.versions["s"])
+}
