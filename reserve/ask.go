@@ -1,0 +1,133 @@
+package reserve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"flashsale/sale"
+)
+
+// ending is how asking the script ended: decided, with a verdict for each purchase, or the one answer for the whole
+// batch. err is what the circuit breaker of Redis hears.
+type ending struct {
+	decided bool
+	answer  sale.Answer
+	err     error
+}
+
+var errLateCall = errors.New("redis got the call after its deadline")
+
+// ask calls the script until the outcome is known or time is up.
+//
+// A call without an answer may have happened. The next one goes out after the deadline of the one before, so two calls of
+// one batch can never both take something, and it carries the same order ids: what the first took is found by them. From
+// then on a refusal of the whole batch says nothing about the first call, and the answer is unknown.
+func (f *flow) ask() (reserveReply, ending) {
+	call := f.newCall()
+	giveUp := f.oldest.Add(answerWithin - callTimeout)
+	for late := 0; ; {
+		f.trims = f.takeTrims(f.trims)
+		call.trims = f.trims
+		reply, err := f.send(call)
+		if err != nil || reply.code != codeOK {
+			f.addTrims(f.trims...)
+		}
+		switch {
+		case err == nil && reply.code == codeLate && late < 2:
+			late++ // send has learned the clock; nothing was taken by this call
+		case err == nil && reply.code == codeLate:
+			return reply, f.ended(call, sale.OutcomeUnavailable, errLateCall)
+		case err == nil:
+			return reply, f.judge(call, reply)
+		case definite(err) && !call.askedAgain:
+			return reply, f.ended(call, sale.OutcomeUnavailable, err)
+		default:
+			call.askedAgain = call.askedAgain || !definite(err)
+			pause(context.Background(), max(f.untilDeadline(call), askPause))
+		}
+		if time.Now().After(giveUp) {
+			return reply, f.ended(call, sale.OutcomeUnavailable, fmt.Errorf("no answer in time: %w", err))
+		}
+	}
+}
+
+func (f *flow) newCall() *reserveCall {
+	epoch := f.batch[0].purchase.Epoch
+	return &reserveCall{
+		keys: f.keys, head: f.head, epoch: epoch, maxJournal: f.engine.JournalMaxOrders,
+		purchases: f.batch, orderIDs: f.orderIDs,
+	}
+}
+
+// send makes one call with a fresh deadline and learns from the reply.
+func (f *flow) send(call *reserveCall) (reserveReply, error) {
+	now, known := f.clock.now()
+	if !known {
+		if err := f.clock.poll(context.Background(), f.engine.Redis); err != nil {
+			return reserveReply{}, fmt.Errorf("%w: redis's clock is not known: %w", errNotSent, err)
+		}
+		now, _ = f.clock.now()
+	}
+	call.deadlineMS = now.Add(callTimeout).UnixMilli()
+	call.highest = f.seen(call.epoch)
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	defer cancel()
+	sent := f.clock.reading()
+	reply, err := f.engine.Redis.reserve(ctx, call, f.arguments)
+	if err == nil && reply.nowMS > 0 {
+		f.clock.learn(sent, f.clock.reading(), time.Duration(reply.nowMS)*time.Millisecond+time.Millisecond/2)
+	}
+	return reply, err
+}
+
+// untilDeadline is how long the last call may still be executed.
+func (f *flow) untilDeadline(call *reserveCall) time.Duration {
+	now, _ := f.clock.now()
+	return time.UnixMilli(call.deadlineMS).Add(askMargin).Sub(now)
+}
+
+// judge reads the code of a reply that arrived.
+func (f *flow) judge(call *reserveCall, reply reserveReply) ending {
+	switch reply.code {
+	case codeOK:
+		f.learn(call.epoch, reply.sequence)
+		return ending{decided: true}
+	case codeWindow:
+		return f.ended(call, windowOutcome(reply.detail), nil)
+	}
+	if reply.epoch <= call.epoch { // otherwise the gateway's view is old and the database knows better
+		f.engine.reporter.report(f.bucket, call.epoch, reply.detail)
+	}
+	end := f.ended(call, sale.OutcomeFenced, nil)
+	end.answer.Reason = reply.detail
+	return end
+}
+
+// ended is the answer for a batch that was refused whole: unknown when an earlier call may have taken something.
+func (f *flow) ended(call *reserveCall, outcome sale.Outcome, err error) ending {
+	if call.askedAgain {
+		outcome = sale.OutcomeUnknown
+	}
+	return ending{answer: sale.Answer{Outcome: outcome}, err: err}
+}
+
+func windowOutcome(detail string) sale.Outcome {
+	switch detail {
+	case "not_started":
+		return sale.OutcomeNotStarted
+	case "ended":
+		return sale.OutcomeSaleEnded
+	}
+	return sale.OutcomePaused
+}
+
+// definite reports whether a failed call certainly changed nothing: it was never sent, or Redis itself answered with an
+// error, which it does before the script's first write.
+func definite(err error) bool {
+	_, redisSaid := rueidis.IsRedisErr(err)
+	return redisSaid || notSent(err)
+}

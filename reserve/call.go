@@ -1,0 +1,182 @@
+package reserve
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/redis/rueidis"
+
+	"flashsale/sale"
+	"flashsale/scripts"
+)
+
+// Codes of the reserve script's reply, and the code that the client adds for a server without the script.
+const (
+	codeOK     = "ok"
+	codeWindow = "window"
+	codeLate   = "late"
+	codeFenced = "fenced"
+
+	detailNoScript = "noscript"
+)
+
+// reserveCall is one call of the reserve script, as scripts/reserve.lua describes its arguments.
+type reserveCall struct {
+	keys       bucketKeys
+	head       string // SALE SKU NUMBER
+	epoch      int64
+	highest    int64
+	deadlineMS int64
+	askedAgain bool
+	maxJournal int
+	trims      []trim
+	purchases  []*request
+	orderIDs   []sale.OrderID // one for each purchase
+}
+
+// reserveReply is the script's answer.
+type reserveReply struct {
+	code      string
+	detail    string
+	epoch     int64
+	sequence  int64
+	nowMS     int64
+	available int64
+	entryID   string
+	record    string
+	verdicts  string
+}
+
+// reserve calls the script. A server without it answers fenced: it restarted or was promoted, and what it holds is in
+// doubt until a rebuild.
+func (r *Redis) reserve(ctx context.Context, call *reserveCall, arguments *argumentBuffer) (reserveReply, error) {
+	client, err := r.connected()
+	if err != nil {
+		return reserveReply{}, err
+	}
+	if err := r.enter(ctx); err != nil {
+		return reserveReply{}, err
+	}
+	defer r.leave()
+	command := client.B().Evalsha().Sha1(arguments.sha).Numkeys(3).
+		Key(call.keys.meta, call.keys.buyers, call.keys.journal).Arg(arguments.of(call)...).Build()
+	return decodeReserve(client.Do(ctx, command))
+}
+
+func decodeReserve(result rueidis.RedisResult) (reserveReply, error) {
+	if redisErr, ok := rueidis.IsRedisErr(result.Error()); ok && redisErr.IsNoScript() {
+		return reserveReply{code: codeFenced, detail: detailNoScript}, nil
+	}
+	values, err := result.ToArray()
+	if err != nil {
+		return reserveReply{}, err
+	}
+	if len(values) != 9 {
+		return reserveReply{}, fmt.Errorf("reserve script answered %d values, not 9", len(values))
+	}
+	fields := fieldReader{values: values}
+	reply := reserveReply{
+		code: fields.text(0), detail: fields.text(1), epoch: fields.number(2), sequence: fields.number(3),
+		nowMS: fields.number(4), available: fields.number(5), entryID: fields.text(6), record: fields.text(7),
+		verdicts: fields.text(8),
+	}
+	return reply, fields.err
+}
+
+// fieldReader reads the values of a reply by their place and keeps the first error.
+type fieldReader struct {
+	values []rueidis.RedisMessage
+	err    error
+}
+
+func (f *fieldReader) text(i int) string {
+	text, err := f.values[i].ToString()
+	f.keep(i, err)
+	return text
+}
+
+// number reads an integer, also from text; a nil is 0.
+func (f *fieldReader) number(i int) int64 {
+	if f.values[i].IsNil() {
+		return 0
+	}
+	n, err := f.values[i].AsInt64()
+	f.keep(i, err)
+	return n
+}
+
+func (f *fieldReader) keep(i int, err error) {
+	if err != nil && f.err == nil {
+		f.err = fmt.Errorf("reply value %d: %w", i, err)
+	}
+}
+
+// argumentBuffer builds the script's arguments and keeps its memory from batch to batch: it belongs to one flow.
+type argumentBuffer struct {
+	sha  string
+	args []string
+	text []byte
+	ends []int
+}
+
+func newArgumentBuffer() *argumentBuffer { return &argumentBuffer{sha: scripts.Reserve().SHA} }
+
+// of returns the arguments; they are valid until the next call. All numbers of a batch become one string, of which the
+// arguments are slices: one allocation, not one an order.
+func (a *argumentBuffer) of(call *reserveCall) []string {
+	n := len(call.purchases)
+	a.args = a.args[:0]
+	quantities, keys := columns(call.purchases)
+	a.args = append(a.args,
+		strconv.FormatInt(call.epoch, 10), strconv.FormatInt(call.highest, 10), strconv.FormatInt(call.deadlineMS, 10),
+		flag(call.askedAgain), strconv.Itoa(call.maxJournal), call.head,
+		strconv.Itoa(len(call.trims)), strconv.Itoa(n), flag(quantities), flag(keys))
+	for _, t := range call.trims {
+		a.args = append(a.args, t.entryID, strconv.Itoa(t.orders))
+	}
+	for _, r := range call.purchases {
+		a.args = append(a.args, r.purchase.Buyer)
+	}
+	a.appendOrderIDs(call.orderIDs)
+	if quantities {
+		for _, r := range call.purchases {
+			a.args = append(a.args, strconv.Itoa(r.purchase.Quantity)) // 1 to 100: no allocation below 100
+		}
+	}
+	if keys {
+		for _, r := range call.purchases {
+			a.args = append(a.args, r.purchase.Key)
+		}
+	}
+	return a.args
+}
+
+func (a *argumentBuffer) appendOrderIDs(ids []sale.OrderID) {
+	a.text, a.ends = a.text[:0], a.ends[:0]
+	for _, id := range ids {
+		a.text = strconv.AppendInt(a.text, int64(id), 10)
+		a.ends = append(a.ends, len(a.text))
+	}
+	text, from := string(a.text), 0
+	for _, end := range a.ends {
+		a.args = append(a.args, text[from:end])
+		from = end
+	}
+}
+
+// columns says which of the two optional columns a batch needs.
+func columns(purchases []*request) (quantities, keys bool) {
+	for _, r := range purchases {
+		quantities = quantities || r.purchase.Quantity != 1
+		keys = keys || r.purchase.Key != ""
+	}
+	return quantities, keys
+}
+
+func flag(on bool) string {
+	if on {
+		return "1"
+	}
+	return "0"
+}

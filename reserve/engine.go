@@ -1,0 +1,178 @@
+package reserve
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"flashsale/sale"
+)
+
+// Breaker is the circuit breaker of the stores. Enter is called before a store is used; ok false means that its circuit
+// is open. exit tells how the use went.
+type Breaker interface {
+	Enter(resource string) (exit func(error), ok bool)
+}
+
+// Report tells the database that a bucket's stock in Redis is in doubt. It closes the bucket when the epoch still is the
+// present one, which starts a rebuild.
+type Report interface {
+	ReportLoss(ctx context.Context, bucket sale.Bucket, epoch int64, reason string) error
+}
+
+// EngineOptions are the parts and bounds of an Engine. Zero bounds take the defaults in brackets.
+type EngineOptions struct {
+	Redis            *Redis
+	Producer         Publisher
+	IDs              *OrderIDs
+	AckTimeout       time.Duration // longest wait for Kafka before the answer is held [1 s]
+	JournalMaxOrders int           // orders that a bucket's journal may hold [100000]
+	BatchMaxOrders   int           // purchases in one script call, up to 1000 [256]
+	Breaker          Breaker
+	Report           Report
+	Registerer       prometheus.Registerer
+	Log              *slog.Logger // nil = silent
+}
+
+// Bounds that are not settings. Together they keep the promise that every purchase is answered within 5 s: a purchase
+// waits at most queueWait for its batch, and its batch is through answerWithin after its oldest purchase came.
+const (
+	answerWithin     = 4500 * time.Millisecond
+	queueWait        = 1500 * time.Millisecond
+	callTimeout      = time.Second           // one script call; its deadline inside Redis
+	askMargin        = 20 * time.Millisecond // after the deadline, before asking again
+	askPause         = 100 * time.Millisecond
+	maxPending       = 16_384   // purchases that wait on one shelf; more are overloaded
+	maxFlows         = 8        // batches of one bucket between script and acknowledgement
+	maxTrims         = 64       // entries that one call deletes
+	maxUnackedBytes  = 64 << 20 // records kept for Kafka; what is beyond is left to the relay
+	janitorEvery     = 100 * time.Millisecond
+	clockEvery       = time.Second
+	republishFirst   = 50 * time.Millisecond
+	republishMost    = 2 * time.Second
+	shortPatience    = 20 * time.Millisecond // wait for Kafka once it is known to be away
+	patienceTimeouts = 2                     // timeouts in a row that make it known
+)
+
+// Engine takes stock for a gateway: purchase in, answer out.
+type Engine struct {
+	EngineOptions
+	clock    *clock
+	mu       sync.RWMutex // guards shelves and patience
+	shelves  map[sale.Bucket]*shelf
+	patience map[int32]*patience // by partition
+	requests sync.Pool
+	gate     *gate // counts flows and unacknowledged parcels
+	janitor  *janitor
+	reporter *reporter
+	unacked  unackedBytes
+	ended    atomic.Bool // set by Drain: unacknowledged records are left to the relay
+	orders   prometheus.Histogram
+	stop     context.CancelFunc
+	roles    sync.WaitGroup
+}
+
+// NewEngine starts an engine; Drain ends it. No server need be up.
+func NewEngine(o EngineOptions) *Engine {
+	o.setDefaults()
+	e := &Engine{EngineOptions: o, clock: newClock(nil), gate: newGate(),
+		shelves: map[sale.Bucket]*shelf{}, patience: map[int32]*patience{}}
+	e.requests.New = func() any { return &request{done: make(chan struct{}, 1)} }
+	e.janitor = newJanitor()
+	e.reporter = newReporter(o.Report, o.Log)
+	e.orders = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "flashsale_batch_orders", Help: "Orders taken by one call of the reserve script.",
+		Buckets: []float64{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000},
+	})
+	o.Registerer.MustRegister(e.orders)
+	ctx, stop := context.WithCancel(context.Background())
+	e.stop = stop
+	e.roles.Go(func() { e.janitor.run(ctx) })
+	e.roles.Go(func() { e.reporter.run(ctx) })
+	e.roles.Go(func() { e.runClock(ctx) })
+	return e
+}
+
+func (o *EngineOptions) setDefaults() {
+	if o.AckTimeout <= 0 {
+		o.AckTimeout = time.Second
+	}
+	if o.JournalMaxOrders <= 0 {
+		o.JournalMaxOrders = 100_000
+	}
+	if o.BatchMaxOrders <= 0 {
+		o.BatchMaxOrders = 256
+	}
+	o.BatchMaxOrders = min(o.BatchMaxOrders, sale.MaxRecordOrders)
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+}
+
+// Reserve decides a purchase. It blocks, and always answers within 5 s.
+func (e *Engine) Reserve(p sale.Purchase) sale.Answer {
+	r := e.requests.Get().(*request)
+	r.purchase, r.came = p, time.Now()
+	if refusal, refused := e.shelf(p).put(r); refused {
+		e.requests.Put(r)
+		return sale.Answer{Outcome: refusal}
+	}
+	<-r.done
+	answer := r.answer
+	r.purchase, r.answer = sale.Purchase{}, sale.Answer{}
+	e.requests.Put(r)
+	return answer
+}
+
+// Now returns Redis's time.
+func (e *Engine) Now() time.Time {
+	now, _ := e.clock.now()
+	return now
+}
+
+// runClock keeps Redis's time while Redis answers; without it the last offset goes on being the best guess.
+func (e *Engine) runClock(ctx context.Context) {
+	for ctx.Err() == nil {
+		wait := clockEvery
+		if err := e.clock.poll(ctx, e.Redis); err != nil {
+			if _, known := e.clock.now(); !known {
+				wait = janitorEvery
+			}
+		}
+		pause(ctx, wait)
+	}
+}
+
+// Drain ends the engine: no new purchase is taken, every waiting one is answered, every record is acknowledged or left
+// to the relay when ctx ends first, which is an error, and acknowledged journal entries are trimmed.
+func (e *Engine) Drain(ctx context.Context) error {
+	err := e.gate.drain(ctx)
+	e.ended.Store(true)
+	e.stop()
+	e.roles.Wait()
+	e.janitor.sweepLast(ctx)
+	return err
+}
+
+// shelf returns the shelf of the purchase's bucket. Shelves are bounded by the buckets of the catalogue.
+func (e *Engine) shelf(p sale.Purchase) *shelf {
+	e.mu.RLock()
+	found := e.shelves[p.Bucket]
+	e.mu.RUnlock()
+	if found != nil {
+		return found
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.shelves[p.Bucket] == nil {
+		if e.patience[p.Partition] == nil {
+			e.patience[p.Partition] = &patience{}
+		}
+		e.shelves[p.Bucket] = newShelf(e, p.Bucket, p.Partition, e.patience[p.Partition])
+	}
+	return e.shelves[p.Bucket]
+}

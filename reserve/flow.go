@@ -1,0 +1,118 @@
+package reserve
+
+import (
+	"time"
+
+	"flashsale/sale"
+)
+
+// flow is one goroutine that takes batch after batch from a shelf, each from the script to the acknowledgement.
+type flow struct {
+	*shelf
+	batch     []*request
+	orderIDs  []sale.OrderID
+	trims     []trim
+	arguments *argumentBuffer
+	parcels   []*parcel
+	oldest    time.Time // when the oldest purchase of the batch came
+}
+
+func newFlow(s *shelf) *flow { return &flow{shelf: s, arguments: newArgumentBuffer()} }
+
+// run works until the shelf is empty. Every request of every batch gets exactly one answer.
+func (f *flow) run() {
+	defer f.engine.gate.leave()
+	for {
+		f.batch = f.next(f.batch)
+		if len(f.batch) == 0 {
+			return
+		}
+		f.oldest = f.batch[0].came
+		f.process()
+		clear(f.batch)
+	}
+}
+
+// process takes one batch through: checks, order ids, script, Kafka.
+func (f *flow) process() {
+	if !f.dropStale() || !f.onlyListed() {
+		return
+	}
+	exitKafka, ok := f.engine.Breaker.Enter(sale.ResourceKafka)
+	if !ok {
+		f.refuse(sale.Answer{Outcome: sale.OutcomeUnavailable})
+		return
+	}
+	exitRedis, ok := f.engine.Breaker.Enter(sale.ResourceRedis)
+	if !ok {
+		exitKafka(nil)
+		f.refuse(sale.Answer{Outcome: sale.OutcomeUnavailable})
+		return
+	}
+	if !f.makeOrderIDs() {
+		exitRedis(nil)
+		exitKafka(nil)
+		f.refuse(sale.Answer{Outcome: sale.OutcomeUnavailable})
+		return
+	}
+	reply, end := f.ask()
+	exitRedis(end.err)
+	if !end.decided {
+		exitKafka(nil)
+		f.refuseAs(end.answer)
+		return
+	}
+	f.give(reply)
+	exitKafka(f.deliver())
+}
+
+// dropStale answers the purchases that waited too long while other batches were under way, and reports whether any are
+// left.
+func (f *flow) dropStale() bool {
+	now := time.Now()
+	if now.Sub(f.oldest) <= queueWait {
+		return true
+	}
+	kept := f.batch[:0]
+	for _, r := range f.batch {
+		if now.Sub(r.came) > queueWait {
+			r.reply(sale.Answer{Outcome: sale.OutcomeUnavailable})
+		} else {
+			kept = append(kept, r)
+		}
+	}
+	f.batch = kept
+	if len(kept) > 0 {
+		f.oldest = kept[0].came
+	}
+	return len(kept) > 0
+}
+
+func (f *flow) makeOrderIDs() bool {
+	f.orderIDs = f.orderIDs[:0]
+	for range f.batch {
+		id, ok := f.engine.IDs.Next()
+		if !ok {
+			return false
+		}
+		f.orderIDs = append(f.orderIDs, id)
+	}
+	return true
+}
+
+// refuse gives every request of the batch the same answer.
+func (f *flow) refuse(a sale.Answer) {
+	for _, r := range f.batch {
+		r.reply(a)
+	}
+}
+
+// refuseAs is refuse, with each request's own order id when the answer is unknown.
+func (f *flow) refuseAs(a sale.Answer) {
+	for i, r := range f.batch {
+		if a.Outcome == sale.OutcomeUnknown {
+			a.OrderID, a.Quantity = f.orderIDs[i], r.purchase.Quantity
+		}
+		r.reply(a)
+	}
+}

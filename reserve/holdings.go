@@ -1,0 +1,137 @@
+package reserve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/redis/rueidis"
+
+	"flashsale/sale"
+)
+
+// ErrBucketAbsent: Redis does not know the bucket.
+var ErrBucketAbsent = errors.New("redis does not know the bucket")
+
+const ownersPage = 1000
+
+// Holdings returns the orders of a buyer as Redis knows them, oldest first: what a look-up shows before the database has
+// the row. None is no error.
+func (e *Engine) Holdings(ctx context.Context, b sale.Bucket, buyer string) ([]sale.Holding, error) {
+	holdings, err := e.Redis.holdings(ctx, b, buyer)
+	if err != nil {
+		return nil, fmt.Errorf("read the holdings of bucket %s: %w", b, err)
+	}
+	return holdings, nil
+}
+
+func (r *Redis) holdings(ctx context.Context, b sale.Bucket, buyer string) ([]sale.Holding, error) {
+	keys := r.keys(b)
+	var meta []rueidis.RedisMessage
+	var value string
+	err := r.pipeline(ctx, 2, func(c rueidis.Client, i int) rueidis.Completed {
+		if i == 0 {
+			return c.B().Hmget().Key(keys.meta).Field("epoch", "base_ms", "held").Build()
+		}
+		return c.B().Hget().Key(keys.buyers).Field(buyer).Build()
+	}, func(i int, result rueidis.RedisResult) (err error) {
+		if i == 0 {
+			meta, err = result.ToArray()
+		} else if value, err = result.ToString(); rueidis.IsRedisNil(err) {
+			err = nil
+		}
+		return err
+	})
+	if err != nil || value == "" {
+		return nil, err
+	}
+	entries, err := parseEntries(value)
+	if err != nil {
+		return nil, err
+	}
+	fields := fieldReader{values: meta}
+	epoch, base, held := fields.number(0), fields.number(1), fields.number(2)
+	if fields.err != nil {
+		return nil, fields.err
+	}
+	journaled, err := r.journaled(ctx, keys, epoch, held, entries)
+	if err != nil {
+		return nil, err
+	}
+	return holdingsOf(entries, base, journaled), nil
+}
+
+func holdingsOf(entries []buyerEntry, base int64, journaled map[int64]bool) []sale.Holding {
+	holdings := make([]sale.Holding, len(entries))
+	for i, e := range entries {
+		holdings[i] = sale.Holding{OrderID: e.orderID, Quantity: e.quantity, Key: e.key, Status: sale.StatusQueued}
+		if e.sequence > 0 {
+			holdings[i].CreatedAt = createdAt(base + e.sinceMS)
+		}
+		if journaled[e.sequence] {
+			holdings[i].Status = sale.StatusHeld
+		}
+	}
+	return holdings
+}
+
+// journaled tells which sequences of the entries still are in the journal.
+func (r *Redis) journaled(ctx context.Context, keys bucketKeys, epoch, held int64, entries []buyerEntry) (map[int64]bool, error) {
+	var sequences []int64
+	for _, e := range entries {
+		if e.sequence > 0 && held > 0 {
+			sequences = append(sequences, e.sequence)
+		}
+	}
+	found := make(map[int64]bool, len(sequences))
+	err := r.pipeline(ctx, len(sequences), func(c rueidis.Client, i int) rueidis.Completed {
+		id := fmt.Sprintf("%d%010d", epoch, sequences[i])
+		return c.B().Xrange().Key(keys.journal).Start(id).End(id).Count(1).Build()
+	}, func(i int, result rueidis.RedisResult) error {
+		entries, err := result.AsXRange()
+		found[sequences[i]] = len(entries) > 0
+		return err
+	})
+	return found, err
+}
+
+// Owners calls each with every buyer who holds units of the bucket. A buyer may come more than once while buyers are
+// added.
+func (e *Engine) Owners(ctx context.Context, b sale.Bucket, each func(buyer string) error) error {
+	key := e.Redis.keys(b).buyers
+	for cursor := uint64(0); ; {
+		page, err := e.Redis.do(ctx, func(c rueidis.Client) rueidis.Completed {
+			return c.B().Hscan().Key(key).Cursor(cursor).Count(ownersPage).Build()
+		}).AsScanEntry()
+		if err != nil {
+			return fmt.Errorf("scan the owners of bucket %s: %w", b, err)
+		}
+		for i := 0; i < len(page.Elements); i += 2 {
+			if err := each(page.Elements[i]); err != nil {
+				return err
+			}
+		}
+		if cursor = page.Cursor; cursor == 0 {
+			return nil
+		}
+	}
+}
+
+// Available returns the units that the bucket has for sale, or ErrBucketAbsent.
+func (e *Engine) Available(ctx context.Context, b sale.Bucket) (int64, error) {
+	text, err := e.Redis.do(ctx, func(c rueidis.Client) rueidis.Completed {
+		return c.B().Hget().Key(e.Redis.keys(b).meta).Field("available").Build()
+	}).ToString()
+	if rueidis.IsRedisNil(err) {
+		return 0, fmt.Errorf("bucket %s: %w", b, ErrBucketAbsent)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read the available units of bucket %s: %w", b, err)
+	}
+	available, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("available units of bucket %s: %w", b, err)
+	}
+	return available, nil
+}

@@ -1,0 +1,214 @@
+package reserve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"flashsale/sale"
+)
+
+// Catalogue is what the control role reads of the database.
+type Catalogue interface {
+	Changes(ctx context.Context, since int64) (sale.Changes, error)
+	EachListed(ctx context.Context, saleID string, each func(buyer string) error) error
+}
+
+// KeeperOptions are the parts of a Keeper.
+type KeeperOptions struct {
+	Redis     *Redis
+	Rebuilder *Rebuilder
+	Catalogue Catalogue
+	Books     Books
+	Leases    Leases
+	Holder    string
+	Log       *slog.Logger
+}
+
+// Times of the keeper.
+const (
+	keeperEvery   = 100 * time.Millisecond
+	watchEvery    = time.Second
+	mendRetry     = time.Second
+	mendTimeout   = 10 * time.Minute
+	mendParallel  = 4 // sales at once
+	keeperTimeout = 5 * time.Second
+	relayAfterEnd = 10 * time.Second // a sale that ended this long ago takes nothing more
+)
+
+// Keeper is the control role: it notices buckets that are not open, and servers that lost the reserve script, and has
+// them rebuilt; and it gives every bucket its sale's newest window, also when the operator's process died half-way.
+type Keeper struct {
+	KeeperOptions
+	view *view
+
+	mu      sync.Mutex
+	mending map[string]time.Time // sales in work (zero), or the moment from which they may be tried again
+	places  chan struct{}
+	mends   sync.WaitGroup
+	probed  bool // every bucket has been asked once since the start
+}
+
+// NewKeeper returns a keeper; Run does its work.
+func NewKeeper(o KeeperOptions) *Keeper {
+	return &Keeper{
+		KeeperOptions: o, view: newView(), mending: map[string]time.Time{}, places: make(chan struct{}, mendParallel),
+	}
+}
+
+// Watched returns the buckets that may have a journal, for the relay of the same process.
+func (k *Keeper) Watched(now time.Time) []Watched { return k.view.watched(now) }
+
+// Run keeps until ctx ends.
+func (k *Keeper) Run(ctx context.Context) error {
+	defer k.mends.Wait()
+	var watch time.Time
+	var complained time.Time
+	for ctx.Err() == nil {
+		err := k.follow(ctx)
+		if err == nil && time.Since(watch) >= watchEvery {
+			watch = time.Now()
+			err = k.watch(ctx)
+		}
+		if err != nil && ctx.Err() == nil && time.Since(complained) >= watchEvery {
+			complained = time.Now()
+			k.Log.Warn("the control role cannot do its work", "error", err)
+		}
+		k.mendBroken(ctx)
+		pause(ctx, keeperEvery)
+	}
+	return nil
+}
+
+// follow reads what changed in the catalogue, and gives changed sales' windows to their buckets.
+func (k *Keeper) follow(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, keeperTimeout)
+	defer cancel()
+	changes, err := k.Catalogue.Changes(ctx, k.view.since())
+	if err != nil {
+		return fmt.Errorf("read the catalogue's changes: %w", err)
+	}
+	k.view.update(changes)
+	for _, s := range k.view.unapplied() {
+		_, buckets := k.view.saleOf(s.ID)
+		if err := k.Redis.ApplyWindow(ctx, buckets, sale.WindowOf(&s)); err != nil {
+			return fmt.Errorf("sale %s: %w", s.ID, err)
+		}
+		k.view.applied(s.ID, s.Version)
+	}
+	return nil
+}
+
+// watch looks for servers without the reserve script, once a second, and at the start for any doubt about any bucket.
+// Buckets in doubt are closed in the database; follow then sees them.
+func (k *Keeper) watch(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, keeperTimeout)
+	defer cancel()
+	lacks, err := k.Redis.lacksScript(ctx)
+	if err != nil {
+		return err
+	}
+	if !lacks && k.probed {
+		return nil
+	}
+	rows := k.view.open()
+	doubts, err := k.Redis.Probe(ctx, rows)
+	if err != nil {
+		return err
+	}
+	var doubted []sale.BucketRow
+	for i, doubt := range doubts {
+		if doubt != "" {
+			doubted = append(doubted, rows[i])
+			k.Log.Warn("a bucket is in doubt", "bucket", rows[i].Bucket.String(), "epoch", rows[i].Epoch, "reason", doubt)
+		}
+	}
+	if len(doubted) > 0 {
+		if _, err := k.Books.CloseBuckets(ctx, doubted); err != nil {
+			return fmt.Errorf("close %d buckets in doubt: %w", len(doubted), err)
+		}
+	}
+	k.probed = true
+	return nil
+}
+
+// mendBroken begins to rebuild the buckets that are not open, a few sales at a time.
+func (k *Keeper) mendBroken(ctx context.Context) {
+	for id, rows := range k.view.broken() {
+		if !k.claim(id) {
+			continue
+		}
+		k.mends.Go(func() {
+			err := k.mend(ctx, id, rows)
+			if err != nil && ctx.Err() == nil && !errors.Is(err, sale.ErrLeaseHeld) {
+				k.Log.Warn("a sale's buckets could not be rebuilt", "sale", id, "buckets", len(rows), "error", err)
+			}
+			k.unclaim(id, err)
+		})
+	}
+}
+
+// claim takes a sale into work when a place is free and it is not in work or resting.
+func (k *Keeper) claim(id string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	again, known := k.mending[id]
+	if known && (again.IsZero() || time.Now().Before(again)) {
+		return false
+	}
+	select {
+	case k.places <- struct{}{}:
+		k.mending[id] = time.Time{}
+		return true
+	default:
+		return false
+	}
+}
+
+// unclaim ends the work. A sale rests before the next try, so that the view has caught up with what was done.
+func (k *Keeper) unclaim(id string, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	<-k.places
+	rest := 2 * keeperEvery
+	if err != nil {
+		rest = mendRetry
+	}
+	k.mending[id] = time.Now().Add(rest)
+}
+
+// mend rebuilds some buckets of one sale under its lease: its list first, because a listed sale does not sell without.
+func (k *Keeper) mend(ctx context.Context, id string, rows []sale.BucketRow) error {
+	ctx, cancel := context.WithTimeout(ctx, mendTimeout)
+	defer cancel()
+	return underLease(ctx, k.Leases, "sale/"+id, k.Holder, k.Log, func(ctx context.Context) error {
+		s, _ := k.view.saleOf(id)
+		if err := k.ensureList(ctx, s); err != nil {
+			return err
+		}
+		began := time.Now()
+		if err := k.Rebuilder.Rebuild(ctx, rows, nil); err != nil {
+			return err
+		}
+		k.Log.Info("buckets were rebuilt", "sale", id, "buckets", len(rows), "seconds", time.Since(began).Seconds())
+		s, buckets := k.view.saleOf(id)
+		return k.Redis.ApplyWindow(ctx, buckets, sale.WindowOf(&s))
+	})
+}
+
+// ensureList brings a listed sale's list into Redis when it is not whole there.
+func (k *Keeper) ensureList(ctx context.Context, s sale.Sale) error {
+	if s.Eligibility != sale.EligibilityList || s.ListVersion == 0 {
+		return nil
+	}
+	whole, err := k.Redis.HasList(ctx, s.ID, s.ListVersion, s.ListSize)
+	if err != nil || whole {
+		return err
+	}
+	return k.Redis.LoadList(ctx, s.ID, s.ListVersion, s.ListSize, func(add func(string) error) error {
+		return k.Catalogue.EachListed(ctx, s.ID, add)
+	})
+}

@@ -1,0 +1,29 @@
+package reserve
+
+import (
+	"strconv"
+
+	"flashsale/sale"
+)
+
+// bucketKeys are the Redis keys of one bucket. They share the hash tag {sale:sku:number}, so a script may use them all.
+type bucketKeys struct {
+	meta    string // hash: epoch, counters, window
+	buyers  string // hash: buyer -> entries
+	journal string // stream: batches not yet known to be in Kafka
+}
+
+func (r *Redis) keys(b sale.Bucket) bucketKeys {
+	tag := r.options.Namespace + ":{" + b.String() + "}:"
+	return bucketKeys{meta: tag + "meta", buyers: tag + "buyers", journal: tag + "journal"}
+}
+
+// listKey is the set of listed buyers of one list version.
+func (r *Redis) listKey(saleID string, version int64) string {
+	return r.listPointerKey(saleID) + ":" + strconv.FormatInt(version, 10)
+}
+
+// listPointerKey holds the version of the list that was loaded last, so that the next load can free it.
+func (r *Redis) listPointerKey(saleID string) string {
+	return r.options.Namespace + ":{" + saleID + "}:listed"
+}

@@ -1,0 +1,130 @@
+package reserve
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"flashsale/sale"
+)
+
+// NodeLeases hands out node ids for order ids. A lease and its high-water mark are a row in the database.
+type NodeLeases interface {
+	LeaseNode(ctx context.Context, holder string, ttl time.Duration) (sale.NodeLease, error)
+	RenewNode(ctx context.Context, lease sale.NodeLease, highWaterMS int64, ttl time.Duration) error
+}
+
+// Times of a node lease. The lease is long, so that sales go on while the database is away; the mark reaches as far as
+// the lease, so whoever gets the node id next starts behind every id that this process could make.
+const (
+	nodeLeaseTTL    = 10 * time.Minute
+	nodeRenewEvery  = 10 * time.Second
+	nodeLeaseMargin = 30 * time.Second // given up this long before the lease ends: clocks of two machines differ
+	nodeRetry       = time.Second
+	nodeCallTimeout = 5 * time.Second
+)
+
+// OrderIDs makes Snowflake ids from a leased node id. Without a valid lease there are none, and nothing is sold.
+type OrderIDs struct {
+	leases NodeLeases
+	holder string
+	log    *slog.Logger
+	lease  atomic.Pointer[nodeInUse]
+}
+
+// nodeInUse is a node id with the moment, on the monotonic clock, from which it may not be used any more.
+type nodeInUse struct {
+	sale.NodeLease
+	generator *sale.OrderIDNode
+	until     time.Time
+}
+
+// NewOrderIDs returns a generator without a lease; Run gets one. holder names this process and no other, ever.
+func NewOrderIDs(leases NodeLeases, holder string, log *slog.Logger) *OrderIDs {
+	return &OrderIDs{leases: leases, holder: holder, log: log}
+}
+
+// Ready reports whether ids can be made now.
+func (o *OrderIDs) Ready() bool {
+	node := o.lease.Load()
+	return node != nil && time.Now().Before(node.until)
+}
+
+// Next returns a fresh order id; false without a valid lease.
+func (o *OrderIDs) Next() (sale.OrderID, bool) {
+	node := o.lease.Load()
+	if node == nil || !time.Now().Before(node.until) {
+		return 0, false
+	}
+	return node.generator.Next(), true
+}
+
+// Run gets a lease and renews it until ctx ends. A lost lease is replaced by another one.
+func (o *OrderIDs) Run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		wait := nodeRenewEvery
+		if err := o.keep(ctx); err != nil {
+			o.log.Warn("the lease of the order id node could not be kept", "error", err)
+			wait = nodeRetry
+		}
+		pause(ctx, wait)
+	}
+	return nil
+}
+
+// keep is one unit of work: renew the lease, or get one.
+func (o *OrderIDs) keep(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, nodeCallTimeout)
+	defer cancel()
+	node := o.lease.Load()
+	asked := time.Now()
+	if node != nil && asked.Before(node.until) {
+		if err := o.leases.RenewNode(ctx, node.NodeLease, markAt(asked), nodeLeaseTTL); err != nil {
+			return fmt.Errorf("renew node %d: %w", node.Node, err)
+		}
+		o.lease.Store(&nodeInUse{NodeLease: node.NodeLease, generator: node.generator, until: usableUntil(asked)})
+		return nil
+	}
+	o.lease.Store(nil)
+	return o.obtain(ctx)
+}
+
+// obtain leases a node id. It is used only when the clock has passed the mark of its last holder, and after its own mark
+// is stored.
+func (o *OrderIDs) obtain(ctx context.Context) error {
+	lease, err := o.leases.LeaseNode(ctx, o.holder, nodeLeaseTTL)
+	if err != nil {
+		return fmt.Errorf("lease a node: %w", err)
+	}
+	asked := time.Now()
+	if behind := lease.HighWaterMS - asked.UnixMilli(); behind >= 0 {
+		return fmt.Errorf("node %d: ids up to %d ms ahead of this clock were made with it", lease.Node, behind)
+	}
+	if err := o.leases.RenewNode(ctx, lease, markAt(asked), nodeLeaseTTL); err != nil {
+		return fmt.Errorf("store the mark of node %d: %w", lease.Node, err)
+	}
+	generator, err := sale.NewOrderIDNode(lease.Node)
+	if err != nil {
+		return fmt.Errorf("node %d: %w", lease.Node, err)
+	}
+	o.lease.Store(&nodeInUse{NodeLease: lease, generator: generator, until: usableUntil(asked)})
+	o.log.Info("order ids are made with a leased node id", "node", lease.Node)
+	return nil
+}
+
+// markAt is the high-water mark that covers every id made until the lease ends.
+func markAt(asked time.Time) int64 { return asked.Add(nodeLeaseTTL).UnixMilli() }
+
+func usableUntil(asked time.Time) time.Time { return asked.Add(nodeLeaseTTL - nodeLeaseMargin) }
+
+// pause waits for a while or for the end of ctx.
+func pause(ctx context.Context, wait time.Duration) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}

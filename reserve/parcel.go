@@ -1,0 +1,180 @@
+package reserve
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"flashsale/sale"
+)
+
+var errNoAck = errors.New("kafka did not acknowledge in time")
+
+// parcel is one journal entry on its way to Kafka, with the requests that wait for it. It is published, the same bytes,
+// until Kafka acknowledges it; then its entry is trimmed.
+type parcel struct {
+	shelf    *shelf
+	sequence int64
+	nowMS    int64
+	entryID  string
+	record   []byte
+	places   []int // of its requests in the flow's batch
+	backoff  time.Duration
+	acked    chan struct{}
+}
+
+// pack puts the batch's i-th request into the parcel of a sequence number.
+func (f *flow) pack(i int, sequence, createdMS int64) *parcel {
+	r := f.batch[i]
+	r.answer = sale.Answer{OrderID: f.orderIDs[i], Quantity: r.purchase.Quantity, CreatedAt: createdAt(createdMS)}
+	for _, p := range f.parcels {
+		if p.sequence == sequence {
+			p.places = append(p.places, i)
+			return p
+		}
+	}
+	p := &parcel{
+		shelf: f.shelf, sequence: sequence, nowMS: createdMS, acked: make(chan struct{}), backoff: republishFirst,
+		places: append(make([]int, 0, len(f.batch)), i),
+	}
+	f.parcels = append(f.parcels, p)
+	return p
+}
+
+// keep stores the entry that the script has just written.
+func (p *parcel) keep(reply reserveReply) {
+	if p.record == nil {
+		p.entryID, p.record = reply.entryID, []byte(reply.record)
+	}
+}
+
+// restore writes the record of an earlier call anew: the same bytes, because all orders of one sequence number came from
+// one call, and that call had this batch.
+func (f *flow) restore(p *parcel) {
+	batch := sale.Batch{Bucket: f.bucket, Epoch: f.batch[0].purchase.Epoch, Sequence: p.sequence, CreatedMS: p.nowMS}
+	for _, i := range p.places {
+		purchase := f.batch[i].purchase
+		batch.Orders = append(batch.Orders, sale.RecordOrder{
+			OrderID: f.orderIDs[i], Quantity: purchase.Quantity, Buyer: purchase.Buyer, Key: purchase.Key,
+		})
+	}
+	batch.BatchID = batch.Orders[0].OrderID
+	p.record = sale.AppendBatch(nil, &batch)
+	p.entryID = entryID(batch.Epoch, batch.Sequence, batch.BatchID)
+}
+
+// entryID is the journal's name for a batch: epoch, sequence and batch id, so that it is the identity and rises.
+func entryID(epoch, sequence int64, batchID sale.OrderID) string {
+	return fmt.Sprintf("%d%010d-%d", epoch, sequence, batchID)
+}
+
+// deliver publishes the parcels and answers their requests: queued when Kafka has acknowledged, held when it has not in
+// time. It returns what Kafka's circuit breaker hears.
+func (f *flow) deliver() error {
+	if len(f.parcels) == 0 {
+		return nil
+	}
+	wait := f.patience.limit(f.engine.AckTimeout)
+	timer := time.NewTimer(min(wait, time.Until(f.oldest.Add(answerWithin))))
+	defer timer.Stop()
+	for _, p := range f.parcels {
+		if p.record == nil {
+			f.restore(p)
+		}
+		f.engine.orders.Observe(float64(len(p.places)))
+		p.send()
+	}
+	var failed error
+	for _, p := range f.parcels {
+		if failed == nil && !p.await(timer.C) {
+			failed = errNoAck
+			f.patience.timedOut()
+		}
+		f.answer(p)
+	}
+	clear(f.parcels)
+	return failed
+}
+
+// await waits for the acknowledgement or for the end of patience, and reports which came.
+func (p *parcel) await(timeout <-chan time.Time) bool {
+	select {
+	case <-p.acked:
+		return true
+	case <-timeout:
+		return false
+	}
+}
+
+func (f *flow) answer(p *parcel) {
+	outcome := sale.OutcomeHeld
+	select {
+	case <-p.acked:
+		outcome = sale.OutcomeQueued
+	default:
+	}
+	for _, i := range p.places {
+		a := f.batch[i].answer
+		a.Outcome = outcome
+		f.batch[i].reply(a)
+	}
+}
+
+// send begins to publish the parcel, or leaves it to the relay when too many bytes wait for Kafka.
+func (p *parcel) send() {
+	e := p.shelf.engine
+	if !e.unacked.reserve(len(p.record)) {
+		return
+	}
+	e.gate.follow()
+	p.publish()
+}
+
+func (p *parcel) publish() {
+	p.shelf.engine.Producer.Publish(p.shelf.partition, p.shelf.recordKey, p.record, p.published)
+}
+
+// published hears what became of the record. An error means unknown: the same bytes go out again, settlement dedupes.
+func (p *parcel) published(err error) {
+	e := p.shelf.engine
+	if err != nil && !e.ended.Load() {
+		wait := p.backoff
+		p.backoff = min(2*p.backoff, republishMost)
+		time.AfterFunc(wait, p.publish)
+		return
+	}
+	if err == nil {
+		close(p.acked)
+		p.shelf.patience.acked()
+		p.shelf.addTrims(trim{entryID: p.entryID, orders: len(p.places)})
+	}
+	e.unacked.release(len(p.record))
+	e.gate.leave()
+}
+
+// patience is how long batches of one partition wait for Kafka: once it is known to be away, hardly at all.
+type patience struct{ timeouts atomic.Int32 }
+
+func (p *patience) limit(full time.Duration) time.Duration {
+	if p.timeouts.Load() >= patienceTimeouts {
+		return min(full, shortPatience)
+	}
+	return full
+}
+
+func (p *patience) timedOut() { p.timeouts.Add(1) }
+func (p *patience) acked()    { p.timeouts.Store(0) }
+
+// unackedBytes bounds the records that are kept for Kafka.
+type unackedBytes struct{ bytes atomic.Int64 }
+
+func (u *unackedBytes) reserve(n int) bool {
+	if u.bytes.Add(int64(n)) > maxUnackedBytes {
+		u.bytes.Add(int64(-n))
+		return false
+	}
+	return true
+}
+
+func (u *unackedBytes) release(n int) { u.bytes.Add(int64(-n)) }

@@ -1,0 +1,92 @@
+package reserve
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/redis/rueidis"
+
+	"flashsale/sale"
+	"flashsale/scripts"
+)
+
+// farDeadline is later than every clock: a probe takes nothing, so it may come late.
+const farDeadline = 1 << 52
+
+// Probe asks the reserve script, without purchases, whether it would sell from each bucket in its row's epoch. It returns
+// the reason for the doubt, empty when there is none.
+func (r *Redis) Probe(ctx context.Context, rows []sale.BucketRow) ([]string, error) {
+	doubts := make([]string, len(rows))
+	arguments := newArgumentBuffer()
+	err := r.pipeline(ctx, len(rows), func(c rueidis.Client, i int) rueidis.Completed {
+		keys := r.keys(rows[i].Bucket)
+		call := reserveCall{epoch: rows[i].Epoch, deadlineMS: farDeadline, maxJournal: 1}
+		return c.B().Evalsha().Sha1(arguments.sha).Numkeys(3).Key(keys.meta, keys.buyers, keys.journal).
+			Arg(arguments.of(&call)...).Build()
+	}, func(i int, result rueidis.RedisResult) error {
+		reply, err := decodeReserve(result)
+		if err == nil && reply.code == codeFenced {
+			doubts[i] = reply.detail
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("probe %d buckets: %w", len(rows), err)
+	}
+	return doubts, nil
+}
+
+// installReserve loads the reserve script on the server that holds a bucket. Only the Rebuilder calls it.
+func (r *Redis) installReserve(ctx context.Context, b sale.Bucket) error {
+	client, err := r.connected()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	err = client.Dedicated(func(c rueidis.DedicatedClient) error {
+		// The first command carries the bucket's key, and so binds the connection to the server that holds it.
+		if err := c.Do(ctx, c.B().Exists().Key(r.keys(b).meta).Build()).Error(); err != nil {
+			return err
+		}
+		return c.Do(ctx, c.B().ScriptLoad().Script(scripts.Reserve().Source).Build()).Error()
+	})
+	if err != nil {
+		return fmt.Errorf("load the reserve script for bucket %s: %w", b, err)
+	}
+	return nil
+}
+
+// lacksScript reports whether any master lacks the reserve script: it restarted, was promoted, or never had a bucket.
+func (r *Redis) lacksScript(ctx context.Context) (bool, error) {
+	client, err := r.connected()
+	if err != nil {
+		return false, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	for addr, node := range client.Nodes() {
+		if !r.options.Embedded && !isMaster(ctx, node) {
+			continue
+		}
+		found, err := node.Do(ctx, node.B().ScriptExists().Sha1(scripts.Reserve().SHA).Build()).AsIntSlice()
+		if err != nil {
+			return false, fmt.Errorf("ask %s for the reserve script: %w", addr, err)
+		}
+		if len(found) != 1 || found[0] != 1 {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// isMaster is true unless the server says that it is a replica: one that does not answer is asked for its script, and
+// that error is reported.
+func isMaster(ctx context.Context, node rueidis.Client) bool {
+	role, err := node.Do(ctx, node.B().Role().Build()).ToArray()
+	if err != nil || len(role) == 0 {
+		return true
+	}
+	word, err := role[0].ToString()
+	return err != nil || word == "master"
+}

@@ -1,0 +1,159 @@
+package reserve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/IBM/sarama"
+)
+
+// Publisher sends records to the orders topic. done is called once, from another goroutine: nil when every replica has
+// the record; an error means unknown, the record may be in the log, and the caller publishes the same bytes again.
+// Publish never blocks.
+type Publisher interface {
+	Publish(partition int32, key, value []byte, done func(error))
+}
+
+// Errors of records that were not given to the library.
+var (
+	errKafkaAway   = errors.New("kafka has not been reached yet")
+	errKafkaBusy   = errors.New("too many records wait for kafka")
+	errKafkaClosed = errors.New("the producer is closed")
+)
+
+const connectRetry = 250 * time.Millisecond
+
+// Producer is the Kafka producer of the orders topic. It connects on its own and goes on trying.
+type Producer struct {
+	topic  string
+	async  atomic.Pointer[sarama.AsyncProducer]
+	lock   sync.RWMutex // written by Close, so that nobody sends into a closed channel
+	closed bool
+	stop   context.CancelFunc
+	ended  chan struct{} // closed when every record has been answered after Close
+}
+
+// NewProducer checks the options; the brokers need not be up yet.
+func NewProducer(o KafkaOptions, topic string) (*Producer, error) {
+	config, err := o.config()
+	if err != nil {
+		return nil, fmt.Errorf("kafka settings: %w", err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	p := &Producer{topic: topic, stop: stop, ended: make(chan struct{})}
+	go p.run(ctx, o.Brokers, config)
+	return p, nil
+}
+
+// Ready reports whether a broker has been reached.
+func (p *Producer) Ready() bool { return p.async.Load() != nil }
+
+// run connects, then hands every result to the record's done until Close has drained them all.
+func (p *Producer) run(ctx context.Context, brokers []string, config *sarama.Config) {
+	defer close(p.ended)
+	async, ok := p.connect(ctx, brokers, config)
+	if !ok {
+		return
+	}
+	var both sync.WaitGroup
+	both.Go(func() {
+		for message := range async.Successes() {
+			message.Metadata.(func(error))(nil)
+		}
+	})
+	both.Go(func() {
+		for failure := range async.Errors() {
+			failure.Msg.Metadata.(func(error))(failure.Err)
+		}
+	})
+	both.Wait()
+}
+
+func (p *Producer) connect(ctx context.Context, brokers []string, config *sarama.Config) (sarama.AsyncProducer, bool) {
+	for ctx.Err() == nil {
+		async, err := sarama.NewAsyncProducer(brokers, config)
+		if err != nil {
+			pause(ctx, connectRetry)
+			continue
+		}
+		p.lock.Lock()
+		defer p.lock.Unlock()
+		if p.closed {
+			async.AsyncClose()
+		}
+		p.async.Store(&async)
+		return async, true
+	}
+	return nil, false
+}
+
+// Publish implements Publisher. It fails at once when Kafka was never reached or the library's queue is full.
+func (p *Producer) Publish(partition int32, key, value []byte, done func(error)) {
+	if err := p.send(partition, key, value, done); err != nil {
+		go done(err)
+	}
+}
+
+func (p *Producer) send(partition int32, key, value []byte, done func(error)) error {
+	p.lock.RLock()
+	defer p.lock.RUnlock()
+	async := p.async.Load()
+	switch {
+	case p.closed:
+		return errKafkaClosed
+	case async == nil:
+		return errKafkaAway
+	}
+	message := &sarama.ProducerMessage{
+		Topic: p.topic, Partition: partition, Metadata: done,
+		Key: sarama.ByteEncoder(key), Value: sarama.ByteEncoder(value),
+	}
+	select {
+	case (*async).Input() <- message:
+		return nil
+	default:
+		return errKafkaBusy
+	}
+}
+
+// Close flushes what was published and ends the producer; when ctx ends first, the rest is given up: it is in the
+// journal, and the relay publishes it.
+func (p *Producer) Close(ctx context.Context) error {
+	p.lock.Lock()
+	first := !p.closed
+	p.closed = true
+	p.stop()
+	if async := p.async.Load(); first && async != nil {
+		(*async).AsyncClose()
+	}
+	p.lock.Unlock()
+	select {
+	case <-p.ended:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("flush the producer: %w", ctx.Err())
+	}
+}
+
+// publishAndWait publishes a record until it is acknowledged or ctx ends.
+func publishAndWait(ctx context.Context, p Publisher, partition int32, key, value []byte) error {
+	for {
+		result := make(chan error, 1)
+		p.Publish(partition, key, value, func(err error) { result <- err })
+		select {
+		case err := <-result:
+			if err == nil {
+				return nil
+			}
+			pause(ctx, republishFirst)
+		case <-ctx.Done():
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("publish to partition %d: %w", partition, ctx.Err())
+		}
+	}
+}

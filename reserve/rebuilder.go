@@ -1,0 +1,246 @@
+package reserve
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"flashsale/sale"
+	"flashsale/scripts"
+)
+
+// Bounds of a rebuild.
+const (
+	rebuildChunk     = 256 // buckets at once
+	rebuildPasses    = 8   // attempts at each, because Redis may change under a rebuild
+	rebuildRetry     = 200 * time.Millisecond
+	fencePoll        = 10 * time.Millisecond
+	loadChunk        = 1000 // values of one HSET; a script may not hold more than some thousand
+	journalParallels = 8    // journals published at once
+	maxServers       = 1000 // that one rebuild loads the script on
+)
+
+// Rebuilder brings buckets back from the database: the steps (a) to (h), each named where it is done. It is the only
+// place that loads the reserve script.
+type Rebuilder struct {
+	redis     *Redis
+	publisher Publisher
+	books     Books
+}
+
+// NewRebuilder returns a rebuilder.
+func NewRebuilder(redis *Redis, publisher Publisher, books Books) *Rebuilder {
+	return &Rebuilder{redis: redis, publisher: publisher, books: books}
+}
+
+// Rebuild brings the buckets of some rows to the next epoch, open. Rows that somebody else has brought further meanwhile
+// are done too. progress, which may be nil, hears how many buckets are done. The caller holds the sale's lease.
+func (b *Rebuilder) Rebuild(ctx context.Context, rows []sale.BucketRow, progress func(done, total int)) error {
+	done := 0
+	for from := 0; from < len(rows); from += rebuildChunk {
+		left := rows[from:min(from+rebuildChunk, len(rows))]
+		for attempt := 1; len(left) > 0; attempt++ {
+			if attempt > 1 {
+				pause(ctx, rebuildRetry)
+			}
+			before := len(left)
+			var err error
+			if left, err = b.pass(ctx, left); err != nil {
+				return fmt.Errorf("rebuild %d buckets: %w", len(rows), err)
+			}
+			if len(left) > 0 && (attempt == rebuildPasses || ctx.Err() != nil) {
+				return fmt.Errorf("rebuild: redis changed under %d buckets in %d attempts, the first is %s", len(left), attempt, left[0].Bucket)
+			}
+			done += before - len(left)
+			if progress != nil {
+				progress(done, len(rows))
+			}
+		}
+	}
+	return nil
+}
+
+// pass does every step once and returns the rows that have to begin again at (a), with their present epochs.
+func (b *Rebuilder) pass(ctx context.Context, rows []sale.BucketRow) ([]sale.BucketRow, error) {
+	closed, err := b.closeBuckets(ctx, rows)
+	if err != nil || len(closed) == 0 {
+		return nil, err
+	}
+	if err := b.drain(ctx, closed); err != nil {
+		return nil, err
+	}
+	loads, err := b.books.BeginLoads(ctx, closed) // (e)
+	if err != nil {
+		return nil, fmt.Errorf("begin the new epochs: %w", err)
+	}
+	if err := b.load(ctx, loads); err != nil {
+		return nil, err
+	}
+	good, again, err := b.verify(ctx, loads)
+	if err != nil {
+		return nil, err
+	}
+	if len(good) > 0 {
+		if _, err := b.books.OpenBuckets(ctx, good); err != nil { // (h)
+			return nil, fmt.Errorf("open the new epochs: %w", err)
+		}
+	}
+	return again, nil
+}
+
+// closeBuckets is (a) and (b). It returns the rows that are ours to rebuild: the others are open in a later epoch.
+func (b *Rebuilder) closeBuckets(ctx context.Context, rows []sale.BucketRow) ([]sale.BucketRow, error) {
+	present, err := b.books.CloseBuckets(ctx, rows)
+	if err != nil {
+		return nil, fmt.Errorf("close the buckets: %w", err)
+	}
+	closed := present[:0:0]
+	for _, row := range present {
+		if row.State != sale.BucketOpen {
+			closed = append(closed, row)
+		}
+	}
+	calls := make([]scriptCall, len(closed))
+	for i, row := range closed {
+		calls[i] = scriptCall{keys: []string{b.redis.keys(row.Bucket).meta}, args: []string{fmt.Sprint(row.Epoch)}}
+	}
+	return closed, b.redis.runScripts(ctx, scripts.Close(), calls, nil)
+}
+
+// drain is (c) and (d) for the buckets that ever sold: their journals are published, and settlement is past it all.
+func (b *Rebuilder) drain(ctx context.Context, rows []sale.BucketRow) error {
+	partitions := map[int32]sale.Bucket{}
+	var sold []sale.BucketRow
+	for _, row := range rows {
+		if row.Epoch > 0 {
+			sold = append(sold, row)
+			partitions[row.Partition] = row.Bucket
+		}
+	}
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(journalParallels)
+	for _, row := range sold {
+		group.Go(func() error {
+			_, err := b.redis.publishJournal(groupCtx, b.publisher, b.redis.journaledBucket(row), wholeJournal)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return fmt.Errorf("publish the journals: %w", err)
+	}
+	return b.passFences(ctx, partitions)
+}
+
+// passFences writes one fence into each partition and waits until settlement has committed past them all. Nothing else
+// hangs on a fence: it is a read barrier.
+func (b *Rebuilder) passFences(ctx context.Context, partitions map[int32]sale.Bucket) error {
+	if len(partitions) == 0 {
+		return nil
+	}
+	tokens := make([]string, 0, len(partitions))
+	for partition, bucket := range partitions {
+		token := "f" + hex.EncodeToString(randomBytes())
+		record := sale.AppendFence(nil, token)
+		if err := publishAndWait(ctx, b.publisher, partition, []byte(bucket.String()), record); err != nil {
+			return fmt.Errorf("write a fence: %w", err)
+		}
+		tokens = append(tokens, token)
+	}
+	for {
+		passed, err := b.books.FencesPassed(ctx, tokens)
+		if err != nil {
+			return fmt.Errorf("ask for the fences: %w", err)
+		}
+		if passed {
+			return nil
+		}
+		if pause(ctx, fencePoll); ctx.Err() != nil {
+			return fmt.Errorf("wait for settlement to pass %d fences: %w", len(tokens), ctx.Err())
+		}
+	}
+}
+
+// load is (f): every bucket's units and buyers, its state last. A bucket that cannot be loaded is noticed by verify.
+func (b *Rebuilder) load(ctx context.Context, loads []sale.Load) error {
+	var begins, buyers, opens []scriptCall
+	for _, load := range loads {
+		step := b.loadSteps(load)
+		begins, opens = append(begins, step.begin), append(opens, step.open)
+		buyers = append(buyers, step.buyers...)
+	}
+	for _, calls := range [][]scriptCall{begins, buyers, opens} {
+		if err := b.redis.runScripts(ctx, scripts.Load(), calls, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type loadSteps struct {
+	begin, open scriptCall
+	buyers      []scriptCall
+}
+
+func (b *Rebuilder) loadSteps(load sale.Load) loadSteps {
+	keys := b.redis.keys(load.Bucket)
+	call := func(step string, args ...string) scriptCall {
+		return scriptCall{
+			keys: []string{keys.meta, keys.buyers, keys.journal},
+			args: append([]string{step, fmt.Sprint(load.Epoch)}, args...),
+		}
+	}
+	begin := append([]string{fmt.Sprint(load.Available)}, windowArgs(load.Window)...)
+	steps := loadSteps{begin: call("begin", append(begin, flag(!b.redis.options.Embedded))...), open: call("open")}
+	pairs := buyersOf(load.Owners)
+	for from := 0; from < len(pairs); from += loadChunk {
+		steps.buyers = append(steps.buyers, call("buyers", pairs[from:min(from+loadChunk, len(pairs))]...))
+	}
+	return steps
+}
+
+// verify is (g). The reserve script itself is asked, without purchases, whether it would sell in the new epoch: that
+// proves in one atomic step that the script is there and that epoch, state and replication id are right. Where it is
+// not there it is loaded, one server after the other, and asked again.
+func (b *Rebuilder) verify(ctx context.Context, loads []sale.Load) (good, again []sale.BucketRow, err error) {
+	rows := make([]sale.BucketRow, len(loads))
+	for i, load := range loads {
+		rows[i] = load.BucketRow
+	}
+	for server := 0; len(rows) > 0; server++ {
+		if server == maxServers {
+			return good, append(again, rows...), nil
+		}
+		probed, err := b.redis.Probe(ctx, rows)
+		if err != nil {
+			return nil, nil, err
+		}
+		var missing []sale.BucketRow
+		for i, doubt := range probed {
+			switch doubt {
+			case "":
+				good = append(good, rows[i])
+			case detailNoScript:
+				missing = append(missing, rows[i])
+			default:
+				again = append(again, rows[i])
+			}
+		}
+		if len(missing) > 0 {
+			if err := b.redis.installReserve(ctx, missing[0].Bucket); err != nil {
+				return nil, nil, err
+			}
+		}
+		rows = missing
+	}
+	return good, again, nil
+}
+
+func randomBytes() []byte {
+	token := make([]byte, 12)
+	_, _ = rand.Read(token) // crypto/rand never fails: it ends the process instead
+	return token
+}

@@ -1,0 +1,204 @@
+package reserve
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// Options say where Redis is and how it is spoken to.
+type Options struct {
+	Namespace string   // prefix of every key
+	Addrs     []string // one server, or some of a cluster
+	Username  string
+	Password  string
+	TLS       bool
+	Embedded  bool // miniredis: no RESP3, no cluster, no replication id
+}
+
+// Bounds of the client.
+const (
+	maxInFlight    = 512 // calls and pipelines under way; stays below the ring of 1024, which ignores contexts when full
+	maxPipeline    = 500 // commands in one pipeline
+	dialTimeout    = time.Second
+	writeTimeout   = 2 * time.Second // also bounds reads
+	readTimeout    = 3 * time.Second // of everything but purchases, which have their own
+	redialInterval = 100 * time.Millisecond
+	socketBuffer   = 1 << 17 // bytes, each way and connection
+)
+
+// errNotSent is wrapped by errors of calls that certainly never reached Redis.
+var errNotSent = errors.New("the call was not sent")
+
+// Redis is the connection to one Redis or one Redis Cluster. It connects at the first use, and again when that failed.
+type Redis struct {
+	options  Options
+	inFlight chan struct{}
+	client   atomic.Pointer[rueidis.Client]
+
+	mu       sync.Mutex // held while connecting
+	closed   bool
+	dialedAt time.Time
+	dialErr  error
+}
+
+// Dial checks the options; the server need not be up yet.
+func Dial(o Options) (*Redis, error) {
+	if len(o.Addrs) == 0 || o.Namespace == "" {
+		return nil, errors.New("redis needs an address and a namespace")
+	}
+	for _, addr := range o.Addrs {
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			return nil, fmt.Errorf("redis address %q: %w", addr, err)
+		}
+	}
+	return &Redis{options: o, inFlight: make(chan struct{}, maxInFlight)}, nil
+}
+
+// Close ends the connections; calls after it fail.
+func (r *Redis) Close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+	if client := r.client.Load(); client != nil {
+		(*client).Close()
+	}
+}
+
+// Ping asks the server for a sign of life; on a cluster, the node that rueidis picks.
+func (r *Redis) Ping(ctx context.Context) error {
+	err := r.do(ctx, func(c rueidis.Client) rueidis.Completed { return c.B().Ping().Build() }).Error()
+	if err != nil {
+		return fmt.Errorf("ping redis: %w", err)
+	}
+	return nil
+}
+
+// connected returns the client, connecting when there is none. At most one attempt each redialInterval.
+func (r *Redis) connected() (rueidis.Client, error) {
+	if client := r.client.Load(); client != nil {
+		return *client, nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if client := r.client.Load(); client != nil {
+		return *client, nil
+	}
+	if r.closed {
+		return nil, fmt.Errorf("%w: the client is closed", errNotSent)
+	}
+	if r.dialErr != nil && time.Since(r.dialedAt) < redialInterval {
+		return nil, r.dialErr
+	}
+	client, err := rueidis.NewClient(r.clientOption())
+	r.dialedAt = time.Now()
+	if err != nil {
+		r.dialErr = fmt.Errorf("%w: connect to redis: %w", errNotSent, err)
+		return nil, r.dialErr
+	}
+	r.client.Store(&client)
+	return client, nil
+}
+
+// clientOption: DisableRetry because a write that failed may have happened, and only the caller knows the ids to ask
+// again with; DisableCache because nothing is cached on the client and it would cost 128 MiB a connection.
+func (r *Redis) clientOption() rueidis.ClientOption {
+	o := r.options
+	option := rueidis.ClientOption{
+		InitAddress: o.Addrs, Username: o.Username, Password: o.Password, ClientName: "flashsale",
+		Dialer:           net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second},
+		ConnWriteTimeout: writeTimeout, DisableRetry: true, DisableCache: true, AlwaysPipelining: true,
+		ReadBufferEachConn: socketBuffer, WriteBufferEachConn: socketBuffer,
+		ForceSingleClient: o.Embedded, AlwaysRESP2: o.Embedded,
+	}
+	if o.TLS {
+		option.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	return option
+}
+
+// enter waits for a place among the calls in flight.
+func (r *Redis) enter(ctx context.Context) error {
+	select {
+	case r.inFlight <- struct{}{}:
+		return nil
+	default:
+	}
+	select {
+	case r.inFlight <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %d calls are in flight: %w", errNotSent, maxInFlight, ctx.Err())
+	}
+}
+
+func (r *Redis) leave() { <-r.inFlight }
+
+// do sends one command, bounded by readTimeout and the bound on calls in flight.
+func (r *Redis) do(ctx context.Context, build func(rueidis.Client) rueidis.Completed) rueidis.RedisResult {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	client, err := r.connected()
+	if err != nil {
+		return rueidis.NewErrorResult(err)
+	}
+	if err := r.enter(ctx); err != nil {
+		return rueidis.NewErrorResult(err)
+	}
+	defer r.leave()
+	return client.Do(ctx, build(client))
+}
+
+// pipeline sends n commands, in pieces of maxPipeline, and hands the results over in order. It stops at the first error
+// of each.
+func (r *Redis) pipeline(ctx context.Context, n int, build func(c rueidis.Client, i int) rueidis.Completed,
+	each func(i int, result rueidis.RedisResult) error) error {
+	client, err := r.connected()
+	if err != nil {
+		return err
+	}
+	for from := 0; from < n; from += maxPipeline {
+		to := min(from+maxPipeline, n)
+		results, err := r.piece(ctx, client, from, to, build)
+		if err != nil {
+			return err
+		}
+		for i, result := range results {
+			if err := each(from+i, result); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (r *Redis) piece(ctx context.Context, client rueidis.Client, from, to int,
+	build func(c rueidis.Client, i int) rueidis.Completed) ([]rueidis.RedisResult, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	if err := r.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer r.leave()
+	commands := make([]rueidis.Completed, 0, to-from)
+	for i := from; i < to; i++ {
+		commands = append(commands, build(client, i))
+	}
+	return client.DoMulti(ctx, commands...), nil
+}
+
+// notSent reports whether err means that Redis certainly did not get the call: no connection could be made.
+func notSent(err error) bool {
+	if errors.Is(err, errNotSent) || errors.Is(err, rueidis.ErrNoSlot) {
+		return true
+	}
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}

@@ -1,0 +1,128 @@
+package reserve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"flashsale/sale"
+)
+
+// Watched is a bucket whose journal the relay looks at. Done says that the sale is over, so that nothing more can be
+// taken once Redis has the sale's Version; until then the bucket is looked at again and again.
+type Watched struct {
+	sale.BucketRow
+	Version int64
+	Done    bool
+}
+
+// RelayOptions are the parts of a Relay.
+type RelayOptions struct {
+	Redis     *Redis
+	Publisher Publisher
+	Leases    Leases
+	Holder    string
+	Watched   func(now time.Time) []Watched // the buckets that may have a journal now
+	Log       *slog.Logger
+}
+
+// Times of the relay: an entry that its gateway has not trimmed within relayDeadline is published again.
+const (
+	relayLease    = "relay"
+	relayDeadline = 2 * time.Second
+	relayEvery    = time.Second
+	relayPass     = 30 * time.Second // longest pass over all journals
+)
+
+// Relay publishes the journal entries that stay behind: their gateway died, or Kafka was away for longer than it kept
+// them. One process at a time does it; two would only publish the same bytes twice. Only buckets of sales that sell are
+// looked at, so an idle relay costs nothing however many sales there are.
+type Relay struct {
+	RelayOptions
+	clock *clock
+	quiet map[sale.Bucket]int64 // version of the sale at which a finished bucket was seen without a journal
+}
+
+// NewRelay returns a relay; Run does its work.
+func NewRelay(o RelayOptions) *Relay {
+	return &Relay{RelayOptions: o, clock: newClock(nil), quiet: map[sale.Bucket]int64{}}
+}
+
+// Run relays until ctx ends.
+func (r *Relay) Run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		if err := r.pass(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, sale.ErrLeaseHeld) {
+			r.Log.Warn("journals could not be relayed", "error", err)
+		}
+		pause(ctx, relayEvery)
+	}
+	return nil
+}
+
+// pass is one unit of work: look at every watched journal, under the lease when any has entries.
+func (r *Relay) pass(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, relayPass)
+	defer cancel()
+	if err := r.clock.poll(ctx, r.Redis); err != nil {
+		return fmt.Errorf("read redis's clock: %w", err)
+	}
+	now, _ := r.clock.now()
+	journaled, err := r.journaled(ctx, r.Watched(now))
+	if err != nil || len(journaled) == 0 {
+		return err
+	}
+	return underLease(ctx, r.Leases, relayLease, r.Holder, r.Log, func(ctx context.Context) error {
+		return r.relay(ctx, journaled, now.Add(-relayDeadline))
+	})
+}
+
+// journaled asks which of the watched buckets have a journal, and remembers the finished ones that have none.
+func (r *Relay) journaled(ctx context.Context, watched []Watched) ([]journaledBucket, error) {
+	look := watched[:0:0]
+	for _, w := range watched {
+		if quiet, known := r.quiet[w.Bucket]; !w.Done || !known || quiet != w.Version {
+			look = append(look, w)
+		}
+	}
+	var found []journaledBucket
+	err := r.Redis.pipeline(ctx, len(look), func(c rueidis.Client, i int) rueidis.Completed {
+		return c.B().Hmget().Key(r.Redis.keys(look[i].Bucket).meta).Field("held", "version").Build()
+	}, func(i int, result rueidis.RedisResult) error {
+		values, err := result.ToArray()
+		if err != nil {
+			return err
+		}
+		fields := fieldReader{values: values}
+		held, version := fields.number(0), fields.number(1)
+		switch {
+		case held > 0:
+			found = append(found, r.Redis.journaledBucket(look[i].BucketRow))
+		case look[i].Done && version >= look[i].Version:
+			r.quiet[look[i].Bucket] = look[i].Version
+		}
+		return fields.err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for journals: %w", err)
+	}
+	return found, nil
+}
+
+// relay publishes the overdue entries of some journals, and goes on with the next journal when one fails.
+func (r *Relay) relay(ctx context.Context, journals []journaledBucket, before time.Time) error {
+	var failed []error
+	for _, b := range journals {
+		n, err := r.Redis.publishJournal(ctx, r.Publisher, b, before.UnixMilli())
+		if err != nil {
+			failed = append(failed, fmt.Errorf("bucket %s: %w", b.bucket, err))
+		}
+		if n > 0 {
+			r.Log.Info("journal entries that stayed behind were published", "bucket", b.bucket.String(), "entries", n)
+		}
+	}
+	return errors.Join(failed...)
+}

@@ -1,0 +1,97 @@
+package reserve
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"flashsale/sale"
+)
+
+const (
+	reportTimeout = 5 * time.Second
+	reportRetry   = time.Second
+)
+
+// reporter tells the database about buckets in doubt, once for each bucket and epoch, and goes on trying while the
+// database is away. It never keeps a purchase waiting. Its memory is bounded by the buckets of the catalogue.
+type reporter struct {
+	sink Report
+	log  *slog.Logger
+	wake chan struct{}
+
+	mu       sync.Mutex
+	reported map[sale.Bucket]int64 // the newest epoch reported
+	waiting  map[sale.Bucket]loss
+}
+
+type loss struct {
+	epoch  int64
+	reason string
+}
+
+func newReporter(sink Report, log *slog.Logger) *reporter {
+	return &reporter{
+		sink: sink, log: log, wake: make(chan struct{}, 1),
+		reported: map[sale.Bucket]int64{}, waiting: map[sale.Bucket]loss{},
+	}
+}
+
+// report notes a loss and returns at once.
+func (r *reporter) report(b sale.Bucket, epoch int64, reason string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if epoch <= r.reported[b] {
+		return
+	}
+	r.reported[b] = epoch
+	r.waiting[b] = loss{epoch: epoch, reason: reason}
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (r *reporter) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.wake:
+		}
+		for !r.flush(ctx) && ctx.Err() == nil {
+			pause(ctx, reportRetry)
+		}
+	}
+}
+
+// flush is one unit of work: it hands over what waits and reports whether nothing is left.
+func (r *reporter) flush(ctx context.Context) bool {
+	r.mu.Lock()
+	losses := make(map[sale.Bucket]loss, len(r.waiting))
+	for b, l := range r.waiting {
+		losses[b] = l
+	}
+	r.mu.Unlock()
+	for b, l := range losses {
+		call, cancel := context.WithTimeout(ctx, reportTimeout)
+		err := r.sink.ReportLoss(call, b, l.epoch, l.reason)
+		cancel()
+		if err != nil {
+			r.log.Warn("a bucket in doubt could not be reported", "bucket", b.String(), "reason", l.reason, "error", err)
+			return false
+		}
+		r.log.Warn("a bucket is in doubt and was reported", "bucket", b.String(), "epoch", l.epoch, "reason", l.reason)
+		r.done(b, l)
+	}
+	return true
+}
+
+func (r *reporter) done(b sale.Bucket, l loss) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.waiting[b] == l {
+		delete(r.waiting, b)
+	}
+}

@@ -1,0 +1,187 @@
+package reserve
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"flashsale/sale"
+)
+
+// request is one purchase on its way. It is reused: done carries exactly one token for each use.
+type request struct {
+	purchase sale.Purchase
+	came     time.Time
+	answer   sale.Answer
+	done     chan struct{}
+}
+
+func (r *request) reply(a sale.Answer) {
+	r.answer = a
+	r.done <- struct{}{}
+}
+
+// trim is an acknowledged journal entry that is still to be deleted.
+type trim struct {
+	entryID string
+	orders  int
+}
+
+// shelf is where the purchases of one bucket wait for their batch, and what the engine knows of the bucket.
+type shelf struct {
+	engine    *Engine
+	bucket    sale.Bucket
+	partition int32
+	keys      bucketKeys
+	head      string // SALE SKU NUMBER, for the record
+	recordKey []byte // of the bucket's Kafka records
+	clock     *clock // of the server that holds the bucket
+	patience  *patience
+
+	mu      sync.Mutex
+	pending []*request
+	flows   int
+	epoch   int64 // the newest that a reply was good for
+	highest int64 // sequence seen in that epoch
+	trims   []trim
+	swept   bool // the janitor looks after this shelf
+}
+
+func newShelf(e *Engine, b sale.Bucket, partition int32, patience *patience) *shelf {
+	return &shelf{
+		engine: e, bucket: b, partition: partition, keys: e.Redis.keys(b), clock: newClock(e.clock), patience: patience,
+		head: fmt.Sprintf("%s %s %d", b.Sale, b.SKU, b.Number), recordKey: []byte(b.String()),
+	}
+}
+
+// put lays a request on the shelf and starts a flow when none runs, or when a full batch waits. It refuses when the
+// shelf is full or the engine drains.
+func (s *shelf) put(r *request) (sale.Outcome, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.pending) >= maxPending {
+		return sale.OutcomeOverloaded, true
+	}
+	if s.flows == 0 || (len(s.pending)+1 >= s.engine.BatchMaxOrders && s.flows < maxFlows) {
+		if !s.engine.gate.enter() {
+			return sale.OutcomeUnavailable, true
+		}
+		s.flows++
+		s.watch()
+		go newFlow(s).run()
+	}
+	s.pending = append(s.pending, r)
+	return 0, false
+}
+
+// next moves the next batch from the shelf into batch: purchases of one epoch and one list. It returns none when the
+// flow has to end: nothing waits, or another flow is at work and no full batch waits.
+func (s *shelf) next(batch []*request) []*request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.pending) == 0 || (s.flows > 1 && len(s.pending) < s.engine.BatchMaxOrders) {
+		s.flows--
+		return batch[:0]
+	}
+	n := 1
+	for n < len(s.pending) && n < s.engine.BatchMaxOrders && alike(s.pending[0], s.pending[n]) {
+		n++
+	}
+	batch = append(batch[:0], s.pending[:n]...)
+	rest := copy(s.pending, s.pending[n:])
+	clear(s.pending[rest:])
+	s.pending = s.pending[:rest]
+	return batch
+}
+
+// alike reports whether two purchases of a bucket may share a batch.
+func alike(a, b *request) bool {
+	return a.purchase.Epoch == b.purchase.Epoch &&
+		a.purchase.ListVersion == b.purchase.ListVersion && a.purchase.ListSize == b.purchase.ListSize
+}
+
+// expire answers the purchases that have waited too long for a batch: none of them was sent, nothing was taken.
+func (s *shelf) expire(now time.Time) {
+	s.mu.Lock()
+	n := 0
+	for n < len(s.pending) && now.Sub(s.pending[n].came) > queueWait {
+		n++
+	}
+	late := append([]*request(nil), s.pending[:n]...)
+	rest := copy(s.pending, s.pending[n:])
+	clear(s.pending[rest:])
+	s.pending = s.pending[:rest]
+	s.mu.Unlock()
+	for _, r := range late {
+		r.reply(sale.Answer{Outcome: sale.OutcomeUnavailable})
+	}
+}
+
+// seen returns the highest sequence seen in an epoch.
+func (s *shelf) seen(epoch int64) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if epoch != s.epoch {
+		return 0
+	}
+	return s.highest
+}
+
+// learn keeps the highest sequence of the newest epoch.
+func (s *shelf) learn(epoch, sequence int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case epoch > s.epoch:
+		s.epoch, s.highest = epoch, sequence
+	case epoch == s.epoch:
+		s.highest = max(s.highest, sequence)
+	}
+}
+
+// takeTrims moves up to maxTrims entries from the shelf into trims.
+func (s *shelf) takeTrims(trims []trim) []trim {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := min(len(s.trims), maxTrims)
+	trims = append(trims[:0], s.trims[:n]...)
+	s.trims = s.trims[:copy(s.trims, s.trims[n:])]
+	return trims
+}
+
+// addTrims leaves entries for the next call or the janitor, whichever comes first.
+func (s *shelf) addTrims(trims ...trim) {
+	if len(trims) == 0 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trims = append(s.trims, trims...)
+	s.watch()
+}
+
+// watch has the janitor look after the shelf; the caller holds the lock.
+func (s *shelf) watch() {
+	if !s.swept {
+		s.swept = true
+		s.engine.janitor.add(s)
+	}
+}
+
+// rest ends the janitor's work on an idle shelf: nothing runs, waits or is to be trimmed. It reports whether it did.
+func (s *shelf) rest() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.flows > 0 || len(s.pending) > 0 || len(s.trims) > 0 {
+		return false
+	}
+	s.swept = false
+	return true
+}
+
+// idle reports whether no flow runs, so that nobody takes the trims along.
+func (s *shelf) idle() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.flows == 0
+}

@@ -1,0 +1,109 @@
+package reserve
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"flashsale/sale"
+)
+
+// give reads the verdicts, answers every refused and replayed purchase at once, and packs the taken ones into parcels:
+// one for this call, and one for each earlier call of the same batch whose answer was lost.
+func (f *flow) give(reply reserveReply) {
+	f.parcels = f.parcels[:0]
+	text := reply.verdicts
+	for i, r := range f.batch {
+		var verdict string
+		verdict, text, _ = strings.Cut(text, "\n")
+		words := wordReader{text: verdict}
+		switch words.next() {
+		case "T":
+			f.pack(i, reply.sequence, reply.nowMS).keep(reply)
+		case "A":
+			if sequence, created := words.number(), words.number(); !words.bad {
+				f.pack(i, sequence, created)
+				continue
+			}
+			r.reply(f.unreadable(i, verdict))
+		default:
+			a, ok := refusal(verdict, reply.detail)
+			if !ok {
+				a = f.unreadable(i, verdict)
+			}
+			r.reply(a)
+		}
+	}
+}
+
+// unreadable is the answer to a verdict that this client does not know: whether something was taken is not known.
+func (f *flow) unreadable(i int, verdict string) sale.Answer {
+	f.engine.Log.Error("a verdict of the reserve script cannot be read", "bucket", f.bucket.String(), "verdict", verdict)
+	return sale.Answer{Outcome: sale.OutcomeUnknown, OrderID: f.orderIDs[i], Quantity: f.batch[i].purchase.Quantity}
+}
+
+// refusal reads every verdict that takes nothing now. detail is the script's word for a closed window.
+func refusal(verdict, detail string) (sale.Answer, bool) {
+	words := wordReader{text: verdict}
+	var a sale.Answer
+	switch words.next() {
+	case "R":
+		a = sale.Answer{Outcome: sale.OutcomeReplayed, OrderID: words.orderID(), Quantity: int(words.number())}
+		inDatabase := words.number() == 0
+		a.CreatedAt, a.Status = createdAt(words.number()), sale.StatusQueued
+		if words.number() == 1 && !inDatabase {
+			a.Status = sale.StatusHeld
+		}
+	case "K":
+		a = sale.Answer{Outcome: sale.OutcomeKeyReused, OrderID: words.orderID()}
+	case "L":
+		a = sale.Answer{Outcome: sale.OutcomeOverLimit, Limit: int(words.number())}
+	case "B":
+		a = sale.Answer{Outcome: sale.OutcomeAlreadyBought, Limit: int(words.number()), Bought: int(words.number())}
+		a.OrderID = words.orderID()
+	case "E":
+		a = sale.Answer{Outcome: sale.OutcomeNotEnough, Available: words.number()}
+	case "S":
+		a = sale.Answer{Outcome: sale.OutcomeSoldOut}
+	case "J":
+		a = sale.Answer{Outcome: sale.OutcomeUnavailable}
+	case "W":
+		a = sale.Answer{Outcome: windowOutcome(detail)}
+	default:
+		return a, false
+	}
+	return a, !words.bad
+}
+
+// createdAt turns Unix milliseconds into a time; 0 stays the zero time: the database knows better.
+func createdAt(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+// wordReader reads a verdict word by word and notes what is missing or wrong.
+type wordReader struct {
+	text string
+	bad  bool
+}
+
+func (w *wordReader) next() string {
+	word, rest, _ := strings.Cut(w.text, " ")
+	w.text = rest
+	w.bad = w.bad || word == ""
+	return word
+}
+
+func (w *wordReader) number() int64 {
+	n, err := strconv.ParseInt(w.next(), 10, 64)
+	w.bad = w.bad || err != nil
+	return n
+}
+
+func (w *wordReader) orderID() sale.OrderID {
+	id, err := sale.ParseOrderID(w.next())
+	w.bad = w.bad || err != nil
+	return id
+}

@@ -1,0 +1,151 @@
+package reserve
+
+import (
+	"sync"
+	"time"
+
+	"flashsale/sale"
+)
+
+// view is the catalogue as the control role knows it: sales and bucket rows, brought up to date by version. What is to
+// be done is kept apart, so that asking for it costs nothing while there is nothing, however many sales there are.
+type view struct {
+	mu      sync.Mutex
+	version int64
+	sales   map[string]*saleView
+	shut    map[sale.Bucket]struct{} // buckets that are not open
+	changed map[string]struct{}      // sales whose newest window has not been given to their buckets
+}
+
+// saleView is one sale with its buckets.
+type saleView struct {
+	sale  sale.Sale
+	known bool // the sale itself has been seen, not only buckets of it
+	rows  map[sale.Bucket]sale.BucketRow
+}
+
+func newView() *view {
+	return &view{sales: map[string]*saleView{}, shut: map[sale.Bucket]struct{}{}, changed: map[string]struct{}{}}
+}
+
+// update takes changes in. Rows never go back to an older epoch: pages of changes may overlap.
+func (v *view) update(c sale.Changes) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.version = max(v.version, c.Version)
+	for _, s := range c.Sales {
+		of := v.of(s.ID)
+		of.sale, of.known = s, true
+		v.changed[s.ID] = struct{}{}
+	}
+	for _, row := range c.Buckets {
+		rows := v.of(row.Sale).rows
+		if row.Epoch < rows[row.Bucket].Epoch {
+			continue
+		}
+		rows[row.Bucket] = row
+		delete(v.shut, row.Bucket)
+		if row.State != sale.BucketOpen {
+			v.shut[row.Bucket] = struct{}{}
+		}
+	}
+}
+
+func (v *view) of(id string) *saleView {
+	if v.sales[id] == nil {
+		v.sales[id] = &saleView{rows: map[sale.Bucket]sale.BucketRow{}}
+	}
+	return v.sales[id]
+}
+
+// since is the version to ask the next changes from.
+func (v *view) since() int64 {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.version
+}
+
+// live reports whether the sale's buckets are to be kept: a draft is the operator's alone until its preload is through.
+func (s *saleView) live() bool { return s.known && s.sale.State != sale.StateDraft }
+
+// broken returns, by sale, the rows of live sales that are not open.
+func (v *view) broken() map[string][]sale.BucketRow {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	found := map[string][]sale.BucketRow{}
+	for b := range v.shut {
+		if s := v.sales[b.Sale]; s.live() {
+			found[b.Sale] = append(found[b.Sale], s.rows[b])
+		}
+	}
+	return found
+}
+
+// open returns all open rows of live sales.
+func (v *view) open() []sale.BucketRow {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var found []sale.BucketRow
+	for _, s := range v.sales {
+		for _, row := range s.rows {
+			if s.live() && row.State == sale.BucketOpen {
+				found = append(found, row)
+			}
+		}
+	}
+	return found
+}
+
+// unapplied returns the live sales whose newest window has not been given to their buckets.
+func (v *view) unapplied() []sale.Sale {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var found []sale.Sale
+	for id := range v.changed {
+		if s := v.sales[id]; s.live() {
+			found = append(found, s.sale)
+		}
+	}
+	return found
+}
+
+// applied notes that every bucket of a sale has the window of a version.
+func (v *view) applied(id string, version int64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.sales[id].sale.Version == version {
+		delete(v.changed, id)
+	}
+}
+
+// saleOf returns a sale and its buckets.
+func (v *view) saleOf(id string) (sale.Sale, []sale.Bucket) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	s := v.of(id)
+	buckets := make([]sale.Bucket, 0, len(s.rows))
+	for b := range s.rows {
+		buckets = append(buckets, b)
+	}
+	return s.sale, buckets
+}
+
+// watched returns the buckets that may have a journal at a moment: those of sales that have begun. Watched.Done marks
+// the sales that are over.
+func (v *view) watched(now time.Time) []Watched {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var found []Watched
+	for _, s := range v.sales {
+		if !s.live() || now.Before(s.sale.StartsAt.Time) {
+			continue
+		}
+		done := s.sale.State == sale.StateClosed || now.After(s.sale.EndsAt.Add(relayAfterEnd))
+		for _, row := range s.rows {
+			if row.Epoch > 0 {
+				found = append(found, Watched{BucketRow: row, Version: s.sale.Version, Done: done})
+			}
+		}
+	}
+	return found
+}
