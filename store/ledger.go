@@ -13,7 +13,8 @@ import (
 // ledger is what a settlement knows of the books when it decides. Its stock rows are locked, and with them everything
 // that depends on them: all orders of a buyer and SKU are settled under the lock of the same row.
 type ledger struct {
-	closely bool // false: markers, orders and, where the limit is 1, slots were not read and are taken as absent
+	forced  string // the dialect's
+	closely bool   // false: markers, orders and, where the limit is 1, slots were not read and are taken as absent
 	stock   map[sale.Bucket]*stockRow
 	markers map[place]sale.OrderID
 	forks   map[mark]bool
@@ -57,13 +58,17 @@ func (s *Store) readLedger(ctx context.Context, tx *sql.Tx, work *settling, clos
 			return nil, &sale.PoisonError{Index: batch.index, Reason: sale.PoisonUnknownBucket, Err: err}
 		}
 	}
-	l := &ledger{closely: closely, stock: stock, slots: map[owner]*slots{}}
+	l := s.newLedger(stock, closely)
 	if closely {
 		err = l.readClosely(ctx, tx, work.batches)
 	} else {
 		err = l.readSlots(ctx, tx, sqlAllowances, work.batches, func(row *stockRow) bool { return row.limit > 1 })
 	}
 	return l, err
+}
+
+func (s *Store) newLedger(stock map[sale.Bucket]*stockRow, closely bool) *ledger {
+	return &ledger{forced: s.dialect.forced, closely: closely, stock: stock, slots: map[owner]*slots{}}
 }
 
 func (l *ledger) readClosely(ctx context.Context, tx *sql.Tx, batches []delivered) error {
@@ -101,8 +106,8 @@ func (l *ledger) remember(b *sale.Batch) (fork bool) {
 }
 
 const (
-	sqlMarkers = "SELECT sale_id, sku, bucket, epoch, sequence, batch_id FROM batches WHERE "
-	sqlForks   = "SELECT sale_id, sku, bucket, epoch, sequence, batch_id FROM forks WHERE "
+	sqlMarkers = "SELECT sale_id, sku, bucket, epoch, sequence, batch_id FROM batches"
+	sqlForks   = "SELECT sale_id, sku, bucket, epoch, sequence, batch_id FROM forks"
 	atPlace    = "(sale_id = ? AND sku = ? AND bucket = ? AND epoch = ? AND sequence = ?)"
 )
 
@@ -112,7 +117,7 @@ func (l *ledger) readMarkers(ctx context.Context, tx *sql.Tx, batches []delivere
 		for _, b := range chunk {
 			args = append(args, b.Sale, b.SKU, b.Number, b.Epoch, b.Sequence)
 		}
-		where := repeated("", atPlace, " OR ", len(chunk), "")
+		where := repeated(l.forced+" WHERE ", atPlace, " OR ", len(chunk), "")
 		err := eachMark(ctx, tx, sqlMarkers+where, args, func(m mark) { l.markers[m.place] = m.batch })
 		if err != nil {
 			return err
@@ -142,7 +147,7 @@ func (l *ledger) readOrders(ctx context.Context, tx *sql.Tx, batches []delivered
 			ids = append(ids, int64(b.Orders[i].OrderID))
 		}
 	}
-	for chunk := range slices.Chunk(ids, maxRows) {
+	for chunk := range slices.Chunk(ids, maxIDs) {
 		err := each(ctx, tx, sqlPresentOrders+placeholders(len(chunk))+")", chunk, func(rows scanner) error {
 			var id sale.OrderID
 			err := rows.Scan(&id)
@@ -179,7 +184,7 @@ func (l *ledger) readSlots(ctx context.Context, tx *sql.Tx, query string, batche
 		if !pick(l.stock[b.Bucket]) {
 			continue
 		}
-		if terms == maxTerms || (terms > 0 && len(args)+len(b.Orders) > maxRows) {
+		if terms == maxTerms || (terms > 0 && len(args)+len(b.Orders) > maxIDs) {
 			if err := flush(); err != nil {
 				return err
 			}

@@ -40,7 +40,7 @@ func (s *Store) Orders(ctx context.Context, ids []sale.OrderID) ([]sale.Order, e
 		args[i] = int64(id)
 	}
 	var found []sale.Order
-	for chunk := range slices.Chunk(args, maxRows) {
+	for chunk := range slices.Chunk(args, maxIDs) {
 		in := "order_id IN (" + placeholders(len(chunk)) + ")"
 		some, err := s.readOrders(ctx, in, "d."+in, chunk)
 		if err != nil {

@@ -122,7 +122,7 @@ const sqlFences = "SELECT COUNT(*) FROM fences WHERE token IN ("
 func (s *Store) FencesPassed(ctx context.Context, tokens []string) (bool, error) {
 	distinct := slices.Compact(slices.Sorted(slices.Values(tokens)))
 	passed := 0
-	for chunk := range slices.Chunk(distinct, maxRows) {
+	for chunk := range slices.Chunk(distinct, maxIDs) {
 		args := make([]any, len(chunk))
 		for i, token := range chunk {
 			args[i] = token

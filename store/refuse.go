@@ -55,7 +55,7 @@ func (s *Store) refuseBatch(ctx context.Context, tx *sql.Tx, batch *sale.Batch) 
 	}
 	created := min(max(batch.CreatedMS, minMomentMS), maxMomentMS) // it may be what the record could not settle for
 	one := []delivered{{batch, 0, created}}
-	books := &ledger{closely: true, stock: stock, slots: map[owner]*slots{}}
+	books := s.newLedger(stock, true)
 	if err := books.readClosely(ctx, tx, one); err != nil {
 		return false, err
 	}

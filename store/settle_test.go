@@ -1,6 +1,7 @@
 package store
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -27,5 +28,292 @@ func TestSettleWritesOrders(t *testing.T) {
 			UnitPriceCents: 129900, Currency: "CNY", CreatedAt: sale.TimeMillis(noon), UpdatedAt: found.UpdatedAt,
 			PayBy: sale.PayBy(sale.TimeMillis(noon).Time, 900), BuyerID: orders[0].Buyer,
 		}, found)
+		require.False(t, found.UpdatedAt.Before(found.CreatedAt.Time))
+	})
+}
+
+func TestSettleWithoutPaymentDeadline(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		wanted := draft("free", 1, item("phone", 1, 1))
+		wanted.PaymentTTL = 0
+		bucket := selling(t, s, wanted)[0].Bucket
+		orders := crowd(1)
+		settle(t, s, batch(bucket, 1, 1, orders...))
+		require.Nil(t, order(t, s, orders[0].OrderID).PayBy)
+	})
+}
+
+func TestSettleNothing(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		require.Equal(t, sale.Settlement{}, settle(t, s))
+	})
+}
+
+func TestRedeliveryChangesNothing(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		bucket := phone(t, s, 10, 1)
+		first, second := batch(bucket, 1, 1, crowd(2)...), batch(bucket, 1, 2, crowd(2)...)
+		settle(t, s, first)
+		before := books(t, s, bucket)
+		require.Equal(t, sale.Settlement{Duplicate: 1}, settle(t, s, first))
+		require.Equal(t, before, books(t, s, bucket))
+
+		require.Equal(t, sale.Settlement{Rows: 2, Duplicate: 1}, settle(t, s, first, second), "what is new beside it settles")
+		require.EqualValues(t, 4, books(t, s, bucket).Settled)
+		require.Equal(t, sale.BucketOpen, books(t, s, bucket).State)
+	})
+}
+
+func TestSameRecordTwiceInOneSettlement(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		bucket := phone(t, s, 10, 1)
+		d := batch(bucket, 1, 1, crowd(2)...)
+		require.Equal(t, sale.Settlement{Rows: 2, Duplicate: 1}, settle(t, s, d, d))
+		require.EqualValues(t, 2, books(t, s, bucket).SettledEpoch)
+	})
+}
+
+func TestRedeliveryAfterRebuildIsNotLate(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		bucket := phone(t, s, 10, 1)
+		orders := crowd(2)
+		settle(t, s, batch(bucket, 1, 1, orders...))
+		reopened(t, s, []sale.BucketRow{books(t, s, bucket).BucketRow})
+		require.Equal(t, sale.Settlement{Duplicate: 1}, settle(t, s, batch(bucket, 1, 1, orders...)))
+		require.Equal(t, sale.StatusConfirmed, order(t, s, orders[0].OrderID).Status)
+	})
+}
+
+func TestForkSettlesAndClosesTheBucket(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		bucket := phone(t, s, 10, 1)
+		shared := crowd(1)[0]
+		settle(t, s, batch(bucket, 1, 1, crowd(1)[0], shared))
+		other := crowd(1)[0]
+		fork := batch(bucket, 1, 1, other, shared)
+
+		done := settle(t, s, fork)
+		require.Equal(t, sale.Settlement{Rows: 1, Closed: []sale.Bucket{bucket}}, done, "the shared order has its row")
+		require.Equal(t, sale.StatusConfirmed, order(t, s, other.OrderID).Status)
+		b := books(t, s, bucket)
+		require.Equal(t, sale.BucketClosed, b.State)
+		require.EqualValues(t, 3, b.Settled)
+		require.EqualValues(t, 4, b.SettledEpoch)
+		require.Equal(t, sale.Settlement{Duplicate: 1}, settle(t, s, fork), "a fork is marked as well")
+		ledgerAgrees(t, s, bucket)
+	})
+}
+
+func TestForkInsideOneSettlement(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		bucket := phone(t, s, 10, 1)
+		done := settle(t, s, batch(bucket, 1, 1, crowd(1)...), batch(bucket, 1, 1, crowd(1)...))
+		require.Equal(t, sale.Settlement{Rows: 2, Closed: []sale.Bucket{bucket}}, done)
+	})
+}
+
+func TestLateBatchIsRefused(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		bucket := phone(t, s, 10, 1)
+		orders := crowd(2)
+		reopened(t, s, []sale.BucketRow{books(t, s, bucket).BucketRow})
+		for name, epoch := range map[string]int64{"older": 1, "never begun": 7} {
+			late := batch(bucket, epoch, 1, crowd(2)...)
+			require.Equal(t, sale.Settlement{Rows: 2, Refused: 2}, settle(t, s, late), name)
+			refused := order(t, s, late.Record.Batch.BatchID)
+			require.Equal(t, sale.StatusRefused, refused.Status, name)
+			require.Equal(t, sale.ReasonFenced, refused.Reason, name)
+		}
+		b := books(t, s, bucket)
+		require.Equal(t, sale.BucketOpen, b.State, "late batches are no disagreement")
+		require.Zero(t, b.Settled)
+		require.Zero(t, b.SettledEpoch)
+
+		orders[0].Buyer = "again"
+		require.Equal(t, 0, settle(t, s, batch(bucket, 2, 1, orders...)).Refused, "the buyer may buy again")
+		require.Equal(t, sale.Settlement{Duplicate: 1}, settle(t, s, batch(bucket, 2, 1, orders...)))
+	})
+}
+
+func TestLateForkAndLateRepeat(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		bucket := phone(t, s, 10, 1)
+		orders := crowd(3)
+		settle(t, s, batch(bucket, 1, 1, orders[0]))
+		reopened(t, s, []sale.BucketRow{books(t, s, bucket).BucketRow})
+		done := settle(t, s, batch(bucket, 1, 1, orders[1], orders[0]))
+		require.Equal(t, sale.Settlement{Rows: 1, Refused: 1}, done, "a confirmed order stays confirmed")
+		require.Equal(t, sale.StatusConfirmed, order(t, s, orders[0].OrderID).Status)
+		require.Equal(t, sale.BucketOpen, books(t, s, bucket).State)
+	})
+}
+
+func TestClosedBucketSettlesItsEpoch(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		bucket := phone(t, s, 10, 1)
+		_, err := s.CloseBuckets(t.Context(), []sale.BucketRow{books(t, s, bucket).BucketRow})
+		require.NoError(t, err)
+		require.Equal(t, sale.Settlement{Rows: 1}, settle(t, s, batch(bucket, 1, 1, crowd(1)...)))
+	})
+}
+
+func TestNeverBeyondLoaded(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		bucket := phone(t, s, 3, 2)
+		orders := []sale.RecordOrder{one("a", 2), one("b", 2), one("c", 1), one("d", 1)}
+		done := settle(t, s, batch(bucket, 1, 1, orders...))
+		require.Equal(t, sale.Settlement{Rows: 4, Refused: 2, Closed: []sale.Bucket{bucket}}, done)
+		for i, reason := range []sale.OrderReason{"", sale.ReasonSoldOut, "", sale.ReasonSoldOut} {
+			require.Equal(t, reason, order(t, s, orders[i].OrderID).Reason, "order %d", i)
+		}
+		b := books(t, s, bucket)
+		require.EqualValues(t, 3, b.Settled)
+		require.EqualValues(t, 6, b.SettledEpoch, "refused orders are no longer in flight")
+		require.Equal(t, sale.BucketClosed, b.State)
+		require.Equal(t, 3, count(t, s, "SELECT COUNT(*) FROM allowances"))
+	})
+}
+
+func TestNeverBeyondTheLimit(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		for limit := 1; limit <= 3; limit++ {
+			id := strings.Repeat("x", limit)
+			bucket := selling(t, s, draft(id, limit, item("phone", 100, 1)))[0].Bucket
+			for i := range limit {
+				require.Equal(t, 0, settle(t, s, batch(bucket, 1, int64(i+1), one("ann", 1))).Refused)
+			}
+			beyond := one("ann", 1)
+			done := settle(t, s, batch(bucket, 1, 50, beyond, one("bob", 1)))
+			require.Equal(t, sale.Settlement{Rows: 2, Refused: 1, Closed: []sale.Bucket{bucket}}, done)
+			require.Equal(t, sale.ReasonOverLimit, order(t, s, beyond.OrderID).Reason)
+			require.EqualValues(t, limit+1, books(t, s, bucket).Settled)
+
+			alone := one("eve", limit+1)
+			settle(t, s, batch(bucket, 1, 51, alone))
+			require.Equal(t, sale.ReasonOverLimit, order(t, s, alone.OrderID).Reason, "a quantity alone over the limit")
+			ledgerAgrees(t, s, bucket)
+		}
+	})
+}
+
+func TestSameBuyerTwiceInOneBatch(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		bucket := phone(t, s, 10, 1)
+		done := settle(t, s, batch(bucket, 1, 1, one("ann", 1), one("ann", 1)))
+		require.Equal(t, sale.Settlement{Rows: 2, Refused: 1, Closed: []sale.Bucket{bucket}}, done)
+	})
+}
+
+func TestQuantitiesFillTheLimit(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		bucket := phone(t, s, 100, 3)
+		done := settle(t, s, batch(bucket, 1, 1, one("ann", 2), one("bob", 3), one("ann", 1)), batch(bucket, 1, 2, one("cat", 1)))
+		require.Equal(t, sale.Settlement{Rows: 4}, done)
+		done = settle(t, s, batch(bucket, 1, 3, one("cat", 2)))
+		require.Equal(t, sale.Settlement{Rows: 1}, done)
+		require.Equal(t, 9, count(t, s, "SELECT COUNT(*) FROM allowances"))
+		require.Equal(t, 2, count(t, s, "SELECT MAX(slot) FROM allowances"))
+		require.Zero(t, count(t, s, "SELECT COUNT(*) FROM orders WHERE slot IS NOT NULL"))
+		done = settle(t, s, batch(bucket, 1, 4, one("cat", 1)))
+		require.Equal(t, 1, done.Refused)
+	})
+}
+
+func TestOrderIDThatHasARowElsewhere(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		bucket := phone(t, s, 10, 1)
+		orders := crowd(2)
+		settle(t, s, batch(bucket, 1, 1, orders[0]))
+		done := settle(t, s, batch(bucket, 1, 2, orders[0], orders[1]))
+		require.Equal(t, sale.Settlement{Rows: 1, Closed: []sale.Bucket{bucket}}, done, "counted twice by Redis")
+		require.EqualValues(t, 2, books(t, s, bucket).Settled)
+		require.EqualValues(t, 3, books(t, s, bucket).SettledEpoch)
+	})
+}
+
+func TestManyBucketsInOneSettlement(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		var items []sale.Item
+		for i := range 150 {
+			items = append(items, item("sku-"+string(rune('a'+i%26))+strings.Repeat("z", i/26), 10, 2))
+		}
+		rows := selling(t, s, draft("wide", 2, items...))
+		require.Len(t, rows, 300)
+		var deliveries []sale.Delivery
+		for i, row := range rows {
+			deliveries = append(deliveries, batch(row.Bucket, 1, 1, crowd(1+i%3)...))
+		}
+		require.Equal(t, sale.Settlement{Rows: 600}, settle(t, s, deliveries...))
+		for i, row := range rows[:6] {
+			require.EqualValues(t, 1+i%3, books(t, s, row.Bucket).Settled)
+			ledgerAgrees(t, s, row.Bucket)
+		}
+		require.Equal(t, sale.Settlement{Duplicate: 300}, settle(t, s, deliveries...))
+	})
+}
+
+func TestFencesPass(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		bucket := phone(t, s, 10, 1)
+		passed := func(tokens ...string) bool {
+			all, err := s.FencesPassed(t.Context(), tokens)
+			require.NoError(t, err)
+			return all
+		}
+		require.True(t, passed())
+		require.False(t, passed("f1"))
+		settle(t, s, batch(bucket, 1, 1, crowd(1)...), fence("f1"))
+		settle(t, s, fence("f2"))
+		settle(t, s, fence("f2"))
+		require.True(t, passed("f1", "f2", "f1"))
+		require.False(t, passed("f1", "f3"))
+
+		_, err := s.db.Exec("UPDATE fences SET passed_ms = 1 WHERE token = 'f1'")
+		require.NoError(t, err)
+		settle(t, s, fence("f3"))
+		require.False(t, passed("f1"), "fences of long ago are forgotten")
+	})
+}
+
+func TestPoisonIsNamed(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		bucket := phone(t, s, 10, 1)
+		good := batch(bucket, 1, 1, crowd(1)...)
+		foreign := batch(sale.Bucket{Sale: "eleven", SKU: "other"}, 1, 1, crowd(1)...)
+		timeless := batch(bucket, 1, 2, crowd(1)...)
+		timeless.Record.Batch.CreatedMS = maxMomentMS + 1
+		long := batch(bucket, 1, 3, one(strings.Repeat("b", 65), 1))
+
+		for name, c := range map[string]struct {
+			deliveries []sale.Delivery
+			index      int
+			reason     string
+		}{
+			"unknown bucket":  {[]sale.Delivery{good, fence("f"), foreign}, 2, sale.PoisonUnknownBucket},
+			"impossible time": {[]sale.Delivery{good, timeless}, 1, sale.PoisonData},
+			"refused alone":   {[]sale.Delivery{fence("f"), long}, 1, sale.PoisonData},
+			"refused of some": {[]sale.Delivery{good, long}, -1, sale.PoisonData},
+		} {
+			_, err := s.Settle(t.Context(), c.deliveries)
+			var poison *sale.PoisonError
+			require.ErrorAs(t, err, &poison, name)
+			require.Equal(t, c.index, poison.Index, name)
+			require.Equal(t, c.reason, poison.Reason, name)
+		}
+		require.Zero(t, books(t, s, bucket).Settled, "nothing half done")
+		require.Zero(t, count(t, s, "SELECT COUNT(*) FROM batches"))
+		require.Zero(t, count(t, s, "SELECT COUNT(*) FROM fences"))
+	})
+}
+
+func TestUpdatedAtIsNeverBeforeCreatedAt(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		bucket := phone(t, s, 10, 1)
+		past, future := batch(bucket, 1, 1, crowd(1)...), batch(bucket, 1, 2, crowd(1)...)
+		past.Record.Batch.CreatedMS, future.Record.Batch.CreatedMS = opening.UnixMilli()-1e12, closing.UnixMilli()
+		settle(t, s, past, future)
+		early, late := order(t, s, past.Record.Batch.BatchID), order(t, s, future.Record.Batch.BatchID)
+		require.True(t, early.UpdatedAt.After(early.CreatedAt.Time))
+		require.Equal(t, late.CreatedAt, late.UpdatedAt)
 	})
 }

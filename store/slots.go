@@ -1,23 +1,25 @@
 package store
 
-import "flashsale/sale"
+// slots are the units of a SKU that a buyer has taken, out of 0 to limit-1, a bit each. Each is one row under a unique
+// key, which makes the key the last word on the limit.
+type slots [2]uint64
 
-// slots are the units of a SKU that a buyer has taken, out of 0 to limit-1. Each is one row under a unique key, which
-// makes the key the last word on the limit.
-type slots [sale.MaxLimit]bool
+const maxSlots = 128 // above sale.MaxLimit
 
-// set marks a slot as taken; one beyond the highest limit is from a future schema and counts as none.
+// set marks a slot as taken; one that no limit reaches counts as none.
 func (s *slots) set(slot int) {
-	if slot >= 0 && slot < len(s) {
-		s[slot] = true
+	if slot >= 0 && slot < maxSlots {
+		s[slot/64] |= 1 << (slot % 64)
 	}
 }
+
+func (s *slots) taken(slot int) bool { return s[slot/64]&(1<<(slot%64)) != 0 }
 
 // take takes the lowest n free slots below limit and returns them, nil when fewer are free.
 func (s *slots) take(n, limit int) []int {
 	free := make([]int, 0, n)
 	for slot := 0; slot < limit && len(free) < n; slot++ {
-		if !s[slot] {
+		if !s.taken(slot) {
 			free = append(free, slot)
 		}
 	}
@@ -25,7 +27,7 @@ func (s *slots) take(n, limit int) []int {
 		return nil
 	}
 	for _, slot := range free {
-		s[slot] = true
+		s.set(slot)
 	}
 	return free
 }

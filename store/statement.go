@@ -6,6 +6,7 @@ import "strings"
 const (
 	maxRows  = 1000 // rows of one INSERT
 	maxTerms = 100  // alternatives in one WHERE
+	maxIDs   = 500  // values of one IN list; MariaDB turns 1000 into a derived table
 )
 
 // repeated returns head, then part n times with separator between, then tail.

@@ -1,0 +1,205 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+)
+
+// together runs work n times at once and returns the first error.
+func together(n int, work func(i int) error) error {
+	var group sync.WaitGroup
+	faults := make([]error, n)
+	for i := range n {
+		group.Go(func() { faults[i] = work(i) })
+	}
+	group.Wait()
+	return errors.Join(faults...)
+}
+
+func TestSameRecordsSettledAtOnce(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		bucket := phone(t, s, 1000, 1)
+		var deliveries []sale.Delivery
+		for sequence := range int64(20) {
+			deliveries = append(deliveries, batch(bucket, 1, sequence, crowd(5)...))
+		}
+		var written, duplicate atomic.Int64
+		err := together(4, func(i int) error {
+			for d := i; d < len(deliveries); d++ { // overlapping, from different starts
+				done, err := s.Settle(t.Context(), deliveries[d:min(d+3, len(deliveries))])
+				if err != nil {
+					return err
+				}
+				written.Add(int64(done.Rows))
+				duplicate.Add(int64(done.Duplicate))
+			}
+			return nil
+		})
+		require.NoError(t, err)
+		require.EqualValues(t, 100, written.Load())
+		require.Positive(t, duplicate.Load())
+		require.EqualValues(t, 100, books(t, s, bucket).Settled)
+		require.EqualValues(t, 100, books(t, s, bucket).SettledEpoch)
+		require.Equal(t, sale.BucketOpen, books(t, s, bucket).State)
+		ledgerAgrees(t, s, bucket)
+	})
+}
+
+func TestBucketsOfOneSKUSettledAtOnce(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		rows := selling(t, s, draft("wide", 1, item("phone", 4000, 4)))
+		err := together(4, func(i int) error {
+			for sequence := range int64(15) {
+				// Every settlement takes all buckets, each in another order: locks must not meet in a circle.
+				var deliveries []sale.Delivery
+				for k := range rows {
+					row := rows[(i+k)%len(rows)]
+					deliveries = append(deliveries, batch(row.Bucket, 1, int64(i)<<32+sequence, crowd(4)...))
+				}
+				if _, err := s.Settle(t.Context(), deliveries); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		require.NoError(t, err)
+		for _, row := range rows {
+			require.EqualValues(t, 4*15*4, books(t, s, row.Bucket).Settled)
+			ledgerAgrees(t, s, row.Bucket)
+		}
+	})
+}
+
+// A buyer belongs to one bucket; when a fault makes two buckets sell to him, the unique key still decides.
+func TestOneBuyerInTwoBucketsAtOnce(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		rows := selling(t, s, draft("wide", 1, item("phone", 1000, 4)))
+		const buyers = 10
+		err := together(len(rows), func(i int) error {
+			for n := range buyers {
+				d := batch(rows[i].Bucket, 1, int64(n+1), one(fmt.Sprintf("buyer-%d", n), 1))
+				if _, err := s.Settle(t.Context(), []sale.Delivery{d}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		require.NoError(t, err)
+		require.Equal(t, buyers, count(t, s, "SELECT COUNT(*) FROM orders WHERE status = 'confirmed'"))
+		require.Equal(t, buyers*(len(rows)-1), count(t, s, "SELECT COUNT(*) FROM orders WHERE reason = 'over_limit'"))
+	})
+}
+
+// Settlement and rebuild run against each other. Whatever their order, each BeginLoads must see every unit either for
+// sale or with its owner, and each order must end confirmed or refused, once.
+func TestSettleAgainstRebuild(t *testing.T) {
+	for _, limit := range []int{1, 3} {
+		t.Run(fmt.Sprintf("limit %d", limit), func(t *testing.T) {
+			onEvery(t, func(t *testing.T, s *Store) { settleAgainstRebuild(t, s, limit) })
+		})
+	}
+}
+
+func settleAgainstRebuild(t *testing.T, s *Store, limit int) {
+	const settlers, rounds, orders = 3, 12, 5
+	bucket := phone(t, s, 500, limit)
+	over, stop := context.WithCancel(t.Context())
+	var rebuilt sync.WaitGroup
+	var fault error
+	rebuilds := 0
+	rebuilt.Go(func() {
+		for over.Err() == nil && fault == nil {
+			fault = rebuildOnce(t.Context(), s, bucket)
+			rebuilds++
+		}
+	})
+	err := together(settlers, func(i int) error {
+		for round := range rounds {
+			present, err := s.Books(t.Context(), bucket.Sale)
+			if err != nil {
+				return err
+			}
+			// The epoch may be over by the time the batch settles, which makes it late.
+			d := batch(bucket, present[0].Epoch, int64(i*rounds+round+1), crowd(orders)...)
+			if _, err := s.Settle(t.Context(), []sale.Delivery{d}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	stop()
+	rebuilt.Wait()
+	require.NoError(t, err)
+	require.NoError(t, fault)
+	require.Positive(t, rebuilds)
+	require.Equal(t, settlers*rounds*orders, count(t, s, "SELECT COUNT(*) FROM orders"))
+	refused := count(t, s, "SELECT COUNT(*) FROM orders WHERE status = 'refused' AND reason = 'fenced'")
+	require.EqualValues(t, settlers*rounds*orders-refused, books(t, s, bucket).Settled, "%d rebuilds", rebuilds)
+	ledgerAgrees(t, s, bucket)
+}
+
+func rebuildOnce(ctx context.Context, s *Store, bucket sale.Bucket) error {
+	present, err := s.Books(ctx, bucket.Sale)
+	if err != nil {
+		return err
+	}
+	closed, err := s.CloseBuckets(ctx, []sale.BucketRow{present[0].BucketRow})
+	if err != nil {
+		return err
+	}
+	loads, err := s.BeginLoads(ctx, closed)
+	if err != nil {
+		return err
+	}
+	for _, load := range loads {
+		units := load.Available
+		for _, owner := range load.Owners {
+			units += int64(owner.Quantity)
+		}
+		if units != present[0].Loaded {
+			return fmt.Errorf("epoch %d: %d units available or owned, %d loaded", load.Epoch, units, present[0].Loaded)
+		}
+	}
+	_, err = s.OpenBuckets(ctx, rowsOf(loads))
+	return err
+}
+
+// Two control roles that both believe they hold the lease: each epoch begins once.
+func TestRebuildersAtOnce(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		rows := selling(t, s, draft("wide", 1, item("phone", 400, 8)))
+		var begun, opened atomic.Int64
+		err := together(4, func(int) error {
+			closed, err := s.CloseBuckets(t.Context(), rows)
+			if err != nil {
+				return err
+			}
+			loads, err := s.BeginLoads(t.Context(), closed)
+			if err != nil {
+				return err
+			}
+			begun.Add(int64(len(loads)))
+			open, err := s.OpenBuckets(t.Context(), rowsOf(loads))
+			opened.Add(int64(len(open)))
+			return err
+		})
+		require.NoError(t, err)
+		var epochs int64
+		for _, row := range rows {
+			b := books(t, s, row.Bucket)
+			require.Equal(t, sale.BucketOpen, b.State)
+			epochs += b.Epoch - 1
+		}
+		require.Equal(t, begun.Load(), epochs, "every beginning is an epoch of its own")
+		require.GreaterOrEqual(t, begun.Load(), opened.Load())
+		require.GreaterOrEqual(t, opened.Load(), int64(len(rows)))
+	})
+}
