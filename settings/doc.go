@@ -3,7 +3,8 @@
 //
 // A setting has one name and three spellings. The name is section and member, joined by a dot: kafka.sasl_username. The
 // environment variable is FLASHSALE_KAFKA_SASL_USERNAME, the flag --kafka-sasl-username, and in the YAML file the member
-// stands inside its section. The section ends at the first underscore of the variable; namespace alone has no section.
+// stands inside its section, or at the top with the dot in its name. The section ends at the first underscore of the
+// variable; namespace alone has no section.
 // Each secret has a companion NAME_file in the same three spellings, which names a file that holds the value; one
 // newline at the end of that file is not part of the value. Within one source the secret and its companion exclude each
 // other; between sources the stronger one wins.
