@@ -59,7 +59,7 @@ func (c *Client) auditWhenSettled(ctx context.Context, request AuditRequest) (Au
 		poll = defaultPoll
 	}
 	for {
-		answer, err := c.audit(ctx, request.Sale)
+		answer, err := c.Audit(ctx, request.Sale)
 		done := err == nil && inFlight(answer) == 0
 		if done || hopeless(err) || !time.Now().Before(deadline) {
 			return answer, err
@@ -78,8 +78,8 @@ func hopeless(err error) bool {
 	return errors.As(err, &refusal) && refusal.Status < http.StatusInternalServerError
 }
 
-// audit reads one sale or all of them into one answer.
-func (c *Client) audit(ctx context.Context, id string) (AuditAnswer, error) {
+// Audit reads the stock equation of one sale, or of all that have stock when id is empty, into one answer.
+func (c *Client) Audit(ctx context.Context, id string) (AuditAnswer, error) {
 	all := AuditAnswer{Holds: true, Items: []AuditItem{}}
 	ids := []string{id}
 	if id == "" {

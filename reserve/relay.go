@@ -27,10 +27,11 @@ type RelayOptions struct {
 	Leases    Leases
 	Holder    string
 	Watched   func(now time.Time) []Watched // the buckets that may have a journal now
+	Deadline  time.Duration                 // an entry that its gateway has not trimmed within it is published again [2 s]
 	Log       *slog.Logger
 }
 
-// Times of the relay: an entry that its gateway has not trimmed within relayDeadline is published again.
+// Times of the relay.
 const (
 	relayLease    = "relay"
 	relayDeadline = 2 * time.Second
@@ -49,6 +50,9 @@ type Relay struct {
 
 // NewRelay returns a relay; Run does its work.
 func NewRelay(o RelayOptions) *Relay {
+	if o.Deadline <= 0 {
+		o.Deadline = relayDeadline
+	}
 	return &Relay{RelayOptions: o, clock: newClock(nil), quiet: map[sale.Bucket]int64{}}
 }
 
@@ -76,7 +80,7 @@ func (r *Relay) pass(ctx context.Context) error {
 		return err
 	}
 	return underLease(ctx, r.Leases, relayLease, r.Holder, r.Log, func(ctx context.Context) error {
-		return r.relay(ctx, journaled, now.Add(-relayDeadline))
+		return r.relay(ctx, journaled, now.Add(-r.Deadline))
 	})
 }
 

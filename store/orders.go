@@ -64,6 +64,28 @@ func (s *Store) BuyerOrders(ctx context.Context, saleID, sku, buyer string) ([]s
 	return found[max(0, len(found)-maxBuyerOrders):], nil
 }
 
+// EachOrder calls fn with every order of a sale that has a row or waits in a dead letter, in no particular order. The
+// rows are streamed, so a sale of any size can be judged.
+func (s *Store) EachOrder(ctx context.Context, saleID string, fn func(sale.Order) error) error {
+	call := func(scan func(scanner) (sale.Order, error)) func(scanner) error {
+		return func(r scanner) error {
+			order, err := scan(r)
+			if err != nil {
+				return err
+			}
+			return fn(order)
+		}
+	}
+	err := each(ctx, s.db, sqlOrders+"sale_id = ?", []any{saleID}, call(scanOrder))
+	if err == nil {
+		err = each(ctx, s.db, sqlWaitingOrders+"d.sale_id = ?", []any{saleID}, call(scanWaitingOrder))
+	}
+	if err != nil {
+		return fmt.Errorf("read the orders of %s: %w", saleID, err)
+	}
+	return nil
+}
+
 // readOrders reads by a condition on the orders table and the same on waiting dead letters. Dead letters are read first:
 // one that settles in between is then found as a row, and a row comes before what waits.
 func (s *Store) readOrders(ctx context.Context, where, whereWaiting string, args []any) ([]sale.Order, error) {

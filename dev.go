@@ -1,0 +1,215 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"time"
+
+	"flashsale/admin"
+	"flashsale/embedded"
+	"flashsale/loadtest"
+	"flashsale/settings"
+	"flashsale/settle"
+)
+
+// devCommand runs everything in one process on embedded engines.
+type devCommand struct {
+	DataDir string `name:"data-dir" type:"path" help:"Where orders and queue are kept. Default: a temporary folder, removed at the end."`
+	Demo    bool   `help:"Send a crowd of buyers and print a line a second."`
+}
+
+// The sale that dev prepares.
+const (
+	devSale  = "demo"
+	devSKU   = "phone"
+	devStock = 10_000
+	devBuyer = "alice"
+)
+
+// Run starts the engines, both roles and the demo sale, and stays until the process is asked to end.
+func (c devCommand) Run(inv *invocation) (err error) {
+	s, err := inv.settings("dev")
+	if err != nil {
+		return err
+	}
+	makeSecrets(s)
+	dir, remove, err := c.directory()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, remove()) }()
+	engines, err := embedded.Start(embedded.Options{Dir: dir})
+	if err != nil {
+		return fmt.Errorf("start the embedded engines: %w", err)
+	}
+	defer func() { err = errors.Join(err, engines.Close()) }()
+	s.Redis, s.Kafka.Brokers = settings.Redis{Addrs: []string{engines.RedisAddr}}, engines.KafkaBrokers
+	s.Kafka.TLS, s.Kafka.SASLMechanism, s.Kafka.Replication = false, "", 1
+	place, err := newEmbeddedSite(s, newLogger(inv.stderr, s.Log.Level), engines.DSN)
+	if err != nil {
+		return err
+	}
+	defer place.close()
+	if err := place.books.Migrate(inv.ctx); err != nil {
+		return fmt.Errorf("migrate the embedded database: %w", err)
+	}
+	if err := settle.CreateTopics(inv.ctx, settleKafka(s), s.Namespace, int32(s.Kafka.Partitions), 1); err != nil {
+		return fmt.Errorf("create the embedded topics: %w", err)
+	}
+	return c.runRoles(inv, place, dir)
+}
+
+// runRoles runs gateway and settle until the process is asked to end or one of them fails.
+func (c devCommand) runRoles(inv *invocation, place *site, dir string) error {
+	ctx, stop := context.WithCancel(inv.ctx)
+	defer stop()
+	gateway, err := newGatewayRole(place)
+	if err != nil {
+		return err
+	}
+	settling, err := newSettleRole(place)
+	if err != nil {
+		return errors.Join(err, gateway.abandon())
+	}
+	ended := make(chan error, 3)
+	// The settling role ends after the gateway, so that what the gateway queued last is settled too.
+	settleCtx, stopSettle := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopSettle()
+	go func() { ended <- settling.run(settleCtx); stop() }()
+	go func() { err := gateway.run(ctx); stopSettle(); ended <- err; stop() }()
+	go func() { ended <- c.present(ctx, inv, place, gateway, dir) }()
+	var faults []error
+	for range cap(ended) {
+		fault := <-ended
+		if fault != nil {
+			stop()
+		}
+		faults = append(faults, fault)
+	}
+	return errors.Join(faults...)
+}
+
+// present prepares the demo sale through the operators' API, as an operator would, and tells how to use it.
+func (c devCommand) present(ctx context.Context, inv *invocation, place *site, gateway *gatewayRole, dir string) error {
+	s := place.settings
+	operators, err := admin.NewClient("http://"+gateway.operators.Addr().String(), s.Admin.Token.Reveal())
+	if err != nil {
+		return err
+	}
+	if err := waitReady(ctx, gateway.ready); err != nil {
+		return nil //nolint:nilerr // the process was asked to end before it was ready
+	}
+	if err := prepareDemo(ctx, operators); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return fmt.Errorf("prepare the demo sale: %w", err)
+	}
+	signer, err := newSigner(s)
+	if err != nil {
+		return err
+	}
+	token, err := signer.Token(devBuyer, 24*time.Hour, time.Now())
+	if err != nil {
+		return err
+	}
+	base := "http://" + gateway.buyers.Addr().String()
+	fmt.Fprintf(inv.stdout, devBanner, base, gateway.operators.Addr(), dir, s.Admin.Token.Reveal(), token,
+		base, devSale, devSKU, token)
+	if !c.Demo {
+		return nil
+	}
+	return runDemo(ctx, inv.stdout, place, operators, signer, base)
+}
+
+const devBanner = `flashsale dev: for trying and developing only. Redis, Kafka and the database are embedded in this process.
+  buyers     %s
+  operators  http://%s
+  data       %s
+  operators' token  %s
+  buyer's token     %s
+buy one:
+  curl -i -X POST %s/v1/sales/%s/items/%s/orders -H 'Authorization: Bearer %s'
+`
+
+// prepareDemo creates, loads and opens the demo sale; one that is there from an earlier run goes on.
+func prepareDemo(ctx context.Context, operators *admin.Client) error {
+	_, err := operators.Sale(ctx, devSale)
+	var refusal *admin.Refusal
+	switch {
+	case errors.As(err, &refusal) && refusal.Status == http.StatusNotFound:
+		now := time.Now().UTC()
+		definition := fmt.Sprintf(`{"name":"Demo sale","starts_at":%q,"ends_at":%q,"items":[{"sku":%q,"stock":%d,"price_cents":129900}]}`,
+			now.Add(-time.Minute).Format(time.RFC3339), now.AddDate(1, 0, 0).Format(time.RFC3339), devSKU, devStock)
+		if _, err := operators.PutSale(ctx, devSale, []byte(definition)); err != nil {
+			return err
+		}
+	case err != nil:
+		return err
+	}
+	for _, verb := range []string{"preload", "open"} {
+		_, err := operators.Move(ctx, devSale, verb)
+		// A sale of an earlier run may be paused or closed by its operator; that is his business.
+		if errors.As(err, &refusal) && refusal.Code == "wrong_state" {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func waitReady(ctx context.Context, ready func() map[string]string) error {
+	ticker := time.NewTicker(5 * time.Millisecond)
+	defer ticker.Stop()
+	for len(ready()) > 0 {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+	}
+	return nil
+}
+
+func (c devCommand) directory() (dir string, remove func() error, err error) {
+	if c.DataDir != "" {
+		return c.DataDir, func() error { return nil }, nil
+	}
+	dir, err = os.MkdirTemp("", "flashsale-dev-")
+	if err != nil {
+		return "", nil, fmt.Errorf("make a folder for the data: %w", err)
+	}
+	return dir, func() error { return os.RemoveAll(dir) }, nil
+}
+
+// makeSecrets fills the secrets that nobody gave.
+func makeSecrets(s *settings.Settings) {
+	for _, secret := range []*settings.Secret{&s.Admin.Token, &s.Auth.HS256Secret} {
+		if *secret == "" {
+			*secret = settings.Secret(randomHex(32))
+		}
+	}
+}
+
+func randomHex(bytes int) string {
+	random := make([]byte, bytes)
+	_, _ = rand.Read(random) // documented never to fail
+	return hex.EncodeToString(random)
+}
+
+// demoCrowd is larger than the stock, so that the demo shows sold_out too.
+const (
+	demoCrowd = 2 * devStock
+	demoRate  = 2000
+)
+
+func demoBuyers(signer *loadtest.Signer) (loadtest.Crowd, error) {
+	return loadtest.NewCrowd(signer, "demo-"+randomHex(3)+"-", demoCrowd, time.Hour, time.Now())
+}

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"flashsale/admin"
+)
+
+// saleCommand is the life cycle of a sale through the operators' API. What it prints is the API's own JSON.
+type saleCommand struct {
+	Create  saleCreateCommand  `cmd:"" help:"Create or change a sale from a YAML or JSON file."`
+	Buyers  saleBuyersCommand  `cmd:"" help:"Replace the list of a listed sale: one buyer id a line."`
+	Preload salePreloadCommand `cmd:"" help:"Load the stock into Redis. Repeated, it loads what was raised."`
+	Open    saleMoveCommand    `cmd:"" help:"Sell from starts_at on."`
+	Pause   saleMoveCommand    `cmd:"" help:"Stop selling for now. Nothing is taken once this has answered."`
+	Resume  saleMoveCommand    `cmd:"" help:"Go on after a pause."`
+	Close   saleMoveCommand    `cmd:"" help:"End the sale for good."`
+	Show    saleShowCommand    `cmd:"" help:"Print a sale."`
+	List    saleListCommand    `cmd:"" help:"Print all sales."`
+}
+
+type saleCreateCommand struct {
+	Sale string `arg:"" help:"Sale id."`
+	File string `short:"f" required:"" help:"The sale as YAML or JSON, - for stdin."`
+}
+
+// Run puts the sale.
+func (c saleCreateCommand) Run(inv *invocation) error {
+	return inv.operate(func(client *admin.Client) ([]byte, error) {
+		document, err := inv.document(c.File)
+		if err != nil {
+			return nil, err
+		}
+		return client.PutSale(inv.ctx, c.Sale, document)
+	})
+}
+
+type saleBuyersCommand struct {
+	Sale string `arg:"" help:"Sale id."`
+	File string `short:"f" required:"" help:"One buyer id a line, - for stdin."`
+}
+
+// Run streams the list.
+func (c saleBuyersCommand) Run(inv *invocation) error {
+	return inv.operate(func(client *admin.Client) ([]byte, error) {
+		lines, err := admin.OpenInput(c.File, inv.stdin)
+		if err != nil {
+			return nil, &exitError{exitUsage, err}
+		}
+		defer lines.Close()
+		return client.PutBuyers(inv.ctx, c.Sale, lines)
+	})
+}
+
+type salePreloadCommand struct {
+	Sale string `arg:"" help:"Sale id."`
+}
+
+// Run loads the sale, with its progress on stderr.
+func (c salePreloadCommand) Run(inv *invocation) error {
+	return inv.operate(func(client *admin.Client) ([]byte, error) {
+		return client.Preload(inv.ctx, c.Sale, func(done, total int) {
+			fmt.Fprintf(inv.stderr, "loaded %d of %d buckets\n", done, total)
+		})
+	})
+}
+
+// saleMoveCommand is open, pause, resume and close: the name of the command is the move.
+type saleMoveCommand struct {
+	Sale string `arg:"" help:"Sale id."`
+}
+
+// Run makes the move.
+func (c saleMoveCommand) Run(inv *invocation, parsed *kong.Context) error {
+	verb := parsed.Selected().Name
+	return inv.operate(func(client *admin.Client) ([]byte, error) { return client.Move(inv.ctx, c.Sale, verb) })
+}
+
+type saleShowCommand struct {
+	Sale string `arg:"" help:"Sale id."`
+}
+
+// Run prints the sale.
+func (c saleShowCommand) Run(inv *invocation) error {
+	return inv.operate(func(client *admin.Client) ([]byte, error) { return client.Sale(inv.ctx, c.Sale) })
+}
+
+type saleListCommand struct{}
+
+// Run prints all sales.
+func (saleListCommand) Run(inv *invocation) error {
+	return inv.operate(func(client *admin.Client) ([]byte, error) { return client.Sales(inv.ctx) })
+}
+
+// rulesCommand reads and replaces the limits of every gateway.
+type rulesCommand struct {
+	Get rulesGetCommand `cmd:"" help:"Print the present rules."`
+	Put rulesPutCommand `cmd:"" help:"Replace the whole set from a YAML or JSON file."`
+}
+
+type rulesGetCommand struct{}
+
+// Run prints the rules.
+func (rulesGetCommand) Run(inv *invocation) error {
+	return inv.operate(func(client *admin.Client) ([]byte, error) { return client.Rules(inv.ctx) })
+}
+
+type rulesPutCommand struct {
+	File string `short:"f" required:"" help:"The rules as YAML or JSON, - for stdin."`
+}
+
+// Run replaces the rules.
+func (c rulesPutCommand) Run(inv *invocation) error {
+	return inv.operate(func(client *admin.Client) ([]byte, error) {
+		document, err := inv.document(c.File)
+		if err != nil {
+			return nil, err
+		}
+		return client.PutRules(inv.ctx, document)
+	})
+}
+
+type auditCommand struct {
+	Sale   string        `arg:"" optional:"" help:"Sale id; all sales when left out."`
+	Wait   time.Duration `help:"First wait this long until nothing is in flight."`
+	Output string        `short:"o" enum:"text,json" default:"text" help:"text or json."`
+}
+
+// Run prints the equation.
+func (c auditCommand) Run(inv *invocation) error {
+	client, err := inv.client("audit")
+	if err != nil {
+		return err
+	}
+	err = client.PrintAudit(inv.ctx, inv.stdout, admin.AuditRequest{Sale: c.Sale, Wait: c.Wait, JSON: c.Output == "json"})
+	return exitOf(err)
+}
+
+// operate runs one call of the operators' API and prints its answer.
+func (inv *invocation) operate(call func(*admin.Client) ([]byte, error)) error {
+	client, err := inv.client("sale")
+	if err != nil {
+		return err
+	}
+	answer, err := call(client)
+	if err != nil {
+		return exitOf(err)
+	}
+	_, err = fmt.Fprintf(inv.stdout, "%s\n", bytes.TrimRight(answer, "\n"))
+	return err
+}
+
+func (inv *invocation) client(command string) (*admin.Client, error) {
+	s, err := inv.settings(command)
+	if err != nil {
+		return nil, err
+	}
+	return admin.NewClient(s.Admin.URL, s.Admin.Token.Reveal())
+}
+
+// document reads a YAML or JSON file as JSON.
+func (inv *invocation) document(name string) ([]byte, error) {
+	in, err := admin.OpenInput(name, inv.stdin)
+	if err != nil {
+		return nil, &exitError{exitUsage, err}
+	}
+	defer in.Close()
+	return admin.ReadDocument(in)
+}
+
+// exitOf gives an error of the operators' API its exit code.
+func exitOf(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, coded := err.(*exitError); coded {
+		return err
+	}
+	return &exitError{admin.ExitCode(err), err}
+}
+
+// within bounds a command that talks to a store.
+func within(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, commandTimeout)
+}
+
+const commandTimeout = 30 * time.Second

@@ -1,0 +1,326 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+
+	"flashsale/admin"
+	"flashsale/gateway"
+	"flashsale/reserve"
+	"flashsale/settings"
+	"flashsale/settle"
+	"flashsale/store"
+)
+
+// site is what the roles of one process share: settings, log, and the stores, none of which need be up.
+type site struct {
+	settings *settings.Settings
+	log      *slog.Logger
+	books    *store.Store
+	redis    *reserve.Redis
+	holder   string // names this process in leases, and no other
+	registry *prometheus.Registry
+}
+
+func newSite(s *settings.Settings, log *slog.Logger) (*site, error) {
+	books, err := openStore(s)
+	if err != nil {
+		return nil, err
+	}
+	return newSiteOn(s, log, books, false)
+}
+
+// newEmbeddedSite is the site of dev.
+func newEmbeddedSite(s *settings.Settings, log *slog.Logger, dsn string) (*site, error) {
+	books, err := store.Open(store.Options{Driver: store.DriverSQLite, DSN: dsn})
+	if err != nil {
+		return nil, err
+	}
+	return newSiteOn(s, log, books, true)
+}
+
+func newSiteOn(s *settings.Settings, log *slog.Logger, books *store.Store, embedded bool) (*site, error) {
+	redis, err := reserve.Dial(reserve.Options{
+		Namespace: s.Namespace, Addrs: s.Redis.Addrs, Username: s.Redis.Username, Password: s.Redis.Password.Reveal(),
+		TLS: s.Redis.TLS, Embedded: embedded,
+	})
+	if err != nil {
+		return nil, errors.Join(err, books.Close())
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return &site{
+		settings: s, log: log, books: books, redis: redis, registry: newRegistry(),
+		holder: fmt.Sprintf("%.40s/%d/%s", host, os.Getpid(), randomHex(8)),
+	}, nil
+}
+
+// newRegistry returns a registry with what every process shows.
+func newRegistry() *prometheus.Registry {
+	b := thisBuild()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(admin.NewBuildInfo(b.version, b.commit), collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return registry
+}
+
+// close ends the connections to the stores. Whoever uses them has ended before.
+func (s *site) close() {
+	s.redis.Close()
+	if err := s.books.Close(); err != nil {
+		s.log.Warn("the database connections did not close", "error", err)
+	}
+}
+
+func (s *site) producer() (*reserve.Producer, error) {
+	k := s.settings.Kafka
+	return reserve.NewProducer(reserve.KafkaOptions{
+		Brokers: k.Brokers, TLS: k.TLS, SASLMechanism: k.SASLMechanism, Username: k.SASLUsername,
+		Password: k.SASLPassword.Reveal(),
+	}, settle.TopicsOf(s.settings.Namespace).Orders)
+}
+
+// awaitStores waits for everything a process needs at its start. It returns an error only where waiting cannot help.
+func (s *site) awaitStores(ctx context.Context, started *startup, producer *reserve.Producer) error {
+	if err := started.wait(ctx, s.log, checkDatabase, s.books.CheckSchema); err != nil {
+		return err
+	}
+	checks := []struct {
+		name  string
+		check func(context.Context) error
+	}{
+		{checkRedis, s.redis.Ping},
+		{checkTopics, func(ctx context.Context) error {
+			return settle.CheckTopics(ctx, settleKafka(s.settings), s.settings.Namespace, int32(s.settings.Kafka.Partitions))
+		}},
+		{checkKafka, yet(producer.Ready)},
+	}
+	for _, c := range checks {
+		if err := started.wait(ctx, s.log, c.name, c.check); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Names of the checks that /readyz shows.
+const (
+	checkDatabase = "database"
+	checkRedis    = "redis"
+	checkTopics   = "topics"
+	checkKafka    = "kafka"
+	checkNode     = "node_id"
+)
+
+// gatewayRole is the gateway process: buyers' listener, operators' listener.
+type gatewayRole struct {
+	*site
+	buyers, operators net.Listener
+	started           *startup
+	producer          *reserve.Producer
+	ids               *reserve.OrderIDs
+	engine            *reserve.Engine
+	gateway           *gateway.Gateway
+	api               *admin.API
+}
+
+func newGatewayRole(s *site) (*gatewayRole, error) {
+	listeners, err := listenAll([]wantedListener{
+		{"gateway.listen", s.settings.Gateway.Listen}, {"admin.listen", s.settings.Admin.Listen},
+	})
+	if err != nil {
+		return nil, err
+	}
+	r := &gatewayRole{
+		site: s, buyers: listeners[0], operators: listeners[1],
+		started: newStartup(checkDatabase, checkRedis, checkTopics, checkKafka, checkNode),
+		ids:     reserve.NewOrderIDs(s.books, s.holder, s.log),
+	}
+	if err := r.build(); err != nil {
+		return nil, errors.Join(err, r.abandon())
+	}
+	return r, nil
+}
+
+// build makes the parts; no store need be up.
+func (r *gatewayRole) build() (err error) {
+	if r.producer, err = r.site.producer(); err != nil {
+		return err
+	}
+	breakers, err := gateway.NewBreakers()
+	if err != nil {
+		return err
+	}
+	g := r.settings.Gateway
+	r.engine = reserve.NewEngine(reserve.EngineOptions{
+		Redis: r.redis, Producer: r.producer, IDs: r.ids, AckTimeout: g.AckTimeout,
+		JournalMaxOrders: r.settings.Reserve.JournalMaxOrders, BatchMaxOrders: r.settings.Reserve.BatchMaxOrders,
+		Breaker: breakers, Report: r.books, Registerer: r.registry, Log: r.log,
+	})
+	auth := r.settings.Auth
+	keys, err := gateway.NewSecrets([]byte(auth.HS256Secret.Reveal()), []byte(auth.HS256PreviousSecret.Reveal()))
+	if err != nil {
+		return err
+	}
+	r.gateway, err = gateway.New(gateway.Options{
+		Keys: keys, Issuer: auth.Issuer, Audience: auth.Audience, TrustedProxies: g.TrustedProxies, Log: r.log,
+		MaxInFlight: g.MaxInFlight, TokenCache: g.TokenCacheSize,
+	}, gateway.Deps{
+		Catalogue: r.books, Stock: r.engine, Levels: r.redis, Orders: r.books, Breakers: breakers,
+		Checks: r.started.Ready, Registerer: r.registry,
+	})
+	if err != nil {
+		return err
+	}
+	r.api = admin.New(admin.Options{
+		AdminToken: r.settings.Admin.Token.Reveal(), ShopToken: r.settings.Shop.Token.Reveal(),
+		Version: thisBuild().version, Partitions: int32(r.settings.Kafka.Partitions), Now: r.engine.Now, Logger: r.log,
+	}, admin.Deps{
+		Sales: r.books, Preloads: r.books, Rules: r.books, Orders: r.books,
+		Stock:    operatorStock{r.redis, reserve.NewRebuilder(r.redis, r.producer, r.books)},
+		Gatherer: r.registry, Ready: r.ready,
+	})
+	return nil
+}
+
+// operatorStock is what the operators' API does to Redis: the connection, and the rebuild that a preload is.
+type operatorStock struct {
+	*reserve.Redis
+	*reserve.Rebuilder
+}
+
+// ready returns what the process waits for.
+func (r *gatewayRole) ready() map[string]string { return r.gateway.Ready() }
+
+// abandon closes what a role that will not run has opened.
+func (r *gatewayRole) abandon() error { return errors.Join(r.buyers.Close(), r.operators.Close()) }
+
+// run serves until ctx ends, then drains: buyers first, then the stock engine, then the producer.
+func (r *gatewayRole) run(ctx context.Context) error {
+	background, stop := context.WithCancel(context.WithoutCancel(ctx)) // outlives ctx: answers under way need it
+	defer stop()
+	group, serving := errgroup.WithContext(ctx)
+	var roles errgroup.Group
+	roles.Go(func() error { return r.ids.Run(background) })
+	roles.Go(func() error { r.gateway.Run(background); return nil })
+	group.Go(func() error { return r.gateway.Serve(r.buyers) })
+	group.Go(func() error {
+		return serveHTTP(serving, r.operators, r.api, r.api.StopStreams, r.settings.Gateway.ShutdownTimeout)
+	})
+	group.Go(func() error { return r.start(serving) })
+	group.Go(func() error { <-serving.Done(); return r.drain() })
+	err := group.Wait()
+	stop()
+	return errors.Join(err, roles.Wait())
+}
+
+func (r *gatewayRole) start(ctx context.Context) error {
+	if err := r.awaitStores(ctx, r.started, r.producer); err != nil {
+		return err
+	}
+	if err := r.started.wait(ctx, r.log, checkNode, yet(r.ids.Ready)); err != nil {
+		return err
+	}
+	r.log.Info("gateway is ready", "buyers", r.buyers.Addr().String(), "operators", r.operators.Addr().String())
+	return nil
+}
+
+func (r *gatewayRole) drain() error {
+	ctx, cancel := context.WithTimeout(context.Background(), r.settings.Gateway.ShutdownTimeout)
+	defer cancel()
+	return errors.Join(r.gateway.Shutdown(ctx), r.engine.Drain(ctx), r.producer.Close(ctx))
+}
+
+// settleRole is the settling process: consumer, relay, rebuild, gauges, probes.
+type settleRole struct {
+	*site
+	probes   net.Listener
+	registry *prometheus.Registry
+	started  *startup
+	producer *reserve.Producer
+	settler  *settle.Settler
+	keeper   *reserve.Keeper
+	relay    *reserve.Relay
+	gauges   *admin.Gauges
+}
+
+func newSettleRole(s *site) (*settleRole, error) {
+	listener, err := listen("settle.listen", s.settings.Settle.Listen)
+	if err != nil {
+		return nil, err
+	}
+	r := &settleRole{
+		site: s, probes: listener, registry: newRegistry(), // its own registry: dev has both roles in one process
+		started: newStartup(checkDatabase, checkRedis, checkTopics, checkKafka),
+	}
+	if err := r.build(); err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	return r, nil
+}
+
+func (r *settleRole) build() (err error) {
+	if r.producer, err = r.site.producer(); err != nil {
+		return err
+	}
+	r.keeper = reserve.NewKeeper(reserve.KeeperOptions{
+		Redis: r.redis, Rebuilder: reserve.NewRebuilder(r.redis, r.producer, r.books),
+		Catalogue: r.books, Books: r.books, Leases: r.books, Holder: r.holder, Log: r.log,
+	})
+	r.relay = reserve.NewRelay(reserve.RelayOptions{
+		Redis: r.redis, Publisher: r.producer, Leases: r.books, Holder: r.holder, Watched: r.keeper.Watched,
+		Deadline: r.settings.Reserve.RelayDeadline, Log: r.log,
+	})
+	r.settler, err = settle.New(settle.Options{
+		Kafka: settleKafka(r.settings), Namespace: r.settings.Namespace, Partitions: int32(r.settings.Kafka.Partitions),
+		MaxRows: r.settings.Settle.BatchMaxRows, MaxBytes: r.settings.Settle.BatchMaxBytes, Log: r.log,
+	}, r.books, r.registry)
+	if err != nil {
+		return err
+	}
+	r.gauges, err = admin.NewGauges(r.books, r.redis, r.registry, admin.GaugeOptions{Logger: r.log})
+	return err
+}
+
+// ready returns what the process waits for.
+func (r *settleRole) ready() map[string]string {
+	waiting := r.started.Ready()
+	for name, found := range r.settler.Ready() {
+		waiting[name] = found
+	}
+	return waiting
+}
+
+// run settles until ctx ends, then finishes the transactions under way.
+func (r *settleRole) run(ctx context.Context) error {
+	group, working := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		return serveHTTP(working, r.probes, admin.NewProbes(r.registry, r.ready), func() {}, time.Second)
+	})
+	group.Go(func() error {
+		if err := r.awaitStores(working, r.started, r.producer); err != nil || working.Err() != nil {
+			return err
+		}
+		r.log.Info("settle is ready", "listen", r.probes.Addr().String())
+		group.Go(func() error { return r.settler.Run(working) })
+		group.Go(func() error { r.gauges.Run(working); return nil })
+		group.Go(func() error { return r.relay.Run(working) })
+		group.Go(func() error { return r.keeper.Run(working) })
+		return nil
+	})
+	err := group.Wait()
+	drain, cancel := context.WithTimeout(context.Background(), r.settings.Gateway.ShutdownTimeout)
+	defer cancel()
+	return errors.Join(err, r.producer.Close(drain))
+}
