@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"syscall"
+	"testing"
 )
 
 // once runs make while holding a lock that every test process of this user shares, unless done says that the work is
@@ -50,6 +51,17 @@ func program(name, debianPackage, environment string) (string, error) {
 		return "", errors.New(hint)
 	}
 	return path, nil
+}
+
+// Program returns the path of a program that a test runs, such as curl, installing its Debian package when it is
+// missing.
+func Program(t testing.TB, name, debianPackage string) string {
+	t.Helper()
+	path, err := program(name, debianPackage, "the PATH so that it holds "+name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 func findProgram(name string) string {
