@@ -17,7 +17,8 @@ import (
 )
 
 const (
-	maxAnswerBytes = 64 << 20         // the largest answer that a command reads
+	maxAnswerBytes = 64 << 20 // the largest answer that a command reads
+	dialLimit      = 5 * time.Second
 	quickLimit     = 60 * time.Second // of every request but preload and buyers, which take what they take
 )
 
@@ -64,8 +65,12 @@ func NewClient(address, token string) (*Client, error) {
 	if (base.Scheme != "http" && base.Scheme != "https") || base.Host == "" {
 		return nil, fmt.Errorf("operators' API address %q must be http://host:port", address)
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.DialContext = (&net.Dialer{Timeout: 5 * time.Second}).DialContext
+	transport := &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         (&net.Dialer{Timeout: dialLimit}).DialContext,
+		TLSHandshakeTimeout: dialLimit,
+		IdleConnTimeout:     idleTimeout,
+	}
 	return &Client{base: strings.TrimSuffix(base.String(), "/"), token: token, http: &http.Client{Transport: transport}}, nil
 }
 
@@ -114,7 +119,7 @@ func (c *Client) Order(ctx context.Context, id sale.OrderID) ([]byte, error) {
 	return c.quick(ctx, http.MethodGet, "/admin/v1/orders/"+id.String(), nil)
 }
 
-// Preload loads a sale and hears how far it is.
+// Preload loads a sale. progress, which may be nil, hears how far it is.
 func (c *Client) Preload(ctx context.Context, id string, progress func(done, total int)) ([]byte, error) {
 	response, err := c.send(ctx, http.MethodPost, salePath(id, "preload"), nil, "text/event-stream")
 	if err != nil {

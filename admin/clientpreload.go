@@ -28,7 +28,9 @@ func readPreload(events io.Reader, progress func(done, total int)) ([]byte, erro
 			if err := json.Unmarshal([]byte(value), &at); err != nil {
 				return nil, fmt.Errorf("read a progress event: %w", err)
 			}
-			progress(at.Done, at.Total)
+			if progress != nil {
+				progress(at.Done, at.Total)
+			}
 		case field == "data" && name == "sale":
 			return []byte(value), nil
 		case field == "data" && name == "problem":

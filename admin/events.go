@@ -121,10 +121,8 @@ func (p *progress) finish(a *API, s sale.Sale, err error) error {
 	case err != nil:
 		return a.failInStream(p.c, p.stream, err)
 	}
-	if !p.stream.started { // everything was loaded: say so in one event
-		if err := p.stream.send("progress", []byte(`{"done":0,"total":0}`)); err != nil {
-			return nil
-		}
+	if !p.stream.started { // everything was loaded before: one event says so
+		p.broken = p.stream.send("progress", []byte(`{"done":0,"total":0}`)) != nil
 	}
 	body, err := encode(s)
 	if err != nil {
