@@ -106,11 +106,9 @@ func (s *Store) insertListed(ctx context.Context, id string, version int64, chun
 	for _, buyer := range chunk {
 		args = append(args, id, version, buyer)
 	}
-	statement := repeated(sqlInsertList, "(?,?,?)", ",", len(chunk), fmt.Sprintf(s.dialect.absent, "buyer_id"))
-	return s.transact(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, statement, args...)
-		return err
-	})
+	statement := repeated(sqlInsertList, "(?,?,?)", ",", len(chunk), s.dialect.absent("buyer_id"))
+	_, err := s.execute(ctx, statement, args...)
+	return err
 }
 
 // switchList makes an uploaded list the one that counts.
@@ -206,10 +204,8 @@ func (s *Store) deleteLists(ctx context.Context, id string, first, last int64) e
 	}
 	for _, version := range versions {
 		err := s.pagesOfList(ctx, id, version, func(page []string) error {
-			return s.transact(ctx, func(tx *sql.Tx) error {
-				_, err := tx.ExecContext(ctx, sqlDeleteList, id, version, page[len(page)-1])
-				return err
-			})
+			_, err := s.execute(ctx, sqlDeleteList, id, version, page[len(page)-1])
+			return err
 		})
 		if err != nil {
 			return err

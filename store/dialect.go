@@ -14,8 +14,13 @@ type dialect struct {
 	nowMS  string // expression: the same as Unix milliseconds
 	forced string // after a table's name: use the primary key, so that no other rows are locked on the way
 	lock   string // after a SELECT: lock its rows until the commit
-	absent string // after an INSERT of a row's key alone: leave a row that is there already; %s is a column of the key
 
+	// absent follows an INSERT: a row that is there already is left; column is one that the row and the new one share.
+	absent func(column string) string
+
+	// oneWriter says that the database has a single writer. Its transactions then queue in this process: the database's
+	// own waiting is by polling, and whoever polls rarely starves.
+	oneWriter      bool
 	maxConnections int
 	fault          func(error) fault
 }

@@ -32,7 +32,7 @@ func (s *Store) acquireLease(ctx context.Context, name, holder string, ttlMS int
 	if err != nil || taken {
 		return taken, err
 	}
-	_, err = s.db.ExecContext(ctx, fmt.Sprintf(sqlMakeLease, s.dialect.nowMS), name, holder, ttlMS)
+	_, err = s.execute(ctx, fmt.Sprintf(sqlMakeLease, s.dialect.nowMS), name, holder, ttlMS)
 	if err == nil {
 		return true, nil
 	}
@@ -47,7 +47,7 @@ func (s *Store) acquireLease(ctx context.Context, name, holder string, ttlMS int
 
 // ReleaseLease gives a lease back; one that the holder does not have is left alone.
 func (s *Store) ReleaseLease(ctx context.Context, name, holder string) error {
-	if _, err := s.db.ExecContext(ctx, sqlReleaseLease, name, holder); err != nil {
+	if _, err := s.execute(ctx, sqlReleaseLease, name, holder); err != nil {
 		return fmt.Errorf("release lease %s of %s: %w", name, holder, err)
 	}
 	return nil
@@ -120,10 +120,6 @@ func (s *Store) RenewNode(ctx context.Context, lease sale.NodeLease, highWaterMS
 
 // changed runs a guarded UPDATE of one row and reports whether it changed the row.
 func (s *Store) changed(ctx context.Context, statement string, args ...any) (bool, error) {
-	result, err := s.db.ExecContext(ctx, statement, args...)
-	if err != nil {
-		return false, err
-	}
-	n, err := result.RowsAffected()
+	n, err := s.execute(ctx, statement, args...)
 	return n == 1, err
 }

@@ -20,7 +20,7 @@ func mysqlDialect() *dialect {
 		nowMS:          "CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)",
 		forced:         " FORCE INDEX (PRIMARY)",
 		lock:           " FOR UPDATE",
-		absent:         " ON DUPLICATE KEY UPDATE %[1]s = %[1]s",
+		absent:         func(column string) string { return " ON DUPLICATE KEY UPDATE " + column + " = " + column },
 		maxConnections: 16,
 		fault:          mysqlFault,
 	}

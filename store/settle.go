@@ -122,7 +122,7 @@ func (s *Store) passFences(ctx context.Context, tx *sql.Tx, tokens []string) err
 	if len(tokens) == 0 {
 		return nil
 	}
-	statement := fmt.Sprintf(sqlPassFence, s.dialect.nowMS) + fmt.Sprintf(s.dialect.absent, "token")
+	statement := fmt.Sprintf(sqlPassFence, s.dialect.nowMS) + s.dialect.absent("token")
 	for _, token := range tokens {
 		if _, err := tx.ExecContext(ctx, statement, token); err != nil {
 			return fmt.Errorf("pass fence %s: %w", token, err)

@@ -17,7 +17,8 @@ func sqliteDialect() *dialect {
 		migrations:     "migrations/sqlite",
 		now:            "strftime('%Y-%m-%d %H:%M:%f', 'now')",
 		nowMS:          "CAST(ROUND(unixepoch('subsec') * 1000) AS INTEGER)",
-		absent:         " ON CONFLICT (%s) DO NOTHING",
+		absent:         func(string) string { return " ON CONFLICT DO NOTHING" },
+		oneWriter:      true,
 		maxConnections: 4,
 		fault:          sqliteFault,
 	}

@@ -28,6 +28,7 @@ const connectionLifetime = 3 * time.Minute
 type Store struct {
 	db      *sql.DB
 	dialect *dialect
+	writer  chan struct{} // holds one token while a transaction runs; nil where writers need not queue
 }
 
 // Open prepares a Store and checks the options; it does not need the database to be up.
@@ -53,7 +54,11 @@ func Open(options Options) (*Store, error) {
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
 	db.SetConnMaxLifetime(connectionLifetime)
-	return &Store{db: db, dialect: d}, nil
+	s := &Store{db: db, dialect: d}
+	if d.oneWriter {
+		s.writer = make(chan struct{}, 1)
+	}
+	return s, nil
 }
 
 // Close closes every connection.

@@ -38,6 +38,14 @@ func (s *Store) mayRepeat(err error) bool {
 }
 
 func (s *Store) transactOnce(ctx context.Context, work func(tx *sql.Tx) error) error {
+	if s.writer != nil {
+		select {
+		case s.writer <- struct{}{}:
+			defer func() { <-s.writer }()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
@@ -60,6 +68,19 @@ func (s *Store) transactOnce(ctx context.Context, work func(tx *sql.Tx) error) e
 		return fmt.Errorf("commit: %w", err)
 	}
 	return nil
+}
+
+// execute runs one statement in a transaction of its own and returns the rows it changed.
+func (s *Store) execute(ctx context.Context, statement string, args ...any) (changed int64, err error) {
+	err = s.transact(ctx, func(tx *sql.Tx) error {
+		result, err := tx.ExecContext(ctx, statement, args...)
+		if err != nil {
+			return err
+		}
+		changed, err = result.RowsAffected()
+		return err
+	})
+	return changed, err
 }
 
 // pause waits, or returns the context's error when that ends first.

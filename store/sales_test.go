@@ -1,0 +1,218 @@
+package store
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+)
+
+func TestPutSaleCreatesADraft(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		wanted := draft("eleven", 2, item("phone", 10, 4), item("case", 0, 1), item("a-cable", 5, 1))
+		wanted.Name = "双十一 🎉"
+		wanted.State = sale.StateOpen // not the caller's to choose
+		put, created, err := s.PutSale(t.Context(), wanted)
+		require.NoError(t, err)
+		require.True(t, created)
+		wanted.State, wanted.Version = sale.StateDraft, 1
+		require.Equal(t, wanted, put)
+
+		found, err := s.Sale(t.Context(), "eleven")
+		require.NoError(t, err)
+		require.Equal(t, wanted, found)
+
+		again, created, err := s.PutSale(t.Context(), wanted)
+		require.NoError(t, err)
+		require.False(t, created)
+		require.Equal(t, wanted, again, "nothing changed, not even the version")
+	})
+}
+
+func TestSalesAreSortedWithTheirItems(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		none, err := s.Sales(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, none)
+		first, second := draft("b", 1, item("x", 1, 1)), draft("a", 1, item("y", 1, 1), item("x", 2, 1))
+		put(t, s, first)
+		put(t, s, second)
+		all, err := s.Sales(t.Context())
+		require.NoError(t, err)
+		require.Len(t, all, 2)
+		require.Equal(t, second.Items, all[0].Items)
+		require.Equal(t, first.Items, all[1].Items)
+		_, err = s.Sale(t.Context(), "c")
+		require.ErrorIs(t, err, sale.ErrNotFound)
+	})
+}
+
+func TestPutSaleChangesADraftFreely(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		put(t, s, draft("eleven", 1, item("phone", 10, 4), item("case", 5, 1)))
+		wanted := draft("eleven", 5, item("tablet", 1, 2), item("phone", 3, 1))
+		wanted.Currency, wanted.PaymentTTL, wanted.Eligibility = "EUR", 0, sale.EligibilityList
+		wanted.StartsAt, wanted.EndsAt = sale.TimeMillis(noon), sale.TimeMillis(noon+1)
+		changed := put(t, s, wanted)
+		wanted.State, wanted.Version = sale.StateDraft, 2
+		require.Equal(t, wanted, changed)
+	})
+}
+
+func TestPutSaleRefusesBadMembers(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		for field, spoil := range map[string]func(*sale.Sale){
+			"sale":           func(w *sale.Sale) { w.ID = "Eleven" },
+			"name":           func(w *sale.Sale) { w.Name = "" },
+			"ends_at":        func(w *sale.Sale) { w.EndsAt = w.StartsAt },
+			"items[1].sku":   func(w *sale.Sale) { w.Items[1].SKU = w.Items[0].SKU },
+			"items[1].stock": func(w *sale.Sale) { w.Items[1].Stock = -1 },
+		} {
+			wanted := draft("eleven", 1, item("phone", 10, 1), item("case", 5, 1))
+			spoil(&wanted)
+			_, _, err := s.PutSale(t.Context(), wanted)
+			var fault *sale.FieldError
+			require.ErrorAs(t, err, &fault, field)
+			require.Equal(t, field, fault.Field)
+		}
+		all, err := s.Sales(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, all)
+	})
+}
+
+// change is one change of a sale that has been preloaded, and whether it may be made.
+type change struct {
+	name    string
+	make    func(*sale.Sale)
+	allowed bool
+}
+
+func later(at *sale.Time) { *at = sale.Time{Time: at.Add(time.Hour)} }
+
+var changes = []change{
+	{"name", func(w *sale.Sale) { w.Name += "!" }, true},
+	{"end", func(w *sale.Sale) { later(&w.EndsAt) }, true},
+	{"more stock", func(w *sale.Sale) { w.Items[1].Stock++ }, true},
+	{"less stock", func(w *sale.Sale) { w.Items[1].Stock-- }, false},
+	{"price", func(w *sale.Sale) { w.Items[0].PriceCents++ }, false},
+	{"buckets", func(w *sale.Sale) { w.Items[0].Buckets++ }, false},
+	{"limit", func(w *sale.Sale) { w.PerBuyerLimit++ }, false},
+	{"currency", func(w *sale.Sale) { w.Currency = "EUR" }, false},
+	{"payment time", func(w *sale.Sale) { w.PaymentTTL = 0 }, false},
+	{"eligibility", func(w *sale.Sale) { w.Eligibility = sale.EligibilityList }, false},
+	{"fewer items", func(w *sale.Sale) { w.Items = w.Items[:1] }, false},
+	{"more items", func(w *sale.Sale) { w.Items = append(w.Items, item("new", 1, 1)) }, false},
+	{"other item", func(w *sale.Sale) { w.Items[0].SKU = "new" }, false},
+	{"order of items", func(w *sale.Sale) { w.Items[0], w.Items[1] = w.Items[1], w.Items[0] }, false},
+}
+
+func TestPutSaleAfterPreload(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		selling(t, s, draft("eleven", 1, item("phone", 10, 1), item("case", 5, 1)))
+		tryChanges(t, s, sale.StateOpen, changes)
+		_, err := s.SetState(t.Context(), "eleven", sale.StateClosed, sale.StateOpen)
+		require.NoError(t, err)
+		var closed []change
+		for _, c := range changes {
+			c.allowed = c.name == "name"
+			closed = append(closed, c)
+		}
+		tryChanges(t, s, sale.StateClosed, closed)
+	})
+}
+
+func TestPutSaleAfterAPreloadThatDied(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		put(t, s, draft("eleven", 1, item("phone", 10, 1), item("case", 5, 1)))
+		_, err := s.LoadStock(t.Context(), "eleven", 8)
+		require.NoError(t, err)
+		tryChanges(t, s, sale.StateDraft, changes)
+	})
+}
+
+func tryChanges(t *testing.T, s *Store, state sale.State, changes []change) {
+	t.Helper()
+	for _, c := range changes {
+		before, err := s.Sale(t.Context(), "eleven")
+		require.NoError(t, err)
+		wanted := before
+		wanted.Items = append([]sale.Item{}, before.Items...)
+		c.make(&wanted)
+		put, created, err := s.PutSale(t.Context(), wanted)
+		if c.allowed {
+			require.NoError(t, err, c.name)
+			require.False(t, created)
+			require.Greater(t, put.Version, before.Version)
+			wanted.Version = put.Version
+			require.Equal(t, wanted, put, c.name)
+			continue
+		}
+		var refused *sale.StateError
+		require.ErrorAs(t, err, &refused, c.name)
+		require.Equal(t, state, refused.State)
+		after, err := s.Sale(t.Context(), "eleven")
+		require.NoError(t, err)
+		require.Equal(t, before, after, c.name)
+	}
+}
+
+func TestStartMovesOnlyBeforeIt(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		wanted := draft("past", 1, item("phone", 10, 1))
+		wanted.StartsAt = sale.TimeMillis(time.Now().Add(-time.Hour).UnixMilli())
+		selling(t, s, wanted)
+		later(&wanted.StartsAt)
+		_, _, err := s.PutSale(t.Context(), wanted)
+		var refused *sale.StateError
+		require.ErrorAs(t, err, &refused)
+
+		wanted = draft("future", 1, item("phone", 10, 1))
+		wanted.StartsAt = sale.TimeMillis(time.Now().Add(time.Hour).UnixMilli())
+		selling(t, s, wanted)
+		later(&wanted.StartsAt)
+		require.Equal(t, wanted.StartsAt, put(t, s, wanted).StartsAt)
+	})
+}
+
+func TestOneSalePutByManyAtOnce(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		created := make([]bool, 8)
+		err := together(len(created), func(i int) (err error) {
+			_, created[i], err = s.PutSale(t.Context(), draft("eleven", 1+i%2, item("phone", 10, 1), item("case", 1, 1)))
+			return err
+		})
+		require.NoError(t, err)
+		n := 0
+		for _, c := range created {
+			if c {
+				n++
+			}
+		}
+		require.Equal(t, 1, n, "one of them created it")
+		require.Equal(t, 2, count(t, s, "SELECT COUNT(*) FROM items"))
+	})
+}
+
+func TestSetState(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		put(t, s, draft("eleven", 1, item("phone", 10, 1)))
+		_, err := s.SetState(ctx, "eleven", sale.StateOpen, sale.StatePreloaded, sale.StatePaused)
+		var refused *sale.StateError
+		require.ErrorAs(t, err, &refused)
+		require.Equal(t, sale.StateDraft, refused.State)
+		require.Contains(t, refused.Detail, "preloaded or paused")
+
+		moved, err := s.SetState(ctx, "eleven", sale.StatePreloaded, sale.StateDraft)
+		require.NoError(t, err)
+		require.Equal(t, sale.StatePreloaded, moved.State)
+		again, err := s.SetState(ctx, "eleven", sale.StatePreloaded, sale.StateDraft)
+		require.NoError(t, err)
+		require.Equal(t, moved, again)
+		_, err = s.SetState(ctx, "nowhere", sale.StateOpen)
+		require.ErrorIs(t, err, sale.ErrNotFound)
+	})
+}
