@@ -1,0 +1,383 @@
+package reserve
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/rueidis"
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+	"flashsale/scripts"
+	"flashsale/test/harness"
+)
+
+// seedVariable replays a run: its value is the seed that a run has printed.
+const seedVariable = "FLASHSALE_MODEL_SEED"
+
+// everyVerdict is what even a short run must have seen; everything is what a long one must.
+var (
+	everyVerdict = []string{"T", "A", "R", "K", "L", "B", "S", "J", "W"}
+	everything   = append([]string{
+		"E", "late", "missing", "epoch", "state", "sequence", "replid", "not_started", "ended", "paused",
+		"trimmed", "applied", "newer", "absent", "closed", "loaded",
+	}, everyVerdict...)
+)
+
+// TestModelAgreesWithRedis sends the same random operations to the model and to the scripts: they agree on every reply
+// and on the whole state.
+func TestModelAgreesWithRedis(t *testing.T) {
+	server := harness.SharedRedis(t)
+	r := dial(t, Options{Namespace: namespace(t), Addrs: []string{server.Addr}})
+	runModel(t, r, replidOf(t, r), 400_000, everything)
+}
+
+// TestModelAgreesWithMiniredis is the same on the embedded server, which hides its replication id.
+func TestModelAgreesWithMiniredis(t *testing.T) {
+	r := dial(t, Options{Namespace: namespace(t), Addrs: []string{miniredis.RunT(t).Addr()}, Embedded: true})
+	runModel(t, r, "", 10_000, everyVerdict)
+}
+
+func replidOf(t *testing.T, r *Redis) string {
+	info, err := r.do(context.Background(), func(c rueidis.Client) rueidis.Completed {
+		return c.B().Info().Section("replication").Build()
+	}).ToString()
+	require.NoError(t, err)
+	_, rest, found := strings.Cut(info, "master_replid:")
+	require.True(t, found)
+	return rest[:40]
+}
+
+func runModel(t *testing.T, r *Redis, replid string, operations int, mustSee []string) {
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv(seedVariable); text != "" {
+		var err error
+		seed, err = strconv.ParseUint(text, 10, 64)
+		require.NoError(t, err)
+	}
+	t.Logf("replay with: %s=%d go test ./reserve -run '^%s$'", seedVariable, seed, t.Name())
+	bucket := sale.Bucket{Sale: "sale", SKU: "phone", Number: 3}
+	run := &modelRun{
+		t: t, redis: r, keys: r.keys(bucket), bucket: bucket, random: rand.New(rand.NewPCG(seed, 1)), nextID: 1 << 60,
+		arguments: newArgumentBuffer(), seen: map[string]int{},
+		model: stockModel{realReplid: replid, head: "sale phone 3", buyers: map[string][]buyerEntry{}},
+	}
+	run.installScript()
+	for run.done < operations {
+		run.step()
+	}
+	run.compareState()
+	t.Logf("operations %d, verdicts and codes seen: %v", run.done, run.seen)
+	for _, want := range mustSee {
+		require.Positive(t, run.seen[want], "the run never saw %q", want)
+	}
+}
+
+// modelRun is one run: Redis and model side by side.
+type modelRun struct {
+	t         *testing.T
+	redis     *Redis
+	keys      bucketKeys
+	bucket    sale.Bucket
+	model     stockModel
+	random    *rand.Rand
+	arguments *argumentBuffer
+	nextID    sale.OrderID
+	version   int64
+	highest   int64         // epoch ever loaded
+	recent    []reserveCall // to ask again
+	seen      map[string]int
+	done      int
+}
+
+func (m *modelRun) one(out int) bool { return m.random.IntN(out) == 0 }
+
+// step does one operation on both sides.
+func (m *modelRun) step() {
+	dead := !m.model.here || m.model.loaded != "open" || m.model.replid != "" && m.model.replid != m.model.realReplid
+	stale := m.model.here && (m.model.available == 0 || m.model.state == sale.StateClosed)
+	switch {
+	case dead && m.one(6):
+		m.window()
+	case dead && m.one(4), stale && m.one(30), m.one(3000):
+		m.load()
+	case m.one(40):
+		m.window()
+	case m.one(400):
+		m.close()
+	case m.one(20):
+		m.trim()
+	case m.one(800):
+		m.forget()
+	case m.one(1000) && m.model.replid != "":
+		m.changeReplid()
+	default:
+		m.reserve()
+	}
+	if m.one(100) {
+		m.compareState()
+	}
+}
+
+func (m *modelRun) reserve() {
+	call := m.newCall()
+	if len(m.recent) > 0 && m.one(10) {
+		again := m.recent[m.random.IntN(len(m.recent))]
+		call.purchases, call.orderIDs, call.askedAgain = again.purchases, again.orderIDs, !m.one(10)
+	}
+	m.done += max(1, len(call.purchases))
+	client, err := m.redis.connected()
+	require.NoError(m.t, err)
+	got, err := decodeReserve(client.Do(context.Background(), client.B().Evalsha().Sha1(m.arguments.sha).Numkeys(3).
+		Key(call.keys.meta, call.keys.buyers, call.keys.journal).Arg(m.arguments.of(&call)...).Build()))
+	require.NoError(m.t, err)
+	want := m.model.reserve(&call, got.nowMS)
+	require.Equal(m.t, want, got, "after %d operations: %+v", m.done, call)
+	m.note(got)
+	if got.code == codeOK && len(call.purchases) > 0 {
+		m.recent = append(m.recent, call)
+		m.recent = m.recent[max(0, len(m.recent)-20):]
+	}
+}
+
+func (m *modelRun) note(reply reserveReply) {
+	if reply.code != codeOK {
+		m.seen[reply.code]++
+		m.seen[reply.detail]++
+		return
+	}
+	for verdict := range strings.SplitSeq(reply.verdicts, "\n") {
+		if verdict != "" {
+			m.seen[verdict[:1]]++
+		}
+	}
+}
+
+// newCall makes a batch: mostly right, sometimes of another epoch, with a sequence from the future or too late.
+func (m *modelRun) newCall() reserveCall {
+	call := reserveCall{
+		keys: m.keys, head: m.model.head, epoch: m.model.epoch, highest: m.random.Int64N(m.model.seq + 1),
+		deadlineMS: farDeadline, maxJournal: 100_000, trims: m.someTrims(), askedAgain: m.one(50),
+	}
+	if m.one(60) {
+		call.epoch += int64(m.random.IntN(3)) - 1
+	}
+	if m.one(60) {
+		call.highest = m.model.seq + 1
+	}
+	if m.one(60) {
+		call.deadlineMS = 1
+	}
+	if m.one(10) {
+		call.maxJournal = m.random.IntN(20)
+	}
+	n := m.random.IntN(10)
+	if m.one(50) {
+		n = 100 + m.random.IntN(156)
+	}
+	buyers := 1 + m.random.IntN(300)
+	quantities := 1
+	if m.one(2) {
+		quantities = 4
+	}
+	for range n {
+		call.purchases = append(call.purchases, &request{purchase: m.purchase(buyers, quantities)})
+		m.nextID += 1 + sale.OrderID(m.random.IntN(1<<20))
+		call.orderIDs = append(call.orderIDs, m.nextID)
+	}
+	return call
+}
+
+func (m *modelRun) purchase(buyers, quantities int) sale.Purchase {
+	keys := []string{"", "", "", "k", "a key, with , and  spaces", "R 1 2", "0,0,0,0", "é"[:0], "~!#%^&*()_+{}|:<>?"}
+	return sale.Purchase{
+		Bucket: m.bucket, Buyer: fmt.Sprintf("buyer-%d@|+.:_", m.random.IntN(buyers)),
+		Quantity: 1 + m.random.IntN(quantities), Key: keys[m.random.IntN(len(keys))],
+	}
+}
+
+// someTrims names entries that are there, or that never were.
+func (m *modelRun) someTrims() []trim {
+	var trims []trim
+	for range m.random.IntN(4) {
+		if n := len(m.model.journal); n > 0 && !m.one(10) {
+			entry := m.model.journal[m.random.IntN(n)]
+			trims = append(trims, trim{entryID: entry.id(), orders: entry.orders})
+		} else {
+			trims = append(trims, trim{entryID: entryID(m.model.epoch, m.random.Int64N(9)+1, m.nextID), orders: 2})
+		}
+	}
+	return trims
+}
+
+func (m *modelRun) trim() {
+	trims := m.someTrims()
+	if len(trims) == 0 {
+		return
+	}
+	want := int64(0)
+	for _, t := range trims {
+		if m.model.trim(t) {
+			want++
+		}
+	}
+	call := trimCall(m.keys, trims)
+	got, err := m.script(scripts.Trim(), call).AsInt64()
+	require.NoError(m.t, err)
+	require.Equal(m.t, want, got)
+	m.seen["trimmed"] += int(got)
+}
+
+func (m *modelRun) newWindow() sale.Window {
+	now := time.Now().UnixMilli()
+	m.version += int64(m.random.IntN(3)) // sometimes the same version again
+	states := []sale.State{
+		sale.StateOpen, sale.StateOpen, sale.StateOpen, sale.StateOpen, sale.StateOpen, sale.StatePaused, sale.StatePreloaded,
+		sale.StateClosed,
+	}
+	w := sale.Window{
+		Version: m.version, State: states[m.random.IntN(len(states))], StartsMS: now - 1000, EndsMS: now + 3_600_000,
+		Limit: 1 + m.random.IntN(5),
+	}
+	switch m.random.IntN(12) {
+	case 0:
+		w.StartsMS = now + 5 // opens while the run goes on
+	case 1:
+		w.EndsMS = now + 5
+	case 2:
+		w.StartsMS = now + 1_000_000
+	case 3:
+		w.EndsMS = now - 1
+	}
+	return w
+}
+
+func (m *modelRun) window() {
+	w := m.newWindow()
+	got, err := m.script(scripts.Window(), scriptCall{keys: []string{m.keys.meta}, args: windowArgs(w)}).ToString()
+	require.NoError(m.t, err)
+	require.Equal(m.t, m.model.applyWindow(w), got)
+	m.seen[got]++
+}
+
+func (m *modelRun) close() {
+	epoch := m.model.epoch - int64(m.random.IntN(2))
+	got, err := m.script(scripts.Close(), scriptCall{keys: []string{m.keys.meta}, args: []string{fmt.Sprint(epoch)}}).ToString()
+	require.NoError(m.t, err)
+	require.Equal(m.t, m.model.close(epoch), got)
+	m.seen[got]++
+}
+
+// load brings a new epoch with some of the orders that the old one had, or tries an epoch that is not new.
+func (m *modelRun) load() {
+	l := sale.Load{Available: m.random.Int64N(300), Window: m.newWindow()}
+	l.Bucket, l.Epoch = m.bucket, m.highest+1+m.random.Int64N(2)
+	if m.one(4) {
+		l.Epoch = max(m.model.epoch, 1)
+	}
+	for buyer, entries := range m.model.buyers {
+		for _, e := range entries {
+			if m.one(2) {
+				l.Owners = append(l.Owners, sale.RecordOrder{OrderID: e.orderID, Quantity: e.quantity, Buyer: buyer, Key: e.key})
+			}
+		}
+	}
+	steps := NewRebuilder(m.redis, nil, nil).loadSteps(l)
+	first, err := m.script(scripts.Load(), steps.begin).ToString()
+	require.NoError(m.t, err)
+	if first != "done" {
+		require.Equal(m.t, "older", first)
+		require.False(m.t, m.model.load(l, 0, false))
+		return
+	}
+	require.True(m.t, m.model.load(l, m.base(), m.model.realReplid != ""))
+	for _, call := range append(append([]scriptCall{steps.begin}, steps.buyers...), steps.open, steps.open) {
+		got, err := m.script(scripts.Load(), call).ToString()
+		require.NoError(m.t, err)
+		require.Equal(m.t, "done", got)
+	}
+	m.model.base = m.base() // begin was sent twice
+	m.highest = l.Epoch
+	m.recent = nil
+	m.seen["loaded"]++
+}
+
+// base is the moment of the last load by Redis's clock, which the model is told.
+func (m *modelRun) base() int64 {
+	text, err := m.redis.do(context.Background(), func(c rueidis.Client) rueidis.Completed {
+		return c.B().Hget().Key(m.keys.meta).Field("base_ms").Build()
+	}).AsInt64()
+	require.NoError(m.t, err)
+	return text
+}
+
+func (m *modelRun) forget() {
+	err := m.redis.do(context.Background(), func(c rueidis.Client) rueidis.Completed {
+		return c.B().Del().Key(m.keys.meta, m.keys.buyers, m.keys.journal).Build()
+	}).Error()
+	require.NoError(m.t, err)
+	m.model.forget()
+}
+
+func (m *modelRun) changeReplid() {
+	err := m.redis.do(context.Background(), func(c rueidis.Client) rueidis.Completed {
+		return c.B().Hset().Key(m.keys.meta).FieldValue().FieldValue("replid", "abc").Build()
+	}).Error()
+	require.NoError(m.t, err)
+	m.model.replid = "abc"
+}
+
+func (m *modelRun) script(s scripts.Script, call scriptCall) *rueidis.RedisMessage {
+	m.done++
+	var reply rueidis.RedisMessage
+	err := m.redis.runScripts(context.Background(), s, []scriptCall{call}, func(_ int, r rueidis.RedisMessage) error {
+		reply = r
+		return nil
+	})
+	require.NoError(m.t, err)
+	return &reply
+}
+
+func (m *modelRun) installScript() {
+	require.NoError(m.t, m.redis.installReserve(context.Background(), m.bucket))
+}
+
+func (m *modelRun) compareState() {
+	require.Equal(m.t, m.model.image(), redisImage(m.t, m.redis, m.keys), "after %d operations", m.done)
+}
+
+// redisImage is stockModel.image of what Redis holds.
+func redisImage(t *testing.T, r *Redis, keys bucketKeys) []string {
+	ctx := context.Background()
+	meta, err := r.do(ctx, func(c rueidis.Client) rueidis.Completed { return c.B().Hgetall().Key(keys.meta).Build() }).AsStrMap()
+	require.NoError(t, err)
+	buyers, err := r.do(ctx, func(c rueidis.Client) rueidis.Completed { return c.B().Hgetall().Key(keys.buyers).Build() }).AsStrMap()
+	require.NoError(t, err)
+	entries, err := r.do(ctx, func(c rueidis.Client) rueidis.Completed {
+		return c.B().Xrange().Key(keys.journal).Start("-").End("+").Build()
+	}).AsXRange()
+	require.NoError(t, err)
+	var lines []string
+	if len(meta) > 0 {
+		lines = append(lines, fmt.Sprintf("meta epoch=%s state=%s replid=%s checked=%s base=%s available=%s seq=%s taken=%s held=%s "+
+			"version=%s sale=%s starts=%s ends=%s limit=%s", meta["epoch"], meta["loaded_state"], meta["replid"], meta["checked_ms"],
+			meta["base_ms"], meta["available"], meta["seq"], meta["taken"], meta["held"], meta["version"], meta["state"],
+			meta["starts_ms"], meta["ends_ms"], meta["limit"]))
+	}
+	for buyer, value := range buyers {
+		lines = append(lines, "buyer "+buyer+" "+value)
+	}
+	for _, e := range entries {
+		lines = append(lines, "entry "+e.ID+" "+strconv.Quote(e.FieldValues[journalField]))
+	}
+	slices.Sort(lines)
+	return lines
+}
