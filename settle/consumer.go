@@ -12,7 +12,7 @@ type consumer struct {
 	settling  *settling
 	lag       *lag
 	log       *slog.Logger
-	positions positions
+	positions *positions
 	maxRows   int
 	maxBytes  int
 

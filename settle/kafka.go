@@ -57,10 +57,8 @@ func (o KafkaOptions) config() (*sarama.Config, error) {
 	c.Net.MaxOpenRequests = 1 // dead letters keep their order
 	c.Net.DialTimeout, c.Net.ReadTimeout, c.Net.WriteTimeout = dialTimeout, readTimeout, dialTimeout
 	c.Admin.Timeout = adminTimeout
-	c.Metadata.Full = false
 	c.Metadata.AllowAutoTopicCreation = false
 	c.Metadata.Retry.Backoff = retryBackoff
-	c.Metadata.RefreshFrequency = metadataRefresh
 
 	c.Producer.RequiredAcks = sarama.WaitForAll
 	c.Producer.Timeout = adminTimeout
@@ -84,6 +82,14 @@ func (o KafkaOptions) config() (*sarama.Config, error) {
 		return nil, fmt.Errorf("kafka settings: %w", err)
 	}
 	return c, nil
+}
+
+// groupConfig returns the settings of the consumer group's own client: it looks at one topic, but often.
+func groupConfig(common *sarama.Config) *sarama.Config {
+	c := *common
+	c.Metadata.Full = false
+	c.Metadata.RefreshFrequency = metadataRefresh
+	return &c
 }
 
 func (o KafkaOptions) authenticate(c *sarama.Config) {

@@ -1,18 +1,11 @@
 package settle
 
 import (
-	"context"
 	"strconv"
 	"sync"
-	"time"
 
-	"github.com/IBM/sarama"
 	"github.com/prometheus/client_golang/prometheus"
 )
-
-// lagInterval is how often the ends of the followed partitions are asked for: what a fetch reports stands still as soon
-// as settling does, which is when the number matters.
-const lagInterval = time.Second
 
 // lag knows, for each partition that this process settles, how many records wait. It is a prometheus.Collector: a
 // partition that was given away is not reported.
@@ -84,26 +77,5 @@ func (l *lag) Collect(out chan<- prometheus.Metric) {
 	for partition, f := range l.followed {
 		label := strconv.FormatInt(int64(partition), 10)
 		out <- prometheus.MustNewConstMetric(l.description, prometheus.GaugeValue, float64(f.end-f.next), label)
-	}
-}
-
-// watch keeps the ends of the followed partitions fresh until ctx ends. While the broker is away they stay as last heard.
-func (l *lag) watch(ctx context.Context, client sarama.Client, topic string) {
-	ticker := time.NewTicker(lagInterval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		for _, partition := range l.partitions() {
-			if ctx.Err() != nil {
-				return
-			}
-			if end, err := client.GetOffset(topic, partition, sarama.OffsetNewest); err == nil {
-				l.heard(partition, end)
-			}
-		}
 	}
 }

@@ -2,6 +2,7 @@ package settle
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/IBM/sarama"
 )
@@ -54,24 +55,38 @@ func (p position) start(topicID string) (offset int64, fault string) {
 // positions finds out where the group stands. It remembers the id of the topic, so that a topic recreated under a running
 // process is noticed even though brokers forget a group's offsets together with the topic.
 type positions struct {
-	client  sarama.Client
-	admin   sarama.ClusterAdmin
-	topic   string
-	group   string
-	knownID string
+	client sarama.Client
+	admin  sarama.ClusterAdmin
+	topic  string
+	group  string
+
+	mu      sync.Mutex
+	knownID string // of the topic that this process reads; empty before the first session
+}
+
+// identify returns the id of the topic. The error is an *OffsetError when it is not the one that this process has read so
+// far; any other may pass.
+func (p *positions) identify() (topicID string, err error) {
+	described, err := describe(p.admin, p.topic)
+	if err != nil {
+		return "", err
+	}
+	topicID = described.Uuid.String()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.knownID != "" && p.knownID != topicID {
+		found := fmt.Sprintf("the topic was recreated: its id was %s and is %s now", p.knownID, topicID)
+		return "", &OffsetError{Topic: p.topic, Group: p.group, Found: found}
+	}
+	p.knownID = topicID
+	return topicID, nil
 }
 
 // check returns the topic's id and where to go on in each partition. The error is an *OffsetError when a partition cannot
 // be continued; any other may pass.
 func (p *positions) check(partitions []int32) (topicID string, starts map[int32]int64, err error) {
-	described, err := describe(p.admin, p.topic)
-	if err != nil {
+	if topicID, err = p.identify(); err != nil {
 		return "", nil, err
-	}
-	topicID = described.Uuid.String()
-	if p.knownID != "" && p.knownID != topicID {
-		found := fmt.Sprintf("the topic was recreated: its id was %s and is %s now", p.knownID, topicID)
-		return "", nil, &OffsetError{Topic: p.topic, Partition: partitions[0], Group: p.group, Found: found}
 	}
 	committed, err := p.admin.ListConsumerGroupOffsets(p.group, map[string][]int32{p.topic: partitions})
 	if err != nil {
@@ -83,7 +98,6 @@ func (p *positions) check(partitions []int32) (topicID string, starts map[int32]
 			return "", nil, err
 		}
 	}
-	p.knownID = topicID
 	return topicID, starts, nil
 }
 

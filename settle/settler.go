@@ -98,39 +98,42 @@ func (s *Settler) Run(ctx context.Context) error {
 		return nil
 	}
 	s.setKafka("")
-	watching, stop := context.WithCancel(ctx)
+	at := &positions{client: conn.side, admin: conn.admin, topic: s.topics.Orders, group: GroupOf(s.options.Namespace)}
+	sessions, end := context.WithCancelCause(ctx)
+	context.AfterFunc(sessions, func() { s.setKafka("draining") })
 	var roles sync.WaitGroup
-	roles.Go(func() { s.lag.watch(watching, conn.side, s.topics.Orders) })
+	roles.Go(func() {
+		if err := (&watcher{positions: at, lag: s.lag}).run(sessions); err != nil {
+			end(err)
+		}
+	})
 	roles.Go(func() {
 		for err := range conn.group.Errors() { // ends when the group is closed
 			s.log.Warn("kafka reports a fault of the consumer", "error", err)
 		}
 	})
-	err := s.consume(ctx, conn)
-	s.setKafka("draining")
-	stop()
-	closing := conn.close()
-	roles.Wait()
-	if err == nil && closing != nil {
+	err := s.consume(sessions, conn, at)
+	end(nil)
+	if closing := conn.close(); closing != nil {
 		s.log.Warn("closing the kafka connections failed", "error", closing)
 	}
+	roles.Wait()
 	return err
 }
 
-// consume takes part in the group, session after session.
-func (s *Settler) consume(ctx context.Context, conn *connection) error {
+// consume takes part in the group, session after session, until ctx ends or its cause or a session is an *OffsetError.
+func (s *Settler) consume(ctx context.Context, conn *connection, at *positions) error {
 	member := &consumer{
 		settling: &settling{
 			books: s.books, metrics: s.metrics, log: s.log,
 			grave: &deadTopic{producer: conn.producer, topic: s.topics.Dead},
 		},
-		lag: s.lag, log: s.log, maxRows: s.options.MaxRows, maxBytes: s.options.MaxBytes,
-		positions: positions{client: conn.side, admin: conn.admin, topic: s.topics.Orders, group: GroupOf(s.options.Namespace)},
+		lag: s.lag, log: s.log, positions: at, maxRows: s.options.MaxRows, maxBytes: s.options.MaxBytes,
 	}
+	var offset *OffsetError
 	for try := 0; ctx.Err() == nil; {
 		began := time.Now()
 		err := conn.group.Consume(ctx, []string{s.topics.Orders}, member)
-		var offset *OffsetError
 		if errors.As(err, &offset) {
 			return offset
 		}
@@ -143,6 +146,9 @@ func (s *Settler) consume(ctx context.Context, conn *connection) error {
 		}
 		pause(ctx, try)
 		try++
+	}
+	if errors.As(context.Cause(ctx), &offset) {
+		return offset
 	}
 	return nil
 }
@@ -191,7 +197,7 @@ func (c *connection) open(s *Settler) (err error) {
 	if c.producer, err = sarama.NewSyncProducerFromClient(c.side); err != nil {
 		return fmt.Errorf("start the dead-letter producer: %w", err)
 	}
-	if c.client, err = sarama.NewClient(brokers, s.config); err != nil {
+	if c.client, err = sarama.NewClient(brokers, groupConfig(s.config)); err != nil {
 		return fmt.Errorf("reach kafka at %v: %w", brokers, err)
 	}
 	if c.group, err = sarama.NewConsumerGroupFromClient(GroupOf(s.options.Namespace), c.client); err != nil {

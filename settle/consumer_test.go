@@ -1,0 +1,175 @@
+package settle
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/IBM/sarama"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/stretchr/testify/require"
+)
+
+// fakeSession remembers what was marked and committed. Methods that the consumer does not call are not there.
+type fakeSession struct {
+	sarama.ConsumerGroupSession
+	ctx context.Context
+
+	mu       sync.Mutex
+	marked   int64
+	metadata string
+	commits  []int64
+	begin    chan struct{} // when set, a commit announces itself and waits for finish
+	finish   chan struct{}
+}
+
+func (s *fakeSession) Context() context.Context { return s.ctx }
+
+func (s *fakeSession) MarkOffset(_ string, _ int32, offset int64, metadata string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.marked, s.metadata = offset, metadata
+}
+
+func (s *fakeSession) Commit() {
+	s.mu.Lock()
+	offset := s.marked
+	s.mu.Unlock()
+	if s.begin != nil {
+		s.begin <- struct{}{}
+		<-s.finish
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.commits = append(s.commits, offset)
+}
+
+func (s *fakeSession) at() (marked int64, commits []int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.marked, append([]int64(nil), s.commits...)
+}
+
+// fakeClaim is partition 3 of a topic.
+type fakeClaim struct {
+	sarama.ConsumerGroupClaim
+	messages chan *sarama.ConsumerMessage
+	end      int64
+}
+
+func (c *fakeClaim) Topic() string                            { return "t" }
+func (c *fakeClaim) Partition() int32                         { return 3 }
+func (c *fakeClaim) HighWaterMarkOffset() int64               { return c.end }
+func (c *fakeClaim) Messages() <-chan *sarama.ConsumerMessage { return c.messages }
+
+func newFakeConsumer(t *testing.T, session *fakeSession) (*consumer, *fakeBooks) {
+	t.Helper()
+	s, books, _ := newFakeSettling(t)
+	return &consumer{
+		settling: s, lag: newLag(), log: slog.New(slog.DiscardHandler), maxRows: 1, maxBytes: 1 << 20,
+		topicID: "id-of-t", committer: startCommitter(session),
+	}, books
+}
+
+func TestOffsetsAreMarkedOnlyAfterTheBooks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		session := &fakeSession{ctx: t.Context()}
+		c, books := newFakeConsumer(t, session)
+		books.started, books.gate = make(chan struct{}), make(chan struct{})
+		claim := &fakeClaim{messages: feed(recordBytes("demo", 1, 1), recordBytes("demo", 2, 1)), end: 2}
+		close(claim.messages)
+		ended := make(chan error, 1)
+		go func() { ended <- c.ConsumeClaim(session, claim) }()
+
+		for settled := range int64(2) {
+			<-books.started
+			synctest.Wait() // nothing moves until the transaction commits
+			marked, commits := session.at()
+			require.Equal(t, settled, marked)
+			for _, committed := range commits {
+				require.LessOrEqual(t, committed, settled)
+			}
+			books.gate <- struct{}{}
+		}
+		require.NoError(t, <-ended)
+		require.NoError(t, c.Cleanup(session))
+
+		marked, commits := session.at()
+		require.Equal(t, int64(2), marked)
+		require.Equal(t, "id-of-t", session.metadata)
+		require.Equal(t, int64(2), commits[len(commits)-1])
+	})
+}
+
+func TestARevokedClaimMarksNothingItDidNotSettle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, revoke := context.WithCancel(t.Context())
+		session := &fakeSession{ctx: ctx}
+		c, books := newFakeConsumer(t, session)
+		books.failures = []error{nil, errAway, errAway, errAway, errAway, errAway, errAway, errAway, errAway, errAway}
+		claim := &fakeClaim{messages: feed(recordBytes("demo", 1, 1), recordBytes("demo", 2, 1), recordBytes("demo", 3, 1))}
+		ended := make(chan error, 1)
+		go func() { ended <- c.ConsumeClaim(session, claim) }()
+		synctest.Wait() // the first record is settled, the second waits for the database
+		revoke()
+		require.NoError(t, <-ended)
+		require.NoError(t, c.Cleanup(session))
+
+		marked, commits := session.at()
+		require.Equal(t, int64(1), marked)
+		require.Equal(t, int64(1), commits[len(commits)-1])
+		require.Equal(t, 1, books.requireOnce(t))
+		require.Empty(t, c.lag.partitions())
+	})
+}
+
+func TestCommitsGatherWhileOneIsUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		session := &fakeSession{ctx: t.Context(), begin: make(chan struct{}), finish: make(chan struct{})}
+		c := startCommitter(session)
+		session.MarkOffset("t", 3, 1, "")
+		c.wake()
+		<-session.begin
+		for offset := int64(2); offset <= 50; offset++ {
+			session.MarkOffset("t", 3, offset, "")
+			c.wake() // never waits
+		}
+		session.finish <- struct{}{}
+		stopped := make(chan struct{})
+		go func() { c.stop(); close(stopped) }()
+		for range 2 { // what gathered, and the last commit
+			<-session.begin
+			session.finish <- struct{}{}
+		}
+		<-stopped
+		require.Equal(t, []int64{1, 50, 50}, session.commits)
+	})
+}
+
+func TestLagOfFollowedPartitions(t *testing.T) {
+	l := newLag()
+	require.Zero(t, testutil.CollectAndCount(l))
+	f := l.follow(3, 10, 14)
+	l.follow(5, 0, -1) // the end is not known yet
+	report := func(three, five string) string {
+		return `# HELP flashsale_settle_lag_records Records in the partition that are not settled yet.
+# TYPE flashsale_settle_lag_records gauge
+flashsale_settle_lag_records{partition="3"} ` + three + `
+flashsale_settle_lag_records{partition="5"} ` + five + "\n"
+	}
+	require.NoError(t, testutil.CollectAndCompare(l, strings.NewReader(report("4", "0"))))
+	l.heard(3, 30)
+	l.heard(3, 20) // an older answer
+	l.heard(9, 99) // not followed
+	f.settledTo(12, 14)
+	require.NoError(t, testutil.CollectAndCompare(l, strings.NewReader(report("18", "0"))))
+	f.settledTo(31, 14) // beyond what was heard last
+	require.NoError(t, testutil.CollectAndCompare(l, strings.NewReader(report("0", "0"))))
+	require.ElementsMatch(t, []int32{3, 5}, l.partitions())
+	l.leave(3)
+	l.leave(5)
+	require.Zero(t, testutil.CollectAndCount(l))
+}

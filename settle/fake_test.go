@@ -1,0 +1,231 @@
+package settle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+)
+
+// errAway is what a database that cannot be reached answers.
+var errAway = errors.New("connection refused")
+
+// fakeBooks is a database in memory: transactions that are all or nothing, markers, dead letters by id.
+type fakeBooks struct {
+	mu       sync.Mutex
+	rows     map[sale.OrderID]int // order → times written; never above 1 when settling is right
+	units    int64
+	fences   []string
+	order    []int64 // offsets in the order in which they were committed
+	sizes    []int   // deliveries of each transaction that was tried
+	letters  map[string]sale.DeadLetter
+	added    int // calls of AddDeadLetter
+	markers  map[sale.OrderID]bool
+	poison   func(d *sale.Delivery) bool // data that the database refuses
+	unknown  map[string]bool             // sales that do not exist
+	failures []error                     // given to the next calls of any kind, in order
+	started  chan struct{}               // when set: one signal at the begin of each Settle
+	gate     chan struct{}               // when set: Settle waits for a token or for its context
+}
+
+func newFakeBooks() *fakeBooks {
+	return &fakeBooks{
+		rows: map[sale.OrderID]int{}, letters: map[string]sale.DeadLetter{},
+		markers: map[sale.OrderID]bool{}, unknown: map[string]bool{},
+	}
+}
+
+func (b *fakeBooks) fail() error {
+	if len(b.failures) == 0 {
+		return nil
+	}
+	err := b.failures[0]
+	b.failures = b.failures[1:]
+	return err
+}
+
+func (b *fakeBooks) Settle(ctx context.Context, deliveries []sale.Delivery) (sale.Settlement, error) {
+	if b.started != nil {
+		b.started <- struct{}{}
+	}
+	if b.gate != nil {
+		select {
+		case <-b.gate:
+		case <-ctx.Done():
+			return sale.Settlement{}, ctx.Err()
+		}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.sizes = append(b.sizes, len(deliveries))
+	if err := b.fail(); err != nil {
+		return sale.Settlement{}, err
+	}
+	for i := range deliveries {
+		if batch := deliveries[i].Record.Batch; batch != nil && b.unknown[batch.Sale] {
+			return sale.Settlement{}, fmt.Errorf("settle: %w", &sale.PoisonError{
+				Index: i, Reason: sale.PoisonUnknownBucket, Err: fmt.Errorf("no bucket %s", batch.Bucket)})
+		}
+		if b.poison != nil && b.poison(&deliveries[i]) {
+			index := -1 // the database does not say which row it was
+			if len(deliveries) == 1 {
+				index = 0
+			}
+			return sale.Settlement{}, fmt.Errorf("settle: %w", &sale.PoisonError{
+				Index: index, Reason: sale.PoisonData, Err: errors.New("out of range \xff value")})
+		}
+	}
+	return b.commit(deliveries), nil
+}
+
+func (b *fakeBooks) commit(deliveries []sale.Delivery) (done sale.Settlement) {
+	for i := range deliveries {
+		b.order = append(b.order, deliveries[i].Offset)
+		batch := deliveries[i].Record.Batch
+		switch {
+		case batch == nil:
+			b.fences = append(b.fences, deliveries[i].Record.Fence)
+		case b.markers[batch.BatchID]:
+			done.Duplicate++
+		default:
+			b.markers[batch.BatchID] = true
+			b.units += batch.Units()
+			for _, o := range batch.Orders {
+				b.rows[o.OrderID]++
+				done.Rows++
+			}
+		}
+	}
+	return done
+}
+
+func (b *fakeBooks) AddDeadLetter(_ context.Context, letter sale.DeadLetter) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.fail(); err != nil {
+		return err
+	}
+	b.added++
+	if _, there := b.letters[letter.ID]; !there {
+		b.letters[letter.ID] = letter
+	}
+	return nil
+}
+
+func (b *fakeBooks) DeadLetter(_ context.Context, id string) (sale.DeadLetter, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	letter, there := b.letters[id]
+	if !there {
+		return letter, sale.ErrNotFound
+	}
+	return letter, b.fail()
+}
+
+func (b *fakeBooks) MarkReplayed(_ context.Context, id string) error {
+	return b.move(id, sale.DeadLetterReplayed)
+}
+
+func (b *fakeBooks) RefuseDeadLetter(_ context.Context, id string) error {
+	return b.move(id, sale.DeadLetterRefused)
+}
+
+func (b *fakeBooks) move(id string, to sale.DeadLetterState) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.fail(); err != nil {
+		return err
+	}
+	letter := b.letters[id]
+	letter.State = to
+	b.letters[id] = letter
+	return nil
+}
+
+func (b *fakeBooks) settledOrders() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.rows)
+}
+
+func (b *fakeBooks) letterIDs() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	ids := make([]string, 0, len(b.letters))
+	for id := range b.letters {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// requireOnce fails when an order was written twice, and returns how many there are.
+func (b *fakeBooks) requireOnce(t testing.TB) int {
+	t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for id, times := range b.rows {
+		require.Equal(t, 1, times, "order %s was written more than once", id)
+	}
+	return len(b.rows)
+}
+
+// fakeGrave is a dead-letter topic in memory.
+type fakeGrave struct {
+	mu       sync.Mutex
+	letters  []sale.DeadLetter
+	failures int
+}
+
+func (g *fakeGrave) publish(_ context.Context, letter *sale.DeadLetter) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.failures > 0 {
+		g.failures--
+		return errAway
+	}
+	g.letters = append(g.letters, *letter)
+	return nil
+}
+
+// newFakeSettling returns a settling on fakes.
+func newFakeSettling(t testing.TB) (*settling, *fakeBooks, *fakeGrave) {
+	t.Helper()
+	m, err := newMetrics(prometheus.NewRegistry(), newLag())
+	require.NoError(t, err)
+	books, grave := newFakeBooks(), &fakeGrave{}
+	return &settling{books: books, grave: grave, metrics: m, log: slog.New(slog.DiscardHandler)}, books, grave
+}
+
+// batchOf returns a batch of count orders whose ids begin at first.
+func batchOf(saleID string, first int64, count int) *sale.Batch {
+	b := &sale.Batch{
+		Bucket: sale.Bucket{Sale: saleID, SKU: "phone"}, Epoch: 1, Sequence: first, BatchID: sale.OrderID(first),
+		CreatedMS: 1_800_000_000_000,
+	}
+	for i := range count {
+		b.Orders = append(b.Orders, sale.RecordOrder{
+			OrderID: sale.OrderID(first + int64(i)), Quantity: 1, Buyer: fmt.Sprintf("buyer-%d", first+int64(i)),
+		})
+	}
+	return b
+}
+
+func recordBytes(saleID string, first int64, count int) []byte {
+	return sale.AppendBatch(nil, batchOf(saleID, first, count))
+}
+
+// delivered returns the bytes as a record at an offset of partition 3.
+func delivered(offset int64, raw []byte) record {
+	r := record{Delivery: sale.Delivery{Partition: 3, Offset: offset, Raw: raw}}
+	r.Record, r.fault = sale.DecodeRecord(raw)
+	return r
+}

@@ -1,0 +1,212 @@
+package settle
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/IBM/sarama"
+	"github.com/stretchr/testify/require"
+
+	"flashsale/test/harness"
+)
+
+// owners returns how many partitions each process settles.
+func owners(processes ...*process) []int {
+	counts := make([]int, 0, len(processes))
+	for _, p := range processes {
+		counts = append(counts, len(p.lag.partitions()))
+	}
+	return counts
+}
+
+func TestTwoProcessesShareThePartitions(t *testing.T) {
+	onEveryKafka(t, func(b *bench) {
+		books := newFakeBooks()
+		first := b.start(books)
+		b.eventually("the first alone", func() bool { return slices.Equal(owners(first), []int{4}) })
+		b.produceOrders(1000, 20)
+		second := b.start(books)
+		b.eventually("both", func() bool { return slices.Equal(owners(first, second), []int{2, 2}) })
+		b.produceOrders(2000, 20)
+		b.eventually("orders of both", func() bool { return books.settledOrders() == 80 })
+
+		require.NoError(b, first.stop())
+		b.produceOrders(3000, 20)
+		b.eventually("orders of the second", func() bool { return books.settledOrders() == 120 })
+		b.eventually("the second alone", func() bool { return slices.Equal(owners(second), []int{4}) })
+		b.eventually("offsets", func() bool { return b.totalCommitted() == 60 })
+		require.NoError(b, second.stop())
+
+		require.Equal(b, 120, books.requireOnce(b))
+		require.Len(b, books.order, 60, "handing over in order repeats nothing")
+	})
+}
+
+// A rebalance that arrives in the middle of a transaction waits for it; its offset is committed before the partition
+// goes to the next owner.
+func TestARevokedPartitionIsDrained(t *testing.T) {
+	onEveryKafka(t, func(b *bench) {
+		books := newFakeBooks()
+		books.started, books.gate = make(chan struct{}, 100), make(chan struct{}, 100)
+		b.produce(3, recordBytes("demo", 1, 2))
+		first := b.start(books)
+		<-books.started // the transaction of the only record is under way
+		second := b.start(books)
+		b.eventually("the rebalance", func() bool { return first.lag.partitions() != nil && len(first.lag.partitions()) == 1 })
+		books.gate <- struct{}{}
+		b.eventually("both", func() bool { return slices.Equal(owners(first, second), []int{2, 2}) })
+		b.eventually("the offset", func() bool { return b.committed()[3] == 1 })
+		require.NoError(b, first.stop())
+		require.NoError(b, second.stop())
+		require.Equal(b, []int{1}, books.sizes, "nobody settled it again")
+	})
+}
+
+func TestShutdownFinishesTheTransactionUnderWay(t *testing.T) {
+	onEveryKafka(t, func(b *bench) {
+		books := newFakeBooks()
+		books.started, books.gate = make(chan struct{}, 10), make(chan struct{}, 10)
+		b.produce(0, recordBytes("demo", 1, 2))
+		p := b.start(books)
+		<-books.started
+		p.cancel()
+		require.Zero(b, b.totalCommitted())
+		books.gate <- struct{}{}
+		require.NoError(b, p.wait())
+		require.Equal(b, 2, books.requireOnce(b))
+		require.Equal(b, int64(1), b.committed()[0])
+	})
+}
+
+// commitByHand sets the group's offset of a partition as an operator's tool would, while nobody is in the group.
+func (b *bench) commitByHand(partition int32, offset int64, metadata string) {
+	b.Helper()
+	manager, err := sarama.NewOffsetManagerFromClient(GroupOf(b.name), b.client)
+	require.NoError(b, err)
+	managed, err := manager.ManagePartition(b.topics.Orders, partition)
+	require.NoError(b, err)
+	managed.ResetOffset(offset, metadata)
+	managed.MarkOffset(offset, metadata)
+	manager.Commit()
+	managed.AsyncClose()
+	require.NoError(b, manager.Close())
+	require.Equal(b, offset, b.committed()[partition])
+}
+
+// settleSome lets a process settle eight records, two in each partition, and ends it.
+func (b *bench) settleSome(books *fakeBooks) {
+	b.Helper()
+	b.produceOrders(1, 8)
+	p := b.start(books)
+	b.eventually("offsets", func() bool { return b.totalCommitted() == 8 })
+	require.NoError(b, p.stop())
+}
+
+func (b *bench) requireOffsetError(p *process, found string) {
+	b.Helper()
+	var offset *OffsetError
+	err := p.wait()
+	require.ErrorAs(b, err, &offset)
+	require.ErrorContains(b, err, found)
+	require.Equal(b, b.topics.Orders, offset.Topic)
+	require.Equal(b, GroupOf(b.name), offset.Group)
+}
+
+func TestAnOffsetBeyondTheEndIsAnErrorNotAReset(t *testing.T) {
+	onEveryKafka(t, func(b *bench) {
+		books := newFakeBooks()
+		b.settleSome(books)
+		b.commitByHand(2, 500, "")
+		before := b.committed()
+
+		b.requireOffsetError(b.start(books), "offset 500 lies beyond the end 2")
+		require.Equal(b, before, b.committed())
+		require.Equal(b, 8, len(books.order))
+
+		b.commitByHand(2, 0, "") // the operator's way on
+		p := b.start(books)
+		b.eventually("the partition again", func() bool { return b.committed()[2] == 2 })
+		require.NoError(b, p.stop())
+		require.Equal(b, 16, books.requireOnce(b), "its records were settled before")
+	})
+}
+
+func TestRecordsDeletedBeforeTheyWereSettledAreAnError(t *testing.T) {
+	onEveryKafka(t, func(b *bench) {
+		books := newFakeBooks()
+		b.settleSome(books)
+		b.produceOrders(500, 12)
+		require.NoError(b, b.admin.DeleteRecords(b.topics.Orders, map[int32]int64{1: 4}))
+		b.requireOffsetError(b.start(books), "the records from 2 to 3 were deleted before they were settled")
+	})
+}
+
+func TestATopicOfAnotherIDIsAnError(t *testing.T) {
+	onEveryKafka(t, func(b *bench) {
+		books := newFakeBooks()
+		b.settleSome(books)
+		b.commitByHand(1, 2, "AAAAAAAAAAAAAAAAAAAAAA")
+		b.requireOffsetError(b.start(books), "the topic was recreated")
+	})
+}
+
+// Brokers drop the group's offsets with a topic: only the running process can tell that it is another one now.
+func TestATopicRecreatedUnderARunningProcessIsAnError(t *testing.T) {
+	onEveryKafka(t, func(b *bench) {
+		books := newFakeBooks()
+		b.produceOrders(1, 8)
+		p := b.start(books)
+		b.eventually("offsets", func() bool { return b.totalCommitted() == 8 })
+		require.NoError(b, b.admin.DeleteTopic(b.topics.Orders))
+		b.eventually("creation", func() bool {
+			return CreateTopics(b.Context(), b.kafka, b.name, partitions, 1) == nil &&
+				CheckTopics(b.Context(), b.kafka, b.name, partitions) == nil
+		})
+		b.requireOffsetError(p, "the topic was recreated")
+		require.Equal(b, 16, books.requireOnce(b))
+	})
+}
+
+// A broker that dies and comes back: what it acknowledged is settled, and the process joins the group again by itself.
+func TestABrokerThatComesBack(t *testing.T) {
+	server := harness.Kafka(t)
+	b := newBench(t, server.Brokers)
+	books := newFakeBooks()
+	b.produceOrders(1, 8)
+	p := b.start(books)
+	b.eventually("orders", func() bool { return books.settledOrders() == 16 })
+	server.Kill()
+	server.Start()
+	b.eventually("the producer again", func() bool {
+		_, _, err := b.producer.SendMessage(&sarama.ProducerMessage{
+			Topic: b.topics.Orders, Partition: 0, Value: sarama.ByteEncoder(recordBytes("demo", 900, 2)),
+		})
+		return err == nil
+	})
+	b.eventually("orders again", func() bool { return books.settledOrders() == 18 })
+	require.Empty(t, p.Ready())
+	require.NoError(t, p.stop())
+	books.requireOnce(t)
+}
+
+func TestAProcessStartsBeforeItsBrokerAndTopics(t *testing.T) {
+	server := harness.Kafka(t)
+	b := newBench(t, server.Brokers)
+	b.produceOrders(1, 4)
+	server.Kill()
+	books := newFakeBooks()
+	p := b.start(books)
+	b.eventually("a reason", func() bool { return p.Ready()["kafka"] != "not reached yet" })
+	require.Contains(t, p.Ready()["kafka"], "reach kafka at")
+	server.Start()
+	b.eventually("orders", func() bool { return books.settledOrders() == 8 })
+	require.Empty(t, p.Ready())
+	require.NoError(t, p.stop())
+}
+
+func TestAProcessEndsWhileItsBrokerIsAway(t *testing.T) {
+	b := &bench{TB: t, kafka: KafkaOptions{Brokers: []string{"127.0.0.1:1"}}, name: "nowhere"}
+	p := b.start(newFakeBooks())
+	b.eventually("a reason", func() bool { return p.Ready()["kafka"] != "not reached yet" })
+	require.NoError(t, p.stop())
+}

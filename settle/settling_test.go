@@ -1,0 +1,265 @@
+package settle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/bits"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"flashsale/sale"
+)
+
+func recordsOf(count int) []record {
+	list := make([]record, count)
+	for i := range list {
+		list[i] = delivered(int64(i), recordBytes("demo", int64(1+i*10), 2))
+	}
+	return list
+}
+
+func TestSettleTakesOneTransactionForAll(t *testing.T) {
+	s, books, grave := newFakeSettling(t)
+	records := append(recordsOf(20), delivered(20, sale.AppendFence(nil, "token-1")))
+
+	require.NoError(t, s.settle(t.Context(), records))
+
+	require.Equal(t, []int{21}, books.sizes)
+	require.Equal(t, 40, books.requireOnce(t))
+	require.Equal(t, []string{"token-1"}, books.fences)
+	require.Empty(t, grave.letters)
+	require.InDelta(t, 40, testutil.ToFloat64(s.metrics.rows), 0)
+}
+
+func TestSettleOfNothingTouchesNothing(t *testing.T) {
+	s, books, _ := newFakeSettling(t)
+	require.NoError(t, s.settle(t.Context(), nil))
+	require.Empty(t, books.sizes)
+}
+
+// Whatever set of records is poison: exactly those are buried, all others are settled once, in order, and the number of
+// transactions stays within that of a bisection.
+func TestBisectionFindsExactlyThePoison(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		s, books, grave := newFakeSettling(t)
+		count := rapid.IntRange(1, 100).Draw(rt, "records")
+		poison := rapid.MapOfN(rapid.Int64Range(0, int64(count-1)), rapid.Just(true), 0, 8).Draw(rt, "poison")
+		books.poison = func(d *sale.Delivery) bool { return poison[d.Offset] }
+
+		require.NoError(rt, s.settle(t.Context(), recordsOf(count)))
+
+		var dead []int64
+		for _, letter := range grave.letters {
+			dead = append(dead, letter.Offset)
+			require.Equal(rt, sale.PoisonData, letter.Reason)
+			require.Contains(rt, books.letters, letter.ID)
+		}
+		require.Len(rt, dead, len(poison))
+		for _, offset := range dead {
+			require.True(rt, poison[offset], "record %d was buried without being poison", offset)
+		}
+		require.Equal(rt, 2*(count-len(poison)), books.requireOnce(t))
+		require.True(rt, slices.IsSorted(books.order), "committed out of order: %v", books.order)
+		require.LessOrEqual(rt, len(books.sizes), 1+2*len(poison)*(bits.Len(uint(count))+1))
+	})
+}
+
+func TestANamedPoisonIsCutOutWithoutSearching(t *testing.T) {
+	s, books, grave := newFakeSettling(t)
+	records := recordsOf(64)
+	records[40] = delivered(40, recordBytes("unknown-sale", 5000, 3))
+	books.unknown["unknown-sale"] = true
+
+	require.NoError(t, s.settle(t.Context(), records))
+
+	require.Equal(t, []int{64, 40, 1, 23}, books.sizes)
+	require.Len(t, grave.letters, 1)
+	require.Equal(t, sale.PoisonUnknownBucket, grave.letters[0].Reason)
+	require.Equal(t, "3-40", grave.letters[0].ID)
+	require.Len(t, grave.letters[0].Orders, 3)
+	require.Equal(t, 126, books.requireOnce(t))
+}
+
+func TestAFenceIsNotCommittedBeforeWhatStandsAheadOfIt(t *testing.T) {
+	s, books, _ := newFakeSettling(t)
+	records := recordsOf(9)
+	records[4] = delivered(4, sale.AppendFence(nil, "barrier"))
+	books.poison = func(d *sale.Delivery) bool { return d.Offset == 6 }
+
+	require.NoError(t, s.settle(t.Context(), records))
+
+	require.Equal(t, []int64{0, 1, 2, 3, 4, 5, 7, 8}, books.order)
+}
+
+func TestRecordsThatCannotBeDecodedAreBuriedAndTheRestSettles(t *testing.T) {
+	whole := recordBytes("demo", 900, 2)
+	broken := map[string][]byte{
+		"truncated":       whole[:len(whole)-3],
+		"header alone":    whole[:20],
+		"unknown version": append([]byte("fs2"), whole[3:]...),
+		"empty":           nil,
+		"not text":        {0xff, 0xfe, 0},
+	}
+	for name, raw := range broken {
+		t.Run(name, func(t *testing.T) {
+			s, books, grave := newFakeSettling(t)
+			records := []record{
+				delivered(0, recordBytes("demo", 1, 2)), delivered(1, raw), delivered(2, recordBytes("demo", 10, 2)),
+			}
+
+			require.NoError(t, s.settle(t.Context(), records))
+
+			require.Equal(t, []int{2}, books.sizes)
+			require.Equal(t, 4, books.requireOnce(t))
+			require.Len(t, grave.letters, 1)
+			letter := grave.letters[0]
+			require.Equal(t, sale.PoisonDecode, letter.Reason)
+			require.Equal(t, raw, letter.Raw)
+			require.Equal(t, int64(1), letter.Offset)
+			require.Nil(t, letter.Batch)
+			require.Contains(t, letter.Detail, "record cannot be decoded")
+			require.InDelta(t, 1, testutil.ToFloat64(s.metrics.deadLetters.WithLabelValues(sale.PoisonDecode)), 0)
+		})
+	}
+}
+
+func TestTheSameRecordsAgainSettleOnce(t *testing.T) {
+	s, books, _ := newFakeSettling(t)
+	books.unknown["unknown-sale"] = true
+	records := append(recordsOf(5), delivered(5, recordBytes("unknown-sale", 700, 1)))
+	for range 3 {
+		require.NoError(t, s.settle(t.Context(), records))
+	}
+	require.Equal(t, 10, books.requireOnce(t))
+	require.Equal(t, []string{"3-5"}, books.letterIDs())
+	require.InDelta(t, 10, testutil.ToFloat64(s.metrics.rows), 0)
+}
+
+// A fault that passes is waited for, however long it lasts, and nothing is buried or skipped meanwhile.
+func TestTransientErrorsAreRetriedUntilTheyPass(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, books, grave := newFakeSettling(t)
+		for range 300 {
+			books.failures = append(books.failures, errAway)
+		}
+		began := time.Now()
+
+		require.NoError(t, s.settle(t.Context(), recordsOf(4)))
+
+		require.Equal(t, 8, books.requireOnce(t))
+		require.Empty(t, grave.letters)
+		require.Len(t, books.sizes, 301)
+		require.InDelta(t, 300, testutil.ToFloat64(s.metrics.retries), 0)
+		waited := time.Since(began)
+		require.Greater(t, waited, 290*longestWait/2, "the waits grow")
+		require.Less(t, waited, 300*longestWait, "and are bounded")
+	})
+}
+
+func TestBurialRetriesTheTopicThenTheRow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, books, grave := newFakeSettling(t)
+		grave.failures = 3
+		books.failures = []error{errAway, errAway} // nothing settles here: both hit the row of the dead letter
+
+		require.NoError(t, s.settle(t.Context(), []record{delivered(7, []byte("garbage"))}))
+
+		require.Len(t, grave.letters, 1, "the topic got it once, before the row")
+		require.Equal(t, []string{"3-7"}, books.letterIDs())
+		require.InDelta(t, 5, testutil.ToFloat64(s.metrics.retries), 0)
+	})
+}
+
+func TestNoAttemptBeginsAfterTheSession(t *testing.T) {
+	s, books, _ := newFakeSettling(t)
+	ended, end := context.WithCancel(t.Context())
+	end()
+	require.ErrorIs(t, s.settle(ended, recordsOf(2)), context.Canceled)
+	require.Empty(t, books.sizes)
+}
+
+func TestRetryingEndsWithTheSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, books, _ := newFakeSettling(t)
+		for range 1000 {
+			books.failures = append(books.failures, errAway)
+		}
+		session, end := context.WithTimeout(t.Context(), 10*time.Second)
+		defer end()
+		began := time.Now()
+
+		require.ErrorIs(t, s.settle(session, recordsOf(2)), context.DeadlineExceeded)
+
+		require.Equal(t, 10*time.Second, time.Since(began))
+		require.Zero(t, books.requireOnce(t))
+	})
+}
+
+// The transaction under way when a partition is revoked may end within the drain time, and counts.
+func TestATransactionUnderWayIsFinished(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, books, _ := newFakeSettling(t)
+		books.started, books.gate = make(chan struct{}, 1), make(chan struct{})
+		session, end := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- s.settle(session, recordsOf(3)) }()
+		<-books.started
+		end()
+		<-time.After(drainTimeout - time.Millisecond) // of the bubble: no time passes
+		books.gate <- struct{}{}
+		require.NoError(t, <-done)
+		require.Equal(t, 6, books.requireOnce(t))
+	})
+}
+
+func TestATransactionThatHangsIsCutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, books, _ := newFakeSettling(t)
+		books.started, books.gate = make(chan struct{}, 1), make(chan struct{})
+		session, end := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- s.settle(session, recordsOf(3)) }()
+		<-books.started
+		end()
+		began := time.Now()
+		require.ErrorIs(t, <-done, context.Canceled)
+		require.Equal(t, drainTimeout, time.Since(began))
+		require.Zero(t, books.requireOnce(t))
+	})
+}
+
+func TestAHangingTransactionIsRepeatedWithinTheSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, books, _ := newFakeSettling(t)
+		books.started, books.gate = make(chan struct{}, 2), make(chan struct{})
+		done := make(chan error, 1)
+		began := time.Now()
+		go func() { done <- s.settle(t.Context(), recordsOf(1)) }()
+		<-books.started
+		<-books.started // the first attempt hung until its time was over
+		require.GreaterOrEqual(t, time.Since(began), attemptTimeout)
+		books.gate <- struct{}{}
+		require.NoError(t, <-done)
+	})
+}
+
+func TestClosedBucketsAreReported(t *testing.T) {
+	s, _, _ := newFakeSettling(t)
+	s.report(&sale.Settlement{Rows: 3, Closed: []sale.Bucket{{Sale: "demo", SKU: "phone"}}})
+	require.InDelta(t, 3, testutil.ToFloat64(s.metrics.rows), 0)
+}
+
+func TestPoisonWithAnImpossibleIndexIsSearchedFor(t *testing.T) {
+	s, books, grave := newFakeSettling(t)
+	books.failures = []error{fmt.Errorf("settle: %w", &sale.PoisonError{Index: 99, Reason: sale.PoisonData, Err: errors.New("x")})}
+	require.NoError(t, s.settle(t.Context(), recordsOf(4)))
+	require.Equal(t, []int{4, 2, 2}, books.sizes)
+	require.Empty(t, grave.letters)
+}

@@ -1,0 +1,52 @@
+package settle
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/IBM/sarama"
+)
+
+// watchInterval is how often the orders topic is looked at from outside the group.
+const watchInterval = time.Second
+
+// watcher looks after what a session does not notice by itself. The ends of the partitions: what a fetch reports stands
+// still as soon as settling does, which is when the lag matters. And the topic's id: records of a topic that was
+// recreated may reach the old offsets before the next session begins, and would be taken up in their middle.
+type watcher struct {
+	positions *positions
+	lag       *lag
+}
+
+// run watches until ctx ends, or returns the *OffsetError of a topic that was recreated. While the broker is away
+// everything stays as last heard.
+func (w *watcher) run(ctx context.Context) error {
+	ticker := time.NewTicker(watchInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		var offset *OffsetError
+		if err := await(ctx, w.look); errors.As(err, &offset) {
+			return offset
+		}
+	}
+}
+
+func (w *watcher) look() error {
+	if _, err := w.positions.identify(); err != nil {
+		return err
+	}
+	for _, partition := range w.lag.partitions() {
+		end, err := w.positions.client.GetOffset(w.positions.topic, partition, sarama.OffsetNewest)
+		if err != nil {
+			return err
+		}
+		w.lag.heard(partition, end)
+	}
+	return nil
+}
