@@ -79,7 +79,7 @@ func (w *worker) send(ctx context.Context, p *press) Told {
 	told := Told{
 		Buyer: member.Buyer, Sale: w.rush.opts.Sale, SKU: p.sku, Key: p.key, Quantity: p.quantity, Attempt: p.attempt,
 	}
-	err := w.conns[p.server].Do(ctx, w.request, time.Now().Add(w.rush.opts.Timeout), &w.response)
+	err := w.conns[p.server].Do(ctx, w.request, deadline(time.Now(), w.rush.opts.Timeout), &w.response)
 	now := time.Now()
 	told.At = sale.Time{Time: now}
 	told.LatencyUS = now.Sub(p.due).Microseconds()
@@ -100,4 +100,11 @@ func (w *worker) delay(t *Told) time.Duration {
 		return min(time.Duration(w.response.RetryAfter)*time.Second, maxRetryAfter)
 	}
 	return perhapsDelay + rand.N(perhapsDelay)
+}
+
+// deadline is now + timeout, rounded up by a hundredth of the timeout: setting a new one for each request would cost a
+// good part of the request.
+func deadline(now time.Time, timeout time.Duration) time.Time {
+	step := max(timeout/100, 1)
+	return now.Add(timeout + step).Truncate(step)
 }

@@ -67,9 +67,10 @@ func trimSlash(path string) string {
 
 // Conn is one connection, used by one goroutine at a time. The zero Conn of a Server dials at the first request.
 type Conn struct {
-	server Server
-	conn   net.Conn
-	in     *bufio.Reader
+	server   Server
+	conn     net.Conn
+	in       *bufio.Reader
+	deadline time.Time // set on conn
 }
 
 // NewConn returns a connection that is not dialed yet.
@@ -88,7 +89,7 @@ func (c *Conn) Dial(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNotSent, err)
 	}
-	c.conn = conn
+	c.conn, c.deadline = conn, time.Time{}
 	if c.in == nil {
 		c.in = bufio.NewReaderSize(conn, readBuffer)
 	} else {
@@ -105,7 +106,8 @@ func (c *Conn) dial(ctx context.Context) (net.Conn, error) {
 }
 
 // Do sends a complete request and reads its answer into res, all before the deadline. After an error the connection is
-// closed and the next Do dials again. It looks at ctx only while it dials.
+// closed and the next Do dials again. It looks at ctx only while it dials. A deadline that is the same as last time costs
+// nothing, so callers who need no exact one round it up.
 func (c *Conn) Do(ctx context.Context, request []byte, deadline time.Time, res *Response) error {
 	if c.conn == nil {
 		dialCtx, cancel := context.WithDeadline(ctx, deadline)
@@ -126,8 +128,11 @@ func (c *Conn) Do(ctx context.Context, request []byte, deadline time.Time, res *
 }
 
 func (c *Conn) exchange(request []byte, deadline time.Time, res *Response) error {
-	if err := c.conn.SetDeadline(deadline); err != nil {
-		return fmt.Errorf("%w: %w", ErrNotSent, err)
+	if !deadline.Equal(c.deadline) {
+		if err := c.conn.SetDeadline(deadline); err != nil {
+			return fmt.Errorf("%w: %w", ErrNotSent, err)
+		}
+		c.deadline = deadline
 	}
 	if n, err := c.conn.Write(request); err != nil {
 		if n == 0 {

@@ -1,0 +1,51 @@
+package bench
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"github.com/valyala/fasthttp"
+)
+
+// barePrefix is the path that tells the bare handler how long its bodies are from now on.
+const barePrefix = "/body/"
+
+// bareReadBuffer takes requests with a token and a key, as a gateway's must.
+const bareReadBuffer = 16 << 10
+
+// ServeBare answers every request with a body of the length last set, and does nothing else: what is left of a request's
+// cost when there is no engine behind it. It returns when the listener is closed.
+func ServeBare(listener net.Listener) error {
+	var body atomic.Pointer[[]byte]
+	body.Store(new([]byte))
+	server := fasthttp.Server{
+		ReadBufferSize: bareReadBuffer,
+		Handler: func(ctx *fasthttp.RequestCtx) {
+			if length, ok := strings.CutPrefix(string(ctx.Path()), barePrefix); ok {
+				setBody(ctx, &body, length)
+				return
+			}
+			ctx.Response.SetBodyRaw(*body.Load())
+		},
+	}
+	if err := server.Serve(listener); err != nil {
+		return fmt.Errorf("serve the bare handler: %w", err)
+	}
+	return nil
+}
+
+// maxBareBody bounds the bodies of the bare handler.
+const maxBareBody = 1 << 20
+
+func setBody(ctx *fasthttp.RequestCtx, body *atomic.Pointer[[]byte], length string) {
+	n, err := strconv.Atoi(length)
+	if err != nil || n < 0 || n > maxBareBody {
+		ctx.SetStatusCode(fasthttp.StatusBadRequest)
+		return
+	}
+	bytes := []byte(strings.Repeat("x", n))
+	body.Store(&bytes)
+}

@@ -1,0 +1,148 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"flashsale/loadtest/client"
+)
+
+// Driver is a closed-loop client: each connection sends its next request when the last one is answered. That is right
+// for CPU time a request and wrong for latency under a given load, which flashsale load rush measures.
+type Driver struct {
+	conns []*client.Conn
+}
+
+// NewDriver opens connections to http://address.
+func NewDriver(ctx context.Context, address string, connections int) (*Driver, error) {
+	server, err := client.ParseServer("http://" + address)
+	if err != nil {
+		return nil, err
+	}
+	d := &Driver{}
+	for range connections {
+		conn := client.NewConn(server)
+		if err := conn.Dial(ctx); err != nil {
+			d.Close()
+			return nil, err
+		}
+		d.conns = append(d.conns, conn)
+	}
+	return d, nil
+}
+
+// Close ends the connections.
+func (d *Driver) Close() {
+	for _, conn := range d.conns {
+		conn.Close()
+	}
+}
+
+// Count is what a run was answered.
+type Count struct {
+	Answers  int64
+	ByStatus map[int]int64
+	P50, P99 time.Duration
+}
+
+// Only returns an error unless every answer has the status.
+func (c Count) Only(status int) error {
+	if c.ByStatus[status] != c.Answers || c.Answers == 0 {
+		return fmt.Errorf("%d answers, of status %d only were expected: %v", c.Answers, status, c.ByStatus)
+	}
+	return nil
+}
+
+// Once sends every request one time.
+func (d *Driver) Once(ctx context.Context, requests *Requests) (Count, error) {
+	n := int64(requests.Len())
+	return d.run(ctx, requests, func(i int64) bool { return i < n }, answerTimeout+time.Hour)
+}
+
+// For sends the requests again and again for as long as it says.
+func (d *Driver) For(ctx context.Context, requests *Requests, duration time.Duration) (Count, error) {
+	end := time.Now().Add(duration)
+	var over atomic.Bool
+	timer := time.AfterFunc(time.Until(end), func() { over.Store(true) })
+	defer timer.Stop()
+	return d.run(ctx, requests, func(int64) bool { return !over.Load() }, duration+answerTimeout)
+}
+
+// Range of the latency histograms, in µs.
+const (
+	longestAnswer    = int64(answerTimeout / time.Microsecond)
+	histogramDigits  = 2
+	statusesReserved = 1000
+)
+
+// lane is what one connection counts, apart from the others so that they do not share cache lines.
+type lane struct {
+	byStatus [statusesReserved]int64
+	latency  *hdrhistogram.Histogram
+	err      error
+}
+
+// run lets every connection send the next request while more says so of its number. One deadline serves the whole run:
+// setting it for each request would cost as much as the request.
+func (d *Driver) run(ctx context.Context, requests *Requests, more func(int64) bool, within time.Duration) (Count, error) {
+	var next atomic.Int64
+	deadline := time.Now().Add(within)
+	lanes := make([]lane, len(d.conns))
+	var running sync.WaitGroup
+	for i := range d.conns {
+		running.Go(func() {
+			l := &lanes[i]
+			l.latency = hdrhistogram.New(1, longestAnswer, histogramDigits)
+			l.err = l.drive(ctx, d.conns[i], requests, func() (int64, bool) {
+				n := next.Add(1) - 1
+				return n, more(n) && ctx.Err() == nil
+			}, deadline)
+		})
+	}
+	running.Wait()
+	return sum(lanes)
+}
+
+func (l *lane) drive(ctx context.Context, conn *client.Conn, requests *Requests, take func() (int64, bool), deadline time.Time) error {
+	var response client.Response
+	count := int64(requests.Len())
+	for {
+		n, more := take()
+		if !more {
+			return nil
+		}
+		began := time.Now()
+		if err := conn.Do(ctx, requests.At(int(n%count)), deadline, &response); err != nil {
+			return fmt.Errorf("request %d: %w", n, err)
+		}
+		l.byStatus[response.Status]++
+		if err := l.latency.RecordValue(min(time.Since(began).Microseconds(), longestAnswer)); err != nil {
+			return fmt.Errorf("request %d: %w", n, err)
+		}
+	}
+}
+
+func sum(lanes []lane) (Count, error) {
+	total := Count{ByStatus: map[int]int64{}}
+	latency := hdrhistogram.New(1, longestAnswer, histogramDigits)
+	var errs []error
+	for i := range lanes {
+		errs = append(errs, lanes[i].err)
+		latency.Merge(lanes[i].latency)
+		for status, n := range lanes[i].byStatus {
+			if n > 0 {
+				total.Answers += n
+				total.ByStatus[status] += n
+			}
+		}
+	}
+	total.P50 = time.Duration(latency.ValueAtQuantile(50)) * time.Microsecond
+	total.P99 = time.Duration(latency.ValueAtQuantile(99)) * time.Microsecond
+	return total, errors.Join(errs...)
+}

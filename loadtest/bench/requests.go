@@ -1,0 +1,133 @@
+package bench
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// Requests are complete HTTP requests in one block of memory without pointers, so that a million of them cost the
+// client's garbage collector nothing.
+type Requests struct {
+	bytes []byte
+	ends  []int
+}
+
+// Add appends one request.
+func (r *Requests) Add(request []byte) {
+	r.bytes = append(r.bytes, request...)
+	r.ends = append(r.ends, len(r.bytes))
+}
+
+// Len returns how many there are.
+func (r *Requests) Len() int { return len(r.ends) }
+
+// At returns request i; it must not be changed.
+func (r *Requests) At(i int) []byte {
+	begin := 0
+	if i > 0 {
+		begin = r.ends[i-1]
+	}
+	return r.bytes[begin:r.ends[i]]
+}
+
+// Slice returns requests from to to, sharing the memory.
+func (r *Requests) Slice(from, to int) *Requests {
+	part := &Requests{ends: make([]int, 0, to-from)}
+	begin := 0
+	if from > 0 {
+		begin = r.ends[from-1]
+	}
+	part.bytes = r.bytes[begin:r.ends[to-1]:r.ends[to-1]]
+	for _, end := range r.ends[from:to] {
+		part.ends = append(part.ends, end-begin)
+	}
+	return part
+}
+
+// Purchase writes a press of Buy; token and key may be empty.
+func Purchase(host, saleID, sku, token, key string) []byte {
+	request := "POST /v1/sales/" + saleID + "/items/" + sku + "/orders HTTP/1.1\r\nHost: " + host + "\r\n"
+	if token != "" {
+		request += "Authorization: Bearer " + token + "\r\n"
+	}
+	if key != "" {
+		request += "Idempotency-Key: \"" + key + "\"\r\n"
+	}
+	return []byte(request + "Content-Length: 0\r\n\r\n")
+}
+
+// answerTimeout bounds one answer: the contract's 5 s and then some.
+const answerTimeout = 10 * time.Second
+
+// Answer is one answer with the bytes it took on the wire, status line and headers included.
+type Answer struct {
+	Status int
+	Body   string
+	Bytes  int
+}
+
+// Ask sends one request on a connection of its own.
+func Ask(address string, request []byte) (Answer, error) {
+	conn, err := net.DialTimeout("tcp", address, answerTimeout)
+	if err != nil {
+		return Answer{}, fmt.Errorf("ask %s: %w", address, err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(answerTimeout)); err != nil {
+		return Answer{}, fmt.Errorf("ask %s: %w", address, err)
+	}
+	if _, err := conn.Write(request); err != nil {
+		return Answer{}, fmt.Errorf("ask %s: %w", address, err)
+	}
+	counted := &countingReader{in: conn}
+	in := bufio.NewReader(counted)
+	response, err := http.ReadResponse(in, nil)
+	if err != nil {
+		return Answer{}, fmt.Errorf("ask %s: %w", address, err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return Answer{}, fmt.Errorf("ask %s: %w", address, err)
+	}
+	return Answer{Status: response.StatusCode, Body: string(body), Bytes: counted.n - in.Buffered()}, nil
+}
+
+type countingReader struct {
+	in io.Reader
+	n  int
+}
+
+func (c *countingReader) Read(p []byte) (int, error) {
+	n, err := c.in.Read(p)
+	c.n += n
+	return n, err
+}
+
+// SetBareAnswer makes the bare handler at address answer with as many bytes on the wire as wanted, or as near as
+// headers allow.
+func SetBareAnswer(address string, wanted int) error {
+	body := 0
+	for range 3 { // the length's own digits change the length once
+		answer, err := Ask(address, []byte("GET "+barePrefix+strconv.Itoa(body)+" HTTP/1.1\r\nHost: bare\r\n\r\n"))
+		if err != nil {
+			return err
+		}
+		if answer.Status != http.StatusOK {
+			return fmt.Errorf("set the bare answer to %d bytes: status %d", body, answer.Status)
+		}
+		if answer, err = Ask(address, []byte("GET / HTTP/1.1\r\nHost: bare\r\n\r\n")); err != nil {
+			return err
+		}
+		if answer.Bytes == wanted {
+			return nil
+		}
+		body = max(0, body+wanted-answer.Bytes)
+	}
+	return fmt.Errorf("the bare handler cannot answer with %d bytes", wanted)
+}
