@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -101,14 +102,14 @@ func (c devCommand) present(ctx context.Context, inv *invocation, place *site, g
 	if err != nil {
 		return err
 	}
-	if err := waitReady(ctx, gateway.ready); err != nil {
-		return nil //nolint:nilerr // the process was asked to end before it was ready
-	}
-	if err := prepareDemo(ctx, operators); err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
+	base := "http://" + gateway.buyers.Addr().String()
+	until(ctx, func() bool { return len(gateway.ready()) == 0 })
+	if err := prepareDemo(ctx, operators); err != nil && ctx.Err() == nil {
 		return fmt.Errorf("prepare the demo sale: %w", err)
+	}
+	until(ctx, func() bool { return seenByBuyers(ctx, base) })
+	if ctx.Err() != nil {
+		return nil // asked to end before it was ready
 	}
 	signer, err := newSigner(s)
 	if err != nil {
@@ -118,7 +119,6 @@ func (c devCommand) present(ctx context.Context, inv *invocation, place *site, g
 	if err != nil {
 		return err
 	}
-	base := "http://" + gateway.buyers.Addr().String()
 	fmt.Fprintf(inv.stdout, devBanner, base, gateway.operators.Addr(), dir, s.Admin.Token.Reveal(), token,
 		base, devSale, devSKU, token)
 	if !c.Demo {
@@ -165,17 +165,36 @@ func prepareDemo(ctx context.Context, operators *admin.Client) error {
 	return nil
 }
 
-func waitReady(ctx context.Context, ready func() map[string]string) error {
+// until repeats a check until it passes or ctx ends.
+func until(ctx context.Context, passed func() bool) {
 	ticker := time.NewTicker(5 * time.Millisecond)
 	defer ticker.Stop()
-	for len(ready()) > 0 {
+	for !passed() {
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return
 		case <-ticker.C:
 		}
 	}
-	return nil
+}
+
+// seenByBuyers reports whether the gateway knows that the sale has been opened, which it reads from the database a moment
+// later than the operators' API has answered: the line to paste must work at once.
+func seenByBuyers(ctx context.Context, base string) bool {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/v1/sales/"+devSale, nil)
+	if err != nil {
+		return false
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return false
+	}
+	defer answer.Body.Close()
+	var view struct {
+		State string `json:"state"`
+	}
+	err = json.NewDecoder(answer.Body).Decode(&view)
+	return err == nil && answer.StatusCode == http.StatusOK && view.State != "upcoming"
 }
 
 func (c devCommand) directory() (dir string, remove func() error, err error) {

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// watchedBuffer is an output that says when a text has appeared in it.
+type watchedBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+	want string
+	seen chan struct{}
+	told bool
+}
+
+// Write appends and looks for the text.
+func (b *watchedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n, err := b.text.Write(p)
+	if !b.told && strings.Contains(b.text.String(), b.want) {
+		b.told = true
+		close(b.seen)
+	}
+	return n, err
+}
+
+// String returns what was written so far.
+func (b *watchedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// devRun is one life of "flashsale dev" inside the test.
+type devRun struct {
+	t      *testing.T
+	cancel context.CancelFunc
+	done   chan int
+	stdout *watchedBuffer
+	stderr *watchedBuffer
+}
+
+var anyPort = []string{"--gateway-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--settle-listen", "127.0.0.1:0"}
+
+// startDev runs dev until want has appeared on stdout.
+func startDev(t *testing.T, want string, args ...string) *devRun {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	d := &devRun{t: t, cancel: cancel, done: make(chan int, 1),
+		stdout: &watchedBuffer{want: want, seen: make(chan struct{})}, stderr: &watchedBuffer{}}
+	d.stderr.told = true
+	go func() {
+		d.done <- run(ctx, append(append([]string{"dev"}, anyPort...), args...), nil, strings.NewReader(""), d.stdout, d.stderr)
+	}()
+	select {
+	case <-d.stdout.seen:
+	case code := <-d.done:
+		t.Fatalf("dev ended with %d: %s", code, d.stderr)
+	case <-time.After(30 * time.Second):
+		cancel()
+		t.Fatalf("dev did not say %q: %s%s", want, d.stdout, d.stderr)
+	}
+	return d
+}
+
+func (d *devRun) stop() {
+	d.t.Helper()
+	d.cancel()
+	require.Equal(d.t, exitDone, <-d.done, d.stderr.String())
+}
+
+// find returns what a pattern captures in the banner.
+func (d *devRun) find(pattern string) string {
+	d.t.Helper()
+	found := regexp.MustCompile(pattern).FindStringSubmatch(d.stdout.String())
+	require.Len(d.t, found, 2, d.stdout.String())
+	return found[1]
+}
+
+// call does what the banner's curl line does, and returns the order or the problem.
+func (d *devRun) call(method string) (int, map[string]any) {
+	d.t.Helper()
+	request, err := http.NewRequestWithContext(d.t.Context(), method, d.find(`-X POST (\S+)`), nil)
+	require.NoError(d.t, err)
+	request.Header.Set("Authorization", d.find(`'Authorization: ([^']+)'`))
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(d.t, err)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	require.NoError(d.t, err)
+	var answer map[string]any
+	require.NoError(d.t, json.Unmarshal(body, &answer), string(body))
+	return response.StatusCode, answer
+}
+
+func (d *devRun) audit() output {
+	d.t.Helper()
+	return command(d.t, []string{"FLASHSALE_ADMIN_TOKEN=" + d.find(`operators' token +(\S+)`),
+		"FLASHSALE_ADMIN_URL=" + d.find(`operators +(\S+)\n`)}, "", "audit", "--wait", "10s")
+}
+
+func TestDevSellsAndKeepsItsOrders(t *testing.T) {
+	dir := t.TempDir()
+	first := startDev(t, "curl -i", "--data-dir", dir)
+	require.Contains(t, first.stdout.String(), "for trying and developing only")
+	status, order := first.call(http.MethodPost)
+	require.Equal(t, http.StatusAccepted, status, order)
+	require.Equal(t, "queued", order["status"])
+	status, problem := first.call(http.MethodPost)
+	require.Equal(t, http.StatusConflict, status)
+	require.Equal(t, "already_bought", problem["code"])
+	audit := first.audit()
+	require.Equal(t, exitDone, audit.code, audit.stderr)
+	require.Contains(t, audit.stdout, "9999")
+	first.stop()
+
+	second := startDev(t, "curl -i", "--data-dir", dir)
+	status, list := second.call(http.MethodGet)
+	require.Equal(t, http.StatusOK, status)
+	orders := list["orders"].([]any)
+	require.Len(t, orders, 1)
+	require.Equal(t, order["order_id"], orders[0].(map[string]any)["order_id"])
+	require.Equal(t, "confirmed", orders[0].(map[string]any)["status"])
+	audit = second.audit() // answers once the stock is rebuilt
+	require.Equal(t, exitDone, audit.code, audit.stderr)
+	require.Eventually(t, func() bool { // the gateway hears of the new epoch a moment later
+		status, problem = second.call(http.MethodPost)
+		return status == http.StatusConflict && problem["code"] == "already_bought"
+	}, 5*time.Second, 20*time.Millisecond)
+	second.stop()
+}
+
+func TestDevDemoPrintsALiveLine(t *testing.T) {
+	d := startDev(t, "books hold", "--demo")
+	line := d.find(`(asked \d+ .*books hold)`)
+	require.Regexp(t, `sold \d+ +repeated \d+ +refused .+ stock: \d+ available, \d+ in flight, \d+ settled of 10000`, line)
+	d.stop()
+}
+
+func TestDevNamesTakenPorts(t *testing.T) {
+	d := startDev(t, "curl -i")
+	taken := strings.TrimPrefix(d.find(`operators +(\S+)\n`), "http://")
+	got := command(t, nil, "", append(append([]string{"dev"}, anyPort...), "--gateway-listen", taken)...)
+	require.Equal(t, exitUsage, got.code, got.stderr)
+	require.Contains(t, got.stderr, "gateway.listen")
+	require.Contains(t, got.stderr, taken)
+	d.stop()
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// output is what one command line left behind.
+type output struct {
+	code           int
+	stdout, stderr string
+}
+
+const (
+	testSecret = "FLASHSALE_AUTH_HS256_SECRET=0123456789abcdef0123456789abcdef"
+	testToken  = "FLASHSALE_ADMIN_TOKEN=operators-token-of-a-test"
+	testDSN    = "FLASHSALE_MYSQL_DSN=root@tcp(127.0.0.1:1)/flashsale"
+)
+
+func command(t *testing.T, environ []string, stdin string, args ...string) output {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	code := run(t.Context(), args, environ, strings.NewReader(stdin), &stdout, &stderr)
+	return output{code, stdout.String(), stderr.String()}
+}
+
+func TestHelpNamesEveryCommand(t *testing.T) {
+	got := command(t, nil, "", "--help")
+	require.Equal(t, exitDone, got.code)
+	for _, name := range []string{"dev", "gateway", "settle", "migrate", "sale create", "sale buyers", "sale preload", "sale open",
+		"sale pause", "sale resume", "sale close", "sale show", "sale list", "rules get", "rules put", "audit", "token",
+		"load rush", "load targets", "load verdict", "deadletter list", "deadletter replay", "deadletter refuse", "config", "version"} {
+		require.Contains(t, got.stdout, name)
+	}
+}
+
+func TestWrongUsageExits80(t *testing.T) {
+	for _, args := range [][]string{{}, {"nope"}, {"version", "--no-such-flag"}, {"sale", "open"}, {"audit", "-o", "xml"},
+		{"token"}, {"token", "--buyer", "a", "--count", "2"}, {"gateway", "--kafka-partitions", "many"}} {
+		got := command(t, []string{testSecret}, "", args...)
+		require.Equal(t, exitUsage, got.code, "%q: %s", args, got.stderr)
+		require.NotEmpty(t, got.stderr, "%q", args)
+	}
+}
+
+func TestEveryFaultOfTheSettingsIsNamedAtOnce(t *testing.T) {
+	got := command(t, []string{"FLASHSALE_ADMIN_TOKEN=short", "FLASHSALE_GATEWAY_ACK_TIMEOUT=soon"}, "", "gateway")
+	require.Equal(t, exitUsage, got.code)
+	for _, fault := range []string{"ADMIN_TOKEN", "ACK_TIMEOUT", "HS256_SECRET", "MYSQL_DSN"} {
+		require.Contains(t, strings.ToUpper(got.stderr), fault)
+	}
+	require.NotContains(t, got.stderr, "short")
+}
+
+func TestVersionAndConfig(t *testing.T) {
+	got := command(t, nil, "", "version")
+	require.Equal(t, exitDone, got.code)
+	require.Regexp(t, `^flashsale \S+, commit \S+, go1\.\S+\n$`, got.stdout)
+
+	got = command(t, []string{testToken, "FLASHSALE_NO_SUCH_THING=1"}, "", "config", "--gateway-ack-timeout=2s")
+	require.Equal(t, exitDone, got.code)
+	require.NotContains(t, got.stdout+got.stderr, "operators-token-of-a-test")
+	require.Regexp(t, `gateway\.ack_timeout +2s +flag --gateway-ack-timeout`, got.stdout)
+	require.Contains(t, got.stderr, "FLASHSALE_NO_SUCH_THING")
+}
+
+func TestTokens(t *testing.T) {
+	got := command(t, []string{testSecret}, "", "token", "--count", "3", "--prefix", "b-")
+	require.Equal(t, exitDone, got.code)
+	require.Len(t, strings.Fields(got.stdout), 3)
+
+	got = command(t, []string{testSecret}, "", "token", "--buyer", "alice", "--ttl", "1h")
+	require.Equal(t, exitDone, got.code)
+	require.Len(t, strings.Split(got.stdout, "."), 3)
+
+	got = command(t, []string{testSecret}, "", "token", "--buyer", "no spaces please")
+	require.Equal(t, exitUsage, got.code)
+	got = command(t, nil, "", "token", "--buyer", "alice")
+	require.Equal(t, exitUsage, got.code)
+	require.Contains(t, got.stderr, "auth.hs256_secret")
+}
+
+func TestTargetsFromStdin(t *testing.T) {
+	tokens := command(t, []string{testSecret}, "", "token", "--count", "2")
+	got := command(t, nil, tokens.stdout, "load", "targets", "--sale", "s", "--sku", "a", "--tokens", "-")
+	require.Equal(t, exitDone, got.code, got.stderr)
+	require.Equal(t, 2, strings.Count(got.stdout, `"method":"POST"`))
+	require.Contains(t, got.stdout, "/v1/sales/s/items/a/orders")
+}
+
+// closedPort returns an address of this machine on which nobody listens.
+func closedPort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, listener.Close())
+	return listener.Addr().String()
+}
+
+func TestOperatorsCommandsWithoutAListener(t *testing.T) {
+	environ := []string{testToken, testDSN, "FLASHSALE_ADMIN_URL=http://" + closedPort(t)}
+	got := command(t, environ, "", "audit")
+	require.Equal(t, exitUnreadable, got.code, got.stderr)
+	got = command(t, environ, "", "sale", "list")
+	require.Equal(t, exitUnreadable, got.code, got.stderr)
+	got = command(t, environ, "", "sale", "open", "demo")
+	require.Equal(t, exitFailed, got.code, got.stderr)
+	got = command(t, environ, "", "sale", "create", "demo", "-f", t.TempDir()+"/none.yaml")
+	require.Equal(t, exitUsage, got.code, got.stderr)
+	require.Contains(t, got.stderr, "none.yaml")
+	got = command(t, environ, "", "load", "verdict", "demo", "--wait", "1ms")
+	require.Equal(t, exitUnreadable, got.code, got.stderr)
+}
+
+func TestTakenPortsAreAllNamed(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer taken.Close()
+	addr := taken.Addr().String()
+	got := command(t, []string{testSecret, testToken, testDSN}, "", "gateway", "--gateway-listen", addr, "--admin-listen", addr)
+	require.Equal(t, exitUsage, got.code)
+	require.Contains(t, got.stderr, "gateway.listen")
+	require.Contains(t, got.stderr, "admin.listen")
+	require.Equal(t, 2, strings.Count(got.stderr, addr))
+}
+
+func TestProcessEndsWhileItWaitsForItsStores(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var stdout bytes.Buffer
+	stderr := &watchedBuffer{want: "waiting", seen: make(chan struct{})}
+	done := make(chan int, 1)
+	go func() {
+		done <- run(ctx, []string{"settle", "--settle-listen", "127.0.0.1:0"}, []string{testDSN}, strings.NewReader(""), &stdout, stderr)
+	}()
+	<-stderr.seen
+	cancel()
+	require.Equal(t, exitDone, <-done, stderr.String())
+}
