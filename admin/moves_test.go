@@ -125,3 +125,43 @@ func TestListedSaleWithoutAListSellsToNobody(t *testing.T) {
 	require.Zero(t, s.ListSize)
 	require.EqualValues(t, 1, b.stock.versions["s"])
 }
+
+func TestOpenLoadsAListThatIsReplacedMeanwhile(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", listedSale)
+	b.ask("PUT", "/admin/v1/sales/s/buyers", "a\n").is(200)
+	b.ask("POST", "/admin/v1/sales/s/preload", "").is(200)
+	b.api.deps.Stock = &replacesList{fakeStock: b.stock, replace: func() {
+		b.ask("PUT", "/admin/v1/sales/s/buyers", "b\nc\n").is(200)
+	}}
+	b.ask("POST", "/admin/v1/sales/s/open", "").is(200)
+	require.ElementsMatch(t, []string{"b", "c"}, b.stock.lists["s"], "the list that counts is the one that Redis has")
+	require.Equal(t, sale.StateOpen, b.stock.windows[phone].State)
+}
+
+// replacesList has an upload end right after open has looked at the list for the first time.
+type replacesList struct {
+	*fakeStock
+	replace func()
+}
+
+func (r *replacesList) HasList(ctx context.Context, id string, version, size int64) (bool, error) {
+	has, err := r.fakeStock.HasList(ctx, id, version, size)
+	if r.replace != nil {
+		r.replace()
+		r.replace = nil
+	}
+	return has, err
+}
+
+func TestPreloadLoadsNoStockWithoutItsList(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", listedSale)
+	b.ask("PUT", "/admin/v1/sales/s/buyers", "a\n").is(200)
+	b.store.set(func() { b.store.lists["s"] = nil }) // the database gives another list than it counted
+	b.ask("POST", "/admin/v1/sales/s/preload", "").problem(503, "unavailable")
+	require.Equal(t, sale.StateDraft, b.store.sales["s"].State)
+	require.Empty(t, b.stock.readings, "no stock for a sale whose buyers are not known")
+	b.ask("PUT", "/admin/v1/sales/s/buyers", "a\n").is(200)
+	b.ask("POST", "/admin/v1/sales/s/preload", "").is(200)
+}
