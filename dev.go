@@ -34,7 +34,7 @@ const (
 
 // Run starts the engines, both roles and the demo sale, and stays until the process is asked to end.
 func (c devCommand) Run(inv *invocation) (err error) {
-	s, err := inv.settings("dev")
+	s, err := inv.processSettings("dev")
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -92,10 +93,20 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 	if ended >= 0 { // --help has printed
 		return ended
 	}
+	inv := &invocation{ctx, stdin, stdout, stderr, source}
 	if err != nil {
-		return report(stderr, &exitError{exitUsage, err})
+		return report(stderr, &exitError{exitUsage, errors.Join(err, inv.alsoWrong(rest))})
 	}
-	return report(stderr, parsed.Run(&invocation{ctx, stdin, stdout, stderr, source}))
+	return report(stderr, parsed.Run(inv))
+}
+
+// alsoWrong returns what is wrong with the settings of a process whose command line cannot be read.
+func (inv *invocation) alsoWrong(args []string) error {
+	if len(args) == 0 || !slices.Contains([]string{"dev", "gateway", "settle"}, args[0]) {
+		return nil
+	}
+	_, err := inv.processSettings(args[0])
+	return err
 }
 
 // report prints an error as one line per fault and returns the exit code for it.

@@ -57,6 +57,18 @@ func TestEveryFaultOfTheSettingsIsNamedAtOnce(t *testing.T) {
 	require.NotContains(t, got.stderr, "short")
 }
 
+func TestWrongFlagsWrongSettingsAndTakenPortsAreNamedTogether(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer taken.Close()
+	got := command(t, []string{"FLASHSALE_ADMIN_TOKEN=short"}, "", "gateway", "--bogus", "--admin-listen", taken.Addr().String(),
+		"--gateway-listen", "127.0.0.1:0")
+	require.Equal(t, exitUsage, got.code)
+	for _, fault := range []string{"--bogus", "admin.token", "mysql.dsn", "auth.hs256_secret", taken.Addr().String()} {
+		require.Contains(t, got.stderr, fault)
+	}
+}
+
 func TestVersionAndConfig(t *testing.T) {
 	got := command(t, nil, "", "version")
 	require.Equal(t, exitDone, got.code)

@@ -37,7 +37,7 @@ type role interface {
 }
 
 func (inv *invocation) serve(command string, build func(*site) (role, error)) error {
-	s, err := inv.settings(command)
+	s, err := inv.processSettings(command)
 	if err != nil {
 		return err
 	}
@@ -51,6 +51,38 @@ func (inv *invocation) serve(command string, build func(*site) (role, error)) er
 		return err
 	}
 	return process.run(inv.ctx)
+}
+
+// processSettings loads the settings of a process that listens. Where they are at fault already, taken ports are looked
+// for too, so that whoever mends the configuration hears of everything at once.
+func (inv *invocation) processSettings(command string) (*settings.Settings, error) {
+	s, err := inv.settings(command)
+	var faults *settings.Faults
+	if !errors.As(err, &faults) {
+		return s, err
+	}
+	opened, err := listenAll(listenersOf(command, s))
+	var taken *settings.Faults
+	if errors.As(err, &taken) {
+		faults.Lines = append(faults.Lines, taken.Lines...)
+	}
+	for _, listener := range opened {
+		_ = listener.Close() // it was only a question
+	}
+	return nil, faults
+}
+
+// listenersOf returns what a process listens on, in the order in which its roles take them.
+func listenersOf(command string, s *settings.Settings) []wantedListener {
+	gateway := []wantedListener{{"gateway.listen", s.Gateway.Listen}, {"admin.listen", s.Admin.Listen}}
+	worker := []wantedListener{{"settle.listen", s.Settle.Listen}}
+	switch command {
+	case "gateway":
+		return gateway
+	case "settle":
+		return worker
+	}
+	return append(gateway, worker...)
 }
 
 // listen opens a listener; a taken or wrong address is a fault of the settings.

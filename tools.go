@@ -98,11 +98,12 @@ func newSigner(s *settings.Settings) (*loadtest.Signer, error) {
 	return loadtest.NewSigner([]byte(s.Auth.HS256Secret.Reveal()), s.Auth.Issuer, s.Auth.Audience)
 }
 
-// settings loads the settings for a command and sends their warnings to the log.
+// settings loads the settings for a command and sends their warnings to the log. With faults come the settings as far as
+// they could be read.
 func (inv *invocation) settings(command string) (*settings.Settings, error) {
 	s, err := inv.source.Load(command)
 	if err != nil {
-		return nil, err
+		return s, err
 	}
 	logger := newLogger(inv.stderr, s.Log.Level)
 	for _, warning := range s.Warnings() {

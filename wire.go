@@ -136,9 +136,7 @@ type gatewayRole struct {
 }
 
 func newGatewayRole(s *site) (*gatewayRole, error) {
-	listeners, err := listenAll([]wantedListener{
-		{"gateway.listen", s.settings.Gateway.Listen}, {"admin.listen", s.settings.Admin.Listen},
-	})
+	listeners, err := listenAll(listenersOf("gateway", s.settings))
 	if err != nil {
 		return nil, err
 	}
@@ -256,16 +254,16 @@ type settleRole struct {
 }
 
 func newSettleRole(s *site) (*settleRole, error) {
-	listener, err := listen("settle.listen", s.settings.Settle.Listen)
+	listeners, err := listenAll(listenersOf("settle", s.settings))
 	if err != nil {
 		return nil, err
 	}
 	r := &settleRole{
-		site: s, probes: listener, registry: newRegistry(), // its own registry: dev has both roles in one process
+		site: s, probes: listeners[0], registry: newRegistry(), // its own registry: dev has both roles in one process
 		started: newStartup(checkDatabase, checkRedis, checkTopics, checkKafka),
 	}
 	if err := r.build(); err != nil {
-		return nil, errors.Join(err, listener.Close())
+		return nil, errors.Join(err, r.probes.Close())
 	}
 	return r, nil
 }

@@ -12,7 +12,8 @@ import (
 )
 
 // Load reads every setting for a command, such as "gateway" or "load verdict". The error is *Faults and names all that
-// is wrong: unknown keys, values of the wrong type or out of range, secrets that the command needs and nobody gave.
+// is wrong: unknown keys, values of the wrong type or out of range, secrets that the command needs and nobody gave. With
+// it come the settings as far as they could be read, so that a caller can look for more faults before it gives up.
 func (s Source) Load(command string) (*Settings, error) {
 	ix, faults := newIndex(), &Faults{}
 	fromFile := fileLayer(ix, s.configFile, faults)
@@ -32,10 +33,7 @@ func (s Source) Load(command string) (*Settings, error) {
 	}
 	settings.checkNeeded(command, faults)
 	settings.checkTogether(faults)
-	if err := faults.orNil(); err != nil {
-		return nil, err
-	}
-	return settings, nil
+	return settings, faults.orNil()
 }
 
 // fill reads one value, checks it against the setting's rule, and names where a wrong one stands.
