@@ -107,4 +107,3 @@ func TestDevDemo(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, left, "the temporary folder is removed at the end")
 }
-

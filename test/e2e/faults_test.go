@@ -60,6 +60,9 @@ func duringOutage(c *crowd, stop, start func()) (away []told) {
 	<-time.After(outage) // the length of the outage is what is tested
 	until := time.Now()
 	start()
+	back := c.count()
+	require.Eventually(c.s.t, func() bool { return c.said("queued", back) }, 20*time.Second, 50*time.Millisecond,
+		"nobody is told queued again")
 	c.heard(c.count() + lead)
 	close(end)
 	<-ended
@@ -76,6 +79,18 @@ func duringOutage(c *crowd, stop, start func()) (away []told) {
 func (c *crowd) heard(n int) {
 	c.s.t.Helper()
 	require.Eventually(c.s.t, func() bool { return c.count() >= n }, 30*time.Second, 10*time.Millisecond)
+}
+
+// said reports whether an answer after the first so many had that code.
+func (c *crowd) said(code string, after int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := after; i < len(c.history); i++ {
+		if c.history[i].code == code {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *crowd) count() int {

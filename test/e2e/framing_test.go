@@ -51,7 +51,6 @@ func TestFraming(t *testing.T) {
 		"broken chunk":           post + "Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
 		"header without a colon": post + "Nonsense\r\n\r\n",
 		"space before colon":     post + "Content-Length : 2\r\n\r\n{}",
-		"no such protocol":       "POST /v1/sales/rush/items/phone/orders HTTP/9.9\r\n\r\n",
 		"not HTTP":               "hello\r\n\r\n",
 		"NUL in a header":        post + "X: a\x00b\r\n\r\n",
 		"two keys":               post + "Idempotency-Key: a\r\nIdempotency-Key: b\r\nContent-Length: 0\r\n\r\n",
@@ -60,7 +59,7 @@ func TestFraming(t *testing.T) {
 		answer := s.raw(request)
 		if assert.NotNil(t, answer, "%s: closed without an answer", name) {
 			t.Log(name)
-			s.refused(*answer, 400, "malformed", optional(s, answer, "field")...)
+			s.refused(*answer, 400, "malformed", s.optional(*answer, "field")...)
 		}
 	}
 	limits(s, post)
@@ -89,7 +88,9 @@ func limits(s *stack, post string) {
 	s.refused(*many, 431, "headers_too_large")
 }
 
-func optional(s *stack, r *reply, member string) []string {
+// optional returns the member when the answer has it.
+func (s *stack) optional(r reply, member string) []string {
+	s.t.Helper()
 	if _, there := r.json(s)[member]; there {
 		return []string{member}
 	}
