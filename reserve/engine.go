@@ -70,7 +70,8 @@ type Engine struct {
 	janitor  *janitor
 	reporter *reporter
 	unacked  unackedBytes
-	ended    atomic.Bool // set by Drain: unacknowledged records are left to the relay
+	draining atomic.Bool // set by Drain: no new purchase is taken
+	ended    atomic.Bool // set by Drain at its end: unacknowledged records are left to the relay
 	orders   prometheus.Histogram
 	stop     context.CancelFunc
 	roles    sync.WaitGroup
@@ -150,6 +151,7 @@ func (e *Engine) runClock(ctx context.Context) {
 // Drain ends the engine: no new purchase is taken, every waiting one is answered, every record is acknowledged or left
 // to the relay when ctx ends first, which is an error, and acknowledged journal entries are trimmed.
 func (e *Engine) Drain(ctx context.Context) error {
+	e.draining.Store(true)
 	err := e.gate.drain(ctx)
 	e.ended.Store(true)
 	e.stop()

@@ -59,6 +59,9 @@ func newShelf(e *Engine, b sale.Bucket, partition int32, patience *patience) *sh
 func (s *shelf) put(r *request) (sale.Outcome, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.engine.draining.Load() {
+		return sale.OutcomeUnavailable, true
+	}
 	if len(s.pending) >= maxPending {
 		return sale.OutcomeOverloaded, true
 	}

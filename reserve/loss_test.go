@@ -1,0 +1,239 @@
+package reserve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+	"flashsale/scripts"
+	"flashsale/test/harness"
+)
+
+// doOn sends one raw command to the world's Redis.
+func (w *world) doOn(args ...string) {
+	w.t.Helper()
+	require.NoError(w.t, w.redis.do(context.Background(), func(c rueidis.Client) rueidis.Completed {
+		return c.B().Arbitrary(args[0]).Keys(args[1]).Args(args[2:]...).Build()
+	}).Error())
+}
+
+// Each sign of loss is answered fenced, takes nothing, and is reported once for the bucket and epoch.
+func TestLossIsFencedAndReported(t *testing.T) {
+	cases := map[string]func(w *world, keys bucketKeys){
+		"missing": func(w *world, keys bucketKeys) { w.doOn("DEL", keys.meta) },
+		"epoch":   func(w *world, keys bucketKeys) { w.doOn("HSET", keys.meta, "epoch", "0") },
+		"state":   func(w *world, keys bucketKeys) { w.doOn("HSET", keys.meta, "loaded_state", "loading") },
+		"replid":  func(w *world, keys bucketKeys) { w.doOn("HSET", keys.meta, "replid", "ffff", "checked_ms", "0") },
+		"sequence": func(w *world, keys bucketKeys) {
+			w.doOn("HSET", keys.meta, "seq", "0")
+		},
+	}
+	for reason, break_ := range cases {
+		t.Run(reason, func(t *testing.T) {
+			w := newWorld(t, nil)
+			b := w.stock("phone", 10, 1)
+			require.Equal(t, sale.OutcomeQueued, w.buy(b, "before").Outcome)
+			row := w.db.row(b)
+			break_(w, w.redis.keys(b))
+			p := w.purchase(b, "anna")
+			p.Epoch = row.Epoch
+			require.Equal(t, sale.Answer{Outcome: sale.OutcomeFenced, Reason: reason}, w.engine.Reserve(p))
+			require.Equal(t, sale.OutcomeFenced, w.engine.Reserve(p).Outcome)
+			eventually(t, func() bool { return len(w.db.reported()) == 1 }, "the loss is reported")
+			require.Equal(t, fmt.Sprintf("%s epoch %d: %s", b, row.Epoch, reason), w.db.reported()[0])
+			require.Equal(t, sale.BucketClosed, w.db.row(b).State)
+			w.rebuild(w.db.row(b))
+			require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
+			require.Equal(t, int64(8), w.reading(b).Available)
+		})
+	}
+}
+
+// A server without the script sells nothing, and nothing but a rebuild installs it.
+func TestServerWithoutTheScriptSellsNothing(t *testing.T) {
+	server := harness.Redis(t)
+	w := newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
+	b := w.stock("phone", 10, 1)
+	require.Equal(t, sale.OutcomeQueued, w.buy(b, "before").Outcome)
+	server.MustDo(t, "SCRIPT", "FLUSH")
+	require.Equal(t, sale.Answer{Outcome: sale.OutcomeFenced, Reason: "noscript"}, w.buy(b, "anna"))
+	eventually(t, func() bool { return w.reading(b).JournalOrders == 0 }, "trims do not need it")
+	require.NoError(t, w.redis.ApplyWindow(context.Background(), []sale.Bucket{b}, sale.WindowOf(&w.sale)))
+	require.Equal(t, int64(0), server.MustDo(t, "SCRIPT", "EXISTS", scripts.Reserve().SHA).([]any)[0])
+	eventually(t, func() bool { return w.db.row(b).State == sale.BucketClosed }, "the loss is reported")
+	w.rebuild(w.db.row(b))
+	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
+}
+
+// A gateway whose view is older than Redis is refused, and nobody is called.
+func TestOldViewIsFencedButNotReported(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 1)
+	old := w.purchase(b, "anna")
+	w.rebuild(w.db.row(b))
+	_, err := w.db.CloseBuckets(context.Background(), []sale.BucketRow{w.db.row(b)})
+	require.NoError(t, err)
+	w.rebuild(w.db.row(b))
+	require.Equal(t, sale.Answer{Outcome: sale.OutcomeFenced, Reason: "epoch"}, w.engine.Reserve(old))
+	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
+	require.Empty(t, w.db.reported())
+}
+
+// Reports wait for a database that is away, and go out once.
+func TestReportsWaitForTheDatabase(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 1)
+	w.doOn("DEL", w.redis.keys(b).meta)
+	w.db.setAway(errors.New("away"))
+	require.Equal(t, sale.OutcomeFenced, w.buy(b, "anna").Outcome)
+	require.Empty(t, w.db.reported())
+	w.db.setAway(nil)
+	eventually(t, func() bool { return len(w.db.reported()) == 1 }, "the loss is reported")
+}
+
+// A reply that is lost on the way is asked for again under the same ids: taken once, and answered with that order.
+func TestLostReplyIsAskedForAgain(t *testing.T) {
+	server := harness.SharedRedis(t)
+	proxy := newLossyProxy(t, server.Addr)
+	w := newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{proxy.addr}}), nil)
+	b := w.stock("phone", 100, 2)
+	require.Equal(t, sale.OutcomeQueued, w.buy(b, "before").Outcome)
+	for round := range 2 {
+		proxy.loseNextReply()
+		answers := w.buyAll(b, []string{"anna", "bert", "carl"})
+		require.Equal(t, map[string]int{"queued": 3}, outcomes(answers))
+		for i, a := range answers {
+			holdings, err := w.engine.Holdings(context.Background(), b, []string{"anna", "bert", "carl"}[i])
+			require.NoError(t, err)
+			require.Len(t, holdings, round+1, "a buyer has one order for each press")
+			require.Equal(t, a.OrderID, holdings[round].OrderID)
+		}
+	}
+	require.Equal(t, int64(93), w.reading(b).Available)
+	require.Equal(t, int64(7), w.db.settled(b))
+	eventually(t, func() bool { return w.reading(b).JournalOrders == 0 }, "restored records are trimmed by their right ids")
+	require.Positive(t, proxy.lost())
+}
+
+// When Redis stays silent the answer is unknown, with the order's id, within 5 s; who has not been sent is unavailable.
+func TestSilentRedisIsUnknown(t *testing.T) {
+	server := harness.Redis(t)
+	w := newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
+	b := w.stock("phone", 100, 1)
+	require.Equal(t, sale.OutcomeQueued, w.buy(b, "before").Outcome)
+	server.Pause()
+	began := time.Now()
+	first := make(chan sale.Answer, 1)
+	go func() { first <- w.buy(b, "anna") }()
+	shelf := w.engine.shelf(w.purchase(b, "anna"))
+	eventually(t, func() bool {
+		shelf.mu.Lock()
+		defer shelf.mu.Unlock()
+		return shelf.flows == 1 && len(shelf.pending) == 0
+	}, "sent")
+	require.Equal(t, sale.OutcomeUnavailable, w.buy(b, "bert").Outcome)
+	unknown := <-first
+	require.Equal(t, sale.OutcomeUnknown, unknown.Outcome)
+	require.NotZero(t, unknown.OrderID)
+	require.Less(t, time.Since(began), 5*time.Second)
+	require.Positive(t, w.breaker.failures(sale.ResourceRedis))
+
+	server.Continue()
+	eventually(t, func() bool { return w.redis.Ping(context.Background()) == nil }, "Redis is back")
+	eventually(t, func() bool { return w.buy(b, "carl").Outcome != sale.OutcomeUnavailable }, "sells again")
+	holdings, err := w.engine.Holdings(context.Background(), b, "anna")
+	require.NoError(t, err)
+	require.Empty(t, holdings, "calls that Redis got after their deadline took nothing")
+	require.Equal(t, int64(98), w.reading(b).Available)
+}
+
+// A Redis that is not there refuses at once: nothing was sent.
+func TestAbsentRedisIsUnavailable(t *testing.T) {
+	server := harness.Redis(t)
+	w := newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
+	b := w.stock("phone", 100, 1)
+	server.Kill()
+	eventually(t, func() bool {
+		began := time.Now()
+		return w.buy(b, "anna").Outcome == sale.OutcomeUnavailable && time.Since(began) < time.Second
+	}, "refused at once")
+}
+
+// lossyProxy stands between client and server and, once told, swallows the next long reply and cuts the connection.
+type lossyProxy struct {
+	addr   string
+	target string
+	mu     sync.Mutex
+	armed  bool
+	losses int
+}
+
+func newLossyProxy(t *testing.T, target string) *lossyProxy {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	p := &lossyProxy{addr: listener.Addr().String(), target: target}
+	t.Cleanup(func() { require.NoError(t, listener.Close()) })
+	go func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go p.serve(client)
+		}
+	}()
+	return p
+}
+
+func (p *lossyProxy) loseNextReply() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.armed = true
+}
+
+func (p *lossyProxy) lost() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.losses
+}
+
+// loses decides about one piece of a reply: the reserve script's is the one that carries a record.
+func (p *lossyProxy) loses(piece []byte) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.armed || len(piece) < 100 {
+		return false
+	}
+	p.armed = false
+	p.losses++
+	return true
+}
+
+func (p *lossyProxy) serve(client net.Conn) {
+	defer client.Close()
+	server, err := net.Dial("tcp", p.target)
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	go func() { _, _ = io.Copy(server, client) }() // ends with either connection
+	buffer := make([]byte, 1<<16)
+	for {
+		n, err := server.Read(buffer)
+		if err != nil || p.loses(buffer[:n]) {
+			return
+		}
+		if _, err := client.Write(buffer[:n]); err != nil {
+			return
+		}
+	}
+}

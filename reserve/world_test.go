@@ -1,0 +1,146 @@
+package reserve
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+	"flashsale/test/harness"
+)
+
+// world is an engine on a real Redis with a Kafka and a database that tests can break.
+type world struct {
+	t       testing.TB
+	redis   *Redis
+	kafka   *fakeKafka
+	db      *fakeDatabase
+	breaker *fakeBreaker
+	engine  *Engine
+	sale    sale.Sale
+}
+
+// newWorld starts an engine on the package's Redis; set may change its options.
+func newWorld(t testing.TB, set func(*EngineOptions)) *world {
+	return newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{harness.SharedRedis(t).Addr}}), set)
+}
+
+func newWorldOn(t testing.TB, r *Redis, set func(*EngineOptions)) *world {
+	w := &world{t: t, redis: r, kafka: &fakeKafka{}, db: newFakeDatabase(), breaker: &fakeBreaker{open: map[string]bool{}}}
+	w.kafka.settle = w.db.settle
+	now := time.Now()
+	w.sale = w.db.putSale(sale.Sale{
+		ID: "sale", State: sale.StateOpen, Name: "a sale", PerBuyerLimit: 1,
+		StartsAt: sale.Time{Time: now.Add(-time.Hour)}, EndsAt: sale.Time{Time: now.Add(time.Hour)},
+	})
+	ids := NewOrderIDs(w.db, "test", slog.New(slog.DiscardHandler))
+	require.NoError(t, ids.keep(context.Background()))
+	o := EngineOptions{
+		Redis: r, Producer: w.kafka, IDs: ids, Breaker: w.breaker, Report: w.db, Registerer: prometheus.NewRegistry(),
+	}
+	if set != nil {
+		set(&o)
+	}
+	w.engine = NewEngine(o)
+	t.Cleanup(w.end)
+	return w
+}
+
+// end drains the engine; whatever the test has broken is mended first.
+func (w *world) end() {
+	w.kafka.comeBack()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	require.NoError(w.t, w.engine.Drain(ctx))
+}
+
+// stock loads a SKU with some units and a limit into one bucket and opens it.
+func (w *world) stock(sku string, units int64, limit int) sale.Bucket {
+	w.sale.PerBuyerLimit = limit
+	w.sale = w.db.putSale(w.sale)
+	b := sale.Bucket{Sale: w.sale.ID, SKU: sku}
+	w.rebuild(w.db.addBucket(b, units, 2))
+	return b
+}
+
+func (w *world) rebuild(rows ...sale.BucketRow) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	require.NoError(w.t, NewRebuilder(w.redis, w.kafka, w.db).Rebuild(ctx, rows, nil))
+}
+
+func (w *world) purchase(b sale.Bucket, buyer string) sale.Purchase {
+	row := w.db.row(b)
+	return sale.Purchase{Bucket: b, Epoch: row.Epoch, Partition: row.Partition, Buyer: buyer, Quantity: 1}
+}
+
+func (w *world) buy(b sale.Bucket, buyer string) sale.Answer {
+	return w.engine.Reserve(w.purchase(b, buyer))
+}
+
+// buyAll presses once for each buyer, all at once, and returns the answers in the same order.
+func (w *world) buyAll(b sale.Bucket, buyers []string) []sale.Answer {
+	answers := make([]sale.Answer, len(buyers))
+	var all sync.WaitGroup
+	for i, buyer := range buyers {
+		all.Go(func() { answers[i] = w.buy(b, buyer) })
+	}
+	all.Wait()
+	return answers
+}
+
+func (w *world) reading(b sale.Bucket) sale.Reading {
+	w.t.Helper()
+	readings, err := w.redis.Readings(context.Background(), []sale.Bucket{b})
+	require.NoError(w.t, err)
+	return readings[0]
+}
+
+// eventually waits for a condition, with the interval of the tests.
+func eventually(t testing.TB, condition func() bool, message string) {
+	t.Helper()
+	require.Eventually(t, condition, 8*time.Second, 5*time.Millisecond, message)
+}
+
+// outcomes counts answers by outcome.
+func outcomes(answers []sale.Answer) map[string]int {
+	counts := map[string]int{}
+	for _, a := range answers {
+		counts[a.Outcome.String()]++
+	}
+	return counts
+}
+
+// fakeBreaker lets everything pass but the resources that are open.
+type fakeBreaker struct {
+	mu     sync.Mutex
+	open   map[string]bool
+	failed map[string]int
+}
+
+func (b *fakeBreaker) Enter(resource string) (func(error), bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return func(err error) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if err != nil {
+			if b.failed == nil {
+				b.failed = map[string]int{}
+			}
+			b.failed[resource]++
+		}
+	}, !b.open[resource]
+}
+
+func (b *fakeBreaker) failures(resource string) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.failed[resource]
+}
