@@ -1,0 +1,221 @@
+package bench
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestStatIsReadPastAnyCommandName(t *testing.T) {
+	rest := " S 1 1 1 0 -1 4194560 1 2 3 4 250 50 7 8 20 0 1 0 9"
+	for _, name := range []string{"redis-server", "a b) S 9 9", "(", ""} {
+		used, err := parseStat([]byte("42 (" + name + ")" + rest))
+		require.NoError(t, err)
+		require.Equal(t, 3*time.Second, used)
+	}
+	for _, bad := range []string{"", "42 redis S 1", "42 (x) S 1 2", "42 (x)" + strings.Replace(rest, "250", "x", 1)} {
+		_, err := parseStat([]byte(bad))
+		require.Error(t, err, bad)
+	}
+}
+
+func TestMeterSeesTheWorkOfAProcess(t *testing.T) {
+	meter, err := StartMeter(os.Getpid())
+	require.NoError(t, err)
+	sum := 0
+	for end := time.Now().Add(150 * time.Millisecond); time.Now().Before(end); sum++ {
+	}
+	used, took, err := meter.Stop()
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, took, 150*time.Millisecond)
+	require.Greater(t, used[0], 10*time.Millisecond, "%d rounds", sum)
+}
+
+func TestMeterOfAProcessThatIsGone(t *testing.T) {
+	child := exec.Command("true")
+	require.NoError(t, child.Run())
+	_, err := StartMeter(child.ProcessState.Pid())
+	require.Error(t, err)
+	_, _, err = (&Meter{pids: []int{child.ProcessState.Pid()}, before: make([]time.Duration, 1)}).Stop()
+	require.Error(t, err)
+}
+
+// startBare serves the bare handler inside the test.
+func startBare(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	ended := make(chan error, 1)
+	go func() { ended <- ServeBare(listener) }()
+	t.Cleanup(func() {
+		require.NoError(t, listener.Close())
+		require.NoError(t, <-ended)
+	})
+	return listener.Addr().String()
+}
+
+func TestBareAnswersWithAsManyBytesAsWanted(t *testing.T) {
+	address := startBare(t)
+	for _, wanted := range []int{200, 333, 512, 1100, 1101, 1102} {
+		require.NoError(t, SetBareAnswer(address, wanted))
+		answer, err := Ask(address, Purchase("bare", "spring", "phone", "token", "key"))
+		require.NoError(t, err)
+		require.Equal(t, 200, answer.Status)
+		require.Equal(t, wanted, answer.Bytes)
+	}
+	require.ErrorContains(t, SetBareAnswer(address, 3), "cannot answer with 3 bytes")
+	require.ErrorContains(t, SetBareAnswer(address, 10*maxBareBody), "status 400")
+}
+
+func TestDriverSendsEachRequestOnce(t *testing.T) {
+	seen := make(chan string, 1000)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		seen <- r.Header.Get("Idempotency-Key")
+		w.WriteHeader(http.StatusAccepted)
+	}))
+	defer server.Close()
+	address := server.Listener.Addr().String()
+	var requests Requests
+	for i := range 500 {
+		requests.Add(Purchase(address, "spring", "phone", "token", fmt.Sprint("key-", i)))
+	}
+	driver, err := NewDriver(t.Context(), address, 7)
+	require.NoError(t, err)
+	defer driver.Close()
+	count, err := driver.Once(t.Context(), requests.Slice(100, 400))
+	require.NoError(t, err)
+	require.NoError(t, count.Only(202))
+	require.EqualValues(t, 300, count.Answers)
+	require.Error(t, count.Only(409))
+	require.GreaterOrEqual(t, count.P99, count.P50)
+	close(seen)
+	distinct := map[string]bool{}
+	for key := range seen {
+		distinct[key] = true
+	}
+	require.Len(t, distinct, 300)
+	require.Contains(t, distinct, `"key-100"`)
+	require.NotContains(t, distinct, `"key-400"`)
+}
+
+func TestDriverRepeatsForAWhileAndReportsFailures(t *testing.T) {
+	address := startBare(t)
+	var requests Requests
+	requests.Add(Purchase(address, "spring", "phone", "", ""))
+	driver, err := NewDriver(t.Context(), address, 2)
+	require.NoError(t, err)
+	defer driver.Close()
+	count, err := driver.For(t.Context(), &requests, 50*time.Millisecond)
+	require.NoError(t, err)
+	require.Greater(t, count.Answers, int64(10))
+	_, err = NewDriver(t.Context(), "nowhere:port:twice", 1)
+	require.Error(t, err)
+
+	broken := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	defer broken.Close()
+	driver, err = NewDriver(t.Context(), broken.Listener.Addr().String(), 1)
+	require.NoError(t, err)
+	defer driver.Close()
+	_, err = driver.For(t.Context(), &requests, time.Second)
+	require.ErrorContains(t, err, "request 0")
+}
+
+func TestPurchaseIsAValidRequest(t *testing.T) {
+	address := startBare(t)
+	for _, request := range [][]byte{
+		Purchase(address, "spring", "phone", "", ""), Purchase(address, "spring", "phone", "a.b.c", "key"),
+	} {
+		answer, err := Ask(address, request)
+		require.NoError(t, err)
+		require.Equal(t, 200, answer.Status)
+	}
+	_, err := Ask("127.0.0.1:1", nil)
+	require.Error(t, err)
+}
+
+func TestHistogramIsReadFromAMetricsPage(t *testing.T) {
+	page := "# TYPE other counter\nother 5\n# TYPE flashsale_batch_orders histogram\n" +
+		"flashsale_batch_orders_bucket{le=\"1\"} 1\nflashsale_batch_orders_bucket{le=\"+Inf\"} 4\n" +
+		"flashsale_batch_orders_sum 130\nflashsale_batch_orders_count 4\n"
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/metrics" {
+			w.WriteHeader(http.StatusNotFound)
+		}
+		_, _ = io.WriteString(w, page)
+	}))
+	defer server.Close()
+	read, err := ScrapeHistogram(server.URL+"/metrics", "flashsale_batch_orders")
+	require.NoError(t, err)
+	require.Equal(t, Histogram{130, 4}, read)
+	require.Equal(t, 40.0, read.MeanSince(Histogram{10, 1}))
+	require.Zero(t, read.MeanSince(read))
+	_, err = ScrapeHistogram(server.URL+"/metrics", "absent")
+	require.ErrorContains(t, err, "does not have it")
+	_, err = ScrapeHistogram(server.URL+"/", "absent")
+	require.ErrorContains(t, err, "404")
+	_, err = ScrapeHistogram("http://127.0.0.1:1/", "absent")
+	require.Error(t, err)
+	_, err = readHistogram(strings.NewReader("x{"), "x")
+	require.Error(t, err)
+}
+
+func TestFigureIsMissedOnlyBeyondItsNoise(t *testing.T) {
+	for name, tc := range map[string]struct {
+		figure  Figure
+		missed  bool
+		verdict string
+	}{
+		"well under":         {Figure{Ours: []float64{10, 11, 12}, Base: []float64{10, 10, 10}, Target: 1.6}, false, "met"},
+		"over within noise":  {Figure{Ours: []float64{15, 17, 18}, Base: []float64{10, 10, 10}, Target: 1.6}, false, "met within noise"},
+		"over beyond noise":  {Figure{Ours: []float64{18, 18.5, 19}, Base: []float64{10, 10, 10}, Target: 1.6}, true, "MISSED"},
+		"least, above":       {Figure{Ours: []float64{40, 41, 42}, Target: 32, Least: true}, false, "met"},
+		"least, in noise":    {Figure{Ours: []float64{28, 31, 34}, Target: 32, Least: true}, false, "met within noise"},
+		"least, beyond":      {Figure{Ours: []float64{10, 11, 12}, Target: 32, Least: true}, true, "MISSED"},
+		"nothing demanded":   {Figure{Ours: []float64{1, 2, 3}}, false, ""},
+		"ratios, not values": {Figure{Ours: []float64{10, 20, 30}, Base: []float64{10, 20, 30}, Target: 1.1}, false, "met"},
+	} {
+		require.Equal(t, tc.missed, tc.figure.Missed(), name)
+		require.Equal(t, tc.verdict, tc.figure.verdict(), name)
+	}
+	require.Zero(t, (&Figure{}).Noise())
+	require.Equal(t, 2.5, median([]float64{4, 1, 2, 3}))
+}
+
+func TestTableAndJSONSayTheSame(t *testing.T) {
+	machine, err := ThisMachine(".")
+	require.NoError(t, err)
+	require.Positive(t, machine.Cores)
+	results := Results{Machine: machine, Figures: []*Figure{
+		{Name: "sold out, 64 connections", Unit: "µs a request", Ours: []float64{7.5}, Base: []float64{5}, Target: 1.6},
+		{Name: "orders a second", Unit: "orders/s", Ours: []float64{45678.9}},
+		{Name: "mean batch", Unit: "orders", Ours: []float64{101.5}, Target: 132, Least: true},
+	}}
+	var text, lines bytes.Buffer
+	_, err = results.WriteTo(&text)
+	require.NoError(t, err)
+	for _, want := range []string{"1.5", "≤ 1.6", "45679", "101.5", "≥ 132.0", "MISSED", machine.Commit} {
+		require.Contains(t, text.String(), want)
+	}
+	require.Equal(t, []string{"mean batch"}, results.Missed())
+	require.NoError(t, results.WriteJSON(&lines))
+	var read Results
+	require.NoError(t, json.Unmarshal(lines.Bytes(), &read))
+	require.Equal(t, results, read)
+}
+
+func TestMachineNamesWhatItCan(t *testing.T) {
+	require.Equal(t, "Fast 9000", processorName(strings.NewReader("processor\t: 0\nmodel name\t: Fast 9000\n")))
+	require.NotEmpty(t, processorName(strings.NewReader("processor: 0\n")))
+	require.Equal(t, "unknown", commitOf(t.TempDir()))
+}

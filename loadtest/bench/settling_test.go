@@ -1,0 +1,118 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// rowsAStatement is how many rows a raw INSERT carries: as many as a settling transaction at most.
+const rowsAStatement = 1000
+
+// settling measures how fast waiting orders become rows, beside a raw multi-row INSERT of the same rows into a table of
+// the same form on the same server. Markers, the guarded stock update and the queue are part of ours and not of the raw.
+func (s *stack) settling() []*Figure {
+	rate := &Figure{Name: "settle: rows a second", Unit: "rows/s ÷ raw INSERT", Target: 0.5, Least: true}
+	cost := &Figure{Name: "settle: own CPU", Unit: "CPU µs an order"}
+	for range repetitions {
+		ours, used := s.settleBacklog()
+		rate.Add(ours, s.rawInsert())
+		cost.Ours = append(cost.Ours, used)
+	}
+	return []*Figure{rate, cost}
+}
+
+// settleBacklog lets orders pile up in Kafka while settle is down, and returns rows a second from the first settled unit
+// to the last, and settle's CPU µs an order.
+func (s *stack) settleBacklog() (rate, cost float64) {
+	s.b.Helper()
+	before := s.drained()
+	require.Zero(s.b, s.settle.Term())
+	s.take(s.presses("rush", settleOrders), nil)
+	s.settle.Restart()
+	s.waitSettled("rush", before+1)
+	first, began := s.settled("rush"), time.Now()
+	s.waitSettled("rush", before+settleOrders)
+	took := time.Since(began)
+	used, err := CPUTime(s.settle.PID())
+	require.NoError(s.b, err)
+	s.settleReady()
+	return float64(before+settleOrders-first) / took.Seconds(), perRequest(used, settleOrders)
+}
+
+// drained waits until every order taken so far is a row, and returns how many there are.
+func (s *stack) drained() int64 {
+	s.b.Helper()
+	s.run("", "audit", "rush", "--wait", "120s")
+	return s.settled("rush")
+}
+
+// Statements of the raw baseline.
+const (
+	makeRaw  = "CREATE TABLE IF NOT EXISTS raw_orders LIKE orders"
+	emptyRaw = "TRUNCATE TABLE raw_orders"
+
+	orderColumns = `SELECT column_name FROM information_schema.columns
+		WHERE table_schema = DATABASE() AND table_name = 'orders' ORDER BY ordinal_position`
+	lastTuples = "SELECT CONCAT('(',%s,')') FROM orders WHERE sale_id = 'rush' ORDER BY order_id DESC LIMIT %d"
+)
+
+// rawInsert returns rows a second of plain INSERT statements that were written out in advance.
+func (s *stack) rawInsert() float64 {
+	s.b.Helper()
+	ctx := s.b.Context()
+	for _, statement := range []string{makeRaw, emptyRaw} {
+		_, err := s.db.ExecContext(ctx, statement)
+		require.NoError(s.b, err)
+	}
+	statements := s.rawStatements(ctx)
+	conn, err := s.db.Conn(ctx)
+	require.NoError(s.b, err)
+	defer conn.Close()
+	began := time.Now()
+	for _, statement := range statements {
+		_, err := conn.ExecContext(ctx, statement)
+		require.NoError(s.b, err)
+	}
+	return settleOrders / time.Since(began).Seconds()
+}
+
+// rawStatements writes the last order rows out as INSERT statements in the order of their ids. The server quotes the
+// values: it knows best how it reads them back.
+func (s *stack) rawStatements(ctx context.Context) []string {
+	s.b.Helper()
+	columns := s.strings(ctx, orderColumns)
+	quoted := make([]string, len(columns))
+	for i, column := range columns {
+		quoted[i] = "QUOTE(`" + column + "`)"
+	}
+	tuples := s.strings(ctx, fmt.Sprintf(lastTuples, strings.Join(quoted, ",',',"), settleOrders))
+	require.Len(s.b, tuples, settleOrders)
+	slices.Reverse(tuples)
+	var statements []string
+	for some := range slices.Chunk(tuples, rowsAStatement) {
+		statements = append(statements,
+			"INSERT INTO raw_orders (`"+strings.Join(columns, "`,`")+"`) VALUES "+strings.Join(some, ","))
+	}
+	return statements
+}
+
+// strings returns the only column of a query.
+func (s *stack) strings(ctx context.Context, query string) []string {
+	s.b.Helper()
+	rows, err := s.db.QueryContext(ctx, query)
+	require.NoError(s.b, err)
+	defer rows.Close()
+	var all []string
+	for rows.Next() {
+		var one string
+		require.NoError(s.b, rows.Scan(&one))
+		all = append(all, one)
+	}
+	require.NoError(s.b, rows.Err())
+	return all
+}

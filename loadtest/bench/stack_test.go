@@ -1,0 +1,146 @@
+package bench
+
+import (
+	"database/sql"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/loadtest"
+	"flashsale/test/harness"
+)
+
+// bareVariable makes this test binary the bare handler on the address it holds: a process of its own, as the gateway is.
+const bareVariable = "FLASHSALE_TEST_BARE"
+
+func TestMain(m *testing.M) {
+	address := os.Getenv(bareVariable)
+	if address == "" {
+		harness.Main(m)
+		return
+	}
+	listener, err := net.Listen("tcp", address)
+	if err == nil {
+		err = ServeBare(listener)
+	}
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
+}
+
+const (
+	secret     = "0123456789abcdef0123456789abcdef-bench"
+	adminToken = "operators-token-bench"
+	namespace  = "bench"
+)
+
+// stack is one deployment with private servers: nothing else must share what is measured.
+type stack struct {
+	b                 *testing.B
+	env               []string
+	redis             *harness.RedisServer
+	kafka             *harness.KafkaServer
+	mariadb           *harness.MariaDBServer
+	db                *sql.DB
+	gateway           *harness.Process
+	settle            *harness.Process
+	bare              *harness.Process
+	gatewayAt, bareAt string
+	operatorsAt       string
+	settleAt          string
+	signer            *loadtest.Signer
+	buyers            int // tokens made so far
+}
+
+// newStack starts everything and defines the sales "gone" (1,000 units) and "rush" (more than will be asked for).
+func newStack(b *testing.B) *stack {
+	s := &stack{
+		b: b, redis: harness.Redis(b), kafka: harness.Kafka(b), mariadb: harness.MariaDB(b),
+		gatewayAt: harness.Address(b), operatorsAt: harness.Address(b), settleAt: harness.Address(b), bareAt: harness.Address(b),
+	}
+	s.env = []string{
+		"FLASHSALE_NAMESPACE=" + namespace, "FLASHSALE_REDIS_ADDRS=" + s.redis.Addr,
+		"FLASHSALE_KAFKA_BROKERS=" + strings.Join(s.kafka.Brokers, ","), "FLASHSALE_MYSQL_DSN=" + s.mariadb.DSN(namespace),
+		"FLASHSALE_ADMIN_TOKEN=" + adminToken, "FLASHSALE_AUTH_HS256_SECRET=" + secret,
+		"FLASHSALE_GATEWAY_LISTEN=" + s.gatewayAt, "FLASHSALE_ADMIN_LISTEN=" + s.operatorsAt,
+		"FLASHSALE_SETTLE_LISTEN=" + s.settleAt, "FLASHSALE_ADMIN_URL=http://" + s.operatorsAt,
+	}
+	signer, err := loadtest.NewSigner([]byte(secret), "", "")
+	require.NoError(b, err)
+	s.signer = signer
+	bin := harness.Binary(b)
+	s.run("", "migrate")
+	s.gateway = harness.Start(b, bin, s.env, "gateway")
+	s.settle = harness.Start(b, bin, s.env, "settle")
+	s.gateway.WaitReady("http://" + s.gatewayAt + "/readyz")
+	s.settleReady()
+	self, err := os.Executable()
+	require.NoError(b, err)
+	s.bare = harness.Start(b, self, []string{bareVariable + "=" + s.bareAt})
+	s.bare.WaitReady("http://" + s.bareAt + "/")
+	s.db = s.mariadb.Open(b, namespace)
+	s.openSale("gone", 1000)
+	s.openSale("rush", 10_000_000)
+	s.setRules()
+	return s
+}
+
+func (s *stack) settleReady() { s.settle.WaitReady("http://" + s.settleAt + "/readyz") }
+
+// run runs a command of the binary that has to succeed.
+func (s *stack) run(input string, args ...string) {
+	s.b.Helper()
+	result := harness.Run(s.b, input, harness.Binary(s.b), s.env, args...)
+	require.Zero(s.b, result.Code, "flashsale %s\n%s%s", strings.Join(args, " "), result.Stdout, result.Stderr)
+}
+
+func (s *stack) openSale(id string, stock int) {
+	s.b.Helper()
+	now := time.Now()
+	s.run(fmt.Sprintf(`{"name":%q,"starts_at":%q,"ends_at":%q,"items":[{"sku":"phone","stock":%d,"price_cents":129900}]}`,
+		id, now.Add(-time.Hour).Format(time.RFC3339), now.Add(24*time.Hour).Format(time.RFC3339), stock),
+		"sale", "create", id, "-f", "-")
+	s.run("", "sale", "preload", id)
+	s.run("", "sale", "open", id)
+}
+
+// setRules sets a rule of every kind, none of which refuses anything: what limits cost is part of the path.
+func (s *stack) setRules() {
+	s.b.Helper()
+	s.run(`{"flow":[{"resource":"purchase","qps":1000000}],"isolation":[{"resource":"purchase","concurrency":100000}],
+"circuit_breaker":[{"resource":"redis","strategy":"slow_ratio","threshold":1,"max_rt_ms":10000,"window_ms":1000,"min_requests":1000,"retry_ms":1000},
+{"resource":"kafka","strategy":"error_ratio","threshold":1,"window_ms":1000,"min_requests":1000,"retry_ms":1000}],
+"buyer":{"per_second":1000,"burst":1000},"address":{"per_second":1000000,"burst":1000000}}`, "rules", "put", "-f", "-")
+}
+
+// presses makes n presses of new buyers, each with a token of its own and a key.
+func (s *stack) presses(saleID string, n int) *Requests {
+	s.b.Helper()
+	requests := &Requests{}
+	now := time.Now()
+	for range n {
+		s.buyers++
+		token, err := s.signer.Token(fmt.Sprint("bench-", s.buyers), 24*time.Hour, now)
+		require.NoError(s.b, err)
+		requests.Add(Purchase(s.gatewayAt, saleID, "phone", token, fmt.Sprint("press-", s.buyers)))
+	}
+	return requests
+}
+
+// settled returns the units of a sale that the database has as settled.
+func (s *stack) settled(saleID string) int64 {
+	s.b.Helper()
+	var units int64
+	require.NoError(s.b, s.db.QueryRowContext(s.b.Context(), "SELECT SUM(settled) FROM stock WHERE sale_id = ?", saleID).Scan(&units))
+	return units
+}
+
+// waitSettled waits until the database has all units of a sale.
+func (s *stack) waitSettled(saleID string, units int64) {
+	s.b.Helper()
+	require.Eventually(s.b, func() bool { return s.settled(saleID) >= units }, 2*time.Minute, 5*time.Millisecond)
+}
