@@ -14,7 +14,7 @@ const maxTargets = 20
 
 var (
 	helpLine  = regexp.MustCompile(`(?m)^([a-z0-9-]+):.*## (.+)$`)
-	makeWords = regexp.MustCompile("(?m)`make ([a-z0-9-]+)|^\\s*make ([a-z0-9-]+)\\s*(?:\#.*|[A-Z0-9]+=.*)?$")
+	makeWords = regexp.MustCompile("(?m)`make ([a-z0-9-]+)|^\\s*make ([a-z0-9-]+)\\s*(?:#.*|[A-Z0-9]+=.*)?$")
 )
 
 func targetsOf(makefile string) map[string]string {
