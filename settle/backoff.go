@@ -2,6 +2,7 @@ package settle
 
 import (
 	"context"
+	"math/bits"
 	"math/rand/v2"
 	"time"
 )
@@ -34,6 +35,10 @@ func pause(ctx context.Context, try int) bool {
 		return true
 	}
 }
+
+// noteworthy says which attempts are logged: the 1st, 2nd, 4th, 8th … that fails, so that an outage of an hour does not
+// fill the log.
+func noteworthy(try int) bool { return bits.OnesCount(uint(try+1)) == 1 }
 
 // lingering returns a context that outlives ctx by linger: work that has begun may end, work that hangs is cut off.
 func lingering(ctx context.Context, linger time.Duration) (context.Context, context.CancelFunc) {

@@ -62,4 +62,14 @@ func TestLingeringEndsWhenTheWorkIsDone(t *testing.T) {
 	})
 }
 
+func TestFewAttemptsAreLogged(t *testing.T) {
+	var logged []int
+	for try := range 100 {
+		if noteworthy(try) {
+			logged = append(logged, try+1)
+		}
+	}
+	require.Equal(t, []int{1, 2, 4, 8, 16, 32, 64}, logged)
+}
+
 type valueKey struct{}

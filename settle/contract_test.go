@@ -38,16 +38,25 @@ type bench struct {
 	producer sarama.SyncProducer
 }
 
-// onEveryKafka runs a test against the embedded broker and against a real one.
+// onEveryKafka runs a test against the embedded broker and against a real one, at the same time.
 func onEveryKafka(t *testing.T, test func(*bench)) {
 	t.Helper()
 	t.Run("kfake", func(t *testing.T) {
-		cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.DataDir(t.TempDir()))
-		require.NoError(t, err)
-		t.Cleanup(cluster.Close)
-		test(newBench(t, cluster.ListenAddrs()))
+		t.Parallel()
+		test(newBench(t, startFake(t)))
 	})
-	t.Run("kafka", func(t *testing.T) { test(newBench(t, harness.SharedKafka(t).Brokers)) })
+	t.Run("kafka", func(t *testing.T) {
+		t.Parallel()
+		test(newBench(t, harness.SharedKafka(t).Brokers))
+	})
+}
+
+func startFake(t *testing.T) (brokers []string) {
+	t.Helper()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.DataDir(t.TempDir()))
+	require.NoError(t, err)
+	t.Cleanup(cluster.Close)
+	return cluster.ListenAddrs()
 }
 
 func newBench(t testing.TB, brokers []string) *bench {
@@ -243,20 +252,17 @@ func TestRecordsBecomeRowsOnce(t *testing.T) {
 }
 
 func TestRunLeavesNothingBehind(t *testing.T) {
-	onEveryKafka(t, func(b *bench) {
-		books := newFakeBooks()
-		b.produceOrders(1, 8)
-		b.produce(0, []byte("poison"))
-		b.committed() // opens the bench's own connections before the count
-		leaks := goleak.IgnoreCurrent()
-		p := b.start(books)
-		b.eventually("all settled", func() bool { return books.settledOrders() == 16 && len(books.letterIDs()) == 1 })
-		require.NoError(b, p.stop())
-		goleak.VerifyNone(b, leaks,
-			goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"), // one for the whole process
-			goleak.IgnoreAnyFunction("github.com/twmb/franz-go/pkg/kfake.(*clientConn).read"),
-			goleak.IgnoreAnyFunction("github.com/twmb/franz-go/pkg/kfake.(*clientConn).write"))
-	})
+	b := newBench(t, harness.SharedKafka(t).Brokers)
+	books := newFakeBooks()
+	b.produceOrders(1, 8)
+	b.produce(0, []byte("poison"))
+	b.committed() // opens the bench's own connections before the count
+	leaks := goleak.IgnoreCurrent()
+	p := b.start(books)
+	b.eventually("all settled", func() bool { return books.settledOrders() == 16 && len(books.letterIDs()) == 1 })
+	require.NoError(b, p.stop())
+	goleak.VerifyNone(b, leaks,
+		goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick")) // one for the whole process
 }
 
 func TestPoisonEndsInTheDeadLettersAndReplayedTwiceSettlesOnce(t *testing.T) {

@@ -167,6 +167,31 @@ func TestATopicRecreatedUnderARunningProcessIsAnError(t *testing.T) {
 	})
 }
 
+// The new topic may have more records than the old one had when the process looks again; it must not go on in their
+// middle for long, and what it left out must not be taken for settled.
+func TestATopicRecreatedAndFilledIsAnError(t *testing.T) {
+	onEveryKafka(t, func(b *bench) {
+		books := newFakeBooks()
+		b.produceOrders(1, 8)
+		p := b.start(books)
+		b.eventually("offsets", func() bool { return b.totalCommitted() == 8 })
+		require.NoError(b, b.admin.DeleteTopic(b.topics.Orders))
+		b.eventually("creation", func() bool {
+			return CreateTopics(b.Context(), b.kafka, b.name, partitions, 1) == nil
+		})
+		b.eventually("records", func() bool {
+			_, _, err := b.producer.SendMessage(&sarama.ProducerMessage{
+				Topic: b.topics.Orders, Partition: 0, Value: sarama.ByteEncoder(recordBytes("demo", 5000, 2)),
+			})
+			return err == nil
+		})
+		for i := range 3 * partitions {
+			b.produce(int32(i%partitions), recordBytes("demo", int64(6000+i*10), 2))
+		}
+		b.requireOffsetError(p, "the topic was recreated")
+	})
+}
+
 // A broker that dies and comes back: what it acknowledged is settled, and the process joins the group again by itself.
 func TestABrokerThatComesBack(t *testing.T) {
 	server := harness.Kafka(t)

@@ -107,11 +107,7 @@ func (s *Settler) Run(ctx context.Context) error {
 			end(err)
 		}
 	})
-	roles.Go(func() {
-		for err := range conn.group.Errors() { // ends when the group is closed
-			s.log.Warn("kafka reports a fault of the consumer", "error", err)
-		}
-	})
+	roles.Go(func() { s.logFaults(conn.group.Errors()) }) // ends when the group is closed
 	err := s.consume(sessions, conn, at)
 	end(nil)
 	if closing := conn.close(); closing != nil {
@@ -119,6 +115,24 @@ func (s *Settler) Run(ctx context.Context) error {
 	}
 	roles.Wait()
 	return err
+}
+
+// faultInterval is the least time between two logged faults: an outage makes every partition report several a second.
+const faultInterval = 10 * time.Second
+
+// logFaults drains the faults that sarama mends by itself. What they lead to is seen elsewhere: a session that fails, an
+// offset that is committed later.
+func (s *Settler) logFaults(faults <-chan error) {
+	var last time.Time
+	unlogged := 0
+	for err := range faults {
+		if time.Since(last) < faultInterval {
+			unlogged++
+			continue
+		}
+		s.log.Warn("kafka reports a fault of the consumer", "error", err, "unlogged_before", unlogged)
+		last, unlogged = time.Now(), 0
+	}
 }
 
 // consume takes part in the group, session after session, until ctx ends or its cause or a session is an *OffsetError.
@@ -137,8 +151,8 @@ func (s *Settler) consume(ctx context.Context, conn *connection, at *positions) 
 		if errors.As(err, &offset) {
 			return offset
 		}
-		if err != nil && ctx.Err() == nil {
-			s.log.Warn("the consumer group session failed and will be joined again", "error", err)
+		if err != nil && ctx.Err() == nil && noteworthy(try) {
+			s.log.Warn("the consumer group session failed and will be joined again", "try", try+1, "error", err)
 		}
 		if err == nil && time.Since(began) > shortSession {
 			try = 0
@@ -177,7 +191,10 @@ func (s *Settler) connect(ctx context.Context) *connection {
 		}
 		<-opened
 		s.setKafka(err.Error())
-		s.log.Warn("kafka cannot be used yet", "error", errors.Join(err, conn.close()))
+		err = errors.Join(err, conn.close())
+		if noteworthy(try) {
+			s.log.Warn("kafka cannot be used yet", "try", try+1, "error", err)
+		}
 		pause(ctx, try)
 	}
 	return nil

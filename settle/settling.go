@@ -1,6 +1,7 @@
 package settle
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -65,7 +66,7 @@ func (s *settling) bisect(ctx context.Context, deliveries []sale.Delivery) error
 	case err != nil || poison == nil:
 		return err
 	case len(deliveries) == 1:
-		return s.bury(ctx, &deliveries[0], poison.Reason, poison)
+		return s.bury(ctx, &deliveries[0], poison.Reason, cmp.Or(poison.Err, error(poison)))
 	}
 	parts := [][]sale.Delivery{deliveries[:len(deliveries)/2], deliveries[len(deliveries)/2:]}
 	if i := poison.Index; i >= 0 && i < len(deliveries) {
@@ -114,7 +115,9 @@ func (s *settling) persist(ctx context.Context, what string, do func(context.Con
 			return nil
 		}
 		s.metrics.retries.Inc()
-		s.log.Warn("attempt failed and will be repeated", "attempt", what, "try", try+1, "error", err)
+		if noteworthy(try) {
+			s.log.Warn("attempt failed and will be repeated", "attempt", what, "try", try+1, "error", err)
+		}
 		if !pause(ctx, try) {
 			return ctx.Err()
 		}

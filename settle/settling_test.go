@@ -83,6 +83,7 @@ func TestANamedPoisonIsCutOutWithoutSearching(t *testing.T) {
 	require.Len(t, grave.letters, 1)
 	require.Equal(t, sale.PoisonUnknownBucket, grave.letters[0].Reason)
 	require.Equal(t, "3-40", grave.letters[0].ID)
+	require.Equal(t, "no bucket unknown-sale:phone:0", grave.letters[0].Detail)
 	require.Len(t, grave.letters[0].Orders, 3)
 	require.Equal(t, 126, books.requireOnce(t))
 }
