@@ -52,9 +52,10 @@ func newPlan(books *ledger) *plan {
 	return &plan{books: books, moves: map[sale.Bucket]*move{}, closing: map[sale.Bucket]string{}}
 }
 
-// settle decides one batch by rules 7 to 10 of the protocol: a batch that is marked is done; in the row's epoch each
-// order is confirmed while the limit and the loaded units allow it; in any other epoch it is refused. Where Redis and the
-// books disagree the bucket is closed.
+// settle decides one batch. A batch that is marked is done. In the row's epoch each order is confirmed while the limit and
+// the loaded units allow it, otherwise refused; in any other epoch the batch is late and each order without a row is
+// refused as fenced. A fork, a refusal or an order that has a row already means, in the row's epoch, that Redis and the
+// books count differently: the bucket is closed.
 func (p *plan) settle(b *delivered) {
 	if p.books.settled(b.Batch) {
 		p.done.Duplicate++

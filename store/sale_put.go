@@ -23,7 +23,7 @@ const sqlDeleteItems = "DELETE FROM items WHERE sale_id = ?"
 
 const sqlInsertItems = "INSERT INTO items (sale_id, sku, place, stock, price_cents, buckets) VALUES "
 
-const sqlHasStock = "SELECT COUNT(*) FROM (SELECT 1 AS present FROM stock WHERE sale_id = ? LIMIT 1) AS some"
+const sqlHasStock = "SELECT COUNT(*) FROM (SELECT 1 AS present FROM stock WHERE sale_id = ? LIMIT 1) AS rows_present"
 
 // PutSale creates a sale as a draft, or changes it, and returns it as it now is and whether it is new. From its first
 // preload on a sale may change its name, ends_at, starts_at while its start lies ahead, and raise stock; a closed one

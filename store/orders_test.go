@@ -1,0 +1,95 @@
+package store
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+)
+
+func TestOrdersByID(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		bucket := phone(t, s, 2000, 1)
+		orders := crowd(maxIDs + 3) // more than one statement asks for
+		settle(t, s, batch(bucket, 1, 1, orders...))
+		ids := []sale.OrderID{1, 2}
+		for _, o := range orders {
+			ids = append(ids, o.OrderID)
+		}
+		slices.Reverse(ids)
+		ids = append(ids, ids[0])
+		found, err := s.Orders(ctx, ids)
+		require.NoError(t, err)
+		require.Len(t, found, len(orders), "unknown ids are left out, doubled ones come once")
+		for i := range found {
+			require.Equal(t, orders[i].OrderID, found[i].OrderID, "sorted")
+			require.Equal(t, orders[i].Buyer, found[i].BuyerID)
+		}
+		none, err := s.Orders(ctx, nil)
+		require.NoError(t, err)
+		require.Empty(t, none)
+		_, err = s.Order(ctx, 1)
+		require.ErrorIs(t, err, sale.ErrNotFound)
+	})
+}
+
+func TestBuyerOrders(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		bucket := phone(t, s, 100, 3)
+		first, second := one("ann", 1), one("ann", 2)
+		settle(t, s, batch(bucket, 1, 1, first, one("Ann", 1)), batch(bucket, 1, 2, second))
+		mine, err := s.BuyerOrders(ctx, "eleven", "phone", "ann")
+		require.NoError(t, err)
+		require.Len(t, mine, 2, "case counts")
+		require.Equal(t, first.OrderID, mine[0].OrderID)
+		require.Equal(t, 2, mine[1].Quantity)
+		none, err := s.BuyerOrders(ctx, "eleven", "case", "ann")
+		require.NoError(t, err)
+		require.Empty(t, none)
+	})
+}
+
+func TestBuyerOrdersAreBounded(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		bucket := phone(t, s, 1, 1)
+		var last sale.OrderID
+		for sequence := range int64(2) {
+			orders := make([]sale.RecordOrder, sale.MaxRecordOrders)
+			for i := range orders {
+				orders[i] = one("ann", 1)
+			}
+			last = orders[len(orders)-1].OrderID
+			settle(t, s, batch(bucket, 1, sequence, orders...))
+		}
+		mine, err := s.BuyerOrders(t.Context(), "eleven", "phone", "ann")
+		require.NoError(t, err)
+		require.Len(t, mine, maxBuyerOrders)
+		require.Equal(t, last, mine[len(mine)-1].OrderID, "the newest are returned")
+	})
+}
+
+// A paid order counts like a confirmed one, and its payment is read back; a cancelled one lets its buyer buy again.
+func TestOrdersThatShopsHaveMoved(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		bucket := phone(t, s, 10, 1)
+		paid, cancelled := one("ann", 1), one("bob", 1)
+		settle(t, s, batch(bucket, 1, 1, paid, cancelled))
+		_, err := s.db.Exec("UPDATE orders SET status = 'paid', payment_id = 'p-1' WHERE order_id = ?", int64(paid.OrderID))
+		require.NoError(t, err)
+		_, err = s.db.Exec("UPDATE orders SET status = 'cancelled', slot = NULL WHERE order_id = ?", int64(cancelled.OrderID))
+		require.NoError(t, err)
+		require.Equal(t, "p-1", order(t, s, paid.OrderID).PaymentID)
+
+		again := one("bob", 1)
+		require.Equal(t, sale.Settlement{Rows: 1}, settle(t, s, batch(bucket, 1, 2, again)))
+		_, err = s.CloseBuckets(t.Context(), []sale.BucketRow{books(t, s, bucket).BucketRow})
+		require.NoError(t, err)
+		loads, err := s.BeginLoads(t.Context(), []sale.BucketRow{books(t, s, bucket).BucketRow})
+		require.NoError(t, err)
+		require.ElementsMatch(t, []sale.RecordOrder{paid, again}, loads[0].Owners)
+	})
+}

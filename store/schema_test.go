@@ -1,0 +1,124 @@
+package store
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+)
+
+func TestCheckSchema(t *testing.T) {
+	for _, driver := range []string{DriverMySQL, DriverSQLite} {
+		t.Run(driver, func(t *testing.T) {
+			ctx := t.Context()
+			s := unmigrated(t, driver)
+			require.ErrorIs(t, s.CheckSchema(ctx), sale.ErrSchema, "empty")
+			require.ErrorIs(t, s.CheckSchema(ctx), sale.ErrSchema, "asking changes nothing")
+			require.NoError(t, s.Migrate(ctx))
+			require.NoError(t, s.CheckSchema(ctx))
+			require.NoError(t, s.Ping(ctx))
+
+			_, err := s.db.Exec("INSERT INTO schema_versions (version_id, is_applied) VALUES (999, 1)")
+			require.NoError(t, err)
+			require.ErrorIs(t, s.CheckSchema(ctx), sale.ErrSchema, "newer")
+			_, err = s.db.Exec("DELETE FROM schema_versions WHERE version_id > 0")
+			require.NoError(t, err)
+			require.ErrorIs(t, s.CheckSchema(ctx), sale.ErrSchema, "older")
+			_, err = s.db.Exec("DELETE FROM schema_versions")
+			require.NoError(t, err)
+			require.ErrorIs(t, s.CheckSchema(ctx), sale.ErrSchema, "no version at all")
+		})
+	}
+}
+
+// A migration that died half-way has left tables but no version: it is run again over what is there.
+func TestMigrateOverWhatIsThere(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		bucket := phone(t, s, 10, 1)
+		lease, err := s.LeaseNode(ctx, "one", 1e12)
+		require.NoError(t, err)
+		_, err = s.db.Exec("DROP TABLE schema_versions")
+		require.NoError(t, err)
+		_, err = s.db.Exec("DELETE FROM node_leases WHERE node_id > 1000 AND node_id <> ?", lease.Node)
+		require.NoError(t, err)
+		require.NoError(t, s.Migrate(ctx))
+		require.NoError(t, s.CheckSchema(ctx))
+		require.Equal(t, sale.BucketOpen, books(t, s, bucket).State)
+		require.Equal(t, sale.MaxNode+1, count(t, s, "SELECT COUNT(*) FROM node_leases"))
+		require.Equal(t, 1, count(t, s, "SELECT COUNT(*) FROM node_leases WHERE holder = 'one'"))
+		require.Positive(t, count(t, s, "SELECT version FROM catalogue"))
+	})
+}
+
+func TestMigrateAtOnce(t *testing.T) {
+	s := unmigrated(t, DriverMySQL)
+	require.NoError(t, together(3, func(int) error { return s.Migrate(t.Context()) }))
+	require.NoError(t, s.CheckSchema(t.Context()))
+	require.Equal(t, 1, count(t, s, "SELECT COUNT(*) FROM schema_versions WHERE version_id = 1"))
+}
+
+// What shops may rely on: names, types and character sets of the columns, and the indexes.
+func TestTablesThatShopsRead(t *testing.T) {
+	s := migrated(t, DriverMySQL)
+	const id = "varchar(64) ascii_bin"
+	for table, columns := range map[string]map[string]string{
+		"orders": {
+			"order_id": "bigint(20)", "sale_id": id, "sku": id, "buyer_id": id, "quantity": "int(11)",
+			"status": "varchar(16) ascii_bin", "reason": "varchar(16) ascii_bin", "unit_price_cents": "bigint(20)",
+			"currency": "varchar(3) ascii_bin", "payment_id": id, "created_at": "datetime(3)", "updated_at": "datetime(3)",
+			"pay_by": "datetime(3)",
+		},
+		"stock": {
+			"sale_id": id, "sku": id, "bucket": "int(11)", "loaded": "bigint(20)", "settled": "bigint(20)", "released": "bigint(20)",
+		},
+	} {
+		for column, wanted := range columns {
+			var got string
+			require.NoError(t, s.db.QueryRow("SELECT TRIM(CONCAT(column_type, ' ', COALESCE(collation_name, ''))) FROM "+
+				"information_schema.columns WHERE table_schema = DATABASE() AND table_name = ? AND column_name = ?",
+				table, column).Scan(&got), "%s.%s", table, column)
+			// MySQL 8 no longer writes display widths.
+			require.Contains(t, []string{wanted, withoutWidth(wanted)}, got, "%s.%s", table, column)
+		}
+	}
+	index := func(columns string) int {
+		return count(t, s, "SELECT COUNT(*) FROM (SELECT GROUP_CONCAT(column_name ORDER BY seq_in_index) AS names FROM "+
+			"information_schema.statistics WHERE table_schema = DATABASE() AND table_name = 'orders' GROUP BY index_name) AS i "+
+			"WHERE names = ? OR names LIKE CONCAT(?, ',%')", columns, columns)
+	}
+	require.Equal(t, 1, index("order_id"))
+	require.Equal(t, 1, index("sale_id,sku,buyer_id"))
+	require.Equal(t, 1, index("updated_at"))
+}
+
+func withoutWidth(columnType string) string {
+	switch columnType {
+	case "bigint(20)":
+		return "bigint"
+	case "int(11)":
+		return "int"
+	}
+	return columnType
+}
+
+// Every table of one dialect is in the other, with the same columns.
+func TestDialectsHaveTheSameTables(t *testing.T) {
+	tables := map[string][]string{}
+	onEvery(t, func(t *testing.T, s *Store) {
+		query := "SELECT CONCAT(table_name, '.', column_name) FROM information_schema.columns WHERE table_schema = DATABASE()"
+		if s.dialect.oneWriter {
+			query = "SELECT m.name || '.' || c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c " +
+				"WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%'"
+		}
+		require.NoError(t, each(t.Context(), s.db, query, nil, func(rows scanner) error {
+			var column string
+			err := rows.Scan(&column)
+			tables[t.Name()] = append(tables[t.Name()], column)
+			return err
+		}))
+	})
+	require.Len(t, tables, 2)
+	require.ElementsMatch(t, tables[t.Name()+"/mysql"], tables[t.Name()+"/sqlite"])
+}
