@@ -23,6 +23,7 @@ type world struct {
 	breaker *fakeBreaker
 	engine  *Engine
 	sale    sale.Sale
+	ended   bool // the test has ended the engine itself
 }
 
 // newWorld starts an engine on the package's Redis; set may change its options.
@@ -54,6 +55,9 @@ func newWorldOn(t testing.TB, r *Redis, set func(*EngineOptions)) *world {
 // end drains the engine; whatever the test has broken is mended first.
 func (w *world) end() {
 	w.kafka.comeBack()
+	if w.ended {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	require.NoError(w.t, w.engine.Drain(ctx))

@@ -1,0 +1,198 @@
+package reserve
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+	"flashsale/scripts"
+	"flashsale/test/harness"
+)
+
+// A bucket comes back with the database's units and buyers; keys, limits and look-ups answer as before.
+func TestRebuildBringsUnitsAndBuyers(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 3)
+	p := w.purchase(b, "anna")
+	p.Key, p.Quantity = "k, k", 2
+	taken := w.engine.Reserve(p)
+	require.Equal(t, sale.OutcomeQueued, taken.Outcome)
+	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
+	w.rebuild(w.closeRow(b))
+
+	p.Epoch = w.db.row(b).Epoch
+	require.Equal(t, int64(2), p.Epoch)
+	require.Equal(t, sale.Answer{
+		Outcome: sale.OutcomeReplayed, OrderID: taken.OrderID, Quantity: 2, Status: sale.StatusQueued,
+	}, w.engine.Reserve(p), "the database knows when it was created")
+	require.Equal(t, sale.OutcomeAlreadyBought, w.buy(b, "anna").Outcome)
+	reading := w.reading(b)
+	require.Equal(t, sale.Reading{Epoch: 2, Available: 7, WindowsVersion: w.sale.Version}, reading)
+	holdings, err := w.engine.Holdings(context.Background(), b, "anna")
+	require.NoError(t, err)
+	require.Len(t, holdings, 2)
+	require.Zero(t, holdings[0].CreatedAt)
+	require.Equal(t, sale.StatusQueued, holdings[0].Status)
+}
+
+// closeRow closes a bucket in the database, as a report does.
+func (w *world) closeRow(b sale.Bucket) sale.BucketRow {
+	rows, err := w.db.CloseBuckets(context.Background(), []sale.BucketRow{w.db.row(b)})
+	require.NoError(w.t, err)
+	return rows[0]
+}
+
+// What was held in the journal is published and settled before the new epoch is read, so nobody loses an order.
+func TestRebuildPublishesTheJournalFirst(t *testing.T) {
+	w := newWorld(t, func(o *EngineOptions) { o.AckTimeout = 10 * time.Millisecond })
+	b := w.stock("phone", 100, 1)
+	w.kafka.goAway()
+	require.Equal(t, 70, outcomes(w.buyAll(b, buyers("buyer", 70)))["held"])
+	other := &fakeKafka{settle: w.db.settle} // the gateway's connection stays broken, the control role's works
+	row := w.closeRow(b)
+	require.NoError(t, NewRebuilder(w.redis, other, w.db).Rebuild(context.Background(), []sale.BucketRow{row}, nil))
+	require.Equal(t, int64(70), w.db.settled(b))
+	require.Equal(t, int64(30), w.reading(b).Available)
+	require.Zero(t, w.reading(b).JournalOrders)
+	w.kafka.comeBack()
+	eventually(t, func() bool { return w.buy(b, "buyer-1").Outcome == sale.OutcomeAlreadyBought }, "the order counts")
+	require.Empty(t, w.db.refused)
+	require.Equal(t, int64(70), w.db.settled(b), "the gateway's own records are duplicates")
+}
+
+// The load takes whatever number of buckets and buyers, in chunks, and tells how far it is.
+func TestRebuildManyBucketsAndBuyers(t *testing.T) {
+	w := newWorld(t, nil)
+	var rows []sale.BucketRow
+	for i := range 300 {
+		rows = append(rows, w.db.addBucket(sale.Bucket{Sale: "sale", SKU: fmt.Sprintf("sku-%d", i)}, int64(i), 1))
+	}
+	big := rows[299].Bucket
+	for i := range 2500 {
+		for k := range 1 + i%3 {
+			w.db.rows[big].owners = append(w.db.rows[big].owners, sale.RecordOrder{
+				OrderID: sale.OrderID(1_000_000*(3-k) + i), Quantity: 1, Buyer: fmt.Sprintf("buyer-%d", i), Key: fmt.Sprintf("key %d", k),
+			})
+		}
+	}
+	var heard []int
+	err := NewRebuilder(w.redis, w.kafka, w.db).Rebuild(context.Background(), rows, func(done, total int) {
+		require.Equal(t, 300, total)
+		heard = append(heard, done)
+	})
+	require.NoError(t, err)
+	require.Equal(t, []int{256, 300}, heard)
+	readings, err := w.redis.Readings(context.Background(), []sale.Bucket{rows[0].Bucket, rows[255].Bucket, big})
+	require.NoError(t, err)
+	require.Equal(t, []int64{0, 255, 299}, []int64{readings[0].Available, readings[1].Available, readings[2].Available})
+	holdings, err := w.engine.Holdings(context.Background(), big, "buyer-2")
+	require.NoError(t, err)
+	require.Len(t, holdings, 3)
+	require.Equal(t, []string{"key 2", "key 1", "key 0"}, []string{holdings[0].Key, holdings[1].Key, holdings[2].Key})
+	require.Empty(t, w.kafka.log, "buckets that never sold need no fence")
+}
+
+// When Redis loses the load half-way the rebuild begins again, in a later epoch.
+func TestRebuildBeginsAgainWhenRedisChanges(t *testing.T) {
+	server := harness.Redis(t)
+	w := newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
+	b := w.stock("phone", 10, 1)
+	times := 0
+	w.db.onBeginLoads = func() {
+		if times++; times == 1 {
+			// A newer life of the bucket appears behind the control role's back.
+			server.MustDo(t, "HSET", w.redis.keys(b).meta, "epoch", "3")
+		}
+	}
+	w.rebuild(w.closeRow(b))
+	require.Equal(t, 3, times)
+	require.Equal(t, int64(4), w.db.row(b).Epoch)
+	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
+}
+
+// A control role that was overtaken changes nothing: neither its load nor its close reaches a later epoch.
+func TestRebuildOfAnOldEpochChangesNothing(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 1)
+	old := w.db.row(b)
+	w.rebuild(w.closeRow(b))
+	ctx := context.Background()
+	rebuilder := NewRebuilder(w.redis, w.kafka, w.db)
+	require.NoError(t, rebuilder.Rebuild(ctx, []sale.BucketRow{old}, nil), "someone else was faster")
+	require.Equal(t, int64(2), w.db.row(b).Epoch)
+
+	zombie := sale.Load{BucketRow: old, Available: 999, Window: sale.WindowOf(&w.sale)}
+	require.NoError(t, rebuilder.load(ctx, []sale.Load{zombie}))
+	good, again, err := rebuilder.verify(ctx, []sale.Load{zombie})
+	require.NoError(t, err)
+	require.Empty(t, good)
+	require.Equal(t, []sale.BucketRow{old}, again)
+	closing := scriptCall{keys: []string{w.redis.keys(b).meta}, args: []string{"1"}}
+	require.NoError(t, w.redis.runScripts(ctx, scripts.Close(), []scriptCall{closing}, nil))
+	require.Equal(t, int64(10), w.reading(b).Available)
+	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
+}
+
+// A step of a load whose begin is gone, or that was overtaken, is refused.
+func TestLoadStepsAreFenced(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 1)
+	load := sale.Load{BucketRow: w.db.row(b), Available: 5, Window: sale.WindowOf(&w.sale)}
+	load.Epoch = 7
+	load.Owners = []sale.RecordOrder{{OrderID: 1, Quantity: 1, Buyer: "zed"}}
+	steps := NewRebuilder(w.redis, w.kafka, w.db).loadSteps(load)
+	reply := func(call scriptCall) (word string) {
+		w.t.Helper()
+		require.NoError(t, w.redis.runScripts(context.Background(), scripts.Load(), []scriptCall{call}, nil))
+		m := modelRun{t: t, redis: w.redis}
+		word, err := m.script(scripts.Load(), call).ToString()
+		require.NoError(t, err)
+		return word
+	}
+	require.Equal(t, "lost", reply(steps.buyers[0]))
+	require.Equal(t, "lost", reply(steps.open))
+	require.Equal(t, "done", reply(steps.begin))
+	require.Equal(t, sale.Answer{Outcome: sale.OutcomeFenced, Reason: "state"}, w.engine.Reserve(w.at(b, "zed", 7)), "loading")
+	require.Equal(t, "done", reply(steps.buyers[0]))
+	require.Equal(t, "done", reply(steps.open))
+	require.Equal(t, "older", reply(steps.begin), "an open epoch is not loaded again")
+	require.Equal(t, sale.OutcomeAlreadyBought, w.engine.Reserve(w.at(b, "zed", 7)).Outcome)
+	require.Equal(t, sale.OutcomeQueued, w.engine.Reserve(w.at(b, "ann", 7)).Outcome)
+}
+
+func (w *world) at(b sale.Bucket, buyer string, epoch int64) sale.Purchase {
+	p := w.purchase(b, buyer)
+	p.Epoch = epoch
+	return p
+}
+
+// A window that came while the load was under way stays.
+func TestLoadKeepsANewerWindow(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 1)
+	w.db.onBeginLoads = func() {
+		paused := w.sale
+		paused.Version, paused.State = paused.Version+100, sale.StatePaused
+		require.NoError(t, w.redis.ApplyWindow(context.Background(), []sale.Bucket{b}, sale.WindowOf(&paused)))
+	}
+	w.rebuild(w.closeRow(b))
+	require.Equal(t, sale.OutcomePaused, w.buy(b, "anna").Outcome)
+}
+
+// A rebuild that waits for a settlement that never comes ends with its context, and the bucket stays closed.
+func TestRebuildWaitsForTheFence(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 1)
+	row := w.closeRow(b)
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	unsettled := &fakeKafka{}
+	require.ErrorIs(t, NewRebuilder(w.redis, unsettled, w.db).Rebuild(ctx, []sale.BucketRow{row}, nil), context.DeadlineExceeded)
+	require.Len(t, unsettled.log, 1, "one fence")
+	require.Equal(t, sale.BucketClosed, w.db.row(b).State)
+	require.Equal(t, sale.OutcomeFenced, w.buy(b, "anna").Outcome)
+}

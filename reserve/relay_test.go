@@ -1,0 +1,114 @@
+package reserve
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+)
+
+func (w *world) newRelay(publisher Publisher, watched ...Watched) *Relay {
+	return NewRelay(RelayOptions{
+		Redis: w.redis, Publisher: publisher, Leases: w.db, Holder: "relay-test", Log: slog.New(slog.DiscardHandler),
+		Watched: func(time.Time) []Watched { return watched },
+	})
+}
+
+// abandon takes some orders whose records never reach Kafka, as a gateway does that dies.
+func (w *world) abandon(b sale.Bucket, buyers []string) {
+	w.t.Helper()
+	w.kafka.goAway()
+	for _, buyer := range buyers {
+		require.Equal(w.t, sale.OutcomeHeld, w.buy(b, buyer).Outcome)
+	}
+	w.kafka.mu.Lock()
+	w.kafka.waiting = nil
+	w.kafka.mu.Unlock()
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	require.Error(w.t, w.engine.Drain(ended))
+	w.ended = true
+}
+
+func impatient(o *EngineOptions) { o.AckTimeout = time.Millisecond }
+
+// What a dead gateway left in the journal is published after the deadline, the same bytes, and trimmed.
+func TestRelayPublishesWhatStayedBehind(t *testing.T) {
+	w := newWorld(t, impatient)
+	b := w.stock("phone", 200, 1)
+	w.abandon(b, buyers("orphan", 130)) // more than one page
+	written := w.kafka.attempted()
+	other := &fakeKafka{settle: w.db.settle}
+	relay := w.newRelay(other, Watched{BucketRow: w.db.row(b)})
+	require.NoError(t, relay.pass(context.Background()))
+	require.Less(t, len(other.log), 130, "entries younger than the deadline are their gateway's")
+	eventually(t, func() bool {
+		require.NoError(t, relay.pass(context.Background()))
+		return w.reading(b).JournalOrders == 0
+	}, "everything is relayed")
+	require.Equal(t, int64(130), w.db.settled(b))
+	published := map[string]bool{}
+	for _, record := range other.log {
+		published[string(record)] = true
+	}
+	for _, record := range written {
+		if published[string(record)] {
+			delete(published, string(record))
+		}
+	}
+	require.Empty(t, published, "bytes that no gateway has written")
+	require.Empty(t, w.db.leases, "the lease is released")
+}
+
+// Another process's lease keeps the relay out; a Kafka that is away keeps the entries in the journal.
+func TestRelayLeavesWhatItMayNotOrCannot(t *testing.T) {
+	w := newWorld(t, impatient)
+	b := w.stock("phone", 10, 1)
+	w.abandon(b, []string{"anna"})
+	relay := w.newRelay(&fakeKafka{}, Watched{BucketRow: w.db.row(b)})
+	w.db.leases[relayLease] = "another"
+	require.ErrorIs(t, relay.pass(context.Background()), sale.ErrLeaseHeld)
+	delete(w.db.leases, relayLease)
+	away := w.newRelay(&fakeKafka{away: true})
+	short, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	require.Error(t, away.relay(short, []journaledBucket{w.redis.journaledBucket(w.db.row(b))}, time.Now().Add(time.Minute)))
+	require.Equal(t, int64(1), w.reading(b).JournalOrders)
+}
+
+// A finished bucket without a journal is looked at once for each version of its sale, a selling one always.
+func TestRelayLooksOnlyWhereSomethingCanBe(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 1)
+	relay := w.newRelay(w.kafka)
+	look := func(watched Watched) bool {
+		_, before := relay.quiet[b]
+		delete(relay.quiet, b)
+		_, err := relay.journaled(context.Background(), []Watched{watched})
+		require.NoError(t, err)
+		_, after := relay.quiet[b]
+		return !before && after
+	}
+	row := w.db.row(b)
+	require.False(t, look(Watched{BucketRow: row, Version: w.sale.Version}), "it sells")
+	require.False(t, look(Watched{BucketRow: row, Version: w.sale.Version + 1, Done: true}), "Redis does not know that it is over")
+	require.True(t, look(Watched{BucketRow: row, Version: w.sale.Version, Done: true}))
+}
+
+// An entry that cannot be decoded is published too: the dead letters are the place for it.
+func TestRelayPublishesBrokenEntries(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 1)
+	w.doOn("XADD", w.redis.keys(b).journal, "10000000001-5", journalField, "garbage")
+	other := &fakeKafka{}
+	n, err := w.redis.publishJournal(context.Background(), other, w.redis.journaledBucket(w.db.row(b)), 1)
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	require.Equal(t, "garbage", string(other.log[0]))
+	_, err = afterEntry("nonsense")
+	require.Error(t, err)
+}
