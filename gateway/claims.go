@@ -6,13 +6,18 @@ import (
 	"encoding/json"
 )
 
-// claims are the members of a token's payload that the gateway reads. The slices point into the decoded payload.
+// span is a piece of a decoded payload. Positions and not slices, so that the payload can stay on the stack.
+type span struct{ from, to int }
+
+func (s span) of(payload []byte) []byte { return payload[s.from:s.to] }
+
+// claims are the members of a token's payload that the gateway reads; an absent one is zero.
 type claims struct {
-	subject  []byte
-	issuer   []byte
-	audience []byte
-	expires  int64 // seconds, 0 = absent
-	begins   int64 // nbf in seconds, 0 = absent
+	subject  span
+	issuer   span
+	audience span
+	expires  int64 // seconds
+	begins   int64 // nbf, in seconds
 }
 
 // strictBase64 is base64url without padding that refuses stray bits in the last character, so that no two texts are the
@@ -33,7 +38,7 @@ func splitToken(token []byte) (header, payload, signature []byte, ok bool) {
 // false when the payload is anything else, valid or not, or names a claim it reads twice: then a general decoder has the
 // word.
 func scanClaims(p []byte) (c claims, ok bool) {
-	s := scanner{rest: p}
+	s := scanner{text: p}
 	if !s.take('{') {
 		return c, false
 	}
@@ -42,8 +47,8 @@ func scanClaims(p []byte) (c claims, ok bool) {
 	}
 	var seen [5]bool
 	for {
-		name, ok := s.text()
-		if !ok || !s.take(':') || !c.read(&s, name, &seen) {
+		name, ok := s.word()
+		if !ok || !s.take(':') || !c.read(&s, name.of(p), &seen) {
 			return c, false
 		}
 		if s.take(',') {
@@ -57,13 +62,13 @@ func (c *claims) read(s *scanner, name []byte, seen *[5]bool) (ok bool) {
 	once := func(i int) bool { first := !seen[i]; seen[i] = true; return first }
 	switch string(name) {
 	case "sub":
-		c.subject, ok = s.text()
+		c.subject, ok = s.word()
 		return ok && once(0)
 	case "iss":
-		c.issuer, ok = s.text()
+		c.issuer, ok = s.word()
 		return ok && once(1)
 	case "aud":
-		c.audience, ok = s.text()
+		c.audience, ok = s.word()
 		return ok && once(2)
 	case "exp":
 		c.expires, ok = s.integer()
@@ -77,13 +82,16 @@ func (c *claims) read(s *scanner, name []byte, seen *[5]bool) (ok bool) {
 
 // scanner walks over JSON text. Every method skips white space first and returns false without a promise about where it
 // stands then.
-type scanner struct{ rest []byte }
+type scanner struct {
+	text []byte
+	at   int
+}
 
 func (s *scanner) space() {
-	for len(s.rest) > 0 {
-		switch s.rest[0] {
+	for s.at < len(s.text) {
+		switch s.text[s.at] {
 		case ' ', '\t', '\r', '\n':
-			s.rest = s.rest[1:]
+			s.at++
 		default:
 			return
 		}
@@ -92,70 +100,68 @@ func (s *scanner) space() {
 
 func (s *scanner) take(c byte) bool {
 	s.space()
-	if len(s.rest) == 0 || s.rest[0] != c {
+	if s.at == len(s.text) || s.text[s.at] != c {
 		return false
 	}
-	s.rest = s.rest[1:]
+	s.at++
 	return true
 }
 
 func (s *scanner) done() bool {
 	s.space()
-	return len(s.rest) == 0
+	return s.at == len(s.text)
 }
 
-// text reads a string of printable ASCII without escapes.
-func (s *scanner) text() ([]byte, bool) {
+// word reads a string of printable ASCII without escapes.
+func (s *scanner) word() (span, bool) {
 	if !s.take('"') {
-		return nil, false
+		return span{}, false
 	}
-	for i, c := range s.rest {
-		switch {
+	for from := s.at; s.at < len(s.text); s.at++ {
+		switch c := s.text[s.at]; {
 		case c == '"':
-			text := s.rest[:i]
-			s.rest = s.rest[i+1:]
-			return text, true
+			s.at++
+			return span{from, s.at - 1}, true
 		case c < 0x20 || c > 0x7e || c == '\\':
-			return nil, false
+			return span{}, false
 		}
 	}
-	return nil, false
+	return span{}, false
 }
 
 // integer reads a whole number of 1 to 15 digits, exact in every JSON reader.
 func (s *scanner) integer() (n int64, ok bool) {
 	s.space()
-	digits := 0
-	for digits < len(s.rest) && s.rest[digits] >= '0' && s.rest[digits] <= '9' {
-		n = n*10 + int64(s.rest[digits]-'0')
-		if digits++; digits > 15 {
-			return 0, false
-		}
+	from := s.at
+	for s.at < len(s.text) && s.text[s.at] >= '0' && s.text[s.at] <= '9' && s.at-from < 16 {
+		n = n*10 + int64(s.text[s.at]-'0')
+		s.at++
 	}
-	if digits == 0 || digits > 1 && s.rest[0] == '0' {
+	digits := s.at - from
+	if digits == 0 || digits > 15 || digits > 1 && s.text[from] == '0' {
 		return 0, false
 	}
-	s.rest = s.rest[digits:]
-	return n, len(s.rest) == 0 || s.rest[0] != '.' && s.rest[0]|0x20 != 'e'
+	return n, s.at == len(s.text) || s.text[s.at] != '.' && s.text[s.at]|0x20 != 'e'
 }
 
 // skip passes over a plain string, an integer or a literal.
 func (s *scanner) skip() bool {
 	s.space()
-	if len(s.rest) == 0 {
+	rest := s.text[s.at:]
+	if len(rest) == 0 {
 		return false
 	}
-	switch c := s.rest[0]; {
+	switch c := rest[0]; {
 	case c == '"':
-		_, ok := s.text()
+		_, ok := s.word()
 		return ok
 	case c >= '0' && c <= '9':
 		_, ok := s.integer()
 		return ok
 	}
 	for _, literal := range [...]string{"true", "false", "null"} {
-		if bytes.HasPrefix(s.rest, []byte(literal)) {
-			s.rest = s.rest[len(literal):]
+		if bytes.HasPrefix(rest, []byte(literal)) {
+			s.at += len(literal)
 			return true
 		}
 	}
@@ -175,7 +181,7 @@ func peekSubject(token []byte, buf *[payloadBytes]byte) []byte {
 			return nil
 		}
 		if c, ok := scanClaims(buf[:n]); ok {
-			return c.subject
+			return c.subject.of(buf[:n])
 		}
 	}
 	return peekUnusualSubject(payload)

@@ -435,3 +435,5 @@ func tokenOf(buyer string) string {
 }
 
 func bearer(buyer string) string { return "Authorization: Bearer " + tokenOf(buyer) }
+
+func newReader(text string) *bufio.Reader { return bufio.NewReader(strings.NewReader(text)) }

@@ -35,6 +35,9 @@ type Gateway struct {
 	reads    atomic.Int64 // look-ups of orders between admission and answer
 	stopping chan struct{}
 	stopOnce sync.Once
+
+	mu        sync.Mutex
+	listeners []*boundedListener
 }
 
 // New checks options and dependencies and builds a Gateway that is not running yet.
@@ -64,9 +67,16 @@ func New(o Options, d Deps) (*Gateway, error) {
 	return g, nil
 }
 
-// Serve answers buyers on a listener until Shutdown; it returns nil then.
+// Serve answers buyers on a listener, which it closes, until Shutdown; it returns nil then.
 func (g *Gateway) Serve(listener net.Listener) error {
-	if err := g.server.Serve(g.bounded(listener)); err != nil {
+	bounded := g.bounded(listener)
+	g.mu.Lock()
+	g.listeners = append(g.listeners, bounded)
+	g.mu.Unlock()
+	if g.draining() { // Shutdown came first and may not have seen this listener
+		return bounded.Close()
+	}
+	if err := g.server.Serve(bounded); err != nil {
 		return fmt.Errorf("serve buyers on %s: %w", listener.Addr(), err)
 	}
 	return nil
@@ -76,6 +86,11 @@ func (g *Gateway) Serve(listener net.Listener) error {
 // or ctx is over. Purchases that are under way are answered; call it before the Stock is drained.
 func (g *Gateway) Shutdown(ctx context.Context) error {
 	g.stopOnce.Do(func() { close(g.stopping) })
+	g.mu.Lock() // fasthttp knows a listener only once its Serve runs
+	for _, listener := range g.listeners {
+		_ = listener.Close() // closing is all there is to do; an error would say that it is closed
+	}
+	g.mu.Unlock()
 	if err := g.server.ShutdownWithContext(ctx); err != nil {
 		return fmt.Errorf("shut down the buyers' listener: %w", err)
 	}

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"errors"
-	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -12,10 +11,8 @@ import (
 
 // Bounds of the accept loop.
 const (
-	maxRefusing   = 256 // connections over the bound that are being told so; one more is closed without a word
-	acceptPause   = 20 * time.Millisecond
-	lingerTimeout = time.Second
-	lingerBytes   = 256 << 10
+	maxRefusing = 256 // connections over the bound that are being told so; one more is closed without a word
+	acceptPause = 20 * time.Millisecond
 )
 
 // boundedListener holds the number of open connections under a bound. fasthttp's own bound answers in plain text, and a
@@ -26,7 +23,15 @@ type boundedListener struct {
 	open     atomic.Int64
 	refusing atomic.Int64
 	refused  func()
-	answer   []byte // the whole response for a connection over the bound
+	answer   []byte        // the whole response for a connection over the bound
+	slack    time.Duration // how much earlier than asked a deadline may strike
+	once     sync.Once
+}
+
+// Close closes the listener; a second call does nothing.
+func (l *boundedListener) Close() (err error) {
+	l.once.Do(func() { err = l.Listener.Close() })
+	return err
 }
 
 // Accept returns the next connection within the bound.
@@ -71,34 +76,4 @@ func transient(err error) bool {
 		}
 	}
 	return false
-}
-
-// boundedConn gives its place back once, when it is closed.
-type boundedConn struct {
-	net.Conn
-	listener *boundedListener
-	once     sync.Once
-	lingers  atomic.Bool // the peer may still be sending: do not reset the connection under its answer
-}
-
-// Close closes the connection, after letting the peer read its answer where that was asked for.
-func (c *boundedConn) Close() error {
-	if c.lingers.Load() {
-		linger(c.Conn)
-	}
-	err := c.Conn.Close()
-	c.once.Do(func() { c.listener.open.Add(-1) })
-	return err
-}
-
-// linger ends our direction and swallows what still arrives, within bounds. Closing with unread input would reset the
-// connection, and the peer might never see why it was refused.
-func linger(conn net.Conn) {
-	half, ok := conn.(interface{ CloseWrite() error })
-	if !ok || half.CloseWrite() != nil {
-		return
-	}
-	if conn.SetReadDeadline(time.Now().Add(lingerTimeout)) == nil {
-		_, _ = io.CopyN(io.Discard, conn, lingerBytes) // the peer's end, the bound or the deadline: all end it
-	}
 }

@@ -93,11 +93,10 @@ func (i *liveItem) press(live *liveSale, buyer string, key []byte, quantity int)
 
 // admit applies the limits, then the bounds: first what the buyer can do something about. Where ok, leave must follow.
 func (g *Gateway) admit(ctx *fasthttp.RequestCtx, buyer string) (exit func(error), refusal sale.Outcome, ok bool) {
-	if !g.limits.buyer.Load().allow(buyer, ctx.Time()) {
+	if limit := g.limits.buyer.Load(); limit != nil && !limit.allow(buyer) {
 		return nil, sale.OutcomeRateLimited, false
 	}
-	if address := g.limits.address.Load(); address != nil &&
-		!address.allow(addressOf(ctx, g.options.TrustedProxies), ctx.Time()) {
+	if limit := g.limits.address.Load(); limit != nil && !limit.allow(addressOf(ctx, g.options.TrustedProxies)) {
 		return nil, sale.OutcomeRateLimited, false
 	}
 	exit, refusal, ok = g.breakers.enterRoute(sale.ResourcePurchase)

@@ -53,6 +53,7 @@ func (g *Gateway) bounded(listener net.Listener) *boundedListener {
 		sale.ProblemType, len(g.refusals[sale.OutcomeOverloaded]), g.refusals[sale.OutcomeOverloaded])
 	return &boundedListener{
 		Listener: listener, bound: int64(g.options.MaxConnections), answer: answer,
+		slack:   min(g.options.ReadTimeout, g.options.WriteTimeout, g.options.IdleTimeout) / 10,
 		refused: func() { g.metrics.purchased(sale.OutcomeOverloaded) },
 	}
 }

@@ -140,10 +140,11 @@ func (t *tokens) verify(token []byte) (*grant, bool) {
 	if !ok {
 		return t.verifyUnusual(token)
 	}
-	if t.issuer != "" && string(c.issuer) != t.issuer || t.audience != "" && string(c.audience) != t.audience {
+	if t.issuer != "" && string(c.issuer.of(buf[:])) != t.issuer ||
+		t.audience != "" && string(c.audience.of(buf[:])) != t.audience {
 		return nil, false
 	}
-	return newGrant(string(token), string(c.subject), c.expires*1000, c.begins*1000)
+	return newGrant(string(token), string(c.subject.of(buf[:])), c.expires*1000, c.begins*1000)
 }
 
 func plainHeader(header []byte) bool {

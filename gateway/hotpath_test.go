@@ -1,0 +1,127 @@
+package gateway
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/valyala/fasthttp"
+
+	"flashsale/sale"
+)
+
+// refusalCase is one refusal that a crowd can provoke, and what arranges it.
+type refusalCase struct {
+	name    string
+	headers string
+	body    string
+	sale    func(*sale.Sale)
+	arrange func(*scene)
+	outcome sale.Outcome
+}
+
+func refusalCases() []refusalCase {
+	authorized := bearer("ann") + "\r\n"
+	return []refusalCase{
+		{name: "unknown sku", arrange: func(s *scene) { s.open() }, sale: func(s *sale.Sale) { s.Items[0].SKU = "other" }, outcome: sale.OutcomeSKUNotFound},
+		{name: "not started", headers: authorized, sale: func(s *sale.Sale) { s.StartsAt.Time = noon.Add(1e9) }, outcome: sale.OutcomeNotStarted},
+		{name: "ended", headers: authorized, sale: func(s *sale.Sale) { s.State = sale.StateClosed }, outcome: sale.OutcomeSaleEnded},
+		{name: "paused", headers: authorized, body: `{"quantity":1}`, sale: func(s *sale.Sale) { s.State = sale.StatePaused }, outcome: sale.OutcomePaused},
+		{name: "fenced", headers: authorized, arrange: doubt, outcome: sale.OutcomeFenced},
+		{name: "sold out", headers: authorized + "Idempotency-Key: k1\r\n", body: `{"quantity":1}`, arrange: func(s *scene) { latchOf(s, "bob") }, outcome: sale.OutcomeSoldOut},
+		{name: "no token", outcome: sale.OutcomeUnauthenticated},
+		{name: "not on the list", headers: authorized, sale: func(s *sale.Sale) { s.Eligibility = sale.EligibilityList }, outcome: sale.OutcomeNotEligible},
+		{name: "buyer's limit", headers: authorized, arrange: func(s *scene) {
+			rules(sale.Rules{Buyer: &sale.Limit{PerSecond: 1e-6, Burst: 1}})(s)
+			s.press("ann", "")
+		}, outcome: sale.OutcomeRateLimited},
+		{name: "in flight", headers: authorized, arrange: full, outcome: sale.OutcomeOverloaded},
+	}
+}
+
+func (c *refusalCase) scene(t testing.TB) (*scene, *fasthttp.RequestCtx) {
+	t.Helper()
+	change := c.sale
+	if change == nil {
+		change = func(*sale.Sale) {}
+	}
+	s := newScene(t).open(autumn(change))
+	if c.arrange != nil {
+		c.arrange(s)
+	}
+	return s, requestOf(t, c.headers, c.body)
+}
+
+// requestOf parses a purchase request as the server does.
+func requestOf(t testing.TB, headers, body string) *fasthttp.RequestCtx {
+	t.Helper()
+	ctx := new(fasthttp.RequestCtx)
+	ctx.Init2(&net.TCPConn{}, nil, true)
+	raw := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: app/1.0\r\nAccept: */*\r\n%sContent-Length: %d\r\n\r\n%s",
+		phoneOrders, headers, len(body), body)
+	require.NoError(t, ctx.Request.Read(newReader(raw)))
+	return ctx
+}
+
+// TestRefusalsDoNotAllocate holds the refusal path to its promise: the crowd costs no garbage.
+func TestRefusalsDoNotAllocate(t *testing.T) {
+	for _, c := range refusalCases() {
+		t.Run(c.name, func(t *testing.T) {
+			s, ctx := c.scene(t)
+			s.gateway.handle(ctx)
+			require.Equal(t, c.outcome.Row().Status, ctx.Response.StatusCode(), string(ctx.Response.Body()))
+			require.Contains(t, string(ctx.Response.Body()), `"code":"`+c.outcome.String()+`"`)
+			require.Zero(t, testing.AllocsPerRun(200, func() {
+				ctx.Response.Reset()
+				s.gateway.handle(ctx)
+			}))
+		})
+	}
+}
+
+// BenchmarkRefusal is the cost of each refusal inside the handler.
+func BenchmarkRefusal(b *testing.B) {
+	for _, c := range refusalCases() {
+		b.Run(strings.ReplaceAll(c.name, " ", "_"), func(b *testing.B) {
+			s, ctx := c.scene(b)
+			b.ReportAllocs()
+			for b.Loop() {
+				ctx.Response.Reset()
+				s.gateway.handle(ctx)
+			}
+		})
+	}
+}
+
+// BenchmarkAccept is the cost of an accepted purchase inside the ladder, the Stock's own work left out.
+func BenchmarkAccept(b *testing.B) {
+	for name, buyers := range map[string]int{"token_seen_before": 1, "token_of_its_own": 1 << 18} {
+		b.Run(name, func(b *testing.B) {
+			s := newScene(b).open(autumn())
+			s.gateway.stock = instantStock{s.stock}
+			tokens := make([][]byte, buyers)
+			for i := range tokens {
+				tokens[i] = []byte("Bearer " + tokenOf(fmt.Sprintf("buyer-%d", i)))
+			}
+			ctx := requestOf(b, "", `{"quantity":1}`)
+			at := locate([]byte(phoneOrders))
+			b.ReportAllocs()
+			n := 0
+			for b.Loop() {
+				h := headers{authorization: tokens[n%buyers], authorizations: 1, key: []byte("k1"), keys: 1}
+				n++
+				ctx.Response.Reset()
+				s.gateway.purchase(ctx, at, &h)
+			}
+		})
+	}
+}
+
+// instantStock takes every purchase at once.
+type instantStock struct{ Stock }
+
+func (s instantStock) Reserve(p sale.Purchase) sale.Answer {
+	return sale.Answer{Outcome: sale.OutcomeQueued, OrderID: 1 << 60, Quantity: p.Quantity, CreatedAt: noon}
+}
