@@ -66,7 +66,7 @@ format: ## gofmt -w
 
 k6: bin/k6 ## bin/k6 at the pinned version
 
-load: build bin/k6 ## rush.js by k6 against a running gateway (ARGS="-e TOKENS=… -e URL=…")
+load: build bin/k6 ## rush.js by k6 against a running gateway (ARGS="-e TOKENS=… -e URLS=…")
 	bin/k6 run $(ARGS) loadtest/rush.js
 
 cover: ## coverage without the end-to-end suite, as bin/coverage.html
