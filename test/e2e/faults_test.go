@@ -120,6 +120,27 @@ func TestKafkaAway(t *testing.T) {
 	require.Equal(t, "confirmed", b.rows[held].status)
 }
 
+// TestJournalIsBounded: with Kafka silent the engine takes as many orders as the journal may hold and no more, says
+// unavailable then, and settles all of them when Kafka speaks again.
+func TestJournalIsBounded(t *testing.T) {
+	const bound = 50
+	kafka := harness.Kafka(t)
+	s := newStack(t, servers{kafka: kafka, env: []string{"FLASHSALE_RESERVE_JOURNAL_MAX_ORDERS=50", "FLASHSALE_GATEWAY_ACK_TIMEOUT=100ms"}}).run(2, 1)
+	s.open("rush", lasting(phone(rushUnits)))
+	c := newCrowd(s, "rush", 500)
+	kafka.Pause()
+	answers := c.round(c.presses(8, 0, []string{"phone"}, single))
+	t.Log("answers:", c.codes())
+	assert.LessOrEqual(t, countStatus(answers, 202), bound)
+	assert.Positive(t, c.codes()["held"])
+	assert.Positive(t, c.codes()["unavailable"])
+	s.refused(s.buy(ask{buyer: "one-more"}), 503, "unavailable")
+	kafka.Continue()
+	c.rush(pressesOf(answers))
+	b := c.check(1, map[string]int{"phone": rushUnits})
+	require.Equal(t, c.buyers, b.units["phone"])
+}
+
 // TestMariaDBAway: Kafka keeps what is sold, buyers are told queued, and all of it settles when the database is back.
 func TestMariaDBAway(t *testing.T) {
 	mariadb := harness.MariaDB(t)

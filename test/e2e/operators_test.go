@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -206,18 +207,13 @@ func operatorsList(s *stack) {
 	s.create("listed", d)
 	put := func(list string) reply { return s.operate("PUT", "/admin/v1/sales/listed/buyers", list) }
 	require.EqualValues(s.t, 3, put("a\nb\nc\n").json(s)["buyers"])
-	const many = 200_000
-	var list strings.Builder
-	for i := range many {
-		if i == many-7 {
-			list.WriteString("not a buyer\n")
-		}
-		fmt.Fprintf(&list, "buyer-%d\n", i)
-	}
-	bad := put(list.String())
-	require.Equal(s.t, 400, bad.status, "%s", bad.body)
-	assert.Contains(s.t, string(bad.body), fmt.Sprint(many-6), "the line is named")
-	require.EqualValues(s.t, many, put(strings.Replace(list.String(), "not a buyer\n", "", 1)).json(s)["buyers"])
+	const bad, good = 200_000, 1_000_000
+	refused := put(idLines(bad-6) + "not a buyer\n" + idLines(6))
+	require.Equal(s.t, 400, refused.status, "%s", refused.body)
+	assert.Contains(s.t, string(refused.body), fmt.Sprint(bad-5), "the line is named")
+	begun := time.Now()
+	require.EqualValues(s.t, good, put(idLines(good)).json(s)["buyers"])
+	s.t.Logf("%d ids uploaded in %s", good, time.Since(begun).Round(time.Millisecond))
 	require.EqualValues(s.t, 2, put("x\ny\nx\n").json(s)["buyers"], "doubled ids count once")
 	s.move("listed", "preload")
 	require.EqualValues(s.t, 2, put("y\nz").json(s)["buyers"], "before open the list may change")
@@ -228,6 +224,14 @@ func operatorsList(s *stack) {
 	s.refused(put("a\n"), 409, "wrong_state", "state")
 	s.create("unlisted", lasting(phone(1)))
 	s.refused(s.operate("PUT", "/admin/v1/sales/unlisted/buyers", "a\n"), 409, "wrong_state", "state")
+}
+
+func idLines(n int) string {
+	lines := make([]byte, 0, 13*n)
+	for i := range n {
+		lines = append(strconv.AppendInt(append(lines, "buyer-"...), int64(i), 10), '\n')
+	}
+	return string(lines)
 }
 
 func operatorsStats(s *stack) {
