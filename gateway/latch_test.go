@@ -1,0 +1,232 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+)
+
+var phone = sale.Bucket{Sale: "autumn", SKU: "phone"}
+
+func soldOutNow(s *scene) { s.stock.answer(sale.Answer{Outcome: sale.OutcomeSoldOut}) }
+
+func TestLatchClosesByTheVerdictAndOpensWhenStockIsBack(t *testing.T) {
+	s := newScene(t).open(autumn())
+	soldOutNow(s)
+	s.stock.set(func(f *fakeStock) {
+		f.readings[phone] = sale.Reading{Epoch: 1, Sequence: 5}
+		f.owners[phone] = []string{"owner"}
+	})
+	s.refused(s.press("ann", ""), sale.OutcomeSoldOut, nil)
+	s.turn()
+	s.refused(s.press("bob", ""), sale.OutcomeSoldOut, nil)
+	require.Len(t, s.stock.purchases(), 1, "the latch refuses from local memory")
+
+	s.stock.set(func(f *fakeStock) { f.readings[phone] = sale.Reading{Epoch: 1, Sequence: 6, Available: 1} })
+	s.turn()
+	s.stock.answer(sale.Answer{Outcome: sale.OutcomeQueued, OrderID: 1, Quantity: 1, CreatedAt: noon})
+	require.Equal(t, http.StatusAccepted, s.press("bob", "").status)
+	require.Empty(t, s.gateway.keeper.closed)
+}
+
+func TestOwnersGoOnToTheExactPath(t *testing.T) {
+	s := newScene(t).open(autumn())
+	latchOf(s, "owner")
+	s.stock.answer(sale.Answer{Outcome: sale.OutcomeAlreadyBought, Limit: 1, Bought: 1, OrderID: 3})
+	s.refused(s.press("owner", ""), sale.OutcomeAlreadyBought, map[string]any{"limit": 1.0, "bought": 1.0, "order_id": "3"})
+	s.refused(s.press("ann", ""), sale.OutcomeSoldOut, nil)
+	require.Len(t, s.stock.purchases(), 1)
+
+	forged := "Authorization: Bearer " + sign([]byte("another secret of thirty-two byte"), `{"sub":"owner","exp":9999999999}`)
+	s.refused(s.send(http.MethodPost, phoneOrders, "", forged), sale.OutcomeUnauthenticated, nil)
+	require.Len(t, s.stock.purchases(), 1, "a claimed name alone reaches nothing")
+}
+
+// TestTokensThatNameNobody: without an owner's name a press is sold out, whatever else is wrong with its token.
+func TestTokensThatNameNobody(t *testing.T) {
+	s := newScene(t).open(autumn())
+	latchOf(s, "owner")
+	for name, token := range map[string]string{
+		"none": "", "rubbish": "x", "two parts": "a.b", "no subject": sign(secret, `{"exp":9999999999}`),
+		"not base64": "a.!!!.c", "not JSON": sign(secret, `{"sub":`), "number": sign(secret, `{"sub":5}`),
+		"bad id": sign(secret, `{"sub":"a b"}`), "expired stranger": sign(secret, `{"sub":"ann","exp":1}`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.refused(s.send(http.MethodPost, phoneOrders, "", "Authorization: Bearer "+token), sale.OutcomeSoldOut, nil)
+		})
+	}
+	s.refused(s.send(http.MethodPost, phoneOrders, ""), sale.OutcomeSoldOut, nil)
+	escaped := sign(secret, `{"sub":"own\u0065r","exp":9999999999}`)
+	require.Equal(t, http.StatusAccepted, s.send(http.MethodPost, phoneOrders, "", "Authorization: Bearer "+escaped).status)
+}
+
+func TestEverybodyGoesOnWhileOwnersAreUnknown(t *testing.T) {
+	cases := map[string]func(*scene){
+		"not read yet": func(s *scene) {},
+		"no owners":    func(s *scene) { s.turn() },
+		"moved since": func(s *scene) {
+			s.stock.set(func(f *fakeStock) { f.owners[phone] = []string{"owner"} })
+			s.turn()
+			s.stock.set(func(f *fakeStock) { f.readings[phone] = sale.Reading{Epoch: 1, Sequence: 6} })
+			require.NoError(s.t, s.gateway.keeper.turn(context.Background()))
+		},
+		"failed": func(s *scene) {
+			require.NoError(s.t, s.gateway.keeper.turn(context.Background()))
+			s.stock.set(func(f *fakeStock) { f.failing = errAway })
+			require.ErrorIs(s.t, s.gateway.keeper.buildOwners(context.Background(), <-s.gateway.keeper.builds), errAway)
+		},
+		"stale": func(s *scene) {
+			s.stock.set(func(f *fakeStock) { f.owners[phone] = []string{"owner"} })
+			s.turn()
+			s.stock.set(func(f *fakeStock) { f.failing = errAway })
+			s.gateway.keeper.looked = time.Now().Add(-2 * staleAfter)
+			require.ErrorIs(s.t, s.gateway.keeper.turn(context.Background()), errAway)
+		},
+	}
+	for name, arrange := range cases {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t).open(autumn())
+			soldOutNow(s)
+			s.stock.set(func(f *fakeStock) { f.readings[phone] = sale.Reading{Epoch: 1, Sequence: 5} })
+			s.press("ann", "")
+			arrange(s)
+			before := len(s.stock.purchases())
+			s.press("bob", "")
+			require.Len(t, s.stock.purchases(), before+1)
+			require.True(t, s.item("autumn", "phone").latch.all(), "the latch itself stays closed")
+			s.refused(s.send(http.MethodPost, phoneOrders, ""), sale.OutcomeSoldOut, nil)
+		})
+	}
+}
+
+func TestFilterIsReadAgainWhenTheBucketMoved(t *testing.T) {
+	s := newScene(t).open(autumn())
+	latchOf(s, "owner")
+	s.stock.set(func(f *fakeStock) {
+		f.readings[phone] = sale.Reading{Epoch: 1, Sequence: 11}
+		f.owners[phone] = []string{"owner", "late"}
+	})
+	s.refused(s.press("late", ""), sale.OutcomeSoldOut, nil)
+	s.turn()
+	require.Equal(t, http.StatusAccepted, s.press("late", "").status)
+	s.refused(s.press("ann", ""), sale.OutcomeSoldOut, nil)
+}
+
+func TestLatchOfEachBucket(t *testing.T) {
+	s := newScene(t).open(autumn(func(s *sale.Sale) { s.Items[0].Buckets = 2 }))
+	left, right := buyerOf(0, 2), buyerOf(1, 2)
+	first, second := phone, sale.Bucket{Sale: "autumn", SKU: "phone", Number: 1}
+	s.stock.set(func(f *fakeStock) {
+		f.owners[first], f.owners[second] = []string{"x"}, []string{"y"}
+		f.readings[first], f.readings[second] = sale.Reading{Epoch: 1}, sale.Reading{Epoch: 1}
+	})
+	soldOutNow(s)
+	s.press(left, "")
+	s.turn()
+	before := len(s.stock.purchases())
+	s.refused(s.press(left, ""), sale.OutcomeSoldOut, nil)
+	require.Len(t, s.stock.purchases(), before)
+	s.press(right, "")
+	require.Len(t, s.stock.purchases(), before+1, "the other bucket still sells")
+	s.turn()
+	s.refused(s.send(http.MethodPost, phoneOrders, ""), sale.OutcomeSoldOut, nil)
+
+	s.stock.set(func(f *fakeStock) { f.readings[second] = sale.Reading{Epoch: 1, Available: 2} })
+	s.turn()
+	s.refused(s.send(http.MethodPost, phoneOrders, ""), sale.OutcomeUnauthenticated, nil)
+	s.refused(s.press(left, ""), sale.OutcomeSoldOut, nil)
+}
+
+func TestLooksCostOnlyClosedLatches(t *testing.T) {
+	s := newScene(t)
+	for i := range 50 {
+		s.books.publish(autumn(func(s *sale.Sale) { s.ID = fmt.Sprintf("sale-%d", i) }))
+	}
+	s.follow()
+	s.turn()
+	require.Zero(t, s.stock.reads.Load())
+	s.gateway.keeper.soldOut(s.item("sale-7", "phone").latch, 0)
+	s.stock.set(func(f *fakeStock) { f.readings[sale.Bucket{Sale: "sale-7", SKU: "phone"}] = sale.Reading{Epoch: 1} })
+	s.turn()
+	require.EqualValues(t, 1, s.stock.reads.Load())
+}
+
+func TestLooksAreBoundedAndFair(t *testing.T) {
+	const items = looksPerTurn + 10
+	s := newScene(t).open(autumn(func(s *sale.Sale) {
+		s.Items = nil
+		for i := range items {
+			s.Items = append(s.Items, sale.Item{SKU: fmt.Sprintf("sku-%d", i), Stock: 1, Buckets: 1})
+		}
+	}))
+	for sku, item := range s.gateway.follower.current.Load().sales["autumn"].items {
+		s.stock.set(func(f *fakeStock) { f.readings[sale.Bucket{Sale: "autumn", SKU: sku}] = sale.Reading{Epoch: 1} })
+		s.gateway.keeper.soldOut(item.latch, 0)
+	}
+	seen := map[*bucketLatch]bool{}
+	for range 2 {
+		due := s.gateway.keeper.due()
+		require.Len(t, due, looksPerTurn)
+		for _, b := range due {
+			seen[b] = true
+		}
+	}
+	require.Len(t, seen, items, "nobody is left out in the next turn")
+}
+
+func TestLatchesOfFinishedSalesRestUntilTheSaleChanges(t *testing.T) {
+	s := newScene(t).open(autumn())
+	latchOf(s, "owner")
+	s.stock.now.Store(noon.Add(2 * time.Hour).UnixMilli())
+	looks := s.stock.reads.Load()
+	s.turn()
+	require.Equal(t, looks, s.stock.reads.Load())
+	require.True(t, s.item("autumn", "phone").latch.all(), "it still shows as sold out")
+
+	s.open(autumn(func(s *sale.Sale) { s.EndsAt = sale.Time{Time: noon.Add(3 * time.Hour)} }))
+	s.stock.set(func(f *fakeStock) { f.readings[phone] = sale.Reading{Epoch: 1, Available: 1} })
+	s.turn()
+	require.False(t, s.item("autumn", "phone").latch.all(), "the end was moved: it is looked at again")
+}
+
+func TestLatchOutlivesChangesOfTheCatalogue(t *testing.T) {
+	s := newScene(t).open(autumn())
+	latchOf(s, "owner")
+	s.open(autumn(func(s *sale.Sale) { s.Name = "renamed" }))
+	s.refused(s.press("ann", ""), sale.OutcomeSoldOut, nil)
+}
+
+func TestBucketThatRedisDoesNotKnowOpensItsLatch(t *testing.T) {
+	s := newScene(t).open(autumn())
+	latchOf(s, "owner")
+	s.stock.set(func(f *fakeStock) { f.readings[phone] = sale.Reading{} })
+	s.turn()
+	require.False(t, s.item("autumn", "phone").latch.all())
+}
+
+// TestLatchRoleOpensWithinASecond runs the real role.
+func TestLatchRoleOpensWithinASecond(t *testing.T) {
+	s := newScene(t).open(autumn())
+	s.run()
+	latchOf(s, "owner")
+	s.stock.set(func(f *fakeStock) { f.readings[phone] = sale.Reading{Epoch: 1, Sequence: 12, Available: 1} })
+	require.Eventually(t, func() bool { return s.press("ann", "").status == http.StatusAccepted }, time.Second, 5*time.Millisecond)
+}
+
+// TestHomeBucketIsFNV1a: the mapping is part of the stored state.
+func TestHomeBucketIsFNV1a(t *testing.T) {
+	for i := range 1000 {
+		buyer := fmt.Sprintf("buyer-%d", i*i)
+		h := fnv.New32a()
+		h.Write([]byte(buyer))
+		require.Equal(t, int(h.Sum32()%64), sale.HomeBucket(buyer, 64))
+		require.Equal(t, sale.HomeBucket(buyer, 64), sale.HomeBucket([]byte(buyer), 64))
+	}
+}

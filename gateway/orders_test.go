@@ -1,0 +1,228 @@
+package gateway
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+)
+
+// rowOf is an order row of ann's.
+func rowOf(id sale.OrderID, status sale.OrderStatus) sale.Order {
+	return sale.Order{
+		OrderID: id, Status: status, Sale: "autumn", SKU: "phone", Quantity: 1, UnitPriceCents: 129900, Currency: "CNY",
+		CreatedAt: sale.Time{Time: noon}, UpdatedAt: sale.Time{Time: noon.Add(time.Second)},
+		PayBy: sale.PayBy(noon, 900), BuyerID: "ann",
+	}
+}
+
+func (s *scene) store(rows ...sale.Order) {
+	s.books.set(func(b *fakeBooks) {
+		for _, row := range rows {
+			b.rows[row.OrderID] = row
+		}
+	})
+}
+
+func (s *scene) hold(buyer string, holdings ...sale.Holding) {
+	s.stock.set(func(f *fakeStock) { f.holdings[buyer] = holdings })
+}
+
+func TestOrdersEncodeAsJSONWould(t *testing.T) {
+	refused := rowOf(1<<62, sale.StatusRefused)
+	refused.Reason, refused.PayBy = sale.ReasonDeadLetter, nil
+	for _, order := range []sale.Order{rowOf(7, sale.StatusPaid), refused} {
+		expected, err := json.Marshal(order)
+		require.NoError(t, err)
+		require.Equal(t, string(expected), string(appendOrder(nil, &order)))
+	}
+}
+
+func TestTimesEncodeInTheLayout(t *testing.T) {
+	for _, at := range []time.Time{
+		noon, time.Unix(0, 0), time.Date(2026, 1, 2, 3, 4, 5, 6_999_999, time.FixedZone("east", 7200)), time.Date(9999, 12, 31, 23, 59, 59, 999e6, time.UTC),
+	} {
+		require.Equal(t, sale.Time{Time: at}.String(), string(appendTime(nil, at)))
+	}
+}
+
+func TestReplayAnswersTheOrderAsItIsNow(t *testing.T) {
+	s := newScene(t).open(autumn())
+	s.stock.answer(sale.Answer{Outcome: sale.OutcomeReplayed, OrderID: 7, Quantity: 1, CreatedAt: noon})
+	s.store(rowOf(7, sale.StatusPaid))
+	r := s.press("ann", "", "Idempotency-Key: k")
+	require.Equal(t, http.StatusOK, r.status)
+	require.Equal(t, "paid", r.members(t)["status"])
+	require.Equal(t, phoneOrders+"/7", r.header.Get("Location"))
+	require.EqualValues(t, 1, s.counted(sale.OutcomeReplayed))
+}
+
+func TestReplayOfAnOrderWithoutARow(t *testing.T) {
+	s := newScene(t).open(autumn())
+	s.stock.answer(sale.Answer{Outcome: sale.OutcomeReplayed, OrderID: 7, Quantity: 1, CreatedAt: noon})
+
+	s.hold("ann", sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusQueued})
+	require.Equal(t, "queued", s.press("ann", "").members(t)["status"])
+
+	s.hold("ann", sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusHeld})
+	require.Equal(t, "held", s.press("ann", "").members(t)["status"])
+
+	s.hold("ann")
+	require.Equal(t, "held", s.press("ann", "").members(t)["status"], "the weakest word is true of every order taken")
+}
+
+func TestReplayWithoutTheDatabase(t *testing.T) {
+	s := newScene(t).open(autumn())
+	s.books.set(func(b *fakeBooks) { b.failing = errAway })
+	s.stock.answer(sale.Answer{Outcome: sale.OutcomeReplayed, OrderID: 7, Quantity: 1, CreatedAt: noon})
+	s.hold("ann", sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusQueued})
+	r := s.press("ann", "")
+	require.Equal(t, http.StatusOK, r.status)
+	require.Equal(t, "queued", r.members(t)["status"])
+
+	s.stock.answer(sale.Answer{Outcome: sale.OutcomeReplayed, OrderID: 7, Quantity: 1}) // only the database knows it
+	s.refused(s.press("ann", ""), sale.OutcomeUnavailable, nil)
+}
+
+func TestOwnOrders(t *testing.T) {
+	s := newScene(t).open(autumn())
+	require.JSONEq(t, `{"orders":[]}`, s.get(phoneOrders, "ann").body)
+
+	other := rowOf(3, sale.StatusConfirmed)
+	other.BuyerID = "bob"
+	s.store(rowOf(9, sale.StatusConfirmed), other)
+	s.hold("ann",
+		sale.Holding{OrderID: 9, Quantity: 1, Status: sale.StatusQueued},
+		sale.Holding{OrderID: 5, Quantity: 2, CreatedAt: noon, Status: sale.StatusHeld})
+	r := s.get(phoneOrders, "ann")
+	require.Equal(t, http.StatusOK, r.status)
+	require.Equal(t, "no-store", r.header.Get("Cache-Control"))
+	var got struct{ Orders []sale.Order }
+	require.NoError(t, json.Unmarshal([]byte(r.body), &got))
+	require.Len(t, got.Orders, 2)
+	require.Equal(t, sale.OrderID(5), got.Orders[0].OrderID)
+	require.Equal(t, sale.StatusHeld, got.Orders[0].Status)
+	require.Equal(t, 2, got.Orders[0].Quantity)
+	require.Equal(t, sale.StatusConfirmed, got.Orders[1].Status, "the database knows better")
+}
+
+func TestOwnOrdersFailClosed(t *testing.T) {
+	s := newScene(t).open(autumn())
+	s.stock.set(func(f *fakeStock) { f.failing = errAway })
+	s.refused(s.get(phoneOrders, "ann"), sale.OutcomeUnavailable, nil)
+	s.stock.set(func(f *fakeStock) { f.failing = nil })
+	s.books.set(func(b *fakeBooks) { b.failing = errAway })
+	s.refused(s.get(phoneOrders, "ann"), sale.OutcomeUnavailable, nil)
+	s.books.set(func(b *fakeBooks) { b.failing = nil })
+	doubt(s)
+	s.refused(s.get(phoneOrders, "ann"), sale.OutcomeFenced, nil)
+	s.refused(s.get(phoneOrders+"/9", "ann"), sale.OutcomeFenced, nil)
+	s.store(rowOf(9, sale.StatusConfirmed))
+	require.Equal(t, http.StatusOK, s.get(phoneOrders, "ann").status)
+	require.Equal(t, http.StatusOK, s.get(phoneOrders+"/9", "ann").status)
+}
+
+func TestOneOrder(t *testing.T) {
+	s := newScene(t).open(autumn(), autumn(func(s *sale.Sale) { s.ID = "winter" }))
+	stranger := rowOf(8, sale.StatusConfirmed)
+	stranger.BuyerID = "bob"
+	s.store(rowOf(7, sale.StatusConfirmed), stranger)
+	s.hold("ann", sale.Holding{OrderID: 6, Quantity: 1, CreatedAt: noon, Status: sale.StatusQueued})
+
+	r := s.get(phoneOrders+"/7", "ann")
+	require.Equal(t, http.StatusOK, r.status)
+	require.Equal(t, "confirmed", r.members(t)["status"])
+	require.Equal(t, "queued", s.get(phoneOrders+"/6", "ann").members(t)["status"], "its row is not there yet")
+
+	for name, path := range map[string]string{
+		"someone else's": phoneOrders + "/8", "unknown": phoneOrders + "/99", "no id": phoneOrders + "/abc",
+		"leading zero": phoneOrders + "/07", "another sale": "/v1/sales/winter/items/phone/orders/7",
+		"too large": phoneOrders + "/99999999999999999999",
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.problem(s.get(path, "ann"), http.StatusNotFound, "order_not_found", "The buyer has no such order", nil)
+		})
+	}
+}
+
+// TestReadersShowTheirTokenFirst: other routes than the purchase check the token before the ids.
+func TestReadersShowTheirTokenFirst(t *testing.T) {
+	s := newScene(t).open(autumn())
+	for _, path := range []string{"/v1/sales/none/items/phone/orders", "/v1/sales/none/items/phone/orders/7"} {
+		s.refused(s.send(http.MethodGet, path, ""), sale.OutcomeUnauthenticated, nil)
+		s.refused(s.get(path, "ann"), sale.OutcomeSaleNotFound, nil)
+	}
+	s.refused(s.get("/v1/sales/autumn/items/none/orders", "ann"), sale.OutcomeSKUNotFound, nil)
+	require.Zero(t, s.counted(sale.OutcomeUnauthenticated), "reading is no press of Buy")
+}
+
+func TestReadsUnderWayAreBounded(t *testing.T) {
+	s := newScene(t).open(autumn())
+	s.gateway.reads.Store(int64(s.gateway.options.MaxReads))
+	s.refused(s.get(phoneOrders, "ann"), sale.OutcomeOverloaded, nil)
+	s.gateway.reads.Store(0)
+	require.Equal(t, http.StatusOK, s.get(phoneOrders, "ann").status)
+	require.Zero(t, s.gateway.reads.Load())
+}
+
+// TestLookupsGoTogether: ids asked for while a query is under way share the next one.
+func TestLookupsGoTogether(t *testing.T) {
+	const askers = 40
+	s := newScene(t).open(autumn())
+	entered, release := make(chan struct{}, askers), make(chan struct{})
+	s.books.set(func(b *fakeBooks) { b.onQuery = func() { entered <- struct{}{}; <-release } })
+	for id := range sale.OrderID(askers) {
+		s.store(rowOf(id+1, sale.StatusConfirmed))
+	}
+	answers := make(chan response, askers)
+	ask := func(id int) {
+		go func() { answers <- s.get(phoneOrders+"/"+sale.OrderID(id).String(), "ann") }()
+	}
+	for id := 1; id <= queriesAtOnce; id++ {
+		ask(id)
+		<-entered // each has a query of its own
+	}
+	for id := queriesAtOnce + 1; id <= askers; id++ {
+		ask(id)
+	}
+	require.Eventually(t, func() bool {
+		s.gateway.lookups.mu.Lock()
+		defer s.gateway.lookups.mu.Unlock()
+		return len(s.gateway.lookups.pending) == askers-queriesAtOnce
+	}, 10*time.Second, time.Millisecond)
+	close(release)
+	for range askers {
+		require.Equal(t, http.StatusOK, (<-answers).status)
+	}
+	require.LessOrEqual(t, s.books.queries.Load(), int64(2*queriesAtOnce))
+}
+
+func TestLookupEndsWithItsTime(t *testing.T) {
+	s := newScene(t, func(o *Options, _ *Deps) { o.StoreTimeout = 20 * time.Millisecond }).open(autumn())
+	release := make(chan struct{})
+	s.books.set(func(b *fakeBooks) { b.onQuery = func() { <-release } })
+	s.refused(s.get(phoneOrders+"/7", "ann"), sale.OutcomeUnavailable, nil)
+	close(release)
+}
+
+func TestPanicInALookupCostsThatLookup(t *testing.T) {
+	s := newScene(t).open(autumn())
+	s.books.set(func(b *fakeBooks) { b.onQuery = func() { panic("a fault of the store") } })
+	s.refused(s.get(phoneOrders+"/7", "ann"), sale.OutcomeUnavailable, nil)
+	require.EqualValues(t, 1, s.metric("flashsale_panics_total", "", ""))
+}
+
+func TestBodyOfManyOrdersIsOneDocument(t *testing.T) {
+	s := newScene(t).open(autumn(func(s *sale.Sale) { s.PerBuyerLimit = 100 }))
+	for id := range sale.OrderID(100) {
+		s.store(rowOf(id+1, sale.StatusConfirmed))
+	}
+	r := s.get(phoneOrders, "ann")
+	require.True(t, json.Valid([]byte(r.body)))
+	require.Equal(t, 100, strings.Count(r.body, `"order_id"`))
+}

@@ -1,0 +1,148 @@
+package gateway
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+)
+
+// waiting returns once so many requests wait.
+func (s *scene) waiting(count int) {
+	s.t.Helper()
+	require.Eventually(s.t, func() bool {
+		return len(s.gateway.waiters.list(false, 1<<20)) == count
+	}, 10*time.Second, time.Millisecond)
+}
+
+func (s *scene) ask(path, buyer string) chan response {
+	answer := make(chan response, 1)
+	go func() { answer <- s.get(path, buyer) }()
+	return answer
+}
+
+func TestWaitAnswersAtOnceUnlessPending(t *testing.T) {
+	s := newScene(t).open(autumn())
+	for id, status := range map[sale.OrderID]sale.OrderStatus{
+		1: sale.StatusConfirmed, 2: sale.StatusPaid, 3: sale.StatusRefused, 4: sale.StatusCancelled, 5: sale.StatusExpired,
+	} {
+		s.store(rowOf(id, status))
+		require.Equal(t, string(status), s.get(phoneOrders+"/"+id.String()+"?wait=30s", "ann").members(t)["status"])
+	}
+}
+
+func TestWaiterHearsOfTheCommitWithin100ms(t *testing.T) {
+	s := newScene(t).open(autumn())
+	s.run()
+	s.hold("ann", sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusQueued})
+	answer := s.ask(phoneOrders+"/7?wait=30s", "ann")
+	s.waiting(1)
+	committed := time.Now()
+	s.store(rowOf(7, sale.StatusConfirmed))
+	r := <-answer
+	took := time.Since(committed)
+	require.Equal(t, http.StatusOK, r.status)
+	require.Equal(t, "confirmed", r.members(t)["status"])
+	require.Less(t, took, 100*time.Millisecond)
+	s.waiting(0)
+}
+
+func TestManyWaitersShareAQuery(t *testing.T) {
+	const waiters = 50
+	s := newScene(t).open(autumn())
+	s.hold("ann", sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusQueued})
+	answers := make([]chan response, waiters)
+	for i := range answers {
+		answers[i] = s.ask(phoneOrders+"/7?wait=30s", "ann")
+	}
+	s.waiting(waiters)
+	s.store(rowOf(7, sale.StatusConfirmed))
+	before := s.books.queries.Load()
+	require.NoError(t, s.gateway.waiters.rowsTurn(context.Background()))
+	require.EqualValues(t, 1, s.books.queries.Load()-before)
+	for _, answer := range answers {
+		require.Equal(t, "confirmed", (<-answer).members(t)["status"])
+	}
+}
+
+func TestWaitEndsWithItsTime(t *testing.T) {
+	s := newScene(t).open(autumn())
+	s.hold("ann", sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusQueued})
+	r := s.get(phoneOrders+"/7?wait=30ms", "ann")
+	require.Equal(t, http.StatusOK, r.status)
+	require.Equal(t, "queued", r.members(t)["status"])
+}
+
+func TestHeldWaiterHearsOfQueued(t *testing.T) {
+	s := newScene(t).open(autumn())
+	s.hold("ann", sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusHeld})
+	answer := s.ask(phoneOrders+"/7?wait=30s", "ann")
+	s.waiting(1)
+	require.NoError(t, s.gateway.waiters.heldTurn(context.Background()))
+	s.waiting(1)
+	s.hold("ann", sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusQueued})
+	require.NoError(t, s.gateway.waiters.heldTurn(context.Background()))
+	require.Equal(t, "queued", (<-answer).members(t)["status"])
+}
+
+func TestWaitGoesOnWhileStoresAreAway(t *testing.T) {
+	s := newScene(t).open(autumn())
+	s.hold("ann", sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusHeld})
+	answer := s.ask(phoneOrders+"/7?wait=30s", "ann")
+	s.waiting(1)
+	s.books.set(func(b *fakeBooks) { b.failing = errAway })
+	s.stock.set(func(f *fakeStock) { f.failing = errAway })
+	require.ErrorIs(t, s.gateway.waiters.rowsTurn(context.Background()), errAway)
+	require.ErrorIs(t, s.gateway.waiters.heldTurn(context.Background()), errAway)
+	s.waiting(1)
+	s.books.set(func(b *fakeBooks) { b.failing = nil })
+	s.store(rowOf(7, sale.StatusConfirmed))
+	require.NoError(t, s.gateway.waiters.rowsTurn(context.Background()))
+	require.Equal(t, "confirmed", (<-answer).members(t)["status"])
+}
+
+func TestWaitersAreBounded(t *testing.T) {
+	s := newScene(t, func(o *Options, _ *Deps) { o.MaxWaiters = 1 }).open(autumn())
+	s.hold("ann", sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusQueued})
+	first := s.ask(phoneOrders+"/7?wait=30s", "ann")
+	s.waiting(1)
+	require.Equal(t, "queued", s.get(phoneOrders+"/7?wait=30s", "ann").members(t)["status"], "at once, as it is")
+	s.store(rowOf(7, sale.StatusConfirmed))
+	require.NoError(t, s.gateway.waiters.rowsTurn(context.Background()))
+	require.Equal(t, "confirmed", (<-first).members(t)["status"])
+}
+
+func TestShutdownAnswersWaiters(t *testing.T) {
+	s := newScene(t).open(autumn())
+	s.hold("ann", sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusQueued})
+	answer := s.ask(phoneOrders+"/7?wait=30s", "ann")
+	s.waiting(1)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	require.NoError(t, s.gateway.Shutdown(ctx))
+	require.Equal(t, "queued", (<-answer).members(t)["status"])
+}
+
+func TestWaitMember(t *testing.T) {
+	s := newScene(t).open(autumn())
+	s.store(rowOf(7, sale.StatusConfirmed))
+	for _, good := range []string{"", "?wait=0s", "?wait=0", "?wait=30s", "?wait=1500ms", "?other=1", "?wait=5s&other=x"} {
+		require.Equal(t, http.StatusOK, s.get(phoneOrders+"/7"+good, "ann").status, good)
+	}
+	for _, bad := range []string{"?wait=", "?wait", "?wait=5", "?wait=-1s", "?wait=31s", "?wait=soon", "?wait=1h"} {
+		s.refused(s.get(phoneOrders+"/7"+bad, "ann"), sale.OutcomeMalformed, map[string]any{"field": "wait"})
+	}
+	require.Zero(t, s.counted(sale.OutcomeMalformed))
+}
+
+// TestNobodyWaitsCostsNothing: without waiters the database is not asked.
+func TestNobodyWaitsCostsNothing(t *testing.T) {
+	s := newScene(t).open(autumn())
+	require.NoError(t, s.gateway.waiters.rowsTurn(context.Background()))
+	require.NoError(t, s.gateway.waiters.heldTurn(context.Background()))
+	require.Zero(t, s.books.queries.Load())
+}
