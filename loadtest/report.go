@@ -55,7 +55,10 @@ func (r *Report) WriteTo(w io.Writer) (int64, error) {
 	}{{"answer", r.Latency}, {"decided", r.Decided}} {
 		fmt.Fprintf(table, "%s\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t\n", row.name, row.p.P50, row.p.P90, row.p.P99, row.p.P999, row.p.Max)
 	}
-	fmt.Fprintln(table, "\t\t\t\t\t\t")
+	if err := table.Flush(); err != nil {
+		return 0, fmt.Errorf("format report: %w", err)
+	}
+	fmt.Fprintln(&text)
 	fmt.Fprintln(table, "code\tanswers\tended with it\t")
 	for _, code := range slices.Sorted(maps.Keys(r.Answers)) {
 		fmt.Fprintf(table, "%s\t%d\t%d\t\n", code, r.Answers[code], r.Ended[code])

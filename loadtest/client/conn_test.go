@@ -103,6 +103,7 @@ func TestBrokenAnswersAreUnknownNotUnsent(t *testing.T) {
 		"header without name": "HTTP/1.1 200 OK\r\nnonsense\r\n\r\n",
 		"bad length":          "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n",
 		"huge length":         "HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n",
+		"chunks in HTTP/1.0":  "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 		"unknown coding":      "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
 		"cut in the body":     "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel",
 		"cut in a chunk":      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel",

@@ -19,6 +19,7 @@ type Response struct {
 
 	length  int64 // Content-Length, -1 when absent
 	chunked bool
+	old     bool // HTTP/1.0, which knows no chunks
 }
 
 var errResponse = errors.New("not an HTTP/1.1 answer")
@@ -71,7 +72,8 @@ func (r *Response) statusLine(line []byte) error {
 		return fmt.Errorf("%w: status line %.40q", errResponse, line)
 	}
 	r.Status = status
-	r.Close = line[7] == '0'
+	r.old = line[7] == '0'
+	r.Close = r.old
 	return nil
 }
 
@@ -89,7 +91,7 @@ func (r *Response) header(line []byte) error {
 		}
 		r.length = n
 	case is(name, "Transfer-Encoding"):
-		if !is(value, "chunked") {
+		if r.old || !is(value, "chunked") {
 			return fmt.Errorf("%w: Transfer-Encoding %.24q", errResponse, value)
 		}
 		r.chunked = true

@@ -1,0 +1,137 @@
+package loadtest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+)
+
+// chaos is a shop whose buyers lose answers, press again and again, cancel, and whose orders are refused late: all that
+// the promise allows. It keeps the history as the buyers heard it.
+type chaos struct {
+	*shop
+	random  *rand.Rand
+	history []Told
+	skus    []string
+}
+
+func newChaos(seed uint64) *chaos {
+	random := rand.New(rand.NewPCG(seed, 1))
+	c := &chaos{random: random, skus: []string{"phone", "case"}}
+	c.shop = newShop(1+random.IntN(3), map[string]int64{"phone": int64(random.IntN(40)), "case": int64(random.IntN(40))})
+	for range 200 {
+		c.press()
+	}
+	return c
+}
+
+// press is one press by one of thirty buyers, answered, refused or lost.
+func (c *chaos) press() {
+	at := pressKey{holder{c.skus[c.random.IntN(2)], fmt.Sprint("buyer-", c.random.IntN(30))}, fmt.Sprint("key-", c.random.IntN(4))}
+	if c.random.IntN(5) == 0 {
+		at.key = ""
+	}
+	told := Told{Buyer: at.buyer, Sale: "spring", SKU: at.sku, Key: at.key, Quantity: 1 + c.random.IntN(2)}
+	switch c.random.IntN(10) {
+	case 0:
+		told.Code = CodeNoAnswer // on the way there
+	case 1:
+		c.buy(at, told.Quantity)
+		told.Code = CodeNoAnswer // on the way back
+	case 2:
+		told.Code = sale.OutcomeUnavailable.String()
+	default:
+		order, outcome := c.buy(at, told.Quantity)
+		if order != nil {
+			told.OrderID = order.OrderID.String()
+		}
+		told.setCode(outcome.String())
+	}
+	c.history = append(c.history, told)
+	if c.random.IntN(8) == 0 && len(c.orders) > 0 {
+		c.endOne()
+	}
+}
+
+// endOne cancels an order, or refuses it as an order of an older epoch.
+func (c *chaos) endOne() {
+	o := c.orders[c.random.IntN(len(c.orders))]
+	if o.Status != sale.StatusConfirmed {
+		return
+	}
+	c.change(o.SKU, func(units *sale.Stock) {
+		units.Available += int64(o.Quantity)
+		if o.Status = sale.StatusCancelled; c.random.IntN(2) == 0 {
+			o.Status = sale.StatusRefused
+			units.Settled -= int64(o.Quantity)
+			return
+		}
+		units.Released += int64(o.Quantity)
+	})
+}
+
+// promised returns a standing order that some buyer was promised, nil when there is none.
+func (c *chaos) promised() *sale.Order {
+	told := map[sale.OrderID]bool{}
+	for _, one := range c.history {
+		told[one.orderID] = true
+	}
+	for _, i := range c.random.Perm(len(c.orders)) {
+		if o := c.orders[i]; told[o.OrderID] && o.Status == sale.StatusConfirmed {
+			return o
+		}
+	}
+	return nil
+}
+
+const chaosSeeds = 400
+
+func TestVerdictAllowsWhateverThePromiseAllows(t *testing.T) {
+	for seed := range uint64(chaosSeeds) {
+		c := newChaos(seed)
+		verdict := verdictOf(t, c.shop, c.history)
+		require.True(t, verdict.Good, "seed %d: %+v", seed, verdict)
+	}
+}
+
+// One thing that the promise forbids, done to books that are otherwise good, is found in every one of them.
+func TestVerdictForbidsOneBrokenPromise(t *testing.T) {
+	for name, break1 := range map[string]func(c *chaos, o *sale.Order){
+		"the row vanishes": func(c *chaos, o *sale.Order) { c.drop(o) },
+		"the row vanishes with its unit": func(c *chaos, o *sale.Order) {
+			c.drop(o)
+			c.change(o.SKU, func(units *sale.Stock) {
+				units.Settled -= int64(o.Quantity)
+				units.Available += int64(o.Quantity)
+			})
+		},
+		"the row changes hands":  func(_ *chaos, o *sale.Order) { o.BuyerID = "somebody-else" },
+		"the row changes its id": func(_ *chaos, o *sale.Order) { o.OrderID += 1_000_000 },
+		"the row comes twice": func(c *chaos, o *sale.Order) {
+			twin := *o
+			twin.OrderID += 1_000_000
+			c.orders = append(c.orders, &twin)
+		},
+		"the row is released unbooked": func(_ *chaos, o *sale.Order) { o.Status = sale.StatusExpired },
+		"a unit goes back twice": func(c *chaos, o *sale.Order) {
+			c.change(o.SKU, func(units *sale.Stock) { units.Available += int64(o.Quantity) })
+		},
+	} {
+		broken := 0
+		for seed := range uint64(chaosSeeds) {
+			c := newChaos(seed)
+			order := c.promised()
+			if order == nil {
+				continue
+			}
+			broken++
+			break1(c, order)
+			require.False(t, verdictOf(t, c.shop, c.history).Good, "%s, seed %d, order %s", name, seed, order.OrderID)
+		}
+		require.Greater(t, broken, chaosSeeds/2, name)
+	}
+}
