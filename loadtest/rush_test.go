@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -82,13 +83,15 @@ func TestRushWithRepeatsQuantitiesAndSKUs(t *testing.T) {
 
 func TestLostAnswersAreAskedAgainUnderTheSameKey(t *testing.T) {
 	s := newShop(1, map[string]int64{"phone": 1000})
-	s.afterwards = func(w http.ResponseWriter, n int, o *sale.Order) bool {
-		switch {
-		case n >= 300:
+	var answered sync.Map
+	s.afterwards = func(w http.ResponseWriter, _ int, o *sale.Order) bool {
+		if _, again := answered.LoadOrStore(o.OrderID, true); again {
 			return false
-		case n%3 == 0:
+		}
+		switch o.OrderID % 3 {
+		case 0:
 			cut(w)
-		case n%3 == 1:
+		case 1:
 			writeProblem(w, sale.OutcomeUnknown, sale.Member{Name: "order_id", Value: o.OrderID})
 		default:
 			return false
@@ -122,7 +125,7 @@ func TestRetryAfterIsObeyed(t *testing.T) {
 	require.EqualValues(t, 2, report.Retries)
 	require.EqualValues(t, 2, report.Ended["queued"])
 	require.GreaterOrEqual(t, opened.Load().Sub(start), time.Second)
-	require.Less(t, report.Latency.Max, 900.0, "an answer's latency does not count the wait that it was asked for")
+	require.Less(t, report.Latency.Max, report.Decided.Max-900, "an answer's latency does not count the wait that it was asked for")
 	require.GreaterOrEqual(t, report.Decided.Max, 1000.0, "a buyer's does")
 }
 
