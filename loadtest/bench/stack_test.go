@@ -106,6 +106,11 @@ func (s *stack) openSale(id string, stock int) {
 		"sale", "create", id, "-f", "-")
 	s.run("", "sale", "preload", id)
 	s.run("", "sale", "open", id)
+	view := []byte("GET /v1/sales/" + id + " HTTP/1.1\r\nHost: bench\r\n\r\n")
+	require.Eventually(s.b, func() bool { // a gateway has up to a second to hear of it
+		answer, err := Ask(s.gatewayAt, view)
+		return err == nil && strings.Contains(answer.Body, `"state":"open"`)
+	}, 10*time.Second, 10*time.Millisecond)
 }
 
 // setRules sets a rule of every kind, none of which refuses anything: what limits cost is part of the path.
