@@ -304,6 +304,7 @@ type response struct {
 	status int
 	header http.Header
 	body   string
+	closes bool // the server says that the connection ends
 }
 
 func (r response) members(t testing.TB) map[string]any {
@@ -333,7 +334,7 @@ func (s *scene) read(r *bufio.Reader, method string) response {
 	defer got.Body.Close()
 	body, err := io.ReadAll(got.Body)
 	require.NoError(s.t, err)
-	return response{status: got.StatusCode, header: got.Header, body: string(body)}
+	return response{status: got.StatusCode, header: got.Header, body: string(body), closes: got.Close}
 }
 
 // send makes one request; headers are "Name: value" lines.

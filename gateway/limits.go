@@ -47,11 +47,9 @@ type limiter struct {
 
 const limitWays = 8 // keys in a set
 
-// Bounds in nanoseconds that keep every sum with the present time inside an int64: three years and a century.
-const (
-	maxInterval = 1e17
-	maxBurst    = 3e18
-)
+// maxBurst is the longest time to fill a bucket, a century in nanoseconds: every sum with the present time stays inside
+// an int64. A limit that asks for more refills faster than it says.
+const maxBurst = 3e18
 
 // limitSet is where a key may live. Keys are 64-bit keyed hashes: buyers cannot choose to collide.
 type limitSet struct {
@@ -65,9 +63,9 @@ func newLimiter(limit sale.Limit, entries int) *limiter {
 	for sets*limitWays < entries {
 		sets <<= 1
 	}
-	interval := min(max(float64(time.Second)/limit.PerSecond, 1), maxInterval)
+	interval := max(int64(min(float64(time.Second)/limit.PerSecond, maxBurst/float64(limit.Burst))), 1)
 	return &limiter{
-		limit: limit, interval: int64(interval), burst: int64(min(interval*float64(limit.Burst), maxBurst)),
+		limit: limit, interval: interval, burst: interval * int64(limit.Burst),
 		start: time.Now(), seed: maphash.MakeSeed(), sets: make([]limitSet, sets),
 	}
 }

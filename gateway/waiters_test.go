@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -35,20 +36,27 @@ func TestWaitAnswersAtOnceUnlessPending(t *testing.T) {
 	}
 }
 
+// TestWaiterHearsOfTheCommitWithin100ms takes the median of some waits: a busy machine delays any single one.
 func TestWaiterHearsOfTheCommitWithin100ms(t *testing.T) {
+	const waits = 7
 	s := newScene(t).open(autumn())
 	s.run()
-	s.hold("ann", sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusQueued})
-	answer := s.ask(phoneOrders+"/7?wait=30s", "ann")
-	s.waiting(1)
-	committed := time.Now()
-	s.store(rowOf(7, sale.StatusConfirmed))
-	r := <-answer
-	took := time.Since(committed)
-	require.Equal(t, http.StatusOK, r.status)
-	require.Equal(t, "confirmed", r.members(t)["status"])
-	require.Less(t, took, 100*time.Millisecond)
-	s.waiting(0)
+	took := make([]time.Duration, waits)
+	for i := range took {
+		id := sale.OrderID(i + 1)
+		s.hold("ann", sale.Holding{OrderID: id, Quantity: 1, CreatedAt: noon, Status: sale.StatusQueued})
+		answer := s.ask(phoneOrders+"/"+id.String()+"?wait=30s", "ann")
+		s.waiting(1)
+		committed := time.Now()
+		s.store(rowOf(id, sale.StatusConfirmed))
+		r := <-answer
+		took[i] = time.Since(committed)
+		require.Equal(t, http.StatusOK, r.status)
+		require.Equal(t, "confirmed", r.members(t)["status"])
+		s.waiting(0)
+	}
+	slices.Sort(took)
+	require.Less(t, took[waits/2], 100*time.Millisecond, "%v", took)
 }
 
 func TestManyWaitersShareAQuery(t *testing.T) {

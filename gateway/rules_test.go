@@ -1,0 +1,256 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+)
+
+func TestFlowRuleOfPurchases(t *testing.T) {
+	s := newScene(t).open(autumn())
+	rules(sale.Rules{Flow: []sale.FlowRule{{Resource: sale.ResourcePurchase, QPS: 0}}})(s)
+	s.refused(s.press("ann", ""), sale.OutcomeRateLimited, nil)
+	require.Empty(t, s.stock.purchases())
+	require.Equal(t, http.StatusOK, s.get(phoneOrders, "ann").status, "other resources are free")
+
+	rules(sale.Rules{Flow: []sale.FlowRule{{Resource: sale.ResourcePurchase, QPS: 100000}}})(s)
+	require.Equal(t, http.StatusAccepted, s.press("ann", "").status)
+	rules(sale.Rules{})(s)
+	require.Equal(t, http.StatusAccepted, s.press("ann", "").status)
+	require.False(t, s.gateway.breakers.ruled[sale.ResourcePurchase].Load(), "without rules Sentinel is not asked")
+}
+
+func TestFlowRulesOfReaders(t *testing.T) {
+	s := newScene(t).open(autumn())
+	rules(sale.Rules{Flow: []sale.FlowRule{{Resource: sale.ResourceOrders, QPS: 0}, {Resource: sale.ResourceSale, QPS: 0}}})(s)
+	for _, path := range []string{phoneOrders, phoneOrders + "/7", "/v1/sales/autumn", "/v1/time"} {
+		s.refused(s.get(path, "ann"), sale.OutcomeRateLimited, nil)
+	}
+	require.Equal(t, http.StatusAccepted, s.press("ann", "").status)
+	require.Equal(t, http.StatusOK, s.send("GET", "/livez", "").status)
+}
+
+func TestIsolationRule(t *testing.T) {
+	s := newScene(t).open(autumn())
+	rules(sale.Rules{Isolation: []sale.IsolationRule{{Resource: sale.ResourcePurchase, Concurrency: 1}}})(s)
+	release, entered := make(chan struct{}), make(chan struct{})
+	s.stock.set(func(f *fakeStock) {
+		f.decide = func(p sale.Purchase) sale.Answer {
+			if p.Buyer == "slow" {
+				close(entered)
+				<-release
+			}
+			return sale.Answer{Outcome: sale.OutcomeQueued, OrderID: 1, Quantity: 1, CreatedAt: noon}
+		}
+	})
+	slow := make(chan response, 1)
+	go func() { slow <- s.press("slow", "") }()
+	<-entered
+	s.refused(s.press("ann", ""), sale.OutcomeOverloaded, nil)
+	close(release)
+	require.Equal(t, http.StatusAccepted, (<-slow).status)
+	require.Equal(t, http.StatusAccepted, s.press("ann", "").status, "the place is given back")
+}
+
+func TestBreakerOfTheDatabase(t *testing.T) {
+	s := newScene(t).open(autumn())
+	rules(sale.Rules{CircuitBreaker: []sale.BreakerRule{{
+		Resource: sale.ResourceMySQL, Strategy: sale.StrategyErrorCount, Threshold: 2, WindowMS: 60000, MinRequests: 1, RetryMS: 60000,
+	}}})(s)
+	s.books.set(func(b *fakeBooks) { b.failing = errAway })
+	for range 5 {
+		s.refused(s.get(phoneOrders+"/7", "ann"), sale.OutcomeUnavailable, nil)
+	}
+	require.Less(t, s.books.queries.Load(), int64(5), "the open circuit spares the database")
+	_, ok := s.gateway.breakers.Enter(sale.ResourceMySQL)
+	require.False(t, ok)
+	s.books.set(func(b *fakeBooks) { b.failing = nil; b.rows[7] = rowOf(7, sale.StatusConfirmed) })
+	rules(sale.Rules{})(s)
+	require.Equal(t, http.StatusOK, s.get(phoneOrders+"/7", "ann").status)
+}
+
+func TestBreakersOfStores(t *testing.T) {
+	strategies := []sale.BreakerRule{
+		{Strategy: sale.StrategyErrorRatio, Threshold: 0.5}, {Strategy: sale.StrategyErrorCount, Threshold: 2},
+		{Strategy: sale.StrategySlowRatio, Threshold: 0.1, MaxRTMillis: 1},
+	}
+	for _, resource := range []string{sale.ResourceRedis, sale.ResourceKafka, sale.ResourceMySQL} {
+		for _, rule := range strategies {
+			t.Run(resource+"/"+rule.Strategy, func(t *testing.T) {
+				b, err := NewBreakers()
+				require.NoError(t, err)
+				rule.Resource, rule.WindowMS, rule.MinRequests, rule.RetryMS = resource, 60001, 2, 50
+				require.NoError(t, b.Load(sale.Rules{CircuitBreaker: []sale.BreakerRule{rule}}))
+				defer func() { require.NoError(t, b.Load(sale.Rules{})) }()
+				for range 6 {
+					if exit, ok := b.Enter(resource); ok {
+						if rule.Strategy == sale.StrategySlowRatio {
+							<-time.After(3 * time.Millisecond)
+						}
+						exit(errAway)
+					}
+				}
+				_, ok := b.Enter(resource)
+				require.False(t, ok, "the circuit is open")
+				require.Eventually(t, func() bool {
+					exit, ok := b.Enter(resource)
+					if ok {
+						exit(nil)
+					}
+					return ok
+				}, 10*time.Second, 5*time.Millisecond, "after its time it lets one try")
+			})
+		}
+	}
+}
+
+func TestEqualRulesAreNotLoadedAgain(t *testing.T) {
+	b, err := NewBreakers()
+	require.NoError(t, err)
+	set := sale.Rules{Version: 1, Flow: []sale.FlowRule{{Resource: sale.ResourcePurchase, QPS: 3}}}
+	require.NoError(t, b.Load(set))
+	defer func() { require.NoError(t, b.Load(sale.Rules{})) }()
+	passed := 0
+	for range 20 {
+		set.Version++
+		require.NoError(t, b.Load(set))
+		if exit, _, ok := b.enterRoute(sale.ResourcePurchase); ok {
+			passed++
+			exit(nil)
+		}
+	}
+	require.LessOrEqual(t, passed, 6, "a reload does not forget what was counted")
+}
+
+func TestUnknownResourceIsNotLimited(t *testing.T) {
+	b, err := NewBreakers()
+	require.NoError(t, err)
+	exit, ok := b.Enter("disk")
+	require.True(t, ok)
+	exit(errors.New("any"))
+}
+
+func TestBuyerLimit(t *testing.T) {
+	s := newScene(t).open(autumn())
+	rules(sale.Rules{Buyer: &sale.Limit{PerSecond: 0.01, Burst: 2}})(s)
+	for range 2 {
+		require.Equal(t, http.StatusAccepted, s.press("ann", "").status)
+	}
+	s.refused(s.press("ann", ""), sale.OutcomeRateLimited, nil)
+	require.Equal(t, http.StatusAccepted, s.press("bob", "").status)
+	require.Equal(t, http.StatusOK, s.get(phoneOrders, "ann").status, "the limit is on pressing, not on reading")
+
+	rules(sale.Rules{Buyer: &sale.Limit{PerSecond: 0.01, Burst: 2}, Address: &sale.Limit{PerSecond: 1000, Burst: 1000}})(s)
+	s.refused(s.press("ann", ""), sale.OutcomeRateLimited, nil) // an unchanged limit keeps its counts
+	rules(sale.Rules{})(s)
+	require.Equal(t, http.StatusAccepted, s.press("ann", "").status)
+}
+
+func TestAddressLimit(t *testing.T) {
+	s := newScene(t, func(o *Options, _ *Deps) { o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} }).open(autumn())
+	rules(sale.Rules{Address: &sale.Limit{PerSecond: 0.01, Burst: 1}})(s)
+	from := func(addresses string) response { return s.press("ann", "", "X-Forwarded-For: "+addresses) }
+	require.Equal(t, http.StatusAccepted, from("203.0.113.7").status)
+	s.refused(from("203.0.113.7"), sale.OutcomeRateLimited, nil)
+	s.refused(from("198.51.100.1, 203.0.113.7"), sale.OutcomeRateLimited, nil)
+	require.Equal(t, http.StatusAccepted, from("203.0.113.7, 203.0.113.8, 127.0.0.9").status)
+	require.Equal(t, http.StatusAccepted, from("2001:db8:0:1::1").status)
+	s.refused(from("2001:db8:0:1:ffff::2"), sale.OutcomeRateLimited, nil)
+	require.Equal(t, http.StatusAccepted, from("2001:db8:0:2::1").status)
+}
+
+// TestRulesRunWithinASecond runs the real role.
+func TestRulesRunWithinASecond(t *testing.T) {
+	s := newScene(t).open(autumn())
+	s.run()
+	s.books.rules(sale.Rules{Flow: []sale.FlowRule{{Resource: sale.ResourcePurchase, QPS: 0}}})
+	require.Eventually(t, func() bool { return s.press("ann", "").status == http.StatusTooManyRequests }, time.Second, 5*time.Millisecond)
+	s.books.rules(sale.Rules{})
+	require.Eventually(t, func() bool { return s.press("ann", "").status == http.StatusAccepted }, time.Second, 5*time.Millisecond)
+}
+
+func TestLimiterIsATokenBucket(t *testing.T) {
+	second := int64(time.Second)
+	l := newLimiter(sale.Limit{PerSecond: 2, Burst: 3}, 8)
+	for i, step := range []struct {
+		at    int64
+		taken bool
+	}{
+		{0, true}, {0, true}, {0, true}, {0, false}, {second/2 - 1, false}, {second / 2, true}, {second / 2, false},
+		{10 * second, true}, {10 * second, true}, {10 * second, true}, {10 * second, false},
+	} {
+		require.Equal(t, step.taken, l.take(1, step.at), "step %d", i)
+	}
+}
+
+// TestLimiterForgetsTheLongestIdle: beyond its bound the limiter forgets, and never grows.
+func TestLimiterForgetsTheLongestIdle(t *testing.T) {
+	l := newLimiter(sale.Limit{PerSecond: 1, Burst: 1}, limitWays)
+	require.Len(t, l.sets, 1)
+	for key := range uint64(limitWays) {
+		require.True(t, l.take(key+1, int64(key)))
+	}
+	require.False(t, l.take(1, 10), "everybody is remembered")
+	require.True(t, l.take(100, 11), "the newcomer takes the place of the first")
+	require.False(t, l.take(2, 12))
+	require.True(t, l.take(1, 13))
+}
+
+func TestExtremeLimits(t *testing.T) {
+	for _, limit := range []sale.Limit{{PerSecond: 1e-12, Burst: 10_000_000}, {PerSecond: 10_000_000, Burst: 1}, {PerSecond: 10_000_000, Burst: 10_000_000}} {
+		l := newLimiter(limit, 8)
+		for i := range int64(100) {
+			require.True(t, l.take(1, i*1000), fmt.Sprint(limit))
+		}
+	}
+	l := newLimiter(sale.Limit{PerSecond: 1e-12, Burst: 1}, 8)
+	require.True(t, l.take(1, 0))
+	require.False(t, l.take(1, int64(365*24*time.Hour)))
+}
+
+func TestAddresses(t *testing.T) {
+	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
+	peer := netip.MustParseAddr("10.0.0.1")
+	for _, c := range []struct {
+		lines []string
+		want  string
+	}{
+		{nil, "10.0.0.1"}, {[]string{""}, "10.0.0.1"}, {[]string{"203.0.113.9"}, "203.0.113.9"},
+		{[]string{"1.1.1.1, 203.0.113.9"}, "203.0.113.9"}, {[]string{"203.0.113.9, 10.2.3.4"}, "203.0.113.9"},
+		{[]string{"203.0.113.9", "10.2.3.4"}, "203.0.113.9"}, {[]string{"1.1.1.1", "203.0.113.9"}, "203.0.113.9"},
+		{[]string{"10.9.9.9, 10.2.3.4"}, "10.9.9.9"}, {[]string{"203.0.113.9:5678"}, "203.0.113.9"},
+		{[]string{"[2001:db8::1]:443"}, "2001:db8::1"}, {[]string{"::ffff:203.0.113.9"}, "203.0.113.9"},
+		{[]string{"203.0.113.9, unknown, 10.2.3.4"}, "10.2.3.4"}, {[]string{"unknown"}, "10.0.0.1"}, {[]string{","}, "10.0.0.1"},
+		{[]string{"203.0.113.9, fd00::5"}, "203.0.113.9"},
+	} {
+		var lines [][]byte
+		for _, line := range c.lines {
+			lines = append(lines, []byte(line))
+		}
+		require.Equal(t, netip.MustParseAddr(c.want), nearestUntrusted(peer, lines, trusted), "%q", c.lines)
+	}
+	require.Equal(t, subscriber(netip.MustParseAddr("2001:db8:1:2::1")), subscriber(netip.MustParseAddr("2001:db8:1:2:ffff::9")))
+	require.NotEqual(t, subscriber(netip.MustParseAddr("2001:db8:1:2::1")), subscriber(netip.MustParseAddr("2001:db8:1:3::1")))
+	require.Len(t, subscriber(netip.MustParseAddr("203.0.113.9")), 4)
+}
+
+func TestForwardedForOfStrangersIsIgnored(t *testing.T) {
+	s := newScene(t).open(autumn())
+	rules(sale.Rules{Address: &sale.Limit{PerSecond: 0.01, Burst: 1}})(s)
+	require.Equal(t, http.StatusAccepted, s.press("ann", "", "X-Forwarded-For: 203.0.113.7").status)
+	s.refused(s.press("ann", "", "X-Forwarded-For: 203.0.113.8"), sale.OutcomeRateLimited, nil)
+}
+
+func TestFollowReportsFailures(t *testing.T) {
+	s := newScene(t)
+	s.books.set(func(b *fakeBooks) { b.failing = errAway })
+	require.ErrorIs(t, s.gateway.follow(context.Background()), errAway)
+}

@@ -1,0 +1,241 @@
+package gateway
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+)
+
+func tokensWith(t testing.TB, change ...func(*Options)) *tokens {
+	t.Helper()
+	keys, err := NewSecrets(secret, previous)
+	require.NoError(t, err)
+	o, err := Options{Keys: keys}.withDefaults()
+	require.NoError(t, err)
+	for _, c := range change {
+		c(&o)
+	}
+	return newTokens(o)
+}
+
+func claimsAt(expires time.Time) string { return fmt.Sprintf(`{"sub":"ann","exp":%d}`, expires.Unix()) }
+
+func TestTokensThatAreBelieved(t *testing.T) {
+	soon := noon.Add(time.Minute).Unix()
+	for name, token := range map[string]string{
+		"plain":           sign(secret, claimsAt(noon.Add(time.Minute))),
+		"previous secret": sign(previous, claimsAt(noon.Add(time.Minute))),
+		"other header":    signAs(secret, `{"typ":"JWT","alg":"HS256"}`, claimsAt(noon.Add(time.Minute))),
+		"key id":          signAs(secret, `{"alg":"HS256","kid":"k7"}`, claimsAt(noon.Add(time.Minute))),
+		"just expired":    sign(secret, claimsAt(noon.Add(-4*time.Second))),
+		"not yet, almost": sign(secret, fmt.Sprintf(`{"sub":"ann","exp":%d,"nbf":%d}`, soon, noon.Add(5*time.Second).Unix())),
+		"more claims":     sign(secret, fmt.Sprintf(`{"iat":1,"jti":"x","admin":false,"sub":"ann","exp":%d,"n":null}`, soon)),
+		"nested claims":   sign(secret, fmt.Sprintf(`{"roles":["a",{"b":1}],"sub":"ann","exp":%d}`, soon)),
+		"fraction":        sign(secret, fmt.Sprintf(`{"sub":"ann","exp":%d.75}`, soon)),
+		"escaped":         sign(secret, fmt.Sprintf(`{"s\u0075b":"\u0061nn","exp":%d}`, soon)),
+		"long payload":    sign(secret, fmt.Sprintf(`{"pad":%q,"sub":"ann","exp":%d}`, strings.Repeat("x", 1200), soon)),
+		"white space":     sign(secret, fmt.Sprintf(" {\n\"sub\" : \"ann\" ,\t\"exp\" : %d } ", soon)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			known := tokensWith(t)
+			for range 2 { // fresh and from the cache
+				buyer, ok := known.buyer([]byte(token), noon)
+				require.True(t, ok)
+				require.Equal(t, "ann", buyer)
+			}
+		})
+	}
+}
+
+func TestTokensThatAreNot(t *testing.T) {
+	good := claimsAt(noon.Add(time.Minute))
+	soon := noon.Add(time.Minute).Unix()
+	unsigned := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + "." + base64.RawURLEncoding.EncodeToString([]byte(good)) + "."
+	valid := sign(secret, good)
+	hs384, err := jwt.NewWithClaims(jwt.SigningMethodHS384, jwt.MapClaims{"sub": "ann", "exp": soon}).SignedString(secret)
+	require.NoError(t, err)
+	for name, token := range map[string]string{
+		"empty": "", "one part": "abc", "two parts": "a.b", "four parts": valid + ".x",
+		"algorithm none": unsigned, "wrong algorithm": hs384,
+		"lies about its algorithm": signAs(secret, `{"alg":"RS256"}`, good),
+		"critical extension":       signAs(secret, `{"alg":"HS256","crit":["exp"]}`, good),
+		"another key":              sign([]byte("another secret of thirty-two byte"), good),
+		"empty key":                sign(nil, good),
+		"altered payload":          strings.Replace(valid, ".", ".A", 1),
+		"altered signature":        valid[:len(valid)-2] + "AA",
+		"cut signature":            valid[:len(valid)-4],
+		"no signature":             valid[:strings.LastIndexByte(valid, '.')+1],
+		"padded":                   valid + "=",
+		"expired":                  sign(secret, claimsAt(noon.Add(-5*time.Second))),
+		"not yet valid":            sign(secret, fmt.Sprintf(`{"sub":"ann","exp":%d,"nbf":%d}`, soon, noon.Add(6*time.Second).Unix())),
+		"no exp":                   sign(secret, `{"sub":"ann"}`),
+		"exp zero":                 sign(secret, `{"sub":"ann","exp":0}`),
+		"exp as text":              sign(secret, fmt.Sprintf(`{"sub":"ann","exp":"%d"}`, soon)),
+		"exp negative":             sign(secret, `{"sub":"ann","exp":-1}`),
+		"no sub":                   sign(secret, fmt.Sprintf(`{"exp":%d}`, soon)),
+		"empty sub":                sign(secret, fmt.Sprintf(`{"sub":"","exp":%d}`, soon)),
+		"sub of 65":                sign(secret, fmt.Sprintf(`{"sub":%q,"exp":%d}`, strings.Repeat("a", 65), soon)),
+		"sub with a slash":         sign(secret, fmt.Sprintf(`{"sub":"a/b","exp":%d}`, soon)),
+		"sub with braces":          sign(secret, fmt.Sprintf(`{"sub":"{a}","exp":%d}`, soon)),
+		"sub with NUL":             sign(secret, fmt.Sprintf(`{"sub":"a\u0000","exp":%d}`, soon)),
+		"sub as number":            sign(secret, fmt.Sprintf(`{"sub":7,"exp":%d}`, soon)),
+		"not an object":            sign(secret, `["sub"]`),
+		"not JSON":                 sign(secret, `{"sub":"ann",`),
+		"oversized":                sign(secret, fmt.Sprintf(`{"pad":%q,"sub":"ann","exp":%d}`, strings.Repeat("x", maxTokenBytes), soon)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, ok := tokensWith(t).buyer([]byte(token), noon)
+			require.False(t, ok)
+		})
+	}
+}
+
+func TestBuyerIDsOfOneAndSixtyFourCharacters(t *testing.T) {
+	for _, id := range []string{"a", strings.Repeat("Z", 64), "A-Za-z0-9._:@|+-"} {
+		buyer, ok := tokensWith(t).buyer([]byte(tokenOf(id)), noon)
+		require.True(t, ok)
+		require.Equal(t, id, buyer)
+	}
+}
+
+func TestIssuerAndAudienceAreDemanded(t *testing.T) {
+	strict := tokensWith(t, func(o *Options) { o.Issuer, o.Audience = "shop", "sale" })
+	payload := func(more string) []byte {
+		return []byte(sign(secret, fmt.Sprintf(`{"sub":"ann","exp":%d%s}`, noon.Add(time.Hour).Unix(), more)))
+	}
+	for _, good := range []string{`,"iss":"shop","aud":"sale"`, `,"iss":"shop","aud":["x","sale"]`} {
+		_, ok := strict.buyer(payload(good), noon)
+		require.True(t, ok, good)
+	}
+	for _, bad := range []string{
+		"", `,"iss":"shop"`, `,"aud":"sale"`, `,"iss":"other","aud":"sale"`, `,"iss":"shop","aud":"other"`,
+		`,"iss":"shop","aud":["x"]`, `,"iss":["shop"],"aud":"sale"`, `,"iss":"shop","aud":""`,
+	} {
+		_, ok := strict.buyer(payload(bad), noon)
+		require.False(t, ok, bad)
+	}
+}
+
+func TestCachedTokenExpires(t *testing.T) {
+	known := tokensWith(t)
+	token := []byte(sign(secret, claimsAt(noon.Add(time.Minute))))
+	_, ok := known.buyer(token, noon)
+	require.True(t, ok)
+	cached, _ := known.cache.find(token)
+	require.NotNil(t, cached)
+	_, ok = known.buyer(token, noon.Add(time.Minute+leeway))
+	require.False(t, ok, "exp is checked at every use")
+	_, ok = known.buyer(token, noon.Add(time.Minute+leeway-time.Second))
+	require.True(t, ok)
+}
+
+func TestTokenIsVerifiedOnce(t *testing.T) {
+	source := &countingKeys{keys: [][]byte{secret}}
+	known := tokensWith(t, func(o *Options) { o.Keys = source })
+	for range 5 {
+		_, ok := known.buyer([]byte(tokenOf("ann")), noon)
+		require.True(t, ok)
+	}
+	require.Equal(t, 1, source.asked)
+}
+
+type countingKeys struct {
+	keys  [][]byte
+	asked int
+}
+
+func (k *countingKeys) Keys(string, string) [][]byte { k.asked++; return k.keys }
+
+func TestTokenCacheIsBounded(t *testing.T) {
+	known := tokensWith(t, func(o *Options) { o.TokenCache = 5 })
+	require.Len(t, known.cache.slots, 8)
+	for i := range 200 {
+		buyer, ok := known.buyer([]byte(tokenOf(fmt.Sprintf("buyer-%d", i))), noon)
+		require.True(t, ok)
+		require.Equal(t, fmt.Sprintf("buyer-%d", i), buyer)
+	}
+}
+
+func TestShortKeysAreNeverUsed(t *testing.T) {
+	for _, keys := range [][][]byte{{nil}, {[]byte("short")}, {}} {
+		known := tokensWith(t, func(o *Options) { o.Keys = &countingKeys{keys: keys} })
+		for _, key := range keys {
+			_, ok := known.buyer([]byte(sign(key, claimsAt(noon.Add(time.Hour)))), noon)
+			require.False(t, ok)
+			_, ok = known.buyer([]byte(signAs(key, `{"alg":"HS256","kid":"1"}`, claimsAt(noon.Add(time.Hour)))), noon)
+			require.False(t, ok)
+		}
+	}
+	_, err := NewSecrets([]byte("short"), nil)
+	require.Error(t, err)
+	_, err = NewSecrets(secret, []byte("short"))
+	require.Error(t, err)
+	single, err := NewSecrets(secret, nil)
+	require.NoError(t, err)
+	require.Len(t, single.Keys("HS256", ""), 1)
+	require.Empty(t, single.Keys("RS256", ""))
+}
+
+func TestAuthorizationHeader(t *testing.T) {
+	s := newScene(t).open(autumn())
+	for _, good := range []string{"authorization: bearer ", "AUTHORIZATION: BEARER ", "Authorization:Bearer  "} {
+		require.Equal(t, http.StatusAccepted, s.send(http.MethodPost, phoneOrders, "", good+tokenOf("ann")).status, good)
+	}
+	for _, bad := range [][]string{
+		{"Authorization: " + tokenOf("ann")}, {"Authorization: Token " + tokenOf("ann")}, {"Authorization:"},
+		{bearer("ann"), bearer("ann")}, {bearer("ann") + " x"}, {"X-Authorization: Bearer " + tokenOf("ann")},
+	} {
+		s.refused(s.send(http.MethodPost, phoneOrders, "", bad...), sale.OutcomeUnauthenticated, nil)
+	}
+}
+
+// FuzzToken signs any payload under any header and compares the verifier with golang-jwt alone, and the unverified
+// subject with the verified one.
+func FuzzToken(f *testing.F) {
+	for _, seed := range [][2]string{
+		{`{"alg":"HS256","typ":"JWT"}`, `{"sub":"ann","exp":1794391200}`}, {`{"alg":"HS256"}`, `{"sub":"a","exp":1e10}`},
+		{`{"alg":"none"}`, `{"sub":"a","exp":9}`}, {`{"alg":"HS256"}`, `{"sub":"a","sub":"b","exp":9999999999}`},
+		{`{"alg":"HS256"}`, `{"sub":"\u0061","exp":9999999999}`}, {`{"alg":"HS256"}`, `{"exp":9999999999,"nbf":1.5,"sub":"a","aud":["x"]}`},
+		{`{"alg":"HS256","crit":[]}`, `{}`}, {`{"alg":"HS256"}`, `{"sub":"a","exp":09}`}, {`{"alg":"HS256"}`, `{"sub":"a","exp":9e99}`},
+		{`{"alg":"HS256"}`, "{\"sub\":\"a\xff\",\"exp\":9999999999}"}, {`{"alg":"HS256"}`, `{"sub":"a","exp":9999999999,"x":{"y":[1]}}`},
+	} {
+		f.Add(seed[0], seed[1])
+	}
+	known := tokensWith(f)
+	f.Fuzz(func(t *testing.T, header, payload string) {
+		token := []byte(signAs(secret, header, payload))
+		fast, ok := known.verify(token)
+		slow, slowOK := known.verifyUnusual(token)
+		if len(token) <= maxTokenBytes {
+			require.Equal(t, slowOK, ok, "%s %s", header, payload)
+			require.Equal(t, slow, fast)
+		}
+		var scratch [payloadBytes]byte
+		claimed := peekSubject(token, &scratch)
+		if ok && len(token) <= maxTokenBytes {
+			require.Equal(t, fast.buyer, string(claimed))
+		}
+	})
+}
+
+// FuzzRawToken feeds the parser text of any shape; nothing unsigned is believed and nothing panics.
+func FuzzRawToken(f *testing.F) {
+	for _, seed := range []string{"", ".", "..", "...", "a.b.c", tokenOf("ann") + "x", "eyJhbGciOiJIUzI1NiJ9..", strings.Repeat("a.", 2000)} {
+		f.Add([]byte(seed))
+	}
+	known := tokensWith(f)
+	f.Fuzz(func(t *testing.T, token []byte) {
+		var scratch [payloadBytes]byte
+		peekSubject(token, &scratch)
+		_, ok := known.buyer(token, noon)
+		require.False(t, ok)
+	})
+}
