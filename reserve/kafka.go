@@ -24,7 +24,7 @@ const (
 	kafkaRetries       = 10 // a slice of that length is allocated for every partition
 	kafkaBackoff       = 50 * time.Millisecond
 	kafkaBackoffMax    = time.Second
-	kafkaBuffered      = 4096 // records that may wait inside the library
+	kafkaBuffered      = 4096 // records that may wait for the library, and inside it for a retry
 	kafkaBufferedBytes = 64 << 20
 )
 
@@ -37,7 +37,6 @@ func (o KafkaOptions) config() (*sarama.Config, error) {
 	c := sarama.NewConfig()
 	c.ClientID = "flashsale-reserve"
 	c.Version = sarama.V2_8_0_0 // the oldest broker that is served; newer ones still speak it
-	c.ChannelBufferSize = kafkaBuffered
 	c.Net.MaxOpenRequests = 1
 	c.Net.DialTimeout, c.Net.ReadTimeout, c.Net.WriteTimeout = kafkaTimeout, kafkaTimeout, kafkaTimeout
 	c.Metadata.Full = false

@@ -29,12 +29,14 @@ const connectRetry = 250 * time.Millisecond
 
 // Producer is the Kafka producer of the orders topic. It connects on its own and goes on trying.
 type Producer struct {
-	topic  string
-	async  atomic.Pointer[sarama.AsyncProducer]
+	topic string
+	ready atomic.Bool
+	queue chan *sarama.ProducerMessage // the library's own input has no buffer, so it would block or refuse
+	stop  context.CancelFunc
+	ended chan struct{} // closed when every record has been answered after Close
+
 	lock   sync.RWMutex // written by Close, so that nobody sends into a closed channel
 	closed bool
-	stop   context.CancelFunc
-	ended  chan struct{} // closed when every record has been answered after Close
 }
 
 // NewProducer checks the options; the brokers need not be up yet.
@@ -44,68 +46,69 @@ func NewProducer(o KafkaOptions, topic string) (*Producer, error) {
 		return nil, fmt.Errorf("kafka settings: %w", err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	p := &Producer{topic: topic, stop: stop, ended: make(chan struct{})}
+	p := &Producer{
+		topic: topic, queue: make(chan *sarama.ProducerMessage, kafkaBuffered), stop: stop, ended: make(chan struct{}),
+	}
 	go p.run(ctx, o.Brokers, config)
 	return p, nil
 }
 
 // Ready reports whether a broker has been reached.
-func (p *Producer) Ready() bool { return p.async.Load() != nil }
+func (p *Producer) Ready() bool { return p.ready.Load() }
 
-// run connects, then hands every result to the record's done until Close has drained them all.
+// run connects, then moves records into the library and results out of it, until Close has flushed them all.
 func (p *Producer) run(ctx context.Context, brokers []string, config *sarama.Config) {
 	defer close(p.ended)
 	async, ok := p.connect(ctx, brokers, config)
 	if !ok {
 		return
 	}
-	var both sync.WaitGroup
-	both.Go(func() {
+	var roles sync.WaitGroup
+	roles.Go(func() {
+		for message := range p.queue {
+			async.Input() <- message
+		}
+		async.AsyncClose()
+	})
+	roles.Go(func() {
 		for message := range async.Successes() {
 			message.Metadata.(func(error))(nil)
 		}
 	})
-	both.Go(func() {
+	roles.Go(func() {
 		for failure := range async.Errors() {
 			failure.Msg.Metadata.(func(error))(failure.Err)
 		}
 	})
-	both.Wait()
+	roles.Wait()
 }
 
 func (p *Producer) connect(ctx context.Context, brokers []string, config *sarama.Config) (sarama.AsyncProducer, bool) {
 	for ctx.Err() == nil {
 		async, err := sarama.NewAsyncProducer(brokers, config)
-		if err != nil {
-			pause(ctx, connectRetry)
-			continue
+		if err == nil {
+			p.ready.Store(true)
+			return async, true
 		}
-		p.lock.Lock()
-		defer p.lock.Unlock()
-		if p.closed {
-			async.AsyncClose()
-		}
-		p.async.Store(&async)
-		return async, true
+		pause(ctx, connectRetry)
 	}
 	return nil, false
 }
 
-// Publish implements Publisher. It fails at once when Kafka was never reached or the library's queue is full.
+// Publish implements Publisher. It fails at once when Kafka was never reached or too many records wait.
 func (p *Producer) Publish(partition int32, key, value []byte, done func(error)) {
-	if err := p.send(partition, key, value, done); err != nil {
+	if err := p.enqueue(partition, key, value, done); err != nil {
 		go done(err)
 	}
 }
 
-func (p *Producer) send(partition int32, key, value []byte, done func(error)) error {
+func (p *Producer) enqueue(partition int32, key, value []byte, done func(error)) error {
 	p.lock.RLock()
 	defer p.lock.RUnlock()
-	async := p.async.Load()
 	switch {
 	case p.closed:
 		return errKafkaClosed
-	case async == nil:
+	case !p.ready.Load():
 		return errKafkaAway
 	}
 	message := &sarama.ProducerMessage{
@@ -113,7 +116,7 @@ func (p *Producer) send(partition int32, key, value []byte, done func(error)) er
 		Key: sarama.ByteEncoder(key), Value: sarama.ByteEncoder(value),
 	}
 	select {
-	case (*async).Input() <- message:
+	case p.queue <- message:
 		return nil
 	default:
 		return errKafkaBusy
@@ -124,11 +127,10 @@ func (p *Producer) send(partition int32, key, value []byte, done func(error)) er
 // journal, and the relay publishes it.
 func (p *Producer) Close(ctx context.Context) error {
 	p.lock.Lock()
-	first := !p.closed
-	p.closed = true
-	p.stop()
-	if async := p.async.Load(); first && async != nil {
-		(*async).AsyncClose()
+	if !p.closed {
+		p.closed = true
+		close(p.queue)
+		p.stop()
 	}
 	p.lock.Unlock()
 	select {

@@ -1,4 +1,5 @@
--- Purpose: one step of loading a bucket's new epoch: begin, then buyers in chunks, then open, which writes the state last.
+-- Purpose: one step of loading a bucket's new epoch: begin, then buyers in chunks, then open, which writes the state
+-- last.
 --
 -- KEYS[1] {bucket}:meta     hash    the life, counters and window of the bucket
 -- KEYS[2] {bucket}:buyers   hash    buyer -> entries, see reserve.lua
@@ -6,10 +7,11 @@
 --
 -- ARGV[1] step   begin, buyers or open
 -- ARGV[2] epoch  the new epoch, that the database began for this load alone
--- begin:  ARGV[3] available  units; ARGV[4] to ARGV[8] version, state, starts_ms, ends_ms, limit as in window.lua;
---         ARGV[9] watch      1 = remember the replication id and compare it, 0 = this server hides it (embedded)
--- buyers: ARGV[3] to the end  pairs (buyer, entries)
--- open:   nothing more
+-- with begin:
+-- ARGV[3] available  units
+-- ARGV[4] version, ARGV[5] state, ARGV[6] starts_ms, ARGV[7] ends_ms, ARGV[8] limit: as in window.lua
+-- ARGV[9] watch      1 = remember the replication id and compare it, 0 = this server hides it (embedded)
+-- with buyers: from ARGV[3] on, pairs (buyer, entries); with open: nothing more
 --
 -- Reply: done | older, Redis is in this epoch already or in a later one | lost, the load's begin is gone: start over
 --

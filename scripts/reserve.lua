@@ -20,9 +20,13 @@
 --
 -- Reply, always nine values: code, detail, epoch, sequence, now_ms, available, entry id, record, verdicts
 --   ok      decided; entry id and record are "" when nothing was taken; verdicts are joined by a newline:
---           T taken | A sequence created_ms taken by the earlier call | R id quantity sequence created_ms journaled(0|1)
---           replayed | K id key reused | L limit over limit | B limit bought id already bought | E available not enough |
---           S sold out | J journal full | W window closed
+--           T  taken
+--           A sequence created_ms  taken by the earlier call
+--           R id quantity sequence created_ms journaled(0|1)  replayed; sequence and created_ms 0 = in the database
+--           K id  key reused                 L limit  over the limit
+--           B limit bought id  already bought, id is the latest
+--           E available  not enough          S  sold out
+--           J  journal full                  W  window closed, detail says how
 --   window  detail not_started, ended or paused: the sale does not sell at Redis's time; nothing written
 --   late    the deadline has passed; nothing written
 --   fenced  detail missing, epoch, state, replid or sequence: the stock is in doubt; nothing written

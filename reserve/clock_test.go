@@ -1,0 +1,62 @@
+package reserve
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/test/harness"
+)
+
+const ms = time.Millisecond
+
+// offsetOf returns the clock's present offset from a Redis whose clock is its monotonic reading plus an hour.
+func offsetOf(c *clock) time.Duration { return c.offset - time.Hour }
+
+func TestClockPrefersTightSamples(t *testing.T) {
+	c := newClock(nil)
+	c.learn(0, 100*ms, time.Hour+90*ms) // somewhere within 100 ms
+	require.Equal(t, 40*ms, offsetOf(c))
+	c.learn(200*ms, 202*ms, time.Hour+201*ms)
+	require.Equal(t, time.Duration(0), offsetOf(c), "a tighter sample wins")
+	c.learn(300*ms, 320*ms, time.Hour+319*ms)
+	require.Equal(t, time.Duration(0), offsetOf(c), "a wider one that fits does not")
+	c.learn(3000*ms, 3020*ms, time.Hour+3015*ms)
+	require.Equal(t, 5*ms, offsetOf(c), "but an old one gives way")
+}
+
+func TestClockFollowsAStep(t *testing.T) {
+	c := newClock(nil)
+	c.learn(0, 2*ms, time.Hour+ms)
+	c.learn(10*ms, 40*ms, time.Hour+500*ms)
+	require.Equal(t, 475*ms, offsetOf(c), "both cannot be right: the clock was set")
+}
+
+func TestClockWithoutSamples(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		engine := newClock(nil)
+		bucket := newClock(engine)
+		now, known := bucket.now()
+		require.False(t, known)
+		require.True(t, now.Equal(time.Now()))
+		engine.learn(0, 0, time.Duration(time.Now().Add(time.Hour).UnixNano()))
+		<-time.After(time.Minute)
+		now, known = bucket.now()
+		require.True(t, known, "a bucket's clock begins with the engine's")
+		require.True(t, now.Equal(time.Now().Add(time.Hour)))
+	})
+}
+
+func TestClockPollsRedis(t *testing.T) {
+	r := dial(t, Options{Namespace: namespace(t), Addrs: []string{harness.SharedRedis(t).Addr}})
+	c := newClock(nil)
+	require.NoError(t, c.poll(context.Background(), r))
+	now, known := c.now()
+	require.True(t, known)
+	require.WithinDuration(t, time.Now(), now, time.Second)
+	r.Close()
+	require.Error(t, c.poll(context.Background(), r))
+}

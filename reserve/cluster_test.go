@@ -1,0 +1,87 @@
+package reserve
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+	"flashsale/scripts"
+	"flashsale/test/harness"
+)
+
+// A SKU of several buckets, spread over a cluster of three: loaded, sold out exactly, read, listed, rebuilt.
+func TestClusterSellsFromSeveralNodes(t *testing.T) {
+	nodes := harness.RedisCluster(t, 3)
+	w := newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{nodes[0].Addr}}), nil)
+	const count = 12
+	var rows []sale.BucketRow
+	var buckets []sale.Bucket
+	for i := range count {
+		b := sale.Bucket{Sale: "sale", SKU: "phone", Number: i}
+		buckets, rows = append(buckets, b), append(rows, w.db.addBucket(b, 10, int32(i%4)))
+	}
+	w.rebuild(rows...)
+	for i, node := range nodes {
+		require.Equal(t, int64(1), node.MustDo(t, "SCRIPT", "EXISTS", scripts.Reserve().SHA).([]any)[0], "node %d", i)
+	}
+	sold := 0
+	for _, b := range buckets {
+		sold += outcomes(w.buyAll(b, buyers("buyer", 15)))["queued"]
+	}
+	require.Equal(t, 10*count, sold)
+	for _, b := range buckets {
+		require.Equal(t, int64(10), w.db.settled(b))
+	}
+
+	each := func(add func(string) error) error {
+		for i := range 3000 {
+			if err := add(fmt.Sprintf("listed-%d", i)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	ctx := context.Background()
+	require.NoError(t, w.redis.LoadList(ctx, "sale", 1, 3000, each))
+	p := w.purchase(buckets[0], "buyer-1")
+	p.ListVersion, p.ListSize = 1, 3000
+	require.Equal(t, sale.OutcomeNotEligible, w.engine.Reserve(p).Outcome)
+
+	var closed []sale.BucketRow
+	for _, b := range buckets {
+		closed = append(closed, w.closeRow(b))
+	}
+	require.NoError(t, w.redis.ApplyWindow(ctx, buckets, sale.WindowOf(&w.sale)))
+	w.rebuild(closed...)
+	readings, err := w.redis.Readings(ctx, buckets)
+	require.NoError(t, err)
+	for _, reading := range readings {
+		require.Equal(t, sale.Reading{Epoch: 2, WindowsVersion: w.sale.Version}, reading)
+	}
+}
+
+// One node of three restarts: its buckets are rebuilt, the others go on in their epoch.
+func TestClusterNodeRestarts(t *testing.T) {
+	nodes := harness.RedisCluster(t, 3)
+	w := newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{nodes[0].Addr, nodes[1].Addr}}), nil)
+	var rows []sale.BucketRow
+	for i := range 9 {
+		rows = append(rows, w.db.addBucket(sale.Bucket{Sale: "sale", SKU: "phone", Number: i}, 10, 0))
+	}
+	w.rebuild(rows...)
+	w.keep()
+	nodes[2].Kill()
+	nodes[2].Start()
+	later := 0
+	for _, row := range rows {
+		w.sellsSoon(row.Bucket, "anna")
+		if w.db.row(row.Bucket).Epoch > 1 {
+			later++
+		}
+	}
+	require.Positive(t, later)
+	require.Less(t, later, len(rows), "buckets of the other nodes were left alone")
+}
