@@ -1,0 +1,193 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"flashsale/sale"
+)
+
+func TestIdlePollsChangeNothing(t *testing.T) {
+	s := newScene(t)
+	for i := range 200 {
+		s.books.publish(autumn(func(s *sale.Sale) { s.ID = fmt.Sprintf("sale-%d", i) }))
+	}
+	s.follow()
+	before := s.gateway.follower.current.Load()
+	allocations := testing.AllocsPerRun(50, s.follow)
+	require.Same(t, before, s.gateway.follower.current.Load())
+	require.Less(t, allocations, 20.0, "whatever the number of sales")
+}
+
+func TestRulesAloneLeaveTheSalesAlone(t *testing.T) {
+	s := newScene(t).open(autumn())
+	before := s.gateway.follower.current.Load()
+	rules(sale.Rules{})(s)
+	after := s.gateway.follower.current.Load()
+	require.Same(t, before.sales["autumn"], after.sales["autumn"])
+	require.Same(t, before.names, after.names)
+	require.Greater(t, after.version, before.version)
+}
+
+func TestChangesOfOneBucketLeaveTheOthers(t *testing.T) {
+	s := newScene(t).open(autumn(func(s *sale.Sale) { s.Items[0].Buckets = 3 }), autumn(func(s *sale.Sale) { s.ID = "winter" }))
+	before := s.gateway.follower.current.Load()
+	s.books.bucket(sale.BucketRow{Bucket: sale.Bucket{Sale: "autumn", SKU: "phone", Number: 1}, Epoch: 2, State: sale.BucketLoading, Partition: 9})
+	s.follow()
+	after := s.gateway.follower.current.Load()
+	require.Same(t, before.sales["winter"], after.sales["winter"])
+	item := after.sales["autumn"].items["phone"]
+	require.Equal(t, 2, item.open)
+	require.EqualValues(t, []int64{1, 2, 1}, []int64{item.buckets[0].Epoch, item.buckets[1].Epoch, item.buckets[2].Epoch})
+	require.EqualValues(t, 3, before.sales["autumn"].items["phone"].open, "a published snapshot never changes")
+}
+
+func TestRowsThatFitNoItemAreIgnored(t *testing.T) {
+	s := newScene(t).open(autumn())
+	for _, b := range []sale.Bucket{{Sale: "none", SKU: "phone"}, {Sale: "autumn", SKU: "none"}, {Sale: "autumn", SKU: "phone", Number: 5}} {
+		s.books.bucket(sale.BucketRow{Bucket: b, Epoch: 9, State: sale.BucketOpen})
+	}
+	s.follow()
+	require.Len(t, s.gateway.follower.current.Load().sales, 1)
+	require.EqualValues(t, 1, s.item("autumn", "phone").buckets[0].Epoch)
+}
+
+func TestBucketsThatHaveNoRowYetAreInDoubt(t *testing.T) {
+	s := newScene(t)
+	s.books.set(func(b *fakeBooks) { b.version++; b.pending.Sales = []sale.Sale{autumn()} })
+	s.follow()
+	s.refused(s.press("ann", ""), sale.OutcomeFenced, nil)
+}
+
+func TestFilterOfNamesKnowsEveryItem(t *testing.T) {
+	s := newScene(t)
+	for i := range 100 {
+		s.books.publish(autumn(func(s *sale.Sale) {
+			s.ID, s.Items = fmt.Sprintf("sale-%d", i), nil
+			for j := range 20 {
+				s.Items = append(s.Items, sale.Item{SKU: fmt.Sprintf("sku-%d", j), Stock: 1, Buckets: 1})
+			}
+		}))
+	}
+	s.follow()
+	catalogue := s.gateway.follower.current.Load()
+	strangers := 0
+	for i := range 100 {
+		for j := range 20 {
+			at := locate(fmt.Appendf(nil, "/v1/sales/sale-%d/items/sku-%d/orders", i, j))
+			_, item, _ := catalogue.find(at)
+			require.NotNil(t, item)
+			if catalogue.names.Test(fmt.Appendf(nil, "sale-%d/items/other-%d", i, j)) {
+				strangers++
+			}
+		}
+	}
+	require.Less(t, strangers, 100, "about one in a hundred passes to the maps")
+}
+
+func TestListsAreReadOnceAndDroppedAtTheEnd(t *testing.T) {
+	s := newScene(t).open(autumn(func(s *sale.Sale) { s.Eligibility, s.ListVersion, s.ListSize = sale.EligibilityList, 1, 2 }))
+	current := func() *snapshot { return s.gateway.follower.current.Load() }
+	build := func(now time.Time) error { return s.gateway.lists.build(context.Background(), current(), now) }
+
+	s.books.set(func(b *fakeBooks) { b.listed["autumn"] = []string{"ann"} })
+	require.ErrorContains(t, build(noon), "1 buyers, expected 2")
+	require.Nil(t, current().sales["autumn"].list.Load(), "a list that changed while it was read is no filter")
+
+	s.books.set(func(b *fakeBooks) { b.listed["autumn"] = []string{"ann", "bob"}; b.failing = errAway })
+	require.ErrorIs(t, build(noon), errAway)
+	s.books.set(func(b *fakeBooks) { b.failing = nil })
+	require.NoError(t, build(noon))
+	filter := current().sales["autumn"].list.Load()
+	require.NotNil(t, filter)
+	require.NoError(t, build(noon))
+	require.Same(t, filter, current().sales["autumn"].list.Load())
+
+	s.open(autumn(func(s *sale.Sale) { s.Eligibility, s.ListVersion, s.ListSize = sale.EligibilityList, 2, 3 }))
+	require.True(t, current().sales["autumn"].listed("cid"), "a filter of another list refuses nobody")
+	require.NoError(t, build(noon.Add(2*time.Hour)))
+	require.Nil(t, current().sales["autumn"].list.Load(), "nobody needs it after the end")
+}
+
+// TestRolesBuildListsAndLookForViewers runs the real roles, with a list that cannot be read at first.
+func TestRolesBuildListsAndLookForViewers(t *testing.T) {
+	s := newScene(t)
+	s.run()
+	s.books.set(func(b *fakeBooks) { b.listed["autumn"] = []string{"ann"} })
+	s.books.publish(autumn(func(s *sale.Sale) { s.Eligibility, s.ListVersion, s.ListSize = sale.EligibilityList, 1, 2 }))
+	require.Eventually(t, func() bool { return s.press("cid", "").status == 202 }, 10*time.Second, time.Millisecond)
+	s.books.set(func(b *fakeBooks) { b.listed["autumn"] = []string{"ann", "bob"} })
+	require.Eventually(t, func() bool { return s.press("cid", "").status == 403 }, 10*time.Second, 10*time.Millisecond)
+
+	s.stock.set(func(f *fakeStock) { f.readings[phone] = sale.Reading{Epoch: 1} })
+	require.Eventually(t, func() bool {
+		s.stock.now.Add(watchInterval.Milliseconds() / 10)
+		s.send("GET", "/v1/sales/autumn", "")
+		return s.item("autumn", "phone").latch.all()
+	}, 10*time.Second, 10*time.Millisecond)
+}
+
+func TestRolesReportTheFirstFailureOnly(t *testing.T) {
+	var log bytes.Buffer
+	h := health{log: slog.New(slog.NewTextHandler(&log, nil)), role: "catalogue"}
+	ctx, cancel := context.WithCancel(context.Background())
+	for _, err := range []error{nil, errAway, errAway, errAway, nil, nil, errAway} {
+		h.note(ctx, err)
+	}
+	cancel()
+	h.note(ctx, context.Canceled)
+	require.Equal(t, 2, bytes.Count(log.Bytes(), []byte("role fails")))
+	require.Equal(t, 1, bytes.Count(log.Bytes(), []byte("works again")))
+}
+
+func TestPanicOfARoleCostsOneTurn(t *testing.T) {
+	s := newScene(t)
+	err := s.gateway.safely("a role", func() error { panic("a fault") })
+	require.ErrorContains(t, err, "a role: panic: a fault")
+	require.EqualValues(t, 1, s.metric("flashsale_panics_total", "", ""))
+}
+
+func TestOptionsNameEveryFault(t *testing.T) {
+	_, err := Options{MaxInFlight: -1, ReadTimeout: -time.Second}.withDefaults()
+	require.ErrorContains(t, err, "purchases in flight")
+	require.ErrorContains(t, err, "read timeout")
+	require.ErrorContains(t, err, "token keys")
+
+	keys, err := NewSecrets(secret, nil)
+	require.NoError(t, err)
+	_, err = New(Options{Keys: keys}, Deps{})
+	require.ErrorContains(t, err, "dependency")
+
+	s := newScene(t)
+	breakers, err := NewBreakers()
+	require.NoError(t, err)
+	deps := Deps{Catalogue: s.books, Stock: s.stock, Levels: s.stock, Orders: s.books, Breakers: breakers, Registerer: s.registry}
+	_, err = New(Options{Keys: keys}, deps)
+	require.ErrorContains(t, err, "register gateway metrics", "metrics are not shared by accident")
+	deps.Registerer = prometheus.NewRegistry()
+	_, err = New(Options{Keys: keys}, deps)
+	require.NoError(t, err, "two gateways fit in one process")
+}
+
+// TestRunLeavesNothingBehind: when the roles have ended, no goroutine of theirs lives on.
+func TestRunLeavesNothingBehind(t *testing.T) {
+	s := newScene(t).open(autumn())
+	require.Equal(t, 200, s.send("GET", "/livez", "").status) // the server's own goroutines are there
+	before := goleak.IgnoreCurrent()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { defer close(ended); s.gateway.Run(ctx) }()
+	polls := s.books.polls.Load()
+	require.Eventually(t, func() bool { return s.books.polls.Load() > polls }, 10*time.Second, time.Millisecond)
+	cancel()
+	<-ended
+	goleak.VerifyNone(t, before)
+}
