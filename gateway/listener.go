@@ -61,8 +61,8 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 
 func (l *boundedListener) refuse(conn net.Conn) {
 	defer l.refusing.Add(-1)
-	_ = conn.SetWriteDeadline(time.Now().Add(lingerTimeout)) // a failed write is a failed close, below
-	_, _ = conn.Write(l.answer)
+	_ = conn.SetWriteDeadline(time.Now().Add(lingerTimeout)) // a peer that is gone already needs no answer
+	_, _ = conn.Write(l.answer)                              // the same
 	linger(conn)
 	_ = conn.Close()
 }

@@ -27,8 +27,6 @@ func (g *Gateway) newServer() *fasthttp.Server {
 		ReadTimeout:                  g.options.ReadTimeout,
 		WriteTimeout:                 g.options.WriteTimeout,
 		IdleTimeout:                  g.options.IdleTimeout,
-		TCPKeepalive:                 true,
-		TCPKeepalivePeriod:           30 * time.Second,
 		NoDefaultServerHeader:        true,
 		NoDefaultContentType:         true,
 		DisablePreParseMultipartForm: true,

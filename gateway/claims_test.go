@@ -1,0 +1,89 @@
+package gateway
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestScanClaimsTakesUsualPayloads(t *testing.T) {
+	for payload, want := range map[string]struct {
+		subject, issuer, audience string
+		expires, begins           int64
+	}{
+		`{}`:                                  {},
+		` { } `:                               {},
+		`{"sub":"ann"}`:                       {subject: "ann"},
+		`{"exp":9,"sub":"a","nbf":0}`:         {subject: "a", expires: 9},
+		`{"iss":"i","aud":"u","nbf":7}`:       {issuer: "i", audience: "u", begins: 7},
+		`{"exp":999999999999999}`:             {expires: 999_999_999_999_999},
+		`{"x":true,"y":false,"z":null,"n":0}`: {},
+		`{"x":"{\u007d"}`:                     {},
+		"{\n\t\"sub\"\r: \"a\" }":             {subject: "a"},
+	} {
+		c, ok := scanClaims([]byte(payload))
+		if strings.Contains(payload, `\u`) {
+			require.False(t, ok, "an escape is for the general decoder")
+			continue
+		}
+		require.True(t, ok, payload)
+		require.Equal(t, want.subject, string(c.subject.of([]byte(payload))), payload)
+		require.Equal(t, want.issuer, string(c.issuer.of([]byte(payload))))
+		require.Equal(t, want.audience, string(c.audience.of([]byte(payload))))
+		require.Equal(t, want.expires, c.expires)
+		require.Equal(t, want.begins, c.begins)
+	}
+}
+
+// TestScanClaimsLeavesTheRestAlone: what it does not take is for the general decoder, valid or not.
+func TestScanClaimsLeavesTheRestAlone(t *testing.T) {
+	for _, payload := range []string{
+		``, `{`, `}`, `[]`, `"sub"`, `{"sub"}`, `{"sub":}`, `{"sub":"ann"`, `{"sub":"ann",}`, `{"sub":"ann"}}`, `{"sub":"ann"} x`,
+		`{sub:"ann"}`, `{"sub":ann}`, `{"sub":"a","sub":"b"}`, `{"exp":1,"exp":2}`, `{"exp":01}`, `{"exp":1.5}`, `{"exp":1e3}`,
+		`{"exp":-1}`, `{"exp":1234567890123456}`, `{"exp":"1"}`, `{"sub":1}`, `{"x":{}}`, `{"x":[]}`, `{"x":tru}`, `{"x":"é"}`,
+		"{\"x\":\"\x00\"}", `{"x":"\n"}`, `{"x":-1}`, `{"x":1.5}`, `{"x":`, `{"x":"`, `{"nbf":00}`,
+	} {
+		_, ok := scanClaims([]byte(payload))
+		require.False(t, ok, payload)
+	}
+}
+
+func TestPeekSubjectOfUnusualPayloads(t *testing.T) {
+	encode := base64.RawURLEncoding.EncodeToString
+	for payload, want := range map[string]string{
+		`{"sub":"ann","roles":["a"]}`: "ann", `{"sub":"\u0061nn"}`: "ann", `{"sub":"a","sub":"b"}`: "b", `{"sub":7}`: "",
+		`{"sub":null}`: "", `[]`: "", `{`: "", `{"pad":"` + strings.Repeat("x", 600) + `","sub":"ann"}`: "ann",
+	} {
+		var scratch [payloadBytes]byte
+		require.Equal(t, want, string(peekSubject([]byte("h."+encode([]byte(payload))+".s"), &scratch)), payload)
+	}
+	var scratch [payloadBytes]byte
+	require.Nil(t, peekSubject([]byte("h."+strings.Repeat("A", maxTokenBytes)+".s"), &scratch), "oversized")
+	require.Nil(t, peekSubject([]byte("h.="+strings.Repeat("A", 700)+".s"), &scratch), "not base64")
+}
+
+// FuzzClaims compares the scanner with encoding/json on everything that it takes.
+func FuzzClaims(f *testing.F) {
+	for _, seed := range []string{`{"sub":"ann","exp":1}`, `{}`, `{"a":null,"b":true}`, `{"exp":0,"nbf":12}`, `{"sub":"a","x":"y","iss":"z"}`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		c, ok := scanClaims(payload)
+		if !ok {
+			return
+		}
+		var members map[string]any
+		require.NoError(t, json.Unmarshal(payload, &members), "%q", payload)
+		for name, got := range map[string][]byte{"sub": c.subject.of(payload), "iss": c.issuer.of(payload), "aud": c.audience.of(payload)} {
+			want, _ := members[name].(string)
+			require.Equal(t, want, string(got))
+		}
+		for name, got := range map[string]int64{"exp": c.expires, "nbf": c.begins} {
+			want, _ := members[name].(float64)
+			require.Equal(t, int64(want), got)
+		}
+	})
+}

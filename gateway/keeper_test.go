@@ -1,0 +1,145 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+)
+
+// closedLatch is a scene whose phone is latched and whose owners are ordered but not built.
+func closedLatch(t *testing.T) (*scene, *bucketLatch) {
+	t.Helper()
+	s := newScene(t).open(autumn())
+	s.stock.set(func(f *fakeStock) {
+		f.owners[phone], f.readings[phone] = []string{"owner"}, sale.Reading{Epoch: 1, Sequence: 3}
+	})
+	b := &s.item("autumn", "phone").latch.buckets[0]
+	s.gateway.keeper.soldOut(b.latch, 0)
+	require.NoError(t, s.gateway.keeper.turn(context.Background()))
+	require.Len(t, s.gateway.keeper.builds, 1)
+	return s, b
+}
+
+func TestOneBuildAtATimeForALatch(t *testing.T) {
+	s, _ := closedLatch(t)
+	require.NoError(t, s.gateway.keeper.turn(context.Background()))
+	require.Len(t, s.gateway.keeper.builds, 1, "the next turns do not order it again")
+	require.NoError(t, s.gateway.keeper.buildOwners(context.Background(), <-s.gateway.keeper.builds))
+	require.NoError(t, s.gateway.keeper.turn(context.Background()))
+	require.Empty(t, s.gateway.keeper.builds, "a filter that is up to date is not ordered at all")
+}
+
+func TestFailedBuildIsOrderedAgain(t *testing.T) {
+	s, b := closedLatch(t)
+	s.stock.set(func(f *fakeStock) { f.failing = errAway })
+	require.ErrorIs(t, s.gateway.keeper.buildOwners(context.Background(), <-s.gateway.keeper.builds), errAway)
+	require.Nil(t, b.state.Load().owners)
+	s.stock.set(func(f *fakeStock) { f.failing = nil })
+	s.turn()
+	require.NotNil(t, b.state.Load().owners)
+}
+
+// TestBuildForAnotherLifeOfTheLatchIsDropped: between order and build the latch opened and closed again.
+func TestBuildForAnotherLifeOfTheLatchIsDropped(t *testing.T) {
+	s, b := closedLatch(t)
+	order := <-s.gateway.keeper.builds
+	s.gateway.keeper.open(b)
+	s.gateway.keeper.soldOut(b.latch, 0)
+	require.NoError(t, s.gateway.keeper.buildOwners(context.Background(), order))
+	require.Nil(t, b.state.Load().owners)
+}
+
+// TestLatchThatOpensDuringABuildStaysOpen: the filter comes too late.
+func TestLatchThatOpensDuringABuildStaysOpen(t *testing.T) {
+	s, b := closedLatch(t)
+	order := <-s.gateway.keeper.builds
+	k := s.gateway.keeper
+	k.stock = hookedStock{s.stock, func() { k.open(b) }}
+	require.NoError(t, k.buildOwners(context.Background(), order))
+	require.Nil(t, b.state.Load())
+	require.Zero(t, b.latch.closed.Load())
+}
+
+// hookedStock does something while the owners are read.
+type hookedStock struct {
+	*fakeStock
+	during func()
+}
+
+func (s hookedStock) Owners(ctx context.Context, b sale.Bucket, each func(string) error) error {
+	s.during()
+	return s.fakeStock.Owners(ctx, b, each)
+}
+
+func TestBuildsThatFindNoPlaceAreOrderedLater(t *testing.T) {
+	const items = ownersQueue + 20
+	s := newScene(t).open(autumn(func(s *sale.Sale) {
+		s.Items = nil
+		for i := range items {
+			s.Items = append(s.Items, sale.Item{SKU: fmt.Sprintf("sku-%d", i), Stock: 1, Buckets: 1})
+		}
+	}))
+	for sku, item := range s.gateway.follower.current.Load().sales["autumn"].items {
+		b := sale.Bucket{Sale: "autumn", SKU: sku}
+		s.stock.set(func(f *fakeStock) { f.owners[b], f.readings[b] = []string{"owner"}, sale.Reading{Epoch: 1} })
+		s.gateway.keeper.soldOut(item.latch, 0)
+	}
+	s.turn()
+	s.turn()
+	for _, item := range s.gateway.follower.current.Load().sales["autumn"].shown {
+		require.NotNil(t, item.latch.buckets[0].state.Load().owners, item.SKU)
+	}
+}
+
+func TestReadingsOfAnotherNumberAreAFault(t *testing.T) {
+	s, _ := closedLatch(t)
+	s.gateway.keeper.levels = shortLevels{}
+	require.ErrorContains(t, s.gateway.keeper.turn(context.Background()), "asked for 1, got 0")
+}
+
+type shortLevels struct{}
+
+func (shortLevels) Readings(context.Context, []sale.Bucket) ([]sale.Reading, error) { return nil, nil }
+
+// TestOneFailedLookKeepsTheFilters: a filter is distrusted only after a while without looks.
+func TestOneFailedLookKeepsTheFilters(t *testing.T) {
+	s, b := closedLatch(t)
+	s.turn()
+	s.stock.set(func(f *fakeStock) { f.failing = errAway })
+	require.ErrorIs(t, s.gateway.keeper.turn(context.Background()), errAway)
+	require.NotNil(t, b.state.Load().owners)
+}
+
+func TestSecondVerdictChangesNothing(t *testing.T) {
+	s, b := closedLatch(t)
+	before := b.state.Load()
+	for range 3 {
+		s.gateway.keeper.soldOut(b.latch, 0)
+	}
+	require.Same(t, before, b.state.Load())
+	require.EqualValues(t, 1, b.latch.closed.Load())
+	require.Len(t, s.gateway.keeper.closed, 1)
+	s.gateway.keeper.open(b)
+	s.gateway.keeper.open(b)
+	require.Zero(t, b.latch.closed.Load())
+}
+
+func TestOwnersFilterNeverMissesAnOwner(t *testing.T) {
+	const owners = 20_000
+	s, b := closedLatch(t)
+	s.stock.set(func(f *fakeStock) {
+		f.owners[phone] = nil
+		for i := range owners {
+			f.owners[phone] = append(f.owners[phone], fmt.Sprintf("owner-%d", i))
+		}
+	})
+	s.turn() // far more owners than the stock says: the filter lets more strangers pass, and no owner less
+	filter := b.state.Load().owners
+	for i := range owners {
+		require.True(t, filter.TestString(fmt.Sprintf("owner-%d", i)))
+	}
+}
