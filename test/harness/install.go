@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// once runs make while holding a lock that every test process of this user shares, unless done says that the work is
+// once runs work while holding a lock that every test process of this user shares, unless done says that the work is
 // there already: parallel packages install once.
-func once(lock string, done func() bool, make func() error) error {
+func once(lock string, done func() bool, work func() error) error {
 	if done() {
 		return nil
 	}
@@ -31,7 +31,7 @@ func once(lock string, done func() bool, make func() error) error {
 	if done() {
 		return nil
 	}
-	return make()
+	return work()
 }
 
 // program returns the path of a program from the PATH or the system folders (Debian keeps servers out of a user's PATH),
