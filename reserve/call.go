@@ -122,8 +122,7 @@ type argumentBuffer struct {
 
 func newArgumentBuffer() *argumentBuffer { return &argumentBuffer{sha: scripts.Reserve().SHA} }
 
-// of returns the arguments; they are valid until the next call. All numbers of a batch become one string, of which the
-// arguments are slices: one allocation, not one an order.
+// of returns the arguments; they are valid until the next call.
 func (a *argumentBuffer) of(call *reserveCall) []string {
 	n := len(call.purchases)
 	a.args = a.args[:0]
@@ -138,7 +137,7 @@ func (a *argumentBuffer) of(call *reserveCall) []string {
 	for _, r := range call.purchases {
 		a.args = append(a.args, r.purchase.Buyer)
 	}
-	a.appendOrderIDs(call.orderIDs)
+	a.appendWritten(call)
 	if quantities {
 		for _, r := range call.purchases {
 			a.args = append(a.args, strconv.Itoa(r.purchase.Quantity)) // 1 to 100: no allocation below 100
@@ -152,10 +151,18 @@ func (a *argumentBuffer) of(call *reserveCall) []string {
 	return a.args
 }
 
-func (a *argumentBuffer) appendOrderIDs(ids []sale.OrderID) {
+// appendWritten appends the two columns that have to be written first, heads and lines. All of a batch becomes one
+// string, of which the arguments are slices: one allocation, not two an order.
+func (a *argumentBuffer) appendWritten(call *reserveCall) {
 	a.text, a.ends = a.text[:0], a.ends[:0]
-	for _, id := range ids {
-		a.text = strconv.AppendInt(a.text, int64(id), 10)
+	for i, r := range call.purchases {
+		a.text = appendHead(a.text, call.orderIDs[i], r.purchase.Quantity)
+		a.ends = append(a.ends, len(a.text))
+	}
+	for i, r := range call.purchases {
+		p := &r.purchase
+		order := sale.RecordOrder{OrderID: call.orderIDs[i], Quantity: p.Quantity, Buyer: p.Buyer, Key: p.Key}
+		a.text = append(sale.AppendOrderLine(a.text, &order), '\n')
 		a.ends = append(a.ends, len(a.text))
 	}
 	text, from := string(a.text), 0

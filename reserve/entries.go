@@ -9,8 +9,26 @@ import (
 	"flashsale/sale"
 )
 
-// A buyer's value in the buyers hash is `entry"entry…`, an entry `order id,quantity,sequence,dt[,key]`; see
-// scripts/reserve.lua. Sequence 0 means that the entry was loaded from the database.
+// A buyer's value in the buyers hash is `entry"entry…`, an entry `id,quantity,sequence,dt[,key]`; see
+// scripts/reserve.lua. Order ids are in base 36: an entry of a decimal id would need the next larger piece of memory, 16
+// bytes for each of a million buyers. Sequence 0 means that the entry was loaded from the database.
+
+const idBase = 36
+
+// appendHead writes the part of an entry that is known before the script decides.
+func appendHead(dst []byte, id sale.OrderID, quantity int) []byte {
+	dst = strconv.AppendInt(dst, int64(id), idBase)
+	return strconv.AppendInt(append(dst, ','), int64(quantity), 10)
+}
+
+// parseID reads an order id of an entry or a verdict.
+func parseID(text string) (sale.OrderID, error) {
+	id, err := strconv.ParseInt(text, idBase, 64)
+	if err != nil || id <= 0 {
+		return 0, fmt.Errorf("order id %q in base %d: %w", text, idBase, sale.ErrOrderID)
+	}
+	return sale.OrderID(id), nil
+}
 
 // buyerEntry is one order of a buyer as Redis knows it.
 type buyerEntry struct {
@@ -30,7 +48,7 @@ func parseEntries(value string) ([]buyerEntry, error) {
 		if len(fields) < 4 {
 			return nil, fmt.Errorf("buyer's entry %q has %d fields", part, len(fields))
 		}
-		id, err := sale.ParseOrderID(fields[0])
+		id, err := parseID(fields[0])
 		if err != nil {
 			return nil, fmt.Errorf("buyer's entry %q: %w", part, err)
 		}
@@ -64,9 +82,7 @@ func buyersOf(owners []sale.RecordOrder) []string {
 		if len(value) > 0 {
 			value = append(value, '"')
 		}
-		value = strconv.AppendInt(value, int64(o.OrderID), 10)
-		value = strconv.AppendInt(append(value, ','), int64(o.Quantity), 10)
-		value = append(value, ",0,0"...)
+		value = append(appendHead(value, o.OrderID, o.Quantity), ",0,0"...)
 		if o.Key != "" {
 			value = append(append(value, ','), o.Key...)
 		}

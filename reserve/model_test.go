@@ -159,14 +159,14 @@ func (m *stockModel) ladder(p sale.Purchase, id sale.OrderID, window string, ful
 	case full:
 		return "J"
 	case same != nil && same.quantity != p.Quantity:
-		return fmt.Sprintf("K %d", same.orderID)
+		return "K " + base36(same.orderID)
 	case same != nil:
 		kept := slices.ContainsFunc(journal, func(j modelJournal) bool { return j.epoch == m.epoch && j.seq == same.sequence })
-		return fmt.Sprintf("R %d %d %d %d %s", same.orderID, same.quantity, same.sequence, m.created(*same), flag(kept && held > 0))
+		return fmt.Sprintf("R %s %d %d %d %s", base36(same.orderID), same.quantity, same.sequence, m.created(*same), flag(kept && held > 0))
 	case p.Quantity > m.limit:
 		return fmt.Sprintf("L %d", m.limit)
 	case bought+p.Quantity > m.limit:
-		return fmt.Sprintf("B %d %d %d", m.limit, bought, entries[len(entries)-1].orderID)
+		return fmt.Sprintf("B %d %d %s", m.limit, bought, base36(entries[len(entries)-1].orderID))
 	case m.available == 0:
 		return "S"
 	case m.available < int64(p.Quantity):
@@ -265,7 +265,7 @@ func (m *stockModel) image() []string {
 	for buyer, entries := range m.buyers {
 		var value []string
 		for _, e := range entries {
-			text := fmt.Sprintf("%d,%d,%d,%d", e.orderID, e.quantity, e.sequence, e.sinceMS)
+			text := fmt.Sprintf("%s,%d,%d,%d", base36(e.orderID), e.quantity, e.sequence, e.sinceMS)
 			if e.key != "" {
 				text += "," + e.key
 			}
@@ -279,6 +279,8 @@ func (m *stockModel) image() []string {
 	slices.Sort(lines)
 	return lines
 }
+
+func base36(id sale.OrderID) string { return strconv.FormatInt(int64(id), 36) }
 
 func bucketOfHead(head string) sale.Bucket {
 	fields := strings.Fields(head)

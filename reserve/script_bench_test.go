@@ -3,7 +3,6 @@ package reserve
 import (
 	"context"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -24,7 +23,7 @@ func BenchmarkReserveScript(b *testing.B) {
 
 func benchmarkReserve(b *testing.B, n int) {
 	ctx := context.Background()
-	server := harness.Redis(b, strings.Fields(os.Getenv("RARGS"))...)
+	server := harness.Redis(b)
 	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{server.Addr}, DisableCache: true})
 	if err != nil {
 		b.Fatal(err)
@@ -54,7 +53,10 @@ func benchmarkReserve(b *testing.B, n int) {
 			args = append(args, fmt.Sprintf("load-%028d-%02d", call*n+i, 7))
 		}
 		for i := range n {
-			args = append(args, strconv.Itoa(117_000_000_000_000_000+call*n+i))
+			args = append(args, strconv.FormatInt(int64(117_000_000_000_000_000+call*n+i), 36)+",1")
+		}
+		for i := range n {
+			args = append(args, fmt.Sprintf("%d 1 load-%028d-%02d\n", 117_000_000_000_000_000+call*n+i, call*n+i, 7))
 		}
 		cmd := client.B().Arbitrary("EVALSHA", scripts.Reserve().SHA, "3").Keys(keys...).Args(args...).Build()
 		reply, err := must(client.Do(ctx, cmd)).ToArray()

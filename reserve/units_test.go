@@ -54,18 +54,18 @@ func TestCallsInFlightAreBounded(t *testing.T) {
 
 func TestEntries(t *testing.T) {
 	pairs := buyersOf([]sale.RecordOrder{
-		{OrderID: 9, Quantity: 2, Buyer: "b", Key: "k, 1"},
+		{OrderID: 39, Quantity: 2, Buyer: "b", Key: "k, 1"},
 		{OrderID: 3, Quantity: 1, Buyer: "a"},
 		{OrderID: 8, Quantity: 1, Buyer: "b"},
 	})
-	require.Equal(t, []string{"a", "3,1,0,0", "b", `8,1,0,0"9,2,0,0,k, 1`}, pairs)
+	require.Equal(t, []string{"a", "3,1,0,0", "b", `8,1,0,0"13,2,0,0,k, 1`}, pairs)
 	entries, err := parseEntries(pairs[3])
 	require.NoError(t, err)
-	require.Equal(t, []buyerEntry{{orderID: 8, quantity: 1}, {orderID: 9, quantity: 2, key: "k, 1"}}, entries)
+	require.Equal(t, []buyerEntry{{orderID: 8, quantity: 1}, {orderID: 39, quantity: 2, key: "k, 1"}}, entries)
 	entries, err = parseEntries("7,1,12,-5")
 	require.NoError(t, err)
 	require.Equal(t, []buyerEntry{{orderID: 7, quantity: 1, sequence: 12, sinceMS: -5}}, entries)
-	for _, bad := range []string{"", "1,2,3", "x,1,1,1", "1,x,1,1", "1,1,x,1", "1,1,1,x"} {
+	for _, bad := range []string{"", "1,2,3", "!,1,1,1", "0,1,1,1", "1,x,1,1", "1,1,x,1", "1,1,1,x"} {
 		_, err := parseEntries(bad)
 		require.Error(t, err, bad)
 	}
@@ -76,16 +76,16 @@ func TestEntries(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	at := time.UnixMilli(1_790_000_000_123).UTC()
 	for verdict, want := range map[string]sale.Answer{
-		"R 17 2 5 1790000000123 1": {Outcome: sale.OutcomeReplayed, OrderID: 17, Quantity: 2, CreatedAt: at, Status: sale.StatusHeld},
-		"R 17 2 5 1790000000123 0": {Outcome: sale.OutcomeReplayed, OrderID: 17, Quantity: 2, CreatedAt: at, Status: sale.StatusQueued},
-		"R 17 1 0 0 0":             {Outcome: sale.OutcomeReplayed, OrderID: 17, Quantity: 1, Status: sale.StatusQueued},
-		"K 17":                     {Outcome: sale.OutcomeKeyReused, OrderID: 17},
-		"L 3":                      {Outcome: sale.OutcomeOverLimit, Limit: 3},
-		"B 3 2 17":                 {Outcome: sale.OutcomeAlreadyBought, Limit: 3, Bought: 2, OrderID: 17},
-		"E 4":                      {Outcome: sale.OutcomeNotEnough, Available: 4},
-		"S":                        {Outcome: sale.OutcomeSoldOut},
-		"J":                        {Outcome: sale.OutcomeUnavailable},
-		"W":                        {Outcome: sale.OutcomePaused},
+		"R h 2 5 1790000000123 1": {Outcome: sale.OutcomeReplayed, OrderID: 17, Quantity: 2, CreatedAt: at, Status: sale.StatusHeld},
+		"R h 2 5 1790000000123 0": {Outcome: sale.OutcomeReplayed, OrderID: 17, Quantity: 2, CreatedAt: at, Status: sale.StatusQueued},
+		"R h 1 0 0 0":             {Outcome: sale.OutcomeReplayed, OrderID: 17, Quantity: 1, Status: sale.StatusQueued},
+		"K h":                     {Outcome: sale.OutcomeKeyReused, OrderID: 17},
+		"L 3":                     {Outcome: sale.OutcomeOverLimit, Limit: 3},
+		"B 3 2 h":                 {Outcome: sale.OutcomeAlreadyBought, Limit: 3, Bought: 2, OrderID: 17},
+		"E 4":                     {Outcome: sale.OutcomeNotEnough, Available: 4},
+		"S":                       {Outcome: sale.OutcomeSoldOut},
+		"J":                       {Outcome: sale.OutcomeUnavailable},
+		"W":                       {Outcome: sale.OutcomePaused},
 	} {
 		got, ok := refusal(verdict, "paused")
 		require.True(t, ok, verdict)
@@ -95,7 +95,7 @@ func TestRefusals(t *testing.T) {
 			require.False(t, ok, "%q is cut", verdict)
 		}
 	}
-	for _, bad := range []string{"", "X", "R x", "B 3 2 x", "E many"} {
+	for _, bad := range []string{"", "X", "R !", "B 3 2 !", "E many"} {
 		_, ok := refusal(bad, "")
 		require.False(t, ok, bad)
 	}

@@ -103,7 +103,7 @@ func (w *wordReader) number() int64 {
 }
 
 func (w *wordReader) orderID() sale.OrderID {
-	id, err := sale.ParseOrderID(w.next())
+	id, err := parseID(w.next())
 	w.bad = w.bad || err != nil
 	return id
 }

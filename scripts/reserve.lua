@@ -1,8 +1,8 @@
 -- Purpose: decide a batch of purchases of one bucket, in order, and write those taken as one journal entry.
 --
 -- KEYS[1] {bucket}:meta     hash    life, counters and window of the bucket
--- KEYS[2] {bucket}:buyers   hash    buyer -> entries joined by `"`; an entry is `order id,quantity,sequence,dt[,key]`:
---                                   sequence 0 = loaded from the database, dt = created_ms - base_ms of meta
+-- KEYS[2] {bucket}:buyers   hash    buyer -> entries joined by `"`; an entry is `id,quantity,sequence,dt[,key]`: order
+--                                   id in base 36, sequence 0 = from the database, dt = created_ms - base_ms of meta
 -- KEYS[3] {bucket}:journal  stream  entry id `<epoch><sequence, 10 digits>-<batch id>`, field r = the record's bytes
 --
 -- ARGV[1]  epoch            the bucket's epoch as the database tells it, decimal
@@ -15,14 +15,16 @@
 -- ARGV[8]  n                purchases, 0 to 1000; 0 = ask the fences only
 -- ARGV[9]  quantities       1 when the column is there, 0 = every quantity is 1
 -- ARGV[10] keys             1 when the column is there, 0 = nobody sent a key
--- then pairs (entry id, orders in it) for the trims, then the columns, n values each: buyers, order ids (decimal),
--- quantities, idempotency keys ("" = none)
+-- then pairs (entry id, orders in it) for the trims, then the columns, n values each: buyers, heads of their entries
+-- (`id,quantity`), lines of the record (`decimal id quantity buyer[ key]` and a newline), quantities, idempotency keys
+-- ("" = none). The lines say everything once more in the record's form, which is cheaper than composing them here.
 --
 -- Reply, always nine values: code, detail, epoch, sequence, now_ms, available, entry id, record, verdicts
 --   ok      decided; entry id and record are "" when nothing was taken; verdicts are joined by a newline:
 --           T  taken
 --           A sequence created_ms  taken by the earlier call
 --           R id quantity sequence created_ms journaled(0|1)  replayed; sequence and created_ms 0 = in the database
+--             (ids in base 36)
 --           K id  key reused                 L limit  over the limit
 --           B limit bought id  already bought, id is the latest
 --           E available  not enough          S  sold out
@@ -41,9 +43,9 @@ local asked_again, journal_max = ARGV[4] == '1', tonumber(ARGV[5])
 local trims, n = tonumber(ARGV[7]), tonumber(ARGV[8])
 local trims_at = 10
 local buyers_at = trims_at + 2 * trims
-local ids_at = buyers_at + n
-local quantities_at = ARGV[9] == '1' and ids_at + n
-local keys_at = ARGV[10] == '1' and (quantities_at or ids_at) + n
+local heads_at, lines_at = buyers_at + n, buyers_at + 2 * n
+local quantities_at = ARGV[9] == '1' and lines_at + n
+local keys_at = ARGV[10] == '1' and (quantities_at or lines_at) + n
 
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -94,48 +96,44 @@ local function journaled(seq)
 end
 
 -- What a buyer's entries say: units bought, latest order id, and a verdict when one of them is this purchase itself.
-local function judge(entries, id, quantity, key)
+local function judge(entries, head, quantity, key)
   local bought, latest, verdict = 0, '', nil
   for entry in string.gmatch(entries, '[^"]+') do
-    local oid, qty, seq, dt, its_key = match(entry, '^(%d+),(%d+),(%d+),(%-?%d+),?(.*)$')
+    local id, qty, seq, dt, its_key = match(entry, '^(%w+),(%d+),(%d+),(%-?%d+),?(.*)$')
     local created = seq == '0' and 0 or base + dt
-    if oid == id then return 0, oid, 'A ' .. seq .. ' ' .. created end
+    if id .. ',' .. qty == head then return 0, id, 'A ' .. seq .. ' ' .. created, true end
     if key ~= '' and its_key == key and not verdict then
-      verdict = qty ~= quantity and 'K ' .. oid
-        or concat({'R', oid, qty, seq, created, journaled(seq)}, ' ')
+      verdict = qty ~= quantity and 'K ' .. id or concat({'R', id, qty, seq, created, journaled(seq)}, ' ')
     end
-    bought, latest = bought + qty, oid
+    bought, latest = bought + qty, id
   end
-  return bought, latest, verdict
+  return bought, latest, verdict, false
 end
 
 local known = call('HMGET', buyers_key, unpack(ARGV, buyers_at + 1, buyers_at + n))
 local stamp = ',' .. sequence + 1 .. ',' .. now - base
 local verdicts, fresh, writes, record = {}, {}, {}, {''}
-local took, units, batch_id = 0, 0, ''
+local took, units = 0, 0
 
--- Quantities stay text wherever they are written: turning a number into text is the slowest thing in this loop.
-local function take(buyer, id, quantity, count, key, entries)
-  if took == 0 then batch_id = id end
+local function take(i, buyer, count, key, entries)
   took, units, available = took + 1, units + count, available - count
-  local entry = id .. ',' .. quantity .. stamp
-  local w, r = 2 * took, 4 * took
-  record[r - 2], record[r - 1], record[r], record[r + 1] = id, ' ' .. quantity .. ' ', buyer, '\n'
-  if key ~= '' then entry, record[r + 1] = entry .. ',' .. key, ' ' .. key .. '\n' end
+  local entry = ARGV[heads_at + i] .. stamp
+  if key ~= '' then entry = entry .. ',' .. key end
   if entries then entry = entries .. '"' .. entry end
-  fresh[buyer], writes[w - 1], writes[w] = entry, buyer, entry
+  local w = 2 * took
+  fresh[buyer], writes[w - 1], writes[w], record[took + 1] = entry, buyer, entry, ARGV[lines_at + i]
   return 'T'
 end
 
 for i = 1, n do
-  local buyer, id = ARGV[buyers_at + i], ARGV[ids_at + i]
+  local buyer = ARGV[buyers_at + i]
   local quantity = quantities_at and ARGV[quantities_at + i] or '1'
   local count = quantity == '1' and 1 or tonumber(quantity)
   local key = keys_at and ARGV[keys_at + i] or ''
   local entries = fresh[buyer] or known[i]
-  local bought, latest, verdict = 0, '', nil
-  if entries then bought, latest, verdict = judge(entries, id, quantity, key) end
-  if latest == id then verdicts[i] = verdict
+  local bought, latest, verdict, mine = 0, '', nil, false
+  if entries then bought, latest, verdict, mine = judge(entries, ARGV[heads_at + i], quantity, key) end
+  if mine then verdicts[i] = verdict
   elseif window then verdicts[i] = 'W'
   elseif held + took >= journal_max then verdicts[i] = 'J'
   elseif verdict then verdicts[i] = verdict
@@ -143,12 +141,13 @@ for i = 1, n do
   elseif bought + count > limit then verdicts[i] = concat({'B', limit, bought, latest}, ' ')
   elseif available == 0 then verdicts[i] = 'S'
   elseif available < count then verdicts[i] = 'E ' .. available
-  else verdicts[i] = take(buyer, id, quantity, count, key, entries) end
+  else verdicts[i] = take(i, buyer, count, key, entries) end
 end
 
 local entry_id = ''
 if took > 0 then
   sequence = sequence + 1
+  local batch_id = match(record[2], '^%d+')
   entry_id = epoch .. string.format('%010.0f', sequence) .. '-' .. batch_id
   record[1] = concat({'fs1 batch', ARGV[6], epoch, sequence, batch_id, now, took}, ' ') .. '\n'
   record = concat(record)

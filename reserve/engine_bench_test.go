@@ -1,0 +1,91 @@
+package reserve
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/redis/rueidis"
+
+	"flashsale/sale"
+	"flashsale/test/harness"
+)
+
+// BenchmarkEngineReserve measures a purchase with 256 of them waiting at any moment and a Kafka that acknowledges at
+// once: CPU of this process and of Redis for an order, allocations, and the mean batch.
+func BenchmarkEngineReserve(b *testing.B) {
+	const waiting = 256
+	server := harness.Redis(b)
+	w := newWorldOn(b, dial(b, Options{Namespace: namespace(b), Addrs: []string{server.Addr}}), func(o *EngineOptions) {
+		o.Producer = instantKafka{}
+	})
+	bucket := w.stock("phone", sale.MaxStock, 1)
+	purchase := w.purchase(bucket, "")
+	client, err := w.redis.connected()
+	if err != nil {
+		b.Fatal(err)
+	}
+	var next, refused atomic.Int64
+	b.ReportAllocs()
+	b.ResetTimer()
+	redis, own := redisCPU(b, client), ownCPU(b)
+	var all sync.WaitGroup
+	for range waiting {
+		all.Go(func() {
+			p := purchase
+			for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
+				p.Buyer = "buyer-" + strconv.FormatInt(n, 10)
+				if w.engine.Reserve(p).Outcome != sale.OutcomeQueued {
+					refused.Add(1)
+				}
+			}
+		})
+	}
+	all.Wait()
+	b.StopTimer()
+	orders := float64(b.N)
+	b.ReportMetric((ownCPU(b)-own)/orders*1e6, "own-us/order")
+	b.ReportMetric((redisCPU(b, client)-redis)/orders*1e6, "redis-us/order")
+	b.ReportMetric(orders/max(1, calls(b, client)), "orders/batch")
+	if refused.Load() > 0 {
+		b.Fatalf("%d of %d were refused", refused.Load(), b.N)
+	}
+}
+
+// instantKafka acknowledges at once.
+type instantKafka struct{}
+
+func (instantKafka) Publish(_ int32, _, _ []byte, done func(error)) { go done(nil) }
+
+// ownCPU returns the seconds of CPU that this process has used.
+func ownCPU(b *testing.B) float64 {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		b.Fatal(err)
+	}
+	seconds := func(t syscall.Timeval) float64 { return float64(t.Sec) + float64(t.Usec)/1e6 }
+	return seconds(usage.Utime) + seconds(usage.Stime)
+}
+
+// calls returns how many batches Redis has written.
+func calls(b *testing.B, client rueidis.Client) float64 {
+	stats, err := client.Do(context.Background(), client.B().Info().Section("commandstats").Build()).ToString()
+	if err != nil {
+		b.Fatal(err)
+	}
+	return statCalls(stats, "cmdstat_xadd:calls=")
+}
+
+func statCalls(stats, name string) float64 {
+	_, rest, _ := strings.Cut(stats, name)
+	text, _, _ := strings.Cut(rest, ",")
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return 0 // the command was never called
+	}
+	return n
+}
