@@ -2,17 +2,12 @@ package reserve
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/redis/rueidis"
 
 	"flashsale/sale"
 )
-
-// ErrBucketAbsent: Redis does not know the bucket.
-var ErrBucketAbsent = errors.New("redis does not know the bucket")
 
 const ownersPage = 1000
 
@@ -116,22 +111,4 @@ func (e *Engine) Owners(ctx context.Context, b sale.Bucket, each func(buyer stri
 			return nil
 		}
 	}
-}
-
-// Available returns the units that the bucket has for sale, or ErrBucketAbsent.
-func (e *Engine) Available(ctx context.Context, b sale.Bucket) (int64, error) {
-	text, err := e.Redis.do(ctx, func(c rueidis.Client) rueidis.Completed {
-		return c.B().Hget().Key(e.Redis.keys(b).meta).Field("available").Build()
-	}).ToString()
-	if rueidis.IsRedisNil(err) {
-		return 0, fmt.Errorf("bucket %s: %w", b, ErrBucketAbsent)
-	}
-	if err != nil {
-		return 0, fmt.Errorf("read the available units of bucket %s: %w", b, err)
-	}
-	available, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("available units of bucket %s: %w", b, err)
-	}
-	return available, nil
 }

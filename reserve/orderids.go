@@ -2,6 +2,7 @@ package reserve
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -82,6 +83,9 @@ func (o *OrderIDs) keep(ctx context.Context) error {
 	asked := time.Now()
 	if node != nil && asked.Before(node.until) {
 		if err := o.leases.RenewNode(ctx, node.NodeLease, markAt(asked), nodeLeaseTTL); err != nil {
+			if errors.Is(err, sale.ErrLeaseHeld) {
+				o.lease.Store(nil) // somebody else makes ids with it
+			}
 			return fmt.Errorf("renew node %d: %w", node.Node, err)
 		}
 		o.lease.Store(&nodeInUse{NodeLease: node.NodeLease, generator: node.generator, until: usableUntil(asked)})

@@ -3,6 +3,7 @@ package reserve
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"testing"
@@ -124,6 +125,16 @@ func TestOrderIDsWaitForTheMark(t *testing.T) {
 		id, ok := ids.Next()
 		require.True(t, ok)
 		require.Greater(t, id.Time().UnixMilli(), desk.mark)
+	})
+}
+
+// A lease that somebody else has got is given up at once, not when its time is over.
+func TestOrderIDsGiveUpALostLease(t *testing.T) {
+	desk := &leaseDesk{}
+	withOrderIDs(t, desk, func(t *testing.T, ids *OrderIDs) {
+		desk.setAway(fmt.Errorf("renew: %w", sale.ErrLeaseHeld))
+		<-time.After(nodeRenewEvery + time.Second)
+		require.False(t, ids.Ready())
 	})
 }
 
