@@ -161,10 +161,10 @@ func TestListReplacedWhileItIsRead(t *testing.T) {
 	})
 }
 
-// The bound is ten times what two busy cores need; it catches a statement a row.
-func TestReplaceBuyersIsFast(t *testing.T) {
+// A list is written and read in statements of many rows. Times are in the verbose output.
+func TestReplaceManyBuyers(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
-		const size, most = 50_000, 20 * time.Second
+		const size = 50_000
 		listedSale(t, s)
 		n := 0
 		next := func() (string, error) {
@@ -173,6 +173,7 @@ func TestReplaceBuyersIsFast(t *testing.T) {
 			}
 			return fmt.Sprintf("buyer-%d", n*7919%size), nil // in no order
 		}
+		sent := statements(t, s)
 		began := time.Now()
 		got, err := s.ReplaceBuyers(t.Context(), "eleven", next)
 		require.NoError(t, err)
@@ -180,6 +181,6 @@ func TestReplaceBuyersIsFast(t *testing.T) {
 		uploaded := time.Since(began)
 		require.Len(t, listed(t, s), size)
 		t.Logf("%d ids: uploaded in %v, read in %v", size, uploaded, time.Since(began)-uploaded)
-		require.Less(t, time.Since(began), most)
+		require.Less(t, statements(t, s)-sent, 1000)
 	})
 }

@@ -1,14 +1,13 @@
 package store
 
-import "github.com/pressly/goose/v3/lock"
-
 // dialect holds what differs between the databases: a few fragments of SQL and the meaning of errors.
 type dialect struct {
 	goose      string // name of the dialect in goose
 	migrations string // folder of the migrations
 
-	// migrationLock lets one process migrate at a time; nil where the database file's own lock is enough.
-	migrationLock lock.SessionLocker
+	// Queries of one number that take and give back the server's lock on migrations; empty where there is no server.
+	// Taking answers 1, or another value after 10 seconds.
+	takeMigrationLock, giveMigrationLock string
 
 	now    string // expression: the database's clock in the form of DATETIME(3), UTC
 	nowMS  string // expression: the same as Unix milliseconds

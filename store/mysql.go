@@ -13,9 +13,12 @@ import (
 
 func mysqlDialect() *dialect {
 	return &dialect{
-		goose:          "mysql",
-		migrations:     "migrations/mysql",
-		migrationLock:  mysqlMigrationLock{},
+		goose:      "mysql",
+		migrations: "migrations/mysql",
+
+		takeMigrationLock: "SELECT GET_LOCK(" + migrationLockName + ", 10)",
+		giveMigrationLock: "SELECT RELEASE_LOCK(" + migrationLockName + ")",
+
 		now:            "UTC_TIMESTAMP(3)",
 		nowMS:          "CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)",
 		forced:         " FORCE INDEX (PRIMARY)",
@@ -25,6 +28,9 @@ func mysqlDialect() *dialect {
 		fault:          mysqlFault,
 	}
 }
+
+// The name holds the database's, because the lock is per server; LEFT keeps it within the 64 characters allowed.
+const migrationLockName = "LEFT(CONCAT('migrate ', DATABASE()), 64)"
 
 // Defaults for what a DSN leaves out. The read timeout is above the lock wait, so that a wait ends with the server's
 // own error and never with a cut connection.

@@ -20,7 +20,7 @@ const hostile = "&parseTime=true&loc=Asia%2FShanghai&time_zone=%27%2B08%3A00%27&
 	"&interpolateParams=false&innodb_lock_wait_timeout=50&columnsWithAlias=true"
 
 func TestSettingsAreForced(t *testing.T) {
-	dsn := harness.SharedMariaDB(t).DSN(t.Name())
+	dsn := harness.SharedMariaDB(t).DSN(databaseName(t))
 	if !strings.Contains(dsn, "?") {
 		dsn += "?maxAllowedPacket=0"
 	}
@@ -56,13 +56,17 @@ func TestSettingsAreForced(t *testing.T) {
 
 // What another client of the same server reads, whatever its own settings: UTC with milliseconds.
 func TestTimesAreStoredInUTC(t *testing.T) {
-	s := migrated(t, DriverMySQL)
+	server, name := harness.SharedMariaDB(t), databaseName(t)
+	s, err := Open(Options{Driver: DriverMySQL, DSN: server.DSN(name)})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	require.NoError(t, s.Migrate(t.Context()))
 	bucket := phone(t, s, 10, 1)
 	d := batch(bucket, 1, 1, crowd(1)...)
 	settle(t, s, d)
 	var created time.Time
 	var text string
-	require.NoError(t, harness.SharedMariaDB(t).Open(t, t.Name()).QueryRow(
+	require.NoError(t, server.Open(t, name).QueryRow(
 		"SELECT created_at, CAST(created_at AS CHAR) FROM orders").Scan(&created, &text))
 	require.Equal(t, time.UnixMilli(noon).UTC(), created)
 	require.Equal(t, "2026-11-11 12:00:00.345", text)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
@@ -17,19 +18,75 @@ var migrations embed.FS
 
 const schemaTable = "schema_versions"
 
-const sqlSchemaVersion = "SELECT MAX(version_id) FROM " + schemaTable
+const (
+	sqlSchemaVersion = "SELECT MAX(version_id) FROM " + schemaTable
+	sqlZeroVersion   = "SELECT COUNT(*) FROM " + schemaTable + " WHERE version_id = 0"
+	sqlMendVersions  = "INSERT INTO " + schemaTable + " (version_id, is_applied) VALUES (0, 1)"
+)
+
+// maxLockWaits times 10 seconds is how long a migration waits for another process's.
+const maxLockWaits = 12
 
 // Migrate brings the schema up to this binary's version. It may be run again at any time, and by several processes at
 // once: one of them works, the others wait and find nothing to do.
 func (s *Store) Migrate(ctx context.Context) error {
+	s.migrating.Lock()
+	defer s.migrating.Unlock()
 	provider, err := s.migrator()
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
-	if _, err := provider.Up(ctx); err != nil {
+	unlock, err := s.lockMigrations(ctx)
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	err = s.mendVersions(ctx)
+	if err == nil {
+		_, err = provider.Up(ctx)
+	}
+	if err = errors.Join(err, unlock()); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	return nil
+}
+
+// lockMigrations takes a lock of the server's on a connection of its own, with which it ends. The library's locks are not
+// used: it looks for pending migrations before it takes them.
+func (s *Store) lockMigrations(ctx context.Context) (unlock func() error, err error) {
+	if s.dialect.takeMigrationLock == "" {
+		return func() error { return nil }, nil
+	}
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for range maxLockWaits {
+		var taken sql.NullInt64
+		if err := conn.QueryRowContext(ctx, s.dialect.takeMigrationLock).Scan(&taken); err != nil {
+			return nil, errors.Join(fmt.Errorf("take the lock: %w", err), conn.Close())
+		}
+		if taken.Int64 == 1 {
+			return func() error {
+				given := conn.QueryRowContext(context.WithoutCancel(ctx), s.dialect.giveMigrationLock)
+				return errors.Join(given.Scan(new(sql.NullInt64)), conn.Close())
+			}, nil
+		}
+	}
+	return nil, errors.Join(errors.New("another process is migrating"), conn.Close())
+}
+
+// mendVersions adds the row that the library demands. It makes the table and the row in one transaction, but MySQL commits
+// the table alone: whoever dies in between would leave a database that nobody can migrate.
+func (s *Store) mendVersions(ctx context.Context) error {
+	var rows int
+	err := s.db.QueryRowContext(ctx, sqlZeroVersion).Scan(&rows)
+	if s.dialect.fault(err) == faultNoTable {
+		return nil
+	}
+	if err == nil && rows == 0 {
+		_, err = s.db.ExecContext(ctx, sqlMendVersions)
+	}
+	return err
 }
 
 // CheckSchema returns an error that wraps sale.ErrSchema when the schema is older or newer than this binary, another
@@ -61,13 +118,8 @@ func (s *Store) migrator() (*goose.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := []goose.ProviderOption{
-		goose.WithTableName(schemaTable), goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()),
-	}
-	if s.dialect.migrationLock != nil {
-		options = append(options, goose.WithSessionLocker(s.dialect.migrationLock))
-	}
-	provider, err := goose.NewProvider(goose.Dialect(s.dialect.goose), s.db, files, options...)
+	provider, err := goose.NewProvider(goose.Dialect(s.dialect.goose), s.db, files, goose.WithTableName(schemaTable),
+		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
 	if err != nil {
 		return nil, err
 	}

@@ -28,6 +28,8 @@ func TestCheckSchema(t *testing.T) {
 			_, err = s.db.Exec("DELETE FROM schema_versions")
 			require.NoError(t, err)
 			require.ErrorIs(t, s.CheckSchema(ctx), sale.ErrSchema, "no version at all")
+			require.NoError(t, s.Migrate(ctx), "the migration before died when it had made the table of versions")
+			require.NoError(t, s.CheckSchema(ctx))
 		})
 	}
 }
@@ -53,10 +55,14 @@ func TestMigrateOverWhatIsThere(t *testing.T) {
 }
 
 func TestMigrateAtOnce(t *testing.T) {
-	s := unmigrated(t, DriverMySQL)
-	require.NoError(t, together(3, func(int) error { return s.Migrate(t.Context()) }))
-	require.NoError(t, s.CheckSchema(t.Context()))
-	require.Equal(t, 1, count(t, s, "SELECT COUNT(*) FROM schema_versions WHERE version_id = 1"))
+	for _, driver := range []string{DriverMySQL, DriverSQLite} {
+		t.Run(driver, func(t *testing.T) {
+			s := unmigrated(t, driver)
+			require.NoError(t, together(4, func(int) error { return s.Migrate(t.Context()) }))
+			require.NoError(t, s.CheckSchema(t.Context()))
+			require.Equal(t, 1, count(t, s, "SELECT COUNT(*) FROM schema_versions WHERE version_id = 1"))
+		})
+	}
 }
 
 // What shops may rely on: names, types and character sets of the columns, and the indexes.

@@ -317,3 +317,28 @@ func TestUpdatedAtIsNeverBeforeCreatedAt(t *testing.T) {
 		require.Equal(t, late.CreatedAt, late.UpdatedAt)
 	})
 }
+
+// The guard does not rely on what was decided before it.
+func TestGuardIsTheLastWord(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		bucket := phone(t, s, 3, 1)
+		for name, c := range map[string]struct {
+			move
+			fits bool
+		}{
+			"beyond loaded": {move{epoch: 1, settled: 4, units: 4}, false},
+			"another epoch": {move{epoch: 2, settled: 1, units: 1}, false},
+			"fits":          {move{epoch: 1, settled: 3, units: 5}, true},
+		} {
+			tx, err := s.db.BeginTx(t.Context(), nil)
+			require.NoError(t, err)
+			err = s.moveStock(t.Context(), tx, map[sale.Bucket]*move{bucket: &c.move})
+			if c.fits {
+				require.NoError(t, err, name)
+			} else {
+				require.ErrorIs(t, err, errStartOver, name)
+			}
+			require.NoError(t, tx.Rollback())
+		}
+	})
+}

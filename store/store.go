@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 )
 
@@ -21,6 +22,9 @@ type Options struct {
 	MaxConnections int    // 0: 16 for MySQL, 4 for SQLite, where writers queue for one lock anyway
 }
 
+// minConnections: a migration holds a lock on one connection and works on another.
+const minConnections = 2
+
 // connectionLifetime is below the idle limits of common proxies and lets a failed-over name be resolved again.
 const connectionLifetime = 3 * time.Minute
 
@@ -29,6 +33,8 @@ type Store struct {
 	db      *sql.DB
 	dialect *dialect
 	writer  chan struct{} // holds one token while a transaction runs; nil where writers need not queue
+
+	migrating sync.Mutex
 }
 
 // Open prepares a Store and checks the options; it does not need the database to be up.
@@ -51,6 +57,7 @@ func Open(options Options) (*Store, error) {
 	if connections <= 0 {
 		connections = d.maxConnections
 	}
+	connections = max(connections, minConnections)
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
 	db.SetConnMaxLifetime(connectionLifetime)

@@ -34,13 +34,18 @@ func unmigrated(t testing.TB, driver string) *Store {
 	t.Helper()
 	dsn := filepath.Join(t.TempDir(), "books.db")
 	if driver == DriverMySQL {
-		dsn = harness.SharedMariaDB(t).DSN(t.Name())
+		dsn = harness.SharedMariaDB(t).DSN(databaseName(t))
 	}
 	s, err := Open(Options{Driver: driver, DSN: dsn})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s
 }
+
+var databases atomic.Int64
+
+// databaseName is new at each call, so that a test may run several times.
+func databaseName(t testing.TB) string { return fmt.Sprintf("%s_%d", t.Name(), databases.Add(1)) }
 
 // opening is when every sale of the tests starts and noon the time of its orders.
 var (
@@ -181,4 +186,15 @@ func ledgerAgrees(t testing.TB, s *Store, bucket sale.Bucket) {
 	b := books(t, s, bucket)
 	require.EqualValues(t, b.Settled-b.Released, count(t, s, live, bucket.Sale, bucket.SKU, bucket.Number))
 	require.LessOrEqual(t, b.Settled-b.Released, b.Loaded)
+}
+
+// statements returns how many statements the server has been sent, 0 where there is no server that counts.
+func statements(t testing.TB, s *Store) int {
+	t.Helper()
+	if s.dialect.oneWriter {
+		return 0
+	}
+	var n int
+	require.NoError(t, s.db.QueryRow("SHOW GLOBAL STATUS LIKE 'Questions'").Scan(new(string), &n))
+	return n
 }
