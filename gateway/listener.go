@@ -61,10 +61,11 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 
 func (l *boundedListener) refuse(conn net.Conn) {
 	defer l.refusing.Add(-1)
-	_ = conn.SetWriteDeadline(time.Now().Add(lingerTimeout)) // a peer that is gone already needs no answer
-	_, _ = conn.Write(l.answer)                              // the same
-	linger(conn)
-	_ = conn.Close()
+	if conn.SetWriteDeadline(time.Now().Add(lingerTimeout)) == nil {
+		_, _ = conn.Write(l.answer) // a peer that is gone already needs no answer
+		linger(conn)
+	}
+	_ = conn.Close() // nothing was promised to it
 }
 
 func transient(err error) bool {

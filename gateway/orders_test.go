@@ -226,3 +226,43 @@ func TestBodyOfManyOrdersIsOneDocument(t *testing.T) {
 	require.True(t, json.Valid([]byte(r.body)))
 	require.Equal(t, 100, strings.Count(r.body, `"order_id"`))
 }
+
+// TestReplayIsAnsweredInTime: the Stock took most of the time, the database does not answer, and neither does Redis.
+func TestReplayIsAnsweredInTime(t *testing.T) {
+	s := newScene(t, func(o *Options, _ *Deps) { o.StoreTimeout = 30 * time.Millisecond }).open(autumn())
+	s.stock.answer(sale.Answer{Outcome: sale.OutcomeReplayed, OrderID: 7, Quantity: 1, CreatedAt: noon})
+	release := make(chan struct{})
+	s.books.set(func(b *fakeBooks) { b.onQuery = func() { <-release } })
+	s.stock.set(func(f *fakeStock) { f.failing = errAway })
+	began := time.Now()
+	r := s.press("ann", "")
+	require.Equal(t, http.StatusOK, r.status)
+	require.Equal(t, "held", r.members(t)["status"])
+	require.Less(t, time.Since(began), 5*time.Second)
+	close(release)
+}
+
+func TestHoldingWithoutItsMomentShowsThatOfItsID(t *testing.T) {
+	s := newScene(t).open(autumn())
+	id := sale.OrderID((noon.UnixMilli() - sale.IDEpoch) << 22)
+	s.hold("ann", sale.Holding{OrderID: id, Quantity: 1, Status: sale.StatusQueued})
+	require.Equal(t, "2026-11-11T12:00:00.123Z", s.get(phoneOrders+"/"+id.String(), "ann").members(t)["created_at"])
+}
+
+func TestRedisAwayHidesNoOrderThatTheDatabaseHas(t *testing.T) {
+	s := newScene(t).open(autumn())
+	s.stock.set(func(f *fakeStock) { f.failing = errAway })
+	s.store(rowOf(7, sale.StatusConfirmed))
+	require.Equal(t, http.StatusOK, s.get(phoneOrders+"/7", "ann").status)
+	s.refused(s.get(phoneOrders+"/8", "ann"), sale.OutcomeUnavailable, nil)
+}
+
+// TestReadersWorkInEveryState: a paused, closed or ended sale still shows its orders.
+func TestReadersWorkInEveryState(t *testing.T) {
+	for _, state := range []sale.State{sale.StatePreloaded, sale.StateOpen, sale.StatePaused, sale.StateClosed} {
+		s := newScene(t).open(autumn(func(s *sale.Sale) { s.State = state }))
+		s.store(rowOf(7, sale.StatusConfirmed))
+		require.Equal(t, http.StatusOK, s.get(phoneOrders+"/7", "ann").status, state)
+		require.Equal(t, http.StatusOK, s.get(phoneOrders, "ann").status, state)
+	}
+}
