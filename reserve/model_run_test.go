@@ -57,19 +57,7 @@ func replidOf(t *testing.T, r *Redis) string {
 }
 
 func runModel(t *testing.T, r *Redis, replid string, operations int, mustSee []string) {
-	seed := uint64(time.Now().UnixNano())
-	if text := os.Getenv(seedVariable); text != "" {
-		var err error
-		seed, err = strconv.ParseUint(text, 10, 64)
-		require.NoError(t, err)
-	}
-	t.Logf("replay with: %s=%d go test ./reserve -run '^%s$'", seedVariable, seed, t.Name())
-	bucket := sale.Bucket{Sale: "sale", SKU: "phone", Number: 3}
-	run := &modelRun{
-		t: t, redis: r, keys: r.keys(bucket), bucket: bucket, random: rand.New(rand.NewPCG(seed, 1)), nextID: 1 << 60,
-		arguments: newArgumentBuffer(), seen: map[string]int{},
-		model: stockModel{realReplid: replid, head: "sale phone 3", buyers: map[string][]buyerEntry{}},
-	}
+	run := newModelRun(t, r, replid, modelSeed(t))
 	run.installScript()
 	for run.done < operations {
 		run.step()
@@ -81,9 +69,21 @@ func runModel(t *testing.T, r *Redis, replid string, operations int, mustSee []s
 	}
 }
 
+// modelSeed returns the seed of the environment, or a fresh one, and prints how to replay it.
+func modelSeed(t *testing.T) uint64 {
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv(seedVariable); text != "" {
+		var err error
+		seed, err = strconv.ParseUint(text, 10, 64)
+		require.NoError(t, err)
+	}
+	t.Logf("replay with: %s=%d go test ./reserve -run '^%s$'", seedVariable, seed, t.Name())
+	return seed
+}
+
 // modelRun is one run: Redis and model side by side.
 type modelRun struct {
-	t         *testing.T
+	t         require.TestingT
 	redis     *Redis
 	keys      bucketKeys
 	bucket    sale.Bucket
@@ -96,6 +96,15 @@ type modelRun struct {
 	recent    []reserveCall // to ask again
 	seen      map[string]int
 	done      int
+}
+
+func newModelRun(t require.TestingT, r *Redis, replid string, seed uint64) *modelRun {
+	bucket := sale.Bucket{Sale: "sale", SKU: "phone", Number: 3}
+	return &modelRun{
+		t: t, redis: r, keys: r.keys(bucket), bucket: bucket, random: rand.New(rand.NewPCG(seed, 1)), nextID: 1 << 60,
+		arguments: newArgumentBuffer(), seen: map[string]int{},
+		model: stockModel{realReplid: replid, head: "sale phone 3", buyers: map[string][]buyerEntry{}},
+	}
 }
 
 func (m *modelRun) one(out int) bool { return m.random.IntN(out) == 0 }
@@ -355,7 +364,7 @@ func (m *modelRun) compareState() {
 }
 
 // redisImage is stockModel.image of what Redis holds.
-func redisImage(t *testing.T, r *Redis, keys bucketKeys) []string {
+func redisImage(t require.TestingT, r *Redis, keys bucketKeys) []string {
 	ctx := context.Background()
 	meta, err := r.do(ctx, func(c rueidis.Client) rueidis.Completed { return c.B().Hgetall().Key(keys.meta).Build() }).AsStrMap()
 	require.NoError(t, err)

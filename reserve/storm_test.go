@@ -1,0 +1,238 @@
+package reserve
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+	"flashsale/test/harness"
+)
+
+// another returns a second gateway on the same Redis, Kafka and database.
+func (w *world) another() *Engine {
+	o := w.engine.EngineOptions
+	o.Registerer = prometheus.NewRegistry()
+	e := NewEngine(o)
+	w.t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		require.NoError(w.t, e.Drain(ctx))
+	})
+	return e
+}
+
+// press buys through one of the gateways and, as an app does, again with the same key while the answer says try again.
+func (w *world) press(engines []*Engine, b sale.Bucket, buyer string, random *rand.Rand) sale.Answer {
+	for {
+		p := w.purchase(b, buyer)
+		p.Key = "press"
+		a := engines[random.IntN(len(engines))].Reserve(p)
+		switch a.Outcome {
+		case sale.OutcomeFenced, sale.OutcomeUnavailable, sale.OutcomeUnknown:
+			pause(context.Background(), time.Duration(1+random.IntN(20))*time.Millisecond)
+		default:
+			return a
+		}
+	}
+}
+
+// A storm: two gateways, lost acknowledgements, Kafka that comes and goes, the script lost again and again, buckets
+// closed and rebuilt under the feet of the buyers. At rest every unit is sold once, and every answer was true.
+func TestStorm(t *testing.T) {
+	const stock, crowd = 300, 450
+	server := harness.Redis(t)
+	w := newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), func(o *EngineOptions) {
+		o.AckTimeout = 30 * time.Millisecond
+	})
+	b := w.stock("phone", stock, 1)
+	w.keep()
+	engines := []*Engine{w.engine, w.another()}
+	seed := modelSeed(t)
+	answers := make([]sale.Answer, crowd)
+	var all sync.WaitGroup
+	for i := range crowd {
+		all.Go(func() {
+			random := rand.New(rand.NewPCG(seed, uint64(i)))
+			pause(context.Background(), time.Duration(random.IntN(1500))*time.Millisecond)
+			answers[i] = w.press(engines, b, fmt.Sprintf("buyer-%d", i), random)
+		})
+	}
+	over := make(chan struct{})
+	go func() { all.Wait(); close(over) }()
+	w.trouble(server, b, rand.New(rand.NewPCG(seed, crowd)), over)
+	w.kafka.comeBack()
+	eventually(t, func() bool { return w.reading(b).JournalOrders == 0 }, "everything is settled")
+	w.checkStorm(b, answers, stock)
+}
+
+// trouble breaks something every 40 ms until the storm is over.
+func (w *world) trouble(server *harness.RedisServer, b sale.Bucket, random *rand.Rand, over <-chan struct{}) {
+	for {
+		select {
+		case <-over:
+			return
+		case <-time.After(40 * time.Millisecond):
+		}
+		switch random.IntN(5) {
+		case 0:
+			w.kafka.mu.Lock()
+			w.kafka.failures = 3
+			w.kafka.mu.Unlock()
+		case 1:
+			w.kafka.goAway()
+		case 2, 3:
+			w.kafka.comeBack()
+		case 4:
+			if random.IntN(2) == 0 {
+				server.MustDo(w.t, "SCRIPT", "FLUSH")
+			} else {
+				w.closeRow(b)
+			}
+		}
+	}
+}
+
+func (w *world) checkStorm(b sale.Bucket, answers []sale.Answer, stock int64) {
+	t := w.t
+	rows := map[string]sale.OrderID{}
+	w.db.mu.Lock()
+	for _, o := range w.db.rows[b].owners {
+		require.NotContains(t, rows, o.Buyer, "one order for each buyer")
+		rows[o.Buyer] = o.OrderID
+	}
+	refused := map[sale.OrderID]bool{}
+	for _, id := range w.db.refused {
+		refused[id] = true
+	}
+	w.db.mu.Unlock()
+	for i, a := range answers {
+		buyer := fmt.Sprintf("buyer-%d", i)
+		switch a.Outcome {
+		case sale.OutcomeQueued, sale.OutcomeHeld, sale.OutcomeReplayed:
+			require.True(t, rows[buyer] == a.OrderID || refused[a.OrderID], "%s was told %+v and has row %d", buyer, a, rows[buyer])
+		case sale.OutcomeSoldOut:
+			require.NotContains(t, rows, buyer, "who was refused has nothing")
+		default:
+			t.Errorf("%s was told %+v", buyer, a)
+		}
+	}
+	require.LessOrEqual(t, int64(len(rows)), stock)
+	reading := w.reading(b)
+	require.Equal(t, stock, reading.Available+w.db.settled(b), "nothing leaks")
+	t.Logf("answers %v, epoch %d, refused %d", outcomes(answers), reading.Epoch, len(refused))
+}
+
+// Two control roles rebuild the same bucket at once, again and again: compare-and-set lets every epoch have one load.
+func TestTwoControlRolesAtOnce(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 40, 1)
+	for i := range 20 {
+		row := w.closeRow(b)
+		var both sync.WaitGroup
+		for range 2 {
+			both.Go(func() {
+				_ = NewRebuilder(w.redis, w.kafka, w.db).Rebuild(context.Background(), []sale.BucketRow{row}, nil) // either may lose
+			})
+		}
+		both.Wait()
+		if present := w.db.row(b); present.State != sale.BucketOpen { // both stopped in favour of the other: the keeper's case
+			w.rebuild(present)
+		}
+		require.Equal(t, sale.OutcomeQueued, w.buy(b, fmt.Sprintf("buyer-%d", i)).Outcome)
+	}
+	require.Equal(t, int64(20), w.reading(b).Available)
+	require.Empty(t, w.db.refused)
+}
+
+// Two gateways share a bucket: a key is answered by either, and what one has taken is gone for the other.
+func TestTwoGateways(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 1, 1)
+	p := w.purchase(b, "anna")
+	p.Key = "k"
+	taken := w.engine.Reserve(p)
+	require.Equal(t, sale.OutcomeQueued, taken.Outcome)
+	other := w.another()
+	replay := other.Reserve(p)
+	require.Equal(t, sale.OutcomeReplayed, replay.Outcome)
+	require.Equal(t, taken.OrderID, replay.OrderID)
+	require.Equal(t, sale.OutcomeSoldOut, other.Reserve(w.purchase(b, "bert")).Outcome)
+}
+
+// A call that Redis gets after its deadline, because the gateway's idea of Redis's clock is wrong, takes nothing; the
+// gateway learns the clock from the reply and asks again.
+func TestWrongClockIsLearned(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 5, 1)
+	shelf := w.engine.shelf(w.purchase(b, "anna"))
+	at := shelf.clock.reading()
+	shelf.clock.learn(at, at, time.Duration(time.Now().Add(-time.Hour).UnixNano()))
+	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
+	now, _ := shelf.clock.now()
+	require.WithinDuration(t, time.Now(), now, time.Minute)
+	require.Equal(t, int64(4), w.reading(b).Available)
+}
+
+// The embedded engine is served by the same code.
+func TestEmbeddedEngine(t *testing.T) {
+	embedded := miniredis.RunT(t)
+	w := newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{embedded.Addr()}, Embedded: true}), nil)
+	b := w.stock("phone", 50, 1)
+	w.keep()
+	require.Equal(t, map[string]int{"queued": 50, "sold_out": 30}, outcomes(w.buyAll(b, buyers("buyer", 80))))
+	eventually(t, func() bool { return w.reading(b).JournalOrders == 0 }, "the journal is trimmed")
+	embedded.FlushAll()
+	require.NoError(t, w.redis.LoadList(context.Background(), "sale", 1, 5, listOf(5)))
+	eventually(t, func() bool { return w.buy(b, "late").Outcome == sale.OutcomeSoldOut }, "the bucket is rebuilt, sold out as before")
+}
+
+// A million buyers with ids of 36 characters are promised 130 MB: 130 bytes each.
+func TestBuyersFitTheMemoryPromised(t *testing.T) {
+	const count = 120_000
+	server := harness.Redis(t)
+	w := newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
+	b := w.stock("phone", sale.MaxStock, 1)
+	used := func() (bytes int) {
+		_, rest, _ := strings.Cut(server.MustDo(t, "INFO", "memory").(string), "used_memory:")
+		_, err := fmt.Sscanf(rest, "%d", &bytes)
+		require.NoError(t, err)
+		return bytes
+	}
+	before := used()
+	all := make([]string, count)
+	for i := range all {
+		all[i] = fmt.Sprintf("%08x-0000-4000-8000-%012d", i, i)
+	}
+	for from := 0; from < count; from += 4000 {
+		require.Equal(t, 4000, outcomes(w.buyAll(b, all[from:from+4000]))["queued"])
+	}
+	eventually(t, func() bool { return w.reading(b).JournalOrders == 0 }, "the journal is trimmed")
+	bytes := (used() - before) / count
+	t.Logf("%d bytes a buyer", bytes)
+	require.LessOrEqual(t, bytes, 130)
+}
+
+// An engine that has drained leaves nothing running.
+func TestDrainLeavesNothingRunning(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 50, 1)
+	w.buyAll(b, buyers("buyer", 100))
+	w.end()
+	w.ended = true
+	eventually(t, func() bool {
+		stacks := make([]byte, 1<<20)
+		text := string(stacks[:runtime.Stack(stacks, true)])
+		return !strings.Contains(text, "reserve.(*flow)") && !strings.Contains(text, "reserve.(*janitor)") &&
+			!strings.Contains(text, "reserve.(*reporter)") && !strings.Contains(text, "reserve.(*Engine).runClock")
+	}, "goroutines of the engine are left")
+}
