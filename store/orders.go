@@ -64,21 +64,30 @@ func (s *Store) BuyerOrders(ctx context.Context, saleID, sku, buyer string) ([]s
 	return found[max(0, len(found)-maxBuyerOrders):], nil
 }
 
-// EachOrder calls fn with every order of a sale that has a row or waits in a dead letter, in no particular order. The
-// rows are streamed, so a sale of any size can be judged.
+// EachOrder calls fn once with every order of a sale that has a row or waits in a dead letter, in no particular order. Rows
+// are streamed, so a sale of any size can be judged; only the orders of waiting dead letters are held in memory. They are
+// read first, so that one that settles meanwhile is found as a row.
 func (s *Store) EachOrder(ctx context.Context, saleID string, fn func(sale.Order) error) error {
-	call := func(scan func(scanner) (sale.Order, error)) func(scanner) error {
-		return func(r scanner) error {
-			order, err := scan(r)
+	waiting := map[sale.OrderID]sale.Order{}
+	err := each(ctx, s.db, sqlWaitingOrders+"d.sale_id = ?", []any{saleID}, func(r scanner) error {
+		order, err := scanWaitingOrder(r)
+		waiting[order.OrderID] = order
+		return err
+	})
+	if err == nil {
+		err = each(ctx, s.db, sqlOrders+"sale_id = ?", []any{saleID}, func(r scanner) error {
+			order, err := scanOrder(r)
 			if err != nil {
 				return err
 			}
+			delete(waiting, order.OrderID)
 			return fn(order)
-		}
+		})
 	}
-	err := each(ctx, s.db, sqlOrders+"sale_id = ?", []any{saleID}, call(scanOrder))
-	if err == nil {
-		err = each(ctx, s.db, sqlWaitingOrders+"d.sale_id = ?", []any{saleID}, call(scanWaitingOrder))
+	for _, order := range waiting {
+		if err == nil {
+			err = fn(order)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("read the orders of %s: %w", saleID, err)

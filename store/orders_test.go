@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"slices"
 	"testing"
 
@@ -91,5 +92,39 @@ func TestOrdersThatShopsHaveMoved(t *testing.T) {
 		loads, err := s.BeginLoads(t.Context(), []sale.BucketRow{books(t, s, bucket).BucketRow})
 		require.NoError(t, err)
 		require.ElementsMatch(t, []sale.RecordOrder{paid, again}, loads[0].Owners)
+	})
+}
+
+func TestEachOrder(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		bucket := phone(t, s, 100, 1)
+		settled, waiting := batch(bucket, 1, 1, crowd(5)...), batch(bucket, 1, 2, crowd(2)...)
+		settle(t, s, settled, batch(bucket, 9, 1, crowd(1)...))
+		add(t, s, letter(settled, 1), letter(waiting, 2)) // of the first the replay has not been marked yet
+		other := selling(t, s, draft("other", 1, item("phone", 10, 1)))[0].Bucket
+		settle(t, s, batch(other, 1, 1, crowd(1)...))
+
+		statuses := map[sale.OrderStatus]int{}
+		seen := map[sale.OrderID]bool{}
+		require.NoError(t, s.EachOrder(t.Context(), "eleven", func(o sale.Order) error {
+			require.False(t, seen[o.OrderID], "order %d comes twice", o.OrderID)
+			seen[o.OrderID] = true
+			statuses[o.Status]++
+			return nil
+		}))
+		require.Equal(t, map[sale.OrderStatus]int{"confirmed": 5, "refused": 1, "queued": 2}, statuses)
+		require.NoError(t, s.EachOrder(t.Context(), "nowhere", func(sale.Order) error { return errors.New("never") }))
+	})
+}
+
+func TestEachOrderStopsAtAnError(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		bucket := phone(t, s, 100, 1)
+		enough := errors.New("enough")
+		stop := func(sale.Order) error { return enough }
+		add(t, s, letter(batch(bucket, 1, 2, crowd(2)...), 2))
+		require.ErrorIs(t, s.EachOrder(t.Context(), "eleven", stop), enough, "among what waits")
+		settle(t, s, batch(bucket, 1, 1, crowd(5)...))
+		require.ErrorIs(t, s.EachOrder(t.Context(), "eleven", stop), enough, "among the rows")
 	})
 }
