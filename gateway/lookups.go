@@ -40,8 +40,11 @@ type lookup struct {
 	done  chan struct{}
 }
 
-// ask returns the row of an order, if there is one.
+// ask returns the row of an order, if there is one. It gives up after the time of one look-up, also when the query before
+// it is still under way.
 func (l *lookups) ask(ctx context.Context, id sale.OrderID) (sale.Order, bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.timeout)
+	defer cancel()
 	question := &lookup{id: id, done: make(chan struct{})}
 	l.mu.Lock()
 	l.pending = append(l.pending, question)

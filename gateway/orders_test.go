@@ -238,7 +238,7 @@ func TestReplayIsAnsweredInTime(t *testing.T) {
 	r := s.press("ann", "")
 	require.Equal(t, http.StatusOK, r.status)
 	require.Equal(t, "held", r.members(t)["status"])
-	require.Less(t, time.Since(began), 5*time.Second)
+	require.Less(t, time.Since(began), 2*time.Second, "the database takes no more than its share")
 	close(release)
 }
 
