@@ -4,17 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"flashsale/sale"
 )
 
-// Bounds of the look-ups. How many may be pending is bounded by MaxReads and MaxInFlight.
+// Bounds of the look-ups.
 const (
 	idsPerQuery   = 500
 	queriesAtOnce = 2
+	maxPending    = 50_000 // questions that wait for a query; one more fails at once
 )
+
+var errTooManyPending = errors.New("too many look-ups wait for the database")
 
 var errBreakerOpen = errors.New("the circuit breaker of the database is open")
 
@@ -38,6 +43,7 @@ type lookup struct {
 	found bool
 	err   error
 	done  chan struct{}
+	gone  atomic.Bool // nobody waits for the answer any more
 }
 
 // ask returns the row of an order, if there is one. It gives up after the time of one look-up, also when the query before
@@ -47,6 +53,10 @@ func (l *lookups) ask(ctx context.Context, id sale.OrderID) (sale.Order, bool, e
 	defer cancel()
 	question := &lookup{id: id, done: make(chan struct{})}
 	l.mu.Lock()
+	if len(l.pending) >= maxPending {
+		l.mu.Unlock()
+		return sale.Order{}, false, errTooManyPending
+	}
 	l.pending = append(l.pending, question)
 	start := l.running < queriesAtOnce
 	if start {
@@ -60,6 +70,7 @@ func (l *lookups) ask(ctx context.Context, id sale.OrderID) (sale.Order, bool, e
 	case <-question.done:
 		return question.order, question.found, question.err
 	case <-ctx.Done():
+		question.gone.Store(true)
 		return sale.Order{}, false, fmt.Errorf("read order %s: %w", id, ctx.Err())
 	}
 }
@@ -84,9 +95,12 @@ func (l *lookups) run() {
 	}
 }
 
+// take returns the questions of the next query, and leaves out those that nobody waits for: a database that hung must not
+// be asked about the past when it is back.
 func (l *lookups) take() []*lookup {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.pending = slices.DeleteFunc(l.pending, func(q *lookup) bool { return q.gone.Load() })
 	n := min(len(l.pending), idsPerQuery)
 	if n == 0 {
 		l.pending = nil

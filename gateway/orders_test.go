@@ -266,3 +266,24 @@ func TestReadersWorkInEveryState(t *testing.T) {
 		require.Equal(t, http.StatusOK, s.get(phoneOrders, "ann").status, state)
 	}
 }
+
+func TestLookupsThatNobodyWaitsForAreNotAsked(t *testing.T) {
+	s := newScene(t).open(autumn())
+	l := s.gateway.lookups
+	for id := range sale.OrderID(10) {
+		question := &lookup{id: id + 1, done: make(chan struct{})}
+		question.gone.Store(id%2 == 0)
+		l.pending = append(l.pending, question)
+	}
+	batch := l.take()
+	require.Len(t, batch, 5)
+	for _, question := range batch {
+		require.Zero(t, question.id%2)
+	}
+}
+
+func TestPendingLookupsAreBounded(t *testing.T) {
+	s := newScene(t).open(autumn())
+	s.gateway.lookups.pending = make([]*lookup, maxPending)
+	s.refused(s.get(phoneOrders+"/7", "ann"), sale.OutcomeUnavailable, nil)
+}
