@@ -25,12 +25,16 @@ func devEnv(t *testing.T) (env []string, s *stack) {
 	return env, &stack{t: t, bin: harness.Binary(t), env: env, gateways: []*gateway{g}}
 }
 
-// curlLine waits for the line that dev prints to be pasted.
-func curlLine(t *testing.T, p *harness.Process) string {
+// curlLine waits for the line that dev prints at each start, to be pasted.
+func curlLine(t *testing.T, p *harness.Process, starts int) string {
 	t.Helper()
 	pattern := regexp.MustCompile(`(?m)^\s*(curl .*)$`)
-	require.Eventually(t, func() bool { return pattern.MatchString(p.Stdout()) }, 20*time.Second, 5*time.Millisecond, "no curl line\n%s", p.Stderr())
-	return pattern.FindStringSubmatch(p.Stdout())[1]
+	var lines [][]string
+	require.Eventually(t, func() bool {
+		lines = pattern.FindAllStringSubmatch(p.Stdout(), -1)
+		return len(lines) == starts
+	}, 20*time.Second, 5*time.Millisecond, "no curl line\n%s", p.Stderr())
+	return lines[starts-1][1]
 }
 
 // paste runs a line as a shell does.
@@ -49,7 +53,7 @@ func TestDevIsKilledAndStartedAgain(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
 	begun := time.Now()
 	p := harness.Start(t, s.bin, env, "dev", "--data-dir", data)
-	line := curlLine(t, p)
+	line := curlLine(t, p, 1)
 	t.Logf("dev was ready after %s", time.Since(begun).Round(time.Millisecond))
 	banner := p.Stdout()
 	assert.Contains(t, banner, "trying and developing")
@@ -68,7 +72,8 @@ func TestDevIsKilledAndStartedAgain(t *testing.T) {
 	s.gateways[0].Process = p
 	s.gateways[0].ready()
 	s.eventuallyState(s.gateways[0], "demo", "open")
-	assert.Contains(t, paste(t, line), "already_bought", "the token is still good and the order still there")
+	assert.Contains(t, paste(t, curlLine(t, p, 2)), "already_bought", "the order is still there")
+	assert.Contains(t, paste(t, line), "already_bought", "and the token still good")
 	checkDev(s, c)
 	c.rush(list)
 	checkDev(s, c)

@@ -154,29 +154,30 @@ func operatorsPreload(s *stack) {
 	}
 	s.create("wide", d)
 	var group sync.WaitGroup
-	group.Add(1)
-	go func() {
-		defer group.Done()
-		request, err := http.NewRequest("POST", "http://"+s.gateways[1].operators+"/admin/v1/sales/wide/preload", nil)
-		if assert.NoError(s.t, err) {
-			request.Header.Set("Authorization", "Bearer "+adminToken)
-			answer, err := operatorClient.Do(request)
-			if assert.NoError(s.t, err) {
-				defer answer.Body.Close()
-				assert.Contains(s.t, []int{200, 503}, answer.StatusCode, "the second preload waits, or is asked to come again")
-			}
-		}
-	}()
+	answers := make([]reply, len(s.gateways))
 	begun := time.Now()
-	answer := s.request("POST", "http://"+s.gateways[0].operators+"/admin/v1/sales/wide/preload", nil,
-		"Authorization", "Bearer "+adminToken, "Accept", "text/event-stream")
+	for i, g := range s.gateways {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			answers[i] = s.request("POST", "http://"+g.operators+"/admin/v1/sales/wide/preload", nil,
+				"Authorization", "Bearer "+adminToken, "Accept", "text/event-stream")
+		}()
+	}
 	group.Wait()
-	require.Equal(s.t, 200, answer.status, "%s", answer.body)
 	s.t.Logf("%d SKUs preloaded in %s", skus, time.Since(begun).Round(time.Millisecond))
-	assert.Equal(s.t, "text/event-stream", strings.Split(answer.header.Get("Content-Type"), ";")[0])
-	done, total := lastProgress(s, string(answer.body))
-	assert.Equal(s.t, total, done)
-	assert.EqualValues(s.t, skus, total)
+	most := 0.0
+	for _, answer := range answers {
+		if answer.status == 503 {
+			continue // asked to come again, because the other one is at it
+		}
+		require.Equal(s.t, 200, answer.status, "%s", answer.body)
+		assert.Equal(s.t, "text/event-stream", strings.Split(answer.header.Get("Content-Type"), ";")[0])
+		done, total := lastProgress(s, string(answer.body))
+		assert.Equal(s.t, total, done)
+		most = max(most, total)
+	}
+	assert.EqualValues(s.t, skus, most, "one of them loads, the other finds it done")
 	s.move("wide", "preload")
 	var units int
 	require.NoError(s.t, s.db().QueryRow("SELECT SUM(loaded) FROM stock WHERE sale_id = 'wide'").Scan(&units))

@@ -2,8 +2,10 @@ package e2e
 
 import (
 	"database/sql"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -64,7 +66,7 @@ func newStack(t testing.TB, with servers) *stack {
 	if with.mariadb == nil {
 		with.mariadb = harness.SharedMariaDB(t)
 	}
-	name := strings.NewReplacer("/", "-", "_", "-").Replace(strings.ToLower(t.Name()))
+	name := strings.ToLower(t.Name()) + "-" + strconv.FormatInt(time.Now().UnixMilli(), 36) // a run of its own each time
 	s := &stack{t: t, bin: harness.Binary(t), redis: with.redis, kafka: with.kafka, mariadb: with.mariadb,
 		schema: name, base: name}
 	s.env = append([]string{
