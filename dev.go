@@ -14,8 +14,10 @@ import (
 	"flashsale/admin"
 	"flashsale/embedded"
 	"flashsale/loadtest"
+	"flashsale/sale"
 	"flashsale/settings"
 	"flashsale/settle"
+	"flashsale/store"
 )
 
 // devCommand runs everything in one process on embedded engines.
@@ -59,10 +61,24 @@ func (c devCommand) Run(inv *invocation) (err error) {
 	if err := place.books.Migrate(inv.ctx); err != nil {
 		return fmt.Errorf("migrate the embedded database: %w", err)
 	}
+	if err := closeLoaded(inv.ctx, place.books); err != nil {
+		return fmt.Errorf("close the buckets of an earlier run: %w", err)
+	}
 	if err := settle.CreateTopics(inv.ctx, settleKafka(s), s.Namespace, int32(s.Kafka.Partitions), 1); err != nil {
 		return fmt.Errorf("create the embedded topics: %w", err)
 	}
 	return c.runRoles(inv, place, dir)
+}
+
+// closeLoaded closes every bucket that an earlier run left open: the embedded Redis begins empty, so each has to be rebuilt
+// before anyone may buy from it, and the preload of the demo sale waits for just that.
+func closeLoaded(ctx context.Context, books *store.Store) error {
+	changes, err := books.Changes(ctx, 0)
+	if err != nil || len(changes.Buckets) == 0 {
+		return err
+	}
+	_, err = books.CloseBuckets(ctx, changes.Buckets)
+	return err
 }
 
 // runRoles runs gateway and settle until the process is asked to end or one of them fails.
@@ -107,7 +123,7 @@ func (c devCommand) present(ctx context.Context, inv *invocation, place *site, g
 	if err := prepareDemo(ctx, operators); err != nil && ctx.Err() == nil {
 		return fmt.Errorf("prepare the demo sale: %w", err)
 	}
-	until(ctx, func() bool { return seenByBuyers(ctx, base) })
+	until(ctx, func() bool { return answersBuyers(ctx, base) })
 	if ctx.Err() != nil {
 		return nil // asked to end before it was ready
 	}
@@ -178,10 +194,12 @@ func until(ctx context.Context, passed func() bool) {
 	}
 }
 
-// seenByBuyers reports whether the gateway knows that the sale has been opened, which it reads from the database a moment
-// later than the operators' API has answered: the line to paste must work at once.
-func seenByBuyers(ctx context.Context, base string) bool {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/v1/sales/"+devSale, nil)
+// answersBuyers reports whether the gateway knows the sale and its stock, which it reads from the database a moment later
+// than the operators' API has answered: the line to paste must work at once. A press without a token takes nothing and is
+// told all that stands above the token.
+func answersBuyers(ctx context.Context, base string) bool {
+	url := base + "/v1/sales/" + devSale + "/items/" + devSKU + "/orders"
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, nil)
 	if err != nil {
 		return false
 	}
@@ -190,11 +208,12 @@ func seenByBuyers(ctx context.Context, base string) bool {
 		return false
 	}
 	defer answer.Body.Close()
-	var view struct {
-		State string `json:"state"`
+	var problem struct {
+		Code string `json:"code"`
 	}
-	err = json.NewDecoder(answer.Body).Decode(&view)
-	return err == nil && answer.StatusCode == http.StatusOK && view.State != "upcoming"
+	err = json.NewDecoder(answer.Body).Decode(&problem)
+	unknown := answer.StatusCode == http.StatusNotFound || problem.Code == sale.OutcomeFenced.String()
+	return err == nil && !unknown
 }
 
 func (c devCommand) directory() (dir string, remove func() error, err error) {
