@@ -53,7 +53,8 @@ type stack struct {
 	operatorsAt       string
 	settleAt          string
 	signer            *loadtest.Signer
-	buyers            int // tokens made so far
+	buyers            int  // tokens made so far
+	ruled             bool // rules are set, and presses carry keys
 }
 
 // newStack starts everything and defines the sales "gone" (1,000 units) and "rush" (more than will be asked for).
@@ -85,7 +86,6 @@ func newStack(b *testing.B) *stack {
 	s.db = s.mariadb.Open(b, namespace)
 	s.openSale("gone", 1000)
 	s.openSale("rush", 10_000_000)
-	s.setRules()
 	return s
 }
 
@@ -113,16 +113,18 @@ func (s *stack) openSale(id string, stock int) {
 	}, 10*time.Second, 10*time.Millisecond)
 }
 
-// setRules sets a rule of every kind, none of which refuses anything: what limits cost is part of the path.
+// setRules sets a rule of every kind, none of which refuses anything, and has presses carry keys from now on: the longest
+// path that a purchase can take.
 func (s *stack) setRules() {
 	s.b.Helper()
+	s.ruled = true
 	s.run(`{"flow":[{"resource":"purchase","qps":1000000}],"isolation":[{"resource":"purchase","concurrency":100000}],
 "circuit_breaker":[{"resource":"redis","strategy":"slow_ratio","threshold":1,"max_rt_ms":10000,"window_ms":1000,"min_requests":1000,"retry_ms":1000},
 {"resource":"kafka","strategy":"error_ratio","threshold":1,"window_ms":1000,"min_requests":1000,"retry_ms":1000}],
 "buyer":{"per_second":1000,"burst":1000},"address":{"per_second":1000000,"burst":1000000}}`, "rules", "put", "-f", "-")
 }
 
-// presses makes n presses of new buyers, each with a token of its own and a key.
+// presses makes n presses of new buyers, each with a token of its own, and once the rules are set with a key too.
 func (s *stack) presses(saleID string, n int) *Requests {
 	s.b.Helper()
 	requests := &Requests{}
@@ -131,7 +133,11 @@ func (s *stack) presses(saleID string, n int) *Requests {
 		s.buyers++
 		token, err := s.signer.Token(fmt.Sprint("bench-", s.buyers), 24*time.Hour, now)
 		require.NoError(s.b, err)
-		requests.Add(Purchase(s.gatewayAt, saleID, "phone", token, fmt.Sprint("press-", s.buyers)))
+		key := ""
+		if s.ruled {
+			key = fmt.Sprint("press-", s.buyers)
+		}
+		requests.Add(Purchase(s.gatewayAt, saleID, "phone", token, key))
 	}
 	return requests
 }
