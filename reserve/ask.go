@@ -35,6 +35,8 @@ func (f *flow) ask() (reserveReply, ending) {
 		reply, err := f.send(call)
 		if err != nil || reply.code != codeOK {
 			f.addTrims(f.trims...)
+		} else {
+			f.trimmed(f.trims)
 		}
 		switch {
 		case err == nil && reply.code == codeLate && late < 2:

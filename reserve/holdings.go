@@ -14,14 +14,15 @@ const ownersPage = 1000
 // Holdings returns the orders of a buyer as Redis knows them, oldest first: what a look-up shows before the database has
 // the row. None is no error.
 func (e *Engine) Holdings(ctx context.Context, b sale.Bucket, buyer string) ([]sale.Holding, error) {
-	holdings, err := e.Redis.holdings(ctx, b, buyer)
+	holdings, err := e.Redis.holdings(ctx, b, buyer, func(at place) bool { return e.queued(b, at) })
 	if err != nil {
 		return nil, fmt.Errorf("read the holdings of bucket %s: %w", b, err)
 	}
 	return holdings, nil
 }
 
-func (r *Redis) holdings(ctx context.Context, b sale.Bucket, buyer string) ([]sale.Holding, error) {
+// holdings reads them; queued tells which batches are acknowledged though they still are in the journal.
+func (r *Redis) holdings(ctx context.Context, b sale.Bucket, buyer string, queued func(place) bool) ([]sale.Holding, error) {
 	keys := r.keys(b)
 	var meta []rueidis.RedisMessage
 	var value string
@@ -53,6 +54,9 @@ func (r *Redis) holdings(ctx context.Context, b sale.Bucket, buyer string) ([]sa
 	journaled, err := r.journaled(ctx, keys, epoch, held, entries)
 	if err != nil {
 		return nil, err
+	}
+	for sequence := range journaled {
+		journaled[sequence] = journaled[sequence] && !queued(place{epoch, sequence})
 	}
 	return holdingsOf(entries, base, journaled), nil
 }

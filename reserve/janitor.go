@@ -87,6 +87,10 @@ func flushTrims(ctx context.Context, shelves []*shelf) {
 		for i, s := range owners {
 			s.addTrims(taken[i]...) // an entry that is gone already is not there to delete: trimming twice is harmless
 		}
+		return
+	}
+	for i, s := range owners {
+		s.trimmed(taken[i])
 	}
 }
 

@@ -14,14 +14,14 @@ var errNoAck = errors.New("kafka did not acknowledge in time")
 // parcel is one journal entry on its way to Kafka, with the requests that wait for it. It is published, the same bytes,
 // until Kafka acknowledges it; then its entry is trimmed.
 type parcel struct {
-	shelf    *shelf
-	sequence int64
-	nowMS    int64
-	entryID  string
-	record   []byte
-	places   []int // of its requests in the flow's batch
-	backoff  time.Duration
-	acked    chan struct{}
+	shelf *shelf
+	place
+	nowMS   int64
+	entryID string
+	record  []byte
+	places  []int // of its requests in the flow's batch
+	backoff time.Duration
+	acked   chan struct{}
 }
 
 // pack puts the batch's i-th request into the parcel of a sequence number.
@@ -35,7 +35,7 @@ func (f *flow) pack(i int, sequence, createdMS int64) *parcel {
 		}
 	}
 	p := &parcel{
-		shelf: f.shelf, sequence: sequence, nowMS: createdMS, acked: make(chan struct{}), backoff: republishFirst,
+		shelf: f.shelf, place: place{f.batch[0].purchase.Epoch, sequence}, nowMS: createdMS, acked: make(chan struct{}), backoff: republishFirst,
 		places: append(make([]int, 0, len(f.batch)), i),
 	}
 	f.parcels = append(f.parcels, p)
@@ -52,7 +52,7 @@ func (p *parcel) keep(reply reserveReply) {
 // restore writes the record of an earlier call anew: the same bytes, because all orders of one sequence number came from
 // one call, and that call had this batch.
 func (f *flow) restore(p *parcel) {
-	batch := sale.Batch{Bucket: f.bucket, Epoch: f.batch[0].purchase.Epoch, Sequence: p.sequence, CreatedMS: p.nowMS}
+	batch := sale.Batch{Bucket: f.bucket, Epoch: p.epoch, Sequence: p.sequence, CreatedMS: p.nowMS}
 	for _, i := range p.places {
 		purchase := f.batch[i].purchase
 		batch.Orders = append(batch.Orders, sale.RecordOrder{
@@ -145,9 +145,9 @@ func (p *parcel) published(err error) {
 		return
 	}
 	if err == nil {
+		p.shelf.acknowledge(trim{place: p.place, entryID: p.entryID, orders: len(p.places)})
 		close(p.acked)
 		p.shelf.patience.acked()
-		p.shelf.addTrims(trim{entryID: p.entryID, orders: len(p.places)})
 	}
 	e.unacked.release(len(p.record))
 	e.gate.leave()

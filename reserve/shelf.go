@@ -23,6 +23,7 @@ func (r *request) reply(a sale.Answer) {
 
 // trim is an acknowledged journal entry that is still to be deleted.
 type trim struct {
+	place   place
 	entryID string
 	orders  int
 }
@@ -44,13 +45,15 @@ type shelf struct {
 	epoch   int64 // the newest that a reply was good for
 	highest int64 // sequence seen in that epoch
 	trims   []trim
+	acked   ackedPlaces
 	swept   bool // the janitor looks after this shelf
 }
 
 func newShelf(e *Engine, b sale.Bucket, partition int32, patience *patience) *shelf {
 	return &shelf{
 		engine: e, bucket: b, partition: partition, keys: e.Redis.keys(b), clock: newClock(e.clock), patience: patience,
-		head: fmt.Sprintf("%s %s %d", b.Sale, b.SKU, b.Number), recordKey: []byte(b.String()),
+		acked: ackedPlaces{},
+		head:  fmt.Sprintf("%s %s %d", b.Sale, b.SKU, b.Number), recordKey: []byte(b.String()),
 	}
 }
 
@@ -103,9 +106,11 @@ func alike(a, b *request) bool {
 		a.purchase.ListVersion == b.purchase.ListVersion && a.purchase.ListSize == b.purchase.ListSize
 }
 
-// expire answers the purchases that have waited too long for a batch: none of them was sent, nothing was taken.
+// expire answers the purchases that have waited too long for a batch: none of them was sent, nothing was taken. It also
+// forgets what was acknowledged and trimmed long enough ago.
 func (s *shelf) expire(now time.Time) {
 	s.mu.Lock()
+	s.acked.fade(now)
 	n := 0
 	for n < len(s.pending) && now.Sub(s.pending[n].came) > queueWait {
 		n++
@@ -171,11 +176,11 @@ func (s *shelf) watch() {
 	}
 }
 
-// rest ends the janitor's work on an idle shelf: nothing runs, waits or is to be trimmed. It reports whether it did.
+// rest ends the janitor's work on an idle shelf: nothing runs, waits, is to be trimmed or remembered. It reports whether it did.
 func (s *shelf) rest() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.flows > 0 || len(s.pending) > 0 || len(s.trims) > 0 {
+	if s.flows > 0 || len(s.pending) > 0 || len(s.trims) > 0 || len(s.acked) > 0 {
 		return false
 	}
 	s.swept = false

@@ -87,16 +87,16 @@ func TestRefusals(t *testing.T) {
 		"J":                       {Outcome: sale.OutcomeUnavailable},
 		"W":                       {Outcome: sale.OutcomePaused},
 	} {
-		got, ok := refusal(verdict, "paused")
+		got, _, ok := refusal(verdict, "paused")
 		require.True(t, ok, verdict)
 		require.Equal(t, want, got, verdict)
 		if head, _, cut := strings.Cut(verdict, " "); cut {
-			_, ok = refusal(head, "")
+			_, _, ok = refusal(head, "")
 			require.False(t, ok, "%q is cut", verdict)
 		}
 	}
 	for _, bad := range []string{"", "X", "R !", "B 3 2 !", "E many"} {
-		_, ok := refusal(bad, "")
+		_, _, ok := refusal(bad, "")
 		require.False(t, ok, bad)
 	}
 }

@@ -27,9 +27,11 @@ func (f *flow) give(reply reserveReply) {
 			}
 			r.reply(f.unreadable(i, verdict))
 		default:
-			a, ok := refusal(verdict, reply.detail)
+			a, sequence, ok := refusal(verdict, reply.detail)
 			if !ok {
 				a = f.unreadable(i, verdict)
+			} else if a.Status == sale.StatusHeld && f.queued(place{f.batch[0].purchase.Epoch, sequence}) {
+				a.Status = sale.StatusQueued
 			}
 			r.reply(a)
 		}
@@ -42,16 +44,16 @@ func (f *flow) unreadable(i int, verdict string) sale.Answer {
 	return sale.Answer{Outcome: sale.OutcomeUnknown, OrderID: f.orderIDs[i], Quantity: f.batch[i].purchase.Quantity}
 }
 
-// refusal reads every verdict that takes nothing now. detail is the script's word for a closed window.
-func refusal(verdict, detail string) (sale.Answer, bool) {
+// refusal reads every verdict that takes nothing now. detail is the script's word for a closed window; sequence is that of
+// the order which is replayed, 0 when it came from the database.
+func refusal(verdict, detail string) (a sale.Answer, sequence int64, ok bool) {
 	words := wordReader{text: verdict}
-	var a sale.Answer
 	switch words.next() {
 	case "R":
 		a = sale.Answer{Outcome: sale.OutcomeReplayed, OrderID: words.orderID(), Quantity: int(words.number())}
-		inDatabase := words.number() == 0
+		sequence = words.number()
 		a.CreatedAt, a.Status = createdAt(words.number()), sale.StatusQueued
-		if words.number() == 1 && !inDatabase {
+		if words.number() == 1 && sequence != 0 {
 			a.Status = sale.StatusHeld
 		}
 	case "K":
@@ -70,9 +72,9 @@ func refusal(verdict, detail string) (sale.Answer, bool) {
 	case "W":
 		a = sale.Answer{Outcome: windowOutcome(detail)}
 	default:
-		return a, false
+		return a, 0, false
 	}
-	return a, !words.bad
+	return a, sequence, !words.bad
 }
 
 // createdAt turns Unix milliseconds into a time; 0 stays the zero time: the database knows better.

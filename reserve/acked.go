@@ -1,0 +1,64 @@
+package reserve
+
+import (
+	"time"
+
+	"flashsale/sale"
+)
+
+// place is where a batch stands in the life of its bucket.
+type place struct{ epoch, sequence int64 }
+
+// ackedPlaces are the batches of one bucket that Kafka has acknowledged to this gateway while their entries may still be
+// in the journal, or were when an answer that is on its way was made. Their orders are queued, whatever the journal says:
+// a buyer who has heard queued must not read held afterwards. The value is when the entry was trimmed, zero before that.
+type ackedPlaces map[place]time.Time
+
+// ackedMemory is longer than any reading of the journal takes.
+const ackedMemory = 5 * time.Second
+
+func (a ackedPlaces) fade(now time.Time) {
+	for at, trimmed := range a {
+		if !trimmed.IsZero() && now.Sub(trimmed) > ackedMemory {
+			delete(a, at)
+		}
+	}
+}
+
+// acknowledge notes a batch that Kafka has, and that its entry is to be trimmed.
+func (s *shelf) acknowledge(t trim) {
+	s.mu.Lock()
+	s.acked[t.place] = time.Time{}
+	s.mu.Unlock()
+	s.addTrims(t)
+}
+
+// trimmed notes that entries are gone from the journal.
+func (s *shelf) trimmed(trims []trim) {
+	if len(trims) == 0 {
+		return
+	}
+	now := time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range trims {
+		s.acked[t.place] = now
+	}
+	s.watch()
+}
+
+// queued reports whether Kafka has acknowledged the batch at a place to this gateway a short while ago.
+func (s *shelf) queued(at place) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, acked := s.acked[at]
+	return acked
+}
+
+// queued is shelf.queued for a bucket that may have no shelf.
+func (e *Engine) queued(b sale.Bucket, at place) bool {
+	e.mu.RLock()
+	s := e.shelves[b]
+	e.mu.RUnlock()
+	return s != nil && s.queued(at)
+}

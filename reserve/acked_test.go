@@ -1,0 +1,44 @@
+package reserve
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+)
+
+// A buyer who heard queued never reads held afterwards, although the entry stays in the journal until it is trimmed.
+func TestQueuedNeverReadsHeldAgain(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 100, 1)
+	journaled := 0
+	for _, buyer := range buyers("buyer", 40) {
+		p := w.purchase(b, buyer)
+		p.Key = "key"
+		require.Equal(t, sale.OutcomeQueued, w.engine.Reserve(p).Outcome)
+		if w.reading(b).JournalOrders > 0 {
+			journaled++
+		}
+		holdings, err := w.engine.Holdings(context.Background(), b, buyer)
+		require.NoError(t, err)
+		require.Len(t, holdings, 1)
+		require.Equal(t, sale.StatusQueued, holdings[0].Status)
+		replay := w.engine.Reserve(p)
+		require.Equal(t, sale.OutcomeReplayed, replay.Outcome)
+		require.Equal(t, sale.StatusQueued, replay.Status)
+	}
+	require.Positive(t, journaled, "no answer came before its trim: nothing was tested")
+}
+
+// What was acknowledged is remembered until it has been trimmed for a while, and no longer.
+func TestAckedPlacesFade(t *testing.T) {
+	now := time.Now()
+	a := ackedPlaces{{1, 1}: {}, {1, 2}: now.Add(-ackedMemory - time.Second), {1, 3}: now}
+	a.fade(now)
+	require.Contains(t, a, place{1, 1})
+	require.NotContains(t, a, place{1, 2})
+	require.Contains(t, a, place{1, 3})
+}
