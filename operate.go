@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -178,7 +179,8 @@ func exitOf(err error) error {
 	if err == nil {
 		return nil
 	}
-	if _, coded := err.(*exitError); coded {
+	var coded *exitError
+	if errors.As(err, &coded) {
 		return err
 	}
 	return &exitError{admin.ExitCode(err), err}

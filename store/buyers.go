@@ -77,7 +77,7 @@ func (s *Store) uploadList(ctx context.Context, id string, version int64, next f
 	chunk := make([]string, 0, maxRows)
 	for {
 		buyer, err := next()
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return 0, err
 		}
 		if err == nil {
@@ -87,13 +87,13 @@ func (s *Store) uploadList(ctx context.Context, id string, version int64, next f
 			}
 			chunk = append(chunk, buyer)
 		}
-		if len(chunk) == cap(chunk) || (err == io.EOF && len(chunk) > 0) {
+		if len(chunk) == cap(chunk) || (errors.Is(err, io.EOF) && len(chunk) > 0) {
 			if err := s.insertListed(ctx, id, version, chunk); err != nil {
 				return 0, err
 			}
 			chunk = chunk[:0]
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return read, nil
 		}
 	}

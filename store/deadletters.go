@@ -66,7 +66,7 @@ func insertDeadLetter(ctx context.Context, tx *sql.Tx, letter *sale.DeadLetter) 
 	}
 	record, err := sale.DecodeRecord(letter.Raw)
 	if err != nil || record.Batch == nil {
-		return nil // nobody can tell whose orders these were
+		return nil //nolint:nilerr // a record that cannot be decoded is kept, but nobody can tell whose orders these were
 	}
 	place := 0
 	return insert(ctx, tx, sqlInsertDeadOrders, "(?,?,?,?,?,?,?,?)", record.Batch.Orders,
