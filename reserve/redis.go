@@ -25,13 +25,14 @@ type Options struct {
 
 // Bounds of the client.
 const (
-	maxInFlight    = 512 // calls and pipelines under way; stays below the ring of 1024, which ignores contexts when full
-	maxPipeline    = 500 // commands in one pipeline
-	dialTimeout    = time.Second
-	writeTimeout   = 2 * time.Second // also bounds reads
-	readTimeout    = 3 * time.Second // of everything but purchases, which have their own
-	redialInterval = 100 * time.Millisecond
-	socketBuffer   = 1 << 17 // bytes, each way and connection
+	maxInFlight      = 512 // calls and pipelines under way; stays below the ring of 1024, which ignores contexts when full
+	maxPipeline      = 500 // commands in one pipeline
+	embeddedPipeline = 50  // miniredis takes milliseconds for a script, and a piece has readTimeout
+	dialTimeout      = time.Second
+	writeTimeout     = 2 * time.Second // also bounds reads
+	readTimeout      = 3 * time.Second // of everything but purchases, which have their own
+	redialInterval   = 100 * time.Millisecond
+	socketBuffer     = 1 << 17 // bytes, each way and connection
 )
 
 // errNotSent is wrapped by errors of calls that certainly never reached Redis.
@@ -164,8 +165,12 @@ func (r *Redis) pipeline(ctx context.Context, n int, build func(c rueidis.Client
 	if err != nil {
 		return err
 	}
-	for from := 0; from < n; from += maxPipeline {
-		to := min(from+maxPipeline, n)
+	size := maxPipeline
+	if r.options.Embedded {
+		size = embeddedPipeline
+	}
+	for from := 0; from < n; from += size {
+		to := min(from+size, n)
 		results, err := r.piece(ctx, client, from, to, build)
 		if err != nil {
 			return err
