@@ -125,7 +125,7 @@ func (c devCommand) present(ctx context.Context, inv *invocation, place *site, g
 	}
 	until(ctx, func() bool { return answersBuyers(ctx, base) })
 	if ctx.Err() != nil {
-		return nil // asked to end before it was ready
+		return nil //nolint:nilerr // asked to end before it was ready
 	}
 	signer, err := newSigner(s)
 	if err != nil {

@@ -32,7 +32,7 @@ type saleCreateCommand struct {
 
 // Run puts the sale.
 func (c saleCreateCommand) Run(inv *invocation) error {
-	return inv.operate(func(client *admin.Client) ([]byte, error) {
+	return inv.operate("sale", func(client *admin.Client) ([]byte, error) {
 		document, err := inv.document(c.File)
 		if err != nil {
 			return nil, err
@@ -48,7 +48,7 @@ type saleBuyersCommand struct {
 
 // Run streams the list.
 func (c saleBuyersCommand) Run(inv *invocation) error {
-	return inv.operate(func(client *admin.Client) ([]byte, error) {
+	return inv.operate("sale", func(client *admin.Client) ([]byte, error) {
 		lines, err := admin.OpenInput(c.File, inv.stdin)
 		if err != nil {
 			return nil, &exitError{exitUsage, err}
@@ -64,7 +64,7 @@ type salePreloadCommand struct {
 
 // Run loads the sale, with its progress on stderr.
 func (c salePreloadCommand) Run(inv *invocation) error {
-	return inv.operate(func(client *admin.Client) ([]byte, error) {
+	return inv.operate("sale", func(client *admin.Client) ([]byte, error) {
 		return client.Preload(inv.ctx, c.Sale, func(done, total int) {
 			fmt.Fprintf(inv.stderr, "loaded %d of %d buckets\n", done, total)
 		})
@@ -79,7 +79,7 @@ type saleMoveCommand struct {
 // Run makes the move.
 func (c saleMoveCommand) Run(inv *invocation, parsed *kong.Context) error {
 	verb := parsed.Selected().Name
-	return inv.operate(func(client *admin.Client) ([]byte, error) { return client.Move(inv.ctx, c.Sale, verb) })
+	return inv.operate("sale", func(client *admin.Client) ([]byte, error) { return client.Move(inv.ctx, c.Sale, verb) })
 }
 
 type saleShowCommand struct {
@@ -88,14 +88,14 @@ type saleShowCommand struct {
 
 // Run prints the sale.
 func (c saleShowCommand) Run(inv *invocation) error {
-	return inv.operate(func(client *admin.Client) ([]byte, error) { return client.Sale(inv.ctx, c.Sale) })
+	return inv.operate("sale", func(client *admin.Client) ([]byte, error) { return client.Sale(inv.ctx, c.Sale) })
 }
 
 type saleListCommand struct{}
 
 // Run prints all sales.
 func (saleListCommand) Run(inv *invocation) error {
-	return inv.operate(func(client *admin.Client) ([]byte, error) { return client.Sales(inv.ctx) })
+	return inv.operate("sale", func(client *admin.Client) ([]byte, error) { return client.Sales(inv.ctx) })
 }
 
 // rulesCommand reads and replaces the limits of every gateway.
@@ -108,7 +108,7 @@ type rulesGetCommand struct{}
 
 // Run prints the rules.
 func (rulesGetCommand) Run(inv *invocation) error {
-	return inv.operate(func(client *admin.Client) ([]byte, error) { return client.Rules(inv.ctx) })
+	return inv.operate("rules", func(client *admin.Client) ([]byte, error) { return client.Rules(inv.ctx) })
 }
 
 type rulesPutCommand struct {
@@ -117,7 +117,7 @@ type rulesPutCommand struct {
 
 // Run replaces the rules.
 func (c rulesPutCommand) Run(inv *invocation) error {
-	return inv.operate(func(client *admin.Client) ([]byte, error) {
+	return inv.operate("rules", func(client *admin.Client) ([]byte, error) {
 		document, err := inv.document(c.File)
 		if err != nil {
 			return nil, err
@@ -143,8 +143,8 @@ func (c auditCommand) Run(inv *invocation) error {
 }
 
 // operate runs one call of the operators' API and prints its answer.
-func (inv *invocation) operate(call func(*admin.Client) ([]byte, error)) error {
-	client, err := inv.client("sale")
+func (inv *invocation) operate(command string, call func(*admin.Client) ([]byte, error)) error {
+	client, err := inv.client(command)
 	if err != nil {
 		return err
 	}

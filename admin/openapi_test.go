@@ -49,7 +49,7 @@ func TestDocumentHasEveryRouteAndNoOther(t *testing.T) {
 		require.False(t, ids[operation["operationId"]], "operation ids are unique")
 		ids[operation["operationId"]] = true
 		require.NotEmpty(t, operation["summary"])
-		require.Len(t, operation["security"], int(map[access]int{public: 0, operator: 1, shop: 2}[route.access]), route.path)
+		require.Len(t, operation["security"], map[access]int{public: 0, operator: 1, shop: 2}[route.access], route.path)
 		responses := operation["responses"].(map[string]any)
 		require.Contains(t, responses, "200")
 		if route.access != public {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -79,7 +80,7 @@ func pressAll(address string, requests [][]byte, first, presses int) error {
 		if _, err := conn.Write(requests[(first+i*crowdSize)%len(requests)]); err != nil {
 			return err
 		}
-		if err := answer.Read(reader); err != nil && err != io.EOF {
+		if err := answer.Read(reader); err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
 	}

@@ -37,13 +37,13 @@ func TestLossIsFencedAndReported(t *testing.T) {
 			w.doOn("HSET", keys.meta, "seq", "0")
 		},
 	}
-	for reason, break_ := range cases {
+	for reason, spoil := range cases {
 		t.Run(reason, func(t *testing.T) {
 			w := newWorld(t, nil)
 			b := w.stock("phone", 10, 1)
 			require.Equal(t, sale.OutcomeQueued, w.buy(b, "before").Outcome)
 			row := w.db.row(b)
-			break_(w, w.redis.keys(b))
+			spoil(w, w.redis.keys(b))
 			p := w.purchase(b, "anna")
 			p.Epoch = row.Epoch
 			require.Equal(t, sale.Answer{Outcome: sale.OutcomeFenced, Reason: reason}, w.engine.Reserve(p))

@@ -150,7 +150,9 @@ func (b *bench) start(books Books) *process {
 	go func() { p.ended <- p.Run(ctx) }()
 	b.Cleanup(func() {
 		cancel()
-		<-p.ended
+		if err := <-p.ended; err != nil {
+			b.Logf("the process ended with: %v", err)
+		}
 	})
 	return p
 }

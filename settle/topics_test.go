@@ -11,11 +11,12 @@ import (
 
 func (b *bench) setting(topic, name string) string {
 	b.Helper()
-	entries, err := b.admin.DescribeConfig(sarama.ConfigResource{
-		Type: sarama.TopicResource, Name: topic, ConfigNames: []string{name},
-	})
+	described, err := b.admin.DescribeConfigs([]*sarama.ConfigResource{
+		{Type: sarama.TopicResource, Name: topic, ConfigNames: []string{name}},
+	}, sarama.DescribeConfigsOptions{})
 	require.NoError(b, err)
-	for _, entry := range entries {
+	require.Len(b, described, 1)
+	for _, entry := range described[0].Configs {
 		if entry.Name == name {
 			return entry.Value
 		}
