@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -185,10 +184,3 @@ func exitOf(err error) error {
 	}
 	return &exitError{admin.ExitCode(err), err}
 }
-
-// within bounds a command that talks to a store.
-func within(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, commandTimeout)
-}
-
-const commandTimeout = 30 * time.Second

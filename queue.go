@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"text/tabwriter"
+	"time"
 
 	"flashsale/sale"
 	"flashsale/settings"
@@ -170,3 +172,10 @@ func settleKafka(s *settings.Settings) settle.KafkaOptions {
 func openStore(s *settings.Settings) (*store.Store, error) {
 	return store.Open(store.Options{Driver: store.DriverMySQL, DSN: s.MySQL.DSN.Reveal()})
 }
+
+// within bounds a command that talks to a store.
+func within(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, commandTimeout)
+}
+
+const commandTimeout = 30 * time.Second
