@@ -53,7 +53,9 @@ func (s *stack) produce(records ...[]byte) {
 func TestDeadLetters(t *testing.T) {
 	s := newStack(t, servers{}).run(1, 1)
 	s.open("rush", lasting(phone(10)))
-	id := sale.OrderID((time.Now().UnixMilli() - sale.IDEpoch) << 22)
+	stranger, err := sale.NewOrderIDNode(sale.MaxNode) // a node id that no gateway of this test leases
+	require.NoError(t, err)
+	id := stranger.Next()
 	unknown := sale.AppendBatch(nil, &sale.Batch{
 		Bucket: sale.Bucket{Sale: "later", SKU: "phone"}, Epoch: 1, Sequence: 1, BatchID: id, CreatedMS: time.Now().UnixMilli(),
 		Orders: []sale.RecordOrder{{OrderID: id, Quantity: 1, Buyer: "early"}},
