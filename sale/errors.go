@@ -13,6 +13,10 @@ var (
 	ErrVersionConflict = errors.New("version is not the present one")
 	// ErrLeaseHeld: another process holds the lease.
 	ErrLeaseHeld = errors.New("lease is held by another process")
+	// ErrBehind: the database has lost what other stores have seen of it, as after an old backup was restored.
+	ErrBehind = errors.New("the database is behind")
+	// ErrForeign: Redis belongs to another engine's database.
+	ErrForeign = errors.New("redis belongs to another engine")
 	// ErrSchema: the database schema is older or newer than this binary.
 	ErrSchema = errors.New("database schema does not fit this binary")
 )
@@ -25,6 +29,20 @@ type StateError struct {
 
 // Error returns the detail and the state.
 func (e *StateError) Error() string { return fmt.Sprintf("%s (the sale is %s)", e.Detail, e.State) }
+
+// StatusError says that an order's status does not allow what was asked. A Pending status passes.
+type StatusError struct{ Status OrderStatus }
+
+// Error names the status.
+func (e *StatusError) Error() string { return fmt.Sprintf("the order is %s", e.Status) }
+
+// PaidError says that an order was paid before, by another payment.
+type PaidError struct{ PaymentID string }
+
+// Error names the payment.
+func (e *PaidError) Error() string {
+	return fmt.Sprintf("the order was paid by payment %q", e.PaymentID)
+}
 
 // PoisonError says that one record of a settlement can never settle, and why. Index is its place among the deliveries.
 type PoisonError struct {

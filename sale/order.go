@@ -24,13 +24,15 @@ func (s OrderStatus) Pending() bool { return s == StatusHeld || s == StatusQueue
 // OrderReason explains a status where the status alone does not.
 type OrderReason string
 
-// Reasons of refused orders, and of queued orders that wait for the operator (ReasonDeadLetter).
+// Reasons of refused orders, of queued orders that wait for the operator (ReasonDeadLetter), and of cancelled ones.
 const (
 	ReasonNone       OrderReason = ""
 	ReasonFenced     OrderReason = "fenced"      // the batch belongs to an epoch that is over
 	ReasonDeadLetter OrderReason = "dead_letter" // the record could not settle; the operator decides or has decided
 	ReasonOverLimit  OrderReason = "over_limit"  // Redis and the database disagreed about the buyer; the database won
 	ReasonSoldOut    OrderReason = "sold_out"    // Redis and the database disagreed about the stock; the database won
+	ReasonBuyer      OrderReason = "buyer"       // the buyer cancelled
+	ReasonShop       OrderReason = "shop"        // the shop or an operator cancelled
 )
 
 // Order is one accepted purchase as shops and buyers see it.

@@ -19,7 +19,11 @@ import (
 //
 //	fs1 fence TOKEN\n
 //
-// where TOKEN is an id of the control role's own. The first word is the version of the format.
+// where TOKEN is an id of the control role's own. The record of a transfer, written by scripts/transfer.lua, is
+//
+//	fs1 transfer SALE SKU FROM EPOCH SEQUENCE TRANSFER_ID CREATED_MS TO UNITS\n
+//
+// where FROM and TO are bucket numbers of one SKU. The first word is the version of the format.
 
 // Limits of a record; anything beyond them is no record of ours.
 const (
@@ -57,10 +61,11 @@ func (b *Batch) Units() int64 {
 	return units
 }
 
-// Record is one decoded record: a batch, or a fence when Batch is nil.
+// Record is one decoded record: a batch, a transfer, or a fence when both are nil.
 type Record struct {
-	Batch *Batch
-	Fence string
+	Batch    *Batch
+	Transfer *Transfer
+	Fence    string
 }
 
 // ErrRecord is wrapped by every error of DecodeRecord.
@@ -105,7 +110,7 @@ func DecodeRecord(data []byte) (Record, error) {
 	if !ok {
 		return Record{}, recordErr("no complete header line")
 	}
-	fields := bytes.SplitN(header, []byte{' '}, maxHeaderFields+1)
+	fields := bytes.SplitN(header, []byte{' '}, transferHeaderFields+1)
 	if string(fields[0]) != "fs1" {
 		return Record{}, recordErr("unknown version %.16q", fields[0])
 	}
@@ -118,6 +123,9 @@ func DecodeRecord(data []byte) (Record, error) {
 	case len(fields) == maxHeaderFields && string(fields[1]) == "batch":
 		batch, err := decodeBatch(fields, rest)
 		return Record{Batch: batch}, err
+	case len(fields) == transferHeaderFields && string(fields[1]) == "transfer" && len(rest) == 0:
+		transfer, err := decodeTransfer(fields)
+		return Record{Transfer: transfer}, err
 	}
 	return Record{}, recordErr("header of %d fields, kind %.16q", len(fields), fields[min(1, len(fields)-1)])
 }

@@ -2,10 +2,18 @@ package sale
 
 // Delivery is one record from the orders topic.
 type Delivery struct {
+	TopicID   string // id of the topic, empty for a replayed dead letter: then no position is stored
 	Partition int32
 	Offset    int64
 	Raw       []byte // the record's bytes as received
 	Record    Record
+}
+
+// Position is where settlement stands in one partition by the database's own count, committed with the rows.
+type Position struct {
+	Partition int32
+	TopicID   string
+	Next      int64 // offset of the next record to settle
 }
 
 // Settlement is what one settling transaction did.
@@ -44,7 +52,9 @@ type DeadLetter struct {
 type Load struct {
 	BucketRow               // Epoch is the new one
 	Available int64         // loaded − settled + released
-	Owners    []RecordOrder // orders that count against the buyers' limits, and those whose keys still answer
+	Owners    []RecordOrder // orders that count against the buyers' limits
+	Released  []RecordOrder // orders that count no more and whose keys still answer
+	Outbox    int64         // number of the last outbox row that is absorbed in Available
 	Window    Window
 }
 
@@ -70,7 +80,9 @@ type Reading struct {
 	Epoch          int64
 	Sequence       int64
 	Available      int64
-	Taken          int64 // units taken in this epoch, counted on its own
+	Taken          int64 // units taken in this epoch by orders and transfers, counted on its own
+	Moved          int64 // of those, units taken by transfers
+	Returned       int64 // units that the outbox brought in this epoch
 	JournalOrders  int64
 	OldestJournal  int64 // created_ms of the oldest journal entry, 0 when the journal is empty
 	WindowsVersion int64
@@ -82,7 +94,10 @@ type BucketBooks struct {
 	Loaded       int64
 	Settled      int64
 	Released     int64
-	SettledEpoch int64 // units settled from batches of the present epoch, refused orders of them included
+	SettledEpoch int64 // units settled from batches and transfers of the present epoch, refused orders included
+	MovedEpoch   int64 // of those, units of transfers
+	GivenEpoch   int64 // units of the present epoch's outbox rows, applied or not
+	Sequence     int64 // highest sequence of the present epoch that settled or was applied
 }
 
 // NodeLease is a leased node id for order ids.

@@ -1,0 +1,9 @@
+//go:build !faults
+
+package faults
+
+// Point is where the process can be made to die. In this build it never does.
+func Point(string) {}
+
+// Bug reports whether the process runs with a seeded bug. In this build it never does.
+func Bug(string) bool { return false }

@@ -1,0 +1,42 @@
+//go:build faults
+
+package faults
+
+import (
+	"os"
+	"strconv"
+	"sync/atomic"
+	"syscall"
+)
+
+// armed is what the environment asked for when the process began.
+type armed struct {
+	point  string
+	time   int64
+	bug    string
+	passed atomic.Int64
+}
+
+var chosen = arm(os.Getenv)
+
+func arm(env func(string) string) *armed {
+	a := &armed{point: env("FLASHSALE_CRASH_POINT"), time: 1, bug: env("FLASHSALE_BUG")}
+	if n, err := strconv.ParseInt(env("FLASHSALE_CRASH_TIME"), 10, 64); err == nil && n > 0 {
+		a.time = n
+	}
+	return a
+}
+
+// Point kills the process when this is the chosen point and the chosen time.
+func Point(name string) {
+	if name != chosen.point || chosen.passed.Add(1) != chosen.time {
+		return
+	}
+	if err := syscall.Kill(os.Getpid(), syscall.SIGKILL); err != nil {
+		panic("crash point " + name + ": " + err.Error())
+	}
+	select {} // the signal is on its way: nothing more may happen here
+}
+
+// Bug reports whether the process runs with this bug.
+func Bug(name string) bool { return name == chosen.bug }
