@@ -63,6 +63,14 @@ func Dial(o Options) (*Redis, error) {
 	return &Redis{options: o, inFlight: make(chan struct{}, maxInFlight)}, nil
 }
 
+// NewRedis speaks through a client that the caller has made, as the simulator does: addresses are not looked at. Close
+// closes the client.
+func NewRedis(client rueidis.Client, o Options) *Redis {
+	r := &Redis{options: o, inFlight: make(chan struct{}, maxInFlight)}
+	r.client.Store(&client)
+	return r
+}
+
 // Close ends the connections; calls after it fail.
 func (r *Redis) Close() {
 	r.mu.Lock()
