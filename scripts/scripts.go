@@ -25,6 +25,9 @@ type Script struct {
 // promoted answers NOSCRIPT and sells nothing.
 func Reserve() Script { return read("reserve") }
 
+// Transfer takes units out of one bucket for another. A rebuild alone loads it, as it does Reserve.
+func Transfer() Script { return read("transfer") }
+
 // Trim deletes acknowledged journal entries.
 func Trim() Script { return read("trim") }
 
@@ -39,7 +42,7 @@ func Load() Script { return read("load") }
 
 // All returns every script, by name.
 func All() []Script {
-	return []Script{Close(), Load(), Reserve(), Trim(), Window()}
+	return []Script{Close(), Load(), Reserve(), Transfer(), Trim(), Window()}
 }
 
 func read(name string) Script {
