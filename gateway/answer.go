@@ -27,6 +27,8 @@ var (
 // Codes of problems that are no outcome of a purchase.
 const (
 	codeOrderNotFound  = "order_not_found"
+	codeNotConfirmed   = "not_confirmed"
+	codeWrongStatus    = "wrong_status"
 	codeRequestTimeout = "request_timeout"
 	codeInternal       = "internal"
 )

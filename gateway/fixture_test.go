@@ -123,6 +123,9 @@ type fakeBooks struct {
 	queries atomic.Int64
 	polls   atomic.Int64
 	onQuery func()
+
+	cancels  int    // asked for
+	onCancel func() // before a cancellation
 }
 
 func newFakeBooks() *fakeBooks {
@@ -186,6 +189,33 @@ func (b *fakeBooks) BuyerOrders(_ context.Context, saleID, sku, buyer string) ([
 		}
 	}
 	return out, b.failing
+}
+
+// CancelOrder does what the database does with a row, and counts.
+func (b *fakeBooks) CancelOrder(_ context.Context, id sale.OrderID, reason sale.OrderReason, buyer string) (sale.Order, error) {
+	b.mu.Lock()
+	hook := b.onCancel
+	b.mu.Unlock()
+	if hook != nil {
+		hook()
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.cancels++
+	row, there := b.rows[id]
+	switch {
+	case b.failing != nil:
+		return sale.Order{}, b.failing
+	case !there, buyer != "" && row.BuyerID != buyer:
+		return sale.Order{}, fmt.Errorf("cancel order %s: %w", id, sale.ErrNotFound)
+	case row.Status == sale.StatusCancelled:
+		return row, nil
+	case row.Status != sale.StatusConfirmed:
+		return sale.Order{}, fmt.Errorf("cancel order %s: %w", id, &sale.StatusError{Status: row.Status})
+	}
+	row.Status, row.Reason = sale.StatusCancelled, reason
+	b.rows[id] = row
+	return row, nil
 }
 
 func (b *fakeBooks) set(change func(*fakeBooks)) {
@@ -254,7 +284,8 @@ func newScene(t testing.TB, change ...func(*Options, *Deps)) *scene {
 	require.NoError(t, err)
 	options := Options{Keys: keys, Log: slog.New(slog.DiscardHandler)}
 	deps := Deps{
-		Catalogue: s.books, Stock: s.stock, Levels: s.stock, Orders: s.books, Breakers: breakers, Registerer: s.registry,
+		Catalogue: s.books, Stock: s.stock, Levels: s.stock, Orders: s.books, Cancels: s.books, Breakers: breakers,
+		Registerer: s.registry,
 	}
 	for _, c := range change {
 		c(&options, &deps)

@@ -29,6 +29,7 @@ type Gateway struct {
 	viewers  *viewers
 	lists    *lists
 	lookups  *lookups
+	cancels  *cancels
 	waiters  *waiters
 
 	inFlight atomic.Int64 // purchases between admission and answer
@@ -62,6 +63,7 @@ func New(o Options, d Deps) (*Gateway, error) {
 	}
 	g.viewers = newViewers(g.keeper)
 	g.lookups = &lookups{orders: d.Orders, breakers: d.Breakers, timeout: o.StoreTimeout, guard: g.safely}
+	g.cancels = newCancels(d.Cancels, g.lookups)
 	g.waiters = newWaiters(g.lookups, d.Stock, o)
 	g.server = g.newServer()
 	return g, nil

@@ -119,7 +119,7 @@ func TestDocumentNamesOnlyCodesThatExist(t *testing.T) {
 	d := document(t)
 	known := slices.Clone(d.Components.Schemas["Outcome"].Enum)
 	others := d.Components.Schemas["Code"].AnyOf[1].Enum
-	require.ElementsMatch(t, []string{codeOrderNotFound, codeRequestTimeout, codeInternal}, others)
+	require.ElementsMatch(t, []string{codeOrderNotFound, codeNotConfirmed, codeWrongStatus, codeRequestTimeout, codeInternal}, others)
 	known = append(known, others...)
 	named := regexp.MustCompile("`([a-z_]+)`")
 	for path, methods := range d.Paths {

@@ -50,6 +50,7 @@ type Deps struct {
 	Stock      Stock
 	Levels     Levels
 	Orders     Orders
+	Cancels    Cancels
 	Breakers   *Breakers
 	Checks     func() map[string]string // what other parts of the process still wait for, shown by /readyz
 	Registerer prometheus.Registerer

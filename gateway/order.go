@@ -61,7 +61,7 @@ func (g *Gateway) readOrder(r reader, at location) (sale.Order, func(*fasthttp.R
 	switch {
 	case err != nil:
 		return refuse(sale.OutcomeUnavailable)
-	case found && row.BuyerID == r.buyer && row.Sale == r.live.ID && row.SKU == r.item.SKU:
+	case found && r.owns(&row):
 		return row, nil
 	case found:
 		return sale.Order{}, orderNotFound

@@ -8,6 +8,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"flashsale/faults"
 	"flashsale/sale"
 )
 
@@ -102,6 +103,20 @@ func (g *Gateway) admitReader(ctx *fasthttp.RequestCtx, at location, h *headers)
 		return r, false
 	}
 	return r, true
+}
+
+// caller is whom the orders that the reader sees must belong to; empty would be anybody.
+func (r *reader) caller() string {
+	if faults.Bug("cancel-foreign-order") {
+		return ""
+	}
+	return r.buyer
+}
+
+// owns reports whether a row is the caller's, and of the item that the path names.
+func (r *reader) owns(row *sale.Order) bool {
+	caller := r.caller()
+	return (row.BuyerID == caller || caller == "") && row.Sale == r.live.ID && row.SKU == r.item.SKU
 }
 
 func (g *Gateway) done(r reader) {

@@ -24,7 +24,7 @@ const (
 var paths = [...]struct{ template, allow string }{
 	pathNone:    {"", ""},
 	pathOrders:  {"/v1/sales/{sale}/items/{sku}/orders", "GET, HEAD, POST"},
-	pathOrder:   {"/v1/sales/{sale}/items/{sku}/orders/{order_id}", "GET, HEAD"},
+	pathOrder:   {"/v1/sales/{sale}/items/{sku}/orders/{order_id}", "DELETE, GET, HEAD"},
 	pathSale:    {"/v1/sales/{sale}", "GET, HEAD"},
 	pathTime:    {"/v1/time", "GET, HEAD"},
 	pathLive:    {"/livez", "GET, HEAD"},
@@ -147,6 +147,7 @@ const (
 	routePurchase
 	routeOrders
 	routeOrder
+	routeCancel
 	routeSale
 	routeTime
 	routeLive
@@ -157,7 +158,7 @@ const (
 )
 
 var routeNames = [routeCount]string{
-	routeNone: "none", routePurchase: "purchase", routeOrders: "orders", routeOrder: "order", routeSale: "sale",
+	routeNone: "none", routePurchase: "purchase", routeOrders: "orders", routeOrder: "order", routeCancel: "cancel", routeSale: "sale",
 	routeTime: "time", routeLive: "livez", routeReady: "readyz", routeOpenAPI: "openapi",
 }
 
@@ -167,6 +168,8 @@ func routeOf(ctx *fasthttp.RequestCtx, p path) route {
 	switch {
 	case p == pathOrders && ctx.IsPost():
 		return routePurchase
+	case p == pathOrder && ctx.IsDelete():
+		return routeCancel
 	case !read || p == pathNone:
 		return routeNone
 	}

@@ -55,10 +55,13 @@ func TestLocate(t *testing.T) {
 func TestMethodsThatAreNotOffered(t *testing.T) {
 	s := newScene(t).open(autumn())
 	for p, allow := range map[string]string{
-		phoneOrders: "GET, HEAD, POST", phoneOrders + "/7": "GET, HEAD", "/v1/sales/autumn": "GET, HEAD", "/v1/time": "GET, HEAD",
+		phoneOrders: "GET, HEAD, POST", phoneOrders + "/7": "DELETE, GET, HEAD", "/v1/sales/autumn": "GET, HEAD", "/v1/time": "GET, HEAD",
 		"/livez": "GET, HEAD", "/readyz": "GET, HEAD", "/openapi.json": "GET, HEAD",
 	} {
 		for _, method := range []string{"PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW", "get"} {
+			if strings.Contains(allow, method) {
+				continue
+			}
 			r := s.send(method, p, "")
 			s.refused(r, sale.OutcomeMethodNotAllowed, nil)
 			require.Equal(t, allow, r.header.Get("Allow"))

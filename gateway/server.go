@@ -80,6 +80,8 @@ func (g *Gateway) serve(ctx *fasthttp.RequestCtx, r route, at location, h *heade
 		g.ownOrders(ctx, at, h)
 	case routeOrder:
 		g.oneOrder(ctx, at, h)
+	case routeCancel:
+		g.cancelOrder(ctx, at, h)
 	case routeSale:
 		g.saleView(ctx, at)
 	case routeTime:

@@ -1,0 +1,108 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/valyala/fasthttp"
+
+	"flashsale/sale"
+)
+
+// Cancels ends orders in the database, which decides it.
+type Cancels interface {
+	// CancelOrder cancels a confirmed order of the buyer and returns it, also when it was cancelled before. A status that
+	// does not allow it is a *sale.StatusError, another buyer's order sale.ErrNotFound.
+	CancelOrder(ctx context.Context, id sale.OrderID, reason sale.OrderReason, buyer string) (sale.Order, error)
+}
+
+// cancelsAtOnce bounds the cancellations that a gateway has under way in the database. Those of one bucket wait for the
+// lock of its stock row, each on a connection that catalogue and look-ups would need; the others wait here, for the time
+// of one look-up.
+const cancelsAtOnce = 4
+
+// cancels ends orders for their buyers, a few at a time.
+type cancels struct {
+	database Cancels
+	lookups  *lookups
+	turns    chan struct{}
+}
+
+func newCancels(database Cancels, l *lookups) *cancels {
+	return &cancels{database: database, lookups: l, turns: make(chan struct{}, cancelsAtOnce)}
+}
+
+// cancel ends an order. An error that is no *sale.StatusError and not sale.ErrNotFound means that it is not known whether
+// the order has ended; asking again is safe.
+func (c *cancels) cancel(ctx context.Context, id sale.OrderID, buyer string) (cancelled sale.Order, err error) {
+	select {
+	case c.turns <- struct{}{}:
+		defer func() { <-c.turns }()
+	case <-ctx.Done():
+		return cancelled, fmt.Errorf("wait for a turn to cancel order %s: %w", id, ctx.Err())
+	}
+	var refused error
+	err = c.lookups.call(ctx, "cancel an order", func(ctx context.Context) error {
+		cancelled, err = c.database.CancelOrder(ctx, id, sale.ReasonBuyer, buyer)
+		if status := (*sale.StatusError)(nil); errors.As(err, &status) || errors.Is(err, sale.ErrNotFound) {
+			refused, err = err, nil // an answer and no fault of the database: its circuit breaker does not count it
+		}
+		return err
+	})
+	return cancelled, errors.Join(err, refused)
+}
+
+// cancelOrder ends one order of the caller. What the database has not confirmed yet cannot be cancelled; what has ended
+// otherwise, or was paid, stays so.
+func (g *Gateway) cancelOrder(ctx *fasthttp.RequestCtx, at location, h *headers) {
+	r, ok := g.admitReader(ctx, at, h)
+	if !ok {
+		return
+	}
+	defer g.done(r)
+	order, refusal := g.readOrder(r, at)
+	if refusal != nil {
+		refusal(ctx)
+		return
+	}
+	if order.Status == sale.StatusConfirmed {
+		limit, cancel := context.WithTimeout(context.Background(), g.options.StoreTimeout)
+		defer cancel()
+		cancelled, err := g.cancels.cancel(limit, order.OrderID, r.caller())
+		status := (*sale.StatusError)(nil)
+		switch {
+		case errors.As(err, &status):
+			order.Status = status.Status
+		case errors.Is(err, sale.ErrNotFound):
+			orderNotFound(ctx)
+			return
+		case err != nil:
+			g.refuse(ctx, sale.OutcomeUnavailable)
+			return
+		default:
+			order = cancelled
+		}
+	}
+	answerCancel(ctx, &order)
+}
+
+// answerCancel tells what has become of an order that was to be cancelled.
+func answerCancel(ctx *fasthttp.RequestCtx, o *sale.Order) {
+	switch {
+	case o.Status == sale.StatusCancelled:
+		answerOrder(ctx, fasthttp.StatusOK, o)
+	case o.Status.Pending():
+		problem(ctx, sale.Problem{
+			Status: fasthttp.StatusConflict, Code: codeNotConfirmed, Title: "The order is not confirmed yet",
+			Detail: "it can be cancelled once it is confirmed",
+		})
+		ctx.Response.Header.SetCanonical(headerRetryAfter, soon[rand.IntN(len(soon))])
+	default:
+		problem(ctx, sale.Problem{
+			Status: fasthttp.StatusConflict, Code: codeWrongStatus, Title: "The order's status does not allow this",
+			Members: []sale.Member{{Name: "order_status", Value: o.Status}},
+		})
+	}
+}
