@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -123,22 +122,6 @@ func (c rulesPutCommand) Run(inv *invocation) error {
 		}
 		return client.PutRules(inv.ctx, document)
 	})
-}
-
-type auditCommand struct {
-	Sale   string        `arg:"" optional:"" help:"Sale id; all sales when left out."`
-	Wait   time.Duration `help:"First wait this long until nothing is in flight."`
-	Output string        `short:"o" enum:"text,json" default:"text" help:"text or json."`
-}
-
-// Run prints the equation.
-func (c auditCommand) Run(inv *invocation) error {
-	client, err := inv.client("audit")
-	if err != nil {
-		return err
-	}
-	err = client.PrintAudit(inv.ctx, inv.stdout, admin.AuditRequest{Sale: c.Sale, Wait: c.Wait, JSON: c.Output == "json"})
-	return exitOf(err)
 }
 
 // operate runs one call of the operators' API and prints its answer.

@@ -27,16 +27,38 @@ const defaultPoll = 200 * time.Millisecond
 type AuditRequest struct {
 	Sale string        // empty: every sale that is no draft
 	Wait time.Duration // wait this long for nothing to be in flight; 0: do not wait
-	JSON bool          // an AuditAnswer, else a line per SKU
+	JSON bool          // one object, else a line per SKU and a line per invariant
 	Poll time.Duration // how often to ask while waiting, default 200 ms
+
+	// Certify reads the stores a second time, past the engine. nil: the engine's own answer is all there is.
+	Certify func(ctx context.Context) (Certificate, error)
 }
 
-// PrintAudit prints the stock equation of every SKU. It returns nil when all hold (and, with Wait, nothing is in flight),
-// ErrBooksDoNotHold or ErrStillInFlight when not, and wraps ErrUnreadable when there is no answer.
+// Certificate is what a reading of the stores past the engine found. It is printed as the member "certificate".
+type Certificate interface {
+	Violated() bool
+	Print(out io.Writer) error // a line per invariant
+}
+
+// certifiedAnswer is the audit as JSON.
+type certifiedAnswer struct {
+	AuditAnswer
+	Certificate Certificate `json:"certificate,omitempty"`
+}
+
+// PrintAudit prints the stock equation of every SKU, and what Certify finds. It returns nil when all hold (and, with Wait,
+// nothing is in flight), ErrBooksDoNotHold or ErrStillInFlight when not, and wraps ErrUnreadable when there is no answer.
 func (c *Client) PrintAudit(ctx context.Context, out io.Writer, request AuditRequest) error {
-	answer, err := c.auditWhenSettled(ctx, request)
-	if err != nil {
+	answer := certifiedAnswer{}
+	var err error
+	if answer.AuditAnswer, err = c.auditWhenSettled(ctx, request); err != nil {
 		return err
+	}
+	if request.Certify != nil {
+		if answer.Certificate, err = request.Certify(ctx); err != nil {
+			return asUnreadable(err)
+		}
+		answer.Holds = answer.Holds && !answer.Certificate.Violated()
 	}
 	if err := printAudit(out, answer, request.JSON); err != nil {
 		return fmt.Errorf("print the audit: %w", err)
@@ -44,8 +66,8 @@ func (c *Client) PrintAudit(ctx context.Context, out io.Writer, request AuditReq
 	switch {
 	case !answer.Holds:
 		return ErrBooksDoNotHold
-	case request.Wait > 0 && inFlight(answer) != 0:
-		return fmt.Errorf("%w: %d units after %s", ErrStillInFlight, inFlight(answer), request.Wait)
+	case request.Wait > 0 && inFlight(answer.AuditAnswer) != 0:
+		return fmt.Errorf("%w: %d units after %s", ErrStillInFlight, inFlight(answer.AuditAnswer), request.Wait)
 	}
 	return nil
 }
@@ -143,7 +165,7 @@ func inFlight(answer AuditAnswer) int64 {
 	return units
 }
 
-func printAudit(out io.Writer, answer AuditAnswer, asJSON bool) error {
+func printAudit(out io.Writer, answer certifiedAnswer, asJSON bool) error {
 	if asJSON {
 		body, err := encode(answer)
 		if err != nil {
@@ -160,7 +182,10 @@ func printAudit(out io.Writer, answer AuditAnswer, asJSON bool) error {
 	if _, err := fmt.Fprintln(table, strings.Join(lines, "\n")); err != nil {
 		return err
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil || answer.Certificate == nil {
+		return err
+	}
+	return answer.Certificate.Print(out)
 }
 
 func auditLine(item *AuditItem) string {

@@ -7,15 +7,18 @@ const (
 	settle     = "settle"
 	migrate    = "migrate"
 	deadletter = "deadletter"
+	audit      = "audit"
 	token      = "token"
 	verdict    = "load verdict"
 )
 
 var (
-	purchasePath = []string{gateway, settle}
+	purchasePath = []string{gateway, settle, audit}
+	kafkaUsers   = []string{gateway, settle, migrate, audit}
 	queue        = []string{gateway, settle, migrate}
-	books        = []string{gateway, settle, migrate, deadletter, verdict}
-	operators    = []string{"sale", "rules", "audit", verdict}
+	needsBooks   = []string{gateway, settle, migrate, deadletter, verdict}
+	books        = append(needsBooks[:len(needsBooks):len(needsBooks)], audit)
+	operators    = []string{"sale", "rules", audit, verdict}
 	signers      = []string{gateway, token, "load rush", "load targets"}
 	everything   = []string{"every command"}
 )
@@ -32,13 +35,13 @@ func All() []Setting {
 
 func general() []Setting {
 	return []Setting{
-		{Name: "namespace", Default: "flashsale", Used: append([]string{dev}, queue...), check: namespaceRule,
+		{Name: "namespace", Default: "flashsale", Used: append([]string{dev}, kafkaUsers...), check: namespaceRule,
 			Doc:  "One deployment is one tenant: prefix of Redis keys, topics and consumer group.",
 			bind: func(s *Settings) any { return &s.Namespace }},
 		{Name: "log.level", Default: "info", Used: everything, check: oneOf("debug", "info", "warn", "error"),
 			Doc:  "Least severity of the JSON lines on stderr.",
 			bind: func(s *Settings) any { return &s.Log.Level }},
-		{Name: "mysql.dsn", Used: books, Needed: books, check: dsnRule,
+		{Name: "mysql.dsn", Used: books, Needed: needsBooks, check: dsnRule,
 			Unit: "user:password@tcp(host:3306)/database",
 			Doc:  "Database, in the form of the Go MySQL driver. Secret because it holds the password.",
 			bind: func(s *Settings) any { return &s.MySQL.DSN }},
@@ -150,19 +153,19 @@ func redisSection() []Setting {
 
 func kafkaSection() []Setting {
 	return []Setting{
-		{Name: "kafka.brokers", Default: "127.0.0.1:9092", Unit: "host:port, …", Used: queue, check: addressesRule,
+		{Name: "kafka.brokers", Default: "127.0.0.1:9092", Unit: "host:port, …", Used: kafkaUsers, check: addressesRule,
 			Doc:  "Brokers to start from; the rest is learned from them.",
 			bind: func(s *Settings) any { return &s.Kafka.Brokers }},
-		{Name: "kafka.tls", Default: "false", Used: queue,
+		{Name: "kafka.tls", Default: "false", Used: kafkaUsers,
 			Doc:  "Speak TLS to Kafka, with the system's certificate authorities.",
 			bind: func(s *Settings) any { return &s.Kafka.TLS }},
-		{Name: "kafka.sasl_mechanism", Used: queue, check: oneOf("", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
+		{Name: "kafka.sasl_mechanism", Used: kafkaUsers, check: oneOf("", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
 			Doc:  "How to log in. Empty: no login.",
 			bind: func(s *Settings) any { return &s.Kafka.SASLMechanism }},
-		{Name: "kafka.sasl_username", Used: queue,
+		{Name: "kafka.sasl_username", Used: kafkaUsers,
 			Doc:  "Name for the login.",
 			bind: func(s *Settings) any { return &s.Kafka.SASLUsername }},
-		{Name: "kafka.sasl_password", Used: queue,
+		{Name: "kafka.sasl_password", Used: kafkaUsers,
 			Doc:  "Password for the login.",
 			bind: func(s *Settings) any { return &s.Kafka.SASLPassword }},
 		{Name: "kafka.partitions", Default: "8", Unit: "partitions", Used: append([]string{dev}, queue...), check: between(1, 1024),

@@ -1,0 +1,155 @@
+package audit
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+
+	"flashsale/sale"
+)
+
+// clockMargin is how far the clocks that stamp records may be off: reading begins that much before the sale's start.
+const clockMargin = time.Hour
+
+// openTopic prepares the client; it connects at the first use.
+func openTopic(o Options) (*kgo.Client, error) {
+	opts := []kgo.Opt{
+		kgo.SeedBrokers(o.KafkaBrokers...), kgo.DialTimeout(dialTimeout), kgo.RetryTimeout(readTimeout),
+		kgo.FetchMaxWait(100 * time.Millisecond),
+	}
+	if o.KafkaTLS {
+		opts = append(opts, kgo.DialTLSConfig(&tls.Config{MinVersion: tls.VersionTLS12}))
+	}
+	switch o.KafkaMechanism {
+	case "":
+	case "PLAIN":
+		opts = append(opts, kgo.SASL(plain.Auth{User: o.KafkaUsername, Pass: o.KafkaPassword}.AsMechanism()))
+	case "SCRAM-SHA-256":
+		opts = append(opts, kgo.SASL(scram.Auth{User: o.KafkaUsername, Pass: o.KafkaPassword}.AsSha256Mechanism()))
+	case "SCRAM-SHA-512":
+		opts = append(opts, kgo.SASL(scram.Auth{User: o.KafkaUsername, Pass: o.KafkaPassword}.AsSha512Mechanism()))
+	default:
+		return nil, fmt.Errorf("kafka.sasl_mechanism %q is not known", o.KafkaMechanism)
+	}
+	return kgo.NewClient(opts...)
+}
+
+// ends returns the offset of the next record of each partition of the orders topic.
+func (a *Auditor) ends(ctx context.Context) (map[int32]int64, error) {
+	listed, err := kadm.NewClient(a.topic).ListEndOffsets(ctx, a.options.Topic)
+	if err == nil {
+		err = listed.Error()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the ends of topic %s: %w", a.options.Topic, err)
+	}
+	found := map[int32]int64{}
+	listed.Each(func(o kadm.ListedOffset) { found[o.Partition] = o.Offset })
+	return found, nil
+}
+
+// readTopic reads the records from the start of the earliest sale to the given ends.
+func (a *Auditor) readTopic(ctx context.Context, from time.Time, ends map[int32]int64, note func([]byte)) error {
+	starts, err := kadm.NewClient(a.topic).ListOffsetsAfterMilli(ctx, from.Add(-clockMargin).UnixMilli(), a.options.Topic)
+	if err == nil {
+		err = starts.Error()
+	}
+	if err != nil {
+		return fmt.Errorf("find the sale's start in topic %s: %w", a.options.Topic, err)
+	}
+	left, assigned := map[int32]int64{}, map[int32]kgo.Offset{}
+	starts.Each(func(o kadm.ListedOffset) {
+		if o.Offset < ends[o.Partition] {
+			left[o.Partition], assigned[o.Partition] = ends[o.Partition], kgo.NewOffset().At(o.Offset)
+		}
+	})
+	if len(left) == 0 {
+		return nil
+	}
+	a.topic.AddConsumePartitions(map[string]map[int32]kgo.Offset{a.options.Topic: assigned})
+	defer a.topic.RemoveConsumePartitions(map[string][]int32{a.options.Topic: partitionsOf(assigned)})
+	for len(left) > 0 {
+		fetched := a.topic.PollFetches(ctx)
+		var failed []error
+		fetched.EachError(func(_ string, partition int32, err error) {
+			failed = append(failed, fmt.Errorf("read partition %d of topic %s: %w", partition, a.options.Topic, err))
+		})
+		if len(failed) > 0 {
+			return errors.Join(failed...)
+		}
+		fetched.EachRecord(func(r *kgo.Record) {
+			end, reading := left[r.Partition]
+			if reading && r.Offset < end {
+				note(r.Value)
+			}
+			if r.Offset+1 >= end {
+				delete(left, r.Partition)
+			}
+		})
+	}
+	return nil
+}
+
+func partitionsOf(offsets map[int32]kgo.Offset) []int32 {
+	partitions := make([]int32, 0, len(offsets))
+	for p := range offsets {
+		partitions = append(partitions, p)
+	}
+	return partitions
+}
+
+// recorded is one record as the audit reads it.
+type recorded struct {
+	sale, sku string
+	at        place
+	id        sale.OrderID
+	orders    map[sale.OrderID]row // none for a transfer
+}
+
+// parseRecord reads the text of a batch or a transfer, in its own way. ok is false for fences and for what it cannot read.
+func parseRecord(text string) (r recorded, ok bool) {
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	head := strings.Fields(lines[0])
+	if len(head) < 10 || head[0] != "fs1" || (head[1] != "batch" && head[1] != "transfer") {
+		return r, false
+	}
+	numbers := make([]int64, 4)
+	for i := range numbers {
+		n, err := strconv.ParseInt(head[4+i], 10, 64)
+		if err != nil {
+			return r, false
+		}
+		numbers[i] = n
+	}
+	r = recorded{
+		sale: head[2], sku: head[3], at: place{int(numbers[0]), numbers[1], numbers[2]}, id: sale.OrderID(numbers[3]),
+		orders: map[sale.OrderID]row{},
+	}
+	if head[1] == "transfer" {
+		return r, len(lines) == 1 && len(head) == 11
+	}
+	for _, line := range lines[1:] {
+		fields := strings.SplitN(line, " ", 4)
+		if len(fields) < 3 {
+			return r, false
+		}
+		id, badID := strconv.ParseInt(fields[0], 10, 64)
+		quantity, badQuantity := strconv.ParseInt(fields[1], 10, 64)
+		if badID != nil || badQuantity != nil {
+			return r, false
+		}
+		r.orders[sale.OrderID(id)] = row{bucket: r.at.bucket, buyer: fields[2], quantity: quantity}
+	}
+	return r, strconv.Itoa(len(r.orders)) == head[9]
+}
+
+func isFence(text string) bool { return strings.HasPrefix(text, "fs1 fence ") }
