@@ -1,0 +1,100 @@
+package ledger
+
+import (
+	"flashsale/faults"
+	"flashsale/sale"
+)
+
+// Row is a bucket's row in the books. It is locked from the reading until the plan is written, and with it everything
+// that depends on it: all orders of a buyer and SKU are decided under the lock of the same row.
+type Row struct {
+	sale.BucketBooks
+	Outbox     int64 // number of the bucket's last outbox row
+	PriceCents int64
+	Currency   string
+	Limit      int   // units per buyer
+	PaymentTTL int64 // seconds, 0 = no deadline
+}
+
+// Books are what is known when a plan is made. The plan keeps them up to date.
+type Books struct {
+	// Closely is false when markers, orders and, where the limit is 1, slots were not read and are taken as absent: the
+	// store's unique keys will object where one is there.
+	Closely bool
+	NowMS   int64 // by the clock of the store, Unix milliseconds
+	Stock   map[sale.Bucket]*Row
+	Markers map[Place]sale.OrderID
+	Forks   map[Mark]bool
+	Orders  map[sale.OrderID]bool // orders that have a row, nil when they were not read
+	Slots   map[Owner]*Slots
+}
+
+// Place is where a write of a bucket belongs; two records at one place are a fork.
+type Place struct {
+	sale.Bucket
+	Epoch, Sequence int64
+}
+
+// Mark is a record's identity. The id is a batch's, a transfer's, or the negative number of an outbox row, which no
+// record has.
+type Mark struct {
+	Place
+	ID sale.OrderID
+}
+
+// Owner is a buyer of a SKU.
+type Owner struct{ Sale, SKU, Buyer string }
+
+// NewBooks returns books that know these rows and nothing else.
+func NewBooks(stock map[sale.Bucket]*Row, nowMS int64, closely bool) *Books {
+	b := &Books{Closely: closely, NowMS: nowMS, Stock: stock, Slots: map[Owner]*Slots{}}
+	if closely {
+		b.Markers, b.Forks, b.Orders = map[Place]sale.OrderID{}, map[Mark]bool{}, map[sale.OrderID]bool{}
+	}
+	return b
+}
+
+// MarkOfBatch returns a batch's identity.
+func MarkOfBatch(b *sale.Batch) Mark { return Mark{Place{b.Bucket, b.Epoch, b.Sequence}, b.BatchID} }
+
+// MarkOfTransfer returns a transfer's identity.
+func MarkOfTransfer(t *sale.Transfer) Mark {
+	return Mark{Place{t.Bucket, t.Epoch, t.Sequence}, t.TransferID}
+}
+
+// MarkOfApplied returns the identity of the write that brought outbox rows to Redis.
+func MarkOfApplied(a *sale.Applied) Mark {
+	return Mark{Place{a.Bucket, a.Epoch, a.Sequence}, sale.OrderID(-a.Number)}
+}
+
+// Settled reports whether this very record has been settled. Rule: marker-has-batch-id.
+func (b *Books) Settled(m Mark) bool {
+	id, marked := b.Markers[m.Place]
+	if faults.Bug("marker-without-batch-id") {
+		return marked
+	}
+	return marked && (id == m.ID || b.Forks[m])
+}
+
+// remember notes a record that is about to be settled and reports whether it is a fork.
+func (b *Books) remember(m Mark) (fork bool) {
+	if b.Markers == nil {
+		b.Markers, b.Forks = map[Place]sale.OrderID{}, map[Mark]bool{}
+	}
+	if _, fork = b.Markers[m.Place]; fork {
+		b.Forks[m] = true
+	} else {
+		b.Markers[m.Place] = m.ID
+	}
+	return fork
+}
+
+// SlotsOf returns the slots of an owner, to be read or set.
+func (b *Books) SlotsOf(o Owner) *Slots {
+	taken := b.Slots[o]
+	if taken == nil {
+		taken = &Slots{}
+		b.Slots[o] = taken
+	}
+	return taken
+}

@@ -1,0 +1,136 @@
+package ledger
+
+import (
+	"flashsale/faults"
+	"flashsale/sale"
+)
+
+// Reasons for closing a bucket.
+const (
+	ClosedByFork     = "settlement: two records at one sequence"
+	ClosedByOrder    = "settlement: an order could not be inserted"
+	ClosedByTransfer = "settlement: a transfer of units that are not there"
+	ClosedByRefusal  = "a dead letter was refused"
+)
+
+// Settle decides one batch. A batch that is marked is done. In the row's epoch each order is confirmed while the limit and
+// the loaded units allow it, otherwise refused; in an older epoch the batch is late and each order without a row is
+// refused as fenced. A fork, a refusal or an order that has a row already means, in the row's epoch, that Redis and the
+// books count differently: the bucket is closed (rule: disagreement-closes).
+func (p *Plan) Settle(b *sale.Batch) {
+	at, ok := p.enter(MarkOfBatch(b))
+	if !ok {
+		return
+	}
+	row, late := at.row, at.late
+	switch {
+	case at.fork && faults.Bug("fork-skipped"), late && faults.Bug("late-not-recorded"):
+		return
+	case late && faults.Bug("late-settled"):
+		late = false
+	}
+	terms := p.termsOf(b, row)
+	agreed := !at.fork
+	for i := range b.Orders {
+		agreed = p.order(Order{RecordOrder: &b.Orders[i], Terms: terms}, row, late) && agreed
+	}
+	if late {
+		return
+	}
+	p.move(row).SettledEpoch += b.Units()
+	p.advance(row, b.Sequence)
+	switch {
+	case at.fork:
+		p.close(row, ClosedByFork)
+	case !agreed:
+		p.close(row, ClosedByOrder)
+	}
+}
+
+// order decides one order and reports whether Redis and the books agree about it.
+func (p *Plan) order(o Order, row *Row, late bool) (agreed bool) {
+	switch {
+	case p.books.Orders[o.OrderID]:
+		return late // its row is there, in whatever status: one of the two counts it twice
+	case late:
+		p.refuse(o, sale.ReasonFenced)
+	case !fits(row, int64(o.Quantity)):
+		p.refuse(o, sale.ReasonSoldOut)
+		return false
+	case !p.allow(&o, row):
+		p.refuse(o, sale.ReasonOverLimit)
+		return false
+	default:
+		p.confirm(o, row)
+	}
+	return true
+}
+
+// fits is the guard against oversell. Rule: guard-with-released.
+func fits(row *Row, units int64) bool {
+	switch {
+	case faults.Bug("guard-missing"):
+		return true
+	case faults.Bug("guard-without-released"):
+		return row.Settled+units <= row.Loaded
+	}
+	return row.Settled-row.Released+units <= row.Loaded
+}
+
+// allow takes the buyer's slots for an order, when the limit leaves them.
+func (p *Plan) allow(o *Order, row *Row) bool {
+	if row.Limit == 1 && !p.books.Closely {
+		o.Slotted = true // nothing was read: the unique key will tell
+		return o.Quantity == 1
+	}
+	who := Owner{row.Sale, row.SKU, o.Buyer}
+	taken := p.books.SlotsOf(who).take(o.Quantity, row.Limit)
+	if taken == nil {
+		return false
+	}
+	if row.Limit == 1 {
+		o.Slotted = true
+		return true
+	}
+	for _, slot := range taken {
+		p.Allowances = append(p.Allowances, Allowance{who, slot, o.OrderID})
+	}
+	return true
+}
+
+func (p *Plan) confirm(o Order, row *Row) {
+	p.note(o.OrderID)
+	p.Confirmed = append(p.Confirmed, o)
+	p.Settlement.Rows++
+	row.Settled += int64(o.Quantity)
+	p.move(row).Settled += int64(o.Quantity)
+}
+
+func (p *Plan) refuse(o Order, reason sale.OrderReason) {
+	p.note(o.OrderID)
+	o.Reason = reason
+	p.Refused = append(p.Refused, o)
+	p.Settlement.Rows++
+	p.Settlement.Refused++
+	p.LookCloser = p.LookCloser || !p.books.Closely
+}
+
+// note keeps a second order of the same id in the same plan from being written.
+func (p *Plan) note(id sale.OrderID) {
+	if p.books.Orders != nil {
+		p.books.Orders[id] = true
+	}
+}
+
+func (p *Plan) termsOf(b *sale.Batch, row *Row) *Terms {
+	created := min(max(b.CreatedMS, MinMomentMS), MaxMomentMS)
+	t := &Terms{
+		Bucket: b.Bucket, PriceCents: row.PriceCents, Currency: row.Currency,
+		CreatedMS: created, UpdatedMS: max(created, p.books.NowMS), // no order changes before it is made
+		PayByMS: -1,
+	}
+	if row.PaymentTTL > 0 {
+		t.PayByMS = created + row.PaymentTTL*1000
+	}
+	return t
+}

@@ -1,0 +1,60 @@
+package ledger
+
+import (
+	"flashsale/faults"
+	"flashsale/sale"
+)
+
+// Transfer decides one transfer. In the giving row's epoch its units move to the receiving bucket, whose credit goes
+// through the outbox, so that Redis gets them once; nobody credits the receiver directly (rule: credit-through-outbox).
+// A late transfer moves nothing: the rebuild has counted its units as the giver's. A fork, or units that the books do
+// not have, closes the giver.
+func (p *Plan) Transfer(t *sale.Transfer) {
+	at, ok := p.enter(MarkOfTransfer(t))
+	if !ok {
+		return
+	}
+	if at.late && !faults.Bug("transfer-late-moves") { // rule: late-transfer-moves-nothing
+		return
+	}
+	p.leave(at.row, t)
+	switch {
+	case at.fork:
+		p.close(at.row, ClosedByFork)
+	case at.row.Settled-at.row.Released > at.row.Loaded-t.Units:
+		p.close(at.row, ClosedByTransfer)
+		p.LookCloser = p.LookCloser || !p.books.Closely
+	default:
+		receiver := p.books.Stock[t.Receiver()]
+		at.row.Loaded -= t.Units
+		p.move(at.row).Loaded -= t.Units
+		receiver.Loaded += t.Units
+		p.move(receiver).Loaded += t.Units
+		p.give(receiver, sale.OutboxCredit, t.Units, nil)
+	}
+}
+
+// leave counts a transfer's units as no longer in flight.
+func (p *Plan) leave(row *Row, t *sale.Transfer) {
+	m := p.move(row)
+	m.SettledEpoch += t.Units
+	m.MovedEpoch += t.Units
+	p.advance(row, t.Sequence)
+}
+
+// RefuseTransfer ends a transfer that could not settle: in the row's epoch its units go back to the bucket that gave them.
+func (p *Plan) RefuseTransfer(t *sale.Transfer) {
+	row := p.books.Stock[t.Bucket]
+	m := MarkOfTransfer(t)
+	fork := p.books.remember(m)
+	p.mark(m, fork)
+	if t.Epoch != row.Epoch {
+		return
+	}
+	p.leave(row, t)
+	if fork {
+		p.close(row, ClosedByRefusal)
+		return
+	}
+	p.give(row, sale.OutboxCredit, t.Units, nil)
+}
