@@ -6,12 +6,14 @@ import (
 	"strconv"
 	"strings"
 
+	"flashsale/faults"
 	"flashsale/sale"
 )
 
 // A buyer's value in the buyers hash is `entry"entry…`, an entry `id,quantity,sequence,dt[,key]`; see
 // scripts/reserve.lua. Order ids are in base 36: an entry of a decimal id would need the next larger piece of memory, 16
-// bytes for each of a million buyers. Sequence 0 means that the entry was loaded from the database.
+// bytes for each of a million buyers. Sequence 0 means that the entry was loaded from the database. A minus before the
+// quantity marks an order whose units went back: it counts no more, and its key still answers.
 
 const idBase = 36
 
@@ -34,6 +36,7 @@ func parseID(text string) (sale.OrderID, error) {
 type buyerEntry struct {
 	orderID  sale.OrderID
 	quantity int
+	released bool
 	sequence int64
 	sinceMS  int64 // created_ms less base_ms of the bucket
 	key      string
@@ -60,6 +63,9 @@ func parseEntries(value string) ([]buyerEntry, error) {
 			}
 		}
 		entries[i].quantity, entries[i].sequence, entries[i].sinceMS = int(numbers[0]), numbers[1], numbers[2]
+		if numbers[0] < 0 {
+			entries[i].quantity, entries[i].released = -entries[i].quantity, true
+		}
 		if len(fields) == 5 {
 			entries[i].key = fields[4]
 		}
@@ -67,29 +73,52 @@ func parseEntries(value string) ([]buyerEntry, error) {
 	return entries, nil
 }
 
-// buyersOf builds the pairs (buyer, value) of orders that the database knows, one pair a buyer, each buyer's orders in
-// the order of their ids. It sorts owners.
-func buyersOf(owners []sale.RecordOrder) []string {
-	sort.Slice(owners, func(a, b int) bool {
-		if owners[a].Buyer != owners[b].Buyer {
-			return owners[a].Buyer < owners[b].Buyer
+// loadedOrder is an order that the database knows, on its way into Redis.
+type loadedOrder struct {
+	sale.RecordOrder
+	released bool
+}
+
+// buyersOf builds the pairs (buyer, value) of the orders that the database knows, one pair a buyer, each buyer's orders in
+// the order of their ids.
+func buyersOf(owners, released []sale.RecordOrder) []string {
+	orders := make([]loadedOrder, 0, len(owners)+len(released))
+	for _, o := range owners {
+		orders = append(orders, loadedOrder{RecordOrder: o})
+	}
+	counts := faults.Bug("load-counts-released")
+	for _, o := range released {
+		orders = append(orders, loadedOrder{RecordOrder: o, released: !counts})
+	}
+	sort.Slice(orders, func(a, b int) bool {
+		if orders[a].Buyer != orders[b].Buyer {
+			return orders[a].Buyer < orders[b].Buyer
 		}
-		return owners[a].OrderID < owners[b].OrderID
+		return orders[a].OrderID < orders[b].OrderID
 	})
-	pairs := make([]string, 0, 2*len(owners))
+	pairs := make([]string, 0, 2*len(orders))
 	var value []byte
-	for i, o := range owners {
+	for i, o := range orders {
 		if len(value) > 0 {
 			value = append(value, '"')
 		}
-		value = append(appendHead(value, o.OrderID, o.Quantity), ",0,0"...)
-		if o.Key != "" {
-			value = append(append(value, ','), o.Key...)
-		}
-		if i+1 == len(owners) || owners[i+1].Buyer != o.Buyer {
+		value = appendLoaded(value, &o)
+		if i+1 == len(orders) || orders[i+1].Buyer != o.Buyer {
 			pairs = append(pairs, o.Buyer, string(value))
 			value = value[:0]
 		}
 	}
 	return pairs
+}
+
+func appendLoaded(dst []byte, o *loadedOrder) []byte {
+	quantity := o.Quantity
+	if o.released {
+		quantity = -quantity
+	}
+	dst = append(appendHead(dst, o.OrderID, quantity), ",0,0"...)
+	if o.Key != "" {
+		dst = append(append(dst, ','), o.Key...)
+	}
+	return dst
 }

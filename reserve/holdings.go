@@ -12,7 +12,7 @@ import (
 const ownersPage = 1000
 
 // Holdings returns the orders of a buyer as Redis knows them, oldest first: what a look-up shows before the database has
-// the row. None is no error.
+// the row. Released orders are not among them: the database has decided on those. None is no error.
 func (e *Engine) Holdings(ctx context.Context, b sale.Bucket, buyer string) ([]sale.Holding, error) {
 	holdings, err := e.Redis.holdings(ctx, b, buyer, func(at place) bool { return e.queued(b, at) })
 	if err != nil {
@@ -62,15 +62,19 @@ func (r *Redis) holdings(ctx context.Context, b sale.Bucket, buyer string, queue
 }
 
 func holdingsOf(entries []buyerEntry, base int64, journaled map[int64]bool) []sale.Holding {
-	holdings := make([]sale.Holding, len(entries))
-	for i, e := range entries {
-		holdings[i] = sale.Holding{OrderID: e.orderID, Quantity: e.quantity, Key: e.key, Status: sale.StatusQueued}
+	holdings := make([]sale.Holding, 0, len(entries))
+	for _, e := range entries {
+		if e.released {
+			continue
+		}
+		h := sale.Holding{OrderID: e.orderID, Quantity: e.quantity, Key: e.key, Status: sale.StatusQueued}
 		if e.sequence > 0 {
-			holdings[i].CreatedAt = createdAt(base + e.sinceMS)
+			h.CreatedAt = createdAt(base + e.sinceMS)
 		}
 		if journaled[e.sequence] {
-			holdings[i].Status = sale.StatusHeld
+			h.Status = sale.StatusHeld
 		}
+		holdings = append(holdings, h)
 	}
 	return holdings
 }

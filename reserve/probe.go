@@ -6,6 +6,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"flashsale/faults"
 	"flashsale/sale"
 	"flashsale/scripts"
 )
@@ -36,8 +37,9 @@ func (r *Redis) Probe(ctx context.Context, rows []sale.BucketRow) ([]string, err
 	return doubts, nil
 }
 
-// installReserve loads the reserve script on the server that holds a bucket. Only the Rebuilder calls it.
-func (r *Redis) installReserve(ctx context.Context, b sale.Bucket) error {
+// installFenced loads the scripts that move stock on the server that holds a bucket, the reserve script last: whoever
+// finds it there finds them all. Only the Rebuilder calls it.
+func (r *Redis) installFenced(ctx context.Context, b sale.Bucket) error {
 	client, err := r.connected()
 	if err != nil {
 		return err
@@ -49,10 +51,16 @@ func (r *Redis) installReserve(ctx context.Context, b sale.Bucket) error {
 		if err := c.Do(ctx, c.B().Exists().Key(r.keys(b).meta).Build()).Error(); err != nil {
 			return err
 		}
-		return c.Do(ctx, c.B().ScriptLoad().Script(scripts.Reserve().Source).Build()).Error()
+		for _, script := range scripts.Fenced() {
+			if err := c.Do(ctx, c.B().ScriptLoad().Script(script.Source).Build()).Error(); err != nil {
+				return fmt.Errorf("%s: %w", script.Name, err)
+			}
+			faults.Point("rebuild.script-loaded")
+		}
+		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("load the reserve script for bucket %s: %w", b, err)
+		return fmt.Errorf("load the fenced scripts for bucket %s: %w", b, err)
 	}
 	return nil
 }

@@ -14,7 +14,8 @@ import (
 func (r *Redis) Readings(ctx context.Context, buckets []sale.Bucket) ([]sale.Reading, error) {
 	readings := make([]sale.Reading, len(buckets))
 	err := r.pipeline(ctx, len(buckets), func(c rueidis.Client, i int) rueidis.Completed {
-		return c.B().Hmget().Key(r.keys(buckets[i]).meta).Field("epoch", "seq", "available", "taken", "held", "version").Build()
+		return c.B().Hmget().Key(r.keys(buckets[i]).meta).
+			Field("epoch", "seq", "available", "taken", "moved", "returned", "held", "version").Build()
 	}, func(i int, result rueidis.RedisResult) error {
 		values, err := result.ToArray()
 		if err != nil {
@@ -23,7 +24,7 @@ func (r *Redis) Readings(ctx context.Context, buckets []sale.Bucket) ([]sale.Rea
 		fields := fieldReader{values: values}
 		readings[i] = sale.Reading{
 			Epoch: fields.number(0), Sequence: fields.number(1), Available: fields.number(2), Taken: fields.number(3),
-			JournalOrders: fields.number(4), WindowsVersion: fields.number(5),
+			Moved: fields.number(4), Returned: fields.number(5), JournalOrders: fields.number(6), WindowsVersion: fields.number(7),
 		}
 		return fields.err
 	})

@@ -25,7 +25,7 @@ const (
 )
 
 // Rebuilder brings buckets back from the database: the steps (a) to (h), each named where it is done. It is the only
-// place that loads the reserve script.
+// place that loads the fenced scripts.
 type Rebuilder struct {
 	redis     *Redis
 	publisher Publisher
@@ -194,8 +194,9 @@ func (b *Rebuilder) loadSteps(load sale.Load) loadSteps {
 		}
 	}
 	begin := append([]string{fmt.Sprint(load.Available)}, windowArgs(load.Window)...)
-	steps := loadSteps{begin: call("begin", append(begin, flag(!b.redis.options.Embedded))...), open: call("open")}
-	pairs := buyersOf(load.Owners)
+	begin = append(begin, flag(!b.redis.options.Embedded), fmt.Sprint(load.Outbox))
+	steps := loadSteps{begin: call("begin", begin...), open: call("open")}
+	pairs := buyersOf(load.Owners, load.Released)
 	for from := 0; from < len(pairs); from += loadChunk {
 		steps.buyers = append(steps.buyers, call("buyers", pairs[from:min(from+loadChunk, len(pairs))]...))
 	}
@@ -230,7 +231,7 @@ func (b *Rebuilder) verify(ctx context.Context, loads []sale.Load) (good, again 
 			}
 		}
 		if len(missing) > 0 {
-			if err := b.redis.installReserve(ctx, missing[0].Bucket); err != nil {
+			if err := b.redis.installFenced(ctx, missing[0].Bucket); err != nil {
 				return nil, nil, err
 			}
 		}

@@ -27,6 +27,7 @@ type reporter struct {
 }
 
 type loss struct {
+	bucket sale.Bucket
 	epoch  int64
 	reason string
 }
@@ -46,7 +47,7 @@ func (r *reporter) report(b sale.Bucket, epoch int64, reason string) {
 		return
 	}
 	r.reported[b] = epoch
-	r.waiting[b] = loss{epoch: epoch, reason: reason}
+	r.waiting[b] = loss{bucket: b, epoch: epoch, reason: reason}
 	select {
 	case r.wake <- struct{}{}:
 	default:

@@ -57,11 +57,13 @@ func TestEntries(t *testing.T) {
 		{OrderID: 39, Quantity: 2, Buyer: "b", Key: "k, 1"},
 		{OrderID: 3, Quantity: 1, Buyer: "a"},
 		{OrderID: 8, Quantity: 1, Buyer: "b"},
-	})
-	require.Equal(t, []string{"a", "3,1,0,0", "b", `8,1,0,0"13,2,0,0,k, 1`}, pairs)
+	}, []sale.RecordOrder{{OrderID: 10, Quantity: 3, Buyer: "b", Key: "k"}, {OrderID: 9, Quantity: 1, Buyer: "c"}})
+	require.Equal(t, []string{"a", "3,1,0,0", "b", `8,1,0,0"a,-3,0,0,k"13,2,0,0,k, 1`, "c", "9,-1,0,0"}, pairs)
 	entries, err := parseEntries(pairs[3])
 	require.NoError(t, err)
-	require.Equal(t, []buyerEntry{{orderID: 8, quantity: 1}, {orderID: 39, quantity: 2, key: "k, 1"}}, entries)
+	require.Equal(t, []buyerEntry{
+		{orderID: 8, quantity: 1}, {orderID: 10, quantity: 3, released: true, key: "k"}, {orderID: 39, quantity: 2, key: "k, 1"},
+	}, entries)
 	entries, err = parseEntries("7,1,12,-5")
 	require.NoError(t, err)
 	require.Equal(t, []buyerEntry{{orderID: 7, quantity: 1, sequence: 12, sinceMS: -5}}, entries)
@@ -69,7 +71,7 @@ func TestEntries(t *testing.T) {
 		_, err := parseEntries(bad)
 		require.Error(t, err, bad)
 	}
-	require.Empty(t, buyersOf(nil))
+	require.Empty(t, buyersOf(nil, nil))
 }
 
 // Every verdict is read whole; one that is cut or unknown is never taken for a refusal.

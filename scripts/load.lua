@@ -11,17 +11,18 @@
 -- ARGV[3] available  units
 -- ARGV[4] version, ARGV[5] state, ARGV[6] starts_ms, ARGV[7] ends_ms, ARGV[8] limit: as in window.lua
 -- ARGV[9] watch      1 = remember the replication id and compare it, 0 = this server hides it (embedded)
+-- ARGV[10] outbox    number of the last outbox row that is absorbed in available
 -- with buyers: from ARGV[3] on, pairs (buyer, entries); with open: nothing more
 --
--- Reply: done | older, Redis is in this epoch already or in a later one | lost, the load's begin is gone: start over
+-- Reply: done | older, Redis is in this epoch already or in a later one | lost, the load's begin is gone: start over |
+-- foreign meta, foreign buyers or foreign journal: that key is somebody else's, nothing is written
 --
 -- Invariant: the bucket sells only after open; a step of an older load changes nothing; a window that is newer than the
 -- load's stays. Each step may be sent twice.
 -- Cost: begin O(1) with the old buyers freed in the background, buyers O(pairs), open O(1).
 
 local step, epoch = ARGV[1], ARGV[2]
-local m = redis.call('HMGET', KEYS[1], 'epoch', 'loaded_state', 'version', 'held')
-local present = tonumber(m[1] or 0)
+local call = redis.call
 
 local function hidden_or_replid(watch)
   if watch ~= '1' then return '' end
@@ -29,16 +30,31 @@ local function hidden_or_replid(watch)
   return type(info) == 'string' and string.match(info, 'master_replid:(%x+)') or ''
 end
 
+-- The first key that is not of the kind that the engine makes, or a hash of somebody else's; nil when there is none.
+local function foreign_key()
+  local kinds = {call('TYPE', KEYS[1]).ok, call('TYPE', KEYS[2]).ok, call('TYPE', KEYS[3]).ok}
+  if kinds[1] ~= 'none' and (kinds[1] ~= 'hash' or call('HEXISTS', KEYS[1], 'epoch') == 0) then return 'meta' end
+  if kinds[2] ~= 'none' and kinds[2] ~= 'hash' then return 'buyers' end
+  if kinds[3] ~= 'none' and kinds[3] ~= 'stream' then return 'journal' end
+end
+
+local stranger = step == 'begin' and foreign_key()
+if stranger then return 'foreign ' .. stranger end
+
+local m = call('HMGET', KEYS[1], 'epoch', 'loaded_state', 'version', 'held')
+local present = tonumber(m[1] or 0)
+
 if step == 'begin' then
   if present > tonumber(epoch) or (present == tonumber(epoch) and m[2] ~= 'loading') then return 'older' end
-  local time = redis.call('TIME')
+  local time = call('TIME')
   local now = time[1] * 1000 + math.floor(time[2] / 1000)
-  local held = redis.call('XLEN', KEYS[3]) > 0 and m[4] or 0
-  redis.call('UNLINK', KEYS[2])
-  redis.call('HSET', KEYS[1], 'epoch', epoch, 'loaded_state', 'loading', 'base_ms', now, 'available', ARGV[3],
-    'seq', 0, 'taken', 0, 'held', held or 0, 'replid', hidden_or_replid(ARGV[9]), 'checked_ms', 0)
+  local held = call('XLEN', KEYS[3]) > 0 and m[4] or 0
+  call('UNLINK', KEYS[2])
+  call('HSET', KEYS[1], 'epoch', epoch, 'loaded_state', 'loading', 'base_ms', now, 'available', ARGV[3],
+    'seq', 0, 'taken', 0, 'moved', 0, 'returned', 0, 'outbox', ARGV[10], 'outbox_seq', 0, 'held', held or 0,
+    'replid', hidden_or_replid(ARGV[9]), 'checked_ms', 0)
   if tonumber(m[3] or -1) < tonumber(ARGV[4]) then
-    redis.call('HSET', KEYS[1], 'version', ARGV[4], 'state', ARGV[5], 'starts_ms', ARGV[6], 'ends_ms', ARGV[7],
+    call('HSET', KEYS[1], 'version', ARGV[4], 'state', ARGV[5], 'starts_ms', ARGV[6], 'ends_ms', ARGV[7],
       'limit', ARGV[8])
   end
   return 'done'
@@ -49,8 +65,8 @@ if present ~= tonumber(epoch) then return 'lost' end
 if step == 'open' and m[2] == 'open' then return 'done' end
 if m[2] ~= 'loading' then return 'lost' end
 if step == 'buyers' then
-  redis.call('HSET', KEYS[2], unpack(ARGV, 3))
+  call('HSET', KEYS[2], unpack(ARGV, 3))
 else
-  redis.call('HSET', KEYS[1], 'loaded_state', 'open')
+  call('HSET', KEYS[1], 'loaded_state', 'open')
 end
 return 'done'

@@ -2,7 +2,8 @@
 --
 -- KEYS[1] {bucket}:meta     hash    life, counters and window of the bucket
 -- KEYS[2] {bucket}:buyers   hash    buyer -> entries joined by `"`; an entry is `id,quantity,sequence,dt[,key]`: order
---                                   id in base 36, sequence 0 = from the database, dt = created_ms - base_ms of meta
+--                                   id in base 36, sequence 0 = from the database, dt = created_ms - base_ms of meta;
+--                                   a minus before the quantity = released: counts no more, its key still answers
 -- KEYS[3] {bucket}:journal  stream  entry id `<epoch><sequence, 10 digits>-<batch id>`, field r = the record's bytes
 --
 -- ARGV[1]  epoch            the bucket's epoch as the database tells it, decimal
@@ -33,8 +34,8 @@
 --   late    the deadline has passed; nothing written
 --   fenced  detail missing, epoch, state, replid or sequence: the stock is in doubt; nothing written
 --
--- Invariant: available + taken of one epoch never changes; one entry, one sequence number and one write of meta for all
--- that a call takes. Every check stands before the first write, because Redis does not roll a script back.
+-- Invariant: available + taken - returned of one epoch never changes; one entry, one sequence number and one write of
+-- meta for all that a call takes. Every check stands before the first write, because Redis does not roll a script back.
 -- Cost: six commands, O(n), and one INFO every 50 ms; measured by BenchmarkReserveScript.
 
 local meta_key, buyers_key, journal_key = KEYS[1], KEYS[2], KEYS[3]
@@ -99,13 +100,13 @@ end
 local function judge(entries, head, quantity, key)
   local bought, latest, verdict = 0, '', nil
   for entry in string.gmatch(entries, '[^"]+') do
-    local id, qty, seq, dt, its_key = match(entry, '^(%w+),(%d+),(%d+),(%-?%d+),?(.*)$')
+    local id, released, qty, seq, dt, its_key = match(entry, '^(%w+),(%-?)(%d+),(%d+),(%-?%d+),?(.*)$')
     local created = seq == '0' and 0 or base + dt
     if id .. ',' .. qty == head then return 0, id, 'A ' .. seq .. ' ' .. created, true end
     if key ~= '' and its_key == key and not verdict then
       verdict = qty ~= quantity and 'K ' .. id or concat({'R', id, qty, seq, created, journaled(seq)}, ' ')
     end
-    bought, latest = bought + qty, id
+    if released == '' then bought, latest = bought + qty, id end
   end
   return bought, latest, verdict, false
 end

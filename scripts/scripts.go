@@ -21,35 +21,52 @@ type Script struct {
 	SHA    string // what EVALSHA takes
 }
 
-// Reserve decides a batch of purchases. It is loaded by a rebuild and by nothing else: a server that restarted or was
-// promoted answers NOSCRIPT and sells nothing.
-func Reserve() Script { return read("reserve") }
+// Reserve decides a batch of purchases. It is fenced, and its text names the other fenced scripts: a server that knows it
+// knows exactly those, because it is loaded after them.
+func Reserve() Script {
+	source := read("reserve")
+	for _, s := range []Script{Release(), Transfer()} {
+		source += "-- loaded after " + s.Name + " " + s.SHA + "\n"
+	}
+	return named("reserve", source)
+}
 
-// Transfer takes units out of one bucket for another. A rebuild alone loads it, as it does Reserve.
-func Transfer() Script { return read("transfer") }
+// Release applies outbox rows. It is fenced.
+func Release() Script { return named("release", read("release")) }
+
+// Transfer takes units out of one bucket for another. It is fenced.
+func Transfer() Script { return named("transfer", read("transfer")) }
+
+// Fenced returns the scripts that move stock, in the order in which they are loaded. A rebuild loads them and nothing else
+// does: a server that restarted or was promoted answers NOSCRIPT and moves nothing.
+func Fenced() []Script { return []Script{Release(), Transfer(), Reserve()} }
 
 // Trim deletes acknowledged journal entries.
-func Trim() Script { return read("trim") }
+func Trim() Script { return named("trim", read("trim")) }
 
 // Window gives a bucket the state and times of its sale.
-func Window() Script { return read("window") }
+func Window() Script { return named("window", read("window")) }
 
 // Close stops a bucket before its rebuild.
-func Close() Script { return read("close") }
+func Close() Script { return named("close", read("close")) }
 
 // Load brings a bucket's new epoch into Redis, step by step.
-func Load() Script { return read("load") }
+func Load() Script { return named("load", read("load")) }
 
 // All returns every script, by name.
 func All() []Script {
-	return []Script{Close(), Load(), Reserve(), Transfer(), Trim(), Window()}
+	return []Script{Close(), Load(), Release(), Reserve(), Transfer(), Trim(), Window()}
 }
 
-func read(name string) Script {
+func read(name string) string {
 	source, err := files.ReadFile(name + ".lua")
 	if err != nil {
 		panic("script " + name + " is not embedded: " + err.Error())
 	}
-	sum := sha1.Sum(source) //nolint:gosec // see the import
-	return Script{Name: name, Source: string(source), SHA: hex.EncodeToString(sum[:])}
+	return withBugs(name, string(source))
+}
+
+func named(name, source string) Script {
+	sum := sha1.Sum([]byte(source)) //nolint:gosec // see the import
+	return Script{Name: name, Source: source, SHA: hex.EncodeToString(sum[:])}
 }

@@ -1,0 +1,182 @@
+package reserve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"flashsale/faults"
+	"flashsale/sale"
+	"flashsale/scripts"
+)
+
+// Outbox holds what the database has decided about a bucket's stock and Redis has still to apply.
+type Outbox interface {
+	// Outbox returns open rows sorted by bucket and number: of every bucket its first ones, at most maxRows in all.
+	Outbox(ctx context.Context, maxRows int) ([]sale.OutboxRow, error)
+	// OutboxDone closes rows that Redis has applied, and keeps the sequence of the write that did it as a marker.
+	OutboxDone(ctx context.Context, applied []sale.Applied) error
+}
+
+// CourierOptions are the parts of a Courier.
+type CourierOptions struct {
+	Redis  *Redis
+	Outbox Outbox
+	Report Report
+	Leases Leases
+	Holder string
+	Log    *slog.Logger
+}
+
+// Times and bounds of the courier.
+const (
+	outboxLease  = "outbox"
+	courierEvery = 100 * time.Millisecond
+	courierRows  = 20_000
+	courierPass  = 10 * time.Second // longest pass
+	complainMost = time.Second      // between two warnings
+)
+
+// Courier carries releases and credits from the database into Redis: the pages of all buckets together, the rows of a
+// bucket one after the other, each once. What Redis cannot take now waits in the outbox; what it cannot know, because it
+// lost writes, is reported, and the rebuild absorbs it.
+type Courier struct {
+	CourierOptions
+	highest    map[sale.Bucket]place // the highest sequence seen, of buckets with rows
+	complained time.Time
+}
+
+// NewCourier returns a courier; Run does its work.
+func NewCourier(o CourierOptions) *Courier {
+	return &Courier{CourierOptions: o, highest: map[sale.Bucket]place{}}
+}
+
+// Run carries until ctx ends.
+func (c *Courier) Run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		err := c.pass(ctx)
+		if err != nil && ctx.Err() == nil && !errors.Is(err, sale.ErrLeaseHeld) && time.Since(c.complained) >= complainMost {
+			c.complained = time.Now()
+			c.Log.Warn("the outbox could not be carried to redis", "error", err)
+		}
+		pause(ctx, courierEvery)
+	}
+	return nil
+}
+
+// pass is one unit of work: it carries page after page under the lease while Redis takes them.
+func (c *Courier) pass(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, courierPass)
+	defer cancel()
+	rows, err := c.read(ctx)
+	if err != nil || len(rows) == 0 {
+		return err
+	}
+	return underLease(ctx, c.Leases, outboxLease, c.Holder, c.Log, func(ctx context.Context) error {
+		for len(rows) > 0 {
+			applied, err := c.apply(ctx, rows)
+			if err != nil || applied == 0 {
+				return err
+			}
+			if rows, err = c.read(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (c *Courier) read(ctx context.Context) ([]sale.OutboxRow, error) {
+	rows, err := c.Outbox.Outbox(ctx, courierRows)
+	if err != nil {
+		return nil, fmt.Errorf("read the outbox: %w", err)
+	}
+	return rows, nil
+}
+
+// apply carries the first page of every bucket, and returns how many pages were applied.
+func (c *Courier) apply(ctx context.Context, rows []sale.OutboxRow) (int, error) {
+	pages, err := releasePages(rows)
+	if err != nil {
+		return 0, err
+	}
+	var applied []sale.Applied
+	var lost []loss
+	err = c.send(ctx, pages, func(page *releasePage, reply releaseReply) {
+		switch reply.code {
+		case codeDone:
+			c.learn(page.bucket, place{page.epoch, reply.sequence})
+			applied = append(applied, sale.Applied{
+				Bucket: page.bucket, Epoch: page.epoch, Number: reply.number, Sequence: reply.sequence,
+			})
+		case codeFenced:
+			lost = append(lost, loss{bucket: page.bucket, epoch: page.epoch, reason: reply.detail})
+		}
+	})
+	faults.Point("release.applied")
+	// What was applied is marked even when a later piece of the pipeline failed.
+	if len(applied) > 0 {
+		if failed := c.Outbox.OutboxDone(ctx, applied); failed != nil {
+			return 0, errors.Join(err, fmt.Errorf("mark %d pages of the outbox as applied: %w", len(applied), failed))
+		}
+		faults.Point("release.marked")
+	}
+	return len(applied), errors.Join(err, c.reportLost(ctx, lost))
+}
+
+// send calls the script for every page, pipelined.
+func (c *Courier) send(ctx context.Context, pages []releasePage, each func(*releasePage, releaseReply)) error {
+	script := scripts.Release()
+	for from, to := 0, 0; from < len(pages); from = to {
+		for args := 0; to < len(pages) && args < maxScriptArgs; to++ {
+			args += 5 + 3*len(pages[to].orders)
+		}
+		piece := pages[from:to]
+		err := c.Redis.pipeline(ctx, len(piece), func(cl rueidis.Client, i int) rueidis.Completed {
+			keys := c.Redis.keys(piece[i].bucket)
+			return cl.B().Evalsha().Sha1(script.SHA).Numkeys(2).Key(keys.meta, keys.buyers).
+				Arg(piece[i].args(c.seen(&piece[i]))...).Build()
+		}, func(i int, result rueidis.RedisResult) error {
+			reply, err := decodeRelease(result)
+			if err != nil {
+				return fmt.Errorf("apply outbox rows from %d of bucket %s: %w", piece[i].first, piece[i].bucket, err)
+			}
+			each(&piece[i], reply)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// seen returns the highest sequence seen in the page's epoch.
+func (c *Courier) seen(page *releasePage) int64 {
+	if at := c.highest[page.bucket]; at.epoch == page.epoch {
+		return at.sequence
+	}
+	return 0
+}
+
+func (c *Courier) learn(b sale.Bucket, at place) {
+	if known := c.highest[b]; at.epoch > known.epoch || at.sequence > known.sequence {
+		c.highest[b] = at
+	}
+}
+
+// reportLost tells the database about the buckets whose rows Redis could not know.
+func (c *Courier) reportLost(ctx context.Context, lost []loss) error {
+	for _, l := range lost {
+		if err := c.Report.ReportLoss(ctx, l.bucket, l.epoch, l.reason); err != nil {
+			return fmt.Errorf("report bucket %s: %w", l.bucket, err)
+		}
+		faults.Point("release.loss-reported")
+		c.Log.Warn("a bucket is in doubt and was reported", "bucket", l.bucket.String(), "epoch", l.epoch, "reason", l.reason)
+	}
+	return nil
+}
