@@ -17,10 +17,17 @@ const (
 	codeWrongState      = "wrong_state"
 	codeVersionConflict = "version_conflict"
 	codeOrderNotFound   = "order_not_found"
+	codeNotConfirmed    = "not_confirmed"
+	codeWrongStatus     = "wrong_status"
+	codeAlreadyPaid     = "already_paid"
 	codeInternal        = "internal"
 )
 
-var problemInternal = sale.Problem{Status: http.StatusInternalServerError, Code: codeInternal, Title: "The engine failed; its log says how"}
+// Problems that are always the same.
+var (
+	problemInternal      = sale.Problem{Status: http.StatusInternalServerError, Code: codeInternal, Title: "The engine failed; its log says how"}
+	problemOrderNotFound = sale.Problem{Status: http.StatusNotFound, Code: codeOrderNotFound, Title: "There is no such order"}
+)
 
 // answer sends a value as JSON.
 func (c *call) answer(status int, value any) error {
@@ -54,7 +61,7 @@ func send(w http.ResponseWriter, status int, mediaType string, body []byte) {
 }
 
 func writeProblem(w http.ResponseWriter, p sale.Problem) {
-	if p.Status == http.StatusServiceUnavailable {
+	if p.Status == http.StatusServiceUnavailable || p.Code == codeNotConfirmed {
 		w.Header().Set("Retry-After", strconv.Itoa(1+rand.IntN(3)))
 	}
 	send(w, p.Status, sale.ProblemType, p.Append(nil))
@@ -67,6 +74,8 @@ func problemOf(err error) (p sale.Problem, fault bool) {
 		problem sale.Problem
 		field   *sale.FieldError
 		state   *sale.StateError
+		status  *sale.StatusError
+		paid    *sale.PaidError
 		large   *http.MaxBytesError
 	)
 	switch {
@@ -79,6 +88,14 @@ func problemOf(err error) (p sale.Problem, fault bool) {
 			Status: http.StatusConflict, Code: codeWrongState, Title: "The sale's state does not allow this",
 			Detail: state.Detail, Members: []sale.Member{{Name: "state", Value: state.State}},
 		}, false
+	case errors.As(err, &status):
+		return wrongStatus(status.Status), false
+	case errors.As(err, &paid):
+		return sale.Problem{
+			Status: http.StatusConflict, Code: codeAlreadyPaid, Title: "The order was paid by another payment",
+			Detail:  "this payment is to be refunded",
+			Members: []sale.Member{{Name: "payment_id", Value: paid.PaymentID}},
+		}, false
 	case errors.As(err, &large):
 		return sale.ProblemOf(sale.OutcomeBodyTooLarge, fmt.Sprintf("a body may have %d bytes", large.Limit)), false
 	case errors.Is(err, sale.ErrNotFound):
@@ -89,6 +106,20 @@ func problemOf(err error) (p sale.Problem, fault bool) {
 		return sale.ProblemOf(sale.OutcomeUnavailable, "another step of this sale is still under way"), false
 	}
 	return sale.ProblemOf(sale.OutcomeUnavailable, "a store did not do its part; asking again is safe"), true
+}
+
+// wrongStatus refuses a move of an order. Only one that may still be confirmed is worth another try.
+func wrongStatus(is sale.OrderStatus) sale.Problem {
+	if is.Pending() {
+		return sale.Problem{
+			Status: http.StatusConflict, Code: codeNotConfirmed, Title: "The order is not confirmed yet",
+			Detail: "it can be paid or cancelled once it is confirmed",
+		}
+	}
+	return sale.Problem{
+		Status: http.StatusConflict, Code: codeWrongStatus, Title: "The order's status does not allow this",
+		Members: []sale.Member{{Name: "order_status", Value: is}},
+	}
 }
 
 // malformed is bad input; field names the member or header at fault and is left out when there is none.

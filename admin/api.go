@@ -75,13 +75,14 @@ type Options struct {
 
 // Deps are the parts behind the API.
 type Deps struct {
-	Sales    Sales
-	Preloads Preloads
-	Rules    RuleBook
-	Orders   Orders
-	Stock    Stock
-	Gatherer prometheus.Gatherer
-	Ready    func() map[string]string // what the process still waits for; empty = ready
+	Sales     Sales
+	Preloads  Preloads
+	Rules     RuleBook
+	Orders    Orders
+	Decisions Decisions
+	Stock     Stock
+	Gatherer  prometheus.Gatherer
+	Ready     func() map[string]string // what the process still waits for; empty = ready
 }
 
 // maxStreams bounds the Server-Sent Event streams that are open at once; one more is answered 503 overloaded.

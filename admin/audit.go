@@ -29,13 +29,9 @@ type AuditItem struct {
 // audit answers 200 whether or not the books hold: the question was answered. Where the numbers cannot be had, or do not
 // belong together because a bucket is being rebuilt, it answers 503.
 func (a *API) audit(c *call) error {
-	id, err := c.saleID()
-	if err != nil {
-		return err
-	}
 	ctx, cancel := a.reading(c)
 	defer cancel()
-	s, err := a.deps.Sales.Sale(ctx, id)
+	s, err := a.askedSale(ctx, c)
 	if err != nil {
 		return err
 	}

@@ -46,13 +46,9 @@ func (a *API) putSale(c *call) error {
 }
 
 func (a *API) getSale(c *call) error {
-	id, err := c.saleID()
-	if err != nil {
-		return err
-	}
 	ctx, cancel := a.reading(c)
 	defer cancel()
-	s, err := a.deps.Sales.Sale(ctx, id)
+	s, err := a.askedSale(ctx, c)
 	if err != nil {
 		return err
 	}

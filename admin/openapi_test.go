@@ -113,6 +113,10 @@ func TestAnswersFitTheDocument(t *testing.T) {
 		b.store.orders[7] = sale.Order{OrderID: 7, Status: sale.StatusPaid, Sale: "s", SKU: "phone", Quantity: 1,
 			Currency: "CNY", CreatedAt: at, UpdatedAt: at, PayBy: &at, BuyerID: "u", PaymentID: "p"}
 	})
+	b.order(9, sale.StatusConfirmed)
+	b.order(10, sale.StatusQueued)
+	b.order(11, sale.StatusConfirmed)
+	doc.fits(t, "Payment", []byte(`{"payment_id":"p-1"}`))
 	b.bring("l", listedSale)
 	for _, answer := range []struct{ method, path, body, schema string }{
 		{"GET", "/admin/v1/sales", "", "Sales"},
@@ -125,6 +129,11 @@ func TestAnswersFitTheDocument(t *testing.T) {
 		{"GET", "/admin/v1/rules", "", "Rules"},
 		{"GET", "/admin/v1/orders/7", "", "Order"},
 		{"GET", "/admin/v1/orders/8", "", "Problem"},
+		{"PUT", "/admin/v1/orders/9/payment", `{"payment_id":"p-1"}`, "Order"},
+		{"PUT", "/admin/v1/orders/9/payment", `{"payment_id":"p-2"}`, "Problem"},
+		{"DELETE", "/admin/v1/orders/9", "", "Problem"},
+		{"DELETE", "/admin/v1/orders/10", "", "Problem"},
+		{"DELETE", "/admin/v1/orders/11", "", "Order"},
 		{"PUT", "/admin/v1/rules", `{"flow":7}`, "Problem"},
 		{"PUT", "/admin/v1/sales/l/buyers", "a\n/\n", "Problem"},
 		{"POST", "/admin/v1/sales/l/open", "", "Problem"},
@@ -159,6 +168,10 @@ func TestDocumentRefusesWhatTheDecodersRefuse(t *testing.T) {
 		strings.Replace(phoneSale, `"name"`, `"per_buyer_limit":101,"name"`, 1),
 	} {
 		requireBothRefuse(t, doc, definition, body, func() error { _, err := decodeSale("s", []byte(body)); return err })
+	}
+	payment, _ := doc.resolve("#/components/schemas/Payment")
+	for _, body := range []string{`{}`, `{"payment_id":""}`, `{"payment_id":"a b"}`, `{"payment_id":"a","x":1}`, `{"payment_id":7}`} {
+		requireBothRefuse(t, doc, payment, body, func() error { _, err := decodePayment([]byte(body)); return err })
 	}
 	for _, body := range []string{
 		`{"flow":[{"resource":"redis","qps":1}]}`, `{"flow":[{"resource":"sale"}]}`, `{"isolation":[{"resource":"sale","concurrency":0}]}`,

@@ -27,7 +27,7 @@ type route struct {
 
 // routes is the table of contents of the operators' API; every GET also answers HEAD.
 func (a *API) routes() []route {
-	const one = "/admin/v1/sales/{sale}"
+	const one, oneOrder = "/admin/v1/sales/{sale}", "/admin/v1/orders/{order_id}"
 	return []route{
 		{http.MethodPut, one, operator, false, a.putSale},
 		{http.MethodGet, one, operator, false, a.getSale},
@@ -42,7 +42,9 @@ func (a *API) routes() []route {
 		{http.MethodGet, one + "/audit", operator, false, a.audit},
 		{http.MethodGet, "/admin/v1/rules", operator, false, a.getRules},
 		{http.MethodPut, "/admin/v1/rules", operator, false, a.putRules},
-		{http.MethodGet, "/admin/v1/orders/{order_id}", shop, false, a.getOrder},
+		{http.MethodGet, oneOrder, shop, false, a.getOrder},
+		{http.MethodDelete, oneOrder, shop, false, a.cancelOrder},
+		{http.MethodPut, oneOrder + "/payment", shop, false, a.payOrder},
 		{http.MethodGet, "/metrics", public, false, serveMetrics(a.deps.Gatherer)},
 		{http.MethodGet, "/livez", public, false, serveLive},
 		{http.MethodGet, "/readyz", public, false, serveReady(a.deps.Ready)},
@@ -96,6 +98,15 @@ func (c *call) saleID() (string, error) {
 		return "", sale.ProblemOf(sale.OutcomeSaleNotFound, "a sale id matches [a-z0-9][a-z0-9_-]{0,63}")
 	}
 	return id, nil
+}
+
+// askedSale returns the sale that the path names.
+func (a *API) askedSale(ctx context.Context, c *call) (sale.Sale, error) {
+	id, err := c.saleID()
+	if err != nil {
+		return sale.Sale{}, err
+	}
+	return a.deps.Sales.Sale(ctx, id)
 }
 
 // reading bounds a request that only reads.
