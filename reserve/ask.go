@@ -67,12 +67,9 @@ func (f *flow) newCall() *reserveCall {
 
 // send makes one call with a fresh deadline and learns from the reply.
 func (f *flow) send(call *reserveCall) (reserveReply, error) {
-	now, known := f.clock.now()
-	if !known {
-		if err := f.clock.poll(context.Background(), f.engine.Redis); err != nil {
-			return reserveReply{}, fmt.Errorf("%w: redis's clock is not known: %w", errNotSent, err)
-		}
-		now, _ = f.clock.now()
+	now, err := f.redisTime(context.Background())
+	if err != nil {
+		return reserveReply{}, err
 	}
 	call.deadlineMS = now.Add(callTimeout).UnixMilli()
 	call.highest = f.seen(call.epoch)

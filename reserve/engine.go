@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"flashsale/faults"
 	"flashsale/sale"
 )
 
@@ -34,6 +35,7 @@ type EngineOptions struct {
 	BatchMaxOrders   int           // purchases in one script call, up to 1000 [256]
 	Breaker          Breaker
 	Report           Report
+	Books            UnitBooks // asked before a SKU of several buckets is called sold out
 	Registerer       prometheus.Registerer
 	Log              *slog.Logger // nil = silent
 }
@@ -67,6 +69,7 @@ type Engine struct {
 	patience map[int32]*patience // by partition
 	requests sync.Pool
 	gate     *gate // counts flows and unacknowledged parcels
+	movers   movers
 	janitor  *janitor
 	reporter *reporter
 	unacked  unackedBytes
@@ -83,6 +86,7 @@ func NewEngine(o EngineOptions) *Engine {
 	e := &Engine{EngineOptions: o, clock: newClock(nil), gate: newGate(),
 		shelves: map[sale.Bucket]*shelf{}, patience: map[int32]*patience{}}
 	e.requests.New = func() any { return &request{done: make(chan struct{}, 1)} }
+	e.movers = movers{of: map[item]*mover{}}
 	e.janitor = newJanitor()
 	e.reporter = newReporter(o.Report, o.Log)
 	e.orders = prometheus.NewHistogram(prometheus.HistogramOpts{
@@ -114,10 +118,22 @@ func (o *EngineOptions) setDefaults() {
 	}
 }
 
-// Reserve decides a purchase. It blocks, and always answers within 5 s.
+// Reserve decides a purchase. It blocks, and always answers within 5 s. Where the buyer's bucket has too little and the SKU
+// has others, the others are asked before he is refused.
 func (e *Engine) Reserve(p sale.Purchase) sale.Answer {
+	came := time.Now()
+	a := e.decide(p, came, false)
+	if p.Buckets > 1 && lacking(a) && !faults.Bug("sold-out-per-bucket") {
+		return e.seek(p, came)
+	}
+	return a
+}
+
+// decide lays a purchase on its shelf and waits for the answer. came is when it came to the engine: a purchase that is
+// tried again goes before those that came later, and keeps its bounds.
+func (e *Engine) decide(p sale.Purchase, came time.Time, again bool) sale.Answer {
 	r := e.requests.Get().(*request)
-	r.purchase, r.came = p, time.Now()
+	r.purchase, r.came, r.again = p, came, again
 	if refusal, refused := e.shelf(p).put(r); refused {
 		e.requests.Put(r)
 		return sale.Answer{Outcome: refusal}

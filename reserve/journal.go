@@ -20,11 +20,11 @@ const (
 	wholeJournal     = math.MaxInt64 // created before this: all of it
 )
 
-// journalEntry is one batch that Redis does not know to be in Kafka.
+// journalEntry is one batch or transfer that Redis does not know to be in Kafka.
 type journalEntry struct {
 	id        string
 	record    []byte
-	orders    int   // in the record; 0 when it cannot be decoded
+	orders    int   // in the record, 1 for a transfer; 0 when it cannot be decoded
 	createdMS int64 // of the record; 0 when it cannot be decoded: old enough for everybody
 }
 
@@ -47,8 +47,13 @@ func (r *Redis) journalFrom(ctx context.Context, keys bucketKeys, from string, c
 // dead letter with its reason.
 func newJournalEntry(x rueidis.XRangeEntry) journalEntry {
 	entry := journalEntry{id: x.ID, record: []byte(x.FieldValues[journalField])}
-	if record, err := sale.DecodeRecord(entry.record); err == nil && record.Batch != nil {
+	record, err := sale.DecodeRecord(entry.record)
+	switch {
+	case err != nil:
+	case record.Batch != nil:
 		entry.orders, entry.createdMS = len(record.Batch.Orders), record.Batch.CreatedMS
+	case record.Transfer != nil:
+		entry.orders, entry.createdMS = 1, record.Transfer.CreatedMS
 	}
 	return entry
 }

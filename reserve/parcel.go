@@ -19,7 +19,7 @@ type parcel struct {
 	nowMS   int64
 	entryID string
 	record  []byte
-	places  []int // of its requests in the flow's batch
+	places  []int // of its requests in the flow's batch; none for a transfer
 	backoff time.Duration
 	acked   chan struct{}
 }
@@ -145,7 +145,7 @@ func (p *parcel) published(err error) {
 		return
 	}
 	if err == nil {
-		p.shelf.acknowledge(trim{place: p.place, entryID: p.entryID, orders: len(p.places)})
+		p.shelf.acknowledge(trim{place: p.place, entryID: p.entryID, orders: max(1, len(p.places))})
 		close(p.acked)
 		p.shelf.patience.acked()
 	}

@@ -2,6 +2,7 @@ package reserve
 
 import (
 	"fmt"
+	"sort"
 	"sync"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 type request struct {
 	purchase sale.Purchase
 	came     time.Time
+	again    bool // it was refused before and is tried again
 	answer   sale.Answer
 	done     chan struct{}
 }
@@ -77,7 +79,19 @@ func (s *shelf) put(r *request) (sale.Outcome, bool) {
 		go newFlow(s).run()
 	}
 	s.pending = append(s.pending, r)
+	if r.again {
+		s.moveUp()
+	}
 	return 0, false
+}
+
+// moveUp moves the last request before those that came after it, so that the first of a batch is its oldest.
+func (s *shelf) moveUp() {
+	last := len(s.pending) - 1
+	r := s.pending[last]
+	at := sort.Search(last, func(i int) bool { return s.pending[i].came.After(r.came) })
+	copy(s.pending[at+1:], s.pending[at:last])
+	s.pending[at] = r
 }
 
 // next moves the next batch from the shelf into batch: purchases of one epoch and one list. It returns none when the

@@ -8,6 +8,7 @@ type Purchase struct {
 	Bucket      Bucket
 	Epoch       int64
 	Partition   int32
+	Buckets     int // that the SKU has; with more than one, units move to where buyers ask for them
 	Buyer       string
 	Key         string // idempotency key, empty when the buyer sent none
 	Quantity    int    // 1 to MaxQuantity
@@ -24,7 +25,7 @@ type Answer struct {
 	Status    OrderStatus // replayed: held while journaled, queued otherwise
 	Limit     int         // over limit, already bought
 	Bought    int         // already bought: units this buyer holds
-	Available int64       // not enough: units left in the buyer's bucket
+	Available int64       // not enough: units left of the SKU, in all its buckets
 	Reason    string      // fenced: what was found; for the log, not for buyers
 }
 

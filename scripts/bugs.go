@@ -54,6 +54,8 @@ func withStockBugs(script, source string) string {
 			seeded{"release", "if not entries then return answer('fenced', 'order') end", "entries = entries or ''"},
 			seeded{"release", "if not from then return answer('fenced', 'order') end", "if not from then entries = entries .. '\"' .. head .. ',0,0'; " +
 				"from, to = string.find(entries, '\"' .. head .. ',', 1, true) end"})
+	case faults.Bug("transfer-not-journaled"):
+		return change(script, source, seeded{"transfer", "call('XADD', journal_key, entry_id, 'r', record)", ""})
 	}
 	return source
 }

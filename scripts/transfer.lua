@@ -13,7 +13,7 @@
 -- ARGV[8] asked            units that the receiving bucket needs at least
 -- ARGV[9] kept             units that stay here, for buyers of this bucket who wait
 --
--- Reply, always eight values: code, detail, epoch, sequence, now_ms, units, entry id, record
+-- Reply, always nine values: code, detail, epoch, sequence, now_ms, units, moved, entry id, record
 --   ok      taken: half of what is not kept, rounded up, or what is asked when that is more and there
 --   none    nothing is here beyond what is kept; nothing written
 --   full    the journal is full; nothing written
@@ -21,8 +21,8 @@
 --   late    the deadline has passed; nothing written
 --   fenced  detail missing, epoch, state, replid or sequence: the stock is in doubt; nothing written
 --
--- Invariant: available + taken of one epoch changes by what the outbox brings and by nothing else; moved is the part of
--- taken that transfers took. The receiving bucket is not touched here: the database credits it when the entry settles.
+-- Invariant: available + taken - returned of one epoch never changes; moved is the part of taken that transfers took.
+-- The receiving bucket is not touched here: the database credits it when the entry settles.
 -- Every check stands before the first write, because Redis does not roll a script back.
 -- Cost: four commands, O(1), and one INFO every 50 ms.
 
@@ -38,7 +38,7 @@ local available, sequence = tonumber(meta[4] or 0), tonumber(meta[5] or 0)
 local taken, held, moved = tonumber(meta[6] or 0), tonumber(meta[7] or 0), tonumber(meta[8] or 0)
 
 local function nothing(code, detail)
-  return {code, detail, epoch, sequence, now, 0, '', ''}
+  return {code, detail, epoch, sequence, now, 0, moved, '', ''}
 end
 
 -- The replication id is due for a look every 50 ms, and whenever the clock went back.
@@ -75,4 +75,4 @@ local record = table.concat({'fs1 transfer', ARGV[5], epoch, sequence, ARGV[6], 
 call('XADD', journal_key, entry_id, 'r', record)
 call('HSET', meta_key, 'available', available - units, 'seq', sequence, 'taken', taken + units, 'moved', moved + units,
   'held', held + 1, 'checked_ms', checked)
-return {'ok', '', epoch, sequence, now, units, entry_id, record}
+return {'ok', '', epoch, sequence, now, units, moved + units, entry_id, record}

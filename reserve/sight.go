@@ -1,0 +1,125 @@
+package reserve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"flashsale/faults"
+	"flashsale/sale"
+)
+
+// UnitBooks is the database's view of buckets.
+type UnitBooks interface {
+	// BucketBooks returns the books of buckets in the order asked, all of one moment.
+	BucketBooks(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketBooks, error)
+}
+
+var errCircuitOpen = errors.New("the circuit breaker is open")
+
+// sight is what was seen of all buckets of a SKU: first Redis, bucket by bucket, then the database, all at once.
+//
+// It proves something once Redis is read again and no bucket has moved between: then every reading is true of the moment
+// of the books too. If in that moment every unit that transfers took is settled and every unit that the database gave back
+// has come, then nothing was on its way, and what the buckets held was all there was. rule: whole-sku
+type sight struct {
+	readings []sale.Reading
+	books    []sale.BucketBooks
+	promised []int64 // units of each bucket that its own buyers are about to take: not to be moved
+}
+
+// spare is what a bucket holds beyond what is promised.
+func (v *sight) spare(number int) int64 { return v.readings[number].Available - v.promised[number] }
+
+// sound reports whether a bucket sells: it is open, and Redis is in the epoch that the database has.
+func (v *sight) sound(number int) bool {
+	return v.books[number].State == sale.BucketOpen && v.books[number].Epoch == v.readings[number].Epoch
+}
+
+// whole reports whether every bucket sells.
+func (v *sight) whole() bool {
+	for number := range v.readings {
+		if !v.sound(number) {
+			return false
+		}
+	}
+	return true
+}
+
+// moving reports whether units are on their way to a bucket: out of another one and not settled, or given and not come.
+func (v *sight) moving() bool {
+	if faults.Bug("sold-out-unverified") {
+		return false
+	}
+	for number, r := range v.readings {
+		if b := &v.books[number]; r.Moved != b.MovedEpoch || r.Returned != b.GivenEpoch {
+			return true
+		}
+	}
+	return false
+}
+
+// total is what all buckets hold together.
+func (v *sight) total() int64 {
+	var units int64
+	for _, r := range v.readings {
+		units += r.Available
+	}
+	return units
+}
+
+// still reports whether no bucket has moved between two readings.
+func (v *sight) still(again []sale.Reading) bool {
+	for number, r := range v.readings {
+		if again[number].Epoch != r.Epoch || again[number].Sequence != r.Sequence {
+			return false
+		}
+	}
+	return true
+}
+
+// SoldOut reports whether nothing is left in any bucket of a SKU and nothing on its way to one, in a moment after the
+// call. buckets are all that the SKU has; false may mean that nobody knows.
+func (e *Engine) SoldOut(ctx context.Context, buckets []sale.Bucket) (bool, error) {
+	readings, err := e.readings(ctx, buckets)
+	if err != nil {
+		return false, err
+	}
+	v := sight{readings: readings}
+	if v.total() > 0 {
+		return false, nil
+	}
+	if v.books, err = e.books(ctx, buckets); err != nil || !v.whole() || v.moving() {
+		return false, err
+	}
+	again, err := e.readings(ctx, buckets)
+	return err == nil && v.still(again), err
+}
+
+// readings asks Redis, unless its circuit is open.
+func (e *Engine) readings(ctx context.Context, buckets []sale.Bucket) ([]sale.Reading, error) {
+	exit, ok := e.Breaker.Enter(sale.ResourceRedis)
+	if !ok {
+		return nil, errCircuitOpen
+	}
+	readings, err := e.Redis.Readings(ctx, buckets)
+	exit(err)
+	return readings, err
+}
+
+// books asks the database, unless its circuit is open.
+func (e *Engine) books(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketBooks, error) {
+	exit, ok := e.Breaker.Enter(sale.ResourceMySQL)
+	if !ok {
+		return nil, errCircuitOpen
+	}
+	books, err := e.Books.BucketBooks(ctx, buckets)
+	if err == nil && len(books) != len(buckets) {
+		err = fmt.Errorf("asked for %d, got %d", len(buckets), len(books))
+	}
+	exit(err)
+	if err != nil {
+		return nil, fmt.Errorf("read the books of %d buckets: %w", len(buckets), err)
+	}
+	return books, nil
+}

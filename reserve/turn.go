@@ -1,0 +1,189 @@
+package reserve
+
+import (
+	"context"
+
+	"github.com/redis/rueidis"
+
+	"flashsale/faults"
+	"flashsale/sale"
+)
+
+// ticket is a transfer that is not known to be settled yet.
+type ticket struct {
+	from, to int
+	epoch    int64 // of the giving bucket
+	moved    int64 // units that transfers had taken from it, these included
+}
+
+// turn is one unit of the mover's work for those who seek: read Redis, and send on whoever finds enough in his bucket;
+// read the books, and refuse whoever asks for more than the SKU has; for the others, take units out of the fullest
+// buckets. All is read after the seekers came. Whoever hears nothing waits for the next turn.
+func (m *mover) turn(ctx context.Context, seekers []*seeker) error {
+	readings, err := m.engine.readings(ctx, m.buckets)
+	if err != nil {
+		return err
+	}
+	v := &sight{readings: readings}
+	left := v.sendOn(seekers)
+	if len(left) == 0 {
+		return nil
+	}
+	if v.books, err = m.engine.books(ctx, m.buckets); err != nil {
+		return err
+	}
+	total := v.total()
+	var beyond, within []*seeker
+	for _, s := range left {
+		if s.quantity > total {
+			beyond = append(beyond, s)
+		} else {
+			within = append(within, s)
+		}
+	}
+	if err := m.refuse(ctx, beyond, v); err != nil {
+		return err
+	}
+	return m.bring(ctx, within, v)
+}
+
+// sendOn tells those to try again for whom there is enough in their buckets, in the order in which they came, and
+// returns the others.
+func (v *sight) sendOn(seekers []*seeker) []*seeker {
+	v.promised = make([]int64, len(v.readings))
+	var left []*seeker
+	for _, s := range seekers {
+		if v.spare(s.home) < s.quantity {
+			left = append(left, s)
+			continue
+		}
+		v.promised[s.home] += s.quantity
+		s.tell(finding{again: true})
+	}
+	return left
+}
+
+// refuse answers those who ask for more than the SKU has, if that can be proved. A bucket in doubt may hold anything, and
+// a rebuild takes longer than they can wait. While units are on their way, or buckets move, they wait.
+func (m *mover) refuse(ctx context.Context, beyond []*seeker, v *sight) error {
+	if len(beyond) == 0 {
+		return nil
+	}
+	if !v.whole() {
+		tellAll(beyond, sale.Answer{Outcome: sale.OutcomeOverloaded})
+		return nil
+	}
+	if v.moving() {
+		return nil
+	}
+	again, err := m.engine.readings(ctx, m.buckets)
+	if err != nil || !v.still(again) {
+		return err
+	}
+	answer := sale.Answer{Outcome: sale.OutcomeNotEnough, Available: v.total()}
+	if answer.Available == 0 {
+		answer = sale.Answer{Outcome: sale.OutcomeSoldOut}
+	}
+	tellAll(beyond, answer)
+	return nil
+}
+
+func tellAll(seekers []*seeker, a sale.Answer) {
+	for _, s := range seekers {
+		s.tell(finding{answer: a})
+	}
+}
+
+// bring takes units out of other buckets for the first seeker of each bucket: the fullest one gives half, which serves
+// those who come after him. Nothing is brought to a bucket while units are on their way to it.
+func (m *mover) bring(ctx context.Context, within []*seeker, v *sight) error {
+	m.tickets = m.open(v)
+	served := make([]bool, len(m.buckets))
+	for _, s := range within {
+		if !v.sound(s.home) {
+			s.refuse(sale.OutcomeOverloaded)
+			continue
+		}
+		if served[s.home] || m.coming(s.home, v) {
+			continue
+		}
+		served[s.home] = true // and gives to nobody in this turn
+		for short := s.quantity - v.spare(s.home); short > 0; {
+			giver := v.fullest(served)
+			if giver < 0 {
+				break
+			}
+			units, err := m.take(ctx, giver, s.home, short, v)
+			if err != nil {
+				return err
+			}
+			short -= units
+		}
+	}
+	return nil
+}
+
+// take moves units of one bucket to another and returns how many; when they are fewer than asked the giver is empty.
+func (m *mover) take(ctx context.Context, giver, to int, asked int64, v *sight) (int64, error) {
+	exit, ok := m.engine.Breaker.Enter(sale.ResourceRedis)
+	if !ok {
+		return 0, errCircuitOpen
+	}
+	reply, err := m.engine.transfer(ctx, v.books[giver].BucketRow, to, asked, v.promised[giver])
+	exit(err)
+	if err != nil {
+		return 0, err
+	}
+	v.readings[giver].Available -= reply.units
+	if reply.units < asked {
+		v.readings[giver].Available = 0
+	}
+	if reply.units == 0 {
+		return 0, nil
+	}
+	m.tickets = append(m.tickets, ticket{from: giver, to: to, epoch: reply.epoch, moved: reply.moved})
+	if faults.Bug("transfer-credited-directly") {
+		return reply.units, m.credit(ctx, to, reply.units)
+	}
+	return reply.units, nil
+}
+
+// open returns the tickets of transfers that the books have not settled: their giving bucket is in the same epoch, and the
+// database has not moved as much from it.
+func (m *mover) open(v *sight) []ticket {
+	kept := m.tickets[:0]
+	for _, t := range m.tickets {
+		if b := &v.books[t.from]; b.Epoch == t.epoch && b.MovedEpoch < t.moved {
+			kept = append(kept, t)
+		}
+	}
+	return kept
+}
+
+// coming reports whether units are on their way to a bucket, as far as this gateway knows.
+func (m *mover) coming(to int, v *sight) bool {
+	for _, t := range m.tickets {
+		if t.to == to {
+			return true
+		}
+	}
+	return v.books[to].GivenEpoch > v.readings[to].Returned
+}
+
+// fullest returns the bucket with the most to spare of those that sell and were not served, -1 when none has anything.
+func (v *sight) fullest(served []bool) int {
+	best, most := -1, int64(0)
+	for number := range v.readings {
+		if spare := v.spare(number); spare > most && !served[number] && v.sound(number) {
+			best, most = number, spare
+		}
+	}
+	return best
+}
+
+// credit is what nobody may do: see the bug that calls it.
+func (m *mover) credit(ctx context.Context, to int, units int64) error {
+	return m.engine.Redis.do(ctx, func(c rueidis.Client) rueidis.Completed {
+		return c.B().Hincrby().Key(m.engine.Redis.keys(m.buckets[to]).meta).Field("available").Increment(units).Build()
+	}).Error()
+}
