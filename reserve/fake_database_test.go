@@ -3,6 +3,7 @@ package reserve
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,16 +23,20 @@ type fakeDatabase struct {
 	listed  map[string][]string
 	losses  []string
 	refused []sale.OrderID
+	outbox  []sale.OutboxRow
 	away    error // every call fails with it
 
 	onBeginLoads func() // called after the new epochs have begun; may be nil
+	onBooks      func() // called before the books of buckets are read; may be nil
 }
 
 type fakeRow struct {
 	sale.BucketRow
-	loaded, settled int64
-	version         int64
-	owners          []sale.RecordOrder
+	loaded, settled, released int64
+	version                   int64
+	owners, former            []sale.RecordOrder // who count against their limits, and who count no more
+
+	settledEpoch, movedEpoch, givenEpoch, sequence, outboxNumber int64
 }
 
 func newFakeDatabase() *fakeDatabase {
@@ -86,6 +91,10 @@ func (d *fakeDatabase) settle(raw []byte, _ int32) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if record.Transfer != nil {
+		d.settleTransfer(record.Transfer)
+		return
+	}
 	if record.Batch == nil {
 		d.fences[record.Fence] = true
 		return
@@ -97,12 +106,16 @@ func (d *fakeDatabase) settle(raw []byte, _ int32) {
 	}
 	d.markers[marker] = true
 	row := d.rows[batch.Bucket]
+	if batch.Epoch == row.Epoch {
+		row.sequence = max(row.sequence, batch.Sequence)
+	}
 	for _, o := range batch.Orders {
-		if batch.Epoch != row.Epoch || row.settled+int64(o.Quantity) > row.loaded {
+		if batch.Epoch != row.Epoch || row.settled-row.released+int64(o.Quantity) > row.loaded {
 			d.refused = append(d.refused, o.OrderID)
 			continue
 		}
 		row.settled += int64(o.Quantity)
+		row.settledEpoch += int64(o.Quantity)
 		row.owners = append(row.owners, o)
 	}
 }
@@ -143,11 +156,13 @@ func (d *fakeDatabase) BeginLoads(_ context.Context, rows []sale.BucketRow) ([]s
 			continue
 		}
 		row.Epoch, row.State = row.Epoch+1, sale.BucketLoading
+		row.settledEpoch, row.movedEpoch, row.givenEpoch, row.sequence = 0, 0, 0, 0
+		d.outbox = slices.DeleteFunc(d.outbox, func(out sale.OutboxRow) bool { return out.Bucket == row.Bucket })
 		d.touch(row)
 		of := d.sales[asked.Sale]
 		loads = append(loads, sale.Load{
-			BucketRow: row.BucketRow, Available: row.loaded - row.settled, Window: sale.WindowOf(&of),
-			Owners: append([]sale.RecordOrder(nil), row.owners...),
+			BucketRow: row.BucketRow, Available: row.loaded - row.settled + row.released, Window: sale.WindowOf(&of),
+			Owners: slices.Clone(row.owners), Released: slices.Clone(row.former), Outbox: row.outboxNumber,
 		})
 	}
 	if d.onBeginLoads != nil {
