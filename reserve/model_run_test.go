@@ -37,7 +37,7 @@ var (
 func TestModelAgreesWithRedis(t *testing.T) {
 	server := harness.SharedRedis(t)
 	r := dial(t, Options{Namespace: namespace(t), Addrs: []string{server.Addr}})
-	runModel(t, r, replidOf(t, r), 400_000, everything)
+	runModel(t, r, replidOf(t, r), 400_000, append(everyTransfer, everything...))
 }
 
 // TestModelAgreesWithMiniredis is the same on the embedded server, which hides its replication id.
@@ -90,19 +90,22 @@ type modelRun struct {
 	model     stockModel
 	random    *rand.Rand
 	arguments *argumentBuffer
-	nextID    sale.OrderID
-	version   int64
-	highest   int64         // epoch ever loaded
-	recent    []reserveCall // to ask again
-	seen      map[string]int
-	done      int
+
+	transferSHA     string
+	mostlyTransfers bool
+	nextID          sale.OrderID
+	version         int64
+	highest         int64         // epoch ever loaded
+	recent          []reserveCall // to ask again
+	seen            map[string]int
+	done            int
 }
 
 func newModelRun(t require.TestingT, r *Redis, replid string, seed uint64) *modelRun {
 	bucket := sale.Bucket{Sale: "sale", SKU: "phone", Number: 3}
 	return &modelRun{
 		t: t, redis: r, keys: r.keys(bucket), bucket: bucket, random: rand.New(rand.NewPCG(seed, 1)), nextID: 1 << 60,
-		arguments: newArgumentBuffer(), seen: map[string]int{},
+		arguments: newArgumentBuffer(), transferSHA: scripts.Transfer().SHA, seen: map[string]int{},
 		model: stockModel{realReplid: replid, head: "sale phone 3", buyers: map[string][]buyerEntry{}},
 	}
 }
@@ -124,6 +127,8 @@ func (m *modelRun) step() {
 		m.close()
 	case m.one(20):
 		m.trim()
+	case m.one(15) || m.mostlyTransfers && m.one(2):
+		m.transfer()
 	case m.one(800):
 		m.forget()
 	case m.one(1000) && m.model.replid != "":
@@ -377,8 +382,8 @@ func redisImage(t require.TestingT, r *Redis, keys bucketKeys) []string {
 	var lines []string
 	if len(meta) > 0 {
 		lines = append(lines, fmt.Sprintf("meta epoch=%s state=%s replid=%s checked=%s base=%s available=%s seq=%s taken=%s held=%s "+
-			"version=%s sale=%s starts=%s ends=%s limit=%s", meta["epoch"], meta["loaded_state"], meta["replid"], meta["checked_ms"],
-			meta["base_ms"], meta["available"], meta["seq"], meta["taken"], meta["held"], meta["version"], meta["state"],
+			"moved=%s version=%s sale=%s starts=%s ends=%s limit=%s", meta["epoch"], meta["loaded_state"], meta["replid"], meta["checked_ms"],
+			meta["base_ms"], meta["available"], meta["seq"], meta["taken"], meta["held"], meta["moved"], meta["version"], meta["state"],
 			meta["starts_ms"], meta["ends_ms"], meta["limit"]))
 	}
 	for buyer, value := range buyers {

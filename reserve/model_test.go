@@ -18,6 +18,7 @@ type stockModel struct {
 	replid, realReplid          string
 	checked, base               int64
 	available, seq, taken, held int64
+	moved                       int64 // part of taken, by transfers
 	version                     int64
 	state                       sale.State
 	starts, ends                int64
@@ -235,7 +236,7 @@ func (m *stockModel) load(l sale.Load, base int64, watched bool) bool {
 		m.setWindow(l.Window)
 	}
 	m.here, m.epoch, m.loaded, m.base, m.checked = true, l.Epoch, "open", base, 0
-	m.available, m.seq, m.taken, m.replid = l.Available, 0, 0, ""
+	m.available, m.seq, m.taken, m.moved, m.replid = l.Available, 0, 0, 0, ""
 	if watched {
 		m.replid = m.realReplid
 	}
@@ -259,8 +260,8 @@ func (m *stockModel) image() []string {
 	var lines []string
 	if m.here {
 		lines = append(lines, fmt.Sprintf("meta epoch=%d state=%s replid=%s checked=%d base=%d available=%d seq=%d taken=%d held=%d "+
-			"version=%d sale=%s starts=%d ends=%d limit=%d", m.epoch, m.loaded, m.replid, m.checked, m.base, m.available, m.seq,
-			m.taken, m.held, m.version, m.state, m.starts, m.ends, m.limit))
+			"moved=%d version=%d sale=%s starts=%d ends=%d limit=%d", m.epoch, m.loaded, m.replid, m.checked, m.base, m.available, m.seq,
+			m.taken, m.held, m.moved, m.version, m.state, m.starts, m.ends, m.limit))
 	}
 	for buyer, entries := range m.buyers {
 		var value []string
