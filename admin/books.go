@@ -44,16 +44,46 @@ func readPositions(ctx context.Context, keeper bookKeeper, redis readings, saleI
 	if len(seen) != len(books) {
 		return nil, fmt.Errorf("read the stock of sale %s in Redis: %d readings of %d buckets", saleID, len(seen), len(books))
 	}
+	later, err := booksAfter(ctx, keeper, saleID, books, seen)
+	if err != nil {
+		return nil, fmt.Errorf("read the books of sale %s again: %w", saleID, err)
+	}
 	positions := make([]position, len(books))
 	for i := range books {
-		positions[i] = positionOf(&books[i], &seen[i])
+		positions[i] = positionOf(&books[i], &seen[i], later[books[i].Bucket])
 	}
 	return positions, nil
 }
 
+// booksAfter reads the database once more, where Redis holds units that the first books have not given: they were given
+// between the two readings, or by nobody.
+func booksAfter(ctx context.Context, keeper bookKeeper, saleID string, books []sale.BucketBooks, seen []sale.Reading) (map[sale.Bucket]*sale.BucketBooks, error) {
+	later := map[sale.Bucket]*sale.BucketBooks{}
+	for i := range books {
+		if surplus(&books[i], &seen[i]) == 0 {
+			continue
+		}
+		again, err := keeper.Books(ctx, saleID)
+		for j := range again {
+			later[again[j].Bucket] = &again[j]
+		}
+		return later, err
+	}
+	return later, nil
+}
+
+// surplus is the units that the outbox has brought to Redis and that the books do not know of yet.
+func surplus(books *sale.BucketBooks, seen *sale.Reading) int64 {
+	if seen.Epoch != books.Epoch || books.Epoch == 0 {
+		return 0
+	}
+	return max(0, seen.Returned-books.GivenEpoch)
+}
+
 // positionOf joins both sides. A bucket of epoch 0 was never loaded: its units are nowhere yet. Where the epochs differ,
-// Redis's counters say nothing about these books and are left out.
-func positionOf(books *sale.BucketBooks, seen *sale.Reading) position {
+// Redis's counters say nothing about these books and are left out. later are books that were read after Redis, nil when
+// nothing asked for them.
+func positionOf(books *sale.BucketBooks, seen *sale.Reading, later *sale.BucketBooks) position {
 	p := position{BucketRow: books.BucketRow}
 	if books.Epoch == 0 {
 		p.Coherent = true
@@ -62,11 +92,32 @@ func positionOf(books *sale.BucketBooks, seen *sale.Reading) position {
 	p.Stock = sale.Stock{Loaded: books.Loaded, Settled: books.Settled, Released: books.Released}
 	if seen.Epoch == books.Epoch {
 		p.Available = seen.Available
-		p.InFlight = seen.Taken - books.SettledEpoch
+		p.InFlight = seen.Taken - books.SettledEpoch + max(0, books.GivenEpoch-seen.Returned)
 		p.Oldest = seen.OldestJournal
 		p.Coherent = books.State == sale.BucketOpen
+		p.takeBack(surplus(books, seen), books, later)
 	}
 	return p
+}
+
+// takeBack leaves out units that came to Redis after the books were read, if the later books say that they were given:
+// the first books still count them where they were before. They are for sale, or taken again and then in flight. A
+// surplus that the later books do not explain stays, and the equation shows it. Where the epoch has changed meanwhile
+// nobody can tell.
+func (p *position) takeBack(units int64, books, later *sale.BucketBooks) {
+	if units == 0 || later == nil {
+		return
+	}
+	if later.Epoch != books.Epoch {
+		p.Coherent = false
+		return
+	}
+	if later.GivenEpoch < books.GivenEpoch+units {
+		return
+	}
+	fromAvailable := min(units, max(0, p.Available))
+	p.Available -= fromAvailable
+	p.InFlight -= units - fromAvailable
 }
 
 // skuPositions are the buckets of one SKU.

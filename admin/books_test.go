@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
 
 	"flashsale/sale"
 )
@@ -195,23 +194,3 @@ func TestReadPositionsRefusesAShortReading(t *testing.T) {
 type shortReading struct{}
 
 func (shortReading) Readings(context.Context, []sale.Bucket) ([]sale.Reading, error) { return nil, nil }
-
-// TestPositionsHoldWhateverIsSoldBetweenTheReadings: the database is read first, units move on, Redis is read second.
-func TestPositionsHoldWhateverIsSoldBetweenTheReadings(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		units := func(label string, most int64) int64 { return rapid.Int64Range(0, most).Draw(t, label) }
-		loaded := units("loaded", 1000)
-		earlier := units("settled in earlier epochs", loaded) // and none released
-		inEpoch := loaded - earlier
-		taken := units("taken", inEpoch)
-		settledThen := units("settled when the books were read", taken)
-		books := sale.BucketBooks{
-			BucketRow: sale.BucketRow{Epoch: 3, State: sale.BucketOpen},
-			Loaded:    loaded, Settled: earlier + settledThen, SettledEpoch: settledThen,
-		}
-		later := taken + units("taken between the readings", inEpoch-taken)
-		p := positionOf(&books, &sale.Reading{Epoch: 3, Taken: later, Available: inEpoch - later})
-		require.True(t, p.Coherent)
-		require.True(t, p.Stock.Holds(), "%+v", p.Stock)
-	})
-}

@@ -12,7 +12,13 @@
 //
 // # What a reading of the books is worth
 //
-// Units are read from the database first and from Redis second. Within one epoch Redis keeps available + taken constant,
-// so the later Redis reading still fits the earlier books to the unit, whatever is sold in between. A bucket whose two
-// epochs differ, or that is not open, is being rebuilt: the audit waits for it and otherwise says that it could not read.
+// Units are read from the database first and from Redis second. Within one epoch Redis keeps available + taken − returned
+// constant, so the later Redis reading still fits the earlier books to the unit, whatever is sold in between. Units are in
+// flight on both ways: taken in Redis and not settled, and given back in the database and not yet returned to Redis. What
+// was given and returned between the two readings is found by a third one, of the books again, and left out: the first
+// books still count it where it was. A bucket whose epochs differ, or that is not open, is being rebuilt: the audit waits
+// for it and otherwise says that it could not read.
+//
+// So a sum that is off is off, and not a reading that was torn. When it stays off for 5 s while the sale is open, the role
+// that shows the gauges pauses the sale and writes down why.
 package admin

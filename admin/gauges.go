@@ -30,13 +30,19 @@ type GaugeStock interface {
 
 // GaugeOptions are the settings of the gauges. Zero values take their defaults.
 type GaugeOptions struct {
-	Every  time.Duration    // 5 s between two rounds; a round may take as long
+	Pauser Pauser           // pauses a sale whose books do not balance; nil: they are only shown
+	Every  time.Duration    // 1 s between two rounds, and at least restPerRound times as long as the last one took
+	Limit  time.Duration    // 5 s: the longest a round may take
 	Keep   time.Duration    // 24 h: how long after its end a sale is still shown, the bound of the metric's size
 	Now    func() time.Time // Redis's clock where there is one; default time.Now
 	Logger *slog.Logger
 }
 
-const gaugeLease = "gauges"
+const (
+	gaugeLease    = "gauges"
+	gaugeLeaseTTL = 15 * time.Second
+	restPerRound  = 4 // keeps a process with very many sales from doing nothing else
+)
 
 var (
 	stockUnitsDesc = prometheus.NewDesc("flashsale_stock_units", "Units of a SKU by where they are.", []string{"sale", "sku", "state"}, nil)
@@ -53,12 +59,14 @@ type Gauges struct {
 	opts   GaugeOptions
 	holder string
 	shown  atomic.Pointer[[]prometheus.Metric]
-	sums   map[[2]string]sale.Stock // last coherent sum of each SKU; used by Run alone
+	sums   map[[2]string]sale.Stock // last coherent sum of each SKU; used by Run alone, as watch is
+	watch  watch
 }
 
 // NewGauges registers the gauges. They stay empty until Run has the lease.
 func NewGauges(books GaugeBooks, stock GaugeStock, registerer prometheus.Registerer, opts GaugeOptions) (*Gauges, error) {
-	opts.Every = cmp.Or(opts.Every, 5*time.Second)
+	opts.Every = cmp.Or(opts.Every, time.Second)
+	opts.Limit = cmp.Or(opts.Limit, 5*time.Second)
 	opts.Keep = cmp.Or(opts.Keep, 24*time.Hour)
 	if opts.Now == nil {
 		opts.Now = time.Now
@@ -66,7 +74,10 @@ func NewGauges(books GaugeBooks, stock GaugeStock, registerer prometheus.Registe
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
 	}
-	g := &Gauges{books: books, stock: stock, opts: opts, holder: "gauges-" + rand.Text(), sums: map[[2]string]sale.Stock{}}
+	g := &Gauges{
+		books: books, stock: stock, opts: opts, holder: "gauges-" + rand.Text(), sums: map[[2]string]sale.Stock{},
+		watch: watch{pauser: opts.Pauser, now: time.Now, log: opts.Logger},
+	}
 	g.shown.Store(&[]prometheus.Metric{})
 	if err := registerer.Register(g); err != nil {
 		return nil, fmt.Errorf("register the stock gauges: %w", err)
@@ -90,15 +101,14 @@ func (g *Gauges) Collect(out chan<- prometheus.Metric) {
 
 // Run shows a round every GaugeOptions.Every until the context ends, then clears and releases the lease.
 func (g *Gauges) Run(ctx context.Context) {
-	ticker := time.NewTicker(g.opts.Every)
-	defer ticker.Stop()
 	for {
+		began := time.Now()
 		g.round(ctx)
 		select {
 		case <-ctx.Done():
 			g.leave(ctx)
 			return
-		case <-ticker.C:
+		case <-time.After(max(g.opts.Every, restPerRound*time.Since(began))):
 		}
 	}
 }
@@ -114,16 +124,19 @@ func (g *Gauges) leave(ctx context.Context) {
 
 // round shows fresh numbers; without the lease, or when they cannot be read, it shows none: a stale gauge looks alive.
 func (g *Gauges) round(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, g.opts.Every)
+	ctx, cancel := context.WithTimeout(ctx, g.opts.Limit)
 	defer cancel()
 	metrics := []prometheus.Metric{}
-	mine, err := g.books.AcquireLease(ctx, gaugeLease, g.holder, 3*g.opts.Every)
+	mine, err := g.books.AcquireLease(ctx, gaugeLease, g.holder, gaugeLeaseTTL)
 	if mine && err == nil {
 		metrics, err = g.measure(ctx)
 	}
 	if err != nil {
 		g.opts.Logger.Warn("stock gauges not read", "error", err)
 		metrics = []prometheus.Metric{}
+	}
+	if err != nil || !mine {
+		g.watch.forget()
 	}
 	g.shown.Store(&metrics)
 }
@@ -134,6 +147,7 @@ func (g *Gauges) measure(ctx context.Context) ([]prometheus.Metric, error) {
 		return nil, fmt.Errorf("list sales: %w", err)
 	}
 	now := g.opts.Now()
+	g.watch.begin()
 	var metrics []prometheus.Metric
 	oldest, fresh := int64(0), map[[2]string]sale.Stock{}
 	for i := range sales {
@@ -150,15 +164,18 @@ func (g *Gauges) measure(ctx context.Context) ([]prometheus.Metric, error) {
 				oldest = p.Oldest
 			}
 		}
-		metrics = g.addStock(metrics, &sales[i], positions, fresh)
+		groups := bySKU(&sales[i], positions)
+		metrics = g.addStock(metrics, &sales[i], groups, fresh)
+		g.watch.look(ctx, &sales[i], groups)
 	}
 	g.sums = fresh
+	g.watch.end()
 	return append(metrics, prometheus.MustNewConstMetric(oldestDesc, prometheus.GaugeValue, age(now, oldest))), nil
 }
 
 // addStock shows each SKU's units. While a bucket is being rebuilt the SKU keeps its last numbers that belonged together.
-func (g *Gauges) addStock(metrics []prometheus.Metric, s *sale.Sale, positions []position, fresh map[[2]string]sale.Stock) []prometheus.Metric {
-	for _, group := range bySKU(s, positions) {
+func (g *Gauges) addStock(metrics []prometheus.Metric, s *sale.Sale, groups []skuPositions, fresh map[[2]string]sale.Stock) []prometheus.Metric {
+	for _, group := range groups {
 		key := [2]string{s.ID, group.sku}
 		sum, known := group.total(), true
 		if !group.coherent() {
