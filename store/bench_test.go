@@ -58,10 +58,10 @@ func insertRaw(b *testing.B, s *Store, bucket sale.Bucket, orders []sale.RecordO
 	var shared any = at
 	var saleID, sku, currency, price, number any = bucket.Sale, bucket.SKU, "CNY", int64(129900), int64(bucket.Number)
 	for chunk := range slices.Chunk(orders, maxRows) {
-		args := make([]any, 0, 13*len(chunk))
+		args := make([]any, 0, 14*len(chunk))
 		for _, o := range chunk {
 			args = append(args, int64(o.OrderID), saleID, sku, o.Buyer, int64(o.Quantity), price, currency, shared, shared,
-				shared, number, o.Key, 0)
+				shared, shared, number, o.Key, 0)
 		}
 		_, err := tx.ExecContext(b.Context(), repeated(sqlInsertOrders, confirmedRow, ",", len(chunk), ""), args...)
 		require.NoError(b, err)

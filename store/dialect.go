@@ -14,6 +14,9 @@ type dialect struct {
 	forced string // after a table's name: use the primary key, so that no other rows are locked on the way
 	lock   string // after a SELECT: lock its rows until the commit
 
+	// remove begins a DELETE from a table whose condition follows; like forced it locks no other rows on the way.
+	remove func(table string) string
+
 	// absent follows an INSERT: a row that is there already is left; column is one that the row and the new one share.
 	absent func(column string) string
 

@@ -5,27 +5,29 @@ import (
 	"database/sql"
 	"slices"
 
+	"flashsale/ledger"
 	"flashsale/sale"
 )
 
-// Only orders that count are loaded: a refusal is not remembered, and its key may succeed later.
-const sqlOwners = "SELECT sku, bucket, order_id, quantity, buyer_id, idempotency_key FROM orders " +
-	"WHERE sale_id = ? AND status IN ('confirmed', 'paid') AND sku IN ("
+// Orders that count are loaded, and those that gave their units back under a key, because the key still answers. A
+// refusal is not remembered: its key may succeed later.
+const sqlOwners = "SELECT sku, bucket, order_id, quantity, buyer_id, idempotency_key, status IN ('confirmed', 'paid') " +
+	"FROM orders WHERE sale_id = ? AND (status IN ('confirmed', 'paid') OR " +
+	"(status IN ('cancelled', 'expired') AND idempotency_key <> '')) AND sku IN ("
 
 const sqlWindows = "SELECT sale_id, version, state, starts_at, ends_at, per_buyer_limit FROM sales WHERE sale_id = ?"
 
 // readLoads reads what Redis needs to know of locked stock rows: the database's view of available units, buyers and
 // window. The rows in the answer are in the epoch that is about to begin.
-func readLoads(ctx context.Context, tx *sql.Tx, rows map[sale.Bucket]*stockRow) ([]sale.Load, error) {
+func readLoads(ctx context.Context, tx *sql.Tx, rows map[sale.Bucket]*ledger.Row) ([]sale.Load, error) {
 	loads := make([]sale.Load, 0, len(rows))
 	bySale := map[string][]string{} // SKUs that may have owners
 	place := make(map[sale.Bucket]int, len(rows))
 	for _, key := range bucketsOf(sortedRows(rows)) {
 		row := rows[key]
-		load := sale.Load{BucketRow: row.BucketRow, Available: row.Loaded - row.Settled + row.Released}
-		load.Epoch++
-		load.State = sale.BucketLoading
-		if skus := bySale[row.Sale]; row.Epoch == 0 { // never sold: nobody owns anything
+		never := row.Epoch == 0
+		load := row.Begin()
+		if skus := bySale[row.Sale]; never { // never sold: nobody owns anything
 			bySale[row.Sale] = skus
 		} else if len(skus) == 0 || skus[len(skus)-1] != row.SKU {
 			bySale[row.Sale] = append(skus, row.SKU)
@@ -67,9 +69,13 @@ func readOwners(ctx context.Context, tx *sql.Tx, id string, skus []string, place
 		err := each(ctx, tx, sqlOwners+placeholders(len(chunk))+")", args, func(rows scanner) error {
 			bucket := sale.Bucket{Sale: id}
 			var owner sale.RecordOrder
-			err := rows.Scan(&bucket.SKU, &bucket.Number, &owner.OrderID, &owner.Quantity, &owner.Buyer, &owner.Key)
-			if i, wanted := place[bucket]; wanted {
+			var counts bool
+			err := rows.Scan(&bucket.SKU, &bucket.Number, &owner.OrderID, &owner.Quantity, &owner.Buyer, &owner.Key, &counts)
+			switch i, wanted := place[bucket]; {
+			case wanted && counts:
 				loads[i].Owners = append(loads[i].Owners, owner)
+			case wanted:
+				loads[i].Released = append(loads[i].Released, owner)
 			}
 			return err
 		})

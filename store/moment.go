@@ -12,13 +12,6 @@ import (
 // own conversions, which depend on DSN and session time zone.
 const datetimeLayout = "2006-01-02 15:04:05.000"
 
-// Bounds of a moment that every dialect can hold, in Unix milliseconds: 1970 to the end of year 9998, which leaves room
-// for a payment deadline.
-const (
-	minMomentMS = 0
-	maxMomentMS = 253_370_764_799_999
-)
-
 // moment is a DATETIME(3) column.
 type moment struct{ sale.Time }
 

@@ -7,12 +7,13 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"flashsale/ledger"
 	"flashsale/sale"
 )
 
 func TestMomentsSurvive(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
-		ms := rapid.Int64Range(minMomentMS, maxMomentMS).Draw(r, "ms")
+		ms := rapid.Int64Range(ledger.MinMomentMS, ledger.MaxMomentMS).Draw(r, "ms")
 		at := sale.Time{Time: time.UnixMilli(ms).In(time.FixedZone("elsewhere", 8*3600))}
 		text, err := moment{at}.Value()
 		require.NoError(r, err)
@@ -46,8 +47,8 @@ func TestMomentsRefuse(t *testing.T) {
 
 func TestMomentsSortAsText(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
-		a := rapid.Int64Range(minMomentMS, maxMomentMS).Draw(r, "a")
-		b := rapid.Int64Range(minMomentMS, maxMomentMS).Draw(r, "b")
+		a := rapid.Int64Range(ledger.MinMomentMS, ledger.MaxMomentMS).Draw(r, "a")
+		b := rapid.Int64Range(ledger.MinMomentMS, ledger.MaxMomentMS).Draw(r, "b")
 		require.Equal(r, a < b, datetime(a) < datetime(b))
 	})
 }

@@ -19,10 +19,13 @@ func mysqlDialect() *dialect {
 		takeMigrationLock: "SELECT GET_LOCK(" + migrationLockName + ", 10)",
 		giveMigrationLock: "SELECT RELEASE_LOCK(" + migrationLockName + ")",
 
-		now:            "UTC_TIMESTAMP(3)",
-		nowMS:          "CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)",
-		forced:         " FORCE INDEX (PRIMARY)",
-		lock:           " FOR UPDATE",
+		now:    "UTC_TIMESTAMP(3)",
+		nowMS:  "CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)",
+		forced: " FORCE INDEX (PRIMARY)",
+		lock:   " FOR UPDATE",
+		remove: func(table string) string {
+			return "DELETE " + table + " FROM " + table + " FORCE INDEX (PRIMARY) WHERE "
+		},
 		absent:         func(column string) string { return " ON DUPLICATE KEY UPDATE " + column + " = " + column },
 		maxConnections: 16,
 		fault:          mysqlFault,

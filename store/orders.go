@@ -9,8 +9,11 @@ import (
 	"flashsale/sale"
 )
 
-const sqlOrders = "SELECT order_id, status, reason, sale_id, sku, quantity, unit_price_cents, currency, created_at, " +
-	"updated_at, pay_by, buyer_id, COALESCE(payment_id, '') FROM orders WHERE "
+const (
+	orderColumns = "order_id, status, reason, sale_id, sku, quantity, unit_price_cents, currency, created_at, updated_at, " +
+		"pay_by, buyer_id, COALESCE(payment_id, '')"
+	sqlOrders = "SELECT " + orderColumns + " FROM orders WHERE "
+)
 
 // Orders of dead letters have no row of their own: price, currency and payment time are the sale's, if it exists.
 const sqlWaitingOrders = "SELECT d.order_id, d.sale_id, d.sku, d.quantity, COALESCE(i.price_cents, 0), " +
@@ -115,12 +118,14 @@ func (s *Store) readOrders(ctx context.Context, where, whereWaiting string, args
 	return append(rows, waiting...), err
 }
 
-func scanOrder(r scanner) (sale.Order, error) {
+// scanOrder reads orderColumns and what the query names behind them.
+func scanOrder(r scanner, more ...any) (sale.Order, error) {
 	var o sale.Order
 	var created, updated moment
 	var payBy nullMoment
-	err := r.Scan(&o.OrderID, &o.Status, &o.Reason, &o.Sale, &o.SKU, &o.Quantity, &o.UnitPriceCents, &o.Currency, &created,
-		&updated, &payBy, &o.BuyerID, &o.PaymentID)
+	columns := []any{&o.OrderID, &o.Status, &o.Reason, &o.Sale, &o.SKU, &o.Quantity, &o.UnitPriceCents, &o.Currency, &created,
+		&updated, &payBy, &o.BuyerID, &o.PaymentID}
+	err := r.Scan(append(columns, more...)...)
 	o.CreatedAt, o.UpdatedAt, o.PayBy = created.Time, updated.Time, payBy.time
 	return o, err
 }

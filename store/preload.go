@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"slices"
 
+	"flashsale/ledger"
 	"flashsale/sale"
 )
 
@@ -53,17 +54,17 @@ func (s *Store) LoadStock(ctx context.Context, id string, partitions int32) ([]s
 type stockGrowth struct {
 	terms    *sale.Sale
 	prices   map[string]int64
-	made     []*stockRow
-	raised   []*stockRow // rows with the units to add in raise, same index
+	made     []*ledger.Row
+	raised   []*ledger.Row // rows with the units to add in raise, same index
 	raise    []int64
 	unloaded []sale.BucketRow
 }
 
 // planStock compares items and rows. A row is raised towards its even share, and all rows of a SKU together by exactly
 // what the item grew: units that have moved between buckets stay where they are.
-func planStock(present *sale.Sale, rows []*stockRow, partitions int32) *stockGrowth {
+func planStock(present *sale.Sale, rows []*ledger.Row, partitions int32) *stockGrowth {
 	g := &stockGrowth{terms: present, prices: make(map[string]int64, len(present.Items))}
-	byBucket := make(map[sale.Bucket]*stockRow, len(rows))
+	byBucket := make(map[sale.Bucket]*ledger.Row, len(rows))
 	missing := make(map[string]int64, len(present.Items)) // units of the item that no row has loaded
 	for _, row := range rows {
 		byBucket[row.Bucket] = row
@@ -81,9 +82,9 @@ func planStock(present *sale.Sale, rows []*stockRow, partitions int32) *stockGro
 }
 
 // planBucket plans one bucket and returns the units it adds: at most left, and not above the bucket's share.
-func (g *stockGrowth) planBucket(row *stockRow, bucket sale.Bucket, partitions int32, share, left int64) int64 {
+func (g *stockGrowth) planBucket(row *ledger.Row, bucket sale.Bucket, partitions int32, share, left int64) int64 {
 	if row == nil {
-		row = &stockRow{BucketBooks: sale.BucketBooks{
+		row = &ledger.Row{BucketBooks: sale.BucketBooks{
 			BucketRow: sale.BucketRow{Bucket: bucket, State: sale.BucketClosed, Partition: partitionOf(bucket, partitions)},
 			Loaded:    min(share, left),
 		}}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"flashsale/faults"
+	"flashsale/ledger"
 	"flashsale/sale"
 )
 
@@ -22,6 +24,7 @@ func (s *Store) CloseBuckets(ctx context.Context, rows []sale.BucketRow) ([]sale
 	if err != nil {
 		return nil, fmt.Errorf("close %d buckets: %w", len(rows), err)
 	}
+	faults.Point("store.buckets-closed")
 	return present, nil
 }
 
@@ -35,11 +38,12 @@ func (s *Store) ReportLoss(ctx context.Context, bucket sale.Bucket, epoch int64,
 	if err != nil {
 		return fmt.Errorf("report loss of %s in epoch %d: %w", bucket, epoch, err)
 	}
+	faults.Point("store.loss-reported")
 	return nil
 }
 
 func (s *Store) closeBuckets(ctx context.Context, tx *sql.Tx, rows []sale.BucketRow, reason string) ([]sale.BucketRow, error) {
-	found, err := s.lockStock(ctx, tx, bucketsOf(rows))
+	found, _, err := s.lockStock(ctx, tx, bucketsOf(rows))
 	if err != nil {
 		return nil, err
 	}
@@ -67,16 +71,17 @@ func (s *Store) stampStock(ctx context.Context, tx *sql.Tx, set string, args []a
 
 // BeginLoads is step (e): every bucket that is still closed, or was left loading by a control role that died, in the
 // epoch named begins the next epoch and is loading. It returns what Redis has to be loaded with, sorted; the others are
-// left out. Rows are locked while their buyers are read, so the answer is one moment's.
+// left out. Rows are locked while their buyers are read, so the answer is one moment's. The buckets' outbox rows are
+// absorbed: what they give back stands in the units to load.
 func (s *Store) BeginLoads(ctx context.Context, rows []sale.BucketRow) ([]sale.Load, error) {
 	var loads []sale.Load
 	err := s.transact(ctx, func(tx *sql.Tx) error {
-		found, err := s.lockStock(ctx, tx, bucketsOf(rows))
+		found, _, err := s.lockStock(ctx, tx, bucketsOf(rows))
 		if err != nil {
 			return err
 		}
 		for _, row := range rows { // what is not to begin is forgotten
-			if r := found[row.Bucket]; r != nil && (r.Epoch != row.Epoch || r.State == sale.BucketOpen) {
+			if r := found[row.Bucket]; r != nil && !r.MayBegin(row.Epoch) {
 				delete(found, row.Bucket)
 			}
 		}
@@ -84,20 +89,29 @@ func (s *Store) BeginLoads(ctx context.Context, rows []sale.BucketRow) ([]sale.L
 		if err != nil {
 			return err
 		}
-		return s.stampStock(ctx, tx, "epoch = epoch + 1, state = 'loading', settled_epoch = 0, closed_reason = ''", nil,
-			bucketsOf(sortedRows(found)))
+		beginning := bucketsOf(sortedRows(found))
+		if err := s.absorbOutbox(ctx, tx, beginning, loads); err != nil {
+			return err
+		}
+		err = s.stampStock(ctx, tx, sqlBegin, nil, beginning)
+		faults.Point("store.load-written")
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("begin the loading of %d buckets: %w", len(rows), err)
 	}
+	faults.Point("store.load-begun")
 	return loads, nil
 }
+
+const sqlBegin = "epoch = epoch + 1, state = 'loading', settled_epoch = 0, moved_epoch = 0, given_epoch = 0, sequence = 0, " +
+	"closed_reason = ''"
 
 // OpenBuckets is step (h): buckets that are loading in the epoch named become open. It returns those that really did.
 func (s *Store) OpenBuckets(ctx context.Context, rows []sale.BucketRow) ([]sale.BucketRow, error) {
 	var opened []sale.BucketRow
 	err := s.transact(ctx, func(tx *sql.Tx) error {
-		found, err := s.lockStock(ctx, tx, bucketsOf(rows))
+		found, _, err := s.lockStock(ctx, tx, bucketsOf(rows))
 		if err != nil {
 			return err
 		}
@@ -113,30 +127,11 @@ func (s *Store) OpenBuckets(ctx context.Context, rows []sale.BucketRow) ([]sale.
 	if err != nil {
 		return nil, fmt.Errorf("open %d buckets: %w", len(rows), err)
 	}
+	faults.Point("store.buckets-opened")
 	return opened, nil
 }
 
-const sqlFences = "SELECT COUNT(*) FROM fences WHERE token IN ("
-
-// FencesPassed reports whether settlement has committed past every one of these fence records.
-func (s *Store) FencesPassed(ctx context.Context, tokens []string) (bool, error) {
-	distinct := slices.Compact(slices.Sorted(slices.Values(tokens)))
-	passed := 0
-	for chunk := range slices.Chunk(distinct, maxIDs) {
-		args := make([]any, len(chunk))
-		for i, token := range chunk {
-			args[i] = token
-		}
-		var n int
-		if err := s.db.QueryRowContext(ctx, sqlFences+placeholders(len(chunk))+")", args...).Scan(&n); err != nil {
-			return false, fmt.Errorf("look for %d fences: %w", len(tokens), err)
-		}
-		passed += n
-	}
-	return passed == len(distinct), nil
-}
-
-func sortedRows(found map[sale.Bucket]*stockRow) []sale.BucketRow {
+func sortedRows(found map[sale.Bucket]*ledger.Row) []sale.BucketRow {
 	rows := make([]sale.BucketRow, 0, len(found))
 	for _, row := range found {
 		rows = append(rows, row.BucketRow)

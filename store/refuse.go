@@ -6,14 +6,18 @@ import (
 	"errors"
 	"fmt"
 
+	"flashsale/faults"
+	"flashsale/ledger"
 	"flashsale/sale"
 )
 
 // RefuseDeadLetter ends the orders of a waiting dead letter as refused, with the marker of their batch, so that neither a
-// replay nor a redelivery can settle them. When the batch belongs to the bucket's present epoch the bucket is closed: the
-// rebuild that follows gives the units and the buyers' allowances back; in an older epoch the last rebuild has done so.
-// Orders that have a row keep it. A letter whose batch has settled meanwhile becomes replayed; one that was decided before
-// stays as it is. A record that cannot be decoded has no orders to end and is only marked.
+// replay nor a redelivery can settle them. Redis has taken the units: when the batch belongs to the bucket's present
+// epoch they and the buyers' allowances go back through the outbox, in an older epoch the last rebuild has given them
+// back. Orders that have a row keep it; then Redis has counted them twice, and a rebuild of the bucket gives the units
+// back. The units of a transfer go back to the bucket that gave them. A letter whose record has settled meanwhile becomes
+// replayed; one that was decided before stays as it is. A record that cannot be decoded has nothing to end and is only
+// marked.
 func (s *Store) RefuseDeadLetter(ctx context.Context, id string) error {
 	err := s.transact(ctx, func(tx *sql.Tx) error {
 		letter, err := s.readDeadLetter(ctx, tx, id, s.dialect.lock)
@@ -21,68 +25,64 @@ func (s *Store) RefuseDeadLetter(ctx context.Context, id string) error {
 			return err
 		}
 		state := sale.DeadLetterRefused
-		if letter.Batch != nil {
-			settled, err := s.refuseBatch(ctx, tx, letter.Batch)
-			if err != nil {
+		var closing map[sale.Bucket]string
+		record, undecodable := sale.DecodeRecord(letter.Raw)
+		if undecodable == nil && (record.Batch != nil || record.Transfer != nil) {
+			settled := false
+			if settled, closing, err = s.refuseRecord(ctx, tx, record); err != nil {
 				return err
 			}
 			if settled {
 				state = sale.DeadLetterReplayed
 			}
 		}
-		return decideDeadLetter(ctx, tx, id, state)
+		if err := decideDeadLetter(ctx, tx, id, state); err != nil {
+			return err
+		}
+		err = s.closePlanned(ctx, tx, closing)
+		faults.Point("store.refusal-written")
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("refuse dead letter %s: %w", id, err)
 	}
+	faults.Point("store.dead-letter-refused")
 	return nil
 }
 
-// refuseBatch reports true, and does nothing, when the batch has been settled.
-func (s *Store) refuseBatch(ctx context.Context, tx *sql.Tx, batch *sale.Batch) (settled bool, err error) {
-	stock, err := s.lockStock(ctx, tx, []sale.Bucket{batch.Bucket})
+// refuseRecord reports true, and does nothing, when the record has been settled. It returns the buckets to close.
+func (s *Store) refuseRecord(ctx context.Context, tx *sql.Tx, record sale.Record) (settled bool, closing map[sale.Bucket]string, err error) {
+	mark := ledger.Mark{}
+	if record.Batch != nil {
+		mark = ledger.MarkOfBatch(record.Batch)
+	} else {
+		mark = ledger.MarkOfTransfer(record.Transfer)
+	}
+	stock, nowMS, err := s.lockStock(ctx, tx, []sale.Bucket{mark.Bucket})
 	if err != nil {
-		return false, err
+		return false, nil, err
 	}
-	if stock[batch.Bucket] == nil { // an unknown bucket: there is no stock to give back and no price to write
-		now := ""
-		if err := tx.QueryRowContext(ctx, "SELECT "+s.dialect.now).Scan(&now); err != nil {
-			return false, err
+	if stock[mark.Bucket] == nil { // an unknown bucket: there is no stock to give back and no price to write
+		if err := tx.QueryRowContext(ctx, "SELECT "+s.dialect.nowMS).Scan(&nowMS); err != nil {
+			return false, nil, err
 		}
-		unknown := &stockRow{readAt: now}
-		unknown.BucketRow = sale.BucketRow{Bucket: batch.Bucket, Epoch: -1, State: sale.BucketClosed}
-		stock[batch.Bucket] = unknown
+		unknown := &ledger.Row{}
+		unknown.BucketRow = sale.BucketRow{Bucket: mark.Bucket, Epoch: -1, State: sale.BucketClosed}
+		stock[mark.Bucket] = unknown
 	}
-	created := min(max(batch.CreatedMS, minMomentMS), maxMomentMS) // it may be what the record could not settle for
-	one := []delivered{{batch, 0, created}}
-	books := s.newLedger(stock, true)
-	if err := books.readClosely(ctx, tx, one); err != nil {
-		return false, err
+	books := &reading{ledger.NewBooks(stock, nowMS, true), s.dialect.forced}
+	if err := books.readClosely(ctx, tx, []sale.Record{record}); err != nil || books.Settled(mark) {
+		return err == nil, nil, err
 	}
-	if books.settled(batch) {
-		return true, nil
+	decided := ledger.NewPlan(books.Books)
+	if record.Batch != nil {
+		decided.Refuse(record.Batch)
+	} else {
+		decided.RefuseTransfer(record.Transfer)
 	}
-	decided := newPlan(books)
-	decided.refuseAll(&one[0])
-	err = s.writePlan(ctx, tx, decided)
+	err = s.writePlan(ctx, tx, nowMS, decided)
 	if s.dialect.fault(err) == faultDuplicate {
 		err = errors.Join(errStartOver, err)
 	}
-	return false, err
-}
-
-// refuseAll plans to refuse every order of a batch that has no row yet.
-func (p *plan) refuseAll(b *delivered) {
-	row := p.books.stock[b.Bucket]
-	p.mark(b.Batch, p.books.remember(b.Batch))
-	shared := columnsOf(b, row)
-	for i := range b.Orders {
-		if o := &b.Orders[i]; !p.books.orders[o.OrderID] {
-			p.refuse(orderRow{RecordOrder: o, shared: shared}, sale.ReasonDeadLetter)
-		}
-	}
-	if b.Epoch == row.Epoch {
-		p.move(row).units += b.Units()
-		p.closing[row.Bucket] = "a dead letter was refused"
-	}
+	return false, decided.Closing, err
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"flashsale/faults"
 	"flashsale/sale"
 )
 
@@ -37,7 +38,31 @@ func (s *Store) SetState(ctx context.Context, id string, to sale.State, from ...
 	if err != nil {
 		return sale.Sale{}, fmt.Errorf("set sale %s to %s: %w", id, to, err)
 	}
+	faults.Point("store.state-set")
 	return moved, nil
+}
+
+const sqlPauseSale = "UPDATE sales SET state = ?, reason = ? WHERE sale_id = ?"
+
+// PauseSale pauses an open sale by the engine itself; the reason stands in its stats until someone resumes it. A sale in
+// another state is left as it is.
+func (s *Store) PauseSale(ctx context.Context, id, reason string) error {
+	err := s.transact(ctx, func(tx *sql.Tx) error {
+		present, _, err := s.lockSale(ctx, tx, id)
+		if err != nil || present.State != sale.StateOpen {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, sqlPauseSale, sale.StatePaused, cut(reason, 255), id); err != nil {
+			return err
+		}
+		_, err = stampSale(ctx, tx, id)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("pause sale %s: %w", id, err)
+	}
+	faults.Point("store.sale-paused")
+	return nil
 }
 
 func list(states []sale.State) string {

@@ -17,6 +17,7 @@ func sqliteDialect() *dialect {
 		migrations:     "migrations/sqlite",
 		now:            "strftime('%Y-%m-%d %H:%M:%f', 'now')",
 		nowMS:          "CAST(ROUND(unixepoch('subsec') * 1000) AS INTEGER)",
+		remove:         func(table string) string { return "DELETE FROM " + table + " WHERE " },
 		absent:         func(string) string { return " ON CONFLICT DO NOTHING" },
 		oneWriter:      true,
 		maxConnections: 4,

@@ -7,48 +7,43 @@ import (
 	"fmt"
 	"slices"
 
+	"flashsale/ledger"
 	"flashsale/sale"
 )
 
-// stockRow is one row of the ledger.
-type stockRow struct {
-	sale.BucketBooks
-	priceCents int64
-	currency   string
-	limit      int
-	paymentTTL int64
-	readAt     string // by the database's clock, in the form of DATETIME(3)
+const stockColumns = "sale_id, sku, bucket, epoch, state, partition_id, loaded, settled, released, settled_epoch, " +
+	"moved_epoch, given_epoch, sequence, outbox_number, unit_price_cents, currency, per_buyer_limit, payment_ttl_s, "
+
+// selectStock is the start of every query that scanStock reads. Its last column is the database's clock.
+func (s *Store) selectStock() string {
+	return "SELECT " + stockColumns + s.dialect.nowMS + " FROM stock"
 }
 
-const stockColumns = "sale_id, sku, bucket, epoch, state, partition_id, loaded, settled, released, settled_epoch, " +
-	"unit_price_cents, currency, per_buyer_limit, payment_ttl_s, "
-
-// selectStock is the start of every query that scanStock reads.
-func (s *Store) selectStock() string { return "SELECT " + stockColumns + s.dialect.now + " FROM stock" }
-
-func scanStock(rows scanner) (*stockRow, error) {
-	var r stockRow
+func scanStock(rows scanner, nowMS *int64) (*ledger.Row, error) {
+	var r ledger.Row
 	err := rows.Scan(&r.Sale, &r.SKU, &r.Number, &r.Epoch, &r.State, &r.Partition, &r.Loaded, &r.Settled, &r.Released,
-		&r.SettledEpoch, &r.priceCents, &r.currency, &r.limit, &r.paymentTTL, &r.readAt)
+		&r.SettledEpoch, &r.MovedEpoch, &r.GivenEpoch, &r.Sequence, &r.Outbox, &r.PriceCents, &r.Currency, &r.Limit,
+		&r.PaymentTTL, nowMS)
 	return &r, err
 }
 
-// lockStock locks the rows of buckets until the commit, in the order of their keys, and returns those that exist.
-func (s *Store) lockStock(ctx context.Context, tx *sql.Tx, buckets []sale.Bucket) (map[sale.Bucket]*stockRow, error) {
-	found := make(map[sale.Bucket]*stockRow, len(buckets))
+// lockStock locks the rows of buckets until the commit, in the order of their keys. It returns those that exist, and the
+// database's clock when the last of them was read, 0 when there is none.
+func (s *Store) lockStock(ctx context.Context, tx *sql.Tx, buckets []sale.Bucket) (found map[sale.Bucket]*ledger.Row, nowMS int64, err error) {
+	found = make(map[sale.Bucket]*ledger.Row, len(buckets))
 	for chunk := range slices.Chunk(sorted(buckets), maxTerms) {
 		query := s.selectStock() + s.dialect.forced + " WHERE " + inKeys(len(chunk)) +
 			" ORDER BY sale_id, sku, bucket" + s.dialect.lock
 		err := each(ctx, tx, query, keyArgs(nil, chunk), func(rows scanner) error {
-			row, err := scanStock(rows)
+			row, err := scanStock(rows, &nowMS)
 			found[row.Bucket] = row
 			return err
 		})
 		if err != nil {
-			return nil, fmt.Errorf("lock stock rows: %w", err)
+			return nil, 0, fmt.Errorf("lock stock rows: %w", err)
 		}
 	}
-	return found, nil
+	return found, nowMS, nil
 }
 
 // updateStock runs "UPDATE stock SET set" for these buckets, in chunks.
@@ -103,9 +98,34 @@ func (s *Store) Books(ctx context.Context, saleID string) ([]sale.BucketBooks, e
 	return books, nil
 }
 
-func readStock(ctx context.Context, q querier, query string, args ...any) (found []*stockRow, err error) {
+// BucketBooks returns the ledger of these buckets, in the order asked. A bucket that does not exist makes the error wrap
+// sale.ErrNotFound.
+func (s *Store) BucketBooks(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketBooks, error) {
+	found := make(map[sale.Bucket]*ledger.Row, len(buckets))
+	for chunk := range slices.Chunk(sorted(buckets), maxTerms) {
+		rows, err := readStock(ctx, s.db, s.selectStock()+" WHERE "+inKeys(len(chunk)), keyArgs(nil, chunk)...)
+		if err != nil {
+			return nil, fmt.Errorf("read books of %d buckets: %w", len(buckets), err)
+		}
+		for _, row := range rows {
+			found[row.Bucket] = row
+		}
+	}
+	books := make([]sale.BucketBooks, len(buckets))
+	for i, bucket := range buckets {
+		row := found[bucket]
+		if row == nil {
+			return nil, fmt.Errorf("read books of %s: %w", bucket, sale.ErrNotFound)
+		}
+		books[i] = row.BucketBooks
+	}
+	return books, nil
+}
+
+func readStock(ctx context.Context, q querier, query string, args ...any) (found []*ledger.Row, err error) {
+	var nowMS int64 // not of use where nothing is locked
 	err = each(ctx, q, query, args, func(rows scanner) error {
-		row, err := scanStock(rows)
+		row, err := scanStock(rows, &nowMS)
 		found = append(found, row)
 		return err
 	})

@@ -1,0 +1,188 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"flashsale/faults"
+	"flashsale/sale"
+)
+
+const (
+	sqlInsertEvents = "INSERT INTO events (status, at, order_ids) VALUES "
+	eventRow        = "(?,?,?)"
+	sqlEvents       = "SELECT event_id, status, at, order_ids FROM events ORDER BY event_id LIMIT ?"
+	sqlForgetEvents = "DELETE FROM events WHERE event_id IN ("
+)
+
+const (
+	maxEventOrders = 1000 // orders of one event row
+	maxEventRows   = 100  // event rows of one answer
+)
+
+// event is a row of the events table.
+type event struct {
+	id     int64
+	status sale.OrderStatus
+	at     moment
+	orders []sale.OrderID
+}
+
+// writeEvents notes what orders become, in the transaction that makes them so. An order's events have rising ids: whoever
+// changes it next has waited for this commit.
+func writeEvents(ctx context.Context, tx *sql.Tx, nowMS int64, orders map[sale.OrderStatus][]sale.OrderID) error {
+	var events []event
+	for _, status := range []sale.OrderStatus{
+		sale.StatusConfirmed, sale.StatusRefused, sale.StatusPaid, sale.StatusCancelled, sale.StatusExpired,
+	} {
+		for page := range slices.Chunk(orders[status], maxEventOrders) {
+			events = append(events, event{status: status, at: moment{sale.TimeMillis(nowMS)}, orders: page})
+		}
+	}
+	return insert(ctx, tx, sqlInsertEvents, eventRow, events, func(args []any, e event) []any {
+		return append(args, string(e.status), e.at, joined(e.orders))
+	})
+}
+
+func joined(ids []sale.OrderID) string {
+	text := make([]byte, 0, 20*len(ids))
+	for i, id := range ids {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = strconv.AppendInt(text, int64(id), 10)
+	}
+	return string(text)
+}
+
+func parted(text string) ([]sale.OrderID, error) {
+	var ids []sale.OrderID
+	for word := range strings.SplitSeq(text, ",") {
+		id, err := sale.ParseOrderID(word)
+		if err != nil {
+			return nil, fmt.Errorf("order id %.24q: %w", word, err)
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+// OrderEvents returns what is still to be told about orders, in the order in which it happened to each of them, with the
+// orders as they were at that moment. An answer holds at most maxOrders orders, unless its first event alone has more, and
+// no order twice, so that all of it may be told at once.
+func (s *Store) OrderEvents(ctx context.Context, maxOrders int) ([]sale.OrderEvent, error) {
+	events, err := s.readEvents(ctx, maxOrders)
+	if err != nil {
+		return nil, fmt.Errorf("read order events: %w", err)
+	}
+	var ids []sale.OrderID
+	for _, e := range events {
+		ids = append(ids, e.orders...)
+	}
+	orders, err := s.ordersByID(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("read the orders of %d events: %w", len(events), err)
+	}
+	told := make([]sale.OrderEvent, len(events))
+	for i, e := range events {
+		told[i] = sale.OrderEvent{ID: e.id, Orders: make([]sale.Order, len(e.orders))}
+		for k, id := range e.orders {
+			order, found := orders[id]
+			if !found {
+				return nil, fmt.Errorf("event %d names order %d, which has no row", e.id, id)
+			}
+			told[i].Orders[k] = asOf(order, &e)
+		}
+	}
+	return told, nil
+}
+
+// readEvents reads the first events, up to the first that names an order again.
+func (s *Store) readEvents(ctx context.Context, maxOrders int) ([]event, error) {
+	var events []event
+	named := map[sale.OrderID]bool{}
+	full := false
+	err := each(ctx, s.db, sqlEvents, []any{maxEventRows}, func(rows scanner) error {
+		var e event
+		var text string
+		err := rows.Scan(&e.id, &e.status, &e.at, &text)
+		if err == nil {
+			e.orders, err = parted(text)
+		}
+		again := slices.ContainsFunc(e.orders, func(id sale.OrderID) bool { return named[id] })
+		full = full || again || (len(events) > 0 && len(named)+len(e.orders) > maxOrders)
+		if err != nil || full {
+			return err
+		}
+		for _, id := range e.orders {
+			named[id] = true
+		}
+		events = append(events, e)
+		return nil
+	})
+	return events, err
+}
+
+// asOf takes an order back to the moment of an event. Only confirmed has anything after it; every other status is the
+// order's last.
+func asOf(o sale.Order, e *event) sale.Order {
+	if e.status == sale.StatusConfirmed {
+		o.Status, o.Reason, o.PaymentID = e.status, sale.ReasonNone, ""
+		o.UpdatedAt = changedAt(o.CreatedAt, e.at.UnixMilli())
+	}
+	return o
+}
+
+func (s *Store) ordersByID(ctx context.Context, ids []sale.OrderID) (map[sale.OrderID]sale.Order, error) {
+	found := make(map[sale.OrderID]sale.Order, len(ids))
+	for chunk := range slices.Chunk(ids, maxIDs) {
+		args := make([]any, len(chunk))
+		for i, id := range chunk {
+			args[i] = int64(id)
+		}
+		err := each(ctx, s.db, sqlOrders+"order_id IN ("+placeholders(len(chunk))+")", args, func(r scanner) error {
+			order, err := scanOrder(r)
+			found[order.OrderID] = order
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// EventsPublished forgets events that the events topic has acknowledged.
+func (s *Store) EventsPublished(ctx context.Context, ids []int64) error {
+	for chunk := range slices.Chunk(ids, maxIDs) {
+		args := make([]any, len(chunk))
+		for i, id := range chunk {
+			args[i] = id
+		}
+		if _, err := s.execute(ctx, sqlForgetEvents+placeholders(len(chunk))+")", args...); err != nil {
+			return fmt.Errorf("forget %d published events: %w", len(ids), err)
+		}
+		faults.Point("store.events-forgotten")
+	}
+	return nil
+}
+
+const (
+	sqlCountOutbox = "SELECT COUNT(*) FROM outbox"
+	sqlCountEvents = "SELECT COUNT(*) FROM events"
+)
+
+// CountWaiting counts the rows of the outbox and of the events that wait.
+func (s *Store) CountWaiting(ctx context.Context) (outbox, events int64, err error) {
+	if err = s.db.QueryRowContext(ctx, sqlCountOutbox).Scan(&outbox); err == nil {
+		err = s.db.QueryRowContext(ctx, sqlCountEvents).Scan(&events)
+	}
+	if err != nil {
+		return 0, 0, fmt.Errorf("count what waits: %w", err)
+	}
+	return outbox, events, nil
+}

@@ -1,0 +1,78 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"flashsale/faults"
+	"flashsale/ledger"
+	"flashsale/sale"
+)
+
+const sqlDue = "SELECT order_id, sale_id, sku, bucket FROM orders WHERE due_at <= %s ORDER BY due_at LIMIT ?"
+
+// ExpireOrders ends up to limit confirmed orders whose payment time is over by the database's clock, those of the longest
+// ago first, gives their units and allowances back, and returns how many it ended. It returns limit while there may be
+// more. What is paid or cancelled between the look and the lock is left alone.
+func (s *Store) ExpireOrders(ctx context.Context, limit int) (int, error) {
+	ids, buckets, err := s.dueOrders(ctx, limit)
+	if err != nil {
+		return 0, fmt.Errorf("look for unpaid orders: %w", err)
+	}
+	if len(ids) == 0 {
+		return 0, nil
+	}
+	expired := 0
+	err = s.transact(ctx, func(tx *sql.Tx) (err error) {
+		expired, err = s.expireOrders(ctx, tx, ids, buckets)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("expire %d orders: %w", len(ids), err)
+	}
+	faults.Point("store.expired")
+	return expired, nil
+}
+
+// dueOrders looks without a lock and outside a transaction, so that a look that finds nothing costs one statement.
+func (s *Store) dueOrders(ctx context.Context, limit int) (ids []sale.OrderID, buckets []sale.Bucket, err error) {
+	err = each(ctx, s.db, fmt.Sprintf(sqlDue, s.dialect.now), []any{limit}, func(rows scanner) error {
+		var id sale.OrderID
+		var bucket sale.Bucket
+		err := rows.Scan(&id, &bucket.Sale, &bucket.SKU, &bucket.Number)
+		ids, buckets = append(ids, id), append(buckets, bucket)
+		return err
+	})
+	return ids, buckets, err
+}
+
+func (s *Store) expireOrders(ctx context.Context, tx *sql.Tx, ids []sale.OrderID, buckets []sale.Bucket) (int, error) {
+	stock, _, err := s.lockStock(ctx, tx, buckets)
+	if err != nil {
+		return 0, err
+	}
+	locked, nowMS, err := s.lockOrders(ctx, tx, ids)
+	if err != nil {
+		return 0, err
+	}
+	leaving := make([]ledger.Held, 0, len(locked))
+	for i := range locked {
+		o := &locked[i]
+		if !ledger.Expires(&o.Order, nowMS) {
+			continue
+		}
+		if stock[o.bucket] == nil {
+			return 0, fmt.Errorf("order %d is of bucket %s, which is not in the stock table", o.OrderID, o.bucket)
+		}
+		leaving = append(leaving, o.held())
+	}
+	if len(leaving) == 0 {
+		return 0, nil
+	}
+	decided := ledger.NewPlan(ledger.NewBooks(stock, nowMS, true))
+	decided.Release(leaving, sale.StatusExpired, sale.ReasonNone)
+	err = s.writePlan(ctx, tx, nowMS, decided)
+	faults.Point("store.expiry-written")
+	return len(leaving), err
+}

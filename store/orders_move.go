@@ -1,0 +1,130 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"flashsale/faults"
+	"flashsale/ledger"
+	"flashsale/sale"
+)
+
+// CancelOrder ends a confirmed order and gives its units and its buyer's allowance back, once; one that was cancelled
+// before is returned as it is. Buyer, when not empty, must be the order's own: to anyone else it does not exist, and the
+// error wraps sale.ErrNotFound. An order in any other status, also one that waits in a dead letter, is a
+// *sale.StatusError.
+func (s *Store) CancelOrder(ctx context.Context, id sale.OrderID, reason sale.OrderReason, buyer string) (sale.Order, error) {
+	var order sale.Order
+	err := s.transact(ctx, func(tx *sql.Tx) (err error) {
+		order, err = s.cancelOrder(ctx, tx, id, reason, buyer)
+		return err
+	})
+	if err != nil {
+		return sale.Order{}, fmt.Errorf("cancel order %d: %w", id, err)
+	}
+	faults.Point("store.cancelled")
+	return order, nil
+}
+
+const sqlHome = "SELECT sale_id, sku, bucket, buyer_id FROM orders WHERE order_id = ?"
+
+func (s *Store) cancelOrder(ctx context.Context, tx *sql.Tx, id sale.OrderID, reason sale.OrderReason, buyer string) (sale.Order, error) {
+	var bucket sale.Bucket
+	var owner string
+	err := tx.QueryRowContext(ctx, sqlHome, int64(id)).Scan(&bucket.Sale, &bucket.SKU, &bucket.Number, &owner)
+	switch {
+	case isNoRows(err):
+		return sale.Order{}, s.missing(ctx, tx, id, buyer)
+	case err != nil:
+		return sale.Order{}, err
+	case buyer != "" && owner != buyer:
+		return sale.Order{}, sale.ErrNotFound
+	}
+	stock, _, err := s.lockStock(ctx, tx, []sale.Bucket{bucket})
+	if err != nil {
+		return sale.Order{}, err
+	}
+	locked, nowMS, err := s.lockOrders(ctx, tx, []sale.OrderID{id})
+	if err != nil {
+		return sale.Order{}, err
+	}
+	if len(locked) == 0 || stock[bucket] == nil {
+		return sale.Order{}, fmt.Errorf("its row or that of bucket %s has gone: %w", bucket, sale.ErrNotFound)
+	}
+	order := locked[0].Order
+	if moves, err := ledger.Cancels(&order); err != nil || !moves {
+		return order, err
+	}
+	decided := ledger.NewPlan(ledger.NewBooks(stock, nowMS, true))
+	decided.Release([]ledger.Held{locked[0].held()}, sale.StatusCancelled, reason)
+	order.Status, order.Reason, order.UpdatedAt = sale.StatusCancelled, reason, changedAt(order.CreatedAt, nowMS)
+	err = s.writePlan(ctx, tx, nowMS, decided)
+	faults.Point("store.cancel-written")
+	return order, err
+}
+
+// changedAt returns the moment of a change of an order: now, but never before the order was made.
+func changedAt(created sale.Time, nowMS int64) sale.Time {
+	return sale.TimeMillis(max(created.UnixMilli(), nowMS))
+}
+
+// missing says what an order without a row is: one that waits in a dead letter, or none of this buyer.
+func (s *Store) missing(ctx context.Context, q querier, id sale.OrderID, buyer string) error {
+	err := error(sale.ErrNotFound)
+	failed := each(ctx, q, sqlWaitingOrders+"d.order_id = ?", []any{int64(id)}, func(r scanner) error {
+		order, failed := scanWaitingOrder(r)
+		if buyer == "" || order.BuyerID == buyer {
+			err = &sale.StatusError{Status: order.Status}
+		}
+		return failed
+	})
+	if failed != nil {
+		return failed
+	}
+	return err
+}
+
+const sqlPay = "UPDATE orders%s SET status = 'paid', payment_id = ?, due_at = NULL, updated_at = ? " +
+	"WHERE order_id = ? AND status = 'confirmed'"
+
+// PayOrder notes the payment of a confirmed order; the same payment again changes nothing and returns the order. Another
+// payment is a *sale.PaidError, an order in another status a *sale.StatusError, an unknown one wraps sale.ErrNotFound.
+// No stock moves, so only the order's row is locked: that lock decides between payment, expiry and cancellation.
+func (s *Store) PayOrder(ctx context.Context, id sale.OrderID, paymentID string) (sale.Order, error) {
+	var order sale.Order
+	err := s.transact(ctx, func(tx *sql.Tx) (err error) {
+		order, err = s.payOrder(ctx, tx, id, paymentID)
+		return err
+	})
+	if err != nil {
+		return sale.Order{}, fmt.Errorf("pay order %d: %w", id, err)
+	}
+	faults.Point("store.paid")
+	return order, nil
+}
+
+func (s *Store) payOrder(ctx context.Context, tx *sql.Tx, id sale.OrderID, paymentID string) (sale.Order, error) {
+	locked, nowMS, err := s.lockOrders(ctx, tx, []sale.OrderID{id})
+	if err != nil {
+		return sale.Order{}, err
+	}
+	if len(locked) == 0 {
+		return sale.Order{}, s.missing(ctx, tx, id, "")
+	}
+	order := locked[0].Order
+	if moves, err := ledger.Pays(&order, paymentID); err != nil || !moves {
+		return order, err
+	}
+	order.Status, order.PaymentID, order.UpdatedAt = sale.StatusPaid, paymentID, changedAt(order.CreatedAt, nowMS)
+	pay := fmt.Sprintf(sqlPay, s.dialect.forced)
+	if faults.Bug("expire-paid") {
+		pay = fmt.Sprintf("UPDATE orders%s SET status = 'paid', payment_id = ?, updated_at = ? WHERE order_id = ?", s.dialect.forced)
+	}
+	if err := changeExactly(ctx, tx, 1, "order rows", pay, []any{paymentID, moment{order.UpdatedAt}, int64(id)}); err != nil {
+		return sale.Order{}, err
+	}
+	err = writeEvents(ctx, tx, nowMS, map[sale.OrderStatus][]sale.OrderID{sale.StatusPaid: {id}})
+	faults.Point("store.payment-written")
+	return order, err
+}
