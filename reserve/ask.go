@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"flashsale/faults"
 	"flashsale/sale"
 )
 
@@ -37,6 +38,7 @@ func (f *flow) ask() (reserveReply, ending) {
 			f.addTrims(f.trims...)
 		} else {
 			f.trimmed(f.trims)
+			faults.Point("reserve.decided")
 		}
 		switch {
 		case err == nil && reply.code == codeLate && late < 2:
@@ -48,7 +50,10 @@ func (f *flow) ask() (reserveReply, ending) {
 		case definite(err) && !call.askedAgain:
 			return reply, f.ended(call, sale.OutcomeUnavailable, err)
 		default:
-			call.askedAgain = call.askedAgain || !definite(err)
+			if faults.Bug("new-id-on-retry") && f.makeOrderIDs() {
+				call.orderIDs = f.orderIDs
+			}
+			call.askedAgain = call.askedAgain || !definite(err) // rule: same-ids-asked-again
 			pause(context.Background(), max(f.untilDeadline(call), askPause))
 		}
 		if time.Now().After(giveUp) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"flashsale/faults"
 	"flashsale/sale"
 	"flashsale/scripts"
 )
@@ -61,11 +62,22 @@ func (r *Redis) reserve(ctx context.Context, call *reserveCall, arguments *argum
 	defer r.leave()
 	command := client.B().Evalsha().Sha1(arguments.sha).Numkeys(3).
 		Key(call.keys.meta, call.keys.buyers, call.keys.journal).Arg(arguments.of(call)...).Build()
-	return decodeReserve(client.Do(ctx, command))
+	result := client.Do(ctx, command)
+	if faults.Bug("eval-fallback") && lacksIt(result) {
+		result = client.Do(ctx, client.B().Eval().Script(scripts.Reserve().Source).Numkeys(3).
+			Key(call.keys.meta, call.keys.buyers, call.keys.journal).Arg(arguments.of(call)...).Build())
+	}
+	return decodeReserve(result)
+}
+
+// lacksIt reports whether the server does not know the script that it was asked to run.
+func lacksIt(result rueidis.RedisResult) bool {
+	redisErr, ok := rueidis.IsRedisErr(result.Error())
+	return ok && redisErr.IsNoScript()
 }
 
 func decodeReserve(result rueidis.RedisResult) (reserveReply, error) {
-	if redisErr, ok := rueidis.IsRedisErr(result.Error()); ok && redisErr.IsNoScript() {
+	if lacksIt(result) {
 		return reserveReply{code: codeFenced, detail: detailNoScript}, nil
 	}
 	values, err := result.ToArray()

@@ -72,6 +72,9 @@ func (c *Courier) Run(ctx context.Context) error {
 func (c *Courier) pass(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, courierPass)
 	defer cancel()
+	if err := c.Redis.owner.check(); err != nil {
+		return err
+	}
 	rows, err := c.read(ctx)
 	if err != nil || len(rows) == 0 {
 		return err
@@ -136,6 +139,11 @@ func (c *Courier) send(ctx context.Context, pages []releasePage, each func(*rele
 			args += 5 + 3*len(pages[to].orders)
 		}
 		piece := pages[from:to]
+		if faults.Bug("script-loaded-on-noscript") {
+			if err := c.Redis.installFenced(ctx, piece[0].bucket); err != nil {
+				return err
+			}
+		}
 		err := c.Redis.pipeline(ctx, len(piece), func(cl rueidis.Client, i int) rueidis.Completed {
 			keys := c.Redis.keys(piece[i].bucket)
 			return cl.B().Evalsha().Sha1(script.SHA).Numkeys(2).Key(keys.meta, keys.buyers).

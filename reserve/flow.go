@@ -35,6 +35,10 @@ func (f *flow) run() {
 
 // process takes one batch through: checks, order ids, script, Kafka.
 func (f *flow) process() {
+	if f.engine.Redis.owner.check() != nil {
+		f.refuse(sale.Answer{Outcome: sale.OutcomeFenced, Reason: "foreign"})
+		return
+	}
 	if !f.dropStale() || !f.onlyListed() {
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"flashsale/faults"
 	"flashsale/scripts"
 )
 
@@ -89,6 +90,7 @@ func flushTrims(ctx context.Context, shelves []*shelf) {
 		}
 		return
 	}
+	faults.Point("reserve.trimmed")
 	for i, s := range owners {
 		s.trimmed(taken[i])
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"flashsale/faults"
 	"flashsale/sale"
 	"flashsale/scripts"
 )
@@ -34,7 +35,7 @@ func (r *Redis) journalFrom(ctx context.Context, keys bucketKeys, from string, c
 		return c.B().Xrange().Key(keys.journal).Start(from).End("+").Count(count).Build()
 	}).AsXRange()
 	if err != nil {
-		return nil, fmt.Errorf("read journal %s: %w", keys.journal, err)
+		return nil, fmt.Errorf("read journal %s: %w", keys.journal, foreignKind("key "+keys.journal, err))
 	}
 	entries := make([]journalEntry, len(found))
 	for i, x := range found {
@@ -73,10 +74,16 @@ type journaledBucket struct {
 	bucket    sale.Bucket
 	partition int32
 	keys      bucketKeys
+	epoch     int64
 }
 
 func (r *Redis) journaledBucket(row sale.BucketRow) journaledBucket {
-	return journaledBucket{bucket: row.Bucket, partition: row.Partition, keys: r.keys(row.Bucket)}
+	return journaledBucket{bucket: row.Bucket, partition: row.Partition, keys: r.keys(row.Bucket), epoch: row.Epoch}
+}
+
+// wrote reports whether an entry is of the bucket's present epoch. Nobody may ask: see the bug that does.
+func (b *journaledBucket) wrote(entry journalEntry) bool {
+	return strings.HasPrefix(entry.id, fmt.Sprintf("%d0", b.epoch))
 }
 
 // publishJournal publishes the entries of a bucket's journal that were created at or before a moment, and trims each one
@@ -90,6 +97,9 @@ func (r *Redis) publishJournal(ctx context.Context, p Publisher, b journaledBuck
 		}
 		due := page[:0:0]
 		for _, entry := range page {
+			if faults.Bug("relay-skips-old") && !b.wrote(entry) {
+				continue
+			}
 			if entry.createdMS <= createdBeforeMS {
 				due = append(due, entry)
 			}
@@ -97,9 +107,11 @@ func (r *Redis) publishJournal(ctx context.Context, p Publisher, b journaledBuck
 		if err := publishEntries(ctx, p, b, due); err != nil {
 			return published, err
 		}
+		faults.Point("relay.published")
 		if err := r.trimEntries(ctx, b.keys, due); err != nil {
 			return published, err
 		}
+		faults.Point("relay.trimmed")
 		published += len(due)
 		if from, err = afterEntry(page[len(page)-1].id); err != nil {
 			return published, err

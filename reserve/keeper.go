@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"flashsale/faults"
 	"flashsale/sale"
 )
 
@@ -23,6 +24,7 @@ type KeeperOptions struct {
 	Rebuilder *Rebuilder
 	Catalogue Catalogue
 	Books     Books
+	Units     UnitBooks
 	Leases    Leases
 	Holder    string
 	Log       *slog.Logger
@@ -43,7 +45,8 @@ const (
 // them rebuilt; and it gives every bucket its sale's newest window, also when the operator's process died half-way.
 type Keeper struct {
 	KeeperOptions
-	view *view
+	view     *view
+	watchdog *watchdog
 
 	mu      sync.Mutex
 	mending map[string]time.Time // sales in work (zero), or the moment from which they may be tried again
@@ -55,7 +58,7 @@ type Keeper struct {
 // NewKeeper returns a keeper; Run does its work.
 func NewKeeper(o KeeperOptions) *Keeper {
 	return &Keeper{
-		KeeperOptions: o, view: newView(), mending: map[string]time.Time{}, places: make(chan struct{}, mendParallel),
+		KeeperOptions: o, view: newView(), watchdog: newWatchdog(o.Redis, o.Units, o.Log), mending: map[string]time.Time{}, places: make(chan struct{}, mendParallel),
 	}
 }
 
@@ -97,23 +100,41 @@ func (k *Keeper) follow(ctx context.Context) error {
 		if err := k.Redis.ApplyWindow(ctx, buckets, sale.WindowOf(&s)); err != nil {
 			return fmt.Errorf("sale %s: %w", s.ID, err)
 		}
+		faults.Point("keeper.window-applied")
 		k.view.applied(s.ID, s.Version)
 	}
 	return nil
 }
 
-// watch looks for servers without the reserve script, once a second, and at the start for any doubt about any bucket.
-// Buckets in doubt are closed in the database; follow then sees them.
+// watch looks, once a second, for servers without the reserve script, at the start and then for any doubt about any bucket,
+// and for buckets that went back. Buckets in doubt are closed in the database; follow then sees them.
 func (k *Keeper) watch(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, keeperTimeout)
 	defer cancel()
+	if err := k.Redis.owner.check(); err != nil {
+		return err
+	}
 	lacks, err := k.Redis.lacksScript(ctx)
 	if err != nil {
 		return err
 	}
-	if !lacks && k.probed {
+	if lacks || !k.probed {
+		if err := k.probe(ctx); err != nil {
+			return err
+		}
+	}
+	if k.Units == nil {
 		return nil
 	}
+	doubted, err := k.watchdog.round(ctx, k.view.selling(time.Now()))
+	if err != nil {
+		return err
+	}
+	return k.close(ctx, doubted)
+}
+
+// probe asks the reserve script about every bucket.
+func (k *Keeper) probe(ctx context.Context) error {
 	rows := k.view.open()
 	doubts, err := k.Redis.Probe(ctx, rows)
 	if err != nil {
@@ -126,12 +147,21 @@ func (k *Keeper) watch(ctx context.Context) error {
 			k.Log.Warn("a bucket is in doubt", "bucket", rows[i].Bucket.String(), "epoch", rows[i].Epoch, "reason", doubt)
 		}
 	}
-	if len(doubted) > 0 {
-		if _, err := k.Books.CloseBuckets(ctx, doubted); err != nil {
-			return fmt.Errorf("close %d buckets in doubt: %w", len(doubted), err)
-		}
+	if err := k.close(ctx, doubted); err != nil {
+		return err
 	}
 	k.probed = true
+	return nil
+}
+
+func (k *Keeper) close(ctx context.Context, doubted []sale.BucketRow) error {
+	if len(doubted) == 0 {
+		return nil
+	}
+	if _, err := k.Books.CloseBuckets(ctx, doubted); err != nil {
+		return fmt.Errorf("close %d buckets in doubt: %w", len(doubted), err)
+	}
+	faults.Point("keeper.doubted-closed")
 	return nil
 }
 

@@ -18,6 +18,16 @@ func (r *Redis) keys(b sale.Bucket) bucketKeys {
 	return bucketKeys{meta: tag + "meta", buyers: tag + "buyers", journal: tag + "journal"}
 }
 
+// named returns the key that load.lua names by its last word.
+func (k bucketKeys) named(word string) string {
+	return map[string]string{"meta": k.meta, "buyers": k.buyers, "journal": k.journal}[word]
+}
+
+// any names the three of them, for a message.
+func (k bucketKeys) any() string {
+	return "one of the keys " + k.meta + ", " + k.buyers + " and " + k.journal
+}
+
 // listKey is the set of listed buyers of one list version.
 func (r *Redis) listKey(saleID string, version int64) string {
 	return r.listPointerKey(saleID) + ":" + strconv.FormatInt(version, 10)

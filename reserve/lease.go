@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"flashsale/faults"
 	"flashsale/sale"
 )
 
@@ -34,6 +35,7 @@ func underLease(ctx context.Context, leases Leases, name, holder string, log *sl
 	if !held {
 		return fmt.Errorf("lease %s: %w", name, sale.ErrLeaseHeld)
 	}
+	faults.Point("lease.acquired")
 	working, lose := context.WithCancelCause(ctx)
 	renewed := make(chan struct{})
 	go func() {

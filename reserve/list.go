@@ -6,6 +6,8 @@ import (
 	"strconv"
 
 	"github.com/redis/rueidis"
+
+	"flashsale/faults"
 )
 
 const listChunk = 1000 // buyers in one SADD
@@ -14,6 +16,9 @@ const listChunk = 1000 // buyers in one SADD
 // must call its argument with every buyer; size is how many there are. Loading twice is harmless. The list that was
 // loaded before is freed.
 func (r *Redis) LoadList(ctx context.Context, saleID string, version, size int64, each func(func(buyer string) error) error) error {
+	if err := r.owner.check(); err != nil {
+		return fmt.Errorf("load list %d of sale %s: %w", version, saleID, err)
+	}
 	loader := listLoader{redis: r, key: r.listKey(saleID, version)}
 	err := each(func(buyer string) error { return loader.add(ctx, buyer) })
 	if err == nil {
@@ -29,6 +34,7 @@ func (r *Redis) LoadList(ctx context.Context, saleID string, version, size int64
 	if !whole {
 		return fmt.Errorf("list %d of sale %s does not hold %d buyers after loading", version, saleID, size)
 	}
+	faults.Point("list.loaded")
 	return r.freeOldList(ctx, saleID, version)
 }
 
@@ -86,5 +92,6 @@ func (l *listLoader) flush(ctx context.Context) error {
 		return c.B().Sadd().Key(l.key).Member(l.chunk...).Build()
 	}).Error()
 	l.chunk = l.chunk[:0]
+	faults.Point("list.chunk-loaded")
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"flashsale/faults"
 	"flashsale/sale"
 )
 
@@ -102,13 +103,15 @@ func (o *OrderIDs) obtain(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("lease a node: %w", err)
 	}
+	faults.Point("orderids.node-leased")
 	asked := time.Now()
-	if behind := lease.HighWaterMS - asked.UnixMilli(); behind >= 0 {
+	if behind := lease.HighWaterMS - asked.UnixMilli(); behind >= 0 && !faults.Bug("node-id-reused") {
 		return fmt.Errorf("node %d: ids up to %d ms ahead of this clock were made with it", lease.Node, behind)
 	}
 	if err := o.leases.RenewNode(ctx, lease, markAt(asked), nodeLeaseTTL); err != nil {
 		return fmt.Errorf("store the mark of node %d: %w", lease.Node, err)
 	}
+	faults.Point("orderids.mark-stored")
 	generator, err := sale.NewOrderIDNode(lease.Node)
 	if err != nil {
 		return fmt.Errorf("node %d: %w", lease.Node, err)

@@ -1,11 +1,15 @@
 package reserve
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
 
+	"github.com/redis/rueidis"
+
+	"flashsale/faults"
 	"flashsale/sale"
 )
 
@@ -90,6 +94,10 @@ func (f *flow) deliver() error {
 		if failed == nil && !p.await(timer.C) {
 			failed = errNoAck
 			f.patience.timedOut()
+			if faults.Bug("give-back-on-timeout") {
+				f.giveBack(p)
+				continue
+			}
 		}
 		f.answer(p)
 	}
@@ -107,12 +115,30 @@ func (p *parcel) await(timeout <-chan time.Time) bool {
 	}
 }
 
+// giveBack is what nobody may do: see the bug that calls it.
+func (f *flow) giveBack(p *parcel) {
+	units := int64(0)
+	for _, i := range p.places {
+		units += int64(f.batch[i].purchase.Quantity)
+	}
+	err := f.engine.Redis.do(context.Background(), func(c rueidis.Client) rueidis.Completed {
+		return c.B().Hincrby().Key(f.keys.meta).Field("available").Increment(units).Build()
+	}).Error()
+	f.engine.Log.Warn("units were given back", "units", units, "error", err)
+	for _, i := range p.places {
+		f.batch[i].reply(sale.Answer{Outcome: sale.OutcomeUnavailable})
+	}
+}
+
 func (f *flow) answer(p *parcel) {
 	outcome := sale.OutcomeHeld
 	select {
-	case <-p.acked:
+	case <-p.acked: // rule: answer-after-ack
 		outcome = sale.OutcomeQueued
 	default:
+		if faults.Bug("answer-before-ack") {
+			outcome = sale.OutcomeQueued
+		}
 	}
 	for _, i := range p.places {
 		a := f.batch[i].answer
@@ -133,6 +159,7 @@ func (p *parcel) send() {
 
 func (p *parcel) publish() {
 	p.shelf.engine.Producer.Publish(p.shelf.partition, p.shelf.recordKey, p.record, p.published)
+	faults.Point("reserve.published")
 }
 
 // published hears what became of the record. An error means unknown: the same bytes go out again, settlement dedupes.
@@ -145,6 +172,7 @@ func (p *parcel) published(err error) {
 		return
 	}
 	if err == nil {
+		faults.Point("reserve.acknowledged")
 		p.shelf.acknowledge(trim{place: p.place, entryID: p.entryID, orders: max(1, len(p.places))})
 		close(p.acked)
 		p.shelf.patience.acked()

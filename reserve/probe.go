@@ -29,7 +29,7 @@ func (r *Redis) Probe(ctx context.Context, rows []sale.BucketRow) ([]string, err
 		if err == nil && reply.code == codeFenced {
 			doubts[i] = reply.detail
 		}
-		return err
+		return foreignKind(r.keys(rows[i].Bucket).any(), err)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("probe %d buckets: %w", len(rows), err)

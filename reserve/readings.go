@@ -19,7 +19,7 @@ func (r *Redis) Readings(ctx context.Context, buckets []sale.Bucket) ([]sale.Rea
 	}, func(i int, result rueidis.RedisResult) error {
 		values, err := result.ToArray()
 		if err != nil {
-			return err
+			return foreignKind("key "+r.keys(buckets[i]).meta, err)
 		}
 		fields := fieldReader{values: values}
 		readings[i] = sale.Reading{

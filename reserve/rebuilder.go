@@ -5,10 +5,13 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"strings"
 	"time"
 
+	"github.com/redis/rueidis"
 	"golang.org/x/sync/errgroup"
 
+	"flashsale/faults"
 	"flashsale/sale"
 	"flashsale/scripts"
 )
@@ -40,6 +43,9 @@ func NewRebuilder(redis *Redis, publisher Publisher, books Books) *Rebuilder {
 // Rebuild brings the buckets of some rows to the next epoch, open. Rows that somebody else has brought further meanwhile
 // are done too. progress, which may be nil, hears how many buckets are done. The caller holds the sale's lease.
 func (b *Rebuilder) Rebuild(ctx context.Context, rows []sale.BucketRow, progress func(done, total int)) error {
+	if err := b.redis.owner.check(); err != nil {
+		return fmt.Errorf("rebuild %d buckets: %w", len(rows), err)
+	}
 	done := 0
 	for from := 0; from < len(rows); from += rebuildChunk {
 		left := rows[from:min(from+rebuildChunk, len(rows))]
@@ -66,9 +72,9 @@ func (b *Rebuilder) Rebuild(ctx context.Context, rows []sale.BucketRow, progress
 
 // pass does every step once and returns the rows that have to begin again at (a), with their present epochs.
 func (b *Rebuilder) pass(ctx context.Context, rows []sale.BucketRow) ([]sale.BucketRow, error) {
-	closed, err := b.closeBuckets(ctx, rows)
+	closed, newer, err := b.closeBuckets(ctx, rows)
 	if err != nil || len(closed) == 0 {
-		return nil, err
+		return newer, err
 	}
 	if err := b.drain(ctx, closed); err != nil {
 		return nil, err
@@ -77,38 +83,85 @@ func (b *Rebuilder) pass(ctx context.Context, rows []sale.BucketRow) ([]sale.Buc
 	if err != nil {
 		return nil, fmt.Errorf("begin the new epochs: %w", err)
 	}
+	faults.Point("rebuild.begun")
 	if err := b.load(ctx, loads); err != nil {
 		return nil, err
 	}
+	faults.Point("rebuild.loaded")
 	good, again, err := b.verify(ctx, loads)
 	if err != nil {
 		return nil, err
 	}
+	faults.Point("rebuild.verified")
 	if len(good) > 0 {
 		if _, err := b.books.OpenBuckets(ctx, good); err != nil { // (h)
 			return nil, fmt.Errorf("open the new epochs: %w", err)
 		}
+		faults.Point("rebuild.opened")
 	}
-	return again, nil
+	return append(newer, again...), nil
 }
 
-// closeBuckets is (a) and (b). It returns the rows that are ours to rebuild: the others are open in a later epoch.
-func (b *Rebuilder) closeBuckets(ctx context.Context, rows []sale.BucketRow) ([]sale.BucketRow, error) {
+// closeBuckets is (a) and (b). It returns the rows that are ours to rebuild, and those that Redis has in a later epoch and
+// the database by now too: somebody was faster, and whether he is through is seen at the next attempt. The rows that are
+// open in a later epoch are done.
+func (b *Rebuilder) closeBuckets(ctx context.Context, rows []sale.BucketRow) (closed, newer []sale.BucketRow, err error) {
 	present, err := b.books.CloseBuckets(ctx, rows)
 	if err != nil {
-		return nil, fmt.Errorf("close the buckets: %w", err)
+		return nil, nil, fmt.Errorf("close the buckets: %w", err)
 	}
-	closed := present[:0:0]
+	faults.Point("rebuild.closed")
+	var shut []sale.BucketRow
 	for _, row := range present {
 		if row.State != sale.BucketOpen {
-			closed = append(closed, row)
+			shut = append(shut, row)
 		}
 	}
-	calls := make([]scriptCall, len(closed))
-	for i, row := range closed {
+	calls := make([]scriptCall, len(shut))
+	for i, row := range shut {
 		calls[i] = scriptCall{keys: []string{b.redis.keys(row.Bucket).meta}, args: []string{fmt.Sprint(row.Epoch)}}
 	}
-	return closed, b.redis.runScripts(ctx, scripts.Close(), calls, nil)
+	err = b.redis.runScripts(ctx, scripts.Close(), calls, func(i int, reply rueidis.RedisMessage) error {
+		word, err := reply.ToString()
+		if word == "newer" {
+			newer = append(newer, shut[i])
+		} else {
+			closed = append(closed, shut[i])
+		}
+		return err
+	})
+	faults.Point("rebuild.redis-closed")
+	if err == nil && len(newer) > 0 {
+		newer, err = b.overtaken(ctx, newer)
+	}
+	return closed, newer, err
+}
+
+// overtaken asks the database once more about buckets that Redis has in a later epoch. An epoch begins in the database
+// first: where the database still does not know it, it has forgotten it.
+func (b *Rebuilder) overtaken(ctx context.Context, newer []sale.BucketRow) ([]sale.BucketRow, error) {
+	present, err := b.books.CloseBuckets(ctx, newer)
+	if err != nil {
+		return nil, fmt.Errorf("read the buckets again: %w", err)
+	}
+	before := map[sale.Bucket]int64{}
+	for _, row := range newer {
+		before[row.Bucket] = row.Epoch
+	}
+	var left []sale.BucketRow
+	for _, row := range present {
+		switch {
+		case row.Epoch == before[row.Bucket]:
+			readings, err := b.redis.Readings(ctx, []sale.Bucket{row.Bucket})
+			if err != nil {
+				return nil, err
+			}
+			return nil, behind(row, readings[0].Epoch)
+		case row.State != sale.BucketOpen:
+			left = append(left, row)
+		}
+	}
+	return left, nil
 }
 
 // drain is (c) and (d) for the buckets that ever sold: their journals are published, and settlement is past it all.
@@ -132,7 +185,11 @@ func (b *Rebuilder) drain(ctx context.Context, rows []sale.BucketRow) error {
 	if err := group.Wait(); err != nil {
 		return fmt.Errorf("publish the journals: %w", err)
 	}
-	return b.passFences(ctx, partitions)
+	faults.Point("rebuild.journals-published")
+	if faults.Bug("rebuild-without-fence") {
+		return nil
+	}
+	return b.passFences(ctx, partitions) // rule: fence-passed
 }
 
 // passFences writes one fence into each partition and waits until settlement has committed past them all. Nothing else
@@ -148,6 +205,7 @@ func (b *Rebuilder) passFences(ctx context.Context, partitions map[int32]sale.Bu
 		if err := publishAndWait(ctx, b.publisher, partition, []byte(bucket.String()), record); err != nil {
 			return fmt.Errorf("write a fence: %w", err)
 		}
+		faults.Point("rebuild.fence-written")
 		tokens = append(tokens, token)
 	}
 	for {
@@ -156,6 +214,7 @@ func (b *Rebuilder) passFences(ctx context.Context, partitions map[int32]sale.Bu
 			return fmt.Errorf("ask for the fences: %w", err)
 		}
 		if passed {
+			faults.Point("rebuild.fence-passed")
 			return nil
 		}
 		if pause(ctx, fencePoll); ctx.Err() != nil {
@@ -172,12 +231,22 @@ func (b *Rebuilder) load(ctx context.Context, loads []sale.Load) error {
 		begins, opens = append(begins, step.begin), append(opens, step.open)
 		buyers = append(buyers, step.buyers...)
 	}
-	for _, calls := range [][]scriptCall{begins, buyers, opens} {
-		if err := b.redis.runScripts(ctx, scripts.Load(), calls, nil); err != nil {
-			return err
+	err := b.redis.runScripts(ctx, scripts.Load(), begins, func(i int, reply rueidis.RedisMessage) error {
+		word, err := reply.ToString()
+		if key, foreign := strings.CutPrefix(word, "foreign "); foreign {
+			return foreignKey("key " + b.redis.keys(loads[i].Bucket).named(key))
 		}
+		return err
+	})
+	if err != nil {
+		return err
 	}
-	return nil
+	faults.Point("rebuild.load-begun")
+	if err := b.redis.runScripts(ctx, scripts.Load(), buyers, nil); err != nil {
+		return err
+	}
+	faults.Point("rebuild.buyers-loaded")
+	return b.redis.runScripts(ctx, scripts.Load(), opens, nil)
 }
 
 type loadSteps struct {
@@ -211,7 +280,10 @@ func (b *Rebuilder) verify(ctx context.Context, loads []sale.Load) (good, again 
 	for i, load := range loads {
 		rows[i] = load.BucketRow
 	}
-	for server := 0; len(rows) > 0; server++ {
+	if faults.Bug("verify-skipped") {
+		return rows, nil, b.installAll(ctx, rows)
+	}
+	for server := 0; len(rows) > 0; server++ { // rule: verify
 		if server == maxServers {
 			return good, append(again, rows...), nil
 		}
@@ -238,6 +310,16 @@ func (b *Rebuilder) verify(ctx context.Context, loads []sale.Load) (good, again 
 		rows = missing
 	}
 	return good, again, nil
+}
+
+// installAll loads the fenced scripts wherever one of the buckets is.
+func (b *Rebuilder) installAll(ctx context.Context, rows []sale.BucketRow) error {
+	for _, row := range rows {
+		if err := b.redis.installFenced(ctx, row.Bucket); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func randomBytes() []byte {

@@ -104,13 +104,36 @@ func TestRebuildBeginsAgainWhenRedisChanges(t *testing.T) {
 	times := 0
 	w.db.onBeginLoads = func() {
 		if times++; times == 1 {
-			// A newer life of the bucket appears behind the control role's back.
+			// A newer life of the bucket begins behind the control role's back, and its control role dies.
+			w.db.rows[b].Epoch, w.db.rows[b].State = 3, sale.BucketClosed
 			server.MustDo(t, "HSET", w.redis.keys(b).meta, "epoch", "3")
 		}
 	}
 	w.rebuild(w.closeRow(b))
-	require.Equal(t, 3, times)
+	require.Equal(t, 2, times)
 	require.Equal(t, int64(4), w.db.row(b).Epoch)
+	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
+}
+
+// A database that does not know an epoch which Redis has lived was restored from a backup: nothing is rebuilt on top of it,
+// and the error says what to do.
+func TestRebuildRefusesADatabaseThatIsBehind(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 1)
+	w.doOn("HSET", w.redis.keys(b).meta, "epoch", "7")
+	row := w.closeRow(b)
+	err := NewRebuilder(w.redis, w.kafka, w.db).Rebuild(context.Background(), []sale.BucketRow{row}, nil)
+	require.ErrorIs(t, err, sale.ErrBehind)
+	require.ErrorContains(t, err, "bucket sale:phone:0 is in epoch 7 in redis and in epoch 1 in the database")
+	require.ErrorContains(t, err, "UPDATE stock SET epoch = 7, state = 'closed' WHERE sale_id = 'sale' AND sku = 'phone' AND bucket = 0")
+	require.Equal(t, row, w.db.row(b), "no epoch has begun")
+	require.Equal(t, sale.OutcomeFenced, w.buy(b, "anna").Outcome)
+
+	w.db.mu.Lock()
+	w.db.rows[b].Epoch = 7
+	w.db.mu.Unlock()
+	w.rebuild(w.db.row(b))
+	require.Equal(t, int64(8), w.db.row(b).Epoch)
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
 }
 

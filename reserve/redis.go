@@ -43,6 +43,7 @@ type Redis struct {
 	options  Options
 	inFlight chan struct{}
 	client   atomic.Pointer[rueidis.Client]
+	owner    owner
 
 	mu       sync.Mutex // held while connecting
 	closed   bool

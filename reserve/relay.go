@@ -71,6 +71,9 @@ func (r *Relay) Run(ctx context.Context) error {
 func (r *Relay) pass(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, relayPass)
 	defer cancel()
+	if err := r.Redis.owner.check(); err != nil {
+		return err
+	}
 	if err := r.clock.poll(ctx, r.Redis); err != nil {
 		return fmt.Errorf("read redis's clock: %w", err)
 	}

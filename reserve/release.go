@@ -107,7 +107,7 @@ type releaseReply struct {
 
 // decodeRelease reads it. A server without the script answers fenced, as with the reserve script.
 func decodeRelease(result rueidis.RedisResult) (releaseReply, error) {
-	if redisErr, ok := rueidis.IsRedisErr(result.Error()); ok && redisErr.IsNoScript() {
+	if lacksIt(result) {
 		return releaseReply{code: codeFenced, detail: detailNoScript}, nil
 	}
 	values, err := result.ToArray()

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"flashsale/faults"
 	"flashsale/sale"
 )
 
@@ -83,6 +84,7 @@ func (r *reporter) flush(ctx context.Context) bool {
 			r.log.Warn("a bucket in doubt could not be reported", "bucket", b.String(), "reason", l.reason, "error", err)
 			return false
 		}
+		faults.Point("reserve.loss-reported")
 		r.log.Warn("a bucket is in doubt and was reported", "bucket", b.String(), "epoch", l.epoch, "reason", l.reason)
 		r.done(b, l)
 	}

@@ -3,13 +3,14 @@ package reserve
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/redis/rueidis"
 
 	"flashsale/scripts"
 )
 
-// scriptCall is one call of a script other than reserve.
+// scriptCall is one call of a script that is not fenced.
 type scriptCall struct {
 	keys []string
 	args []string
@@ -36,7 +37,7 @@ func (r *Redis) runScripts(ctx context.Context, s scripts.Script, calls []script
 	return nil
 }
 
-// runPiece runs one pipeline. A server that does not know the script is sent its source: only the reserve script may not
+// runPiece runs one pipeline. A server that does not know the script is sent its source: only the fenced ones may not
 // be installed on the way.
 func (r *Redis) runPiece(ctx context.Context, s scripts.Script, calls []scriptCall) ([]rueidis.RedisMessage, error) {
 	replies := make([]rueidis.RedisMessage, len(calls))
@@ -50,7 +51,7 @@ func (r *Redis) runPiece(ctx context.Context, s scripts.Script, calls []scriptCa
 			return nil
 		}
 		replies[i], err = result.ToMessage()
-		return err
+		return foreignKind("one of the keys "+strings.Join(calls[i].keys, ", "), err)
 	})
 	if err != nil {
 		return nil, err
@@ -60,7 +61,7 @@ func (r *Redis) runPiece(ctx context.Context, s scripts.Script, calls []scriptCa
 		return c.B().Eval().Script(s.Source).Numkeys(int64(len(call.keys))).Key(call.keys...).Arg(call.args...).Build()
 	}, func(i int, result rueidis.RedisResult) (err error) {
 		replies[unknown[i]], err = result.ToMessage()
-		return err
+		return foreignKind("one of the keys "+strings.Join(calls[unknown[i]].keys, ", "), err)
 	})
 	return replies, err
 }

@@ -61,7 +61,7 @@ func (r *Redis) transfer(ctx context.Context, call *transferCall) (transferReply
 }
 
 func decodeTransfer(result rueidis.RedisResult) (transferReply, error) {
-	if redisErr, ok := rueidis.IsRedisErr(result.Error()); ok && redisErr.IsNoScript() {
+	if lacksIt(result) {
 		return transferReply{code: codeFenced, detail: detailNoScript}, nil
 	}
 	values, err := result.ToArray()

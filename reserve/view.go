@@ -96,6 +96,24 @@ func (v *view) open() []sale.BucketRow {
 	return found
 }
 
+// selling returns the open buckets of live sales whose time has come and is not over.
+func (v *view) selling(now time.Time) []sale.Bucket {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var found []sale.Bucket
+	for _, s := range v.sales {
+		if !s.live() || s.sale.State == sale.StateClosed || now.Before(s.sale.StartsAt.Time) || now.After(s.sale.EndsAt.Add(relayAfterEnd)) {
+			continue
+		}
+		for _, row := range s.rows {
+			if row.State == sale.BucketOpen {
+				found = append(found, row.Bucket)
+			}
+		}
+	}
+	return found
+}
+
 // unapplied returns the live sales whose newest window has not been given to their buckets.
 func (v *view) unapplied() []sale.Sale {
 	v.mu.Lock()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"flashsale/faults"
 	"flashsale/sale"
 	"flashsale/scripts"
 )
@@ -15,6 +16,9 @@ import (
 // bucket sells by an older window: a bucket that Redis does not know sells nothing, and its rebuild reads the window
 // from the database.
 func (r *Redis) ApplyWindow(ctx context.Context, buckets []sale.Bucket, w sale.Window) error {
+	if err := r.owner.check(); err != nil {
+		return fmt.Errorf("apply window %d: %w", w.Version, err)
+	}
 	calls := make([]scriptCall, len(buckets))
 	for i, b := range buckets {
 		calls[i] = scriptCall{keys: []string{r.keys(b).meta}, args: windowArgs(w)}
@@ -29,6 +33,7 @@ func (r *Redis) ApplyWindow(ctx context.Context, buckets []sale.Bucket, w sale.W
 	if err != nil {
 		return fmt.Errorf("apply window %d: %w", w.Version, err)
 	}
+	faults.Point("window.applied")
 	return nil
 }
 

@@ -21,49 +21,59 @@ type Script struct {
 	SHA    string // what EVALSHA takes
 }
 
+// sources are the scripts by name, as this process runs them.
+var sources = readAll()
+
 // Reserve decides a batch of purchases. It is fenced, and its text names the other fenced scripts: a server that knows it
 // knows exactly those, because it is loaded after them.
-func Reserve() Script {
-	source := read("reserve")
-	for _, s := range []Script{Release(), Transfer()} {
-		source += "-- loaded after " + s.Name + " " + s.SHA + "\n"
-	}
-	return named("reserve", source)
-}
+func Reserve() Script { return sources["reserve"] }
 
 // Release applies outbox rows. It is fenced.
-func Release() Script { return named("release", read("release")) }
+func Release() Script { return sources["release"] }
 
 // Transfer takes units out of one bucket for another. It is fenced.
-func Transfer() Script { return named("transfer", read("transfer")) }
+func Transfer() Script { return sources["transfer"] }
 
 // Fenced returns the scripts that move stock, in the order in which they are loaded. A rebuild loads them and nothing else
-// does: a server that restarted or was promoted answers NOSCRIPT and moves nothing.
+// does: a server that restarted or was promoted answers NOSCRIPT and moves nothing (rule: script-fence).
 func Fenced() []Script { return []Script{Release(), Transfer(), Reserve()} }
 
 // Trim deletes acknowledged journal entries.
-func Trim() Script { return named("trim", read("trim")) }
+func Trim() Script { return sources["trim"] }
 
 // Window gives a bucket the state and times of its sale.
-func Window() Script { return named("window", read("window")) }
+func Window() Script { return sources["window"] }
 
 // Close stops a bucket before its rebuild.
-func Close() Script { return named("close", read("close")) }
+func Close() Script { return sources["close"] }
 
 // Load brings a bucket's new epoch into Redis, step by step.
-func Load() Script { return named("load", read("load")) }
+func Load() Script { return sources["load"] }
 
 // All returns every script, by name.
 func All() []Script {
 	return []Script{Close(), Load(), Release(), Reserve(), Transfer(), Trim(), Window()}
 }
 
-func read(name string) string {
-	source, err := files.ReadFile(name + ".lua")
+func readAll() map[string]Script {
+	read := map[string]Script{}
+	for _, name := range []string{"close", "load", "release", "transfer", "trim", "window"} {
+		read[name] = named(name, source(name))
+	}
+	reserve := source("reserve")
+	for _, name := range []string{"release", "transfer"} {
+		reserve += "-- loaded after " + name + " " + read[name].SHA + "\n"
+	}
+	read["reserve"] = named("reserve", reserve)
+	return read
+}
+
+func source(name string) string {
+	text, err := files.ReadFile(name + ".lua")
 	if err != nil {
 		panic("script " + name + " is not embedded: " + err.Error())
 	}
-	return withBugs(name, string(source))
+	return withBugs(name, string(text))
 }
 
 func named(name, source string) Script {

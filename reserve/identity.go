@@ -1,0 +1,143 @@
+package reserve
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"flashsale/faults"
+	"flashsale/sale"
+)
+
+// EngineIDs tells which engine a database belongs to.
+type EngineIDs interface {
+	EngineID(ctx context.Context) (string, error)
+}
+
+const (
+	identityEvery   = time.Second
+	identityTimeout = 5 * time.Second
+)
+
+// owner is whose Redis this is, as far as it is known. Nothing is sold, loaded, released or published while it is not
+// known to be ours.
+type owner struct{ doubt atomic.Pointer[error] }
+
+// check returns why nothing may be done with this Redis, nil when it is ours.
+func (o *owner) check() error {
+	if doubt := o.doubt.Load(); doubt != nil {
+		return *doubt
+	}
+	return nil
+}
+
+// Identity keeps two engines off one Redis: the first to come writes its database's id under a key of the namespace, and
+// every process compares it once a second. Without it, two databases would rebuild the same buckets in turn, each with
+// its own stock.
+type Identity struct {
+	redis     *Redis
+	databases EngineIDs
+	log       *slog.Logger
+	id        string
+}
+
+// NewIdentity returns an identity. From now on nothing is done with this Redis until Check has succeeded.
+func NewIdentity(redis *Redis, databases EngineIDs, log *slog.Logger) *Identity {
+	unknown := fmt.Errorf("%w or to none: it was not asked yet", sale.ErrForeign)
+	redis.owner.doubt.Store(&unknown)
+	return &Identity{redis: redis, databases: databases, log: log}
+}
+
+// Check claims the namespace of this Redis for the database, or compares. Its error is sale.ErrForeign when it belongs to
+// another one; every other error says that a store did not answer, and changes nothing.
+func (i *Identity) Check(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, identityTimeout)
+	defer cancel()
+	if i.id == "" {
+		id, err := i.databases.EngineID(ctx)
+		if err != nil {
+			return fmt.Errorf("read the engine's id: %w", err)
+		}
+		i.id = id
+	}
+	found, err := i.redis.claim(ctx, i.id)
+	if err != nil {
+		return err
+	}
+	if found == i.id {
+		i.redis.owner.doubt.Store(nil)
+		return nil
+	}
+	err = i.foreign(found)
+	i.redis.owner.doubt.Store(&err)
+	return err
+}
+
+func (i *Identity) foreign(found string) error {
+	return fmt.Errorf("%w: key %s holds %.64q, and the id of this database is %q. Two engines on one Redis need two "+
+		"namespaces: change the setting namespace of one of them. If the other engine is gone for good, stop all processes, "+
+		"delete the key and start them again; every bucket is then rebuilt from this database. Nothing is sold until then",
+		sale.ErrForeign, i.redis.ownerKey(), found, i.id)
+}
+
+// Run compares until ctx ends.
+func (i *Identity) Run(ctx context.Context) error {
+	var complained error
+	for ctx.Err() == nil {
+		before := i.redis.owner.check()
+		err := i.Check(ctx)
+		doubt := i.redis.owner.check()
+		switch {
+		case doubt != nil && (complained == nil || complained.Error() != doubt.Error()) && ctx.Err() == nil:
+			complained = doubt
+			i.log.Error("nothing is sold", "error", err)
+		case doubt == nil && before != nil:
+			complained = nil
+			i.log.Info("this redis belongs to this engine", "key", i.redis.ownerKey())
+		}
+		pause(ctx, identityEvery)
+	}
+	return nil
+}
+
+// ownerKey holds the id of the engine whose Redis this is.
+func (r *Redis) ownerKey() string { return r.options.Namespace + ":engine" }
+
+// claim writes the id when nobody's stands there, and returns the one that does.
+func (r *Redis) claim(ctx context.Context, id string) (string, error) {
+	key := r.ownerKey()
+	taken, err := r.do(ctx, func(c rueidis.Client) rueidis.Completed {
+		return c.B().Setnx().Key(key).Value(id).Build()
+	}).AsBool()
+	if err != nil {
+		return "", fmt.Errorf("claim key %s: %w", key, err)
+	}
+	if taken {
+		faults.Point("identity.claimed")
+		return id, nil
+	}
+	found, err := r.do(ctx, func(c rueidis.Client) rueidis.Completed { return c.B().Get().Key(key).Build() }).ToString()
+	if err != nil {
+		return "", fmt.Errorf("read key %s, which is to hold an engine's id: %w", key, foreignKind("key "+key, err))
+	}
+	return found, nil
+}
+
+// foreignKind turns Redis's complaint about a key of another kind into one that says what to do. keys says which it may be.
+func foreignKind(keys string, err error) error {
+	if redisErr, ok := rueidis.IsRedisErr(err); ok && strings.Contains(redisErr.Error(), "WRONGTYPE") {
+		return fmt.Errorf("%w: %w", foreignKey(keys), err)
+	}
+	return err
+}
+
+// foreignKey is the error of a key that somebody else has written where the engine has its own.
+func foreignKey(keys string) error {
+	return fmt.Errorf("%w: %s is not what the engine writes there, so somebody else has written it. Give the engine a "+
+		"namespace of its own, or delete the key", sale.ErrForeign, keys)
+}
