@@ -40,7 +40,7 @@ func hasRow(page string, row sale.OutcomeRow) bool {
 var statusAndCode = regexp.MustCompile("\\b([2345][0-9]{2}) `([a-z_]+)`")
 
 // otherCodes are the codes of the buyers' API that no purchase can be answered with.
-var otherCodes = map[string]bool{"order_not_found": true}
+var otherCodes = map[string]bool{"order_not_found": true, "not_confirmed": true, "wrong_status": true}
 
 // inventedCodes names codes that the page gives beside a status and that no outcome has.
 func inventedCodes(name, page string) []finding {
