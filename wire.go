@@ -175,7 +175,7 @@ func (r *gatewayRole) build() (err error) {
 		Keys: keys, Issuer: auth.Issuer, Audience: auth.Audience, TrustedProxies: g.TrustedProxies, Log: r.log,
 		MaxInFlight: g.MaxInFlight, TokenCache: g.TokenCacheSize,
 	}, gateway.Deps{
-		Catalogue: r.books, Stock: r.engine, Levels: r.redis, Orders: r.books, Breakers: breakers,
+		Catalogue: r.books, Stock: r.engine, Levels: r.redis, Orders: r.books, Cancels: r.books, Breakers: breakers,
 		Checks: r.started.Ready, Registerer: r.registry,
 	})
 	if err != nil {
@@ -185,7 +185,7 @@ func (r *gatewayRole) build() (err error) {
 		AdminToken: r.settings.Admin.Token.Reveal(), ShopToken: r.settings.Shop.Token.Reveal(),
 		Version: thisBuild().version, Partitions: int32(r.settings.Kafka.Partitions), Now: r.engine.Now, Logger: r.log,
 	}, admin.Deps{
-		Sales: r.books, Preloads: r.books, Rules: r.books, Orders: r.books,
+		Sales: r.books, Preloads: r.books, Rules: r.books, Orders: r.books, Decisions: r.books,
 		Stock:    operatorStock{r.redis, reserve.NewRebuilder(r.redis, r.producer, r.books)},
 		Gatherer: r.registry, Ready: r.ready,
 	})
@@ -287,7 +287,7 @@ func (r *settleRole) build() (err error) {
 	if err != nil {
 		return err
 	}
-	r.gauges, err = admin.NewGauges(r.books, r.redis, r.registry, admin.GaugeOptions{Logger: r.log})
+	r.gauges, err = admin.NewGauges(r.books, r.redis, r.registry, admin.GaugeOptions{Pauser: r.books, Logger: r.log})
 	return err
 }
 
