@@ -28,13 +28,9 @@ func (a *API) getOrder(c *call) error { return a.withOrder(c, a.reading, a.deps.
 
 // cancelOrder cancels in the shop's name, as the buyer's own request does.
 func (a *API) cancelOrder(c *call) error {
-	return a.withOrder(c, a.deciding, func(ctx context.Context, id sale.OrderID) (sale.Order, error) {
-		order, err := a.deps.Decisions.CancelOrder(ctx, id, sale.ReasonShop, "")
-		if err == nil {
-			a.opts.Logger.Info("order cancelled", "order", id.String(), "sale", order.Sale)
-		}
-		return order, err
-	})
+	return a.withOrder(c, a.deciding, a.orUnconfirmed(func(ctx context.Context, id sale.OrderID) (sale.Order, error) {
+		return a.deps.Decisions.CancelOrder(ctx, id, sale.ReasonShop, "")
+	}))
 }
 
 // payOrder says that an order was paid. The engine knows no payments, only their ids: it remembers the first one of an
@@ -44,9 +40,9 @@ func (a *API) payOrder(c *call) error {
 	if err != nil {
 		return err
 	}
-	return a.withOrder(c, a.deciding, func(ctx context.Context, id sale.OrderID) (sale.Order, error) {
+	return a.withOrder(c, a.deciding, a.orUnconfirmed(func(ctx context.Context, id sale.OrderID) (sale.Order, error) {
 		return a.deps.Decisions.PayOrder(ctx, id, payment)
-	})
+	}))
 }
 
 func decodePayment(body []byte) (string, error) {
@@ -66,9 +62,7 @@ func decodePayment(body []byte) (string, error) {
 
 // withOrder runs one request about the order that the path names, within its bound of time, and answers the order. An id
 // that is no order id is unknown.
-func (a *API) withOrder(c *call, bound func(*call) (context.Context, context.CancelFunc),
-	run func(context.Context, sale.OrderID) (sale.Order, error),
-) error {
+func (a *API) withOrder(c *call, bound func(*call) (context.Context, context.CancelFunc), run decision) error {
 	id, err := sale.ParseOrderID(c.r.PathValue("order_id"))
 	if err != nil {
 		return problemOrderNotFound
