@@ -44,6 +44,8 @@ func TestModelFindsSeededBugs(t *testing.T) {
 		"another server's data is sold from": {"if wrong_replid()", "if false and wrong_replid()"},
 		"a paused sale sells":                {"if state ~= 'open' then return 'paused' end", ""},
 		"an ended sale sells":                {"state == 'closed' or now >= tonumber(meta[11])", "state == 'closed'"},
+		"a released order counts":            {"if released == '' then bought", "if true then bought"},
+		"a released order has no key":        {"if key ~= '' and its_key == key", "if key ~= '' and released == '' and its_key == key"},
 		"a replay always says queued":        {"> 0 and '1' or '0'", "> 0 and '0' or '0'"},
 	}
 	r := dial(t, Options{Namespace: namespace(t), Addrs: []string{harness.SharedRedis(t).Addr}})

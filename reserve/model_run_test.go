@@ -3,6 +3,7 @@ package reserve
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -37,7 +38,7 @@ var (
 func TestModelAgreesWithRedis(t *testing.T) {
 	server := harness.SharedRedis(t)
 	r := dial(t, Options{Namespace: namespace(t), Addrs: []string{server.Addr}})
-	runModel(t, r, replidOf(t, r), 400_000, append(everyTransfer, everything...))
+	runModel(t, r, replidOf(t, r), 400_000, slices.Concat(everything, everyTransfer, everyRelease))
 }
 
 // TestModelAgreesWithMiniredis is the same on the embedded server, which hides its replication id.
@@ -92,7 +93,9 @@ type modelRun struct {
 	arguments *argumentBuffer
 
 	transferSHA     string
+	releaseSHA      string
 	mostlyTransfers bool
+	mostlyReleases  bool
 	nextID          sale.OrderID
 	version         int64
 	highest         int64         // epoch ever loaded
@@ -105,7 +108,8 @@ func newModelRun(t require.TestingT, r *Redis, replid string, seed uint64) *mode
 	bucket := sale.Bucket{Sale: "sale", SKU: "phone", Number: 3}
 	return &modelRun{
 		t: t, redis: r, keys: r.keys(bucket), bucket: bucket, random: rand.New(rand.NewPCG(seed, 1)), nextID: 1 << 60,
-		arguments: newArgumentBuffer(), transferSHA: scripts.Transfer().SHA, seen: map[string]int{},
+		arguments: newArgumentBuffer(), transferSHA: scripts.Transfer().SHA, releaseSHA: scripts.Release().SHA,
+		seen: map[string]int{},
 		model: stockModel{realReplid: replid, head: "sale phone 3", buyers: map[string][]buyerEntry{}},
 	}
 }
@@ -129,6 +133,8 @@ func (m *modelRun) step() {
 		m.trim()
 	case m.one(15) || m.mostlyTransfers && m.one(2):
 		m.transfer()
+	case m.one(12) || m.mostlyReleases && m.one(2):
+		m.release()
 	case m.one(800):
 		m.forget()
 	case m.one(1000) && m.model.replid != "":
@@ -292,15 +298,17 @@ func (m *modelRun) close() {
 
 // load brings a new epoch with some of the orders that the old one had, or tries an epoch that is not new.
 func (m *modelRun) load() {
-	l := sale.Load{Available: m.random.Int64N(300), Window: m.newWindow()}
+	l := sale.Load{Available: m.random.Int64N(300), Window: m.newWindow(), Outbox: m.random.Int64N(1000)}
 	l.Bucket, l.Epoch = m.bucket, m.highest+1+m.random.Int64N(2)
 	if m.one(4) {
 		l.Epoch = max(m.model.epoch, 1)
 	}
-	for buyer, entries := range m.model.buyers {
-		for _, e := range entries {
+	for _, buyer := range slices.Sorted(maps.Keys(m.model.buyers)) {
+		for _, e := range m.model.buyers[buyer] {
 			if m.one(2) {
 				l.Owners = append(l.Owners, sale.RecordOrder{OrderID: e.orderID, Quantity: e.quantity, Buyer: buyer, Key: e.key})
+			} else if m.one(2) {
+				l.Released = append(l.Released, sale.RecordOrder{OrderID: e.orderID, Quantity: e.quantity, Buyer: buyer, Key: e.key})
 			}
 		}
 	}
@@ -382,8 +390,9 @@ func redisImage(t require.TestingT, r *Redis, keys bucketKeys) []string {
 	var lines []string
 	if len(meta) > 0 {
 		lines = append(lines, fmt.Sprintf("meta epoch=%s state=%s replid=%s checked=%s base=%s available=%s seq=%s taken=%s held=%s "+
-			"moved=%s version=%s sale=%s starts=%s ends=%s limit=%s", meta["epoch"], meta["loaded_state"], meta["replid"], meta["checked_ms"],
-			meta["base_ms"], meta["available"], meta["seq"], meta["taken"], meta["held"], meta["moved"], meta["version"], meta["state"],
+			"moved=%s returned=%s outbox=%s outbox_seq=%s version=%s sale=%s starts=%s ends=%s limit=%s", meta["epoch"], meta["loaded_state"], meta["replid"], meta["checked_ms"],
+			meta["base_ms"], meta["available"], meta["seq"], meta["taken"], meta["held"], meta["moved"], meta["returned"],
+			meta["outbox"], meta["outbox_seq"], meta["version"], meta["state"],
 			meta["starts_ms"], meta["ends_ms"], meta["limit"]))
 	}
 	for buyer, value := range buyers {

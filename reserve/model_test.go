@@ -19,6 +19,8 @@ type stockModel struct {
 	checked, base               int64
 	available, seq, taken, held int64
 	moved                       int64 // part of taken, by transfers
+	returned                    int64 // by the outbox
+	outbox, outboxSeq           int64 // the highest row applied, and the sequence of the write that did it
 	version                     int64
 	state                       sale.State
 	starts, ends                int64
@@ -142,7 +144,7 @@ func (m *stockModel) decide(c *reserveCall, now int64, window string, reply *res
 // ladder is one purchase: the first rule that applies, one line each.
 func (m *stockModel) ladder(p sale.Purchase, id sale.OrderID, window string, full bool, journal []modelJournal, held int64) string {
 	entries := m.buyers[p.Buyer]
-	bought := 0
+	bought, latest := 0, sale.OrderID(0)
 	var same *buyerEntry
 	for i := range entries {
 		e := &entries[i]
@@ -152,7 +154,9 @@ func (m *stockModel) ladder(p sale.Purchase, id sale.OrderID, window string, ful
 		if p.Key != "" && e.key == p.Key && same == nil {
 			same = e
 		}
-		bought += e.quantity
+		if !e.released {
+			bought, latest = bought+e.quantity, e.orderID
+		}
 	}
 	switch {
 	case window != "":
@@ -167,7 +171,7 @@ func (m *stockModel) ladder(p sale.Purchase, id sale.OrderID, window string, ful
 	case p.Quantity > m.limit:
 		return fmt.Sprintf("L %d", m.limit)
 	case bought+p.Quantity > m.limit:
-		return fmt.Sprintf("B %d %d %s", m.limit, bought, base36(entries[len(entries)-1].orderID))
+		return fmt.Sprintf("B %d %d %s", m.limit, bought, base36(latest))
 	case m.available == 0:
 		return "S"
 	case m.available < int64(p.Quantity):
@@ -236,13 +240,17 @@ func (m *stockModel) load(l sale.Load, base int64, watched bool) bool {
 		m.setWindow(l.Window)
 	}
 	m.here, m.epoch, m.loaded, m.base, m.checked = true, l.Epoch, "open", base, 0
-	m.available, m.seq, m.taken, m.moved, m.replid = l.Available, 0, 0, 0, ""
+	m.available, m.seq, m.taken, m.moved, m.returned, m.replid = l.Available, 0, 0, 0, 0, ""
+	m.outbox, m.outboxSeq = l.Outbox, 0
 	if watched {
 		m.replid = m.realReplid
 	}
 	m.buyers = map[string][]buyerEntry{}
 	for _, o := range l.Owners {
 		m.buyers[o.Buyer] = append(m.buyers[o.Buyer], buyerEntry{orderID: o.OrderID, quantity: o.Quantity, key: o.Key})
+	}
+	for _, o := range l.Released {
+		m.buyers[o.Buyer] = append(m.buyers[o.Buyer], buyerEntry{orderID: o.OrderID, quantity: o.Quantity, released: true, key: o.Key})
 	}
 	for _, entries := range m.buyers {
 		slices.SortFunc(entries, func(a, b buyerEntry) int { return int(a.orderID - b.orderID) })
@@ -260,13 +268,14 @@ func (m *stockModel) image() []string {
 	var lines []string
 	if m.here {
 		lines = append(lines, fmt.Sprintf("meta epoch=%d state=%s replid=%s checked=%d base=%d available=%d seq=%d taken=%d held=%d "+
-			"moved=%d version=%d sale=%s starts=%d ends=%d limit=%d", m.epoch, m.loaded, m.replid, m.checked, m.base, m.available, m.seq,
-			m.taken, m.held, m.moved, m.version, m.state, m.starts, m.ends, m.limit))
+			"moved=%d returned=%d outbox=%d outbox_seq=%d version=%d sale=%s starts=%d ends=%d limit=%d", m.epoch, m.loaded, m.replid, m.checked, m.base, m.available, m.seq,
+			m.taken, m.held, m.moved, m.returned, m.outbox, m.outboxSeq, m.version, m.state, m.starts, m.ends, m.limit))
 	}
 	for buyer, entries := range m.buyers {
 		var value []string
 		for _, e := range entries {
-			text := fmt.Sprintf("%s,%d,%d,%d", base36(e.orderID), e.quantity, e.sequence, e.sinceMS)
+			sign := map[bool]string{true: "-"}[e.released]
+			text := fmt.Sprintf("%s,%s%d,%d,%d", base36(e.orderID), sign, e.quantity, e.sequence, e.sinceMS)
 			if e.key != "" {
 				text += "," + e.key
 			}
