@@ -80,7 +80,7 @@ func (s *liveSale) listed(buyer string) bool {
 // doubtful reports whether the stock is in doubt for this buyer: his bucket is not open, or, when nobody is named, none
 // is.
 func (i *liveItem) doubtful(buyer []byte) bool {
-	if i.open == len(i.buckets) {
+	if i.whole() {
 		return false
 	}
 	return i.open == 0 || buyer != nil && i.home(buyer).State != sale.BucketOpen
@@ -175,7 +175,7 @@ func newLiveSale(s sale.Sale, before *liveSale, rows []sale.BucketRow) *liveSale
 		if before != nil {
 			old = before.items[item.SKU]
 		}
-		next := newLiveItem(live, item, old)
+		next := newLiveItem(live.ID, item, old)
 		live.items[item.SKU] = next
 		live.shown = append(live.shown, next)
 	}
@@ -186,15 +186,16 @@ func newLiveSale(s sale.Sale, before *liveSale, rows []sale.BucketRow) *liveSale
 	}
 	for _, item := range live.shown {
 		item.countOpen()
+		item.latch.follow(live, item)
 	}
 	return live
 }
 
-func newLiveItem(live *liveSale, item sale.Item, before *liveItem) *liveItem {
+func newLiveItem(saleID string, item sale.Item, before *liveItem) *liveItem {
 	next := &liveItem{Item: item, buckets: make([]sale.BucketRow, max(item.Buckets, 1))}
 	for number := range next.buckets {
 		next.buckets[number] = sale.BucketRow{
-			Bucket: sale.Bucket{Sale: live.ID, SKU: item.SKU, Number: number}, State: sale.BucketClosed,
+			Bucket: sale.Bucket{Sale: saleID, SKU: item.SKU, Number: number}, State: sale.BucketClosed,
 		}
 	}
 	if before != nil && len(before.buckets) == len(next.buckets) {
@@ -203,7 +204,6 @@ func newLiveItem(live *liveSale, item sale.Item, before *liveItem) *liveItem {
 	} else {
 		next.latch = newLatch(next.buckets)
 	}
-	next.latch.follow(live, item)
 	return next
 }
 

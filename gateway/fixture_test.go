@@ -41,6 +41,7 @@ type fakeStock struct {
 	holdings map[string][]sale.Holding // by buyer
 	owners   map[sale.Bucket][]string
 	readings map[sale.Bucket]sale.Reading
+	moving   bool // units are on their way between buckets
 	failing  error
 	now      atomic.Int64 // Unix milliseconds
 	reads    atomic.Int64 // buckets read by Readings
@@ -92,6 +93,17 @@ func (s *fakeStock) Readings(_ context.Context, buckets []sale.Bucket) ([]sale.R
 		out[i] = s.readings[b]
 	}
 	return out, s.failing
+}
+
+func (s *fakeStock) SoldOut(_ context.Context, buckets []sale.Bucket) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, b := range buckets {
+		if s.readings[b].Available > 0 {
+			return false, s.failing
+		}
+	}
+	return !s.moving, s.failing
 }
 
 func (s *fakeStock) Now() time.Time { return time.UnixMilli(s.now.Load()).UTC() }

@@ -3,12 +3,14 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/bits-and-blooms/bloom/v3"
 
+	"flashsale/faults"
 	"flashsale/sale"
 )
 
@@ -51,45 +53,37 @@ func newKeeper(d Deps, timeout time.Duration) *keeper {
 	return &keeper{stock: d.Stock, levels: d.Levels, timeout: timeout, builds: make(chan build, ownersQueue)}
 }
 
-// soldOut closes the latch of a bucket on Redis's verdict.
-func (k *keeper) soldOut(l *latch, number int) {
-	b := &l.buckets[number]
-	if b.state.Load() != nil {
+// soldOut closes the latch of a SKU on the Stock's verdict.
+func (k *keeper) soldOut(l *latch) {
+	if l.all() {
 		return
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if !b.state.CompareAndSwap(nil, &soldOut{}) {
-		return
-	}
-	l.closed.Add(1)
-	k.generation.Add(1)
 	if len(k.closed) == 0 {
 		k.looked = time.Now()
 	}
-	k.closed = append(k.closed, b)
-}
-
-func (k *keeper) open(b *bucketLatch) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if b.state.Swap(nil) != nil {
-		b.latch.closed.Add(-1)
-		k.generation.Add(1)
-	}
-	k.forget(b)
-}
-
-// forget takes a latch off the list; k.mu is held.
-func (k *keeper) forget(b *bucketLatch) {
-	for i := range k.closed {
-		if k.closed[i] == b {
-			last := len(k.closed) - 1
-			k.closed[i] = k.closed[last]
-			k.closed = k.closed[:last]
-			return
+	for n := range l.buckets {
+		b := &l.buckets[n]
+		if b.state.CompareAndSwap(nil, &soldOut{}) {
+			l.closed.Add(1)
+			k.generation.Add(1)
+			k.closed = append(k.closed, b)
 		}
 	}
+}
+
+// open opens the latch of a SKU: whoever finds his own bucket empty has the units of the others moved to it.
+func (k *keeper) open(l *latch) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for n := range l.buckets {
+		if l.buckets[n].state.Swap(nil) != nil {
+			l.closed.Add(-1)
+			k.generation.Add(1)
+		}
+	}
+	k.closed = slices.DeleteFunc(k.closed, func(b *bucketLatch) bool { return b.latch == l })
 }
 
 // turn looks once at closed latches, at most looksPerTurn of them.
@@ -128,6 +122,17 @@ func (k *keeper) read(ctx context.Context, buckets []sale.Bucket) ([]sale.Readin
 	return readings, nil
 }
 
+// confirm asks the Stock whether a SKU of several buckets is sold out.
+func (k *keeper) confirm(ctx context.Context, item *liveItem) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, k.timeout)
+	defer cancel()
+	soldOut, err := k.stock.SoldOut(ctx, item.appendBuckets(nil))
+	if err != nil {
+		return false, fmt.Errorf("look at the whole of %s/%s: %w", item.buckets[0].Sale, item.SKU, err)
+	}
+	return soldOut, nil
+}
+
 // due returns the latches of this turn and lays those of sales that are over to rest; they stay closed.
 func (k *keeper) due() []*bucketLatch {
 	now := k.stock.Now().UnixMilli()
@@ -153,10 +158,10 @@ func (k *keeper) due() []*bucketLatch {
 	return due
 }
 
-// judge decides about one latch. A bucket that Redis does not know is opened too: the exact path says what is wrong.
+// judge decides about one latch. That of a bucket which Redis does not know opens too: the exact path says what is wrong.
 func (k *keeper) judge(b *bucketLatch, r sale.Reading) {
-	if r.Available > 0 || r.Epoch == 0 {
-		k.open(b)
+	if (r.Available > 0 || r.Epoch == 0) && !faults.Bug("latch-never-opened") {
+		k.open(b.latch)
 		return
 	}
 	state := b.state.Load()
@@ -164,15 +169,15 @@ func (k *keeper) judge(b *bucketLatch, r sale.Reading) {
 	if state == nil || state.owners != nil && state.stamp == now {
 		return
 	}
-	if state.owners != nil { // someone bought or gave back since: the filter may lack an owner
+	if state.owners != nil { // someone bought since, or the bucket was loaded anew: the filter may lack an owner
 		unknown := &soldOut{}
 		if !b.state.CompareAndSwap(state, unknown) {
 			return
 		}
 		state = unknown
 	}
-	if !b.building.CompareAndSwap(false, true) {
-		return
+	if r.Epoch != b.epoch.Load() || !b.building.CompareAndSwap(false, true) {
+		return // where the epochs differ, a rebuild may not have loaded every owner yet
 	}
 	select {
 	case k.builds <- build{b, state, now}:
@@ -209,8 +214,7 @@ func (k *keeper) distrust() {
 	}
 }
 
-// buildOwners reads the owners of a bucket and puts their filter to work, unless the latch has moved on. An empty set
-// puts no filter to work: it may be a bucket that is just being loaded.
+// buildOwners reads the owners of a bucket and puts their filter to work, unless the latch has moved on.
 func (k *keeper) buildOwners(ctx context.Context, order build) error {
 	defer order.latch.building.Store(false)
 	if order.latch.state.Load() != order.state || order.state.owners != nil {
@@ -220,17 +224,13 @@ func (k *keeper) buildOwners(ctx context.Context, order build) error {
 	defer cancel()
 	share := order.latch.latch.stock.Load() / int64(len(order.latch.latch.buckets))
 	owners := bloom.NewWithEstimates(uint(min(max(2*share, minOwners), sale.MaxStock)), ownersFalsePositive)
-	count := 0
 	err := k.stock.Owners(ctx, order.latch.bucket, func(buyer string) error {
 		owners.AddString(buyer)
-		count++
 		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("read the owners of %s: %w", order.latch.bucket, err)
 	}
-	if count > 0 {
-		order.latch.state.CompareAndSwap(order.state, &soldOut{owners: owners, stamp: order.stamp})
-	}
+	order.latch.state.CompareAndSwap(order.state, &soldOut{owners: owners, stamp: order.stamp})
 	return nil
 }

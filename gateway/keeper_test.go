@@ -18,7 +18,7 @@ func closedLatch(t *testing.T) (*scene, *bucketLatch) {
 		f.owners[phone], f.readings[phone] = []string{"owner"}, sale.Reading{Epoch: 1, Sequence: 3}
 	})
 	b := &s.item("autumn", "phone").latch.buckets[0]
-	s.gateway.keeper.soldOut(b.latch, 0)
+	s.gateway.keeper.soldOut(b.latch)
 	require.NoError(t, s.gateway.keeper.turn(context.Background()))
 	require.Len(t, s.gateway.keeper.builds, 1)
 	return s, b
@@ -47,8 +47,8 @@ func TestFailedBuildIsOrderedAgain(t *testing.T) {
 func TestBuildForAnotherLifeOfTheLatchIsDropped(t *testing.T) {
 	s, b := closedLatch(t)
 	order := <-s.gateway.keeper.builds
-	s.gateway.keeper.open(b)
-	s.gateway.keeper.soldOut(b.latch, 0)
+	s.gateway.keeper.open(b.latch)
+	s.gateway.keeper.soldOut(b.latch)
 	require.NoError(t, s.gateway.keeper.buildOwners(context.Background(), order))
 	require.Nil(t, b.state.Load().owners)
 }
@@ -58,7 +58,7 @@ func TestLatchThatOpensDuringABuildStaysOpen(t *testing.T) {
 	s, b := closedLatch(t)
 	order := <-s.gateway.keeper.builds
 	k := s.gateway.keeper
-	k.stock = hookedStock{s.stock, func() { k.open(b) }}
+	k.stock = hookedStock{s.stock, func() { k.open(b.latch) }}
 	require.NoError(t, k.buildOwners(context.Background(), order))
 	require.Nil(t, b.state.Load())
 	require.Zero(t, b.latch.closed.Load())
@@ -86,7 +86,7 @@ func TestBuildsThatFindNoPlaceAreOrderedLater(t *testing.T) {
 	for sku, item := range s.gateway.follower.current.Load().sales["autumn"].items {
 		b := sale.Bucket{Sale: "autumn", SKU: sku}
 		s.stock.set(func(f *fakeStock) { f.owners[b], f.readings[b] = []string{"owner"}, sale.Reading{Epoch: 1} })
-		s.gateway.keeper.soldOut(item.latch, 0)
+		s.gateway.keeper.soldOut(item.latch)
 	}
 	s.turn()
 	s.turn()
@@ -118,13 +118,13 @@ func TestSecondVerdictChangesNothing(t *testing.T) {
 	s, b := closedLatch(t)
 	before := b.state.Load()
 	for range 3 {
-		s.gateway.keeper.soldOut(b.latch, 0)
+		s.gateway.keeper.soldOut(b.latch)
 	}
 	require.Same(t, before, b.state.Load())
 	require.EqualValues(t, 1, b.latch.closed.Load())
 	require.Len(t, s.gateway.keeper.closed, 1)
-	s.gateway.keeper.open(b)
-	s.gateway.keeper.open(b)
+	s.gateway.keeper.open(b.latch)
+	s.gateway.keeper.open(b.latch)
 	require.Zero(t, b.latch.closed.Load())
 }
 

@@ -8,8 +8,9 @@ import (
 	"flashsale/sale"
 )
 
-// latch remembers that a SKU's buckets are sold out, so that the crowd is refused from local memory. It closes by Redis's
-// own verdict and opens when a look finds stock again; the keeper looks ten times a second, at closed ones only.
+// latch remembers that a SKU is sold out, so that the crowd is refused from local memory. All its buckets close together, by
+// the Stock's own verdict on the whole SKU, and open together when a look finds units in any of them; the keeper looks ten
+// times a second, at closed ones only.
 type latch struct {
 	buckets []bucketLatch
 	closed  atomic.Int32 // how many buckets are closed
@@ -21,6 +22,7 @@ type latch struct {
 type bucketLatch struct {
 	bucket   sale.Bucket
 	latch    *latch
+	epoch    atomic.Int64 // in which the bucket is open as far as the catalogue is known, else 0
 	state    atomic.Pointer[soldOut]
 	building atomic.Bool // a filter of its owners is ordered
 }
@@ -44,20 +46,27 @@ func newLatch(rows []sale.BucketRow) *latch {
 }
 
 // follow takes over what a changed sale means for the latch.
-func (l *latch) follow(live *liveSale, item sale.Item) {
+func (l *latch) follow(live *liveSale, item *liveItem) {
 	until := live.ends
 	if live.State == sale.StateClosed {
 		until = 0
 	}
 	l.until.Store(until)
 	l.stock.Store(item.Stock)
+	for n := range item.buckets {
+		epoch := int64(0)
+		if item.buckets[n].State == sale.BucketOpen {
+			epoch = item.buckets[n].Epoch
+		}
+		l.buckets[n].epoch.Store(epoch)
+	}
 }
 
-// all reports whether every bucket is sold out.
+// all reports whether the SKU is sold out.
 func (l *latch) all() bool { return int(l.closed.Load()) == len(l.buckets) }
 
-// refuses reports whether a press can be refused as sold out: nothing is left in the buyer's bucket and he owns no unit
-// of it. The buyer is unverified; nil means that the token names nobody, who owns nothing and has no bucket of his own.
+// refuses reports whether a press can be refused as sold out: nothing is left and the buyer owns no unit of his bucket. The
+// buyer is unverified; nil means that the token names nobody, who owns nothing and has no bucket of his own.
 func (l *latch) refuses(buyer []byte) bool {
 	if l.closed.Load() == 0 {
 		return false

@@ -70,7 +70,10 @@ func TestTokensThatNameNobody(t *testing.T) {
 func TestEverybodyGoesOnWhileOwnersAreUnknown(t *testing.T) {
 	cases := map[string]func(*scene){
 		"not read yet": func(s *scene) {},
-		"no owners":    func(s *scene) { s.turn() },
+		"loaded anew": func(s *scene) {
+			s.stock.set(func(f *fakeStock) { f.readings[phone] = sale.Reading{Epoch: 2} })
+			s.turn()
+		},
 		"moved since": func(s *scene) {
 			s.stock.set(func(f *fakeStock) { f.owners[phone] = []string{"owner"} })
 			s.turn()
@@ -119,29 +122,66 @@ func TestFilterIsReadAgainWhenTheBucketMoved(t *testing.T) {
 	s.refused(s.press("ann", ""), sale.OutcomeSoldOut, nil)
 }
 
-func TestLatchOfEachBucket(t *testing.T) {
+// TestLatchOfSeveralBuckets: the Stock's verdict is on the whole SKU, and so is the latch; owners are known bucket by bucket.
+func TestLatchOfSeveralBuckets(t *testing.T) {
 	s := newScene(t).open(autumn(func(s *sale.Sale) { s.Items[0].Buckets = 2 }))
-	left, right := buyerOf(0, 2), buyerOf(1, 2)
+	left, right, owner := buyerOf(0, 2), buyerOf(1, 2), "owner"
 	first, second := phone, sale.Bucket{Sale: "autumn", SKU: "phone", Number: 1}
+	own := []sale.Bucket{first, second}[sale.HomeBucket(owner, 2)]
 	s.stock.set(func(f *fakeStock) {
-		f.owners[first], f.owners[second] = []string{"x"}, []string{"y"}
+		f.owners[own] = []string{owner} // nobody owns a unit of the other bucket
 		f.readings[first], f.readings[second] = sale.Reading{Epoch: 1}, sale.Reading{Epoch: 1}
 	})
 	soldOutNow(s)
 	s.press(left, "")
+	require.Equal(t, 2, s.stock.purchases()[0].Buckets)
 	s.turn()
-	before := len(s.stock.purchases())
-	s.refused(s.press(left, ""), sale.OutcomeSoldOut, nil)
-	require.Len(t, s.stock.purchases(), before)
-	s.press(right, "")
-	require.Len(t, s.stock.purchases(), before+1, "the other bucket still sells")
-	s.turn()
+	for _, stranger := range []string{left, right} {
+		s.refused(s.press(stranger, ""), sale.OutcomeSoldOut, nil)
+	}
+	require.Len(t, s.stock.purchases(), 1, "strangers of every bucket are refused from local memory")
+	s.press(owner, "")
+	require.Len(t, s.stock.purchases(), 2)
 	s.refused(s.send(http.MethodPost, phoneOrders, ""), sale.OutcomeSoldOut, nil)
 
-	s.stock.set(func(f *fakeStock) { f.readings[second] = sale.Reading{Epoch: 1, Available: 2} })
+	s.stock.set(func(f *fakeStock) { f.readings[second] = sale.Reading{Epoch: 1, Sequence: 1, Available: 1} })
 	s.turn()
-	s.refused(s.send(http.MethodPost, phoneOrders, ""), sale.OutcomeUnauthenticated, nil)
+	for _, stranger := range []string{left, right} {
+		before := len(s.stock.purchases())
+		s.press(stranger, "")
+		require.Len(t, s.stock.purchases(), before+1, "units of one bucket are for everybody")
+	}
+}
+
+// TestBucketInDoubtMayHoldUnits: its SKU is not sold out, whatever was seen before.
+func TestBucketInDoubtMayHoldUnits(t *testing.T) {
+	s := newScene(t).open(autumn(func(s *sale.Sale) { s.Items[0].Buckets = 2 }))
+	second := sale.Bucket{Sale: "autumn", SKU: "phone", Number: 1}
+	s.stock.set(func(f *fakeStock) {
+		f.readings[phone], f.readings[second] = sale.Reading{Epoch: 1}, sale.Reading{Epoch: 1}
+	})
+	s.gateway.keeper.soldOut(s.item("autumn", "phone").latch)
+	s.turn()
+	left, right := buyerOf(0, 2), buyerOf(1, 2)
 	s.refused(s.press(left, ""), sale.OutcomeSoldOut, nil)
+	s.books.bucket(sale.BucketRow{Bucket: second, Epoch: 1, State: sale.BucketClosed})
+	s.follow()
+	require.Equal(t, http.StatusAccepted, s.press(left, "").status)
+	s.refused(s.press(right, ""), sale.OutcomeFenced, nil)
+}
+
+// TestOwnersAreReadInTheEpochOfTheCatalogue: before that a rebuild may not have loaded them all.
+func TestOwnersAreReadInTheEpochOfTheCatalogue(t *testing.T) {
+	s := newScene(t).open(autumn())
+	latchOf(s, "owner")
+	state := &s.item("autumn", "phone").latch.buckets[0].state
+	s.stock.set(func(f *fakeStock) { f.readings[phone] = sale.Reading{Epoch: 2} })
+	s.turn()
+	require.Nil(t, state.Load().owners, "the owners of epoch 1 are not those of epoch 2, which is not known to be open")
+	s.books.bucket(sale.BucketRow{Bucket: phone, Epoch: 2, State: sale.BucketOpen})
+	s.follow()
+	s.turn()
+	require.NotNil(t, state.Load().owners)
 }
 
 func TestLooksCostOnlyClosedLatches(t *testing.T) {
@@ -152,7 +192,7 @@ func TestLooksCostOnlyClosedLatches(t *testing.T) {
 	s.follow()
 	s.turn()
 	require.Zero(t, s.stock.reads.Load())
-	s.gateway.keeper.soldOut(s.item("sale-7", "phone").latch, 0)
+	s.gateway.keeper.soldOut(s.item("sale-7", "phone").latch)
 	s.stock.set(func(f *fakeStock) { f.readings[sale.Bucket{Sale: "sale-7", SKU: "phone"}] = sale.Reading{Epoch: 1} })
 	s.turn()
 	require.EqualValues(t, 1, s.stock.reads.Load())
@@ -168,7 +208,7 @@ func TestLooksAreBoundedAndFair(t *testing.T) {
 	}))
 	for sku, item := range s.gateway.follower.current.Load().sales["autumn"].items {
 		s.stock.set(func(f *fakeStock) { f.readings[sale.Bucket{Sale: "autumn", SKU: sku}] = sale.Reading{Epoch: 1} })
-		s.gateway.keeper.soldOut(item.latch, 0)
+		s.gateway.keeper.soldOut(item.latch)
 	}
 	seen := map[*bucketLatch]bool{}
 	for range 2 {

@@ -29,6 +29,8 @@ type Stock interface {
 	Holdings(ctx context.Context, b sale.Bucket, buyer string) ([]sale.Holding, error)
 	// Owners calls each with every buyer who holds a unit of the bucket.
 	Owners(ctx context.Context, b sale.Bucket, each func(buyer string) error) error
+	// SoldOut reports whether nothing is left in any of a SKU's buckets and nothing is on its way to one.
+	SoldOut(ctx context.Context, buckets []sale.Bucket) (bool, error)
 	// Now is Redis's clock.
 	Now() time.Time
 }

@@ -43,7 +43,7 @@ func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers) sa
 		if item.doubtful(claimed) {
 			return g.refuse(ctx, sale.OutcomeFenced)
 		}
-		if item.latch.refuses(claimed) {
+		if item.whole() && item.latch.refuses(claimed) {
 			return g.refuse(ctx, sale.OutcomeSoldOut)
 		}
 	}
@@ -67,7 +67,10 @@ const fieldKey = "Idempotency-Key"
 
 // guarded reports whether the item's stock is in doubt or sold out in any bucket, so that the press must be looked at
 // more closely.
-func (i *liveItem) guarded() bool { return i.open < len(i.buckets) || i.latch.closed.Load() > 0 }
+func (i *liveItem) guarded() bool { return !i.whole() || i.latch.closed.Load() > 0 }
+
+// whole reports whether no bucket is in doubt: one that is may hold units, so that the SKU is not known to be sold out.
+func (i *liveItem) whole() bool { return i.open == len(i.buckets) }
 
 // claimedBuyer returns whom the unverified token names, nil when that is nobody who could own a unit.
 func claimedBuyer(token []byte, scratch *[payloadBytes]byte) []byte {
@@ -83,7 +86,7 @@ func (i *liveItem) press(live *liveSale, buyer string, key []byte, quantity int)
 	row := &i.buckets[sale.HomeBucket(buyer, len(i.buckets))]
 	p := sale.Purchase{
 		Bucket: row.Bucket, Epoch: row.Epoch, Partition: row.Partition,
-		Buyer: buyer, Key: string(key), Quantity: quantity,
+		Buckets: len(i.buckets), Buyer: buyer, Key: string(key), Quantity: quantity,
 	}
 	if live.Eligibility == sale.EligibilityList {
 		p.ListVersion, p.ListSize = live.ListVersion, live.ListSize
@@ -124,7 +127,7 @@ func (g *Gateway) decide(ctx *fasthttp.RequestCtx, live *liveSale, item *liveIte
 	case sale.OutcomeReplayed:
 		return g.replayed(ctx, live, item, &p, &a)
 	case sale.OutcomeSoldOut:
-		g.keeper.soldOut(item.latch, p.Bucket.Number)
+		g.keeper.soldOut(item.latch)
 		return g.refuse(ctx, a.Outcome)
 	case sale.OutcomeNotStarted:
 		return g.refuseEarly(ctx, live, g.stock.Now())

@@ -26,7 +26,7 @@ func TestPurchaseIsTaken(t *testing.T) {
 		"unit_price_cents":129900,"currency":"CNY","created_at":"2026-11-11T12:00:00.123Z",
 		"updated_at":"2026-11-11T12:00:00.123Z","pay_by":"2026-11-11T12:15:00.123Z"}`, r.body)
 	require.Equal(t, []sale.Purchase{{
-		Bucket: sale.Bucket{Sale: "autumn", SKU: "phone"}, Epoch: 1, Partition: 3,
+		Bucket: sale.Bucket{Sale: "autumn", SKU: "phone"}, Epoch: 1, Partition: 3, Buckets: 1,
 		Buyer: "ann", Key: "first press", Quantity: 1,
 	}}, s.stock.purchases())
 	require.EqualValues(t, 1, s.counted(sale.OutcomeQueued))
@@ -204,7 +204,7 @@ func latchOf(s *scene, owner string) {
 		f.owners[phone] = []string{owner}
 		f.readings[phone] = sale.Reading{Epoch: 1, Sequence: 9}
 	})
-	s.gateway.keeper.soldOut(s.item("autumn", "phone").latch, 0)
+	s.gateway.keeper.soldOut(s.item("autumn", "phone").latch)
 	s.turn()
 }
 

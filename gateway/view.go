@@ -131,34 +131,51 @@ func (v *viewers) watch(live *liveSale, now time.Time) {
 	}
 }
 
-// look closes the latches of buckets that are empty, as Redis's verdict on a purchase would. At most looksPerTurn buckets
+// look closes the latches of SKUs that are empty, as the Stock's verdict on a purchase would. At most looksPerTurn buckets
 // of a sale are looked at; of larger sales, the items that are shown first.
 func (v *viewers) look(ctx context.Context, live *liveSale) error {
-	var rows []*sale.BucketRow
-	var latches []*latch
+	var items []*liveItem
+	var buckets []sale.Bucket
 	for _, item := range live.shown {
-		for n := range item.buckets {
-			row := &item.buckets[n]
-			if len(rows) < looksPerTurn && row.State == sale.BucketOpen && item.latch.buckets[n].state.Load() == nil {
-				rows, latches = append(rows, row), append(latches, item.latch)
-			}
+		if len(buckets)+len(item.buckets) <= looksPerTurn && item.whole() && item.latch.closed.Load() == 0 {
+			items, buckets = append(items, item), item.appendBuckets(buckets)
 		}
 	}
-	if len(rows) == 0 {
+	if len(items) == 0 {
 		return nil
-	}
-	buckets := make([]sale.Bucket, len(rows))
-	for i, row := range rows {
-		buckets[i] = row.Bucket
 	}
 	readings, err := v.keeper.read(ctx, buckets)
 	if err != nil {
 		return err
 	}
-	for i, r := range readings {
-		if r.Available == 0 && r.Epoch == rows[i].Epoch {
-			v.keeper.soldOut(latches[i], rows[i].Number)
+	for _, item := range items {
+		empty := item.emptyIn(readings)
+		readings = readings[len(item.buckets):]
+		if empty && len(item.buckets) > 1 { // units may be on their way from one bucket to another
+			if empty, err = v.keeper.confirm(ctx, item); err != nil {
+				return err
+			}
+		}
+		if empty {
+			v.keeper.soldOut(item.latch)
 		}
 	}
 	return nil
+}
+
+func (i *liveItem) appendBuckets(buckets []sale.Bucket) []sale.Bucket {
+	for n := range i.buckets {
+		buckets = append(buckets, i.buckets[n].Bucket)
+	}
+	return buckets
+}
+
+// emptyIn reports whether the item's buckets, whose readings come first, are empty in the epochs that are known here.
+func (i *liveItem) emptyIn(readings []sale.Reading) bool {
+	for n := range i.buckets {
+		if readings[n].Available != 0 || readings[n].Epoch != i.buckets[n].Epoch {
+			return false
+		}
+	}
+	return true
 }
