@@ -79,9 +79,9 @@ func TestOrdersThatShopsHaveMoved(t *testing.T) {
 		bucket := phone(t, s, 10, 1)
 		paid, cancelled := one("ann", 1), one("bob", 1)
 		settle(t, s, batch(bucket, 1, 1, paid, cancelled))
-		_, err := s.db.Exec("UPDATE orders SET status = 'paid', payment_id = 'p-1' WHERE order_id = ?", int64(paid.OrderID))
+		_, err := s.PayOrder(t.Context(), paid.OrderID, "p-1")
 		require.NoError(t, err)
-		_, err = s.db.Exec("UPDATE orders SET status = 'cancelled', slot = NULL WHERE order_id = ?", int64(cancelled.OrderID))
+		_, err = s.CancelOrder(t.Context(), cancelled.OrderID, sale.ReasonShop, "")
 		require.NoError(t, err)
 		require.Equal(t, "p-1", order(t, s, paid.OrderID).PaymentID)
 
@@ -99,7 +99,7 @@ func TestEachOrder(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		bucket := phone(t, s, 100, 1)
 		settled, waiting := batch(bucket, 1, 1, crowd(5)...), batch(bucket, 1, 2, crowd(2)...)
-		settle(t, s, settled, batch(bucket, 9, 1, crowd(1)...))
+		settle(t, s, settled, batch(bucket, 1, 3, one(settled.Record.Batch.Orders[0].Buyer, 1))) // beyond the limit
 		add(t, s, letter(settled, 1), letter(waiting, 2)) // of the first the replay has not been marked yet
 		other := selling(t, s, draft("other", 1, item("phone", 10, 1)))[0].Bucket
 		settle(t, s, batch(other, 1, 1, crowd(1)...))

@@ -1,0 +1,95 @@
+package ledger
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+)
+
+const noonMS = 1_794_398_400_345
+
+func bucketNo(number int) sale.Bucket {
+	return sale.Bucket{Sale: "eleven", SKU: "phone", Number: number}
+}
+
+// booksOf is the books of buckets 0, 1, … with these units, all open in epoch 1, of which nothing else is known.
+func booksOf(closely bool, limit int, loaded ...int64) *Books {
+	stock := map[sale.Bucket]*Row{}
+	for number, units := range loaded {
+		row := &Row{Limit: limit, PriceCents: 129900, Currency: "CNY", PaymentTTL: 900}
+		row.BucketRow = sale.BucketRow{Bucket: bucketNo(number), Epoch: 1, State: sale.BucketOpen}
+		row.Loaded = units
+		stock[row.Bucket] = row
+	}
+	return NewBooks(stock, noonMS+5, closely)
+}
+
+// ids makes order ids that no other test of the run has.
+type ids struct{ last sale.OrderID }
+
+func (i *ids) one(buyer string, quantity int) sale.RecordOrder {
+	i.last++
+	return sale.RecordOrder{OrderID: i.last, Quantity: quantity, Buyer: buyer}
+}
+
+func (i *ids) crowd(n int) []sale.RecordOrder {
+	orders := make([]sale.RecordOrder, n)
+	for k := range orders {
+		orders[k] = i.one(fmt.Sprintf("buyer-%d", i.last+1), 1)
+	}
+	return orders
+}
+
+func batch(number int, epoch, sequence int64, orders ...sale.RecordOrder) *sale.Batch {
+	return &sale.Batch{
+		Bucket: bucketNo(number), Epoch: epoch, Sequence: sequence, BatchID: orders[0].OrderID, CreatedMS: noonMS, Orders: orders,
+	}
+}
+
+func transfer(from, to int, epoch, sequence, units int64) *sale.Transfer {
+	return &sale.Transfer{
+		Bucket: bucketNo(from), Epoch: epoch, Sequence: sequence, TransferID: sale.OrderID(1<<40 + sequence), CreatedMS: noonMS,
+		To: to, Units: units,
+	}
+}
+
+func settled(books *Books, batches ...*sale.Batch) *Plan {
+	p := NewPlan(books)
+	for _, b := range batches {
+		p.Settle(b)
+	}
+	return p
+}
+
+func TestMarksTellRecordsApart(t *testing.T) {
+	books := booksOf(true, 1, 10)
+	first, other := Mark{Place{bucketNo(0), 1, 4}, 7}, Mark{Place{bucketNo(0), 1, 4}, 8}
+	require.False(t, books.Settled(first))
+	require.False(t, books.remember(first))
+	require.True(t, books.Settled(first))
+	require.False(t, books.Settled(other), "another record at the same place")
+	require.True(t, books.remember(other))
+	require.True(t, books.Settled(other))
+	require.True(t, books.Settled(first), "the first one stays")
+}
+
+func TestMarksOfAllWrites(t *testing.T) {
+	var made ids
+	b := batch(2, 3, 4, made.one("ann", 1))
+	require.Equal(t, Mark{Place{bucketNo(2), 3, 4}, b.BatchID}, MarkOfBatch(b))
+	move := transfer(2, 0, 3, 5, 9)
+	require.Equal(t, Mark{Place{bucketNo(2), 3, 5}, move.TransferID}, MarkOfTransfer(move))
+	applied := sale.Applied{Bucket: bucketNo(2), Epoch: 3, Number: 12, Sequence: 6}
+	require.Equal(t, Mark{Place{bucketNo(2), 3, 6}, -12}, MarkOfApplied(&applied), "no record has a negative id")
+}
+
+func TestBucketsOfRecords(t *testing.T) {
+	var made ids
+	require.Empty(t, Buckets([]sale.Record{{Fence: "f"}}))
+	require.ElementsMatch(t, []sale.Bucket{bucketNo(0), bucketNo(1), bucketNo(2)}, Buckets([]sale.Record{
+		{Batch: batch(0, 1, 1, made.one("ann", 1))}, {Transfer: transfer(0, 1, 1, 2, 3)}, {Transfer: transfer(2, 1, 1, 1, 3)},
+	}))
+}
