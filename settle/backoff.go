@@ -25,8 +25,11 @@ func waitBefore(try int, spread float64) time.Duration {
 }
 
 // pause waits before another attempt and reports whether ctx is still alive afterwards.
-func pause(ctx context.Context, try int) bool {
-	timer := time.NewTimer(waitBefore(try, rand.Float64()))
+func pause(ctx context.Context, try int) bool { return sleep(ctx, waitBefore(try, rand.Float64())) }
+
+// sleep waits and reports whether ctx is still alive afterwards.
+func sleep(ctx context.Context, wait time.Duration) bool {
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

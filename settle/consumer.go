@@ -1,9 +1,13 @@
 package settle
 
 import (
+	"context"
 	"log/slog"
 
 	"github.com/IBM/sarama"
+
+	"flashsale/faults"
+	"flashsale/sale"
 )
 
 // consumer is this process's member of the consumer group, as sarama calls it: Setup and Cleanup around each session,
@@ -15,6 +19,7 @@ type consumer struct {
 	positions *positions
 	maxRows   int
 	maxBytes  int
+	halt      func(error) // ends this process's settling for good, with the reason
 
 	// Set by Setup, read by the claims of the session, which begin after it and end before Cleanup.
 	starts    map[int32]int64
@@ -22,22 +27,31 @@ type consumer struct {
 	committer *committer
 }
 
-// Setup checks that every partition of the new session can be continued where the group left off; the error is an
-// *OffsetError when one cannot.
+// Setup finds where every partition of the new session is continued; the error is an *OffsetError when one cannot be. It
+// waits for a database that is away: the session stays alive meanwhile.
 func (c *consumer) Setup(session sarama.ConsumerGroupSession) error {
 	c.committer = startCommitter(session)
 	partitions := session.Claims()[c.positions.topic]
 	if len(partitions) == 0 {
 		return nil
 	}
-	err := await(session.Context(), func() (err error) {
-		c.topicID, c.starts, err = c.positions.check(partitions)
+	var settled []sale.Position
+	err := c.settling.persist(session.Context(), "read positions", func(ctx context.Context) (err error) {
+		settled, err = c.settling.books.Positions(ctx)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	c.log.Info("partitions assigned", "topic", c.positions.topic, "partitions", partitions)
+	err = await(session.Context(), func() (err error) {
+		c.topicID, c.starts, err = c.positions.check(partitions, settled)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	begin(session, c.positions.topic, c.topicID, c.starts)
+	c.log.Info("partitions assigned", "topic", c.positions.topic, "starts", c.starts)
 	return nil
 }
 
@@ -52,16 +66,24 @@ func (c *consumer) ConsumeClaim(session sarama.ConsumerGroupSession, claim saram
 	partition := claim.Partition()
 	follow := c.lag.follow(partition, c.starts[partition], claim.HighWaterMarkOffset())
 	defer c.lag.leave(partition)
-	waiting := &gatherer{messages: claim.Messages(), maxRows: c.maxRows, maxBytes: c.maxBytes}
+	waiting := &gatherer{messages: claim.Messages(), topicID: c.topicID, maxRows: c.maxRows, maxBytes: c.maxBytes}
 	for {
 		records, ok := waiting.next(session.Context().Done())
 		if !ok {
 			return nil
 		}
+		next := records[len(records)-1].Offset + 1
+		if faults.Bug("offset-before-commit") {
+			session.MarkOffset(claim.Topic(), partition, next, c.topicID)
+			session.Commit()
+		}
 		if err := c.settling.settle(session.Context(), records); err != nil {
+			if final(err) {
+				c.halt(err)
+			}
 			return nil // the session is over; the records stay uncommitted for the next owner
 		}
-		next := records[len(records)-1].Offset + 1
+		faults.Point("settle.settled")
 		session.MarkOffset(claim.Topic(), partition, next, c.topicID)
 		c.committer.wake()
 		follow.settledTo(next, claim.HighWaterMarkOffset())
@@ -82,6 +104,7 @@ func startCommitter(session sarama.ConsumerGroupSession) *committer {
 		defer close(c.ended)
 		for range c.marked {
 			session.Commit()
+			faults.Point("settle.offset-committed")
 		}
 	}()
 	return c

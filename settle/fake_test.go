@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -18,7 +19,7 @@ import (
 // errAway is what a database that cannot be reached answers.
 var errAway = errors.New("connection refused")
 
-// fakeBooks is a database in memory: transactions that are all or nothing, markers, dead letters by id.
+// fakeBooks is a database in memory: transactions that are all or nothing, markers, positions, dead letters by id.
 type fakeBooks struct {
 	mu       sync.Mutex
 	rows     map[sale.OrderID]int // order → times written; never above 1 when settling is right
@@ -28,18 +29,30 @@ type fakeBooks struct {
 	sizes    []int   // deliveries of each transaction that was tried
 	letters  map[string]sale.DeadLetter
 	added    int // calls of AddDeadLetter
-	markers  map[sale.OrderID]bool
+	markers  map[marker]bool
+	settled  map[int32]sale.Position
+	moved    []sale.OrderID              // ids of transfers, each once
+	behind   int64                       // epochs above it are not known yet; 0 = all are
+	unheard  int                         // so many commits answer errAway although they have happened
 	poison   func(d *sale.Delivery) bool // data that the database refuses
 	unknown  map[string]bool             // sales that do not exist
-	failures []error                     // given to the next calls of any kind, in order
+	failures []error                     // given to the next calls of any kind but Positions, in order
+	unread   int                         // so many calls of Positions fail
 	started  chan struct{}               // when set: one signal at the begin of each Settle
 	gate     chan struct{}               // when set: Settle waits for a token or for its context
 }
 
+// marker is the identity of a batch or a transfer.
+type marker struct {
+	sale.Bucket
+	epoch, sequence int64
+	id              sale.OrderID
+}
+
 func newFakeBooks() *fakeBooks {
 	return &fakeBooks{
-		rows: map[sale.OrderID]int{}, letters: map[string]sale.DeadLetter{},
-		markers: map[sale.OrderID]bool{}, unknown: map[string]bool{},
+		rows: map[sale.OrderID]int{}, letters: map[string]sale.DeadLetter{}, settled: map[int32]sale.Position{},
+		markers: map[marker]bool{}, unknown: map[string]bool{},
 	}
 }
 
@@ -74,7 +87,7 @@ func (b *fakeBooks) Settle(ctx context.Context, deliveries []sale.Delivery) (sal
 			return sale.Settlement{}, fmt.Errorf("settle: %w", &sale.PoisonError{
 				Index: i, Reason: sale.PoisonUnknownBucket, Err: fmt.Errorf("no bucket %s", batch.Bucket)})
 		}
-		if b.poison != nil && b.poison(&deliveries[i]) {
+		if b.poison != nil && deliveries[i].Raw != nil && b.poison(&deliveries[i]) {
 			index := -1 // the database does not say which row it was
 			if len(deliveries) == 1 {
 				index = 0
@@ -82,29 +95,71 @@ func (b *fakeBooks) Settle(ctx context.Context, deliveries []sale.Delivery) (sal
 			return sale.Settlement{}, fmt.Errorf("settle: %w", &sale.PoisonError{
 				Index: index, Reason: sale.PoisonData, Err: errors.New("out of range \xff value")})
 		}
+		if batch := deliveries[i].Record.Batch; batch != nil && b.behind > 0 && batch.Epoch > b.behind {
+			return sale.Settlement{}, fmt.Errorf("bucket %s is in epoch %d: %w", batch.Bucket, b.behind, sale.ErrBehind)
+		}
 	}
-	return b.commit(deliveries), nil
+	done := b.commit(deliveries)
+	if b.unheard > 0 {
+		b.unheard--
+		return sale.Settlement{}, errAway
+	}
+	return done, nil
 }
 
 func (b *fakeBooks) commit(deliveries []sale.Delivery) (done sale.Settlement) {
 	for i := range deliveries {
-		b.order = append(b.order, deliveries[i].Offset)
-		batch := deliveries[i].Record.Batch
+		d := &deliveries[i]
+		if next := d.Offset + 1; d.TopicID != "" && next > b.settled[d.Partition].Next {
+			b.settled[d.Partition] = sale.Position{Partition: d.Partition, TopicID: d.TopicID, Next: next}
+		}
+		batch, transfer := d.Record.Batch, d.Record.Transfer
 		switch {
-		case batch == nil:
-			b.fences = append(b.fences, deliveries[i].Record.Fence)
-		case b.markers[batch.BatchID]:
-			done.Duplicate++
-		default:
-			b.markers[batch.BatchID] = true
+		case batch != nil:
+			b.order = append(b.order, d.Offset)
+			if !b.mark(marker{batch.Bucket, batch.Epoch, batch.Sequence, batch.BatchID}) {
+				done.Duplicate++
+				continue
+			}
 			b.units += batch.Units()
 			for _, o := range batch.Orders {
 				b.rows[o.OrderID]++
 				done.Rows++
 			}
+		case transfer != nil:
+			b.order = append(b.order, d.Offset)
+			if b.mark(marker{transfer.Bucket, transfer.Epoch, transfer.Sequence, transfer.TransferID}) {
+				b.moved = append(b.moved, transfer.TransferID)
+			}
+		case d.Record.Fence != "":
+			b.order = append(b.order, d.Offset)
+			b.fences = append(b.fences, d.Record.Fence)
 		}
 	}
 	return done
+}
+
+func (b *fakeBooks) mark(m marker) (first bool) {
+	first = !b.markers[m]
+	b.markers[m] = true
+	return first
+}
+
+func (b *fakeBooks) Positions(context.Context) ([]sale.Position, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.unread > 0 {
+		b.unread--
+		return nil, errAway
+	}
+	return slices.Collect(maps.Values(b.settled)), nil
+}
+
+// next returns how far a partition has settled.
+func (b *fakeBooks) next(partition int32) int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.settled[partition].Next
 }
 
 func (b *fakeBooks) AddDeadLetter(_ context.Context, letter sale.DeadLetter) error {
@@ -225,7 +280,7 @@ func recordBytes(saleID string, first int64, count int) []byte {
 
 // delivered returns the bytes as a record at an offset of partition 3.
 func delivered(offset int64, raw []byte) record {
-	r := record{Delivery: sale.Delivery{Partition: 3, Offset: offset, Raw: raw}}
+	r := record{Delivery: sale.Delivery{TopicID: "id-of-t", Partition: 3, Offset: offset, Raw: raw}}
 	r.Record, r.fault = sale.DecodeRecord(raw)
 	return r
 }

@@ -9,6 +9,7 @@ import (
 // gatherer collects the records that wait in one partition into batches that fit one transaction.
 type gatherer struct {
 	messages <-chan *sarama.ConsumerMessage
+	topicID  string
 	maxRows  int
 	maxBytes int
 	carried  *record // taken from messages, but beyond the bounds of the last batch
@@ -55,7 +56,7 @@ func (g *gatherer) first(done <-chan struct{}) (record, bool) {
 		if !ok {
 			return record{}, false
 		}
-		return decode(message), true
+		return g.decode(message), true
 	}
 }
 
@@ -65,19 +66,21 @@ func (g *gatherer) waiting() (record, bool) {
 		if !ok {
 			return record{}, false
 		}
-		return decode(message), true
+		return g.decode(message), true
 	default:
 		return record{}, false
 	}
 }
 
-func decode(message *sarama.ConsumerMessage) record {
-	r := record{Delivery: sale.Delivery{Partition: message.Partition, Offset: message.Offset, Raw: message.Value}}
+func (g *gatherer) decode(message *sarama.ConsumerMessage) record {
+	r := record{Delivery: sale.Delivery{
+		TopicID: g.topicID, Partition: message.Partition, Offset: message.Offset, Raw: message.Value,
+	}}
 	r.Record, r.fault = sale.DecodeRecord(message.Value)
 	return r
 }
 
-// rows is what the record adds to a transaction: a row for each order, or the one of a fence or a dead letter.
+// rows is what the record adds to a transaction: a row for each order, or the one of a transfer, a fence or a dead letter.
 func (r *record) rows() int {
 	if r.Record.Batch == nil {
 		return 1

@@ -5,17 +5,18 @@ import (
 	"errors"
 	"fmt"
 
+	"flashsale/faults"
 	"flashsale/sale"
 )
 
 // Replay settles a waiting dead letter again, as the operator asks for it, and reports whether that changed anything: a
 // letter that was replayed or refused before stays as it is. The orders of an epoch that is over come out as refused,
-// like those of any late batch. The error is a *sale.PoisonError when the record still cannot settle, and
+// like those of any late batch. The position of the partition stays where it is. The error is a *sale.PoisonError when the record still cannot settle, and
 // sale.ErrNotFound when there is no such letter.
 //
 // Killed between the two steps it may be called again: the markers keep the second settlement from writing anything.
-func Replay(ctx context.Context, books Books, id string) (changed bool, err error) {
-	letter, err := books.DeadLetter(ctx, id)
+func Replay(ctx context.Context, letters Letters, id string) (changed bool, err error) {
+	letter, err := letters.DeadLetter(ctx, id)
 	if err != nil {
 		return false, fmt.Errorf("read dead letter %s: %w", id, err)
 	}
@@ -26,10 +27,11 @@ func Replay(ctx context.Context, books Books, id string) (changed bool, err erro
 	if delivery.Record, err = sale.DecodeRecord(letter.Raw); err != nil {
 		return false, fmt.Errorf("replay dead letter %s: %w", id, &sale.PoisonError{Reason: sale.PoisonDecode, Err: err})
 	}
-	if err := replayUntilDone(ctx, books, delivery); err != nil {
+	if err := replayUntilDone(ctx, letters, delivery); err != nil {
 		return false, fmt.Errorf("replay dead letter %s: %w", id, err)
 	}
-	if err := books.MarkReplayed(ctx, id); err != nil {
+	faults.Point("settle.replayed")
+	if err := letters.MarkReplayed(ctx, id); err != nil {
 		return false, fmt.Errorf("mark dead letter %s replayed: %w", id, err)
 	}
 	return true, nil
@@ -38,9 +40,9 @@ func Replay(ctx context.Context, books Books, id string) (changed bool, err erro
 // replayTries bounds the attempts of a command: an operator is there to repeat it.
 const replayTries = 5
 
-func replayUntilDone(ctx context.Context, books Books, delivery sale.Delivery) error {
+func replayUntilDone(ctx context.Context, letters Letters, delivery sale.Delivery) error {
 	for try := 0; ; try++ {
-		_, err := books.Settle(ctx, []sale.Delivery{delivery})
+		_, err := letters.Settle(ctx, []sale.Delivery{delivery})
 		var poison *sale.PoisonError
 		if err == nil || errors.As(err, &poison) || try+1 == replayTries || !pause(ctx, try) {
 			return err
@@ -50,15 +52,15 @@ func replayUntilDone(ctx context.Context, books Books, delivery sale.Delivery) e
 
 // Refuse ends a waiting dead letter for good: its orders become refused and their units go back on sale. It reports
 // whether that changed anything: a letter that was replayed or refused before stays as it is.
-func Refuse(ctx context.Context, books Books, id string) (changed bool, err error) {
-	letter, err := books.DeadLetter(ctx, id)
+func Refuse(ctx context.Context, letters Letters, id string) (changed bool, err error) {
+	letter, err := letters.DeadLetter(ctx, id)
 	if err != nil {
 		return false, fmt.Errorf("read dead letter %s: %w", id, err)
 	}
 	if letter.State != sale.DeadLetterWaiting {
 		return false, nil
 	}
-	if err := books.RefuseDeadLetter(ctx, id); err != nil {
+	if err := letters.RefuseDeadLetter(ctx, id); err != nil {
 		return false, fmt.Errorf("refuse dead letter %s: %w", id, err)
 	}
 	return true, nil

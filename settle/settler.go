@@ -10,6 +10,8 @@ import (
 
 	"github.com/IBM/sarama"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"flashsale/sale"
 )
 
 // Bounds of one transaction, used where Options leaves them 0: where larger ones were not faster any more.
@@ -91,7 +93,8 @@ func (s *Settler) setKafka(waiting string) {
 }
 
 // Run settles until ctx ends, then finishes the transactions under way, commits their offsets, leaves the group and
-// returns nil. It waits for a broker that is away. It returns an *OffsetError when a partition cannot be continued.
+// returns nil. It waits for a broker that is away. It returns an *OffsetError when a partition cannot be continued, and an
+// error that is sale.ErrBehind when the database has lost what the records are built on.
 func (s *Settler) Run(ctx context.Context) error {
 	conn := s.connect(ctx)
 	if conn == nil {
@@ -108,7 +111,7 @@ func (s *Settler) Run(ctx context.Context) error {
 		}
 	})
 	roles.Go(func() { s.logFaults(conn.group.Errors()) }) // ends when the group is closed
-	err := s.consume(sessions, conn, at)
+	err := s.consume(sessions, end, conn, at)
 	end(nil)
 	if closing := conn.close(); closing != nil {
 		s.log.Warn("closing the kafka connections failed", "error", closing)
@@ -135,21 +138,21 @@ func (s *Settler) logFaults(faults <-chan error) {
 	}
 }
 
-// consume takes part in the group, session after session, until ctx ends or its cause or a session is an *OffsetError.
-func (s *Settler) consume(ctx context.Context, conn *connection, at *positions) error {
-	member := &consumer{
-		settling: &settling{
-			books: s.books, metrics: s.metrics, log: s.log,
-			grave: &deadTopic{producer: conn.producer, topic: s.topics.Dead},
-		},
-		lag: s.lag, log: s.log, positions: at, maxRows: s.options.MaxRows, maxBytes: s.options.MaxBytes,
-	}
+// final reports whether an error ends settling for good: only an operator can mend what it found.
+func final(err error) bool {
 	var offset *OffsetError
+	return errors.As(err, &offset) || errors.Is(err, sale.ErrBehind)
+}
+
+// consume takes part in the group, session after session, until ctx ends; a session or a claim that finds what only an
+// operator can mend ends it by halt.
+func (s *Settler) consume(ctx context.Context, halt context.CancelCauseFunc, conn *connection, at *positions) error {
+	member := s.member(conn.producer, at, halt)
 	for try := 0; ctx.Err() == nil; {
 		began := time.Now()
 		err := conn.group.Consume(ctx, []string{s.topics.Orders}, member)
-		if errors.As(err, &offset) {
-			return offset
+		if final(err) {
+			return err
 		}
 		if err != nil && ctx.Err() == nil && noteworthy(try) {
 			s.log.Warn("the consumer group session failed and will be joined again", "try", try+1, "error", err)
@@ -161,8 +164,8 @@ func (s *Settler) consume(ctx context.Context, conn *connection, at *positions) 
 		pause(ctx, try)
 		try++
 	}
-	if errors.As(context.Cause(ctx), &offset) {
-		return offset
+	if cause := context.Cause(ctx); final(cause) {
+		return cause
 	}
 	return nil
 }

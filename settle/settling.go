@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"flashsale/faults"
 	"flashsale/sale"
 )
 
@@ -32,27 +33,30 @@ type settling struct {
 	log     *slog.Logger
 }
 
-// settle returns nil when every record is settled or in the dead letters. It returns an error only when ctx has ended
-// first; then some records may have reached their end, and the next owner of the partition finds them as duplicates.
+// settle returns nil when every record is settled or in the dead letters. It returns an error that is sale.ErrBehind when
+// the database is behind what it is to settle, which no waiting mends, and otherwise only when ctx has ended first; then
+// some records may have reached their end, and the next owner of the partition finds them as duplicates.
+//
+// What cannot be decoded is buried first. It then moves the partition's position in its place among the others, so that
+// the position never passes a record that has not reached its end.
 func (s *settling) settle(ctx context.Context, records []record) error {
 	deliveries := make([]sale.Delivery, 0, len(records))
 	for i := range records {
-		if records[i].fault == nil {
-			deliveries = append(deliveries, records[i].Delivery)
+		delivery := records[i].Delivery
+		if records[i].fault != nil {
+			if err := s.bury(ctx, &delivery, sale.PoisonDecode, records[i].fault); err != nil {
+				return err
+			}
+			delivery = passed(&delivery)
 		}
+		deliveries = append(deliveries, delivery)
 	}
-	if err := s.bisect(ctx, deliveries); err != nil {
-		return err
-	}
-	for i := range records {
-		if records[i].fault == nil {
-			continue
-		}
-		if err := s.bury(ctx, &records[i].Delivery, sale.PoisonDecode, records[i].fault); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.bisect(ctx, deliveries)
+}
+
+// passed is a delivery that moves the position past d and does nothing else.
+func passed(d *sale.Delivery) sale.Delivery {
+	return sale.Delivery{TopicID: d.TopicID, Partition: d.Partition, Offset: d.Offset}
 }
 
 // bisect settles the deliveries in as few transactions as it can and buries those that no transaction takes. The order
@@ -66,7 +70,11 @@ func (s *settling) bisect(ctx context.Context, deliveries []sale.Delivery) error
 	case err != nil || poison == nil:
 		return err
 	case len(deliveries) == 1:
-		return s.bury(ctx, &deliveries[0], poison.Reason, cmp.Or(poison.Err, error(poison)))
+		if err := s.bury(ctx, &deliveries[0], poison.Reason, cmp.Or(poison.Err, error(poison))); err != nil {
+			return err
+		}
+		_, err := s.transact(ctx, []sale.Delivery{passed(&deliveries[0])})
+		return err
 	}
 	parts := [][]sale.Delivery{deliveries[:len(deliveries)/2], deliveries[len(deliveries)/2:]}
 	if i := poison.Index; i >= 0 && i < len(deliveries) {
@@ -90,10 +98,26 @@ func (s *settling) transact(ctx context.Context, deliveries []sale.Delivery) (po
 		}
 		if err == nil {
 			s.report(&done)
+			return nil
+		}
+		if faults.Bug("duplicate-redelivered-settled") {
+			renumber(deliveries)
 		}
 		return err
 	})
 	return poison, err
+}
+
+// renumber is the seeded bug of an attempt that does not repeat the identity of the one before it: a commit whose answer
+// was lost is then not recognised.
+func renumber(deliveries []sale.Delivery) {
+	for i := range deliveries {
+		if batch := deliveries[i].Record.Batch; batch != nil {
+			again := *batch
+			again.Sequence += 1_000_000
+			deliveries[i].Record.Batch = &again
+		}
+	}
 }
 
 func (s *settling) report(done *sale.Settlement) {
@@ -103,7 +127,7 @@ func (s *settling) report(done *sale.Settlement) {
 	}
 }
 
-// persist repeats do, with growing waits, until it returns nil. An attempt that has begun may go on for drainTimeout
+// persist repeats do, with growing waits, until it returns nil or an error that no waiting mends. An attempt that has begun may go on for drainTimeout
 // after ctx has ended; no new one begins then, and ctx's error is returned.
 func (s *settling) persist(ctx context.Context, what string, do func(context.Context) error) error {
 	for try := 0; ; try++ {
@@ -111,8 +135,8 @@ func (s *settling) persist(ctx context.Context, what string, do func(context.Con
 			return ctx.Err()
 		}
 		err := once(ctx, do)
-		if err == nil {
-			return nil
+		if err == nil || final(err) {
+			return err
 		}
 		s.metrics.retries.Inc()
 		if noteworthy(try) {

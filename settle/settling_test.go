@@ -67,7 +67,8 @@ func TestBisectionFindsExactlyThePoison(t *testing.T) {
 		}
 		require.Equal(rt, 2*(count-len(poison)), books.requireOnce(t))
 		require.True(rt, slices.IsSorted(books.order), "committed out of order: %v", books.order)
-		require.LessOrEqual(rt, len(books.sizes), 1+2*len(poison)*(bits.Len(uint(count))+1))
+		require.LessOrEqual(rt, len(books.sizes), 1+len(poison)+2*len(poison)*(bits.Len(uint(count))+1))
+		require.EqualValues(rt, count, books.next(3))
 	})
 }
 
@@ -79,7 +80,7 @@ func TestANamedPoisonIsCutOutWithoutSearching(t *testing.T) {
 
 	require.NoError(t, s.settle(t.Context(), records))
 
-	require.Equal(t, []int{64, 40, 1, 23}, books.sizes)
+	require.Equal(t, []int{64, 40, 1, 1, 23}, books.sizes, "the second of the ones moves the position")
 	require.Len(t, grave.letters, 1)
 	require.Equal(t, sale.PoisonUnknownBucket, grave.letters[0].Reason)
 	require.Equal(t, "3-40", grave.letters[0].ID)
@@ -117,8 +118,9 @@ func TestRecordsThatCannotBeDecodedAreBuriedAndTheRestSettles(t *testing.T) {
 
 			require.NoError(t, s.settle(t.Context(), records))
 
-			require.Equal(t, []int{2}, books.sizes)
+			require.Equal(t, []int{3}, books.sizes)
 			require.Equal(t, 4, books.requireOnce(t))
+			require.EqualValues(t, 3, books.next(3))
 			require.Len(t, grave.letters, 1)
 			letter := grave.letters[0]
 			require.Equal(t, sale.PoisonDecode, letter.Reason)
@@ -168,7 +170,7 @@ func TestBurialRetriesTheTopicThenTheRow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, books, grave := newFakeSettling(t)
 		grave.failures = 3
-		books.failures = []error{errAway, errAway} // nothing settles here: both hit the row of the dead letter
+		books.failures = []error{errAway, errAway} // both hit the row of the dead letter: nothing is settled before it
 
 		require.NoError(t, s.settle(t.Context(), []record{delivered(7, []byte("garbage"))}))
 
@@ -263,4 +265,73 @@ func TestPoisonWithAnImpossibleIndexIsSearchedFor(t *testing.T) {
 	require.NoError(t, s.settle(t.Context(), recordsOf(4)))
 	require.Equal(t, []int{4, 2, 2}, books.sizes)
 	require.Empty(t, grave.letters)
+}
+
+func TestTransfersAndFencesSettleAmongTheBatches(t *testing.T) {
+	s, books, _ := newFakeSettling(t)
+	transfer := sale.Transfer{
+		Bucket: sale.Bucket{Sale: "demo", SKU: "phone", Number: 1}, Epoch: 1, Sequence: 9, TransferID: 77, CreatedMS: 5, To: 0, Units: 30,
+	}
+	records := append(recordsOf(2), delivered(2, sale.AppendTransfer(nil, &transfer)), delivered(3, sale.AppendFence(nil, "f")))
+	for range 2 {
+		require.NoError(t, s.settle(t.Context(), records))
+	}
+	require.Equal(t, []int{4, 4}, books.sizes)
+	require.Equal(t, []sale.OrderID{77}, books.moved)
+	require.EqualValues(t, 4, books.next(3))
+}
+
+func TestATransferThatCannotSettleIsBuried(t *testing.T) {
+	s, books, grave := newFakeSettling(t)
+	transfer := sale.Transfer{Bucket: sale.Bucket{Sale: "gone", SKU: "phone"}, TransferID: 77, To: 1, Units: 30}
+	books.poison = func(d *sale.Delivery) bool { return d.Record.Transfer != nil }
+	require.NoError(t, s.settle(t.Context(), []record{delivered(4, sale.AppendTransfer(nil, &transfer))}))
+	require.Equal(t, []string{"3-4"}, books.letterIDs())
+	require.Empty(t, grave.letters[0].Orders)
+	require.EqualValues(t, 5, books.next(3), "the position passes a record that is buried")
+}
+
+// A commit whose answer is lost has happened: what is sent again under the same identity changes nothing.
+func TestACommitWithoutAnAnswerSettlesOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, books, _ := newFakeSettling(t)
+		books.unheard = 3
+		require.NoError(t, s.settle(t.Context(), recordsOf(4)))
+		require.Len(t, books.sizes, 4)
+		require.Equal(t, 8, books.requireOnce(t))
+	})
+}
+
+func TestThePositionWaitsForWhatIsNotBuriedYet(t *testing.T) {
+	s, books, grave := newFakeSettling(t)
+	ended, end := context.WithCancel(t.Context())
+	grave.failures = 1000
+	records := append(recordsOf(2), delivered(2, []byte("garbage")))
+	done := make(chan error, 1)
+	go func() { done <- s.settle(ended, records) }()
+	end()
+	require.ErrorIs(t, <-done, context.Canceled)
+	require.Zero(t, books.next(3), "nothing passes the record that is still to be buried")
+}
+
+// Neither a repetition nor the dead letters help when the database has lost what the records are built on.
+func TestADatabaseThatIsBehindStopsSettling(t *testing.T) {
+	s, books, grave := newFakeSettling(t)
+	books.behind = 2
+	young := batchOf("demo", 70, 1)
+	young.Epoch = 3
+
+	err := s.settle(t.Context(), append(recordsOf(2), delivered(2, sale.AppendBatch(nil, young))))
+
+	require.ErrorIs(t, err, sale.ErrBehind)
+	require.Len(t, books.sizes, 1, "no attempt is repeated")
+	require.Zero(t, books.requireOnce(t))
+	require.Empty(t, grave.letters)
+}
+
+func TestOnlyWhatNoWaitingMendsIsFinal(t *testing.T) {
+	require.False(t, final(nil))
+	require.False(t, final(errAway))
+	require.True(t, final(errors.Join(errAway, &OffsetError{})))
+	require.True(t, final(fmt.Errorf("settle: %w", sale.ErrBehind)))
 }
