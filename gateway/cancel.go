@@ -62,9 +62,9 @@ func (g *Gateway) cancelOrder(ctx *fasthttp.RequestCtx, at location, h *headers)
 		return
 	}
 	defer g.done(r)
-	order, refusal := g.readOrder(r, at)
-	if refusal != nil {
-		refusal(ctx)
+	order, refused := g.readOrder(r, at)
+	if refused != nil {
+		refused(ctx)
 		return
 	}
 	if order.Status == sale.StatusConfirmed {

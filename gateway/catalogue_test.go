@@ -169,7 +169,7 @@ func TestOptionsNameEveryFault(t *testing.T) {
 	s := newScene(t)
 	breakers, err := NewBreakers()
 	require.NoError(t, err)
-	deps := Deps{Catalogue: s.books, Stock: s.stock, Levels: s.stock, Orders: s.books, Breakers: breakers, Registerer: s.registry}
+	deps := Deps{Catalogue: s.books, Stock: s.stock, Levels: s.stock, Orders: s.books, Cancels: s.books, Breakers: breakers, Registerer: s.registry}
 	_, err = New(Options{Keys: keys}, deps)
 	require.ErrorContains(t, err, "register gateway metrics", "metrics are not shared by accident")
 	deps.Registerer = prometheus.NewRegistry()

@@ -133,7 +133,8 @@ func (o Options) withDefaults() (Options, error) {
 }
 
 func (d Deps) check() error {
-	if d.Catalogue == nil || d.Stock == nil || d.Levels == nil || d.Orders == nil || d.Breakers == nil || d.Registerer == nil {
+	if d.Catalogue == nil || d.Stock == nil || d.Levels == nil || d.Orders == nil || d.Cancels == nil || d.Breakers == nil ||
+		d.Registerer == nil {
 		return errors.New("gateway: a dependency is missing")
 	}
 	return nil

@@ -21,10 +21,10 @@ func (g *Gateway) oneOrder(ctx *fasthttp.RequestCtx, at location, h *headers) {
 	if !ok {
 		return
 	}
-	order, refusal := g.readOrder(r, at)
+	order, refused := g.readOrder(r, at)
 	g.done(r) // before the wait: a buyer who waits takes no look-up's place
-	if refusal != nil {
-		refusal(ctx)
+	if refused != nil {
+		refused(ctx)
 		return
 	}
 	if patience > 0 && order.Status.Pending() {
@@ -46,36 +46,53 @@ func waitOf(ctx *fasthttp.RequestCtx) (time.Duration, bool) {
 	return patience, err == nil && patience >= 0 && patience <= maxWait
 }
 
-// readOrder finds an order in the database or, before its row is there, in Redis. Someone else's order is not found.
-func (g *Gateway) readOrder(r reader, at location) (sale.Order, func(*fasthttp.RequestCtx)) {
-	refuse := func(o sale.Outcome) (sale.Order, func(*fasthttp.RequestCtx)) {
-		return sale.Order{}, func(ctx *fasthttp.RequestCtx) { g.refuse(ctx, o) }
-	}
+// refusal answers a reader who gets no order.
+type refusal func(*fasthttp.RequestCtx)
+
+// readOrder finds an order in the database or, before its row is there, in Redis. Someone else's order is not found. The
+// database is asked again before an order is said not to be there: its row may have come after the first look, and Redis
+// may have released it since.
+func (g *Gateway) readOrder(r reader, at location) (sale.Order, refusal) {
 	id, err := sale.ParseOrderID(string(at.order))
 	if err != nil {
 		return sale.Order{}, orderNotFound
 	}
 	limit, cancel := context.WithTimeout(context.Background(), g.options.StoreTimeout)
 	defer cancel()
-	row, found, err := g.lookups.ask(limit, id)
-	switch {
-	case err != nil:
-		return refuse(sale.OutcomeUnavailable)
-	case found && r.owns(&row):
-		return row, nil
-	case found:
-		return sale.Order{}, orderNotFound
+	if row, refused, decided := g.readRow(limit, r, id); decided {
+		return row, refused
 	}
 	held, err := g.holding(limit, r.bucket.Bucket, r.buyer, id)
 	switch {
 	case err != nil:
-		return refuse(sale.OutcomeUnavailable)
+		return sale.Order{}, g.refusal(sale.OutcomeUnavailable)
 	case held != nil:
 		return r.item.order(r.live, *held), nil
-	case r.bucket.State != sale.BucketOpen:
-		return refuse(sale.OutcomeFenced) // it may be on its way where neither store shows it
+	}
+	if row, refused, decided := g.readRow(limit, r, id); decided {
+		return row, refused
+	}
+	if r.bucket.State != sale.BucketOpen {
+		return sale.Order{}, g.refusal(sale.OutcomeFenced) // it may be on its way where neither store shows it
 	}
 	return sale.Order{}, orderNotFound
+}
+
+// readRow asks the database for the caller's order; decided is false when there is no row.
+func (g *Gateway) readRow(ctx context.Context, r reader, id sale.OrderID) (row sale.Order, refused refusal, decided bool) {
+	row, found, err := g.lookups.ask(ctx, id)
+	switch {
+	case err != nil:
+		return row, g.refusal(sale.OutcomeUnavailable), true
+	case found && !r.owns(&row):
+		return row, orderNotFound, true
+	}
+	return row, nil, found
+}
+
+// refusal is the fixed problem of an outcome.
+func (g *Gateway) refusal(o sale.Outcome) refusal {
+	return func(ctx *fasthttp.RequestCtx) { g.refuse(ctx, o) }
 }
 
 func orderNotFound(ctx *fasthttp.RequestCtx) {

@@ -30,8 +30,8 @@ func (i *liveItem) order(live *liveSale, h sale.Holding) sale.Order {
 }
 
 // replayed answers a key that has its order already: with the order as it is now. Without the database, what Redis knows
-// is still true of an order that Redis has seen being taken; of one that only the database knew it is not, since that
-// one may have been paid or cancelled.
+// is still true of an order that Redis has seen being taken and still counts. Of one that only the database knew, or that
+// has been released, it is not: only the database says what became of it.
 func (g *Gateway) replayed(ctx *fasthttp.RequestCtx, live *liveSale, item *liveItem, p *sale.Purchase, a *sale.Answer) sale.Outcome {
 	limit, cancel := context.WithDeadline(context.Background(), ctx.Time().Add(answerWithin))
 	defer cancel()
@@ -41,9 +41,13 @@ func (g *Gateway) replayed(ctx *fasthttp.RequestCtx, live *liveSale, item *liveI
 	}
 	if !found {
 		held := sale.Holding{OrderID: a.OrderID, Quantity: a.Quantity, CreatedAt: a.CreatedAt, Status: sale.StatusHeld}
-		if known, err := g.holding(limit, p.Bucket, p.Buyer, a.OrderID); err == nil && known != nil {
+		known, err := g.holding(limit, p.Bucket, p.Buyer, a.OrderID)
+		switch {
+		case err == nil && known != nil:
 			held.Status = known.Status
-		} // otherwise held: the weakest word, and true of every order that was taken
+		case databaseErr != nil:
+			return g.refuse(ctx, sale.OutcomeUnavailable)
+		} // otherwise held: the weakest word, and true of every order that has no row yet
 		row = item.order(live, held)
 	}
 	answerOrder(ctx, a.Outcome.Row().Status, &row)

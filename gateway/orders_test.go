@@ -85,6 +85,8 @@ func TestReplayWithoutTheDatabase(t *testing.T) {
 	require.Equal(t, http.StatusOK, r.status)
 	require.Equal(t, "queued", r.members(t)["status"])
 
+	s.hold("ann")
+	s.refused(s.press("ann", ""), sale.OutcomeUnavailable, nil)                         // released: only the database knows why
 	s.stock.answer(sale.Answer{Outcome: sale.OutcomeReplayed, OrderID: 7, Quantity: 1}) // only the database knows it
 	s.refused(s.press("ann", ""), sale.OutcomeUnavailable, nil)
 }
@@ -217,6 +219,20 @@ func TestPanicInALookupCostsThatLookup(t *testing.T) {
 	require.EqualValues(t, 1, s.metric("flashsale_panics_total", "", ""))
 }
 
+// TestOrderThatIsReleasedBetweenTheLooks: it settles, is cancelled and leaves Redis after the database was asked.
+func TestOrderThatIsReleasedBetweenTheLooks(t *testing.T) {
+	s := newScene(t).open(autumn())
+	asked := 0
+	s.books.set(func(b *fakeBooks) {
+		b.onQuery = func() {
+			if asked++; asked == 2 {
+				s.store(rowOf(7, sale.StatusCancelled))
+			}
+		}
+	})
+	require.Equal(t, "cancelled", s.get(phoneOrders+"/7", "ann").members(t)["status"])
+}
+
 func TestBodyOfManyOrdersIsOneDocument(t *testing.T) {
 	s := newScene(t).open(autumn(func(s *sale.Sale) { s.PerBuyerLimit = 100 }))
 	for id := range sale.OrderID(100) {
@@ -236,8 +252,7 @@ func TestReplayIsAnsweredInTime(t *testing.T) {
 	s.stock.set(func(f *fakeStock) { f.failing = errAway })
 	began := time.Now()
 	r := s.press("ann", "")
-	require.Equal(t, http.StatusOK, r.status)
-	require.Equal(t, "held", r.members(t)["status"])
+	s.refused(r, sale.OutcomeUnavailable, nil)
 	require.Less(t, time.Since(began), 2*time.Second, "the database takes no more than its share")
 	close(release)
 }
