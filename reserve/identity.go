@@ -2,9 +2,11 @@ package reserve
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -43,7 +45,9 @@ type Identity struct {
 	redis     *Redis
 	databases EngineIDs
 	log       *slog.Logger
-	id        string
+
+	mu sync.Mutex
+	id string // read once: it never changes
 }
 
 // NewIdentity returns an identity. From now on nothing is done with this Redis until Check has succeeded.
@@ -58,47 +62,62 @@ func NewIdentity(redis *Redis, databases EngineIDs, log *slog.Logger) *Identity 
 func (i *Identity) Check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, identityTimeout)
 	defer cancel()
-	if i.id == "" {
-		id, err := i.databases.EngineID(ctx)
-		if err != nil {
-			return fmt.Errorf("read the engine's id: %w", err)
-		}
-		i.id = id
-	}
-	found, err := i.redis.claim(ctx, i.id)
+	id, err := i.ours(ctx)
 	if err != nil {
 		return err
 	}
-	if found == i.id {
+	found, err := i.redis.claim(ctx, id)
+	if errors.Is(err, sale.ErrForeign) {
+		i.redis.owner.doubt.Store(&err)
+	}
+	if err != nil {
+		return err
+	}
+	if found == id {
 		i.redis.owner.doubt.Store(nil)
 		return nil
 	}
-	err = i.foreign(found)
+	err = i.foreign(id, found)
 	i.redis.owner.doubt.Store(&err)
 	return err
 }
 
-func (i *Identity) foreign(found string) error {
+// ours returns the id of the database.
+func (i *Identity) ours(ctx context.Context) (string, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.id == "" {
+		id, err := i.databases.EngineID(ctx)
+		if err != nil {
+			return "", fmt.Errorf("read the engine's id: %w", err)
+		}
+		i.id = id
+	}
+	return i.id, nil
+}
+
+func (i *Identity) foreign(id, found string) error {
 	return fmt.Errorf("%w: key %s holds %.64q, and the id of this database is %q. Two engines on one Redis need two "+
 		"namespaces: change the setting namespace of one of them. If the other engine is gone for good, stop all processes, "+
 		"delete the key and start them again; every bucket is then rebuilt from this database. Nothing is sold until then",
-		sale.ErrForeign, i.redis.ownerKey(), found, i.id)
+		sale.ErrForeign, i.redis.ownerKey(), found, id)
 }
+
+// Doubt returns why nothing is sold now, nil when this Redis is known to be ours.
+func (i *Identity) Doubt() error { return i.redis.owner.check() }
 
 // Run compares until ctx ends.
 func (i *Identity) Run(ctx context.Context) error {
-	var complained error
+	said := ""
 	for ctx.Err() == nil {
-		before := i.redis.owner.check()
 		err := i.Check(ctx)
-		doubt := i.redis.owner.check()
 		switch {
-		case doubt != nil && (complained == nil || complained.Error() != doubt.Error()) && ctx.Err() == nil:
-			complained = doubt
+		case errors.Is(err, sale.ErrForeign) && err.Error() != said:
+			said = err.Error()
 			i.log.Error("nothing is sold", "error", err)
-		case doubt == nil && before != nil:
-			complained = nil
-			i.log.Info("this redis belongs to this engine", "key", i.redis.ownerKey())
+		case err == nil && said != "":
+			said = ""
+			i.log.Info("redis belongs to this engine again", "key", i.redis.ownerKey())
 		}
 		pause(ctx, identityEvery)
 	}

@@ -123,9 +123,6 @@ func (k *Keeper) watch(ctx context.Context) error {
 			return err
 		}
 	}
-	if k.Units == nil {
-		return nil
-	}
 	doubted, err := k.watchdog.round(ctx, k.view.selling(time.Now()))
 	if err != nil {
 		return err

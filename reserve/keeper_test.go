@@ -16,7 +16,8 @@ import (
 // keep runs a keeper until the test ends.
 func (w *world) keep() *Keeper {
 	k := NewKeeper(KeeperOptions{
-		Redis: w.redis, Rebuilder: NewRebuilder(w.redis, w.kafka, w.db), Catalogue: w.db, Books: w.db, Leases: w.db,
+		Redis: w.redis, Rebuilder: NewRebuilder(w.redis, w.kafka, w.db), Catalogue: w.db, Books: w.db, Units: w.db,
+		Leases: w.db,
 		Holder: "keeper-test", Log: slog.New(slog.DiscardHandler),
 	})
 	ctx, cancel := context.WithCancel(context.Background())

@@ -109,7 +109,7 @@ func newModelRun(t require.TestingT, r *Redis, replid string, seed uint64) *mode
 	return &modelRun{
 		t: t, redis: r, keys: r.keys(bucket), bucket: bucket, random: rand.New(rand.NewPCG(seed, 1)), nextID: 1 << 60,
 		arguments: newArgumentBuffer(), transferSHA: scripts.Transfer().SHA, releaseSHA: scripts.Release().SHA,
-		seen: map[string]int{},
+		seen:  map[string]int{},
 		model: stockModel{realReplid: replid, head: "sale phone 3", buyers: map[string][]buyerEntry{}},
 	}
 }
