@@ -12,57 +12,66 @@ type seeded struct {
 	old, new string
 }
 
-// withBugs returns a script's source, with the chosen bug in it when this is a build of the fault tests.
-func withBugs(script, source string) string {
-	switch {
-	case faults.Bug("epoch-not-compared"):
-		return change(script, source, seeded{"reserve", "if epoch ~= ARGV[1] then return nothing('fenced', 'epoch') end", ""})
-	case faults.Bug("replid-not-compared"):
-		return change(script, source,
-			seeded{"reserve", "if wrong_replid() then return nothing('fenced', 'replid') end", ""},
-			seeded{"release", "if wrong_replid() then return answer('fenced', 'replid') end", ""},
-			seeded{"transfer", "if wrong_replid() then return nothing('fenced', 'replid') end", ""})
-	case faults.Bug("sequence-not-compared"):
-		return change(script, source, seeded{"reserve", "if sequence < tonumber(ARGV[2]) then", "if false then"})
-	case faults.Bug("window-ignored"):
-		return change(script, source, seeded{"reserve", "local window = closed_window()", "local window = nil"})
-	case faults.Bug("limit-per-press"):
-		return change(script, source, seeded{"reserve", "elseif bought + count > limit then", "elseif count > limit then"})
-	case faults.Bug("key-forgotten"):
-		return change(script, source, seeded{"reserve", "if key ~= '' then entry = entry .. ',' .. key end", ""})
-	}
-	return withStockBugs(script, source)
+// bugs are the seeded bugs of the scripts by name, as FLASHSALE_BUG chooses them.
+var bugs = map[string][]seeded{
+	"epoch-not-compared": {
+		{"reserve", "if epoch ~= ARGV[1] then return nothing('fenced', 'epoch') end", ""},
+	},
+	"replid-not-compared": {
+		{"reserve", "if wrong_replid() then return nothing('fenced', 'replid') end", ""},
+		{"release", "if wrong_replid() then return answer('fenced', 'replid') end", ""},
+		{"transfer", "if wrong_replid() then return nothing('fenced', 'replid') end", ""},
+	},
+	"sequence-not-compared": {
+		{"reserve", "if sequence < tonumber(ARGV[2]) then return nothing('fenced', 'sequence') end", ""},
+	},
+	"window-ignored": {
+		{"reserve", "local window = closed_window()", "local window = nil"},
+	},
+	"limit-per-press": {
+		{"reserve", "elseif bought + count > limit then", "elseif count > limit then"},
+	},
+	"key-forgotten": {
+		{"reserve", "if key ~= '' then entry = entry .. ',' .. key end", ""},
+	},
+	"trim-by-number": { // everything up to the entry, not the entry
+		{"reserve", "call('XDEL', journal_key, ARGV[at]) == 1",
+			"call('XTRIM', journal_key, 'MINID', match(ARGV[at], '^%d+') + 1) > 0"},
+		{"trim", "redis.call('XDEL', KEYS[2], ARGV[at]) == 1",
+			"redis.call('XTRIM', KEYS[2], 'MINID', string.match(ARGV[at], '^%d+') + 1) > 0"},
+	},
+	"journal-counted-as-sold": {
+		{"load", "'available', ARGV[3],", "'available', math.max(ARGV[3] - call('XLEN', KEYS[3]), 0),"},
+	},
+	"release-applied-twice": {
+		{"release", "if first <= outbox then", "if false then"},
+		{"release", "string.find(entries, '\"' .. head .. ',', 1, true)",
+			"string.find(entries, '\"' .. string.gsub(head, ',', ',%%-?', 1) .. ',')"},
+	},
+	"release-in-later-epoch": {
+		{"release", "then return answer('older', '') end", "then first = outbox + 1 end"},
+	},
+	"release-of-unknown-order": {
+		{"release", "if not entries then return answer('fenced', 'order') end", "entries = entries or ''"},
+		{"release", "if not from then return answer('fenced', 'order') end",
+			"if not from then entries = entries .. '\"' .. head .. ',0,0'; " +
+				"from, to = string.find(entries, '\"' .. head .. ',', 1, true) end"},
+	},
 }
 
-func withStockBugs(script, source string) string {
-	switch {
-	case faults.Bug("trim-by-number"): // up to an entry, not the entry
-		return change(script, source,
-			seeded{"reserve", "call('XDEL', journal_key, ARGV[at]) == 1", "call('XTRIM', journal_key, 'MINID', match(ARGV[at], '^%d+') + 1) > 0"},
-			seeded{"trim", "redis.call('XDEL', KEYS[2], ARGV[at]) == 1", "redis.call('XTRIM', KEYS[2], 'MINID', string.match(ARGV[at], '^%d+') + 1) > 0"})
-	case faults.Bug("journal-counted-as-sold"):
-		return change(script, source, seeded{"load", "'available', ARGV[3],", "'available', ARGV[3] - call('XLEN', KEYS[3]),"})
-	case faults.Bug("release-applied-twice"):
-		return change(script, source,
-			seeded{"release", "if first <= outbox then", "if false then"},
-			seeded{"release", "'\"' .. head .. ',', 1, true)", "'\"' .. string.gsub(head, ',', ',%%-?', 1) .. ',')"})
-	case faults.Bug("release-in-later-epoch"):
-		return change(script, source,
-			seeded{"release", "then return answer('older', '') end", "then first = outbox + 1 end"})
-	case faults.Bug("release-of-unknown-order"):
-		return change(script, source,
-			seeded{"release", "if not entries then return answer('fenced', 'order') end", "entries = entries or ''"},
-			seeded{"release", "if not from then return answer('fenced', 'order') end", "if not from then entries = entries .. '\"' .. head .. ',0,0'; " +
-				"from, to = string.find(entries, '\"' .. head .. ',', 1, true) end"})
-	case faults.Bug("transfer-not-journaled"):
-		return change(script, source, seeded{"transfer", "call('XADD', journal_key, entry_id, 'r', record)", ""})
+// withBugs returns a script's source, with the chosen bug in it when this is a build of the fault tests.
+func withBugs(script, source string) string {
+	for name, changes := range bugs {
+		if faults.Bug(name) {
+			source = change(script, source, changes)
+		}
 	}
 	return source
 }
 
 // change applies the changes of one script. A piece that does not stand there exactly once is a bug that would not be
 // seeded, and so a check that would prove nothing.
-func change(script, source string, changes ...seeded) string {
+func change(script, source string, changes []seeded) string {
 	for _, c := range changes {
 		if c.script != script {
 			continue
