@@ -1,0 +1,114 @@
+package sim
+
+import (
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+)
+
+// cache is the Redis of a sale as clients see it: one server at a time, of a pair.
+type cache struct {
+	place *place
+
+	mu      sync.Mutex
+	serving *redisServer
+	old     *redisServer // the primary before the last failover, with what it had then
+	offset  time.Duration
+	replids int
+	added   func(string)
+}
+
+func newCache(added func(string)) *cache {
+	c := &cache{place: newPlace("redis"), added: added}
+	c.serving = c.newServer()
+	return c
+}
+
+func (c *cache) newServer() *redisServer {
+	s := newRedisServer(c.now, c.newReplid())
+	s.added = c.added
+	return s
+}
+
+func (c *cache) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Now().Add(c.offset)
+}
+
+func (c *cache) newReplid() string {
+	c.replids++
+	return fmt.Sprintf("%040x", c.replids)
+}
+
+func (c *cache) active() *redisServer {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.serving
+}
+
+// step moves the clock of the servers.
+func (c *cache) step(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.offset += d
+}
+
+// restart ends the server and starts it again on what it has on disk: all, or all but the writes of its last moments. It
+// reports how many writes are lost.
+func (c *cache) restart(lost, down time.Duration) (writes int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.place.away(down, true)
+	next := c.newServer()
+	c.serving.mu.Lock()
+	defer c.serving.mu.Unlock()
+	next.data = c.serving.data.clone()
+	if lost > 0 {
+		writes = next.data.rewind(virtualNow() - lost)
+	}
+	c.serving = next
+	return writes
+}
+
+// failover promotes the replica, which lags behind; the old primary keeps what it has.
+func (c *cache) failover(lag, down time.Duration) (writes int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.place.away(down, true)
+	next := c.newServer()
+	c.serving.mu.Lock()
+	defer c.serving.mu.Unlock()
+	next.data = c.serving.data.clone()
+	writes = next.data.rewind(virtualNow() - lag)
+	c.old, c.serving = c.serving, next
+	return writes
+}
+
+// failback makes the old primary serve again. It still has the scripts and its data of then, or, when it has followed the
+// present primary meanwhile, that one's. A promotion changes its replication id; where it only was cut off, it kept it.
+func (c *cache) failback(followed, cutOff bool, down time.Duration) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.old == nil {
+		return false
+	}
+	c.place.away(down, true)
+	c.old.mu.Lock()
+	defer c.old.mu.Unlock()
+	c.serving.mu.Lock()
+	defer c.serving.mu.Unlock()
+	next := c.newServer()
+	next.replid, next.scripts, next.data = c.old.replid, maps.Clone(c.old.scripts), c.old.data.clone()
+	if followed {
+		next.data = c.serving.data.clone()
+	}
+	if followed || !cutOff {
+		next.replid = c.newReplid()
+	}
+	c.old, c.serving = c.serving, next
+	return true
+}
+
+func virtualNow() time.Duration { return time.Duration(time.Now().UnixNano()) }

@@ -1,0 +1,208 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"flashsale/sale"
+)
+
+// press is one press of Buy and what was heard of it.
+type press struct {
+	buyer, key       string
+	quantity         int
+	called, returned time.Duration
+	sale.Answer
+	perhaps bool // no answer came
+}
+
+// open reports whether the press may have taken something that its buyer was not told.
+func (p *press) open() bool { return p.perhaps || p.Outcome == sale.OutcomeUnknown }
+
+// took returns the order that the press was told to have.
+func (p *press) took() (sale.OrderID, bool) {
+	switch p.Outcome {
+	case sale.OutcomeQueued, sale.OutcomeHeld, sale.OutcomeReplayed:
+		return p.OrderID, !p.perhaps
+	}
+	return 0, false
+}
+
+// acknowledged reports whether the press was told queued.
+func (p *press) acknowledged() bool {
+	return !p.perhaps && (p.Outcome == sale.OutcomeQueued || p.Outcome == sale.OutcomeReplayed && p.Status == sale.StatusQueued)
+}
+
+// giving is a cancellation that may have happened from a moment on.
+type giving struct {
+	id     sale.OrderID
+	called time.Duration
+}
+
+// crowd are the buyers of a sale and their history.
+type crowd struct {
+	world *world
+
+	mu      sync.Mutex
+	presses []*press
+	givings []giving
+}
+
+// begin sends the buyers. Each comes at a moment of his own.
+func (c *crowd) begin() {
+	var buyers sync.WaitGroup
+	for i := range c.world.shape.buyers {
+		name := fmt.Sprintf("buyer-%d", i)
+		chance := newChance(c.world.seed, name)
+		buyers.Go(func() {
+			time.Sleep(chance.span(0, c.world.shape.span))
+			c.live(name, chance)
+		})
+	}
+	buyers.Wait()
+}
+
+// live is what one buyer does: some purchases, and then whatever people do with orders.
+func (c *crowd) live(buyer string, chance *chance) {
+	for n := range chance.between(1, 3) {
+		key := ""
+		if chance.below(3) > 0 {
+			key = fmt.Sprintf("k%d", n)
+		}
+		p := c.insist(buyer, key, chance.between(1, c.world.shape.limit), chance)
+		if id, ok := p.took(); ok {
+			c.own(id, buyer, chance)
+		}
+		time.Sleep(chance.span(time.Millisecond, 400*time.Millisecond))
+	}
+}
+
+// insist presses until an answer says that pressing again is of no use, or patience ends.
+func (c *crowd) insist(buyer, key string, quantity int, chance *chance) *press {
+	for patience := chance.between(2, 8); ; patience-- {
+		p := c.press(buyer, key, quantity, chance)
+		again := p.open() && key != ""
+		switch p.Outcome {
+		case sale.OutcomeFenced, sale.OutcomePaused, sale.OutcomeUnavailable, sale.OutcomeOverloaded, sale.OutcomeSaleNotFound:
+			again = true
+		}
+		if !again || patience == 0 {
+			return p
+		}
+		time.Sleep(chance.span(5*time.Millisecond, 700*time.Millisecond))
+	}
+}
+
+func (c *crowd) press(buyer, key string, quantity int, chance *chance) *press {
+	p := &press{buyer: buyer, key: key, quantity: quantity, called: virtualNow()}
+	if f := c.world.front(chance); f == nil {
+		p.Answer = sale.Answer{Outcome: sale.OutcomeUnavailable}
+	} else {
+		p.Answer, p.perhaps = f.press(buyer, key, quantity)
+	}
+	p.returned = virtualNow()
+	c.world.trace.add(buyer, fmt.Sprintf("press %d %q: %v %v perhaps=%t", quantity, key, p.Outcome, p.OrderID, p.perhaps))
+	c.mu.Lock()
+	c.presses = append(c.presses, p)
+	c.mu.Unlock()
+	return p
+}
+
+// front picks a living gateway.
+func (w *world) front(chance *chance) *front {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var alive []*front
+	for _, f := range w.fronts {
+		if !f.dead() {
+			alive = append(alive, f)
+		}
+	}
+	if len(alive) == 0 {
+		return nil
+	}
+	return alive[chance.below(len(alive))]
+}
+
+// own decides what becomes of an order: it is cancelled, paid, both at once, or left.
+func (c *crowd) own(id sale.OrderID, buyer string, chance *chance) {
+	cancels, pays := chance.one(3), chance.one(3)
+	if !cancels && !pays {
+		return
+	}
+	var moves sync.WaitGroup
+	if cancels {
+		wait, times := chance.span(0, 1500*time.Millisecond), chance.between(1, 2)
+		moves.Go(func() {
+			time.Sleep(wait)
+			for range times {
+				c.cancel(id, buyer, newChance(c.world.seed, "cancel"+id.String()))
+			}
+		})
+	}
+	if pays {
+		wait := chance.span(0, 1500*time.Millisecond)
+		moves.Go(func() {
+			time.Sleep(wait)
+			c.pay(id, newChance(c.world.seed, "pay"+id.String()))
+		})
+	}
+	moves.Wait()
+}
+
+// cancel cancels an order, again while the answer is not final.
+func (c *crowd) cancel(id sale.OrderID, buyer string, chance *chance) {
+	c.mu.Lock()
+	c.givings = append(c.givings, giving{id, virtualNow()})
+	c.mu.Unlock()
+	c.repeat(chance, func(ctx context.Context, d clerk) error {
+		order, err := d.CancelOrder(ctx, id, sale.ReasonBuyer, buyer)
+		if err == nil && order.Status != sale.StatusCancelled {
+			c.world.watch.fault("cancelling order %s answered %s", id, order.Status)
+		}
+		return err
+	})
+}
+
+func (c *crowd) pay(id sale.OrderID, chance *chance) {
+	c.repeat(chance, func(ctx context.Context, d clerk) error {
+		order, err := d.PayOrder(ctx, id, "payment-"+id.String())
+		if err == nil {
+			c.world.watch.paid(id, order.Status)
+		}
+		return err
+	})
+}
+
+func (c *crowd) repeat(chance *chance, do func(context.Context, clerk) error) {
+	for range 6 {
+		if f := c.world.front(chance); f != nil {
+			ctx, cancel := f.patience(2 * time.Second)
+			err := do(ctx, clerk{f.process})
+			cancel()
+			var status *sale.StatusError
+			if err == nil || errors.As(err, &status) {
+				return
+			}
+		}
+		time.Sleep(chance.span(20*time.Millisecond, 400*time.Millisecond))
+	}
+}
+
+// demand is what comes when everything works again: new buyers, one after the other, who pay at once, until one hears that
+// nothing is left.
+func (c *crowd) demand(round int) {
+	chance := newChance(c.world.seed, fmt.Sprint("demand", round))
+	for i := range c.world.shape.stock + 30 {
+		p := c.insist(fmt.Sprintf("late-%d-%d", round, i), "k", 1, chance)
+		if id, ok := p.took(); ok {
+			c.pay(id, chance)
+		}
+		if p.Outcome == sale.OutcomeSoldOut {
+			return
+		}
+	}
+}

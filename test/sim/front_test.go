@@ -1,0 +1,153 @@
+package sim
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"flashsale/reserve"
+	"flashsale/sale"
+)
+
+// front is a gateway: the real engine and order ids, behind a catalogue that follows the database as a gateway's does.
+type front struct {
+	*process
+	engine *reserve.Engine
+	known  sale.Changes
+	sale   sale.Sale
+	rows   map[int]sale.BucketRow
+}
+
+const (
+	followEvery = 100 * time.Millisecond
+	namespace   = "sim"
+)
+
+func silent() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+
+// always is a circuit breaker that never opens.
+type always struct{}
+
+func (always) Enter(string) (func(error), bool) { return func(error) {}, true }
+
+func (w *world) startFront(name string) {
+	p := w.newProcess(name)
+	f := &front{process: p, rows: map[int]sale.BucketRow{}}
+	database := clerk{p}
+	ids := reserve.NewOrderIDs(database, holder(p), silent())
+	redis := reserve.NewRedis(p.redisClient(), reserve.Options{Namespace: namespace})
+	identity := reserve.NewIdentity(redis, database, w.log(p))
+	f.engine = reserve.NewEngine(reserve.EngineOptions{
+		Redis: redis, Producer: publisher{p}, IDs: ids,
+		AckTimeout: 300 * time.Millisecond, JournalMaxOrders: 100_000, BatchMaxOrders: 4, Breaker: always{}, Report: database,
+		Books: database, Registerer: prometheus.NewRegistry(), Log: w.log(p),
+	})
+	p.end = func() {
+		gone, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = f.engine.Drain(gone) // what it had under way is lost with the process
+	}
+	w.work.Go(func() { _ = ids.Run(p.ctx) })      // nil by its contract
+	w.work.Go(func() { _ = identity.Run(p.ctx) }) // likewise
+	w.work.Go(func() { f.follow(database) })
+	w.mu.Lock()
+	w.fronts = append(w.fronts, f)
+	w.mu.Unlock()
+	w.work.Go(func() { w.replace(p, func() { w.startFront(name) }) })
+}
+
+func holder(p *process) string {
+	p.world.mu.Lock()
+	defer p.world.mu.Unlock()
+	return p.name + "/" + string(rune('a'+p.world.lives[p.name]))
+}
+
+// replace starts a process anew some time after its death.
+func (w *world) replace(p *process, start func()) {
+	<-p.died
+	w.mu.Lock()
+	w.fronts = without(w.fronts, func(f *front) bool { return f.process == p })
+	w.settlers = without(w.settlers, func(s *settler) bool { return s.process == p })
+	w.mu.Unlock()
+	wait := p.chance.span(20*time.Millisecond, 2*time.Second)
+	time.Sleep(wait)
+	if !w.over() {
+		start()
+	}
+}
+
+func without[T any](of []T, drop func(T) bool) []T {
+	kept := make([]T, 0, len(of))
+	for _, v := range of {
+		if !drop(v) {
+			kept = append(kept, v)
+		}
+	}
+	return kept
+}
+
+func (f *front) follow(database clerk) {
+	for f.ctx.Err() == nil {
+		ctx, cancel := context.WithTimeout(f.ctx, 5*time.Second)
+		changes, err := database.Changes(ctx, f.known.Version)
+		cancel()
+		if err == nil {
+			f.take(changes)
+		}
+		_ = hold(f.ctx, followEvery) // the loop looks at ctx
+	}
+}
+
+func (f *front) take(changes sale.Changes) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.known.Version = max(f.known.Version, changes.Version)
+	for _, s := range changes.Sales {
+		f.sale = s
+	}
+	for _, row := range changes.Buckets {
+		if row.Epoch >= f.rows[row.Number].Epoch {
+			f.rows[row.Number] = row
+		}
+	}
+}
+
+// press is what the gateway does with a press of Buy after the checks that need no stock. perhaps means that no answer came.
+func (f *front) press(buyer, key string, quantity int) (a sale.Answer, perhaps bool) {
+	if f.thaw(f.ctx) != nil {
+		return sale.Answer{Outcome: sale.OutcomeUnavailable}, false // the connection was refused
+	}
+	f.mu.Lock()
+	s := f.sale
+	var row sale.BucketRow
+	buckets := 0
+	if len(s.Items) > 0 {
+		buckets = s.Items[0].Buckets
+		row = f.rows[sale.HomeBucket(buyer, buckets)]
+	}
+	f.mu.Unlock()
+	switch {
+	case s.ID == "":
+		return sale.Answer{Outcome: sale.OutcomeSaleNotFound}, false
+	case s.State == sale.StatePaused:
+		return sale.Answer{Outcome: sale.OutcomePaused}, false
+	case row.State != sale.BucketOpen:
+		return sale.Answer{Outcome: sale.OutcomeFenced}, false
+	}
+	answered := make(chan sale.Answer, 1)
+	go func() {
+		answered <- f.engine.Reserve(sale.Purchase{
+			Bucket: row.Bucket, Epoch: row.Epoch, Partition: row.Partition, Buckets: buckets, Buyer: buyer, Key: key,
+			Quantity: quantity,
+		})
+	}()
+	select {
+	case a := <-answered:
+		return a, f.thaw(f.ctx) != nil
+	case <-f.died:
+		return sale.Answer{}, true
+	}
+}

@@ -1,0 +1,239 @@
+package sim
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"flashsale/reserve"
+	"flashsale/sale"
+)
+
+// judge looks at a sale that is at rest: every store is read, and compared with what everybody was told.
+type judge struct {
+	*world
+	crowd *crowd
+	redis *reserve.Redis
+}
+
+func newJudge(w *world, c *crowd) *judge {
+	p := w.newProcess("judge")
+	return &judge{world: w, crowd: c, redis: reserve.NewRedis(p.redisClient(), reserve.Options{Namespace: namespace})}
+}
+
+// stocks reads every bucket, the books and Redis in the same moment: nothing else may run now.
+func (j *judge) stocks() (stocks []sale.Stock, rows []*stockRow) {
+	j.books.mu.Lock()
+	rows = j.books.sorted()
+	j.books.mu.Unlock()
+	buckets := make([]sale.Bucket, len(rows))
+	for i, row := range rows {
+		buckets[i] = row.Bucket
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	readings, err := j.redis.Readings(ctx, buckets)
+	if err != nil {
+		return nil, rows
+	}
+	for i, r := range readings {
+		row := rows[i]
+		if r.Epoch != row.Epoch {
+			return nil, rows
+		}
+		stocks = append(stocks, sale.Stock{
+			Loaded: row.Loaded, Available: r.Available, Settled: row.Settled, Released: row.Released,
+			InFlight: r.Taken - row.SettledEpoch + row.GivenEpoch - r.Returned,
+		})
+	}
+	return stocks, rows
+}
+
+// quiet reports why the sale is not at rest, "" when it is.
+func (j *judge) quiet() string {
+	stocks, rows := j.stocks()
+	j.books.mu.Lock()
+	defer j.books.mu.Unlock()
+	now := time.Now().UnixMilli()
+	for _, row := range rows {
+		if row.State != sale.BucketOpen {
+			return "bucket " + row.Bucket.String() + " is " + string(row.State)
+		}
+		if len(j.books.outbox[row.Bucket]) > 0 {
+			return "outbox rows of " + row.Bucket.String() + " wait"
+		}
+	}
+	for _, o := range j.books.orders {
+		if o.Status == sale.StatusConfirmed && o.PayBy != nil && o.PayBy.UnixMilli() <= now+2000 {
+			return "order " + o.OrderID.String() + " is about to expire"
+		}
+	}
+	if stocks == nil {
+		return "redis is in other epochs than the database"
+	}
+	for i, s := range stocks {
+		if s.InFlight != 0 {
+			return strconv.FormatInt(s.InFlight, 10) + " units of " + rows[i].Bucket.String() + " are in flight"
+		}
+	}
+	return j.unsettled()
+}
+
+func (j *judge) unsettled() string {
+	data := j.cache.active().data
+	for key, value := range data.keys {
+		if s, is := value.(*stream); is && len(s.entries) > 0 {
+			return key + " has entries"
+		}
+	}
+	for partition := range j.shape.partitions {
+		if end := j.queue.end(partition); end > 0 && j.books.positions[partition].Next < end {
+			return "records wait in partition " + strconv.Itoa(int(partition))
+		}
+	}
+	return ""
+}
+
+// rest waits until the sale is at rest; when that does not happen in a minute, something is stuck.
+func (j *judge) rest() bool {
+	why := ""
+	for range 600 {
+		if why = j.quiet(); why == "" {
+			time.Sleep(300 * time.Millisecond) // what is on its way arrives
+			if why = j.quiet(); why == "" {
+				return true
+			}
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	j.watch.fault("no rest within a minute: %s", why)
+	j.describe()
+	return false
+}
+
+// describe adds the state of every store to the trace.
+func (j *judge) describe() {
+	j.books.mu.Lock()
+	defer j.books.mu.Unlock()
+	for _, row := range j.books.sorted() {
+		j.trace.add("STATE", fmt.Sprintf("%+v, outbox %+v", row.Row, j.books.outbox[row.Bucket]))
+	}
+	data := j.cache.active().data
+	for key, value := range data.keys {
+		if s, is := value.(*stream); is {
+			value = *s
+		}
+		j.trace.add("STATE", fmt.Sprintf("%s %+v", key, value))
+	}
+	j.trace.add("STATE", fmt.Sprintf("positions %+v, committed %v", j.books.positions, j.queue.committed))
+}
+
+// verdict checks everything that must hold at rest.
+func (j *judge) verdict() {
+	stocks, rows := j.stocks()
+	left := int64(0)
+	for i, s := range stocks {
+		left += s.Available
+		if !s.Holds() {
+			j.watch.fault("bucket %s: the stock equation is off by %d: %+v", rows[i].Bucket, s.Difference(), s)
+		}
+	}
+	if left != 0 {
+		j.watch.fault("undersold: %d units are left after a buyer was told sold out", left)
+	}
+	j.books.mu.Lock()
+	defer j.books.mu.Unlock()
+	j.told()
+	j.rowsWereAsked()
+	j.owners()
+	for id := range j.watch.pays {
+		if o := j.books.orders[id]; o == nil || o.Status != sale.StatusPaid {
+			j.watch.fault("order %s was answered paid and is not", id)
+		}
+	}
+	if len(j.books.letters) > 0 {
+		j.watch.fault("%d records became dead letters", len(j.books.letters))
+	}
+}
+
+// told checks every answer against the books.
+func (j *judge) told() {
+	for _, p := range j.crowd.presses {
+		id, ok := p.took()
+		if !ok {
+			continue
+		}
+		o := j.books.orders[id]
+		switch {
+		case o == nil && p.acknowledged():
+			j.watch.fault("%s was told queued for order %s, which has no row", p.buyer, id)
+		case o == nil && j.plan.lost == 0:
+			j.watch.fault("%s was told held for order %s, which has no row though redis lost nothing", p.buyer, id)
+		case o == nil:
+		case o.BuyerID != p.buyer || o.Quantity != p.quantity || o.key != p.key:
+			j.watch.fault("%s was told order %s, whose row is of %s, %d units, key %q", p.buyer, id, o.BuyerID, o.Quantity, o.key)
+		case o.Status == sale.StatusRefused && j.plan.lost == 0:
+			j.watch.fault("%s was told %v for order %s, which was refused (%s) though redis lost nothing", p.buyer, p.Outcome, id, o.Reason)
+		}
+	}
+}
+
+// rowsWereAsked checks that every row comes from a press, and that no key has two orders that count.
+func (j *judge) rowsWereAsked() {
+	told := map[sale.OrderID]bool{}
+	perhaps := map[string]int{}
+	for _, p := range j.crowd.presses {
+		if id, ok := p.took(); ok {
+			told[id] = true
+		} else if p.open() {
+			perhaps[p.buyer]++
+		}
+	}
+	counted := map[[2]string]sale.OrderID{}
+	for _, o := range j.books.sortedOrders() {
+		if !told[o.OrderID] {
+			if perhaps[o.BuyerID]--; perhaps[o.BuyerID] < 0 {
+				j.watch.fault("order %s of %s was never asked for: every press of his was answered otherwise", o.OrderID, o.BuyerID)
+			}
+		}
+		name := [2]string{o.BuyerID, o.key}
+		if o.key == "" || o.Status == sale.StatusRefused {
+			continue
+		}
+		if other, twice := counted[name]; twice {
+			j.watch.fault("key %q of %s has two orders, %s and %s", o.key, o.BuyerID, other, o.OrderID)
+		}
+		counted[name] = o.OrderID
+	}
+}
+
+// owners checks that Redis knows as owners exactly the buyers whose orders count.
+func (j *judge) owners() {
+	data := j.cache.active().data
+	for _, row := range j.books.sorted() {
+		var known, owned []string
+		entries, _ := data.keys[namespace+":{"+row.Bucket.String()+"}:buyers"].(hash)
+		for buyer, value := range entries {
+			for _, entry := range strings.Split(value, `"`) {
+				fields := strings.Split(entry, ",")
+				if id, err := strconv.ParseInt(fields[0], 36, 64); err == nil && !strings.HasPrefix(fields[1], "-") {
+					known = append(known, buyer+" "+strconv.FormatInt(id, 10)+" "+fields[1])
+				}
+			}
+		}
+		for _, o := range j.books.orders {
+			if o.bucket == row.Bucket && (o.Status == sale.StatusConfirmed || o.Status == sale.StatusPaid) {
+				owned = append(owned, o.BuyerID+" "+o.OrderID.String()+" "+strconv.Itoa(o.Quantity))
+			}
+		}
+		slices.SortFunc(known, cmp.Compare[string])
+		slices.SortFunc(owned, cmp.Compare[string])
+		if !slices.Equal(known, owned) {
+			j.watch.fault("bucket %s: redis knows the owners %v, the books have %v", row.Bucket, known, owned)
+		}
+	}
+}

@@ -1,0 +1,120 @@
+package sim
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+)
+
+// plan are the faults of a sale. Each waits for a step: the n-th call of a kind, by whichever process makes it.
+type plan struct {
+	mu     sync.Mutex
+	chance *chance
+	coming []*fault
+	struck []string // what happened, in order
+	lost   int      // writes that Redis has lost
+}
+
+type fault struct {
+	kind string
+	at   string // a kind of call, "" = any
+	nth  int
+}
+
+// kinds of faults; the first two strike the process that makes the call, before it or right after it.
+var kinds = []string{
+	"crash", "crash", "crash", "stop", "redis-restart", "redis-loss", "redis-loss", "redis-failover", "redis-failback",
+	"redis-away", "kafka-away", "database-away", "offset-reset", "clock-step", "pause-sale",
+}
+
+// moments are kinds of calls, each as likely as the others: most calls of a run only ask for news.
+var moments = []string{
+	"", "", "EVALSHA", "EVALSHA", "EVALSHA", "EVAL", "produce", "produce", "settle", "settle", "XRANGE", "close-buckets",
+	"begin-loads", "open-buckets", "fences-passed", "SCRIPT", "outbox", "outbox-done", "cancel", "pay", "expire",
+	"report-loss", "lease", "commit-offset", "bucket-books",
+}
+
+func drawPlan(c *chance, n int) *plan {
+	p := &plan{chance: c}
+	for range n {
+		f := &fault{kind: pick(c, kinds...), at: pick(c, moments...)}
+		switch f.at {
+		case "":
+			f.nth = c.between(1, 400)
+		case "EVALSHA", "produce", "settle":
+			f.nth = c.between(1, 25)
+		default:
+			f.nth = c.between(1, 3)
+		}
+		p.coming = append(p.coming, f)
+	}
+	return p
+}
+
+// reached counts a call and strikes when it is one that a fault waits for.
+func (p *plan) reached(w *world, by *process, what string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	kept := p.coming[:0]
+	for _, f := range p.coming {
+		if f.at != "" && !strings.EqualFold(f.at, what) {
+			kept = append(kept, f)
+			continue
+		}
+		if f.nth--; f.nth > 0 {
+			kept = append(kept, f)
+			continue
+		}
+		p.strike(w, by, f.kind, what)
+	}
+	p.coming = kept
+}
+
+func (p *plan) strike(w *world, by *process, kind, what string) {
+	c := p.chance
+	detail := ""
+	brief, long := c.span(time.Millisecond, 300*time.Millisecond), c.span(50*time.Millisecond, 6*time.Second)
+	switch kind {
+	case "crash":
+		detail = by.name
+		if c.one(2) {
+			by.crash()
+		} else {
+			detail += " soon"
+			time.AfterFunc(c.span(0, 3*time.Millisecond), func() { by.crash() })
+		}
+	case "stop":
+		detail = fmt.Sprint(by.name, " for ", long)
+		by.freeze(long)
+	case "redis-restart":
+		w.cache.restart(0, brief)
+	case "redis-loss":
+		n := w.cache.restart(c.span(time.Millisecond, time.Second), brief)
+		p.lost += n
+		detail = fmt.Sprint(n, " writes")
+	case "redis-failover":
+		n := w.cache.failover(c.span(time.Millisecond, time.Second), brief)
+		p.lost += n
+		detail = fmt.Sprint(n, " writes")
+	case "redis-failback":
+		if followed := c.one(2); w.cache.failback(followed, false, brief) && !followed {
+			p.lost++
+			detail = "to its own data"
+		}
+	case "redis-away":
+		w.cache.place.away(long, false)
+	case "kafka-away":
+		w.queue.place.away(long, false)
+	case "database-away":
+		w.books.place.away(long, false)
+	case "offset-reset":
+		w.queue.reset(c)
+	case "clock-step":
+		w.cache.step(c.span(-2*time.Second, 2*time.Second))
+	case "pause-sale":
+		w.pause(c.span(20*time.Millisecond, time.Second))
+	}
+	p.struck = append(p.struck, fmt.Sprintf("%s %s (at %s of %s)", kind, detail, what, by.name))
+	w.trace.add(by.name, "FAULT "+kind+" "+detail)
+}

@@ -1,0 +1,112 @@
+package sim
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// process is one process of the engine, from its start to its death. What it has sent may arrive after its death; nothing
+// else of it is seen again: every call of its goroutines fails from then on, so that they come to their ends.
+type process struct {
+	world  *world
+	name   string // role and number
+	chance *chance
+	ctx    context.Context
+	kill   context.CancelFunc
+	died   chan struct{}
+	end    func() // what ends parts that know no context
+
+	mu     sync.Mutex
+	isDead bool
+	frozen time.Time // stopped until this moment
+}
+
+func (w *world) newProcess(name string) *process {
+	p := &process{world: w, name: name, died: make(chan struct{})}
+	w.mu.Lock()
+	w.lives[name]++
+	life := w.lives[name]
+	w.mu.Unlock()
+	p.chance = newChance(w.seed, name+"/"+string(rune('a'+life)))
+	p.ctx, p.kill = context.WithCancel(context.Background())
+	return p
+}
+
+func (p *process) dead() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.isDead
+}
+
+// crash ends the process at once. It reports false when it was dead already.
+func (p *process) crash() bool {
+	p.mu.Lock()
+	if p.isDead {
+		p.mu.Unlock()
+		return false
+	}
+	p.isDead = true
+	close(p.died)
+	p.mu.Unlock()
+	p.kill()
+	if p.end != nil {
+		go p.end()
+	}
+	return true
+}
+
+// freeze stops the process for a while, as SIGSTOP does: its timers run on, what it does next waits.
+func (p *process) freeze(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if until := time.Now().Add(d); until.After(p.frozen) {
+		p.frozen = until
+	}
+}
+
+// thaw waits while the process is stopped. A call whose time is over when it wakes is sent all the same half of the time:
+// a process may be stopped between looking at the clock and writing to the socket.
+func (p *process) thaw(ctx context.Context) error {
+	p.mu.Lock()
+	rest := time.Until(p.frozen)
+	p.mu.Unlock()
+	if rest > 0 {
+		if hold(p.ctx, rest) != nil {
+			return errDead
+		}
+		if ctx.Err() != nil && p.chance.one(2) {
+			return ctx.Err()
+		}
+		return nil
+	}
+	if p.dead() {
+		return errDead
+	}
+	return ctx.Err()
+}
+
+// wire is a process's connection to Redis.
+type wire struct{ *process }
+
+func (w *wire) redis(ctx context.Context, sent [][]string) ([]any, error) {
+	server := w.world.cache.active()
+	replies := make([]any, 0, len(sent))
+	cut := len(sent)
+	if len(sent) > 1 && w.world.noisy(w.chance) {
+		cut = w.chance.below(len(sent) + 1) // the connection breaks in the middle of a pipeline
+	}
+	err := w.call(ctx, w.world.cache.place, sent[0][0], func() {
+		for _, args := range sent[:cut] {
+			replies = append(replies, server.execute(args))
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return replies, errReset
+}
+
+func (p *process) redisClient() rueidis.Client { return &redisClient{wire: &wire{p}} }

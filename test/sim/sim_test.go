@@ -1,0 +1,109 @@
+package sim
+
+import (
+	"flag"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"log/slog"
+)
+
+var (
+	firstSeed = flag.Uint64("sim.seed", 1, "seed of the first sale")
+	sales     = flag.Int("sim.n", 300, "number of sales")
+	telling   = flag.Bool("sim.trace", false, "print what happened")
+)
+
+// A whole sale, from its first press to its books.
+func run(t *testing.T, seed uint64) (w *world, c *crowd) {
+	synctest.Test(t, func(*testing.T) {
+		time.Sleep(birth)
+		w = newWorld(seed)
+		c = &crowd{world: w}
+		w.begin()
+		c.begin()
+		w.heal()
+		j := newJudge(w, c)
+		ok := j.rest()
+		for round := 0; ok && round < rounds; round++ {
+			c.demand(round)
+			if ok = j.rest(); !ok || j.empty() {
+				break
+			}
+		}
+		if ok {
+			j.verdict()
+		}
+		w.end()
+	})
+	return w, c
+}
+
+// birth is when simulated time begins: after the moment that order ids count from. The bubble's own clock begins in 2000.
+const birth = 27 * 365 * 24 * time.Hour
+
+// rounds of demand; units that nobody paid for come back, and want another round.
+const rounds = 12
+
+func (w *world) begin() {
+	for i := range w.shape.gateways {
+		w.startFront(fmt.Sprint("gateway", i))
+	}
+	for i := range w.shape.settlers {
+		w.startSettler(fmt.Sprint("settle", i))
+	}
+}
+
+// end lets every goroutine of the sale come to its end.
+func (w *world) end() {
+	w.ended.Store(true)
+	for _, p := range w.processes() {
+		p.crash()
+	}
+	w.work.Wait()
+	time.Sleep(time.Minute) // what is still on its way arrives, and finds that all is over
+}
+
+func (j *judge) empty() bool {
+	stocks, _ := j.stocks()
+	for _, s := range stocks {
+		if s.Available > 0 {
+			return false
+		}
+	}
+	return stocks != nil
+}
+
+func (w *world) log(p *process) *slog.Logger {
+	if !*telling {
+		return silent()
+	}
+	return slog.New(slog.NewTextHandler(traceWriter{w, p.name}, nil))
+}
+
+type traceWriter struct {
+	world *world
+	name  string
+}
+
+func (t traceWriter) Write(text []byte) (int, error) {
+	t.world.trace.add(t.name, string(text))
+	return len(text), nil
+}
+
+func TestSales(t *testing.T) {
+	began := time.Now()
+	for seed := *firstSeed; seed < *firstSeed+uint64(*sales); seed++ {
+		w, _ := run(t, seed)
+		for _, fault := range w.watch.found() {
+			t.Errorf("seed %d: %s", seed, fault)
+		}
+		if *telling || t.Failed() {
+			t.Logf("%+v\nfaults: %q\n%s", w.shape, w.plan.struck, w.trace)
+			t.Fatalf("again: go test ./test/sim -run TestSales -sim.n=1 -sim.seed=%d -sim.trace", seed)
+		}
+	}
+	t.Logf("%d sales in %v", *sales, time.Since(began))
+}

@@ -1,0 +1,68 @@
+package sim
+
+import (
+	"fmt"
+	"hash/fnv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// trace is what happened, step by step.
+type trace struct {
+	mu    sync.Mutex
+	lines []line
+}
+
+type line struct {
+	at        time.Duration
+	who, what string
+}
+
+func (t *trace) add(who, what string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.lines = append(t.lines, line{virtualNow(), who, what})
+}
+
+// note is what the network does with a call.
+func (t *trace) note(p *process, to *place, what string, fate fate) {
+	if quiet[what] && fate == arrives {
+		return
+	}
+	if fate != arrives {
+		what += fateNames[fate]
+	}
+	t.add(p.name, to.name+" "+what)
+}
+
+// quiet calls ask for news all the time.
+var quiet = map[string]bool{"changes": true, "outbox": true, "expire": true, "HMGET": true, "SCRIPT": true, "TIME": true, "fetch": true, "fences-passed": true}
+
+var fateNames = map[fate]string{
+	lostReply: " (the answer is lost)", silence: " (no answer)", late: " (late)", slow: " (slow)",
+}
+
+func (l line) String() string { return fmt.Sprintf("%12.6f %-10s %s", l.at.Seconds(), l.who, l.what) }
+
+// hash is the same for runs that did the same at the same moments.
+func (t *trace) hash() uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	h := fnv.New64a()
+	for _, l := range t.lines {
+		fmt.Fprintf(h, "%d %s %s\n", l.at, l.who, l.what)
+	}
+	return h.Sum64()
+}
+
+func (t *trace) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var out strings.Builder
+	for _, l := range t.lines {
+		l.at -= t.lines[0].at
+		out.WriteString(l.String() + "\n")
+	}
+	return out.String()
+}

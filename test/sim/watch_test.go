@@ -1,0 +1,102 @@
+package sim
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+
+	"flashsale/sale"
+)
+
+// watcher looks on while a sale runs, and keeps what must not happen.
+type watcher struct {
+	world *world
+
+	mu     sync.Mutex
+	faults []string
+	paused bool // pause has been answered, resume not asked
+	pays   map[sale.OrderID]bool
+}
+
+func newWatcher(w *world) *watcher { return &watcher{world: w, pays: map[sale.OrderID]bool{}} }
+
+// fault notes a violation.
+func (w *watcher) fault(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.faults) < 20 {
+		w.faults = append(w.faults, text)
+		w.world.trace.add("CHECK", text)
+	}
+}
+
+func (w *watcher) found() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.faults
+}
+
+// moved checks that statuses only move forward.
+func (w *watcher) moved(id sale.OrderID, from, to sale.OrderStatus) {
+	if from != sale.StatusConfirmed {
+		w.fault("order %s moves from %s to %s", id, from, to)
+	}
+}
+
+// paid notes what the shop was told.
+func (w *watcher) paid(id sale.OrderID, status sale.OrderStatus) {
+	w.mu.Lock()
+	w.pays[id] = true
+	w.mu.Unlock()
+	if status != sale.StatusPaid {
+		w.fault("paying order %s answered %s", id, status)
+	}
+}
+
+// books checks what must hold after every transaction. The database is locked.
+func (w *watcher) books(b *books) {
+	var loaded, sold int64
+	for _, row := range b.rows {
+		loaded += row.Loaded
+		sold += row.Settled - row.Released
+		if row.Settled-row.Released > row.Loaded || row.Loaded < 0 {
+			w.fault("bucket %s: %d settled less %d released are more than %d loaded", row.Bucket, row.Settled, row.Released, row.Loaded)
+		}
+	}
+	if stock := b.sale.Items[0].Stock; loaded != stock {
+		w.fault("the buckets have %d units loaded, the item has %d", loaded, stock)
+	}
+	var alive int64
+	bought := map[string]int{}
+	for _, o := range b.orders {
+		if o.Status == sale.StatusConfirmed || o.Status == sale.StatusPaid {
+			alive += int64(o.Quantity)
+			bought[o.BuyerID] += o.Quantity
+		}
+	}
+	if alive != sold {
+		w.fault("orders own %d units, the counters say %d", alive, sold)
+	}
+	for buyer, units := range bought {
+		if units > b.sale.PerBuyerLimit {
+			w.fault("buyer %s has %d units, the limit is %d", buyer, units, b.sale.PerBuyerLimit)
+		}
+	}
+}
+
+// taken looks at every journal entry that Redis writes.
+func (w *watcher) taken(data string) {
+	w.mu.Lock()
+	paused := w.paused
+	w.mu.Unlock()
+	if paused && strings.HasPrefix(data, "fs1 batch") {
+		w.fault("taken after pause had been answered: %s", strings.SplitN(data, "\n", 2)[0])
+	}
+}
+
+func (w *watcher) setPaused(on bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.paused = on
+}

@@ -1,0 +1,129 @@
+package sim
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"flashsale/sale"
+)
+
+// world is one simulated sale: the servers, the processes, the faults to come and everybody who watches.
+type world struct {
+	seed   uint64
+	shape  shape
+	cache  *cache
+	queue  *queue
+	books  *books
+	plan   *plan
+	trace  *trace
+	watch  *watcher
+	began  time.Time
+	ended  atomic.Bool
+	healed atomic.Bool
+
+	mu       sync.Mutex
+	lives    map[string]int // processes started, by name
+	fronts   []*front
+	settlers []*settler
+	work     sync.WaitGroup
+}
+
+// shape is what kind of sale it is.
+type shape struct {
+	stock      int64
+	buckets    int
+	limit      int
+	ttl        int64 // seconds to pay
+	gateways   int
+	settlers   int
+	partitions int32
+	buyers     int
+	noise      int           // one call in so many goes wrong, 0 = none
+	slowness   time.Duration // longest ordinary travel of a message
+	faults     int
+	span       time.Duration // in which the crowd comes
+}
+
+func drawShape(c *chance) shape {
+	s := shape{
+		stock: int64(c.between(3, 24)), buckets: pick(c, 1, 1, 1, 2, 3), limit: pick(c, 1, 1, 2, 3), ttl: pick(c, int64(0), 0, 2, 4),
+		gateways: pick(c, 1, 2, 2), settlers: pick(c, 1, 2), partitions: int32(pick(c, 1, 2)),
+		noise: pick(c, 0, 0, 400, 150, 60), slowness: pick(c, 400*time.Microsecond, time.Millisecond, 12*time.Millisecond),
+		faults: pick(c, 0, 1, 1, 2, 2, 3, 5), span: c.span(400*time.Millisecond, 4*time.Second),
+	}
+	s.buyers = int(s.stock) + c.between(2, 16)
+	return s
+}
+
+const saleID, sku = "sale", "phone"
+
+func newWorld(seed uint64) *world {
+	shaping := newChance(seed, "shape")
+	w := &world{seed: seed, shape: drawShape(shaping), lives: map[string]int{}, began: time.Now(), trace: &trace{}}
+	w.watch = newWatcher(w)
+	w.cache = newCache(w.watch.taken)
+	w.queue = newQueue(int(w.shape.partitions))
+	w.books = newBooks(sale.Sale{
+		ID: saleID, State: sale.StateOpen, Name: "Sale", Currency: "CNY", PerBuyerLimit: w.shape.limit, PaymentTTL: w.shape.ttl,
+		Eligibility: sale.EligibilityOpen, StartsAt: sale.Time{Time: time.Now().Add(-time.Second)},
+		EndsAt: sale.Time{Time: time.Now().Add(time.Hour)},
+		Items:  []sale.Item{{SKU: sku, Stock: w.shape.stock, PriceCents: 100, Buckets: w.shape.buckets}},
+	}, w.shape.partitions)
+	w.books.watch = w.watch
+	w.plan = drawPlan(newChance(seed, "plan"), w.shape.faults)
+	return w
+}
+
+// over reports whether the sale has been judged: what is still under way then does nothing more.
+func (w *world) over() bool { return w.ended.Load() }
+
+// travel draws how long a message is on its way.
+func (w *world) travel(c *chance) time.Duration { return c.span(20*time.Microsecond, w.shape.slowness) }
+
+// noisy reports whether something goes wrong by itself now.
+func (w *world) noisy(c *chance) bool { return !w.healed.Load() && c.one(w.shape.noise) }
+
+// step is asked before every call of every process: what is to become of the call, and is it time for a fault?
+func (w *world) step(p *process, to *place, what string) fate {
+	if !w.healed.Load() {
+		w.plan.reached(w, p, what)
+	}
+	if w.noisy(p.chance) {
+		return fate(p.chance.between(int(lostRequest), int(fates)-1))
+	}
+	return arrives
+}
+
+// heal ends every fault: from now on everything works.
+func (w *world) heal() {
+	w.healed.Store(true)
+	for _, to := range []*place{w.cache.place, w.queue.place, w.books.place} {
+		to.mu.Lock()
+		to.downTo = time.Now()
+		to.mu.Unlock()
+	}
+	for _, p := range w.processes() {
+		p.mu.Lock()
+		p.frozen = time.Now()
+		p.mu.Unlock()
+	}
+}
+
+func (w *world) processes() (all []*process) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, f := range w.fronts {
+		all = append(all, f.process)
+	}
+	for _, s := range w.settlers {
+		all = append(all, s.process)
+	}
+	return all
+}
+
+// patience is a context that ends with the process or after a while.
+func (p *process) patience(d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(p.ctx, d)
+}
