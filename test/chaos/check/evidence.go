@@ -1,0 +1,144 @@
+// Package check judges a run of the fault suite from evidence alone: what buyers, shops and operators were told, the
+// rows, the records of the topics, and what the stock counters say at rest. It knows nothing of how any of it was made,
+// and it is itself tested with histories that break each promise once.
+package check
+
+import (
+	"flashsale/sale"
+	"flashsale/test/chaos/history"
+)
+
+// Evidence is everything about some sales that have come to rest. Times are Unix microseconds by the machine's clock
+// where they end in US, Unix milliseconds by Redis's clock, the same one, where they end in MS.
+type Evidence struct {
+	Sales   map[string]Sale
+	Ops     []history.Op
+	Rows    []Row
+	Batches []Batch
+	Epochs  []EpochSeen
+	Peaks   []Peak
+	Events  []Event
+	Stock   []Stock
+	Losses  []Span // in which Redis may have lost acknowledged writes
+	Outages []Span // in which something was broken
+}
+
+// Sale is what the operator defined.
+type Sale struct {
+	StartsMS, EndsMS int64
+	Limit            int
+	Loaded           map[string]int64 // by SKU
+	Demand           map[string]bool  // SKUs that were asked for until nothing was left
+}
+
+// Row is one order row.
+type Row struct {
+	Order, Sale, SKU, Buyer, Key string
+	Quantity                     int
+	Status, Reason, Payment      string
+	CreatedMS, UpdatedMS         int64
+}
+
+// Batch is one record of the orders topic.
+type Batch struct {
+	Sale, SKU string
+	Bucket    int
+	Epoch     int64
+	CreatedMS int64
+	Orders    []string
+}
+
+// EpochSeen says that the database was known to be in this epoch at this moment.
+type EpochSeen struct {
+	Sale, SKU string
+	Bucket    int
+	Epoch     int64
+	AtUS      int64
+}
+
+// Peak is the most units of standing rows that were seen while the sale ran.
+type Peak struct {
+	Sale, SKU string
+	Units     int64
+}
+
+// Event is one record of the events topic, in the order of its partition.
+type Event struct {
+	ID, Order, Status string
+	Data              string
+}
+
+// Stock is where the units of a SKU are at rest, read counter by counter.
+type Stock struct {
+	Sale, SKU string
+	sale.Stock
+}
+
+// Span is a stretch of time.
+type Span struct{ FromUS, ToUS int64 }
+
+// hits reports whether the span and another stretch have a moment in common.
+func (s Span) hits(from, to int64) bool { return s.FromUS <= to && from <= s.ToUS }
+
+// stands reports whether the row takes units.
+func (r *Row) stands() bool { return r.Status == "confirmed" || r.Status == "paid" }
+
+// returned reports whether the row's units went back.
+func (r *Row) returned() bool { return r.Status == "cancelled" || r.Status == "expired" }
+
+// item names a SKU of a sale.
+type item struct{ sale, sku string }
+
+// Fault is one breach of a promise.
+type Fault struct {
+	Check string // which promise
+	Text  string
+}
+
+// Result of a judgement.
+type Result struct {
+	Faults []Fault
+	Counts map[string]int // how much was looked at, by what
+}
+
+// rule is one promise.
+type rule struct {
+	name  string
+	check func(*Evidence, *report)
+}
+
+// rules in the order in which they are reported. Linearizability stands apart because it may remain undecided.
+var rules = []rule{
+	{"no oversell", checkOversell},
+	{"no lost order", checkLost},
+	{"limit", checkLimit},
+	{"one key, one order", checkKeys},
+	{"no row without an invocation", checkInvocations},
+	{"conservation", checkConservation},
+	{"no undersell", checkUndersell},
+	{"status moves forward", checkStatus},
+	{"cancelled and paid as answered", checkEndings},
+	{"nothing under a closed epoch", checkEpochs},
+	{"nothing outside the window", checkWindow},
+	{"nothing after pause", checkPause},
+	{"events", checkEvents},
+}
+
+// Promises returns the names of all checks but linearizability.
+func Promises() []string {
+	names := make([]string, len(rules))
+	for i, r := range rules {
+		names[i] = r.name
+	}
+	return names
+}
+
+// Judge applies every promise.
+func Judge(e *Evidence) Result {
+	r := &report{counts: map[string]int{}}
+	for _, rule := range rules {
+		r.name = rule.name
+		rule.check(e, r)
+	}
+	return Result{Faults: r.faults, Counts: r.counts}
+}

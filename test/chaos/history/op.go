@@ -1,0 +1,84 @@
+// Package history is what the load generator of the fault suite remembers: every operation with the moment before it was
+// sent and the moment after it was answered. The checkers read nothing else of what buyers, shops and operators did.
+//
+// A history is also a file of JSON lines, two for an operation: `invoke` when it was sent; `ok`, `refused` or `perhaps`
+// when it ended. Perhaps means that nobody can know from the answer: no answer, a cut connection, an answer that says so.
+package history
+
+// Verb is what was asked.
+type Verb string
+
+// What buyers (Buy, Read, List, Cancel), the shop (Pay, ShopCancel) and operators (Pause, Resume) ask.
+const (
+	Buy        Verb = "buy"
+	Read       Verb = "read"
+	List       Verb = "list"
+	Cancel     Verb = "cancel"
+	ShopCancel Verb = "shop_cancel"
+	Pay        Verb = "pay"
+	Pause      Verb = "pause"
+	Resume     Verb = "resume"
+)
+
+// End says how an operation ended.
+type End string
+
+// Open is an operation that has not ended yet.
+const (
+	Open    End = "invoke"
+	OK      End = "ok"
+	Refused End = "refused"
+	Perhaps End = "perhaps"
+)
+
+// Seen is one order as an answer showed it.
+type Seen struct {
+	Order     string `json:"order_id"`
+	Status    string `json:"status"`
+	Reason    string `json:"reason,omitempty"`
+	SKU       string `json:"sku"`
+	Quantity  int    `json:"quantity"`
+	CreatedMS int64  `json:"created_ms,omitempty"`
+}
+
+// Question is what was asked, known before it was sent.
+type Question struct {
+	Verb     Verb   `json:"verb"`
+	Sale     string `json:"sale"`
+	SKU      string `json:"sku,omitempty"`
+	Buyer    string `json:"buyer,omitempty"`
+	Key      string `json:"key,omitempty"`
+	Quantity int    `json:"quantity,omitempty"`
+	Order    string `json:"order,omitempty"`   // read, cancel, pay: which one
+	Payment  string `json:"payment,omitempty"` // pay: its id
+	Gateway  int    `json:"gateway"`
+}
+
+// Answer is what came back.
+type Answer struct {
+	End       End    `json:"end"`
+	Status    int    `json:"status,omitempty"`    // HTTP; 0 when there was no answer
+	Code      string `json:"code,omitempty"`      // of a problem, or what the client made of the connection
+	Orders    []Seen `json:"orders,omitempty"`    // every order that the answer showed
+	Named     string `json:"named,omitempty"`     // the order that a problem names
+	NamedIs   string `json:"named_is,omitempty"`  // the status that a problem gives it
+	Bought    int    `json:"bought,omitempty"`    // already_bought
+	Available int64  `json:"available,omitempty"` // not_enough
+}
+
+// Op is one operation. Times are Unix microseconds by the clock of the machine, which is Redis's clock too.
+type Op struct {
+	N      int   `json:"n"`
+	Invoke int64 `json:"invoke_us"`
+	Return int64 `json:"return_us,omitempty"`
+	Question
+	Answer
+}
+
+// Order returns the order that a Buy was promised or told of, the zero Seen when it was not.
+func (o *Op) Order() Seen {
+	if o.End == OK && len(o.Orders) == 1 {
+		return o.Orders[0]
+	}
+	return Seen{}
+}
