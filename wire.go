@@ -27,6 +27,7 @@ type site struct {
 	log      *slog.Logger
 	books    *store.Store
 	redis    *reserve.Redis
+	identity *reserve.Identity
 	holder   string // names this process in leases, and no other
 	registry *prometheus.Registry
 }
@@ -62,7 +63,8 @@ func newSiteOn(s *settings.Settings, log *slog.Logger, books *store.Store, embed
 	}
 	return &site{
 		settings: s, log: log, books: books, redis: redis, registry: newRegistry(),
-		holder: fmt.Sprintf("%.40s/%d/%s", host, os.Getpid(), randomHex(8)),
+		identity: reserve.NewIdentity(redis, books, log),
+		holder:   fmt.Sprintf("%.40s/%d/%s", host, os.Getpid(), randomHex(8)),
 	}, nil
 }
 
@@ -91,37 +93,59 @@ func (s *site) producer() (*reserve.Producer, error) {
 	}, settle.TopicsOf(s.settings.Namespace).Orders)
 }
 
-// awaitStores waits for everything a process needs at its start. It returns an error only where waiting cannot help.
-func (s *site) awaitStores(ctx context.Context, started *startup, producer *reserve.Producer) error {
-	if err := started.wait(ctx, s.log, checkDatabase, s.books.CheckSchema); err != nil {
+// awaitStores waits for everything a process needs at its start, for all of it at once, so that /readyz names exactly what
+// is away. It returns an error only where waiting cannot help.
+func (s *site) awaitStores(ctx context.Context, started *startup, producer *reserve.Producer, topics func(context.Context) error) error {
+	group, waiting := errgroup.WithContext(ctx)
+	for name, check := range map[string]func(context.Context) error{
+		checkDatabase: s.books.CheckSchema,
+		checkRedis:    s.redis.Ping,
+		checkEngine:   s.identity.Check,
+		checkTopics:   topics,
+		checkKafka:    yet(producer.Ready),
+	} {
+		group.Go(func() error { return started.wait(waiting, s.log, name, check) })
+	}
+	return group.Wait()
+}
+
+func (s *site) topics(ctx context.Context) error {
+	return settle.CheckTopics(ctx, settleKafka(s.settings), s.settings.Namespace, int32(s.settings.Kafka.Partitions))
+}
+
+// knownTopics is for a process that only produces: a topic that is another one than the database knows must get no orders.
+// A process that settles finds that out for itself, and more, and ends.
+func (s *site) knownTopics(ctx context.Context) error {
+	if err := s.topics(ctx); err != nil {
 		return err
 	}
-	checks := []struct {
-		name  string
-		check func(context.Context) error
-	}{
-		{checkRedis, s.redis.Ping},
-		{checkTopics, func(ctx context.Context) error {
-			return settle.CheckTopics(ctx, settleKafka(s.settings), s.settings.Namespace, int32(s.settings.Kafka.Partitions))
-		}},
-		{checkKafka, yet(producer.Ready)},
-	}
-	for _, c := range checks {
-		if err := started.wait(ctx, s.log, c.name, c.check); err != nil {
-			return err
+	return settle.CheckPositions(ctx, settleKafka(s.settings), s.settings.Namespace, s.books)
+}
+
+// waiting returns what a process waits for: what its start still needs, and a Redis that turned out to be somebody else's.
+func (s *site) waiting(started *startup) func() map[string]string {
+	return func() map[string]string {
+		waiting := started.Ready()
+		if doubt := s.identity.Doubt(); doubt != nil && waiting[checkEngine] == "" {
+			waiting[checkEngine] = doubt.Error()
 		}
+		return waiting
 	}
-	return nil
 }
 
 // Names of the checks that /readyz shows.
 const (
 	checkDatabase = "database"
 	checkRedis    = "redis"
+	checkEngine   = "engine"
 	checkTopics   = "topics"
 	checkKafka    = "kafka"
 	checkNode     = "node_id"
 )
+
+// farewellTime is how long a gateway that was asked to end goes on answering, so that proxies and keep-alive clients turn to
+// another one by themselves.
+const farewellTime = time.Second
 
 // gatewayRole is the gateway process: buyers' listener, operators' listener.
 type gatewayRole struct {
@@ -142,7 +166,7 @@ func newGatewayRole(s *site) (*gatewayRole, error) {
 	}
 	r := &gatewayRole{
 		site: s, buyers: listeners[0], operators: listeners[1],
-		started: newStartup(checkDatabase, checkRedis, checkTopics, checkKafka, checkNode),
+		started: newStartup(checkDatabase, checkRedis, checkEngine, checkTopics, checkKafka, checkNode),
 		ids:     reserve.NewOrderIDs(s.books, s.holder, s.log),
 	}
 	if err := r.build(); err != nil {
@@ -173,10 +197,10 @@ func (r *gatewayRole) build() (err error) {
 	}
 	r.gateway, err = gateway.New(gateway.Options{
 		Keys: keys, Issuer: auth.Issuer, Audience: auth.Audience, TrustedProxies: g.TrustedProxies, Log: r.log,
-		MaxInFlight: g.MaxInFlight, TokenCache: g.TokenCacheSize,
+		MaxInFlight: g.MaxInFlight, TokenCache: g.TokenCacheSize, FarewellTime: farewellTime,
 	}, gateway.Deps{
 		Catalogue: r.books, Stock: r.engine, Levels: r.redis, Orders: r.books, Cancels: r.books, Breakers: breakers,
-		Checks: r.started.Ready, Registerer: r.registry,
+		Checks: r.waiting(r.started), Registerer: r.registry,
 	})
 	if err != nil {
 		return err
@@ -210,24 +234,28 @@ func (r *gatewayRole) run(ctx context.Context) error {
 	defer stop()
 	group, serving := errgroup.WithContext(ctx)
 	var roles errgroup.Group
-	roles.Go(func() error { return r.ids.Run(background) })
+	roles.Go(func() error { return r.identity.Run(background) })
 	roles.Go(func() error { r.gateway.Run(background); return nil })
 	group.Go(func() error { return r.gateway.Serve(r.buyers) })
 	group.Go(func() error {
 		return serveHTTP(serving, r.operators, r.api, r.api.StopStreams, r.settings.Gateway.ShutdownTimeout)
 	})
-	group.Go(func() error { return r.start(serving) })
+	group.Go(func() error {
+		return r.start(serving, func() { roles.Go(func() error { return r.ids.Run(background) }) })
+	})
 	group.Go(func() error { <-serving.Done(); return r.drain() })
 	err := group.Wait()
 	stop()
 	return errors.Join(err, roles.Wait())
 }
 
-func (r *gatewayRole) start(ctx context.Context) error {
-	if err := r.awaitStores(ctx, r.started, r.producer); err != nil {
+// start leases the node id last, by lease: without one nothing is sold, so nothing is sold before every store was reached.
+func (r *gatewayRole) start(ctx context.Context, lease func()) error {
+	if err := r.awaitStores(ctx, r.started, r.producer, r.knownTopics); err != nil || ctx.Err() != nil {
 		return err
 	}
-	if err := r.started.wait(ctx, r.log, checkNode, yet(r.ids.Ready)); err != nil {
+	lease()
+	if err := r.started.wait(ctx, r.log, checkNode, yet(r.ids.Ready)); err != nil || ctx.Err() != nil {
 		return err
 	}
 	r.log.Info("gateway is ready", "buyers", r.buyers.Addr().String(), "operators", r.operators.Addr().String())
@@ -240,7 +268,7 @@ func (r *gatewayRole) drain() error {
 	return errors.Join(r.gateway.Shutdown(ctx), r.engine.Drain(ctx), r.producer.Close(ctx))
 }
 
-// settleRole is the settling process: consumer, relay, rebuild, gauges, probes.
+// settleRole is the settling process: consumer, relay, rebuild, outbox, events, expiry, gauges, probes.
 type settleRole struct {
 	*site
 	probes   net.Listener
@@ -250,6 +278,9 @@ type settleRole struct {
 	settler  *settle.Settler
 	keeper   *reserve.Keeper
 	relay    *reserve.Relay
+	courier  *reserve.Courier
+	events   *settle.Publisher
+	reaper   *settle.Reaper
 	gauges   *admin.Gauges
 }
 
@@ -260,7 +291,7 @@ func newSettleRole(s *site) (*settleRole, error) {
 	}
 	r := &settleRole{
 		site: s, probes: listeners[0], registry: newRegistry(), // its own registry: dev has both roles in one process
-		started: newStartup(checkDatabase, checkRedis, checkTopics, checkKafka),
+		started: newStartup(checkDatabase, checkRedis, checkEngine, checkTopics, checkKafka),
 	}
 	if err := r.build(); err != nil {
 		return nil, errors.Join(err, r.probes.Close())
@@ -274,12 +305,28 @@ func (r *settleRole) build() (err error) {
 	}
 	r.keeper = reserve.NewKeeper(reserve.KeeperOptions{
 		Redis: r.redis, Rebuilder: reserve.NewRebuilder(r.redis, r.producer, r.books),
-		Catalogue: r.books, Books: r.books, Leases: r.books, Holder: r.holder, Log: r.log,
+		Catalogue: r.books, Books: r.books, Units: r.books, Leases: r.books, Holder: r.holder, Log: r.log,
 	})
 	r.relay = reserve.NewRelay(reserve.RelayOptions{
 		Redis: r.redis, Publisher: r.producer, Leases: r.books, Holder: r.holder, Watched: r.keeper.Watched,
 		Deadline: r.settings.Reserve.RelayDeadline, Log: r.log,
 	})
+	r.courier = reserve.NewCourier(reserve.CourierOptions{
+		Redis: r.redis, Outbox: r.books, Report: r.books, Leases: r.books, Holder: r.holder, Log: r.log,
+	})
+	r.events, err = settle.NewPublisher(settle.PublisherOptions{
+		Kafka: settleKafka(r.settings), Namespace: r.settings.Namespace, Outgoing: r.books, Leases: r.books, Holder: r.holder,
+		Registerer: r.registry, Log: r.log,
+	})
+	if err != nil {
+		return err
+	}
+	r.reaper, err = settle.NewReaper(settle.ReaperOptions{
+		Orders: r.books, Leases: r.books, Holder: r.holder, Registerer: r.registry, Log: r.log,
+	})
+	if err != nil {
+		return err
+	}
 	r.settler, err = settle.New(settle.Options{
 		Kafka: settleKafka(r.settings), Namespace: r.settings.Namespace, Partitions: int32(r.settings.Kafka.Partitions),
 		MaxRows: r.settings.Settle.BatchMaxRows, MaxBytes: r.settings.Settle.BatchMaxBytes, Log: r.log,
@@ -293,7 +340,7 @@ func (r *settleRole) build() (err error) {
 
 // ready returns what the process waits for.
 func (r *settleRole) ready() map[string]string {
-	waiting := r.started.Ready()
+	waiting := r.waiting(r.started)()
 	for name, found := range r.settler.Ready() {
 		waiting[name] = found
 	}
@@ -307,18 +354,34 @@ func (r *settleRole) run(ctx context.Context) error {
 		return serveHTTP(working, r.probes, admin.NewProbes(r.registry, r.ready), func() {}, time.Second)
 	})
 	group.Go(func() error {
-		if err := r.awaitStores(working, r.started, r.producer); err != nil || working.Err() != nil {
+		if err := r.awaitStores(working, r.started, r.producer, r.topics); err != nil || working.Err() != nil {
 			return err
 		}
 		r.log.Info("settle is ready", "listen", r.probes.Addr().String())
-		group.Go(func() error { return r.settler.Run(working) })
+		group.Go(func() error { return r.settle(working) })
 		group.Go(func() error { r.gauges.Run(working); return nil })
 		group.Go(func() error { return r.relay.Run(working) })
+		group.Go(func() error { return r.courier.Run(working) })
+		group.Go(func() error { r.events.Run(working); return nil })
+		group.Go(func() error { r.reaper.Run(working); return nil })
 		group.Go(func() error { return r.keeper.Run(working) })
+		group.Go(func() error { return r.identity.Run(working) })
 		return nil
 	})
 	err := group.Wait()
 	drain, cancel := context.WithTimeout(context.Background(), r.settings.Gateway.ShutdownTimeout)
 	defer cancel()
 	return errors.Join(err, r.producer.Close(drain))
+}
+
+// settle settles until ctx ends. What cannot settle must not be sold: where settlement found what only an operator can
+// mend, every bucket is closed, and none opens again before settlement passes the fence of its rebuild.
+func (r *settleRole) settle(ctx context.Context) error {
+	err := r.settler.Run(ctx)
+	if err == nil {
+		return nil
+	}
+	closing, cancel := within(context.WithoutCancel(ctx))
+	defer cancel()
+	return errors.Join(err, closeLoaded(closing, r.books))
 }

@@ -84,10 +84,12 @@ func (g *Gateway) Serve(listener net.Listener) error {
 	return nil
 }
 
-// Shutdown ends readiness, stops accepting, answers those who wait, and returns when every connection has had its answer
-// or ctx is over. Purchases that are under way are answered; call it before the Stock is drained.
+// Shutdown ends readiness, lets buyers in for the farewell time, stops accepting, answers those who wait, and returns when
+// every connection has had its answer or ctx is over. Purchases that are under way are answered; call it before the Stock
+// is drained.
 func (g *Gateway) Shutdown(ctx context.Context) error {
 	g.stopOnce.Do(func() { close(g.stopping) })
+	g.farewell(ctx)
 	g.mu.Lock() // fasthttp knows a listener only once its Serve runs
 	for _, listener := range g.listeners {
 		_ = listener.Close() // closing is all there is to do; an error would say that it is closed
@@ -97,6 +99,16 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 		return fmt.Errorf("shut down the buyers' listener: %w", err)
 	}
 	return nil
+}
+
+// farewell waits while buyers are still answered and sent away.
+func (g *Gateway) farewell(ctx context.Context) {
+	timer := time.NewTimer(g.options.FarewellTime)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 // Ready returns what the gateway still waits for, by name; empty means ready. A store that goes away later does not

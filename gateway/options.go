@@ -77,6 +77,10 @@ type Options struct {
 	WriteTimeout time.Duration // for a whole answer
 	IdleTimeout  time.Duration // between two requests of a connection
 	StoreTimeout time.Duration // for one look-up in the database or in Redis
+
+	// FarewellTime is how long buyers are still let in once Shutdown has been called, 0 for not at all: proxies see that
+	// readiness has ended, and every answer closes its connection, so that few are cut off between two requests.
+	FarewellTime time.Duration
 }
 
 // Bounds of the wire, from the buyers' contract.

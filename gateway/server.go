@@ -69,6 +69,9 @@ func (g *Gateway) handle(ctx *fasthttp.RequestCtx) {
 	} else {
 		g.serve(ctx, route, at, &h)
 	}
+	if g.draining() {
+		ctx.SetConnectionClose()
+	}
 	g.metrics.served(route, ctx.Response.StatusCode(), time.Since(ctx.Time()))
 }
 
