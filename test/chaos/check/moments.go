@@ -150,9 +150,8 @@ func (b *builder) giveBacks() {
 		}
 		units := int64(row.Quantity)
 		b.add(row.Sale, row.SKU, row.Buyer, step{gave, units, 0}, from)
-		if moment, known := answered[row.Order]; known {
-			b.add(row.Sale, row.SKU, row.Buyer, step{arrived, units, 0}, b.settled(moment))
-		}
+		decided := max(from, answered[row.Order], (row.UpdatedMS+1)*1000) // by the database's clock, the machine's too
+		b.add(row.Sale, row.SKU, row.Buyer, step{arrived, units, 0}, b.settled(decided))
 	}
 }
 
