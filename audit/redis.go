@@ -15,7 +15,7 @@ import (
 
 func openRedis(o Options) (rueidis.Client, error) {
 	option := rueidis.ClientOption{
-		InitAddress: o.RedisAddrs, Username: o.RedisUsername, Password: o.RedisPassword, ClientName: "flashsale audit",
+		InitAddress: o.RedisAddrs, Username: o.RedisUsername, Password: o.RedisPassword, ClientName: "flashsale-audit",
 		Dialer: net.Dialer{Timeout: dialTimeout}, ConnWriteTimeout: readTimeout, DisableCache: true,
 	}
 	if o.RedisTLS {
