@@ -285,6 +285,16 @@ func TestStoreFaultsAreUnavailable(t *testing.T) {
 	}
 }
 
+// TestWhatOnlyAnOperatorCanMendIsTold: other faults of a store are for the log, these say what to do.
+func TestWhatOnlyAnOperatorCanMendIsTold(t *testing.T) {
+	for _, cause := range []error{sale.ErrForeign, sale.ErrBehind} {
+		problem, fault := problemOf(fmt.Errorf("preload sale s: %w: delete key k", cause))
+		require.True(t, fault)
+		require.Equal(t, 503, problem.Status)
+		require.Contains(t, problem.Detail, "delete key k")
+	}
+}
+
 func TestPanicIsAProblem(t *testing.T) {
 	b := newBench(t)
 	b.api.deps.Ready = func() map[string]string { panic("impossible state 7") }
