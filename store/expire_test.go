@@ -1,0 +1,137 @@
+package store
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+)
+
+// longAgo is the time of orders whose payment time is over, whatever clock the database has.
+var longAgo = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
+
+// unpaid settles n orders of a bucket whose payment time is over.
+func unpaid(t testing.TB, s *Store, bucket sale.Bucket, sequence int64, n int) []sale.RecordOrder {
+	t.Helper()
+	orders := crowd(n)
+	d := batch(bucket, 1, sequence, orders...)
+	d.Record.Batch.CreatedMS = longAgo
+	require.Zero(t, settle(t, s, d).Refused)
+	return orders
+}
+
+func expireDue(t testing.TB, s *Store, limit int) int {
+	t.Helper()
+	expired, err := s.ExpireOrders(t.Context(), limit)
+	require.NoError(t, err)
+	return expired
+}
+
+func TestExpireWhatIsDue(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		bucket := phone(t, s, 100, 1)
+		due := unpaid(t, s, bucket, 1, 4)
+		waits := crowd(1)
+		later := batch(bucket, 1, 2, waits...)
+		later.Record.Batch.CreatedMS = closing.UnixMilli()
+		settle(t, s, later)
+		pay(t, s, due[0].OrderID, "p")
+		cancel(t, s, due[1].OrderID)
+
+		require.Equal(t, 2, expireDue(t, s, 100))
+		require.Zero(t, expireDue(t, s, 100))
+		for i, status := range []sale.OrderStatus{sale.StatusPaid, sale.StatusCancelled, sale.StatusExpired, sale.StatusExpired} {
+			require.Equal(t, status, order(t, s, due[i].OrderID).Status)
+		}
+		require.Equal(t, sale.StatusConfirmed, order(t, s, waits[0].OrderID).Status)
+		b := books(t, s, bucket)
+		require.EqualValues(t, 3, b.Released)
+		require.EqualValues(t, 3, b.GivenEpoch)
+		rows := waiting(t, s, bucket)
+		require.Len(t, rows, 2)
+		require.Equal(t, []sale.ReleasedOrder{
+			{OrderID: due[2].OrderID, Quantity: 1, Buyer: due[2].Buyer}, {OrderID: due[3].OrderID, Quantity: 1, Buyer: due[3].Buyer},
+		}, rows[1].Orders)
+		paid := count(t, s, "SELECT COUNT(*) FROM orders WHERE due_at IS NOT NULL")
+		require.Equal(t, 1, paid, "only what waits for its payment is looked at")
+	})
+}
+
+func TestExpireWithoutDeadline(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		wanted := draft("free", 1, item("phone", 1, 1))
+		wanted.PaymentTTL = 0
+		unpaid(t, s, selling(t, s, wanted)[0].Bucket, 1, 1)
+		require.Zero(t, expireDue(t, s, 100))
+	})
+}
+
+func TestExpireInPagesOverManyBuckets(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		rows := selling(t, s, draft("wide", 2, item("phone", 1000, 3), item("case", 1000, 1)))
+		var deliveries []sale.Delivery
+		for i, row := range rows {
+			d := batch(row.Bucket, 1, 1, crowd(5)...)
+			d.Record.Batch.CreatedMS = longAgo + int64(i)
+			deliveries = append(deliveries, d)
+		}
+		settle(t, s, deliveries...)
+		require.Equal(t, 7, expireDue(t, s, 7), "a full page: there may be more")
+		require.Equal(t, 10, expireDue(t, s, 10))
+		require.Equal(t, 3, expireDue(t, s, 10))
+		require.Zero(t, count(t, s, "SELECT COUNT(*) FROM allowances"))
+		for _, row := range rows {
+			b := books(t, s, row.Bucket)
+			require.EqualValues(t, 5, b.Released)
+			var units int64
+			for i, given := range waiting(t, s, row.Bucket) {
+				require.EqualValues(t, i+1, given.Number)
+				units += given.Units
+			}
+			require.EqualValues(t, 5, units)
+			ledgerAgrees(t, s, row.Bucket)
+		}
+	})
+}
+
+// A hundred thousand orders expire within 30 seconds of their time, with the look every quarter of a second.
+func TestManyExpireInTime(t *testing.T) {
+	s := migrated(t, DriverMySQL)
+	const orders, page = 20_000, 1000
+	bucket := phone(t, s, orders, 1)
+	for sequence := range int64(orders / page) {
+		unpaid(t, s, bucket, sequence+1, page)
+	}
+	began := time.Now()
+	expired := 0
+	for {
+		n := expireDue(t, s, page)
+		expired += n
+		if n < page {
+			break
+		}
+	}
+	took := time.Since(began)
+	t.Logf("%d orders expired in %v: 100,000 in %v", expired, took, took*100_000/orders)
+	require.Equal(t, orders, expired)
+	require.Less(t, took, 6*time.Second)
+	require.EqualValues(t, orders, books(t, s, bucket).Released)
+}
+
+// BenchmarkExpire expires 100,000 orders in pages of 1000 and reports the seconds they take.
+func BenchmarkExpire(b *testing.B) {
+	const orders, page = 100_000, 1000
+	for b.Loop() {
+		b.StopTimer()
+		s := migrated(b, DriverMySQL)
+		bucket := phone(b, s, orders, 1)
+		for sequence := range int64(orders / page) {
+			unpaid(b, s, bucket, sequence+1, page)
+		}
+		b.StartTimer()
+		for expireDue(b, s, page) == page {
+		}
+	}
+}
