@@ -40,7 +40,13 @@ type OrderIDs struct {
 type nodeInUse struct {
 	sale.NodeLease
 	generator *sale.OrderIDNode
+	born      time.Time // when the generator was made: it counts on from there, whatever becomes of the wall clock
 	until     time.Time
+}
+
+// mark is the high-water mark that covers every id made until a lease ends which was asked for at a moment.
+func (n *nodeInUse) mark(asked time.Time) int64 {
+	return n.born.Add(asked.Sub(n.born) + nodeLeaseTTL).UnixMilli()
 }
 
 // NewOrderIDs returns a generator without a lease; Run gets one. holder names this process and no other, ever.
@@ -83,13 +89,15 @@ func (o *OrderIDs) keep(ctx context.Context) error {
 	node := o.lease.Load()
 	asked := time.Now()
 	if node != nil && asked.Before(node.until) {
-		if err := o.leases.RenewNode(ctx, node.NodeLease, markAt(asked), nodeLeaseTTL); err != nil {
+		if err := o.leases.RenewNode(ctx, node.NodeLease, node.mark(asked), nodeLeaseTTL); err != nil {
 			if errors.Is(err, sale.ErrLeaseHeld) {
 				o.lease.Store(nil) // somebody else makes ids with it
 			}
 			return fmt.Errorf("renew node %d: %w", node.Node, err)
 		}
-		o.lease.Store(&nodeInUse{NodeLease: node.NodeLease, generator: node.generator, until: usableUntil(asked)})
+		o.lease.Store(&nodeInUse{
+			NodeLease: node.NodeLease, generator: node.generator, born: node.born, until: usableUntil(asked),
+		})
 		return nil
 	}
 	o.lease.Store(nil)
@@ -108,21 +116,18 @@ func (o *OrderIDs) obtain(ctx context.Context) error {
 	if behind := lease.HighWaterMS - asked.UnixMilli(); behind >= 0 && !faults.Bug("node-id-reused") {
 		return fmt.Errorf("node %d: ids up to %d ms ahead of this clock were made with it", lease.Node, behind)
 	}
-	if err := o.leases.RenewNode(ctx, lease, markAt(asked), nodeLeaseTTL); err != nil {
+	node := &nodeInUse{NodeLease: lease, born: asked, until: usableUntil(asked)}
+	if err := o.leases.RenewNode(ctx, lease, node.mark(asked), nodeLeaseTTL); err != nil {
 		return fmt.Errorf("store the mark of node %d: %w", lease.Node, err)
 	}
 	faults.Point("orderids.mark-stored")
-	generator, err := sale.NewOrderIDNode(lease.Node)
-	if err != nil {
+	if node.generator, err = sale.NewOrderIDNode(lease.Node); err != nil {
 		return fmt.Errorf("node %d: %w", lease.Node, err)
 	}
-	o.lease.Store(&nodeInUse{NodeLease: lease, generator: generator, until: usableUntil(asked)})
+	o.lease.Store(node)
 	o.log.Info("order ids are made with a leased node id", "node", lease.Node)
 	return nil
 }
-
-// markAt is the high-water mark that covers every id made until the lease ends.
-func markAt(asked time.Time) int64 { return asked.Add(nodeLeaseTTL).UnixMilli() }
 
 func usableUntil(asked time.Time) time.Time { return asked.Add(nodeLeaseTTL - nodeLeaseMargin) }
 

@@ -206,6 +206,36 @@ func TestLoadKeepsANewerWindow(t *testing.T) {
 	require.Equal(t, sale.OutcomePaused, w.buy(b, "anna").Outcome)
 }
 
+// Entries that stand in the journal when the new epoch is loaded, as on a server that came back with an old one, are not
+// sold: only the database counts. They stay, and the relay publishes them though they are of an epoch that is over.
+func TestJournalIsNeverCounted(t *testing.T) {
+	w := newWorld(t, impatient)
+	b := w.stock("phone", 10, 1)
+	w.abandon(b, []string{"anna", "bert"})
+	server := harness.SharedRedis(t)
+	keys := w.redis.keys(b)
+	old := server.MustDo(t, "DUMP", keys.journal)
+	w.kafka.comeBack()
+	w.db.onBeginLoads = func() {
+		server.MustDo(t, "RESTORE", keys.journal, "0", old.(string), "REPLACE")
+		server.MustDo(t, "HSET", keys.meta, "held", "2")
+	}
+	w.rebuild(w.closeRow(b))
+	require.Equal(t, int64(2), w.db.settled(b), "published before the load, as always")
+	reading := w.reading(b)
+	require.Equal(t, int64(2), reading.Epoch)
+	require.Equal(t, int64(8), reading.Available)
+	require.Equal(t, int64(2), reading.JournalOrders)
+	relay := w.newRelay(w.kafka, Watched{BucketRow: w.db.row(b)})
+	relay.Deadline = time.Nanosecond
+	eventually(t, func() bool {
+		require.NoError(t, relay.pass(context.Background()))
+		return w.reading(b).JournalOrders == 0
+	}, "entries of an old epoch are relayed")
+	require.Equal(t, int64(2), w.db.settled(b))
+	require.Equal(t, int64(8), w.reading(b).Available)
+}
+
 // A rebuild that waits for a settlement that never comes ends with its context, and the bucket stays closed.
 func TestRebuildWaitsForTheFence(t *testing.T) {
 	w := newWorld(t, nil)

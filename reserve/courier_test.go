@@ -1,0 +1,290 @@
+package reserve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+	"flashsale/test/harness"
+)
+
+func (w *world) courier() *Courier {
+	return NewCourier(CourierOptions{
+		Redis: w.redis, Outbox: w.db, Report: w.db, Leases: w.db, Holder: "test", Log: slog.New(slog.DiscardHandler),
+	})
+}
+
+// orderOf is what the database has of an answer's order.
+func orderOf(a sale.Answer, buyer string) sale.RecordOrder {
+	return sale.RecordOrder{OrderID: a.OrderID, Quantity: a.Quantity, Buyer: buyer}
+}
+
+// waiting returns the numbers of the open outbox rows.
+func (d *fakeDatabase) waitingRows() []int64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var numbers []int64
+	for _, row := range d.outbox {
+		numbers = append(numbers, row.Number)
+	}
+	return numbers
+}
+
+// Released units can be bought again, also by the buyer who gave them back; the key of the released order still answers
+// with that order.
+func TestCourierBringsReleasedUnitsBack(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 2, 2)
+	press := func(buyer, key string, quantity int) sale.Answer {
+		p := w.purchase(b, buyer)
+		p.Key, p.Quantity = key, quantity
+		return w.engine.Reserve(p)
+	}
+	first := press("anna", "press 1", 2)
+	require.Equal(t, sale.OutcomeQueued, first.Outcome)
+	require.Equal(t, sale.OutcomeSoldOut, press("bert", "", 1).Outcome)
+	released := orderOf(first, "anna")
+	released.Key = "press 1"
+	w.db.release(b, released)
+	require.NoError(t, w.courier().pass(context.Background()))
+	require.Empty(t, w.db.waitingRows())
+	require.Empty(t, w.db.leases, "the lease is released")
+	require.Equal(t, sale.Reading{
+		Epoch: 1, Sequence: 2, Available: 2, Taken: 2, Returned: 2, WindowsVersion: w.sale.Version,
+		JournalOrders: w.reading(b).JournalOrders, OldestJournal: w.reading(b).OldestJournal,
+	}, w.reading(b))
+	w.db.mu.Lock()
+	require.Equal(t, int64(2), w.db.rows[b].sequence, "the write of the release is known to the database")
+	w.db.mu.Unlock()
+
+	again := press("anna", "press 1", 2)
+	require.Equal(t, sale.OutcomeReplayed, again.Outcome)
+	require.Equal(t, first.OrderID, again.OrderID)
+	require.Equal(t, sale.OutcomeKeyReused, press("anna", "press 1", 1).Outcome)
+	holdings, err := w.engine.Holdings(context.Background(), b, "anna")
+	require.NoError(t, err)
+	require.Empty(t, holdings, "what became of it is the database's to say")
+	require.Equal(t, sale.OutcomeQueued, press("anna", "press 2", 1).Outcome, "the limit is free again")
+	require.Equal(t, sale.OutcomeQueued, press("bert", "", 1).Outcome)
+	require.Equal(t, sale.OutcomeSoldOut, press("carl", "", 1).Outcome)
+
+	w.rebuild(w.closeRow(b))
+	require.Equal(t, first.OrderID, press("anna", "press 1", 2).OrderID, "the key answers after a rebuild too")
+	require.Equal(t, sale.OutcomeSoldOut, press("anna", "press 3", 1).Outcome, "a released order does not count then either")
+}
+
+// What is applied but not marked is marked by the next pass, and not applied again: in another process too.
+func TestCourierAppliesARowOnce(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 1)
+	for i := range 3 {
+		buyer := fmt.Sprint("buyer-", i)
+		w.db.release(b, orderOf(w.buy(b, buyer), buyer))
+	}
+	rows, err := w.db.Outbox(context.Background(), courierRows)
+	require.NoError(t, err)
+	first := w.courier()
+	n, err := first.apply(context.Background(), rows)
+	require.NoError(t, err)
+	require.Equal(t, 1, n, "the rows of a bucket are one page")
+	require.Equal(t, int64(10), w.reading(b).Available)
+	before := w.reading(b)
+
+	for _, courier := range []*Courier{first, w.courier()} {
+		w.db.mu.Lock()
+		w.db.outbox = slices.Clone(rows) // the marks were lost
+		w.db.mu.Unlock()
+		require.NoError(t, courier.pass(context.Background()))
+		require.Equal(t, before, w.reading(b))
+		require.Empty(t, w.db.waitingRows())
+	}
+	credit := sale.OutboxRow{Kind: sale.OutboxCredit, Units: 5}
+	w.db.mu.Lock()
+	w.db.give(w.db.rows[b], credit)
+	rows = slices.Clone(w.db.outbox)
+	w.db.mu.Unlock()
+	for range 2 {
+		require.NoError(t, w.courier().pass(context.Background()))
+		require.Equal(t, int64(15), w.reading(b).Available)
+		w.db.mu.Lock()
+		w.db.outbox = slices.Clone(rows)
+		w.db.mu.Unlock()
+	}
+	require.Empty(t, w.db.reported())
+}
+
+// Many rows of many buckets go in pages that a script can hold, in the order of their numbers.
+func TestCourierCarriesManyRows(t *testing.T) {
+	m := newMarket(t, 2000, 2000, 2000)
+	names := buyers("buyer", 2500)
+	for _, b := range m.buckets {
+		for at := 0; at < len(names); at += 500 {
+			for i, a := range m.buyAll(b, names[at:at+500]) {
+				if a.OrderID != 0 && a.Outcome == sale.OutcomeQueued {
+					m.db.release(b, orderOf(a, names[at+i]))
+				}
+			}
+		}
+	}
+	require.Greater(t, len(m.db.waitingRows()), 3*releaseRows)
+	require.NoError(t, m.courier().pass(context.Background()))
+	require.Empty(t, m.db.waitingRows())
+	for _, b := range m.buckets {
+		require.Equal(t, int64(2000), m.reading(b).Available, b)
+		require.Equal(t, int64(2000), m.reading(b).Returned, b)
+	}
+}
+
+// A release that Redis cannot know says that Redis lost writes: nothing is written, and the bucket is reported. The rebuild
+// absorbs the row.
+func TestCourierReportsLoss(t *testing.T) {
+	spoil := map[string]func(w *world, b sale.Bucket){
+		"order":    func(w *world, b sale.Bucket) { w.doOn("DEL", w.redis.keys(b).buyers) },
+		"outbox":   func(w *world, b sale.Bucket) { w.db.outbox[0].Number = 2 },
+		"missing":  func(w *world, b sale.Bucket) { w.doOn("DEL", w.redis.keys(b).meta) },
+		"replid":   func(w *world, b sale.Bucket) { w.doOn("HSET", w.redis.keys(b).meta, "replid", "ffff") },
+		"sequence": func(w *world, b sale.Bucket) { w.doOn("HSET", w.redis.keys(b).meta, "seq", "0") },
+	}
+	for reason, spoil := range spoil {
+		t.Run(reason, func(t *testing.T) {
+			w := newWorld(t, nil)
+			b := w.stock("phone", 10, 1)
+			a := w.buy(b, "anna")
+			w.db.release(b, orderOf(a, "anna"))
+			courier := w.courier()
+			courier.learn(b, place{1, 1})
+			before := w.reading(b)
+			spoil(w, b)
+			require.NoError(t, courier.pass(context.Background()))
+			require.Equal(t, []string{fmt.Sprintf("%s epoch 1: %s", b, reason)}, w.db.reported())
+			if after := w.reading(b); after.Epoch != 0 {
+				require.Equal(t, before.Available, after.Available)
+				require.Zero(t, after.Returned)
+			}
+			require.Len(t, w.db.waitingRows(), 1)
+			require.Equal(t, sale.BucketClosed, w.db.row(b).State)
+			w.rebuild(w.db.row(b))
+			require.Empty(t, w.db.waitingRows(), "absorbed")
+			require.Equal(t, int64(10), w.reading(b).Available)
+			require.NoError(t, courier.pass(context.Background()))
+			require.Equal(t, int64(10), w.reading(b).Available)
+		})
+	}
+}
+
+// Without the script nothing is applied, and the courier does not load it.
+func TestCourierDoesNotLoadTheScript(t *testing.T) {
+	server := harness.Redis(t)
+	w := newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
+	b := w.stock("phone", 10, 1)
+	w.db.release(b, orderOf(w.buy(b, "anna"), "anna"))
+	server.MustDo(t, "SCRIPT", "FLUSH")
+	require.NoError(t, w.courier().pass(context.Background()))
+	require.Equal(t, []string{fmt.Sprintf("%s epoch 1: noscript", b)}, w.db.reported())
+	require.Equal(t, int64(9), w.reading(b).Available)
+	lacks, err := w.redis.lacksScript(context.Background())
+	require.NoError(t, err)
+	require.True(t, lacks)
+}
+
+// Rows of an epoch that Redis has left are done with, and those of one that it has not reached wait.
+func TestCourierAppliesInTheRowsEpochOnly(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 1)
+	row := func(epoch int64) []sale.OutboxRow {
+		return []sale.OutboxRow{{Bucket: b, Number: 1, Epoch: epoch, Kind: sale.OutboxCredit, Units: 3}}
+	}
+	w.rebuild(w.closeRow(b))
+	require.Equal(t, int64(2), w.reading(b).Epoch)
+	for _, epoch := range []int64{1, 3} {
+		n, err := w.courier().apply(context.Background(), row(epoch))
+		require.NoError(t, err)
+		require.Zero(t, n)
+	}
+	w.doOn("HSET", w.redis.keys(b).meta, "loaded_state", "loading")
+	n, err := w.courier().apply(context.Background(), row(2))
+	require.NoError(t, err)
+	require.Zero(t, n, "a bucket that is being loaded waits")
+	require.Equal(t, int64(10), w.reading(b).Available)
+	w.doOn("HSET", w.redis.keys(b).meta, "loaded_state", "open")
+	n, err = w.courier().apply(context.Background(), row(2))
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	require.Equal(t, int64(13), w.reading(b).Available)
+	require.Empty(t, w.db.reported())
+}
+
+// With another process at work, with a database that is away, or a row that nobody could have written, nothing is carried,
+// and the next pass finds everything as it was.
+func TestCourierWaits(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 1)
+	w.db.release(b, orderOf(w.buy(b, "anna"), "anna"))
+	courier := w.courier()
+	w.db.mu.Lock()
+	w.db.leases[outboxLease] = "another"
+	w.db.mu.Unlock()
+	require.ErrorIs(t, courier.pass(context.Background()), sale.ErrLeaseHeld)
+	require.NoError(t, w.db.ReleaseLease(context.Background(), outboxLease, "another"))
+	away := errors.New("away")
+	w.db.setAway(away)
+	require.ErrorIs(t, courier.pass(context.Background()), away)
+	w.db.setAway(nil)
+	w.db.mu.Lock()
+	w.db.outbox[0].Units = 7
+	w.db.mu.Unlock()
+	require.ErrorContains(t, courier.pass(context.Background()), "release of 7 units with 1 orders of 1 units")
+	require.Equal(t, int64(9), w.reading(b).Available)
+	w.db.mu.Lock()
+	w.db.outbox[0].Units = 1
+	w.db.mu.Unlock()
+
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { _ = courier.Run(ctx) }) // Run returns nil
+	eventually(t, func() bool { return w.reading(b).Available == 10 && len(w.db.waitingRows()) == 0 }, "carried")
+	cancel()
+	running.Wait()
+}
+
+// A page holds consecutive rows of one bucket and epoch, as many as a call may have.
+func TestReleasePages(t *testing.T) {
+	b := sale.Bucket{Sale: "sale", SKU: "phone"}
+	row := func(bucket sale.Bucket, number, epoch int64, orders int) sale.OutboxRow {
+		r := sale.OutboxRow{Bucket: bucket, Number: number, Epoch: epoch, Kind: sale.OutboxRelease, Units: int64(orders)}
+		for range orders {
+			r.Orders = append(r.Orders, sale.ReleasedOrder{OrderID: 36, Quantity: 1, Buyer: "anna"})
+		}
+		return r
+	}
+	other := b
+	other.Number = 1
+	pages, err := releasePages([]sale.OutboxRow{
+		row(b, 4, 2, 600), row(b, 5, 2, 400), row(b, 6, 2, 1), row(b, 7, 2, 1), // full after the second
+		row(other, 1, 1, 1), {Bucket: other, Number: 2, Epoch: 1, Kind: sale.OutboxCredit, Units: 9}, // and then a gap
+		row(other, 4, 1, 1),
+	})
+	require.NoError(t, err)
+	require.Len(t, pages, 2)
+	require.Equal(t, []int{2, 2}, []int{pages[0].rows, pages[1].rows})
+	require.Equal(t, []int64{4, 1}, []int64{pages[0].first, pages[1].first})
+	require.Len(t, pages[0].orders, 1000)
+	require.Equal(t, []string{"1", "8", "1", "2", "9", "anna", "10,1", "1"}, pages[1].args(8))
+	pages, err = releasePages([]sale.OutboxRow{row(b, 1, 1, 1), row(b, 2, 2, 1)})
+	require.NoError(t, err)
+	require.Equal(t, 1, pages[0].rows, "an epoch ends a page")
+	for _, bad := range []sale.OutboxRow{
+		row(b, 1, 1, 0), row(b, 1, 1, releaseOrders+1), {Kind: sale.OutboxCredit}, {Kind: "gift", Units: 1},
+		{Kind: sale.OutboxCredit, Units: 1, Orders: row(b, 1, 1, 1).Orders},
+	} {
+		_, err := releasePages([]sale.OutboxRow{bad})
+		require.ErrorContains(t, err, "outbox row")
+	}
+}

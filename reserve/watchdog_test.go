@@ -1,0 +1,154 @@
+package reserve
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+)
+
+// Redis went back and nobody who saw the higher sequence is left: the keeper closes the bucket, and the rebuild sells on
+// with every order of before.
+func TestKeeperNoticesARedisThatWentBack(t *testing.T) {
+	for name, spoil := range map[string][]string{
+		"sequence": {"HSET", "", "seq", "1", "available", "9", "taken", "1"},
+		"epoch":    {"HSET", "", "epoch", "0"},
+		"missing":  {"DEL", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, nil)
+			b := w.stock("phone", 10, 1)
+			for i := range 3 {
+				require.Equal(t, sale.OutcomeQueued, w.buy(b, fmt.Sprint("buyer-", i)).Outcome)
+			}
+			k := w.keep()
+			eventually(t, func() bool { k.mu.Lock(); defer k.mu.Unlock(); return len(k.view.open()) == 1 }, "the keeper looks")
+			eventually(t, func() bool { return w.reading(b).JournalOrders == 0 }, "trimmed")
+			spoil[1] = w.redis.keys(b).meta
+			w.doOn(spoil...)
+			eventually(t, func() bool { return w.db.row(b).Epoch == 2 && w.db.row(b).State == sale.BucketOpen }, "rebuilt")
+			require.Equal(t, int64(7), w.reading(b).Available)
+		})
+	}
+}
+
+// What is no doubt: a bucket that is being rebuilt, one that has gone on since the books were read, and one in a later
+// epoch, which is the database's trouble.
+func TestDoubtOf(t *testing.T) {
+	books := func(state sale.BucketState, epoch, sequence int64) *sale.BucketBooks {
+		return &sale.BucketBooks{BucketRow: sale.BucketRow{Epoch: epoch, State: state}, Sequence: sequence}
+	}
+	for _, c := range []struct {
+		books   *sale.BucketBooks
+		reading sale.Reading
+		doubt   string
+	}{
+		{books(sale.BucketOpen, 3, 7), sale.Reading{Epoch: 3, Sequence: 7}, ""},
+		{books(sale.BucketOpen, 3, 7), sale.Reading{Epoch: 3, Sequence: 9}, ""},
+		{books(sale.BucketOpen, 3, 7), sale.Reading{Epoch: 3, Sequence: 6}, "sequence"},
+		{books(sale.BucketOpen, 3, 7), sale.Reading{Epoch: 2, Sequence: 9}, "epoch"},
+		{books(sale.BucketOpen, 3, 7), sale.Reading{}, "missing"},
+		{books(sale.BucketOpen, 3, 7), sale.Reading{Epoch: 4}, ""},
+		{books(sale.BucketLoading, 3, 7), sale.Reading{Epoch: 2}, ""},
+		{books(sale.BucketClosed, 3, 7), sale.Reading{}, ""},
+	} {
+		require.Equal(t, c.doubt, doubtOf(c.books, &c.reading), "%+v", c)
+	}
+}
+
+// When there are more buckets than a round looks at, every one has its turn.
+func TestWatchdogTakesTurns(t *testing.T) {
+	w := newWatchdog(nil, nil, silent())
+	var all []sale.Bucket
+	for i := range 2*watchdogBuckets + 7 {
+		all = append(all, sale.Bucket{Sale: "s", SKU: fmt.Sprintf("sku-%04d", i%50), Number: i / 50})
+	}
+	looked := map[sale.Bucket]int{}
+	for range 4 {
+		turn := w.inTurn(append([]sale.Bucket(nil), all...))
+		require.Len(t, turn, watchdogBuckets)
+		for _, b := range turn {
+			looked[b]++
+		}
+	}
+	require.Len(t, looked, len(all))
+	require.Empty(t, w.inTurn(nil))
+	require.Len(t, w.inTurn(all[:5]), 5)
+}
+
+// A database that is behind Redis is told about once, after longer than a rebuild between two readings explains.
+func TestWatchdogTellsOfADatabaseThatIsBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &safeBuffer{}
+		w := newWatchdog(nil, nil, slog.New(slog.NewTextHandler(log, nil)))
+		row := sale.BucketRow{Bucket: sale.Bucket{Sale: "autumn", SKU: "phone", Number: 2}, Epoch: 3}
+		w.noteAhead(row, 5)
+		<-time.After(behindAfter)
+		w.noteAhead(row, 5)
+		require.Empty(t, log.String())
+		<-time.After(time.Millisecond)
+		for range 3 {
+			w.noteAhead(row, 5)
+			<-time.After(time.Second)
+		}
+		require.Equal(t, 1, countLines(log.String()))
+		require.Contains(t, log.String(), "bucket autumn:phone:2 is in epoch 5 in redis and in epoch 3 in the database")
+		require.Contains(t, log.String(), "UPDATE stock SET epoch = 5, state = 'closed'")
+		w.noteAhead(row, 3)
+		require.Empty(t, w.ahead)
+	})
+}
+
+func countLines(text string) int {
+	n := 0
+	for _, c := range text {
+		if c == '\n' {
+			n++
+		}
+	}
+	return n
+}
+
+// Only buckets that are open in a sale that sells are compared.
+func TestViewSelling(t *testing.T) {
+	now := time.Now()
+	v := newView()
+	at := func(d time.Duration) sale.Time { return sale.Time{Time: now.Add(d)} }
+	v.update(sale.Changes{Version: 1, Sales: []sale.Sale{
+		{ID: "now", State: sale.StateOpen, StartsAt: at(-time.Minute), EndsAt: at(time.Minute)},
+		{ID: "later", State: sale.StateOpen, StartsAt: at(time.Minute), EndsAt: at(time.Hour)},
+		{ID: "over", State: sale.StateOpen, StartsAt: at(-time.Hour), EndsAt: at(-time.Minute)},
+		{ID: "draft", State: sale.StateDraft, StartsAt: at(-time.Hour), EndsAt: at(time.Minute)},
+	}})
+	for _, id := range []string{"now", "later", "over", "draft"} {
+		v.update(sale.Changes{Version: 2, Buckets: []sale.BucketRow{
+			{Bucket: sale.Bucket{Sale: id, SKU: "phone"}, Epoch: 1, State: sale.BucketOpen},
+			{Bucket: sale.Bucket{Sale: id, SKU: "case"}, Epoch: 1, State: sale.BucketClosed},
+		}})
+	}
+	require.Equal(t, []sale.Bucket{{Sale: "now", SKU: "phone"}}, v.selling(now))
+}
+
+// Books or Redis away: the round says so and doubts nothing.
+func TestWatchdogWithoutItsStores(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 1)
+	dog := newWatchdog(w.redis, w.db, silent())
+	doubted, err := dog.round(context.Background(), []sale.Bucket{b})
+	require.NoError(t, err)
+	require.Empty(t, doubted)
+	w.db.setAway(context.DeadlineExceeded)
+	_, err = dog.round(context.Background(), []sale.Bucket{b})
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	w.db.setAway(nil)
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err = dog.round(ended, []sale.Bucket{b})
+	require.Error(t, err)
+}
