@@ -127,7 +127,7 @@ func paid(s *stack) {
 // expired: the time to pay is over, here because the test moves it.
 func expired(s *stack) {
 	o := s.confirmed("slow")
-	_, err := s.db().Exec("UPDATE orders SET due_at = created_at WHERE order_id = ?", o.OrderID)
+	_, err := s.db().Exec("UPDATE orders SET pay_by = created_at, due_at = created_at WHERE order_id = ?", o.OrderID)
 	require.NoError(s.t, err)
 	s.becomes(o, "slow", "expired")
 	for _, r := range []reply{s.pay(o.OrderID, "pay-late"), s.cancel(o, "slow"), s.shop("DELETE", o.OrderID, nil)} {

@@ -93,6 +93,19 @@ func addresses(redis []*harness.RedisServer) string {
 // run starts gateways and settle processes and waits until all are ready.
 func (s *stack) run(gateways, settles int) *stack {
 	s.t.Helper()
+	s.launch(gateways, settles)
+	for _, g := range s.gateways {
+		g.ready()
+	}
+	for _, w := range s.settles {
+		w.ready()
+	}
+	return s
+}
+
+// launch starts gateways and settle processes; whether they become ready is another question.
+func (s *stack) launch(gateways, settles int) {
+	s.t.Helper()
 	for range gateways {
 		g := &gateway{buyers: harness.Address(s.t), operators: harness.Address(s.t)}
 		env := append(append([]string{}, s.env...), "FLASHSALE_GATEWAY_LISTEN="+g.buyers, "FLASHSALE_ADMIN_LISTEN="+g.operators)
@@ -104,13 +117,6 @@ func (s *stack) run(gateways, settles int) *stack {
 		w.Process = harness.Start(s.t, s.bin, append(append([]string{}, s.env...), "FLASHSALE_SETTLE_LISTEN="+w.listen), "settle")
 		s.settles = append(s.settles, w)
 	}
-	for _, g := range s.gateways {
-		g.ready()
-	}
-	for _, w := range s.settles {
-		w.ready()
-	}
-	return s
 }
 
 func (g *gateway) ready() { g.WaitReady("http://" + g.buyers + "/readyz") }
