@@ -189,7 +189,7 @@ func (s *stack) recreateTopic() {
 }
 
 // TestDatabaseOfYesterday: an old backup was restored, in which a bucket has not begun the epoch that Redis and the topic
-// have lived through. The statements that the log prints bring the engine back.
+// have lived through. The statements that the log prints bring the engine back, and the topic the lost rows.
 func TestDatabaseOfYesterday(t *testing.T) {
 	const stock = 10
 	redis := harness.Redis(t)
@@ -218,13 +218,16 @@ func TestDatabaseOfYesterday(t *testing.T) {
 	s.gateways[0].Restart()
 	s.settles[0].Restart()
 	s.gateways[0].ready()
-	for i := range stock - 1 {
+	for i := range stock - 3 {
 		s.sells(0, fmt.Sprintf("rest-%d", i))
 	}
 	require.Eventually(t, func() bool { return s.buy(ask{buyer: "late"}).json(s)["code"] == "sold_out" }, 10*time.Second, 20*time.Millisecond)
 	s.audit("rush")
 	b := s.books("rush")
 	assert.Equal(t, stock, b.units["phone"])
+	for _, buyer := range []string{"before", "after-1", "after-2"} {
+		assert.Len(t, b.byBuyer[buyer+"/phone"], 1, "the topic still had what the backup lacked")
+	}
 }
 
 // stop ends every process of ours.
