@@ -121,7 +121,7 @@ func (c *Courier) apply(ctx context.Context, rows []sale.OutboxRow) (int, error)
 		}
 	})
 	faults.Point("release.applied")
-	// What was applied is marked even when a later piece of the pipeline failed.
+	// What was applied is marked even when a later piece of the pipeline failed (rule: release-marked).
 	if len(applied) > 0 {
 		if failed := c.Outbox.OutboxDone(ctx, applied); failed != nil {
 			return 0, errors.Join(err, fmt.Errorf("mark %d pages of the outbox as applied: %w", len(applied), failed))

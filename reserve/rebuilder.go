@@ -76,10 +76,10 @@ func (b *Rebuilder) pass(ctx context.Context, rows []sale.BucketRow) ([]sale.Buc
 	if err != nil || len(closed) == 0 {
 		return newer, err
 	}
-	if err := b.drain(ctx, closed); err != nil {
+	if err := b.drain(ctx, closed); err != nil { // rule: journal-published
 		return nil, err
 	}
-	loads, err := b.books.BeginLoads(ctx, closed) // (e)
+	loads, err := b.books.BeginLoads(ctx, closed) // (e), rule: begin-if-closed
 	if err != nil {
 		return nil, fmt.Errorf("begin the new epochs: %w", err)
 	}
@@ -94,7 +94,7 @@ func (b *Rebuilder) pass(ctx context.Context, rows []sale.BucketRow) ([]sale.Buc
 	}
 	faults.Point("rebuild.verified")
 	if len(good) > 0 {
-		if _, err := b.books.OpenBuckets(ctx, good); err != nil { // (h)
+		if _, err := b.books.OpenBuckets(ctx, good); err != nil { // (h), rule: open-if-loading
 			return nil, fmt.Errorf("open the new epochs: %w", err)
 		}
 		faults.Point("rebuild.opened")
@@ -130,7 +130,7 @@ func (b *Rebuilder) closeBuckets(ctx context.Context, rows []sale.BucketRow) (cl
 		}
 		return err
 	})
-	faults.Point("rebuild.redis-closed")
+	faults.Point("rebuild.redis-closed") // and only now the journal (rule: redis-closed-first)
 	if err == nil && len(newer) > 0 {
 		newer, err = b.overtaken(ctx, newer)
 	}

@@ -11,6 +11,6 @@
 
 local epoch = redis.call('HGET', KEYS[1], 'epoch')
 if not epoch then return 'absent' end
-if tonumber(epoch) > tonumber(ARGV[1]) then return 'newer' end
+if tonumber(epoch) > tonumber(ARGV[1]) then return 'newer' end -- rule: close-conditional
 redis.call('HSET', KEYS[1], 'loaded_state', 'closed')
 return 'closed'

@@ -43,18 +43,19 @@ local function wrong_replid()
 end
 
 if not meta[1] then return answer('fenced', 'missing') end
-if tonumber(epoch) > tonumber(ARGV[1]) then return answer('older', '') end
+if tonumber(epoch) > tonumber(ARGV[1]) then return answer('older', '') end -- rule: release-in-epoch
 if tonumber(epoch) < tonumber(ARGV[1]) then return answer('later', 'epoch') end
 if meta[8] ~= 'open' then return answer('later', 'state') end
 if wrong_replid() then return answer('fenced', 'replid') end
 if sequence < tonumber(ARGV[2]) then return answer('fenced', 'sequence') end
-if first <= outbox then
+if first <= outbox then -- rule: release-once
   sequence = tonumber(meta[7])
   return answer('done', '')
 end
-if first > outbox + 1 then return answer('fenced', 'outbox') end
+if first > outbox + 1 then return answer('fenced', 'outbox') end -- rule: release-in-order
 
--- Each order is found as a sold one, between the quotation marks that part a buyer's entries, and marked.
+-- Each order is found as a sold one, between the quotation marks that part a buyer's entries, and marked
+-- (rule: release-known).
 local changed, order_of_buyers = {}, {}
 local known = n > 0 and call('HMGET', buyers_key, unpack(ARGV, 6, 5 + n)) or {}
 for i = 1, n do
@@ -72,7 +73,7 @@ local writes = {}
 for i, buyer in ipairs(order_of_buyers) do
   writes[2 * i - 1], writes[2 * i] = buyer, string.sub(changed[buyer], 2)
 end
-sequence, outbox = sequence + 1, first + rows - 1
+sequence, outbox = sequence + 1, first + rows - 1 -- rule: release-sequence
 if #writes > 0 then call('HSET', buyers_key, unpack(writes)) end
 call('HSET', meta_key, 'available', tonumber(meta[3]) + units, 'seq', sequence, 'returned', tonumber(meta[5]) + units,
   'outbox', outbox, 'outbox_seq', sequence)

@@ -75,18 +75,19 @@ local function closed_window()
   if state ~= 'open' then return 'paused' end
 end
 
-if now > tonumber(ARGV[3]) then return nothing('late', '') end
+if now > tonumber(ARGV[3]) then return nothing('late', '') end -- rule: call-deadline
 if not meta[1] then return nothing('fenced', 'missing') end
-if epoch ~= ARGV[1] then return nothing('fenced', 'epoch') end
-if meta[13] ~= 'open' then return nothing('fenced', 'state') end
-if wrong_replid() then return nothing('fenced', 'replid') end
-if sequence < tonumber(ARGV[2]) then return nothing('fenced', 'sequence') end
+if epoch ~= ARGV[1] then return nothing('fenced', 'epoch') end -- rule: epoch-from-database
+if meta[13] ~= 'open' then return nothing('fenced', 'state') end -- rule: state-compared
+if wrong_replid() then return nothing('fenced', 'replid') end -- rule: replid-compared
+if sequence < tonumber(ARGV[2]) then return nothing('fenced', 'sequence') end -- rule: sequence-compared
 local window = closed_window()
 if window and not asked_again then return nothing('window', window) end
 if n == 0 then return nothing('ok', '') end
 
 local entry_cache = {}
--- Whether the entry of a sequence number of this epoch is still in the journal: '1' or '0'.
+-- Whether the entry of a sequence number of this epoch is still in the journal: '1' or '0'
+-- (rule: held-while-journaled).
 local function journaled(seq)
   if held == 0 or seq == '0' then return '0' end
   if not entry_cache[seq] then
@@ -96,7 +97,9 @@ local function journaled(seq)
   return entry_cache[seq]
 end
 
--- What a buyer's entries say: units bought, latest order id, and a verdict when one of them is this purchase itself.
+-- What a buyer's entries say: units bought, latest order id, and a verdict when one of them is this purchase itself: by
+-- its order id (rule: same-ids-asked-again) or by its key, released or not (rules: key-answers-once,
+-- key-answers-after-release). A released order counts no more (rule: released-counts-not).
 local function judge(entries, head, quantity, key)
   local bought, latest, verdict = 0, '', nil
   for entry in string.gmatch(entries, '[^"]+') do
@@ -157,7 +160,7 @@ if took > 0 then
 else
   record = ''
 end
-for at = trims_at + 1, buyers_at, 2 do
+for at = trims_at + 1, buyers_at, 2 do -- rule: trim-exact
   if call('XDEL', journal_key, ARGV[at]) == 1 then held = held - ARGV[at + 1] end
 end
 if took > 0 or trims > 0 or checked ~= tonumber(meta[3]) then

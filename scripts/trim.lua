@@ -12,7 +12,7 @@
 -- Cost: O(pairs).
 
 local deleted, orders = 0, 0
-for at = 1, #ARGV, 2 do
+for at = 1, #ARGV, 2 do -- rule: trim-exact
   if redis.call('XDEL', KEYS[2], ARGV[at]) == 1 then
     deleted, orders = deleted + 1, orders + ARGV[at + 1]
   end
