@@ -157,6 +157,29 @@ func TestRefuseDeadLetter(t *testing.T) {
 	})
 }
 
+// In the ordinary case the units go back through the outbox, and the sale goes on.
+func TestRefusedDeadLetterGivesBack(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		bucket := phone(t, s, 10, 1)
+		orders := []sale.RecordOrder{one("ann", 1), one("bob", 2)}
+		d := batch(bucket, 1, 5, orders...)
+		add(t, s, letter(d, 7))
+		for range 2 {
+			require.NoError(t, s.RefuseDeadLetter(t.Context(), "3-7"))
+			b := books(t, s, bucket)
+			require.Equal(t, sale.BucketOpen, b.State)
+			require.EqualValues(t, []int64{0, 0, 3, 3, 5}, []int64{b.Settled, b.Released, b.SettledEpoch, b.GivenEpoch, b.Sequence})
+			require.Equal(t, []sale.OutboxRow{{
+				Bucket: bucket, Number: 1, Epoch: 1, Kind: sale.OutboxRelease, Units: 3, Orders: []sale.ReleasedOrder{
+					{OrderID: orders[0].OrderID, Quantity: 1, Buyer: "ann"}, {OrderID: orders[1].OrderID, Quantity: 2, Buyer: "bob"},
+				},
+			}}, waiting(t, s, bucket))
+		}
+		require.Len(t, drained(t, s), 2, "refusals are told")
+		require.Zero(t, settle(t, s, batch(bucket, 1, 6, one("ann", 1))).Refused, "she may buy again")
+	})
+}
+
 func TestRefuseDeadLetterThatSettledMeanwhile(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		bucket := phone(t, s, 10, 1)

@@ -73,6 +73,27 @@ func operations() []operation {
 		{"renew node id 5 of one", func(ctx context.Context, s *Store) error {
 			return s.RenewNode(ctx, sale.NodeLease{Node: 5, Holder: "one"}, 1, time.Minute)
 		}},
+		{"read books of 1 buckets", func(ctx context.Context, s *Store) error {
+			return of(s.BucketBooks(ctx, []sale.Bucket{bucket}))
+		}},
+		{"read positions", func(ctx context.Context, s *Store) error { return of(s.Positions(ctx)) }},
+		{"read the engine's id", func(ctx context.Context, s *Store) error { return of(s.EngineID(ctx)) }},
+		{"pause sale eleven", func(ctx context.Context, s *Store) error { return s.PauseSale(ctx, "eleven", "why") }},
+		{"cancel order 1", func(ctx context.Context, s *Store) error {
+			return of(s.CancelOrder(ctx, 1, sale.ReasonShop, ""))
+		}},
+		{"pay order 1", func(ctx context.Context, s *Store) error { return of(s.PayOrder(ctx, 1, "p")) }},
+		{"look for unpaid orders", func(ctx context.Context, s *Store) error { return of(s.ExpireOrders(ctx, 10)) }},
+		{"read the outbox", func(ctx context.Context, s *Store) error { return of(s.Outbox(ctx, 10)) }},
+		{"note 1 applied outbox rows", func(ctx context.Context, s *Store) error {
+			return s.OutboxDone(ctx, []sale.Applied{{Bucket: bucket, Epoch: 1, Number: 1, Sequence: 1}})
+		}},
+		{"read order events", func(ctx context.Context, s *Store) error { return of(s.OrderEvents(ctx, 10)) }},
+		{"forget 1 published events", func(ctx context.Context, s *Store) error { return s.EventsPublished(ctx, []int64{1}) }},
+		{"count what waits", func(ctx context.Context, s *Store) error {
+			_, _, err := s.CountWaiting(ctx)
+			return err
+		}},
 		{"read rules", func(ctx context.Context, s *Store) error { return of(s.Rules(ctx)) }},
 		{"put rules", func(ctx context.Context, s *Store) error { return of(s.PutRules(ctx, sale.Rules{}, nil)) }},
 	}

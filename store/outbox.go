@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 
 	"flashsale/ledger"
@@ -42,11 +43,19 @@ func outboxBody(orders []sale.ReleasedOrder) string {
 func ordersOfBody(body string) ([]sale.ReleasedOrder, error) {
 	orders := make([]sale.ReleasedOrder, 0, strings.Count(body, "\n"))
 	for line := range strings.Lines(body) {
-		var o sale.ReleasedOrder
-		if _, err := fmt.Sscanf(line, "%d %d %s\n", &o.OrderID, &o.Quantity, &o.Buyer); err != nil {
+		fields := strings.Fields(line)
+		if len(fields) != 3 {
+			return nil, fmt.Errorf("line %.80q has %d fields", line, len(fields))
+		}
+		id, err := sale.ParseOrderID(fields[0])
+		if err != nil {
 			return nil, fmt.Errorf("line %.80q: %w", line, err)
 		}
-		orders = append(orders, o)
+		quantity, err := strconv.Atoi(fields[1])
+		if err != nil {
+			return nil, fmt.Errorf("line %.80q: %w", line, err)
+		}
+		orders = append(orders, sale.ReleasedOrder{OrderID: id, Quantity: quantity, Buyer: fields[2]})
 	}
 	return orders, nil
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -214,5 +215,35 @@ func TestSetState(t *testing.T) {
 		require.Equal(t, moved, again)
 		_, err = s.SetState(ctx, "nowhere", sale.StateOpen)
 		require.ErrorIs(t, err, sale.ErrNotFound)
+	})
+}
+
+func TestPauseByTheEngine(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		put(t, s, draft("eleven", 1, item("phone", 10, 1)))
+		require.NoError(t, s.PauseSale(ctx, "eleven", "why"))
+		found, err := s.Sale(ctx, "eleven")
+		require.NoError(t, err)
+		require.Equal(t, sale.StateDraft, found.State, "only an open sale is paused")
+		require.Empty(t, found.Reason)
+
+		for _, to := range []sale.State{sale.StatePreloaded, sale.StateOpen} {
+			found, err = s.SetState(ctx, "eleven", to, sale.StateDraft, sale.StatePreloaded)
+			require.NoError(t, err)
+		}
+		for range 2 {
+			require.NoError(t, s.PauseSale(ctx, "eleven", strings.Repeat("é", 200)))
+		}
+		changes, err := s.Changes(ctx, found.Version)
+		require.NoError(t, err)
+		require.Len(t, changes.Sales, 1, "gateways hear of it")
+		require.Equal(t, sale.StatePaused, changes.Sales[0].State)
+		require.NotEmpty(t, changes.Sales[0].Reason)
+		require.LessOrEqual(t, len(changes.Sales[0].Reason), 255)
+		found, err = s.SetState(ctx, "eleven", sale.StateOpen, sale.StatePaused)
+		require.NoError(t, err)
+		require.Empty(t, found.Reason, "whoever resumes it has seen to it")
+		require.ErrorIs(t, s.PauseSale(ctx, "nowhere", "why"), sale.ErrNotFound)
 	})
 }
