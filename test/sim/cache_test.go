@@ -16,11 +16,13 @@ type cache struct {
 	old     *redisServer // the primary before the last failover, with what it had then
 	offset  time.Duration
 	replids int
+	parted  time.Duration // when the old primary was left
 	added   func(string)
+	lost    func(after time.Duration)
 }
 
-func newCache(added func(string)) *cache {
-	c := &cache{place: newPlace("redis"), added: added}
+func newCache(added func(string), lost func(after time.Duration)) *cache {
+	c := &cache{place: newPlace("redis"), added: added, lost: lost}
 	c.serving = c.newServer()
 	return c
 }
@@ -67,6 +69,7 @@ func (c *cache) restart(lost, down time.Duration) (writes int) {
 	next.data = c.serving.data.clone()
 	if lost > 0 {
 		writes = next.data.rewind(virtualNow() - lost)
+		c.lost(virtualNow() - lost)
 	}
 	c.serving = next
 	return writes
@@ -82,13 +85,15 @@ func (c *cache) failover(lag, down time.Duration) (writes int) {
 	defer c.serving.mu.Unlock()
 	next.data = c.serving.data.clone()
 	writes = next.data.rewind(virtualNow() - lag)
+	c.lost(virtualNow() - lag)
+	c.parted = virtualNow()
 	c.old, c.serving = c.serving, next
 	return writes
 }
 
 // failback makes the old primary serve again. It still has the scripts and its data of then, or, when it has followed the
-// present primary meanwhile, that one's. A promotion changes its replication id; where it only was cut off, it kept it.
-func (c *cache) failback(followed, cutOff bool, down time.Duration) bool {
+// present primary meanwhile, that one's. The promotion gives it a new replication id.
+func (c *cache) failback(followed bool, down time.Duration) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.old == nil {
@@ -100,13 +105,13 @@ func (c *cache) failback(followed, cutOff bool, down time.Duration) bool {
 	c.serving.mu.Lock()
 	defer c.serving.mu.Unlock()
 	next := c.newServer()
-	next.replid, next.scripts, next.data = c.old.replid, maps.Clone(c.old.scripts), c.old.data.clone()
+	next.scripts, next.data = maps.Clone(c.old.scripts), c.old.data.clone()
 	if followed {
 		next.data = c.serving.data.clone()
+	} else {
+		c.lost(c.parted)
 	}
-	if followed || !cutOff {
-		next.replid = c.newReplid()
-	}
+	c.parted = virtualNow()
 	c.old, c.serving = c.serving, next
 	return true
 }

@@ -155,8 +155,8 @@ func (j *judge) verdict() {
 			j.watch.fault("order %s was answered paid and is not", id)
 		}
 	}
-	if len(j.books.letters) > 0 {
-		j.watch.fault("%d records became dead letters", len(j.books.letters))
+	if len(j.books.letters) != j.queue.junk {
+		j.watch.fault("%d records became dead letters, %d cannot settle", len(j.books.letters), j.queue.junk)
 	}
 }
 
@@ -171,13 +171,14 @@ func (j *judge) told() {
 		switch {
 		case o == nil && p.acknowledged():
 			j.watch.fault("%s was told queued for order %s, which has no row", p.buyer, id)
-		case o == nil && j.plan.lost == 0:
-			j.watch.fault("%s was told held for order %s, which has no row though redis lost nothing", p.buyer, id)
+		case o == nil && !j.watch.couldBeLost(id, false):
+			j.watch.fault("%s was told held for order %s, which has no row though redis has not lost it", p.buyer, id)
 		case o == nil:
 		case o.BuyerID != p.buyer || o.Quantity != p.quantity || o.key != p.key:
 			j.watch.fault("%s was told order %s, whose row is of %s, %d units, key %q", p.buyer, id, o.BuyerID, o.Quantity, o.key)
-		case o.Status == sale.StatusRefused && j.plan.lost == 0:
-			j.watch.fault("%s was told %v for order %s, which was refused (%s) though redis lost nothing", p.buyer, p.Outcome, id, o.Reason)
+		case o.Status == sale.StatusRefused && !j.plan.bounced && !j.watch.couldBeLost(id, true):
+			j.watch.fault("%s was told %v for order %s, which was refused (%s) though redis had not lost it before it was in the log",
+				p.buyer, p.Outcome, id, o.Reason)
 		}
 	}
 }

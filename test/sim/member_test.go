@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,7 +28,9 @@ func newMember(p *process, registerer prometheus.Registerer, log *slog.Logger) *
 	broker := &broker{process: p}
 	handler, err := settle.NewHandler(settle.Options{
 		Kafka: settle.KafkaOptions{Brokers: []string{"model"}}, Namespace: namespace, Partitions: p.world.shape.partitions, Log: log,
-	}, clerk{p}, settle.Links{Client: brokerClient{broker: broker}, Admin: brokerAdmin{broker: broker}}, func(err error) {
+	}, clerk{p}, settle.Links{
+		Client: brokerClient{broker: broker}, Admin: brokerAdmin{broker: broker}, Producer: brokerProducer{broker: broker},
+	}, func(err error) {
 		p.world.watch.fault("settlement of %s has ended for good: %v", p.name, err)
 	}, registerer)
 	if err != nil {
@@ -89,7 +92,7 @@ func (m *member) session(ctx context.Context, mine []int32) error {
 func (m *member) watchGroup(ctx context.Context, mine []int32) {
 	for ctx.Err() == nil {
 		_ = hold(ctx, 300*time.Millisecond) // the loop looks at ctx
-		if m.thaw(ctx) != nil || len(m.world.shares(m)) != len(mine) {
+		if m.thaw(ctx) != nil || !slices.Equal(m.world.shares(m), mine) {
 			return
 		}
 	}

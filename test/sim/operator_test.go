@@ -11,20 +11,21 @@ import (
 // pause pauses the sale as the operators' API does, the database first and then Redis, and resumes it after a while. From
 // the answer to the resumption nothing may be taken.
 func (w *world) pause(d time.Duration) {
-	p := w.newProcess("operator")
-	redis := reserve.NewRedis(p.redisClient(), reserve.Options{Namespace: namespace})
 	w.work.Go(func() {
-		w.move(p, redis, sale.StatePaused)
+		w.pausing <- struct{}{} // one operator at a time
+		defer func() { <-w.pausing }()
+		w.move(sale.StatePaused)
 		w.watch.setPaused(true)
 		time.Sleep(d)
 		w.watch.setPaused(false)
-		w.move(p, redis, sale.StateOpen)
-		p.crash()
+		w.move(sale.StateOpen)
 	})
 }
 
-// move gives the sale another state everywhere, and returns when that is answered.
-func (w *world) move(p *process, redis *reserve.Redis, to sale.State) {
+// move gives the sale another state everywhere, and returns when that is answered. When the process dies half-way, the
+// operator turns to another one.
+func (w *world) move(to sale.State) {
+	p := w.newProcess("operator")
 	for w.books.change(func(s *sale.Sale) { s.State = to }); !w.over(); {
 		w.books.mu.Lock()
 		window := sale.WindowOf(&w.books.sale)
@@ -34,10 +35,14 @@ func (w *world) move(p *process, redis *reserve.Redis, to sale.State) {
 		}
 		w.books.mu.Unlock()
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		err := redis.ApplyWindow(ctx, buckets, window)
+		err := reserve.NewRedis(p.redisClient(), reserve.Options{Namespace: namespace}).ApplyWindow(ctx, buckets, window)
 		cancel()
-		if err == nil {
+		switch {
+		case err == nil:
+			p.crash()
 			return
+		case p.dead():
+			p = w.newProcess("operator")
 		}
 		time.Sleep(50 * time.Millisecond)
 	}

@@ -14,6 +14,8 @@ type plan struct {
 	coming []*fault
 	struck []string // what happened, in order
 	lost   int      // writes that Redis has lost
+
+	bounced bool // Redis has gone back with its scripts, unnoticed for up to 50 ms
 }
 
 type fault struct {
@@ -22,10 +24,12 @@ type fault struct {
 	nth  int
 }
 
-// kinds of faults; the first two strike the process that makes the call, before it or right after it.
+// kinds of faults. The first ones strike the call itself, or the process that makes it.
 var kinds = []string{
-	"crash", "crash", "crash", "stop", "redis-restart", "redis-loss", "redis-loss", "redis-failover", "redis-failback",
-	"redis-away", "kafka-away", "database-away", "offset-reset", "clock-step", "pause-sale",
+	"answer-lost", "answer-lost", "no-answer", "late", "late",
+	"crash", "crash", "crash", "stop", "stop", "redis-restart", "redis-loss", "redis-loss", "redis-loss", "redis-failover",
+	"redis-failback", "redis-bounce", "redis-away", "kafka-away", "kafka-away", "database-away", "offset-reset", "clock-step",
+	"pause-sale", "junk-record",
 }
 
 // moments are kinds of calls, each as likely as the others: most calls of a run only ask for news.
@@ -52,8 +56,8 @@ func drawPlan(c *chance, n int) *plan {
 	return p
 }
 
-// reached counts a call and strikes when it is one that a fault waits for.
-func (p *plan) reached(w *world, by *process, what string) {
+// reached counts a call and strikes when it is one that a fault waits for. It returns what becomes of the call.
+func (p *plan) reached(w *world, by *process, what string) (becomes fate) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	kept := p.coming[:0]
@@ -66,16 +70,36 @@ func (p *plan) reached(w *world, by *process, what string) {
 			kept = append(kept, f)
 			continue
 		}
-		p.strike(w, by, f.kind, what)
+		becomes = max(becomes, p.strike(w, by, f.kind, what))
+		if p.chance.one(2) { // faults come in pairs
+			kind := pick(p.chance, kinds...)
+			time.AfterFunc(p.chance.span(0, 700*time.Millisecond), func() { p.second(w, by, kind) })
+		}
 	}
 	p.coming = kept
+	return becomes
 }
 
-func (p *plan) strike(w *world, by *process, kind, what string) {
+func (p *plan) second(w *world, by *process, kind string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !w.healed.Load() {
+		p.strike(w, by, kind, "soon after")
+	}
+}
+
+// strike does one fault and returns what becomes of the call at which it strikes.
+func (p *plan) strike(w *world, by *process, kind, what string) (becomes fate) {
 	c := p.chance
 	detail := ""
 	brief, long := c.span(time.Millisecond, 300*time.Millisecond), c.span(50*time.Millisecond, 6*time.Second)
 	switch kind {
+	case "answer-lost":
+		becomes = lostReply
+	case "no-answer":
+		becomes = silence
+	case "late":
+		becomes = late
 	case "crash":
 		detail = by.name
 		if c.one(2) {
@@ -98,10 +122,14 @@ func (p *plan) strike(w *world, by *process, kind, what string) {
 		p.lost += n
 		detail = fmt.Sprint(n, " writes")
 	case "redis-failback":
-		if followed := c.one(2); w.cache.failback(followed, false, brief) && !followed {
+		if followed := c.one(2); w.cache.failback(followed, brief) && !followed {
 			p.lost++
 			detail = "to its own data"
 		}
+	case "redis-bounce": // faster than anybody looks at the replication id: what is surplus then is refused
+		p.bounced = true
+		p.lost += w.cache.failover(c.span(time.Millisecond, 60*time.Millisecond), time.Millisecond)
+		w.cache.failback(true, time.Millisecond)
 	case "redis-away":
 		w.cache.place.away(long, false)
 	case "kafka-away":
@@ -112,9 +140,12 @@ func (p *plan) strike(w *world, by *process, kind, what string) {
 		w.queue.reset(c)
 	case "clock-step":
 		w.cache.step(c.span(-2*time.Second, 2*time.Second))
+	case "junk-record":
+		w.queue.spoil(c)
 	case "pause-sale":
 		w.pause(c.span(20*time.Millisecond, time.Second))
 	}
 	p.struck = append(p.struck, fmt.Sprintf("%s %s (at %s of %s)", kind, detail, what, by.name))
 	w.trace.add(by.name, "FAULT "+kind+" "+detail)
+	return becomes
 }

@@ -18,6 +18,8 @@ type queue struct {
 	partitions [][]record
 	committed  []int64       // offset of the next record, by partition; -1 = never committed
 	grown      chan struct{} // closed and replaced when a record is appended
+	added      func([]byte)
+	junk       int // records that are none of ours
 }
 
 type record struct {
@@ -27,10 +29,11 @@ type record struct {
 
 var errNotAcked = errors.New("kafka: request timed out")
 
-func newQueue(partitions int) *queue {
+func newQueue(partitions int, added func([]byte)) *queue {
 	q := &queue{
 		place: newPlace("kafka"), topicID: sarama.Uuid{1}.String(), partitions: make([][]record, partitions),
 		committed: slices.Repeat([]int64{-1}, partitions), grown: make(chan struct{}),
+		added: added,
 	}
 	q.place.refused = errRefused
 	return q
@@ -39,6 +42,7 @@ func newQueue(partitions int) *queue {
 func (q *queue) append(partition int32, key, value []byte) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.added(value)
 	q.partitions[partition] = append(q.partitions[partition], record{key, value, virtualNow()})
 	close(q.grown)
 	q.grown = make(chan struct{})
@@ -90,6 +94,12 @@ func (p publisher) Publish(partition int32, key, value []byte, done func(error))
 		}
 		done(err)
 	}()
+}
+
+// spoil puts a record into the topic that nobody can settle.
+func (q *queue) spoil(c *chance) {
+	q.append(int32(c.below(len(q.partitions))), []byte("junk"), []byte("this is no record"))
+	q.junk++
 }
 
 // reset puts the group's offset of a partition back, as an operator's slip does: everything from there on comes again.

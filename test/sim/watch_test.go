@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"flashsale/sale"
 )
@@ -16,9 +17,24 @@ type watcher struct {
 	faults []string
 	paused bool // pause has been answered, resume not asked
 	pays   map[sale.OrderID]bool
+	made   []*entry                      // journal entries, in the order in which Redis wrote them
+	byID   map[sale.OrderID][]*entry     // by their batch ids
+	of     map[sale.OrderID]sale.OrderID // batch of an order
 }
 
-func newWatcher(w *world) *watcher { return &watcher{world: w, pays: map[sale.OrderID]bool{}} }
+// entry is a journal entry of a batch. A batch that is decided in two lives of one epoch has two.
+type entry struct {
+	batch    sale.OrderID
+	at       time.Duration
+	lost     time.Duration // when Redis lost it, 0 = never
+	inTheLog time.Duration // when its record first was, 0 = never
+}
+
+func newWatcher(w *world) *watcher {
+	return &watcher{
+		world: w, pays: map[sale.OrderID]bool{}, byID: map[sale.OrderID][]*entry{}, of: map[sale.OrderID]sale.OrderID{},
+	}
+}
 
 // fault notes a violation.
 func (w *watcher) fault(format string, args ...any) {
@@ -87,12 +103,64 @@ func (w *watcher) books(b *books) {
 
 // taken looks at every journal entry that Redis writes.
 func (w *watcher) taken(data string) {
+	record, err := sale.DecodeRecord([]byte(data))
+	if err != nil {
+		w.fault("redis writes an entry that is no record: %v", err)
+	}
+	if record.Batch == nil {
+		return
+	}
 	w.mu.Lock()
 	paused := w.paused
+	made := &entry{batch: record.Batch.BatchID, at: virtualNow()}
+	w.made = append(w.made, made)
+	w.byID[made.batch] = append(w.byID[made.batch], made)
+	for i := range record.Batch.Orders {
+		w.of[record.Batch.Orders[i].OrderID] = made.batch
+	}
 	w.mu.Unlock()
-	if paused && strings.HasPrefix(data, "fs1 batch") {
+	if paused {
 		w.fault("taken after pause had been answered: %s", strings.SplitN(data, "\n", 2)[0])
 	}
+}
+
+// lost hears that Redis has lost every write after a moment.
+func (w *watcher) lost(after time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, e := range w.made {
+		if e.at > after && e.lost == 0 {
+			e.lost = virtualNow()
+		}
+	}
+}
+
+// logged hears what comes into the log.
+func (w *watcher) logged(data []byte) {
+	record, err := sale.DecodeRecord(data)
+	if err != nil || record.Batch == nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, e := range w.byID[record.Batch.BatchID] {
+		if e.inTheLog == 0 {
+			e.inTheLog = virtualNow()
+		}
+	}
+}
+
+// couldBeLost reports whether Redis has lost an order's journal entry before its record was in the log: only then may an
+// order that was taken end without a unit. written says that it has a row.
+func (w *watcher) couldBeLost(id sale.OrderID, written bool) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, e := range w.byID[w.of[id]] {
+		if e.lost > 0 && (e.inTheLog == 0 || written && e.inTheLog > e.lost) {
+			return true
+		}
+	}
+	return false
 }
 
 func (w *watcher) setPaused(on bool) {

@@ -23,6 +23,8 @@ type world struct {
 	ended  atomic.Bool
 	healed atomic.Bool
 
+	pausing chan struct{}
+
 	mu       sync.Mutex
 	lives    map[string]int // processes started, by name
 	fronts   []*front
@@ -51,7 +53,7 @@ func drawShape(c *chance) shape {
 		stock: int64(c.between(3, 24)), buckets: pick(c, 1, 1, 1, 2, 3), limit: pick(c, 1, 1, 2, 3), ttl: pick(c, int64(0), 0, 2, 4),
 		gateways: pick(c, 1, 2, 2), settlers: pick(c, 1, 2), partitions: int32(pick(c, 1, 2)),
 		noise: pick(c, 0, 0, 400, 150, 60), slowness: pick(c, 400*time.Microsecond, time.Millisecond, 12*time.Millisecond),
-		faults: pick(c, 0, 1, 1, 2, 2, 3, 5), span: c.span(400*time.Millisecond, 4*time.Second),
+		faults: pick(c, 0, 1, 2, 3, 4, 6), span: pick(c, 5*time.Millisecond, 100*time.Millisecond, time.Second, 4*time.Second),
 	}
 	s.buyers = int(s.stock) + c.between(2, 16)
 	return s
@@ -61,10 +63,11 @@ const saleID, sku = "sale", "phone"
 
 func newWorld(seed uint64) *world {
 	shaping := newChance(seed, "shape")
-	w := &world{seed: seed, shape: drawShape(shaping), lives: map[string]int{}, began: time.Now(), trace: &trace{}}
+	w := &world{seed: seed, shape: drawShape(shaping), lives: map[string]int{}, began: time.Now(), trace: &trace{},
+		pausing: make(chan struct{}, 1)}
 	w.watch = newWatcher(w)
-	w.cache = newCache(w.watch.taken)
-	w.queue = newQueue(int(w.shape.partitions))
+	w.cache = newCache(w.watch.taken, w.watch.lost)
+	w.queue = newQueue(int(w.shape.partitions), w.watch.logged)
 	w.books = newBooks(sale.Sale{
 		ID: saleID, State: sale.StateOpen, Name: "Sale", Currency: "CNY", PerBuyerLimit: w.shape.limit, PaymentTTL: w.shape.ttl,
 		Eligibility: sale.EligibilityOpen, StartsAt: sale.Time{Time: time.Now().Add(-time.Second)},
@@ -88,7 +91,9 @@ func (w *world) noisy(c *chance) bool { return !w.healed.Load() && c.one(w.shape
 // step is asked before every call of every process: what is to become of the call, and is it time for a fault?
 func (w *world) step(p *process, to *place, what string) fate {
 	if !w.healed.Load() {
-		w.plan.reached(w, p, what)
+		if planned := w.plan.reached(w, p, what); planned != arrives {
+			return planned
+		}
 	}
 	if w.noisy(p.chance) {
 		return fate(p.chance.between(int(lostRequest), int(fates)-1))
