@@ -81,9 +81,12 @@ func (c *Courier) pass(ctx context.Context) error {
 	}
 	return underLease(ctx, c.Leases, outboxLease, c.Holder, c.Log, func(ctx context.Context) error {
 		for len(rows) > 0 {
-			applied, err := c.apply(ctx, rows)
+			applied, left, err := c.apply(ctx, rows)
 			if err != nil || applied == 0 {
 				return err
+			}
+			if rows = left; len(rows) > 0 {
+				continue
 			}
 			if rows, err = c.read(ctx); err != nil {
 				return err
@@ -101,11 +104,11 @@ func (c *Courier) read(ctx context.Context) ([]sale.OutboxRow, error) {
 	return rows, nil
 }
 
-// apply carries the first page of every bucket, and returns how many pages were applied.
-func (c *Courier) apply(ctx context.Context, rows []sale.OutboxRow) (int, error) {
+// apply carries the first page of every bucket, and returns how many pages were applied and the rows behind them.
+func (c *Courier) apply(ctx context.Context, rows []sale.OutboxRow) (int, []sale.OutboxRow, error) {
 	pages, err := releasePages(rows)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	var applied []sale.Applied
 	var lost []loss
@@ -124,11 +127,26 @@ func (c *Courier) apply(ctx context.Context, rows []sale.OutboxRow) (int, error)
 	// What was applied is marked even when a later piece of the pipeline failed (rule: release-marked).
 	if len(applied) > 0 {
 		if failed := c.Outbox.OutboxDone(ctx, applied); failed != nil {
-			return 0, errors.Join(err, fmt.Errorf("mark %d pages of the outbox as applied: %w", len(applied), failed))
+			return 0, nil, errors.Join(err, fmt.Errorf("mark %d pages of the outbox as applied: %w", len(applied), failed))
 		}
 		faults.Point("release.marked")
 	}
-	return len(applied), errors.Join(err, c.reportLost(ctx, lost))
+	return len(applied), behindPages(rows, applied), errors.Join(err, c.reportLost(ctx, lost))
+}
+
+// behindPages returns the rows of the buckets that took a page, without that page.
+func behindPages(rows []sale.OutboxRow, applied []sale.Applied) []sale.OutboxRow {
+	upTo := make(map[sale.Bucket]int64, len(applied))
+	for _, a := range applied {
+		upTo[a.Bucket] = a.Number
+	}
+	var left []sale.OutboxRow
+	for _, row := range rows {
+		if number, took := upTo[row.Bucket]; took && row.Number > number {
+			left = append(left, row)
+		}
+	}
+	return left
 }
 
 // send calls the script for every page, pipelined.

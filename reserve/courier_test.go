@@ -91,9 +91,10 @@ func TestCourierAppliesARowOnce(t *testing.T) {
 	rows, err := w.db.Outbox(context.Background(), courierRows)
 	require.NoError(t, err)
 	first := w.courier()
-	n, err := first.apply(context.Background(), rows)
+	n, left, err := first.apply(context.Background(), rows)
 	require.NoError(t, err)
 	require.Equal(t, 1, n, "the rows of a bucket are one page")
+	require.Empty(t, left)
 	require.Equal(t, int64(10), w.reading(b).Available)
 	before := w.reading(b)
 
@@ -204,19 +205,22 @@ func TestCourierAppliesInTheRowsEpochOnly(t *testing.T) {
 	w.rebuild(w.closeRow(b))
 	require.Equal(t, int64(2), w.reading(b).Epoch)
 	for _, epoch := range []int64{1, 3} {
-		n, err := w.courier().apply(context.Background(), row(epoch))
+		n, _, err := w.courier().apply(context.Background(), row(epoch))
 		require.NoError(t, err)
 		require.Zero(t, n)
 	}
 	w.doOn("HSET", w.redis.keys(b).meta, "loaded_state", "loading")
-	n, err := w.courier().apply(context.Background(), row(2))
+	n, _, err := w.courier().apply(context.Background(), row(2))
 	require.NoError(t, err)
 	require.Zero(t, n, "a bucket that is being loaded waits")
 	require.Equal(t, int64(10), w.reading(b).Available)
 	w.doOn("HSET", w.redis.keys(b).meta, "loaded_state", "open")
-	n, err = w.courier().apply(context.Background(), row(2))
+	n, left, err := w.courier().apply(context.Background(), append(row(2), sale.OutboxRow{
+		Bucket: b, Number: 3, Epoch: 2, Kind: sale.OutboxCredit, Units: 1,
+	}))
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
+	require.Len(t, left, 1, "what is behind the page is left")
 	require.Equal(t, int64(13), w.reading(b).Available)
 	require.Empty(t, w.db.reported())
 }

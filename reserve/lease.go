@@ -19,8 +19,8 @@ type Leases interface {
 }
 
 const (
-	leaseTTL         = 15 * time.Second
-	leaseCallTimeout = 4 * time.Second
+	leaseTTL         = 6 * time.Second // after it another process takes over from one that died
+	leaseCallTimeout = 2 * time.Second
 )
 
 var errLeaseLost = errors.New("the lease was lost")

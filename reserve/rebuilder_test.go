@@ -206,6 +206,30 @@ func TestLoadKeepsANewerWindow(t *testing.T) {
 	require.Equal(t, sale.OutcomePaused, w.buy(b, "anna").Outcome)
 }
 
+// A bucket of 100,000 orders, half of them released, is back long before the ten seconds that buyers are promised.
+func TestRebuildOfAHundredThousandOrders(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 100_000, 1)
+	w.db.mu.Lock()
+	for i, buyer := range buyers("buyer", 100_000) {
+		o := sale.RecordOrder{OrderID: sale.OrderID(1<<60 + i), Quantity: 1, Buyer: buyer, Key: fmt.Sprint("press ", i)}
+		if i%2 == 0 {
+			w.db.rows[b].owners = append(w.db.rows[b].owners, o)
+		} else {
+			w.db.rows[b].former = append(w.db.rows[b].former, o)
+		}
+	}
+	w.db.rows[b].settled, w.db.rows[b].released = 100_000, 50_000
+	w.db.mu.Unlock()
+	began := time.Now()
+	w.rebuild(w.closeRow(b))
+	require.Less(t, time.Since(began), 5*time.Second)
+	t.Logf("rebuilt in %v", time.Since(began))
+	require.Equal(t, int64(50_000), w.reading(b).Available)
+	require.Equal(t, sale.OutcomeAlreadyBought, w.buy(b, "buyer-0").Outcome)
+	require.Equal(t, sale.OutcomeQueued, w.buy(b, "buyer-1").Outcome)
+}
+
 // Entries that stand in the journal when the new epoch is loaded, as on a server that came back with an old one, are not
 // sold: only the database counts. They stay, and the relay publishes them though they are of an epoch that is over.
 func TestJournalIsNeverCounted(t *testing.T) {
