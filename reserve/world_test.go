@@ -42,7 +42,8 @@ func newWorldOn(t testing.TB, r *Redis, set func(*EngineOptions)) *world {
 	ids := NewOrderIDs(w.db, "test", slog.New(slog.DiscardHandler))
 	require.NoError(t, ids.keep(context.Background()))
 	o := EngineOptions{
-		Redis: r, Producer: w.kafka, IDs: ids, Breaker: w.breaker, Report: w.db, Registerer: prometheus.NewRegistry(),
+		Redis: r, Producer: w.kafka, IDs: ids, Breaker: w.breaker, Report: w.db, Books: w.db,
+		Registerer: prometheus.NewRegistry(),
 	}
 	if set != nil {
 		set(&o)

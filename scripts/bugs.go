@@ -57,6 +57,9 @@ var bugs = map[string][]seeded{
 			"if not from then entries = entries .. '\"' .. head .. ',0,0'; " +
 				"from, to = string.find(entries, '\"' .. head .. ',', 1, true) end"},
 	},
+	"transfer-not-journaled": {
+		{"transfer", "call('XADD', journal_key, entry_id, 'r', record)", ""},
+	},
 }
 
 // withBugs returns a script's source, with the chosen bug in it when this is a build of the fault tests.
