@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/fnv"
 
+	"flashsale/faults"
 	"flashsale/sale"
 )
 
@@ -45,6 +46,7 @@ func (s *Store) AddDeadLetter(ctx context.Context, letter sale.DeadLetter) error
 	if err != nil {
 		return fmt.Errorf("add dead letter %s: %w", letter.ID, err)
 	}
+	faults.Point("store.dead-letter-added")
 	return nil
 }
 
@@ -131,6 +133,7 @@ func (s *Store) MarkReplayed(ctx context.Context, id string) error {
 	if err != nil {
 		return fmt.Errorf("mark dead letter %s replayed: %w", id, err)
 	}
+	faults.Point("store.dead-letter-replayed")
 	return nil
 }
 

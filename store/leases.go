@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"flashsale/faults"
 	"flashsale/sale"
 )
 
@@ -84,6 +85,7 @@ func (s *Store) LeaseNode(ctx context.Context, holder string, ttl time.Duration)
 			return sale.NodeLease{}, fmt.Errorf("lease node id %d: %w", lease.Node, err)
 		}
 		if taken {
+			faults.Point("store.node-leased")
 			return lease, nil
 		}
 	}
@@ -115,6 +117,7 @@ func (s *Store) RenewNode(ctx context.Context, lease sale.NodeLease, highWaterMS
 	if err != nil {
 		return fmt.Errorf("renew node id %d of %s: %w", lease.Node, lease.Holder, err)
 	}
+	faults.Point("store.node-renewed")
 	return nil
 }
 

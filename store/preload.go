@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"slices"
 
+	"flashsale/faults"
 	"flashsale/ledger"
 	"flashsale/sale"
 )
@@ -47,6 +48,7 @@ func (s *Store) LoadStock(ctx context.Context, id string, partitions int32) ([]s
 	if err != nil {
 		return nil, fmt.Errorf("load stock of %s: %w", id, err)
 	}
+	faults.Point("store.stock-loaded")
 	return unloaded, nil
 }
 

@@ -134,6 +134,18 @@ func TestLateBatchIsRefused(t *testing.T) {
 	})
 }
 
+// Only the epoch makes a batch late. A fence record is a barrier for reading: a batch behind it settles like one before it.
+func TestFencesDecideNothing(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		bucket := phone(t, s, 10, 1)
+		done := settle(t, s, batch(bucket, 1, 1, crowd(1)...), fence("f"), batch(bucket, 1, 2, crowd(1)...))
+		require.Equal(t, sale.Settlement{Rows: 2}, done)
+		reopened(t, s, []sale.BucketRow{books(t, s, bucket).BucketRow})
+		done = settle(t, s, batch(bucket, 1, 3, crowd(1)...), fence("g"))
+		require.Equal(t, sale.Settlement{Rows: 1, Refused: 1}, done)
+	})
+}
+
 func TestLateForkAndLateRepeat(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		bucket := phone(t, s, 10, 1)
