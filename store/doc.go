@@ -7,7 +7,11 @@
 //
 // Locks are always taken in the same order, so that no two transactions wait for each other in a circle:
 //
-//	sales row → stock rows, sorted by (sale, SKU, bucket) → rows of orders and markers → counter of the catalogue
+//	sales row → stock rows, sorted by (sale, SKU, bucket) → rows of orders, markers, outbox and events → positions → counter
+//	of the catalogue
+//
+// A payment moves no units and locks the order's row alone. What a record or a release does to the books is decided in
+// package ledger; here it is read, written and guarded.
 //
 // The counter comes last and is held until the commit: catalogue versions become visible in their own order, and a
 // reader who asks for all that changed since version n can never miss a change that commits later.

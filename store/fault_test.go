@@ -22,6 +22,10 @@ type operation struct {
 func of[T any](_ T, err error) error { return err }
 
 func operations() []operation {
+	return append(bookOperations(), moveOperations()...)
+}
+
+func bookOperations() []operation {
 	bucket := sale.Bucket{Sale: "eleven", SKU: "phone"}
 	rows := []sale.BucketRow{{Bucket: bucket, Epoch: 1}}
 	d := batch(bucket, 1, 1, crowd(1)...)
@@ -73,6 +77,15 @@ func operations() []operation {
 		{"renew node id 5 of one", func(ctx context.Context, s *Store) error {
 			return s.RenewNode(ctx, sale.NodeLease{Node: 5, Holder: "one"}, 1, time.Minute)
 		}},
+		{"read rules", func(ctx context.Context, s *Store) error { return of(s.Rules(ctx)) }},
+		{"put rules", func(ctx context.Context, s *Store) error { return of(s.PutRules(ctx, sale.Rules{}, nil)) }},
+	}
+}
+
+// moveOperations are those that move orders, and what follows from it.
+func moveOperations() []operation {
+	bucket := sale.Bucket{Sale: "eleven", SKU: "phone"}
+	return []operation{
 		{"read books of 1 buckets", func(ctx context.Context, s *Store) error {
 			return of(s.BucketBooks(ctx, []sale.Bucket{bucket}))
 		}},
@@ -94,8 +107,6 @@ func operations() []operation {
 			_, _, err := s.CountWaiting(ctx)
 			return err
 		}},
-		{"read rules", func(ctx context.Context, s *Store) error { return of(s.Rules(ctx)) }},
-		{"put rules", func(ctx context.Context, s *Store) error { return of(s.PutRules(ctx, sale.Rules{}, nil)) }},
 	}
 }
 
