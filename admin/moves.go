@@ -43,6 +43,7 @@ func (a *API) stateFirst(c *call, m move) error {
 		if _, err = a.deps.Sales.SetState(ctx, id, m.to, m.from...); err != nil {
 			return s, err
 		}
+		faults.Point("admin.state-moved")
 		err = a.underLease(ctx, id, func(ctx context.Context) error {
 			if s, err = a.deps.Sales.Sale(ctx, id); err != nil {
 				return err
@@ -111,6 +112,7 @@ func (a *API) carryWindow(ctx context.Context, s *sale.Sale) error {
 	if err := a.deps.Stock.ApplyWindow(ctx, bucketsOf(s), sale.WindowOf(s)); err != nil {
 		return fmt.Errorf("carry the window of sale %s into Redis: %w", s.ID, err)
 	}
+	faults.Point("admin.window-carried")
 	return nil
 }
 

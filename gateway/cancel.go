@@ -8,6 +8,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"flashsale/faults"
 	"flashsale/sale"
 )
 
@@ -51,6 +52,7 @@ func (c *cancels) cancel(ctx context.Context, id sale.OrderID, buyer string) (ca
 		}
 		return err
 	})
+	faults.Point("gateway.order-cancelled")
 	return cancelled, errors.Join(err, refused)
 }
 
