@@ -47,12 +47,20 @@ const (
 type Courier struct {
 	CourierOptions
 	highest    map[sale.Bucket]place // the highest sequence seen, of buckets with rows
+	told       map[sale.Bucket]telling
 	complained time.Time
+}
+
+// telling is a loss that was reported: again every second while it lasts, because a report that came while the bucket was
+// being loaded changed nothing; but logged once.
+type telling struct {
+	epoch int64
+	at    time.Time
 }
 
 // NewCourier returns a courier; Run does its work.
 func NewCourier(o CourierOptions) *Courier {
-	return &Courier{CourierOptions: o, highest: map[sale.Bucket]place{}}
+	return &Courier{CourierOptions: o, highest: map[sale.Bucket]place{}, told: map[sale.Bucket]telling{}}
 }
 
 // Run carries until ctx ends.
@@ -198,10 +206,18 @@ func (c *Courier) learn(b sale.Bucket, at place) {
 // reportLost tells the database about the buckets whose rows Redis could not know.
 func (c *Courier) reportLost(ctx context.Context, lost []loss) error {
 	for _, l := range lost {
+		before := c.told[l.bucket]
+		if before.epoch == l.epoch && time.Since(before.at) < reportRetry {
+			continue
+		}
 		if err := c.Report.ReportLoss(ctx, l.bucket, l.epoch, l.reason); err != nil {
 			return fmt.Errorf("report bucket %s: %w", l.bucket, err)
 		}
 		faults.Point("release.loss-reported")
+		c.told[l.bucket] = telling{epoch: l.epoch, at: time.Now()}
+		if before.epoch == l.epoch {
+			continue
+		}
 		c.Log.Warn("a bucket is in doubt and was reported", "bucket", l.bucket.String(), "epoch", l.epoch, "reason", l.reason)
 	}
 	return nil

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -193,6 +195,26 @@ func TestCourierDoesNotLoadTheScript(t *testing.T) {
 	lacks, err := w.redis.lacksScript(context.Background())
 	require.NoError(t, err)
 	require.True(t, lacks)
+}
+
+// A loss that lasts is reported once a second and logged once: the database may not have been able to close the bucket yet.
+func TestCourierRepeatsItsReports(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db, log := newFakeDatabase(), &safeBuffer{}
+		c := NewCourier(CourierOptions{Report: db, Log: slog.New(slog.NewTextHandler(log, nil))})
+		b := sale.Bucket{Sale: "sale", SKU: "phone"}
+		for range 25 {
+			require.NoError(t, c.reportLost(t.Context(), []loss{{bucket: b, epoch: 4, reason: "order"}}))
+			<-time.After(courierEvery)
+		}
+		require.Len(t, db.reported(), 3)
+		require.Equal(t, 1, countLines(log.String()))
+		require.NoError(t, c.reportLost(t.Context(), []loss{{bucket: b, epoch: 5, reason: "order"}}))
+		require.Len(t, db.reported(), 4)
+		require.Equal(t, 2, countLines(log.String()))
+		db.setAway(errors.New("away"))
+		require.ErrorContains(t, c.reportLost(t.Context(), []loss{{bucket: b, epoch: 6, reason: "order"}}), "report bucket sale:phone:0: away")
+	})
 }
 
 // Rows of an epoch that Redis has left are done with, and those of one that it has not reached wait.

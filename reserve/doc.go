@@ -20,6 +20,13 @@
 // # Loss
 //
 // A reply that does not fit what the gateway knows (no script, another epoch, state or replication id, a sequence that
-// went back) is answered fenced and reported; the Keeper notices closed buckets and the Rebuilder brings them back from
-// the database in the next epoch. Only the Rebuilder loads the reserve script.
+// went back) is answered fenced and reported; the Keeper notices closed buckets, and by comparing sequences with the
+// database those that nobody asked, and the Rebuilder brings them back from the database in the next epoch. Only the
+// Rebuilder loads the scripts that move stock. Identity sees to it that no two engines share one Redis: until a process
+// knows that it is its own, everything is fenced.
+//
+// # Giving back
+//
+// The database decides what comes back to a bucket and numbers it; the Courier carries it to Redis, each number once and
+// in order, in its own epoch.
 package reserve

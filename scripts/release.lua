@@ -45,7 +45,7 @@ end
 if not meta[1] then return answer('fenced', 'missing') end
 if tonumber(epoch) > tonumber(ARGV[1]) then return answer('older', '') end -- rule: release-in-epoch
 if tonumber(epoch) < tonumber(ARGV[1]) then return answer('later', 'epoch') end
-if meta[8] ~= 'open' then return answer('later', 'state') end
+if meta[8] ~= 'open' or not meta[6] then return answer('later', 'state') end
 if wrong_replid() then return answer('fenced', 'replid') end
 if sequence < tonumber(ARGV[2]) then return answer('fenced', 'sequence') end
 if first <= outbox then -- rule: release-once
