@@ -1,0 +1,223 @@
+package e2e
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flashsale/sale"
+	"flashsale/test/harness"
+)
+
+// event is one record of the events topic as a shop reads it.
+type event struct {
+	SpecVersion     string         `json:"specversion"`
+	ID              string         `json:"id"`
+	Source          string         `json:"source"`
+	Type            string         `json:"type"`
+	Subject         string         `json:"subject"`
+	Time            string         `json:"time"`
+	DataContentType string         `json:"datacontenttype"`
+	Data            map[string]any `json:"data"`
+}
+
+// listener is a shop that reads the events topic from its beginning.
+type listener struct {
+	s        *stack
+	mu       sync.Mutex
+	order    map[string][]string // statuses of each order, in the order of their first arrival
+	latest   map[string]event    // by event id
+	arrivals int
+	faults   []string
+}
+
+// listen begins to read the events topic; it ends with the test.
+func (s *stack) listen() *listener {
+	s.t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(s.kafka.Brokers...), kgo.ConsumeTopics(s.base+".events"),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	require.NoError(s.t, err)
+	l := &listener{s: s, order: map[string][]string{}, latest: map[string]event{}}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for ctx.Err() == nil {
+			client.PollFetches(ctx).EachRecord(l.hear)
+		}
+	}()
+	s.t.Cleanup(func() { cancel(); <-ended; client.Close() })
+	return l
+}
+
+func (l *listener) hear(record *kgo.Record) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.arrivals++
+	var e event
+	if err := json.Unmarshal(record.Value, &e); err != nil {
+		l.faults = append(l.faults, err.Error())
+		return
+	}
+	id, status := string(record.Key), e.Type[len("flashsale.order."):]
+	wellFormed := e.SpecVersion == "1.0" && e.ID == id+":"+status && e.Subject == id && e.DataContentType == "application/json" &&
+		e.Source == "/"+l.s.base+"/sales/"+e.Data["sale"].(string) && e.Data["order_id"] == id && e.Data["status"] == status &&
+		e.Time == e.Data["updated_at"] && e.Data["buyer_id"] != "" && len(record.Headers) == 1 &&
+		record.Headers[0].Key == "content-type" && string(record.Headers[0].Value) == "application/cloudevents+json; charset=UTF-8"
+	if !wellFormed {
+		l.faults = append(l.faults, string(record.Value))
+	}
+	if before, repeated := l.latest[e.ID]; repeated {
+		if !assert.ObjectsAreEqual(before, e) {
+			l.faults = append(l.faults, "another content under the id "+e.ID)
+		}
+		return
+	}
+	l.latest[e.ID] = e
+	l.order[id] = append(l.order[id], status)
+}
+
+// heard returns what has arrived for an order.
+func (l *listener) heard(id string) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]string(nil), l.order[id]...)
+}
+
+// told waits until every order of the table has been told up to its present status, and compares the way it went.
+func (l *listener) told(db *sql.DB) {
+	t := l.s.t
+	t.Helper()
+	rows, err := db.Query("SELECT order_id, status FROM orders")
+	require.NoError(t, err)
+	defer rows.Close()
+	for rows.Next() {
+		var id, status string
+		require.NoError(t, rows.Scan(&id, &status))
+		want := []string{"confirmed"}
+		switch status {
+		case "confirmed":
+		case "refused":
+			want = []string{"refused"}
+		default:
+			want = append(want, status)
+		}
+		require.Eventually(t, func() bool { return len(l.heard(id)) >= len(want) }, 30*time.Second, 20*time.Millisecond, "order %s %s", id, status)
+		require.Equal(t, want, l.heard(id), "order %s", id)
+	}
+	require.NoError(t, rows.Err())
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	require.Empty(t, l.faults)
+}
+
+// TestEventsOfEveryOrder: what happens to orders reaches the events topic, each order's events in order and under stable
+// ids, although both processes that settle are killed and started again meanwhile.
+func TestEventsOfEveryOrder(t *testing.T) {
+	const units = 2_000
+	s := newStack(t, servers{}).run(1, 2)
+	s.open("rush", lasting(phone(units)))
+	shop := s.listen()
+	c := newCrowd(s, "rush", units)
+	kill := func(i int) func() {
+		return func() { s.settles[i].Kill(); s.settles[i].Restart() }
+	}
+	c.onTaken[units/4], c.onTaken[units/2], c.onTaken[units-1] = kill(0), kill(1), kill(0)
+	c.rush(c.presses(11, 0, []string{"phone"}, single))
+	for _, w := range s.settles {
+		w.ready()
+	}
+	s.audit("rush")
+	for i := range 300 {
+		o := order{OrderID: c.history[i].order, Sale: "rush", SKU: "phone"}
+		switch i % 3 {
+		case 0:
+			require.Equal(t, 200, s.pay(o.OrderID, "pay-"+strconv.Itoa(i)).status)
+		case 1:
+			require.Equal(t, 200, s.cancel(o, c.buyerID(c.history[i].buyer)).status)
+		default:
+			require.Equal(t, 200, s.shop("DELETE", o.OrderID, nil).status)
+		}
+		if i == 150 {
+			kill(1)()
+		}
+	}
+	db := s.db()
+	s.exec(db, "UPDATE orders SET due_at = created_at, pay_by = created_at WHERE status = 'confirmed' AND order_id % 2 = 0")
+	require.Eventually(t, func() bool {
+		var due int
+		require.NoError(t, db.QueryRow("SELECT COUNT(*) FROM orders WHERE due_at <= NOW(3)").Scan(&due))
+		return due == 0
+	}, 40*time.Second, 50*time.Millisecond)
+	shop.told(db)
+	t.Log("events:", len(shop.latest), "records:", shop.arrivals)
+	paid := shop.latest[c.history[0].order+":paid"]
+	assert.Equal(t, "pay-0", paid.Data["payment_id"])
+	assert.NotContains(t, shop.latest[c.history[0].order+":confirmed"].Data, "payment_id", "what was not yet, is not told")
+	buyers, shops := shop.latest[c.history[1].order+":cancelled"], shop.latest[c.history[2].order+":cancelled"]
+	assert.Equal(t, "buyer", buyers.Data["reason"])
+	assert.Equal(t, "shop", shops.Data["reason"])
+}
+
+// TestEventsOfRefusedOrders: an order that never got a unit is told as refused, with the reason.
+func TestEventsOfRefusedOrders(t *testing.T) {
+	s := newStack(t, servers{}).run(1, 1)
+	s.open("rush", lasting(phone(10)))
+	shop := s.listen()
+	s.confirmed("before")
+	stranger, err := sale.NewOrderIDNode(sale.MaxNode)
+	require.NoError(t, err)
+	id := stranger.Next()
+	s.produce(sale.AppendBatch(nil, &sale.Batch{ // of an epoch that was over before the first preload
+		Bucket: sale.Bucket{Sale: "rush", SKU: "phone"}, Epoch: 0, Sequence: 1, BatchID: id, CreatedMS: time.Now().UnixMilli(),
+		Orders: []sale.RecordOrder{{OrderID: id, Quantity: 1, Buyer: "late"}},
+	}))
+	require.Eventually(t, func() bool { return len(shop.heard(id.String())) > 0 }, 20*time.Second, 20*time.Millisecond)
+	shop.told(s.db())
+	assert.Equal(t, "fenced", shop.latest[id.String()+":refused"].Data["reason"])
+}
+
+// TestEventsWaitForKafka: what happens to orders while Kafka is away waits in the database, is counted, and is told when
+// Kafka is back.
+func TestEventsWaitForKafka(t *testing.T) {
+	kafka := harness.Kafka(t)
+	s := newStack(t, servers{kafka: kafka}).run(1, 2)
+	s.open("rush", lasting(phone(20)))
+	var owned []order
+	for i := range 5 {
+		owned = append(owned, s.confirmed("buyer-"+strconv.Itoa(i)))
+	}
+	s.waitingEvents(0)
+	kafka.Kill()
+	for i, o := range owned {
+		require.Equal(t, 200, s.cancel(o, "buyer-"+strconv.Itoa(i)).status, "decided without Kafka")
+	}
+	s.waitingEvents(float64(len(owned)))
+	kafka.Start()
+	s.waitingEvents(0)
+	shop := s.listen()
+	shop.told(s.db())
+	s.audit("rush")
+}
+
+// waitingEvents waits until the process that answers for the events says that so many rows wait.
+func (s *stack) waitingEvents(rows float64) {
+	s.t.Helper()
+	require.Eventually(s.t, func() bool {
+		var answering []float64
+		for _, w := range s.settles {
+			if n, answers := s.metrics(w.listen)["flashsale_events_waiting_rows"]; answers {
+				answering = append(answering, n)
+			}
+		}
+		return len(answering) == 1 && answering[0] == rows
+	}, 40*time.Second, 100*time.Millisecond, "%v rows of events are to wait", rows)
+}
