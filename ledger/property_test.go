@@ -1,0 +1,130 @@
+package ledger
+
+import (
+	"maps"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"flashsale/sale"
+)
+
+// drawn is random records and the books of two buckets that they come to.
+type drawn struct {
+	limit   int
+	loaded  [2]int64
+	records []sale.Record
+}
+
+func draw(r *rapid.T) drawn {
+	var made ids
+	d := drawn{limit: rapid.IntRange(1, 3).Draw(r, "limit")}
+	for i := range d.loaded {
+		d.loaded[i] = rapid.Int64Range(0, 12).Draw(r, "loaded")
+	}
+	for range rapid.IntRange(1, 8).Draw(r, "records") {
+		bucket, sequence := rapid.IntRange(0, 1).Draw(r, "bucket"), rapid.Int64Range(1, 9).Draw(r, "sequence")
+		epoch := int64(rapid.IntRange(0, 9).Draw(r, "epoch")+8) / 9 // sometimes late
+		if rapid.IntRange(0, 2).Draw(r, "kind") == 0 {
+			t := transfer(bucket, 1-bucket, epoch, sequence, rapid.Int64Range(1, 5).Draw(r, "units"))
+			t.TransferID += sale.OrderID(1000 * len(d.records))
+			d.records = append(d.records, sale.Record{Transfer: t})
+			continue
+		}
+		var orders []sale.RecordOrder
+		for range rapid.IntRange(1, 3).Draw(r, "orders") {
+			buyer := rapid.SampledFrom([]string{"ann", "bob", "cat", "dan"}).Draw(r, "buyer")
+			orders = append(orders, made.one(buyer, rapid.IntRange(1, 2).Draw(r, "quantity")))
+		}
+		d.records = append(d.records, sale.Record{Batch: batch(bucket, epoch, sequence, orders...)})
+	}
+	return d
+}
+
+func (d drawn) decide(closely bool) (*Books, *Plan) {
+	books := booksOf(closely, d.limit, d.loaded[:]...)
+	p := NewPlan(books)
+	for _, r := range d.records {
+		if r.Batch != nil {
+			p.Settle(r.Batch)
+		} else {
+			p.Transfer(r.Transfer)
+		}
+	}
+	return books, p
+}
+
+// keyObjects reports whether a store's unique key would stop a plan: two orders take the slot of one buyer.
+func keyObjects(p *Plan) bool {
+	taken := map[Owner]bool{}
+	for _, o := range p.Confirmed {
+		who := Owner{o.Sale, o.SKU, o.Buyer}
+		if o.Slotted && taken[who] {
+			return true
+		}
+		taken[who] = true
+	}
+	return false
+}
+
+// A hasty plan asks for a closer look, is stopped by a unique key, or is the close plan.
+func TestHastyPlansNeverDiffer(t *testing.T) {
+	same := 0
+	rapid.Check(t, func(r *rapid.T) {
+		d := draw(r)
+		_, hasty := d.decide(false)
+		_, closely := d.decide(true)
+		require.Equal(r, closely.Behind, hasty.Behind)
+		if hasty.LookCloser || keyObjects(hasty) {
+			return
+		}
+		same++
+		hasty.books, closely.books = nil, nil
+		require.Equal(r, closely, hasty)
+	})
+	require.Positive(t, same)
+}
+
+// Whatever comes: no bucket has more units out than loaded, transfers make and lose none, every buyer is within the limit,
+// outbox rows are numbered without gaps, and the moves are what the plan has decided on.
+func TestPlansKeepThePromise(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		d := draw(r)
+		before := booksOf(true, d.limit, d.loaded[:]...).Stock
+		books, p := d.decide(true)
+		var loaded, given int64
+		for bucket, row := range before {
+			if m := p.Moves[bucket]; m != nil {
+				require.True(r, m.Apply(row), "the guard of %s", bucket)
+			}
+			after := books.Stock[bucket]
+			require.Equal(r, []int64{after.Loaded, after.Settled, after.Released, after.Outbox, after.Sequence},
+				[]int64{row.Loaded, row.Settled, row.Released, row.Outbox, row.Sequence})
+			require.LessOrEqual(r, row.Settled-row.Released, row.Loaded)
+			loaded += row.Loaded
+			given += row.GivenEpoch
+		}
+		require.Equal(r, d.loaded[0]+d.loaded[1], loaded)
+		numbers := map[sale.Bucket]int64{}
+		for _, row := range p.Outbox {
+			numbers[row.Bucket]++
+			require.Equal(r, numbers[row.Bucket], row.Number)
+			given -= row.Units
+		}
+		require.Zero(r, given)
+		bought := map[string]int{}
+		for _, o := range p.Confirmed {
+			bought[o.Buyer] += o.Quantity
+		}
+		for units := range maps.Values(bought) {
+			require.LessOrEqual(r, units, d.limit)
+		}
+		for _, o := range p.Refused {
+			late := p.Closing[o.Bucket] == ""
+			require.True(r, !late || o.Reason == sale.ReasonFenced, "a refusal in the epoch closes the bucket")
+		}
+		require.Len(r, p.Settlement.Closed, len(p.Closing))
+		require.Equal(r, len(d.records), len(p.Markers)+len(p.Forks)+p.Settlement.Duplicate)
+	})
+}
