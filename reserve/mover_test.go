@@ -156,7 +156,8 @@ func TestOneTransferAtATimeToABucket(t *testing.T) {
 	}
 	all.Wait()
 	r := m.reading(m.buckets[0])
-	require.Equal(t, []int64{32, 32, 1}, []int64{r.Available, r.Moved, r.JournalOrders})
+	require.GreaterOrEqual(t, r.Moved, int64(32), "half, or what those ask who wait")
+	require.EqualValues(t, 1, r.JournalOrders)
 }
 
 // TestEverythingIsSoldWhereverTheUnitsAre: buyers of all buckets, units in one; nobody hears sold out while a unit is left.

@@ -94,11 +94,16 @@ func tellAll(seekers []*seeker, a sale.Answer) {
 	}
 }
 
-// bring takes units out of other buckets for the first seeker of each bucket: the fullest one gives half, which serves
-// those who come after him. Nothing is brought to a bucket while units are on their way to it.
+// bring takes units out of other buckets: the fullest one gives half, or as much as those ask who wait at a bucket, and
+// others follow until there is enough for the first of them. Nothing is brought to a bucket while units are on their way to
+// it.
 func (m *mover) bring(ctx context.Context, within []*seeker, v *sight) error {
 	m.tickets = m.open(v)
 	served := make([]bool, len(m.buckets))
+	asked := make([]int64, len(m.buckets))
+	for _, s := range within {
+		asked[s.home] += s.quantity
+	}
 	for _, s := range within {
 		if !v.sound(s.home) {
 			s.refuse(sale.OutcomeOverloaded)
@@ -108,17 +113,25 @@ func (m *mover) bring(ctx context.Context, within []*seeker, v *sight) error {
 			continue
 		}
 		served[s.home] = true // and gives to nobody in this turn
-		for short := s.quantity - v.spare(s.home); short > 0; {
-			giver := v.fullest(served)
-			if giver < 0 {
-				break
-			}
-			units, err := m.take(ctx, giver, s.home, short, v)
-			if err != nil {
-				return err
-			}
-			short -= units
+		if err := m.gather(ctx, s.home, s.quantity-v.spare(s.home), asked[s.home]-v.spare(s.home), served, v); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// gather takes units for a bucket, as much as is asked from the fullest and on until there is what is needed.
+func (m *mover) gather(ctx context.Context, to int, needed, asked int64, served []bool, v *sight) error {
+	for needed > 0 {
+		giver := v.fullest(served)
+		if giver < 0 {
+			return nil
+		}
+		units, err := m.take(ctx, giver, to, asked, v)
+		if err != nil {
+			return err
+		}
+		needed, asked = needed-units, asked-units
 	}
 	return nil
 }

@@ -1,0 +1,139 @@
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+	"flashsale/test/harness"
+)
+
+// bucketed is a phone whose stock stands in four buckets.
+func bucketed(stock int) stockItem {
+	item := phone(stock)
+	item.Buckets = 4
+	return item
+}
+
+// atHome keeps the presses of buyers whose bucket is one of these.
+func (c *crowd) atHome(list []press, buckets ...int) []press {
+	return slices.DeleteFunc(list, func(p press) bool {
+		return !slices.Contains(buckets, sale.HomeBucket(c.buyerID(p.buyer), 4))
+	})
+}
+
+// TestSkewedBuyersGetEveryUnit: all buyers have the same bucket and the units stand in four. Every unit is sold, and nobody
+// hears sold out before.
+func TestSkewedBuyersGetEveryUnit(t *testing.T) {
+	skewedBuyers(newStack(t, servers{}).run(2, 2))
+}
+
+func TestSkewedBuyersOnRedisCluster(t *testing.T) {
+	skewedBuyers(newStack(t, servers{redis: harness.RedisCluster(t, 3)}).run(2, 1))
+}
+
+func skewedBuyers(s *stack) {
+	s.t.Helper()
+	const units, buyers, repeats = 2_000, 12_000, 3_000
+	s.open("rush", lasting(bucketed(units)))
+	c := newCrowd(s, "rush", buyers)
+	began := time.Now()
+	c.rush(c.atHome(c.presses(3, repeats, []string{"phone"}, single), 2))
+	s.t.Logf("answers after %s: %v", time.Since(began), c.codes())
+	b := c.check(1, map[string]int{"phone": units})
+	require.Equal(s.t, units, b.units["phone"], "every unit is sold")
+	require.Positive(s.t, c.codes()["sold_out"])
+	s.emptyBuckets("rush", units)
+	neverEarly(s.t, c.history)
+}
+
+// emptyBuckets requires that the units stand in the buckets where they were sold, and that none is left in any.
+func (s *stack) emptyBuckets(saleID string, units int) {
+	s.t.Helper()
+	rows, err := s.db().Query("SELECT bucket, loaded, settled, released FROM stock WHERE sale_id = ? ORDER BY bucket", saleID)
+	require.NoError(s.t, err)
+	defer rows.Close()
+	loadedInAll := 0
+	for rows.Next() {
+		var bucket, loaded, settled, released int
+		require.NoError(s.t, rows.Scan(&bucket, &loaded, &settled, &released))
+		s.t.Logf("bucket %d: loaded %d, settled %d, released %d", bucket, loaded, settled, released)
+		require.Equal(s.t, loaded, settled-released, "bucket %d holds units", bucket)
+		loadedInAll += loaded
+	}
+	require.NoError(s.t, rows.Err())
+	require.Equal(s.t, units, loadedInAll)
+}
+
+// neverEarly requires that nothing was taken by a press that began after somebody had heard sold out: no unit came back
+// meanwhile, so the SKU has to be empty from then on.
+func neverEarly(t testing.TB, history []told) {
+	t.Helper()
+	first := time.Time{}
+	for i := range history {
+		if h := &history[i]; h.code == "sold_out" && (first.IsZero() || h.got.Before(first)) {
+			first = h.got
+		}
+	}
+	require.False(t, first.IsZero())
+	for i := range history {
+		if h := &history[i]; h.status == 202 && h.sent.After(first) {
+			t.Errorf("a unit was taken %s after somebody had heard sold out", h.sent.Sub(first))
+		}
+	}
+}
+
+// TestGivenBackUnitsReachEveryBuyer: a unit comes back to the bucket of its buyer, and a buyer of another bucket gets it at
+// another gateway within a second.
+func TestGivenBackUnitsReachEveryBuyer(t *testing.T) {
+	s := newStack(t, servers{}).run(2, 1)
+	s.open("rush", lasting(bucketed(1)))
+	buyer := s.confirmed(homeBuyer(3, 0))
+	owner := homeBuyer(3, 0)
+	for turn := range 4 {
+		s.soldOutEverywhere(fmt.Sprintf("stranger-%d", turn))
+		next := homeBuyer(turn%4, turn+1)
+		since := time.Now()
+		require.Equal(t, 200, s.cancel(buyer, owner).status)
+		var bought reply
+		require.Eventually(t, func() bool {
+			bought = s.buy(ask{gateway: turn % 2, buyer: next})
+			return bought.status == 202
+		}, 10*time.Second, 10*time.Millisecond, "the unit of bucket %d does not come to %s", turn%4, next)
+		t.Logf("it took %s", time.Since(since))
+		buyer, owner = s.becomes(s.ordered(bought, 202), next, "confirmed"), next
+	}
+	s.audit("rush")
+	s.emptyBuckets("rush", 1)
+}
+
+// homeBuyer names the n-th buyer whose bucket of four has a number.
+func homeBuyer(bucket, n int) string {
+	for i := 0; ; i++ {
+		if name := fmt.Sprintf("home-%d", i); sale.HomeBucket(name, 4) == bucket {
+			if n--; n < 0 {
+				return name
+			}
+		}
+	}
+}
+
+// TestUnitsWhoseGatewayDiesArrive: every gateway is killed while buyers of one bucket empty the others; what was on its way
+// between two buckets is published by the relay, and all is sold in the end.
+func TestUnitsWhoseGatewayDiesArrive(t *testing.T) {
+	const units, buyers = 400, 4_000
+	s := newStack(t, servers{env: []string{"FLASHSALE_RESERVE_RELAY_DEADLINE=300ms"}}).run(2, 1)
+	s.open("rush", lasting(bucketed(units)))
+	c := newCrowd(s, "rush", buyers)
+	for at := range int64(6) {
+		c.onTaken[60*(at+1)] = func() { s.gateways[at%2].Kill(); s.gateways[at%2].Restart(); s.gateways[at%2].ready() }
+	}
+	c.rush(c.atHome(c.presses(4, 500, []string{"phone"}, single), 1))
+	b := c.check(1, map[string]int{"phone": units})
+	require.Equal(t, units, b.units["phone"], "answers: %v", c.codes())
+	s.emptyBuckets("rush", units)
+}
