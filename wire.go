@@ -340,11 +340,10 @@ func (r *settleRole) build() (err error) {
 
 // ready returns what the process waits for.
 func (r *settleRole) ready() map[string]string {
-	waiting := r.waiting(r.started)()
-	for name, found := range r.settler.Ready() {
-		waiting[name] = found
+	if waiting := r.waiting(r.started)(); len(waiting) > 0 {
+		return waiting
 	}
-	return waiting
+	return r.settler.Ready() // it begins when nothing else is waited for
 }
 
 // run settles until ctx ends, then finishes the transactions under way.
