@@ -10,8 +10,8 @@ import (
 // Times of a lease. Work that began under it ends before the lease does, by the clock of this process alone; a holder that
 // died is followed after leaseTTL.
 const (
-	leaseTTL         = 15 * time.Second
-	leaseRenew       = 5 * time.Second // age from which it is renewed before the next work
+	leaseTTL         = 9 * time.Second
+	leaseRenew       = 3 * time.Second // age from which it is renewed before the next work
 	leaseWork        = leaseTTL * 2 / 3
 	leaseCallTimeout = 4 * time.Second
 	leaseAskEvery    = time.Second // while another process holds it

@@ -25,7 +25,7 @@ func TestWorkEndsBeforeItsLease(t *testing.T) {
 			cancel()
 			<-time.After(time.Second)
 		}
-		require.Equal(t, 4, leases.asked, "renewed when it is due, not with every unit")
+		require.Equal(t, 7, leases.asked, "renewed when it is due, not with every unit")
 		mine.release(t.Context(), slog.New(slog.DiscardHandler))
 		require.Empty(t, leases.holder("x"))
 	})
