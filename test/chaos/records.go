@@ -1,0 +1,173 @@
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+const (
+	ordersTopic  = namespace + ".orders"
+	eventsTopic  = namespace + ".events"
+	settleGroup  = namespace + ".settle"
+	kafkaWithin  = 30 * time.Second
+	againAtOnce  = 20 // records delivered again by one fault
+	offsetBehind = 50 // records of each partition that are settled again
+)
+
+func split(address string) (host, port string) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		panic(err) // our own address
+	}
+	return host, port
+}
+
+// kafkaClient reaches the brokers as our processes do.
+func (w *world) kafkaClient(options ...kgo.Opt) *kgo.Client {
+	var seeds []string
+	for _, n := range w.kafka {
+		seeds = append(seeds, n.Brokers[0])
+	}
+	client, err := kgo.NewClient(append(options, kgo.SeedBrokers(seeds...))...)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return client
+}
+
+// ends returns the offset behind the last record of every partition.
+func (w *world) ends(ctx context.Context, client *kgo.Client, topic string) (map[int32]int64, error) {
+	request := kmsg.NewPtrListOffsetsRequest()
+	request.ReplicaID = -1
+	of := kmsg.NewListOffsetsRequestTopic()
+	of.Topic = topic
+	for p := range int32(partitions) {
+		part := kmsg.NewListOffsetsRequestTopicPartition()
+		part.Partition, part.Timestamp = p, -1
+		of.Partitions = append(of.Partitions, part)
+	}
+	request.Topics = append(request.Topics, of)
+	ends := map[int32]int64{}
+	for _, shard := range client.RequestSharded(ctx, request) {
+		if shard.Err != nil {
+			return nil, shard.Err
+		}
+		for _, t := range shard.Resp.(*kmsg.ListOffsetsResponse).Topics {
+			for _, p := range t.Partitions {
+				if p.ErrorCode == 0 {
+					ends[p.Partition] = p.Offset
+				}
+			}
+		}
+	}
+	return ends, nil
+}
+
+// readAll reads a topic from its first record to those that are there now.
+func (w *world) readAll(topic string, each func(*kgo.Record)) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*kafkaWithin)
+	defer cancel()
+	client := w.kafkaClient(kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	defer client.Close()
+	ends, err := w.ends(ctx, client, topic)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", topic, err)
+	}
+	for p, end := range ends {
+		if end == 0 {
+			delete(ends, p)
+		}
+	}
+	for len(ends) > 0 {
+		fetched := client.PollFetches(ctx)
+		if ctx.Err() != nil {
+			return fmt.Errorf("read %s: %d partitions are not at their end: %w", topic, len(ends), ctx.Err())
+		}
+		fetched.EachRecord(func(r *kgo.Record) {
+			each(r)
+			if r.Offset+1 >= ends[r.Partition] {
+				delete(ends, r.Partition)
+			}
+		})
+	}
+	return nil
+}
+
+// delivered writes some records of the orders topic once more behind the last, as a producer does that did not hear the
+// acknowledgement.
+func delivered(n *nemesis) (func(), string) {
+	ctx, cancel := context.WithTimeout(context.Background(), kafkaWithin)
+	defer cancel()
+	var all []*kgo.Record
+	if err := n.w.readAll(ordersTopic, func(r *kgo.Record) { all = append(all, r) }); err != nil {
+		return func() {}, "none, because Kafka does not answer: " + err.Error()
+	}
+	if len(all) == 0 {
+		return func() {}, "none, because there are none yet"
+	}
+	client := n.w.kafkaClient(kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	defer client.Close()
+	var again []*kgo.Record
+	for range againAtOnce {
+		r := all[len(all)-1-n.random.IntN(min(len(all), 400))]
+		again = append(again, &kgo.Record{Topic: r.Topic, Partition: r.Partition, Key: r.Key, Value: r.Value, Headers: r.Headers})
+	}
+	if err := client.ProduceSync(ctx, again...).FirstErr(); err != nil {
+		return func() {}, "some of them, until Kafka did not answer: " + err.Error()
+	}
+	return func() {}, fmt.Sprintf("%d of %d", len(again), len(all))
+}
+
+// offsetsReset ends every settle process, sets the group back in all partitions, and starts them again.
+func offsetsReset(n *nemesis) (func(), string) {
+	for _, p := range n.w.settles {
+		p.Term()
+	}
+	restart := func() {
+		for _, p := range n.w.settles {
+			p.Restart()
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), kafkaWithin)
+	defer cancel()
+	client := n.w.kafkaClient()
+	defer client.Close()
+	ends, err := n.w.ends(ctx, client, ordersTopic)
+	if err == nil {
+		err = commitOffsets(ctx, client, ends)
+	}
+	if err != nil {
+		return restart, "not, because Kafka refused: " + err.Error()
+	}
+	return restart, fmt.Sprintf("by up to %d records", offsetBehind)
+}
+
+func commitOffsets(ctx context.Context, client *kgo.Client, ends map[int32]int64) error {
+	request := kmsg.NewPtrOffsetCommitRequest()
+	request.Group, request.Generation = settleGroup, -1
+	of := kmsg.NewOffsetCommitRequestTopic()
+	of.Topic = ordersTopic
+	for p, end := range ends {
+		part := kmsg.NewOffsetCommitRequestTopicPartition()
+		part.Partition, part.Offset = p, max(end-offsetBehind, 0)
+		of.Partitions = append(of.Partitions, part)
+	}
+	request.Topics = append(request.Topics, of)
+	answer, err := request.RequestWith(ctx, client)
+	if err != nil {
+		return err
+	}
+	for _, t := range answer.Topics {
+		for _, p := range t.Partitions {
+			if p.ErrorCode != 0 {
+				return fmt.Errorf("partition %d: error %d", p.Partition, p.ErrorCode)
+			}
+		}
+	}
+	return nil
+}

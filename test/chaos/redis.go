@@ -1,0 +1,100 @@
+package chaos
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"flashsale/test/chaos/link"
+	"flashsale/test/harness"
+)
+
+// redisPair is a primary and its replica, with the wire of the replication between them and the wires of the clients
+// that a failover leads to the other one. Every write is on the disk before it is answered, so that a plain kill loses
+// nothing and what is refused after one is a fault of ours.
+type redisPair struct {
+	w       *world
+	primary *harness.RedisServer
+	replica *harness.RedisServer
+	stream  *link.Link // from the replica to the primary
+	clients []*wire
+}
+
+func newRedisPair(w *world) *redisPair {
+	start := func() *harness.RedisServer {
+		return harness.Redis(w.t, "--appendfsync", "always", "--auto-aof-rewrite-percentage", "0",
+			"--repl-diskless-sync-delay", "0", "--repl-timeout", "5", "--repl-ping-replica-period", "1")
+	}
+	p := &redisPair{w: w, primary: start(), replica: start()}
+	stream, err := link.New(harness.Address(w.t), p.primary.Addr)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { _ = stream.Close() }) // at the end of everything
+	p.stream = stream
+	p.follow()
+	return p
+}
+
+// wire makes a client's wire to the primary.
+func (p *redisPair) wire(name string) *wire {
+	made := p.w.newWire(name+" to redis", p.primary.Addr)
+	p.clients = append(p.clients, made)
+	return made
+}
+
+// follow makes the replica replicate through the stream.
+func (p *redisPair) follow() {
+	p.stream.Lead(p.primary.Addr)
+	p.stream.Heal()
+	host, port, _ := strings.Cut(p.stream.Addr(), ":")
+	p.replica.MustDo(p.w.t, "REPLICAOF", host, port)
+}
+
+// synced waits until the replica has everything; a failover before that would be one to a node that is no replica.
+func (p *redisPair) synced() {
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		info, err := p.replica.Do("INFO", "replication")
+		if text, _ := info.(string); err == nil && strings.Contains(text, "master_link_status:up") {
+			return
+		}
+		if time.Now().After(deadline) {
+			p.w.t.Fatalf("the replica of Redis does not follow: %v %v", info, err)
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+}
+
+// lead makes the replica the primary and takes every client there.
+func (p *redisPair) lead() {
+	for _, c := range p.clients {
+		c.Set(link.Cut, 0)
+	}
+	p.replica.MustDo(p.w.t, "REPLICAOF", "NO", "ONE")
+	p.primary, p.replica = p.replica, p.primary
+	p.reconnect()
+}
+
+func (p *redisPair) reconnect() {
+	for _, c := range p.clients {
+		c.Lead(p.primary.Addr)
+		c.Heal()
+	}
+}
+
+// appendOnly returns the part of the append-only file that grows.
+func (p *redisPair) appendOnly() (string, int64, error) {
+	names, err := filepath.Glob(filepath.Join(p.primary.Dir, "appendonlydir", "*.incr.aof"))
+	if err != nil || len(names) == 0 {
+		return "", 0, fmt.Errorf("no append-only file in %s: %w", p.primary.Dir, err)
+	}
+	newest := names[len(names)-1]
+	info, err := os.Stat(newest)
+	if err != nil {
+		return "", 0, err
+	}
+	return newest, info.Size(), nil
+}

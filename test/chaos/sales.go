@@ -1,0 +1,104 @@
+package chaos
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"flashsale/test/chaos/check"
+)
+
+// item and saleUnderTest are what the operator defines.
+type item struct {
+	SKU        string `json:"sku"`
+	Stock      int64  `json:"stock"`
+	PriceCents int64  `json:"price_cents"`
+	Buckets    int    `json:"buckets"`
+}
+
+type saleUnderTest struct {
+	id           string
+	limit        int
+	ttlS         int
+	items        []item
+	starts, ends time.Time
+	buyUntil     time.Time // the crowd buys until then
+	demand       bool      // at the end it is asked for until nothing is left
+}
+
+// shortTTL is the least payment time that a sale may have.
+const shortTTL = 30
+
+// salesOf returns the sales of one round: one in which buyers pay and cancel, one whose unpaid orders expire while the
+// faults go on.
+func salesOf(round int, from time.Time, lasts time.Duration) []*saleUnderTest {
+	starts, ends := from.Truncate(time.Millisecond), from.Add(2*time.Hour).Truncate(time.Millisecond)
+	return []*saleUnderTest{
+		{id: fmt.Sprintf("r%d-kept", round), limit: 2, ttlS: 900, demand: true, starts: starts, ends: ends,
+			buyUntil: ends, items: []item{{"one", 110, 100, 1}, {"two", 60, 100, 1}, {"four", 140, 100, 4}}},
+		{id: fmt.Sprintf("r%d-short", round), limit: 1, ttlS: shortTTL, starts: starts, ends: ends,
+			buyUntil: from.Add(lasts / 2), items: []item{{"one", 70, 100, 1}, {"three", 50, 100, 3}}},
+	}
+}
+
+// forCheck is the sale as the checkers know it.
+func (s *saleUnderTest) forCheck() check.Sale {
+	c := check.Sale{StartsMS: s.starts.UnixMilli(), EndsMS: s.ends.UnixMilli(), Limit: s.limit,
+		Loaded: map[string]int64{}, Demand: map[string]bool{}}
+	for _, i := range s.items {
+		c.Loaded[i.SKU] = i.Stock
+		c.Demand[i.SKU] = s.demand
+	}
+	return c
+}
+
+// open creates, preloads and opens the sale.
+func (w *world) open(s *saleUnderTest) {
+	const layout = "2006-01-02T15:04:05.000Z"
+	w.must(http.MethodPut, "sales/"+s.id, map[string]any{
+		"name": s.id, "starts_at": s.starts.UTC().Format(layout), "ends_at": s.ends.UTC().Format(layout),
+		"per_buyer_limit": s.limit, "payment_ttl_s": s.ttlS, "items": s.items,
+	})
+	w.must(http.MethodPost, "sales/"+s.id+"/preload", nil)
+	w.must(http.MethodPost, "sales/"+s.id+"/open", nil)
+}
+
+// must asks the operators' API until it answers well: between rounds everything is healed, but may still be recovering.
+func (w *world) must(method, path string, body any) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	deadline := time.Now().Add(time.Minute)
+	for {
+		answer, err := w.operator(method, path, text)
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			w.t.Fatalf("%s %s: %v %s", method, path, err, answer)
+		}
+		<-time.After(200 * time.Millisecond)
+	}
+}
+
+func (w *world) operator(method, path string, body []byte) ([]byte, error) {
+	request, err := http.NewRequest(method, "http://"+w.gateways[0].operators+"/admin/v1/"+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Authorization", "Bearer "+adminToken)
+	answer, err := (&http.Client{Timeout: time.Minute}).Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(answer.Body, bodyLimit))
+	if err == nil && answer.StatusCode >= 300 {
+		err = fmt.Errorf("status %d: %s", answer.StatusCode, text)
+	}
+	return text, err
+}

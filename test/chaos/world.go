@@ -1,0 +1,185 @@
+package chaos
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/base64"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"flashsale/test/chaos/clock"
+	"flashsale/test/chaos/link"
+	"flashsale/test/harness"
+)
+
+// Secrets of the deployment under test.
+const (
+	secret     = "0123456789abcdef0123456789abcdef-chaos"
+	adminToken = "operators-token-chaos"
+	shopToken  = "the-shops-token-chaos"
+)
+
+// How many of each; one must be able to die while others go on.
+const (
+	gatewayCount = 2
+	settleCount  = 2
+	brokerCount  = 3
+	schema       = "chaos"
+	namespace    = "chaos"
+	partitions   = 4
+)
+
+// world is one deployment: servers, our processes, and the wires between them.
+type world struct {
+	t        testing.TB
+	bin      string
+	dir      string // histories and clocks
+	redis    *redisPair
+	kafka    []*harness.KafkaNode
+	mariadb  *harness.MariaDBServer
+	gateways []*process
+	settles  []*process
+	wires    []*wire // all of them, for link faults
+	books    *sql.DB // past every wire
+	only     string  // the one kind of fault to do, empty for all
+}
+
+// process is one of ours, with wires and a clock of its own.
+type process struct {
+	*harness.Process
+	name      string
+	listen    string // buyers or probes
+	operators string // gateways only
+	clock     string // the file that holds its offset
+}
+
+// wire is a link with a name for the log.
+type wire struct {
+	*link.Link
+	name string
+}
+
+// newWorld starts everything and waits until it is ready.
+func newWorld(t testing.TB) *world {
+	w := &world{t: t, dir: t.TempDir()}
+	w.bin = filepath.Join(w.dir, "flashsale")
+	if path := os.Getenv("FLASHSALE_TEST_BINARY"); path != "" {
+		w.bin = path // its clock cannot be set unless it was built so
+	} else if err := clock.Build(harness.Root(t), filepath.Join(cacheFolder(), "clock"), w.bin, "."); err != nil {
+		t.Fatal(err)
+	}
+	w.redis = newRedisPair(w)
+	w.mariadb = harness.MariaDB(t)
+	w.kafka = harness.KafkaCluster(t, brokerCount, func(direct string) string {
+		return w.newWire("kafka "+direct, direct).Addr()
+	})
+	w.books = w.mariadb.Open(t, schema)
+	env := w.environment(w.redis.wire("commands"), w.newWire("commands to mariadb", w.mariadb.Addr))
+	if result := harness.Run(t, "", w.bin, env, "migrate"); result.Code != 0 {
+		t.Fatalf("migrate: %s%s", result.Stdout, result.Stderr)
+	}
+	for i := range gatewayCount {
+		w.gateways = append(w.gateways, w.start("gateway", i))
+	}
+	for i := range settleCount {
+		w.settles = append(w.settles, w.start("settle", i))
+	}
+	for _, p := range w.processes() {
+		p.ready()
+	}
+	return w
+}
+
+// cacheFolder is where compiled overlays outlive the run.
+func cacheFolder() string {
+	base, err := os.UserCacheDir()
+	if err != nil {
+		base = os.TempDir()
+	}
+	return filepath.Join(base, "flashsale-test")
+}
+
+// newWire makes a link that link faults may choose.
+func (w *world) newWire(name, target string) *wire {
+	l, err := link.New(harness.Address(w.t), target)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { _ = l.Close() }) // at the end of everything
+	made := &wire{l, name}
+	w.wires = append(w.wires, made)
+	return made
+}
+
+func (w *world) environment(redis, mariadb *wire) []string {
+	brokers := make([]string, len(w.kafka))
+	for i, n := range w.kafka {
+		brokers[i] = n.Brokers[0]
+	}
+	return []string{
+		"FLASHSALE_NAMESPACE=" + namespace,
+		"FLASHSALE_REDIS_ADDRS=" + redis.Addr(),
+		"FLASHSALE_KAFKA_BROKERS=" + strings.Join(brokers, ","),
+		"FLASHSALE_KAFKA_PARTITIONS=" + fmt.Sprint(partitions),
+		"FLASHSALE_KAFKA_REPLICATION=" + fmt.Sprint(brokerCount),
+		"FLASHSALE_MYSQL_DSN=" + strings.Replace(w.mariadb.DSN(schema), w.mariadb.Addr, mariadb.Addr(), 1),
+		"FLASHSALE_ADMIN_TOKEN=" + adminToken,
+		"FLASHSALE_SHOP_TOKEN=" + shopToken,
+		"FLASHSALE_AUTH_HS256_SECRET=" + secret,
+	}
+}
+
+func (w *world) start(command string, i int) *process {
+	p := &process{name: fmt.Sprintf("%s %d", command, i), listen: harness.Address(w.t)}
+	p.clock = filepath.Join(w.dir, fmt.Sprintf("clock-%s-%d", command, i))
+	if err := clock.Set(p.clock, 0); err != nil {
+		w.t.Fatal(err)
+	}
+	env := w.environment(w.redis.wire(p.name), w.newWire(p.name+" to mariadb", w.mariadb.Addr))
+	env = append(env, clock.Variable+"="+p.clock)
+	if command == "gateway" {
+		p.operators = harness.Address(w.t)
+		env = append(env, "FLASHSALE_GATEWAY_LISTEN="+p.listen, "FLASHSALE_ADMIN_LISTEN="+p.operators)
+	} else {
+		env = append(env, "FLASHSALE_SETTLE_LISTEN="+p.listen)
+	}
+	p.Process = harness.Start(w.t, w.bin, env, command)
+	return p
+}
+
+func (p *process) ready() { p.WaitReady("http://" + p.listen + "/readyz") }
+
+func (w *world) processes() []*process {
+	return append(append([]*process{}, w.gateways...), w.settles...)
+}
+
+// healed waits until every process says that it is ready.
+func (w *world) healed() {
+	for _, wire := range w.wires {
+		wire.Heal()
+	}
+	for _, p := range w.processes() {
+		p.ready()
+	}
+}
+
+// command runs a command of the binary; it reaches the operators' API of the first gateway.
+func (w *world) command(args ...string) harness.Result {
+	env := []string{"FLASHSALE_ADMIN_URL=http://" + w.gateways[0].operators, "FLASHSALE_ADMIN_TOKEN=" + adminToken}
+	return harness.Run(w.t, "", w.bin, env, args...)
+}
+
+// token signs a buyer's token that outlives any clock fault.
+func token(buyer string) string {
+	part := base64.RawURLEncoding.EncodeToString
+	claims := fmt.Sprintf(`{"sub":%q,"exp":%d}`, buyer, time.Now().Add(48*time.Hour).Unix())
+	text := part([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "." + part([]byte(claims))
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte(text)) // a hash never fails
+	return text + "." + part(mac.Sum(nil))
+}
