@@ -1,9 +1,9 @@
 package reserve
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/redis/rueidis"
 
@@ -14,6 +14,7 @@ import (
 const (
 	codeDone  = "done"
 	codeOlder = "older"
+	codeLater = "later"
 )
 
 // releasePage is consecutive outbox rows of one bucket and epoch that one call of the release script applies.
@@ -121,8 +122,9 @@ func decodeRelease(result rueidis.RedisResult) (releaseReply, error) {
 	reply := releaseReply{
 		code: fields.text(0), detail: fields.text(1), epoch: fields.number(2), sequence: fields.number(3), number: fields.number(4),
 	}
-	if fields.err == nil && !strings.Contains(" done older later fenced ", " "+reply.code+" ") {
-		return reply, fmt.Errorf("release script answered %q", reply.code)
+	switch reply.code {
+	case codeDone, codeOlder, codeLater, codeFenced:
+		return reply, fields.err
 	}
-	return reply, fields.err
+	return reply, errors.Join(fields.err, fmt.Errorf("release script answered %q", reply.code))
 }
