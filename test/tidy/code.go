@@ -39,12 +39,15 @@ func packageFindings(parsed []*source) []finding {
 // skips are the ways in which a test can leave without having tested.
 var skips = []string{"Skip", "Skipf", "SkipNow"}
 
+// virtualTime is the folder whose tests run in testing/synctest from end to end.
+const virtualTime = "test/sim/"
+
 // testFindings names tests that skip or sleep: a test that may skip is not known to have run, and one that sleeps waits
-// too short on a slow machine and too long on all others.
+// too short on a slow machine and too long on all others. In the simulator time is virtual: a sleep there is a signal.
 func testFindings(parsed []*source) []finding {
 	var found []finding
 	for _, s := range parsed {
-		if !s.isTest() {
+		if !s.isTest() || strings.HasPrefix(s.name, virtualTime) {
 			continue
 		}
 		ast.Inspect(s.syntax, func(node ast.Node) bool {

@@ -1,0 +1,214 @@
+package protocol
+
+import "fmt"
+
+// Broken is a promise that a state breaks, "" for none.
+type Broken string
+
+// endless is an epoch that no setup with its few faults comes to.
+const endless = 9
+
+// always checks what must hold at every moment.
+func (x *expansion) always(t *State) Broken {
+	if t.asker.step == saidNoMore && t.asker.emptySeen == 0 {
+		return "sold out was told although units were free all the time"
+	}
+	if t.forked == 1 {
+		return "a gateway made two batches at one sequence"
+	}
+	loaded, inRedis := 0, 0
+	for k := range x.Buckets {
+		row, r := &t.rows[k], &t.redis[k]
+		if row.epoch == endless {
+			return "rebuilt again and again"
+		}
+		loaded += int(row.loaded)
+		if int(row.settled)-int(row.released) > int(row.loaded) {
+			return "oversell: a bucket has more orders than units"
+		}
+		if r.available < 0 {
+			return "redis has fewer than no units"
+		}
+		units := x.units(t, k)
+		if x.Buckets == 1 && units > int(row.loaded) {
+			return "redis holds more units than were loaded"
+		}
+		inRedis += units
+	}
+	if loaded != x.Stock*x.Buckets {
+		return "the loaded units are not conserved"
+	}
+	if b := x.orderRows(t); b != "" {
+		return b
+	}
+	if t.lost == 0 {
+		if inRedis > loaded {
+			return "redis holds more units than were loaded"
+		}
+		return x.answers(t)
+	}
+	return ""
+}
+
+// units counts what Redis has of a bucket's units: available ones and those of buyers.
+func (x *expansion) units(t *State, k int) int {
+	units := int(t.redis[k].available)
+	for o := uint8(1); o <= t.orders; o++ {
+		if t.redis[k].entries[o].sold() {
+			units += int(x.press(t, o).quantity)
+		}
+	}
+	return units
+}
+
+// orderRows checks the rows that count: no more than loaded, than the limit, than one for a press or a key.
+func (x *expansion) orderRows(t *State) Broken {
+	var bought [maxBuyers]int8
+	all := int8(0)
+	for k := range x.Buckets {
+		if int(t.rows[k].settled)-int(t.rows[k].released) != x.standing(t, k) {
+			return "a stock row and its orders differ"
+		}
+	}
+	for o := uint8(1); o <= t.orders; o++ {
+		if t.status[o] != confirmed {
+			continue
+		}
+		press := x.press(t, o)
+		all += press.quantity
+		if bought[press.buyer] += press.quantity; int(bought[press.buyer]) > x.Limit {
+			return "a buyer is beyond the limit"
+		}
+		if t.told&bit(o) != 0 && t.lost == 0 {
+			return "an order that its buyer was refused"
+		}
+		for other := uint8(1); other <= t.orders; other++ {
+			if other == o || t.status[other] != confirmed && t.status[other] != cancelled {
+				continue
+			}
+			if t.press[other] == t.press[o] {
+				return "two orders for one press"
+			}
+			if p := x.press(t, other); p.buyer == press.buyer && p.key == press.key && p.key != 0 {
+				return "two orders for one key"
+			}
+		}
+	}
+	if int(all) > x.Stock*x.Buckets {
+		return "oversell: more orders than units"
+	}
+	return x.refusals(t)
+}
+
+// answers checks what buyers were told while Redis has lost nothing.
+func (x *expansion) answers(t *State) Broken {
+	promised := 0
+	for o := uint8(1); o <= t.orders; o++ {
+		if (t.queued|t.held)&bit(o) == 0 {
+			continue
+		}
+		press := x.press(t, o)
+		if t.queued&bit(o) != 0 && (t.status[o] == absent || t.status[o] == confirmed) {
+			promised += int(press.quantity)
+		}
+		for other := uint8(1); other < o && press.key != 0; other++ {
+			p := x.press(t, other)
+			if (t.queued|t.held)&bit(other) != 0 && p.buyer == press.buyer && p.key == press.key {
+				return "one key was answered with two orders although redis lost nothing"
+			}
+		}
+	}
+	if promised > x.Stock*x.Buckets {
+		return "more was promised than loaded although redis lost nothing"
+	}
+	return ""
+}
+
+// atRest checks what must hold when everything that happens by itself has happened.
+func (x *expansion) atRest(t *State) Broken {
+	for k := range x.Buckets {
+		if b := x.bucketAtRest(t, k); b != "" {
+			return b
+		}
+	}
+	for o := uint8(1); o <= t.orders; o++ {
+		switch {
+		case t.status[o] == cancelled && t.rows[x.press(t, o).bucket].state == open && x.barred(t, o):
+			return "a buyer whose units went back may not buy again"
+		case t.status[o] != absent:
+		case t.queued&bit(o) != 0:
+			return Broken(fmt.Sprintf("lost: order %d was queued and has no row", o))
+		case t.held&bit(o) != 0 && t.lost == 0:
+			return Broken(fmt.Sprintf("lost: order %d was held and has no row although redis lost nothing", o))
+		}
+	}
+	return ""
+}
+
+func (x *expansion) bucketAtRest(t *State, k int) Broken {
+	row, r := &t.rows[k], &t.redis[k]
+	switch {
+	case row.state != open || r.epoch != row.epoch || r.script == 0 && x.keeps(ScriptFence) || r.loaded != open:
+		return "stuck: the bucket does not sell"
+	case r.journaled != 0 || t.settled[k] != t.written[k]:
+		return "stuck: records wait"
+	case t.outbox[k][0].number != 0:
+		return "stuck: the outbox waits"
+	case int(r.available) != int(row.loaded)-int(row.settled)+int(row.released):
+		return Broken(fmt.Sprintf("leak: loaded %d, settled %d, released %d, but available %d",
+			row.loaded, row.settled, row.released, r.available))
+	case r.moved != row.movedEpoch || r.returned != row.givenEpoch:
+		return "what moved in redis and in the books differs at rest"
+	}
+	for o := uint8(1); o <= t.orders; o++ {
+		if x.press(t, o).bucket != k {
+			continue
+		}
+		e := r.entries[o]
+		switch {
+		case e.sold() != (t.status[o] == confirmed):
+			return Broken(fmt.Sprintf("order %d is sold in one of redis and the database only", o))
+		case t.status[o] == cancelled && x.press(t, o).key != 0 && !e.released():
+			return Broken(fmt.Sprintf("the key of order %d, which was given back, does not answer", o))
+		}
+	}
+	return ""
+}
+
+// barred reports whether the buyer of an order that was given back could not take the same once more, though he has
+// nothing else.
+func (x *expansion) barred(t *State, o uint8) bool {
+	for other := uint8(1); other <= t.orders; other++ {
+		if t.status[other] == confirmed && x.press(t, other).buyer == x.press(t, o).buyer {
+			return false
+		}
+	}
+	if t.orders == maxOrders || x.press(t, o).key != 0 {
+		return false
+	}
+	again := *t
+	again.orders++
+	again.press[again.orders] = t.press[o]
+	return x.decide(&again, &again.redis[x.press(t, o).bucket], again.orders).kind == overLimit
+}
+
+// standing counts the units of a bucket's confirmed orders.
+func (x *expansion) standing(t *State, k int) int {
+	units := 0
+	for o := uint8(1); o <= t.orders; o++ {
+		if press := x.press(t, o); t.status[o] == confirmed && press.bucket == k {
+			units += int(press.quantity)
+		}
+	}
+	return units
+}
+
+// refusals checks that no order that was queued or held is refused, unless Redis lost a write of that life or a later one.
+func (x *expansion) refusals(t *State) Broken {
+	for o := uint8(1); o <= t.orders; o++ {
+		if t.status[o] == refused && (t.queued|t.held)&bit(o) != 0 && t.life[o] > t.lostIn[x.press(t, o).bucket] {
+			return "an order that was queued or held is refused although redis lost nothing"
+		}
+	}
+	return ""
+}

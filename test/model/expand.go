@@ -1,0 +1,113 @@
+package protocol
+
+import "fmt"
+
+// expansion yields the states that one step leads to. A step is fair when it happens sooner or later by itself; the
+// others are faults, and what people may or may not do. Where no fair step is left the system is at rest.
+type expansion struct {
+	*Setup
+	flat    []pressed
+	first   []int // number of each buyer's first press
+	from    *State
+	visit   func(fair bool, to *State)
+	tracing bool
+	label   string // of the step, when tracing
+	cut     int64  // steps not taken because they would go beyond a bound of the state
+}
+
+func newExpansion(s *Setup) *expansion {
+	x := &expansion{Setup: s}
+	x.flat, x.first = s.presses()
+	return x
+}
+
+// all visits every state that follows.
+func (x *expansion) all(from *State) {
+	x.from = from
+	for k := range x.Buckets {
+		x.calls(k)
+		x.settling(k)
+		x.relaying(k)
+		x.rebuilding(k)
+		x.doubting(k)
+		x.forgetting(k)
+		x.transferring(k)
+	}
+	for g := range actors {
+		x.publishing(g)
+		x.askingAgain(g)
+	}
+	x.givingBack()
+	for c := range actors {
+		x.carrying(c)
+	}
+	x.verifying()
+}
+
+// to visits a state. text says what led there, number who did it, the record what it was about.
+func (x *expansion) to(t *State, fair bool, text string, number int, r record) {
+	if t.asker.step > 0 && x.free(t) == 0 {
+		t.asker.emptySeen = 1
+	}
+	if x.tracing {
+		x.label = fmt.Sprintf("[%d] %s", number, text)
+		if r.kind != 0 {
+			x.label += ": " + x.describe(t, r)
+		}
+	}
+	x.visit(fair, t)
+}
+
+// describe says what a record holds: orders with their buyers, a, b, c, and quantities.
+func (x *expansion) describe(t *State, r record) string {
+	text := ""
+	switch r.kind {
+	case kindTransfer:
+		text = fmt.Sprintf("transfer of %d", r.second)
+	case kindFence:
+		return fmt.Sprintf("fence of epoch %d", r.epoch)
+	}
+	for i, o := range r.ordersOf() {
+		if i > 0 {
+			text += " and "
+		}
+		press := x.press(t, o)
+		text += fmt.Sprintf("order %d of %d for %c", o, press.quantity, 'a'+rune(press.buyer))
+	}
+	return fmt.Sprintf("%s (epoch %d, sequence %d)", text, r.epoch, r.seq)
+}
+
+// press returns what an order's press was.
+func (x *expansion) press(st *State, order uint8) *pressed { return &x.flat[st.press[order]-1] }
+
+// spend takes one from a fault's budget and reports whether there was one.
+func (t *State) spend(f Fault) bool {
+	if t.left[f] == 0 {
+		return false
+	}
+	t.left[f]--
+	return true
+}
+
+// append writes a record to a bucket's partition.
+func (x *expansion) append(t *State, k int, r record) bool {
+	if t.written[k] == maxLog {
+		x.cut++
+		return false
+	}
+	t.log[k][t.written[k]] = r
+	t.written[k]++
+	return true
+}
+
+// ordersOf returns the orders of a record.
+func (r *record) ordersOf() []uint8 {
+	both := []uint8{r.first, r.second}
+	if r.kind != kindOrders {
+		return nil
+	}
+	if r.second == 0 {
+		return both[:1]
+	}
+	return both
+}

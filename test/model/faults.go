@@ -1,0 +1,106 @@
+package protocol
+
+// doubting is everything that notices a bucket in doubt and closes it in the database, under the epoch in which it was
+// seen: gateways that are fenced, the keeper's look for servers without the script, the watchdog over the sequence.
+func (x *expansion) doubting(k int) {
+	s := x.from
+	row, r := &s.rows[k], &s.redis[k]
+	if r.foreign == 1 && (r.script == 1 || !x.keeps(ScriptFence)) && x.keeps(ReplidCompared) {
+		t := *s
+		t.redis[k].foreign = 2
+		x.to(&t, true, "the replication id is looked at", k, record{})
+	}
+	if row.state != open {
+		return
+	}
+	why := ""
+	switch {
+	case r.script == 0 && x.keeps(ScriptFence):
+		why = "redis lacks the script: the bucket is closed"
+	case r.loaded != open || r.epoch < row.epoch:
+		why = "redis is not loaded in this epoch: the bucket is closed"
+	case r.foreign == 2:
+		why = "another replication id: the bucket is closed"
+	case r.epoch == row.epoch && r.seq < row.seq && x.keeps(SequenceWatched):
+		why = "the sequence is lower than one settled: the bucket is closed"
+	case r.epoch == row.epoch && x.wentBack(k):
+		why = "the sequence is lower than one seen by a gateway: the bucket is closed"
+	default:
+		return
+	}
+	t := *s
+	t.rows[k].state = closed
+	x.to(&t, true, why, k, record{})
+}
+
+// wentBack reports whether some gateway would be fenced for the sequence. It has to call for that, so only a gateway with
+// a buyer to serve notices.
+func (x *expansion) wentBack(k int) bool {
+	if !x.keeps(SequenceCompared) {
+		return false
+	}
+	waiting := false
+	for b := k; b < len(x.Buyers); b += x.Buckets {
+		waiting = waiting || int(x.from.pressed[b]) < len(x.Buyers[b])
+	}
+	for g := range actors {
+		if waiting && x.from.gateways[g].seenIn(k, x.from.redis[k].epoch) > x.from.redis[k].seq {
+			return true
+		}
+	}
+	return false
+}
+
+// forgetting is what happens to Redis: a replica stops following, and later takes its place.
+func (x *expansion) forgetting(k int) {
+	s := x.from
+	if s.hasReplica[k] == 0 && s.left[Rewind]+s.left[Blind]+s.left[Split] > 0 {
+		t := *s
+		t.hasReplica[k], t.replica[k] = 1, s.redis[k]
+		x.to(&t, false, "(the replica of the bucket stops following here)", k, record{})
+	}
+	if s.hasReplica[k] == 1 {
+		if t := *s; t.spend(Rewind) {
+			t.promote(k, 0, x.foreign())
+			x.to(&t, false, "REDIS GOES BACK, without the script", k, record{})
+		}
+		if t := *s; s.replica[k].script == 1 && t.spend(Blind) {
+			t.promote(k, 1, x.foreign())
+			x.to(&t, false, "REDIS GOES BACK to a node that has the script", k, record{})
+		}
+		if t := *s; s.hasOld[k] == 0 && t.spend(Split) {
+			t.hasOld[k], t.old[k] = 1, s.redis[k]
+			t.promote(k, 0, x.foreign())
+			x.to(&t, false, "REDIS SPLITS: a replica is promoted, the old primary goes on", k, record{})
+		}
+	}
+	if s.hasOld[k] == 1 {
+		t := *s
+		t.hasOld[k], t.old[k] = 0, redis{}
+		x.to(&t, true, "the old primary dies", k, record{})
+		t.forget(k)
+		t.redis[k] = s.old[k]
+		x.to(&t, false, "FAIL-BACK to the old primary", k, record{})
+	}
+}
+
+// promote puts the replica in the place of the primary.
+func (t *State) promote(k int, script, foreign uint8) {
+	t.forget(k)
+	t.redis[k] = t.replica[k]
+	t.redis[k].script, t.redis[k].foreign = script, foreign
+	t.hasReplica[k], t.replica[k] = 0, redis{}
+}
+
+// forget notes that everything taken so far may be forgotten.
+func (t *State) forget(k int) {
+	t.lost, t.lostIn[k] = 1, max(t.lostIn[k], t.redis[k].epoch)
+}
+
+// foreign is 1 when another node can be told by its replication id.
+func (s *Setup) foreign() uint8 {
+	if s.Hidden {
+		return 0
+	}
+	return 1
+}

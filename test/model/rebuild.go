@@ -1,0 +1,223 @@
+package protocol
+
+// Steps of a rebuild: the one that comes next. (f) and (g) are several writes and looks, and anything may happen between.
+const (
+	resting = iota
+	stepB
+	stepCRead
+	stepCPublish
+	stepDWrite
+	stepDWait
+	stepE
+	stepFBegin
+	stepFBuyers
+	stepFOpen
+	stepG
+	stepH
+)
+
+// rebuilding takes every control role of a bucket one step further.
+func (x *expansion) rebuilding(k int) {
+	for c := range actors {
+		at := &x.from.controls[k][c]
+		if at.step == resting {
+			x.takeUp(k, c)
+			continue
+		}
+		x.step(k, c)
+		if t := *x.from; t.spend(ControlDies) {
+			t.controls[k][c] = control{}
+			x.to(&t, false, "the control role dies", c, record{})
+		}
+	}
+}
+
+// takeUp is (a): whoever finds a bucket that is not open closes it and remembers the epoch. A second control role works
+// only after it has taken the lease of one that stalls.
+func (x *expansion) takeUp(k, c int) {
+	t := *x.from
+	row := &t.rows[k]
+	other := x.from.controls[k][1-c].step != resting
+	fair := row.state != open && !other && c == 0
+	switch {
+	case other && !t.spend(Takeover), !other && c == 1:
+		return
+	case row.state == open && !t.spend(FalseAlarm):
+		return
+	}
+	row.state = closed
+	t.controls[k][c] = control{step: stepB, epoch: row.epoch}
+	x.to(&t, fair, "(a) closes the bucket in the database", c, record{})
+}
+
+func (x *expansion) step(k, c int) {
+	t := *x.from
+	at, r, row := &t.controls[k][c], &t.redis[k], &t.rows[k]
+	text := ""
+	switch at.step {
+	case stepB:
+		text = "(b) closes the bucket in redis"
+		if x.keeps(RedisClosedFirst) && r.loaded != unknownBucket && r.epoch <= at.epoch {
+			r.loaded = closed
+		}
+		at.step = stepCRead
+		if !x.keeps(JournalPublished) {
+			at.step = stepDWrite
+		}
+	case stepCRead:
+		text = "(c) reads the journal"
+		at.journal, at.entries = r.journal, r.journaled
+		at.step = stepCPublish
+		if at.entries == 0 {
+			at.step = stepDWrite
+		}
+	case stepCPublish:
+		text = "(c) publishes the journal and trims it"
+		if !x.publishJournal(&t, k, at) {
+			return
+		}
+	case stepDWrite:
+		text = "(d) writes a fence"
+		if !x.append(&t, k, record{kind: kindFence, bucket: uint8(k), epoch: at.epoch, first: uint8(c + 1)}) {
+			return
+		}
+		at.step = stepDWait
+	case stepDWait:
+		text = "(d) settlement is past the fence"
+		if x.keeps(FencePassed) && x.fenceWaits(k, c) {
+			return
+		}
+		at.step = stepE
+	case stepE:
+		text = x.begin(&t, k, at, row)
+	case stepFBegin, stepFBuyers, stepFOpen:
+		text = x.load(at, r)
+	case stepG:
+		text = x.verify(at, r)
+	case stepH:
+		text = "(h) does not open: someone else was faster"
+		if row.epoch == at.epoch && row.state == loading || !x.keeps(OpenIfLoading) {
+			row.state = open
+			text = "(h) opens the bucket in the database"
+		}
+		*at = control{}
+	}
+	x.to(&t, true, text, c, record{})
+}
+
+func (x *expansion) publishJournal(t *State, k int, at *control) bool {
+	for _, e := range at.journal[:at.entries] {
+		if !x.append(t, k, e) {
+			return false
+		}
+		x.trim(&t.redis[k], e)
+	}
+	at.journal, at.entries, at.step = [maxJournal]record{}, 0, stepDWrite
+	return true
+}
+
+func (x *expansion) fenceWaits(k, c int) bool {
+	for _, r := range x.from.log[k][x.from.settled[k]:x.from.written[k]] {
+		if r.kind == kindFence && r.first == uint8(c+1) {
+			return true
+		}
+	}
+	return false
+}
+
+// begin is (e): one transaction under the lock of the stock row.
+func (x *expansion) begin(t *State, k int, at *control, row *row) string {
+	if x.keeps(BeginIfClosed) && (row.epoch != at.epoch || row.state == open) {
+		*at = control{}
+		return "(e) stops: someone else was faster"
+	}
+	at.available = int8(row.loaded) - int8(row.settled) + int8(row.released)
+	at.owners, at.released = 0, 0
+	for o := uint8(1); o <= t.orders; o++ {
+		press := x.press(t, o)
+		switch {
+		case press.bucket != k:
+		case t.status[o] == confirmed:
+			at.owners |= bit(o)
+		case t.status[o] == cancelled && press.key != 0:
+			at.released |= bit(o)
+		}
+	}
+	if !x.keeps(JournalNotCounted) {
+		x.countJournal(t, k, at)
+	}
+	at.outbox = row.number
+	if !x.keeps(OutboxNumberLoaded) {
+		at.outbox = 0
+	}
+	if x.keeps(OutboxAbsorbed) {
+		t.outbox[k] = [maxOutbox]outboxRow{}
+	}
+	at.epoch++
+	row.epoch, row.state = at.epoch, loading
+	row.movedEpoch, row.givenEpoch, row.seq = 0, 0, 0
+	at.step = stepFBegin
+	return "(e) begins the next epoch"
+}
+
+// countJournal takes what is journaled for sold, which is what no rebuild may do.
+func (x *expansion) countJournal(t *State, k int, at *control) {
+	for _, e := range t.redis[k].journal[:t.redis[k].journaled] {
+		for _, o := range e.ordersOf() {
+			if units := x.press(t, o).quantity; t.status[o] == absent && at.available >= units {
+				at.available -= units
+				at.owners |= bit(o)
+			}
+		}
+	}
+}
+
+// load is (f) in its three writes, each sent to whatever node answers now.
+func (x *expansion) load(at *control, r *redis) string {
+	newer := r.loaded != unknownBucket && (r.epoch > at.epoch || r.epoch == at.epoch && r.loaded != loading)
+	switch {
+	case at.step == stepFBegin && newer && x.keeps(LoadConditional):
+		*at = control{}
+		return "(f) stops: redis is in this epoch or a later one"
+	case at.step == stepFBegin:
+		fresh := redis{epoch: at.epoch, loaded: loading, script: r.script, available: at.available, outbox: at.outbox}
+		if x.keeps(JournalStays) {
+			fresh.journal, fresh.journaled = r.journal, r.journaled
+		}
+		*r = fresh
+		at.step = stepFBuyers
+		return "(f) begins to load"
+	case r.epoch != at.epoch || r.loaded != loading:
+		at.step = stepG // the load is lost: verify notices
+		return "(f) finds its load gone"
+	case at.step == stepFBuyers:
+		for o := range uint8(maxOrders + 1) {
+			switch {
+			case at.owners&bit(o) != 0:
+				r.entries[o] = soldIn(0)
+			case at.released&bit(o) != 0:
+				r.entries[o] = soldIn(0) | given
+			}
+		}
+		at.step = stepFOpen
+		return "(f) loads the buyers"
+	}
+	r.loaded = open
+	at.step = stepG
+	return "(f) marks the bucket loaded"
+}
+
+// verify is (g): one atomic look proves script, epoch, state and replication id; a missing script is loaded first.
+func (x *expansion) verify(at *control, r *redis) string {
+	if r.script == 0 {
+		r.script = 1
+		return "(g) loads the script"
+	}
+	at.step = stepH
+	if x.keeps(Verify) && (r.epoch != at.epoch || r.loaded != open || r.foreign != 0 && x.keeps(ReplidCompared)) {
+		*at = control{} // back to (a), which the bucket's state asks for
+		return "(g) finds redis changed: back to (a)"
+	}
+	at.loadAs = loadAs{}
+	return "(g) verifies"
+}

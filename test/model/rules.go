@@ -1,0 +1,112 @@
+package protocol
+
+import "fmt"
+
+// Rule is one rule of the protocol. Its name stands beside the code that implements it.
+type Rule uint8
+
+// The rules, in the order of docs/recovery.md.
+const (
+	// Taking stock.
+	ScriptFence Rule = iota
+	StateCompared
+	SequenceCompared
+	ReplidCompared
+	EpochFromDatabase
+	SameIDsAskedAgain
+	CallDeadline
+	AnswerAfterAck
+	HeldWhileJournaled
+	KeyAnswersOnce
+	KeyAnswersAfterRelease
+	ReleasedCountsNot
+	TrimExact
+	// Settling.
+	MarkerHasBatchID
+	DuplicateIsWhole
+	LateIsRefused
+	GuardWithReleased
+	StockGuard
+	LimitGuard
+	KeyOnceInBooks
+	OrderOnce
+	DisagreementCloses
+	// Rebuild.
+	RedisClosedFirst
+	JournalPublished
+	FencePassed
+	BeginIfClosed
+	JournalNotCounted
+	OutboxAbsorbed
+	OutboxNumberLoaded
+	LoadConditional
+	JournalStays
+	Verify
+	OpenIfLoading
+	SequenceWatched
+	// Giving back and moving.
+	ReleaseInEpoch
+	ReleaseOnce
+	ReleaseInOrder
+	ReleaseKnown
+	ReleaseSequence
+	ReleaseMarked
+	CreditThroughOutbox
+	TransferJournaled
+	TransferGuard
+	LateTransferMovesNothing
+	WholeSKU
+	SoldOutByBooks
+	ruleCount
+)
+
+var ruleNames = [ruleCount]string{
+	"script-fence", "state-compared", "sequence-compared", "replid-compared", "epoch-from-database",
+	"same-ids-asked-again", "call-deadline", "answer-after-ack", "held-while-journaled", "key-answers-once",
+	"key-answers-after-release", "released-counts-not", "trim-exact",
+	"marker-has-batch-id", "duplicate-is-whole", "late-is-refused", "guard-with-released", "stock-guard", "limit-guard", "key-once-in-books", "order-once",
+	"disagreement-closes",
+	"redis-closed-first", "journal-published", "fence-passed", "begin-if-closed",
+	"journal-not-counted", "outbox-absorbed", "outbox-number-loaded", "load-conditional", "journal-stays", "verify",
+	"open-if-loading", "sequence-watched",
+	"release-in-epoch", "release-once", "release-in-order", "release-known", "release-sequence", "release-marked",
+	"credit-through-outbox", "transfer-journaled", "transfer-guard", "late-transfer-moves-nothing",
+	"whole-sku", "sold-out-by-books",
+}
+
+// String returns the rule's name.
+func (r Rule) String() string { return ruleNames[r] }
+
+// Rules returns all of them.
+func Rules() []Rule {
+	all := make([]Rule, ruleCount)
+	for i := range all {
+		all[i] = Rule(i)
+	}
+	return all
+}
+
+// ParseRule finds a rule by its name.
+func ParseRule(name string) (Rule, error) {
+	for i, n := range ruleNames {
+		if n == name {
+			return Rule(i), nil
+		}
+	}
+	return 0, fmt.Errorf("no rule is named %q", name)
+}
+
+// Off is a set of rules that are switched off.
+type Off uint64
+
+// Without switches rules off.
+func Without(rules ...Rule) Off {
+	var off Off
+	for _, r := range rules {
+		off |= 1 << r
+	}
+	return off
+}
+
+// keeps reports whether a rule is on.
+func (s *Setup) keeps(r Rule) bool { return s.Off&(1<<r) == 0 }

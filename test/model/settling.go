@@ -1,0 +1,220 @@
+package protocol
+
+// settling takes the next record of a partition through one transaction; a record that was settled may come again.
+func (x *expansion) settling(k int) {
+	s := x.from
+	if s.settled[k] < s.written[k] {
+		t := *s
+		r := s.log[k][s.settled[k]]
+		if x.settle(&t, k, r) {
+			t.settled[k]++
+			t.forgetSettled(k)
+			x.to(&t, true, "settles", k, r)
+		}
+	}
+	if s.left[Redeliver] == 0 {
+		return
+	}
+	for _, r := range s.log[k][:s.settled[k]] {
+		t := *s
+		t.spend(Redeliver)
+		if x.settle(&t, k, r) && t.rows != s.rows || t.status != s.status || t.marked != s.marked {
+			t.forgetSettled(k)
+			x.to(&t, false, "settles again", k, r)
+		}
+	}
+}
+
+// forgetSettled drops settled records from the partition once none can be delivered again: they can do nothing more.
+func (t *State) forgetSettled(k int) {
+	if t.left[Redeliver] > 0 {
+		return
+	}
+	left := copy(t.log[k][:], t.log[k][t.settled[k]:t.written[k]])
+	clear(t.log[k][left:])
+	t.written[k], t.settled[k] = uint8(left), 0
+}
+
+// settle is one transaction. It reports false where a bound of the state is reached.
+func (x *expansion) settle(t *State, k int, r record) bool {
+	row := &t.rows[k]
+	if r.kind == kindFence {
+		return true // a barrier for reading and nothing more
+	}
+	done, fork := x.markerOf(t, r)
+	if done {
+		return true
+	}
+	if !x.known(t, r) && !x.mark(t, r) {
+		return false
+	}
+	late := r.epoch != row.epoch
+	if !late {
+		row.seq = max(row.seq, r.seq)
+	}
+	agreed := !fork
+	if r.kind == kindTransfer {
+		ok, moved := x.settleTransfer(t, k, r, late, fork)
+		if !ok {
+			return false
+		}
+		agreed = agreed && moved
+	}
+	for _, o := range r.ordersOf() {
+		agreed = x.settleOrder(t, row, o, late) && agreed
+	}
+	if !agreed && !late && row.state == open && x.keeps(DisagreementCloses) {
+		row.state = closed
+	}
+	return true
+}
+
+// markerOf looks for the marker at a record's place: the same batch is done when all of its orders have rows, any other
+// makes this a fork.
+func (x *expansion) markerOf(t *State, r record) (done, fork bool) {
+	for _, m := range t.markers[:t.marked] {
+		if m.place() != r.place() {
+			continue
+		}
+		if !x.keeps(MarkerHasBatchID) || m == r.identity() && (t.whole(r) || !x.keeps(DuplicateIsWhole)) {
+			return true, false
+		}
+		fork = true
+	}
+	return false, fork
+}
+
+// whole reports whether every order of a record has a row.
+func (t *State) whole(r record) bool {
+	for _, o := range r.ordersOf() {
+		if t.status[o] == absent {
+			return false
+		}
+	}
+	return true
+}
+
+// known reports whether a record's own marker is in the set.
+func (x *expansion) known(t *State, r record) bool {
+	for _, m := range t.markers[:t.marked] {
+		if m == r.identity() {
+			return true
+		}
+	}
+	return false
+}
+
+// mark adds a marker to the set.
+func (x *expansion) mark(t *State, r record) bool {
+	r = r.identity()
+	if t.marked == maxMarkers {
+		x.cut++
+		return false
+	}
+	at := int(t.marked)
+	for at > 0 && r.less(t.markers[at-1]) {
+		t.markers[at] = t.markers[at-1]
+		at--
+	}
+	t.markers[at] = r
+	t.marked++
+	return true
+}
+
+func (r record) less(o record) bool {
+	for _, pair := range [][2]uint8{{r.bucket, o.bucket}, {r.epoch, o.epoch}, {r.seq, o.seq}, {r.kind, o.kind}} {
+		if pair[0] != pair[1] {
+			return pair[0] < pair[1]
+		}
+	}
+	return r.first < o.first
+}
+
+// settleOrder decides one order and reports whether Redis and the books agree about it.
+func (x *expansion) settleOrder(t *State, row *row, o uint8, late bool) bool {
+	switch {
+	case t.status[o] != absent && x.keeps(OrderOnce):
+		return late
+	case late && x.keeps(LateIsRefused):
+		t.status[o] = refused
+		return true
+	case !x.fits(row, uint8(x.press(t, o).quantity)) && x.keeps(StockGuard):
+		t.status[o] = refused
+		return false
+	case !x.allowed(t, o) && x.keeps(LimitGuard):
+		t.status[o] = refused
+		return false
+	case x.keyUsed(t, o) && x.keeps(KeyOnceInBooks):
+		t.status[o] = refused
+		return false
+	}
+	t.status[o] = confirmed
+	row.settled += uint8(x.press(t, o).quantity)
+	return true
+}
+
+// fits is the guard of the stock row.
+func (x *expansion) fits(row *row, units uint8) bool {
+	if !x.keeps(GuardWithReleased) {
+		return row.settled+units <= row.loaded
+	}
+	return row.settled-row.released+units <= row.loaded
+}
+
+// allowed is the unique key of slots: what a buyer has confirmed never exceeds the limit.
+func (x *expansion) allowed(t *State, o uint8) bool {
+	press := x.press(t, o)
+	units := press.quantity
+	for other := uint8(1); other <= t.orders; other++ {
+		if other != o && t.status[other] == confirmed && x.press(t, other).buyer == press.buyer {
+			units += x.press(t, other).quantity
+		}
+	}
+	return units <= int8(x.Limit)
+}
+
+// keyUsed reports whether another order that was not refused came from the same key of the same buyer.
+func (x *expansion) keyUsed(t *State, o uint8) bool {
+	press := x.press(t, o)
+	for other := uint8(1); press.key != 0 && other <= t.orders; other++ {
+		p := x.press(t, other)
+		if other != o && p.buyer == press.buyer && p.key == press.key && (t.status[other] == confirmed || t.status[other] == cancelled) {
+			return true
+		}
+	}
+	return false
+}
+
+// settleTransfer moves loaded units to the other bucket and leaves a credit for it in the outbox.
+func (x *expansion) settleTransfer(t *State, k int, r record, late, fork bool) (ok, moved bool) {
+	if late && x.keeps(LateTransferMovesNothing) {
+		return true, true
+	}
+	from, to := &t.rows[k], &t.rows[1-k]
+	fits := from.settled-from.released+r.second <= from.loaded && from.loaded >= r.second
+	if fork || !fits && x.keeps(TransferGuard) {
+		return true, false
+	}
+	from.loaded -= r.second
+	if !late {
+		from.movedEpoch += r.second
+	}
+	to.loaded += r.second
+	return x.outboxRow(t, 1-k, outboxRow{units: r.second}), true
+}
+
+// outboxRow numbers a change under the lock of the stock row and stamps it with the bucket's present epoch.
+func (x *expansion) outboxRow(t *State, k int, add outboxRow) bool {
+	row := &t.rows[k]
+	for i := range t.outbox[k] {
+		if t.outbox[k][i].number == 0 {
+			row.number++
+			add.number, add.epoch = row.number, row.epoch
+			t.outbox[k][i] = add
+			row.givenEpoch += add.units
+			return true
+		}
+	}
+	x.cut++
+	return false
+}

@@ -1,0 +1,118 @@
+package protocol
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Fault is something that may go wrong, a bounded number of times.
+type Fault uint8
+
+// The faults, and the two things that somebody may or may not do: cancel and transfer.
+const (
+	Rewind    Fault = iota // Redis goes back to a replica's state: another replication id, no script
+	Blind                  // it goes back to a node that still has the script, whose replication id is not looked at yet
+	Split                  // a replica is promoted and the old primary goes on answering some; then perhaps fail-back
+	Crash                  // a gateway, relay or courier dies
+	Duplicate              // a record is written twice
+	Redeliver              // a settled record is settled again
+	Takeover               // a control role takes over while the old one goes on
+	ControlDies
+	FalseAlarm
+	Unknown // the answer of a call is lost
+	Held    // Kafka stays away and the gateway answers held
+	Cancel
+	Expire // two orders in one transaction
+	Transfer
+	Zombie // a second courier at work
+	Ask    // somebody wants to know whether the SKU is sold out
+	faultKinds
+)
+
+var faultNames = [faultKinds]string{"rewind", "blind", "split", "crash", "duplicate", "redeliver", "takeover",
+	"control-dies", "false-alarm", "unknown", "held", "cancel", "expire", "transfer", "zombie", "ask"}
+
+// String returns the fault's name.
+func (f Fault) String() string { return faultNames[f] }
+
+// Press is one press of a buyer: a quantity, and a key, 0 for none.
+type Press struct{ Quantity, Key uint8 }
+
+// Setup is one configuration to explore.
+type Setup struct {
+	Buckets int
+	Stock   int       // units loaded into each bucket
+	Limit   int       // units a buyer
+	Batch   int       // purchases in one call, 1 or 2
+	Buyers  [][]Press // each buyer's presses, in order; buyer b lives in bucket b modulo Buckets
+	Faults  [faultKinds]uint8
+	Hidden  bool // the server hides its replication id, as managed ones do
+	Off     Off
+}
+
+// With returns the setup with faults allowed once more each.
+func (s Setup) With(faults ...Fault) Setup {
+	for _, f := range faults {
+		s.Faults[f]++
+	}
+	return s
+}
+
+// String says what the setup is.
+func (s *Setup) String() string {
+	text := fmt.Sprintf("%d bucket(s) of %d, limit %d, batches of %d, presses", s.Buckets, s.Stock, s.Limit, s.Batch)
+	for _, presses := range s.Buyers {
+		text += " "
+		for i, p := range presses {
+			if i > 0 {
+				text += "+"
+			}
+			text += fmt.Sprint(p.Quantity)
+			if p.Key > 0 {
+				text += "k" + fmt.Sprint(p.Key)
+			}
+		}
+	}
+	var faults []string
+	for f, n := range s.Faults {
+		if n > 0 {
+			faults = append(faults, fmt.Sprintf("%s×%d", Fault(f), n))
+		}
+	}
+	if s.Hidden {
+		text += ", replication id hidden"
+	}
+	return text + "; " + strings.Join(faults, ", ")
+}
+
+// start is the first state: every bucket open in epoch 1.
+func (s *Setup) start() State {
+	var first State
+	first.left = s.Faults
+	for k := range s.Buckets {
+		first.redis[k] = redis{epoch: 1, loaded: open, script: 1, available: int8(s.Stock)}
+		first.rows[k] = row{epoch: 1, loaded: uint8(s.Stock)}
+	}
+	for k := s.Buckets; k < maxBuckets; k++ {
+		first.redis[k].loaded = unknownBucket
+	}
+	return first
+}
+
+// pressed is a press with what follows from its place.
+type pressed struct {
+	buyer, bucket int
+	quantity      int8
+	key           uint8
+}
+
+// presses numbers the presses of all buyers, buyer after buyer.
+func (s *Setup) presses() (flat []pressed, first []int) {
+	for b, presses := range s.Buyers {
+		first = append(first, len(flat))
+		for _, p := range presses {
+			flat = append(flat, pressed{buyer: b, bucket: b % s.Buckets, quantity: int8(p.Quantity), key: p.Key})
+		}
+	}
+	return flat, first
+}

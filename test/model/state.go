@@ -1,0 +1,173 @@
+package protocol
+
+// Bounds of a state. A step that would go beyond one is not taken and counted as cut.
+const (
+	maxBuckets = 2
+	actors     = 2 // gateways, couriers, and control roles of a bucket
+	maxOrders  = 6 // ids 1 to 6
+	maxJournal = 4
+	maxLog     = 8
+	maxMarkers = 10
+	maxOutbox  = 3
+	maxBuyers  = 3
+)
+
+// Kinds of records; applied is the marker that the outbox leaves in the database.
+const (
+	kindOrders = iota + 1
+	kindTransfer
+	kindFence
+	kindApplied
+)
+
+// Order rows in the database.
+const (
+	absent = iota
+	confirmed
+	cancelled
+	refused
+)
+
+// States of a bucket, in the database (open, closed, loading) and in Redis (all).
+const (
+	open = iota
+	closed
+	loading
+	unknownBucket
+)
+
+// record is a journal entry, the Kafka record with the same bytes, or a marker. Its identity is everything but second.
+type record struct {
+	kind, bucket, epoch, seq uint8
+	first                    uint8 // order id, transfer id, number of an outbox row, or the control role of a fence
+	second                   uint8 // the batch's other order, or the units of a transfer
+}
+
+func (r record) place() record { return record{0, r.bucket, r.epoch, r.seq, 0, 0} }
+
+func (r record) identity() record { r.second = 0; return r }
+
+// entry is what the buyers hash says of one order: 0 nothing, else 1 + sequence, and the sign of a released one.
+type entry uint8
+
+const given entry = 0x80
+
+func soldIn(seq uint8) entry         { return entry(seq + 1) }
+func (e entry) sold() bool           { return e != 0 && e&given == 0 }
+func (e entry) released() bool       { return e&given != 0 }
+func (e entry) sequence() uint8      { return uint8(e&^given) - 1 }
+func bit(order uint8) uint8          { return 1 << order }
+func (r *redis) seenIn(o uint8) bool { return r.entries[o] != 0 }
+
+// redis is one bucket in Redis.
+type redis struct {
+	epoch, loaded uint8 // loaded is a state
+	script        uint8
+	foreign       uint8 // 1: another replication id than meta's, not yet looked at; 2: noticed
+	available     int8
+	seq           uint8
+	outbox        uint8 // highest outbox row applied
+	outboxSeq     uint8
+	returned      uint8
+	moved         uint8
+	entries       [maxOrders + 1]entry
+	journal       [maxJournal]record
+	journaled     uint8
+}
+
+// row is a bucket's stock row in the database.
+type row struct {
+	epoch, state, loaded, settled, released uint8
+	movedEpoch, givenEpoch                  uint8
+	number                                  uint8 // of the last outbox row
+	seq                                     uint8 // highest sequence settled or applied in this epoch
+}
+
+// outboxRow gives units back to a bucket: of one or two orders, or of a transfer.
+type outboxRow struct{ number, epoch, first, second, units uint8 }
+
+// What a gateway is doing.
+const (
+	idle      = iota
+	asking    // the outcome of a call is not known
+	producing // parcels wait for Kafka
+	trimming  // the first parcel is acknowledged
+)
+
+type gateway struct {
+	doing                uint8
+	asked                [2]uint8 // order ids of the call
+	askedIn, askedBucket uint8    // epoch and bucket of the call
+	underway             uint8    // the call has not reached Redis yet
+	parcels              [2]record
+	epoch, highest       [maxBuckets]uint8 // newest epoch used, highest sequence seen in it
+}
+
+type relay struct {
+	doing uint8 // 0 nothing, 1 read, 2 published
+	record
+}
+
+// courier carries rows of one bucket's outbox to Redis.
+type courier struct {
+	doing                     uint8 // 0 nothing, 1 has read rows, 2 has applied them
+	bucket, from, upTo, epoch uint8
+	rows                      [maxOutbox]outboxRow
+	appliedNumber, appliedSeq uint8
+}
+
+// control is one process in the middle of a bucket's rebuild; step is the letter that comes next.
+type control struct {
+	step    uint8
+	epoch   uint8 // the one remembered at (a), from (e) on the new one
+	journal [maxJournal]record
+	entries uint8 // journal entries read
+	loadAs
+}
+
+// loadAs is what (e) read from the database.
+type loadAs struct {
+	available        int8
+	owners, released uint8 // bits of orders
+	outbox           uint8
+}
+
+// asker verifies that a SKU is sold out, see mover.go.
+type asker struct {
+	step      uint8
+	emptySeen uint8 // at some moment since the request arrived no unit was free
+	seen      [maxBuckets]seen
+}
+
+// seen is what the asker saw of a bucket.
+type seen struct{ epoch, moved, returned uint8 }
+
+// State is everything. All fields are single bytes, so that it has no padding and its memory can be hashed.
+type State struct {
+	redis            [maxBuckets]redis
+	replica, old     [maxBuckets]redis // a replica that stopped following; a primary that was left behind
+	hasReplica       [maxBuckets]uint8
+	hasOld           [maxBuckets]uint8
+	log              [maxBuckets][maxLog]record
+	written, settled [maxBuckets]uint8
+	rows             [maxBuckets]row
+	outbox           [maxBuckets][maxOutbox]outboxRow
+	markers          [maxMarkers]record // sorted: a set
+	marked           uint8
+	status           [maxOrders + 1]uint8
+	press            [maxOrders + 1]uint8 // the press that an order came from, + 1
+	life             [maxOrders + 1]uint8 // the epoch in which an order was taken
+	orders           uint8
+	transfers        uint8
+	gateways         [actors]gateway
+	relays           [maxBuckets]relay
+	couriers         [actors]courier
+	controls         [maxBuckets][actors]control
+	asker            asker
+	pressed          [maxBuyers]uint8
+
+	// What was said: bits of orders. lost: Redis may have forgotten an acknowledged write.
+	// forked: a gateway made a batch at a sequence that it had seen before.
+	queued, held, told, lost, forked uint8
+	left                             [faultKinds]uint8
+}
