@@ -7,6 +7,7 @@
 package clock
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,67 +18,53 @@ import (
 	"time"
 )
 
-// Variable names, in the environment of the process, the file that holds the offset in nanoseconds.
+// Variable names, in the environment of the process, the file that holds the offset: eight bytes, nanoseconds, little
+// end first.
 const Variable = "FLASHSALE_CLOCK_FILE"
 
 // What is replaced in time.go, and by what.
 const (
 	original = "func Now() Time {\n\tsec, nsec, mono := runtimeNow()\n"
-	shifted  = "func Now() Time {\n\tsec, nsec, mono := runtimeNow()\n\tsec, nsec = shifted(sec, nsec, mono)\n"
+	shifted  = "func Now() Time {\n\tsec, nsec, mono := runtimeNow()\n\tsec, nsec = shifted(sec, nsec)\n"
 )
 
-// source is the file that joins the package time.
+// source is the file that joins the package time. The offset is read from mapped memory: the runtime calls time.Now where
+// no system call may be made.
 const source = `package time
 
 import (
 	"sync/atomic"
 	"syscall"
+	"unsafe"
 )
 
-var (
-	shiftFile, _ = syscall.Getenv("` + Variable + `")
-	shiftRead    atomic.Int64
-	shiftNano    atomic.Int64
-)
+var shiftNano = mapShift()
 
-func shifted(sec int64, nsec int32, mono int64) (int64, int32) {
-	if shiftFile == "" {
-		return sec, nsec
+// mapShift maps the eight bytes of the file, and ends the process when it cannot.
+func mapShift() *int64 {
+	name, given := syscall.Getenv("` + Variable + `")
+	if !given {
+		return new(int64)
 	}
-	if last := shiftRead.Load(); mono-last > 20_000_000 && shiftRead.CompareAndSwap(last, mono) {
-		readShift()
+	fd, err := syscall.Open(name, syscall.O_RDONLY, 0)
+	if err != nil {
+		panic("open the clock " + name + ": " + err.Error())
 	}
-	total := int64(nsec) + shiftNano.Load()
+	defer syscall.Close(fd)
+	memory, err := syscall.Mmap(fd, 0, 8, syscall.PROT_READ, syscall.MAP_SHARED)
+	if err != nil {
+		panic("map the clock " + name + ": " + err.Error())
+	}
+	return (*int64)(unsafe.Pointer(&memory[0]))
+}
+
+func shifted(sec int64, nsec int32) (int64, int32) {
+	total := int64(nsec) + atomic.LoadInt64(shiftNano)
 	sec += total / 1_000_000_000
 	if total %= 1_000_000_000; total < 0 {
 		sec, total = sec-1, total+1_000_000_000
 	}
 	return sec, int32(total)
-}
-
-// readShift keeps the last offset while the file cannot be read.
-func readShift() {
-	fd, err := open(shiftFile)
-	if err != nil {
-		return
-	}
-	defer closefd(fd)
-	var buf [24]byte
-	n, err := read(fd, buf[:])
-	if err != nil || n <= 0 {
-		return
-	}
-	var value int64
-	negative := buf[0] == '-'
-	for i := 0; i < n; i++ {
-		if c := buf[i]; c >= '0' && c <= '9' {
-			value = value*10 + int64(c-'0')
-		}
-	}
-	if negative {
-		value = -value
-	}
-	shiftNano.Store(value)
 }
 `
 
@@ -138,11 +125,14 @@ func writeOnce(path, content string) error {
 	return os.WriteFile(path, []byte(content), 0o644)
 }
 
-// Set writes an offset where a process reads it; the process follows within some tens of milliseconds. The file is
-// replaced whole, so that nobody reads half a number.
-func Set(path string, offset time.Duration) error {
-	if err := os.WriteFile(path+".next", fmt.Appendf(nil, "%d\n", offset.Nanoseconds()), 0o644); err != nil {
+// Set writes an offset where a process has it mapped; the next time.Now has it. The file keeps its place, because a
+// process would not see another one.
+func Set(path string, offset time.Duration) (err error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
 		return fmt.Errorf("set a clock: %w", err)
 	}
-	return os.Rename(path+".next", path)
+	defer func() { err = errors.Join(err, file.Close()) }()
+	_, err = file.WriteAt(binary.LittleEndian.AppendUint64(nil, uint64(offset.Nanoseconds())), 0)
+	return err
 }

@@ -27,6 +27,10 @@ import (
 
 func main() {
 	begun := time.Now()
+	go func() { // timers tell the time too, from inside the runtime
+		for range time.Tick(time.Millisecond) {
+		}
+	}()
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
 		fmt.Println(time.Now().UnixMilli(), time.Since(begun).Milliseconds())
 	}
@@ -76,4 +80,18 @@ func TestTheClockOfAProcessIsSet(t *testing.T) {
 func TestClocksThatCannotBeSet(t *testing.T) {
 	require.Error(t, Set(filepath.Join(t.TempDir(), "no", "file"), 0))
 	require.Error(t, Build(t.TempDir(), t.TempDir(), "x", "."), "nothing to build")
+}
+
+func TestAProcessWithoutItsClockDoesNotRun(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte(program), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module m\n"), 0o600))
+	bin := filepath.Join(dir, "program")
+	require.NoError(t, Build(dir, filepath.Join(dir, "overlay"), bin, "."))
+	cmd := exec.Command(bin)
+	cmd.Env = append(os.Environ(), Variable+"="+filepath.Join(dir, "absent"))
+	output, err := cmd.CombinedOutput()
+	require.Error(t, err)
+	assert.Contains(t, string(output), "open the clock")
+	require.NoError(t, exec.Command(bin).Run(), "without the variable it is an ordinary program")
 }
