@@ -88,8 +88,10 @@ func (g *Gateway) Serve(listener net.Listener) error {
 // every connection has had its answer or ctx is over. Purchases that are under way are answered; call it before the Stock
 // is drained.
 func (g *Gateway) Shutdown(ctx context.Context) error {
-	g.stopOnce.Do(func() { close(g.stopping) })
-	g.farewell(ctx)
+	g.stopOnce.Do(func() {
+		close(g.stopping)
+		g.farewell(ctx)
+	})
 	g.mu.Lock() // fasthttp knows a listener only once its Serve runs
 	for _, listener := range g.listeners {
 		_ = listener.Close() // closing is all there is to do; an error would say that it is closed

@@ -185,3 +185,22 @@ func TestShutdownGivesUpWithItsContext(t *testing.T) {
 	close(release)
 	<-answer
 }
+
+// While a gateway says farewell, buyers still get in, and each is sent away with the answer.
+func TestShutdownSaysFarewellFirst(t *testing.T) {
+	s := newScene(t, func(o *Options, _ *Deps) { o.FarewellTime = time.Minute }).open(autumn())
+	require.False(t, s.press("bob", "").closes)
+	ctx, hurry := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.gateway.Shutdown(ctx) }()
+	require.Eventually(t, func() bool { return s.gateway.Ready()["gateway"] == "draining" }, 10*time.Second, time.Millisecond)
+	answer := s.press("ann", "")
+	require.Equal(t, http.StatusAccepted, answer.status)
+	require.True(t, answer.closes)
+	hurry()
+	if err := <-ended; err != nil {
+		require.ErrorIs(t, err, context.Canceled)
+	}
+	_, err := net.Dial("tcp", s.address)
+	require.Error(t, err)
+}
