@@ -189,15 +189,17 @@ func TestShutdownGivesUpWithItsContext(t *testing.T) {
 // While a gateway says farewell, buyers still get in, and each is sent away with the answer.
 func TestShutdownSaysFarewellFirst(t *testing.T) {
 	s := newScene(t, func(o *Options, _ *Deps) { o.FarewellTime = time.Minute }).open(autumn())
-	require.False(t, s.press("bob", "").closes)
+	const ask = "GET /v1/time HTTP/1.1\r\nHost: shop\r\n\r\n"
+	require.False(t, s.raw(ask).closes)
 	ctx, hurry := context.WithCancel(context.Background())
+	defer hurry()
 	ended := make(chan error, 1)
 	go func() { ended <- s.gateway.Shutdown(ctx) }()
 	require.Eventually(t, func() bool { return s.gateway.Ready()["gateway"] == "draining" }, 10*time.Second, time.Millisecond)
-	answer := s.press("ann", "")
-	require.Equal(t, http.StatusAccepted, answer.status)
-	require.True(t, answer.closes)
+	answer := s.raw(ask)
 	hurry()
+	require.Equal(t, http.StatusOK, answer.status)
+	require.True(t, answer.closes)
 	if err := <-ended; err != nil {
 		require.ErrorIs(t, err, context.Canceled)
 	}
