@@ -36,7 +36,7 @@ func TestFaults(t *testing.T) {
 	for number := 1; len(n.log) < *flagFaults && (number == 1 || time.Since(begun) < *flagBudget); number++ {
 		o := w.play(n, number, min(roundFaults, *flagFaults-len(n.log)), *flagSeed*1000+uint64(number))
 		rounds = append(rounds, o)
-		t.Logf("round %d: %d operations in %s, %d violations", number, o.ops, o.took.Round(time.Second), len(o.faults()))
+		t.Logf("round %d: %d operations in %s, %d violations; presses: %v", number, o.ops, o.took.Round(time.Second), len(o.faults()), o.codes)
 		for _, f := range o.faults() {
 			t.Errorf("round %d, seed %d: %s: %s", number, *flagSeed, f.Check, f.Text)
 		}

@@ -27,6 +27,7 @@ type outcome struct {
 	number int
 	seed   uint64
 	ops    int
+	codes  map[string]int // how presses ended
 	result check.Result
 	linear check.Linear
 	took   time.Duration
@@ -79,7 +80,7 @@ func (w *world) play(n *nemesis, number, strikes int, seed uint64) *outcome {
 	o.result = check.Judge(evidence)
 	o.result.Faults = append(unrest, o.result.Faults...)
 	o.linear = check.Linearizable(evidence)
-	o.ops, o.took = len(evidence.Ops), time.Since(begun)
+	o.ops, o.codes, o.took = len(evidence.Ops), check.Codes(evidence.Ops), time.Since(begun)
 	for _, s := range sales {
 		w.must("POST", "sales/"+s.id+"/close", nil)
 	}

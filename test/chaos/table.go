@@ -67,8 +67,9 @@ func totals(rounds []*outcome) string {
 		}
 	}
 	return fmt.Sprintf("%d operations, %d order rows, %d promises, %d sightings of a status, %d events, %d batches, %d epochs; "+
-		"%d promised orders refused and %d held ones lost with Redis's writes.\nLinearizability: %d windows hold, %d undecided, "+
+		"%d promised orders refused and %d held ones lost with Redis's writes; %d times an order that was queued was held "+
+		"for another gateway.\nLinearizability: %d windows hold, %d undecided, "+
 		"%d operations in them.\n", ops, counts["rows"], counts["promises"], counts["sightings"], counts["events"],
 		counts["batches"], counts["epochs"], counts["promised orders refused after a loss"],
-		counts["held orders lost with Redis"], passed, undecided, linear)
+		counts["held orders lost with Redis"], counts["heard held after queued"], passed, undecided, linear)
 }

@@ -79,7 +79,7 @@ func newWorld(t testing.TB) *world {
 		return w.newWire("kafka "+direct, direct).Addr()
 	})
 	w.books = w.mariadb.Open(t, schema)
-	env := w.environment(w.redis.wire("commands"), w.newWire("commands to mariadb", w.mariadb.Addr))
+	env := w.environment(w.redis.primary.Addr, w.mariadb.Addr)
 	if result := harness.Run(t, "", w.bin, env, "migrate"); result.Code != 0 {
 		t.Fatalf("migrate: %s%s", result.Stdout, result.Stderr)
 	}
@@ -116,18 +116,18 @@ func (w *world) newWire(name, target string) *wire {
 	return made
 }
 
-func (w *world) environment(redis, mariadb *wire) []string {
+func (w *world) environment(redis, mariadb string) []string {
 	brokers := make([]string, len(w.kafka))
 	for i, n := range w.kafka {
 		brokers[i] = n.Brokers[0]
 	}
 	return []string{
 		"FLASHSALE_NAMESPACE=" + namespace,
-		"FLASHSALE_REDIS_ADDRS=" + redis.Addr(),
+		"FLASHSALE_REDIS_ADDRS=" + redis,
 		"FLASHSALE_KAFKA_BROKERS=" + strings.Join(brokers, ","),
 		"FLASHSALE_KAFKA_PARTITIONS=" + fmt.Sprint(partitions),
 		"FLASHSALE_KAFKA_REPLICATION=" + fmt.Sprint(brokerCount),
-		"FLASHSALE_MYSQL_DSN=" + strings.Replace(w.mariadb.DSN(schema), w.mariadb.Addr, mariadb.Addr(), 1),
+		"FLASHSALE_MYSQL_DSN=" + strings.Replace(w.mariadb.DSN(schema), w.mariadb.Addr, mariadb, 1),
 		"FLASHSALE_ADMIN_TOKEN=" + adminToken,
 		"FLASHSALE_SHOP_TOKEN=" + shopToken,
 		"FLASHSALE_AUTH_HS256_SECRET=" + secret,
@@ -140,7 +140,7 @@ func (w *world) start(command string, i int) *process {
 	if err := clock.Set(p.clock, 0); err != nil {
 		w.t.Fatal(err)
 	}
-	env := w.environment(w.redis.wire(p.name), w.newWire(p.name+" to mariadb", w.mariadb.Addr))
+	env := w.environment(w.redis.wire(p.name).Addr(), w.newWire(p.name+" to mariadb", w.mariadb.Addr).Addr())
 	env = append(env, clock.Variable+"="+p.clock)
 	if command == "gateway" {
 		p.operators = harness.Address(w.t)

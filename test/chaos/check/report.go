@@ -78,3 +78,21 @@ func created(row *Row, op *history.Op) int64 {
 func (e *Evidence) owner(row *Row) string { return row.Sale + "/" + row.SKU + "/" + row.Buyer }
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
+
+// Codes counts how presses ended, by the code of the answer.
+func Codes(ops []history.Op) map[string]int {
+	codes := map[string]int{}
+	for i := range ops {
+		op := &ops[i]
+		switch {
+		case op.Verb != history.Buy:
+		case op.End == history.OK && op.Status == 202:
+			codes[op.Order().Status]++
+		case op.End == history.OK:
+			codes["replayed"]++
+		default:
+			codes[op.Code]++
+		}
+	}
+	return codes
+}
