@@ -16,6 +16,9 @@ func (x *expansion) always(t *State) Broken {
 	if t.forked == 1 {
 		return "a gateway made two batches at one sequence"
 	}
+	if t.accused == 1 {
+		return "the outbox proves a loss that was none"
+	}
 	loaded, inRedis := 0, 0
 	for k := range x.Buckets {
 		row, r := &t.rows[k], &t.redis[k]

@@ -100,6 +100,7 @@ func (x *expansion) deliver(c int) {
 		x.to(&t, true, "the courier's rows are applied", c, record{})
 	case lossProved:
 		*at = courier{}
+		t.accused = 1 - t.lost
 		if row := &t.rows[k]; row.epoch == epoch && row.state == open {
 			row.state = closed
 		}

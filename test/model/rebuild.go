@@ -202,8 +202,11 @@ func (x *expansion) load(at *control, r *redis) string {
 		at.step = stepFOpen
 		return "(f) loads the buyers"
 	}
-	r.loaded = open
 	at.step = stepG
+	if x.keeps(LoadCounted) && r.known() != at.owners|at.released {
+		return "(f) misses buyers that were loaded"
+	}
+	r.loaded = open
 	return "(f) marks the bucket loaded"
 }
 
@@ -220,4 +223,14 @@ func (x *expansion) verify(at *control, r *redis) string {
 	}
 	at.loadAs = loadAs{}
 	return "(g) verifies"
+}
+
+// known returns the orders of which the buyers hash has an entry.
+func (r *redis) known() (orders uint8) {
+	for o, e := range r.entries {
+		if e != 0 {
+			orders |= bit(uint8(o))
+		}
+	}
+	return orders
 }

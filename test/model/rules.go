@@ -40,6 +40,7 @@ const (
 	OutboxAbsorbed
 	OutboxNumberLoaded
 	LoadConditional
+	LoadCounted
 	JournalStays
 	Verify
 	OpenIfLoading
@@ -67,7 +68,7 @@ var ruleNames = [ruleCount]string{
 	"marker-has-batch-id", "duplicate-is-whole", "late-is-refused", "guard-with-released", "stock-guard", "limit-guard", "key-once-in-books", "order-once",
 	"disagreement-closes",
 	"redis-closed-first", "journal-published", "fence-passed", "begin-if-closed",
-	"journal-not-counted", "outbox-absorbed", "outbox-number-loaded", "load-conditional", "journal-stays", "verify",
+	"journal-not-counted", "outbox-absorbed", "outbox-number-loaded", "load-conditional", "load-counted", "journal-stays", "verify",
 	"open-if-loading", "sequence-watched",
 	"release-in-epoch", "release-once", "release-in-order", "release-known", "release-sequence", "release-marked",
 	"credit-through-outbox", "transfer-journaled", "transfer-guard", "late-transfer-moves-nothing",

@@ -37,9 +37,20 @@ func three() Setup { // limit 1, one unit each, three buyers without keys
 	return Setup{Buckets: 1, Stock: 1, Limit: 1, Batch: 1, Buyers: [][]Press{{{1, 0}, {1, 0}}, {{1, 0}, {1, 0}}}}
 }
 
+func plenty() Setup { // as many, with a unit for each press
+	s := many()
+	s.Stock = 3
+	return s
+}
+
+func crowded() Setup { // two buckets of two; both buyers live in the first
+	return Setup{Buckets: 2, Stock: 2, Limit: 1, Batch: 1, Buyers: [][]Press{{{1, 0}}, {}, {{1, 0}}}}
+}
+
 // Shapes of sales by name, without faults.
 func Shapes() map[string]Setup {
-	return map[string]Setup{"single": single(), "pair": pair(), "many": many(), "three": three(), "wide": wide(), "twin": twin()}
+	return map[string]Setup{"single": single(), "pair": pair(), "many": many(), "three": three(), "wide": wide(), "twin": twin(),
+		"plenty": plenty(), "crowded": crowded()}
 }
 
 // ParseFaults reads faults joined by a plus.
@@ -55,28 +66,56 @@ func ParseFaults(text string) ([]Fault, error) {
 	return faults, nil
 }
 
+// hidden is the setup on a Redis that hides its replication id.
+func (s Setup) hidden() Setup {
+	s.Hidden = true
+	return s
+}
+
 // Small are the setups that every run of the tests explores whole.
 func Small() []Named {
 	return []Named{
-		{"plain", many().With(Cancel)},
+		{"quantities, expire", plenty().With(Cancel, Expire)},
 		{"rewind", single().With(Rewind)},
-		{"rewind pair", pair().With(Rewind)},
-		{"blind many", many().With(Blind)},
+		{"rewind, batches", pair().With(Rewind)},
+		{"rewind twice", three().With(Rewind, Rewind)},
+		{"rewind, held, crash", three().With(Rewind, Held, Crash)},
+		{"rewind, cancel", single().With(Rewind, Cancel)},
+		{"rewind hidden", single().With(FalseAlarm, Rewind).hidden()},
+		{"blind, quantities", many().With(Blind)},
+		{"blind, cancel", many().With(Blind, Cancel)},
+		{"blind, unknown", three().With(Blind, Unknown)},
+		{"blind, takeover", three().With(Blind, Takeover)},
 		{"split", single().With(Split)},
-		{"unknown pair", pair().With(Unknown)},
-		{"unknown blind", pair().With(Unknown, Blind)},
-		{"contents", Setup{Buckets: 1, Stock: 3, Limit: 2, Batch: 2, Buyers: [][]Press{{{2, 0}, {1, 0}}, {{1, 0}}, {{1, 0}}}}.With(Unknown, Blind)},
-		{"cancel rewind", single().With(Cancel, Rewind)},
+		{"unknown, batches", pair().With(Unknown)},
+		{"duplicate, redeliver", pair().With(Duplicate, Redeliver)},
 		{"false alarm, cancel", pair().With(FalseAlarm, Cancel)},
+		{"control dies", single().With(FalseAlarm, ControlDies, Duplicate)},
 		{"takeover", single().With(FalseAlarm, Takeover)},
-		{"transfer", twin().With(Transfer, FalseAlarm)},
-		{"transfer ask", twin().With(Transfer, Cancel, Ask)},
+		{"zombie courier", plenty().With(Cancel, Expire, Zombie, Crash)},
+		{"transfer, false alarm", twin().With(Transfer, FalseAlarm)},
+		{"transfer, rewind", twin().With(Transfer, Rewind)},
+		{"transfer, ask", twin().With(Transfer, Cancel, Ask)},
 	}
 }
 
-// Large are setups with more faults at once, for the command.
+// Large are setups with more at once, for the command. None is explored whole within minutes on every machine.
 func Large() []Named {
 	return []Named{
-		{"rewind cancel pair", pair().With(Rewind, Cancel)},
+		{"blind, unknown, batches", pair().With(Blind, Unknown)},
+		{"rewind, cancel, batches", pair().With(Rewind, Cancel)},
+		{"rewind hidden, batches", pair().With(FalseAlarm, Rewind).hidden()},
+		{"rewind, takeover, cancel", three().With(Rewind, Takeover, Cancel)},
+		{"rewind, control dies", many().With(Rewind, ControlDies, Cancel)},
+		{"blind, cancel twice", three().With(Blind, Cancel, Cancel)},
+		{"blind, crash, unknown", three().With(Blind, Crash, Unknown)},
+		{"blind, redeliver", wide().With(Blind, Redeliver, Duplicate)},
+		{"split, cancel", three().With(Split, Cancel)},
+		{"split, unknown", three().With(Split, Unknown)},
+		{"transfer, blind", twin().With(Transfer, Blind)},
+		{"transfer, blind, crowded", crowded().With(Transfer, Blind)},
+		{"transfer, cancel, rewind", twin().With(Transfer, Cancel, Rewind)},
+		{"two transfers, false alarm", crowded().With(Transfer, Transfer, FalseAlarm)},
+		{"two transfers, ask", crowded().With(Transfer, Transfer, Cancel, Ask)},
 	}
 }

@@ -167,7 +167,8 @@ type State struct {
 	pressed          [maxBuyers]uint8
 
 	// What was said: bits of orders. lost: Redis may have forgotten an acknowledged write.
-	// forked: a gateway made a batch at a sequence that it had seen before.
-	queued, held, told, lost, forked uint8
-	left                             [faultKinds]uint8
+	// forked: a gateway made a batch at a sequence that it had seen before. accused: rows proved a loss that was none.
+	queued, held, told, lost, forked, accused uint8
+	lostIn                                    [maxBuckets]uint8 // the last epoch of which Redis may have forgotten a write
+	left                                      [faultKinds]uint8
 }
