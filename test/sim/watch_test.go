@@ -17,9 +17,16 @@ type watcher struct {
 	faults []string
 	paused bool // pause has been answered, resume not asked
 	pays   map[sale.OrderID]bool
-	made   []*entry                      // journal entries, in the order in which Redis wrote them
-	byID   map[sale.OrderID][]*entry     // by their batch ids
-	of     map[sale.OrderID]sale.OrderID // batch of an order
+	made   []*entry                  // journal entries, in the order in which Redis wrote them
+	byID   map[sale.OrderID][]*entry // by their batch ids
+	of     map[sale.OrderID]taking   // by order
+}
+
+// taking is an order that Redis has written into its journal.
+type taking struct {
+	sale.RecordOrder
+	batch sale.OrderID
+	at    time.Duration
 }
 
 // entry is a journal entry of a batch. A batch that is decided in two lives of one epoch has two.
@@ -32,7 +39,7 @@ type entry struct {
 
 func newWatcher(w *world) *watcher {
 	return &watcher{
-		world: w, pays: map[sale.OrderID]bool{}, byID: map[sale.OrderID][]*entry{}, of: map[sale.OrderID]sale.OrderID{},
+		world: w, pays: map[sale.OrderID]bool{}, byID: map[sale.OrderID][]*entry{}, of: map[sale.OrderID]taking{},
 	}
 }
 
@@ -116,7 +123,8 @@ func (w *watcher) taken(data string) {
 	w.made = append(w.made, made)
 	w.byID[made.batch] = append(w.byID[made.batch], made)
 	for i := range record.Batch.Orders {
-		w.of[record.Batch.Orders[i].OrderID] = made.batch
+		o := record.Batch.Orders[i]
+		w.of[o.OrderID] = taking{o, made.batch, made.at}
 	}
 	w.mu.Unlock()
 	if paused {
@@ -155,7 +163,7 @@ func (w *watcher) logged(data []byte) {
 func (w *watcher) couldBeLost(id sale.OrderID, written bool) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, e := range w.byID[w.of[id]] {
+	for _, e := range w.byID[w.of[id].batch] {
 		if e.lost > 0 && (e.inTheLog == 0 || written && e.inTheLog > e.lost) {
 			return true
 		}
