@@ -35,7 +35,6 @@ type books struct {
 	eventID   int64
 	closings  []string // why buckets were closed, in order
 	engineID  string
-	applied   map[sale.OrderID]time.Duration // when the outbox row of an order was done; absorbed ones never are
 
 	watch *watcher
 }
@@ -69,7 +68,7 @@ func newBooks(s sale.Sale, partitions int32) *books {
 		rows: map[sale.Bucket]*stockRow{}, orders: map[sale.OrderID]*orderRow{}, markers: map[ledger.Place]sale.OrderID{},
 		forks: map[ledger.Mark]bool{}, slots: map[ledger.Owner]*ledger.Slots{}, outbox: map[sale.Bucket][]sale.OutboxRow{},
 		fences: map[string]bool{}, positions: map[int32]sale.Position{}, letters: map[string]sale.DeadLetter{},
-		applied: map[sale.OrderID]time.Duration{}, leases: map[string]lease{}, nodes: map[int64]*nodeRow{}, engineID: "engine-of-the-simulator",
+		leases: map[string]lease{}, nodes: map[int64]*nodeRow{}, engineID: "engine-of-the-simulator",
 	}
 	b.place.refused = errRefused
 	b.sale.Version = 1

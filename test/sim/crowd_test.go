@@ -72,18 +72,9 @@ func (c *crowd) live(buyer string, chance *chance) {
 		if chance.below(3) > 0 {
 			key = fmt.Sprintf("k%d", n)
 		}
-		quantity := chance.between(1, c.world.shape.limit)
-		var impatient sync.WaitGroup
-		if key != "" && chance.one(6) { // both thumbs
-			impatient.Go(func() { c.insist(buyer, key, quantity, newChance(c.world.seed, buyer+key)) })
-		}
-		p := c.insist(buyer, key, quantity, chance)
-		impatient.Wait()
+		p := c.insist(buyer, key, chance.between(1, c.world.shape.limit), chance)
 		if id, ok := p.took(); ok {
 			c.own(id, buyer, chance)
-			if key != "" && chance.one(3) {
-				c.insist(buyer, key, quantity, chance)
-			}
 		}
 		time.Sleep(chance.span(time.Millisecond, 400*time.Millisecond))
 	}

@@ -94,9 +94,6 @@ func (b *books) OutboxDone(_ context.Context, applied []sale.Applied) error {
 	b.write(plan)
 	for _, a := range plan.Done {
 		for len(b.outbox[a.Bucket]) > 0 && b.outbox[a.Bucket][0].Number <= a.Number {
-			for _, o := range b.outbox[a.Bucket][0].Orders {
-				b.applied[o.OrderID] = virtualNow()
-			}
 			b.outbox[a.Bucket] = b.outbox[a.Bucket][1:]
 		}
 	}

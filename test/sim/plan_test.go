@@ -15,8 +15,7 @@ type plan struct {
 	struck []string // what happened, in order
 	lost   int      // writes that Redis has lost
 
-	back    bool      // Redis's clock was set back
-	bounced time.Time // when Redis last went back with its scripts; zero = never
+	bounced bool // Redis has gone back with its scripts, unnoticed for up to 50 ms
 }
 
 type fault struct {
@@ -93,7 +92,7 @@ func (p *plan) second(w *world, by *process, kind string) {
 func (p *plan) strike(w *world, by *process, kind, what string) (becomes fate) {
 	c := p.chance
 	detail := ""
-	brief, long := c.span(time.Millisecond, pick(c, 30*time.Millisecond, 300*time.Millisecond)), c.span(50*time.Millisecond, 6*time.Second)
+	brief, long := c.span(time.Millisecond, 300*time.Millisecond), c.span(50*time.Millisecond, 6*time.Second)
 	switch kind {
 	case "answer-lost":
 		becomes = lostReply
@@ -128,25 +127,19 @@ func (p *plan) strike(w *world, by *process, kind, what string) (becomes fate) {
 			detail = "to its own data"
 		}
 	case "redis-bounce": // faster than anybody looks at the replication id: what is surplus then is refused
-		p.bounced = time.Now()
+		p.bounced = true
 		p.lost += w.cache.failover(c.span(time.Millisecond, 60*time.Millisecond), time.Millisecond)
 		w.cache.failback(true, time.Millisecond)
 	case "redis-away":
 		w.cache.place.away(long, false)
 	case "kafka-away":
 		w.queue.place.away(long, false)
-		if c.one(3) { // the only way in which what was held can be lost
-			time.AfterFunc(c.span(0, min(long, time.Second)), func() { p.second(w, by, "redis-loss") })
-		}
 	case "database-away":
 		w.books.place.away(long, false)
 	case "offset-reset":
 		w.queue.reset(c)
 	case "clock-step":
-		d := c.span(-2*time.Second, 2*time.Second)
-		p.back = p.back || d < 0
-		detail = d.String()
-		w.cache.step(d)
+		w.cache.step(c.span(-2*time.Second, 2*time.Second))
 	case "junk-record":
 		w.queue.spoil(c)
 	case "pause-sale":

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"sort"
@@ -124,7 +123,7 @@ func (s *redisServer) command(w writer, args []string) any {
 		return textCommand(w, name, args)
 	case "SADD", "SMISMEMBER", "SISMEMBER", "SCARD":
 		return setCommand(w, name, args)
-	case "XADD", "XDEL", "XLEN", "XRANGE", "XTRIM":
+	case "XADD", "XDEL", "XLEN", "XRANGE":
 		if name == "XADD" && s.added != nil {
 			s.added(args[len(args)-1])
 		}
@@ -234,23 +233,8 @@ func streamCommand(w writer, name string, args []string) any {
 			n += w.deleteEntry(args[1], id)
 		}
 		return n
-	case "XTRIM":
-		return trimStream(w, s, args)
 	}
 	return streamRange(s, args)
-}
-
-// trimStream deletes everything below an id.
-func trimStream(w writer, s *stream, args []string) any {
-	least, ok := parseStreamID(args[3], false)
-	if !ok || !strings.EqualFold(args[2], "MINID") {
-		return redisFault("ERR syntax error")
-	}
-	n := int64(0)
-	for s != nil && len(s.entries) > 0 && s.entries[0].id.less(least) {
-		n += w.deleteEntry(args[1], s.entries[0].id)
-	}
-	return n
 }
 
 func streamRange(s *stream, args []string) any {
@@ -311,15 +295,6 @@ func hashCommand(w writer, args []string) any {
 			n += w.setField(args[1], args[i], args[i+1])
 		}
 		return n
-	case "HINCRBY":
-		before, _ := get(args[2]).(string)
-		sum, err := strconv.ParseInt(cmp.Or(before, "0"), 10, 64)
-		by, err2 := strconv.ParseInt(args[3], 10, 64)
-		if err != nil || err2 != nil {
-			return redisFault("ERR hash value is not an integer")
-		}
-		w.setField(args[1], args[2], strconv.FormatInt(sum+by, 10))
-		return sum + by
 	case "HSCAN":
 		return []any{"0", pairs(h)}
 	}

@@ -13,7 +13,6 @@ import (
 var (
 	firstSeed = flag.Uint64("sim.seed", 1, "seed of the first sale")
 	sales     = flag.Int("sim.n", 300, "number of sales")
-	linear    = flag.Int("sim.linear", 60, "number of sales whose history is put in order")
 	telling   = flag.Bool("sim.trace", false, "print what happened")
 )
 
@@ -26,7 +25,6 @@ func run(t *testing.T, seed uint64) (w *world, c *crowd) {
 		w.begin()
 		c.begin()
 		w.heal()
-		time.Sleep(republished)
 		j := newJudge(w, c)
 		ok := j.rest()
 		for round := 0; ok && round < rounds; round++ {
@@ -42,9 +40,6 @@ func run(t *testing.T, seed uint64) (w *world, c *crowd) {
 	})
 	return w, c
 }
-
-// republished is within which a gateway tries again what Kafka has not acknowledged: nobody else may know of it any more.
-const republished = 3 * time.Second
 
 // birth is when simulated time begins: after the moment that order ids count from. The bubble's own clock begins in 2000.
 const birth = 27 * 365 * 24 * time.Hour

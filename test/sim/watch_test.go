@@ -17,16 +17,9 @@ type watcher struct {
 	faults []string
 	paused bool // pause has been answered, resume not asked
 	pays   map[sale.OrderID]bool
-	made   []*entry                  // journal entries, in the order in which Redis wrote them
-	byID   map[sale.OrderID][]*entry // by their batch ids
-	of     map[sale.OrderID]taking   // by order
-}
-
-// taking is an order that Redis has written into its journal.
-type taking struct {
-	sale.RecordOrder
-	batch sale.OrderID
-	at    time.Duration
+	made   []*entry                      // journal entries, in the order in which Redis wrote them
+	byID   map[sale.OrderID][]*entry     // by their batch ids
+	of     map[sale.OrderID]sale.OrderID // batch of an order
 }
 
 // entry is a journal entry of a batch. A batch that is decided in two lives of one epoch has two.
@@ -39,7 +32,7 @@ type entry struct {
 
 func newWatcher(w *world) *watcher {
 	return &watcher{
-		world: w, pays: map[sale.OrderID]bool{}, byID: map[sale.OrderID][]*entry{}, of: map[sale.OrderID]taking{},
+		world: w, pays: map[sale.OrderID]bool{}, byID: map[sale.OrderID][]*entry{}, of: map[sale.OrderID]sale.OrderID{},
 	}
 }
 
@@ -123,8 +116,7 @@ func (w *watcher) taken(data string) {
 	w.made = append(w.made, made)
 	w.byID[made.batch] = append(w.byID[made.batch], made)
 	for i := range record.Batch.Orders {
-		o := record.Batch.Orders[i]
-		w.of[o.OrderID] = taking{o, made.batch, made.at}
+		w.of[record.Batch.Orders[i].OrderID] = made.batch
 	}
 	w.mu.Unlock()
 	if paused {
@@ -163,7 +155,7 @@ func (w *watcher) logged(data []byte) {
 func (w *watcher) couldBeLost(id sale.OrderID, written bool) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, e := range w.byID[w.of[id].batch] {
+	for _, e := range w.byID[w.of[id]] {
 		if e.lost > 0 && (e.inTheLog == 0 || written && e.inTheLog > e.lost) {
 			return true
 		}
