@@ -23,13 +23,13 @@ var (
 	flagSeed   = flag.Uint64("seed", 1, "where every chance comes from")
 	flagBudget = flag.Duration("budget", 150*time.Second, "begin no further round after this time")
 	flagOnly   = flag.String("only", "", "the one kind of fault to do")
+	flagBug    = flag.String("bug", "", "the seeded bug that our processes run with, to see it caught")
 )
 
 // TestFaults does a number of faults to real processes and checks every promise after each round of some of them. The
 // table at its end is the one of docs/reliability.md.
 func TestFaults(t *testing.T) {
-	w := newWorld(t)
-	w.only = *flagOnly
+	w := newWorld(t, *flagOnly, *flagBug)
 	begun := time.Now()
 	n := &nemesis{w: w, random: rand.New(rand.NewPCG(*flagSeed, 0))}
 	var rounds []*outcome

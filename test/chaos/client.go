@@ -57,7 +57,7 @@ func (c *client) ask(from *crowd, q history.Question) history.Answer {
 // request builds the HTTP request of a question.
 func (c *crowd) request(q history.Question) (*http.Request, error) {
 	g := c.w.gateways[q.Gateway]
-	path := fmt.Sprintf("http://%s/v1/sales/%s/items/%s/orders", g.listen, q.Sale, q.SKU)
+	path := fmt.Sprintf("http://%s/v1/sales/%s/items/%s/orders", g.buyers, q.Sale, q.SKU)
 	admin := "http://" + g.operators + "/admin/v1/"
 	method, bearer, body := http.MethodGet, c.token(q.Buyer), ""
 	switch q.Verb {

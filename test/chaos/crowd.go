@@ -14,9 +14,9 @@ import (
 // Size of the crowd: small enough that the history of a SKU can be decided, and that the engine, its servers and the
 // suite have room on two cores.
 const (
-	thumbs     = 12
-	thinkLeast = 20 * time.Millisecond
-	thinkMost  = 90 * time.Millisecond
+	thumbs     = 16
+	thinkLeast = 10 * time.Millisecond
+	thinkMost  = 70 * time.Millisecond
 	population = 120 // buyers of a sale
 	remembered = 500 // orders that somebody may read, cancel or pay
 )

@@ -209,7 +209,18 @@ func linked(mode link.Mode) func(*nemesis) (func(), string) {
 		if mode == link.Slow {
 			told += " by " + delay.String()
 		}
-		return wire.Heal, told
+		return healWire(wire, n.random.IntN(2) == 0), told
+	}
+}
+
+// healWire makes a wire good again. What is on a frozen or deaf one arrives then, or is lost with its connections: that
+// is where outcomes nobody knows come from.
+func healWire(wire *wire, lost bool) func() {
+	return func() {
+		if lost {
+			wire.Set(link.Cut, 0)
+		}
+		wire.Heal()
 	}
 }
 

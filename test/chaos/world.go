@@ -47,6 +47,7 @@ type world struct {
 	wires    []*wire // all of them, for link faults
 	books    *sql.DB // past every wire
 	only     string  // the one kind of fault to do, empty for all
+	bug      string  // the seeded bug that our processes run with, empty for none
 }
 
 // process is one of ours, with wires and a clock of its own.
@@ -54,6 +55,7 @@ type process struct {
 	*harness.Process
 	name      string
 	listen    string // buyers or probes
+	buyers    string // gateways only: the wire to its listener
 	operators string // gateways only
 	clock     string // the file that holds its offset
 }
@@ -65,14 +67,9 @@ type wire struct {
 }
 
 // newWorld starts everything and waits until it is ready.
-func newWorld(t testing.TB) *world {
-	w := &world{t: t, dir: t.TempDir()}
-	w.bin = filepath.Join(w.dir, "flashsale")
-	if path := os.Getenv("FLASHSALE_TEST_BINARY"); path != "" {
-		w.bin = path // its clock cannot be set unless it was built so
-	} else if err := clock.Build(harness.Root(t), filepath.Join(cacheFolder(), "clock"), w.bin, "."); err != nil {
-		t.Fatal(err)
-	}
+func newWorld(t testing.TB, only, bug string) *world {
+	w := &world{t: t, dir: t.TempDir(), only: only, bug: bug}
+	w.build()
 	w.redis = newRedisPair(w)
 	w.mariadb = harness.MariaDB(t)
 	w.kafka = harness.KafkaCluster(t, brokerCount, func(direct string) string {
@@ -93,6 +90,18 @@ func newWorld(t testing.TB) *world {
 		p.ready()
 	}
 	return w
+}
+
+// build makes a binary whose clock can be set, and that can misbehave when that is asked for.
+func (w *world) build() {
+	w.bin = filepath.Join(w.dir, "flashsale")
+	var more []string
+	if w.bug != "" {
+		more = []string{"-tags", "faults"}
+	}
+	if err := clock.Build(harness.Root(w.t), filepath.Join(cacheFolder(), "clock"), w.bin, more...); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // cacheFolder is where compiled overlays outlive the run.
@@ -141,9 +150,10 @@ func (w *world) start(command string, i int) *process {
 		w.t.Fatal(err)
 	}
 	env := w.environment(w.redis.wire(p.name).Addr(), w.newWire(p.name+" to mariadb", w.mariadb.Addr).Addr())
-	env = append(env, clock.Variable+"="+p.clock)
+	env = append(env, clock.Variable+"="+p.clock, "FLASHSALE_BUG="+w.bug)
 	if command == "gateway" {
 		p.operators = harness.Address(w.t)
+		p.buyers = w.newWire("buyers to "+p.name, p.listen).Addr()
 		env = append(env, "FLASHSALE_GATEWAY_LISTEN="+p.listen, "FLASHSALE_ADMIN_LISTEN="+p.operators)
 	} else {
 		env = append(env, "FLASHSALE_SETTLE_LISTEN="+p.listen)

@@ -69,13 +69,13 @@ func shifted(sec int64, nsec int32) (int64, int32) {
 `
 
 // Build compiles the package in root to out. work is a folder that outlives the run, so that the compiled standard
-// library is found again.
-func Build(root, work, out string, pkg string) error {
+// library is found again; more are further arguments of go build.
+func Build(root, work, out string, more ...string) error {
 	overlay, err := write(work)
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command("go", "build", "-overlay", overlay, "-o", out, pkg)
+	cmd := exec.Command("go", append(append([]string{"build", "-overlay", overlay, "-o", out}, more...), ".")...)
 	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build with a clock that can be set: %w\n%s", err, output)
