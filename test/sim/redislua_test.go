@@ -3,6 +3,7 @@ package sim
 import (
 	"crypto/sha1"
 	"encoding/hex"
+	"errors"
 	"strconv"
 	"strings"
 	"sync"
@@ -63,7 +64,7 @@ func (m *machine) command(l *lua.LState, raise bool) int {
 	}
 	reply := m.run(args)
 	if fault, is := reply.(redisFault); is && raise {
-		l.RaiseError("%s", string(fault))
+		l.Error(m.toLua(fault), 1)
 	}
 	l.Push(m.toLua(reply))
 	return 1
@@ -140,6 +141,12 @@ func eval(proto *lua.FunctionProto, keys, args []string, run func([]string) any)
 	m.state.Push(m.state.NewFunctionFromProto(proto))
 	if err := m.state.PCall(0, 1, nil); err != nil {
 		m.state.SetTop(0)
+		var raised *lua.ApiError
+		if errors.As(err, &raised) {
+			if fault, is := fromLua(raised.Object).(redisFault); is {
+				return fault // a command's own error keeps its name
+			}
+		}
 		return redisFault("ERR " + strings.SplitN(err.Error(), "\n", 2)[0])
 	}
 	reply := fromLua(m.state.Get(-1))
