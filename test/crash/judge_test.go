@@ -25,7 +25,7 @@ func TestJudge(t *testing.T) {
 		"was refused although":      func(b *books) { b.Rows[1].Status = "refused" },
 		"have one key":              func(b *books) { b.Rows[2].Buyer = "b" },
 		"the limit is 2":            func(b *books) { b.Rows[2].Buyer, b.Rows[2].Key = "a", "other" },
-		"d was refused and has":     func(b *books) { b.Said[3].Buyer = "a" },
+		"a was refused and has":     func(b *books) { b.Said[3].Buyer = "a" },
 		"which is lost":             func(b *books) { b.Rows = b.Rows[1:] },
 		"told of order 9 and has 1": func(b *books) { b.Said[0].Order = "9" },
 		"it were 3":                 func(b *books) { b.Buckets[0].Loaded = 2 },
