@@ -120,6 +120,31 @@ func TestEngineHoldsWhileKafkaIsAway(t *testing.T) {
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "last").Outcome)
 }
 
+// Two presses of one buyer with one key may be decided by one call: the second, which gets the order of the first, is not
+// told queued before Kafka has it.
+func TestReplayInTheSameBatchIsHeldWhileKafkaIsAway(t *testing.T) {
+	w := newWorld(t, func(o *EngineOptions) { o.AckTimeout = time.Second })
+	b := w.stock("phone", 100, 1)
+	w.kafka.goAway()
+	rest := make(chan []sale.Answer, 1)
+	go func() { rest <- w.buyAll(b, []string{"first"}) }()
+	eventually(t, func() bool { return len(w.kafka.attempted()) == 1 }, "the first batch is published")
+	p := w.purchase(b, "anna")
+	p.Key = "a key"
+	both := make(chan sale.Answer, 2)
+	for range 2 {
+		go func() { both <- w.engine.Reserve(p) }()
+	}
+	shelf := w.engine.shelf(p)
+	eventually(t, func() bool { shelf.mu.Lock(); defer shelf.mu.Unlock(); return len(shelf.pending) == 2 }, "both wait")
+	replay, taken := <-both, <-both
+	require.Equal(t, sale.OutcomeReplayed, replay.Outcome)
+	require.Equal(t, sale.StatusHeld, replay.Status)
+	require.Equal(t, sale.OutcomeHeld, taken.Outcome)
+	require.Equal(t, taken.OrderID, replay.OrderID)
+	require.Equal(t, sale.OutcomeHeld, (<-rest)[0].Outcome)
+}
+
 func (w *world) holding(b sale.Bucket, buyer string) sale.Holding {
 	w.t.Helper()
 	holdings, err := w.engine.Holdings(context.Background(), b, buyer)

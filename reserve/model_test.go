@@ -108,7 +108,7 @@ func (m *stockModel) window(now int64) string {
 	return ""
 }
 
-// decide goes through the batch in order. The journal that replays look at is the one before this call.
+// decide goes through the batch in order. A replay looks at the journal before this call, and at what the call itself takes.
 func (m *stockModel) decide(c *reserveCall, now int64, window string, reply *reserveReply) {
 	before := slices.Clone(m.journal)
 	heldBefore := m.held
@@ -167,7 +167,8 @@ func (m *stockModel) ladder(p sale.Purchase, id sale.OrderID, window string, ful
 		return "K " + base36(same.orderID)
 	case same != nil:
 		kept := slices.ContainsFunc(journal, func(j modelJournal) bool { return j.epoch == m.epoch && j.seq == same.sequence })
-		return fmt.Sprintf("R %s %d %d %d %s", base36(same.orderID), same.quantity, same.sequence, m.created(*same), flag(kept && held > 0))
+		kept = kept && held > 0 || same.sequence == m.seq+1
+		return fmt.Sprintf("R %s %d %d %d %s", base36(same.orderID), same.quantity, same.sequence, m.created(*same), flag(kept))
 	case p.Quantity > m.limit:
 		return fmt.Sprintf("L %d", m.limit)
 	case bought+p.Quantity > m.limit:

@@ -85,10 +85,11 @@ local window = closed_window()
 if window and not asked_again then return nothing('window', window) end
 if n == 0 then return nothing('ok', '') end
 
-local entry_cache = {}
--- Whether the entry of a sequence number of this epoch is still in the journal: '1' or '0'
+local entry_cache, this_call = {}, tostring(sequence + 1)
+-- Whether the entry of a sequence number of this epoch is in the journal, or this call is about to write it: '1' or '0'
 -- (rule: held-while-journaled).
 local function journaled(seq)
+  if seq == this_call then return '1' end
   if held == 0 or seq == '0' then return '0' end
   if not entry_cache[seq] then
     local id = epoch .. string.rep('0', 10 - #seq) .. seq
@@ -115,7 +116,7 @@ local function judge(entries, head, quantity, key)
 end
 
 local known = call('HMGET', buyers_key, unpack(ARGV, buyers_at + 1, buyers_at + n))
-local stamp = ',' .. sequence + 1 .. ',' .. now - base
+local stamp = ',' .. this_call .. ',' .. now - base
 local verdicts, fresh, writes, record = {}, {}, {}, {''}
 local took, units = 0, 0
 
