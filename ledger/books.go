@@ -67,7 +67,7 @@ func MarkOfApplied(a *sale.Applied) Mark {
 	return Mark{Place{a.Bucket, a.Epoch, a.Sequence}, sale.OrderID(-a.Number)}
 }
 
-// Settled reports whether this very record has been settled. Rule: marker-has-batch-id.
+// Settled reports whether a record of this identity has been settled. Rule: marker-has-batch-id.
 func (b *Books) Settled(m Mark) bool {
 	id, marked := b.Markers[m.Place]
 	if faults.Bug("marker-without-batch-id") {
@@ -76,17 +76,40 @@ func (b *Books) Settled(m Mark) bool {
 	return marked && (id == m.ID || b.Forks[m])
 }
 
-// remember notes a record that is about to be settled and reports whether it is a fork.
-func (b *Books) remember(m Mark) (fork bool) {
+// SettledBatch reports whether this very batch has been settled: it is marked and each of its orders has a row. The marker
+// alone does not tell, because a call that is asked again after a loss may take more orders than the first time, under the
+// same first id and at the same sequence. Rule: duplicate-is-whole.
+func (b *Books) SettledBatch(batch *sale.Batch) bool {
+	if !b.Settled(MarkOfBatch(batch)) {
+		return false
+	}
+	if faults.Bug("marker-without-batch-id") || faults.Bug("duplicate-not-whole") {
+		return true
+	}
+	for i := range batch.Orders {
+		if !b.Orders[batch.Orders[i].OrderID] {
+			return false
+		}
+	}
+	return true
+}
+
+// remember notes a record that is about to be settled. It reports whether it is a fork, and whether a record of the same
+// identity is marked already.
+func (b *Books) remember(m Mark) (fork, marked bool) {
 	if b.Markers == nil {
 		b.Markers, b.Forks = map[Place]sale.OrderID{}, map[Mark]bool{}
 	}
-	if _, fork = b.Markers[m.Place]; fork {
-		b.Forks[m] = true
-	} else {
+	id, fork := b.Markers[m.Place]
+	if !fork {
 		b.Markers[m.Place] = m.ID
+		return false, false
 	}
-	return fork
+	marked = id == m.ID || b.Forks[m]
+	if !marked {
+		b.Forks[m] = true
+	}
+	return true, marked
 }
 
 // SlotsOf returns the slots of an owner, to be read or set.

@@ -68,12 +68,32 @@ func TestMarksTellRecordsApart(t *testing.T) {
 	books := booksOf(true, 1, 10)
 	first, other := Mark{Place{bucketNo(0), 1, 4}, 7}, Mark{Place{bucketNo(0), 1, 4}, 8}
 	require.False(t, books.Settled(first))
-	require.False(t, books.remember(first))
-	require.True(t, books.Settled(first))
+	remembers := func(m Mark, wantFork, wantMarked bool) {
+		fork, marked := books.remember(m)
+		require.Equal(t, []bool{wantFork, wantMarked}, []bool{fork, marked})
+		require.True(t, books.Settled(m))
+	}
+	remembers(first, false, false)
 	require.False(t, books.Settled(other), "another record at the same place")
-	require.True(t, books.remember(other))
-	require.True(t, books.Settled(other))
-	require.True(t, books.Settled(first), "the first one stays")
+	remembers(other, true, false)
+	remembers(other, true, true)
+	remembers(first, true, true)
+}
+
+// A marker stands for the orders that came with it, and for no others.
+func TestSettledBatchIsWhole(t *testing.T) {
+	var made ids
+	books := booksOf(true, 1, 10)
+	ann, bob := made.one("ann", 1), made.one("bob", 1)
+	short, whole := batch(0, 1, 4, ann), batch(0, 1, 4, ann, bob)
+	require.Equal(t, MarkOfBatch(short), MarkOfBatch(whole))
+	books.Orders[ann.OrderID] = true
+	require.False(t, books.SettledBatch(short), "nothing is marked")
+	books.Markers[MarkOfBatch(short).Place] = short.BatchID
+	require.True(t, books.SettledBatch(short))
+	require.False(t, books.SettledBatch(whole))
+	books.Orders[bob.OrderID] = true
+	require.True(t, books.SettledBatch(whole))
 }
 
 func TestMarksOfAllWrites(t *testing.T) {

@@ -79,8 +79,8 @@ type place struct {
 
 // enter finds a record's place and marks it as settled. ok is false when there is nothing to decide: it was settled
 // before, it is of an epoch that the row has not begun, or the books do not suffice.
-func (p *Plan) enter(m Mark) (at place, ok bool) {
-	if p.books.Settled(m) {
+func (p *Plan) enter(m Mark, settled bool) (at place, ok bool) {
+	if settled {
 		p.Settlement.Duplicate++
 		return at, false
 	}
@@ -90,21 +90,24 @@ func (p *Plan) enter(m Mark) (at place, ok bool) {
 		return at, false
 	}
 	at.late = m.Epoch != at.row.Epoch // rule: late-is-refused
-	at.fork = p.books.remember(m)
+	at.fork = p.mark(m)
 	if (at.late || at.fork) && !p.books.Closely {
 		p.LookCloser = true
 		return at, false
 	}
-	p.mark(m, at.fork)
 	return at, true
 }
 
-func (p *Plan) mark(m Mark, fork bool) {
-	if fork {
+// mark plans a record's marker, unless its identity is marked already, and reports whether it is a fork.
+func (p *Plan) mark(m Mark) (fork bool) {
+	fork, marked := p.books.remember(m)
+	switch {
+	case fork && !marked:
 		p.Forks = append(p.Forks, m)
-	} else {
+	case !fork:
 		p.Markers = append(p.Markers, m)
 	}
+	return fork
 }
 
 func (p *Plan) move(row *Row) *Move {

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"maps"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -33,13 +34,25 @@ func draw(r *rapid.T) drawn {
 			continue
 		}
 		var orders []sale.RecordOrder
-		for range rapid.IntRange(1, 3).Draw(r, "orders") {
+		if old := d.aBatch(r); old != nil { // the same call again, which takes more or less than the first time
+			bucket, epoch, sequence = old.Number, old.Epoch, old.Sequence
+			orders = slices.Clone(old.Orders[:rapid.IntRange(1, len(old.Orders)).Draw(r, "kept")])
+		}
+		for range rapid.IntRange(max(1-len(orders), 0), 3).Draw(r, "orders") {
 			buyer := rapid.SampledFrom([]string{"ann", "bob", "cat", "dan"}).Draw(r, "buyer")
 			orders = append(orders, made.one(buyer, rapid.IntRange(1, 2).Draw(r, "quantity")))
 		}
 		d.records = append(d.records, sale.Record{Batch: batch(bucket, epoch, sequence, orders...)})
 	}
 	return d
+}
+
+// aBatch is sometimes one of the batches drawn so far.
+func (d drawn) aBatch(r *rapid.T) *sale.Batch {
+	if len(d.records) == 0 || rapid.IntRange(0, 3).Draw(r, "again") > 0 {
+		return nil
+	}
+	return rapid.SampledFrom(d.records).Draw(r, "of").Batch
 }
 
 func (d drawn) decide(closely bool) (*Books, *Plan) {
@@ -125,6 +138,30 @@ func TestPlansKeepThePromise(t *testing.T) {
 			require.True(r, !late || o.Reason == sale.ReasonFenced, "a refusal in the epoch closes the bucket")
 		}
 		require.Len(r, p.Settlement.Closed, len(p.Closing))
-		require.Equal(r, len(d.records), len(p.Markers)+len(p.Forks)+p.Settlement.Duplicate)
+		everythingIsNoted(r, d, p)
 	})
+}
+
+// everythingIsNoted checks that each order has one row and each identity one marker, whatever came how often.
+func everythingIsNoted(r *rapid.T, d drawn, p *Plan) {
+	rows, marks := map[sale.OrderID]int{}, map[Mark]int{}
+	for _, o := range slices.Concat(p.Confirmed, p.Refused) {
+		rows[o.OrderID]++
+	}
+	for _, m := range slices.Concat(p.Markers, p.Forks) {
+		marks[m]++
+	}
+	wantRows, wantMarks := map[sale.OrderID]int{}, map[Mark]int{}
+	for _, record := range d.records {
+		if record.Transfer != nil {
+			wantMarks[MarkOfTransfer(record.Transfer)] = 1
+			continue
+		}
+		wantMarks[MarkOfBatch(record.Batch)] = 1
+		for _, o := range record.Batch.Orders {
+			wantRows[o.OrderID] = 1
+		}
+	}
+	require.Equal(r, wantRows, rows)
+	require.Equal(r, wantMarks, marks)
 }

@@ -52,9 +52,7 @@ func unitsOf(orders []sale.ReleasedOrder) int64 {
 // Released does not grow, because nothing had settled. In another epoch the rebuild in between has given them back.
 func (p *Plan) Refuse(b *sale.Batch) {
 	row := p.books.Stock[b.Bucket]
-	m := MarkOfBatch(b)
-	fork := p.books.remember(m)
-	p.mark(m, fork)
+	fork := p.mark(MarkOfBatch(b))
 	terms := p.termsOf(b, row)
 	orders := make([]sale.ReleasedOrder, 0, len(b.Orders))
 	for i := range b.Orders {
@@ -89,8 +87,7 @@ func (p *Plan) Applied(a sale.Applied) {
 	if p.books.Settled(m) {
 		return
 	}
-	fork := p.books.remember(m)
-	p.mark(m, fork)
+	fork := p.mark(m)
 	p.advance(row, a.Sequence)
 	if fork {
 		p.close(row, ClosedByFork)

@@ -13,10 +13,10 @@ func TestHastyPlansAreTheSame(t *testing.T) {
 	for _, limit := range []int{1, 3} {
 		var made ids
 		first, second := batch(0, 1, 1, made.crowd(3)...), batch(0, 1, 2, made.crowd(2)...)
-		hasty := settled(booksOf(false, limit, 10), first, second, first)
-		closely := settled(booksOf(true, limit, 10), first, second, first)
+		hasty := settled(booksOf(false, limit, 10), first, second)
+		closely := settled(booksOf(true, limit, 10), first, second)
 		require.False(t, hasty.LookCloser)
-		require.Equal(t, sale.Settlement{Rows: 5, Duplicate: 1}, hasty.Settlement)
+		require.Equal(t, sale.Settlement{Rows: 5}, hasty.Settlement)
 		hasty.books, closely.books = nil, nil
 		require.Equal(t, closely, hasty)
 	}
@@ -32,6 +32,7 @@ func TestHastyPlansLookCloser(t *testing.T) {
 	}{
 		"late":               {10, []*sale.Batch{batch(0, 0, 1, made.one("ann", 1))}},
 		"fork":               {10, []*sale.Batch{first, batch(0, 1, 1, made.one("bob", 1))}},
+		"repeat":             {10, []*sale.Batch{first, first}},
 		"beyond loaded":      {1, []*sale.Batch{first, batch(0, 1, 2, made.one("bob", 1))}},
 		"beyond the limit":   {10, []*sale.Batch{batch(0, 1, 1, made.one("ann", 2))}},
 		"nothing was loaded": {0, []*sale.Batch{first}},
@@ -102,5 +103,31 @@ func TestRecordsOfAnEpochThatHasNotBegun(t *testing.T) {
 		p.Transfer(transfer(0, 0, 8, 3, 1))
 		require.Equal(t, map[sale.Bucket]int64{bucketNo(0): 9}, p.Behind, "the highest epoch seen")
 		require.Empty(t, p.Markers)
+	}
+}
+
+// A call that is asked again after a loss may take more orders under the identity that is marked.
+func TestMarkedBatchWithMoreOrdersIsAFork(t *testing.T) {
+	for _, epoch := range []int64{1, 0} {
+		var made ids
+		books := booksOf(true, 1, 10)
+		ann, bob, cat := made.one("ann", 1), made.one("bob", 1), made.one("cat", 1)
+		p := settled(books, batch(0, epoch, 2, ann), batch(0, epoch, 2, ann, bob), batch(0, epoch, 2, ann, bob))
+		require.Equal(t, 2, p.Settlement.Rows)
+		require.Equal(t, 1, p.Settlement.Duplicate, "whole by now")
+		require.Len(t, p.Markers, 1)
+		require.Empty(t, p.Forks, "its identity is marked already")
+		if epoch == 0 {
+			require.Empty(t, p.Closing)
+			require.Equal(t, sale.ReasonFenced, p.Refused[1].Reason)
+			continue
+		}
+		require.Equal(t, bob.OrderID, p.Confirmed[1].OrderID)
+		require.Equal(t, ClosedByFork, p.Closing[bucketNo(0)])
+
+		grown := batch(0, 1, 2, bob, cat) // a fork grows as well
+		p = settled(books, batch(0, 1, 2, bob), grown, grown)
+		require.Equal(t, sale.Settlement{Rows: 1, Duplicate: 1, Closed: []sale.Bucket{bucketNo(0)}}, p.Settlement)
+		require.Equal(t, []Mark{MarkOfBatch(grown)}, p.Forks)
 	}
 }

@@ -10,7 +10,8 @@ import (
 // A late transfer moves nothing: the rebuild has counted its units as the giver's. A fork, or units that the books do
 // not have, closes the giver.
 func (p *Plan) Transfer(t *sale.Transfer) {
-	at, ok := p.enter(MarkOfTransfer(t))
+	m := MarkOfTransfer(t)
+	at, ok := p.enter(m, p.books.Settled(m))
 	if !ok {
 		return
 	}
@@ -45,9 +46,7 @@ func (p *Plan) leave(row *Row, t *sale.Transfer) {
 // RefuseTransfer ends a transfer that could not settle: in the row's epoch its units go back to the bucket that gave them.
 func (p *Plan) RefuseTransfer(t *sale.Transfer) {
 	row := p.books.Stock[t.Bucket]
-	m := MarkOfTransfer(t)
-	fork := p.books.remember(m)
-	p.mark(m, fork)
+	fork := p.mark(MarkOfTransfer(t))
 	if t.Epoch != row.Epoch {
 		return
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -114,6 +115,9 @@ func (w *modelRun) batch(reuse bool) sale.Delivery {
 		orders = append(orders, one(buyer, rapid.IntRange(1, 2).Draw(w.r, "quantity")))
 		orders[len(orders)-1].Key = rapid.SampledFrom([]string{"", "key 1"}).Draw(w.r, "key")
 	}
+	if again := w.grown(orders); again != nil {
+		return *again
+	}
 	if old := w.m.ids(); reuse && len(old) > 0 {
 		orders = append(orders, w.m.orders[rapid.SampledFrom(old).Draw(w.r, "reused")].RecordOrder)
 	}
@@ -126,6 +130,21 @@ func (w *modelRun) batch(reuse bool) sale.Delivery {
 	}
 	d.Raw = sale.AppendBatch(nil, d.Record.Batch)
 	return d
+}
+
+// grown is sometimes a batch sent before that has taken more orders under the same identity.
+func (w *modelRun) grown(more []sale.RecordOrder) *sale.Delivery {
+	if len(w.sent) == 0 || rapid.IntRange(0, 5).Draw(w.r, "grown") > 0 {
+		return nil
+	}
+	old := rapid.SampledFrom(w.sent).Draw(w.r, "grows").Record.Batch
+	if old == nil {
+		return nil
+	}
+	d := batch(old.Bucket, old.Epoch, old.Sequence, append(slices.Clone(old.Orders), more...)...)
+	d.Record.Batch.CreatedMS = old.CreatedMS
+	d.Raw = sale.AppendBatch(nil, d.Record.Batch)
+	return &d
 }
 
 func (w *modelRun) place() (bucket sale.Bucket, epoch, sequence int64) {

@@ -57,8 +57,20 @@ func (m *model) enter(bucket int, epoch, sequence int64, id sale.OrderID) (fresh
 	return true, fork
 }
 
+// enterBatch does the same for a batch. Its identity does not say how many orders it has: one without a row makes it new,
+// and what is marked there, if only its own identity, another one.
+func (m *model) enterBatch(b *sale.Batch) (fresh, fork bool) {
+	fresh, fork = m.enter(b.Number, b.Epoch, b.Sequence, b.BatchID)
+	for _, o := range b.Orders {
+		if !fresh && m.orders[o.OrderID] == nil {
+			return true, true
+		}
+	}
+	return fresh, fork
+}
+
 func (m *model) settle(b *sale.Batch) {
-	fresh, disagreement := m.enter(b.Number, b.Epoch, b.Sequence, b.BatchID)
+	fresh, disagreement := m.enterBatch(b)
 	if !fresh {
 		return
 	}
@@ -165,7 +177,7 @@ func (m *model) leave(status sale.OrderStatus, reason sale.OrderReason, leaving 
 
 // refuse ends a batch that could not settle, by the operator's hand.
 func (m *model) refuse(b *sale.Batch) {
-	fresh, fork := m.enter(b.Number, b.Epoch, b.Sequence, b.BatchID)
+	fresh, fork := m.enterBatch(b)
 	if !fresh {
 		return
 	}

@@ -52,26 +52,21 @@ func (s *Store) RefuseDeadLetter(ctx context.Context, id string) error {
 
 // refuseRecord reports true, and does nothing, when the record has been settled. It returns the buckets to close.
 func (s *Store) refuseRecord(ctx context.Context, tx *sql.Tx, record sale.Record) (settled bool, closing map[sale.Bucket]string, err error) {
-	mark := ledger.Mark{}
-	if record.Batch != nil {
-		mark = ledger.MarkOfBatch(record.Batch)
-	} else {
-		mark = ledger.MarkOfTransfer(record.Transfer)
-	}
-	stock, nowMS, err := s.lockStock(ctx, tx, []sale.Bucket{mark.Bucket})
+	bucket := placesOf([]sale.Record{record})[0].Bucket
+	stock, nowMS, err := s.lockStock(ctx, tx, []sale.Bucket{bucket})
 	if err != nil {
 		return false, nil, err
 	}
-	if stock[mark.Bucket] == nil { // an unknown bucket: there is no stock to give back and no price to write
+	if stock[bucket] == nil { // an unknown bucket: there is no stock to give back and no price to write
 		if err := tx.QueryRowContext(ctx, "SELECT "+s.dialect.nowMS).Scan(&nowMS); err != nil {
 			return false, nil, err
 		}
 		unknown := &ledger.Row{}
-		unknown.BucketRow = sale.BucketRow{Bucket: mark.Bucket, Epoch: -1, State: sale.BucketClosed}
-		stock[mark.Bucket] = unknown
+		unknown.BucketRow = sale.BucketRow{Bucket: bucket, Epoch: -1, State: sale.BucketClosed}
+		stock[bucket] = unknown
 	}
 	books := &reading{ledger.NewBooks(stock, nowMS, true), s.dialect.forced}
-	if err := books.readClosely(ctx, tx, []sale.Record{record}); err != nil || books.Settled(mark) {
+	if err := books.readClosely(ctx, tx, []sale.Record{record}); err != nil || settledBefore(books.Books, record) {
 		return err == nil, nil, err
 	}
 	decided := ledger.NewPlan(books.Books)
@@ -85,4 +80,11 @@ func (s *Store) refuseRecord(ctx context.Context, tx *sql.Tx, record sale.Record
 		err = errors.Join(errStartOver, err)
 	}
 	return false, decided.Closing, err
+}
+
+func settledBefore(books *ledger.Books, record sale.Record) bool {
+	if record.Batch != nil {
+		return books.SettledBatch(record.Batch)
+	}
+	return books.Settled(ledger.MarkOfTransfer(record.Transfer))
 }

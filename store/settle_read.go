@@ -45,13 +45,14 @@ func (r *reading) readClosely(ctx context.Context, tx *sql.Tx, records []sale.Re
 	}
 	var batches []*sale.Batch
 	for i := range records {
-		if b := records[i].Batch; b != nil && !r.Settled(ledger.MarkOfBatch(b)) {
+		if b := records[i].Batch; b != nil {
 			batches = append(batches, b)
 		}
 	}
 	if err := r.readOrders(ctx, tx, batches); err != nil {
 		return err
 	}
+	batches = slices.DeleteFunc(batches, r.SettledBatch)
 	if err := r.readSlots(ctx, tx, sqlSlots, batches, func(row *ledger.Row) bool { return row.Limit == 1 }); err != nil {
 		return err
 	}

@@ -105,6 +105,52 @@ func TestForkSettlesAndClosesTheBucket(t *testing.T) {
 	})
 }
 
+// A call that is asked again after a loss may take more orders at the same sequence under the same first id: the marker
+// of the first time does not swallow them.
+func TestMarkedBatchWithMoreOrders(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		bucket := phone(t, s, 10, 1)
+		orders := crowd(4)
+		settle(t, s, batch(bucket, 1, 2, orders[0]))
+		grown := batch(bucket, 1, 2, orders[:2]...)
+		require.Equal(t, sale.Settlement{Rows: 1, Closed: []sale.Bucket{bucket}}, settle(t, s, grown))
+		require.Equal(t, sale.StatusConfirmed, order(t, s, orders[1].OrderID).Status)
+		require.Equal(t, sale.BucketClosed, books(t, s, bucket).State)
+		require.EqualValues(t, 2, books(t, s, bucket).Settled)
+		require.Equal(t, sale.Settlement{Duplicate: 2}, settle(t, s, grown, batch(bucket, 1, 2, orders[0])))
+		ledgerAgrees(t, s, bucket)
+
+		reopened(t, s, []sale.BucketRow{books(t, s, bucket).BucketRow})
+		late := sale.Settlement{Rows: 1, Refused: 1}
+		require.Equal(t, late, settle(t, s, batch(bucket, 1, 2, orders[:3]...)))
+		require.Equal(t, sale.ReasonFenced, order(t, s, orders[2].OrderID).Reason)
+		require.Equal(t, sale.BucketOpen, books(t, s, bucket).State, "what is late is no disagreement")
+		require.Equal(t, late, settle(t, s, batch(bucket, 1, 2, orders...)), "and once more")
+		require.Equal(t, 1, count(t, s, "SELECT (SELECT COUNT(*) FROM batches) + (SELECT COUNT(*) FROM forks)"))
+	})
+}
+
+// What was refused by hand has its rows and stays refused; what came beside it under the same identity does not.
+func TestMarkedBatchWithMoreOrdersThanWereRefused(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		bucket := phone(t, s, 10, 1)
+		orders := crowd(3)
+		short, grown := batch(bucket, 1, 2, orders[0]), batch(bucket, 1, 2, orders[:2]...)
+		add(t, s, letter(short, 7), letter(grown, 8))
+		require.NoError(t, s.RefuseDeadLetter(t.Context(), "3-7"))
+		require.Equal(t, sale.BucketOpen, books(t, s, bucket).State)
+		require.NoError(t, s.RefuseDeadLetter(t.Context(), "3-8"))
+		require.Equal(t, sale.DeadLetterRefused, state(t, s, "3-8"), "not taken for settled")
+		require.Equal(t, sale.ReasonDeadLetter, order(t, s, orders[1].OrderID).Reason)
+		require.Equal(t, sale.BucketClosed, books(t, s, bucket).State)
+		require.Equal(t, sale.Settlement{Duplicate: 2}, settle(t, s, short, grown))
+
+		require.Equal(t, 0, settle(t, s, batch(bucket, 1, 2, orders...)).Refused)
+		require.Equal(t, sale.StatusConfirmed, order(t, s, orders[2].OrderID).Status)
+		require.Equal(t, sale.StatusRefused, order(t, s, orders[0].OrderID).Status)
+	})
+}
+
 func TestForkInsideOneSettlement(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		bucket := phone(t, s, 10, 1)
