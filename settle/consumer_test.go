@@ -10,6 +10,7 @@ import (
 
 	"github.com/IBM/sarama"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -88,9 +89,9 @@ func TestOffsetsAreMarkedOnlyAfterTheBooks(t *testing.T) {
 			<-books.started
 			synctest.Wait() // nothing moves until the transaction commits
 			marked, commits := session.at()
-			require.Equal(t, settled, marked)
+			assert.Equal(t, settled, marked) // and goes on: the consumer has to come to its end in this bubble
 			for _, committed := range commits {
-				require.LessOrEqual(t, committed, settled)
+				assert.LessOrEqual(t, committed, settled)
 			}
 			books.gate <- struct{}{}
 		}

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// longest a check may take; one that hangs under its bug has caught it, but late.
+// checkTimeout is for one check. None hangs under its bug: each waits for what does not come with a deadline of its own.
 const checkTimeout = 2 * time.Minute
 
 // Lab holds the compiled tests of the packages under check.
@@ -36,17 +36,16 @@ func (l *Lab) Compile(packages []string) error {
 	return nil
 }
 
-// Verdict is how a check ended.
+// Verdict is how a check ended: with all its tests passed, or with an assertion that does not hold.
 type Verdict struct {
 	Failed bool
-	By     string // the first test that failed, or how the process ended
-	Output string
+	By     string // the first test that failed
+	Says   string // the place of its first assertion that does not hold, and what that says
 	Took   time.Duration
 }
 
-var failedTest = regexp.MustCompile(`(?m)^--- FAIL: (\S+)`)
-
-// Run runs a check with a bug, "" for none.
+// Run runs a check with a bug, "" for none. A check that ends in any other way than Verdict knows is an error: a panic, a
+// server that does not answer or a test that is not there would prove nothing about a bug.
 func (l *Lab) Run(c Check, bug string) (Verdict, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
 	defer cancel()
@@ -56,21 +55,48 @@ func (l *Lab) Run(c Check, bug string) (Verdict, error) {
 	command.Env = append(os.Environ(), "FLASHSALE_BUG="+bug)
 	began := time.Now()
 	output, err := command.CombinedOutput()
-	v := Verdict{Failed: err != nil, Output: string(output), Took: time.Since(began)}
+	took := time.Since(began)
 	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		return v, fmt.Errorf("run %s: %w", program, err)
-	}
-	if strings.Contains(v.Output, "no tests to run") {
-		return v, fmt.Errorf("%s has no test that matches %q", c.Package, c.Run)
-	}
-	switch hit := failedTest.FindStringSubmatch(v.Output); {
-	case hit != nil:
-		v.By = hit[1]
+	switch {
 	case ctx.Err() != nil:
-		v.By = "did not end"
-	case v.Failed:
-		v.By = "died"
+		return Verdict{}, fmt.Errorf("%s %s did not end within %s", c.Package, c.Run, checkTimeout)
+	case err != nil && !errors.As(err, &exit):
+		return Verdict{}, fmt.Errorf("run %s: %w", program, err)
 	}
+	v, err := read(string(output), err != nil)
+	if err != nil {
+		return v, fmt.Errorf("%s %s: %w\n%.4000s", c.Package, c.Run, err, output)
+	}
+	v.Took = took
 	return v, nil
+}
+
+var (
+	failedTest = regexp.MustCompile(`(?m)^--- FAIL: (\S+)`)
+	broken     = regexp.MustCompile(`(?m)^(panic|fatal error): .*|^testing: warning: no tests to run$`)
+	assertion  = regexp.MustCompile(`(?s)(\w+_test\.go:\d+): \n\s+Error Trace:.*?Error:\s+(.*?)\n\s+Test:`)
+	simulation = regexp.MustCompile(`(?m)(\w+_test\.go:\d+): (seed \d+: .*)$`)
+	spaces     = regexp.MustCompile(`\s+`)
+)
+
+// read reads what a compiled test has printed.
+func read(output string, failed bool) (Verdict, error) {
+	if hit := broken.FindString(output); hit != "" {
+		return Verdict{}, errors.New(hit)
+	}
+	if !failed {
+		return Verdict{}, nil
+	}
+	test, says := failedTest.FindStringSubmatch(output), assertion.FindStringSubmatch(output)
+	if says == nil {
+		says = simulation.FindStringSubmatch(output)
+	}
+	if test == nil || says == nil {
+		return Verdict{}, errors.New("no test says what does not hold")
+	}
+	if strings.Contains(says[2], "Received unexpected error") {
+		return Verdict{}, fmt.Errorf("%s met an error: %s", says[1], says[2])
+	}
+	text, _, _ := strings.Cut(says[2], "Diff:")
+	return Verdict{Failed: true, By: test[1], Says: says[1] + ": " + spaces.ReplaceAllString(text, " ")}, nil
 }
