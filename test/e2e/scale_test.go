@@ -1,0 +1,126 @@
+package e2e
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"flashsale/test/harness"
+)
+
+const (
+	manyOrders   = 100_000
+	probes       = 10_000                 // buyers left for those who ask while Redis is lost
+	noticeWithin = 200 * time.Millisecond // a lost Redis is seen, and each answer meanwhile has come
+	reopenWithin = 10 * time.Second       // the bucket of many orders sells again
+	expireWithin = 30 * time.Second       // as many unpaid orders are given back
+)
+
+// TestManyOrders: a SKU of 100,000 orders whose Redis comes back empty is fenced within 200 ms, sells again within ten
+// seconds exactly what is left, and gives back all units within thirty seconds of the end of the time to pay.
+func TestManyOrders(t *testing.T) {
+	redis := harness.Redis(t, "--appendonly", "no")
+	s := newStack(t, servers{redis: []*harness.RedisServer{redis}}).run(2, 2)
+	s.open("rush", lasting(phone(manyOrders+probes)))
+	c := newCrowd(s, "rush", manyOrders+probes)
+	list := make([]press, manyOrders)
+	for i := range list {
+		list[i] = press{buyer: i, sku: "phone", key: "k", gateway: i % 2}
+	}
+	c.rush(list)
+	require.Equal(t, manyOrders, c.codes()["queued"]+c.codes()["held"])
+	s.audit("rush")
+
+	var back time.Time
+	answers := c.probed(func(sold func(from time.Time) bool) {
+		require.Eventually(t, func() bool { return sold(time.Time{}) }, 10*time.Second, time.Millisecond, "sold before the loss")
+		redis.Kill()
+		redis.Start()
+		back = time.Now()
+		require.Eventually(t, func() bool { return sold(back) }, time.Minute, time.Millisecond, "sold after the loss")
+	})
+	c.judgeLoss(answers, back)
+	b := c.check(1, map[string]int{"phone": manyOrders + probes})
+	require.GreaterOrEqual(t, len(b.rows), manyOrders+2)
+
+	db := s.db()
+	orders := s.statuses(db, "rush")["confirmed"]
+	s.exec(db, "UPDATE orders SET due_at = created_at, pay_by = created_at WHERE sale_id = 'rush' AND status = 'confirmed'")
+	due := time.Now()
+	require.Eventually(t, func() bool { return s.statuses(db, "rush")["expired"] == orders }, 2*time.Minute, 100*time.Millisecond)
+	t.Logf("%d unpaid orders expired within %s", orders, time.Since(due).Round(time.Millisecond))
+	assert.Less(t, time.Since(due), expireWithin)
+	s.audit("rush")
+}
+
+// probed lets one buyer after the other press at each gateway while during runs, and returns what they were told. during
+// may ask whether a press that was sent after a moment was answered with an order.
+func (c *crowd) probed(during func(sold func(from time.Time) bool)) []told {
+	c.s.t.Helper()
+	var mu sync.Mutex
+	var answers []told
+	end := make(chan struct{})
+	var group sync.WaitGroup
+	for g := range c.s.gateways {
+		group.Go(func() {
+			w := newThumb(c)
+			defer w.close()
+			for i := manyOrders + g; i < c.buyers; i += len(c.s.gateways) {
+				select {
+				case <-end:
+					return
+				case <-time.After(2 * time.Millisecond):
+				}
+				answer := w.press(press{buyer: i, sku: "phone", gateway: g})
+				mu.Lock()
+				answers = append(answers, answer)
+				mu.Unlock()
+			}
+		})
+	}
+	func() {
+		defer group.Wait()
+		defer close(end)
+		during(func(from time.Time) bool {
+			mu.Lock()
+			defer mu.Unlock()
+			for i := range answers {
+				if answers[i].status == 202 && answers[i].sent.After(from) {
+					return true
+				}
+			}
+			return false
+		})
+	}()
+	c.history = append(c.history, answers...)
+	return answers
+}
+
+// judgeLoss checks what was said from the moment Redis was back, without its data, until the first order.
+func (c *crowd) judgeLoss(answers []told, back time.Time) {
+	t := c.s.t
+	t.Helper()
+	sold := time.Time{}
+	for i := range answers {
+		if a := &answers[i]; a.status == 202 && a.sent.After(back) && (sold.IsZero() || a.got.Before(sold)) {
+			sold = a.got
+		}
+	}
+	codes, slowest := map[string]int{}, time.Duration(0)
+	for i := range answers {
+		a := &answers[i]
+		if a.sent.Before(back.Add(noticeWithin)) || !a.sent.Before(sold) || a.status == 202 {
+			continue
+		}
+		codes[a.code]++
+		slowest = max(slowest, a.got.Sub(a.sent))
+	}
+	t.Logf("selling again after %s; meanwhile %v, the slowest answer in %s", sold.Sub(back).Round(time.Millisecond), codes, slowest)
+	assert.Positive(t, codes["fenced"])
+	assert.Len(t, codes, 1, "from %s after Redis was back until the bucket was open again everybody heard fenced: %v", noticeWithin, codes)
+	assert.Less(t, slowest, noticeWithin)
+	assert.Less(t, sold.Sub(back), reopenWithin)
+}
