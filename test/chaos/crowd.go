@@ -17,7 +17,7 @@ const (
 	thumbs     = 16
 	thinkLeast = 10 * time.Millisecond
 	thinkMost  = 70 * time.Millisecond
-	population = 120 // buyers of a sale
+	population = 500 // buyers of a sale
 	remembered = 500 // orders that somebody may read, cancel or pay
 )
 

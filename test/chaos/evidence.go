@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -16,12 +15,25 @@ import (
 	"flashsale/test/chaos/history"
 )
 
-// witness looks at the database while the faults go on, past every wire: which epochs live, how many units stand.
+// witness looks at the database while the faults go on, past every wire: which epochs live, which buckets are for sale,
+// how many units stand, and whether the engine paused a sale by itself.
 type witness struct {
 	books  *sql.DB
-	mu     sync.Mutex
+	sales  []any                     // ids
 	epochs map[check.EpochSeen]int64 // without its moment, to the first moment
 	peaks  map[[2]string]int64
+	since  map[string]time.Time // buckets that are closed, to the moment at which that was seen
+	closed []time.Duration      // how long the others were
+	paused map[string]string    // sales that the engine paused, to its reason
+}
+
+func newWitness(books *sql.DB, sales []*saleUnderTest) *witness {
+	w := &witness{books: books, epochs: map[check.EpochSeen]int64{}, peaks: map[[2]string]int64{},
+		since: map[string]time.Time{}, paused: map[string]string{}}
+	for _, s := range sales {
+		w.sales = append(w.sales, s.id)
+	}
+	return w
 }
 
 const (
@@ -39,35 +51,65 @@ func (w *witness) run(ctx context.Context) {
 	}
 }
 
+// Questions of the witness, about the two sales of a round.
+const (
+	sqlBuckets = "SELECT sale_id, sku, bucket, epoch, state FROM stock WHERE sale_id IN (?, ?) AND epoch > 0"
+	sqlUnits   = "SELECT sale_id, sku, SUM(quantity) FROM orders WHERE sale_id IN (?, ?) AND status IN ('confirmed', 'paid') GROUP BY sale_id, sku"
+	sqlReasons = "SELECT sale_id, reason FROM sales WHERE sale_id IN (?, ?) AND reason <> ''"
+)
+
 // look reads once; a database that is away is looked at again soon.
 func (w *witness) look(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, witnessWithin)
 	defer cancel()
-	each(ctx, w.books, "SELECT sale_id, sku, bucket, epoch FROM stock WHERE epoch > 0", func(rows *sql.Rows) error {
+	err := each(ctx, w.books, sqlBuckets, func(rows *sql.Rows) error {
 		var s check.EpochSeen
-		if err := rows.Scan(&s.Sale, &s.SKU, &s.Bucket, &s.Epoch); err != nil {
+		var state string
+		if err := rows.Scan(&s.Sale, &s.SKU, &s.Bucket, &s.Epoch, &state); err != nil {
 			return err
 		}
-		now := time.Now().UnixMicro()
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		if _, known := w.epochs[s]; !known {
-			w.epochs[s] = now
-		}
+		w.bucket(s, state)
 		return nil
-	})
-	each(ctx, w.books, "SELECT sale_id, sku, SUM(quantity) FROM orders WHERE status IN ('confirmed', 'paid') GROUP BY sale_id, sku",
-		func(rows *sql.Rows) error {
-			var id [2]string
-			var units int64
-			if err := rows.Scan(&id[0], &id[1], &units); err != nil {
-				return err
-			}
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			w.peaks[id] = max(w.peaks[id], units)
-			return nil
-		})
+	}, w.sales...)
+	if err != nil {
+		return
+	}
+	err = each(ctx, w.books, sqlUnits, func(rows *sql.Rows) error {
+		var id [2]string
+		var units int64
+		if err := rows.Scan(&id[0], &id[1], &units); err != nil {
+			return err
+		}
+		w.peaks[id] = max(w.peaks[id], units)
+		return nil
+	}, w.sales...)
+	if err != nil {
+		return
+	}
+	_ = each(ctx, w.books, sqlReasons, func(rows *sql.Rows) error { // as with the others: the next look finds it
+		var id, reason string
+		if err := rows.Scan(&id, &reason); err != nil {
+			return err
+		}
+		w.paused[id] = reason
+		return nil
+	}, w.sales...)
+}
+
+func (w *witness) bucket(s check.EpochSeen, state string) {
+	now := time.Now()
+	if _, known := w.epochs[s]; !known {
+		w.epochs[s] = now.UnixMicro()
+	}
+	name := fmt.Sprintf("%s/%s/%d", s.Sale, s.SKU, s.Bucket)
+	since, closed := w.since[name]
+	switch {
+	case state != "open" && !closed:
+		w.since[name] = now
+	case state == "open" && closed:
+		w.closed = append(w.closed, now.Sub(since))
+		delete(w.since, name)
+	}
 }
 
 // each calls use for every row, and returns the first error.
@@ -101,17 +143,14 @@ func (w *world) gather(sales []*saleUnderTest, ops []history.Op, seen *witness) 
 			e.Stock = append(e.Stock, stock)
 		}
 	}
-	seen.mu.Lock()
 	for s, at := range seen.epochs {
 		s.AtUS = at
 		e.Epochs = append(e.Epochs, s)
 	}
 	for id, units := range seen.peaks {
-		if _, ours := e.Sales[id[0]]; ours {
-			e.Peaks = append(e.Peaks, check.Peak{Sale: id[0], SKU: id[1], Units: units})
-		}
+		e.Peaks = append(e.Peaks, check.Peak{Sale: id[0], SKU: id[1], Units: units})
 	}
-	seen.mu.Unlock()
+	e.Paused = seen.paused
 	if err := w.readAll(ordersTopic, func(r *kgo.Record) {
 		if b, is := batchOf(string(r.Value)); is && e.Sales[b.Sale].Limit > 0 {
 			e.Batches = append(e.Batches, b)

@@ -11,205 +11,233 @@ import (
 	"flashsale/test/harness"
 )
 
-// fault is one kind of misfortune. begin does it and returns what heals it and how it is told in the log. Two faults of
-// one part never overlap, because healing one would heal the other.
+// fault is one kind of misfortune.
 type fault struct {
 	kind   string
-	part   string
 	weight int
 	kills  int  // processes that it kills
 	loses  bool // Redis may lose acknowledged writes
-	begin  func(*nemesis) (heal func(), told string)
+	begin  func(*hand) deed
 }
 
-// Faults of every kind that the suite knows. Weights: what is cheap to heal comes more often.
-var faults = []fault{
-	{kind: "gateway killed", part: "gateway", weight: 10, kills: 1, begin: killed((*nemesis).gateway)},
-	{kind: "gateway paused", part: "gateway", weight: 6, begin: paused((*nemesis).gateway)},
-	{kind: "gateway restarted", part: "gateway", weight: 4, begin: restarted((*nemesis).gateway)},
-	{kind: "settle killed", part: "settle", weight: 10, kills: 1, begin: killed((*nemesis).settle)},
-	{kind: "settle paused", part: "settle", weight: 4, begin: paused((*nemesis).settle)},
-	{kind: "settle restarted", part: "settle", weight: 3, begin: restarted((*nemesis).settle)},
-	{kind: "Redis killed", part: "redis", weight: 8, kills: 1, begin: redisKilled},
-	{kind: "Redis paused", part: "redis", weight: 4, begin: redisPaused},
-	{kind: "Redis restarted", part: "redis", weight: 4, begin: redisRestarted},
-	{kind: "Redis rewound by a second", part: "redis", weight: 6, kills: 1, loses: true, begin: redisRewound},
-	{kind: "Redis failed over to a lagging replica", part: "redis", weight: 6, kills: 1, loses: true, begin: redisFailedOver},
-	{kind: "Redis failed back to the old primary", part: "redis", weight: 5, loses: true, begin: redisFailedBack},
-	{kind: "Kafka broker killed", part: "kafka", weight: 3, kills: 1, begin: brokerKilled},
-	{kind: "Kafka broker paused", part: "kafka", weight: 3, begin: brokerPaused},
-	{kind: "Kafka broker restarted", part: "kafka", weight: 1, begin: brokerRestarted},
-	{kind: "all of Kafka killed", part: "kafka", weight: 2, kills: brokerCount, begin: kafkaKilled},
-	{kind: "MariaDB killed", part: "mariadb", weight: 6, kills: 1, begin: mariadbKilled},
-	{kind: "MariaDB paused", part: "mariadb", weight: 4, begin: mariadbPaused},
-	{kind: "MariaDB restarted", part: "mariadb", weight: 2, begin: mariadbRestarted},
-	{kind: "link cut", part: "link", weight: 5, begin: linked(link.Cut)},
-	{kind: "link frozen", part: "link", weight: 4, begin: linked(link.Frozen)},
-	{kind: "link deaf", part: "link", weight: 4, begin: linked(link.Deaf)},
-	{kind: "link slow", part: "link", weight: 4, begin: linked(link.Slow)},
-	{kind: "records delivered twice", part: "records", weight: 4, begin: delivered},
-	{kind: "offsets reset", part: "settle", weight: 3, begin: offsetsReset},
-	{kind: "clock set", part: "clock", weight: 6, begin: clockSet},
+// lane is a part of the deployment. Its faults never overlap, because healing one would heal the other. The mean gap
+// between two is what the part needs to do its work now and then.
+type lane struct {
+	gap    time.Duration
+	faults []fault
 }
 
-func (n *nemesis) gateway() *process { return pick(n.random, n.w.gateways) }
-func (n *nemesis) settle() *process  { return pick(n.random, n.w.settles) }
+// Faults of every kind that the suite knows. Weights: kills, which forget everything, come more often than the rest.
+var lanes = []lane{
+	{1600 * time.Millisecond, []fault{
+		{kind: "gateway killed", weight: 14, kills: 1, begin: killed((*hand).gateway)},
+		{kind: "gateway paused", weight: 4, begin: paused((*hand).gateway)},
+		{kind: "gateway restarted", weight: 2, begin: restarted((*hand).gateway)},
+	}},
+	{3 * time.Second, []fault{
+		{kind: "settle killed", weight: 14, kills: 1, begin: killed((*hand).settle)},
+		{kind: "settle paused", weight: 3, begin: paused((*hand).settle)},
+		{kind: "settle restarted", weight: 2, begin: restarted((*hand).settle)},
+		{kind: "offsets reset", weight: 2, begin: offsetsReset},
+	}},
+	{3500 * time.Millisecond, []fault{
+		{kind: "Redis killed", weight: 8, kills: 1, begin: redisKilled},
+		{kind: "Redis paused", weight: 2, begin: redisPaused},
+		{kind: "Redis restarted", weight: 3, begin: redisRestarted},
+		{kind: "Redis rewound by a second", weight: 5, kills: 1, loses: true, begin: redisRewound},
+		{kind: "Redis failed over to a lagging replica", weight: 6, kills: 1, loses: true, begin: redisFailedOver},
+		{kind: "Redis failed back to the old primary", weight: 4, loses: true, begin: redisFailedBack},
+	}},
+	{6 * time.Second, []fault{
+		{kind: "Kafka broker killed", weight: 10, kills: 1, begin: brokerKilled},
+		{kind: "Kafka broker paused", weight: 3, begin: brokerPaused},
+		{kind: "Kafka broker restarted", weight: 1, begin: brokerRestarted},
+		{kind: "all of Kafka killed", weight: 2, kills: brokerCount, begin: kafkaKilled},
+	}},
+	{5 * time.Second, []fault{
+		{kind: "MariaDB killed", weight: 10, kills: 1, begin: mariadbKilled},
+		{kind: "MariaDB paused", weight: 3, begin: mariadbPaused},
+		{kind: "MariaDB restarted", weight: 1, begin: mariadbRestarted},
+	}},
+	{6 * time.Second, []fault{
+		{kind: "link cut", weight: 5, begin: linked(link.Cut)},
+		{kind: "link frozen", weight: 4, begin: linked(link.Frozen)},
+		{kind: "link deaf", weight: 4, begin: linked(link.Deaf)},
+		{kind: "link slow", weight: 4, begin: linked(link.Slow)},
+	}},
+	{8 * time.Second, []fault{
+		{kind: "records delivered twice", weight: 4, begin: delivered},
+		{kind: "clock set", weight: 6, begin: clockSet},
+	}},
+}
+
+// noGateway is the gateway of a deed that is done to something else.
+const noGateway = -1
+
+// plain is a deed that is not done to a gateway.
+func plain(heal func(), told string) deed { return deed{heal: heal, told: told, gateway: noGateway} }
+
+// nothing is a deed that needs no healing.
+func nothing(told string) deed { return plain(func() {}, told) }
+
+func (h *hand) gateway() *process { return pick(h.random, h.w.gateways) }
+func (h *hand) settle() *process  { return pick(h.random, h.w.settles) }
 
 func pick[T any](random *rand.Rand, from []T) T { return from[random.IntN(len(from))] }
 
-func killed(who func(*nemesis) *process) func(*nemesis) (func(), string) {
-	return func(n *nemesis) (func(), string) {
-		p := who(n)
+func killed(who func(*hand) *process) func(*hand) deed {
+	return func(h *hand) deed {
+		p := who(h)
 		p.Kill()
-		return p.Restart, p.name
+		return p.deed(p.Restart, p.name)
 	}
 }
 
-func paused(who func(*nemesis) *process) func(*nemesis) (func(), string) {
-	return func(n *nemesis) (func(), string) {
-		p := who(n)
+func paused(who func(*hand) *process) func(*hand) deed {
+	return func(h *hand) deed {
+		p := who(h)
 		p.Pause()
-		return p.Continue, p.name
+		return p.deed(p.Continue, p.name)
 	}
 }
 
-func restarted(who func(*nemesis) *process) func(*nemesis) (func(), string) {
-	return func(n *nemesis) (func(), string) {
-		p := who(n)
+func restarted(who func(*hand) *process) func(*hand) deed {
+	return func(h *hand) deed {
+		p := who(h)
 		code := p.Term()
-		return p.Restart, fmt.Sprintf("%s, which ended with %d", p.name, code)
+		return p.deed(p.Restart, fmt.Sprintf("%s, which ended with %d", p.name, code))
 	}
 }
 
-func redisKilled(n *nemesis) (func(), string) {
-	n.w.redis.primary.Kill()
-	return n.w.redis.primary.Start, ""
+func redisKilled(h *hand) deed {
+	h.w.redis.primary.Kill()
+	return plain(h.w.redis.primary.Start, "")
 }
 
-func redisPaused(n *nemesis) (func(), string) {
-	n.w.redis.primary.Pause()
-	return n.w.redis.primary.Continue, ""
+func redisPaused(h *hand) deed {
+	h.w.redis.primary.Pause()
+	return plain(h.w.redis.primary.Continue, "")
 }
 
-func redisRestarted(n *nemesis) (func(), string) {
-	n.w.redis.primary.Stop()
-	return n.w.redis.primary.Start, ""
+func redisRestarted(h *hand) deed {
+	h.w.redis.primary.Stop()
+	return plain(h.w.redis.primary.Start, "")
 }
 
 // redisRewound kills Redis and cuts from its file what it wrote in the last second.
-func redisRewound(n *nemesis) (func(), string) {
-	p := n.w.redis
+func redisRewound(h *hand) deed {
+	p := h.w.redis
 	file, size, err := p.appendOnly()
 	if err != nil {
-		n.w.t.Fatal(err)
+		h.w.t.Fatal(err)
 	}
-	n.wait(time.Second)
+	h.wait(time.Second)
 	p.primary.Kill()
 	_, now, err := p.appendOnly()
 	if err == nil {
 		err = os.Truncate(file, min(size, now))
 	}
 	if err != nil {
-		n.w.t.Fatal(err)
+		h.w.t.Fatal(err)
 	}
-	return p.primary.Start, fmt.Sprintf("by %d bytes", now-size)
+	return plain(p.primary.Start, fmt.Sprintf("by %d bytes", now-size))
 }
 
 // redisFailedOver lets the replica lag, kills the primary and promotes the replica. The old primary comes back as its
 // replica.
-func redisFailedOver(n *nemesis) (func(), string) {
-	p := n.w.redis
+func redisFailedOver(h *hand) deed {
+	p := h.w.redis
 	p.synced()
-	lag := n.lag()
+	lag := h.lag()
 	p.primary.Kill()
 	p.lead()
 	old := p.replica
-	return func() {
+	return plain(func() {
 		old.Start()
 		p.follow()
-	}, "lagging by " + lag.String()
+	}, "lagging by "+lag.String())
 }
 
 // lag freezes the replication for a while.
-func (n *nemesis) lag() time.Duration {
-	lag := n.between(100*time.Millisecond, 1500*time.Millisecond)
-	n.w.redis.stream.Set(link.Frozen, 0)
-	n.wait(lag)
+func (h *hand) lag() time.Duration {
+	lag := h.between(100*time.Millisecond, 1500*time.Millisecond)
+	h.w.redis.stream.Set(link.Frozen, 0)
+	h.wait(lag)
 	return lag
 }
 
 // redisFailedBack promotes the lagging replica, sells there for a while, and goes back to the old primary, which still
 // has the script and the data of before: either it was told to replicate meanwhile, or it was only out of reach.
-func redisFailedBack(n *nemesis) (func(), string) {
-	p := n.w.redis
+func redisFailedBack(h *hand) deed {
+	p := h.w.redis
 	p.synced()
-	lag := n.lag()
+	lag := h.lag()
 	p.lead()
 	told := "that was out of reach"
-	if demoted := n.random.IntN(2) == 0; demoted {
+	if demoted := h.random.IntN(2) == 0; demoted {
 		host, port := split(p.stream.Addr())
-		p.replica.MustDo(n.w.t, "REPLICAOF", host, port) // the wire is frozen: it keeps its data
+		p.replica.MustDo(h.w.t, "REPLICAOF", host, port) // the wire is frozen: it keeps its data
 		told = "that was demoted"
 	}
-	return func() {
-		p.replica.MustDo(n.w.t, "REPLICAOF", "NO", "ONE")
+	return plain(func() {
+		p.replica.MustDo(h.w.t, "REPLICAOF", "NO", "ONE")
 		p.lead()
 		p.follow()
-	}, fmt.Sprintf("%s; the replica lagged by %s", told, lag)
+	}, fmt.Sprintf("%s; the replica lagged by %s", told, lag))
 }
 
-func (n *nemesis) broker() *harness.KafkaNode { return pick(n.random, n.w.kafka) }
+func (h *hand) broker() *harness.KafkaNode { return pick(h.random, h.w.kafka) }
 
-func brokerKilled(n *nemesis) (func(), string) {
-	b := n.broker()
+func brokerKilled(h *hand) deed {
+	b := h.broker()
 	b.Kill()
-	return func() { harness.StartTogether([]*harness.KafkaNode{b}) }, b.Direct
+	return plain(func() { harness.StartTogether([]*harness.KafkaNode{b}) }, b.Direct)
 }
 
-func brokerRestarted(n *nemesis) (func(), string) {
-	b := n.broker()
+func brokerRestarted(h *hand) deed {
+	b := h.broker()
 	b.Stop()
-	return func() { harness.StartTogether([]*harness.KafkaNode{b}) }, b.Direct
+	return plain(func() { harness.StartTogether([]*harness.KafkaNode{b}) }, b.Direct)
 }
 
-func brokerPaused(n *nemesis) (func(), string) {
-	b := n.broker()
+func brokerPaused(h *hand) deed {
+	b := h.broker()
 	b.Pause()
-	return b.Continue, b.Direct
+	return plain(b.Continue, b.Direct)
 }
 
-func kafkaKilled(n *nemesis) (func(), string) {
-	for _, b := range n.w.kafka {
+func kafkaKilled(h *hand) deed {
+	for _, b := range h.w.kafka {
 		b.Kill()
 	}
-	return func() { harness.StartTogether(n.w.kafka) }, ""
+	return plain(func() { harness.StartTogether(h.w.kafka) }, "")
 }
 
-func mariadbKilled(n *nemesis) (func(), string) {
-	n.w.mariadb.Kill()
-	return n.w.mariadb.Start, ""
+func mariadbKilled(h *hand) deed {
+	h.w.mariadb.Kill()
+	return plain(h.w.mariadb.Start, "")
 }
 
-func mariadbPaused(n *nemesis) (func(), string) {
-	n.w.mariadb.Pause()
-	return n.w.mariadb.Continue, ""
+func mariadbPaused(h *hand) deed {
+	h.w.mariadb.Pause()
+	return plain(h.w.mariadb.Continue, "")
 }
 
-func mariadbRestarted(n *nemesis) (func(), string) {
-	n.w.mariadb.Stop()
-	return n.w.mariadb.Start, ""
+func mariadbRestarted(h *hand) deed {
+	h.w.mariadb.Stop()
+	return plain(h.w.mariadb.Start, "")
 }
 
-func linked(mode link.Mode) func(*nemesis) (func(), string) {
-	return func(n *nemesis) (func(), string) {
-		wire := pick(n.random, n.w.wires)
-		delay := n.between(20*time.Millisecond, 300*time.Millisecond)
+func linked(mode link.Mode) func(*hand) deed {
+	return func(h *hand) deed {
+		wire := pick(h.random, h.w.wires)
+		delay := h.between(20*time.Millisecond, 300*time.Millisecond)
 		wire.Set(mode, delay)
 		told := wire.name
 		if mode == link.Slow {
 			told += " by " + delay.String()
 		}
-		return healWire(wire, n.random.IntN(2) == 0), told
+		return plain(healWire(wire, h.random.IntN(2) == 0), told)
 	}
 }
 
@@ -225,18 +253,18 @@ func healWire(wire *wire, lost bool) func() {
 }
 
 // clockSet steps the clock of one process, forth or back, and sets it right again.
-func clockSet(n *nemesis) (func(), string) {
-	p := pick(n.random, n.w.processes())
+func clockSet(h *hand) deed {
+	p := pick(h.random, h.w.processes())
 	steps := []time.Duration{50 * time.Millisecond, time.Second, 40 * time.Second, 11 * time.Minute, 2 * time.Hour}
-	offset := pick(n.random, steps)
-	if n.random.IntN(2) == 0 {
+	offset := pick(h.random, steps)
+	if h.random.IntN(2) == 0 {
 		offset = -offset
 	}
 	set := func(to time.Duration) {
 		if err := clock.Set(p.clock, to); err != nil {
-			n.w.t.Fatal(err)
+			h.w.t.Fatal(err)
 		}
 	}
 	set(offset)
-	return func() { set(0) }, fmt.Sprintf("%s by %s", p.name, offset)
+	return plain(func() { set(0) }, fmt.Sprintf("%s by %s", p.name, offset))
 }

@@ -3,116 +3,206 @@ package chaos
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"sync"
 	"time"
 
 	"flashsale/test/chaos/check"
 )
 
-// nemesis chooses and does the faults of a run.
+// goal is how much a run has to do; both must be reached.
+type goal struct{ faults, kills int }
+
+// nemesis does the faults of a run. Its hands work at the same time, each on parts of its own, so that faults meet in
+// pairs and more, and never undo each other.
 type nemesis struct {
-	w      *world
-	random *rand.Rand
-	log    []struck
+	w    *world
+	goal goal
+	only string // the one kind of fault to do, empty for all
+
+	mu  sync.Mutex
+	log []struck
 }
 
 // struck is one fault that was done.
 type struck struct {
 	fault
-	told  string
-	span  check.Span
+	deed
+	span  check.Span // from before it began until it was healed
 	round int
-	with  string // the kind that was in force at the same time, empty for a fault alone
+	again time.Duration // from then until something was sold again
+	sold  bool          // something was
+}
+
+// deed is what a fault did: how it is healed, how it is told in the log, and the gateway that it hit, -1 for none.
+type deed struct {
+	heal    func()
+	told    string
+	gateway int
 }
 
 // How the faults follow each other. The pauses are short: a fault while the engine still mends the last one is what
 // finds the holes.
 const (
-	shortestHold = 50 * time.Millisecond
-	longestHold  = 2500 * time.Millisecond
-	longHold     = 7 * time.Second // one in ten: longer than any single wait of the engine
-	longestGap   = 1500 * time.Millisecond
-	pairsOneIn   = 4
-	recoveryUS   = 2_000_000 // what the checkers give the engine after a fault was healed
+	shortestHold  = 20 * time.Millisecond
+	longestHold   = 1500 * time.Millisecond
+	longHold      = 6 * time.Second // longer than any single wait of the engine
+	longHoldOneIn = 24
+	recoveryUS    = 2_000_000 // what the checkers give the engine after a fault was healed
 )
 
-// strike does one fault, or a pair, and heals it.
-func (n *nemesis) strike(round int) {
-	first := n.choose("")
-	if n.random.IntN(pairsOneIn) > 0 {
-		n.one(round, first, "", n.hold)
-		return
-	}
-	second := n.choose(first.part)
-	n.one(round, first, second.kind, func() {
-		n.wait(n.between(0, 500*time.Millisecond))
-		n.one(round, second, first.kind, n.hold)
-		n.wait(n.between(0, 500*time.Millisecond))
-	})
-}
-
-// one does a fault, lets during pass, and heals it.
-func (n *nemesis) one(round int, f fault, with string, during func()) {
-	from := time.Now().UnixMicro()
-	heal, told := f.begin(n)
-	begun := time.Now()
-	during()
-	heal()
-	n.log = append(n.log, struck{fault: f, told: told, round: round, with: with,
-		span: check.Span{FromUS: from, ToUS: time.Now().UnixMicro()}})
-	n.w.t.Logf("%s %s %s (begun in %s, healed after %s)%s", time.Now().UTC().Format("15:04:05.000"), f.kind, told,
-		time.Duration(begun.UnixMicro()-from)*time.Microsecond, time.Since(begun).Round(time.Millisecond), within(with))
-}
-
-func within(with string) string {
-	if with == "" {
-		return ""
-	}
-	return fmt.Sprintf(", together with: %s", with)
-}
-
-// choose draws a kind whose part is not taken.
-func (n *nemesis) choose(taken string) fault {
-	total := 0
-	for _, f := range faults {
-		total += f.weight
-	}
-	for {
-		at := n.random.IntN(total)
-		for _, f := range faults {
-			if at -= f.weight; at < 0 {
-				if f.part != taken && (n.w.only == "" || n.w.only == f.kind) {
-					return f
-				}
-				break
+// possible is nil when the run can come to its end.
+func (n *nemesis) possible() error {
+	for _, l := range lanes {
+		for _, f := range l.faults {
+			if n.only == f.kind && f.kills == 0 {
+				n.goal.kills = 0
+			}
+			if n.only == "" || n.only == f.kind {
+				return nil
 			}
 		}
 	}
+	return fmt.Errorf("there is no fault of the kind %q", n.only)
 }
 
-func (n *nemesis) hold() {
-	if n.random.IntN(10) == 0 {
-		n.wait(longHold)
-		return
+// reached reports whether the run has done what it was asked for.
+func (n *nemesis) reached() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return len(n.log) >= n.goal.faults && kills(n.log) >= n.goal.kills
+}
+
+func kills(log []struck) (sum int) {
+	for _, s := range log {
+		sum += s.kills
 	}
-	n.wait(n.between(shortestHold, longestHold))
+	return sum
 }
 
-func (n *nemesis) between(low, high time.Duration) time.Duration {
-	return (low + time.Duration(n.random.Int64N(int64(high-low)))).Round(time.Millisecond)
+// note adds a fault that was healed.
+func (n *nemesis) note(s struck) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.log = append(n.log, s)
 }
 
-func (n *nemesis) wait(d time.Duration) { <-time.After(d) }
+// of returns the faults of one round.
+func (n *nemesis) of(round int) []struck {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(n.log), func(s struck) bool { return s.round != round })
+}
 
-// spans returns when something was broken, and when Redis may have lost writes, in one round.
-func (n *nemesis) spans(round int) (outages, losses []check.Span) {
-	for _, s := range n.log {
-		if s.round != round {
+// rage does faults with all hands until a moment, and returns when all are healed. A hand that could not heal what it
+// broke ends the run.
+func (n *nemesis) rage(round int, seed uint64, until time.Time) {
+	var all sync.WaitGroup
+	done := make([]bool, len(lanes))
+	for i, l := range lanes {
+		h := &hand{nemesis: n, lane: l, random: rand.New(rand.NewPCG(seed, uint64(i)))}
+		if h.weights() == 0 {
+			done[i] = true
 			continue
 		}
+		all.Go(func() {
+			h.work(round, until)
+			done[i] = true
+		})
+	}
+	all.Wait()
+	if slices.Contains(done, false) {
+		n.w.t.FailNow() // what was wrong has been said
+	}
+}
+
+// hand does the faults of one lane, one after the other.
+type hand struct {
+	*nemesis
+	lane   lane
+	random *rand.Rand
+}
+
+func (h *hand) work(round int, until time.Time) {
+	for {
+		h.wait(h.between(0, 2*h.lane.gap))
+		if time.Now().After(until) || h.reached() {
+			return
+		}
+		h.strike(round)
+	}
+}
+
+// strike does one fault, lets it last, and heals it.
+func (h *hand) strike(round int) {
+	f := h.choose()
+	from := time.Now()
+	d := f.begin(h)
+	begun := time.Now()
+	h.wait(h.hold())
+	d.heal()
+	healed := time.Now()
+	h.note(struck{fault: f, deed: d, round: round, span: check.Span{FromUS: from.UnixMicro(), ToUS: healed.UnixMicro()}})
+	h.w.t.Logf("%s %s %s (begun in %s, healed after %s)", from.UTC().Format("15:04:05.000"), f.kind, d.told,
+		begun.Sub(from).Round(time.Millisecond), healed.Sub(begun).Round(time.Millisecond))
+}
+
+func (h *hand) weights() (sum int) {
+	for _, f := range h.lane.faults {
+		sum += h.weight(f)
+	}
+	return sum
+}
+
+func (h *hand) weight(f fault) int {
+	if h.only != "" && h.only != f.kind {
+		return 0
+	}
+	return f.weight
+}
+
+// choose draws a kind.
+func (h *hand) choose() fault {
+	at := h.random.IntN(h.weights())
+	for _, f := range h.lane.faults {
+		if at -= h.weight(f); at < 0 {
+			return f
+		}
+	}
+	panic("the weights of a lane do not add up")
+}
+
+func (h *hand) hold() time.Duration {
+	if h.random.IntN(longHoldOneIn) == 0 {
+		return longHold
+	}
+	return h.between(shortestHold, longestHold)
+}
+
+func (h *hand) between(low, high time.Duration) time.Duration {
+	return (low + time.Duration(h.random.Int64N(int64(high-low)))).Round(time.Millisecond)
+}
+
+func (h *hand) wait(d time.Duration) { <-time.After(d) }
+
+// spans returns when something was broken, and when Redis may have lost writes.
+func spans(log []struck) (outages, losses []check.Span) {
+	for _, s := range log {
 		outages = append(outages, check.Span{FromUS: s.span.FromUS, ToUS: s.span.ToUS + recoveryUS})
 		if s.loses {
 			losses = append(losses, s.span)
 		}
 	}
 	return outages, losses
+}
+
+// together counts the faults that were in force while another was.
+func together(log []struck) (count int) {
+	for i, a := range log {
+		if slices.ContainsFunc(log[:i], func(b struck) bool { return a.span.Hits(b.span.FromUS, b.span.ToUS) }) ||
+			slices.ContainsFunc(log[i+1:], func(b struck) bool { return a.span.Hits(b.span.FromUS, b.span.ToUS) }) {
+			count++
+		}
+	}
+	return count
 }

@@ -68,18 +68,43 @@ func (w *world) ends(ctx context.Context, client *kgo.Client, topic string) (map
 	return ends, nil
 }
 
-// readAll reads a topic from its first record to those that are there now.
+// mustEnds returns where both topics end now.
+func (w *world) mustEnds() map[string]map[int32]int64 {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*kafkaWithin)
+	defer cancel()
+	client := w.kafkaClient()
+	defer client.Close()
+	ends := map[string]map[int32]int64{}
+	for _, topic := range []string{ordersTopic, eventsTopic} {
+		for len(ends[topic]) < partitions {
+			var err error
+			if ends[topic], err = w.ends(ctx, client, topic); ctx.Err() != nil {
+				w.t.Fatalf("where does %s end: %v", topic, err)
+			}
+		}
+	}
+	return ends
+}
+
+// readAll reads a topic from where it ended when the round began to the records that are there now.
 func (w *world) readAll(topic string, each func(*kgo.Record)) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*kafkaWithin)
 	defer cancel()
-	client := w.kafkaClient(kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	from := map[int32]kgo.Offset{}
+	for p, offset := range w.from[topic] {
+		from[p] = kgo.NewOffset().At(offset)
+	}
+	client := w.kafkaClient(kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}))
 	defer client.Close()
 	ends, err := w.ends(ctx, client, topic)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", topic, err)
 	}
+	if len(ends) < partitions {
+		return fmt.Errorf("read %s: only %d partitions have a leader", topic, len(ends))
+	}
 	for p, end := range ends {
-		if end == 0 {
+		if end == w.from[topic][p] {
 			delete(ends, p)
 		}
 	}
@@ -100,51 +125,51 @@ func (w *world) readAll(topic string, each func(*kgo.Record)) error {
 
 // delivered writes some records of the orders topic once more behind the last, as a producer does that did not hear the
 // acknowledgement.
-func delivered(n *nemesis) (func(), string) {
+func delivered(h *hand) deed {
 	ctx, cancel := context.WithTimeout(context.Background(), kafkaWithin)
 	defer cancel()
 	var all []*kgo.Record
-	if err := n.w.readAll(ordersTopic, func(r *kgo.Record) { all = append(all, r) }); err != nil {
-		return func() {}, "none, because Kafka does not answer: " + err.Error()
+	if err := h.w.readAll(ordersTopic, func(r *kgo.Record) { all = append(all, r) }); err != nil {
+		return nothing("none, because Kafka does not answer: " + err.Error())
 	}
 	if len(all) == 0 {
-		return func() {}, "none, because there are none yet"
+		return nothing("none, because there are none yet")
 	}
-	client := n.w.kafkaClient(kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	client := h.w.kafkaClient(kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	defer client.Close()
 	var again []*kgo.Record
 	for range againAtOnce {
-		r := all[len(all)-1-n.random.IntN(min(len(all), 400))]
+		r := all[len(all)-1-h.random.IntN(min(len(all), 400))]
 		again = append(again, &kgo.Record{Topic: r.Topic, Partition: r.Partition, Key: r.Key, Value: r.Value, Headers: r.Headers})
 	}
 	if err := client.ProduceSync(ctx, again...).FirstErr(); err != nil {
-		return func() {}, "some of them, until Kafka did not answer: " + err.Error()
+		return nothing("some of them, until Kafka did not answer: " + err.Error())
 	}
-	return func() {}, fmt.Sprintf("%d of %d", len(again), len(all))
+	return nothing(fmt.Sprintf("%d of %d", len(again), len(all)))
 }
 
 // offsetsReset ends every settle process, sets the group back in all partitions, and starts them again.
-func offsetsReset(n *nemesis) (func(), string) {
-	for _, p := range n.w.settles {
+func offsetsReset(h *hand) deed {
+	for _, p := range h.w.settles {
 		p.Term()
 	}
 	restart := func() {
-		for _, p := range n.w.settles {
+		for _, p := range h.w.settles {
 			p.Restart()
 		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), kafkaWithin)
 	defer cancel()
-	client := n.w.kafkaClient()
+	client := h.w.kafkaClient()
 	defer client.Close()
-	ends, err := n.w.ends(ctx, client, ordersTopic)
+	ends, err := h.w.ends(ctx, client, ordersTopic)
 	if err == nil {
 		err = commitOffsets(ctx, client, ends)
 	}
 	if err != nil {
-		return restart, "not, because Kafka refused: " + err.Error()
+		return plain(restart, "not, because Kafka refused: "+err.Error())
 	}
-	return restart, fmt.Sprintf("by up to %d records", offsetBehind)
+	return plain(restart, fmt.Sprintf("by up to %d records", offsetBehind))
 }
 
 func commitOffsets(ctx context.Context, client *kgo.Client, ends map[int32]int64) error {

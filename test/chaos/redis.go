@@ -53,19 +53,33 @@ func (p *redisPair) follow() {
 	p.replica.MustDo(p.w.t, "REPLICAOF", host, port)
 }
 
-// synced waits until the replica has everything; a failover before that would be one to a node that is no replica.
+// synced waits until the replica has everything that was written before the call; a failover before that would be one to
+// a node that is no replica, and would lose more than the lag.
 func (p *redisPair) synced() {
 	deadline := time.Now().Add(30 * time.Second)
+	written := p.field(p.primary, "master_repl_offset")
 	for {
-		info, err := p.replica.Do("INFO", "replication")
-		if text, _ := info.(string); err == nil && strings.Contains(text, "master_link_status:up") {
+		behind := p.field(p.replica, "slave_repl_offset") - written
+		if p.info(p.replica, "master_link_status") == "up" && behind >= 0 {
 			return
 		}
 		if time.Now().After(deadline) {
-			p.w.t.Fatalf("the replica of Redis does not follow: %v %v", info, err)
+			p.w.t.Fatalf("the replica of Redis does not follow: %d bytes", behind)
 		}
-		<-time.After(20 * time.Millisecond)
+		<-time.After(5 * time.Millisecond)
 	}
+}
+
+func (p *redisPair) field(s *harness.RedisServer, name string) int64 {
+	return number(p.info(s, name))
+}
+
+// info returns one line of what a server says about its replication, empty when it does not say it.
+func (p *redisPair) info(s *harness.RedisServer, name string) string {
+	info, _ := s.MustDo(p.w.t, "INFO", "replication").(string)
+	_, rest, _ := strings.Cut(info, "\n"+name+":")
+	value, _, _ := strings.Cut(rest, "\r")
+	return value
 }
 
 // lead makes the replica the primary and takes every client there.

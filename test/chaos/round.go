@@ -16,20 +16,20 @@ import (
 
 // Times of a round.
 const (
-	roundFaults = 17
-	roundMost   = 75 * time.Second // no more faults are begun then
-	restWithin  = "90s"
-	tellWithin  = 60 * time.Second // for events and units on their way back
+	rageFor    = 50 * time.Second // no more faults are begun then
+	restWithin = "90s"
+	tellWithin = 60 * time.Second // for events and units on their way back
 )
 
 // outcome is what became of one round.
 type outcome struct {
 	number int
-	seed   uint64
 	ops    int
-	codes  map[string]int // how presses ended
+	codes  map[string]int  // how presses ended
+	closed []time.Duration // how long buckets were not for sale
 	result check.Result
 	linear check.Linear
+	struck []struck
 	took   time.Duration
 }
 
@@ -37,34 +37,29 @@ func (o *outcome) faults() []check.Fault {
 	return append(append([]check.Fault{}, o.result.Faults...), o.linear.Faults...)
 }
 
-// play plays one round with so many faults.
-func (w *world) play(n *nemesis, number, strikes int, seed uint64) *outcome {
+// play plays one round.
+func (w *world) play(n *nemesis, number int, seed uint64) *outcome {
 	begun := time.Now()
-	o := &outcome{number: number, seed: seed}
-	sales := salesOf(number, begun, roundMost*3/5)
+	o := &outcome{number: number}
+	sales := salesOf(number, begun, rageFor)
 	path := filepath.Join(w.dir, fmt.Sprintf("history-%d", number))
 	recorder, err := history.NewRecorder(path)
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.from = w.mustEnds()
 	for _, s := range sales {
 		w.open(s)
 	}
-	seen := &witness{books: w.books, epochs: map[check.EpochSeen]int64{}, peaks: map[[2]string]int64{}}
+	seen := newWitness(w.books, sales)
 	c := &crowd{w: w, out: recorder, sales: sales}
 	ctx, cancel := context.WithCancel(context.Background())
 	var everybody sync.WaitGroup
 	everybody.Go(func() { c.run(ctx, seed) })
 	everybody.Go(func() { seen.run(ctx) })
-	done := len(n.log)
-	for time.Since(begun) < roundMost && len(n.log)-done < strikes {
-		n.wait(n.between(0, longestGap))
-		n.strike(number)
-	}
+	n.rage(number, seed, begun.Add(rageFor))
 	w.healed()
-	n.wait(time.Second)
-	var unrest []check.Fault
-	unrest = append(unrest, w.rest(sales)...) // with the crowd still there: the sale goes on by itself
+	unrest := w.rest(sales) // with the crowd still there: the sale goes on by itself
 	cancel()
 	everybody.Wait()
 	unrest = append(unrest, w.finish(c, seed)...)
@@ -76,11 +71,13 @@ func (w *world) play(n *nemesis, number, strikes int, seed uint64) *outcome {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	evidence.Outages, evidence.Losses = n.spans(number)
+	o.struck = n.of(number)
+	evidence.Outages, evidence.Losses = spans(o.struck)
+	soldAgain(o.struck, evidence.Ops)
 	o.result = check.Judge(evidence)
 	o.result.Faults = append(unrest, o.result.Faults...)
 	o.linear = check.Linearizable(evidence)
-	o.ops, o.codes, o.took = len(evidence.Ops), check.Codes(evidence.Ops), time.Since(begun)
+	o.ops, o.codes, o.closed, o.took = len(evidence.Ops), check.Codes(evidence.Ops), seen.closed, time.Since(begun)
 	for _, s := range sales {
 		w.must("POST", "sales/"+s.id+"/close", nil)
 	}
@@ -107,85 +104,63 @@ func (w *world) keep(o *outcome, path string) {
 	w.t.Logf("the history of round %d is kept in %s", o.number, dir)
 }
 
-// rest waits until a sale's processes agree that it can be sold from again.
+// rest waits until every bucket can be sold from again.
 func (w *world) rest(sales []*saleUnderTest) []check.Fault {
-	deadline := time.Now().Add(time.Minute)
+	return w.until("buckets are not open a minute after everything was healed", tellWithin,
+		"SELECT COUNT(*) FROM stock WHERE state <> 'open' AND sale_id IN (?, ?)", sales[0].id, sales[1].id)
+}
+
+// until waits until a count of the database is 0.
+func (w *world) until(otherwise string, within time.Duration, query string, args ...any) []check.Fault {
+	deadline := time.Now().Add(within)
 	for {
-		closed := 0
-		err := w.books.QueryRow("SELECT COUNT(*) FROM stock WHERE state <> 'open' AND sale_id IN (?, ?)", sales[0].id, sales[1].id).Scan(&closed)
-		if err == nil && closed == 0 {
+		var left int
+		err := w.books.QueryRow(query, args...).Scan(&left)
+		if err == nil && left == 0 {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return []check.Fault{{Check: "comes to rest", Text: fmt.Sprintf("%d buckets are not open a minute after everything was healed (%v)", closed, err)}}
-		}
-		<-time.After(100 * time.Millisecond)
-	}
-}
-
-// finish brings the sales to their end: everything settles, the first is asked for until nothing is left, the unpaid
-// orders of the second expire, and everything that was decided reaches Redis and the shop.
-func (w *world) finish(c *crowd, seed uint64) []check.Fault {
-	random := rand.New(rand.NewPCG(seed, 1<<32))
-	with := newClient()
-	defer with.CloseIdleConnections()
-	c.resume(with, random)
-	faults := w.audit(c.sales)
-	faults = append(faults, w.told()...)
-	for _, s := range c.sales {
-		if s.demand {
-			c.askForAll(with, s, random)
-		}
-	}
-	faults = append(faults, w.expired(c.sales)...)
-	faults = append(faults, w.told()...)
-	return append(faults, w.audit(c.sales)...)
-}
-
-// audit runs our own audit until the books are at rest.
-func (w *world) audit(sales []*saleUnderTest) (faults []check.Fault) {
-	for _, s := range sales {
-		if result := w.command("audit", s.id, "--wait", restWithin); result.Code != 0 {
-			faults = append(faults, check.Fault{Check: "comes to rest", Text: fmt.Sprintf("audit %s ended with %d: %s%s", s.id,
-				result.Code, result.Stdout, result.Stderr)})
-		}
-	}
-	return faults
-}
-
-// told waits until no unit is on its way back and no event is still to be told.
-func (w *world) told() []check.Fault {
-	deadline := time.Now().Add(tellWithin)
-	for {
-		var outbox, events int
-		err := w.books.QueryRow("SELECT (SELECT COUNT(*) FROM outbox), (SELECT COUNT(*) FROM events)").Scan(&outbox, &events)
-		if err == nil && outbox+events == 0 {
-			return nil
-		}
-		if time.Now().After(deadline) {
-			return []check.Fault{{Check: "comes to rest", Text: fmt.Sprintf("after %s %d outbox rows and %d events wait (%v)", tellWithin, outbox, events, err)}}
+			return []check.Fault{{Check: "comes to rest", Text: fmt.Sprintf("%v: %d %s (%v)", args, left, otherwise, err)}}
 		}
 		<-time.After(50 * time.Millisecond)
 	}
 }
 
-// expired waits until no order is due any more.
-func (w *world) expired(sales []*saleUnderTest) []check.Fault {
-	for _, s := range sales {
-		if s.ttlS != shortTTL {
-			continue
+// finish brings the sales to their end: everything settles, the first is asked for until nothing is left, the unpaid
+// orders of the second expire, and everything that was decided reaches Redis and the shop.
+func (w *world) finish(c *crowd, seed uint64) (faults []check.Fault) {
+	const onTheirWayBack = "batches of units are on their way back to Redis"
+	random := rand.New(rand.NewPCG(seed, 1<<32))
+	with := newClient()
+	defer with.CloseIdleConnections()
+	c.resume(with, random)
+	for _, s := range c.sales {
+		if s.demand {
+			faults = append(faults, w.audit(s)...)
+			faults = append(faults, w.until(onTheirWayBack, tellWithin, "SELECT COUNT(*) FROM outbox WHERE sale_id = ?", s.id)...)
+			c.askForAll(s, seed)
 		}
-		deadline := time.Now().Add(shortTTL*time.Second + tellWithin)
-		for due := 1; due > 0; <-time.After(100 * time.Millisecond) {
-			if err := w.books.QueryRow("SELECT COUNT(*) FROM orders WHERE sale_id = ? AND status = 'confirmed'", s.id).Scan(&due); err != nil {
-				due = 1
-			}
-			if time.Now().After(deadline) {
-				return []check.Fault{{Check: "comes to rest", Text: fmt.Sprintf("%d unpaid orders of %s do not expire", due, s.id)}}
-			}
+		if s.ttlS == shortTTL {
+			faults = append(faults, w.until("unpaid orders do not expire", shortTTL*time.Second+tellWithin,
+				"SELECT COUNT(*) FROM orders WHERE sale_id = ? AND status = 'confirmed'", s.id)...)
 		}
 	}
-	return nil
+	faults = append(faults, w.until(onTheirWayBack, tellWithin, "SELECT COUNT(*) FROM outbox")...)
+	faults = append(faults, w.until("events are not told", tellWithin, "SELECT COUNT(*) FROM events")...)
+	for _, s := range c.sales {
+		faults = append(faults, w.audit(s)...)
+	}
+	return faults
+}
+
+// audit runs our own audit until the books are at rest.
+func (w *world) audit(s *saleUnderTest) []check.Fault {
+	result := w.command("audit", s.id, "--wait", restWithin)
+	if result.Code == 0 {
+		return nil
+	}
+	return []check.Fault{{Check: "comes to rest", Text: fmt.Sprintf("audit %s ended with %d: %s%s", s.id, result.Code,
+		result.Stdout, result.Stderr)}}
 }
 
 // enough refusals in a row, by buyers of every bucket, say that nothing is left.
@@ -195,22 +170,49 @@ const (
 )
 
 // askForAll lets fresh buyers press until nothing is left of any SKU.
-func (c *crowd) askForAll(with *client, s *saleUnderTest, random *rand.Rand) {
+func (c *crowd) askForAll(s *saleUnderTest, seed uint64) {
+	var everybody sync.WaitGroup
+	for i, item := range s.items {
+		random := rand.New(rand.NewPCG(seed, 1<<33+uint64(i)))
+		everybody.Go(func() { c.askFor(s, item.SKU, random) })
+	}
+	everybody.Wait()
+}
+
+func (c *crowd) askFor(s *saleUnderTest, sku string, random *rand.Rand) {
+	with := newClient()
+	defer with.CloseIdleConnections()
 	deadline := time.Now().Add(demandWithin)
-	for _, i := range s.items {
-		refused := 0
-		for buyer := 0; refused < enoughRefusals && time.Now().Before(deadline); buyer++ {
-			q := history.Question{Verb: history.Buy, Sale: s.id, SKU: i.SKU, Quantity: 1, Gateway: random.IntN(gatewayCount),
-				Buyer: fmt.Sprintf("%s-late-%d", s.id, buyer)}
-			q.Key = fmt.Sprintf("late %s %d", i.SKU, buyer)
-			switch op := c.ask(with, q); {
-			case op.Code == sale.OutcomeSoldOut.String():
-				refused++
-				<-time.After(30 * time.Millisecond) // so that the refusals span more than one look of the gateways
-			case op.End == history.OK:
-				refused = 0
-			default:
-				<-time.After(20 * time.Millisecond)
+	refused := 0
+	for buyer := 0; refused < enoughRefusals && time.Now().Before(deadline); buyer++ {
+		q := history.Question{Verb: history.Buy, Sale: s.id, SKU: sku, Quantity: 1, Gateway: random.IntN(gatewayCount),
+			Buyer: fmt.Sprintf("%s-late-%d", s.id, buyer)}
+		q.Key = fmt.Sprintf("late %s %d", sku, buyer)
+		switch op := c.ask(with, q); {
+		case op.Code == sale.OutcomeSoldOut.String():
+			refused++
+			<-time.After(30 * time.Millisecond) // so that the refusals span more than one look of the gateways
+		case op.End == history.OK:
+			refused = 0
+		default:
+			<-time.After(20 * time.Millisecond)
+		}
+	}
+}
+
+// soldAgain finds, for every fault, the first press after it was healed that was given an order: through the gateway that
+// was hit, or through any.
+func soldAgain(log []struck, ops []history.Op) {
+	for i := range log {
+		s := &log[i]
+		for j := range ops {
+			op := &ops[j]
+			if op.Verb != history.Buy || op.End != history.OK || op.Status != 202 || op.Invoke < s.span.ToUS ||
+				s.gateway != noGateway && s.gateway != op.Gateway {
+				continue
+			}
+			if again := time.Duration(op.Return-s.span.ToUS) * time.Microsecond; !s.sold || again < s.again {
+				s.again, s.sold = again, true
 			}
 		}
 	}

@@ -44,16 +44,17 @@ type world struct {
 	mariadb  *harness.MariaDBServer
 	gateways []*process
 	settles  []*process
-	wires    []*wire // all of them, for link faults
-	books    *sql.DB // past every wire
-	only     string  // the one kind of fault to do, empty for all
-	bug      string  // the seeded bug that our processes run with, empty for none
+	wires    []*wire                    // all of them, for link faults
+	books    *sql.DB                    // past every wire
+	from     map[string]map[int32]int64 // where the topics of the present round begin
+	bug      string                     // the seeded bug that our processes run with, empty for none
 }
 
 // process is one of ours, with wires and a clock of its own.
 type process struct {
 	*harness.Process
 	name      string
+	gateway   int    // its number, noGateway for settle
 	listen    string // buyers or probes
 	buyers    string // gateways only: the wire to its listener
 	operators string // gateways only
@@ -67,8 +68,8 @@ type wire struct {
 }
 
 // newWorld starts everything and waits until it is ready.
-func newWorld(t testing.TB, only, bug string) *world {
-	w := &world{t: t, dir: t.TempDir(), only: only, bug: bug}
+func newWorld(t testing.TB, bug string) *world {
+	w := &world{t: t, dir: t.TempDir(), bug: bug}
 	w.build()
 	w.redis = newRedisPair(w)
 	w.mariadb = harness.MariaDB(t)
@@ -144,7 +145,7 @@ func (w *world) environment(redis, mariadb string) []string {
 }
 
 func (w *world) start(command string, i int) *process {
-	p := &process{name: fmt.Sprintf("%s %d", command, i), listen: harness.Address(w.t)}
+	p := &process{name: fmt.Sprintf("%s %d", command, i), gateway: noGateway, listen: harness.Address(w.t)}
 	p.clock = filepath.Join(w.dir, fmt.Sprintf("clock-%s-%d", command, i))
 	if err := clock.Set(p.clock, 0); err != nil {
 		w.t.Fatal(err)
@@ -152,6 +153,7 @@ func (w *world) start(command string, i int) *process {
 	env := w.environment(w.redis.wire(p.name).Addr(), w.newWire(p.name+" to mariadb", w.mariadb.Addr).Addr())
 	env = append(env, clock.Variable+"="+p.clock, "FLASHSALE_BUG="+w.bug)
 	if command == "gateway" {
+		p.gateway = i
 		p.operators = harness.Address(w.t)
 		p.buyers = w.newWire("buyers to "+p.name, p.listen).Addr()
 		env = append(env, "FLASHSALE_GATEWAY_LISTEN="+p.listen, "FLASHSALE_ADMIN_LISTEN="+p.operators)
@@ -160,6 +162,11 @@ func (w *world) start(command string, i int) *process {
 	}
 	p.Process = harness.Start(w.t, w.bin, env, command)
 	return p
+}
+
+// deed is what was done to the process.
+func (p *process) deed(heal func(), told string) deed {
+	return deed{heal: heal, told: told, gateway: p.gateway}
 }
 
 func (p *process) ready() { p.WaitReady("http://" + p.listen + "/readyz") }

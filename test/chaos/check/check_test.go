@@ -102,6 +102,10 @@ var lies = []lie{
 	}},
 	{"a unit leaks", "conservation", func(s *shop) bool { s.Stock[0].Available--; return true }},
 	{"a unit comes from nowhere", "conservation", func(s *shop) bool { s.Stock[0].Available++; return true }},
+	{"the engine stops the sale", "conservation", func(s *shop) bool {
+		s.Paused = map[string]string{"s": "a/0 is off by 1"}
+		return true
+	}},
 	{"a unit is in flight for ever", "conservation", func(s *shop) bool {
 		s.Stock[0].Settled--
 		s.Stock[0].InFlight++

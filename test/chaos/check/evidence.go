@@ -19,8 +19,9 @@ type Evidence struct {
 	Peaks   []Peak
 	Events  []Event
 	Stock   []Stock
-	Losses  []Span // in which Redis may have lost acknowledged writes
-	Outages []Span // in which something was broken
+	Losses  []Span            // in which Redis may have lost acknowledged writes
+	Outages []Span            // in which something was broken
+	Paused  map[string]string // sales that the engine paused because its books did not balance, to its reason
 }
 
 // Sale is what the operator defined.
@@ -77,8 +78,8 @@ type Stock struct {
 // Span is a stretch of time.
 type Span struct{ FromUS, ToUS int64 }
 
-// hits reports whether the span and another stretch have a moment in common.
-func (s Span) hits(from, to int64) bool { return s.FromUS <= to && from <= s.ToUS }
+// Hits reports whether the span and another stretch have a moment in common.
+func (s Span) Hits(from, to int64) bool { return s.FromUS <= to && from <= s.ToUS }
 
 // stands reports whether the row takes units.
 func (r *Row) stands() bool { return r.Status == "confirmed" || r.Status == "paid" }

@@ -112,7 +112,7 @@ func (b *builder) stale(op *history.Op) int64 {
 	for range b.e.Outages {
 		before := from
 		for _, o := range b.e.Outages {
-			if o.hits(from, op.Return) {
+			if o.Hits(from, op.Return) {
 				from = min(from, o.FromUS-latchLookUS)
 			}
 		}
@@ -162,7 +162,7 @@ func (b *builder) settled(decided int64) int64 {
 	for range b.e.Outages {
 		before := moment
 		for _, o := range b.e.Outages {
-			if o.hits(decided, moment) {
+			if o.Hits(decided, moment) {
 				moment = max(moment, o.ToUS+arrivalUS)
 			}
 		}

@@ -44,7 +44,7 @@ func (e *Evidence) lost(createdUS int64) bool { return anyHits(e.Losses, created
 
 func anyHits(spans []Span, from, to int64) bool {
 	for _, s := range spans {
-		if s.hits(from, to) {
+		if s.Hits(from, to) {
 			return true
 		}
 	}

@@ -29,6 +29,9 @@ func checkConservation(e *Evidence, r *report) {
 				settled[of], released[of])
 		}
 	}
+	for id, reason := range e.Paused {
+		r.fault("the engine paused %s: %s", id, reason)
+	}
 	r.count("SKUs", len(e.Stock))
 }
 
