@@ -1,0 +1,95 @@
+package e2e
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"flashsale/test/harness"
+)
+
+const readOnlyFor = 4 * time.Second
+
+// TestDatabaseBecomesReadOnly: the node that everybody writes to is demoted while a sale runs, as in a failover, and
+// takes no write for some seconds. Buyers go on hearing queued, no process ends, and all of it settles once.
+func TestDatabaseBecomesReadOnly(t *testing.T) {
+	mariadb := harness.MariaDB(t)
+	s := newStack(t, servers{mariadb: mariadb})
+	s.unprivileged()
+	s.run(2, 2)
+	s.open("rush", lasting(phone(2*rushUnits)))
+	c := newCrowd(s, "rush", 2*rushUnits)
+	admin := s.db()
+	end, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		c.paced(perSecond, "phone", end)
+	}()
+	c.heard(lead)
+	s.exec(admin, "SET GLOBAL read_only = 1")
+	from := time.Now()
+	<-time.After(readOnlyFor) // the length of the failover is what is tested
+	s.exec(admin, "SET GLOBAL read_only = 0")
+	until := time.Now()
+	t.Log("read-only for", until.Sub(from))
+	c.heard(c.count() + lead)
+	close(end)
+	<-ended
+	away := 0
+	for i := range c.history {
+		if a := &c.history[i]; a.sent.After(from) && a.sent.Before(until) {
+			away++
+			require.Equal(t, "queued", a.code)
+		}
+	}
+	assert.Greater(t, away, perSecond*int(readOnlyFor/time.Second)/2, "the traffic went on")
+	paused := time.Now()
+	b := c.check(1, map[string]int{"phone": 2 * rushUnits})
+	t.Log("everything is settled after", time.Since(paused))
+	require.Equal(t, len(c.history), b.units["phone"])
+	for _, w := range s.settles {
+		assert.True(t, w.Running(), "a settle process ended")
+	}
+}
+
+// unprivileged makes the processes of ours use an account that is bound by read_only, as a shop's account is.
+func (s *stack) unprivileged() {
+	s.t.Helper()
+	s.exec(s.db(), "CREATE USER shop@'%' IDENTIFIED BY 'shop'", "GRANT ALL PRIVILEGES ON `%`.* TO shop@'%'")
+	config, err := mysql.ParseDSN(s.mariadb.DSN(s.schema))
+	require.NoError(s.t, err)
+	config.User, config.Passwd = "shop", "shop"
+	s.env = append(s.env, "FLASHSALE_MYSQL_DSN="+config.FormatDSN())
+}
+
+// TestDatabaseThatLostItsTail: the database comes back from a backup of some minutes ago, in the same epoch. Settlement
+// reads the topic again from where the backup stood, and every row is there once more, under the ids that buyers know.
+func TestDatabaseThatLostItsTail(t *testing.T) {
+	const units, first = 600, 200
+	s := newStack(t, servers{}).run(1, 1)
+	s.open("rush", lasting(phone(units)))
+	c := newCrowd(s, "rush", 1_000)
+	list := c.presses(11, 0, []string{"phone"}, func(*rand.Rand) int { return 1 })
+	c.round(list[:first])
+	s.audit("rush")
+	s.backup()
+	c.round(list[first : 2*first])
+	s.audit("rush")
+	s.stop()
+	s.restore()
+	require.Len(t, s.books("rush").rows, first, "the tail is gone")
+	s.settles[0].Restart()
+	s.settles[0].ready()
+	require.Eventually(t, func() bool { return len(s.books("rush").rows) == 2*first }, 20*time.Second, 50*time.Millisecond,
+		"the topic still has the tail")
+	s.gateways[0].Restart()
+	s.gateways[0].ready()
+	c.rush(list)
+	b := c.check(1, map[string]int{"phone": units})
+	require.Equal(t, units, b.units["phone"], fmt.Sprint(c.codes()))
+}
