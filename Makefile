@@ -15,54 +15,71 @@ GOBIN    := $(CURDIR)/bin
 FUZZTIME ?= 20s
 ARGS     ?=
 
-# The end-to-end suite runs alone, after the rest: it measures what happens within a second, and starts a dozen
-# processes of its own. The rest runs two packages at a time, because each may start its servers.
-SUITE := ./test/e2e/...
-REST   = $$(go list ./... | grep -v /test/e2e)
+# The end-to-end suite and the fault suites run alone, after the rest: they measure what happens within a second, start
+# a dozen processes of their own, or use every core. The rest runs two packages at a time, because each may start its
+# servers.
+SUITE  := ./test/e2e/...
+FAULTS := ./test/sim ./test/model ./test/bugs ./test/crash ./test/chaos
+REST    = $$(go list ./... | grep -vE '/test/(e2e|sim|model|bugs|crash|chaos)$$')
 
-.PHONY: help build dev demo test unit e2e race fuzz bench lint format k6 load cover docker compose clean
+# How much of a fault suite its target does, and where its chances come from.
+N    ?= 1000
+SEED ?= 1
+
+.PHONY: help build dev test unit e2e race fuzz chaos crash sim model seeded-bugs bench lint k6 load cover docker clean
 
 help: ## list these targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | \
-		while IFS=$$'\t' read -r name text; do printf '  %-10s %s\n' "$$name" "$$text"; done
+		while IFS=$$'\t' read -r name text; do printf '  %-11s %s\n' "$$name" "$$text"; done
 
 build: ## bin/flashsale: one static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/flashsale .
 
-dev: build ## a live sale in one process on embedded engines (ARGS="--demo" sends buyers)
+dev: build ## a live sale in one process on embedded engines (ARGS="--demo" sends a crowd, with a live line)
 	bin/flashsale dev $(ARGS)
-
-demo: build ## the same with a crowd and a live line
-	bin/flashsale dev --demo $(ARGS)
 
 test: ## everything: house rules, unit, contract and end to end on real Redis, Kafka and MariaDB
 	go vet ./...
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted by gofmt: $$unformatted"; exit 1; fi
-	go test -count=1 -p 2 -timeout 10m $(REST)
-	go test -count=1 -timeout 12m $(SUITE)
+	go test -count=1 -p 2 -timeout 15m $(REST)
+	go test -count=1 -p 1 -timeout 20m $(FAULTS)
+	go test -count=1 -timeout 20m $(SUITE)
 
-unit: ## without the end-to-end suite, results cached
+unit: ## without the end-to-end and fault suites, results cached
 	go test -p 2 -timeout 10m $(REST)
 
 e2e: ## the end-to-end suite alone (ARGS="-v -run TestRush" for a part of it)
-	go test -count=1 -timeout 12m $(SUITE) $(ARGS)
+	go test -count=1 -timeout 20m $(SUITE) $(ARGS)
 
-race: ## without the end-to-end suite, under the race detector (needs a C compiler)
-	CGO_ENABLED=1 go test -race -count=1 -p 1 -timeout 20m $(REST)
+race: ## the same under the race detector (needs a C compiler)
+	CGO_ENABLED=1 go test -race -count=1 -p 1 -timeout 20m $(REST) ./test/sim
 
 fuzz: ## every fuzz target for FUZZTIME (20s each)
 	@grep -rHoE --include='*_test.go' '^func Fuzz[A-Za-z0-9]+' . | sed -E 's|/[^/]*:func | |' | \
 		while read -r folder name; do \
 			go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$folder"; done
 
+chaos: ## N faults in real processes, drawn from SEED, and every promise checked (ARGS="-only Redis" for one kind)
+	go test -count=1 -timeout 0 -v -run '^TestFaults$$' ./test/chaos -args -faults $(N) -kills 0 -seed $(SEED) $(ARGS)
+
+crash: ## real processes die at every named point, the first and the third time
+	go test -count=1 -timeout 0 -v -run '^TestKilledAtEveryPoint$$' ./test/crash -args -crash.budget 0 -crash.seed $(SEED) $(ARGS)
+
+sim: ## N sales in virtual time with faults between any two steps, seeds from SEED (ARGS=-sim.trace tells one)
+	go test -count=1 -timeout 0 -v -run '^TestSales$$' ./test/sim -args -sim.n $(N) -sim.seed $(SEED) $(ARGS)
+
+model: ## every state of the protocol in small sales, and each rule switched off (ARGS="-seconds 600" for larger ones)
+	go test -count=1 -v ./test/model
+	go run ./test/model/cmd $(ARGS)
+
+seeded-bugs: ## each bug that is built in behind a tag, and the check that catches it
+	go test -count=1 -timeout 20m -v -run '^TestEverySeededBugIsCaught$$' ./test/bugs
+
 bench: build ## CPU of gateway, Redis and settle beside their baselines; starts everything itself
 	go test -count=1 -timeout 20m -run '^$$' -bench . -benchtime 1x ./loadtest/bench $(ARGS)
 
 lint: bin/golangci-lint ## golangci-lint by .golangci.yml
 	bin/golangci-lint run ./...
-
-format: ## gofmt -w
-	gofmt -w .
 
 k6: bin/k6 ## bin/k6 at the pinned version
 
@@ -71,14 +88,11 @@ load: build bin/k6 ## rush.js by k6 against a running gateway (ARGS="-e TOKENS=â
 
 cover: ## coverage without the end-to-end suite, as bin/coverage.html
 	@mkdir -p bin
-	go test -count=1 -p 2 -timeout 10m -coverpkg=./... -coverprofile=bin/coverage.out $(REST)
+	go test -count=1 -p 2 -timeout 15m -coverpkg=./... -coverprofile=bin/coverage.out $(REST)
 	go tool cover -html=bin/coverage.out -o bin/coverage.html
 
 docker: ## the container image flashsale:VERSION
 	docker build -f deploy/Dockerfile --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) -t flashsale:$(VERSION) .
-
-compose: ## Redis, Kafka, MySQL, one gateway and one settle in containers
-	docker compose -f deploy/compose.yaml up --build
 
 clean: ## remove what was built
 	rm -rf bin dist
