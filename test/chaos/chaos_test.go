@@ -33,6 +33,7 @@ func TestFaults(t *testing.T) {
 	n.w = newWorld(t, *flagBug)
 	begun := time.Now()
 	var rounds []*outcome
+	defer func(commit string) { fmt.Println(table(rounds, *flagSeed, commit, time.Since(begun))) }(commit()) // also of a run that breaks off
 	for number := 1; !n.reached() && (*flagBudget == 0 || time.Since(begun) < *flagBudget || number == 1); number++ {
 		o := n.w.play(n, number, *flagSeed*1000+uint64(number))
 		rounds = append(rounds, o)
@@ -42,15 +43,15 @@ func TestFaults(t *testing.T) {
 			t.Errorf("round %d, seed %d: %s: %s", number, *flagSeed, f.Check, f.Text)
 		}
 	}
-	fmt.Println(table(rounds, *flagSeed, commit(), time.Since(begun)))
 	require.NotEmpty(t, rounds)
 	for _, o := range rounds {
 		require.Positive(t, o.result.Counts["promises"], "round %d sold nothing", o.number)
 	}
 }
 
+// commit names what is tested.
 func commit() string {
-	text, err := exec.Command("git", "rev-parse", "--short=12", "HEAD").Output()
+	text, err := exec.Command("git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*").Output()
 	if err != nil {
 		return "unknown"
 	}

@@ -21,26 +21,28 @@ type fault struct {
 }
 
 // lane is a part of the deployment. Its faults never overlap, because healing one would heal the other. The mean gap
-// between two is what the part needs to do its work now and then.
+// between two is what the part needs to do its work now and then. A lane whose faults close buckets mostly waits until
+// they are open again, so that there is something to break.
 type lane struct {
 	gap    time.Duration
+	closes bool
 	faults []fault
 }
 
 // Faults of every kind that the suite knows. Weights: kills, which forget everything, come more often than the rest.
 var lanes = []lane{
-	{1600 * time.Millisecond, []fault{
+	{2 * time.Second, false, []fault{
 		{kind: "gateway killed", weight: 14, kills: 1, begin: killed((*hand).gateway)},
 		{kind: "gateway paused", weight: 4, begin: paused((*hand).gateway)},
 		{kind: "gateway restarted", weight: 2, begin: restarted((*hand).gateway)},
 	}},
-	{3 * time.Second, []fault{
+	{9 * time.Second, false, []fault{
 		{kind: "settle killed", weight: 14, kills: 1, begin: killed((*hand).settle)},
 		{kind: "settle paused", weight: 3, begin: paused((*hand).settle)},
 		{kind: "settle restarted", weight: 2, begin: restarted((*hand).settle)},
 		{kind: "offsets reset", weight: 2, begin: offsetsReset},
 	}},
-	{3500 * time.Millisecond, []fault{
+	{3 * time.Second, true, []fault{
 		{kind: "Redis killed", weight: 8, kills: 1, begin: redisKilled},
 		{kind: "Redis paused", weight: 2, begin: redisPaused},
 		{kind: "Redis restarted", weight: 3, begin: redisRestarted},
@@ -48,24 +50,24 @@ var lanes = []lane{
 		{kind: "Redis failed over to a lagging replica", weight: 6, kills: 1, loses: true, begin: redisFailedOver},
 		{kind: "Redis failed back to the old primary", weight: 4, loses: true, begin: redisFailedBack},
 	}},
-	{6 * time.Second, []fault{
+	{10 * time.Second, false, []fault{
 		{kind: "Kafka broker killed", weight: 10, kills: 1, begin: brokerKilled},
 		{kind: "Kafka broker paused", weight: 3, begin: brokerPaused},
 		{kind: "Kafka broker restarted", weight: 1, begin: brokerRestarted},
 		{kind: "all of Kafka killed", weight: 2, kills: brokerCount, begin: kafkaKilled},
 	}},
-	{5 * time.Second, []fault{
+	{7 * time.Second, false, []fault{
 		{kind: "MariaDB killed", weight: 10, kills: 1, begin: mariadbKilled},
 		{kind: "MariaDB paused", weight: 3, begin: mariadbPaused},
 		{kind: "MariaDB restarted", weight: 1, begin: mariadbRestarted},
 	}},
-	{6 * time.Second, []fault{
+	{6 * time.Second, false, []fault{
 		{kind: "link cut", weight: 5, begin: linked(link.Cut)},
 		{kind: "link frozen", weight: 4, begin: linked(link.Frozen)},
 		{kind: "link deaf", weight: 4, begin: linked(link.Deaf)},
 		{kind: "link slow", weight: 4, begin: linked(link.Slow)},
 	}},
-	{8 * time.Second, []fault{
+	{8 * time.Second, false, []fault{
 		{kind: "records delivered twice", weight: 4, begin: delivered},
 		{kind: "clock set", weight: 6, begin: clockSet},
 	}},

@@ -48,6 +48,8 @@ const (
 	longestHold   = 1500 * time.Millisecond
 	longHold      = 6 * time.Second // longer than any single wait of the engine
 	longHoldOneIn = 24
+	noticed       = 400 * time.Millisecond // by then a loss has been noticed
+	reopenWithin  = 15 * time.Second
 	recoveryUS    = 2_000_000 // what the checkers give the engine after a fault was healed
 )
 
@@ -130,6 +132,10 @@ func (h *hand) work(round int, until time.Time) {
 			return
 		}
 		h.strike(round)
+		if h.lane.closes && h.random.IntN(3) > 0 {
+			h.wait(noticed)
+			h.w.reopened(reopenWithin)
+		}
 	}
 }
 

@@ -47,7 +47,7 @@ func (w *world) play(n *nemesis, number int, seed uint64) *outcome {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.from = w.mustEnds()
+	w.from, w.sales = w.mustEnds(), sales
 	for _, s := range sales {
 		w.open(s)
 	}
@@ -59,7 +59,7 @@ func (w *world) play(n *nemesis, number int, seed uint64) *outcome {
 	everybody.Go(func() { seen.run(ctx) })
 	n.rage(number, seed, begun.Add(rageFor))
 	w.healed()
-	unrest := w.rest(sales) // with the crowd still there: the sale goes on by itself
+	unrest := w.reopened(tellWithin) // with the crowd still there: the sale goes on by itself
 	cancel()
 	everybody.Wait()
 	unrest = append(unrest, w.finish(c, seed)...)
@@ -104,10 +104,10 @@ func (w *world) keep(o *outcome, path string) {
 	w.t.Logf("the history of round %d is kept in %s", o.number, dir)
 }
 
-// rest waits until every bucket can be sold from again.
-func (w *world) rest(sales []*saleUnderTest) []check.Fault {
-	return w.until("buckets are not open a minute after everything was healed", tellWithin,
-		"SELECT COUNT(*) FROM stock WHERE state <> 'open' AND sale_id IN (?, ?)", sales[0].id, sales[1].id)
+// reopened waits until every bucket of the present sales can be sold from again.
+func (w *world) reopened(within time.Duration) []check.Fault {
+	return w.until("buckets are not open again", within,
+		"SELECT COUNT(*) FROM stock WHERE state <> 'open' AND sale_id IN (?, ?)", w.sales[0].id, w.sales[1].id)
 }
 
 // until waits until a count of the database is 0.

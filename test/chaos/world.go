@@ -47,6 +47,7 @@ type world struct {
 	wires    []*wire                    // all of them, for link faults
 	books    *sql.DB                    // past every wire
 	from     map[string]map[int32]int64 // where the topics of the present round begin
+	sales    []*saleUnderTest           // of the present round
 	bug      string                     // the seeded bug that our processes run with, empty for none
 }
 
