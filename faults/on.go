@@ -3,6 +3,7 @@
 package faults
 
 import (
+	"fmt"
 	"os"
 	"strconv"
 	"sync/atomic"
@@ -27,11 +28,13 @@ func arm(env func(string) string) *armed {
 	return a
 }
 
-// Point kills the process when this is the chosen point and the chosen time.
+// Point kills the process when this is the chosen point and the chosen time. The last line on standard error says so: a
+// process that was killed by somebody else has died for another reason.
 func Point(name string) {
 	if name != chosen.point || chosen.passed.Add(1) != chosen.time {
 		return
 	}
+	fmt.Fprintf(os.Stderr, "killed at crash point %s, time %d\n", name, chosen.time)
 	if err := syscall.Kill(os.Getpid(), syscall.SIGKILL); err != nil {
 		panic("crash point " + name + ": " + err.Error())
 	}

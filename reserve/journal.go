@@ -130,7 +130,9 @@ func publishEntries(ctx context.Context, p Publisher, b journaledBucket, entries
 	for range entries {
 		if err := <-results; err != nil {
 			failed = err
+			continue
 		}
+		faults.Point("relay.entry-acknowledged")
 	}
 	return failed
 }

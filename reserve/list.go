@@ -55,6 +55,7 @@ func (r *Redis) freeOldList(ctx context.Context, saleID string, version int64) e
 	old, err := r.do(ctx, func(c rueidis.Client) rueidis.Completed {
 		return c.B().Getset().Key(r.listPointerKey(saleID)).Value(now).Build()
 	}).ToString()
+	faults.Point("list.pointer-moved")
 	if rueidis.IsRedisNil(err) || (err == nil && old == now) {
 		return nil
 	}
@@ -62,6 +63,7 @@ func (r *Redis) freeOldList(ctx context.Context, saleID string, version int64) e
 		err = r.do(ctx, func(c rueidis.Client) rueidis.Completed {
 			return c.B().Unlink().Key(r.listPointerKey(saleID) + ":" + old).Build()
 		}).Error()
+		faults.Point("list.old-freed")
 	}
 	if err != nil {
 		return fmt.Errorf("free the list before %d of sale %s: %w", version, saleID, err)

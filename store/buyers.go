@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 
+	"flashsale/faults"
 	"flashsale/sale"
 )
 
@@ -58,6 +59,7 @@ func (s *Store) startList(ctx context.Context, id string) (version int64, err er
 		_, err = tx.ExecContext(ctx, sqlStartList, version, id)
 		return err
 	})
+	faults.Point("store.list-started")
 	return version, err
 }
 
@@ -108,6 +110,7 @@ func (s *Store) insertListed(ctx context.Context, id string, version int64, chun
 	}
 	statement := repeated(sqlInsertList, "(?,?,?)", ",", len(chunk), s.dialect.absent("buyer_id"))
 	_, err := s.execute(ctx, statement, args...)
+	faults.Point("store.list-written")
 	return err
 }
 
@@ -133,6 +136,7 @@ func (s *Store) switchList(ctx context.Context, id string, version int64) (size 
 		_, err = stampSale(ctx, tx, id)
 		return err
 	})
+	faults.Point("store.list-switched")
 	return size, err
 }
 
@@ -205,6 +209,7 @@ func (s *Store) deleteLists(ctx context.Context, id string, first, last int64) e
 	for _, version := range versions {
 		err := s.pagesOfList(ctx, id, version, func(page []string) error {
 			_, err := s.execute(ctx, sqlDeleteList, id, version, page[len(page)-1])
+			faults.Point("store.list-deleted")
 			return err
 		})
 		if err != nil {

@@ -25,6 +25,9 @@ func (s *Store) AcquireLease(ctx context.Context, name, holder string, ttl time.
 	if err != nil {
 		return false, fmt.Errorf("acquire lease %s for %s: %w", name, holder, err)
 	}
+	if taken {
+		faults.Point("store.lease-acquired")
+	}
 	return taken, nil
 }
 
@@ -51,6 +54,7 @@ func (s *Store) ReleaseLease(ctx context.Context, name, holder string) error {
 	if _, err := s.execute(ctx, sqlReleaseLease, name, holder); err != nil {
 		return fmt.Errorf("release lease %s of %s: %w", name, holder, err)
 	}
+	faults.Point("store.lease-released")
 	return nil
 }
 

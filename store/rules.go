@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"flashsale/faults"
 	"flashsale/sale"
 )
 
@@ -40,6 +41,7 @@ func (s *Store) PutRules(ctx context.Context, rules sale.Rules, expect *int64) (
 	if err != nil {
 		return sale.Rules{}, fmt.Errorf("put rules: %w", err)
 	}
+	faults.Point("store.rules-put")
 	return rules, nil
 }
 

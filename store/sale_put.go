@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"flashsale/faults"
 	"flashsale/sale"
 )
 
@@ -50,6 +51,7 @@ func (s *Store) PutSale(ctx context.Context, wanted sale.Sale) (put sale.Sale, c
 	if err != nil {
 		return sale.Sale{}, false, fmt.Errorf("put sale %s: %w", wanted.ID, err)
 	}
+	faults.Point("store.sale-put")
 	return put, created, nil
 }
 
