@@ -21,7 +21,7 @@ var (
 	flagKills  = flag.Int("kills", 50, "processes to kill at least")
 	flagSeed   = flag.Uint64("seed", 1, "where every chance comes from")
 	flagBudget = flag.Duration("budget", 0, "begin no further round after this time (0: no bound)")
-	flagOnly   = flag.String("only", "", "the one kind of fault to do")
+	flagOnly   = flag.String("only", "", "do only the kinds of faults that begin with this")
 	flagBug    = flag.String("bug", "", "the seeded bug that our processes run with, to see it caught")
 )
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,7 +19,7 @@ type goal struct{ faults, kills int }
 type nemesis struct {
 	w    *world
 	goal goal
-	only string // the one kind of fault to do, empty for all
+	only string // the kinds of faults to do begin with this
 
 	mu  sync.Mutex
 	log []struck
@@ -55,18 +56,24 @@ const (
 
 // possible is nil when the run can come to its end.
 func (n *nemesis) possible() error {
+	kinds, killers := 0, 0
 	for _, l := range lanes {
 		for _, f := range l.faults {
-			if n.only == f.kind && f.kills == 0 {
-				n.goal.kills = 0
-			}
-			if n.only == "" || n.only == f.kind {
-				return nil
+			if n.wants(f) {
+				kinds, killers = kinds+1, killers+f.kills
 			}
 		}
 	}
-	return fmt.Errorf("there is no fault of the kind %q", n.only)
+	if kinds == 0 {
+		return fmt.Errorf("no kind of fault begins with %q", n.only)
+	}
+	if killers == 0 {
+		n.goal.kills = 0
+	}
+	return nil
 }
+
+func (n *nemesis) wants(f fault) bool { return strings.HasPrefix(f.kind, n.only) }
 
 // reached reports whether the run has done what it was asked for.
 func (n *nemesis) reached() bool {
@@ -161,10 +168,10 @@ func (h *hand) weights() (sum int) {
 }
 
 func (h *hand) weight(f fault) int {
-	if h.only != "" && h.only != f.kind {
-		return 0
+	if h.wants(f) {
+		return f.weight
 	}
-	return f.weight
+	return 0
 }
 
 // choose draws a kind.
