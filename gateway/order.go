@@ -10,7 +10,7 @@ import (
 )
 
 // oneOrder answers with one order of the caller. With `wait` it answers at once unless the order is held or queued, else
-// when its status changes or the time is over.
+// when its status changes or the time is over. It says held only of an order that stays so for a moment.
 func (g *Gateway) oneOrder(ctx *fasthttp.RequestCtx, at location, h *headers) {
 	patience, ok := waitOf(ctx)
 	if !ok {
@@ -26,6 +26,9 @@ func (g *Gateway) oneOrder(ctx *fasthttp.RequestCtx, at location, h *headers) {
 	if refused != nil {
 		refused(ctx)
 		return
+	}
+	if order.Status == sale.StatusHeld {
+		patience = max(patience, heldDoubt)
 	}
 	if patience > 0 && order.Status.Pending() {
 		order = g.waiters.wait(waiter{order: order, bucket: r.bucket.Bucket, buyer: r.buyer}, patience, g.stopping)

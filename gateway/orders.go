@@ -48,7 +48,7 @@ func (g *Gateway) replayed(ctx *fasthttp.RequestCtx, live *liveSale, item *liveI
 		case databaseErr != nil:
 			return g.refuse(ctx, sale.OutcomeUnavailable)
 		} // otherwise held: the weakest word, and true of every order that has no row yet
-		row = item.order(live, held)
+		row = g.waiters.doubt(waiter{order: item.order(live, held), bucket: p.Bucket, buyer: p.Buyer}, g.stopping)
 	}
 	answerOrder(ctx, a.Outcome.Row().Status, &row)
 	setLocation(ctx, &row)

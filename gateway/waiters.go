@@ -11,6 +11,11 @@ import (
 // heldPerTurn bounds the questions to Redis in one turn; more held orders take turns.
 const heldPerTurn = 64
 
+// heldDoubt is how long an order has to be seen held before a reader hears that word. The gateway that published an order
+// answers queued before its entry has left the journal; another one, which sees the entry, looks again until the entry
+// has gone or the row has come, so that status does not seem to go back.
+const heldDoubt = 500 * time.Millisecond
+
 // waiter is one request that waits for its order to move on.
 type waiter struct {
 	order  sale.Order // as known when the wait began
@@ -57,6 +62,15 @@ func (w *waiters) wait(one waiter, patience time.Duration, stopping <-chan struc
 	case <-stopping:
 	}
 	return one.order
+}
+
+// doubt returns an order that is told to be held as it is heldDoubt later, or sooner when it has moved on; any other at
+// once.
+func (w *waiters) doubt(one waiter, stopping <-chan struct{}) sale.Order {
+	if one.order.Status != sale.StatusHeld {
+		return one.order
+	}
+	return w.wait(one, heldDoubt, stopping)
 }
 
 func (w *waiters) add(one *waiter) bool {

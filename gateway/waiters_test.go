@@ -97,6 +97,39 @@ func TestHeldWaiterHearsOfQueued(t *testing.T) {
 	require.Equal(t, "queued", (<-answer).members(t)["status"])
 }
 
+// An order that another gateway was acknowledged for stands in the journal for a moment: its reader is told what comes of
+// it, whether or not he asked to wait.
+func TestHeldIsDoubted(t *testing.T) {
+	s := newScene(t).open(autumn())
+	held := sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusHeld}
+	queued := held
+	queued.Status = sale.StatusQueued
+	for _, path := range []string{phoneOrders + "/7", phoneOrders + "/7?wait=1ms"} {
+		s.hold("ann", held)
+		answer := s.ask(path, "ann")
+		s.waiting(1)
+		s.hold("ann", queued)
+		require.NoError(t, s.gateway.waiters.heldTurn(context.Background()))
+		require.Equal(t, "queued", (<-answer).members(t)["status"])
+	}
+	s.hold("ann", held)
+	begun := time.Now()
+	require.Equal(t, "held", s.get(phoneOrders+"/7", "ann").members(t)["status"], "it stays so")
+	require.GreaterOrEqual(t, time.Since(begun), heldDoubt)
+}
+
+func TestRepeatedKeyOfAHeldOrderIsDoubted(t *testing.T) {
+	s := newScene(t).open(autumn())
+	s.stock.answer(sale.Answer{Outcome: sale.OutcomeReplayed, OrderID: 7, Quantity: 1, CreatedAt: noon})
+	s.hold("ann", sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusHeld})
+	answer := make(chan response, 1)
+	go func() { answer <- s.press("ann", "") }()
+	s.waiting(1)
+	s.store(rowOf(7, sale.StatusConfirmed))
+	require.NoError(t, s.gateway.waiters.rowsTurn(context.Background()))
+	require.Equal(t, "confirmed", (<-answer).members(t)["status"])
+}
+
 func TestWaitGoesOnWhileStoresAreAway(t *testing.T) {
 	s := newScene(t).open(autumn())
 	s.hold("ann", sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusHeld})

@@ -199,14 +199,34 @@ func (h *hand) between(low, high time.Duration) time.Duration {
 func (h *hand) wait(d time.Duration) { <-time.After(d) }
 
 // spans returns when something was broken, and when Redis may have lost writes.
-func spans(log []struck) (outages, losses []check.Span) {
+func spans(log []struck, epochs []check.EpochSeen) (outages, losses []check.Span) {
 	for _, s := range log {
 		outages = append(outages, check.Span{FromUS: s.span.FromUS, ToUS: s.span.ToUS + recoveryUS})
 		if s.loses {
-			losses = append(losses, s.span)
+			losses = append(losses, check.Span{FromUS: s.span.FromUS, ToUS: max(s.span.ToUS, nextEpochs(epochs, s.span.ToUS))})
 		}
 	}
 	return outages, losses
+}
+
+// fencedWithin bounds how long a Redis that went back may take calls of the epoch that it went back to.
+const fencedWithinUS = 15_000_000
+
+// nextEpochs is when the last bucket came to a further epoch after a moment. A Redis that went back to an earlier epoch
+// takes what was sent in that epoch, or by a gateway that knows of no other, until a rebuild reaches it: those orders are
+// lost with the writes, and are refused.
+func nextEpochs(epochs []check.EpochSeen, moment int64) (last int64) {
+	next := map[string]int64{}
+	for _, s := range epochs {
+		name := fmt.Sprintf("%s/%s/%d", s.Sale, s.SKU, s.Bucket)
+		if s.AtUS > moment && s.AtUS < moment+fencedWithinUS && (next[name] == 0 || s.AtUS < next[name]) {
+			next[name] = s.AtUS
+		}
+	}
+	for _, at := range next {
+		last = max(last, at)
+	}
+	return last
 }
 
 // together counts the faults that were in force while another was.

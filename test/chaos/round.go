@@ -72,7 +72,7 @@ func (w *world) play(n *nemesis, number int, seed uint64) *outcome {
 		w.t.Fatal(err)
 	}
 	o.struck = n.of(number)
-	evidence.Outages, evidence.Losses = spans(o.struck)
+	evidence.Outages, evidence.Losses = spans(o.struck, evidence.Epochs)
 	soldAgain(o.struck, evidence.Ops)
 	o.result = check.Judge(evidence)
 	o.result.Faults = append(unrest, o.result.Faults...)

@@ -295,3 +295,21 @@ func TestEveryCheckIsTested(t *testing.T) {
 		assert.True(t, slices.ContainsFunc(lies, func(l lie) bool { return l.caughtBy == name }), name)
 	}
 }
+
+// A Redis that went back may take something under a closed epoch, as long as it is refused in the end.
+func TestALossExcusesWhatWasRefused(t *testing.T) {
+	found := func(status string, lossUS int64) bool {
+		e := &Evidence{Sales: map[string]Sale{"s": {}},
+			Rows:    []Row{{Order: "1", Sale: "s", SKU: "a", Status: status, CreatedMS: 50}},
+			Batches: []Batch{{Sale: "s", SKU: "a", Epoch: 1, CreatedMS: 50, Orders: []string{"1"}}},
+			Epochs:  []EpochSeen{{"s", "a", 0, 1, 10_000}, {"s", "a", 0, 2, 40_000}},
+			Losses:  []Span{{FromUS: lossUS, ToUS: lossUS + 10_000}},
+		}
+		r := &report{counts: map[string]int{}}
+		checkEpochs(e, r)
+		return len(r.faults) > 0
+	}
+	require.False(t, found("refused", 45_000))
+	require.True(t, found("confirmed", 45_000), "it counts")
+	require.True(t, found("refused", 60_000), "nothing was lost then")
+}

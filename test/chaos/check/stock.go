@@ -62,7 +62,8 @@ func checkWindow(e *Evidence, r *report) {
 	}
 }
 
-// checkEpochs: once the database was seen in an epoch, nothing is taken in an earlier one.
+// checkEpochs: once the database was seen in an epoch, nothing is taken in an earlier one. A Redis that went back may take
+// something; then it is lost with the writes, and refused.
 func checkEpochs(e *Evidence, r *report) {
 	type life struct {
 		sale, sku string
@@ -76,7 +77,11 @@ func checkEpochs(e *Evidence, r *report) {
 			seen[at] = s.AtUS
 		}
 	}
+	rows := e.rowsByID()
 	for _, b := range e.Batches {
+		if e.lost(b.CreatedMS*1000) && refused(b.Orders, rows) {
+			continue
+		}
 		for at, first := range seen {
 			if at.sale == b.Sale && at.sku == b.SKU && at.bucket == b.Bucket && at.epoch > b.Epoch && b.CreatedMS*1000 > first {
 				r.fault("batch of %v was taken in epoch %d of %s/%s/%d at %d us, epoch %d was there at %d us", b.Orders, b.Epoch,
@@ -86,4 +91,14 @@ func checkEpochs(e *Evidence, r *report) {
 	}
 	r.count("batches", len(e.Batches))
 	r.count("epochs", len(seen))
+}
+
+// refused reports whether every order of a batch has a row that says so.
+func refused(orders []string, rows map[string]*Row) bool {
+	for _, id := range orders {
+		if row := rows[id]; row == nil || row.Status != "refused" {
+			return false
+		}
+	}
+	return true
 }
