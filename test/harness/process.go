@@ -16,7 +16,7 @@ import (
 
 // How long a process may take to be ready and to end; far above what a loaded two-core machine was seen to need.
 const (
-	readyWithin = 60 * time.Second
+	readyWithin = 3 * time.Minute
 	endWithin   = 30 * time.Second
 	pollEvery   = 5 * time.Millisecond
 )
@@ -158,7 +158,7 @@ func (p *Process) read(name string) string {
 	return string(text)
 }
 
-// WaitReady asks url until it answers 200. It fails the test when the process ends before that or 60 s pass.
+// WaitReady asks url until it answers 200. It fails the test when the process ends before that or three minutes pass.
 func (p *Process) WaitReady(url string) {
 	p.tb.Helper()
 	client := &http.Client{Timeout: 2 * time.Second}
