@@ -32,15 +32,16 @@ type saleUnderTest struct {
 // shortTTL is the least payment time that a sale may have.
 const shortTTL = 30
 
-// salesOf returns the sales of one round: one in which buyers pay and cancel, one whose unpaid orders expire while the
-// faults go on. Their stock lasts about as long as the faults do, and is small enough that a SKU's history can be decided.
+// salesOf returns the sales of one round: one in which buyers pay and cancel, one that ends, and whose unpaid orders
+// expire, while the faults go on. Buyers are there before the first begins and after the second has ended. Their stock
+// lasts about as long as the faults do, and is small enough that a SKU's history can be decided.
 func salesOf(round int, from time.Time, lasts time.Duration) []*saleUnderTest {
-	starts, ends := from.Truncate(time.Millisecond), from.Add(2*time.Hour).Truncate(time.Millisecond)
+	from = from.Truncate(time.Millisecond)
 	return []*saleUnderTest{
-		{id: fmt.Sprintf("r%d-kept", round), limit: 2, ttlS: 900, demand: true, starts: starts, ends: ends,
-			buyUntil: ends, items: []item{{"one", 250, 100, 1}, {"two", 150, 100, 1}, {"four", 350, 100, 4}}},
-		{id: fmt.Sprintf("r%d-short", round), limit: 1, ttlS: shortTTL, starts: starts, ends: ends,
-			buyUntil: from.Add(lasts * 2 / 5), items: []item{{"one", 100, 100, 1}, {"three", 90, 100, 3}}},
+		{id: fmt.Sprintf("r%d-kept", round), limit: 2, ttlS: 900, demand: true, starts: from.Add(lasts / 20), ends: from.Add(2 * time.Hour),
+			buyUntil: from.Add(2 * time.Hour), items: []item{{"one", 250, 100, 1}, {"two", 150, 100, 1}, {"four", 350, 100, 4}}},
+		{id: fmt.Sprintf("r%d-short", round), limit: 1, ttlS: shortTTL, starts: from, ends: from.Add(lasts * 2 / 5),
+			buyUntil: from.Add(lasts / 2), items: []item{{"one", 100, 100, 1}, {"three", 90, 100, 3}}},
 	}
 }
 
