@@ -42,7 +42,7 @@ const (
 	sqlStock = "SELECT s.sku, s.bucket, s.epoch, s.state, s.partition_id, s.loaded, s.settled, s.released, " +
 		"COALESCE((SELECT SUM(o.units) FROM outbox o WHERE o.sale_id = s.sale_id AND o.sku = s.sku AND o.bucket = s.bucket), 0) " +
 		"FROM stock s WHERE s.sale_id = ?"
-	sqlRows    = "SELECT sku, order_id, bucket, buyer_id, quantity, status FROM orders WHERE sale_id = ?"
+	sqlRows    = "SELECT sku, order_id, bucket, buyer_id, quantity, status, idempotency_key FROM orders WHERE sale_id = ?"
 	sqlDead    = "SELECT sku, order_id FROM dead_letter_orders WHERE sale_id = ?"
 	sqlMarkers = "SELECT sku, bucket, epoch, sequence, batch_id FROM batches WHERE sale_id = ?"
 	sqlForked  = "SELECT sku, bucket, epoch, sequence, batch_id FROM forks WHERE sale_id = ?"
@@ -135,7 +135,7 @@ func (s *snapshot) noteRow(rows *sql.Rows) error {
 	var sku string
 	var id sale.OrderID
 	var r row
-	err := rows.Scan(&sku, &id, &r.bucket, &r.buyer, &r.quantity, &r.status)
+	err := rows.Scan(&sku, &id, &r.bucket, &r.buyer, &r.quantity, &r.status, &r.key)
 	s.of(sku).rows[id] = r
 	return err
 }

@@ -18,6 +18,7 @@ type row struct {
 	buyer    string
 	quantity int64
 	status   sale.OrderStatus // of the database's rows only
+	key      string           // the buyer's idempotency key, of the database's rows only
 }
 
 // live reports whether the order holds units.

@@ -38,6 +38,7 @@ var invariants = []invariant{
 	{"no_oversell", false, oversold},
 	{"rows_match_books", false, rowsAgainstBooks},
 	{"limit_per_buyer", false, overLimit},
+	{"one_order_per_key", false, repeatedKey},
 	{"stock_equation", true, equation},
 	{"every_record_settled", true, unsettled},
 	{"every_row_recorded", true, unrecorded},
@@ -114,6 +115,23 @@ func overLimit(f *facts) string {
 		if held[buyer] > f.limit {
 			return fmt.Sprintf("buyer %s holds %d units, the limit is %d", buyer, held[buyer], f.limit)
 		}
+	}
+	return ""
+}
+
+// repeatedKey: of the orders that one idempotency key of a buyer made, all but one are refused.
+func repeatedKey(f *facts) string {
+	made := map[[2]string]sale.OrderID{}
+	for _, id := range slices.Sorted(maps.Keys(f.rows)) {
+		r := f.rows[id]
+		if r.key == "" || r.status == sale.StatusRefused {
+			continue
+		}
+		name := [2]string{r.buyer, r.key}
+		if other, twice := made[name]; twice {
+			return fmt.Sprintf("key %q of buyer %s made orders %d and %d", r.key, r.buyer, other, id)
+		}
+		made[name] = id
 	}
 	return ""
 }

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -18,7 +19,7 @@ func atRest() *facts {
 		redisEpoch: 1, redisSequence: 4, redisAvailable: 2}
 	f.buckets[1] = &bucketFacts{epoch: 2, state: sale.BucketOpen, loaded: 6, settled: 1, redisEpoch: 2, redisSequence: 2, redisAvailable: 5}
 	order := func(id sale.OrderID, bucket int, buyer string, quantity int64, status sale.OrderStatus) {
-		f.rows[id] = row{bucket, buyer, quantity, status}
+		f.rows[id] = row{bucket: bucket, buyer: buyer, quantity: quantity, status: status, key: fmt.Sprint(id)}
 		f.orders[id] = row{bucket: bucket, buyer: buyer, quantity: quantity}
 	}
 	order(11, 0, "ann", 2, sale.StatusConfirmed)
@@ -72,6 +73,14 @@ func TestEveryInvariantCatchesItsFault(t *testing.T) {
 			r.buyer = "ann"
 			f.rows[21] = r
 		}, []string{"limit_per_buyer", "every_row_recorded", "redis_matches_rows"}},
+		{"a key made two orders, one of them cancelled", func(f *facts) {
+			for id, status := range map[sale.OrderID]sale.OrderStatus{31: sale.StatusConfirmed, 32: sale.StatusCancelled} {
+				f.rows[id] = row{bucket: 0, buyer: "eve", quantity: 1, status: status, key: "k1"}
+				f.orders[id] = row{bucket: 0, buyer: "eve", quantity: 1}
+			}
+			f.entries[31] = row{bucket: 0, buyer: "eve", quantity: 1}
+			f.buckets[0].settled, f.buckets[0].released, f.buckets[0].redisAvailable = 5, 2, 1
+		}, []string{"one_order_per_key"}},
 		{"redis applied a release twice", func(f *facts) { f.buckets[0].redisAvailable++ }, []string{"stock_equation"}},
 		{"redis lost a unit", func(f *facts) { f.buckets[1].redisAvailable-- }, []string{"stock_equation"}},
 		{"redis lives in another epoch", func(f *facts) { f.buckets[1].redisEpoch = 1 }, []string{"stock_equation"}},
@@ -107,6 +116,24 @@ func TestEveryInvariantCatchesItsFault(t *testing.T) {
 	}
 }
 
+// Other buyers may send the same key, a refused order leaves it, and without a key there is nothing to compare.
+func TestKeysThatMakeOneOrder(t *testing.T) {
+	f := newFacts("rush", "phone", 9)
+	add := func(buyer string, status sale.OrderStatus, key string) {
+		f.rows[sale.OrderID(len(f.rows))] = row{buyer: buyer, status: status, key: key}
+	}
+	add("ann", sale.StatusRefused, "k1")
+	add("ann", sale.StatusRefused, "k1")
+	add("ann", sale.StatusPaid, "k1")
+	add("ann", sale.StatusPaid, "k2")
+	add("ann", sale.StatusPaid, "")
+	add("ann", sale.StatusPaid, "")
+	add("bob", sale.StatusExpired, "k1")
+	assert.Empty(t, repeatedKey(f))
+	add("bob", sale.StatusCancelled, "k1")
+	assert.Equal(t, `key "k1" of buyer bob made orders 6 and 7`, repeatedKey(f))
+}
+
 // What waits in a dead letter or is a fork has its place; a sale in motion is not judged across stores.
 func TestWhatIsNoFault(t *testing.T) {
 	f := atRest()
@@ -122,7 +149,8 @@ func TestWhatIsNoFault(t *testing.T) {
 	f.resting = false
 	f.buckets[0].settled++
 	assert.Equal(t, map[string]Verdict{
-		"no_oversell": Holds, "rows_match_books": Violated, "limit_per_buyer": Holds, "stock_equation": NotJudged,
+		"no_oversell": Holds, "rows_match_books": Violated, "limit_per_buyer": Holds, "one_order_per_key": Holds,
+		"stock_equation":       NotJudged,
 		"every_record_settled": NotJudged, "every_row_recorded": NotJudged, "redis_matches_rows": NotJudged,
 	}, verdicts(f))
 }

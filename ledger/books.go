@@ -26,6 +26,7 @@ type Books struct {
 	Markers map[Place]sale.OrderID
 	Forks   map[Mark]bool
 	Orders  map[sale.OrderID]bool // orders that have a row, nil when they were not read
+	Keys    map[Key]bool          // idempotency keys of orders that are not refused, of those who MayHaveOrders
 	Slots   map[Owner]*Slots
 }
 
@@ -45,9 +46,15 @@ type Mark struct {
 // Owner is a buyer of a SKU.
 type Owner struct{ Sale, SKU, Buyer string }
 
+// Key is an owner's idempotency key.
+type Key struct {
+	Owner
+	Key string
+}
+
 // NewBooks returns books that know these rows and nothing else.
 func NewBooks(stock map[sale.Bucket]*Row, nowMS int64, closely bool) *Books {
-	b := &Books{Closely: closely, NowMS: nowMS, Stock: stock, Slots: map[Owner]*Slots{}}
+	b := &Books{Closely: closely, NowMS: nowMS, Stock: stock, Keys: map[Key]bool{}, Slots: map[Owner]*Slots{}}
 	if closely {
 		b.Markers, b.Forks, b.Orders = map[Place]sale.OrderID{}, map[Mark]bool{}, map[sale.OrderID]bool{}
 	}
@@ -120,4 +127,12 @@ func (b *Books) SlotsOf(o Owner) *Slots {
 		b.Slots[o] = taken
 	}
 	return taken
+}
+
+// MayHaveOrders reports whether an owner may have an order that is not refused, once his slots are read, so that his keys
+// have to be read as well. As long as a bucket has got nothing back, all such orders hold slots; where those were not read
+// the unique key over them will object.
+func (b *Books) MayHaveOrders(row *Row, o Owner) bool {
+	taken := b.Slots[o]
+	return b.Closely || row.Released > 0 || taken != nil && *taken != Slots{}
 }

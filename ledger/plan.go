@@ -40,6 +40,10 @@ type Order struct {
 	Slotted bool             // it takes slot 0 of its buyer
 }
 
+func (o *Order) owner() Owner { return Owner{o.Sale, o.SKU, o.Buyer} }
+
+func (o *Order) key() Key { return Key{o.owner(), o.RecordOrder.Key} }
+
 // Terms are what all orders of a batch have in common.
 type Terms struct {
 	sale.Bucket

@@ -40,7 +40,8 @@ func draw(r *rapid.T) drawn {
 		}
 		for range rapid.IntRange(max(1-len(orders), 0), 3).Draw(r, "orders") {
 			buyer := rapid.SampledFrom([]string{"ann", "bob", "cat", "dan"}).Draw(r, "buyer")
-			orders = append(orders, made.one(buyer, rapid.IntRange(1, 2).Draw(r, "quantity")))
+			key := rapid.SampledFrom([]string{"", "", "k1", "k2"}).Draw(r, "key")
+			orders = append(orders, keyed(made.one(buyer, rapid.IntRange(1, 2).Draw(r, "quantity")), key))
 		}
 		d.records = append(d.records, sale.Record{Batch: batch(bucket, epoch, sequence, orders...)})
 	}
@@ -72,11 +73,10 @@ func (d drawn) decide(closely bool) (*Books, *Plan) {
 func keyObjects(p *Plan) bool {
 	taken := map[Owner]bool{}
 	for _, o := range p.Confirmed {
-		who := Owner{o.Sale, o.SKU, o.Buyer}
-		if o.Slotted && taken[who] {
+		if o.Slotted && taken[o.owner()] {
 			return true
 		}
-		taken[who] = true
+		taken[o.owner()] = true
 	}
 	return false
 }
@@ -99,8 +99,8 @@ func TestHastyPlansNeverDiffer(t *testing.T) {
 	require.Positive(t, same)
 }
 
-// Whatever comes: no bucket has more units out than loaded, transfers make and lose none, every buyer is within the limit,
-// outbox rows are numbered without gaps, and the moves are what the plan has decided on.
+// Whatever comes: no bucket has more units out than loaded, transfers make and lose none, every buyer is within the limit
+// and has one order of a key, outbox rows are numbered without gaps, and the moves are what the plan has decided on.
 func TestPlansKeepThePromise(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		d := draw(r)
@@ -132,6 +132,11 @@ func TestPlansKeepThePromise(t *testing.T) {
 		}
 		for units := range maps.Values(bought) {
 			require.LessOrEqual(r, units, d.limit)
+		}
+		keys := map[[2]string]bool{}
+		for _, o := range p.Confirmed {
+			require.False(r, o.Key != "" && keys[[2]string{o.Buyer, o.Key}], "two orders of one key")
+			keys[[2]string{o.Buyer, o.Key}] = true
 		}
 		for _, o := range p.Refused {
 			late := p.Closing[o.Bucket] == ""

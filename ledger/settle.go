@@ -54,6 +54,9 @@ func (p *Plan) order(o Order, row *Row, late bool) (agreed bool) {
 		return late // its row is there, in whatever status: one of the two counts it twice
 	case late:
 		p.refuse(o, sale.ReasonFenced)
+	case p.keyUsed(o): // rule: key-once-in-books
+		p.refuse(o, sale.ReasonOverLimit)
+		return false
 	case !fits(row, int64(o.Quantity)):
 		p.refuse(o, sale.ReasonSoldOut)
 		return false
@@ -64,6 +67,12 @@ func (p *Plan) order(o Order, row *Row, late bool) (agreed bool) {
 		p.confirm(o, row)
 	}
 	return true
+}
+
+// keyUsed reports whether the order's key has made another order that was not refused, be it one whose units have gone
+// back: a key makes one order. After Redis lost writes it may have taken two.
+func (p *Plan) keyUsed(o Order) bool {
+	return o.Key != "" && p.books.Keys[o.key()] && !faults.Bug("key-twice-in-books")
 }
 
 // fits is the guard against oversell. Rule: guard-with-released.
@@ -83,7 +92,7 @@ func (p *Plan) allow(o *Order, row *Row) bool {
 		o.Slotted = true // nothing was read: the unique key will tell
 		return o.Quantity == 1
 	}
-	who := Owner{row.Sale, row.SKU, o.Buyer}
+	who := o.owner()
 	taken := p.books.SlotsOf(who).take(o.Quantity, row.Limit)
 	if taken == nil {
 		return false
@@ -100,6 +109,9 @@ func (p *Plan) allow(o *Order, row *Row) bool {
 
 func (p *Plan) confirm(o Order, row *Row) {
 	p.note(o.OrderID)
+	if o.Key != "" && (row.Limit > 1 || p.books.Closely) { // otherwise the unique key over slot 0 will tell
+		p.books.Keys[o.key()] = true
+	}
 	p.Confirmed = append(p.Confirmed, o)
 	p.Settlement.Rows++
 	row.Settled += int64(o.Quantity)

@@ -113,7 +113,7 @@ func (w *modelRun) batch(reuse bool) sale.Delivery {
 	for range rapid.IntRange(1, 4).Draw(w.r, "orders") {
 		buyer := rapid.SampledFrom([]string{"ann", "Ann", "bob", "cat"}).Draw(w.r, "buyer")
 		orders = append(orders, one(buyer, rapid.IntRange(1, 2).Draw(w.r, "quantity")))
-		orders[len(orders)-1].Key = rapid.SampledFrom([]string{"", "key 1"}).Draw(w.r, "key")
+		orders[len(orders)-1].Key = rapid.SampledFrom([]string{"", "", "key 1", "key 2"}).Draw(w.r, "key")
 	}
 	if again := w.grown(orders); again != nil {
 		return *again

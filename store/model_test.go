@@ -83,6 +83,9 @@ func (m *model) settle(b *sale.Batch) {
 		} else if !current {
 			made.reason = sale.ReasonFenced
 			m.become(made)
+		} else if m.keyUsed(o) {
+			made.reason, disagreement = sale.ReasonOverLimit, true
+			m.become(made)
 		} else if row.Settled-row.Released+int64(o.Quantity) > row.Loaded {
 			made.reason, disagreement = sale.ReasonSoldOut, true
 			m.become(made)
@@ -122,6 +125,16 @@ func (m *model) bought(buyer string) (units int) {
 		}
 	}
 	return units
+}
+
+// keyUsed reports whether the order's key has made one of its buyer that was not refused.
+func (m *model) keyUsed(o sale.RecordOrder) bool {
+	for _, other := range m.orders {
+		if o.Key != "" && other.Key == o.Key && other.Buyer == o.Buyer && other.status != sale.StatusRefused {
+			return true
+		}
+	}
+	return false
 }
 
 func (m *model) transfer(t *sale.Transfer) {

@@ -30,7 +30,7 @@ func (s *Store) readBooks(ctx context.Context, tx *sql.Tx, work *settling, close
 	if closely {
 		return books.Books, books.readClosely(ctx, tx, work.records)
 	}
-	return books.Books, books.readSlots(ctx, tx, sqlAllowances, work.batches(), func(row *ledger.Row) bool { return row.Limit > 1 })
+	return books.Books, books.readBought(ctx, tx, work.batches())
 }
 
 // reading fills books from the database.
@@ -53,10 +53,15 @@ func (r *reading) readClosely(ctx context.Context, tx *sql.Tx, records []sale.Re
 		return err
 	}
 	batches = slices.DeleteFunc(batches, r.SettledBatch)
-	if err := r.readSlots(ctx, tx, sqlSlots, batches, func(row *ledger.Row) bool { return row.Limit == 1 }); err != nil {
+	return r.readBought(ctx, tx, batches)
+}
+
+// readBought reads what the buyers of these batches have bought already.
+func (r *reading) readBought(ctx context.Context, tx *sql.Tx, batches []*sale.Batch) error {
+	if err := r.readSlots(ctx, tx, batches); err != nil {
 		return err
 	}
-	return r.readSlots(ctx, tx, sqlAllowances, batches, func(row *ledger.Row) bool { return row.Limit > 1 })
+	return r.readKeys(ctx, tx, batches)
 }
 
 func placesOf(records []sale.Record) []ledger.Place {
@@ -130,10 +135,41 @@ func (r *reading) readOrders(ctx context.Context, tx *sql.Tx, batches []*sale.Ba
 const (
 	sqlSlots      = "SELECT sale_id, sku, buyer_id, slot FROM orders WHERE slot IS NOT NULL AND ("
 	sqlAllowances = "SELECT sale_id, sku, buyer_id, slot FROM allowances WHERE ("
+	sqlKeys       = "SELECT sale_id, sku, buyer_id, idempotency_key FROM orders WHERE idempotency_key <> '' AND " +
+		"status <> 'refused' AND ("
+	ofBuyers = "(sale_id = ? AND sku = ? AND buyer_id IN ("
 )
 
-// readSlots reads the slots that the buyers of these batches have taken, for the buckets that a condition picks.
-func (r *reading) readSlots(ctx context.Context, tx *sql.Tx, query string, batches []*sale.Batch, pick func(*ledger.Row) bool) error {
+// readSlots reads the slots that the buyers of these batches have taken.
+func (r *reading) readSlots(ctx context.Context, tx *sql.Tx, batches []*sale.Batch) error {
+	if r.Closely {
+		ofOne := func(row *ledger.Row, _ *sale.RecordOrder) bool { return row.Limit == 1 }
+		if err := r.readBuyers(ctx, tx, sqlSlots, batches, ofOne, r.noteSlot); err != nil {
+			return err
+		}
+	}
+	ofMany := func(row *ledger.Row, _ *sale.RecordOrder) bool { return row.Limit > 1 }
+	return r.readBuyers(ctx, tx, sqlAllowances, batches, ofMany, r.noteSlot)
+}
+
+// readKeys reads the idempotency keys under which the buyers of these batches have orders, once their slots are read: as
+// long as nothing has been given back and few buy again, it asks for few or none.
+func (r *reading) readKeys(ctx context.Context, tx *sql.Tx, batches []*sale.Batch) error {
+	needed := func(row *ledger.Row, o *sale.RecordOrder) bool {
+		return o.Key != "" && r.MayHaveOrders(row, ledger.Owner{Sale: row.Sale, SKU: row.SKU, Buyer: o.Buyer})
+	}
+	return r.readBuyers(ctx, tx, sqlKeys, batches, needed, func(rows scanner) error {
+		var k ledger.Key
+		err := rows.Scan(&k.Sale, &k.SKU, &k.Buyer, &k.Key)
+		r.Keys[k] = true
+		return err
+	})
+}
+
+// readBuyers runs a query about the buyers of those orders that a condition picks, a few hundred at a time.
+func (r *reading) readBuyers(ctx context.Context, tx *sql.Tx, query string, batches []*sale.Batch,
+	pick func(*ledger.Row, *sale.RecordOrder) bool, note func(scanner) error,
+) error {
 	var where strings.Builder
 	var args []any
 	terms := 0
@@ -141,16 +177,23 @@ func (r *reading) readSlots(ctx context.Context, tx *sql.Tx, query string, batch
 		if terms == 0 {
 			return nil
 		}
-		err := each(ctx, tx, query+where.String()+")", args, r.noteSlot)
+		err := each(ctx, tx, query+where.String()+")", args, note)
 		where.Reset()
 		args, terms = args[:0], 0
 		return err
 	}
 	for _, b := range batches {
-		if !pick(r.Stock[b.Bucket]) {
+		row := r.Stock[b.Bucket]
+		buyers := make([]any, 0, len(b.Orders))
+		for i := range b.Orders {
+			if pick(row, &b.Orders[i]) {
+				buyers = append(buyers, b.Orders[i].Buyer)
+			}
+		}
+		if len(buyers) == 0 {
 			continue
 		}
-		if terms == maxTerms || (terms > 0 && len(args)+len(b.Orders) > maxIDs) {
+		if terms == maxTerms || (terms > 0 && len(args)+len(buyers) > maxIDs) {
 			if err := flush(); err != nil {
 				return err
 			}
@@ -158,11 +201,8 @@ func (r *reading) readSlots(ctx context.Context, tx *sql.Tx, query string, batch
 		if terms > 0 {
 			where.WriteString(" OR ")
 		}
-		where.WriteString(repeated("(sale_id = ? AND sku = ? AND buyer_id IN (", "?", ",", len(b.Orders), "))"))
-		args = append(args, b.Sale, b.SKU)
-		for i := range b.Orders {
-			args = append(args, b.Orders[i].Buyer)
-		}
+		where.WriteString(repeated(ofBuyers, "?", ",", len(buyers), "))"))
+		args = append(append(args, b.Sale, b.SKU), buyers...)
 		terms++
 	}
 	return flush()

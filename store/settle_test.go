@@ -1,6 +1,7 @@
 package store
 
 import (
+	"database/sql"
 	"strings"
 	"testing"
 
@@ -258,6 +259,75 @@ func TestSameBuyerTwiceInOneBatch(t *testing.T) {
 		bucket := phone(t, s, 10, 1)
 		done := settle(t, s, batch(bucket, 1, 1, one("ann", 1), one("ann", 1)))
 		require.Equal(t, sale.Settlement{Rows: 2, Refused: 1, Closed: []sale.Bucket{bucket}}, done)
+	})
+}
+
+// After Redis lost writes two orders of one key may come: one of them becomes an order, whatever the limit leaves.
+func TestKeyMakesOneOrder(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		pressed := func(buyer, key string) sale.RecordOrder {
+			o := one(buyer, 1)
+			o.Key = key
+			return o
+		}
+		for limit := 1; limit <= 3; limit++ {
+			bucket := selling(t, s, draft(strings.Repeat("k", limit), limit, item("phone", 100, 1)))[0].Bucket
+			first, second := pressed("ann", "k1"), pressed("ann", "k1")
+			sequence := int64(0)
+			refused := func(o sale.RecordOrder, more ...sale.RecordOrder) {
+				t.Helper()
+				sequence++
+				d := batch(bucket, books(t, s, bucket).Epoch, sequence, append(more, o)...)
+				done := settle(t, s, d)
+				require.Equal(t, sale.Settlement{Rows: 1 + len(more), Refused: 1, Closed: []sale.Bucket{bucket}}, done)
+				require.Equal(t, sale.ReasonOverLimit, order(t, s, o.OrderID).Reason)
+				require.Equal(t, sale.Settlement{Duplicate: 1}, settle(t, s, d))
+				reopened(t, s, []sale.BucketRow{books(t, s, bucket).BucketRow})
+			}
+			refused(second, first)
+			refused(pressed("ann", "k1"), crowd(2)...)
+			_, err := s.CancelOrder(t.Context(), first.OrderID, sale.ReasonBuyer, "")
+			require.NoError(t, err)
+			refused(pressed("ann", "k1"), pressed("bob", "k1"))
+			require.Zero(t, settle(t, s, batch(bucket, books(t, s, bucket).Epoch, 50, pressed("ann", "k2"))).Refused, "a new key")
+			ledgerAgrees(t, s, bucket)
+		}
+	})
+}
+
+// Keys are asked for where orders may be under them: of who has slots, and of everybody once units have gone back.
+func TestKeysAreReadWhereOrdersMayBe(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		for limit := 1; limit <= 2; limit++ {
+			bucket := selling(t, s, draft(strings.Repeat("k", limit), limit, item("phone", 1000, 1)))[0].Bucket
+			sold, gone := pressed(1)[0], pressed(1)[0]
+			settle(t, s, batch(bucket, 1, 1, sold, gone))
+			read := func(closely bool, orders ...sale.RecordOrder) (keys []string) {
+				work, err := sortDeliveries([]sale.Delivery{batch(bucket, 1, 2, orders...)})
+				require.NoError(t, err)
+				require.NoError(t, s.transact(t.Context(), func(tx *sql.Tx) error {
+					books, err := s.readBooks(t.Context(), tx, work, closely)
+					for key := range books.Keys {
+						keys = append(keys, key.Key)
+					}
+					return err
+				}))
+				return keys
+			}
+			more := append(crowd(20), one(sold.Buyer, 1), one(gone.Buyer, 1))
+			again := append(pressed(20), sold, gone)
+			require.Empty(t, read(false, more...))
+			if limit == 1 {
+				require.Empty(t, read(false, again...), "the unique key over slot 0 will object")
+			} else {
+				require.ElementsMatch(t, []string{sold.Key, gone.Key}, read(false, again...))
+			}
+			require.ElementsMatch(t, []string{sold.Key, gone.Key}, read(true, again...))
+			_, err := s.CancelOrder(t.Context(), gone.OrderID, sale.ReasonBuyer, "")
+			require.NoError(t, err)
+			require.ElementsMatch(t, []string{sold.Key, gone.Key}, read(false, again...))
+			require.Empty(t, read(false, more...), "nobody sent a key")
+		}
 	})
 }
 

@@ -98,6 +98,8 @@ func ofSettling() []Bug {
 			"store", "^TestNeverBeyondTheLimit$"),
 		caught("marker-without-batch-id", "another batch at a settled place passes for the same",
 			"store", "^TestForkSettlesAndClosesTheBucket$"),
+		caught("key-twice-in-books", "two orders of one key are confirmed",
+			"store", "^TestKeyMakesOneOrder$"),
 		caught("duplicate-not-whole", "a marker passes for orders that came under its identity later",
 			"store", "^TestMarkedBatchWithMoreOrders$"),
 		caught("guard-missing", "nothing stops rows beyond loaded",

@@ -25,6 +25,7 @@ type books struct {
 	markers   map[ledger.Place]sale.OrderID
 	forks     map[ledger.Mark]bool
 	slots     map[ledger.Owner]*ledger.Slots
+	keys      map[ledger.Key]bool // of orders that were not refused
 	outbox    map[sale.Bucket][]sale.OutboxRow
 	fences    map[string]bool
 	positions map[int32]sale.Position
@@ -66,7 +67,7 @@ func newBooks(s sale.Sale, partitions int32) *books {
 	b := &books{
 		place: newPlace("database"), version: 1, sale: s,
 		rows: map[sale.Bucket]*stockRow{}, orders: map[sale.OrderID]*orderRow{}, markers: map[ledger.Place]sale.OrderID{},
-		forks: map[ledger.Mark]bool{}, slots: map[ledger.Owner]*ledger.Slots{}, outbox: map[sale.Bucket][]sale.OutboxRow{},
+		forks: map[ledger.Mark]bool{}, slots: map[ledger.Owner]*ledger.Slots{}, keys: map[ledger.Key]bool{}, outbox: map[sale.Bucket][]sale.OutboxRow{},
 		fences: map[string]bool{}, positions: map[int32]sale.Position{}, letters: map[string]sale.DeadLetter{},
 		leases: map[string]lease{}, nodes: map[int64]*nodeRow{}, engineID: "engine-of-the-simulator",
 	}

@@ -81,6 +81,9 @@ func (b *books) readOrder(known *ledger.Books, batch *sale.Batch, o *sale.Record
 	if taken := b.slots[who]; taken != nil {
 		*known.SlotsOf(who) = *taken
 	}
+	if key := (ledger.Key{Owner: who, Key: o.Key}); b.keys[key] {
+		known.Keys[key] = true
+	}
 }
 
 // write writes a plan. Rows are changed through the guard alone.
@@ -134,6 +137,9 @@ func (b *books) insert(o *ledger.Order, status sale.OrderStatus) {
 		row.PayBy = &deadline
 	}
 	b.orders[o.OrderID] = row
+	if o.Key != "" && status == sale.StatusConfirmed {
+		b.keys[ledger.Key{Owner: ledger.Owner{Sale: o.Sale, SKU: o.SKU, Buyer: o.Buyer}, Key: o.Key}] = true
+	}
 	if o.Slotted && status == sale.StatusConfirmed {
 		b.take(ledger.Owner{Sale: o.Sale, SKU: o.SKU, Buyer: o.Buyer}, 0, o.OrderID)
 	}
