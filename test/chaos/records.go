@@ -14,7 +14,7 @@ const (
 	ordersTopic  = namespace + ".orders"
 	eventsTopic  = namespace + ".events"
 	settleGroup  = namespace + ".settle"
-	kafkaWithin  = 30 * time.Second
+	kafkaWithin  = time.Minute
 	againAtOnce  = 20 // records delivered again by one fault
 	offsetBehind = 50 // records of each partition that are settled again
 )

@@ -56,7 +56,7 @@ func (p *redisPair) follow() {
 // synced waits until the replica has everything that was written before the call; a failover before that would be one to
 // a node that is no replica, and would lose more than the lag.
 func (p *redisPair) synced() {
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	written := p.field(p.primary, "master_repl_offset")
 	for {
 		behind := p.field(p.replica, "slave_repl_offset") - written

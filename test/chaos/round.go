@@ -17,8 +17,8 @@ import (
 // Times of a round.
 const (
 	rageFor    = 50 * time.Second // no more faults are begun then
-	restWithin = "90s"
-	tellWithin = 60 * time.Second // for events and units on their way back
+	restWithin = "180s"
+	tellWithin = 2 * time.Minute // for events and units on their way back
 )
 
 // outcome is what became of one round.
@@ -166,7 +166,7 @@ func (w *world) audit(s *saleUnderTest) []check.Fault {
 // enough refusals in a row, by buyers of every bucket, say that nothing is left.
 const (
 	enoughRefusals = 40
-	demandWithin   = 2 * time.Minute
+	demandWithin   = 4 * time.Minute
 )
 
 // askForAll lets fresh buyers press until nothing is left of any SKU.

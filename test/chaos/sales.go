@@ -73,7 +73,7 @@ func (w *world) must(method, path string, body any) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(3 * time.Minute)
 	for {
 		answer, err := w.operator(method, path, text)
 		if err == nil {

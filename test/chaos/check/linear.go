@@ -13,8 +13,8 @@ const (
 	MaxWindow     = 2000 // operations
 	looksOfWindow = 8
 	windowTime    = 5 * time.Second
-	latchLookUS   = 1_500_000 // a gateway that knows of no stock looks again every 100 ms, and says so within a second
-	arrivalUS     = 5_000_000 // a unit given back is for sale within a second, on a machine that does nothing else
+	latchLookUS   = 4_000_000  // a gateway that knows of no stock looks again every 100 ms, and says so within a second, on a machine with time for it
+	arrivalUS     = 10_000_000 // a unit given back is for sale within a second, on such a machine
 )
 
 // Linear counts the windows of linearizability: an undecided one has not passed.
