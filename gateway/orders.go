@@ -129,30 +129,18 @@ func (g *Gateway) done(r reader) {
 }
 
 // ownOrders answers with the caller's orders of one SKU, oldest first: how an app finds an order whose answer was lost.
-// Redis is read first: an order that moves on in between is then seen in the database.
 func (g *Gateway) ownOrders(ctx *fasthttp.RequestCtx, at location, h *headers) {
 	r, ok := g.admitReader(ctx, at, h)
 	if !ok {
 		return
 	}
-	defer g.done(r)
-	limit, cancel := context.WithTimeout(context.Background(), g.options.StoreTimeout)
-	defer cancel()
-	holdings, err := g.stock.Holdings(limit, r.bucket.Bucket, r.buyer)
-	if err != nil {
-		g.refuse(ctx, sale.OutcomeUnavailable)
+	orders, refused := g.readOrders(r)
+	g.done(r) // before the wait: whose orders are held takes no look-up's place
+	if refused != nil {
+		refused(ctx)
 		return
 	}
-	rows, err := g.lookups.ofBuyer(limit, r.live.ID, r.item.SKU, r.buyer)
-	if err != nil {
-		g.refuse(ctx, sale.OutcomeUnavailable)
-		return
-	}
-	orders := r.merge(rows, holdings)
-	if len(orders) == 0 && r.bucket.State != sale.BucketOpen {
-		g.refuse(ctx, sale.OutcomeFenced) // an order may be on its way that neither store shows: silence would be a lie
-		return
-	}
+	g.waiters.doubtAll(orders, r.bucket.Bucket, r.buyer, g.stopping)
 	body := append(make([]byte, 0, 16+320*len(orders)), `{"orders":[`...)
 	for i := range orders {
 		if i > 0 {
@@ -162,6 +150,26 @@ func (g *Gateway) ownOrders(ctx *fasthttp.RequestCtx, at location, h *headers) {
 	}
 	head(ctx, fasthttp.StatusOK, typeJSON)
 	ctx.Response.SetBodyRaw(append(body, ']', '}'))
+}
+
+// readOrders finds the caller's orders. Redis is read first: an order that moves on in between is then seen in the
+// database.
+func (g *Gateway) readOrders(r reader) ([]sale.Order, refusal) {
+	limit, cancel := context.WithTimeout(context.Background(), g.options.StoreTimeout)
+	defer cancel()
+	holdings, err := g.stock.Holdings(limit, r.bucket.Bucket, r.buyer)
+	if err != nil {
+		return nil, g.refusal(sale.OutcomeUnavailable)
+	}
+	rows, err := g.lookups.ofBuyer(limit, r.live.ID, r.item.SKU, r.buyer)
+	if err != nil {
+		return nil, g.refusal(sale.OutcomeUnavailable)
+	}
+	orders := r.merge(rows, holdings)
+	if len(orders) == 0 && r.bucket.State != sale.BucketOpen {
+		return nil, g.refusal(sale.OutcomeFenced) // an order may be on its way that neither store shows: silence would be a lie
+	}
+	return orders, nil
 }
 
 // merge adds to the rows the orders that only Redis knows.

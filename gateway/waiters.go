@@ -67,10 +67,19 @@ func (w *waiters) wait(one waiter, patience time.Duration, stopping <-chan struc
 // doubt returns an order that is told to be held as it is heldDoubt later, or sooner when it has moved on; any other at
 // once.
 func (w *waiters) doubt(one waiter, stopping <-chan struct{}) sale.Order {
-	if one.order.Status != sale.StatusHeld {
-		return one.order
+	orders := []sale.Order{one.order}
+	w.doubtAll(orders, one.bucket, one.buyer, stopping)
+	return orders[0]
+}
+
+// doubtAll does so with some orders of one buyer, in the time of one.
+func (w *waiters) doubtAll(orders []sale.Order, b sale.Bucket, buyer string, stopping <-chan struct{}) {
+	over := time.Now().Add(heldDoubt)
+	for i := range orders {
+		if orders[i].Status == sale.StatusHeld {
+			orders[i] = w.wait(waiter{order: orders[i], bucket: b, buyer: buyer}, time.Until(over), stopping)
+		}
 	}
-	return w.wait(one, heldDoubt, stopping)
 }
 
 func (w *waiters) add(one *waiter) bool {

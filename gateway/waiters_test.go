@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"slices"
 	"testing"
@@ -116,6 +117,24 @@ func TestHeldIsDoubted(t *testing.T) {
 	begun := time.Now()
 	require.Equal(t, "held", s.get(phoneOrders+"/7", "ann").members(t)["status"], "it stays so")
 	require.GreaterOrEqual(t, time.Since(begun), heldDoubt)
+}
+
+func TestHeldOrdersOfAListAreDoubtedTogether(t *testing.T) {
+	s := newScene(t).open(autumn())
+	s.store(rowOf(1, sale.StatusPaid))
+	s.hold("ann", sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusHeld},
+		sale.Holding{OrderID: 8, Quantity: 1, CreatedAt: noon, Status: sale.StatusHeld})
+	begun := time.Now()
+	answer := s.ask(phoneOrders, "ann")
+	s.waiting(1)
+	s.store(rowOf(7, sale.StatusConfirmed))
+	require.NoError(t, s.gateway.waiters.rowsTurn(context.Background()))
+	var got struct{ Orders []sale.Order }
+	require.NoError(t, json.Unmarshal([]byte((<-answer).body), &got))
+	require.Equal(t, []sale.OrderStatus{sale.StatusPaid, sale.StatusConfirmed, sale.StatusHeld},
+		[]sale.OrderStatus{got.Orders[0].Status, got.Orders[1].Status, got.Orders[2].Status})
+	require.GreaterOrEqual(t, time.Since(begun), heldDoubt)
+	require.Zero(t, s.gateway.reads.Load())
 }
 
 func TestRepeatedKeyOfAHeldOrderIsDoubted(t *testing.T) {
