@@ -31,7 +31,7 @@ type lane struct {
 
 // Faults of every kind that the suite knows. Weights: kills, which forget everything, come more often than the rest.
 var lanes = []lane{
-	{2 * time.Second, false, []fault{
+	{1400 * time.Millisecond, false, []fault{
 		{kind: "gateway killed", weight: 14, kills: 1, begin: killed((*hand).gateway)},
 		{kind: "gateway paused", weight: 4, begin: paused((*hand).gateway)},
 		{kind: "gateway restarted", weight: 2, begin: restarted((*hand).gateway)},
@@ -56,7 +56,7 @@ var lanes = []lane{
 		{kind: "Kafka broker restarted", weight: 1, begin: brokerRestarted},
 		{kind: "all of Kafka killed", weight: 2, kills: brokerCount, begin: kafkaKilled},
 	}},
-	{7 * time.Second, false, []fault{
+	{6 * time.Second, false, []fault{
 		{kind: "MariaDB killed", weight: 10, kills: 1, begin: mariadbKilled},
 		{kind: "MariaDB paused", weight: 3, begin: mariadbPaused},
 		{kind: "MariaDB restarted", weight: 1, begin: mariadbRestarted},
