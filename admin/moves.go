@@ -40,10 +40,9 @@ func (a *API) closeSale(c *call) error { return a.stateFirst(c, moveClose) }
 // selling even while a preload of it is under way. Under the lease Redis then gets the sale as it is by then.
 func (a *API) stateFirst(c *call, m move) error {
 	return a.moveSale(c, m, func(ctx context.Context, id string) (s sale.Sale, err error) {
-		if _, err = a.deps.Sales.SetState(ctx, id, m.to, m.from...); err != nil {
+		if err = a.moveState(ctx, id, m); err != nil {
 			return s, err
 		}
-		faults.Point("admin.state-moved")
 		err = a.underLease(ctx, id, func(ctx context.Context) error {
 			if s, err = a.deps.Sales.Sale(ctx, id); err != nil {
 				return err
@@ -52,6 +51,12 @@ func (a *API) stateFirst(c *call, m move) error {
 		})
 		return s, err
 	})
+}
+
+func (a *API) moveState(ctx context.Context, id string, m move) error {
+	_, err := a.deps.Sales.SetState(ctx, id, m.to, m.from...)
+	faults.Point("admin.state-moved")
+	return err
 }
 
 // open makes sure that Redis has the list of buyers before any gateway may sell. The list is fixed from that moment; one

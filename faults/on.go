@@ -10,6 +10,9 @@ import (
 	"syscall"
 )
 
+// Built says that this is a build of the fault tests.
+const Built = true
+
 // armed is what the environment asked for when the process began.
 type armed struct {
 	point  string

@@ -45,7 +45,7 @@ func (s *Store) Settle(ctx context.Context, deliveries []sale.Delivery) (sale.Se
 	if err != nil {
 		return sale.Settlement{}, fmt.Errorf("settle %d records: %w", len(deliveries), err)
 	}
-	faults.Point("store.settled")
+	faults.Point("store.records-settled")
 	return done, nil
 }
 

@@ -62,6 +62,14 @@ func TestEverySeededBugIsCaught(t *testing.T) {
 	t.Logf("%d bugs:\n%s", len(Bugs()), strings.Join(caught.lines, "\n"))
 }
 
+// TestHooks: what takes hold of the engine does so where and when it is told, which only a build of the fault tests shows.
+func TestHooks(t *testing.T) {
+	lab := &Lab{Root: harness.Root(t), Dir: t.TempDir()}
+	require.NoError(t, lab.Compile([]string{"faults"}))
+	_, err := lab.Run(Check{Package: "faults", Run: "."}, "")
+	require.NoError(t, err)
+}
+
 // innocents joins all checks of a package with the same flags: what has to pass when there is no bug.
 func innocents(all []Bug) []Check {
 	var joined []Check
