@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -223,7 +224,8 @@ func (b *Rebuilder) passFences(ctx context.Context, partitions map[int32]sale.Bu
 	}
 }
 
-// load is (f): every bucket's units and buyers, its state last. A bucket that cannot be loaded is noticed by verify.
+// load is (f): every bucket's units and buyers, its state last, where all buyers are there (rule: load-counted). A bucket
+// that cannot be loaded is noticed by verify.
 func (b *Rebuilder) load(ctx context.Context, loads []sale.Load) error {
 	var begins, buyers, opens []scriptCall
 	for _, load := range loads {
@@ -264,8 +266,8 @@ func (b *Rebuilder) loadSteps(load sale.Load) loadSteps {
 	}
 	begin := append([]string{fmt.Sprint(load.Available)}, windowArgs(load.Window)...)
 	begin = append(begin, flag(!b.redis.options.Embedded), fmt.Sprint(load.Outbox))
-	steps := loadSteps{begin: call("begin", begin...), open: call("open")}
 	pairs := buyersOf(load.Owners, load.Released)
+	steps := loadSteps{begin: call("begin", begin...), open: call("open", fmt.Sprint(len(pairs)/2))}
 	for from := 0; from < len(pairs); from += loadChunk {
 		steps.buyers = append(steps.buyers, call("buyers", pairs[from:min(from+loadChunk, len(pairs))]...))
 	}
@@ -303,13 +305,40 @@ func (b *Rebuilder) verify(ctx context.Context, loads []sale.Load) (good, again 
 			}
 		}
 		if len(missing) > 0 {
-			if err := b.redis.installFenced(ctx, missing[0].Bucket); err != nil {
+			if err := b.install(ctx, missing[0].Bucket); err != nil {
 				return nil, nil, err
 			}
 		}
 		rows = missing
 	}
 	return good, again, nil
+}
+
+// install loads the fenced scripts on the server of a bucket. A server without them may have gone back with everything it
+// holds, and with the scripts its other buckets would sell again as if nothing had happened; so those in doubt are closed
+// first (rule: others-closed).
+func (b *Rebuilder) install(ctx context.Context, at sale.Bucket) error {
+	changes, err := b.books.Changes(ctx, 0)
+	if err != nil {
+		return fmt.Errorf("look for other buckets in doubt: %w", err)
+	}
+	open := slices.DeleteFunc(changes.Buckets, func(row sale.BucketRow) bool { return row.State != sale.BucketOpen })
+	doubts, err := b.redis.Probe(ctx, open)
+	if err != nil {
+		return fmt.Errorf("look for other buckets in doubt: %w", err)
+	}
+	var doubted []sale.BucketRow
+	for i, doubt := range doubts {
+		if doubt != "" {
+			doubted = append(doubted, open[i])
+		}
+	}
+	if len(doubted) > 0 {
+		if _, err := b.books.CloseBuckets(ctx, doubted); err != nil {
+			return fmt.Errorf("close %d other buckets in doubt: %w", len(doubted), err)
+		}
+	}
+	return b.redis.installFenced(ctx, at)
 }
 
 // installAll loads the fenced scripts wherever one of the buckets is.

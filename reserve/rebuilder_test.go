@@ -115,6 +115,23 @@ func TestRebuildBeginsAgainWhenRedisChanges(t *testing.T) {
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
 }
 
+// A server that has lost its scripts may have lost writes of every bucket: the rebuild that loads them again for one bucket
+// does not let another sell, which nobody has reported yet.
+func TestRebuildClosesTheOtherBucketsOfAServerWithoutScripts(t *testing.T) {
+	server := harness.Redis(t)
+	w := newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
+	reported, silent := w.stock("phone", 10, 1), w.stock("watch", 10, 1)
+	server.MustDo(t, "SCRIPT", "FLUSH")
+	w.rebuild(w.closeRow(reported))
+	require.Equal(t, sale.OutcomeQueued, w.buy(reported, "anna").Outcome)
+	require.Equal(t, sale.BucketClosed, w.db.row(silent).State)
+	require.Equal(t, sale.BucketOpen, w.db.row(reported).State)
+	w.rebuild(w.db.row(silent))
+	require.Equal(t, sale.OutcomeQueued, w.buy(silent, "anna").Outcome)
+	w.rebuild(w.closeRow(reported))
+	require.Equal(t, sale.BucketOpen, w.db.row(silent).State, "the scripts were there")
+}
+
 // A database that does not know an epoch which Redis has lived was restored from a backup: nothing is rebuilt on top of it,
 // and the error says what to do.
 func TestRebuildRefusesADatabaseThatIsBehind(t *testing.T) {
@@ -180,8 +197,13 @@ func TestLoadStepsAreFenced(t *testing.T) {
 	require.Equal(t, "lost", reply(steps.open))
 	require.Equal(t, "done", reply(steps.begin))
 	require.Equal(t, sale.Answer{Outcome: sale.OutcomeFenced, Reason: "state"}, w.engine.Reserve(w.at(b, "zed", 7)), "loading")
+	require.Equal(t, "lost", reply(steps.open), "the buyers are not there")
 	require.Equal(t, "done", reply(steps.buyers[0]))
+	w.doOn("HSET", w.redis.keys(b).buyers, "ann", "1,1,1,0")
+	require.Equal(t, "lost", reply(steps.open), "somebody else is there")
+	w.doOn("HDEL", w.redis.keys(b).buyers, "ann")
 	require.Equal(t, "done", reply(steps.open))
+	require.Equal(t, "done", reply(steps.open), "sent twice")
 	require.Equal(t, "older", reply(steps.begin), "an open epoch is not loaded again")
 	require.Equal(t, sale.OutcomeAlreadyBought, w.engine.Reserve(w.at(b, "zed", 7)).Outcome)
 	require.Equal(t, sale.OutcomeQueued, w.engine.Reserve(w.at(b, "ann", 7)).Outcome)
