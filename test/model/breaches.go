@@ -1,82 +1,159 @@
 package protocol
 
-// Breach is a setup in which the promise breaks without a rule. Besides names rules that are off as well: they would
-// catch the same. Without them alone the setup holds.
+// Breach is a setup in which the promise breaks without a rule, and holds with it. BeltOf names rules that catch the same:
+// with one of them on nothing breaks without the other, and both off break.
 type Breach struct {
-	Rule Rule
+	Rule
 	Setup
-	Besides []Rule
+	Broken Broken
+	BeltOf []Rule
 }
 
-// Breaches shows what each rule is for. DuplicateIsWhole has a longer way to its breach and a test of its own; Spare
-// rules have none.
+// What breaks in more than one way to go wrong.
+const (
+	falseLoss  Broken = "a bucket is closed for a loss that was none"
+	refusedAll Broken = "an order that was queued or held is refused although redis lost nothing"
+	tooMany    Broken = "oversell: a bucket has more orders than units"
+	tooRich    Broken = "redis holds more units than were loaded"
+	halfSold   Broken = "order 1 is sold in one of redis and the database only"
+	twoOfOne   Broken = "one key was answered with two orders although redis lost nothing"
+	untrueEnd  Broken = "sold out was told although units were free all the time"
+	firstLost  Broken = "lost: order 1 was queued and has no row"
+)
+
+// Breaches shows what each rule is for.
 func Breaches() []Breach {
 	return append(append(breachesOfTaking(), breachesOfSettling()...), append(breachesOfRebuilds(), breachesOfReturns()...)...)
 }
 
 func breachesOfTaking() []Breach {
 	return []Breach{
-		{ScriptFence, many().With(Rewind).hidden(), []Rule{SequenceWatched}},
-		{StateCompared, three().With(FalseAlarm, Cancel), nil},
-		{SequenceCompared, three().With(Blind), nil},
-		{ReplidCompared, three().With(Rewind, Rewind), []Rule{LoadCounted}},
-		{EpochFromDatabase, three().With(FalseAlarm, Takeover), nil},
-		{SameIDsAskedAgain, three().With(Unknown, Cancel), nil},
-		{CallDeadline, many().With(Unknown, Cancel), nil},
-		{AnswerAfterAck, three().With(Rewind, Held), nil},
-		{HeldWhileJournaled, single().With(Rewind, Held), nil},
-		{KeyAnswersOnce, many(), nil},
-		{KeyAnswersAfterRelease, single().With(Cancel), nil},
-		{ReleasedCountsNot, three().With(Cancel), nil},
-		{TrimExact, pair().With(Held), nil},
+		{ScriptFence, alone(1, 1).With(Rewind), "a server that went back was sold from", nil},
+		{StateCompared, three().With(FalseAlarm, Cancel), refusedAll, nil},
+		{SequenceCompared, three().With(Blind), "a gateway made two batches at one sequence", nil},
+		{ReplidCompared, three().With(Rewind, Rewind), halfSold, []Rule{LoadCounted}},
+		{EpochFromDatabase, three().With(FalseAlarm, Takeover), refusedAll, nil},
+		{SameIDsAskedAgain, three().With(Unknown, Cancel), "two orders for one press", nil},
+		{CallDeadline, many().With(Unknown, Cancel), "an order that its buyer was refused", nil},
+		{AnswerAfterAck, three().With(Rewind, Held), firstLost, nil},
+		{HeldWhileJournaled, single().With(Rewind, Held), firstLost, nil},
+		{KeyAnswersOnce, many(), twoOfOne, nil},
+		{KeyAnswersAfterRelease, single().With(Cancel), twoOfOne, nil},
+		{ReleasedCountsNot, three().With(Cancel), "a buyer whose units went back may not buy again", nil},
+		{TrimExact, pair().With(Held), "leak: loaded 2, settled 1, released 0, but available 0", nil},
 	}
 }
 
 func breachesOfSettling() []Breach {
 	return []Breach{
-		{MarkerHasBatchID, three().With(Blind), nil},
-		{LateIsRefused, many().With(Rewind), nil},
-		{GuardWithReleased, three().With(Cancel), nil},
-		{StockGuard, three().With(Blind), nil},
-		{LimitGuard, wide().With(Blind), nil},
-		{KeyOnceInBooks, many().With(Blind), nil},
-		{OrderOnce, wide().With(Blind, Unknown), nil},
-		{DisagreementCloses, three().With(Blind).hidden(), nil},
+		{MarkerHasBatchID, three().With(Blind), "lost: order 2 was queued and has no row", nil},
+		{DuplicateIsWhole, grown(), "lost: order 3 was queued and has no row", nil},
+		{LateIsRefused, many().With(Rewind), "leak: loaded 2, settled 1, released 0, but available 2", nil},
+		{GuardWithReleased, three().With(Cancel), falseLoss, nil},
+		{StockGuard, three().With(Blind), tooMany, nil},
+		{LimitGuard, alone(2, 1, 1).With(Blind), "a buyer is beyond the limit", nil},
+		{KeyOnceInBooks, many().With(Blind), "two orders for one key", nil},
+		{OrderOnce, again(), "a stock row and its orders differ", nil},
+		{DisagreementCloses, three().With(Blind).hidden(), halfSold, nil},
 	}
 }
 
 func breachesOfRebuilds() []Breach {
 	return []Breach{
-		{RedisClosedFirst, three().With(FalseAlarm, Cancel), nil},
-		{JournalPublished, three().With(FalseAlarm), nil},
-		{FencePassed, three().With(FalseAlarm), nil},
-		{BeginIfClosed, three().With(FalseAlarm, Takeover, Cancel), nil},
-		{JournalNotCounted, three().With(Split), nil},
-		{OutboxAbsorbed, three().With(FalseAlarm, Cancel), nil},
-		{OutboxNumberLoaded, three().With(FalseAlarm, Cancel, Cancel), nil},
-		{LoadConditional, three().With(FalseAlarm, Takeover), []Rule{JournalStays}},
-		{JournalStays, three().With(FalseAlarm, Takeover), []Rule{LoadConditional}},
-		{LoadCounted, three().With(FalseAlarm, Rewind).hidden(), nil},
-		{SequenceWatched, many().With(Blind).hidden(), nil},
+		{RedisClosedFirst, three().With(FalseAlarm, Cancel), refusedAll, nil},
+		{CloseConditional, alone(1, 1).With(FalseAlarm, Takeover), falseLoss, nil},
+		{JournalPublished, three().With(FalseAlarm), refusedAll, nil},
+		{FencePassed, three().With(FalseAlarm), refusedAll, nil},
+		{BeginIfClosed, alone(1, 1, 1).With(FalseAlarm, Takeover, Cancel), tooRich, nil},
+		{JournalNotCounted, three().With(Split), "leak: loaded 1, settled 0, released 0, but available 0", nil},
+		{OutboxAbsorbed, three().With(FalseAlarm, Cancel), "stuck: the outbox waits", nil},
+		{OutboxNumberLoaded, three().With(FalseAlarm, Cancel, Cancel), falseLoss, nil},
+		{LoadConditional, alone(1, 1).With(FalseAlarm, Takeover), falseLoss, nil},
+		{LoadCounted, three().With(FalseAlarm, Rewind).hidden(), halfSold, nil},
+		{JournalStays, between(), "lost: order 2 was held and has no row although redis had not forgotten it", nil},
+		{Verify, alone(1, 1).With(Rewind), falseLoss, nil},
+		{OpenIfLoading, alone(1, 1).With(FalseAlarm, Takeover), falseLoss, nil},
+		{SequenceWatched, many().With(Blind).hidden(), "leak: loaded 2, settled 1, released 0, but available 2", nil},
 	}
 }
 
 func breachesOfReturns() []Breach {
+	noReturn := Broken("leak: loaded 1, settled 1, released 1, but available 0")
 	return []Breach{
-		{ReleaseInEpoch, twin().With(Transfer, FalseAlarm), nil},
-		{ReleaseOnce, twin().With(Transfer, Cancel, Zombie), nil},
-		{ReleaseKnown, three().With(Blind, Cancel), nil},
-		{ReleaseSequence, three().With(Blind, Cancel).hidden(), nil},
-		{ReleaseMarked, three().With(Blind, Cancel).hidden(), nil},
-		{CreditThroughOutbox, twin().With(Transfer), nil},
-		{TransferJournaled, twin().With(Transfer, Crash), nil},
-		{TransferGuard, crowded().With(Transfer, Blind), nil},
-		{LateTransferMovesNothing, twin().With(Transfer, Rewind), nil},
-		{WholeSKU, twin().With(Transfer, Ask), nil},
-		{SoldOutByBooks, twin().With(Transfer, Ask), nil},
+		{ReleaseInEpoch, twin().With(Transfer, FalseAlarm), tooRich, nil},
+		{ReleaseOnce, twin().With(Transfer, Cancel, Zombie), falseLoss, nil},
+		{ReleaseInOrder, gap(), "leak: loaded 2, settled 2, released 2, but available 1", []Rule{DisagreementCloses}},
+		{ReleaseKnown, alone(1, 1).With(Blind, Cancel), tooRich, nil},
+		{ReleaseSequence, couple(1).With(Blind, Cancel).hidden(), noReturn, nil},
+		{ReleaseMarked, couple(1).With(Blind, Cancel).hidden(), noReturn, nil},
+		{CreditThroughOutbox, twin().With(Transfer), tooRich, nil},
+		{TransferJournaled, twin().With(Transfer, Crash), "leak: loaded 1, settled 0, released 0, but available 0", nil},
+		{TransferGuard, sent(), tooMany, nil},
+		{LateTransferMovesNothing, twin().With(Transfer, Rewind).steady(), falseLoss, nil},
+		{WholeSKU, twin().With(Transfer, Ask), untrueEnd, nil},
+		{SoldOutByBooks, twin().With(Transfer, Ask), untrueEnd, nil},
+		{SoldOutReadAgain, forgotten(), untrueEnd, nil},
 	}
 }
 
-// Spare rules are second belts: what they stop, another rule stops later, and no setup was found that breaks without
-// one. They make a breach shorter and a rebuild rarer.
-func Spare() []Rule { return []Rule{Verify, OpenIfLoading, ReleaseInOrder} }
+// alone is one buyer who presses some quantities, without keys, for so many units.
+func alone(stock int, quantities ...uint8) Setup {
+	s := Setup{Buckets: 1, Stock: stock, Limit: 1, Batch: 1, Buyers: make([][]Press, 1)}
+	for _, quantity := range quantities {
+		s.Buyers[0] = append(s.Buyers[0], Press{quantity, 0})
+	}
+	return s
+}
+
+// couple is two buyers who press once.
+func couple(stock int) Setup {
+	return Setup{Buckets: 1, Stock: stock, Limit: 1, Batch: 1, Buyers: [][]Press{{{1, 0}}, {{1, 0}}}}
+}
+
+// grown is a call of two purchases of which one was taken and settled, and whose answer is lost; before it somebody took
+// two units in one write. When Redis goes back to the beginning and he takes one, the call takes both, at the same
+// sequence and under the same first order.
+func grown() Setup {
+	s := Setup{Buckets: 1, Stock: 3, Limit: 2, Batch: 2, Buyers: [][]Press{{{2, 0}, {1, 0}}, {{1, 0}, {1, 0}}}}.With(Blind, Unknown)
+	s.After = []string{"[0] (the replica", "[0] calls: order 1 of 2 for a", "[0] publishes", "[0] settles", "[0] trims",
+		"[0] calls for two, the answer is lost: order 2 of 1 for b ("}
+	return s
+}
+
+// again is a call whose answer is lost, when a replica has stopped following before it.
+func again() Setup {
+	s := alone(2, 1, 1).With(Blind, Unknown)
+	s.Limit = 2
+	s.After = []string{"[0] (the replica", "[0] calls, the answer is lost"}
+	return s
+}
+
+// between is a rebuild after its journal is published and before Redis is loaded.
+func between() Setup {
+	s := couple(2).With(FalseAlarm, Blind, Held)
+	s.After = []string{"[0] calls: order 1 of 1 for a", "[0] publishes", "[0] trims", "[0] settles", "[0] (the replica", "[0] (a)",
+		"[0] (b)", "[0] (c) reads", "[0] (d) writes", "[0] settles", "[0] (d) settlement", "[0] (e)"}
+	return s
+}
+
+// gap is two orders settled together, the first of which is cancelled.
+func gap() Setup {
+	s := couple(2).With(Blind, Cancel, Cancel).hidden()
+	s.Batch = 2
+	s.After = []string{"[0] calls for two", "[0] publishes", "[0] trims", "[0] settles", "[0] (the replica", "[1] order is cancelled"}
+	return s
+}
+
+// sent is two buckets of two, of which the first has just forgotten an order that its gateway is about to publish.
+func sent() Setup {
+	s := crowded().With(Transfer, Blind).steady()
+	s.After = []string{"[0] (the replica", "[0] calls: order 1", "[0] REDIS GOES BACK"}
+	return s
+}
+
+// forgotten is an order that its gateway has left in the journal, of which a replica knows nothing.
+func forgotten() Setup {
+	s := twin().With(Blind, Held, Ask).steady()
+	s.After = []string{"[0] (the replica", "[0] calls: order 1 of 1 for a", "[0] answers held"}
+	return s
+}

@@ -17,7 +17,10 @@ func (x *expansion) always(t *State) Broken {
 		return "a gateway made two batches at one sequence"
 	}
 	if t.accused == 1 {
-		return "the outbox proves a loss that was none"
+		return "a bucket is closed for a loss that was none"
+	}
+	if t.sold == 1 {
+		return "a server that went back was sold from"
 	}
 	loaded, inRedis := 0, 0
 	for k := range x.Buckets {
@@ -141,8 +144,8 @@ func (x *expansion) atRest(t *State) Broken {
 		case t.status[o] != absent:
 		case t.queued&bit(o) != 0:
 			return Broken(fmt.Sprintf("lost: order %d was queued and has no row", o))
-		case t.held&bit(o) != 0 && t.lost == 0:
-			return Broken(fmt.Sprintf("lost: order %d was held and has no row although redis lost nothing", o))
+		case t.held&bit(o) != 0 && t.mislaid&bit(o) == 0:
+			return Broken(fmt.Sprintf("lost: order %d was held and has no row although redis had not forgotten it", o))
 		}
 	}
 	return ""

@@ -100,9 +100,8 @@ func (x *expansion) deliver(c int) {
 		x.to(&t, true, "the courier's rows are applied", c, record{})
 	case lossProved:
 		*at = courier{}
-		t.accused = 1 - t.lost
-		if row := &t.rows[k]; row.epoch == epoch && row.state == open {
-			row.state = closed
+		if t.rows[k].epoch == epoch {
+			t.doubt(k)
 		}
 		x.to(&t, true, "the courier's rows prove a loss, the bucket is closed", c, record{})
 	default:
@@ -132,8 +131,8 @@ func (x *expansion) strike(t *State, at *courier) bool {
 	}
 	m := record{kind: kindApplied, bucket: at.bucket, epoch: at.epoch, seq: at.appliedSeq, first: at.appliedNumber}
 	same, fork := x.markerOf(t, m)
-	if fork && row.state == open && x.keeps(DisagreementCloses) {
-		row.state = closed
+	if fork && x.keeps(DisagreementCloses) {
+		t.doubt(k)
 	}
 	row.seq = max(row.seq, at.appliedSeq)
 	return same || fork || x.mark(t, m)

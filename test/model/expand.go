@@ -1,6 +1,9 @@
 package protocol
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // expansion yields the states that one step leads to. A step is fair when it happens sooner or later by itself; the
 // others are faults, and what people may or may not do. Where no fair step is left the system is at rest.
@@ -42,6 +45,34 @@ func (x *expansion) all(from *State) {
 		x.carrying(c)
 	}
 	x.verifying()
+}
+
+// followed takes the steps whose labels begin with the words, the first such step each time, and returns where they lead,
+// with the labels.
+func (x *expansion) followed(state State, words []string) (end State, labels []string, err error) {
+	x.tracing = true
+	defer func() { x.tracing = false }()
+	for _, word := range words {
+		taken := false
+		var others []string
+		next := state
+		x.visit = func(_ bool, to *State) {
+			others = append(others, x.label)
+			if !taken && strings.HasPrefix(x.label, word) {
+				taken, next = true, *to
+				labels = append(labels, x.label)
+			}
+		}
+		x.all(&state)
+		if !taken {
+			return state, labels, fmt.Errorf("no step %q among %q", word, others)
+		}
+		if b := x.always(&next); b != "" {
+			return state, labels, fmt.Errorf("%s: %s", word, b)
+		}
+		state = next
+	}
+	return state, labels, nil
 }
 
 // to visits a state. text says what led there, number who did it, the record what it was about.

@@ -29,8 +29,20 @@ func (x *expansion) doubting(k int) {
 		return
 	}
 	t := *s
-	t.rows[k].state = closed
+	t.doubt(k)
 	x.to(&t, true, why, k, record{})
+}
+
+// doubt closes an open bucket of which Redis seems to have lost writes of the present epoch.
+func (t *State) doubt(k int) {
+	row := &t.rows[k]
+	if row.state != open {
+		return
+	}
+	row.state = closed
+	if t.lostIn[k] < row.epoch {
+		t.accused = 1
+	}
 }
 
 // wentBack reports whether some gateway would be fenced for the sequence. It has to call for that, so only a gateway with
@@ -54,6 +66,9 @@ func (x *expansion) wentBack(k int) bool {
 // forgetting is what happens to Redis: a replica stops following, and later takes its place.
 func (x *expansion) forgetting(k int) {
 	s := x.from
+	if !x.suffers(k) {
+		return
+	}
 	if s.hasReplica[k] == 0 && s.left[Rewind]+s.left[Blind]+s.left[Split] > 0 {
 		t := *s
 		t.hasReplica[k], t.replica[k] = 1, s.redis[k]
@@ -74,27 +89,49 @@ func (x *expansion) forgetting(k int) {
 			x.to(&t, false, "REDIS SPLITS: a replica is promoted, the old primary goes on", k, record{})
 		}
 	}
+	x.wiping(k)
 	if s.hasOld[k] == 1 {
 		t := *s
+		t.mislay(&s.old[k], &s.redis[k])
 		t.hasOld[k], t.old[k] = 0, redis{}
 		x.to(&t, true, "the old primary dies", k, record{})
-		t.forget(k)
-		t.redis[k] = s.old[k]
+		t = *s
+		t.hasOld[k], t.old[k] = 0, redis{}
+		t.forget(k, &s.old[k])
 		x.to(&t, false, "FAIL-BACK to the old primary", k, record{})
+	}
+}
+
+// wiping is a server that comes back with nothing: as a new process, or the same one that somebody has flushed.
+func (x *expansion) wiping(k int) {
+	for script := range uint8(2) {
+		t := *x.from
+		if !t.spend(Wipe) {
+			return
+		}
+		t.forget(k, &redis{loaded: unknownBucket, script: script * t.redis[k].script, back: 1 - script})
+		x.to(&t, false, "REDIS IS EMPTY", k, record{})
 	}
 }
 
 // promote puts the replica in the place of the primary.
 func (t *State) promote(k int, script, foreign uint8) {
-	t.forget(k)
-	t.redis[k] = t.replica[k]
-	t.redis[k].script, t.redis[k].foreign = script, foreign
+	next := t.replica[k]
+	next.script, next.foreign, next.back = script, foreign, 1-script
 	t.hasReplica[k], t.replica[k] = 0, redis{}
+	t.forget(k, &next)
 }
 
-// forget notes that everything taken so far may be forgotten.
-func (t *State) forget(k int) {
+// forget puts another copy in Redis's place, in which everything taken so far may be forgotten.
+func (t *State) forget(k int, next *redis) {
 	t.lost, t.lostIn[k] = 1, max(t.lostIn[k], t.redis[k].epoch)
+	t.mislay(&t.redis[k], next)
+	t.redis[k] = *next
+}
+
+// mislay notes the orders that were journaled in one copy and are not in the one that counts.
+func (t *State) mislay(before, next *redis) {
+	t.mislaid = (t.mislaid | journaledIn(before.journal[:])) &^ journaledIn(next.journal[:])
 }
 
 // foreign is 1 when another node can be told by its replication id.

@@ -8,53 +8,57 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// whole explores a setup to its end: no promise breaks, and from every state fair steps lead to rest.
+func whole(t *testing.T, s Setup, off ...Rule) Result {
+	t.Helper()
+	s.Off = Without(off...)
+	result := Search(s, Bounds{Heals: true})
+	require.Empty(t, result.Broken, "%s\n%s", s.String(), strings.Join(result.Trace, "\n"))
+	require.True(t, result.Whole)
+	require.Zero(t, result.Cut, "the bounds of a state hide something")
+	require.Positive(t, result.Rests)
+	return result
+}
+
 // TestPromiseHolds explores every small setup whole.
 func TestPromiseHolds(t *testing.T) {
-	var states int64
 	for _, named := range Small() {
-		result := Search(named.Setup, Bounds{})
-		t.Logf("%-22s %s\n%22s %s", named.Name, named.Setup.String(), "", result.String())
-		require.Empty(t, result.Broken, strings.Join(result.Trace, "\n"))
-		require.True(t, result.Whole)
-		require.Zero(t, result.Cut, "the bounds of a state hide something")
-		require.Positive(t, result.Rests)
-		states += result.States
+		t.Run(named.Name, func(t *testing.T) {
+			t.Parallel()
+			result := whole(t, named.Setup)
+			t.Logf("%s\n%s", named.Setup.String(), result.String())
+		})
 	}
-	t.Logf("%d states in all", states)
 }
 
-// enough states to find every breach; the searches stop where they find it.
-const enough = 200_000
-
-// TestEveryRuleIsNeeded switches each rule off: the promise breaks, and it does not break without what is off besides.
+// TestEveryRuleIsNeeded switches each rule off: a promise breaks that holds with it. A rule that is the belt of another
+// breaks it with the other off as well, and neither does alone.
 func TestEveryRuleIsNeeded(t *testing.T) {
-	shown := map[Rule]bool{DuplicateIsWhole: true} // TestDuplicateIsWhole
+	shown := map[Rule]int{}
 	for _, b := range Breaches() {
-		shown[b.Rule] = true
-		setup := b.Setup
-		setup.Off = Without(append(b.Besides, b.Rule)...)
-		result := Search(setup, Bounds{States: enough})
-		require.NotEmpty(t, result.Broken, "without %s nothing breaks in %s", b.Rule, setup.String())
-		require.NotEmpty(t, result.Trace)
-		t.Logf("without %-27s after %2d steps: %s", b.Rule, len(result.Trace), result.Broken)
-		setup.Off = Without(b.Besides...)
-		holds := Search(setup, Bounds{States: enough})
-		require.Empty(t, holds.Broken, "with %s, without %v", b.Rule, b.Besides)
-	}
-	for _, r := range Spare() {
-		shown[r] = true
+		shown[b.Rule]++
+		t.Run(b.Rule.String(), func(t *testing.T) {
+			t.Parallel()
+			result := whole(t, b.Setup)
+			if len(b.BeltOf) > 0 {
+				whole(t, b.Setup, b.Rule)
+				whole(t, b.Setup, b.BeltOf...)
+			}
+			broken := breach(b)
+			require.Equal(t, b.Broken, broken.Broken, "without %s in %s", b.Rule, b.Setup.String())
+			require.NotEmpty(t, broken.Trace)
+			t.Logf("| %s | %s | %s | %d | %d |", b.Rule, b.Setup.String(), b.Broken, len(broken.Trace), result.States)
+		})
 	}
 	for _, r := range Rules() {
-		require.True(t, shown[r], "nothing shows what %s is for", r)
+		require.Equal(t, 1, shown[r], "what %s is for is shown once", r)
 	}
 }
 
-// TestSpareRules: a rule that is said to be a second belt is one in the small setups.
-func TestSpareRules(t *testing.T) {
-	setup := three().With(Rewind, Takeover)
-	setup.Off = Without(Spare()...)
-	result := Search(setup, Bounds{})
-	require.True(t, result.Whole, result.String())
+// breach searches a setup without the rule, and those that it is the belt of.
+func breach(b Breach) Result {
+	b.Off = Without(append([]Rule{b.Rule}, b.BeltOf...)...)
+	return Search(b.Setup, Bounds{})
 }
 
 // TestTraceIsShortest: a breach that one call shows is told in its one step.
@@ -74,6 +78,52 @@ func TestBounds(t *testing.T) {
 	result = Search(pair().With(Rewind, Cancel, Unknown), Bounds{Until: time.Millisecond})
 	require.False(t, result.Whole)
 	require.Contains(t, result.String(), "in part")
+}
+
+// TestHistory: a search begins after the steps that its setup names, which are part of the trace.
+func TestHistory(t *testing.T) {
+	setup := alone(1, 1).With(Cancel)
+	setup.After = []string{"[0] calls: order 1", "[0] publishes", "[0] settles"}
+	setup.Off = Without(GuardWithReleased)
+	require.Contains(t, setup.String(), "after 3 given steps; cancel×1")
+	state, labels, err := newExpansion(&setup).followed(setup.start(), setup.After)
+	require.NoError(t, err)
+	require.Len(t, labels, 3)
+	require.EqualValues(t, confirmed, state.status[1])
+	whole(t, setup)
+
+	setup = again()
+	setup.Off = Without(OrderOnce)
+	result := Search(setup, Bounds{})
+	require.NotEmpty(t, result.Broken)
+	require.Contains(t, result.Trace[1], "the answer is lost")
+
+	setup.After = []string{"[0] the moon falls"}
+	require.Contains(t, string(Search(setup, Bounds{}).Broken), `no step "[0] the moon falls" among`)
+}
+
+// TestHeals: a system that waits for ever is found, also when something goes on happening.
+func TestHeals(t *testing.T) {
+	w := &search{expansion: newExpansion(&Setup{}), ways: make([]cameFrom, 4), rests: []uint32{1}}
+	w.fair = []edge{{0, 1}, {2, 0}, {3, 3}}
+	w.heals()
+	require.EqualValues(t, 3, w.at)
+	require.Equal(t, "never at rest: no way leads to a bucket that sells", string(w.result.Broken))
+	w.result.Broken, w.fair = "", append(w.fair, edge{3, 2})
+	w.heals()
+	require.Empty(t, w.result.Broken)
+}
+
+func TestSet(t *testing.T) {
+	s := newSetOf(4)
+	for number := range uint32(1000) {
+		got, fresh := s.add(uint64(number)*7919+1, number)
+		require.True(t, fresh)
+		require.Equal(t, number, got)
+	}
+	got, fresh := s.add(7919*500+1, 1)
+	require.False(t, fresh)
+	require.EqualValues(t, 500, got)
 }
 
 func TestNames(t *testing.T) {

@@ -3,7 +3,11 @@ package protocol
 // transferring takes units out of a bucket for the other one: half of them rounded up, or all, as one journal entry.
 func (x *expansion) transferring(k int) {
 	s := x.from
-	if x.Buckets < 2 || s.left[Transfer] == 0 || s.rows[k].state != open || x.fenced(&s.redis[k], s.rows[k].epoch, s.rows[k].seq) {
+	epoch, highest := s.rows[k].epoch, s.gateways[0].seenIn(k, s.rows[k].epoch)
+	for g := range actors {
+		highest = min(highest, s.gateways[g].seenIn(k, epoch))
+	}
+	if x.Buckets < 2 || !x.suffers(k) || s.left[Transfer] == 0 || s.rows[k].state != open || x.fenced(&s.redis[k], epoch, highest) {
 		return
 	}
 	available := s.redis[k].available
@@ -20,6 +24,7 @@ func (x *expansion) transfer(k int, units uint8) {
 		return
 	}
 	t.transfers++
+	t.sold |= r.back
 	r.seq++
 	r.available -= int8(units)
 	r.moved += units
@@ -49,11 +54,12 @@ const (
 	notAsking  = iota
 	firstLook  // at one bucket after the other
 	booksLook  = firstLook + maxBuckets
-	saidNoMore = booksLook + 1
+	againLook  = booksLook + 1
+	saidNoMore = againLook + maxBuckets
 )
 
-// verifying answers sold_out for the whole SKU only when every bucket was seen empty and the books, read after that, say
-// that nothing was on its way between them; all of it begun after the request arrived.
+// verifying answers sold_out for the whole SKU only when every bucket was seen empty, the books, read after that, say
+// that nothing was on its way between them, and no bucket has moved since; all of it begun after the request arrived.
 func (x *expansion) verifying() {
 	t := *x.from
 	at := &t.asker
@@ -67,6 +73,8 @@ func (x *expansion) verifying() {
 		return
 	case booksLook:
 		text = x.lookIntoBooks(&t)
+	case againLook, againLook + 1:
+		text = x.lookAgain(&t, int(at.step-againLook))
 	case saidNoMore:
 		*at = asker{}
 		text = "the buyer has heard"
@@ -83,11 +91,11 @@ func (x *expansion) lookIntoRedis(t *State, k int) string {
 	if k >= x.Buckets || k > 0 && !x.keeps(WholeSKU) {
 		return "looks at no further bucket"
 	}
-	if r.available != 0 || r.loaded != open {
+	if r.available != 0 {
 		*at = asker{}
-		return "the bucket has units or is in doubt"
+		return "the bucket has units"
 	}
-	at.seen[k] = seen{r.epoch, r.moved, r.returned}
+	at.seen[k] = seen{r.epoch, r.moved, r.returned, r.seq}
 	return "sees the bucket empty"
 }
 
@@ -96,23 +104,64 @@ func (x *expansion) lookIntoBooks(t *State) string {
 	at := &t.asker
 	for k := range x.Buckets {
 		row := &t.rows[k]
-		if now := (seen{row.epoch, row.movedEpoch, row.givenEpoch}); x.keeps(SoldOutByBooks) && at.seen[k] != now &&
-			(k == 0 || x.keeps(WholeSKU)) {
+		now := seen{row.epoch, row.movedEpoch, row.givenEpoch, at.seen[k].seq}
+		if x.keeps(SoldOutByBooks) && (row.state != open || at.seen[k] != now) && (k == 0 || x.keeps(WholeSKU)) {
 			*at = asker{}
-			return "units are on their way"
+			return "a bucket is in doubt, or units are on their way"
 		}
 	}
 	at.step++
-	return "says sold out"
+	if !x.keeps(SoldOutReadAgain) {
+		at.step = saidNoMore
+		return "says sold out"
+	}
+	return "finds the books in agreement"
+}
+
+// lookAgain reads one bucket once more.
+func (x *expansion) lookAgain(t *State, k int) string {
+	at, r := &t.asker, &t.redis[k]
+	if k < x.Buckets && (k == 0 || x.keeps(WholeSKU)) && (r.epoch != at.seen[k].epoch || r.seq != at.seen[k].seq) {
+		*at = asker{}
+		return "the bucket has moved"
+	}
+	if at.step++; at.step == saidNoMore {
+		return "says sold out"
+	}
+	return "sees that the bucket has not moved"
 }
 
 // free is how many units nobody has: neither a confirmed order nor one that was taken and is still on its way.
 func (x *expansion) free(t *State) int {
 	units := x.Stock * x.Buckets
 	for o := uint8(1); o <= t.orders; o++ {
-		if t.status[o] == absent || t.status[o] == confirmed {
+		if t.status[o] == confirmed || t.status[o] == absent && !x.gone(t, o) {
 			units -= int(x.press(t, o).quantity)
 		}
 	}
 	return units
+}
+
+// gone reports whether an order without a row is nowhere any more: Redis has forgotten it, and nobody carries it.
+func (x *expansion) gone(t *State, o uint8) bool {
+	k := x.press(t, o).bucket
+	if t.lost == 0 || t.redis[k].entries[o].sold() || t.old[k].entries[o].sold() {
+		return false
+	}
+	carried := t.relays[k].bits() | journaledIn(t.redis[k].journal[:]) | journaledIn(t.old[k].journal[:]) |
+		journaledIn(t.log[k][t.settled[k]:t.written[k]])
+	for g := range actors {
+		carried |= journaledIn(t.gateways[g].parcels[:]) | journaledIn(t.controls[k][g].journal[:])
+		for _, asked := range t.gateways[g].asked {
+			carried |= bit(asked)
+		}
+	}
+	return carried&bit(o) == 0
+}
+
+func journaledIn(records []record) (orders uint8) {
+	for i := range records {
+		orders |= records[i].bits()
+	}
+	return orders
 }

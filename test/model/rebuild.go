@@ -1,5 +1,7 @@
 package protocol
 
+import "math/bits"
+
 // Steps of a rebuild: the one that comes next. (f) and (g) are several writes and looks, and anything may happen between.
 const (
 	resting = iota
@@ -42,7 +44,7 @@ func (x *expansion) takeUp(k, c int) {
 	switch {
 	case other && !t.spend(Takeover), !other && c == 1:
 		return
-	case row.state == open && !t.spend(FalseAlarm):
+	case row.state == open && !(x.suffers(k) && t.spend(FalseAlarm)):
 		return
 	}
 	row.state = closed
@@ -56,14 +58,7 @@ func (x *expansion) step(k, c int) {
 	text := ""
 	switch at.step {
 	case stepB:
-		text = "(b) closes the bucket in redis"
-		if x.keeps(RedisClosedFirst) && r.loaded != unknownBucket && r.epoch <= at.epoch {
-			r.loaded = closed
-		}
-		at.step = stepCRead
-		if !x.keeps(JournalPublished) {
-			at.step = stepDWrite
-		}
+		text = x.closeRedis(at, r)
 	case stepCRead:
 		text = "(c) reads the journal"
 		at.journal, at.entries = r.journal, r.journaled
@@ -91,7 +86,7 @@ func (x *expansion) step(k, c int) {
 	case stepE:
 		text = x.begin(&t, k, at, row)
 	case stepFBegin, stepFBuyers, stepFOpen:
-		text = x.load(at, r)
+		text = x.load(&t, at, r)
 	case stepG:
 		text = x.verify(at, r)
 	case stepH:
@@ -103,6 +98,22 @@ func (x *expansion) step(k, c int) {
 		*at = control{}
 	}
 	x.to(&t, true, text, c, record{})
+}
+
+// closeRedis is (b). Where Redis is in a later epoch, somebody was faster and the rebuild stops.
+func (x *expansion) closeRedis(at *control, r *redis) string {
+	if r.loaded != unknownBucket && r.epoch > at.epoch && x.keeps(CloseConditional) {
+		*at = control{}
+		return "(b) stops: redis is in a later epoch"
+	}
+	if x.keeps(RedisClosedFirst) && r.loaded != unknownBucket {
+		r.loaded = closed
+	}
+	at.step = stepCRead
+	if !x.keeps(JournalPublished) {
+		at.step = stepDWrite
+	}
+	return "(b) closes the bucket in redis"
 }
 
 func (x *expansion) publishJournal(t *State, k int, at *control) bool {
@@ -173,12 +184,12 @@ func (x *expansion) countJournal(t *State, k int, at *control) {
 }
 
 // load is (f) in its three writes, each sent to whatever node answers now.
-func (x *expansion) load(at *control, r *redis) string {
+func (x *expansion) load(t *State, at *control, r *redis) string {
 	newer := r.loaded != unknownBucket && (r.epoch > at.epoch || r.epoch == at.epoch && r.loaded != loading)
 	switch {
 	case at.step == stepFBegin && newer && x.keeps(LoadConditional):
-		*at = control{}
-		return "(f) stops: redis is in this epoch or a later one"
+		at.step = stepG
+		return "(f) loads nothing: redis is in this epoch or a later one"
 	case at.step == stepFBegin:
 		fresh := redis{epoch: at.epoch, loaded: loading, script: r.script, available: at.available, outbox: at.outbox}
 		if x.keeps(JournalStays) {
@@ -203,7 +214,7 @@ func (x *expansion) load(at *control, r *redis) string {
 		return "(f) loads the buyers"
 	}
 	at.step = stepG
-	if x.keeps(LoadCounted) && r.known() != at.owners|at.released {
+	if x.keeps(LoadCounted) && x.buyers(t, r.known()) != x.buyers(t, at.owners|at.released) {
 		return "(f) misses buyers that were loaded"
 	}
 	r.loaded = open
@@ -212,17 +223,32 @@ func (x *expansion) load(at *control, r *redis) string {
 
 // verify is (g): one atomic look proves script, epoch, state and replication id; a missing script is loaded first.
 func (x *expansion) verify(at *control, r *redis) string {
+	if !x.keeps(Verify) {
+		at.loadAs, at.step = loadAs{}, stepH
+		return "(g) is left out"
+	}
 	if r.script == 0 {
-		r.script = 1
+		r.script, r.back = 1, 0
 		return "(g) loads the script"
 	}
 	at.step = stepH
-	if x.keeps(Verify) && (r.epoch != at.epoch || r.loaded != open || r.foreign != 0 && x.keeps(ReplidCompared)) {
+	if r.epoch != at.epoch || r.loaded != open || r.foreign != 0 && x.keeps(ReplidCompared) {
 		*at = control{} // back to (a), which the bucket's state asks for
 		return "(g) finds redis changed: back to (a)"
 	}
 	at.loadAs = loadAs{}
 	return "(g) verifies"
+}
+
+// buyers counts the buyers of some orders: the fields of the buyers hash.
+func (x *expansion) buyers(t *State, orders uint8) int {
+	var buyers uint8
+	for o := uint8(1); o <= t.orders; o++ {
+		if orders&bit(o) != 0 {
+			buyers |= bit(uint8(x.press(t, o).buyer))
+		}
+	}
+	return bits.OnesCount8(buyers)
 }
 
 // known returns the orders of which the buyers hash has an entry.

@@ -33,6 +33,7 @@ const (
 	DisagreementCloses
 	// Rebuild.
 	RedisClosedFirst
+	CloseConditional
 	JournalPublished
 	FencePassed
 	BeginIfClosed
@@ -58,6 +59,7 @@ const (
 	LateTransferMovesNothing
 	WholeSKU
 	SoldOutByBooks
+	SoldOutReadAgain
 	ruleCount
 )
 
@@ -67,12 +69,12 @@ var ruleNames = [ruleCount]string{
 	"key-answers-after-release", "released-counts-not", "trim-exact",
 	"marker-has-batch-id", "duplicate-is-whole", "late-is-refused", "guard-with-released", "stock-guard", "limit-guard", "key-once-in-books", "order-once",
 	"disagreement-closes",
-	"redis-closed-first", "journal-published", "fence-passed", "begin-if-closed",
+	"redis-closed-first", "close-conditional", "journal-published", "fence-passed", "begin-if-closed",
 	"journal-not-counted", "outbox-absorbed", "outbox-number-loaded", "load-conditional", "load-counted", "journal-stays", "verify",
 	"open-if-loading", "sequence-watched",
 	"release-in-epoch", "release-once", "release-in-order", "release-known", "release-sequence", "release-marked",
 	"credit-through-outbox", "transfer-journaled", "transfer-guard", "late-transfer-moves-nothing",
-	"whole-sku", "sold-out-by-books",
+	"whole-sku", "sold-out-by-books", "sold-out-read-again",
 }
 
 // String returns the rule's name.

@@ -2,15 +2,14 @@ package protocol
 
 import (
 	"fmt"
-	"math/bits"
 	"time"
-	"unsafe"
 )
 
 // Bounds ends a search early.
 type Bounds struct {
 	States int           // at most, 0 = any number
 	Until  time.Duration // at most, 0 = any time
+	Heals  bool          // also check that from every state the way to rest is open; for searches that end
 }
 
 // Result is what a search found.
@@ -60,13 +59,19 @@ type search struct {
 	next   []found
 	result Result
 	at     uint32 // where the result is broken
+	rests  []uint32
+	fair   []edge // kept when the way to rest is to be checked
 }
 
 // Search visits every state that the setup can reach, level by level, and stops at the first broken promise.
 func Search(s Setup, bounds Bounds) Result {
 	w := &search{expansion: newExpansion(&s), bounds: bounds, began: time.Now(), seen: newSet(), ways: make([]cameFrom, 1)}
-	first := s.start()
-	w.seen.add(hash(&first))
+	first, told, err := w.followed(s.start(), s.After)
+	if err != nil {
+		w.result.Broken = Broken("what the setup begins after cannot happen: " + err.Error())
+		return w.result
+	}
+	w.seen.add(hash(&first), 0)
 	w.result.States = 1
 	level := []found{{state: first}}
 	for len(level) > 0 && w.goesOn() {
@@ -82,8 +87,11 @@ func Search(s Setup, bounds Bounds) Result {
 		level, w.next = w.next, level[:0]
 	}
 	w.result.Whole = w.result.Broken == "" && len(level) == 0
+	if w.result.Whole && bounds.Heals {
+		w.heals()
+	}
 	if w.result.Broken != "" {
-		w.result.Trace = w.trace(first)
+		w.result.Trace = append(told, w.trace(first)...)
 	}
 	w.result.Cut, w.result.Took = w.cut, time.Since(w.began)
 	return w.result
@@ -100,11 +108,17 @@ func (w *search) visitAll(f *found) {
 		step++
 		atRest = atRest && !fair
 		w.result.Steps++
-		if w.result.Broken != "" || !w.seen.add(hash(t)) {
+		if w.result.Broken != "" {
+			return
+		}
+		index, fresh := w.seen.add(hash(t), uint32(len(w.ways)))
+		if fair && w.bounds.Heals {
+			w.fair = append(w.fair, edge{f.index, index})
+		}
+		if !fresh {
 			return
 		}
 		w.ways = append(w.ways, cameFrom{f.index, uint16(step)})
-		index := uint32(len(w.ways) - 1)
 		w.result.States++
 		if w.result.Broken = w.always(t); w.result.Broken != "" {
 			w.at = index
@@ -118,6 +132,7 @@ func (w *search) visitAll(f *found) {
 		return
 	}
 	w.result.Rests++
+	w.rests = append(w.rests, f.index)
 	if w.result.Broken = w.atRest(&f.state); w.result.Broken != "" {
 		w.at = f.index
 	}
@@ -146,58 +161,4 @@ func (w *search) trace(first State) []string {
 		state = next
 	}
 	return words
-}
-
-// hash mixes the memory of a state. A State has only single bytes, so its memory is its value.
-func hash(t *State) uint64 {
-	memory := unsafe.Slice((*byte)(unsafe.Pointer(t)), unsafe.Sizeof(*t))
-	h := uint64(0x9E3779B97F4A7C15)
-	i := 0
-	for ; i+8 <= len(memory); i += 8 {
-		word := *(*uint64)(unsafe.Pointer(&memory[i]))
-		high, low := bits.Mul64(h^word, 0xA0761D6478BD642F^uint64(i)*0x9E3779B97F4A7C15)
-		h = high ^ low ^ word
-	}
-	for ; i < len(memory); i++ {
-		h = (h ^ uint64(memory[i])) * 0x100000001B3
-	}
-	high, low := bits.Mul64(h, 0xE7037ED1A0B428DB)
-	return high ^ low
-}
-
-// set holds hashes, by open addressing. Two states of one hash would be taken for one: with 10 million states that has a
-// chance of about 1 in 400,000.
-type set struct {
-	places []uint64
-	count  int
-}
-
-func newSet() *set { return &set{places: make([]uint64, 1<<14)} }
-
-// add reports whether the hash is new.
-func (s *set) add(h uint64) bool {
-	if s.count*10 > len(s.places)*6 {
-		s.grow()
-	}
-	h = max(h, 1)
-	mask := uint64(len(s.places) - 1)
-	at := h & mask
-	for ; s.places[at] != 0; at = (at + 1) & mask {
-		if s.places[at] == h {
-			return false
-		}
-	}
-	s.places[at] = h
-	s.count++
-	return true
-}
-
-func (s *set) grow() {
-	before := s.places
-	s.places, s.count = make([]uint64, 4*len(before)), 0
-	for _, h := range before {
-		if h != 0 {
-			s.add(h)
-		}
-	}
 }

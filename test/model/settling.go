@@ -63,8 +63,8 @@ func (x *expansion) settle(t *State, k int, r record) bool {
 	for _, o := range r.ordersOf() {
 		agreed = x.settleOrder(t, row, o, late) && agreed
 	}
-	if !agreed && !late && row.state == open && x.keeps(DisagreementCloses) {
-		row.state = closed
+	if !agreed && !late && x.keeps(DisagreementCloses) {
+		t.doubt(k)
 	}
 	return true
 }

@@ -12,6 +12,7 @@ type Fault uint8
 const (
 	Rewind    Fault = iota // Redis goes back to a replica's state: another replication id, no script
 	Blind                  // it goes back to a node that still has the script, whose replication id is not looked at yet
+	Wipe                   // it comes back empty, as another process or flushed
 	Split                  // a replica is promoted and the old primary goes on answering some; then perhaps fail-back
 	Crash                  // a gateway, relay or courier dies
 	Duplicate              // a record is written twice
@@ -29,7 +30,7 @@ const (
 	faultKinds
 )
 
-var faultNames = [faultKinds]string{"rewind", "blind", "split", "crash", "duplicate", "redeliver", "takeover",
+var faultNames = [faultKinds]string{"rewind", "blind", "wipe", "split", "crash", "duplicate", "redeliver", "takeover",
 	"control-dies", "false-alarm", "unknown", "held", "cancel", "expire", "transfer", "zombie", "ask"}
 
 // String returns the fault's name.
@@ -46,7 +47,9 @@ type Setup struct {
 	Batch   int       // purchases in one call, 1 or 2
 	Buyers  [][]Press // each buyer's presses, in order; buyer b lives in bucket b modulo Buckets
 	Faults  [faultKinds]uint8
-	Hidden  bool // the server hides its replication id, as managed ones do
+	Hidden  bool     // the server hides its replication id, as managed ones do
+	Steady  bool     // the second bucket gives no units away and suffers nothing
+	After   []string // what has happened when the search begins: beginnings of the labels of steps
 	Off     Off
 }
 
@@ -82,6 +85,12 @@ func (s *Setup) String() string {
 	if s.Hidden {
 		text += ", replication id hidden"
 	}
+	if s.Steady {
+		text += ", the second bucket steady"
+	}
+	if len(s.After) > 0 {
+		text += fmt.Sprintf(", after %d given steps", len(s.After))
+	}
 	return text + "; " + strings.Join(faults, ", ")
 }
 
@@ -98,6 +107,9 @@ func (s *Setup) start() State {
 	}
 	return first
 }
+
+// suffers reports whether something may happen to a bucket.
+func (s *Setup) suffers(k int) bool { return k == 0 || !s.Steady }
 
 // pressed is a press with what follows from its place.
 type pressed struct {

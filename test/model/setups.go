@@ -72,6 +72,12 @@ func (s Setup) hidden() Setup {
 	return s
 }
 
+// steady is the setup with a second bucket that gives no units away and suffers nothing.
+func (s Setup) steady() Setup {
+	s.Steady = true
+	return s
+}
+
 // Small are the setups that every run of the tests explores whole.
 func Small() []Named {
 	return []Named{
@@ -87,6 +93,8 @@ func Small() []Named {
 		{"blind, unknown", three().With(Blind, Unknown)},
 		{"blind, takeover", three().With(Blind, Takeover)},
 		{"split", single().With(Split)},
+		{"wipe, batches", pair().With(Wipe)},
+		{"wipe, cancel", single().With(Wipe, Cancel)},
 		{"unknown, batches", pair().With(Unknown)},
 		{"duplicate, redeliver", pair().With(Duplicate, Redeliver)},
 		{"false alarm, cancel", pair().With(FalseAlarm, Cancel)},
@@ -95,6 +103,7 @@ func Small() []Named {
 		{"zombie courier", plenty().With(Cancel, Expire, Zombie, Crash)},
 		{"transfer, false alarm", twin().With(Transfer, FalseAlarm)},
 		{"transfer, rewind", twin().With(Transfer, Rewind)},
+		{"transfer, wipe", twin().With(Transfer, Wipe).steady()},
 		{"transfer, ask", twin().With(Transfer, Cancel, Ask)},
 	}
 }

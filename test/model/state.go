@@ -63,6 +63,7 @@ func (r *redis) seenIn(o uint8) bool { return r.entries[o] != 0 }
 type redis struct {
 	epoch, loaded uint8 // loaded is a state
 	script        uint8
+	back          uint8 // 1: it went back, and nobody has loaded the script since
 	foreign       uint8 // 1: another replication id than meta's, not yet looked at; 2: noticed
 	available     int8
 	seq           uint8
@@ -132,7 +133,7 @@ type loadAs struct {
 	outbox           uint8
 }
 
-// asker verifies that a SKU is sold out, see mover.go.
+// asker verifies that a SKU is sold out, see moving.go.
 type asker struct {
 	step      uint8
 	emptySeen uint8 // at some moment since the request arrived no unit was free
@@ -140,7 +141,7 @@ type asker struct {
 }
 
 // seen is what the asker saw of a bucket.
-type seen struct{ epoch, moved, returned uint8 }
+type seen struct{ epoch, moved, returned, seq uint8 }
 
 // State is everything. All fields are single bytes, so that it has no padding and its memory can be hashed.
 type State struct {
@@ -167,8 +168,9 @@ type State struct {
 	pressed          [maxBuyers]uint8
 
 	// What was said: bits of orders. lost: Redis may have forgotten an acknowledged write.
-	// forked: a gateway made a batch at a sequence that it had seen before. accused: rows proved a loss that was none.
-	queued, held, told, lost, forked, accused uint8
-	lostIn                                    [maxBuckets]uint8 // the last epoch of which Redis may have forgotten a write
-	left                                      [faultKinds]uint8
+	// mislaid: orders that Redis journaled and forgot. forked: a gateway made a batch at a sequence that it had seen before.
+	// accused: a bucket was closed for a loss that was none. sold: a server that had gone back was sold from.
+	queued, held, told, lost, mislaid, forked, accused, sold uint8
+	lostIn                                                   [maxBuckets]uint8 // the last epoch of which Redis may have forgotten a write
+	left                                                     [faultKinds]uint8
 }

@@ -44,6 +44,7 @@ func (x *expansion) reserve(t *State, r *redis, k int, ids []uint8) (verdicts [2
 	if batch.first == 0 {
 		return verdicts, record{}, true
 	}
+	t.sold |= r.back
 	r.seq++
 	return verdicts, batch, x.journal(r, batch)
 }
@@ -160,6 +161,7 @@ func (x *expansion) apply(t *State, r *redis, c *courier) uint8 {
 		r.available += int8(row.units)
 		r.returned += row.units
 	}
+	t.sold |= r.back
 	if x.keeps(ReleaseSequence) {
 		r.seq++
 	}
