@@ -7,7 +7,8 @@ import "flashsale/sale"
 func (r *Row) MayBegin(epoch int64) bool { return r.Epoch == epoch && r.State != sale.BucketOpen }
 
 // Begin moves a row into its next epoch and returns what Redis is to be loaded with, all but buyers and window. Every
-// outbox row up to Load.Outbox is absorbed in the units: it is to be deleted (rule: outbox-absorbed).
+// outbox row up to Load.Outbox is absorbed in the units: it is to be deleted (rule: outbox-absorbed), and its number goes
+// along (rule: outbox-number-loaded).
 func (r *Row) Begin() sale.Load {
 	r.Epoch++
 	r.State = sale.BucketLoading

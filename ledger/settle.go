@@ -50,17 +50,17 @@ func (p *Plan) Settle(b *sale.Batch) {
 // order decides one order and reports whether Redis and the books agree about it.
 func (p *Plan) order(o Order, row *Row, late bool) (agreed bool) {
 	switch {
-	case p.books.Orders[o.OrderID]:
+	case p.books.Orders[o.OrderID]: // rule: order-once
 		return late // its row is there, in whatever status: one of the two counts it twice
 	case late:
 		p.refuse(o, sale.ReasonFenced)
 	case p.keyUsed(o): // rule: key-once-in-books
 		p.refuse(o, sale.ReasonOverLimit)
 		return false
-	case !fits(row, int64(o.Quantity)):
+	case !fits(row, int64(o.Quantity)): // rule: stock-guard
 		p.refuse(o, sale.ReasonSoldOut)
 		return false
-	case !p.allow(&o, row):
+	case !p.allow(&o, row): // rule: limit-guard
 		p.refuse(o, sale.ReasonOverLimit)
 		return false
 	default:

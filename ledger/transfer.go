@@ -22,7 +22,7 @@ func (p *Plan) Transfer(t *sale.Transfer) {
 	switch {
 	case at.fork:
 		p.close(at.row, ClosedByFork)
-	case at.row.Settled-at.row.Released > at.row.Loaded-t.Units:
+	case at.row.Settled-at.row.Released > at.row.Loaded-t.Units: // rule: transfer-guard
 		p.close(at.row, ClosedByTransfer)
 		p.LookCloser = p.LookCloser || !p.books.Closely
 	default:

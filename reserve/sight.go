@@ -46,7 +46,8 @@ func (v *sight) whole() bool {
 	return true
 }
 
-// moving reports whether units are on their way to a bucket: out of another one and not settled, or given and not come.
+// moving reports whether units are on their way to a bucket: out of another one and not settled, or given and not come
+// (rule: sold-out-by-books).
 func (v *sight) moving() bool {
 	if faults.Bug("sold-out-unverified") {
 		return false
@@ -68,7 +69,8 @@ func (v *sight) total() int64 {
 	return units
 }
 
-// still reports whether no bucket has moved between two readings.
+// still reports whether no bucket has moved between two readings (rule: sold-out-read-again): one that went back between
+// them may have been empty before and another one after, and never both.
 func (v *sight) still(again []sale.Reading) bool {
 	for number, r := range v.readings {
 		if again[number].Epoch != r.Epoch || again[number].Sequence != r.Sequence {

@@ -72,7 +72,7 @@ local units = math.min(spare, math.max(tonumber(ARGV[8]), math.ceil(spare / 2)))
 sequence = sequence + 1
 local entry_id = epoch .. string.format('%010.0f', sequence) .. '-' .. ARGV[6]
 local record = table.concat({'fs1 transfer', ARGV[5], epoch, sequence, ARGV[6], now, ARGV[7], units}, ' ') .. '\n'
-call('XADD', journal_key, entry_id, 'r', record)
+call('XADD', journal_key, entry_id, 'r', record) -- rule: transfer-journaled
 call('HSET', meta_key, 'available', available - units, 'seq', sequence, 'taken', taken + units, 'moved', moved + units,
   'held', held + 1, 'checked_ms', checked)
 return {'ok', '', epoch, sequence, now, units, moved + units, entry_id, record}
