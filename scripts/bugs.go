@@ -43,6 +43,9 @@ var bugs = map[string][]seeded{
 	"journal-counted-as-sold": {
 		{"load", "'available', ARGV[3],", "'available', math.max(ARGV[3] - call('XLEN', KEYS[3]), 0),"},
 	},
+	"load-not-counted": {
+		{"load", "call('HLEN', KEYS[2]) ~= tonumber(ARGV[3])", "false"},
+	},
 	"release-applied-twice": {
 		{"release", "if first <= outbox then", "if false then"},
 		{"release", "string.find(entries, '\"' .. head .. ',', 1, true)",

@@ -12,10 +12,13 @@
 -- ARGV[4] version, ARGV[5] state, ARGV[6] starts_ms, ARGV[7] ends_ms, ARGV[8] limit: as in window.lua
 -- ARGV[9] watch      1 = remember the replication id and compare it, 0 = this server hides it (embedded)
 -- ARGV[10] outbox    number of the last outbox row that is absorbed in available
--- with buyers: from ARGV[3] on, pairs (buyer, entries); with open: nothing more
+-- with buyers: from ARGV[3] on, pairs (buyer, entries)
+-- with open:
+-- ARGV[3] buyers  that the load has brought
 --
--- Reply: done | older, Redis is in this epoch already or in a later one | lost, the load's begin is gone: start over |
--- foreign meta, foreign buyers or foreign journal: that key is somebody else's, nothing is written
+-- Reply: done | older, Redis is in this epoch already or in a later one | lost, the load's begin or some of its buyers
+-- are gone: start over | foreign meta, foreign buyers or foreign journal: that key is somebody else's, nothing is
+-- written
 --
 -- Invariant: the bucket sells only after open; a step of an older load changes nothing; a window that is newer than the
 -- load's stays. Each step may be sent twice.
@@ -67,6 +70,8 @@ if step == 'open' and m[2] == 'open' then return 'done' end
 if m[2] ~= 'loading' then return 'lost' end
 if step == 'buyers' then
   call('HSET', KEYS[2], unpack(ARGV, 3))
+elseif call('HLEN', KEYS[2]) ~= tonumber(ARGV[3]) then
+  return 'lost' -- rule: load-counted
 else
   call('HSET', KEYS[1], 'loaded_state', 'open')
 end

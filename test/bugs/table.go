@@ -58,6 +58,8 @@ func ofReserve() []Bug {
 			"reserve", "^TestCourierReportsLoss$"),
 		caught("load-counts-released", "a rebuild loads released orders as owners",
 			"reserve", "^TestCourierBringsReleasedUnitsBack$", simulated()),
+		caught("load-not-counted", "a bucket opens without buyers that were loaded",
+			"reserve", "^TestLoadStepsAreFenced$"),
 		caught("script-loaded-on-noscript", "the courier loads the script that it misses",
 			"reserve", "^TestCourierDoesNotLoadTheScript$"),
 		caught("node-id-reused", "a node id is used before its high-water mark has passed",

@@ -167,7 +167,7 @@ func (p *pair) load() {
 	p.script(scripts.Load(), keys(), "begin", epoch, number(int64(p.chance.between(5, 60))), p.near(p.meta("version")+1), "open",
 		number(p.nowMS-1000), number(p.nowMS+100_000), "2", pick(p.chance, "0", "1"), number(int64(p.chance.below(5))))
 	p.script(scripts.Load(), keys(), "buyers", epoch, "buyer-1", "abc,1,0,0,key", "buyer-2", `abd,-1,0,0"abe,1,0,0`)
-	p.script(scripts.Load(), keys(), "open", epoch)
+	p.script(scripts.Load(), keys(), "open", epoch, pick(p.chance, "2", "2", "2", "1"))
 }
 
 func (p *pair) someTrims(least int) (args []string) {
