@@ -7,6 +7,8 @@ import (
 	"strconv"
 
 	"github.com/IBM/sarama"
+
+	"flashsale/faults"
 )
 
 // Topics are the names of a namespace's topics.
@@ -81,6 +83,7 @@ func createTopic(admin sarama.ClusterAdmin, topic string, partitions int32, repl
 		detail.ConfigEntries[name] = &value
 	}
 	err := admin.CreateTopic(topic, detail, false)
+	faults.Point("topics.created")
 	if !errors.Is(err, sarama.ErrTopicAlreadyExists) {
 		return err
 	}

@@ -22,7 +22,7 @@ func TestPointsAreThere(t *testing.T) {
 	}
 	for _, room := range []string{
 		"admin", "events", "expiry", "gateway", "identity", "keeper", "lease", "list", "orderids", "rebuild", "relay", "release",
-		"reserve", "settle", "store", "window",
+		"reserve", "settle", "store", "topics", "window",
 	} {
 		require.Positive(t, rooms[room], "room %s has no crash point", room)
 	}

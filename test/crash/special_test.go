@@ -117,9 +117,8 @@ func (s *story) deadLetters() {
 		require.NoError(s.t, err) // ones that do settle, as after the cause was mended
 	}
 	decide := append([]string{"deadletter", verb}, ids...)
-	if ended := s.command(s.arming, decide...); ended.Code < 0 {
-		require.True(s.t, strings.HasSuffix(ended.Stderr, s.killed), ended.Stderr)
-		s.died = "the command"
+	if s.diedOf(s.command(s.arming, decide...)) {
+		s.died = "deadletter " + verb
 	}
 	s.until("the dead letters are decided", func() bool {
 		return len(s.waiting()) == 0 || s.command(nil, decide...).Code == 0

@@ -73,7 +73,11 @@ func newWorld(t *testing.T, bin string, point Point, times int) *world {
 		"FLASHSALE_AUTH_HS256_SECRET=" + secret, "FLASHSALE_ADMIN_URL=" + w.admin,
 		"FLASHSALE_GATEWAY_LISTEN=" + buyers, "FLASHSALE_ADMIN_LISTEN=" + admin, "FLASHSALE_SETTLE_LISTEN=" + own,
 	}
-	migrated := harness.Run(t, "", bin, w.env, "migrate")
+	migrated := w.command(w.arming, "migrate")
+	if w.diedOf(migrated) {
+		w.died = "migrate"
+		migrated = w.command(nil, "migrate")
+	}
 	require.Zero(t, migrated.Code, migrated.Stderr)
 	w.db = mariadb.Open(t, w.name)
 	w.gateway = &part{name: "gateway", ready: w.buyers + "/readyz", armed: true}
@@ -190,6 +194,16 @@ func (w *world) operate(method, path, body string) answer {
 func (w *world) command(env []string, args ...string) harness.Result {
 	w.t.Helper()
 	return harness.Run(w.t, "", w.bin, append(append([]string{}, w.env...), env...), args...)
+}
+
+// diedOf reports whether a command died at the crash point; dying otherwise is a fault.
+func (w *world) diedOf(ended harness.Result) bool {
+	w.t.Helper()
+	if ended.Code >= 0 {
+		return false
+	}
+	require.True(w.t, strings.HasSuffix(ended.Stderr, w.killed), ended.Stderr)
+	return true
 }
 
 // count asks the database for one number.
