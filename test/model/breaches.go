@@ -72,6 +72,7 @@ func breachesOfRebuilds() []Breach {
 		{LoadCounted, three().With(FalseAlarm, Rewind).hidden(), halfSold, nil},
 		{JournalStays, between(), "lost: order 2 was held and has no row although redis had not forgotten it", nil},
 		{Verify, alone(1, 1).With(Rewind), falseLoss, nil},
+		{OthersClosed, beside().With(Rewind).shared(), "a server that went back was sold from", nil},
 		{OpenIfLoading, alone(1, 1).With(FalseAlarm, Takeover), falseLoss, nil},
 		{SequenceWatched, many().With(Blind).hidden(), "leak: loaded 2, settled 1, released 0, but available 2", nil},
 	}
@@ -102,6 +103,13 @@ func alone(stock int, quantities ...uint8) Setup {
 	for _, quantity := range quantities {
 		s.Buyers[0] = append(s.Buyers[0], Press{quantity, 0})
 	}
+	return s
+}
+
+// beside is a buyer of the second of two buckets.
+func beside() Setup {
+	s := twin()
+	s.Buyers[0] = nil
 	return s
 }
 

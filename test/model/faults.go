@@ -63,43 +63,55 @@ func (x *expansion) wentBack(k int) bool {
 	return false
 }
 
-// forgetting is what happens to Redis: a replica stops following, and later takes its place.
+// forgetting is what happens to a server: its replica stops following, and later takes its place.
 func (x *expansion) forgetting(k int) {
 	s := x.from
-	if !x.suffers(k) {
+	if !x.suffers(k) || x.Shared && k > 0 {
 		return
 	}
 	if s.hasReplica[k] == 0 && s.left[Rewind]+s.left[Blind]+s.left[Split] > 0 {
 		t := *s
-		t.hasReplica[k], t.replica[k] = 1, s.redis[k]
+		for _, j := range x.beside(k) {
+			t.hasReplica[j], t.replica[j] = 1, s.redis[j]
+		}
 		x.to(&t, false, "(the replica of the bucket stops following here)", k, record{})
 	}
 	if s.hasReplica[k] == 1 {
 		if t := *s; t.spend(Rewind) {
-			t.promote(k, 0, x.foreign())
+			x.promote(&t, k, 0)
 			x.to(&t, false, "REDIS GOES BACK, without the script", k, record{})
 		}
 		if t := *s; s.replica[k].script == 1 && t.spend(Blind) {
-			t.promote(k, 1, x.foreign())
+			x.promote(&t, k, 1)
 			x.to(&t, false, "REDIS GOES BACK to a node that has the script", k, record{})
 		}
 		if t := *s; s.hasOld[k] == 0 && t.spend(Split) {
-			t.hasOld[k], t.old[k] = 1, s.redis[k]
-			t.promote(k, 0, x.foreign())
+			for _, j := range x.beside(k) {
+				t.hasOld[j], t.old[j] = 1, s.redis[j]
+			}
+			x.promote(&t, k, 0)
 			x.to(&t, false, "REDIS SPLITS: a replica is promoted, the old primary goes on", k, record{})
 		}
 	}
 	x.wiping(k)
-	if s.hasOld[k] == 1 {
-		t := *s
-		t.mislay(&s.old[k], &s.redis[k])
-		t.hasOld[k], t.old[k] = 0, redis{}
-		x.to(&t, true, "the old primary dies", k, record{})
-		t = *s
-		t.hasOld[k], t.old[k] = 0, redis{}
-		t.forget(k, &s.old[k])
-		x.to(&t, false, "FAIL-BACK to the old primary", k, record{})
+	x.failingBack(k)
+}
+
+// failingBack is the end of an old primary, or its return.
+func (x *expansion) failingBack(k int) {
+	s := x.from
+	if s.hasOld[k] == 0 {
+		return
 	}
+	dies, returns := *s, *s
+	for _, j := range x.beside(k) {
+		dies.mislay(&s.old[j], &s.redis[j])
+		dies.hasOld[j], dies.old[j] = 0, redis{}
+		returns.hasOld[j], returns.old[j] = 0, redis{}
+		returns.forget(j, &s.old[j])
+	}
+	x.to(&dies, true, "the old primary dies", k, record{})
+	x.to(&returns, false, "FAIL-BACK to the old primary", k, record{})
 }
 
 // wiping is a server that comes back with nothing: as a new process, or the same one that somebody has flushed.
@@ -109,17 +121,29 @@ func (x *expansion) wiping(k int) {
 		if !t.spend(Wipe) {
 			return
 		}
-		t.forget(k, &redis{loaded: unknownBucket, script: script * t.redis[k].script, back: 1 - script})
+		for _, j := range x.beside(k) {
+			t.forget(j, &redis{loaded: unknownBucket, script: script * t.redis[j].script, back: 1 - script})
+		}
 		x.to(&t, false, "REDIS IS EMPTY", k, record{})
 	}
 }
 
 // promote puts the replica in the place of the primary.
-func (t *State) promote(k int, script, foreign uint8) {
-	next := t.replica[k]
-	next.script, next.foreign, next.back = script, foreign, 1-script
-	t.hasReplica[k], t.replica[k] = 0, redis{}
-	t.forget(k, &next)
+func (x *expansion) promote(t *State, k int, script uint8) {
+	for _, j := range x.beside(k) {
+		next := t.replica[j]
+		next.script, next.foreign, next.back = script, x.foreign(), 1-script
+		t.hasReplica[j], t.replica[j] = 0, redis{}
+		t.forget(j, &next)
+	}
+}
+
+// beside returns the buckets of a bucket's server.
+func (x *expansion) beside(k int) []int {
+	if x.Shared {
+		return []int{0, 1}
+	}
+	return [][]int{{0}, {1}}[k]
 }
 
 // forget puts another copy in Redis's place, in which everything taken so far may be forgotten.

@@ -88,7 +88,7 @@ func (x *expansion) step(k, c int) {
 	case stepFBegin, stepFBuyers, stepFOpen:
 		text = x.load(&t, at, r)
 	case stepG:
-		text = x.verify(at, r)
+		text = x.verify(&t, k, at, r)
 	case stepH:
 		text = "(h) does not open: someone else was faster"
 		if row.epoch == at.epoch && row.state == loading || !x.keeps(OpenIfLoading) {
@@ -222,14 +222,13 @@ func (x *expansion) load(t *State, at *control, r *redis) string {
 }
 
 // verify is (g): one atomic look proves script, epoch, state and replication id; a missing script is loaded first.
-func (x *expansion) verify(at *control, r *redis) string {
+func (x *expansion) verify(t *State, k int, at *control, r *redis) string {
 	if !x.keeps(Verify) {
 		at.loadAs, at.step = loadAs{}, stepH
 		return "(g) is left out"
 	}
 	if r.script == 0 {
-		r.script, r.back = 1, 0
-		return "(g) loads the script"
+		return x.install(t, k, at)
 	}
 	at.step = stepH
 	if r.epoch != at.epoch || r.loaded != open || r.foreign != 0 && x.keeps(ReplidCompared) {
@@ -238,6 +237,24 @@ func (x *expansion) verify(at *control, r *redis) string {
 	}
 	at.loadAs = loadAs{}
 	return "(g) verifies"
+}
+
+// install loads the script on a bucket's server, after the other open buckets there are closed: with the script they would
+// sell again, though they may have gone back.
+func (x *expansion) install(t *State, k int, at *control) string {
+	if x.Shared && at.others == 0 && x.keeps(OthersClosed) {
+		at.others = 1
+		t.doubt(1 - k)
+		return "(g) closes the other bucket of a server without the script"
+	}
+	at.others = 0
+	for _, j := range x.beside(k) {
+		r := &t.redis[j]
+		if r.script = 1; j == k || t.rows[j].state != open {
+			r.back = 0
+		}
+	}
+	return "(g) loads the script"
 }
 
 // buyers counts the buyers of some orders: the fields of the buyers hash.

@@ -44,6 +44,7 @@ const (
 	LoadCounted
 	JournalStays
 	Verify
+	OthersClosed
 	OpenIfLoading
 	SequenceWatched
 	// Giving back and moving.
@@ -70,7 +71,7 @@ var ruleNames = [ruleCount]string{
 	"marker-has-batch-id", "duplicate-is-whole", "late-is-refused", "guard-with-released", "stock-guard", "limit-guard", "key-once-in-books", "order-once",
 	"disagreement-closes",
 	"redis-closed-first", "close-conditional", "journal-published", "fence-passed", "begin-if-closed",
-	"journal-not-counted", "outbox-absorbed", "outbox-number-loaded", "load-conditional", "load-counted", "journal-stays", "verify",
+	"journal-not-counted", "outbox-absorbed", "outbox-number-loaded", "load-conditional", "load-counted", "journal-stays", "verify", "others-closed",
 	"open-if-loading", "sequence-watched",
 	"release-in-epoch", "release-once", "release-in-order", "release-known", "release-sequence", "release-marked",
 	"credit-through-outbox", "transfer-journaled", "transfer-guard", "late-transfer-moves-nothing",

@@ -49,6 +49,7 @@ type Setup struct {
 	Faults  [faultKinds]uint8
 	Hidden  bool     // the server hides its replication id, as managed ones do
 	Steady  bool     // the second bucket gives no units away and suffers nothing
+	Shared  bool     // both buckets are on one server, and go back together
 	After   []string // what has happened when the search begins: beginnings of the labels of steps
 	Off     Off
 }
@@ -87,6 +88,9 @@ func (s *Setup) String() string {
 	}
 	if s.Steady {
 		text += ", the second bucket steady"
+	}
+	if s.Shared {
+		text += ", one server"
 	}
 	if len(s.After) > 0 {
 		text += fmt.Sprintf(", after %d given steps", len(s.After))

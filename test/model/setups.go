@@ -78,6 +78,12 @@ func (s Setup) steady() Setup {
 	return s
 }
 
+// shared is the setup with both buckets on one server.
+func (s Setup) shared() Setup {
+	s.Shared = true
+	return s
+}
+
 // Small are the setups that every run of the tests explores whole.
 func Small() []Named {
 	return []Named{
@@ -103,6 +109,7 @@ func Small() []Named {
 		{"zombie courier", plenty().With(Cancel, Expire, Zombie, Crash)},
 		{"transfer, false alarm", twin().With(Transfer, FalseAlarm)},
 		{"transfer, rewind", twin().With(Transfer, Rewind)},
+		{"one server, rewind", twin().With(Rewind).shared().hidden()},
 		{"transfer, wipe", twin().With(Transfer, Wipe).steady()},
 		{"transfer, ask", twin().With(Transfer, Cancel, Ask)},
 	}
@@ -116,15 +123,24 @@ func Large() []Named {
 		{"rewind hidden, batches", pair().With(FalseAlarm, Rewind).hidden()},
 		{"rewind, takeover, cancel", three().With(Rewind, Takeover, Cancel)},
 		{"rewind, control dies", many().With(Rewind, ControlDies, Cancel)},
+		{"wipe, takeover, cancel", single().With(Wipe, Takeover, Cancel)},
 		{"blind, cancel twice", three().With(Blind, Cancel, Cancel)},
 		{"blind, crash, unknown", three().With(Blind, Crash, Unknown)},
 		{"blind, redeliver", wide().With(Blind, Redeliver, Duplicate)},
 		{"split, cancel", three().With(Split, Cancel)},
 		{"split, unknown", three().With(Split, Unknown)},
+		{"split, takeover", three().With(Split, Takeover)},
+		{"split, rewind", single().With(Split, Rewind)},
 		{"transfer, blind", twin().With(Transfer, Blind)},
-		{"transfer, blind, crowded", crowded().With(Transfer, Blind)},
+		{"transfer, blind, crowded", crowded().With(Transfer, Blind).steady()},
 		{"transfer, cancel, rewind", twin().With(Transfer, Cancel, Rewind)},
+		{"transfer, cancel, alarm", twin().With(Transfer, Cancel, FalseAlarm, ControlDies)},
+		{"transfer, cancel, split", twin().With(Transfer, Cancel, Split).steady()},
+		{"transfer, one server", twin().With(Transfer, Rewind).shared().hidden()},
+		{"cancel, one server", twin().With(Cancel, Rewind).shared()},
+		{"split, one server", twin().With(Split).shared()},
 		{"two transfers, false alarm", crowded().With(Transfer, Transfer, FalseAlarm)},
 		{"two transfers, ask", crowded().With(Transfer, Transfer, Cancel, Ask)},
+		{"transfer, ask, blind", twin().With(Transfer, Ask, Blind, Held).steady()},
 	}
 }
