@@ -37,9 +37,9 @@ func TestTimeToSellAgain(t *testing.T) {
 		press(0, 13_000, 19_000, history.OK, 202),
 		{Invoke: 10_500, Return: 11_000, Question: history.Question{Verb: history.Cancel}, Answer: history.Answer{End: history.OK, Status: 202}},
 	}
-	any, one, never := at("a", 0, 10_000), at("b", 0, 10_000), at("c", 0, 20_000)
+	all, one, never := at("a", 0, 10_000), at("b", 0, 10_000), at("c", 0, 20_000)
 	one.gateway = 0
-	log := []struck{any, one, never}
+	log := []struck{all, one, never}
 	soldAgain(log, ops)
 	assert.Equal(t, 5*time.Millisecond, log[0].again)
 	assert.Equal(t, 9*time.Millisecond, log[1].again)

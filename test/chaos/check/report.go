@@ -2,7 +2,6 @@ package check
 
 import (
 	"fmt"
-	"strconv"
 
 	"flashsale/test/chaos/history"
 )
@@ -76,8 +75,6 @@ func created(row *Row, op *history.Op) int64 {
 }
 
 func (e *Evidence) owner(row *Row) string { return row.Sale + "/" + row.SKU + "/" + row.Buyer }
-
-func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
 // Codes counts how presses ended, by the code of the answer.
 func Codes(ops []history.Op) map[string]int {
