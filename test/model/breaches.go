@@ -9,6 +9,13 @@ type Breach struct {
 	BeltOf []Rule
 }
 
+// Without is the setup without the rule, and without those that it is the belt of.
+func (b *Breach) Without() Setup {
+	s := b.Setup
+	s.Off = Without(append([]Rule{b.Rule}, b.BeltOf...)...)
+	return s
+}
+
 // What breaks in more than one way to go wrong.
 const (
 	falseLoss  Broken = "a bucket is closed for a loss that was none"

@@ -44,7 +44,7 @@ func TestEveryRuleIsNeeded(t *testing.T) {
 				whole(t, b.Setup, b.Rule)
 				whole(t, b.Setup, b.BeltOf...)
 			}
-			broken := breach(b)
+			broken := Search(b.Without(), Bounds{})
 			require.Equal(t, b.Broken, broken.Broken, "without %s in %s", b.Rule, b.Setup.String())
 			require.NotEmpty(t, broken.Trace)
 			t.Logf("| %s | %s | %s | %d | %d |", b.Rule, b.Setup.String(), b.Broken, len(broken.Trace), result.States)
@@ -53,12 +53,6 @@ func TestEveryRuleIsNeeded(t *testing.T) {
 	for _, r := range Rules() {
 		require.Equal(t, 1, shown[r], "what %s is for is shown once", r)
 	}
-}
-
-// breach searches a setup without the rule, and those that it is the belt of.
-func breach(b Breach) Result {
-	b.Off = Without(append([]Rule{b.Rule}, b.BeltOf...)...)
-	return Search(b.Setup, Bounds{})
 }
 
 // TestTraceIsShortest: a breach that one call shows is told in its one step.
