@@ -18,6 +18,8 @@ type books struct {
 	place *place
 
 	mu        sync.Mutex
+	offset    time.Duration // of its clock
+	ahead     time.Duration // the most that it ever was
 	version   int64
 	sale      sale.Sale
 	rows      map[sale.Bucket]*stockRow
@@ -36,6 +38,7 @@ type books struct {
 	eventID   int64
 	closings  []string // why buckets were closed, in order
 	engineID  string
+	applied   map[sale.OrderID]time.Duration // when the outbox row of an order was done; absorbed ones never are
 
 	watch *watcher
 }
@@ -69,7 +72,7 @@ func newBooks(s sale.Sale, partitions int32) *books {
 		rows: map[sale.Bucket]*stockRow{}, orders: map[sale.OrderID]*orderRow{}, markers: map[ledger.Place]sale.OrderID{},
 		forks: map[ledger.Mark]bool{}, slots: map[ledger.Owner]*ledger.Slots{}, keys: map[ledger.Key]bool{}, outbox: map[sale.Bucket][]sale.OutboxRow{},
 		fences: map[string]bool{}, positions: map[int32]sale.Position{}, letters: map[string]sale.DeadLetter{},
-		leases: map[string]lease{}, nodes: map[int64]*nodeRow{}, engineID: "engine-of-the-simulator",
+		applied: map[sale.OrderID]time.Duration{}, leases: map[string]lease{}, nodes: map[int64]*nodeRow{}, engineID: "engine-of-the-simulator",
 	}
 	b.place.refused = errRefused
 	b.sale.Version = 1
@@ -85,6 +88,17 @@ func newBooks(s sale.Sale, partitions int32) *books {
 		}
 	}
 	return b
+}
+
+// now is the time by the clock of the database.
+func (b *books) now() time.Time { return time.Now().Add(b.offset) }
+
+// step moves that clock.
+func (b *books) step(d time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.offset += d
+	b.ahead = max(b.ahead, b.offset)
 }
 
 func (b *books) stamp(row *stockRow) {
@@ -164,8 +178,10 @@ func (b *books) BeginLoads(_ context.Context, rows []sale.BucketRow) (loads []sa
 			continue
 		}
 		load := row.Begin()
+		b.watch.world.counter.count("engine: rebuilds", 1)
 		b.stamp(row)
 		b.outbox[row.Bucket] = nil
+		b.watch.begun(row.Bucket, row.Epoch)
 		load.Window = sale.WindowOf(&b.sale)
 		for _, o := range b.sortedOrders() {
 			if o.bucket != row.Bucket {
@@ -214,10 +230,10 @@ func (b *books) BucketBooks(_ context.Context, buckets []sale.Bucket) ([]sale.Bu
 }
 
 func (b *books) AcquireLease(_ context.Context, name, holder string, ttl time.Duration) (bool, error) {
-	if held := b.leases[name]; held.holder != "" && held.holder != holder && time.Now().Before(held.until) {
+	if held := b.leases[name]; held.holder != "" && held.holder != holder && b.now().Before(held.until) {
 		return false, nil
 	}
-	b.leases[name] = lease{holder, time.Now().Add(ttl)}
+	b.leases[name] = lease{holder, b.now().Add(ttl)}
 	return true, nil
 }
 
@@ -237,8 +253,8 @@ func (b *books) LeaseNode(_ context.Context, holder string, ttl time.Duration) (
 			row = &nodeRow{}
 			b.nodes[node] = row
 		}
-		if !time.Now().Before(row.until) {
-			row.holder, row.until = holder, time.Now().Add(ttl)
+		if !b.now().Before(row.until) {
+			row.holder, row.until = holder, b.now().Add(ttl)
 			return sale.NodeLease{Node: node, Holder: holder, HighWaterMS: row.highWaterMS}, nil
 		}
 	}
@@ -250,7 +266,7 @@ func (b *books) RenewNode(_ context.Context, l sale.NodeLease, highWaterMS int64
 	if row == nil || row.holder != l.Holder {
 		return sale.ErrLeaseHeld
 	}
-	row.until, row.highWaterMS = time.Now().Add(ttl), max(row.highWaterMS, highWaterMS)
+	row.until, row.highWaterMS = b.now().Add(ttl), max(row.highWaterMS, highWaterMS)
 	return nil
 }
 

@@ -19,17 +19,18 @@ type cache struct {
 	parted  time.Duration // when the old primary was left
 	added   func(string)
 	lost    func(after time.Duration)
+	hidden  bool
 }
 
-func newCache(added func(string), lost func(after time.Duration)) *cache {
-	c := &cache{place: newPlace("redis"), added: added, lost: lost}
+func newCache(added func(string), lost func(after time.Duration), hidden bool) *cache {
+	c := &cache{place: newPlace("redis"), added: added, lost: lost, hidden: hidden}
 	c.serving = c.newServer()
 	return c
 }
 
 func (c *cache) newServer() *redisServer {
 	s := newRedisServer(c.now, c.newReplid())
-	s.added = c.added
+	s.added, s.hidden = c.added, c.hidden
 	return s
 }
 

@@ -12,15 +12,13 @@ type clerk struct{ *process }
 
 // ask has one transaction done and brings its result back.
 func ask[T any](ctx context.Context, c clerk, what string, do func(*books) (T, error)) (T, error) {
-	ctx, cancel := context.WithTimeout(ctx, databasePatience)
-	defer cancel()
 	type result struct {
 		value T
 		err   error
 	}
 	found := make(chan result, 1)
 	b := c.world.books
-	err := c.call(ctx, b.place, what, func() {
+	err := c.callWithin(ctx, databasePatience, b.place, what, func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		value, err := do(b)

@@ -72,9 +72,18 @@ func (c *crowd) live(buyer string, chance *chance) {
 		if chance.below(3) > 0 {
 			key = fmt.Sprintf("k%d", n)
 		}
-		p := c.insist(buyer, key, chance.between(1, c.world.shape.limit), chance)
+		quantity := chance.between(1, c.world.shape.limit)
+		var impatient sync.WaitGroup
+		if key != "" && chance.one(6) { // both thumbs
+			impatient.Go(func() { c.insist(buyer, key, quantity, newChance(c.world.seed, buyer+key)) })
+		}
+		p := c.insist(buyer, key, quantity, chance)
+		impatient.Wait()
 		if id, ok := p.took(); ok {
 			c.own(id, buyer, chance)
+			if key != "" && chance.one(3) {
+				c.insist(buyer, key, quantity, chance)
+			}
 		}
 		time.Sleep(chance.span(time.Millisecond, 400*time.Millisecond))
 	}
@@ -86,7 +95,7 @@ func (c *crowd) insist(buyer, key string, quantity int, chance *chance) *press {
 		p := c.press(buyer, key, quantity, chance)
 		again := p.open() && key != ""
 		switch p.Outcome {
-		case sale.OutcomeFenced, sale.OutcomePaused, sale.OutcomeUnavailable, sale.OutcomeOverloaded, sale.OutcomeSaleNotFound:
+		case sale.OutcomeFenced, sale.OutcomePaused, sale.OutcomeNotStarted, sale.OutcomeUnavailable, sale.OutcomeOverloaded, sale.OutcomeSaleNotFound:
 			again = true
 		}
 		if !again || patience == 0 {

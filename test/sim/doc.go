@@ -14,8 +14,20 @@
 // long each message travels, and which faults happen at which step. A sale runs in a bubble of testing/synctest, so that
 // minutes take milliseconds. A seed that fails is printed with the command that runs it again.
 //
-// What a seed does not determine: the order in which goroutines of one process run that wake in the same nanosecond, the
-// choice of a select with several ready cases, and the order of Go's maps. Messages travel for a drawn number of
-// nanoseconds, so that two of them hardly ever arrive at once; a test counts how many of its sales had the same history
-// when they ran again.
+// Sales run one after the other on one processor, in as many processes as there are processors. What a seed does not
+// determine: the choice of a select with several ready cases, the order of Go's maps, and where the garbage collector
+// interrupts. Messages travel for a drawn number of nanoseconds, so that two of them hardly ever arrive at once; a test
+// counts how many of its sales had the same history when they ran again.
+//
+// # What is checked
+//
+// At every transaction: units and counters of the books, the limit of every buyer, statuses that only move forward. At
+// every entry of a journal: nothing is taken while the sale is paused, before it starts, or in an epoch that is over. When
+// all faults have ended and the sale is at rest: every order that a buyer was told has its row, every row comes from a
+// press, a key has one order, Redis and books agree to the unit, and what was there to sell is sold. The history of every
+// few sales is put in order by porcupine; histories that take too long are counted, not passed.
+//
+// Two things are allowed that no buyer likes. What was held and not yet in the log may be lost with Redis. And a Redis that
+// went back faster than anybody could notice, or that hides its replication id, may take more than there is: the surplus
+// has a row that says refused.
 package sim

@@ -58,7 +58,7 @@ func (j *judge) quiet() string {
 	stocks, rows := j.stocks()
 	j.books.mu.Lock()
 	defer j.books.mu.Unlock()
-	now := time.Now().UnixMilli()
+	now := j.books.now().UnixMilli()
 	for _, row := range rows {
 		if row.State != sale.BucketOpen {
 			return "bucket " + row.Bucket.String() + " is " + string(row.State)
@@ -84,6 +84,11 @@ func (j *judge) quiet() string {
 }
 
 func (j *judge) unsettled() string {
+	for _, f := range j.gateways() {
+		if f.publishes() { // nobody else may know of it any more
+			return "records of " + f.name + " wait for kafka"
+		}
+	}
 	data := j.cache.active().data
 	for key, value := range data.keys {
 		if s, is := value.(*stream); is && len(s.entries) > 0 {
@@ -149,6 +154,7 @@ func (j *judge) verdict() {
 	defer j.books.mu.Unlock()
 	j.told()
 	j.rowsWereAsked()
+	j.keysAnswer()
 	j.owners()
 	for id := range j.watch.pays {
 		if o := j.books.orders[id]; o == nil || o.Status != sale.StatusPaid {
@@ -176,12 +182,32 @@ func (j *judge) told() {
 		case o == nil:
 		case o.BuyerID != p.buyer || o.Quantity != p.quantity || o.key != p.key:
 			j.watch.fault("%s was told order %s, whose row is of %s, %d units, key %q", p.buyer, id, o.BuyerID, o.Quantity, o.key)
-		case o.Status == sale.StatusRefused && !j.plan.bounced && !j.watch.couldBeLost(id, true):
+		case o.Status == sale.StatusRefused && !j.surplus(id) && !j.watch.couldBeLost(id, true):
 			j.watch.fault("%s was told %v for order %s, which was refused (%s) though redis had not lost it before it was in the log",
 				p.buyer, p.Outcome, id, o.Reason)
 		}
 	}
 }
+
+// surplus reports whether an order was taken before the engine could notice that Redis had gone back with its scripts: at
+// once where the replication id tells, and perhaps never where Redis hides it.
+func (j *judge) surplus(id sale.OrderID) bool {
+	if j.shape.hidden {
+		return !j.watch.safe
+	}
+	for _, e := range j.watch.byID[j.watch.of[id].batch] {
+		if bounced := j.plan.bounced; !bounced.IsZero() && e.at < time.Duration(bounced.Add(looksAgain).UnixNano()) {
+			return true
+		}
+	}
+	return false
+}
+
+// unnoticed reports whether Redis may have sold for a while after it had gone back.
+func (w *world) unnoticed() bool { return !w.plan.bounced.IsZero() || w.shape.hidden && !w.watch.safe }
+
+// looksAgain is how long a script goes on before it looks at the replication id again, and a little.
+const looksAgain = 60 * time.Millisecond
 
 // rowsWereAsked checks that every row comes from a press, and that no key has two orders that count.
 func (j *judge) rowsWereAsked() {
@@ -196,7 +222,7 @@ func (j *judge) rowsWereAsked() {
 	}
 	counted := map[[2]string]sale.OrderID{}
 	for _, o := range j.books.sortedOrders() {
-		if !told[o.OrderID] {
+		if !told[o.OrderID] && !j.plan.back { // set back, the clock revives a call that was given up: see the reserve script's deadline
 			if perhaps[o.BuyerID]--; perhaps[o.BuyerID] < 0 {
 				j.watch.fault("order %s of %s was never asked for: every press of his was answered otherwise", o.OrderID, o.BuyerID)
 			}
@@ -209,6 +235,35 @@ func (j *judge) rowsWereAsked() {
 			j.watch.fault("key %q of %s has two orders, %s and %s", o.key, o.BuyerID, other, o.OrderID)
 		}
 		counted[name] = o.OrderID
+	}
+}
+
+// keysAnswer checks that whoever was told of an order and presses again with the same key hears of the same one, also when
+// nothing is left, unless the order was refused.
+func (j *judge) keysAnswer() {
+	if j.unnoticed() {
+		return
+	}
+	for _, first := range j.crowd.presses {
+		id, ok := first.took()
+		if o := j.books.orders[id]; !ok || first.key == "" || o == nil || o.Status == sale.StatusRefused {
+			continue
+		}
+		for _, p := range j.crowd.presses {
+			if p.buyer != first.buyer || p.key != first.key || p.called <= first.returned || p.perhaps {
+				continue
+			}
+			switch p.Outcome {
+			case sale.OutcomeFenced, sale.OutcomeUnavailable, sale.OutcomeOverloaded, sale.OutcomePaused, sale.OutcomeNotStarted,
+				sale.OutcomeUnknown, sale.OutcomeSaleNotFound:
+			case sale.OutcomeReplayed:
+				if p.OrderID != id {
+					j.watch.fault("%s pressed again with key %q of order %s and got order %s", p.buyer, p.key, id, p.OrderID)
+				}
+			default:
+				j.watch.fault("%s pressed again with key %q of order %s and heard %v", p.buyer, p.key, id, p.Outcome)
+			}
+		}
 	}
 }
 

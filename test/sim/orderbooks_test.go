@@ -2,7 +2,6 @@ package sim
 
 import (
 	"context"
-	"time"
 
 	"flashsale/ledger"
 	"flashsale/sale"
@@ -37,7 +36,7 @@ func (b *books) PayOrder(_ context.Context, id sale.OrderID, paymentID string) (
 func (b *books) ExpireOrders(_ context.Context, limit int) (int, error) {
 	var due []*orderRow
 	for _, o := range b.sortedOrders() {
-		if len(due) < limit && ledger.Expires(&o.Order, time.Now().UnixMilli()) {
+		if len(due) < limit && ledger.Expires(&o.Order, b.now().UnixMilli()) {
 			due = append(due, o)
 		}
 	}
@@ -57,7 +56,7 @@ func (b *books) release(orders []*orderRow, status sale.OrderStatus, reason sale
 		}
 		held[i] = ledger.Held{Bucket: o.bucket, ReleasedOrder: sale.ReleasedOrder{OrderID: o.OrderID, Quantity: o.Quantity, Buyer: o.BuyerID}}
 	}
-	plan := ledger.NewPlan(ledger.NewBooks(stock, time.Now().UnixMilli(), true))
+	plan := ledger.NewPlan(ledger.NewBooks(stock, b.now().UnixMilli(), true))
 	plan.Release(held, status, reason)
 	b.write(plan)
 }
@@ -83,7 +82,7 @@ func (b *books) OutboxDone(_ context.Context, applied []sale.Applied) error {
 			stock[a.Bucket] = &copied
 		}
 	}
-	known := ledger.NewBooks(stock, time.Now().UnixMilli(), true)
+	known := ledger.NewBooks(stock, b.now().UnixMilli(), true)
 	for _, a := range applied {
 		b.readMark(known, ledger.MarkOfApplied(&a))
 	}
@@ -94,6 +93,9 @@ func (b *books) OutboxDone(_ context.Context, applied []sale.Applied) error {
 	b.write(plan)
 	for _, a := range plan.Done {
 		for len(b.outbox[a.Bucket]) > 0 && b.outbox[a.Bucket][0].Number <= a.Number {
+			for _, o := range b.outbox[a.Bucket][0].Orders {
+				b.applied[o.OrderID] = virtualNow()
+			}
 			b.outbox[a.Bucket] = b.outbox[a.Bucket][1:]
 		}
 	}

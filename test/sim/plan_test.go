@@ -15,7 +15,8 @@ type plan struct {
 	struck []string // what happened, in order
 	lost   int      // writes that Redis has lost
 
-	bounced bool // Redis has gone back with its scripts, unnoticed for up to 50 ms
+	back    bool      // Redis's clock was set back
+	bounced time.Time // when Redis last went back with its scripts; zero = never
 }
 
 type fault struct {
@@ -28,8 +29,8 @@ type fault struct {
 var kinds = []string{
 	"answer-lost", "answer-lost", "no-answer", "late", "late",
 	"crash", "crash", "crash", "stop", "stop", "redis-restart", "redis-loss", "redis-loss", "redis-loss", "redis-failover",
-	"redis-failback", "redis-bounce", "redis-away", "kafka-away", "kafka-away", "database-away", "offset-reset", "clock-step",
-	"pause-sale", "junk-record",
+	"redis-failback", "redis-bounce", "redis-bounce", "redis-bounce", "redis-away", "kafka-away", "kafka-away", "database-away", "offset-reset", "clock-step",
+	"database-clock-step", "pause-sale", "junk-record",
 }
 
 // moments are kinds of calls, each as likely as the others: most calls of a run only ask for news.
@@ -88,11 +89,36 @@ func (p *plan) second(w *world, by *process, kind string) {
 	}
 }
 
+// strikeRedis makes Redis restart, lose writes, or be served by another node, and says how many writes are lost.
+func (p *plan) strikeRedis(w *world, kind string, down time.Duration) string {
+	c, n := p.chance, 0
+	switch kind {
+	case "redis-restart":
+		w.cache.restart(0, down)
+	case "redis-loss":
+		n = w.cache.restart(c.span(time.Millisecond, time.Second), down)
+	case "redis-failover":
+		n = w.cache.failover(c.span(time.Millisecond, time.Second), down)
+	case "redis-failback":
+		if followed := c.one(2); w.cache.failback(followed, down) && !followed {
+			p.lost++
+			return "to its own data"
+		}
+	case "redis-bounce": // faster than anybody looks at the replication id: what is surplus then is refused
+		p.bounced = time.Now()
+		n = w.cache.failover(c.span(time.Millisecond, pick[time.Duration](c, 30, 60, 60, 200)*time.Millisecond), time.Millisecond)
+		w.cache.failback(true, time.Millisecond)
+	}
+	p.lost += n
+	w.counter.count("redis: writes lost", n)
+	return fmt.Sprint(n, " writes")
+}
+
 // strike does one fault and returns what becomes of the call at which it strikes.
 func (p *plan) strike(w *world, by *process, kind, what string) (becomes fate) {
 	c := p.chance
 	detail := ""
-	brief, long := c.span(time.Millisecond, 300*time.Millisecond), c.span(50*time.Millisecond, 6*time.Second)
+	brief, long := c.span(time.Millisecond, pick(c, 30*time.Millisecond, 300*time.Millisecond)), c.span(50*time.Millisecond, 6*time.Second)
 	switch kind {
 	case "answer-lost":
 		becomes = lostReply
@@ -111,40 +137,34 @@ func (p *plan) strike(w *world, by *process, kind, what string) (becomes fate) {
 	case "stop":
 		detail = fmt.Sprint(by.name, " for ", long)
 		by.freeze(long)
-	case "redis-restart":
-		w.cache.restart(0, brief)
-	case "redis-loss":
-		n := w.cache.restart(c.span(time.Millisecond, time.Second), brief)
-		p.lost += n
-		detail = fmt.Sprint(n, " writes")
-	case "redis-failover":
-		n := w.cache.failover(c.span(time.Millisecond, time.Second), brief)
-		p.lost += n
-		detail = fmt.Sprint(n, " writes")
-	case "redis-failback":
-		if followed := c.one(2); w.cache.failback(followed, brief) && !followed {
-			p.lost++
-			detail = "to its own data"
-		}
-	case "redis-bounce": // faster than anybody looks at the replication id: what is surplus then is refused
-		p.bounced = true
-		p.lost += w.cache.failover(c.span(time.Millisecond, 60*time.Millisecond), time.Millisecond)
-		w.cache.failback(true, time.Millisecond)
+	case "redis-restart", "redis-loss", "redis-failover", "redis-failback", "redis-bounce":
+		detail = p.strikeRedis(w, kind, brief)
 	case "redis-away":
 		w.cache.place.away(long, false)
 	case "kafka-away":
 		w.queue.place.away(long, false)
+		if c.one(3) { // the only way in which what was held can be lost
+			time.AfterFunc(c.span(0, min(long, time.Second)), func() { p.second(w, by, "redis-loss") })
+		}
 	case "database-away":
 		w.books.place.away(long, false)
 	case "offset-reset":
 		w.queue.reset(c)
 	case "clock-step":
-		w.cache.step(c.span(-2*time.Second, 2*time.Second))
+		d := c.span(-2*time.Second, 2*time.Second)
+		p.back = p.back || d < 0
+		detail = d.String()
+		w.cache.step(d)
+	case "database-clock-step":
+		d := c.span(-2*time.Second, 2*time.Second)
+		detail = d.String()
+		w.books.step(d)
 	case "junk-record":
 		w.queue.spoil(c)
 	case "pause-sale":
 		w.pause(c.span(20*time.Millisecond, time.Second))
 	}
+	w.counter.count("faults: "+kind, 1)
 	p.struck = append(p.struck, fmt.Sprintf("%s %s (at %s of %s)", kind, detail, what, by.name))
 	w.trace.add(by.name, "FAULT "+kind+" "+detail)
 	return becomes

@@ -21,11 +21,12 @@ type process struct {
 
 	mu     sync.Mutex
 	isDead bool
-	frozen time.Time // stopped until this moment
+	unsent map[string]bool // what its producer has not brought into the log
+	frozen time.Time       // stopped until this moment
 }
 
 func (w *world) newProcess(name string) *process {
-	p := &process{world: w, name: name, died: make(chan struct{})}
+	p := &process{world: w, name: name, died: make(chan struct{}), unsent: map[string]bool{}}
 	w.mu.Lock()
 	w.lives[name]++
 	life := w.lives[name]
@@ -56,6 +57,24 @@ func (p *process) crash() bool {
 		go p.end()
 	}
 	return true
+}
+
+// waiting notes that a record of this process waits for Kafka, or no longer does.
+func (p *process) waiting(record []byte, on bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if on {
+		p.unsent[string(record)] = true
+	} else {
+		delete(p.unsent, string(record))
+	}
+}
+
+// publishes reports whether records of this process wait for Kafka.
+func (p *process) publishes() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.isDead && len(p.unsent) > 0
 }
 
 // freeze stops the process for a while, as SIGSTOP does: its timers run on, what it does next waits.
@@ -101,6 +120,9 @@ func (w *wire) redis(ctx context.Context, sent [][]string) ([]any, error) {
 	err := w.call(ctx, w.world.cache.place, sent[0][0], func() {
 		for _, args := range sent[:cut] {
 			replies = append(replies, server.execute(args))
+			if *telling {
+				w.world.trace.command(w.name, args, replies[len(replies)-1])
+			}
 		}
 	})
 	if err != nil {

@@ -79,6 +79,7 @@ func (q *queue) position(partition int32) int64 {
 type publisher struct{ *process }
 
 func (p publisher) Publish(partition int32, key, value []byte, done func(error)) {
+	p.waiting(value, true)
 	go func() {
 		twice := p.world.noisy(p.chance) && p.chance.one(2)
 		ctx, cancel := p.patience(publishTimeout)
@@ -86,11 +87,14 @@ func (p publisher) Publish(partition int32, key, value []byte, done func(error))
 		err := p.call(ctx, p.world.queue.place, "produce", func() {
 			p.world.queue.append(partition, key, value)
 			if twice {
+				p.world.counter.count("faults: record twice", 1)
 				p.world.queue.append(partition, key, value)
 			}
 		})
 		if err != nil {
 			err = errors.Join(errNotAcked, err)
+		} else {
+			p.waiting(value, false)
 		}
 		done(err)
 	}()

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"sort"
@@ -25,6 +26,7 @@ type redisServer struct {
 	mu      sync.Mutex
 	now     func() time.Time // its own clock
 	replid  string
+	hidden  bool // it does not tell that, as managed ones do
 	scripts map[string]*lua.FunctionProto
 	data    *dataset
 	done    int64             // commands
@@ -106,6 +108,9 @@ func (s *redisServer) command(w writer, args []string) any {
 		micro := s.now().UnixMicro()
 		return []any{strconv.FormatInt(micro/1e6, 10), strconv.FormatInt(micro%1e6, 10)}
 	case "INFO":
+		if s.hidden {
+			return redisFault("ERR unknown command 'INFO'")
+		}
 		return "# Replication\r\nrole:master\r\nmaster_replid:" + s.replid + "\r\n"
 	case "ROLE":
 		return []any{"master", int64(0), []any{}}
@@ -123,7 +128,7 @@ func (s *redisServer) command(w writer, args []string) any {
 		return textCommand(w, name, args)
 	case "SADD", "SMISMEMBER", "SISMEMBER", "SCARD":
 		return setCommand(w, name, args)
-	case "XADD", "XDEL", "XLEN", "XRANGE":
+	case "XADD", "XDEL", "XLEN", "XRANGE", "XTRIM":
 		if name == "XADD" && s.added != nil {
 			s.added(args[len(args)-1])
 		}
@@ -233,8 +238,23 @@ func streamCommand(w writer, name string, args []string) any {
 			n += w.deleteEntry(args[1], id)
 		}
 		return n
+	case "XTRIM":
+		return trimStream(w, s, args)
 	}
 	return streamRange(s, args)
+}
+
+// trimStream deletes everything below an id.
+func trimStream(w writer, s *stream, args []string) any {
+	least, ok := parseStreamID(args[3], false)
+	if !ok || !strings.EqualFold(args[2], "MINID") {
+		return redisFault("ERR syntax error")
+	}
+	n := int64(0)
+	for s != nil && len(s.entries) > 0 && s.entries[0].id.less(least) {
+		n += w.deleteEntry(args[1], s.entries[0].id)
+	}
+	return n
 }
 
 func streamRange(s *stream, args []string) any {
@@ -295,6 +315,15 @@ func hashCommand(w writer, args []string) any {
 			n += w.setField(args[1], args[i], args[i+1])
 		}
 		return n
+	case "HINCRBY":
+		before, _ := get(args[2]).(string)
+		sum, err := strconv.ParseInt(cmp.Or(before, "0"), 10, 64)
+		by, err2 := strconv.ParseInt(args[3], 10, 64)
+		if err != nil || err2 != nil {
+			return redisFault("ERR hash value is not an integer")
+		}
+		w.setField(args[1], args[2], strconv.FormatInt(sum+by, 10))
+		return sum + by
 	case "HSCAN":
 		return []any{"0", pairs(h)}
 	}

@@ -61,7 +61,7 @@ func drawWrite(c *chance, i int) []string {
 func TestServersKeepWhatTheyShould(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lost := 0
-		c := newCache(func(string) {}, func(time.Duration) { lost++ })
+		c := newCache(func(string) {}, func(time.Duration) { lost++ }, false)
 		trim := scripts.Trim()
 		evalsha := []string{"EVALSHA", trim.SHA, "2", "m", "j"}
 		c.active().execute([]string{"SCRIPT", "LOAD", trim.Source})

@@ -3,7 +3,6 @@ package sim
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"flashsale/ledger"
 	"flashsale/sale"
@@ -15,19 +14,21 @@ func (b *books) Settle(_ context.Context, deliveries []sale.Delivery) (sale.Sett
 	for i := range deliveries {
 		records[i] = deliveries[i].Record
 	}
-	plan := ledger.NewPlan(b.read(records))
-	for i := range records {
-		switch r := &records[i]; {
-		case r.Batch != nil:
-			plan.Settle(r.Batch)
-		case r.Transfer != nil:
-			plan.Transfer(r.Transfer)
-		}
+	plan := decide(b.read(records, false), records)
+	if plan.LookCloser || len(plan.Behind) == 0 && b.collides(plan) {
+		b.watch.world.counter.count("engine: settlements that look closer", 1)
+		plan = decide(b.read(records, true), records)
 	}
 	for bucket, epoch := range plan.Behind {
 		return sale.Settlement{}, fmt.Errorf("bucket %s in epoch %d: %w", bucket, epoch, sale.ErrBehind)
 	}
 	b.write(plan)
+	count := b.watch.world.counter.count
+	count("engine: batches and transfers settled", len(plan.Markers)+len(plan.Forks))
+	count("engine: duplicates", plan.Settlement.Duplicate)
+	count("engine: forks", len(plan.Forks))
+	count("engine: units moved between buckets", len(plan.Outbox))
+	count("engine: buckets closed by settlement", len(plan.Settlement.Closed))
 	for i, r := range records {
 		if r.Fence != "" {
 			b.fences[r.Fence] = true
@@ -40,8 +41,50 @@ func (b *books) Settle(_ context.Context, deliveries []sale.Delivery) (sale.Sett
 	return plan.Settlement, nil
 }
 
-// read returns the books as a transaction reads them, with everything about these records.
-func (b *books) read(records []sale.Record) *ledger.Books {
+func decide(known *ledger.Books, records []sale.Record) *ledger.Plan {
+	plan := ledger.NewPlan(known)
+	for i := range records {
+		switch r := &records[i]; {
+		case r.Batch != nil:
+			plan.Settle(r.Batch)
+		case r.Transfer != nil:
+			plan.Transfer(r.Transfer)
+		}
+	}
+	return plan
+}
+
+// collides reports whether a unique key would object to a plan: a marker, an order or a slot that is there already.
+func (b *books) collides(plan *ledger.Plan) bool {
+	for _, m := range plan.Markers {
+		if _, marked := b.markers[m.Place]; marked {
+			return true
+		}
+	}
+	slotted := map[string]bool{}
+	for _, o := range plan.Confirmed {
+		if b.orders[o.OrderID] != nil {
+			return true
+		}
+		if !o.Slotted {
+			continue
+		}
+		if slotted[o.Buyer] {
+			return true
+		}
+		slotted[o.Buyer] = true
+		for _, other := range b.orders {
+			if other.BuyerID == o.Buyer && contains(other.slots, 0) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// read returns the books as a transaction reads them: closely, with everything about these records, or hastily, with no
+// more than the slots that unique keys do not guard alone.
+func (b *books) read(records []sale.Record, closely bool) *ledger.Books {
 	stock := map[sale.Bucket]*ledger.Row{}
 	for _, bucket := range ledger.Buckets(records) {
 		if row := b.rows[bucket]; row != nil {
@@ -49,16 +92,18 @@ func (b *books) read(records []sale.Record) *ledger.Books {
 			stock[bucket] = &copied
 		}
 	}
-	known := ledger.NewBooks(stock, time.Now().UnixMilli(), true)
+	known := ledger.NewBooks(stock, b.now().UnixMilli(), closely)
 	for _, r := range records {
 		switch {
-		case r.Batch != nil:
+		case r.Batch != nil && closely:
 			b.readMark(known, ledger.MarkOfBatch(r.Batch))
-			for i := range r.Batch.Orders {
-				b.readOrder(known, r.Batch, &r.Batch.Orders[i])
-			}
-		case r.Transfer != nil:
+		case r.Transfer != nil && closely:
 			b.readMark(known, ledger.MarkOfTransfer(r.Transfer))
+		}
+		if r.Batch != nil {
+			for i := range r.Batch.Orders {
+				b.readOrder(known, stock[r.Batch.Bucket], &r.Batch.Orders[i])
+			}
 		}
 	}
 	return known
@@ -73,15 +118,16 @@ func (b *books) readMark(known *ledger.Books, m ledger.Mark) {
 	}
 }
 
-func (b *books) readOrder(known *ledger.Books, batch *sale.Batch, o *sale.RecordOrder) {
-	if b.orders[o.OrderID] != nil {
+// readOrder reads whether an order has a row, what its buyer has bought, and under which keys.
+func (b *books) readOrder(known *ledger.Books, row *ledger.Row, o *sale.RecordOrder) {
+	if known.Closely && b.orders[o.OrderID] != nil {
 		known.Orders[o.OrderID] = true
 	}
-	who := ledger.Owner{Sale: batch.Sale, SKU: batch.SKU, Buyer: o.Buyer}
-	if taken := b.slots[who]; taken != nil {
+	who := ledger.Owner{Sale: row.Sale, SKU: row.SKU, Buyer: o.Buyer}
+	if taken := b.slots[who]; taken != nil && (known.Closely || row.Limit > 1) {
 		*known.SlotsOf(who) = *taken
 	}
-	if key := (ledger.Key{Owner: who, Key: o.Key}); b.keys[key] {
+	if key := (ledger.Key{Owner: who, Key: o.Key}); b.keys[key] && known.MayHaveOrders(row, who) {
 		known.Keys[key] = true
 	}
 }
@@ -182,7 +228,7 @@ func (b *books) leave(held ledger.Held, status sale.OrderStatus, reason sale.Ord
 	o := b.orders[held.OrderID]
 	b.watch.moved(o.OrderID, o.Status, status)
 	o.Status, o.Reason, o.slots = status, reason, nil
-	o.UpdatedAt = sale.TimeMillis(max(time.Now().UnixMilli(), o.CreatedAt.UnixMilli()))
+	o.UpdatedAt = sale.TimeMillis(max(b.now().UnixMilli(), o.CreatedAt.UnixMilli()))
 	b.restoreSlots(ledger.Owner{Sale: o.Sale, SKU: o.SKU, Buyer: o.BuyerID})
 }
 

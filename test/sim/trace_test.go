@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"flashsale/scripts"
 )
 
 // trace is what happened, step by step.
@@ -23,6 +25,24 @@ func (t *trace) add(who, what string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.lines = append(t.lines, line{virtualNow(), who, what})
+}
+
+// command is a command that a server has executed, and its reply.
+func (t *trace) command(who string, args []string, reply any) {
+	if len(args) > 1 && strings.HasPrefix(args[0], "EVAL") {
+		args = append([]string{scriptName(args[1])}, args[2:]...)
+	}
+	t.add(who, fmt.Sprintf("redis %.300q -> %.300q", args, fmt.Sprint(reply)))
+}
+
+// scriptName names a script by its digest or source.
+func scriptName(text string) string {
+	for _, s := range scripts.All() {
+		if text == s.SHA || text == s.Source {
+			return s.Name
+		}
+	}
+	return "another script"
 }
 
 // note is what the network does with a call.

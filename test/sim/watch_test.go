@@ -17,9 +17,18 @@ type watcher struct {
 	faults []string
 	paused bool // pause has been answered, resume not asked
 	pays   map[sale.OrderID]bool
-	made   []*entry                      // journal entries, in the order in which Redis wrote them
-	byID   map[sale.OrderID][]*entry     // by their batch ids
-	of     map[sale.OrderID]sale.OrderID // batch of an order
+	made   []*entry                  // journal entries, in the order in which Redis wrote them
+	byID   map[sale.OrderID][]*entry // by their batch ids
+	of     map[sale.OrderID]taking   // by order
+	epochs map[sale.Bucket]int64     // of the database
+	safe   bool                      // Redis has lost nothing so far
+}
+
+// taking is an order that Redis has written into its journal.
+type taking struct {
+	sale.RecordOrder
+	batch sale.OrderID
+	at    time.Duration
 }
 
 // entry is a journal entry of a batch. A batch that is decided in two lives of one epoch has two.
@@ -32,7 +41,8 @@ type entry struct {
 
 func newWatcher(w *world) *watcher {
 	return &watcher{
-		world: w, pays: map[sale.OrderID]bool{}, byID: map[sale.OrderID][]*entry{}, of: map[sale.OrderID]sale.OrderID{},
+		world: w, pays: map[sale.OrderID]bool{}, byID: map[sale.OrderID][]*entry{}, of: map[sale.OrderID]taking{},
+		epochs: map[sale.Bucket]int64{}, safe: true,
 	}
 }
 
@@ -112,15 +122,24 @@ func (w *watcher) taken(data string) {
 	}
 	w.mu.Lock()
 	paused := w.paused
+	over := w.safe && record.Batch.Epoch < w.epochs[record.Batch.Bucket]
 	made := &entry{batch: record.Batch.BatchID, at: virtualNow()}
 	w.made = append(w.made, made)
 	w.byID[made.batch] = append(w.byID[made.batch], made)
 	for i := range record.Batch.Orders {
-		w.of[record.Batch.Orders[i].OrderID] = made.batch
+		o := record.Batch.Orders[i]
+		w.of[o.OrderID] = taking{o, made.batch, made.at}
 	}
 	w.mu.Unlock()
+	head := strings.SplitN(data, "\n", 2)[0]
 	if paused {
-		w.fault("taken after pause had been answered: %s", strings.SplitN(data, "\n", 2)[0])
+		w.fault("taken after pause had been answered: %s", head)
+	}
+	if over {
+		w.fault("taken in an epoch that is over, though redis has lost nothing: %s", head)
+	}
+	if starts := w.world.books.sale.StartsAt.UnixMilli(); record.Batch.CreatedMS < starts {
+		w.fault("taken %d ms before the sale starts: %s", starts-record.Batch.CreatedMS, head)
 	}
 }
 
@@ -128,6 +147,7 @@ func (w *watcher) taken(data string) {
 func (w *watcher) lost(after time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.safe = false
 	for _, e := range w.made {
 		if e.at > after && e.lost == 0 {
 			e.lost = virtualNow()
@@ -155,12 +175,19 @@ func (w *watcher) logged(data []byte) {
 func (w *watcher) couldBeLost(id sale.OrderID, written bool) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, e := range w.byID[w.of[id]] {
+	for _, e := range w.byID[w.of[id].batch] {
 		if e.lost > 0 && (e.inTheLog == 0 || written && e.inTheLog > e.lost) {
 			return true
 		}
 	}
 	return false
+}
+
+// begun hears that a bucket begins a new epoch in the database.
+func (w *watcher) begun(bucket sale.Bucket, epoch int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.epochs[bucket] = epoch
 }
 
 func (w *watcher) setPaused(on bool) {

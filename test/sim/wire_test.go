@@ -81,6 +81,16 @@ func hold(ctx context.Context, d time.Duration) error {
 // call takes do to a server, has it executed there and takes the answer back. An error says what the caller hears, which
 // is not whether do was executed.
 func (p *process) call(ctx context.Context, to *place, what string, do func()) error {
+	return p.callWithin(ctx, 0, to, what, do)
+}
+
+// callWithin is call with a time-out, 0 = none. Most calls need no timer for it: they are there and back long before.
+func (p *process) callWithin(ctx context.Context, patience time.Duration, to *place, what string, do func()) error {
+	if patience > 0 && p.frozenFor(0) {
+		var done context.CancelFunc
+		ctx, done = context.WithTimeout(ctx, patience)
+		defer done()
+	}
 	if err := p.thaw(ctx); err != nil {
 		return err
 	}
@@ -94,42 +104,77 @@ func (p *process) call(ctx context.Context, to *place, what string, do func()) e
 		}
 		return to.refused
 	}
-	return p.carry(ctx, to, what, fate, do)
+	if patience > 0 && fate != arrives {
+		var done context.CancelFunc
+		ctx, done = context.WithTimeout(ctx, patience)
+		defer done()
+	}
+	return p.carry(ctx, p.letter(to, what, fate, do))
 }
 
-func (p *process) carry(ctx context.Context, to *place, what string, fate fate, do func()) error {
-	life := to.present()
-	out, back := p.world.travel(p.chance), p.world.travel(p.chance)
-	if fate == slow {
-		out, back = out+p.chance.span(0, 400*time.Millisecond), back+p.chance.span(0, 700*time.Millisecond)
+// letter is a call on its way.
+type letter struct {
+	*process
+	to        *place
+	what      string
+	fate      fate
+	do        func()
+	life      int // of the server, when the call was sent
+	out, back time.Duration
+}
+
+func (p *process) letter(to *place, what string, fate fate, do func()) *letter {
+	l := &letter{process: p, to: to, what: what, fate: fate, do: do, life: to.present()}
+	l.out, l.back = p.world.travel(p.chance), p.world.travel(p.chance)
+	switch fate {
+	case slow:
+		l.out, l.back = l.out+p.chance.span(0, 400*time.Millisecond), l.back+p.chance.span(0, 700*time.Millisecond)
+	case late:
+		l.out = p.chance.span(20*time.Millisecond, 12*time.Second)
 	}
-	if fate == late {
-		out = p.chance.span(20*time.Millisecond, 12*time.Second)
+	return l
+}
+
+// arrive executes the call, unless it is lost or nobody is there.
+func (l *letter) arrive() bool {
+	if l.fate == lostRequest || l.to.present() != l.life || l.to.down() || l.world.over() {
+		return false
 	}
-	answered := make(chan error, 1)
-	go func() {
-		time.Sleep(out)
-		if fate == lostRequest || to.present() != life || to.down() || p.world.over() {
-			answered <- errReset
-			return
-		}
-		do()
-		p.world.trace.note(p, to, what, fate)
-		time.Sleep(back)
-		switch fate {
-		case lostReply:
-			answered <- errReset
-		case silence, late:
-		default:
-			answered <- nil
-		}
-	}()
-	select {
-	case err := <-answered:
-		if err == nil {
-			err = p.thaw(ctx)
-		}
+	l.do()
+	l.world.trace.note(l.process, l.to, l.what, l.fate)
+	return true
+}
+
+// carry goes along with a call as long as its caller waits. When the caller gives up before it arrives, it goes on alone.
+func (p *process) carry(ctx context.Context, l *letter) error {
+	sent := time.Now()
+	timer := time.NewTimer(l.out)
+	defer timer.Stop()
+	if err := p.waits(ctx, timer.C); err != nil {
+		time.AfterFunc(time.Until(sent.Add(l.out)), func() { l.arrive() })
 		return err
+	}
+	if !l.arrive() {
+		return errReset
+	}
+	if l.fate == silence || l.fate == late {
+		return p.waits(ctx, nil)
+	}
+	timer.Reset(l.back)
+	if err := p.waits(ctx, timer.C); err != nil {
+		return err
+	}
+	if l.fate == lostReply {
+		return errReset
+	}
+	return p.thaw(ctx)
+}
+
+// waits until something comes, the caller gives up, or the process is dead.
+func (p *process) waits(ctx context.Context, comes <-chan time.Time) error {
+	select {
+	case <-comes:
+		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-p.died:

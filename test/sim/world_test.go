@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,17 +12,18 @@ import (
 
 // world is one simulated sale: the servers, the processes, the faults to come and everybody who watches.
 type world struct {
-	seed   uint64
-	shape  shape
-	cache  *cache
-	queue  *queue
-	books  *books
-	plan   *plan
-	trace  *trace
-	watch  *watcher
-	began  time.Time
-	ended  atomic.Bool
-	healed atomic.Bool
+	seed    uint64
+	shape   shape
+	cache   *cache
+	queue   *queue
+	books   *books
+	plan    *plan
+	trace   *trace
+	watch   *watcher
+	counter *counter
+	began   time.Time
+	ended   atomic.Bool
+	healed  atomic.Bool
 
 	pausing chan struct{}
 
@@ -46,16 +48,20 @@ type shape struct {
 	slowness   time.Duration // longest ordinary travel of a message
 	faults     int
 	span       time.Duration // in which the crowd comes
+	starts     time.Duration // when the sale starts
+	hidden     bool          // Redis does not tell its replication id
 }
 
 func drawShape(c *chance) shape {
 	s := shape{
-		stock: int64(c.between(3, 24)), buckets: pick(c, 1, 1, 1, 2, 3), limit: pick(c, 1, 1, 2, 3), ttl: pick(c, int64(0), 0, 2, 4),
+		stock: int64(c.between(2, 16)), buckets: pick(c, 1, 1, 1, 2, 3), limit: pick(c, 1, 1, 2, 3), ttl: pick(c, int64(0), 0, 2, 4),
 		gateways: pick(c, 1, 2, 2), settlers: pick(c, 1, 2), partitions: int32(pick(c, 1, 2)),
 		noise: pick(c, 0, 0, 400, 150, 60), slowness: pick(c, 400*time.Microsecond, time.Millisecond, 12*time.Millisecond),
 		faults: pick(c, 0, 1, 2, 3, 4, 6), span: pick(c, 5*time.Millisecond, 100*time.Millisecond, time.Second, 4*time.Second),
 	}
-	s.buyers = int(s.stock) + c.between(2, 16)
+	s.buyers = int(s.stock) + c.between(2, 12)
+	s.starts = pick(c, -time.Minute, -time.Minute, -time.Minute, 300*time.Millisecond, 1200*time.Millisecond)
+	s.hidden = c.one(6)
 	return s
 }
 
@@ -64,13 +70,14 @@ const saleID, sku = "sale", "phone"
 func newWorld(seed uint64) *world {
 	shaping := newChance(seed, "shape")
 	w := &world{seed: seed, shape: drawShape(shaping), lives: map[string]int{}, began: time.Now(), trace: &trace{},
+		counter: &counter{tally: tally{}},
 		pausing: make(chan struct{}, 1)}
 	w.watch = newWatcher(w)
-	w.cache = newCache(w.watch.taken, w.watch.lost)
+	w.cache = newCache(w.watch.taken, w.watch.lost, w.shape.hidden)
 	w.queue = newQueue(int(w.shape.partitions), w.watch.logged)
 	w.books = newBooks(sale.Sale{
 		ID: saleID, State: sale.StateOpen, Name: "Sale", Currency: "CNY", PerBuyerLimit: w.shape.limit, PaymentTTL: w.shape.ttl,
-		Eligibility: sale.EligibilityOpen, StartsAt: sale.Time{Time: time.Now().Add(-time.Second)},
+		Eligibility: sale.EligibilityOpen, StartsAt: sale.Time{Time: time.Now().Add(w.shape.starts)},
 		EndsAt: sale.Time{Time: time.Now().Add(time.Hour)},
 		Items:  []sale.Item{{SKU: sku, Stock: w.shape.stock, PriceCents: 100, Buckets: w.shape.buckets}},
 	}, w.shape.partitions)
@@ -89,16 +96,17 @@ func (w *world) travel(c *chance) time.Duration { return c.span(20*time.Microsec
 func (w *world) noisy(c *chance) bool { return !w.healed.Load() && c.one(w.shape.noise) }
 
 // step is asked before every call of every process: what is to become of the call, and is it time for a fault?
-func (w *world) step(p *process, to *place, what string) fate {
+func (w *world) step(p *process, to *place, what string) (becomes fate) {
 	if !w.healed.Load() {
-		if planned := w.plan.reached(w, p, what); planned != arrives {
-			return planned
-		}
+		becomes = w.plan.reached(w, p, what)
 	}
-	if w.noisy(p.chance) {
-		return fate(p.chance.between(int(lostRequest), int(fates)-1))
+	if becomes == arrives && w.noisy(p.chance) {
+		becomes = fate(p.chance.between(int(lostRequest), int(fates)-1))
 	}
-	return arrives
+	if becomes != arrives {
+		w.counter.count(counts[becomes], 1)
+	}
+	return becomes
 }
 
 // heal ends every fault: from now on everything works.
@@ -114,6 +122,12 @@ func (w *world) heal() {
 		p.frozen = time.Now()
 		p.mu.Unlock()
 	}
+}
+
+func (w *world) gateways() []*front {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.fronts)
 }
 
 func (w *world) processes() (all []*process) {
