@@ -54,7 +54,7 @@ func runCase(t *testing.T, bin string, point Point, times int) {
 	s.sellOut()
 	s.quiet()
 	require.Empty(t, judge(s.books()), "after %s died at %s", s.died, point.Name)
-	audited := s.command(nil, "audit", "s", "--wait", "30s")
+	audited := s.insist(2, nil, "audit", "s", "--wait", "30s") // 1 would be a breach
 	require.Zero(t, audited.Code, "%s\n%s", audited.Stdout, audited.Stderr)
 	t.Logf("%s died at %s", s.died, point.Place)
 }
