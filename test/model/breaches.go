@@ -35,7 +35,7 @@ func Breaches() []Breach {
 
 func breachesOfTaking() []Breach {
 	return []Breach{
-		{ScriptFence, alone(1, 1).With(Rewind), "a server that went back was sold from", nil},
+		{ScriptFence, couple(1).With(Rewind), "a server that went back was sold from", nil},
 		{StateCompared, three().With(FalseAlarm, Cancel), refusedAll, nil},
 		{SequenceCompared, three().With(Blind), "a gateway made two batches at one sequence", nil},
 		{ReplidCompared, three().With(Rewind, Rewind), halfSold, []Rule{LoadCounted}},
@@ -113,10 +113,10 @@ func alone(stock int, quantities ...uint8) Setup {
 	return s
 }
 
-// beside is a buyer of the second of two buckets.
+// beside is a buyer of the second of two buckets, who presses twice.
 func beside() Setup {
 	s := twin()
-	s.Buyers[0] = nil
+	s.Buyers[0], s.Buyers[1] = nil, []Press{{1, 0}, {1, 0}}
 	return s
 }
 

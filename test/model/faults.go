@@ -116,11 +116,12 @@ func (x *expansion) failingBack(k int) {
 
 // wiping is a server that comes back with nothing: as a new process, or the same one that somebody has flushed.
 func (x *expansion) wiping(k int) {
+	if x.from.left[Wipe] == 0 {
+		return
+	}
 	for script := range uint8(2) {
 		t := *x.from
-		if !t.spend(Wipe) {
-			return
-		}
+		t.spend(Wipe)
 		for _, j := range x.beside(k) {
 			t.forget(j, &redis{loaded: unknownBucket, script: script * t.redis[j].script, back: 1 - script})
 		}
@@ -132,10 +133,21 @@ func (x *expansion) wiping(k int) {
 func (x *expansion) promote(t *State, k int, script uint8) {
 	for _, j := range x.beside(k) {
 		next := t.replica[j]
-		next.script, next.foreign, next.back = script, x.foreign(), 1-script
+		next.script, next.foreign, next.back = script, x.foreign(), 0
+		if script == 0 {
+			next.back = t.redis[j].back | t.redis[j].aheadOf(&next)
+		}
 		t.hasReplica[j], t.replica[j] = 0, redis{}
 		t.forget(j, &next)
 	}
+}
+
+// aheadOf is 1 when one copy has a write that another lacks.
+func (r *redis) aheadOf(other *redis) uint8 {
+	if r.epoch == other.epoch && r.loaded == other.loaded && r.seq == other.seq {
+		return 0
+	}
+	return 1
 }
 
 // beside returns the buckets of a bucket's server.

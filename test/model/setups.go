@@ -109,7 +109,7 @@ func Small() []Named {
 		{"zombie courier", plenty().With(Cancel, Expire, Zombie, Crash)},
 		{"transfer, false alarm", twin().With(Transfer, FalseAlarm)},
 		{"transfer, rewind", twin().With(Transfer, Rewind)},
-		{"one server, rewind", twin().With(Rewind).shared().hidden()},
+		{"one server, rewind", beside().With(Rewind).shared().hidden()},
 		{"transfer, wipe", twin().With(Transfer, Wipe).steady()},
 		{"transfer, ask", twin().With(Transfer, Cancel, Ask)},
 	}
@@ -136,6 +136,7 @@ func Large() []Named {
 		{"transfer, cancel, rewind", twin().With(Transfer, Cancel, Rewind)},
 		{"transfer, cancel, alarm", twin().With(Transfer, Cancel, FalseAlarm, ControlDies)},
 		{"transfer, cancel, split", twin().With(Transfer, Cancel, Split).steady()},
+		{"one server, false alarm", beside().With(Rewind, FalseAlarm).shared()},
 		{"transfer, one server", twin().With(Transfer, Rewind).shared().hidden()},
 		{"cancel, one server", twin().With(Cancel, Rewind).shared()},
 		{"split, one server", twin().With(Split).shared()},

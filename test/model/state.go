@@ -63,7 +63,7 @@ func (r *redis) seenIn(o uint8) bool { return r.entries[o] != 0 }
 type redis struct {
 	epoch, loaded uint8 // loaded is a state
 	script        uint8
-	back          uint8 // 1: it went back, and nobody has loaded the script since
+	back          uint8 // 1: it lost writes and the script, and the script was not loaded for it since
 	foreign       uint8 // 1: another replication id than meta's, not yet looked at; 2: noticed
 	available     int8
 	seq           uint8
