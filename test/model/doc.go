@@ -12,6 +12,7 @@
 //
 //	go run ./test/model/cmd                      every setup, small
 //	go run ./test/model/cmd -seconds 600         every setup with more faults, as far as the time goes
+//	go run ./test/model/cmd -walk -seconds 600   random walks through setups with everything at once
 //	go run ./test/model/cmd -rules               what breaks without each rule
 //	go run ./test/model/cmd -off trim-exact      the trace that a rule prevents
 package protocol

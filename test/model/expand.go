@@ -75,9 +75,28 @@ func (x *expansion) followed(state State, words []string) (end State, labels []s
 	return state, labels, nil
 }
 
+// retold takes steps by their numbers and returns their labels.
+func (x *expansion) retold(state State, steps []uint16) (labels []string) {
+	x.tracing = true
+	defer func() { x.tracing = false }()
+	for _, step := range steps {
+		n := -1
+		next := state
+		x.visit = func(_ bool, to *State) {
+			if n++; n == int(step) {
+				next = *to
+				labels = append(labels, x.label)
+			}
+		}
+		x.all(&state)
+		state = next
+	}
+	return labels
+}
+
 // to visits a state. text says what led there, number who did it, the record what it was about.
 func (x *expansion) to(t *State, fair bool, text string, number int, r record) {
-	if t.asker.step > 0 && x.free(t) == 0 {
+	if t.asker.step > 0 && x.free(t) <= 0 {
 		t.asker.emptySeen = 1
 	}
 	if x.tracing {

@@ -131,11 +131,11 @@ func (x *expansion) lookAgain(t *State, k int) string {
 	return "sees that the bucket has not moved"
 }
 
-// free is how many units nobody has: neither a confirmed order nor one that was taken and is still on its way.
+// free is how many units nobody has, below none when more were taken than loaded: neither a confirmed order nor one that was taken and is still on its way.
 func (x *expansion) free(t *State) int {
 	units := x.Stock * x.Buckets
 	for o := uint8(1); o <= t.orders; o++ {
-		if t.status[o] == confirmed || t.status[o] == absent && !x.gone(t, o) {
+		if t.status[o] == confirmed || t.status[o] == absent && t.life[o] != 0 && !x.gone(t, o) {
 			units -= int(x.press(t, o).quantity)
 		}
 	}

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -144,21 +145,6 @@ func (w *search) trace(first State) []string {
 	for at := w.at; at != 0; at = w.ways[at].before {
 		steps = append(steps, w.ways[at].step)
 	}
-	w.tracing = true
-	var words []string
-	state := first
-	for i := len(steps) - 1; i >= 0; i-- {
-		n := -1
-		var next State
-		w.visit = func(_ bool, t *State) {
-			if n++; n == int(steps[i]) {
-				next = *t
-				words = append(words, w.label)
-			}
-		}
-		from := state
-		w.all(&from)
-		state = next
-	}
-	return words
+	slices.Reverse(steps)
+	return w.retold(first, steps)
 }

@@ -115,6 +115,24 @@ func Small() []Named {
 	}
 }
 
+// Rich are setups with everything at once, for random walks.
+func Rich() []Named {
+	busy := Setup{Buckets: 1, Stock: 3, Limit: 2, Batch: 2, Buyers: [][]Press{{{1, 1}, {1, 1}}, {{2, 1}, {1, 0}}, {{1, 0}}}}.
+		With(Cancel, Expire, Unknown, Held, Crash, Duplicate, Redeliver, Zombie, FalseAlarm, Takeover, ControlDies)
+	moving := Setup{Buckets: 2, Stock: 2, Limit: 2, Batch: 2, Buyers: [][]Press{{{1, 1}, {1, 1}}, {{2, 0}}, {{1, 0}}}}.
+		With(Transfer, Transfer, Cancel, Unknown, Held, Crash, Duplicate, Redeliver, Zombie, FalseAlarm, Takeover, ControlDies, Ask)
+	return []Named{
+		{"failover, fail-back", busy.With(Split, Rewind)},
+		{"blind", busy.With(Blind, Blind)},
+		{"blind, hidden", busy.With(Blind, Rewind).hidden()},
+		{"empty", busy.With(Wipe, Rewind)},
+		{"moving, failover", moving.With(Split, Rewind)},
+		{"moving, blind, hidden", moving.With(Blind, Rewind).hidden()},
+		{"moving, one server", moving.With(Rewind, Split, Wipe).shared()},
+		{"moving, one server, hidden", moving.With(Rewind, Split).shared().hidden()},
+	}
+}
+
 // Large are setups with more at once, for the command. None is explored whole within minutes on every machine.
 func Large() []Named {
 	return []Named{

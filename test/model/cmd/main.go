@@ -25,6 +25,8 @@ type options struct {
 	seconds, states           int
 	only, shape, faults, off  string
 	hidden, steady, one, list bool
+	walk                      bool
+	seed                      uint64
 }
 
 func run(args []string, out io.Writer) error {
@@ -41,6 +43,8 @@ func run(args []string, out io.Writer) error {
 	flags.BoolVar(&o.one, "one-server", false, "with the shapes: both buckets are on one server")
 	flags.StringVar(&o.off, "off", "", "rules to switch off, with commas between; without shapes, in the setup of each rule")
 	flags.BoolVar(&o.list, "rules", false, "print what each rule is for: rule, setup, what breaks, after how many steps, states with the rule")
+	flags.BoolVar(&o.walk, "walk", false, "walk at random through setups with everything at once")
+	flags.Uint64Var(&o.seed, "seed", 1, "of the random walks")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -62,6 +66,8 @@ func (o *options) chosen() ([]protocol.Named, error) {
 		return nil, err
 	case o.shape != "":
 		return o.shaped(without)
+	case o.walk:
+		return rich(without), nil
 	case len(without) > 0:
 		return withoutRules(without), nil
 	}
@@ -128,8 +134,8 @@ func (o *options) explore(setups []protocol.Named, out io.Writer) error {
 	broken := 0
 	for i, named := range setups {
 		left := time.Duration(o.seconds)*time.Second - time.Since(began)
-		share := max(left/time.Duration(len(setups)-i), time.Second)
-		result := protocol.Search(named.Setup, protocol.Bounds{States: o.states, Until: share, Heals: true})
+		share := max(left/time.Duration(len(setups)-i), time.Second/5)
+		result := o.look(named.Setup, share)
 		fmt.Fprintf(out, "%-24s %s\n%24s %s\n", named.Name, named.Setup.String(), "", result.String())
 		for n, step := range result.Trace {
 			fmt.Fprintf(out, "%28d %s\n", n+1, step)
@@ -144,6 +150,23 @@ func (o *options) explore(setups []protocol.Named, out io.Writer) error {
 		return fmt.Errorf("%d setups break the promise", broken)
 	}
 	return nil
+}
+
+// look searches a setup, or walks through it.
+func (o *options) look(s protocol.Setup, share time.Duration) protocol.Result {
+	if o.walk {
+		return protocol.Walk(s, protocol.Walks{Seed: o.seed, Until: share})
+	}
+	return protocol.Search(s, protocol.Bounds{States: o.states, Until: share, Heals: true})
+}
+
+// rich returns the setups with everything at once, without some rules.
+func rich(without []protocol.Rule) []protocol.Named {
+	setups := protocol.Rich()
+	for i := range setups {
+		setups[i].Off = protocol.Without(without...)
+	}
+	return setups
 }
 
 var errNotShown = errors.New("some rules are not shown to be needed")

@@ -14,6 +14,8 @@ func TestCommand(t *testing.T) {
 		{"-shape twin -faults transfer,cancel -one-server -steady", "2 setups", ""},
 		{"-off credit-through-outbox", "redis holds more units than were loaded", "1 setups break the promise"},
 		{"-shape twin -faults transfer -off credit-through-outbox", "a transfer leaves redis", "1 setups break the promise"},
+		{"-walk -seconds 1 -seed 5", "8 setups", ""},
+		{"-walk -seconds 20 -off key-answers-once", "one key was answered with two orders", "8 setups break the promise"},
 		{"-only the-moon", "", `no setup's name contains "the-moon"`},
 		{"-shape the-moon", "", `no shape is named "the-moon"`},
 		{"-shape single -faults the-moon", "", `no fault is named "the-moon"`},
