@@ -92,9 +92,17 @@ func (c *cache) failover(lag, down time.Duration) (writes int) {
 	return writes
 }
 
-// failback makes the old primary serve again. It still has the scripts and its data of then, or, when it has followed the
-// present primary meanwhile, that one's. The promotion gives it a new replication id.
-func (c *cache) failback(followed bool, down time.Duration) bool {
+// past is what the old primary has done since it was left.
+type past int
+
+const (
+	followed     past = iota // it follows the present one and has its data
+	promoted                 // it has its data of then, and a new replication id
+	neverDemoted             // it has its data of then, and thinks that it has served all the time
+)
+
+// failback makes the old primary serve again. It still has the scripts.
+func (c *cache) failback(is past, down time.Duration) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.old == nil {
@@ -107,9 +115,13 @@ func (c *cache) failback(followed bool, down time.Duration) bool {
 	defer c.serving.mu.Unlock()
 	next := c.newServer()
 	next.scripts, next.data = maps.Clone(c.old.scripts), c.old.data.clone()
-	if followed {
+	switch is {
+	case followed:
 		next.data = c.serving.data.clone()
-	} else {
+	case neverDemoted:
+		next.replid = c.old.replid
+		fallthrough
+	case promoted:
 		c.lost(c.parted)
 	}
 	c.parted = virtualNow()

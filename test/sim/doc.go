@@ -28,6 +28,6 @@
 // few sales is put in order by porcupine; histories that take too long are counted, not passed.
 //
 // Two things are allowed that no buyer likes. What was held and not yet in the log may be lost with Redis. And a Redis that
-// went back faster than anybody could notice, or that hides its replication id, may take more than there is: the surplus
-// has a row that says refused.
+// went back with its scripts, faster than anybody could notice or with nothing that tells (a hidden replication id, an old
+// primary that was never demoted), may take more than there is: the surplus has a row that says refused.
 package sim

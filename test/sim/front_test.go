@@ -2,7 +2,6 @@ package sim
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"time"
 
@@ -26,7 +25,7 @@ const (
 	namespace   = "sim"
 )
 
-func silent() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+func silent() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // always is a circuit breaker that never opens.
 type always struct{}

@@ -189,11 +189,10 @@ func (j *judge) told() {
 	}
 }
 
-// surplus reports whether an order was taken before the engine could notice that Redis had gone back with its scripts: at
-// once where the replication id tells, and perhaps never where Redis hides it.
+// surplus reports whether an order was taken by a Redis that had gone back before the engine could notice.
 func (j *judge) surplus(id sale.OrderID) bool {
-	if j.shape.hidden {
-		return !j.watch.safe
+	if j.plan.silently {
+		return true
 	}
 	for _, e := range j.watch.byID[j.watch.of[id].batch] {
 		if bounced := j.plan.bounced; !bounced.IsZero() && e.at < time.Duration(bounced.Add(looksAgain).UnixNano()) {
@@ -204,7 +203,7 @@ func (j *judge) surplus(id sale.OrderID) bool {
 }
 
 // unnoticed reports whether Redis may have sold for a while after it had gone back.
-func (w *world) unnoticed() bool { return !w.plan.bounced.IsZero() || w.shape.hidden && !w.watch.safe }
+func (w *world) unnoticed() bool { return !w.plan.bounced.IsZero() || w.plan.silently }
 
 // looksAgain is how long a script goes on before it looks at the replication id again, and a little.
 const looksAgain = 60 * time.Millisecond

@@ -15,8 +15,9 @@ type plan struct {
 	struck []string // what happened, in order
 	lost   int      // writes that Redis has lost
 
-	back    bool      // Redis's clock was set back
-	bounced time.Time // when Redis last went back with its scripts; zero = never
+	back     bool      // Redis's clock was set back
+	bounced  time.Time // when Redis last went back with its scripts and another replication id; zero = never
+	silently bool      // Redis went back with its scripts, and no replication id tells
 }
 
 type fault struct {
@@ -100,14 +101,16 @@ func (p *plan) strikeRedis(w *world, kind string, down time.Duration) string {
 	case "redis-failover":
 		n = w.cache.failover(c.span(time.Millisecond, time.Second), down)
 	case "redis-failback":
-		if followed := c.one(2); w.cache.failback(followed, down) && !followed {
+		follow := pick(c, followed, followed, promoted, neverDemoted)
+		if w.cache.failback(follow, down) && follow != followed {
 			p.lost++
+			p.silently = p.silently || w.shape.hidden || follow == neverDemoted
 			return "to its own data"
 		}
 	case "redis-bounce": // faster than anybody looks at the replication id: what is surplus then is refused
-		p.bounced = time.Now()
+		p.bounced, p.silently = time.Now(), p.silently || w.shape.hidden
 		n = w.cache.failover(c.span(time.Millisecond, pick[time.Duration](c, 30, 60, 60, 200)*time.Millisecond), time.Millisecond)
-		w.cache.failback(true, time.Millisecond)
+		w.cache.failback(followed, time.Millisecond)
 	}
 	p.lost += n
 	w.counter.count("redis: writes lost", n)

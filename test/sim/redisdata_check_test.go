@@ -78,7 +78,7 @@ func TestServersKeepWhatTheyShould(t *testing.T) {
 		require.IsType(t, redisFault(""), c.active().execute(evalsha), "a promoted server has no scripts")
 		require.NotEqual(t, first, c.active().replid)
 
-		require.True(t, c.failback(false, time.Millisecond))
+		require.True(t, c.failback(promoted, time.Millisecond))
 		require.Equal(t, "1", c.active().execute([]string{"GET", "new"}), "the old primary has what it had")
 		require.Equal(t, int64(0), c.active().execute(evalsha), "and its scripts")
 		require.NotEqual(t, first, c.active().replid, "but a new replication id")

@@ -62,7 +62,7 @@ func TestSales(t *testing.T) {
 // alone runs sales in this process.
 func alone(t *testing.T, step uint64, n int) tally {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	defer debug.SetGCPercent(debug.SetGCPercent(400))
+	defer debug.SetGCPercent(debug.SetGCPercent(800))
 	before := ownTime(t)
 	all := sell(t, *firstSeed, step, n)
 	all[cpuTime] = int64(ownTime(t) - before)
