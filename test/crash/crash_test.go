@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	budget   = flag.Duration("crash.budget", 45*time.Second, "no case begins after it, 0 = all cases")
+	budget   = flag.Duration("crash.budget", 40*time.Second, "no case begins after it, 0 = all cases")
 	only     = flag.String("crash.only", "", "points to kill at, a regular expression")
 	seed     = flag.Uint64("crash.seed", 0, "order of the cases, 0 = another one each time")
 	parallel = flag.Int("crash.parallel", 8, "cases at once; they mostly wait")
