@@ -9,7 +9,6 @@ import (
 // that depends on it: all orders of a buyer and SKU are decided under the lock of the same row.
 type Row struct {
 	sale.BucketBooks
-	Outbox     int64 // number of the bucket's last outbox row
 	PriceCents int64
 	Currency   string
 	Limit      int   // units per buyer

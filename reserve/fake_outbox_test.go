@@ -91,7 +91,7 @@ func (d *fakeDatabase) BucketBooks(_ context.Context, buckets []sale.Bucket) ([]
 		books[i] = sale.BucketBooks{
 			BucketRow: row.BucketRow, Loaded: row.loaded, Settled: row.settled, Released: row.released,
 			SettledEpoch: row.settledEpoch + row.movedEpoch, MovedEpoch: row.movedEpoch, GivenEpoch: row.givenEpoch,
-			Sequence: row.sequence,
+			Sequence: row.sequence, Outbox: row.outboxNumber,
 		}
 	}
 	return books, d.away

@@ -18,8 +18,10 @@ const (
 )
 
 // watchdog compares what Redis says of the buckets that sell with what the database has seen of them. The database's
-// number is read first, and every number in it came from Redis: a lower one in Redis means that Redis went back, also when
-// no gateway that saw the higher number is alive (rule: sequence-watched).
+// sequence is read first, and every number in it came from Redis: a lower one in Redis means that Redis went back, also when
+// no gateway that saw the higher number is alive (rule: sequence-watched). With outbox rows it is the other way round: every
+// number that Redis has applied came from the database, so a lower one there, read after Redis, means that the database went
+// back, within an epoch; rows that it numbers anew would be taken for applied.
 type watchdog struct {
 	redis *Redis
 	units UnitBooks
@@ -46,9 +48,16 @@ func (w *watchdog) round(ctx context.Context, selling []sale.Bucket) ([]sale.Buc
 	if err != nil {
 		return nil, err
 	}
+	forgot, err := w.wentBack(ctx, books, readings)
+	if err != nil {
+		return nil, err
+	}
 	var doubted []sale.BucketRow
 	for i := range books {
 		row, reason := books[i].BucketRow, doubtOf(&books[i], &readings[i])
+		if reason == "" && forgot[row.Bucket] {
+			reason = "outbox"
+		}
 		w.noteAhead(row, readings[i].Epoch)
 		if reason != "" {
 			w.log.Warn("a bucket is in doubt", "bucket", row.Bucket.String(), "epoch", row.Epoch, "reason", reason,
@@ -73,6 +82,34 @@ func doubtOf(b *sale.BucketBooks, r *sale.Reading) string {
 		return "sequence"
 	}
 	return ""
+}
+
+// wentBack returns the buckets of which the database has forgotten outbox rows. Where Redis has applied more than the books
+// said, the books are read again: they may have gone on since.
+func (w *watchdog) wentBack(ctx context.Context, books []sale.BucketBooks, readings []sale.Reading) (map[sale.Bucket]bool, error) {
+	var suspects []sale.Bucket
+	var applied []*sale.Reading
+	for i := range books {
+		if forgotOutbox(&books[i], &readings[i]) {
+			suspects, applied = append(suspects, books[i].Bucket), append(applied, &readings[i])
+		}
+	}
+	if len(suspects) == 0 {
+		return nil, nil
+	}
+	again, err := w.units.BucketBooks(ctx, suspects)
+	if err != nil {
+		return nil, fmt.Errorf("read the books of %d buckets again: %w", len(suspects), err)
+	}
+	found := map[sale.Bucket]bool{}
+	for i := range again {
+		found[suspects[i]] = forgotOutbox(&again[i], applied[i])
+	}
+	return found, nil
+}
+
+func forgotOutbox(b *sale.BucketBooks, r *sale.Reading) bool {
+	return b.State == sale.BucketOpen && b.Epoch == r.Epoch && b.Outbox < r.Outbox
 }
 
 // noteAhead tells, once, of a bucket that Redis has had in a later epoch than the database for longer than a rebuild
@@ -109,11 +146,7 @@ func compareBuckets(a, b sale.Bucket) int {
 	return cmp.Or(cmp.Compare(a.Sale, b.Sale), cmp.Compare(a.SKU, b.SKU), cmp.Compare(a.Number, b.Number))
 }
 
-// behind is the error of a database that does not know an epoch which Redis has lived: an epoch begins in the database.
+// behind is the error of a database that does not know an epoch which Redis has lived. Nothing is sold from the bucket.
 func behind(row sale.BucketRow, epoch int64) error {
-	return fmt.Errorf("%w: bucket %s is in epoch %d in redis and in epoch %d in the database. Was a backup restored? Nothing "+
-		"is sold from it. Restore a newer database, or lose what this one does not know: stop every gateway and settle "+
-		"process, run UPDATE stock SET epoch = %d, state = 'closed' WHERE sale_id = '%s' AND sku = '%s' AND bucket = %d AND "+
-		"epoch < %d; and start them again; the bucket is then rebuilt from the database",
-		sale.ErrBehind, row.Bucket, epoch, row.Epoch, epoch, row.Sale, row.SKU, row.Number, epoch)
+	return sale.Behind("redis", []sale.BehindBucket{{Bucket: row.Bucket, Here: row.Epoch, There: epoch}})
 }

@@ -38,6 +38,51 @@ func TestKeeperNoticesARedisThatWentBack(t *testing.T) {
 	}
 }
 
+// A backup of the database was restored within an epoch: it numbers outbox rows anew that Redis would take for applied. The
+// keeper closes the bucket, and the rebuild goes on from the number that the database has.
+func TestKeeperNoticesADatabaseThatWentBack(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 1)
+	k := w.keep()
+	eventually(t, func() bool { k.mu.Lock(); defer k.mu.Unlock(); return len(k.view.open()) == 1 }, "the keeper looks")
+	w.doOn("HSET", w.redis.keys(b).meta, "outbox", "3", "seq", "9")
+	eventually(t, func() bool { return w.db.row(b).Epoch == 2 && w.db.row(b).State == sale.BucketOpen }, "rebuilt")
+	require.Zero(t, w.reading(b).Outbox)
+	require.Equal(t, int64(10), w.reading(b).Available)
+}
+
+// Rows that are numbered and applied between the readings of the books and of Redis are no sign of it.
+func TestWatchdogReadsTheBooksAgain(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 1)
+	w.doOn("HSET", w.redis.keys(b).meta, "outbox", "5")
+	round := func(first, second int64, more func(row *fakeRow)) []sale.BucketRow {
+		t.Helper()
+		times := 0
+		w.db.onBooks = func() {
+			row := w.db.rows[b]
+			if times++; times == 1 {
+				row.outboxNumber = first
+				return
+			}
+			row.outboxNumber = second
+			more(row)
+		}
+		doubted, err := newWatchdog(w.redis, w.db, silent()).round(context.Background(), []sale.Bucket{b})
+		require.NoError(t, err)
+		require.LessOrEqual(t, times, 2)
+		return doubted
+	}
+	nothing := func(*fakeRow) {}
+	require.Empty(t, round(5, 0, nothing), "all is well at once")
+	require.Empty(t, round(6, 0, nothing), "a row that is still to be applied")
+	require.Empty(t, round(4, 5, nothing))
+	require.Equal(t, []sale.BucketRow{w.db.row(b)}, round(4, 4, nothing))
+	require.Empty(t, round(4, 4, func(row *fakeRow) { row.State = sale.BucketClosed }), "in work already")
+	w.db.rows[b].State = sale.BucketOpen
+	require.Empty(t, round(4, 4, func(row *fakeRow) { row.Epoch = 2 }), "rebuilt meanwhile")
+}
+
 // What is no doubt: a bucket that is being rebuilt, one that has gone on since the books were read, and one in a later
 // epoch, which is the database's trouble.
 func TestDoubtOf(t *testing.T) {
@@ -98,7 +143,8 @@ func TestWatchdogTellsOfADatabaseThatIsBehind(t *testing.T) {
 			<-time.After(time.Second)
 		}
 		require.Equal(t, 1, countLines(log.String()))
-		require.Contains(t, log.String(), "bucket autumn:phone:2 is in epoch 5 in redis and in epoch 3 in the database")
+		require.Contains(t, log.String(), "redis knows epochs that this database has not begun")
+		require.Contains(t, log.String(), "bucket autumn:phone:2 is in epoch 3 here and in epoch 5 there")
 		require.Contains(t, log.String(), "UPDATE stock SET epoch = 5, state = 'closed'")
 		w.noteAhead(row, 3)
 		require.Empty(t, w.ahead)

@@ -86,6 +86,7 @@ type Reading struct {
 	JournalOrders  int64
 	OldestJournal  int64 // created_ms of the oldest journal entry, 0 when the journal is empty
 	WindowsVersion int64
+	Outbox         int64 // number of the last outbox row applied, or absorbed by the load
 }
 
 // BucketBooks is the database's view of one bucket's units.
@@ -98,6 +99,7 @@ type BucketBooks struct {
 	MovedEpoch   int64 // of those, units of transfers
 	GivenEpoch   int64 // units of the present epoch's outbox rows, applied or not
 	Sequence     int64 // highest sequence of the present epoch that settled or was applied
+	Outbox       int64 // number of the bucket's last outbox row, of all epochs
 }
 
 // NodeLease is a leased node id for order ids.

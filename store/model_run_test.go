@@ -166,7 +166,7 @@ func (w *modelRun) rebuild() {
 	require.NoError(w.r, err)
 	require.Len(w.r, loads, 1)
 	require.Equal(w.r, row.Loaded-row.Settled+row.Released, loads[0].Available)
-	require.Equal(w.r, row.number, loads[0].Outbox)
+	require.Equal(w.r, row.Outbox, loads[0].Outbox)
 	var owners, released []sale.RecordOrder
 	for _, id := range w.m.ids() {
 		switch o := w.m.orders[id]; {

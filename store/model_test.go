@@ -19,7 +19,6 @@ type model struct {
 
 type modelBucket struct {
 	sale.BucketBooks
-	number int64 // of the last outbox row
 	outbox []sale.OutboxRow
 }
 
@@ -158,9 +157,9 @@ func (m *model) transfer(t *sale.Transfer) {
 func (m *model) give(bucket int, kind sale.OutboxKind, units int64, orders []sale.ReleasedOrder) {
 	row := m.buckets[bucket]
 	row.GivenEpoch += units
-	row.number++
+	row.Outbox++
 	row.outbox = append(row.outbox, sale.OutboxRow{
-		Bucket: row.Bucket, Number: row.number, Epoch: row.Epoch, Kind: kind, Units: units, Orders: orders,
+		Bucket: row.Bucket, Number: row.Outbox, Epoch: row.Epoch, Kind: kind, Units: units, Orders: orders,
 	})
 }
 
