@@ -25,6 +25,8 @@ type fakeDatabase struct {
 	refused []sale.OrderID
 	outbox  []sale.OutboxRow
 	away    error // every call fails with it
+	burying bool
+	buried  []*sale.Transfer // in the dead letters
 
 	onBeginLoads func() // called after the new epochs have begun; may be nil
 	onBooks      func() // called before the books of buckets are read; may be nil

@@ -11,6 +11,10 @@ import (
 // settleTransfer moves loaded units between two buckets and leaves a credit for the receiving one, once, in the epoch of
 // the giving one. The caller holds the lock.
 func (d *fakeDatabase) settleTransfer(t *sale.Transfer) {
+	if d.burying {
+		d.buried = append(d.buried, t)
+		return
+	}
 	marker := fmt.Sprint(t.Bucket, t.Epoch, t.Sequence, t.TransferID)
 	from, to := d.rows[t.Bucket], d.rows[t.Receiver()]
 	if d.markers[marker] {
@@ -24,6 +28,31 @@ func (d *fakeDatabase) settleTransfer(t *sale.Transfer) {
 	from.movedEpoch += t.Units
 	from.sequence = max(from.sequence, t.Sequence)
 	d.give(to, sale.OutboxRow{Kind: sale.OutboxCredit, Units: t.Units})
+}
+
+// bury has transfers end in the dead letters from now on.
+func (d *fakeDatabase) bury() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.burying = true
+}
+
+// dig ends the dead letters: each is settled after all, or refused, which gives its units back to the bucket that gave them.
+func (d *fakeDatabase) dig(refuse bool) (letters int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.burying = false
+	for _, t := range d.buried {
+		if !refuse {
+			d.settleTransfer(t)
+			continue
+		}
+		from := d.rows[t.Bucket]
+		from.movedEpoch += t.Units
+		from.sequence = max(from.sequence, t.Sequence)
+		d.give(from, sale.OutboxRow{Kind: sale.OutboxCredit, Units: t.Units})
+	}
+	return len(d.buried)
 }
 
 // give leaves an outbox row. The caller holds the lock.

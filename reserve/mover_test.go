@@ -133,6 +133,25 @@ func TestUnitsOnTheirWayAreNotSoldOut(t *testing.T) {
 	m.balanced()
 }
 
+// TestTransferInADeadLetter: its units are in no bucket until the operator has decided, and nobody hears sold out before.
+func TestTransferInADeadLetter(t *testing.T) {
+	for name, refuse := range map[string]bool{"replayed": false, "refused": true} {
+		t.Run(name, func(t *testing.T) {
+			m := newMarket(t, 3, 0).carry()
+			m.db.bury()
+			require.Equal(t, sale.OutcomeOverloaded, m.press(1, "anna", 1).Outcome)
+			require.Equal(t, sale.OutcomeQueued, m.press(0, "bert", 1).Outcome, "a unit that stayed")
+			require.Equal(t, 1, m.db.dig(refuse), "nothing is sent after units that do not arrive")
+			require.Equal(t, sale.OutcomeQueued, m.press(1, "carl", 2).Outcome)
+			for number := range m.buckets {
+				require.Equal(t, sale.OutcomeSoldOut, m.press(number, "dora", 1).Outcome)
+			}
+			m.balanced()
+			require.Empty(t, m.db.reported())
+		})
+	}
+}
+
 // TestReleasedUnitsOnTheirWayAreNotSoldOut: the database has given a unit back, and Redis does not know.
 func TestReleasedUnitsOnTheirWayAreNotSoldOut(t *testing.T) {
 	m := newMarket(t, 1, 0)

@@ -98,6 +98,28 @@ func TestTransferToNowhereIsPoison(t *testing.T) {
 	})
 }
 
+// Of a transfer in the dead letters either the giver or the receiver gets the units, once, whatever is typed afterwards.
+func TestTransferIsRefusedOrReplayed(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		a, b := pair(t, s, 20)
+		refused, replayed := transfer(a, 1, 1, 5, 6), transfer(a, 1, 1, 6, 3)
+		add(t, s, letter(refused, 7), letter(replayed, 8))
+		require.NoError(t, s.RefuseDeadLetter(ctx, "3-7"))
+		require.Equal(t, sale.Settlement{Duplicate: 1}, settle(t, s, refused))
+		require.EqualValues(t, []int64{10, 10}, []int64{books(t, s, a).Loaded, books(t, s, b).Loaded})
+
+		require.Equal(t, sale.Settlement{}, settle(t, s, replayed))
+		require.NoError(t, s.RefuseDeadLetter(ctx, "3-8"))
+		require.Equal(t, sale.DeadLetterReplayed, state(t, s, "3-8"), "it has settled")
+		require.EqualValues(t, []int64{7, 13}, []int64{books(t, s, a).Loaded, books(t, s, b).Loaded})
+		require.Equal(t, []sale.OutboxRow{{Bucket: a, Number: 1, Epoch: 1, Kind: sale.OutboxCredit, Units: 6}}, waiting(t, s, a))
+		require.Equal(t, []sale.OutboxRow{{Bucket: b, Number: 1, Epoch: 1, Kind: sale.OutboxCredit, Units: 3}}, waiting(t, s, b))
+		require.EqualValues(t, []int64{9, 6}, []int64{books(t, s, a).MovedEpoch, books(t, s, a).GivenEpoch})
+		require.Equal(t, sale.BucketOpen, books(t, s, a).State)
+	})
+}
+
 // Transfers in both directions, beside batches, at once: no unit is made or lost, and nobody waits in a circle for long.
 func TestTransfersAtOnce(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
