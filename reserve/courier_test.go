@@ -60,7 +60,7 @@ func TestCourierBringsReleasedUnitsBack(t *testing.T) {
 	require.Empty(t, w.db.leases, "the lease is released")
 	require.Equal(t, sale.Reading{
 		Epoch: 1, Sequence: 2, Available: 2, Taken: 2, Returned: 2, WindowsVersion: w.sale.Version,
-		JournalOrders: w.reading(b).JournalOrders, OldestJournal: w.reading(b).OldestJournal,
+		Outbox: 1, JournalOrders: w.reading(b).JournalOrders, OldestJournal: w.reading(b).OldestJournal,
 	}, w.reading(b))
 	w.db.mu.Lock()
 	require.Equal(t, int64(2), w.db.rows[b].sequence, "the write of the release is known to the database")

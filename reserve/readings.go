@@ -15,7 +15,8 @@ func (r *Redis) Readings(ctx context.Context, buckets []sale.Bucket) ([]sale.Rea
 	readings := make([]sale.Reading, len(buckets))
 	err := r.pipeline(ctx, len(buckets), func(c rueidis.Client, i int) rueidis.Completed {
 		return c.B().Hmget().Key(r.keys(buckets[i]).meta).
-			Field("epoch", "seq", "available", "taken", "moved", "returned", "held", "version", "outbox").Build()
+			Field("epoch", "seq", "available", "taken", "moved", "returned", "held", "version", "outbox",
+				"loaded_state").Build()
 	}, func(i int, result rueidis.RedisResult) error {
 		values, err := result.ToArray()
 		if err != nil {
@@ -25,7 +26,7 @@ func (r *Redis) Readings(ctx context.Context, buckets []sale.Bucket) ([]sale.Rea
 		readings[i] = sale.Reading{
 			Epoch: fields.number(0), Sequence: fields.number(1), Available: fields.number(2), Taken: fields.number(3),
 			Moved: fields.number(4), Returned: fields.number(5), JournalOrders: fields.number(6), WindowsVersion: fields.number(7),
-			Outbox: fields.number(8),
+			Outbox: fields.number(8), Shut: values[9].IsNil() || fields.text(9) != "open",
 		}
 		return fields.err
 	})

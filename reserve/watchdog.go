@@ -17,8 +17,8 @@ const (
 	behindAfter     = 2 * time.Second
 )
 
-// watchdog compares what Redis says of the buckets that sell with what the database has seen of them. The database's
-// sequence is read first, and every number in it came from Redis: a lower one in Redis means that Redis went back, also when
+// watchdog compares what Redis says of the buckets of sales that are not closed with what the database has seen of them.
+// The database's sequence is read first, and every number in it came from Redis: a lower one in Redis means that Redis went back, also when
 // no gateway that saw the higher number is alive (rule: sequence-watched). With outbox rows it is the other way round: every
 // number that Redis has applied came from the database, so a lower one there, read after Redis, means that the database went
 // back, within an epoch; rows that it numbers anew would be taken for applied.
@@ -80,6 +80,8 @@ func doubtOf(b *sale.BucketBooks, r *sale.Reading) string {
 		return "epoch"
 	case r.Epoch == b.Epoch && r.Sequence < b.Sequence:
 		return "sequence"
+	case r.Epoch == b.Epoch && r.Shut: // rule: state-watched
+		return "state"
 	}
 	return ""
 }

@@ -19,6 +19,7 @@ func TestKeeperNoticesARedisThatWentBack(t *testing.T) {
 	for name, spoil := range map[string][]string{
 		"sequence": {"HSET", "", "seq", "1", "available", "9", "taken", "1"},
 		"epoch":    {"HSET", "", "epoch", "0"},
+		"state":    {"HSET", "", "loaded_state", "loading"},
 		"missing":  {"DEL", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -98,6 +99,9 @@ func TestDoubtOf(t *testing.T) {
 		{books(sale.BucketOpen, 3, 7), sale.Reading{Epoch: 3, Sequence: 9}, ""},
 		{books(sale.BucketOpen, 3, 7), sale.Reading{Epoch: 3, Sequence: 6}, "sequence"},
 		{books(sale.BucketOpen, 3, 7), sale.Reading{Epoch: 2, Sequence: 9}, "epoch"},
+		{books(sale.BucketOpen, 3, 7), sale.Reading{Epoch: 3, Sequence: 7, Shut: true}, "state"},
+		{books(sale.BucketClosed, 3, 7), sale.Reading{Epoch: 3, Sequence: 7, Shut: true}, ""},
+		{books(sale.BucketOpen, 3, 7), sale.Reading{Epoch: 4, Shut: true}, ""},
 		{books(sale.BucketOpen, 3, 7), sale.Reading{}, "missing"},
 		{books(sale.BucketOpen, 3, 7), sale.Reading{Epoch: 4}, ""},
 		{books(sale.BucketLoading, 3, 7), sale.Reading{Epoch: 2}, ""},
@@ -161,8 +165,8 @@ func countLines(text string) int {
 	return n
 }
 
-// Only buckets that are open in a sale that sells are compared.
-func TestViewSelling(t *testing.T) {
+// Only buckets that are open in a sale that has begun are compared, until it is closed.
+func TestViewMoving(t *testing.T) {
 	now := time.Now()
 	v := newView()
 	at := func(d time.Duration) sale.Time { return sale.Time{Time: now.Add(d)} }
@@ -170,15 +174,16 @@ func TestViewSelling(t *testing.T) {
 		{ID: "now", State: sale.StateOpen, StartsAt: at(-time.Minute), EndsAt: at(time.Minute)},
 		{ID: "later", State: sale.StateOpen, StartsAt: at(time.Minute), EndsAt: at(time.Hour)},
 		{ID: "over", State: sale.StateOpen, StartsAt: at(-time.Hour), EndsAt: at(-time.Minute)},
+		{ID: "closed", State: sale.StateClosed, StartsAt: at(-time.Hour), EndsAt: at(-time.Minute)},
 		{ID: "draft", State: sale.StateDraft, StartsAt: at(-time.Hour), EndsAt: at(time.Minute)},
 	}})
-	for _, id := range []string{"now", "later", "over", "draft"} {
+	for _, id := range []string{"now", "later", "over", "closed", "draft"} {
 		v.update(sale.Changes{Version: 2, Buckets: []sale.BucketRow{
 			{Bucket: sale.Bucket{Sale: id, SKU: "phone"}, Epoch: 1, State: sale.BucketOpen},
 			{Bucket: sale.Bucket{Sale: id, SKU: "case"}, Epoch: 1, State: sale.BucketClosed},
 		}})
 	}
-	require.Equal(t, []sale.Bucket{{Sale: "now", SKU: "phone"}}, v.selling(now))
+	require.ElementsMatch(t, []sale.Bucket{{Sale: "now", SKU: "phone"}, {Sale: "over", SKU: "phone"}}, v.moving(now))
 }
 
 // Books or Redis away: the round says so and doubts nothing.

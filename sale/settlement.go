@@ -87,6 +87,7 @@ type Reading struct {
 	OldestJournal  int64 // created_ms of the oldest journal entry, 0 when the journal is empty
 	WindowsVersion int64
 	Outbox         int64 // number of the last outbox row applied, or absorbed by the load
+	Shut           bool  // the bucket is closed, or its load has not come to its end
 }
 
 // BucketBooks is the database's view of one bucket's units.
