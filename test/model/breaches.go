@@ -81,6 +81,7 @@ func breachesOfRebuilds() []Breach {
 		{Verify, alone(1, 1).With(Rewind), falseLoss, nil},
 		{OthersClosed, beside().With(Rewind).shared(), "a server that went back was sold from", nil},
 		{OpenIfLoading, alone(1, 1).With(FalseAlarm, Takeover), falseLoss, nil},
+		{StateWatched, alone(1, 1).With(FalseAlarm, Blind), "stuck: the bucket does not sell", nil},
 		{SequenceWatched, many().With(Blind).hidden(), "leak: loaded 2, settled 1, released 0, but available 2", nil},
 	}
 }

@@ -5,7 +5,7 @@ package protocol
 func (x *expansion) doubting(k int) {
 	s := x.from
 	row, r := &s.rows[k], &s.redis[k]
-	if r.foreign == 1 && (r.script == 1 || !x.keeps(ScriptFence)) && x.keeps(ReplidCompared) {
+	if r.foreign == 1 && (x.waits(k) || s.outbox[k][0].number != 0) && (r.script == 1 || !x.keeps(ScriptFence)) && x.keeps(ReplidCompared) {
 		t := *s
 		t.redis[k].foreign = 2
 		x.to(&t, true, "the replication id is looked at", k, record{})
@@ -17,7 +17,9 @@ func (x *expansion) doubting(k int) {
 	switch {
 	case r.script == 0 && x.keeps(ScriptFence):
 		why = "redis lacks the script: the bucket is closed"
-	case r.loaded != open || r.epoch < row.epoch:
+	case r.loaded == unknownBucket || r.epoch < row.epoch:
+		why = "redis is not in this epoch: the bucket is closed"
+	case r.loaded != open && (x.keeps(StateWatched) || x.waits(k)):
 		why = "redis is not loaded in this epoch: the bucket is closed"
 	case r.foreign == 2:
 		why = "another replication id: the bucket is closed"
@@ -45,16 +47,21 @@ func (t *State) doubt(k int) {
 	}
 }
 
+// waits reports whether somebody is going to call a bucket, who would be fenced.
+func (x *expansion) waits(k int) (waiting bool) {
+	for b := k; b < len(x.Buyers); b += x.Buckets {
+		waiting = waiting || int(x.from.pressed[b]) < len(x.Buyers[b])
+	}
+	return waiting
+}
+
 // wentBack reports whether some gateway would be fenced for the sequence. It has to call for that, so only a gateway with
 // a buyer to serve notices.
 func (x *expansion) wentBack(k int) bool {
 	if !x.keeps(SequenceCompared) {
 		return false
 	}
-	waiting := false
-	for b := k; b < len(x.Buyers); b += x.Buckets {
-		waiting = waiting || int(x.from.pressed[b]) < len(x.Buyers[b])
-	}
+	waiting := x.waits(k)
 	for g := range actors {
 		if waiting && x.from.gateways[g].seenIn(k, x.from.redis[k].epoch) > x.from.redis[k].seq {
 			return true

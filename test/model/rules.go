@@ -47,6 +47,7 @@ const (
 	OthersClosed
 	OpenIfLoading
 	SequenceWatched
+	StateWatched
 	// Giving back and moving.
 	ReleaseInEpoch
 	ReleaseOnce
@@ -72,7 +73,7 @@ var ruleNames = [ruleCount]string{
 	"disagreement-closes",
 	"redis-closed-first", "close-conditional", "journal-published", "fence-passed", "begin-if-closed",
 	"journal-not-counted", "outbox-absorbed", "outbox-number-loaded", "load-conditional", "load-counted", "journal-stays", "verify", "others-closed",
-	"open-if-loading", "sequence-watched",
+	"open-if-loading", "sequence-watched", "state-watched",
 	"release-in-epoch", "release-once", "release-in-order", "release-known", "release-sequence", "release-marked",
 	"credit-through-outbox", "transfer-journaled", "transfer-guard", "late-transfer-moves-nothing",
 	"whole-sku", "sold-out-by-books", "sold-out-read-again",
