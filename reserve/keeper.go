@@ -123,7 +123,7 @@ func (k *Keeper) watch(ctx context.Context) error {
 			return err
 		}
 	}
-	doubted, err := k.watchdog.round(ctx, k.view.selling(time.Now()))
+	doubted, err := k.watchdog.round(ctx, k.view.moving(time.Now()))
 	if err != nil {
 		return err
 	}

@@ -96,13 +96,14 @@ func (v *view) open() []sale.BucketRow {
 	return found
 }
 
-// selling returns the open buckets of live sales whose time has come and is not over.
-func (v *view) selling(now time.Time) []sale.Bucket {
+// moving returns the open buckets of live sales whose time has come and that are not closed: after the end of a sale its
+// units still come back.
+func (v *view) moving(now time.Time) []sale.Bucket {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	var found []sale.Bucket
 	for _, s := range v.sales {
-		if !s.live() || s.sale.State == sale.StateClosed || now.Before(s.sale.StartsAt.Time) || now.After(s.sale.EndsAt.Add(relayAfterEnd)) {
+		if !s.live() || s.sale.State == sale.StateClosed || now.Before(s.sale.StartsAt.Time) {
 			continue
 		}
 		for _, row := range s.rows {
