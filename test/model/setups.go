@@ -133,7 +133,7 @@ func Rich() []Named {
 	}
 }
 
-// Large are setups with more at once, for the command. None is explored whole within minutes on every machine.
+// Large are setups with more at once, for the command. Most are explored whole within a minute or two each.
 func Large() []Named {
 	return []Named{
 		{"blind, unknown, batches", pair().With(Blind, Unknown)},
