@@ -118,23 +118,29 @@ func (b *Rebuilder) closeBuckets(ctx context.Context, rows []sale.BucketRow) (cl
 			shut = append(shut, row)
 		}
 	}
-	calls := make([]scriptCall, len(shut))
-	for i, row := range shut {
+	closed, newer, err = b.closeInRedis(ctx, shut)
+	faults.Point("rebuild.redis-closed") // and only now the journal (rule: redis-closed-first)
+	if err == nil && len(newer) > 0 {
+		newer, err = b.overtaken(ctx, newer)
+	}
+	return closed, newer, err
+}
+
+// closeInRedis stops buckets from selling, and returns those that Redis has in a later epoch apart from the others.
+func (b *Rebuilder) closeInRedis(ctx context.Context, rows []sale.BucketRow) (closed, newer []sale.BucketRow, err error) {
+	calls := make([]scriptCall, len(rows))
+	for i, row := range rows {
 		calls[i] = scriptCall{keys: []string{b.redis.keys(row.Bucket).meta}, args: []string{fmt.Sprint(row.Epoch)}}
 	}
 	err = b.redis.runScripts(ctx, scripts.Close(), calls, func(i int, reply rueidis.RedisMessage) error {
 		word, err := reply.ToString()
 		if word == "newer" {
-			newer = append(newer, shut[i])
+			newer = append(newer, rows[i])
 		} else {
-			closed = append(closed, shut[i])
+			closed = append(closed, rows[i])
 		}
 		return err
 	})
-	faults.Point("rebuild.redis-closed") // and only now the journal (rule: redis-closed-first)
-	if err == nil && len(newer) > 0 {
-		newer, err = b.overtaken(ctx, newer)
-	}
 	return closed, newer, err
 }
 
@@ -316,7 +322,7 @@ func (b *Rebuilder) verify(ctx context.Context, loads []sale.Load) (good, again 
 
 // install loads the fenced scripts on the server of a bucket. A server without them may have gone back with everything it
 // holds, and with the scripts its other buckets would sell again as if nothing had happened; so those in doubt are closed
-// first (rule: others-closed).
+// first, in the database and in Redis, because a gateway learns later what the database says (rule: others-closed).
 func (b *Rebuilder) install(ctx context.Context, at sale.Bucket) error {
 	if faults.Bug("others-left-open") {
 		return b.redis.installFenced(ctx, at)
@@ -325,24 +331,32 @@ func (b *Rebuilder) install(ctx context.Context, at sale.Bucket) error {
 	if err != nil {
 		return fmt.Errorf("look for other buckets in doubt: %w", err)
 	}
-	open := slices.DeleteFunc(changes.Buckets, func(row sale.BucketRow) bool { return row.State != sale.BucketOpen })
-	doubts, err := b.redis.Probe(ctx, open)
+	others := slices.DeleteFunc(changes.Buckets, func(row sale.BucketRow) bool { return row.State == sale.BucketLoading })
+	doubts, err := b.redis.Probe(ctx, others)
 	if err != nil {
 		return fmt.Errorf("look for other buckets in doubt: %w", err)
 	}
 	var doubted []sale.BucketRow
 	for i, doubt := range doubts {
 		if doubt != "" {
-			doubted = append(doubted, open[i])
+			doubted = append(doubted, others[i])
 		}
 	}
 	if len(doubted) > 0 {
-		if _, err := b.books.CloseBuckets(ctx, doubted); err != nil {
+		if err := b.closeOthers(ctx, doubted); err != nil {
 			return fmt.Errorf("close %d other buckets in doubt: %w", len(doubted), err)
 		}
-		faults.Point("rebuild.others-closed")
 	}
 	return b.redis.installFenced(ctx, at)
+}
+
+func (b *Rebuilder) closeOthers(ctx context.Context, rows []sale.BucketRow) error {
+	if _, err := b.books.CloseBuckets(ctx, rows); err != nil {
+		return err
+	}
+	faults.Point("rebuild.others-closed")
+	_, _, err := b.closeInRedis(ctx, rows) // what Redis has in a later epoch is another rebuild's
+	return err
 }
 
 // installAll loads the fenced scripts wherever one of the buckets is.

@@ -125,6 +125,8 @@ func TestRebuildClosesTheOtherBucketsOfAServerWithoutScripts(t *testing.T) {
 	w.rebuild(w.closeRow(reported))
 	require.Equal(t, sale.OutcomeQueued, w.buy(reported, "anna").Outcome)
 	require.Equal(t, sale.BucketClosed, w.db.row(silent).State)
+	fenced := w.engine.Reserve(w.at(silent, "late", w.db.row(silent).Epoch))
+	require.Equal(t, sale.Answer{Outcome: sale.OutcomeFenced, Reason: "state"}, fenced, "a gateway that has not heard of it yet")
 	require.Equal(t, sale.BucketOpen, w.db.row(reported).State)
 	w.rebuild(w.db.row(silent))
 	require.Equal(t, sale.OutcomeQueued, w.buy(silent, "anna").Outcome)
