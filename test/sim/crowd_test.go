@@ -67,7 +67,7 @@ func (c *crowd) begin() {
 
 // live is what one buyer does: some purchases, and then whatever people do with orders.
 func (c *crowd) live(buyer string, chance *chance) {
-	for n := range chance.between(1, 3) {
+	for n := range chance.between(1, 2) {
 		key := ""
 		if chance.below(3) > 0 {
 			key = fmt.Sprintf("k%d", n)

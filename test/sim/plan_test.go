@@ -29,7 +29,7 @@ type fault struct {
 // kinds of faults. The first ones strike the call itself, or the process that makes it.
 var kinds = []string{
 	"answer-lost", "answer-lost", "no-answer", "late", "late",
-	"crash", "crash", "crash", "stop", "stop", "redis-restart", "redis-loss", "redis-loss", "redis-loss", "redis-failover",
+	"crash", "crash", "crash", "stop", "stop", "long-stop", "redis-restart", "redis-loss", "redis-loss", "redis-loss", "redis-failover",
 	"redis-failback", "redis-bounce", "redis-bounce", "redis-bounce", "redis-away", "kafka-away", "kafka-away", "database-away", "offset-reset", "clock-step",
 	"database-clock-step", "pause-sale", "junk-record",
 }
@@ -140,6 +140,9 @@ func (p *plan) strike(w *world, by *process, kind, what string) (becomes fate) {
 	case "stop":
 		detail = fmt.Sprint(by.name, " for ", long)
 		by.freeze(long)
+	case "long-stop": // longer than any lease
+		detail = by.name
+		by.freeze(c.span(10*time.Second, 14*time.Second))
 	case "redis-restart", "redis-loss", "redis-failover", "redis-failback", "redis-bounce":
 		detail = p.strikeRedis(w, kind, brief)
 	case "redis-away":

@@ -54,12 +54,12 @@ type shape struct {
 
 func drawShape(c *chance) shape {
 	s := shape{
-		stock: int64(c.between(2, 16)), buckets: pick(c, 1, 1, 1, 2, 3), limit: pick(c, 1, 1, 2, 3), ttl: pick(c, int64(0), 0, 2, 4),
+		stock: int64(c.between(2, 10)), buckets: pick(c, 1, 1, 1, 2, 3), limit: pick(c, 1, 1, 2, 3), ttl: pick(c, int64(0), 0, 2, 4),
 		gateways: pick(c, 1, 2, 2), settlers: pick(c, 1, 2), partitions: int32(pick(c, 1, 2)),
 		noise: pick(c, 0, 0, 400, 150, 60), slowness: pick(c, 400*time.Microsecond, time.Millisecond, 12*time.Millisecond),
-		faults: pick(c, 0, 1, 2, 3, 4, 6), span: pick(c, 5*time.Millisecond, 100*time.Millisecond, time.Second, 4*time.Second),
+		faults: pick(c, 0, 1, 1, 2, 3, 4, 6), span: pick(c, 5*time.Millisecond, 100*time.Millisecond, time.Second, 4*time.Second),
 	}
-	s.buyers = int(s.stock) + c.between(2, 12)
+	s.buyers = int(s.stock) + c.between(2, 9)
 	s.starts = pick(c, -time.Minute, -time.Minute, -time.Minute, 300*time.Millisecond, 1200*time.Millisecond)
 	s.hidden = c.one(6)
 	return s
