@@ -155,7 +155,7 @@ func TestProducerOutlivesTheBroker(t *testing.T) {
 	require.NoError(t, err)
 	addr := broker.ListenAddrs()[0]
 	producer := newTestProducer(t, []string{addr})
-	w := newWorld(t, func(o *EngineOptions) { o.Producer = producer; o.AckTimeout = 200 * time.Millisecond })
+	w := newWorld(t, func(o *EngineOptions) { o.Producer = producer; o.AckTimeout = 500 * time.Millisecond })
 	b := w.stock("phone", 1000, 1)
 	eventually(t, producer.Ready, "connected")
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "before").Outcome)
@@ -170,7 +170,8 @@ func TestProducerOutlivesTheBroker(t *testing.T) {
 	broker, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(port), kfake.DataDir(dir), kfake.SyncWrites())
 	require.NoError(t, err)
 	t.Cleanup(broker.Close)
-	eventually(t, func() bool { return w.reading(b).JournalOrders == 0 }, "everything is acknowledged and trimmed")
+	require.Eventually(t, func() bool { return w.reading(b).JournalOrders == 0 }, time.Minute, 5*time.Millisecond,
+		"everything is acknowledged and trimmed")
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "after").Outcome)
 	found := map[string]bool{}
 	for _, record := range readAll(t, []string{addr}, 7) {
