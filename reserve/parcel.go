@@ -28,18 +28,18 @@ type parcel struct {
 	acked   chan struct{}
 }
 
-// pack puts the batch's i-th request into the parcel of a sequence number.
-func (f *flow) pack(i int, sequence, createdMS int64) *parcel {
+// pack puts the batch's i-th request into the parcel of a place.
+func (f *flow) pack(i int, at place, createdMS int64) *parcel {
 	r := f.batch[i]
 	r.answer = sale.Answer{OrderID: f.orderIDs[i], Quantity: r.purchase.Quantity, CreatedAt: createdAt(createdMS)}
 	for _, p := range f.parcels {
-		if p.sequence == sequence {
+		if p.place == at {
 			p.places = append(p.places, i)
 			return p
 		}
 	}
 	p := &parcel{
-		shelf: f.shelf, place: place{f.batch[0].purchase.Epoch, sequence}, nowMS: createdMS, acked: make(chan struct{}), backoff: republishFirst,
+		shelf: f.shelf, place: at, nowMS: createdMS, acked: make(chan struct{}), backoff: republishFirst,
 		places: append(make([]int, 0, len(f.batch)), i),
 	}
 	f.parcels = append(f.parcels, p)

@@ -74,6 +74,24 @@ func TestEntries(t *testing.T) {
 	require.Empty(t, buyersOf(nil, nil))
 }
 
+// Whoever is refused takes his request back while the rest of his batch is still being packed: the parcels are of the epoch
+// that Redis has answered, and a record that is written anew says so.
+func TestParcelsOutliveTheRequestsThatWereRefused(t *testing.T) {
+	b := sale.Bucket{Sale: "sale", SKU: "phone"}
+	refused, taken := &request{done: make(chan struct{}, 1)}, &request{done: make(chan struct{}, 1)}
+	taken.purchase = sale.Purchase{Bucket: b, Epoch: 7, Buyer: "anna", Quantity: 1}
+	f := &flow{shelf: &shelf{bucket: b}, batch: []*request{refused, taken}, orderIDs: []sale.OrderID{20, 21}}
+	f.give(reserveReply{epoch: 7, sequence: 5, verdicts: "S\nA 3 1790000000123"})
+	require.Equal(t, sale.OutcomeSoldOut, refused.answer.Outcome)
+	require.Len(t, f.parcels, 1)
+	require.Equal(t, place{7, 3}, f.parcels[0].place)
+	f.restore(f.parcels[0])
+	record, err := sale.DecodeRecord(f.parcels[0].record)
+	require.NoError(t, err)
+	require.EqualValues(t, 7, record.Batch.Epoch)
+	require.Equal(t, "70000000003-21", f.parcels[0].entryID)
+}
+
 // Every verdict is read whole; one that is cut or unknown is never taken for a refusal.
 func TestRefusals(t *testing.T) {
 	at := time.UnixMilli(1_790_000_000_123).UTC()

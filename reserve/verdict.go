@@ -9,7 +9,8 @@ import (
 )
 
 // give reads the verdicts, answers every refused and replayed purchase at once, and packs the taken ones into parcels:
-// one for this call, and one for each earlier call of the same batch whose answer was lost.
+// one for this call, and one for each earlier call of the same batch whose answer was lost. A request that has been
+// answered is its buyer's again: nothing may be read from it any more.
 func (f *flow) give(reply reserveReply) {
 	f.parcels = f.parcels[:0]
 	text := reply.verdicts
@@ -19,10 +20,10 @@ func (f *flow) give(reply reserveReply) {
 		words := wordReader{text: verdict}
 		switch words.next() {
 		case "T":
-			f.pack(i, reply.sequence, reply.nowMS).keep(reply)
+			f.pack(i, place{reply.epoch, reply.sequence}, reply.nowMS).keep(reply)
 		case "A":
 			if sequence, created := words.number(), words.number(); !words.bad {
-				f.pack(i, sequence, created)
+				f.pack(i, place{reply.epoch, sequence}, created)
 				continue
 			}
 			r.reply(f.unreadable(i, verdict))
@@ -30,7 +31,7 @@ func (f *flow) give(reply reserveReply) {
 			a, sequence, ok := refusal(verdict, reply.detail)
 			if !ok {
 				a = f.unreadable(i, verdict)
-			} else if a.Status == sale.StatusHeld && f.queued(place{f.batch[0].purchase.Epoch, sequence}) {
+			} else if a.Status == sale.StatusHeld && f.queued(place{reply.epoch, sequence}) {
 				a.Status = sale.StatusQueued
 			}
 			r.reply(a)
