@@ -70,10 +70,12 @@ func (v *sight) total() int64 {
 }
 
 // still reports whether no bucket has moved between two readings (rule: sold-out-read-again): one that went back between
-// them may have been empty before and another one after, and never both.
+// them may have been empty before and another one after, and never both. A bucket that went back may be at the same sequence
+// again by another write, so what was moved, returned and left counts too.
 func (v *sight) still(again []sale.Reading) bool {
 	for number, r := range v.readings {
-		if again[number].Epoch != r.Epoch || again[number].Sequence != r.Sequence {
+		a := &again[number]
+		if a.Epoch != r.Epoch || a.Sequence != r.Sequence || a.Moved != r.Moved || a.Returned != r.Returned || a.Available != r.Available {
 			return false
 		}
 	}

@@ -41,6 +41,9 @@ func TestSightProvesNothingWhenAnythingDiffers(t *testing.T) {
 		"given and not come":        func(v *sight, _ []sale.Reading) { v.books[1].GivenEpoch++ },
 		"come before it is seen":    func(v *sight, _ []sale.Reading) { v.readings[1].Returned++ },
 		"a bucket has moved":        func(_ *sight, again []sale.Reading) { again[0].Sequence++ },
+		"another write came there":  func(_ *sight, again []sale.Reading) { again[0].Moved++ },
+		"another credit came there": func(_ *sight, again []sale.Reading) { again[1].Returned++ },
+		"a unit came back":          func(_ *sight, again []sale.Reading) { again[1].Available++ },
 		"a bucket was loaded anew":  func(_ *sight, again []sale.Reading) { again[1].Epoch++ },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -71,6 +74,10 @@ func TestSoldOutNoticesWhatHappensMeanwhile(t *testing.T) {
 	meanwhile("seq", "2")
 	require.False(t, soldOut())
 	require.True(t, soldOut(), "nothing has moved since")
+	meanwhile("moved", "1")
+	require.False(t, soldOut(), "the bucket went back, and a transfer took the sequence of an order")
+	meanwhile("moved", "0")
+	require.False(t, soldOut())
 	meanwhile("epoch", "2")
 	require.False(t, soldOut())
 }
