@@ -121,7 +121,7 @@ func (x *expansion) lookIntoBooks(t *State) string {
 // lookAgain reads one bucket once more.
 func (x *expansion) lookAgain(t *State, k int) string {
 	at, r := &t.asker, &t.redis[k]
-	if k < x.Buckets && (k == 0 || x.keeps(WholeSKU)) && (r.epoch != at.seen[k].epoch || r.seq != at.seen[k].seq) {
+	if k < x.Buckets && (k == 0 || x.keeps(WholeSKU)) && (seen{r.epoch, r.moved, r.returned, r.seq}) != at.seen[k] {
 		*at = asker{}
 		return "the bucket has moved"
 	}

@@ -47,6 +47,14 @@ func crowded() Setup { // two buckets of two; both buyers live in the first
 	return Setup{Buckets: 2, Stock: 2, Limit: 1, Batch: 1, Buyers: [][]Press{{{1, 0}}, {}, {{1, 0}}}}
 }
 
+// returned is a buyer who has asked and seen the first of two buckets empty, for an order that only its journal knew, when
+// that bucket goes back.
+func returned() Setup {
+	s := forgotten().With(Transfer)
+	s.After = append(s.After, "[0] a buyer asks", "[0] sees the bucket empty", "[0] REDIS GOES BACK")
+	return s
+}
+
 // Shapes of sales by name, without faults.
 func Shapes() map[string]Setup {
 	return map[string]Setup{"single": single(), "pair": pair(), "many": many(), "three": three(), "wide": wide(), "twin": twin(),
@@ -111,6 +119,7 @@ func Small() []Named {
 		{"transfer, rewind", twin().With(Transfer, Rewind)},
 		{"one server, rewind", beside().With(Rewind).shared().hidden()},
 		{"transfer, wipe", twin().With(Transfer, Wipe).steady()},
+		{"sold out, went back", returned()},
 		{"transfer, ask", twin().With(Transfer, Cancel, Ask)},
 	}
 }
