@@ -111,6 +111,18 @@ func (b *books) sorted() []*stockRow {
 	return slices.SortedFunc(maps.Values(b.rows), func(x, y *stockRow) int { return cmp.Compare(x.Number, y.Number) })
 }
 
+// copies returns all rows as they are now.
+func (b *books) copies() []*stockRow {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	rows := b.sorted()
+	for i, row := range rows {
+		now := *row
+		rows[i] = &now
+	}
+	return rows
+}
+
 // Changes returns what changed in the catalogue since a version.
 func (b *books) Changes(_ context.Context, since int64) (sale.Changes, error) {
 	changes := sale.Changes{Version: b.version}

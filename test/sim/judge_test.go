@@ -27,16 +27,14 @@ func newJudge(w *world, c *crowd) *judge {
 
 // stocks reads every bucket, the books and Redis in the same moment: nothing else may run now.
 func (j *judge) stocks() (stocks []sale.Stock, rows []*stockRow) {
-	j.books.mu.Lock()
-	rows = j.books.sorted()
-	j.books.mu.Unlock()
-	buckets := make([]sale.Bucket, len(rows))
-	for i, row := range rows {
-		buckets[i] = row.Bucket
+	var buckets []sale.Bucket
+	for _, row := range j.books.copies() {
+		buckets = append(buckets, row.Bucket)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	readings, err := j.redis.Readings(ctx, buckets)
+	rows = j.books.copies()
 	if err != nil {
 		return nil, rows
 	}
@@ -89,7 +87,10 @@ func (j *judge) unsettled() string {
 			return "records of " + f.name + " wait for kafka"
 		}
 	}
-	data := j.cache.active().data
+	server := j.cache.active()
+	server.mu.Lock()
+	defer server.mu.Unlock()
+	data := server.data
 	for key, value := range data.keys {
 		if s, is := value.(*stream); is && len(s.entries) > 0 {
 			return key + " has entries"
@@ -127,7 +128,10 @@ func (j *judge) describe() {
 	for _, row := range j.books.sorted() {
 		j.trace.add("STATE", fmt.Sprintf("%+v, outbox %+v", row.Row, j.books.outbox[row.Bucket]))
 	}
-	data := j.cache.active().data
+	server := j.cache.active()
+	server.mu.Lock()
+	defer server.mu.Unlock()
+	data := server.data
 	for key, value := range data.keys {
 		if s, is := value.(*stream); is {
 			value = *s
@@ -268,7 +272,10 @@ func (j *judge) keysAnswer() {
 
 // owners checks that Redis knows as owners exactly the buyers whose orders count.
 func (j *judge) owners() {
-	data := j.cache.active().data
+	server := j.cache.active()
+	server.mu.Lock()
+	defer server.mu.Unlock()
+	data := server.data
 	for _, row := range j.books.sorted() {
 		var known, owned []string
 		entries, _ := data.keys[namespace+":{"+row.Bucket.String()+"}:buyers"].(hash)
