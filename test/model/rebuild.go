@@ -239,18 +239,21 @@ func (x *expansion) verify(t *State, k int, at *control, r *redis) string {
 	return "(g) verifies"
 }
 
-// install loads the script on a bucket's server, after the other open buckets there are closed: with the script they would
-// sell again, though they may have gone back.
+// install loads the script on a bucket's server, after the other buckets there are closed, in Redis too: with the script they
+// would sell again, though they may have gone back, and a gateway learns later what the database says.
 func (x *expansion) install(t *State, k int, at *control) string {
 	if x.Shared && at.others == 0 && x.keeps(OthersClosed) {
 		at.others = 1
 		t.doubt(1 - k)
+		if r := &t.redis[1-k]; t.rows[1-k].state == closed && r.loaded != unknownBucket && r.epoch <= t.rows[1-k].epoch {
+			r.loaded = closed
+		}
 		return "(g) closes the other bucket of a server without the script"
 	}
 	at.others = 0
 	for _, j := range x.beside(k) {
 		r := &t.redis[j]
-		if r.script = 1; j == k || t.rows[j].state != open {
+		if r.script = 1; j == k || t.rows[j].state == loading {
 			r.back = 0
 		}
 	}
