@@ -68,8 +68,8 @@ crash: ## real processes die at every named point, the first and the third time
 sim: ## N sales in virtual time with faults between any two steps, seeds from SEED (ARGS=-sim.trace tells one)
 	go test -count=1 -timeout 0 -v -run '^TestSales$$' ./test/sim -args -sim.n $(N) -sim.seed $(SEED) $(ARGS)
 
-model: ## every state of the protocol in small sales, and each rule switched off (ARGS="-seconds 600" for larger ones)
-	go test -count=1 -v ./test/model
+model: ## what breaks without each rule of the protocol, then larger searches (ARGS="-seconds 600" for longer ones)
+	go run ./test/model/cmd -rules
 	go run ./test/model/cmd $(ARGS)
 
 seeded-bugs: ## each bug that is built in behind a tag, and the check that catches it
