@@ -109,19 +109,14 @@ func (w *modelRun) deliveries() []sale.Delivery {
 }
 
 func (w *modelRun) batch(reuse bool) sale.Delivery {
-	var orders []sale.RecordOrder
-	for range rapid.IntRange(1, 4).Draw(w.r, "orders") {
-		buyer := rapid.SampledFrom([]string{"ann", "Ann", "bob", "cat"}).Draw(w.r, "buyer")
-		orders = append(orders, one(buyer, rapid.IntRange(1, 2).Draw(w.r, "quantity")))
-		orders[len(orders)-1].Key = rapid.SampledFrom([]string{"", "", "key 1", "key 2"}).Draw(w.r, "key")
-	}
-	if again := w.grown(orders); again != nil {
-		return *again
-	}
-	if old := w.m.ids(); reuse && len(old) > 0 {
-		orders = append(orders, w.m.orders[rapid.SampledFrom(old).Draw(w.r, "reused")].RecordOrder)
-	}
 	bucket, epoch, sequence := w.place()
+	if old := w.sentFrom(bucket); len(old) > 0 && rapid.IntRange(0, 5).Draw(w.r, "grown") == 0 {
+		return w.grown(rapid.SampledFrom(old).Draw(w.r, "grows"))
+	}
+	orders := w.orders(bucket)
+	if old := w.sentFrom(bucket); reuse && len(old) > 0 {
+		orders = append(orders, rapid.SampledFrom(rapid.SampledFrom(old).Draw(w.r, "reused from").Orders).Draw(w.r, "reused"))
+	}
 	d := batch(bucket, epoch, sequence, orders...)
 	if rapid.Bool().Draw(w.r, "unpaid for long") {
 		d.Record.Batch.CreatedMS = 1_577_836_800_000 // 2020: due as soon as it is confirmed
@@ -132,19 +127,35 @@ func (w *modelRun) batch(reuse bool) sale.Delivery {
 	return d
 }
 
-// grown is sometimes a batch sent before that has taken more orders under the same identity.
-func (w *modelRun) grown(more []sale.RecordOrder) *sale.Delivery {
-	if len(w.sent) == 0 || rapid.IntRange(0, 5).Draw(w.r, "grown") > 0 {
-		return nil
+// orders draws orders of the buyers who are at home in a bucket: a buyer takes from no other.
+func (w *modelRun) orders(bucket sale.Bucket) []sale.RecordOrder {
+	buyers := [][]string{{"ann", "Ann"}, {"bob", "Bob", "cat"}}[bucket.Number]
+	var orders []sale.RecordOrder
+	for range rapid.IntRange(1, 4).Draw(w.r, "orders") {
+		buyer := rapid.SampledFrom(buyers).Draw(w.r, "buyer")
+		orders = append(orders, one(buyer, rapid.IntRange(1, 2).Draw(w.r, "quantity")))
+		orders[len(orders)-1].Key = rapid.SampledFrom([]string{"", "", "key 1", "key 2"}).Draw(w.r, "key")
 	}
-	old := rapid.SampledFrom(w.sent).Draw(w.r, "grows").Record.Batch
-	if old == nil {
-		return nil
+	return orders
+}
+
+// sentFrom returns the batches of a bucket that were sent before.
+func (w *modelRun) sentFrom(bucket sale.Bucket) []*sale.Batch {
+	var found []*sale.Batch
+	for i := range w.sent {
+		if b := w.sent[i].Record.Batch; b != nil && b.Bucket == bucket {
+			found = append(found, b)
+		}
 	}
-	d := batch(old.Bucket, old.Epoch, old.Sequence, append(slices.Clone(old.Orders), more...)...)
+	return found
+}
+
+// grown is a batch sent before that has taken more orders under the same identity.
+func (w *modelRun) grown(old *sale.Batch) sale.Delivery {
+	d := batch(old.Bucket, old.Epoch, old.Sequence, append(slices.Clone(old.Orders), w.orders(old.Bucket)...)...)
 	d.Record.Batch.CreatedMS = old.CreatedMS
 	d.Raw = sale.AppendBatch(nil, d.Record.Batch)
-	return &d
+	return d
 }
 
 func (w *modelRun) place() (bucket sale.Bucket, epoch, sequence int64) {

@@ -3,4 +3,4 @@
 package sim
 
 // usual is how many sales run unless the command says otherwise.
-const usual = 15_000
+const usual = 20_000
