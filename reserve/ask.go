@@ -54,7 +54,7 @@ func (f *flow) ask() (reserveReply, ending) {
 				call.orderIDs = f.orderIDs
 			}
 			call.askedAgain = call.askedAgain || !definite(err) // rule: same-ids-asked-again
-			pause(context.Background(), max(f.untilDeadline(call), askPause))
+			f.restBeforeAsking(call)
 		}
 		if time.Now().After(giveUp) {
 			return reply, f.ended(call, sale.OutcomeUnavailable, fmt.Errorf("no answer in time: %w", err))
@@ -92,6 +92,16 @@ func (f *flow) send(call *reserveCall) (reserveReply, error) {
 func (f *flow) untilDeadline(call *reserveCall) time.Duration {
 	now, _ := f.clock.now()
 	return time.UnixMilli(call.deadlineMS).Add(askMargin).Sub(now)
+}
+
+// restBeforeAsking waits until the last call cannot be executed any more. Where that is long, because the connection broke
+// at once, the purchases that come meanwhile are not kept waiting: another flow takes them.
+func (f *flow) restBeforeAsking(call *reserveCall) {
+	wait := max(f.untilDeadline(call), askPause)
+	if wait > askPause && f.stepAside() {
+		defer f.stepBack()
+	}
+	pause(context.Background(), wait)
 }
 
 // judge reads the code of a reply that arrived.

@@ -50,6 +50,7 @@ const (
 	askPause         = 100 * time.Millisecond
 	maxPending       = 16_384   // purchases that wait on one shelf; more are overloaded
 	maxFlows         = 8        // batches of one bucket between script and acknowledgement
+	maxAside         = 8        // of them besides, that wait to ask again
 	maxTrims         = 64       // entries that one call deletes
 	maxUnackedBytes  = 64 << 20 // records kept for Kafka; what is beyond is left to the relay
 	janitorEvery     = 100 * time.Millisecond

@@ -124,6 +124,46 @@ func TestLostReplyIsAskedForAgain(t *testing.T) {
 	require.Positive(t, proxy.lost())
 }
 
+// While a call whose reply was lost waits to be asked again, others are answered at once.
+func TestOthersDoNotWaitForALostReply(t *testing.T) {
+	server := harness.SharedRedis(t)
+	proxy := newLossyProxy(t, server.Addr)
+	w := newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{proxy.addr}}), nil)
+	b := w.stock("phone", 100, 1)
+	require.Equal(t, sale.OutcomeQueued, w.buy(b, "before").Outcome)
+	proxy.loseNextReply()
+	first := make(chan sale.Answer, 1)
+	go func() { first <- w.buy(b, "anna") }()
+	shelf := w.engine.shelf(w.purchase(b, "anna"))
+	aside := func() int { shelf.mu.Lock(); defer shelf.mu.Unlock(); return shelf.aside }
+	eventually(t, func() bool { return aside() == 1 }, "the call waits to be asked again")
+	for _, buyer := range buyers("next", 5) {
+		require.Equal(t, sale.OutcomeQueued, w.buy(b, buyer).Outcome)
+	}
+	require.Equal(t, 1, aside(), "it still waits")
+	require.Equal(t, sale.OutcomeQueued, (<-first).Outcome)
+	require.Zero(t, aside())
+	require.Equal(t, int64(93), w.reading(b).Available)
+}
+
+// What lies on the shelf when a flow steps aside is taken by another one, unless too many are aside or the engine drains.
+func TestStepAside(t *testing.T) {
+	e := &Engine{EngineOptions: EngineOptions{BatchMaxOrders: 3}, gate: newGate()}
+	s := &shelf{engine: e, flows: 1}
+	require.True(t, s.stepAside())
+	require.Equal(t, []int{0, 1}, []int{s.flows, s.aside})
+	s.stepBack()
+	require.Equal(t, []int{1, 0}, []int{s.flows, s.aside})
+	s.aside = maxAside
+	require.False(t, s.stepAside())
+	require.Equal(t, 1, s.flows)
+	s.aside = 0
+	s.pending = append(s.pending, &request{done: make(chan struct{}, 1)})
+	e.gate.closed = true
+	require.False(t, s.stepAside(), "draining")
+	require.Equal(t, []int{1, 0}, []int{s.flows, s.aside})
+}
+
 // When Redis stays silent the answer is unknown, with the order's id, within 5 s; who has not been sent is unavailable.
 func TestSilentRedisIsUnknown(t *testing.T) {
 	server := harness.Redis(t)

@@ -43,7 +43,8 @@ type shelf struct {
 
 	mu      sync.Mutex
 	pending []*request
-	flows   int
+	flows   int   // at work
+	aside   int   // flows that wait to ask again, while others may take from the shelf
 	epoch   int64 // the newest that a reply was good for
 	highest int64 // sequence seen in that epoch
 	trims   []trim
@@ -74,15 +75,46 @@ func (s *shelf) put(r *request) (sale.Outcome, bool) {
 		if !s.engine.gate.enter() {
 			return sale.OutcomeUnavailable, true
 		}
-		s.flows++
-		s.watch()
-		go newFlow(s).run()
+		s.begin()
 	}
 	s.pending = append(s.pending, r)
 	if r.again {
 		s.moveUp()
 	}
 	return 0, false
+}
+
+// begin starts a flow that the gate has let in; the caller holds the lock.
+func (s *shelf) begin() {
+	s.flows++
+	s.watch()
+	go newFlow(s).run()
+}
+
+// stepAside leaves what is on the shelf, and what comes, to others while a flow waits. It reports whether it did; a flow that
+// did steps back.
+func (s *shelf) stepAside() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.aside == maxAside {
+		return false
+	}
+	if s.flows == 1 && len(s.pending) > 0 {
+		if !s.engine.gate.enter() {
+			return false // draining: nobody comes any more
+		}
+		s.begin()
+	}
+	s.flows--
+	s.aside++
+	return true
+}
+
+func (s *shelf) stepBack() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.aside--
+	s.flows++
 }
 
 // moveUp moves the last request before those that came after it, so that the first of a batch is its oldest.
@@ -194,7 +226,7 @@ func (s *shelf) watch() {
 func (s *shelf) rest() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.flows > 0 || len(s.pending) > 0 || len(s.trims) > 0 || len(s.acked) > 0 {
+	if s.flows+s.aside > 0 || len(s.pending) > 0 || len(s.trims) > 0 || len(s.acked) > 0 {
 		return false
 	}
 	s.swept = false

@@ -111,15 +111,13 @@ func TestAllowanceComesBackOnce(t *testing.T) {
 }
 
 const (
-	unpaidOrders  = 10_000
-	expiryPerSec  = 100_000 / 30 // what has to be done at least
-	expiryLatency = time.Second  // of the first page
-	payments      = 400
-	payers        = 4
-	payEvery      = 30 * time.Millisecond
+	unpaidOrders = 10_000
+	payments     = 400
+	payers       = 4
+	payEvery     = 30 * time.Millisecond
 )
 
-// TestUnpaidOrdersExpire: many orders whose time to pay is over at one moment go back at the promised rate, those that
+// TestUnpaidOrdersExpire: many orders whose time to pay is over at one moment go back in time, those that
 // are paid at that very moment have one end each, and all units are sold again.
 func TestUnpaidOrdersExpire(t *testing.T) {
 	s := newStack(t, servers{}).run(2, 2)
@@ -178,7 +176,7 @@ func (s *stack) payWhileExpiring(db *sql.DB, c *crowd) (winners, losers int) {
 	group.Wait()
 	require.Eventually(s.t, func() bool { return s.statuses(db, "rush")["confirmed"] == 0 }, time.Minute, 50*time.Millisecond)
 	s.t.Log("the last order expired after", time.Since(due))
-	assert.Less(s.t, time.Since(due), expiryLatency+unpaidOrders*time.Second/expiryPerSec)
+	assert.Less(s.t, time.Since(due), expireWithin)
 	return winners, losers
 }
 

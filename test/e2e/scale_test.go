@@ -13,7 +13,9 @@ import (
 
 const (
 	manyOrders   = 100_000
-	probes       = 10_000                 // buyers left for those who ask while Redis is lost
+	probes       = 10_000 // buyers left for those who ask while Redis is lost
+	probers      = 16     // of them at once, so that one who waits for an unknown outcome keeps nobody from asking
+	probeEvery   = 20 * time.Millisecond
 	noticeWithin = 200 * time.Millisecond // a lost Redis is seen, and each answer meanwhile has come
 	reopenWithin = 10 * time.Second       // the bucket of many orders sells again
 	expireWithin = 30 * time.Second       // as many unpaid orders are given back
@@ -56,7 +58,7 @@ func TestManyOrders(t *testing.T) {
 	s.audit("rush")
 }
 
-// probed lets one buyer after the other press at each gateway while during runs, and returns what they were told. during
+// probed lets buyers press at every gateway while during runs, and returns what they were told. during
 // may ask whether a press that was sent after a moment was answered with an order.
 func (c *crowd) probed(during func(sold func(from time.Time) bool)) []told {
 	c.s.t.Helper()
@@ -64,17 +66,17 @@ func (c *crowd) probed(during func(sold func(from time.Time) bool)) []told {
 	var answers []told
 	end := make(chan struct{})
 	var group sync.WaitGroup
-	for g := range c.s.gateways {
+	for prober := range probers {
 		group.Go(func() {
 			w := newThumb(c)
 			defer w.close()
-			for i := manyOrders + g; i < c.buyers; i += len(c.s.gateways) {
+			for i := manyOrders + prober; i < c.buyers; i += probers {
 				select {
 				case <-end:
 					return
-				case <-time.After(2 * time.Millisecond):
+				case <-time.After(probeEvery):
 				}
-				answer := w.press(press{buyer: i, sku: "phone", gateway: g})
+				answer := w.press(press{buyer: i, sku: "phone", gateway: prober % len(c.s.gateways)})
 				mu.Lock()
 				answers = append(answers, answer)
 				mu.Unlock()
