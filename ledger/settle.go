@@ -13,10 +13,10 @@ const (
 	ClosedByRefusal  = "a dead letter was refused"
 )
 
-// Settle decides one batch. A batch that is marked, with a row for each of its orders, is done. In the row's epoch each order is confirmed while the limit and
-// the loaded units allow it, otherwise refused; in an older epoch the batch is late and each order without a row is
-// refused as fenced. A fork, a refusal or an order that has a row already means, in the row's epoch, that Redis and the
-// books count differently: the bucket is closed (rule: disagreement-closes).
+// Settle decides one batch. A batch that is marked, with a row for each of its orders, is done. In the row's epoch each
+// order is confirmed while the limit and the loaded units allow it, otherwise refused; in an older epoch the batch is late
+// and each order without a row is refused as fenced. A fork, a refusal or an order that has a row already means, in the
+// row's epoch, that Redis and the books count differently: the bucket is closed (rule: disagreement-closes).
 func (p *Plan) Settle(b *sale.Batch) {
 	at, ok := p.enter(MarkOfBatch(b), p.books.SettledBatch(b))
 	if !ok {

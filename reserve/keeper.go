@@ -133,16 +133,12 @@ func (k *Keeper) watch(ctx context.Context) error {
 // probe asks the reserve script about every bucket.
 func (k *Keeper) probe(ctx context.Context) error {
 	rows := k.view.open()
-	doubts, err := k.Redis.Probe(ctx, rows)
+	doubted, reasons, err := k.Redis.doubted(ctx, rows)
 	if err != nil {
 		return err
 	}
-	var doubted []sale.BucketRow
-	for i, doubt := range doubts {
-		if doubt != "" {
-			doubted = append(doubted, rows[i])
-			k.Log.Warn("a bucket is in doubt", "bucket", rows[i].Bucket.String(), "epoch", rows[i].Epoch, "reason", doubt)
-		}
+	for i, row := range doubted {
+		k.Log.Warn("a bucket is in doubt", "bucket", row.Bucket.String(), "epoch", row.Epoch, "reason", reasons[i])
 	}
 	if err := k.close(ctx, doubted); err != nil {
 		return err

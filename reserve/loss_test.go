@@ -102,9 +102,7 @@ func TestReportsWaitForTheDatabase(t *testing.T) {
 
 // A reply that is lost on the way is asked for again under the same ids: taken once, and answered with that order.
 func TestLostReplyIsAskedForAgain(t *testing.T) {
-	server := harness.SharedRedis(t)
-	proxy := newLossyProxy(t, server.Addr)
-	w := newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{proxy.addr}}), nil)
+	w, proxy := newLossyWorld(t)
 	b := w.stock("phone", 100, 2)
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "before").Outcome)
 	for round := range 2 {
@@ -126,9 +124,7 @@ func TestLostReplyIsAskedForAgain(t *testing.T) {
 
 // While a call whose reply was lost waits to be asked again, others are answered at once.
 func TestOthersDoNotWaitForALostReply(t *testing.T) {
-	server := harness.SharedRedis(t)
-	proxy := newLossyProxy(t, server.Addr)
-	w := newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{proxy.addr}}), nil)
+	w, proxy := newLossyWorld(t)
 	b := w.stock("phone", 100, 1)
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "before").Outcome)
 	proxy.loseNextReply()
@@ -206,6 +202,12 @@ func TestAbsentRedisIsUnavailable(t *testing.T) {
 		began := time.Now()
 		return w.buy(b, "anna").Outcome == sale.OutcomeUnavailable && time.Since(began) < time.Second
 	}, "refused at once")
+}
+
+// newLossyWorld is an engine whose replies from Redis can be lost.
+func newLossyWorld(t *testing.T) (*world, *lossyProxy) {
+	proxy := newLossyProxy(t, harness.SharedRedis(t).Addr)
+	return newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{proxy.addr}}), nil), proxy
 }
 
 // lossyProxy stands between client and server and, once told, swallows the next long reply and cuts the connection.

@@ -37,6 +37,17 @@ func (r *Redis) Probe(ctx context.Context, rows []sale.BucketRow) ([]string, err
 	return doubts, nil
 }
 
+// doubted probes the buckets of rows and returns those in doubt, each with its reason.
+func (r *Redis) doubted(ctx context.Context, rows []sale.BucketRow) (doubted []sale.BucketRow, reasons []string, err error) {
+	doubts, err := r.Probe(ctx, rows)
+	for i, doubt := range doubts {
+		if doubt != "" {
+			doubted, reasons = append(doubted, rows[i]), append(reasons, doubt)
+		}
+	}
+	return doubted, reasons, err
+}
+
 // installFenced loads the scripts that move stock on the server that holds a bucket, the reserve script last: whoever
 // finds it there finds them all. Only the Rebuilder calls it.
 func (r *Redis) installFenced(ctx context.Context, b sale.Bucket) error {

@@ -332,15 +332,9 @@ func (b *Rebuilder) install(ctx context.Context, at sale.Bucket) error {
 		return fmt.Errorf("look for other buckets in doubt: %w", err)
 	}
 	others := slices.DeleteFunc(changes.Buckets, func(row sale.BucketRow) bool { return row.State == sale.BucketLoading })
-	doubts, err := b.redis.Probe(ctx, others)
+	doubted, _, err := b.redis.doubted(ctx, others)
 	if err != nil {
 		return fmt.Errorf("look for other buckets in doubt: %w", err)
-	}
-	var doubted []sale.BucketRow
-	for i, doubt := range doubts {
-		if doubt != "" {
-			doubted = append(doubted, others[i])
-		}
 	}
 	if len(doubted) > 0 {
 		if err := b.closeOthers(ctx, doubted); err != nil {

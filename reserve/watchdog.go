@@ -18,10 +18,10 @@ const (
 )
 
 // watchdog compares what Redis says of the buckets of sales that are not closed with what the database has seen of them.
-// The database's sequence is read first, and every number in it came from Redis: a lower one in Redis means that Redis went back, also when
-// no gateway that saw the higher number is alive (rule: sequence-watched). With outbox rows it is the other way round: every
-// number that Redis has applied came from the database, so a lower one there, read after Redis, means that the database went
-// back, within an epoch; rows that it numbers anew would be taken for applied.
+// The database's sequence is read first, and every number in it came from Redis: a lower one in Redis means that Redis
+// went back, also when no gateway that saw the higher number is alive (rule: sequence-watched). With outbox rows it is the
+// other way round: every number that Redis has applied came from the database, so a lower one there, read after Redis,
+// means that the database went back, within an epoch; rows that it numbers anew would be taken for applied.
 type watchdog struct {
 	redis *Redis
 	units UnitBooks
@@ -35,8 +35,8 @@ func newWatchdog(redis *Redis, units UnitBooks, log *slog.Logger) *watchdog {
 }
 
 // round is one unit of work: it returns the open buckets whose copy in Redis went back or is gone.
-func (w *watchdog) round(ctx context.Context, selling []sale.Bucket) ([]sale.BucketRow, error) {
-	buckets := w.inTurn(selling)
+func (w *watchdog) round(ctx context.Context, moving []sale.Bucket) ([]sale.BucketRow, error) {
+	buckets := w.inTurn(moving)
 	if len(buckets) == 0 {
 		return nil, nil
 	}
@@ -130,16 +130,16 @@ func (w *watchdog) noteAhead(row sale.BucketRow, epoch int64) {
 }
 
 // inTurn returns the buckets to look at now, so that all are looked at in turn when they are many.
-func (w *watchdog) inTurn(selling []sale.Bucket) []sale.Bucket {
-	slices.SortFunc(selling, compareBuckets)
-	if len(selling) <= watchdogBuckets {
-		return selling
+func (w *watchdog) inTurn(moving []sale.Bucket) []sale.Bucket {
+	slices.SortFunc(moving, compareBuckets)
+	if len(moving) <= watchdogBuckets {
+		return moving
 	}
-	at, found := slices.BinarySearchFunc(selling, w.after, compareBuckets)
+	at, found := slices.BinarySearchFunc(moving, w.after, compareBuckets)
 	if found {
 		at++
 	}
-	turn := slices.Concat(selling[at:], selling[:at])[:watchdogBuckets]
+	turn := slices.Concat(moving[at:], moving[:at])[:watchdogBuckets]
 	w.after = turn[len(turn)-1]
 	return turn
 }
