@@ -28,7 +28,8 @@ type crowd struct {
 	buyers      int
 	connections int
 	tokens      []string
-	onTaken     map[int64]func() // called once when so many presses were answered 202
+	onTaken     map[int64]func() // called once when so many presses were answered 202, one after another
+	hooks       sync.Mutex
 	taken       atomic.Int64
 	spare       int // buyers taken from the end of the crowd
 	mu          sync.Mutex
@@ -166,10 +167,17 @@ func (w *thumb) press(p press) told {
 	}
 	if answer.status == 202 {
 		if hook := c.onTaken[c.taken.Add(1)]; hook != nil {
-			hook()
+			c.call(hook)
 		}
 	}
 	return answer
+}
+
+// call runs a hook when the one before it is through: two that kill and restart the same process must not meet.
+func (c *crowd) call(hook func()) {
+	c.hooks.Lock()
+	defer c.hooks.Unlock()
+	hook()
 }
 
 func (w *thumb) close() {

@@ -195,7 +195,11 @@ func TestEventsWaitForKafka(t *testing.T) {
 	for i := range 5 {
 		owned = append(owned, s.confirmed("buyer-"+strconv.Itoa(i)))
 	}
-	s.waitingEvents(0)
+	db := s.db()
+	require.Eventually(t, func() bool { // the gauge may still be from before these orders
+		var rows int
+		return db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM events").Scan(&rows) == nil && rows == 0
+	}, 40*time.Second, 100*time.Millisecond, "the events of the orders are to be told")
 	kafka.Kill()
 	for i, o := range owned {
 		require.Equal(t, 200, s.cancel(o, "buyer-"+strconv.Itoa(i)).status, "decided without Kafka")
