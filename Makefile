@@ -75,8 +75,8 @@ model: ## what breaks without each rule of the protocol, then larger searches (A
 seeded-bugs: ## each bug that is built in behind a tag, and the check that catches it
 	go test -count=1 -timeout 20m -v -run '^TestEverySeededBugIsCaught$$' ./test/bugs
 
-bench: build ## CPU of gateway, Redis and settle beside their baselines; starts everything itself
-	go test -count=1 -timeout 20m -run '^$$' -bench . -benchtime 1x ./loadtest/bench $(ARGS)
+bench: build ## every figure beside its baseline, on servers of its own (ARGS="-only sold-out,accept" for some parts)
+	go test -count=1 -timeout 20m -run '^$$' -bench . -benchtime 1x ./loadtest/bench -args $(ARGS)
 
 lint: bin/golangci-lint ## golangci-lint by .golangci.yml
 	bin/golangci-lint run ./...

@@ -38,11 +38,18 @@ const (
 	namespace  = "bench"
 )
 
+// deployment says how a stack differs from the usual one.
+type deployment struct {
+	nodes    int      // Redis nodes; above 1 they are a cluster
+	redis    []string // further options of redis-server
+	settings []string // further settings of our processes, "FLASHSALE_…=…"
+}
+
 // stack is one deployment with private servers: nothing else must share what is measured.
 type stack struct {
 	b                 *testing.B
 	env               []string
-	redis             *harness.RedisServer
+	redis             []*harness.RedisServer
 	kafka             *harness.KafkaServer
 	mariadb           *harness.MariaDBServer
 	db                *sql.DB
@@ -54,22 +61,26 @@ type stack struct {
 	settleAt          string
 	signer            *loadtest.Signer
 	buyers            int  // tokens made so far
-	ruled             bool // rules are set, and presses carry keys
+	keyed             bool // presses carry keys
 }
 
-// newStack starts everything and defines the sales "gone" (1,000 units) and "rush" (more than will be asked for).
-func newStack(b *testing.B) *stack {
+// newStack starts everything of a deployment; there is no sale yet.
+func newStack(b *testing.B, d deployment) *stack {
 	s := &stack{
-		b: b, redis: harness.Redis(b), kafka: harness.Kafka(b), mariadb: harness.MariaDB(b),
+		b: b, redis: startRedis(b, d), kafka: harness.Kafka(b), mariadb: harness.MariaDB(b),
 		gatewayAt: harness.Address(b), operatorsAt: harness.Address(b), settleAt: harness.Address(b), bareAt: harness.Address(b),
 	}
-	s.env = []string{
-		"FLASHSALE_NAMESPACE=" + namespace, "FLASHSALE_REDIS_ADDRS=" + s.redis.Addr,
+	addresses := make([]string, len(s.redis))
+	for i, node := range s.redis {
+		addresses[i] = node.Addr
+	}
+	s.env = append([]string{
+		"FLASHSALE_NAMESPACE=" + namespace, "FLASHSALE_REDIS_ADDRS=" + strings.Join(addresses, ","),
 		"FLASHSALE_KAFKA_BROKERS=" + strings.Join(s.kafka.Brokers, ","), "FLASHSALE_MYSQL_DSN=" + s.mariadb.DSN(namespace),
 		"FLASHSALE_ADMIN_TOKEN=" + adminToken, "FLASHSALE_AUTH_HS256_SECRET=" + secret,
 		"FLASHSALE_GATEWAY_LISTEN=" + s.gatewayAt, "FLASHSALE_ADMIN_LISTEN=" + s.operatorsAt,
 		"FLASHSALE_SETTLE_LISTEN=" + s.settleAt, "FLASHSALE_ADMIN_URL=http://" + s.operatorsAt,
-	}
+	}, d.settings...)
 	signer, err := loadtest.NewSigner([]byte(secret), "", "")
 	require.NoError(b, err)
 	s.signer = signer
@@ -84,9 +95,21 @@ func newStack(b *testing.B) *stack {
 	s.bare = harness.Start(b, self, []string{bareVariable + "=" + s.bareAt})
 	s.bare.WaitReady("http://" + s.bareAt + "/")
 	s.db = s.mariadb.Open(b, namespace)
+	return s
+}
+
+func startRedis(b *testing.B, d deployment) []*harness.RedisServer {
+	if d.nodes > 1 {
+		return harness.RedisCluster(b, d.nodes, d.redis...)
+	}
+	return []*harness.RedisServer{harness.Redis(b, d.redis...)}
+}
+
+// openUsual opens the sales "gone" (1,000 units) and "rush" (more than will be asked for), of one SKU "phone" each.
+func (s *stack) openUsual() {
+	s.b.Helper()
 	s.openSale("gone", 1000)
 	s.openSale("rush", 10_000_000)
-	return s
 }
 
 func (s *stack) settleReady() { s.settle.WaitReady("http://" + s.settleAt + "/readyz") }
@@ -98,13 +121,26 @@ func (s *stack) run(input string, args ...string) {
 	require.Zero(s.b, result.Code, "flashsale %s\n%s%s", strings.Join(args, " "), result.Stdout, result.Stderr)
 }
 
+// openSale opens a sale of the SKU "phone" in one bucket.
 func (s *stack) openSale(id string, stock int) {
 	s.b.Helper()
-	now := time.Now()
-	s.run(fmt.Sprintf(`{"name":%q,"starts_at":%q,"ends_at":%q,"items":[{"sku":"phone","stock":%d,"price_cents":129900}]}`,
-		id, now.Add(-time.Hour).Format(time.RFC3339), now.Add(24*time.Hour).Format(time.RFC3339), stock),
-		"sale", "create", id, "-f", "-")
+	s.createSale(id, fmt.Sprintf(`[{"sku":"phone","stock":%d,"price_cents":129900}]`, stock))
 	s.run("", "sale", "preload", id)
+	s.open(id)
+}
+
+// createSale defines a sale whose window is open; items is the array of its definition.
+func (s *stack) createSale(id, items string) {
+	s.b.Helper()
+	now := time.Now()
+	s.run(fmt.Sprintf(`{"name":%q,"starts_at":%q,"ends_at":%q,"items":%s}`,
+		id, now.Add(-time.Hour).Format(time.RFC3339), now.Add(24*time.Hour).Format(time.RFC3339), items),
+		"sale", "create", id, "-f", "-")
+}
+
+// open opens a preloaded sale and waits until the gateway sells.
+func (s *stack) open(id string) {
+	s.b.Helper()
 	s.run("", "sale", "open", id)
 	view := []byte("GET /v1/sales/" + id + " HTTP/1.1\r\nHost: bench\r\n\r\n")
 	require.Eventually(s.b, func() bool { // a gateway has up to a second to hear of it
@@ -113,18 +149,16 @@ func (s *stack) openSale(id string, stock int) {
 	}, 10*time.Second, 10*time.Millisecond)
 }
 
-// setRules sets a rule of every kind, none of which refuses anything, and has presses carry keys from now on: the longest
-// path that a purchase can take.
+// setRules sets a rule of every kind, none of which refuses anything.
 func (s *stack) setRules() {
 	s.b.Helper()
-	s.ruled = true
 	s.run(`{"flow":[{"resource":"purchase","qps":1000000}],"isolation":[{"resource":"purchase","concurrency":100000}],
 "circuit_breaker":[{"resource":"redis","strategy":"slow_ratio","threshold":1,"max_rt_ms":10000,"window_ms":1000,"min_requests":1000,"retry_ms":1000},
 {"resource":"kafka","strategy":"error_ratio","threshold":1,"window_ms":1000,"min_requests":1000,"retry_ms":1000}],
 "buyer":{"per_second":1000,"burst":1000},"address":{"per_second":1000000,"burst":1000000}}`, "rules", "put", "-f", "-")
 }
 
-// presses makes n presses of new buyers, each with a token of its own, and once the rules are set with a key too.
+// presses makes n presses of new buyers, each with a token of its own, and with a key when keyed.
 func (s *stack) presses(saleID string, n int) *Requests {
 	s.b.Helper()
 	requests := &Requests{}
@@ -134,7 +168,7 @@ func (s *stack) presses(saleID string, n int) *Requests {
 		token, err := s.signer.Token(fmt.Sprint("bench-", s.buyers), 24*time.Hour, now)
 		require.NoError(s.b, err)
 		key := ""
-		if s.ruled {
+		if s.keyed {
 			key = fmt.Sprint("press-", s.buyers)
 		}
 		requests.Add(Purchase(s.gatewayAt, saleID, "phone", token, key))

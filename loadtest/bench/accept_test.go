@@ -1,0 +1,86 @@
+package bench
+
+import (
+	"slices"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	acceptConnection = 256
+	acceptWarm       = 150_000 // orders before anything is measured: the broker's compiler, the database's pages
+	acceptOrders     = 100_000 // in one repetition
+)
+
+// accept measures orders of new buyers, all of them taken, with settlement at work beside it: as a shop sells, with limits
+// and rules, then without any, and then with a key on every press too.
+func (s *stack) accept() []*Figure {
+	s.take(s.presses("rush", acceptWarm), nil)
+	bare := s.orders("accept without rules, 256 connections, a new token each")
+	s.setRules()
+	figures := s.orders("accept, 256 connections, a new token each, limits and rules set")
+	figures[0].Target, figures[1].Target, figures[2].Target = 2, 2.5, 2.5
+	figures[3].Target, figures[3].Least = 32, true
+	figures[4].Target, figures[4].Least = 35_000, true
+	s.keyed = true
+	keyed := s.orders("the same with a key on every press")
+	s.keyed = false
+	return slices.Concat(figures, bare, keyed)
+}
+
+// orders measures gateway, Redis and Kafka for each order taken, the batches, and how fast the answers come.
+func (s *stack) orders(name string) []*Figure {
+	cost := &Figure{Name: name, Unit: "gateway CPU µs an order ÷ bare"}
+	redis := &Figure{Name: "  Redis", Unit: "CPU µs an order"}
+	kafka := &Figure{Name: "  Kafka", Unit: "CPU µs an order"}
+	batch := &Figure{Name: "  mean batch", Unit: "orders"}
+	rate := &Figure{Name: "  rate, all processes and the client on this machine", Unit: "orders/s"}
+	p50, p99 := &Figure{Name: "  p50", Unit: "ms"}, &Figure{Name: "  p99", Unit: "ms"}
+	for range repetitions {
+		requests := s.presses("rush", acceptOrders)
+		before, err := ScrapeHistogram("http://"+s.operatorsAt+"/metrics", "flashsale_batch_orders")
+		require.NoError(s.b, err)
+		var used []time.Duration
+		count, took := s.take(requests, func(u []time.Duration) { used = u })
+		after, err := ScrapeHistogram("http://"+s.operatorsAt+"/metrics", "flashsale_batch_orders")
+		require.NoError(s.b, err)
+		cost.Add(perRequest(used[0], count.Answers), s.bareCost(requests))
+		redis.Ours = append(redis.Ours, perRequest(used[1], count.Answers))
+		kafka.Ours = append(kafka.Ours, perRequest(used[2], count.Answers))
+		batch.Ours = append(batch.Ours, after.MeanSince(before))
+		rate.Ours = append(rate.Ours, float64(count.Answers)/took.Seconds())
+		p50.Ours = append(p50.Ours, count.P50.Seconds()*1000)
+		p99.Ours = append(p99.Ours, count.P99.Seconds()*1000)
+	}
+	return []*Figure{cost, redis, kafka, batch, rate, p50, p99}
+}
+
+// take sends presses that must all be taken, and hands the CPU times of gateway, Redis and Kafka to used.
+func (s *stack) take(requests *Requests, used func([]time.Duration)) (Count, time.Duration) {
+	s.b.Helper()
+	driver, err := NewDriver(s.b.Context(), s.gatewayAt, acceptConnection)
+	require.NoError(s.b, err)
+	defer driver.Close()
+	meter, err := StartMeter(s.gateway.PID(), s.redis[0].PID(), s.kafka.PID())
+	require.NoError(s.b, err)
+	count, err := driver.Once(s.b.Context(), requests)
+	require.NoError(s.b, err)
+	times, took, err := meter.Stop()
+	require.NoError(s.b, err)
+	require.NoError(s.b, count.Only(202))
+	if used != nil {
+		used(times)
+	}
+	return count, took
+}
+
+// bareCost is the bare handler's CPU µs for the same requests, answered with as many bytes as an order takes.
+func (s *stack) bareCost(requests *Requests) float64 {
+	s.b.Helper()
+	answer, err := Ask(s.gatewayAt, s.presses("rush", 1).At(0))
+	require.NoError(s.b, err)
+	require.Equal(s.b, 202, answer.Status, answer.Body)
+	require.NoError(s.b, SetBareAnswer(s.bareAt, answer.Bytes))
+	return s.costOf(s.bareAt, s.bare.PID(), acceptConnection, requests, 200)
+}
