@@ -26,7 +26,7 @@ type RelayOptions struct {
 	Publisher Publisher
 	Leases    Leases
 	Holder    string
-	Watched   func(now time.Time) []Watched // the buckets that may have a journal now
+	Watched   func(now time.Time) []Watched // the buckets that may have a journal now, in order
 	Deadline  time.Duration                 // an entry that its gateway has not trimmed within it is published again [2 s]
 	Log       *slog.Logger
 }
@@ -36,15 +36,17 @@ const (
 	relayLease    = "relay"
 	relayDeadline = 2 * time.Second
 	relayEvery    = time.Second
-	relayPass     = 30 * time.Second // longest pass over all journals
+	relayPass     = 30 * time.Second // longest pass
+	relayBuckets  = 2000             // looked at in one pass, in turn
 )
 
 // Relay publishes the journal entries that stay behind: their gateway died, or Kafka was away for longer than it kept
 // them. One process at a time does it; two would only publish the same bytes twice. Only buckets of sales that sell are
-// looked at, so an idle relay costs nothing however many sales there are.
+// looked at, and not more than relayBuckets a second, so its cost does not grow with the number of sales.
 type Relay struct {
 	RelayOptions
 	clock *clock
+	rota  rota
 	quiet map[sale.Bucket]int64 // version of the sale at which a finished bucket was seen without a journal
 }
 
@@ -53,7 +55,7 @@ func NewRelay(o RelayOptions) *Relay {
 	if o.Deadline <= 0 {
 		o.Deadline = relayDeadline
 	}
-	return &Relay{RelayOptions: o, clock: newClock(nil), quiet: map[sale.Bucket]int64{}}
+	return &Relay{RelayOptions: o, clock: newClock(nil), rota: rota{most: relayBuckets}, quiet: map[sale.Bucket]int64{}}
 }
 
 // Run relays until ctx ends.
@@ -67,7 +69,7 @@ func (r *Relay) Run(ctx context.Context) error {
 	return nil
 }
 
-// pass is one unit of work: look at every watched journal, under the lease when any has entries.
+// pass is one unit of work: look at the watched journals whose turn it is, and publish under the lease when any has entries.
 func (r *Relay) pass(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, relayPass)
 	defer cancel()
@@ -87,7 +89,8 @@ func (r *Relay) pass(ctx context.Context) error {
 	})
 }
 
-// journaled asks which of the watched buckets have a journal, and remembers the finished ones that have none.
+// journaled asks which of the watched buckets whose turn it is have a journal, and remembers the finished ones that have
+// none.
 func (r *Relay) journaled(ctx context.Context, watched []Watched) ([]journaledBucket, error) {
 	look := watched[:0:0]
 	for _, w := range watched {
@@ -95,6 +98,7 @@ func (r *Relay) journaled(ctx context.Context, watched []Watched) ([]journaledBu
 			look = append(look, w)
 		}
 	}
+	look = inTurn(&r.rota, look, func(w Watched) sale.Bucket { return w.Bucket })
 	var found []journaledBucket
 	err := r.Redis.pipeline(ctx, len(look), func(c rueidis.Client, i int) rueidis.Completed {
 		return c.B().Hmget().Key(r.Redis.keys(look[i].Bucket).meta).Field("held", "version").Build()

@@ -2,6 +2,7 @@ package reserve
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"testing"
 	"time"
@@ -97,6 +98,22 @@ func TestRelayLooksOnlyWhereSomethingCanBe(t *testing.T) {
 	require.False(t, look(Watched{BucketRow: row, Version: w.sale.Version}), "it sells")
 	require.False(t, look(Watched{BucketRow: row, Version: w.sale.Version + 1, Done: true}), "Redis does not know that it is over")
 	require.True(t, look(Watched{BucketRow: row, Version: w.sale.Version, Done: true}))
+}
+
+// One pass looks at relayBuckets at most, and the next one at those behind them.
+func TestRelayLooksInTurn(t *testing.T) {
+	w := newWorld(t, nil)
+	relay := w.newRelay(w.kafka)
+	var watched []Watched
+	for i := range relayBuckets + 3 {
+		row := sale.BucketRow{Bucket: sale.Bucket{Sale: "many", SKU: fmt.Sprintf("sku-%05d", i)}, Epoch: 1}
+		watched = append(watched, Watched{BucketRow: row, Done: true}) // Redis knows none of them: quiet once looked at
+	}
+	for _, quiet := range []int{relayBuckets, len(watched)} {
+		_, err := relay.journaled(context.Background(), watched)
+		require.NoError(t, err)
+		require.Len(t, relay.quiet, quiet)
+	}
 }
 
 // An entry that cannot be decoded is published too: the dead letters are the place for it.

@@ -1,6 +1,8 @@
 package reserve
 
 import (
+	"iter"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,13 +17,21 @@ type view struct {
 	sales   map[string]*saleView
 	shut    map[sale.Bucket]struct{} // buckets that are not open
 	changed map[string]struct{}      // sales whose newest window has not been given to their buckets
+	order   []*bucketView            // every bucket, sorted once somebody asks for them in order
+	mixed   bool                     // order is not sorted
 }
 
 // saleView is one sale with its buckets.
 type saleView struct {
 	sale  sale.Sale
 	known bool // the sale itself has been seen, not only buckets of it
-	rows  map[sale.Bucket]sale.BucketRow
+	rows  map[sale.Bucket]*bucketView
+}
+
+// bucketView is one bucket with its sale.
+type bucketView struct {
+	sale.BucketRow
+	of *saleView
 }
 
 func newView() *view {
@@ -39,11 +49,11 @@ func (v *view) update(c sale.Changes) {
 		v.changed[s.ID] = struct{}{}
 	}
 	for _, row := range c.Buckets {
-		rows := v.of(row.Sale).rows
-		if row.Epoch < rows[row.Bucket].Epoch {
+		known := v.bucket(row.Bucket)
+		if row.Epoch < known.Epoch {
 			continue
 		}
-		rows[row.Bucket] = row
+		known.BucketRow = row
 		delete(v.shut, row.Bucket)
 		if row.State != sale.BucketOpen {
 			v.shut[row.Bucket] = struct{}{}
@@ -53,9 +63,33 @@ func (v *view) update(c sale.Changes) {
 
 func (v *view) of(id string) *saleView {
 	if v.sales[id] == nil {
-		v.sales[id] = &saleView{rows: map[sale.Bucket]sale.BucketRow{}}
+		v.sales[id] = &saleView{rows: map[sale.Bucket]*bucketView{}}
 	}
 	return v.sales[id]
+}
+
+func (v *view) bucket(b sale.Bucket) *bucketView {
+	s := v.of(b.Sale)
+	if s.rows[b] == nil {
+		s.rows[b] = &bucketView{of: s}
+		v.order, v.mixed = append(v.order, s.rows[b]), true
+	}
+	return s.rows[b]
+}
+
+// live returns the buckets of live sales in order; the caller holds the lock until it has gone through them.
+func (v *view) live() iter.Seq[*bucketView] {
+	if v.mixed {
+		slices.SortFunc(v.order, func(a, b *bucketView) int { return compareBuckets(a.Bucket, b.Bucket) })
+		v.mixed = false
+	}
+	return func(yield func(*bucketView) bool) {
+		for _, b := range v.order {
+			if b.of.live() && !yield(b) {
+				return
+			}
+		}
+	}
 }
 
 // since is the version to ask the next changes from.
@@ -75,7 +109,7 @@ func (v *view) broken() map[string][]sale.BucketRow {
 	found := map[string][]sale.BucketRow{}
 	for b := range v.shut {
 		if s := v.sales[b.Sale]; s.live() {
-			found[b.Sale] = append(found[b.Sale], s.rows[b])
+			found[b.Sale] = append(found[b.Sale], s.rows[b].BucketRow)
 		}
 	}
 	return found
@@ -86,30 +120,24 @@ func (v *view) open() []sale.BucketRow {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	var found []sale.BucketRow
-	for _, s := range v.sales {
-		for _, row := range s.rows {
-			if s.live() && row.State == sale.BucketOpen {
-				found = append(found, row)
-			}
+	for b := range v.live() {
+		if b.State == sale.BucketOpen {
+			found = append(found, b.BucketRow)
 		}
 	}
 	return found
 }
 
-// moving returns the open buckets of live sales whose time has come and that are not closed: after the end of a sale its
-// units still come back.
+// moving returns, in order, the open buckets of live sales whose time has come and that are not closed: after the end of a
+// sale its units still come back.
 func (v *view) moving(now time.Time) []sale.Bucket {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	var found []sale.Bucket
-	for _, s := range v.sales {
-		if !s.live() || s.sale.State == sale.StateClosed || now.Before(s.sale.StartsAt.Time) {
-			continue
-		}
-		for _, row := range s.rows {
-			if row.State == sale.BucketOpen {
-				found = append(found, row.Bucket)
-			}
+	for b := range v.live() {
+		s := &b.of.sale
+		if b.State == sale.BucketOpen && s.State != sale.StateClosed && !now.Before(s.StartsAt.Time) {
+			found = append(found, b.Bucket)
 		}
 	}
 	return found
@@ -149,22 +177,19 @@ func (v *view) saleOf(id string) (sale.Sale, []sale.Bucket) {
 	return s.sale, buckets
 }
 
-// watched returns the buckets that may have a journal at a moment: those of sales that have begun. Watched.Done marks
-// the sales that are over.
+// watched returns, in order, the buckets that may have a journal at a moment: those of sales that have begun. Watched.Done
+// marks the sales that are over.
 func (v *view) watched(now time.Time) []Watched {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	var found []Watched
-	for _, s := range v.sales {
-		if !s.live() || now.Before(s.sale.StartsAt.Time) {
+	for b := range v.live() {
+		s := &b.of.sale
+		if b.Epoch == 0 || now.Before(s.StartsAt.Time) {
 			continue
 		}
-		done := s.sale.State == sale.StateClosed || now.After(s.sale.EndsAt.Add(relayAfterEnd))
-		for _, row := range s.rows {
-			if row.Epoch > 0 {
-				found = append(found, Watched{BucketRow: row, Version: s.sale.Version, Done: done})
-			}
-		}
+		done := s.State == sale.StateClosed || now.After(s.EndsAt.Add(relayAfterEnd))
+		found = append(found, Watched{BucketRow: b.BucketRow, Version: s.Version, Done: done})
 	}
 	return found
 }

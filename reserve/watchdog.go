@@ -1,11 +1,9 @@
 package reserve
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"flashsale/sale"
@@ -26,17 +24,17 @@ type watchdog struct {
 	redis *Redis
 	units UnitBooks
 	log   *slog.Logger
-	after sale.Bucket               // the last one of the round before
+	rota  rota
 	ahead map[sale.Bucket]time.Time // since when Redis has a later epoch than the database; zero = told
 }
 
 func newWatchdog(redis *Redis, units UnitBooks, log *slog.Logger) *watchdog {
-	return &watchdog{redis: redis, units: units, log: log, ahead: map[sale.Bucket]time.Time{}}
+	return &watchdog{redis: redis, units: units, log: log, rota: rota{most: watchdogBuckets}, ahead: map[sale.Bucket]time.Time{}}
 }
 
-// round is one unit of work: it returns the open buckets whose copy in Redis went back or is gone.
+// round is one unit of work on buckets in order: it returns the open ones whose copy in Redis went back or is gone.
 func (w *watchdog) round(ctx context.Context, moving []sale.Bucket) ([]sale.BucketRow, error) {
-	buckets := w.inTurn(moving)
+	buckets := inTurn(&w.rota, moving, func(b sale.Bucket) sale.Bucket { return b })
 	if len(buckets) == 0 {
 		return nil, nil
 	}
@@ -127,25 +125,6 @@ func (w *watchdog) noteAhead(row sale.BucketRow, epoch int64) {
 		w.ahead[row.Bucket] = time.Time{}
 		w.log.Error("nothing is sold from a bucket", "bucket", row.Bucket.String(), "error", behind(row, epoch))
 	}
-}
-
-// inTurn returns the buckets to look at now, so that all are looked at in turn when they are many.
-func (w *watchdog) inTurn(moving []sale.Bucket) []sale.Bucket {
-	slices.SortFunc(moving, compareBuckets)
-	if len(moving) <= watchdogBuckets {
-		return moving
-	}
-	at, found := slices.BinarySearchFunc(moving, w.after, compareBuckets)
-	if found {
-		at++
-	}
-	turn := slices.Concat(moving[at:], moving[:at])[:watchdogBuckets]
-	w.after = turn[len(turn)-1]
-	return turn
-}
-
-func compareBuckets(a, b sale.Bucket) int {
-	return cmp.Or(cmp.Compare(a.Sale, b.Sale), cmp.Compare(a.SKU, b.SKU), cmp.Compare(a.Number, b.Number))
 }
 
 // behind is the error of a database that does not know an epoch which Redis has lived. Nothing is sold from the bucket.

@@ -111,26 +111,6 @@ func TestDoubtOf(t *testing.T) {
 	}
 }
 
-// When there are more buckets than a round looks at, every one has its turn.
-func TestWatchdogTakesTurns(t *testing.T) {
-	w := newWatchdog(nil, nil, silent())
-	var all []sale.Bucket
-	for i := range 2*watchdogBuckets + 7 {
-		all = append(all, sale.Bucket{Sale: "s", SKU: fmt.Sprintf("sku-%04d", i%50), Number: i / 50})
-	}
-	looked := map[sale.Bucket]int{}
-	for range 4 {
-		turn := w.inTurn(append([]sale.Bucket(nil), all...))
-		require.Len(t, turn, watchdogBuckets)
-		for _, b := range turn {
-			looked[b]++
-		}
-	}
-	require.Len(t, looked, len(all))
-	require.Empty(t, w.inTurn(nil))
-	require.Len(t, w.inTurn(all[:5]), 5)
-}
-
 // A database that is behind Redis is told about once, after longer than a rebuild between two readings explains.
 func TestWatchdogTellsOfADatabaseThatIsBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
