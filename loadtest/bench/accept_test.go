@@ -9,20 +9,20 @@ import (
 
 const (
 	acceptConnection = 256
-	acceptWarm       = 150_000 // orders before anything is measured: the broker's compiler, the database's pages
 	acceptOrders     = 100_000 // in one repetition
 )
 
 // accept measures orders of new buyers, all of them taken, with settlement at work beside it: as a shop sells, with limits
 // and rules, then without any, and then with a key on every press too.
 func (s *stack) accept() []*Figure {
-	s.take(s.presses("rush", acceptWarm), nil)
+	s.warm("rush")
 	bare := s.orders("accept without rules, 256 connections, a new token each")
 	s.setRules()
 	figures := s.orders("accept, 256 connections, a new token each, limits and rules set")
 	figures[0].Target, figures[1].Target, figures[2].Target = 2, 2.5, 2.5
 	figures[3].Target, figures[3].Least = 32, true
 	figures[4].Target, figures[4].Least = 35_000, true
+	s.rate = figures[4].Median()
 	s.keyed = true
 	keyed := s.orders("the same with a key on every press")
 	s.keyed = false

@@ -80,10 +80,10 @@ func takeParts(b *testing.B, some []part) []*Figure {
 	take := func(b *testing.B, p part, s *stack) {
 		began := time.Now()
 		for _, f := range p.figures(b, s) {
-			b.Logf("%s: %s ± %s", f.Name, short(f.Median()), short(f.Noise()))
+			say("%s: %s ± %s", f.Name, short(f.Median()), short(f.Noise()))
 			figures = append(figures, f)
 		}
-		b.Logf("%s took %s", p.name, time.Since(began).Round(time.Second))
+		say("%s took %s", p.name, time.Since(began).Round(time.Second))
 	}
 	passed := b.Run(some[0].name, func(b *testing.B) {
 		var s *stack

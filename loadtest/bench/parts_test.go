@@ -17,17 +17,21 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestStatIsReadPastAnyCommandName(t *testing.T) {
-	rest := " S 1 1 1 0 -1 4194560 1 2 3 4 250 50 7 8 20 0 1 0 9"
-	for _, name := range []string{"redis-server", "a b) S 9 9", "(", ""} {
-		used, err := parseStat([]byte("42 (" + name + ")" + rest))
-		require.NoError(t, err)
-		require.Equal(t, 3*time.Second, used)
-	}
-	for _, bad := range []string{"", "42 redis S 1", "42 (x) S 1 2", "42 (x)" + strings.Replace(rest, "250", "x", 1)} {
-		_, err := parseStat([]byte(bad))
-		require.Error(t, err, bad)
-	}
+func TestCPUTimeIsWhatTheProcessUsed(t *testing.T) {
+	child := exec.Command("sh", "-c", "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; echo; read -r line")
+	input, err := child.StdinPipe()
+	require.NoError(t, err)
+	output, err := child.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, child.Start())
+	_, err = output.Read(make([]byte, 1)) // now it waits, and uses nothing more
+	require.NoError(t, err)
+	used, err := CPUTime(child.Process.Pid)
+	require.NoError(t, err)
+	require.NoError(t, input.Close())
+	require.Error(t, child.Wait(), "read meets the end of its input")
+	total := child.ProcessState.UserTime() + child.ProcessState.SystemTime()
+	require.InDelta(t, total.Seconds(), used.Seconds(), 0.02)
 }
 
 func TestMeterSeesTheWorkOfAProcess(t *testing.T) {

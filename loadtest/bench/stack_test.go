@@ -62,12 +62,14 @@ type stack struct {
 	signer            *loadtest.Signer
 	buyers            int  // tokens made so far
 	keyed             bool // presses carry keys
+	warmed            bool
+	rate              float64 // the greatest that was measured, orders/s
 }
 
 // newStack starts everything of a deployment; there is no sale yet.
 func newStack(b *testing.B, d deployment) *stack {
 	s := &stack{
-		b: b, redis: startRedis(b, d), kafka: harness.Kafka(b), mariadb: harness.MariaDB(b),
+		b: b, redis: startRedis(b, d), kafka: harness.Kafka(b, brokerJVM...), mariadb: harness.MariaDB(b),
 		gatewayAt: harness.Address(b), operatorsAt: harness.Address(b), settleAt: harness.Address(b), bareAt: harness.Address(b),
 	}
 	addresses := make([]string, len(s.redis))

@@ -29,9 +29,10 @@ type KafkaServer struct {
 }
 
 // Kafka starts a private broker in KRaft mode; it takes about four seconds, so a package should share one where it can.
-func Kafka(t testing.TB) *KafkaServer {
+// jvm are further options of the Java machine and win over the harness's own, which are for brokers that live for seconds.
+func Kafka(t testing.TB, jvm ...string) *KafkaServer {
 	t.Helper()
-	s, err := newKafka(t)
+	s, err := newKafka(t, jvm)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +40,7 @@ func Kafka(t testing.TB) *KafkaServer {
 	return s
 }
 
-func newKafka(t testing.TB) (*KafkaServer, error) {
+func newKafka(t testing.TB, jvm []string) (*KafkaServer, error) {
 	java, libs, err := kafkaProgram()
 	if err != nil {
 		return nil, err
@@ -66,17 +67,16 @@ func newKafka(t testing.TB) (*KafkaServer, error) {
 	if err := os.WriteFile(settings, kafkaSettings(data, port, controller), 0o644); err != nil {
 		return nil, err
 	}
-	s.process = &Process{Dir: s.Dir, path: java, args: kafkaCommand(libs, "kafka.Kafka", settings), name: "kafka", tb: t}
+	s.process = &Process{Dir: s.Dir, path: java, args: kafkaCommand(libs, jvm, "kafka.Kafka", settings), name: "kafka", tb: t}
 	s.ready = s.serves
 	return s, nil
 }
 
 // kafkaCommand is the JVM's command line: the serial collector and the first compiler only, because a test broker lives
 // for seconds and shares two cores with the code under test.
-func kafkaCommand(libs string, class string, args ...string) []string {
-	return append([]string{
-		"-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", filepath.Join(libs, "*"), class,
-	}, args...)
+func kafkaCommand(libs string, jvm []string, class string, args ...string) []string {
+	command := append([]string{"-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"}, jvm...)
+	return append(append(command, "-cp", filepath.Join(libs, "*"), class), args...)
 }
 
 func kafkaSettings(data string, port, controller int) []byte {
@@ -181,7 +181,7 @@ func formatKafka(java, libs, dir string) error {
 	if err := os.WriteFile(settings, kafkaSettings(dir, lowestPort, lowestPort+1), 0o644); err != nil {
 		return err
 	}
-	args := kafkaCommand(libs, "kafka.tools.StorageTool", "format", "-t", kafkaCluster, "-c", settings)
+	args := kafkaCommand(libs, nil, "kafka.tools.StorageTool", "format", "-t", kafkaCluster, "-c", settings)
 	if output, err := exec.Command(java, args...).CombinedOutput(); err != nil {
 		return fmt.Errorf("format the folder of Kafka: %w\n%s", err, tail(string(output)))
 	}

@@ -44,7 +44,7 @@ func KafkaCluster(t testing.TB, nodes int, advertise func(direct string) string)
 		if err := os.WriteFile(settings, text, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		n.process = &Process{Dir: n.Dir, path: java, args: kafkaCommand(libs, "kafka.Kafka", settings), name: "kafka", tb: t}
+		n.process = &Process{Dir: n.Dir, path: java, args: kafkaCommand(libs, nil, "kafka.Kafka", settings), name: "kafka", tb: t}
 		n.ready = n.direct
 		t.Cleanup(n.Kill)
 		cluster[i] = n

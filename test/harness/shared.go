@@ -103,7 +103,7 @@ func SharedKafka(t testing.TB) *KafkaServer {
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.kafka == nil {
-		own := func() (*KafkaServer, error) { return newKafka(owner()) }
+		own := func() (*KafkaServer, error) { return newKafka(owner(), nil) }
 		shared.kafka = obtain(t, "FLASHSALE_TEST_KAFKA", foreignKafka, own, func(s *KafkaServer) *server { return &s.server })
 	}
 	return shared.kafka
