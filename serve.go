@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -20,14 +21,20 @@ type gatewayCommand struct{}
 
 // Run serves buyers and operators until the process is asked to end.
 func (gatewayCommand) Run(inv *invocation) error {
-	return inv.serve("gateway", func(s *site) (role, error) { return newGatewayRole(s) })
+	return inv.serve("gateway", func(s *site) (role, error) {
+		debug.SetGCPercent(s.settings.Gateway.GCPercent)
+		return newGatewayRole(s)
+	})
 }
 
 type settleCommand struct{}
 
 // Run settles until the process is asked to end.
 func (settleCommand) Run(inv *invocation) error {
-	return inv.serve("settle", func(s *site) (role, error) { return newSettleRole(s) })
+	return inv.serve("settle", func(s *site) (role, error) {
+		debug.SetGCPercent(s.settings.Settle.GCPercent)
+		return newSettleRole(s)
+	})
 }
 
 // role is one of the long-running processes. run returns when ctx ends and everything is drained, or with the fault

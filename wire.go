@@ -52,7 +52,7 @@ func newEmbeddedSite(s *settings.Settings, log *slog.Logger, dsn string) (*site,
 func newSiteOn(s *settings.Settings, log *slog.Logger, books *store.Store, embedded bool) (*site, error) {
 	redis, err := reserve.Dial(reserve.Options{
 		Namespace: s.Namespace, Addrs: s.Redis.Addrs, Username: s.Redis.Username, Password: s.Redis.Password.Reveal(),
-		TLS: s.Redis.TLS, Embedded: embedded,
+		TLS: s.Redis.TLS, Connections: s.Redis.Connections, Embedded: embedded,
 	})
 	if err != nil {
 		return nil, errors.Join(err, books.Close())
@@ -89,7 +89,7 @@ func (s *site) producer() (*reserve.Producer, error) {
 	k := s.settings.Kafka
 	return reserve.NewProducer(reserve.KafkaOptions{
 		Brokers: k.Brokers, TLS: k.TLS, SASLMechanism: k.SASLMechanism, Username: k.SASLUsername,
-		Password: k.SASLPassword.Reveal(),
+		Password: k.SASLPassword.Reveal(), Linger: k.Linger,
 	}, settle.TopicsOf(s.settings.Namespace).Orders)
 }
 
@@ -330,6 +330,7 @@ func (r *settleRole) build() (err error) {
 	r.settler, err = settle.New(settle.Options{
 		Kafka: settleKafka(r.settings), Namespace: r.settings.Namespace, Partitions: int32(r.settings.Kafka.Partitions),
 		MaxRows: r.settings.Settle.BatchMaxRows, MaxBytes: r.settings.Settle.BatchMaxBytes, Log: r.log,
+		FetchMinBytes: r.settings.Settle.FetchMinBytes, FetchMaxWait: r.settings.Settle.FetchMaxWait,
 	}, r.books, r.registry)
 	if err != nil {
 		return err

@@ -31,7 +31,7 @@ type GaugeStock interface {
 // GaugeOptions are the settings of the gauges. Zero values take their defaults.
 type GaugeOptions struct {
 	Pauser Pauser           // pauses a sale whose books do not balance; nil: they are only shown
-	Every  time.Duration    // 1 s between two rounds, and at least restPerRound times as long as the last one took
+	Every  time.Duration    // 1 s between two rounds; longer where a round takes long or reads many buckets
 	Limit  time.Duration    // 5 s: the longest a round may take
 	Keep   time.Duration    // 24 h: how long after its end a sale is still shown, the bound of the metric's size
 	Now    func() time.Time // Redis's clock where there is one; default time.Now
@@ -41,7 +41,9 @@ type GaugeOptions struct {
 const (
 	gaugeLease    = "gauges"
 	gaugeLeaseTTL = 15 * time.Second
-	restPerRound  = 4 // keeps a process with very many sales from doing nothing else
+	restPerRound  = 4               // keeps a process with very many sales from doing nothing else
+	restBuckets   = 2000            // buckets for which a second of rest is due, so that the cost of looking does not grow with them
+	longestRest   = 8 * time.Second // with GaugeOptions.Limit within the lease
 )
 
 var (
@@ -59,8 +61,10 @@ type Gauges struct {
 	opts   GaugeOptions
 	holder string
 	shown  atomic.Pointer[[]prometheus.Metric]
-	sums   map[[2]string]sale.Stock // last coherent sum of each SKU; used by Run alone, as watch is
-	watch  watch
+	watch  watch // as the members below, used by Run alone
+
+	sums    map[[2]string]sale.Stock // last coherent sum of each SKU
+	buckets int                      // read in the last round
 }
 
 // NewGauges registers the gauges. They stay empty until Run has the lease.
@@ -108,9 +112,15 @@ func (g *Gauges) Run(ctx context.Context) {
 		case <-ctx.Done():
 			g.leave(ctx)
 			return
-		case <-time.After(max(g.opts.Every, restPerRound*time.Since(began))):
+		case <-time.After(g.rest(time.Since(began))):
 		}
 	}
+}
+
+// rest is the pause after a round that took so long.
+func (g *Gauges) rest(took time.Duration) time.Duration {
+	due := time.Duration(g.buckets) * time.Second / restBuckets
+	return max(g.opts.Every, restPerRound*took, min(due, longestRest))
 }
 
 func (g *Gauges) leave(ctx context.Context) {
@@ -147,6 +157,7 @@ func (g *Gauges) measure(ctx context.Context) ([]prometheus.Metric, error) {
 		return nil, fmt.Errorf("list sales: %w", err)
 	}
 	now := g.opts.Now()
+	g.buckets = 0
 	g.watch.begin()
 	var metrics []prometheus.Metric
 	oldest, fresh := int64(0), map[[2]string]sale.Stock{}
@@ -158,6 +169,7 @@ func (g *Gauges) measure(ctx context.Context) ([]prometheus.Metric, error) {
 		if err != nil {
 			return nil, err
 		}
+		g.buckets += len(positions)
 		for _, p := range positions {
 			metrics = append(metrics, prometheus.MustNewConstMetric(epochDesc, prometheus.GaugeValue, float64(p.Epoch), p.Sale, p.SKU, strconv.Itoa(p.Number)))
 			if p.Oldest != 0 && (oldest == 0 || p.Oldest < oldest) {

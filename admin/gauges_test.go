@@ -139,6 +139,22 @@ func TestGaugesRunUntilTheirContextEnds(t *testing.T) {
 	require.NotContains(t, b.store.leases, gaugeLease)
 }
 
+// The more buckets a round reads, the longer the rest after it, within what the lease allows.
+func TestGaugesRestAfterManyBuckets(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", phoneSale, "preload", "open")
+	g := gaugeBench(t, b)
+	g.round(t.Context())
+	require.Equal(t, 1, g.buckets)
+	require.Equal(t, time.Second, g.rest(time.Millisecond))
+	require.Equal(t, 4*time.Second, g.rest(time.Second))
+	g.buckets = 10_000
+	require.Equal(t, 5*time.Second, g.rest(200*time.Millisecond))
+	g.buckets = 1_000_000
+	require.Equal(t, longestRest, g.rest(time.Second))
+	require.LessOrEqual(t, longestRest+g.opts.Limit, gaugeLeaseTTL)
+}
+
 func TestAgeIsNeverNegative(t *testing.T) {
 	now := time.UnixMilli(10_000)
 	require.Zero(t, age(now, 0))

@@ -16,6 +16,7 @@ type KafkaOptions struct {
 	SASLMechanism string // empty, PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512
 	Username      string
 	Password      string
+	Linger        time.Duration // how long a record waits for others to share its request; 0 for not at all
 }
 
 // Bounds of the producer.
@@ -48,6 +49,7 @@ func (o KafkaOptions) config() (*sarama.Config, error) {
 	c.Producer.Idempotent = true
 	c.Producer.Timeout = kafkaTimeout
 	c.Producer.MaxMessageBytes = 2 << 20
+	c.Producer.Flush.Frequency = o.Linger
 	c.Producer.Partitioner = sarama.NewManualPartitioner
 	c.Producer.Return.Successes, c.Producer.Return.Errors = true, true
 	c.Producer.Retry.Max = kafkaRetries

@@ -138,9 +138,12 @@ func TestKafkaOptions(t *testing.T) {
 		require.Error(t, err, name)
 	}
 	for _, mechanism := range []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"} {
-		c, err := KafkaOptions{Brokers: []string{"a:1"}, TLS: true, SASLMechanism: mechanism, Username: "u", Password: "p"}.config()
+		c, err := KafkaOptions{
+			Brokers: []string{"a:1"}, TLS: true, SASLMechanism: mechanism, Username: "u", Password: "p", Linger: time.Millisecond,
+		}.config()
 		require.NoError(t, err)
 		require.True(t, c.Net.TLS.Enable)
+		require.Equal(t, time.Millisecond, c.Producer.Flush.Frequency)
 		require.Equal(t, mechanism != "PLAIN", c.Net.SASL.SCRAMClientGeneratorFunc != nil)
 	}
 	login := newSCRAM("SCRAM-SHA-512")()

@@ -1,10 +1,12 @@
 package reserve
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"math/bits"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -21,6 +23,8 @@ type Options struct {
 	Password  string
 	TLS       bool
 	Embedded  bool // miniredis: no RESP3, no cluster, no replication id
+
+	Connections int // to each node, up to 256, rounded up to a power of two [2]
 }
 
 // Bounds of the client.
@@ -33,6 +37,8 @@ const (
 	readTimeout      = 3 * time.Second // of everything but purchases, which have their own
 	redialInterval   = 100 * time.Millisecond
 	socketBuffer     = 1 << 17 // bytes, each way and connection
+
+	defaultConnections = 2 // so that a purchase need not wait behind a long pipeline; more were not faster
 )
 
 // errNotSent is wrapped by errors of calls that certainly never reached Redis.
@@ -126,12 +132,19 @@ func (r *Redis) clientOption() rueidis.ClientOption {
 		Dialer:           net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second},
 		ConnWriteTimeout: writeTimeout, DisableRetry: true, DisableCache: true, AlwaysPipelining: true,
 		ReadBufferEachConn: socketBuffer, WriteBufferEachConn: socketBuffer,
-		ForceSingleClient: o.Embedded, AlwaysRESP2: o.Embedded,
+		ForceSingleClient: o.Embedded, AlwaysRESP2: o.Embedded, PipelineMultiplex: multiplex(o.Connections),
 	}
 	if o.TLS {
 		option.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
 	return option
+}
+
+// multiplex is the library's word for a number of connections: the power of two, where 0 is left to the library and one
+// connection is -1.
+func multiplex(connections int) int {
+	power := bits.Len(uint(cmp.Or(connections, defaultConnections) - 1))
+	return cmp.Or(power, -1)
 }
 
 // enter waits for a place among the calls in flight.

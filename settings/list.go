@@ -68,6 +68,9 @@ func gatewaySection() []Setting {
 		{Name: "gateway.shutdown_timeout", Default: "20s", Used: []string{gateway, settle, dev}, check: durations("1s", "5m"),
 			Doc:  "Longest time after SIGTERM for answers under way and for records not yet acknowledged.",
 			bind: func(s *Settings) any { return &s.Gateway.ShutdownTimeout }},
+		{Name: "gateway.gc_percent", Default: "100", Unit: "percent", Used: []string{gateway}, check: between(20, 10_000),
+			Doc:  "Growth of the heap before garbage is collected, in place of GOGC: more is less CPU and more memory.",
+			bind: func(s *Settings) any { return &s.Gateway.GCPercent }},
 	}
 }
 
@@ -117,6 +120,15 @@ func settleSection() []Setting {
 		{Name: "settle.batch_max_bytes", Default: "1048576", Unit: "bytes", Used: []string{settle, dev}, check: between(1024, 16<<20),
 			Doc:  "Bytes of records in one settling transaction.",
 			bind: func(s *Settings) any { return &s.Settle.BatchMaxBytes }},
+		{Name: "settle.fetch_min_bytes", Default: "65536", Unit: "bytes", Used: []string{settle, dev}, check: between(1, 16<<20),
+			Doc:  "Bytes of records that a broker gathers before it answers a fetch.",
+			bind: func(s *Settings) any { return &s.Settle.FetchMinBytes }},
+		{Name: "settle.fetch_max_wait", Default: "25ms", Used: []string{settle, dev}, check: durations("1ms", "5s"),
+			Doc:  "Longest time that a broker gathers them: what a lone order waits at most before it is settled.",
+			bind: func(s *Settings) any { return &s.Settle.FetchMaxWait }},
+		{Name: "settle.gc_percent", Default: "100", Unit: "percent", Used: []string{settle}, check: between(20, 10_000),
+			Doc:  "Growth of the heap before garbage is collected, in place of GOGC.",
+			bind: func(s *Settings) any { return &s.Settle.GCPercent }},
 	}
 }
 
@@ -148,6 +160,9 @@ func redisSection() []Setting {
 		{Name: "redis.tls", Default: "false", Used: purchasePath,
 			Doc:  "Speak TLS to Redis, with the system's certificate authorities.",
 			bind: func(s *Settings) any { return &s.Redis.TLS }},
+		{Name: "redis.connections", Default: "2", Unit: "connections", Used: purchasePath, check: between(1, 64),
+			Doc:  "Connections of a process to each node, rounded up to a power of two. Calls share them, in pipelines.",
+			bind: func(s *Settings) any { return &s.Redis.Connections }},
 	}
 }
 
@@ -168,6 +183,9 @@ func kafkaSection() []Setting {
 		{Name: "kafka.sasl_password", Used: kafkaUsers,
 			Doc:  "Password for the login.",
 			bind: func(s *Settings) any { return &s.Kafka.SASLPassword }},
+		{Name: "kafka.linger", Default: "0s", Used: []string{gateway, settle, dev}, check: durations("0s", "100ms"),
+			Doc:  "How long a record of orders waits for others to share its request. 0s: those that come during a request do.",
+			bind: func(s *Settings) any { return &s.Kafka.Linger }},
 		{Name: "kafka.partitions", Default: "8", Unit: "partitions", Used: append([]string{dev}, queue...), check: between(1, 1024),
 			Doc:  "Partitions of each topic. A bucket keeps the partition of its first preload.",
 			bind: func(s *Settings) any { return &s.Kafka.Partitions }},

@@ -74,6 +74,8 @@ func TestDefaults(t *testing.T) {
 	assert.Empty(t, s.Gateway.TrustedProxies)
 	assert.Empty(t, s.Auth.Issuer)
 	assert.False(t, s.Redis.TLS)
+	assert.Equal(t, 2, s.Redis.Connections)
+	assert.Zero(t, s.Kafka.Linger)
 	assert.Empty(t, s.Warnings())
 }
 
@@ -96,6 +98,9 @@ func TestPrecedenceOfEverySetting(t *testing.T) {
 		"admin.url":              {"http://a", "https://b:1", "http://c/x"},
 		"mysql.dsn":              {"a@/a", "b@/b", "c@/c"},
 		"settle.batch_max_bytes": {"2000", "3000", "4000"},
+		"gateway.gc_percent":     {"50", "200", "400"},
+		"settle.gc_percent":      {"50", "200", "400"},
+		"kafka.linger":           {"0s", "2ms", "100ms"},
 		"kafka.sasl_mechanism":   {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"},
 	}
 	for _, setting := range All() {

@@ -32,6 +32,7 @@ type Gateway struct {
 	MaxInFlight     int
 	TokenCacheSize  int
 	ShutdownTimeout time.Duration
+	GCPercent       int
 }
 
 // Admin is the operators' listener and how commands find it.
@@ -49,6 +50,9 @@ type Settle struct {
 	Listen        string
 	BatchMaxRows  int
 	BatchMaxBytes int
+	FetchMinBytes int
+	FetchMaxWait  time.Duration
+	GCPercent     int
 }
 
 // Auth is how buyers' tokens are believed.
@@ -65,6 +69,8 @@ type Redis struct {
 	Username string
 	Password Secret
 	TLS      bool
+
+	Connections int
 }
 
 // Kafka is the queue between Redis and the database.
@@ -74,6 +80,7 @@ type Kafka struct {
 	SASLMechanism string
 	SASLUsername  string
 	SASLPassword  Secret
+	Linger        time.Duration
 	Partitions    int
 	Replication   int
 }

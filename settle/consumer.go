@@ -3,6 +3,7 @@ package settle
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/IBM/sarama"
 
@@ -90,8 +91,12 @@ func (c *consumer) ConsumeClaim(session sarama.ConsumerGroupSession, claim saram
 	}
 }
 
-// committer commits the marked offsets of one session beside the transactions: while one commit is under way, the next
-// marks gather. A commit that fails is made up for by the next; one that is lost makes records arrive twice.
+// commitEvery is the least time between two commits of a session: each is a record in a topic of the broker's own, and the
+// position that counts is committed with the rows.
+const commitEvery = 100 * time.Millisecond
+
+// committer commits the marked offsets of one session beside the transactions, one commit each commitEvery: meanwhile the
+// next marks gather. A commit that fails is made up for by the next; one that is lost makes records arrive twice.
 type committer struct {
 	session sarama.ConsumerGroupSession
 	marked  chan struct{}
@@ -105,6 +110,7 @@ func startCommitter(session sarama.ConsumerGroupSession) *committer {
 		for range c.marked {
 			session.Commit()
 			faults.Point("settle.offset-committed")
+			sleep(session.Context(), commitEvery)
 		}
 	}()
 	return c

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/IBM/sarama"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -147,6 +148,31 @@ func TestCommitsGatherWhileOneIsUnderWay(t *testing.T) {
 		}
 		<-stopped
 		require.Equal(t, []int64{1, 50, 50}, session.commits)
+	})
+}
+
+// However many transactions there are, the group's offsets are committed ten times a second at most, and at once when the
+// session ends.
+func TestCommitsAreSpread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, revoke := context.WithCancel(t.Context())
+		session := &fakeSession{ctx: ctx}
+		c := startCommitter(session)
+		for offset := int64(1); offset <= 100; offset++ {
+			session.MarkOffset("t", 3, offset, "")
+			c.wake()
+			<-time.After(commitEvery / 10)
+		}
+		_, commits := session.at()
+		require.InDelta(t, 10, len(commits), 1)
+		session.MarkOffset("t", 3, 101, "")
+		c.wake()
+		revoke()
+		began := time.Now()
+		c.stop()
+		require.Zero(t, time.Since(began))
+		_, commits = session.at()
+		require.Equal(t, int64(101), commits[len(commits)-1])
 	})
 }
 

@@ -33,7 +33,6 @@ const (
 	// again.
 	readTimeout = rebalanceTimeout + 2*time.Second
 
-	fetchWait    = 250 * time.Millisecond // longest wait of a fetch that finds nothing
 	retryBackoff = 250 * time.Millisecond // of sarama's own retries
 	// waitingRecords bounds the records that sarama keeps ready for a claim. Records of one order make transactions of
 	// at most that many rows, which is where larger ones stop being cheaper.
@@ -66,7 +65,6 @@ func (o KafkaOptions) config() (*sarama.Config, error) {
 	c.Producer.Return.Successes, c.Producer.Return.Errors = true, true
 
 	c.Consumer.Return.Errors = true
-	c.Consumer.MaxWaitTime = fetchWait
 	c.Consumer.Retry.Backoff = retryBackoff
 	c.Consumer.Fetch.Max = 0 // any limit would make sarama skip a record that is larger
 	c.Consumer.Offsets.Initial = sarama.OffsetOldest

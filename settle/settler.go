@@ -1,6 +1,7 @@
 package settle
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,10 +15,13 @@ import (
 	"flashsale/sale"
 )
 
-// Bounds of one transaction, used where Options leaves them 0: where larger ones were not faster any more.
+// Bounds used where Options leaves them 0: where larger transactions were not faster any more, and where fewer fetches did
+// not save the broker much.
 const (
-	DefaultMaxRows  = 1000
-	DefaultMaxBytes = 1 << 20
+	DefaultMaxRows       = 1000
+	DefaultMaxBytes      = 1 << 20
+	DefaultFetchMinBytes = 64 << 10
+	DefaultFetchMaxWait  = 25 * time.Millisecond
 )
 
 // shortSession is the length below which a session counts as failed: the next one waits before it begins.
@@ -31,6 +35,11 @@ type Options struct {
 	MaxRows    int          // orders in one transaction; a single record may have more
 	MaxBytes   int          // bytes of records in one transaction; likewise
 	Log        *slog.Logger // slog.Default() when nil
+
+	// A broker answers a fetch when it has FetchMinBytes of records, or after FetchMaxWait: each answer costs it as much as
+	// a produce request, and a batch for each would double its work.
+	FetchMinBytes int
+	FetchMaxWait  time.Duration
 }
 
 // Settler is the consumer of one process.
@@ -53,12 +62,10 @@ func New(o Options, books Books, registerer prometheus.Registerer) (*Settler, er
 	if err != nil {
 		return nil, err
 	}
-	if o.MaxRows == 0 {
-		o.MaxRows = DefaultMaxRows
-	}
-	if o.MaxBytes == 0 {
-		o.MaxBytes = DefaultMaxBytes
-	}
+	o.MaxRows = cmp.Or(o.MaxRows, DefaultMaxRows)
+	o.MaxBytes = cmp.Or(o.MaxBytes, DefaultMaxBytes)
+	config.Consumer.Fetch.Min = int32(cmp.Or(o.FetchMinBytes, DefaultFetchMinBytes))
+	config.Consumer.MaxWaitTime = cmp.Or(o.FetchMaxWait, DefaultFetchMaxWait)
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
