@@ -69,6 +69,7 @@ type Engine struct {
 	shelves  map[sale.Bucket]*shelf
 	patience map[int32]*patience // by partition
 	requests sync.Pool
+	flows    sync.Pool
 	gate     *gate // counts flows and unacknowledged parcels
 	movers   movers
 	janitor  *janitor
@@ -87,6 +88,7 @@ func NewEngine(o EngineOptions) *Engine {
 	e := &Engine{EngineOptions: o, clock: newClock(nil), gate: newGate(),
 		shelves: map[sale.Bucket]*shelf{}, patience: map[int32]*patience{}}
 	e.requests.New = func() any { return &request{done: make(chan struct{}, 1)} }
+	e.flows.New = func() any { return &flow{arguments: newArgumentBuffer()} }
 	e.movers = movers{of: map[item]*mover{}}
 	e.janitor = newJanitor()
 	e.reporter = newReporter(o.Report, o.Log)

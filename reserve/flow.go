@@ -6,7 +6,8 @@ import (
 	"flashsale/sale"
 )
 
-// flow is one goroutine that takes batch after batch from a shelf, each from the script to the acknowledgement.
+// flow is one goroutine that takes batch after batch from a shelf, each from the script to the acknowledgement. What it
+// has allocated serves the next flow of any shelf: where few press, each flow takes one batch.
 type flow struct {
 	*shelf
 	batch     []*request
@@ -17,14 +18,15 @@ type flow struct {
 	oldest    time.Time // when the oldest purchase of the batch came
 }
 
-func newFlow(s *shelf) *flow { return &flow{shelf: s, arguments: newArgumentBuffer()} }
-
 // run works until the shelf is empty. Every request of every batch gets exactly one answer.
 func (f *flow) run() {
-	defer f.engine.gate.leave()
+	e := f.engine
+	defer e.gate.leave()
 	for {
 		f.batch = f.next(f.batch)
 		if len(f.batch) == 0 {
+			f.shelf = nil
+			e.flows.Put(f)
 			return
 		}
 		f.oldest = f.batch[0].came

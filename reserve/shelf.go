@@ -88,7 +88,9 @@ func (s *shelf) put(r *request) (sale.Outcome, bool) {
 func (s *shelf) begin() {
 	s.flows++
 	s.watch()
-	go newFlow(s).run()
+	f := s.engine.flows.Get().(*flow)
+	f.shelf = s
+	go f.run()
 }
 
 // stepAside leaves what is on the shelf, and what comes, to others while a flow waits. It reports whether it did; a flow that
