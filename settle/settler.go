@@ -20,8 +20,8 @@ import (
 const (
 	DefaultMaxRows       = 1000
 	DefaultMaxBytes      = 1 << 20
-	DefaultFetchMinBytes = 64 << 10
-	DefaultFetchMaxWait  = 25 * time.Millisecond
+	DefaultFetchMinBytes = 128 << 10
+	DefaultFetchMaxWait  = 50 * time.Millisecond
 )
 
 // shortSession is the length below which a session counts as failed: the next one waits before it begins.
