@@ -12,7 +12,7 @@ import (
 	"flashsale/sale"
 )
 
-// putBuyers replaces the list of a listed sale, read line by line: a list of any length passes through a few kilobytes
+// putBuyers replaces the list of a listed sale, read line by line: a list of any length passes through a few megabytes
 // of memory. The list takes effect only when its last line was good.
 func (a *API) putBuyers(c *call) error {
 	id, err := c.saleID()

@@ -6,11 +6,16 @@ import (
 	"strconv"
 
 	"github.com/redis/rueidis"
+	"golang.org/x/sync/errgroup"
 
 	"flashsale/faults"
 )
 
-const listChunk = 1000 // buyers in one SADD
+// Bounds of loading a list: while some buyers are added, the next ones are read.
+const (
+	listChunk     = 1000 // buyers in one SADD
+	listParallels = 2    // SADDs under way
+)
 
 // LoadList brings one version of a sale's list of buyers into Redis: one list a sale, whatever the number of SKUs. each
 // must call its argument with every buyer; size is how many there are. Loading twice is harmless. The list that was
@@ -19,12 +24,7 @@ func (r *Redis) LoadList(ctx context.Context, saleID string, version, size int64
 	if err := r.owner.check(); err != nil {
 		return fmt.Errorf("load list %d of sale %s: %w", version, saleID, err)
 	}
-	loader := listLoader{redis: r, key: r.listKey(saleID, version)}
-	err := each(func(buyer string) error { return loader.add(ctx, buyer) })
-	if err == nil {
-		err = loader.flush(ctx)
-	}
-	if err != nil {
+	if err := r.addListed(ctx, r.listKey(saleID, version), each); err != nil {
 		return fmt.Errorf("load list %d of sale %s: %w", version, saleID, err)
 	}
 	whole, err := r.HasList(ctx, saleID, version, size)
@@ -71,29 +71,36 @@ func (r *Redis) freeOldList(ctx context.Context, saleID string, version int64) e
 	return nil
 }
 
-// listLoader gathers buyers into commands.
-type listLoader struct {
-	redis *Redis
-	key   string
-	chunk []string
+// addListed adds every buyer to the set at key.
+func (r *Redis) addListed(ctx context.Context, key string, each func(func(buyer string) error) error) error {
+	adding, ctx := errgroup.WithContext(ctx)
+	adding.SetLimit(listParallels)
+	var chunk []string
+	flush := func() error {
+		members := chunk
+		chunk = make([]string, 0, listChunk)
+		adding.Go(func() error { return r.addChunk(ctx, key, members) }) // waits until one of the others is through
+		return ctx.Err()
+	}
+	readErr := each(func(buyer string) error {
+		if chunk = append(chunk, buyer); len(chunk) < listChunk {
+			return nil
+		}
+		return flush()
+	})
+	if readErr == nil && len(chunk) > 0 {
+		readErr = flush()
+	}
+	if err := adding.Wait(); err != nil { // the cause, where the reading ended because of it
+		return err
+	}
+	return readErr
 }
 
-func (l *listLoader) add(ctx context.Context, buyer string) error {
-	l.chunk = append(l.chunk, buyer)
-	if len(l.chunk) < listChunk {
-		return nil
-	}
-	return l.flush(ctx)
-}
-
-func (l *listLoader) flush(ctx context.Context) error {
-	if len(l.chunk) == 0 {
-		return nil
-	}
-	err := l.redis.do(ctx, func(c rueidis.Client) rueidis.Completed {
-		return c.B().Sadd().Key(l.key).Member(l.chunk...).Build()
+func (r *Redis) addChunk(ctx context.Context, key string, members []string) error {
+	err := r.do(ctx, func(c rueidis.Client) rueidis.Completed {
+		return c.B().Sadd().Key(key).Member(members...).Build()
 	}).Error()
-	l.chunk = l.chunk[:0]
 	faults.Point("list.chunk-loaded")
 	return err
 }

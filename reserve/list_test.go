@@ -41,7 +41,13 @@ func TestListLoads(t *testing.T) {
 
 	broken := errors.New("the database went away")
 	require.ErrorIs(t, w.redis.LoadList(ctx, "sale", 6, 10, func(add func(string) error) error { return broken }), broken)
+	late := func(add func(string) error) error { return errors.Join(listOf(listChunk+1)(add), broken) }
+	require.ErrorIs(t, w.redis.LoadList(ctx, "sale", 6, 10, late), broken)
 	require.Error(t, w.redis.LoadList(ctx, "sale", 6, 10, listOf(9)), "one is missing")
+	over, cut := context.WithCancel(ctx)
+	cut()
+	endless := listOf(1 << 40)
+	require.ErrorIs(t, w.redis.LoadList(over, "sale", 6, 10, endless), context.Canceled)
 	require.True(t, has(5, 10), "a failed load frees nothing")
 }
 

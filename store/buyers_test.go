@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -164,11 +165,11 @@ func TestListReplacedWhileItIsRead(t *testing.T) {
 // A list is written and read in statements of many rows. Times are in the verbose output.
 func TestReplaceManyBuyers(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
-		const size = 50_000
+		const size = 2*listRun + 10
 		listedSale(t, s)
 		n := 0
 		next := func() (string, error) {
-			if n++; n > size {
+			if n++; n > size+maxRows { // some come again in another run
 				return "", io.EOF
 			}
 			return fmt.Sprintf("buyer-%d", n*7919%size), nil // in no order
@@ -182,5 +183,23 @@ func TestReplaceManyBuyers(t *testing.T) {
 		require.Len(t, listed(t, s), size)
 		t.Logf("%d ids: uploaded in %v, read in %v", size, uploaded, time.Since(began)-uploaded)
 		require.Less(t, statements(t, s)-sent, 1000)
+	})
+}
+
+// An upload that cannot be written ends soon, whatever is still to be read, and leaves nothing.
+func TestUploadThatIsCutOff(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		listedSale(t, s)
+		ctx, cut := context.WithCancel(t.Context())
+		n := 0
+		endless := func() (string, error) {
+			if n++; n == listRun {
+				cut()
+			}
+			return fmt.Sprintf("buyer-%d", n), nil
+		}
+		_, err := s.ReplaceBuyers(ctx, "eleven", endless)
+		require.ErrorIs(t, err, context.Canceled)
+		require.Zero(t, count(t, s, "SELECT COUNT(*) FROM buyers"))
 	})
 }
