@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"flashsale/test/harness"
 )
 
 const (
@@ -59,28 +61,66 @@ func (s *stack) orders(name string) []*Figure {
 // take sends presses that must all be taken, and hands the CPU times of gateway, Redis and Kafka to used.
 func (s *stack) take(requests *Requests, used func([]time.Duration)) (Count, time.Duration) {
 	s.b.Helper()
-	driver, err := NewDriver(s.b.Context(), s.gatewayAt, acceptConnection)
-	require.NoError(s.b, err)
-	defer driver.Close()
-	meter, err := StartMeter(s.gateway.PID(), s.redis[0].PID(), s.kafka.PID())
-	require.NoError(s.b, err)
-	count, err := driver.Once(s.b.Context(), requests)
-	require.NoError(s.b, err)
-	times, took, err := meter.Stop()
-	require.NoError(s.b, err)
-	require.NoError(s.b, count.Only(202))
+	count, times, took := s.drive(s.gatewayAt, requests, s.gateway.PID(), s.redis[0].PID(), s.kafka.PID())
 	if used != nil {
 		used(times)
 	}
 	return count, took
 }
 
-// bareCost is the bare handler's CPU µs for the same requests, answered with as many bytes as an order takes.
-func (s *stack) bareCost(requests *Requests) float64 {
+// drive sends presses that must all be taken to whoever listens at address, and returns what the processes used for it.
+func (s *stack) drive(address string, requests *Requests, pids ...int) (Count, []time.Duration, time.Duration) {
+	s.b.Helper()
+	driver, err := NewDriver(s.b.Context(), address, acceptConnection)
+	require.NoError(s.b, err)
+	defer driver.Close()
+	meter, err := StartMeter(pids...)
+	require.NoError(s.b, err)
+	count, err := driver.Once(s.b.Context(), requests)
+	require.NoError(s.b, err)
+	times, took, err := meter.Stop()
+	require.NoError(s.b, err)
+	require.NoError(s.b, count.Only(202))
+	return count, times, took
+}
+
+// oneByOne measures accepting beside a server that calls a script for each request and does nothing else.
+func (s *stack) oneByOne() []*Figure {
+	s.warm("rush")
+	s.setRules()
+	address := harness.Address(s.b)
+	other := s.startBaseline(address, oneByOneVariable+"="+address, redisVariable+"="+s.redis[0].Addr)
+	defer other.Kill()
+	s.redis[0].MustDo(s.b, "SET", oneByOneStock, oneByOneUnits)
+	require.NoError(s.b, SetBareAnswer(address, s.answerBytes()))
+	s.drive(address, s.presses("rush", warmOrders))
+	server := &Figure{Name: "accept ÷ one EVALSHA a request: the server", Unit: "CPU µs an order"}
+	redis := &Figure{Name: "  Redis", Unit: "CPU µs an order"}
+	rate := &Figure{Name: "  rate", Unit: "orders/s"}
+	for range repetitions {
+		requests := s.presses("rush", acceptOrders)
+		count, theirs, theirTime := s.drive(address, requests, other.PID(), s.redis[0].PID())
+		_, ours, ourTime := s.drive(s.gatewayAt, requests, s.gateway.PID(), s.redis[0].PID())
+		server.Add(perRequest(ours[0], count.Answers), perRequest(theirs[0], count.Answers))
+		redis.Add(perRequest(ours[1], count.Answers), perRequest(theirs[1], count.Answers))
+		rate.Add(float64(count.Answers)/ourTime.Seconds(), float64(count.Answers)/theirTime.Seconds())
+	}
+	s.redis[0].MustDo(s.b, "DEL", oneByOneBuyers, oneByOneStock)
+	return []*Figure{server, redis, rate}
+}
+
+// answerBytes is how long the answer to a purchase is.
+func (s *stack) answerBytes() int {
 	s.b.Helper()
 	answer, err := Ask(s.gatewayAt, s.presses("rush", 1).At(0))
 	require.NoError(s.b, err)
 	require.Equal(s.b, 202, answer.Status, answer.Body)
-	require.NoError(s.b, SetBareAnswer(s.bareAt, answer.Bytes))
+	return answer.Bytes
+}
+
+// bareCost is the bare handler's CPU µs for the same requests, answered with as many bytes as an order takes.
+func (s *stack) bareCost(requests *Requests) float64 {
+	s.b.Helper()
+	require.NoError(s.b, SetBareAnswer(s.bareAt, s.answerBytes()))
 	return s.costOf(s.bareAt, s.bare.PID(), acceptConnection, requests, 200)
 }

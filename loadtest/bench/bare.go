@@ -19,6 +19,11 @@ const bareReadBuffer = 16 << 10
 // ServeBare answers every request with a body of the length last set, and does nothing else: what is left of a request's
 // cost when there is no engine behind it. It returns when the listener is closed.
 func ServeBare(listener net.Listener) error {
+	return serve(listener, func(*fasthttp.RequestCtx) {})
+}
+
+// serve answers as ServeBare says, after work has been done for the request.
+func serve(listener net.Listener, work func(*fasthttp.RequestCtx)) error {
 	var body atomic.Pointer[[]byte]
 	body.Store(new([]byte))
 	server := fasthttp.Server{
@@ -28,11 +33,12 @@ func ServeBare(listener net.Listener) error {
 				setBody(ctx, &body, length)
 				return
 			}
+			work(ctx)
 			ctx.Response.SetBodyRaw(*body.Load())
 		},
 	}
 	if err := server.Serve(listener); err != nil {
-		return fmt.Errorf("serve the bare handler: %w", err)
+		return fmt.Errorf("serve a baseline: %w", err)
 	}
 	return nil
 }

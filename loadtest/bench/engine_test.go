@@ -31,7 +31,13 @@ type part struct {
 var parts = []part{
 	{name: "sold-out", shared: (*stack).soldOut},
 	{name: "accept", shared: (*stack).accept},
+	{name: "one-by-one", shared: (*stack).oneByOne},
+	{name: "half", shared: (*stack).half},
+	{name: "alone", shared: (*stack).alone},
 	{name: "settle", shared: (*stack).settling},
+	{name: "settle-sqlite", own: settlingSQLite},
+	{name: "script", own: floor},
+	{name: "two-nodes", own: twoNodes},
 }
 
 // BenchmarkEngine takes every figure once, prints the table and the same as one line of JSON, and fails when a target is

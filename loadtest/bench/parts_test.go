@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"flashsale/test/harness"
 )
 
 func TestCPUTimeIsWhatTheProcessUsed(t *testing.T) {
@@ -58,15 +60,53 @@ func TestMeterOfAProcessThatIsGone(t *testing.T) {
 // startBare serves the bare handler inside the test.
 func startBare(t *testing.T) string {
 	t.Helper()
+	return startBaseline(t, ServeBare)
+}
+
+func startBaseline(t *testing.T, serve func(net.Listener) error) string {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	ended := make(chan error, 1)
-	go func() { ended <- ServeBare(listener) }()
+	go func() { ended <- serve(listener) }()
 	t.Cleanup(func() {
 		require.NoError(t, listener.Close())
 		require.NoError(t, <-ended)
 	})
 	return listener.Addr().String()
+}
+
+func TestOneByOneSellsEachBuyerOne(t *testing.T) {
+	redis := harness.SharedRedis(t)
+	address := startBaseline(t, func(l net.Listener) error { return ServeOneByOne(l, redis.Addr) })
+	status := func(token string) int {
+		answer, err := Ask(address, Purchase(address, "spring", "phone", token, ""))
+		require.NoError(t, err)
+		return answer.Status
+	}
+	first, second := strings.Repeat("a", 50), strings.Repeat("b", 50)
+	require.Equal(t, 409, status(first), "no units")
+	redis.MustDo(t, "SET", oneByOneStock, "1")
+	require.Equal(t, 202, status(first))
+	require.Equal(t, 409, status(first), "has one")
+	require.Equal(t, 409, status(second), "nothing left")
+	redis.MustDo(t, "SET", oneByOneStock, "1")
+	require.Equal(t, 202, status(second))
+	redis.MustDo(t, "DEL", oneByOneBuyers)
+	redis.MustDo(t, "LPUSH", oneByOneBuyers, "no set")
+	require.Equal(t, 503, status(first))
+	require.NoError(t, SetBareAnswer(address, 400))
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	require.Error(t, ServeOneByOne(listener, "127.0.0.1:1"))
+}
+
+func TestBenchmarkLinesAreReadByUnit(t *testing.T) {
+	lines := BenchmarkLines("goos: linux\nBenchmarkSettle/sqlite-2 \t 100\t 12.5 ns/op\t 8e+04 settled/s\nok\nBenchmarkB\n" +
+		"BenchmarkC 1 x ns/op 3 B/op\n")
+	require.Equal(t, []map[string]float64{{"ns/op": 12.5, "settled/s": 80_000}, {"B/op": 3}}, lines)
+	require.Empty(t, BenchmarkLines("PASS"))
 }
 
 func TestBareAnswersWithAsManyBytesAsWanted(t *testing.T) {

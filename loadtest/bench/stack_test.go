@@ -15,18 +15,25 @@ import (
 	"flashsale/test/harness"
 )
 
-// bareVariable makes this test binary the bare handler on the address it holds: a process of its own, as the gateway is.
-const bareVariable = "FLASHSALE_TEST_BARE"
+// Variables that make this test binary a baseline on the address it holds: a process of its own, as the gateway is.
+const (
+	bareVariable     = "FLASHSALE_TEST_BARE"
+	oneByOneVariable = "FLASHSALE_TEST_ONE_BY_ONE"
+	redisVariable    = "FLASHSALE_TEST_ONE_BY_ONE_REDIS"
+)
 
 func TestMain(m *testing.M) {
-	address := os.Getenv(bareVariable)
+	serve, address := ServeBare, os.Getenv(bareVariable)
+	if one := os.Getenv(oneByOneVariable); one != "" {
+		address, serve = one, func(l net.Listener) error { return ServeOneByOne(l, os.Getenv(redisVariable)) }
+	}
 	if address == "" {
 		harness.Main(m)
 		return
 	}
 	listener, err := net.Listen("tcp", address)
 	if err == nil {
-		err = ServeBare(listener)
+		err = serve(listener)
 	}
 	fmt.Fprintln(os.Stderr, err)
 	os.Exit(1)
@@ -60,16 +67,17 @@ type stack struct {
 	operatorsAt       string
 	settleAt          string
 	signer            *loadtest.Signer
-	buyers            int  // tokens made so far
-	keyed             bool // presses carry keys
-	warmed            bool
+	buyers            int    // tokens made so far
+	sku               string // that presses ask for
+	keyed             bool   // presses carry keys
+	ruled, warmed     bool
 	rate              float64 // the greatest that was measured, orders/s
 }
 
 // newStack starts everything of a deployment; there is no sale yet.
 func newStack(b *testing.B, d deployment) *stack {
 	s := &stack{
-		b: b, redis: startRedis(b, d), kafka: harness.Kafka(b, brokerJVM...), mariadb: harness.MariaDB(b),
+		b: b, sku: "phone", redis: startRedis(b, d), kafka: harness.Kafka(b, brokerJVM...), mariadb: harness.MariaDB(b),
 		gatewayAt: harness.Address(b), operatorsAt: harness.Address(b), settleAt: harness.Address(b), bareAt: harness.Address(b),
 	}
 	addresses := make([]string, len(s.redis))
@@ -92,12 +100,19 @@ func newStack(b *testing.B, d deployment) *stack {
 	s.settle = harness.Start(b, bin, s.env, "settle")
 	s.gateway.WaitReady("http://" + s.gatewayAt + "/readyz")
 	s.settleReady()
-	self, err := os.Executable()
-	require.NoError(b, err)
-	s.bare = harness.Start(b, self, []string{bareVariable + "=" + s.bareAt})
-	s.bare.WaitReady("http://" + s.bareAt + "/")
+	s.bare = s.startBaseline(s.bareAt, bareVariable+"="+s.bareAt)
 	s.db = s.mariadb.Open(b, namespace)
 	return s
+}
+
+// startBaseline starts this test binary as what the variables say.
+func (s *stack) startBaseline(address string, variables ...string) *harness.Process {
+	s.b.Helper()
+	self, err := os.Executable()
+	require.NoError(s.b, err)
+	process := harness.Start(s.b, self, variables)
+	process.WaitReady("http://" + address + barePrefix + "0")
+	return process
 }
 
 func startRedis(b *testing.B, d deployment) []*harness.RedisServer {
@@ -151,9 +166,13 @@ func (s *stack) open(id string) {
 	}, 10*time.Second, 10*time.Millisecond)
 }
 
-// setRules sets a rule of every kind, none of which refuses anything.
+// setRules sets a rule of every kind, none of which refuses anything; at first there is none.
 func (s *stack) setRules() {
 	s.b.Helper()
+	if s.ruled {
+		return
+	}
+	s.ruled = true
 	s.run(`{"flow":[{"resource":"purchase","qps":1000000}],"isolation":[{"resource":"purchase","concurrency":100000}],
 "circuit_breaker":[{"resource":"redis","strategy":"slow_ratio","threshold":1,"max_rt_ms":10000,"window_ms":1000,"min_requests":1000,"retry_ms":1000},
 {"resource":"kafka","strategy":"error_ratio","threshold":1,"window_ms":1000,"min_requests":1000,"retry_ms":1000}],
@@ -173,7 +192,7 @@ func (s *stack) presses(saleID string, n int) *Requests {
 		if s.keyed {
 			key = fmt.Sprint("press-", s.buyers)
 		}
-		requests.Add(Purchase(s.gatewayAt, saleID, "phone", token, key))
+		requests.Add(Purchase(s.gatewayAt, saleID, s.sku, token, key))
 	}
 	return requests
 }

@@ -60,12 +60,7 @@ func (s *stack) warmBroker() {
 	reader, err := kgo.NewClient(kgo.SeedBrokers(s.kafka.Brokers...), kgo.ConsumeTopics(topic))
 	require.NoError(s.b, err)
 	defer reader.Close()
-	wanted := kmsg.NewCreateTopicsRequestTopic()
-	wanted.Topic, wanted.NumPartitions, wanted.ReplicationFactor = topic, warmProducers, 1
-	create := kmsg.NewPtrCreateTopicsRequest()
-	create.Topics = append(create.Topics, wanted)
-	_, err = create.RequestWith(ctx, reader)
-	require.NoError(s.b, err)
+	s.createTopic(topic, warmProducers)
 	var producers sync.WaitGroup
 	for partition := range int32(warmProducers) {
 		producers.Go(func() {
@@ -91,6 +86,20 @@ func (s *stack) warmBroker() {
 		read += fetched.NumRecords()
 	}
 	producers.Wait()
+}
+
+// createTopic creates a topic beside those of the engine.
+func (s *stack) createTopic(topic string, partitions int32) {
+	s.b.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(s.kafka.Brokers...))
+	require.NoError(s.b, err)
+	defer client.Close()
+	wanted := kmsg.NewCreateTopicsRequestTopic()
+	wanted.Topic, wanted.NumPartitions, wanted.ReplicationFactor = topic, partitions, 1
+	create := kmsg.NewPtrCreateTopicsRequest()
+	create.Topics = append(create.Topics, wanted)
+	_, err = create.RequestWith(s.b.Context(), client)
+	require.NoError(s.b, err)
 }
 
 // say tells whoever waits how far it is: a benchmark's own log comes at its end, and shortened.
