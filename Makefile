@@ -26,7 +26,7 @@ REST    = $$(go list ./... | grep -vE '/test/(e2e|sim|model|bugs|crash|chaos)$$'
 N    ?= 1000
 SEED ?= 1
 
-.PHONY: help build dev test unit e2e race fuzz chaos crash sim model seeded-bugs bench lint k6 load cover docker clean
+.PHONY: help build dev test unit e2e race fuzz chaos crash sim model seeded-bugs bench profile lint k6 cover docker clean
 
 help: ## list these targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | \
@@ -76,15 +76,16 @@ seeded-bugs: ## each bug that is built in behind a tag, and the check that catch
 	go test -count=1 -timeout 20m -v -run '^TestEverySeededBugIsCaught$$' ./test/bugs
 
 bench: build ## every figure beside its baseline, on servers of its own (ARGS="-only sold-out,accept" for some parts)
-	go test -count=1 -timeout 20m -run '^$$' -bench . -benchtime 1x ./loadtest/bench -args $(ARGS)
+	go test -count=1 -timeout 40m -run '^$$' -bench '^BenchmarkEngine$$' -benchtime 1x ./loadtest/bench -args $(ARGS)
+
+profile: ## where gateway and settle spend a rush: CPU and allocations, in bin/profile
+	go test -count=1 -run '^$$' -bench '^BenchmarkProfile$$' -benchtime 1x ./loadtest/bench -args -into $(CURDIR)/bin/profile
 
 lint: bin/golangci-lint ## golangci-lint by .golangci.yml
 	bin/golangci-lint run ./...
 
-k6: bin/k6 ## bin/k6 at the pinned version
-
-load: build bin/k6 ## rush.js by k6 against a running gateway (ARGS="-e TOKENS=… -e URLS=…")
-	bin/k6 run $(ARGS) loadtest/rush.js
+k6: bin/k6 ## bin/k6 at the pinned version; ARGS="-e TOKENS=… -e URLS=…" runs rush.js against a running gateway
+	@if [ -n '$(ARGS)' ]; then bin/k6 run $(ARGS) loadtest/rush.js; fi
 
 cover: ## coverage without the end-to-end suite, as bin/coverage.html
 	@mkdir -p bin

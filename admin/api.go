@@ -3,12 +3,10 @@ package admin
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"log/slog"
 	"net/http"
 	"path"
 	"runtime/debug"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -94,11 +92,10 @@ type API struct {
 	deps     Deps
 	mux      *http.ServeMux
 	document []byte
-	admin    [sha256.Size]byte
-	shop     [sha256.Size]byte
+	admin    secretToken
+	shop     secretToken
 	streams  chan struct{}
-	stop     chan struct{}
-	stopOnce sync.Once
+	*stopper
 }
 
 // New builds the operators' API. Serve it with NewServer.
@@ -108,14 +105,15 @@ func New(opts Options, deps Deps) *API {
 		opts: opts, deps: deps,
 		mux:      http.NewServeMux(),
 		document: documentOf(opts.Version),
-		admin:    sha256.Sum256([]byte(opts.AdminToken)),
-		shop:     sha256.Sum256([]byte(opts.ShopToken)),
+		admin:    newSecretToken(opts.AdminToken),
+		shop:     newSecretToken(opts.ShopToken),
 		streams:  make(chan struct{}, maxStreams),
-		stop:     make(chan struct{}),
+		stopper:  newStopper(),
 	}
 	for _, route := range a.routes() {
 		a.mux.Handle(route.method+" "+route.path, a.serve(route))
 	}
+	a.mux.Handle(profilePath, a.serve(route{access: operator, handle: a.serveProfile}))
 	return a
 }
 
@@ -134,9 +132,6 @@ func (o *Options) setDefaults() {
 		o.Logger = slog.Default()
 	}
 }
-
-// StopStreams ends every open event stream, so that a shutdown does not wait for consoles that watch.
-func (a *API) StopStreams() { a.stopOnce.Do(func() { close(a.stop) }) }
 
 // ServeHTTP answers one request. Paths that are not in their shortest form have no redirect here: they are other paths.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {

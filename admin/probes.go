@@ -11,21 +11,44 @@ import (
 	"flashsale/sale"
 )
 
-// NewProbes builds the listener of a process that serves no API of its own: /metrics, /livez and /readyz.
-func NewProbes(gatherer prometheus.Gatherer, ready func() map[string]string) http.Handler {
-	mux := http.NewServeMux()
-	for path, handle := range map[string]func(*call) error{
-		"/metrics": serveMetrics(gatherer), "/livez": serveLive, "/readyz": serveReady(ready),
+// Probes is the listener of a process that serves no API of its own: /metrics, /livez and /readyz, and the process's
+// profiles for who has the operators' token.
+type Probes struct {
+	*stopper
+	mux   *http.ServeMux
+	token secretToken
+}
+
+// NewProbes builds the handler. Without a token nobody gets profiles. Serve it with NewServer.
+func NewProbes(gatherer prometheus.Gatherer, ready func() map[string]string, operatorsToken string) *Probes {
+	p := &Probes{stopper: newStopper(), mux: http.NewServeMux(), token: newSecretToken(operatorsToken)}
+	for pattern, handle := range map[string]func(*call) error{
+		"GET /metrics": serveMetrics(gatherer), "GET /livez": serveLive, "GET /readyz": serveReady(ready),
+		profilePath: p.guarded(p.serveProfile),
 	} {
-		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
+		p.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			if err := handle(&call{w: w, r: r}); err != nil {
 				problem, _ := problemOf(err)
 				writeProblem(w, problem)
 			}
 		})
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { serveKnown(mux, w, r) })
+	return p
 }
+
+// guarded lets only operators through.
+func (p *Probes) guarded(handle func(*call) error) func(*call) error {
+	return func(c *call) error {
+		if !p.token.sent(c.r) {
+			c.w.Header().Set("WWW-Authenticate", "Bearer")
+			return sale.ProblemOf(sale.OutcomeUnauthenticated, "")
+		}
+		return handle(c)
+	}
+}
+
+// ServeHTTP answers one request.
+func (p *Probes) ServeHTTP(w http.ResponseWriter, r *http.Request) { serveKnown(p.mux, w, r) }
 
 // NewBuildInfo is the gauge flashsale_build_info, always 1.
 func NewBuildInfo(version, commit string) prometheus.Collector {

@@ -82,9 +82,9 @@ func operatorSections() []Setting {
 		{Name: "admin.url", Default: "http://127.0.0.1:8081", Unit: "URL", Used: operators, check: urlRule,
 			Doc:  "Where commands find the operators' API.",
 			bind: func(s *Settings) any { return &s.Admin.URL }},
-		{Name: "admin.token", Used: append([]string{gateway, dev}, operators...), Needed: append([]string{gateway}, operators...),
+		{Name: "admin.token", Used: append([]string{gateway, settle, dev}, operators...), Needed: append([]string{gateway}, operators...),
 			check: atLeast(16, "characters"),
-			Doc:   "Operators' token. The dev command makes one when none is given.",
+			Doc:   "Operators' token; settle shows its profiles to who has it. The dev command makes one when none is given.",
 			bind:  func(s *Settings) any { return &s.Admin.Token }},
 		{Name: "shop.token", Used: []string{gateway, dev}, check: atLeast(16, "characters"),
 			Doc:  "Shop's token, good for orders only. Without it only the operators' token opens those routes.",
@@ -112,7 +112,7 @@ func authSection() []Setting {
 func settleSection() []Setting {
 	return []Setting{
 		{Name: "settle.listen", Default: "127.0.0.1:8082", Unit: "host:port", Used: []string{settle, dev}, check: listenRule,
-			Doc:  "The settling process's own listener: /metrics, /livez, /readyz.",
+			Doc:  "The settling process's own listener: /metrics, /livez, /readyz, /debug/pprof.",
 			bind: func(s *Settings) any { return &s.Settle.Listen }},
 		{Name: "settle.batch_max_rows", Default: "1000", Unit: "rows", Used: []string{settle, dev}, check: between(1, 10_000),
 			Doc:  "Order rows in one settling transaction; a larger record settles alone.",

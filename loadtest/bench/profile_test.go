@@ -1,0 +1,78 @@
+package bench
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// into names the folder that BenchmarkProfile writes to.
+var into = flag.String("into", "", "folder for the profiles of BenchmarkProfile")
+
+// profileSeconds of a rush are watched.
+const profileSeconds = 10
+
+// BenchmarkProfile writes where gateway and settle spend their time during a rush, and what they have allocated by then.
+// It measures nothing else: a profile costs what it watches.
+func BenchmarkProfile(b *testing.B) {
+	require.NotEmpty(b, *into, "-into names no folder")
+	require.NoError(b, os.MkdirAll(*into, 0o755))
+	s := newStack(b, deployment{})
+	s.openUsual()
+	s.setRules()
+	s.warm("rush")
+	orders := int(s.greatestRate() * profileSeconds / 2) // tokens are made before, and made again only when these run out
+	requests := s.presses("rush", orders)
+	var over atomic.Bool
+	var taking sync.WaitGroup
+	for name, address := range map[string]string{"gateway": s.operatorsAt, "settle": s.settleAt} {
+		taking.Go(func() {
+			defer over.Store(true)
+			for kind, query := range map[string]string{"cpu": fmt.Sprintf("profile?seconds=%d", profileSeconds), "allocs": "allocs"} {
+				file := filepath.Join(*into, name+"-"+kind+".pprof")
+				if err := download("http://"+address+"/debug/pprof/"+query, file); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	for !over.Load() {
+		s.take(requests, nil)
+		requests = s.presses("rush", orders)
+	}
+	taking.Wait()
+	say("go tool pprof -top %s", filepath.Join(*into, "gateway-cpu.pprof"))
+}
+
+// download writes what an operators' page answers into a file.
+func download(url, file string) error {
+	request, err := http.NewRequest(http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Authorization", "Bearer "+adminToken)
+	client := http.Client{Timeout: time.Minute}
+	defer client.CloseIdleConnections()
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	page, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s: %s", url, response.Status, page)
+	}
+	return os.WriteFile(file, page, 0o644)
+}
