@@ -351,7 +351,8 @@ func (r *settleRole) ready() map[string]string {
 func (r *settleRole) run(ctx context.Context) error {
 	group, working := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		return serveHTTP(working, r.probes, admin.NewProbes(r.registry, r.ready, r.settings.Admin.Token.Reveal()), func() {}, time.Second)
+		probes := admin.NewProbes(r.registry, r.ready, r.settings.Admin.Token.Reveal())
+		return serveHTTP(working, r.probes, probes, func() {}, time.Second)
 	})
 	group.Go(func() error {
 		if err := r.awaitStores(working, r.started, r.producer, r.topics); err != nil || working.Err() != nil {
