@@ -35,9 +35,15 @@ var parts = []part{
 	{name: "half", shared: (*stack).half},
 	{name: "alone", shared: (*stack).alone},
 	{name: "settle", shared: (*stack).settling},
+	{name: "rush", shared: (*stack).rush},
+	{name: "growth", shared: (*stack).growth},
 	{name: "settle-sqlite", own: settlingSQLite},
 	{name: "script", own: floor},
 	{name: "two-nodes", own: twoNodes},
+	{name: "memory", own: memory},
+	{name: "million", own: million},
+	{name: "scale", own: scale},
+	{name: "overload", own: overload},
 }
 
 // BenchmarkEngine takes every figure once, prints the table and the same as one line of JSON, and fails when a target is

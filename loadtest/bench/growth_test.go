@@ -1,0 +1,128 @@
+package bench
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	growthOrders = 40_000 // in one repetition
+	growthLimit  = 1.3    // times the smallest
+	spreadOrders = 10_000 // in one repetition, when every order is of another SKU
+	idleFor      = 5 * time.Second
+)
+
+// growth measures whether an order costs more with more connections and with more SKUs live, and what an engine costs that
+// has ten thousand SKUs and nothing to do. It leaves the SKUs behind: it is the last part of its deployment.
+func (s *stack) growth() []*Figure {
+	s.warm("rush")
+	s.setRules()
+	figures := s.connections()
+	one := s.orderCosts("rush", growthOrders, acceptConnection)
+	for _, skus := range []int{100, manySKUs} {
+		saleID := fmt.Sprint("wide-", skus)
+		s.preloadMany(saleID, skus)
+		figures = append(figures, grown(fmt.Sprintf("an order with %d SKUs live ÷ 1", skus), growthLimit, one,
+			s.orderCosts("rush", growthOrders, acceptConnection))...)
+		figures = append(figures, grown(fmt.Sprintf("an order of any of %d SKUs ÷ of 1", skus), 0, one, s.spreadCosts(saleID, skus))...)
+	}
+	return append(figures, s.idle()...)
+}
+
+// costs are the CPU µs an order of gateway and Redis, a pair for each repetition.
+type costs [][2]float64
+
+// connections measures the three numbers of connections in turns.
+func (s *stack) connections() []*Figure {
+	numbers := []int{64, 512, 4096}
+	measured := make([]costs, len(numbers))
+	for range repetitions {
+		for i, connections := range numbers {
+			measured[i] = append(measured[i], s.orderCost("rush", growthOrders, connections))
+		}
+	}
+	var figures []*Figure
+	for i := range numbers[1:] {
+		figures = append(figures, grown(fmt.Sprintf("an order at %d connections ÷ %d", numbers[i+1], numbers[0]), growthLimit,
+			measured[0], measured[i+1])...)
+	}
+	return figures
+}
+
+// grown compares costs with those of the smallest.
+func grown(name string, target float64, smallest, larger costs) []*Figure {
+	gateway := &Figure{Name: name + ": gateway", Unit: "CPU µs an order", Target: target}
+	redis := &Figure{Name: "  Redis", Unit: "CPU µs an order", Target: target}
+	for i := range larger {
+		gateway.Add(larger[i][0], smallest[i][0])
+		redis.Add(larger[i][1], smallest[i][1])
+	}
+	return []*Figure{gateway, redis}
+}
+
+func (s *stack) orderCosts(saleID string, orders, connections int) (all costs) {
+	for range repetitions {
+		all = append(all, s.orderCost(saleID, orders, connections))
+	}
+	return all
+}
+
+// orderCost takes orders and returns what each cost gateway and Redis.
+func (s *stack) orderCost(saleID string, orders, connections int) [2]float64 {
+	s.b.Helper()
+	return s.requestCost(s.presses(saleID, orders), connections)
+}
+
+func (s *stack) requestCost(requests *Requests, connections int) [2]float64 {
+	s.b.Helper()
+	driver, err := NewDriver(s.b.Context(), s.gatewayAt, connections)
+	require.NoError(s.b, err)
+	defer driver.Close()
+	meter, err := StartMeter(s.gateway.PID(), s.redis[0].PID())
+	require.NoError(s.b, err)
+	count, err := driver.Once(s.b.Context(), requests)
+	require.NoError(s.b, err)
+	used, _, err := meter.Stop()
+	require.NoError(s.b, err)
+	require.NoError(s.b, count.Only(202))
+	return [2]float64{perRequest(used[0], count.Answers), perRequest(used[1], count.Answers)}
+}
+
+// spreadCosts has each order ask for any of the SKUs: a batch is of one SKU, so there are many small ones.
+func (s *stack) spreadCosts(saleID string, skus int) (all costs) {
+	s.b.Helper()
+	usual := s.sku
+	defer func() { s.sku = usual }()
+	for range repetitions {
+		requests := &Requests{}
+		for range spreadOrders {
+			s.sku = fmt.Sprint("sku-", rand.IntN(skus))
+			requests.Add(s.presses(saleID, 1).At(0))
+		}
+		all = append(all, s.requestCost(requests, acceptConnection))
+	}
+	return all
+}
+
+// idle measures an engine that nobody asks for anything, after it has settled what was asked before.
+func (s *stack) idle() []*Figure {
+	s.b.Helper()
+	s.drained()
+	gateway := &Figure{Name: fmt.Sprintf("idle with %d SKUs live: gateway", manySKUs), Unit: "% of a core", Target: 2}
+	redis := &Figure{Name: "  Redis", Unit: "% of a core", Target: 2}
+	settle := &Figure{Name: "  settle", Unit: "% of a core"}
+	for range repetitions {
+		meter, err := StartMeter(s.gateway.PID(), s.redis[0].PID(), s.settle.PID())
+		require.NoError(s.b, err)
+		<-time.After(idleFor)
+		used, took, err := meter.Stop()
+		require.NoError(s.b, err)
+		for i, f := range []*Figure{gateway, redis, settle} {
+			f.Ours = append(f.Ours, 100*used[i].Seconds()/took.Seconds())
+		}
+	}
+	return []*Figure{gateway, redis, settle}
+}
