@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	warmFor       = time.Second
-	measureFor    = 2 * time.Second
+	warmFor       = 500 * time.Millisecond
+	measureFor    = 1500 * time.Millisecond
 	soldOutTokens = 100_000 // different tokens that refused buyers come with
 )
 
