@@ -42,7 +42,7 @@ const (
 	gaugeLease    = "gauges"
 	gaugeLeaseTTL = 15 * time.Second
 	restPerRound  = 4               // keeps a process with very many sales from doing nothing else
-	restBuckets   = 2000            // buckets for which a second of rest is due, so that the cost of looking does not grow with them
+	restBuckets   = 2000            // for which a second of rest is due: the cost of looking does not grow with the buckets
 	longestRest   = 8 * time.Second // with GaugeOptions.Limit within the lease
 )
 

@@ -55,7 +55,9 @@ func TestViewKeepsTheOrder(t *testing.T) {
 	v.update(sale.Changes{Buckets: []sale.BucketRow{open("b", "x", 0), open("a", "x", 1)}})
 	require.Len(t, v.moving(now), 2)
 	v.update(sale.Changes{Buckets: []sale.BucketRow{open("a", "x", 0), open("a", "w", 3), open("b", "x", 0)}})
-	want := []sale.Bucket{{Sale: "a", SKU: "w", Number: 3}, {Sale: "a", SKU: "x"}, {Sale: "a", SKU: "x", Number: 1}, {Sale: "b", SKU: "x"}}
+	want := []sale.Bucket{
+		{Sale: "a", SKU: "w", Number: 3}, {Sale: "a", SKU: "x"}, {Sale: "a", SKU: "x", Number: 1}, {Sale: "b", SKU: "x"},
+	}
 	require.Equal(t, want, v.moving(now))
 	var watched, rows []sale.Bucket
 	for _, w := range v.watched(now) {
