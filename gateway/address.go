@@ -13,17 +13,24 @@ const forwardedFor = "X-Forwarded-For"
 
 // addressOf returns whom the address limit counts: the peer or, behind trusted proxies, the right-most address of
 // X-Forwarded-For that is not itself a trusted proxy; what stands further left was written by the buyer. An IPv6 address
-// counts by its /64, which is what one subscriber has. Empty when the listener has no addresses.
-func addressOf(ctx *fasthttp.RequestCtx, trusted []netip.Prefix) string {
-	tcp, ok := ctx.RemoteAddr().(*net.TCPAddr)
+// counts by its /64, which is what one subscriber has. It is not valid when the listener has no addresses.
+func addressOf(ctx *fasthttp.RequestCtx, trusted []netip.Prefix) netip.Addr {
+	conn, ok := ctx.Conn().(*boundedConn)
 	if !ok {
-		return ""
+		return netip.Addr{}
 	}
-	peer := tcp.AddrPort().Addr().Unmap()
-	if len(trusted) == 0 || !isTrusted(peer, trusted) {
-		return subscriber(peer)
+	if len(trusted) == 0 || !isTrusted(conn.peer, trusted) {
+		return conn.peer
 	}
-	return subscriber(nearestUntrusted(peer, ctx.Request.Header.PeekAll(forwardedFor), trusted))
+	return nearestUntrusted(conn.peer, ctx.Request.Header.PeekAll(forwardedFor), trusted)
+}
+
+// peerOf returns who is at the other end of a connection.
+func peerOf(conn net.Conn) netip.Addr {
+	if tcp, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
+		return tcp.AddrPort().Addr().Unmap()
+	}
+	return netip.Addr{}
 }
 
 // nearestUntrusted walks the hops from the right. A hop that cannot be read ends the walk at the proxy that reported it.
@@ -68,12 +75,12 @@ func isTrusted(address netip.Addr, trusted []netip.Prefix) bool {
 	return false
 }
 
-// subscriber returns the bytes that stand for an address in the limiter.
-func subscriber(address netip.Addr) string {
+// subscriber appends the bytes that stand for an address in the limiter.
+func subscriber(dst []byte, address netip.Addr) []byte {
 	if address.Is4() {
 		bits := address.As4()
-		return string(bits[:])
+		return append(dst, bits[:]...)
 	}
 	bits := address.As16()
-	return string(bits[:8])
+	return append(dst, bits[:8]...)
 }

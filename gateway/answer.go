@@ -108,15 +108,19 @@ func head(ctx *fasthttp.RequestCtx, status int, contentType []byte) {
 	ctx.Response.Header.SetCanonical(headerCacheControl, noStore)
 }
 
+// orderBytes is room for any order: two ids of 64, three times and the words between.
+const orderBytes = 512
+
 // answerOrder answers with an order and, when it was bought by this request, where it is.
 func answerOrder(ctx *fasthttp.RequestCtx, status int, o *sale.Order) {
+	var text [orderBytes]byte
 	head(ctx, status, typeJSON)
-	ctx.Response.SetBodyRaw(appendOrder(make([]byte, 0, 384), o))
+	ctx.Response.AppendBody(appendOrder(text[:0], o))
 }
 
 func setLocation(ctx *fasthttp.RequestCtx, o *sale.Order) {
-	at := make([]byte, 0, 192)
-	at = append(append(at, salesPrefix...), o.Sale...)
+	var text [192]byte // two ids of 64 and an order id fit
+	at := append(append(text[:0], salesPrefix...), o.Sale...)
 	at = append(append(append(at, '/'), itemsSegment...), o.SKU...)
 	at = append(append(append(at, '/'), ordersName...), '/')
 	ctx.Response.Header.SetCanonical(headerLocation, strconv.AppendInt(at, int64(o.OrderID), 10))

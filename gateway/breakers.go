@@ -3,6 +3,7 @@ package gateway
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -12,7 +13,6 @@ import (
 	"github.com/alibaba/sentinel-golang/core/config"
 	"github.com/alibaba/sentinel-golang/core/flow"
 	"github.com/alibaba/sentinel-golang/core/isolation"
-	"github.com/alibaba/sentinel-golang/core/stat"
 
 	"flashsale/sale"
 )
@@ -24,10 +24,10 @@ import (
 // Sentinel keeps rules and counters in process globals, so all Breakers of a process share one set, and one goroutine
 // alone may call Load. A resource without rules costs one atomic load.
 type Breakers struct {
-	chain  *base.SlotChain
 	last   sale.Rules // what Load applied last
-	ruled  map[string]*atomic.Bool
-	stores map[string]*atomic.Bool
+	routes map[string]*guard
+	stores map[string]*atomic.Bool // whether the store has a circuit breaker
+	chain  *base.SlotChain         // of the stores
 }
 
 // NewBreakers starts Sentinel without its files, collectors and clocks, and without rules.
@@ -35,23 +35,17 @@ func NewBreakers() (*Breakers, error) {
 	if err := startSentinel(); err != nil {
 		return nil, err
 	}
-	chain := base.NewSlotChain()
-	chain.AddStatPrepareSlot(stat.DefaultResourceNodePrepareSlot)
-	chain.AddRuleCheckSlot(flow.DefaultSlot)
-	chain.AddRuleCheckSlot(isolation.DefaultSlot)
-	chain.AddRuleCheckSlot(circuitbreaker.DefaultSlot)
-	chain.AddStatSlot(stat.DefaultSlot)
-	chain.AddStatSlot(flow.DefaultStandaloneStatSlot)
-	chain.AddStatSlot(circuitbreaker.DefaultMetricStatSlot)
-	return &Breakers{
-		chain: chain,
-		ruled: map[string]*atomic.Bool{
-			sale.ResourcePurchase: {}, sale.ResourceOrders: {}, sale.ResourceSale: {},
-		},
-		stores: map[string]*atomic.Bool{
-			sale.ResourceRedis: {}, sale.ResourceKafka: {}, sale.ResourceMySQL: {},
-		},
-	}, nil
+	b := &Breakers{
+		routes: map[string]*guard{},
+		stores: map[string]*atomic.Bool{sale.ResourceRedis: {}, sale.ResourceKafka: {}, sale.ResourceMySQL: {}},
+		chain:  base.NewSlotChain(),
+	}
+	for _, route := range []string{sale.ResourcePurchase, sale.ResourceOrders, sale.ResourceSale} {
+		b.routes[route] = newGuard(route)
+	}
+	b.chain.AddRuleCheckSlot(circuitbreaker.DefaultSlot)
+	b.chain.AddStatSlot(circuitbreaker.DefaultMetricStatSlot)
+	return b, nil
 }
 
 // startSentinel runs once a process: Sentinel's own state is global, and starting it again would race with its users.
@@ -85,21 +79,6 @@ func (b *Breakers) Enter(resource string) (exit func(error), ok bool) {
 	}, true
 }
 
-// enterRoute asks to serve a request of a resource. The outcome is rate_limited or overloaded where ok is false.
-func (b *Breakers) enterRoute(resource string) (exit func(error), refusal sale.Outcome, ok bool) {
-	if !b.ruled[resource].Load() {
-		return leave, 0, true
-	}
-	entry, blocked := api.Entry(resource, api.WithTrafficType(base.Inbound), api.WithSlotChain(b.chain))
-	switch {
-	case blocked == nil:
-		return func(error) { entry.Exit() }, 0, true
-	case blocked.BlockType() == base.BlockTypeIsolation:
-		return leave, sale.OutcomeOverloaded, false
-	}
-	return leave, sale.OutcomeRateLimited, false
-}
-
 func leave(error) {}
 
 // Load puts a new set of rules to work and skips the kinds that did not change, whose counters go on.
@@ -121,25 +100,16 @@ func (b *Breakers) Load(rules sale.Rules) error {
 			return fmt.Errorf("load circuit breaker rules: %w", err)
 		}
 	}
-	b.mark(rules)
+	b.mark(&rules)
 	return nil
 }
 
-func (b *Breakers) mark(rules sale.Rules) {
-	used := map[string]bool{}
-	for _, rule := range rules.Flow {
-		used[rule.Resource] = true
+func (b *Breakers) mark(rules *sale.Rules) {
+	for _, route := range b.routes {
+		route.follow(rules)
 	}
-	for _, rule := range rules.Isolation {
-		used[rule.Resource] = true
-	}
-	for _, rule := range rules.CircuitBreaker {
-		used[rule.Resource] = true
-	}
-	for _, marks := range []map[string]*atomic.Bool{b.ruled, b.stores} {
-		for resource, ruled := range marks {
-			ruled.Store(used[resource])
-		}
+	for resource, ruled := range b.stores {
+		ruled.Store(slices.ContainsFunc(rules.CircuitBreaker, func(r sale.BreakerRule) bool { return r.Resource == resource }))
 	}
 }
 

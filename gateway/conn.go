@@ -3,6 +3,7 @@ package gateway
 import (
 	"io"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,6 +24,7 @@ const (
 type boundedConn struct {
 	net.Conn
 	listener *boundedListener
+	peer     netip.Addr
 	once     sync.Once
 	lingers  atomic.Bool // the peer may still be sending: do not reset the connection under its answer
 	read     deadline

@@ -46,7 +46,11 @@ func appendOrder(dst []byte, o *sale.Order) []byte {
 	dst = strconv.AppendInt(append(dst, `,"unit_price_cents":`...), o.UnitPriceCents, 10)
 	dst = append(append(dst, `,"currency":"`...), o.Currency...)
 	dst = appendTime(append(dst, `","created_at":"`...), o.CreatedAt.Time)
-	dst = appendTime(append(dst, `","updated_at":"`...), o.UpdatedAt.Time)
+	if o.UpdatedAt == o.CreatedAt { // of every order that was just taken
+		dst = append(append(dst, `","updated_at":"`...), dst[len(dst)-len(sale.TimeLayout):]...)
+	} else {
+		dst = appendTime(append(dst, `","updated_at":"`...), o.UpdatedAt.Time)
+	}
 	if o.PayBy != nil {
 		dst = appendTime(append(dst, `","pay_by":"`...), o.PayBy.Time)
 	}

@@ -10,17 +10,20 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"flashsale/sale"
 )
 
 // Gateway serves buyers. Its life: New, then Run in the background and Serve in front, then Shutdown.
 type Gateway struct {
-	options  Options
-	stock    Stock
-	breakers *Breakers
-	checks   func() map[string]string
-	refusals *refusals
-	metrics  *metrics
-	server   *fasthttp.Server
+	options   Options
+	stock     Stock
+	breakers  *Breakers
+	purchases *guard
+	checks    func() map[string]string
+	refusals  *refusals
+	metrics   *metrics
+	server    *fasthttp.Server
 
 	follower follower
 	tokens   *tokens
@@ -58,8 +61,8 @@ func New(o Options, d Deps) (*Gateway, error) {
 		options: o, stock: d.Stock, breakers: d.Breakers, checks: d.Checks,
 		refusals: newRefusals(), metrics: numbers, tokens: newTokens(o),
 		follower: follower{source: d.Catalogue, timeout: catalogueTimeout},
-		limits:   limits{entries: o.LimitEntries}, keeper: newKeeper(d, o.StoreTimeout),
-		lists: newLists(d.Catalogue), stopping: make(chan struct{}),
+		limits:   limits{entries: o.LimitEntries, start: time.Now()}, keeper: newKeeper(d, o.StoreTimeout),
+		lists: newLists(d.Catalogue), stopping: make(chan struct{}), purchases: d.Breakers.routes[sale.ResourcePurchase],
 	}
 	g.viewers = newViewers(g.keeper)
 	g.lookups = &lookups{orders: d.Orders, breakers: d.Breakers, timeout: o.StoreTimeout, guard: g.safely}

@@ -3,6 +3,7 @@ package gateway
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -37,8 +38,46 @@ func refusalCases() []refusalCase {
 			rules(sale.Rules{Buyer: &sale.Limit{PerSecond: 1e-6, Burst: 1}})(s)
 			s.press("ann", "")
 		}, outcome: sale.OutcomeRateLimited},
+		{name: "address limit", headers: authorized, arrange: func(s *scene) {
+			rules(sale.Rules{Address: &sale.Limit{PerSecond: 1e-6, Burst: 1}})(s)
+			s.press("bob", "")
+		}, outcome: sale.OutcomeRateLimited},
+		{name: "flow rule", headers: authorized, arrange: func(s *scene) {
+			everyRule(s, sale.FlowRule{Resource: sale.ResourcePurchase, QPS: 0}, idle)
+		}, outcome: sale.OutcomeRateLimited},
+		{name: "isolation rule", headers: authorized, arrange: func(s *scene) {
+			everyRule(s, busy, sale.IsolationRule{Resource: sale.ResourcePurchase, Concurrency: 1})
+			_, _, ok := s.gateway.purchases.enter() // and never leaves
+			require.True(s.t, ok)
+			s.t.Cleanup(pass{s.gateway.purchases}.leave)
+		}, outcome: sale.OutcomeOverloaded},
 		{name: "in flight", headers: authorized, arrange: full, outcome: sale.OutcomeOverloaded},
+		{name: "in flight and rules", headers: authorized, arrange: func(s *scene) {
+			everyRule(s, busy, idle)
+			full(s)
+		}, outcome: sale.OutcomeOverloaded},
+		{name: "bucket sold out, rules", headers: authorized, arrange: func(s *scene) {
+			everyRule(s, busy, idle)
+			s.gateway.stock = instantRefusal{s.stock, sale.OutcomeSoldOut}
+		}, outcome: sale.OutcomeSoldOut},
+		{name: "journal full", headers: authorized, arrange: func(s *scene) {
+			s.gateway.stock = instantRefusal{s.stock, sale.OutcomeUnavailable}
+		}, outcome: sale.OutcomeUnavailable},
 	}
+}
+
+// Rules that are asked and do not refuse.
+var (
+	busy = sale.FlowRule{Resource: sale.ResourcePurchase, QPS: 1e9}
+	idle = sale.IsolationRule{Resource: sale.ResourcePurchase, Concurrency: 1e6}
+)
+
+// everyRule sets a rule of every kind that a press can meet.
+func everyRule(s *scene, flow sale.FlowRule, isolation sale.IsolationRule) {
+	many := sale.Limit{PerSecond: 1e6, Burst: 1e6}
+	rules(sale.Rules{
+		Flow: []sale.FlowRule{flow}, Isolation: []sale.IsolationRule{isolation}, Buyer: &many, Address: &many,
+	})(s)
 }
 
 func (c *refusalCase) scene(t testing.TB) (*scene, *fasthttp.RequestCtx) {
@@ -51,14 +90,15 @@ func (c *refusalCase) scene(t testing.TB) (*scene, *fasthttp.RequestCtx) {
 	if c.arrange != nil {
 		c.arrange(s)
 	}
-	return s, requestOf(t, c.headers, c.body)
+	return s, requestOf(t, s, c.headers, c.body)
 }
 
 // requestOf parses a purchase request as the server does.
-func requestOf(t testing.TB, headers, body string) *fasthttp.RequestCtx {
+func requestOf(t testing.TB, s *scene, headers, body string) *fasthttp.RequestCtx {
 	t.Helper()
 	ctx := new(fasthttp.RequestCtx)
-	ctx.Init2(&net.TCPConn{}, nil, true)
+	conn := &boundedConn{Conn: &net.TCPConn{}, listener: s.gateway.bounded(nil), peer: netip.MustParseAddr("127.0.0.1")}
+	ctx.Init2(conn, nil, true)
 	raw := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: app/1.0\r\nAccept: */*\r\n%sContent-Length: %d\r\n\r\n%s",
 		phoneOrders, headers, len(body), body)
 	require.NoError(t, ctx.Request.Read(newReader(raw)))
@@ -97,15 +137,22 @@ func BenchmarkRefusal(b *testing.B) {
 
 // BenchmarkAccept is the cost of an accepted purchase inside the ladder, the Stock's own work left out.
 func BenchmarkAccept(b *testing.B) {
-	for name, buyers := range map[string]int{"token_seen_before": 1, "token_of_its_own": 1 << 18} {
-		b.Run(name, func(b *testing.B) {
-			s := newScene(b).open(autumn())
+	for _, c := range []struct {
+		name   string
+		buyers int
+		ruled  bool
+	}{{"token_seen_before", 1, false}, {"token_of_its_own", 1 << 18, false}, {"token_of_its_own_and_rules", 1 << 18, true}} {
+		b.Run(c.name, func(b *testing.B) {
+			s, buyers := newScene(b).open(autumn()), c.buyers
+			if c.ruled {
+				everyRule(s, busy, idle)
+			}
 			s.gateway.stock = instantStock{s.stock}
 			tokens := make([][]byte, buyers)
 			for i := range tokens {
 				tokens[i] = []byte("Bearer " + tokenOf(fmt.Sprintf("buyer-%d", i)))
 			}
-			ctx := requestOf(b, "", `{"quantity":1}`)
+			ctx := requestOf(b, s, "", `{"quantity":1}`)
 			at := locate([]byte(phoneOrders))
 			b.ReportAllocs()
 			n := 0
@@ -125,3 +172,11 @@ type instantStock struct{ Stock }
 func (s instantStock) Reserve(p sale.Purchase) sale.Answer {
 	return sale.Answer{Outcome: sale.OutcomeQueued, OrderID: 1 << 60, Quantity: p.Quantity, CreatedAt: noon}
 }
+
+// instantRefusal refuses every purchase at once.
+type instantRefusal struct {
+	Stock
+	outcome sale.Outcome
+}
+
+func (s instantRefusal) Reserve(sale.Purchase) sale.Answer { return sale.Answer{Outcome: s.outcome} }

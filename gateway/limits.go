@@ -12,9 +12,13 @@ import (
 // limits are the token buckets of buyers and addresses. Without a rule they cost one atomic load each.
 type limits struct {
 	entries int
+	start   time.Time
 	buyer   atomic.Pointer[limiter]
 	address atomic.Pointer[limiter]
 }
+
+// now is the moment in nanoseconds since the start, by the monotonic clock: a stepped clock locks nobody out.
+func (l *limits) now() int64 { return int64(time.Since(l.start)) }
 
 // load puts new limits to work; an unchanged one keeps its counts.
 func (l *limits) load(rules sale.Rules) {
@@ -40,7 +44,6 @@ type limiter struct {
 	limit    sale.Limit
 	interval int64 // nanoseconds a token
 	burst    int64 // nanoseconds of a full bucket
-	start    time.Time
 	seed     maphash.Seed
 	sets     []limitSet
 }
@@ -55,7 +58,7 @@ const maxBurst = 3e18
 type limitSet struct {
 	mu   sync.Mutex
 	keys [limitWays]uint64
-	full [limitWays]int64 // when the bucket is full, in nanoseconds since the limiter's start
+	full [limitWays]int64 // when the bucket is full, in nanoseconds since the start of the limits
 }
 
 func newLimiter(limit sale.Limit, entries int) *limiter {
@@ -66,16 +69,11 @@ func newLimiter(limit sale.Limit, entries int) *limiter {
 	interval := max(int64(min(float64(time.Second)/limit.PerSecond, maxBurst/float64(limit.Burst))), 1)
 	return &limiter{
 		limit: limit, interval: interval, burst: interval * int64(limit.Burst),
-		start: time.Now(), seed: maphash.MakeSeed(), sets: make([]limitSet, sets),
+		seed: maphash.MakeSeed(), sets: make([]limitSet, sets),
 	}
 }
 
-// allow takes a token of the key, if there is one. It counts by the monotonic clock: a stepped clock locks nobody out.
-func (l *limiter) allow(key string) bool {
-	return l.take(maphash.String(l.seed, key), int64(time.Since(l.start)))
-}
-
-// take is allow at a moment in nanoseconds since the limiter's start.
+// take takes a token of the key, if there is one, at a moment in nanoseconds since the start of the limits.
 func (l *limiter) take(key uint64, now int64) bool {
 	set := &l.sets[key&uint64(len(l.sets)-1)]
 	set.mu.Lock()

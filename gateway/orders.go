@@ -77,7 +77,7 @@ type reader struct {
 	live   *liveSale
 	item   *liveItem
 	bucket *sale.BucketRow
-	exit   func(error)
+	pass   pass
 }
 
 // admitReader checks token, then ids, then limits. Where ok, done must follow.
@@ -97,7 +97,7 @@ func (g *Gateway) admitReader(ctx *fasthttp.RequestCtx, at location, h *headers)
 		return r, false
 	}
 	r.bucket = r.item.home([]byte(r.buyer))
-	if r.exit, refusal, ok = g.breakers.enterRoute(sale.ResourceOrders); !ok {
+	if r.pass, refusal, ok = g.breakers.routes[sale.ResourceOrders].enter(); !ok {
 		g.refuse(ctx, refusal)
 		return r, false
 	}
@@ -125,7 +125,7 @@ func (r *reader) owns(row *sale.Order) bool {
 
 func (g *Gateway) done(r reader) {
 	g.reads.Add(-1)
-	r.exit(nil)
+	r.pass.leave()
 }
 
 // ownOrders answers with the caller's orders of one SKU, oldest first: how an app finds an order whose answer was lost.

@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"hash/maphash"
+
 	"github.com/valyala/fasthttp"
 
 	"flashsale/sale"
@@ -54,11 +56,11 @@ func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers) sa
 	if !live.listed(buyer) {
 		return g.refuse(ctx, sale.OutcomeNotEligible)
 	}
-	exit, refusal, ok := g.admit(ctx, buyer)
+	pass, refusal, ok := g.admit(ctx, buyer)
 	if !ok {
 		return g.refuse(ctx, refusal)
 	}
-	defer g.leave(exit)
+	defer g.leave(pass)
 	return g.decide(ctx, live, item, item.press(live, buyer, key, quantity))
 }
 
@@ -95,27 +97,42 @@ func (i *liveItem) press(live *liveSale, buyer string, key []byte, quantity int)
 }
 
 // admit applies the limits, then the bounds: first what the buyer can do something about. Where ok, leave must follow.
-func (g *Gateway) admit(ctx *fasthttp.RequestCtx, buyer string) (exit func(error), refusal sale.Outcome, ok bool) {
-	if limit := g.limits.buyer.Load(); limit != nil && !limit.allow(buyer) {
-		return nil, sale.OutcomeRateLimited, false
+func (g *Gateway) admit(ctx *fasthttp.RequestCtx, buyer string) (p pass, refusal sale.Outcome, ok bool) {
+	if g.limited(ctx, buyer) {
+		return pass{}, sale.OutcomeRateLimited, false
 	}
-	if limit := g.limits.address.Load(); limit != nil && !limit.allow(addressOf(ctx, g.options.TrustedProxies)) {
-		return nil, sale.OutcomeRateLimited, false
-	}
-	exit, refusal, ok = g.breakers.enterRoute(sale.ResourcePurchase)
-	if !ok {
-		return nil, refusal, false
+	if p, refusal, ok = g.purchases.enter(); !ok {
+		return p, refusal, false
 	}
 	if g.inFlight.Add(1) > int64(g.options.MaxInFlight) {
-		g.leave(exit)
-		return nil, sale.OutcomeOverloaded, false
+		g.leave(p)
+		return pass{}, sale.OutcomeOverloaded, false
 	}
-	return exit, 0, true
+	return p, 0, true
 }
 
-func (g *Gateway) leave(exit func(error)) {
+// limited takes a token of the buyer, then one of the address, where there are such limits. It reports whether one of them
+// has none left.
+func (g *Gateway) limited(ctx *fasthttp.RequestCtx, buyer string) bool {
+	buyers, addresses := g.limits.buyer.Load(), g.limits.address.Load()
+	if buyers == nil && addresses == nil {
+		return false
+	}
+	now := g.limits.now()
+	if buyers != nil && !buyers.take(maphash.String(buyers.seed, buyer), now) {
+		return true
+	}
+	if addresses == nil {
+		return false
+	}
+	var bits [16]byte
+	address := subscriber(bits[:0], addressOf(ctx, g.options.TrustedProxies))
+	return !addresses.take(maphash.Bytes(addresses.seed, address), now)
+}
+
+func (g *Gateway) leave(p pass) {
 	g.inFlight.Add(-1)
-	exit(nil)
+	p.leave()
 }
 
 // decide asks the Stock and tells the buyer.

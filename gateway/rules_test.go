@@ -25,7 +25,7 @@ func TestFlowRuleOfPurchases(t *testing.T) {
 	require.Equal(t, http.StatusAccepted, s.press("ann", "").status)
 	rules(sale.Rules{})(s)
 	require.Equal(t, http.StatusAccepted, s.press("ann", "").status)
-	require.False(t, s.gateway.breakers.ruled[sale.ResourcePurchase].Load(), "without rules Sentinel is not asked")
+	require.Nil(t, s.gateway.purchases.ruled.Load(), "without rules Sentinel is not asked")
 }
 
 func TestFlowRulesOfReaders(t *testing.T) {
@@ -122,9 +122,9 @@ func TestEqualRulesAreNotLoadedAgain(t *testing.T) {
 	for range 20 {
 		set.Version++
 		require.NoError(t, b.Load(set))
-		if exit, _, ok := b.enterRoute(sale.ResourcePurchase); ok {
+		if p, _, ok := b.routes[sale.ResourcePurchase].enter(); ok {
 			passed++
-			exit(nil)
+			p.leave()
 		}
 	}
 	require.LessOrEqual(t, passed, 6, "a reload does not forget what was counted")
@@ -237,9 +237,9 @@ func TestAddresses(t *testing.T) {
 		}
 		require.Equal(t, netip.MustParseAddr(c.want), nearestUntrusted(peer, lines, trusted), "%q", c.lines)
 	}
-	require.Equal(t, subscriber(netip.MustParseAddr("2001:db8:1:2::1")), subscriber(netip.MustParseAddr("2001:db8:1:2:ffff::9")))
-	require.NotEqual(t, subscriber(netip.MustParseAddr("2001:db8:1:2::1")), subscriber(netip.MustParseAddr("2001:db8:1:3::1")))
-	require.Len(t, subscriber(netip.MustParseAddr("203.0.113.9")), 4)
+	require.Equal(t, subscriber(nil, netip.MustParseAddr("2001:db8:1:2::1")), subscriber(nil, netip.MustParseAddr("2001:db8:1:2:ffff::9")))
+	require.NotEqual(t, subscriber(nil, netip.MustParseAddr("2001:db8:1:2::1")), subscriber(nil, netip.MustParseAddr("2001:db8:1:3::1")))
+	require.Len(t, subscriber(nil, netip.MustParseAddr("203.0.113.9")), 4)
 }
 
 func TestForwardedForOfStrangersIsIgnored(t *testing.T) {

@@ -55,7 +55,6 @@ func (s secrets) Keys(alg, _ string) [][]byte {
 
 // grant is what a verified token says. It is immutable; its times are checked again at every use.
 type grant struct {
-	token   string
 	buyer   string
 	expires int64 // Unix milliseconds
 	begins  int64 // Unix milliseconds, 0 = at once
@@ -107,34 +106,35 @@ func (t *tokens) buyer(token []byte, now time.Time) (string, bool) {
 	if len(token) == 0 || len(token) > maxTokenBytes {
 		return "", false
 	}
-	g, slot := t.cache.find(token)
-	if g == nil {
-		var ok bool
-		if g, ok = t.verify(token); !ok {
-			return "", false
-		}
-		slot.Store(g)
+	slot, hash := t.cache.at(token)
+	if k := slot.find(token); k != nil {
+		return k.buyer, k.valid(now)
 	}
+	g, ok := t.verify(token)
+	if !ok {
+		return "", false
+	}
+	slot.add(token, hash, &g)
 	return g.buyer, g.valid(now)
 }
 
 // verify checks form, signature and claims, but not the times. Usual tokens take a path without a general decoder;
 // anything unusual is golang-jwt's, and the two agree on every token (FuzzToken).
-func (t *tokens) verify(token []byte) (*grant, bool) {
+func (t *tokens) verify(token []byte) (grant, bool) {
 	header, payload, signature, ok := splitToken(token)
 	if !ok {
-		return nil, false
+		return grant{}, false
 	}
 	if !plainHeader(header) || strictBase64.DecodedLen(len(payload)) > payloadBytes {
 		return t.verifyUnusual(token)
 	}
 	if !t.signed(token[:len(header)+1+len(payload)], signature) {
-		return nil, false
+		return grant{}, false
 	}
 	var buf [payloadBytes]byte
 	n, err := strictBase64.Decode(buf[:], payload)
 	if err != nil {
-		return nil, false
+		return grant{}, false
 	}
 	c, ok := scanClaims(buf[:n])
 	if !ok {
@@ -142,9 +142,9 @@ func (t *tokens) verify(token []byte) (*grant, bool) {
 	}
 	if t.issuer != "" && string(c.issuer.of(buf[:])) != t.issuer ||
 		t.audience != "" && string(c.audience.of(buf[:])) != t.audience {
-		return nil, false
+		return grant{}, false
 	}
-	return newGrant(string(token), string(c.subject.of(buf[:])), c.expires*1000, c.begins*1000)
+	return newGrant(string(c.subject.of(buf[:])), c.expires*1000, c.begins*1000)
 }
 
 func plainHeader(header []byte) bool {
@@ -156,11 +156,11 @@ func plainHeader(header []byte) bool {
 	return false
 }
 
-func newGrant(token, buyer string, expires, begins int64) (*grant, bool) {
+func newGrant(buyer string, expires, begins int64) (grant, bool) {
 	if expires <= 0 || !sale.ValidBuyerID(buyer) {
-		return nil, false
+		return grant{}, false
 	}
-	return &grant{token: token, buyer: buyer, expires: expires, begins: begins}, true
+	return grant{buyer: buyer, expires: expires, begins: begins}, true
 }
 
 // signed compares the signature with that of every key.
@@ -192,10 +192,9 @@ var errNoKey = errors.New("no key for this token")
 
 // verifyUnusual is the complete check by golang-jwt. A critical header parameter is one we do not understand (RFC 7515,
 // 4.1.11).
-func (t *tokens) verifyUnusual(token []byte) (*grant, bool) {
-	text := string(token)
+func (t *tokens) verifyUnusual(token []byte) (grant, bool) {
 	members := jwt.MapClaims{}
-	_, err := t.parser.ParseWithClaims(text, members, func(parsed *jwt.Token) (any, error) {
+	_, err := t.parser.ParseWithClaims(string(token), members, func(parsed *jwt.Token) (any, error) {
 		keyID, _ := parsed.Header["kid"].(string) // another type is no key id
 		set := jwt.VerificationKeySet{}
 		for _, key := range t.keys.Keys(algorithm, keyID) {
@@ -209,26 +208,26 @@ func (t *tokens) verifyUnusual(token []byte) (*grant, bool) {
 		return set, nil
 	})
 	if err != nil {
-		return nil, false
+		return grant{}, false
 	}
-	return t.grantOf(text, members)
+	return t.grantOf(members)
 }
 
-func (t *tokens) grantOf(token string, members jwt.MapClaims) (*grant, bool) {
+func (t *tokens) grantOf(members jwt.MapClaims) (grant, bool) {
 	subject, subjectErr := members.GetSubject()
 	expires, expiresErr := members.GetExpirationTime()
 	begins, beginsErr := members.GetNotBefore()
 	issuer, issuerErr := members.GetIssuer()
 	audience, audienceErr := members.GetAudience()
 	if errors.Join(subjectErr, expiresErr, beginsErr, issuerErr, audienceErr) != nil || expires == nil {
-		return nil, false
+		return grant{}, false
 	}
 	if t.issuer != "" && issuer != t.issuer || t.audience != "" && !slices.Contains(audience, t.audience) {
-		return nil, false
+		return grant{}, false
 	}
 	var beginsMS int64
 	if begins != nil {
 		beginsMS = begins.UnixMilli()
 	}
-	return newGrant(token, subject, expires.UnixMilli(), beginsMS)
+	return newGrant(subject, expires.UnixMilli(), beginsMS)
 }

@@ -7,9 +7,24 @@ import (
 
 // grantCache remembers verified tokens in a table of fixed size: a token has one place, and a newer token takes it. No
 // lock, no growth, no sweep. Two tokens that share a place only cost verifications.
+//
+// A token is remembered when it comes for the second time: nearly everybody in a crowd comes once, and what is kept of him
+// would be the larger part of a gateway's memory and of its garbage collection.
 type grantCache struct {
 	seed  maphash.Seed
-	slots []atomic.Pointer[grant]
+	slots []grantSlot
+}
+
+// grantSlot is one place of the cache.
+type grantSlot struct {
+	kept atomic.Pointer[kept]
+	seen atomic.Uint64 // hash of the token that came here last and was not kept
+}
+
+// kept is a remembered grant and its token.
+type kept struct {
+	grant
+	token string
 }
 
 // newGrantCache makes room for at least size tokens, rounded up to a power of two.
@@ -18,14 +33,29 @@ func newGrantCache(size int) grantCache {
 	for slots < size {
 		slots <<= 1
 	}
-	return grantCache{seed: maphash.MakeSeed(), slots: make([]atomic.Pointer[grant], slots)}
+	return grantCache{seed: maphash.MakeSeed(), slots: make([]grantSlot, slots)}
 }
 
-// find returns the grant of this very token, or nil and the place where it belongs.
-func (c *grantCache) find(token []byte) (*grant, *atomic.Pointer[grant]) {
-	slot := &c.slots[maphash.Bytes(c.seed, token)&uint64(len(c.slots)-1)]
-	if g := slot.Load(); g != nil && g.token == string(token) {
-		return g, slot
+// at returns the place of a token, and the token's hash.
+func (c *grantCache) at(token []byte) (*grantSlot, uint64) {
+	hash := maphash.Bytes(c.seed, token)
+	return &c.slots[hash&uint64(len(c.slots)-1)], hash
+}
+
+// find returns the grant of this very token, or nil.
+func (s *grantSlot) find(token []byte) *kept {
+	if k := s.kept.Load(); k != nil && k.token == string(token) {
+		return k
 	}
-	return nil, slot
+	return nil
+}
+
+// add keeps the grant of a token that has been here before, and otherwise notes that it was here. A hash that another token
+// shares only keeps one token too early.
+func (s *grantSlot) add(token []byte, hash uint64, g *grant) {
+	if s.seen.Load() == hash {
+		s.kept.Store(&kept{grant: *g, token: string(token)})
+		return
+	}
+	s.seen.Store(hash)
 }

@@ -38,12 +38,12 @@ func (g *Gateway) saleView(ctx *fasthttp.RequestCtx, at location) {
 		g.refuse(ctx, sale.OutcomeSaleNotFound)
 		return
 	}
-	exit, refusal, ok := g.breakers.enterRoute(sale.ResourceSale)
+	pass, refusal, ok := g.breakers.routes[sale.ResourceSale].enter()
 	if !ok {
 		g.refuse(ctx, refusal)
 		return
 	}
-	defer exit(nil)
+	defer pass.leave()
 	now := g.stock.Now()
 	view := live.view(g.keeper.generation.Load())
 	phase := live.phaseAt(now)
@@ -91,12 +91,12 @@ func (s *liveSale) view(generation uint64) *saleView {
 
 // serverTime answers with Redis's clock, by which sales open and close.
 func (g *Gateway) serverTime(ctx *fasthttp.RequestCtx) {
-	exit, refusal, ok := g.breakers.enterRoute(sale.ResourceSale)
+	pass, refusal, ok := g.breakers.routes[sale.ResourceSale].enter()
 	if !ok {
 		g.refuse(ctx, refusal)
 		return
 	}
-	defer exit(nil)
+	defer pass.leave()
 	var text [64]byte
 	head(ctx, fasthttp.StatusOK, typeJSON)
 	ctx.Response.AppendBody(append(appendTime(append(text[:0], `{"server_time":"`...), g.stock.Now()), '"', '}'))
