@@ -98,7 +98,7 @@ func TestEachTestHasItsSchema(t *testing.T) {
 }
 
 func TestKafkaKeepsItsRecordsWhenKilled(t *testing.T) {
-	s := Kafka(t)
+	s := Kafka(t, "-Xmx256m") // the options that come last win
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	client, err := kgo.NewClient(kgo.SeedBrokers(s.Brokers...), kgo.ConsumeTopics("kept"))
