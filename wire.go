@@ -316,7 +316,7 @@ func (r *settleRole) build() (err error) {
 	})
 	r.events, err = settle.NewPublisher(settle.PublisherOptions{
 		Kafka: settleKafka(r.settings), Namespace: r.settings.Namespace, Outgoing: r.books, Leases: r.books, Holder: r.holder,
-		Registerer: r.registry, Log: r.log,
+		Registerer: r.registry, Log: r.log, Pressed: func() bool { return r.settler.Pressed() },
 	})
 	if err != nil {
 		return err

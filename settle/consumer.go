@@ -16,6 +16,7 @@ import (
 type consumer struct {
 	settling  *settling
 	lag       *lag
+	pressure  *pressure
 	log       *slog.Logger
 	positions *positions
 	maxRows   int
@@ -67,7 +68,9 @@ func (c *consumer) ConsumeClaim(session sarama.ConsumerGroupSession, claim saram
 	partition := claim.Partition()
 	follow := c.lag.follow(partition, c.starts[partition], claim.HighWaterMarkOffset())
 	defer c.lag.leave(partition)
-	waiting := &gatherer{messages: claim.Messages(), topicID: c.topicID, maxRows: c.maxRows, maxBytes: c.maxBytes}
+	waiting := &gatherer{
+		messages: claim.Messages(), topicID: c.topicID, maxRows: c.maxRows, maxBytes: c.maxBytes, pressure: c.pressure,
+	}
 	for {
 		records, ok := waiting.next(session.Context().Done())
 		if !ok {

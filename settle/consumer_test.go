@@ -71,7 +71,7 @@ func newFakeConsumer(t *testing.T, session *fakeSession) (*consumer, *fakeBooks)
 	t.Helper()
 	s, books, _ := newFakeSettling(t)
 	return &consumer{
-		settling: s, lag: newLag(), log: slog.New(slog.DiscardHandler), maxRows: 1, maxBytes: 1 << 20,
+		settling: s, lag: newLag(), pressure: &pressure{}, log: slog.New(slog.DiscardHandler), maxRows: 1, maxBytes: 1 << 20,
 		topicID: "id-of-t", committer: startCommitter(session),
 	}, books
 }

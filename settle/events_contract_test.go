@@ -38,8 +38,12 @@ func (b *bench) heard(count int) map[string][]string {
 	require.NoError(b, err)
 	arrived := make(chan *sarama.ConsumerMessage)
 	for partition := range int32(partitions) {
-		r, err := reader.ConsumePartition(b.topics.Events, partition, sarama.OffsetOldest)
-		require.NoError(b, err)
+		var r sarama.PartitionConsumer
+		b.eventually("a leader of the partition, which may be made a moment ago", func() bool {
+			var err error
+			r, err = reader.ConsumePartition(b.topics.Events, partition, sarama.OffsetOldest)
+			return err == nil
+		})
 		defer r.AsyncClose()
 		go func() {
 			for message := range r.Messages() {

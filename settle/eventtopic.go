@@ -2,28 +2,32 @@ package settle
 
 import (
 	"context"
-	"errors"
 	"fmt"
-
-	"github.com/IBM/sarama"
 )
+
+// eventWriter is an open way to the topic.
+type eventWriter interface {
+	// send returns nil when every replica has every event.
+	send(records []eventRecord) error
+	Close() error
+}
 
 // eventTopic is the way to the events topic. At most one producer of this process sends to it: one that was given up has
 // sent its last record before the next begins. It is used by one goroutine.
 type eventTopic struct {
-	open     func() (sarama.SyncProducer, error)
-	producer sarama.SyncProducer // nil until it is needed, and after a fault
-	ending   chan struct{}       // of the producer given up last: closed at its end
+	open     func() (eventWriter, error)
+	producer eventWriter   // nil until it is needed, and after a fault
+	ending   chan struct{} // of the producer given up last: closed at its end
 }
 
-// publish returns nil when every replica has every message. After an error it is not known which of them the topic has.
-func (t *eventTopic) publish(ctx context.Context, messages []*sarama.ProducerMessage) error {
+// publish returns nil when every replica has every event. After an error it is not known which of them the topic has.
+func (t *eventTopic) publish(ctx context.Context, records []eventRecord) error {
 	if err := t.connect(ctx); err != nil {
 		return fmt.Errorf("start the producer of events: %w", err)
 	}
 	sent := make(chan error, 1)
 	producer := t.producer
-	go func() { sent <- producer.SendMessages(messages) }()
+	go func() { sent <- producer.send(records) }()
 	select {
 	case err := <-sent:
 		if err == nil {
@@ -31,7 +35,7 @@ func (t *eventTopic) publish(ctx context.Context, messages []*sarama.ProducerMes
 		}
 		sent <- err // for giveUp, which waits for it
 		t.giveUp(sent)
-		return fmt.Errorf("publish %d events: %w", len(messages), firstFault(err))
+		return fmt.Errorf("publish %d events: %w", len(records), err)
 	case <-ctx.Done():
 		t.giveUp(sent)
 		return context.Cause(ctx)
@@ -43,7 +47,7 @@ func (t *eventTopic) connect(ctx context.Context) error {
 	if err := t.ended(ctx); err != nil || t.producer != nil {
 		return err
 	}
-	var producer sarama.SyncProducer
+	var producer eventWriter
 	opened := make(chan error, 1)
 	go func() {
 		var err error
@@ -74,7 +78,7 @@ func (t *eventTopic) giveUp(sent <-chan error) {
 	t.producer, t.ending = nil, ended
 	go func() {
 		defer close(ended)
-		<-sent
+		_ = <-sent           // the page is sent again, whatever became of it
 		_ = producer.Close() // what it could not send is sent again by another
 	}()
 }
@@ -101,13 +105,4 @@ func (t *eventTopic) close(ctx context.Context) error {
 	producer := t.producer
 	t.producer = nil
 	return await(ctx, producer.Close)
-}
-
-// firstFault returns the first of the faults of a page: they are mostly the same one, a thousand times.
-func firstFault(err error) error {
-	var all sarama.ProducerErrors
-	if errors.As(err, &all) && len(all) > 0 {
-		return all[0].Err
-	}
-	return err
 }

@@ -12,6 +12,7 @@ type gatherer struct {
 	topicID  string
 	maxRows  int
 	maxBytes int
+	pressure *pressure
 	carried  *record // taken from messages, but beyond the bounds of the last batch
 }
 
@@ -32,6 +33,7 @@ func (g *gatherer) next(done <-chan struct{}) ([]record, bool) {
 		rows, bytes = rows+r.rows(), bytes+len(r.Raw)
 		if rows > g.maxRows || bytes > g.maxBytes {
 			g.carried = &r
+			g.pressure.full()
 			return batch, true
 		}
 		batch = append(batch, r)

@@ -28,7 +28,7 @@ func offsetsOf(records []record) []int64 {
 
 func TestGatherTakesWhatWaits(t *testing.T) {
 	messages := feed(recordBytes("demo", 1, 2), recordBytes("demo", 10, 2), sale.AppendFence(nil, "token"))
-	g := &gatherer{messages: messages, maxRows: 100, maxBytes: 1 << 20}
+	g := &gatherer{messages: messages, maxRows: 100, maxBytes: 1 << 20, pressure: &pressure{}}
 	records, ok := g.next(nil)
 	require.True(t, ok)
 	require.Equal(t, []int64{0, 1, 2}, offsetsOf(records))
@@ -52,7 +52,7 @@ func TestGatherStopsAtItsBounds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			messages := feed(raw, raw, raw, raw, raw)
 			close(messages)
-			g := &gatherer{messages: messages, maxRows: c.maxRows, maxBytes: c.maxBytes}
+			g := &gatherer{messages: messages, maxRows: c.maxRows, maxBytes: c.maxBytes, pressure: &pressure{}}
 			var got [][]int64
 			for records, ok := g.next(nil); ok; records, ok = g.next(nil) {
 				got = append(got, offsetsOf(records))
@@ -63,7 +63,7 @@ func TestGatherStopsAtItsBounds(t *testing.T) {
 }
 
 func TestGatherKeepsWhatCannotBeDecoded(t *testing.T) {
-	g := &gatherer{messages: feed([]byte("junk"), nil), maxRows: 10, maxBytes: 100}
+	g := &gatherer{messages: feed([]byte("junk"), nil), maxRows: 10, maxBytes: 100, pressure: &pressure{}}
 	records, ok := g.next(nil)
 	require.True(t, ok)
 	require.Len(t, records, 2)
@@ -76,11 +76,11 @@ func TestGatherKeepsWhatCannotBeDecoded(t *testing.T) {
 func TestGatherEndsWithTheSession(t *testing.T) {
 	done := make(chan struct{})
 	close(done)
-	g := &gatherer{messages: feed(recordBytes("demo", 1, 1)), maxRows: 10, maxBytes: 1000}
+	g := &gatherer{messages: feed(recordBytes("demo", 1, 1)), maxRows: 10, maxBytes: 1000, pressure: &pressure{}}
 	_, ok := g.next(done)
 	require.False(t, ok, "records that wait belong to the next owner")
 
-	idle := &gatherer{messages: make(chan *sarama.ConsumerMessage), maxRows: 10, maxBytes: 1000}
+	idle := &gatherer{messages: make(chan *sarama.ConsumerMessage), maxRows: 10, maxBytes: 1000, pressure: &pressure{}}
 	_, ok = idle.next(done)
 	require.False(t, ok)
 }
@@ -88,7 +88,7 @@ func TestGatherEndsWithTheSession(t *testing.T) {
 func TestGatherEndsWithTheMessages(t *testing.T) {
 	messages := feed()
 	close(messages)
-	g := &gatherer{messages: messages, maxRows: 10, maxBytes: 1000}
+	g := &gatherer{messages: messages, maxRows: 10, maxBytes: 1000, pressure: &pressure{}}
 	_, ok := g.next(nil)
 	require.False(t, ok)
 }

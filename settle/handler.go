@@ -29,6 +29,6 @@ func (s *Settler) member(producer sarama.SyncProducer, at *positions, halt func(
 		settling: &settling{
 			books: s.books, metrics: s.metrics, log: s.log, grave: &deadTopic{producer: producer, topic: s.topics.Dead},
 		},
-		lag: s.lag, log: s.log, positions: at, maxRows: s.options.MaxRows, maxBytes: s.options.MaxBytes, halt: halt,
+		lag: s.lag, pressure: &s.pressure, log: s.log, positions: at, maxRows: s.options.MaxRows, maxBytes: s.options.MaxBytes, halt: halt,
 	}
 }

@@ -2,14 +2,12 @@ package settle
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/IBM/sarama"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
@@ -154,7 +152,7 @@ type fakeEvents struct {
 	gate     chan struct{}
 }
 
-func (f *fakeEvents) open() (sarama.SyncProducer, error) {
+func (f *fakeEvents) open() (eventWriter, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.opened++
@@ -173,13 +171,10 @@ func (f *fakeEvents) producers() (opened, closed int) {
 	return f.opened, f.closed
 }
 
-// fakeProducer is one producer of the topic. Methods that the publisher does not call are not there.
-type fakeProducer struct {
-	sarama.SyncProducer
-	topic *fakeEvents
-}
+// fakeProducer is one producer of the topic.
+type fakeProducer struct{ topic *fakeEvents }
 
-func (p *fakeProducer) SendMessages(messages []*sarama.ProducerMessage) error {
+func (p *fakeProducer) send(records []eventRecord) error {
 	f := p.topic
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -192,15 +187,11 @@ func (p *fakeProducer) SendMessages(messages []*sarama.ProducerMessage) error {
 	if len(f.failures) > 0 {
 		err, f.failures = f.failures[0], f.failures[1:]
 	}
-	for i, m := range messages {
-		if err != nil && (!f.partly || i >= len(messages)/2) {
-			return sarama.ProducerErrors{{Msg: m, Err: err}, {Msg: m, Err: errors.New("the next one")}}
+	for i, r := range records {
+		if err != nil && (!f.partly || i >= len(records)/2) {
+			return err
 		}
-		key, keyErr := m.Key.Encode()
-		if keyErr != nil {
-			return keyErr
-		}
-		f.ids = append(f.ids, string(key)+":"+fieldOf(m, "type"))
+		f.ids = append(f.ids, string(r.key)+":"+fieldOf(r, "type"))
 	}
 	return err
 }

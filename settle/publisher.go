@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/IBM/sarama"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"flashsale/faults"
@@ -29,8 +28,9 @@ type Outgoing interface {
 const (
 	publishOrders = 2000 // in one page: a megabyte or so
 	publishEvery  = 100 * time.Millisecond
-	// publishRetries is sarama's own; a page that still fails is repeated as a whole.
-	publishRetries = 1
+	// publishPressed is between two pages while rows wait to be settled: rows go first, but events are never told slower
+	// than a page of publishOrders each time.
+	publishPressed = 500 * time.Millisecond
 	countEvery     = time.Second
 	countTimeout   = 5 * time.Second
 )
@@ -44,6 +44,7 @@ type PublisherOptions struct {
 	Holder     string
 	Registerer prometheus.Registerer
 	Log        *slog.Logger
+	Pressed    func() bool // whether order rows wait, to which events give way; nil: never
 }
 
 // Publisher tells the events topic what happened to orders: at least once, and each order's events in their order. One
@@ -52,10 +53,10 @@ type PublisherOptions struct {
 // repeat an event after later ones of the order; its id says that it is a repetition.
 type Publisher struct {
 	PublisherOptions
-	name      string // of the topic
 	topic     *eventTopic
 	published prometheus.Counter
 	backlog   *backlog
+	paged     time.Time // when the last page was read
 }
 
 // NewPublisher checks the options and registers the metrics; it does not need Kafka to be up.
@@ -64,12 +65,12 @@ func NewPublisher(o PublisherOptions) (*Publisher, error) {
 	if err != nil {
 		return nil, err
 	}
-	config.Producer.Partitioner = sarama.NewHashPartitioner
-	config.Producer.Retry.Max = publishRetries
 	config.Net.ReadTimeout = adminTimeout + time.Second
 	p := &Publisher{
-		PublisherOptions: o, name: TopicsOf(o.Namespace).Events, backlog: newBacklog(),
-		topic: &eventTopic{open: func() (sarama.SyncProducer, error) { return sarama.NewSyncProducer(o.Kafka.Brokers, config) }},
+		PublisherOptions: o, backlog: newBacklog(),
+		topic: &eventTopic{open: func() (eventWriter, error) {
+			return openEventSender(o.Kafka.Brokers, config, TopicsOf(o.Namespace).Events)
+		}},
 		published: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "flashsale_events_published_total",
 			Help: "Events that the events topic has acknowledged, repeated ones included.",
@@ -99,8 +100,12 @@ func (p *Publisher) Run(ctx context.Context) {
 	}
 }
 
-// page is one unit of work: read, send, forget.
+// page is one unit of work: read, send, forget. Under pressure it is put off.
 func (p *Publisher) page(ctx context.Context) (more bool, err error) {
+	if p.Pressed != nil && p.Pressed() && time.Since(p.paged) < publishPressed {
+		return false, nil
+	}
+	p.paged = time.Now()
 	events, err := p.Outgoing.OrderEvents(ctx, publishOrders)
 	if err != nil {
 		return false, fmt.Errorf("read events: %w", err)
@@ -125,20 +130,11 @@ func (p *Publisher) page(ctx context.Context) (more bool, err error) {
 
 // send returns nil when every replica has every event of the page.
 func (p *Publisher) send(ctx context.Context, events []sale.OrderEvent) error {
-	var messages []*sarama.ProducerMessage
-	for i := range events {
-		for k := range events[i].Orders {
-			message, err := eventMessage(p.name, p.Namespace, &events[i].Orders[k])
-			if err != nil {
-				return err
-			}
-			messages = append(messages, message)
-		}
-	}
-	if err := p.topic.publish(ctx, messages); err != nil {
+	page := newPageOfEvents(p.Namespace, events)
+	if err := p.topic.publish(ctx, page.records); err != nil {
 		return err
 	}
-	p.published.Add(float64(len(messages)))
+	p.published.Add(float64(len(page.records)))
 	return nil
 }
 

@@ -52,6 +52,8 @@ type Settler struct {
 	metrics *metrics
 	lag     *lag
 
+	pressure pressure
+
 	mu      sync.Mutex
 	waiting map[string]string // what readiness waits for
 }
@@ -76,6 +78,9 @@ func New(o Options, books Books, registerer prometheus.Registerer) (*Settler, er
 	s.metrics, err = newMetrics(registerer, s.lag)
 	return s, err
 }
+
+// Pressed reports whether more rows wait than a transaction takes.
+func (s *Settler) Pressed() bool { return s.pressure.high() }
 
 // Ready returns what the process waits for, by the name of the check; empty means ready. A broker that goes away later
 // does not change it.

@@ -79,23 +79,26 @@ func (s *Store) OrderEvents(ctx context.Context, maxOrders int) ([]sale.OrderEve
 	if err != nil {
 		return nil, fmt.Errorf("read order events: %w", err)
 	}
-	var ids []sale.OrderID
-	for _, e := range events {
-		ids = append(ids, e.orders...)
-	}
-	orders, err := s.ordersByID(ctx, ids)
-	if err != nil {
-		return nil, fmt.Errorf("read the orders of %d events: %w", len(events), err)
-	}
 	told := make([]sale.OrderEvent, len(events))
+	places := map[sale.OrderID]*sale.Order{}
+	var ids []sale.OrderID
 	for i, e := range events {
 		told[i] = sale.OrderEvent{ID: e.id, Orders: make([]sale.Order, len(e.orders))}
 		for k, id := range e.orders {
-			order, found := orders[id]
-			if !found {
+			places[id] = &told[i].Orders[k]
+		}
+		ids = append(ids, e.orders...)
+	}
+	if err := s.readInto(ctx, ids, places); err != nil {
+		return nil, fmt.Errorf("read the orders of %d events: %w", len(events), err)
+	}
+	for i, e := range events {
+		for k, id := range e.orders {
+			order := &told[i].Orders[k]
+			if order.OrderID != id {
 				return nil, fmt.Errorf("event %d names order %d, which has no row", e.id, id)
 			}
-			told[i].Orders[k] = asOf(order, &e)
+			takeBack(order, &e)
 		}
 	}
 	return told, nil
@@ -127,18 +130,17 @@ func (s *Store) readEvents(ctx context.Context, maxOrders int) ([]event, error) 
 	return events, err
 }
 
-// asOf takes an order back to the moment of an event. Only confirmed has anything after it; every other status is the
-// order's last.
-func asOf(o sale.Order, e *event) sale.Order {
+// takeBack makes an order what it was at the moment of an event. Only confirmed has anything after it; every other status
+// is the order's last.
+func takeBack(o *sale.Order, e *event) {
 	if e.status == sale.StatusConfirmed {
 		o.Status, o.Reason, o.PaymentID = e.status, sale.ReasonNone, ""
 		o.UpdatedAt = changedAt(o.CreatedAt, e.at.UnixMilli())
 	}
-	return o
 }
 
-func (s *Store) ordersByID(ctx context.Context, ids []sale.OrderID) (map[sale.OrderID]sale.Order, error) {
-	found := make(map[sale.OrderID]sale.Order, len(ids))
+// readInto reads orders into their places; one that has no row leaves its place as it is.
+func (s *Store) readInto(ctx context.Context, ids []sale.OrderID, places map[sale.OrderID]*sale.Order) error {
 	for chunk := range slices.Chunk(ids, maxIDs) {
 		args := make([]any, len(chunk))
 		for i, id := range chunk {
@@ -146,14 +148,16 @@ func (s *Store) ordersByID(ctx context.Context, ids []sale.OrderID) (map[sale.Or
 		}
 		err := each(ctx, s.db, sqlOrders+"order_id IN ("+placeholders(len(chunk))+")", args, func(r scanner) error {
 			order, err := scanOrder(r)
-			found[order.OrderID] = order
+			if err == nil {
+				*places[order.OrderID] = order
+			}
 			return err
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return found, nil
+	return nil
 }
 
 // EventsPublished forgets events that the events topic has acknowledged.

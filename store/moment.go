@@ -3,7 +3,6 @@ package store
 import (
 	"database/sql/driver"
 	"fmt"
-	"time"
 
 	"flashsale/sale"
 )
@@ -11,6 +10,9 @@ import (
 // datetimeLayout is how DATETIME(3) is written and read as text, the same in every dialect. Text avoids the drivers'
 // own conversions, which depend on DSN and session time zone.
 const datetimeLayout = "2006-01-02 15:04:05.000"
+
+// dateEnds is where the layout has its space.
+const dateEnds = len("2006-01-02")
 
 // moment is a DATETIME(3) column.
 type moment struct{ sale.Time }
@@ -20,20 +22,23 @@ func (m moment) Value() (driver.Value, error) { return m.UTC().Format(datetimeLa
 
 // Scan reads the moment; NULL is an error.
 func (m *moment) Scan(source any) error {
-	var text string
+	var text [len(datetimeLayout) + 1]byte
+	var n int
 	switch v := source.(type) {
 	case []byte:
-		text = string(v)
+		n = copy(text[:], v)
 	case string:
-		text = v
+		n = copy(text[:], v)
 	default:
 		return fmt.Errorf("read a time from %T", source)
 	}
-	parsed, err := time.ParseInLocation(datetimeLayout, text, time.UTC)
-	if err != nil {
+	if n != len(datetimeLayout) || text[dateEnds] != ' ' {
+		return fmt.Errorf("read a time: %q is not of the form %s", text[:n], datetimeLayout)
+	}
+	text[dateEnds], text[n] = 'T', 'Z' // the form that the library reads several times as fast
+	if err := m.Time.Time.UnmarshalText(text[:]); err != nil {
 		return fmt.Errorf("read a time: %w", err)
 	}
-	m.Time = sale.Time{Time: parsed}
 	return nil
 }
 
