@@ -5,9 +5,11 @@ import (
 	"context"
 	"database/sql"
 	"slices"
+	"strconv"
 
 	"flashsale/faults"
 	"flashsale/ledger"
+	"flashsale/sale"
 )
 
 const (
@@ -15,10 +17,8 @@ const (
 	sqlInsertForks   = "INSERT INTO forks (sale_id, sku, bucket, epoch, sequence, batch_id) VALUES "
 	markRow          = "(?,?,?,?,?,?)"
 
-	sqlInsertOrders = "INSERT INTO orders (order_id, sale_id, sku, buyer_id, quantity, status, reason, unit_price_cents, " +
-		"currency, created_at, updated_at, pay_by, due_at, bucket, idempotency_key, slot) VALUES "
-	confirmedRow = "(?,?,?,?,?,'confirmed','',?,?,?,?,?,?,?,?,?)"
-	refusedRow   = "(?,?,?,?,?,'refused',?,?,?,?,?,?,NULL,?,?,NULL)"
+	sqlInsertOrders = "INSERT INTO orders (order_id, buyer_id, quantity, idempotency_key, reason, slot, status, sale_id, sku, " +
+		"bucket, unit_price_cents, currency, created_at, updated_at, pay_by, due_at) VALUES "
 
 	sqlInsertAllowances = "INSERT INTO allowances (sale_id, sku, buyer_id, slot, order_id) VALUES "
 	allowanceRow        = "(?,?,?,?,?)"
@@ -33,12 +33,11 @@ func (s *Store) writePlan(ctx context.Context, tx *sql.Tx, nowMS int64, p *ledge
 	if faults.Bug("missing-unique-key") {
 		forgetSlots(p)
 	}
-	shared := boxes{}
 	writes := []func() error{
 		func() error { return insert(ctx, tx, sqlInsertMarkers, markRow, p.Markers, markArgs) },
 		func() error { return insert(ctx, tx, sqlInsertForks, markRow, p.Forks, markArgs) },
-		func() error { return insert(ctx, tx, sqlInsertOrders, confirmedRow, p.Confirmed, shared.confirmed) },
-		func() error { return insert(ctx, tx, sqlInsertOrders, refusedRow, p.Refused, shared.refused) },
+		func() error { return insertOrders(ctx, tx, sale.StatusConfirmed, p.Confirmed) },
+		func() error { return insertOrders(ctx, tx, sale.StatusRefused, p.Refused) },
 		func() error { return insert(ctx, tx, sqlInsertAllowances, allowanceRow, p.Allowances, allowanceArgs) },
 		func() error { return s.leaveOrders(ctx, tx, nowMS, p) },
 		func() error { return insert(ctx, tx, sqlInsertOutbox, outboxRow, p.Outbox, outboxArgs) },
@@ -80,42 +79,73 @@ func markArgs(args []any, m ledger.Mark) []any {
 	return append(args, m.Sale, m.SKU, m.Number, m.Epoch, m.Sequence, int64(m.ID))
 }
 
-// boxed is what all orders of a batch have in common, as arguments of a statement: boxed once, not once a row.
-type boxed struct {
-	sale, sku, bucket, price, currency, createdAt, updatedAt, payBy any
-}
-
-type boxes map[*ledger.Terms]*boxed
-
-func (b boxes) of(t *ledger.Terms) *boxed {
-	c := b[t]
-	if c == nil {
-		c = &boxed{
-			sale: t.Sale, sku: t.SKU, bucket: int64(t.Number), price: t.PriceCents, currency: t.Currency,
-			createdAt: datetime(t.CreatedMS), updatedAt: datetime(t.UpdatedMS),
+// insertOrders writes orders that begin with a status. Their statements hold the values themselves: an argument for each
+// would cost more than all else that settling a row costs this process.
+func insertOrders(ctx context.Context, tx *sql.Tx, status sale.OrderStatus, orders []ledger.Order) error {
+	for chunk := range slices.Chunk(orders, maxRows) {
+		if _, err := tx.ExecContext(ctx, ordersStatement(status, chunk)); err != nil {
+			return err
 		}
-		if t.PayByMS >= 0 {
-			c.payBy = datetime(t.PayByMS)
+	}
+	return nil
+}
+
+// orderBytes is room for an order row of usual length.
+const orderBytes = 320
+
+func ordersStatement(status sale.OrderStatus, orders []ledger.Order) string {
+	shared := map[*ledger.Terms][]byte{}
+	b := append(make([]byte, 0, len(sqlInsertOrders)+orderBytes*len(orders)), sqlInsertOrders...)
+	var terms *ledger.Terms
+	var end []byte
+	for i := range orders {
+		o := &orders[i]
+		if o.Terms != terms {
+			terms, end = o.Terms, shared[o.Terms]
+			if end == nil {
+				end = termsText(status, terms)
+				shared[terms] = end
+			}
 		}
-		b[t] = c
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(append(b, '('), int64(o.OrderID), 10)
+		b = appendText(append(b, ','), o.Buyer)
+		b = strconv.AppendInt(append(b, ','), int64(o.Quantity), 10)
+		b = appendText(append(b, ','), o.Key)
+		b = appendText(append(b, ','), string(o.Reason))
+		if o.Slotted {
+			b = append(b, ",0"...)
+		} else {
+			b = append(b, ",NULL"...)
+		}
+		b = append(b, end...)
 	}
-	return c
+	return string(b)
 }
 
-func (b boxes) confirmed(args []any, o ledger.Order) []any {
-	c := b.of(o.Terms)
-	var slot any
-	if o.Slotted {
-		slot = 0
+// termsText is the end of a row, which all orders of a batch share.
+func termsText(status sale.OrderStatus, t *ledger.Terms) []byte {
+	b := appendText([]byte{','}, string(status))
+	b = appendText(append(b, ','), t.Sale)
+	b = appendText(append(b, ','), t.SKU)
+	b = strconv.AppendInt(append(b, ','), int64(t.Number), 10)
+	b = strconv.AppendInt(append(b, ','), t.PriceCents, 10)
+	b = appendText(append(b, ','), t.Currency)
+	b = appendText(append(b, ','), datetime(t.CreatedMS))
+	b = appendText(append(b, ','), datetime(t.UpdatedMS))
+	payBy := []byte(",NULL")
+	if t.PayByMS >= 0 {
+		payBy = appendText([]byte{','}, datetime(t.PayByMS))
 	}
-	return append(args, int64(o.OrderID), c.sale, c.sku, o.Buyer, int64(o.Quantity), c.price, c.currency, c.createdAt,
-		c.updatedAt, c.payBy, c.payBy, c.bucket, o.Key, slot)
-}
-
-func (b boxes) refused(args []any, o ledger.Order) []any {
-	c := b.of(o.Terms)
-	return append(args, int64(o.OrderID), c.sale, c.sku, o.Buyer, int64(o.Quantity), string(o.Reason), c.price, c.currency,
-		c.createdAt, c.updatedAt, c.payBy, c.bucket, o.Key)
+	b = append(b, payBy...)
+	if status == sale.StatusConfirmed { // it is due while it is confirmed
+		b = append(b, payBy...)
+	} else {
+		b = append(b, ",NULL"...)
+	}
+	return append(b, ')')
 }
 
 func allowanceArgs(args []any, a ledger.Allowance) []any {

@@ -1,6 +1,9 @@
 package store
 
-import "strings"
+import (
+	"encoding/hex"
+	"strings"
+)
 
 // Bounds of one statement. Together with the longest row they stay below 1 MiB, far under every server's packet limit.
 const (
@@ -31,4 +34,21 @@ func placeholders(n int) string { return repeated("", "?", ",", n, "") }
 // MariaDB 10.11 finds no range in (sale_id, sku, bucket) IN (…).
 func inKeys(n int) string {
 	return repeated("(", "(sale_id = ? AND sku = ? AND bucket = ?)", " OR ", n, ")")
+}
+
+// appendText writes a string literal that every database reads alike, whatever its settings: printable ASCII without a
+// backslash between quotes, anything else, which no validated record has, by its bytes.
+func appendText(b []byte, text string) []byte {
+	for i := range len(text) {
+		if c := text[i]; c < 0x20 || c > 0x7e || c == '\\' {
+			b = append(b, "CAST(x'"...)
+			return append(hex.AppendEncode(b, []byte(text)), "' AS CHAR)"...)
+		}
+	}
+	b = append(b, '\'')
+	for quote := strings.IndexByte(text, '\''); quote >= 0; quote = strings.IndexByte(text, '\'') {
+		b = append(append(b, text[:quote+1]...), '\'')
+		text = text[quote+1:]
+	}
+	return append(append(b, text...), '\'')
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"flashsale/sale"
 )
@@ -27,4 +28,32 @@ func TestBucketsAreSortedOnce(t *testing.T) {
 	require.Equal(t, []sale.Bucket{a, b, c}, sorted(given))
 	require.Equal(t, []sale.Bucket{c, a, b, a, c}, given, "the caller's slice stays as it is")
 	require.Equal(t, []any{1, "a", "z", 9}, keyArgs([]any{1}, []sale.Bucket{a}))
+}
+
+func TestTextIsALiteral(t *testing.T) {
+	for text, literal := range map[string]string{
+		"": "''", "buyer-1": "'buyer-1'", "it's ''?": "'it''s ''''?'", `back\slash`: "CAST(x'6261636b5c736c617368' AS CHAR)",
+		"\x00": "CAST(x'00' AS CHAR)", "é": "CAST(x'c3a9' AS CHAR)",
+	} {
+		require.Equal(t, literal, string(appendText(nil, text)))
+	}
+}
+
+// Whatever stands in a literal, the database reads the same text and nothing else.
+func TestLiteralsAreReadAsTheyWere(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		rapid.Check(t, func(r *rapid.T) {
+			texts := rapid.SliceOfN(rapid.OneOf(
+				rapid.StringMatching(`[ -~]{0,20}`), rapid.StringMatching("['\"?%;`-]{0,9}"), rapid.StringMatching(`[é\\' ]{0,5}`),
+			), 3, 3).Draw(r, "texts")
+			query := []byte("SELECT ")
+			for _, text := range texts {
+				query = append(appendText(query, text), ',')
+			}
+			var read [3]string
+			err := s.db.QueryRow(string(query)+"1").Scan(&read[0], &read[1], &read[2], new(int))
+			require.NoError(r, err)
+			require.Equal(r, texts, read[:])
+		})
+	})
 }
