@@ -51,6 +51,7 @@ func (s *stack) orders(name string) []*Figure {
 		settled.Add(float64(s.settled("rush")-rows), float64(count.Answers))
 		s.drained()
 		cost.Add(perRequest(used[0], count.Answers), s.bareCost(requests))
+		say("%s: %.1f µs, bare %.1f µs", name, cost.Ours[len(cost.Ours)-1], cost.Base[len(cost.Base)-1])
 		redis.Ours = append(redis.Ours, perRequest(used[1], count.Answers))
 		kafka.Ours = append(kafka.Ours, perRequest(used[2], count.Answers))
 		batch.Ours = append(batch.Ours, after.MeanSince(before))

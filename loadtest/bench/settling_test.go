@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -50,11 +51,32 @@ func (s *stack) settleBacklog() (rate, cost float64) {
 // left undone would be counted against whoever is measured next.
 func (s *stack) drained() int64 {
 	s.b.Helper()
-	s.run("", "audit", "rush", "--wait", "120s")
+	require.Eventually(s.b, func() bool { return s.inFlight("rush") == 0 }, 2*time.Minute, 10*time.Millisecond)
 	require.Eventually(s.b, func() bool {
 		return s.strings(s.b.Context(), "SELECT COUNT(*) FROM events")[0] == "0"
 	}, 2*time.Minute, 10*time.Millisecond)
 	return s.settled("rush")
+}
+
+// inFlight returns the units of a sale that are taken in Redis and not yet settled, as operators see them.
+func (s *stack) inFlight(saleID string) int64 {
+	s.b.Helper()
+	answer, err := Ask(s.operatorsAt, []byte("GET /admin/v1/sales/"+saleID+"/stats HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer "+
+		adminToken+"\r\n\r\n"))
+	require.NoError(s.b, err)
+	require.Equal(s.b, 200, answer.Status, answer.Body)
+	var stats struct {
+		Items []struct {
+			InFlight int64 `json:"in_flight"`
+		}
+	}
+	require.NoError(s.b, json.Unmarshal([]byte(answer.Body), &stats))
+	require.NotEmpty(s.b, stats.Items)
+	var units int64
+	for _, item := range stats.Items {
+		units += item.InFlight
+	}
+	return units
 }
 
 // Statements of the raw baseline.
