@@ -7,12 +7,16 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"flashsale/test/harness"
 )
 
 // twoNodes sells from one node and then, with a bucket on each, from both nodes of the same cluster, in turns: what an
 // order costs a node must not depend on how many there are. "Load" is the same 256 connections.
 func twoNodes(b *testing.B) []*Figure {
-	s := newStack(b, deployment{nodes: 2})
+	s := newStack(b, deployment{nodes: 2, homes: map[string]int{
+		metaKey("one", 0): 0, metaKey("two", 0): 0, metaKey("two", 1): 1,
+	}})
 	s.openBuckets("one", 1)
 	s.openBuckets("two", 2)
 	s.warm("one")
@@ -30,22 +34,29 @@ func twoNodes(b *testing.B) []*Figure {
 	return figures
 }
 
-// openBuckets opens a sale that has each bucket on the node of its number. Where each half of the slots is a node's, the
-// first two buckets of a SKU are always on the same one, because their names differ in the last bit: the slots are moved,
-// as whoever runs such a cluster has to.
-func (s *stack) openBuckets(saleID string, buckets int) {
-	s.b.Helper()
-	for bucket := range buckets {
-		key := fmt.Sprintf("%s:{%s:%s:%d}:meta", namespace, saleID, s.sku, bucket)
-		slot, ok := s.redis[0].MustDo(s.b, "CLUSTER", "KEYSLOT", key).(int64)
-		require.True(s.b, ok)
-		id, ok := s.redis[bucket].MustDo(s.b, "CLUSTER", "MYID").(string)
-		require.True(s.b, ok)
-		for _, node := range s.redis {
-			node.MustDo(s.b, "CLUSTER", "SETSLOT", strconv.FormatInt(slot, 10), "NODE", id)
+func metaKey(saleID string, bucket int) string {
+	return fmt.Sprintf("%s:{%s:phone:%d}:meta", namespace, saleID, bucket)
+}
+
+// placeKeys moves the slots of keys to the nodes that have to have them, as whoever runs a cluster of two has to: where
+// each half of the slots is a node's, the first two buckets of a SKU are always on the same one, because their names differ
+// in the last bit.
+func placeKeys(b *testing.B, nodes []*harness.RedisServer, homes map[string]int) {
+	b.Helper()
+	for key, home := range homes {
+		slot, ok := nodes[0].MustDo(b, "CLUSTER", "KEYSLOT", key).(int64)
+		require.True(b, ok)
+		id, ok := nodes[home].MustDo(b, "CLUSTER", "MYID").(string)
+		require.True(b, ok)
+		for _, node := range nodes {
+			node.MustDo(b, "CLUSTER", "SETSLOT", strconv.FormatInt(slot, 10), "NODE", id)
 		}
 	}
-	s.createSale(saleID, fmt.Sprintf(`[{"sku":%q,"stock":9999999,"price_cents":129900,"buckets":%d}]`, s.sku, buckets))
+}
+
+func (s *stack) openBuckets(saleID string, buckets int) {
+	s.b.Helper()
+	s.createSale(saleID, fmt.Sprintf(`[{"sku":"phone","stock":9999999,"price_cents":129900,"buckets":%d}]`, buckets))
 	s.run("", "sale", "preload", saleID)
 	s.open(saleID)
 }

@@ -47,9 +47,10 @@ const (
 
 // deployment says how a stack differs from the usual one.
 type deployment struct {
-	nodes    int      // Redis nodes; above 1 they are a cluster
-	redis    []string // further options of redis-server
-	settings []string // further settings of our processes, "FLASHSALE_…=…"
+	nodes    int            // Redis nodes; above 1 they are a cluster
+	homes    map[string]int // keys, and the nodes that have to have them
+	redis    []string       // further options of redis-server
+	settings []string       // further settings of our processes, "FLASHSALE_…=…"
 }
 
 // stack is one deployment with private servers: nothing else must share what is measured.
@@ -117,7 +118,9 @@ func (s *stack) startBaseline(address string, variables ...string) *harness.Proc
 
 func startRedis(b *testing.B, d deployment) []*harness.RedisServer {
 	if d.nodes > 1 {
-		return harness.RedisCluster(b, d.nodes, d.redis...)
+		nodes := harness.RedisCluster(b, d.nodes, d.redis...)
+		placeKeys(b, nodes, d.homes)
+		return nodes
 	}
 	return []*harness.RedisServer{harness.Redis(b, d.redis...)}
 }
