@@ -23,6 +23,7 @@ const (
 // called by the connection's own goroutine alone, as fasthttp does; only Close may come from another.
 type boundedConn struct {
 	net.Conn
+	socket   *socket // nil: Conn itself is read and written
 	listener *boundedListener
 	peer     netip.Addr
 	once     sync.Once
@@ -71,7 +72,10 @@ func (c *boundedConn) Read(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	return c.Conn.Read(p)
+	if c.socket == nil || len(p) == 0 {
+		return c.Conn.Read(p)
+	}
+	return c.socket.read(p)
 }
 
 // Write writes within the noted deadline.
@@ -81,7 +85,10 @@ func (c *boundedConn) Write(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	return c.Conn.Write(p)
+	if c.socket == nil || len(p) == 0 {
+		return c.Conn.Write(p)
+	}
+	return c.socket.write(p)
 }
 
 // Close closes the connection, after letting the peer read its answer where that was asked for.

@@ -46,7 +46,7 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		if l.open.Add(1) <= l.bound {
-			return &boundedConn{Conn: conn, listener: l, peer: peerOf(conn)}, nil
+			return &boundedConn{Conn: conn, socket: newSocket(conn), listener: l, peer: peerOf(conn)}, nil
 		}
 		l.open.Add(-1)
 		l.refused()
