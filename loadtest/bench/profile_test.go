@@ -37,11 +37,12 @@ func BenchmarkProfile(b *testing.B) {
 	for name, address := range map[string]string{"gateway": s.operatorsAt, "settle": s.settleAt} {
 		taking.Go(func() {
 			defer over.Store(true)
-			for kind, query := range map[string]string{"cpu": fmt.Sprintf("profile?seconds=%d", profileSeconds), "allocs": "allocs"} {
-				file := filepath.Join(*into, name+"-"+kind+".pprof")
-				if err := download("http://"+address+"/debug/pprof/"+query, file); err != nil {
-					b.Error(err)
-				}
+			pages, file := "http://"+address+"/debug/pprof/", filepath.Join(*into, name)
+			if err := download(fmt.Sprint(pages, "profile?seconds=", profileSeconds), file+"-cpu.pprof"); err != nil {
+				b.Error(err)
+			}
+			if err := download(pages+"allocs", file+"-allocs.pprof"); err != nil {
+				b.Error(err)
 			}
 		})
 	}
