@@ -38,13 +38,15 @@ func (s *stack) settleBacklog() (rate, cost float64) {
 	s.take(s.presses("rush", settleOrders), nil)
 	s.settle.Restart()
 	s.waitSettled("rush", before+1)
-	first, began := s.settled("rush"), time.Now()
+	first := s.settled("rush")
+	meter, err := StartMeter(s.settle.PID())
+	require.NoError(s.b, err)
 	s.waitSettled("rush", before+settleOrders)
-	took := time.Since(began)
-	used, err := CPUTime(s.settle.PID())
+	used, took, err := meter.Stop()
 	require.NoError(s.b, err)
 	s.settleReady()
-	return float64(before+settleOrders-first) / took.Seconds(), perRequest(used, settleOrders)
+	rows := before + settleOrders - first
+	return float64(rows) / took.Seconds(), perRequest(used[0], rows)
 }
 
 // drained waits until every order taken so far is a row whose event was told, and returns how many there are: what was
