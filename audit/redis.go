@@ -87,7 +87,7 @@ func (a *Auditor) readMeta(ctx context.Context, f *facts, number int, b *bucketF
 	return nil
 }
 
-// noteEntries reads a buyer's value: entries joined by `"`, each `id in base 36,quantity,…`; a negative quantity counts no
+// noteEntries reads a buyer's value: entries joined by `"`, each `id in base 36,quantity,key,…`; a negative quantity counts no
 // more.
 func (f *facts) noteEntries(number int, buyer, value string) error {
 	for _, entry := range strings.Split(value, `"`) {

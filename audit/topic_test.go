@@ -58,7 +58,7 @@ func TestNoteFilesRecords(t *testing.T) {
 
 func TestNoteEntries(t *testing.T) {
 	f := newFacts("rush", "phone", 2)
-	assert.NoError(t, f.noteEntries(1, "ann", `z,1,4,0"10,-2,0,0,a key`))
+	assert.NoError(t, f.noteEntries(1, "ann", `z,1,,4,0"10,-2,a key,0,0`))
 	assert.Equal(t, map[sale.OrderID]row{35: {bucket: 1, buyer: "ann", quantity: 1}, 36: {bucket: 1, buyer: "ann", quantity: -2}}, f.entries)
 	for _, bad := range []string{"", "z,1", "z,many,1", "!,1,1"} {
 		assert.Error(t, f.noteEntries(1, "ann", bad), bad)

@@ -3,6 +3,7 @@ package reserve
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/redis/rueidis"
@@ -20,6 +21,8 @@ const (
 	codeFenced = "fenced"
 
 	detailNoScript = "noscript"
+
+	allTaken = "all" // the verdicts of a batch of which everything was taken
 )
 
 // reserveCall is one call of the reserve script, as scripts/reserve.lua describes its arguments.
@@ -136,61 +139,47 @@ func newArgumentBuffer() *argumentBuffer { return &argumentBuffer{sha: scripts.R
 
 // of returns the arguments; they are valid until the next call.
 func (a *argumentBuffer) of(call *reserveCall) []string {
-	n := len(call.purchases)
-	a.args = a.args[:0]
-	quantities, keys := columns(call.purchases)
-	a.args = append(a.args,
+	quantities := slices.ContainsFunc(call.purchases, func(r *request) bool { return r.purchase.Quantity != 1 })
+	heads, lines := a.write(call)
+	a.args = append(a.args[:0],
 		strconv.FormatInt(call.epoch, 10), strconv.FormatInt(call.highest, 10), strconv.FormatInt(call.deadlineMS, 10),
 		flag(call.askedAgain), strconv.Itoa(call.maxJournal), call.head,
-		strconv.Itoa(len(call.trims)), strconv.Itoa(n), flag(quantities), flag(keys))
+		strconv.Itoa(len(call.trims)), strconv.Itoa(len(call.purchases)), flag(quantities), lines)
 	for _, t := range call.trims {
 		a.args = append(a.args, t.entryID, strconv.Itoa(t.orders))
 	}
 	for _, r := range call.purchases {
 		a.args = append(a.args, r.purchase.Buyer)
 	}
-	a.appendWritten(call)
+	from := 0
+	for _, end := range a.ends {
+		a.args = append(a.args, heads[from:end])
+		from = end
+	}
 	if quantities {
 		for _, r := range call.purchases {
 			a.args = append(a.args, strconv.Itoa(r.purchase.Quantity)) // 1 to 100: no allocation below 100
 		}
 	}
-	if keys {
-		for _, r := range call.purchases {
-			a.args = append(a.args, r.purchase.Key)
-		}
-	}
 	return a.args
 }
 
-// appendWritten appends the two columns that have to be written first, heads and lines. All of a batch becomes one
-// string, of which the arguments are slices: one allocation, not two an order.
-func (a *argumentBuffer) appendWritten(call *reserveCall) {
+// write writes the heads, whose ends it notes, and the lines. Both are slices of one string: one allocation a batch.
+func (a *argumentBuffer) write(call *reserveCall) (heads, lines string) {
 	a.text, a.ends = a.text[:0], a.ends[:0]
 	for i, r := range call.purchases {
-		a.text = appendHead(a.text, call.orderIDs[i], r.purchase.Quantity)
+		a.text = append(appendHead(a.text, call.orderIDs[i], r.purchase.Quantity), ',')
+		a.text = append(a.text, r.purchase.Key...)
 		a.ends = append(a.ends, len(a.text))
 	}
+	border := len(a.text)
 	for i, r := range call.purchases {
 		p := &r.purchase
 		order := sale.RecordOrder{OrderID: call.orderIDs[i], Quantity: p.Quantity, Buyer: p.Buyer, Key: p.Key}
 		a.text = append(sale.AppendOrderLine(a.text, &order), '\n')
-		a.ends = append(a.ends, len(a.text))
 	}
-	text, from := string(a.text), 0
-	for _, end := range a.ends {
-		a.args = append(a.args, text[from:end])
-		from = end
-	}
-}
-
-// columns says which of the two optional columns a batch needs.
-func columns(purchases []*request) (quantities, keys bool) {
-	for _, r := range purchases {
-		quantities = quantities || r.purchase.Quantity != 1
-		keys = keys || r.purchase.Key != ""
-	}
-	return quantities, keys
+	text := string(a.text)
+	return text[:border], text[border:]
 }
 
 func flag(on bool) string {

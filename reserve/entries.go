@@ -10,14 +10,14 @@ import (
 	"flashsale/sale"
 )
 
-// A buyer's value in the buyers hash is `entry"entry…`, an entry `id,quantity,sequence,dt[,key]`; see
-// scripts/reserve.lua. Order ids are in base 36: an entry of a decimal id would need the next larger piece of memory, 16
-// bytes for each of a million buyers. Sequence 0 means that the entry was loaded from the database. A minus before the
-// quantity marks an order whose units went back: it counts no more, and its key still answers.
+// A buyer's value in the buyers hash is `entry"entry…`, an entry `id,quantity,key,sequence,dt`; see scripts/reserve.lua.
+// Id, sequence and dt are in base 36: decimal ones would need the next larger piece of memory, 16 bytes for each of a
+// million buyers. Sequence 0 means that the entry was loaded from the database. A minus before the quantity marks an order
+// whose units went back: it counts no more, and its key still answers. A key may hold commas.
 
 const idBase = 36
 
-// appendHead writes the part of an entry that is known before the script decides.
+// appendHead writes the part of an entry that names the order.
 func appendHead(dst []byte, id sale.OrderID, quantity int) []byte {
 	dst = strconv.AppendInt(dst, int64(id), idBase)
 	return strconv.AppendInt(append(dst, ','), int64(quantity), 10)
@@ -47,30 +47,34 @@ func parseEntries(value string) ([]buyerEntry, error) {
 	parts := strings.Split(value, `"`)
 	entries := make([]buyerEntry, len(parts))
 	for i, part := range parts {
-		fields := strings.SplitN(part, ",", 5)
-		if len(fields) < 4 {
-			return nil, fmt.Errorf("buyer's entry %q has %d fields", part, len(fields))
-		}
-		id, err := parseID(fields[0])
-		if err != nil {
+		if err := entries[i].parse(part); err != nil {
 			return nil, fmt.Errorf("buyer's entry %q: %w", part, err)
-		}
-		entries[i].orderID = id
-		var numbers [3]int64
-		for k := range numbers {
-			if numbers[k], err = strconv.ParseInt(fields[k+1], 10, 64); err != nil {
-				return nil, fmt.Errorf("buyer's entry %q: %w", part, err)
-			}
-		}
-		entries[i].quantity, entries[i].sequence, entries[i].sinceMS = int(numbers[0]), numbers[1], numbers[2]
-		if numbers[0] < 0 {
-			entries[i].quantity, entries[i].released = -entries[i].quantity, true
-		}
-		if len(fields) == 5 {
-			entries[i].key = fields[4]
 		}
 	}
 	return entries, nil
+}
+
+func (e *buyerEntry) parse(text string) (err error) {
+	fields := strings.Split(text, ",")
+	last := len(fields) - 1
+	if last < 4 {
+		return fmt.Errorf("%d fields", len(fields))
+	}
+	if e.orderID, err = parseID(fields[0]); err != nil {
+		return err
+	}
+	if e.quantity, err = strconv.Atoi(fields[1]); err != nil {
+		return err
+	}
+	if e.quantity < 0 {
+		e.quantity, e.released = -e.quantity, true
+	}
+	e.key = strings.Join(fields[2:last-1], ",")
+	if e.sequence, err = strconv.ParseInt(fields[last-1], idBase, 64); err != nil {
+		return err
+	}
+	e.sinceMS, err = strconv.ParseInt(fields[last], idBase, 64)
+	return err
 }
 
 // loadedOrder is an order that the database knows, on its way into Redis.
@@ -116,9 +120,6 @@ func appendLoaded(dst []byte, o *loadedOrder) []byte {
 	if o.released {
 		quantity = -quantity
 	}
-	dst = append(appendHead(dst, o.OrderID, quantity), ",0,0"...)
-	if o.Key != "" {
-		dst = append(append(dst, ','), o.Key...)
-	}
-	return dst
+	dst = append(append(appendHead(dst, o.OrderID, quantity), ','), o.Key...)
+	return append(dst, ",0,0"...)
 }

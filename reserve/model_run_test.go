@@ -174,6 +174,10 @@ func (m *modelRun) note(reply reserveReply) {
 		m.seen[reply.detail]++
 		return
 	}
+	if reply.verdicts == allTaken {
+		m.seen["T"]++
+		return
+	}
 	for verdict := range strings.SplitSeq(reply.verdicts, "\n") {
 		if verdict != "" {
 			m.seen[verdict[:1]]++

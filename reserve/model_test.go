@@ -127,7 +127,9 @@ func (m *stockModel) decide(c *reserveCall, now int64, window string, reply *res
 		}
 		verdicts = append(verdicts, verdict)
 	}
-	reply.verdicts = strings.Join(verdicts, "\n")
+	if reply.verdicts = strings.Join(verdicts, "\n"); len(batch.Orders) == len(verdicts) {
+		reply.verdicts = allTaken
+	}
 	if len(batch.Orders) == 0 {
 		return
 	}
@@ -276,11 +278,8 @@ func (m *stockModel) image() []string {
 		var value []string
 		for _, e := range entries {
 			sign := map[bool]string{true: "-"}[e.released]
-			text := fmt.Sprintf("%s,%s%d,%d,%d", base36(e.orderID), sign, e.quantity, e.sequence, e.sinceMS)
-			if e.key != "" {
-				text += "," + e.key
-			}
-			value = append(value, text)
+			value = append(value, fmt.Sprintf("%s,%s%d,%s,%s,%s", base36(e.orderID), sign, e.quantity, e.key, base36(e.sequence),
+				base36(e.sinceMS)))
 		}
 		lines = append(lines, "buyer "+buyer+" "+strings.Join(value, `"`))
 	}
@@ -291,7 +290,7 @@ func (m *stockModel) image() []string {
 	return lines
 }
 
-func base36(id sale.OrderID) string { return strconv.FormatInt(int64(id), 36) }
+func base36[N ~int64](n N) string { return strconv.FormatInt(int64(n), 36) }
 
 func bucketOfHead(head string) sale.Bucket {
 	fields := strings.Fields(head)

@@ -13,6 +13,12 @@ import (
 // answered is its buyer's again: nothing may be read from it any more.
 func (f *flow) give(reply reserveReply) {
 	f.parcels = f.parcels[:0]
+	if reply.verdicts == allTaken {
+		for i := range f.batch {
+			f.pack(i, place{reply.epoch, reply.sequence}, reply.nowMS).keep(reply)
+		}
+		return
+	}
 	text := reply.verdicts
 	for i, r := range f.batch {
 		var verdict string

@@ -32,7 +32,7 @@ var bugs = map[string][]seeded{
 		{"reserve", "elseif bought + count > limit then", "elseif count > limit then"},
 	},
 	"key-forgotten": {
-		{"reserve", "if key ~= '' then entry = entry .. ',' .. key end", ""},
+		{"reserve", "local entry = head .. stamp", "local entry = match(head, '^%w+,%d+,') .. stamp"},
 	},
 	"trim-by-number": { // everything up to the entry, not the entry
 		{"reserve", "call('XDEL', journal_key, ARGV[at]) == 1",

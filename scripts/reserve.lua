@@ -1,9 +1,10 @@
 -- Purpose: decide a batch of purchases of one bucket, in order, and write those taken as one journal entry.
 --
 -- KEYS[1] {bucket}:meta     hash    life, counters and window of the bucket
--- KEYS[2] {bucket}:buyers   hash    buyer -> entries joined by `"`; an entry is `id,quantity,sequence,dt[,key]`: order
---                                   id in base 36, sequence 0 = from the database, dt = created_ms - base_ms of meta;
---                                   a minus before the quantity = released: counts no more, its key still answers
+-- KEYS[2] {bucket}:buyers   hash    buyer -> entries joined by `"`; an entry is `id,quantity,key,sequence,dt`: all but
+--                                   quantity and key in base 36, key "" = none, sequence 0 = from the database, dt =
+--                                   created_ms - base_ms of meta; a minus before the quantity = released: counts no
+--                                   more, its key still answers
 -- KEYS[3] {bucket}:journal  stream  entry id `<epoch><sequence, 10 digits>-<batch id>`, field r = the record's bytes
 --
 -- ARGV[1]  epoch            the bucket's epoch as the database tells it, decimal
@@ -15,13 +16,14 @@
 -- ARGV[7]  trims            number of acknowledged entries to delete, 0 to 64
 -- ARGV[8]  n                purchases, 0 to 1000; 0 = ask the fences only
 -- ARGV[9]  quantities       1 when the column is there, 0 = every quantity is 1
--- ARGV[10] keys             1 when the column is there, 0 = nobody sent a key
+-- ARGV[10] lines            of the record, n of them: `decimal id quantity buyer[ key]` and a newline
 -- then pairs (entry id, orders in it) for the trims, then the columns, n values each: buyers, heads of their entries
--- (`id,quantity`), lines of the record (`decimal id quantity buyer[ key]` and a newline), quantities, idempotency keys
--- ("" = none). The lines say everything once more in the record's form, which is cheaper than composing them here.
+-- (`id,quantity,key`), quantities. The lines say everything once more in the record's form, as one value: mostly all of
+-- a batch is taken, and then they go into the journal as they came.
 --
 -- Reply, always nine values: code, detail, epoch, sequence, now_ms, available, entry id, record, verdicts
---   ok      decided; entry id and record are "" when nothing was taken; verdicts are joined by a newline:
+--   ok      decided; entry id and record are "" when nothing was taken; verdicts are `all` when everything
+--           was, otherwise one for each purchase, joined by a newline:
 --           T  taken
 --           A sequence created_ms  taken by the earlier call
 --           R id quantity sequence created_ms journaled(0|1)  replayed; sequence and created_ms 0 = in the database
@@ -44,9 +46,8 @@ local asked_again, journal_max = ARGV[4] == '1', tonumber(ARGV[5])
 local trims, n = tonumber(ARGV[7]), tonumber(ARGV[8])
 local trims_at = 10
 local buyers_at = trims_at + 2 * trims
-local heads_at, lines_at = buyers_at + n, buyers_at + 2 * n
-local quantities_at = ARGV[9] == '1' and lines_at + n
-local keys_at = ARGV[10] == '1' and (quantities_at or lines_at) + n
+local heads_at = buyers_at + n
+local quantities_at = ARGV[9] == '1' and heads_at + n
 
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -85,14 +86,25 @@ local window = closed_window()
 if window and not asked_again then return nothing('window', window) end
 if n == 0 then return nothing('ok', '') end
 
-local entry_cache, this_call = {}, tostring(sequence + 1)
+-- Base 36 keeps the entry of a buyer with a key of 36 characters within 64 bytes of memory.
+local digits = '0123456789abcdefghijklmnopqrstuvwxyz'
+local function base36(number)
+  local text, rest = '', math.abs(number)
+  repeat
+    local digit = rest % 36
+    text, rest = string.sub(digits, digit + 1, digit + 1) .. text, (rest - digit) / 36
+  until rest == 0
+  return number < 0 and '-' .. text or text
+end
+
+local entry_cache = {}
 -- Whether the entry of a sequence number of this epoch is in the journal, or this call is about to write it: '1' or '0'
 -- (rule: held-while-journaled).
 local function journaled(seq)
-  if seq == this_call then return '1' end
-  if held == 0 or seq == '0' then return '0' end
+  if seq == sequence + 1 then return '1' end
+  if held == 0 or seq == 0 then return '0' end
   if not entry_cache[seq] then
-    local id = epoch .. string.rep('0', 10 - #seq) .. seq
+    local id = epoch .. string.format('%010.0f', seq)
     entry_cache[seq] = #call('XRANGE', journal_key, id, id, 'COUNT', 1) > 0 and '1' or '0'
   end
   return entry_cache[seq]
@@ -101,14 +113,16 @@ end
 -- What a buyer's entries say: units bought, latest order id, and a verdict when one of them is this purchase itself: by
 -- its order id (rule: same-ids-asked-again) or by its key, released or not (rules: key-answers-once,
 -- key-answers-after-release). A released order counts no more (rule: released-counts-not).
-local function judge(entries, head, quantity, key)
+local function judge(entries, head, count)
   local bought, latest, verdict = 0, '', nil
+  local own, key = match(head, '^(%w+),%d+,(.*)$')
   for entry in string.gmatch(entries, '[^"]+') do
-    local id, released, qty, seq, dt, its_key = match(entry, '^(%w+),(%-?)(%d+),(%d+),(%-?%d+),?(.*)$')
-    local created = seq == '0' and 0 or base + dt
-    if id .. ',' .. qty == head then return 0, id, 'A ' .. seq .. ' ' .. created, true end
+    local id, released, qty, its_key, seq, sign, dt = match(entry, '^(%w+),(%-?)(%d+),(.-),(%w+),(%-?)(%w+)$')
+    seq, dt, qty = tonumber(seq, 36), tonumber(dt, 36), tonumber(qty)
+    local created = seq == 0 and 0 or base + (sign == '' and dt or -dt)
+    if id == own then return 0, id, 'A ' .. seq .. ' ' .. created, true end
     if key ~= '' and its_key == key and not verdict then
-      verdict = qty ~= quantity and 'K ' .. id or concat({'R', id, qty, seq, created, journaled(seq)}, ' ')
+      verdict = qty ~= count and 'K ' .. id or concat({'R', id, qty, seq, created, journaled(seq)}, ' ')
     end
     if released == '' then bought, latest = bought + qty, id end
   end
@@ -116,50 +130,50 @@ local function judge(entries, head, quantity, key)
 end
 
 local known = call('HMGET', buyers_key, unpack(ARGV, buyers_at + 1, buyers_at + n))
-local stamp = ',' .. this_call .. ',' .. now - base
-local verdicts, fresh, writes, record = {}, {}, {}, {''}
+local stamp = ',' .. base36(sequence + 1) .. ',' .. base36(now - base)
+local verdicts, fresh, writes = {}, {}, {}
 local took, units = 0, 0
 
-local function take(i, buyer, count, key, entries)
-  took, units, available = took + 1, units + count, available - count
-  local entry = ARGV[heads_at + i] .. stamp
-  if key ~= '' then entry = entry .. ',' .. key end
-  if entries then entry = entries .. '"' .. entry end
-  local w = 2 * took
-  fresh[buyer], writes[w - 1], writes[w], record[took + 1] = entry, buyer, entry, ARGV[lines_at + i]
-  return 'T'
-end
-
 for i = 1, n do
-  local buyer = ARGV[buyers_at + i]
-  local quantity = quantities_at and ARGV[quantities_at + i] or '1'
-  local count = quantity == '1' and 1 or tonumber(quantity)
-  local key = keys_at and ARGV[keys_at + i] or ''
+  local buyer, head = ARGV[buyers_at + i], ARGV[heads_at + i]
+  local count = quantities_at and tonumber(ARGV[quantities_at + i]) or 1
   local entries = fresh[buyer] or known[i]
   local bought, latest, verdict, mine = 0, '', nil, false
-  if entries then bought, latest, verdict, mine = judge(entries, ARGV[heads_at + i], quantity, key) end
+  if entries then bought, latest, verdict, mine = judge(entries, head, count) end
   if mine then verdicts[i] = verdict
   elseif window then verdicts[i] = 'W'
   elseif held + took >= journal_max then verdicts[i] = 'J'
   elseif verdict then verdicts[i] = verdict
-  elseif count > limit then verdicts[i] = 'L ' .. limit
-  elseif bought + count > limit then verdicts[i] = concat({'B', limit, bought, latest}, ' ')
-  elseif available == 0 then verdicts[i] = 'S'
-  elseif available < count then verdicts[i] = 'E ' .. available
-  else verdicts[i] = take(i, buyer, count, key, entries) end
+  elseif bought + count > limit then
+    verdicts[i] = count > limit and 'L ' .. limit or concat({'B', limit, bought, latest}, ' ')
+  elseif available < count then verdicts[i] = available == 0 and 'S' or 'E ' .. available
+  else
+    took, units, available = took + 1, units + count, available - count
+    local entry = head .. stamp
+    if entries then entry = entries .. '"' .. entry end
+    verdicts[i], fresh[buyer], writes[2 * took - 1], writes[2 * took] = 'T', entry, buyer, entry
+  end
 end
 
-local entry_id = ''
+local function lines_taken()
+  if took == n then return ARGV[10] end -- as they came
+  local at, kept = 0, {}
+  for line in string.gmatch(ARGV[10], '[^\n]*\n') do
+    at = at + 1
+    if verdicts[at] == 'T' then kept[#kept + 1] = line end
+  end
+  return concat(kept)
+end
+
+local entry_id, record = '', ''
 if took > 0 then
   sequence = sequence + 1
-  local batch_id = match(record[2], '^%d+')
+  local lines = lines_taken()
+  local batch_id = match(lines, '^%d+')
   entry_id = epoch .. string.format('%010.0f', sequence) .. '-' .. batch_id
-  record[1] = concat({'fs1 batch', ARGV[6], epoch, sequence, batch_id, now, took}, ' ') .. '\n'
-  record = concat(record)
+  record = concat({'fs1 batch', ARGV[6], epoch, sequence, batch_id, now, took}, ' ') .. '\n' .. lines
   call('XADD', journal_key, entry_id, 'r', record)
   call('HSET', buyers_key, unpack(writes))
-else
-  record = ''
 end
 for at = trims_at + 1, buyers_at, 2 do -- rule: trim-exact
   if call('XDEL', journal_key, ARGV[at]) == 1 then held = held - ARGV[at + 1] end
@@ -168,4 +182,5 @@ if took > 0 or trims > 0 or checked ~= tonumber(meta[3]) then
   call('HSET', meta_key, 'available', available, 'seq', sequence, 'taken', taken + units,
     'held', math.max(held + took, 0), 'checked_ms', checked)
 end
-return {'ok', window or '', epoch, sequence, now, available, entry_id, record, concat(verdicts, '\n')}
+local decided = took == n and 'all' or concat(verdicts, '\n')
+return {'ok', window or '', epoch, sequence, now, available, entry_id, record, decided}

@@ -166,7 +166,7 @@ func (p *pair) load() {
 	epoch := p.near(p.meta("epoch") + 1)
 	p.script(scripts.Load(), keys(), "begin", epoch, number(int64(p.chance.between(5, 60))), p.near(p.meta("version")+1), "open",
 		number(p.nowMS-1000), number(p.nowMS+100_000), "2", pick(p.chance, "0", "1"), number(int64(p.chance.below(5))))
-	p.script(scripts.Load(), keys(), "buyers", epoch, "buyer-1", "abc,1,0,0,key", "buyer-2", `abd,-1,0,0"abe,1,0,0`)
+	p.script(scripts.Load(), keys(), "buyers", epoch, "buyer-1", "abc,1,key,0,0", "buyer-2", `abd,-1,,0,0"abe,1,,0,0`)
 	p.script(scripts.Load(), keys(), "open", epoch, pick(p.chance, "2", "2", "2", "1"))
 }
 
@@ -184,10 +184,10 @@ func (p *pair) reserve() {
 	n := p.chance.between(0, 4)
 	args := []string{
 		p.near(p.meta("epoch")), p.near(p.meta("seq")), number(p.nowMS + int64(p.chance.between(-20, 900))), pick(p.chance, "0", "0", "1"),
-		pick(p.chance, "2", "100000"), "sale phone 0", strconv.Itoa(len(trims) / 2), strconv.Itoa(n), "1", "1",
+		pick(p.chance, "2", "100000"), "sale phone 0", strconv.Itoa(len(trims) / 2), strconv.Itoa(n), "1",
 	}
-	args = append(args, trims...)
-	var buyers, heads, lines, quantities, keys []string
+	var buyers, heads, quantities []string
+	var lines string
 	for range n {
 		id, quantity := p.ids, pick(p.chance, "1", "1", "2")
 		if p.chance.one(8) {
@@ -195,21 +195,21 @@ func (p *pair) reserve() {
 		}
 		p.ids++
 		buyer, key := fmt.Sprint("buyer-", p.chance.below(30)), pick(p.chance, "", "", "key", "other key, of two")
-		buyers, quantities, keys = append(buyers, buyer), append(quantities, quantity), append(keys, key)
-		heads = append(heads, strconv.FormatInt(id, 36)+","+quantity)
-		lines = append(lines, strings.TrimSpace(fmt.Sprint(id, " ", quantity, " ", buyer, " ", key))+"\n")
+		buyers, quantities = append(buyers, buyer), append(quantities, quantity)
+		heads = append(heads, strconv.FormatInt(id, 36)+","+quantity+","+key)
+		lines += strings.TrimSpace(fmt.Sprint(id, " ", quantity, " ", buyer, " ", key)) + "\n"
 	}
-	for _, column := range [][]string{buyers, heads, lines, quantities, keys} {
-		args = append(args, column...)
-	}
+	args = slices.Concat(append(args, lines), trims, buyers, heads, quantities)
 	reply, _ := p.script(scripts.Reserve(), []string{"meta", "buyers", "journal"}, args...).([]any)
 	if len(reply) != 9 || reply[6] == "" {
 		return
 	}
 	p.trims = append(p.trims, reply[6].(string))
-	for i, verdict := range strings.Split(reply[8].(string), "\n") {
-		if verdict == "T" {
-			p.heads = append(p.heads, buyers[i]+" "+heads[i])
+	verdicts := strings.Split(reply[8].(string), "\n")
+	for i := range buyers {
+		if verdicts[0] == "all" || verdicts[i] == "T" {
+			id, _, _ := strings.Cut(heads[i], ",")
+			p.heads = append(p.heads, buyers[i]+" "+id+","+quantities[i])
 		}
 	}
 }
