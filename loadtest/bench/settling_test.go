@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	settleOrders   = 60_000 // in one repetition
-	rowsAStatement = 1000   // of a raw INSERT: as many as a settling transaction at most
+	settleOrders   = 120_000 // in one repetition
+	rowsAStatement = 1000    // of a raw INSERT: as many as a settling transaction at most
 )
 
 // settling measures how fast waiting orders become rows, beside a raw multi-row INSERT of the same rows into a table of
@@ -46,6 +46,7 @@ func (s *stack) settleBacklog() (rate, cost float64) {
 	require.NoError(s.b, err)
 	s.settleReady()
 	rows := before + settleOrders - first
+	require.Positive(s.b, rows, "settled before the clock was started")
 	return float64(rows) / took.Seconds(), perRequest(used[0], rows)
 }
 
