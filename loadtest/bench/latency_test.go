@@ -38,8 +38,10 @@ func (s *stack) half() []*Figure {
 	rate := s.greatestRate() / 2
 	p50 := &Figure{Name: fmt.Sprintf("accept at %.0f orders/s, half of that rate, open loop: p50", rate), Unit: "ms"}
 	p99 := &Figure{Name: "  p99", Unit: "ms", Target: 10}
+	late := &Figure{Name: "  presses that left over 10 ms late, for want of processor in the client", Unit: "presses ÷ all"}
 	for range repetitions {
 		s.buyers++
+		s.drained()
 		buyers := int(rate * halfFor.Seconds())
 		crowd, err := loadtest.NewCrowd(s.signer, fmt.Sprintf("half-%d-", s.buyers), buyers, 24*time.Hour, time.Now())
 		require.NoError(s.b, err)
@@ -51,8 +53,9 @@ func (s *stack) half() []*Figure {
 		require.EqualValues(s.b, buyers, report.Answers["queued"]+report.Answers["held"], "%v", report.Answers)
 		p50.Ours = append(p50.Ours, report.Latency.P50)
 		p99.Ours = append(p99.Ours, report.Latency.P99)
+		late.Add(float64(report.Late), float64(report.Presses))
 	}
-	return []*Figure{p50, p99}
+	return []*Figure{p50, p99, late}
 }
 
 // alone measures one buyer after the other on an idle engine, beside what none of them can do without: a round trip to

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -85,7 +84,7 @@ func (s *stack) nodeCosts(saleID string) []float64 {
 // bucketsSettled waits until every order of a sale is a row, and returns how many each bucket has sold.
 func (s *stack) bucketsSettled(saleID string) []int64 {
 	s.b.Helper()
-	require.Eventually(s.b, func() bool { return s.inFlight(saleID) == 0 }, 2*time.Minute, 10*time.Millisecond)
+	s.finish(saleID)
 	rows, err := s.db.QueryContext(s.b.Context(), "SELECT settled FROM stock WHERE sale_id = ? ORDER BY bucket", saleID)
 	require.NoError(s.b, err)
 	defer rows.Close()

@@ -223,6 +223,8 @@ func TestFigureIsMissedOnlyBeyondItsNoise(t *testing.T) {
 		"well under":         {Figure{Ours: []float64{10, 11, 12}, Base: []float64{10, 10, 10}, Target: 1.6}, false, "met"},
 		"over within noise":  {Figure{Ours: []float64{15, 17, 18}, Base: []float64{10, 10, 10}, Target: 1.6}, false, "met within noise"},
 		"over beyond noise":  {Figure{Ours: []float64{18, 18.5, 19}, Base: []float64{10, 10, 10}, Target: 1.6}, true, "MISSED"},
+		"over, one far off":  {Figure{Ours: []float64{42, 129, 332}, Target: 10}, true, "MISSED"},
+		"under, one far off": {Figure{Ours: []float64{1, 2, 30}, Target: 32, Least: true}, true, "MISSED"},
 		"least, above":       {Figure{Ours: []float64{40, 41, 42}, Target: 32, Least: true}, false, "met"},
 		"least, in noise":    {Figure{Ours: []float64{28, 31, 34}, Target: 32, Least: true}, false, "met within noise"},
 		"least, beyond":      {Figure{Ours: []float64{10, 11, 12}, Target: 32, Least: true}, true, "MISSED"},

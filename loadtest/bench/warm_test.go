@@ -21,7 +21,7 @@ var brokerJVM = []string{
 
 const (
 	warmProducers = 4
-	warmRecords   = 10_000 // of each producer, a request each: a broker gets one for some hundred orders
+	warmRecords   = 20_000 // of each producer, a request each: a broker gets one for some hundred orders
 	warmOrders    = 50_000 // in one round
 	warmRounds    = 12     // at most
 	warmPatience  = 2      // rounds that are hardly cheaper than the cheapest before them: it has stopped falling
@@ -36,14 +36,21 @@ func (s *stack) warm(saleID string) {
 		return
 	}
 	s.warmed = true
+	began := time.Now()
 	s.warmBroker()
+	say("%d requests to the broker took %s", warmProducers*warmRecords, time.Since(began).Round(time.Second))
 	best, vain := math.Inf(1), 0
 	for round := 0; round < warmRounds && vain < warmPatience; round++ {
-		var used []time.Duration
-		count, took := s.take(s.presses(saleID, warmOrders), func(u []time.Duration) { used = u })
-		cost := perRequest(used[2], count.Answers)
-		say("warm-up %d: %.0f orders/s, CPU µs an order: gateway %.1f, Redis %.2f, Kafka %.2f", round+1,
-			float64(count.Answers)/took.Seconds(), perRequest(used[0], count.Answers), perRequest(used[1], count.Answers), cost)
+		requests := s.presses(saleID, warmOrders)
+		whole, err := StartMeter(s.kafka.PID())
+		require.NoError(s.b, err)
+		count, took := s.take(requests, nil)
+		s.finish(saleID)
+		used, _, err := whole.Stop()
+		require.NoError(s.b, err)
+		cost := perRequest(used[0], count.Answers)
+		say("warm-up %d: %.0f orders/s, Kafka %.2f CPU µs an order until its event is told", round+1,
+			float64(count.Answers)/took.Seconds(), cost)
 		if vain++; cost < best*warmHardly {
 			vain = 0
 		}
