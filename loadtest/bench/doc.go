@@ -7,6 +7,6 @@
 // several times, ours and the baseline in turns, so that a machine that slows down slows both; the spread of the ratios
 // is the noise that is stated beside them.
 //
-// The package holds the parts: processes' CPU time, the servers that are baselines, a cheap client, figures and their table. The
-// benchmark that starts everything and runs it is in the tests: make bench.
+// The package holds the parts: processes' CPU time, the servers that are baselines, a cheap client, figures and their
+// table. The benchmark that starts everything and runs it is in the tests: make bench.
 package bench

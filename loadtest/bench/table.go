@@ -14,7 +14,7 @@ type Results struct {
 	Figures []*Figure `json:"figures"`
 }
 
-// Missed returns the names of the figures whose target is missed by more than their noise.
+// Missed returns the names of the figures whose target is missed.
 func (r *Results) Missed() []string {
 	var names []string
 	for _, f := range r.Figures {
