@@ -13,8 +13,8 @@ import (
 	"flashsale/loadtest/client"
 )
 
-// Driver is a closed-loop client: each connection sends its next request when the last one is answered. That is right
-// for CPU time a request and wrong for latency under a given load, which flashsale load rush measures.
+// Driver is a cheap client. Once and For are a closed loop: each connection sends its next request when the last one is
+// answered, which is right for CPU time a request. At is an open loop, for latency under a given load.
 type Driver struct {
 	conns []*client.Conn
 }
@@ -48,6 +48,7 @@ func (d *Driver) Close() {
 type Count struct {
 	Answers  int64
 	ByStatus map[int]int64
+	Late     int64 // left more than lateAfter after they were due
 	P50, P99 time.Duration
 }
 
@@ -62,7 +63,18 @@ func (c Count) Only(status int) error {
 // Once sends every request one time.
 func (d *Driver) Once(ctx context.Context, requests *Requests) (Count, error) {
 	n := int64(requests.Len())
-	return d.run(ctx, requests, func(i int64) bool { return i < n }, answerTimeout+time.Hour)
+	return d.run(ctx, requests, func(i int64) bool { return i < n }, nil, answerTimeout+time.Hour)
+}
+
+// lateAfter is how late a request may leave without being counted.
+const lateAfter = 10 * time.Millisecond
+
+// At sends every request one time, so many a second, whether or not those before it were answered, as long as there are
+// connections that wait for none. An answer's time counts from the moment at which its request was due.
+func (d *Driver) At(ctx context.Context, requests *Requests, rate float64) (Count, error) {
+	n, start := int64(requests.Len()), time.Now()
+	due := func(i int64) time.Time { return start.Add(time.Duration(float64(i) / rate * float64(time.Second))) }
+	return d.run(ctx, requests, func(i int64) bool { return i < n }, due, answerTimeout+time.Hour)
 }
 
 // For sends the requests again and again for as long as it says.
@@ -71,7 +83,7 @@ func (d *Driver) For(ctx context.Context, requests *Requests, duration time.Dura
 	var over atomic.Bool
 	timer := time.AfterFunc(time.Until(end), func() { over.Store(true) })
 	defer timer.Stop()
-	return d.run(ctx, requests, func(int64) bool { return !over.Load() }, duration+answerTimeout)
+	return d.run(ctx, requests, func(int64) bool { return !over.Load() }, nil, duration+answerTimeout)
 }
 
 // Range of the latency histograms, in µs.
@@ -84,13 +96,15 @@ const (
 // lane is what one connection counts, apart from the others so that they do not share cache lines.
 type lane struct {
 	byStatus [statusesReserved]int64
+	late     int64
 	latency  *hdrhistogram.Histogram
 	err      error
 }
 
-// run lets every connection send the next request while more says so of its number. One deadline serves the whole run:
+// run lets every connection send the next request while more says so of its number, when it is due or at once. One deadline serves the whole run:
 // setting it for each request would cost as much as the request.
-func (d *Driver) run(ctx context.Context, requests *Requests, more func(int64) bool, within time.Duration) (Count, error) {
+func (d *Driver) run(ctx context.Context, requests *Requests, more func(int64) bool, due func(int64) time.Time,
+	within time.Duration) (Count, error) {
 	var next atomic.Int64
 	deadline := time.Now().Add(within)
 	lanes := make([]lane, len(d.conns))
@@ -102,14 +116,15 @@ func (d *Driver) run(ctx context.Context, requests *Requests, more func(int64) b
 			l.err = l.drive(ctx, d.conns[i], requests, func() (int64, bool) {
 				n := next.Add(1) - 1
 				return n, more(n) && ctx.Err() == nil
-			}, deadline)
+			}, due, deadline)
 		})
 	}
 	running.Wait()
 	return sum(lanes)
 }
 
-func (l *lane) drive(ctx context.Context, conn *client.Conn, requests *Requests, take func() (int64, bool), deadline time.Time) error {
+func (l *lane) drive(ctx context.Context, conn *client.Conn, requests *Requests, take func() (int64, bool),
+	due func(int64) time.Time, deadline time.Time) error {
 	var response client.Response
 	count := int64(requests.Len())
 	for {
@@ -118,6 +133,13 @@ func (l *lane) drive(ctx context.Context, conn *client.Conn, requests *Requests,
 			return nil
 		}
 		began := time.Now()
+		if due != nil {
+			began = due(n)
+			time.Sleep(time.Until(began))
+			if time.Since(began) > lateAfter {
+				l.late++
+			}
+		}
 		if err := conn.Do(ctx, requests.At(int(n%count)), deadline, &response); err != nil {
 			return fmt.Errorf("request %d: %w", n, err)
 		}
@@ -135,6 +157,7 @@ func sum(lanes []lane) (Count, error) {
 	for i := range lanes {
 		errs = append(errs, lanes[i].err)
 		latency.Merge(lanes[i].latency)
+		total.Late += lanes[i].late
 		for status, n := range lanes[i].byStatus {
 			if n > 0 {
 				total.Answers += n

@@ -9,8 +9,6 @@ import (
 
 	"github.com/IBM/sarama"
 	"github.com/stretchr/testify/require"
-
-	"flashsale/loadtest"
 )
 
 const (
@@ -40,22 +38,27 @@ func (s *stack) half() []*Figure {
 	p99 := &Figure{Name: "  p99", Unit: "ms", Target: 10}
 	late := &Figure{Name: "  presses that left over 10 ms late, for want of processor in the client", Unit: "presses ÷ all"}
 	for range repetitions {
-		s.buyers++
+		requests := s.presses("rush", int(rate*halfFor.Seconds()))
 		s.drained()
-		buyers := int(rate * halfFor.Seconds())
-		crowd, err := loadtest.NewCrowd(s.signer, fmt.Sprintf("half-%d-", s.buyers), buyers, 24*time.Hour, time.Now())
-		require.NoError(s.b, err)
-		report, err := loadtest.Rush(s.b.Context(), loadtest.RushOptions{
-			Servers: []string{"http://" + s.gatewayAt}, Sale: "rush", SKUs: []string{"phone"}, Crowd: crowd, Rate: rate,
-			Connections: acceptConnection,
-		})
-		require.NoError(s.b, err)
-		require.EqualValues(s.b, buyers, report.Answers["queued"]+report.Answers["held"], "%v", report.Answers)
-		p50.Ours = append(p50.Ours, report.Latency.P50)
-		p99.Ours = append(p99.Ours, report.Latency.P99)
-		late.Add(float64(report.Late), float64(report.Presses))
+		count := s.pressAt(requests, rate)
+		p50.Ours = append(p50.Ours, milliseconds(count.P50))
+		p99.Ours = append(p99.Ours, milliseconds(count.P99))
+		late.Add(float64(count.Late), float64(count.Answers))
 	}
 	return []*Figure{p50, p99, late}
+}
+
+// pressAt sends presses that must all be taken in an open loop. There are more connections than in the closed loop, so that
+// none that waits for an answer keeps a press from leaving.
+func (s *stack) pressAt(requests *Requests, rate float64) Count {
+	s.b.Helper()
+	driver, err := NewDriver(s.b.Context(), s.gatewayAt, 2*acceptConnection)
+	require.NoError(s.b, err)
+	defer driver.Close()
+	count, err := driver.At(s.b.Context(), requests, rate)
+	require.NoError(s.b, err)
+	require.NoError(s.b, count.Only(202))
+	return count
 }
 
 // alone measures one buyer after the other on an idle engine, beside what none of them can do without: a round trip to

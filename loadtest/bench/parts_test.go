@@ -175,6 +175,27 @@ func TestDriverRepeatsForAWhileAndReportsFailures(t *testing.T) {
 	require.ErrorContains(t, err, "request 0")
 }
 
+func TestDriverKeepsTheRate(t *testing.T) {
+	address := startBare(t)
+	var requests Requests
+	for range 100 {
+		requests.Add(Purchase(address, "spring", "phone", "", ""))
+	}
+	driver, err := NewDriver(t.Context(), address, 4)
+	require.NoError(t, err)
+	defer driver.Close()
+	began := time.Now()
+	count, err := driver.At(t.Context(), &requests, 1000)
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, time.Since(began), 99*time.Millisecond)
+	require.NoError(t, count.Only(200))
+	require.EqualValues(t, 100, count.Answers)
+	require.LessOrEqual(t, count.Late, count.Answers)
+	count, err = driver.At(t.Context(), &requests, 1e9)
+	require.NoError(t, err)
+	require.EqualValues(t, 100, count.Answers, "a client that cannot keep up sends all the same")
+}
+
 func TestPurchaseIsAValidRequest(t *testing.T) {
 	address := startBare(t)
 	for _, request := range [][]byte{
