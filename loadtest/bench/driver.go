@@ -101,8 +101,8 @@ type lane struct {
 	err      error
 }
 
-// run lets every connection send the next request while more says so of its number, when it is due or at once. One deadline serves the whole run:
-// setting it for each request would cost as much as the request.
+// run lets every connection send the next request while more says so of its number, when it is due or at once. One
+// deadline serves the whole run: setting it for each request would cost as much as the request.
 func (d *Driver) run(ctx context.Context, requests *Requests, more func(int64) bool, due func(int64) time.Time,
 	within time.Duration) (Count, error) {
 	var next atomic.Int64
