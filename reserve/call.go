@@ -70,7 +70,7 @@ func (r *Redis) reserve(ctx context.Context, call *reserveCall, arguments *argum
 		result = client.Do(ctx, client.B().Eval().Script(scripts.Reserve().Source).Numkeys(3).
 			Key(call.keys.meta, call.keys.buyers, call.keys.journal).Arg(arguments.of(call)...).Build())
 	}
-	return decodeReserve(result)
+	return arguments.replyOf(result)
 }
 
 // lacksIt reports whether the server does not know the script that it was asked to run.
@@ -87,14 +87,14 @@ func decodeReserve(result rueidis.RedisResult) (reserveReply, error) {
 	if err != nil {
 		return reserveReply{}, err
 	}
-	if len(values) != 9 {
-		return reserveReply{}, fmt.Errorf("reserve script answered %d values, not 9", len(values))
+	if len(values) != 10 {
+		return reserveReply{}, fmt.Errorf("reserve script answered %d values, not 10", len(values))
 	}
 	fields := fieldReader{values: values}
 	reply := reserveReply{
 		code: fields.text(0), detail: fields.text(1), epoch: fields.number(2), sequence: fields.number(3),
-		nowMS: fields.number(4), available: fields.number(5), entryID: fields.text(6), record: fields.text(7),
-		verdicts: fields.text(8),
+		nowMS: fields.number(4), available: fields.number(5), entryID: fields.text(6), record: fields.text(7) + fields.text(8),
+		verdicts: fields.text(9),
 	}
 	return reply, fields.err
 }
@@ -129,10 +129,11 @@ func (f *fieldReader) keep(i int, err error) {
 
 // argumentBuffer builds the script's arguments and keeps its memory from batch to batch: it belongs to one flow.
 type argumentBuffer struct {
-	sha  string
-	args []string
-	text []byte
-	ends []int
+	sha   string
+	args  []string
+	text  []byte
+	ends  []int
+	lines string // of the record, when everything is taken
 }
 
 func newArgumentBuffer() *argumentBuffer { return &argumentBuffer{sha: scripts.Reserve().SHA} }
@@ -140,11 +141,11 @@ func newArgumentBuffer() *argumentBuffer { return &argumentBuffer{sha: scripts.R
 // of returns the arguments; they are valid until the next call.
 func (a *argumentBuffer) of(call *reserveCall) []string {
 	quantities := slices.ContainsFunc(call.purchases, func(r *request) bool { return r.purchase.Quantity != 1 })
-	heads, lines := a.write(call)
+	heads := a.write(call)
 	a.args = append(a.args[:0],
 		strconv.FormatInt(call.epoch, 10), strconv.FormatInt(call.highest, 10), strconv.FormatInt(call.deadlineMS, 10),
 		flag(call.askedAgain), strconv.Itoa(call.maxJournal), call.head,
-		strconv.Itoa(len(call.trims)), strconv.Itoa(len(call.purchases)), flag(quantities), lines)
+		strconv.Itoa(len(call.trims)), strconv.Itoa(len(call.purchases)), flag(quantities), a.lines)
 	for _, t := range call.trims {
 		a.args = append(a.args, t.entryID, strconv.Itoa(t.orders))
 	}
@@ -164,8 +165,17 @@ func (a *argumentBuffer) of(call *reserveCall) []string {
 	return a.args
 }
 
+// replyOf returns the answer to these arguments, with the lines of the record that it leaves out.
+func (a *argumentBuffer) replyOf(result rueidis.RedisResult) (reserveReply, error) {
+	reply, err := decodeReserve(result)
+	if reply.verdicts == allTaken {
+		reply.record += a.lines
+	}
+	return reply, err
+}
+
 // write writes the heads, whose ends it notes, and the lines. Both are slices of one string: one allocation a batch.
-func (a *argumentBuffer) write(call *reserveCall) (heads, lines string) {
+func (a *argumentBuffer) write(call *reserveCall) (heads string) {
 	a.text, a.ends = a.text[:0], a.ends[:0]
 	for i, r := range call.purchases {
 		a.text = append(appendHead(a.text, call.orderIDs[i], r.purchase.Quantity), ',')
@@ -179,7 +189,8 @@ func (a *argumentBuffer) write(call *reserveCall) (heads, lines string) {
 		a.text = append(sale.AppendOrderLine(a.text, &order), '\n')
 	}
 	text := string(a.text)
-	return text[:border], text[border:]
+	a.lines = text[border:]
+	return text[:border]
 }
 
 func flag(on bool) string {

@@ -15,7 +15,8 @@ import (
 )
 
 const (
-	journalPage      = 64 // entries read, and under way to Kafka, at once
+	journalPage      = 64  // entries read, and under way to Kafka, at once
+	journalHead      = "h" // the record's first line, where the script does not write the record in one piece
 	journalField     = "r"
 	journalBeginning = "-"
 	wholeJournal     = math.MaxInt64 // created before this: all of it
@@ -47,7 +48,7 @@ func (r *Redis) journalFrom(ctx context.Context, keys bucketKeys, from string, c
 // newJournalEntry reads the record. One that cannot be decoded is published like any other: settlement keeps it as a
 // dead letter with its reason.
 func newJournalEntry(x rueidis.XRangeEntry) journalEntry {
-	entry := journalEntry{id: x.ID, record: []byte(x.FieldValues[journalField])}
+	entry := journalEntry{id: x.ID, record: journaledRecord(x)}
 	record, err := sale.DecodeRecord(entry.record)
 	switch {
 	case err != nil:
@@ -57,6 +58,11 @@ func newJournalEntry(x rueidis.XRangeEntry) journalEntry {
 		entry.orders, entry.createdMS = 1, record.Transfer.CreatedMS
 	}
 	return entry
+}
+
+// journaledRecord returns the bytes of the record that an entry holds.
+func journaledRecord(x rueidis.XRangeEntry) []byte {
+	return []byte(x.FieldValues[journalHead] + x.FieldValues[journalField])
 }
 
 // afterEntry returns the lowest id above an entry's.

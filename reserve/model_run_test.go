@@ -156,7 +156,7 @@ func (m *modelRun) reserve() {
 	m.done += max(1, len(call.purchases))
 	client, err := m.redis.connected()
 	require.NoError(m.t, err)
-	got, err := decodeReserve(client.Do(context.Background(), client.B().Evalsha().Sha1(m.arguments.sha).Numkeys(3).
+	got, err := m.arguments.replyOf(client.Do(context.Background(), client.B().Evalsha().Sha1(m.arguments.sha).Numkeys(3).
 		Key(call.keys.meta, call.keys.buyers, call.keys.journal).Arg(m.arguments.of(&call)...).Build()))
 	require.NoError(m.t, err)
 	want := m.model.reserve(&call, got.nowMS)
@@ -403,7 +403,7 @@ func redisImage(t require.TestingT, r *Redis, keys bucketKeys) []string {
 		lines = append(lines, "buyer "+buyer+" "+value)
 	}
 	for _, e := range entries {
-		lines = append(lines, "entry "+e.ID+" "+strconv.Quote(e.FieldValues[journalField]))
+		lines = append(lines, "entry "+e.ID+" "+strconv.Quote(string(journaledRecord(e))))
 	}
 	slices.Sort(lines)
 	return lines

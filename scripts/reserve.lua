@@ -5,7 +5,8 @@
 --                                   quantity and key in base 36, key "" = none, sequence 0 = from the database, dt =
 --                                   created_ms - base_ms of meta; a minus before the quantity = released: counts no
 --                                   more, its key still answers
--- KEYS[3] {bucket}:journal  stream  entry id `<epoch><sequence, 10 digits>-<batch id>`, field r = the record's bytes
+-- KEYS[3] {bucket}:journal  stream  entry id `<epoch><sequence, 10 digits>-<batch id>`; field h, then field r = the
+--                                   record's bytes: its first line and the lines of the orders
 --
 -- ARGV[1]  epoch            the bucket's epoch as the database tells it, decimal
 -- ARGV[2]  sequence         the highest one that this gateway has seen in that epoch
@@ -21,9 +22,10 @@
 -- (`id,quantity,key`), quantities. The lines say everything once more in the record's form, as one value: mostly all of
 -- a batch is taken, and then they go into the journal as they came.
 --
--- Reply, always nine values: code, detail, epoch, sequence, now_ms, available, entry id, record, verdicts
---   ok      decided; entry id and record are "" when nothing was taken; verdicts are `all` when everything
---           was, otherwise one for each purchase, joined by a newline:
+-- Reply, always ten values: code, detail, epoch, sequence, now_ms, available, entry id, head and lines of the record,
+-- verdicts
+--   ok      decided; entry id, head and lines are "" when nothing was taken; verdicts are `all` when everything was,
+--           and lines is "" then, being those of the call; otherwise one for each purchase, joined by a newline:
 --           T  taken
 --           A sequence created_ms  taken by the earlier call
 --           R id quantity sequence created_ms journaled(0|1)  replayed; sequence and created_ms 0 = in the database
@@ -58,7 +60,7 @@ local available, sequence = tonumber(meta[5] or 0), tonumber(meta[6] or 0)
 local taken, held, limit = tonumber(meta[7] or 0), tonumber(meta[8] or 0), tonumber(meta[12] or 0)
 
 local function nothing(code, detail)
-  return {code, detail, epoch, sequence, now, available, '', '', ''}
+  return {code, detail, epoch, sequence, now, available, '', '', '', ''}
 end
 
 -- The replication id is due for a look every 50 ms, and whenever the clock went back.
@@ -165,14 +167,14 @@ local function lines_taken()
   return concat(kept)
 end
 
-local entry_id, record = '', ''
+local entry_id, head, lines = '', '', ''
 if took > 0 then
   sequence = sequence + 1
-  local lines = lines_taken()
+  lines = lines_taken()
   local batch_id = match(lines, '^%d+')
   entry_id = epoch .. string.format('%010.0f', sequence) .. '-' .. batch_id
-  record = concat({'fs1 batch', ARGV[6], epoch, sequence, batch_id, now, took}, ' ') .. '\n' .. lines
-  call('XADD', journal_key, entry_id, 'r', record)
+  head = concat({'fs1 batch', ARGV[6], epoch, sequence, batch_id, now, took}, ' ') .. '\n'
+  call('XADD', journal_key, entry_id, 'h', head, 'r', lines)
   call('HSET', buyers_key, unpack(writes))
 end
 for at = trims_at + 1, buyers_at, 2 do -- rule: trim-exact
@@ -182,5 +184,5 @@ if took > 0 or trims > 0 or checked ~= tonumber(meta[3]) then
   call('HSET', meta_key, 'available', available, 'seq', sequence, 'taken', taken + units,
     'held', math.max(held + took, 0), 'checked_ms', checked)
 end
-local decided = took == n and 'all' or concat(verdicts, '\n')
-return {'ok', window or '', epoch, sequence, now, available, entry_id, record, decided}
+if took == n then return {'ok', '', epoch, sequence, now, available, entry_id, head, '', 'all'} end
+return {'ok', window or '', epoch, sequence, now, available, entry_id, head, lines, concat(verdicts, '\n')}
