@@ -201,11 +201,11 @@ func (p *pair) reserve() {
 	}
 	args = slices.Concat(append(args, lines), trims, buyers, heads, quantities)
 	reply, _ := p.script(scripts.Reserve(), []string{"meta", "buyers", "journal"}, args...).([]any)
-	if len(reply) != 9 || reply[6] == "" {
+	if len(reply) != 10 || reply[6] == "" {
 		return
 	}
 	p.trims = append(p.trims, reply[6].(string))
-	verdicts := strings.Split(reply[8].(string), "\n")
+	verdicts := strings.Split(reply[9].(string), "\n")
 	for i := range buyers {
 		if verdicts[0] == "all" || verdicts[i] == "T" {
 			id, _, _ := strings.Cut(heads[i], ",")

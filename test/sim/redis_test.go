@@ -130,11 +130,20 @@ func (s *redisServer) command(w writer, args []string) any {
 		return setCommand(w, name, args)
 	case "XADD", "XDEL", "XLEN", "XRANGE", "XTRIM":
 		if name == "XADD" && s.added != nil {
-			s.added(args[len(args)-1])
+			s.added(entryText(args[3:]))
 		}
 		return streamCommand(w, name, args)
 	}
 	return hashCommand(w, args)
+}
+
+// entryText joins the values of an entry's fields: the record's head and lines, or all of it in one.
+func entryText(fields []string) string {
+	var text strings.Builder
+	for i := 1; i < len(fields); i += 2 {
+		text.WriteString(fields[i])
+	}
+	return text.String()
 }
 
 func kindOf(value any) string {
