@@ -55,7 +55,7 @@ func certify(ctx context.Context, s *settings.Settings, id string) (admin.Certif
 	if err != nil {
 		return nil, err
 	}
-	defer auditor.Close() //nolint:errcheck // it only read
+	defer auditor.Close()
 	report, err := auditor.Run(ctx, id)
 	if err != nil {
 		return nil, err

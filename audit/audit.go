@@ -182,7 +182,7 @@ func (a *Auditor) read(ctx context.Context, sales []saleRow) (*reading, error) {
 	for _, f := range r.facts {
 		f.resting = r.resting
 	}
-	slices.SortFunc(r.facts, func(x, y *facts) int { return compareItems(x, y) })
+	slices.SortFunc(r.facts, compareItems)
 	return r, nil
 }
 

@@ -78,7 +78,7 @@ func (t *eventTopic) giveUp(sent <-chan error) {
 	t.producer, t.ending = nil, ended
 	go func() {
 		defer close(ended)
-		_ = <-sent           // the page is sent again, whatever became of it
+		<-sent               //nolint:errcheck // the page is sent again, whatever became of it
 		_ = producer.Close() // what it could not send is sent again by another
 	}()
 }

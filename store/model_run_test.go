@@ -246,7 +246,7 @@ func (w *modelRun) pay() {
 
 func (w *modelRun) refuse() {
 	d := w.batch(rapid.IntRange(0, 3).Draw(w.r, "reuse") == 0)
-	offset := int64(lastOrder.Add(1))
+	offset := lastOrder.Add(1)
 	require.NoError(w.r, w.s.AddDeadLetter(w.t.Context(), letter(d, offset)))
 	require.NoError(w.r, w.s.RefuseDeadLetter(w.t.Context(), fmt.Sprintf("3-%d", offset)))
 	w.m.refuse(d.Record.Batch)

@@ -71,7 +71,7 @@ func changedAt(created sale.Time, nowMS int64) sale.Time {
 
 // missing says what an order without a row is: one that waits in a dead letter, or none of this buyer.
 func (s *Store) missing(ctx context.Context, q querier, id sale.OrderID, buyer string) error {
-	err := error(sale.ErrNotFound)
+	err := sale.ErrNotFound
 	failed := each(ctx, q, sqlWaitingOrders+"d.order_id = ?", []any{int64(id)}, func(r scanner) error {
 		order, failed := scanWaitingOrder(r)
 		if buyer == "" || order.BuyerID == buyer {

@@ -28,7 +28,7 @@ func (s *Store) RefuseDeadLetter(ctx context.Context, id string) error {
 		var closing map[sale.Bucket]string
 		record, undecodable := sale.DecodeRecord(letter.Raw)
 		if undecodable == nil && (record.Batch != nil || record.Transfer != nil) {
-			settled := false
+			var settled bool
 			if settled, closing, err = s.refuseRecord(ctx, tx, record); err != nil {
 				return err
 			}

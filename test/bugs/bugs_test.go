@@ -171,16 +171,16 @@ func TestOfAServer(t *testing.T) { t.Fatal("no redis-server") }
 
 // TestRead: the assertion that does not hold is found in what a test prints, and an error is no such thing.
 func TestRead(t *testing.T) {
-	print := func(says string) string {
+	printed := func(says string) string {
 		return "--- FAIL: TestA (0.1s)\n    --- FAIL: TestA/b (0.1s)\n        a_test.go:7: \n            \tError Trace:\t/x/a_test.go:7\n" +
 			"            \tError:      \t" + says + "\n            \tTest:       \tTestA/b\nFAIL\n"
 	}
-	v, err := read(print("Not equal: \n            \t            \texpected: 1\n            \t            \tactual  : 2"), true)
+	v, err := read(printed("Not equal: \n            \t            \texpected: 1\n            \t            \tactual  : 2"), true)
 	require.NoError(t, err)
 	require.Equal(t, Verdict{Failed: true, By: "TestA", Says: "a_test.go:7: Not equal: expected: 1 actual : 2"}, v)
-	_, err = read(print("Received unexpected error:\n            \t            \tconnection refused"), true)
+	_, err = read(printed("Received unexpected error:\n            \t            \tconnection refused"), true)
 	require.ErrorContains(t, err, "met an error")
-	_, err = read(print("Should be true")+"panic: deadlock [recovered]\n", true)
+	_, err = read(printed("Should be true")+"panic: deadlock [recovered]\n", true)
 	require.ErrorContains(t, err, "panic: deadlock")
 }
 

@@ -32,7 +32,6 @@ const (
 type part struct {
 	*harness.Process
 	name  string
-	env   []string
 	ready string // URL
 	armed bool
 }

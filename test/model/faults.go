@@ -13,7 +13,7 @@ func (x *expansion) doubting(k int) {
 	if row.state != open {
 		return
 	}
-	why := ""
+	var why string
 	switch {
 	case r.script == 0 && x.keeps(ScriptFence):
 		why = "redis lacks the script: the bucket is closed"

@@ -162,7 +162,7 @@ func (x *expansion) hear(t *State, g, k int, r *redis, verdicts [2]verdict, ids 
 	if gw.epoch[k] == batch.epoch || batch.first == 0 {
 		gw.highest[k] = max(gw.highest[k], r.seq)
 	}
-	useful := x.parcels(t, gw, k, verdicts[:len(ids)], batch)
+	useful := x.parcels(gw, k, verdicts[:len(ids)], batch)
 	for i := range ids {
 		if verdicts[i].kind == replayed {
 			x.replay(t, r, verdicts[i])
@@ -184,7 +184,7 @@ func (x *expansion) hear(t *State, g, k int, r *redis, verdicts [2]verdict, ids 
 }
 
 // parcels packs what this call took, and what an earlier call with the same ids took.
-func (x *expansion) parcels(t *State, gw *gateway, k int, verdicts []verdict, batch record) bool {
+func (x *expansion) parcels(gw *gateway, k int, verdicts []verdict, batch record) bool {
 	n := 0
 	pack := func(r record) {
 		gw.parcels[n] = r

@@ -63,7 +63,7 @@ const (
 func (x *expansion) verifying() {
 	t := *x.from
 	at := &t.asker
-	text := ""
+	var text string
 	switch at.step {
 	case notAsking:
 		if t.spend(Ask) {

@@ -19,9 +19,6 @@ import (
 type member struct {
 	*process
 	handler sarama.ConsumerGroupHandler
-
-	mu    sync.Mutex
-	leave context.CancelFunc // ends the present session
 }
 
 func newMember(p *process, registerer prometheus.Registerer, log *slog.Logger) *member {
@@ -39,26 +36,13 @@ func newMember(p *process, registerer prometheus.Registerer, log *slog.Logger) *
 	return &member{process: p, handler: handler}
 }
 
-func (m *member) interrupt() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.leave != nil {
-		m.leave()
-	}
-}
-
 // run takes part in session after session. A session ends when the group changes, which it looks for now and then.
 func (m *member) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		mine := m.world.shares(m)
-		session, leave := context.WithCancel(ctx)
-		m.mu.Lock()
-		m.leave = leave
-		m.mu.Unlock()
-		if err := m.session(session, mine); err != nil {
+		if err := m.session(ctx, mine); err != nil {
 			m.world.trace.add(m.name, "session failed: "+err.Error())
 		}
-		leave()
 		_ = hold(ctx, m.chance.span(20*time.Millisecond, 200*time.Millisecond)) // the loop looks at ctx
 	}
 }

@@ -109,7 +109,7 @@ func (p *plan) strikeRedis(w *world, kind string, down time.Duration) string {
 		}
 	case "redis-bounce": // faster than anybody looks at the replication id: what is surplus then is refused
 		p.bounced, p.silently = time.Now(), p.silently || w.shape.hidden
-		n = w.cache.failover(c.span(time.Millisecond, pick[time.Duration](c, 30, 60, 60, 200)*time.Millisecond), time.Millisecond)
+		n = w.cache.failover(c.span(time.Millisecond, time.Duration(pick(c, 30, 60, 60, 200))*time.Millisecond), time.Millisecond)
 		w.cache.failback(followed, time.Millisecond)
 	}
 	p.lost += n

@@ -52,15 +52,6 @@ func (w *world) startSettler(name string) {
 	w.work.Go(func() { w.replace(p, func() { w.startSettler(name) }) })
 }
 
-// rebalance tells every consumer that the group has changed: sessions end, and partitions are dealt anew.
-func (w *world) rebalance() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, s := range w.settlers {
-		s.member.interrupt()
-	}
-}
-
 // shares deals the partitions among the consumers that the group knows: not the dead, and not those that have been stopped
 // for longer than the group waits.
 func (w *world) shares(of *member) (mine []int32) {
