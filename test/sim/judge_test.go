@@ -157,6 +157,11 @@ func (j *judge) verdict() {
 	j.books.mu.Lock()
 	defer j.books.mu.Unlock()
 	j.told()
+	for _, id := range j.watch.late {
+		if !j.surplus(id) {
+			j.watch.fault("order %s was taken after pause had been answered, by a redis that had lost it and was noticed", id)
+		}
+	}
 	j.rowsWereAsked()
 	j.keysAnswer()
 	j.owners()

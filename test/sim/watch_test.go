@@ -15,7 +15,10 @@ type watcher struct {
 
 	mu     sync.Mutex
 	faults []string
-	paused bool // pause has been answered, resume not asked
+	paused bool           // pause has been answered, resume not asked
+	since  time.Duration  // it has
+	unheld bool           // Redis has lost that it has
+	late   []sale.OrderID // taken by a Redis that had lost it
 	pays   map[sale.OrderID]bool
 	made   []*entry                  // journal entries, in the order in which Redis wrote them
 	byID   map[sale.OrderID][]*entry // by their batch ids
@@ -121,7 +124,7 @@ func (w *watcher) taken(data string) {
 		return
 	}
 	w.mu.Lock()
-	paused := w.paused
+	paused := w.paused && !w.unheld
 	over := w.safe && record.Batch.Epoch < w.epochs[record.Batch.Bucket]
 	made := &entry{batch: record.Batch.BatchID, at: virtualNow()}
 	w.made = append(w.made, made)
@@ -129,6 +132,9 @@ func (w *watcher) taken(data string) {
 	for i := range record.Batch.Orders {
 		o := record.Batch.Orders[i]
 		w.of[o.OrderID] = taking{o, made.batch, made.at}
+		if w.paused && w.unheld {
+			w.late = append(w.late, o.OrderID)
+		}
 	}
 	w.mu.Unlock()
 	head := strings.SplitN(data, "\n", 2)[0]
@@ -148,6 +154,7 @@ func (w *watcher) lost(after time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.safe = false
+	w.unheld = w.unheld || w.since > after
 	for _, e := range w.made {
 		if e.at > after && e.lost == 0 {
 			e.lost = virtualNow()
@@ -193,5 +200,5 @@ func (w *watcher) begun(bucket sale.Bucket, epoch int64) {
 func (w *watcher) setPaused(on bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.paused = on
+	w.paused, w.since, w.unheld = on, virtualNow(), false
 }
