@@ -85,7 +85,7 @@ func (g *Gateway) refuseEarly(ctx *fasthttp.RequestCtx, live *liveSale, now time
 	}
 	ctx.Response.Header.SetCanonical(headerRetryAfter, strconv.AppendInt(text[:0], wait, 10))
 	ctx.Response.AppendBody(live.early)
-	ctx.Response.AppendBody(append(appendTime(text[:0], now), '"', '}'))
+	ctx.Response.AppendBody(append(sale.AppendTime(text[:0], now), '"', '}'))
 	return sale.OutcomeNotStarted
 }
 
@@ -115,7 +115,7 @@ const orderBytes = 512
 func answerOrder(ctx *fasthttp.RequestCtx, status int, o *sale.Order) {
 	var text [orderBytes]byte
 	head(ctx, status, typeJSON)
-	ctx.Response.AppendBody(appendOrder(text[:0], o))
+	ctx.Response.AppendBody(sale.AppendOrder(text[:0], o))
 }
 
 func setLocation(ctx *fasthttp.RequestCtx, o *sale.Order) {

@@ -169,7 +169,7 @@ func TestDocumentedMembers(t *testing.T) {
 	order := rowOf(7, sale.StatusRefused)
 	order.Reason = sale.ReasonFenced
 	var members map[string]any
-	require.NoError(t, json.Unmarshal(appendOrder(nil, &order), &members))
+	require.NoError(t, json.Unmarshal(sale.AppendOrder(nil, &order), &members))
 	for name := range members {
 		require.Contains(t, d.Components.Schemas["Order"].Properties, name)
 	}

@@ -146,7 +146,7 @@ func (g *Gateway) ownOrders(ctx *fasthttp.RequestCtx, at location, h *headers) {
 		if i > 0 {
 			body = append(body, ',')
 		}
-		body = appendOrder(body, &orders[i])
+		body = sale.AppendOrder(body, &orders[i])
 	}
 	head(ctx, fasthttp.StatusOK, typeJSON)
 	ctx.Response.SetBodyRaw(append(body, ']', '}'))

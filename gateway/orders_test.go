@@ -33,24 +33,6 @@ func (s *scene) hold(buyer string, holdings ...sale.Holding) {
 	s.stock.set(func(f *fakeStock) { f.holdings[buyer] = holdings })
 }
 
-func TestOrdersEncodeAsJSONWould(t *testing.T) {
-	refused := rowOf(1<<62, sale.StatusRefused)
-	refused.Reason, refused.PayBy = sale.ReasonDeadLetter, nil
-	for _, order := range []sale.Order{rowOf(7, sale.StatusPaid), refused} {
-		expected, err := json.Marshal(order)
-		require.NoError(t, err)
-		require.Equal(t, string(expected), string(appendOrder(nil, &order)))
-	}
-}
-
-func TestTimesEncodeInTheLayout(t *testing.T) {
-	for _, at := range []time.Time{
-		noon, time.Unix(0, 0), time.Date(2026, 1, 2, 3, 4, 5, 6_999_999, time.FixedZone("east", 7200)), time.Date(9999, 12, 31, 23, 59, 59, 999e6, time.UTC),
-	} {
-		require.Equal(t, sale.Time{Time: at}.String(), string(appendTime(nil, at)))
-	}
-}
-
 func TestReplayAnswersTheOrderAsItIsNow(t *testing.T) {
 	s := newScene(t).open(autumn())
 	s.stock.answer(sale.Answer{Outcome: sale.OutcomeReplayed, OrderID: 7, Quantity: 1, CreatedAt: noon})

@@ -56,7 +56,7 @@ func (g *Gateway) saleView(ctx *fasthttp.RequestCtx, at location) {
 	ctx.Response.AppendBody(view.head)
 	ctx.Response.AppendBodyString(states[phase])
 	ctx.Response.AppendBody(view.middle)
-	ctx.Response.AppendBody(appendTime(text[:0], now))
+	ctx.Response.AppendBody(sale.AppendTime(text[:0], now))
 	ctx.Response.AppendBody(view.tail)
 }
 
@@ -99,7 +99,7 @@ func (g *Gateway) serverTime(ctx *fasthttp.RequestCtx) {
 	defer pass.leave()
 	var text [64]byte
 	head(ctx, fasthttp.StatusOK, typeJSON)
-	ctx.Response.AppendBody(append(appendTime(append(text[:0], `{"server_time":"`...), g.stock.Now()), '"', '}'))
+	ctx.Response.AppendBody(append(sale.AppendTime(append(text[:0], `{"server_time":"`...), g.stock.Now()), '"', '}'))
 }
 
 // Bounds of the looks on behalf of viewers.

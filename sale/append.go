@@ -1,0 +1,71 @@
+package sale
+
+import (
+	"encoding/json"
+	"strconv"
+	"time"
+)
+
+// AppendTime writes TimeLayout for a year of four digits. The general formatter costs five times as much, and this one runs
+// on every press before a sale starts and for every event.
+func AppendTime(dst []byte, t time.Time) []byte {
+	t = t.UTC()
+	year, month, day := t.Date()
+	hour, minute, second := t.Clock()
+	dst = appendPair(appendPair(dst, year/100), year%100)
+	dst = appendPair(append(dst, '-'), int(month))
+	dst = appendPair(append(dst, '-'), day)
+	dst = appendPair(append(dst, 'T'), hour)
+	dst = appendPair(append(dst, ':'), minute)
+	dst = appendPair(append(dst, ':'), second)
+	ms := t.Nanosecond() / int(time.Millisecond)
+	return append(appendPair(append(dst, '.'), ms/10), byte('0'+ms%10), 'Z')
+}
+
+// appendPair writes a number below 100 with two digits.
+func appendPair(dst []byte, n int) []byte { return append(dst, byte('0'+n/10), byte('0'+n%10)) }
+
+// AppendOrder writes an order as encoding/json does, without reflection; tests compare the two.
+func AppendOrder(dst []byte, o *Order) []byte {
+	dst = strconv.AppendInt(append(dst, `{"order_id":"`...), int64(o.OrderID), 10)
+	dst = append(append(dst, `","status":"`...), o.Status...)
+	if o.Reason != ReasonNone {
+		dst = append(append(dst, `","reason":"`...), o.Reason...)
+	}
+	dst = AppendText(append(dst, `","sale":`...), o.Sale)
+	dst = AppendText(append(dst, `,"sku":`...), o.SKU)
+	dst = strconv.AppendInt(append(dst, `,"quantity":`...), int64(o.Quantity), 10)
+	dst = strconv.AppendInt(append(dst, `,"unit_price_cents":`...), o.UnitPriceCents, 10)
+	dst = AppendText(append(dst, `,"currency":`...), o.Currency)
+	dst = AppendTime(append(dst, `,"created_at":"`...), o.CreatedAt.Time)
+	if o.UpdatedAt == o.CreatedAt { // of every order that was just taken
+		dst = append(append(dst, `","updated_at":"`...), dst[len(dst)-len(TimeLayout):]...)
+	} else {
+		dst = AppendTime(append(dst, `","updated_at":"`...), o.UpdatedAt.Time)
+	}
+	if o.PayBy != nil {
+		dst = AppendTime(append(dst, `","pay_by":"`...), o.PayBy.Time)
+	}
+	return append(dst, '"', '}')
+}
+
+// AppendOperatorOrder writes the operators' view of an order as encoding/json does.
+func AppendOperatorOrder(dst []byte, o *Order) []byte {
+	dst = AppendOrder(dst, o)
+	dst = AppendText(append(dst[:len(dst)-1], `,"buyer_id":`...), o.BuyerID)
+	if o.PaymentID != "" {
+		dst = AppendText(append(dst, `,"payment_id":`...), o.PaymentID)
+	}
+	return append(dst, '}')
+}
+
+// AppendText writes a JSON string as encoding/json does.
+func AppendText(dst []byte, text string) []byte {
+	for i := range len(text) {
+		if c := text[i]; c < 0x20 || c > 0x7e || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			escaped, _ := json.Marshal(text) // a string is always written
+			return append(dst, escaped...)
+		}
+	}
+	return append(append(append(dst, '"'), text...), '"')
+}
