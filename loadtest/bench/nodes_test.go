@@ -85,15 +85,5 @@ func (s *stack) nodeCosts(saleID string) []float64 {
 func (s *stack) bucketsSettled(saleID string) []int64 {
 	s.b.Helper()
 	s.finish(saleID)
-	rows, err := s.db.QueryContext(s.b.Context(), "SELECT settled FROM stock WHERE sale_id = ? ORDER BY bucket", saleID)
-	require.NoError(s.b, err)
-	defer rows.Close()
-	var settled []int64
-	for rows.Next() {
-		var units int64
-		require.NoError(s.b, rows.Scan(&units))
-		settled = append(settled, units)
-	}
-	require.NoError(s.b, rows.Err())
-	return settled
+	return column[int64](s, "SELECT settled FROM stock WHERE sale_id = ? ORDER BY bucket", saleID)
 }

@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -64,7 +63,7 @@ func (s *stack) finish(saleID string) {
 	s.b.Helper()
 	require.Eventually(s.b, func() bool { return s.inFlight(saleID) == 0 }, 2*time.Minute, 10*time.Millisecond)
 	require.Eventually(s.b, func() bool {
-		return s.strings(s.b.Context(), "SELECT COUNT(*) FROM events")[0] == "0"
+		return column[int](s, "SELECT COUNT(*) FROM events")[0] == 0
 	}, 2*time.Minute, 10*time.Millisecond)
 }
 
@@ -107,7 +106,7 @@ func (s *stack) rawInsert() float64 {
 		_, err := s.db.ExecContext(ctx, statement)
 		require.NoError(s.b, err)
 	}
-	statements := s.rawStatements(ctx)
+	statements := s.rawStatements()
 	conn, err := s.db.Conn(ctx)
 	require.NoError(s.b, err)
 	defer conn.Close()
@@ -121,14 +120,14 @@ func (s *stack) rawInsert() float64 {
 
 // rawStatements writes the last order rows out as INSERT statements in the order of their ids. The server quotes the
 // values: it knows best how it reads them back.
-func (s *stack) rawStatements(ctx context.Context) []string {
+func (s *stack) rawStatements() []string {
 	s.b.Helper()
-	columns := s.strings(ctx, orderColumns)
+	columns := column[string](s, orderColumns)
 	quoted := make([]string, len(columns))
-	for i, column := range columns {
-		quoted[i] = "QUOTE(`" + column + "`)"
+	for i, name := range columns {
+		quoted[i] = "QUOTE(`" + name + "`)"
 	}
-	tuples := s.strings(ctx, fmt.Sprintf(lastTuples, strings.Join(quoted, ",',',"), settleOrders))
+	tuples := column[string](s, fmt.Sprintf(lastTuples, strings.Join(quoted, ",',',"), settleOrders))
 	require.Len(s.b, tuples, settleOrders)
 	slices.Reverse(tuples)
 	var statements []string
@@ -139,15 +138,15 @@ func (s *stack) rawStatements(ctx context.Context) []string {
 	return statements
 }
 
-// strings returns the only column of a query.
-func (s *stack) strings(ctx context.Context, query string) []string {
+// column returns the only column of a query.
+func column[T any](s *stack, query string, args ...any) []T {
 	s.b.Helper()
-	rows, err := s.db.QueryContext(ctx, query)
+	rows, err := s.db.QueryContext(s.b.Context(), query, args...)
 	require.NoError(s.b, err)
 	defer rows.Close()
-	var all []string
+	var all []T
 	for rows.Next() {
-		var one string
+		var one T
 		require.NoError(s.b, rows.Scan(&one))
 		all = append(all, one)
 	}
