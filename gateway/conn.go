@@ -23,7 +23,6 @@ const (
 // called by the connection's own goroutine alone, as fasthttp does; only Close may come from another.
 type boundedConn struct {
 	net.Conn
-	socket   *socket // nil: Conn itself is read and written
 	listener *boundedListener
 	peer     netip.Addr
 	once     sync.Once
@@ -72,10 +71,7 @@ func (c *boundedConn) Read(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	if c.socket == nil || len(p) == 0 {
-		return c.Conn.Read(p)
-	}
-	return c.socket.read(p)
+	return c.Conn.Read(p)
 }
 
 // Write writes within the noted deadline.
@@ -85,10 +81,7 @@ func (c *boundedConn) Write(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	if c.socket == nil || len(p) == 0 {
-		return c.Conn.Write(p)
-	}
-	return c.socket.write(p)
+	return c.Conn.Write(p)
 }
 
 // Close closes the connection, after letting the peer read its answer where that was asked for.

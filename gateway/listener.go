@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"flashsale/socket"
 )
 
 // Bounds of the accept loop.
@@ -46,7 +48,7 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		if l.open.Add(1) <= l.bound {
-			return &boundedConn{Conn: conn, socket: newSocket(conn), listener: l, peer: peerOf(conn)}, nil
+			return &boundedConn{Conn: socket.Of(conn), listener: l, peer: peerOf(conn)}, nil
 		}
 		l.open.Add(-1)
 		l.refused()

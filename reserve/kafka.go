@@ -4,9 +4,12 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"flashsale/socket"
 )
 
 // KafkaOptions say where Kafka is.
@@ -40,6 +43,7 @@ func (o KafkaOptions) config() (*sarama.Config, error) {
 	c.Version = sarama.V2_8_0_0 // the oldest broker that is served; newer ones still speak it
 	c.Net.MaxOpenRequests = 1
 	c.Net.DialTimeout, c.Net.ReadTimeout, c.Net.WriteTimeout = kafkaTimeout, kafkaTimeout, kafkaTimeout
+	c.Net.Proxy.Enable, c.Net.Proxy.Dialer = true, socket.Dialer{Dialer: net.Dialer{Timeout: kafkaTimeout}}
 	c.Metadata.Full = false
 	c.Metadata.AllowAutoTopicCreation = false
 	c.Metadata.Retry.Max = 2

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"flashsale/socket"
 )
 
 // Options say where Redis is and how it is spoken to.
@@ -129,7 +131,7 @@ func (r *Redis) clientOption() rueidis.ClientOption {
 	o := r.options
 	option := rueidis.ClientOption{
 		InitAddress: o.Addrs, Username: o.Username, Password: o.Password, ClientName: "flashsale",
-		Dialer:           net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second},
+		Dialer: net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}, DialCtxFn: socket.DialTCP,
 		ConnWriteTimeout: writeTimeout, DisableRetry: true, DisableCache: true, AlwaysPipelining: true,
 		ReadBufferEachConn: socketBuffer, WriteBufferEachConn: socketBuffer,
 		ForceSingleClient: o.Embedded, AlwaysRESP2: o.Embedded, PipelineMultiplex: multiplex(o.Connections),

@@ -3,11 +3,13 @@ package settle
 import (
 	"crypto/tls"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/IBM/sarama"
 
 	"flashsale/sale"
+	"flashsale/socket"
 )
 
 // KafkaOptions says how to reach the brokers.
@@ -55,6 +57,7 @@ func (o KafkaOptions) config() (*sarama.Config, error) {
 
 	c.Net.MaxOpenRequests = 1 // dead letters keep their order
 	c.Net.DialTimeout, c.Net.ReadTimeout, c.Net.WriteTimeout = dialTimeout, readTimeout, dialTimeout
+	c.Net.Proxy.Enable, c.Net.Proxy.Dialer = true, socket.Dialer{Dialer: net.Dialer{Timeout: dialTimeout}}
 	c.Admin.Timeout = adminTimeout
 	c.Metadata.AllowAutoTopicCreation = false
 	c.Metadata.Retry.Backoff = retryBackoff

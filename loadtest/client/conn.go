@@ -14,6 +14,8 @@ import (
 	"net"
 	"net/url"
 	"time"
+
+	"flashsale/socket"
 )
 
 // Bounds of one answer: what exceeds them ends the connection with an error.
@@ -100,7 +102,7 @@ func (c *Conn) Dial(ctx context.Context) error {
 
 func (c *Conn) dial(ctx context.Context) (net.Conn, error) {
 	if c.server.tls == nil {
-		return (&net.Dialer{}).DialContext(ctx, "tcp", c.server.addr)
+		return socket.Dialer{}.DialContext(ctx, "tcp", c.server.addr)
 	}
 	return (&tls.Dialer{Config: c.server.tls}).DialContext(ctx, "tcp", c.server.addr)
 }
