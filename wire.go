@@ -188,7 +188,8 @@ func (r *gatewayRole) build() (err error) {
 	r.engine = reserve.NewEngine(reserve.EngineOptions{
 		Redis: r.redis, Producer: r.producer, IDs: r.ids, AckTimeout: g.AckTimeout,
 		JournalMaxOrders: r.settings.Reserve.JournalMaxOrders, BatchMaxOrders: r.settings.Reserve.BatchMaxOrders,
-		Breaker: breakers, Report: r.books, Books: r.books, Registerer: r.registry, Log: r.log,
+		BatchMaxWait: r.settings.Reserve.BatchMaxWait,
+		Breaker:      breakers, Report: r.books, Books: r.books, Registerer: r.registry, Log: r.log,
 	})
 	auth := r.settings.Auth
 	keys, err := gateway.NewSecrets([]byte(auth.HS256Secret.Reveal()), []byte(auth.HS256PreviousSecret.Reveal()))

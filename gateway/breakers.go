@@ -13,6 +13,7 @@ import (
 	"github.com/alibaba/sentinel-golang/core/config"
 	"github.com/alibaba/sentinel-golang/core/flow"
 	"github.com/alibaba/sentinel-golang/core/isolation"
+	"github.com/alibaba/sentinel-golang/util"
 
 	"flashsale/sale"
 )
@@ -50,6 +51,7 @@ func NewBreakers() (*Breakers, error) {
 
 // startSentinel runs once a process: Sentinel's own state is global, and starting it again would race with its users.
 var startSentinel = sync.OnceValue(func() error {
+	util.SetClock(newSteadyClock())
 	settings := config.NewDefaultConfig()
 	settings.Sentinel.App.Name = "flashsale"
 	settings.Sentinel.Log.Logger = silence{}

@@ -46,6 +46,7 @@ type limiter struct {
 	burst    int64 // nanoseconds of a full bucket
 	seed     maphash.Seed
 	sets     []limitSet
+	locks    [limitLocks]limitLock // of the sets, apart from them: a set is two lines of the processor's cache then
 }
 
 const limitWays = 8 // keys in a set
@@ -54,9 +55,16 @@ const limitWays = 8 // keys in a set
 // an int64. A limit that asks for more refills faster than it says.
 const maxBurst = 3e18
 
+const limitLocks = 256
+
+// limitLock fills a cache line, so that two processors take two locks without waiting for each other.
+type limitLock struct {
+	sync.Mutex
+	_ [56]byte
+}
+
 // limitSet is where a key may live. Keys are 64-bit keyed hashes: buyers cannot choose to collide.
 type limitSet struct {
-	mu   sync.Mutex
 	keys [limitWays]uint64
 	full [limitWays]int64 // when the bucket is full, in nanoseconds since the start of the limits
 }
@@ -75,9 +83,10 @@ func newLimiter(limit sale.Limit, entries int) *limiter {
 
 // take takes a token of the key, if there is one, at a moment in nanoseconds since the start of the limits.
 func (l *limiter) take(key uint64, now int64) bool {
-	set := &l.sets[key&uint64(len(l.sets)-1)]
-	set.mu.Lock()
-	defer set.mu.Unlock()
+	place := key & uint64(len(l.sets)-1)
+	set, lock := &l.sets[place], &l.locks[place%limitLocks]
+	lock.Lock()
+	defer lock.Unlock()
 	way := set.find(key)
 	full := max(set.full[way], now) + l.interval
 	if full-now > l.burst {

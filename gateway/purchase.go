@@ -61,7 +61,9 @@ func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers) sa
 		return g.refuse(ctx, refusal)
 	}
 	defer g.leave(pass)
-	return g.decide(ctx, live, item, item.press(live, buyer, key, quantity))
+	p := item.press(live, buyer, key, quantity)
+	p.Came = ctx.Time()
+	return g.decide(ctx, live, item, p)
 }
 
 // fieldKey names the header at fault in a malformed answer.

@@ -33,6 +33,7 @@ type EngineOptions struct {
 	AckTimeout       time.Duration // longest wait for Kafka before the answer is held [1 s]
 	JournalMaxOrders int           // orders that a bucket's journal may hold [100000]
 	BatchMaxOrders   int           // purchases in one script call, up to 1000 [256]
+	BatchMaxWait     time.Duration // longest wait for a fuller batch where one is at hand; 0 = none
 	Breaker          Breaker
 	Report           Report
 	Books            UnitBooks // asked before a SKU of several buckets is called sold out
@@ -124,7 +125,10 @@ func (o *EngineOptions) setDefaults() {
 // Reserve decides a purchase. It blocks, and always answers within 5 s. Where the buyer's bucket has too little and the SKU
 // has others, the others are asked before he is refused.
 func (e *Engine) Reserve(p sale.Purchase) sale.Answer {
-	came := time.Now()
+	came := p.Came
+	if came.IsZero() {
+		came = time.Now()
+	}
 	a := e.decide(p, came, false)
 	if p.Buckets > 1 && lacking(a) && !faults.Bug("sold-out-per-bucket") {
 		return e.seek(p, came)

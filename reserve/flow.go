@@ -23,6 +23,7 @@ func (f *flow) run() {
 	e := f.engine
 	defer e.gate.leave()
 	for {
+		began := time.Now()
 		f.batch = f.next(f.batch)
 		if len(f.batch) == 0 {
 			f.shelf = nil
@@ -31,7 +32,9 @@ func (f *flow) run() {
 		}
 		f.oldest = f.batch[0].came
 		f.process()
+		last := len(f.batch)
 		clear(f.batch)
+		f.gather(last, began)
 	}
 }
 
@@ -94,16 +97,9 @@ func (f *flow) dropStale() bool {
 	return len(kept) > 0
 }
 
-func (f *flow) makeOrderIDs() bool {
-	f.orderIDs = f.orderIDs[:0]
-	for range f.batch {
-		id, ok := f.engine.IDs.Next()
-		if !ok {
-			return false
-		}
-		f.orderIDs = append(f.orderIDs, id)
-	}
-	return true
+func (f *flow) makeOrderIDs() (ok bool) {
+	f.orderIDs, ok = f.engine.IDs.Append(f.orderIDs[:0], len(f.batch))
+	return ok
 }
 
 // refuse gives every request of the batch the same answer.

@@ -62,11 +62,24 @@ func (o *OrderIDs) Ready() bool {
 
 // Next returns a fresh order id; false without a valid lease.
 func (o *OrderIDs) Next() (sale.OrderID, bool) {
-	node := o.lease.Load()
-	if node == nil || !time.Now().Before(node.until) {
+	ids, ok := o.Append(nil, 1)
+	if !ok {
 		return 0, false
 	}
-	return node.generator.Next(), true
+	return ids[0], true
+}
+
+// Append appends n fresh order ids, each greater than all before it; false without a valid lease. The lease outlasts the
+// making of any batch: it is given up nodeLeaseMargin before its end.
+func (o *OrderIDs) Append(ids []sale.OrderID, n int) ([]sale.OrderID, bool) {
+	node := o.lease.Load()
+	if node == nil || !time.Now().Before(node.until) {
+		return ids, false
+	}
+	for range n {
+		ids = append(ids, node.generator.Next())
+	}
+	return ids, true
 }
 
 // Run gets a lease and renews it until ctx ends. A lost lease is replaced by another one.

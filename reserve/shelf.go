@@ -40,9 +40,11 @@ type shelf struct {
 	recordKey []byte // of the bucket's Kafka records
 	clock     *clock // of the server that holds the bucket
 	patience  *patience
+	enough    chan struct{} // holds one: wanted purchases wait
 
 	mu      sync.Mutex
 	pending []*request
+	wanted  int   // purchases that the one flow waits for, 0 when it does not
 	flows   int   // at work
 	aside   int   // flows that wait to ask again, while others may take from the shelf
 	epoch   int64 // the newest that a reply was good for
@@ -55,8 +57,8 @@ type shelf struct {
 func newShelf(e *Engine, b sale.Bucket, partition int32, patience *patience) *shelf {
 	return &shelf{
 		engine: e, bucket: b, partition: partition, keys: e.Redis.keys(b), clock: newClock(e.clock), patience: patience,
-		acked: ackedPlaces{},
-		head:  fmt.Sprintf("%s %s %d", b.Sale, b.SKU, b.Number), recordKey: []byte(b.String()),
+		acked: ackedPlaces{}, enough: make(chan struct{}, 1),
+		head: fmt.Sprintf("%s %s %d", b.Sale, b.SKU, b.Number), recordKey: []byte(b.String()),
 	}
 }
 
@@ -71,7 +73,7 @@ func (s *shelf) put(r *request) (sale.Outcome, bool) {
 	if len(s.pending) >= maxPending {
 		return sale.OutcomeOverloaded, true
 	}
-	if s.flows == 0 || (len(s.pending)+1 >= s.engine.BatchMaxOrders && s.flows < maxFlows) {
+	if s.flows == 0 || (len(s.pending)+1 >= s.engine.BatchMaxOrders && s.flows < maxFlows && s.wanted == 0) {
 		if !s.engine.gate.enter() {
 			return sale.OutcomeUnavailable, true
 		}
@@ -81,6 +83,7 @@ func (s *shelf) put(r *request) (sale.Outcome, bool) {
 	if r.again {
 		s.moveUp()
 	}
+	s.arrived()
 	return 0, false
 }
 

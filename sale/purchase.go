@@ -14,6 +14,8 @@ type Purchase struct {
 	Quantity    int    // 1 to MaxQuantity
 	ListVersion int64  // the list the buyer must be on, 0 for an open sale
 	ListSize    int64  // buyers on that list
+
+	Came time.Time // when its request had arrived, which bounds how long it may take; zero: when it comes to the Stock
 }
 
 // Answer is what became of a purchase. Which members are set depends on the outcome.

@@ -73,7 +73,7 @@ func goodValue(t *rapid.T, s Setting, label string) string {
 func steady() []Setting {
 	return slices.DeleteFunc(All(), func(s Setting) bool {
 		return strings.HasPrefix(s.Name, "kafka.sasl_") || s.Name == "kafka.replication" || s.Name == "kafka.partitions" ||
-			s.Name == "kafka.linger" || s.Name == "redis.connections" || s.Name == "reserve.batch_max_orders"
+			s.Name == "kafka.linger" || s.Name == "redis.connections" || s.Name == "reserve.batch_max_orders" || s.Name == "reserve.batch_max_wait"
 	})
 }
 

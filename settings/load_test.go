@@ -101,6 +101,7 @@ func TestPrecedenceOfEverySetting(t *testing.T) {
 		"gateway.gc_percent":     {"50", "200", "400"},
 		"settle.gc_percent":      {"50", "200", "400"},
 		"kafka.linger":           {"0s", "2ms", "100ms"},
+		"reserve.batch_max_wait": {"0s", "5ms", "100ms"},
 		"kafka.sasl_mechanism":   {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"},
 	}
 	for _, setting := range All() {

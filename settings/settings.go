@@ -89,6 +89,7 @@ type Kafka struct {
 type Reserve struct {
 	JournalMaxOrders int
 	BatchMaxOrders   int
+	BatchMaxWait     time.Duration
 	RelayDeadline    time.Duration
 }
 

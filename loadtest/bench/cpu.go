@@ -2,6 +2,10 @@ package bench
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -52,4 +56,29 @@ func (m *Meter) Stop() (used []time.Duration, took time.Duration, err error) {
 		used[i] = after - m.before[i]
 	}
 	return used, took, nil
+}
+
+// ThreadCPUTime returns what the threads of a process whose names begin with one of the prefixes have used so far.
+func ThreadCPUTime(pid int, prefixes ...string) (time.Duration, error) {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
+	if err != nil {
+		return 0, err
+	}
+	var total time.Duration
+	for _, thread := range threads {
+		name, err := os.ReadFile(filepath.Join(thread, "comm"))
+		if err != nil || !slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(string(name), p) }) {
+			continue // a thread that has ended meanwhile
+		}
+		schedstat, err := os.ReadFile(filepath.Join(thread, "schedstat"))
+		if err != nil {
+			continue
+		}
+		var ran int64
+		if _, err := fmt.Sscan(string(schedstat), &ran); err != nil {
+			return 0, fmt.Errorf("%s/schedstat: %w", thread, err)
+		}
+		total += time.Duration(ran)
+	}
+	return total, nil
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/IBM/sarama"
 	"github.com/stretchr/testify/require"
+
+	"flashsale/loadtest/client"
 )
 
 const (
@@ -61,60 +63,94 @@ func (s *stack) pressAt(requests *Requests, rate float64) Count {
 	return count
 }
 
-// alone measures one buyer after the other on an idle engine, beside what none of them can do without: a round trip to
-// Redis and an acknowledgement of Kafka, asked from here as the gateway asks.
+// alone measures one buyer after the other on an idle engine, in turns with what none of them can do without: a round trip
+// to Redis and an acknowledgement of Kafka, asked from here as the gateway asks. In turns, because whoever is asked without a
+// pause answers sooner than whoever has been asleep.
 func (s *stack) alone() []*Figure {
 	s.warm("rush")
 	s.setRules()
 	added := &Figure{Name: "one buyer alone: purchase beyond Redis and Kafka, p50", Unit: "ms", Target: 0.3}
-	purchase, redis := &Figure{Name: "  purchase", Unit: "ms"}, &Figure{Name: "  Redis round trip", Unit: "ms"}
-	kafka := &Figure{Name: "  Kafka acknowledgement", Unit: "ms"}
+	names := []string{"  purchase", "  Redis round trip (PING)", "  Kafka acknowledgement"}
+	figures := []*Figure{added}
+	for _, name := range names {
+		figures = append(figures, &Figure{Name: name, Unit: "ms"})
+	}
 	s.createTopic(ackTopic, 1)
+	ping, hangUp := s.pinger()
+	defer hangUp()
+	produce, end := s.loneProducer()
+	defer end()
 	for range repetitions {
 		requests := s.presses("rush", alonePresses)
 		s.drained()
-		count := s.pressAlone(requests)
-		purchase.Ours = append(purchase.Ours, milliseconds(count.P50))
-		redis.Ours = append(redis.Ours, milliseconds(s.pingRedis()))
-		kafka.Ours = append(kafka.Ours, milliseconds(s.produceAlone()))
-		last := len(purchase.Ours) - 1
-		added.Ours = append(added.Ours, purchase.Ours[last]-redis.Ours[last]-kafka.Ours[last])
+		press, leave := s.lonePresser(requests)
+		took := s.inTurns(press, ping, produce)
+		leave()
+		for i, p50 := range took {
+			figures[1+i].Ours = append(figures[1+i].Ours, milliseconds(p50))
+		}
+		added.Ours = append(added.Ours, milliseconds(took[0]-took[1]-took[2]))
 	}
-	return []*Figure{added, purchase, redis, kafka}
+	return figures
 }
 
-// pressAlone sends one press after the other on one connection.
-func (s *stack) pressAlone(requests *Requests) Count {
+// inTurns takes alonePresses turns of the steps and returns the median time of each step.
+func (s *stack) inTurns(steps ...func() error) []time.Duration {
 	s.b.Helper()
-	driver, err := NewDriver(s.b.Context(), s.gatewayAt, 1)
+	times := make([][]time.Duration, len(steps))
+	for range alonePresses {
+		for i, step := range steps {
+			began := time.Now()
+			require.NoError(s.b, step())
+			times[i] = append(times[i], time.Since(began))
+		}
+	}
+	medians := make([]time.Duration, len(steps))
+	for i := range times {
+		slices.Sort(times[i])
+		medians[i] = times[i][len(times[i])/2]
+	}
+	return medians
+}
+
+// lonePresser sends one press after the other on one connection.
+func (s *stack) lonePresser(requests *Requests) (press func() error, leave func()) {
+	s.b.Helper()
+	server, err := client.ParseServer("http://" + s.gatewayAt)
 	require.NoError(s.b, err)
-	defer driver.Close()
-	count, err := driver.Once(s.b.Context(), requests)
-	require.NoError(s.b, err)
-	require.NoError(s.b, count.Only(202))
-	return count
+	conn := client.NewConn(server)
+	require.NoError(s.b, conn.Dial(s.b.Context()))
+	var response client.Response
+	n := 0
+	return func() error {
+		n++
+		err := conn.Do(s.b.Context(), requests.At(n-1), time.Now().Add(answerTimeout), &response)
+		if err == nil && response.Status != 202 {
+			err = fmt.Errorf("press %d was answered %d", n, response.Status)
+		}
+		return err
+	}, conn.Close
 }
 
 func milliseconds(d time.Duration) float64 { return d.Seconds() * 1000 }
 
-// pingRedis is the median of round trips on one connection.
-func (s *stack) pingRedis() time.Duration {
+// pinger makes round trips to Redis on one connection.
+func (s *stack) pinger() (ping func() error, hangUp func()) {
 	s.b.Helper()
 	conn, err := net.Dial("tcp", s.redis[0].Addr)
 	require.NoError(s.b, err)
-	defer conn.Close()
 	in := bufio.NewReader(conn)
-	return s.middle(func() error {
+	return func() error {
 		if _, err := conn.Write([]byte("PING\r\n")); err != nil {
 			return err
 		}
 		_, err := in.ReadString('\n')
 		return err
-	})
+	}, func() { _ = conn.Close() } // nothing waits on it
 }
 
-// produceAlone is the median of the times in which Kafka acknowledges a record to the library that the gateway uses.
-func (s *stack) produceAlone() time.Duration {
+// loneProducer has Kafka acknowledge one record after the other to the library that the gateway uses.
+func (s *stack) loneProducer() (produce func() error, end func()) {
 	s.b.Helper()
 	config := sarama.NewConfig()
 	config.Version, config.Net.MaxOpenRequests = sarama.V2_8_0_0, 1
@@ -122,23 +158,9 @@ func (s *stack) produceAlone() time.Duration {
 	config.Producer.Return.Successes = true
 	producer, err := sarama.NewSyncProducer(s.kafka.Brokers, config)
 	require.NoError(s.b, err)
-	defer producer.Close()
 	value := sarama.ByteEncoder(make([]byte, ackBytes))
-	return s.middle(func() error {
+	return func() error {
 		_, _, err := producer.SendMessage(&sarama.ProducerMessage{Topic: ackTopic, Value: value})
 		return err
-	})
-}
-
-// middle returns the median time of one step after the other.
-func (s *stack) middle(step func() error) time.Duration {
-	s.b.Helper()
-	times := make([]time.Duration, alonePresses)
-	for i := range times {
-		began := time.Now()
-		require.NoError(s.b, step())
-		times[i] = time.Since(began)
-	}
-	slices.Sort(times)
-	return times[len(times)/2]
+	}, func() { require.NoError(s.b, producer.Close()) }
 }

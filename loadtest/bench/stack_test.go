@@ -69,6 +69,7 @@ type stack struct {
 	settleAt          string
 	signer            *loadtest.Signer
 	buyers            int    // tokens made so far
+	sales             int    // opened for one repetition each
 	sku               string // that presses ask for
 	keyed             bool   // presses carry keys
 	ruled, warmed     bool

@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	"fmt"
-	"math"
 	"os"
 	"sync"
 	"time"
@@ -21,15 +20,25 @@ var brokerJVM = []string{
 
 const (
 	warmProducers = 4
-	warmRecords   = 20_000 // of each producer, a request each: a broker gets one for some hundred orders
-	warmOrders    = 50_000 // in one round
-	warmRounds    = 12     // at most
-	warmPatience  = 2      // rounds that are hardly cheaper than the cheapest before them: it has stopped falling
-	warmHardly    = 0.97
+	warmRecords   = 20_000 // of each producer, a request each
+	warmCompiling = 0.1    // of the broker's CPU: below that its compilers count as done
+	warmOrders    = 50_000 // in a round as it will be measured
 )
 
-// warm works the engine until the broker's CPU an order has stopped falling. The compilers of its Java machine wait for
-// thousands of calls, and batching leaves a broker few: small records of our own to another topic come first.
+// warmth is a kind of round that is repeated until the compilers are done in some rounds in a row.
+type warmth struct {
+	orders, connections int
+	calm                int // rounds in a row
+	most                int // rounds
+}
+
+// warmths: few connections make small batches, and so ten times as many requests a second as the rounds after them, which
+// are what will be measured.
+var warmths = []warmth{{20_000, 16, 2, 15}, {warmOrders, acceptConnection, 3, 20}}
+
+// warm works the engine until the compilers of the broker's Java machine are done. They wait for thousands of calls, of
+// which batching leaves few, and take a quarter of the broker's CPU for a minute: small records of our own to another topic
+// come first.
 func (s *stack) warm(saleID string) {
 	s.b.Helper()
 	if s.warmed {
@@ -39,23 +48,42 @@ func (s *stack) warm(saleID string) {
 	began := time.Now()
 	s.warmBroker()
 	say("%d requests to the broker took %s", warmProducers*warmRecords, time.Since(began).Round(time.Second))
-	best, vain := math.Inf(1), 0
-	for round := 0; round < warmRounds && vain < warmPatience; round++ {
-		requests := s.presses(saleID, warmOrders)
-		whole, err := StartMeter(s.kafka.PID())
-		require.NoError(s.b, err)
-		count, took := s.take(requests, nil)
-		s.finish(saleID)
-		used, _, err := whole.Stop()
-		require.NoError(s.b, err)
-		cost := perRequest(used[0], count.Answers)
-		say("warm-up %d: %.0f orders/s, Kafka %.2f CPU µs an order until its event is told", round+1,
-			float64(count.Answers)/took.Seconds(), cost)
-		if vain++; cost < best*warmHardly {
-			vain = 0
+	for _, w := range warmths {
+		for round, calm := 0, 0; round < w.most && calm < w.calm; round++ {
+			if calm++; s.warmRound(saleID, w) > warmCompiling {
+				calm = 0
+			}
 		}
-		best = min(best, cost)
 	}
+	say("warm after %s", time.Since(began).Round(time.Second))
+}
+
+// warmRound sells some orders and returns which part of the broker's CPU went to its compilers.
+func (s *stack) warmRound(saleID string, w warmth) float64 {
+	s.b.Helper()
+	requests := s.presses(saleID, w.orders)
+	compilers := func() time.Duration {
+		used, err := ThreadCPUTime(s.kafka.PID(), "C1 Compiler", "C2 Compiler")
+		require.NoError(s.b, err)
+		return used
+	}
+	whole, err := StartMeter(s.kafka.PID())
+	require.NoError(s.b, err)
+	before := compilers()
+	driver, err := NewDriver(s.b.Context(), s.gatewayAt, w.connections)
+	require.NoError(s.b, err)
+	count, err := driver.Once(s.b.Context(), requests)
+	driver.Close()
+	require.NoError(s.b, err)
+	require.NoError(s.b, count.Only(202))
+	s.finish(saleID)
+	compiling := compilers() - before
+	used, _, err := whole.Stop()
+	require.NoError(s.b, err)
+	part := compiling.Seconds() / used[0].Seconds()
+	say("warm-up, %d connections: Kafka %.2f CPU µs an order until its event is told, %.0f %% of it for compilers", w.connections,
+		perRequest(used[0], count.Answers), 100*part)
+	return part
 }
 
 // warmBroker writes and reads small records of a topic that nobody else knows.
