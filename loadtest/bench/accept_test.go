@@ -99,7 +99,13 @@ func (s *stack) take(requests *Requests, used func([]time.Duration)) (Count, tim
 // drive sends presses that must all be taken to whoever listens at address, and returns what the processes used for it.
 func (s *stack) drive(address string, requests *Requests, pids ...int) (Count, []time.Duration, time.Duration) {
 	s.b.Helper()
-	driver, err := NewDriver(s.b.Context(), address, acceptConnection)
+	return s.driveOn(acceptConnection, address, requests, pids...)
+}
+
+// driveOn is drive on so many connections.
+func (s *stack) driveOn(connections int, address string, requests *Requests, pids ...int) (Count, []time.Duration, time.Duration) {
+	s.b.Helper()
+	driver, err := NewDriver(s.b.Context(), address, connections)
 	require.NoError(s.b, err)
 	defer driver.Close()
 	meter, err := StartMeter(pids...)

@@ -10,8 +10,11 @@ import (
 	"flashsale/test/harness"
 )
 
+const nodeConnections = 1024
+
 // twoNodes sells from one node and then, with a bucket on each, from both nodes of the same cluster, in turns: what an
-// order costs a node must not depend on how many there are. "Load" is the same 256 connections.
+// order costs a node must not depend on how many there are. The load is that of a shop that needs two nodes: enough buyers at
+// once for full batches of both buckets.
 func twoNodes(b *testing.B) []*Figure {
 	s := newStack(b, deployment{nodes: 2, homes: map[string]int{
 		metaKey("one", 0): 0, metaKey("two", 0): 0, metaKey("two", 1): 1,
@@ -19,7 +22,7 @@ func twoNodes(b *testing.B) []*Figure {
 	s.openBuckets("one", 1)
 	s.openBuckets("two", 2)
 	s.warm("one")
-	s.drive(s.gatewayAt, s.presses("two", warmOrders))
+	s.driveOn(nodeConnections, s.gatewayAt, s.presses("two", warmOrders))
 	figures := []*Figure{
 		{Name: "two Redis nodes: the first", Unit: "CPU µs an order of the node ÷ the only one", Target: 1.1},
 		{Name: "  the second", Unit: "CPU µs an order of the node ÷ the only one", Target: 1.1},
@@ -68,7 +71,7 @@ func (s *stack) nodeCosts(saleID string) []float64 {
 	for i, node := range s.redis {
 		pids[i] = node.PID()
 	}
-	count, used, _ := s.drive(s.gatewayAt, s.presses(saleID, acceptOrders), pids...)
+	count, used, _ := s.driveOn(nodeConnections, s.gatewayAt, s.presses(saleID, acceptOrders), pids...)
 	after := s.bucketsSettled(saleID)
 	costs := make([]float64, len(s.redis))
 	var all int64

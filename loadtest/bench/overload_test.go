@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -17,54 +18,70 @@ import (
 const (
 	overloadTimes       = 3    // of the greatest rate
 	overloadConnections = 6000 // that press
-	overloadInFlight    = 4000 // purchases that the gateway takes at once: fewer than connections that press
+	overloadBound       = 4000 // purchases that a rule lets in at once, afterwards: fewer than connections that press
+	greatestOrders      = 3 * acceptOrders
 	idleConnections     = 10_000
 	halfOpen            = 200 // connections that sent half a request
 	vanishEvery         = 5 * time.Millisecond
-	overloadFor         = 4 * time.Second
+	overloadFor         = 3 * time.Second
 	answerWithin        = 5 * time.Second // the contract's
-	overloadMemory      = 600             // MB: 16,000 connections of 30 KB, garbage included, and what an engine needs
+	overloadMemory      = 700             // MB: 16,000 connections of 30 KB, garbage included, and what an engine needs
 )
 
 // overload presses three times as often as orders can be taken, whether or not anybody was answered, among idle, broken
-// and vanishing clients. The client works on the same cores as the engine: what it uses more than when the greatest rate
-// was measured is taken off that rate in the second figure.
+// and vanishing clients: with the settings as they come, which let everybody in, and then under a rule that refuses whoever
+// comes while too many are in. The client works on the same cores as the engine: what it uses more than when the greatest
+// rate was measured is taken off that rate in the second figure.
 func overload(b *testing.B) []*Figure {
-	s := newStack(b, deployment{settings: []string{fmt.Sprint("FLASHSALE_GATEWAY_MAX_IN_FLIGHT=", overloadInFlight)}})
+	s := newStack(b, deployment{})
 	s.openSale("rush", 9_999_999)
 	s.setRules()
 	s.warm("rush")
 	greatest, lessBusy := s.greatestBesideClient()
-	offered := &Figure{Name: fmt.Sprintf("overload, %d × %.0f presses/s for %s: answered", overloadTimes, greatest, overloadFor), Unit: "presses/s"}
+	accepted := &Figure{Name: "  accepted ÷ greatest", Unit: "orders/s"}
+	fair := &Figure{Name: "  accepted ÷ greatest with the cores that this client leaves", Unit: "orders/s", Target: 0.8, Least: true}
+	stop := s.crowdAround()
+	defer stop()
+	figures := s.overloads(fmt.Sprintf("overload, %d × %.0f presses/s for %s", overloadTimes, greatest, overloadFor), greatest,
+		func(run offering) {
+			taken := float64(run.taken) / run.took.Seconds()
+			accepted.Add(taken, greatest)
+			fair.Add(taken, greatest*run.left(s.cores())/lessBusy)
+		})
+	s.run(fmt.Sprintf(`{"isolation":[{"resource":"purchase","concurrency":%d}]}`, overloadBound), "rules", "put", "-f", "-")
+	refused := &Figure{Name: "  refused as overloaded ÷ all", Unit: "presses"}
+	bounded := s.overloads(fmt.Sprintf("the same where a rule lets %d in at once", overloadBound), greatest, func(run offering) {
+		refused.Add(float64(run.refused), float64(run.taken+run.refused))
+	})
+	memory := &Figure{Name: "  gateway: resident, at the most", Unit: "MB", Target: overloadMemory, Ours: []float64{s.resident("VmHWM")}}
+	return slices.Concat(figures, []*Figure{accepted, fair}, bounded, []*Figure{refused, memory})
+}
+
+// overloads offers presses in each repetition and returns how they were answered.
+func (s *stack) overloads(name string, greatest float64, each func(offering)) []*Figure {
+	s.b.Helper()
+	offered := &Figure{Name: name + ": answered", Unit: "presses/s"}
 	late := &Figure{Name: "  answered later than 5 s, or not at all, in all repetitions", Unit: "presses", Target: 0.5, Ours: []float64{0}}
 	slowest := &Figure{Name: "  the slowest answer since its press was sent", Unit: "ms"}
 	due := &Figure{Name: "  since its press was due: a client with all connections at work sends late", Unit: "ms"}
-	accepted := &Figure{Name: "  accepted ÷ greatest", Unit: "orders/s"}
-	fair := &Figure{Name: "  accepted ÷ greatest with the cores that this client leaves", Unit: "orders/s", Target: 0.8, Least: true}
-	memory := &Figure{Name: "  gateway: resident, at the most", Unit: "MB", Target: overloadMemory}
-	stop := s.crowdAround()
-	defer stop()
 	for range repetitions {
 		run := s.offer(overloadTimes * greatest)
 		offered.Ours = append(offered.Ours, float64(run.taken+run.refused)/run.took.Seconds())
 		late.Ours[0] += float64(run.late)
 		slowest.Ours = append(slowest.Ours, milliseconds(run.slowest))
 		due.Ours = append(due.Ours, milliseconds(run.slowestDue))
-		taken := float64(run.inTime) / overloadFor.Seconds()
-		accepted.Add(taken, greatest)
-		fair.Add(taken, greatest*run.left(s.cores())/lessBusy)
+		each(run)
 		say("overload: %d taken, %d refused as overloaded, %d late, client %.2f cores, %s", run.taken, run.refused, run.late,
 			run.client, run.took.Round(time.Millisecond))
 		s.drained()
 	}
-	memory.Ours = []float64{s.resident("VmHWM")}
-	return []*Figure{offered, late, slowest, due, accepted, fair, memory}
+	return []*Figure{offered, late, slowest, due}
 }
 
-// greatestBesideClient measures the greatest rate and how many cores the client left to the engine.
+// greatestBesideClient measures the greatest rate, kept up about as long as the overload will last, and how many cores the client left to the engine.
 func (s *stack) greatestBesideClient() (rate, left float64) {
 	s.b.Helper()
-	requests := s.presses("rush", acceptOrders)
+	requests := s.presses("rush", greatestOrders)
 	before, err := CPUTime(os.Getpid())
 	require.NoError(s.b, err)
 	count, took := s.take(requests, nil)
@@ -125,7 +142,6 @@ func (s *stack) crowdAround() (stop func()) {
 // offering is what presses at a given rate were answered.
 type offering struct {
 	taken, refused, other, late int64
-	inTime                      int64 // taken while presses came
 	slowest, slowestDue         time.Duration
 	took                        time.Duration
 	client                      float64 // cores that the client was busy with
@@ -157,7 +173,7 @@ func (s *stack) offer(rate float64) offering {
 	all.client = (after - used).Seconds() / all.took.Seconds()
 	for _, l := range lanes {
 		all.taken, all.refused, all.other, all.late = all.taken+l.taken, all.refused+l.refused, all.other+l.other, all.late+l.late
-		all.inTime, all.slowest = all.inTime+l.inTime, max(all.slowest, l.slowest)
+		all.slowest = max(all.slowest, l.slowest)
 		all.slowestDue = max(all.slowestDue, l.slowestDue)
 	}
 	require.Zero(s.b, all.other, "answers that are neither 202 nor 503 with Retry-After")
@@ -167,7 +183,7 @@ func (s *stack) offer(rate float64) offering {
 // press sends every step-th request from the first at its moment.
 func (o *offering) press(ctx context.Context, conn *client.Conn, requests *Requests, first, step int, began time.Time, rate float64) {
 	var response client.Response
-	end := began.Add(overloadFor + 2*answerWithin)
+	end := began.Add(overloadFor + time.Minute)
 	for n := first; n < requests.Len(); n += step {
 		due := began.Add(time.Duration(float64(n) / rate * float64(time.Second)))
 		if wait := time.Until(due); wait > 0 {
@@ -184,9 +200,6 @@ func (o *offering) press(ctx context.Context, conn *client.Conn, requests *Reque
 		case err != nil:
 		case response.Status == 202:
 			o.taken++
-			if time.Since(began) <= overloadFor {
-				o.inTime++
-			}
 		case response.Status == 503 && response.RetryAfter > 0:
 			o.refused++
 		default:
