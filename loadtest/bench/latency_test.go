@@ -35,31 +35,41 @@ func (s *stack) greatestRate() float64 {
 // that leaves late has waited since it was due.
 func (s *stack) half() []*Figure {
 	s.setRules()
-	rate := s.greatestRate() / 2
-	p50 := &Figure{Name: fmt.Sprintf("accept at %.0f orders/s, half of that rate, open loop: p50", rate), Unit: "ms"}
-	p99 := &Figure{Name: "  p99", Unit: "ms", Target: 10}
+	figures := s.openLoop("half of that rate", s.greatestRate()/2)
+	figures[1].Target = 10
+	return append(figures, s.openLoop("half of the rate to reach", leastRate/2)...)
+}
+
+// openLoop measures how long buyers wait who come at a rate.
+func (s *stack) openLoop(name string, rate float64) []*Figure {
+	p50 := &Figure{Name: fmt.Sprintf("accept at %.0f orders/s, %s, open loop: p50", rate, name), Unit: "ms"}
+	p99 := &Figure{Name: "  p99", Unit: "ms"}
+	bare := &Figure{Name: "  p99 of the bare handler at that rate, nothing else at work", Unit: "ms"}
 	late := &Figure{Name: "  presses that left over 10 ms late, for want of processor in the client", Unit: "presses ÷ all"}
 	for range repetitions {
 		requests := s.presses("rush", int(rate*halfFor.Seconds()))
 		s.drained()
-		count := s.pressAt(requests, rate)
+		count := s.pressAt(s.gatewayAt, requests, rate, 202)
 		p50.Ours = append(p50.Ours, milliseconds(count.P50))
 		p99.Ours = append(p99.Ours, milliseconds(count.P99))
 		late.Add(float64(count.Late), float64(count.Answers))
+		s.drained()
+		require.NoError(s.b, SetBareAnswer(s.bareAt, s.answerBytes()))
+		bare.Ours = append(bare.Ours, milliseconds(s.pressAt(s.bareAt, requests, rate, 200).P99))
 	}
-	return []*Figure{p50, p99, late}
+	return []*Figure{p50, p99, late, bare}
 }
 
-// pressAt sends presses that must all be taken in an open loop. There are more connections than in the closed loop, so that
-// none that waits for an answer keeps a press from leaving.
-func (s *stack) pressAt(requests *Requests, rate float64) Count {
+// pressAt sends presses in an open loop, all of which must be answered with the status. There are more connections than in
+// the closed loop, so that none that waits for an answer keeps a press from leaving.
+func (s *stack) pressAt(address string, requests *Requests, rate float64, status int) Count {
 	s.b.Helper()
-	driver, err := NewDriver(s.b.Context(), s.gatewayAt, 2*acceptConnection)
+	driver, err := NewDriver(s.b.Context(), address, 2*acceptConnection)
 	require.NoError(s.b, err)
 	defer driver.Close()
 	count, err := driver.At(s.b.Context(), requests, rate)
 	require.NoError(s.b, err)
-	require.NoError(s.b, count.Only(202))
+	require.NoError(s.b, count.Only(status))
 	return count
 }
 

@@ -78,7 +78,8 @@ func (s *stack) overloads(name string, greatest float64, each func(offering)) []
 	return []*Figure{offered, late, slowest, due}
 }
 
-// greatestBesideClient measures the greatest rate, kept up about as long as the overload will last, and how many cores the client left to the engine.
+// greatestBesideClient measures the greatest rate, kept up about as long as the overload will last, and how many cores the
+// client left to the engine.
 func (s *stack) greatestBesideClient() (rate, left float64) {
 	s.b.Helper()
 	requests := s.presses("rush", greatestOrders)
