@@ -16,6 +16,7 @@ import (
 func TestPurchaseIsTaken(t *testing.T) {
 	s := newScene(t).open(autumn())
 	s.stock.answer(sale.Answer{Outcome: sale.OutcomeQueued, OrderID: 777, Quantity: 1, CreatedAt: noon})
+	before := time.Now()
 	r := s.press("ann", `{"quantity":1}`, `Idempotency-Key: "first press"`)
 
 	require.Equal(t, http.StatusAccepted, r.status, r.body)
@@ -25,10 +26,14 @@ func TestPurchaseIsTaken(t *testing.T) {
 	require.JSONEq(t, `{"order_id":"777","status":"queued","sale":"autumn","sku":"phone","quantity":1,
 		"unit_price_cents":129900,"currency":"CNY","created_at":"2026-11-11T12:00:00.123Z",
 		"updated_at":"2026-11-11T12:00:00.123Z","pay_by":"2026-11-11T12:15:00.123Z"}`, r.body)
-	require.Equal(t, []sale.Purchase{{
+	purchases := s.stock.purchases()
+	require.Len(t, purchases, 1)
+	require.WithinRange(t, purchases[0].Came, before, time.Now(), "when the request had arrived")
+	purchases[0].Came = time.Time{}
+	require.Equal(t, sale.Purchase{
 		Bucket: sale.Bucket{Sale: "autumn", SKU: "phone"}, Epoch: 1, Partition: 3, Buckets: 1,
 		Buyer: "ann", Key: "first press", Quantity: 1,
-	}}, s.stock.purchases())
+	}, purchases[0])
 	require.EqualValues(t, 1, s.counted(sale.OutcomeQueued))
 }
 
