@@ -21,12 +21,12 @@ func (s *stack) growth() []*Figure {
 	s.warm("rush")
 	s.setRules()
 	figures := s.connections()
-	one := s.orderCosts("rush", growthOrders, acceptConnection)
+	one := s.orderCosts(growthOrders, acceptConnection)
 	for _, skus := range []int{100, manySKUs} {
 		saleID := fmt.Sprint("wide-", skus)
 		s.preloadMany(saleID, skus)
 		figures = append(figures, grown(fmt.Sprintf("an order with %d SKUs live ÷ 1", skus), growthLimit, one,
-			s.orderCosts("rush", growthOrders, acceptConnection))...)
+			s.orderCosts(growthOrders, acceptConnection))...)
 		figures = append(figures, grown(fmt.Sprintf("an order of any of %d SKUs ÷ of 1", skus), 0, one, s.spreadCosts(saleID, skus))...)
 	}
 	return append(figures, s.idle()...)
@@ -41,7 +41,7 @@ func (s *stack) connections() []*Figure {
 	measured := make([]costs, len(numbers))
 	for range repetitions {
 		for i, connections := range numbers {
-			measured[i] = append(measured[i], s.orderCost("rush", growthOrders, connections))
+			measured[i] = append(measured[i], s.orderCost(growthOrders, connections))
 		}
 	}
 	var figures []*Figure
@@ -63,17 +63,20 @@ func grown(name string, target float64, smallest, larger costs) []*Figure {
 	return []*Figure{gateway, redis}
 }
 
-func (s *stack) orderCosts(saleID string, orders, connections int) (all costs) {
+func (s *stack) orderCosts(orders, connections int) (all costs) {
 	for range repetitions {
-		all = append(all, s.orderCost(saleID, orders, connections))
+		all = append(all, s.orderCost(orders, connections))
 	}
 	return all
 }
 
-// orderCost takes orders and returns what each cost gateway and Redis.
-func (s *stack) orderCost(saleID string, orders, connections int) [2]float64 {
+// orderCost takes orders of a sale of their own and returns what each cost gateway and Redis.
+func (s *stack) orderCost(orders, connections int) [2]float64 {
 	s.b.Helper()
-	return s.requestCost(s.presses(saleID, orders), connections)
+	own := s.ownSale(orders)
+	cost := s.requestCost(s.presses(own, orders), connections)
+	s.finish(own)
+	return cost
 }
 
 func (s *stack) requestCost(requests *Requests, connections int) [2]float64 {
