@@ -1,6 +1,7 @@
 package settle
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,9 +32,10 @@ func TestFullTransactionsArePressure(t *testing.T) {
 func TestEventsGiveWayToRows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out, topic := &fakeOutgoing{}, &fakeEvents{}
-		pressed := true
+		var pressed atomic.Bool
+		pressed.Store(true)
 		p := newFakePublisher(t, "me", newFakeLeases(), out, topic)
-		p.Pressed = func() bool { return pressed }
+		p.Pressed = pressed.Load
 		for id := range int64(14 * publishOrders) {
 			out.add(told(sale.StatusConfirmed, id+1))
 		}
@@ -44,7 +46,7 @@ func TestEventsGiveWayToRows(t *testing.T) {
 		pages := len(topic.has()) / publishOrders
 		require.LessOrEqual(t, pages, int(seconds*time.Second/publishPressed)+1)
 		require.GreaterOrEqual(t, pages, int(seconds*time.Second/(publishPressed+publishEvery)))
-		pressed = false
+		pressed.Store(false)
 		<-time.After(publishEvery)
 		synctest.Wait()
 		require.Zero(t, out.waiting())
