@@ -23,26 +23,11 @@ func (d Dialer) DialContext(ctx context.Context, network, address string) (net.C
 	return Of(conn), nil
 }
 
-// DialTCP has the form that rueidis asks for. With a configuration of TLS the connection is TLS and its handshake done; the
-// server's name is taken from the address where the configuration has none.
+// DialTCP has the form that rueidis asks for. With a configuration of TLS it is the standard library that dials and shakes hands,
+// both within the dialer's timeout.
 func DialTCP(ctx context.Context, address string, dialer *net.Dialer, config *tls.Config) (net.Conn, error) {
-	conn, err := Dialer{*dialer}.DialContext(ctx, "tcp", address)
-	if err != nil || config == nil {
-		return conn, err
+	if config != nil {
+		return (&tls.Dialer{NetDialer: dialer, Config: config}).DialContext(ctx, "tcp", address)
 	}
-	if config.ServerName == "" {
-		host, _, err := net.SplitHostPort(address)
-		if err != nil {
-			_ = conn.Close() // nothing was said on it
-			return nil, err
-		}
-		config = config.Clone()
-		config.ServerName = host
-	}
-	secured := tls.Client(conn, config)
-	if err := secured.HandshakeContext(ctx); err != nil {
-		_ = conn.Close() // the handshake's error says why
-		return nil, err
-	}
-	return secured, nil
+	return Dialer{*dialer}.DialContext(ctx, "tcp", address)
 }

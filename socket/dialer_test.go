@@ -71,6 +71,16 @@ func TestDialTCPSpeaksTLS(t *testing.T) {
 	require.ErrorAs(t, err, &other)
 }
 
+// TestDialTCPWaitsForNoHandshake: a server that accepts and stays silent costs the dialer's timeout, not more.
+func TestDialTCPWaitsForNoHandshake(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	dialer := &net.Dialer{Timeout: 50 * time.Millisecond}
+	_, err = DialTCP(t.Context(), listener.Addr().String(), dialer, &tls.Config{})
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+}
+
 func TestDialTCPWithoutTLS(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -4,5 +4,5 @@
 // wakes the runtime's monitor thread, which then looks around every 20 µs for a millisecond. Waiting and deadlines stay those
 // of net.Conn.
 //
-// What it saves is measured by BenchmarkConn and, with the engine around it, by the bench suite.
+// What it saves shows in a busy process, as the bench suite measures; one connection alone, as in BenchmarkConn, saves nothing.
 package socket

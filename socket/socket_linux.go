@@ -20,55 +20,53 @@ func Of(conn net.Conn) net.Conn {
 	if err != nil {
 		return conn
 	}
-	c := &tcpConn{TCPConn: tcp, raw: raw}
-	c.in.try, c.out.try = c.in.read, c.out.write
+	c := &tcpConn{TCPConn: tcp}
+	c.in = direction{trap: syscall.SYS_READ, wait: raw.Read}
+	c.out = direction{trap: syscall.SYS_WRITE, wait: raw.Write}
+	c.in.try, c.out.try = c.in.once, c.out.all
 	return c
 }
 
 // tcpConn is a TCP connection with a direction for its reader and one for its writer.
 type tcpConn struct {
 	*net.TCPConn
-	raw syscall.RawConn
-	in  direction
-	out direction
+	in, out direction
 }
 
 // direction holds the argument and the results of the call under way, so that a call allocates nothing.
 type direction struct {
-	try    func(fd uintptr) bool
+	trap   uintptr                           // of the system call
+	wait   func(func(fd uintptr) bool) error // calls try, and again whenever the connection is ready, until it is done
+	try    func(fd uintptr) (done bool)
 	buf    []byte
-	n      int
+	n      int // bytes of buf that are done
 	failed syscall.Errno
 }
 
 // Read implements net.Conn.
 func (c *tcpConn) Read(p []byte) (int, error) {
-	d := &c.in
 	if len(p) == 0 {
 		return c.TCPConn.Read(p)
 	}
-	d.buf, d.n, d.failed = p, 0, 0
-	err := c.raw.Read(d.try)
-	d.buf = nil
-	switch {
-	case err != nil:
-		return 0, err
-	case d.failed != 0:
-		return 0, d.failed
-	case d.n == 0:
-		return 0, io.EOF
+	n, err := c.in.run(p)
+	if n == 0 && err == nil {
+		err = io.EOF
 	}
-	return d.n, nil
+	return n, err
 }
 
 // Write implements net.Conn.
 func (c *tcpConn) Write(p []byte) (int, error) {
-	d := &c.out
 	if len(p) == 0 {
 		return c.TCPConn.Write(p)
 	}
+	return c.out.run(p)
+}
+
+// run takes p through the direction and returns how far it came.
+func (d *direction) run(p []byte) (int, error) {
 	d.buf, d.n, d.failed = p, 0, 0
-	err := c.raw.Write(d.try)
+	err := d.wait(d.try)
 	d.buf = nil
 	if err == nil && d.failed != 0 {
 		err = d.failed
@@ -76,39 +74,31 @@ func (c *tcpConn) Write(p []byte) (int, error) {
 	return d.n, err
 }
 
-// read reads what there is; false means that there is nothing yet.
-func (d *direction) read(fd uintptr) bool {
-	for {
-		n, _, failed := syscall.RawSyscall(syscall.SYS_READ, fd, uintptr(unsafe.Pointer(unsafe.SliceData(d.buf))), uintptr(len(d.buf)))
-		switch failed {
-		case 0:
-			d.n = int(n)
-			return true
-		case syscall.EINTR:
-		case syscall.EAGAIN:
+// all goes on until nothing of buf is left; false means that the peer has to read first.
+func (d *direction) all(fd uintptr) (done bool) {
+	for d.n < len(d.buf) && d.failed == 0 {
+		if !d.once(fd) {
 			return false
-		default:
-			d.failed = failed
-			return true
-		}
-	}
-}
-
-// write writes what is left; false means that the peer has to read first.
-func (d *direction) write(fd uintptr) bool {
-	for d.n < len(d.buf) {
-		left := d.buf[d.n:]
-		n, _, failed := syscall.RawSyscall(syscall.SYS_WRITE, fd, uintptr(unsafe.Pointer(unsafe.SliceData(left))), uintptr(len(left)))
-		switch failed {
-		case 0:
-			d.n += int(n)
-		case syscall.EINTR:
-		case syscall.EAGAIN:
-			return false
-		default:
-			d.failed = failed
-			return true
 		}
 	}
 	return true
+}
+
+// once makes the system call for what is left of buf; false means that it would have to wait.
+func (d *direction) once(fd uintptr) (done bool) {
+	left := d.buf[d.n:]
+	for {
+		n, _, failed := syscall.RawSyscall(d.trap, fd, uintptr(unsafe.Pointer(unsafe.SliceData(left))), uintptr(len(left)))
+		switch failed {
+		case 0:
+			d.n += int(n)
+			return true
+		case syscall.EINTR:
+		case syscall.EAGAIN:
+			return false
+		default:
+			d.failed = failed
+			return true
+		}
+	}
 }

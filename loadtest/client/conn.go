@@ -87,7 +87,7 @@ func (c *Conn) Dial(ctx context.Context) error {
 	if c.conn != nil {
 		return nil
 	}
-	conn, err := c.dial(ctx)
+	conn, err := socket.DialTCP(ctx, c.server.addr, &net.Dialer{}, c.server.tls)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNotSent, err)
 	}
@@ -98,13 +98,6 @@ func (c *Conn) Dial(ctx context.Context) error {
 		c.in.Reset(conn)
 	}
 	return nil
-}
-
-func (c *Conn) dial(ctx context.Context) (net.Conn, error) {
-	if c.server.tls == nil {
-		return socket.Dialer{}.DialContext(ctx, "tcp", c.server.addr)
-	}
-	return (&tls.Dialer{Config: c.server.tls}).DialContext(ctx, "tcp", c.server.addr)
 }
 
 // Do sends a complete request and reads its answer into res, all before the deadline. After an error the connection is
