@@ -91,28 +91,39 @@ func TestExpectNoMoreTakesTheWordBack(t *testing.T) {
 	require.Empty(t, f.enough)
 }
 
-// Buyers who press again as soon as they are answered fill their batches: of 64 that press at once, batches of 64 gather more
-// than half a batch each, and everybody gets a unit.
+// Of a crowd of six where a batch holds eight, five have to be back before the next batch begins: four wait for the fifth.
 func TestEngineGathersFullerBatches(t *testing.T) {
-	const crowd, rounds = 64, 20
-	w := newWorld(t, func(o *EngineOptions) { o.BatchMaxOrders, o.BatchMaxWait = crowd, 50*time.Millisecond })
-	b := w.stock("phone", crowd*rounds, 1)
-	taken := make(chan int, crowd)
-	for _, buyer := range buyers("crowd", crowd) {
-		go func() {
-			n := 0
-			for _, again := range buyers(buyer, rounds) {
-				if w.buy(b, again).Outcome == sale.OutcomeQueued {
-					n++
-				}
-			}
-			taken <- n
-		}()
+	w := newWorld(t, func(o *EngineOptions) {
+		o.AckTimeout, o.BatchMaxOrders, o.BatchMaxWait = 4*time.Second, 8, 3*time.Second
+	})
+	b := w.stock("phone", 100, 1)
+	answers := make(chan []sale.Answer, 4)
+	press := func(name string, n int) { go func() { answers <- w.buyAll(b, buyers(name, n)) }() }
+	shelf := w.engine.shelf(w.purchase(b, "any"))
+	state := func() [2]int {
+		shelf.mu.Lock()
+		defer shelf.mu.Unlock()
+		return [2]int{len(shelf.pending), shelf.wanted}
 	}
-	total := 0
-	for range crowd {
-		total += <-taken
+
+	w.kafka.goAway()
+	press("first", 1)
+	eventually(t, func() bool { return len(w.kafka.attempted()) == 1 }, "the first batch is published")
+	press("crowd", 6)
+	eventually(t, func() bool { return state() == [2]int{6, 0} }, "the crowd waits for its batch")
+	w.kafka.comeBack()
+	eventually(t, func() bool { return state() == [2]int{0, 5} }, "the flow waits for five")
+	press("back", 4)
+	eventually(t, func() bool { return state() == [2]int{4, 5} }, "four are not enough")
+	press("fifth", 1)
+	taken := 0
+	for range 4 {
+		taken += outcomes(<-answers)["queued"]
 	}
-	require.Equal(t, crowd*rounds, total)
-	require.LessOrEqual(t, len(w.kafka.batches()), 2*rounds+2)
+	require.Equal(t, 12, taken)
+	sizes := []int{}
+	for _, batch := range w.kafka.batches() {
+		sizes = append(sizes, len(batch.Orders))
+	}
+	require.Equal(t, []int{1, 6, 5}, sizes)
 }
