@@ -81,16 +81,7 @@ func (s *stack) orderCost(orders, connections int) [2]float64 {
 
 func (s *stack) requestCost(requests *Requests, connections int) [2]float64 {
 	s.b.Helper()
-	driver, err := NewDriver(s.b.Context(), s.gatewayAt, connections)
-	require.NoError(s.b, err)
-	defer driver.Close()
-	meter, err := StartMeter(s.gateway.PID(), s.redis[0].PID())
-	require.NoError(s.b, err)
-	count, err := driver.Once(s.b.Context(), requests)
-	require.NoError(s.b, err)
-	used, _, err := meter.Stop()
-	require.NoError(s.b, err)
-	require.NoError(s.b, count.Only(202))
+	count, used, _ := s.driveOn(connections, s.gatewayAt, requests, s.gateway.PID(), s.redis[0].PID())
 	return [2]float64{perRequest(used[0], count.Answers), perRequest(used[1], count.Answers)}
 }
 

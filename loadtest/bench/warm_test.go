@@ -70,12 +70,7 @@ func (s *stack) warmRound(saleID string, w warmth) float64 {
 	whole, err := StartMeter(s.kafka.PID())
 	require.NoError(s.b, err)
 	before := compilers()
-	driver, err := NewDriver(s.b.Context(), s.gatewayAt, w.connections)
-	require.NoError(s.b, err)
-	count, err := driver.Once(s.b.Context(), requests)
-	driver.Close()
-	require.NoError(s.b, err)
-	require.NoError(s.b, count.Only(202))
+	count, _, _ := s.driveOn(w.connections, s.gatewayAt, requests)
 	s.finish(saleID)
 	compiling := compilers() - before
 	used, _, err := whole.Stop()
