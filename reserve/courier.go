@@ -166,7 +166,7 @@ func (c *Courier) send(ctx context.Context, pages []releasePage, each func(*rele
 		}
 		piece := pages[from:to]
 		if faults.Bug("script-loaded-on-noscript") {
-			if err := c.Redis.installFenced(ctx, piece[0].bucket); err != nil {
+			if err := c.Redis.installFenced(ctx, piece[0].bucket, nil); err != nil {
 				return err
 			}
 		}

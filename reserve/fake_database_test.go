@@ -29,6 +29,7 @@ type fakeDatabase struct {
 	buried  []*sale.Transfer // in the dead letters
 
 	onBeginLoads func() // called after the new epochs have begun; may be nil
+	onChanges    func() // called when everything is read; may be nil
 	onBooks      func() // called before the books of buckets are read; may be nil
 }
 
@@ -216,6 +217,9 @@ func (d *fakeDatabase) setAway(err error) {
 func (d *fakeDatabase) Changes(_ context.Context, since int64) (sale.Changes, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if since == 0 && d.onChanges != nil {
+		d.onChanges()
+	}
 	changes := sale.Changes{Version: d.version}
 	for _, s := range d.sales {
 		if s.Version > since {

@@ -107,7 +107,7 @@ func TestReadersWithoutRedis(t *testing.T) {
 		"window":   func() error { return w.redis.ApplyWindow(ctx, []sale.Bucket{b}, sale.WindowOf(&w.sale)) },
 		"probe":    func() error { _, err := w.redis.Probe(ctx, []sale.BucketRow{row}); return err },
 		"script":   func() error { _, err := w.redis.lacksScript(ctx); return err },
-		"install":  func() error { return w.redis.installFenced(ctx, b) },
+		"install":  func() error { return w.redis.installFenced(ctx, b, nil) },
 		"relay":    func() error { return w.newRelay(w.kafka).pass(ctx) },
 		"journal": func() error {
 			_, err := w.redis.publishJournal(ctx, w.kafka, w.redis.journaledBucket(row), 0)

@@ -373,7 +373,7 @@ func (m *modelRun) script(s scripts.Script, call scriptCall) *rueidis.RedisMessa
 }
 
 func (m *modelRun) installScript() {
-	require.NoError(m.t, m.redis.installFenced(context.Background(), m.bucket))
+	require.NoError(m.t, m.redis.installFenced(context.Background(), m.bucket, nil))
 }
 
 func (m *modelRun) compareState() {

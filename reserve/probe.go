@@ -49,21 +49,26 @@ func (r *Redis) doubted(ctx context.Context, rows []sale.BucketRow) (doubted []s
 }
 
 // installFenced loads the scripts that move stock on the server that holds a bucket, the reserve script last: whoever
-// finds it there finds them all. Only the Rebuilder calls it.
-func (r *Redis) installFenced(ctx context.Context, b sale.Bucket) error {
+// finds it there finds them all. first, which may be nil, runs when the connection is there and before anything is loaded: a
+// server that ends meanwhile ends the connection, so what first has done is still so when the scripts arrive. Only the
+// Rebuilder calls it.
+func (r *Redis) installFenced(ctx context.Context, b sale.Bucket, first func() error) error {
 	client, err := r.connected()
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
 	err = client.Dedicated(func(c rueidis.DedicatedClient) error {
 		// The first command carries the bucket's key, and so binds the connection to the server that holds it.
-		if err := c.Do(ctx, c.B().Exists().Key(r.keys(b).meta).Build()).Error(); err != nil {
+		if err := r.onConnection(ctx, c, c.B().Exists().Key(r.keys(b).meta).Build()); err != nil {
 			return err
 		}
+		if first != nil {
+			if err := first(); err != nil {
+				return err
+			}
+		}
 		for _, script := range scripts.Fenced() {
-			if err := c.Do(ctx, c.B().ScriptLoad().Script(script.Source).Build()).Error(); err != nil {
+			if err := r.onConnection(ctx, c, c.B().ScriptLoad().Script(script.Source).Build()); err != nil {
 				return fmt.Errorf("%s: %w", script.Name, err)
 			}
 			faults.Point("rebuild.script-loaded")
@@ -74,6 +79,12 @@ func (r *Redis) installFenced(ctx context.Context, b sale.Bucket) error {
 		return fmt.Errorf("load the fenced scripts for bucket %s: %w", b, err)
 	}
 	return nil
+}
+
+func (r *Redis) onConnection(ctx context.Context, c rueidis.DedicatedClient, command rueidis.Completed) error {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	return c.Do(ctx, command).Error()
 }
 
 // lacksScript reports whether any master lacks the reserve script: it restarted, was promoted, or never had a bucket.

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -321,42 +320,51 @@ func (b *Rebuilder) verify(ctx context.Context, loads []sale.Load) (good, again 
 }
 
 // install loads the fenced scripts on the server of a bucket. A server without them may have gone back with everything it
-// holds, and with the scripts its other buckets would sell again as if nothing had happened; so those in doubt are closed
-// first, in the database and in Redis, because a gateway learns later what the database says (rule: others-closed).
+// holds, and with the scripts its other buckets would sell again as if nothing had happened; so those are closed first
+// (rule: others-closed).
 func (b *Rebuilder) install(ctx context.Context, at sale.Bucket) error {
 	if faults.Bug("others-left-open") {
-		return b.redis.installFenced(ctx, at)
+		return b.redis.installFenced(ctx, at, nil)
 	}
+	return b.redis.installFenced(ctx, at, func() error { return b.closeOthers(ctx) })
+}
+
+// closeOthers closes the buckets in doubt, in the database and in Redis, because a gateway learns later what the database
+// says. A bucket that is loading is left to its rebuild, which verifies it: only earlier lives of it are closed.
+func (b *Rebuilder) closeOthers(ctx context.Context) error {
 	changes, err := b.books.Changes(ctx, 0)
 	if err != nil {
 		return fmt.Errorf("look for other buckets in doubt: %w", err)
 	}
-	others := slices.DeleteFunc(changes.Buckets, func(row sale.BucketRow) bool { return row.State == sale.BucketLoading })
+	var others, past []sale.BucketRow
+	for _, row := range changes.Buckets {
+		if row.State == sale.BucketLoading {
+			row.Epoch--
+			past = append(past, row)
+		} else {
+			others = append(others, row)
+		}
+	}
 	doubted, _, err := b.redis.doubted(ctx, others)
 	if err != nil {
 		return fmt.Errorf("look for other buckets in doubt: %w", err)
 	}
 	if len(doubted) > 0 {
-		if err := b.closeOthers(ctx, doubted); err != nil {
+		if _, err := b.books.CloseBuckets(ctx, doubted); err != nil {
 			return fmt.Errorf("close %d other buckets in doubt: %w", len(doubted), err)
 		}
 	}
-	return b.redis.installFenced(ctx, at)
-}
-
-func (b *Rebuilder) closeOthers(ctx context.Context, rows []sale.BucketRow) error {
-	if _, err := b.books.CloseBuckets(ctx, rows); err != nil {
-		return err
-	}
 	faults.Point("rebuild.others-closed")
-	_, _, err := b.closeInRedis(ctx, rows) // what Redis has in a later epoch is another rebuild's
-	return err
+	if _, _, err := b.closeInRedis(ctx, append(doubted, past...)); err != nil { // a later epoch is another rebuild's
+		return fmt.Errorf("close %d other buckets in doubt: %w", len(doubted), err)
+	}
+	return nil
 }
 
 // installAll loads the fenced scripts wherever one of the buckets is.
 func (b *Rebuilder) installAll(ctx context.Context, rows []sale.BucketRow) error {
 	for _, row := range rows {
-		if err := b.redis.installFenced(ctx, row.Bucket); err != nil {
+		if err := b.redis.installFenced(ctx, row.Bucket, nil); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package reserve
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"testing"
 	"time"
 
@@ -132,6 +133,48 @@ func TestRebuildClosesTheOtherBucketsOfAServerWithoutScripts(t *testing.T) {
 	require.Equal(t, sale.OutcomeQueued, w.buy(silent, "anna").Outcome)
 	w.rebuild(w.closeRow(reported))
 	require.Equal(t, sale.BucketOpen, w.db.row(silent).State, "the scripts were there")
+}
+
+// A server that ends after its other buckets were closed may come back with them open: it is not given the scripts.
+func TestRebuildLoadsNoScriptsOnAServerThatEndedMeanwhile(t *testing.T) {
+	server := harness.Redis(t)
+	w := newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
+	b := w.stock("phone", 10, 1)
+	row := w.closeRow(b)
+	server.MustDo(t, "SCRIPT", "FLUSH")
+	w.db.onChanges = func() { // the connection that asked for the bucket's key ends
+		list := server.MustDo(t, "CLIENT", "LIST").(string)
+		asked := regexp.MustCompile(`(?m)^id=(\d+) .* cmd=exists `).FindStringSubmatch(list)
+		require.Len(t, asked, 2, list)
+		server.MustDo(t, "CLIENT", "KILL", "ID", asked[1])
+	}
+	err := NewRebuilder(w.redis, w.kafka, w.db).Rebuild(context.Background(), []sale.BucketRow{row}, nil)
+	require.ErrorContains(t, err, "load the fenced scripts for bucket "+b.String())
+	require.Equal(t, []any{int64(0)}, server.MustDo(t, "SCRIPT", "EXISTS", scripts.Reserve().SHA))
+	require.Equal(t, sale.BucketLoading, w.db.row(b).State)
+
+	w.db.onChanges = nil
+	w.rebuild(w.db.row(b))
+	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
+}
+
+// The earlier life of a bucket that another rebuild is loading does not sell again either, to a gateway that still knows it;
+// the new life is left to that rebuild.
+func TestRebuildClosesEarlierLivesOfBucketsThatAreLoading(t *testing.T) {
+	server := harness.Redis(t)
+	w := newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
+	phone, watch, radio := w.stock("phone", 10, 1), w.stock("watch", 10, 1), w.stock("radio", 10, 1)
+	for _, b := range []sale.Bucket{watch, radio} {
+		w.closeRow(b)
+		w.db.mu.Lock()
+		w.db.rows[b].Epoch, w.db.rows[b].State = 2, sale.BucketLoading
+		w.db.mu.Unlock()
+	}
+	server.MustDo(t, "HSET", w.redis.keys(radio).meta, "epoch", "2")
+	server.MustDo(t, "SCRIPT", "FLUSH")
+	w.rebuild(w.closeRow(phone))
+	require.Equal(t, sale.Answer{Outcome: sale.OutcomeFenced, Reason: "state"}, w.engine.Reserve(w.at(watch, "late", 1)))
+	require.Equal(t, "open", server.MustDo(t, "HGET", w.redis.keys(radio).meta, "loaded_state"))
 }
 
 // A database that does not know an epoch which Redis has lived was restored from a backup: nothing is rebuilt on top of it,

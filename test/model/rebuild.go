@@ -228,7 +228,7 @@ func (x *expansion) verify(t *State, k int, at *control, r *redis) string {
 		return "(g) is left out"
 	}
 	if r.script == 0 {
-		return x.install(t, k, at)
+		return x.install(t, k)
 	}
 	at.step = stepH
 	if r.epoch != at.epoch || r.loaded != open || r.foreign != 0 && x.keeps(ReplidCompared) {
@@ -239,25 +239,32 @@ func (x *expansion) verify(t *State, k int, at *control, r *redis) string {
 	return "(g) verifies"
 }
 
-// install loads the script on a bucket's server, after the other buckets there are closed, in Redis too: with the script they
-// would sell again, though they may have gone back, and a gateway learns later what the database says.
-func (x *expansion) install(t *State, k int, at *control) string {
-	if x.Shared && at.others == 0 && x.keeps(OthersClosed) {
-		at.others = 1
-		t.doubt(1 - k)
-		if r := &t.redis[1-k]; t.rows[1-k].state == closed && r.loaded != unknownBucket && r.epoch <= t.rows[1-k].epoch {
-			r.loaded = closed
-		}
-		return "(g) closes the other bucket of a server without the script"
-	}
-	at.others = 0
+// install loads the script on a bucket's server. It closes the other buckets there in the same moment, in Redis too: with the
+// script they would sell again, though they may have gone back, and a gateway learns later what the database says. A bucket
+// that another rebuild is loading is left to that rebuild, which verifies it, unless Redis has an earlier life of it.
+func (x *expansion) install(t *State, k int) string {
 	for _, j := range x.beside(k) {
 		r := &t.redis[j]
-		if r.script = 1; j == k || t.rows[j].state == loading {
+		r.script = 1
+		if j != k && x.keeps(OthersClosed) {
+			x.closeOther(t, j)
+		}
+		if j == k || t.rows[j].state == loading {
 			r.back = 0
 		}
 	}
-	return "(g) loads the script"
+	return "(g) closes the other bucket of the server and loads the script"
+}
+
+func (x *expansion) closeOther(t *State, j int) {
+	t.doubt(j)
+	last, r := t.rows[j].epoch, &t.redis[j]
+	if t.rows[j].state == loading {
+		last--
+	}
+	if r.loaded != unknownBucket && r.epoch <= last {
+		r.loaded = closed
+	}
 }
 
 // buyers counts the buyers of some orders: the fields of the buyers hash.

@@ -123,7 +123,6 @@ type control struct {
 	epoch   uint8 // the one remembered at (a), from (e) on the new one
 	journal [maxJournal]record
 	entries uint8 // journal entries read
-	others  uint8 // 1: (g) has closed the other buckets of the server
 	loadAs
 }
 

@@ -110,8 +110,7 @@ func (p *process) thaw(ctx context.Context) error {
 // wire is a process's connection to Redis.
 type wire struct{ *process }
 
-func (w *wire) redis(ctx context.Context, sent [][]string) ([]any, error) {
-	server := w.world.cache.active()
+func (w *wire) redis(ctx context.Context, server *redisServer, sent [][]string) ([]any, error) {
 	replies := make([]any, 0, len(sent))
 	cut := len(sent)
 	if len(sent) > 1 && w.world.noisy(w.chance) {

@@ -32,11 +32,15 @@ func (c *redisClient) Do(ctx context.Context, command rueidis.Completed) rueidis
 }
 
 func (c *redisClient) DoMulti(ctx context.Context, commands ...rueidis.Completed) []rueidis.RedisResult {
+	return c.on(ctx, c.wire.world.cache.active(), commands)
+}
+
+func (c *redisClient) on(ctx context.Context, server *redisServer, commands []rueidis.Completed) []rueidis.RedisResult {
 	sent := make([][]string, len(commands))
 	for i := range commands {
 		sent[i] = commands[i].Commands()
 	}
-	replies, err := c.wire.redis(ctx, sent)
+	replies, err := c.wire.redis(ctx, server, sent)
 	results := make([]rueidis.RedisResult, len(commands))
 	for i := range results {
 		if i < len(replies) {
@@ -49,7 +53,7 @@ func (c *redisClient) DoMulti(ctx context.Context, commands ...rueidis.Completed
 }
 
 func (c *redisClient) Dedicated(use func(rueidis.DedicatedClient) error) error {
-	return use(dedicatedClient{redisClient: c})
+	return use(dedicatedClient{redisClient: c, server: c.wire.world.cache.active()})
 }
 
 func (c *redisClient) Nodes() map[string]rueidis.Client {
@@ -59,18 +63,27 @@ func (c *redisClient) Nodes() map[string]rueidis.Client {
 func (c *redisClient) Mode() rueidis.ClientMode { return rueidis.ClientModeStandalone }
 func (c *redisClient) Close()                   {}
 
+// dedicatedClient is one connection: it ends with the server that it was made to.
 type dedicatedClient struct {
 	rueidis.DedicatedClient
 	*redisClient
+	server *redisServer
 }
 
 func (d dedicatedClient) B() rueidis.Builder { return d.redisClient.B() }
 func (d dedicatedClient) Do(ctx context.Context, command rueidis.Completed) rueidis.RedisResult {
-	return d.redisClient.Do(ctx, command)
+	return d.DoMulti(ctx, command)[0]
 }
 
 func (d dedicatedClient) DoMulti(ctx context.Context, commands ...rueidis.Completed) []rueidis.RedisResult {
-	return d.redisClient.DoMulti(ctx, commands...)
+	if d.server == d.wire.world.cache.active() {
+		return d.on(ctx, d.server, commands)
+	}
+	results := make([]rueidis.RedisResult, len(commands))
+	for i := range results {
+		results[i] = rueidis.NewErrorResult(errReset)
+	}
+	return results
 }
 func (d dedicatedClient) Close() {}
 

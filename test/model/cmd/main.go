@@ -22,7 +22,7 @@ func main() {
 
 // options are what the command line says.
 type options struct {
-	seconds, states           int
+	seconds, states, walks    int
 	only, shape, faults, off  string
 	hidden, steady, one, list bool
 	walk                      bool
@@ -44,6 +44,7 @@ func run(args []string, out io.Writer) error {
 	flags.StringVar(&o.off, "off", "", "rules to switch off, with commas between; without shapes, in the setup of each rule")
 	flags.BoolVar(&o.list, "rules", false, "print what each rule is for: rule, setup, what breaks, after how many steps, states with the rule")
 	flags.BoolVar(&o.walk, "walk", false, "walk at random through setups with everything at once")
+	flags.IntVar(&o.walks, "walks", 0, "random walks of one setup at most, 0 for as many as there is time for")
 	flags.Uint64Var(&o.seed, "seed", 1, "of the random walks")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -155,7 +156,7 @@ func (o *options) explore(setups []protocol.Named, out io.Writer) error {
 // look searches a setup, or walks through it.
 func (o *options) look(s protocol.Setup, share time.Duration) protocol.Result {
 	if o.walk {
-		return protocol.Walk(s, protocol.Walks{Seed: o.seed, Until: share})
+		return protocol.Walk(s, protocol.Walks{Seed: o.seed, Count: o.walks, Until: share})
 	}
 	return protocol.Search(s, protocol.Bounds{States: o.states, Until: share, Heals: true})
 }
