@@ -96,7 +96,7 @@ func (c *consumer) ConsumeClaim(session sarama.ConsumerGroupSession, claim saram
 
 // commitEvery is the least time between two commits of a session: each is a record in a topic of the broker's own, and the
 // position that counts is committed with the rows.
-const commitEvery = 100 * time.Millisecond
+const commitEvery = 500 * time.Millisecond
 
 // committer commits the marked offsets of one session beside the transactions, one commit each commitEvery: meanwhile the
 // next marks gather. A commit that fails is made up for by the next; one that is lost makes records arrive twice.

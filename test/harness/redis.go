@@ -39,7 +39,8 @@ func newRedis(t testing.TB, args []string) (*RedisServer, error) {
 	s.Dir = folder(t, "redis")
 	options := append([]string{
 		"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", s.Dir, "--save", "", "--loglevel", "notice",
-		"--appendonly", "yes", "--appendfsync", "everysec", "--maxmemory-policy", "noeviction",
+		"--appendonly", "yes", "--appendfsync", "everysec", "--auto-aof-rewrite-min-size", "512mb",
+		"--maxmemory-policy", "noeviction",
 	}, args...)
 	s.process = &Process{Dir: s.Dir, path: path, args: options, name: "redis-server", tb: t}
 	s.ready = func() error {
