@@ -59,7 +59,7 @@ func (r *Redis) installFenced(ctx context.Context, b sale.Bucket, first func() e
 	}
 	err = client.Dedicated(func(c rueidis.DedicatedClient) error {
 		// The first command carries the bucket's key, and so binds the connection to the server that holds it.
-		if err := r.onConnection(ctx, c, c.B().Exists().Key(r.keys(b).meta).Build()); err != nil {
+		if err := onConnection(ctx, c, c.B().Exists().Key(r.keys(b).meta).Build()); err != nil {
 			return err
 		}
 		if first != nil {
@@ -68,7 +68,7 @@ func (r *Redis) installFenced(ctx context.Context, b sale.Bucket, first func() e
 			}
 		}
 		for _, script := range scripts.Fenced() {
-			if err := r.onConnection(ctx, c, c.B().ScriptLoad().Script(script.Source).Build()); err != nil {
+			if err := onConnection(ctx, c, c.B().ScriptLoad().Script(script.Source).Build()); err != nil {
 				return fmt.Errorf("%s: %w", script.Name, err)
 			}
 			faults.Point("rebuild.script-loaded")
@@ -81,7 +81,7 @@ func (r *Redis) installFenced(ctx context.Context, b sale.Bucket, first func() e
 	return nil
 }
 
-func (r *Redis) onConnection(ctx context.Context, c rueidis.DedicatedClient, command rueidis.Completed) error {
+func onConnection(ctx context.Context, c rueidis.DedicatedClient, command rueidis.Completed) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	return c.Do(ctx, command).Error()

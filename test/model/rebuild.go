@@ -242,18 +242,20 @@ func (x *expansion) verify(t *State, k int, at *control, r *redis) string {
 // install loads the script on a bucket's server. It closes the other buckets there in the same moment, in Redis too: with the
 // script they would sell again, though they may have gone back, and a gateway learns later what the database says. A bucket
 // that another rebuild is loading is left to that rebuild, which verifies it, unless Redis has an earlier life of it.
-func (x *expansion) install(t *State, k int) string {
+func (x *expansion) install(t *State, k int) (text string) {
+	text = "(g) loads the script"
 	for _, j := range x.beside(k) {
 		r := &t.redis[j]
 		r.script = 1
 		if j != k && x.keeps(OthersClosed) {
 			x.closeOther(t, j)
+			text = "(g) closes the other bucket of the server and loads the script"
 		}
 		if j == k || t.rows[j].state == loading {
 			r.back = 0
 		}
 	}
-	return "(g) closes the other bucket of the server and loads the script"
+	return text
 }
 
 func (x *expansion) closeOther(t *State, j int) {

@@ -110,7 +110,11 @@ func (p *process) thaw(ctx context.Context) error {
 // wire is a process's connection to Redis.
 type wire struct{ *process }
 
+// redis sends commands to a server, and fails where another serves by now: the connection ended with it.
 func (w *wire) redis(ctx context.Context, server *redisServer, sent [][]string) ([]any, error) {
+	if server != w.world.cache.active() {
+		return nil, errReset
+	}
 	replies := make([]any, 0, len(sent))
 	cut := len(sent)
 	if len(sent) > 1 && w.world.noisy(w.chance) {

@@ -76,14 +76,7 @@ func (d dedicatedClient) Do(ctx context.Context, command rueidis.Completed) ruei
 }
 
 func (d dedicatedClient) DoMulti(ctx context.Context, commands ...rueidis.Completed) []rueidis.RedisResult {
-	if d.server == d.wire.world.cache.active() {
-		return d.on(ctx, d.server, commands)
-	}
-	results := make([]rueidis.RedisResult, len(commands))
-	for i := range results {
-		results[i] = rueidis.NewErrorResult(errReset)
-	}
-	return results
+	return d.on(ctx, d.server, commands)
 }
 func (d dedicatedClient) Close() {}
 
