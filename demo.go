@@ -90,28 +90,21 @@ func demoLine(ctx context.Context, metrics prometheus.Gatherer, operators *admin
 // countPurchases sums flashsale_purchases_total up: all, those taken, those answered with an order they had already, and
 // the rest as "reason n, reason n".
 func countPurchases(metrics prometheus.Gatherer) (asked, sold, again int64, refused string, err error) {
-	families, err := metrics.Gather()
+	series, err := countsOf(metrics, "flashsale_purchases_total")
 	if err != nil {
-		return 0, 0, 0, "", fmt.Errorf("gather metrics: %w", err)
+		return 0, 0, 0, "", err
 	}
 	var reasons []string
-	for _, family := range families {
-		if family.GetName() != "flashsale_purchases_total" {
-			continue
-		}
-		for _, metric := range family.GetMetric() {
-			n, outcome := int64(metric.GetCounter().GetValue()), metric.GetLabel()[0].GetValue()
-			asked += n
-			switch outcome {
-			case sale.OutcomeQueued.String(), sale.OutcomeHeld.String():
-				sold += n
-			case sale.OutcomeReplayed.String():
-				again += n
-			default:
-				if n > 0 {
-					reasons = append(reasons, fmt.Sprintf("%s %d", outcome, n))
-				}
-			}
+	for _, one := range series {
+		outcome := one.labels["outcome"]
+		asked += one.n
+		switch {
+		case slices.Contains(takenOutcomes(), outcome):
+			sold += one.n
+		case outcome == sale.OutcomeReplayed.String():
+			again += one.n
+		case one.n > 0:
+			reasons = append(reasons, fmt.Sprintf("%s %d", outcome, one.n))
 		}
 	}
 	if len(reasons) == 0 {

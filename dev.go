@@ -93,6 +93,8 @@ func (c devCommand) runRoles(inv *invocation, place *site, dir string) error {
 	if err != nil {
 		return errors.Join(err, gateway.abandon())
 	}
+	defer ignoreHangup(place.log)()
+	drained := watchEnding(inv.ctx, place.log, "dev", gateway.metrics(), settling.metrics())
 	ended := make(chan error, 3)
 	// The settling role ends after the gateway, so that what the gateway queued last is settled too.
 	settleCtx, stopSettle := context.WithCancel(context.WithoutCancel(ctx))
@@ -108,6 +110,7 @@ func (c devCommand) runRoles(inv *invocation, place *site, dir string) error {
 		}
 		faults = append(faults, fault)
 	}
+	drained(errors.Join(faults...))
 	return errors.Join(faults...)
 }
 

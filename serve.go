@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"flashsale/admin"
 	"flashsale/sale"
 	"flashsale/settings"
@@ -41,6 +43,7 @@ func (settleCommand) Run(inv *invocation) error {
 // that ended it.
 type role interface {
 	run(ctx context.Context) error
+	metrics() prometheus.Gatherer
 }
 
 func (inv *invocation) serve(command string, build func(*site) (role, error)) error {
@@ -57,7 +60,11 @@ func (inv *invocation) serve(command string, build func(*site) (role, error)) er
 	if err != nil {
 		return err
 	}
-	return process.run(inv.ctx)
+	defer ignoreHangup(place.log)()
+	ended := watchEnding(inv.ctx, place.log, command, process.metrics())
+	err = process.run(inv.ctx)
+	ended(err)
+	return err
 }
 
 // processSettings loads the settings of a process that listens. Where they are at fault already, taken ports are looked

@@ -226,6 +226,9 @@ type operatorStock struct {
 // ready returns what the process waits for.
 func (r *gatewayRole) ready() map[string]string { return r.gateway.Ready() }
 
+// metrics returns what the process counts.
+func (r *gatewayRole) metrics() prometheus.Gatherer { return r.site.registry }
+
 // abandon closes what a role that will not run has opened.
 func (r *gatewayRole) abandon() error { return errors.Join(r.buyers.Close(), r.operators.Close()) }
 
@@ -347,6 +350,9 @@ func (r *settleRole) ready() map[string]string {
 	}
 	return r.settler.Ready() // it begins when nothing else is waited for
 }
+
+// metrics returns what the process counts.
+func (r *settleRole) metrics() prometheus.Gatherer { return r.registry }
 
 // run settles until ctx ends, then finishes the transactions under way.
 func (r *settleRole) run(ctx context.Context) error {
