@@ -38,7 +38,7 @@ func runDemo(ctx context.Context, out io.Writer, place *site, operators *admin.C
 		case <-ctx.Done():
 			return nil
 		case err := <-rush:
-			if err != nil {
+			if err != nil && ctx.Err() == nil {
 				return fmt.Errorf("demo crowd: %w", err)
 			}
 			ended = true

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/http"
 	"os"
 	"time"
 
@@ -25,13 +27,32 @@ type loadCommand struct {
 
 // crowdFlags say who presses Buy on what.
 type crowdFlags struct {
-	URL    []string      `name:"url" help:"Gateways, or the proxy in front of them." default:"http://127.0.0.1:8080"`
+	URL    []string      `name:"url" help:"Gateways, or the proxy in front of them. Default: where gateway.listen is."`
 	Sale   string        `required:"" help:"Sale id."`
 	SKU    []string      `name:"sku" required:"" help:"SKUs to buy."`
 	Buyers int           `help:"Distinct buyers, named PREFIX1 to PREFIXn." default:"10000"`
 	Prefix string        `help:"What their ids start with." default:"load-"`
 	Tokens string        `help:"File with one token a line, instead of signing tokens for --buyers. - for stdin."`
 	TTL    time.Duration `name:"ttl" help:"How long signed tokens are valid." default:"1h"`
+}
+
+// servers returns where to press: the URLs that were given, else where a gateway of this configuration listens.
+func (c *crowdFlags) servers(inv *invocation) ([]string, error) {
+	if len(c.URL) > 0 {
+		return c.URL, nil
+	}
+	s, err := inv.settings("load") // not the whole command: tokens from a file need no secret
+	if err != nil {
+		return nil, err
+	}
+	host, port, err := net.SplitHostPort(s.Gateway.Listen)
+	if err != nil || port == "0" {
+		return nil, &exitError{exitUsage, fmt.Errorf("gateway.listen %s names no port to press at: give --url", s.Gateway.Listen)}
+	}
+	if address := net.ParseIP(host); host == "" || address.IsUnspecified() {
+		host = "127.0.0.1" // a listener for every address of the machine
+	}
+	return []string{"http://" + net.JoinHostPort(host, port)}, nil
 }
 
 func (c *crowdFlags) crowd(inv *invocation, command string) (loadtest.Crowd, error) {
@@ -74,8 +95,12 @@ func (c loadRushCommand) Run(inv *invocation) (err error) {
 	if err != nil {
 		return err
 	}
+	servers, err := c.servers(inv)
+	if err != nil {
+		return err
+	}
 	options := loadtest.RushOptions{
-		Servers: c.URL, Sale: c.Sale, SKUs: c.SKU, Crowd: crowd, Rate: c.Rate, Repeat: c.Repeat,
+		Servers: servers, Sale: c.Sale, SKUs: c.SKU, Crowd: crowd, Rate: c.Rate, Repeat: c.Repeat,
 		MaxQuantity: c.MaxQuantity, Connections: c.Connections, MaxConnections: c.MaxConnections,
 		Timeout: c.Timeout, MaxAttempts: c.MaxAttempts, Seed: c.Seed, Progress: inv.stderr,
 	}
@@ -88,10 +113,10 @@ func (c loadRushCommand) Run(inv *invocation) (err error) {
 		options.History = history
 	}
 	report, err := loadtest.Rush(inv.ctx, options)
-	if err != nil {
+	if report == nil {
 		return err
 	}
-	return printAs(inv.stdout, c.Output, report, report.WriteTo)
+	return errors.Join(printAs(inv.stdout, c.Output, report, report.WriteTo), err)
 }
 
 type loadTargetsCommand struct {
@@ -105,8 +130,12 @@ func (c loadTargetsCommand) Run(inv *invocation) error {
 	if err != nil {
 		return err
 	}
+	servers, err := c.servers(inv)
+	if err != nil {
+		return err
+	}
 	return loadtest.WriteTargets(inv.stdout, loadtest.TargetOptions{
-		Servers: c.URL, Sale: c.Sale, SKUs: c.SKU, Crowd: crowd, Quantity: c.Quantity,
+		Servers: servers, Sale: c.Sale, SKUs: c.SKU, Crowd: crowd, Quantity: c.Quantity,
 	})
 }
 
@@ -135,11 +164,11 @@ func (c loadVerdictCommand) Run(inv *invocation) error {
 	wait, cancel := context.WithTimeout(inv.ctx, c.Wait)
 	defer cancel()
 	if err := loadtest.WaitDrained(wait, books, c.Sale, time.Second/5); err != nil {
-		return &exitError{exitUnreadable, err}
+		return unjudged(err)
 	}
 	verdict, err := loadtest.Judge(inv.ctx, books, c.Sale, memory)
 	if err != nil {
-		return &exitError{exitUnreadable, err}
+		return unjudged(err)
 	}
 	if err := printAs(inv.stdout, c.Output, verdict, verdict.WriteTo); err != nil {
 		return err
@@ -148,6 +177,14 @@ func (c loadVerdictCommand) Run(inv *invocation) error {
 		return &exitError{code: exitFailed}
 	}
 	return nil
+}
+
+// unjudged gives the reason for no verdict its exit code: a sale that is not there cannot be good, which is an answer.
+func unjudged(err error) error {
+	if errors.Is(err, sale.ErrNotFound) {
+		return &exitError{exitFailed, err}
+	}
+	return &exitError{exitUnreadable, err}
 }
 
 // memory reads every history, nil when there is none: then what buyers were told is not judged.
@@ -204,7 +241,14 @@ func (b *verdictBooks) EachOrder(ctx context.Context, id string, each func(sale.
 // Stock returns the terms of the stock equation by SKU.
 func (b *verdictBooks) Stock(ctx context.Context, id string) (map[string]sale.Stock, error) {
 	answer, err := b.client.Audit(ctx, id)
-	if err != nil {
+	var refusal *admin.Refusal
+	switch {
+	case err == nil:
+	case errors.As(err, &refusal) && refusal.Status == http.StatusNotFound:
+		return nil, fmt.Errorf("sale %s: %w: %w", id, sale.ErrNotFound, refusal)
+	case errors.As(err, &refusal) && refusal.Status < http.StatusInternalServerError:
+		return nil, fmt.Errorf("%w: %w", loadtest.ErrRefused, err)
+	default:
 		return nil, err
 	}
 	stock := make(map[string]sale.Stock, len(answer.Items))

@@ -30,12 +30,19 @@ var ErrUnreadable = errors.New("could not be read")
 type Refusal struct {
 	Status int    `json:"status"`
 	Code   string `json:"code"`
+	Title  string `json:"title"`
 	Detail string `json:"detail"`
 	Field  string `json:"field"`
 }
 
-// Error gives the code and the detail, which names the member at fault.
-func (r *Refusal) Error() string { return fmt.Sprintf("%s (%d): %s", r.Code, r.Status, r.Detail) }
+// Error gives the code and the detail, which names the member at fault; where there is none, the title.
+func (r *Refusal) Error() string {
+	said := r.Detail
+	if said == "" {
+		said = r.Title
+	}
+	return fmt.Sprintf("%s (%d): %s", r.Code, r.Status, said)
+}
 
 // ExitCode is what a command ends with: 0 done, 1 failed or the answer is no, 2 could not be read.
 func ExitCode(err error) int {

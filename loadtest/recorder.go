@@ -33,6 +33,7 @@ type recorder struct {
 	lates    int64
 	history  *bufio.Writer // nil without a history
 	failure  error         // the first error of the history
+	unsent   error         // why the last press that was not sent was not
 }
 
 func newRecorder(history io.Writer, start time.Time) *recorder {
@@ -86,6 +87,28 @@ func record(h *hdrhistogram.Histogram, us int64) {
 	if err := h.RecordValue(min(max(us, 1), histogramMax)); err != nil {
 		panic(fmt.Sprintf("latency of %d µs: %v", us, err)) // cut to the range just before
 	}
+}
+
+// notSent remembers why a press did not leave.
+func (r *recorder) notSent(why error) {
+	r.mu.Lock()
+	r.unsent = why
+	r.mu.Unlock()
+}
+
+// nothingSent returns ErrNothingSent, with the reason where there is one, unless some press left.
+func (r *recorder) nothingSent() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for code := range r.attempts {
+		if code != CodeNotSent {
+			return nil
+		}
+	}
+	if r.unsent == nil {
+		return ErrNothingSent // it was ended before its first press
+	}
+	return fmt.Errorf("%w: %w", ErrNothingSent, r.unsent)
 }
 
 // flush writes the rest of the history and returns its first error.

@@ -2,6 +2,7 @@ package loadtest
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -9,9 +10,12 @@ import (
 	"flashsale/loadtest/client"
 )
 
+// ErrNothingSent says that no press reached a gateway: there was no rush, and nothing was measured.
+var ErrNothingSent = errors.New("nothing was sent")
+
 // Rush runs an open-loop rush to its end, or until ctx is done, and returns what was measured. Buyers who get an error
-// are part of the measurement; an error is returned only for options that cannot be carried out and for a history that
-// cannot be written.
+// are part of the measurement; an error is returned for options that cannot be carried out, and beside the report for a
+// history that cannot be written and for a rush of which nothing was sent.
 func Rush(ctx context.Context, opts RushOptions) (*Report, error) {
 	opts.setDefaults(time.Now())
 	if err := opts.validate(); err != nil {
@@ -51,7 +55,7 @@ func (r *rush) run(ctx context.Context) (*Report, error) {
 	stopProgress()
 	report := r.recorder.report(time.Since(start), int(r.count.Load()))
 	report.Seed, report.Nonce = r.opts.Seed, r.opts.Nonce
-	return report, r.recorder.flush()
+	return report, errors.Join(r.recorder.nothingSent(), r.recorder.flush())
 }
 
 // addWorker starts one more worker unless the bound is reached.

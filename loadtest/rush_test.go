@@ -186,6 +186,23 @@ func TestUnreachableGatewayTakesNothing(t *testing.T) {
 	require.Zero(t, verdict.Told.Perhaps)
 }
 
+func TestRushThatSentNothingFails(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	nobody := listener.Addr().String()
+	require.NoError(t, listener.Close())
+	options := RushOptions{Servers: []string{"http://" + nobody}, Sale: "spring", SKUs: []string{"phone"}, Crowd: newTestCrowd(t, 3),
+		Rate: 1000, MaxAttempts: 2}
+	report, err := Rush(t.Context(), options)
+	require.ErrorIs(t, err, ErrNothingSent)
+	require.ErrorContains(t, err, nobody, "the reason")
+	require.Equal(t, map[string]int64{"not_sent": 3}, report.Ended)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = Rush(ended, options)
+	require.ErrorIs(t, err, ErrNothingSent, "also when it was ended before its first press")
+}
+
 func TestCancelledRushEndsAndReports(t *testing.T) {
 	s := newShop(1, map[string]int64{"phone": 10})
 	ctx, cancel := context.WithCancel(t.Context())

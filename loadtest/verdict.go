@@ -2,6 +2,7 @@ package loadtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -56,8 +57,12 @@ type ToldCounts struct {
 // maxExamples bounds the findings that are named.
 const maxExamples = 20
 
+// ErrRefused is wrapped by errors of Books that no waiting mends, such as a token that is not the operators'.
+var ErrRefused = errors.New("refused")
+
 // WaitDrained returns once no unit of the sale is in flight, or when ctx is done: that too is no error, the verdict shows
-// what is still in flight. Books that cannot be read are asked again until ctx is done, and then are an error.
+// what is still in flight. Books that cannot be read are asked again until ctx is done, and then are an error; a sale that
+// is not there (sale.ErrNotFound) and books that refuse (ErrRefused) are one at once.
 func WaitDrained(ctx context.Context, books Books, saleID string, every time.Duration) error {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
@@ -65,6 +70,9 @@ func WaitDrained(ctx context.Context, books Books, saleID string, every time.Dur
 		stock, err := books.Stock(ctx, saleID)
 		if err == nil && sumStock(stock).InFlight == 0 {
 			return nil
+		}
+		if errors.Is(err, sale.ErrNotFound) || errors.Is(err, ErrRefused) {
+			return err
 		}
 		select {
 		case <-ticker.C:

@@ -319,3 +319,14 @@ func TestWaitDrained(t *testing.T) {
 	})
 	require.NoError(t, WaitDrained(t.Context(), s, "spring", time.Millisecond))
 }
+
+// A sale that is not there will not come, and a token that is refused will be refused again: both are told at once.
+func TestWaitDrainedEndsWhereWaitingIsNoUse(t *testing.T) {
+	s, _ := goodSale()
+	for _, why := range []error{sale.ErrNotFound, ErrRefused} {
+		long, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		require.ErrorIs(t, WaitDrained(long, &faultyBooks{shop: s, stock: why}, "spring", time.Hour), why)
+		require.NoError(t, long.Err(), "it did not wait")
+	}
+}

@@ -86,6 +86,7 @@ func (w *worker) send(ctx context.Context, p *press) Told {
 	switch {
 	case errors.Is(err, client.ErrNotSent):
 		told.Code = CodeNotSent
+		w.rush.recorder.notSent(err)
 	case err != nil:
 		told.Code = CodeNoAnswer
 	default:

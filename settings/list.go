@@ -19,7 +19,8 @@ var (
 	needsBooks   = []string{gateway, settle, migrate, deadletter, verdict}
 	books        = append(needsBooks[:len(needsBooks):len(needsBooks)], audit)
 	operators    = []string{"sale", "rules", audit, verdict}
-	signers      = []string{gateway, token, "load rush", "load targets"}
+	crowds       = []string{"load rush", "load targets"}
+	signers      = append([]string{gateway, token}, crowds...)
 	everything   = []string{"every command"}
 )
 
@@ -50,8 +51,8 @@ func general() []Setting {
 
 func gatewaySection() []Setting {
 	return []Setting{
-		{Name: "gateway.listen", Default: "127.0.0.1:8080", Unit: "host:port", Used: []string{gateway, dev}, check: listenRule,
-			Doc:  "Buyers' listener.",
+		{Name: "gateway.listen", Default: "127.0.0.1:8080", Unit: "host:port", Used: append([]string{gateway, dev}, crowds...), check: listenRule,
+			Doc:  "Buyers' listener; where load rush and load targets press when no --url says otherwise.",
 			bind: func(s *Settings) any { return &s.Gateway.Listen }},
 		{Name: "gateway.trusted_proxies", Unit: "networks", Used: []string{gateway, dev},
 			Doc:  "Networks whose X-Forwarded-For is believed, such as 10.0.0.0/8.",

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// operatorsThatAnswer is an operators' API that says the same to everybody.
+func operatorsThatAnswer(t *testing.T, status int, code, title string) []string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(status)
+		_, _ = fmt.Fprintf(w, `{"status":%d,"code":%q,"title":%q}`, status, code, title)
+	}))
+	t.Cleanup(server.Close)
+	return []string{testToken, testDSN, "FLASHSALE_ADMIN_URL=" + server.URL}
+}
+
+// A sale that is not there has no verdict, however long one waits; who asks hears so at once.
+func TestVerdictOfAnUnknownSale(t *testing.T) {
+	begin := time.Now()
+	got := command(t, operatorsThatAnswer(t, 404, "sale_not_found", "There is no such sale"), "", "load", "verdict", "nope", "--wait", "1m")
+	require.Equal(t, exitFailed, got.code, got.stderr)
+	require.Contains(t, got.stderr, "sale nope")
+	require.Contains(t, got.stderr, "sale_not_found (404): There is no such sale")
+	require.Empty(t, got.stdout)
+	got = command(t, operatorsThatAnswer(t, 401, "unauthorized", "The token is not the operators'"), "", "load", "verdict", "s", "--wait", "1m")
+	require.Equal(t, exitUnreadable, got.code, got.stderr)
+	require.Contains(t, got.stderr, "unauthorized (401)")
+	require.Less(t, time.Since(begin), 30*time.Second)
+}
+
+// The generator presses where the configuration says that a gateway listens, and fails when it could not press at all.
+func TestRushGoesToTheConfiguredGateway(t *testing.T) {
+	_, port, _ := strings.Cut(closedPort(t), ":")
+	for _, host := range []string{"127.0.0.1", "0.0.0.0", "", "[::]"} {
+		got := command(t, []string{testSecret, "FLASHSALE_GATEWAY_LISTEN=" + host + ":" + port}, "", "load", "rush", "--sale", "s", "--sku", "a",
+			"--buyers", "2", "--max-attempts", "1", "--rate", "1000")
+		require.Equal(t, exitFailed, got.code, got.stderr)
+		require.Contains(t, got.stderr, "nothing was sent")
+		require.Contains(t, got.stderr, "127.0.0.1:"+port)
+		require.Contains(t, got.stdout, "not_sent", "the report is printed all the same")
+	}
+	got := command(t, []string{testSecret, "FLASHSALE_GATEWAY_LISTEN=10.1.2.3:99"}, "", "load", "targets", "--sale", "s", "--sku", "a", "--buyers", "1")
+	require.Contains(t, got.stdout, `"http://10.1.2.3:99/v1/sales/s/items/a/orders`)
+	got = command(t, []string{testSecret, "FLASHSALE_GATEWAY_LISTEN=127.0.0.1:0"}, "", "load", "targets", "--sale", "s", "--sku", "a", "--buyers", "1")
+	require.Equal(t, exitUsage, got.code)
+	require.Contains(t, got.stderr, "--url")
+}
