@@ -2,18 +2,14 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"time"
 
 	"flashsale/admin"
 	"flashsale/embedded"
-	"flashsale/loadtest"
 	"flashsale/sale"
 	"flashsale/settings"
 	"flashsale/settle"
@@ -22,7 +18,7 @@ import (
 
 // devCommand runs everything in one process on embedded engines.
 type devCommand struct {
-	DataDir string `name:"data-dir" type:"path" help:"Where orders and queue are kept. Default: a temporary folder, removed at the end."`
+	DataDir string `name:"data-dir" type:"path" help:"Where orders, queue and secrets are kept, for its owner only. Default: a temporary folder, removed at the end."`
 	Demo    bool   `help:"Send a crowd of buyers and print a line a second."`
 }
 
@@ -40,7 +36,6 @@ func (c devCommand) Run(inv *invocation) (err error) {
 	if err != nil {
 		return err
 	}
-	makeSecrets(s)
 	dir, remove, err := c.directory()
 	if err != nil {
 		return err
@@ -51,6 +46,10 @@ func (c devCommand) Run(inv *invocation) (err error) {
 		return fmt.Errorf("start the embedded engines: %w", err)
 	}
 	defer func() { err = errors.Join(err, engines.Close()) }()
+	keptSecrets, err := keepSecrets(dir, s)
+	if err != nil {
+		return err
+	}
 	s.Redis, s.Kafka.Brokers = settings.Redis{Addrs: []string{engines.RedisAddr}}, engines.KafkaBrokers
 	s.Kafka.TLS, s.Kafka.SASLMechanism, s.Kafka.Replication = false, "", 1
 	place, err := newEmbeddedSite(s, newLogger(inv.stderr, s.Log.Level), engines.DSN)
@@ -67,8 +66,15 @@ func (c devCommand) Run(inv *invocation) (err error) {
 	if err := settle.CreateTopics(inv.ctx, settleKafka(s), s.Namespace, int32(s.Kafka.Partitions), 1); err != nil {
 		return fmt.Errorf("create the embedded topics: %w", err)
 	}
-	return c.runRoles(inv, place, dir)
+	home := devHome{dir: dir}
+	if home.kept, err = keptData(inv.ctx, place.books, keptSecrets); err != nil {
+		return fmt.Errorf("read what an earlier run has kept: %w", err)
+	}
+	return c.runRoles(inv, place, home)
 }
+
+// devHome is the data directory, and what was in it at the start.
+type devHome struct{ dir, kept string }
 
 // closeLoaded closes every bucket that an earlier run left open: the embedded Redis begins empty, so each has to be rebuilt
 // before anyone may buy from it, and the preload of the demo sale waits for just that.
@@ -82,7 +88,7 @@ func closeLoaded(ctx context.Context, books *store.Store) error {
 }
 
 // runRoles runs gateway and settle until the process is asked to end or one of them fails.
-func (c devCommand) runRoles(inv *invocation, place *site, dir string) error {
+func (c devCommand) runRoles(inv *invocation, place *site, home devHome) error {
 	ctx, stop := context.WithCancel(inv.ctx)
 	defer stop()
 	gateway, err := newGatewayRole(place)
@@ -101,7 +107,7 @@ func (c devCommand) runRoles(inv *invocation, place *site, dir string) error {
 	defer stopSettle()
 	go func() { ended <- settling.run(settleCtx); stop() }()
 	go func() { err := gateway.run(ctx); stopSettle(); ended <- err; stop() }()
-	go func() { ended <- c.present(ctx, inv, place, gateway, dir) }()
+	go func() { ended <- c.present(ctx, inv, place, gateway, home) }()
 	var faults []error
 	for range cap(ended) {
 		fault := <-ended
@@ -115,7 +121,7 @@ func (c devCommand) runRoles(inv *invocation, place *site, dir string) error {
 }
 
 // present prepares the demo sale through the operators' API, as an operator would, and tells how to use it.
-func (c devCommand) present(ctx context.Context, inv *invocation, place *site, gateway *gatewayRole, dir string) error {
+func (c devCommand) present(ctx context.Context, inv *invocation, place *site, gateway *gatewayRole, home devHome) error {
 	s := place.settings
 	operators, err := admin.NewClient("http://"+gateway.operators.Addr().String(), s.Admin.Token.Reveal())
 	if err != nil {
@@ -123,10 +129,10 @@ func (c devCommand) present(ctx context.Context, inv *invocation, place *site, g
 	}
 	base := "http://" + gateway.buyers.Addr().String()
 	until(ctx, func() bool { return len(gateway.ready()) == 0 })
-	if err := prepareDemo(ctx, operators); err != nil && ctx.Err() == nil {
+	if err := prepareSale(ctx, operators, devSale, "Demo sale"); err != nil && ctx.Err() == nil {
 		return fmt.Errorf("prepare the demo sale: %w", err)
 	}
-	until(ctx, func() bool { return answersBuyers(ctx, base) })
+	until(ctx, func() bool { return answersBuyers(ctx, base, devSale) })
 	if ctx.Err() != nil {
 		return nil //nolint:nilerr // asked to end before it was ready
 	}
@@ -138,8 +144,16 @@ func (c devCommand) present(ctx context.Context, inv *invocation, place *site, g
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(inv.stdout, devBanner, base, gateway.operators.Addr(), dir, s.Admin.Token.Reveal(), token,
-		base, devSale, devSKU, token)
+	shut, err := notSelling(ctx, operators)
+	if err != nil && ctx.Err() == nil {
+		return fmt.Errorf("read the demo sale: %w", err)
+	}
+	kept := home.kept
+	if kept != "" {
+		kept = "  kept       " + kept + "\n"
+	}
+	fmt.Fprintf(inv.stdout, devBanner, base, gateway.operators.Addr(), home.dir, kept, s.Admin.Token.Reveal(), token,
+		shut, base, devSale, devSKU, token)
 	if !c.Demo {
 		return nil
 	}
@@ -150,29 +164,29 @@ const devBanner = `flashsale dev: for trying and developing only. Redis, Kafka a
   buyers     %s
   operators  http://%s
   data       %s
-  operators' token  %s
+%s  operators' token  %s
   buyer's token     %s
-buy one:
+buy one%s:
   curl -i -X POST %s/v1/sales/%s/items/%s/orders -H 'Authorization: Bearer %s'
 `
 
-// prepareDemo creates, loads and opens the demo sale; one that is there from an earlier run goes on.
-func prepareDemo(ctx context.Context, operators *admin.Client) error {
-	_, err := operators.Sale(ctx, devSale)
+// prepareSale creates, loads and opens a sale of one SKU; one that is there from an earlier run goes on.
+func prepareSale(ctx context.Context, operators *admin.Client, id, name string) error {
+	_, err := operators.Sale(ctx, id)
 	var refusal *admin.Refusal
 	switch {
 	case errors.As(err, &refusal) && refusal.Status == http.StatusNotFound:
 		now := time.Now().UTC()
-		definition := fmt.Sprintf(`{"name":"Demo sale","starts_at":%q,"ends_at":%q,"items":[{"sku":%q,"stock":%d,"price_cents":129900}]}`,
-			now.Add(-time.Minute).Format(time.RFC3339), now.AddDate(1, 0, 0).Format(time.RFC3339), devSKU, devStock)
-		if _, err := operators.PutSale(ctx, devSale, []byte(definition)); err != nil {
+		definition := fmt.Sprintf(`{"name":%q,"starts_at":%q,"ends_at":%q,"items":[{"sku":%q,"stock":%d,"price_cents":129900}]}`,
+			name, now.Add(-time.Minute).Format(time.RFC3339), now.AddDate(1, 0, 0).Format(time.RFC3339), devSKU, devStock)
+		if _, err := operators.PutSale(ctx, id, []byte(definition)); err != nil {
 			return err
 		}
 	case err != nil:
 		return err
 	}
 	for _, verb := range []string{"preload", "open"} {
-		_, err := operators.Move(ctx, devSale, verb)
+		_, err := operators.Move(ctx, id, verb)
 		// A sale of an earlier run may be paused or closed by its operator; that is his business.
 		if errors.As(err, &refusal) && refusal.Code == "wrong_state" {
 			continue
@@ -182,6 +196,20 @@ func prepareDemo(ctx context.Context, operators *admin.Client) error {
 		}
 	}
 	return nil
+}
+
+// notSelling says in the banner why the line to paste buys nothing, where an earlier run has left the sale so.
+func notSelling(ctx context.Context, operators *admin.Client) (string, error) {
+	stats, err := readStats(ctx, operators, devSale)
+	switch {
+	case err != nil:
+		return "", err
+	case stats.State != sale.StateOpen:
+		return fmt.Sprintf(" (refused now: sale %s is %s)", devSale, stats.State), nil
+	case stats.sum().Available == 0:
+		return fmt.Sprintf(" (refused now: sale %s is sold out; a new --data-dir begins a new one)", devSale), nil
+	}
+	return "", nil
 }
 
 // until repeats a check until it passes or ctx ends.
@@ -200,8 +228,8 @@ func until(ctx context.Context, passed func() bool) {
 // answersBuyers reports whether the gateway knows the sale and its stock, which it reads from the database a moment later
 // than the operators' API has answered: the line to paste must work at once. A press without a token takes nothing and is
 // told all that stands above the token.
-func answersBuyers(ctx context.Context, base string) bool {
-	url := base + "/v1/sales/" + devSale + "/items/" + devSKU + "/orders"
+func answersBuyers(ctx context.Context, base, id string) bool {
+	url := base + "/v1/sales/" + id + "/items/" + devSKU + "/orders"
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, nil)
 	if err != nil {
 		return false
@@ -217,40 +245,4 @@ func answersBuyers(ctx context.Context, base string) bool {
 	err = json.NewDecoder(answer.Body).Decode(&problem)
 	unknown := answer.StatusCode == http.StatusNotFound || problem.Code == sale.OutcomeFenced.String()
 	return err == nil && !unknown
-}
-
-func (c devCommand) directory() (dir string, remove func() error, err error) {
-	if c.DataDir != "" {
-		return c.DataDir, func() error { return nil }, nil
-	}
-	dir, err = os.MkdirTemp("", "flashsale-dev-")
-	if err != nil {
-		return "", nil, fmt.Errorf("make a folder for the data: %w", err)
-	}
-	return dir, func() error { return os.RemoveAll(dir) }, nil
-}
-
-// makeSecrets fills the secrets that nobody gave.
-func makeSecrets(s *settings.Settings) {
-	for _, secret := range []*settings.Secret{&s.Admin.Token, &s.Auth.HS256Secret} {
-		if *secret == "" {
-			*secret = settings.Secret(randomHex(32))
-		}
-	}
-}
-
-func randomHex(bytes int) string {
-	random := make([]byte, bytes)
-	_, _ = rand.Read(random) // documented never to fail
-	return hex.EncodeToString(random)
-}
-
-// demoCrowd is larger than the stock, so that the demo shows sold_out too.
-const (
-	demoCrowd = 2 * devStock
-	demoRate  = 2000
-)
-
-func demoBuyers(signer *loadtest.Signer) (loadtest.Crowd, error) {
-	return loadtest.NewCrowd(signer, "demo-"+randomHex(3)+"-", demoCrowd, time.Hour, time.Now())
 }

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -13,6 +15,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"flashsale/settings"
 )
 
 // watchedBuffer is an output that says when a text has appeared in it.
@@ -92,9 +96,14 @@ func (d *devRun) find(pattern string) string {
 // call does what the banner's curl line does, and returns the order or the problem.
 func (d *devRun) call(method string) (int, map[string]any) {
 	d.t.Helper()
+	return d.callAs(method, d.find(`'Authorization: ([^']+)'`))
+}
+
+func (d *devRun) callAs(method, authorization string) (int, map[string]any) {
+	d.t.Helper()
 	request, err := http.NewRequestWithContext(d.t.Context(), method, d.find(`-X POST (\S+)`), nil)
 	require.NoError(d.t, err)
-	request.Header.Set("Authorization", d.find(`'Authorization: ([^']+)'`))
+	request.Header.Set("Authorization", authorization)
 	response, err := http.DefaultClient.Do(request)
 	require.NoError(d.t, err)
 	defer response.Body.Close()
@@ -145,8 +154,75 @@ func TestDevSellsAndKeepsItsOrders(t *testing.T) {
 func TestDevDemoPrintsALiveLine(t *testing.T) {
 	d := startDev(t, "books hold", "--demo")
 	line := d.find(`(asked \d+ .*books hold)`)
-	require.Regexp(t, `sold \d+ +repeated \d+ +refused .+ stock: \d+ available, \d+ in flight, \d+ settled of 10000`, line)
+	require.Regexp(t, `sold \d+ +repeated \d+ +refused .+ stock: \d+ available, \d+ in flight, \d+ settled, \d+ released of 10000`, line)
+	require.NotContains(t, line, "unauthenticated", "the press by which dev found out that the gateway is ready is none of the crowd's")
+	status, order := d.call(http.MethodPost)
+	require.Equal(t, http.StatusAccepted, status, "the crowd leaves units for the line of the banner: %v", order)
 	d.stop()
+}
+
+func TestDevKeepsItsSecrets(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	require.NoError(t, os.Mkdir(dir, 0o755))
+	first := startDev(t, "curl -i", "--data-dir", dir)
+	require.NotContains(t, first.stdout.String(), "earlier run")
+	status, order := first.call(http.MethodPost)
+	require.Equal(t, http.StatusAccepted, status, order)
+	operators, buyer := first.find(`operators' token +(\S+)`), first.find(`'Authorization: ([^']+)'`)
+	first.stop()
+	secrets := filepath.Join(dir, secretsName)
+	for path, mode := range map[string]os.FileMode{dir: 0o700, secrets: 0o600} {
+		info, err := os.Stat(path)
+		require.NoError(t, err)
+		require.Equal(t, mode, info.Mode().Perm(), path)
+	}
+	token := command(t, nil, "", "token", "--buyer", "bob", "--config", secrets)
+	require.Equal(t, exitDone, token.code, token.stderr)
+
+	require.NoError(t, os.Chmod(secrets, 0o644))
+	second := startDev(t, "curl -i", "--data-dir", dir)
+	require.Contains(t, second.stdout.String(), "kept       of an earlier run: sales demo with 1 orders; its secrets")
+	require.Equal(t, operators, second.find(`operators' token +(\S+)`))
+	for _, bearer := range []string{buyer, "Bearer " + strings.TrimSpace(token.stdout)} {
+		status, answer := second.callAs(http.MethodGet, bearer)
+		require.Equal(t, http.StatusOK, status, answer)
+	}
+	info, err := os.Stat(secrets)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	second.stop()
+
+	require.NoError(t, os.WriteFile(secrets, []byte("admin: {token: short}\n"), 0o600))
+	got := command(t, nil, "", append(append([]string{"dev"}, anyPort...), "--data-dir", dir)...)
+	require.Equal(t, exitUsage, got.code, got.stderr)
+	require.Contains(t, got.stderr, secrets)
+}
+
+// A secret that somebody gave is used and not written down.
+func TestDevDoesNotWriteGivenSecretsDown(t *testing.T) {
+	dir := t.TempDir()
+	source, _, err := settings.FromCommandLine(nil, []string{testSecret, testToken})
+	require.NoError(t, err)
+	s, err := source.Load("dev")
+	require.NoError(t, err)
+	kept, err := keepSecrets(dir, s)
+	require.NoError(t, err)
+	require.False(t, kept)
+	require.Equal(t, "operators-token-of-a-test", s.Admin.Token.Reveal())
+	require.NoFileExists(t, filepath.Join(dir, secretsName))
+}
+
+// What an earlier run left sold out or paused is said where the line to paste stands.
+func TestDevSaysThatItsSaleDoesNotSell(t *testing.T) {
+	dir := t.TempDir()
+	first := startDev(t, "curl -i", "--data-dir", dir)
+	moved := command(t, []string{"FLASHSALE_ADMIN_URL=" + first.find(`operators +(\S+)\n`)}, "", "sale", "pause", "demo",
+		"--config", filepath.Join(dir, secretsName))
+	require.Equal(t, exitDone, moved.code, moved.stderr)
+	first.stop()
+	second := startDev(t, "curl -i", "--data-dir", dir)
+	require.Contains(t, second.stdout.String(), "buy one (refused now: sale demo is paused):")
+	second.stop()
 }
 
 func TestDevNamesTakenPorts(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 
 // Options of the engines.
 type Options struct {
-	Dir       string // holds everything that outlives the process; created when missing
+	Dir       string // holds everything that outlives the process, for its owner only; created when missing
 	RedisPort int    // on 127.0.0.1; 0 takes a free one
 	KafkaPort int    // likewise
 }
@@ -53,10 +53,10 @@ func Start(o Options) (*Engines, error) {
 	if err != nil {
 		return nil, fmt.Errorf("data directory %s: %w", o.Dir, err)
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("create data directory: %w", err)
+	if err := makePrivate(dir); err != nil {
+		return nil, err
 	}
-	e := &Engines{DSN: sqliteDSN(filepath.Join(dir, "flashsale.db"))}
+	e := &Engines{DSN: sqliteDSN(filepath.Join(dir, databaseName))}
 	if e.lock, err = lockDir(dir); err != nil {
 		return nil, err
 	}

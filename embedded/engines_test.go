@@ -214,3 +214,32 @@ func readAll(t *testing.T, e *Engines, topic string, count int) []string {
 	}
 	return values
 }
+
+// Whatever the directory was, nobody but its owner reads what is sold; a directory that others use is not taken from them.
+func TestTheDataDirectoryIsPrivate(t *testing.T) {
+	for name, inside := range map[string]string{"empty": "", "of a run before": databaseName} {
+		dir := filepath.Join(t.TempDir(), "data")
+		require.NoError(t, os.Mkdir(dir, 0o755))
+		if inside != "" {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, inside), nil, 0o644))
+		}
+		require.Equal(t, os.FileMode(0o755), modeOf(t, dir))
+		start(t, Options{Dir: dir})
+		require.Equal(t, os.FileMode(0o700), modeOf(t, dir), name)
+	}
+	foreign := filepath.Join(t.TempDir(), "home")
+	require.NoError(t, os.Mkdir(foreign, 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(foreign, "letter"), nil, 0o644))
+	_, err := Start(Options{Dir: foreign})
+	require.ErrorContains(t, err, foreign)
+	require.Equal(t, os.FileMode(0o755), modeOf(t, foreign))
+	require.NoError(t, os.Chmod(foreign, 0o700)) // nobody else uses it
+	start(t, Options{Dir: foreign})
+}
+
+func modeOf(t *testing.T, path string) os.FileMode {
+	t.Helper()
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	return info.Mode().Perm()
+}
