@@ -78,7 +78,7 @@ func unlessEnded(ctx context.Context, err error) error {
 	if ctx.Err() == nil {
 		return err
 	}
-	return nil //nolint:nilerr // what failed, failed because it was ended
+	return nil
 }
 
 // demoLine reads the gateway's metrics and the operators' stats. Presses of before the crowd, such as those with which dev
