@@ -85,9 +85,12 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 	parser, err := kong.New(&table, kong.Name("flashsale"),
 		kong.Description("Flash-sale engine. Every setting is a flag, an environment variable and a member of the YAML file: see 'flashsale config'."),
 		kong.Writers(stdout, stderr), kong.Exit(func(code int) { ended = code }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Help(printHelp))
 	if err != nil {
 		panic(err) // the table itself is wrong: a programming error that the first test finds
+	}
+	if len(rest) == 0 {
+		rest = []string{"--help"} // whoever types the bare name wants to know what there is
 	}
 	parsed, err := parser.Parse(rest)
 	if ended >= 0 { // --help has printed

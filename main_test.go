@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"flashsale/settings"
 )
 
 // output is what one command line left behind.
@@ -39,8 +42,35 @@ func TestHelpNamesEveryCommand(t *testing.T) {
 	}
 }
 
+// Whoever types the bare name is told what there is.
+func TestBareNamePrintsTheHelp(t *testing.T) {
+	bare, asked := command(t, nil, ""), command(t, nil, "", "--help")
+	require.Equal(t, exitDone, bare.code)
+	require.Equal(t, asked, bare)
+	require.Empty(t, bare.stderr)
+	require.Equal(t, bare.stdout, command(t, nil, "", "--namespace", "other").stdout, "also beside a setting")
+}
+
+// The help of a command lists the settings that it reads, in the spelling of the environment too, and no others.
+func TestHelpListsTheSettingsOfACommand(t *testing.T) {
+	for name, words := range map[string][]string{"gateway": {"gateway"}, "settle": {"settle"}, "dev": {"dev"}, "migrate": {"migrate"},
+		"audit": {"audit"}, "sale": {"sale", "create"}, "load verdict": {"load", "verdict"}} {
+		got := command(t, nil, "", append(words, "--help")...)
+		require.Equal(t, exitDone, got.code, got.stderr)
+		for _, s := range settings.All() {
+			used := slices.Contains(s.Used, name) || slices.Contains(s.Used, "every command")
+			require.Equal(t, used, strings.Contains(got.stdout, " "+s.Flag()+", "+s.Env()), "%s in the help of %s", s.Name, name)
+		}
+	}
+	gateway := command(t, nil, "", "gateway", "--help").stdout
+	for _, said := range []string{"FLASHSALE_ADMIN_TOKEN (or FLASHSALE_ADMIN_TOKEN_FILE), needed", "FLASHSALE_GATEWAY_LISTEN, default 127.0.0.1:8080",
+		"Buyers' listener", "--config"} {
+		require.Contains(t, gateway, said)
+	}
+}
+
 func TestWrongUsageExits80(t *testing.T) {
-	for _, args := range [][]string{{}, {"nope"}, {"version", "--no-such-flag"}, {"sale", "open"}, {"audit", "-o", "xml"},
+	for _, args := range [][]string{{"nope"}, {"sale"}, {"version", "--no-such-flag"}, {"sale", "open"}, {"audit", "-o", "xml"},
 		{"token"}, {"token", "--buyer", "a", "--count", "2"}, {"gateway", "--kafka-partitions", "many"}} {
 		got := command(t, []string{testSecret}, "", args...)
 		require.Equal(t, exitUsage, got.code, "%q: %s", args, got.stderr)

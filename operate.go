@@ -81,12 +81,19 @@ func (c saleMoveCommand) Run(inv *invocation, parsed *kong.Context) error {
 }
 
 type saleShowCommand struct {
-	Sale string `arg:"" help:"Sale id."`
+	Sale   string `arg:"" help:"Sale id."`
+	Output string `short:"o" enum:"json,yaml" default:"json" help:"json: the sale with its state. yaml: its definition, as create -f takes it."`
 }
 
 // Run prints the sale.
 func (c saleShowCommand) Run(inv *invocation) error {
-	return inv.operate("sale", func(client *admin.Client) ([]byte, error) { return client.Sale(inv.ctx, c.Sale) })
+	return inv.operate("sale", func(client *admin.Client) ([]byte, error) {
+		answer, err := client.Sale(inv.ctx, c.Sale)
+		if err != nil || c.Output == "json" {
+			return answer, err
+		}
+		return admin.DefinitionYAML(answer)
+	})
 }
 
 type saleListCommand struct{}

@@ -80,7 +80,7 @@ func TestClientTurnsProblemsIntoErrors(t *testing.T) {
 	require.Equal(t, "order_not_found", refusal.Code)
 	_, err = c.PutSale(ctx, "s", []byte(`{"name":"n","colour":1}`))
 	require.ErrorAs(t, err, &refusal)
-	require.Equal(t, &Refusal{Status: 400, Code: "malformed", Field: "colour", Detail: "colour: is not a member known here"}, refusal)
+	require.Equal(t, &Refusal{Status: 400, Code: "malformed", Title: "The request is malformed", Field: "colour", Detail: "colour: is not a member known here"}, refusal)
 	for _, id := range []string{"", "..", "a/b", "No Sale", "none"} {
 		_, err = c.Sale(ctx, id)
 		require.ErrorAs(t, err, &refusal, id)

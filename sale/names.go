@@ -2,14 +2,15 @@ package sale
 
 // Limits of the names that buyers and operators choose.
 const (
-	MaxIDBytes    = 64  // sale id, SKU, buyer id
-	MaxKeyBytes   = 128 // idempotency key
-	MaxQuantity   = 100 // units in one purchase
-	MaxBuckets    = 64  // buckets of one SKU
-	MaxItems      = 10_000
-	MaxStock      = 10_000_000
-	MaxPriceCents = 1_000_000_000_000
-	MaxLimit      = 100 // per_buyer_limit
+	MaxIDBytes     = 64  // sale id, SKU, buyer id
+	MaxKeyBytes    = 128 // idempotency key
+	MaxQuantity    = 100 // units in one purchase
+	MaxBuckets     = 64  // buckets of one SKU
+	MaxItems       = 10_000
+	MaxSaleBuckets = 65_536 // of all items of a sale: each is a row, three keys, and a place in every process
+	MaxStock       = 10_000_000
+	MaxPriceCents  = 1_000_000_000_000
+	MaxLimit       = 100 // per_buyer_limit
 )
 
 // Text is what the validators accept: the hot path holds bytes, the other paths hold strings.

@@ -44,6 +44,7 @@ func (s *Sale) Validate() error {
 
 func (s *Sale) validateItems() error {
 	seen := make(map[string]int, len(s.Items))
+	buckets := 0
 	for i, item := range s.Items {
 		at := func(member string) string { return fmt.Sprintf("items[%d].%s", i, member) }
 		switch first, doubled := seen[item.SKU]; {
@@ -59,6 +60,10 @@ func (s *Sale) validateItems() error {
 			return Fieldf(at("buckets"), "must be 1 to %d", MaxBuckets)
 		}
 		seen[item.SKU] = i
+		buckets += item.Buckets
+	}
+	if buckets > MaxSaleBuckets {
+		return Fieldf("items", "must have at most %d buckets in all, not %d", MaxSaleBuckets, buckets)
 	}
 	return nil
 }

@@ -26,6 +26,7 @@ func TestSalesThatAreFine(t *testing.T) {
 		"never expires":    func(s *Sale) { s.PaymentTTL = 0 },
 		"shortest ttl":     func(s *Sale) { s.PaymentTTL = MinPaymentTTL },
 		"longest ttl":      func(s *Sale) { s.PaymentTTL = MaxPaymentTTL },
+		"most buckets":     func(s *Sale) { s.Items = bucketed(MaxSaleBuckets / MaxBuckets) },
 		"highest limit":    func(s *Sale) { s.PerBuyerLimit = MaxLimit },
 		"a list":           func(s *Sale) { s.Eligibility = EligibilityList },
 		"nothing in stock": func(s *Sale) { s.Items[0].Stock = 0 },
@@ -52,6 +53,15 @@ func manyItems(n int) []Item {
 	return items
 }
 
+// bucketed returns n items of as many buckets as an item may have.
+func bucketed(n int) []Item {
+	items := manyItems(n)
+	for i := range items {
+		items[i].Buckets = MaxBuckets
+	}
+	return items
+}
+
 func TestSalesNameTheMemberAtFault(t *testing.T) {
 	for field, changes := range map[string][]func(*Sale){
 		"name": {func(s *Sale) { s.Name = "" }, func(s *Sale) { s.Name = strings.Repeat("n", MaxNameBytes+1) }, func(s *Sale) { s.Name = "\xff" }},
@@ -63,9 +73,10 @@ func TestSalesNameTheMemberAtFault(t *testing.T) {
 		"per_buyer_limit": {func(s *Sale) { s.PerBuyerLimit = 0 }, func(s *Sale) { s.PerBuyerLimit = MaxLimit + 1 }, func(s *Sale) { s.PerBuyerLimit = -1 }},
 		"payment_ttl_s":   {func(s *Sale) { s.PaymentTTL = -1 }, func(s *Sale) { s.PaymentTTL = MinPaymentTTL - 1 }, func(s *Sale) { s.PaymentTTL = MaxPaymentTTL + 1 }},
 		"eligibility":     {func(s *Sale) { s.Eligibility = "" }, func(s *Sale) { s.Eligibility = "closed" }},
-		"items":           {func(s *Sale) { s.Items = nil }, func(s *Sale) { s.Items = manyItems(MaxItems + 1) }},
-		"items[0].sku":    {func(s *Sale) { s.Items[0].SKU = "" }, func(s *Sale) { s.Items[0].SKU = "Phone" }, func(s *Sale) { s.Items[0].SKU = strings.Repeat("p", MaxIDBytes+1) }},
-		"items[2].sku":    {func(s *Sale) { s.Items = append(manyItems(2), Item{SKU: "sku-1", Buckets: 1}) }},
+		"items": {func(s *Sale) { s.Items = nil }, func(s *Sale) { s.Items = manyItems(MaxItems + 1) },
+			func(s *Sale) { s.Items = bucketed(MaxSaleBuckets/MaxBuckets + 1) }, func(s *Sale) { s.Items = bucketed(MaxItems) }},
+		"items[0].sku": {func(s *Sale) { s.Items[0].SKU = "" }, func(s *Sale) { s.Items[0].SKU = "Phone" }, func(s *Sale) { s.Items[0].SKU = strings.Repeat("p", MaxIDBytes+1) }},
+		"items[2].sku": {func(s *Sale) { s.Items = append(manyItems(2), Item{SKU: "sku-1", Buckets: 1}) }},
 		"items[1].stock": {func(s *Sale) { s.Items = manyItems(2); s.Items[1].Stock = -1 },
 			func(s *Sale) { s.Items = manyItems(2); s.Items[1].Stock = MaxStock + 1 }},
 		"items[0].price_cents": {func(s *Sale) { s.Items[0].PriceCents = -1 }, func(s *Sale) { s.Items[0].PriceCents = MaxPriceCents + 1 }},

@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -40,14 +41,25 @@ func (s Setting) Secret() bool {
 // Type returns the type of the setting for people: text, secret, list, networks, true or false, number or duration.
 func (s Setting) Type() string { return typeOf(s.bind(new(Settings))) }
 
-// NeededBy reports whether a command, such as "gateway" or "load verdict", does not start without the setting.
-func (s Setting) NeededBy(command string) bool {
-	for _, name := range s.Needed {
-		if command == name || strings.HasPrefix(command, name+" ") {
-			return true
+// UsedBy returns the settings that a command, such as "gateway" or "sale create", reads, in the order of the list.
+func UsedBy(command string) []Setting {
+	var used []Setting
+	for _, s := range All() {
+		if slices.ContainsFunc(s.Used, func(name string) bool { return names(name, command) }) {
+			used = append(used, s)
 		}
 	}
-	return false
+	return used
+}
+
+// names reports whether a word of the columns Used and Needed means a command: itself, or the command above it.
+func names(word, command string) bool {
+	return word == everything[0] || command == word || strings.HasPrefix(command, word+" ")
+}
+
+// NeededBy reports whether a command, such as "gateway" or "load verdict", does not start without the setting.
+func (s Setting) NeededBy(command string) bool {
+	return slices.ContainsFunc(s.Needed, func(name string) bool { return names(name, command) })
 }
 
 func envName(name string) string {

@@ -1,0 +1,85 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"flashsale/test/harness"
+)
+
+// productionBlock returns what the README has an operator paste.
+func productionBlock(t *testing.T) string {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join(harness.Root(t), "README.md"))
+	require.NoError(t, err)
+	_, section, found := strings.Cut(string(page), "\n## A sale in production\n")
+	require.True(t, found)
+	block := regexp.MustCompile("(?s)```\n(.*?)```").FindStringSubmatch(section)
+	require.NotNil(t, block)
+	return block[1]
+}
+
+// pasted returns the block with the addresses of the stores replaced by those of real ones. Each stands in it once: what
+// else the block says is run as it is.
+func pasted(t *testing.T, block string, places map[string]string) string {
+	t.Helper()
+	for shown, real := range places {
+		require.Equal(t, 1, strings.Count(block, shown), "%s in\n%s", shown, block)
+		block = strings.Replace(block, shown, real, 1)
+	}
+	return block
+}
+
+// TestReadmeBlockWorksAsPasted runs the README's production block, line by line, against real servers on an empty schema.
+func TestReadmeBlockWorksAsPasted(t *testing.T) {
+	harness.Program(t, "curl", "curl")
+	harness.Program(t, "openssl", "openssl")
+	s := newStack(t, servers{}) // for its servers and its namespace
+	programs, dir := t.TempDir(), t.TempDir()
+	require.NoError(t, os.Symlink(s.bin, filepath.Join(programs, "flashsale")))
+	buyers, operators := harness.Address(t), harness.Address(t)
+	block := productionBlock(t)
+	assert.Contains(t, block, "@tcp(db:3306)/flashsale", "a schema of its own, not the shop's")
+	script := pasted(t, block, map[string]string{
+		"flashsale:change-me@tcp(db:3306)/flashsale": s.mariadb.DSN(s.schema + "-pasted"), "redis:6379": s.redis[0].Addr,
+		"kafka:9092": s.kafka.Brokers[0], "http://127.0.0.1:8080": "http://" + buyers,
+	})
+	// A terminal goes on after a line that failed; here the first one ends the script. What runs in the background ends with
+	// it, as with the terminal.
+	script = "set -eu\ntrap 'kill $(jobs -p); wait' EXIT\ncd " + dir + "\n" + script + "\nflashsale sale show double-11\n"
+	result := harness.Run(t, script, "bash", []string{
+		"PATH=" + programs + ":" + os.Getenv("PATH"), "FLASHSALE_NAMESPACE=" + s.base + "-pasted", "FLASHSALE_GATEWAY_LISTEN=" + buyers,
+		"FLASHSALE_ADMIN_LISTEN=" + operators, "FLASHSALE_ADMIN_URL=http://" + operators, "FLASHSALE_SETTLE_LISTEN=" + harness.Address(t),
+	}, "-s")
+	require.Zero(t, result.Code, "%s\n%s", result.Stdout, result.Stderr)
+	assert.Contains(t, result.Stdout, "schema and topics are up to date")
+	assert.Regexp(t, `double-11 +phone +10000 +10000 +0 +0 +0 +0 +yes`, result.Stdout, "what the audit prints")
+	assert.Contains(t, result.Stdout, `"state":"open"`)
+}
+
+// TestSaleIsShownAsItsFile: what `sale show -o yaml` prints is what `sale create -f -` takes, for the same sale in every
+// state and for a copy of it.
+func TestSaleIsShownAsItsFile(t *testing.T) {
+	s := newStack(t, servers{}).run(1, 1)
+	d := lasting(phone(5))
+	s.create("rush", d)
+	for _, verb := range []string{"", "preload", "open", "pause", "close"} {
+		if verb != "" {
+			s.move("rush", verb)
+		}
+		before := s.succeed("sale", "show", "rush")
+		same := s.commandWith(s.succeed("sale", "show", "rush", "-o", "yaml"), "sale", "create", "rush", "-f", "-")
+		require.Zero(t, same.Code, "after %q: %s", verb, same.Stderr)
+		require.Equal(t, before, s.succeed("sale", "show", "rush"))
+	}
+	shown := s.succeed("sale", "show", "rush", "-o", "yaml")
+	require.Zero(t, s.commandWith(shown, "sale", "create", "copy", "-f", "-").Code)
+	require.Equal(t, shown, s.succeed("sale", "show", "copy", "-o", "yaml"))
+	require.Equal(t, 80, s.command("sale", "show", "rush", "-o", "xml").Code)
+}
