@@ -81,8 +81,9 @@ bench: build ## every figure beside its baseline, on servers of its own (ARGS="-
 profile: ## where gateway and settle spend a rush: CPU and allocations, in bin/profile
 	go test -count=1 -run '^$$' -bench '^BenchmarkProfile$$' -benchtime 1x ./loadtest/bench -args -into $(CURDIR)/bin/profile
 
-lint: bin/golangci-lint ## golangci-lint by .golangci.yml
+lint: bin/golangci-lint ## golangci-lint by .golangci.yml, and the OpenAPI documents by redocly and spectral
 	bin/golangci-lint run ./...
+	go test -count=1 ./test/openapi
 
 k6: bin/k6 ## bin/k6 at the pinned version; ARGS="-e TOKENS=… -e URLS=…" runs rush.js against a running gateway
 	@if [ -n '$(ARGS)' ]; then bin/k6 run $(ARGS) loadtest/rush.js; fi
