@@ -48,7 +48,7 @@ func (s *Settler) connect(ctx context.Context) *connection {
 
 func (c *connection) open(until context.Context, s *Settler) (err error) {
 	brokers, config := s.options.Kafka.Brokers, boundTo(until, s.config)
-	if c.side, err = sarama.NewClient(brokers, config); err != nil {
+	if c.side, err = sarama.NewClient(brokers, promptConfig(config)); err != nil {
 		return fmt.Errorf("reach kafka at %v: %w", brokers, err)
 	}
 	if c.admin, err = sarama.NewClusterAdminFromClient(c.side); err != nil {

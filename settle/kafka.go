@@ -93,6 +93,13 @@ func boundTo(until context.Context, common *sarama.Config) *sarama.Config {
 	return &c
 }
 
+// promptConfig returns the settings of a client whose every question is answered within adminTimeout.
+func promptConfig(common *sarama.Config) *sarama.Config {
+	c := *common
+	c.Net.ReadTimeout = adminTimeout + time.Second
+	return &c
+}
+
 // groupConfig returns the settings of the consumer group's own client: it looks at one topic, but often.
 func groupConfig(common *sarama.Config) *sarama.Config {
 	c := *common

@@ -13,7 +13,9 @@ const (
 	// rebalance that waits for every member.
 	beginWithin = 15 * time.Second
 	// stalledAfter is how long settlement may stand before readiness says so.
-	stalledAfter = 15 * time.Second
+	stalledAfter = 10 * time.Second
+	// silentAfter is how long Kafka may leave the watcher's questions, one each second, unanswered.
+	silentAfter = 3 * time.Second
 )
 
 // progress knows whether settlement of this process goes on: since when it has stood, and why. It is a prometheus.Collector.
@@ -25,6 +27,7 @@ type progress struct {
 	session bool      // whether one is under way
 	ended   time.Time // when the last one ended; before the first, when this process began
 	tried   time.Time // since when Kafka alone has kept the next one from beginning; zero while something else does
+	heard   time.Time // when Kafka answered last, during a session
 	trouble string    // what failed last, until something is settled
 	unread  map[int32]unread
 }
@@ -39,8 +42,8 @@ func newProgress(l *lag) *progress {
 	return &progress{
 		lag: l, ended: time.Now(), unread: map[int32]unread{},
 		stalled: prometheus.NewDesc("flashsale_settle_stalled_seconds",
-			"Time for which this process has not settled although it should: outside a session, or with records that wait. "+
-				"0 while it goes on.", nil, nil),
+			"Time for which this process has not settled although it should: outside a session, with records that wait, "+
+				"or without an answer of Kafka. 0 while it goes on.", nil, nil),
 	}
 }
 
@@ -64,7 +67,14 @@ func (p *progress) pauses() {
 func (p *progress) begins() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.session, p.tried = true, time.Time{}
+	p.session, p.tried, p.heard = true, time.Time{}, time.Now()
+}
+
+// hears notes that Kafka answers.
+func (p *progress) hears() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.heard = time.Now()
 }
 
 // ends notes the end of a session, or of an attempt to begin one.
@@ -126,6 +136,9 @@ func (p *progress) standing() time.Duration {
 	}
 	for _, u := range p.unread {
 		waiting = max(waiting, time.Since(u.since))
+	}
+	if silent := time.Since(p.heard); silent > silentAfter {
+		waiting = max(waiting, silent)
 	}
 	return waiting
 }

@@ -10,9 +10,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// stands lets time pass and returns for how long settlement has stood then.
+// stands lets time pass, in which Kafka answers, and returns for how long settlement has stood then.
 func (p *progress) stands(after time.Duration) time.Duration {
 	<-time.After(after)
+	p.hears()
 	return p.standing()
 }
 
@@ -25,7 +26,13 @@ func TestSettlementStandsOutsideASession(t *testing.T) {
 		require.Equal(t, 16*time.Second, p.stands(6*time.Second))
 		require.Equal(t, map[string]string{"settle": "stands still for 16s: join the group: no answer"}, p.checks())
 		p.begins()
-		require.Zero(t, p.stands(time.Minute), "nothing waits")
+		require.Zero(t, p.stands(time.Hour), "nothing waits")
+		<-time.After(silentAfter)
+		require.Zero(t, p.standing())
+		<-time.After(time.Second)
+		require.Equal(t, silentAfter+time.Second, p.standing(), "Kafka does not answer")
+		p.hears()
+		require.Zero(t, p.standing())
 		require.Empty(t, p.checks())
 		p.ends()
 		require.Equal(t, time.Second, p.stands(time.Second))

@@ -142,7 +142,7 @@ func (s *Settler) settle(ctx context.Context, conn *connection) error {
 	s.progress.joins()
 	var roles sync.WaitGroup
 	roles.Go(func() {
-		if err := (&watcher{positions: at, books: s.books, lag: s.lag}).run(sessions); err != nil {
+		if err := (&watcher{positions: at, books: s.books, lag: s.lag, progress: s.progress}).run(sessions); err != nil {
 			end(err)
 		}
 	})

@@ -18,6 +18,7 @@ type watcher struct {
 	positions *positions
 	books     Books
 	lag       *lag
+	progress  *progress
 }
 
 // run watches until ctx ends, or returns the *OffsetError of a topic that was recreated. While the broker is away
@@ -41,8 +42,10 @@ func (w *watcher) run(ctx context.Context) error {
 // look asks for every end, also when one is not told.
 func (w *watcher) look(ctx context.Context) error {
 	if _, err := w.positions.identify(); err != nil {
+		w.progress.failed(err)
 		return err
 	}
+	w.progress.hears()
 	claimed, left := w.lag.partitions()
 	var failed error
 	for _, partition := range append(claimed, left...) {
