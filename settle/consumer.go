@@ -3,6 +3,7 @@ package settle
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -21,64 +22,159 @@ type consumer struct {
 	positions *positions
 	maxRows   int
 	maxBytes  int
-	halt      func(error) // ends this process's settling for good, with the reason
+	progress  *progress
+	present   func(*places) // hears of the places of each session
+	halt      func(error)   // ends this process's settling for good, with the reason
 
 	// Set by Setup, read by the claims of the session, which begin after it and end before Cleanup.
-	starts    map[int32]int64
-	topicID   string
+	places    *places
 	committer *committer
+	seekers   sync.WaitGroup
 }
 
-// Setup finds where every partition of the new session is continued; the error is an *OffsetError when one cannot be. It
-// waits for a database that is away: the session stays alive meanwhile.
+// Setup begins to find where every partition of the new session is continued, and returns when that is known of all, or
+// after tellWithin: what is found later begins later. It waits for a database that is away: the session stays alive meanwhile.
 func (c *consumer) Setup(session sarama.ConsumerGroupSession) error {
 	c.committer = startCommitter(session)
 	partitions := session.Claims()[c.positions.topic]
+	c.lag.keep(partitions)
 	if len(partitions) == 0 {
+		c.places = newPlaces(session.Context(), "", nil)
+		c.progress.begins()
 		return nil
 	}
-	var settled []sale.Position
-	err := c.settling.persist(session.Context(), "read positions", func(ctx context.Context) (err error) {
+	settled, err := c.settled(session.Context())
+	if err != nil {
+		return err
+	}
+	var topicID string
+	var committed *sarama.OffsetFetchResponse
+	err = await(session.Context(), func() (err error) {
+		if topicID, err = c.positions.identify(); err == nil {
+			committed, err = c.positions.committed(partitions)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	c.places = newPlaces(session.Context(), topicID, partitions)
+	c.present(c.places)
+	for _, partition := range partitions {
+		c.seekers.Go(func() { c.seek(session, partition, committed.GetBlock(c.positions.topic, partition), settled) })
+	}
+	starts := c.places.waitForAll()
+	c.progress.begins()
+	c.log.Info("partitions assigned", "topic", c.positions.topic, "partitions", len(partitions), "starts", starts)
+	return nil
+}
+
+// settled reads what the database has settled. While it is away, Kafka is not what keeps the session from beginning.
+func (c *consumer) settled(ctx context.Context) (settled []sale.Position, err error) {
+	c.progress.pauses()
+	defer c.progress.joins()
+	err = c.settling.persist(ctx, "read positions", func(ctx context.Context) (err error) {
 		settled, err = c.settling.books.Positions(ctx)
 		return err
 	})
-	if err != nil {
-		return err
+	return settled, err
+}
+
+// Found waits until it is known where a partition of the session is continued; false when the session ends first. Whoever
+// runs the sessions asks before the partition is read.
+func (c *consumer) Found(partition int32) bool {
+	_, found := c.places.wait(partition)
+	return found
+}
+
+// seek finds where a partition is continued and has the session read it from there.
+func (c *consumer) seek(session sarama.ConsumerGroupSession, partition int32, committed *sarama.OffsetFetchResponseBlock,
+	settled []sale.Position) {
+	start, found := c.locate(c.places, partition, committed, settled)
+	if !found {
+		return
 	}
-	err = await(session.Context(), func() (err error) {
-		c.topicID, c.starts, err = c.positions.check(partitions, settled)
-		return err
-	})
-	if err != nil {
-		return err
+	begin(session, c.positions.topic, partition, c.places.topicID, start)
+	c.places.find(partition, start)
+}
+
+// locate tries until it is known where a partition is continued; false when the session ends first, or when it cannot be
+// continued, which ends settling.
+func (c *consumer) locate(p *places, partition int32, committed *sarama.OffsetFetchResponseBlock,
+	settled []sale.Position) (start int64, found bool) {
+	for try := 0; ; try++ {
+		err := await(p.ctx, func() (err error) {
+			start, err = c.positions.start(partition, p.topicID, committed, settled)
+			return err
+		})
+		switch {
+		case err == nil:
+			c.progress.readable(partition)
+			return start, true
+		case final(err):
+			c.halt(err)
+			return 0, false
+		case !c.tryAgain(p.ctx, partition, try, err):
+			return 0, false
+		}
+		committed = nil // it may be what was wrong
 	}
-	begin(session, c.positions.topic, c.topicID, c.starts)
-	c.log.Info("partitions assigned", "topic", c.positions.topic, "starts", c.starts)
-	return nil
+}
+
+// examine finds out whether a partition can still be continued; false when that is not so, or when the session ends first.
+func (c *consumer) examine(p *places, partition int32) bool {
+	settled, err := c.settled(p.ctx)
+	if err != nil {
+		return false
+	}
+	_, found := c.locate(p, partition, nil, settled)
+	return found
+}
+
+// tryAgain names a partition that cannot be read and waits before the next attempt; false when ctx ends first.
+func (c *consumer) tryAgain(ctx context.Context, partition int32, try int, why error) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	c.progress.unreadable(partition, why)
+	if noteworthy(try) {
+		c.log.Warn("a partition is not settled and will be tried again", "topic", c.positions.topic, "partition", partition,
+			"try", try+1, "error", why)
+	}
+	return pause(ctx, try)
 }
 
 // Cleanup runs after the last claim has returned and commits what they marked.
 func (c *consumer) Cleanup(sarama.ConsumerGroupSession) error {
+	c.seekers.Wait()
 	c.committer.stop()
+	c.progress.ends()
 	return nil
 }
 
 // ConsumeClaim settles one partition until the session ends.
 func (c *consumer) ConsumeClaim(session sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim) error {
 	partition := claim.Partition()
-	follow := c.lag.follow(partition, c.starts[partition], claim.HighWaterMarkOffset())
+	start, found := c.places.wait(partition)
+	if !found {
+		return nil
+	}
+	follow := c.lag.follow(partition, start, claim.HighWaterMarkOffset())
 	defer c.lag.leave(partition)
 	waiting := &gatherer{
-		messages: claim.Messages(), topicID: c.topicID, maxRows: c.maxRows, maxBytes: c.maxBytes, pressure: c.pressure,
+		messages: claim.Messages(), topicID: c.places.topicID, maxRows: c.maxRows, maxBytes: c.maxBytes, pressure: c.pressure,
 	}
 	for {
 		records, ok := waiting.next(session.Context().Done())
 		if !ok {
+			if session.Context().Err() == nil {
+				c.examine(c.places, partition) // the library gave it up, and the others go on until it can be read again
+			}
 			return nil
 		}
 		next := records[len(records)-1].Offset + 1
 		if faults.Bug("offset-before-commit") {
-			session.MarkOffset(claim.Topic(), partition, next, c.topicID)
+			session.MarkOffset(claim.Topic(), partition, next, c.places.topicID)
 			session.Commit()
 		}
 		if err := c.settling.settle(session.Context(), records); err != nil {
@@ -88,9 +184,10 @@ func (c *consumer) ConsumeClaim(session sarama.ConsumerGroupSession, claim saram
 			return nil // the session is over; the records stay uncommitted for the next owner
 		}
 		faults.Point("settle.settled")
-		session.MarkOffset(claim.Topic(), partition, next, c.topicID)
+		session.MarkOffset(claim.Topic(), partition, next, c.places.topicID)
 		c.committer.wake()
 		follow.settledTo(next, claim.HighWaterMarkOffset())
+		c.progress.settled()
 	}
 }
 

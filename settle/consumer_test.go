@@ -70,19 +70,21 @@ func (c *fakeClaim) Messages() <-chan *sarama.ConsumerMessage { return c.message
 func newFakeConsumer(t *testing.T, session *fakeSession) (*consumer, *fakeBooks) {
 	t.Helper()
 	s, books, _ := newFakeSettling(t)
+	at := newPlaces(session.ctx, "id-of-t", []int32{3})
+	at.find(3, 0)
 	return &consumer{
-		settling: s, lag: newLag(), pressure: &pressure{}, log: slog.New(slog.DiscardHandler), maxRows: 1, maxBytes: 1 << 20,
-		topicID: "id-of-t", committer: startCommitter(session),
+		settling: s, lag: s.progress.lag, pressure: &pressure{}, log: slog.New(slog.DiscardHandler), maxRows: 1, maxBytes: 1 << 20,
+		progress: s.progress, places: at, committer: startCommitter(session),
 	}, books
 }
 
 func TestOffsetsAreMarkedOnlyAfterTheBooks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		session := &fakeSession{ctx: t.Context()}
+		ctx, revoke := context.WithCancel(t.Context())
+		session := &fakeSession{ctx: ctx}
 		c, books := newFakeConsumer(t, session)
 		books.started, books.gate = make(chan struct{}), make(chan struct{})
 		claim := &fakeClaim{messages: feed(recordBytes("demo", 1, 1), recordBytes("demo", 2, 1)), end: 2}
-		close(claim.messages)
 		ended := make(chan error, 1)
 		go func() { ended <- c.ConsumeClaim(session, claim) }()
 
@@ -96,6 +98,8 @@ func TestOffsetsAreMarkedOnlyAfterTheBooks(t *testing.T) {
 			}
 			books.gate <- struct{}{}
 		}
+		synctest.Wait()
+		revoke()
 		require.NoError(t, <-ended)
 		require.NoError(t, c.Cleanup(session))
 
@@ -124,7 +128,9 @@ func TestARevokedClaimMarksNothingItDidNotSettle(t *testing.T) {
 		require.Equal(t, int64(1), marked)
 		require.Equal(t, int64(1), commits[len(commits)-1])
 		require.Equal(t, 1, books.requireOnce(t))
-		require.Empty(t, c.lag.partitions())
+		claimed, left := c.lag.partitions()
+		require.Empty(t, claimed)
+		require.Equal(t, []int32{3}, left, "it stays in the metrics until the next session")
 	})
 }
 
@@ -195,8 +201,28 @@ flashsale_settle_lag_records{partition="5"} ` + five + "\n"
 	require.NoError(t, testutil.CollectAndCompare(l, strings.NewReader(report("18", "0"))))
 	f.settledTo(31, 14) // beyond what was heard last
 	require.NoError(t, testutil.CollectAndCompare(l, strings.NewReader(report("0", "0"))))
-	require.ElementsMatch(t, []int32{3, 5}, l.partitions())
+	claimed, left := l.partitions()
+	require.ElementsMatch(t, []int32{3, 5}, claimed)
+	require.Empty(t, left)
+}
+
+// TestLagStaysWhileNoSessionIsUnderWay: what waits grows, what another process settles is taken off, and the partition goes
+// when the next session has others.
+func TestLagStaysWhileNoSessionIsUnderWay(t *testing.T) {
+	l := newLag()
+	l.follow(3, 10, 14)
+	l.follow(5, 0, 2)
 	l.leave(3)
-	l.leave(5)
-	require.Zero(t, testutil.CollectAndCount(l))
+	report := func(lines ...string) string {
+		return "# HELP flashsale_settle_lag_records Records in the partition that are not settled yet.\n" +
+			"# TYPE flashsale_settle_lag_records gauge\n" + strings.Join(lines, "")
+	}
+	const five = "flashsale_settle_lag_records{partition=\"5\"} 2\n"
+	require.NoError(t, testutil.CollectAndCompare(l, strings.NewReader(report("flashsale_settle_lag_records{partition=\"3\"} 4\n", five))))
+	l.heard(3, 20)
+	l.seen(3, 15)
+	l.seen(5, 2) // its own claim knows better
+	require.NoError(t, testutil.CollectAndCompare(l, strings.NewReader(report("flashsale_settle_lag_records{partition=\"3\"} 5\n", five))))
+	l.keep([]int32{5, 6})
+	require.NoError(t, testutil.CollectAndCompare(l, strings.NewReader(report(five))))
 }

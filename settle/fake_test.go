@@ -254,10 +254,12 @@ func (g *fakeGrave) publish(_ context.Context, letter *sale.DeadLetter) error {
 // newFakeSettling returns a settling on fakes.
 func newFakeSettling(t testing.TB) (*settling, *fakeBooks, *fakeGrave) {
 	t.Helper()
-	m, err := newMetrics(prometheus.NewRegistry(), newLag())
+	l := newLag()
+	p := newProgress(l)
+	m, err := newMetrics(prometheus.NewRegistry(), l, p)
 	require.NoError(t, err)
 	books, grave := newFakeBooks(), &fakeGrave{}
-	return &settling{books: books, grave: grave, metrics: m, log: slog.New(slog.DiscardHandler)}, books, grave
+	return &settling{books: books, grave: grave, metrics: m, progress: p, log: slog.New(slog.DiscardHandler)}, books, grave
 }
 
 // batchOf returns a batch of count orders whose ids begin at first.

@@ -12,23 +12,31 @@ type Links struct {
 	Producer sarama.SyncProducer // of dead letters
 }
 
+// Handler is the consumer of one process. Before a partition of a session is read, Found is asked for it.
+type Handler interface {
+	sarama.ConsumerGroupHandler
+	Found(partition int32) bool
+}
+
 // NewHandler returns the consumer of one process for a group whose sessions somebody else runs, as the simulator does.
 // halt hears an error that ends settlement for good.
-func NewHandler(o Options, books Books, links Links, halt func(error), registerer prometheus.Registerer) (sarama.ConsumerGroupHandler, error) {
+func NewHandler(o Options, books Books, links Links, halt func(error), registerer prometheus.Registerer) (Handler, error) {
 	s, err := New(o, books, registerer)
 	if err != nil {
 		return nil, err
 	}
 	at := &positions{client: links.Client, admin: links.Admin, topic: s.topics.Orders, group: GroupOf(o.Namespace)}
-	return s.member(links.Producer, at, halt), nil
+	return s.member(links.Producer, at, func(*places) {}, halt), nil
 }
 
-// member is this process's member of a group.
-func (s *Settler) member(producer sarama.SyncProducer, at *positions, halt func(error)) *consumer {
+// member is this process's member of a group; present hears of the places of each session.
+func (s *Settler) member(producer sarama.SyncProducer, at *positions, present func(*places), halt func(error)) *consumer {
 	return &consumer{
 		settling: &settling{
-			books: s.books, metrics: s.metrics, log: s.log, grave: &deadTopic{producer: producer, topic: s.topics.Dead},
+			books: s.books, metrics: s.metrics, progress: s.progress, log: s.log,
+			grave: &deadTopic{producer: producer, topic: s.topics.Dead},
 		},
-		lag: s.lag, pressure: &s.pressure, log: s.log, positions: at, maxRows: s.options.MaxRows, maxBytes: s.options.MaxBytes, halt: halt,
+		lag: s.lag, pressure: &s.pressure, log: s.log, positions: at, maxRows: s.options.MaxRows, maxBytes: s.options.MaxBytes,
+		progress: s.progress, present: present, halt: halt,
 	}
 }

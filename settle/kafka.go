@@ -1,6 +1,7 @@
 package settle
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"net"
@@ -83,6 +84,20 @@ func (o KafkaOptions) config() (*sarama.Config, error) {
 		return nil, fmt.Errorf("kafka settings: %w", err)
 	}
 	return c, nil
+}
+
+// boundTo returns settings whose connections end with a context, so that a client that is given up waits for nothing.
+func boundTo(until context.Context, common *sarama.Config) *sarama.Config {
+	c := *common
+	c.Net.Proxy.Dialer = socket.Dialer{Dialer: net.Dialer{Timeout: dialTimeout}, Until: until}
+	return &c
+}
+
+// promptConfig returns the settings of a client whose every question is answered within adminTimeout.
+func promptConfig(common *sarama.Config) *sarama.Config {
+	c := *common
+	c.Net.ReadTimeout = adminTimeout + time.Second
+	return &c
 }
 
 // groupConfig returns the settings of the consumer group's own client: it looks at one topic, but often.

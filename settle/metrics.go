@@ -15,7 +15,7 @@ type metrics struct {
 	deadLetters *prometheus.CounterVec
 }
 
-func newMetrics(registerer prometheus.Registerer, lag *lag) (*metrics, error) {
+func newMetrics(registerer prometheus.Registerer, lag *lag, progress *progress) (*metrics, error) {
 	m := &metrics{
 		rows: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "flashsale_settle_rows_total",
@@ -33,7 +33,7 @@ func newMetrics(registerer prometheus.Registerer, lag *lag) (*metrics, error) {
 	for _, reason := range []string{sale.PoisonDecode, sale.PoisonUnknownBucket, sale.PoisonData} {
 		m.deadLetters.WithLabelValues(reason)
 	}
-	for _, c := range []prometheus.Collector{m.rows, m.retries, m.deadLetters, lag} {
+	for _, c := range []prometheus.Collector{m.rows, m.retries, m.deadLetters, lag, progress} {
 		if err := registerer.Register(c); err != nil {
 			return nil, fmt.Errorf("register settling metrics: %w", err)
 		}

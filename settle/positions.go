@@ -40,30 +40,43 @@ func (p *positions) identify() (topicID string, err error) {
 	return topicID, nil
 }
 
-// check returns the topic's id and where to go on in each partition, given what the database has settled. The error is an
-// *OffsetError when a partition cannot be continued; any other may pass.
-func (p *positions) check(partitions []int32, settled []sale.Position) (topicID string, starts map[int32]int64, err error) {
-	if topicID, err = p.identify(); err != nil {
-		return "", nil, err
-	}
+// known returns the id of the topic that this process has read so far, empty when there is none.
+func (p *positions) known() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.knownID
+}
+
+// committed returns the group's offsets.
+func (p *positions) committed(partitions []int32) (*sarama.OffsetFetchResponse, error) {
 	committed, err := p.admin.ListConsumerGroupOffsets(p.group, map[string][]int32{p.topic: partitions})
 	if err != nil {
-		return "", nil, fmt.Errorf("read the offsets of group %s: %w", p.group, err)
+		return nil, fmt.Errorf("read the offsets of group %s: %w", p.group, err)
 	}
-	starts = make(map[int32]int64, len(partitions))
-	for _, partition := range partitions {
-		at, err := p.read(partition, committed.GetBlock(p.topic, partition))
+	return committed, nil
+}
+
+// start returns where to go on in a partition, given what the group and the database have settled; the group's offset is
+// read where it is not given. The error is an *OffsetError when the partition cannot be continued; any other may pass.
+func (p *positions) start(partition int32, topicID string, committed *sarama.OffsetFetchResponseBlock,
+	settled []sale.Position) (int64, error) {
+	if committed == nil {
+		all, err := p.committed([]int32{partition})
 		if err != nil {
-			return "", nil, fmt.Errorf("read the position of %s/%d: %w", p.topic, partition, err)
+			return 0, err
 		}
-		at.note(partition, settled)
-		start, fault := at.start(topicID)
-		if fault != "" {
-			return "", nil, &OffsetError{Topic: p.topic, Partition: partition, Group: p.group, Found: fault}
-		}
-		starts[partition] = start
+		committed = all.GetBlock(p.topic, partition)
 	}
-	return topicID, starts, nil
+	at, err := p.read(partition, committed)
+	if err != nil {
+		return 0, fmt.Errorf("read the position of %s/%d: %w", p.topic, partition, err)
+	}
+	at.note(partition, settled)
+	start, fault := at.start(topicID)
+	if fault != "" {
+		return 0, &OffsetError{Topic: p.topic, Partition: partition, Group: p.group, Found: fault}
+	}
+	return start, nil
 }
 
 func (p *positions) read(partition int32, committed *sarama.OffsetFetchResponseBlock) (at position, err error) {
@@ -91,12 +104,10 @@ func (p *position) note(partition int32, settled []sale.Position) {
 	}
 }
 
-// begin has a new session read each partition from its start, whichever side of the group's offset that is.
-func begin(session sarama.ConsumerGroupSession, topic, topicID string, starts map[int32]int64) {
-	for partition, start := range starts {
-		session.MarkOffset(topic, partition, start, topicID)
-		session.ResetOffset(topic, partition, start, topicID)
-	}
+// begin has a session read a partition from its start, whichever side of the group's offset that is.
+func begin(session sarama.ConsumerGroupSession, topic string, partition int32, topicID string, start int64) {
+	session.MarkOffset(topic, partition, start, topicID)
+	session.ResetOffset(topic, partition, start, topicID)
 }
 
 // CheckPositions compares the topic with what the database has settled of it. The error is an *OffsetError when the topic

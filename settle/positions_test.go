@@ -153,6 +153,8 @@ func (s *sessionOffsets) ResetOffset(_ string, partition int32, offset int64, _ 
 func TestASessionBeginsOnWhicheverSideOfItsOffset(t *testing.T) {
 	session := &sessionOffsets{at: map[int32]int64{0: noOffset, 1: 5, 2: 5, 3: 5}}
 	starts := map[int32]int64{0: 0, 1: 3, 2: 5, 3: 8}
-	begin(session, "t", "A", starts)
+	for partition, start := range starts {
+		begin(session, "t", partition, "A", start)
+	}
 	require.Equal(t, starts, session.at)
 }

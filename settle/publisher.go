@@ -65,11 +65,10 @@ func NewPublisher(o PublisherOptions) (*Publisher, error) {
 	if err != nil {
 		return nil, err
 	}
-	config.Net.ReadTimeout = adminTimeout + time.Second
 	p := &Publisher{
 		PublisherOptions: o, backlog: newBacklog(),
 		topic: &eventTopic{open: func() (eventWriter, error) {
-			return openEventSender(o.Kafka.Brokers, config, TopicsOf(o.Namespace).Events)
+			return openEventSender(o.Kafka.Brokers, promptConfig(config), TopicsOf(o.Namespace).Events)
 		}},
 		published: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "flashsale_events_published_total",

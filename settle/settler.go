@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -44,15 +45,18 @@ type Options struct {
 
 // Settler is the consumer of one process.
 type Settler struct {
-	options Options
-	topics  Topics
-	books   Books
-	log     *slog.Logger
-	config  *sarama.Config
-	metrics *metrics
-	lag     *lag
+	options  Options
+	topics   Topics
+	books    Books
+	log      *slog.Logger
+	config   *sarama.Config
+	metrics  *metrics
+	lag      *lag
+	progress *progress
 
 	pressure pressure
+
+	knownID string // of the orders topic that earlier connections have read
 
 	mu      sync.Mutex
 	waiting map[string]string // what readiness waits for
@@ -75,7 +79,8 @@ func New(o Options, books Books, registerer prometheus.Registerer) (*Settler, er
 		options: o, topics: TopicsOf(o.Namespace), books: books, log: o.Log, config: config, lag: newLag(),
 		waiting: map[string]string{"kafka": "not reached yet"},
 	}
-	s.metrics, err = newMetrics(registerer, s.lag)
+	s.progress = newProgress(s.lag)
+	s.metrics, err = newMetrics(registerer, s.lag, s.progress)
 	return s, err
 }
 
@@ -83,14 +88,12 @@ func New(o Options, books Books, registerer prometheus.Registerer) (*Settler, er
 func (s *Settler) Pressed() bool { return s.pressure.high() }
 
 // Ready returns what the process waits for, by the name of the check; empty means ready. A broker that goes away later
-// does not change it.
+// does not change it before settlement has stood for stalledAfter.
 func (s *Settler) Ready() map[string]string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	checks := make(map[string]string, len(s.waiting))
-	for name, what := range s.waiting {
-		checks[name] = what
-	}
+	checks := s.progress.checks()
+	maps.Copy(checks, s.waiting)
 	return checks
 }
 
@@ -104,32 +107,70 @@ func (s *Settler) setKafka(waiting string) {
 	s.waiting["kafka"] = waiting
 }
 
+// errStuck says why the clients are rebuilt.
+var errStuck = fmt.Errorf("no session has begun within %s", beginWithin)
+
 // Run settles until ctx ends, then finishes the transactions under way, commits their offsets, leaves the group and
 // returns nil. It waits for a broker that is away. It returns an *OffsetError when a partition cannot be continued, and an
 // error that is sale.ErrBehind when the database has lost what the records are built on.
 func (s *Settler) Run(ctx context.Context) error {
-	conn := s.connect(ctx)
-	if conn == nil {
-		return nil
+	for {
+		conn := s.connect(ctx)
+		if conn == nil {
+			return nil
+		}
+		s.setKafka("")
+		err := s.settle(ctx, conn)
+		if !errors.Is(err, errStuck) {
+			return err
+		}
+		s.log.Warn("the kafka clients are rebuilt", "error", err)
 	}
-	s.setKafka("")
-	at := &positions{client: conn.side, admin: conn.admin, topic: s.topics.Orders, group: GroupOf(s.options.Namespace)}
+}
+
+// settle settles over a connection until ctx ends, and closes it. errStuck says that it is of no use any more.
+func (s *Settler) settle(ctx context.Context, conn *connection) error {
+	at := &positions{
+		client: conn.side, admin: conn.admin, topic: s.topics.Orders, group: GroupOf(s.options.Namespace), knownID: s.knownID,
+	}
 	sessions, end := context.WithCancelCause(ctx)
-	context.AfterFunc(sessions, func() { s.setKafka("draining") })
+	context.AfterFunc(sessions, func() {
+		if !errors.Is(context.Cause(sessions), errStuck) {
+			s.setKafka("draining")
+		}
+	})
+	s.progress.joins()
 	var roles sync.WaitGroup
 	roles.Go(func() {
-		if err := (&watcher{positions: at, lag: s.lag}).run(sessions); err != nil {
+		if err := (&watcher{positions: at, books: s.books, lag: s.lag, progress: s.progress}).run(sessions); err != nil {
 			end(err)
 		}
 	})
 	roles.Go(func() { s.logFaults(conn.group.Errors()) }) // ends when the group is closed
+	roles.Go(func() {
+		if s.waitUntilStuck(sessions) {
+			end(errStuck)
+			conn.giveUp()
+		}
+	})
 	err := s.consume(sessions, end, conn, at)
 	end(nil)
-	if closing := conn.close(); closing != nil {
+	if closing := conn.close(); closing != nil && !errors.Is(err, errStuck) {
 		s.log.Warn("closing the kafka connections failed", "error", closing)
 	}
 	roles.Wait()
+	s.knownID = at.known()
 	return err
+}
+
+// waitUntilStuck returns true as soon as Kafka has kept a session from beginning for too long; false when ctx ends first.
+func (s *Settler) waitUntilStuck(ctx context.Context) bool {
+	for sleep(ctx, watchInterval) {
+		if s.progress.stuck() {
+			return true
+		}
+	}
+	return false
 }
 
 // faultInterval is the least time between two logged faults: an outage makes every partition report several a second.
@@ -159,12 +200,16 @@ func final(err error) bool {
 // consume takes part in the group, session after session, until ctx ends; a session or a claim that finds what only an
 // operator can mend ends it by halt.
 func (s *Settler) consume(ctx context.Context, halt context.CancelCauseFunc, conn *connection, at *positions) error {
-	member := s.member(conn.producer, at, halt)
+	member := s.member(conn.producer, at, conn.client.places.Store, halt)
+	conn.client.member = member
 	for try := 0; ctx.Err() == nil; {
 		began := time.Now()
 		err := conn.group.Consume(ctx, []string{s.topics.Orders}, member)
 		if final(err) {
 			return err
+		}
+		if err != nil && ctx.Err() == nil {
+			s.progress.failed(fmt.Errorf("join the group: %w", err))
 		}
 		if err != nil && ctx.Err() == nil && noteworthy(try) {
 			s.log.Warn("the consumer group session failed and will be joined again", "try", try+1, "error", err)
@@ -176,82 +221,8 @@ func (s *Settler) consume(ctx context.Context, halt context.CancelCauseFunc, con
 		pause(ctx, try)
 		try++
 	}
-	if cause := context.Cause(ctx); final(cause) {
+	if cause := context.Cause(ctx); final(cause) || errors.Is(cause, errStuck) {
 		return cause
 	}
 	return nil
-}
-
-// connection is everything that is open towards Kafka. A broker answers the requests of one connection in their order, and
-// a fetch waits for records: what must not wait with it goes over the side client.
-type connection struct {
-	client   sarama.Client // of the group
-	group    sarama.ConsumerGroup
-	side     sarama.Client // of all below
-	admin    sarama.ClusterAdmin
-	producer sarama.SyncProducer
-}
-
-// connect opens the connection and checks the topics, again and again until both succeed; nil when ctx ends first.
-func (s *Settler) connect(ctx context.Context) *connection {
-	for try := 0; ctx.Err() == nil; try++ {
-		conn := &connection{}
-		opened := make(chan struct{})
-		err := await(ctx, func() error {
-			defer close(opened)
-			return conn.open(s)
-		})
-		if err == nil {
-			return conn
-		}
-		<-opened
-		s.setKafka(err.Error())
-		err = errors.Join(err, conn.close())
-		if noteworthy(try) {
-			s.log.Warn("kafka cannot be used yet", "try", try+1, "error", err)
-		}
-		pause(ctx, try)
-	}
-	return nil
-}
-
-func (c *connection) open(s *Settler) (err error) {
-	brokers := s.options.Kafka.Brokers
-	if c.side, err = sarama.NewClient(brokers, s.config); err != nil {
-		return fmt.Errorf("reach kafka at %v: %w", brokers, err)
-	}
-	if c.admin, err = sarama.NewClusterAdminFromClient(c.side); err != nil {
-		return fmt.Errorf("reach the kafka controller: %w", err)
-	}
-	if err = checkTopics(c.admin, s.topics, s.options.Partitions); err != nil {
-		return err
-	}
-	if c.producer, err = sarama.NewSyncProducerFromClient(c.side); err != nil {
-		return fmt.Errorf("start the dead-letter producer: %w", err)
-	}
-	if c.client, err = sarama.NewClient(brokers, groupConfig(s.config)); err != nil {
-		return fmt.Errorf("reach kafka at %v: %w", brokers, err)
-	}
-	if c.group, err = sarama.NewConsumerGroupFromClient(GroupOf(s.options.Namespace), c.client); err != nil {
-		return fmt.Errorf("start the consumer group: %w", err)
-	}
-	return nil
-}
-
-// close leaves the group and closes what was opened; the admin has nothing of its own.
-func (c *connection) close() error {
-	var err error
-	if c.group != nil {
-		err = errors.Join(err, c.group.Close())
-	}
-	if c.client != nil {
-		err = errors.Join(err, c.client.Close())
-	}
-	if c.producer != nil {
-		err = errors.Join(err, c.producer.Close())
-	}
-	if c.side != nil {
-		err = errors.Join(err, c.side.Close())
-	}
-	return err
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -27,10 +28,11 @@ type undertaker interface {
 
 // settling brings gathered records to their end: settled or dead, never skipped.
 type settling struct {
-	books   Books
-	grave   undertaker
-	metrics *metrics
-	log     *slog.Logger
+	books    Books
+	grave    undertaker
+	metrics  *metrics
+	progress *progress
+	log      *slog.Logger
 }
 
 // settle returns nil when every record is settled or in the dead letters. It returns an error that is sale.ErrBehind when
@@ -139,6 +141,7 @@ func (s *settling) persist(ctx context.Context, what string, do func(context.Con
 			return err
 		}
 		s.metrics.retries.Inc()
+		s.progress.failed(fmt.Errorf("%s: %w", what, err))
 		if noteworthy(try) {
 			s.log.Warn("attempt failed and will be repeated", "attempt", what, "try", try+1, "error", err)
 		}

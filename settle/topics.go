@@ -55,8 +55,10 @@ func withAdmin(ctx context.Context, kafka KafkaOptions, do func(sarama.ClusterAd
 	if err != nil {
 		return err
 	}
+	until, giveUp := context.WithCancel(ctx)
+	defer giveUp()
 	return await(ctx, func() error {
-		admin, err := sarama.NewClusterAdmin(kafka.Brokers, config)
+		admin, err := sarama.NewClusterAdmin(kafka.Brokers, boundTo(until, config))
 		if err != nil {
 			return fmt.Errorf("reach kafka at %v: %w", kafka.Brokers, err)
 		}

@@ -16,7 +16,9 @@ const watchInterval = time.Second
 // recreated may reach the old offsets before the next session begins, and would be taken up in their middle.
 type watcher struct {
 	positions *positions
+	books     Books
 	lag       *lag
+	progress  *progress
 }
 
 // run watches until ctx ends, or returns the *OffsetError of a topic that was recreated. While the broker is away
@@ -31,22 +33,34 @@ func (w *watcher) run(ctx context.Context) error {
 		case <-ticker.C:
 		}
 		var offset *OffsetError
-		if err := await(ctx, w.look); errors.As(err, &offset) {
+		if err := await(ctx, func() error { return w.look(ctx) }); errors.As(err, &offset) {
 			return offset
 		}
 	}
 }
 
-func (w *watcher) look() error {
+// look asks for every end, also when one is not told.
+func (w *watcher) look(ctx context.Context) error {
 	if _, err := w.positions.identify(); err != nil {
+		w.progress.failed(err)
 		return err
 	}
-	for _, partition := range w.lag.partitions() {
+	w.progress.hears()
+	claimed, left := w.lag.partitions()
+	var failed error
+	for _, partition := range append(claimed, left...) {
 		end, err := w.positions.client.GetOffset(w.positions.topic, partition, sarama.OffsetNewest)
-		if err != nil {
-			return err
+		if err == nil {
+			w.lag.heard(partition, end)
 		}
-		w.lag.heard(partition, end)
+		failed = errors.Join(failed, err)
 	}
-	return nil
+	if len(left) == 0 {
+		return failed
+	}
+	settled, err := w.books.Positions(ctx) // another process may settle them meanwhile
+	for _, at := range settled {
+		w.lag.seen(at.Partition, at.Next)
+	}
+	return errors.Join(failed, err)
 }

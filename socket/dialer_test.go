@@ -24,7 +24,7 @@ func TestDialerReachesWhoListens(t *testing.T) {
 			_ = conn.Close()
 		}
 	}()
-	conn, err := Dialer{net.Dialer{Timeout: time.Second}}.Dial("tcp", listener.Addr().String())
+	conn, err := Dialer{Dialer: net.Dialer{Timeout: time.Second}}.Dial("tcp", listener.Addr().String())
 	require.NoError(t, err)
 	defer conn.Close()
 	got, err := io.ReadAll(conn)

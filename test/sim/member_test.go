@@ -18,7 +18,7 @@ import (
 // handler; the session, the claims and the broker are models.
 type member struct {
 	*process
-	handler sarama.ConsumerGroupHandler
+	handler settle.Handler
 }
 
 func newMember(p *process, registerer prometheus.Registerer, log *slog.Logger) *member {
@@ -58,8 +58,11 @@ func (m *member) session(ctx context.Context, mine []int32) error {
 	var claims sync.WaitGroup
 	for _, partition := range mine {
 		c := &claim{session: s, partition: partition, messages: make(chan *sarama.ConsumerMessage, 8)}
-		claims.Go(func() { c.feed() })
 		claims.Go(func() {
+			if !m.handler.Found(partition) {
+				return // the session is over
+			}
+			claims.Go(c.feed)
 			_ = m.handler.ConsumeClaim(s, c) // nil by its contract
 			end()
 		})
@@ -151,16 +154,21 @@ var _ sarama.ConsumerGroupClaim = (*claim)(nil)
 
 func (c *claim) Topic() string                            { return settle.TopicsOf(namespace).Orders }
 func (c *claim) Partition() int32                         { return c.partition }
-func (c *claim) InitialOffset() int64                     { return c.starts[c.partition] }
 func (c *claim) HighWaterMarkOffset() int64               { return c.world.queue.end(c.partition) }
 func (c *claim) Messages() <-chan *sarama.ConsumerMessage { return c.messages }
+
+func (c *claim) InitialOffset() int64 {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	return c.starts[c.partition]
+}
 
 const fetchTimeout = time.Second
 
 // feed fetches records until the session ends.
 func (c *claim) feed() {
 	defer close(c.messages)
-	for next := c.starts[c.partition]; c.ctx.Err() == nil; {
+	for next := c.InitialOffset(); c.ctx.Err() == nil; {
 		var records []record
 		var grown <-chan struct{}
 		from := next

@@ -1,0 +1,103 @@
+package settle
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/stretchr/testify/require"
+)
+
+// stands lets time pass, in which Kafka answers, and returns for how long settlement has stood then.
+func (p *progress) stands(after time.Duration) time.Duration {
+	<-time.After(after)
+	p.hears()
+	return p.standing()
+}
+
+func TestSettlementStandsOutsideASession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProgress(newLag())
+		require.Equal(t, 10*time.Second, p.stands(10*time.Second))
+		require.Empty(t, p.checks(), "it may still be starting")
+		p.failed(errors.New("join the group: no answer"))
+		require.Equal(t, 16*time.Second, p.stands(6*time.Second))
+		require.Equal(t, map[string]string{"settle": "stands still for 16s: join the group: no answer"}, p.checks())
+		p.begins()
+		require.Zero(t, p.stands(time.Hour), "nothing waits")
+		<-time.After(silentAfter)
+		require.Zero(t, p.standing())
+		<-time.After(time.Second)
+		require.Equal(t, silentAfter+time.Second, p.standing(), "Kafka does not answer")
+		p.hears()
+		require.Zero(t, p.standing())
+		require.Empty(t, p.checks())
+		p.ends()
+		require.Equal(t, time.Second, p.stands(time.Second))
+	})
+}
+
+func TestSettlementStandsWhileRecordsWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLag()
+		p := newProgress(l)
+		p.begins()
+		f := l.follow(3, 10, 10)
+		require.Zero(t, p.stands(time.Hour))
+		l.heard(3, 12)
+		require.Equal(t, 20*time.Second, p.stands(20*time.Second))
+		p.failed(errors.New("settle: the database is away"))
+		require.Equal(t, map[string]string{"settle": "stands still for 20s: settle: the database is away"}, p.checks())
+		l.leave(3)
+		l.follow(3, 10, 12) // another session, and still nothing is settled
+		require.Equal(t, 30*time.Second, p.stands(10*time.Second))
+		require.InDelta(t, 30, testutil.ToFloat64(p), 0)
+		f = l.follow(3, 10, 12)
+		f.settledTo(11, 12)
+		p.settled()
+		require.Equal(t, 2*time.Second, p.stands(2*time.Second), "one record still waits")
+		f.settledTo(12, 12)
+		require.Zero(t, p.stands(time.Hour))
+	})
+}
+
+func TestAPartitionThatIsNotToldIsNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProgress(newLag())
+		p.begins()
+		p.unreadable(7, errors.New("no leader"))
+		require.Equal(t, 3*time.Second, p.stands(3*time.Second))
+		p.unreadable(7, errors.New("still no leader"))
+		require.Equal(t, 5*time.Second, p.stands(2*time.Second))
+		require.Equal(t, map[string]string{"partition_7": "is not settled: still no leader"}, p.checks())
+		p.readable(7)
+		require.Zero(t, p.standing())
+		require.Empty(t, p.checks())
+	})
+}
+
+// TestClientsAreStuckOnlyByKafka: the time that the database or a session takes does not count, and attempts that fail one
+// after the other do.
+func TestClientsAreStuckOnlyByKafka(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProgress(newLag())
+		after := func(wait time.Duration) bool { <-time.After(wait); return p.stuck() }
+		require.False(t, after(time.Hour), "nothing was tried yet")
+		p.joins()
+		require.False(t, after(beginWithin))
+		p.ends() // of an attempt
+		require.True(t, after(time.Second))
+		p.pauses()
+		require.False(t, after(time.Hour), "the database is away")
+		p.joins()
+		require.False(t, after(beginWithin))
+		p.begins()
+		p.joins() // a partition is looked at again within the session
+		require.False(t, after(time.Hour))
+		p.ends()
+		require.False(t, after(beginWithin))
+		require.True(t, after(time.Second))
+	})
+}

@@ -1,0 +1,70 @@
+package e2e
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"flashsale/test/harness"
+)
+
+// Lengths of the standstill: longer than sarama's longest read timeout here, so that every connection has failed meanwhile;
+// and how soon everything has to go on.
+const (
+	standstill   = 15 * time.Second
+	goesOnWithin = 5 * time.Second
+)
+
+// TestKafkaStandsStill: a Kafka that stood still for longer than any client waits costs the time that it stood, and no
+// more: within five seconds of its return orders settle and are told, what was given back is sold again, and a rebuild,
+// which needs its fence settled, has ended. Meanwhile settlement says that it stands, and how much waits.
+func TestKafkaStandsStill(t *testing.T) {
+	kafka := harness.Kafka(t)
+	s := newStack(t, servers{kafka: kafka}).run(1, 1)
+	d := lasting(phone(1_000))
+	s.open("rush", d)
+	before := s.confirmed("before")
+
+	kafka.Pause()
+	meanwhile := s.taken(ask{buyer: "meanwhile"})
+	require.Equal(t, 200, s.cancel(before, "before").status)
+	<-time.After(standstill)
+	standsStill(s)
+	kafka.Continue()
+	back := time.Now()
+
+	after := s.taken(ask{buyer: "after"})
+	require.Equal(t, "confirmed", s.waited(meanwhile.OrderID, "meanwhile").Status)
+	require.Equal(t, "confirmed", s.waited(after.OrderID, "after").Status)
+	d.Items[0].Stock += 100
+	require.Equal(t, 200, s.operate("PUT", "/admin/v1/sales/rush", d).status)
+	s.move("rush", "preload")
+	s.nothingWaits("outbox", "events")
+	require.Empty(t, s.checks(s.settles[0].listen))
+	t.Log("everything went on after", time.Since(back).Round(time.Millisecond))
+	require.Less(t, time.Since(back), goesOnWithin)
+	s.audit("rush")
+}
+
+// standsStill checks what a settling process tells while Kafka does not answer.
+func standsStill(s *stack) {
+	s.t.Helper()
+	values := s.metrics(s.settles[0].listen)
+	assertNamed(s, values, "flashsale_settle_lag_records")
+	assert.Greater(s.t, values["flashsale_settle_stalled_seconds"], (standstill / 2).Seconds())
+	assert.Contains(s.t, s.checks(s.settles[0].listen)["settle"], "stands still for")
+}
+
+// nothingWaits waits until these tables are empty.
+func (s *stack) nothingWaits(tables ...string) {
+	s.t.Helper()
+	db := s.db()
+	for _, table := range tables {
+		require.Eventually(s.t, func() bool {
+			var rows int
+			return db.QueryRow("SELECT COUNT(*) FROM "+table).Scan(&rows) == nil && rows == 0
+		}, 20*time.Second, 20*time.Millisecond, "rows of %s wait", table)
+	}
+}
