@@ -12,6 +12,12 @@ type place struct {
 	epoch, sequence int64
 }
 
+// mark names a batch or a transfer: two of them at one place are a fork.
+type mark struct {
+	at place
+	id sale.OrderID
+}
+
 // row is an order as one of the stores knows it.
 type row struct {
 	bucket   int
@@ -33,6 +39,7 @@ type facts struct {
 	buckets map[int]*bucketFacts
 	rows    map[sale.OrderID]row
 	dead    map[sale.OrderID]bool  // orders that wait in a dead letter
+	letters map[mark]recorded      // the records that wait there, each once however often it was delivered
 	markers map[place]sale.OrderID // negative ids are applied outbox rows
 	forks   map[place][]sale.OrderID
 
@@ -60,20 +67,39 @@ type bucketFacts struct {
 func newFacts(saleID, sku string, limit int64) *facts {
 	return &facts{
 		sale: saleID, sku: sku, limit: limit, buckets: map[int]*bucketFacts{}, rows: map[sale.OrderID]row{},
-		dead: map[sale.OrderID]bool{}, markers: map[place]sale.OrderID{}, forks: map[place][]sale.OrderID{},
+		dead: map[sale.OrderID]bool{}, letters: map[mark]recorded{}, markers: map[place]sale.OrderID{}, forks: map[place][]sale.OrderID{},
 		records: map[place][]sale.OrderID{}, orders: map[sale.OrderID]row{}, entries: map[sale.OrderID]row{},
 	}
 }
 
-// stock is the SKU's side of the stock equation as the stores tell it at rest: nothing is in flight but the outbox.
+// waiting returns the units of a bucket that wait in the dead letters. What Redis took in another epoch went back with the
+// rebuild that ended it, and an order that Redis does not count took nothing.
+func (f *facts) waiting(number int, b *bucketFacts) (units int64) {
+	for m, letter := range f.letters {
+		if m.at.bucket != number || m.at.epoch != b.epoch || f.markers[m.at] == m.id {
+			continue
+		}
+		units += letter.moved
+		for id := range letter.orders {
+			if _, settled := f.rows[id]; !settled && f.entries[id].quantity > 0 {
+				units += f.entries[id].quantity
+			}
+		}
+	}
+	return units
+}
+
+// stock is the SKU's side of the stock equation as the stores tell it at rest: in flight is what waits in the outbox and in
+// the dead letters, and nothing else.
 func (f *facts) stock() sale.Stock {
 	var sum sale.Stock
-	for _, b := range f.buckets {
+	for number, b := range f.buckets {
 		if b.epoch == 0 {
 			continue // never loaded: its units are nowhere yet
 		}
 		sum = sum.Add(sale.Stock{
-			Loaded: b.loaded, Available: b.redisAvailable, InFlight: b.waiting, Settled: b.settled, Released: b.released,
+			Loaded: b.loaded, Available: b.redisAvailable, InFlight: b.waiting + f.waiting(number, b), Settled: b.settled,
+			Released: b.released,
 		})
 	}
 	return sum

@@ -154,7 +154,7 @@ func equation(f *facts) string {
 func unsettled(f *facts) string {
 	for at, ids := range f.records {
 		for _, id := range ids {
-			if f.markers[at] != id && !slices.Contains(f.forks[at], id) && !f.allDead(at) {
+			if _, waits := f.letters[mark{at, id}]; f.markers[at] != id && !slices.Contains(f.forks[at], id) && !waits {
 				return fmt.Sprintf("record %d of bucket %d, epoch %d, sequence %d has no marker", id, at.bucket, at.epoch, at.sequence)
 			}
 		}
@@ -165,11 +165,6 @@ func unsettled(f *facts) string {
 		}
 	}
 	return ""
-}
-
-// allDead reports whether the record at a place waits in the dead letters.
-func (f *facts) allDead(at place) bool {
-	return slices.ContainsFunc(f.records[at], func(id sale.OrderID) bool { return f.dead[id] })
 }
 
 // unrecorded: every row is an order of the topic, for the same buyer, quantity and bucket.

@@ -113,6 +113,7 @@ type recorded struct {
 	at        place
 	id        sale.OrderID
 	orders    map[sale.OrderID]row // none for a transfer
+	moved     int64                // units of a transfer
 }
 
 // parseRecord reads the text of a batch or a transfer, in its own way. ok is false for fences and for what it cannot read.
@@ -135,7 +136,12 @@ func parseRecord(text string) (r recorded, ok bool) {
 		orders: map[sale.OrderID]row{},
 	}
 	if head[1] == "transfer" {
-		return r, len(lines) == 1 && len(head) == 11
+		if len(lines) != 1 || len(head) != 11 {
+			return r, false
+		}
+		units, err := strconv.ParseInt(head[10], 10, 64)
+		r.moved = units
+		return r, err == nil
 	}
 	for _, line := range lines[1:] {
 		fields := strings.SplitN(line, " ", 4)

@@ -23,7 +23,7 @@ func TestParseRecord(t *testing.T) {
 	transfer := sale.Transfer{Bucket: batch.Bucket, Epoch: 2, Sequence: 10, TransferID: 50, CreatedMS: 1, To: 1, Units: 4}
 	got, ok = parseRecord(string(sale.AppendTransfer(nil, &transfer)))
 	assert.True(t, ok)
-	assert.Equal(t, recorded{sale: "rush", sku: "phone", at: place{3, 2, 10}, id: 50, orders: map[sale.OrderID]row{}}, got)
+	assert.Equal(t, recorded{sale: "rush", sku: "phone", at: place{3, 2, 10}, id: 50, orders: map[sale.OrderID]row{}, moved: 4}, got)
 }
 
 func TestParseRecordRefuses(t *testing.T) {
@@ -34,6 +34,7 @@ func TestParseRecordRefuses(t *testing.T) {
 		"", "\x00\xff", "fs1 fence f1\n", "fs9" + whole[3:], whole[:len(whole)-5], "fs1 batch rush phone x 2 9 41 1 1\n41 1 ann\n",
 		"fs1 batch rush phone 3 2 9 41 1 2\n41 1 ann\n", "fs1 batch rush phone 3 2 9 41 1 1\nx 1 ann\n",
 		"fs1 batch rush phone 3 2 9 41 1 1\n41 many ann\n", "fs1 transfer rush phone 3 2 9 41 1 1\n",
+		"fs1 transfer rush phone 3 2 9 41 1 1 some\n",
 	} {
 		_, ok := parseRecord(text)
 		assert.False(t, ok, "%q", text)

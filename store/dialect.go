@@ -9,6 +9,10 @@ type dialect struct {
 	// Taking answers 1, or another value after 10 seconds.
 	takeMigrationLock, giveMigrationLock string
 
+	// columns is a query of the columns of every table: the table's name, the column's, and whether the server takes names
+	// of tables that differ in case alone for the same.
+	columns string
+
 	now    string // expression: the database's clock in the form of DATETIME(3), UTC
 	nowMS  string // expression: the same as Unix milliseconds
 	forced string // after a table's name: use the primary key, so that no other rows are locked on the way

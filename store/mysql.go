@@ -19,6 +19,9 @@ func mysqlDialect() *dialect {
 		takeMigrationLock: "SELECT GET_LOCK(" + migrationLockName + ", 10)",
 		giveMigrationLock: "SELECT RELEASE_LOCK(" + migrationLockName + ")",
 
+		columns: "SELECT table_name, column_name, @@lower_case_table_names <> 0 FROM information_schema.columns " +
+			"WHERE table_schema = DATABASE()",
+
 		now:    "UTC_TIMESTAMP(3)",
 		nowMS:  "CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)",
 		forced: " FORCE INDEX (PRIMARY)",

@@ -28,7 +28,8 @@ const (
 const maxLockWaits = 12
 
 // Migrate brings the schema up to this binary's version. It may be run again at any time, and by several processes at
-// once: one of them works, the others wait and find nothing to do.
+// once: one of them works, the others wait and find nothing to do. In a schema with tables of the engine's names that it
+// has not made it changes nothing and names them.
 func (s *Store) Migrate(ctx context.Context) error {
 	s.migrating.Lock()
 	defer s.migrating.Unlock()
@@ -40,7 +41,10 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
-	err = s.mendVersions(ctx)
+	err = s.checkForeign(ctx, provider.ListSources())
+	if err == nil {
+		err = s.mendVersions(ctx)
+	}
 	if err == nil {
 		_, err = provider.Up(ctx)
 	}

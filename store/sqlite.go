@@ -15,6 +15,7 @@ func sqliteDialect() *dialect {
 	return &dialect{
 		goose:          "sqlite3",
 		migrations:     "migrations/sqlite",
+		columns:        "SELECT m.name, c.name, 1 FROM sqlite_master m JOIN pragma_table_info(m.name) c",
 		now:            "strftime('%Y-%m-%d %H:%M:%f', 'now')",
 		nowMS:          "CAST(ROUND(unixepoch('subsec') * 1000) AS INTEGER)",
 		remove:         func(table string) string { return "DELETE FROM " + table + " WHERE " },

@@ -1,0 +1,114 @@
+package audit
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+	"flashsale/test/harness"
+)
+
+func TestMain(m *testing.M) { harness.Main(m) }
+
+// strict is a database that takes no transaction which TiDB refuses, and tells of every statement before it runs.
+type strict struct {
+	driver.Connector
+	before func(query string)
+}
+
+func (s strict) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := s.Connector.Connect(ctx)
+	return &strictConn{conn, s.before}, err
+}
+
+type strictConn struct {
+	driver.Conn
+	before func(query string)
+}
+
+func (c *strictConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
+	if opts.ReadOnly {
+		return nil, &mysql.MySQLError{Number: 1235, Message: "function READ ONLY has only noop implementation in tidb now"}
+	}
+	beginner, ok := c.Conn.(driver.ConnBeginTx)
+	if !ok {
+		return nil, errors.New("the driver begins no transactions with options")
+	}
+	return beginner.BeginTx(ctx, opts)
+}
+
+func (c *strictConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	c.before(query)
+	queryer, ok := c.Conn.(driver.QueryerContext)
+	if !ok {
+		return nil, errors.New("the driver runs no queries")
+	}
+	return queryer.QueryContext(ctx, query, args)
+}
+
+// tables are the columns that the audit reads.
+var tables = []string{
+	"CREATE TABLE positions (partition_id INT, next_offset BIGINT)",
+	"CREATE TABLE outbox (sale_id VARCHAR(9), sku VARCHAR(9), bucket INT, units INT)",
+	"CREATE TABLE stock (sale_id VARCHAR(9), sku VARCHAR(9), bucket INT, epoch INT, state VARCHAR(9), partition_id INT, loaded INT, settled INT, released INT)",
+	"CREATE TABLE orders (sale_id VARCHAR(9), sku VARCHAR(9), order_id BIGINT, bucket INT, buyer_id VARCHAR(9), quantity INT, status VARCHAR(9), idempotency_key VARCHAR(9))",
+	"CREATE TABLE dead_letter_orders (sale_id VARCHAR(9), sku VARCHAR(9), order_id BIGINT)",
+	"CREATE TABLE dead_letters (state VARCHAR(9), record LONGBLOB)",
+	"CREATE TABLE batches (sale_id VARCHAR(9), sku VARCHAR(9), bucket INT, epoch INT, sequence INT, batch_id BIGINT)",
+	"CREATE TABLE forks (sale_id VARCHAR(9), sku VARCHAR(9), bucket INT, epoch INT, sequence INT, batch_id BIGINT)",
+	"INSERT INTO stock VALUES ('rush', 'phone', 0, 1, 'open', 0, 10, 0, 0)",
+	"INSERT INTO dead_letters VALUES ('waiting', 'fs1 batch rush phone 0 1 2 51 1 1\n51 3 eve\n')",
+	"INSERT INTO dead_letters VALUES ('waiting', 'torn'), ('refused', 'fs1 batch rush phone 0 1 3 52 1 1\n52 3 eve\n')",
+	"INSERT INTO dead_letters VALUES ('waiting', 'fs1 batch other phone 0 1 2 53 1 1\n53 3 eve\n')",
+}
+
+// A settlement that commits in the middle of the reading is seen as a whole or not at all, and nothing is asked of the
+// database that one of the supported ones refuses.
+func TestTheBooksAreReadAtOneMoment(t *testing.T) {
+	server := harness.SharedMariaDB(t)
+	db := server.Open(t, "audit_snapshot")
+	for _, statement := range tables {
+		_, err := db.Exec(statement)
+		require.NoError(t, err)
+	}
+	config, err := mysql.ParseDSN(server.DSN("audit_snapshot"))
+	require.NoError(t, err)
+	config.InterpolateParams = true
+	connector, err := mysql.NewConnector(config)
+	require.NoError(t, err)
+	settled := false
+	pool := sql.OpenDB(strict{connector, func(query string) {
+		if !strings.Contains(query, "FROM orders") || settled {
+			return
+		}
+		settled = true
+		for _, statement := range []string{
+			"UPDATE stock SET settled = 1", "INSERT INTO orders VALUES ('rush', 'phone', 41, 0, 'ann', 1, 'confirmed', '')",
+		} {
+			_, err := db.Exec(statement)
+			require.NoError(t, err)
+		}
+	}})
+	t.Cleanup(func() { require.NoError(t, pool.Close()) })
+	b := &books{pool}
+	for reading, rows := range []int{0, 1} {
+		snap, err := b.read(t.Context(), saleRow{id: "rush", limit: 1})
+		require.NoError(t, err)
+		f := snap.skus["phone"]
+		require.Len(t, f.rows, rows, "reading %d", reading)
+		require.EqualValues(t, rows, f.buckets[0].settled)
+		require.Len(t, snap.skus, 1)
+		require.Equal(t, map[mark]recorded{{place{0, 1, 2}, 51}: {
+			sale: "rush", sku: "phone", at: place{0, 1, 2}, id: 51,
+			orders: map[sale.OrderID]row{51: {bucket: 0, buyer: "eve", quantity: 3}},
+		}}, f.letters)
+	}
+	require.True(t, settled)
+}
