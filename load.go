@@ -168,7 +168,7 @@ func (c loadVerdictCommand) Run(inv *invocation) error {
 	}
 	verdict, err := loadtest.Judge(inv.ctx, books, c.Sale, memory)
 	if err != nil {
-		return unjudged(err)
+		return unjudged(inv.explain(books.rows, err))
 	}
 	if err := printAs(inv.stdout, c.Output, verdict, verdict.WriteTo); err != nil {
 		return err

@@ -72,7 +72,7 @@ func (c deadletterListCommand) Run(inv *invocation) error {
 	defer cancel()
 	letters, err := books.DeadLetters(ctx)
 	if err != nil {
-		return &exitError{exitUnreadable, err}
+		return &exitError{exitUnreadable, inv.explain(books, err)}
 	}
 	rows := make([]listedLetter, len(letters))
 	for i, letter := range letters {
@@ -143,7 +143,7 @@ func (inv *invocation) decide(ids []string, decide func(*store.Store, string) (s
 	for _, id := range ids {
 		done, err := decide(books, id)
 		if err != nil {
-			failed = append(failed, fmt.Errorf("dead letter %s: %w", id, err))
+			failed = append(failed, inv.explain(books, err)) // it names the letter
 			continue
 		}
 		if _, err := fmt.Fprintf(inv.stdout, "%s %s\n", id, done); err != nil {
@@ -159,6 +159,20 @@ func (inv *invocation) books(command string) (*store.Store, error) {
 		return nil, err
 	}
 	return openStore(s)
+}
+
+// explain returns why a statement failed where the schema is the reason: the table that is not there, or the column, is
+// only how it shows.
+func (inv *invocation) explain(books *store.Store, err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return err // who did not answer one question will not answer another
+	}
+	ctx, cancel := within(inv.ctx)
+	defer cancel()
+	if schema := books.CheckSchema(ctx); errors.Is(schema, sale.ErrSchema) {
+		return schema
+	}
+	return err
 }
 
 func settleKafka(s *settings.Settings) settle.KafkaOptions {

@@ -107,7 +107,15 @@ func problemOf(err error) (p sale.Problem, fault bool) {
 	case errors.Is(err, sale.ErrForeign), errors.Is(err, sale.ErrBehind):
 		return sale.ProblemOf(sale.OutcomeUnavailable, err.Error()), true // it says what was found and what to do
 	}
-	return sale.ProblemOf(sale.OutcomeUnavailable, "a store did not do its part; asking again is safe"), true
+	return sale.ProblemOf(sale.OutcomeUnavailable, awayDetail(sale.AwayStore(err))+"; asking again is safe"), true
+}
+
+// awayDetail says who has to come back, and no more: addresses and what drivers say stand in the log.
+func awayDetail(store sale.Store) string {
+	if store == sale.StoreSettlement {
+		return "settlement has not come to what is on its way: is flashsale settle running?"
+	}
+	return string(store) + " did not do its part"
 }
 
 // wrongStatus refuses a move of an order. Only one that may still be confirmed is worth another try.

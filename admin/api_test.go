@@ -282,6 +282,20 @@ func TestStoreFaultsAreUnavailable(t *testing.T) {
 		r := b.ask(route.method, path, bodies[route.path])
 		problem := r.problem(503, "unavailable")
 		require.NotContains(t, problem["detail"], errAway.Error(), "what a driver says is for the log")
+		require.Contains(t, problem["detail"], "the database did not do its part")
+	}
+}
+
+// Unavailable is not a word to act on: the answer says what has to come back.
+func TestUnavailableNamesTheStore(t *testing.T) {
+	for store, says := range map[sale.Store]string{
+		sale.StoreRedis: "Redis did not", sale.StoreKafka: "Kafka did not", sale.StoreDatabase: "the database did not",
+		sale.StoreSettlement: "is flashsale settle running?",
+	} {
+		problem, fault := problemOf(fmt.Errorf("preload sale s: %w", sale.Away(store, errAway)))
+		require.True(t, fault)
+		require.Contains(t, problem.Detail, says)
+		require.NotContains(t, problem.Detail, errAway.Error())
 	}
 }
 

@@ -163,9 +163,18 @@ func (c *Client) send(ctx context.Context, method, path string, body io.Reader, 
 	request.Header.Set("Accept", accept)
 	response, err := c.http.Do(request)
 	if err != nil {
-		return nil, unreadable(method, fmt.Errorf("ask the operators' API: %w", err))
+		return nil, unreadable(method, fmt.Errorf("ask the operators' API at %s, is a gateway running there (admin.url)? %w", c.base, cause(err)))
 	}
 	return response, nil
+}
+
+// cause drops the method and the whole URL, which the client's errors begin with: the address has been named.
+func cause(err error) error {
+	var request *url.Error
+	if errors.As(err, &request) {
+		return request.Err
+	}
+	return err
 }
 
 // readAnswer returns the body of a success and the Refusal of anything else.

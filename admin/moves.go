@@ -29,7 +29,23 @@ func (m move) allows(state sale.State) error {
 	if state == m.to || slices.Contains(m.from, state) {
 		return nil
 	}
-	return &sale.StateError{State: state, Detail: fmt.Sprintf("%s does not fit a sale that is %s", m.verb, state)}
+	detail := fmt.Sprintf("%s does not fit a sale that is %s", m.verb, state)
+	return &sale.StateError{State: state, Detail: detail + ": " + nextStep(m.verb, state)}
+}
+
+// nextStep says what an operator does instead of a move that does not fit.
+func nextStep(verb string, state sale.State) string {
+	switch {
+	case state == sale.StateClosed:
+		return "a closed sale stays closed"
+	case verb == movePause.verb || verb == moveClose.verb:
+		return "it does not sell yet"
+	case state == sale.StateDraft:
+		return "preload first"
+	case state == sale.StatePaused:
+		return "resume goes on with it"
+	}
+	return "open first" // resume of what was only preloaded
 }
 
 func (a *API) pause(c *call) error     { return a.stateFirst(c, movePause) }

@@ -58,6 +58,25 @@ func TestWrongMovesAreRefused(t *testing.T) {
 	}
 }
 
+// A refusal says what to do instead.
+func TestWrongMovesNameTheNextStep(t *testing.T) {
+	for _, c := range []struct {
+		state      sale.State
+		move, says string
+	}{
+		{sale.StateDraft, "open", "open does not fit a sale that is draft: preload first"},
+		{sale.StateDraft, "resume", "preload first"}, {sale.StateDraft, "pause", "does not sell yet"}, {sale.StateDraft, "close", "does not sell yet"},
+		{sale.StatePreloaded, "resume", "open first"}, {sale.StatePreloaded, "pause", "does not sell yet"},
+		{sale.StatePaused, "open", "resume goes on with it"}, {sale.StateClosed, "open", "a closed sale stays closed"},
+	} {
+		b := newBench(t)
+		b.bring("s", phoneSale, "preload")
+		b.store.set(func() { s := b.store.sales["s"]; s.State = c.state; b.store.sales["s"] = s })
+		problem := b.ask("POST", "/admin/v1/sales/s/"+c.move, "").problem(409, "wrong_state")
+		require.Contains(t, problem["detail"], c.says, "%s of %s", c.move, c.state)
+	}
+}
+
 func TestMovesOfUnknownSales(t *testing.T) {
 	b := newBench(t)
 	for _, move := range []string{"preload", "open", "pause", "resume", "close", "buyers", "stats", "audit"} {

@@ -89,7 +89,8 @@ func (a *API) loadStock(ctx context.Context, id string, progress func(done, tota
 			return fmt.Errorf("load the stock of sale %s into Redis: %w", id, err)
 		}
 	}
-	return fmt.Errorf("load the stock of sale %s into Redis: %d buckets are not open after %d attempts", id, len(rows), loadAttempts)
+	return sale.Away(sale.StoreRedis, fmt.Errorf("load the stock of sale %s into Redis: %d buckets are not open after %d attempts",
+		id, len(rows), loadAttempts))
 }
 
 // ensureList has Redis hold the present list of a listed sale. A listed sale without a list gets an empty one: it sells

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"flashsale/faults"
+	"flashsale/sale"
 )
 
 // Bounds of loading a list: while some buyers are added, the next ones are read.
@@ -32,7 +33,7 @@ func (r *Redis) LoadList(ctx context.Context, saleID string, version, size int64
 		return err
 	}
 	if !whole {
-		return fmt.Errorf("list %d of sale %s does not hold %d buyers after loading", version, saleID, size)
+		return sale.Away(sale.StoreRedis, fmt.Errorf("list %d of sale %s does not hold %d buyers after loading", version, saleID, size))
 	}
 	faults.Point("list.loaded")
 	return r.freeOldList(ctx, saleID, version)
@@ -44,7 +45,7 @@ func (r *Redis) HasList(ctx context.Context, saleID string, version, size int64)
 		return c.B().Scard().Key(r.listKey(saleID, version)).Build()
 	}).AsInt64()
 	if err != nil {
-		return false, fmt.Errorf("count list %d of sale %s: %w", version, saleID, err)
+		return false, sale.Away(sale.StoreRedis, fmt.Errorf("count list %d of sale %s: %w", version, saleID, err))
 	}
 	return found == size, nil
 }
@@ -66,7 +67,7 @@ func (r *Redis) freeOldList(ctx context.Context, saleID string, version int64) e
 		faults.Point("list.old-freed")
 	}
 	if err != nil {
-		return fmt.Errorf("free the list before %d of sale %s: %w", version, saleID, err)
+		return sale.Away(sale.StoreRedis, fmt.Errorf("free the list before %d of sale %s: %w", version, saleID, err))
 	}
 	return nil
 }
@@ -102,5 +103,5 @@ func (r *Redis) addChunk(ctx context.Context, key string, members []string) erro
 		return c.B().Sadd().Key(key).Member(members...).Build()
 	}).Error()
 	faults.Point("list.chunk-loaded")
-	return err
+	return sale.Away(sale.StoreRedis, err)
 }

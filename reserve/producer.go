@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"flashsale/sale"
 )
 
 // Publisher sends records to the orders topic. done is called once, from another goroutine: nil when every replica has
@@ -155,7 +157,7 @@ func publishAndWait(ctx context.Context, p Publisher, partition int32, key, valu
 		case <-ctx.Done():
 		}
 		if ctx.Err() != nil {
-			return fmt.Errorf("publish to partition %d: %w", partition, ctx.Err())
+			return sale.Away(sale.StoreKafka, fmt.Errorf("publish to partition %d: %w", partition, ctx.Err()))
 		}
 	}
 }

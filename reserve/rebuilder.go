@@ -59,7 +59,8 @@ func (b *Rebuilder) Rebuild(ctx context.Context, rows []sale.BucketRow, progress
 				return fmt.Errorf("rebuild %d buckets: %w", len(rows), err)
 			}
 			if len(left) > 0 && (attempt == rebuildPasses || ctx.Err() != nil) {
-				return fmt.Errorf("rebuild: redis changed under %d buckets in %d attempts, the first is %s", len(left), attempt, left[0].Bucket)
+				return sale.Away(sale.StoreRedis, fmt.Errorf("rebuild: redis changed under %d buckets in %d attempts, the first is %s",
+					len(left), attempt, left[0].Bucket))
 			}
 			done += before - len(left)
 			if progress != nil {
@@ -224,7 +225,7 @@ func (b *Rebuilder) passFences(ctx context.Context, partitions map[int32]sale.Bu
 			return nil
 		}
 		if pause(ctx, fencePoll); ctx.Err() != nil {
-			return fmt.Errorf("wait for settlement to pass %d fences: %w", len(tokens), ctx.Err())
+			return sale.Away(sale.StoreSettlement, fmt.Errorf("wait for settlement to pass %d fences: %w", len(tokens), ctx.Err()))
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"flashsale/sale"
 	"flashsale/socket"
 )
 
@@ -182,9 +183,10 @@ func (r *Redis) do(ctx context.Context, build func(rueidis.Client) rueidis.Compl
 }
 
 // pipeline sends n commands, in pieces of maxPipeline, and hands the results over in order. It stops at the first error
-// of each.
+// of each. Its errors name Redis.
 func (r *Redis) pipeline(ctx context.Context, n int, build func(c rueidis.Client, i int) rueidis.Completed,
-	each func(i int, result rueidis.RedisResult) error) error {
+	each func(i int, result rueidis.RedisResult) error) (err error) {
+	defer func() { err = sale.Away(sale.StoreRedis, err) }()
 	client, err := r.connected()
 	if err != nil {
 		return err

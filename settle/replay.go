@@ -18,7 +18,7 @@ import (
 func Replay(ctx context.Context, letters Letters, id string) (changed bool, err error) {
 	letter, err := letters.DeadLetter(ctx, id)
 	if err != nil {
-		return false, fmt.Errorf("read dead letter %s: %w", id, err)
+		return false, err // says which letter, as every error of Letters but Settle's does
 	}
 	if letter.State != sale.DeadLetterWaiting {
 		return false, nil
@@ -32,7 +32,7 @@ func Replay(ctx context.Context, letters Letters, id string) (changed bool, err 
 	}
 	faults.Point("settle.replayed")
 	if err := letters.MarkReplayed(ctx, id); err != nil {
-		return false, fmt.Errorf("mark dead letter %s replayed: %w", id, err)
+		return false, err
 	}
 	return true, nil
 }
@@ -55,13 +55,13 @@ func replayUntilDone(ctx context.Context, letters Letters, delivery sale.Deliver
 func Refuse(ctx context.Context, letters Letters, id string) (changed bool, err error) {
 	letter, err := letters.DeadLetter(ctx, id)
 	if err != nil {
-		return false, fmt.Errorf("read dead letter %s: %w", id, err)
+		return false, err
 	}
 	if letter.State != sale.DeadLetterWaiting {
 		return false, nil
 	}
 	if err := letters.RefuseDeadLetter(ctx, id); err != nil {
-		return false, fmt.Errorf("refuse dead letter %s: %w", id, err)
+		return false, err
 	}
 	return true, nil
 }

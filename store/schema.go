@@ -106,13 +106,16 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 	err = s.db.QueryRowContext(ctx, sqlSchemaVersion).Scan(&present)
 	switch {
 	case err != nil && s.dialect.fault(err) == faultNoTable:
-		return fmt.Errorf("check schema: %w: it is empty, wanted version %d", sale.ErrSchema, wanted)
+		return fmt.Errorf("check schema: %w: it is empty, wanted version %d: run flashsale migrate", sale.ErrSchema, wanted)
 	case err != nil:
 		return fmt.Errorf("check schema: %w", err)
 	case present == nil:
-		return fmt.Errorf("check schema: %w: no migration has run, wanted version %d", sale.ErrSchema, wanted)
-	case *present != wanted:
-		return fmt.Errorf("check schema: %w: it is version %d, wanted %d", sale.ErrSchema, *present, wanted)
+		return fmt.Errorf("check schema: %w: no migration has run, wanted version %d: run flashsale migrate", sale.ErrSchema, wanted)
+	case *present < wanted:
+		return fmt.Errorf("check schema: %w: it is version %d, wanted %d: run flashsale migrate", sale.ErrSchema, *present, wanted)
+	case *present > wanted:
+		return fmt.Errorf("check schema: %w: it is version %d, wanted %d: a newer flashsale has migrated it, run that one",
+			sale.ErrSchema, *present, wanted)
 	}
 	return nil
 }
