@@ -104,7 +104,7 @@ func problemOf(err error) (p sale.Problem, fault bool) {
 		return sale.Problem{Status: http.StatusConflict, Code: codeVersionConflict, Title: "The rules have another version by now"}, false
 	case errors.Is(err, sale.ErrLeaseHeld):
 		return sale.ProblemOf(sale.OutcomeUnavailable, "another step of this sale is still under way"), false
-	case errors.Is(err, sale.ErrForeign), errors.Is(err, sale.ErrBehind):
+	case errors.Is(err, sale.ErrForeign), errors.Is(err, sale.ErrBehind), errors.Is(err, sale.ErrRights):
 		return sale.ProblemOf(sale.OutcomeUnavailable, err.Error()), true // it says what was found and what to do
 	}
 	return sale.ProblemOf(sale.OutcomeUnavailable, awayDetail(sale.AwayStore(err))+"; asking again is safe"), true

@@ -301,7 +301,7 @@ func TestUnavailableNamesTheStore(t *testing.T) {
 
 // TestWhatOnlyAnOperatorCanMendIsTold: other faults of a store are for the log, these say what to do.
 func TestWhatOnlyAnOperatorCanMendIsTold(t *testing.T) {
-	for _, cause := range []error{sale.ErrForeign, sale.ErrBehind} {
+	for _, cause := range []error{sale.ErrForeign, sale.ErrBehind, sale.ErrRights} {
 		problem, fault := problemOf(fmt.Errorf("preload sale s: %w: delete key k", cause))
 		require.True(t, fault)
 		require.Equal(t, 503, problem.Status)

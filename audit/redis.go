@@ -17,6 +17,7 @@ func openRedis(o Options) (rueidis.Client, error) {
 	option := rueidis.ClientOption{
 		InitAddress: o.RedisAddrs, Username: o.RedisUsername, Password: o.RedisPassword, ClientName: "flashsale-audit",
 		Dialer: net.Dialer{Timeout: dialTimeout}, ConnWriteTimeout: readTimeout, DisableCache: true,
+		ClientSetInfo: rueidis.DisableClientSetInfo,
 	}
 	if o.RedisTLS {
 		option.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}

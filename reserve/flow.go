@@ -40,8 +40,8 @@ func (f *flow) run() {
 
 // process takes one batch through: checks, order ids, script, Kafka.
 func (f *flow) process() {
-	if f.engine.Redis.owner.check() != nil {
-		f.refuse(sale.Answer{Outcome: sale.OutcomeFenced, Reason: "foreign"})
+	if doubt := f.engine.Redis.owner.check(); doubt != nil {
+		f.refuse(sale.Answer{Outcome: sale.OutcomeFenced, Reason: reasonOf(doubt)})
 		return
 	}
 	if !f.dropStale() || !f.onlyListed() {

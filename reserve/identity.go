@@ -58,7 +58,8 @@ func NewIdentity(redis *Redis, databases EngineIDs, log *slog.Logger) *Identity 
 }
 
 // Check claims the namespace of this Redis for the database, or compares. Its error is sale.ErrForeign when it belongs to
-// another one; every other error says that a store did not answer, and changes nothing.
+// another one, and sale.ErrRights when a server withholds what would be missed in silence; every other error says that a
+// store did not answer, and changes nothing.
 func (i *Identity) Check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, identityTimeout)
 	defer cancel()
@@ -66,8 +67,12 @@ func (i *Identity) Check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	found, err := i.redis.claim(ctx, id)
-	if errors.Is(err, sale.ErrForeign) {
+	err = i.redis.checkRights(ctx)
+	found := ""
+	if err == nil {
+		found, err = i.redis.claim(ctx, id)
+	}
+	if isDoubt(err) {
 		i.redis.owner.doubt.Store(&err)
 	}
 	if err != nil {
@@ -80,6 +85,19 @@ func (i *Identity) Check(ctx context.Context) error {
 	err = i.foreign(id, found)
 	i.redis.owner.doubt.Store(&err)
 	return err
+}
+
+// isDoubt reports whether an error says that nothing may be done with this Redis. Any other says nothing about it.
+func isDoubt(err error) bool {
+	return errors.Is(err, sale.ErrForeign) || errors.Is(err, sale.ErrRights)
+}
+
+// reasonOf is the doubt in one word, for the answer to a purchase.
+func reasonOf(doubt error) string {
+	if errors.Is(doubt, sale.ErrRights) {
+		return "rights"
+	}
+	return "foreign"
 }
 
 // ours returns the id of the database.
@@ -112,12 +130,12 @@ func (i *Identity) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		err := i.Check(ctx)
 		switch {
-		case errors.Is(err, sale.ErrForeign) && err.Error() != said:
+		case isDoubt(err) && err.Error() != said:
 			said = err.Error()
 			i.log.Error("nothing is sold", "error", err)
 		case err == nil && said != "":
 			said = ""
-			i.log.Info("redis belongs to this engine again", "key", i.redis.ownerKey())
+			i.log.Info("redis serves this engine again", "key", i.redis.ownerKey())
 		}
 		pause(ctx, identityEvery)
 	}

@@ -96,8 +96,14 @@ func (r *Redis) lacksScript(ctx context.Context) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	for addr, node := range client.Nodes() {
-		if !r.options.Embedded && !isMaster(ctx, node) {
-			continue
+		if !r.options.Embedded {
+			master, err := isMaster(ctx, node)
+			if err != nil {
+				return false, r.rightsError(addr, err)
+			}
+			if !master {
+				continue
+			}
 		}
 		found, err := node.Do(ctx, node.B().ScriptExists().Sha1(scripts.Reserve().SHA).Build()).AsIntSlice()
 		if err != nil {
@@ -111,12 +117,15 @@ func (r *Redis) lacksScript(ctx context.Context) (bool, error) {
 }
 
 // isMaster is true unless the server says that it is a replica: one that does not answer is asked for its script, and
-// that error is reported.
-func isMaster(ctx context.Context, node rueidis.Client) bool {
+// that error is reported. Its error is of a server that may not say what it is.
+func isMaster(ctx context.Context, node rueidis.Client) (bool, error) {
 	role, err := node.Do(ctx, node.B().Role().Build()).ToArray()
+	if isDenied(err) {
+		return false, fmt.Errorf("ask for the role: %w", err)
+	}
 	if err != nil || len(role) == 0 {
-		return true
+		return true, nil
 	}
 	word, err := role[0].ToString()
-	return err != nil || word == "master"
+	return err != nil || word == "master", nil
 }

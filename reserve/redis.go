@@ -135,6 +135,7 @@ func (r *Redis) clientOption() rueidis.ClientOption {
 		Dialer: net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}, DialCtxFn: socket.DialTCP,
 		ConnWriteTimeout: writeTimeout, DisableRetry: true, DisableCache: true, AlwaysPipelining: true,
 		ReadBufferEachConn: socketBuffer, WriteBufferEachConn: socketBuffer,
+		ClientSetInfo:     rueidis.DisableClientSetInfo, // Redis 7.0 has it not, so its users cannot be given it
 		ForceSingleClient: o.Embedded, AlwaysRESP2: o.Embedded, PipelineMultiplex: multiplex(o.Connections),
 	}
 	if o.TLS {

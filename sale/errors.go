@@ -17,6 +17,8 @@ var (
 	ErrBehind = errors.New("the database is behind")
 	// ErrForeign: Redis belongs to another engine's database.
 	ErrForeign = errors.New("redis belongs to another engine")
+	// ErrRights: a store does not let the engine's user do what the engine relies on.
+	ErrRights = errors.New("a right is missing")
 	// ErrSchema: the database schema is older or newer than this binary.
 	ErrSchema = errors.New("database schema does not fit this binary")
 )

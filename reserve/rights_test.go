@@ -1,0 +1,63 @@
+package reserve
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+	"flashsale/test/harness"
+)
+
+// dialAs returns a connection of a user that may do everything but what withheld says, in the words of ACL SETUSER.
+func dialAs(t *testing.T, server *harness.RedisServer, withheld ...string) *Redis {
+	t.Helper()
+	rules := append([]string{"ACL", "SETUSER", "shop", "on", ">word", "~*", "&*", "+@all"}, withheld...)
+	server.MustDo(t, rules...)
+	return dial(t, Options{Namespace: namespace(t), Addrs: []string{server.Addr}, Username: "shop", Password: "word"})
+}
+
+// A user without INFO or ROLE is told so before anything is sold, and no bucket is closed for it. Without INFO every
+// script would fence; without ROLE a replica would pass for a primary, and neither would be said.
+func TestRightsThatWouldBeMissedInSilence(t *testing.T) {
+	for command, missed := range map[string]string{"info": "fenced", "role": "passes for a primary"} {
+		t.Run(command, func(t *testing.T) {
+			server := harness.Redis(t)
+			w := newWorldOn(t, dialAs(t, server), nil)
+			b := w.stock("phone", 10, 1)
+			log := &safeBuffer{}
+			identity := NewIdentity(w.redis, &engineID{id: "ours"}, slog.New(slog.NewTextHandler(log, nil)))
+			ctx, cancel := context.WithCancel(context.Background())
+			require.NoError(t, identity.Check(ctx))
+			require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
+
+			server.MustDo(t, "ACL", "SETUSER", "shop", "-"+command)
+			var running sync.WaitGroup
+			running.Go(func() { _ = identity.Run(ctx) }) // Run returns nil
+			t.Cleanup(func() { cancel(); running.Wait() })
+			eventually(t, func() bool { return identity.Doubt() != nil }, "noticed while it runs")
+			require.ErrorIs(t, identity.Doubt(), sale.ErrRights)
+			require.ErrorContains(t, identity.Doubt(), missed)
+			require.ErrorContains(t, identity.Doubt(), "ACL SETUSER shop +info +role")
+			require.Equal(t, sale.Answer{Outcome: sale.OutcomeFenced, Reason: "rights"}, w.buy(b, "bert"))
+			require.Empty(t, w.db.reported(), "the bucket is not in doubt, the user is")
+
+			server.MustDo(t, "ACL", "SETUSER", "shop", "+"+command)
+			eventually(t, func() bool { return identity.Doubt() == nil }, "given back")
+			eventually(t, func() bool { return w.buy(b, "bert").Outcome == sale.OutcomeQueued }, "sold again")
+			require.Equal(t, 1, bytes.Count([]byte(log.String()), []byte("nothing is sold until then")), "%s", log)
+		})
+	}
+}
+
+// The keeper takes a server that may not say what it is for neither primary nor replica.
+func TestAServerThatMayNotSayItsRole(t *testing.T) {
+	r := dialAs(t, harness.Redis(t), "-role")
+	_, err := r.lacksScript(context.Background())
+	require.ErrorIs(t, err, sale.ErrRights)
+	require.ErrorContains(t, err, "ask for the role")
+}

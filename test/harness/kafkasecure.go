@@ -1,0 +1,83 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+)
+
+// kafkaOperator is the user of a secured broker who may do everything. Every user's password is PasswordOf the name.
+const kafkaOperator = "operator"
+
+// PasswordOf returns the password that a user of a secured broker logs in with.
+func PasswordOf(user string) string { return "the-word-of-" + user }
+
+// KafkaSecured starts a private broker that knows the users by SASL/PLAIN and lets them do what the authorizer was told,
+// and nothing else.
+func KafkaSecured(t testing.TB, users ...string) *KafkaServer {
+	t.Helper()
+	s, err := newKafka(t, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings := filepath.Join(s.Dir, "server.properties")
+	text, err := os.ReadFile(settings)
+	if err == nil {
+		err = os.WriteFile(settings, append(text, securedSettings(users)...), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.ready = func() error { return s.servesUser(kafkaOperator) }
+	s.begin(t)
+	return s
+}
+
+// securedSettings turns the listener for clients into one that asks who they are. The controller's listener carries the
+// broker's own calls, without a login. Later lines win.
+func securedSettings(users []string) []byte {
+	var known strings.Builder
+	for _, user := range append([]string{kafkaOperator}, users...) {
+		fmt.Fprintf(&known, " user_%s=\"%s\"", user, PasswordOf(user))
+	}
+	return fmt.Appendf(nil, `listener.security.protocol.map=PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+sasl.enabled.mechanisms=PLAIN
+sasl.mechanism.inter.broker.protocol=PLAIN
+listener.name.plaintext.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
+  username="%[1]s" password="%[2]s"%[3]s;
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:%[1]s;User:ANONYMOUS
+allow.everyone.if.no.acl.found=false
+`, kafkaOperator, PasswordOf(kafkaOperator), known.String())
+}
+
+// ClientOf returns a client that is logged in as a user; the operator where user is empty.
+func (s *KafkaServer) ClientOf(user string, options ...kgo.Opt) (*kgo.Client, error) {
+	if user == "" {
+		user = kafkaOperator
+	}
+	login := plain.Auth{User: user, Pass: PasswordOf(user)}
+	return kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(s.Brokers...), kgo.SASL(login.AsMechanism())}, options...)...)
+}
+
+func (s *KafkaServer) servesUser(user string) error {
+	if err := accepts(s.Brokers[0]); err != nil {
+		return err
+	}
+	client, err := s.ClientOf(user)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	return client.Ping(ctx)
+}
