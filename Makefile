@@ -60,7 +60,7 @@ fuzz: ## every fuzz target for FUZZTIME (20s each)
 			go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$folder"; done
 
 chaos: ## N faults in real processes, drawn from SEED, and every promise checked (ARGS="-only Redis" for one kind)
-	go test -count=1 -timeout 0 -v -run '^TestFaults$$' ./test/chaos -args -faults $(N) -kills 0 -seed $(SEED) $(ARGS)
+	go test -count=1 -timeout 0 -v -run '^TestFaults$$' ./test/chaos -args -faults $(N) -kills 0 -long -seed $(SEED) $(ARGS)
 
 crash: ## real processes die at every named point, the first and the third time
 	go test -count=1 -timeout 0 -v -run '^TestKilledAtEveryPoint$$' ./test/crash -args -crash.budget 0 -crash.seed $(SEED) $(ARGS)

@@ -25,24 +25,25 @@ type fault struct {
 // they are open again, so that there is something to break.
 type lane struct {
 	gap    time.Duration
+	store  bool // whether it is a store, or the way to one
 	closes bool
 	faults []fault
 }
 
 // Faults of every kind that the suite knows. Weights: kills, which forget everything, come more often than the rest.
 var lanes = []lane{
-	{1400 * time.Millisecond, false, []fault{
+	{1400 * time.Millisecond, false, false, []fault{
 		{kind: "gateway killed", weight: 14, kills: 1, begin: killed((*hand).gateway)},
 		{kind: "gateway paused", weight: 4, begin: paused((*hand).gateway)},
 		{kind: "gateway restarted", weight: 2, begin: restarted((*hand).gateway)},
 	}},
-	{9 * time.Second, false, []fault{
+	{9 * time.Second, false, false, []fault{
 		{kind: "settle killed", weight: 14, kills: 1, begin: killed((*hand).settle)},
 		{kind: "settle paused", weight: 3, begin: paused((*hand).settle)},
 		{kind: "settle restarted", weight: 2, begin: restarted((*hand).settle)},
 		{kind: "offsets reset", weight: 2, begin: offsetsReset},
 	}},
-	{3 * time.Second, true, []fault{
+	{3 * time.Second, true, true, []fault{
 		{kind: "Redis killed", weight: 8, kills: 1, begin: redisKilled},
 		{kind: "Redis paused", weight: 2, begin: redisPaused},
 		{kind: "Redis restarted", weight: 3, begin: redisRestarted},
@@ -50,24 +51,24 @@ var lanes = []lane{
 		{kind: "Redis failed over to a lagging replica", weight: 6, kills: 1, loses: true, begin: redisFailedOver},
 		{kind: "Redis failed back to the old primary", weight: 4, loses: true, begin: redisFailedBack},
 	}},
-	{10 * time.Second, false, []fault{
+	{10 * time.Second, true, false, []fault{
 		{kind: "Kafka broker killed", weight: 10, kills: 1, begin: brokerKilled},
 		{kind: "Kafka broker paused", weight: 3, begin: brokerPaused},
 		{kind: "Kafka broker restarted", weight: 1, begin: brokerRestarted},
 		{kind: "all of Kafka killed", weight: 2, kills: brokerCount, begin: kafkaKilled},
 	}},
-	{6 * time.Second, false, []fault{
+	{6 * time.Second, true, false, []fault{
 		{kind: "MariaDB killed", weight: 10, kills: 1, begin: mariadbKilled},
 		{kind: "MariaDB paused", weight: 3, begin: mariadbPaused},
 		{kind: "MariaDB restarted", weight: 1, begin: mariadbRestarted},
 	}},
-	{6 * time.Second, false, []fault{
+	{6 * time.Second, true, false, []fault{
 		{kind: "link cut", weight: 5, begin: linked(link.Cut)},
 		{kind: "link frozen", weight: 4, begin: linked(link.Frozen)},
 		{kind: "link deaf", weight: 4, begin: linked(link.Deaf)},
 		{kind: "link slow", weight: 4, begin: linked(link.Slow)},
 	}},
-	{8 * time.Second, false, []fault{
+	{8 * time.Second, false, false, []fault{
 		{kind: "records delivered twice", weight: 4, begin: delivered},
 		{kind: "clock set", weight: 6, begin: clockSet},
 	}},

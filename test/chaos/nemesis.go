@@ -20,6 +20,7 @@ type nemesis struct {
 	w    *world
 	goal goal
 	only string // the kinds of faults to do begin with this
+	long bool   // whether stores stand still for as long as they may
 
 	mu  sync.Mutex
 	log []struck
@@ -47,7 +48,6 @@ type deed struct {
 const (
 	shortestHold  = 20 * time.Millisecond
 	longestHold   = 1500 * time.Millisecond
-	longHold      = 6 * time.Second // longer than any single wait of the engine
 	longHoldOneIn = 24
 	noticed       = 400 * time.Millisecond // by then a loss has been noticed
 	reopenWithin  = 15 * time.Second
@@ -62,6 +62,11 @@ func (n *nemesis) possible() error {
 			if n.wants(f) {
 				kinds, killers = kinds+1, killers+f.kills
 			}
+		}
+	}
+	for _, kind := range standing() {
+		if strings.HasPrefix(kind, n.only) {
+			kinds++
 		}
 	}
 	if kinds == 0 {
@@ -186,10 +191,13 @@ func (h *hand) choose() fault {
 }
 
 func (h *hand) hold() time.Duration {
-	if h.random.IntN(longHoldOneIn) == 0 {
-		return longHold
+	if h.random.IntN(longHoldOneIn) > 0 {
+		return h.between(shortestHold, longestHold)
 	}
-	return h.between(shortestHold, longestHold)
+	if h.long && h.lane.store {
+		return pick(h.random, holds())
+	}
+	return slices.Min(holds())
 }
 
 func (h *hand) between(low, high time.Duration) time.Duration {

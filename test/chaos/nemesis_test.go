@@ -76,6 +76,9 @@ func TestOnlySomeKinds(t *testing.T) {
 	n.only = "clock"
 	require.NoError(t, n.possible())
 	require.Zero(t, n.goal.kills, "nothing that begins so kills")
+	n.only, n.goal.kills = "Kafka broker stood", 1
+	require.NoError(t, n.possible())
+	require.Zero(t, n.goal.kills)
 	n.only = "flood"
 	require.ErrorContains(t, n.possible(), "flood")
 }
@@ -87,7 +90,7 @@ func TestChancesComeFromTheSeed(t *testing.T) {
 			h := &hand{nemesis: &nemesis{}, lane: l, random: rand.New(rand.NewPCG(seed, uint64(i)))}
 			for range 300 {
 				kinds = append(kinds, h.choose().kind)
-				require.LessOrEqual(t, h.hold(), longHold)
+				require.LessOrEqual(t, h.hold(), 5*time.Second)
 			}
 		}
 		return kinds
@@ -100,6 +103,39 @@ func TestChancesComeFromTheSeed(t *testing.T) {
 			require.Contains(t, first, f.kind)
 		}
 	}
+}
+
+// TestStoresStandStillForEveryHold: a long run holds every store for every length, and only stores for longer than a moment;
+// a short one holds Kafka for longer than any client waits.
+func TestStoresStandStillForEveryHold(t *testing.T) {
+	long, done := &nemesis{long: true}, map[string]bool{}
+	for round := range 16 {
+		s, there := long.standstillOf(round + 1)
+		require.True(t, there)
+		done[s.kind+" "+s.hold.String()] = true
+	}
+	for _, kind := range standing() {
+		for _, hold := range []string{"5s", "15s", "40s", "2m0s"} {
+			require.Contains(t, done, kind+" "+hold)
+		}
+	}
+	s, there := (&nemesis{}).standstillOf(1)
+	require.True(t, there)
+	require.Equal(t, "Kafka stood still", s.kind)
+	require.Equal(t, 15*time.Second, s.hold)
+	_, there = (&nemesis{}).standstillOf(2)
+	require.False(t, there)
+	_, there = (&nemesis{only: "clock"}).standstillOf(1)
+	require.False(t, there)
+
+	longest := map[bool]time.Duration{}
+	for _, l := range lanes {
+		h := &hand{nemesis: long, lane: l, random: rand.New(rand.NewPCG(1, 1))}
+		for range 1000 {
+			longest[l.store] = max(longest[l.store], h.hold())
+		}
+	}
+	require.Equal(t, map[bool]time.Duration{true: 2 * time.Minute, false: 5 * time.Second}, longest)
 }
 
 func TestOnlyLossesExcuseLostWrites(t *testing.T) {

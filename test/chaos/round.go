@@ -60,6 +60,7 @@ func (w *world) play(n *nemesis, number int, seed uint64) *outcome {
 	n.rage(number, seed, begun.Add(rageFor))
 	w.healed()
 	unrest := w.reopened(tellWithin) // with the crowd still there: the sale goes on by itself
+	unrest = append(unrest, n.stand(c, &hand{nemesis: n, random: rand.New(rand.NewPCG(seed, uint64(len(lanes))))}, number)...)
 	cancel()
 	everybody.Wait()
 	unrest = append(unrest, w.finish(c, seed)...)

@@ -25,6 +25,9 @@ func table(rounds []*outcome, seed uint64, commit string, took time.Duration) st
 			row(&text, f.kind, ofKind(log, f.kind), violations, seed)
 		}
 	}
+	for _, kind := range standing() {
+		row(&text, kind, ofKind(log, kind), violations, seed)
+	}
 	fmt.Fprintf(&text, "\n%d faults in %s (%.0f a minute), %d processes killed, %d faults while another was in force, %d rounds, "+
 		"commit %s, %d violations.\n", len(log), took.Round(time.Second), float64(len(log))/took.Minutes(), kills(log),
 		together(log), len(rounds), commit, blamed)

@@ -1,0 +1,216 @@
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flashsale/sale"
+	"flashsale/test/chaos/check"
+	"flashsale/test/chaos/history"
+	"flashsale/test/harness"
+)
+
+// goesOnWithin is how soon after the return of a store everything has to go on, for however long it stood still.
+const goesOnWithin = 5 * time.Second
+
+// standstill is a store whose process stands still while nothing else is broken. Connections to it stay open, and nothing
+// answers.
+type standstill struct {
+	kind string
+	hold time.Duration
+	stop func(*hand) deed
+}
+
+// holds returns for how long stores stand still: within every wait of the engine, beyond the longest read timeout, beyond a
+// session of the group, and beyond everything. The first, which the smoke does, is beyond what any client waits.
+func holds() []time.Duration {
+	return []time.Duration{15 * time.Second, 5 * time.Second, 40 * time.Second, 120 * time.Second}
+}
+
+// standstills returns every store for every hold.
+func standstills() (all []standstill) {
+	for _, hold := range holds() {
+		all = append(all, standstill{"Kafka stood still", hold, kafkaPaused},
+			standstill{"Kafka broker stood still", hold, brokerPaused},
+			standstill{"Redis stood still", hold, redisPaused},
+			standstill{"MariaDB stood still", hold, mariadbPaused})
+	}
+	return all
+}
+
+// standing returns the kinds of standstills.
+func standing() []string {
+	return []string{"Kafka stood still", "Kafka broker stood still", "Redis stood still", "MariaDB stood still"}
+}
+
+// standstillOf returns the standstill of a round: each has one, in turn. A short run, which does only what lasts a quarter of
+// a minute at most, has one in its first round.
+func (n *nemesis) standstillOf(round int) (standstill, bool) {
+	var wanted []standstill
+	for _, s := range standstills() {
+		if strings.HasPrefix(s.kind, n.only) {
+			wanted = append(wanted, s)
+		}
+	}
+	if len(wanted) == 0 || !n.long && round > 1 {
+		return standstill{}, false
+	}
+	return wanted[(round-1)%len(wanted)], true
+}
+
+// stand lets a store stand still with the crowd there, and checks that everything goes on at its return.
+func (n *nemesis) stand(c *crowd, h *hand, round int) []check.Fault {
+	s, there := n.standstillOf(round)
+	if !there {
+		return nil
+	}
+	from := time.Now()
+	d := s.stop(h)
+	h.wait(s.hold)
+	d.heal()
+	back := time.Now()
+	d.told = fmt.Sprintf("%s for %s", d.told, s.hold)
+	n.note(struck{fault: fault{kind: s.kind}, deed: d, round: round,
+		span: check.Span{FromUS: from.UnixMicro(), ToUS: back.UnixMicro()}})
+	missing, err := n.w.goOn(c, back.Add(goesOnWithin))
+	n.w.t.Logf("%s %s %s: everything went on after %s; missing: %v", from.UTC().Format("15:04:05.000"), s.kind, d.told,
+		time.Since(back).Round(time.Millisecond), missing)
+	if err == nil && len(missing) == 0 {
+		return nil
+	}
+	return []check.Fault{{Check: "goes on", Text: fmt.Sprintf("%s %s, and %s after its return these did not go on: %v (%v)",
+		s.kind, d.told, goesOnWithin, missing, err)}}
+}
+
+// goOn waits until every role has gone on behind what there is now, or until the deadline, and names those that have not: a
+// record of every partition settles, what was decided is told and given back, every gateway answers purchases, and every
+// process says that it is ready.
+func (w *world) goOn(c *crowd, deadline time.Time) (missing []string, err error) {
+	ctx, cancel := context.WithDeadline(context.Background(), deadline.Add(goesOnWithin)) // what is late is named all the same
+	defer cancel()
+	ends, err := w.mark(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("write to every partition: %w", err)
+	}
+	waiting, err := w.waiting(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		missing, err = w.behind(ctx, c, ends, waiting)
+		if err == nil && len(missing) == 0 && time.Now().Before(deadline) {
+			return nil, nil
+		}
+		if time.Now().After(deadline) {
+			return missing, err
+		}
+		<-time.After(50 * time.Millisecond)
+	}
+}
+
+// mark writes a fence, which changes nothing, to every partition, and returns the offsets behind them.
+func (w *world) mark(ctx context.Context) (map[int32]int64, error) {
+	client := w.kafkaClient(kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	defer client.Close()
+	var records []*kgo.Record
+	for p := range int32(partitions) {
+		records = append(records, &kgo.Record{Topic: ordersTopic, Partition: p, Value: sale.AppendFence(nil, "standstill")})
+	}
+	ends := map[int32]int64{}
+	for _, result := range client.ProduceSync(ctx, records...) {
+		if result.Err != nil {
+			return nil, result.Err
+		}
+		ends[result.Record.Partition] = result.Record.Offset + 1
+	}
+	return ends, nil
+}
+
+// waiting returns the rows of the database that wait to be carried out of it, by table and key.
+func (w *world) waiting(ctx context.Context) (map[string]bool, error) {
+	rows, err := w.books.QueryContext(ctx, "SELECT CONCAT('outbox ', sale_id, '/', sku, '/', bucket, ' ', number) FROM outbox "+
+		"UNION ALL SELECT CONCAT('events ', event_id) FROM events")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	keys := map[string]bool{}
+	for rows.Next() {
+		var key string
+		if err := rows.Scan(&key); err != nil {
+			return nil, err
+		}
+		keys[key] = true
+	}
+	return keys, rows.Err()
+}
+
+// behind names what has not gone on.
+func (w *world) behind(ctx context.Context, c *crowd, ends map[int32]int64, waiting map[string]bool) (missing []string, err error) {
+	for partition, end := range ends {
+		var next int64
+		row := w.books.QueryRowContext(ctx, "SELECT COALESCE(MAX(next_offset), 0) FROM positions WHERE partition_id = ?", partition)
+		if err := row.Scan(&next); err != nil {
+			return nil, err
+		}
+		if next < end {
+			missing = append(missing, fmt.Sprintf("partition %d settles (%d of %d)", partition, next, end))
+		}
+	}
+	now, err := w.waiting(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for key := range waiting {
+		if now[key] {
+			missing = append(missing, key)
+		}
+	}
+	for _, p := range w.processes() {
+		if !isReady(p) {
+			missing = append(missing, p.name+" is ready")
+		}
+	}
+	return append(missing, c.unanswered()...), nil
+}
+
+func isReady(p *process) bool {
+	answer, err := (&http.Client{Timeout: time.Second}).Get("http://" + p.listen + "/readyz")
+	if err != nil {
+		return false
+	}
+	defer answer.Body.Close()
+	return answer.StatusCode == http.StatusOK
+}
+
+// unanswered names the gateways that cannot decide a purchase.
+func (c *crowd) unanswered() (missing []string) {
+	with := newClient()
+	defer with.CloseIdleConnections()
+	for i := range gatewayCount {
+		s := c.sales[0]
+		n := c.nextKey.Add(1)
+		op := c.ask(with, history.Question{Verb: history.Buy, Sale: s.id, SKU: s.items[0].SKU, Quantity: 1, Gateway: i,
+			Buyer: fmt.Sprintf("%s-after-%d", s.id, n), Key: fmt.Sprintf("after %d", n)})
+		if op.Status == 0 || op.Status >= 500 {
+			missing = append(missing, fmt.Sprintf("gateway %d sells (%d %s)", i, op.Status, op.Code))
+		}
+	}
+	return missing
+}
+
+// kafkaPaused stops all brokers together.
+func kafkaPaused(h *hand) deed {
+	each := func(do func(*harness.KafkaNode)) {
+		for _, b := range h.w.kafka {
+			do(b)
+		}
+	}
+	each(func(b *harness.KafkaNode) { b.Pause() })
+	return plain(func() { each(func(b *harness.KafkaNode) { b.Continue() }) }, "")
+}
