@@ -98,12 +98,16 @@ func (b *builder) refusal(op *history.Op) {
 	case "sold_out":
 		b.stock[of] = append(b.stock[of], operation(step{soldOut, units, 0}, b.stale(op), op.Return))
 	case "not_enough":
-		b.stock[of] = append(b.stock[of], operation(step{fewer, units, op.Available}, op.Invoke, op.Return))
+		b.stock[of] = append(b.stock[of], operation(step{fewer, units, op.Available}, millisecond(op.Invoke), op.Return))
 	case "already_bought":
 		who := ownerOf{op.Sale, op.SKU, op.Buyer}
-		b.buyers[who] = append(b.buyers[who], operation(step{bought, units, int64(op.Bought)}, op.Invoke, op.Return))
+		b.buyers[who] = append(b.buyers[who], operation(step{bought, units, int64(op.Bought)}, millisecond(op.Invoke), op.Return))
 	}
 }
+
+// millisecond is the last moment before the millisecond of a moment: what was taken in it has its beginning for its moment,
+// and may have been taken after a question that came within it.
+func millisecond(us int64) int64 { return us - us%1000 - 1 }
 
 // stale is the earliest moment of which a refusal of a gateway that looks at the stock now and then may speak: its last
 // look, and before anything broke that kept it from looking.
