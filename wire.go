@@ -212,6 +212,7 @@ func (r *gatewayRole) build() (err error) {
 	}, admin.Deps{
 		Sales: r.books, Preloads: r.books, Rules: r.books, Orders: r.books, Decisions: r.books,
 		Stock:    operatorStock{r.redis, reserve.NewRebuilder(r.redis, r.producer, r.books)},
+		Journals: r.engine, Tail: settle.NewTail(settleKafka(r.settings), r.settings.Namespace, r.books),
 		Gatherer: r.registry, Ready: r.ready,
 	})
 	return nil

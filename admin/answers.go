@@ -132,6 +132,17 @@ func wrongStatus(is sale.OrderStatus) sale.Problem {
 	}
 }
 
+// notConfirmed refuses a payment of an order that is on its way, and says whether it is remembered until then.
+func notConfirmed(remembered bool) sale.Problem {
+	p := wrongStatus(sale.StatusQueued)
+	p.Detail = "repeat it once the order is confirmed"
+	if remembered {
+		p.Detail = "the order will be paid when it is confirmed; repeat to hear that it is"
+	}
+	p.Members = []sale.Member{{Name: "remembered", Value: remembered}}
+	return p
+}
+
 // malformed is bad input; field names the member or header at fault and is left out when there is none.
 func malformed(field, detail string, members ...sale.Member) sale.Problem {
 	if field != "" {

@@ -79,6 +79,8 @@ type Deps struct {
 	Orders    Orders
 	Decisions Decisions
 	Stock     Stock
+	Journals  Journals
+	Tail      Tail
 	Gatherer  prometheus.Gatherer
 	Ready     func() map[string]string // what the process still waits for; empty = ready
 }

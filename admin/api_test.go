@@ -30,11 +30,14 @@ type bench struct {
 	stock *fakeStock
 	url   string
 	ready map[string]string
+	way   *fakeWay
 }
 
 func newBench(t *testing.T, adjust ...func(*Options)) *bench {
 	t.Helper()
-	b := &bench{t: t, store: newFakeStore()}
+	b := &bench{t: t, store: newFakeStore(), way: &fakeWay{
+		held: map[sale.OrderID]sale.PendingOrder{}, queued: map[sale.OrderID]sale.PendingOrder{},
+	}}
 	b.stock = newFakeStock(b.store)
 	options := Options{
 		AdminToken: adminToken, ShopToken: shopToken, Version: "1.2.3", Partitions: 8,
@@ -49,6 +52,7 @@ func newBench(t *testing.T, adjust ...func(*Options)) *bench {
 	registry.MustRegister(NewBuildInfo("1.2.3", "abc"))
 	b.api = New(options, Deps{
 		Sales: b.store, Preloads: b.store, Rules: b.store, Orders: b.store, Decisions: b.store, Stock: b.stock,
+		Journals: b.way, Tail: b.way,
 		Gatherer: registry, Ready: func() map[string]string { return b.ready },
 	})
 	b.url = listen(t, b.api)

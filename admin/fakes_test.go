@@ -15,15 +15,17 @@ var errAway = errors.New("the store is away")
 
 // fakeStore is the database of these tests: every sale, list, rule and lease in memory, with the store's own refusals.
 type fakeStore struct {
-	mu      sync.Mutex
-	sales   map[string]sale.Sale
-	lists   map[string][]string
-	books   map[string][]sale.BucketBooks
-	orders  map[sale.OrderID]sale.Order
-	rules   sale.Rules
-	leases  map[string]string // name → holder
-	version int64
-	away    bool // every call fails
+	mu     sync.Mutex
+	sales  map[string]sale.Sale
+	lists  map[string][]string
+	books  map[string][]sale.BucketBooks
+	orders map[sale.OrderID]sale.Order
+
+	remembered map[sale.OrderID]string // payments of orders that are on their way
+	rules      sale.Rules
+	leases     map[string]string // name → holder
+	version    int64
+	away       bool // every call fails
 
 	acquired  []string // names of the leases taken, in order
 	unheld    []string // changes that were made without the sale's lease
@@ -35,7 +37,7 @@ type fakeStore struct {
 func newFakeStore() *fakeStore {
 	return &fakeStore{
 		sales: map[string]sale.Sale{}, lists: map[string][]string{}, books: map[string][]sale.BucketBooks{},
-		orders: map[sale.OrderID]sale.Order{}, leases: map[string]string{}, rules: sale.Rules{Version: 1},
+		orders: map[sale.OrderID]sale.Order{}, remembered: map[sale.OrderID]string{}, leases: map[string]string{}, rules: sale.Rules{Version: 1},
 	}
 }
 

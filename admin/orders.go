@@ -16,6 +16,9 @@ type Decisions interface {
 	CancelOrder(ctx context.Context, id sale.OrderID, reason sale.OrderReason, buyer string) (sale.Order, error)
 	// PayOrder returns the paid order, also when this payment paid it before; another payment is *sale.PaidError.
 	PayOrder(ctx context.Context, id sale.OrderID, paymentID string) (sale.Order, error)
+	// RememberPayment keeps the payment of an order that is on its way, so that its row is paid when it comes, and reports
+	// whether this payment is the one that is kept.
+	RememberPayment(ctx context.Context, id sale.OrderID, paymentID string) (remembered bool, err error)
 }
 
 // paymentBody is the body of PUT /admin/v1/orders/{order_id}/payment.
@@ -24,7 +27,7 @@ type paymentBody struct {
 }
 
 // getOrder answers an order with what only the shop and operators may read.
-func (a *API) getOrder(c *call) error { return a.withOrder(c, a.reading, a.deps.Orders.Order) }
+func (a *API) getOrder(c *call) error { return a.withOrder(c, a.reading, a.orPending) }
 
 // cancelOrder cancels in the shop's name, as the buyer's own request does.
 func (a *API) cancelOrder(c *call) error {
@@ -40,9 +43,30 @@ func (a *API) payOrder(c *call) error {
 	if err != nil {
 		return err
 	}
-	return a.withOrder(c, a.deciding, a.orUnconfirmed(func(ctx context.Context, id sale.OrderID) (sale.Order, error) {
+	return a.withOrder(c, a.deciding, a.orRemembered(payment, a.orUnconfirmed(func(ctx context.Context, id sale.OrderID) (sale.Order, error) {
 		return a.deps.Decisions.PayOrder(ctx, id, payment)
-	}))
+	})))
+}
+
+// orRemembered keeps the payment of an order that is known to be on its way, and then pays once more: the row may have come
+// while the payment was written (rule: remembered-before-look).
+func (a *API) orRemembered(payment string, pay decision) decision {
+	return func(ctx context.Context, id sale.OrderID) (sale.Order, error) {
+		order, err := pay(ctx, id)
+		var status *sale.StatusError
+		if !errors.As(err, &status) || !status.Status.Pending() {
+			return order, err
+		}
+		remembered, err := a.deps.Decisions.RememberPayment(ctx, id, payment)
+		if err != nil {
+			return order, err
+		}
+		order, err = a.deps.Decisions.PayOrder(ctx, id, payment)
+		if errors.Is(err, sale.ErrNotFound) || errors.As(err, &status) && status.Status.Pending() {
+			return order, notConfirmed(remembered)
+		}
+		return order, err
+	}
 }
 
 func decodePayment(body []byte) (string, error) {

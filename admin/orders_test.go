@@ -56,6 +56,19 @@ func (f *fakeStore) PayOrder(_ context.Context, id sale.OrderID, paymentID strin
 	return order, nil
 }
 
+// RememberPayment keeps the first payment of an order.
+func (f *fakeStore) RememberPayment(_ context.Context, id sale.OrderID, paymentID string) (bool, error) {
+	leave, err := f.enter()
+	if err != nil {
+		return false, err
+	}
+	defer leave()
+	if f.remembered[id] == "" {
+		f.remembered[id] = paymentID
+	}
+	return f.remembered[id] == paymentID, nil
+}
+
 // order puts an order of the buyer u:1 into the database.
 func (b *bench) order(id sale.OrderID, status sale.OrderStatus) {
 	at := sale.TimeMillis(1_794_391_200_123)

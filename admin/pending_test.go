@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -15,41 +16,118 @@ func idAt(moment time.Time) sale.OrderID {
 	return sale.OrderID((moment.UnixMilli()-sale.IDEpoch)<<22 | 5<<12 | 7)
 }
 
-// TestOrderThatTheDatabaseDoesNotKnowYet: while units of a sale are in flight, an id of that time may be one of them.
-func TestOrderThatTheDatabaseDoesNotKnowYet(t *testing.T) {
+// fakeWay is the journals and the orders topic: what is on its way to the database.
+type fakeWay struct {
+	held, queued map[sale.OrderID]sale.PendingOrder
+	asked        []string // where an order was looked for, in order
+	buckets      []sale.Bucket
+	partitions   []int32
+	fault        error
+}
+
+func (f *fakeWay) Journaled(_ context.Context, buckets []sale.Bucket, id sale.OrderID) (sale.PendingOrder, bool, error) {
+	f.asked, f.buckets = append(f.asked, "journal"), buckets
+	found, ok := f.held[id]
+	return found, ok && slices.Contains(buckets, found.Bucket), f.fault
+}
+
+func (f *fakeWay) Queued(_ context.Context, partitions []int32, id sale.OrderID) (sale.PendingOrder, bool, error) {
+	f.asked, f.partitions = append(f.asked, "kafka"), partitions
+	found, ok := f.queued[id]
+	return found, ok, f.fault
+}
+
+// underWay puts an order of bob's on its way.
+func (b *bench) underWay(id sale.OrderID, status sale.OrderStatus) {
+	order := sale.PendingOrder{
+		Bucket: phone, RecordOrder: sale.RecordOrder{OrderID: id, Quantity: 2, Buyer: "bob", Key: "k"},
+		CreatedMS: id.Time().UnixMilli(), Status: status,
+	}
+	if status == sale.StatusHeld {
+		b.way.held[id] = order
+		b.stock.set(func() {
+			reading := b.stock.readings[phone]
+			reading.OldestJournal = order.CreatedMS
+			b.stock.readings[phone] = reading
+		})
+		return
+	}
+	b.way.queued[id] = order
+}
+
+var elevenOClock = time.Date(2026, 11, 11, 11, 0, 0, 0, time.UTC)
+
+// A fresh winner is found before the database has the row, with what the buyer's own look-up says, and his payment is
+// remembered.
+func TestOrderOnItsWayIsFound(t *testing.T) {
+	for _, status := range []sale.OrderStatus{sale.StatusHeld, sale.StatusQueued} {
+		t.Run(string(status), func(t *testing.T) {
+			b := newBench(t)
+			b.bring("s", phoneSale, "preload", "open")
+			id := idAt(elevenOClock)
+			b.underWay(id, status)
+			for _, token := range []string{adminToken, shopToken} {
+				got := b.ask("GET", "/admin/v1/orders/"+id.String(), "", "Authorization", "Bearer "+token).is(200)
+				require.EqualValues(t, status, got["status"])
+				require.Equal(t, id.String(), got["order_id"])
+				require.Equal(t, "s", got["sale"])
+				require.Equal(t, "phone", got["sku"])
+				require.EqualValues(t, 2, got["quantity"])
+				require.Equal(t, "bob", got["buyer_id"])
+				require.NotEmpty(t, got["pay_by"])
+				require.Positive(t, got["unit_price_cents"])
+			}
+			b.cancel(id.String()).problem(409, "not_confirmed")
+
+			refused := b.pay(id.String(), "pay:1")
+			require.Equal(t, true, refused.problem(409, "not_confirmed")["remembered"])
+			require.Contains(t, []string{"1", "2", "3"}, refused.Header.Get("Retry-After"))
+			require.Equal(t, true, b.pay(id.String(), "pay:1").problem(409, "not_confirmed")["remembered"])
+			require.Equal(t, false, b.pay(id.String(), "pay:2").problem(409, "not_confirmed")["remembered"])
+			require.Equal(t, map[sale.OrderID]string{id: "pay:1"}, b.store.remembered)
+			b.order(id, sale.StatusConfirmed)
+			b.pay(id.String(), "pay:1").is(200)
+		})
+	}
+}
+
+// What is not on its way is not found, and no payment of it is remembered.
+func TestOrderThatIsNotOnItsWay(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale, "preload", "open")
-	starts, ends := time.Date(2026, 11, 11, 10, 0, 0, 0, time.UTC), time.Date(2026, 11, 11, 12, 0, 0, 0, time.UTC)
-	during := idAt(starts.Add(time.Hour)).String()
-	unknown := func(id string) {
-		t.Helper()
-		b.pay(id, "pay:1").problem(404, "order_not_found")
-		b.cancel(id).problem(404, "order_not_found")
-	}
-	unknown(during)
-
+	b.bring("draft", phoneSale)
 	b.sell(phone, 2, 1, 0)
-	for _, id := range []string{during, idAt(starts).String(), idAt(starts.Add(-time.Second)).String(), idAt(ends).String()} {
-		for _, r := range []*reply{b.pay(id, "pay:1"), b.cancel(id)} {
-			r.problem(409, "not_confirmed")
-			require.Contains(t, []string{"1", "2", "3"}, r.Header.Get("Retry-After"))
+	starts, ends := time.Date(2026, 11, 11, 10, 0, 0, 0, time.UTC), time.Date(2026, 11, 11, 12, 0, 0, 0, time.UTC)
+	unknown := func(id string, asked ...string) {
+		t.Helper()
+		for _, ask := range []func() *reply{
+			func() *reply { return b.pay(id, "pay:1") }, func() *reply { return b.cancel(id) },
+			func() *reply { return b.ask("GET", "/admin/v1/orders/"+id, "") },
+		} {
+			b.way.asked = nil
+			ask().problem(404, "order_not_found")
+			require.Equal(t, asked, b.way.asked)
 		}
-		b.ask("GET", "/admin/v1/orders/"+id, "").problem(404, "order_not_found")
 	}
+	unknown(idAt(elevenOClock).String(), "kafka")
+	require.Equal(t, []int32{b.store.books["s"][0].Partition}, b.way.partitions)
+	unknown(idAt(starts).String(), "kafka")
+	unknown(idAt(ends.Add(idSlack)).String(), "kafka")
 	unknown(idAt(starts.Add(-2 * time.Minute)).String())
 	unknown(idAt(ends.Add(2 * time.Minute)).String())
 	unknown("1")
+	require.Empty(t, b.store.remembered)
 
-	b.sell(phone, 0, 1, 0)
-	unknown(during)
+	b.store.set(func() { b.store.books["s"][0].State = sale.BucketLoading })
+	unknown(idAt(elevenOClock).String(), "journal", "kafka")
+	require.Equal(t, []sale.Bucket{phone}, b.way.buckets, "a rebuild has not emptied its journal yet")
 }
 
-// TestRowThatComesBetweenTheLooks: the order settles after the database was asked and before it is known that nothing is
-// in flight.
+// The row may come between the looks.
 func TestRowThatComesBetweenTheLooks(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale, "preload", "open")
-	id := idAt(time.Date(2026, 11, 11, 11, 0, 0, 0, time.UTC))
+	id := idAt(elevenOClock)
 	asked := 0
 	got, err := b.api.orUnconfirmed(func(ctx context.Context, id sale.OrderID) (sale.Order, error) {
 		order, err := b.store.PayOrder(ctx, id, "pay:1")
@@ -61,17 +139,34 @@ func TestRowThatComesBetweenTheLooks(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, sale.StatusPaid, got.Status)
 	require.Equal(t, 2, asked)
+
+	other := idAt(elevenOClock.Add(time.Second))
+	got, err = b.api.orRemembered("pay:2", func(context.Context, sale.OrderID) (sale.Order, error) {
+		b.order(other, sale.StatusConfirmed)
+		return sale.Order{}, &sale.StatusError{Status: sale.StatusQueued}
+	})(t.Context(), other)
+	require.NoError(t, err)
+	require.Equal(t, sale.StatusPaid, got.Status, "the look after the payment was written")
 }
 
-func TestOrderOfASaleInDoubtIsToBeAskedAgain(t *testing.T) {
+// Where nobody can say whether an order is on its way, nobody says that it is not.
+func TestOrderOfStoresThatAreAway(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale, "preload", "open")
-	b.bring("draft", phoneSale)
-	id := idAt(time.Date(2026, 11, 11, 11, 0, 0, 0, time.UTC)).String()
-	b.store.set(func() { b.store.books["s"][0].State = sale.BucketLoading })
-	b.pay(id, "pay:1").problem(409, "not_confirmed")
+	id := idAt(elevenOClock).String()
+	everywhere := func(code string) {
+		t.Helper()
+		b.pay(id, "pay:1").problem(503, code)
+		b.cancel(id).problem(503, code)
+		b.ask("GET", "/admin/v1/orders/"+id, "").problem(503, code)
+	}
+	b.way.fault = errAway
+	everywhere("unavailable")
+	b.way.fault = sale.ProblemOf(sale.OutcomeOverloaded, "too many")
+	everywhere("overloaded")
+	b.way.fault = nil
 	b.stock.set(func() { b.stock.away = true })
-	b.pay(id, "pay:1").problem(503, "unavailable")
-	b.cancel(id).problem(503, "unavailable")
+	everywhere("unavailable")
+	require.Empty(t, b.store.remembered)
 	b.pay("1", "pay:1").problem(404, "order_not_found")
 }

@@ -130,6 +130,7 @@ func TestServerKilledInsideCommit(t *testing.T) {
 		}
 		deliveries[0].Record.Batch.CreatedMS = longAgo
 		kill("settle", func() error { _, err := s.Settle(t.Context(), deliveries); return err })
+		overdue(t, s)
 		kill("pay", func() error { _, err := s.PayOrder(t.Context(), orders[0].OrderID, "p"); return err })
 		kill("cancel", func() error {
 			_, err := s.CancelOrder(t.Context(), orders[1].OrderID, sale.ReasonBuyer, orders[1].Buyer)

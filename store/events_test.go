@@ -24,6 +24,7 @@ func TestEventsTellTheMoment(t *testing.T) {
 		d := batch(bucket, 1, 1, ann, bob, cat, dan)
 		d.Record.Batch.CreatedMS = longAgo
 		settle(t, s, d)
+		overdue(t, s)
 		confirmed := map[sale.OrderID]sale.Order{}
 		for _, o := range []sale.RecordOrder{ann, bob, cat} {
 			confirmed[o.OrderID] = order(t, s, o.OrderID)

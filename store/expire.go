@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 
 	"flashsale/faults"
 	"flashsale/ledger"
@@ -56,10 +57,14 @@ func (s *Store) expireOrders(ctx context.Context, tx *sql.Tx, ids []sale.OrderID
 	if err != nil {
 		return 0, err
 	}
+	paid, err := s.payRemembered(ctx, tx, nowMS, ids) // rule: remembered-payment-wins
+	if err != nil {
+		return 0, err
+	}
 	leaving := make([]ledger.Held, 0, len(locked))
 	for i := range locked {
 		o := &locked[i]
-		if !ledger.Expires(&o.Order, nowMS) {
+		if !ledger.Expires(&o.Order, nowMS) || slices.Contains(paid, o.OrderID) {
 			continue
 		}
 		if stock[o.bucket] == nil {

@@ -19,7 +19,40 @@ func unpaid(t testing.TB, s *Store, bucket sale.Bucket, sequence int64, n int) [
 	d := batch(bucket, 1, sequence, orders...)
 	d.Record.Batch.CreatedMS = longAgo
 	require.Zero(t, settle(t, s, d).Refused)
+	overdue(t, s)
 	return orders
+}
+
+// overdue ends the payment time of the orders of longAgo, which have a minute since they were confirmed.
+func overdue(t testing.TB, s *Store) {
+	t.Helper()
+	_, err := s.db.Exec("UPDATE orders SET pay_by = created_at, due_at = created_at " +
+		"WHERE due_at > created_at AND created_at < '2021-01-01 00:00:00.000'")
+	require.NoError(t, err)
+}
+
+// Whoever is confirmed when the payment time is over, or nearly so, has another minute, or the payment time where that is
+// less.
+func TestTimeToPayAfterConfirmation(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		for name, story := range map[string]struct{ ttl, pressed, least, most int64 }{
+			"late": {900, -3600, 60, 61}, "in-time": {900, -100, 799, 801}, "short": {30, -3600, 30, 31}, "barely": {900, -870, 60, 61},
+		} {
+			wanted := draft(name, 1, item("phone", 1, 1))
+			wanted.PaymentTTL = story.ttl
+			orders := crowd(1)
+			d := batch(selling(t, s, wanted)[0].Bucket, 1, 1, orders...)
+			before := time.Now()
+			d.Record.Batch.CreatedMS = before.UnixMilli() + story.pressed*1000
+			settle(t, s, d)
+			got := order(t, s, orders[0].OrderID)
+			payBy := got.PayBy.Time
+			require.WithinRange(t, payBy, before.Add(time.Duration(story.least)*time.Second-time.Millisecond),
+				time.Now().Add(time.Duration(story.most)*time.Second), name)
+			require.Zero(t, expireDue(t, s, 10), name)
+			require.Equal(t, 1, count(t, s, "SELECT COUNT(*) FROM orders WHERE order_id = ? AND due_at = pay_by", int64(got.OrderID)))
+		}
+	})
 }
 
 func expireDue(t testing.TB, s *Store, limit int) int {
@@ -78,6 +111,7 @@ func TestExpireInPagesOverManyBuckets(t *testing.T) {
 			deliveries = append(deliveries, d)
 		}
 		settle(t, s, deliveries...)
+		overdue(t, s)
 		require.Equal(t, 7, expireDue(t, s, 7), "a full page: there may be more")
 		require.Equal(t, 10, expireDue(t, s, 10))
 		require.Equal(t, 3, expireDue(t, s, 10))

@@ -64,6 +64,7 @@ func (w *modelRun) step() {
 	case 2:
 		w.pay()
 	case 3:
+		overdue(w.t, w.s)
 		expired, err := w.s.ExpireOrders(w.t.Context(), 1000)
 		require.NoError(w.r, err)
 		due := func(o *modelOrder) bool { return o.due }

@@ -123,17 +123,18 @@ func (c sessionConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	return conn, nil
 }
 
-// mysqlFault classifies by error number. 8002 and 9007 are TiDB's write conflicts.
+// mysqlFault classifies by error number.
 func mysqlFault(err error) fault {
 	var answer *mysql.MySQLError
 	if !errors.As(err, &answer) {
 		return faultOther
 	}
+	if isConflict(answer) {
+		return faultTransient
+	}
 	switch answer.Number {
 	case 1062:
 		return faultDuplicate
-	case 1213, 1205, 8002, 9007:
-		return faultTransient
 	case 1146:
 		return faultNoTable
 	case 1048, 1264, 1265, 1292, 1366, 1406, 1411, 1690, 3140, 3819, 4025:

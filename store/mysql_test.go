@@ -3,6 +3,9 @@ package store
 import (
 	"errors"
 	"fmt"
+	"os"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -99,6 +102,20 @@ func TestMySQLConfig(t *testing.T) {
 	require.ErrorContains(t, err, "postgres")
 }
 
+// Every conflict that is repeated stands in the table of the page, and no other.
+func TestConflictsAreDocumented(t *testing.T) {
+	page, err := os.ReadFile("../docs/compatibility.md")
+	require.NoError(t, err)
+	var told, known []string
+	for _, row := range regexp.MustCompile(`(?m)^\| Error (\d+) `).FindAllStringSubmatch(string(page), -1) {
+		told = append(told, row[1])
+	}
+	for _, c := range conflicts() {
+		known = append(known, strconv.Itoa(int(c.number)))
+	}
+	require.Equal(t, known, told)
+}
+
 func TestMySQLFaults(t *testing.T) {
 	for number, wanted := range map[uint16]fault{
 		1062: faultDuplicate, 1213: faultTransient, 1205: faultTransient, 9007: faultTransient, 1146: faultNoTable,
@@ -106,6 +123,24 @@ func TestMySQLFaults(t *testing.T) {
 	} {
 		err := fmt.Errorf("insert: %w", &mysql.MySQLError{Number: number})
 		require.Equal(t, wanted, mysqlFault(errors.Join(errors.New("and"), err)), "error %d", number)
+	}
+	for _, again := range []mysql.MySQLError{
+		{Number: 1020, Message: "Record has changed since last read in table 'stock'"},
+		{Number: 1047, Message: "WSREP has not yet prepared node for application use"},
+		{Number: 1105, Message: "pessimistic lock retry limit reached"},
+		{Number: 1180, Message: `Got error 149 "Lock deadlock; Retry transaction" during COMMIT`},
+		{Number: 1412, Message: "Table definition has changed, please retry transaction"},
+		{Number: 3101, Message: "Plugin instructed the server to rollback the current transaction."},
+		{Number: 8002}, {Number: 8005}, {Number: 8022}, {Number: 8028}, {Number: 8229}, {Number: 9004},
+	} {
+		require.Equal(t, faultTransient, mysqlFault(fmt.Errorf("commit: %w", &again)), "%v", &again)
+	}
+	for _, other := range []mysql.MySQLError{
+		{Number: 1105, Message: "other error: unknown error Wire Error(InvalidEnumValue(4004))"},
+		{Number: 1047, Message: "Unknown command"}, {Number: 1180, Message: "Got error 5 during COMMIT"},
+		{Number: 1290}, {Number: 1317}, {Number: 9001}, {Number: 9002}, {Number: 9005},
+	} {
+		require.Equal(t, faultOther, mysqlFault(&other), "%v", &other)
 	}
 	overflow := &mysql.MySQLError{Number: 4242, SQLState: [5]byte{'2', '2', '0', '0', '3'}}
 	require.Equal(t, faultData, mysqlFault(overflow))

@@ -16,10 +16,14 @@ import (
 // *sale.StatusError.
 func (s *Store) CancelOrder(ctx context.Context, id sale.OrderID, reason sale.OrderReason, buyer string) (sale.Order, error) {
 	var order sale.Order
+	paid := false
 	err := s.transact(ctx, func(tx *sql.Tx) (err error) {
-		order, err = s.cancelOrder(ctx, tx, id, reason, buyer)
+		order, paid, err = s.cancelOrder(ctx, tx, id, reason, buyer)
 		return err
 	})
+	if err == nil && paid { // what is remembered was paid instead, and that is committed
+		err = &sale.StatusError{Status: sale.StatusPaid}
+	}
 	if err != nil {
 		return sale.Order{}, fmt.Errorf("cancel order %d: %w", id, err)
 	}
@@ -29,39 +33,43 @@ func (s *Store) CancelOrder(ctx context.Context, id sale.OrderID, reason sale.Or
 
 const sqlHome = "SELECT sale_id, sku, bucket, buyer_id FROM orders WHERE order_id = ?"
 
-func (s *Store) cancelOrder(ctx context.Context, tx *sql.Tx, id sale.OrderID, reason sale.OrderReason, buyer string) (sale.Order, error) {
+func (s *Store) cancelOrder(ctx context.Context, tx *sql.Tx, id sale.OrderID, reason sale.OrderReason, buyer string) (order sale.Order, paid bool, err error) {
 	var bucket sale.Bucket
 	var owner string
-	err := tx.QueryRowContext(ctx, sqlHome, int64(id)).Scan(&bucket.Sale, &bucket.SKU, &bucket.Number, &owner)
+	err = tx.QueryRowContext(ctx, sqlHome, int64(id)).Scan(&bucket.Sale, &bucket.SKU, &bucket.Number, &owner)
 	switch {
 	case isNoRows(err):
-		return sale.Order{}, s.missing(ctx, tx, id, buyer)
+		return order, false, s.missing(ctx, tx, id, buyer)
 	case err != nil:
-		return sale.Order{}, err
+		return order, false, err
 	case buyer != "" && owner != buyer:
-		return sale.Order{}, sale.ErrNotFound
+		return order, false, sale.ErrNotFound
 	}
 	stock, _, err := s.lockStock(ctx, tx, []sale.Bucket{bucket})
 	if err != nil {
-		return sale.Order{}, err
+		return order, false, err
 	}
 	locked, nowMS, err := s.lockOrders(ctx, tx, []sale.OrderID{id})
 	if err != nil {
-		return sale.Order{}, err
+		return order, false, err
 	}
 	if len(locked) == 0 || stock[bucket] == nil {
-		return sale.Order{}, fmt.Errorf("its row or that of bucket %s has gone: %w", bucket, sale.ErrNotFound)
+		return order, false, fmt.Errorf("its row or that of bucket %s has gone: %w", bucket, sale.ErrNotFound)
 	}
-	order := locked[0].Order
+	order = locked[0].Order
 	if moves, err := ledger.Cancels(&order); err != nil || !moves {
-		return order, err
+		return order, false, err
+	}
+	payments, err := s.payRemembered(ctx, tx, nowMS, []sale.OrderID{id}) // rule: remembered-payment-wins
+	if err != nil || len(payments) > 0 {
+		return order, len(payments) > 0, err
 	}
 	decided := ledger.NewPlan(ledger.NewBooks(stock, nowMS, true))
 	decided.Release([]ledger.Held{locked[0].held()}, sale.StatusCancelled, reason)
 	order.Status, order.Reason, order.UpdatedAt = sale.StatusCancelled, reason, changedAt(order.CreatedAt, nowMS)
 	err = s.writePlan(ctx, tx, nowMS, decided)
 	faults.Point("store.cancel-written")
-	return order, err
+	return order, false, err
 }
 
 // changedAt returns the moment of a change of an order: now, but never before the order was made.
@@ -97,6 +105,9 @@ func (s *Store) PayOrder(ctx context.Context, id sale.OrderID, paymentID string)
 		order, err = s.payOrder(ctx, tx, id, paymentID)
 		return err
 	})
+	if err == nil && order.PaymentID != paymentID { // one that was remembered before has paid it now
+		err = &sale.PaidError{PaymentID: order.PaymentID}
+	}
 	if err != nil {
 		return sale.Order{}, fmt.Errorf("pay order %d: %w", id, err)
 	}
@@ -115,6 +126,16 @@ func (s *Store) payOrder(ctx context.Context, tx *sql.Tx, id sale.OrderID, payme
 	order := locked[0].Order
 	if moves, err := ledger.Pays(&order, paymentID); err != nil || !moves {
 		return order, err
+	}
+	first, err := s.rememberedPayment(ctx, tx, id)
+	if err != nil {
+		return order, err
+	}
+	if first != "" { // rule: remembered-payment-wins
+		paymentID = first
+		if _, err := tx.ExecContext(ctx, sqlForgetOf+"?)", int64(id)); err != nil {
+			return order, err
+		}
 	}
 	order.Status, order.PaymentID, order.UpdatedAt = sale.StatusPaid, paymentID, changedAt(order.CreatedAt, nowMS)
 	pay := fmt.Sprintf(sqlPay, s.dialect.forced)

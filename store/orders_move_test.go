@@ -99,6 +99,7 @@ func TestEndedOrdersStay(t *testing.T) {
 		b := batch(bucket, 1, 1, append(orders, one(orders[0].Buyer, 1))...)
 		b.Record.Batch.CreatedMS = longAgo
 		settle(t, s, b)
+		overdue(t, s)
 		pay(t, s, orders[0].OrderID, "p-1")
 		cancel(t, s, orders[1].OrderID)
 		_, err := s.ExpireOrders(ctx, 10)

@@ -43,6 +43,7 @@ func (s *Store) writePlan(ctx context.Context, tx *sql.Tx, nowMS int64, p *ledge
 		func() error { return insert(ctx, tx, sqlInsertOutbox, outboxRow, p.Outbox, outboxArgs) },
 		func() error { return s.forgetApplied(ctx, tx, p.Done) },
 		func() error { return writeEvents(ctx, tx, nowMS, p.Statuses()) },
+		func() error { _, err := s.payRemembered(ctx, tx, nowMS, written(p)); return err },
 		func() error { return s.moveStock(ctx, tx, p.Moves) },
 	}
 	for _, write := range writes {
@@ -51,6 +52,17 @@ func (s *Store) writePlan(ctx context.Context, tx *sql.Tx, nowMS int64, p *ledge
 		}
 	}
 	return nil
+}
+
+// written returns the orders whose rows a plan writes.
+func written(p *ledger.Plan) []sale.OrderID {
+	ids := make([]sale.OrderID, 0, len(p.Confirmed)+len(p.Refused))
+	for _, orders := range [][]ledger.Order{p.Confirmed, p.Refused} {
+		for i := range orders {
+			ids = append(ids, orders[i].OrderID)
+		}
+	}
+	return ids
 }
 
 // forgetSlots is the seeded bug of books whose unique keys were never made.

@@ -28,8 +28,9 @@ func TestSettleWritesOrders(t *testing.T) {
 		require.Equal(t, sale.Order{
 			OrderID: orders[0].OrderID, Status: sale.StatusConfirmed, Sale: "eleven", SKU: "phone", Quantity: 1,
 			UnitPriceCents: 129900, Currency: "CNY", CreatedAt: sale.TimeMillis(noon), UpdatedAt: found.UpdatedAt,
-			PayBy: sale.PayBy(sale.TimeMillis(noon).Time, 900), BuyerID: orders[0].Buyer,
+			PayBy: found.PayBy, BuyerID: orders[0].Buyer,
 		}, found)
+		require.Equal(t, max(noon+900_000, found.UpdatedAt.UnixMilli()+60_000), found.PayBy.UnixMilli())
 		require.False(t, found.UpdatedAt.Before(found.CreatedAt.Time))
 	})
 }

@@ -32,7 +32,9 @@ const connectionLifetime = 3 * time.Minute
 type Store struct {
 	db      *sql.DB
 	dialect *dialect
-	writer  chan struct{} // holds one token while a transaction runs; nil where writers need not queue
+	// repeatFor is how long a transaction that meets conflicts is run again; tests shorten it.
+	repeatFor time.Duration
+	writer    chan struct{} // holds one token while a transaction runs; nil where writers need not queue
 
 	migrating sync.Mutex
 }
@@ -61,7 +63,7 @@ func Open(options Options) (*Store, error) {
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
 	db.SetConnMaxLifetime(connectionLifetime)
-	s := &Store{db: db, dialect: d}
+	s := &Store{db: db, dialect: d, repeatFor: repeatFor}
 	if d.oneWriter {
 		s.writer = make(chan struct{}, 1)
 	}

@@ -9,11 +9,14 @@ import (
 	"time"
 )
 
-// Bounds of running a transaction again. With sorted locks deadlocks are rare; whoever still loses after this many gets
-// the error, which is his to repeat.
+// Bounds of running a transaction again: as long as conflicts come quickly repeatFor, and where each costs a lock wait at
+// least leastAttempts. With sorted locks conflicts are rare on one writer; a cluster of several writers finds them at the
+// commit only, one after the other. Whoever still loses gets the error, which is his to repeat.
 const (
-	maxAttempts  = 6
-	maxRetryWait = 40 * time.Millisecond // of one wait, times the attempt
+	repeatFor     = 5 * time.Second
+	leastAttempts = 6
+	retryWait     = 40 * time.Millisecond // the longest first wait; it grows with every attempt
+	maxRetryWait  = 200 * time.Millisecond
 )
 
 // errStartOver asks transact for another attempt: what the transaction saw has changed under it.
@@ -22,12 +25,14 @@ var errStartOver = errors.New("the rows changed while the transaction ran")
 // transact runs work in a READ COMMITTED transaction and commits it. Work may run several times: it must keep nothing
 // from an earlier run. An error of the commit other than a conflict means unknown, as when the connection was lost.
 func (s *Store) transact(ctx context.Context, work func(tx *sql.Tx) error) error {
+	began := time.Now()
 	for attempt := 1; ; attempt++ {
 		err := s.transactOnce(ctx, work)
-		if err == nil || attempt == maxAttempts || !s.mayRepeat(err) {
+		over := attempt >= leastAttempts && time.Since(began) >= s.repeatFor
+		if err == nil || over || !s.mayRepeat(err) {
 			return err
 		}
-		if stopped := pause(ctx, rand.N(time.Duration(attempt)*maxRetryWait)); stopped != nil {
+		if stopped := pause(ctx, rand.N(min(time.Duration(attempt)*retryWait, maxRetryWait))); stopped != nil {
 			return errors.Join(err, stopped)
 		}
 	}

@@ -1,0 +1,53 @@
+package reserve
+
+import (
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+)
+
+// An order is found in the journal while Kafka is away, page behind page, and only there.
+func TestJournaledFindsWhatIsHeld(t *testing.T) {
+	w := newWorld(t, impatient)
+	b, other := w.stock("phone", 2_000, 1), w.stock("case", 10, 1)
+	before := w.buy(b, "early")
+	w.kafka.goAway()
+	held := w.buy(b, "late")
+	require.Equal(t, sale.OutcomeHeld, held.Outcome)
+	look := func(id sale.OrderID, buckets ...sale.Bucket) (sale.PendingOrder, bool) {
+		t.Helper()
+		found, ok, err := w.engine.Journaled(t.Context(), buckets, id)
+		require.NoError(t, err)
+		return found, ok
+	}
+	found, ok := look(held.OrderID, other, b)
+	require.True(t, ok)
+	require.Equal(t, sale.PendingOrder{
+		Bucket: b, RecordOrder: sale.RecordOrder{OrderID: held.OrderID, Quantity: 1, Buyer: "late", Key: found.Key},
+		CreatedMS: held.CreatedAt.UnixMilli(), Status: sale.StatusHeld,
+	}, found)
+	_, ok = look(held.OrderID, other)
+	require.False(t, ok, "another bucket's")
+	if found, ok = look(before.OrderID, b); ok { // acknowledged, and trimmed with the next batch
+		require.Equal(t, sale.StatusQueued, found.Status)
+	}
+	_, ok = look(1, b)
+	require.False(t, ok)
+}
+
+// A journal that is too long to be searched is no reason to say that an order is not there.
+func TestJournaledIsBounded(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 1)
+	record := string(sale.AppendFence(nil, "f"))
+	for i := range searchEntries + 1 {
+		w.doOn("XADD", w.redis.keys(b).journal, strconv.Itoa(10_000_000_001+i)+"-5", journalField, record)
+	}
+	var problem sale.Problem
+	_, _, err := w.engine.Journaled(t.Context(), []sale.Bucket{b}, 1)
+	require.ErrorAs(t, err, &problem)
+	require.Equal(t, sale.OutcomeOverloaded.String(), problem.Code)
+}

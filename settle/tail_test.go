@@ -1,0 +1,85 @@
+package settle
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+)
+
+// settledTo has the database say how far it has come in a partition.
+func (f *fakeBooks) settledTo(partition int32, topicID string, next int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.settled[partition] = sale.Position{Partition: partition, TopicID: topicID, Next: next}
+}
+
+// An order is found in Kafka as long as the database has not settled it, and no longer.
+func TestTailFindsWhatIsQueued(t *testing.T) {
+	onEveryKafka(t, func(b *bench) {
+		books := newFakeBooks()
+		tail := NewTail(b.kafka, b.name, books)
+		all := []int32{0, 1, 2, 3}
+		look := func(id int64, partitions ...int32) (sale.PendingOrder, bool) {
+			b.Helper()
+			found, ok, err := tail.Queued(b.Context(), partitions, sale.OrderID(id))
+			require.NoError(b, err)
+			return found, ok
+		}
+		_, ok := look(1000, all...)
+		require.False(b, ok, "an empty topic")
+		b.produceOrders(1000, 8) // 1000 and 1001 in partition 0, 1010 and 1011 in partition 1, …
+		b.produce(0, sale.AppendFence(nil, "f"))
+		found, ok := look(1011, all...)
+		require.True(b, ok)
+		require.Equal(b, sale.StatusQueued, found.Status)
+		require.Equal(b, sale.OrderID(1011), found.OrderID)
+		require.Equal(b, "demo", found.Sale)
+		_, ok = look(1011, 0, 2, 3)
+		require.False(b, ok, "another partition's")
+		_, ok = look(1002, all...)
+		require.False(b, ok)
+
+		books.settledTo(1, "topic", 1)
+		_, ok = look(1011, all...)
+		require.False(b, ok, "it is settled")
+		_, ok = look(1051, all...)
+		require.True(b, ok, "the one behind it is not")
+		b.produceOrders(2000, 1)
+		_, ok = look(2001, all...)
+		require.True(b, ok, "what came since")
+		books.settledTo(1, "another topic", 2)
+		_, ok = look(1051, all...)
+		require.False(b, ok)
+	})
+}
+
+// The tail is bounded, and never says that an order is not there when it has not read everything.
+func TestTailIsBounded(t *testing.T) {
+	b := newBench(t, startFake(t))
+	tail := NewTail(b.kafka, b.name, newFakeBooks())
+	b.produceOrders(1000, 4)
+	tail.parts[7] = &tailPart{records: []tailRecord{{raw: make([]byte, maxTailBytes-1)}}}
+	var problem sale.Problem
+	_, _, err := tail.Queued(t.Context(), []int32{0, 1, 2, 3}, 1031)
+	require.ErrorAs(t, err, &problem)
+	require.Equal(t, sale.OutcomeOverloaded.String(), problem.Code)
+	delete(tail.parts, 7)
+	_, ok, err := tail.Queued(t.Context(), []int32{0, 1, 2, 3}, 1031)
+	require.NoError(t, err)
+	require.True(t, ok, "there is room again")
+}
+
+func TestTailOfAKafkaThatIsAway(t *testing.T) {
+	tail := NewTail(KafkaOptions{Brokers: []string{"127.0.0.1:1"}}, "away", newFakeBooks())
+	short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, _, err := tail.Queued(short, []int32{0}, 1)
+	require.Error(t, err)
+	tail.reading <- struct{}{}
+	_, _, err = tail.Queued(short, []int32{0}, 1)
+	require.ErrorIs(t, err, context.DeadlineExceeded, "somebody else is looking")
+}

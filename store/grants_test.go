@@ -1,0 +1,105 @@
+package store
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+	"flashsale/test/harness"
+)
+
+// What docs/operations.md lists. The processes need the first, migrate needs both.
+var (
+	processGrants = []string{"SELECT", "INSERT", "UPDATE", "DELETE"}
+	migrateGrants = []string{"CREATE", "ALTER", "INDEX"}
+)
+
+// grantee opens a database as an account that has some rights on it and no others.
+func grantee(t *testing.T, server *harness.MariaDBServer, database string, rights []string) *Store {
+	t.Helper()
+	config, err := mysql.ParseDSN(server.DSN(database))
+	require.NoError(t, err)
+	config.User, config.Passwd = fmt.Sprintf("u%d", databases.Add(1)), "secret"
+	for _, statement := range []string{
+		"CREATE USER " + config.User + "@'%' IDENTIFIED BY 'secret'",
+		"GRANT " + strings.Join(rights, ", ") + " ON `" + config.DBName + "`.* TO " + config.User + "@'%'",
+	} {
+		_, err := server.Open(t, database).Exec(statement)
+		require.NoError(t, err)
+	}
+	s, err := Open(Options{Driver: DriverMySQL, DSN: config.FormatDSN()})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
+}
+
+// Migrate needs exactly the rights that the page lists, and the processes no more than theirs.
+func TestGrants(t *testing.T) {
+	server := harness.MariaDB(t)
+	all := slices.Concat(processGrants, migrateGrants)
+	for _, missing := range migrateGrants {
+		rights := slices.DeleteFunc(slices.Clone(all), func(right string) bool { return right == missing })
+		err := grantee(t, server, "without_"+missing, rights).Migrate(t.Context())
+		require.ErrorContains(t, err, "denied", "without %s", missing)
+	}
+	migrates := grantee(t, server, "granted", all)
+	require.NoError(t, migrates.Migrate(t.Context()))
+	require.NoError(t, migrates.Migrate(t.Context()), "once more")
+
+	s := grantee(t, server, "granted", processGrants)
+	require.NoError(t, s.CheckSchema(t.Context()))
+	everythingOnce(t, s)
+	for i, missing := range processGrants {
+		rights := slices.DeleteFunc(slices.Clone(processGrants), func(right string) bool { return right == missing })
+		less := grantee(t, server, "granted", rights)
+		_, err := less.AcquireLease(t.Context(), fmt.Sprintf("lease-%d", i), "one", time.Minute)
+		if err == nil {
+			_, err = less.RememberPayment(t.Context(), sale.OrderID(1000+i), "p")
+		}
+		require.ErrorContains(t, err, "denied", "without %s", missing)
+	}
+}
+
+// everythingOnce does with the database what gateways, settlement and operators do.
+func everythingOnce(t *testing.T, s *Store) {
+	ctx := t.Context()
+	listed := draft("listed", 2, item("phone", 100, 2))
+	listed.Eligibility = sale.EligibilityList
+	put(t, s, listed)
+	_, err := s.ReplaceBuyers(ctx, "listed", reader(io.EOF, "ann", "bob"))
+	require.NoError(t, err)
+	bucket := phone(t, s, 100, 1)
+	orders := crowd(4)
+	require.True(t, remember(t, s, orders[0].OrderID, "p-0"))
+	d := at(batch(bucket, 1, 1, orders...), "orders-a", 1, 1)
+	settle(t, s, d, fence("f"))
+	pay(t, s, orders[1].OrderID, "p-1")
+	cancel(t, s, orders[2].OrderID)
+	require.Equal(t, sale.StatusPaid, order(t, s, orders[0].OrderID).Status)
+	require.Zero(t, expireDue(t, s, 10))
+	require.NotEmpty(t, waiting(t, s, bucket))
+	done(t, s, bucket, 1, 1, 2)
+	require.NotEmpty(t, drained(t, s))
+	letters := batch(bucket, 1, 9, one("eve", 1))
+	add(t, s, letter(letters, 9))
+	require.NoError(t, s.RefuseDeadLetter(ctx, letter(letters, 9).ID))
+	require.NoError(t, rebuildOnce(ctx, s, bucket))
+	lease, err := s.LeaseNode(ctx, "one", time.Minute)
+	require.NoError(t, err)
+	require.NoError(t, s.RenewNode(ctx, lease, 1, time.Minute))
+	require.True(t, acquire(t, s, "a", "one", time.Minute))
+	require.NoError(t, s.ReleaseLease(ctx, "a", "one"))
+	rules, err := s.Rules(ctx)
+	require.NoError(t, err)
+	_, err = s.PutRules(ctx, rules, nil)
+	require.NoError(t, err)
+	_, err = s.EngineID(ctx)
+	require.NoError(t, err)
+}
