@@ -1,3 +1,5 @@
+//go:build !nodev
+
 package main
 
 import (
@@ -5,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -15,12 +18,6 @@ import (
 	"flashsale/settle"
 	"flashsale/store"
 )
-
-// devCommand runs everything in one process on embedded engines.
-type devCommand struct {
-	DataDir string `name:"data-dir" type:"path" help:"Where orders, queue and secrets are kept, for its owner only. Default: a temporary folder, removed at the end."`
-	Demo    bool   `help:"Send a crowd of buyers and print a line a second."`
-}
 
 // The sale that dev prepares.
 const (
@@ -75,17 +72,6 @@ func (c devCommand) Run(inv *invocation) (err error) {
 
 // devHome is the data directory, and what was in it at the start.
 type devHome struct{ dir, kept string }
-
-// closeLoaded closes every bucket that an earlier run left open: the embedded Redis begins empty, so each has to be rebuilt
-// before anyone may buy from it, and the preload of the demo sale waits for just that.
-func closeLoaded(ctx context.Context, books *store.Store) error {
-	changes, err := books.Changes(ctx, 0)
-	if err != nil || len(changes.Buckets) == 0 {
-		return err
-	}
-	_, err = books.CloseBuckets(ctx, changes.Buckets)
-	return err
-}
 
 // runRoles runs gateway and settle until the process is asked to end or one of them fails.
 func (c devCommand) runRoles(inv *invocation, place *site, home devHome) error {
@@ -245,4 +231,13 @@ func answersBuyers(ctx context.Context, base, id string) bool {
 	err = json.NewDecoder(answer.Body).Decode(&problem)
 	unknown := answer.StatusCode == http.StatusNotFound || problem.Code == sale.OutcomeFenced.String()
 	return err == nil && !unknown
+}
+
+// newEmbeddedSite is the site of dev.
+func newEmbeddedSite(s *settings.Settings, log *slog.Logger, dsn string) (*site, error) {
+	books, err := store.Open(store.Options{Driver: store.DriverSQLite, DSN: dsn})
+	if err != nil {
+		return nil, err
+	}
+	return newSiteOn(s, log, books, true)
 }

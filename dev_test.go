@@ -1,7 +1,8 @@
+//go:build !nodev
+
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -10,7 +11,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,34 +18,6 @@ import (
 
 	"flashsale/settings"
 )
-
-// watchedBuffer is an output that says when a text has appeared in it.
-type watchedBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-	want string
-	seen chan struct{}
-	told bool
-}
-
-// Write appends and looks for the text.
-func (b *watchedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	n, err := b.text.Write(p)
-	if !b.told && strings.Contains(b.text.String(), b.want) {
-		b.told = true
-		close(b.seen)
-	}
-	return n, err
-}
-
-// String returns what was written so far.
-func (b *watchedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
 
 // devRun is one life of "flashsale dev" inside the test.
 type devRun struct {
@@ -233,4 +205,17 @@ func TestDevNamesTakenPorts(t *testing.T) {
 	require.Contains(t, got.stderr, "gateway.listen")
 	require.Contains(t, got.stderr, taken)
 	d.stop()
+}
+
+func TestDevTellsItsEnding(t *testing.T) {
+	d := startDev(t, "curl -i")
+	status, _ := d.call(http.MethodPost)
+	require.Equal(t, http.StatusAccepted, status)
+	d.stop()
+	begins, ends := logLines(t, d.stderr.String(), "ending: draining"), logLines(t, d.stderr.String(), "ended: drained")
+	require.Len(t, begins, 1)
+	require.Len(t, ends, 1)
+	for _, counted := range []string{"requests", "orders", "rows", "after"} {
+		require.Contains(t, ends[0], counted)
+	}
 }

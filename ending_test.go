@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -67,17 +66,4 @@ func TestEndingIsSilentWhenNobodyAsked(t *testing.T) {
 	var log bytes.Buffer
 	watchEnding(t.Context(), slog.New(slog.NewJSONHandler(&log, nil)), "settle", prometheus.NewRegistry())(errors.New("fault"))
 	require.Empty(t, log.String())
-}
-
-func TestDevTellsItsEnding(t *testing.T) {
-	d := startDev(t, "curl -i")
-	status, _ := d.call(http.MethodPost)
-	require.Equal(t, http.StatusAccepted, status)
-	d.stop()
-	begins, ends := logLines(t, d.stderr.String(), "ending: draining"), logLines(t, d.stderr.String(), "ended: drained")
-	require.Len(t, begins, 1)
-	require.Len(t, ends, 1)
-	for _, counted := range []string{"requests", "orders", "rows", "after"} {
-		require.Contains(t, ends[0], counted)
-	}
 }

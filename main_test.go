@@ -6,6 +6,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -182,4 +183,32 @@ func TestProcessEndsWhileItWaitsForItsStores(t *testing.T) {
 	<-stderr.seen
 	cancel()
 	require.Equal(t, exitDone, <-done, stderr.String())
+}
+
+// watchedBuffer is an output that says when a text has appeared in it.
+type watchedBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+	want string
+	seen chan struct{}
+	told bool
+}
+
+// Write appends and looks for the text.
+func (b *watchedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n, err := b.text.Write(p)
+	if !b.told && strings.Contains(b.text.String(), b.want) {
+		b.told = true
+		close(b.seen)
+	}
+	return n, err
+}
+
+// String returns what was written so far.
+func (b *watchedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
 }

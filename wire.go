@@ -40,15 +40,6 @@ func newSite(s *settings.Settings, log *slog.Logger) (*site, error) {
 	return newSiteOn(s, log, books, false)
 }
 
-// newEmbeddedSite is the site of dev.
-func newEmbeddedSite(s *settings.Settings, log *slog.Logger, dsn string) (*site, error) {
-	books, err := store.Open(store.Options{Driver: store.DriverSQLite, DSN: dsn})
-	if err != nil {
-		return nil, err
-	}
-	return newSiteOn(s, log, books, true)
-}
-
 func newSiteOn(s *settings.Settings, log *slog.Logger, books *store.Store, embedded bool) (*site, error) {
 	redis, err := reserve.Dial(reserve.Options{
 		Namespace: s.Namespace, Addrs: s.Redis.Addrs, Username: s.Redis.Username, Password: s.Redis.Password.Reveal(),
@@ -393,4 +384,15 @@ func (r *settleRole) settle(ctx context.Context) error {
 	closing, cancel := within(context.WithoutCancel(ctx))
 	defer cancel()
 	return errors.Join(err, closeLoaded(closing, r.books))
+}
+
+// closeLoaded closes every bucket that an earlier run left open: the embedded Redis begins empty, so each has to be rebuilt
+// before anyone may buy from it, and the preload of the demo sale waits for just that.
+func closeLoaded(ctx context.Context, books *store.Store) error {
+	changes, err := books.Changes(ctx, 0)
+	if err != nil || len(changes.Buckets) == 0 {
+		return err
+	}
+	_, err = books.CloseBuckets(ctx, changes.Buckets)
+	return err
 }

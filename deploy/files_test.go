@@ -89,6 +89,7 @@ func TestRedisKeepsWhatItIsTold(t *testing.T) {
 func TestImageIsStaticAndHasNoRights(t *testing.T) {
 	dockerfile := read(t, "Dockerfile")
 	require.Contains(t, dockerfile, "CGO_ENABLED=0")
+	require.Contains(t, dockerfile, "go build -tags nodev ", "no embedded engines in production")
 	stages := strings.Split(dockerfile, "\nFROM ")
 	require.Len(t, stages, 3)
 	user := regexp.MustCompile(`(?m)^USER ([0-9]+):([0-9]+)$`).FindStringSubmatch(stages[2])
@@ -101,8 +102,11 @@ func TestImageIsStaticAndHasNoRights(t *testing.T) {
 // The compiler of the image is the one of go.mod, and the linker sets variables that exist.
 func TestImageIsBuiltAsTheTreeIs(t *testing.T) {
 	dockerfile := read(t, "Dockerfile")
-	wanted := regexp.MustCompile(`(?m)^go ([0-9]+\.[0-9]+)`).FindStringSubmatch(read(t, filepath.Join("..", "go.mod")))
+	wanted := regexp.MustCompile(`(?m)^go ([0-9]+\.[0-9]+\.[1-9][0-9]*)$`).FindStringSubmatch(read(t, filepath.Join("..", "go.mod")))
 	require.Contains(t, dockerfile, "FROM golang:"+wanted[1]+" AS build")
+	for _, image := range regexp.MustCompile(`(?m)^FROM (\S+)`).FindAllStringSubmatch(dockerfile, -1) {
+		require.Regexp(t, `^[a-z]+:[0-9]+\.[0-9]+\.[0-9]+$`, image[1], "an image names its exact version")
+	}
 	flags := regexp.MustCompile(`-X (main\.[a-z]+)=`)
 	makefile := read(t, filepath.Join("..", "Makefile"))
 	require.Equal(t, setOf(flags, makefile), setOf(flags, dockerfile))
