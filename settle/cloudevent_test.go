@@ -1,7 +1,9 @@
 package settle
 
 import (
+	"bytes"
 	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -52,6 +54,25 @@ func TestAnEventIsACloudEvent(t *testing.T) {
 		"data": {"order_id": "77", "status": "paid", "sale": "demo", "sku": "phone", "quantity": 1, "unit_price_cents": 129900,
 			"currency": "CNY", "created_at": "2027-01-15T08:00:00.000Z", "updated_at": "2027-01-15T08:00:01.077Z",
 			"pay_by": "2027-01-15T08:15:00.000Z", "buyer_id": "buyer-77", "payment_id": "pay-1"}}`, string(r.value))
+}
+
+// TestThePagesEventIsTheCodes: the example in the operators' page is what the code writes of such an order, to the byte but
+// for the spaces.
+func TestThePagesEventIsTheCodes(t *testing.T) {
+	page, err := os.ReadFile("../docs/operations.md")
+	require.NoError(t, err)
+	_, example, found := strings.Cut(string(page), "```json\n{\"specversion\"")
+	require.True(t, found)
+	example, _, _ = strings.Cut(example, "```")
+	example = `{"specversion"` + example
+	var event cloudEvent
+	require.NoError(t, json.Unmarshal([]byte(example), &event))
+	order := event.Data.Order
+	order.BuyerID, order.PaymentID = event.Data.BuyerID, event.Data.PaymentID
+	record := newPageOfEvents("flashsale", []sale.OrderEvent{{ID: 1, Orders: []sale.Order{order}}}).records[0]
+	var dense bytes.Buffer
+	require.NoError(t, json.Compact(&dense, []byte(example)))
+	require.Equal(t, string(record.value), dense.String())
 }
 
 func TestEveryStatusThatIsToldHasAType(t *testing.T) {

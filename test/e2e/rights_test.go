@@ -158,6 +158,13 @@ func TestExactRights(t *testing.T) {
 	}
 	grant(t, s.kafka, []string{"shop", "--operation", "Read", "--topic", s.base + ".events"})
 	assert.Contains(t, s.firstEvents("shop", 3), "flashsale.order.confirmed")
+
+	redis.MustDo(t, "ACL", "SETUSER", "flashsale", "-info")
+	s.notReady(s.gateways[0], "engine", "INFO is refused", "fenced", "ACL SETUSER flashsale +info")
+	assert.Contains(t, fmt.Sprint(s.refused(s.buy(ask{buyer: homeBuyer(2, 10)}), 503, "fenced")), "fenced")
+	redis.MustDo(t, "ACL", "SETUSER", "flashsale", "+info")
+	s.gateways[0].ready()
+	require.Eventually(t, func() bool { return s.buy(ask{buyer: homeBuyer(2, 10)}).json(s)["code"] == "sold_out" }, 10*time.Second, 50*time.Millisecond)
 }
 
 // listedSale is a sale for listed buyers in four buckets, in which everything happens that reaches a store: all units are

@@ -1,0 +1,139 @@
+# What the findings share: a temporary folder that goes at the end, public packages unpacked into it, and verdicts. Sourced.
+set -euo pipefail
+
+FOLDER=$(mktemp -d)
+STARTED=()
+finish() {
+	for process in "${STARTED[@]:-}"; do
+		[ -z "$process" ] || kill -CONT "$process" 2>/dev/null || true
+		[ -z "$process" ] || kill -KILL "$process" 2>/dev/null || true
+	done
+	wait 2>/dev/null || true
+	rm -rf "$FOLDER"
+}
+trap finish EXIT
+
+# cannot ends the script: it says nothing about the finding.
+cannot() { echo "cannot be tried here: $*" >&2; exit 2; }
+
+# still TEXT FOUND EXPECTED: one behaviour as it was seen. Another one ends the script with 1.
+still() {
+	if [ "$2" = "$3" ]; then
+		echo "as seen: $1: $2"
+	else
+		echo "CHANGED: $1: now '$2', seen before: '$3'"
+		exit 1
+	fi
+}
+
+# debian SUITE PACKAGE: unpacks a Debian package, with all that it depends on, into $FOLDER/SUITE; nothing is installed.
+debian() {
+	local suite=$1 package=$2 root=$FOLDER/$1 apt=$FOLDER/apt-$1 mirror key
+	command -v apt-get >/dev/null || cannot "no apt-get"
+	mirror=$(apt-get indextargets --format '$(URI)' 'Created-By: Packages' 'Origin: Debian' 2>/dev/null |
+		sed -nE 's|^(.*/debian)/dists/.*|\1|p' | head -1)
+	[ -n "$mirror" ] || cannot "no source of Debian's packages"
+	key=/usr/share/keyrings/debian-archive-keyring.gpg
+	mkdir -p "$root" "$apt/lists/partial" "$apt/archives/partial" "$apt/parts"
+	: >"$apt/status"
+	echo "deb [signed-by=$key] $mirror $suite main" >"$apt/parts/one.list"
+	local options=(-qq -o Dir::Etc::sourcelist=/dev/null -o "Dir::Etc::sourceparts=$apt/parts" -o "Dir::State::lists=$apt/lists"
+		-o "Dir::Cache::archives=$apt/archives" -o "Dir::Cache::pkgcache=" -o "Dir::Cache::srcpkgcache="
+		-o "Dir::State::status=$apt/status" -o APT::Install-Recommends=false -o APT::Sandbox::User=root)
+	apt-get "${options[@]}" update >"$apt/log" 2>&1 || cannot "$suite: $(tail -1 "$apt/log")"
+	apt-get "${options[@]}" -y --download-only install "$package" >>"$apt/log" 2>&1 || cannot "$package: $(tail -1 "$apt/log")"
+	for file in "$apt"/archives/*.deb; do dpkg -x "$file" "$root"; done
+}
+
+# within SUITE PROGRAM ARGUMENT…: runs a program of an unpacked suite with that suite's own libraries.
+within() {
+	local root=$FOLDER/$1 loader
+	loader=$(find "$root" -type f -name 'ld-linux*.so*' | head -1)
+	[ -n "$loader" ] || cannot "no loader in $1"
+	exec "$loader" --library-path "$(find "$root/usr/lib" "$root/lib" -maxdepth 1 -type d -name '*-linux-gnu' 2>/dev/null | paste -sd:)" \
+		"$root/usr/bin/$2" "${@:3}"
+}
+
+# port N: the first of N free ports on loopback in a row; those 10,000 above, where a Redis cluster has its bus, are free too.
+port() {
+	python3 - "$1" <<-'PYTHON'
+		import random, socket, sys
+		def free(at):
+		    with socket.socket() as s:
+		        try: s.bind(("127.0.0.1", at))
+		        except OSError: return False
+		    return True
+		while True:
+		    first = random.randrange(12000, 22000)
+		    if all(free(first + i) and free(first + i + 10000) for i in range(int(sys.argv[1]))):
+		        print(first)
+		        break
+	PYTHON
+}
+
+# eventually COMMAND…: until it succeeds, at most 60 s.
+eventually() {
+	for _ in $(seq 600); do
+		if "$@" >/dev/null 2>&1; then return; fi
+		sleep 0.1
+	done
+	cannot "not within a minute: $*"
+}
+
+# go_program MODULE@VERSION…: builds the program on stdin with exactly these modules into $FOLDER/program.
+go_program() {
+	command -v go >/dev/null || cannot "no Go"
+	mkdir -p "$FOLDER/go"
+	cat >"$FOLDER/go/main.go"
+	(cd "$FOLDER/go" && go mod init finding && go get "$@" && go mod tidy && go build -o "$FOLDER/program" .) >"$FOLDER/go.log" 2>&1 ||
+		cannot "$(tail -3 "$FOLDER/go.log")"
+}
+
+# kafka VERSION: the jars of a broker and its client in $FOLDER/kafka-VERSION, by Maven.
+kafka() {
+	command -v java >/dev/null || cannot "no Java"
+	command -v mvn >/dev/null || cannot "no Maven"
+	local home=$FOLDER/kafka-$1
+	mkdir -p "$home"
+	cat >"$home/pom.xml" <<XML
+<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
+<groupId>finding</groupId><artifactId>kafka</artifactId><version>1</version><packaging>pom</packaging>
+<dependencies><dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>$1</version>
+</dependency></dependencies></project>
+XML
+	mvn -q -B -f "$home/pom.xml" dependency:copy-dependencies "-DoutputDirectory=$home/libs" >"$home/log" 2>&1 ||
+		cannot "$(tail -3 "$home/log")"
+}
+
+# broker VERSION NODE NODES BASE: starts one broker of a cluster of NODES; node i listens on BASE+2i for clients and on
+# BASE+2i+1 as controller. BROKER is its process.
+broker() {
+	local home=$FOLDER/kafka-$1 node=$2 voters='' internal=$(($3 < 3 ? $3 : 3))
+	for i in $(seq "$3"); do voters+=,$i@127.0.0.1:$(($4 + 2 * i + 1)); done
+	if [ ! -d "$home/data-$node" ]; then
+		cat >"$home/$node.properties" <<PROPERTIES
+process.roles=broker,controller
+node.id=$node
+controller.quorum.voters=${voters#,}
+listeners=PLAINTEXT://127.0.0.1:$(($4 + 2 * node)),CONTROLLER://127.0.0.1:$(($4 + 2 * node + 1))
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs=$home/data-$node
+auto.create.topics.enable=false
+replica.lag.time.max.ms=3000
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
+offsets.topic.replication.factor=$internal
+offsets.topic.num.partitions=1
+PROPERTIES
+		java -cp "$home/libs/*" kafka.tools.StorageTool format -t Zmxhc2hzYWxlLWhhcm5lcw -c "$home/$node.properties" >>"$home/log" 2>&1 ||
+			cannot "$(tail -3 "$home/log")"
+	fi
+	java -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$home/libs/*" kafka.Kafka "$home/$node.properties" >>"$home/log" 2>&1 &
+	BROKER=$!
+	STARTED+=("$BROKER")
+	eventually listens $(($4 + 2 * node))
+}
+
+# listens PORT succeeds when something accepts connections there.
+listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1"); }
