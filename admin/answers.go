@@ -76,6 +76,7 @@ func problemOf(err error) (p sale.Problem, fault bool) {
 		state   *sale.StateError
 		status  *sale.StatusError
 		paid    *sale.PaidError
+		version *sale.VersionError
 		large   *http.MaxBytesError
 	)
 	switch {
@@ -100,8 +101,12 @@ func problemOf(err error) (p sale.Problem, fault bool) {
 		return sale.ProblemOf(sale.OutcomeBodyTooLarge, fmt.Sprintf("a body may have %d bytes", large.Limit)), false
 	case errors.Is(err, sale.ErrNotFound):
 		return sale.ProblemOf(sale.OutcomeSaleNotFound, ""), false
-	case errors.Is(err, sale.ErrVersionConflict):
-		return sale.Problem{Status: http.StatusConflict, Code: codeVersionConflict, Title: "The rules have another version by now"}, false
+	case errors.As(err, &version):
+		return sale.Problem{
+			Status: http.StatusConflict, Code: codeVersionConflict, Title: "The rules have another version by now",
+			Detail:  fmt.Sprintf("the present version is %d: read it, and put your change on top of it", version.Present),
+			Members: []sale.Member{{Name: "version", Value: version.Present}},
+		}, false
 	case errors.Is(err, sale.ErrLeaseHeld):
 		return sale.ProblemOf(sale.OutcomeUnavailable, "another step of this sale is still under way"), false
 	case errors.Is(err, sale.ErrForeign), errors.Is(err, sale.ErrBehind), errors.Is(err, sale.ErrRights):

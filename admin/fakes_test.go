@@ -259,7 +259,7 @@ func (f *fakeStore) PutRules(_ context.Context, rules sale.Rules, expect *int64)
 	}
 	defer leave()
 	if expect != nil && *expect != f.rules.Version {
-		return rules, sale.ErrVersionConflict
+		return rules, &sale.VersionError{Present: f.rules.Version}
 	}
 	rules.Version = f.rules.Version + 1
 	f.rules = rules

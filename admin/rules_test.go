@@ -30,12 +30,22 @@ func TestPutRulesReplacesTheWholeSet(t *testing.T) {
 	put.is(200)
 	require.Equal(t, put.Body, b.ask("GET", "/admin/v1/rules", "").Body)
 	require.JSONEq(t, `{"version":3,"flow":[],"isolation":[],"circuit_breaker":[],"buyer":null,"address":{"per_second":0.5,"burst":1}}`,
-		string(b.ask("PUT", "/admin/v1/rules", `{"address":{"per_second":0.5,"burst":1}}`).Body))
+		string(b.ask("PUT", "/admin/v1/rules", `{"buyer":null,"address":{"per_second":0.5,"burst":1}}`).Body))
+}
+
+// TestLimitLeftOutIsTheDefaultOne: only null takes it off.
+func TestLimitLeftOutIsTheDefaultOne(t *testing.T) {
+	b := newBench(t)
+	require.JSONEq(t, `{"version":2,"flow":[],"isolation":[],"circuit_breaker":[],"buyer":{"per_second":5,"burst":10},"address":null}`,
+		string(b.ask("PUT", "/admin/v1/rules", `{}`).Body))
+	require.Nil(t, b.ask("PUT", "/admin/v1/rules", `{"buyer":null}`).is(200)["buyer"])
 }
 
 func TestPutRulesOfAnotherVersionConflicts(t *testing.T) {
 	b := newBench(t)
-	b.ask("PUT", "/admin/v1/rules", `{"version":2}`).problem(409, "version_conflict")
+	conflict := b.ask("PUT", "/admin/v1/rules", `{"version":2}`).problem(409, "version_conflict")
+	require.EqualValues(t, 1, conflict["version"])
+	require.Contains(t, conflict["detail"], "the present version is 1")
 	b.ask("PUT", "/admin/v1/rules", `{"version":-1}`).problem(409, "version_conflict")
 	require.EqualValues(t, 1, b.store.rules.Version)
 	require.EqualValues(t, 2, b.ask("PUT", "/admin/v1/rules", `{"version":1}`).is(200)["version"])
@@ -60,6 +70,8 @@ func TestPutRulesNamesTheMemberAtFault(t *testing.T) {
 		{`{"flow":[{"qps":1}]}`, "flow[0].resource"},
 		{`{"flow":[{"resource":"orders","qps":1},{"resource":"sale"}]}`, "flow[1].qps"},
 		{`{"flow":[{"resource":"orders","qps":-1}]}`, "flow[0].qps"},
+		{`{"flow":[{"resource":"orders","qps":0.5}]}`, "flow[0].qps"},
+		{breaker(`"error_count","threshold":5`, `"error_ratio","threshold":0`), "circuit_breaker[0].threshold"},
 		{`{"flow":[{"resource":"orders","qps":1e9}]}`, "flow[0].qps"},
 		{`{"flow":[{"resource":"orders","qps":1e999}]}`, "flow[0].qps"},
 		{`{"flow":[{"resource":"orders","qps":null}]}`, "flow[0].qps"},

@@ -3,17 +3,21 @@ package admin
 import (
 	"fmt"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"flashsale/sale"
 )
 
-// rulesBody is the body of PUT /admin/v1/rules: the whole set. Lists left out are empty, limits left out or null are off.
+// rulesBody is the body of PUT /admin/v1/rules: the whole set. Lists left out are empty, limits left out are the
+// default ones, and a limit that is null is off.
 type rulesBody struct {
 	Version        *int64              `json:"version"`
 	Flow           list[flowBody]      `json:"flow"`
 	Isolation      list[isolationBody] `json:"isolation"`
 	CircuitBreaker list[breakerBody]   `json:"circuit_breaker"`
-	Buyer          *limitBody          `json:"buyer"`
-	Address        *limitBody          `json:"address"`
+	Buyer          limitMember         `json:"buyer"`
+	Address        limitMember         `json:"address"`
 }
 
 type flowBody struct {
@@ -41,6 +45,18 @@ type limitBody struct {
 	Burst     member[int]     `json:"burst"`
 }
 
+// limitMember is a limit, null or absent: three things that mean three.
+type limitMember struct {
+	body  *limitBody
+	given bool
+}
+
+// UnmarshalJSONFrom reads a limit or null.
+func (m *limitMember) UnmarshalJSONFrom(decoder *jsontext.Decoder, opts json.Options) error {
+	m.given = true
+	return json.UnmarshalDecode(decoder, &m.body, opts)
+}
+
 // decodeRules reads a whole set of rules and the version that it is meant to replace, nil when none was named.
 func decodeRules(body []byte) (sale.Rules, *int64, error) {
 	var in rulesBody
@@ -48,7 +64,9 @@ func decodeRules(body []byte) (sale.Rules, *int64, error) {
 		return sale.Rules{}, nil, err
 	}
 	var need required
-	rules := sale.Rules{Buyer: need.limit("buyer", in.Buyer), Address: need.limit("address", in.Address)}
+	rules := sale.DefaultRules()
+	need.limit(&rules.Buyer, "buyer", in.Buyer)
+	need.limit(&rules.Address, "address", in.Address)
 	for i := range in.Flow {
 		rules.Flow = append(rules.Flow, need.flow(fmt.Sprintf("flow[%d]", i), &in.Flow[i]))
 	}
@@ -100,11 +118,15 @@ func (n *required) breaker(at string, in *breakerBody) sale.BreakerRule {
 	}
 }
 
-func (n *required) limit(at string, in *limitBody) *sale.Limit {
-	if in == nil {
-		return nil
+// limit takes over a limit that was given; one that is null is off.
+func (n *required) limit(to **sale.Limit, at string, in limitMember) {
+	switch {
+	case !in.given:
+	case in.body == nil:
+		*to = nil
+	default:
+		n.check(at+".per_second", in.body.PerSecond.given)
+		n.check(at+".burst", in.body.Burst.given)
+		*to = &sale.Limit{PerSecond: in.body.PerSecond.value, Burst: in.body.Burst.value}
 	}
-	n.check(at+".per_second", in.PerSecond.given)
-	n.check(at+".burst", in.Burst.given)
-	return &sale.Limit{PerSecond: in.PerSecond.value, Burst: in.Burst.value}
 }

@@ -27,19 +27,27 @@ import (
 type Breakers struct {
 	last   sale.Rules // what Load applied last
 	routes map[string]*guard
-	stores map[string]*atomic.Bool // whether the store has a circuit breaker
-	chain  *base.SlotChain         // of the stores
+	stores map[string]*storeCircuit
+	open   *circuits
+	chain  *base.SlotChain // of the stores
+}
+
+// storeCircuit is what is known of one store's rules.
+type storeCircuit struct {
+	ruled atomic.Bool   // it has a circuit breaker
+	shut  atomic.Uint64 // until then its circuit is open whatever Sentinel says, in milliseconds of Sentinel's clock
 }
 
 // NewBreakers starts Sentinel without its files, collectors and clocks, and without rules.
 func NewBreakers() (*Breakers, error) {
-	if err := startSentinel(); err != nil {
+	open, err := startSentinel()
+	if err != nil {
 		return nil, err
 	}
 	b := &Breakers{
 		routes: map[string]*guard{},
-		stores: map[string]*atomic.Bool{sale.ResourceRedis: {}, sale.ResourceKafka: {}, sale.ResourceMySQL: {}},
-		chain:  base.NewSlotChain(),
+		stores: map[string]*storeCircuit{sale.ResourceRedis: {}, sale.ResourceKafka: {}, sale.ResourceMySQL: {}},
+		open:   open, chain: base.NewSlotChain(),
 	}
 	for _, route := range []string{sale.ResourcePurchase, sale.ResourceOrders, sale.ResourceSale} {
 		b.routes[route] = newGuard(route)
@@ -50,7 +58,7 @@ func NewBreakers() (*Breakers, error) {
 }
 
 // startSentinel runs once a process: Sentinel's own state is global, and starting it again would race with its users.
-var startSentinel = sync.OnceValue(func() error {
+var startSentinel = sync.OnceValues(func() (*circuits, error) {
 	util.SetClock(newSteadyClock())
 	settings := config.NewDefaultConfig()
 	settings.Sentinel.App.Name = "flashsale"
@@ -58,16 +66,22 @@ var startSentinel = sync.OnceValue(func() error {
 	settings.Sentinel.Log.Metric.FlushIntervalSec = 0 // no metric file
 	settings.Sentinel.Stat.System = config.SystemStatConfig{}
 	if err := api.InitWithConfig(settings); err != nil {
-		return fmt.Errorf("start sentinel: %w", err)
+		return nil, fmt.Errorf("start sentinel: %w", err)
 	}
-	return nil
+	open := &circuits{until: map[circuitbreaker.Rule]uint64{}}
+	circuitbreaker.RegisterStateChangeListeners(open)
+	return open, nil
 })
 
 // Enter asks to call a store. Where ok, exit must be called once with the error of the call; otherwise the store's
 // circuit is open.
 func (b *Breakers) Enter(resource string) (exit func(error), ok bool) {
-	if ruled := b.stores[resource]; ruled == nil || !ruled.Load() {
+	store := b.stores[resource]
+	if store == nil || !store.ruled.Load() {
 		return leave, true
+	}
+	if shut := store.shut.Load(); shut != 0 && util.CurrentTimeMillis() < shut {
+		return leave, false
 	}
 	entry, blocked := api.Entry(resource, api.WithTrafficType(base.Outbound), api.WithSlotChain(b.chain))
 	if blocked != nil {
@@ -97,21 +111,49 @@ func (b *Breakers) Load(rules sale.Rules) error {
 			return fmt.Errorf("load isolation rules: %w", err)
 		}
 	}
-	if !reflect.DeepEqual(last.CircuitBreaker, rules.CircuitBreaker) {
-		if _, err := circuitbreaker.LoadRules(breakerRules(rules.CircuitBreaker)); err != nil {
-			return fmt.Errorf("load circuit breaker rules: %w", err)
+	for resource, store := range b.stores {
+		present, next := rulesOf(last.CircuitBreaker, resource), rulesOf(rules.CircuitBreaker, resource)
+		if slices.Equal(present, next) {
+			continue
+		}
+		if err := b.loadCircuit(resource, store, breakerRules(next)); err != nil {
+			return err
 		}
 	}
 	b.mark(&rules)
 	return nil
 }
 
+// loadCircuit replaces the circuit breakers of one store. One that is open stays so for its time, whatever was edited;
+// only a store without a rule is free at once.
+func (b *Breakers) loadCircuit(resource string, store *storeCircuit, next []*circuitbreaker.Rule) error {
+	until := max(store.shut.Load(), b.open.replaced(resource, next))
+	if len(next) == 0 {
+		until = 0
+	}
+	store.shut.Store(until)
+	if _, err := circuitbreaker.LoadRulesOfResource(resource, next); err != nil {
+		return fmt.Errorf("load circuit breaker rules of %s: %w", resource, err)
+	}
+	return nil
+}
+
+// rulesOf returns the rules of one store, in their order.
+func rulesOf(rules []sale.BreakerRule, resource string) (of []sale.BreakerRule) {
+	for _, rule := range rules {
+		if rule.Resource == resource {
+			of = append(of, rule)
+		}
+	}
+	return of
+}
+
 func (b *Breakers) mark(rules *sale.Rules) {
 	for _, route := range b.routes {
 		route.follow(rules)
 	}
-	for resource, ruled := range b.stores {
-		ruled.Store(slices.ContainsFunc(rules.CircuitBreaker, func(r sale.BreakerRule) bool { return r.Resource == resource }))
+	for resource, store := range b.stores {
+		store.ruled.Store(slices.ContainsFunc(rules.CircuitBreaker, func(r sale.BreakerRule) bool { return r.Resource == resource }))
 	}
 }
 

@@ -63,6 +63,7 @@ func (g *Gateway) cancelOrder(ctx *fasthttp.RequestCtx, at location, h *headers)
 	if !ok {
 		return
 	}
+	defer g.left(r)
 	defer g.done(r)
 	order, refused := g.readOrder(r, at)
 	if refused != nil {

@@ -28,6 +28,7 @@ type Gateway struct {
 	follower follower
 	tokens   *tokens
 	limits   limits
+	places   *places
 	keeper   *keeper
 	viewers  *viewers
 	lists    *lists
@@ -61,7 +62,7 @@ func New(o Options, d Deps) (*Gateway, error) {
 		options: o, stock: d.Stock, breakers: d.Breakers, checks: d.Checks,
 		refusals: newRefusals(), metrics: numbers, tokens: newTokens(o),
 		follower: follower{source: d.Catalogue, timeout: catalogueTimeout},
-		limits:   limits{entries: o.LimitEntries, start: time.Now()}, keeper: newKeeper(d, o.StoreTimeout),
+		limits:   limits{entries: o.LimitEntries, start: time.Now()}, places: newPlaces(), keeper: newKeeper(d, o.StoreTimeout),
 		lists: newLists(d.Catalogue), stopping: make(chan struct{}), purchases: d.Breakers.routes[sale.ResourcePurchase],
 	}
 	g.viewers = newViewers(g.keeper)

@@ -2,9 +2,12 @@ package gateway
 
 import (
 	"hash/maphash"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/valyala/fasthttp"
 
 	"flashsale/sale"
 )
@@ -34,6 +37,23 @@ func (l *limits) load(rules sale.Rules) {
 			part.place.Store(newLimiter(*part.limit, l.entries))
 		}
 	}
+}
+
+// takeBuyer takes a token of the buyer, where there is such a limit, and reports whether there was one.
+func (l *limits) takeBuyer(buyer string) bool {
+	limiter := l.buyer.Load()
+	return limiter == nil || limiter.take(maphash.String(limiter.seed, buyer), l.now())
+}
+
+// takeAddress takes a token of the address that sends the request, where there is such a limit.
+func (l *limits) takeAddress(ctx *fasthttp.RequestCtx, trusted []netip.Prefix) bool {
+	limiter := l.address.Load()
+	if limiter == nil {
+		return true
+	}
+	var bits [16]byte
+	address := subscriber(bits[:0], addressOf(ctx, trusted))
+	return limiter.take(maphash.Bytes(limiter.seed, address), l.now())
 }
 
 // limiter is a token bucket for each of very many keys in a table of fixed size. It keeps one number a key, the moment

@@ -21,6 +21,7 @@ func (g *Gateway) oneOrder(ctx *fasthttp.RequestCtx, at location, h *headers) {
 	if !ok {
 		return
 	}
+	defer g.left(r)
 	order, refused := g.readOrder(r, at)
 	g.done(r) // before the wait: a buyer who waits takes no look-up's place
 	if refused != nil {

@@ -74,39 +74,58 @@ func (g *Gateway) holding(ctx context.Context, b sale.Bucket, buyer string, id s
 // reader is a buyer who reads his orders of one item.
 type reader struct {
 	buyer  string
+	place  uint64 // his among those of the buyer
 	live   *liveSale
 	item   *liveItem
 	bucket *sale.BucketRow
 	pass   pass
 }
 
-// admitReader checks token, then ids, then limits. Where ok, done must follow.
+// admitReader checks the address's limit, the token, the buyer's limits, then ids, then the gateway's limits. Where ok,
+// done must follow, and then left.
 func (g *Gateway) admitReader(ctx *fasthttp.RequestCtx, at location, h *headers) (r reader, ok bool) {
+	refusal := sale.OutcomeRateLimited
+	if !g.limits.takeAddress(ctx, g.options.TrustedProxies) {
+		g.refuse(ctx, refusal)
+		return r, false
+	}
 	if r.buyer, ok = g.tokens.buyer(h.bearer(), g.stock.Now()); !ok {
 		g.refuse(ctx, sale.OutcomeUnauthenticated)
 		return r, false
 	}
-	catalogue := g.follower.current.Load()
-	if catalogue == nil {
-		g.refuse(ctx, sale.OutcomeUnavailable)
-		return r, false
-	}
-	var refusal sale.Outcome
-	if r.live, r.item, refusal = catalogue.find(at); r.item == nil {
+	if !g.limits.takeBuyer(r.buyer) {
 		g.refuse(ctx, refusal)
 		return r, false
+	}
+	if r.place, ok = g.places.enter(r.buyer); !ok {
+		g.refuse(ctx, refusal)
+		return r, false
+	}
+	if refusal, ok = g.admitRead(&r, at); !ok {
+		g.left(r)
+		g.refuse(ctx, refusal)
+	}
+	return r, ok
+}
+
+// admitRead finds what is to be read and applies the limits that all readers share.
+func (g *Gateway) admitRead(r *reader, at location) (refusal sale.Outcome, ok bool) {
+	catalogue := g.follower.current.Load()
+	if catalogue == nil {
+		return sale.OutcomeUnavailable, false
+	}
+	if r.live, r.item, refusal = catalogue.find(at); r.item == nil {
+		return refusal, false
 	}
 	r.bucket = r.item.home([]byte(r.buyer))
 	if r.pass, refusal, ok = g.breakers.routes[sale.ResourceOrders].enter(); !ok {
-		g.refuse(ctx, refusal)
-		return r, false
+		return refusal, false
 	}
 	if g.reads.Add(1) > int64(g.options.MaxReads) {
-		g.done(r)
-		g.refuse(ctx, sale.OutcomeOverloaded)
-		return r, false
+		g.done(*r)
+		return sale.OutcomeOverloaded, false
 	}
-	return r, true
+	return 0, true
 }
 
 // caller is whom the orders that the reader sees must belong to; empty would be anybody.
@@ -123,6 +142,10 @@ func (r *reader) owns(row *sale.Order) bool {
 	return (row.BuyerID == caller || caller == "") && row.Sale == r.live.ID && row.SKU == r.item.SKU
 }
 
+// left gives the buyer's place back, when he has been answered.
+func (g *Gateway) left(r reader) { g.places.leave(r.place) }
+
+// done gives the look-up's place back.
 func (g *Gateway) done(r reader) {
 	g.reads.Add(-1)
 	r.pass.leave()
@@ -134,6 +157,7 @@ func (g *Gateway) ownOrders(ctx *fasthttp.RequestCtx, at location, h *headers) {
 	if !ok {
 		return
 	}
+	defer g.left(r)
 	orders, refused := g.readOrders(r)
 	g.done(r) // before the wait: whose orders are held takes no look-up's place
 	if refused != nil {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -161,11 +162,13 @@ func TestLookupsGoTogether(t *testing.T) {
 	entered, release := make(chan struct{}, askers), make(chan struct{})
 	s.books.set(func(b *fakeBooks) { b.onQuery = func() { entered <- struct{}{}; <-release } })
 	for id := range sale.OrderID(askers) {
-		s.store(rowOf(id+1, sale.StatusConfirmed))
+		row := rowOf(id+1, sale.StatusConfirmed)
+		row.BuyerID = fmt.Sprintf("buyer-%d", id+1)
+		s.store(row)
 	}
 	answers := make(chan response, askers)
 	ask := func(id int) {
-		go func() { answers <- s.get(phoneOrders+"/"+sale.OrderID(id).String(), "ann") }()
+		go func() { answers <- s.get(phoneOrders+"/"+sale.OrderID(id).String(), fmt.Sprintf("buyer-%d", id)) }()
 	}
 	for id := 1; id <= queriesAtOnce; id++ {
 		ask(id)

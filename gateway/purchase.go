@@ -1,8 +1,6 @@
 package gateway
 
 import (
-	"hash/maphash"
-
 	"github.com/valyala/fasthttp"
 
 	"flashsale/sale"
@@ -49,6 +47,9 @@ func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers) sa
 			return g.refuse(ctx, sale.OutcomeSoldOut)
 		}
 	}
+	if !g.limits.takeAddress(ctx, g.options.TrustedProxies) { // before the token: guessing tokens is not free
+		return g.refuse(ctx, sale.OutcomeRateLimited)
+	}
 	buyer, ok := g.tokens.buyer(token, now)
 	if !ok {
 		return g.refuse(ctx, sale.OutcomeUnauthenticated)
@@ -56,7 +57,7 @@ func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers) sa
 	if !live.listed(buyer) {
 		return g.refuse(ctx, sale.OutcomeNotEligible)
 	}
-	pass, refusal, ok := g.admit(ctx, buyer)
+	pass, refusal, ok := g.admit(buyer)
 	if !ok {
 		return g.refuse(ctx, refusal)
 	}
@@ -98,9 +99,9 @@ func (i *liveItem) press(live *liveSale, buyer string, key []byte, quantity int)
 	return p
 }
 
-// admit applies the limits, then the bounds: first what the buyer can do something about. Where ok, leave must follow.
-func (g *Gateway) admit(ctx *fasthttp.RequestCtx, buyer string) (p pass, refusal sale.Outcome, ok bool) {
-	if g.limited(ctx, buyer) {
+// admit applies the buyer's limit, then the bounds: first what the buyer can do something about. Where ok, leave must follow.
+func (g *Gateway) admit(buyer string) (p pass, refusal sale.Outcome, ok bool) {
+	if !g.limits.takeBuyer(buyer) {
 		return pass{}, sale.OutcomeRateLimited, false
 	}
 	if p, refusal, ok = g.purchases.enter(); !ok {
@@ -111,25 +112,6 @@ func (g *Gateway) admit(ctx *fasthttp.RequestCtx, buyer string) (p pass, refusal
 		return pass{}, sale.OutcomeOverloaded, false
 	}
 	return p, 0, true
-}
-
-// limited takes a token of the buyer, then one of the address, where there are such limits. It reports whether one of them
-// has none left.
-func (g *Gateway) limited(ctx *fasthttp.RequestCtx, buyer string) bool {
-	buyers, addresses := g.limits.buyer.Load(), g.limits.address.Load()
-	if buyers == nil && addresses == nil {
-		return false
-	}
-	now := g.limits.now()
-	if buyers != nil && !buyers.take(maphash.String(buyers.seed, buyer), now) {
-		return true
-	}
-	if addresses == nil {
-		return false
-	}
-	var bits [16]byte
-	address := subscriber(bits[:0], addressOf(ctx, g.options.TrustedProxies))
-	return !addresses.take(maphash.Bytes(addresses.seed, address), now)
 }
 
 func (g *Gateway) leave(p pass) {

@@ -146,7 +146,10 @@ func TestBuyerLimit(t *testing.T) {
 	}
 	s.refused(s.press("ann", ""), sale.OutcomeRateLimited, nil)
 	require.Equal(t, http.StatusAccepted, s.press("bob", "").status)
-	require.Equal(t, http.StatusOK, s.get(phoneOrders, "ann").status, "the limit is on pressing, not on reading")
+	for _, path := range []string{phoneOrders, phoneOrders + "/7"} {
+		s.refused(s.get(path, "ann"), sale.OutcomeRateLimited, nil) // whatever a buyer does with his token
+	}
+	s.refused(s.send(http.MethodDelete, phoneOrders+"/7", "", bearer("ann")), sale.OutcomeRateLimited, nil)
 
 	rules(sale.Rules{Buyer: &sale.Limit{PerSecond: 0.01, Burst: 2}, Address: &sale.Limit{PerSecond: 1000, Burst: 1000}})(s)
 	s.refused(s.press("ann", ""), sale.OutcomeRateLimited, nil) // an unchanged limit keeps its counts
@@ -240,6 +243,91 @@ func TestAddresses(t *testing.T) {
 	require.Equal(t, subscriber(nil, netip.MustParseAddr("2001:db8:1:2::1")), subscriber(nil, netip.MustParseAddr("2001:db8:1:2:ffff::9")))
 	require.NotEqual(t, subscriber(nil, netip.MustParseAddr("2001:db8:1:2::1")), subscriber(nil, netip.MustParseAddr("2001:db8:1:3::1")))
 	require.Len(t, subscriber(nil, netip.MustParseAddr("203.0.113.9")), 4)
+}
+
+// TestAddressLimitCountsBeforeTheToken: whoever guesses tokens uses up his address's limit on every route that takes one.
+func TestAddressLimitCountsBeforeTheToken(t *testing.T) {
+	for name, ask := range map[string]func(*scene, string) response{
+		"press":  func(s *scene, token string) response { return s.send("POST", phoneOrders, "", token) },
+		"orders": func(s *scene, token string) response { return s.send("GET", phoneOrders, "", token) },
+		"order":  func(s *scene, token string) response { return s.send("GET", phoneOrders+"/7", "", token) },
+		"cancel": func(s *scene, token string) response { return s.send("DELETE", phoneOrders+"/7", "", token) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t).open(autumn())
+			rules(sale.Rules{Address: &sale.Limit{PerSecond: 0.01, Burst: 2}})(s)
+			for range 2 {
+				s.refused(ask(s, "Authorization: Bearer a.b.c"), sale.OutcomeUnauthenticated, nil)
+			}
+			s.refused(ask(s, "Authorization: Bearer a.b.c"), sale.OutcomeRateLimited, nil)
+			s.refused(ask(s, bearer("ann")), sale.OutcomeRateLimited, nil)
+		})
+	}
+}
+
+// TestEditingABreakerKeepsItsCircuitOpen: a rule is edited most when its store is in trouble.
+func TestEditingABreakerKeepsItsCircuitOpen(t *testing.T) {
+	b, err := NewBreakers()
+	require.NoError(t, err)
+	rule := sale.BreakerRule{
+		Resource: sale.ResourceMySQL, Strategy: sale.StrategyErrorCount, Threshold: 2, WindowMS: 60000, MinRequests: 1, RetryMS: 60000,
+	}
+	other := sale.BreakerRule{
+		Resource: sale.ResourceKafka, Strategy: sale.StrategyErrorCount, Threshold: 2, WindowMS: 60000, MinRequests: 1, RetryMS: 60000,
+	}
+	load := func(rules ...sale.BreakerRule) { require.NoError(t, b.Load(sale.Rules{CircuitBreaker: rules})) }
+	load(rule, other)
+	defer load()
+	openCircuit(t, b, sale.ResourceMySQL)
+	openCircuit(t, b, sale.ResourceKafka)
+
+	edited := rule
+	edited.Threshold, edited.RetryMS = 5, 50
+	load(edited, other)
+	require.False(t, enters(b, sale.ResourceMySQL), "the edited rule's circuit stays open for its time")
+	require.False(t, enters(b, sale.ResourceKafka), "and so does that of a rule that nobody touched")
+	load(other, edited, edited)
+	require.False(t, enters(b, sale.ResourceMySQL), "also when it is edited again")
+	load(other)
+	require.True(t, enters(b, sale.ResourceMySQL), "without a rule there is no circuit")
+	load(rule, other)
+	require.True(t, enters(b, sale.ResourceMySQL), "and a rule that comes back begins anew")
+	require.False(t, enters(b, sale.ResourceKafka))
+}
+
+// TestEditedBreakerLetsThroughAfterItsTime: what is kept open closes when the old rule would have tried again.
+func TestEditedBreakerLetsThroughAfterItsTime(t *testing.T) {
+	b, err := NewBreakers()
+	require.NoError(t, err)
+	rule := sale.BreakerRule{
+		Resource: sale.ResourceRedis, Strategy: sale.StrategyErrorCount, Threshold: 2, WindowMS: 60000, MinRequests: 1, RetryMS: 200,
+	}
+	require.NoError(t, b.Load(sale.Rules{CircuitBreaker: []sale.BreakerRule{rule}}))
+	defer func() { require.NoError(t, b.Load(sale.Rules{})) }()
+	openCircuit(t, b, sale.ResourceRedis)
+	rule.Threshold, rule.WindowMS = 100, 50000
+	require.NoError(t, b.Load(sale.Rules{CircuitBreaker: []sale.BreakerRule{rule}}))
+	require.Eventually(t, func() bool { return enters(b, sale.ResourceRedis) }, 10*time.Second, 5*time.Millisecond)
+}
+
+// openCircuit makes calls fail until the store's circuit is open.
+func openCircuit(t *testing.T, b *Breakers, resource string) {
+	t.Helper()
+	for range 5 {
+		if exit, ok := b.Enter(resource); ok {
+			exit(errAway)
+		}
+	}
+	require.False(t, enters(b, resource), "the circuit is open")
+}
+
+// enters reports whether a call of the store would be let through, and lets it succeed.
+func enters(b *Breakers, resource string) bool {
+	exit, ok := b.Enter(resource)
+	if ok {
+		exit(nil)
+	}
+	return ok
 }
 
 func TestForwardedForOfStrangersIsIgnored(t *testing.T) {

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"testing"
@@ -63,10 +64,11 @@ func TestWaiterHearsOfTheCommitWithin100ms(t *testing.T) {
 func TestManyWaitersShareAQuery(t *testing.T) {
 	const waiters = 50
 	s := newScene(t).open(autumn())
-	s.hold("ann", sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusQueued})
 	answers := make([]chan response, waiters)
-	for i := range answers {
-		answers[i] = s.ask(phoneOrders+"/7?wait=30s", "ann")
+	for i := range answers { // one order, so that one row tells all of them
+		buyer := fmt.Sprintf("buyer-%d", i)
+		s.hold(buyer, sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusQueued})
+		answers[i] = s.ask(phoneOrders+"/7?wait=30s", buyer)
 	}
 	s.waiting(waiters)
 	s.store(rowOf(7, sale.StatusConfirmed))

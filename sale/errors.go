@@ -32,6 +32,17 @@ type StateError struct {
 // Error returns the detail and the state.
 func (e *StateError) Error() string { return fmt.Sprintf("%s (the sale is %s)", e.Detail, e.State) }
 
+// VersionError says that the rules have another version than the one that was to be replaced. It is an ErrVersionConflict.
+type VersionError struct{ Present int64 }
+
+// Error names the present version.
+func (e *VersionError) Error() string {
+	return fmt.Sprintf("%v: it is %d", ErrVersionConflict, e.Present)
+}
+
+// Unwrap returns ErrVersionConflict.
+func (e *VersionError) Unwrap() error { return ErrVersionConflict }
+
 // StatusError says that an order's status does not allow what was asked. A Pending status passes.
 type StatusError struct{ Status OrderStatus }
 

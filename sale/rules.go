@@ -18,12 +18,18 @@ const (
 
 // Strategies of circuit breakers.
 const (
-	StrategySlowRatio  = "slow_ratio"  // threshold 0–1 of calls slower than max_rt_ms
-	StrategyErrorRatio = "error_ratio" // threshold 0–1 of calls that failed
+	StrategySlowRatio  = "slow_ratio"  // threshold 0.001–1 of calls slower than max_rt_ms
+	StrategyErrorRatio = "error_ratio" // threshold 0.001–1 of calls that failed
 	StrategyErrorCount = "error_count" // threshold in calls that failed
 )
 
-// Rules are the limits of every gateway; numbers are per gateway. All are empty at first: no limit of any kind.
+// Limit of one buyer where nobody has set another: no thumb is faster, and an app that polls has enough.
+const (
+	defaultBuyerPerSecond = 5
+	defaultBuyerBurst     = 10
+)
+
+// Rules are the limits of every gateway; numbers are per gateway. At first there is the buyers' limit alone.
 type Rules struct {
 	Version        int64           `json:"version"`
 	Flow           []FlowRule      `json:"flow"`
@@ -31,6 +37,14 @@ type Rules struct {
 	CircuitBreaker []BreakerRule   `json:"circuit_breaker"`
 	Buyer          *Limit          `json:"buyer"`
 	Address        *Limit          `json:"address"`
+}
+
+// DefaultRules are the rules of a new engine, and what stands for a member that is left out. Addresses have no limit: a
+// whole network of phones may share one, and so does everybody behind a proxy that the gateway was not told of.
+func DefaultRules() Rules {
+	rules := Rules{Buyer: &Limit{PerSecond: defaultBuyerPerSecond, Burst: defaultBuyerBurst}}
+	rules.Normalize()
+	return rules
 }
 
 // Normalize turns absent lists into empty ones, so that they are written as [] and never as null.
@@ -78,6 +92,8 @@ type Limit struct {
 // Bounds of the rules.
 const (
 	maxRulesEach   = 100
+	minRate        = 0.001 // a token in a quarter of an hour: what refills more slowly is shut for good
+	minRatio       = 0.001 // Sentinel opens a circuit at the ratio, so that 0 opens it while every call is good
 	maxRate        = 10_000_000
 	maxConcurrency = 10_000_000
 	maxWindowMS    = 600_000
@@ -112,8 +128,8 @@ func (r *Rules) validateLists() error {
 		if !routeResource(rule.Resource) {
 			return Fieldf(fmt.Sprintf("flow[%d].resource", i), "must be purchase, orders or sale")
 		}
-		if !(rule.QPS >= 0 && rule.QPS <= maxRate) {
-			return Fieldf(fmt.Sprintf("flow[%d].qps", i), "must be 0 to %d", maxRate)
+		if !(rule.QPS == 0 || rule.QPS >= 1 && rule.QPS <= maxRate) {
+			return Fieldf(fmt.Sprintf("flow[%d].qps", i), "must be 1 to %d, or 0 to refuse everything, as less than 1 would too", maxRate)
 		}
 	}
 	for i, rule := range r.Isolation {
@@ -134,8 +150,9 @@ func (b BreakerRule) validate(at string) error {
 		return Fieldf(at+".resource", "must be redis, kafka or mysql")
 	case !ratio && b.Strategy != StrategyErrorCount:
 		return Fieldf(at+".strategy", "must be slow_ratio, error_ratio or error_count")
-	case ratio && !(b.Threshold >= 0 && b.Threshold <= 1):
-		return Fieldf(at+".threshold", "must be 0 to 1 for %s", b.Strategy)
+	case ratio && !(b.Threshold >= minRatio && b.Threshold <= 1):
+		return Fieldf(at+".threshold", "must be %g to 1 for %s, since 0 opens the circuit of a healthy store; "+
+			"error_count with threshold 1 opens it at any error", minRatio, b.Strategy)
 	case !ratio && !(b.Threshold >= 1 && b.Threshold <= maxRate):
 		return Fieldf(at+".threshold", "must be 1 to %d for %s", maxRate, b.Strategy)
 	case b.Strategy == StrategySlowRatio && (b.MaxRTMillis < 1 || b.MaxRTMillis > maxWindowMS):
@@ -154,8 +171,8 @@ func (l *Limit) validate(at string) error {
 	switch {
 	case l == nil:
 		return nil
-	case !(l.PerSecond > 0 && l.PerSecond <= maxRate):
-		return Fieldf(at+".per_second", "must be above 0 and at most %d", maxRate)
+	case !(l.PerSecond >= minRate && l.PerSecond <= maxRate):
+		return Fieldf(at+".per_second", "must be %g to %d; null is no limit", minRate, maxRate)
 	case l.Burst < 1 || l.Burst > maxRate:
 		return Fieldf(at+".burst", "must be 1 to %d", maxRate)
 	}

@@ -32,27 +32,31 @@ func TestRulesThatAreFine(t *testing.T) {
 
 func TestRulesNameTheMemberAtFault(t *testing.T) {
 	for field, breakIt := range map[string][]func(*Rules){
-		"flow":                  {func(r *Rules) { r.Flow = make([]FlowRule, maxRulesEach+1) }},
-		"isolation":             {func(r *Rules) { r.Isolation = make([]IsolationRule, maxRulesEach+1) }},
-		"circuit_breaker":       {func(r *Rules) { r.CircuitBreaker = make([]BreakerRule, maxRulesEach+1) }},
-		"flow[1].resource":      {func(r *Rules) { r.Flow[1].Resource = "redis" }, func(r *Rules) { r.Flow[1].Resource = "" }},
-		"flow[0].qps":           {func(r *Rules) { r.Flow[0].QPS = -1 }, func(r *Rules) { r.Flow[0].QPS = maxRate + 1 }, func(r *Rules) { r.Flow[0].QPS = math.NaN() }},
+		"flow":             {func(r *Rules) { r.Flow = make([]FlowRule, maxRulesEach+1) }},
+		"isolation":        {func(r *Rules) { r.Isolation = make([]IsolationRule, maxRulesEach+1) }},
+		"circuit_breaker":  {func(r *Rules) { r.CircuitBreaker = make([]BreakerRule, maxRulesEach+1) }},
+		"flow[1].resource": {func(r *Rules) { r.Flow[1].Resource = "redis" }, func(r *Rules) { r.Flow[1].Resource = "" }},
+		"flow[0].qps": {func(r *Rules) { r.Flow[0].QPS = -1 }, func(r *Rules) { r.Flow[0].QPS = maxRate + 1 }, func(r *Rules) { r.Flow[0].QPS = math.NaN() },
+			func(r *Rules) { r.Flow[0].QPS = 0.5 }, func(r *Rules) { r.Flow[0].QPS = 0.999 }},
 		"isolation[0].resource": {func(r *Rules) { r.Isolation[0].Resource = "Purchase" }},
 		"isolation[0].concurrency": {func(r *Rules) { r.Isolation[0].Concurrency = 0 },
 			func(r *Rules) { r.Isolation[0].Concurrency = maxConcurrency + 1 }},
 		"circuit_breaker[0].resource": {func(r *Rules) { r.CircuitBreaker[0].Resource = "purchase" }},
 		"circuit_breaker[1].strategy": {func(r *Rules) { r.CircuitBreaker[1].Strategy = "slow" }},
 		"circuit_breaker[0].threshold": {func(r *Rules) { r.CircuitBreaker[0].Threshold = 1.1 }, func(r *Rules) { r.CircuitBreaker[0].Threshold = -0.1 },
-			func(r *Rules) { r.CircuitBreaker[0].Threshold = math.NaN() }},
+			func(r *Rules) { r.CircuitBreaker[0].Threshold = math.NaN() }, func(r *Rules) { r.CircuitBreaker[0].Threshold = 0 }},
+		"circuit_breaker[1].threshold": {func(r *Rules) { r.CircuitBreaker[1].Threshold = 0 },
+			func(r *Rules) { r.CircuitBreaker[1].Threshold = 1e-9 }},
 		"circuit_breaker[2].threshold":    {func(r *Rules) { r.CircuitBreaker[2].Threshold = 0.5 }, func(r *Rules) { r.CircuitBreaker[2].Threshold = math.Inf(1) }},
 		"circuit_breaker[0].max_rt_ms":    {func(r *Rules) { r.CircuitBreaker[0].MaxRTMillis = 0 }, func(r *Rules) { r.CircuitBreaker[0].MaxRTMillis = math.MaxUint64 }},
 		"circuit_breaker[2].window_ms":    {func(r *Rules) { r.CircuitBreaker[2].WindowMS = 99 }, func(r *Rules) { r.CircuitBreaker[2].WindowMS = math.MaxUint32 }},
 		"circuit_breaker[2].min_requests": {func(r *Rules) { r.CircuitBreaker[2].MinRequests = 0 }},
 		"circuit_breaker[1].retry_ms":     {func(r *Rules) { r.CircuitBreaker[1].RetryMS = 0 }, func(r *Rules) { r.CircuitBreaker[1].RetryMS = 600_001 }},
-		"buyer.per_second":                {func(r *Rules) { r.Buyer.PerSecond = 0 }, func(r *Rules) { r.Buyer.PerSecond = math.NaN() }},
-		"buyer.burst":                     {func(r *Rules) { r.Buyer.Burst = 0 }},
-		"address.per_second":              {func(r *Rules) { r.Address.PerSecond = -5 }, func(r *Rules) { r.Address.PerSecond = maxRate + 1 }},
-		"address.burst":                   {func(r *Rules) { r.Address.Burst = maxRate + 1 }},
+		"buyer.per_second": {func(r *Rules) { r.Buyer.PerSecond = 0 }, func(r *Rules) { r.Buyer.PerSecond = math.NaN() },
+			func(r *Rules) { r.Buyer.PerSecond = 1e-9 }},
+		"buyer.burst":        {func(r *Rules) { r.Buyer.Burst = 0 }},
+		"address.per_second": {func(r *Rules) { r.Address.PerSecond = -5 }, func(r *Rules) { r.Address.PerSecond = maxRate + 1 }},
+		"address.burst":      {func(r *Rules) { r.Address.Burst = maxRate + 1 }},
 	} {
 		for _, change := range breakIt {
 			rules := validRules()
@@ -74,6 +78,23 @@ func TestTheFirstFaultIsNamed(t *testing.T) {
 		require.True(t, errors.As(rules.Validate(), &fault))
 		require.Equal(t, "flow", fault.Field)
 	}
+}
+
+// TestRatioOfZeroNamesTheWay: who wants a circuit to open at any error has another way to say it.
+func TestRatioOfZeroNamesTheWay(t *testing.T) {
+	rules := validRules()
+	rules.CircuitBreaker[1].Threshold = 0
+	require.ErrorContains(t, rules.Validate(), "error_count with threshold 1")
+	rules = validRules()
+	rules.Flow[0].QPS = 0
+	require.NoError(t, rules.Validate(), "nothing at all may be asked for")
+}
+
+func TestDefaultRulesLimitTheBuyer(t *testing.T) {
+	rules := DefaultRules()
+	require.NoError(t, rules.Validate())
+	assert.Equal(t, &Limit{PerSecond: 5, Burst: 10}, rules.Buyer)
+	assert.Nil(t, rules.Address, "a whole network may share one")
 }
 
 func TestEmptyRulesAreWrittenAsLists(t *testing.T) {

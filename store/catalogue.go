@@ -66,7 +66,7 @@ func (s *Store) changedBuckets(ctx context.Context, since int64, changes *sale.C
 
 func (s *Store) changedRules(ctx context.Context, since int64, changes *sale.Changes) error {
 	rules, version, err := readRules(ctx, s.db, "")
-	if err == nil && version > since {
+	if err == nil && (version > since || since == 0) { // the default ones have version 0
 		changes.Rules = &rules
 	}
 	return err

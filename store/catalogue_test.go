@@ -29,7 +29,7 @@ func TestEveryKindOfChangeIsSeen(t *testing.T) {
 		put(t, s, draft("eleven", 1, item("phone", 10, 2)))
 		seen := changesSince(t, s, 0)
 		require.Len(t, seen.Sales, 2)
-		require.Nil(t, seen.Rules)
+		require.Equal(t, sale.DefaultRules(), *seen.Rules, "who knows nothing yet hears the rules that stand from the start")
 
 		var rows []sale.BucketRow
 		next := func(step string, do func() error, sales, buckets int, rules bool) {

@@ -10,13 +10,11 @@ import (
 	"flashsale/sale"
 )
 
-func TestRulesStartEmpty(t *testing.T) {
+func TestRulesStartWithTheDefaults(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		rules, err := s.Rules(t.Context())
 		require.NoError(t, err)
-		var empty sale.Rules
-		empty.Normalize()
-		require.Equal(t, empty, rules)
+		require.Equal(t, sale.DefaultRules(), rules)
 	})
 }
 
@@ -25,7 +23,7 @@ func TestPutRules(t *testing.T) {
 		ctx := t.Context()
 		wanted := sale.Rules{
 			Version:        77, // not the caller's to choose
-			Flow:           []sale.FlowRule{{Resource: sale.ResourcePurchase, QPS: 0.5}},
+			Flow:           []sale.FlowRule{{Resource: sale.ResourcePurchase, QPS: 5}},
 			CircuitBreaker: []sale.BreakerRule{{Resource: "redis", Strategy: "slow_ratio", Threshold: 0.5, MaxRTMillis: 50, WindowMS: 1000, MinRequests: 20, RetryMS: 2000}},
 			Buyer:          &sale.Limit{PerSecond: 5, Burst: 10},
 		}
@@ -42,6 +40,9 @@ func TestPutRules(t *testing.T) {
 		stale := int64(0)
 		_, err = s.PutRules(ctx, sale.Rules{}, &stale)
 		require.ErrorIs(t, err, sale.ErrVersionConflict)
+		var conflict *sale.VersionError
+		require.ErrorAs(t, err, &conflict)
+		require.EqualValues(t, 1, conflict.Present)
 		_, err = s.PutRules(ctx, sale.Rules{Flow: []sale.FlowRule{{Resource: "coffee", QPS: 1}}}, nil)
 		var fault *sale.FieldError
 		require.ErrorAs(t, err, &fault)
@@ -54,6 +55,9 @@ func TestPutRules(t *testing.T) {
 		require.NoError(t, err)
 		require.EqualValues(t, 2, put.Version)
 		require.Nil(t, put.Buyer)
+		found, err = s.Rules(ctx)
+		require.NoError(t, err)
+		require.Nil(t, found.Buyer, "a limit that was taken off stays off")
 	})
 }
 

@@ -48,7 +48,7 @@ func overload(b *testing.B) []*Figure {
 			accepted.Add(taken, greatest)
 			fair.Add(taken, greatest*run.left(s.cores())/lessBusy)
 		})
-	s.run(fmt.Sprintf(`{"isolation":[{"resource":"purchase","concurrency":%d}]}`, overloadBound), "rules", "put", "-f", "-")
+	s.run(fmt.Sprintf(`{"isolation":[{"resource":"purchase","concurrency":%d}],"buyer":null}`, overloadBound), "rules", "put", "-f", "-")
 	refused := &Figure{Name: "  refused as overloaded ÷ all", Unit: "presses"}
 	bounded := s.overloads(fmt.Sprintf("the same where a rule lets %d in at once", overloadBound), greatest, func(run offering) {
 		refused.Add(float64(run.refused), float64(run.taken+run.refused))

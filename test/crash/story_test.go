@@ -69,7 +69,7 @@ func (s *story) open() {
 		"eligibility":"list","items":[{"sku":"phone","stock":%d,"price_cents":100,"buckets":%d}]}`,
 		when(-time.Minute), when(time.Hour), perBuyer, stock, buckets)
 	for range definings {
-		s.operate("PUT", "/admin/v1/rules", "{}")
+		s.operate("PUT", "/admin/v1/rules", `{"buyer":null}`)
 		s.operate("PUT", "/admin/v1/sales/s", definition)
 		s.operate("PUT", "/admin/v1/sales/s/buyers", names.String())
 		s.operate("POST", "/admin/v1/sales/s/preload", "")

@@ -287,10 +287,11 @@ func operatorsRules(s *stack) {
 	changed := put(object{"version": version, "flow": []object{{"resource": "purchase", "qps": 5000}}})
 	require.Equal(s.t, 200, changed.status, "%s", changed.body)
 	assert.Equal(s.t, version+1, changed.json(s)["version"])
-	s.refused(put(object{"version": version, "flow": []object{}}), 409, "version_conflict")
+	conflict := s.refused(put(object{"version": version, "flow": []object{}}), 409, "version_conflict", "version")
+	assert.Equal(s.t, version+1, conflict["version"])
 	for field, set := range map[string]object{
 		"flow[0].resource":            {"flow": []object{{"resource": "everything", "qps": 1}}},
-		"flow[0].qps":                 {"flow": []object{{"resource": "purchase", "qps": -1}}},
+		"flow[0].qps":                 {"flow": []object{{"resource": "purchase", "qps": 0.5}}},
 		"isolation[0].concurrency":    {"isolation": []object{{"resource": "purchase", "concurrency": 0}}},
 		"circuit_breaker[0].strategy": {"circuit_breaker": []object{{"resource": "redis", "strategy": "mood", "threshold": 1, "window_ms": 1000, "min_requests": 1, "retry_ms": 1000}}},
 		"buyer.per_second":            {"buyer": object{"per_second": 0, "burst": 1}},
@@ -308,7 +309,8 @@ func operatorsRules(s *stack) {
 		}, 3*time.Second, 5*time.Millisecond)
 	}
 	assert.Less(s.t, time.Since(begun), time.Second)
-	put(object{})
+	assert.Equal(s.t, object{"per_second": 5.0, "burst": 10.0}, put(object{}).json(s)["buyer"], "left out is the default")
+	assert.Nil(s.t, put(object{"buyer": nil}).json(s)["buyer"], "null is off")
 	for i := range s.gateways {
 		require.Eventually(s.t, func() bool {
 			return s.buy(ask{gateway: i, sale: "ruled", buyer: fmt.Sprint("r", time.Now().UnixNano())}).status == 202

@@ -52,6 +52,7 @@ type servers struct {
 	kafka   *harness.KafkaServer
 	mariadb *harness.MariaDBServer
 	env     []string // further settings
+	limited bool     // keep the default limit of a buyer, which is off otherwise: the tests press with few buyers
 }
 
 // newStack migrates an empty deployment without starting its processes.
@@ -79,6 +80,10 @@ func newStack(t testing.TB, with servers) *stack {
 		"FLASHSALE_AUTH_HS256_SECRET=" + secret,
 	}, with.env...)
 	s.succeed("migrate")
+	if !with.limited {
+		_, err := s.db().ExecContext(t.Context(), `UPDATE rules SET body = '{"buyer":null}' WHERE id = 1`)
+		require.NoError(t, err)
+	}
 	return s
 }
 
