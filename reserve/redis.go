@@ -38,6 +38,7 @@ const (
 	dialTimeout      = time.Second
 	writeTimeout     = 2 * time.Second // also bounds reads
 	readTimeout      = 3 * time.Second // of everything but purchases, which have their own
+	silentAfter      = time.Second     // of a connection that brings nothing; then it is asked, and given up after writeTimeout
 	redialInterval   = 100 * time.Millisecond
 	socketBuffer     = 1 << 17 // bytes, each way and connection
 
@@ -132,7 +133,7 @@ func (r *Redis) clientOption() rueidis.ClientOption {
 	o := r.options
 	option := rueidis.ClientOption{
 		InitAddress: o.Addrs, Username: o.Username, Password: o.Password, ClientName: "flashsale",
-		Dialer: net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}, DialCtxFn: socket.DialTCP,
+		Dialer: net.Dialer{Timeout: dialTimeout, KeepAlive: silentAfter}, DialCtxFn: socket.DialTCP,
 		ConnWriteTimeout: writeTimeout, DisableRetry: true, DisableCache: true, AlwaysPipelining: true,
 		ReadBufferEachConn: socketBuffer, WriteBufferEachConn: socketBuffer,
 		ClientSetInfo:     rueidis.DisableClientSetInfo, // Redis 7.0 has it not, so its users cannot be given it

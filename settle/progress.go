@@ -47,6 +47,13 @@ func newProgress(l *lag) *progress {
 	}
 }
 
+// starts notes that settling begins: what was waited for before is not its standstill.
+func (p *progress) starts() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ended = time.Now()
+}
+
 // joins notes that Kafka alone keeps the next session from beginning, from now on.
 func (p *progress) joins() {
 	p.mu.Lock()

@@ -20,6 +20,8 @@ func (p *progress) stands(after time.Duration) time.Duration {
 func TestSettlementStandsOutsideASession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newProgress(newLag())
+		require.Equal(t, time.Hour, p.stands(time.Hour))
+		p.starts()
 		require.Equal(t, 10*time.Second, p.stands(10*time.Second))
 		require.Empty(t, p.checks(), "it may still be starting")
 		p.failed(errors.New("join the group: no answer"))

@@ -114,6 +114,7 @@ var errStuck = fmt.Errorf("no session has begun within %s", beginWithin)
 // returns nil. It waits for a broker that is away. It returns an *OffsetError when a partition cannot be continued, and an
 // error that is sale.ErrBehind when the database has lost what the records are built on.
 func (s *Settler) Run(ctx context.Context) error {
+	s.progress.starts()
 	for {
 		conn := s.connect(ctx)
 		if conn == nil {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 )
 
 // kept is a connection of a client that keeps it from call to call. After a read or a write that timed out it is of no use any
@@ -53,7 +52,8 @@ func (c *kept) Close() error {
 }
 
 func (c *kept) judge(err error) error {
-	if !errors.Is(err, os.ErrDeadlineExceeded) {
+	var failed net.Error // also the kernel's own, of a peer that acknowledges nothing
+	if !errors.As(err, &failed) || !failed.Timeout() {
 		return err
 	}
 	_ = c.Close() // the timeout is what went wrong

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"syscall"
 	"testing"
 	"time"
 
@@ -58,6 +59,23 @@ func TestATimeoutEndsTheConnection(t *testing.T) {
 			require.ErrorIs(t, wait(conn), net.ErrClosed)
 		})
 	}
+}
+
+// unheard is a connection whose peer the kernel has given up.
+type unheard struct {
+	net.Conn
+	closed bool
+}
+
+func (c *unheard) Read([]byte) (int, error) { return 0, syscall.ETIMEDOUT }
+func (c *unheard) Close() error             { c.closed = true; return nil }
+
+// TestTheKernelsTimeoutIsOne: by the library's words it is a timeout like that of a deadline.
+func TestTheKernelsTimeoutIsOne(t *testing.T) {
+	conn := &unheard{}
+	_, err := keep(conn, nil).Read(make([]byte, 1))
+	require.ErrorIs(t, err, io.EOF)
+	require.True(t, conn.closed)
 }
 
 // TestConnectionsEndWithTheirClient: what waits for an answer fails at once, and nothing is opened afterwards.

@@ -88,6 +88,7 @@ func mysqlConfig(dsn string) (*mysql.Config, error) {
 	config.MultiStatements = false
 	config.ColumnsWithAlias = false
 	config.CheckConnLiveness = true
+	config.DialFunc = new(silence).dial
 	config.Logger = &mysql.NopLogger{} // every error it would print is also returned
 	config.Timeout = orDefault(config.Timeout, mysqlDialTimeout)
 	config.ReadTimeout = orDefault(config.ReadTimeout, mysqlReadTimeout)

@@ -1,0 +1,71 @@
+package store
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/test/harness"
+)
+
+// TestAServerThatLeftWithoutAWord: every connection of the pool is dead and none says so. One caller's timeout finds that
+// out for all of them; without that each of the pool's connections would cost a timeout of its own.
+func TestAServerThatLeftWithoutAWord(t *testing.T) {
+	const warm, patience = 8, 1200 * time.Millisecond
+	server := harness.SharedMariaDB(t)
+	wire := harness.NewWire(t, server.Addr)
+	s, err := Open(Options{Driver: DriverMySQL, DSN: strings.Replace(server.DSN(databaseName(t)), server.Addr, wire.Addr, 1)})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	var together, ended sync.WaitGroup
+	together.Add(warm)
+	for range warm {
+		ended.Go(func() {
+			conn, err := s.db.Conn(t.Context())
+			together.Done()
+			together.Wait()
+			if err == nil {
+				err = conn.Close()
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	ended.Wait()
+	require.Equal(t, warm, s.db.Stats().Idle)
+
+	wire.Lose()
+	ping := func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		return s.Ping(ctx)
+	}
+	require.ErrorIs(t, ping(), context.DeadlineExceeded)
+	began := time.Now()
+	require.NoError(t, ping())
+	require.Less(t, time.Since(began), patience)
+}
+
+// TestACallerWhoLeavesIsNoSilence: a connection that its caller ended soon says nothing about the others.
+func TestACallerWhoLeavesIsNoSilence(t *testing.T) {
+	server := harness.SharedMariaDB(t)
+	s, err := Open(Options{Driver: DriverMySQL, DSN: server.DSN(databaseName(t))})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	kept, err := s.db.Conn(t.Context())
+	require.NoError(t, err)
+	var before, after int64
+	require.NoError(t, kept.QueryRowContext(t.Context(), "SELECT CONNECTION_ID()").Scan(&before))
+	ctx, leave := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer leave()
+	_, err = s.db.ExecContext(ctx, "SELECT SLEEP(5)")
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.NoError(t, kept.Close())
+	require.NoError(t, s.db.QueryRowContext(t.Context(), "SELECT CONNECTION_ID()").Scan(&after))
+	require.Equal(t, before, after, "it is used again")
+}
