@@ -27,7 +27,7 @@ func productionBlock(t *testing.T) string {
 
 // pasted returns the block with the addresses of the stores replaced by those of real ones. Each stands in it once: what
 // else the block says is run as it is.
-func pasted(t *testing.T, block string, places map[string]string) string {
+func pasted(t testing.TB, block string, places map[string]string) string {
 	t.Helper()
 	for shown, real := range places {
 		require.Equal(t, 1, strings.Count(block, shown), "%s in\n%s", shown, block)
