@@ -2,6 +2,7 @@ package settle
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -131,6 +132,19 @@ func (c *consumer) examine(p *places, partition int32) bool {
 	return found
 }
 
+// errGivenUp is what sarama makes of an offset that it is told to be out of range: it ends the partition, and with it the session.
+var errGivenUp = errors.New("its records are not read any more, because its offset was told to be out of range")
+
+// rest keeps the session for the others while a partition that sarama has given up cannot be continued.
+func (c *consumer) rest(p *places, partition int32) {
+	c.progress.unreadable(partition, errGivenUp)
+	c.log.Warn("a partition is not settled and will be tried again", "topic", c.positions.topic, "partition", partition,
+		"error", errGivenUp)
+	if sleep(p.ctx, longestWait) {
+		c.examine(p, partition)
+	}
+}
+
 // tryAgain names a partition that cannot be read and waits before the next attempt; false when ctx ends first.
 func (c *consumer) tryAgain(ctx context.Context, partition int32, try int, why error) bool {
 	if ctx.Err() != nil {
@@ -168,7 +182,7 @@ func (c *consumer) ConsumeClaim(session sarama.ConsumerGroupSession, claim saram
 		records, ok := waiting.next(session.Context().Done())
 		if !ok {
 			if session.Context().Err() == nil {
-				c.examine(c.places, partition) // the library gave it up, and the others go on until it can be read again
+				c.rest(c.places, partition)
 			}
 			return nil
 		}
