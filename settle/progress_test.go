@@ -46,7 +46,7 @@ func TestSettlementStandsWhileRecordsWait(t *testing.T) {
 		l := newLag()
 		p := newProgress(l)
 		p.begins()
-		f := l.follow(3, 10, 10)
+		l.follow(3, 10, 10)
 		require.Zero(t, p.stands(time.Hour))
 		l.heard(3, 12)
 		require.Equal(t, 20*time.Second, p.stands(20*time.Second))
@@ -56,7 +56,7 @@ func TestSettlementStandsWhileRecordsWait(t *testing.T) {
 		l.follow(3, 10, 12) // another session, and still nothing is settled
 		require.Equal(t, 30*time.Second, p.stands(10*time.Second))
 		require.InDelta(t, 30, testutil.ToFloat64(p), 0)
-		f = l.follow(3, 10, 12)
+		f := l.follow(3, 10, 12)
 		f.settledTo(11, 12)
 		p.settled()
 		require.Equal(t, 2*time.Second, p.stands(2*time.Second), "one record still waits")

@@ -32,7 +32,7 @@ func (d Dialer) DialContext(ctx context.Context, network, address string) (net.C
 	if err != nil {
 		return nil, err
 	}
-	return keep(Of(conn), d.Until), nil
+	return keep(d.Until, Of(conn)), nil
 }
 
 // DialTCP has the form that rueidis asks for. With a configuration of TLS it is the standard library that dials and shakes hands,

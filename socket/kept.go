@@ -17,7 +17,7 @@ type kept struct {
 	forget func() bool // that it ends with somebody else's context; nil: it does not
 }
 
-func keep(conn net.Conn, until context.Context) net.Conn {
+func keep(until context.Context, conn net.Conn) net.Conn {
 	c := &kept{Conn: conn}
 	if until != nil {
 		c.forget = context.AfterFunc(until, func() { _ = conn.Close() }) // whoever uses it hears of it

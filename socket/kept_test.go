@@ -73,7 +73,7 @@ func (c *unheard) Close() error             { c.closed = true; return nil }
 // TestTheKernelsTimeoutIsOne: by the library's words it is a timeout like that of a deadline.
 func TestTheKernelsTimeoutIsOne(t *testing.T) {
 	conn := &unheard{}
-	_, err := keep(conn, nil).Read(make([]byte, 1))
+	_, err := keep(context.Background(), conn).Read(make([]byte, 1))
 	require.ErrorIs(t, err, io.EOF)
 	require.True(t, conn.closed)
 }
