@@ -49,7 +49,7 @@ func (a *API) payOrder(c *call) error {
 }
 
 // orRemembered keeps the payment of an order that is known to be on its way, and then pays once more: the row may have come
-// while the payment was written (rule: remembered-before-look).
+// while the payment was written.
 func (a *API) orRemembered(payment string, pay decision) decision {
 	return func(ctx context.Context, id sale.OrderID) (sale.Order, error) {
 		order, err := pay(ctx, id)

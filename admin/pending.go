@@ -95,7 +95,7 @@ func (a *API) pending(ctx context.Context, id sale.OrderID) (sale.Order, error) 
 }
 
 func (a *API) findPending(ctx context.Context, journaled []sale.Bucket, partitions []int32, id sale.OrderID) (found sale.PendingOrder, err error) {
-	ok := false
+	var ok bool
 	if len(journaled) > 0 {
 		if found, ok, err = a.deps.Journals.Journaled(ctx, journaled, id); ok || err != nil {
 			return found, err

@@ -11,10 +11,10 @@ import (
 )
 
 // settledTo has the database say how far it has come in a partition.
-func (f *fakeBooks) settledTo(partition int32, topicID string, next int64) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.settled[partition] = sale.Position{Partition: partition, TopicID: topicID, Next: next}
+func (b *fakeBooks) settledTo(partition int32, topicID string, next int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.settled[partition] = sale.Position{Partition: partition, TopicID: topicID, Next: next}
 }
 
 // An order is found in Kafka as long as the database has not settled it, and no longer.

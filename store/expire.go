@@ -57,7 +57,7 @@ func (s *Store) expireOrders(ctx context.Context, tx *sql.Tx, ids []sale.OrderID
 	if err != nil {
 		return 0, err
 	}
-	paid, err := s.payRemembered(ctx, tx, nowMS, ids) // rule: remembered-payment-wins
+	paid, err := s.payRemembered(ctx, tx, nowMS, ids) // what is remembered came first
 	if err != nil {
 		return 0, err
 	}

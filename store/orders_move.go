@@ -60,7 +60,7 @@ func (s *Store) cancelOrder(ctx context.Context, tx *sql.Tx, id sale.OrderID, re
 	if moves, err := ledger.Cancels(&order); err != nil || !moves {
 		return order, false, err
 	}
-	payments, err := s.payRemembered(ctx, tx, nowMS, []sale.OrderID{id}) // rule: remembered-payment-wins
+	payments, err := s.payRemembered(ctx, tx, nowMS, []sale.OrderID{id}) // what is remembered came first
 	if err != nil || len(payments) > 0 {
 		return order, len(payments) > 0, err
 	}
@@ -131,7 +131,7 @@ func (s *Store) payOrder(ctx context.Context, tx *sql.Tx, id sale.OrderID, payme
 	if err != nil {
 		return order, err
 	}
-	if first != "" { // rule: remembered-payment-wins
+	if first != "" { // what is remembered came first
 		paymentID = first
 		if _, err := tx.ExecContext(ctx, sqlForgetOf+"?)", int64(id)); err != nil {
 			return order, err

@@ -33,6 +33,12 @@ func (s *Store) writePlan(ctx context.Context, tx *sql.Tx, nowMS int64, p *ledge
 	if faults.Bug("missing-unique-key") {
 		forgetSlots(p)
 	}
+	paying := func() error { _, err := s.payRemembered(ctx, tx, nowMS, written(p)); return err }
+	if faults.Bug("payment-before-row") {
+		if err := paying(); err != nil {
+			return err
+		}
+	}
 	writes := []func() error{
 		func() error { return insert(ctx, tx, sqlInsertMarkers, markRow, p.Markers, markArgs) },
 		func() error { return insert(ctx, tx, sqlInsertForks, markRow, p.Forks, markArgs) },
@@ -43,7 +49,7 @@ func (s *Store) writePlan(ctx context.Context, tx *sql.Tx, nowMS int64, p *ledge
 		func() error { return insert(ctx, tx, sqlInsertOutbox, outboxRow, p.Outbox, outboxArgs) },
 		func() error { return s.forgetApplied(ctx, tx, p.Done) },
 		func() error { return writeEvents(ctx, tx, nowMS, p.Statuses()) },
-		func() error { _, err := s.payRemembered(ctx, tx, nowMS, written(p)); return err },
+		paying,
 		func() error { return s.moveStock(ctx, tx, p.Moves) },
 	}
 	for _, write := range writes {

@@ -33,7 +33,7 @@ const (
 // transaction. It reports whether this payment is the one that is remembered: the first of an order counts, and there is
 // room for 100,000. A row forgets its payment, whatever became of the order, and so do seven days.
 //
-// Whoever remembers has to pay once more afterwards (rule: remembered-before-look): a settlement that looked for payments
+// Whoever remembers has to pay once more afterwards: a settlement that looked for payments
 // before this commit has written its row before that look, so that PayOrder waits for it and finds it.
 func (s *Store) RememberPayment(ctx context.Context, id sale.OrderID, paymentID string) (remembered bool, err error) {
 	err = s.transact(ctx, func(tx *sql.Tx) (err error) {
@@ -78,7 +78,7 @@ func (s *Store) rememberedPayment(ctx context.Context, q querier, id sale.OrderI
 // payRemembered pays those of the orders for which a payment is remembered, and forgets it, also where the order was
 // refused. It returns the ones that it has paid. Their rows are locked: written in this transaction, or read for update.
 //
-// It looks once the rows are written and never before (rule: remembered-before-look). Nearly always nothing is remembered,
+// It looks once the rows are written and never before. Nearly always nothing is remembered,
 // and one small query says so.
 func (s *Store) payRemembered(ctx context.Context, tx *sql.Tx, nowMS int64, ids []sale.OrderID) (paid []sale.OrderID, err error) {
 	if len(ids) == 0 {

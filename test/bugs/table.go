@@ -118,6 +118,8 @@ func ofSettling() []Bug {
 			"store", "^TestForkSettlesAndClosesTheBucket$"),
 		caught("fence-position-decides", "what stands behind a fence is late",
 			"store", "^TestFencesDecideNothing$"),
+		caught("payment-before-row", "settlement looks for remembered payments before it writes the rows",
+			"store", "^TestRememberedPaymentWins$"),
 		caught("expire-paid", "paid orders expire",
 			"store", "^TestExpireWhatIsDue$", simulated()),
 		caught("cancel-twice-releases", "a second cancellation gives units back again",

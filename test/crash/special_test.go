@@ -41,6 +41,8 @@ func (s *story) special() {
 		s.leaveBehind()
 	case s.point == "store.sale-paused":
 		s.unbalance()
+	case s.point == "store.payment-remembered":
+		s.payEarly()
 	case s.point == "identity.claimed":
 		s.forget(func() { s.redis.MustDo(s.t, "DEL", s.name+":engine") })
 	case s.point == "orderids.mark-stored":
@@ -93,6 +95,23 @@ func (s *story) unbalance() {
 	})
 	s.redis.MustDo(s.t, "HINCRBY", s.key(0, "meta"), "available", "-1")
 	s.operate("POST", "/admin/v1/sales/s/resume", "")
+}
+
+// payEarly pays for orders that wait in the dead letters: the payments are remembered, also when the gateway dies over it.
+func (s *story) payEarly() {
+	for range s.times {
+		id := strconv.FormatInt(time.Now().UnixNano(), 10)
+		_, err := s.db.Exec("INSERT INTO dead_letter_orders (dead_letter_id, place, order_id, sale_id, sku, buyer_id, quantity, "+
+			"created_ms) VALUES ('early', 1, ?, 's', 'phone', 'x', 1, 1)", id)
+		require.NoError(s.t, err)
+		s.until("the payment is remembered", func() bool {
+			path := s.admin + "/admin/v1/orders/" + id + "/payment"
+			return s.ask("PUT", path, adminToken, "", `{"payment_id":"p`+id+`"}`).body["remembered"] == true
+		})
+		require.Equal(s.t, 1, s.count("SELECT COUNT(*) FROM remembered_payments WHERE order_id = ? AND payment_id = ?", id, "p"+id))
+		_, err = s.db.Exec("DELETE FROM dead_letter_orders WHERE dead_letter_id = 'early'")
+		require.NoError(s.t, err)
+	}
 }
 
 const letters = 3 // that one command decides

@@ -77,12 +77,13 @@ func TestPaymentsAndCancellations(t *testing.T) {
 func beforeConfirmed(s *stack) {
 	s.settles[0].Pause()
 	o := s.taken(ask{buyer: "early"})
-	for _, r := range []reply{s.cancel(o, "early"), s.pay(o.OrderID, "pay-early"), s.shop("DELETE", o.OrderID, nil)} {
+	for _, r := range []reply{s.cancel(o, "early"), s.shop("DELETE", o.OrderID, nil)} {
 		s.refused(r, 409, "not_confirmed")
 		s.retryWithin(r, 1, 3)
 	}
+	s.remembered(o.OrderID, "pay-early")
 	s.settles[0].Continue()
-	s.becomes(o, "early", "confirmed")
+	s.becomes(o, "early", "paid")
 }
 
 func cancelled(s *stack) {

@@ -184,7 +184,11 @@ func listedSale(s *stack) {
 	s.refused(s.buy(ask{buyer: "stranger"}), 403, "not_eligible")
 	first := s.confirmed(homeBuyer(2, 0))
 	require.Equal(s.t, 200, s.pay(first.OrderID, "pay-1").status)
-	second := s.confirmed(homeBuyer(2, 1))
+	s.settles[0].Pause()
+	second := s.becomes(s.taken(ask{buyer: homeBuyer(2, 1)}), homeBuyer(2, 1), "queued")
+	assert.Equal(s.t, "queued", s.shown(second.OrderID)["status"], "the gateway reads it from Kafka")
+	s.settles[0].Continue()
+	second = s.becomes(second, homeBuyer(2, 1), "confirmed")
 	for n := 2; n < 8; n++ {
 		s.sells(0, homeBuyer(2, n))
 	}

@@ -1,0 +1,103 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"flashsale/test/harness"
+)
+
+// shown reads an order as the shop does.
+func (s *stack) shown(id string) object {
+	s.t.Helper()
+	r := s.shop("GET", id, nil)
+	require.Equal(s.t, 200, r.status, "%s", r.body)
+	return r.json(s)
+}
+
+// remembered tells of a payment of an order that is on its way.
+func (s *stack) remembered(id, payment string) {
+	s.t.Helper()
+	r := s.pay(id, payment)
+	assert.Equal(s.t, true, s.refused(r, 409, "not_confirmed", "remembered")["remembered"], "%s", r.body)
+	s.retryWithin(r, 1, 3)
+}
+
+// TestPaidBeforeTheRow: a fresh winner is found by the shop, at whichever gateway, while Kafka or settlement is away. His
+// payment is remembered and wins, whoever has not paid has his time from the row on, and the events tell it in order.
+func TestPaidBeforeTheRow(t *testing.T) {
+	kafka := harness.Kafka(t)
+	s := newStack(t, servers{kafka: kafka}).run(2, 1)
+	heard := s.listen()
+	rules, ttl := lasting(phone(10)), 30
+	rules.PaymentTTL = &ttl
+	s.open("rush", rules)
+	s.confirmed("warm")
+
+	kafka.Pause()
+	held := s.ordered(s.buy(ask{gateway: 1, buyer: "early"}), 202)
+	require.Equal(t, "held", held.Status)
+	assert.Equal(t, "held", s.shown(held.OrderID)["status"])
+	s.remembered(held.OrderID, "pay-early")
+	s.refused(s.shop("GET", held.OrderID[:len(held.OrderID)-3]+"000", nil), 503, "unavailable") // Kafka cannot be asked for it
+	kafka.Continue()
+	s.becomes(held, "early", "paid")
+
+	require.Zero(t, s.settles[0].Term())
+	queued := s.becomes(s.ordered(s.buy(ask{gateway: 1, buyer: "winner"}), 202), "winner", "queued")
+	unpaid := s.becomes(s.ordered(s.buy(ask{gateway: 1, buyer: "sleeper"}), 202), "sleeper", "queued")
+	got := s.shown(queued.OrderID)
+	for name, value := range map[string]any{
+		"status": "queued", "order_id": queued.OrderID, "sale": "rush", "sku": "phone", "quantity": 1.0, "buyer_id": "winner",
+		"unit_price_cents": float64(queued.UnitPriceCents), "created_at": queued.CreatedAt, "pay_by": queued.PayBy,
+	} {
+		assert.Equal(t, value, got[name], name)
+	}
+	s.remembered(queued.OrderID, "pay-winner")
+	s.remembered(queued.OrderID, "pay-winner")
+	second := s.refused(s.pay(queued.OrderID, "pay-other"), 409, "not_confirmed", "remembered")
+	assert.Equal(t, false, second["remembered"])
+	s.refused(s.cancel(queued, "winner"), 409, "not_confirmed")
+	s.refused(s.pay(queued.OrderID[:len(queued.OrderID)-3]+"000", "pay-nobody"), 404, "order_not_found")
+	s.settles[0].Restart()
+	s.settles[0].ready()
+	assert.Equal(t, "paid", s.becomes(queued, "winner", "paid").Status)
+	assert.Equal(t, 200, s.pay(queued.OrderID, "pay-winner").status, "the shop's repeat")
+	assert.Equal(t, "pay-winner", s.refused(s.pay(queued.OrderID, "pay-other"), 409, "already_paid", "payment_id")["payment_id"])
+	late := s.becomes(unpaid, "sleeper", "confirmed")
+	assert.GreaterOrEqual(t, parse3339(t, late.PayBy).Sub(parse3339(t, late.UpdatedAt)), time.Duration(ttl)*time.Second)
+	require.Eventually(t, func() bool { return len(heard.heard(queued.OrderID)) == 2 }, 20*time.Second, 20*time.Millisecond)
+	assert.Equal(t, []string{"confirmed", "paid"}, heard.heard(queued.OrderID))
+	assert.Equal(t, []string{"confirmed", "paid"}, heard.heard(held.OrderID))
+	s.audit("rush")
+}
+
+// TestAuditWithDeadLetters: what waits in the dead letters is in flight by both readings, a payment of it is remembered, and
+// the replay pays it.
+func TestAuditWithDeadLetters(t *testing.T) {
+	s := newStack(t, servers{}).run(1, 1)
+	s.open("rush", lasting(phone(10)))
+	s.confirmed("good")
+	s.exec(s.db(), "ALTER TABLE orders ADD CONSTRAINT no_poison CHECK (buyer_id <> 'poison')")
+	poisoned := s.taken(ask{buyer: "poison"})
+	var id string
+	require.Eventually(t, func() bool {
+		for _, l := range s.letters() {
+			id = l.ID
+		}
+		return id != ""
+	}, 20*time.Second, 200*time.Millisecond)
+	said := s.succeed("audit", "rush")
+	assert.Contains(t, strings.Join(strings.Fields(said), " "), "rush phone 10 8 1 1 0 0 yes", "loaded, available, in flight, settled")
+	assert.NotContains(t, said, "violated")
+	assert.Equal(t, "dead_letter", s.shown(poisoned.OrderID)["reason"])
+	s.remembered(poisoned.OrderID, "pay-poison")
+	s.exec(s.db(), "ALTER TABLE orders DROP CONSTRAINT no_poison")
+	s.succeed("deadletter", "replay", id)
+	s.becomes(poisoned, "poison", "paid")
+	s.audit("rush")
+}
