@@ -211,7 +211,7 @@ func (r *gatewayRole) build() (err error) {
 		Sales: r.books, Preloads: r.books, Rules: r.books, Orders: r.books, Decisions: r.books,
 		Stock:    operatorStock{r.redis, reserve.NewRebuilder(r.redis, r.producer, r.books)},
 		Journals: r.engine, Tail: settle.NewTail(settleKafka(r.settings), r.settings.Namespace, r.books),
-		Gatherer: r.registry, Ready: r.ready,
+		Gatherer: r.registry, Registerer: r.registry, Ready: r.ready,
 	})
 	return nil
 }
@@ -367,7 +367,10 @@ func (r *settleRole) metrics() prometheus.Gatherer { return r.registry }
 func (r *settleRole) run(ctx context.Context) error {
 	group, working := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		probes := admin.NewProbes(r.registry, r.ready, r.settings.Admin.Token.Reveal())
+		probes := admin.NewProbes(admin.ProbesOptions{
+			Gatherer: r.registry, Registerer: r.registry, Ready: r.ready,
+			AdminToken: r.settings.Admin.Token.Reveal(), Logger: r.log,
+		})
 		return serveHTTP(working, r.probes, probes, func() {}, time.Second)
 	})
 	group.Go(func() error {
