@@ -147,8 +147,12 @@ type gatewayRole struct {
 	ids               *reserve.OrderIDs
 	engine            *reserve.Engine
 	gateway           *gateway.Gateway
+	catalogue         *store.Store // the follower's own connections: readers of orders may take all others
 	api               *admin.API
 }
+
+// catalogueConnections are for the follower, and for the list of buyers that may be read beside it.
+const catalogueConnections = 2
 
 func newGatewayRole(s *site) (*gatewayRole, error) {
 	listeners, err := listenAll(listenersOf("gateway", s.settings))
@@ -182,6 +186,9 @@ func (r *gatewayRole) build() (err error) {
 		BatchMaxWait: r.settings.Reserve.BatchMaxWait,
 		Breaker:      breakers, Report: r.books, Books: r.books, Registerer: r.registry, Log: r.log,
 	})
+	if r.catalogue, err = r.books.Apart(catalogueConnections); err != nil {
+		return err
+	}
 	auth := r.settings.Auth
 	keys, err := gateway.NewSecrets([]byte(auth.HS256Secret.Reveal()), []byte(auth.HS256PreviousSecret.Reveal()))
 	if err != nil {
@@ -191,7 +198,7 @@ func (r *gatewayRole) build() (err error) {
 		Keys: keys, Issuer: auth.Issuer, Audience: auth.Audience, TrustedProxies: g.TrustedProxies, Log: r.log,
 		MaxInFlight: g.MaxInFlight, TokenCache: g.TokenCacheSize, FarewellTime: farewellTime,
 	}, gateway.Deps{
-		Catalogue: r.books, Stock: r.engine, Levels: r.redis, Orders: r.books, Cancels: r.books, Breakers: breakers,
+		Catalogue: r.catalogue, Stock: r.engine, Levels: r.redis, Orders: r.books, Cancels: r.books, Breakers: breakers,
 		Checks: r.waiting(r.started), Registerer: r.registry,
 	})
 	if err != nil {
@@ -204,7 +211,7 @@ func (r *gatewayRole) build() (err error) {
 		Sales: r.books, Preloads: r.books, Rules: r.books, Orders: r.books, Decisions: r.books,
 		Stock:    operatorStock{r.redis, reserve.NewRebuilder(r.redis, r.producer, r.books)},
 		Journals: r.engine, Tail: settle.NewTail(settleKafka(r.settings), r.settings.Namespace, r.books),
-		Gatherer: r.registry, Ready: r.ready,
+		Gatherer: r.registry, Registerer: r.registry, Ready: r.ready,
 	})
 	return nil
 }
@@ -222,7 +229,17 @@ func (r *gatewayRole) ready() map[string]string { return r.gateway.Ready() }
 func (r *gatewayRole) metrics() prometheus.Gatherer { return r.site.registry }
 
 // abandon closes what a role that will not run has opened.
-func (r *gatewayRole) abandon() error { return errors.Join(r.buyers.Close(), r.operators.Close()) }
+func (r *gatewayRole) abandon() error {
+	return errors.Join(r.buyers.Close(), r.operators.Close(), r.closeCatalogue())
+}
+
+// closeCatalogue ends the follower's connections, where they were opened.
+func (r *gatewayRole) closeCatalogue() error {
+	if r.catalogue == nil {
+		return nil
+	}
+	return r.catalogue.Close()
+}
 
 // run serves until ctx ends, then drains: buyers first, then the stock engine, then the producer.
 func (r *gatewayRole) run(ctx context.Context) error {
@@ -242,7 +259,7 @@ func (r *gatewayRole) run(ctx context.Context) error {
 	group.Go(func() error { <-serving.Done(); return r.drain() })
 	err := group.Wait()
 	stop()
-	return errors.Join(err, roles.Wait())
+	return errors.Join(err, roles.Wait(), r.closeCatalogue())
 }
 
 // start leases the node id last, by lease: without one nothing is sold, so nothing is sold before every store was reached.
@@ -350,7 +367,10 @@ func (r *settleRole) metrics() prometheus.Gatherer { return r.registry }
 func (r *settleRole) run(ctx context.Context) error {
 	group, working := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		probes := admin.NewProbes(r.registry, r.ready, r.settings.Admin.Token.Reveal())
+		probes := admin.NewProbes(admin.ProbesOptions{
+			Gatherer: r.registry, Registerer: r.registry, Ready: r.ready,
+			AdminToken: r.settings.Admin.Token.Reveal(), Logger: r.log,
+		})
 		return serveHTTP(working, r.probes, probes, func() {}, time.Second)
 	})
 	group.Go(func() error {

@@ -82,7 +82,9 @@ type Deps struct {
 	Journals  Journals
 	Tail      Tail
 	Gatherer  prometheus.Gatherer
-	Ready     func() map[string]string // what the process still waits for; empty = ready
+
+	Registerer prometheus.Registerer    // nil: what this API counts is shown nowhere
+	Ready      func() map[string]string // what the process still waits for; empty = ready
 }
 
 // maxStreams bounds the Server-Sent Event streams that are open at once; one more is answered 503 overloaded.
@@ -97,6 +99,8 @@ type API struct {
 	admin    secretToken
 	shop     secretToken
 	streams  chan struct{}
+
+	strangers *strangers
 	*stopper
 }
 
@@ -110,7 +114,9 @@ func New(opts Options, deps Deps) *API {
 		admin:    newSecretToken(opts.AdminToken),
 		shop:     newSecretToken(opts.ShopToken),
 		streams:  make(chan struct{}, maxStreams),
-		stopper:  newStopper(),
+
+		strangers: newStrangers(deps.Registerer, opts.Logger),
+		stopper:   newStopper(),
 	}
 	for _, route := range a.routes() {
 		a.mux.Handle(route.method+" "+route.path, a.serve(route))

@@ -24,13 +24,14 @@ const (
 
 // bench is an API on fakes behind a real server.
 type bench struct {
-	t     *testing.T
-	api   *API
-	store *fakeStore
-	stock *fakeStock
-	url   string
-	ready map[string]string
-	way   *fakeWay
+	t        *testing.T
+	api      *API
+	store    *fakeStore
+	stock    *fakeStock
+	url      string
+	ready    map[string]string
+	registry *prometheus.Registry
+	way      *fakeWay
 }
 
 func newBench(t *testing.T, adjust ...func(*Options)) *bench {
@@ -48,12 +49,12 @@ func newBench(t *testing.T, adjust ...func(*Options)) *bench {
 	for _, change := range adjust {
 		change(&options)
 	}
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(NewBuildInfo("1.2.3", "abc"))
+	b.registry = prometheus.NewRegistry()
+	b.registry.MustRegister(NewBuildInfo("1.2.3", "abc"))
 	b.api = New(options, Deps{
 		Sales: b.store, Preloads: b.store, Rules: b.store, Orders: b.store, Decisions: b.store, Stock: b.stock,
 		Journals: b.way, Tail: b.way,
-		Gatherer: registry, Ready: func() map[string]string { return b.ready },
+		Gatherer: b.registry, Registerer: b.registry, Ready: func() map[string]string { return b.ready },
 	})
 	b.url = listen(t, b.api)
 	return b

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,15 +16,31 @@ import (
 // profiles for who has the operators' token.
 type Probes struct {
 	*stopper
-	mux   *http.ServeMux
-	token secretToken
+	mux       *http.ServeMux
+	token     secretToken
+	strangers *strangers
 }
 
-// NewProbes builds the handler. Without a token nobody gets profiles. Serve it with NewServer.
-func NewProbes(gatherer prometheus.Gatherer, ready func() map[string]string, operatorsToken string) *Probes {
-	p := &Probes{stopper: newStopper(), mux: http.NewServeMux(), token: newSecretToken(operatorsToken)}
+// ProbesOptions are the parts of a Probes.
+type ProbesOptions struct {
+	Gatherer   prometheus.Gatherer
+	Registerer prometheus.Registerer    // nil: wrong tokens are counted nowhere
+	Ready      func() map[string]string // what the process still waits for; empty = ready
+	AdminToken string                   // opens the profiles; empty: nobody gets them
+	Logger     *slog.Logger
+}
+
+// NewProbes builds the handler. Serve it with NewServer.
+func NewProbes(o ProbesOptions) *Probes {
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	p := &Probes{
+		stopper: newStopper(), mux: http.NewServeMux(), token: newSecretToken(o.AdminToken),
+		strangers: newStrangers(o.Registerer, o.Logger),
+	}
 	for pattern, handle := range map[string]func(*call) error{
-		"GET /metrics": serveMetrics(gatherer), "GET /livez": serveLive, "GET /readyz": serveReady(ready),
+		"GET /metrics": serveMetrics(o.Gatherer), "GET /livez": serveLive, "GET /readyz": serveReady(o.Ready),
 		profilePath: p.guarded(p.serveProfile),
 	} {
 		p.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
@@ -40,6 +57,7 @@ func NewProbes(gatherer prometheus.Gatherer, ready func() map[string]string, ope
 func (p *Probes) guarded(handle func(*call) error) func(*call) error {
 	return func(c *call) error {
 		if !p.token.sent(c.r) {
+			p.strangers.refuse(c.r)
 			c.w.Header().Set("WWW-Authenticate", "Bearer")
 			return sale.ProblemOf(sale.OutcomeUnauthenticated, "")
 		}

@@ -36,7 +36,7 @@ func TestReadyTellsWhatIsMissing(t *testing.T) {
 func TestProbesOfAProcessWithoutAPI(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	checks := map[string]string{"kafka": "topics missing"}
-	url := listen(t, NewProbes(registry, func() map[string]string { return checks }, ""))
+	url := listen(t, NewProbes(ProbesOptions{Gatherer: registry, Ready: func() map[string]string { return checks }}))
 	ask := func(method, path string) *reply {
 		request, err := http.NewRequest(method, url+path, nil)
 		require.NoError(t, err)
@@ -55,7 +55,7 @@ func TestProbesOfAProcessWithoutAPI(t *testing.T) {
 
 func TestMetricsThatCannotBeGatheredAreAProblem(t *testing.T) {
 	broken := prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) { return nil, errors.New("collector broke") })
-	url := listen(t, NewProbes(broken, func() map[string]string { return nil }, ""))
+	url := listen(t, NewProbes(ProbesOptions{Gatherer: broken}))
 	request, err := http.NewRequest("GET", url+"/metrics", nil)
 	require.NoError(t, err)
 	do(t, request).problem(503, "unavailable")

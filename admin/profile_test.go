@@ -20,7 +20,7 @@ func profiled(t *testing.T) map[string]struct {
 } {
 	t.Helper()
 	b := newBench(t)
-	probes := NewProbes(prometheus.NewRegistry(), func() map[string]string { return nil }, adminToken)
+	probes := NewProbes(ProbesOptions{Gatherer: prometheus.NewRegistry(), AdminToken: adminToken})
 	return map[string]struct {
 		url  string
 		stop func()
@@ -60,7 +60,7 @@ func TestProfilesAreTheOperators(t *testing.T) {
 }
 
 func TestProfilesWithoutATokenAreNobodys(t *testing.T) {
-	url := listen(t, NewProbes(prometheus.NewRegistry(), func() map[string]string { return nil }, ""))
+	url := listen(t, NewProbes(ProbesOptions{Gatherer: prometheus.NewRegistry()}))
 	for _, token := range []string{"", "x"} {
 		askProfile(t, url, "heap", token).problem(401, "unauthenticated")
 	}

@@ -60,6 +60,15 @@ func (g *Gateway) refuse(ctx *fasthttp.RequestCtx, o sale.Outcome) sale.Outcome 
 	return o
 }
 
+// refuseLate refuses somebody who is over a limit of his own, a moment later: who asks again as soon as he is answered
+// would otherwise take the processor from everybody else. One connection waits, which is all that it costs.
+func (g *Gateway) refuseLate(ctx *fasthttp.RequestCtx) sale.Outcome {
+	if conn, ok := ctx.Conn().(*boundedConn); ok {
+		conn.late = true
+	}
+	return g.refuse(ctx, sale.OutcomeRateLimited)
+}
+
 // refuseWith answers with the problem of an outcome and members of its own.
 func (g *Gateway) refuseWith(ctx *fasthttp.RequestCtx, o sale.Outcome, detail string, members ...sale.Member) sale.Outcome {
 	problem(ctx, sale.ProblemOf(o, detail, members...))

@@ -15,6 +15,10 @@ const (
 	lingerBytes   = 256 << 10
 )
 
+// lateness is how long an answer is held back that is to come late: below what Retry-After asks for, and enough that 600
+// connections of one buyer are 3,000 refusals a second and not as many as the processor can make.
+const lateness = 200 * time.Millisecond
+
 // boundedConn gives its place back once, when it is closed, and arms deadlines only where something can block.
 //
 // fasthttp sets three deadlines for every request, and arming a timer costs more than many a refusal. Here a deadline is
@@ -29,6 +33,22 @@ type boundedConn struct {
 	lingers  atomic.Bool // the peer may still be sending: do not reset the connection under its answer
 	read     deadline
 	write    deadline
+	late     bool        // the answer under way is to come late
+	holding  *time.Timer // nil until the first one
+}
+
+// holdBack waits for the lateness, or until the gateway stops.
+func (c *boundedConn) holdBack(stopping <-chan struct{}) {
+	if c.holding == nil {
+		c.holding = time.NewTimer(lateness)
+	} else {
+		c.holding.Reset(lateness)
+	}
+	select {
+	case <-c.holding.C:
+	case <-stopping:
+		c.holding.Stop()
+	}
 }
 
 // deadline is the moment asked for and the moment armed; zero is never.

@@ -84,9 +84,8 @@ type reader struct {
 // admitReader checks the address's limit, the token, the buyer's limits, then ids, then the gateway's limits. Where ok,
 // done must follow, and then left.
 func (g *Gateway) admitReader(ctx *fasthttp.RequestCtx, at location, h *headers) (r reader, ok bool) {
-	refusal := sale.OutcomeRateLimited
 	if !g.limits.takeAddress(ctx, g.options.TrustedProxies) {
-		g.refuse(ctx, refusal)
+		g.refuseLate(ctx)
 		return r, false
 	}
 	if r.buyer, ok = g.tokens.buyer(h.bearer(), g.stock.Now()); !ok {
@@ -94,13 +93,14 @@ func (g *Gateway) admitReader(ctx *fasthttp.RequestCtx, at location, h *headers)
 		return r, false
 	}
 	if !g.limits.takeBuyer(r.buyer) {
-		g.refuse(ctx, refusal)
+		g.refuseLate(ctx)
 		return r, false
 	}
 	if r.place, ok = g.places.enter(r.buyer); !ok {
-		g.refuse(ctx, refusal)
+		g.refuseLate(ctx)
 		return r, false
 	}
+	var refusal sale.Outcome
 	if refusal, ok = g.admitRead(&r, at); !ok {
 		g.left(r)
 		g.refuse(ctx, refusal)

@@ -92,3 +92,28 @@ func (p *places) count() (buyers int) {
 	}
 	return buyers
 }
+
+// TestWhoIsOverHisLimitHearsSoLate: asking again as fast as one is answered is not worth the gateway's time. What refuses
+// the crowd as a whole answers at once.
+func TestWhoIsOverHisLimitHearsSoLate(t *testing.T) {
+	s := newScene(t).open(autumn())
+	took := func(o sale.Outcome) time.Duration {
+		begun := time.Now()
+		s.refused(s.press("ann", ""), o, nil)
+		return time.Since(begun)
+	}
+	rules(sale.Rules{Buyer: &sale.Limit{PerSecond: 0.01, Burst: 1}})(s)
+	require.Equal(t, http.StatusAccepted, s.press("ann", "").status)
+	require.GreaterOrEqual(t, took(sale.OutcomeRateLimited), lateness)
+	rules(sale.Rules{Address: &sale.Limit{PerSecond: 0.01, Burst: 1}})(s)
+	require.Equal(t, http.StatusAccepted, s.press("ann", "").status)
+	require.GreaterOrEqual(t, took(sale.OutcomeRateLimited), lateness)
+	require.Zero(t, s.gateway.places.count())
+
+	rules(sale.Rules{Flow: []sale.FlowRule{{Resource: sale.ResourcePurchase, QPS: 0}}})(s)
+	soonest := time.Hour
+	for range 5 {
+		soonest = min(soonest, took(sale.OutcomeRateLimited))
+	}
+	require.Less(t, soonest, lateness)
+}

@@ -48,7 +48,7 @@ func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers) sa
 		}
 	}
 	if !g.limits.takeAddress(ctx, g.options.TrustedProxies) { // before the token: guessing tokens is not free
-		return g.refuse(ctx, sale.OutcomeRateLimited)
+		return g.refuseLate(ctx)
 	}
 	buyer, ok := g.tokens.buyer(token, now)
 	if !ok {
@@ -57,7 +57,10 @@ func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers) sa
 	if !live.listed(buyer) {
 		return g.refuse(ctx, sale.OutcomeNotEligible)
 	}
-	pass, refusal, ok := g.admit(buyer)
+	if !g.limits.takeBuyer(buyer) {
+		return g.refuseLate(ctx)
+	}
+	pass, refusal, ok := g.admit()
 	if !ok {
 		return g.refuse(ctx, refusal)
 	}
@@ -99,11 +102,8 @@ func (i *liveItem) press(live *liveSale, buyer string, key []byte, quantity int)
 	return p
 }
 
-// admit applies the buyer's limit, then the bounds: first what the buyer can do something about. Where ok, leave must follow.
-func (g *Gateway) admit(buyer string) (p pass, refusal sale.Outcome, ok bool) {
-	if !g.limits.takeBuyer(buyer) {
-		return pass{}, sale.OutcomeRateLimited, false
-	}
+// admit applies the bounds that everybody shares. Where ok, leave must follow.
+func (g *Gateway) admit() (p pass, refusal sale.Outcome, ok bool) {
 	if p, refusal, ok = g.purchases.enter(); !ok {
 		return p, refusal, false
 	}

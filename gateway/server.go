@@ -17,7 +17,7 @@ import (
 // is the business of the rules.
 func (g *Gateway) newServer() *fasthttp.Server {
 	return &fasthttp.Server{
-		Handler:                      g.handle,
+		Handler:                      g.answer,
 		ErrorHandler:                 g.failed,
 		Concurrency:                  g.options.MaxConnections + 1024, // our listener refuses first, and says why
 		ReadBufferSize:               maxHeaderBytes,
@@ -53,6 +53,15 @@ func (g *Gateway) bounded(listener net.Listener) *boundedListener {
 		Listener: listener, bound: int64(g.options.MaxConnections), answer: answer,
 		slack:   min(g.options.ReadTimeout, g.options.WriteTimeout, g.options.IdleTimeout) / 10,
 		refused: func() { g.metrics.purchased(sale.OutcomeOverloaded) },
+	}
+}
+
+// answer handles one request, and holds back an answer that is to come late.
+func (g *Gateway) answer(ctx *fasthttp.RequestCtx) {
+	g.handle(ctx)
+	if conn, ok := ctx.Conn().(*boundedConn); ok && conn.late {
+		conn.late = false
+		conn.holdBack(g.stopping)
 	}
 }
 

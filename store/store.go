@@ -30,6 +30,7 @@ const connectionLifetime = 3 * time.Minute
 
 // Store is one database. It is safe for concurrent use.
 type Store struct {
+	options Options
 	db      *sql.DB
 	dialect *dialect
 	// repeatFor is how long a transaction that meets conflicts is run again; tests shorten it.
@@ -63,11 +64,19 @@ func Open(options Options) (*Store, error) {
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
 	db.SetConnMaxLifetime(connectionLifetime)
-	s := &Store{db: db, dialect: d, repeatFor: repeatFor}
+	s := &Store{options: options, db: db, dialect: d, repeatFor: repeatFor}
 	if d.oneWriter {
 		s.writer = make(chan struct{}, 1)
 	}
 	return s, nil
+}
+
+// Apart opens the same database again with connections of its own, for a reader whom no crowd on the others may keep
+// waiting. Writers of SQLite queue in their own Store: this one is for reading.
+func (s *Store) Apart(connections int) (*Store, error) {
+	options := s.options
+	options.MaxConnections = connections
+	return Open(options)
 }
 
 // Close closes every connection.

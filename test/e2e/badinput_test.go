@@ -23,11 +23,13 @@ func (s *stack) notReady(g *gateway, check string, says ...string) {
 	s.t.Helper()
 	g.WaitReady("http://" + g.buyers + "/livez")
 	require.Eventually(s.t, func() bool {
-		answer := s.request("GET", "http://"+g.buyers+"/readyz", nil)
+		answer := s.request("GET", "http://"+g.operators+"/readyz", nil)
 		checks, _ := answer.json(s)["checks"].(object)
 		return answer.status == 503 && containsAll(fmt.Sprint(checks[check]), says)
 	}, 20*time.Second, 20*time.Millisecond, "check %s does not say %q", check, says)
 	require.Contains(s.t, g.Stderr(), says[0], "the log says it too")
+	told := s.refused(s.request("GET", "http://"+g.buyers+"/readyz", nil), 503, "unavailable")
+	require.Equal(s.t, "the gateway is not ready", told["detail"], "buyers hear no names and no addresses")
 }
 
 func containsAll(text string, parts []string) bool {

@@ -77,7 +77,7 @@ func TestProcessesStartInAnyOrder(t *testing.T) {
 		server.Kill()
 		s.gateways[0].Restart()
 		s.settles[0].Restart()
-		s.waitsFor(s.gateways[0].buyers, gatewayWaits[name]...)
+		s.waitsFor(s.gateways[0].operators, gatewayWaits[name]...)
 		s.waitsFor(s.settles[0].listen, settleWaits[name]...)
 		assert.NotEqual(t, http.StatusAccepted, s.buy(ask{buyer: "early"}).status, "nothing is sold before every store was reached")
 		if name == "kafka" {

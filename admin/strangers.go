@@ -1,0 +1,138 @@
+package admin
+
+import (
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Bounds on who sends wrong tokens. A right one never waits, also from the same address: whoever guesses tokens must not
+// keep an operator from pausing a sale.
+const (
+	strangerPace    = 100 * time.Millisecond // between two wrong tokens of one address, once its burst is used up
+	strangerBurst   = 20
+	strangerWait    = 5 * time.Second // the longest that one waits for his refusal
+	strangerEntries = 4096            // addresses remembered; beyond them the newcomers share one entry
+	strangerLog     = time.Second     // at most one line in this time
+)
+
+// strangers are those who send a wrong operators' or shop's token: counted, logged once a second with a count, and slowed
+// per address.
+type strangers struct {
+	log     *slog.Logger
+	refused prometheus.Counter
+
+	mu     sync.Mutex
+	next   map[netip.Addr]time.Time // when the address has its whole burst again
+	silent bool                     // a line was written within strangerLog
+	count  int                      // of those who are not logged yet
+	last   netip.Addr               // where the last of them came from
+}
+
+// newStrangers shows the count as flashsale_operator_token_refusals_total.
+func newStrangers(registerer prometheus.Registerer, log *slog.Logger) *strangers {
+	s := &strangers{
+		log: log, next: map[netip.Addr]time.Time{},
+		refused: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "flashsale_operator_token_refusals_total",
+			Help: "Requests of the operators' listener with a wrong token.",
+		}),
+	}
+	if registerer != nil {
+		registerer.MustRegister(s.refused)
+	}
+	return s
+}
+
+// refuse counts and logs a request that carries a wrong token, and returns when its answer is due. One without any token is
+// nobody's guess: its answer is due at once.
+func (s *strangers) refuse(r *http.Request) {
+	if len(r.Header.Values("Authorization")) == 0 {
+		return
+	}
+	s.refused.Inc()
+	address := strangerOf(r)
+	s.note(address)
+	wait := s.delay(address, time.Now())
+	if wait <= 0 {
+		return
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-r.Context().Done():
+	}
+}
+
+// delay returns how long a wrong token of the address has to wait (the generic cell rate algorithm, as the buyers' limits).
+func (s *strangers) delay(address netip.Addr, now time.Time) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, known := s.next[address]; !known && len(s.next) >= strangerEntries {
+		for old, full := range s.next {
+			if full.Before(now) {
+				delete(s.next, old)
+			}
+		}
+		if len(s.next) >= strangerEntries {
+			address = netip.Addr{}
+		}
+	}
+	full := s.next[address]
+	if full.Before(now) {
+		full = now
+	}
+	full = full.Add(strangerPace)
+	wait := min(full.Sub(now)-strangerBurst*strangerPace, strangerWait)
+	if wait < strangerWait { // who waits the longest already adds nothing: the line must not outlive the guessing
+		s.next[address] = full
+	}
+	return wait
+}
+
+// note writes a line, unless one was written just now: then the next line tells of this one too.
+func (s *strangers) note(address netip.Addr) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.count++
+	s.last = address
+	if !s.silent {
+		s.tell()
+	}
+}
+
+// tell writes the line and keeps silent for a while. The lock is held.
+func (s *strangers) tell() {
+	s.log.Warn("wrong operators' token", "count", s.count, "address", s.last)
+	s.count, s.silent = 0, true
+	time.AfterFunc(strangerLog, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.silent = false
+		if s.count > 0 {
+			s.tell()
+		}
+	})
+}
+
+// strangerOf returns whom a wrong token is held against: the peer, an IPv6 one by its /64.
+func strangerOf(r *http.Request) netip.Addr {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{} // no TCP connection: all of them share one entry
+	}
+	address := peer.Addr().Unmap().WithZone("")
+	if address.Is4() {
+		return address
+	}
+	network, err := address.Prefix(64)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return network.Addr()
+}

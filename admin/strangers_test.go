@@ -1,0 +1,150 @@
+package admin
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+)
+
+// paper is a log that tests may read while it is written.
+type paper struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (p *paper) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.text.Write(b)
+}
+
+// counts returns the counts that the lines tell.
+func (p *paper) counts(t *testing.T) (counts []int) {
+	t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for line := range strings.Lines(p.text.String()) {
+		var told struct {
+			Message string `json:"msg"`
+			Count   int    `json:"count"`
+		}
+		require.NoError(t, json.Unmarshal([]byte(line), &told))
+		require.Equal(t, "wrong operators' token", told.Message)
+		counts = append(counts, told.Count)
+	}
+	return counts
+}
+
+// TestWrongTokensAreCounted by either listener, a missing one is not, and a right one goes through beside them.
+func TestWrongTokensAreCounted(t *testing.T) {
+	log := &paper{}
+	b := newBench(t, func(o *Options) { o.Logger = slog.New(slog.NewJSONHandler(log, nil)) })
+	for range 3 {
+		b.ask("GET", "/admin/v1/sales", "", "Authorization", "Bearer wrong").problem(401, "unauthenticated")
+	}
+	b.ask("GET", "/admin/v1/sales", "", "Authorization", "").problem(401, "unauthenticated")
+	require.EqualValues(t, 3, refusalsOf(t, b.registry))
+	require.Equal(t, 200, b.ask("GET", "/admin/v1/sales", "").Status)
+
+	registry := prometheus.NewRegistry()
+	probes := NewProbes(ProbesOptions{Gatherer: registry, Registerer: registry, AdminToken: adminToken, Logger: slog.New(slog.DiscardHandler)})
+	request := httptest.NewRequest("GET", "/debug/pprof/heap", nil)
+	request.Header.Set("Authorization", "Bearer wrong")
+	answer := httptest.NewRecorder()
+	probes.ServeHTTP(answer, request)
+	require.Equal(t, 401, answer.Code)
+	require.EqualValues(t, 1, refusalsOf(t, registry))
+}
+
+func refusalsOf(t *testing.T, registry *prometheus.Registry) float64 {
+	t.Helper()
+	families, err := registry.Gather()
+	require.NoError(t, err)
+	for _, family := range families {
+		if family.GetName() == "flashsale_operator_token_refusals_total" {
+			return family.GetMetric()[0].GetCounter().GetValue()
+		}
+	}
+	return -1
+}
+
+// TestWrongTokensAreLoggedOnceASecondWithTheirCount: none is left out, and a flood writes no flood of lines.
+func TestWrongTokensAreLoggedOnceASecondWithTheirCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &paper{}
+		s := newStrangers(nil, slog.New(slog.NewJSONHandler(log, nil)))
+		address := netip.MustParseAddr("203.0.113.7")
+		for range 500 {
+			s.note(address)
+		}
+		require.Equal(t, []int{1}, log.counts(t))
+		<-time.After(strangerLog)
+		synctest.Wait()
+		require.Equal(t, []int{1, 499}, log.counts(t))
+		s.note(address)
+		<-time.After(3 * strangerLog)
+		synctest.Wait()
+		require.Equal(t, []int{1, 499, 1}, log.counts(t), "nobody came: nothing to say")
+		s.note(address)
+		require.Equal(t, []int{1, 499, 1, 1}, log.counts(t), "the first after a silence is told at once")
+		<-time.After(strangerLog)
+	})
+}
+
+// TestWrongTokensAreSlowedPerAddress: a burst at once, then at their pace, and never longer than the bound.
+func TestWrongTokensAreSlowedPerAddress(t *testing.T) {
+	s := newStrangers(nil, slog.New(slog.DiscardHandler))
+	now := time.Now()
+	guesser, other := netip.MustParseAddr("203.0.113.7"), netip.MustParseAddr("203.0.113.8")
+	for range strangerBurst {
+		require.LessOrEqual(t, s.delay(guesser, now), time.Duration(0))
+	}
+	for i := range 10 {
+		require.Equal(t, time.Duration(i+1)*strangerPace, s.delay(guesser, now))
+	}
+	require.LessOrEqual(t, s.delay(other, now), time.Duration(0), "another address is not slowed")
+	for range 1000 {
+		require.LessOrEqual(t, s.delay(guesser, now), strangerWait)
+	}
+	later := now.Add(strangerWait + strangerBurst*strangerPace)
+	require.LessOrEqual(t, s.delay(guesser, later), time.Duration(0), "who stops guessing is free again")
+}
+
+// TestStrangersAreRememberedWithinABound: of more addresses than that the newcomers share one pace.
+func TestStrangersAreRememberedWithinABound(t *testing.T) {
+	s := newStrangers(nil, slog.New(slog.DiscardHandler))
+	now := time.Now()
+	at := netip.MustParseAddr("10.0.0.0")
+	for range strangerEntries + 500 {
+		s.delay(at, now)
+		at = at.Next()
+	}
+	require.LessOrEqual(t, len(s.next), strangerEntries+1)
+	require.Positive(t, s.delay(at, now), "the entry they share has no burst left")
+	s.delay(at, now.Add(time.Hour))
+	require.LessOrEqual(t, len(s.next), 2, "those who gave up are forgotten")
+}
+
+func TestStrangerIsHisNetwork(t *testing.T) {
+	for remote, want := range map[string]string{
+		"203.0.113.7:1234": "203.0.113.7", "[2001:db8:1:2:3::4]:80": "2001:db8:1:2::", "[::ffff:203.0.113.7]:80": "203.0.113.7",
+		"[fe80::1%eth0]:80": "fe80::",
+	} {
+		request := httptest.NewRequest("GET", "/", nil)
+		request.RemoteAddr = remote
+		require.Equal(t, netip.MustParseAddr(want), strangerOf(request), remote)
+	}
+	request := httptest.NewRequest("GET", "/", nil)
+	request.RemoteAddr = "@"
+	require.Equal(t, netip.Addr{}, strangerOf(request))
+}

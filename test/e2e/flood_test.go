@@ -1,0 +1,112 @@
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	floodConnections = 600
+	floodReaders     = 400 // buyers who read beside the flood, one after the other: none of them meets his limit
+)
+
+// TestFloodOfOneBuyerLeavesOthersTheirReads: one buyer asks for his orders over 600 connections as fast as he is
+// answered. He is refused, the median read of others takes at most twice as long as without him, and a pause reaches the
+// gateway within its second.
+func TestFloodOfOneBuyerLeavesOthersTheirReads(t *testing.T) {
+	s := newStack(t, servers{limited: true}).run(1, 1)
+	s.open("rush", lasting(phone(1000)))
+	tokens := make([]string, floodReaders)
+	for i := range tokens {
+		buyer := fmt.Sprintf("reader-%d", i)
+		tokens[i] = token(buyer)
+		s.taken(ask{buyer: buyer})
+	}
+	s.taken(ask{buyer: "flood"})
+	s.booksAtRest("rush")
+
+	s.medianRead(tokens) // connections and caches are warm
+	calm := s.medianRead(tokens)
+	flood := s.flood(token("flood"))
+	flooded := s.medianRead(tokens)
+	s.move("rush", "pause")
+	paused := time.Now()
+	s.eventuallyState(s.gateways[0], "rush", "paused")
+	assert.Less(t, time.Since(paused), time.Second, "the catalogue is followed on connections of its own")
+	answered, refused := flood()
+	t.Logf("median read of others %s, beside the flood %s; the flood was answered %d times and refused %d times",
+		calm, flooded, answered, refused)
+	assert.LessOrEqual(t, flooded, 2*calm)
+	assert.Greater(t, refused, 10*answered)
+}
+
+// medianRead lets every reader ask for his orders once and returns the median time.
+func (s *stack) medianRead(tokens []string) time.Duration {
+	s.t.Helper()
+	c, err := dial(s.gateways[0].buyers)
+	require.NoError(s.t, err)
+	defer c.Close()
+	took := make([]time.Duration, len(tokens))
+	for i, token := range tokens {
+		begun := time.Now()
+		status, _, body, err := c.exchange(s.readRequest(token))
+		took[i] = time.Since(begun)
+		require.NoError(s.t, err)
+		require.Equal(s.t, 200, status, "%s", body)
+	}
+	slices.Sort(took)
+	return took[len(took)/2]
+}
+
+func (s *stack) readRequest(token string) []byte {
+	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: shop\r\nAuthorization: Bearer %s\r\n\r\n", ask{}.path(), token)
+}
+
+// flood asks over many connections, each as soon as it was answered, until the function it returns is called, which tells
+// how often the buyer was answered and refused. It returns once every connection has been answered.
+func (s *stack) flood(token string) (stop func() (answered, refused int64)) {
+	s.t.Helper()
+	var answered, refused atomic.Int64
+	var over atomic.Bool
+	var all, first sync.WaitGroup
+	faults := make(chan error, floodConnections)
+	request := s.readRequest(token)
+	first.Add(floodConnections)
+	for range floodConnections {
+		all.Go(func() {
+			c, err := dial(s.gateways[0].buyers)
+			told := sync.OnceFunc(first.Done)
+			defer told()
+			for err == nil && !over.Load() {
+				var status int
+				if status, _, _, err = c.exchange(request); status == 200 {
+					answered.Add(1)
+				} else if status == 429 {
+					refused.Add(1)
+				}
+				told()
+			}
+			if err != nil {
+				faults <- err
+				return
+			}
+			faults <- c.Close()
+		})
+	}
+	first.Wait()
+	return func() (int64, int64) {
+		over.Store(true)
+		all.Wait()
+		for range floodConnections {
+			require.NoError(s.t, <-faults)
+		}
+		return answered.Load(), refused.Load()
+	}
+}
