@@ -23,19 +23,26 @@ func PasswordOf(user string) string { return "the-word-of-" + user }
 // and nothing else.
 func KafkaSecured(t testing.TB, users ...string) *KafkaServer {
 	t.Helper()
+	return KafkaWith(t, kafkaOperator, func(string) []byte { return securedSettings(users) })
+}
+
+// KafkaWith starts a private broker with further settings, which win over the harness's own, and waits until a user can
+// log in. settings gets the address at which the broker has to listen for clients.
+func KafkaWith(t testing.TB, user string, settings func(address string) []byte) *KafkaServer {
+	t.Helper()
 	s, err := newKafka(t, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	settings := filepath.Join(s.Dir, "server.properties")
-	text, err := os.ReadFile(settings)
+	name := filepath.Join(s.Dir, "server.properties")
+	text, err := os.ReadFile(name)
 	if err == nil {
-		err = os.WriteFile(settings, append(text, securedSettings(users)...), 0o600)
+		err = os.WriteFile(name, append(text, settings(s.Brokers[0])...), 0o600)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.ready = func() error { return s.servesUser(kafkaOperator) }
+	s.ready = func() error { return s.servesUser(user) }
 	s.begin(t)
 	return s
 }
