@@ -93,3 +93,30 @@ func TestConnectionsArePowersOfTwo(t *testing.T) {
 		require.Equal(t, power, multiplex(connections), connections)
 	}
 }
+
+// While a slot moves, Redis refuses a script of which a key is not there yet, as the buyers' hash is before the first
+// purchase. Nothing is sold from that bucket, nothing is taken, and it goes on once the move has ended or is called off.
+func TestASlotOnTheMoveSellsNothing(t *testing.T) {
+	nodes := harness.RedisCluster(t, 2)
+	w := newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{nodes[0].Addr}}), nil)
+	b := w.stock("phone", 10, 1)
+	keys := w.redis.keys(b)
+	number := fmt.Sprint(slot(keys.meta))
+	from, to := nodes[0], nodes[1]
+	if from.MustDo(t, "CLUSTER", "COUNTKEYSINSLOT", number) == int64(0) {
+		from, to = to, from
+	}
+	id := func(node *harness.RedisServer) string { return node.MustDo(t, "CLUSTER", "MYID").(string) }
+	from.MustDo(t, "CLUSTER", "SETSLOT", number, "MIGRATING", id(to))
+	to.MustDo(t, "CLUSTER", "SETSLOT", number, "IMPORTING", id(from))
+
+	answer := w.buy(b, "anna")
+	require.Contains(t, []sale.Outcome{sale.OutcomeUnavailable, sale.OutcomeUnknown}, answer.Outcome)
+	require.Equal(t, int64(10), w.reading(b).Available)
+	require.Zero(t, w.db.settled(b))
+
+	from.MustDo(t, "CLUSTER", "SETSLOT", number, "STABLE")
+	to.MustDo(t, "CLUSTER", "SETSLOT", number, "STABLE")
+	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
+	require.Equal(t, int64(9), w.reading(b).Available)
+}
