@@ -127,6 +127,9 @@ func (g *Gateway) Ready() map[string]string {
 	if g.follower.current.Load() == nil {
 		waiting["catalogue"] = "not read from the database yet"
 	}
+	if g.stock.Now().IsZero() {
+		waiting["clock"] = "Redis has not told its time yet"
+	}
 	if g.draining() {
 		waiting["gateway"] = "draining"
 	}

@@ -31,7 +31,7 @@ type Stock interface {
 	Owners(ctx context.Context, b sale.Bucket, each func(buyer string) error) error
 	// SoldOut reports whether nothing is left in any of a SKU's buckets and nothing is on its way to one.
 	SoldOut(ctx context.Context, buckets []sale.Bucket) (bool, error)
-	// Now is Redis's clock.
+	// Now is Redis's clock, the zero time while Redis has never told it: nobody else's word about time counts.
 	Now() time.Time
 }
 
