@@ -13,7 +13,7 @@ import (
 // Bounds of a search for units in the other buckets of a SKU.
 const (
 	seekWithin  = 950 * time.Millisecond // from the moment a purchase came: nobody waits longer than 1 s for units
-	seekEvery   = 20 * time.Millisecond   // between the beginnings of two turns
+	seekEvery   = 20 * time.Millisecond  // between the beginnings of two turns
 	turnTimeout = time.Second
 	maxSeekers  = maxPending // of one SKU; more are overloaded
 )

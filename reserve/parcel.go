@@ -25,7 +25,7 @@ type parcel struct {
 	record  []byte
 	places  []int // of its requests in the flow's batch; none for a transfer
 	backoff time.Duration
-	sent    bool  // it has room among the bytes that wait for Kafka; otherwise it is the relay's
+	sent    bool // it has room among the bytes that wait for Kafka; otherwise it is the relay's
 	acked   chan struct{}
 }
 
