@@ -200,6 +200,7 @@ func (r *gatewayRole) build() (err error) {
 	}, gateway.Deps{
 		Catalogue: r.catalogue, Stock: r.engine, Levels: r.redis, Orders: r.books, Cancels: r.books, Breakers: breakers,
 		Checks: r.waiting(r.started), Registerer: r.registry,
+		Noted: func(ctx context.Context, version int64) error { return r.catalogue.NoteGateway(ctx, r.holder, version) },
 	})
 	if err != nil {
 		return err
@@ -209,6 +210,7 @@ func (r *gatewayRole) build() (err error) {
 		Version: thisBuild().version, Partitions: int32(r.settings.Kafka.Partitions), Now: r.engine.Now, Logger: r.log,
 	}, admin.Deps{
 		Sales: r.books, Preloads: r.books, Rules: r.books, Orders: r.books, Decisions: r.books,
+		Gateways: r.books,
 		Stock:    operatorStock{r.redis, reserve.NewRebuilder(r.redis, r.producer, r.books)},
 		Journals: r.engine, Tail: settle.NewTail(settleKafka(r.settings), r.settings.Namespace, r.books),
 		Gatherer: r.registry, Registerer: r.registry, Ready: r.ready,
@@ -259,7 +261,18 @@ func (r *gatewayRole) run(ctx context.Context) error {
 	group.Go(func() error { <-serving.Done(); return r.drain() })
 	err := group.Wait()
 	stop()
-	return errors.Join(err, roles.Wait(), r.closeCatalogue())
+	err = errors.Join(err, roles.Wait())
+	r.forget()
+	return errors.Join(err, r.closeCatalogue())
+}
+
+// forget takes back the gateway's word of what it sells by. Where the database is away nobody waits for it for long.
+func (r *gatewayRole) forget() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := r.catalogue.ForgetGateway(ctx, r.holder); err != nil {
+		r.log.Warn("the gateway is still named in the database", "error", err)
+	}
 }
 
 // start leases the node id last, by lease: without one nothing is sold, so nothing is sold before every store was reached.

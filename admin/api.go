@@ -53,6 +53,13 @@ type Stock interface {
 	Readings(ctx context.Context, buckets []sale.Bucket) ([]sale.Reading, error)
 }
 
+// Gateways says which gateways do not sell by the newest catalogue yet.
+type Gateways interface {
+	CatalogueVersion(ctx context.Context) (int64, error)
+	// GatewaysBehind returns those that were heard of within a time and have an older version.
+	GatewaysBehind(ctx context.Context, version int64, within time.Duration) ([]string, error)
+}
+
 // Options are the settings of the operators' API. Zero durations and functions take their defaults.
 type Options struct {
 	AdminToken string // operators' token; an empty one lets nobody in
@@ -79,6 +86,7 @@ type Deps struct {
 	Orders    Orders
 	Decisions Decisions
 	Stock     Stock
+	Gateways  Gateways
 	Journals  Journals
 	Tail      Tail
 	Gatherer  prometheus.Gatherer

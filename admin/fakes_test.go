@@ -15,6 +15,9 @@ var errAway = errors.New("the store is away")
 
 // fakeStore is the database of these tests: every sale, list, rule and lease in memory, with the store's own refusals.
 type fakeStore struct {
+	gateways map[string]int64 // holder → version that it sells by
+	onBehind func()           // before the gateways are read
+
 	mu     sync.Mutex
 	sales  map[string]sale.Sale
 	lists  map[string][]string
@@ -54,6 +57,32 @@ func (f *fakeStore) set(change func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	change()
+}
+
+func (f *fakeStore) CatalogueVersion(context.Context) (int64, error) {
+	leave, err := f.enter()
+	if err != nil {
+		return 0, err
+	}
+	defer leave()
+	return f.version, nil
+}
+
+func (f *fakeStore) GatewaysBehind(_ context.Context, version int64, _ time.Duration) (behind []string, err error) {
+	leave, err := f.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	if f.onBehind != nil {
+		f.onBehind()
+	}
+	for holder, has := range f.gateways {
+		if has < version {
+			behind = append(behind, holder)
+		}
+	}
+	return behind, nil
 }
 
 func (f *fakeStore) PutSale(_ context.Context, s sale.Sale) (sale.Sale, bool, error) {

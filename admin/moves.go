@@ -120,6 +120,7 @@ func (a *API) moveSale(c *call, m move, run func(ctx context.Context, id string)
 	if err != nil {
 		return err
 	}
+	a.awaitGateways(ctx, id)
 	a.opts.Logger.Info("sale moved", "sale", id, "verb", m.verb, "was", before.State, "state", after.State)
 	return c.answer(http.StatusOK, after)
 }

@@ -37,6 +37,7 @@ func (a *API) preload(c *call) error {
 		return err
 	})
 	if err == nil {
+		a.awaitGateways(ctx, id)
 		a.opts.Logger.Info("sale preloaded", "sale", id, "state", s.State)
 	}
 	return out.finish(a, s, err)

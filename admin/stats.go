@@ -58,8 +58,12 @@ func (a *API) readStats(ctx context.Context, id string) (*statsAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
+	now := a.opts.Now()
+	if now.IsZero() {
+		return nil, sale.ProblemOf(sale.OutcomeUnavailable, "Redis has not told its time yet")
+	}
 	answer := &statsAnswer{
-		Sale: s.ID, State: s.State, Reason: s.Reason, At: sale.Time{Time: a.opts.Now()}, Items: []statsItem{},
+		Sale: s.ID, State: s.State, Reason: s.Reason, At: sale.Time{Time: now}, Items: []statsItem{},
 	}
 	for _, group := range bySKU(&s, positions) {
 		total := group.total()

@@ -106,7 +106,15 @@ func (s *fakeStock) SoldOut(_ context.Context, buckets []sale.Bucket) (bool, err
 	return !s.moving, s.failing
 }
 
-func (s *fakeStock) Now() time.Time { return time.UnixMilli(s.now.Load()).UTC() }
+func (s *fakeStock) Now() time.Time {
+	if ms := s.now.Load(); ms != unknown {
+		return time.UnixMilli(ms).UTC()
+	}
+	return time.Time{}
+}
+
+// unknown stands for the time of a Redis that was never reached.
+const unknown = 0
 
 func (s *fakeStock) set(change func(*fakeStock)) {
 	s.mu.Lock()

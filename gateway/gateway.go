@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -26,6 +27,7 @@ type Gateway struct {
 	server    *fasthttp.Server
 
 	follower follower
+	word     word
 	tokens   *tokens
 	limits   limits
 	places   *places
@@ -61,8 +63,8 @@ func New(o Options, d Deps) (*Gateway, error) {
 	g := &Gateway{
 		options: o, stock: d.Stock, breakers: d.Breakers, checks: d.Checks,
 		refusals: newRefusals(), metrics: numbers, tokens: newTokens(o),
-		follower: follower{source: d.Catalogue, timeout: catalogueTimeout},
-		limits:   limits{entries: o.LimitEntries, start: time.Now()}, places: newPlaces(), keeper: newKeeper(d, o.StoreTimeout),
+		follower: follower{source: d.Catalogue, timeout: catalogueTimeout}, word: word{note: d.Noted, timeout: o.StoreTimeout},
+		limits: limits{entries: o.LimitEntries, start: time.Now()}, places: newPlaces(), keeper: newKeeper(d, o.StoreTimeout),
 		lists: newLists(d.Catalogue), stopping: make(chan struct{}), purchases: d.Breakers.routes[sale.ResourcePurchase],
 	}
 	g.viewers = newViewers(g.keeper)
@@ -127,6 +129,9 @@ func (g *Gateway) Ready() map[string]string {
 	if g.follower.current.Load() == nil {
 		waiting["catalogue"] = "not read from the database yet"
 	}
+	if g.stock.Now().IsZero() {
+		waiting["clock"] = "Redis has not told its time yet"
+	}
 	if g.draining() {
 		waiting["gateway"] = "draining"
 	}
@@ -161,7 +166,7 @@ func (g *Gateway) Run(ctx context.Context) {
 	roles.Wait()
 }
 
-// follow takes over one set of changes. It is the only one that reloads rules.
+// follow takes over one set of changes, and then leaves word of it. It is the only one that reloads rules.
 func (g *Gateway) follow(ctx context.Context) error {
 	changes, err := g.follower.poll(ctx)
 	if err != nil {
@@ -171,9 +176,9 @@ func (g *Gateway) follow(ctx context.Context) error {
 		g.keeper.wake()
 		g.lists.changed()
 	}
-	if changes.Rules == nil {
-		return nil
+	if changes.Rules != nil {
+		g.limits.load(*changes.Rules)
+		err = g.breakers.Load(*changes.Rules)
 	}
-	g.limits.load(*changes.Rules)
-	return g.breakers.Load(*changes.Rules)
+	return errors.Join(err, g.word.leave(ctx, g.follower.current.Load().version))
 }

@@ -134,13 +134,17 @@ func (l *lookups) ofBuyer(ctx context.Context, saleID, sku, buyer string) (rows 
 	return rows, err
 }
 
-// call runs one query within its time and the database's circuit breaker.
+// call runs one query within its time and the database's circuit breaker, unless nobody waits for it any more. The time is
+// its own: what another store has used up of the caller's must not look like a fault of the database.
 func (l *lookups) call(ctx context.Context, what string, query func(context.Context) error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s: %w", what, context.Cause(ctx))
+	}
 	exit, ok := l.breakers.Enter(sale.ResourceMySQL)
 	if !ok {
 		return errBreakerOpen
 	}
-	ctx, cancel := context.WithTimeout(ctx, l.timeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.timeout)
 	defer cancel()
 	err := l.guard(what, func() error { return query(ctx) })
 	exit(err)

@@ -31,7 +31,7 @@ type Stock interface {
 	Owners(ctx context.Context, b sale.Bucket, each func(buyer string) error) error
 	// SoldOut reports whether nothing is left in any of a SKU's buckets and nothing is on its way to one.
 	SoldOut(ctx context.Context, buckets []sale.Bucket) (bool, error)
-	// Now is Redis's clock.
+	// Now is Redis's clock, the zero time while Redis has never told it: nobody else's word about time counts.
 	Now() time.Time
 }
 
@@ -46,7 +46,7 @@ type Orders interface {
 	BuyerOrders(ctx context.Context, saleID, sku, buyer string) ([]sale.Order, error)
 }
 
-// Deps are the parts that a Gateway works with; all are required except Checks.
+// Deps are the parts that a Gateway works with; all are required except Checks and Noted.
 type Deps struct {
 	Catalogue  Catalogue
 	Stock      Stock
@@ -56,6 +56,9 @@ type Deps struct {
 	Breakers   *Breakers
 	Checks     func() map[string]string // what other parts of the process still wait for, shown by /readyz
 	Registerer prometheus.Registerer
+
+	// Noted leaves word which version of the catalogue this gateway sells by; nil: nobody asks.
+	Noted func(ctx context.Context, version int64) error
 }
 
 // Options are the bounds and settings of a Gateway. A zero number takes its default.

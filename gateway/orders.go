@@ -88,7 +88,12 @@ func (g *Gateway) admitReader(ctx *fasthttp.RequestCtx, at location, h *headers)
 		g.refuseLate(ctx)
 		return r, false
 	}
-	if r.buyer, ok = g.tokens.buyer(h.bearer(), g.stock.Now()); !ok {
+	now := g.stock.Now()
+	if now.IsZero() { // whether a token is good depends on the time
+		g.refuse(ctx, sale.OutcomeUnavailable)
+		return r, false
+	}
+	if r.buyer, ok = g.tokens.buyer(h.bearer(), now); !ok {
 		g.refuse(ctx, sale.OutcomeUnauthenticated)
 		return r, false
 	}

@@ -27,6 +27,9 @@ func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers) sa
 		return g.refuse(ctx, refusal)
 	}
 	now := g.stock.Now()
+	if now.IsZero() && live.State != sale.StateClosed { // all below depends on a time that nobody knows
+		return g.refuse(ctx, sale.OutcomeUnavailable)
+	}
 	switch live.phaseAt(now) {
 	case phaseUpcoming:
 		return g.refuseEarly(ctx, live, now)

@@ -45,6 +45,10 @@ func (g *Gateway) saleView(ctx *fasthttp.RequestCtx, at location) {
 	}
 	defer pass.leave()
 	now := g.stock.Now()
+	if now.IsZero() {
+		g.refuse(ctx, sale.OutcomeUnavailable)
+		return
+	}
 	view := live.view(g.keeper.generation.Load())
 	phase := live.phaseAt(now)
 	if phase == phaseOpen {
@@ -97,9 +101,14 @@ func (g *Gateway) serverTime(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	defer pass.leave()
+	now := g.stock.Now()
+	if now.IsZero() {
+		g.refuse(ctx, sale.OutcomeUnavailable)
+		return
+	}
 	var text [64]byte
 	head(ctx, fasthttp.StatusOK, typeJSON)
-	ctx.Response.AppendBody(append(sale.AppendTime(append(text[:0], `{"server_time":"`...), g.stock.Now()), '"', '}'))
+	ctx.Response.AppendBody(append(sale.AppendTime(append(text[:0], `{"server_time":"`...), now), '"', '}'))
 }
 
 // Bounds of the looks on behalf of viewers.

@@ -48,7 +48,8 @@ func (c *clock) learn(sent, received time.Duration, unix time.Duration) {
 	}
 }
 
-// now returns Redis's time and whether any sample was ever taken; without one it is this machine's time.
+// now returns Redis's time and whether any sample was ever taken; without one it is the zero time, because this machine's
+// may be hours away from it.
 func (c *clock) now() (time.Time, bool) {
 	c.mu.Lock()
 	known, offset := c.known, c.offset
@@ -59,7 +60,13 @@ func (c *clock) now() (time.Time, bool) {
 	case c.fallback != nil:
 		return c.fallback.now()
 	}
-	return time.Now().UTC(), false
+	return time.Time{}, false
+}
+
+// ahead returns how far this machine's wall clock is ahead of Redis's, and whether that is known.
+func (c *clock) ahead() (time.Duration, bool) {
+	now, known := c.now()
+	return time.Now().Round(0).Sub(now), known
 }
 
 // poll asks Redis for its time once.

@@ -41,12 +41,17 @@ func TestClockWithoutSamples(t *testing.T) {
 		bucket := newClock(engine)
 		now, known := bucket.now()
 		require.False(t, known)
-		require.True(t, now.Equal(time.Now()))
+		require.True(t, now.IsZero(), "this machine's time is not Redis's")
+		_, known = bucket.ahead()
+		require.False(t, known)
 		engine.learn(0, 0, time.Duration(time.Now().Add(time.Hour).UnixNano()))
 		<-time.After(time.Minute)
 		now, known = bucket.now()
 		require.True(t, known, "a bucket's clock begins with the engine's")
 		require.True(t, now.Equal(time.Now().Add(time.Hour)))
+		ahead, known := bucket.ahead()
+		require.True(t, known)
+		require.Equal(t, -time.Hour, ahead, "an hour behind Redis")
 	})
 }
 

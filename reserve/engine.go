@@ -51,7 +51,7 @@ const (
 	askPause         = 100 * time.Millisecond
 	maxPending       = 16_384   // purchases that wait on one shelf; more are overloaded
 	maxFlows         = 8        // batches of one bucket between script and acknowledgement
-	maxAside         = 8        // of them besides, that wait to ask again
+	maxAside         = 32       // of them besides, that wait to ask again or for a slow Kafka
 	maxTrims         = 64       // entries that one call deletes
 	maxUnackedBytes  = 64 << 20 // records kept for Kafka; what is beyond is left to the relay
 	janitorEvery     = 100 * time.Millisecond
@@ -152,11 +152,14 @@ func (e *Engine) decide(p sale.Purchase, came time.Time, again bool) sale.Answer
 	return answer
 }
 
-// Now returns Redis's time.
+// Now returns Redis's time, the zero time while Redis has never told it.
 func (e *Engine) Now() time.Time {
 	now, _ := e.clock.now()
 	return now
 }
+
+// ClockAhead returns how far this machine's clock is ahead of Redis's, negative when it is behind, and whether that is known.
+func (e *Engine) ClockAhead() (time.Duration, bool) { return e.clock.ahead() }
 
 // runClock keeps Redis's time while Redis answers; without it the last offset goes on being the best guess.
 func (e *Engine) runClock(ctx context.Context) {

@@ -238,10 +238,8 @@ func TestEngineWindows(t *testing.T) {
 func TestEngineRefusesBeforeRedis(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 5, 1)
-	for _, resource := range []string{sale.ResourceRedis, sale.ResourceKafka} {
-		w.breaker.open = map[string]bool{resource: true}
-		require.Equal(t, sale.OutcomeUnavailable, w.buy(b, "anna").Outcome)
-	}
+	w.breaker.open = map[string]bool{sale.ResourceRedis: true}
+	require.Equal(t, sale.OutcomeUnavailable, w.buy(b, "anna").Outcome)
 	w.breaker.open = map[string]bool{}
 	node := w.engine.IDs.lease.Swap(nil)
 	require.Equal(t, sale.OutcomeUnavailable, w.buy(b, "anna").Outcome)

@@ -44,35 +44,30 @@ func (f *flow) process() {
 		f.refuse(sale.Answer{Outcome: sale.OutcomeFenced, Reason: reasonOf(doubt)})
 		return
 	}
-	if !f.dropStale() || !f.onlyListed() {
+	if !f.dropStale() {
 		return
 	}
-	exitKafka, ok := f.engine.Breaker.Enter(sale.ResourceKafka)
+	if !f.makeOrderIDs() { // before any circuit: one that is entered hears of a call
+		f.refuse(sale.Answer{Outcome: sale.OutcomeUnavailable})
+		return
+	}
+	exit, ok := f.engine.Breaker.Enter(sale.ResourceRedis)
 	if !ok {
 		f.refuse(sale.Answer{Outcome: sale.OutcomeUnavailable})
 		return
 	}
-	exitRedis, ok := f.engine.Breaker.Enter(sale.ResourceRedis)
-	if !ok {
-		exitKafka(nil)
-		f.refuse(sale.Answer{Outcome: sale.OutcomeUnavailable})
-		return
-	}
-	if !f.makeOrderIDs() {
-		exitRedis(nil)
-		exitKafka(nil)
-		f.refuse(sale.Answer{Outcome: sale.OutcomeUnavailable})
+	if left, err := f.onlyListed(); !left {
+		exit(err)
 		return
 	}
 	reply, end := f.ask()
-	exitRedis(end.err)
+	exit(end.err)
 	if !end.decided {
-		exitKafka(nil)
 		f.refuseAs(end.answer)
 		return
 	}
 	f.give(reply)
-	exitKafka(f.deliver())
+	f.deliver()
 }
 
 // dropStale answers the purchases that waited too long while other batches were under way, and reports whether any are

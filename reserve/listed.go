@@ -10,22 +10,23 @@ import (
 )
 
 // onlyListed asks, for the whole batch at once, who is on the list of a listed sale, and answers the others. It reports
-// whether anybody is left. A list that is not whole in Redis refuses nobody by mistake: the batch is fenced.
-func (f *flow) onlyListed() bool {
+// whether anybody is left, and otherwise what the circuit breaker of Redis hears. A list that is not whole in Redis refuses
+// nobody by mistake: the batch is fenced. The order ids of those who go are left over.
+func (f *flow) onlyListed() (left bool, err error) {
 	first := f.batch[0].purchase
 	if first.ListVersion == 0 {
-		return true
+		return true, nil
 	}
 	members, size, err := f.members(first)
 	switch {
 	case err != nil:
 		f.refuse(sale.Answer{Outcome: sale.OutcomeUnavailable})
-		return false
+		return false, err
 	case size != first.ListSize:
 		reason := fmt.Sprintf("list %d has %d buyers, not %d", first.ListVersion, size, first.ListSize)
 		f.engine.reporter.report(f.bucket, first.Epoch, reason)
 		f.refuse(sale.Answer{Outcome: sale.OutcomeFenced, Reason: reason})
-		return false
+		return false, nil
 	}
 	kept := f.batch[:0]
 	for i, r := range f.batch {
@@ -35,8 +36,8 @@ func (f *flow) onlyListed() bool {
 			r.reply(sale.Answer{Outcome: sale.OutcomeNotEligible})
 		}
 	}
-	f.batch = kept
-	return len(kept) > 0
+	f.batch, f.orderIDs = kept, f.orderIDs[:len(kept)]
+	return len(kept) > 0, nil
 }
 
 // members reads, for each purchase of the batch, 1 when its buyer is on the list, and the size of the list.

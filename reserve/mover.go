@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"flashsale/sale"
@@ -11,8 +12,8 @@ import (
 
 // Bounds of a search for units in the other buckets of a SKU.
 const (
-	seekWithin  = 1200 * time.Millisecond // from the moment a purchase came; below queueWait, so that it can be tried again
-	seekEvery   = 20 * time.Millisecond   // between the beginnings of two turns
+	seekWithin  = 950 * time.Millisecond // from the moment a purchase came: nobody waits longer than 1 s for units
+	seekEvery   = 20 * time.Millisecond  // between the beginnings of two turns
 	turnTimeout = time.Second
 	maxSeekers  = maxPending // of one SKU; more are overloaded
 )
@@ -49,8 +50,9 @@ type seeker struct {
 	home     int
 	quantity int64
 	until    time.Time
-	found    chan finding
-	done     bool // the finding was given; the mover's goroutine alone looks at it
+	found    chan finding // holds one
+	done     bool         // the finding was given; the mover's goroutine alone looks at it
+	gone     atomic.Bool  // nobody waits for the finding any more
 }
 
 // finding tells a seeker to try again, or how to answer.
@@ -62,6 +64,19 @@ type finding struct {
 func (s *seeker) tell(f finding) {
 	s.done = true
 	s.found <- f
+}
+
+// wait returns the finding. A turn that is under way may take longer than the seeker waits: then nobody knows.
+func (s *seeker) wait() finding {
+	timer := time.NewTimer(time.Until(s.until))
+	defer timer.Stop()
+	select {
+	case f := <-s.found:
+		return f
+	case <-timer.C:
+		s.gone.Store(true)
+		return finding{answer: sale.Answer{Outcome: sale.OutcomeOverloaded}}
+	}
 }
 
 func (s *seeker) refuse(o sale.Outcome) { s.tell(finding{answer: sale.Answer{Outcome: o}}) }
@@ -81,7 +96,7 @@ func (e *Engine) seek(p sale.Purchase, came time.Time) sale.Answer {
 		if !m.join(s) {
 			return sale.Answer{Outcome: sale.OutcomeOverloaded}
 		}
-		f := <-s.found
+		f := s.wait()
 		if !f.again {
 			return f.answer
 		}
@@ -165,7 +180,7 @@ func (m *mover) next() []*seeker {
 		if !s.done && now.After(s.until) {
 			s.refuse(sale.OutcomeOverloaded)
 		}
-		if !s.done {
+		if !s.done && !s.gone.Load() {
 			kept = append(kept, s)
 		}
 	}

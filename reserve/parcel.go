@@ -25,6 +25,7 @@ type parcel struct {
 	record  []byte
 	places  []int // of its requests in the flow's batch; none for a transfer
 	backoff time.Duration
+	sent    bool // it has room among the bytes that wait for Kafka; otherwise it is the relay's
 	acked   chan struct{}
 }
 
@@ -74,24 +75,48 @@ func entryID(epoch, sequence int64, batchID sale.OrderID) string {
 }
 
 // deliver publishes the parcels and answers their requests: queued when Kafka has acknowledged, held when it has not in
-// time. It returns what Kafka's circuit breaker hears.
-func (f *flow) deliver() error {
-	if len(f.parcels) == 0 {
-		return nil
+// time. Kafka's circuit is entered here and not before, because only what is published says anything about Kafka. What it
+// does not let through is held at once: units are taken, and the relay publishes the journal.
+func (f *flow) deliver() {
+	if !f.findRoom() {
+		f.answerAll()
+		return
 	}
-	wait := f.patience.limit(f.engine.AckTimeout)
-	timer := time.NewTimer(min(wait, time.Until(f.oldest.Add(answerWithin))))
-	defer timer.Stop()
+	exit, ok := f.engine.Breaker.Enter(sale.ResourceKafka)
+	if !ok {
+		for _, p := range f.parcels {
+			p.giveRoom()
+		}
+		f.answerAll()
+		return
+	}
+	for _, p := range f.parcels {
+		if p.sent {
+			p.send()
+		}
+	}
+	exit(f.awaitAcks())
+}
+
+// findRoom completes the parcels and marks those that there is room for; the others are left to the relay. It reports
+// whether there is anything to publish.
+func (f *flow) findRoom() (any bool) {
 	for _, p := range f.parcels {
 		if p.record == nil {
 			f.restore(p)
 		}
 		f.engine.orders.Observe(float64(len(p.places)))
-		p.send()
+		any = p.takeRoom() || any
 	}
-	var failed error
+	return any
+}
+
+// awaitAcks answers every parcel once it is acknowledged or time is up, and returns what Kafka's circuit breaker hears.
+func (f *flow) awaitAcks() (failed error) {
+	wait := newAckWait(f, min(f.patience.limit(f.engine.AckTimeout), time.Until(f.oldest.Add(answerWithin))))
+	defer wait.end()
 	for _, p := range f.parcels {
-		if failed == nil && !p.await(timer.C) {
+		if failed == nil && p.sent && !wait.on(p) {
 			failed = errNoAck
 			f.patience.timedOut()
 			if faults.Bug("give-back-on-timeout") {
@@ -103,6 +128,14 @@ func (f *flow) deliver() error {
 	}
 	clear(f.parcels)
 	return failed
+}
+
+// answerAll answers every parcel as it is.
+func (f *flow) answerAll() {
+	for _, p := range f.parcels {
+		f.answer(p)
+	}
+	clear(f.parcels)
 }
 
 // await waits for the acknowledgement or for the end of patience, and reports which came.
@@ -147,13 +180,23 @@ func (f *flow) answer(p *parcel) {
 	}
 }
 
-// send begins to publish the parcel, or leaves it to the relay when too many bytes wait for Kafka.
-func (p *parcel) send() {
-	e := p.shelf.engine
-	if !e.unacked.reserve(len(p.record)) {
-		return
+// takeRoom reserves room among the bytes that wait for Kafka. Where there is none the parcel is left to the relay.
+func (p *parcel) takeRoom() bool {
+	p.sent = p.shelf.engine.unacked.reserve(len(p.record))
+	return p.sent
+}
+
+// giveRoom gives the room back of a parcel that is not sent after all.
+func (p *parcel) giveRoom() {
+	if p.sent {
+		p.sent = false
+		p.shelf.engine.unacked.release(len(p.record))
 	}
-	e.gate.follow()
+}
+
+// send begins to publish the parcel, which has room.
+func (p *parcel) send() {
+	p.shelf.engine.gate.follow()
 	p.publish()
 }
 

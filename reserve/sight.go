@@ -100,23 +100,39 @@ func (e *Engine) SoldOut(ctx context.Context, buckets []sale.Bucket) (bool, erro
 	return err == nil && v.still(again), err
 }
 
-// readings asks Redis, unless its circuit is open.
+// ownTime is the time of one call. What another store has used up of the caller's time must not look like a fault of this
+// one to its circuit.
+func ownTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), turnTimeout)
+}
+
+// readings asks Redis, unless its circuit is open or nobody waits any more.
 func (e *Engine) readings(ctx context.Context, buckets []sale.Bucket) ([]sale.Reading, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	exit, ok := e.Breaker.Enter(sale.ResourceRedis)
 	if !ok {
 		return nil, errCircuitOpen
 	}
+	ctx, cancel := ownTime(ctx)
+	defer cancel()
 	readings, err := e.Redis.Readings(ctx, buckets)
 	exit(err)
 	return readings, err
 }
 
-// books asks the database, unless its circuit is open.
+// books asks the database, unless its circuit is open or nobody waits any more.
 func (e *Engine) books(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketBooks, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	exit, ok := e.Breaker.Enter(sale.ResourceMySQL)
 	if !ok {
 		return nil, errCircuitOpen
 	}
+	ctx, cancel := ownTime(ctx)
+	defer cancel()
 	books, err := e.Books.BucketBooks(ctx, buckets)
 	if err == nil && len(books) != len(buckets) {
 		err = fmt.Errorf("asked for %d, got %d", len(buckets), len(books))

@@ -82,11 +82,8 @@ func decodeTransfer(result rueidis.RedisResult) (transferReply, error) {
 
 // transfer takes units out of a bucket for another one of its SKU and begins to publish them. No units is no error. A call
 // whose outcome is unknown is not repeated: what it has taken stands in the journal, and the relay publishes it.
-func (e *Engine) transfer(ctx context.Context, giver sale.BucketRow, to int, asked, kept int64) (transferReply, error) {
-	id, ok := e.IDs.Next()
-	if !ok {
-		return transferReply{}, errNoLease
-	}
+func (e *Engine) transfer(ctx context.Context, id sale.OrderID, giver sale.BucketRow, to int, asked, kept int64,
+) (transferReply, error) {
 	s := e.shelf(sale.Purchase{Bucket: giver.Bucket, Partition: giver.Partition})
 	now, err := s.redisTime(ctx)
 	if err != nil {
@@ -117,7 +114,9 @@ func (s *shelf) forward(reply transferReply) {
 		shelf: s, place: place{reply.epoch, reply.sequence}, nowMS: reply.nowMS, entryID: reply.entryID,
 		record: []byte(reply.record), backoff: republishFirst, acked: make(chan struct{}),
 	}
-	p.send()
+	if p.takeRoom() {
+		p.send()
+	}
 }
 
 // redisTime returns the time of the server that holds the bucket, which is asked when it is not known yet.

@@ -138,11 +138,15 @@ func (m *mover) gather(ctx context.Context, to int, needed, asked int64, served 
 
 // take moves units of one bucket to another and returns how many; when they are fewer than asked the giver is empty.
 func (m *mover) take(ctx context.Context, giver, to int, asked int64, v *sight) (int64, error) {
+	id, ok := m.engine.IDs.Next() // before the circuit: one that is entered hears of a call
+	if !ok {
+		return 0, errNoLease
+	}
 	exit, ok := m.engine.Breaker.Enter(sale.ResourceRedis)
 	if !ok {
 		return 0, errCircuitOpen
 	}
-	reply, err := m.engine.transfer(ctx, v.books[giver].BucketRow, to, asked, v.promised[giver])
+	reply, err := m.engine.transfer(ctx, id, v.books[giver].BucketRow, to, asked, v.promised[giver])
 	exit(err)
 	if err != nil {
 		return 0, err

@@ -127,6 +127,7 @@ type fakeBreaker struct {
 	mu     sync.Mutex
 	open   map[string]bool
 	failed map[string]int
+	heard  map[string]int // results, good or bad
 }
 
 func (b *fakeBreaker) Enter(resource string) (func(error), bool) {
@@ -135,6 +136,10 @@ func (b *fakeBreaker) Enter(resource string) (func(error), bool) {
 	return func(err error) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
+		if b.heard == nil {
+			b.heard = map[string]int{}
+		}
+		b.heard[resource]++
 		if err != nil {
 			if b.failed == nil {
 				b.failed = map[string]int{}
@@ -142,6 +147,13 @@ func (b *fakeBreaker) Enter(resource string) (func(error), bool) {
 			b.failed[resource]++
 		}
 	}, !b.open[resource]
+}
+
+// results returns how many results a circuit has heard.
+func (b *fakeBreaker) results(resource string) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.heard[resource]
 }
 
 func (b *fakeBreaker) failures(resource string) int {

@@ -1,0 +1,54 @@
+package admin
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestMovesAnswerWhenEveryGatewayHasThem: no buyer hears an older word once the operator has heard the new one.
+func TestMovesAnswerWhenEveryGatewayHasThem(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", phoneSale)
+	for _, move := range []string{"preload", "open", "pause", "resume", "close"} {
+		reads := 0
+		b.store.set(func() {
+			b.store.gateways = map[string]int64{"one": b.store.version, "two": b.store.version}
+			b.store.onBehind = func() { // the fake's lock is held; one gateway is slower than the other
+				reads++
+				b.store.gateways["one"] = b.store.version
+				if reads == 3 {
+					b.store.gateways["two"] = b.store.version
+				}
+			}
+		})
+		b.ask("POST", "/admin/v1/sales/s/"+move, "").is(200)
+		b.store.set(func() {
+			require.Equal(t, b.store.version, b.store.gateways["two"], move)
+			require.Equal(t, 3, reads, move)
+		})
+	}
+}
+
+// TestMovesDoNotWaitLongForAGateway: one that stalls keeps no operator from his sale.
+func TestMovesDoNotWaitLongForAGateway(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", phoneSale, "preload")
+	b.store.set(func() { b.store.gateways = map[string]int64{"stalled": 0} })
+	began := time.Now()
+	b.ask("POST", "/admin/v1/sales/s/open", "").is(200)
+	require.GreaterOrEqual(t, time.Since(began), gatewaysWait)
+	require.Less(t, time.Since(began), gatewaysWait+500*time.Millisecond)
+}
+
+// TestMoveIsAnsweredWithoutWordOfTheGateways: it is made when the database goes away.
+func TestMoveIsAnsweredWithoutWordOfTheGateways(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", phoneSale, "preload")
+	b.store.set(func() {
+		b.store.gateways = map[string]int64{"one": 0}
+		b.store.onBehind = func() { b.store.away = true }
+	})
+	b.ask("POST", "/admin/v1/sales/s/open", "").is(200)
+}

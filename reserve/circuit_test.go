@@ -1,0 +1,123 @@
+package reserve
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+	"flashsale/test/harness"
+)
+
+// Kafka's circuit hears of records and of nothing else: not of refusals, and not of a Redis that is away.
+func TestKafkasCircuitHearsOfDeliveriesAlone(t *testing.T) {
+	server := harness.Redis(t)
+	w := newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
+	b := w.stock("phone", 1, 1)
+	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
+	require.Equal(t, 1, w.breaker.results(sale.ResourceKafka))
+	require.Equal(t, sale.OutcomeAlreadyBought, w.buy(b, "anna").Outcome)
+	require.Equal(t, sale.OutcomeSoldOut, w.buy(b, "bert").Outcome)
+	asked := w.breaker.results(sale.ResourceRedis)
+	require.GreaterOrEqual(t, asked, 3)
+	node := w.engine.IDs.lease.Swap(nil)
+	require.Equal(t, sale.OutcomeUnavailable, w.buy(b, "carl").Outcome)
+	w.engine.IDs.lease.Store(node)
+	require.Equal(t, asked, w.breaker.results(sale.ResourceRedis), "without an order id nobody asks Redis")
+	server.Kill()
+	require.NotEqual(t, sale.OutcomeQueued, w.buy(b, "dora").Outcome)
+	require.Positive(t, w.breaker.failures(sale.ResourceRedis))
+	require.Equal(t, 1, w.breaker.results(sale.ResourceKafka), "nothing was published")
+}
+
+// Kafka's open circuit refuses nobody by itself: whoever has bought already hears that, and what is taken is held at once and
+// left to the relay.
+func TestKafkasOpenCircuitHoldsWhatIsTaken(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 2, 1)
+	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
+	before := len(w.kafka.attempted())
+	w.breaker.open = map[string]bool{sale.ResourceKafka: true}
+	require.Equal(t, sale.OutcomeAlreadyBought, w.buy(b, "anna").Outcome)
+	began := time.Now()
+	require.Equal(t, sale.OutcomeHeld, w.buy(b, "bert").Outcome)
+	require.Less(t, time.Since(began), w.engine.AckTimeout, "nobody waits for what is not sent")
+	require.Equal(t, sale.OutcomeSoldOut, w.buy(b, "carl").Outcome)
+	require.Len(t, w.kafka.attempted(), before)
+	require.Zero(t, w.engine.unacked.bytes.Load())
+	w.breaker.open = nil
+	_, err := w.redis.publishJournal(context.Background(), w.kafka, w.redis.journaledBucket(w.db.row(b)), wholeJournal)
+	require.NoError(t, err)
+	require.Equal(t, int64(2), w.db.settled(b), "the journal had it")
+}
+
+// Records beyond the bound of bytes say nothing about Kafka.
+func TestKafkasCircuitHearsNothingOfWhatIsNotSent(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 1)
+	require.True(t, w.engine.unacked.reserve(maxUnackedBytes))
+	began := time.Now()
+	require.Equal(t, sale.OutcomeHeld, w.buy(b, "anna").Outcome)
+	require.Less(t, time.Since(began), w.engine.AckTimeout, "nobody waits for what is not sent")
+	w.engine.unacked.release(maxUnackedBytes)
+	require.Zero(t, w.breaker.results(sale.ResourceKafka))
+}
+
+// While Kafka is away a refusal does not wait with those who are held.
+func TestRefusalDoesNotWaitForKafka(t *testing.T) {
+	w := newWorld(t, func(o *EngineOptions) { o.AckTimeout = 3 * time.Second })
+	b := w.stock("phone", 3, 1)
+	w.kafka.goAway()
+	held := make(chan sale.Answer, 2)
+	for _, buyer := range []string{"anna", "bert"} {
+		go func() { held <- w.buy(b, buyer) }()
+	}
+	eventually(t, func() bool { return w.reading(b).Available == 1 }, "two are taken")
+	began := time.Now()
+	require.Equal(t, sale.OutcomeAlreadyBought, w.buy(b, "anna").Outcome)
+	go func() { held <- w.buy(b, "carl") }()
+	eventually(t, func() bool { return w.reading(b).Available == 0 }, "the last one is taken")
+	require.Equal(t, sale.OutcomeSoldOut, w.buy(b, "dora").Outcome)
+	require.Less(t, time.Since(began), w.engine.AckTimeout/3)
+	require.Empty(t, held, "they still wait for Kafka")
+	for range 3 {
+		require.Equal(t, sale.OutcomeHeld, (<-held).Outcome)
+	}
+	shelf := w.engine.shelf(w.purchase(b, "anna"))
+	eventually(t, func() bool { shelf.mu.Lock(); defer shelf.mu.Unlock(); return shelf.aside+shelf.flows == 0 }, "all flows ended")
+}
+
+// A store's circuit does not hear of the time that another store has used up.
+func TestEachStoreHasItsOwnTime(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 1, 1)
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err := w.engine.books(over, []sale.Bucket{b})
+	require.ErrorIs(t, err, context.Canceled)
+	_, err = w.engine.readings(over, []sale.Bucket{b})
+	require.ErrorIs(t, err, context.Canceled)
+	require.Zero(t, w.breaker.results(sale.ResourceMySQL)+w.breaker.results(sale.ResourceRedis))
+	short, cancel := context.WithCancel(context.Background())
+	w.engine.Books = lateBooks{w.db, cancel}
+	_, err = w.engine.books(short, []sale.Bucket{b})
+	require.NoError(t, err)
+	require.Zero(t, w.breaker.failures(sale.ResourceMySQL))
+}
+
+// lateBooks answer after the caller's time is over, if theirs is not.
+type lateBooks struct {
+	UnitBooks
+	over context.CancelFunc
+}
+
+func (l lateBooks) BucketBooks(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketBooks, error) {
+	l.over()
+	books, err := l.UnitBooks.BucketBooks(ctx, buckets)
+	if err == nil {
+		err = ctx.Err()
+	}
+	return books, err
+}

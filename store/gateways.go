@@ -1,0 +1,74 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Gateways leave here which version of the catalogue they sell by, so that whoever has changed it can wait for them.
+
+const (
+	sqlNoteGateway   = "UPDATE gateways SET version = ?, seen_ms = %s WHERE holder = ?"
+	sqlAddGateway    = "INSERT INTO gateways (holder, version, seen_ms) VALUES (?, ?, %s)"
+	sqlForgetSilent  = "DELETE FROM gateways WHERE seen_ms < %s - ?"
+	sqlForgetGateway = "DELETE FROM gateways WHERE holder = ?"
+	sqlBehind        = "SELECT holder FROM gateways WHERE version < ? AND seen_ms > %s - ? ORDER BY holder"
+)
+
+// oldGateway is how long the row of a gateway that ended without a word is kept.
+const oldGateway = time.Hour
+
+// NoteGateway notes that a gateway sells by a version of the catalogue now.
+func (s *Store) NoteGateway(ctx context.Context, holder string, version int64) error {
+	noted, err := s.changed(ctx, fmt.Sprintf(sqlNoteGateway, s.dialect.nowMS), version, holder)
+	if err == nil && !noted { // no row yet, or one that says the very same since this millisecond
+		err = s.addGateway(ctx, holder, version)
+	}
+	if err != nil {
+		return fmt.Errorf("note that gateway %s has version %d: %w", holder, version, err)
+	}
+	return nil
+}
+
+func (s *Store) addGateway(ctx context.Context, holder string, version int64) error {
+	if _, err := s.execute(ctx, fmt.Sprintf(sqlForgetSilent, s.dialect.nowMS), oldGateway.Milliseconds()); err != nil {
+		return err
+	}
+	_, err := s.execute(ctx, fmt.Sprintf(sqlAddGateway, s.dialect.nowMS), holder, version)
+	if s.dialect.fault(err) == faultDuplicate {
+		return nil
+	}
+	return err
+}
+
+// ForgetGateway removes a gateway that ends, so that nobody waits for it.
+func (s *Store) ForgetGateway(ctx context.Context, holder string) error {
+	if _, err := s.execute(ctx, sqlForgetGateway, holder); err != nil {
+		return fmt.Errorf("forget gateway %s: %w", holder, err)
+	}
+	return nil
+}
+
+// CatalogueVersion returns the version of the last committed change of the catalogue.
+func (s *Store) CatalogueVersion(ctx context.Context) (version int64, err error) {
+	if err = s.db.QueryRowContext(ctx, sqlVersion).Scan(&version); err != nil {
+		return 0, fmt.Errorf("read the catalogue's version: %w", err)
+	}
+	return version, nil
+}
+
+// GatewaysBehind returns the gateways that were seen within a time and sell by an older version of the catalogue.
+func (s *Store) GatewaysBehind(ctx context.Context, version int64, within time.Duration) ([]string, error) {
+	var behind []string
+	err := each(ctx, s.db, fmt.Sprintf(sqlBehind, s.dialect.nowMS), []any{version, within.Milliseconds()}, func(rows scanner) error {
+		var holder string
+		err := rows.Scan(&holder)
+		behind = append(behind, holder)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the gateways that are behind version %d: %w", version, err)
+	}
+	return behind, nil
+}
