@@ -77,15 +77,6 @@ func (s *liveSale) listed(buyer string) bool {
 	return f == nil || f.version != s.ListVersion || f.buyers.TestString(buyer)
 }
 
-// doubtful reports whether the stock is in doubt for this buyer: his bucket is not open, or, when nobody is named, none
-// is.
-func (i *liveItem) doubtful(buyer []byte) bool {
-	if i.whole() {
-		return false
-	}
-	return i.open == 0 || buyer != nil && i.home(buyer).State != sale.BucketOpen
-}
-
 func (i *liveItem) home(buyer []byte) *sale.BucketRow {
 	return &i.buckets[sale.HomeBucket(buyer, len(i.buckets))]
 }

@@ -3,10 +3,9 @@ package gateway
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/json"
 )
 
-// span is a piece of a decoded payload. Positions and not slices, so that the payload can stay on the stack.
+// span is a piece of a decoded payload. Positions and not slices, so that the payload can be used again.
 type span struct{ from, to int }
 
 func (s span) of(payload []byte) []byte { return payload[s.from:s.to] }
@@ -24,7 +23,7 @@ type claims struct {
 // same token.
 var strictBase64 = base64.RawURLEncoding.Strict()
 
-// payloadBytes is the largest decoded payload that the fast path takes; it lives on the stack.
+// payloadBytes is the largest decoded payload that the fast path takes; it lives in the verifier.
 const payloadBytes = 512
 
 // splitToken cuts a compact JWS in its three parts.
@@ -34,48 +33,38 @@ func splitToken(token []byte) (header, payload, signature []byte, ok bool) {
 	return header, payload, signature, first && second && bytes.IndexByte(signature, '.') < 0
 }
 
-// scanClaims reads a flat JSON object of plain strings, integers and literals: what nearly every token is. It returns
+// scanClaims reads a flat JSON object of plain strings, integers and literals: what nearly every token is. The audience may
+// be a list of one. It returns
 // false when the payload is anything else, valid or not, or names a claim it reads twice: then a general decoder has the
 // word.
 func scanClaims(p []byte) (c claims, ok bool) {
 	s := scanner{text: p}
-	if !s.take('{') {
-		return c, false
-	}
-	if s.take('}') {
-		return c, s.done()
-	}
-	var seen [5]bool
-	for {
-		name, ok := s.word()
-		if !ok || !s.take(':') || !c.read(&s, name.of(p), &seen) {
+	for name, more := s.member(); more; name, more = s.member() {
+		if !c.read(&s, name.of(p)) {
 			return c, false
 		}
-		if s.take(',') {
-			continue
-		}
-		return c, s.take('}') && s.done()
 	}
+	return c, s.whole()
 }
 
-func (c *claims) read(s *scanner, name []byte, seen *[5]bool) (ok bool) {
-	once := func(i int) bool { first := !seen[i]; seen[i] = true; return first }
+func (c *claims) read(s *scanner, name []byte) (ok bool) {
 	switch string(name) {
 	case "sub":
 		c.subject, ok = s.word()
-		return ok && once(0)
+		return ok && s.once(0)
 	case "iss":
 		c.issuer, ok = s.word()
-		return ok && once(1)
+		return ok && s.once(1)
 	case "aud":
+		list := s.take('[') // of one, as many identity providers write it
 		c.audience, ok = s.word()
-		return ok && once(2)
+		return ok && (!list || s.take(']')) && s.once(2)
 	case "exp":
 		c.expires, ok = s.integer()
-		return ok && once(3)
+		return ok && s.once(3)
 	case "nbf":
 		c.begins, ok = s.integer()
-		return ok && once(4)
+		return ok && s.once(4)
 	}
 	return s.skip()
 }
@@ -83,8 +72,43 @@ func (c *claims) read(s *scanner, name []byte, seen *[5]bool) (ok bool) {
 // scanner walks over JSON text. Every method skips white space first and returns false without a promise about where it
 // stands then.
 type scanner struct {
-	text []byte
-	at   int
+	text   []byte
+	at     int
+	inside bool // the object has begun
+	closed bool // and ended
+	seen   uint8
+}
+
+// member reads the name of the object's next member, up to its value. It returns false behind the last one, and where the
+// text is not one that it reads; whole tells which.
+func (s *scanner) member() (name span, ok bool) {
+	switch {
+	case !s.inside:
+		if s.inside = s.take('{'); !s.inside {
+			return span{}, false
+		}
+		if s.take('}') {
+			s.closed = true
+			return span{}, false
+		}
+	case s.take('}'):
+		s.closed = true
+		return span{}, false
+	case !s.take(','):
+		return span{}, false
+	}
+	name, ok = s.word()
+	return name, ok && s.take(':')
+}
+
+// whole reports whether the text was one object and nothing else.
+func (s *scanner) whole() bool { return s.closed && s.done() }
+
+// once reports whether a member of this number, 0 to 7, comes for the first time.
+func (s *scanner) once(number int) bool {
+	first := s.seen&(1<<number) == 0
+	s.seen |= 1 << number
+	return first
 }
 
 func (s *scanner) space() {
@@ -166,37 +190,4 @@ func (s *scanner) skip() bool {
 		}
 	}
 	return false
-}
-
-// peekSubject returns the buyer that a token claims to be, without believing it: the sold-out latch uses it to let
-// possible owners pass. It copies into buf, and returns nil when the token names nobody.
-func peekSubject(token []byte, buf *[payloadBytes]byte) []byte {
-	_, payload, _, ok := splitToken(token)
-	if !ok || len(token) > maxTokenBytes {
-		return nil
-	}
-	if strictBase64.DecodedLen(len(payload)) <= payloadBytes {
-		n, err := strictBase64.Decode(buf[:], payload)
-		if err != nil {
-			return nil
-		}
-		if c, ok := scanClaims(buf[:n]); ok {
-			return c.subject.of(buf[:n])
-		}
-	}
-	return peekUnusualSubject(payload)
-}
-
-// peekUnusualSubject reads the payloads that scanClaims leaves alone, as the verifier will.
-func peekUnusualSubject(payload []byte) []byte {
-	decoded, err := strictBase64.AppendDecode(nil, payload)
-	if err != nil {
-		return nil
-	}
-	var members map[string]any
-	if err := json.Unmarshal(decoded, &members); err != nil {
-		return nil
-	}
-	subject, _ := members["sub"].(string) // another type names nobody
-	return []byte(subject)
 }

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -19,6 +18,7 @@ func TestScanClaimsTakesUsualPayloads(t *testing.T) {
 		`{"sub":"ann"}`:                       {subject: "ann"},
 		`{"exp":9,"sub":"a","nbf":0}`:         {subject: "a", expires: 9},
 		`{"iss":"i","aud":"u","nbf":7}`:       {issuer: "i", audience: "u", begins: 7},
+		`{"aud":[ "u" ],"exp":1}`:             {audience: "u", expires: 1},
 		`{"exp":999999999999999}`:             {expires: 999_999_999_999_999},
 		`{"x":true,"y":false,"z":null,"n":0}`: {},
 		`{"x":"{\u007d"}`:                     {},
@@ -45,24 +45,11 @@ func TestScanClaimsLeavesTheRestAlone(t *testing.T) {
 		`{sub:"ann"}`, `{"sub":ann}`, `{"sub":"a","sub":"b"}`, `{"exp":1,"exp":2}`, `{"exp":01}`, `{"exp":1.5}`, `{"exp":1e3}`,
 		`{"exp":-1}`, `{"exp":1234567890123456}`, `{"exp":"1"}`, `{"sub":1}`, `{"x":{}}`, `{"x":[]}`, `{"x":tru}`, `{"x":"é"}`,
 		"{\"x\":\"\x00\"}", `{"x":"\n"}`, `{"x":-1}`, `{"x":1.5}`, `{"x":`, `{"x":"`, `{"nbf":00}`,
+		`{"aud":[]}`, `{"aud":["a","b"]}`, `{"aud":["a"}`, `{"aud":[["a"]]}`, `{"sub":["a"]}`,
 	} {
 		_, ok := scanClaims([]byte(payload))
 		require.False(t, ok, payload)
 	}
-}
-
-func TestPeekSubjectOfUnusualPayloads(t *testing.T) {
-	encode := base64.RawURLEncoding.EncodeToString
-	for payload, want := range map[string]string{
-		`{"sub":"ann","roles":["a"]}`: "ann", `{"sub":"\u0061nn"}`: "ann", `{"sub":"a","sub":"b"}`: "b", `{"sub":7}`: "",
-		`{"sub":null}`: "", `[]`: "", `{`: "", `{"pad":"` + strings.Repeat("x", 600) + `","sub":"ann"}`: "ann",
-	} {
-		var scratch [payloadBytes]byte
-		require.Equal(t, want, string(peekSubject([]byte("h."+encode([]byte(payload))+".s"), &scratch)), payload)
-	}
-	var scratch [payloadBytes]byte
-	require.Nil(t, peekSubject([]byte("h."+strings.Repeat("A", maxTokenBytes)+".s"), &scratch), "oversized")
-	require.Nil(t, peekSubject([]byte("h.="+strings.Repeat("A", 700)+".s"), &scratch), "not base64")
 }
 
 // FuzzClaims compares the scanner with encoding/json on everything that it takes.
@@ -79,6 +66,9 @@ func FuzzClaims(f *testing.F) {
 		require.NoError(t, json.Unmarshal(payload, &members), "%q", payload)
 		for name, got := range map[string][]byte{"sub": c.subject.of(payload), "iss": c.issuer.of(payload), "aud": c.audience.of(payload)} {
 			want, _ := members[name].(string)
+			if list, ok := members[name].([]any); ok && len(list) == 1 {
+				want, _ = list[0].(string)
+			}
 			require.Equal(t, want, string(got))
 		}
 		for name, got := range map[string]int64{"exp": c.expires, "nbf": c.begins} {

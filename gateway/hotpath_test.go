@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/valyala/fasthttp"
@@ -132,6 +133,47 @@ func BenchmarkRefusal(b *testing.B) {
 				s.gateway.handle(ctx)
 			}
 		})
+	}
+}
+
+// strangers are presses by buyers who come once, each with his own token.
+func strangers(t testing.TB, s *scene, count int) func() sale.Outcome {
+	t.Helper()
+	tokens := make([][]byte, count)
+	for i := range tokens {
+		tokens[i] = []byte("Bearer " + signAs(secret, `{"alg":"HS256","kid":"2026-11","typ":"JWT"}`,
+			fmt.Sprintf(`{"sub":"stranger-%d","exp":%d}`, i, noon.Add(time.Hour).Unix())))
+	}
+	ctx, at, n := requestOf(t, s, "", `{"quantity":1}`), locate([]byte(phoneOrders)), 0
+	return func() sale.Outcome {
+		h := headers{authorization: tokens[n%count], authorizations: 1}
+		n++
+		ctx.Response.Reset()
+		return s.gateway.purchase(ctx, at, &h)
+	}
+}
+
+// TestSoldOutStrangersDoNotAllocate: nobody of the crowd has been seen before.
+func TestSoldOutStrangersDoNotAllocate(t *testing.T) {
+	s := newScene(t).open(autumn())
+	latchOf(s, "bob")
+	press := strangers(t, s, 500)
+	require.Zero(t, testing.AllocsPerRun(200, func() {
+		if outcome := press(); outcome != sale.OutcomeSoldOut {
+			panic(outcome.String())
+		}
+	}))
+	require.Empty(t, s.stock.purchases())
+}
+
+// BenchmarkSoldOutStrangers is the cost of a sold-out answer inside the ladder, to a buyer with a token of his own.
+func BenchmarkSoldOutStrangers(b *testing.B) {
+	s := newScene(b).open(autumn())
+	latchOf(s, "bob")
+	press := strangers(b, s, 1<<18)
+	b.ReportAllocs()
+	for b.Loop() {
+		press()
 	}
 }
 

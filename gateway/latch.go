@@ -65,13 +65,13 @@ func (l *latch) follow(live *liveSale, item *liveItem) {
 // all reports whether the SKU is sold out.
 func (l *latch) all() bool { return int(l.closed.Load()) == len(l.buckets) }
 
-// refuses reports whether a press can be refused as sold out: nothing is left and the buyer owns no unit of his bucket. The
-// buyer is unverified; nil means that the token names nobody, who owns nothing and has no bucket of his own.
+// refuses reports whether a press can be refused as sold out: nothing is left and the buyer, proven by his token, owns no
+// unit of his bucket. Empty means that the token proves nobody, who owns nothing and has no bucket of his own.
 func (l *latch) refuses(buyer []byte) bool {
 	if l.closed.Load() == 0 {
 		return false
 	}
-	if buyer == nil {
+	if len(buyer) == 0 {
 		return l.all()
 	}
 	state := l.buckets[sale.HomeBucket(buyer, len(l.buckets))].state.Load()

@@ -39,24 +39,26 @@ func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers) sa
 		return g.refuse(ctx, sale.OutcomePaused)
 	case phaseOpen:
 	}
-	var scratch [payloadBytes]byte
-	token := h.bearer()
-	if item.guarded() {
-		claimed := claimedBuyer(token, &scratch)
-		if item.doubtful(claimed) {
-			return g.refuse(ctx, sale.OutcomeFenced)
-		}
-		if item.whole() && item.latch.refuses(claimed) {
-			return g.refuse(ctx, sale.OutcomeSoldOut)
-		}
+	if item.open == 0 {
+		return g.refuse(ctx, sale.OutcomeFenced)
 	}
-	if !g.limits.takeAddress(ctx, g.options.TrustedProxies) { // before the token: guessing tokens is not free
+	soldOut := item.whole() && item.latch.all()
+	if !soldOut && !g.limits.takeAddress(ctx, g.options.TrustedProxies) { // before the token: guessing tokens is not free
 		return g.refuseLate(ctx)
 	}
-	buyer, ok := g.tokens.buyer(token, now)
-	if !ok {
+	var who buyerID // no answer depends on a name that no signature proves: a bad token hears what no token hears
+	proven := g.tokens.prove(h.bearer(), now, &who)
+	switch {
+	case soldOut && item.latch.refuses(who.text()):
+		return g.refuse(ctx, sale.OutcomeSoldOut)
+	case soldOut && !g.limits.takeAddress(ctx, g.options.TrustedProxies):
+		return g.refuseLate(ctx)
+	case !proven:
 		return g.refuse(ctx, sale.OutcomeUnauthenticated)
+	case item.home(who.text()).State != sale.BucketOpen:
+		return g.refuse(ctx, sale.OutcomeFenced)
 	}
+	buyer := who.String()
 	if !live.listed(buyer) {
 		return g.refuse(ctx, sale.OutcomeNotEligible)
 	}
@@ -76,21 +78,8 @@ func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers) sa
 // fieldKey names the header at fault in a malformed answer.
 const fieldKey = "Idempotency-Key"
 
-// guarded reports whether the item's stock is in doubt or sold out in any bucket, so that the press must be looked at
-// more closely.
-func (i *liveItem) guarded() bool { return !i.whole() || i.latch.closed.Load() > 0 }
-
 // whole reports whether no bucket is in doubt: one that is may hold units, so that the SKU is not known to be sold out.
 func (i *liveItem) whole() bool { return i.open == len(i.buckets) }
-
-// claimedBuyer returns whom the unverified token names, nil when that is nobody who could own a unit.
-func claimedBuyer(token []byte, scratch *[payloadBytes]byte) []byte {
-	claimed := peekSubject(token, scratch)
-	if !sale.ValidBuyerID(claimed) {
-		return nil
-	}
-	return claimed
-}
 
 // press is what the Stock needs to know. Its strings are copies or belong to the catalogue.
 func (i *liveItem) press(live *liveSale, buyer string, key []byte, quantity int) sale.Purchase {

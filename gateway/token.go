@@ -1,11 +1,8 @@
 package gateway
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
 	"slices"
 	"sync"
 	"time"
@@ -15,11 +12,11 @@ import (
 	"flashsale/sale"
 )
 
-// KeySource yields the keys that may have signed a token which names this algorithm and key id, the most likely first.
-// The gateway asks for HS256 only; other algorithms and key sets are other sources. Keys are never changed in place, and
-// one shorter than 32 bytes is not used.
+// KeySource yields the keys that may have signed a token which names this algorithm and key id, the most likely first. An
+// empty key id asks for all keys of the algorithm. The gateway asks for HS256 only; other algorithms and key sets are other
+// sources. Keys are never changed in place, and one shorter than 32 bytes is not used. The key id must not be kept.
 type KeySource interface {
-	Keys(algorithm, keyID string) [][]byte
+	Keys(algorithm string, keyID []byte) [][]byte
 }
 
 // Bounds of tokens.
@@ -46,16 +43,15 @@ func NewSecrets(current, previous []byte) (KeySource, error) {
 }
 
 // Keys returns both secrets for HS256, whatever the key id, and none for anything else.
-func (s secrets) Keys(alg, _ string) [][]byte {
+func (s secrets) Keys(alg string, _ []byte) [][]byte {
 	if alg != algorithm {
 		return nil
 	}
 	return s
 }
 
-// grant is what a verified token says. It is immutable; its times are checked again at every use.
+// grant is when a verified token may be believed; it is checked again at every use.
 type grant struct {
-	buyer   string
 	expires int64 // Unix milliseconds
 	begins  int64 // Unix milliseconds, 0 = at once
 }
@@ -65,29 +61,40 @@ func (g *grant) valid(now time.Time) bool {
 	return ms < g.expires+leeway.Milliseconds() && ms >= g.begins-leeway.Milliseconds()
 }
 
-// plainHeaders are the encoded headers that say HS256 and nothing else of weight: the fast path takes only them.
-var plainHeaders = [...]string{
-	"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9", // {"alg":"HS256","typ":"JWT"}
-	"eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9", // {"typ":"JWT","alg":"HS256"}
-	"eyJhbGciOiJIUzI1NiJ9",                 // {"alg":"HS256"}
+// buyerID is a buyer's id by value, so that whoever is refused for want of stock leaves no garbage. The zero value is
+// nobody.
+type buyerID struct {
+	bytes [sale.MaxIDBytes]byte
+	size  int
+	kept  string // the same, where it is a string already
+}
+
+func (b *buyerID) text() []byte { return b.bytes[:b.size] }
+
+func (b *buyerID) String() string {
+	if b.kept != "" {
+		return b.kept
+	}
+	return string(b.text())
+}
+
+// set takes over an id, unless it is none.
+func (b *buyerID) set(id []byte) bool {
+	if !sale.ValidBuyerID(id) {
+		return false
+	}
+	b.size = copy(b.bytes[:], id)
+	return true
 }
 
 // tokens verifies tokens and remembers the verified ones.
 type tokens struct {
-	keys     KeySource
-	issuer   string
-	audience string
-	parser   *jwt.Parser
-	cache    grantCache
-	macs     sync.Pool // of *mac, for the first key of the source
-}
-
-// mac is a keyed hash and its scratch; keying a hash costs more than hashing a token.
-type mac struct {
-	key  []byte
-	hash hash.Hash
-	sum  [sha256.Size]byte
-	sent [sha256.Size]byte
+	keys      KeySource
+	issuer    string
+	audience  string
+	parser    *jwt.Parser
+	cache     grantCache
+	verifiers sync.Pool // of *verifier
 }
 
 func newTokens(o Options) *tokens {
@@ -103,101 +110,90 @@ func newTokens(o Options) *tokens {
 
 // buyer returns who sent the token, and whether it may be believed at this moment.
 func (t *tokens) buyer(token []byte, now time.Time) (string, bool) {
-	if len(token) == 0 || len(token) > maxTokenBytes {
+	var who buyerID
+	if !t.prove(token, now, &who) {
 		return "", false
 	}
-	slot, hash := t.cache.at(token)
-	if k := slot.find(token); k != nil {
-		return k.buyer, k.valid(now)
-	}
-	g, ok := t.verify(token)
-	if !ok {
-		return "", false
-	}
-	slot.add(token, hash, &g)
-	return g.buyer, g.valid(now)
+	return who.String(), true
 }
 
-// verify checks form, signature and claims, but not the times. Usual tokens take a path without a general decoder;
-// anything unusual is golang-jwt's, and the two agree on every token (FuzzToken).
-func (t *tokens) verify(token []byte) (grant, bool) {
+// prove finds out who sent the token, and reports whether it may be believed at this moment. Otherwise who stays nobody.
+func (t *tokens) prove(token []byte, now time.Time, who *buyerID) bool {
+	if len(token) == 0 || len(token) > maxTokenBytes {
+		return false
+	}
+	slot, hash := t.cache.at(token)
+	k := slot.find(token)
+	if k != nil {
+		if !k.valid(now) {
+			return false
+		}
+		who.size, who.kept = copy(who.bytes[:], k.buyer), k.buyer
+		return true
+	}
+	g, ok := t.verify(token, who)
+	if !ok {
+		*who = buyerID{}
+		return false
+	}
+	slot.add(token, hash, g, who)
+	if !g.valid(now) {
+		*who = buyerID{}
+		return false
+	}
+	return true
+}
+
+// verify checks form, signature and claims, but not whether it is time. The header comes first, then the signature over
+// the bytes as they were sent, and only what is signed is decoded further: whoever has no key can make the gateway hash,
+// and no more. Usual tokens take a path without a general decoder; anything unusual is golang-jwt's, once it is signed, and
+// the two agree on every token (FuzzToken).
+func (t *tokens) verify(token []byte, who *buyerID) (grant, bool) {
 	header, payload, signature, ok := splitToken(token)
 	if !ok {
 		return grant{}, false
 	}
-	if !plainHeader(header) || strictBase64.DecodedLen(len(payload)) > payloadBytes {
-		return t.verifyUnusual(token)
+	v, _ := t.verifiers.Get().(*verifier) // nil when the pool is empty
+	if v == nil {
+		v = new(verifier)
 	}
-	if !t.signed(token[:len(header)+1+len(payload)], signature) {
+	defer t.verifiers.Put(v)
+	keyID, usual, ok := v.readHeader(header)
+	if !ok || !v.signed(t.keys.Keys(algorithm, keyID), token[:len(header)+1+len(payload)], signature) {
 		return grant{}, false
 	}
-	var buf [payloadBytes]byte
-	n, err := strictBase64.Decode(buf[:], payload)
+	if !usual || strictBase64.DecodedLen(len(payload)) > payloadBytes {
+		return t.verifyUnusual(token, who)
+	}
+	n, err := strictBase64.Decode(v.payload[:], payload)
 	if err != nil {
 		return grant{}, false
 	}
-	c, ok := scanClaims(buf[:n])
+	c, ok := scanClaims(v.payload[:n])
 	if !ok {
-		return t.verifyUnusual(token)
+		return t.verifyUnusual(token, who)
 	}
-	if t.issuer != "" && string(c.issuer.of(buf[:])) != t.issuer ||
-		t.audience != "" && string(c.audience.of(buf[:])) != t.audience {
+	if t.issuer != "" && string(c.issuer.of(v.payload[:])) != t.issuer ||
+		t.audience != "" && string(c.audience.of(v.payload[:])) != t.audience {
 		return grant{}, false
 	}
-	return newGrant(string(c.subject.of(buf[:])), c.expires*1000, c.begins*1000)
+	return newGrant(c.expires, c.begins), c.expires > 0 && who.set(c.subject.of(v.payload[:]))
 }
 
-func plainHeader(header []byte) bool {
-	for _, plain := range plainHeaders {
-		if string(header) == plain {
-			return true
-		}
-	}
-	return false
-}
-
-func newGrant(buyer string, expires, begins int64) (grant, bool) {
-	if expires <= 0 || !sale.ValidBuyerID(buyer) {
-		return grant{}, false
-	}
-	return grant{buyer: buyer, expires: expires, begins: begins}, true
-}
-
-// signed compares the signature with that of every key.
-func (t *tokens) signed(text, signature []byte) bool {
-	if strictBase64.DecodedLen(len(signature)) != sha256.Size {
-		return false
-	}
-	for _, key := range t.keys.Keys(algorithm, "") {
-		if len(key) >= minSecretBytes && t.signedWith(key, text, signature) {
-			return true
-		}
-	}
-	return false
-}
-
-func (t *tokens) signedWith(key, text, signature []byte) bool {
-	m, _ := t.macs.Get().(*mac) // nil when the pool is empty
-	if m == nil || &m.key[0] != &key[0] {
-		m = &mac{key: key, hash: hmac.New(sha256.New, key)}
-	}
-	defer t.macs.Put(m)
-	m.hash.Reset()
-	_, _ = m.hash.Write(text) // hash.Hash documents that Write never fails
-	n, err := strictBase64.Decode(m.sent[:], signature)
-	return err == nil && hmac.Equal(m.hash.Sum(m.sum[:0]), m.sent[:n])
+func newGrant(expires, begins int64) grant {
+	return grant{expires: expires * 1000, begins: begins * 1000}
 }
 
 var errNoKey = errors.New("no key for this token")
 
 // verifyUnusual is the complete check by golang-jwt. A critical header parameter is one we do not understand (RFC 7515,
 // 4.1.11).
-func (t *tokens) verifyUnusual(token []byte) (grant, bool) {
+func (t *tokens) verifyUnusual(token []byte, who *buyerID) (grant, bool) {
 	members := jwt.MapClaims{}
 	_, err := t.parser.ParseWithClaims(string(token), members, func(parsed *jwt.Token) (any, error) {
 		keyID, _ := parsed.Header["kid"].(string) // another type is no key id
 		set := jwt.VerificationKeySet{}
-		for _, key := range t.keys.Keys(algorithm, keyID) {
+		for _, key := range t.keys.Keys(algorithm, []byte(keyID)) {
 			if len(key) >= minSecretBytes {
 				set.Keys = append(set.Keys, key)
 			}
@@ -210,10 +206,10 @@ func (t *tokens) verifyUnusual(token []byte) (grant, bool) {
 	if err != nil {
 		return grant{}, false
 	}
-	return t.grantOf(members)
+	return t.grantOf(members, who)
 }
 
-func (t *tokens) grantOf(members jwt.MapClaims) (grant, bool) {
+func (t *tokens) grantOf(members jwt.MapClaims, who *buyerID) (grant, bool) {
 	subject, subjectErr := members.GetSubject()
 	expires, expiresErr := members.GetExpirationTime()
 	begins, beginsErr := members.GetNotBefore()
@@ -225,9 +221,9 @@ func (t *tokens) grantOf(members jwt.MapClaims) (grant, bool) {
 	if t.issuer != "" && issuer != t.issuer || t.audience != "" && !slices.Contains(audience, t.audience) {
 		return grant{}, false
 	}
-	var beginsMS int64
+	var from int64
 	if begins != nil {
-		beginsMS = begins.UnixMilli()
+		from = begins.Unix()
 	}
-	return newGrant(subject, expires.UnixMilli(), beginsMS)
+	return newGrant(expires.Unix(), from), expires.Unix() > 0 && who.set([]byte(subject))
 }

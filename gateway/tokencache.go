@@ -24,6 +24,7 @@ type grantSlot struct {
 // kept is a remembered grant and its token.
 type kept struct {
 	grant
+	buyer string
 	token string
 }
 
@@ -52,9 +53,10 @@ func (s *grantSlot) find(token []byte) *kept {
 
 // add keeps the grant of a token that has been here before, and otherwise notes that it was here. A hash that another token
 // shares only keeps one token too early.
-func (s *grantSlot) add(token []byte, hash uint64, g *grant) {
+func (s *grantSlot) add(token []byte, hash uint64, g grant, who *buyerID) {
 	if s.seen.Load() == hash {
-		s.kept.Store(&kept{grant: *g, token: string(token)})
+		who.kept = who.String()
+		s.kept.Store(&kept{grant: g, buyer: who.kept, token: string(token)})
 		return
 	}
 	s.seen.Store(hash)

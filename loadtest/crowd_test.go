@@ -39,6 +39,9 @@ func TestTokenIsAStandardJWT(t *testing.T) {
 		jwt.WithValidMethods([]string{"HS256"}), jwt.WithIssuer("shop"), jwt.WithAudience("flashsale"),
 		jwt.WithExpirationRequired(), jwt.WithTimeFunc(func() time.Time { return now }))
 	require.NoError(t, err)
+	header, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[0])
+	require.NoError(t, err)
+	require.JSONEq(t, `{"alg":"HS256","kid":"load","typ":"JWT"}`, string(header), "as identity providers send it")
 	require.Equal(t, "load-7", claims.Subject)
 	require.Equal(t, now.Add(time.Hour), claims.ExpiresAt.UTC())
 }

@@ -198,8 +198,10 @@ func refuseSoldOut(s *stack) {
 	// The owner gets the rows further down.
 	assert.Equal(s.t, owned.OrderID, s.ordered(s.buy(ask{sale: id, buyer: "owner", key: "mine"}), 200).OrderID)
 	s.refused(s.buy(ask{sale: id, buyer: "owner", key: "other"}), 409, "already_bought", "limit", "bought", "order_id")
-	s.refused(s.buy(ask{sale: id, bearer: sign("another secret of 32 bytes or more", `{"alg":"HS256"}`,
-		fmt.Sprintf(`{"sub":"owner","exp":%d}`, unix(time.Hour)))}), 401, "unauthenticated")
+	for _, name := range []string{"owner", "nobody"} { // a name that no signature proves changes nothing
+		s.refused(s.buy(ask{sale: id, bearer: sign("another secret of 32 bytes or more", `{"alg":"HS256"}`,
+			fmt.Sprintf(`{"sub":%q,"exp":%d}`, name, unix(time.Hour)))}), 409, "sold_out")
+	}
 	// Raised stock is sold within a second of its preload.
 	more := lasting(phone(2))
 	more.StartsAt = s.operate("GET", "/admin/v1/sales/"+id, nil).json(s)["starts_at"].(string)

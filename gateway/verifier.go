@@ -1,0 +1,117 @@
+package gateway
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"hash"
+)
+
+// Bounds of a verifier.
+const (
+	headerBytes = 512 // the largest decoded header that is read without a general decoder
+	maxMACs     = 4   // keyed hashes kept; of more keys the last ones are keyed anew each time
+)
+
+// verifier is the memory of one verification, used again by the next.
+type verifier struct {
+	macs    []mac
+	header  [headerBytes]byte
+	payload [payloadBytes]byte
+	sum     [sha256.Size]byte
+	sent    [sha256.Size]byte
+}
+
+// mac is a keyed hash; keying it costs more than hashing a token.
+type mac struct {
+	key  []byte
+	hash hash.Hash
+}
+
+// readHeader reads the header of a token. It is not ok where the token cannot be one of HS256, or has a critical parameter,
+// which is one that we do not understand (RFC 7515, 4.1.11). A header that the scanner leaves alone is not usual and has no
+// key id: a general decoder has the word once the token is known to be signed.
+func (v *verifier) readHeader(encoded []byte) (keyID []byte, usual, ok bool) {
+	if strictBase64.DecodedLen(len(encoded)) > headerBytes {
+		return nil, false, true
+	}
+	n, err := strictBase64.Decode(v.header[:], encoded)
+	if err != nil {
+		return nil, false, false
+	}
+	h, usual := scanHeader(v.header[:n])
+	if !usual {
+		return nil, false, true
+	}
+	return h.keyID.of(v.header[:]), true, string(h.algorithm.of(v.header[:])) == algorithm && !h.critical
+}
+
+// tokenHeader is what the gateway reads of a token's header; an absent member is zero.
+type tokenHeader struct {
+	algorithm span
+	keyID     span
+	critical  bool
+}
+
+// scanHeader reads a flat JSON object as scanClaims does.
+func scanHeader(p []byte) (h tokenHeader, ok bool) {
+	s := scanner{text: p}
+	for name, more := s.member(); more; name, more = s.member() {
+		if !h.read(&s, name.of(p)) {
+			return h, false
+		}
+	}
+	return h, s.whole()
+}
+
+func (h *tokenHeader) read(s *scanner, name []byte) (ok bool) {
+	switch string(name) {
+	case "alg":
+		h.algorithm, ok = s.word()
+		return ok && s.once(0)
+	case "kid":
+		h.keyID, ok = s.word()
+		return ok && s.once(1)
+	case "crit":
+		h.critical = true
+	}
+	return s.skip()
+}
+
+// signed compares the signature with that of every key.
+func (v *verifier) signed(keys [][]byte, text, signature []byte) bool {
+	if strictBase64.DecodedLen(len(signature)) != sha256.Size {
+		return false
+	}
+	n, err := strictBase64.Decode(v.sent[:], signature)
+	if err != nil {
+		return false
+	}
+	for _, key := range keys {
+		if len(key) >= minSecretBytes && v.signedWith(key, text, v.sent[:n]) {
+			return true
+		}
+	}
+	return false
+}
+
+func (v *verifier) signedWith(key, text, signature []byte) bool {
+	m := v.mac(key)
+	m.Reset()
+	_, _ = m.Write(text) // hash.Hash documents that Write never fails
+	return hmac.Equal(m.Sum(v.sum[:0]), signature)
+}
+
+func (v *verifier) mac(key []byte) hash.Hash {
+	for i := range v.macs {
+		if &v.macs[i].key[0] == &key[0] {
+			return v.macs[i].hash
+		}
+	}
+	m := mac{key, hmac.New(sha256.New, key)}
+	if len(v.macs) < maxMACs {
+		v.macs = append(v.macs, m)
+	} else {
+		v.macs[maxMACs-1] = m
+	}
+	return m.hash
+}
