@@ -60,6 +60,23 @@ func TestAPartitionThatIsNotToldKeepsNoOther(t *testing.T) {
 	require.Len(t, books.order, 16, "nothing was read twice: it was one session")
 }
 
+// TestASessionBeginsWithWhatIsTold: it waits for all partitions for a moment, and begins with those that are known then.
+func TestASessionBeginsWithWhatIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlaces(t.Context(), "id-of-t", []int32{1, 2, 3})
+		p.find(1, 10)
+		time.AfterFunc(tellWithin/2, func() { p.find(3, 30) })
+		time.AfterFunc(time.Minute, func() { p.find(2, 20) })
+		began := time.Now()
+		require.Equal(t, map[int32]int64{1: 10, 3: 30}, p.waitForAll())
+		require.Equal(t, tellWithin, time.Since(began))
+		start, found := p.wait(2)
+		require.True(t, found)
+		require.Equal(t, int64(20), start)
+		require.Len(t, p.waitForAll(), 3)
+	})
+}
+
 // toldClient tells offsets from a list, one each call, and at the end the last for ever.
 type toldClient struct {
 	sarama.Client

@@ -134,6 +134,8 @@ func ofSettling() []Bug {
 			"settle", "^TestOffsetsAreMarkedOnlyAfterTheBooks$"),
 		caught("poison-skipped", "a record that cannot settle is dropped",
 			"settle", "^TestRecordsThatCannotBeDecodedAreBuriedAndTheRestSettles$", simulated()),
+		caught("untold-partition-blocks", "a partition that Kafka does not tell keeps the others",
+			"settle", "^TestASessionBeginsWithWhatIsTold$"),
 		caught("event-dropped-on-error", "events that cannot be told are forgotten",
 			"settle", "^TestEventsWaitForTheirTopicAndTheirDatabase$"),
 		caught("duplicate-redelivered-settled", "a record that comes again settles again",
