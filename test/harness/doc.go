@@ -1,4 +1,4 @@
-// Package harness starts what tests need and cannot fake: private copies of Redis, MariaDB and Kafka on free loopback
+// Package harness starts what tests need and cannot fake: private copies of Redis, MariaDB, Kafka and nginx on free loopback
 // ports, and the built binary.
 //
 // Where a server comes from, in this order: the address in the environment (FLASHSALE_TEST_REDIS, FLASHSALE_TEST_MYSQL
