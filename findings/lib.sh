@@ -105,17 +105,24 @@ XML
 		cannot "$(tail -3 "$home/log")"
 }
 
-# broker VERSION NODE NODES BASE: starts one broker of a cluster of NODES; node i listens on BASE+2i for clients and on
-# BASE+2i+1 as controller. BROKER is its process.
+# broker VERSION NODE VOTERS BASE [ROLES]: starts one node of a cluster whose nodes 1 to VOTERS are the controllers; node i
+# listens on BASE+2i for clients and on BASE+2i+1 as a controller. ROLES are broker,controller where none are named. BROKER is
+# its process.
 broker() {
-	local home=$FOLDER/kafka-$1 node=$2 voters='' internal=$(($3 < 3 ? $3 : 3))
+	local home=$FOLDER/kafka-$1 node=$2 roles=${5:-broker,controller} voters='' listeners=''
+	local client=PLAINTEXT://127.0.0.1:$(($4 + 2 * $2)) control=CONTROLLER://127.0.0.1:$(($4 + 2 * $2 + 1))
 	for i in $(seq "$3"); do voters+=,$i@127.0.0.1:$(($4 + 2 * i + 1)); done
+	case $roles in
+	broker) listeners=$client ;;
+	controller) listeners=$control ;;
+	*) listeners=$client,$control ;;
+	esac
 	if [ ! -d "$home/data-$node" ]; then
 		cat >"$home/$node.properties" <<PROPERTIES
-process.roles=broker,controller
+process.roles=$roles
 node.id=$node
 controller.quorum.voters=${voters#,}
-listeners=PLAINTEXT://127.0.0.1:$(($4 + 2 * node)),CONTROLLER://127.0.0.1:$(($4 + 2 * node + 1))
+listeners=$listeners
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs=$home/data-$node
@@ -123,7 +130,7 @@ auto.create.topics.enable=false
 replica.lag.time.max.ms=3000
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
-offsets.topic.replication.factor=$internal
+offsets.topic.replication.factor=1
 offsets.topic.num.partitions=1
 PROPERTIES
 		java -cp "$home/libs/*" kafka.tools.StorageTool format -t Zmxhc2hzYWxlLWhhcm5lcw -c "$home/$node.properties" >>"$home/log" 2>&1 ||
@@ -132,7 +139,7 @@ PROPERTIES
 	java -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$home/libs/*" kafka.Kafka "$home/$node.properties" >>"$home/log" 2>&1 &
 	BROKER=$!
 	STARTED+=("$BROKER")
-	eventually listens $(($4 + 2 * node))
+	eventually listens $((${listeners##*:}))
 }
 
 # listens PORT succeeds when something accepts connections there.
