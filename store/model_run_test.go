@@ -81,6 +81,7 @@ func (w *modelRun) step() {
 func (w *modelRun) settle() {
 	deliveries := w.deliveries()
 	w.sent = append(w.sent, deliveries...)
+	w.payEarly(deliveries)
 	_, err := w.s.Settle(w.t.Context(), deliveries)
 	require.NoError(w.r, err)
 	for _, d := range deliveries {
@@ -88,6 +89,27 @@ func (w *modelRun) settle() {
 			w.m.settle(d.Record.Batch)
 		} else {
 			w.m.transfer(d.Record.Transfer)
+		}
+	}
+}
+
+// payEarly pays some of the orders before they have a row.
+func (w *modelRun) payEarly(deliveries []sale.Delivery) {
+	for _, d := range deliveries {
+		if d.Record.Batch == nil {
+			continue
+		}
+		for _, o := range d.Record.Batch.Orders {
+			if w.m.orders[o.OrderID] != nil || rapid.IntRange(0, 3).Draw(w.r, "early") > 0 {
+				continue
+			}
+			payment := rapid.SampledFrom([]string{"p-1", "p-2"}).Draw(w.r, "payment")
+			remembered, err := w.s.RememberPayment(w.t.Context(), o.OrderID, payment)
+			require.NoError(w.r, err)
+			require.Equal(w.r, w.m.early[o.OrderID] == "" || w.m.early[o.OrderID] == payment, remembered)
+			if remembered {
+				w.m.early[o.OrderID] = payment
+			}
 		}
 	}
 }

@@ -15,6 +15,7 @@ type model struct {
 	orders  map[sale.OrderID]*modelOrder
 	places  map[[3]int64]map[sale.OrderID]bool // bucket, epoch, sequence
 	told    map[sale.OrderID][]sale.OrderStatus
+	early   map[sale.OrderID]string // payments that came before the row
 }
 
 type modelBucket struct {
@@ -34,7 +35,7 @@ type modelOrder struct {
 func newModel(limit int, rows []sale.BucketBooks) *model {
 	m := &model{
 		limit: limit, orders: map[sale.OrderID]*modelOrder{}, places: map[[3]int64]map[sale.OrderID]bool{},
-		told: map[sale.OrderID][]sale.OrderStatus{},
+		told: map[sale.OrderID][]sale.OrderStatus{}, early: map[sale.OrderID]string{},
 	}
 	for _, row := range rows {
 		m.buckets = append(m.buckets, &modelBucket{BucketBooks: row})
@@ -95,6 +96,10 @@ func (m *model) settle(b *sale.Batch) {
 			made.status = sale.StatusConfirmed
 			m.become(made)
 			row.Settled += int64(o.Quantity)
+			if made.payment = m.early[o.OrderID]; made.payment != "" {
+				made.status = sale.StatusPaid
+				m.become(made)
+			}
 		}
 		if current {
 			row.SettledEpoch += int64(o.Quantity)

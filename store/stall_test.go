@@ -50,6 +50,9 @@ func TestDatabaseThatStoodStill(t *testing.T) {
 	before := connections(t, s, size)
 
 	server.Pause()
+	require.Eventually(t, func() bool { // the signal takes its time on a busy machine
+		return s.Ping(contextOf(t, patience/4)) != nil
+	}, stallFor, time.Millisecond)
 	resume := time.After(stallFor)
 	unbounded := make(chan error, 1)
 	interrupted := batch(bucket, 1, 1, crowd(10)...)
