@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 
 	"github.com/alecthomas/kong"
 
 	"flashsale/admin"
+	"flashsale/sale"
 )
 
 // saleCommand is the life cycle of a sale through the operators' API. What it prints is the API's own JSON.
@@ -118,17 +120,42 @@ func (rulesGetCommand) Run(inv *invocation) error {
 
 type rulesPutCommand struct {
 	File string `short:"f" required:"" help:"The rules as YAML or JSON, - for stdin."`
+	Yes  bool   `help:"Do it also where the set refuses a whole route or takes off every rule."`
 }
 
-// Run replaces the rules.
+// Run replaces the rules. What is a mistake more often than meant has to be confirmed.
 func (c rulesPutCommand) Run(inv *invocation) error {
 	return inv.operate("rules", func(client *admin.Client) ([]byte, error) {
 		document, err := inv.document(c.File)
 		if err != nil {
 			return nil, err
 		}
+		if !c.Yes {
+			if err := inv.confirmed(client, document); err != nil {
+				return nil, err
+			}
+		}
 		return client.PutRules(inv.ctx, document)
 	})
+}
+
+// confirmed returns an error where a set of rules needs --yes. A set that cannot be read is the API's to refuse.
+func (inv *invocation) confirmed(client *admin.Client, document []byte) error {
+	next, present := sale.DefaultRules(), sale.Rules{}
+	if json.Unmarshal(document, &next) != nil {
+		return nil //nolint:nilerr // the API names the member at fault
+	}
+	answer, err := client.Rules(inv.ctx)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(answer, &present); err != nil {
+		return fmt.Errorf("read the present rules: %w", err)
+	}
+	if what := next.Drastic(&present); what != "" {
+		return &exitError{exitUsage, fmt.Errorf("this set %s: repeat with --yes if that is meant", what)}
+	}
+	return nil
 }
 
 // operate runs one call of the operators' API and prints its answer.

@@ -196,7 +196,7 @@ func (r *gatewayRole) build() (err error) {
 	}
 	r.gateway, err = gateway.New(gateway.Options{
 		Keys: keys, Issuer: auth.Issuer, Audience: auth.Audience, TrustedProxies: g.TrustedProxies, Log: r.log,
-		MaxInFlight: g.MaxInFlight, TokenCache: g.TokenCacheSize, FarewellTime: farewellTime,
+		MaxConnections: boundConnections(r.log, g.MaxConnections), MaxInFlight: g.MaxInFlight, TokenCache: g.TokenCacheSize, FarewellTime: farewellTime,
 	}, gateway.Deps{
 		Catalogue: r.catalogue, Stock: r.engine, Levels: r.redis, Orders: r.books, Cancels: r.books, Breakers: breakers,
 		Checks: r.waiting(r.started), Registerer: r.registry,

@@ -47,6 +47,26 @@ func DefaultRules() Rules {
 	return rules
 }
 
+// Drastic says what this set does that is a mistake more often than meant, where it replaces the present one: it refuses
+// every request of a route, or takes off all that limits anything. It is empty otherwise.
+func (r *Rules) Drastic(present *Rules) string {
+	for _, rule := range r.Flow {
+		if rule.QPS == 0 {
+			return fmt.Sprintf("refuses every request of %s", rule.Resource)
+		}
+	}
+	if r.plain() && !present.plain() {
+		return fmt.Sprintf("takes off every rule of the present version %d", present.Version)
+	}
+	return ""
+}
+
+// plain reports whether nothing is limited that is not limited by default.
+func (r *Rules) plain() bool {
+	ofBuyer := r.Buyer == nil || *r.Buyer == *DefaultRules().Buyer
+	return len(r.Flow)+len(r.Isolation)+len(r.CircuitBreaker) == 0 && r.Address == nil && ofBuyer
+}
+
 // Normalize turns absent lists into empty ones, so that they are written as [] and never as null.
 func (r *Rules) Normalize() {
 	if r.Flow == nil {

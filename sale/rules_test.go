@@ -97,6 +97,32 @@ func TestDefaultRulesLimitTheBuyer(t *testing.T) {
 	assert.Nil(t, rules.Address, "a whole network may share one")
 }
 
+// TestDrasticRules: what shuts a route or empties the set has to be meant.
+func TestDrasticRules(t *testing.T) {
+	full, empty := validRules(), DefaultRules()
+	full.Version, full.Flow = 7, []FlowRule{{Resource: ResourcePurchase, QPS: 5}}
+	stops := validRules()
+	stops.Flow = []FlowRule{{Resource: ResourcePurchase, QPS: 0}}
+	assert.Equal(t, "refuses every request of purchase", stops.Drastic(&full))
+	assert.Equal(t, "takes off every rule of the present version 7", empty.Drastic(&full))
+	assert.Equal(t, "takes off every rule of the present version 7", (&Rules{}).Drastic(&full), "the buyer's limit too")
+	for name, part := range map[string]func(*Rules){
+		"flow":            func(r *Rules) { r.Flow = full.Flow },
+		"isolation":       func(r *Rules) { r.Isolation = full.Isolation },
+		"circuit_breaker": func(r *Rules) { r.CircuitBreaker = full.CircuitBreaker },
+		"address":         func(r *Rules) { r.Address = full.Address },
+		"buyer":           func(r *Rules) { r.Buyer = &Limit{PerSecond: 1, Burst: 1} },
+	} {
+		some := DefaultRules()
+		part(&some)
+		assert.Empty(t, some.Drastic(&full), "%s stays", name)
+		assert.NotEmpty(t, empty.Drastic(&some), "%s goes", name)
+	}
+	assert.Empty(t, full.Drastic(&empty))
+	assert.Empty(t, empty.Drastic(&empty), "there is nothing to lose")
+	assert.Empty(t, (&Rules{}).Drastic(&empty), "the default limit is taken off by its name")
+}
+
 func TestEmptyRulesAreWrittenAsLists(t *testing.T) {
 	var rules Rules
 	rules.Normalize()

@@ -29,6 +29,7 @@ type Gateway struct {
 	Listen          string
 	TrustedProxies  []netip.Prefix
 	AckTimeout      time.Duration
+	MaxConnections  int
 	MaxInFlight     int
 	TokenCacheSize  int
 	ShutdownTimeout time.Duration

@@ -67,7 +67,19 @@ func ruleCommands(s *stack) {
 	bad := s.commandWith("buyer: {per_second: 0, burst: 10}\n", "rules", "put", "-f", "-")
 	assert.Equal(s.t, 1, bad.Code)
 	assert.Contains(s.t, bad.Stderr, "buyer.per_second")
-	require.Zero(s.t, s.commandWith("{}", "rules", "put", "-f", "-").Code)
+	some := s.commandWith("flow: [{resource: purchase, qps: 5000}]\n", "rules", "put", "-f", "-")
+	require.Zero(s.t, some.Code, some.Stderr)
+	for set, says := range map[string]string{"{}": "takes off every rule", "flow: [{resource: purchase, qps: 0}]": "refuses every request of purchase"} {
+		unmeant := s.commandWith(set, "rules", "put", "-f", "-")
+		assert.Equal(s.t, 80, unmeant.Code)
+		assert.Contains(s.t, unmeant.Stderr, says)
+		assert.Contains(s.t, unmeant.Stderr, "--yes")
+	}
+	assert.Equal(s.t, some.Stdout, s.succeed("rules", "get"), "what was not meant changes nothing")
+	stale := s.commandWith("{version: 1, flow: [{resource: purchase, qps: 7}]}", "rules", "put", "-f", "-")
+	assert.Equal(s.t, 1, stale.Code)
+	assert.Contains(s.t, stale.Stderr, "the present version is 2")
+	require.Zero(s.t, s.commandWith("buyer: null", "rules", "put", "--yes", "-f", "-").Code)
 }
 
 // outcomesOfAudit: 1 when the books do not hold, 2 when they could not be read.
