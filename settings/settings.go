@@ -61,6 +61,7 @@ type Auth struct {
 	HS256PreviousSecret Secret
 	Issuer              string
 	Audience            string
+	MaxLifetime         time.Duration
 }
 
 // Redis is where stock lives.
