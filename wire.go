@@ -217,7 +217,7 @@ func (r *gatewayRole) build() (err error) {
 		Gateways: r.books,
 		Stock:    operatorStock{r.redis, reserve.NewRebuilder(r.redis, r.producer, r.books)},
 		Journals: r.engine, Tail: settle.NewTail(settleKafka(r.settings), r.settings.Namespace, r.books),
-		Gatherer: r.registry, Registerer: r.registry, Ready: r.ready,
+		Gatherer: r.registry, Registerer: r.registry, Ready: r.ready, ClockAhead: r.engine.ClockAhead,
 	})
 	return nil
 }
@@ -285,7 +285,7 @@ func (r *gatewayRole) start(ctx context.Context, lease func()) error {
 		return err
 	}
 	lease()
-	if err := r.started.wait(ctx, r.log, checkNode, yet(r.ids.Ready)); err != nil || ctx.Err() != nil {
+	if err := r.started.wait(ctx, r.log, checkNode, r.ids.Check); err != nil || ctx.Err() != nil {
 		return err
 	}
 	r.log.Info("gateway is ready", "buyers", r.buyers.Addr().String(), "operators", r.operators.Addr().String())
@@ -390,7 +390,7 @@ func (r *settleRole) run(ctx context.Context) error {
 	group, working := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		probes := admin.NewProbes(admin.ProbesOptions{
-			Gatherer: r.registry, Registerer: r.registry, Ready: r.ready,
+			Gatherer: r.registry, Registerer: r.registry, Ready: r.ready, ClockAhead: r.relay.ClockAhead,
 			AdminToken: r.settings.Admin.Token.Reveal(), Logger: r.log,
 		})
 		return serveHTTP(working, r.probes, probes, func() {}, time.Second)
