@@ -76,11 +76,11 @@ func (s *site) close() {
 	}
 }
 
-func (s *site) producer() (*reserve.Producer, error) {
+func (s *site) producer(refused func(error)) (*reserve.Producer, error) {
 	k := s.settings.Kafka
 	return reserve.NewProducer(reserve.KafkaOptions{
 		Brokers: k.Brokers, TLS: k.TLS, SASLMechanism: k.SASLMechanism, Username: k.SASLUsername,
-		Password: k.SASLPassword.Reveal(), Linger: k.Linger,
+		Password: k.SASLPassword.Reveal(), Linger: k.Linger, Refused: refused,
 	}, settle.TopicsOf(s.settings.Namespace).Orders)
 }
 
@@ -172,7 +172,11 @@ func newGatewayRole(s *site) (*gatewayRole, error) {
 
 // build makes the parts; no store need be up.
 func (r *gatewayRole) build() (err error) {
-	if r.producer, err = r.site.producer(); err != nil {
+	refusals, err := settle.NewRefusals(r.site.registry, r.log)
+	if err != nil {
+		return err
+	}
+	if r.producer, err = r.site.producer(refusals.Of("orders")); err != nil {
 		return err
 	}
 	breakers, err := gateway.NewBreakers()
@@ -214,7 +218,7 @@ func (r *gatewayRole) build() (err error) {
 		Gateways: r.books,
 		Stock:    operatorStock{r.redis, reserve.NewRebuilder(r.redis, r.producer, r.books)},
 		Journals: r.engine, Tail: settle.NewTail(settleKafka(r.settings), r.settings.Namespace, r.books),
-		Gatherer: r.registry, Registerer: r.registry, Ready: r.ready,
+		Gatherer: r.registry, Registerer: r.registry, Ready: r.ready, ClockAhead: r.engine.ClockAhead,
 	})
 	return nil
 }
@@ -282,7 +286,7 @@ func (r *gatewayRole) start(ctx context.Context, lease func()) error {
 		return err
 	}
 	lease()
-	if err := r.started.wait(ctx, r.log, checkNode, yet(r.ids.Ready)); err != nil || ctx.Err() != nil {
+	if err := r.started.wait(ctx, r.log, checkNode, r.ids.Check); err != nil || ctx.Err() != nil {
 		return err
 	}
 	r.log.Info("gateway is ready", "buyers", r.buyers.Addr().String(), "operators", r.operators.Addr().String())
@@ -327,7 +331,11 @@ func newSettleRole(s *site) (*settleRole, error) {
 }
 
 func (r *settleRole) build() (err error) {
-	if r.producer, err = r.site.producer(); err != nil {
+	refusals, err := settle.NewRefusals(r.registry, r.log)
+	if err != nil {
+		return err
+	}
+	if r.producer, err = r.site.producer(refusals.Of("orders")); err != nil {
 		return err
 	}
 	r.keeper = reserve.NewKeeper(reserve.KeeperOptions{
@@ -344,6 +352,7 @@ func (r *settleRole) build() (err error) {
 	r.events, err = settle.NewPublisher(settle.PublisherOptions{
 		Kafka: settleKafka(r.settings), Namespace: r.settings.Namespace, Outgoing: r.books, Leases: r.books, Holder: r.holder,
 		Registerer: r.registry, Log: r.log, Pressed: func() bool { return r.settler.Pressed() },
+		Refused: refusals.Of("events"),
 	})
 	if err != nil {
 		return err
@@ -357,7 +366,7 @@ func (r *settleRole) build() (err error) {
 	r.settler, err = settle.New(settle.Options{
 		Kafka: settleKafka(r.settings), Namespace: r.settings.Namespace, Partitions: int32(r.settings.Kafka.Partitions),
 		MaxRows: r.settings.Settle.BatchMaxRows, MaxBytes: r.settings.Settle.BatchMaxBytes, Log: r.log,
-		FetchMinBytes: r.settings.Settle.FetchMinBytes, FetchMaxWait: r.settings.Settle.FetchMaxWait,
+		Refused: refusals.Of("dead"), FetchMinBytes: r.settings.Settle.FetchMinBytes, FetchMaxWait: r.settings.Settle.FetchMaxWait,
 	}, r.books, r.registry)
 	if err != nil {
 		return err
@@ -382,7 +391,7 @@ func (r *settleRole) run(ctx context.Context) error {
 	group, working := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		probes := admin.NewProbes(admin.ProbesOptions{
-			Gatherer: r.registry, Registerer: r.registry, Ready: r.ready,
+			Gatherer: r.registry, Registerer: r.registry, Ready: r.ready, ClockAhead: r.relay.ClockAhead,
 			AdminToken: r.settings.Admin.Token.Reveal(), Logger: r.log,
 		})
 		return serveHTTP(working, r.probes, probes, func() {}, time.Second)

@@ -93,6 +93,7 @@ type Deps struct {
 
 	Registerer prometheus.Registerer    // nil: what this API counts is shown nowhere
 	Ready      func() map[string]string // what the process still waits for; empty = ready
+	ClockAhead ClockAhead
 }
 
 // maxStreams bounds the Server-Sent Event streams that are open at once; one more is answered 503 overloaded.

@@ -319,7 +319,7 @@ func TestPanicIsAProblem(t *testing.T) {
 	b := newBench(t)
 	b.api.deps.Ready = func() map[string]string { panic("impossible state 7") }
 	b.api.mux = http.NewServeMux()
-	b.api.mux.Handle("GET /readyz", b.api.serve(route{access: public, handle: serveReady(b.api.deps.Ready)}))
+	b.api.mux.Handle("GET /readyz", b.api.serve(route{access: public, handle: serveReady(b.api.deps.Ready, nil)}))
 	b.ask("GET", "/readyz", "").problem(500, "internal")
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -26,7 +27,8 @@ type ProbesOptions struct {
 	Gatherer   prometheus.Gatherer
 	Registerer prometheus.Registerer    // nil: wrong tokens are counted nowhere
 	Ready      func() map[string]string // what the process still waits for; empty = ready
-	AdminToken string                   // opens the profiles; empty: nobody gets them
+	ClockAhead ClockAhead
+	AdminToken string // opens the profiles; empty: nobody gets them
 	Logger     *slog.Logger
 }
 
@@ -40,7 +42,7 @@ func NewProbes(o ProbesOptions) *Probes {
 		strangers: newStrangers(o.Registerer, o.Logger),
 	}
 	for pattern, handle := range map[string]func(*call) error{
-		"GET /metrics": serveMetrics(o.Gatherer), "GET /livez": serveLive, "GET /readyz": serveReady(o.Ready),
+		"GET /metrics": serveMetrics(o.Gatherer), "GET /livez": serveLive, "GET /readyz": serveReady(o.Ready, o.ClockAhead),
 		profilePath: p.guarded(p.serveProfile),
 	} {
 		p.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
@@ -92,12 +94,28 @@ func serveMetrics(gatherer prometheus.Gatherer) func(*call) error {
 
 func serveLive(c *call) error { return c.answer(http.StatusOK, map[string]string{"status": "live"}) }
 
-// serveReady tells what the process still waits for. A store that goes away later is not among it: purchases say so.
-func serveReady(ready func() map[string]string) func(*call) error {
+// ClockAhead returns how far the process's clock is ahead of Redis's and whether that is known; nil: it never is.
+type ClockAhead func() (ahead time.Duration, known bool)
+
+// serveReady tells what the process still waits for, and how far its clock is from Redis's. A store that goes away later is
+// not among it: purchases say so.
+func serveReady(ready func() map[string]string, clock ClockAhead) func(*call) error {
 	return func(c *call) error {
-		if checks := ready(); len(checks) > 0 {
-			return sale.ProblemOf(sale.OutcomeUnavailable, "the process is not ready", sale.Member{Name: "checks", Value: checks})
+		details := map[string]any{}
+		if clock != nil {
+			if ahead, known := clock(); known {
+				details["clock_ahead_ms"] = ahead.Milliseconds()
+			}
 		}
-		return c.answer(http.StatusOK, map[string]any{"status": "ready", "checks": map[string]string{}})
+		checks := ready()
+		if len(checks) == 0 {
+			details["status"], details["checks"] = "ready", map[string]string{}
+			return c.answer(http.StatusOK, details)
+		}
+		members := []sale.Member{{Name: "checks", Value: checks}}
+		for name, value := range details {
+			members = append(members, sale.Member{Name: name, Value: value})
+		}
+		return sale.ProblemOf(sale.OutcomeUnavailable, "the process is not ready", members...)
 	}
 }

@@ -33,6 +33,28 @@ func TestReadyTellsWhatIsMissing(t *testing.T) {
 	require.JSONEq(t, `{"status":"live"}`, string(b.ask("GET", "/livez", "").Body))
 }
 
+func TestReadyTellsHowFarTheClockIs(t *testing.T) {
+	checks, known := map[string]string{}, false
+	clock := func() (time.Duration, bool) { return -90*time.Minute - time.Microsecond, known }
+	b := newBench(t)
+	b.api.mux = http.NewServeMux()
+	b.api.mux.Handle("GET /readyz", b.api.serve(route{access: public, handle: serveReady(func() map[string]string { return checks }, clock)}))
+	probes := listen(t, NewProbes(ProbesOptions{Ready: func() map[string]string { return checks }, ClockAhead: clock}))
+	for _, url := range []string{b.url, probes} {
+		checks, known = map[string]string{}, false
+		ask := func() *reply {
+			request, err := http.NewRequest(http.MethodGet, url+"/readyz", nil)
+			require.NoError(t, err)
+			return do(t, request)
+		}
+		require.NotContains(t, ask().is(200), "clock_ahead_ms")
+		known = true
+		require.InDelta(t, -5_400_000, ask().is(200)["clock_ahead_ms"], 0)
+		checks = map[string]string{"kafka": "away"}
+		require.InDelta(t, -5_400_000, ask().problem(503, "unavailable")["clock_ahead_ms"], 0)
+	}
+}
+
 func TestProbesOfAProcessWithoutAPI(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	checks := map[string]string{"kafka": "topics missing"}

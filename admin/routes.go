@@ -47,7 +47,7 @@ func (a *API) routes() []route {
 		{http.MethodPut, oneOrder + "/payment", shop, false, a.payOrder},
 		{http.MethodGet, "/metrics", public, false, serveMetrics(a.deps.Gatherer)},
 		{http.MethodGet, "/livez", public, false, serveLive},
-		{http.MethodGet, "/readyz", public, false, serveReady(a.deps.Ready)},
+		{http.MethodGet, "/readyz", public, false, serveReady(a.deps.Ready, a.deps.ClockAhead)},
 		{http.MethodGet, "/openapi.json", public, false, a.serveDocument},
 	}
 }

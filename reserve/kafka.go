@@ -19,6 +19,7 @@ type KafkaOptions struct {
 	SASLMechanism string // empty, PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512
 	Username      string
 	Password      string
+	Refused       func(error)   // hears of records that Kafka did not take; nil: nobody
 	Linger        time.Duration // how long a record waits for others to share its request; 0 for not at all
 }
 

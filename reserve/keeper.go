@@ -47,6 +47,7 @@ type Keeper struct {
 	KeeperOptions
 	view     *view
 	watchdog *watchdog
+	clock    *clock
 
 	mu      sync.Mutex
 	mending map[string]time.Time // sales in work (zero), or the moment from which they may be tried again
@@ -58,7 +59,8 @@ type Keeper struct {
 // NewKeeper returns a keeper; Run does its work.
 func NewKeeper(o KeeperOptions) *Keeper {
 	return &Keeper{
-		KeeperOptions: o, view: newView(), watchdog: newWatchdog(o.Redis, o.Units, o.Log), mending: map[string]time.Time{}, places: make(chan struct{}, mendParallel),
+		KeeperOptions: o, view: newView(), watchdog: newWatchdog(o.Redis, o.Units, o.Log), clock: newClock(nil),
+		mending: map[string]time.Time{}, places: make(chan struct{}, mendParallel),
 	}
 }
 
@@ -123,11 +125,24 @@ func (k *Keeper) watch(ctx context.Context) error {
 			return err
 		}
 	}
-	doubted, err := k.watchdog.round(ctx, k.view.moving(time.Now()))
+	moving, err := k.moving(ctx)
+	if err != nil {
+		return err
+	}
+	doubted, err := k.watchdog.round(ctx, moving)
 	if err != nil {
 		return err
 	}
 	return k.close(ctx, doubted)
+}
+
+// moving returns the buckets that may be selling by now, by the clock that they sell by.
+func (k *Keeper) moving(ctx context.Context) ([]sale.Bucket, error) {
+	if err := k.clock.poll(ctx, k.Redis); err != nil {
+		return nil, fmt.Errorf("read redis's clock: %w", err)
+	}
+	now, _ := k.clock.now()
+	return k.view.moving(now), nil
 }
 
 // probe asks the reserve script about every bucket.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
@@ -153,4 +154,29 @@ func TestViewWatched(t *testing.T) {
 	v.update(sale.Changes{Buckets: []sale.BucketRow{{Bucket: sale.Bucket{Sale: "now", SKU: "phone"}, Epoch: 2, State: sale.BucketOpen}}})
 	v.update(sale.Changes{Buckets: []sale.BucketRow{{Bucket: sale.Bucket{Sale: "now", SKU: "phone"}, Epoch: 1, State: sale.BucketClosed}}})
 	require.Len(t, v.open(), 1, "rows do not go back")
+}
+
+// Which buckets the keeper compares is decided by the clock that they sell by: a settling process whose own clock is behind
+// must not leave a sale unwatched.
+func TestKeeperGoesByRedissClock(t *testing.T) {
+	embedded := miniredis.RunT(t)
+	k := NewKeeper(KeeperOptions{
+		Redis: dial(t, Options{Namespace: namespace(t), Addrs: []string{embedded.Addr()}, Embedded: true}),
+	})
+	starts := time.Now().Add(time.Hour)
+	b := sale.Bucket{Sale: "sale", SKU: "phone"}
+	k.view.update(sale.Changes{
+		Sales:   []sale.Sale{{ID: "sale", State: sale.StateOpen, StartsAt: sale.Time{Time: starts}}},
+		Buckets: []sale.BucketRow{{Bucket: b, Epoch: 1, State: sale.BucketOpen}},
+	})
+	moving, err := k.moving(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, moving)
+	embedded.SetTime(starts.Add(time.Second))
+	moving, err = k.moving(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []sale.Bucket{b}, moving)
+	embedded.Close()
+	_, err = k.moving(t.Context())
+	require.Error(t, err, "nobody else's clock counts")
 }

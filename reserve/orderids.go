@@ -34,6 +34,7 @@ type OrderIDs struct {
 	holder string
 	log    *slog.Logger
 	lease  atomic.Pointer[nodeInUse]
+	found  atomic.Pointer[error] // by the last attempt that failed
 }
 
 // nodeInUse is a node id with the moment, on the monotonic clock, from which it may not be used any more.
@@ -52,6 +53,17 @@ func (n *nodeInUse) mark(asked time.Time) int64 {
 // NewOrderIDs returns a generator without a lease; Run gets one. holder names this process and no other, ever.
 func NewOrderIDs(leases NodeLeases, holder string, log *slog.Logger) *OrderIDs {
 	return &OrderIDs{leases: leases, holder: holder, log: log}
+}
+
+// Check returns why no ids can be made now, nil when they can: what the last attempt to get a lease found.
+func (o *OrderIDs) Check(context.Context) error {
+	if o.Ready() {
+		return nil
+	}
+	if found := o.found.Load(); found != nil {
+		return *found
+	}
+	return errNoLease
 }
 
 // Ready reports whether ids can be made now.
@@ -87,6 +99,7 @@ func (o *OrderIDs) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		wait := nodeRenewEvery
 		if err := o.keep(ctx); err != nil {
+			o.found.Store(&err)
 			o.log.Warn("the lease of the order id node could not be kept", "error", err)
 			wait = nodeRetry
 		}

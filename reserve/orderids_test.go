@@ -144,3 +144,17 @@ func TestOrderIDsRefuseAWrongNode(t *testing.T) {
 		require.False(t, ids.Ready())
 	})
 }
+
+// Who waits for a node id hears why there is none.
+func TestOrderIDsSayWhatTheyWaitFor(t *testing.T) {
+	none := errors.New("none of 1024 is free")
+	desk := &leaseDesk{away: none}
+	require.ErrorIs(t, NewOrderIDs(desk, "holder", slog.New(slog.DiscardHandler)).Check(t.Context()), errNoLease)
+	withOrderIDs(t, desk, func(t *testing.T, ids *OrderIDs) {
+		require.ErrorIs(t, ids.Check(t.Context()), none)
+		desk.setAway(nil)
+		<-time.After(nodeRetry)
+		synctest.Wait()
+		require.NoError(t, ids.Check(t.Context()))
+	})
+}

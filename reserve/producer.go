@@ -31,11 +31,12 @@ const connectRetry = 250 * time.Millisecond
 
 // Producer is the Kafka producer of the orders topic. It connects on its own and goes on trying.
 type Producer struct {
-	topic string
-	ready atomic.Bool
-	queue chan *sarama.ProducerMessage // the library's own input has no buffer, so it would block or refuse
-	stop  context.CancelFunc
-	ended chan struct{} // closed when every record has been answered after Close
+	topic   string
+	refused func(error)
+	ready   atomic.Bool
+	queue   chan *sarama.ProducerMessage // the library's own input has no buffer, so it would block or refuse
+	stop    context.CancelFunc
+	ended   chan struct{} // closed when every record has been answered after Close
 
 	lock   sync.RWMutex // written by Close, so that nobody sends into a closed channel
 	closed bool
@@ -50,6 +51,9 @@ func NewProducer(o KafkaOptions, topic string) (*Producer, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	p := &Producer{
 		topic: topic, queue: make(chan *sarama.ProducerMessage, kafkaBuffered), stop: stop, ended: make(chan struct{}),
+	}
+	if p.refused = o.Refused; p.refused == nil {
+		p.refused = func(error) {}
 	}
 	go p.run(ctx, o.Brokers, config)
 	return p, nil
@@ -79,6 +83,7 @@ func (p *Producer) run(ctx context.Context, brokers []string, config *sarama.Con
 	})
 	roles.Go(func() {
 		for failure := range async.Errors() {
+			p.refused(failure.Err)
 			failure.Msg.Metadata.(func(error))(failure.Err)
 		}
 	})

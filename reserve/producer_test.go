@@ -190,3 +190,19 @@ func TestProducerOutlivesTheBroker(t *testing.T) {
 	}
 	require.Len(t, found, 7)
 }
+
+// A record that is not taken is heard of, and not only by its publisher, who tries again in silence.
+func TestProducerTellsOfRefusals(t *testing.T) {
+	broker := newBroker(t, 0)
+	heard := make(chan error, 1)
+	p, err := NewProducer(KafkaOptions{Brokers: broker.ListenAddrs(), Refused: func(err error) { heard <- err }}, ordersTopic)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, p.Close(context.Background())) }()
+	eventually(t, p.Ready, "connected")
+	result := make(chan error, 1)
+	p.Publish(0, []byte("k"), make([]byte, 3<<20), func(err error) { result <- err })
+	require.ErrorContains(t, <-heard, "MaxMessageBytes")
+	require.Error(t, <-result)
+	require.NoError(t, publishAndWait(t.Context(), p, 0, []byte("k"), []byte("v")))
+	require.Empty(t, heard)
+}

@@ -69,6 +69,9 @@ func (r *Relay) Run(ctx context.Context) error {
 	return nil
 }
 
+// ClockAhead returns how far this machine's clock is ahead of Redis's, negative when it is behind, and whether that is known.
+func (r *Relay) ClockAhead() (time.Duration, bool) { return r.clock.ahead() }
+
 // pass is one unit of work: look at the watched journals whose turn it is, and publish under the lease when any has entries.
 func (r *Relay) pass(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, relayPass)

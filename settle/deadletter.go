@@ -74,6 +74,7 @@ func clip(text string, limit int) string {
 type deadTopic struct {
 	producer sarama.SyncProducer
 	topic    string
+	refused  func(error)
 }
 
 // publish returns when every replica has the letter, with an error when that is not known.
@@ -92,6 +93,7 @@ func (t *deadTopic) publish(ctx context.Context, letter *sale.DeadLetter) error 
 	}
 	return await(ctx, func() error {
 		if _, _, err := t.producer.SendMessage(message); err != nil {
+			t.refused(err)
 			return fmt.Errorf("publish dead letter %s: %w", letter.ID, err)
 		}
 		return nil

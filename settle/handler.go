@@ -34,7 +34,7 @@ func (s *Settler) member(producer sarama.SyncProducer, at *positions, present fu
 	return &consumer{
 		settling: &settling{
 			books: s.books, metrics: s.metrics, progress: s.progress, log: s.log,
-			grave: &deadTopic{producer: producer, topic: s.topics.Dead},
+			grave: &deadTopic{producer: producer, topic: s.topics.Dead, refused: orNobody(s.options.Refused)},
 		},
 		lag: s.lag, pressure: &s.pressure, log: s.log, positions: at, maxRows: s.options.MaxRows, maxBytes: s.options.MaxBytes,
 		progress: s.progress, present: present, halt: halt,

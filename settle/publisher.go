@@ -44,6 +44,7 @@ type PublisherOptions struct {
 	Holder     string
 	Registerer prometheus.Registerer
 	Log        *slog.Logger
+	Refused    func(error) // hears of pages that Kafka did not take; nil: nobody
 	Pressed    func() bool // whether order rows wait, to which events give way; nil: never
 }
 
@@ -131,6 +132,7 @@ func (p *Publisher) page(ctx context.Context) (more bool, err error) {
 func (p *Publisher) send(ctx context.Context, events []sale.OrderEvent) error {
 	page := newPageOfEvents(p.Namespace, events)
 	if err := p.topic.publish(ctx, page.records); err != nil {
+		orNobody(p.Refused)(err)
 		return err
 	}
 	p.published.Add(float64(len(page.records)))

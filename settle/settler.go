@@ -36,6 +36,7 @@ type Options struct {
 	MaxRows    int          // orders in one transaction; a single record may have more
 	MaxBytes   int          // bytes of records in one transaction; likewise
 	Log        *slog.Logger // slog.Default() when nil
+	Refused    func(error)  // hears of dead letters that Kafka did not take; nil: nobody
 
 	// A broker answers a fetch when it has FetchMinBytes of records, or after FetchMaxWait: each answer costs it as much as
 	// a produce request, and a batch for each would double its work.

@@ -72,6 +72,8 @@ func topicSettings() map[string]string {
 		"retention.ms":      "-1",
 		"retention.bytes":   "-1",
 		"max.message.bytes": strconv.Itoa(maxMessageBytes),
+		// The broker's time: it refuses records whose own is more than an hour ahead, as those of a machine with a wrong clock.
+		"message.timestamp.type": "LogAppendTime",
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/IBM/sarama"
 	"github.com/stretchr/testify/require"
@@ -36,6 +37,7 @@ func TestTopicsKeepTheirRecords(t *testing.T) {
 			require.Equal(b, "-1", b.setting(topic, "retention.bytes"))
 			require.Equal(b, "delete", b.setting(topic, "cleanup.policy"))
 			require.Equal(b, strconv.Itoa(maxMessageBytes), b.setting(topic, "max.message.bytes"))
+			require.Equal(b, "LogAppendTime", b.setting(topic, "message.timestamp.type"))
 		}
 	})
 }
@@ -78,4 +80,31 @@ func TestTopicsOfABrokerThatIsAway(t *testing.T) {
 	cancel()
 	require.ErrorIs(t, CreateTopics(over, away, "shop", 1, 1), context.Canceled)
 	require.ErrorContains(t, CheckTopics(t.Context(), KafkaOptions{SASLMechanism: "MAGIC"}, "shop", 1), "kafka settings")
+}
+
+// Brokers refuse records that are more than an hour ahead of them by their own time. Topics of an earlier version, which
+// kept the producer's, are mended.
+func TestTopicsTakeRecordsOfAClockThatIsAhead(t *testing.T) {
+	onEveryKafka(t, func(b *bench) {
+		own := "CreateTime"
+		for _, topic := range b.topics.list() {
+			require.NoError(b, b.admin.IncrementalAlterConfig(sarama.TopicResource, topic,
+				map[string]sarama.IncrementalAlterConfigsEntry{
+					"message.timestamp.type": {Operation: sarama.IncrementalAlterConfigsOperationSet, Value: &own},
+				}, false))
+		}
+		require.NoError(b, CreateTopics(b.Context(), b.kafka, b.name, partitions, 1))
+		config, err := b.kafka.config()
+		require.NoError(b, err)
+		producer, err := sarama.NewSyncProducer(b.kafka.Brokers, config)
+		require.NoError(b, err)
+		defer func() { require.NoError(b, producer.Close()) }()
+		for _, topic := range b.topics.list() {
+			b.eventually("mended", func() bool { return b.setting(topic, "message.timestamp.type") == "LogAppendTime" })
+			_, _, err := producer.SendMessage(&sarama.ProducerMessage{
+				Topic: topic, Value: sarama.StringEncoder("tomorrow"), Timestamp: time.Now().Add(24 * time.Hour),
+			})
+			require.NoError(b, err, topic)
+		}
+	})
 }

@@ -78,7 +78,7 @@ func (s *Store) LeaseNode(ctx context.Context, holder string, ttl time.Duration)
 			return sale.NodeLease{}, fmt.Errorf("lease a node id: %w", err)
 		}
 		if len(free) == 0 {
-			return sale.NodeLease{}, fmt.Errorf("lease a node id: all %d: %w", sale.MaxNode+1, sale.ErrLeaseHeld)
+			return sale.NodeLease{}, s.noNode(ctx)
 		}
 		lease := sale.NodeLease{Node: free[rand.N(len(free))], Holder: holder}
 		taken, err := s.changed(ctx, fmt.Sprintf(sqlTakeNode, s.dialect.nowMS), holder, ttl.Milliseconds(), lease.Node)

@@ -109,7 +109,7 @@ func (s *stack) move(id, verb string) {
 	require.Equal(s.t, http.StatusOK, moved.status, "%s %s: %s", verb, id, moved.body)
 }
 
-// open creates a sale and takes it to open; the gateways sell within a second.
+// open creates a sale and takes it to open; the gateways sell when it returns.
 func (s *stack) open(id string, d definition) {
 	s.t.Helper()
 	s.create(id, d)

@@ -49,6 +49,22 @@ func skewedBuyers(s *stack) {
 	require.Positive(s.t, c.codes()["sold_out"])
 	s.emptyBuckets("rush", units)
 	neverEarly(s.t, c.history)
+	s.t.Logf("sold_out was heard %s after the last unit was taken", lateWord(c.history).Round(time.Millisecond))
+}
+
+// lateWord is how long after the last unit was taken somebody was still told anything else than sold_out: overloaded is no
+// answer to whom the SKU has nothing left.
+func lateWord(history []told) time.Duration {
+	var taken, doubt time.Time
+	for i := range history {
+		switch h := &history[i]; {
+		case h.status == 202 && h.got.After(taken):
+			taken = h.got
+		case h.code == "overloaded" && h.got.After(doubt):
+			doubt = h.got
+		}
+	}
+	return doubt.Sub(taken)
 }
 
 // emptyBuckets requires that the units stand in the buckets where they were sold, and that none is left in any.
