@@ -37,12 +37,13 @@ type Rules struct {
 	CircuitBreaker []BreakerRule   `json:"circuit_breaker"`
 	Buyer          *Limit          `json:"buyer"`
 	Address        *Limit          `json:"address"`
+	Grief          Grief           `json:"grief"`
 }
 
 // DefaultRules are the rules of a new engine, and what stands for a member that is left out. Addresses have no limit: a
 // whole network of phones may share one, and so does everybody behind a proxy that the gateway was not told of.
 func DefaultRules() Rules {
-	rules := Rules{Buyer: &Limit{PerSecond: defaultBuyerPerSecond, Burst: defaultBuyerBurst}}
+	rules := Rules{Buyer: &Limit{PerSecond: defaultBuyerPerSecond, Burst: defaultBuyerBurst}, Grief: DefaultGrief()}
 	rules.Normalize()
 	return rules
 }
@@ -83,6 +84,26 @@ type BreakerRule struct {
 	RetryMS     uint32  `json:"retry_ms"`
 }
 
+// Grief refuses a buyer a SKU of a sale after Unpaid of his orders of it, made within the last WindowS seconds, were
+// cancelled or have expired. Unpaid 0 is off. Other than the limits it holds across gateways, because Redis decides it.
+type Grief struct {
+	Unpaid  int   `json:"unpaid"`
+	WindowS int64 `json:"window_s"`
+}
+
+// DefaultGrief is the rule where the operators have set none.
+func DefaultGrief() Grief { return Grief{Unpaid: 3, WindowS: 86_400} }
+
+func (g Grief) validate() error {
+	switch {
+	case g.Unpaid < 0 || g.Unpaid > MaxReleased:
+		return Fieldf("grief.unpaid", "must be 0 to %d", MaxReleased)
+	case g.WindowS < 0 || g.WindowS > maxGriefS || (g.Unpaid > 0 && g.WindowS == 0):
+		return Fieldf("grief.window_s", "must be 1 to %d", maxGriefS)
+	}
+	return nil
+}
+
 // Limit is a token bucket: PerSecond tokens a second, at most Burst saved.
 type Limit struct {
 	PerSecond float64 `json:"per_second"`
@@ -97,6 +118,7 @@ const (
 	maxRate        = 10_000_000
 	maxConcurrency = 10_000_000
 	maxWindowMS    = 600_000
+	maxGriefS      = 31_536_000 // a year
 )
 
 // Validate returns a *FieldError for the first member at fault.
@@ -108,6 +130,9 @@ func (r *Rules) Validate() error {
 		if err := rule.validate(fmt.Sprintf("circuit_breaker[%d]", i)); err != nil {
 			return err
 		}
+	}
+	if err := r.Grief.validate(); err != nil {
+		return err
 	}
 	if err := r.Buyer.validate("buyer"); err != nil {
 		return err

@@ -102,7 +102,7 @@ func TestEmptyRulesAreWrittenAsLists(t *testing.T) {
 	rules.Normalize()
 	text, err := json.Marshal(rules)
 	require.NoError(t, err)
-	assert.Equal(t, `{"version":0,"flow":[],"isolation":[],"circuit_breaker":[],"buyer":null,"address":null}`, string(text))
+	assert.Equal(t, `{"version":0,"flow":[],"isolation":[],"circuit_breaker":[],"buyer":null,"address":null,"grief":{"unpaid":0,"window_s":0}}`, string(text))
 }
 
 func TestNormalizeKeepsWhatIsThere(t *testing.T) {
