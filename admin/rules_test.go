@@ -64,7 +64,6 @@ func TestPutRulesNamesTheMemberAtFault(t *testing.T) {
 		{`{"version":1.5}`, "version"},
 		{`{"grief":null}`, "grief"},
 		{`{"grief":{}}`, "grief.unpaid"},
-		{`{"grief":{"unpaid":-1}}`, "grief.unpaid"},
 		{`{"grief":{"unpaid":9}}`, "grief.unpaid"},
 		{`{"grief":{"unpaid":2,"window_s":0}}`, "grief.window_s"},
 		{`{"grief":{"unpaid":2,"window_s":31536001}}`, "grief.window_s"},

@@ -97,6 +97,22 @@ func TestDefaultRulesLimitTheBuyer(t *testing.T) {
 	assert.Nil(t, rules.Address, "a whole network may share one")
 }
 
+func TestGriefRanges(t *testing.T) {
+	for _, good := range []Grief{{}, DefaultGrief(), {Unpaid: MaxReleased, WindowS: 1}, {WindowS: maxGriefS}} {
+		rules := Rules{Grief: good}
+		require.NoError(t, rules.Validate(), "%+v", good)
+	}
+	for bad, field := range map[Grief]string{
+		{Unpaid: -1, WindowS: 1}: "grief.unpaid", {Unpaid: MaxReleased + 1, WindowS: 1}: "grief.unpaid",
+		{Unpaid: 1}: "grief.window_s", {Unpaid: 1, WindowS: -1}: "grief.window_s", {Unpaid: 1, WindowS: maxGriefS + 1}: "grief.window_s",
+	} {
+		rules := Rules{Grief: bad}
+		var fault *FieldError
+		require.ErrorAs(t, rules.Validate(), &fault, "%+v", bad)
+		require.Equal(t, field, fault.Field)
+	}
+}
+
 func TestEmptyRulesAreWrittenAsLists(t *testing.T) {
 	var rules Rules
 	rules.Normalize()
