@@ -40,7 +40,7 @@ type fakeStore struct {
 func newFakeStore() *fakeStore {
 	return &fakeStore{
 		sales: map[string]sale.Sale{}, lists: map[string][]string{}, books: map[string][]sale.BucketBooks{},
-		orders: map[sale.OrderID]sale.Order{}, remembered: map[sale.OrderID]string{}, leases: map[string]string{}, rules: sale.Rules{Version: 1},
+		orders: map[sale.OrderID]sale.Order{}, remembered: map[sale.OrderID]string{}, leases: map[string]string{}, rules: sale.Rules{Version: 1, Grief: sale.DefaultGrief()},
 	}
 }
 

@@ -15,11 +15,11 @@ import (
 const fullRules = `{"version":1,"flow":[{"resource":"purchase","qps":5000}],
 "isolation":[{"resource":"purchase","concurrency":2000}],
 "circuit_breaker":[{"resource":"redis","strategy":"slow_ratio","threshold":0.5,"max_rt_ms":50,"window_ms":1000,"min_requests":20,"retry_ms":2000}],
-"buyer":{"per_second":5,"burst":10},"address":null}`
+"buyer":{"per_second":5,"burst":10},"address":null,"grief":{"unpaid":2,"window_s":600}}`
 
 func TestRulesStartEmpty(t *testing.T) {
 	b := newBench(t)
-	require.JSONEq(t, `{"version":1,"flow":[],"isolation":[],"circuit_breaker":[],"buyer":null,"address":null}`,
+	require.JSONEq(t, `{"version":1,"flow":[],"isolation":[],"circuit_breaker":[],"buyer":null,"address":null,"grief":{"unpaid":3,"window_s":86400}}`,
 		string(b.ask("GET", "/admin/v1/rules", "").Body))
 }
 
@@ -29,14 +29,14 @@ func TestPutRulesReplacesTheWholeSet(t *testing.T) {
 	require.JSONEq(t, strings.Replace(fullRules, `"version":1`, `"version":2`, 1), string(put.Body))
 	put.is(200)
 	require.Equal(t, put.Body, b.ask("GET", "/admin/v1/rules", "").Body)
-	require.JSONEq(t, `{"version":3,"flow":[],"isolation":[],"circuit_breaker":[],"buyer":null,"address":{"per_second":0.5,"burst":1}}`,
-		string(b.ask("PUT", "/admin/v1/rules", `{"buyer":null,"address":{"per_second":0.5,"burst":1}}`).Body))
+	require.JSONEq(t, `{"version":3,"flow":[],"isolation":[],"circuit_breaker":[],"buyer":null,"address":{"per_second":0.5,"burst":1},"grief":{"unpaid":0,"window_s":86400}}`,
+		string(b.ask("PUT", "/admin/v1/rules", `{"buyer":null,"address":{"per_second":0.5,"burst":1},"grief":{"unpaid":0}}`).Body))
 }
 
 // TestLimitLeftOutIsTheDefaultOne: only null takes it off.
 func TestLimitLeftOutIsTheDefaultOne(t *testing.T) {
 	b := newBench(t)
-	require.JSONEq(t, `{"version":2,"flow":[],"isolation":[],"circuit_breaker":[],"buyer":{"per_second":5,"burst":10},"address":null}`,
+	require.JSONEq(t, `{"version":2,"flow":[],"isolation":[],"circuit_breaker":[],"buyer":{"per_second":5,"burst":10},"address":null,"grief":{"unpaid":3,"window_s":86400}}`,
 		string(b.ask("PUT", "/admin/v1/rules", `{}`).Body))
 	require.Nil(t, b.ask("PUT", "/admin/v1/rules", `{"buyer":null}`).is(200)["buyer"])
 }
@@ -62,6 +62,12 @@ func TestPutRulesNamesTheMemberAtFault(t *testing.T) {
 	faults := []struct{ body, field string }{
 		{`{"flows":[]}`, "flows"},
 		{`{"version":1.5}`, "version"},
+		{`{"grief":null}`, "grief"},
+		{`{"grief":{}}`, "grief.unpaid"},
+		{`{"grief":{"unpaid":9}}`, "grief.unpaid"},
+		{`{"grief":{"unpaid":2,"window_s":0}}`, "grief.window_s"},
+		{`{"grief":{"unpaid":2,"window_s":31536001}}`, "grief.window_s"},
+		{`{"grief":{"unpaid":2,"window":1}}`, "grief.window"},
 		{`{"version":"1"}`, "version"},
 		{`{"flow":[],"flow":[]}`, "flow"},
 		{`{"flow":{}}`, "flow"},

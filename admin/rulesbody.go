@@ -10,7 +10,7 @@ import (
 )
 
 // rulesBody is the body of PUT /admin/v1/rules: the whole set. Lists left out are empty, limits left out are the
-// default ones, and a limit that is null is off.
+// default ones, and a limit that is null is off. The rule against grief is off by 0.
 type rulesBody struct {
 	Version        *int64              `json:"version"`
 	Flow           list[flowBody]      `json:"flow"`
@@ -18,6 +18,7 @@ type rulesBody struct {
 	CircuitBreaker list[breakerBody]   `json:"circuit_breaker"`
 	Buyer          limitMember         `json:"buyer"`
 	Address        limitMember         `json:"address"`
+	Grief          member[griefBody]   `json:"grief"`
 }
 
 type flowBody struct {
@@ -57,6 +58,11 @@ func (m *limitMember) UnmarshalJSONFrom(decoder *jsontext.Decoder, opts json.Opt
 	return json.UnmarshalDecode(decoder, &m.body, opts)
 }
 
+type griefBody struct {
+	Unpaid  member[int]   `json:"unpaid"`
+	WindowS member[int64] `json:"window_s"`
+}
+
 // decodeRules reads a whole set of rules and the version that it is meant to replace, nil when none was named.
 func decodeRules(body []byte) (sale.Rules, *int64, error) {
 	var in rulesBody
@@ -67,6 +73,7 @@ func decodeRules(body []byte) (sale.Rules, *int64, error) {
 	rules := sale.DefaultRules()
 	need.limit(&rules.Buyer, "buyer", in.Buyer)
 	need.limit(&rules.Address, "address", in.Address)
+	need.grief(&rules.Grief, "grief", &in.Grief)
 	for i := range in.Flow {
 		rules.Flow = append(rules.Flow, need.flow(fmt.Sprintf("flow[%d]", i), &in.Flow[i]))
 	}
@@ -115,6 +122,14 @@ func (n *required) breaker(at string, in *breakerBody) sale.BreakerRule {
 		Resource: in.Resource.value, Strategy: in.Strategy.value, Threshold: in.Threshold.value,
 		MaxRTMillis: in.MaxRTMillis.value, WindowMS: in.WindowMS.value,
 		MinRequests: in.MinRequests.value, RetryMS: in.RetryMS.value,
+	}
+}
+
+// grief takes over a rule that was given.
+func (n *required) grief(to *sale.Grief, at string, in *member[griefBody]) {
+	if in.given {
+		n.check(at+".unpaid", in.value.Unpaid.given)
+		*to = sale.Grief{Unpaid: in.value.Unpaid.value, WindowS: in.value.WindowS.or(to.WindowS)}
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 // from the parts that did not change.
 type snapshot struct {
 	version int64
+	grief   sale.Grief
 	sales   map[string]*liveSale
 	names   *bloom.BloomFilter // "{sale}/items/{sku}" of every item; nil: ask the maps
 }
@@ -126,7 +127,12 @@ func buildNames(sales map[string]*liveSale) *bloom.BloomFilter {
 
 // next builds the snapshot after the changes.
 func (s *snapshot) next(changes sale.Changes) *snapshot {
-	out := &snapshot{version: changes.Version, names: s.names, sales: make(map[string]*liveSale, len(s.sales)+1)}
+	out := &snapshot{
+		version: changes.Version, grief: s.grief, names: s.names, sales: make(map[string]*liveSale, len(s.sales)+1),
+	}
+	if changes.Rules != nil {
+		out.grief = changes.Rules.Grief
+	}
 	for id, live := range s.sales {
 		out.sales[id] = live
 	}

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -13,6 +14,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -199,16 +201,19 @@ func (b *fakeBooks) Orders(_ context.Context, ids []sale.OrderID) ([]sale.Order,
 	return out, b.failing
 }
 
-func (b *fakeBooks) BuyerOrders(_ context.Context, saleID, sku, buyer string) ([]sale.Order, error) {
+func (b *fakeBooks) BuyerOrders(
+	_ context.Context, saleID, sku, buyer string, after sale.OrderID, limit int,
+) ([]sale.Order, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var out []sale.Order
 	for _, row := range b.rows {
-		if row.Sale == saleID && row.SKU == sku && row.BuyerID == buyer {
+		if row.Sale == saleID && row.SKU == sku && row.BuyerID == buyer && row.OrderID > after {
 			out = append(out, row)
 		}
 	}
-	return out, b.failing
+	slices.SortFunc(out, func(a, b sale.Order) int { return cmp.Compare(a.OrderID, b.OrderID) })
+	return out[:min(len(out), limit)], b.failing
 }
 
 // CancelOrder does what the database does with a row, and counts.

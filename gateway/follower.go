@@ -31,7 +31,7 @@ func (f *follower) poll(ctx context.Context) (sale.Changes, error) {
 		return sale.Changes{}, fmt.Errorf("read changes of the catalogue since version %d: %w", since, err)
 	}
 	if present == nil {
-		present = &snapshot{version: -1}
+		present = &snapshot{version: -1, grief: sale.DefaultGrief()}
 	}
 	if changes.Version != present.version || len(changes.Sales) > 0 || len(changes.Buckets) > 0 {
 		f.current.Store(present.next(changes))

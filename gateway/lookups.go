@@ -125,10 +125,10 @@ func (l *lookups) fetch(ctx context.Context, ids []sale.OrderID) (map[sale.Order
 	return found, err
 }
 
-// ofBuyer reads the rows of a buyer's orders of one SKU.
-func (l *lookups) ofBuyer(ctx context.Context, saleID, sku, buyer string) (rows []sale.Order, err error) {
+// ofBuyer reads the rows of a reader's orders of his SKU that come after one, as many as the limit.
+func (l *lookups) ofBuyer(ctx context.Context, r reader, after sale.OrderID, limit int) (rows []sale.Order, err error) {
 	err = l.call(ctx, "read a buyer's orders", func(ctx context.Context) error {
-		rows, err = l.orders.BuyerOrders(ctx, saleID, sku, buyer)
+		rows, err = l.orders.BuyerOrders(ctx, r.live.ID, r.item.SKU, r.buyer, after, limit)
 		return err
 	})
 	return rows, err

@@ -43,7 +43,8 @@ type Levels interface {
 // Orders reads order rows, and orders that wait in the dead letters.
 type Orders interface {
 	Orders(ctx context.Context, ids []sale.OrderID) ([]sale.Order, error)
-	BuyerOrders(ctx context.Context, saleID, sku, buyer string) ([]sale.Order, error)
+	// BuyerOrders returns a buyer's orders of a SKU with ids above after, sorted by id, the first limit of them.
+	BuyerOrders(ctx context.Context, saleID, sku, buyer string, after sale.OrderID, limit int) ([]sale.Order, error)
 }
 
 // Deps are the parts that a Gateway works with; all are required except Checks and Noted.

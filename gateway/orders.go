@@ -156,55 +156,55 @@ func (g *Gateway) done(r reader) {
 	r.pass.leave()
 }
 
-// ownOrders answers with the caller's orders of one SKU, oldest first: how an app finds an order whose answer was lost.
+// ownOrders answers with a page of the caller's orders of one SKU, oldest first: how an app finds an order whose answer was
+// lost.
 func (g *Gateway) ownOrders(ctx *fasthttp.RequestCtx, at location, h *headers) {
+	wanted, field := pageOf(ctx)
+	if field != "" {
+		g.malformed(ctx, field)
+		return
+	}
 	r, ok := g.admitReader(ctx, at, h)
 	if !ok {
 		return
 	}
 	defer g.left(r)
-	orders, refused := g.readOrders(r)
+	orders, refused := g.readOrders(r, wanted)
 	g.done(r) // before the wait: whose orders are held takes no look-up's place
 	if refused != nil {
 		refused(ctx)
 		return
 	}
+	orders, next := wanted.cut(orders)
 	g.waiters.doubtAll(orders, r.bucket.Bucket, r.buyer, g.stopping)
-	body := append(make([]byte, 0, 16+320*len(orders)), `{"orders":[`...)
-	for i := range orders {
-		if i > 0 {
-			body = append(body, ',')
-		}
-		body = sale.AppendOrder(body, &orders[i])
-	}
 	head(ctx, fasthttp.StatusOK, typeJSON)
-	ctx.Response.SetBodyRaw(append(body, ']', '}'))
+	ctx.Response.SetBodyRaw(appendPage(make([]byte, 0, 64+320*len(orders)), orders, next))
 }
 
-// readOrders finds the caller's orders. Redis is read first: an order that moves on in between is then seen in the
-// database.
-func (g *Gateway) readOrders(r reader) ([]sale.Order, refusal) {
+// readOrders finds the caller's orders of a page and, where there are more, the first of the next one. Redis is read first:
+// an order that moves on in between is then seen in the database.
+func (g *Gateway) readOrders(r reader, wanted page) ([]sale.Order, refusal) {
 	limit, cancel := context.WithTimeout(context.Background(), g.options.StoreTimeout)
 	defer cancel()
 	holdings, err := g.stock.Holdings(limit, r.bucket.Bucket, r.buyer)
 	if err != nil {
 		return nil, g.refusal(sale.OutcomeUnavailable)
 	}
-	rows, err := g.lookups.ofBuyer(limit, r.live.ID, r.item.SKU, r.buyer)
+	rows, err := g.lookups.ofBuyer(limit, r, wanted.after, wanted.limit+1)
 	if err != nil {
 		return nil, g.refusal(sale.OutcomeUnavailable)
 	}
-	orders := r.merge(rows, holdings)
+	orders := r.merge(rows, holdings, wanted.after)
 	if len(orders) == 0 && r.bucket.State != sale.BucketOpen {
 		return nil, g.refusal(sale.OutcomeFenced) // an order may be on its way that neither store shows: silence would be a lie
 	}
 	return orders, nil
 }
 
-// merge adds to the rows the orders that only Redis knows.
-func (r *reader) merge(rows []sale.Order, holdings []sale.Holding) []sale.Order {
+// merge adds to the rows the orders after one that only Redis knows.
+func (r *reader) merge(rows []sale.Order, holdings []sale.Holding, after sale.OrderID) []sale.Order {
 	for _, h := range holdings {
-		if !slices.ContainsFunc(rows, func(o sale.Order) bool { return o.OrderID == h.OrderID }) {
+		if h.OrderID > after && !slices.ContainsFunc(rows, func(o sale.Order) bool { return o.OrderID == h.OrderID }) {
 			rows = append(rows, r.item.order(r.live, h))
 		}
 	}

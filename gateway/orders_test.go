@@ -96,6 +96,46 @@ func TestOwnOrders(t *testing.T) {
 	require.Equal(t, sale.StatusConfirmed, got.Orders[1].Status, "the database knows better")
 }
 
+// A buyer's orders come page by page, those that have a row and those that have none in one order.
+func TestOwnOrdersArePaged(t *testing.T) {
+	s := newScene(t).open(autumn())
+	var holdings []sale.Holding
+	for id := sale.OrderID(1); id <= 250; id++ {
+		if id%3 == 0 {
+			holdings = append(holdings, sale.Holding{OrderID: id, Quantity: 1, CreatedAt: noon, Status: sale.StatusQueued})
+		} else {
+			s.store(rowOf(id, sale.StatusCancelled))
+		}
+	}
+	s.hold("ann", holdings...)
+	for query, sizes := range map[string][]int{"": {100, 100, 50}, "limit=125": {125, 125}, "limit=249": {249, 1}, "limit=1000": {250}} {
+		last, cursor := sale.OrderID(0), ""
+		for i, size := range sizes {
+			var page struct {
+				Orders []sale.Order
+				Next   *string
+			}
+			require.NoError(t, json.Unmarshal([]byte(s.get(phoneOrders+"?"+query+cursor, "ann").body), &page))
+			require.Len(t, page.Orders, size, "page %d of %q", i, query)
+			for _, order := range page.Orders {
+				last++
+				require.Equal(t, last, order.OrderID)
+			}
+			require.Equal(t, i+1 == len(sizes), page.Next == nil, "the last page has no next")
+			if page.Next != nil {
+				cursor = "&cursor=" + *page.Next
+			}
+		}
+	}
+	require.JSONEq(t, `{"orders":[]}`, s.get(phoneOrders+"?cursor=250", "ann").body)
+	for query, field := range map[string]string{
+		"limit=0": "limit", "limit=1001": "limit", "limit=": "limit", "limit=x": "limit", "limit=-1": "limit", "cursor=": "cursor",
+		"cursor=x": "cursor", "cursor=-5": "cursor", "cursor=0": "cursor", "cursor=99999999999999999999": "cursor",
+	} {
+		s.refused(s.get(phoneOrders+"?"+query, "ann"), sale.OutcomeMalformed, map[string]any{"field": field})
+	}
+}
+
 func TestOwnOrdersFailClosed(t *testing.T) {
 	s := newScene(t).open(autumn())
 	s.stock.set(func(f *fakeStock) { f.failing = errAway })

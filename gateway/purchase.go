@@ -71,7 +71,7 @@ func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers) sa
 	}
 	defer g.leave(pass)
 	p := item.press(live, buyer, key, quantity)
-	p.Came = ctx.Time()
+	p.Came, p.Grief = ctx.Time(), catalogue.grief
 	return g.decide(ctx, live, item, p)
 }
 
@@ -134,6 +134,9 @@ func (g *Gateway) decide(ctx *fasthttp.RequestCtx, live *liveSale, item *liveIte
 	case sale.OutcomeAlreadyBought:
 		return g.refuseWith(ctx, a.Outcome, "", sale.Member{Name: "limit", Value: a.Limit},
 			sale.Member{Name: "bought", Value: a.Bought}, sale.Member{Name: "order_id", Value: a.OrderID})
+	case sale.OutcomeTooManyCancellations:
+		return g.refuseWith(ctx, a.Outcome, "", sale.Member{Name: "limit", Value: a.Limit},
+			sale.Member{Name: "unpaid", Value: a.Unpaid})
 	case sale.OutcomeNotEnough:
 		return g.refuseWith(ctx, a.Outcome, "", sale.Member{Name: "available", Value: a.Available})
 	default:

@@ -32,7 +32,7 @@ func TestPurchaseIsTaken(t *testing.T) {
 	purchases[0].Came = time.Time{}
 	require.Equal(t, sale.Purchase{
 		Bucket: sale.Bucket{Sale: "autumn", SKU: "phone"}, Epoch: 1, Partition: 3, Buckets: 1,
-		Buyer: "ann", Key: "first press", Quantity: 1,
+		Buyer: "ann", Key: "first press", Quantity: 1, Grief: sale.DefaultGrief(),
 	}, purchases[0])
 	require.EqualValues(t, 1, s.counted(sale.OutcomeQueued))
 }
@@ -57,6 +57,7 @@ func TestStockRefusals(t *testing.T) {
 		{sale.Answer{Outcome: sale.OutcomeOverLimit, Limit: 2}, map[string]any{"limit": 2.0}},
 		{sale.Answer{Outcome: sale.OutcomeAlreadyBought, Limit: 2, Bought: 1, OrderID: 8},
 			map[string]any{"limit": 2.0, "bought": 1.0, "order_id": "8"}},
+		{sale.Answer{Outcome: sale.OutcomeTooManyCancellations, Limit: 3, Unpaid: 4}, map[string]any{"limit": 3.0, "unpaid": 4.0}},
 		{sale.Answer{Outcome: sale.OutcomeNotEnough, Available: 3}, map[string]any{"available": 3.0}},
 		{sale.Answer{Outcome: sale.OutcomeSoldOut}, nil},
 		{sale.Answer{Outcome: sale.OutcomeUnknown, OrderID: 7}, map[string]any{"order_id": "7"}},

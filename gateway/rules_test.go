@@ -28,6 +28,28 @@ func TestFlowRuleOfPurchases(t *testing.T) {
 	require.Nil(t, s.gateway.purchases.ruled.Load(), "without rules Sentinel is not asked")
 }
 
+// The Stock decides by the rule of the catalogue: the default until another one is known.
+func TestGriefGoesWithThePurchase(t *testing.T) {
+	s := newScene(t).open(autumn())
+	var asked sale.Grief
+	s.stock.set(func(f *fakeStock) {
+		f.decide = func(p sale.Purchase) sale.Answer {
+			asked = p.Grief
+			return sale.Answer{Outcome: sale.OutcomeQueued, OrderID: 1, Quantity: 1, CreatedAt: noon}
+		}
+	})
+	s.press("ann", "")
+	require.Equal(t, sale.DefaultGrief(), asked)
+	for _, rule := range []sale.Grief{{Unpaid: 2, WindowS: 60}, {}} {
+		rules(sale.Rules{Grief: rule})(s)
+		s.press("ann", "")
+		require.Equal(t, rule, asked)
+	}
+	s.open(autumn(func(s *sale.Sale) { s.ID = "winter" }))
+	s.press("ann", "")
+	require.Equal(t, sale.Grief{}, asked, "other changes leave the rule as it is")
+}
+
 func TestFlowRulesOfReaders(t *testing.T) {
 	s := newScene(t).open(autumn())
 	rules(sale.Rules{Flow: []sale.FlowRule{{Resource: sale.ResourceOrders, QPS: 0}, {Resource: sale.ResourceSale, QPS: 0}}})(s)

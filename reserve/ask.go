@@ -66,7 +66,7 @@ func (f *flow) newCall() *reserveCall {
 	epoch := f.batch[0].purchase.Epoch
 	return &reserveCall{
 		keys: f.keys, head: f.head, epoch: epoch, maxJournal: f.engine.JournalMaxOrders,
-		purchases: f.batch, orderIDs: f.orderIDs,
+		purchases: f.batch, orderIDs: f.orderIDs, grief: f.batch[0].purchase.Grief,
 	}
 }
 

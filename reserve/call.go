@@ -34,6 +34,7 @@ type reserveCall struct {
 	deadlineMS int64
 	askedAgain bool
 	maxJournal int
+	grief      sale.Grief
 	trims      []trim
 	purchases  []*request
 	orderIDs   []sale.OrderID // one for each purchase
@@ -145,7 +146,8 @@ func (a *argumentBuffer) of(call *reserveCall) []string {
 	a.args = append(a.args[:0],
 		strconv.FormatInt(call.epoch, 10), strconv.FormatInt(call.highest, 10), strconv.FormatInt(call.deadlineMS, 10),
 		flag(call.askedAgain), strconv.Itoa(call.maxJournal), call.head,
-		strconv.Itoa(len(call.trims)), strconv.Itoa(len(call.purchases)), flag(quantities), a.lines)
+		strconv.Itoa(len(call.trims)), strconv.Itoa(len(call.purchases)), flag(quantities), a.lines,
+		strconv.Itoa(call.grief.Unpaid), strconv.FormatInt(call.grief.WindowS*1000, 10))
 	for _, t := range call.trims {
 		a.args = append(a.args, t.entryID, strconv.Itoa(t.orders))
 	}

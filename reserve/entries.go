@@ -84,7 +84,7 @@ type loadedOrder struct {
 }
 
 // buyersOf builds the pairs (buyer, value) of the orders that the database knows, one pair a buyer, each buyer's orders in
-// the order of their ids.
+// the order of their ids. Of the released ones of a buyer the newest sale.MaxReleased are loaded (rule: released-bounded).
 func buyersOf(owners, released []sale.RecordOrder) []string {
 	orders := make([]loadedOrder, 0, len(owners)+len(released))
 	for _, o := range owners {
@@ -100,6 +100,7 @@ func buyersOf(owners, released []sale.RecordOrder) []string {
 		}
 		return orders[a].OrderID < orders[b].OrderID
 	})
+	orders = newestReleased(orders)
 	pairs := make([]string, 0, 2*len(orders))
 	var value []byte
 	for i, o := range orders {
@@ -113,6 +114,25 @@ func buyersOf(owners, released []sale.RecordOrder) []string {
 		}
 	}
 	return pairs
+}
+
+// newestReleased keeps of each buyer's released orders the newest sale.MaxReleased. The orders are sorted by buyer and id.
+func newestReleased(orders []loadedOrder) []loadedOrder {
+	keep := len(orders) // from the end, in place: what is kept is never overtaken
+	released := 0
+	for i := len(orders) - 1; i >= 0; i-- {
+		if i+1 == len(orders) || orders[i+1].Buyer != orders[i].Buyer {
+			released = 0
+		}
+		if orders[i].released {
+			released++
+		}
+		if !orders[i].released || released <= sale.MaxReleased {
+			keep--
+			orders[keep] = orders[i]
+		}
+	}
+	return orders[keep:]
 }
 
 func appendLoaded(dst []byte, o *loadedOrder) []byte {

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/redis/rueidis"
+	"github.com/stretchr/testify/require"
+
 	"flashsale/sale"
 )
 
@@ -124,4 +127,23 @@ func (d *fakeDatabase) BucketBooks(_ context.Context, buckets []sale.Bucket) ([]
 		}
 	}
 	return books, d.away
+}
+
+// release ends an order in the books and carries that to Redis.
+func (w *world) release(b sale.Bucket, buyer, key string, a sale.Answer) {
+	w.t.Helper()
+	order := orderOf(a, buyer)
+	order.Key = key
+	w.db.release(b, order)
+	require.NoError(w.t, w.courier().pass(context.Background()))
+}
+
+// value is what the buyers hash says of a buyer.
+func (w *world) value(b sale.Bucket, buyer string) string {
+	w.t.Helper()
+	value, err := w.redis.do(context.Background(), func(c rueidis.Client) rueidis.Completed {
+		return c.B().Hget().Key(w.redis.keys(b).buyers).Field(buyer).Build()
+	}).ToString()
+	require.NoError(w.t, err)
+	return value
 }

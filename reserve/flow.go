@@ -15,7 +15,8 @@ type flow struct {
 	trims     []trim
 	arguments *argumentBuffer
 	parcels   []*parcel
-	oldest    time.Time // when the oldest purchase of the batch came
+	lines     []*presses // of the batch's buyers, until their next presses may go on
+	oldest    time.Time  // when the oldest purchase of the batch came
 }
 
 // run works until the shelf is empty. Every request of every batch gets exactly one answer.
@@ -31,7 +32,9 @@ func (f *flow) run() {
 			return
 		}
 		f.oldest = f.batch[0].came
+		f.hold()
 		f.process()
+		f.letNext()
 		last := len(f.batch)
 		clear(f.batch)
 		f.gather(last, began)
@@ -61,6 +64,7 @@ func (f *flow) process() {
 		return
 	}
 	reply, end := f.ask()
+	f.letNext()
 	exit(end.err)
 	if !end.decided {
 		f.refuseAs(end.answer)

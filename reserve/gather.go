@@ -24,9 +24,9 @@ func (f *flow) gather(last int, began time.Time) {
 func (s *shelf) expect(last int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	underWay, full := last+len(s.pending), s.engine.BatchMaxOrders
+	underWay, full := last+s.ready, s.engine.BatchMaxOrders
 	wanted := min(underWay*7/8, full)
-	if s.flows > 1 || underWay < full*3/4 || len(s.pending) >= wanted {
+	if s.flows > 1 || underWay < full*3/4 || s.ready >= wanted {
 		return false
 	}
 	s.wanted = wanted
@@ -35,7 +35,7 @@ func (s *shelf) expect(last int) bool {
 
 // arrived tells the flow that gathers when enough wait; the caller holds the lock.
 func (s *shelf) arrived() {
-	if s.wanted > 0 && len(s.pending) >= s.wanted {
+	if s.wanted > 0 && s.ready >= s.wanted {
 		s.wanted = 0
 		s.enough <- struct{}{}
 	}

@@ -1,6 +1,7 @@
 package reserve
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,14 +13,19 @@ import (
 
 // gatherer is a flow on a shelf whose batches hold eight, without any server.
 func gatherer() *flow {
-	e := &Engine{EngineOptions: EngineOptions{BatchMaxOrders: 8, BatchMaxWait: 5 * time.Millisecond}, gate: newGate()}
-	return &flow{shelf: &shelf{engine: e, flows: 1, enough: make(chan struct{}, 1)}}
+	s := shelfOf(8)
+	s.engine.BatchMaxWait = 5 * time.Millisecond
+	return &flow{shelf: s}
 }
 
-func (f *flow) lay(t *testing.T, n int) {
+// come has so many buyers press who have no press here yet.
+func (f *flow) come(t *testing.T, n int) {
 	t.Helper()
 	for range n {
-		_, refused := f.put(&request{done: make(chan struct{}, 1)})
+		f.mu.Lock()
+		buyer := fmt.Sprint(len(f.shelf.lines))
+		f.mu.Unlock()
+		_, refused := f.put(&request{purchase: sale.Purchase{Buyer: buyer}, done: make(chan struct{}, 1)})
 		require.False(t, refused)
 	}
 }
@@ -44,11 +50,11 @@ func TestGather(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := gatherer()
-				f.lay(t, c.waiting)
+				f.come(t, c.waiting)
 				began := time.Now()
 				go func() {
 					pause(t.Context(), time.Millisecond)
-					f.lay(t, c.coming)
+					f.come(t, c.coming)
 				}()
 				f.gather(c.last, began.Add(-c.since))
 				require.Equal(t, c.want, time.Since(began))
@@ -80,14 +86,14 @@ func TestGatherAlone(t *testing.T) {
 func TestExpectNoMoreTakesTheWordBack(t *testing.T) {
 	f := gatherer()
 	require.True(t, f.expect(6))
-	f.lay(t, 5)
+	f.come(t, 5)
 	require.Len(t, f.enough, 1)
 	f.expectNoMore()
 	require.Empty(t, f.enough)
 	require.True(t, f.expect(8))
 	f.expectNoMore()
 	require.Zero(t, f.wanted)
-	f.lay(t, 2)
+	f.come(t, 2)
 	require.Empty(t, f.enough)
 }
 

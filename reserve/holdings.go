@@ -83,7 +83,7 @@ func holdingsOf(entries []buyerEntry, base int64, journaled map[int64]bool) []sa
 func (r *Redis) journaled(ctx context.Context, keys bucketKeys, epoch, held int64, entries []buyerEntry) (map[int64]bool, error) {
 	var sequences []int64
 	for _, e := range entries {
-		if e.sequence > 0 && held > 0 {
+		if e.sequence > 0 && held > 0 && !e.released {
 			sequences = append(sequences, e.sequence)
 		}
 	}

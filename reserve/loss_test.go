@@ -144,8 +144,7 @@ func TestOthersDoNotWaitForALostReply(t *testing.T) {
 
 // What lies on the shelf when a flow steps aside is taken by another one, unless too many are aside or the engine drains.
 func TestStepAside(t *testing.T) {
-	e := &Engine{EngineOptions: EngineOptions{BatchMaxOrders: 3}, gate: newGate()}
-	s := &shelf{engine: e, flows: 1}
+	s := shelfOf(3)
 	require.True(t, s.stepAside())
 	require.Equal(t, []int{0, 1}, []int{s.flows, s.aside})
 	s.stepBack()
@@ -154,8 +153,8 @@ func TestStepAside(t *testing.T) {
 	require.False(t, s.stepAside())
 	require.Equal(t, 1, s.flows)
 	s.aside = 0
-	s.pending = append(s.pending, &request{done: make(chan struct{}, 1)})
-	e.gate.closed = true
+	s.lay(t, "anna", time.Now())
+	s.engine.gate.closed = true
 	require.False(t, s.stepAside(), "draining")
 	require.Equal(t, []int{1, 0}, []int{s.flows, s.aside})
 }

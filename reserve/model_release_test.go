@@ -49,6 +49,9 @@ func (m *stockModel) release(p *releasePage, highest int64) releaseReply {
 		m.entryOf(o).released = true
 		units += int64(o.Quantity)
 	}
+	for _, o := range p.orders {
+		m.forgotten += m.forgetOldest(o.Buyer)
+	}
 	m.available, m.returned, m.seq = m.available+units, m.returned+units, m.seq+1
 	m.outbox, m.outboxSeq = p.first+int64(p.rows)-1, m.seq
 	return answer("done", "")
@@ -109,6 +112,7 @@ func (m *modelRun) release() {
 	require.NoError(m.t, err)
 	require.Equal(m.t, m.model.release(&page, highest), got, "after %d operations: %+v", m.done, page)
 	m.seen[strings.TrimSpace("release "+got.code+" "+got.detail)]++
+	m.seen["forgotten"] = m.model.forgotten
 }
 
 // someSold picks up to eight orders of the buyers, among them some that were released before.
@@ -132,7 +136,7 @@ func (m *modelRun) someSold() []sale.ReleasedOrder {
 // everyRelease is what a long run must have seen.
 var everyRelease = []string{
 	"release done", "release older", "release later epoch", "release later state", "release fenced sequence",
-	"release fenced outbox", "release fenced order",
+	"release fenced outbox", "release fenced order", "forgotten",
 }
 
 // The comparison finds bugs that are put into the release script, each within a short run.
@@ -150,6 +154,8 @@ func TestModelFindsBugsOfReleases(t *testing.T) {
 		"no sequence number of its own":    {"sequence + 1, first", "sequence, first"},
 		"credits are forgotten":            {"rows, units = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])", "rows, units = tonumber(ARGV[3]), tonumber(ARGV[4]), 0"},
 		"an order is one unit":             {"units = units + tonumber(ARGV[5 + 2 * n + i])", "units = units + 1"},
+		"nothing is forgotten":             {"if released <= 8 then", "if true then"},
+		"one more is remembered":           {"released - 8)", "math.max(released - 9, 1))"},
 		"the entry still counts":           {"string.gsub(head, ',', ',-', 1)", "head"},
 		"the second of a buyer replaces":   {"changed[buyer] or (known[i]", "(known[i]"},
 		"the number is the first":          {"first + rows - 1", "first"},

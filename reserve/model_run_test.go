@@ -26,9 +26,9 @@ const seedVariable = "FLASHSALE_MODEL_SEED"
 
 // everyVerdict is what even a short run must have seen; everything is what a long one must.
 var (
-	everyVerdict = []string{"T", "A", "R", "K", "L", "B", "S", "J", "W"}
+	everyVerdict = []string{"T", "A", "R", "K", "L", "B", "S", "J", "W", "C"}
 	everything   = append([]string{
-		"E", "late", "missing", "epoch", "state", "sequence", "replid", "not_started", "ended", "paused",
+		"E", "C 8", "late", "missing", "epoch", "state", "sequence", "replid", "not_started", "ended", "paused",
 		"trimmed", "applied", "newer", "absent", "closed", "loaded",
 	}, everyVerdict...)
 )
@@ -107,7 +107,8 @@ type modelRun struct {
 func newModelRun(t require.TestingT, r *Redis, replid string, seed uint64) *modelRun {
 	bucket := sale.Bucket{Sale: "sale", SKU: "phone", Number: 3}
 	return &modelRun{
-		t: t, redis: r, keys: r.keys(bucket), bucket: bucket, random: rand.New(rand.NewPCG(seed, 1)), nextID: 1 << 60,
+		t: t, redis: r, keys: r.keys(bucket), bucket: bucket, random: rand.New(rand.NewPCG(seed, 1)),
+		nextID:    sale.OrderID((time.Now().UnixMilli() - 3000 - sale.IDEpoch) << 22),
 		arguments: newArgumentBuffer(), transferSHA: scripts.Transfer().SHA, releaseSHA: scripts.Release().SHA,
 		seen:  map[string]int{},
 		model: stockModel{realReplid: replid, head: "sale phone 3", buyers: map[string][]buyerEntry{}},
@@ -181,6 +182,7 @@ func (m *modelRun) note(reply reserveReply) {
 	for verdict := range strings.SplitSeq(reply.verdicts, "\n") {
 		if verdict != "" {
 			m.seen[verdict[:1]]++
+			m.seen[verdict[:min(3, len(verdict))]]++
 		}
 	}
 }
@@ -190,6 +192,9 @@ func (m *modelRun) newCall() reserveCall {
 	call := reserveCall{
 		keys: m.keys, head: m.model.head, epoch: m.model.epoch, highest: m.random.Int64N(m.model.seq + 1),
 		deadlineMS: farDeadline, maxJournal: 100_000, trims: m.someTrims(), askedAgain: m.one(50),
+	}
+	if m.one(3) {
+		call.grief = sale.Grief{Unpaid: 1 + m.random.IntN(4), WindowS: []int64{1, 2, 5, 3600}[m.random.IntN(4)]}
 	}
 	if m.one(60) {
 		call.epoch += int64(m.random.IntN(3)) - 1
@@ -208,6 +213,9 @@ func (m *modelRun) newCall() reserveCall {
 		n = 100 + m.random.IntN(156)
 	}
 	buyers := 1 + m.random.IntN(300)
+	if m.one(3) {
+		buyers = 1 + m.random.IntN(3)
+	}
 	quantities := 1
 	if m.one(2) {
 		quantities = 4
@@ -221,7 +229,7 @@ func (m *modelRun) newCall() reserveCall {
 }
 
 func (m *modelRun) purchase(buyers, quantities int) sale.Purchase {
-	keys := []string{"", "", "", "k", "a key, with , and  spaces", "R 1 2", "0,0,0,0", "é"[:0], "~!#%^&*()_+{}|:<>?"}
+	keys := []string{"", "", "", "k", "k,k", "a key, with , and  spaces", "R 1 2", "0,0,0,0", "é"[:0], "~!#%^&*()_+{}|:<>?"}
 	return sale.Purchase{
 		Bucket: m.bucket, Buyer: fmt.Sprintf("buyer-%d@|+.:_", m.random.IntN(buyers)),
 		Quantity: 1 + m.random.IntN(quantities), Key: keys[m.random.IntN(len(keys))],
@@ -270,6 +278,9 @@ func (m *modelRun) newWindow() sale.Window {
 	w := sale.Window{
 		Version: m.version, State: states[m.random.IntN(len(states))], StartsMS: now - 1000, EndsMS: now + 3_600_000,
 		Limit: 1 + m.random.IntN(5),
+	}
+	if m.one(3) {
+		w.Limit = 20 + m.random.IntN(20) // for buyers of many orders
 	}
 	switch m.random.IntN(12) {
 	case 0:

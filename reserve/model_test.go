@@ -26,6 +26,7 @@ type stockModel struct {
 	starts, ends                int64
 	limit                       int
 	buyers                      map[string][]buyerEntry
+	forgotten                   int // released orders that releases have pushed out
 	journal                     []modelJournal
 	head                        string
 }
@@ -116,7 +117,8 @@ func (m *stockModel) decide(c *reserveCall, now int64, window string, reply *res
 	var batch sale.Batch
 	for i, r := range c.purchases {
 		p, id := r.purchase, c.orderIDs[i]
-		verdict := m.ladder(p, id, window, heldBefore+int64(len(batch.Orders)) >= int64(c.maxJournal), before, heldBefore)
+		unpaid := m.tooMany(p.Buyer, c.grief, now)
+		verdict := m.ladder(p, id, window, unpaid, heldBefore+int64(len(batch.Orders)) >= int64(c.maxJournal), before, heldBefore)
 		if verdict == "T" {
 			batch.Orders = append(batch.Orders, sale.RecordOrder{OrderID: id, Quantity: p.Quantity, Buyer: p.Buyer, Key: p.Key})
 			m.buyers[p.Buyer] = append(m.buyers[p.Buyer], buyerEntry{
@@ -144,7 +146,7 @@ func (m *stockModel) decide(c *reserveCall, now int64, window string, reply *res
 }
 
 // ladder is one purchase: the first rule that applies, one line each.
-func (m *stockModel) ladder(p sale.Purchase, id sale.OrderID, window string, full bool, journal []modelJournal, held int64) string {
+func (m *stockModel) ladder(p sale.Purchase, id sale.OrderID, window, unpaid string, full bool, journal []modelJournal, held int64) string {
 	entries := m.buyers[p.Buyer]
 	bought, latest := 0, sale.OrderID(0)
 	var same *buyerEntry
@@ -175,12 +177,58 @@ func (m *stockModel) ladder(p sale.Purchase, id sale.OrderID, window string, ful
 		return fmt.Sprintf("L %d", m.limit)
 	case bought+p.Quantity > m.limit:
 		return fmt.Sprintf("B %d %d %s", m.limit, bought, base36(latest))
+	case unpaid != "":
+		return unpaid
 	case m.available == 0:
 		return "S"
 	case m.available < int64(p.Quantity):
 		return fmt.Sprintf("E %d", m.available)
 	}
 	return "T"
+}
+
+// tooMany is the refusal of a buyer of whose orders too many were released, "" when they are not.
+func (m *stockModel) tooMany(buyer string, grief sale.Grief, now int64) string {
+	released, recent := 0, 0
+	for _, e := range m.buyers[buyer] {
+		if !e.released {
+			continue
+		}
+		released++
+		made := m.base + e.sinceMS
+		if e.sequence == 0 {
+			made = int64(float64(e.orderID)/(1<<22)) + sale.IDEpoch
+		}
+		if made >= now-1000*grief.WindowS {
+			recent++
+		}
+	}
+	switch {
+	case grief.Unpaid > 0 && recent >= grief.Unpaid:
+		return fmt.Sprintf("C %d %d", grief.Unpaid, recent)
+	case released >= sale.MaxReleased:
+		return fmt.Sprintf("C %d %d", sale.MaxReleased, released)
+	}
+	return ""
+}
+
+// forgetOldest drops the oldest released orders beyond those that are remembered.
+func (m *stockModel) forgetOldest(buyer string) (dropped int) {
+	for count := m.released(buyer); count > sale.MaxReleased; count-- {
+		oldest := slices.IndexFunc(m.buyers[buyer], func(e buyerEntry) bool { return e.released })
+		m.buyers[buyer] = slices.Delete(m.buyers[buyer], oldest, oldest+1)
+		dropped++
+	}
+	return dropped
+}
+
+func (m *stockModel) released(buyer string) (count int) {
+	for _, e := range m.buyers[buyer] {
+		if e.released {
+			count++
+		}
+	}
+	return count
 }
 
 func (m *stockModel) created(e buyerEntry) int64 {
@@ -255,15 +303,16 @@ func (m *stockModel) load(l sale.Load, base int64, watched bool) bool {
 	for _, o := range l.Released {
 		m.buyers[o.Buyer] = append(m.buyers[o.Buyer], buyerEntry{orderID: o.OrderID, quantity: o.Quantity, released: true, key: o.Key})
 	}
-	for _, entries := range m.buyers {
+	for buyer, entries := range m.buyers {
 		slices.SortFunc(entries, func(a, b buyerEntry) int { return int(a.orderID - b.orderID) })
+		m.forgetOldest(buyer)
 	}
 	return true
 }
 
 // forget is what a server does that restarts empty.
 func (m *stockModel) forget() {
-	*m = stockModel{realReplid: m.realReplid, head: m.head, buyers: map[string][]buyerEntry{}}
+	*m = stockModel{realReplid: m.realReplid, head: m.head, forgotten: m.forgotten, buyers: map[string][]buyerEntry{}}
 }
 
 // image is the whole state as text, to be compared with Redis's.

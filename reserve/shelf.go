@@ -13,7 +13,8 @@ import (
 type request struct {
 	purchase sale.Purchase
 	came     time.Time
-	again    bool // it was refused before and is tried again
+	again    bool     // it was refused before and is tried again
+	line     *presses // of its buyer, while it waits
 	answer   sale.Answer
 	done     chan struct{}
 }
@@ -44,20 +45,24 @@ type shelf struct {
 
 	mu      sync.Mutex
 	pending []*request
-	wanted  int   // purchases that the one flow waits for, 0 when it does not
-	flows   int   // at work
-	aside   int   // flows that wait to ask again, while others may take from the shelf
-	epoch   int64 // the newest that a reply was good for
-	highest int64 // sequence seen in that epoch
+	lines   map[string]*presses // of the buyers who have a press here or under way
+	ready   int                 // of them, those of whom none is under way
+	wanted  int                 // purchases that the one flow waits for, 0 when it does not
+	flows   int                 // at work
+	aside   int                 // flows that wait to ask again, while others may take from the shelf
+	epoch   int64               // the newest that a reply was good for
+	highest int64               // sequence seen in that epoch
 	trims   []trim
 	acked   ackedPlaces
 	swept   bool // the janitor looks after this shelf
+
+	spareLines []*presses // at most a batch of them
 }
 
 func newShelf(e *Engine, b sale.Bucket, partition int32, patience *patience) *shelf {
 	return &shelf{
 		engine: e, bucket: b, partition: partition, keys: e.Redis.keys(b), clock: newClock(e.clock), patience: patience,
-		acked: ackedPlaces{}, enough: make(chan struct{}, 1),
+		acked: ackedPlaces{}, lines: map[string]*presses{}, enough: make(chan struct{}, 1),
 		head: fmt.Sprintf("%s %s %d", b.Sale, b.SKU, b.Number), recordKey: []byte(b.String()),
 	}
 }
@@ -73,8 +78,13 @@ func (s *shelf) put(r *request) (sale.Outcome, bool) {
 	if len(s.pending) >= maxPending {
 		return sale.OutcomeOverloaded, true
 	}
-	if s.flows == 0 || (len(s.pending)+1 >= s.engine.BatchMaxOrders && s.flows < maxFlows && s.wanted == 0) {
+	if !s.lineUp(r) {
+		return sale.OutcomeRateLimited, true
+	}
+	full := s.ready >= s.engine.BatchMaxOrders && s.flows < maxFlows && s.wanted == 0
+	if s.ready > 0 && (s.flows == 0 || full) {
 		if !s.engine.gate.enter() {
+			s.gone(r.line)
 			return sale.OutcomeUnavailable, true
 		}
 		s.begin()
@@ -104,7 +114,7 @@ func (s *shelf) stepAside() bool {
 	if s.aside == maxAside {
 		return false
 	}
-	if s.flows == 1 && len(s.pending) > 0 {
+	if s.flows == 1 && s.ready > 0 {
 		if !s.engine.gate.enter() {
 			return false // draining: nobody comes any more
 		}
@@ -131,29 +141,22 @@ func (s *shelf) moveUp() {
 	s.pending[at] = r
 }
 
-// next moves the next batch from the shelf into batch: purchases of one epoch and one list. It returns none when the
-// flow has to end: nothing waits, or another flow is at work and no full batch waits.
+// next moves the next batch from the shelf into batch. It returns none when the flow has to end: nothing waits that may
+// go on, or another flow is at work and no full batch waits. What may not go on yet is left to the flow that is at work for
+// the same buyer.
 func (s *shelf) next(batch []*request) []*request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.pending) == 0 || (s.flows > 1 && len(s.pending) < s.engine.BatchMaxOrders) {
+	if s.ready == 0 || (s.flows > 1 && s.ready < s.engine.BatchMaxOrders) {
 		s.flows--
 		return batch[:0]
 	}
-	n := 1
-	for n < len(s.pending) && n < s.engine.BatchMaxOrders && alike(s.pending[0], s.pending[n]) {
-		n++
-	}
-	batch = append(batch[:0], s.pending[:n]...)
-	rest := copy(s.pending, s.pending[n:])
-	clear(s.pending[rest:])
-	s.pending = s.pending[:rest]
-	return batch
+	return s.choose(batch[:0])
 }
 
 // alike reports whether two purchases of a bucket may share a batch.
 func alike(a, b *request) bool {
-	return a.purchase.Epoch == b.purchase.Epoch &&
+	return a.purchase.Epoch == b.purchase.Epoch && a.purchase.Grief == b.purchase.Grief &&
 		a.purchase.ListVersion == b.purchase.ListVersion && a.purchase.ListSize == b.purchase.ListSize
 }
 
@@ -167,6 +170,10 @@ func (s *shelf) expire(now time.Time) {
 		n++
 	}
 	late := append([]*request(nil), s.pending[:n]...)
+	for _, r := range late {
+		s.gone(r.line)
+		r.line = nil
+	}
 	rest := copy(s.pending, s.pending[n:])
 	clear(s.pending[rest:])
 	s.pending = s.pending[:rest]

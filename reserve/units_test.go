@@ -115,7 +115,7 @@ func TestRefusals(t *testing.T) {
 			require.False(t, ok, "%q is cut", verdict)
 		}
 	}
-	for _, bad := range []string{"", "X", "R !", "B 3 2 !", "E many"} {
+	for _, bad := range []string{"", "X", "C 8", "C 8 many", "R !", "B 3 2 !", "E many"} {
 		_, _, ok := refusal(bad, "")
 		require.False(t, ok, bad)
 	}
@@ -202,10 +202,10 @@ func TestUnderLease(t *testing.T) {
 
 // A shelf keeps purchases of different epochs and lists apart, and lets a second flow take full batches only.
 func TestShelfNext(t *testing.T) {
-	e := &Engine{EngineOptions: EngineOptions{BatchMaxOrders: 3}}
-	s := &shelf{engine: e, flows: 1}
+	s := shelfOf(3)
 	add := func(epoch, list int64) {
-		s.pending = append(s.pending, &request{purchase: sale.Purchase{Epoch: epoch, ListVersion: list}})
+		r := s.lay(t, fmt.Sprint("buyer ", len(s.lines)), time.Now())
+		r.purchase.Epoch, r.purchase.ListVersion = epoch, list
 	}
 	for _, p := range [][2]int64{{1, 0}, {1, 0}, {2, 0}, {2, 1}, {2, 1}, {2, 1}, {2, 1}} {
 		add(p[0], p[1])
@@ -229,10 +229,10 @@ func TestShelfNext(t *testing.T) {
 
 // Purchases that waited too long for their batch are answered, the younger ones go on waiting.
 func TestShelfExpire(t *testing.T) {
-	s := &shelf{}
+	s := shelfOf(8)
 	now := time.Now()
 	for _, age := range []time.Duration{2 * queueWait, queueWait + 1, queueWait, 0} {
-		s.pending = append(s.pending, &request{came: now.Add(-age), done: make(chan struct{}, 1)})
+		s.lay(t, fmt.Sprint("buyer ", age), now.Add(-age))
 	}
 	old := s.pending[:2:2]
 	old = append([]*request(nil), old...)

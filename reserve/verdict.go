@@ -70,6 +70,10 @@ func refusal(verdict, detail string) (a sale.Answer, sequence int64, ok bool) {
 	case "B":
 		a = sale.Answer{Outcome: sale.OutcomeAlreadyBought, Limit: int(words.number()), Bought: int(words.number())}
 		a.OrderID = words.orderID()
+	case "C":
+		a = sale.Answer{
+			Outcome: sale.OutcomeTooManyCancellations, Limit: int(words.number()), Unpaid: int(words.number()),
+		}
 	case "E":
 		a = sale.Answer{Outcome: sale.OutcomeNotEnough, Available: words.number()}
 	case "S":

@@ -27,6 +27,7 @@ const (
 	OutcomeKeyReused
 	OutcomeOverLimit
 	OutcomeAlreadyBought
+	OutcomeTooManyCancellations
 	OutcomeNotEnough
 	OutcomeQueued
 	OutcomeHeld
@@ -65,10 +66,13 @@ var outcomeTable = [outcomeCount]OutcomeRow{
 	OutcomeKeyReused:        {"idempotency_key_reused", 422, "The key belongs to an order of another quantity", false},
 	OutcomeOverLimit:        {"over_limit", 409, "The quantity is over the limit of a buyer", false},
 	OutcomeAlreadyBought:    {"already_bought", 409, "The buyer's limit is used up", false},
-	OutcomeNotEnough:        {"not_enough", 409, "Fewer are left than asked", false},
-	OutcomeQueued:           {"queued", 202, "", false},
-	OutcomeHeld:             {"held", 202, "", false},
-	OutcomeUnknown:          {"unknown", 504, "Redis did not answer in time: perhaps taken", true},
+	OutcomeTooManyCancellations: {
+		"too_many_cancellations", 409, "Too many of the buyer's orders were cancelled or expired", false,
+	},
+	OutcomeNotEnough: {"not_enough", 409, "Fewer are left than asked", false},
+	OutcomeQueued:    {"queued", 202, "", false},
+	OutcomeHeld:      {"held", 202, "", false},
+	OutcomeUnknown:   {"unknown", 504, "Redis did not answer in time: perhaps taken", true},
 }
 
 // Row returns the outcome's row; an outcome outside the table is a programming error and panics.

@@ -14,6 +14,7 @@ type Purchase struct {
 	Quantity    int    // 1 to MaxQuantity
 	ListVersion int64  // the list the buyer must be on, 0 for an open sale
 	ListSize    int64  // buyers on that list
+	Grief       Grief  // the rule against buyers who take units and do not pay
 
 	Came time.Time // when its request had arrived, which bounds how long it may take; zero: when it comes to the Stock
 }
@@ -25,11 +26,16 @@ type Answer struct {
 	Quantity  int         // taken, replayed
 	CreatedAt time.Time   // by Redis's clock; zero for a replay of an order that is in the database
 	Status    OrderStatus // replayed: held while journaled, queued otherwise
-	Limit     int         // over limit, already bought
+	Limit     int         // over limit, already bought; too many cancellations: of the orders that count in Unpaid
+	Unpaid    int         // too many cancellations: the buyer's orders of the SKU that were cancelled or expired
 	Bought    int         // already bought: units this buyer holds
 	Available int64       // not enough: units left of the SKU, in all its buckets
 	Reason    string      // fenced: what was found; for the log, not for buyers
 }
+
+// MaxReleased is how many cancelled or expired orders of a buyer are remembered for a SKU, the newest; their keys go on
+// answering. A buyer who has so many takes nothing more, so that what is remembered of him is bounded.
+const MaxReleased = 8
 
 // Holding is one order of a buyer as Redis knows it, whether or not the database has its row.
 type Holding struct {

@@ -29,7 +29,8 @@ const (
 	defaultBuyerBurst     = 10
 )
 
-// Rules are the limits of every gateway; numbers are per gateway. At first there is the buyers' limit alone.
+// Rules are the limits of every gateway; numbers are per gateway. At first there are the buyers' limit and the
+// rule against grief alone.
 type Rules struct {
 	Version        int64           `json:"version"`
 	Flow           []FlowRule      `json:"flow"`
@@ -37,12 +38,13 @@ type Rules struct {
 	CircuitBreaker []BreakerRule   `json:"circuit_breaker"`
 	Buyer          *Limit          `json:"buyer"`
 	Address        *Limit          `json:"address"`
+	Grief          Grief           `json:"grief"`
 }
 
 // DefaultRules are the rules of a new engine, and what stands for a member that is left out. Addresses have no limit: a
 // whole network of phones may share one, and so does everybody behind a proxy that the gateway was not told of.
 func DefaultRules() Rules {
-	rules := Rules{Buyer: &Limit{PerSecond: defaultBuyerPerSecond, Burst: defaultBuyerBurst}}
+	rules := Rules{Buyer: &Limit{PerSecond: defaultBuyerPerSecond, Burst: defaultBuyerBurst}, Grief: DefaultGrief()}
 	rules.Normalize()
 	return rules
 }
@@ -64,7 +66,8 @@ func (r *Rules) Drastic(present *Rules) string {
 // plain reports whether nothing is limited that is not limited by default.
 func (r *Rules) plain() bool {
 	ofBuyer := r.Buyer == nil || *r.Buyer == *DefaultRules().Buyer
-	return len(r.Flow)+len(r.Isolation)+len(r.CircuitBreaker) == 0 && r.Address == nil && ofBuyer
+	ofGrief := r.Grief.Unpaid == 0 || r.Grief == DefaultGrief()
+	return len(r.Flow)+len(r.Isolation)+len(r.CircuitBreaker) == 0 && r.Address == nil && ofBuyer && ofGrief
 }
 
 // Normalize turns absent lists into empty ones, so that they are written as [] and never as null.
@@ -103,6 +106,26 @@ type BreakerRule struct {
 	RetryMS     uint32  `json:"retry_ms"`
 }
 
+// Grief refuses a buyer a SKU of a sale after Unpaid of his orders of it, made within the last WindowS seconds, were
+// cancelled or have expired. Unpaid 0 is off. Other than the limits it holds across gateways, because Redis decides it.
+type Grief struct {
+	Unpaid  int   `json:"unpaid"`
+	WindowS int64 `json:"window_s"`
+}
+
+// DefaultGrief is the rule where the operators have set none.
+func DefaultGrief() Grief { return Grief{Unpaid: 3, WindowS: 86_400} }
+
+func (g Grief) validate() error {
+	switch {
+	case g.Unpaid < 0 || g.Unpaid > MaxReleased:
+		return Fieldf("grief.unpaid", "must be 0 to %d", MaxReleased)
+	case g.WindowS < 0 || g.WindowS > maxGriefS || (g.Unpaid > 0 && g.WindowS == 0):
+		return Fieldf("grief.window_s", "must be 1 to %d", maxGriefS)
+	}
+	return nil
+}
+
 // Limit is a token bucket: PerSecond tokens a second, at most Burst saved.
 type Limit struct {
 	PerSecond float64 `json:"per_second"`
@@ -117,6 +140,7 @@ const (
 	maxRate        = 10_000_000
 	maxConcurrency = 10_000_000
 	maxWindowMS    = 600_000
+	maxGriefS      = 31_536_000 // a year
 )
 
 // Validate returns a *FieldError for the first member at fault.
@@ -128,6 +152,9 @@ func (r *Rules) Validate() error {
 		if err := rule.validate(fmt.Sprintf("circuit_breaker[%d]", i)); err != nil {
 			return err
 		}
+	}
+	if err := r.Grief.validate(); err != nil {
+		return err
 	}
 	if err := r.Buyer.validate("buyer"); err != nil {
 		return err

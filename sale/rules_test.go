@@ -112,6 +112,7 @@ func TestDrasticRules(t *testing.T) {
 		"circuit_breaker": func(r *Rules) { r.CircuitBreaker = full.CircuitBreaker },
 		"address":         func(r *Rules) { r.Address = full.Address },
 		"buyer":           func(r *Rules) { r.Buyer = &Limit{PerSecond: 1, Burst: 1} },
+		"grief":           func(r *Rules) { r.Grief = Grief{Unpaid: 1, WindowS: 60} },
 	} {
 		some := DefaultRules()
 		part(&some)
@@ -123,12 +124,28 @@ func TestDrasticRules(t *testing.T) {
 	assert.Empty(t, (&Rules{}).Drastic(&empty), "the default limit is taken off by its name")
 }
 
+func TestGriefRanges(t *testing.T) {
+	for _, good := range []Grief{{}, DefaultGrief(), {Unpaid: MaxReleased, WindowS: 1}, {WindowS: maxGriefS}} {
+		rules := Rules{Grief: good}
+		require.NoError(t, rules.Validate(), "%+v", good)
+	}
+	for bad, field := range map[Grief]string{
+		{Unpaid: -1, WindowS: 1}: "grief.unpaid", {Unpaid: MaxReleased + 1, WindowS: 1}: "grief.unpaid",
+		{Unpaid: 1}: "grief.window_s", {Unpaid: 1, WindowS: -1}: "grief.window_s", {Unpaid: 1, WindowS: maxGriefS + 1}: "grief.window_s",
+	} {
+		rules := Rules{Grief: bad}
+		var fault *FieldError
+		require.ErrorAs(t, rules.Validate(), &fault, "%+v", bad)
+		require.Equal(t, field, fault.Field)
+	}
+}
+
 func TestEmptyRulesAreWrittenAsLists(t *testing.T) {
 	var rules Rules
 	rules.Normalize()
 	text, err := json.Marshal(rules)
 	require.NoError(t, err)
-	assert.Equal(t, `{"version":0,"flow":[],"isolation":[],"circuit_breaker":[],"buyer":null,"address":null}`, string(text))
+	assert.Equal(t, `{"version":0,"flow":[],"isolation":[],"circuit_breaker":[],"buyer":null,"address":null,"grief":{"unpaid":0,"window_s":0}}`, string(text))
 }
 
 func TestNormalizeKeepsWhatIsThere(t *testing.T) {

@@ -53,7 +53,7 @@ type Load struct {
 	BucketRow               // Epoch is the new one
 	Available int64         // loaded − settled + released
 	Owners    []RecordOrder // orders that count against the buyers' limits
-	Released  []RecordOrder // orders that count no more and whose keys still answer
+	Released  []RecordOrder // orders that count no more; the newest of each buyer are loaded, see MaxReleased
 	Outbox    int64         // number of the last outbox row that is absorbed in Available
 	Window    Window
 }

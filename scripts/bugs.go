@@ -31,6 +31,13 @@ var bugs = map[string][]seeded{
 	"limit-per-press": {
 		{"reserve", "elseif bought + count > limit then", "elseif count > limit then"},
 	},
+	"cancellations-unbounded": {
+		{"reserve", "if released >= 8 then", "if false then"},
+		{"release", "if released <= 8 then", "if true then"},
+	},
+	"grief-ignored": {
+		{"reserve", "unpaid_max > 0 and recent >=", "false and recent >="},
+	},
 	"key-forgotten": {
 		{"reserve", "local entry = head .. stamp", "local entry = match(head, '^%w+,%d+,') .. stamp"},
 	},

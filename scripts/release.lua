@@ -2,7 +2,8 @@
 --
 -- KEYS[1] {bucket}:meta    hash  life and counters of the bucket; outbox, the highest row applied; outbox_seq, the
 --                                sequence of the write that did it; returned, the units that came so in this epoch
--- KEYS[2] {bucket}:buyers  hash  buyer -> entries, see reserve.lua; a released entry has a minus before its quantity
+-- KEYS[2] {bucket}:buyers  hash  buyer -> entries, see reserve.lua; a released entry has a minus before its quantity,
+--                                and a buyer has 8 of them at most, the latest
 --
 -- ARGV[1] epoch     of the rows, decimal
 -- ARGV[2] sequence  the highest one that the caller has seen in that epoch
@@ -21,7 +22,7 @@
 --
 -- Invariant: available + taken - returned of one epoch never changes; a row is applied once, in its epoch, after the
 -- rows before it. Every check stands before the first write, because Redis does not roll a script back.
--- Cost: five commands and one INFO, O(orders).
+-- Cost: five commands and one INFO, O(orders) by a buyer's value, which is bounded.
 
 local meta_key, buyers_key = KEYS[1], KEYS[2]
 local call = redis.call
@@ -69,9 +70,17 @@ for i = 1, n do
   units = units + tonumber(ARGV[5 + 2 * n + i])
 end
 
+-- A buyer who holds several orders may have more of them released than are remembered. What is forgotten are the oldest
+-- released ones; their keys are refused from then on (rule: released-bounded).
+local function bounded(entries)
+  local _, released = string.gsub(entries, '"%w+,%-', '')
+  if released <= 8 then return entries end
+  return (string.gsub(entries, '"%w+,%-[^"]*', '', released - 8))
+end
+
 local writes = {}
 for i, buyer in ipairs(order_of_buyers) do
-  writes[2 * i - 1], writes[2 * i] = buyer, string.sub(changed[buyer], 2)
+  writes[2 * i - 1], writes[2 * i] = buyer, string.sub(bounded(changed[buyer]), 2)
 end
 sequence, outbox = sequence + 1, first + rows - 1 -- rule: release-sequence
 if #writes > 0 then call('HSET', buyers_key, unpack(writes)) end

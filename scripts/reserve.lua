@@ -4,7 +4,7 @@
 -- KEYS[2] {bucket}:buyers   hash    buyer -> entries joined by `"`; an entry is `id,quantity,key,sequence,dt`: all but
 --                                   quantity and key in base 36, key "" = none, sequence 0 = from the database, dt =
 --                                   created_ms - base_ms of meta; a minus before the quantity = released: counts no
---                                   more, its key still answers
+--                                   more, its key still answers. At most 8 of a buyer's entries are released
 -- KEYS[3] {bucket}:journal  stream  entry id `<epoch><sequence, 10 digits>-<batch id>`; field h, then field r = the
 --                                   record's bytes: its first line and the lines of the orders
 --
@@ -18,6 +18,8 @@
 -- ARGV[8]  n                purchases, 0 to 1000; 0 = ask the fences only
 -- ARGV[9]  quantities       1 when the column is there, 0 = every quantity is 1
 -- ARGV[10] lines            of the record, n of them: `decimal id quantity buyer[ key]` and a newline
+-- ARGV[11] unpaid           as many released orders of a buyer, made within the window, are too many; 0 = off
+-- ARGV[12] window_ms        the window before now
 -- then pairs (entry id, orders in it) for the trims, then the columns, n values each: buyers, heads of their entries
 -- (`id,quantity,key`), quantities. The lines say everything once more in the record's form, as one value: mostly all of
 -- a batch is taken, and then they go into the journal as they came.
@@ -32,6 +34,7 @@
 --             (ids in base 36)
 --           K id  key reused                 L limit  over the limit
 --           B limit bought id  already bought, id is the latest
+--           C limit unpaid  too many cancellations: of the buyer's orders, unpaid were released, and limit are too many
 --           E available  not enough          S  sold out
 --           J  journal full                  W  window closed, detail says how
 --   window  detail not_started, ended or paused: the sale does not sell at Redis's time; nothing written
@@ -43,16 +46,18 @@
 -- Cost: six commands, O(n), and one INFO every 50 ms; measured by BenchmarkReserveScript.
 
 local meta_key, buyers_key, journal_key = KEYS[1], KEYS[2], KEYS[3]
-local call, match, concat = redis.call, string.match, table.concat
+local call, match, find, concat = redis.call, string.match, string.find, table.concat
 local asked_again, journal_max = ARGV[4] == '1', tonumber(ARGV[5])
 local trims, n = tonumber(ARGV[7]), tonumber(ARGV[8])
-local trims_at = 10
+local unpaid_max = tonumber(ARGV[11])
+local trims_at = 12
 local buyers_at = trims_at + 2 * trims
 local heads_at = buyers_at + n
 local quantities_at = ARGV[9] == '1' and heads_at + n
 
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local since = now - tonumber(ARGV[12])
 local meta = call('HMGET', meta_key, 'epoch', 'replid', 'checked_ms', 'base_ms', 'available', 'seq', 'taken', 'held',
   'state', 'starts_ms', 'ends_ms', 'limit', 'loaded_state')
 local epoch, replid, checked, base = meta[1] or '0', meta[2], tonumber(meta[3] or 0), tonumber(meta[4] or 0)
@@ -112,23 +117,61 @@ local function journaled(seq)
   return entry_cache[seq]
 end
 
--- What a buyer's entries say: units bought, latest order id, and a verdict when one of them is this purchase itself: by
--- its order id (rule: same-ids-asked-again) or by its key, released or not (rules: key-answers-once,
--- key-answers-after-release). A released order counts no more (rule: released-counts-not).
+-- Sequence number of an order, and when it was taken by Redis's clock, 0 for an order from the database.
+local function taken_at(seq, sign, dt)
+  seq, dt = tonumber(seq, 36), tonumber(dt, 36)
+  return seq, seq == 0 and 0 or base + (sign == '' and dt or -dt)
+end
+
+-- Whether the order of a released entry was made in the window. Of an order from the database its id says when, by the
+-- clock of the gateway that made it: 22 bits below the milliseconds since 2026.
+local function recently(entries, at)
+  local id, seq, sign, dt = match(entries, '^(%w+),[^"]*,(%w+),(%-?)(%w+)"', at)
+  local number, made = taken_at(seq, sign, dt)
+  if number == 0 then made = math.floor(tonumber(id, 36) / 4194304) + 1767225600000 end
+  return made >= since
+end
+
+-- What a buyer's entries say: units bought, latest order id, orders released at all and of those made in the window;
+-- and a verdict when one of them is this purchase itself: by its order id (rule: same-ids-asked-again) or by its key,
+-- released or not (rules: key-answers-once, key-answers-after-release). A released order counts no more
+-- (rule: released-counts-not). A buyer may have some hundred entries: each costs two searches.
 local function judge(entries, head, count)
-  local bought, latest, verdict = 0, '', nil
+  local bought, latest, released, recent, verdict = 0, 0, 0, 0, nil
   local own, key = match(head, '^(%w+),%d+,(.*)$')
-  for entry in string.gmatch(entries, '[^"]+') do
-    local id, released, qty, its_key, seq, sign, dt = match(entry, '^(%w+),(%-?)(%d+),(.-),(%w+),(%-?)(%w+)$')
-    seq, dt, qty = tonumber(seq, 36), tonumber(dt, 36), tonumber(qty)
-    local created = seq == 0 and 0 or base + (sign == '' and dt or -dt)
-    if id == own then return 0, id, 'A ' .. seq .. ' ' .. created, true end
-    if key ~= '' and its_key == key and not verdict then
-      verdict = qty ~= count and 'K ' .. id or concat({'R', id, qty, seq, created, journaled(seq)}, ' ')
-    end
-    if released == '' then bought, latest = bought + qty, id end
+  entries = '"' .. entries .. '"'
+  local at = find(entries, '"' .. own .. ',', 1, true)
+  if at then
+    local seq, created = taken_at(match(entries, ',(%w+),(%-?)(%w+)"', at))
+    return 0, own, 0, 0, 'A ' .. seq .. ' ' .. created, true
   end
-  return bought, latest, verdict, false
+  if key ~= '' and find(entries, ',' .. key .. ',', 1, true) then
+    local literally = string.gsub(key, '%W', '%%%0')
+    local id, qty, seq, sign, dt = match(entries, '"(%w+),%-?(%d+),' .. literally .. ',(%w+),(%-?)(%w+)"')
+    if id and tonumber(qty) ~= count then verdict = 'K ' .. id
+    elseif id then
+      local number, created = taken_at(seq, sign, dt)
+      verdict = concat({'R', id, qty, number, created, journaled(number)}, ' ')
+    end
+  end
+  at = 2
+  while at <= #entries do
+    local qty = tonumber(match(entries, '^%w+,(%-?%d+),', at))
+    if qty > 0 then bought, latest = bought + qty, at
+    else
+      released = released + 1
+      if unpaid_max > 0 and recently(entries, at) then recent = recent + 1 end
+    end
+    at = find(entries, '"', at, true) + 1
+  end
+  return bought, match(entries, '^%w+', latest) or '', released, recent, verdict, false
+end
+
+-- Why a buyer with so many released orders takes nothing more. Eight are all that is remembered of him, so that a ninth
+-- would push the oldest out, and a purchase with its key would pass for a new one (rule: released-bounded).
+local function too_many(released, recent)
+  if unpaid_max > 0 and recent >= unpaid_max then return 'C ' .. unpaid_max .. ' ' .. recent end
+  if released >= 8 then return 'C 8 ' .. released end
 end
 
 local known = call('HMGET', buyers_key, unpack(ARGV, buyers_at + 1, buyers_at + n))
@@ -140,14 +183,15 @@ for i = 1, n do
   local buyer, head = ARGV[buyers_at + i], ARGV[heads_at + i]
   local count = quantities_at and tonumber(ARGV[quantities_at + i]) or 1
   local entries = fresh[buyer] or known[i]
-  local bought, latest, verdict, mine = 0, '', nil, false
-  if entries then bought, latest, verdict, mine = judge(entries, head, count) end
+  local bought, latest, released, recent, verdict, mine = 0, '', 0, 0, nil, false
+  if entries then bought, latest, released, recent, verdict, mine = judge(entries, head, count) end
   if mine then verdicts[i] = verdict
   elseif window then verdicts[i] = 'W'
   elseif held + took >= journal_max then verdicts[i] = 'J'
   elseif verdict then verdicts[i] = verdict
   elseif bought + count > limit then
     verdicts[i] = count > limit and 'L ' .. limit or concat({'B', limit, bought, latest}, ' ')
+  elseif too_many(released, recent) then verdicts[i] = too_many(released, recent)
   elseif available < count then verdicts[i] = available == 0 and 'S' or 'E ' .. available
   else
     took, units, available = took + 1, units + count, available - count

@@ -102,13 +102,13 @@ func TestOrdersOfWaitingDeadLetters(t *testing.T) {
 			UpdatedAt: sale.TimeMillis(noon), PayBy: sale.PayBy(sale.TimeMillis(noon).Time, 900), BuyerID: orders[0].Buyer,
 		}
 		require.Equal(t, waiting, order(t, s, orders[0].OrderID))
-		mine, err := s.BuyerOrders(ctx, "eleven", "phone", orders[0].Buyer)
+		mine, err := s.BuyerOrders(ctx, "eleven", "phone", orders[0].Buyer, 0, 10)
 		require.NoError(t, err)
 		require.Equal(t, []sale.Order{waiting}, mine)
 
 		settle(t, s, d) // a replay that has not been marked yet
 		require.Equal(t, sale.StatusConfirmed, order(t, s, orders[0].OrderID).Status, "a row comes first")
-		mine, err = s.BuyerOrders(ctx, "eleven", "phone", orders[0].Buyer)
+		mine, err = s.BuyerOrders(ctx, "eleven", "phone", orders[0].Buyer, 0, 10)
 		require.NoError(t, err)
 		require.Len(t, mine, 1)
 		require.Equal(t, sale.StatusConfirmed, mine[0].Status)

@@ -61,7 +61,7 @@ func bookOperations() []operation {
 		{"read books of eleven", func(ctx context.Context, s *Store) error { return of(s.Books(ctx, "eleven")) }},
 		{"read 1 orders", func(ctx context.Context, s *Store) error { return of(s.Order(ctx, 1)) }},
 		{"read orders of ann in eleven", func(ctx context.Context, s *Store) error {
-			return of(s.BuyerOrders(ctx, "eleven", "phone", "ann"))
+			return of(s.BuyerOrders(ctx, "eleven", "phone", "ann", 0, 10))
 		}},
 		{"read the orders of eleven", func(ctx context.Context, s *Store) error { return s.EachOrder(ctx, "eleven", nil) }},
 		{"add dead letter 3-1", func(ctx context.Context, s *Store) error { return s.AddDeadLetter(ctx, letter(d, 1)) }},

@@ -9,11 +9,10 @@ import (
 	"flashsale/sale"
 )
 
-// Orders that count are loaded, and those that gave their units back under a key, because the key still answers. A
-// refusal is not remembered: its key may succeed later.
+// Orders that count are loaded, and those that gave their units back, because their keys still answer and too many of them
+// are refused. A refusal is not remembered: its key may succeed later.
 const sqlOwners = "SELECT sku, bucket, order_id, quantity, buyer_id, idempotency_key, status IN ('confirmed', 'paid') " +
-	"FROM orders WHERE sale_id = ? AND (status IN ('confirmed', 'paid') OR " +
-	"(status IN ('cancelled', 'expired') AND idempotency_key <> '')) AND sku IN ("
+	"FROM orders WHERE sale_id = ? AND status IN ('confirmed', 'paid', 'cancelled', 'expired') AND sku IN ("
 
 const sqlWindows = "SELECT sale_id, version, state, starts_at, ends_at, per_buyer_limit FROM sales WHERE sale_id = ?"
 

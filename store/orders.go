@@ -20,9 +20,6 @@ const sqlWaitingOrders = "SELECT d.order_id, d.sale_id, d.sku, d.quantity, COALE
 	"COALESCE(s.currency, ''), d.created_ms, COALESCE(s.payment_ttl_s, 0), d.buyer_id FROM dead_letter_orders d " +
 	"LEFT JOIN sales s ON s.sale_id = d.sale_id LEFT JOIN items i ON i.sale_id = d.sale_id AND i.sku = d.sku WHERE "
 
-// maxBuyerOrders bounds the answer about one buyer and SKU: the newest are returned.
-const maxBuyerOrders = 1000
-
 // Order returns an order that has a row, or that waits in a dead letter (queued, reason dead_letter). Otherwise the error
 // wraps sale.ErrNotFound.
 func (s *Store) Order(ctx context.Context, id sale.OrderID) (sale.Order, error) {
@@ -54,17 +51,18 @@ func (s *Store) Orders(ctx context.Context, ids []sale.OrderID) ([]sale.Order, e
 	return distinct(found), nil
 }
 
-// BuyerOrders returns a buyer's orders of a SKU, sorted by id, the newest 1000: those that have a row and those that wait
-// in a dead letter.
-func (s *Store) BuyerOrders(ctx context.Context, saleID, sku, buyer string) ([]sale.Order, error) {
-	const newest = " ORDER BY order_id DESC LIMIT ?"
-	found, err := s.readOrders(ctx, "sale_id = ? AND sku = ? AND buyer_id = ?"+newest,
-		"d.sale_id = ? AND d.sku = ? AND d.buyer_id = ?"+newest, []any{saleID, sku, buyer, maxBuyerOrders})
+// BuyerOrders returns a buyer's orders of a SKU with ids above one, sorted by id, the first so many of them: those that have
+// a row and those that wait in a dead letter.
+func (s *Store) BuyerOrders(ctx context.Context, saleID, sku, buyer string, after sale.OrderID, limit int) ([]sale.Order, error) {
+	const first = " ORDER BY order_id LIMIT ?"
+	found, err := s.readOrders(ctx, "sale_id = ? AND sku = ? AND buyer_id = ? AND order_id > ?"+first,
+		"d.sale_id = ? AND d.sku = ? AND d.buyer_id = ? AND d.order_id > ?"+first,
+		[]any{saleID, sku, buyer, int64(after), limit})
 	if err != nil {
 		return nil, fmt.Errorf("read orders of %s in %s: %w", buyer, saleID, err)
 	}
 	found = distinct(found)
-	return found[max(0, len(found)-maxBuyerOrders):], nil
+	return found[:min(len(found), limit)], nil
 }
 
 // EachOrder calls fn once with every order of a sale that has a row or waits in a dead letter, in no particular order. Rows

@@ -43,12 +43,12 @@ func TestBuyerOrders(t *testing.T) {
 		bucket := phone(t, s, 100, 3)
 		first, second := one("ann", 1), one("ann", 2)
 		settle(t, s, batch(bucket, 1, 1, first, one("Ann", 1)), batch(bucket, 1, 2, second))
-		mine, err := s.BuyerOrders(ctx, "eleven", "phone", "ann")
+		mine, err := s.BuyerOrders(ctx, "eleven", "phone", "ann", 0, 10)
 		require.NoError(t, err)
 		require.Len(t, mine, 2, "case counts")
 		require.Equal(t, first.OrderID, mine[0].OrderID)
 		require.Equal(t, 2, mine[1].Quantity)
-		none, err := s.BuyerOrders(ctx, "eleven", "case", "ann")
+		none, err := s.BuyerOrders(ctx, "eleven", "case", "ann", 0, 10)
 		require.NoError(t, err)
 		require.Empty(t, none)
 	})
@@ -57,19 +57,28 @@ func TestBuyerOrders(t *testing.T) {
 func TestBuyerOrdersAreBounded(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		bucket := phone(t, s, 1, 1)
-		var last sale.OrderID
+		var ids []sale.OrderID
 		for sequence := range int64(2) {
 			orders := make([]sale.RecordOrder, sale.MaxRecordOrders)
 			for i := range orders {
 				orders[i] = one("ann", 1)
+				ids = append(ids, orders[i].OrderID)
 			}
-			last = orders[len(orders)-1].OrderID
 			settle(t, s, batch(bucket, 1, sequence, orders...))
 		}
-		mine, err := s.BuyerOrders(t.Context(), "eleven", "phone", "ann")
-		require.NoError(t, err)
-		require.Len(t, mine, maxBuyerOrders)
-		require.Equal(t, last, mine[len(mine)-1].OrderID, "the newest are returned")
+		var read []sale.OrderID
+		for after := sale.OrderID(0); ; after = read[len(read)-1] {
+			page, err := s.BuyerOrders(t.Context(), "eleven", "phone", "ann", after, 700)
+			require.NoError(t, err)
+			if len(page) == 0 {
+				break
+			}
+			require.LessOrEqual(t, len(page), 700)
+			for _, o := range page {
+				read = append(read, o.OrderID)
+			}
+		}
+		require.Equal(t, ids, read, "page by page all of them, in their order")
 	})
 }
 

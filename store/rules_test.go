@@ -26,6 +26,7 @@ func TestPutRules(t *testing.T) {
 			Flow:           []sale.FlowRule{{Resource: sale.ResourcePurchase, QPS: 5}},
 			CircuitBreaker: []sale.BreakerRule{{Resource: "redis", Strategy: "slow_ratio", Threshold: 0.5, MaxRTMillis: 50, WindowMS: 1000, MinRequests: 20, RetryMS: 2000}},
 			Buyer:          &sale.Limit{PerSecond: 5, Burst: 10},
+			Grief:          sale.Grief{Unpaid: 0, WindowS: 60}, // off stays off
 		}
 		put, err := s.PutRules(ctx, wanted, nil)
 		require.NoError(t, err)

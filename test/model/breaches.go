@@ -47,6 +47,7 @@ func breachesOfTaking() []Breach {
 		{KeyAnswersOnce, many(), twoOfOne, nil},
 		{KeyAnswersAfterRelease, single().With(Cancel), twoOfOne, nil},
 		{ReleasedCountsNot, three().With(Cancel), "a buyer whose units went back may not buy again", nil},
+		{ReleasedBounded, hoarder().With(Cancel, Cancel), twoOfOne, nil},
 		{TrimExact, pair().With(Held), "leak: loaded 2, settled 1, released 0, but available 0", nil},
 	}
 }
@@ -112,6 +113,11 @@ func alone(stock int, quantities ...uint8) Setup {
 		s.Buyers[0] = append(s.Buyers[0], Press{quantity, 0})
 	}
 	return s
+}
+
+// hoarder is a buyer of two orders who presses with the key of the first again, where Redis keeps one released order.
+func hoarder() Setup {
+	return Setup{Buckets: 1, Stock: 3, Limit: 2, Batch: 1, Kept: 1, Buyers: [][]Press{{{1, 1}, {1, 2}, {1, 1}}}}
 }
 
 // beside is a buyer of the second of two buckets, who presses twice.

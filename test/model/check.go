@@ -174,11 +174,22 @@ func (x *expansion) bucketAtRest(t *State, k int) Broken {
 		switch {
 		case e.sold() != (t.status[o] == confirmed):
 			return Broken(fmt.Sprintf("order %d is sold in one of redis and the database only", o))
-		case t.status[o] == cancelled && x.press(t, o).key != 0 && !e.released():
+		case t.status[o] == cancelled && x.press(t, o).key != 0 && !e.released() && !x.forgotten(t, o):
 			return Broken(fmt.Sprintf("the key of order %d, which was given back, does not answer", o))
 		}
 	}
 	return ""
+}
+
+// forgotten reports whether a buyer has given as many orders back after this one as Redis keeps.
+func (x *expansion) forgotten(t *State, o uint8) bool {
+	later := 0
+	for other := o + 1; other <= t.orders; other++ {
+		if t.status[other] == cancelled && x.press(t, other).buyer == x.press(t, o).buyer {
+			later++
+		}
+	}
+	return x.Kept > 0 && later >= x.Kept
 }
 
 // barred reports whether the buyer of an order that was given back could not take the same once more, though he has

@@ -150,7 +150,7 @@ func (x *expansion) begin(t *State, k int, at *control, row *row) string {
 		case press.bucket != k:
 		case t.status[o] == confirmed:
 			at.owners |= bit(o)
-		case t.status[o] == cancelled && press.key != 0:
+		case t.status[o] == cancelled:
 			at.released |= bit(o)
 		}
 	}
@@ -210,6 +210,7 @@ func (x *expansion) load(t *State, at *control, r *redis) string {
 				r.entries[o] = soldIn(0) | given
 			}
 		}
+		x.forget(t, r)
 		at.step = stepFOpen
 		return "(f) loads the buyers"
 	}

@@ -20,6 +20,7 @@ const (
 	KeyAnswersOnce
 	KeyAnswersAfterRelease
 	ReleasedCountsNot
+	ReleasedBounded
 	TrimExact
 	// Settling.
 	MarkerHasBatchID
@@ -68,7 +69,7 @@ const (
 var ruleNames = [ruleCount]string{
 	"script-fence", "state-compared", "sequence-compared", "replid-compared", "epoch-from-database",
 	"same-ids-asked-again", "call-deadline", "answer-after-ack", "held-while-journaled", "key-answers-once",
-	"key-answers-after-release", "released-counts-not", "trim-exact",
+	"key-answers-after-release", "released-counts-not", "released-bounded", "trim-exact",
 	"marker-has-batch-id", "duplicate-is-whole", "late-is-refused", "guard-with-released", "stock-guard", "limit-guard", "key-once-in-books", "order-once",
 	"disagreement-closes",
 	"redis-closed-first", "close-conditional", "journal-published", "fence-passed", "begin-if-closed",

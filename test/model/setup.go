@@ -48,6 +48,7 @@ type Setup struct {
 	Buyers  [][]Press // each buyer's presses, in order; buyer b lives in bucket b modulo Buckets
 	Faults  [faultKinds]uint8
 	Hidden  bool     // the server hides its replication id, as managed ones do
+	Kept    int      // released orders that Redis remembers of a buyer, 0 for all
 	Steady  bool     // the second bucket gives no units away and suffers nothing
 	Shared  bool     // both buckets are on one server, and go back together
 	After   []string // what has happened when the search begins: beginnings of the labels of steps
@@ -82,6 +83,9 @@ func (s *Setup) String() string {
 		if n > 0 {
 			faults = append(faults, fmt.Sprintf("%s×%d", Fault(f), n))
 		}
+	}
+	if s.Kept > 0 {
+		text += fmt.Sprintf(", %d released kept", s.Kept)
 	}
 	if s.Hidden {
 		text += ", replication id hidden"

@@ -98,6 +98,7 @@ func Small() []Named {
 		{"quantities, expire", plenty().With(Cancel, Expire)},
 		{"rewind", single().With(Rewind)},
 		{"rewind, batches", pair().With(Rewind)},
+		{"hoarder, cancel, false alarm", hoarder().With(Cancel, Cancel, FalseAlarm)},
 		{"rewind twice", three().With(Rewind, Rewind)},
 		{"rewind, held, crash", three().With(Rewind, Held, Crash)},
 		{"rewind, cancel", single().With(Rewind, Cancel)},

@@ -7,6 +7,7 @@ const (
 	replayed
 	keyReused
 	overLimit
+	grieves
 	notLeft
 )
 
@@ -66,6 +67,7 @@ func (x *expansion) decide(t *State, r *redis, id uint8) verdict {
 		return verdict{takenBefore, id, r.entries[id].sequence()}
 	}
 	var bought int8
+	released := 0
 	for o := uint8(1); o <= t.orders; o++ {
 		e := r.entries[o]
 		if e == 0 {
@@ -84,14 +86,36 @@ func (x *expansion) decide(t *State, r *redis, id uint8) verdict {
 		if e.sold() || !x.keeps(ReleasedCountsNot) {
 			bought += other.quantity
 		}
+		if e.released() {
+			released++
+		}
 	}
 	switch {
 	case bought+press.quantity > int8(x.Limit):
 		return verdict{kind: overLimit}
+	case x.Kept > 0 && released >= x.Kept && x.keeps(ReleasedBounded):
+		return verdict{kind: grieves}
 	case r.available < press.quantity:
 		return verdict{kind: notLeft}
 	}
 	return verdict{kind: taken, order: id}
+}
+
+// forget drops the oldest released orders of each buyer beyond those that are kept.
+func (x *expansion) forget(t *State, r *redis) {
+	if x.Kept == 0 {
+		return
+	}
+	var kept [maxBuyers]int
+	for o := t.orders; o > 0; o-- {
+		if !r.entries[o].released() {
+			continue
+		}
+		buyer := x.press(t, o).buyer
+		if kept[buyer]++; kept[buyer] > x.Kept {
+			r.entries[o] = 0
+		}
+	}
 }
 
 // inJournal reports whether an order's entry is still in the journal of the present epoch.
@@ -158,6 +182,7 @@ func (x *expansion) apply(t *State, r *redis, c *courier) uint8 {
 				r.entries[o] |= given
 			}
 		}
+		x.forget(t, r)
 		r.available += int8(row.units)
 		r.returned += row.units
 	}

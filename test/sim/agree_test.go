@@ -199,7 +199,8 @@ func (p *pair) reserve() {
 		heads = append(heads, strconv.FormatInt(id, 36)+","+quantity+","+key)
 		lines += strings.TrimSpace(fmt.Sprint(id, " ", quantity, " ", buyer, " ", key)) + "\n"
 	}
-	args = slices.Concat(append(args, lines), trims, buyers, heads, quantities)
+	args = append(args, lines, pick(p.chance, "0", "1", "3"), pick(p.chance, "1000", "3600000"))
+	args = slices.Concat(args, trims, buyers, heads, quantities)
 	reply, _ := p.script(scripts.Reserve(), []string{"meta", "buyers", "journal"}, args...).([]any)
 	if len(reply) != 10 || reply[6] == "" {
 		return

@@ -204,9 +204,7 @@ func (b *books) BeginLoads(_ context.Context, rows []sale.BucketRow) (loads []sa
 			case sale.StatusConfirmed, sale.StatusPaid:
 				load.Owners = append(load.Owners, known)
 			case sale.StatusCancelled, sale.StatusExpired:
-				if o.key != "" {
-					load.Released = append(load.Released, known)
-				}
+				load.Released = append(load.Released, known)
 			}
 		}
 		loads = append(loads, load)

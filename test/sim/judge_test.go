@@ -164,6 +164,7 @@ func (j *judge) verdict() {
 	}
 	j.rowsWereAsked()
 	j.keysAnswer()
+	j.grieved()
 	j.owners()
 	for id := range j.watch.pays {
 		if o := j.books.orders[id]; o == nil || o.Status != sale.StatusPaid {
@@ -270,6 +271,24 @@ func (j *judge) keysAnswer() {
 				}
 			default:
 				j.watch.fault("%s pressed again with key %q of order %s and heard %v", p.buyer, p.key, id, p.Outcome)
+			}
+		}
+	}
+}
+
+// grieved checks that whoever was told of too many cancellations has had as many orders that ended so.
+func (j *judge) grieved() {
+	ended := map[string]int{}
+	for _, o := range j.books.orders {
+		if o.Status == sale.StatusCancelled || o.Status == sale.StatusExpired {
+			ended[o.BuyerID]++
+		}
+	}
+	for _, p := range j.crowd.presses {
+		if p.Outcome == sale.OutcomeTooManyCancellations && !p.perhaps {
+			j.counter.count("buyers: refused after cancellations", 1)
+			if p.Limit < 1 || p.Unpaid < p.Limit || p.Unpaid > ended[p.buyer] {
+				j.watch.fault("%s heard of %d orders too many, %d cancelled or expired, and has %d", p.buyer, p.Limit, p.Unpaid, ended[p.buyer])
 			}
 		}
 	}

@@ -50,6 +50,7 @@ type shape struct {
 	span       time.Duration // in which the crowd comes
 	starts     time.Duration // when the sale starts
 	hidden     bool          // Redis does not tell its replication id
+	grief      sale.Grief
 }
 
 func drawShape(c *chance) shape {
@@ -62,6 +63,7 @@ func drawShape(c *chance) shape {
 	s.buyers = int(s.stock) + c.between(2, 9)
 	s.starts = pick(c, -time.Minute, -time.Minute, -time.Minute, 300*time.Millisecond, 1200*time.Millisecond)
 	s.hidden = c.one(6)
+	s.grief = pick(c, sale.Grief{}, sale.DefaultGrief(), sale.Grief{Unpaid: 1, WindowS: 3600})
 	return s
 }
 

@@ -1,0 +1,72 @@
+package gateway
+
+import (
+	"strconv"
+
+	"github.com/valyala/fasthttp"
+
+	"flashsale/sale"
+)
+
+// Bounds of a page of a buyer's own orders.
+const (
+	pageOrders    = 100
+	maxPageOrders = 1000
+)
+
+// Query members of a page, named at fault in a malformed answer.
+const (
+	fieldLimit  = "limit"
+	fieldCursor = "cursor"
+)
+
+// page is the part of a buyer's own orders that he asks for.
+type page struct {
+	after sale.OrderID // orders with a higher id, 0 for the first page
+	limit int
+}
+
+// pageOf reads limit (1 to 1000, otherwise 100) and cursor (the next of the page before), or the field at fault.
+func pageOf(ctx *fasthttp.RequestCtx) (p page, field string) {
+	query := ctx.QueryArgs()
+	p.limit = pageOrders
+	if query.Has(fieldLimit) {
+		limit, err := strconv.ParseUint(string(query.Peek(fieldLimit)), 10, 16)
+		if err != nil || limit < 1 || limit > maxPageOrders {
+			return p, fieldLimit
+		}
+		p.limit = int(limit)
+	}
+	if query.Has(fieldCursor) {
+		after, err := sale.ParseOrderID(string(query.Peek(fieldCursor)))
+		if err != nil {
+			return p, fieldCursor
+		}
+		p.after = after
+	}
+	return p, ""
+}
+
+// cut returns the orders of the page, and where the next one begins, 0 when there is none. The orders are sorted by id.
+func (p page) cut(orders []sale.Order) (cut []sale.Order, next sale.OrderID) {
+	if len(orders) <= p.limit {
+		return orders, 0
+	}
+	return orders[:p.limit], orders[p.limit-1].OrderID
+}
+
+// appendPage writes a page as its reader gets it.
+func appendPage(body []byte, orders []sale.Order, next sale.OrderID) []byte {
+	body = append(body, `{"orders":[`...)
+	for i := range orders {
+		if i > 0 {
+			body = append(body, ',')
+		}
+		body = sale.AppendOrder(body, &orders[i])
+	}
+	body = append(body, ']')
+	if next > 0 {
+		body = append(strconv.AppendInt(append(body, `,"next":"`...), int64(next), 10), '"')
+	}
+	return append(body, '}')
+}

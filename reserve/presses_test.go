@@ -1,0 +1,225 @@
+package reserve
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+)
+
+// shelfOf is a shelf of small batches at which one flow works, without any server.
+func shelfOf(batch int) *shelf {
+	return &shelf{
+		engine: &Engine{EngineOptions: EngineOptions{BatchMaxOrders: batch}, gate: newGate()},
+		lines:  map[string]*presses{}, flows: 1, enough: make(chan struct{}, 1), swept: true,
+	}
+}
+
+// lay puts a press on the shelf of which only buyer and age matter, and starts no flow.
+func (s *shelf) lay(t testing.TB, buyer string, came time.Time) *request {
+	t.Helper()
+	r := &request{purchase: sale.Purchase{Buyer: buyer}, came: came, done: make(chan struct{}, 1)}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	require.True(t, s.lineUp(r))
+	s.pending = append(s.pending, r)
+	return r
+}
+
+// takeBatch is a flow's next batch, and who is in it.
+func (f *flow) takeBatch() (buyers string) {
+	f.batch = f.next(f.batch)
+	f.hold()
+	for _, r := range f.batch {
+		buyers += r.purchase.Buyer
+	}
+	return buyers
+}
+
+// One press of a buyer at a time is under way; the others wait for it, in their order, and hold up nobody else.
+func TestOnePressOfABuyerIsUnderWay(t *testing.T) {
+	s := shelfOf(3)
+	s.flows = 2
+	for _, buyer := range []string{"a", "a", "b", "a", "c", "d", "e", "f"} {
+		s.lay(t, buyer, time.Now())
+	}
+	one, two := &flow{shelf: s}, &flow{shelf: s}
+	require.Equal(t, "abc", one.takeBatch())
+	require.Equal(t, "def", two.takeBatch())
+	require.Len(t, s.pending, 2)
+	require.Zero(t, s.ready, "both are of a buyer who has one under way")
+	require.Equal(t, "", two.takeBatch())
+	require.Equal(t, 1, s.flows, "a flow that finds nobody who may go on ends")
+	two.letNext()
+	one.letNext()
+	require.Equal(t, "a", one.takeBatch())
+	one.letNext()
+	one.letNext()
+	require.Equal(t, "a", one.takeBatch())
+	one.letNext()
+	require.Equal(t, "", one.takeBatch())
+	require.Zero(t, s.flows)
+	require.Empty(t, s.lines)
+	require.Zero(t, s.ready)
+	require.LessOrEqual(t, len(s.spareLines), 3, "as many as a batch")
+}
+
+// What waits of one buyer is bounded; others are not refused because of him. Who waits too long leaves the line.
+func TestPressesOfABuyerAreBounded(t *testing.T) {
+	s := shelfOf(8)
+	old := time.Now().Add(-2 * queueWait)
+	for range maxPresses {
+		s.lay(t, "a", old)
+	}
+	outcome, refused := s.put(&request{purchase: sale.Purchase{Buyer: "a"}})
+	require.True(t, refused)
+	require.Equal(t, sale.OutcomeRateLimited, outcome)
+	s.lay(t, "b", time.Now())
+	require.Equal(t, 2, s.ready)
+	s.expire(time.Now())
+	require.Len(t, s.pending, 1)
+	require.Equal(t, 1, s.ready)
+	_, refused = s.put(&request{purchase: sale.Purchase{Buyer: "a"}})
+	require.False(t, refused)
+}
+
+// A buyer who presses many times at once has one press in a call, each decided after the one before: with one key all but
+// the first get its order, and others are served meanwhile.
+func TestEngineDecidesOnePressOfABuyerAtATime(t *testing.T) {
+	w := newWorld(t, func(o *EngineOptions) { o.BatchMaxOrders = 16 })
+	b := w.stock("phone", 1000, 100)
+	crowd := append(buyers("crowd", 40), make([]string, maxPresses)...)
+	for i := range maxPresses {
+		crowd[40+i] = "anna"
+	}
+	require.Equal(t, map[string]int{"queued": len(crowd)}, outcomes(w.buyAll(b, crowd)))
+	for _, batch := range w.kafka.batches() {
+		of := map[string]int{}
+		for _, o := range batch.Orders {
+			of[o.Buyer]++
+		}
+		require.LessOrEqual(t, of["anna"], 1)
+	}
+
+	p := w.purchase(b, "bert")
+	p.Key = "a key"
+	answers := make(chan sale.Answer, maxPresses)
+	for range maxPresses {
+		go func() { answers <- w.engine.Reserve(p) }()
+	}
+	first := map[string]int{}
+	orders := map[sale.OrderID]bool{}
+	for range maxPresses {
+		a := <-answers
+		first[a.Outcome.String()]++
+		orders[a.OrderID] = true
+	}
+	require.Equal(t, map[string]int{"queued": 1, "replayed": maxPresses - 1}, first)
+	require.Len(t, orders, 1)
+}
+
+// entries counts those of a buyer's value, and of them those that count no more.
+func (w *world) entries(b sale.Bucket, buyer string) (all, released int) {
+	w.t.Helper()
+	value := w.value(b, buyer)
+	entries, err := parseEntries(value)
+	require.NoError(w.t, err)
+	for _, e := range entries {
+		if e.released {
+			released++
+		}
+	}
+	return len(entries), released
+}
+
+// A buyer who buys and cancels is refused after eight orders, whatever the limit: what Redis keeps of him is bounded, and
+// the keys of those eight go on answering, also after a rebuild.
+func TestCancelledOrdersOfABuyerAreBounded(t *testing.T) {
+	for _, limit := range []int{1, 100} {
+		t.Run(fmt.Sprint("limit ", limit), func(t *testing.T) {
+			w := newWorld(t, nil)
+			b := w.stock("phone", 1000, limit)
+			press := func(key string) sale.Answer {
+				p := w.purchase(b, "anna")
+				p.Key = key
+				return w.engine.Reserve(p)
+			}
+			var taken []sale.Answer
+			for i := range sale.MaxReleased {
+				taken = append(taken, press(fmt.Sprint("key ", i)))
+				require.Equal(t, sale.OutcomeQueued, taken[i].Outcome)
+				w.release(b, "anna", fmt.Sprint("key ", i), taken[i])
+			}
+			for _, stage := range []string{"as released", "rebuilt"} {
+				require.Equal(t, sale.Answer{
+					Outcome: sale.OutcomeTooManyCancellations, Limit: sale.MaxReleased, Unpaid: sale.MaxReleased,
+				}, press("another"), stage)
+				require.Equal(t, sale.OutcomeTooManyCancellations, press("").Outcome, stage)
+				for i := range taken {
+					again := press(fmt.Sprint("key ", i))
+					require.Equal(t, sale.OutcomeReplayed, again.Outcome, stage)
+					require.Equal(t, taken[i].OrderID, again.OrderID, stage)
+				}
+				require.Equal(t, sale.OutcomeQueued, w.buy(b, "other of "+stage[:2]).Outcome, "who has not cancelled may buy")
+				w.rebuild(w.closeRow(b))
+			}
+		})
+	}
+}
+
+// A buyer may hold several orders and cancel one after the other: what is remembered of him is bounded all the same. The
+// oldest is forgotten, and its key is refused instead of taking a second order.
+func TestSeveralOrdersCancelledAreBounded(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 1000, 100)
+	press := func(key string) sale.Answer {
+		p := w.purchase(b, "anna")
+		p.Key = key
+		return w.engine.Reserve(p)
+	}
+	const orders = 20
+	var taken []sale.Answer
+	for i := range orders {
+		taken = append(taken, press(fmt.Sprint("key ", i)))
+		require.Equal(t, sale.OutcomeQueued, taken[i].Outcome)
+	}
+	for i := range orders - 1 {
+		w.release(b, "anna", fmt.Sprint("key ", i), taken[i])
+	}
+	for _, stage := range []string{"as released", "rebuilt"} {
+		all, released := w.entries(b, "anna")
+		require.Equal(t, [2]int{sale.MaxReleased + 1, sale.MaxReleased}, [2]int{all, released}, stage)
+		require.Equal(t, sale.OutcomeTooManyCancellations, press("key 0").Outcome, "%s: forgotten, and no second order", stage)
+		require.Equal(t, taken[orders-2].OrderID, press(fmt.Sprint("key ", orders-2)).OrderID, stage)
+		require.Equal(t, taken[orders-1].OrderID, press(fmt.Sprint("key ", orders-1)).OrderID, "%s: it counts", stage)
+		w.rebuild(w.closeRow(b))
+	}
+}
+
+// The operators' rule refuses a buyer after fewer orders, of those made within its window; without the rule eight count.
+func TestGriefIsRefused(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 1000, 1)
+	press := func(grief sale.Grief) sale.Answer {
+		p := w.purchase(b, "anna")
+		p.Grief = grief
+		return w.engine.Reserve(p)
+	}
+	rule := sale.Grief{Unpaid: 2, WindowS: 3600}
+	for range 2 {
+		taken := press(rule)
+		require.Equal(t, sale.OutcomeQueued, taken.Outcome)
+		require.Equal(t, sale.OutcomeAlreadyBought, press(rule).Outcome, "who has an order is told of it")
+		w.release(b, "anna", "", taken)
+	}
+	refused := sale.Answer{Outcome: sale.OutcomeTooManyCancellations, Limit: 2, Unpaid: 2}
+	require.Equal(t, refused, press(rule))
+	w.rebuild(w.closeRow(b))
+	require.Equal(t, refused, press(rule), "also of what the database has told")
+	made := time.Now()
+	eventually(t, func() bool { return time.Since(made) > 1100*time.Millisecond }, "the window has passed")
+	require.Equal(t, sale.OutcomeQueued, press(sale.Grief{Unpaid: 2, WindowS: 1}).Outcome)
+}

@@ -1,0 +1,166 @@
+package e2e
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"flashsale/test/harness"
+)
+
+var flagHoard = flag.Duration("hoard", 2*time.Second, "how long one buyer buys and cancels")
+
+const (
+	hoardOthers   = 4                     // connections of other buyers
+	hoardEvery    = 20 * time.Millisecond // each of them presses so often
+	hoardScript   = 20 * time.Millisecond // longest script
+	hoardQuiet    = 10 * time.Millisecond // others' p99 is not told from this one
+	hoardReleased = 8                     // orders that went back and are remembered of a buyer
+)
+
+// A buyer who buys and cancels as fast as he can costs nobody else anything: what Redis keeps of him is bounded, no script is
+// long, and by the limits that hold from the start the others' answers take at most twice as long.
+func TestOneBuyerWhoCancelsSlowsNobody(t *testing.T) {
+	for _, c := range []struct{ limit, presses int }{{1, 1}, {100, 256}} {
+		t.Run(fmt.Sprint("limit ", c.limit), func(t *testing.T) {
+			redis := harness.Redis(t)
+			s := newStack(t, servers{redis: []*harness.RedisServer{redis}}).run(1, 1)
+			d := lasting(phone(1_000_000))
+			d.PerBuyerLimit = c.limit
+			s.open("rush", d)
+			redis.MustDo(t, "CONFIG", "SET", "slowlog-log-slower-than", fmt.Sprint(hoardScript.Microseconds()))
+			quiet := s.others("quiet", func() { pass(*flagHoard) })
+
+			s.rules(object{"grief": object{"unpaid": 0}, "buyer": object{"per_second": 5, "burst": 10}})
+			redis.MustDo(t, "SLOWLOG", "RESET")
+			loud := s.others("loud", func() { s.hoard("anna", c.presses) })
+			t.Logf("other buyers' p99: %v, beside a buyer who cancels %v", quiet, loud)
+			assert.LessOrEqual(t, loud, 2*max(quiet, hoardQuiet))
+
+			s.rules(object{"grief": object{"unpaid": 0}, "buyer": nil})
+			told := s.hoard("bert", c.presses)
+			t.Logf("without the limit of a buyer, what he was told: %v", told)
+			assert.Positive(t, told["too_many_cancellations"])
+			for _, buyer := range []string{"anna", "bert"} {
+				value, _ := redis.MustDo(t, "HGET", s.base+":{rush:phone:0}:buyers", buyer).(string)
+				released := strings.Count(value, ",-1,")
+				assert.LessOrEqual(t, released, hoardReleased, value)
+				assert.LessOrEqual(t, strings.Count(value, `"`)+1, c.limit+hoardReleased, value)
+			}
+			slow := fmt.Sprint(redis.MustDo(t, "SLOWLOG", "GET", "-1"))
+			assert.NotContains(t, slow, "EVALSHA", "no script takes %v", hoardScript)
+			s.audit("rush")
+		})
+	}
+}
+
+// pass waits for a time that is the length of a measurement and no event.
+func pass(d time.Duration) { <-time.After(d) }
+
+// others has other buyers press, each once, while something happens, and returns the time that 99 of 100 answers took at
+// most. Every one of them is taken.
+func (s *stack) others(name string, meanwhile func()) time.Duration {
+	s.t.Helper()
+	var mu sync.Mutex
+	var took []time.Duration
+	var failed []string
+	over := make(chan struct{})
+	var all sync.WaitGroup
+	for i := range hoardOthers {
+		all.Go(func() {
+			ticks := time.NewTicker(hoardEvery)
+			defer ticks.Stop()
+			for n := 0; ; n++ {
+				select {
+				case <-over:
+					return
+				case <-ticks.C:
+				}
+				began := time.Now()
+				status, code, _ := s.send("POST", ask{}.path(), fmt.Sprintf("%s-%d-%d", name, i, n))
+				mu.Lock()
+				took = append(took, time.Since(began))
+				if status != 202 {
+					failed = append(failed, fmt.Sprint(status, " ", code))
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	meanwhile()
+	close(over)
+	all.Wait()
+	require.Empty(s.t, failed)
+	require.NotEmpty(s.t, took)
+	slices.Sort(took)
+	return took[len(took)*99/100]
+}
+
+// hoard has one buyer press with so many requests at once, and cancel what he gets, and returns what his presses were told.
+func (s *stack) hoard(buyer string, presses int) map[string]int {
+	var mu sync.Mutex
+	told := map[string]int{}
+	until := time.Now().Add(*flagHoard)
+	var all sync.WaitGroup
+	for range presses {
+		all.Go(func() {
+			for time.Now().Before(until) {
+				status, code, order := s.send("POST", ask{}.path(), buyer)
+				mu.Lock()
+				told[code]++
+				mu.Unlock()
+				for status == 202 && time.Now().Before(until) { // until the order is confirmed and can be cancelled
+					if cancelled, _, _ := s.send("DELETE", ask{}.path()+"/"+order, buyer); cancelled == 200 {
+						break
+					}
+				}
+			}
+		})
+	}
+	all.Wait()
+	return told
+}
+
+var hoardClient = &http.Client{
+	Timeout: answerWithin, Transport: &http.Transport{MaxIdleConnsPerHost: 1024},
+}
+
+// send sends a request as a buyer and returns its status, the code or the status of the order, and the order's id.
+func (s *stack) send(method, path, buyer string) (status int, code, order string) {
+	request, err := http.NewRequest(method, "http://"+s.gateways[0].buyers+path, nil)
+	if err != nil {
+		return 0, err.Error(), ""
+	}
+	request.Header.Set("Authorization", "Bearer "+token(buyer))
+	response, err := hoardClient.Do(request)
+	if err != nil {
+		return 0, err.Error(), ""
+	}
+	defer func() { _ = response.Body.Close() }() // everything is read
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return 0, err.Error(), ""
+	}
+	var answer struct {
+		Code    string `json:"code"`
+		Status  any    `json:"status"`
+		OrderID string `json:"order_id"`
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return response.StatusCode, err.Error(), ""
+	}
+	if answer.Code == "" {
+		answer.Code = fmt.Sprint(answer.Status)
+	}
+	return response.StatusCode, answer.Code, answer.OrderID
+}
