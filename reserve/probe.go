@@ -123,9 +123,11 @@ func isMaster(ctx context.Context, node rueidis.Client) (bool, error) {
 	if isDenied(err) {
 		return false, fmt.Errorf("ask for the role: %w", err)
 	}
-	if err != nil || len(role) == 0 {
-		return true, nil
+	word := "master"
+	if len(role) > 0 {
+		if said, err := role[0].ToString(); err == nil {
+			word = said
+		}
 	}
-	word, err := role[0].ToString()
-	return err != nil || word == "master", nil
+	return word == "master", nil
 }

@@ -35,9 +35,9 @@ func TestThePageHasTheColumns(t *testing.T) {
 		for _, table := range []string{"orders", "stock"} {
 			rows, err := s.db.QueryContext(t.Context(), "SELECT * FROM "+table+" WHERE 1 = 0")
 			require.NoError(t, err)
+			defer rows.Close()
 			columns, err := rows.Columns()
 			require.NoError(t, err)
-			require.NoError(t, rows.Close())
 			require.NoError(t, rows.Err())
 			require.ElementsMatch(t, columns, pageColumns(t, table), "docs/operations.md, table %s", table)
 		}
