@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/IBM/sarama"
 
@@ -13,6 +14,10 @@ import (
 
 // maxTailBytes bounds the records that a Tail keeps. At some 45 bytes an order these are 350,000 orders.
 const maxTailBytes = 16 << 20
+
+// tailWait is how long a fetch behind the last record may wait. The client has one fetch under way for all partitions, so the
+// next partition waits for it.
+const tailWait = 5 * time.Millisecond
 
 // Tail is what the orders topic has behind the database's positions: the records that are not settled. It keeps what it has
 // read, so that a look-up reads only what is new, and forgets what was settled. One look-up reads at a time.
@@ -111,6 +116,7 @@ func (t *Tail) extend(ctx context.Context, partitions []int32) error {
 	if err != nil {
 		return err
 	}
+	config.Consumer.MaxWaitTime = tailWait
 	from := map[int32]int64{}
 	for _, p := range partitions {
 		if t.parts[p] == nil {
@@ -146,50 +152,81 @@ func (t *Tail) extend(ctx context.Context, partitions []int32) error {
 }
 
 // readTails reads partitions from the offsets given to their ends, and stops when it has read room bytes.
-func readTails(ctx context.Context, client sarama.Client, topic string, from map[int32]int64, room int) (map[int32][]tailRecord, error) {
-	read := map[int32][]tailRecord{}
+func readTails(ctx context.Context, client sarama.Client, topic string, from map[int32]int64, room int) (read map[int32][]tailRecord, err error) {
 	consumer, err := sarama.NewConsumerFromClient(client)
 	if err != nil {
 		return nil, err
 	}
-	for p, start := range from {
-		oldest, err := client.GetOffset(topic, p, sarama.OffsetOldest)
-		if err != nil {
-			return nil, errors.Join(err, consumer.Close())
+	defer func() { err = errors.Join(err, consumer.Close()) }()
+	claims, err := claimTails(client, consumer, topic, from)
+	defer func() {
+		for _, c := range claims {
+			c.AsyncClose() // its records are thrown away, its errors are those of a connection that is closed next
 		}
-		end, err := client.GetOffset(topic, p, sarama.OffsetNewest)
-		if err != nil {
-			return nil, errors.Join(err, consumer.Close())
-		}
-		if start = max(start, oldest); start >= end || room <= 0 {
-			continue
-		}
-		if read[p], err = readTail(ctx, consumer, topic, p, start, end, room); err != nil {
-			return nil, errors.Join(fmt.Errorf("partition %d: %w", p, err), consumer.Close())
+	}()
+	if err != nil {
+		return nil, err
+	}
+	read = map[int32][]tailRecord{}
+	for p, c := range claims {
+		if read[p], err = c.read(ctx, room); err != nil {
+			return nil, fmt.Errorf("partition %d: %w", p, err)
 		}
 		for _, r := range read[p] {
 			room -= len(r.raw)
 		}
 	}
-	return read, consumer.Close()
+	return read, nil
 }
 
-// readTail reads one partition from start to end, which has been written.
-func readTail(ctx context.Context, consumer sarama.Consumer, topic string, partition int32, start, end int64, room int) (records []tailRecord, err error) {
-	claim, err := consumer.ConsumePartition(topic, partition, start)
-	if err != nil {
-		return nil, err
+// tailClaim is one partition that has records up to an end.
+type tailClaim struct {
+	sarama.PartitionConsumer
+	end int64
+}
+
+// claimTails begins to read every partition that has something new, all before the first is read: each takes the library a
+// tenth of a second, which they spend together. It returns those that it has begun also with an error.
+func claimTails(client sarama.Client, consumer sarama.Consumer, topic string, from map[int32]int64) (map[int32]tailClaim, error) {
+	claims := map[int32]tailClaim{}
+	for p, start := range from {
+		oldest, err := client.GetOffset(topic, p, sarama.OffsetOldest)
+		if err != nil {
+			return claims, err
+		}
+		end, err := client.GetOffset(topic, p, sarama.OffsetNewest)
+		if err != nil {
+			return claims, err
+		}
+		if start = max(start, oldest); start >= end {
+			continue
+		}
+		claim, err := consumer.ConsumePartition(topic, p, start)
+		if err != nil {
+			return claims, fmt.Errorf("partition %d: %w", p, err)
+		}
+		claims[p] = tailClaim{claim, end}
 	}
-	defer claim.AsyncClose() // its records are thrown away, its errors are those of a connection that is closed next
+	return claims, nil
+}
+
+// read reads a partition to its end, or until room bytes are read.
+func (c *tailClaim) read(ctx context.Context, room int) (records []tailRecord, err error) {
 	for room > 0 {
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
-		case fault := <-claim.Errors():
+		case fault, open := <-c.Errors():
+			if !open {
+				return nil, sarama.ErrClosedClient
+			}
 			return nil, fault
-		case message := <-claim.Messages():
+		case message, open := <-c.Messages():
+			if !open {
+				return nil, sarama.ErrClosedClient
+			}
 			records = append(records, tailRecord{message.Offset, message.Value})
-			if room -= len(message.Value); message.Offset+1 >= end {
+			if room -= len(message.Value); message.Offset+1 >= c.end {
 				return records, nil
 			}
 		}
