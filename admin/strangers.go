@@ -25,6 +25,7 @@ const (
 type strangers struct {
 	log     *slog.Logger
 	refused prometheus.Counter
+	pace    time.Duration
 
 	mu     sync.Mutex
 	next   map[netip.Addr]time.Time // when the address has its whole burst again
@@ -36,7 +37,7 @@ type strangers struct {
 // newStrangers shows the count as flashsale_operator_token_refusals_total.
 func newStrangers(registerer prometheus.Registerer, log *slog.Logger) *strangers {
 	s := &strangers{
-		log: log, next: map[netip.Addr]time.Time{},
+		log: log, pace: strangerPace, next: map[netip.Addr]time.Time{},
 		refused: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "flashsale_operator_token_refusals_total",
 			Help: "Requests of the operators' listener with a wrong token.",
@@ -87,8 +88,8 @@ func (s *strangers) delay(address netip.Addr, now time.Time) time.Duration {
 	if full.Before(now) {
 		full = now
 	}
-	full = full.Add(strangerPace)
-	wait := min(full.Sub(now)-strangerBurst*strangerPace, strangerWait)
+	full = full.Add(s.pace)
+	wait := min(full.Sub(now)-strangerBurst*s.pace, strangerWait)
 	if wait < strangerWait { // who waits the longest already adds nothing: the line must not outlive the guessing
 		s.next[address] = full
 	}

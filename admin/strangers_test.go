@@ -2,6 +2,7 @@ package admin
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"log/slog"
 	"net/http/httptest"
@@ -118,6 +119,32 @@ func TestWrongTokensAreSlowedPerAddress(t *testing.T) {
 	}
 	later := now.Add(strangerWait + strangerBurst*strangerPace)
 	require.LessOrEqual(t, s.delay(guesser, later), time.Duration(0), "who stops guessing is free again")
+}
+
+// TestWrongTokensWait for their refusals, once the burst is used up, unless the client hangs up.
+func TestWrongTokensWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStrangers(nil, slog.New(slog.DiscardHandler))
+		request := httptest.NewRequest("GET", "/admin/v1/sales", nil)
+		request.Header.Set("Authorization", "Bearer wrong")
+		begun := time.Now()
+		for range strangerBurst {
+			s.refuse(request)
+		}
+		require.Zero(t, time.Since(begun))
+		for range 5 {
+			s.refuse(request)
+		}
+		require.Equal(t, 5*strangerPace, time.Since(begun))
+		gone, hangUp := context.WithCancel(t.Context())
+		hangUp()
+		s.refuse(request.WithContext(gone))
+		require.Equal(t, 5*strangerPace, time.Since(begun))
+		request.Header.Del("Authorization")
+		s.refuse(request)
+		require.Equal(t, 5*strangerPace, time.Since(begun), "no token is no guess")
+		<-time.After(2 * strangerLog) // what is left of the log
+	})
 }
 
 // TestStrangersAreRememberedWithinABound: of more addresses than that the newcomers share one pace.

@@ -170,7 +170,7 @@ func (s *stack) open(id string) {
 	}, 10*time.Second, 10*time.Millisecond)
 }
 
-// setRules sets a rule of every kind, none of which refuses anything; at first there is none.
+// setRules sets a rule of every kind, none of which refuses anything; at first there is only the buyers' limit.
 func (s *stack) setRules() {
 	s.b.Helper()
 	if s.ruled {

@@ -32,10 +32,9 @@ func TestFloodOfOneBuyerLeavesOthersTheirReads(t *testing.T) {
 	s.taken(ask{buyer: "flood"})
 	s.booksAtRest("rush")
 
-	s.medianRead(tokens) // connections and caches are warm
-	calm := s.medianRead(tokens)
+	calm := s.bestMedianRead(tokens)
 	flood := s.flood(token("flood"))
-	flooded := s.medianRead(tokens)
+	flooded := s.bestMedianRead(tokens)
 	s.move("rush", "pause")
 	paused := time.Now()
 	s.eventuallyState(s.gateways[0], "rush", "paused")
@@ -45,6 +44,16 @@ func TestFloodOfOneBuyerLeavesOthersTheirReads(t *testing.T) {
 		calm, flooded, answered, refused)
 	assert.LessOrEqual(t, flooded, 2*calm)
 	assert.Greater(t, refused, 10*answered)
+}
+
+// bestMedianRead is the best of a few: the machine does other things too, and they are not what is measured.
+func (s *stack) bestMedianRead(tokens []string) time.Duration {
+	s.t.Helper()
+	best := time.Hour
+	for range 3 {
+		best = min(best, s.medianRead(tokens))
+	}
+	return best
 }
 
 // medianRead lets every reader ask for his orders once and returns the median time.

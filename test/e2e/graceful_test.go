@@ -33,7 +33,11 @@ func (s *stack) checks(address string) map[string]any {
 	body, err := io.ReadAll(answer.Body)
 	require.NoError(s.t, err)
 	r := reply{status: answer.StatusCode, header: answer.Header, body: body}
-	found, _ := s.refused(r, 503, "unavailable", "checks")["checks"].(object)
+	members := []string{"checks"}
+	if _, known := r.json(s)["clock_ahead_ms"]; known { // once Redis was heard
+		members = append(members, "clock_ahead_ms")
+	}
+	found, _ := s.refused(r, 503, "unavailable", members...)["checks"].(object)
 	return found
 }
 
@@ -54,7 +58,7 @@ func (s *stack) waitsFor(address string, names ...string) {
 // What gateway and settle wait for while one server is away.
 var (
 	gatewayWaits = map[string][]string{
-		"redis": {"redis", "engine", "node_id"}, "kafka": {"kafka", "topics", "node_id"},
+		"redis": {"redis", "engine", "node_id", "clock"}, "kafka": {"kafka", "topics", "node_id"},
 		"mariadb": {"database", "engine", "topics", "catalogue", "node_id"},
 	}
 	settleWaits = map[string][]string{
