@@ -185,6 +185,26 @@ func TestProcessEndsWhileItWaitsForItsStores(t *testing.T) {
 	require.Equal(t, exitDone, <-done, stderr.String())
 }
 
+// TestGatewayWarnsOnceOfTokensForAnybody: a token of the same issuer for another service would buy.
+func TestGatewayWarnsOnceOfTokensForAnybody(t *testing.T) {
+	environment := []string{testDSN, testSecret, "FLASHSALE_ADMIN_TOKEN=0123456789abcdef"}
+	for _, c := range []struct {
+		more []string
+		want int
+	}{{nil, 1}, {[]string{"FLASHSALE_AUTH_AUDIENCE=sale"}, 0}} {
+		ctx, cancel := context.WithCancel(t.Context())
+		var stdout bytes.Buffer
+		stderr := &watchedBuffer{want: "waiting", seen: make(chan struct{})}
+		done := make(chan int, 1)
+		args := []string{"gateway", "--gateway-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"}
+		go func() { done <- run(ctx, args, append(environment, c.more...), strings.NewReader(""), &stdout, stderr) }()
+		<-stderr.seen
+		cancel()
+		require.Equal(t, exitDone, <-done, stderr.String())
+		require.Equal(t, c.want, strings.Count(stderr.String(), "auth.audience"), stderr.String())
+	}
+}
+
 // watchedBuffer is an output that says when a text has appeared in it.
 type watchedBuffer struct {
 	mu   sync.Mutex

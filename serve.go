@@ -25,6 +25,9 @@ type gatewayCommand struct{}
 func (gatewayCommand) Run(inv *invocation) error {
 	return inv.serve("gateway", func(s *site) (role, error) {
 		debug.SetGCPercent(s.settings.Gateway.GCPercent)
+		if s.settings.Auth.Audience == "" {
+			s.log.Warn("a token that was made for another service is believed too: auth.audience is not set")
+		}
 		return newGatewayRole(s)
 	})
 }

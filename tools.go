@@ -68,7 +68,7 @@ type tokenCommand struct {
 	Buyer  string        `help:"Buyer id to sign one token for." xor:"who" required:""`
 	Count  int           `help:"Number of tokens to sign, for buyers PREFIX1 to PREFIXcount." xor:"who" required:""`
 	Prefix string        `help:"What the buyer ids of --count start with." default:"load-"`
-	TTL    time.Duration `name:"ttl" help:"How long the tokens are valid." default:"1h"`
+	TTL    time.Duration `name:"ttl" help:"How long the tokens are valid; a gateway takes at most its auth.max_lifetime." default:"1h"`
 }
 
 // Run prints one token a line.

@@ -195,7 +195,8 @@ func (r *gatewayRole) build() (err error) {
 		return err
 	}
 	r.gateway, err = gateway.New(gateway.Options{
-		Keys: keys, Issuer: auth.Issuer, Audience: auth.Audience, TrustedProxies: g.TrustedProxies, Log: r.log,
+		Keys: keys, Issuer: auth.Issuer, Audience: auth.Audience, MaxLifetime: auth.MaxLifetime,
+		TrustedProxies: g.TrustedProxies, Log: r.log,
 		MaxConnections: boundConnections(r.log, g.MaxConnections), MaxInFlight: g.MaxInFlight, TokenCache: g.TokenCacheSize, FarewellTime: farewellTime,
 	}, gateway.Deps{
 		Catalogue: r.catalogue, Stock: r.engine, Levels: r.redis, Orders: r.books, Cancels: r.books, Breakers: breakers,

@@ -33,7 +33,8 @@ func peerOf(conn net.Conn) netip.Addr {
 	return netip.Addr{}
 }
 
-// nearestUntrusted walks the hops from the right. A hop that cannot be read ends the walk at the proxy that reported it.
+// nearestUntrusted walks the hops from the right. What is no address is skipped: an empty element, "unknown", an address in
+// brackets without a port. A proxy of ours that writes such a thing hides who sent the request to it.
 func nearestUntrusted(peer netip.Addr, lines [][]byte, trusted []netip.Prefix) netip.Addr {
 	for i := len(lines) - 1; i >= 0; i-- {
 		line := lines[i]
@@ -46,7 +47,7 @@ func nearestUntrusted(peer netip.Addr, lines [][]byte, trusted []netip.Prefix) n
 			}
 			address, ok := parseHop(string(trim(hop)))
 			if !ok {
-				return peer
+				continue
 			}
 			peer = address
 			if !isTrusted(peer, trusted) {

@@ -66,6 +66,7 @@ type Options struct {
 	Keys           KeySource
 	Issuer         string         // `iss` to demand, empty: any
 	Audience       string         // `aud` to demand, empty: any
+	MaxLifetime    time.Duration  // how far ahead `exp` of a token may lie
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 	Log            *slog.Logger
 
@@ -126,6 +127,7 @@ func (o Options) withDefaults() (Options, error) {
 	number("waiting requests", &o.MaxWaiters, 20_000)
 	number("token cache", &o.TokenCache, 1<<16)
 	number("limit entries", &o.LimitEntries, 1<<17)
+	period("tokens' lifetime", &o.MaxLifetime, 24*time.Hour)
 	period("read timeout", &o.ReadTimeout, 10*time.Second)
 	period("write timeout", &o.WriteTimeout, 10*time.Second)
 	period("idle timeout", &o.IdleTimeout, 75*time.Second)

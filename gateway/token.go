@@ -23,6 +23,7 @@ type KeySource interface {
 const (
 	algorithm      = "HS256"
 	leeway         = 5 * time.Second // for clocks that differ
+	lastSecond     = 253402300799    // 9999-12-31T23:59:59Z: a later time is no time, but milliseconds or a mistake
 	maxTokenBytes  = 4096
 	minSecretBytes = 32
 )
@@ -56,9 +57,11 @@ type grant struct {
 	begins  int64 // Unix milliseconds, 0 = at once
 }
 
-func (g *grant) valid(now time.Time) bool {
+// valid reports whether it is time, and whether the end lies no further ahead than a token may live.
+func (g *grant) valid(now time.Time, lifetime time.Duration) bool {
 	ms := now.UnixMilli()
-	return ms < g.expires+leeway.Milliseconds() && ms >= g.begins-leeway.Milliseconds()
+	return ms < g.expires+leeway.Milliseconds() && ms >= g.begins-leeway.Milliseconds() &&
+		g.expires <= ms+(lifetime+leeway).Milliseconds()
 }
 
 // buyerID is a buyer's id by value, so that whoever is refused for want of stock leaves no garbage. The zero value is
@@ -92,6 +95,7 @@ type tokens struct {
 	keys      KeySource
 	issuer    string
 	audience  string
+	lifetime  time.Duration // how far ahead `exp` may lie
 	parser    *jwt.Parser
 	cache     grantCache
 	verifiers sync.Pool // of *verifier
@@ -103,7 +107,7 @@ func newTokens(o Options) *tokens {
 		jwt.WithoutClaimsValidation(), // times are checked at every use, issuer and audience by grantOf
 	}
 	return &tokens{
-		keys: o.Keys, issuer: o.Issuer, audience: o.Audience,
+		keys: o.Keys, issuer: o.Issuer, audience: o.Audience, lifetime: o.MaxLifetime,
 		parser: jwt.NewParser(options...), cache: newGrantCache(o.TokenCache),
 	}
 }
@@ -125,7 +129,7 @@ func (t *tokens) prove(token []byte, now time.Time, who *buyerID) bool {
 	slot, hash := t.cache.at(token)
 	k := slot.find(token)
 	if k != nil {
-		if !k.valid(now) {
+		if !k.valid(now, t.lifetime) {
 			return false
 		}
 		who.size, who.kept = copy(who.bytes[:], k.buyer), k.buyer
@@ -137,7 +141,7 @@ func (t *tokens) prove(token []byte, now time.Time, who *buyerID) bool {
 		return false
 	}
 	slot.add(token, hash, g, who)
-	if !g.valid(now) {
+	if !g.valid(now, t.lifetime) {
 		*who = buyerID{}
 		return false
 	}
@@ -177,11 +181,16 @@ func (t *tokens) verify(token []byte, who *buyerID) (grant, bool) {
 		t.audience != "" && string(c.audience.of(v.payload[:])) != t.audience {
 		return grant{}, false
 	}
-	return newGrant(c.expires, c.begins), c.expires > 0 && who.set(c.subject.of(v.payload[:]))
+	g, ok := newGrant(c.expires, c.begins)
+	return g, ok && who.set(c.subject.of(v.payload[:]))
 }
 
-func newGrant(expires, begins int64) grant {
-	return grant{expires: expires * 1000, begins: begins * 1000}
+// newGrant takes times in seconds. One that RFC 3339 could not write makes no grant, so that no sum with it overflows.
+func newGrant(expires, begins int64) (grant, bool) {
+	if expires <= 0 || expires > lastSecond || begins < 0 || begins > lastSecond {
+		return grant{}, false
+	}
+	return grant{expires: expires * 1000, begins: begins * 1000}, true
 }
 
 var errNoKey = errors.New("no key for this token")
@@ -225,5 +234,11 @@ func (t *tokens) grantOf(members jwt.MapClaims, who *buyerID) (grant, bool) {
 	if begins != nil {
 		from = begins.Unix()
 	}
-	return newGrant(expires.Unix(), from), expires.Unix() > 0 && who.set([]byte(subject))
+	for _, name := range [...]string{"exp", "nbf"} { // before they became integers, which not every number can
+		if seconds, _ := members[name].(float64); seconds < 0 || seconds > lastSecond {
+			return grant{}, false
+		}
+	}
+	g, ok := newGrant(expires.Unix(), from)
+	return g, ok && who.set([]byte(subject))
 }

@@ -31,18 +31,20 @@ func claimsAt(expires time.Time) string { return fmt.Sprintf(`{"sub":"ann","exp"
 func TestTokensThatAreBelieved(t *testing.T) {
 	soon := noon.Add(time.Minute).Unix()
 	for name, token := range map[string]string{
-		"plain":           sign(secret, claimsAt(noon.Add(time.Minute))),
-		"previous secret": sign(previous, claimsAt(noon.Add(time.Minute))),
-		"other header":    signAs(secret, `{"typ":"JWT","alg":"HS256"}`, claimsAt(noon.Add(time.Minute))),
-		"key id":          signAs(secret, `{"alg":"HS256","kid":"k7"}`, claimsAt(noon.Add(time.Minute))),
-		"just expired":    sign(secret, claimsAt(noon.Add(-4*time.Second))),
-		"not yet, almost": sign(secret, fmt.Sprintf(`{"sub":"ann","exp":%d,"nbf":%d}`, soon, noon.Add(5*time.Second).Unix())),
-		"more claims":     sign(secret, fmt.Sprintf(`{"iat":1,"jti":"x","admin":false,"sub":"ann","exp":%d,"n":null}`, soon)),
-		"nested claims":   sign(secret, fmt.Sprintf(`{"roles":["a",{"b":1}],"sub":"ann","exp":%d}`, soon)),
-		"fraction":        sign(secret, fmt.Sprintf(`{"sub":"ann","exp":%d.75}`, soon)),
-		"escaped":         sign(secret, fmt.Sprintf(`{"s\u0075b":"\u0061nn","exp":%d}`, soon)),
-		"long payload":    sign(secret, fmt.Sprintf(`{"pad":%q,"sub":"ann","exp":%d}`, strings.Repeat("x", 1200), soon)),
-		"white space":     sign(secret, fmt.Sprintf(" {\n\"sub\" : \"ann\" ,\t\"exp\" : %d } ", soon)),
+		"plain":            sign(secret, claimsAt(noon.Add(time.Minute))),
+		"previous secret":  sign(previous, claimsAt(noon.Add(time.Minute))),
+		"other header":     signAs(secret, `{"typ":"JWT","alg":"HS256"}`, claimsAt(noon.Add(time.Minute))),
+		"key id":           signAs(secret, `{"alg":"HS256","kid":"k7"}`, claimsAt(noon.Add(time.Minute))),
+		"just expired":     sign(secret, claimsAt(noon.Add(-4*time.Second))),
+		"not yet, almost":  sign(secret, fmt.Sprintf(`{"sub":"ann","exp":%d,"nbf":%d}`, soon, noon.Add(5*time.Second).Unix())),
+		"a whole lifetime": sign(secret, claimsAt(noon.Add(24*time.Hour))),
+		"nbf zero":         sign(secret, fmt.Sprintf(`{"sub":"ann","exp":%d,"nbf":0}`, soon)),
+		"more claims":      sign(secret, fmt.Sprintf(`{"iat":1,"jti":"x","admin":false,"sub":"ann","exp":%d,"n":null}`, soon)),
+		"nested claims":    sign(secret, fmt.Sprintf(`{"roles":["a",{"b":1}],"sub":"ann","exp":%d}`, soon)),
+		"fraction":         sign(secret, fmt.Sprintf(`{"sub":"ann","exp":%d.75}`, soon)),
+		"escaped":          sign(secret, fmt.Sprintf(`{"s\u0075b":"\u0061nn","exp":%d}`, soon)),
+		"long payload":     sign(secret, fmt.Sprintf(`{"pad":%q,"sub":"ann","exp":%d}`, strings.Repeat("x", 1200), soon)),
+		"white space":      sign(secret, fmt.Sprintf(" {\n\"sub\" : \"ann\" ,\t\"exp\" : %d } ", soon)),
 	} {
 		t.Run(name, func(t *testing.T) {
 			known := tokensWith(t)
@@ -78,6 +80,15 @@ func TestTokensThatAreNot(t *testing.T) {
 		"not yet valid":            sign(secret, fmt.Sprintf(`{"sub":"ann","exp":%d,"nbf":%d}`, soon, noon.Add(6*time.Second).Unix())),
 		"no exp":                   sign(secret, `{"sub":"ann"}`),
 		"exp zero":                 sign(secret, `{"sub":"ann","exp":0}`),
+		"exp beyond the last time": sign(secret, `{"sub":"ann","exp":253402300800}`),
+		"exp in milliseconds":      sign(secret, fmt.Sprintf(`{"sub":"ann","exp":%d}`, soon*1000)),
+		"exp without end":          sign(secret, `{"sub":"ann","exp":9e99}`),
+		"nbf that overflows":       sign(secret, fmt.Sprintf(`{"sub":"ann","exp":%d,"nbf":9300000000000001}`, soon)),
+		"nbf without end":          sign(secret, fmt.Sprintf(`{"sub":"ann","exp":%d,"nbf":1e300}`, soon)),
+		"nbf in milliseconds":      sign(secret, fmt.Sprintf(`{"sub":"ann","exp":%d,"nbf":%d}`, soon, soon*1000-100_000)),
+		"nbf negative":             sign(secret, fmt.Sprintf(`{"sub":"ann","exp":%d,"nbf":-1}`, soon)),
+		"exp after the lifetime":   sign(secret, claimsAt(noon.Add(24*time.Hour+6*time.Second))),
+		"unusual and after it":     sign(secret, fmt.Sprintf(`{"roles":[],"sub":"ann","exp":%d}`, noon.Add(25*time.Hour).Unix())),
 		"exp as text":              sign(secret, fmt.Sprintf(`{"sub":"ann","exp":"%d"}`, soon)),
 		"exp negative":             sign(secret, `{"sub":"ann","exp":-1}`),
 		"no sub":                   sign(secret, fmt.Sprintf(`{"exp":%d}`, soon)),
@@ -136,6 +147,18 @@ func TestCachedTokenExpires(t *testing.T) {
 	_, ok = known.buyer(token, noon.Add(time.Minute+leeway))
 	require.False(t, ok, "exp is checked at every use")
 	_, ok = known.buyer(token, noon.Add(time.Minute+leeway-time.Second))
+	require.True(t, ok)
+}
+
+// TestLifetimeIsASetting: it is measured from now, whatever the token says about when it was made.
+func TestLifetimeIsASetting(t *testing.T) {
+	known := tokensWith(t, func(o *Options) { o.MaxLifetime = time.Hour })
+	token := []byte(sign(secret, fmt.Sprintf(`{"sub":"ann","exp":%d,"iat":%d}`, noon.Add(2*time.Hour).Unix(), noon.Add(90*time.Minute).Unix())))
+	for range 3 { // also when it is remembered
+		_, ok := known.buyer(token, noon)
+		require.False(t, ok)
+	}
+	_, ok := known.buyer(token, noon.Add(time.Hour))
 	require.True(t, ok)
 }
 
@@ -207,12 +230,12 @@ func TestAuthorizationHeader(t *testing.T) {
 func FuzzToken(f *testing.F) {
 	for _, seed := range [][2]string{
 		{`{"alg":"HS256","typ":"JWT"}`, `{"sub":"ann","exp":1794391200}`}, {`{"alg":"HS256"}`, `{"sub":"a","exp":1e10}`},
-		{`{"alg":"none"}`, `{"sub":"a","exp":9}`}, {`{"alg":"HS256"}`, `{"sub":"a","sub":"b","exp":9999999999}`},
-		{`{"alg":"HS256"}`, `{"sub":"\u0061","exp":9999999999}`}, {`{"alg":"HS256"}`, `{"exp":9999999999,"nbf":1.5,"sub":"a","aud":["x"]}`},
-		{`{"alg":"HS256","crit":[]}`, `{}`}, {`{"typ":"at+jwt","kid":"k7","alg":"HS256","n":1}`, `{"sub":"a","exp":9999999999}`},
-		{`{"alg":"HS256","kid":7}`, `{"sub":"a","exp":9999999999}`}, {`{"alg":"none","alg":"HS256"}`, `{"sub":"a","exp":9999999999}`},
-		{`{"alg":"HS256","jwk":{"k":[1]}}`, `{"sub":"a","exp":9999999999}`}, {`null`, `{"sub":"a","exp":9999999999}`}, {`{"alg":"HS256"}`, `{"sub":"a","exp":09}`}, {`{"alg":"HS256"}`, `{"sub":"a","exp":9e99}`},
-		{`{"alg":"HS256"}`, "{\"sub\":\"a\xff\",\"exp\":9999999999}"}, {`{"alg":"HS256"}`, `{"sub":"a","exp":9999999999,"x":{"y":[1]}}`},
+		{`{"alg":"none"}`, `{"sub":"a","exp":9}`}, {`{"alg":"HS256"}`, `{"sub":"a","sub":"b","exp":1794391200}`},
+		{`{"alg":"HS256"}`, `{"sub":"\u0061","exp":1794391200}`}, {`{"alg":"HS256"}`, `{"exp":1794391200,"nbf":1.5,"sub":"a","aud":["x"]}`},
+		{`{"alg":"HS256","crit":[]}`, `{}`}, {`{"typ":"at+jwt","kid":"k7","alg":"HS256","n":1}`, `{"sub":"a","exp":1794391200}`},
+		{`{"alg":"HS256","kid":7}`, `{"sub":"a","exp":1794391200}`}, {`{"alg":"none","alg":"HS256"}`, `{"sub":"a","exp":1794391200}`},
+		{`{"alg":"HS256","jwk":{"k":[1]}}`, `{"sub":"a","exp":1794391200}`}, {`null`, `{"sub":"a","exp":1794391200}`}, {`{"alg":"HS256"}`, `{"sub":"a","exp":09}`}, {`{"alg":"HS256"}`, `{"sub":"a","exp":9e99}`},
+		{`{"alg":"HS256"}`, "{\"sub\":\"a\xff\",\"exp\":1794391200}"}, {`{"alg":"HS256"}`, `{"sub":"a","exp":1794391200,"x":{"y":[1]}}`},
 	} {
 		f.Add(seed[0], seed[1])
 	}

@@ -43,8 +43,13 @@ func ValidBuyerID[T Text](id T) bool {
 }
 
 // ValidKey reports whether key is an idempotency key without its quotes: 1–128 characters of printable ASCII, neither
-// `"` nor `\`. The buyers hash in Redis uses `"` between entries, so a key can never break out of its entry.
-func ValidKey[T Text](key T) bool {
+// `"` nor `\`, the last of them no space. The database pads keys with spaces before it compares them: it would take a key
+// that ends in one for the key without, and a blank one for none.
+func ValidKey[T Text](key T) bool { return quotable(key) && key[len(key)-1] != ' ' }
+
+// quotable is what a record can hold as a key. The buyers hash in Redis uses `"` between entries, so a key can never break
+// out of its entry.
+func quotable[T Text](key T) bool {
 	if len(key) == 0 || len(key) > MaxKeyBytes {
 		return false
 	}

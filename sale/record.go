@@ -217,7 +217,7 @@ func decodeOrderLine(line string, o *RecordOrder) bool {
 	o.OrderID, o.Quantity = n, int(q)
 	if at := strings.IndexByte(line, ' '); at >= 0 {
 		o.Buyer, o.Key = line[:at], line[at+1:]
-		return ValidBuyerID(o.Buyer) && ValidKey(o.Key)
+		return ValidBuyerID(o.Buyer) && quotable(o.Key)
 	}
 	o.Buyer = line
 	return ValidBuyerID(o.Buyer)

@@ -62,6 +62,7 @@ type Auth struct {
 	HS256PreviousSecret Secret
 	Issuer              string
 	Audience            string
+	MaxLifetime         time.Duration
 }
 
 // Redis is where stock lives.
