@@ -82,16 +82,14 @@ func (g *Gateway) readOrder(r reader, at location) (sale.Order, refusal) {
 	return sale.Order{}, orderNotFound
 }
 
-// readRow asks the database for the caller's order; decided is false when there is no row.
+// readRow asks the database for the caller's order; decided is false when there is no row of his. Another buyer's row is as
+// good as none, also for the steps that follow: neither the answer nor its time tells which ids are orders.
 func (g *Gateway) readRow(ctx context.Context, r reader, id sale.OrderID) (row sale.Order, refused refusal, decided bool) {
 	row, found, err := g.lookups.ask(ctx, id)
-	switch {
-	case err != nil:
+	if err != nil {
 		return row, g.refusal(sale.OutcomeUnavailable), true
-	case found && !r.owns(&row):
-		return row, orderNotFound, true
 	}
-	return row, nil, found
+	return row, nil, found && r.owns(&row)
 }
 
 // refusal is the fixed problem of an outcome.

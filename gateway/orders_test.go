@@ -135,6 +135,36 @@ func TestOneOrder(t *testing.T) {
 	}
 }
 
+// TestForeignAndUnknownOrdersTakeOnePath: the same answers, in doubt too, after the same questions to the same stores.
+func TestForeignAndUnknownOrdersTakeOnePath(t *testing.T) {
+	for _, method := range []string{http.MethodGet, http.MethodDelete} {
+		for _, doubtful := range []bool{false, true} {
+			for _, away := range []bool{false, true} {
+				s := newScene(t).open(autumn())
+				stranger := rowOf(8, sale.StatusConfirmed)
+				stranger.BuyerID = "bob"
+				s.store(stranger)
+				if doubtful {
+					doubt(s)
+				}
+				if away { // of Redis: whether it is asked at all shows in the answer
+					s.stock.set(func(f *fakeStock) { f.failing = errAway })
+				}
+				ask := func(id string) (response, int64) {
+					before := s.books.queries.Load()
+					r := s.send(method, phoneOrders+"/"+id, "", bearer("ann"))
+					return r, s.books.queries.Load() - before
+				}
+				foreign, foreignQueries := ask("8")
+				unknown, unknownQueries := ask("99")
+				require.Equal(t, unknown.body, foreign.body, "%s, doubtful %t, away %t", method, doubtful, away)
+				require.Equal(t, unknownQueries, foreignQueries)
+				require.Zero(t, s.books.cancels)
+			}
+		}
+	}
+}
+
 // TestReadersShowTheirTokenFirst: other routes than the purchase check the token before the ids.
 func TestReadersShowTheirTokenFirst(t *testing.T) {
 	s := newScene(t).open(autumn())
