@@ -23,14 +23,16 @@ const (
 	ownersFalsePositive = 0.001 // share of strangers who are sent to Redis for nothing
 	minOwners           = 1024  // room of the smallest filter
 	staleAfter          = time.Second
+	ownersRest          = 10 // between two readings of a bucket's owners, in times of what the last one took
 )
 
-// keeper looks after the closed latches: it opens those whose stock is back, and reads the owners of the others again
-// whenever the bucket has moved. Open latches cost nothing.
+// keeper looks after the closed latches: it opens those whose stock is back, and reads the owners of the others, again when
+// others than this gateway have sold. Open latches cost nothing.
 type keeper struct {
 	stock   Stock
 	levels  Levels
 	timeout time.Duration
+	clock   func() time.Duration // monotonic
 	builds  chan build
 
 	generation atomic.Uint64 // rises when a latch closes or opens
@@ -46,11 +48,16 @@ type keeper struct {
 type build struct {
 	latch *bucketLatch
 	state *soldOut
-	stamp stamp
+	epoch int64
+	sold  int64 // units of the epoch before the owners are read
 }
 
 func newKeeper(d Deps, timeout time.Duration) *keeper {
-	return &keeper{stock: d.Stock, levels: d.Levels, timeout: timeout, builds: make(chan build, ownersQueue)}
+	start := time.Now()
+	return &keeper{
+		stock: d.Stock, levels: d.Levels, timeout: timeout, builds: make(chan build, ownersQueue),
+		clock: func() time.Duration { return time.Since(start) },
+	}
 }
 
 // soldOut closes the latch of a SKU on the Stock's verdict.
@@ -92,9 +99,9 @@ func (k *keeper) turn(ctx context.Context) error {
 	if len(due) == 0 {
 		return nil
 	}
-	buckets := make([]sale.Bucket, len(due))
+	buckets, known := make([]sale.Bucket, len(due)), make([]tally, len(due))
 	for i, b := range due {
-		buckets[i] = b.bucket
+		buckets[i], known[i] = b.bucket, b.tally()
 	}
 	readings, err := k.read(ctx, buckets)
 	if err != nil {
@@ -103,7 +110,7 @@ func (k *keeper) turn(ctx context.Context) error {
 	}
 	k.saw()
 	for i, b := range due {
-		k.judge(b, readings[i])
+		k.judge(b, readings[i], known[i])
 	}
 	return nil
 }
@@ -158,29 +165,61 @@ func (k *keeper) due() []*bucketLatch {
 	return due
 }
 
+// tally is what was known of a bucket's owners before a look at it: what is counted afterwards may hide a sale that the look
+// has seen.
+type tally struct {
+	owners  *owners
+	counted int64
+}
+
+func (b *bucketLatch) tally() tally {
+	known := b.owners.Load()
+	if known == nil {
+		return tally{}
+	}
+	return tally{known, known.counted()}
+}
+
+// complete reports whether nobody was missing when the bucket was looked at.
+func (t tally) complete(r sale.Reading) bool {
+	return t.owners != nil && t.owners.epoch == r.Epoch && t.counted == sold(r)
+}
+
+// sold is how many units of a bucket its epoch has sold, also those that came back since.
+func sold(r sale.Reading) int64 { return r.Taken - r.Moved }
+
 // judge decides about one latch. That of a bucket which Redis does not know opens too: the exact path says what is wrong.
-func (k *keeper) judge(b *bucketLatch, r sale.Reading) {
+func (k *keeper) judge(b *bucketLatch, r sale.Reading, known tally) {
 	if (r.Available > 0 || r.Epoch == 0) && !faults.Bug("latch-never-opened") {
 		k.open(b.latch)
 		return
 	}
 	state := b.state.Load()
-	now := stamp{r.Epoch, r.Sequence}
-	if state == nil || state.owners != nil && state.stamp == now {
+	switch {
+	case state == nil:
 		return
-	}
-	if state.owners != nil { // someone bought since, or the bucket was loaded anew: the filter may lack an owner
+	case known.complete(r):
+		if all := known.owners.all(); state.owners != all {
+			b.state.CompareAndSwap(state, &soldOut{owners: all})
+		}
+		return
+	case state.owners != nil: // somebody else has sold since, or the bucket was loaded anew: the filter may lack an owner
 		unknown := &soldOut{}
 		if !b.state.CompareAndSwap(state, unknown) {
 			return
 		}
 		state = unknown
 	}
-	if r.Epoch != b.epoch.Load() || !b.building.CompareAndSwap(false, true) {
+	k.order(b, build{b, state, r.Epoch, sold(r)})
+}
+
+// order has the owners of a bucket read, once at a time and not too often: a reading costs Redis as much as there are owners.
+func (k *keeper) order(b *bucketLatch, order build) {
+	if order.epoch != b.epoch.Load() || int64(k.clock()) < b.rests.Load() || !b.building.CompareAndSwap(false, true) {
 		return // where the epochs differ, a rebuild may not have loaded every owner yet
 	}
 	select {
-	case k.builds <- build{b, state, now}:
+	case k.builds <- order:
 	default: // the queue is full: the next turn asks again
 		b.building.Store(false)
 	}
@@ -216,21 +255,28 @@ func (k *keeper) distrust() {
 
 // buildOwners reads the owners of a bucket and puts their filter to work, unless the latch has moved on.
 func (k *keeper) buildOwners(ctx context.Context, order build) error {
-	defer order.latch.building.Store(false)
-	if order.latch.state.Load() != order.state || order.state.owners != nil {
+	b := order.latch
+	defer b.building.Store(false)
+	if b.state.Load() != order.state || order.state.owners != nil {
 		return nil
 	}
+	began := k.clock()
 	ctx, cancel := context.WithTimeout(ctx, ownersTimeout)
 	defer cancel()
-	share := order.latch.latch.stock.Load() / int64(len(order.latch.latch.buckets))
-	owners := bloom.NewWithEstimates(uint(min(max(2*share, minOwners), sale.MaxStock)), ownersFalsePositive)
-	err := k.stock.Owners(ctx, order.latch.bucket, func(buyer string) error {
-		owners.AddString(buyer)
+	share := b.latch.stock.Load() / int64(len(b.latch.buckets))
+	room := min(max(2*share, minOwners), sale.MaxStock)
+	filter := bloom.NewWithEstimates(uint(room), ownersFalsePositive)
+	err := k.stock.Owners(ctx, b.bucket, func(buyer string) error {
+		filter.AddString(buyer)
+		room--
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("read the owners of %s: %w", order.latch.bucket, err)
+		return fmt.Errorf("read the owners of %s: %w", b.bucket, err)
 	}
-	order.latch.state.CompareAndSwap(order.state, &soldOut{owners: owners, stamp: order.stamp})
+	now := k.clock()
+	b.rests.Store(int64(now + ownersRest*(now-began)))
+	b.owners.Store(&owners{epoch: order.epoch, sold: order.sold, filter: filter, room: int(max(room, 0))})
+	b.state.CompareAndSwap(order.state, &soldOut{owners: filter})
 	return nil
 }

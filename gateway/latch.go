@@ -24,17 +24,15 @@ type bucketLatch struct {
 	latch    *latch
 	epoch    atomic.Int64 // in which the bucket is open as far as the catalogue is known, else 0
 	state    atomic.Pointer[soldOut]
-	building atomic.Bool // a filter of its owners is ordered
+	owners   atomic.Pointer[owners] // as they were read last, kept while the latch opens and closes
+	building atomic.Bool            // a reading of the owners is ordered
+	rests    atomic.Int64           // until when none is ordered, by the keeper's clock
 }
 
 // soldOut is a closed bucket. It is replaced, never changed.
 type soldOut struct {
 	owners *bloom.BloomFilter // buyers who own a unit; nil: not known, so everybody goes on to the exact path
-	stamp  stamp              // where the bucket stood before the owners were read
 }
-
-// stamp names a moment in a bucket's life: any write that moves stock changes it.
-type stamp struct{ epoch, sequence int64 }
 
 func newLatch(rows []sale.BucketRow) *latch {
 	l := &latch{buckets: make([]bucketLatch, len(rows))}
@@ -43,6 +41,17 @@ func newLatch(rows []sale.BucketRow) *latch {
 		l.buckets[i].latch = l
 	}
 	return l
+}
+
+// sold notes a purchase that took units. The owners are those that were known before it was sent to Redis, so that it is not
+// in their reading already. Until the next look everybody goes on to the exact path: the filter at work may lack the buyer.
+func (b *bucketLatch) sold(known *owners, p *sale.Purchase, units int) {
+	if known != nil && known.epoch == p.Epoch {
+		known.add(p.Buyer, int64(units))
+	}
+	if state := b.state.Load(); state != nil && state.owners != nil {
+		b.state.CompareAndSwap(state, &soldOut{})
+	}
 }
 
 // follow takes over what a changed sale means for the latch.

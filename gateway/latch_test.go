@@ -98,7 +98,7 @@ func TestEverybodyGoesOnWhileOwnersAreUnknown(t *testing.T) {
 		"moved since": func(s *scene) {
 			s.stock.set(func(f *fakeStock) { f.owners[phone] = []string{"owner"} })
 			s.turn()
-			s.stock.set(func(f *fakeStock) { f.readings[phone] = sale.Reading{Epoch: 1, Sequence: 6} })
+			s.stock.set(func(f *fakeStock) { f.readings[phone] = sale.Reading{Epoch: 1, Sequence: 6, Taken: 1} })
 			require.NoError(s.t, s.gateway.keeper.turn(context.Background()))
 		},
 		"failed": func(s *scene) {
@@ -130,16 +130,17 @@ func TestEverybodyGoesOnWhileOwnersAreUnknown(t *testing.T) {
 	}
 }
 
-func TestFilterIsReadAgainWhenTheBucketMoved(t *testing.T) {
+func TestFilterIsReadAgainWhenOthersHaveSold(t *testing.T) {
 	s := newScene(t).open(autumn())
 	latchOf(s, "owner")
 	s.stock.set(func(f *fakeStock) {
-		f.readings[phone] = sale.Reading{Epoch: 1, Sequence: 11}
+		f.readings[phone] = sale.Reading{Epoch: 1, Sequence: 11, Taken: 1}
 		f.owners[phone] = []string{"owner", "late"}
 	})
 	s.refused(s.press("late", ""), sale.OutcomeSoldOut, nil)
 	s.turn()
-	require.Equal(t, http.StatusAccepted, s.press("late", "").status)
+	s.stock.answer(sale.Answer{Outcome: sale.OutcomeAlreadyBought, Limit: 1, Bought: 1, OrderID: 3})
+	require.Equal(t, "already_bought", s.press("late", "").members(t)["code"])
 	s.refused(s.press("ann", ""), sale.OutcomeSoldOut, nil)
 }
 

@@ -113,9 +113,12 @@ func (g *Gateway) leave(p pass) {
 
 // decide asks the Stock and tells the buyer.
 func (g *Gateway) decide(ctx *fasthttp.RequestCtx, live *liveSale, item *liveItem, p sale.Purchase) sale.Outcome {
+	bucket := &item.latch.buckets[p.Bucket.Number]
+	owners := bucket.owners.Load()
 	a := g.stock.Reserve(p)
 	switch a.Outcome {
 	case sale.OutcomeQueued, sale.OutcomeHeld:
+		bucket.sold(owners, &p, a.Quantity)
 		g.taken(ctx, live, item, &a)
 	case sale.OutcomeReplayed:
 		return g.replayed(ctx, live, item, &p, &a)

@@ -216,6 +216,9 @@ func latchOf(s *scene, owner string) {
 // turn lets the keeper look once and builds every filter that it orders.
 func (s *scene) turn() {
 	s.t.Helper()
+	for _, b := range s.gateway.keeper.closed {
+		b.rests.Store(0)
+	}
 	require.NoError(s.t, s.gateway.keeper.turn(context.Background()))
 	for len(s.gateway.keeper.builds) > 0 {
 		require.NoError(s.t, s.gateway.keeper.buildOwners(context.Background(), <-s.gateway.keeper.builds))

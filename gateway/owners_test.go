@@ -1,0 +1,174 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/bits-and-blooms/bloom/v3"
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+)
+
+// ownersScene is a phone that is sold out, whose owners are read, in a sale that allows two units, and a count of readings.
+func ownersScene(t *testing.T) (*scene, *bucketLatch, *int) {
+	t.Helper()
+	s := newScene(t).open(autumn(func(s *sale.Sale) { s.PerBuyerLimit = 2 }))
+	readings := new(int)
+	s.gateway.keeper.stock = hookedStock{s.stock, func() { *readings++ }}
+	s.stock.set(func(f *fakeStock) {
+		f.owners[phone], f.readings[phone] = []string{"owner"}, sale.Reading{Epoch: 1, Sequence: 9, Taken: 100}
+	})
+	b := &s.item("autumn", "phone").latch.buckets[0]
+	s.gateway.keeper.soldOut(b.latch)
+	s.turn()
+	require.Equal(t, 1, *readings)
+	return s, b, readings
+}
+
+// moves changes what the bucket says of itself.
+func (s *scene) moves(change func(*sale.Reading)) {
+	s.stock.set(func(f *fakeStock) {
+		r := f.readings[phone]
+		r.Sequence++
+		change(&r)
+		f.readings[phone] = r
+	})
+}
+
+// cancelled brings a unit back and sells it to a buyer of this gateway, as a cancellation under a crowd does.
+func (s *scene) cancelled(buyer string) {
+	s.t.Helper()
+	s.moves(func(r *sale.Reading) { r.Available, r.Returned = 1, r.Returned+1 })
+	s.turn()
+	s.stock.set(func(f *fakeStock) {
+		f.decide = func(p sale.Purchase) sale.Answer {
+			return sale.Answer{Outcome: sale.OutcomeQueued, OrderID: 77, Quantity: 1, CreatedAt: noon}
+		}
+	})
+	require.Equal(s.t, http.StatusAccepted, s.press(buyer, "").status)
+	s.moves(func(r *sale.Reading) { r.Available, r.Taken = 0, r.Taken+1 })
+	soldOutNow(s)
+	s.refused(s.press("late", ""), sale.OutcomeSoldOut, nil)
+}
+
+// TestCancelsDoNotHaveTheOwnersReadAgain: the gateway knows to whom it has sold what came back.
+func TestCancelsDoNotHaveTheOwnersReadAgain(t *testing.T) {
+	s, b, readings := ownersScene(t)
+	for i := range 50 {
+		s.cancelled(fmt.Sprintf("new-%d", i))
+		s.turn()
+		require.NotNil(t, b.state.Load().owners, "the next look puts the filter to work again")
+	}
+	require.Equal(t, 1, *readings)
+	before := len(s.stock.purchases())
+	s.refused(s.press("ann", ""), sale.OutcomeSoldOut, nil)
+	require.Len(t, s.stock.purchases(), before, "strangers are refused from local memory")
+	s.stock.answer(sale.Answer{Outcome: sale.OutcomeAlreadyBought, Limit: 1, Bought: 1, OrderID: 3})
+	for _, owner := range []string{"owner", "new-0", "new-49"} {
+		require.Equal(t, "already_bought", s.press(owner, "").members(t)["code"], "and owners get past it")
+	}
+}
+
+// TestReleasesAndTransfersKeepTheFilter: whoever gives a unit back may stay in it, and nobody new owns one.
+func TestReleasesAndTransfersKeepTheFilter(t *testing.T) {
+	s, b, readings := ownersScene(t)
+	filter := b.state.Load().owners
+	s.moves(func(r *sale.Reading) { r.Returned += 3; r.Taken += 3; r.Moved += 3 })
+	s.turn()
+	require.Same(t, filter, b.state.Load().owners)
+	require.Equal(t, 1, *readings)
+}
+
+// TestSalesOfOtherGatewaysHaveTheOwnersReadAgain: this gateway has not heard of their buyers.
+func TestSalesOfOtherGatewaysHaveTheOwnersReadAgain(t *testing.T) {
+	s, _, readings := ownersScene(t)
+	s.cancelled("mine")
+	s.moves(func(r *sale.Reading) { r.Taken++ })
+	s.stock.set(func(f *fakeStock) { f.owners[phone] = []string{"owner", "mine", "theirs"} })
+	s.turn()
+	require.Equal(t, 2, *readings)
+	require.Equal(t, http.StatusConflict, s.press("ann", "").status)
+	before := len(s.stock.purchases())
+	for _, owner := range []string{"owner", "mine", "theirs"} {
+		s.press(owner, "")
+	}
+	require.Len(t, s.stock.purchases(), before+3)
+}
+
+// TestPurchaseUnderWayDuringTheReadingIsNotCounted: Redis may have counted it before, and it would hide somebody else's.
+func TestPurchaseUnderWayDuringTheReadingIsNotCounted(t *testing.T) {
+	s, b, _ := ownersScene(t)
+	b.owners.Store(nil)
+	s.stock.set(func(f *fakeStock) {
+		f.decide = func(p sale.Purchase) sale.Answer {
+			b.owners.Store(&owners{epoch: 1, sold: 101, filter: bloom.New(64, 3), room: 10}) // read after the unit was taken
+			return sale.Answer{Outcome: sale.OutcomeQueued, OrderID: 77, Quantity: 1, CreatedAt: noon}
+		}
+	})
+	require.Equal(t, http.StatusAccepted, s.press("owner", "").status)
+	require.EqualValues(t, 101, b.owners.Load().counted())
+	require.Nil(t, b.state.Load().owners, "everybody goes on to the exact path until the next look")
+	s.moves(func(r *sale.Reading) { r.Taken = 102 })
+	require.NoError(t, s.gateway.keeper.turn(context.Background()))
+	require.Nil(t, b.state.Load().owners, "somebody else's sale is not taken for it")
+}
+
+// TestReadingsOfOwnersAreSpaced: ten times what the last one took, whatever the latch does meanwhile.
+func TestReadingsOfOwnersAreSpaced(t *testing.T) {
+	const took = 300 * time.Millisecond
+	s, b, readings := ownersScene(t)
+	k, now := s.gateway.keeper, time.Hour
+	k.clock = func() time.Duration { return now }
+	k.stock = hookedStock{s.stock, func() { *readings++; now += took }}
+	look := func() {
+		require.NoError(t, k.turn(context.Background()))
+		for len(k.builds) > 0 {
+			require.NoError(t, k.buildOwners(context.Background(), <-k.builds))
+		}
+	}
+	s.moves(func(r *sale.Reading) { r.Taken++ })
+	look()
+	require.Equal(t, 2, *readings)
+	for range 9 { // others go on selling
+		now += took
+		s.moves(func(r *sale.Reading) { r.Taken++ })
+		k.open(b.latch)
+		k.soldOut(b.latch)
+		look()
+		require.Equal(t, 2, *readings)
+		require.Nil(t, b.state.Load().owners, "meanwhile everybody goes on to the exact path")
+	}
+	now += took
+	look()
+	require.Equal(t, 3, *readings)
+	require.NotNil(t, b.state.Load().owners)
+}
+
+// TestOwnersWithoutRoomAreReadAgain: a filter that is too full lets every stranger pass.
+func TestOwnersWithoutRoomAreReadAgain(t *testing.T) {
+	s, b, readings := ownersScene(t)
+	known := b.owners.Load()
+	require.Equal(t, minOwners-1, known.room)
+	known.room = 1
+	s.cancelled("first")
+	s.cancelled("second")
+	s.turn()
+	require.Equal(t, 2, *readings)
+}
+
+func TestSalesOfAnotherEpochAreNotCounted(t *testing.T) {
+	s, b, _ := ownersScene(t)
+	known := b.owners.Load()
+	for epoch, want := range map[int64]int64{0: 100, 1: 102, 2: 100} {
+		known.own = 0
+		b.sold(known, &sale.Purchase{Epoch: epoch, Buyer: "ann"}, 2)
+		require.Equal(t, want, known.counted())
+	}
+	s.moves(func(r *sale.Reading) { *r = sale.Reading{Epoch: 2, Taken: 100} })
+	require.NoError(t, s.gateway.keeper.turn(context.Background()))
+	require.Nil(t, b.state.Load().owners, "an epoch counts from its own beginning")
+}
