@@ -257,6 +257,39 @@ func TestTransferOutOfADoubtfulServerIsReported(t *testing.T) {
 	require.Zero(t, m.reading(m.buckets[0]).Moved)
 }
 
+// TestAllThatIsAskedComesInOneRound: where more wait at a bucket than any other holds, every other gives, and the next round
+// of transfers need not wait for the settlement of this one.
+func TestAllThatIsAskedComesInOneRound(t *testing.T) {
+	m := newMarket(t, 0, 0, 4, 4, 4).carry()
+	m.kafka.goAway() // nothing settles
+	seekers := make([]*seeker, 20)
+	for i := range seekers {
+		seekers[i] = &seeker{home: i % 20 / 15, quantity: 1, found: make(chan finding, 1)} // 15 at one bucket, 5 at another
+	}
+	p := m.purchase(m.buckets[0], "anna")
+	p.Buckets = len(m.buckets)
+	turn := func() {
+		t.Helper()
+		require.True(t, m.engine.gate.enter()) // as those who seek have
+		defer m.engine.gate.leave()
+		require.NoError(t, m.engine.mover(p).turn(t.Context(), seekers))
+	}
+	turn()
+	moved := func() (units []int64) {
+		for _, r := range m.sight().readings {
+			units = append(units, r.Moved)
+		}
+		return units
+	}
+	require.Equal(t, []int64{0, 0, 4, 4, 4}, moved(), "every other bucket gives")
+	turn()
+	require.Equal(t, []int64{0, 0, 4, 4, 4}, moved(), "all is on its way")
+	m.kafka.comeBack()
+	m.balanced()
+	require.Equal(t, int64(12), m.sight().total())
+	require.Equal(t, []int64{8, 4}, []int64{m.reading(m.buckets[0]).Available, m.reading(m.buckets[1]).Available}, "they took turns")
+}
+
 // TestSlowTurnKeepsNobody: those who seek wait a second at most, also where the database takes longer to answer a turn.
 func TestSlowTurnKeepsNobody(t *testing.T) {
 	m := newMarket(t, 0, 0)

@@ -100,15 +100,15 @@ func (f *flow) deliver() {
 
 // findRoom completes the parcels and marks those that there is room for; the others are left to the relay. It reports
 // whether there is anything to publish.
-func (f *flow) findRoom() (any bool) {
+func (f *flow) findRoom() (some bool) {
 	for _, p := range f.parcels {
 		if p.record == nil {
 			f.restore(p)
 		}
 		f.engine.orders.Observe(float64(len(p.places)))
-		any = p.takeRoom() || any
+		some = p.takeRoom() || some
 	}
-	return any
+	return some
 }
 
 // awaitAcks answers every parcel once it is acknowledged or time is up, and returns what Kafka's circuit breaker hears.

@@ -94,9 +94,15 @@ func tellAll(seekers []*seeker, a sale.Answer) {
 	}
 }
 
-// bring takes units out of other buckets: the fullest one gives half, or as much as those ask who wait at a bucket, and
-// others follow until there is enough for the first of them. Nothing is brought to a bucket while units are on their way to
-// it.
+// want is what those ask who wait at a bucket.
+type want struct {
+	to    int
+	asked int64
+}
+
+// bring takes units out of other buckets for those where somebody waits. Nothing is brought to a bucket while units are on
+// their way to it, so it is brought all that is asked there at once: a round takes as long as settlement, and a SKU near its
+// end is not sold out before the last one. The buckets take turns, so that none gets everything.
 func (m *mover) bring(ctx context.Context, within []*seeker, v *sight) error {
 	m.tickets = m.open(v)
 	served := make([]bool, len(m.buckets))
@@ -104,6 +110,7 @@ func (m *mover) bring(ctx context.Context, within []*seeker, v *sight) error {
 	for _, s := range within {
 		asked[s.home] += s.quantity
 	}
+	var wants []want
 	for _, s := range within {
 		if !v.sound(s.home) {
 			s.refuse(sale.OutcomeOverloaded)
@@ -113,27 +120,35 @@ func (m *mover) bring(ctx context.Context, within []*seeker, v *sight) error {
 			continue
 		}
 		served[s.home] = true // and gives to nobody in this turn
-		if err := m.gather(ctx, s.home, s.quantity-v.spare(s.home), asked[s.home]-v.spare(s.home), served, v); err != nil {
+		wants = append(wants, want{s.home, asked[s.home] - v.spare(s.home)})
+	}
+	for len(wants) > 0 {
+		var err error
+		if wants, err = m.gather(ctx, wants, served, v); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// gather takes units for a bucket, as much as is asked from the fullest and on until there is what is needed.
-func (m *mover) gather(ctx context.Context, to int, needed, asked int64, served []bool, v *sight) error {
-	for needed > 0 {
+// gather has the fullest bucket give to each that wants: half, or as much as is asked. It returns what is still wanted, none
+// when no bucket has anything to give.
+func (m *mover) gather(ctx context.Context, wants []want, served []bool, v *sight) ([]want, error) {
+	left := wants[:0]
+	for _, w := range wants {
 		giver := v.fullest(served)
 		if giver < 0 {
-			return nil
+			return nil, nil
 		}
-		units, err := m.take(ctx, giver, to, asked, v)
+		units, err := m.take(ctx, giver, w.to, w.asked, v)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		needed, asked = needed-units, asked-units
+		if w.asked -= units; w.asked > 0 {
+			left = append(left, w)
+		}
 	}
-	return nil
+	return left, nil
 }
 
 // take moves units of one bucket to another and returns how many; when they are fewer than asked the giver is empty.
