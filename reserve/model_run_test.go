@@ -138,7 +138,7 @@ func (m *modelRun) step() {
 		m.release()
 	case m.one(800):
 		m.forget()
-	case m.one(1000) && m.model.replid != "":
+	case m.one(300) && m.model.replid != "":
 		m.changeReplid()
 	default:
 		m.reserve()
