@@ -31,6 +31,7 @@ func TestRefusals(t *testing.T) {
 		{"rate limited", refuseRateLimited},
 		{"keys", refuseReusedKey},
 		{"limit", refuseOverLimit},
+		{"cancelled", refuseCancelled},
 		{"not enough", refuseNotEnough},
 	}
 	for _, rung := range ladder {
@@ -373,6 +374,34 @@ func refuseOverLimit(s *stack) {
 	s.taken(ask{sale: id, buyer: "b"})
 	own := s.read(ask{sale: id}.path(), "b").json(s)["orders"]
 	assert.Len(s.t, own, 3)
+}
+
+// refuseCancelled: by the rule that holds from the start, three orders of a buyer may end without being paid.
+func refuseCancelled(s *stack) {
+	id := named(s)
+	s.open(id, lasting(phone(1)))
+	var answer reply
+	hears := func(word string) {
+		require.Eventually(s.t, func() bool {
+			answer = s.buy(ask{sale: id, buyer: "b"})
+			return strings.Contains(string(answer.body), word)
+		}, 10*time.Second, 20*time.Millisecond, word)
+	}
+	for range 3 {
+		hears(`"queued"`)
+		require.Equal(s.t, 200, s.cancel(s.becomes(s.ordered(answer, 202), "b", "confirmed"), "b").status)
+	}
+	hears(`"too_many_cancellations"`)
+	problem := s.refused(answer, 409, "too_many_cancellations", "limit", "unpaid")
+	assert.EqualValues(s.t, 3, problem["limit"])
+	assert.EqualValues(s.t, 3, problem["unpaid"])
+	s.taken(ask{sale: id, buyer: "c"})
+	s.refused(s.buy(ask{sale: id, buyer: "b"}), 409, "too_many_cancellations", "limit", "unpaid") // above what is left
+	own := s.read(ask{sale: id}.path()+"?limit=2", "b").json(s)
+	assert.Len(s.t, own["orders"], 2)
+	rest := s.read(ask{sale: id}.path()+"?limit=2&cursor="+own["next"].(string), "b").json(s)
+	assert.Len(s.t, rest["orders"], 1)
+	assert.NotContains(s.t, rest, "next")
 }
 
 func refuseNotEnough(s *stack) {
