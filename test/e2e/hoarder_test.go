@@ -25,7 +25,7 @@ const (
 	hoardOthers   = 4                     // connections of other buyers
 	hoardEvery    = 20 * time.Millisecond // each of them presses so often
 	hoardScript   = 20 * time.Millisecond // a script takes no longer
-	hoardQuiet    = 10 * time.Millisecond // others' p99 is not told from this one
+	hoardNoise    = 50 * time.Millisecond // of a p99 of a few hundred presses; a minute is judged as it is
 	hoardWarm     = time.Second           // the first presses after a start are slower
 	hoardReleased = 8                     // orders that went back and are remembered of a buyer
 )
@@ -51,7 +51,10 @@ func slowsNobody(t *testing.T, limit, presses int) {
 	redis.MustDo(t, "CONFIG", "RESETSTAT")
 	loud := s.others("loud", func() { s.hoard("anna", presses) })
 	t.Logf("other buyers' p99: %v, beside a buyer who cancels %v", quiet, loud)
-	assert.LessOrEqual(t, loud, 2*max(quiet, hoardQuiet))
+	if *flagHoard < time.Minute {
+		quiet = max(quiet, hoardNoise)
+	}
+	assert.LessOrEqual(t, loud, 2*quiet)
 
 	s.rules(object{"grief": object{"unpaid": 0}, "buyer": nil})
 	told := s.hoard("bert", presses)
