@@ -207,7 +207,7 @@ func (w *modelRun) rebuild() {
 		case o.bucket != row.Bucket.Number:
 		case o.status == sale.StatusConfirmed || o.status == sale.StatusPaid:
 			owners = append(owners, o.RecordOrder)
-		case o.status != sale.StatusRefused && o.Key != "":
+		case o.status != sale.StatusRefused:
 			released = append(released, o.RecordOrder)
 		}
 	}
