@@ -15,7 +15,10 @@ const (
 // verifier is the memory of one verification, used again by the next.
 type verifier struct {
 	macs    []mac
-	header  [headerBytes]byte
+	encoded [headerBytes*4/3 + 1]byte // the header that was read last, size bytes of it
+	size    int
+	parsed  tokenHeader       // what it says
+	header  [headerBytes]byte // and it decoded
 	payload [payloadBytes]byte
 	sum     [sha256.Size]byte
 	sent    [sha256.Size]byte
@@ -34,13 +37,17 @@ func (v *verifier) readHeader(encoded []byte) (keyID []byte, usual, ok bool) {
 	if strictBase64.DecodedLen(len(encoded)) > headerBytes {
 		return nil, false, true
 	}
-	n, err := strictBase64.Decode(v.header[:], encoded)
-	if err != nil {
-		return nil, false, false
-	}
-	h, usual := scanHeader(v.header[:n])
-	if !usual {
-		return nil, false, true
+	h := v.parsed
+	if v.size == 0 || string(encoded) != string(v.encoded[:v.size]) { // an identity provider writes the same header in all its tokens
+		v.size = 0
+		n, err := strictBase64.Decode(v.header[:], encoded)
+		if err != nil {
+			return nil, false, false
+		}
+		if h, usual = scanHeader(v.header[:n]); !usual {
+			return nil, false, true
+		}
+		v.parsed, v.size = h, copy(v.encoded[:], encoded)
 	}
 	return h.keyID.of(v.header[:]), true, string(h.algorithm.of(v.header[:])) == algorithm && !h.critical
 }

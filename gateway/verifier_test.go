@@ -77,6 +77,27 @@ func TestKeyIDReachesTheSource(t *testing.T) {
 	}
 }
 
+// TestHeaderReadLastIsNotTheNext: a verifier remembers one header, and no other takes its place by being none.
+func TestHeaderReadLastIsNotTheNext(t *testing.T) {
+	var v verifier
+	encode := base64.RawURLEncoding.EncodeToString
+	for _, c := range []struct {
+		encoded, keyID string
+		usual, ok      bool
+	}{
+		{encode([]byte(`{"alg":"HS256","kid":"a"}`)), "a", true, true}, {encode([]byte(`{"alg":"HS256","kid":"a"}`)), "a", true, true},
+		{encode([]byte(`{"alg":"HS256","kid":"b"}`)), "b", true, true}, {"!", "", false, false},
+		{encode([]byte(`{"alg":"HS256","kid":"b"}`)), "b", true, true}, {encode([]byte(`{"alg":"HS384"}`)), "", true, false},
+		{encode([]byte(`{"alg":"HS384"}`)), "", true, false}, {encode([]byte(`{"jwk":{}}`)), "", false, true}, {"", "", false, true},
+		{encode([]byte(`{"alg":"HS256","kid":"a"}`)), "a", true, true}, {encode(make([]byte, headerBytes)), "", false, true},
+	} {
+		keyID, usual, ok := v.readHeader([]byte(c.encoded))
+		require.Equal(t, c.keyID, string(keyID), c.encoded)
+		require.Equal(t, c.usual, usual, c.encoded)
+		require.Equal(t, c.ok, ok, c.encoded)
+	}
+}
+
 func TestMoreKeysThanAreKept(t *testing.T) {
 	source := &countingKeys{}
 	for i := range 2 * maxMACs {
