@@ -58,8 +58,9 @@ type Keeper struct {
 
 // NewKeeper returns a keeper; Run does its work.
 func NewKeeper(o KeeperOptions) *Keeper {
+	v := newView()
 	return &Keeper{
-		KeeperOptions: o, view: newView(), watchdog: newWatchdog(o.Redis, o.Units, o.Log), clock: newClock(nil),
+		KeeperOptions: o, view: v, watchdog: newWatchdog(o.Redis, o.Units, o.Log, v.hasWindow), clock: newClock(nil),
 		mending: map[string]time.Time{}, places: make(chan struct{}, mendParallel),
 	}
 }

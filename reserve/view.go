@@ -165,6 +165,15 @@ func (v *view) applied(id string, version int64) {
 	}
 }
 
+// hasWindow notes which version of its sale's window a bucket was seen with: an older one is given anew.
+func (v *view) hasWindow(b sale.Bucket, version int64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if s := v.sales[b.Sale]; s != nil && s.known && version < s.sale.Version {
+		v.changed[b.Sale] = struct{}{}
+	}
+}
+
 // saleOf returns a sale and its buckets.
 func (v *view) saleOf(id string) (sale.Sale, []sale.Bucket) {
 	v.mu.Lock()

@@ -26,10 +26,17 @@ type watchdog struct {
 	log   *slog.Logger
 	rota  rota
 	ahead map[sale.Bucket]time.Time // since when Redis has a later epoch than the database; zero = told
+
+	// window hears which version of its sale's window a bucket has in Redis: a Redis that went back by no more than that
+	// write would otherwise keep a sale paused, or open, that is not.
+	window func(b sale.Bucket, version int64)
 }
 
-func newWatchdog(redis *Redis, units UnitBooks, log *slog.Logger) *watchdog {
-	return &watchdog{redis: redis, units: units, log: log, rota: rota{most: watchdogBuckets}, ahead: map[sale.Bucket]time.Time{}}
+func newWatchdog(redis *Redis, units UnitBooks, log *slog.Logger, window func(b sale.Bucket, version int64)) *watchdog {
+	return &watchdog{
+		redis: redis, units: units, log: log, rota: rota{most: watchdogBuckets}, ahead: map[sale.Bucket]time.Time{},
+		window: window,
+	}
 }
 
 // round is one unit of work on buckets in order: it returns the open ones whose copy in Redis went back or is gone.
@@ -57,6 +64,9 @@ func (w *watchdog) round(ctx context.Context, moving []sale.Bucket) ([]sale.Buck
 			reason = "outbox"
 		}
 		w.noteAhead(row, readings[i].Epoch)
+		if reason == "" {
+			w.window(row.Bucket, readings[i].WindowsVersion)
+		}
 		if reason != "" {
 			w.log.Warn("a bucket is in doubt", "bucket", row.Bucket.String(), "epoch", row.Epoch, "reason", reason,
 				"redis_epoch", readings[i].Epoch, "redis_sequence", readings[i].Sequence, "sequence", books[i].Sequence)

@@ -39,6 +39,26 @@ func TestKeeperNoticesARedisThatWentBack(t *testing.T) {
 	}
 }
 
+// noWindows is for a watchdog of which nobody hears about windows.
+func noWindows(sale.Bucket, int64) {}
+
+// Redis went back by the write of a resume and nothing else, which neither sequence nor epoch tells: the sale does not stay
+// paused.
+func TestKeeperGivesALostWindowAnew(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 1)
+	w.keep()
+	for _, state := range []sale.State{sale.StatePaused, sale.StateOpen} {
+		w.sale.State = state
+		w.sale = w.db.putSale(w.sale)
+		eventually(t, func() bool { return w.reading(b).WindowsVersion == w.sale.Version }, "the window is applied")
+	}
+	w.doOn("HSET", w.redis.keys(b).meta, "state", string(sale.StatePaused), "version", fmt.Sprint(w.sale.Version-1))
+	require.Equal(t, sale.OutcomePaused, w.buy(b, "ann").Outcome)
+	w.sellsSoon(b, "ann")
+	require.Equal(t, int64(1), w.db.row(b).Epoch, "nothing was rebuilt for it")
+}
+
 // A backup of the database was restored within an epoch: it numbers outbox rows anew that Redis would take for applied. The
 // keeper closes the bucket, and the rebuild goes on from the number that the database has.
 func TestKeeperNoticesADatabaseThatWentBack(t *testing.T) {
@@ -69,7 +89,7 @@ func TestWatchdogReadsTheBooksAgain(t *testing.T) {
 			row.outboxNumber = second
 			more(row)
 		}
-		doubted, err := newWatchdog(w.redis, w.db, silent()).round(context.Background(), []sale.Bucket{b})
+		doubted, err := newWatchdog(w.redis, w.db, silent(), noWindows).round(context.Background(), []sale.Bucket{b})
 		require.NoError(t, err)
 		require.LessOrEqual(t, times, 2)
 		return doubted
@@ -115,7 +135,7 @@ func TestDoubtOf(t *testing.T) {
 func TestWatchdogTellsOfADatabaseThatIsBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &safeBuffer{}
-		w := newWatchdog(nil, nil, slog.New(slog.NewTextHandler(log, nil)))
+		w := newWatchdog(nil, nil, slog.New(slog.NewTextHandler(log, nil)), noWindows)
 		row := sale.BucketRow{Bucket: sale.Bucket{Sale: "autumn", SKU: "phone", Number: 2}, Epoch: 3}
 		w.noteAhead(row, 5)
 		<-time.After(behindAfter)
@@ -170,7 +190,7 @@ func TestViewMoving(t *testing.T) {
 func TestWatchdogWithoutItsStores(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
-	dog := newWatchdog(w.redis, w.db, silent())
+	dog := newWatchdog(w.redis, w.db, silent(), noWindows)
 	doubted, err := dog.round(context.Background(), []sale.Bucket{b})
 	require.NoError(t, err)
 	require.Empty(t, doubted)
