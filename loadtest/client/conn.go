@@ -87,7 +87,7 @@ func (c *Conn) Dial(ctx context.Context) error {
 	if c.conn != nil {
 		return nil
 	}
-	conn, err := socket.DialTCP(ctx, c.server.addr, &net.Dialer{}, c.server.tls)
+	conn, err := c.server.dial(ctx)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNotSent, err)
 	}
@@ -98,6 +98,19 @@ func (c *Conn) Dial(ctx context.Context) error {
 		c.in.Reset(conn)
 	}
 	return nil
+}
+
+// dial connects. It is not socket's own dialer, whose connections end at a timeout and then say so as an end of the stream: a
+// load test tells a server that is slow from one that hangs up.
+func (s *Server) dial(ctx context.Context) (net.Conn, error) {
+	if s.tls != nil {
+		return (&tls.Dialer{Config: s.tls}).DialContext(ctx, "tcp", s.addr)
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", s.addr)
+	if err != nil {
+		return nil, err
+	}
+	return socket.Of(conn), nil
 }
 
 // Do sends a complete request and reads its answer into res, all before the deadline. After an error the connection is
