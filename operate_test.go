@@ -35,8 +35,9 @@ func TestRulesPutAsksForYes(t *testing.T) {
 		return command(t, []string{testToken, "FLASHSALE_ADMIN_URL=" + api.URL}, set, append([]string{"rules", "put", "-f", "-"}, flags...)...)
 	}
 	for set, says := range map[string]string{
-		"{}":                                   "takes off every rule of the present version 7",
-		"buyer: null":                          "takes off every rule of the present version 7",
+		"{}":                                   "takes off every rule of the present version 7 but default limits",
+		"buyer: null":                          "takes off every rule of the present version 7 but default limits",
+		"{buyer: null, grief: {unpaid: 0}}":    "takes off every rule of the present version 7, default limits too",
 		"flow: [{resource: purchase, qps: 0}]": "refuses every request of purchase",
 	} {
 		refused := put(set)
