@@ -126,7 +126,7 @@ func (c devCommand) present(ctx context.Context, inv *invocation, place *site, g
 	if err != nil {
 		return err
 	}
-	token, err := signer.Token(devBuyer, 24*time.Hour, time.Now())
+	token, err := signer.Token(devBuyer, min(24*time.Hour, s.Auth.MaxLifetime), time.Now())
 	if err != nil {
 		return err
 	}

@@ -94,7 +94,7 @@ func (d *devRun) audit() output {
 
 func TestDevSellsAndKeepsItsOrders(t *testing.T) {
 	dir := t.TempDir()
-	first := startDev(t, "curl -i", "--data-dir", dir)
+	first := startDev(t, "curl -i", "--data-dir", dir, "--auth-max-lifetime", "10m")
 	require.Contains(t, first.stdout.String(), "for trying and developing only")
 	status, order := first.call(http.MethodPost)
 	require.Equal(t, http.StatusAccepted, status, order)
