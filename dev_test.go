@@ -170,6 +170,19 @@ func TestDevKeepsItsSecrets(t *testing.T) {
 	require.Contains(t, got.stderr, secrets)
 }
 
+// An empty folder is a variable of the shell that was not set: it is not the current directory.
+func TestDevRefusesAnEmptyDataDir(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, words := range [][]string{{"--data-dir="}, {"--data-dir", ""}} {
+		got := command(t, nil, "", append(append([]string{"dev"}, anyPort...), words...)...)
+		require.Equal(t, exitUsage, got.code, got.stderr)
+		require.Contains(t, got.stderr, "--data-dir is empty")
+	}
+	entries, err := os.ReadDir(".")
+	require.NoError(t, err)
+	require.Empty(t, entries)
+}
+
 // A secret that somebody gave is used and not written down.
 func TestDevDoesNotWriteGivenSecretsDown(t *testing.T) {
 	dir := t.TempDir()
@@ -193,7 +206,7 @@ func TestDevSaysThatItsSaleDoesNotSell(t *testing.T) {
 	require.Equal(t, exitDone, moved.code, moved.stderr)
 	first.stop()
 	second := startDev(t, "curl -i", "--data-dir", dir)
-	require.Contains(t, second.stdout.String(), "buy one (refused now: sale demo is paused):")
+	require.Contains(t, second.stdout.String(), "buy one (refused now: sale demo is paused; flashsale sale resume demo goes on with it):")
 	second.stop()
 }
 

@@ -59,7 +59,7 @@ func (c *crowdFlags) crowd(inv *invocation, command string) (loadtest.Crowd, err
 	if c.Tokens != "" {
 		in, err := admin.OpenInput(c.Tokens, inv.stdin)
 		if err != nil {
-			return nil, &exitError{exitUsage, err}
+			return nil, exitOf(err)
 		}
 		defer in.Close()
 		return loadtest.ReadCrowd(in)

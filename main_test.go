@@ -107,6 +107,8 @@ func TestVersionAndConfig(t *testing.T) {
 	got := command(t, nil, "", "version")
 	require.Equal(t, exitDone, got.code)
 	require.Regexp(t, `^flashsale \S+, commit \S+, go1\.\S+\n$`, got.stdout)
+	require.Equal(t, got, command(t, nil, "", "--version"))
+	require.Contains(t, command(t, nil, "", "--help").stdout, "--config=FILE")
 
 	got = command(t, []string{testToken, "FLASHSALE_NO_SUCH_THING=1"}, "", "config", "--gateway-ack-timeout=2s")
 	require.Equal(t, exitDone, got.code)
@@ -177,8 +179,12 @@ func TestOperatorsCommandsWithoutAListener(t *testing.T) {
 	got = command(t, environ, "", "sale", "open", "demo")
 	require.Equal(t, exitFailed, got.code, got.stderr)
 	got = command(t, environ, "", "sale", "create", "demo", "-f", t.TempDir()+"/none.yaml")
-	require.Equal(t, exitUsage, got.code, got.stderr)
+	require.Equal(t, exitUnreadable, got.code, got.stderr)
 	require.Contains(t, got.stderr, "none.yaml")
+	for _, words := range [][]string{{"sale", "buyers", "demo", "-f"}, {"rules", "put", "-f"}, {"load", "targets", "--sale", "s", "--sku", "a", "--tokens"}} {
+		got = command(t, environ, "", append(words, t.TempDir()+"/none")...)
+		require.Equal(t, exitUnreadable, got.code, "%v: %s", words, got.stderr)
+	}
 	got = command(t, environ, "", "load", "verdict", "demo", "--wait", "1ms")
 	require.Equal(t, exitUnreadable, got.code, got.stderr)
 }

@@ -21,6 +21,11 @@ var version = "dev"
 // build tells what this binary is.
 type build struct{ version, commit, golang string }
 
+// String is the line that the version command prints.
+func (b build) String() string {
+	return fmt.Sprintf("flashsale %s, commit %s, %s", b.version, b.commit, b.golang)
+}
+
 func thisBuild() build {
 	b := build{version: version, commit: "unknown", golang: runtime.Version()}
 	if info, ok := debug.ReadBuildInfo(); ok {
@@ -43,8 +48,7 @@ type versionCommand struct{}
 
 // Run prints one line.
 func (versionCommand) Run(inv *invocation) error {
-	b := thisBuild()
-	_, err := fmt.Fprintf(inv.stdout, "flashsale %s, commit %s, %s\n", b.version, b.commit, b.golang)
+	_, err := fmt.Fprintln(inv.stdout, thisBuild())
 	return err
 }
 
