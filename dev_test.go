@@ -207,7 +207,13 @@ func TestDevSaysThatItsSaleDoesNotSell(t *testing.T) {
 	first.stop()
 	second := startDev(t, "curl -i", "--data-dir", dir)
 	require.Contains(t, second.stdout.String(), "buy one (refused now: sale demo is paused; flashsale sale resume demo goes on with it):")
+	moved = command(t, []string{"FLASHSALE_ADMIN_URL=" + second.find(`operators +(\S+)\n`)}, "", "sale", "close", "demo",
+		"--config", filepath.Join(dir, secretsName))
+	require.Equal(t, exitDone, moved.code, moved.stderr)
 	second.stop()
+	third := startDev(t, "curl -i", "--data-dir", dir)
+	require.Contains(t, third.stdout.String(), "buy one (refused now: sale demo is closed; a new --data-dir begins a new one):")
+	third.stop()
 }
 
 func TestDevNamesTakenPorts(t *testing.T) {

@@ -39,7 +39,7 @@ func TestRulesPutAsksForYes(t *testing.T) {
 	for set, says := range map[string]string{
 		"{}":                                   "takes off every rule of the present version 7 but default limits",
 		"buyer: null":                          "takes off every rule of the present version 7 but default limits",
-		"{buyer: null, grief: {unpaid: 0}}":    "takes off every rule of the present version 7, default limits too",
+		"{buyer: null, grief: {unpaid: 0}}":    "takes off every rule of the present version 7 and limits nothing",
 		"flow: [{resource: purchase, qps: 0}]": "refuses every request of purchase",
 	} {
 		refused := put(set)

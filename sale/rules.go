@@ -59,7 +59,7 @@ func (r *Rules) Drastic(present *Rules) string {
 	}
 	switch {
 	case r.limitsNothing() && !present.limitsNothing():
-		return fmt.Sprintf("takes off every rule of the present version %d, default limits too", present.Version)
+		return fmt.Sprintf("takes off every rule of the present version %d and limits nothing", present.Version)
 	case r.plain() && !present.plain():
 		return fmt.Sprintf("takes off every rule of the present version %d but default limits", present.Version)
 	}

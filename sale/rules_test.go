@@ -106,7 +106,7 @@ func TestDrasticRules(t *testing.T) {
 	assert.Equal(t, "refuses every request of purchase", stops.Drastic(&full))
 	assert.Equal(t, "takes off every rule of the present version 7 but default limits", empty.Drastic(&full))
 	nothing := Rules{}
-	assert.Equal(t, "takes off every rule of the present version 7, default limits too", nothing.Drastic(&full))
+	assert.Equal(t, "takes off every rule of the present version 7 and limits nothing", nothing.Drastic(&full))
 	for name, part := range map[string]func(*Rules){
 		"flow":            func(r *Rules) { r.Flow = full.Flow },
 		"isolation":       func(r *Rules) { r.Isolation = full.Isolation },
@@ -122,7 +122,7 @@ func TestDrasticRules(t *testing.T) {
 	}
 	assert.Empty(t, full.Drastic(&empty))
 	assert.Empty(t, empty.Drastic(&empty), "there is nothing to lose")
-	assert.Equal(t, "takes off every rule of the present version 0, default limits too", nothing.Drastic(&empty))
+	assert.Equal(t, "takes off every rule of the present version 0 and limits nothing", nothing.Drastic(&empty))
 	unlimited, forgiving := DefaultRules(), DefaultRules()
 	unlimited.Buyer, forgiving.Grief = nil, Grief{}
 	assert.Empty(t, unlimited.Drastic(&empty), "one default limit is taken off by its name, the other stays")
