@@ -32,7 +32,7 @@ func runDemo(ctx context.Context, out io.Writer, place *site, operators *admin.C
 		return unlessEnded(ctx, fmt.Errorf("prepare the sale of the demo crowd: %w", err))
 	}
 	until(ctx, func() bool { return answersBuyers(ctx, base, id) })
-	crowd, err := loadtest.NewCrowd(signer, id+"-", demoCrowd, time.Hour, time.Now())
+	crowd, err := loadtest.NewCrowd(signer, id+"-", demoCrowd, min(time.Hour, place.settings.Auth.MaxLifetime), time.Now())
 	if err != nil {
 		return err
 	}

@@ -126,7 +126,7 @@ func (c devCommand) present(ctx context.Context, inv *invocation, place *site, g
 	if err != nil {
 		return err
 	}
-	token, err := signer.Token(devBuyer, 24*time.Hour, time.Now())
+	token, err := signer.Token(devBuyer, min(24*time.Hour, s.Auth.MaxLifetime), time.Now())
 	if err != nil {
 		return err
 	}
@@ -190,8 +190,10 @@ func notSelling(ctx context.Context, operators *admin.Client) (string, error) {
 	switch {
 	case err != nil:
 		return "", err
+	case stats.State == sale.StatePaused:
+		return fmt.Sprintf(" (refused now: sale %s is paused; flashsale sale resume %s goes on with it)", devSale, devSale), nil
 	case stats.State != sale.StateOpen:
-		return fmt.Sprintf(" (refused now: sale %s is %s)", devSale, stats.State), nil
+		return fmt.Sprintf(" (refused now: sale %s is %s; a new --data-dir begins a new one)", devSale, stats.State), nil
 	case stats.sum().Available == 0:
 		return fmt.Sprintf(" (refused now: sale %s is sold out; a new --data-dir begins a new one)", devSale), nil
 	}

@@ -94,7 +94,7 @@ func (d *devRun) audit() output {
 
 func TestDevSellsAndKeepsItsOrders(t *testing.T) {
 	dir := t.TempDir()
-	first := startDev(t, "curl -i", "--data-dir", dir)
+	first := startDev(t, "curl -i", "--data-dir", dir, "--auth-max-lifetime", "10m")
 	require.Contains(t, first.stdout.String(), "for trying and developing only")
 	status, order := first.call(http.MethodPost)
 	require.Equal(t, http.StatusAccepted, status, order)
@@ -170,6 +170,19 @@ func TestDevKeepsItsSecrets(t *testing.T) {
 	require.Contains(t, got.stderr, secrets)
 }
 
+// An empty folder is a variable of the shell that was not set: it is not the current directory.
+func TestDevRefusesAnEmptyDataDir(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, words := range [][]string{{"--data-dir="}, {"--data-dir", ""}} {
+		got := command(t, nil, "", append(append([]string{"dev"}, anyPort...), words...)...)
+		require.Equal(t, exitUsage, got.code, got.stderr)
+		require.Contains(t, got.stderr, "--data-dir is empty")
+	}
+	entries, err := os.ReadDir(".")
+	require.NoError(t, err)
+	require.Empty(t, entries)
+}
+
 // A secret that somebody gave is used and not written down.
 func TestDevDoesNotWriteGivenSecretsDown(t *testing.T) {
 	dir := t.TempDir()
@@ -193,8 +206,14 @@ func TestDevSaysThatItsSaleDoesNotSell(t *testing.T) {
 	require.Equal(t, exitDone, moved.code, moved.stderr)
 	first.stop()
 	second := startDev(t, "curl -i", "--data-dir", dir)
-	require.Contains(t, second.stdout.String(), "buy one (refused now: sale demo is paused):")
+	require.Contains(t, second.stdout.String(), "buy one (refused now: sale demo is paused; flashsale sale resume demo goes on with it):")
+	moved = command(t, []string{"FLASHSALE_ADMIN_URL=" + second.find(`operators +(\S+)\n`)}, "", "sale", "close", "demo",
+		"--config", filepath.Join(dir, secretsName))
+	require.Equal(t, exitDone, moved.code, moved.stderr)
 	second.stop()
+	third := startDev(t, "curl -i", "--data-dir", dir)
+	require.Contains(t, third.stdout.String(), "buy one (refused now: sale demo is closed; a new --data-dir begins a new one):")
+	third.stop()
 }
 
 func TestDevNamesTakenPorts(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/alecthomas/kong"
 	"go.yaml.in/yaml/v3"
 
 	"flashsale/sale"
@@ -19,8 +20,12 @@ import (
 
 // directory returns where dev keeps its data, and what to do with it at the end.
 func (c devCommand) directory() (dir string, remove func() error, err error) {
-	if c.DataDir != "" {
-		return c.DataDir, func() error { return nil }, nil
+	switch {
+	case c.DataDir == nil:
+	case *c.DataDir == "": // a variable of the shell that is not set is no choice of a place
+		return "", nil, &exitError{exitUsage, errors.New("--data-dir is empty: name a folder, or leave it out for a temporary one")}
+	default:
+		return kong.ExpandPath(*c.DataDir), func() error { return nil }, nil
 	}
 	dir, err = os.MkdirTemp("", "flashsale-dev-")
 	if err != nil {

@@ -27,13 +27,13 @@ type loadCommand struct {
 
 // crowdFlags say who presses Buy on what.
 type crowdFlags struct {
-	URL    []string      `name:"url" help:"Gateways, or the proxy in front of them. Default: where gateway.listen is."`
-	Sale   string        `required:"" help:"Sale id."`
-	SKU    []string      `name:"sku" required:"" help:"SKUs to buy."`
-	Buyers int           `help:"Distinct buyers, named PREFIX1 to PREFIXn." default:"10000"`
-	Prefix string        `help:"What their ids start with." default:"load-"`
-	Tokens string        `help:"File with one token a line, instead of signing tokens for --buyers. - for stdin."`
-	TTL    time.Duration `name:"ttl" help:"How long signed tokens are valid." default:"1h"`
+	URL    []string `name:"url" help:"Gateways, or the proxy in front of them. Default: where gateway.listen is."`
+	Sale   string   `required:"" help:"Sale id."`
+	SKU    []string `name:"sku" required:"" help:"SKUs to buy."`
+	Buyers int      `help:"Distinct buyers, named PREFIX1 to PREFIXn." default:"10000"`
+	Prefix string   `help:"What their ids start with." default:"load-"`
+	Tokens string   `help:"File with one token a line, instead of signing tokens for --buyers. - for stdin."`
+	tokenLife
 }
 
 // servers returns where to press: the URLs that were given, else where a gateway of this configuration listens.
@@ -59,7 +59,7 @@ func (c *crowdFlags) crowd(inv *invocation, command string) (loadtest.Crowd, err
 	if c.Tokens != "" {
 		in, err := admin.OpenInput(c.Tokens, inv.stdin)
 		if err != nil {
-			return nil, &exitError{exitUsage, err}
+			return nil, exitOf(err)
 		}
 		defer in.Close()
 		return loadtest.ReadCrowd(in)
@@ -72,7 +72,11 @@ func (c *crowdFlags) crowd(inv *invocation, command string) (loadtest.Crowd, err
 	if err != nil {
 		return nil, err
 	}
-	return loadtest.NewCrowd(signer, c.Prefix, c.Buyers, c.TTL, time.Now())
+	life, err := c.life(s)
+	if err != nil {
+		return nil, err
+	}
+	return loadtest.NewCrowd(signer, c.Prefix, c.Buyers, life, time.Now())
 }
 
 type loadRushCommand struct {

@@ -37,6 +37,20 @@ func TestVerdictOfAnUnknownSale(t *testing.T) {
 	require.Less(t, time.Since(begin), 30*time.Second)
 }
 
+// A rush that cannot buy anything, whatever the stock, is no measurement.
+func TestRushThatIsRefusedAsAWholeFails(t *testing.T) {
+	environ := append(operatorsThatAnswer(t, 404, "sale_not_found", "There is no such sale"), testSecret)
+	_, url, _ := strings.Cut(environ[2], "=")
+	got := command(t, environ, "", "load", "rush", "--url", url, "--sale", "s", "--sku", "a", "--buyers", "3", "--rate", "1000")
+	require.Equal(t, exitFailed, got.code, got.stderr)
+	require.Contains(t, got.stderr, "every press was refused: sale_not_found")
+	require.Contains(t, got.stdout, "3 presses", "the report is printed all the same")
+	environ = append(operatorsThatAnswer(t, 409, "sold_out", "Nothing is left"), testSecret)
+	_, url, _ = strings.Cut(environ[2], "=")
+	got = command(t, environ, "", "load", "rush", "--url", url, "--sale", "s", "--sku", "a", "--buyers", "3", "--rate", "1000")
+	require.Equal(t, exitDone, got.code, "who is late is part of a rush: %s", got.stderr)
+}
+
 // The generator presses where the configuration says that a gateway listens, and fails when it could not press at all.
 func TestRushGoesToTheConfiguredGateway(t *testing.T) {
 	_, port, _ := strings.Cut(closedPort(t), ":")

@@ -42,8 +42,12 @@ func (e *exitError) Error() string {
 // Unwrap returns the cause.
 func (e *exitError) Unwrap() error { return e.cause }
 
-// commands is the table: one member per command of the contract, each with a Run method.
+// commands is the table: one member per command of the contract, each with a Run method, and before them the flags
+// that every command line takes. The settings read --config before the table sees it.
 type commands struct {
+	ConfigFile  string           `name:"config" placeholder:"FILE" help:"YAML file of settings."`
+	ShowVersion kong.VersionFlag `name:"version" help:"Print version, commit and Go."`
+
 	Dev        devCommand        `cmd:"" help:"Everything in one process on embedded engines, with a demo sale. For trying and developing."`
 	Gateway    gatewayCommand    `cmd:"" help:"Buyers' listener and operators' listener."`
 	Settle     settleCommand     `cmd:"" help:"Consumer, relay, dead letters and rebuild."`
@@ -85,7 +89,7 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 	parser, err := kong.New(&table, kong.Name("flashsale"),
 		kong.Description("Flash-sale engine. Every setting is a flag, an environment variable and a member of the YAML file: see 'flashsale config'."),
 		kong.Writers(stdout, stderr), kong.Exit(func(code int) { ended = code }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Help(printHelp))
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Help(printHelp), kong.Vars{"version": thisBuild().String()})
 	if err != nil {
 		panic(err) // the table itself is wrong: a programming error that the first test finds
 	}

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"net"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
 
 	"flashsale/settings"
@@ -104,6 +107,8 @@ func TestVersionAndConfig(t *testing.T) {
 	got := command(t, nil, "", "version")
 	require.Equal(t, exitDone, got.code)
 	require.Regexp(t, `^flashsale \S+, commit \S+, go1\.\S+\n$`, got.stdout)
+	require.Equal(t, got, command(t, nil, "", "--version"))
+	require.Contains(t, command(t, nil, "", "--help").stdout, "--config=FILE")
 
 	got = command(t, []string{testToken, "FLASHSALE_NO_SUCH_THING=1"}, "", "config", "--gateway-ack-timeout=2s")
 	require.Equal(t, exitDone, got.code)
@@ -121,11 +126,31 @@ func TestTokens(t *testing.T) {
 	require.Equal(t, exitDone, got.code)
 	require.Len(t, strings.Split(got.stdout, "."), 3)
 
+	for _, words := range [][]string{{"token", "--buyer", "alice"}, {"load", "targets", "--sale", "s", "--sku", "a", "--buyers", "1"}} {
+		short := []string{testSecret, "FLASHSALE_AUTH_MAX_LIFETIME=10m"}
+		got = command(t, short, "", append(words, "--ttl", "11m")...)
+		require.Equal(t, exitUsage, got.code, words)
+		require.Contains(t, got.stderr, "auth.max_lifetime, which is 10m0s here")
+		got = command(t, short, "", words...)
+		require.Equal(t, exitDone, got.code, got.stderr)
+		require.WithinDuration(t, time.Now().Add(10*time.Minute), expiryIn(t, got.stdout), time.Minute, "a default that the gateway takes")
+		require.Equal(t, exitDone, command(t, short, "", append(words, "--ttl", "10m")...).code)
+		require.Equal(t, exitDone, command(t, []string{testSecret}, "", append(words, "--ttl", "24h")...).code)
+	}
 	got = command(t, []string{testSecret}, "", "token", "--buyer", "no spaces please")
 	require.Equal(t, exitUsage, got.code)
 	got = command(t, nil, "", "token", "--buyer", "alice")
 	require.Equal(t, exitUsage, got.code)
 	require.Contains(t, got.stderr, "auth.hs256_secret")
+}
+
+// expiryIn returns when the first token in a text expires.
+func expiryIn(t *testing.T, text string) time.Time {
+	t.Helper()
+	var claims jwt.RegisteredClaims
+	_, _, err := jwt.NewParser().ParseUnverified(regexp.MustCompile(`eyJ[\w.-]+`).FindString(text), &claims)
+	require.NoError(t, err, text)
+	return claims.ExpiresAt.Time
 }
 
 func TestTargetsFromStdin(t *testing.T) {
@@ -154,8 +179,12 @@ func TestOperatorsCommandsWithoutAListener(t *testing.T) {
 	got = command(t, environ, "", "sale", "open", "demo")
 	require.Equal(t, exitFailed, got.code, got.stderr)
 	got = command(t, environ, "", "sale", "create", "demo", "-f", t.TempDir()+"/none.yaml")
-	require.Equal(t, exitUsage, got.code, got.stderr)
+	require.Equal(t, exitUnreadable, got.code, got.stderr)
 	require.Contains(t, got.stderr, "none.yaml")
+	for _, words := range [][]string{{"sale", "buyers", "demo", "-f"}, {"rules", "put", "-f"}, {"load", "targets", "--sale", "s", "--sku", "a", "--tokens"}} {
+		got = command(t, environ, "", append(words, t.TempDir()+"/none")...)
+		require.Equal(t, exitUnreadable, got.code, "%v: %s", words, got.stderr)
+	}
 	got = command(t, environ, "", "load", "verdict", "demo", "--wait", "1ms")
 	require.Equal(t, exitUnreadable, got.code, got.stderr)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -51,7 +52,7 @@ func (c saleBuyersCommand) Run(inv *invocation) error {
 	return inv.operate("sale", func(client *admin.Client) ([]byte, error) {
 		lines, err := admin.OpenInput(c.File, inv.stdin)
 		if err != nil {
-			return nil, &exitError{exitUsage, err}
+			return nil, err
 		}
 		defer lines.Close()
 		return client.PutBuyers(inv.ctx, c.Sale, lines)
@@ -65,9 +66,13 @@ type salePreloadCommand struct {
 // Run loads the sale, with its progress on stderr.
 func (c salePreloadCommand) Run(inv *invocation) error {
 	return inv.operate("sale", func(client *admin.Client) ([]byte, error) {
-		return client.Preload(inv.ctx, c.Sale, func(done, total int) {
+		answer, err := client.Preload(inv.ctx, c.Sale, func(done, total int) {
 			fmt.Fprintf(inv.stderr, "loaded %d of %d buckets\n", done, total)
 		})
+		if err == nil {
+			inv.warnOfEnded(answer)
+		}
+		return answer, err
 	})
 }
 
@@ -79,7 +84,23 @@ type saleMoveCommand struct {
 // Run makes the move.
 func (c saleMoveCommand) Run(inv *invocation, parsed *kong.Context) error {
 	verb := parsed.Selected().Name
-	return inv.operate("sale", func(client *admin.Client) ([]byte, error) { return client.Move(inv.ctx, c.Sale, verb) })
+	return inv.operate("sale", func(client *admin.Client) ([]byte, error) {
+		answer, err := client.Move(inv.ctx, c.Sale, verb)
+		if err == nil {
+			inv.warnOfEnded(answer)
+		}
+		return answer, err
+	})
+}
+
+// warnOfEnded says on stderr that a sale which was moved on sells nothing any more. It is no fault: its end may be moved.
+func (inv *invocation) warnOfEnded(answer []byte) {
+	var moved sale.Sale
+	if json.Unmarshal(answer, &moved) != nil || moved.State == sale.StateClosed || !moved.EndsAt.Before(time.Now()) {
+		return
+	}
+	fmt.Fprintf(inv.stderr, "flashsale: sale %s ended at %s, so it sells nothing: sale create with a later ends_at goes on with it\n",
+		moved.ID, moved.EndsAt)
 }
 
 type saleShowCommand struct {
@@ -184,7 +205,7 @@ func (inv *invocation) client(command string) (*admin.Client, error) {
 func (inv *invocation) document(name string) ([]byte, error) {
 	in, err := admin.OpenInput(name, inv.stdin)
 	if err != nil {
-		return nil, &exitError{exitUsage, err}
+		return nil, err
 	}
 	defer in.Close()
 	return admin.ReadDocument(in)

@@ -5,8 +5,10 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -35,8 +37,9 @@ func TestRulesPutAsksForYes(t *testing.T) {
 		return command(t, []string{testToken, "FLASHSALE_ADMIN_URL=" + api.URL}, set, append([]string{"rules", "put", "-f", "-"}, flags...)...)
 	}
 	for set, says := range map[string]string{
-		"{}":                                   "takes off every rule of the present version 7",
-		"buyer: null":                          "takes off every rule of the present version 7",
+		"{}":                                   "takes off every rule of the present version 7 but default limits",
+		"buyer: null":                          "takes off every rule of the present version 7 but default limits",
+		"{buyer: null, grief: {unpaid: 0}}":    "takes off every rule of the present version 7 and limits nothing",
 		"flow: [{resource: purchase, qps: 0}]": "refuses every request of purchase",
 	} {
 		refused := put(set)
@@ -51,5 +54,24 @@ func TestRulesPutAsksForYes(t *testing.T) {
 	for _, set := range []string{"flow: [{resource: purchase, qps: 1}]", "address: {per_second: 10, burst: 10}", "flow: 7"} {
 		require.Equal(t, exitDone, put(set).code, "%s: the API is the judge of what is no mistake of this kind", set)
 		require.EqualValues(t, 1, puts.Swap(0), set)
+	}
+}
+
+// TestMovesOfASaleThatHasEndedSaySo on stderr: it is no fault, because the end may be moved.
+func TestMovesOfASaleThatHasEndedSaySo(t *testing.T) {
+	var answer atomic.Pointer[sale.Sale]
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if err := json.NewEncoder(w).Encode(answer.Load()); err != nil {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	}))
+	defer api.Close()
+	for verb, state := range map[string]sale.State{"preload": sale.StatePreloaded, "open": sale.StateOpen, "resume": sale.StateOpen, "close": sale.StateClosed} {
+		for after, says := range map[time.Duration]bool{-time.Hour: verb != "close", time.Hour: false} {
+			answer.Store(&sale.Sale{ID: "late", State: state, EndsAt: sale.Time{Time: time.Now().Add(after)}})
+			got := command(t, []string{testToken, "FLASHSALE_ADMIN_URL=" + api.URL}, "", "sale", verb, "late")
+			require.Equal(t, exitDone, got.code, got.stderr)
+			require.Equal(t, says, strings.Contains(got.stderr, "sale late ended at "), "%s, ends in %s: %s", verb, after, got.stderr)
+		}
 	}
 }

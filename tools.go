@@ -21,6 +21,11 @@ var version = "dev"
 // build tells what this binary is.
 type build struct{ version, commit, golang string }
 
+// String is the line that the version command prints.
+func (b build) String() string {
+	return fmt.Sprintf("flashsale %s, commit %s, %s", b.version, b.commit, b.golang)
+}
+
 func thisBuild() build {
 	b := build{version: version, commit: "unknown", golang: runtime.Version()}
 	if info, ok := debug.ReadBuildInfo(); ok {
@@ -43,8 +48,7 @@ type versionCommand struct{}
 
 // Run prints one line.
 func (versionCommand) Run(inv *invocation) error {
-	b := thisBuild()
-	_, err := fmt.Fprintf(inv.stdout, "flashsale %s, commit %s, %s\n", b.version, b.commit, b.golang)
+	_, err := fmt.Fprintln(inv.stdout, thisBuild())
 	return err
 }
 
@@ -65,10 +69,10 @@ func (configCommand) Run(inv *invocation) error {
 }
 
 type tokenCommand struct {
-	Buyer  string        `help:"Buyer id to sign one token for." xor:"who" required:""`
-	Count  int           `help:"Number of tokens to sign, for buyers PREFIX1 to PREFIXcount." xor:"who" required:""`
-	Prefix string        `help:"What the buyer ids of --count start with." default:"load-"`
-	TTL    time.Duration `name:"ttl" help:"How long the tokens are valid; a gateway takes at most its auth.max_lifetime." default:"1h"`
+	Buyer  string `help:"Buyer id to sign one token for." xor:"who" required:""`
+	Count  int    `help:"Number of tokens to sign, for buyers PREFIX1 to PREFIXcount." xor:"who" required:""`
+	Prefix string `help:"What the buyer ids of --count start with." default:"load-"`
+	tokenLife
 }
 
 // Run prints one token a line.
@@ -81,19 +85,41 @@ func (c tokenCommand) Run(inv *invocation) error {
 	if err != nil {
 		return err
 	}
+	life, err := c.life(s)
+	if err != nil {
+		return err
+	}
 	if c.Buyer == "" {
-		crowd, err := loadtest.NewCrowd(signer, c.Prefix, c.Count, c.TTL, time.Now())
+		crowd, err := loadtest.NewCrowd(signer, c.Prefix, c.Count, life, time.Now())
 		if err != nil {
 			return &exitError{exitUsage, err}
 		}
 		return crowd.WriteTokens(inv.stdout)
 	}
-	token, err := signer.Token(c.Buyer, c.TTL, time.Now())
+	token, err := signer.Token(c.Buyer, life, time.Now())
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
 	_, err = fmt.Fprintln(inv.stdout, token)
 	return err
+}
+
+// tokenLife is how long signed tokens are good.
+type tokenLife struct {
+	TTL *time.Duration `name:"ttl" help:"How long signed tokens are valid, at most auth.max_lifetime. Default: 1h, or auth.max_lifetime where that is less."`
+}
+
+// life refuses what the gateway would refuse: a token that lives longer buys nothing.
+func (l tokenLife) life(s *settings.Settings) (time.Duration, error) {
+	longest := s.Auth.MaxLifetime
+	switch {
+	case l.TTL == nil:
+		return min(time.Hour, longest), nil
+	case *l.TTL > longest:
+		return 0, &exitError{exitUsage, fmt.Errorf("--ttl %s: a gateway refuses tokens that live longer than auth.max_lifetime, which is %s here",
+			*l.TTL, longest)}
+	}
+	return *l.TTL, nil
 }
 
 func newSigner(s *settings.Settings) (*loadtest.Signer, error) {

@@ -140,7 +140,7 @@ func wrongStatus(is sale.OrderStatus) sale.Problem {
 // notConfirmed refuses a payment of an order that is on its way, and says whether it is remembered until then.
 func notConfirmed(remembered bool) sale.Problem {
 	p := wrongStatus(sale.StatusQueued)
-	p.Detail = "repeat it once the order is confirmed"
+	p.Detail = "another payment of the order is remembered, or there is no room to remember one; repeat it once the order is confirmed"
 	if remembered {
 		p.Detail = "the order will be paid when it is confirmed; repeat to hear that it is"
 	}

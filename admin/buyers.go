@@ -83,10 +83,14 @@ func newBuyerLines(r io.Reader) *buyerLines {
 	return &buyerLines{reader: bufio.NewReaderSize(r, 32<<10)}
 }
 
-// next returns the next id, io.EOF after the last.
+// next returns the next id, io.EOF after the last. A list of nobody is a file that was not written.
 func (b *buyerLines) next() (string, error) {
 	line, err := b.reader.ReadSlice('\n')
 	if len(line) == 0 && errors.Is(err, io.EOF) {
+		if b.number == 0 {
+			b.fault = malformed("", "the body has no buyers: it is one buyer id a line")
+			return "", b.fault
+		}
 		return "", io.EOF
 	}
 	b.number++

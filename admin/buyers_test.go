@@ -68,7 +68,6 @@ func TestBuyersLines(t *testing.T) {
 		count int
 		line  string
 	}{
-		"none":             {"", 0, ""},
 		"last without end": {"a\nb", 2, ""},
 		"CRLF":             {"a\r\nb\r\n", 2, ""},
 		"twice counts one": {"a\nb\na\n", 2, ""},
@@ -97,6 +96,16 @@ func TestBuyersLines(t *testing.T) {
 			require.EqualValues(t, test.count, r.is(200)["buyers"])
 		})
 	}
+}
+
+func TestBuyersOfAnEmptyListChangeNothing(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", listedSale)
+	b.ask("PUT", "/admin/v1/sales/s/buyers", "u:1\n").is(200)
+	problem := b.ask("PUT", "/admin/v1/sales/s/buyers", "").problem(400, "malformed")
+	require.Contains(t, problem["detail"], "the body has no buyers")
+	require.Equal(t, []string{"u:1"}, b.store.lists["s"])
+	require.EqualValues(t, 1, b.store.sales["s"].ListVersion)
 }
 
 func TestBuyersOnlyOfListedSalesBeforeOpen(t *testing.T) {

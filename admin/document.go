@@ -41,7 +41,10 @@ func ReadDocument(in io.Reader) ([]byte, error) {
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var root, second yaml.Node
-	if err := decoder.Decode(&root); err != nil {
+	switch err := decoder.Decode(&root); {
+	case errors.Is(err, io.EOF):
+		return nil, errors.New("the document is empty")
+	case err != nil:
 		return nil, fmt.Errorf("the document is neither JSON nor YAML: %w", err)
 	}
 	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {

@@ -64,6 +64,10 @@ func TestReadDocumentRefuses(t *testing.T) {
 	}
 	_, err := ReadDocument(&broken{})
 	require.ErrorIs(t, err, ErrUnreadable)
+	for _, empty := range []string{"", " \n", "# nothing but words\n"} {
+		_, err = ReadDocument(strings.NewReader(empty))
+		require.EqualError(t, err, "the document is empty", "%q", empty)
+	}
 }
 
 func TestYAMLSaleIsTheSaleOfTheJSON(t *testing.T) {

@@ -86,6 +86,9 @@ func (a *API) open(c *call) error {
 			if err = moveOpen.allows(s.State); err != nil {
 				return err
 			}
+			if err = buyersListed(&s); err != nil {
+				return err
+			}
 			if err = a.ensureList(ctx, &s); err != nil {
 				return err
 			}
@@ -99,6 +102,14 @@ func (a *API) open(c *call) error {
 		})
 		return s, err
 	})
+}
+
+// buyersListed refuses to open a listed sale that would sell to nobody, for good: its list is fixed from then on.
+func buyersListed(s *sale.Sale) error {
+	if s.State != moveOpen.to && s.Eligibility == sale.EligibilityList && s.ListSize == 0 {
+		return &sale.StateError{State: s.State, Detail: `open does not fit a sale with "eligibility":"list" that has no list: sale buyers first`}
+	}
+	return nil
 }
 
 // moveSale refuses wrong moves at once, before any waiting, and answers the sale.

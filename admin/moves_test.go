@@ -136,13 +136,30 @@ func TestOpenLoadsAListThatWasReplacedAfterPreload(t *testing.T) {
 	require.EqualValues(t, 2, b.stock.versions["s"])
 }
 
-func TestListedSaleWithoutAListSellsToNobody(t *testing.T) {
+// TestListedSaleWithoutAListIsNotOpened: nothing could mend it afterwards. Until it is open its list may be replaced.
+func TestListedSaleWithoutAListIsNotOpened(t *testing.T) {
 	b := newBench(t)
-	b.bring("s", listedSale, "preload", "open")
+	b.bring("s", listedSale, "preload")
+	problem := b.ask("POST", "/admin/v1/sales/s/open", "").problem(409, "wrong_state")
+	require.Equal(t, "preloaded", problem["state"])
+	require.Contains(t, problem["detail"], "sale buyers first")
+	require.Equal(t, sale.StatePreloaded, b.stock.windows[phone].State)
 	s := b.store.sales["s"]
 	require.EqualValues(t, 1, s.ListVersion, "version 0 would be a sale that is open to all")
 	require.Zero(t, s.ListSize)
 	require.EqualValues(t, 1, b.stock.versions["s"])
+	b.ask("PUT", "/admin/v1/sales/s/buyers", "").problem(400, "malformed")
+	b.ask("POST", "/admin/v1/sales/s/open", "").problem(409, "wrong_state")
+	b.ask("PUT", "/admin/v1/sales/s/buyers", "a\n").is(200)
+	b.ask("PUT", "/admin/v1/sales/s/buyers", "b\n").is(200)
+	b.ask("POST", "/admin/v1/sales/s/open", "").is(200)
+	require.Equal(t, []string{"b"}, b.stock.lists["s"])
+	b.store.set(func() { // opened by an earlier version
+		s := b.store.sales["s"]
+		s.ListSize, b.store.lists["s"] = 0, nil
+		b.store.sales["s"] = s
+	})
+	require.Equal(t, "open", b.ask("POST", "/admin/v1/sales/s/open", "").is(200)["state"], "a repeated move answers the same")
 }
 
 func TestOpenLoadsAListThatIsReplacedMeanwhile(t *testing.T) {

@@ -94,8 +94,8 @@ func (a *API) loadStock(ctx context.Context, id string, progress func(done, tota
 		id, len(rows), loadAttempts))
 }
 
-// ensureList has Redis hold the present list of a listed sale. A listed sale without a list gets an empty one: it sells
-// to nobody, where version 0 would read as a sale that is open to all.
+// ensureList has Redis hold the present list of a listed sale. A listed sale without a list gets an empty one: it would
+// sell to nobody, where version 0 would read as a sale that is open to all. It is not opened before it has a real one.
 func (a *API) ensureList(ctx context.Context, s *sale.Sale) error {
 	if s.Eligibility != sale.EligibilityList {
 		return nil

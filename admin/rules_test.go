@@ -33,6 +33,13 @@ func TestPutRulesReplacesTheWholeSet(t *testing.T) {
 		string(b.ask("PUT", "/admin/v1/rules", `{"buyer":null,"address":{"per_second":0.5,"burst":1},"grief":{"unpaid":0}}`).Body))
 }
 
+// TestGriefOfNullNamesTheWay: other than the limits it is not turned off by null.
+func TestGriefOfNullNamesTheWay(t *testing.T) {
+	problem := newBench(t).ask("PUT", "/admin/v1/rules", `{"grief":null}`).problem(400, "malformed")
+	require.Contains(t, problem["detail"], "unpaid: 0")
+	require.Equal(t, "grief", problem["field"])
+}
+
 // TestLimitLeftOutIsTheDefaultOne: only null takes it off.
 func TestLimitLeftOutIsTheDefaultOne(t *testing.T) {
 	b := newBench(t)

@@ -18,7 +18,7 @@ type rulesBody struct {
 	CircuitBreaker list[breakerBody]   `json:"circuit_breaker"`
 	Buyer          limitMember         `json:"buyer"`
 	Address        limitMember         `json:"address"`
-	Grief          member[griefBody]   `json:"grief"`
+	Grief          griefMember         `json:"grief"`
 }
 
 type flowBody struct {
@@ -58,6 +58,20 @@ func (m *limitMember) UnmarshalJSONFrom(decoder *jsontext.Decoder, opts json.Opt
 	return json.UnmarshalDecode(decoder, &m.body, opts)
 }
 
+// griefMember is the rule against grief, which null does not turn off: its window would be unknown.
+type griefMember struct{ member[griefBody] }
+
+// UnmarshalJSONFrom reads the rule.
+func (m *griefMember) UnmarshalJSONFrom(decoder *jsontext.Decoder, opts json.Options) error {
+	if decoder.PeekKind() == 'n' {
+		if _, err := decoder.ReadToken(); err != nil {
+			return err
+		}
+		return &json.SemanticError{JSONPointer: decoder.StackPointer(), Err: plainReason("must not be null; unpaid: 0 turns it off")}
+	}
+	return m.member.UnmarshalJSONFrom(decoder, opts)
+}
+
 type griefBody struct {
 	Unpaid  member[int]   `json:"unpaid"`
 	WindowS member[int64] `json:"window_s"`
@@ -73,7 +87,7 @@ func decodeRules(body []byte) (sale.Rules, *int64, error) {
 	rules := sale.DefaultRules()
 	need.limit(&rules.Buyer, "buyer", in.Buyer)
 	need.limit(&rules.Address, "address", in.Address)
-	need.grief(&rules.Grief, "grief", &in.Grief)
+	need.grief(&rules.Grief, "grief", &in.Grief.member)
 	for i := range in.Flow {
 		rules.Flow = append(rules.Flow, need.flow(fmt.Sprintf("flow[%d]", i), &in.Flow[i]))
 	}

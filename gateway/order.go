@@ -14,7 +14,7 @@ import (
 func (g *Gateway) oneOrder(ctx *fasthttp.RequestCtx, at location, h *headers) {
 	patience, ok := waitOf(ctx)
 	if !ok {
-		g.malformed(ctx, fieldWait)
+		g.malformed(ctx, fieldWait, formOfWait)
 		return
 	}
 	r, ok := g.admitReader(ctx, at, h)
@@ -42,12 +42,12 @@ const fieldWait = "wait"
 
 // waitOf returns how long the caller is willing to wait: 0s to 30s, 0 when he did not say.
 func waitOf(ctx *fasthttp.RequestCtx) (time.Duration, bool) {
-	query := ctx.QueryArgs()
-	if !query.Has(fieldWait) {
+	text, times := queryMember(ctx, fieldWait)
+	if times == 0 {
 		return 0, true
 	}
-	patience, err := time.ParseDuration(string(query.Peek(fieldWait)))
-	return patience, err == nil && patience >= 0 && patience <= maxWait
+	patience, err := time.ParseDuration(string(text))
+	return patience, err == nil && patience >= 0 && patience <= maxWait && times == 1
 }
 
 // refusal answers a reader who gets no order.

@@ -161,7 +161,7 @@ func (g *Gateway) done(r reader) {
 func (g *Gateway) ownOrders(ctx *fasthttp.RequestCtx, at location, h *headers) {
 	wanted, field := pageOf(ctx)
 	if field != "" {
-		g.malformed(ctx, field)
+		g.malformed(ctx, field, formOfPage)
 		return
 	}
 	r, ok := g.admitReader(ctx, at, h)

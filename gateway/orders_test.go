@@ -128,11 +128,15 @@ func TestOwnOrdersArePaged(t *testing.T) {
 		}
 	}
 	require.JSONEq(t, `{"orders":[]}`, s.get(phoneOrders+"?cursor=250", "ann").body)
+	require.Equal(t, s.get(phoneOrders, "ann").body, s.get(phoneOrders+"?limit=100&cursor=", "ann").body, "the first page")
 	for query, field := range map[string]string{
-		"limit=0": "limit", "limit=1001": "limit", "limit=": "limit", "limit=x": "limit", "limit=-1": "limit", "cursor=": "cursor",
+		"limit=0": "limit", "limit=1001": "limit", "limit=": "limit", "limit=x": "limit", "limit=-1": "limit", "limit=1&limit=2": "limit",
+		"limit=1&limit=1": "limit", "cursor=&cursor=": "cursor", "cursor=5&cursor=": "cursor", "cursor=&cursor=5": "cursor",
 		"cursor=x": "cursor", "cursor=-5": "cursor", "cursor=0": "cursor", "cursor=99999999999999999999": "cursor",
 	} {
-		s.refused(s.get(phoneOrders+"?"+query, "ann"), sale.OutcomeMalformed, map[string]any{"field": field})
+		got := s.get(phoneOrders+"?"+query, "ann")
+		s.refused(got, sale.OutcomeMalformed, map[string]any{"field": field})
+		require.Equal(t, formOfPage, got.members(t)["detail"])
 	}
 }
 

@@ -27,24 +27,41 @@ type page struct {
 }
 
 // pageOf reads limit (1 to 1000, otherwise 100) and cursor (the next of the page before), or the field at fault.
+// An empty cursor is that of the first page.
 func pageOf(ctx *fasthttp.RequestCtx) (p page, field string) {
-	query := ctx.QueryArgs()
 	p.limit = pageOrders
-	if query.Has(fieldLimit) {
-		limit, err := strconv.ParseUint(string(query.Peek(fieldLimit)), 10, 16)
-		if err != nil || limit < 1 || limit > maxPageOrders {
+	text, times := queryMember(ctx, fieldLimit)
+	if times > 0 {
+		limit, err := strconv.ParseUint(string(text), 10, 16)
+		if err != nil || limit < 1 || limit > maxPageOrders || times > 1 {
 			return p, fieldLimit
 		}
 		p.limit = int(limit)
 	}
-	if query.Has(fieldCursor) {
-		after, err := sale.ParseOrderID(string(query.Peek(fieldCursor)))
+	text, times = queryMember(ctx, fieldCursor)
+	if len(text) > 0 {
+		after, err := sale.ParseOrderID(string(text))
 		if err != nil {
 			return p, fieldCursor
 		}
 		p.after = after
 	}
+	if times > 1 {
+		return p, fieldCursor
+	}
 	return p, ""
+}
+
+// queryMember returns a member of the query and how often it is there: of one that is doubled two servers may read
+// different ones, so its reader refuses it.
+func queryMember(ctx *fasthttp.RequestCtx, name string) (value []byte, times int) {
+	for key, text := range ctx.QueryArgs().All() {
+		if string(key) == name {
+			value = text
+			times++
+		}
+	}
+	return value, times
 }
 
 // cut returns the orders of the page, and where the next one begins, 0 when there is none. The orders are sorted by id.

@@ -12,11 +12,11 @@ import (
 func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers) sale.Outcome {
 	quantity, field := parseBody(ctx.PostBody())
 	if field != "" {
-		return g.malformed(ctx, field)
+		return g.malformed(ctx, field, formOfBody)
 	}
 	key, ok := h.idempotencyKey()
 	if !ok {
-		return g.malformed(ctx, fieldKey)
+		return g.malformed(ctx, fieldKey, formOfKey)
 	}
 	catalogue := g.follower.current.Load()
 	if catalogue == nil { // nobody knows yet which sales there are

@@ -26,7 +26,9 @@ func TestIdempotencyKeys(t *testing.T) {
 		`"` + strings.Repeat("k", 129) + `"`, `"a";p=1`,
 		`" "`, `"   "`, `"a "`, `" padded "`,
 	} {
-		s.refused(s.press("ann", "", "Idempotency-Key: "+bad), sale.OutcomeMalformed, map[string]any{"field": "Idempotency-Key"})
+		got := s.press("ann", "", "Idempotency-Key: "+bad)
+		s.refused(got, sale.OutcomeMalformed, map[string]any{"field": "Idempotency-Key"})
+		require.Equal(t, formOfKey, got.members(t)["detail"])
 	}
 	s.refused(s.press("ann", "", "Idempotency-Key: a", "idempotency-key: a"), sale.OutcomeMalformed, map[string]any{"field": "Idempotency-Key"})
 }

@@ -195,8 +195,11 @@ func TestWaitMember(t *testing.T) {
 	for _, good := range []string{"", "?wait=0s", "?wait=0", "?wait=30s", "?wait=1500ms", "?other=1", "?wait=5s&other=x"} {
 		require.Equal(t, http.StatusOK, s.get(phoneOrders+"/7"+good, "ann").status, good)
 	}
-	for _, bad := range []string{"?wait=", "?wait", "?wait=5", "?wait=-1s", "?wait=31s", "?wait=soon", "?wait=1h"} {
-		s.refused(s.get(phoneOrders+"/7"+bad, "ann"), sale.OutcomeMalformed, map[string]any{"field": "wait"})
+	for _, bad := range []string{"?wait=", "?wait", "?wait=5", "?wait=-1s", "?wait=31s", "?wait=soon", "?wait=1h",
+		"?wait=2s&wait=1s", "?wait=2s&wait=2s", "?wait=soon&wait=2s"} {
+		got := s.get(phoneOrders+"/7"+bad, "ann")
+		s.refused(got, sale.OutcomeMalformed, map[string]any{"field": "wait"})
+		require.Equal(t, formOfWait, got.members(t)["detail"])
 	}
 	require.Zero(t, s.counted(sale.OutcomeMalformed))
 }

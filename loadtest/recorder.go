@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"flashsale/sale"
 )
 
 // Range of the latency histograms: 1 µs to 10 min, three significant digits.
@@ -109,6 +111,19 @@ func (r *recorder) nothingSent() error {
 		return ErrNothingSent // it was ended before its first press
 	}
 	return fmt.Errorf("%w: %w", ErrNothingSent, r.unsent)
+}
+
+// allRefused returns ErrAllRefused with the code where every answer was the same mistake of who set up the rush.
+func (r *recorder) allRefused() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, o := range []sale.Outcome{sale.OutcomeMalformed, sale.OutcomeNotFound, sale.OutcomeSaleNotFound, sale.OutcomeSKUNotFound,
+		sale.OutcomeSaleEnded, sale.OutcomeUnauthenticated, sale.OutcomeNotEligible} {
+		if code := o.String(); len(r.attempts) == 1 && r.attempts[code] > 0 {
+			return fmt.Errorf("%w: %s", ErrAllRefused, code)
+		}
+	}
+	return nil
 }
 
 // flush writes the rest of the history and returns its first error.

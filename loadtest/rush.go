@@ -13,9 +13,14 @@ import (
 // ErrNothingSent says that no press reached a gateway: there was no rush, and nothing was measured.
 var ErrNothingSent = errors.New("nothing was sent")
 
+// ErrAllRefused says that every press got the one refusal that depends on what was pressed for or with which token, and on
+// nothing that happens in a sale: nothing that is worth its figures was measured.
+var ErrAllRefused = errors.New("every press was refused")
+
 // Rush runs an open-loop rush to its end, or until ctx is done, and returns what was measured. Buyers who get an error
 // are part of the measurement; an error is returned for options that cannot be carried out, and beside the report for a
-// history that cannot be written and for a rush of which nothing was sent.
+// history that cannot be written and for a rush of which nothing was sent or
+// everything was refused as wrong.
 func Rush(ctx context.Context, opts RushOptions) (*Report, error) {
 	opts.setDefaults(time.Now())
 	if err := opts.validate(); err != nil {
@@ -55,7 +60,7 @@ func (r *rush) run(ctx context.Context) (*Report, error) {
 	stopProgress()
 	report := r.recorder.report(time.Since(start), int(r.count.Load()))
 	report.Seed, report.Nonce = r.opts.Seed, r.opts.Nonce
-	return report, errors.Join(r.recorder.nothingSent(), r.recorder.flush())
+	return report, errors.Join(r.recorder.nothingSent(), r.recorder.allRefused(), r.recorder.flush())
 }
 
 // addWorker starts one more worker unless the bound is reached.

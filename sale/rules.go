@@ -57,11 +57,17 @@ func (r *Rules) Drastic(present *Rules) string {
 			return fmt.Sprintf("refuses every request of %s", rule.Resource)
 		}
 	}
-	if r.plain() && !present.plain() {
-		return fmt.Sprintf("takes off every rule of the present version %d", present.Version)
+	switch {
+	case r.limitsNothing() && !present.limitsNothing():
+		return fmt.Sprintf("takes off every rule of the present version %d and limits nothing", present.Version)
+	case r.plain() && !present.plain():
+		return fmt.Sprintf("takes off every rule of the present version %d but default limits", present.Version)
 	}
 	return ""
 }
+
+// limitsNothing reports whether everybody may do everything.
+func (r *Rules) limitsNothing() bool { return r.plain() && r.Buyer == nil && r.Grief.Unpaid == 0 }
 
 // plain reports whether nothing is limited that is not limited by default.
 func (r *Rules) plain() bool {

@@ -104,8 +104,9 @@ func TestDrasticRules(t *testing.T) {
 	stops := validRules()
 	stops.Flow = []FlowRule{{Resource: ResourcePurchase, QPS: 0}}
 	assert.Equal(t, "refuses every request of purchase", stops.Drastic(&full))
-	assert.Equal(t, "takes off every rule of the present version 7", empty.Drastic(&full))
-	assert.Equal(t, "takes off every rule of the present version 7", (&Rules{}).Drastic(&full), "the buyer's limit too")
+	assert.Equal(t, "takes off every rule of the present version 7 but default limits", empty.Drastic(&full))
+	nothing := Rules{}
+	assert.Equal(t, "takes off every rule of the present version 7 and limits nothing", nothing.Drastic(&full))
 	for name, part := range map[string]func(*Rules){
 		"flow":            func(r *Rules) { r.Flow = full.Flow },
 		"isolation":       func(r *Rules) { r.Isolation = full.Isolation },
@@ -121,7 +122,14 @@ func TestDrasticRules(t *testing.T) {
 	}
 	assert.Empty(t, full.Drastic(&empty))
 	assert.Empty(t, empty.Drastic(&empty), "there is nothing to lose")
-	assert.Empty(t, (&Rules{}).Drastic(&empty), "the default limit is taken off by its name")
+	assert.Equal(t, "takes off every rule of the present version 0 and limits nothing", nothing.Drastic(&empty))
+	unlimited, forgiving := DefaultRules(), DefaultRules()
+	unlimited.Buyer, forgiving.Grief = nil, Grief{}
+	assert.Empty(t, unlimited.Drastic(&empty), "one default limit is taken off by its name, the other stays")
+	assert.Empty(t, forgiving.Drastic(&empty))
+	assert.NotEmpty(t, nothing.Drastic(&unlimited), "the last limit goes")
+	assert.NotEmpty(t, nothing.Drastic(&forgiving), "the last limit goes")
+	assert.Empty(t, nothing.Drastic(&nothing), "there is nothing to lose")
 }
 
 func TestGriefRanges(t *testing.T) {

@@ -110,8 +110,8 @@ func authSection() []Setting {
 		{Name: "auth.audience", Used: append([]string{dev}, signers...),
 			Doc:  "aud that every token must carry. Empty: not looked at, and the gateway warns.",
 			bind: func(s *Settings) any { return &s.Auth.Audience }},
-		{Name: "auth.max_lifetime", Default: "24h", Used: []string{gateway, dev}, check: durations("1s", "8760h"),
-			Doc:  "How far ahead of now exp of a token may lie; one further ahead is refused.",
+		{Name: "auth.max_lifetime", Default: "24h", Used: append([]string{dev}, signers...), check: durations("1s", "8760h"),
+			Doc:  "How far ahead of now exp of a token may lie; one further ahead is refused, and none is signed.",
 			bind: func(s *Settings) any { return &s.Auth.MaxLifetime }},
 	}
 }
