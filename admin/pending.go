@@ -5,13 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"flashsale/sale"
 )
-
-// idSlack is how far the clock of the gateway that made an order's id may be from the sale's window.
-const idSlack = time.Minute
 
 // Journals are the orders that Redis does not know to be in Kafka.
 type Journals interface {
@@ -51,25 +47,44 @@ func (a *API) orUnconfirmed(decide decision) decision {
 // to the database, and is looked for in this direction, so that it cannot slip by. The database is asked by the caller, before
 // and after.
 //
-// An id carries its moment, which lies in its sale's window. So only the buckets of these sales are asked, those with a
-// journal, and the partitions of these buckets from where settlement stands.
+// Every sale that is not a draft is asked. An id carries its moment, by the clock of the gateway that made it, and the window of
+// its sale may have moved since: so the moment only says which sales are likely, and these are asked first. Of a sale, the
+// buckets with a journal are asked, and the partitions of its buckets from where settlement stands.
 func (a *API) pending(ctx context.Context, id sale.OrderID) (sale.Order, error) {
 	sales, err := a.deps.Sales.Sales(ctx)
 	if err != nil {
 		return sale.Order{}, fmt.Errorf("find out whether the order is on its way: %w", err)
 	}
-	var journaled []sale.Bucket
-	var partitions []int32
-	bySale := map[string]*sale.Sale{}
-	for i := range sales {
-		s := &sales[i]
-		if !mayHaveMade(s, id) {
+	sales = slices.DeleteFunc(sales, func(s sale.Sale) bool { return s.State == sale.StateDraft })
+	for _, likely := range []bool{true, false} {
+		found, err := a.pendingIn(ctx, sales, likely, id)
+		if errors.Is(err, sale.ErrNotFound) {
 			continue
 		}
-		bySale[s.ID] = s
-		positions, err := readPositions(ctx, a.deps.Preloads, a.deps.Stock, s.ID)
 		if err != nil {
-			return sale.Order{}, fmt.Errorf("find out whether the order is on its way: %w", err)
+			return sale.Order{}, err
+		}
+		i := slices.IndexFunc(sales, func(s sale.Sale) bool { return s.ID == found.Sale })
+		if i < 0 { // it exists: it must not be said that it does not
+			return sale.Order{}, fmt.Errorf("order %s is on its way to sale %s, which is not known", id, found.Sale)
+		}
+		return found.Order(&sales[i]), nil
+	}
+	return sale.Order{}, sale.ErrNotFound
+}
+
+// pendingIn looks for an order in the likely sales, or in the others. Partitions are shared, so that the order found may be of
+// any sale.
+func (a *API) pendingIn(ctx context.Context, sales []sale.Sale, likely bool, id sale.OrderID) (found sale.PendingOrder, err error) {
+	var journaled []sale.Bucket
+	var partitions []int32
+	for i := range sales {
+		if inWindow(&sales[i], id) != likely {
+			continue
+		}
+		positions, err := readPositions(ctx, a.deps.Preloads, a.deps.Stock, sales[i].ID)
+		if err != nil {
+			return found, fmt.Errorf("find out whether the order is on its way: %w", err)
 		}
 		for _, p := range positions {
 			if p.Epoch == 0 {
@@ -83,15 +98,7 @@ func (a *API) pending(ctx context.Context, id sale.OrderID) (sale.Order, error) 
 			}
 		}
 	}
-	found, err := a.findPending(ctx, journaled, partitions, id)
-	if err != nil {
-		return sale.Order{}, err
-	}
-	s := bySale[found.Sale]
-	if s == nil {
-		return sale.Order{}, fmt.Errorf("order %s is on its way to sale %s: %w", id, found.Sale, sale.ErrNotFound)
-	}
-	return found.Order(s), nil
+	return a.findPending(ctx, journaled, partitions, id)
 }
 
 func (a *API) findPending(ctx context.Context, journaled []sale.Bucket, partitions []int32, id sale.OrderID) (found sale.PendingOrder, err error) {
@@ -109,10 +116,10 @@ func (a *API) findPending(ctx context.Context, journaled []sale.Bucket, partitio
 	return found, sale.ErrNotFound
 }
 
-// mayHaveMade reports whether an order id can be of a sale.
-func mayHaveMade(s *sale.Sale, id sale.OrderID) bool {
+// inWindow reports whether an order id was made within the present window of a sale.
+func inWindow(s *sale.Sale, id sale.OrderID) bool {
 	made := id.Time()
-	return s.State != sale.StateDraft && !made.Before(s.StartsAt.Add(-idSlack)) && !made.After(s.EndsAt.Add(idSlack))
+	return !made.Before(s.StartsAt.Time) && !made.After(s.EndsAt.Time)
 }
 
 // orPending answers an order that is on its way as the buyer's own look-up does.

@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -114,10 +115,10 @@ func TestOrderThatIsNotOnItsWay(t *testing.T) {
 	unknown(idAt(elevenOClock).String(), "kafka")
 	require.Equal(t, []int32{b.store.books["s"][0].Partition}, b.way.partitions)
 	unknown(idAt(starts).String(), "kafka")
-	unknown(idAt(ends.Add(idSlack)).String(), "kafka")
-	unknown(idAt(starts.Add(-2 * time.Minute)).String())
-	unknown(idAt(ends.Add(2 * time.Minute)).String())
-	unknown("1")
+	unknown(idAt(ends).String(), "kafka")
+	unknown(idAt(starts.Add(-2*time.Minute)).String(), "kafka")
+	unknown(idAt(ends.Add(24*time.Hour)).String(), "kafka")
+	unknown("1", "kafka")
 	require.Empty(t, b.store.remembered)
 
 	b.store.set(func() { b.store.books["s"][0].State = sale.BucketLoading })
@@ -170,5 +171,69 @@ func TestOrderOfStoresThatAreAway(t *testing.T) {
 	b.stock.set(func() { b.stock.away = true })
 	everywhere("unavailable")
 	require.Empty(t, b.store.remembered)
-	b.pay("1", "pay:1").problem(404, "order_not_found")
+	b.pay("1", "pay:1").problem(503, "unavailable") // also where the id's moment is far from every sale
+}
+
+// An order is found whatever its id's moment says: its gateway's clock was minutes off, or the window has moved since.
+func TestOrderOnItsWayIsFoundOutsideTheWindow(t *testing.T) {
+	for name, id := range map[string]sale.OrderID{
+		"a clock behind":        idAt(elevenOClock.Add(-2 * time.Hour)),
+		"an end that was moved": idAt(elevenOClock.Add(3 * time.Hour)),
+		"a clock that is lost":  1,
+	} {
+		for _, status := range []sale.OrderStatus{sale.StatusHeld, sale.StatusQueued} {
+			t.Run(name+" "+string(status), func(t *testing.T) {
+				b := newBench(t)
+				b.bring("s", phoneSale, "preload", "open")
+				b.underWay(id, status)
+				got := b.ask("GET", "/admin/v1/orders/"+id.String(), "").is(200)
+				require.EqualValues(t, status, got["status"])
+				require.Equal(t, true, b.pay(id.String(), "pay:1").problem(409, "not_confirmed")["remembered"])
+				b.cancel(id.String()).problem(409, "not_confirmed")
+				require.Equal(t, map[sale.OrderID]string{id: "pay:1"}, b.store.remembered)
+
+				b.ask("POST", "/admin/v1/sales/s/close", "").is(200)
+				b.ask("GET", "/admin/v1/orders/"+id.String(), "").is(200)
+			})
+		}
+	}
+}
+
+// The likely sale is asked first, and where it has the order no other sale is asked.
+func TestLikelySaleIsAskedFirst(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", phoneSale, "preload", "open")
+	b.bring("other", strings.NewReplacer("2026-11-11", "2026-12-12").Replace(phoneSale), "preload", "open")
+	phones := func(id string) (out []sale.Bucket) {
+		for _, row := range b.store.books[id] {
+			out = append(out, row.Bucket)
+		}
+		return out
+	}
+	b.store.set(func() { // every journal is to be searched
+		b.store.books["s"][0].State, b.store.books["other"][0].State = sale.BucketLoading, sale.BucketLoading
+	})
+	id := idAt(elevenOClock)
+	b.underWay(id, sale.StatusHeld)
+	b.ask("GET", "/admin/v1/orders/"+id.String(), "").is(200)
+	require.Equal(t, []string{"journal"}, b.way.asked)
+	require.Equal(t, phones("s"), b.way.buckets)
+
+	b.way.asked = nil
+	b.pay(idAt(elevenOClock.Add(time.Second)).String(), "pay:1").problem(404, "order_not_found")
+	require.Equal(t, []string{"journal", "kafka", "journal", "kafka"}, b.way.asked)
+	require.Equal(t, phones("other"), b.way.buckets)
+}
+
+// An order whose sale is not known is on its way all the same.
+func TestOrderOfAnUnknownSaleIsNotDenied(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", phoneSale, "preload", "open")
+	id := idAt(elevenOClock)
+	b.underWay(id, sale.StatusQueued)
+	order := b.way.queued[id]
+	order.Sale = "gone"
+	b.way.queued[id] = order
+	b.pay(id.String(), "pay:1").problem(503, "unavailable")
+	b.ask("GET", "/admin/v1/orders/"+id.String(), "").problem(503, "unavailable")
 }

@@ -24,6 +24,9 @@ var (
 	soon               = [...][]byte{[]byte("1"), []byte("2"), []byte("3")}
 )
 
+// maxRetryAfter bounds Retry-After of a limit, in seconds. A limit may be edited: nobody is told to stay away for longer.
+const maxRetryAfter = 3600
+
 // Codes of problems that are no outcome of a purchase.
 const (
 	codeOrderNotFound  = "order_not_found"
@@ -61,12 +64,20 @@ func (g *Gateway) refuse(ctx *fasthttp.RequestCtx, o sale.Outcome) sale.Outcome 
 }
 
 // refuseLate refuses somebody who is over a limit of his own, a moment later: who asks again as soon as he is answered
-// would otherwise take the processor from everybody else. One connection waits, which is all that it costs.
-func (g *Gateway) refuseLate(ctx *fasthttp.RequestCtx) sale.Outcome {
+// would otherwise take the processor from everybody else. One connection waits, which is all that it costs. Retry-After is
+// not before his next token, which takes as long as wait, and up to 2 s later, so that those who are refused together do not
+// come back together. It allocates nothing.
+func (g *Gateway) refuseLate(ctx *fasthttp.RequestCtx, wait time.Duration) sale.Outcome {
 	if conn, ok := ctx.Conn().(*boundedConn); ok {
 		conn.late = true
 	}
-	return g.refuse(ctx, sale.OutcomeRateLimited)
+	outcome := g.refuse(ctx, sale.OutcomeRateLimited)
+	if seconds := int64((wait + time.Second - 1) / time.Second); seconds > 1 {
+		var text [20]byte
+		seconds = min(seconds+rand.Int64N(int64(len(soon))), maxRetryAfter)
+		ctx.Response.Header.SetCanonical(headerRetryAfter, strconv.AppendInt(text[:0], seconds, 10))
+	}
+	return outcome
 }
 
 // refuseWith answers with the problem of an outcome and members of its own.

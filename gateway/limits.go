@@ -39,21 +39,42 @@ func (l *limits) load(rules sale.Rules) {
 	}
 }
 
-// takeBuyer takes a token of the buyer, where there is such a limit, and reports whether there was one.
-func (l *limits) takeBuyer(buyer string) bool {
+// takeBuyer takes a token of the buyer, where there is such a limit. It returns 0, or how long the next token takes.
+func (l *limits) takeBuyer(buyer string) time.Duration {
 	limiter := l.buyer.Load()
-	return limiter == nil || limiter.take(maphash.String(limiter.seed, buyer), l.now())
+	if limiter == nil {
+		return 0
+	}
+	return limiter.take(maphash.String(limiter.seed, buyer), l.now())
 }
 
-// takeAddress takes a token of the address that sends the request, where there is such a limit.
-func (l *limits) takeAddress(ctx *fasthttp.RequestCtx, trusted []netip.Prefix) bool {
+// takeAddress takes a token of the address that sends the request, where there is such a limit. It returns as takeBuyer.
+func (l *limits) takeAddress(ctx *fasthttp.RequestCtx, trusted []netip.Prefix) time.Duration {
 	limiter := l.address.Load()
 	if limiter == nil {
-		return true
+		return 0
 	}
 	var bits [16]byte
 	address := subscriber(bits[:0], addressOf(ctx, trusted))
 	return limiter.take(maphash.Bytes(limiter.seed, address), l.now())
+}
+
+// overAddressLimit takes a token of the address. Where there is none it refuses the request, and reports so.
+func (g *Gateway) overAddressLimit(ctx *fasthttp.RequestCtx) bool {
+	wait := g.limits.takeAddress(ctx, g.options.TrustedProxies)
+	if wait > 0 {
+		g.refuseLate(ctx, wait)
+	}
+	return wait > 0
+}
+
+// overBuyerLimit does so with a token of the buyer.
+func (g *Gateway) overBuyerLimit(ctx *fasthttp.RequestCtx, buyer string) bool {
+	wait := g.limits.takeBuyer(buyer)
+	if wait > 0 {
+		g.refuseLate(ctx, wait)
+	}
+	return wait > 0
 }
 
 // limiter is a token bucket for each of very many keys in a table of fixed size. It keeps one number a key, the moment
@@ -101,19 +122,20 @@ func newLimiter(limit sale.Limit, entries int) *limiter {
 	}
 }
 
-// take takes a token of the key, if there is one, at a moment in nanoseconds since the start of the limits.
-func (l *limiter) take(key uint64, now int64) bool {
+// take takes a token of the key at a moment in nanoseconds since the start of the limits. It returns 0, or where there is no
+// token, how long the next one takes.
+func (l *limiter) take(key uint64, now int64) time.Duration {
 	place := key & uint64(len(l.sets)-1)
 	set, lock := &l.sets[place], &l.locks[place%limitLocks]
 	lock.Lock()
 	defer lock.Unlock()
 	way := set.find(key)
 	full := max(set.full[way], now) + l.interval
-	if full-now > l.burst {
-		return false
+	if wait := full - now - l.burst; wait > 0 {
+		return time.Duration(wait)
 	}
 	set.full[way] = full
-	return true
+	return 0
 }
 
 // find returns the way of the key, taking over the one that is full first when the key is new.

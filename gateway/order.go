@@ -32,7 +32,7 @@ func (g *Gateway) oneOrder(ctx *fasthttp.RequestCtx, at location, h *headers) {
 		patience = max(patience, heldDoubt)
 	}
 	if patience > 0 && order.Status.Pending() {
-		order = g.waiters.wait(waiter{order: order, bucket: r.bucket.Bucket, buyer: r.buyer}, patience, g.stopping)
+		order = g.waiters.wait(g.waiterOf(r, order), patience, g.stopping)
 	}
 	answerOrder(ctx, fasthttp.StatusOK, &order)
 }

@@ -74,7 +74,7 @@ func (g *Gateway) holding(ctx context.Context, b sale.Bucket, buyer string, id s
 // reader is a buyer who reads his orders of one item.
 type reader struct {
 	buyer  string
-	place  uint64 // his among those of the buyer
+	place  *place // his among those of the buyer
 	live   *liveSale
 	item   *liveItem
 	bucket *sale.BucketRow
@@ -84,8 +84,7 @@ type reader struct {
 // admitReader checks the address's limit, the token, the buyer's limits, then ids, then the gateway's limits. Where ok,
 // done must follow, and then left.
 func (g *Gateway) admitReader(ctx *fasthttp.RequestCtx, at location, h *headers) (r reader, ok bool) {
-	if !g.limits.takeAddress(ctx, g.options.TrustedProxies) {
-		g.refuseLate(ctx)
+	if g.overAddressLimit(ctx) {
 		return r, false
 	}
 	now := g.stock.Now()
@@ -97,12 +96,11 @@ func (g *Gateway) admitReader(ctx *fasthttp.RequestCtx, at location, h *headers)
 		g.refuse(ctx, sale.OutcomeUnauthenticated)
 		return r, false
 	}
-	if !g.limits.takeBuyer(r.buyer) {
-		g.refuseLate(ctx)
+	if g.overBuyerLimit(ctx, r.buyer) {
 		return r, false
 	}
-	if r.place, ok = g.places.enter(r.buyer); !ok {
-		g.refuseLate(ctx)
+	if r.place = g.places.enter(r.buyer); r.place == nil {
+		g.refuseLate(ctx, 0)
 		return r, false
 	}
 	var refusal sale.Outcome
@@ -147,6 +145,11 @@ func (r *reader) owns(row *sale.Order) bool {
 	return (row.BuyerID == caller || caller == "") && row.Sale == r.live.ID && row.SKU == r.item.SKU
 }
 
+// waiterOf is the reader as he waits for one of his orders, until a newer request of his takes his place.
+func (g *Gateway) waiterOf(r reader, order sale.Order) waiter {
+	return waiter{order: order, bucket: r.bucket.Bucket, buyer: r.buyer, woken: g.places.wait(r.place)}
+}
+
 // left gives the buyer's place back, when he has been answered.
 func (g *Gateway) left(r reader) { g.places.leave(r.place) }
 
@@ -176,7 +179,7 @@ func (g *Gateway) ownOrders(ctx *fasthttp.RequestCtx, at location, h *headers) {
 		return
 	}
 	orders, next := wanted.cut(orders)
-	g.waiters.doubtAll(orders, r.bucket.Bucket, r.buyer, g.stopping)
+	g.waiters.doubtAll(orders, g.waiterOf(r, sale.Order{}), g.stopping)
 	head(ctx, fasthttp.StatusOK, typeJSON)
 	ctx.Response.SetBodyRaw(appendPage(make([]byte, 0, 64+320*len(orders)), orders, next))
 }

@@ -2,16 +2,18 @@ package gateway
 
 import (
 	"hash/maphash"
+	"slices"
 	"sync"
 )
 
-// placesPerBuyer is how many reads, waits and cancellations one buyer may have under way in a gateway. One more is
-// answered rate_limited: an app has no use for it, and each may hold a look-up's place or wait for 30 s.
+// placesPerBuyer is how many reads, waits and cancellations one buyer may have under way in a gateway. One more takes the
+// place of the one that waits longest, which is answered at once: its client may be gone, which nobody sees before the answer
+// is written. Where none waits, one more is answered rate_limited: an app has no use for it, and each holds a look-up's place.
 const placesPerBuyer = 4
 
 const placeShards = 64
 
-// places counts what every buyer has under way. A buyer with nothing under way takes no memory, so that the bounds on
+// places holds what every buyer has under way. A buyer with nothing under way takes no memory, so that the bounds on
 // reads and waiters bound this table too.
 type places struct {
 	seed   maphash.Seed
@@ -21,38 +23,69 @@ type places struct {
 // placeShard holds the buyers of one part of the keys, which are keyed hashes: buyers cannot choose to collide.
 type placeShard struct {
 	sync.Mutex
-	taken map[uint64]uint8
+	taken map[uint64][]*place // of each buyer at most placesPerBuyer, in the order in which they came
+}
+
+// place is one request of a buyer that is under way.
+type place struct {
+	key   uint64
+	woken chan struct{} // nil before the request waits; closed when a newer one takes its place
 }
 
 func newPlaces() *places {
 	p := &places{seed: maphash.MakeSeed()}
 	for i := range p.shards {
-		p.shards[i].taken = map[uint64]uint8{}
+		p.shards[i].taken = map[uint64][]*place{}
 	}
 	return p
 }
 
-// enter takes a place of the buyer, if one is free. Where ok, leave must be called once with the key.
-func (p *places) enter(buyer string) (key uint64, ok bool) {
-	key = maphash.String(p.seed, buyer)
-	shard := &p.shards[key%placeShards]
+func (p *places) shard(key uint64) *placeShard { return &p.shards[key%placeShards] }
+
+// enter takes a place of the buyer, a free one or that of his longest waiter, and returns nil where there is neither.
+// Otherwise leave must be called.
+func (p *places) enter(buyer string) *place {
+	key := maphash.String(p.seed, buyer)
+	shard := p.shard(key)
 	shard.Lock()
 	defer shard.Unlock()
 	taken := shard.taken[key]
-	if taken == placesPerBuyer {
-		return key, false
+	if len(taken) == placesPerBuyer {
+		longest := slices.IndexFunc(taken, func(one *place) bool { return one.woken != nil })
+		if longest < 0 {
+			return nil
+		}
+		close(taken[longest].woken) // once: it leaves the list here
+		taken = slices.Delete(taken, longest, longest+1)
 	}
-	shard.taken[key] = taken + 1
-	return key, true
+	one := &place{key: key}
+	shard.taken[key] = append(taken, one)
+	return one
 }
 
-func (p *places) leave(key uint64) {
-	shard := &p.shards[key%placeShards]
+// wait says that the request only waits from now on, and returns what is closed when a newer one takes its place.
+func (p *places) wait(one *place) <-chan struct{} {
+	shard := p.shard(one.key)
 	shard.Lock()
 	defer shard.Unlock()
-	if taken := shard.taken[key]; taken > 1 {
-		shard.taken[key] = taken - 1
-		return
+	if one.woken == nil {
+		one.woken = make(chan struct{})
 	}
-	delete(shard.taken, key)
+	return one.woken
+}
+
+// leave gives the place back, unless a newer request has it already.
+func (p *places) leave(one *place) {
+	shard := p.shard(one.key)
+	shard.Lock()
+	defer shard.Unlock()
+	taken := shard.taken[one.key]
+	i := slices.Index(taken, one)
+	switch {
+	case i < 0:
+	case len(taken) == 1:
+		delete(shard.taken, one.key)
+	default:
+		shard.taken[one.key] = slices.Delete(taken, i, i+1)
+	}
 }

@@ -43,16 +43,16 @@ func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers) sa
 		return g.refuse(ctx, sale.OutcomeFenced)
 	}
 	soldOut := item.whole() && item.latch.all()
-	if !soldOut && !g.limits.takeAddress(ctx, g.options.TrustedProxies) { // before the token: guessing tokens is not free
-		return g.refuseLate(ctx)
+	if !soldOut && g.overAddressLimit(ctx) { // before the token: guessing tokens is not free
+		return sale.OutcomeRateLimited
 	}
 	var who buyerID // no answer depends on a name that no signature proves: a bad token hears what no token hears
 	proven := g.tokens.prove(h.bearer(), now, &who)
 	switch {
 	case soldOut && item.latch.refuses(who.text()):
 		return g.refuse(ctx, sale.OutcomeSoldOut)
-	case soldOut && !g.limits.takeAddress(ctx, g.options.TrustedProxies):
-		return g.refuseLate(ctx)
+	case soldOut && g.overAddressLimit(ctx):
+		return sale.OutcomeRateLimited
 	case !proven:
 		return g.refuse(ctx, sale.OutcomeUnauthenticated)
 	case item.home(who.text()).State != sale.BucketOpen:
@@ -62,8 +62,8 @@ func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers) sa
 	if !live.listed(buyer) {
 		return g.refuse(ctx, sale.OutcomeNotEligible)
 	}
-	if !g.limits.takeBuyer(buyer) {
-		return g.refuseLate(ctx)
+	if g.overBuyerLimit(ctx, buyer) {
+		return sale.OutcomeRateLimited
 	}
 	pass, refusal, ok := g.admit()
 	if !ok {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"testing"
 	"time"
 
@@ -192,6 +193,38 @@ func TestAddressLimit(t *testing.T) {
 	require.Equal(t, http.StatusAccepted, from("2001:db8:0:2::1").status)
 }
 
+// TestRetryAfterReachesUpToTheNextToken: an app that keeps to it is not refused again for having come too soon.
+func TestRetryAfterReachesUpToTheNextToken(t *testing.T) {
+	s := newScene(t).open(autumn())
+	for name, c := range map[string]struct {
+		perSecond   float64
+		least, most int
+	}{
+		"fast": {5, 1, 3}, "ten seconds": {0.1, 10, 12}, "the slowest": {0.001, 1000, 1002}, "beyond the bound": {1e-6, 3600, 3600},
+	} {
+		limit := &sale.Limit{PerSecond: c.perSecond, Burst: 1}
+		for kind, set := range map[string]sale.Rules{"buyer": {Buyer: limit}, "address": {Address: limit}} {
+			rules(set)(s)
+			path := phoneOrders + "/7"
+			var r response
+			require.Eventually(t, func() bool { // the fast one has a token again sometimes
+				r = s.get(path, "ann")
+				return r.status == http.StatusTooManyRequests
+			}, 10*time.Second, time.Millisecond)
+			s.refused(r, sale.OutcomeRateLimited, nil)
+			seconds, err := strconv.Atoi(r.header.Get("Retry-After"))
+			require.NoError(t, err)
+			require.GreaterOrEqual(t, seconds, c.least, "%s, %s", name, kind)
+			require.LessOrEqual(t, seconds, c.most, "%s, %s", name, kind)
+			if c.perSecond < 1 {
+				seconds, err = strconv.Atoi(s.press("ann", "").header.Get("Retry-After"))
+				require.NoError(t, err)
+				require.GreaterOrEqual(t, seconds, c.least-5, "%s, %s", name, kind) // time has passed since
+			}
+		}
+	}
+}
+
 // TestRulesRunWithinASecond runs the real role.
 func TestRulesRunWithinASecond(t *testing.T) {
 	s := newScene(t).open(autumn())
@@ -206,13 +239,13 @@ func TestLimiterIsATokenBucket(t *testing.T) {
 	second := int64(time.Second)
 	l := newLimiter(sale.Limit{PerSecond: 2, Burst: 3}, 8)
 	for i, step := range []struct {
-		at    int64
-		taken bool
+		at   int64
+		wait time.Duration // 0: a token is taken
 	}{
-		{0, true}, {0, true}, {0, true}, {0, false}, {second/2 - 1, false}, {second / 2, true}, {second / 2, false},
-		{10 * second, true}, {10 * second, true}, {10 * second, true}, {10 * second, false},
+		{0, 0}, {0, 0}, {0, 0}, {0, time.Second / 2}, {second/2 - 1, 1}, {second / 2, 0}, {second / 2, time.Second / 2},
+		{10 * second, 0}, {10 * second, 0}, {10 * second, 0}, {10*second + 1, time.Second/2 - 1},
 	} {
-		require.Equal(t, step.taken, l.take(1, step.at), "step %d", i)
+		require.Equal(t, step.wait, l.take(1, step.at), "step %d", i)
 	}
 }
 
@@ -221,24 +254,24 @@ func TestLimiterForgetsTheLongestIdle(t *testing.T) {
 	l := newLimiter(sale.Limit{PerSecond: 1, Burst: 1}, limitWays)
 	require.Len(t, l.sets, 1)
 	for key := range uint64(limitWays) {
-		require.True(t, l.take(key+1, int64(key)))
+		require.Zero(t, l.take(key+1, int64(key)))
 	}
-	require.False(t, l.take(1, 10), "everybody is remembered")
-	require.True(t, l.take(100, 11), "the newcomer takes the place of the first")
-	require.False(t, l.take(2, 12))
-	require.True(t, l.take(1, 13))
+	require.Positive(t, l.take(1, 10), "everybody is remembered")
+	require.Zero(t, l.take(100, 11), "the newcomer takes the place of the first")
+	require.Positive(t, l.take(2, 12))
+	require.Zero(t, l.take(1, 13))
 }
 
 func TestExtremeLimits(t *testing.T) {
 	for _, limit := range []sale.Limit{{PerSecond: 1e-12, Burst: 10_000_000}, {PerSecond: 10_000_000, Burst: 1}, {PerSecond: 10_000_000, Burst: 10_000_000}} {
 		l := newLimiter(limit, 8)
 		for i := range int64(100) {
-			require.True(t, l.take(1, i*1000), fmt.Sprint(limit))
+			require.Zero(t, l.take(1, i*1000), fmt.Sprint(limit))
 		}
 	}
 	l := newLimiter(sale.Limit{PerSecond: 1e-12, Burst: 1}, 8)
-	require.True(t, l.take(1, 0))
-	require.False(t, l.take(1, int64(365*24*time.Hour)))
+	require.Zero(t, l.take(1, 0))
+	require.Positive(t, l.take(1, int64(365*24*time.Hour)))
 }
 
 func TestAddresses(t *testing.T) {

@@ -21,6 +21,7 @@ type waiter struct {
 	order  sale.Order // as known when the wait began
 	bucket sale.Bucket
 	buyer  string
+	woken  <-chan struct{} // closed when the wait is to end early; nil: never
 	heard  chan sale.Order // holds one
 }
 
@@ -45,8 +46,8 @@ func newWaiters(l *lookups, s Stock, o Options) *waiters {
 	}
 }
 
-// wait returns the order when its status has changed, else as it was when the time is over or the gateway stops. Beyond
-// the bound it returns at once: the app polls, as it does without `wait`.
+// wait returns the order when its status has changed, else as it was when the time is over, the waiter is woken or the gateway
+// stops. Beyond the bound it returns at once: the app polls, as it does without `wait`.
 func (w *waiters) wait(one waiter, patience time.Duration, stopping <-chan struct{}) sale.Order {
 	one.heard = make(chan sale.Order, 1)
 	if !w.add(&one) {
@@ -59,25 +60,32 @@ func (w *waiters) wait(one waiter, patience time.Duration, stopping <-chan struc
 	case order := <-one.heard:
 		return order
 	case <-over.C:
+	case <-one.woken:
 	case <-stopping:
 	}
-	return one.order
+	select {
+	case order := <-one.heard: // in the same moment
+		return order
+	default:
+		return one.order
+	}
 }
 
 // doubt returns an order that is told to be held as it is heldDoubt later, or sooner when it has moved on; any other at
 // once.
 func (w *waiters) doubt(one waiter, stopping <-chan struct{}) sale.Order {
 	orders := []sale.Order{one.order}
-	w.doubtAll(orders, one.bucket, one.buyer, stopping)
+	w.doubtAll(orders, one, stopping)
 	return orders[0]
 }
 
-// doubtAll does so with some orders of one buyer, in the time of one.
-func (w *waiters) doubtAll(orders []sale.Order, b sale.Bucket, buyer string, stopping <-chan struct{}) {
+// doubtAll does so with some orders of one buyer, in the time of one. All but the order is as in the waiter.
+func (w *waiters) doubtAll(orders []sale.Order, one waiter, stopping <-chan struct{}) {
 	over := time.Now().Add(heldDoubt)
 	for i := range orders {
 		if orders[i].Status == sale.StatusHeld {
-			orders[i] = w.wait(waiter{order: orders[i], bucket: b, buyer: buyer}, time.Until(over), stopping)
+			one.order = orders[i]
+			orders[i] = w.wait(one, time.Until(over), stopping)
 		}
 	}
 }
