@@ -71,7 +71,7 @@ func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers) sa
 	}
 	defer g.leave(pass)
 	p := item.press(live, buyer, key, quantity)
-	p.Came, p.Grief = ctx.Time(), catalogue.grief
+	p.Came, p.Grief = ctx.Time(), catalogue.grief.ForSale(live.PaymentTTL)
 	return g.decide(ctx, live, item, p)
 }
 

@@ -32,7 +32,7 @@ func TestPurchaseIsTaken(t *testing.T) {
 	purchases[0].Came = time.Time{}
 	require.Equal(t, sale.Purchase{
 		Bucket: sale.Bucket{Sale: "autumn", SKU: "phone"}, Epoch: 1, Partition: 3, Buckets: 1,
-		Buyer: "ann", Key: "first press", Quantity: 1, Grief: sale.DefaultGrief(),
+		Buyer: "ann", Key: "first press", Quantity: 1, Grief: sale.DefaultGrief().ForSale(900),
 	}, purchases[0])
 	require.EqualValues(t, 1, s.counted(sale.OutcomeQueued))
 }

@@ -13,10 +13,6 @@ const (
 	ClosedByRefusal  = "a dead letter was refused"
 )
 
-// leastToPay is what an order gets at least to be paid after it is confirmed, in seconds, or its payment time where that is
-// less: the payment time runs from the press, and settlement may have been away until it was over.
-const leastToPay = 60
-
 // Settle decides one batch. A batch that is marked, with a row for each of its orders, is done. In the row's epoch each
 // order is confirmed while the limit and the loaded units allow it, otherwise refused; in an older epoch the batch is late
 // and each order without a row is refused as fenced. A fork, a refusal or an order that has a row already means, in the
@@ -146,7 +142,7 @@ func (p *Plan) termsOf(b *sale.Batch, row *Row) *Terms {
 		PayByMS: -1,
 	}
 	if row.PaymentTTL > 0 {
-		t.PayByMS = max(created+row.PaymentTTL*1000, t.UpdatedMS+min(row.PaymentTTL, leastToPay)*1000)
+		t.PayByMS = max(created+row.PaymentTTL*1000, t.UpdatedMS+min(row.PaymentTTL, sale.LeastToPay)*1000)
 	}
 	return t
 }

@@ -65,6 +65,10 @@ func (o Order) ForOperator() OperatorOrder {
 	return OperatorOrder{Order: o, BuyerID: o.BuyerID, PaymentID: o.PaymentID}
 }
 
+// LeastToPay is what an order gets at least to be paid after it is confirmed, in seconds, or its payment time where that is
+// less: the payment time runs from the press, and settlement may have been away until it was over.
+const LeastToPay = 60
+
 // PayBy returns the payment deadline of an order created at created, nil when ttlSeconds is 0.
 func PayBy(created time.Time, ttlSeconds int64) *Time {
 	if ttlSeconds == 0 {

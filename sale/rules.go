@@ -112,8 +112,8 @@ type BreakerRule struct {
 	RetryMS     uint32  `json:"retry_ms"`
 }
 
-// Grief refuses a buyer a SKU of a sale after Unpaid of his orders of it, made within the last WindowS seconds, were
-// cancelled or have expired. Unpaid 0 is off. Other than the limits it holds across gateways, because Redis decides it.
+// Grief refuses a buyer a SKU of a sale after Unpaid of his orders of it were cancelled or have expired within the last
+// WindowS seconds. Unpaid 0 is off. Other than the limits it holds across gateways, because Redis decides it.
 type Grief struct {
 	Unpaid  int   `json:"unpaid"`
 	WindowS int64 `json:"window_s"`
@@ -121,6 +121,17 @@ type Grief struct {
 
 // DefaultGrief is the rule where the operators have set none.
 func DefaultGrief() Grief { return Grief{Unpaid: 3, WindowS: 86_400} }
+
+// ForSale is the rule as it goes to Redis with a purchase. Redis knows when an order was made, not when it ended, so its
+// window is longer by the time that an order may stay unpaid: otherwise orders that expire one after the other would leave
+// a short window before there are enough of them. An order that was confirmed late has LeastToPay from there. What was
+// cancelled early counts for that much longer.
+func (g Grief) ForSale(paymentTTL int64) Grief {
+	if g.Unpaid > 0 {
+		g.WindowS += paymentTTL + min(paymentTTL, LeastToPay)
+	}
+	return g
+}
 
 func (g Grief) validate() error {
 	switch {

@@ -148,6 +148,15 @@ func TestGriefRanges(t *testing.T) {
 	}
 }
 
+// An order counts for the whole window from when it ended, though it ends as late as its time to pay lets it.
+func TestGriefOutlastsTheTimeToPay(t *testing.T) {
+	rule := Grief{Unpaid: 2, WindowS: 600}
+	require.Equal(t, rule, rule.ForSale(0), "orders that never expire")
+	require.Equal(t, Grief{Unpaid: 2, WindowS: 600 + 30 + 30}, rule.ForSale(MinPaymentTTL))
+	require.Equal(t, Grief{Unpaid: 2, WindowS: 600 + MaxPaymentTTL + LeastToPay}, rule.ForSale(MaxPaymentTTL))
+	require.Equal(t, Grief{WindowS: 600}, Grief{WindowS: 600}.ForSale(900), "off stays off")
+}
+
 func TestEmptyRulesAreWrittenAsLists(t *testing.T) {
 	var rules Rules
 	rules.Normalize()

@@ -19,7 +19,7 @@
 -- ARGV[9]  quantities       1 when the column is there, 0 = every quantity is 1
 -- ARGV[10] lines            of the record, n of them: `decimal id quantity buyer[ key]` and a newline
 -- ARGV[11] unpaid           as many released orders of a buyer, made within the window, are too many; 0 = off
--- ARGV[12] window_ms        the window before now
+-- ARGV[12] window_ms        the window before now; longer than the operators' by the time that an order may stay unpaid
 -- then pairs (entry id, orders in it) for the trims, then the columns, n values each: buyers, heads of their entries
 -- (`id,quantity,key`), quantities. The lines say everything once more in the record's form, as one value: mostly all of
 -- a batch is taken, and then they go into the journal as they came.

@@ -140,7 +140,7 @@ func (f *front) press(buyer, key string, quantity int) (a sale.Answer, perhaps b
 	go func() {
 		answered <- f.engine.Reserve(sale.Purchase{
 			Bucket: row.Bucket, Epoch: row.Epoch, Partition: row.Partition, Buckets: buckets, Buyer: buyer, Key: key,
-			Quantity: quantity, Grief: f.world.shape.grief,
+			Quantity: quantity, Grief: f.world.shape.grief.ForSale(s.PaymentTTL),
 		})
 	}()
 	select {

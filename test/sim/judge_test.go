@@ -165,6 +165,7 @@ func (j *judge) verdict() {
 	j.rowsWereAsked()
 	j.keysAnswer()
 	j.grieved()
+	j.ungrieved()
 	j.owners()
 	for id := range j.watch.pays {
 		if o := j.books.orders[id]; o == nil || o.Status != sale.StatusPaid {
@@ -290,6 +291,32 @@ func (j *judge) grieved() {
 			if p.Limit < 1 || p.Unpaid < p.Limit || p.Unpaid > ended[p.buyer] {
 				j.watch.fault("%s heard of %d orders too many, %d cancelled or expired, and has %d", p.buyer, p.Limit, p.Unpaid, ended[p.buyer])
 			}
+		}
+	}
+}
+
+// ungrieved checks that the rule against grief refuses whom it should: an order that is taken after others of its buyer
+// ended within the window, before their time to pay was over, is one too many. With one unit for each buyer Redis has heard
+// of those others, unless it lost them.
+func (j *judge) ungrieved() {
+	rule, ttl := j.shape.grief, j.shape.ttl
+	if rule.Unpaid == 0 || ttl == 0 || j.shape.limit > 1 || j.shape.faults > 0 {
+		return
+	}
+	for _, o := range j.books.orders {
+		if o.Status == sale.StatusRefused {
+			continue
+		}
+		count, taken := 0, o.CreatedAt.UnixMilli()
+		for _, other := range j.books.orders {
+			ended := other.Status == sale.StatusCancelled || other.Status == sale.StatusExpired
+			if at := other.UpdatedAt.UnixMilli(); ended && other.BuyerID == o.BuyerID && at <= taken &&
+				at >= taken-rule.WindowS*1000 && at <= other.CreatedAt.UnixMilli()+ttl*1000 {
+				count++
+			}
+		}
+		if count >= rule.Unpaid {
+			j.watch.fault("%s was given order %s after %d that ended within %d s", o.BuyerID, o.OrderID, count, rule.WindowS)
 		}
 	}
 }

@@ -63,7 +63,7 @@ func drawShape(c *chance) shape {
 	s.buyers = int(s.stock) + c.between(2, 9)
 	s.starts = pick(c, -time.Minute, -time.Minute, -time.Minute, 300*time.Millisecond, 1200*time.Millisecond)
 	s.hidden = c.one(6)
-	s.grief = pick(c, sale.Grief{}, sale.DefaultGrief(), sale.Grief{Unpaid: 1, WindowS: 3600})
+	s.grief = pick(c, sale.Grief{}, sale.DefaultGrief(), sale.Grief{Unpaid: 1, WindowS: 3600}, sale.Grief{Unpaid: 1, WindowS: 1})
 	return s
 }
 
