@@ -59,9 +59,7 @@ func NewProbes(o ProbesOptions) *Probes {
 func (p *Probes) guarded(handle func(*call) error) func(*call) error {
 	return func(c *call) error {
 		if !p.token.sent(c.r) {
-			p.strangers.refuse(c.r)
-			c.w.Header().Set("WWW-Authenticate", "Bearer")
-			return sale.ProblemOf(sale.OutcomeUnauthenticated, "")
+			return p.strangers.refuse(c.w, c.r)
 		}
 		return handle(c)
 	}

@@ -64,9 +64,7 @@ type call struct {
 func (a *API) serve(route route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !a.allowed(route.access, r) {
-			a.strangers.refuse(r)
-			w.Header().Set("WWW-Authenticate", "Bearer")
-			writeProblem(w, sale.ProblemOf(sale.OutcomeUnauthenticated, ""))
+			writeProblem(w, a.strangers.refuse(w, r))
 			return
 		}
 		c := &call{w: w, r: r}

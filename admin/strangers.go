@@ -4,10 +4,13 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"flashsale/sale"
 )
 
 // Bounds on who sends wrong tokens. A right one never waits, also from the same address: whoever guesses tokens must not
@@ -15,7 +18,7 @@ import (
 const (
 	strangerPace    = 100 * time.Millisecond // between two wrong tokens of one address, once its burst is used up
 	strangerBurst   = 20
-	strangerWait    = 5 * time.Second // the longest that one waits for his refusal
+	strangerWait    = 5 * time.Second // the longest that one waits for his refusal, so that 50 of one address wait at most
 	strangerEntries = 4096            // addresses remembered; beyond them the newcomers share one entry
 	strangerLog     = time.Second     // at most one line in this time
 )
@@ -49,18 +52,30 @@ func newStrangers(registerer prometheus.Registerer, log *slog.Logger) *strangers
 	return s
 }
 
-// refuse counts and logs a request that carries a wrong token, and returns when its answer is due. One without any token is
-// nobody's guess: its answer is due at once.
-func (s *strangers) refuse(r *http.Request) {
+// refuse counts and logs a request that carries a wrong token, and returns its answer when that is due. Where the address's
+// line is full it is rate_limited, at once, and the connection ends: more connections must not make for more answers a second.
+// A request without any token is nobody's guess: its answer is due at once.
+func (s *strangers) refuse(w http.ResponseWriter, r *http.Request) sale.Problem {
+	if !s.inTime(r) {
+		w.Header().Set("Retry-After", strconv.Itoa(int(strangerWait/time.Second)))
+		w.Header().Set("Connection", "close")
+		return sale.ProblemOf(sale.OutcomeRateLimited, "too many wrong tokens come from this address")
+	}
+	w.Header().Set("WWW-Authenticate", "Bearer")
+	return sale.ProblemOf(sale.OutcomeUnauthenticated, "")
+}
+
+// inTime returns true when the answer is due, and false at once where the address's line is full.
+func (s *strangers) inTime(r *http.Request) bool {
 	if len(r.Header.Values("Authorization")) == 0 {
-		return
+		return true
 	}
 	s.refused.Inc()
 	address := strangerOf(r)
 	s.note(address)
-	wait := s.delay(address, time.Now())
-	if wait <= 0 {
-		return
+	wait, ok := s.delay(address, time.Now())
+	if !ok || wait <= 0 {
+		return ok
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -68,10 +83,12 @@ func (s *strangers) refuse(r *http.Request) {
 	case <-timer.C:
 	case <-r.Context().Done():
 	}
+	return true
 }
 
-// delay returns how long a wrong token of the address has to wait (the generic cell rate algorithm, as the buyers' limits).
-func (s *strangers) delay(address netip.Addr, now time.Time) time.Duration {
+// delay returns how long a wrong token of the address has to wait (the generic cell rate algorithm, as the buyers' limits), and
+// false where that is too long: then it takes no place in the line.
+func (s *strangers) delay(address netip.Addr, now time.Time) (wait time.Duration, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, known := s.next[address]; !known && len(s.next) >= strangerEntries {
@@ -89,11 +106,11 @@ func (s *strangers) delay(address netip.Addr, now time.Time) time.Duration {
 		full = now
 	}
 	full = full.Add(s.pace)
-	wait := min(full.Sub(now)-strangerBurst*s.pace, strangerWait)
-	if wait < strangerWait { // who waits the longest already adds nothing: the line must not outlive the guessing
-		s.next[address] = full
+	if wait = full.Sub(now) - strangerBurst*s.pace; wait > strangerWait {
+		return 0, false
 	}
-	return wait
+	s.next[address] = full
+	return wait, true
 }
 
 // note writes a line, unless one was written just now: then the next line tells of this one too.

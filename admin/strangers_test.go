@@ -4,11 +4,15 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"io"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -107,18 +111,25 @@ func TestWrongTokensAreSlowedPerAddress(t *testing.T) {
 	s := newStrangers(nil, slog.New(slog.DiscardHandler))
 	now := time.Now()
 	guesser, other := netip.MustParseAddr("203.0.113.7"), netip.MustParseAddr("203.0.113.8")
+	delay := func(address netip.Addr, now time.Time) time.Duration {
+		wait, ok := s.delay(address, now)
+		require.True(t, ok)
+		return wait
+	}
 	for range strangerBurst {
-		require.LessOrEqual(t, s.delay(guesser, now), time.Duration(0))
+		require.LessOrEqual(t, delay(guesser, now), time.Duration(0))
 	}
-	for i := range 10 {
-		require.Equal(t, time.Duration(i+1)*strangerPace, s.delay(guesser, now))
+	for i := range int(strangerWait / strangerPace) {
+		require.Equal(t, time.Duration(i+1)*strangerPace, delay(guesser, now))
 	}
-	require.LessOrEqual(t, s.delay(other, now), time.Duration(0), "another address is not slowed")
 	for range 1000 {
-		require.LessOrEqual(t, s.delay(guesser, now), strangerWait)
+		_, ok := s.delay(guesser, now)
+		require.False(t, ok, "the line is full")
 	}
-	later := now.Add(strangerWait + strangerBurst*strangerPace)
-	require.LessOrEqual(t, s.delay(guesser, later), time.Duration(0), "who stops guessing is free again")
+	require.LessOrEqual(t, delay(other, now), time.Duration(0), "another address is not slowed")
+	require.Equal(t, strangerWait, delay(guesser, now.Add(strangerPace)), "one has left the line")
+	later := now.Add(strangerWait + (strangerBurst+1)*strangerPace)
+	require.LessOrEqual(t, delay(guesser, later), time.Duration(0), "who stops guessing is free again")
 }
 
 // TestWrongTokensWait for their refusals, once the burst is used up, unless the client hangs up.
@@ -128,23 +139,94 @@ func TestWrongTokensWait(t *testing.T) {
 		request := httptest.NewRequest("GET", "/admin/v1/sales", nil)
 		request.Header.Set("Authorization", "Bearer wrong")
 		begun := time.Now()
+		refuse := func(r *http.Request) {
+			require.Equal(t, 401, s.refuse(httptest.NewRecorder(), r).Status)
+		}
 		for range strangerBurst {
-			s.refuse(request)
+			refuse(request)
 		}
 		require.Zero(t, time.Since(begun))
 		for range 5 {
-			s.refuse(request)
+			refuse(request)
 		}
 		require.Equal(t, 5*strangerPace, time.Since(begun))
 		gone, hangUp := context.WithCancel(t.Context())
 		hangUp()
-		s.refuse(request.WithContext(gone))
+		refuse(request.WithContext(gone))
 		require.Equal(t, 5*strangerPace, time.Since(begun))
 		request.Header.Del("Authorization")
-		s.refuse(request)
+		refuse(request)
 		require.Equal(t, 5*strangerPace, time.Since(begun), "no token is no guess")
 		<-time.After(2 * strangerLog) // what is left of the log
 	})
+}
+
+// TestManyConnectionsMakeForNoMoreGuesses: of 400 that guess at once from one address, and again as soon as they are answered,
+// ten a second are answered 401, and the others are sent away.
+func TestManyConnectionsMakeForNoMoreGuesses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const seconds = 20
+		s := newStrangers(nil, slog.New(slog.DiscardHandler))
+		var answered, sent atomic.Int64
+		var crowd sync.WaitGroup
+		begun := time.Now()
+		for range 400 {
+			crowd.Go(func() {
+				for time.Since(begun) < seconds*time.Second {
+					request := httptest.NewRequest("GET", "/admin/v1/sales", nil)
+					request.Header.Set("Authorization", "Bearer wrong")
+					answer := httptest.NewRecorder()
+					switch problem := s.refuse(answer, request); problem.Status {
+					case 401:
+						answered.Add(1)
+					case 429:
+						sent.Add(1)
+						<-time.After(strangerPace) // it connects again
+					default:
+						panic(problem)
+					}
+				}
+			})
+		}
+		crowd.Wait()
+		most := int64(strangerBurst + (seconds*time.Second+strangerWait)/strangerPace)
+		require.LessOrEqual(t, answered.Load(), most)
+		require.Greater(t, answered.Load(), most/2)
+		require.Positive(t, sent.Load())
+		<-time.After(2 * strangerLog) // what is left of the log
+	})
+}
+
+// TestFullLineSendsStrangersAway and lets the right token through, from the same address, on either listener.
+func TestFullLineSendsStrangersAway(t *testing.T) {
+	b := newBench(t)
+	registry := prometheus.NewRegistry()
+	probes := NewProbes(ProbesOptions{Gatherer: registry, AdminToken: adminToken, Logger: slog.New(slog.DiscardHandler)})
+	for _, s := range []*strangers{b.api.strangers, probes.strangers} {
+		s.mu.Lock()
+		s.pace = strangerPace
+		s.next[netip.MustParseAddr("127.0.0.1")] = time.Now().Add(time.Hour)
+		s.mu.Unlock()
+	}
+	url := listen(t, probes)
+	for _, at := range []string{b.url + "/admin/v1/sales", url + "/debug/pprof/heap"} {
+		for token, status := range map[string]int{"wrong": 429, adminToken: 200} {
+			request, err := http.NewRequestWithContext(t.Context(), "GET", at, nil)
+			require.NoError(t, err)
+			request.Header.Set("Authorization", "Bearer "+token)
+			answer, err := http.DefaultClient.Do(request)
+			require.NoError(t, err)
+			body, err := io.ReadAll(answer.Body)
+			require.NoError(t, errors.Join(err, answer.Body.Close()))
+			require.Equal(t, status, answer.StatusCode, at)
+			if status == 429 {
+				require.Equal(t, "5", answer.Header.Get("Retry-After"))
+				require.Empty(t, answer.Header.Get("WWW-Authenticate"))
+				require.True(t, answer.Close)
+				require.Contains(t, string(body), `"code":"rate_limited"`)
+			}
+		}
+	}
 }
 
 // TestStrangersAreRememberedWithinABound: of more addresses than that the newcomers share one pace.
@@ -153,12 +235,14 @@ func TestStrangersAreRememberedWithinABound(t *testing.T) {
 	now := time.Now()
 	at := netip.MustParseAddr("10.0.0.0")
 	for range strangerEntries + 500 {
-		s.delay(at, now)
+		_, _ = s.delay(at, now)
 		at = at.Next()
 	}
 	require.LessOrEqual(t, len(s.next), strangerEntries+1)
-	require.Positive(t, s.delay(at, now), "the entry they share has no burst left")
-	s.delay(at, now.Add(time.Hour))
+	_, ok := s.delay(at, now)
+	require.False(t, ok, "the entry they share has no room left")
+	_, ok = s.delay(at, now.Add(time.Hour))
+	require.True(t, ok)
 	require.LessOrEqual(t, len(s.next), 2, "those who gave up are forgotten")
 }
 

@@ -67,17 +67,16 @@ func (g *Gateway) refuse(ctx *fasthttp.RequestCtx, o sale.Outcome) sale.Outcome 
 // would otherwise take the processor from everybody else. One connection waits, which is all that it costs. Retry-After is
 // not before his next token, which takes as long as wait, and up to 2 s later, so that those who are refused together do not
 // come back together. It allocates nothing.
-func (g *Gateway) refuseLate(ctx *fasthttp.RequestCtx, wait time.Duration) sale.Outcome {
+func (g *Gateway) refuseLate(ctx *fasthttp.RequestCtx, wait time.Duration) {
 	if conn, ok := ctx.Conn().(*boundedConn); ok {
 		conn.late = true
 	}
-	outcome := g.refuse(ctx, sale.OutcomeRateLimited)
+	g.refuse(ctx, sale.OutcomeRateLimited)
 	if seconds := int64((wait + time.Second - 1) / time.Second); seconds > 1 {
 		var text [20]byte
 		seconds = min(seconds+rand.Int64N(int64(len(soon))), maxRetryAfter)
 		ctx.Response.Header.SetCanonical(headerRetryAfter, strconv.AppendInt(text[:0], seconds, 10))
 	}
-	return outcome
 }
 
 // refuseWith answers with the problem of an outcome and members of its own.

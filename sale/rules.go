@@ -50,12 +50,16 @@ func DefaultRules() Rules {
 }
 
 // Drastic says what this set does that is a mistake more often than meant, where it replaces the present one: it refuses
-// every request of a route, or takes off all that limits anything. It is empty otherwise.
+// every request of a route, lets a buyer or an address in too seldom, or takes off all that limits anything. It is empty
+// otherwise.
 func (r *Rules) Drastic(present *Rules) string {
 	for _, rule := range r.Flow {
 		if rule.QPS == 0 {
 			return fmt.Sprintf("refuses every request of %s", rule.Resource)
 		}
+	}
+	if what := r.crawls(); what != "" {
+		return what
 	}
 	switch {
 	case r.limitsNothing() && !present.limitsNothing():
@@ -68,6 +72,20 @@ func (r *Rules) Drastic(present *Rules) string {
 
 // limitsNothing reports whether everybody may do everything.
 func (r *Rules) limitsNothing() bool { return r.plain() && r.Buyer == nil && r.Grief.Unpaid == 0 }
+
+// crawls names a limit of a buyer or an address with less than a token in 10 s: an app that looks after its order is refused
+// for that long.
+func (r *Rules) crawls() string {
+	for _, part := range []struct {
+		who   string
+		limit *Limit
+	}{{"a buyer", r.Buyer}, {"an address", r.Address}} {
+		if part.limit != nil && part.limit.PerSecond < crawlingRate {
+			return fmt.Sprintf("lets %s in once in %.0f s, after the first %d", part.who, 1/part.limit.PerSecond, part.limit.Burst)
+		}
+	}
+	return ""
+}
 
 // plain reports whether nothing is limited that is not limited by default.
 func (r *Rules) plain() bool {
@@ -153,6 +171,7 @@ type Limit struct {
 const (
 	maxRulesEach   = 100
 	minRate        = 0.001 // a token in a quarter of an hour: what refills more slowly is shut for good
+	crawlingRate   = 0.1   // below, a limit of a buyer or an address has to be meant
 	minRatio       = 0.001 // Sentinel opens a circuit at the ratio, so that 0 opens it while every call is good
 	maxRate        = 10_000_000
 	maxConcurrency = 10_000_000

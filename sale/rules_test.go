@@ -132,6 +132,26 @@ func TestDrasticRules(t *testing.T) {
 	assert.Empty(t, nothing.Drastic(&nothing), "there is nothing to lose")
 }
 
+// TestCrawlingLimitsAreDrastic: seconds may be taken for tokens a second, and then the shop stands.
+func TestCrawlingLimitsAreDrastic(t *testing.T) {
+	present := DefaultRules()
+	for _, c := range []struct {
+		perSecond      float64
+		buyer, address string
+	}{
+		{0.001, "lets a buyer in once in 1000 s, after the first 3", "lets an address in once in 1000 s, after the first 3"},
+		{0.099, "lets a buyer in once in 10 s, after the first 3", "lets an address in once in 10 s, after the first 3"},
+		{0.1, "", ""},
+		{5, "", ""},
+	} {
+		limit := &Limit{PerSecond: c.perSecond, Burst: 3}
+		ofBuyer, ofAddress := DefaultRules(), DefaultRules()
+		ofBuyer.Buyer, ofAddress.Address = limit, limit
+		assert.Equal(t, c.buyer, ofBuyer.Drastic(&present), "%g", c.perSecond)
+		assert.Equal(t, c.address, ofAddress.Drastic(&present), "%g", c.perSecond)
+	}
+}
+
 func TestGriefRanges(t *testing.T) {
 	for _, good := range []Grief{{}, DefaultGrief(), {Unpaid: MaxReleased, WindowS: 1}, {WindowS: maxGriefS}} {
 		rules := Rules{Grief: good}
