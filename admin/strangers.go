@@ -53,7 +53,8 @@ func newStrangers(registerer prometheus.Registerer, log *slog.Logger) *strangers
 }
 
 // refuse counts and logs a request that carries a wrong token, and returns its answer when that is due. Where the address's
-// line is full it is rate_limited, at once, and the connection ends: more connections must not make for more answers a second.
+// line is full it is rate_limited, at once, and the connection ends: a guess beyond the pace costs a new one. No pace hides from
+// a guesser that his token is wrong, because a right one is answered at once: against that it is long.
 // A request without any token is nobody's guess: its answer is due at once.
 func (s *strangers) refuse(w http.ResponseWriter, r *http.Request) sale.Problem {
 	if !s.inTime(r) {

@@ -202,7 +202,7 @@ func TestFullLineSendsStrangersAway(t *testing.T) {
 	b := newBench(t)
 	registry := prometheus.NewRegistry()
 	probes := NewProbes(ProbesOptions{Gatherer: registry, AdminToken: adminToken, Logger: slog.New(slog.DiscardHandler)})
-	for _, s := range []*strangers{b.api.strangers, probes.strangers} {
+	for _, s := range []*strangers{b.api.strangers, probes.strangers} { // as after an hour of guesses
 		s.mu.Lock()
 		s.pace = strangerPace
 		s.next[netip.MustParseAddr("127.0.0.1")] = time.Now().Add(time.Hour)
