@@ -71,7 +71,7 @@ func (p *Plan) Refuse(b *sale.Batch) {
 		p.close(row, ClosedByRefusal)
 		return
 	}
-	p.give(row, sale.OutboxRelease, b.Units(), orders)
+	p.give(row, sale.OutboxRefusal, b.Units(), orders) // rule: refused-forgotten
 }
 
 // Applied decides what Redis's answer about a bucket's outbox rows means: they are done, and the sequence of the write

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/redis/rueidis"
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
@@ -80,6 +81,53 @@ func TestCourierBringsReleasedUnitsBack(t *testing.T) {
 	w.rebuild(w.closeRow(b))
 	require.Equal(t, first.OrderID, press("anna", "press 1", 2).OrderID, "the key answers after a rebuild too")
 	require.Equal(t, sale.OutcomeSoldOut, press("anna", "press 3", 1).Outcome, "a released order does not count then either")
+}
+
+// Of an order that the operator refused Redis remembers as much as a rebuild would load: nothing. It counts neither against
+// the rule of cancellations nor as one of the eight, and its key takes a new order. What else its buyer has stays.
+func TestCourierForgetsRefusedOrders(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 100, 3)
+	press := func(buyer, key string) sale.Answer {
+		p := w.purchase(b, buyer)
+		p.Key, p.Grief = key, sale.Grief{Unpaid: 1, WindowS: 3600}
+		return w.engine.Reserve(p)
+	}
+	refusedOf := func(buyer, key string) sale.RecordOrder {
+		order := orderOf(press(buyer, key), buyer)
+		order.Key = key
+		return order
+	}
+	first, second, kept, last := refusedOf("anna", "k1"), refusedOf("bert", "k1"), refusedOf("bert", "k2"), refusedOf("bert", "k3")
+	w.db.refuse(b, first, second)
+	w.db.refuse(b, last)
+	rows, err := w.db.Outbox(context.Background(), courierRows)
+	require.NoError(t, err)
+	for range 2 { // the marks were lost once
+		w.db.mu.Lock()
+		w.db.outbox = slices.Clone(rows)
+		w.db.mu.Unlock()
+		require.NoError(t, w.courier().pass(context.Background()))
+		require.Empty(t, w.db.waitingRows())
+		require.EqualValues(t, 99, w.reading(b).Available)
+		known, err := w.redis.do(context.Background(), func(c rueidis.Client) rueidis.Completed {
+			return c.B().Hlen().Key(w.redis.keys(b).buyers).Build()
+		}).AsInt64()
+		require.NoError(t, err)
+		require.EqualValues(t, 1, known, "nothing is left of who had nothing else")
+		require.Contains(t, w.value(b, "bert"), ",k2,")
+		require.NotContains(t, w.value(b, "bert"), `"`, "one entry")
+	}
+	for _, stage := range []string{"after the refusal", "after a rebuild"} {
+		again := press("anna", "k1 "+stage)
+		require.Equal(t, sale.OutcomeQueued, again.Outcome, "%s: it does not count against her", stage)
+		require.Equal(t, kept.OrderID, press("bert", "k2").OrderID, stage)
+		w.rebuild(w.closeRow(b))
+	}
+	again := press("anna", "k1")
+	require.Equal(t, sale.OutcomeQueued, again.Outcome, "the key takes a new order")
+	require.NotEqual(t, first.OrderID, again.OrderID)
+	require.Empty(t, w.db.reported())
 }
 
 // What is applied but not marked is marked by the next pass, and not applied again: in another process too.
@@ -303,6 +351,11 @@ func TestReleasePages(t *testing.T) {
 	require.Equal(t, []int64{4, 1}, []int64{pages[0].first, pages[1].first})
 	require.Len(t, pages[0].orders, 1000)
 	require.Equal(t, []string{"1", "8", "1", "2", "9", "anna", "10,1", "1"}, pages[1].args(8))
+	refusal := row(b, 1, 1, 1)
+	refusal.Kind = sale.OutboxRefusal
+	pages, err = releasePages([]sale.OutboxRow{refusal, row(b, 2, 1, 1)})
+	require.NoError(t, err)
+	require.Equal(t, []string{"1", "8", "1", "2", "0", "anna", "anna", "10,1", "10,1", "-1", "1"}, pages[0].args(8), "the kind of each order")
 	pages, err = releasePages([]sale.OutboxRow{row(b, 1, 1, 1), row(b, 2, 2, 1)})
 	require.NoError(t, err)
 	require.Equal(t, 1, pages[0].rows, "an epoch ends a page")

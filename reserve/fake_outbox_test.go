@@ -79,6 +79,20 @@ func (d *fakeDatabase) release(b sale.Bucket, o sale.RecordOrder) {
 	}})
 }
 
+// refuse gives the units of orders back that could not settle and that the operator refused: they have no owner in the books.
+func (d *fakeDatabase) refuse(b sale.Bucket, orders ...sale.RecordOrder) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	row, out := d.rows[b], sale.OutboxRow{Kind: sale.OutboxRefusal}
+	for _, o := range orders {
+		row.settled -= int64(o.Quantity) // the fake has settled it
+		row.owners = slices.DeleteFunc(row.owners, func(owner sale.RecordOrder) bool { return owner.OrderID == o.OrderID })
+		out.Units += int64(o.Quantity)
+		out.Orders = append(out.Orders, sale.ReleasedOrder{OrderID: o.OrderID, Quantity: o.Quantity, Buyer: o.Buyer})
+	}
+	d.give(row, out)
+}
+
 func (d *fakeDatabase) Outbox(_ context.Context, maxRows int) ([]sale.OutboxRow, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

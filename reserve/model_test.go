@@ -27,6 +27,7 @@ type stockModel struct {
 	limit                       int
 	buyers                      map[string][]buyerEntry
 	forgotten                   int // released orders that releases have pushed out
+	refused                     int // orders of which a refusal by hand has left nothing
 	journal                     []modelJournal
 	head                        string
 }
@@ -312,7 +313,7 @@ func (m *stockModel) load(l sale.Load, base int64, watched bool) bool {
 
 // forget is what a server does that restarts empty.
 func (m *stockModel) forget() {
-	*m = stockModel{realReplid: m.realReplid, head: m.head, forgotten: m.forgotten, buyers: map[string][]buyerEntry{}}
+	*m = stockModel{realReplid: m.realReplid, head: m.head, forgotten: m.forgotten, refused: m.refused, buyers: map[string][]buyerEntry{}}
 }
 
 // image is the whole state as text, to be compared with Redis's.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"flashsale/faults"
 	"flashsale/sale"
 )
 
@@ -24,7 +25,13 @@ type releasePage struct {
 	first   int64
 	rows    int
 	credits int64 // units
-	orders  []sale.ReleasedOrder
+	orders  []pageOrder
+}
+
+// pageOrder is an order of a page. Of a refused one Redis remembers nothing.
+type pageOrder struct {
+	sale.ReleasedOrder
+	refused bool
 }
 
 const (
@@ -63,7 +70,9 @@ func (p *releasePage) takes(row *sale.OutboxRow) bool {
 
 func (p *releasePage) add(row *sale.OutboxRow) {
 	p.rows++
-	p.orders = append(p.orders, row.Orders...)
+	for _, o := range row.Orders {
+		p.orders = append(p.orders, pageOrder{o, row.Kind == sale.OutboxRefusal})
+	}
 	if row.Kind == sale.OutboxCredit {
 		p.credits += row.Units
 	}
@@ -75,8 +84,9 @@ func checkRow(row *sale.OutboxRow) error {
 	for _, o := range row.Orders {
 		units += int64(o.Quantity)
 	}
+	gives := row.Kind == sale.OutboxRelease || row.Kind == sale.OutboxRefusal
 	switch {
-	case row.Kind == sale.OutboxRelease && len(row.Orders) > 0 && len(row.Orders) <= releaseOrders && units == row.Units:
+	case gives && len(row.Orders) > 0 && len(row.Orders) <= releaseOrders && units == row.Units:
 	case row.Kind == sale.OutboxCredit && len(row.Orders) == 0 && row.Units > 0:
 	default:
 		return fmt.Errorf("outbox row %d of bucket %s: %s of %d units with %d orders of %d units",
@@ -95,7 +105,9 @@ func (p *releasePage) args(highest int64) []string {
 	for i, o := range p.orders {
 		args[5+i] = o.Buyer
 		args[5+n+i] = string(appendHead(nil, o.OrderID, o.Quantity))
-		args[5+2*n+i] = strconv.Itoa(o.Quantity)
+		if args[5+2*n+i] = strconv.Itoa(o.Quantity); o.refused && !faults.Bug("refused-remembered") {
+			args[5+2*n+i] = "-" + args[5+2*n+i]
+		}
 	}
 	return args
 }

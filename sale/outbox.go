@@ -3,9 +3,11 @@ package sale
 // OutboxKind says why units go back to a bucket in Redis.
 type OutboxKind string
 
-// A release gives the units of orders back, a credit brings the units of a transfer.
+// A release gives the units of orders back, and so does a refusal by hand, of whose orders nothing is remembered; a credit
+// brings the units of a transfer.
 const (
 	OutboxRelease OutboxKind = "release"
+	OutboxRefusal OutboxKind = "refusal"
 	OutboxCredit  OutboxKind = "credit"
 )
 
@@ -19,7 +21,7 @@ type OutboxRow struct {
 	Epoch  int64
 	Kind   OutboxKind
 	Units  int64
-	Orders []ReleasedOrder // of a release
+	Orders []ReleasedOrder // of a release or a refusal
 }
 
 // ReleasedOrder is an order whose units go back.

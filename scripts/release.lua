@@ -11,7 +11,8 @@
 -- ARGV[4] rows      in the page, one number after the other, 1 to 1000
 -- ARGV[5] credits   units of the transfers among the rows
 -- then buyers, as many heads of their entries (`id,quantity`), as many quantities: one of each for every order of the
--- releases among the rows, 0 to 1000 orders
+-- releases and refusals among the rows, 0 to 1000 orders. A quantity below 0 is that of an order that was refused by hand:
+-- its entry goes, as a rebuild would not load it, and counts nowhere
 --
 -- Reply, always five values: code, detail, epoch, sequence, number
 --   done    the rows up to number are applied, the last of them by the write that took sequence
@@ -22,7 +23,7 @@
 --
 -- Invariant: available + taken - returned of one epoch never changes; a row is applied once, in its epoch, after the
 -- rows before it. Every check stands before the first write, because Redis does not roll a script back.
--- Cost: five commands and one INFO, O(orders) by a buyer's value, which is bounded.
+-- Cost: six commands at most and one INFO, O(orders) by a buyer's value, which is bounded.
 
 local meta_key, buyers_key = KEYS[1], KEYS[2]
 local call = redis.call
@@ -56,7 +57,7 @@ end
 if first > outbox + 1 then return answer('fenced', 'outbox') end -- rule: release-in-order
 
 -- Each order is found as a sold one, between the quotation marks that part a buyer's entries, and marked
--- (rule: release-known).
+-- (rule: release-known); of a refused one nothing is left (rule: refused-forgotten).
 local changed, order_of_buyers = {}, {}
 local known = n > 0 and call('HMGET', buyers_key, unpack(ARGV, 6, 5 + n)) or {}
 for i = 1, n do
@@ -66,8 +67,14 @@ for i = 1, n do
   local from, to = string.find(entries, '"' .. head .. ',', 1, true)
   if not from then return answer('fenced', 'order') end
   if not changed[buyer] then order_of_buyers[#order_of_buyers + 1] = buyer end
-  changed[buyer] = string.sub(entries, 1, from) .. string.gsub(head, ',', ',-', 1) .. string.sub(entries, to)
-  units = units + tonumber(ARGV[5 + 2 * n + i])
+  local quantity = tonumber(ARGV[5 + 2 * n + i])
+  if quantity > 0 then
+    changed[buyer] = string.sub(entries, 1, from) .. string.gsub(head, ',', ',-', 1) .. string.sub(entries, to)
+  else
+    local after = string.find(entries, '"', to, true) or #entries + 1
+    changed[buyer] = string.sub(entries, 1, from - 1) .. string.sub(entries, after)
+  end
+  units = units + math.abs(quantity)
 end
 
 -- A buyer who holds several orders may have more of them released than are remembered. What is forgotten are the oldest
@@ -78,11 +85,16 @@ local function bounded(entries)
   return (string.gsub(entries, '"%w+,%-[^"]*', '', released - 8))
 end
 
-local writes = {}
-for i, buyer in ipairs(order_of_buyers) do
-  writes[2 * i - 1], writes[2 * i] = buyer, string.sub(bounded(changed[buyer]), 2)
+local writes, gone = {}, {}
+for _, buyer in ipairs(order_of_buyers) do
+  if changed[buyer] == '' then gone[#gone + 1] = buyer
+  else
+    writes[#writes + 1] = buyer
+    writes[#writes + 1] = string.sub(bounded(changed[buyer]), 2)
+  end
 end
 sequence, outbox = sequence + 1, first + rows - 1 -- rule: release-sequence
+if #gone > 0 then call('HDEL', buyers_key, unpack(gone)) end
 if #writes > 0 then call('HSET', buyers_key, unpack(writes)) end
 call('HSET', meta_key, 'available', tonumber(meta[3]) + units, 'seq', sequence, 'returned', tonumber(meta[5]) + units,
   'outbox', outbox, 'outbox_seq', sequence)

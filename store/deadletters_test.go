@@ -170,7 +170,7 @@ func TestRefusedDeadLetterGivesBack(t *testing.T) {
 			require.Equal(t, sale.BucketOpen, b.State)
 			require.EqualValues(t, []int64{0, 0, 3, 3, 5}, []int64{b.Settled, b.Released, b.SettledEpoch, b.GivenEpoch, b.Sequence})
 			require.Equal(t, []sale.OutboxRow{{
-				Bucket: bucket, Number: 1, Epoch: 1, Kind: sale.OutboxRelease, Units: 3, Orders: []sale.ReleasedOrder{
+				Bucket: bucket, Number: 1, Epoch: 1, Kind: sale.OutboxRefusal, Units: 3, Orders: []sale.ReleasedOrder{
 					{OrderID: orders[0].OrderID, Quantity: 1, Buyer: "ann"}, {OrderID: orders[1].OrderID, Quantity: 2, Buyer: "bob"},
 				},
 			}}, waiting(t, s, bucket))

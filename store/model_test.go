@@ -217,7 +217,7 @@ func (m *model) refuse(b *sale.Batch) {
 		m.closeIf(row, true)
 		return
 	}
-	m.give(b.Number, sale.OutboxRelease, b.Units(), given)
+	m.give(b.Number, sale.OutboxRefusal, b.Units(), given)
 }
 
 func (m *model) applied(a sale.Applied) {

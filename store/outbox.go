@@ -138,7 +138,7 @@ func (s *Store) readOutbox(ctx context.Context, found []sale.OutboxRow, heads []
 		if err != nil {
 			return err
 		}
-		if r.Kind == sale.OutboxRelease {
+		if r.Kind == sale.OutboxRelease || r.Kind == sale.OutboxRefusal {
 			if r.Orders, err = ordersOfBody(body); err != nil {
 				return fmt.Errorf("row %d of bucket %s: %w", r.Number, r.Bucket, err)
 			}

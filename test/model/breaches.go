@@ -94,6 +94,7 @@ func breachesOfReturns() []Breach {
 		{ReleaseOnce, twin().With(Transfer, Cancel, Zombie), falseLoss, nil},
 		{ReleaseInOrder, gap(), "leak: loaded 2, settled 2, released 2, but available 1", []Rule{DisagreementCloses}},
 		{ReleaseKnown, alone(1, 1).With(Blind, Cancel), tooRich, nil},
+		{RefusedForgotten, single().With(Refuse), "order 1, which was refused, counts as one that was given back", nil},
 		{ReleaseSequence, couple(1).With(Blind, Cancel).hidden(), noReturn, nil},
 		{ReleaseMarked, couple(1).With(Blind, Cancel).hidden(), noReturn, nil},
 		{CreditThroughOutbox, twin().With(Transfer), tooRich, nil},

@@ -119,7 +119,7 @@ func (x *expansion) answers(t *State) Broken {
 		}
 		for other := uint8(1); other < o && press.key != 0; other++ {
 			p := x.press(t, other)
-			if (t.queued|t.held)&bit(other) != 0 && p.buyer == press.buyer && p.key == press.key {
+			if (t.queued|t.held)&^t.buried&bit(other) != 0 && p.buyer == press.buyer && p.key == press.key {
 				return "one key was answered with two orders although redis lost nothing"
 			}
 		}
@@ -174,6 +174,8 @@ func (x *expansion) bucketAtRest(t *State, k int) Broken {
 		switch {
 		case e.sold() != (t.status[o] == confirmed):
 			return Broken(fmt.Sprintf("order %d is sold in one of redis and the database only", o))
+		case t.status[o] == refused && e.released():
+			return Broken(fmt.Sprintf("order %d, which was refused, counts as one that was given back", o))
 		case t.status[o] == cancelled && x.press(t, o).key != 0 && !e.released() && !x.forgotten(t, o):
 			return Broken(fmt.Sprintf("the key of order %d, which was given back, does not answer", o))
 		}
@@ -220,10 +222,11 @@ func (x *expansion) standing(t *State, k int) int {
 	return units
 }
 
-// refusals checks that no order that was queued or held is refused, unless Redis lost a write of that life or a later one.
+// refusals checks that no order that was queued or held is refused, unless Redis lost a write of that life or a later one, or
+// by hand.
 func (x *expansion) refusals(t *State) Broken {
 	for o := uint8(1); o <= t.orders; o++ {
-		if t.status[o] == refused && (t.queued|t.held)&bit(o) != 0 && t.life[o] > t.lostIn[x.press(t, o).bucket] {
+		if t.status[o] == refused && (t.queued|t.held)&^t.buried&bit(o) != 0 && t.life[o] > t.lostIn[x.press(t, o).bucket] {
 			return "an order that was queued or held is refused although redis lost nothing"
 		}
 	}

@@ -54,6 +54,7 @@ const (
 	ReleaseOnce
 	ReleaseInOrder
 	ReleaseKnown
+	RefusedForgotten
 	ReleaseSequence
 	ReleaseMarked
 	CreditThroughOutbox
@@ -75,7 +76,7 @@ var ruleNames = [ruleCount]string{
 	"redis-closed-first", "close-conditional", "journal-published", "fence-passed", "begin-if-closed",
 	"journal-not-counted", "outbox-absorbed", "outbox-number-loaded", "load-conditional", "load-counted", "journal-stays", "verify", "others-closed",
 	"open-if-loading", "sequence-watched", "state-watched",
-	"release-in-epoch", "release-once", "release-in-order", "release-known", "release-sequence", "release-marked",
+	"release-in-epoch", "release-once", "release-in-order", "release-known", "refused-forgotten", "release-sequence", "release-marked",
 	"credit-through-outbox", "transfer-journaled", "transfer-guard", "late-transfer-moves-nothing",
 	"whole-sku", "sold-out-by-books", "sold-out-read-again",
 }

@@ -12,6 +12,7 @@ func (x *expansion) settling(k int) {
 			x.to(&t, true, "settles", k, r)
 		}
 	}
+	x.refusing(k)
 	if s.left[Redeliver] == 0 {
 		return
 	}
@@ -64,9 +65,55 @@ func (x *expansion) settle(t *State, k int, r record) bool {
 		agreed = x.settleOrder(t, row, o, late) && agreed
 	}
 	if !agreed && !late && x.keeps(DisagreementCloses) {
-		t.doubt(k)
+		t.doubtFor(k, r)
 	}
 	return true
+}
+
+// doubtFor closes a bucket for a record. An order that was refused by hand within the deadline of its call, and is taken
+// when that asks again, closes its bucket although Redis lost nothing.
+func (t *State) doubtFor(k int, r record) {
+	for _, o := range r.ordersOf() {
+		if t.buried&bit(o) != 0 && t.rows[k].state == open {
+			t.rows[k].state = closed
+		}
+	}
+	t.doubt(k)
+}
+
+// refusing is a record of orders that cannot settle and that the operator refuses, in one transaction: its orders without a
+// row end as refused, and in the bucket's epoch their units go back through the outbox, or by a rebuild.
+func (x *expansion) refusing(k int) {
+	t := *x.from
+	if t.settled[k] == t.written[k] || t.log[k][t.settled[k]].kind != kindOrders || !t.spend(Refuse) {
+		return
+	}
+	r, row := t.log[k][t.settled[k]], &t.rows[k]
+	done, fork := x.markerOf(&t, r)
+	if done || !x.known(&t, r) && !x.mark(&t, r) {
+		return
+	}
+	add := outboxRow{refused: 1, first: r.first, second: r.second}
+	for _, o := range r.ordersOf() {
+		if t.status[o] != absent {
+			fork = true
+			continue
+		}
+		t.status[o] = refused
+		t.buried |= bit(o)
+		add.units += uint8(x.press(&t, o).quantity)
+	}
+	if r.epoch == row.epoch {
+		row.seq = max(row.seq, r.seq)
+		if fork {
+			t.doubt(k)
+		} else if !x.outboxRow(&t, k, add) {
+			return
+		}
+	}
+	t.settled[k]++
+	t.forgetSettled(k)
+	x.to(&t, false, "cannot settle and is refused by hand", k, r)
 }
 
 // markerOf looks for the marker at a record's place: the same batch is done when all of its orders have rows, any other

@@ -24,6 +24,7 @@ const (
 	Held    // Kafka stays away and the gateway answers held
 	Cancel
 	Expire // two orders in one transaction
+	Refuse // a record that cannot settle is refused by hand
 	Transfer
 	Zombie // a second courier at work
 	Ask    // somebody wants to know whether the SKU is sold out
@@ -31,7 +32,7 @@ const (
 )
 
 var faultNames = [faultKinds]string{"rewind", "blind", "wipe", "split", "crash", "duplicate", "redeliver", "takeover",
-	"control-dies", "false-alarm", "unknown", "held", "cancel", "expire", "transfer", "zombie", "ask"}
+	"control-dies", "false-alarm", "unknown", "held", "cancel", "expire", "refuse", "transfer", "zombie", "ask"}
 
 // String returns the fault's name.
 func (f Fault) String() string { return faultNames[f] }

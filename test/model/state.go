@@ -84,8 +84,8 @@ type row struct {
 	seq                                     uint8 // highest sequence settled or applied in this epoch
 }
 
-// outboxRow gives units back to a bucket: of one or two orders, or of a transfer.
-type outboxRow struct{ number, epoch, first, second, units uint8 }
+// outboxRow gives units back to a bucket: of one or two orders, refused by hand or not, or of a transfer.
+type outboxRow struct{ number, epoch, first, second, units, refused uint8 }
 
 // What a gateway is doing.
 const (
@@ -170,7 +170,8 @@ type State struct {
 	// What was said: bits of orders. lost: Redis may have forgotten an acknowledged write.
 	// mislaid: orders that Redis journaled and forgot. forked: a gateway made a batch at a sequence that it had seen before.
 	// accused: a bucket was closed for a loss that was none. sold: a server that had gone back was sold from.
-	queued, held, told, lost, mislaid, forked, accused, sold uint8
-	lostIn                                                   [maxBuckets]uint8 // the last epoch of which Redis may have forgotten a write
-	left                                                     [faultKinds]uint8
+	// buried: orders that were refused by hand.
+	queued, held, told, lost, mislaid, forked, accused, sold, buried uint8
+	lostIn                                                           [maxBuckets]uint8 // the last epoch of which Redis may have forgotten a write
+	left                                                             [faultKinds]uint8
 }

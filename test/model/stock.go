@@ -178,7 +178,11 @@ func (x *expansion) apply(t *State, r *redis, c *courier) uint8 {
 	}
 	for _, row := range rows {
 		for _, o := range []uint8{row.first, row.second} {
-			if o != 0 && r.entries[o].sold() {
+			switch {
+			case o == 0 || !r.entries[o].sold():
+			case row.refused == 1 && x.keeps(RefusedForgotten):
+				r.entries[o] = 0
+			default:
 				r.entries[o] |= given
 			}
 		}

@@ -224,7 +224,8 @@ func (p *pair) release() {
 		}
 		buyer, head, _ := strings.Cut(pick(p.chance, p.heads...), " ")
 		_, quantity, _ := strings.Cut(head, ",")
-		buyers, heads, quantities = append(buyers, buyer), append(heads, head), append(quantities, quantity)
+		sign := pick(p.chance, "", "", "-") // a refused one
+		buyers, heads, quantities = append(buyers, buyer), append(heads, head), append(quantities, sign+quantity)
 	}
 	args := []string{p.near(p.meta("epoch")), p.near(p.meta("seq")), first, "1", pick(p.chance, "0", "3")}
 	p.script(scripts.Release(), []string{"meta", "buyers"}, slices.Concat(args, buyers, heads, quantities)...)
@@ -245,7 +246,7 @@ func (p *pair) plainCommand() {
 		id = pick(p.chance, p.trims...)
 	}
 	life, _, _ := strings.Cut(id, "-")
-	switch p.chance.below(17) {
+	switch p.chance.below(18) {
 	case 0:
 		p.do("PING")
 	case 1:
@@ -280,5 +281,7 @@ func (p *pair) plainCommand() {
 		p.do("HLEN", key)
 	case 16:
 		p.do("UNLINK", agreeBucket+pick(p.chance, "text", "members", "gone"))
+	case 17:
+		p.do("HDEL", key, "buyer-1", "nothing")
 	}
 }

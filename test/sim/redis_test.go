@@ -324,6 +324,12 @@ func hashCommand(w writer, args []string) any {
 			n += w.setField(args[1], args[i], args[i+1])
 		}
 		return n
+	case "HDEL":
+		n := int64(0)
+		for _, field := range args[2:] {
+			n += w.dropField(args[1], field)
+		}
+		return n
 	case "HINCRBY":
 		before, _ := get(args[2]).(string)
 		sum, err := strconv.ParseInt(cmp.Or(before, "0"), 10, 64)

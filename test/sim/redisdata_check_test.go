@@ -40,7 +40,7 @@ func TestRewindLeadsBackToEveryMoment(t *testing.T) {
 
 func drawWrite(c *chance, i int) []string {
 	key := fmt.Sprint("k", c.below(3))
-	switch c.below(7) {
+	switch c.below(8) {
 	case 0:
 		return []string{"HSET", key + "h", fmt.Sprint(c.below(4)), fmt.Sprint(i), "f", "v"}
 	case 1:
@@ -53,6 +53,8 @@ func drawWrite(c *chance, i int) []string {
 		return []string{"SET", key + "t", fmt.Sprint(i)}
 	case 5:
 		return []string{"SADD", key + "m", fmt.Sprint(c.below(5))}
+	case 6:
+		return []string{"HDEL", key + "h", fmt.Sprint(c.below(4)), "f"}
 	}
 	return []string{"XTRIM", key + "s", "MINID", fmt.Sprint(c.below(i + 1))}
 }

@@ -135,6 +135,21 @@ func (w writer) setField(key, field, value string) (added int64) {
 	return 1
 }
 
+// dropField deletes a field, and the hash when it was its last.
+func (w writer) dropField(key, field string) (dropped int64) {
+	h, _ := w.keys[key].(hash)
+	old, there := h[field]
+	if !there {
+		return 0
+	}
+	delete(h, field)
+	w.note(func(d *dataset) { d.keys[key].(hash)[field] = old })
+	if len(h) == 0 {
+		w.remove(key)
+	}
+	return 1
+}
+
 func (w writer) addEntry(key string, id streamID, fields []string) bool {
 	s, ok := w.keys[key].(*stream)
 	if !ok {
