@@ -61,7 +61,7 @@ func ofReserve() []Bug {
 		caught("release-of-unknown-order", "an order that Redis does not know gives units back",
 			"reserve", "^TestCourierReportsLoss$"),
 		caught("refused-remembered", "an order that was refused by hand counts as a cancelled one",
-			"reserve", "^TestCourierForgetsRefusedOrders$"),
+			"reserve", "^TestCourierForgetsRefusedOrders$", simulated()),
 		caught("load-counts-released", "a rebuild loads released orders as owners",
 			"reserve", "^TestCourierBringsReleasedUnitsBack$", simulated()),
 		caught("load-not-counted", "a bucket opens without buyers that were loaded",

@@ -32,6 +32,7 @@ type books struct {
 	fences    map[string]bool
 	positions map[int32]sale.Position
 	letters   map[string]sale.DeadLetter
+	poisoned  sale.OrderID // the batch that cannot settle
 	leases    map[string]lease
 	nodes     map[int64]*nodeRow
 	events    []sale.OrderEvent
@@ -40,7 +41,8 @@ type books struct {
 	engineID  string
 	applied   map[sale.OrderID]time.Duration // when the outbox row of an order was done; absorbed ones never are
 
-	watch *watcher
+	untilPoison int // batches that come before it
+	watch       *watcher
 }
 
 type stockRow struct {

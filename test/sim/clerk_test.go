@@ -92,7 +92,7 @@ func (c clerk) Settle(ctx context.Context, deliveries []sale.Delivery) (sale.Set
 
 func (c clerk) AddDeadLetter(ctx context.Context, letter sale.DeadLetter) error {
 	return c.tell(ctx, "dead-letter", func(b *books) error {
-		b.letters[letter.ID] = letter
+		b.bury(letter)
 		return nil
 	})
 }

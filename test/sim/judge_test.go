@@ -57,6 +57,9 @@ func (j *judge) quiet() string {
 	j.books.mu.Lock()
 	defer j.books.mu.Unlock()
 	now := j.books.now().UnixMilli()
+	if waiting, _ := j.books.lettersWait(); waiting {
+		return "a dead letter waits"
+	}
 	for _, row := range rows {
 		if row.State != sale.BucketOpen {
 			return "bucket " + row.Bucket.String() + " is " + string(row.State)
@@ -172,8 +175,8 @@ func (j *judge) verdict() {
 			j.watch.fault("order %s was answered paid and is not", id)
 		}
 	}
-	if len(j.books.letters) != j.queue.junk {
-		j.watch.fault("%d records became dead letters, %d cannot settle", len(j.books.letters), j.queue.junk)
+	if _, junk := j.books.lettersWait(); junk != j.queue.junk {
+		j.watch.fault("%d records became dead letters, %d cannot settle", junk, j.queue.junk)
 	}
 }
 
@@ -193,6 +196,7 @@ func (j *judge) told() {
 		case o == nil:
 		case o.BuyerID != p.buyer || o.Quantity != p.quantity || o.key != p.key:
 			j.watch.fault("%s was told order %s, whose row is of %s, %d units, key %q", p.buyer, id, o.BuyerID, o.Quantity, o.key)
+		case o.Reason == sale.ReasonDeadLetter:
 		case o.Status == sale.StatusRefused && !j.surplus(id) && !j.watch.couldBeLost(id, true):
 			j.watch.fault("%s was told %v for order %s, which was refused (%s) though redis had not lost it before it was in the log",
 				p.buyer, p.Outcome, id, o.Reason)
@@ -333,7 +337,10 @@ func (j *judge) owners() {
 		for buyer, value := range entries {
 			for _, entry := range strings.Split(value, `"`) {
 				fields := strings.Split(entry, ",")
-				if id, err := strconv.ParseInt(fields[0], 36, 64); err == nil && !strings.HasPrefix(fields[1], "-") {
+				id, err := strconv.ParseInt(fields[0], 36, 64)
+				if o := j.books.orders[sale.OrderID(id)]; o != nil && o.Status == sale.StatusRefused {
+					j.watch.fault("bucket %s: redis remembers order %d, which was refused: %s", row.Bucket, id, entry)
+				} else if err == nil && !strings.HasPrefix(fields[1], "-") {
 					known = append(known, buyer+" "+strconv.FormatInt(id, 10)+" "+fields[1])
 				}
 			}

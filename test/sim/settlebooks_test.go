@@ -14,6 +14,9 @@ func (b *books) Settle(_ context.Context, deliveries []sale.Delivery) (sale.Sett
 	for i := range deliveries {
 		records[i] = deliveries[i].Record
 	}
+	if i := b.poison(records); i >= 0 {
+		return sale.Settlement{}, &sale.PoisonError{Index: i, Reason: sale.PoisonData, Err: errPoison}
+	}
 	plan := decide(b.read(records, false), records)
 	if plan.LookCloser || len(plan.Behind) == 0 && b.collides(plan) {
 		b.watch.world.counter.count("engine: settlements that look closer", 1)

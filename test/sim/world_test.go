@@ -51,6 +51,7 @@ type shape struct {
 	starts     time.Duration // when the sale starts
 	hidden     bool          // Redis does not tell its replication id
 	grief      sale.Grief
+	poison     int // the batch that cannot settle, counted as they come; 0 = none
 }
 
 func drawShape(c *chance) shape {
@@ -64,6 +65,9 @@ func drawShape(c *chance) shape {
 	s.starts = pick(c, -time.Minute, -time.Minute, -time.Minute, 300*time.Millisecond, 1200*time.Millisecond)
 	s.hidden = c.one(6)
 	s.grief = pick(c, sale.Grief{}, sale.DefaultGrief(), sale.Grief{Unpaid: 1, WindowS: 3600}, sale.Grief{Unpaid: 1, WindowS: 1})
+	if c.one(4) {
+		s.poison = c.between(1, 8)
+	}
 	return s
 }
 
@@ -83,7 +87,7 @@ func newWorld(seed uint64) *world {
 		EndsAt: sale.Time{Time: time.Now().Add(time.Hour)},
 		Items:  []sale.Item{{SKU: sku, Stock: w.shape.stock, PriceCents: 100, Buckets: w.shape.buckets}},
 	}, w.shape.partitions)
-	w.books.watch = w.watch
+	w.books.watch, w.books.untilPoison = w.watch, w.shape.poison
 	w.plan = drawPlan(newChance(seed, "plan"), w.shape.faults)
 	return w
 }
