@@ -11,8 +11,8 @@
 -- ARGV[4] rows      in the page, one number after the other, 1 to 1000
 -- ARGV[5] credits   units of the transfers among the rows
 -- then buyers, as many heads of their entries (`id,quantity`), as many quantities: one of each for every order of the
--- releases and refusals among the rows, 0 to 1000 orders. A quantity below 0 is that of an order that was refused by hand:
--- its entry goes, as a rebuild would not load it, and counts nowhere
+-- releases and refusals among the rows, 0 to 1000 orders. A quantity below 0 is that of an order that was refused by
+-- hand: its entry goes, as a rebuild would not load it, and counts nowhere
 --
 -- Reply, always five values: code, detail, epoch, sequence, number
 --   done    the rows up to number are applied, the last of them by the write that took sequence
