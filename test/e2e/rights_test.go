@@ -150,6 +150,9 @@ func TestExactRights(t *testing.T) {
 		if name == "cluster|shards" || name == "cluster|slots" {
 			continue // a server is asked for one of them, from Redis 8 on for shards
 		}
+		if name == "hdel" {
+			continue // called where a dead letter of a whole buyer is refused, which this story has not
+		}
 		assert.Contains(t, called, name, "granted, and nothing uses it")
 	}
 	assert.Empty(t, redis.MustDo(t, "ACL", "LOG"), "refused by Redis")
