@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -174,9 +175,12 @@ func TestDevKeepsItsSecrets(t *testing.T) {
 func TestDevRefusesAnEmptyDataDir(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, words := range [][]string{{"--data-dir="}, {"--data-dir", ""}} {
-		got := command(t, nil, "", append(append([]string{"dev"}, anyPort...), words...)...)
-		require.Equal(t, exitUsage, got.code, got.stderr)
-		require.Contains(t, got.stderr, "--data-dir is empty")
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // a dev that takes it would run on
+		var stdout, stderr bytes.Buffer
+		code := run(ctx, append(append([]string{"dev"}, anyPort...), words...), nil, strings.NewReader(""), &stdout, &stderr)
+		cancel()
+		require.Equal(t, exitUsage, code, stderr.String())
+		require.Contains(t, stderr.String(), "--data-dir is empty")
 	}
 	entries, err := os.ReadDir(".")
 	require.NoError(t, err)
