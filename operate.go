@@ -160,10 +160,10 @@ func (c rulesPutCommand) Run(inv *invocation) error {
 	})
 }
 
-// confirmed returns an error where a set of rules needs --yes. A set that cannot be read is the API's to refuse.
+// confirmed returns an error where a set of rules needs --yes. A set that is no good is the API's to refuse.
 func (inv *invocation) confirmed(client *admin.Client, document []byte) error {
 	next, present := sale.DefaultRules(), sale.Rules{}
-	if json.Unmarshal(document, &next) != nil {
+	if json.Unmarshal(document, &next) != nil || next.Validate() != nil {
 		return nil //nolint:nilerr // the API names the member at fault
 	}
 	answer, err := client.Rules(inv.ctx)

@@ -51,7 +51,7 @@ func TestRulesPutAsksForYes(t *testing.T) {
 		require.Equal(t, exitDone, meant.code, meant.stderr)
 		require.EqualValues(t, 1, puts.Swap(0), set)
 	}
-	for _, set := range []string{"flow: [{resource: purchase, qps: 1}]", "address: {per_second: 10, burst: 10}", "flow: 7"} {
+	for _, set := range []string{"flow: [{resource: purchase, qps: 1}]", "address: {per_second: 10, burst: 10}", "flow: 7", "buyer: {per_second: 0, burst: 10}"} {
 		require.Equal(t, exitDone, put(set).code, "%s: the API is the judge of what is no mistake of this kind", set)
 		require.EqualValues(t, 1, puts.Swap(0), set)
 	}
