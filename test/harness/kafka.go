@@ -107,10 +107,15 @@ num.io.threads=4
 
 // serves returns nil when the broker answers a metadata request and names itself; the port alone opens a little earlier.
 func (s *KafkaServer) serves() error {
+	return s.answers(func() (*kgo.Client, error) { return kgo.NewClient(kgo.SeedBrokers(s.Brokers...)) })
+}
+
+// answers is serves over a client of the caller's kind.
+func (s *KafkaServer) answers(newClient func() (*kgo.Client, error)) error {
 	if err := accepts(s.Brokers[0]); err != nil {
 		return err
 	}
-	client, err := kgo.NewClient(kgo.SeedBrokers(s.Brokers...))
+	client, err := newClient()
 	if err != nil {
 		return err
 	}

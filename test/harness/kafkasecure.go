@@ -1,13 +1,11 @@
 package harness
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
@@ -76,15 +74,5 @@ func (s *KafkaServer) ClientOf(user string, options ...kgo.Opt) (*kgo.Client, er
 }
 
 func (s *KafkaServer) servesUser(user string) error {
-	if err := accepts(s.Brokers[0]); err != nil {
-		return err
-	}
-	client, err := s.ClientOf(user)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	return client.Ping(ctx)
+	return s.answers(func() (*kgo.Client, error) { return s.ClientOf(user) })
 }
