@@ -139,7 +139,7 @@ func (a *API) moveSale(c *call, m move, run func(ctx context.Context, id string)
 // carryWindow takes a sale's state, times and limit into every bucket that Redis knows. A draft has none. When it has
 // returned, scripts decide by the new window.
 func (a *API) carryWindow(ctx context.Context, s *sale.Sale) error {
-	if s.State == sale.StateDraft || s.State == sale.StatePaused && faults.Bug("pause-not-applied") {
+	if s.State == sale.StateDraft {
 		return nil
 	}
 	if err := a.deps.Stock.ApplyWindow(ctx, bucketsOf(s), sale.WindowOf(s)); err != nil {

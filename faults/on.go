@@ -10,21 +10,17 @@ import (
 	"syscall"
 )
 
-// Built says that this is a build of the fault tests.
-const Built = true
-
 // armed is what the environment asked for when the process began.
 type armed struct {
 	point  string
 	time   int64
-	bug    string
 	passed atomic.Int64
 }
 
 var chosen = arm(os.Getenv)
 
 func arm(env func(string) string) *armed {
-	a := &armed{point: env("FLASHSALE_CRASH_POINT"), time: 1, bug: env("FLASHSALE_BUG")}
+	a := &armed{point: env("FLASHSALE_CRASH_POINT"), time: 1}
 	if n, err := strconv.ParseInt(env("FLASHSALE_CRASH_TIME"), 10, 64); err == nil && n > 0 {
 		a.time = n
 	}
@@ -43,6 +39,3 @@ func Point(name string) {
 	}
 	select {} // the signal is on its way: nothing more may happen here
 }
-
-// Bug reports whether the process runs with this bug.
-func Bug(name string) bool { return name == chosen.bug }

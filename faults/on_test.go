@@ -36,10 +36,10 @@ func TestThisBuildDiesWhereItIsTold(t *testing.T) {
 
 func TestArm(t *testing.T) {
 	of := func(env map[string]string) *armed { return arm(func(name string) string { return env[name] }) }
-	if a := of(nil); a.point != "" || a.bug != "" || a.time != 1 {
+	if a := of(nil); a.point != "" || a.time != 1 {
 		t.Error("armed by nobody")
 	}
-	a := of(map[string]string{"FLASHSALE_CRASH_POINT": "a.b", "FLASHSALE_CRASH_TIME": "3", "FLASHSALE_BUG": "one"})
+	a := of(map[string]string{"FLASHSALE_CRASH_POINT": "a.b", "FLASHSALE_CRASH_TIME": "3"})
 	if a.point != "a.b" || a.time != 3 || a.bug != "one" {
 		t.Error("not armed as the environment asks")
 	}

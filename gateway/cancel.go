@@ -73,7 +73,7 @@ func (g *Gateway) cancelOrder(ctx *fasthttp.RequestCtx, at location, h *headers)
 	if order.Status == sale.StatusConfirmed {
 		limit, cancel := context.WithTimeout(context.Background(), g.options.StoreTimeout)
 		defer cancel()
-		cancelled, err := g.cancels.cancel(limit, order.OrderID, r.caller())
+		cancelled, err := g.cancels.cancel(limit, order.OrderID, r.buyer)
 		status := (*sale.StatusError)(nil)
 		switch {
 		case errors.As(err, &status):

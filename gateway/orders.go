@@ -8,7 +8,6 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"flashsale/faults"
 	"flashsale/sale"
 )
 
@@ -131,18 +130,9 @@ func (g *Gateway) admitRead(r *reader, at location) (refusal sale.Outcome, ok bo
 	return 0, true
 }
 
-// caller is whom the orders that the reader sees must belong to; empty would be anybody.
-func (r *reader) caller() string {
-	if faults.Bug("cancel-foreign-order") {
-		return ""
-	}
-	return r.buyer
-}
-
 // owns reports whether a row is the caller's, and of the item that the path names.
 func (r *reader) owns(row *sale.Order) bool {
-	caller := r.caller()
-	return (row.BuyerID == caller || caller == "") && row.Sale == r.live.ID && row.SKU == r.item.SKU
+	return row.BuyerID == r.buyer && row.Sale == r.live.ID && row.SKU == r.item.SKU
 }
 
 // waiterOf is the reader as he waits for one of his orders, until a newer request of his takes his place.

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"flashsale/faults"
 	"flashsale/sale"
 )
 
@@ -23,12 +22,6 @@ func (p *Plan) Settle(b *sale.Batch) {
 		return
 	}
 	row, late := at.row, at.late
-	switch {
-	case at.fork && faults.Bug("fork-skipped"), late && faults.Bug("late-not-recorded"):
-		return
-	case late && faults.Bug("late-settled"):
-		late = false
-	}
 	terms := p.termsOf(b, row)
 	agreed := !at.fork
 	for i := range b.Orders {
@@ -72,17 +65,11 @@ func (p *Plan) order(o Order, row *Row, late bool) (agreed bool) {
 // keyUsed reports whether the order's key has made another order that was not refused, be it one whose units have gone
 // back: a key makes one order. After Redis lost writes it may have taken two.
 func (p *Plan) keyUsed(o Order) bool {
-	return o.Key != "" && p.books.Keys[o.key()] && !faults.Bug("key-twice-in-books")
+	return o.Key != "" && p.books.Keys[o.key()]
 }
 
 // fits is the guard against oversell. Rule: guard-with-released.
 func fits(row *Row, units int64) bool {
-	switch {
-	case faults.Bug("guard-missing"):
-		return true
-	case faults.Bug("guard-without-released"):
-		return row.Settled+units <= row.Loaded
-	}
 	return row.Settled-row.Released+units <= row.Loaded
 }
 

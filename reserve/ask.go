@@ -50,9 +50,6 @@ func (f *flow) ask() (reserveReply, ending) {
 		case definite(err) && !call.askedAgain:
 			return reply, f.ended(call, sale.OutcomeUnavailable, err)
 		default:
-			if faults.Bug("new-id-on-retry") && f.makeOrderIDs() {
-				call.orderIDs = f.orderIDs
-			}
 			call.askedAgain = call.askedAgain || !definite(err) // rule: same-ids-asked-again
 			f.restBeforeAsking(call)
 		}

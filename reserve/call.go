@@ -8,7 +8,6 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"flashsale/faults"
 	"flashsale/sale"
 	"flashsale/scripts"
 )
@@ -66,12 +65,7 @@ func (r *Redis) reserve(ctx context.Context, call *reserveCall, arguments *argum
 	defer r.leave()
 	command := client.B().Evalsha().Sha1(arguments.sha).Numkeys(3).
 		Key(call.keys.meta, call.keys.buyers, call.keys.journal).Arg(arguments.of(call)...).Build()
-	result := client.Do(ctx, command)
-	if faults.Bug("eval-fallback") && lacksIt(result) {
-		result = client.Do(ctx, client.B().Eval().Script(scripts.Reserve().Source).Numkeys(3).
-			Key(call.keys.meta, call.keys.buyers, call.keys.journal).Arg(arguments.of(call)...).Build())
-	}
-	return arguments.replyOf(result)
+	return arguments.replyOf(client.Do(ctx, command))
 }
 
 // lacksIt reports whether the server does not know the script that it was asked to run.

@@ -165,11 +165,6 @@ func (c *Courier) send(ctx context.Context, pages []releasePage, each func(*rele
 			args += 5 + 3*len(pages[to].orders)
 		}
 		piece := pages[from:to]
-		if faults.Bug("script-loaded-on-noscript") {
-			if err := c.Redis.installFenced(ctx, piece[0].bucket, nil); err != nil {
-				return err
-			}
-		}
 		err := c.Redis.pipeline(ctx, len(piece), func(cl rueidis.Client, i int) rueidis.Completed {
 			keys := c.Redis.keys(piece[i].bucket)
 			return cl.B().Evalsha().Sha1(script.SHA).Numkeys(2).Key(keys.meta, keys.buyers).

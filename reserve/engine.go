@@ -9,7 +9,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"flashsale/faults"
 	"flashsale/sale"
 )
 
@@ -130,7 +129,7 @@ func (e *Engine) Reserve(p sale.Purchase) sale.Answer {
 		came = time.Now()
 	}
 	a := e.decide(p, came, false)
-	if p.Buckets > 1 && lacking(a) && !faults.Bug("sold-out-per-bucket") {
+	if p.Buckets > 1 && lacking(a) {
 		return e.seek(p, came)
 	}
 	return a

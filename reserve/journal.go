@@ -87,11 +87,6 @@ func (r *Redis) journaledBucket(row sale.BucketRow) journaledBucket {
 	return journaledBucket{bucket: row.Bucket, partition: row.Partition, keys: r.keys(row.Bucket), epoch: row.Epoch}
 }
 
-// wrote reports whether an entry is of the bucket's present epoch. Nobody may ask: see the bug that does.
-func (b *journaledBucket) wrote(entry journalEntry) bool {
-	return strings.HasPrefix(entry.id, fmt.Sprintf("%d0", b.epoch))
-}
-
 // publishJournal publishes the entries of a bucket's journal that were created at or before a moment, and trims each one
 // that Kafka has acknowledged. It returns how many.
 func (r *Redis) publishJournal(ctx context.Context, p Publisher, b journaledBucket, createdBeforeMS int64) (int, error) {
@@ -103,9 +98,6 @@ func (r *Redis) publishJournal(ctx context.Context, p Publisher, b journaledBuck
 		}
 		due := page[:0:0]
 		for _, entry := range page {
-			if faults.Bug("relay-skips-old") && !b.wrote(entry) {
-				continue
-			}
 			if entry.createdMS <= createdBeforeMS {
 				due = append(due, entry)
 			}

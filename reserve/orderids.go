@@ -139,7 +139,7 @@ func (o *OrderIDs) obtain(ctx context.Context) error {
 	}
 	faults.Point("orderids.node-leased")
 	asked := time.Now()
-	if behind := lease.HighWaterMS - asked.UnixMilli(); behind >= 0 && !faults.Bug("node-id-reused") {
+	if behind := lease.HighWaterMS - asked.UnixMilli(); behind >= 0 {
 		return fmt.Errorf("node %d: ids up to %d ms ahead of this clock were made with it", lease.Node, behind)
 	}
 	node := &nodeInUse{NodeLease: lease, born: asked, until: usableUntil(asked)}

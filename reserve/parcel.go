@@ -1,13 +1,10 @@
 package reserve
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
-
-	"github.com/redis/rueidis"
 
 	"flashsale/faults"
 	"flashsale/sale"
@@ -119,10 +116,6 @@ func (f *flow) awaitAcks() (failed error) {
 		if failed == nil && p.sent && !wait.on(p) {
 			failed = errNoAck
 			f.patience.timedOut()
-			if faults.Bug("give-back-on-timeout") {
-				f.giveBack(p)
-				continue
-			}
 		}
 		f.answer(p)
 	}
@@ -148,30 +141,12 @@ func (p *parcel) await(timeout <-chan time.Time) bool {
 	}
 }
 
-// giveBack is what nobody may do: see the bug that calls it.
-func (f *flow) giveBack(p *parcel) {
-	units := int64(0)
-	for _, i := range p.places {
-		units += int64(f.batch[i].purchase.Quantity)
-	}
-	err := f.engine.Redis.do(context.Background(), func(c rueidis.Client) rueidis.Completed {
-		return c.B().Hincrby().Key(f.keys.meta).Field("available").Increment(units).Build()
-	}).Error()
-	f.engine.Log.Warn("units were given back", "units", units, "error", err)
-	for _, i := range p.places {
-		f.batch[i].reply(sale.Answer{Outcome: sale.OutcomeUnavailable})
-	}
-}
-
 func (f *flow) answer(p *parcel) {
 	outcome := sale.OutcomeHeld
 	select {
 	case <-p.acked: // rule: answer-after-ack
 		outcome = sale.OutcomeQueued
 	default:
-		if faults.Bug("answer-before-ack") {
-			outcome = sale.OutcomeQueued
-		}
 	}
 	for _, i := range p.places {
 		a := f.batch[i].answer

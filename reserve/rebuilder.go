@@ -193,9 +193,6 @@ func (b *Rebuilder) drain(ctx context.Context, rows []sale.BucketRow) error {
 		return fmt.Errorf("publish the journals: %w", err)
 	}
 	faults.Point("rebuild.journals-published")
-	if faults.Bug("rebuild-without-fence") {
-		return nil
-	}
 	return b.passFences(ctx, partitions) // rule: fence-passed
 }
 
@@ -288,9 +285,6 @@ func (b *Rebuilder) verify(ctx context.Context, loads []sale.Load) (good, again 
 	for i, load := range loads {
 		rows[i] = load.BucketRow
 	}
-	if faults.Bug("verify-skipped") {
-		return rows, nil, b.installAll(ctx, rows)
-	}
 	for server := 0; len(rows) > 0; server++ { // rule: verify
 		if server == maxServers {
 			return good, append(again, rows...), nil
@@ -324,9 +318,6 @@ func (b *Rebuilder) verify(ctx context.Context, loads []sale.Load) (good, again 
 // holds, and with the scripts its other buckets would sell again as if nothing had happened; so those are closed first
 // (rule: others-closed).
 func (b *Rebuilder) install(ctx context.Context, at sale.Bucket) error {
-	if faults.Bug("others-left-open") {
-		return b.redis.installFenced(ctx, at, nil)
-	}
 	return b.redis.installFenced(ctx, at, func() error { return b.closeOthers(ctx) })
 }
 
@@ -358,16 +349,6 @@ func (b *Rebuilder) closeOthers(ctx context.Context) error {
 	faults.Point("rebuild.others-closed")
 	if _, _, err := b.closeInRedis(ctx, append(doubted, past...)); err != nil { // a later epoch is another rebuild's
 		return fmt.Errorf("close %d other buckets in doubt: %w", len(doubted), err)
-	}
-	return nil
-}
-
-// installAll loads the fenced scripts wherever one of the buckets is.
-func (b *Rebuilder) installAll(ctx context.Context, rows []sale.BucketRow) error {
-	for _, row := range rows {
-		if err := b.redis.installFenced(ctx, row.Bucket, nil); err != nil {
-			return err
-		}
 	}
 	return nil
 }

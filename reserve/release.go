@@ -7,7 +7,6 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"flashsale/faults"
 	"flashsale/sale"
 )
 
@@ -105,7 +104,7 @@ func (p *releasePage) args(highest int64) []string {
 	for i, o := range p.orders {
 		args[5+i] = o.Buyer
 		args[5+n+i] = string(appendHead(nil, o.OrderID, o.Quantity))
-		if args[5+2*n+i] = strconv.Itoa(o.Quantity); o.refused && !faults.Bug("refused-remembered") {
+		if args[5+2*n+i] = strconv.Itoa(o.Quantity); o.refused {
 			args[5+2*n+i] = "-" + args[5+2*n+i]
 		}
 	}

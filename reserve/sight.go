@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"flashsale/faults"
 	"flashsale/sale"
 )
 
@@ -49,9 +48,6 @@ func (v *sight) whole() bool {
 // moving reports whether units are on their way to a bucket: out of another one and not settled, or given and not come
 // (rule: sold-out-by-books).
 func (v *sight) moving() bool {
-	if faults.Bug("sold-out-unverified") {
-		return false
-	}
 	for number, r := range v.readings {
 		if b := &v.books[number]; r.Moved != b.MovedEpoch || r.Returned != b.GivenEpoch {
 			return true

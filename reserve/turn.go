@@ -3,9 +3,6 @@ package reserve
 import (
 	"context"
 
-	"github.com/redis/rueidis"
-
-	"flashsale/faults"
 	"flashsale/sale"
 )
 
@@ -174,9 +171,6 @@ func (m *mover) take(ctx context.Context, giver, to int, asked int64, v *sight) 
 		return 0, nil
 	}
 	m.tickets = append(m.tickets, ticket{from: giver, to: to, epoch: reply.epoch, moved: reply.moved})
-	if faults.Bug("transfer-credited-directly") {
-		return reply.units, m.credit(ctx, to, reply.units)
-	}
 	return reply.units, nil
 }
 
@@ -211,11 +205,4 @@ func (v *sight) fullest(served []bool) int {
 		}
 	}
 	return best
-}
-
-// credit is what nobody may do: see the bug that calls it.
-func (m *mover) credit(ctx context.Context, to int, units int64) error {
-	return m.engine.Redis.do(ctx, func(c rueidis.Client) rueidis.Completed {
-		return c.B().Hincrby().Key(m.engine.Redis.keys(m.buckets[to]).meta).Field("available").Increment(units).Build()
-	}).Error()
 }

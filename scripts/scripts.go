@@ -73,7 +73,7 @@ func source(name string) string {
 	if err != nil {
 		panic("script " + name + " is not embedded: " + err.Error())
 	}
-	return withBugs(name, string(text))
+	return string(text)
 }
 
 func named(name, source string) Script {

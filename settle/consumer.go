@@ -187,10 +187,6 @@ func (c *consumer) ConsumeClaim(session sarama.ConsumerGroupSession, claim saram
 			return nil
 		}
 		next := records[len(records)-1].Offset + 1
-		if faults.Bug("offset-before-commit") {
-			session.MarkOffset(claim.Topic(), partition, next, c.places.topicID)
-			session.Commit()
-		}
 		if err := c.settling.settle(session.Context(), records); err != nil {
 			if final(err) {
 				c.halt(err)

@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
-
-	"flashsale/faults"
 )
 
 // tellWithin is how long a session waits for the offsets of all its partitions before it begins with those that it knows.
@@ -63,9 +61,6 @@ func (p *places) wait(partition int32) (start int64, found bool) {
 func (p *places) waitForAll() map[int32]int64 {
 	patience := time.NewTimer(tellWithin)
 	defer patience.Stop()
-	if faults.Bug("untold-partition-blocks") {
-		patience.Stop()
-	}
 	known, late := map[int32]int64{}, false
 	for partition, at := range p.of {
 		if !late {

@@ -113,7 +113,7 @@ func (p *Publisher) page(ctx context.Context) (more bool, err error) {
 	if len(events) == 0 {
 		return false, nil
 	}
-	if err := p.send(ctx, events); err != nil && !faults.Bug("event-dropped-on-error") {
+	if err := p.send(ctx, events); err != nil {
 		return false, err
 	}
 	faults.Point("events.page-acknowledged")

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"time"
 
-	"flashsale/faults"
 	"flashsale/sale"
 )
 
@@ -102,24 +101,9 @@ func (s *settling) transact(ctx context.Context, deliveries []sale.Delivery) (po
 			s.report(&done)
 			return nil
 		}
-		if faults.Bug("duplicate-redelivered-settled") {
-			renumber(deliveries)
-		}
 		return err
 	})
 	return poison, err
-}
-
-// renumber is the seeded bug of an attempt that does not repeat the identity of the one before it: a commit whose answer
-// was lost is then not recognised.
-func renumber(deliveries []sale.Delivery) {
-	for i := range deliveries {
-		if batch := deliveries[i].Record.Batch; batch != nil {
-			again := *batch
-			again.Sequence += 1_000_000
-			deliveries[i].Record.Batch = &again
-		}
-	}
 }
 
 func (s *settling) report(done *sale.Settlement) {

@@ -139,9 +139,6 @@ func (s *Store) payOrder(ctx context.Context, tx *sql.Tx, id sale.OrderID, payme
 	}
 	order.Status, order.PaymentID, order.UpdatedAt = sale.StatusPaid, paymentID, changedAt(order.CreatedAt, nowMS)
 	pay := fmt.Sprintf(sqlPay, s.dialect.forced)
-	if faults.Bug("expire-paid") {
-		pay = fmt.Sprintf("UPDATE orders%s SET status = 'paid', payment_id = ?, updated_at = ? WHERE order_id = ?", s.dialect.forced)
-	}
 	if err := changeExactly(ctx, tx, 1, "order rows", pay, []any{paymentID, moment{order.UpdatedAt}, int64(id)}); err != nil {
 		return sale.Order{}, err
 	}

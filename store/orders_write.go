@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"flashsale/faults"
 	"flashsale/ledger"
 	"flashsale/sale"
 )
@@ -56,17 +55,13 @@ func (s *Store) lockOrders(ctx context.Context, tx *sql.Tx, ids []sale.OrderID) 
 
 // leaveOrders writes orders that leave confirmed, and gives their buyers' allowance back.
 func (s *Store) leaveOrders(ctx context.Context, tx *sql.Tx, nowMS int64, p *ledger.Plan) error {
-	guard := stillConfirmed
-	if faults.Bug("expire-paid") || faults.Bug("cancel-twice-releases") {
-		guard = ""
-	}
 	now := datetime(nowMS)
 	for chunk := range slices.Chunk(p.Left, maxIDs) {
 		args := []any{string(p.LeftAs), string(p.LeftFor), now, now}
 		for _, o := range chunk {
 			args = append(args, int64(o.OrderID))
 		}
-		statement := fmt.Sprintf(sqlLeave, s.dialect.forced) + guard + "order_id IN (" + placeholders(len(chunk)) + ")"
+		statement := fmt.Sprintf(sqlLeave, s.dialect.forced) + stillConfirmed + "order_id IN (" + placeholders(len(chunk)) + ")"
 		if err := changeExactly(ctx, tx, len(chunk), "order rows", statement, args); err != nil {
 			return err
 		}

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 
-	"flashsale/faults"
 	"flashsale/ledger"
 	"flashsale/sale"
 )
@@ -30,15 +29,7 @@ func (s *Store) writePlan(ctx context.Context, tx *sql.Tx, nowMS int64, p *ledge
 	byID := func(a, b ledger.Order) int { return cmp.Compare(a.OrderID, b.OrderID) }
 	slices.SortFunc(p.Confirmed, byID)
 	slices.SortFunc(p.Refused, byID)
-	if faults.Bug("missing-unique-key") {
-		forgetSlots(p)
-	}
 	paying := func() error { _, err := s.payRemembered(ctx, tx, nowMS, written(p)); return err }
-	if faults.Bug("payment-before-row") {
-		if err := paying(); err != nil {
-			return err
-		}
-	}
 	writes := []func() error{
 		func() error { return insert(ctx, tx, sqlInsertMarkers, markRow, p.Markers, markArgs) },
 		func() error { return insert(ctx, tx, sqlInsertForks, markRow, p.Forks, markArgs) },
@@ -69,14 +60,6 @@ func written(p *ledger.Plan) []sale.OrderID {
 		}
 	}
 	return ids
-}
-
-// forgetSlots is the seeded bug of books whose unique keys were never made.
-func forgetSlots(p *ledger.Plan) {
-	p.Allowances = nil
-	for i := range p.Confirmed {
-		p.Confirmed[i].Slotted = false
-	}
 }
 
 // insert runs multi-row INSERTs.

@@ -90,7 +90,7 @@ func (s *Store) BeginLoads(ctx context.Context, rows []sale.BucketRow) ([]sale.L
 			return err
 		}
 		beginning := bucketsOf(sortedRows(found))
-		if err := s.absorbOutbox(ctx, tx, beginning, loads); err != nil {
+		if err := s.absorbOutbox(ctx, tx, beginning); err != nil {
 			return err
 		}
 		err = s.stampStock(ctx, tx, sqlBegin, nil, beginning)

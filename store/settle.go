@@ -33,11 +33,6 @@ func (s *Store) Settle(ctx context.Context, deliveries []sale.Delivery) (sale.Se
 	if err != nil || len(deliveries) == 0 {
 		return sale.Settlement{}, err
 	}
-	if faults.Bug("offset-before-rows") {
-		if err := s.transact(ctx, func(tx *sql.Tx) error { return s.writePositions(ctx, tx, work.positions) }); err != nil {
-			return sale.Settlement{}, err
-		}
-	}
 	done, err := s.settle(ctx, work, false)
 	if errors.Is(err, errLookCloser) {
 		done, err = s.settle(ctx, work, true)
@@ -141,10 +136,6 @@ func sortDeliveries(deliveries []sale.Delivery) (*settling, error) {
 		case record.Batch != nil && (record.Batch.CreatedMS < ledger.MinMomentMS || record.Batch.CreatedMS > ledger.MaxMomentMS):
 			err := fmt.Errorf("created_ms %d is no time that the database can hold", record.Batch.CreatedMS)
 			return nil, &sale.PoisonError{Index: i, Reason: sale.PoisonData, Err: err}
-		case record.Batch != nil && len(work.fences) > 0 && faults.Bug("fence-position-decides"):
-			late := *record.Batch
-			late.Epoch--
-			record.Batch = &late
 		}
 		work.records, work.index = append(work.records, record), append(work.index, i)
 	}

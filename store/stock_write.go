@@ -5,10 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 
-	"flashsale/faults"
 	"flashsale/ledger"
 	"flashsale/sale"
 )
@@ -62,9 +60,6 @@ func gainStatement(forced string, gain ledger.Gain, buckets []sale.Bucket, moves
 		}
 	}
 	needs := gain.Needs()
-	if faults.Bug("guard-missing") {
-		needs = -math.MaxInt32
-	}
 	for _, b := range buckets {
 		args = append(args, b.Sale, b.SKU, b.Number, moves[b].Epoch, needs)
 	}
