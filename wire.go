@@ -307,9 +307,9 @@ type settleRole struct {
 	started  *startup
 	producer *reserve.Producer
 	settler  *settle.Settler
-	keeper   *reserve.Keeper
+	keeper   *reserve.Controller
 	relay    *reserve.Relay
-	courier  *reserve.Courier
+	courier  *reserve.OutboxApplier
 	events   *settle.Publisher
 	reaper   *settle.Reaper
 	gauges   *admin.Gauges
@@ -338,7 +338,7 @@ func (r *settleRole) build() (err error) {
 	if r.producer, err = r.site.producer(refusals.Of("orders")); err != nil {
 		return err
 	}
-	r.keeper = reserve.NewKeeper(reserve.KeeperOptions{
+	r.keeper = reserve.NewController(reserve.ControllerOptions{
 		Redis: r.redis, Rebuilder: reserve.NewRebuilder(r.redis, r.producer, r.books),
 		Catalogue: r.books, Books: r.books, Units: r.books, Leases: r.books, Holder: r.holder, Log: r.log,
 	})
@@ -346,7 +346,7 @@ func (r *settleRole) build() (err error) {
 		Redis: r.redis, Publisher: r.producer, Leases: r.books, Holder: r.holder, Watched: r.keeper.Watched,
 		Deadline: r.settings.Reserve.RelayDeadline, Log: r.log,
 	})
-	r.courier = reserve.NewCourier(reserve.CourierOptions{
+	r.courier = reserve.NewOutboxApplier(reserve.OutboxApplierOptions{
 		Redis: r.redis, Outbox: r.books, Report: r.books, Leases: r.books, Holder: r.holder, Log: r.log,
 	})
 	r.events, err = settle.NewPublisher(settle.PublisherOptions{

@@ -36,9 +36,9 @@ func TestQueuedNeverReadsHeldAgain(t *testing.T) {
 // What was acknowledged is remembered until it has been trimmed for a while, and no longer.
 func TestAckedPlacesFade(t *testing.T) {
 	now := time.Now()
-	a := ackedPlaces{{1, 1}: {}, {1, 2}: now.Add(-ackedMemory - time.Second), {1, 3}: now}
+	a := ackedWrites{{1, 1}: {}, {1, 2}: now.Add(-ackedMemory - time.Second), {1, 3}: now}
 	a.fade(now)
-	require.Contains(t, a, place{1, 1})
-	require.NotContains(t, a, place{1, 2})
-	require.Contains(t, a, place{1, 3})
+	require.Contains(t, a, WriteID{1, 1})
+	require.NotContains(t, a, WriteID{1, 2})
+	require.Contains(t, a, WriteID{1, 3})
 }

@@ -27,99 +27,99 @@ var errLateCall = errors.New("redis got the call after its deadline")
 // A call without an answer may have happened. The next one goes out after the deadline of the one before, so two calls of
 // one batch can never both take something, and it carries the same order ids: what the first took is found by them. From
 // then on a refusal of the whole batch says nothing about the first call, and the answer is unknown.
-func (f *flow) ask() (reserveReply, ending) {
-	call := f.newCall()
-	giveUp := f.oldest.Add(answerWithin - callTimeout)
+func (w *batchWorker) callScript() (reserveReply, ending) {
+	call := w.newCall()
+	giveUp := w.oldest.Add(answerWithin - callTimeout)
 	for late := 0; ; {
-		f.trims = f.takeTrims(f.trims)
-		call.trims = f.trims
-		reply, err := f.send(call)
+		w.trims = w.takeTrims(w.trims)
+		call.trims = w.trims
+		reply, err := w.callOnce(call)
 		if err != nil || reply.code != codeOK {
-			f.addTrims(f.trims...)
+			w.addTrims(w.trims...)
 		} else {
-			f.trimmed(f.trims)
+			w.trimmed(w.trims)
 			faults.Point("reserve.decided")
 		}
 		switch {
 		case err == nil && reply.code == codeLate && late < 2:
 			late++ // send has learned the clock; nothing was taken by this call
 		case err == nil && reply.code == codeLate:
-			return reply, f.ended(call, sale.OutcomeUnavailable, errLateCall)
+			return reply, w.ended(call, sale.OutcomeUnavailable, errLateCall)
 		case err == nil:
-			return reply, f.judge(call, reply)
+			return reply, w.judge(call, reply)
 		case definite(err) && !call.askedAgain:
-			return reply, f.ended(call, sale.OutcomeUnavailable, err)
+			return reply, w.ended(call, sale.OutcomeUnavailable, err)
 		default:
 			call.askedAgain = call.askedAgain || !definite(err) // rule: same-ids-asked-again
-			f.restBeforeAsking(call)
+			w.restBeforeAsking(call)
 		}
 		if time.Now().After(giveUp) {
-			return reply, f.ended(call, sale.OutcomeUnavailable, fmt.Errorf("no answer in time: %w", err))
+			return reply, w.ended(call, sale.OutcomeUnavailable, fmt.Errorf("no answer in time: %w", err))
 		}
 	}
 }
 
-func (f *flow) newCall() *reserveCall {
-	epoch := f.batch[0].purchase.Epoch
+func (w *batchWorker) newCall() *reserveCall {
+	epoch := w.batch[0].purchase.Epoch
 	return &reserveCall{
-		keys: f.keys, head: f.head, epoch: epoch, maxJournal: f.engine.JournalMaxOrders,
-		purchases: f.batch, orderIDs: f.orderIDs, grief: f.batch[0].purchase.Grief,
+		keys: w.keys, head: w.head, epoch: epoch, maxJournal: w.engine.JournalMaxOrders,
+		purchases: w.batch, orderIDs: w.orderIDs, grief: w.batch[0].purchase.Grief,
 	}
 }
 
 // send makes one call with a fresh deadline and learns from the reply.
-func (f *flow) send(call *reserveCall) (reserveReply, error) {
-	now, err := f.redisTime(context.Background())
+func (w *batchWorker) callOnce(call *reserveCall) (reserveReply, error) {
+	now, err := w.redisTime(context.Background())
 	if err != nil {
 		return reserveReply{}, err
 	}
 	call.deadlineMS = now.Add(callTimeout).UnixMilli()
-	call.highest = f.seen(call.epoch)
+	call.highest = w.seen(call.epoch)
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
-	sent := f.clock.reading()
-	reply, err := f.engine.Redis.reserve(ctx, call, f.arguments)
+	sent := w.clock.reading()
+	reply, err := w.engine.Redis.reserve(ctx, call, w.arguments)
 	if err == nil && reply.nowMS > 0 {
-		f.clock.learn(sent, f.clock.reading(), time.Duration(reply.nowMS)*time.Millisecond+time.Millisecond/2)
+		w.clock.learn(sent, w.clock.reading(), time.Duration(reply.nowMS)*time.Millisecond+time.Millisecond/2)
 	}
 	return reply, err
 }
 
 // untilDeadline is how long the last call may still be executed.
-func (f *flow) untilDeadline(call *reserveCall) time.Duration {
-	now, _ := f.clock.now()
+func (w *batchWorker) untilDeadline(call *reserveCall) time.Duration {
+	now, _ := w.clock.now()
 	return time.UnixMilli(call.deadlineMS).Add(askMargin).Sub(now)
 }
 
 // restBeforeAsking waits until the last call cannot be executed any more. Where that is long, because the connection broke
 // at once, the purchases that come meanwhile are not kept waiting: another flow takes them.
-func (f *flow) restBeforeAsking(call *reserveCall) {
-	wait := max(f.untilDeadline(call), askPause)
-	if wait > askPause && f.stepAside() {
-		defer f.stepBack()
+func (w *batchWorker) restBeforeAsking(call *reserveCall) {
+	wait := max(w.untilDeadline(call), askPause)
+	if wait > askPause && w.stepAside() {
+		defer w.stepBack()
 	}
 	pause(context.Background(), wait)
 }
 
 // judge reads the code of a reply that arrived.
-func (f *flow) judge(call *reserveCall, reply reserveReply) ending {
+func (w *batchWorker) judge(call *reserveCall, reply reserveReply) ending {
 	switch reply.code {
 	case codeOK:
-		f.learn(call.epoch, reply.sequence)
+		w.learn(call.epoch, reply.sequence)
 		return ending{decided: true}
 	case codeWindow:
-		return f.ended(call, windowOutcome(reply.detail), nil)
+		return w.ended(call, windowOutcome(reply.detail), nil)
 	}
 	if reply.epoch <= call.epoch { // otherwise the gateway's view is old and the database knows better
-		f.engine.reporter.report(f.bucket, call.epoch, reply.detail)
+		w.engine.reporter.report(w.bucket, call.epoch, reply.detail)
 	}
-	end := f.ended(call, sale.OutcomeFenced, nil)
+	end := w.ended(call, sale.OutcomeFenced, nil)
 	end.answer.Reason = reply.detail
 	return end
 }
 
 // ended is the answer for a batch that was refused whole: unknown when an earlier call may have taken something.
-func (f *flow) ended(call *reserveCall, outcome sale.Outcome, err error) ending {
+func (w *batchWorker) ended(call *reserveCall, outcome sale.Outcome, err error) ending {
 	if call.askedAgain {
 		outcome = sale.OutcomeUnknown
 	}

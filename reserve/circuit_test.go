@@ -85,8 +85,8 @@ func TestRefusalDoesNotWaitForKafka(t *testing.T) {
 	for range 3 {
 		require.Equal(t, sale.OutcomeHeld, (<-held).Outcome)
 	}
-	shelf := w.engine.shelf(w.purchase(b, "anna"))
-	eventually(t, func() bool { shelf.mu.Lock(); defer shelf.mu.Unlock(); return shelf.aside+shelf.flows == 0 }, "all flows ended")
+	shelf := w.engine.queue(w.purchase(b, "anna"))
+	eventually(t, func() bool { shelf.mu.Lock(); defer shelf.mu.Unlock(); return shelf.waitingAside+shelf.workers == 0 }, "all flows ended")
 }
 
 // A store's circuit does not hear of the time that another store has used up.

@@ -49,7 +49,7 @@ const (
 	askMargin        = 20 * time.Millisecond // after the deadline, before asking again
 	askPause         = 100 * time.Millisecond
 	maxPending       = 16_384   // purchases that wait on one shelf; more are overloaded
-	maxFlows         = 8        // batches of one bucket between script and acknowledgement
+	maxWorkers         = 8        // batches of one bucket between script and acknowledgement
 	maxAside         = 32       // of them besides, that wait to ask again or for a slow Kafka
 	maxTrims         = 64       // entries that one call deletes
 	maxUnackedBytes  = 64 << 20 // records kept for Kafka; what is beyond is left to the relay
@@ -66,12 +66,12 @@ type Engine struct {
 	EngineOptions
 	clock    *clock
 	mu       sync.RWMutex // guards shelves and patience
-	shelves  map[sale.Bucket]*shelf
+	queues  map[sale.Bucket]*bucketQueue
 	patience map[int32]*patience // by partition
 	requests sync.Pool
-	flows    sync.Pool
+	workers    sync.Pool
 	gate     *gate // counts flows and unacknowledged parcels
-	movers   movers
+	rebalancers   rebalancers
 	janitor  *janitor
 	reporter *reporter
 	unacked  unackedBytes
@@ -86,10 +86,10 @@ type Engine struct {
 func NewEngine(o EngineOptions) *Engine {
 	o.setDefaults()
 	e := &Engine{EngineOptions: o, clock: newClock(nil), gate: newGate(),
-		shelves: map[sale.Bucket]*shelf{}, patience: map[int32]*patience{}}
+		queues: map[sale.Bucket]*bucketQueue{}, patience: map[int32]*patience{}}
 	e.requests.New = func() any { return &request{done: make(chan struct{}, 1)} }
-	e.flows.New = func() any { return &flow{arguments: newArgumentBuffer()} }
-	e.movers = movers{of: map[item]*mover{}}
+	e.workers.New = func() any { return &batchWorker{arguments: newArgumentBuffer()} }
+	e.rebalancers = rebalancers{of: map[item]*rebalancer{}}
 	e.janitor = newJanitor()
 	e.reporter = newReporter(o.Report, o.Log)
 	e.orders = prometheus.NewHistogram(prometheus.HistogramOpts{
@@ -130,7 +130,7 @@ func (e *Engine) Reserve(p sale.Purchase) sale.Answer {
 	}
 	a := e.decide(p, came, false)
 	if p.Buckets > 1 && lacking(a) {
-		return e.seek(p, came)
+		return e.waitForUnits(p, came)
 	}
 	return a
 }
@@ -139,8 +139,8 @@ func (e *Engine) Reserve(p sale.Purchase) sale.Answer {
 // tried again goes before those that came later, and keeps its bounds.
 func (e *Engine) decide(p sale.Purchase, came time.Time, again bool) sale.Answer {
 	r := e.requests.Get().(*request)
-	r.purchase, r.came, r.again = p, came, again
-	if refusal, refused := e.shelf(p).put(r); refused {
+	r.purchase, r.arrivedAt, r.again = p, came, again
+	if refusal, refused := e.queue(p).put(r); refused {
 		e.requests.Put(r)
 		return sale.Answer{Outcome: refusal}
 	}
@@ -186,20 +186,20 @@ func (e *Engine) Drain(ctx context.Context) error {
 }
 
 // shelf returns the shelf of the purchase's bucket. Shelves are bounded by the buckets of the catalogue.
-func (e *Engine) shelf(p sale.Purchase) *shelf {
+func (e *Engine) queue(p sale.Purchase) *bucketQueue {
 	e.mu.RLock()
-	found := e.shelves[p.Bucket]
+	found := e.queues[p.Bucket]
 	e.mu.RUnlock()
 	if found != nil {
 		return found
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.shelves[p.Bucket] == nil {
+	if e.queues[p.Bucket] == nil {
 		if e.patience[p.Partition] == nil {
 			e.patience[p.Partition] = &patience{}
 		}
-		e.shelves[p.Bucket] = newShelf(e, p.Bucket, p.Partition, e.patience[p.Partition])
+		e.queues[p.Bucket] = newBucketQueue(e, p.Bucket, p.Partition, e.patience[p.Partition])
 	}
-	return e.shelves[p.Bucket]
+	return e.queues[p.Bucket]
 }

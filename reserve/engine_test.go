@@ -58,7 +58,7 @@ func TestEngineBatchesWhatComesMeanwhile(t *testing.T) {
 	eventually(t, func() bool { return len(w.kafka.attempted()) == 1 }, "the first batch is published")
 	rest := make(chan []sale.Answer, 1)
 	go func() { rest <- w.buyAll(b, buyers("rest", 100)) }()
-	shelf := w.engine.shelf(w.purchase(b, "any"))
+	shelf := w.engine.queue(w.purchase(b, "any"))
 	eventually(t, func() bool { shelf.mu.Lock(); defer shelf.mu.Unlock(); return len(shelf.pending) == 100 }, "all wait")
 	w.kafka.comeBack()
 	require.Equal(t, sale.OutcomeQueued, (<-first).Outcome)
@@ -135,7 +135,7 @@ func TestReplayInTheNextBatchIsHeldWhileKafkaIsAway(t *testing.T) {
 	for range 2 {
 		go func() { both <- w.engine.Reserve(p) }()
 	}
-	shelf := w.engine.shelf(p)
+	shelf := w.engine.queue(p)
 	eventually(t, func() bool { shelf.mu.Lock(); defer shelf.mu.Unlock(); return len(shelf.pending) == 2 }, "both wait")
 	taken, replay := <-both, <-both
 	if taken.Outcome == sale.OutcomeReplayed {
@@ -248,7 +248,7 @@ func TestEngineRefusesBeforeRedis(t *testing.T) {
 	require.Equal(t, sale.OutcomeUnavailable, w.buy(b, "anna").Outcome)
 	w.engine.IDs.lease.Store(node)
 
-	shelf := w.engine.shelf(w.purchase(b, "anna"))
+	shelf := w.engine.queue(w.purchase(b, "anna"))
 	shelf.mu.Lock()
 	shelf.pending = make([]*request, maxPending)
 	shelf.mu.Unlock()

@@ -149,7 +149,7 @@ func (w *world) release(b sale.Bucket, buyer, key string, a sale.Answer) {
 	order := orderOf(a, buyer)
 	order.Key = key
 	w.db.release(b, order)
-	require.NoError(w.t, w.courier().pass(context.Background()))
+	require.NoError(w.t, w.courier().applyOnce(context.Background()))
 }
 
 // value is what the buyers hash says of a buyer.

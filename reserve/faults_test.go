@@ -49,14 +49,14 @@ func TestTooManyUnackedBytesAreLeftToTheRelay(t *testing.T) {
 
 // A batch drops the purchases that waited too long for it and goes on with the others.
 func TestFlowDropsStalePurchases(t *testing.T) {
-	f := &flow{shelf: &shelf{}}
+	f := &batchWorker{bucketQueue: &bucketQueue{}}
 	now := time.Now()
 	fill := func(ages ...time.Duration) {
 		f.batch = nil
 		for _, age := range ages {
-			f.batch = append(f.batch, &request{came: now.Add(-age), done: make(chan struct{}, 1)})
+			f.batch = append(f.batch, &request{arrivedAt: now.Add(-age), done: make(chan struct{}, 1)})
 		}
-		f.oldest = f.batch[0].came
+		f.oldest = f.batch[0].arrivedAt
 	}
 	fill(2*queueWait, 2*queueWait, 0)
 	stale := append([]*request(nil), f.batch[:2]...)

@@ -14,7 +14,7 @@ const ownersPage = 1000
 // Holdings returns the orders of a buyer as Redis knows them, oldest first: what a look-up shows before the database has
 // the row. Released orders are not among them: the database has decided on those. None is no error.
 func (e *Engine) Holdings(ctx context.Context, b sale.Bucket, buyer string) ([]sale.Holding, error) {
-	holdings, err := e.Redis.holdings(ctx, b, buyer, func(at place) bool { return e.queued(b, at) })
+	holdings, err := e.Redis.holdings(ctx, b, buyer, func(at WriteID) bool { return e.queued(b, at) })
 	if err != nil {
 		return nil, fmt.Errorf("read the holdings of bucket %s: %w", b, err)
 	}
@@ -22,7 +22,7 @@ func (e *Engine) Holdings(ctx context.Context, b sale.Bucket, buyer string) ([]s
 }
 
 // holdings reads them; queued tells which batches are acknowledged though they still are in the journal.
-func (r *Redis) holdings(ctx context.Context, b sale.Bucket, buyer string, queued func(place) bool) ([]sale.Holding, error) {
+func (r *Redis) holdings(ctx context.Context, b sale.Bucket, buyer string, queued func(WriteID) bool) ([]sale.Holding, error) {
 	keys := r.keys(b)
 	var meta []rueidis.RedisMessage
 	var value string
@@ -56,7 +56,7 @@ func (r *Redis) holdings(ctx context.Context, b sale.Bucket, buyer string, queue
 		return nil, err
 	}
 	for sequence := range journaled {
-		journaled[sequence] = journaled[sequence] && !queued(place{epoch, sequence})
+		journaled[sequence] = journaled[sequence] && !queued(WriteID{epoch, sequence})
 	}
 	return holdingsOf(entries, base, journaled), nil
 }

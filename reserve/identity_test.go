@@ -67,7 +67,7 @@ func TestOneEngineOwnsANamespace(t *testing.T) {
 
 	require.ErrorIs(t, NewRebuilder(other.redis, other.kafka, other.db).Rebuild(ctx, []sale.BucketRow{row}, nil), sale.ErrForeign)
 	require.ErrorIs(t, other.newRelay(other.kafka).pass(ctx), sale.ErrForeign)
-	require.ErrorIs(t, other.courier().pass(ctx), sale.ErrForeign)
+	require.ErrorIs(t, other.courier().applyOnce(ctx), sale.ErrForeign)
 	require.ErrorIs(t, other.redis.ApplyWindow(ctx, []sale.Bucket{b}, sale.Window{Version: 99}), sale.ErrForeign)
 	require.ErrorIs(t, other.redis.LoadList(ctx, "sale", 1, 0, nil), sale.ErrForeign)
 	require.Equal(t, sale.Answer{Outcome: sale.OutcomeFenced, Reason: "foreign"}, other.buy(b, "bert"))

@@ -15,7 +15,7 @@ import (
 // what no further call of an idle bucket takes along.
 type janitor struct {
 	mu       sync.Mutex
-	shelves  []*shelf
+	shelves  []*bucketQueue
 	flushing atomic.Bool    // one flush at a time; a stuck one must not delay the answers to waiting purchases
 	flushes  sync.WaitGroup // at most one
 }
@@ -23,7 +23,7 @@ type janitor struct {
 func newJanitor() *janitor { return &janitor{} }
 
 // add hands a shelf over; the shelf sees to it that it is added once.
-func (j *janitor) add(s *shelf) {
+func (j *janitor) add(s *bucketQueue) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.shelves = append(j.shelves, s)
@@ -53,7 +53,7 @@ func (j *janitor) sweep(ctx context.Context) {
 		})
 	}
 	for _, s := range shelves {
-		if !s.rest() {
+		if !s.leaveJanitor() {
 			j.add(s)
 		}
 	}
@@ -68,9 +68,9 @@ func (j *janitor) sweepLast(ctx context.Context) {
 }
 
 // flushTrims deletes acknowledged entries of the idle ones among some shelves, in one pipeline.
-func flushTrims(ctx context.Context, shelves []*shelf) {
+func flushTrims(ctx context.Context, shelves []*bucketQueue) {
 	var calls []scriptCall
-	var owners []*shelf
+	var owners []*bucketQueue
 	var taken [][]trim
 	for _, s := range shelves {
 		if !s.idle() {

@@ -130,8 +130,8 @@ func TestOthersDoNotWaitForALostReply(t *testing.T) {
 	proxy.loseNextReply()
 	first := make(chan sale.Answer, 1)
 	go func() { first <- w.buy(b, "anna") }()
-	shelf := w.engine.shelf(w.purchase(b, "anna"))
-	aside := func() int { shelf.mu.Lock(); defer shelf.mu.Unlock(); return shelf.aside }
+	shelf := w.engine.queue(w.purchase(b, "anna"))
+	aside := func() int { shelf.mu.Lock(); defer shelf.mu.Unlock(); return shelf.waitingAside }
 	eventually(t, func() bool { return aside() == 1 }, "the call waits to be asked again")
 	for _, buyer := range buyers("next", 5) {
 		require.Equal(t, sale.OutcomeQueued, w.buy(b, buyer).Outcome)
@@ -146,17 +146,17 @@ func TestOthersDoNotWaitForALostReply(t *testing.T) {
 func TestStepAside(t *testing.T) {
 	s := shelfOf(3)
 	require.True(t, s.stepAside())
-	require.Equal(t, []int{0, 1}, []int{s.flows, s.aside})
+	require.Equal(t, []int{0, 1}, []int{s.workers, s.waitingAside})
 	s.stepBack()
-	require.Equal(t, []int{1, 0}, []int{s.flows, s.aside})
-	s.aside = maxAside
+	require.Equal(t, []int{1, 0}, []int{s.workers, s.waitingAside})
+	s.waitingAside = maxAside
 	require.False(t, s.stepAside())
-	require.Equal(t, 1, s.flows)
-	s.aside = 0
+	require.Equal(t, 1, s.workers)
+	s.waitingAside = 0
 	s.lay(t, "anna", time.Now())
 	s.engine.gate.closed = true
 	require.False(t, s.stepAside(), "draining")
-	require.Equal(t, []int{1, 0}, []int{s.flows, s.aside})
+	require.Equal(t, []int{1, 0}, []int{s.workers, s.waitingAside})
 }
 
 // When Redis stays silent the answer is unknown, with the order's id, within 5 s; who has not been sent is unavailable.
@@ -169,11 +169,11 @@ func TestSilentRedisIsUnknown(t *testing.T) {
 	began := time.Now()
 	first := make(chan sale.Answer, 1)
 	go func() { first <- w.buy(b, "anna") }()
-	shelf := w.engine.shelf(w.purchase(b, "anna"))
+	shelf := w.engine.queue(w.purchase(b, "anna"))
 	eventually(t, func() bool {
 		shelf.mu.Lock()
 		defer shelf.mu.Unlock()
-		return shelf.flows == 1 && len(shelf.pending) == 0
+		return shelf.workers == 1 && len(shelf.pending) == 0
 	}, "sent")
 	require.Equal(t, sale.OutcomeUnavailable, w.buy(b, "bert").Outcome)
 	unknown := <-first

@@ -46,7 +46,7 @@ const (
 type Relay struct {
 	RelayOptions
 	clock *clock
-	rota  rota
+	turns  roundRobin
 	quiet map[sale.Bucket]int64 // version of the sale at which a finished bucket was seen without a journal
 }
 
@@ -55,7 +55,7 @@ func NewRelay(o RelayOptions) *Relay {
 	if o.Deadline <= 0 {
 		o.Deadline = relayDeadline
 	}
-	return &Relay{RelayOptions: o, clock: newClock(nil), rota: rota{most: relayBuckets}, quiet: map[sale.Bucket]int64{}}
+	return &Relay{RelayOptions: o, clock: newClock(nil), turns: roundRobin{most: relayBuckets}, quiet: map[sale.Bucket]int64{}}
 }
 
 // Run relays until ctx ends.
@@ -101,7 +101,7 @@ func (r *Relay) journaled(ctx context.Context, watched []Watched) ([]journaledBu
 			look = append(look, w)
 		}
 	}
-	look = inTurn(&r.rota, look, func(w Watched) sale.Bucket { return w.Bucket })
+	look = nextOf(&r.turns, look, func(w Watched) sale.Bucket { return w.Bucket })
 	var found []journaledBucket
 	err := r.Redis.pipeline(ctx, len(look), func(c rueidis.Client, i int) rueidis.Completed {
 		return c.B().Hmget().Key(r.Redis.keys(look[i].Bucket).meta).Field("held", "version").Build()

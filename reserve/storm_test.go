@@ -175,7 +175,7 @@ func TestTwoGateways(t *testing.T) {
 func TestWrongClockIsLearned(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 5, 1)
-	shelf := w.engine.shelf(w.purchase(b, "anna"))
+	shelf := w.engine.queue(w.purchase(b, "anna"))
 	at := shelf.clock.reading()
 	shelf.clock.learn(at, at, time.Duration(time.Now().Add(-time.Hour).UnixNano()))
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)

@@ -84,7 +84,7 @@ func decodeTransfer(result rueidis.RedisResult) (transferReply, error) {
 // whose outcome is unknown is not repeated: what it has taken stands in the journal, and the relay publishes it.
 func (e *Engine) transfer(ctx context.Context, id sale.OrderID, giver sale.BucketRow, to int, asked, kept int64,
 ) (transferReply, error) {
-	s := e.shelf(sale.Purchase{Bucket: giver.Bucket, Partition: giver.Partition})
+	s := e.queue(sale.Purchase{Bucket: giver.Bucket, Partition: giver.Partition})
 	now, err := s.redisTime(ctx)
 	if err != nil {
 		return transferReply{}, err
@@ -109,25 +109,25 @@ func (e *Engine) transfer(ctx context.Context, id sale.OrderID, giver sale.Bucke
 }
 
 // forward begins to publish a transfer's entry, as the entry of a batch that nobody waits for.
-func (s *shelf) forward(reply transferReply) {
-	p := &parcel{
-		shelf: s, place: place{reply.epoch, reply.sequence}, nowMS: reply.nowMS, entryID: reply.entryID,
+func (q *bucketQueue) forward(reply transferReply) {
+	p := &publication{
+		shelf: q, WriteID: WriteID{reply.epoch, reply.sequence}, nowMS: reply.nowMS, entryID: reply.entryID,
 		record: []byte(reply.record), backoff: republishFirst, acked: make(chan struct{}),
 	}
-	if p.takeRoom() {
+	if p.reserveBytes() {
 		p.send()
 	}
 }
 
 // redisTime returns the time of the server that holds the bucket, which is asked when it is not known yet.
-func (s *shelf) redisTime(ctx context.Context) (time.Time, error) {
-	now, known := s.clock.now()
+func (q *bucketQueue) redisTime(ctx context.Context) (time.Time, error) {
+	now, known := q.clock.now()
 	if known {
 		return now, nil
 	}
-	if err := s.clock.poll(ctx, s.engine.Redis); err != nil {
+	if err := q.clock.poll(ctx, q.engine.Redis); err != nil {
 		return time.Time{}, fmt.Errorf("%w: redis's clock is not known: %w", errNotSent, err)
 	}
-	now, _ = s.clock.now()
+	now, _ = q.clock.now()
 	return now, nil
 }

@@ -80,16 +80,16 @@ func TestParcelsOutliveTheRequestsThatWereRefused(t *testing.T) {
 	b := sale.Bucket{Sale: "sale", SKU: "phone"}
 	refused, taken := &request{done: make(chan struct{}, 1)}, &request{done: make(chan struct{}, 1)}
 	taken.purchase = sale.Purchase{Bucket: b, Epoch: 7, Buyer: "anna", Quantity: 1}
-	f := &flow{shelf: &shelf{bucket: b}, batch: []*request{refused, taken}, orderIDs: []sale.OrderID{20, 21}}
-	f.give(reserveReply{epoch: 7, sequence: 5, verdicts: "S\nA 3 1790000000123"})
+	f := &batchWorker{bucketQueue: &bucketQueue{bucket: b}, batch: []*request{refused, taken}, orderIDs: []sale.OrderID{20, 21}}
+	f.answerVerdicts(reserveReply{epoch: 7, sequence: 5, verdicts: "S\nA 3 1790000000123"})
 	require.Equal(t, sale.OutcomeSoldOut, refused.answer.Outcome)
-	require.Len(t, f.parcels, 1)
-	require.Equal(t, place{7, 3}, f.parcels[0].place)
-	f.restore(f.parcels[0])
-	record, err := sale.DecodeRecord(f.parcels[0].record)
+	require.Len(t, f.publications, 1)
+	require.Equal(t, WriteID{7, 3}, f.publications[0].WriteID)
+	f.restore(f.publications[0])
+	record, err := sale.DecodeRecord(f.publications[0].record)
 	require.NoError(t, err)
 	require.EqualValues(t, 7, record.Batch.Epoch)
-	require.Equal(t, "70000000003-21", f.parcels[0].entryID)
+	require.Equal(t, "70000000003-21", f.publications[0].entryID)
 }
 
 // Every verdict is read whole; one that is cut or unknown is never taken for a refusal.
@@ -124,18 +124,18 @@ func TestRefusals(t *testing.T) {
 // Whoever is not told apart by the script hears that the outcome is unknown.
 func TestUnreadableVerdictsAreUnknown(t *testing.T) {
 	e := &Engine{EngineOptions: EngineOptions{Log: slog.New(slog.DiscardHandler)}}
-	f := &flow{shelf: &shelf{engine: e}}
+	f := &batchWorker{bucketQueue: &bucketQueue{engine: e}}
 	for i := range 3 {
 		f.batch = append(f.batch, &request{done: make(chan struct{}, 1)})
 		f.orderIDs = append(f.orderIDs, sale.OrderID(i+1))
 	}
-	f.give(reserveReply{code: codeOK, verdicts: "X\nA 5"})
+	f.answerVerdicts(reserveReply{code: codeOK, verdicts: "X\nA 5"})
 	for i, r := range f.batch {
 		<-r.done
 		require.Equal(t, sale.OutcomeUnknown, r.answer.Outcome)
 		require.Equal(t, sale.OrderID(i+1), r.answer.OrderID)
 	}
-	require.Empty(t, f.parcels)
+	require.Empty(t, f.publications)
 }
 
 func TestGate(t *testing.T) {
@@ -212,19 +212,19 @@ func TestShelfNext(t *testing.T) {
 	}
 	var sizes []int
 	for {
-		batch := s.next(nil)
+		batch := s.nextBatch(nil)
 		if len(batch) == 0 {
 			break
 		}
 		sizes = append(sizes, len(batch))
 	}
 	require.Equal(t, []int{2, 1, 3, 1}, sizes)
-	require.Zero(t, s.flows)
-	s.flows = 2
+	require.Zero(t, s.workers)
+	s.workers = 2
 	add(1, 0)
-	require.Empty(t, s.next(nil), "the other flow takes it")
-	require.Equal(t, 1, s.flows)
-	require.Len(t, s.next(nil), 1)
+	require.Empty(t, s.nextBatch(nil), "the other flow takes it")
+	require.Equal(t, 1, s.workers)
+	require.Len(t, s.nextBatch(nil), 1)
 }
 
 // Purchases that waited too long for their batch are answered, the younger ones go on waiting.
@@ -246,7 +246,7 @@ func TestShelfExpire(t *testing.T) {
 
 // The highest sequence belongs to an epoch.
 func TestShelfLearns(t *testing.T) {
-	s := &shelf{}
+	s := &bucketQueue{}
 	s.learn(2, 7)
 	s.learn(2, 5)
 	s.learn(1, 99)

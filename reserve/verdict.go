@@ -11,33 +11,33 @@ import (
 // give reads the verdicts, answers every refused and replayed purchase at once, and packs the taken ones into parcels:
 // one for this call, and one for each earlier call of the same batch whose answer was lost. A request that has been
 // answered is its buyer's again: nothing may be read from it any more.
-func (f *flow) give(reply reserveReply) {
-	f.parcels = f.parcels[:0]
+func (w *batchWorker) answerVerdicts(reply reserveReply) {
+	w.publications = w.publications[:0]
 	if reply.verdicts == allTaken {
-		for i := range f.batch {
-			f.pack(i, place{reply.epoch, reply.sequence}, reply.nowMS).keep(reply)
+		for i := range w.batch {
+			w.publicationOf(i, WriteID{reply.epoch, reply.sequence}, reply.nowMS).setEntry(reply)
 		}
 		return
 	}
 	text := reply.verdicts
-	for i, r := range f.batch {
+	for i, r := range w.batch {
 		var verdict string
 		verdict, text, _ = strings.Cut(text, "\n")
 		words := wordReader{text: verdict}
 		switch words.next() {
 		case "T":
-			f.pack(i, place{reply.epoch, reply.sequence}, reply.nowMS).keep(reply)
+			w.publicationOf(i, WriteID{reply.epoch, reply.sequence}, reply.nowMS).setEntry(reply)
 		case "A":
 			if sequence, created := words.number(), words.number(); !words.bad {
-				f.pack(i, place{reply.epoch, sequence}, created)
+				w.publicationOf(i, WriteID{reply.epoch, sequence}, created)
 				continue
 			}
-			r.reply(f.unreadable(i, verdict))
+			r.reply(w.unreadable(i, verdict))
 		default:
 			a, sequence, ok := refusal(verdict, reply.detail)
 			if !ok {
-				a = f.unreadable(i, verdict)
-			} else if a.Status == sale.StatusHeld && f.queued(place{reply.epoch, sequence}) {
+				a = w.unreadable(i, verdict)
+			} else if a.Status == sale.StatusHeld && w.queued(WriteID{reply.epoch, sequence}) {
 				a.Status = sale.StatusQueued
 			}
 			r.reply(a)
@@ -46,9 +46,9 @@ func (f *flow) give(reply reserveReply) {
 }
 
 // unreadable is the answer to a verdict that this client does not know: whether something was taken is not known.
-func (f *flow) unreadable(i int, verdict string) sale.Answer {
-	f.engine.Log.Error("a verdict of the reserve script cannot be read", "bucket", f.bucket.String(), "verdict", verdict)
-	return sale.Answer{Outcome: sale.OutcomeUnknown, OrderID: f.orderIDs[i], Quantity: f.batch[i].purchase.Quantity}
+func (w *batchWorker) unreadable(i int, verdict string) sale.Answer {
+	w.engine.Log.Error("a verdict of the reserve script cannot be read", "bucket", w.bucket.String(), "verdict", verdict)
+	return sale.Answer{Outcome: sale.OutcomeUnknown, OrderID: w.orderIDs[i], Quantity: w.batch[i].purchase.Quantity}
 }
 
 // refusal reads every verdict that takes nothing now. detail is the script's word for a closed window; sequence is that of

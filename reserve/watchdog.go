@@ -24,7 +24,7 @@ type watchdog struct {
 	redis *Redis
 	units UnitBooks
 	log   *slog.Logger
-	rota  rota
+	turns  roundRobin
 	ahead map[sale.Bucket]time.Time // since when Redis has a later epoch than the database; zero = told
 
 	// window hears which version of its sale's window a bucket has in Redis: a Redis that went back by no more than that
@@ -34,14 +34,14 @@ type watchdog struct {
 
 func newWatchdog(redis *Redis, units UnitBooks, log *slog.Logger, window func(b sale.Bucket, version int64)) *watchdog {
 	return &watchdog{
-		redis: redis, units: units, log: log, rota: rota{most: watchdogBuckets}, ahead: map[sale.Bucket]time.Time{},
+		redis: redis, units: units, log: log, turns: roundRobin{most: watchdogBuckets}, ahead: map[sale.Bucket]time.Time{},
 		window: window,
 	}
 }
 
 // round is one unit of work on buckets in order: it returns the open ones whose copy in Redis went back or is gone.
 func (w *watchdog) round(ctx context.Context, moving []sale.Bucket) ([]sale.BucketRow, error) {
-	buckets := inTurn(&w.rota, moving, func(b sale.Bucket) sale.Bucket { return b })
+	buckets := nextOf(&w.turns, moving, func(b sale.Bucket) sale.Bucket { return b })
 	if len(buckets) == 0 {
 		return nil, nil
 	}

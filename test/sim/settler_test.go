@@ -21,14 +21,14 @@ func (w *world) startSettler(name string) {
 	database := clerk{p}
 	redis := reserve.NewRedis(p.redisClient(), reserve.Options{Namespace: namespace})
 	log := w.log(p)
-	keeper := reserve.NewKeeper(reserve.KeeperOptions{
+	keeper := reserve.NewController(reserve.ControllerOptions{
 		Redis: redis, Rebuilder: reserve.NewRebuilder(redis, publisher{p}, database), Catalogue: database, Books: database,
 		Units: database, Leases: database, Holder: holder(p), Log: log,
 	})
 	relay := reserve.NewRelay(reserve.RelayOptions{
 		Redis: redis, Publisher: publisher{p}, Leases: database, Holder: holder(p), Watched: keeper.Watched, Log: log,
 	})
-	courier := reserve.NewCourier(reserve.CourierOptions{
+	courier := reserve.NewOutboxApplier(reserve.OutboxApplierOptions{
 		Redis: redis, Outbox: database, Report: database, Leases: database, Holder: holder(p), Log: log,
 	})
 	registry := prometheus.NewRegistry()

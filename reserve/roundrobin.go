@@ -9,13 +9,13 @@ import (
 
 // rota lets all buckets have their turn, so many at a time, so that the cost of looking at them does not grow with their
 // number: only the time does, after which each has been looked at.
-type rota struct {
+type roundRobin struct {
 	most  int
 	after sale.Bucket // the last one of the turn before
 }
 
 // inTurn returns the members of a sorted list whose turn it is.
-func inTurn[T any](r *rota, sorted []T, bucketOf func(T) sale.Bucket) []T {
+func nextOf[T any](r *roundRobin, sorted []T, bucketOf func(T) sale.Bucket) []T {
 	if len(sorted) <= r.most {
 		return sorted
 	}

@@ -14,38 +14,38 @@ var errNoAck = errors.New("kafka did not acknowledge in time")
 
 // parcel is one journal entry on its way to Kafka, with the requests that wait for it. It is published, the same bytes,
 // until Kafka acknowledges it; then its entry is trimmed.
-type parcel struct {
-	shelf *shelf
-	place
+type publication struct {
+	shelf *bucketQueue
+	WriteID
 	nowMS   int64
 	entryID string
 	record  []byte
-	places  []int // of its requests in the flow's batch; none for a transfer
+	indexes  []int // of its requests in the flow's batch; none for a transfer
 	backoff time.Duration
 	sent    bool // it has room among the bytes that wait for Kafka; otherwise it is the relay's
 	acked   chan struct{}
 }
 
 // pack puts the batch's i-th request into the parcel of a place.
-func (f *flow) pack(i int, at place, createdMS int64) *parcel {
-	r := f.batch[i]
-	r.answer = sale.Answer{OrderID: f.orderIDs[i], Quantity: r.purchase.Quantity, CreatedAt: createdAt(createdMS)}
-	for _, p := range f.parcels {
-		if p.place == at {
-			p.places = append(p.places, i)
+func (w *batchWorker) publicationOf(i int, at WriteID, createdMS int64) *publication {
+	r := w.batch[i]
+	r.answer = sale.Answer{OrderID: w.orderIDs[i], Quantity: r.purchase.Quantity, CreatedAt: createdAt(createdMS)}
+	for _, p := range w.publications {
+		if p.WriteID == at {
+			p.indexes = append(p.indexes, i)
 			return p
 		}
 	}
-	p := &parcel{
-		shelf: f.shelf, place: at, nowMS: createdMS, acked: make(chan struct{}), backoff: republishFirst,
-		places: append(make([]int, 0, len(f.batch)), i),
+	p := &publication{
+		shelf: w.bucketQueue, WriteID: at, nowMS: createdMS, acked: make(chan struct{}), backoff: republishFirst,
+		indexes: append(make([]int, 0, len(w.batch)), i),
 	}
-	f.parcels = append(f.parcels, p)
+	w.publications = append(w.publications, p)
 	return p
 }
 
 // keep stores the entry that the script has just written.
-func (p *parcel) keep(reply reserveReply) {
+func (p *publication) setEntry(reply reserveReply) {
 	if p.record == nil {
 		p.entryID, p.record = reply.entryID, []byte(reply.record)
 	}
@@ -53,12 +53,12 @@ func (p *parcel) keep(reply reserveReply) {
 
 // restore writes the record of an earlier call anew: the same bytes, because all orders of one sequence number came from
 // one call, and that call had this batch.
-func (f *flow) restore(p *parcel) {
-	batch := sale.Batch{Bucket: f.bucket, Epoch: p.epoch, Sequence: p.sequence, CreatedMS: p.nowMS}
-	for _, i := range p.places {
-		purchase := f.batch[i].purchase
+func (w *batchWorker) restore(p *publication) {
+	batch := sale.Batch{Bucket: w.bucket, Epoch: p.Epoch, Sequence: p.Sequence, CreatedMS: p.nowMS}
+	for _, i := range p.indexes {
+		purchase := w.batch[i].purchase
 		batch.Orders = append(batch.Orders, sale.RecordOrder{
-			OrderID: f.orderIDs[i], Quantity: purchase.Quantity, Buyer: purchase.Buyer, Key: purchase.Key,
+			OrderID: w.orderIDs[i], Quantity: purchase.Quantity, Buyer: purchase.Buyer, Key: purchase.Key,
 		})
 	}
 	batch.BatchID = batch.Orders[0].OrderID
@@ -74,65 +74,65 @@ func entryID(epoch, sequence int64, batchID sale.OrderID) string {
 // deliver publishes the parcels and answers their requests: queued when Kafka has acknowledged, held when it has not in
 // time. Kafka's circuit is entered here and not before, because only what is published says anything about Kafka. What it
 // does not let through is held at once: units are taken, and the relay publishes the journal.
-func (f *flow) deliver() {
-	if !f.findRoom() {
-		f.answerAll()
+func (w *batchWorker) publish() {
+	if !w.reserveBytes() {
+		w.answerAll()
 		return
 	}
-	exit, ok := f.engine.Breaker.Enter(sale.ResourceKafka)
+	exit, ok := w.engine.Breaker.Enter(sale.ResourceKafka)
 	if !ok {
-		for _, p := range f.parcels {
-			p.giveRoom()
+		for _, p := range w.publications {
+			p.releaseBytes()
 		}
-		f.answerAll()
+		w.answerAll()
 		return
 	}
-	for _, p := range f.parcels {
+	for _, p := range w.publications {
 		if p.sent {
 			p.send()
 		}
 	}
-	exit(f.awaitAcks())
+	exit(w.awaitAcks())
 }
 
 // findRoom completes the parcels and marks those that there is room for; the others are left to the relay. It reports
 // whether there is anything to publish.
-func (f *flow) findRoom() (some bool) {
-	for _, p := range f.parcels {
+func (w *batchWorker) reserveBytes() (some bool) {
+	for _, p := range w.publications {
 		if p.record == nil {
-			f.restore(p)
+			w.restore(p)
 		}
-		f.engine.orders.Observe(float64(len(p.places)))
-		some = p.takeRoom() || some
+		w.engine.orders.Observe(float64(len(p.indexes)))
+		some = p.reserveBytes() || some
 	}
 	return some
 }
 
 // awaitAcks answers every parcel once it is acknowledged or time is up, and returns what Kafka's circuit breaker hears.
-func (f *flow) awaitAcks() (failed error) {
-	wait := newAckWait(f, min(f.patience.limit(f.engine.AckTimeout), time.Until(f.oldest.Add(answerWithin))))
+func (w *batchWorker) awaitAcks() (failed error) {
+	wait := newAckWait(w, min(w.patience.limit(w.engine.AckTimeout), time.Until(w.oldest.Add(answerWithin))))
 	defer wait.end()
-	for _, p := range f.parcels {
+	for _, p := range w.publications {
 		if failed == nil && p.sent && !wait.on(p) {
 			failed = errNoAck
-			f.patience.timedOut()
+			w.patience.timedOut()
 		}
-		f.answer(p)
+		w.answer(p)
 	}
-	clear(f.parcels)
+	clear(w.publications)
 	return failed
 }
 
 // answerAll answers every parcel as it is.
-func (f *flow) answerAll() {
-	for _, p := range f.parcels {
-		f.answer(p)
+func (w *batchWorker) answerAll() {
+	for _, p := range w.publications {
+		w.answer(p)
 	}
-	clear(f.parcels)
+	clear(w.publications)
 }
 
 // await waits for the acknowledgement or for the end of patience, and reports which came.
-func (p *parcel) await(timeout <-chan time.Time) bool {
+func (p *publication) await(timeout <-chan time.Time) bool {
 	select {
 	case <-p.acked:
 		return true
@@ -141,28 +141,28 @@ func (p *parcel) await(timeout <-chan time.Time) bool {
 	}
 }
 
-func (f *flow) answer(p *parcel) {
+func (w *batchWorker) answer(p *publication) {
 	outcome := sale.OutcomeHeld
 	select {
 	case <-p.acked: // rule: answer-after-ack
 		outcome = sale.OutcomeQueued
 	default:
 	}
-	for _, i := range p.places {
-		a := f.batch[i].answer
+	for _, i := range p.indexes {
+		a := w.batch[i].answer
 		a.Outcome = outcome
-		f.batch[i].reply(a)
+		w.batch[i].reply(a)
 	}
 }
 
 // takeRoom reserves room among the bytes that wait for Kafka. Where there is none the parcel is left to the relay.
-func (p *parcel) takeRoom() bool {
+func (p *publication) reserveBytes() bool {
 	p.sent = p.shelf.engine.unacked.reserve(len(p.record))
 	return p.sent
 }
 
 // giveRoom gives the room back of a parcel that is not sent after all.
-func (p *parcel) giveRoom() {
+func (p *publication) releaseBytes() {
 	if p.sent {
 		p.sent = false
 		p.shelf.engine.unacked.release(len(p.record))
@@ -170,18 +170,18 @@ func (p *parcel) giveRoom() {
 }
 
 // send begins to publish the parcel, which has room.
-func (p *parcel) send() {
+func (p *publication) send() {
 	p.shelf.engine.gate.follow()
 	p.publish()
 }
 
-func (p *parcel) publish() {
+func (p *publication) publish() {
 	p.shelf.engine.Producer.Publish(p.shelf.partition, p.shelf.recordKey, p.record, p.published)
 	faults.Point("reserve.published")
 }
 
 // published hears what became of the record. An error means unknown: the same bytes go out again, settlement dedupes.
-func (p *parcel) published(err error) {
+func (p *publication) published(err error) {
 	e := p.shelf.engine
 	if err != nil && !e.ended.Load() {
 		wait := p.backoff
@@ -191,7 +191,7 @@ func (p *parcel) published(err error) {
 	}
 	if err == nil {
 		faults.Point("reserve.acknowledged")
-		p.shelf.acknowledge(trim{place: p.place, entryID: p.entryID, orders: max(1, len(p.places))})
+		p.shelf.acknowledge(trim{place: p.WriteID, entryID: p.entryID, orders: max(1, len(p.indexes))})
 		close(p.acked)
 		p.shelf.patience.acked()
 	}

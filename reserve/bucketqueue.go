@@ -12,7 +12,7 @@ import (
 // request is one purchase on its way. It is reused: done carries exactly one token for each use.
 type request struct {
 	purchase sale.Purchase
-	came     time.Time
+	arrivedAt     time.Time
 	again    bool     // it was refused before and is tried again
 	line     *presses // of its buyer, while it waits
 	answer   sale.Answer
@@ -26,13 +26,13 @@ func (r *request) reply(a sale.Answer) {
 
 // trim is an acknowledged journal entry that is still to be deleted.
 type trim struct {
-	place   place
+	place   WriteID
 	entryID string
 	orders  int
 }
 
 // shelf is where the purchases of one bucket wait for their batch, and what the engine knows of the bucket.
-type shelf struct {
+type bucketQueue struct {
 	engine    *Engine
 	bucket    sale.Bucket
 	partition int32
@@ -48,206 +48,206 @@ type shelf struct {
 	lines   map[string]*presses // of the buyers who have a press here or under way
 	ready   int                 // of them, those of whom none is under way
 	wanted  int                 // purchases that the one flow waits for, 0 when it does not
-	flows   int                 // at work
-	aside   int                 // flows that wait to ask again, while others may take from the shelf
+	workers   int                 // at work
+	waitingAside   int                 // flows that wait to ask again, while others may take from the shelf
 	epoch   int64               // the newest that a reply was good for
 	highest int64               // sequence seen in that epoch
 	trims   []trim
-	acked   ackedPlaces
-	swept   bool // the janitor looks after this shelf
+	acked   ackedWrites
+	inJanitor   bool // the janitor looks after this shelf
 
 	spareLines []*presses // at most a batch of them
 }
 
-func newShelf(e *Engine, b sale.Bucket, partition int32, patience *patience) *shelf {
-	return &shelf{
+func newBucketQueue(e *Engine, b sale.Bucket, partition int32, patience *patience) *bucketQueue {
+	return &bucketQueue{
 		engine: e, bucket: b, partition: partition, keys: e.Redis.keys(b), clock: newClock(e.clock), patience: patience,
-		acked: ackedPlaces{}, lines: map[string]*presses{}, enough: make(chan struct{}, 1),
+		acked: ackedWrites{}, lines: map[string]*presses{}, enough: make(chan struct{}, 1),
 		head: fmt.Sprintf("%s %s %d", b.Sale, b.SKU, b.Number), recordKey: []byte(b.String()),
 	}
 }
 
 // put lays a request on the shelf and starts a flow when none runs, or when a full batch waits. It refuses when the
 // shelf is full or the engine drains.
-func (s *shelf) put(r *request) (sale.Outcome, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.engine.draining.Load() {
+func (q *bucketQueue) put(r *request) (sale.Outcome, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.engine.draining.Load() {
 		return sale.OutcomeUnavailable, true
 	}
-	if len(s.pending) >= maxPending {
+	if len(q.pending) >= maxPending {
 		return sale.OutcomeOverloaded, true
 	}
-	if !s.lineUp(r) {
+	if !q.lineUp(r) {
 		return sale.OutcomeRateLimited, true
 	}
-	full := s.ready >= s.engine.BatchMaxOrders && s.flows < maxFlows && s.wanted == 0
-	if s.ready > 0 && (s.flows == 0 || full) {
-		if !s.engine.gate.enter() {
-			s.gone(r.line)
+	full := q.ready >= q.engine.BatchMaxOrders && q.workers < maxWorkers && q.wanted == 0
+	if q.ready > 0 && (q.workers == 0 || full) {
+		if !q.engine.gate.enter() {
+			q.forget(r.line)
 			return sale.OutcomeUnavailable, true
 		}
-		s.begin()
+		q.startWorker()
 	}
-	s.pending = append(s.pending, r)
+	q.pending = append(q.pending, r)
 	if r.again {
-		s.moveUp()
+		q.moveUp()
 	}
-	s.arrived()
+	q.signalIfFull()
 	return 0, false
 }
 
 // begin starts a flow that the gate has let in; the caller holds the lock.
-func (s *shelf) begin() {
-	s.flows++
-	s.watch()
-	f := s.engine.flows.Get().(*flow)
-	f.shelf = s
+func (q *bucketQueue) startWorker() {
+	q.workers++
+	q.addToJanitor()
+	f := q.engine.workers.Get().(*batchWorker)
+	f.bucketQueue = q
 	go f.run()
 }
 
 // stepAside leaves what is on the shelf, and what comes, to others while a flow waits. It reports whether it did; a flow that
 // did steps back.
-func (s *shelf) stepAside() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.aside == maxAside {
+func (q *bucketQueue) stepAside() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.waitingAside == maxAside {
 		return false
 	}
-	if s.flows == 1 && s.ready > 0 {
-		if !s.engine.gate.enter() {
+	if q.workers == 1 && q.ready > 0 {
+		if !q.engine.gate.enter() {
 			return false // draining: nobody comes any more
 		}
-		s.begin()
+		q.startWorker()
 	}
-	s.flows--
-	s.aside++
+	q.workers--
+	q.waitingAside++
 	return true
 }
 
-func (s *shelf) stepBack() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.aside--
-	s.flows++
+func (q *bucketQueue) stepBack() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waitingAside--
+	q.workers++
 }
 
 // moveUp moves the last request before those that came after it, so that the first of a batch is its oldest.
-func (s *shelf) moveUp() {
-	last := len(s.pending) - 1
-	r := s.pending[last]
-	at := sort.Search(last, func(i int) bool { return s.pending[i].came.After(r.came) })
-	copy(s.pending[at+1:], s.pending[at:last])
-	s.pending[at] = r
+func (q *bucketQueue) moveUp() {
+	last := len(q.pending) - 1
+	r := q.pending[last]
+	at := sort.Search(last, func(i int) bool { return q.pending[i].arrivedAt.After(r.arrivedAt) })
+	copy(q.pending[at+1:], q.pending[at:last])
+	q.pending[at] = r
 }
 
 // next moves the next batch from the shelf into batch. It returns none when the flow has to end: nothing waits that may
 // go on, or another flow is at work and no full batch waits. What may not go on yet is left to the flow that is at work for
 // the same buyer.
-func (s *shelf) next(batch []*request) []*request {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ready == 0 || (s.flows > 1 && s.ready < s.engine.BatchMaxOrders) {
-		s.flows--
+func (q *bucketQueue) nextBatch(batch []*request) []*request {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.ready == 0 || (q.workers > 1 && q.ready < q.engine.BatchMaxOrders) {
+		q.workers--
 		return batch[:0]
 	}
-	return s.choose(batch[:0])
+	return q.takeBatch(batch[:0])
 }
 
 // alike reports whether two purchases of a bucket may share a batch.
-func alike(a, b *request) bool {
+func sameTerms(a, b *request) bool {
 	return a.purchase.Epoch == b.purchase.Epoch && a.purchase.Grief == b.purchase.Grief &&
 		a.purchase.ListVersion == b.purchase.ListVersion && a.purchase.ListSize == b.purchase.ListSize
 }
 
 // expire answers the purchases that have waited too long for a batch: none of them was sent, nothing was taken. It also
 // forgets what was acknowledged and trimmed long enough ago.
-func (s *shelf) expire(now time.Time) {
-	s.mu.Lock()
-	s.acked.fade(now)
+func (q *bucketQueue) expire(now time.Time) {
+	q.mu.Lock()
+	q.acked.fade(now)
 	n := 0
-	for n < len(s.pending) && now.Sub(s.pending[n].came) > queueWait {
+	for n < len(q.pending) && now.Sub(q.pending[n].arrivedAt) > queueWait {
 		n++
 	}
-	late := append([]*request(nil), s.pending[:n]...)
+	late := append([]*request(nil), q.pending[:n]...)
 	for _, r := range late {
-		s.gone(r.line)
+		q.forget(r.line)
 		r.line = nil
 	}
-	rest := copy(s.pending, s.pending[n:])
-	clear(s.pending[rest:])
-	s.pending = s.pending[:rest]
-	s.mu.Unlock()
+	rest := copy(q.pending, q.pending[n:])
+	clear(q.pending[rest:])
+	q.pending = q.pending[:rest]
+	q.mu.Unlock()
 	for _, r := range late {
 		r.reply(sale.Answer{Outcome: sale.OutcomeUnavailable})
 	}
 }
 
 // seen returns the highest sequence seen in an epoch.
-func (s *shelf) seen(epoch int64) int64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if epoch != s.epoch {
+func (q *bucketQueue) seen(epoch int64) int64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if epoch != q.epoch {
 		return 0
 	}
-	return s.highest
+	return q.highest
 }
 
 // learn keeps the highest sequence of the newest epoch.
-func (s *shelf) learn(epoch, sequence int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (q *bucketQueue) learn(epoch, sequence int64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	switch {
-	case epoch > s.epoch:
-		s.epoch, s.highest = epoch, sequence
-	case epoch == s.epoch:
-		s.highest = max(s.highest, sequence)
+	case epoch > q.epoch:
+		q.epoch, q.highest = epoch, sequence
+	case epoch == q.epoch:
+		q.highest = max(q.highest, sequence)
 	}
 }
 
 // takeTrims moves up to maxTrims entries from the shelf into trims.
-func (s *shelf) takeTrims(trims []trim) []trim {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n := min(len(s.trims), maxTrims)
-	trims = append(trims[:0], s.trims[:n]...)
-	s.trims = s.trims[:copy(s.trims, s.trims[n:])]
+func (q *bucketQueue) takeTrims(trims []trim) []trim {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := min(len(q.trims), maxTrims)
+	trims = append(trims[:0], q.trims[:n]...)
+	q.trims = q.trims[:copy(q.trims, q.trims[n:])]
 	return trims
 }
 
 // addTrims leaves entries for the next call or the janitor, whichever comes first.
-func (s *shelf) addTrims(trims ...trim) {
+func (q *bucketQueue) addTrims(trims ...trim) {
 	if len(trims) == 0 {
 		return
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.trims = append(s.trims, trims...)
-	s.watch()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.trims = append(q.trims, trims...)
+	q.addToJanitor()
 }
 
 // watch has the janitor look after the shelf; the caller holds the lock.
-func (s *shelf) watch() {
-	if !s.swept {
-		s.swept = true
-		s.engine.janitor.add(s)
+func (q *bucketQueue) addToJanitor() {
+	if !q.inJanitor {
+		q.inJanitor = true
+		q.engine.janitor.add(q)
 	}
 }
 
 // rest ends the janitor's work on an idle shelf: nothing runs, waits, is to be trimmed or remembered. It reports whether it did.
-func (s *shelf) rest() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.flows+s.aside > 0 || len(s.pending) > 0 || len(s.trims) > 0 || len(s.acked) > 0 {
+func (q *bucketQueue) leaveJanitor() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.workers+q.waitingAside > 0 || len(q.pending) > 0 || len(q.trims) > 0 || len(q.acked) > 0 {
 		return false
 	}
-	s.swept = false
+	q.inJanitor = false
 	return true
 }
 
 // idle reports whether no flow runs, so that nobody takes the trims along.
-func (s *shelf) idle() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.flows == 0
+func (q *bucketQueue) idle() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.workers == 0
 }

@@ -19,10 +19,10 @@ func TestRotaGivesEveryBucketItsTurn(t *testing.T) {
 		all = append(all, sale.Bucket{Sale: "s", SKU: fmt.Sprintf("sku-%04d", i%50), Number: i / 50})
 	}
 	slices.SortFunc(all, compareBuckets)
-	r := &rota{most: 100}
+	r := &roundRobin{most: 100}
 	looked := map[sale.Bucket]int{}
 	for range 4 {
-		turn := inTurn(r, all, itself)
+		turn := nextOf(r, all, itself)
 		require.Len(t, turn, 100)
 		for _, b := range turn {
 			looked[b]++
@@ -35,9 +35,9 @@ func TestRotaGivesEveryBucketItsTurn(t *testing.T) {
 	last := r.after
 	all = slices.DeleteFunc(all, func(b sale.Bucket) bool { return b == last })
 	next, _ := slices.BinarySearchFunc(all, last, compareBuckets)
-	require.Equal(t, all[next], inTurn(r, all, itself)[0], "the turn goes on where the one before ended")
-	require.Empty(t, inTurn(r, nil, itself))
-	require.Len(t, inTurn(r, all[:5], itself), 5)
+	require.Equal(t, all[next], nextOf(r, all, itself)[0], "the turn goes on where the one before ended")
+	require.Empty(t, nextOf(r, nil, itself))
+	require.Len(t, nextOf(r, all[:5], itself), 5)
 }
 
 // The view hands out its buckets in order, whatever the order in which it heard of them.

@@ -13,11 +13,11 @@ import (
 )
 
 // quiet is what is seen of a SKU of two buckets, sold to the last unit, one of which went from the first to the second.
-func quiet() *sight {
+func quiet() *skuSnapshot {
 	open := func(number int, epoch int64) sale.BucketRow {
 		return sale.BucketRow{Bucket: sale.Bucket{Sale: "s", SKU: "k", Number: number}, Epoch: epoch, State: sale.BucketOpen}
 	}
-	return &sight{
+	return &skuSnapshot{
 		readings: []sale.Reading{{Epoch: 3, Sequence: 7, Taken: 5, Moved: 1}, {Epoch: 2, Sequence: 4, Taken: 6, Returned: 1}},
 		books:    []sale.BucketBooks{{BucketRow: open(0, 3), MovedEpoch: 1}, {BucketRow: open(1, 2), GivenEpoch: 1}},
 		promised: make([]int64, 2),
@@ -26,25 +26,25 @@ func quiet() *sight {
 
 // TestSightProvesNothingWhenAnythingDiffers: each single doubt is noticed, whichever bucket it is in.
 func TestSightProvesNothingWhenAnythingDiffers(t *testing.T) {
-	proves := func(v *sight, again []sale.Reading) bool {
+	proves := func(v *skuSnapshot, again []sale.Reading) bool {
 		return v.total() == 0 && v.whole() && !v.moving() && v.still(again)
 	}
 	require.True(t, proves(quiet(), quiet().readings))
-	for name, change := range map[string]func(v *sight, again []sale.Reading){
-		"a unit is left":            func(v *sight, _ []sale.Reading) { v.readings[1].Available = 1 },
-		"a bucket is closed":        func(v *sight, _ []sale.Reading) { v.books[0].State = sale.BucketClosed },
-		"a bucket is loading":       func(v *sight, _ []sale.Reading) { v.books[1].State = sale.BucketLoading },
-		"redis is an epoch behind":  func(v *sight, _ []sale.Reading) { v.books[1].Epoch++ },
-		"redis is an epoch ahead":   func(v *sight, _ []sale.Reading) { v.books[0].Epoch-- },
-		"taken and not settled":     func(v *sight, _ []sale.Reading) { v.readings[0].Moved++ },
-		"settled before it is seen": func(v *sight, _ []sale.Reading) { v.books[0].MovedEpoch++ },
-		"given and not come":        func(v *sight, _ []sale.Reading) { v.books[1].GivenEpoch++ },
-		"come before it is seen":    func(v *sight, _ []sale.Reading) { v.readings[1].Returned++ },
-		"a bucket has moved":        func(_ *sight, again []sale.Reading) { again[0].Sequence++ },
-		"another write came there":  func(_ *sight, again []sale.Reading) { again[0].Moved++ },
-		"another credit came there": func(_ *sight, again []sale.Reading) { again[1].Returned++ },
-		"a unit came back":          func(_ *sight, again []sale.Reading) { again[1].Available++ },
-		"a bucket was loaded anew":  func(_ *sight, again []sale.Reading) { again[1].Epoch++ },
+	for name, change := range map[string]func(v *skuSnapshot, again []sale.Reading){
+		"a unit is left":            func(v *skuSnapshot, _ []sale.Reading) { v.readings[1].Available = 1 },
+		"a bucket is closed":        func(v *skuSnapshot, _ []sale.Reading) { v.books[0].State = sale.BucketClosed },
+		"a bucket is loading":       func(v *skuSnapshot, _ []sale.Reading) { v.books[1].State = sale.BucketLoading },
+		"redis is an epoch behind":  func(v *skuSnapshot, _ []sale.Reading) { v.books[1].Epoch++ },
+		"redis is an epoch ahead":   func(v *skuSnapshot, _ []sale.Reading) { v.books[0].Epoch-- },
+		"taken and not settled":     func(v *skuSnapshot, _ []sale.Reading) { v.readings[0].Moved++ },
+		"settled before it is seen": func(v *skuSnapshot, _ []sale.Reading) { v.books[0].MovedEpoch++ },
+		"given and not come":        func(v *skuSnapshot, _ []sale.Reading) { v.books[1].GivenEpoch++ },
+		"come before it is seen":    func(v *skuSnapshot, _ []sale.Reading) { v.readings[1].Returned++ },
+		"a bucket has moved":        func(_ *skuSnapshot, again []sale.Reading) { again[0].Sequence++ },
+		"another write came there":  func(_ *skuSnapshot, again []sale.Reading) { again[0].Moved++ },
+		"another credit came there": func(_ *skuSnapshot, again []sale.Reading) { again[1].Returned++ },
+		"a unit came back":          func(_ *skuSnapshot, again []sale.Reading) { again[1].Available++ },
+		"a bucket was loaded anew":  func(_ *skuSnapshot, again []sale.Reading) { again[1].Epoch++ },
 	} {
 		t.Run(name, func(t *testing.T) {
 			v, again := quiet(), quiet().readings
@@ -86,12 +86,12 @@ func TestSoldOutNoticesWhatHappensMeanwhile(t *testing.T) {
 func TestSeekersAreSentOnInTheirOrder(t *testing.T) {
 	v := quiet()
 	v.readings[0].Available, v.readings[1].Available = 3, 1
-	one := func(home int, quantity int64) *seeker {
-		return &seeker{home: home, quantity: quantity, found: make(chan finding, 1)}
+	one := func(home int, quantity int64) *waitingPurchase {
+		return &waitingPurchase{home: home, quantity: quantity, found: make(chan result, 1)}
 	}
-	all := []*seeker{one(0, 2), one(0, 2), one(1, 1), one(0, 1), one(1, 1)}
-	left := v.sendOn(all)
-	require.Equal(t, []*seeker{all[1], all[4]}, left)
+	all := []*waitingPurchase{one(0, 2), one(0, 2), one(1, 1), one(0, 1), one(1, 1)}
+	left := v.retryServed(all)
+	require.Equal(t, []*waitingPurchase{all[1], all[4]}, left)
 	for _, s := range all {
 		require.Equal(t, !slices.Contains(left, s), s.done)
 	}
@@ -111,38 +111,38 @@ func TestFullestBucketGives(t *testing.T) {
 
 // TestTicketsEndWithTheirTransfer: when it is settled, or when the epoch it was taken in is over.
 func TestTicketsEndWithTheirTransfer(t *testing.T) {
-	m := &mover{tickets: []ticket{{from: 0, to: 1, epoch: 3, moved: 1}, {from: 0, to: 1, epoch: 3, moved: 2}, {from: 1, to: 0, epoch: 1, moved: 9}}}
+	m := &rebalancer{pending: []pendingTransfer{{from: 0, to: 1, epoch: 3, moved: 1}, {from: 0, to: 1, epoch: 3, moved: 2}, {from: 1, to: 0, epoch: 1, moved: 9}}}
 	v := quiet()
-	m.tickets = m.open(v)
-	require.Equal(t, []ticket{{from: 0, to: 1, epoch: 3, moved: 2}}, m.tickets)
-	require.True(t, m.coming(1, v))
-	require.False(t, m.coming(0, v))
+	m.pending = m.unsettled(v)
+	require.Equal(t, []pendingTransfer{{from: 0, to: 1, epoch: 3, moved: 2}}, m.pending)
+	require.True(t, m.hasPending(1, v))
+	require.False(t, m.hasPending(0, v))
 	v.books[0].MovedEpoch = 2
-	m.tickets = m.open(v)
-	require.False(t, m.coming(1, v))
+	m.pending = m.unsettled(v)
+	require.False(t, m.hasPending(1, v))
 	v.books[1].GivenEpoch = 2
-	require.True(t, m.coming(1, v), "settled, and the courier is on its way")
+	require.True(t, m.hasPending(1, v), "settled, and the courier is on its way")
 }
 
 // TestTriedAgainGoesFirst: the first of a batch is its oldest, by which its bounds are counted.
 func TestTriedAgainGoesFirst(t *testing.T) {
-	s := &shelf{}
+	s := &bucketQueue{}
 	at := time.Now()
 	for _, second := range []int{1, 3, 5, 4, 0, 5} {
-		s.pending = append(s.pending, &request{came: at.Add(time.Duration(second) * time.Second)})
+		s.pending = append(s.pending, &request{arrivedAt: at.Add(time.Duration(second) * time.Second)})
 		s.moveUp()
 	}
 	for i := 1; i < len(s.pending); i++ {
-		require.False(t, s.pending[i].came.Before(s.pending[i-1].came))
+		require.False(t, s.pending[i].arrivedAt.Before(s.pending[i-1].arrivedAt))
 	}
 }
 
 // TestSeekersAreBounded: what is beyond is overloaded at once.
 func TestSeekersAreBounded(t *testing.T) {
-	m := &mover{running: true, waiting: make([]*seeker, maxSeekers)}
-	require.False(t, m.join(&seeker{}))
-	late := &seeker{until: time.Now().Add(-time.Second), found: make(chan finding, 1)}
-	m.waiting = []*seeker{late}
+	m := &rebalancer{running: true, waiting: make([]*waitingPurchase, maxWaitingPurchases)}
+	require.False(t, m.join(&waitingPurchase{}))
+	late := &waitingPurchase{until: time.Now().Add(-time.Second), found: make(chan result, 1)}
+	m.waiting = []*waitingPurchase{late}
 	require.Empty(t, m.next())
 	require.False(t, m.running)
 	require.Equal(t, sale.OutcomeOverloaded, (<-late.found).answer.Outcome)

@@ -7,7 +7,7 @@ import (
 )
 
 // ticket is a transfer that is not known to be settled yet.
-type ticket struct {
+type pendingTransfer struct {
 	from, to int
 	epoch    int64 // of the giving bucket
 	moved    int64 // units that transfers had taken from it, these included
@@ -16,21 +16,21 @@ type ticket struct {
 // turn is one unit of the mover's work for those who seek: read Redis, and send on whoever finds enough in his bucket;
 // read the books, and refuse whoever asks for more than the SKU has; for the others, take units out of the fullest
 // buckets. All is read after the seekers came. Whoever hears nothing waits for the next turn.
-func (m *mover) turn(ctx context.Context, seekers []*seeker) error {
-	readings, err := m.engine.readings(ctx, m.buckets)
+func (r *rebalancer) round(ctx context.Context, seekers []*waitingPurchase) error {
+	readings, err := r.engine.readings(ctx, r.buckets)
 	if err != nil {
 		return err
 	}
-	v := &sight{readings: readings}
-	left := v.sendOn(seekers)
+	v := &skuSnapshot{readings: readings}
+	left := v.retryServed(seekers)
 	if len(left) == 0 {
 		return nil
 	}
-	if v.books, err = m.engine.books(ctx, m.buckets); err != nil {
+	if v.books, err = r.engine.books(ctx, r.buckets); err != nil {
 		return err
 	}
 	total := v.total()
-	var beyond, within []*seeker
+	var beyond, within []*waitingPurchase
 	for _, s := range left {
 		if s.quantity > total {
 			beyond = append(beyond, s)
@@ -38,31 +38,31 @@ func (m *mover) turn(ctx context.Context, seekers []*seeker) error {
 			within = append(within, s)
 		}
 	}
-	if err := m.refuse(ctx, beyond, v); err != nil {
+	if err := r.refuse(ctx, beyond, v); err != nil {
 		return err
 	}
-	return m.bring(ctx, within, v)
+	return r.bring(ctx, within, v)
 }
 
 // sendOn tells those to try again for whom there is enough in their buckets, in the order in which they came, and
 // returns the others.
-func (v *sight) sendOn(seekers []*seeker) []*seeker {
-	v.promised = make([]int64, len(v.readings))
-	var left []*seeker
-	for _, s := range seekers {
-		if v.spare(s.home) < s.quantity {
-			left = append(left, s)
+func (s *skuSnapshot) retryServed(seekers []*waitingPurchase) []*waitingPurchase {
+	s.promised = make([]int64, len(s.readings))
+	var left []*waitingPurchase
+	for _, p := range seekers {
+		if s.unpromised(p.home) < p.quantity {
+			left = append(left, p)
 			continue
 		}
-		v.promised[s.home] += s.quantity
-		s.tell(finding{again: true})
+		s.promised[p.home] += p.quantity
+		p.deliver(result{again: true})
 	}
 	return left
 }
 
 // refuse answers those who ask for more than the SKU has, if that can be proved. A bucket in doubt may hold anything, and
 // a rebuild takes longer than they can wait. While units are on their way, or buckets move, they wait.
-func (m *mover) refuse(ctx context.Context, beyond []*seeker, v *sight) error {
+func (r *rebalancer) refuse(ctx context.Context, beyond []*waitingPurchase, v *skuSnapshot) error {
 	if len(beyond) == 0 {
 		return nil
 	}
@@ -73,7 +73,7 @@ func (m *mover) refuse(ctx context.Context, beyond []*seeker, v *sight) error {
 	if v.moving() {
 		return nil
 	}
-	again, err := m.engine.readings(ctx, m.buckets)
+	again, err := r.engine.readings(ctx, r.buckets)
 	if err != nil || !v.still(again) {
 		return err
 	}
@@ -85,9 +85,9 @@ func (m *mover) refuse(ctx context.Context, beyond []*seeker, v *sight) error {
 	return nil
 }
 
-func tellAll(seekers []*seeker, a sale.Answer) {
+func tellAll(seekers []*waitingPurchase, a sale.Answer) {
 	for _, s := range seekers {
-		s.tell(finding{answer: a})
+		s.deliver(result{answer: a})
 	}
 }
 
@@ -100,10 +100,10 @@ type want struct {
 // bring takes units out of other buckets for those where somebody waits. Nothing is brought to a bucket while units are on
 // their way to it, so it is brought all that is asked there at once: a round takes as long as settlement, and a SKU near its
 // end is not sold out before the last one. The buckets take turns, so that none gets everything.
-func (m *mover) bring(ctx context.Context, within []*seeker, v *sight) error {
-	m.tickets = m.open(v)
-	served := make([]bool, len(m.buckets))
-	asked := make([]int64, len(m.buckets))
+func (r *rebalancer) bring(ctx context.Context, within []*waitingPurchase, v *skuSnapshot) error {
+	r.pending = r.unsettled(v)
+	served := make([]bool, len(r.buckets))
+	asked := make([]int64, len(r.buckets))
 	for _, s := range within {
 		asked[s.home] += s.quantity
 	}
@@ -113,15 +113,15 @@ func (m *mover) bring(ctx context.Context, within []*seeker, v *sight) error {
 			s.refuse(sale.OutcomeOverloaded)
 			continue
 		}
-		if served[s.home] || m.coming(s.home, v) {
+		if served[s.home] || r.hasPending(s.home, v) {
 			continue
 		}
 		served[s.home] = true // and gives to nobody in this turn
-		wants = append(wants, want{s.home, asked[s.home] - v.spare(s.home)})
+		wants = append(wants, want{s.home, asked[s.home] - v.unpromised(s.home)})
 	}
 	for len(wants) > 0 {
 		var err error
-		if wants, err = m.gather(ctx, wants, served, v); err != nil {
+		if wants, err = r.takeFromFullest(ctx, wants, served, v); err != nil {
 			return err
 		}
 	}
@@ -130,14 +130,14 @@ func (m *mover) bring(ctx context.Context, within []*seeker, v *sight) error {
 
 // gather has the fullest bucket give to each that wants: half, or as much as is asked. It returns what is still wanted, none
 // when no bucket has anything to give.
-func (m *mover) gather(ctx context.Context, wants []want, served []bool, v *sight) ([]want, error) {
+func (r *rebalancer) takeFromFullest(ctx context.Context, wants []want, served []bool, v *skuSnapshot) ([]want, error) {
 	left := wants[:0]
 	for _, w := range wants {
 		giver := v.fullest(served)
 		if giver < 0 {
 			return nil, nil
 		}
-		units, err := m.take(ctx, giver, w.to, w.asked, v)
+		units, err := r.take(ctx, giver, w.to, w.asked, v)
 		if err != nil {
 			return nil, err
 		}
@@ -149,16 +149,16 @@ func (m *mover) gather(ctx context.Context, wants []want, served []bool, v *sigh
 }
 
 // take moves units of one bucket to another and returns how many; when they are fewer than asked the giver is empty.
-func (m *mover) take(ctx context.Context, giver, to int, asked int64, v *sight) (int64, error) {
-	id, ok := m.engine.IDs.Next() // before the circuit: one that is entered hears of a call
+func (r *rebalancer) take(ctx context.Context, giver, to int, asked int64, v *skuSnapshot) (int64, error) {
+	id, ok := r.engine.IDs.Next() // before the circuit: one that is entered hears of a call
 	if !ok {
 		return 0, errNoLease
 	}
-	exit, ok := m.engine.Breaker.Enter(sale.ResourceRedis)
+	exit, ok := r.engine.Breaker.Enter(sale.ResourceRedis)
 	if !ok {
 		return 0, errCircuitOpen
 	}
-	reply, err := m.engine.transfer(ctx, id, v.books[giver].BucketRow, to, asked, v.promised[giver])
+	reply, err := r.engine.transfer(ctx, id, v.books[giver].BucketRow, to, asked, v.promised[giver])
 	exit(err)
 	if err != nil {
 		return 0, err
@@ -170,15 +170,15 @@ func (m *mover) take(ctx context.Context, giver, to int, asked int64, v *sight) 
 	if reply.units == 0 {
 		return 0, nil
 	}
-	m.tickets = append(m.tickets, ticket{from: giver, to: to, epoch: reply.epoch, moved: reply.moved})
+	r.pending = append(r.pending, pendingTransfer{from: giver, to: to, epoch: reply.epoch, moved: reply.moved})
 	return reply.units, nil
 }
 
 // open returns the tickets of transfers that the books have not settled: their giving bucket is in the same epoch, and the
 // database has not moved as much from it.
-func (m *mover) open(v *sight) []ticket {
-	kept := m.tickets[:0]
-	for _, t := range m.tickets {
+func (r *rebalancer) unsettled(v *skuSnapshot) []pendingTransfer {
+	kept := r.pending[:0]
+	for _, t := range r.pending {
 		if b := &v.books[t.from]; b.Epoch == t.epoch && b.MovedEpoch < t.moved {
 			kept = append(kept, t)
 		}
@@ -187,8 +187,8 @@ func (m *mover) open(v *sight) []ticket {
 }
 
 // coming reports whether units are on their way to a bucket, as far as this gateway knows.
-func (m *mover) coming(to int, v *sight) bool {
-	for _, t := range m.tickets {
+func (r *rebalancer) hasPending(to int, v *skuSnapshot) bool {
+	for _, t := range r.pending {
 		if t.to == to {
 			return true
 		}
@@ -197,10 +197,10 @@ func (m *mover) coming(to int, v *sight) bool {
 }
 
 // fullest returns the bucket with the most to spare of those that sell and were not served, -1 when none has anything.
-func (v *sight) fullest(served []bool) int {
+func (s *skuSnapshot) fullest(served []bool) int {
 	best, most := -1, int64(0)
-	for number := range v.readings {
-		if spare := v.spare(number); spare > most && !served[number] && v.sound(number) {
+	for number := range s.readings {
+		if spare := s.unpromised(number); spare > most && !served[number] && s.sound(number) {
 			best, most = number, spare
 		}
 	}

@@ -56,13 +56,13 @@ func (m *market) press(number int, buyer string, quantity int) sale.Answer {
 	return m.engine.Reserve(p)
 }
 
-func (m *market) sight() *sight {
+func (m *market) sight() *skuSnapshot {
 	m.t.Helper()
 	readings, err := m.redis.Readings(context.Background(), m.buckets)
 	require.NoError(m.t, err)
 	books, err := m.db.BucketBooks(context.Background(), m.buckets)
 	require.NoError(m.t, err)
-	return &sight{readings: readings, books: books, promised: make([]int64, len(readings))}
+	return &skuSnapshot{readings: readings, books: books, promised: make([]int64, len(readings))}
 }
 
 // balanced waits until nothing is on its way and requires every bucket to hold what the database says.
@@ -242,7 +242,7 @@ func TestBucketInDoubtEndsTheSearchAtOnce(t *testing.T) {
 	require.NoError(t, m.db.ReportLoss(context.Background(), m.buckets[0], 1, "test"))
 	began := time.Now()
 	require.Equal(t, sale.OutcomeOverloaded, m.press(1, "anna", 1).Outcome)
-	require.Less(t, time.Since(began), seekWithin/2)
+	require.Less(t, time.Since(began), unitsWithin/2)
 }
 
 // TestTransferOutOfADoubtfulServerIsReported: the giving bucket has another replication id than at its load.
@@ -262,9 +262,9 @@ func TestTransferOutOfADoubtfulServerIsReported(t *testing.T) {
 func TestAllThatIsAskedComesInOneRound(t *testing.T) {
 	m := newMarket(t, 0, 0, 4, 4, 4).carry()
 	m.kafka.goAway() // nothing settles
-	seekers := make([]*seeker, 20)
+	seekers := make([]*waitingPurchase, 20)
 	for i := range seekers {
-		seekers[i] = &seeker{home: i % 20 / 15, quantity: 1, found: make(chan finding, 1)} // 15 at one bucket, 5 at another
+		seekers[i] = &waitingPurchase{home: i % 20 / 15, quantity: 1, found: make(chan result, 1)} // 15 at one bucket, 5 at another
 	}
 	p := m.purchase(m.buckets[0], "anna")
 	p.Buckets = len(m.buckets)
@@ -272,7 +272,7 @@ func TestAllThatIsAskedComesInOneRound(t *testing.T) {
 		t.Helper()
 		require.True(t, m.engine.gate.enter()) // as those who seek have
 		defer m.engine.gate.leave()
-		require.NoError(t, m.engine.mover(p).turn(t.Context(), seekers))
+		require.NoError(t, m.engine.rebalancer(p).round(t.Context(), seekers))
 	}
 	turn()
 	moved := func() (units []int64) {
@@ -330,7 +330,7 @@ func TestDrainWaitsForThoseWhoSeek(t *testing.T) {
 	m.kafka.comeBack()
 	require.NoError(t, <-drained)
 	m.ended = true
-	require.Equal(t, sale.OutcomeUnavailable, m.engine.seek(sale.Purchase{Bucket: m.buckets[1], Buckets: 2}, time.Now()).Outcome)
+	require.Equal(t, sale.OutcomeUnavailable, m.engine.waitForUnits(sale.Purchase{Bucket: m.buckets[1], Buckets: 2}, time.Now()).Outcome)
 }
 
 // TestTransferOfADeadGatewayIsRelayed: it has taken the units and published nothing.

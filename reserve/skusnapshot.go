@@ -21,24 +21,24 @@ var errCircuitOpen = errors.New("the circuit breaker is open")
 // It proves something once Redis is read again and no bucket has moved between: then every reading is true of the moment
 // of the books too. If in that moment every unit that transfers took is settled and every unit that the database gave back
 // has come, then nothing was on its way, and what the buckets held was all there was. rule: whole-sku
-type sight struct {
+type skuSnapshot struct {
 	readings []sale.Reading
 	books    []sale.BucketBooks
 	promised []int64 // units of each bucket that its own buyers are about to take: not to be moved
 }
 
 // spare is what a bucket holds beyond what is promised.
-func (v *sight) spare(number int) int64 { return v.readings[number].Available - v.promised[number] }
+func (s *skuSnapshot) unpromised(number int) int64 { return s.readings[number].Available - s.promised[number] }
 
 // sound reports whether a bucket sells: it is open, and Redis is in the epoch that the database has.
-func (v *sight) sound(number int) bool {
-	return v.books[number].State == sale.BucketOpen && v.books[number].Epoch == v.readings[number].Epoch
+func (s *skuSnapshot) sound(number int) bool {
+	return s.books[number].State == sale.BucketOpen && s.books[number].Epoch == s.readings[number].Epoch
 }
 
 // whole reports whether every bucket sells.
-func (v *sight) whole() bool {
-	for number := range v.readings {
-		if !v.sound(number) {
+func (s *skuSnapshot) whole() bool {
+	for number := range s.readings {
+		if !s.sound(number) {
 			return false
 		}
 	}
@@ -47,9 +47,9 @@ func (v *sight) whole() bool {
 
 // moving reports whether units are on their way to a bucket: out of another one and not settled, or given and not come
 // (rule: sold-out-by-books).
-func (v *sight) moving() bool {
-	for number, r := range v.readings {
-		if b := &v.books[number]; r.Moved != b.MovedEpoch || r.Returned != b.GivenEpoch {
+func (s *skuSnapshot) moving() bool {
+	for number, r := range s.readings {
+		if b := &s.books[number]; r.Moved != b.MovedEpoch || r.Returned != b.GivenEpoch {
 			return true
 		}
 	}
@@ -57,9 +57,9 @@ func (v *sight) moving() bool {
 }
 
 // total is what all buckets hold together.
-func (v *sight) total() int64 {
+func (s *skuSnapshot) total() int64 {
 	var units int64
-	for _, r := range v.readings {
+	for _, r := range s.readings {
 		units += r.Available
 	}
 	return units
@@ -68,8 +68,8 @@ func (v *sight) total() int64 {
 // still reports whether no bucket has moved between two readings (rule: sold-out-read-again): one that went back between
 // them may have been empty before and another one after, and never both. A bucket that went back may be at the same sequence
 // again by another write, so what was moved, returned and left counts too.
-func (v *sight) still(again []sale.Reading) bool {
-	for number, r := range v.readings {
+func (s *skuSnapshot) still(again []sale.Reading) bool {
+	for number, r := range s.readings {
 		a := &again[number]
 		if a.Epoch != r.Epoch || a.Sequence != r.Sequence || a.Moved != r.Moved || a.Returned != r.Returned || a.Available != r.Available {
 			return false
@@ -85,7 +85,7 @@ func (e *Engine) SoldOut(ctx context.Context, buckets []sale.Bucket) (bool, erro
 	if err != nil {
 		return false, err
 	}
-	v := sight{readings: readings}
+	v := skuSnapshot{readings: readings}
 	if v.total() > 0 {
 		return false, nil
 	}
@@ -99,7 +99,7 @@ func (e *Engine) SoldOut(ctx context.Context, buckets []sale.Bucket) (bool, erro
 // ownTime is the time of one call. What another store has used up of the caller's time must not look like a fault of this
 // one to its circuit.
 func ownTime(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), turnTimeout)
+	return context.WithTimeout(context.WithoutCancel(ctx), roundTimeout)
 }
 
 // readings asks Redis, unless its circuit is open or nobody waits any more.

@@ -15,8 +15,8 @@ import (
 )
 
 // keep runs a keeper until the test ends.
-func (w *world) keep() *Keeper {
-	k := NewKeeper(KeeperOptions{
+func (w *world) keep() *Controller {
+	k := NewController(ControllerOptions{
 		Redis: w.redis, Rebuilder: NewRebuilder(w.redis, w.kafka, w.db), Catalogue: w.db, Books: w.db, Units: w.db,
 		Leases: w.db,
 		Holder: "keeper-test", Log: slog.New(slog.DiscardHandler),
@@ -118,7 +118,7 @@ func TestKeeperRespectsTheLease(t *testing.T) {
 	w.db.mu.Unlock()
 	row := w.closeRow(b)
 	k := w.keep()
-	eventually(t, func() bool { k.mu.Lock(); defer k.mu.Unlock(); return !k.mending["sale"].IsZero() }, "the keeper has tried")
+	eventually(t, func() bool { k.mu.Lock(); defer k.mu.Unlock(); return !k.rebuilding["sale"].IsZero() }, "the keeper has tried")
 	require.Equal(t, row, w.db.row(b))
 	require.NoError(t, w.db.ReleaseLease(context.Background(), "sale/sale", "an operator"))
 	w.sellsSoon(b, "anna")
@@ -160,7 +160,7 @@ func TestViewWatched(t *testing.T) {
 // must not leave a sale unwatched.
 func TestKeeperGoesByRedissClock(t *testing.T) {
 	embedded := miniredis.RunT(t)
-	k := NewKeeper(KeeperOptions{
+	k := NewController(ControllerOptions{
 		Redis: dial(t, Options{Namespace: namespace(t), Addrs: []string{embedded.Addr()}, Embedded: true}),
 	})
 	starts := time.Now().Add(time.Hour)

@@ -12,20 +12,20 @@ import (
 )
 
 // gatherer is a flow on a shelf whose batches hold eight, without any server.
-func gatherer() *flow {
+func gatherer() *batchWorker {
 	s := shelfOf(8)
 	s.engine.BatchMaxWait = 5 * time.Millisecond
-	return &flow{shelf: s}
+	return &batchWorker{bucketQueue: s}
 }
 
 // come has so many buyers press who have no press here yet.
-func (f *flow) come(t *testing.T, n int) {
+func (w *batchWorker) come(t *testing.T, n int) {
 	t.Helper()
 	for range n {
-		f.mu.Lock()
-		buyer := fmt.Sprint(len(f.shelf.lines))
-		f.mu.Unlock()
-		_, refused := f.put(&request{purchase: sale.Purchase{Buyer: buyer}, done: make(chan struct{}, 1)})
+		w.mu.Lock()
+		buyer := fmt.Sprint(len(w.bucketQueue.lines))
+		w.mu.Unlock()
+		_, refused := w.put(&request{purchase: sale.Purchase{Buyer: buyer}, done: make(chan struct{}, 1)})
 		require.False(t, refused)
 	}
 }
@@ -56,12 +56,12 @@ func TestGather(t *testing.T) {
 					pause(t.Context(), time.Millisecond)
 					f.come(t, c.coming)
 				}()
-				f.gather(c.last, began.Add(-c.since))
+				f.batchfill(c.last, began.Add(-c.since))
 				require.Equal(t, c.want, time.Since(began))
 				synctest.Wait()
 				require.Zero(t, f.wanted)
 				require.Empty(t, f.enough, "no word is left for the next time")
-				require.Equal(t, 1, f.flows, "who comes meanwhile starts no other flow")
+				require.Equal(t, 1, f.workers, "who comes meanwhile starts no other flow")
 				pause(t.Context(), 2*time.Millisecond)
 			})
 		})
@@ -73,11 +73,11 @@ func TestGatherAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		f := gatherer()
-		f.flows = 2
-		f.gather(8, began)
+		f.workers = 2
+		f.batchfill(8, began)
 		f = gatherer()
 		f.engine.BatchMaxWait = 0
-		f.gather(8, began)
+		f.batchfill(8, began)
 		require.Equal(t, began, time.Now())
 	})
 }
@@ -85,13 +85,13 @@ func TestGatherAlone(t *testing.T) {
 // The word that enough wait and the end of the time may come together: neither is lost, and none is left over.
 func TestExpectNoMoreTakesTheWordBack(t *testing.T) {
 	f := gatherer()
-	require.True(t, f.expect(6))
+	require.True(t, f.waitForMore(6))
 	f.come(t, 5)
 	require.Len(t, f.enough, 1)
-	f.expectNoMore()
+	f.cancelWait()
 	require.Empty(t, f.enough)
-	require.True(t, f.expect(8))
-	f.expectNoMore()
+	require.True(t, f.waitForMore(8))
+	f.cancelWait()
 	require.Zero(t, f.wanted)
 	f.come(t, 2)
 	require.Empty(t, f.enough)
@@ -105,7 +105,7 @@ func TestEngineGathersFullerBatches(t *testing.T) {
 	b := w.stock("phone", 100, 1)
 	answers := make(chan []sale.Answer, 4)
 	press := func(name string, n int) { go func() { answers <- w.buyAll(b, buyers(name, n)) }() }
-	shelf := w.engine.shelf(w.purchase(b, "any"))
+	shelf := w.engine.queue(w.purchase(b, "any"))
 	state := func() [2]int {
 		shelf.mu.Lock()
 		defer shelf.mu.Unlock()

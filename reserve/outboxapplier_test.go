@@ -18,8 +18,8 @@ import (
 	"flashsale/test/harness"
 )
 
-func (w *world) courier() *Courier {
-	return NewCourier(CourierOptions{
+func (w *world) courier() *OutboxApplier {
+	return NewOutboxApplier(OutboxApplierOptions{
 		Redis: w.redis, Outbox: w.db, Report: w.db, Leases: w.db, Holder: "test", Log: slog.New(slog.DiscardHandler),
 	})
 }
@@ -56,7 +56,7 @@ func TestCourierBringsReleasedUnitsBack(t *testing.T) {
 	released := orderOf(first, "anna")
 	released.Key = "press 1"
 	w.db.release(b, released)
-	require.NoError(t, w.courier().pass(context.Background()))
+	require.NoError(t, w.courier().applyOnce(context.Background()))
 	require.Empty(t, w.db.waitingRows())
 	require.Empty(t, w.db.leases, "the lease is released")
 	require.Equal(t, sale.Reading{
@@ -101,13 +101,13 @@ func TestCourierForgetsRefusedOrders(t *testing.T) {
 	first, second, kept, last := refusedOf("anna", "k1"), refusedOf("bert", "k1"), refusedOf("bert", "k2"), refusedOf("bert", "k3")
 	w.db.refuse(b, first, second)
 	w.db.refuse(b, last)
-	rows, err := w.db.Outbox(context.Background(), courierRows)
+	rows, err := w.db.Outbox(context.Background(), applyRows)
 	require.NoError(t, err)
 	for range 2 { // the marks were lost once
 		w.db.mu.Lock()
 		w.db.outbox = slices.Clone(rows)
 		w.db.mu.Unlock()
-		require.NoError(t, w.courier().pass(context.Background()))
+		require.NoError(t, w.courier().applyOnce(context.Background()))
 		require.Empty(t, w.db.waitingRows())
 		require.EqualValues(t, 99, w.reading(b).Available)
 		known, err := w.redis.do(context.Background(), func(c rueidis.Client) rueidis.Completed {
@@ -138,7 +138,7 @@ func TestCourierAppliesARowOnce(t *testing.T) {
 		buyer := fmt.Sprint("buyer-", i)
 		w.db.release(b, orderOf(w.buy(b, buyer), buyer))
 	}
-	rows, err := w.db.Outbox(context.Background(), courierRows)
+	rows, err := w.db.Outbox(context.Background(), applyRows)
 	require.NoError(t, err)
 	first := w.courier()
 	n, left, err := first.apply(context.Background(), rows)
@@ -148,11 +148,11 @@ func TestCourierAppliesARowOnce(t *testing.T) {
 	require.Equal(t, int64(10), w.reading(b).Available)
 	before := w.reading(b)
 
-	for _, courier := range []*Courier{first, w.courier()} {
+	for _, courier := range []*OutboxApplier{first, w.courier()} {
 		w.db.mu.Lock()
 		w.db.outbox = slices.Clone(rows) // the marks were lost
 		w.db.mu.Unlock()
-		require.NoError(t, courier.pass(context.Background()))
+		require.NoError(t, courier.applyOnce(context.Background()))
 		require.Equal(t, before, w.reading(b))
 		require.Empty(t, w.db.waitingRows())
 	}
@@ -162,7 +162,7 @@ func TestCourierAppliesARowOnce(t *testing.T) {
 	rows = slices.Clone(w.db.outbox)
 	w.db.mu.Unlock()
 	for range 2 {
-		require.NoError(t, w.courier().pass(context.Background()))
+		require.NoError(t, w.courier().applyOnce(context.Background()))
 		require.Equal(t, int64(15), w.reading(b).Available)
 		w.db.mu.Lock()
 		w.db.outbox = slices.Clone(rows)
@@ -185,7 +185,7 @@ func TestCourierCarriesManyRows(t *testing.T) {
 		}
 	}
 	require.Greater(t, len(m.db.waitingRows()), 3*releaseRows)
-	require.NoError(t, m.courier().pass(context.Background()))
+	require.NoError(t, m.courier().applyOnce(context.Background()))
 	require.Empty(t, m.db.waitingRows())
 	for _, b := range m.buckets {
 		require.Equal(t, int64(2000), m.reading(b).Available, b)
@@ -210,10 +210,10 @@ func TestCourierReportsLoss(t *testing.T) {
 			a := w.buy(b, "anna")
 			w.db.release(b, orderOf(a, "anna"))
 			courier := w.courier()
-			courier.learn(b, place{1, 1})
+			courier.learn(b, WriteID{1, 1})
 			before := w.reading(b)
 			spoil(w, b)
-			require.NoError(t, courier.pass(context.Background()))
+			require.NoError(t, courier.applyOnce(context.Background()))
 			require.Equal(t, []string{fmt.Sprintf("%s epoch 1: %s", b, reason)}, w.db.reported())
 			if after := w.reading(b); after.Epoch != 0 {
 				require.Equal(t, before.Available, after.Available)
@@ -224,7 +224,7 @@ func TestCourierReportsLoss(t *testing.T) {
 			w.rebuild(w.db.row(b))
 			require.Empty(t, w.db.waitingRows(), "absorbed")
 			require.Equal(t, int64(10), w.reading(b).Available)
-			require.NoError(t, courier.pass(context.Background()))
+			require.NoError(t, courier.applyOnce(context.Background()))
 			require.Equal(t, int64(10), w.reading(b).Available)
 		})
 	}
@@ -237,7 +237,7 @@ func TestCourierDoesNotLoadTheScript(t *testing.T) {
 	b := w.stock("phone", 10, 1)
 	w.db.release(b, orderOf(w.buy(b, "anna"), "anna"))
 	server.MustDo(t, "SCRIPT", "FLUSH")
-	require.NoError(t, w.courier().pass(context.Background()))
+	require.NoError(t, w.courier().applyOnce(context.Background()))
 	require.Equal(t, []string{fmt.Sprintf("%s epoch 1: noscript", b)}, w.db.reported())
 	require.Equal(t, int64(9), w.reading(b).Available)
 	lacks, err := w.redis.lacksScript(context.Background())
@@ -249,11 +249,11 @@ func TestCourierDoesNotLoadTheScript(t *testing.T) {
 func TestCourierRepeatsItsReports(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db, log := newFakeDatabase(), &safeBuffer{}
-		c := NewCourier(CourierOptions{Report: db, Log: slog.New(slog.NewTextHandler(log, nil))})
+		c := NewOutboxApplier(OutboxApplierOptions{Report: db, Log: slog.New(slog.NewTextHandler(log, nil))})
 		b := sale.Bucket{Sale: "sale", SKU: "phone"}
 		for range 25 {
 			require.NoError(t, c.reportLost(t.Context(), []loss{{bucket: b, epoch: 4, reason: "order"}}))
-			<-time.After(courierEvery)
+			<-time.After(applyEvery)
 		}
 		require.Len(t, db.reported(), 3)
 		require.Equal(t, 1, countLines(log.String()))
@@ -305,16 +305,16 @@ func TestCourierWaits(t *testing.T) {
 	w.db.mu.Lock()
 	w.db.leases[outboxLease] = "another"
 	w.db.mu.Unlock()
-	require.ErrorIs(t, courier.pass(context.Background()), sale.ErrLeaseHeld)
+	require.ErrorIs(t, courier.applyOnce(context.Background()), sale.ErrLeaseHeld)
 	require.NoError(t, w.db.ReleaseLease(context.Background(), outboxLease, "another"))
 	away := errors.New("away")
 	w.db.setAway(away)
-	require.ErrorIs(t, courier.pass(context.Background()), away)
+	require.ErrorIs(t, courier.applyOnce(context.Background()), away)
 	w.db.setAway(nil)
 	w.db.mu.Lock()
 	w.db.outbox[0].Units = 7
 	w.db.mu.Unlock()
-	require.ErrorContains(t, courier.pass(context.Background()), "release of 7 units with 1 orders of 1 units")
+	require.ErrorContains(t, courier.applyOnce(context.Background()), "release of 7 units with 1 orders of 1 units")
 	require.Equal(t, int64(9), w.reading(b).Available)
 	w.db.mu.Lock()
 	w.db.outbox[0].Units = 1

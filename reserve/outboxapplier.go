@@ -23,7 +23,7 @@ type Outbox interface {
 }
 
 // CourierOptions are the parts of a Courier.
-type CourierOptions struct {
+type OutboxApplierOptions struct {
 	Redis  *Redis
 	Outbox Outbox
 	Report Report
@@ -35,68 +35,68 @@ type CourierOptions struct {
 // Times and bounds of the courier.
 const (
 	outboxLease  = "outbox"
-	courierEvery = 100 * time.Millisecond
-	courierRows  = 20_000
-	courierPass  = 10 * time.Second // longest pass
+	applyEvery = 100 * time.Millisecond
+	applyRows  = 20_000
+	applyTimeout  = 10 * time.Second // longest pass
 	complainMost = time.Second      // between two warnings
 )
 
 // Courier carries releases and credits from the database into Redis: the pages of all buckets together, the rows of a
 // bucket one after the other, each once. What Redis cannot take now waits in the outbox; what it cannot know, because it
 // lost writes, is reported, and the rebuild absorbs it.
-type Courier struct {
-	CourierOptions
-	highest    map[sale.Bucket]place // the highest sequence seen, of buckets with rows
-	told       map[sale.Bucket]telling
+type OutboxApplier struct {
+	OutboxApplierOptions
+	highest    map[sale.Bucket]WriteID // the highest sequence seen, of buckets with rows
+	told       map[sale.Bucket]reportedLoss
 	complained time.Time
 }
 
 // telling is a loss that was reported: again every second while it lasts, because a report that came while the bucket was
 // being loaded changed nothing; but logged once.
-type telling struct {
+type reportedLoss struct {
 	epoch int64
 	at    time.Time
 }
 
 // NewCourier returns a courier; Run does its work.
-func NewCourier(o CourierOptions) *Courier {
-	return &Courier{CourierOptions: o, highest: map[sale.Bucket]place{}, told: map[sale.Bucket]telling{}}
+func NewOutboxApplier(o OutboxApplierOptions) *OutboxApplier {
+	return &OutboxApplier{OutboxApplierOptions: o, highest: map[sale.Bucket]WriteID{}, told: map[sale.Bucket]reportedLoss{}}
 }
 
 // Run carries until ctx ends.
-func (c *Courier) Run(ctx context.Context) error {
+func (a *OutboxApplier) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
-		err := c.pass(ctx)
-		if err != nil && ctx.Err() == nil && !errors.Is(err, sale.ErrLeaseHeld) && time.Since(c.complained) >= complainMost {
-			c.complained = time.Now()
-			c.Log.Warn("the outbox could not be carried to redis", "error", err)
+		err := a.applyOnce(ctx)
+		if err != nil && ctx.Err() == nil && !errors.Is(err, sale.ErrLeaseHeld) && time.Since(a.complained) >= complainMost {
+			a.complained = time.Now()
+			a.Log.Warn("the outbox could not be carried to redis", "error", err)
 		}
-		pause(ctx, courierEvery)
+		pause(ctx, applyEvery)
 	}
 	return nil
 }
 
 // pass is one unit of work: it carries page after page under the lease while Redis takes them.
-func (c *Courier) pass(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, courierPass)
+func (a *OutboxApplier) applyOnce(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, applyTimeout)
 	defer cancel()
-	if err := c.Redis.owner.check(); err != nil {
+	if err := a.Redis.owner.check(); err != nil {
 		return err
 	}
-	rows, err := c.read(ctx)
+	rows, err := a.read(ctx)
 	if err != nil || len(rows) == 0 {
 		return err
 	}
-	return underLease(ctx, c.Leases, outboxLease, c.Holder, c.Log, func(ctx context.Context) error {
+	return underLease(ctx, a.Leases, outboxLease, a.Holder, a.Log, func(ctx context.Context) error {
 		for len(rows) > 0 {
-			applied, left, err := c.apply(ctx, rows)
+			applied, left, err := a.apply(ctx, rows)
 			if err != nil || applied == 0 {
 				return err
 			}
 			if rows = left; len(rows) > 0 {
 				continue
 			}
-			if rows, err = c.read(ctx); err != nil {
+			if rows, err = a.read(ctx); err != nil {
 				return err
 			}
 		}
@@ -104,8 +104,8 @@ func (c *Courier) pass(ctx context.Context) error {
 	})
 }
 
-func (c *Courier) read(ctx context.Context) ([]sale.OutboxRow, error) {
-	rows, err := c.Outbox.Outbox(ctx, courierRows)
+func (a *OutboxApplier) read(ctx context.Context) ([]sale.OutboxRow, error) {
+	rows, err := a.Outbox.Outbox(ctx, applyRows)
 	if err != nil {
 		return nil, fmt.Errorf("read the outbox: %w", err)
 	}
@@ -113,17 +113,17 @@ func (c *Courier) read(ctx context.Context) ([]sale.OutboxRow, error) {
 }
 
 // apply carries the first page of every bucket, and returns how many pages were applied and the rows behind them.
-func (c *Courier) apply(ctx context.Context, rows []sale.OutboxRow) (int, []sale.OutboxRow, error) {
+func (a *OutboxApplier) apply(ctx context.Context, rows []sale.OutboxRow) (int, []sale.OutboxRow, error) {
 	pages, err := releasePages(rows)
 	if err != nil {
 		return 0, nil, err
 	}
 	var applied []sale.Applied
 	var lost []loss
-	err = c.send(ctx, pages, func(page *releasePage, reply releaseReply) {
+	err = a.send(ctx, pages, func(page *releasePage, reply releaseReply) {
 		switch reply.code {
 		case codeDone:
-			c.learn(page.bucket, place{page.epoch, reply.sequence})
+			a.learn(page.bucket, WriteID{page.epoch, reply.sequence})
 			applied = append(applied, sale.Applied{
 				Bucket: page.bucket, Epoch: page.epoch, Number: reply.number, Sequence: reply.sequence,
 			})
@@ -134,12 +134,12 @@ func (c *Courier) apply(ctx context.Context, rows []sale.OutboxRow) (int, []sale
 	faults.Point("release.applied")
 	// What was applied is marked even when a later piece of the pipeline failed (rule: release-marked).
 	if len(applied) > 0 {
-		if failed := c.Outbox.OutboxDone(ctx, applied); failed != nil {
+		if failed := a.Outbox.OutboxDone(ctx, applied); failed != nil {
 			return 0, nil, errors.Join(err, fmt.Errorf("mark %d pages of the outbox as applied: %w", len(applied), failed))
 		}
 		faults.Point("release.marked")
 	}
-	return len(applied), behindPages(rows, applied), errors.Join(err, c.reportLost(ctx, lost))
+	return len(applied), behindPages(rows, applied), errors.Join(err, a.reportLost(ctx, lost))
 }
 
 // behindPages returns the rows of the buckets that took a page, without that page.
@@ -158,17 +158,17 @@ func behindPages(rows []sale.OutboxRow, applied []sale.Applied) []sale.OutboxRow
 }
 
 // send calls the script for every page, pipelined.
-func (c *Courier) send(ctx context.Context, pages []releasePage, each func(*releasePage, releaseReply)) error {
+func (a *OutboxApplier) send(ctx context.Context, pages []releasePage, each func(*releasePage, releaseReply)) error {
 	script := scripts.Release()
 	for from, to := 0, 0; from < len(pages); from = to {
 		for args := 0; to < len(pages) && args < maxScriptArgs; to++ {
 			args += 5 + 3*len(pages[to].orders)
 		}
 		piece := pages[from:to]
-		err := c.Redis.pipeline(ctx, len(piece), func(cl rueidis.Client, i int) rueidis.Completed {
-			keys := c.Redis.keys(piece[i].bucket)
+		err := a.Redis.pipeline(ctx, len(piece), func(cl rueidis.Client, i int) rueidis.Completed {
+			keys := a.Redis.keys(piece[i].bucket)
 			return cl.B().Evalsha().Sha1(script.SHA).Numkeys(2).Key(keys.meta, keys.buyers).
-				Arg(piece[i].args(c.seen(&piece[i]))...).Build()
+				Arg(piece[i].args(a.seen(&piece[i]))...).Build()
 		}, func(i int, result rueidis.RedisResult) error {
 			reply, err := decodeRelease(result)
 			if err != nil {
@@ -185,35 +185,35 @@ func (c *Courier) send(ctx context.Context, pages []releasePage, each func(*rele
 }
 
 // seen returns the highest sequence seen in the page's epoch.
-func (c *Courier) seen(page *releasePage) int64 {
-	if at := c.highest[page.bucket]; at.epoch == page.epoch {
-		return at.sequence
+func (a *OutboxApplier) seen(page *releasePage) int64 {
+	if at := a.highest[page.bucket]; at.Epoch == page.epoch {
+		return at.Sequence
 	}
 	return 0
 }
 
-func (c *Courier) learn(b sale.Bucket, at place) {
-	if known := c.highest[b]; at.epoch > known.epoch || at.sequence > known.sequence {
-		c.highest[b] = at
+func (a *OutboxApplier) learn(b sale.Bucket, at WriteID) {
+	if known := a.highest[b]; at.Epoch > known.Epoch || at.Sequence > known.Sequence {
+		a.highest[b] = at
 	}
 }
 
 // reportLost tells the database about the buckets whose rows Redis could not know.
-func (c *Courier) reportLost(ctx context.Context, lost []loss) error {
+func (a *OutboxApplier) reportLost(ctx context.Context, lost []loss) error {
 	for _, l := range lost {
-		before := c.told[l.bucket]
+		before := a.told[l.bucket]
 		if before.epoch == l.epoch && time.Since(before.at) < reportRetry {
 			continue
 		}
-		if err := c.Report.ReportLoss(ctx, l.bucket, l.epoch, l.reason); err != nil {
+		if err := a.Report.ReportLoss(ctx, l.bucket, l.epoch, l.reason); err != nil {
 			return fmt.Errorf("report bucket %s: %w", l.bucket, err)
 		}
 		faults.Point("release.loss-reported")
-		c.told[l.bucket] = telling{epoch: l.epoch, at: time.Now()}
+		a.told[l.bucket] = reportedLoss{epoch: l.epoch, at: time.Now()}
 		if before.epoch == l.epoch {
 			continue
 		}
-		c.Log.Warn("a bucket is in doubt and was reported", "bucket", l.bucket.String(), "epoch", l.epoch, "reason", l.reason)
+		a.Log.Warn("a bucket is in doubt and was reported", "bucket", l.bucket.String(), "epoch", l.epoch, "reason", l.reason)
 	}
 	return nil
 }

@@ -12,10 +12,10 @@ import (
 
 // Bounds of a search for units in the other buckets of a SKU.
 const (
-	seekWithin  = 950 * time.Millisecond // from the moment a purchase came: nobody waits longer than 1 s for units
-	seekEvery   = 20 * time.Millisecond  // between the beginnings of two turns
-	turnTimeout = time.Second
-	maxSeekers  = maxPending // of one SKU; more are overloaded
+	unitsWithin  = 950 * time.Millisecond // from the moment a purchase came: nobody waits longer than 1 s for units
+	roundEvery   = 20 * time.Millisecond  // between the beginnings of two turns
+	roundTimeout = time.Second
+	maxWaitingPurchases  = maxPending // of one SKU; more are overloaded
 )
 
 // lacking reports whether a purchase was refused because its bucket has too little.
@@ -27,71 +27,71 @@ func lacking(a sale.Answer) bool {
 type item struct{ sale, sku string }
 
 // movers are the SKUs of several buckets that somebody has sought units in, at most those of the catalogue.
-type movers struct {
+type rebalancers struct {
 	mu sync.Mutex
-	of map[item]*mover
+	of map[item]*rebalancer
 }
 
 // mover brings units to the buyers of one SKU whose own bucket has too little, and decides when nothing is left in any
 // bucket. It works while somebody seeks, turn after turn, one goroutine for all of them; see turn.
-type mover struct {
+type rebalancer struct {
 	engine  *Engine
 	buckets []sale.Bucket // of the SKU, by number
-	tickets []ticket      // the goroutine's own, as is failing
+	pending []pendingTransfer      // the goroutine's own, as is failing
 	failing bool
 
 	mu      sync.Mutex
-	waiting []*seeker
+	waiting []*waitingPurchase
 	running bool
 }
 
 // seeker is a purchase that its bucket has refused. It waits for exactly one finding.
-type seeker struct {
+type waitingPurchase struct {
 	home     int
 	quantity int64
 	until    time.Time
-	found    chan finding // holds one
+	found    chan result // holds one
 	done     bool         // the finding was given; the mover's goroutine alone looks at it
-	gone     atomic.Bool  // nobody waits for the finding any more
+	abandoned     atomic.Bool  // nobody waits for the finding any more
 }
 
 // finding tells a seeker to try again, or how to answer.
-type finding struct {
+type result struct {
 	again  bool
 	answer sale.Answer
 }
 
-func (s *seeker) tell(f finding) {
-	s.done = true
-	s.found <- f
+func (p *waitingPurchase) deliver(f result) {
+	p.done = true
+	p.found <- f
 }
 
 // wait returns the finding. A turn that is under way may take longer than the seeker waits: then nobody knows.
-func (s *seeker) wait() finding {
-	timer := time.NewTimer(time.Until(s.until))
+func (p *waitingPurchase) wait() result {
+	timer := time.NewTimer(time.Until(p.until))
 	defer timer.Stop()
 	select {
-	case f := <-s.found:
+	case f := <-p.found:
 		return f
 	case <-timer.C:
-		s.gone.Store(true)
-		return finding{answer: sale.Answer{Outcome: sale.OutcomeOverloaded}}
+		p.abandoned.Store(true)
+		return result{answer: sale.Answer{Outcome: sale.OutcomeOverloaded}}
 	}
 }
 
-func (s *seeker) refuse(o sale.Outcome) { s.tell(finding{answer: sale.Answer{Outcome: o}}) }
+func (p *waitingPurchase) refuse(o sale.Outcome) { p.deliver(result{answer: sale.Answer{Outcome: o}}) }
 
 // seek goes on with a purchase that its bucket has refused: it is tried again when there are units for it, until the whole
 // SKU was seen to have too little since it came, or until its time is over: then nobody knows.
-func (e *Engine) seek(p sale.Purchase, came time.Time) sale.Answer {
+func (e *Engine) waitForUnits(p sale.Purchase, came time.Time) sale.Answer {
 	if !e.gate.enter() {
 		return sale.Answer{Outcome: sale.OutcomeUnavailable}
 	}
 	defer e.gate.leave()
-	m := e.mover(p)
+	m := e.rebalancer(p)
 	for {
-		s := &seeker{
-			home: p.Bucket.Number, quantity: int64(p.Quantity), until: came.Add(seekWithin), found: make(chan finding, 1),
+		s := &waitingPurchase{
+			home: p.Bucket.Number, quantity: int64(p.Quantity), until: came.Add(unitsWithin), found: make(chan result, 1),
 		}
 		if !m.join(s) {
 			return sale.Answer{Outcome: sale.OutcomeOverloaded}
@@ -106,14 +106,14 @@ func (e *Engine) seek(p sale.Purchase, came time.Time) sale.Answer {
 	}
 }
 
-func (e *Engine) mover(p sale.Purchase) *mover {
-	e.movers.mu.Lock()
-	defer e.movers.mu.Unlock()
+func (e *Engine) rebalancer(p sale.Purchase) *rebalancer {
+	e.rebalancers.mu.Lock()
+	defer e.rebalancers.mu.Unlock()
 	name := item{p.Bucket.Sale, p.Bucket.SKU}
-	m := e.movers.of[name]
+	m := e.rebalancers.of[name]
 	if m == nil {
-		m = &mover{engine: e, buckets: bucketsOf(p)}
-		e.movers.of[name] = m
+		m = &rebalancer{engine: e, buckets: bucketsOf(p)}
+		e.rebalancers.of[name] = m
 	}
 	return m
 }
@@ -127,64 +127,64 @@ func bucketsOf(p sale.Purchase) []sale.Bucket {
 }
 
 // join adds a seeker, whom the next turn will see, and starts the goroutine when it rests. The caller is inside the gate.
-func (m *mover) join(s *seeker) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if len(m.waiting) >= maxSeekers {
+func (r *rebalancer) join(s *waitingPurchase) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.waiting) >= maxWaitingPurchases {
 		return false
 	}
-	m.waiting = append(m.waiting, s)
-	if !m.running {
-		m.running = true
-		m.engine.gate.follow()
-		go m.run()
+	r.waiting = append(r.waiting, s)
+	if !r.running {
+		r.running = true
+		r.engine.gate.follow()
+		go r.run()
 	}
 	return true
 }
 
 // run takes turns until nobody seeks any more.
-func (m *mover) run() {
-	defer m.engine.gate.leave()
-	for seekers := m.next(); len(seekers) > 0; seekers = m.next() {
+func (r *rebalancer) run() {
+	defer r.engine.gate.leave()
+	for seekers := r.next(); len(seekers) > 0; seekers = r.next() {
 		began := time.Now()
-		ctx, cancel := context.WithTimeout(context.Background(), turnTimeout)
-		m.note(m.turn(ctx, seekers))
+		ctx, cancel := context.WithTimeout(context.Background(), roundTimeout)
+		r.note(r.round(ctx, seekers))
 		cancel()
-		pause(context.Background(), seekEvery-time.Since(began))
+		pause(context.Background(), roundEvery-time.Since(began))
 	}
 }
 
 // note reports when turns begin to fail and when they succeed again, and not every failure in between.
-func (m *mover) note(err error) {
+func (r *rebalancer) note(err error) {
 	failing := err != nil
-	if failing == m.failing {
+	if failing == r.failing {
 		return
 	}
-	m.failing = failing
-	sku := slog.String("sku", m.buckets[0].Sale+"/"+m.buckets[0].SKU)
+	r.failing = failing
+	sku := slog.String("sku", r.buckets[0].Sale+"/"+r.buckets[0].SKU)
 	if failing {
-		m.engine.Log.Warn("units cannot be sought in other buckets", sku, slog.Any("error", err))
+		r.engine.Log.Warn("units cannot be sought in other buckets", sku, slog.Any("error", err))
 		return
 	}
-	m.engine.Log.Info("units can be sought in other buckets again", sku)
+	r.engine.Log.Info("units can be sought in other buckets again", sku)
 }
 
 // next returns the seekers of the next turn, in the order in which they came, and answers those whose time is over. None:
 // the goroutine has to end.
-func (m *mover) next() []*seeker {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+func (r *rebalancer) next() []*waitingPurchase {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	now := time.Now()
-	kept := m.waiting[:0]
-	for _, s := range m.waiting {
+	kept := r.waiting[:0]
+	for _, s := range r.waiting {
 		if !s.done && now.After(s.until) {
 			s.refuse(sale.OutcomeOverloaded)
 		}
-		if !s.done && !s.gone.Load() {
+		if !s.done && !s.abandoned.Load() {
 			kept = append(kept, s)
 		}
 	}
-	clear(m.waiting[len(kept):])
-	m.waiting, m.running = kept, len(kept) > 0
-	return append([]*seeker(nil), kept...)
+	clear(r.waiting[len(kept):])
+	r.waiting, r.running = kept, len(kept) > 0
+	return append([]*waitingPurchase(nil), kept...)
 }
