@@ -6,9 +6,6 @@ import (
 	"flashsale/sale"
 )
 
-// place is where a batch stands in the life of its bucket.
-type WriteID struct{ Epoch, Sequence int64 }
-
 // ackedPlaces are the batches of one bucket that Kafka has acknowledged to this gateway while their entries may still be
 // in the journal, or were when an answer that is on its way was made. Their orders are queued, whatever the journal says:
 // a buyer who has heard queued must not read held afterwards. The value is when the entry was trimmed, zero before that.
@@ -28,7 +25,7 @@ func (a ackedWrites) fade(now time.Time) {
 // acknowledge notes a batch that Kafka has, and that its entry is to be trimmed.
 func (q *bucketQueue) acknowledge(t trim) {
 	q.mu.Lock()
-	q.acked[t.place] = time.Time{}
+	q.acked[t.WriteID] = time.Time{}
 	q.mu.Unlock()
 	q.addTrims(t)
 }
@@ -42,7 +39,7 @@ func (q *bucketQueue) trimmed(trims []trim) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, t := range trims {
-		q.acked[t.place] = now
+		q.acked[t.WriteID] = now
 	}
 	q.addToJanitor()
 }

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/redis/rueidis"
-
 	"flashsale/faults"
 	"flashsale/sale"
 )
@@ -61,9 +59,13 @@ func (w *batchWorker) callScript() (reserveReply, ending) {
 
 func (w *batchWorker) newCall() *reserveCall {
 	epoch := w.batch[0].purchase.Epoch
+	w.purchases = w.purchases[:0]
+	for _, r := range w.batch {
+		w.purchases = append(w.purchases, &r.purchase)
+	}
 	return &reserveCall{
 		keys: w.keys, head: w.head, epoch: epoch, maxJournal: w.engine.JournalMaxOrders,
-		purchases: w.batch, orderIDs: w.orderIDs, grief: w.batch[0].purchase.Grief,
+		purchases: w.purchases, orderIDs: w.orderIDs, grief: w.batch[0].purchase.Grief,
 	}
 }
 
@@ -124,21 +126,4 @@ func (w *batchWorker) ended(call *reserveCall, outcome sale.Outcome, err error) 
 		outcome = sale.OutcomeUnknown
 	}
 	return ending{answer: sale.Answer{Outcome: outcome}, err: err}
-}
-
-func windowOutcome(detail string) sale.Outcome {
-	switch detail {
-	case "not_started":
-		return sale.OutcomeNotStarted
-	case "ended":
-		return sale.OutcomeSaleEnded
-	}
-	return sale.OutcomePaused
-}
-
-// definite reports whether a failed call certainly changed nothing: it was never sent, or Redis itself answered with an
-// error, which it does before the script's first write.
-func definite(err error) bool {
-	_, redisSaid := rueidis.IsRedisErr(err)
-	return redisSaid || notSent(err)
 }

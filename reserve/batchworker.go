@@ -10,13 +10,14 @@ import (
 // has allocated serves the next flow of any shelf: where few press, each flow takes one batch.
 type batchWorker struct {
 	*bucketQueue
-	batch     []*request
-	orderIDs  []sale.OrderID
-	trims     []trim
-	arguments *argumentBuffer
-	publications   []*publication
-	lines     []*presses // of the batch's buyers, until their next presses may go on
-	oldest    time.Time  // when the oldest purchase of the batch came
+	batch        []*request
+	purchases    []*sale.Purchase // of the batch, for the script
+	orderIDs     []sale.OrderID
+	trims        []trim
+	arguments    *argumentBuffer
+	publications []*publication
+	lines        []*presses // of the batch's buyers, until their next presses may go on
+	oldest       time.Time  // when the oldest purchase of the batch came
 }
 
 // run works until the shelf is empty. Every request of every batch gets exactly one answer.

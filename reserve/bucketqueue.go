@@ -11,24 +11,17 @@ import (
 
 // request is one purchase on its way. It is reused: done carries exactly one token for each use.
 type request struct {
-	purchase sale.Purchase
-	arrivedAt     time.Time
-	again    bool     // it was refused before and is tried again
-	line     *presses // of its buyer, while it waits
-	answer   sale.Answer
-	done     chan struct{}
+	purchase  sale.Purchase
+	arrivedAt time.Time
+	again     bool     // it was refused before and is tried again
+	line      *presses // of its buyer, while it waits
+	answer    sale.Answer
+	done      chan struct{}
 }
 
 func (r *request) reply(a sale.Answer) {
 	r.answer = a
 	r.done <- struct{}{}
-}
-
-// trim is an acknowledged journal entry that is still to be deleted.
-type trim struct {
-	place   WriteID
-	entryID string
-	orders  int
 }
 
 // shelf is where the purchases of one bucket wait for their batch, and what the engine knows of the bucket.
@@ -43,18 +36,18 @@ type bucketQueue struct {
 	patience  *patience
 	enough    chan struct{} // holds one: wanted purchases wait
 
-	mu      sync.Mutex
-	pending []*request
-	lines   map[string]*presses // of the buyers who have a press here or under way
-	ready   int                 // of them, those of whom none is under way
-	wanted  int                 // purchases that the one flow waits for, 0 when it does not
-	workers   int                 // at work
-	waitingAside   int                 // flows that wait to ask again, while others may take from the shelf
-	epoch   int64               // the newest that a reply was good for
-	highest int64               // sequence seen in that epoch
-	trims   []trim
-	acked   ackedWrites
-	inJanitor   bool // the janitor looks after this shelf
+	mu           sync.Mutex
+	pending      []*request
+	lines        map[string]*presses // of the buyers who have a press here or under way
+	ready        int                 // of them, those of whom none is under way
+	wanted       int                 // purchases that the one flow waits for, 0 when it does not
+	workers      int                 // at work
+	waitingAside int                 // flows that wait to ask again, while others may take from the shelf
+	epoch        int64               // the newest that a reply was good for
+	highest      int64               // sequence seen in that epoch
+	trims        []trim
+	acked        ackedWrites
+	inJanitor    bool // the janitor looks after this shelf
 
 	spareLines []*presses // at most a batch of them
 }

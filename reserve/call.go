@@ -35,7 +35,7 @@ type reserveCall struct {
 	maxJournal int
 	grief      sale.Grief
 	trims      []trim
-	purchases  []*request
+	purchases  []*sale.Purchase
 	orderIDs   []sale.OrderID // one for each purchase
 }
 
@@ -135,7 +135,7 @@ func newArgumentBuffer() *argumentBuffer { return &argumentBuffer{sha: scripts.R
 
 // of returns the arguments; they are valid until the next call.
 func (a *argumentBuffer) of(call *reserveCall) []string {
-	quantities := slices.ContainsFunc(call.purchases, func(r *request) bool { return r.purchase.Quantity != 1 })
+	quantities := slices.ContainsFunc(call.purchases, func(p *sale.Purchase) bool { return p.Quantity != 1 })
 	heads := a.write(call)
 	a.args = append(a.args[:0],
 		strconv.FormatInt(call.epoch, 10), strconv.FormatInt(call.highest, 10), strconv.FormatInt(call.deadlineMS, 10),
@@ -145,8 +145,8 @@ func (a *argumentBuffer) of(call *reserveCall) []string {
 	for _, t := range call.trims {
 		a.args = append(a.args, t.entryID, strconv.Itoa(t.orders))
 	}
-	for _, r := range call.purchases {
-		a.args = append(a.args, r.purchase.Buyer)
+	for _, p := range call.purchases {
+		a.args = append(a.args, p.Buyer)
 	}
 	from := 0
 	for _, end := range a.ends {
@@ -154,8 +154,8 @@ func (a *argumentBuffer) of(call *reserveCall) []string {
 		from = end
 	}
 	if quantities {
-		for _, r := range call.purchases {
-			a.args = append(a.args, strconv.Itoa(r.purchase.Quantity)) // 1 to 100: no allocation below 100
+		for _, p := range call.purchases {
+			a.args = append(a.args, strconv.Itoa(p.Quantity)) // 1 to 100: no allocation below 100
 		}
 	}
 	return a.args
@@ -173,14 +173,13 @@ func (a *argumentBuffer) replyOf(result rueidis.RedisResult) (reserveReply, erro
 // write writes the heads, whose ends it notes, and the lines. Both are slices of one string: one allocation a batch.
 func (a *argumentBuffer) write(call *reserveCall) (heads string) {
 	a.text, a.ends = a.text[:0], a.ends[:0]
-	for i, r := range call.purchases {
-		a.text = append(appendHead(a.text, call.orderIDs[i], r.purchase.Quantity), ',')
-		a.text = append(a.text, r.purchase.Key...)
+	for i, p := range call.purchases {
+		a.text = append(appendHead(a.text, call.orderIDs[i], p.Quantity), ',')
+		a.text = append(a.text, p.Key...)
 		a.ends = append(a.ends, len(a.text))
 	}
 	border := len(a.text)
-	for i, r := range call.purchases {
-		p := &r.purchase
+	for i, p := range call.purchases {
 		order := sale.RecordOrder{OrderID: call.orderIDs[i], Quantity: p.Quantity, Buyer: p.Buyer, Key: p.Key}
 		a.text = append(sale.AppendOrderLine(a.text, &order), '\n')
 	}
@@ -194,4 +193,11 @@ func flag(on bool) string {
 		return "1"
 	}
 	return "0"
+}
+
+// definite reports whether a failed call certainly changed nothing: it was never sent, or Redis itself answered with an
+// error, which it does before the script's first write.
+func definite(err error) bool {
+	_, redisSaid := rueidis.IsRedisErr(err)
+	return redisSaid || notSent(err)
 }

@@ -48,8 +48,7 @@ func TestKafkasOpenCircuitHoldsWhatIsTaken(t *testing.T) {
 	require.Len(t, w.kafka.attempted(), before)
 	require.Zero(t, w.engine.unacked.bytes.Load())
 	w.breaker.open = nil
-	_, err := w.redis.publishJournal(context.Background(), w.kafka, w.redis.journaledBucket(w.db.row(b)), wholeJournal)
-	require.NoError(t, err)
+	w.rebuild(w.db.row(b))
 	require.Equal(t, int64(2), w.db.settled(b), "the journal had it")
 }
 

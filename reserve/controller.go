@@ -32,13 +32,13 @@ type ControllerOptions struct {
 
 // Times of the keeper.
 const (
-	controlEvery   = 100 * time.Millisecond
-	watchEvery    = time.Second
-	rebuildPause     = time.Second
-	rebuildTimeout   = 10 * time.Minute
-	rebuildParallel  = 4 // sales at once
-	controlTimeout = 5 * time.Second
-	relayAfterEnd = 10 * time.Second // a sale that ended this long ago takes nothing more
+	controlEvery    = 100 * time.Millisecond
+	watchEvery      = time.Second
+	rebuildPause    = time.Second
+	rebuildTimeout  = 10 * time.Minute
+	rebuildParallel = 4 // sales at once
+	controlTimeout  = 5 * time.Second
+	relayAfterEnd   = 10 * time.Second // a sale that ended this long ago takes nothing more
 )
 
 // Keeper is the control role: it notices buckets that are not open, and servers that lost the reserve script, and has
@@ -49,11 +49,11 @@ type Controller struct {
 	watchdog *watchdog
 	clock    *clock
 
-	mu      sync.Mutex
+	mu         sync.Mutex
 	rebuilding map[string]time.Time // sales in work (zero), or the moment from which they may be tried again
-	slots  chan struct{}
+	slots      chan struct{}
 	rebuilds   sync.WaitGroup
-	probed  bool // every bucket has been asked once since the start
+	probed     bool // every bucket has been asked once since the start
 }
 
 // NewKeeper returns a keeper; Run does its work.

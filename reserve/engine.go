@@ -49,7 +49,7 @@ const (
 	askMargin        = 20 * time.Millisecond // after the deadline, before asking again
 	askPause         = 100 * time.Millisecond
 	maxPending       = 16_384   // purchases that wait on one shelf; more are overloaded
-	maxWorkers         = 8        // batches of one bucket between script and acknowledgement
+	maxWorkers       = 8        // batches of one bucket between script and acknowledgement
 	maxAside         = 32       // of them besides, that wait to ask again or for a slow Kafka
 	maxTrims         = 64       // entries that one call deletes
 	maxUnackedBytes  = 64 << 20 // records kept for Kafka; what is beyond is left to the relay
@@ -64,22 +64,22 @@ const (
 // Engine takes stock for a gateway: purchase in, answer out.
 type Engine struct {
 	EngineOptions
-	clock    *clock
-	mu       sync.RWMutex // guards shelves and patience
-	queues  map[sale.Bucket]*bucketQueue
-	patience map[int32]*patience // by partition
-	requests sync.Pool
-	workers    sync.Pool
-	gate     *gate // counts flows and unacknowledged parcels
-	rebalancers   rebalancers
-	janitor  *janitor
-	reporter *reporter
-	unacked  unackedBytes
-	draining atomic.Bool // set by Drain: no new purchase is taken
-	ended    atomic.Bool // set by Drain at its end: unacknowledged records are left to the relay
-	orders   prometheus.Histogram
-	stop     context.CancelFunc
-	roles    sync.WaitGroup
+	clock       *clock
+	mu          sync.RWMutex // guards shelves and patience
+	queues      map[sale.Bucket]*bucketQueue
+	patience    map[int32]*patience // by partition
+	requests    sync.Pool
+	workers     sync.Pool
+	gate        *gate // counts flows and unacknowledged parcels
+	rebalancers rebalancers
+	janitor     *janitor
+	reporter    *reporter
+	unacked     unackedBytes
+	draining    atomic.Bool // set by Drain: no new purchase is taken
+	ended       atomic.Bool // set by Drain at its end: unacknowledged records are left to the relay
+	orders      prometheus.Histogram
+	stop        context.CancelFunc
+	roles       sync.WaitGroup
 }
 
 // NewEngine starts an engine; Drain ends it. No server need be up.

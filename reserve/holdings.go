@@ -11,16 +11,6 @@ import (
 
 const ownersPage = 1000
 
-// Holdings returns the orders of a buyer as Redis knows them, oldest first: what a look-up shows before the database has
-// the row. Released orders are not among them: the database has decided on those. None is no error.
-func (e *Engine) Holdings(ctx context.Context, b sale.Bucket, buyer string) ([]sale.Holding, error) {
-	holdings, err := e.Redis.holdings(ctx, b, buyer, func(at WriteID) bool { return e.queued(b, at) })
-	if err != nil {
-		return nil, fmt.Errorf("read the holdings of bucket %s: %w", b, err)
-	}
-	return holdings, nil
-}
-
 // holdings reads them; queued tells which batches are acknowledged though they still are in the journal.
 func (r *Redis) holdings(ctx context.Context, b sale.Bucket, buyer string, queued func(WriteID) bool) ([]sale.Holding, error) {
 	keys := r.keys(b)
@@ -99,12 +89,11 @@ func (r *Redis) journaled(ctx context.Context, keys bucketKeys, epoch, held int6
 	return found, err
 }
 
-// Owners calls each with every buyer who holds units of the bucket. A buyer may come more than once while buyers are
-// added.
-func (e *Engine) Owners(ctx context.Context, b sale.Bucket, each func(buyer string) error) error {
-	key := e.Redis.keys(b).buyers
+// eachOwner calls each with every buyer who owns units of the bucket. While buyers are added it may pass one more than once.
+func (r *Redis) eachOwner(ctx context.Context, b sale.Bucket, each func(buyer string) error) error {
+	key := r.keys(b).buyers
 	for cursor := uint64(0); ; {
-		page, err := e.Redis.do(ctx, func(c rueidis.Client) rueidis.Completed {
+		page, err := r.do(ctx, func(c rueidis.Client) rueidis.Completed {
 			return c.B().Hscan().Key(key).Cursor(cursor).Count(ownersPage).Build()
 		}).AsScanEntry()
 		if err != nil {

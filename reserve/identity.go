@@ -5,14 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
-	"github.com/redis/rueidis"
-
-	"flashsale/faults"
 	"flashsale/sale"
 )
 
@@ -25,18 +20,6 @@ const (
 	identityEvery   = time.Second
 	identityTimeout = 5 * time.Second
 )
-
-// owner is whose Redis this is, as far as it is known. Nothing is sold, loaded, released or published while it is not
-// known to be ours.
-type owner struct{ doubt atomic.Pointer[error] }
-
-// check returns why nothing may be done with this Redis, nil when it is ours.
-func (o *owner) check() error {
-	if doubt := o.doubt.Load(); doubt != nil {
-		return *doubt
-	}
-	return nil
-}
 
 // Identity keeps two engines off one Redis: the first to come writes its database's id under a key of the namespace, and
 // every process compares it once a second. Without it, two databases would rebuild the same buckets in turn, each with
@@ -140,41 +123,4 @@ func (i *Identity) Run(ctx context.Context) error {
 		pause(ctx, identityEvery)
 	}
 	return nil
-}
-
-// ownerKey holds the id of the engine whose Redis this is.
-func (r *Redis) ownerKey() string { return r.options.Namespace + ":engine" }
-
-// claim writes the id when nobody's stands there, and returns the one that does.
-func (r *Redis) claim(ctx context.Context, id string) (string, error) {
-	key := r.ownerKey()
-	taken, err := r.do(ctx, func(c rueidis.Client) rueidis.Completed {
-		return c.B().Setnx().Key(key).Value(id).Build()
-	}).AsBool()
-	if err != nil {
-		return "", fmt.Errorf("claim key %s: %w", key, err)
-	}
-	if taken {
-		faults.Point("identity.claimed")
-		return id, nil
-	}
-	found, err := r.do(ctx, func(c rueidis.Client) rueidis.Completed { return c.B().Get().Key(key).Build() }).ToString()
-	if err != nil {
-		return "", fmt.Errorf("read key %s, which is to hold an engine's id: %w", key, foreignKind("key "+key, err))
-	}
-	return found, nil
-}
-
-// foreignKind turns Redis's complaint about a key of another kind into one that says what to do. keys says which it may be.
-func foreignKind(keys string, err error) error {
-	if redisErr, ok := rueidis.IsRedisErr(err); ok && strings.Contains(redisErr.Error(), "WRONGTYPE") {
-		return fmt.Errorf("%w: %w", foreignKey(keys), err)
-	}
-	return err
-}
-
-// foreignKey is the error of a key that somebody else has written where the engine has its own.
-func foreignKey(keys string) error {
-	return fmt.Errorf("%w: %s is not what the engine writes there, so somebody else has written it. Give the engine a "+
-		"namespace of its own, or delete the key", sale.ErrForeign, keys)
 }

@@ -9,9 +9,7 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"flashsale/faults"
 	"flashsale/sale"
-	"flashsale/scripts"
 )
 
 const (
@@ -75,66 +73,6 @@ func afterEntry(id string) (string, error) {
 	return life + "-" + strconv.FormatUint(n+1, 10), nil
 }
 
-// journaledBucket is a bucket whose journal is published by the relay or by a rebuild.
-type journaledBucket struct {
-	bucket    sale.Bucket
-	partition int32
-	keys      bucketKeys
-	epoch     int64
-}
-
-func (r *Redis) journaledBucket(row sale.BucketRow) journaledBucket {
-	return journaledBucket{bucket: row.Bucket, partition: row.Partition, keys: r.keys(row.Bucket), epoch: row.Epoch}
-}
-
-// publishJournal publishes the entries of a bucket's journal that were created at or before a moment, and trims each one
-// that Kafka has acknowledged. It returns how many.
-func (r *Redis) publishJournal(ctx context.Context, p Publisher, b journaledBucket, createdBeforeMS int64) (int, error) {
-	published := 0
-	for from := journalBeginning; ; {
-		page, err := r.journalFrom(ctx, b.keys, from, journalPage)
-		if err != nil || len(page) == 0 {
-			return published, err
-		}
-		due := page[:0:0]
-		for _, entry := range page {
-			if entry.createdMS <= createdBeforeMS {
-				due = append(due, entry)
-			}
-		}
-		if err := publishEntries(ctx, p, b, due); err != nil {
-			return published, err
-		}
-		faults.Point("relay.published")
-		if err := r.trimEntries(ctx, b.keys, due); err != nil {
-			return published, err
-		}
-		faults.Point("relay.trimmed")
-		published += len(due)
-		if from, err = afterEntry(page[len(page)-1].id); err != nil {
-			return published, err
-		}
-	}
-}
-
-// publishEntries publishes a page, all entries at once, and waits until every one is acknowledged.
-func publishEntries(ctx context.Context, p Publisher, b journaledBucket, entries []journalEntry) error {
-	key := []byte(b.bucket.String())
-	results := make(chan error, len(entries))
-	for _, entry := range entries {
-		go func() { results <- publishAndWait(ctx, p, b.partition, key, entry.record) }()
-	}
-	var failed error
-	for range entries {
-		if err := <-results; err != nil {
-			failed = err
-			continue
-		}
-		faults.Point("relay.entry-acknowledged")
-	}
-	return failed
-}
-
 // trimEntries deletes exactly these entries.
 func (r *Redis) trimEntries(ctx context.Context, keys bucketKeys, entries []journalEntry) error {
 	if len(entries) == 0 {
@@ -144,5 +82,28 @@ func (r *Redis) trimEntries(ctx context.Context, keys bucketKeys, entries []jour
 	for i, entry := range entries {
 		trims[i] = trim{entryID: entry.id, orders: entry.orders}
 	}
-	return r.runScripts(ctx, scripts.Trim(), []scriptCall{trimCall(keys, trims)}, nil)
+	return r.trim(ctx, []trimCall{{keys, trims}})
+}
+
+// journalCount is what a bucket's meta hash says of its journal.
+type journalCount struct {
+	orders        int64 // in the journal
+	windowVersion int64 // version of the sale's window that the bucket has
+}
+
+// journalCounts reads the counts of buckets, in their order. A bucket that Redis does not know counts 0.
+func (r *Redis) journalCounts(ctx context.Context, buckets []sale.Bucket) ([]journalCount, error) {
+	counts := make([]journalCount, len(buckets))
+	err := r.pipeline(ctx, len(buckets), func(c rueidis.Client, i int) rueidis.Completed {
+		return c.B().Hmget().Key(r.keys(buckets[i]).meta).Field("held", "version").Build()
+	}, func(i int, result rueidis.RedisResult) error {
+		values, err := result.ToArray()
+		if err != nil {
+			return err
+		}
+		fields := fieldReader{values: values}
+		counts[i] = journalCount{orders: fields.number(0), windowVersion: fields.number(1)}
+		return fields.err
+	})
+	return counts, err
 }

@@ -37,3 +37,6 @@ func (r *Redis) listKey(saleID string, version int64) string {
 func (r *Redis) listPointerKey(saleID string) string {
 	return r.options.Namespace + ":{" + saleID + "}:listed"
 }
+
+// WriteID identifies one write of a script on a bucket: the epoch that it happened in, and its number in that epoch.
+type WriteID struct{ Epoch, Sequence int64 }

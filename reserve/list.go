@@ -105,3 +105,26 @@ func (r *Redis) addChunk(ctx context.Context, key string, members []string) erro
 	faults.Point("list.chunk-loaded")
 	return sale.Away(sale.StoreRedis, err)
 }
+
+// listed reports for each buyer whether one version of a sale's list names him, and how many buyers that version has in
+// Redis: fewer than it should have means that the answers prove nothing.
+func (r *Redis) listed(ctx context.Context, saleID string, version int64, buyers []string) (members []bool, size int64, err error) {
+	key := r.listKey(saleID, version)
+	err = r.pipeline(ctx, 2, func(c rueidis.Client, i int) rueidis.Completed {
+		if i == 0 {
+			return c.B().Smismember().Key(key).Member(buyers...).Build()
+		}
+		return c.B().Scard().Key(key).Build()
+	}, func(i int, result rueidis.RedisResult) (err error) {
+		if i == 0 {
+			members, err = result.AsBoolSlice()
+		} else {
+			size, err = result.AsInt64()
+		}
+		return err
+	})
+	if err == nil && len(members) != len(buyers) {
+		err = fmt.Errorf("%d members asked, %d answered", len(buyers), len(members))
+	}
+	return members, size, err
+}

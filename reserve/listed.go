@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/redis/rueidis"
-
 	"flashsale/sale"
 )
 
@@ -17,7 +15,13 @@ func (w *batchWorker) onlyListed() (left bool, err error) {
 	if first.ListVersion == 0 {
 		return true, nil
 	}
-	members, size, err := w.members(first)
+	buyers := make([]string, len(w.batch))
+	for i, r := range w.batch {
+		buyers[i] = r.purchase.Buyer
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	defer cancel()
+	members, size, err := w.engine.Redis.listed(ctx, first.Bucket.Sale, first.ListVersion, buyers)
 	switch {
 	case err != nil:
 		w.refuse(sale.Answer{Outcome: sale.OutcomeUnavailable})
@@ -30,7 +34,7 @@ func (w *batchWorker) onlyListed() (left bool, err error) {
 	}
 	kept := w.batch[:0]
 	for i, r := range w.batch {
-		if members[i] == 1 {
+		if members[i] {
 			kept = append(kept, r)
 		} else {
 			r.reply(sale.Answer{Outcome: sale.OutcomeNotEligible})
@@ -38,33 +42,4 @@ func (w *batchWorker) onlyListed() (left bool, err error) {
 	}
 	w.batch, w.orderIDs = kept, w.orderIDs[:len(kept)]
 	return len(kept) > 0, nil
-}
-
-// members reads, for each purchase of the batch, 1 when its buyer is on the list, and the size of the list.
-func (w *batchWorker) members(p sale.Purchase) (members []int64, size int64, err error) {
-	redis := w.engine.Redis
-	key := redis.listKey(p.Bucket.Sale, p.ListVersion)
-	buyers := make([]string, len(w.batch))
-	for i, r := range w.batch {
-		buyers[i] = r.purchase.Buyer
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
-	defer cancel()
-	err = redis.pipeline(ctx, 2, func(c rueidis.Client, i int) rueidis.Completed {
-		if i == 0 {
-			return c.B().Smismember().Key(key).Member(buyers...).Build()
-		}
-		return c.B().Scard().Key(key).Build()
-	}, func(i int, result rueidis.RedisResult) (err error) {
-		if i == 0 {
-			members, err = result.AsIntSlice()
-		} else {
-			size, err = result.AsInt64()
-		}
-		return err
-	})
-	if err == nil && len(members) != len(w.batch) {
-		err = fmt.Errorf("%d members asked, %d answered", len(w.batch), len(members))
-	}
-	return members, size, err
 }

@@ -221,7 +221,8 @@ func (m *modelRun) newCall() reserveCall {
 		quantities = 4
 	}
 	for range n {
-		call.purchases = append(call.purchases, &request{purchase: m.purchase(buyers, quantities)})
+		p := m.purchase(buyers, quantities)
+		call.purchases = append(call.purchases, &p)
 		m.nextID += 1 + sale.OrderID(m.random.IntN(1<<20))
 		call.orderIDs = append(call.orderIDs, m.nextID)
 	}
@@ -261,7 +262,7 @@ func (m *modelRun) trim() {
 			want++
 		}
 	}
-	call := trimCall(m.keys, trims)
+	call := (&trimCall{m.keys, trims}).script()
 	got, err := m.script(scripts.Trim(), call).AsInt64()
 	require.NoError(m.t, err)
 	require.Equal(m.t, want, got)
@@ -327,7 +328,7 @@ func (m *modelRun) load() {
 			}
 		}
 	}
-	steps := NewRebuilder(m.redis, nil, nil).loadSteps(l)
+	steps := m.redis.loadSteps(l)
 	first, err := m.script(scripts.Load(), steps.begin).ToString()
 	require.NoError(m.t, err)
 	if first != "done" {

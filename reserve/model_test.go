@@ -116,8 +116,8 @@ func (m *stockModel) decide(c *reserveCall, now int64, window string, reply *res
 	heldBefore := m.held
 	var verdicts []string
 	var batch sale.Batch
-	for i, r := range c.purchases {
-		p, id := r.purchase, c.orderIDs[i]
+	for i := range c.purchases {
+		p, id := *c.purchases[i], c.orderIDs[i]
 		unpaid := m.tooMany(p.Buyer, c.grief, now)
 		verdict := m.ladder(p, id, window, unpaid, heldBefore+int64(len(batch.Orders)) >= int64(c.maxJournal), before, heldBefore)
 		if verdict == "T" {

@@ -7,11 +7,8 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/redis/rueidis"
-
 	"flashsale/faults"
 	"flashsale/sale"
-	"flashsale/scripts"
 )
 
 // Outbox holds what the database has decided about a bucket's stock and Redis has still to apply.
@@ -35,9 +32,9 @@ type OutboxApplierOptions struct {
 // Times and bounds of the courier.
 const (
 	outboxLease  = "outbox"
-	applyEvery = 100 * time.Millisecond
-	applyRows  = 20_000
-	applyTimeout  = 10 * time.Second // longest pass
+	applyEvery   = 100 * time.Millisecond
+	applyRows    = 20_000
+	applyTimeout = 10 * time.Second // longest pass
 	complainMost = time.Second      // between two warnings
 )
 
@@ -120,7 +117,7 @@ func (a *OutboxApplier) apply(ctx context.Context, rows []sale.OutboxRow) (int, 
 	}
 	var applied []sale.Applied
 	var lost []loss
-	err = a.send(ctx, pages, func(page *releasePage, reply releaseReply) {
+	err = a.Redis.release(ctx, pages, a.seen, func(page *releasePage, reply releaseReply) {
 		switch reply.code {
 		case codeDone:
 			a.learn(page.bucket, WriteID{page.epoch, reply.sequence})
@@ -155,33 +152,6 @@ func behindPages(rows []sale.OutboxRow, applied []sale.Applied) []sale.OutboxRow
 		}
 	}
 	return left
-}
-
-// send calls the script for every page, pipelined.
-func (a *OutboxApplier) send(ctx context.Context, pages []releasePage, each func(*releasePage, releaseReply)) error {
-	script := scripts.Release()
-	for from, to := 0, 0; from < len(pages); from = to {
-		for args := 0; to < len(pages) && args < maxScriptArgs; to++ {
-			args += 5 + 3*len(pages[to].orders)
-		}
-		piece := pages[from:to]
-		err := a.Redis.pipeline(ctx, len(piece), func(cl rueidis.Client, i int) rueidis.Completed {
-			keys := a.Redis.keys(piece[i].bucket)
-			return cl.B().Evalsha().Sha1(script.SHA).Numkeys(2).Key(keys.meta, keys.buyers).
-				Arg(piece[i].args(a.seen(&piece[i]))...).Build()
-		}, func(i int, result rueidis.RedisResult) error {
-			reply, err := decodeRelease(result)
-			if err != nil {
-				return fmt.Errorf("apply outbox rows from %d of bucket %s: %w", piece[i].first, piece[i].bucket, err)
-			}
-			each(&piece[i], reply)
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // seen returns the highest sequence seen in the page's epoch.

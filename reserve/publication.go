@@ -20,7 +20,7 @@ type publication struct {
 	nowMS   int64
 	entryID string
 	record  []byte
-	indexes  []int // of its requests in the flow's batch; none for a transfer
+	indexes []int // of its requests in the flow's batch; none for a transfer
 	backoff time.Duration
 	sent    bool // it has room among the bytes that wait for Kafka; otherwise it is the relay's
 	acked   chan struct{}
@@ -191,7 +191,7 @@ func (p *publication) published(err error) {
 	}
 	if err == nil {
 		faults.Point("reserve.acknowledged")
-		p.shelf.acknowledge(trim{place: p.WriteID, entryID: p.entryID, orders: max(1, len(p.indexes))})
+		p.shelf.acknowledge(trim{WriteID: p.WriteID, entryID: p.entryID, orders: max(1, len(p.indexes))})
 		close(p.acked)
 		p.shelf.patience.acked()
 	}

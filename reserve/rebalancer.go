@@ -12,10 +12,10 @@ import (
 
 // Bounds of a search for units in the other buckets of a SKU.
 const (
-	unitsWithin  = 950 * time.Millisecond // from the moment a purchase came: nobody waits longer than 1 s for units
-	roundEvery   = 20 * time.Millisecond  // between the beginnings of two turns
-	roundTimeout = time.Second
-	maxWaitingPurchases  = maxPending // of one SKU; more are overloaded
+	unitsWithin         = 950 * time.Millisecond // from the moment a purchase came: nobody waits longer than 1 s for units
+	roundEvery          = 20 * time.Millisecond  // between the beginnings of two turns
+	roundTimeout        = time.Second
+	maxWaitingPurchases = maxPending // of one SKU; more are overloaded
 )
 
 // lacking reports whether a purchase was refused because its bucket has too little.
@@ -36,8 +36,8 @@ type rebalancers struct {
 // bucket. It works while somebody seeks, turn after turn, one goroutine for all of them; see turn.
 type rebalancer struct {
 	engine  *Engine
-	buckets []sale.Bucket // of the SKU, by number
-	pending []pendingTransfer      // the goroutine's own, as is failing
+	buckets []sale.Bucket     // of the SKU, by number
+	pending []pendingTransfer // the goroutine's own, as is failing
 	failing bool
 
 	mu      sync.Mutex
@@ -47,12 +47,12 @@ type rebalancer struct {
 
 // seeker is a purchase that its bucket has refused. It waits for exactly one finding.
 type waitingPurchase struct {
-	home     int
-	quantity int64
-	until    time.Time
-	found    chan result // holds one
-	done     bool         // the finding was given; the mover's goroutine alone looks at it
-	abandoned     atomic.Bool  // nobody waits for the finding any more
+	home      int
+	quantity  int64
+	until     time.Time
+	found     chan result // holds one
+	done      bool        // the finding was given; the mover's goroutine alone looks at it
+	abandoned atomic.Bool // nobody waits for the finding any more
 }
 
 // finding tells a seeker to try again, or how to answer.

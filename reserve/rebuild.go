@@ -5,15 +5,12 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
-	"strings"
 	"time"
 
-	"github.com/redis/rueidis"
 	"golang.org/x/sync/errgroup"
 
 	"flashsale/faults"
 	"flashsale/sale"
-	"flashsale/scripts"
 )
 
 // Bounds of a rebuild.
@@ -22,7 +19,6 @@ const (
 	rebuildPasses    = 8   // attempts at each, because Redis may change under a rebuild
 	rebuildRetry     = 200 * time.Millisecond
 	fencePoll        = 10 * time.Millisecond
-	loadChunk        = 1000 // values of one HSET; a script may not hold more than some thousand
 	journalParallels = 8    // journals published at once
 	maxServers       = 1000 // that one rebuild loads the script on
 )
@@ -85,7 +81,7 @@ func (b *Rebuilder) pass(ctx context.Context, rows []sale.BucketRow) ([]sale.Buc
 		return nil, fmt.Errorf("begin the new epochs: %w", err)
 	}
 	faults.Point("rebuild.begun")
-	if err := b.load(ctx, loads); err != nil {
+	if err := b.redis.load(ctx, loads); err != nil {
 		return nil, err
 	}
 	faults.Point("rebuild.loaded")
@@ -118,29 +114,11 @@ func (b *Rebuilder) closeBuckets(ctx context.Context, rows []sale.BucketRow) (cl
 			shut = append(shut, row)
 		}
 	}
-	closed, newer, err = b.closeInRedis(ctx, shut)
+	closed, newer, err = b.redis.closeBuckets(ctx, shut)
 	faults.Point("rebuild.redis-closed") // and only now the journal (rule: redis-closed-first)
 	if err == nil && len(newer) > 0 {
 		newer, err = b.overtaken(ctx, newer)
 	}
-	return closed, newer, err
-}
-
-// closeInRedis stops buckets from selling, and returns those that Redis has in a later epoch apart from the others.
-func (b *Rebuilder) closeInRedis(ctx context.Context, rows []sale.BucketRow) (closed, newer []sale.BucketRow, err error) {
-	calls := make([]scriptCall, len(rows))
-	for i, row := range rows {
-		calls[i] = scriptCall{keys: []string{b.redis.keys(row.Bucket).meta}, args: []string{fmt.Sprint(row.Epoch)}}
-	}
-	err = b.redis.runScripts(ctx, scripts.Close(), calls, func(i int, reply rueidis.RedisMessage) error {
-		word, err := reply.ToString()
-		if word == "newer" {
-			newer = append(newer, rows[i])
-		} else {
-			closed = append(closed, rows[i])
-		}
-		return err
-	})
 	return closed, newer, err
 }
 
@@ -185,7 +163,7 @@ func (b *Rebuilder) drain(ctx context.Context, rows []sale.BucketRow) error {
 	group.SetLimit(journalParallels)
 	for _, row := range sold {
 		group.Go(func() error {
-			_, err := b.redis.publishJournal(groupCtx, b.publisher, b.redis.journaledBucket(row), wholeJournal)
+			_, err := publishJournal(groupCtx, b.redis, b.publisher, row, wholeJournal)
 			return err
 		})
 	}
@@ -225,56 +203,6 @@ func (b *Rebuilder) passFences(ctx context.Context, partitions map[int32]sale.Bu
 			return sale.Away(sale.StoreSettlement, fmt.Errorf("wait for settlement to pass %d fences: %w", len(tokens), ctx.Err()))
 		}
 	}
-}
-
-// load is (f): every bucket's units and buyers, its state last, where all buyers are there (rule: load-counted). A bucket
-// that cannot be loaded is noticed by verify.
-func (b *Rebuilder) load(ctx context.Context, loads []sale.Load) error {
-	var begins, buyers, opens []scriptCall
-	for _, load := range loads {
-		step := b.loadSteps(load)
-		begins, opens = append(begins, step.begin), append(opens, step.open)
-		buyers = append(buyers, step.buyers...)
-	}
-	err := b.redis.runScripts(ctx, scripts.Load(), begins, func(i int, reply rueidis.RedisMessage) error {
-		word, err := reply.ToString()
-		if key, foreign := strings.CutPrefix(word, "foreign "); foreign {
-			return foreignKey("key " + b.redis.keys(loads[i].Bucket).named(key))
-		}
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	faults.Point("rebuild.load-begun")
-	if err := b.redis.runScripts(ctx, scripts.Load(), buyers, nil); err != nil {
-		return err
-	}
-	faults.Point("rebuild.buyers-loaded")
-	return b.redis.runScripts(ctx, scripts.Load(), opens, nil)
-}
-
-type loadSteps struct {
-	begin, open scriptCall
-	buyers      []scriptCall
-}
-
-func (b *Rebuilder) loadSteps(load sale.Load) loadSteps {
-	keys := b.redis.keys(load.Bucket)
-	call := func(step string, args ...string) scriptCall {
-		return scriptCall{
-			keys: []string{keys.meta, keys.buyers, keys.journal},
-			args: append([]string{step, fmt.Sprint(load.Epoch)}, args...),
-		}
-	}
-	begin := append([]string{fmt.Sprint(load.Available)}, windowArgs(load.Window)...)
-	begin = append(begin, flag(!b.redis.options.Embedded), fmt.Sprint(load.Outbox))
-	pairs := buyersOf(load.Owners, load.Released)
-	steps := loadSteps{begin: call("begin", begin...), open: call("open", fmt.Sprint(len(pairs)/2))}
-	for from := 0; from < len(pairs); from += loadChunk {
-		steps.buyers = append(steps.buyers, call("buyers", pairs[from:min(from+loadChunk, len(pairs))]...))
-	}
-	return steps
 }
 
 // verify is (g). The reserve script itself is asked, without purchases, whether it would sell in the new epoch: that
@@ -347,7 +275,7 @@ func (b *Rebuilder) closeOthers(ctx context.Context) error {
 		}
 	}
 	faults.Point("rebuild.others-closed")
-	if _, _, err := b.closeInRedis(ctx, append(doubted, past...)); err != nil { // a later epoch is another rebuild's
+	if _, _, err := b.redis.closeBuckets(ctx, append(doubted, past...)); err != nil { // a later epoch is another rebuild's
 		return fmt.Errorf("close %d other buckets in doubt: %w", len(doubted), err)
 	}
 	return nil

@@ -211,13 +211,14 @@ func TestRebuildOfAnOldEpochChangesNothing(t *testing.T) {
 	require.Equal(t, int64(2), w.db.row(b).Epoch)
 
 	zombie := sale.Load{BucketRow: old, Available: 999, Window: sale.WindowOf(&w.sale)}
-	require.NoError(t, rebuilder.load(ctx, []sale.Load{zombie}))
+	require.NoError(t, w.redis.load(ctx, []sale.Load{zombie}))
 	good, again, err := rebuilder.verify(ctx, []sale.Load{zombie})
 	require.NoError(t, err)
 	require.Empty(t, good)
 	require.Equal(t, []sale.BucketRow{old}, again)
-	closing := scriptCall{keys: []string{w.redis.keys(b).meta}, args: []string{"1"}}
-	require.NoError(t, w.redis.runScripts(ctx, scripts.Close(), []scriptCall{closing}, nil))
+	_, newer, err := w.redis.closeBuckets(ctx, []sale.BucketRow{old})
+	require.NoError(t, err)
+	require.Equal(t, []sale.BucketRow{old}, newer)
 	require.Equal(t, int64(10), w.reading(b).Available)
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
 }
@@ -229,7 +230,7 @@ func TestLoadStepsAreFenced(t *testing.T) {
 	load := sale.Load{BucketRow: w.db.row(b), Available: 5, Window: sale.WindowOf(&w.sale)}
 	load.Epoch = 7
 	load.Owners = []sale.RecordOrder{{OrderID: 1, Quantity: 1, Buyer: "zed"}}
-	steps := NewRebuilder(w.redis, w.kafka, w.db).loadSteps(load)
+	steps := w.redis.loadSteps(load)
 	reply := func(call scriptCall) (word string) {
 		w.t.Helper()
 		require.NoError(t, w.redis.runScripts(context.Background(), scripts.Load(), []scriptCall{call}, nil))

@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/redis/rueidis"
-
 	"flashsale/sale"
 )
 
@@ -46,7 +44,7 @@ const (
 type Relay struct {
 	RelayOptions
 	clock *clock
-	turns  roundRobin
+	turns roundRobin
 	quiet map[sale.Bucket]int64 // version of the sale at which a finished bucket was seen without a journal
 }
 
@@ -94,7 +92,7 @@ func (r *Relay) pass(ctx context.Context) error {
 
 // journaled asks which of the watched buckets whose turn it is have a journal, and remembers the finished ones that have
 // none.
-func (r *Relay) journaled(ctx context.Context, watched []Watched) ([]journaledBucket, error) {
+func (r *Relay) journaled(ctx context.Context, watched []Watched) ([]sale.BucketRow, error) {
 	look := watched[:0:0]
 	for _, w := range watched {
 		if quiet, known := r.quiet[w.Bucket]; !w.Done || !known || quiet != w.Version {
@@ -102,40 +100,36 @@ func (r *Relay) journaled(ctx context.Context, watched []Watched) ([]journaledBu
 		}
 	}
 	look = nextOf(&r.turns, look, func(w Watched) sale.Bucket { return w.Bucket })
-	var found []journaledBucket
-	err := r.Redis.pipeline(ctx, len(look), func(c rueidis.Client, i int) rueidis.Completed {
-		return c.B().Hmget().Key(r.Redis.keys(look[i].Bucket).meta).Field("held", "version").Build()
-	}, func(i int, result rueidis.RedisResult) error {
-		values, err := result.ToArray()
-		if err != nil {
-			return err
-		}
-		fields := fieldReader{values: values}
-		held, version := fields.number(0), fields.number(1)
-		switch {
-		case held > 0:
-			found = append(found, r.Redis.journaledBucket(look[i].BucketRow))
-		case look[i].Done && version >= look[i].Version:
-			r.quiet[look[i].Bucket] = look[i].Version
-		}
-		return fields.err
-	})
+	buckets := make([]sale.Bucket, len(look))
+	for i, w := range look {
+		buckets[i] = w.Bucket
+	}
+	counts, err := r.Redis.journalCounts(ctx, buckets)
 	if err != nil {
 		return nil, fmt.Errorf("look for journals: %w", err)
+	}
+	var found []sale.BucketRow
+	for i, count := range counts {
+		switch {
+		case count.orders > 0:
+			found = append(found, look[i].BucketRow)
+		case look[i].Done && count.windowVersion >= look[i].Version:
+			r.quiet[look[i].Bucket] = look[i].Version
+		}
 	}
 	return found, nil
 }
 
 // relay publishes the overdue entries of some journals, and goes on with the next journal when one fails.
-func (r *Relay) relay(ctx context.Context, journals []journaledBucket, before time.Time) error {
+func (r *Relay) relay(ctx context.Context, journals []sale.BucketRow, before time.Time) error {
 	var failed []error
 	for _, b := range journals {
-		n, err := r.Redis.publishJournal(ctx, r.Publisher, b, before.UnixMilli())
+		n, err := publishJournal(ctx, r.Redis, r.Publisher, b, before.UnixMilli())
 		if err != nil {
-			failed = append(failed, fmt.Errorf("bucket %s: %w", b.bucket, err))
+			failed = append(failed, fmt.Errorf("bucket %s: %w", b.Bucket, err))
 		}
 		if n > 0 {
-			r.Log.Info("journal entries that stayed behind were published", "bucket", b.bucket.String(), "entries", n)
+			r.Log.Info("journal entries that stayed behind were published", "bucket", b.Bucket.String(), "entries", n)
 		}
 	}
 	return errors.Join(failed...)

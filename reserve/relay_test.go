@@ -77,7 +77,7 @@ func TestRelayLeavesWhatItMayNotOrCannot(t *testing.T) {
 	away := w.newRelay(&fakeKafka{away: true})
 	short, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
-	require.Error(t, away.relay(short, []journaledBucket{w.redis.journaledBucket(w.db.row(b))}, time.Now().Add(time.Minute)))
+	require.Error(t, away.relay(short, []sale.BucketRow{w.db.row(b)}, time.Now().Add(time.Minute)))
 	require.Equal(t, int64(1), w.reading(b).JournalOrders)
 }
 
@@ -122,7 +122,7 @@ func TestRelayPublishesBrokenEntries(t *testing.T) {
 	b := w.stock("phone", 10, 1)
 	w.doOn("XADD", w.redis.keys(b).journal, "10000000001-5", journalField, "garbage")
 	other := &fakeKafka{}
-	n, err := w.redis.publishJournal(context.Background(), other, w.redis.journaledBucket(w.db.row(b)), 1)
+	n, err := publishJournal(context.Background(), w.redis, other, w.db.row(b), 1)
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
 	require.Equal(t, "garbage", string(other.log[0]))

@@ -1,6 +1,7 @@
 package reserve
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -8,6 +9,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"flashsale/sale"
+	"flashsale/scripts"
 )
 
 // Codes of the release script's reply.
@@ -37,62 +39,6 @@ const (
 	releaseOrders = 1000 // orders in one call; a row never has more
 	releaseRows   = 1000
 )
-
-// releasePages makes one page for each bucket: its first rows, as many as a call may have. The rows are sorted by bucket and
-// number.
-func releasePages(rows []sale.OutboxRow) ([]releasePage, error) {
-	var pages []releasePage
-	var last sale.Bucket
-	full := false
-	for i := range rows {
-		row := &rows[i]
-		if err := checkRow(row); err != nil {
-			return nil, err
-		}
-		if i == 0 || row.Bucket != last {
-			last, full = row.Bucket, false
-			pages = append(pages, releasePage{bucket: row.Bucket, epoch: row.Epoch, first: row.Number})
-		}
-		page := &pages[len(pages)-1]
-		if full = full || !page.takes(row); !full {
-			page.add(row)
-		}
-	}
-	return pages, nil
-}
-
-// takes reports whether the row may follow in this page.
-func (p *releasePage) takes(row *sale.OutboxRow) bool {
-	return row.Epoch == p.epoch && row.Number == p.first+int64(p.rows) && p.rows < releaseRows &&
-		(p.rows == 0 || len(p.orders)+len(row.Orders) <= releaseOrders)
-}
-
-func (p *releasePage) add(row *sale.OutboxRow) {
-	p.rows++
-	for _, o := range row.Orders {
-		p.orders = append(p.orders, pageOrder{o, row.Kind == sale.OutboxRefusal})
-	}
-	if row.Kind == sale.OutboxCredit {
-		p.credits += row.Units
-	}
-}
-
-// checkRow refuses a row that the database could not have written.
-func checkRow(row *sale.OutboxRow) error {
-	units := int64(0)
-	for _, o := range row.Orders {
-		units += int64(o.Quantity)
-	}
-	gives := row.Kind == sale.OutboxRelease || row.Kind == sale.OutboxRefusal
-	switch {
-	case gives && len(row.Orders) > 0 && len(row.Orders) <= releaseOrders && units == row.Units:
-	case row.Kind == sale.OutboxCredit && len(row.Orders) == 0 && row.Units > 0:
-	default:
-		return fmt.Errorf("outbox row %d of bucket %s: %s of %d units with %d orders of %d units",
-			row.Number, row.Bucket, row.Kind, row.Units, len(row.Orders), units)
-	}
-	return nil
-}
 
 // args are the script's, as scripts/release.lua describes them. highest is the highest sequence seen in the epoch.
 func (p *releasePage) args(highest int64) []string {
@@ -138,4 +84,33 @@ func decodeRelease(result rueidis.RedisResult) (releaseReply, error) {
 		return reply, fields.err
 	}
 	return reply, errors.Join(fields.err, fmt.Errorf("release script answered %q", reply.code))
+}
+
+// release calls the script for every page, pipelined, and hands the replies over in order. seen returns the highest sequence
+// that was seen in the page's epoch.
+func (r *Redis) release(ctx context.Context, pages []releasePage, seen func(*releasePage) int64,
+	each func(*releasePage, releaseReply)) error {
+	script := scripts.Release()
+	for from, to := 0, 0; from < len(pages); from = to {
+		for args := 0; to < len(pages) && args < maxScriptArgs; to++ {
+			args += 5 + 3*len(pages[to].orders)
+		}
+		piece := pages[from:to]
+		err := r.pipeline(ctx, len(piece), func(cl rueidis.Client, i int) rueidis.Completed {
+			keys := r.keys(piece[i].bucket)
+			return cl.B().Evalsha().Sha1(script.SHA).Numkeys(2).Key(keys.meta, keys.buyers).
+				Arg(piece[i].args(seen(&piece[i]))...).Build()
+		}, func(i int, result rueidis.RedisResult) error {
+			reply, err := decodeRelease(result)
+			if err != nil {
+				return fmt.Errorf("apply outbox rows from %d of bucket %s: %w", piece[i].first, piece[i].bucket, err)
+			}
+			each(&piece[i], reply)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -152,7 +152,7 @@ func (s *scriptBench) ours(call int) []string {
 	for i := range s.n {
 		o := s.order(call*s.n + i)
 		c.orderIDs = append(c.orderIDs, o.OrderID)
-		c.purchases = append(c.purchases, &request{purchase: sale.Purchase{Buyer: o.Buyer, Key: o.Key, Quantity: o.Quantity}})
+		c.purchases = append(c.purchases, &sale.Purchase{Buyer: o.Buyer, Key: o.Key, Quantity: o.Quantity})
 	}
 	if call > 0 {
 		c.trims = []trim{{entryID: s.entry(call - 1), orders: s.n}}

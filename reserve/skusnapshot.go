@@ -28,7 +28,9 @@ type skuSnapshot struct {
 }
 
 // spare is what a bucket holds beyond what is promised.
-func (s *skuSnapshot) unpromised(number int) int64 { return s.readings[number].Available - s.promised[number] }
+func (s *skuSnapshot) unpromised(number int) int64 {
+	return s.readings[number].Available - s.promised[number]
+}
 
 // sound reports whether a bucket sells: it is open, and Redis is in the epoch that the database has.
 func (s *skuSnapshot) sound(number int) bool {

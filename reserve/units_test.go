@@ -107,16 +107,17 @@ func TestRefusals(t *testing.T) {
 		"J":                       {Outcome: sale.OutcomeUnavailable},
 		"W":                       {Outcome: sale.OutcomePaused},
 	} {
-		got, _, ok := refusal(verdict, "paused")
+		got, ok := readVerdict(verdict, "paused")
 		require.True(t, ok, verdict)
-		require.Equal(t, want, got, verdict)
+		require.Equal(t, want, got.answer, verdict)
+		require.False(t, got.taken, verdict)
 		if head, _, cut := strings.Cut(verdict, " "); cut {
-			_, _, ok = refusal(head, "")
+			_, ok = readVerdict(head, "")
 			require.False(t, ok, "%q is cut", verdict)
 		}
 	}
-	for _, bad := range []string{"", "X", "C 8", "C 8 many", "R !", "B 3 2 !", "E many"} {
-		_, _, ok := refusal(bad, "")
+	for _, bad := range []string{"", "X", "C 8", "C 8 many", "R !", "B 3 2 !", "E many", "A", "A 1", "A 1 x"} {
+		_, ok := readVerdict(bad, "")
 		require.False(t, ok, bad)
 	}
 }

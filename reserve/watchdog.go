@@ -24,7 +24,7 @@ type watchdog struct {
 	redis *Redis
 	units UnitBooks
 	log   *slog.Logger
-	turns  roundRobin
+	turns roundRobin
 	ahead map[sale.Bucket]time.Time // since when Redis has a later epoch than the database; zero = told
 
 	// window hears which version of its sale's window a bucket has in Redis: a Redis that went back by no more than that

@@ -1,0 +1,57 @@
+package reserve
+
+import (
+	"context"
+
+	"flashsale/faults"
+	"flashsale/sale"
+)
+
+// publishJournal publishes the entries of a bucket's journal that were created at or before a moment, and trims each one
+// that Kafka has acknowledged. It returns how many.
+func publishJournal(ctx context.Context, r *Redis, p Publisher, b sale.BucketRow, createdBeforeMS int64) (int, error) {
+	keys := r.keys(b.Bucket)
+	published := 0
+	for from := journalBeginning; ; {
+		page, err := r.journalFrom(ctx, keys, from, journalPage)
+		if err != nil || len(page) == 0 {
+			return published, err
+		}
+		due := page[:0:0]
+		for _, entry := range page {
+			if entry.createdMS <= createdBeforeMS {
+				due = append(due, entry)
+			}
+		}
+		if err := publishEntries(ctx, p, b, due); err != nil {
+			return published, err
+		}
+		faults.Point("relay.published")
+		if err := r.trimEntries(ctx, keys, due); err != nil {
+			return published, err
+		}
+		faults.Point("relay.trimmed")
+		published += len(due)
+		if from, err = afterEntry(page[len(page)-1].id); err != nil {
+			return published, err
+		}
+	}
+}
+
+// publishEntries publishes a page, all entries at once, and waits until every one is acknowledged.
+func publishEntries(ctx context.Context, p Publisher, b sale.BucketRow, entries []journalEntry) error {
+	key := []byte(b.Bucket.String())
+	results := make(chan error, len(entries))
+	for _, entry := range entries {
+		go func() { results <- publishAndWait(ctx, p, b.Partition, key, entry.record) }()
+	}
+	var failed error
+	for range entries {
+		if err := <-results; err != nil {
+			failed = err
+			continue
+		}
+		faults.Point("relay.entry-acknowledged")
+	}
+	return failed
+}
