@@ -1,10 +1,8 @@
 package reserve
 
 import (
-	"context"
 	"net"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -28,18 +26,5 @@ func TestErrorsNameTheirStore(t *testing.T) {
 	} {
 		require.Error(t, err, what)
 		require.Equal(t, sale.StoreRedis, sale.AwayStore(err), "%s: %v", what, err)
-	}
-
-	w := newWorld(t, nil)
-	b := w.stock("phone", 10, 1)
-	row := w.closeRow(b)
-	silent := &fakeKafka{}
-	silent.goAway()
-	for store, kafka := range map[sale.Store]*fakeKafka{sale.StoreKafka: silent, sale.StoreSettlement: {}} {
-		short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-		err := NewRebuilder(w.redis, kafka, w.db).Rebuild(short, []sale.BucketRow{row}, nil)
-		cancel()
-		require.Error(t, err)
-		require.Equal(t, store, sale.AwayStore(err), err)
 	}
 }

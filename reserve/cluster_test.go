@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/redis/rueidis"
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
@@ -85,13 +84,6 @@ func TestClusterNodeRestarts(t *testing.T) {
 	}
 	require.Positive(t, later)
 	require.Less(t, later, len(rows), "buckets of the other nodes were left alone")
-}
-
-// The library counts connections in powers of two, and takes 0 for its own choice.
-func TestConnectionsArePowersOfTwo(t *testing.T) {
-	for connections, power := range map[int]int{0: 1, 1: -1, 2: 1, 3: 2, 4: 2, 5: 3, 64: 6, 256: rueidis.MaxPipelineMultiplex} {
-		require.Equal(t, power, multiplex(connections), connections)
-	}
 }
 
 // While a slot moves, Redis refuses a script of which a key is not there yet, as the buyers' hash is before the first

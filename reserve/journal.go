@@ -3,7 +3,6 @@ package reserve
 import (
 	"context"
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 
@@ -13,11 +12,9 @@ import (
 )
 
 const (
-	journalPage      = 64  // entries read, and under way to Kafka, at once
 	journalHead      = "h" // the record's first line, where the script does not write the record in one piece
 	journalField     = "r"
 	journalBeginning = "-"
-	wholeJournal     = math.MaxInt64 // created before this: all of it
 )
 
 // journalEntry is one batch or transfer that Redis does not know to be in Kafka.
@@ -106,4 +103,9 @@ func (r *Redis) journalCounts(ctx context.Context, buckets []sale.Bucket) ([]jou
 		return fields.err
 	})
 	return counts, err
+}
+
+// entryID is the journal's name for a batch: epoch, sequence and batch id, so that it is the identity and rises.
+func entryID(epoch, sequence int64, batchID sale.OrderID) string {
+	return fmt.Sprintf("%d%010d-%d", epoch, sequence, batchID)
 }

@@ -26,3 +26,8 @@ func dial(t testing.TB, o Options) *Redis {
 	t.Cleanup(r.Close)
 	return r
 }
+
+// dialShared returns a client of the package's Redis with a namespace of its own.
+func dialShared(t testing.TB) *Redis {
+	return dial(t, Options{Namespace: namespace(t), Addrs: []string{harness.SharedRedis(t).Addr}})
+}

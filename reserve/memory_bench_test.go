@@ -1,9 +1,8 @@
 package reserve
 
 import (
-	"context"
 	"fmt"
-	"strings"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -31,7 +30,7 @@ func soldMemory(b *testing.B, keyed bool) float64 {
 	})
 	bucket := w.stock("phone", buyers, 1)
 	purchase := w.purchase(bucket, "")
-	before := w.usedMemory(b)
+	before := usedMemory(b, server)
 	var next, refused atomic.Int64
 	var all sync.WaitGroup
 	for range waiting {
@@ -51,16 +50,11 @@ func soldMemory(b *testing.B, keyed bool) float64 {
 	all.Wait()
 	require.Zero(b, refused.Load())
 	eventually(b, func() bool { return w.reading(bucket).JournalOrders == 0 }, "the journal is trimmed")
-	return float64(w.usedMemory(b)-before) / 1e6
+	return float64(usedMemory(b, server)-before) / 1e6
 }
 
-func (w *world) usedMemory(b *testing.B) (used int) {
-	client, err := w.redis.connected()
-	require.NoError(b, err)
-	info, err := client.Do(context.Background(), client.B().Info().Section("memory").Build()).ToString()
-	require.NoError(b, err)
-	_, rest, _ := strings.Cut(info, "used_memory:")
-	_, err = fmt.Sscan(rest, &used)
+func usedMemory(b *testing.B, server *harness.RedisServer) int {
+	used, err := strconv.Atoi(server.Info(b, "memory")["used_memory"])
 	require.NoError(b, err)
 	return used
 }

@@ -78,7 +78,7 @@ func modelSeed(t *testing.T) uint64 {
 		seed, err = strconv.ParseUint(text, 10, 64)
 		require.NoError(t, err)
 	}
-	t.Logf("replay with: %s=%d go test ./reserve -run '^%s$'", seedVariable, seed, t.Name())
+	t.Logf("replay with: %s=%d go test ./scripts -run '^%s$'", seedVariable, seed, t.Name())
 	return seed
 }
 

@@ -2,7 +2,6 @@ package reserve
 
 import (
 	"errors"
-	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -64,11 +63,6 @@ func (w *batchWorker) restore(p *publication) {
 	batch.BatchID = batch.Orders[0].OrderID
 	p.record = sale.AppendBatch(nil, &batch)
 	p.entryID = entryID(batch.Epoch, batch.Sequence, batch.BatchID)
-}
-
-// entryID is the journal's name for a batch: epoch, sequence and batch id, so that it is the identity and rises.
-func entryID(epoch, sequence int64, batchID sale.OrderID) string {
-	return fmt.Sprintf("%d%010d-%d", epoch, sequence, batchID)
 }
 
 // deliver publishes the parcels and answers their requests: queued when Kafka has acknowledged, held when it has not in

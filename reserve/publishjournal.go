@@ -2,9 +2,15 @@ package reserve
 
 import (
 	"context"
+	"math"
 
 	"flashsale/faults"
 	"flashsale/sale"
+)
+
+const (
+	journalPage  = 64            // entries read, and under way to Kafka, at once
+	wholeJournal = math.MaxInt64 // created before this: all of it
 )
 
 // publishJournal publishes the entries of a bucket's journal that were created at or before a moment, and trims each one

@@ -2,6 +2,7 @@ package reserve
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"testing"
@@ -223,38 +224,6 @@ func TestRebuildOfAnOldEpochChangesNothing(t *testing.T) {
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
 }
 
-// A step of a load whose begin is gone, or that was overtaken, is refused.
-func TestLoadStepsAreFenced(t *testing.T) {
-	w := newWorld(t, nil)
-	b := w.stock("phone", 10, 1)
-	load := sale.Load{BucketRow: w.db.row(b), Available: 5, Window: sale.WindowOf(&w.sale)}
-	load.Epoch = 7
-	load.Owners = []sale.RecordOrder{{OrderID: 1, Quantity: 1, Buyer: "zed"}}
-	steps := w.redis.loadSteps(load)
-	reply := func(call scriptCall) (word string) {
-		w.t.Helper()
-		require.NoError(t, w.redis.runScripts(context.Background(), scripts.Load(), []scriptCall{call}, nil))
-		m := modelRun{t: t, redis: w.redis}
-		word, err := m.script(scripts.Load(), call).ToString()
-		require.NoError(t, err)
-		return word
-	}
-	require.Equal(t, "lost", reply(steps.buyers[0]))
-	require.Equal(t, "lost", reply(steps.open))
-	require.Equal(t, "done", reply(steps.begin))
-	require.Equal(t, sale.Answer{Outcome: sale.OutcomeFenced, Reason: "state"}, w.engine.Reserve(w.at(b, "zed", 7)), "loading")
-	require.Equal(t, "lost", reply(steps.open), "the buyers are not there")
-	require.Equal(t, "done", reply(steps.buyers[0]))
-	w.doOn("HSET", w.redis.keys(b).buyers, "ann", "1,1,1,0")
-	require.Equal(t, "lost", reply(steps.open), "somebody else is there")
-	w.doOn("HDEL", w.redis.keys(b).buyers, "ann")
-	require.Equal(t, "done", reply(steps.open))
-	require.Equal(t, "done", reply(steps.open), "sent twice")
-	require.Equal(t, "older", reply(steps.begin), "an open epoch is not loaded again")
-	require.Equal(t, sale.OutcomeAlreadyBought, w.engine.Reserve(w.at(b, "zed", 7)).Outcome)
-	require.Equal(t, sale.OutcomeQueued, w.engine.Reserve(w.at(b, "ann", 7)).Outcome)
-}
-
 func (w *world) at(b sale.Bucket, buyer string, epoch int64) sale.Purchase {
 	p := w.purchase(b, buyer)
 	p.Epoch = epoch
@@ -340,4 +309,37 @@ func TestRebuildWaitsForTheFence(t *testing.T) {
 	require.Len(t, unsettled.log, 1, "one fence")
 	require.Equal(t, sale.BucketClosed, w.db.row(b).State)
 	require.Equal(t, sale.OutcomeFenced, w.buy(b, "anna").Outcome)
+}
+
+// With the database away a rebuild stops with its error and opens nothing; the next one brings the bucket back.
+func TestRebuildWithoutTheDatabase(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 1)
+	row := w.closeRow(b)
+	away := errors.New("the database is away")
+	rebuilder := NewRebuilder(w.redis, w.kafka, w.db)
+	w.db.onBeginLoads = func() { w.db.away = away }
+	require.ErrorIs(t, rebuilder.Rebuild(context.Background(), []sale.BucketRow{row}, nil), away)
+	require.ErrorIs(t, rebuilder.Rebuild(context.Background(), []sale.BucketRow{row}, nil), away)
+	require.Equal(t, sale.OutcomeFenced, w.buy(b, "anna").Outcome)
+	w.db.onBeginLoads = nil
+	w.db.setAway(nil)
+	w.rebuild(w.db.row(b))
+	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
+}
+
+// A rebuild that waits in vain names the store that it waits for.
+func TestRebuildNamesWhatItWaitsFor(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 1)
+	row := w.closeRow(b)
+	silent := &fakeKafka{}
+	silent.goAway()
+	for store, kafka := range map[sale.Store]*fakeKafka{sale.StoreKafka: silent, sale.StoreSettlement: {}} {
+		short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		err := NewRebuilder(w.redis, kafka, w.db).Rebuild(short, []sale.BucketRow{row}, nil)
+		cancel()
+		require.Error(t, err)
+		require.Equal(t, store, sale.AwayStore(err), err)
+	}
 }

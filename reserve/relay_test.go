@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"testing"
 	"time"
 
@@ -120,7 +121,7 @@ func TestRelayLooksInTurn(t *testing.T) {
 func TestRelayPublishesBrokenEntries(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
-	w.doOn("XADD", w.redis.keys(b).journal, "10000000001-5", journalField, "garbage")
+	w.doOn("XADD", w.redis.keys(b).journal, "10000000001-5", "r", "garbage")
 	other := &fakeKafka{}
 	n, err := publishJournal(context.Background(), w.redis, other, w.db.row(b), 1)
 	require.NoError(t, err)
@@ -128,4 +129,22 @@ func TestRelayPublishesBrokenEntries(t *testing.T) {
 	require.Equal(t, "garbage", string(other.log[0]))
 	_, err = afterEntry("nonsense")
 	require.Error(t, err)
+}
+
+// Keeper and relay of one process, as settle runs them: what a dead gateway left is settled without anybody's help.
+func TestRelayRunsOnTheKeepersView(t *testing.T) {
+	w := newWorld(t, impatient)
+	b := w.stock("phone", 10, 1)
+	w.abandon(b, []string{"anna", "bert"})
+	w.kafka.comeBack()
+	relay := NewRelay(RelayOptions{
+		Redis: w.redis, Publisher: w.kafka, Leases: w.db, Holder: "settle", Watched: w.keep().Watched,
+		Log: slog.New(slog.DiscardHandler),
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { _ = relay.Run(ctx) }) // Run returns nil
+	eventually(t, func() bool { return w.db.settled(b) == 2 && w.reading(b).JournalOrders == 0 }, "the journal is relayed")
+	cancel()
+	running.Wait()
 }

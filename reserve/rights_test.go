@@ -53,11 +53,3 @@ func TestRightsThatWouldBeMissedInSilence(t *testing.T) {
 		})
 	}
 }
-
-// The keeper takes a server that may not say what it is for neither primary nor replica.
-func TestAServerThatMayNotSayItsRole(t *testing.T) {
-	r := dialAs(t, harness.Redis(t), "-role")
-	_, err := r.lacksScript(context.Background())
-	require.ErrorIs(t, err, sale.ErrRights)
-	require.ErrorContains(t, err, "ask for the role")
-}

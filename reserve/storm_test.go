@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -58,7 +60,7 @@ func TestStorm(t *testing.T) {
 	b := w.stock("phone", stock, 1)
 	w.keep()
 	engines := []*Engine{w.engine, w.another()}
-	seed := modelSeed(t)
+	seed := stormSeed(t)
 	answers := make([]sale.Answer, crowd)
 	var all sync.WaitGroup
 	for i := range crowd {
@@ -246,4 +248,18 @@ func TestDrainLeavesNothingRunning(t *testing.T) {
 		return !strings.Contains(text, "reserve.(*flow)") && !strings.Contains(text, "reserve.(*janitor)") &&
 			!strings.Contains(text, "reserve.(*reporter)") && !strings.Contains(text, "reserve.(*Engine).runClock")
 	}, "goroutines of the engine are left")
+}
+
+const stormVariable = "FLASHSALE_MODEL_SEED" // the seed of a storm
+
+// stormSeed returns the seed of the environment, or a fresh one, and prints how to replay it.
+func stormSeed(t *testing.T) uint64 {
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv(stormVariable); text != "" {
+		var err error
+		seed, err = strconv.ParseUint(text, 10, 64)
+		require.NoError(t, err)
+	}
+	t.Logf("replay with: %s=%d go test ./recovery -run '^%s$'", stormVariable, seed, t.Name())
+	return seed
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -16,63 +14,6 @@ import (
 
 	"flashsale/sale"
 )
-
-func TestDialChecksItsOptions(t *testing.T) {
-	for _, o := range []Options{{}, {Addrs: []string{"a:1"}}, {Namespace: "n"}, {Namespace: "n", Addrs: []string{"no-port"}}} {
-		_, err := Dial(o)
-		require.Error(t, err)
-	}
-	r := dial(t, Options{Namespace: "n", Addrs: []string{"127.0.0.1:1"}, TLS: true, Username: "u", Password: "p"})
-	option := r.clientOption()
-	require.True(t, option.DisableRetry)
-	require.NotNil(t, option.TLSConfig)
-	err := r.Ping(context.Background())
-	require.Error(t, err)
-	require.True(t, notSent(err))
-	r.Close()
-	require.ErrorContains(t, r.Ping(context.Background()), "closed")
-}
-
-func TestNotSent(t *testing.T) {
-	require.True(t, notSent(fmt.Errorf("x: %w", &net.OpError{Op: "dial", Err: errors.New("refused")})))
-	require.False(t, notSent(&net.OpError{Op: "read", Err: errors.New("reset")}))
-	require.False(t, notSent(context.DeadlineExceeded))
-}
-
-// The bound on calls in flight is a wait that ends with its context, and then nothing was sent.
-func TestCallsInFlightAreBounded(t *testing.T) {
-	r := dial(t, Options{Namespace: "n", Addrs: []string{"127.0.0.1:1"}})
-	for range maxInFlight {
-		require.NoError(t, r.enter(context.Background()))
-	}
-	ended, cancel := context.WithCancel(context.Background())
-	cancel()
-	require.True(t, notSent(r.enter(ended)))
-	r.leave()
-	require.NoError(t, r.enter(context.Background()))
-}
-
-func TestEntries(t *testing.T) {
-	pairs := buyersOf([]sale.RecordOrder{
-		{OrderID: 39, Quantity: 2, Buyer: "b", Key: "k, 1"},
-		{OrderID: 3, Quantity: 1, Buyer: "a"},
-		{OrderID: 8, Quantity: 1, Buyer: "b"},
-	}, []sale.RecordOrder{{OrderID: 10, Quantity: 3, Buyer: "b", Key: "k"}, {OrderID: 9, Quantity: 1, Buyer: "c"}})
-	require.Equal(t, []string{"a", "3,1,,0,0", "b", `8,1,,0,0"a,-3,k,0,0"13,2,k, 1,0,0`, "c", "9,-1,,0,0"}, pairs)
-	entries, err := parseEntries(pairs[3])
-	require.NoError(t, err)
-	require.Equal(t, []buyerEntry{
-		{orderID: 8, quantity: 1}, {orderID: 10, quantity: 3, released: true, key: "k"}, {orderID: 39, quantity: 2, key: "k, 1"},
-	}, entries)
-	entries, err = parseEntries("7,1,,12,-z")
-	require.NoError(t, err)
-	require.Equal(t, []buyerEntry{{orderID: 7, quantity: 1, sequence: 38, sinceMS: -35}}, entries)
-	for _, bad := range []string{"", "1,2,3,4", "!,1,,1,1", "0,1,,1,1", "1,x,,1,1", "1,1,,!,1", "1,1,,1,!"} {
-		_, err := parseEntries(bad)
-		require.Error(t, err, bad)
-	}
-	require.Empty(t, buyersOf(nil, nil))
-}
 
 // Whoever is refused takes his request back while the rest of his batch is still being packed: the parcels are of the epoch
 // that Redis has answered, and a record that is written anew says so.
@@ -90,36 +31,6 @@ func TestParcelsOutliveTheRequestsThatWereRefused(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 7, record.Batch.Epoch)
 	require.Equal(t, "70000000003-21", f.publications[0].entryID)
-}
-
-// Every verdict is read whole; one that is cut or unknown is never taken for a refusal.
-func TestRefusals(t *testing.T) {
-	at := time.UnixMilli(1_790_000_000_123).UTC()
-	for verdict, want := range map[string]sale.Answer{
-		"R h 2 5 1790000000123 1": {Outcome: sale.OutcomeReplayed, OrderID: 17, Quantity: 2, CreatedAt: at, Status: sale.StatusHeld},
-		"R h 2 5 1790000000123 0": {Outcome: sale.OutcomeReplayed, OrderID: 17, Quantity: 2, CreatedAt: at, Status: sale.StatusQueued},
-		"R h 1 0 0 0":             {Outcome: sale.OutcomeReplayed, OrderID: 17, Quantity: 1, Status: sale.StatusQueued},
-		"K h":                     {Outcome: sale.OutcomeKeyReused, OrderID: 17},
-		"L 3":                     {Outcome: sale.OutcomeOverLimit, Limit: 3},
-		"B 3 2 h":                 {Outcome: sale.OutcomeAlreadyBought, Limit: 3, Bought: 2, OrderID: 17},
-		"E 4":                     {Outcome: sale.OutcomeNotEnough, Available: 4},
-		"S":                       {Outcome: sale.OutcomeSoldOut},
-		"J":                       {Outcome: sale.OutcomeUnavailable},
-		"W":                       {Outcome: sale.OutcomePaused},
-	} {
-		got, ok := readVerdict(verdict, "paused")
-		require.True(t, ok, verdict)
-		require.Equal(t, want, got.answer, verdict)
-		require.False(t, got.taken, verdict)
-		if head, _, cut := strings.Cut(verdict, " "); cut {
-			_, ok = readVerdict(head, "")
-			require.False(t, ok, "%q is cut", verdict)
-		}
-	}
-	for _, bad := range []string{"", "X", "C 8", "C 8 many", "R !", "B 3 2 !", "E many", "A", "A 1", "A 1 x"} {
-		_, ok := readVerdict(bad, "")
-		require.False(t, ok, bad)
-	}
 }
 
 // Whoever is not told apart by the script hears that the outcome is unknown.
@@ -176,29 +87,6 @@ func TestUnackedBytesAreBounded(t *testing.T) {
 	require.True(t, u.reserve(1))
 	u.release(maxUnackedBytes)
 	require.True(t, u.reserve(maxUnackedBytes))
-}
-
-// Work under a lease ends when the lease is lost, and not before; the lease is released afterwards.
-func TestUnderLease(t *testing.T) {
-	log := slog.New(slog.DiscardHandler)
-	synctest.Test(t, func(t *testing.T) {
-		db := newFakeDatabase()
-		require.NoError(t, underLease(t.Context(), db, "l", "me", log, func(ctx context.Context) error {
-			pause(ctx, 10*leaseTTL)
-			require.NoError(t, ctx.Err(), "it is renewed")
-			require.ErrorIs(t, underLease(ctx, db, "l", "you", log, nil), sale.ErrLeaseHeld)
-			return nil
-		}))
-		require.Empty(t, db.leases)
-
-		err := underLease(t.Context(), db, "l", "me", log, func(ctx context.Context) error {
-			db.setAway(errors.New("away"))
-			pause(ctx, 10*leaseTTL)
-			return ctx.Err()
-		})
-		require.ErrorIs(t, err, errLeaseLost)
-		require.Error(t, underLease(t.Context(), db, "l", "me", log, nil))
-	})
 }
 
 // A shelf keeps purchases of different epochs and lists apart, and lets a second flow take full batches only.
