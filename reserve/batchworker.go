@@ -44,7 +44,7 @@ func (w *batchWorker) run() {
 
 // process takes one batch through: checks, order ids, script, Kafka.
 func (w *batchWorker) process() {
-	if doubt := w.engine.Redis.owner.check(); doubt != nil {
+	if doubt := w.engine.Redis.Doubt(); doubt != nil {
 		w.refuse(sale.Answer{Outcome: sale.OutcomeFenced, Reason: reasonOf(doubt)})
 		return
 	}

@@ -131,7 +131,7 @@ type argumentBuffer struct {
 	lines string // of the record, when everything is taken
 }
 
-func newArgumentBuffer() *argumentBuffer { return &argumentBuffer{sha: scripts.Reserve().SHA} }
+func newArgumentBuffer() *argumentBuffer { return &argumentBuffer{sha: scripts.ReserveScript().SHA} }
 
 // of returns the arguments; they are valid until the next call.
 func (a *argumentBuffer) of(call *reserveCall) []string {

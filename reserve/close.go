@@ -16,7 +16,7 @@ func (r *Redis) closeBuckets(ctx context.Context, rows []sale.BucketRow) (closed
 	for i, row := range rows {
 		calls[i] = scriptCall{keys: []string{r.keys(row.Bucket).meta}, args: []string{fmt.Sprint(row.Epoch)}}
 	}
-	err = r.runScripts(ctx, scripts.Close(), calls, func(i int, reply rueidis.RedisMessage) error {
+	err = r.runScripts(ctx, scripts.CloseScript(), calls, func(i int, reply rueidis.RedisMessage) error {
 		word, err := reply.ToString()
 		if word == "newer" {
 			newer = append(newer, rows[i])

@@ -25,7 +25,7 @@ func TestClusterSellsFromSeveralNodes(t *testing.T) {
 	}
 	w.rebuild(rows...)
 	for i, node := range nodes {
-		require.Equal(t, int64(1), node.MustDo(t, "SCRIPT", "EXISTS", scripts.Reserve().SHA).([]any)[0], "node %d", i)
+		require.Equal(t, int64(1), node.MustDo(t, "SCRIPT", "EXISTS", scripts.ReserveScript().SHA).([]any)[0], "node %d", i)
 	}
 	sold := 0
 	for _, b := range buckets {

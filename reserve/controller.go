@@ -114,7 +114,7 @@ func (c *Controller) readChanges(ctx context.Context) error {
 func (c *Controller) watch(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, controlTimeout)
 	defer cancel()
-	if err := c.Redis.owner.check(); err != nil {
+	if err := c.Redis.Doubt(); err != nil {
 		return err
 	}
 	lacks, err := c.Redis.lacksScript(ctx)

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/redis/rueidis"
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
+	"flashsale/test/harness"
 )
 
 // settleTransfer moves loaded units between two buckets and leaves a credit for the receiving one, once, in the epoch of
@@ -152,12 +152,10 @@ func (w *world) release(b sale.Bucket, buyer, key string, a sale.Answer) {
 	require.NoError(w.t, w.courier().applyOnce(context.Background()))
 }
 
-// value is what the buyers hash says of a buyer.
+// value is what the buyers hash says of a buyer, "" when it does not know him.
 func (w *world) value(b sale.Bucket, buyer string) string {
 	w.t.Helper()
-	value, err := w.redis.do(context.Background(), func(c rueidis.Client) rueidis.Completed {
-		return c.B().Hget().Key(w.redis.keys(b).buyers).Field(buyer).Build()
-	}).ToString()
-	require.NoError(w.t, err)
+	value, is := harness.SharedRedis(w.t).MustDo(w.t, "HGET", w.redis.keys(b).buyers, buyer).(string)
+	require.True(w.t, is)
 	return value
 }

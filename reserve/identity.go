@@ -36,7 +36,7 @@ type Identity struct {
 // NewIdentity returns an identity. From now on nothing is done with this Redis until Check has succeeded.
 func NewIdentity(redis *Redis, databases EngineIDs, log *slog.Logger) *Identity {
 	unknown := fmt.Errorf("%w or to none: it was not asked yet", sale.ErrForeign)
-	redis.owner.doubt.Store(&unknown)
+	redis.SetDoubt(unknown)
 	return &Identity{redis: redis, databases: databases, log: log}
 }
 
@@ -56,17 +56,17 @@ func (i *Identity) Check(ctx context.Context) error {
 		found, err = i.redis.claim(ctx, id)
 	}
 	if isDoubt(err) {
-		i.redis.owner.doubt.Store(&err)
+		i.redis.SetDoubt(err)
 	}
 	if err != nil {
 		return err
 	}
 	if found == id {
-		i.redis.owner.doubt.Store(nil)
+		i.redis.SetDoubt(nil)
 		return nil
 	}
 	err = i.foreign(id, found)
-	i.redis.owner.doubt.Store(&err)
+	i.redis.SetDoubt(err)
 	return err
 }
 
@@ -105,7 +105,7 @@ func (i *Identity) foreign(id, found string) error {
 }
 
 // Doubt returns why nothing is sold now, nil when this Redis is known to be ours.
-func (i *Identity) Doubt() error { return i.redis.owner.check() }
+func (i *Identity) Doubt() error { return i.redis.Doubt() }
 
 // Run compares until ctx ends.
 func (i *Identity) Run(ctx context.Context) error {

@@ -19,7 +19,7 @@ const (
 
 // journalEntry is one batch or transfer that Redis does not know to be in Kafka.
 type journalEntry struct {
-	id        string
+	ID        string
 	record    []byte
 	orders    int   // in the record, 1 for a transfer; 0 when it cannot be decoded
 	createdMS int64 // of the record; 0 when it cannot be decoded: old enough for everybody
@@ -43,7 +43,7 @@ func (r *Redis) journalFrom(ctx context.Context, keys bucketKeys, from string, c
 // newJournalEntry reads the record. One that cannot be decoded is published like any other: settlement keeps it as a
 // dead letter with its reason.
 func newJournalEntry(x rueidis.XRangeEntry) journalEntry {
-	entry := journalEntry{id: x.ID, record: journaledRecord(x)}
+	entry := journalEntry{ID: x.ID, record: journaledRecord(x)}
 	record, err := sale.DecodeRecord(entry.record)
 	switch {
 	case err != nil:
@@ -77,7 +77,7 @@ func (r *Redis) trimEntries(ctx context.Context, keys bucketKeys, entries []jour
 	}
 	trims := make([]trim, len(entries))
 	for i, entry := range entries {
-		trims[i] = trim{entryID: entry.id, orders: entry.orders}
+		trims[i] = trim{entryID: entry.ID, orders: entry.orders}
 	}
 	return r.trim(ctx, []trimCall{{keys, trims}})
 }

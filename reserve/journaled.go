@@ -37,7 +37,7 @@ func (e *Engine) Journaled(ctx context.Context, buckets []sale.Bucket, id sale.O
 				}
 			}
 			if len(entries) == searchPage {
-				if from, err = afterEntry(entries[len(entries)-1].id); err != nil {
+				if from, err = afterEntry(entries[len(entries)-1].ID); err != nil {
 					return found, false, err
 				}
 			}

@@ -22,7 +22,7 @@ const (
 // must call its argument with every buyer; size is how many there are. Loading twice is harmless. The list that was
 // loaded before is freed.
 func (r *Redis) LoadList(ctx context.Context, saleID string, version, size int64, each func(func(buyer string) error) error) error {
-	if err := r.owner.check(); err != nil {
+	if err := r.Doubt(); err != nil {
 		return fmt.Errorf("load list %d of sale %s: %w", version, saleID, err)
 	}
 	if err := r.addListed(ctx, r.listKey(saleID, version), each); err != nil {

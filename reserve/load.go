@@ -24,7 +24,7 @@ func (r *Redis) load(ctx context.Context, loads []sale.Load) error {
 		begins, opens = append(begins, step.begin), append(opens, step.open)
 		buyers = append(buyers, step.buyers...)
 	}
-	err := r.runScripts(ctx, scripts.Load(), begins, func(i int, reply rueidis.RedisMessage) error {
+	err := r.runScripts(ctx, scripts.LoadScript(), begins, func(i int, reply rueidis.RedisMessage) error {
 		word, err := reply.ToString()
 		if key, foreign := strings.CutPrefix(word, "foreign "); foreign {
 			return foreignKey("key " + r.keys(loads[i].Bucket).named(key))
@@ -35,11 +35,11 @@ func (r *Redis) load(ctx context.Context, loads []sale.Load) error {
 		return err
 	}
 	faults.Point("rebuild.load-begun")
-	if err := r.runScripts(ctx, scripts.Load(), buyers, nil); err != nil {
+	if err := r.runScripts(ctx, scripts.LoadScript(), buyers, nil); err != nil {
 		return err
 	}
 	faults.Point("rebuild.buyers-loaded")
-	return r.runScripts(ctx, scripts.Load(), opens, nil)
+	return r.runScripts(ctx, scripts.LoadScript(), opens, nil)
 }
 
 type loadSteps struct {

@@ -28,9 +28,9 @@ func TestLoadStepsAreFenced(t *testing.T) {
 	steps := r.loadSteps(load)
 	reply := func(call scriptCall) (word string) {
 		t.Helper()
-		require.NoError(t, r.runScripts(ctx, scripts.Load(), []scriptCall{call}, nil))
+		require.NoError(t, r.runScripts(ctx, scripts.LoadScript(), []scriptCall{call}, nil))
 		m := modelRun{t: t, redis: r}
-		word, err := m.script(scripts.Load(), call).ToString()
+		word, err := m.script(scripts.LoadScript(), call).ToString()
 		require.NoError(t, err)
 		return word
 	}

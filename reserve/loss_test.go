@@ -68,7 +68,7 @@ func TestServerWithoutTheScriptSellsNothing(t *testing.T) {
 	require.Equal(t, sale.Answer{Outcome: sale.OutcomeFenced, Reason: "noscript"}, w.buy(b, "anna"))
 	eventually(t, func() bool { return w.reading(b).JournalOrders == 0 }, "trims do not need it")
 	require.NoError(t, w.redis.ApplyWindow(context.Background(), []sale.Bucket{b}, sale.WindowOf(&w.sale)))
-	require.Equal(t, int64(0), server.MustDo(t, "SCRIPT", "EXISTS", scripts.Reserve().SHA).([]any)[0])
+	require.Equal(t, int64(0), server.MustDo(t, "SCRIPT", "EXISTS", scripts.ReserveScript().SHA).([]any)[0])
 	eventually(t, func() bool { return w.db.row(b).State == sale.BucketClosed }, "the loss is reported")
 	w.rebuild(w.db.row(b))
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)

@@ -58,7 +58,7 @@ func TestModelFindsSeededBugs(t *testing.T) {
 	replid, seed := replidOf(t, r), modelSeed(t)
 	for name, change := range bugs {
 		t.Run(name, func(t *testing.T) {
-			source := scripts.Reserve().Source
+			source := scripts.ReserveScript().Source
 			require.Equal(t, 1, strings.Count(source, change[0]), "the place of the bug")
 			found := runWithBug(t, r.options, replid, seed, strings.Replace(source, change[0], change[1], 1))
 			require.True(t, found, "60,000 operations agreed with a script that has this bug")

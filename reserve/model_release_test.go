@@ -182,7 +182,7 @@ func TestModelFindsBugsOfReleases(t *testing.T) {
 	replid, seed := replidOf(t, r), modelSeed(t)
 	for name, change := range bugs {
 		t.Run(name, func(t *testing.T) {
-			source := scripts.Release().Source
+			source := scripts.ReleaseScript().Source
 			require.Equal(t, 1, strings.Count(source, change[0]), "the place of the bug")
 			require.True(t, releasesWithBug(t, r.options, replid, seed, strings.Replace(source, change[0], change[1], 1)),
 				"60,000 operations agreed with a script that has this bug")

@@ -109,7 +109,7 @@ func newModelRun(t require.TestingT, r *Redis, replid string, seed uint64) *mode
 	return &modelRun{
 		t: t, redis: r, keys: r.keys(bucket), bucket: bucket, random: rand.New(rand.NewPCG(seed, 1)),
 		nextID:    sale.OrderID((time.Now().UnixMilli() - 3000 - sale.IDEpoch) << 22),
-		arguments: newArgumentBuffer(), transferSHA: scripts.Transfer().SHA, releaseSHA: scripts.Release().SHA,
+		arguments: newArgumentBuffer(), transferSHA: scripts.TransferScript().SHA, releaseSHA: scripts.ReleaseScript().SHA,
 		seen:  map[string]int{},
 		model: stockModel{realReplid: replid, head: "sale phone 3", buyers: map[string][]buyerEntry{}},
 	}
@@ -263,7 +263,7 @@ func (m *modelRun) trim() {
 		}
 	}
 	call := (&trimCall{m.keys, trims}).script()
-	got, err := m.script(scripts.Trim(), call).AsInt64()
+	got, err := m.script(scripts.TrimScript(), call).AsInt64()
 	require.NoError(m.t, err)
 	require.Equal(m.t, want, got)
 	m.seen["trimmed"] += int(got)
@@ -298,7 +298,7 @@ func (m *modelRun) newWindow() sale.Window {
 
 func (m *modelRun) window() {
 	w := m.newWindow()
-	got, err := m.script(scripts.Window(), scriptCall{keys: []string{m.keys.meta}, args: windowArgs(w)}).ToString()
+	got, err := m.script(scripts.WindowScript(), scriptCall{keys: []string{m.keys.meta}, args: windowArgs(w)}).ToString()
 	require.NoError(m.t, err)
 	require.Equal(m.t, m.model.applyWindow(w), got)
 	m.seen[got]++
@@ -306,7 +306,7 @@ func (m *modelRun) window() {
 
 func (m *modelRun) close() {
 	epoch := m.model.epoch - int64(m.random.IntN(2))
-	got, err := m.script(scripts.Close(), scriptCall{keys: []string{m.keys.meta}, args: []string{fmt.Sprint(epoch)}}).ToString()
+	got, err := m.script(scripts.CloseScript(), scriptCall{keys: []string{m.keys.meta}, args: []string{fmt.Sprint(epoch)}}).ToString()
 	require.NoError(m.t, err)
 	require.Equal(m.t, m.model.close(epoch), got)
 	m.seen[got]++
@@ -329,7 +329,7 @@ func (m *modelRun) load() {
 		}
 	}
 	steps := m.redis.loadSteps(l)
-	first, err := m.script(scripts.Load(), steps.begin).ToString()
+	first, err := m.script(scripts.LoadScript(), steps.begin).ToString()
 	require.NoError(m.t, err)
 	if first != "done" {
 		require.Equal(m.t, "older", first)
@@ -338,7 +338,7 @@ func (m *modelRun) load() {
 	}
 	require.True(m.t, m.model.load(l, m.base(), m.model.realReplid != ""))
 	for _, call := range append(append([]scriptCall{steps.begin}, steps.buyers...), steps.open, steps.open) {
-		got, err := m.script(scripts.Load(), call).ToString()
+		got, err := m.script(scripts.LoadScript(), call).ToString()
 		require.NoError(m.t, err)
 		require.Equal(m.t, "done", got)
 	}

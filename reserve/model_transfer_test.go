@@ -43,9 +43,9 @@ func (m *stockModel) transfer(c *transferCall, now int64) transferReply {
 	m.seq, m.held, m.checked = m.seq+1, m.held+1, checked
 	bucket := bucketOfHead(m.head)
 	record := sale.AppendTransfer(nil, &sale.Transfer{
-		Bucket: bucket, Epoch: m.epoch, Sequence: m.seq, TransferID: c.id, CreatedMS: now, To: c.to, Units: units,
+		Bucket: bucket, Epoch: m.epoch, Sequence: m.seq, TransferID: c.ID, CreatedMS: now, To: c.to, Units: units,
 	})
-	entry := modelJournal{epoch: m.epoch, seq: m.seq, batchID: c.id, record: string(record), orders: 1}
+	entry := modelJournal{epoch: m.epoch, seq: m.seq, batchID: c.ID, record: string(record), orders: 1}
 	m.journal = append(m.journal, entry)
 	reply := refuse("ok", "")
 	reply.units, reply.entryID, reply.record = units, entry.id(), entry.record
@@ -61,7 +61,7 @@ func (m *modelRun) transfer() {
 	m.nextID += 1 + sale.OrderID(m.random.IntN(1<<20))
 	call := transferCall{
 		keys: m.keys, head: m.model.head, epoch: m.model.epoch, highest: m.random.Int64N(m.model.seq + 1),
-		deadlineMS: farDeadline, maxJournal: 100_000, id: m.nextID, to: m.random.IntN(3),
+		deadlineMS: farDeadline, maxJournal: 100_000, ID: m.nextID, to: m.random.IntN(3),
 		asked: m.random.Int64N(20), kept: max(0, m.random.Int64N(9)-5),
 	}
 	switch m.random.IntN(20) {
@@ -116,7 +116,7 @@ func TestModelFindsBugsOfTransfers(t *testing.T) {
 	replid, seed := replidOf(t, r), modelSeed(t)
 	for name, change := range bugs {
 		t.Run(name, func(t *testing.T) {
-			source := scripts.Transfer().Source
+			source := scripts.TransferScript().Source
 			require.Equal(t, 1, strings.Count(source, change[0]), "the place of the bug")
 			require.True(t, transfersWithBug(t, r.options, replid, seed, strings.Replace(source, change[0], change[1], 1)),
 				"60,000 operations agreed with a script that has this bug")

@@ -77,7 +77,7 @@ func (a *OutboxApplier) Run(ctx context.Context) error {
 func (a *OutboxApplier) applyOnce(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, applyTimeout)
 	defer cancel()
-	if err := a.Redis.owner.check(); err != nil {
+	if err := a.Redis.Doubt(); err != nil {
 		return err
 	}
 	rows, err := a.read(ctx)

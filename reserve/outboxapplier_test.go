@@ -184,7 +184,7 @@ func TestCourierCarriesManyRows(t *testing.T) {
 			}
 		}
 	}
-	require.Greater(t, len(m.db.waitingRows()), 3*releaseRows)
+	require.Greater(t, len(m.db.waitingRows()), 3*MaxReleaseRows)
 	require.NoError(t, m.courier().applyOnce(context.Background()))
 	require.Empty(t, m.db.waitingRows())
 	for _, b := range m.buckets {
@@ -360,7 +360,7 @@ func TestReleasePages(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, pages[0].rows, "an epoch ends a page")
 	for _, bad := range []sale.OutboxRow{
-		row(b, 1, 1, 0), row(b, 1, 1, releaseOrders+1), {Kind: sale.OutboxCredit}, {Kind: "gift", Units: 1},
+		row(b, 1, 1, 0), row(b, 1, 1, MaxReleaseOrders+1), {Kind: sale.OutboxCredit}, {Kind: "gift", Units: 1},
 		{Kind: sale.OutboxCredit, Units: 1, Orders: row(b, 1, 1, 1).Orders},
 	} {
 		_, err := releasePages([]sale.OutboxRow{bad})

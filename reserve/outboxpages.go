@@ -31,8 +31,8 @@ func releasePages(rows []sale.OutboxRow) ([]releasePage, error) {
 
 // takes reports whether the row may follow in this page.
 func (p *releasePage) takes(row *sale.OutboxRow) bool {
-	return row.Epoch == p.epoch && row.Number == p.first+int64(p.rows) && p.rows < releaseRows &&
-		(p.rows == 0 || len(p.orders)+len(row.Orders) <= releaseOrders)
+	return row.Epoch == p.epoch && row.Number == p.first+int64(p.rows) && p.rows < MaxReleaseRows &&
+		(p.rows == 0 || len(p.orders)+len(row.Orders) <= MaxReleaseOrders)
 }
 
 func (p *releasePage) add(row *sale.OutboxRow) {
@@ -53,7 +53,7 @@ func checkRow(row *sale.OutboxRow) error {
 	}
 	gives := row.Kind == sale.OutboxRelease || row.Kind == sale.OutboxRefusal
 	switch {
-	case gives && len(row.Orders) > 0 && len(row.Orders) <= releaseOrders && units == row.Units:
+	case gives && len(row.Orders) > 0 && len(row.Orders) <= MaxReleaseOrders && units == row.Units:
 	case row.Kind == sale.OutboxCredit && len(row.Orders) == 0 && row.Units > 0:
 	default:
 		return fmt.Errorf("outbox row %d of bucket %s: %s of %d units with %d orders of %d units",

@@ -16,12 +16,21 @@ import (
 // known to be ours.
 type owner struct{ doubt atomic.Pointer[error] }
 
-// check returns why nothing may be done with this Redis, nil when it is ours.
-func (o *owner) check() error {
-	if doubt := o.doubt.Load(); doubt != nil {
+// Doubt returns why nothing may be done with this Redis, nil when it is ours.
+func (r *Redis) Doubt() error {
+	if doubt := r.owner.doubt.Load(); doubt != nil {
 		return *doubt
 	}
 	return nil
+}
+
+// SetDoubt says why nothing may be done with this Redis from now on; nil says that it is ours.
+func (r *Redis) SetDoubt(doubt error) {
+	if doubt == nil {
+		r.owner.doubt.Store(nil)
+		return
+	}
+	r.owner.doubt.Store(&doubt)
 }
 
 // ownerKey holds the id of the engine whose Redis this is.

@@ -105,7 +105,7 @@ func (r *Redis) lacksScript(ctx context.Context) (bool, error) {
 				continue
 			}
 		}
-		found, err := node.Do(ctx, node.B().ScriptExists().Sha1(scripts.Reserve().SHA).Build()).AsIntSlice()
+		found, err := node.Do(ctx, node.B().ScriptExists().Sha1(scripts.ReserveScript().SHA).Build()).AsIntSlice()
 		if err != nil {
 			return false, fmt.Errorf("ask %s for the reserve script: %w", addr, err)
 		}

@@ -38,7 +38,7 @@ func publishJournal(ctx context.Context, r *Redis, p Publisher, b sale.BucketRow
 		}
 		faults.Point("relay.trimmed")
 		published += len(due)
-		if from, err = afterEntry(page[len(page)-1].id); err != nil {
+		if from, err = afterEntry(page[len(page)-1].ID); err != nil {
 			return published, err
 		}
 	}

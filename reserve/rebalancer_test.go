@@ -338,7 +338,7 @@ func TestTransferOfADeadGatewayIsRelayed(t *testing.T) {
 	m := newMarket(t, 8, 0).carry()
 	keys := m.redis.keys(m.buckets[0])
 	reply, err := m.redis.transfer(context.Background(), &transferCall{
-		keys: keys, head: "sale hot 0", epoch: 1, deadlineMS: 1 << 52, maxJournal: 10, id: 1 << 60, to: 1, asked: 1,
+		keys: keys, head: "sale hot 0", epoch: 1, deadlineMS: 1 << 52, maxJournal: 10, ID: 1 << 60, to: 1, asked: 1,
 	})
 	require.NoError(t, err)
 	require.Equal(t, []any{codeOK, int64(4), int64(4)}, []any{reply.code, reply.units, reply.moved})

@@ -39,7 +39,7 @@ func NewRebuilder(redis *Redis, publisher Publisher, books Books) *Rebuilder {
 // Rebuild brings the buckets of some rows to the next epoch, open. Rows that somebody else has brought further meanwhile
 // are done too. progress, which may be nil, hears how many buckets are done. The caller holds the sale's lease.
 func (b *Rebuilder) Rebuild(ctx context.Context, rows []sale.BucketRow, progress func(done, total int)) error {
-	if err := b.redis.owner.check(); err != nil {
+	if err := b.redis.Doubt(); err != nil {
 		return fmt.Errorf("rebuild %d buckets: %w", len(rows), err)
 	}
 	done := 0

@@ -151,7 +151,7 @@ func TestRebuildLoadsNoScriptsOnAServerThatEndedMeanwhile(t *testing.T) {
 	}
 	err := NewRebuilder(w.redis, w.kafka, w.db).Rebuild(context.Background(), []sale.BucketRow{row}, nil)
 	require.ErrorContains(t, err, "load the fenced scripts for bucket "+b.String())
-	require.Equal(t, []any{int64(0)}, server.MustDo(t, "SCRIPT", "EXISTS", scripts.Reserve().SHA))
+	require.Equal(t, []any{int64(0)}, server.MustDo(t, "SCRIPT", "EXISTS", scripts.ReserveScript().SHA))
 	require.Equal(t, sale.BucketLoading, w.db.row(b).State)
 
 	w.db.onChanges = nil

@@ -74,7 +74,7 @@ func (r *Relay) ClockAhead() (time.Duration, bool) { return r.clock.ahead() }
 func (r *Relay) pass(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, relayPass)
 	defer cancel()
-	if err := r.Redis.owner.check(); err != nil {
+	if err := r.Redis.Doubt(); err != nil {
 		return err
 	}
 	if err := r.clock.poll(ctx, r.Redis); err != nil {

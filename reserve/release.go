@@ -36,8 +36,8 @@ type pageOrder struct {
 }
 
 const (
-	releaseOrders = 1000 // orders in one call; a row never has more
-	releaseRows   = 1000
+	MaxReleaseOrders = 1000 // orders in one call; a row never has more
+	MaxReleaseRows   = 1000
 )
 
 // args are the script's, as scripts/release.lua describes them. highest is the highest sequence seen in the epoch.
@@ -90,7 +90,7 @@ func decodeRelease(result rueidis.RedisResult) (releaseReply, error) {
 // that was seen in the page's epoch.
 func (r *Redis) release(ctx context.Context, pages []releasePage, seen func(*releasePage) int64,
 	each func(*releasePage, releaseReply)) error {
-	script := scripts.Release()
+	script := scripts.ReleaseScript()
 	for from, to := 0, 0; from < len(pages); from = to {
 		for args := 0; to < len(pages) && args < maxScriptArgs; to++ {
 			args += 5 + 3*len(pages[to].orders)

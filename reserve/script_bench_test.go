@@ -48,7 +48,7 @@ func BenchmarkReserveScript(b *testing.B) {
 				bench := newScriptBench(b, n, keyed)
 				var cost float64
 				for b.Loop() {
-					cost += bench.turn(scripts.Reserve().Source, bench.ours)
+					cost += bench.turn(scripts.ReserveScript().Source, bench.ours)
 				}
 				b.ReportMetric(cost/float64(b.N), "redis-us/order")
 				b.ReportMetric(0, "ns/op")
@@ -65,7 +65,7 @@ func BenchmarkFloorScript(b *testing.B) {
 	for b.Loop() {
 		for range turns {
 			floor += bench.turn(floorScript, bench.floor) / turns
-			ours += bench.turn(scripts.Reserve().Source, bench.ours) / turns
+			ours += bench.turn(scripts.ReserveScript().Source, bench.ours) / turns
 		}
 	}
 	b.ReportMetric(ours/float64(b.N), "ours-us/order")

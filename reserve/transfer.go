@@ -19,7 +19,7 @@ type transferCall struct {
 	highest    int64
 	deadlineMS int64
 	maxJournal int
-	id         sale.OrderID
+	ID         sale.OrderID
 	to         int
 	asked      int64 // units that the receiving bucket needs at least
 	kept       int64 // units that stay
@@ -28,7 +28,7 @@ type transferCall struct {
 func (c *transferCall) arguments() []string {
 	number := func(n int64) string { return strconv.FormatInt(n, 10) }
 	return []string{
-		number(c.epoch), number(c.highest), number(c.deadlineMS), strconv.Itoa(c.maxJournal), c.head, c.id.String(),
+		number(c.epoch), number(c.highest), number(c.deadlineMS), strconv.Itoa(c.maxJournal), c.head, c.ID.String(),
 		strconv.Itoa(c.to), number(c.asked), number(c.kept),
 	}
 }
@@ -49,7 +49,7 @@ type transferReply struct {
 // transfer calls the script. As with reserve, a server without it answers fenced.
 func (r *Redis) transfer(ctx context.Context, call *transferCall) (transferReply, error) {
 	result := r.do(ctx, func(c rueidis.Client) rueidis.Completed {
-		return c.B().Evalsha().Sha1(scripts.Transfer().SHA).Numkeys(2).Key(call.keys.meta, call.keys.journal).
+		return c.B().Evalsha().Sha1(scripts.TransferScript().SHA).Numkeys(2).Key(call.keys.meta, call.keys.journal).
 			Arg(call.arguments()...).Build()
 	})
 	return decodeTransfer(result)

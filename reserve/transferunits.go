@@ -23,7 +23,7 @@ func (e *Engine) transfer(ctx context.Context, id sale.OrderID, giver sale.Bucke
 	}
 	reply, err := e.Redis.transfer(ctx, &transferCall{
 		keys: s.keys, head: s.head, epoch: giver.Epoch, highest: s.seen(giver.Epoch),
-		deadlineMS: now.Add(callTimeout).UnixMilli(), maxJournal: e.JournalMaxOrders, id: id, to: to, asked: asked, kept: kept,
+		deadlineMS: now.Add(callTimeout).UnixMilli(), maxJournal: e.JournalMaxOrders, ID: id, to: to, asked: asked, kept: kept,
 	})
 	if err != nil {
 		return transferReply{}, fmt.Errorf("transfer from bucket %s to %d: %w", giver.Bucket, to, err)

@@ -26,7 +26,7 @@ func (r *Redis) trim(ctx context.Context, calls []trimCall) error {
 	for i := range calls {
 		all[i] = calls[i].script()
 	}
-	return r.runScripts(ctx, scripts.Trim(), all, nil)
+	return r.runScripts(ctx, scripts.TrimScript(), all, nil)
 }
 
 func (c *trimCall) script() scriptCall {

@@ -16,14 +16,14 @@ import (
 // bucket sells by an older window: a bucket that Redis does not know sells nothing, and its rebuild reads the window
 // from the database.
 func (r *Redis) ApplyWindow(ctx context.Context, buckets []sale.Bucket, w sale.Window) error {
-	if err := r.owner.check(); err != nil {
+	if err := r.Doubt(); err != nil {
 		return fmt.Errorf("apply window %d: %w", w.Version, err)
 	}
 	calls := make([]scriptCall, len(buckets))
 	for i, b := range buckets {
 		calls[i] = scriptCall{keys: []string{r.keys(b).meta}, args: windowArgs(w)}
 	}
-	err := r.runScripts(ctx, scripts.Window(), calls, func(i int, reply rueidis.RedisMessage) error {
+	err := r.runScripts(ctx, scripts.WindowScript(), calls, func(i int, reply rueidis.RedisMessage) error {
 		word, err := reply.ToString()
 		if err == nil && word != "applied" && word != "newer" && word != "absent" {
 			err = fmt.Errorf("bucket %s: unexpected reply %q", buckets[i], word)

@@ -88,7 +88,7 @@ func TestHeaders(t *testing.T) {
 
 // Redis does not roll a script back: in the script that takes stock no refusal stands after the first write.
 func TestReserveChecksBeforeItWrites(t *testing.T) {
-	body := readContract(t, Reserve()).body
+	body := readContract(t, ReserveScript()).body
 	write := firstWrite.FindStringIndex(body)
 	if write == nil {
 		t.Fatal("no write found")
