@@ -16,6 +16,7 @@ import (
 	"flashsale/admin"
 	"flashsale/gateway"
 	"flashsale/reserve"
+	"flashsale/scripts"
 	"flashsale/settings"
 	"flashsale/settle"
 	"flashsale/store"
@@ -26,7 +27,7 @@ type site struct {
 	settings *settings.Settings
 	log      *slog.Logger
 	books    *store.Store
-	redis    *reserve.Redis
+	redis    *scripts.Redis
 	identity *reserve.Identity
 	holder   string // names this process in leases, and no other
 	registry *prometheus.Registry
@@ -41,7 +42,7 @@ func newSite(s *settings.Settings, log *slog.Logger) (*site, error) {
 }
 
 func newSiteOn(s *settings.Settings, log *slog.Logger, books *store.Store, embedded bool) (*site, error) {
-	redis, err := reserve.Dial(reserve.Options{
+	redis, err := scripts.Dial(scripts.Options{
 		Namespace: s.Namespace, Addrs: s.Redis.Addrs, Username: s.Redis.Username, Password: s.Redis.Password.Reveal(),
 		TLS: s.Redis.TLS, Connections: s.Redis.Connections, Embedded: embedded,
 	})
@@ -225,7 +226,7 @@ func (r *gatewayRole) build() (err error) {
 
 // operatorStock is what the operators' API does to Redis: the connection, and the rebuild that a preload is.
 type operatorStock struct {
-	*reserve.Redis
+	*scripts.Redis
 	*reserve.Rebuilder
 }
 

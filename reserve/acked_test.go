@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
+	"flashsale/scripts"
 )
 
 // A buyer who heard queued never reads held afterwards, although the entry stays in the journal until it is trimmed.
@@ -38,7 +39,7 @@ func TestAckedPlacesFade(t *testing.T) {
 	now := time.Now()
 	a := ackedWrites{{1, 1}: {}, {1, 2}: now.Add(-ackedMemory - time.Second), {1, 3}: now}
 	a.fade(now)
-	require.Contains(t, a, WriteID{1, 1})
-	require.NotContains(t, a, WriteID{1, 2})
-	require.Contains(t, a, WriteID{1, 3})
+	require.Contains(t, a, scripts.WriteID{1, 1})
+	require.NotContains(t, a, scripts.WriteID{1, 2})
+	require.Contains(t, a, scripts.WriteID{1, 3})
 }

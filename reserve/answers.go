@@ -4,35 +4,36 @@ import (
 	"strings"
 
 	"flashsale/sale"
+	"flashsale/scripts"
 )
 
 // answerVerdicts answers every refused and replayed purchase at once, and collects the taken ones in publications: one for
 // this call, and one for each earlier call of the same batch whose reply was lost. A request that has been answered belongs
 // to its buyer again: the worker reads nothing from it any more.
-func (w *batchWorker) answerVerdicts(reply reserveReply) {
+func (w *batchWorker) answerVerdicts(reply scripts.ReserveReply) {
 	w.publications = w.publications[:0]
-	if reply.verdicts == allTaken {
+	if reply.Verdicts == scripts.AllTaken {
 		for i := range w.batch {
-			w.publicationOf(i, WriteID{reply.epoch, reply.sequence}, reply.nowMS).setEntry(reply)
+			w.publicationOf(i, scripts.WriteID{reply.Epoch, reply.Sequence}, reply.NowMS).setEntry(reply)
 		}
 		return
 	}
-	text, rest := "", reply.verdicts
+	text, rest := "", reply.Verdicts
 	for i, r := range w.batch {
 		text, rest, _ = strings.Cut(rest, "\n")
-		v, ok := readVerdict(text, reply.detail)
+		v, ok := scripts.ReadVerdict(text, reply.Detail)
 		switch {
 		case !ok:
 			r.reply(w.unreadable(i, text))
-		case v.earlier:
-			w.publicationOf(i, WriteID{reply.epoch, v.sequence}, v.createdMS)
-		case v.taken:
-			w.publicationOf(i, WriteID{reply.epoch, reply.sequence}, reply.nowMS).setEntry(reply)
-		case v.answer.Status == sale.StatusHeld && w.queued(WriteID{reply.epoch, v.sequence}):
-			v.answer.Status = sale.StatusQueued
-			r.reply(v.answer)
+		case v.Earlier:
+			w.publicationOf(i, scripts.WriteID{reply.Epoch, v.Sequence}, v.CreatedMS)
+		case v.Taken:
+			w.publicationOf(i, scripts.WriteID{reply.Epoch, reply.Sequence}, reply.NowMS).setEntry(reply)
+		case v.Answer.Status == sale.StatusHeld && w.queued(scripts.WriteID{reply.Epoch, v.Sequence}):
+			v.Answer.Status = sale.StatusQueued
+			r.reply(v.Answer)
 		default:
-			r.reply(v.answer)
+			r.reply(v.Answer)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"flashsale/sale"
+	"flashsale/scripts"
 )
 
 // flow is one goroutine that takes batch after batch from a shelf, each from the script to the acknowledgement. What it
@@ -13,8 +14,8 @@ type batchWorker struct {
 	batch        []*request
 	purchases    []*sale.Purchase // of the batch, for the script
 	orderIDs     []sale.OrderID
-	trims        []trim
-	arguments    *argumentBuffer
+	trims        []scripts.Trim
+	arguments    *scripts.ArgumentBuffer
 	publications []*publication
 	lines        []*presses // of the batch's buyers, until their next presses may go on
 	oldest       time.Time  // when the oldest purchase of the batch came

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"flashsale/sale"
+	"flashsale/scripts"
 )
 
 // request is one purchase on its way. It is reused: done carries exactly one token for each use.
@@ -29,10 +30,10 @@ type bucketQueue struct {
 	engine    *Engine
 	bucket    sale.Bucket
 	partition int32
-	keys      bucketKeys
-	head      string // SALE SKU NUMBER, for the record
-	recordKey []byte // of the bucket's Kafka records
-	clock     *clock // of the server that holds the bucket
+	keys      scripts.BucketKeys
+	head      string         // SALE SKU NUMBER, for the record
+	recordKey []byte         // of the bucket's Kafka records
+	clock     *scripts.Clock // of the server that holds the bucket
 	patience  *patience
 	enough    chan struct{} // holds one: wanted purchases wait
 
@@ -45,7 +46,7 @@ type bucketQueue struct {
 	waitingAside int                 // flows that wait to ask again, while others may take from the shelf
 	epoch        int64               // the newest that a reply was good for
 	highest      int64               // sequence seen in that epoch
-	trims        []trim
+	trims        []scripts.Trim
 	acked        ackedWrites
 	inJanitor    bool // the janitor looks after this shelf
 
@@ -54,7 +55,7 @@ type bucketQueue struct {
 
 func newBucketQueue(e *Engine, b sale.Bucket, partition int32, patience *patience) *bucketQueue {
 	return &bucketQueue{
-		engine: e, bucket: b, partition: partition, keys: e.Redis.keys(b), clock: newClock(e.clock), patience: patience,
+		engine: e, bucket: b, partition: partition, keys: e.Redis.Keys(b), clock: scripts.NewClock(e.clock), patience: patience,
 		acked: ackedWrites{}, lines: map[string]*presses{}, enough: make(chan struct{}, 1),
 		head: fmt.Sprintf("%s %s %d", b.Sale, b.SKU, b.Number), recordKey: []byte(b.String()),
 	}
@@ -199,7 +200,7 @@ func (q *bucketQueue) learn(epoch, sequence int64) {
 }
 
 // takeTrims moves up to maxTrims entries from the shelf into trims.
-func (q *bucketQueue) takeTrims(trims []trim) []trim {
+func (q *bucketQueue) takeTrims(trims []scripts.Trim) []scripts.Trim {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	n := min(len(q.trims), maxTrims)
@@ -209,7 +210,7 @@ func (q *bucketQueue) takeTrims(trims []trim) []trim {
 }
 
 // addTrims leaves entries for the next call or the janitor, whichever comes first.
-func (q *bucketQueue) addTrims(trims ...trim) {
+func (q *bucketQueue) addTrims(trims ...scripts.Trim) {
 	if len(trims) == 0 {
 		return
 	}

@@ -8,13 +8,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
+	"flashsale/scripts"
 	"flashsale/test/harness"
 )
 
 // Kafka's circuit hears of records and of nothing else: not of refusals, and not of a Redis that is away.
 func TestKafkasCircuitHearsOfDeliveriesAlone(t *testing.T) {
 	server := harness.Redis(t)
-	w := newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
+	w := newWorldOn(t, dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
 	b := w.stock("phone", 1, 1)
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
 	require.Equal(t, 1, w.breaker.results(sale.ResourceKafka))

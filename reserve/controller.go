@@ -10,6 +10,7 @@ import (
 
 	"flashsale/faults"
 	"flashsale/sale"
+	"flashsale/scripts"
 )
 
 // Catalogue is what the control role reads of the database.
@@ -20,7 +21,7 @@ type Catalogue interface {
 
 // KeeperOptions are the parts of a Keeper.
 type ControllerOptions struct {
-	Redis     *Redis
+	Redis     *scripts.Redis
 	Rebuilder *Rebuilder
 	Catalogue Catalogue
 	Books     Books
@@ -47,7 +48,7 @@ type Controller struct {
 	ControllerOptions
 	view     *view
 	watchdog *watchdog
-	clock    *clock
+	clock    *scripts.Clock
 
 	mu         sync.Mutex
 	rebuilding map[string]time.Time // sales in work (zero), or the moment from which they may be tried again
@@ -60,7 +61,7 @@ type Controller struct {
 func NewController(o ControllerOptions) *Controller {
 	v := newView()
 	return &Controller{
-		ControllerOptions: o, view: v, watchdog: newWatchdog(o.Redis, o.Units, o.Log, v.hasWindow), clock: newClock(nil),
+		ControllerOptions: o, view: v, watchdog: newWatchdog(o.Redis, o.Units, o.Log, v.hasWindow), clock: scripts.NewClock(nil),
 		rebuilding: map[string]time.Time{}, slots: make(chan struct{}, rebuildParallel),
 	}
 }
@@ -117,7 +118,7 @@ func (c *Controller) watch(ctx context.Context) error {
 	if err := c.Redis.Doubt(); err != nil {
 		return err
 	}
-	lacks, err := c.Redis.lacksScript(ctx)
+	lacks, err := c.Redis.LacksScript(ctx)
 	if err != nil {
 		return err
 	}
@@ -139,17 +140,17 @@ func (c *Controller) watch(ctx context.Context) error {
 
 // moving returns the buckets that may be selling by now, by the clock that they sell by.
 func (c *Controller) moving(ctx context.Context) ([]sale.Bucket, error) {
-	if err := c.clock.poll(ctx, c.Redis); err != nil {
+	if err := c.clock.Poll(ctx, c.Redis); err != nil {
 		return nil, fmt.Errorf("read redis's clock: %w", err)
 	}
-	now, _ := c.clock.now()
+	now, _ := c.clock.Now()
 	return c.view.moving(now), nil
 }
 
 // probe asks the reserve script about every bucket.
 func (c *Controller) probe(ctx context.Context) error {
 	rows := c.view.open()
-	doubted, reasons, err := c.Redis.doubted(ctx, rows)
+	doubted, reasons, err := c.Redis.Doubted(ctx, rows)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
+	"flashsale/scripts"
 	"flashsale/test/harness"
 )
 
@@ -37,7 +38,7 @@ func (w *world) sellsSoon(b sale.Bucket, buyer string) {
 // the orders of before.
 func TestKeeperBringsRestartedRedisBack(t *testing.T) {
 	server := harness.Redis(t, "--appendfsync", "always")
-	w := newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
+	w := newWorldOn(t, dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
 	b := w.stock("phone", 10, 1)
 	w.keep()
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "before").Outcome)
@@ -60,7 +61,7 @@ func TestKeeperBringsRestartedRedisBack(t *testing.T) {
 func TestKeeperAsksEveryBucketAtItsStart(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
-	w.doOn("DEL", w.redis.keys(b).meta)
+	w.doOn("DEL", w.redis.Keys(b).Meta)
 	w.keep()
 	w.sellsSoon(b, "anna")
 }
@@ -161,7 +162,7 @@ func TestViewWatched(t *testing.T) {
 func TestKeeperGoesByRedissClock(t *testing.T) {
 	embedded := miniredis.RunT(t)
 	k := NewController(ControllerOptions{
-		Redis: dial(t, Options{Namespace: namespace(t), Addrs: []string{embedded.Addr()}, Embedded: true}),
+		Redis: dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{embedded.Addr()}, Embedded: true}),
 	})
 	starts := time.Now().Add(time.Hour)
 	b := sale.Bucket{Sale: "sale", SKU: "phone"}

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"flashsale/sale"
+	"flashsale/scripts"
 )
 
 // Breaker is the circuit breaker of the stores. Enter is called before a store is used; ok false means that its circuit
@@ -26,7 +27,7 @@ type Report interface {
 
 // EngineOptions are the parts and bounds of an Engine. Zero bounds take the defaults in brackets.
 type EngineOptions struct {
-	Redis            *Redis
+	Redis            *scripts.Redis
 	Producer         Publisher
 	IDs              *OrderIDs
 	AckTimeout       time.Duration // longest wait for Kafka before the answer is held [1 s]
@@ -64,7 +65,7 @@ const (
 // Engine takes stock for a gateway: purchase in, answer out.
 type Engine struct {
 	EngineOptions
-	clock       *clock
+	clock       *scripts.Clock
 	mu          sync.RWMutex // guards shelves and patience
 	queues      map[sale.Bucket]*bucketQueue
 	patience    map[int32]*patience // by partition
@@ -85,10 +86,10 @@ type Engine struct {
 // NewEngine starts an engine; Drain ends it. No server need be up.
 func NewEngine(o EngineOptions) *Engine {
 	o.setDefaults()
-	e := &Engine{EngineOptions: o, clock: newClock(nil), gate: newGate(),
+	e := &Engine{EngineOptions: o, clock: scripts.NewClock(nil), gate: newGate(),
 		queues: map[sale.Bucket]*bucketQueue{}, patience: map[int32]*patience{}}
 	e.requests.New = func() any { return &request{done: make(chan struct{}, 1)} }
-	e.workers.New = func() any { return &batchWorker{arguments: newArgumentBuffer()} }
+	e.workers.New = func() any { return &batchWorker{arguments: scripts.NewArgumentBuffer()} }
 	e.rebalancers = rebalancers{of: map[item]*rebalancer{}}
 	e.janitor = newJanitor()
 	e.reporter = newReporter(o.Report, o.Log)
@@ -153,19 +154,19 @@ func (e *Engine) decide(p sale.Purchase, came time.Time, again bool) sale.Answer
 
 // Now returns Redis's time, the zero time while Redis has never told it.
 func (e *Engine) Now() time.Time {
-	now, _ := e.clock.now()
+	now, _ := e.clock.Now()
 	return now
 }
 
 // ClockAhead returns how far this machine's clock is ahead of Redis's, negative when it is behind, and whether that is known.
-func (e *Engine) ClockAhead() (time.Duration, bool) { return e.clock.ahead() }
+func (e *Engine) ClockAhead() (time.Duration, bool) { return e.clock.Ahead() }
 
 // runClock keeps Redis's time while Redis answers; without it the last offset goes on being the best guess.
 func (e *Engine) runClock(ctx context.Context) {
 	for ctx.Err() == nil {
 		wait := clockEvery
-		if err := e.clock.poll(ctx, e.Redis); err != nil {
-			if _, known := e.clock.now(); !known {
+		if err := e.clock.Poll(ctx, e.Redis); err != nil {
+			if _, known := e.clock.Now(); !known {
 				wait = janitorEvery
 			}
 		}

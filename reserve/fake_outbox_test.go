@@ -155,7 +155,7 @@ func (w *world) release(b sale.Bucket, buyer, key string, a sale.Answer) {
 // value is what the buyers hash says of a buyer, "" when it does not know him.
 func (w *world) value(b sale.Bucket, buyer string) string {
 	w.t.Helper()
-	value, is := harness.SharedRedis(w.t).MustDo(w.t, "HGET", w.redis.keys(b).buyers, buyer).(string)
+	value, is := harness.SharedRedis(w.t).MustDo(w.t, "HGET", w.redis.Keys(b).Buyers, buyer).(string)
 	require.True(w.t, is)
 	return value
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"flashsale/sale"
+	"flashsale/scripts"
 )
 
 // EngineIDs tells which engine a database belongs to.
@@ -25,7 +26,7 @@ const (
 // every process compares it once a second. Without it, two databases would rebuild the same buckets in turn, each with
 // its own stock.
 type Identity struct {
-	redis     *Redis
+	redis     *scripts.Redis
 	databases EngineIDs
 	log       *slog.Logger
 
@@ -34,7 +35,7 @@ type Identity struct {
 }
 
 // NewIdentity returns an identity. From now on nothing is done with this Redis until Check has succeeded.
-func NewIdentity(redis *Redis, databases EngineIDs, log *slog.Logger) *Identity {
+func NewIdentity(redis *scripts.Redis, databases EngineIDs, log *slog.Logger) *Identity {
 	unknown := fmt.Errorf("%w or to none: it was not asked yet", sale.ErrForeign)
 	redis.SetDoubt(unknown)
 	return &Identity{redis: redis, databases: databases, log: log}
@@ -50,10 +51,10 @@ func (i *Identity) Check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = i.redis.checkRights(ctx)
+	err = i.redis.CheckRights(ctx)
 	found := ""
 	if err == nil {
-		found, err = i.redis.claim(ctx, id)
+		found, err = i.redis.Claim(ctx, id)
 	}
 	if isDoubt(err) {
 		i.redis.SetDoubt(err)
@@ -101,7 +102,7 @@ func (i *Identity) foreign(id, found string) error {
 	return fmt.Errorf("%w: key %s holds %.64q, and the id of this database is %q. Two engines on one Redis need two "+
 		"namespaces: change the setting namespace of one of them. If the other engine is gone for good, stop all processes, "+
 		"delete the key and start them again; every bucket is then rebuilt from this database. Nothing is sold until then",
-		sale.ErrForeign, i.redis.ownerKey(), found, id)
+		sale.ErrForeign, i.redis.OwnerKey(), found, id)
 }
 
 // Doubt returns why nothing is sold now, nil when this Redis is known to be ours.
@@ -118,7 +119,7 @@ func (i *Identity) Run(ctx context.Context) error {
 			i.log.Error("nothing is sold", "error", err)
 		case err == nil && said != "":
 			said = ""
-			i.log.Info("redis serves this engine again", "key", i.redis.ownerKey())
+			i.log.Info("redis serves this engine again", "key", i.redis.OwnerKey())
 		}
 		pause(ctx, identityEvery)
 	}

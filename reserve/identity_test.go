@@ -56,7 +56,7 @@ func TestOneEngineOwnsANamespace(t *testing.T) {
 	require.NoError(t, NewIdentity(w.redis, &engineID{id: "first"}, silent()).Check(ctx))
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
 
-	other := newWorldOn(t, dial(t, w.redis.options), nil)
+	other := newWorldOn(t, dial(t, w.redis.Options), nil)
 	identity := NewIdentity(other.redis, &engineID{id: "second"}, silent())
 	row := other.db.addBucket(b, 1000, 2)
 	err := identity.Check(ctx)
@@ -110,14 +110,14 @@ func TestIdentityIsComparedAllTheTime(t *testing.T) {
 	running.Go(func() { _ = identity.Run(ctx) }) // Run returns nil
 	t.Cleanup(func() { cancel(); running.Wait() })
 	eventually(t, func() bool { return identity.Doubt() == nil }, "claimed")
-	w.doOn("SET", w.redis.ownerKey(), "theirs")
+	w.doOn("SET", w.redis.OwnerKey(), "theirs")
 	eventually(t, func() bool { return w.buy(b, "anna").Outcome == sale.OutcomeFenced }, "noticed")
-	w.doOn("DEL", w.redis.ownerKey())
+	w.doOn("DEL", w.redis.OwnerKey())
 	eventually(t, func() bool { return w.buy(b, "bert").Outcome == sale.OutcomeQueued }, "claimed again")
-	w.doOn("DEL", w.redis.ownerKey())
-	w.doOn("HSET", w.redis.ownerKey(), "field", "value")
+	w.doOn("DEL", w.redis.OwnerKey())
+	w.doOn("HSET", w.redis.OwnerKey(), "field", "value")
 	eventually(t, func() bool { return errors.Is(identity.Doubt(), sale.ErrForeign) }, "a key of another kind is somebody's too")
-	require.ErrorContains(t, identity.Doubt(), "key "+w.redis.ownerKey()+" is not what the engine writes there")
+	require.ErrorContains(t, identity.Doubt(), "key "+w.redis.OwnerKey()+" is not what the engine writes there")
 	eventually(t, func() bool { return bytes.Count([]byte(log.String()), []byte("nothing is sold")) == 2 }, "each finding is logged once")
 }
 
@@ -134,8 +134,8 @@ func TestForeignKeysAreNamed(t *testing.T) {
 			server := harness.SharedRedis(t)
 			w := newWorld(t, nil)
 			b := sale.Bucket{Sale: w.sale.ID, SKU: "phone"}
-			keys := w.redis.keys(b)
-			key := map[string]string{"meta": keys.meta, "buyers": keys.buyers, "journal": keys.journal, "hash": keys.meta}[name]
+			keys := w.redis.Keys(b)
+			key := map[string]string{"meta": keys.Meta, "buyers": keys.Buyers, "journal": keys.Journal, "hash": keys.Meta}[name]
 			w.doOn(append([]string{kind[0], key}, kind[1:]...)...)
 			before := server.MustDo(t, "DUMP", key)
 			row := w.db.addBucket(b, 10, 2)
@@ -157,7 +157,7 @@ func TestForeignMetaIsNamedByReaders(t *testing.T) {
 	ctx := context.Background()
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
-	meta := w.redis.keys(b).meta
+	meta := w.redis.Keys(b).Meta
 	w.doOn("DEL", meta)
 	w.doOn("SET", meta, "text")
 	require.Equal(t, sale.OutcomeUnavailable, w.buy(b, "anna").Outcome)

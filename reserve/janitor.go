@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"flashsale/faults"
+	"flashsale/scripts"
 )
 
 // janitor looks after the queues that are in use, and only those: it answers purchases that waited too long, and trims
@@ -67,27 +68,27 @@ func (j *janitor) sweepLast(ctx context.Context) {
 
 // flushTrims deletes acknowledged entries of the idle ones among some queues, in one pipeline.
 func flushTrims(ctx context.Context, queues []*bucketQueue) {
-	var calls []trimCall
+	var calls []scripts.TrimCall
 	var owners []*bucketQueue
 	for _, q := range queues {
 		if !q.idle() {
 			continue
 		}
 		if trims := q.takeTrims(nil); len(trims) > 0 {
-			calls, owners = append(calls, trimCall{q.keys, trims}), append(owners, q)
+			calls, owners = append(calls, scripts.TrimCall{q.keys, trims}), append(owners, q)
 		}
 	}
 	if len(calls) == 0 {
 		return
 	}
-	if err := owners[0].engine.Redis.trim(ctx, calls); err != nil {
+	if err := owners[0].engine.Redis.Trim(ctx, calls); err != nil {
 		for i, q := range owners {
-			q.addTrims(calls[i].trims...)
+			q.addTrims(calls[i].Trims...)
 		}
 		return
 	}
 	faults.Point("reserve.trimmed")
 	for i, q := range owners {
-		q.trimmed(calls[i].trims)
+		q.trimmed(calls[i].Trims)
 	}
 }

@@ -44,7 +44,7 @@ func TestJournaledIsBounded(t *testing.T) {
 	b := w.stock("phone", 10, 1)
 	record := string(sale.AppendFence(nil, "f"))
 	for i := range searchEntries + 1 {
-		w.doOn("XADD", w.redis.keys(b).journal, strconv.Itoa(10_000_000_001+i)+"-5", "r", record)
+		w.doOn("XADD", w.redis.Keys(b).Journal, strconv.Itoa(10_000_000_001+i)+"-5", "r", record)
 	}
 	var problem sale.Problem
 	_, _, err := w.engine.Journaled(t.Context(), []sale.Bucket{b}, 1)

@@ -21,7 +21,7 @@ func (w *batchWorker) onlyListed() (left bool, err error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
-	members, size, err := w.engine.Redis.listed(ctx, first.Bucket.Sale, first.ListVersion, buyers)
+	members, size, err := w.engine.Redis.Listed(ctx, first.Bucket.Sale, first.ListVersion, buyers)
 	switch {
 	case err != nil:
 		w.refuse(sale.Answer{Outcome: sale.OutcomeUnavailable})

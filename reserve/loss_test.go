@@ -21,20 +21,22 @@ import (
 // doOn sends one raw command to the world's Redis.
 func (w *world) doOn(args ...string) {
 	w.t.Helper()
-	require.NoError(w.t, w.redis.do(context.Background(), func(c rueidis.Client) rueidis.Completed {
+	require.NoError(w.t, w.redis.Do(context.Background(), func(c rueidis.Client) rueidis.Completed {
 		return c.B().Arbitrary(args[0]).Keys(args[1]).Args(args[2:]...).Build()
 	}).Error())
 }
 
 // Each sign of loss is answered fenced, takes nothing, and is reported once for the bucket and epoch.
 func TestLossIsFencedAndReported(t *testing.T) {
-	cases := map[string]func(w *world, keys bucketKeys){
-		"missing": func(w *world, keys bucketKeys) { w.doOn("DEL", keys.meta) },
-		"epoch":   func(w *world, keys bucketKeys) { w.doOn("HSET", keys.meta, "epoch", "0") },
-		"state":   func(w *world, keys bucketKeys) { w.doOn("HSET", keys.meta, "loaded_state", "loading") },
-		"replid":  func(w *world, keys bucketKeys) { w.doOn("HSET", keys.meta, "replid", "ffff", "checked_ms", "0") },
-		"sequence": func(w *world, keys bucketKeys) {
-			w.doOn("HSET", keys.meta, "seq", "0")
+	cases := map[string]func(w *world, keys scripts.BucketKeys){
+		"missing": func(w *world, keys scripts.BucketKeys) { w.doOn("DEL", keys.Meta) },
+		"epoch":   func(w *world, keys scripts.BucketKeys) { w.doOn("HSET", keys.Meta, "epoch", "0") },
+		"state":   func(w *world, keys scripts.BucketKeys) { w.doOn("HSET", keys.Meta, "loaded_state", "loading") },
+		"replid": func(w *world, keys scripts.BucketKeys) {
+			w.doOn("HSET", keys.Meta, "replid", "ffff", "checked_ms", "0")
+		},
+		"sequence": func(w *world, keys scripts.BucketKeys) {
+			w.doOn("HSET", keys.Meta, "seq", "0")
 		},
 	}
 	for reason, spoil := range cases {
@@ -43,7 +45,7 @@ func TestLossIsFencedAndReported(t *testing.T) {
 			b := w.stock("phone", 10, 1)
 			require.Equal(t, sale.OutcomeQueued, w.buy(b, "before").Outcome)
 			row := w.db.row(b)
-			spoil(w, w.redis.keys(b))
+			spoil(w, w.redis.Keys(b))
 			p := w.purchase(b, "anna")
 			p.Epoch = row.Epoch
 			require.Equal(t, sale.Answer{Outcome: sale.OutcomeFenced, Reason: reason}, w.engine.Reserve(p))
@@ -61,7 +63,7 @@ func TestLossIsFencedAndReported(t *testing.T) {
 // A server without the script sells nothing, and nothing but a rebuild installs it.
 func TestServerWithoutTheScriptSellsNothing(t *testing.T) {
 	server := harness.Redis(t)
-	w := newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
+	w := newWorldOn(t, dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
 	b := w.stock("phone", 10, 1)
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "before").Outcome)
 	server.MustDo(t, "SCRIPT", "FLUSH")
@@ -92,7 +94,7 @@ func TestOldViewIsFencedButNotReported(t *testing.T) {
 func TestReportsWaitForTheDatabase(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
-	w.doOn("DEL", w.redis.keys(b).meta)
+	w.doOn("DEL", w.redis.Keys(b).Meta)
 	w.db.setAway(errors.New("away"))
 	require.Equal(t, sale.OutcomeFenced, w.buy(b, "anna").Outcome)
 	require.Empty(t, w.db.reported())
@@ -162,7 +164,7 @@ func TestStepAside(t *testing.T) {
 // When Redis stays silent the answer is unknown, with the order's id, within 5 s; who has not been sent is unavailable.
 func TestSilentRedisIsUnknown(t *testing.T) {
 	server := harness.Redis(t)
-	w := newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
+	w := newWorldOn(t, dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
 	b := w.stock("phone", 100, 1)
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "before").Outcome)
 	server.Pause()
@@ -194,7 +196,7 @@ func TestSilentRedisIsUnknown(t *testing.T) {
 // A Redis that is not there refuses at once: nothing was sent.
 func TestAbsentRedisIsUnavailable(t *testing.T) {
 	server := harness.Redis(t)
-	w := newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
+	w := newWorldOn(t, dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
 	b := w.stock("phone", 100, 1)
 	server.Kill()
 	eventually(t, func() bool {
@@ -206,7 +208,7 @@ func TestAbsentRedisIsUnavailable(t *testing.T) {
 // newLossyWorld is an engine whose replies from Redis can be lost.
 func newLossyWorld(t *testing.T) (*world, *lossyProxy) {
 	proxy := newLossyProxy(t, harness.SharedRedis(t).Addr)
-	return newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{proxy.addr}}), nil), proxy
+	return newWorldOn(t, dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{proxy.addr}}), nil), proxy
 }
 
 // lossyProxy stands between client and server and, once told, swallows the next long reply and cuts the connection.

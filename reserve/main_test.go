@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"flashsale/scripts"
 	"flashsale/test/harness"
 )
 
@@ -20,14 +21,9 @@ func namespace(t testing.TB) string {
 	return "t" + hex.EncodeToString(text)
 }
 
-func dial(t testing.TB, o Options) *Redis {
-	r, err := Dial(o)
+func dial(t testing.TB, o scripts.Options) *scripts.Redis {
+	r, err := scripts.Dial(o)
 	require.NoError(t, err)
 	t.Cleanup(r.Close)
 	return r
-}
-
-// dialShared returns a client of the package's Redis with a namespace of its own.
-func dialShared(t testing.TB) *Redis {
-	return dial(t, Options{Namespace: namespace(t), Addrs: []string{harness.SharedRedis(t).Addr}})
 }

@@ -9,6 +9,7 @@ import (
 
 	"flashsale/faults"
 	"flashsale/sale"
+	"flashsale/scripts"
 )
 
 // Outbox holds what the database has decided about a bucket's stock and Redis has still to apply.
@@ -21,7 +22,7 @@ type Outbox interface {
 
 // CourierOptions are the parts of a Courier.
 type OutboxApplierOptions struct {
-	Redis  *Redis
+	Redis  *scripts.Redis
 	Outbox Outbox
 	Report Report
 	Leases Leases
@@ -43,7 +44,7 @@ const (
 // lost writes, is reported, and the rebuild absorbs it.
 type OutboxApplier struct {
 	OutboxApplierOptions
-	highest    map[sale.Bucket]WriteID // the highest sequence seen, of buckets with rows
+	highest    map[sale.Bucket]scripts.WriteID // the highest sequence seen, of buckets with rows
 	told       map[sale.Bucket]reportedLoss
 	complained time.Time
 }
@@ -57,7 +58,7 @@ type reportedLoss struct {
 
 // NewCourier returns a courier; Run does its work.
 func NewOutboxApplier(o OutboxApplierOptions) *OutboxApplier {
-	return &OutboxApplier{OutboxApplierOptions: o, highest: map[sale.Bucket]WriteID{}, told: map[sale.Bucket]reportedLoss{}}
+	return &OutboxApplier{OutboxApplierOptions: o, highest: map[sale.Bucket]scripts.WriteID{}, told: map[sale.Bucket]reportedLoss{}}
 }
 
 // Run carries until ctx ends.
@@ -117,15 +118,15 @@ func (a *OutboxApplier) apply(ctx context.Context, rows []sale.OutboxRow) (int, 
 	}
 	var applied []sale.Applied
 	var lost []loss
-	err = a.Redis.release(ctx, pages, a.seen, func(page *releasePage, reply releaseReply) {
-		switch reply.code {
-		case codeDone:
-			a.learn(page.bucket, WriteID{page.epoch, reply.sequence})
+	err = a.Redis.Release(ctx, pages, a.seen, func(page *scripts.ReleasePage, reply scripts.ReleaseReply) {
+		switch reply.Code {
+		case scripts.CodeDone:
+			a.learn(page.Bucket, scripts.WriteID{page.Epoch, reply.Sequence})
 			applied = append(applied, sale.Applied{
-				Bucket: page.bucket, Epoch: page.epoch, Number: reply.number, Sequence: reply.sequence,
+				Bucket: page.Bucket, Epoch: page.Epoch, Number: reply.Number, Sequence: reply.Sequence,
 			})
-		case codeFenced:
-			lost = append(lost, loss{bucket: page.bucket, epoch: page.epoch, reason: reply.detail})
+		case scripts.CodeFenced:
+			lost = append(lost, loss{bucket: page.Bucket, epoch: page.Epoch, reason: reply.Detail})
 		}
 	})
 	faults.Point("release.applied")
@@ -155,14 +156,14 @@ func behindPages(rows []sale.OutboxRow, applied []sale.Applied) []sale.OutboxRow
 }
 
 // seen returns the highest sequence seen in the page's epoch.
-func (a *OutboxApplier) seen(page *releasePage) int64 {
-	if at := a.highest[page.bucket]; at.Epoch == page.epoch {
+func (a *OutboxApplier) seen(page *scripts.ReleasePage) int64 {
+	if at := a.highest[page.Bucket]; at.Epoch == page.Epoch {
 		return at.Sequence
 	}
 	return 0
 }
 
-func (a *OutboxApplier) learn(b sale.Bucket, at WriteID) {
+func (a *OutboxApplier) learn(b sale.Bucket, at scripts.WriteID) {
 	if known := a.highest[b]; at.Epoch > known.Epoch || at.Sequence > known.Sequence {
 		a.highest[b] = at
 	}

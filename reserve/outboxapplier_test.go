@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
+	"flashsale/scripts"
 	"flashsale/test/harness"
 )
 
@@ -110,8 +111,8 @@ func TestCourierForgetsRefusedOrders(t *testing.T) {
 		require.NoError(t, w.courier().applyOnce(context.Background()))
 		require.Empty(t, w.db.waitingRows())
 		require.EqualValues(t, 99, w.reading(b).Available)
-		known, err := w.redis.do(context.Background(), func(c rueidis.Client) rueidis.Completed {
-			return c.B().Hlen().Key(w.redis.keys(b).buyers).Build()
+		known, err := w.redis.Do(context.Background(), func(c rueidis.Client) rueidis.Completed {
+			return c.B().Hlen().Key(w.redis.Keys(b).Buyers).Build()
 		}).AsInt64()
 		require.NoError(t, err)
 		require.EqualValues(t, 1, known, "nothing is left of who had nothing else")
@@ -184,7 +185,7 @@ func TestCourierCarriesManyRows(t *testing.T) {
 			}
 		}
 	}
-	require.Greater(t, len(m.db.waitingRows()), 3*MaxReleaseRows)
+	require.Greater(t, len(m.db.waitingRows()), 3*scripts.MaxReleaseRows)
 	require.NoError(t, m.courier().applyOnce(context.Background()))
 	require.Empty(t, m.db.waitingRows())
 	for _, b := range m.buckets {
@@ -197,11 +198,11 @@ func TestCourierCarriesManyRows(t *testing.T) {
 // absorbs the row.
 func TestCourierReportsLoss(t *testing.T) {
 	spoil := map[string]func(w *world, b sale.Bucket){
-		"order":    func(w *world, b sale.Bucket) { w.doOn("DEL", w.redis.keys(b).buyers) },
+		"order":    func(w *world, b sale.Bucket) { w.doOn("DEL", w.redis.Keys(b).Buyers) },
 		"outbox":   func(w *world, b sale.Bucket) { w.db.outbox[0].Number = 2 },
-		"missing":  func(w *world, b sale.Bucket) { w.doOn("DEL", w.redis.keys(b).meta) },
-		"replid":   func(w *world, b sale.Bucket) { w.doOn("HSET", w.redis.keys(b).meta, "replid", "ffff") },
-		"sequence": func(w *world, b sale.Bucket) { w.doOn("HSET", w.redis.keys(b).meta, "seq", "0") },
+		"missing":  func(w *world, b sale.Bucket) { w.doOn("DEL", w.redis.Keys(b).Meta) },
+		"replid":   func(w *world, b sale.Bucket) { w.doOn("HSET", w.redis.Keys(b).Meta, "replid", "ffff") },
+		"sequence": func(w *world, b sale.Bucket) { w.doOn("HSET", w.redis.Keys(b).Meta, "seq", "0") },
 	}
 	for reason, spoil := range spoil {
 		t.Run(reason, func(t *testing.T) {
@@ -210,7 +211,7 @@ func TestCourierReportsLoss(t *testing.T) {
 			a := w.buy(b, "anna")
 			w.db.release(b, orderOf(a, "anna"))
 			courier := w.courier()
-			courier.learn(b, WriteID{1, 1})
+			courier.learn(b, scripts.WriteID{1, 1})
 			before := w.reading(b)
 			spoil(w, b)
 			require.NoError(t, courier.applyOnce(context.Background()))
@@ -233,14 +234,14 @@ func TestCourierReportsLoss(t *testing.T) {
 // Without the script nothing is applied, and the courier does not load it.
 func TestCourierDoesNotLoadTheScript(t *testing.T) {
 	server := harness.Redis(t)
-	w := newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
+	w := newWorldOn(t, dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
 	b := w.stock("phone", 10, 1)
 	w.db.release(b, orderOf(w.buy(b, "anna"), "anna"))
 	server.MustDo(t, "SCRIPT", "FLUSH")
 	require.NoError(t, w.courier().applyOnce(context.Background()))
 	require.Equal(t, []string{fmt.Sprintf("%s epoch 1: noscript", b)}, w.db.reported())
 	require.Equal(t, int64(9), w.reading(b).Available)
-	lacks, err := w.redis.lacksScript(context.Background())
+	lacks, err := w.redis.LacksScript(context.Background())
 	require.NoError(t, err)
 	require.True(t, lacks)
 }
@@ -279,12 +280,12 @@ func TestCourierAppliesInTheRowsEpochOnly(t *testing.T) {
 		require.NoError(t, err)
 		require.Zero(t, n)
 	}
-	w.doOn("HSET", w.redis.keys(b).meta, "loaded_state", "loading")
+	w.doOn("HSET", w.redis.Keys(b).Meta, "loaded_state", "loading")
 	n, _, err := w.courier().apply(context.Background(), row(2))
 	require.NoError(t, err)
 	require.Zero(t, n, "a bucket that is being loaded waits")
 	require.Equal(t, int64(10), w.reading(b).Available)
-	w.doOn("HSET", w.redis.keys(b).meta, "loaded_state", "open")
+	w.doOn("HSET", w.redis.Keys(b).Meta, "loaded_state", "open")
 	n, left, err := w.courier().apply(context.Background(), append(row(2), sale.OutboxRow{
 		Bucket: b, Number: 3, Epoch: 2, Kind: sale.OutboxCredit, Units: 1,
 	}))
@@ -347,20 +348,20 @@ func TestReleasePages(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Len(t, pages, 2)
-	require.Equal(t, []int{2, 2}, []int{pages[0].rows, pages[1].rows})
-	require.Equal(t, []int64{4, 1}, []int64{pages[0].first, pages[1].first})
-	require.Len(t, pages[0].orders, 1000)
-	require.Equal(t, []string{"1", "8", "1", "2", "9", "anna", "10,1", "1"}, pages[1].args(8))
+	require.Equal(t, []int{2, 2}, []int{pages[0].Rows, pages[1].Rows})
+	require.Equal(t, []int64{4, 1}, []int64{pages[0].First, pages[1].First})
+	require.Len(t, pages[0].Orders, 1000)
+	require.Equal(t, []string{"1", "8", "1", "2", "9", "anna", "10,1", "1"}, pages[1].Args(8))
 	refusal := row(b, 1, 1, 1)
 	refusal.Kind = sale.OutboxRefusal
 	pages, err = releasePages([]sale.OutboxRow{refusal, row(b, 2, 1, 1)})
 	require.NoError(t, err)
-	require.Equal(t, []string{"1", "8", "1", "2", "0", "anna", "anna", "10,1", "10,1", "-1", "1"}, pages[0].args(8), "the kind of each order")
+	require.Equal(t, []string{"1", "8", "1", "2", "0", "anna", "anna", "10,1", "10,1", "-1", "1"}, pages[0].Args(8), "the kind of each order")
 	pages, err = releasePages([]sale.OutboxRow{row(b, 1, 1, 1), row(b, 2, 2, 1)})
 	require.NoError(t, err)
-	require.Equal(t, 1, pages[0].rows, "an epoch ends a page")
+	require.Equal(t, 1, pages[0].Rows, "an epoch ends a page")
 	for _, bad := range []sale.OutboxRow{
-		row(b, 1, 1, 0), row(b, 1, 1, MaxReleaseOrders+1), {Kind: sale.OutboxCredit}, {Kind: "gift", Units: 1},
+		row(b, 1, 1, 0), row(b, 1, 1, scripts.MaxReleaseOrders+1), {Kind: sale.OutboxCredit}, {Kind: "gift", Units: 1},
 		{Kind: sale.OutboxCredit, Units: 1, Orders: row(b, 1, 1, 1).Orders},
 	} {
 		_, err := releasePages([]sale.OutboxRow{bad})

@@ -4,12 +4,13 @@ import (
 	"fmt"
 
 	"flashsale/sale"
+	"flashsale/scripts"
 )
 
 // releasePages makes one page for each bucket: its first rows, as many as a call may have. The rows are sorted by bucket and
 // number.
-func releasePages(rows []sale.OutboxRow) ([]releasePage, error) {
-	var pages []releasePage
+func releasePages(rows []sale.OutboxRow) ([]scripts.ReleasePage, error) {
+	var pages []scripts.ReleasePage
 	var last sale.Bucket
 	full := false
 	for i := range rows {
@@ -19,29 +20,29 @@ func releasePages(rows []sale.OutboxRow) ([]releasePage, error) {
 		}
 		if i == 0 || row.Bucket != last {
 			last, full = row.Bucket, false
-			pages = append(pages, releasePage{bucket: row.Bucket, epoch: row.Epoch, first: row.Number})
+			pages = append(pages, scripts.ReleasePage{Bucket: row.Bucket, Epoch: row.Epoch, First: row.Number})
 		}
 		page := &pages[len(pages)-1]
-		if full = full || !page.takes(row); !full {
-			page.add(row)
+		if full = full || !takes(page, row); !full {
+			addRow(page, row)
 		}
 	}
 	return pages, nil
 }
 
 // takes reports whether the row may follow in this page.
-func (p *releasePage) takes(row *sale.OutboxRow) bool {
-	return row.Epoch == p.epoch && row.Number == p.first+int64(p.rows) && p.rows < MaxReleaseRows &&
-		(p.rows == 0 || len(p.orders)+len(row.Orders) <= MaxReleaseOrders)
+func takes(p *scripts.ReleasePage, row *sale.OutboxRow) bool {
+	return row.Epoch == p.Epoch && row.Number == p.First+int64(p.Rows) && p.Rows < scripts.MaxReleaseRows &&
+		(p.Rows == 0 || len(p.Orders)+len(row.Orders) <= scripts.MaxReleaseOrders)
 }
 
-func (p *releasePage) add(row *sale.OutboxRow) {
-	p.rows++
+func addRow(p *scripts.ReleasePage, row *sale.OutboxRow) {
+	p.Rows++
 	for _, o := range row.Orders {
-		p.orders = append(p.orders, pageOrder{o, row.Kind == sale.OutboxRefusal})
+		p.Orders = append(p.Orders, scripts.PageOrder{ReleasedOrder: o, Refused: row.Kind == sale.OutboxRefusal})
 	}
 	if row.Kind == sale.OutboxCredit {
-		p.credits += row.Units
+		p.Credits += row.Units
 	}
 }
 
@@ -53,7 +54,7 @@ func checkRow(row *sale.OutboxRow) error {
 	}
 	gives := row.Kind == sale.OutboxRelease || row.Kind == sale.OutboxRefusal
 	switch {
-	case gives && len(row.Orders) > 0 && len(row.Orders) <= MaxReleaseOrders && units == row.Units:
+	case gives && len(row.Orders) > 0 && len(row.Orders) <= scripts.MaxReleaseOrders && units == row.Units:
 	case row.Kind == sale.OutboxCredit && len(row.Orders) == 0 && row.Units > 0:
 	default:
 		return fmt.Errorf("outbox row %d of bucket %s: %s of %d units with %d orders of %d units",

@@ -7,6 +7,7 @@ import (
 
 	"flashsale/faults"
 	"flashsale/sale"
+	"flashsale/scripts"
 )
 
 var errNoAck = errors.New("kafka did not acknowledge in time")
@@ -15,7 +16,7 @@ var errNoAck = errors.New("kafka did not acknowledge in time")
 // until Kafka acknowledges it; then its entry is trimmed.
 type publication struct {
 	shelf *bucketQueue
-	WriteID
+	scripts.WriteID
 	nowMS   int64
 	entryID string
 	record  []byte
@@ -26,9 +27,9 @@ type publication struct {
 }
 
 // pack puts the batch's i-th request into the parcel of a place.
-func (w *batchWorker) publicationOf(i int, at WriteID, createdMS int64) *publication {
+func (w *batchWorker) publicationOf(i int, at scripts.WriteID, createdMS int64) *publication {
 	r := w.batch[i]
-	r.answer = sale.Answer{OrderID: w.orderIDs[i], Quantity: r.purchase.Quantity, CreatedAt: createdAt(createdMS)}
+	r.answer = sale.Answer{OrderID: w.orderIDs[i], Quantity: r.purchase.Quantity, CreatedAt: scripts.CreatedAt(createdMS)}
 	for _, p := range w.publications {
 		if p.WriteID == at {
 			p.indexes = append(p.indexes, i)
@@ -44,9 +45,9 @@ func (w *batchWorker) publicationOf(i int, at WriteID, createdMS int64) *publica
 }
 
 // keep stores the entry that the script has just written.
-func (p *publication) setEntry(reply reserveReply) {
+func (p *publication) setEntry(reply scripts.ReserveReply) {
 	if p.record == nil {
-		p.entryID, p.record = reply.entryID, []byte(reply.record)
+		p.entryID, p.record = reply.EntryID, []byte(reply.Record)
 	}
 }
 
@@ -62,7 +63,7 @@ func (w *batchWorker) restore(p *publication) {
 	}
 	batch.BatchID = batch.Orders[0].OrderID
 	p.record = sale.AppendBatch(nil, &batch)
-	p.entryID = entryID(batch.Epoch, batch.Sequence, batch.BatchID)
+	p.entryID = scripts.EntryID(batch.Epoch, batch.Sequence, batch.BatchID)
 }
 
 // deliver publishes the parcels and answers their requests: queued when Kafka has acknowledged, held when it has not in
@@ -185,7 +186,7 @@ func (p *publication) published(err error) {
 	}
 	if err == nil {
 		faults.Point("reserve.acknowledged")
-		p.shelf.acknowledge(trim{WriteID: p.WriteID, entryID: p.entryID, orders: max(1, len(p.indexes))})
+		p.shelf.acknowledge(scripts.Trim{WriteID: p.WriteID, EntryID: p.entryID, Orders: max(1, len(p.indexes))})
 		close(p.acked)
 		p.shelf.patience.acked()
 	}

@@ -6,6 +6,7 @@ import (
 
 	"flashsale/faults"
 	"flashsale/sale"
+	"flashsale/scripts"
 )
 
 const (
@@ -15,17 +16,17 @@ const (
 
 // publishJournal publishes the entries of a bucket's journal that were created at or before a moment, and trims each one
 // that Kafka has acknowledged. It returns how many.
-func publishJournal(ctx context.Context, r *Redis, p Publisher, b sale.BucketRow, createdBeforeMS int64) (int, error) {
-	keys := r.keys(b.Bucket)
+func publishJournal(ctx context.Context, r *scripts.Redis, p Publisher, b sale.BucketRow, createdBeforeMS int64) (int, error) {
+	keys := r.Keys(b.Bucket)
 	published := 0
-	for from := journalBeginning; ; {
-		page, err := r.journalFrom(ctx, keys, from, journalPage)
+	for from := scripts.JournalBeginning; ; {
+		page, err := r.JournalFrom(ctx, keys, from, journalPage)
 		if err != nil || len(page) == 0 {
 			return published, err
 		}
 		due := page[:0:0]
 		for _, entry := range page {
-			if entry.createdMS <= createdBeforeMS {
+			if entry.CreatedMS <= createdBeforeMS {
 				due = append(due, entry)
 			}
 		}
@@ -33,23 +34,23 @@ func publishJournal(ctx context.Context, r *Redis, p Publisher, b sale.BucketRow
 			return published, err
 		}
 		faults.Point("relay.published")
-		if err := r.trimEntries(ctx, keys, due); err != nil {
+		if err := r.TrimEntries(ctx, keys, due); err != nil {
 			return published, err
 		}
 		faults.Point("relay.trimmed")
 		published += len(due)
-		if from, err = afterEntry(page[len(page)-1].ID); err != nil {
+		if from, err = scripts.AfterEntry(page[len(page)-1].ID); err != nil {
 			return published, err
 		}
 	}
 }
 
 // publishEntries publishes a page, all entries at once, and waits until every one is acknowledged.
-func publishEntries(ctx context.Context, p Publisher, b sale.BucketRow, entries []journalEntry) error {
+func publishEntries(ctx context.Context, p Publisher, b sale.BucketRow, entries []scripts.JournalEntry) error {
 	key := []byte(b.Bucket.String())
 	results := make(chan error, len(entries))
 	for _, entry := range entries {
-		go func() { results <- publishAndWait(ctx, p, b.Partition, key, entry.record) }()
+		go func() { results <- publishAndWait(ctx, p, b.Partition, key, entry.Record) }()
 	}
 	var failed error
 	for range entries {

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
+	"flashsale/scripts"
 )
 
 // market is a world with one SKU in several buckets.
@@ -248,8 +249,8 @@ func TestBucketInDoubtEndsTheSearchAtOnce(t *testing.T) {
 // TestTransferOutOfADoubtfulServerIsReported: the giving bucket has another replication id than at its load.
 func TestTransferOutOfADoubtfulServerIsReported(t *testing.T) {
 	m := newMarket(t, 4, 0).carry()
-	require.NoError(t, m.redis.do(context.Background(), func(c rueidis.Client) rueidis.Completed {
-		return c.B().Hset().Key(m.redis.keys(m.buckets[0]).meta).FieldValue().FieldValue("replid", "abc").Build()
+	require.NoError(t, m.redis.Do(context.Background(), func(c rueidis.Client) rueidis.Completed {
+		return c.B().Hset().Key(m.redis.Keys(m.buckets[0]).Meta).FieldValue().FieldValue("replid", "abc").Build()
 	}).Error())
 	require.Equal(t, sale.OutcomeOverloaded, m.press(1, "anna", 1).Outcome)
 	eventually(t, func() bool { return len(m.db.reported()) == 1 }, "the loss is reported")
@@ -336,19 +337,19 @@ func TestDrainWaitsForThoseWhoSeek(t *testing.T) {
 // TestTransferOfADeadGatewayIsRelayed: it has taken the units and published nothing.
 func TestTransferOfADeadGatewayIsRelayed(t *testing.T) {
 	m := newMarket(t, 8, 0).carry()
-	keys := m.redis.keys(m.buckets[0])
-	reply, err := m.redis.transfer(context.Background(), &transferCall{
-		keys: keys, head: "sale hot 0", epoch: 1, deadlineMS: 1 << 52, maxJournal: 10, ID: 1 << 60, to: 1, asked: 1,
+	keys := m.redis.Keys(m.buckets[0])
+	reply, err := m.redis.Transfer(context.Background(), &scripts.TransferCall{
+		Keys: keys, Head: "sale hot 0", Epoch: 1, DeadlineMS: 1 << 52, MaxJournal: 10, ID: 1 << 60, To: 1, Asked: 1,
 	})
 	require.NoError(t, err)
-	require.Equal(t, []any{codeOK, int64(4), int64(4)}, []any{reply.code, reply.units, reply.moved})
+	require.Equal(t, []any{scripts.CodeOK, int64(4), int64(4)}, []any{reply.Code, reply.Units, reply.Moved})
 	require.Equal(t, int64(1), m.reading(m.buckets[0]).JournalOrders)
 	relay := NewRelay(RelayOptions{
 		Redis: m.redis, Publisher: m.kafka, Leases: m.db, Holder: "test", Deadline: time.Nanosecond, Log: slog.New(slog.DiscardHandler),
 		Watched: func(time.Time) []Watched { return []Watched{{BucketRow: m.db.row(m.buckets[0])}} },
 	})
 	eventually(t, func() bool { return relay.pass(context.Background()) == nil && len(m.kafka.attempted()) > 0 }, "it is relayed")
-	require.Equal(t, reply.record, string(m.kafka.attempted()[len(m.kafka.attempted())-1]), "the same bytes")
+	require.Equal(t, reply.Record, string(m.kafka.attempted()[len(m.kafka.attempted())-1]), "the same bytes")
 	m.balanced()
 	require.Equal(t, int64(4), m.sight().books[1].Loaded)
 }

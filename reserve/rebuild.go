@@ -11,6 +11,7 @@ import (
 
 	"flashsale/faults"
 	"flashsale/sale"
+	"flashsale/scripts"
 )
 
 // Bounds of a rebuild.
@@ -26,13 +27,13 @@ const (
 // Rebuilder brings buckets back from the database: the steps (a) to (h), each named where it is done. It is the only
 // place that loads the fenced scripts.
 type Rebuilder struct {
-	redis     *Redis
+	redis     *scripts.Redis
 	publisher Publisher
 	books     Books
 }
 
 // NewRebuilder returns a rebuilder.
-func NewRebuilder(redis *Redis, publisher Publisher, books Books) *Rebuilder {
+func NewRebuilder(redis *scripts.Redis, publisher Publisher, books Books) *Rebuilder {
 	return &Rebuilder{redis: redis, publisher: publisher, books: books}
 }
 
@@ -81,7 +82,7 @@ func (b *Rebuilder) pass(ctx context.Context, rows []sale.BucketRow) ([]sale.Buc
 		return nil, fmt.Errorf("begin the new epochs: %w", err)
 	}
 	faults.Point("rebuild.begun")
-	if err := b.redis.load(ctx, loads); err != nil {
+	if err := b.redis.Load(ctx, loads); err != nil {
 		return nil, err
 	}
 	faults.Point("rebuild.loaded")
@@ -114,7 +115,7 @@ func (b *Rebuilder) closeBuckets(ctx context.Context, rows []sale.BucketRow) (cl
 			shut = append(shut, row)
 		}
 	}
-	closed, newer, err = b.redis.closeBuckets(ctx, shut)
+	closed, newer, err = b.redis.CloseBuckets(ctx, shut)
 	faults.Point("rebuild.redis-closed") // and only now the journal (rule: redis-closed-first)
 	if err == nil && len(newer) > 0 {
 		newer, err = b.overtaken(ctx, newer)
@@ -226,7 +227,7 @@ func (b *Rebuilder) verify(ctx context.Context, loads []sale.Load) (good, again 
 			switch doubt {
 			case "":
 				good = append(good, rows[i])
-			case detailNoScript:
+			case scripts.DetailNoScript:
 				missing = append(missing, rows[i])
 			default:
 				again = append(again, rows[i])
@@ -246,7 +247,7 @@ func (b *Rebuilder) verify(ctx context.Context, loads []sale.Load) (good, again 
 // holds, and with the scripts its other buckets would sell again as if nothing had happened; so those are closed first
 // (rule: others-closed).
 func (b *Rebuilder) install(ctx context.Context, at sale.Bucket) error {
-	return b.redis.installFenced(ctx, at, func() error { return b.closeOthers(ctx) })
+	return b.redis.InstallFenced(ctx, at, func() error { return b.closeOthers(ctx) })
 }
 
 // closeOthers closes the buckets in doubt, in the database and in Redis, because a gateway learns later what the database
@@ -265,7 +266,7 @@ func (b *Rebuilder) closeOthers(ctx context.Context) error {
 			others = append(others, row)
 		}
 	}
-	doubted, _, err := b.redis.doubted(ctx, others)
+	doubted, _, err := b.redis.Doubted(ctx, others)
 	if err != nil {
 		return fmt.Errorf("look for other buckets in doubt: %w", err)
 	}
@@ -275,7 +276,7 @@ func (b *Rebuilder) closeOthers(ctx context.Context) error {
 		}
 	}
 	faults.Point("rebuild.others-closed")
-	if _, _, err := b.redis.closeBuckets(ctx, append(doubted, past...)); err != nil { // a later epoch is another rebuild's
+	if _, _, err := b.redis.CloseBuckets(ctx, append(doubted, past...)); err != nil { // a later epoch is another rebuild's
 		return fmt.Errorf("close %d other buckets in doubt: %w", len(doubted), err)
 	}
 	return nil

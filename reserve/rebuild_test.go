@@ -101,14 +101,14 @@ func TestRebuildManyBucketsAndBuyers(t *testing.T) {
 // When Redis loses the load half-way the rebuild begins again, in a later epoch.
 func TestRebuildBeginsAgainWhenRedisChanges(t *testing.T) {
 	server := harness.Redis(t)
-	w := newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
+	w := newWorldOn(t, dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
 	b := w.stock("phone", 10, 1)
 	times := 0
 	w.db.onBeginLoads = func() {
 		if times++; times == 1 {
 			// A newer life of the bucket begins behind the control role's back, and its control role dies.
 			w.db.rows[b].Epoch, w.db.rows[b].State = 3, sale.BucketClosed
-			server.MustDo(t, "HSET", w.redis.keys(b).meta, "epoch", "3")
+			server.MustDo(t, "HSET", w.redis.Keys(b).Meta, "epoch", "3")
 		}
 	}
 	w.rebuild(w.closeRow(b))
@@ -121,7 +121,7 @@ func TestRebuildBeginsAgainWhenRedisChanges(t *testing.T) {
 // does not let another sell, which nobody has reported yet.
 func TestRebuildClosesTheOtherBucketsOfAServerWithoutScripts(t *testing.T) {
 	server := harness.Redis(t)
-	w := newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
+	w := newWorldOn(t, dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
 	reported, silent := w.stock("phone", 10, 1), w.stock("watch", 10, 1)
 	server.MustDo(t, "SCRIPT", "FLUSH")
 	w.rebuild(w.closeRow(reported))
@@ -139,7 +139,7 @@ func TestRebuildClosesTheOtherBucketsOfAServerWithoutScripts(t *testing.T) {
 // A server that ends after its other buckets were closed may come back with them open: it is not given the scripts.
 func TestRebuildLoadsNoScriptsOnAServerThatEndedMeanwhile(t *testing.T) {
 	server := harness.Redis(t)
-	w := newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
+	w := newWorldOn(t, dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
 	b := w.stock("phone", 10, 1)
 	row := w.closeRow(b)
 	server.MustDo(t, "SCRIPT", "FLUSH")
@@ -163,7 +163,7 @@ func TestRebuildLoadsNoScriptsOnAServerThatEndedMeanwhile(t *testing.T) {
 // the new life is left to that rebuild.
 func TestRebuildClosesEarlierLivesOfBucketsThatAreLoading(t *testing.T) {
 	server := harness.Redis(t)
-	w := newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
+	w := newWorldOn(t, dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
 	phone, watch, radio := w.stock("phone", 10, 1), w.stock("watch", 10, 1), w.stock("radio", 10, 1)
 	for _, b := range []sale.Bucket{watch, radio} {
 		w.closeRow(b)
@@ -171,11 +171,11 @@ func TestRebuildClosesEarlierLivesOfBucketsThatAreLoading(t *testing.T) {
 		w.db.rows[b].Epoch, w.db.rows[b].State = 2, sale.BucketLoading
 		w.db.mu.Unlock()
 	}
-	server.MustDo(t, "HSET", w.redis.keys(radio).meta, "epoch", "2")
+	server.MustDo(t, "HSET", w.redis.Keys(radio).Meta, "epoch", "2")
 	server.MustDo(t, "SCRIPT", "FLUSH")
 	w.rebuild(w.closeRow(phone))
 	require.Equal(t, sale.Answer{Outcome: sale.OutcomeFenced, Reason: "state"}, w.engine.Reserve(w.at(watch, "late", 1)))
-	require.Equal(t, "open", server.MustDo(t, "HGET", w.redis.keys(radio).meta, "loaded_state"))
+	require.Equal(t, "open", server.MustDo(t, "HGET", w.redis.Keys(radio).Meta, "loaded_state"))
 }
 
 // A database that does not know an epoch which Redis has lived was restored from a backup: nothing is rebuilt on top of it,
@@ -183,7 +183,7 @@ func TestRebuildClosesEarlierLivesOfBucketsThatAreLoading(t *testing.T) {
 func TestRebuildRefusesADatabaseThatIsBehind(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
-	w.doOn("HSET", w.redis.keys(b).meta, "epoch", "7")
+	w.doOn("HSET", w.redis.Keys(b).Meta, "epoch", "7")
 	row := w.closeRow(b)
 	err := NewRebuilder(w.redis, w.kafka, w.db).Rebuild(context.Background(), []sale.BucketRow{row}, nil)
 	require.ErrorIs(t, err, sale.ErrBehind)
@@ -212,12 +212,12 @@ func TestRebuildOfAnOldEpochChangesNothing(t *testing.T) {
 	require.Equal(t, int64(2), w.db.row(b).Epoch)
 
 	zombie := sale.Load{BucketRow: old, Available: 999, Window: sale.WindowOf(&w.sale)}
-	require.NoError(t, w.redis.load(ctx, []sale.Load{zombie}))
+	require.NoError(t, w.redis.Load(ctx, []sale.Load{zombie}))
 	good, again, err := rebuilder.verify(ctx, []sale.Load{zombie})
 	require.NoError(t, err)
 	require.Empty(t, good)
 	require.Equal(t, []sale.BucketRow{old}, again)
-	_, newer, err := w.redis.closeBuckets(ctx, []sale.BucketRow{old})
+	_, newer, err := w.redis.CloseBuckets(ctx, []sale.BucketRow{old})
 	require.NoError(t, err)
 	require.Equal(t, []sale.BucketRow{old}, newer)
 	require.Equal(t, int64(10), w.reading(b).Available)
@@ -274,12 +274,12 @@ func TestJournalIsNeverCounted(t *testing.T) {
 	b := w.stock("phone", 10, 1)
 	w.abandon(b, []string{"anna", "bert"})
 	server := harness.SharedRedis(t)
-	keys := w.redis.keys(b)
-	old := server.MustDo(t, "DUMP", keys.journal)
+	keys := w.redis.Keys(b)
+	old := server.MustDo(t, "DUMP", keys.Journal)
 	w.kafka.comeBack()
 	w.db.onBeginLoads = func() {
-		server.MustDo(t, "RESTORE", keys.journal, "0", old.(string), "REPLACE")
-		server.MustDo(t, "HSET", keys.meta, "held", "2")
+		server.MustDo(t, "RESTORE", keys.Journal, "0", old.(string), "REPLACE")
+		server.MustDo(t, "HSET", keys.Meta, "held", "2")
 	}
 	w.rebuild(w.closeRow(b))
 	require.Equal(t, int64(2), w.db.settled(b), "published before the load, as always")

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"flashsale/sale"
+	"flashsale/scripts"
 )
 
 // Watched is a bucket whose journal the relay looks at. Done says that the sale is over, so that nothing more can be
@@ -20,7 +21,7 @@ type Watched struct {
 
 // RelayOptions are the parts of a Relay.
 type RelayOptions struct {
-	Redis     *Redis
+	Redis     *scripts.Redis
 	Publisher Publisher
 	Leases    Leases
 	Holder    string
@@ -43,7 +44,7 @@ const (
 // looked at, and not more than relayBuckets a second, so its cost does not grow with the number of sales.
 type Relay struct {
 	RelayOptions
-	clock *clock
+	clock *scripts.Clock
 	turns roundRobin
 	quiet map[sale.Bucket]int64 // version of the sale at which a finished bucket was seen without a journal
 }
@@ -53,7 +54,7 @@ func NewRelay(o RelayOptions) *Relay {
 	if o.Deadline <= 0 {
 		o.Deadline = relayDeadline
 	}
-	return &Relay{RelayOptions: o, clock: newClock(nil), turns: roundRobin{most: relayBuckets}, quiet: map[sale.Bucket]int64{}}
+	return &Relay{RelayOptions: o, clock: scripts.NewClock(nil), turns: roundRobin{most: relayBuckets}, quiet: map[sale.Bucket]int64{}}
 }
 
 // Run relays until ctx ends.
@@ -68,7 +69,7 @@ func (r *Relay) Run(ctx context.Context) error {
 }
 
 // ClockAhead returns how far this machine's clock is ahead of Redis's, negative when it is behind, and whether that is known.
-func (r *Relay) ClockAhead() (time.Duration, bool) { return r.clock.ahead() }
+func (r *Relay) ClockAhead() (time.Duration, bool) { return r.clock.Ahead() }
 
 // pass is one unit of work: look at the watched journals whose turn it is, and publish under the lease when any has entries.
 func (r *Relay) pass(ctx context.Context) error {
@@ -77,10 +78,10 @@ func (r *Relay) pass(ctx context.Context) error {
 	if err := r.Redis.Doubt(); err != nil {
 		return err
 	}
-	if err := r.clock.poll(ctx, r.Redis); err != nil {
+	if err := r.clock.Poll(ctx, r.Redis); err != nil {
 		return fmt.Errorf("read redis's clock: %w", err)
 	}
-	now, _ := r.clock.now()
+	now, _ := r.clock.Now()
 	journaled, err := r.journaled(ctx, r.Watched(now))
 	if err != nil || len(journaled) == 0 {
 		return err
@@ -104,16 +105,16 @@ func (r *Relay) journaled(ctx context.Context, watched []Watched) ([]sale.Bucket
 	for i, w := range look {
 		buckets[i] = w.Bucket
 	}
-	counts, err := r.Redis.journalCounts(ctx, buckets)
+	counts, err := r.Redis.JournalCounts(ctx, buckets)
 	if err != nil {
 		return nil, fmt.Errorf("look for journals: %w", err)
 	}
 	var found []sale.BucketRow
 	for i, count := range counts {
 		switch {
-		case count.orders > 0:
+		case count.Orders > 0:
 			found = append(found, look[i].BucketRow)
-		case look[i].Done && count.windowVersion >= look[i].Version:
+		case look[i].Done && count.WindowVersion >= look[i].Version:
 			r.quiet[look[i].Bucket] = look[i].Version
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
+	"flashsale/scripts"
 )
 
 func (w *world) newRelay(publisher Publisher, watched ...Watched) *Relay {
@@ -121,13 +122,13 @@ func TestRelayLooksInTurn(t *testing.T) {
 func TestRelayPublishesBrokenEntries(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
-	w.doOn("XADD", w.redis.keys(b).journal, "10000000001-5", "r", "garbage")
+	w.doOn("XADD", w.redis.Keys(b).Journal, "10000000001-5", "r", "garbage")
 	other := &fakeKafka{}
 	n, err := publishJournal(context.Background(), w.redis, other, w.db.row(b), 1)
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
 	require.Equal(t, "garbage", string(other.log[0]))
-	_, err = afterEntry("nonsense")
+	_, err = scripts.AfterEntry("nonsense")
 	require.Error(t, err)
 }
 

@@ -10,15 +10,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
+	"flashsale/scripts"
 	"flashsale/test/harness"
 )
 
 // dialAs returns a connection of a user that may do everything but what withheld says, in the words of ACL SETUSER.
-func dialAs(t *testing.T, server *harness.RedisServer, withheld ...string) *Redis {
+func dialAs(t *testing.T, server *harness.RedisServer, withheld ...string) *scripts.Redis {
 	t.Helper()
 	rules := append([]string{"ACL", "SETUSER", "shop", "on", ">word", "~*", "&*", "+@all"}, withheld...)
 	server.MustDo(t, rules...)
-	return dial(t, Options{Namespace: namespace(t), Addrs: []string{server.Addr}, Username: "shop", Password: "word"})
+	return dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}, Username: "shop", Password: "word"})
 }
 
 // A user without INFO or ROLE is told so before anything is sold, and no bucket is closed for it. Without INFO every

@@ -163,15 +163,15 @@ func (r *rebalancer) take(ctx context.Context, giver, to int, asked int64, v *sk
 	if err != nil {
 		return 0, err
 	}
-	v.readings[giver].Available -= reply.units
-	if reply.units < asked {
+	v.readings[giver].Available -= reply.Units
+	if reply.Units < asked {
 		v.readings[giver].Available = 0
 	}
-	if reply.units == 0 {
+	if reply.Units == 0 {
 		return 0, nil
 	}
-	r.pending = append(r.pending, pendingTransfer{from: giver, to: to, epoch: reply.epoch, moved: reply.moved})
-	return reply.units, nil
+	r.pending = append(r.pending, pendingTransfer{from: giver, to: to, epoch: reply.Epoch, moved: reply.Moved})
+	return reply.Units, nil
 }
 
 // open returns the tickets of transfers that the books have not settled: their giving bucket is in the same epoch, and the

@@ -60,8 +60,8 @@ func TestSoldOutNoticesWhatHappensMeanwhile(t *testing.T) {
 	m := newMarket(t, 0, 0)
 	meanwhile := func(set ...string) {
 		m.db.onBooks = func() {
-			require.NoError(t, m.redis.do(context.Background(), func(c rueidis.Client) rueidis.Completed {
-				return c.B().Hset().Key(m.redis.keys(m.buckets[1]).meta).FieldValue().FieldValue(set[0], set[1]).Build()
+			require.NoError(t, m.redis.Do(context.Background(), func(c rueidis.Client) rueidis.Completed {
+				return c.B().Hset().Key(m.redis.Keys(m.buckets[1]).Meta).FieldValue().FieldValue(set[0], set[1]).Build()
 			}).Error())
 		}
 	}

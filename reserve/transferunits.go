@@ -8,6 +8,7 @@ import (
 
 	"flashsale/faults"
 	"flashsale/sale"
+	"flashsale/scripts"
 )
 
 var errNoLease = errors.New("there is no valid lease of a node id")
@@ -15,25 +16,25 @@ var errNoLease = errors.New("there is no valid lease of a node id")
 // transfer takes units out of a bucket for another one of its SKU and begins to publish them. No units is no error. A call
 // whose outcome is unknown is not repeated: what it has taken stands in the journal, and the relay publishes it.
 func (e *Engine) transfer(ctx context.Context, id sale.OrderID, giver sale.BucketRow, to int, asked, kept int64,
-) (transferReply, error) {
+) (scripts.TransferReply, error) {
 	s := e.queue(sale.Purchase{Bucket: giver.Bucket, Partition: giver.Partition})
 	now, err := s.redisTime(ctx)
 	if err != nil {
-		return transferReply{}, err
+		return scripts.TransferReply{}, err
 	}
-	reply, err := e.Redis.transfer(ctx, &transferCall{
-		keys: s.keys, head: s.head, epoch: giver.Epoch, highest: s.seen(giver.Epoch),
-		deadlineMS: now.Add(callTimeout).UnixMilli(), maxJournal: e.JournalMaxOrders, ID: id, to: to, asked: asked, kept: kept,
+	reply, err := e.Redis.Transfer(ctx, &scripts.TransferCall{
+		Keys: s.keys, Head: s.head, Epoch: giver.Epoch, Highest: s.seen(giver.Epoch),
+		DeadlineMS: now.Add(callTimeout).UnixMilli(), MaxJournal: e.JournalMaxOrders, ID: id, To: to, Asked: asked, Kept: kept,
 	})
 	if err != nil {
-		return transferReply{}, fmt.Errorf("transfer from bucket %s to %d: %w", giver.Bucket, to, err)
+		return scripts.TransferReply{}, fmt.Errorf("transfer from bucket %s to %d: %w", giver.Bucket, to, err)
 	}
 	switch {
-	case reply.code == codeFenced && reply.epoch <= giver.Epoch:
-		e.reporter.report(giver.Bucket, giver.Epoch, reply.detail)
-	case reply.code == codeOK:
+	case reply.Code == scripts.CodeFenced && reply.Epoch <= giver.Epoch:
+		e.reporter.report(giver.Bucket, giver.Epoch, reply.Detail)
+	case reply.Code == scripts.CodeOK:
 		faults.Point("reserve.transfer-taken")
-		s.learn(reply.epoch, reply.sequence)
+		s.learn(reply.Epoch, reply.Sequence)
 		s.forward(reply)
 		faults.Point("reserve.transfer-sent")
 	}
@@ -41,10 +42,10 @@ func (e *Engine) transfer(ctx context.Context, id sale.OrderID, giver sale.Bucke
 }
 
 // forward begins to publish a transfer's entry, as the entry of a batch that nobody waits for.
-func (q *bucketQueue) forward(reply transferReply) {
+func (q *bucketQueue) forward(reply scripts.TransferReply) {
 	p := &publication{
-		shelf: q, WriteID: WriteID{reply.epoch, reply.sequence}, nowMS: reply.nowMS, entryID: reply.entryID,
-		record: []byte(reply.record), backoff: republishFirst, acked: make(chan struct{}),
+		shelf: q, WriteID: scripts.WriteID{reply.Epoch, reply.Sequence}, nowMS: reply.NowMS, entryID: reply.EntryID,
+		record: []byte(reply.Record), backoff: republishFirst, acked: make(chan struct{}),
 	}
 	if p.reserveBytes() {
 		p.send()
@@ -53,13 +54,13 @@ func (q *bucketQueue) forward(reply transferReply) {
 
 // redisTime returns the time of the server that holds the bucket, which is asked when it is not known yet.
 func (q *bucketQueue) redisTime(ctx context.Context) (time.Time, error) {
-	now, known := q.clock.now()
+	now, known := q.clock.Now()
 	if known {
 		return now, nil
 	}
-	if err := q.clock.poll(ctx, q.engine.Redis); err != nil {
-		return time.Time{}, fmt.Errorf("%w: redis's clock is not known: %w", errNotSent, err)
+	if err := q.clock.Poll(ctx, q.engine.Redis); err != nil {
+		return time.Time{}, fmt.Errorf("%w: redis's clock is not known: %w", scripts.ErrNotSent, err)
 	}
-	now, _ = q.clock.now()
+	now, _ = q.clock.Now()
 	return now, nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
+	"flashsale/scripts"
 )
 
 // Whoever is refused takes his request back while the rest of his batch is still being packed: the parcels are of the epoch
@@ -22,10 +23,10 @@ func TestParcelsOutliveTheRequestsThatWereRefused(t *testing.T) {
 	refused, taken := &request{done: make(chan struct{}, 1)}, &request{done: make(chan struct{}, 1)}
 	taken.purchase = sale.Purchase{Bucket: b, Epoch: 7, Buyer: "anna", Quantity: 1}
 	f := &batchWorker{bucketQueue: &bucketQueue{bucket: b}, batch: []*request{refused, taken}, orderIDs: []sale.OrderID{20, 21}}
-	f.answerVerdicts(reserveReply{epoch: 7, sequence: 5, verdicts: "S\nA 3 1790000000123"})
+	f.answerVerdicts(scripts.ReserveReply{Epoch: 7, Sequence: 5, Verdicts: "S\nA 3 1790000000123"})
 	require.Equal(t, sale.OutcomeSoldOut, refused.answer.Outcome)
 	require.Len(t, f.publications, 1)
-	require.Equal(t, WriteID{7, 3}, f.publications[0].WriteID)
+	require.Equal(t, scripts.WriteID{7, 3}, f.publications[0].WriteID)
 	f.restore(f.publications[0])
 	record, err := sale.DecodeRecord(f.publications[0].record)
 	require.NoError(t, err)
@@ -41,7 +42,7 @@ func TestUnreadableVerdictsAreUnknown(t *testing.T) {
 		f.batch = append(f.batch, &request{done: make(chan struct{}, 1)})
 		f.orderIDs = append(f.orderIDs, sale.OrderID(i+1))
 	}
-	f.answerVerdicts(reserveReply{code: codeOK, verdicts: "X\nA 5"})
+	f.answerVerdicts(scripts.ReserveReply{Code: scripts.CodeOK, Verdicts: "X\nA 5"})
 	for i, r := range f.batch {
 		<-r.done
 		require.Equal(t, sale.OutcomeUnknown, r.answer.Outcome)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"flashsale/sale"
+	"flashsale/scripts"
 )
 
 // Bounds of the watchdog.
@@ -21,7 +22,7 @@ const (
 // other way round: every number that Redis has applied came from the database, so a lower one there, read after Redis,
 // means that the database went back, within an epoch; rows that it numbers anew would be taken for applied.
 type watchdog struct {
-	redis *Redis
+	redis *scripts.Redis
 	units UnitBooks
 	log   *slog.Logger
 	turns roundRobin
@@ -32,7 +33,7 @@ type watchdog struct {
 	window func(b sale.Bucket, version int64)
 }
 
-func newWatchdog(redis *Redis, units UnitBooks, log *slog.Logger, window func(b sale.Bucket, version int64)) *watchdog {
+func newWatchdog(redis *scripts.Redis, units UnitBooks, log *slog.Logger, window func(b sale.Bucket, version int64)) *watchdog {
 	return &watchdog{
 		redis: redis, units: units, log: log, turns: roundRobin{most: watchdogBuckets}, ahead: map[sale.Bucket]time.Time{},
 		window: window,

@@ -31,7 +31,7 @@ func TestKeeperNoticesARedisThatWentBack(t *testing.T) {
 			k := w.keep()
 			eventually(t, func() bool { k.mu.Lock(); defer k.mu.Unlock(); return len(k.view.open()) == 1 }, "the keeper looks")
 			eventually(t, func() bool { return w.reading(b).JournalOrders == 0 }, "trimmed")
-			spoil[1] = w.redis.keys(b).meta
+			spoil[1] = w.redis.Keys(b).Meta
 			w.doOn(spoil...)
 			eventually(t, func() bool { return w.db.row(b).Epoch == 2 && w.db.row(b).State == sale.BucketOpen }, "rebuilt")
 			require.Equal(t, int64(7), w.reading(b).Available)
@@ -53,7 +53,7 @@ func TestKeeperGivesALostWindowAnew(t *testing.T) {
 		w.sale = w.db.putSale(w.sale)
 		eventually(t, func() bool { return w.reading(b).WindowsVersion == w.sale.Version }, "the window is applied")
 	}
-	w.doOn("HSET", w.redis.keys(b).meta, "state", string(sale.StatePaused), "version", fmt.Sprint(w.sale.Version-1))
+	w.doOn("HSET", w.redis.Keys(b).Meta, "state", string(sale.StatePaused), "version", fmt.Sprint(w.sale.Version-1))
 	require.Equal(t, sale.OutcomePaused, w.buy(b, "ann").Outcome)
 	w.sellsSoon(b, "ann")
 	require.Equal(t, int64(1), w.db.row(b).Epoch, "nothing was rebuilt for it")
@@ -66,7 +66,7 @@ func TestKeeperNoticesADatabaseThatWentBack(t *testing.T) {
 	b := w.stock("phone", 10, 1)
 	k := w.keep()
 	eventually(t, func() bool { k.mu.Lock(); defer k.mu.Unlock(); return len(k.view.open()) == 1 }, "the keeper looks")
-	w.doOn("HSET", w.redis.keys(b).meta, "outbox", "3", "seq", "9")
+	w.doOn("HSET", w.redis.Keys(b).Meta, "outbox", "3", "seq", "9")
 	eventually(t, func() bool { return w.db.row(b).Epoch == 2 && w.db.row(b).State == sale.BucketOpen }, "rebuilt")
 	require.Zero(t, w.reading(b).Outbox)
 	require.Equal(t, int64(10), w.reading(b).Available)
@@ -76,7 +76,7 @@ func TestKeeperNoticesADatabaseThatWentBack(t *testing.T) {
 func TestWatchdogReadsTheBooksAgain(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
-	w.doOn("HSET", w.redis.keys(b).meta, "outbox", "5")
+	w.doOn("HSET", w.redis.Keys(b).Meta, "outbox", "5")
 	round := func(first, second int64, more func(row *fakeRow)) []sale.BucketRow {
 		t.Helper()
 		times := 0

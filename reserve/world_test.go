@@ -11,13 +11,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
+	"flashsale/scripts"
 	"flashsale/test/harness"
 )
 
 // world is an engine on a real Redis with a Kafka and a database that tests can break.
 type world struct {
 	t       testing.TB
-	redis   *Redis
+	redis   *scripts.Redis
 	kafka   *fakeKafka
 	db      *fakeDatabase
 	breaker *fakeBreaker
@@ -28,10 +29,10 @@ type world struct {
 
 // newWorld starts an engine on the package's Redis; set may change its options.
 func newWorld(t testing.TB, set func(*EngineOptions)) *world {
-	return newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{harness.SharedRedis(t).Addr}}), set)
+	return newWorldOn(t, dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{harness.SharedRedis(t).Addr}}), set)
 }
 
-func newWorldOn(t testing.TB, r *Redis, set func(*EngineOptions)) *world {
+func newWorldOn(t testing.TB, r *scripts.Redis, set func(*EngineOptions)) *world {
 	w := &world{t: t, redis: r, kafka: &fakeKafka{}, db: newFakeDatabase(), breaker: &fakeBreaker{open: map[string]bool{}}}
 	w.kafka.settle = w.db.settle
 	now := time.Now()

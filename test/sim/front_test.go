@@ -9,6 +9,7 @@ import (
 
 	"flashsale/reserve"
 	"flashsale/sale"
+	"flashsale/scripts"
 )
 
 // front is a gateway: the real engine and order ids, behind a catalogue that follows the database as a gateway's does.
@@ -37,7 +38,7 @@ func (w *world) startFront(name string) {
 	f := &front{process: p, rows: map[int]sale.BucketRow{}}
 	database := clerk{p}
 	ids := reserve.NewOrderIDs(database, holder(p), silent())
-	redis := reserve.NewRedis(p.redisClient(), reserve.Options{Namespace: namespace})
+	redis := scripts.NewRedis(p.redisClient(), scripts.Options{Namespace: namespace})
 	identity := reserve.NewIdentity(redis, database, w.log(p))
 	f.engine = reserve.NewEngine(reserve.EngineOptions{
 		Redis: redis, Producer: publisher{p}, IDs: ids,

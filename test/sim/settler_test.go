@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"flashsale/reserve"
+	"flashsale/scripts"
 	"flashsale/settle"
 )
 
@@ -19,7 +20,7 @@ type settler struct {
 func (w *world) startSettler(name string) {
 	p := w.newProcess(name)
 	database := clerk{p}
-	redis := reserve.NewRedis(p.redisClient(), reserve.Options{Namespace: namespace})
+	redis := scripts.NewRedis(p.redisClient(), scripts.Options{Namespace: namespace})
 	log := w.log(p)
 	keeper := reserve.NewController(reserve.ControllerOptions{
 		Redis: redis, Rebuilder: reserve.NewRebuilder(redis, publisher{p}, database), Catalogue: database, Books: database,
