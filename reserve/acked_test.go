@@ -39,7 +39,7 @@ func TestAckedPlacesFade(t *testing.T) {
 	now := time.Now()
 	a := ackedWrites{{1, 1}: {}, {1, 2}: now.Add(-ackedMemory - time.Second), {1, 3}: now}
 	a.fade(now)
-	require.Contains(t, a, scripts.WriteID{1, 1})
-	require.NotContains(t, a, scripts.WriteID{1, 2})
-	require.Contains(t, a, scripts.WriteID{1, 3})
+	require.Contains(t, a, scripts.WriteID{Epoch: 1, Sequence: 1})
+	require.NotContains(t, a, scripts.WriteID{Epoch: 1, Sequence: 2})
+	require.Contains(t, a, scripts.WriteID{Epoch: 1, Sequence: 3})
 }

@@ -14,7 +14,7 @@ func (w *batchWorker) answerVerdicts(reply scripts.ReserveReply) {
 	w.publications = w.publications[:0]
 	if reply.Verdicts == scripts.AllTaken {
 		for i := range w.batch {
-			w.publicationOf(i, scripts.WriteID{reply.Epoch, reply.Sequence}, reply.NowMS).setEntry(reply)
+			w.publicationOf(i, scripts.WriteID{Epoch: reply.Epoch, Sequence: reply.Sequence}, reply.NowMS).setEntry(reply)
 		}
 		return
 	}
@@ -26,10 +26,10 @@ func (w *batchWorker) answerVerdicts(reply scripts.ReserveReply) {
 		case !ok:
 			r.reply(w.unreadable(i, text))
 		case v.Earlier:
-			w.publicationOf(i, scripts.WriteID{reply.Epoch, v.Sequence}, v.CreatedMS)
+			w.publicationOf(i, scripts.WriteID{Epoch: reply.Epoch, Sequence: v.Sequence}, v.CreatedMS)
 		case v.Taken:
-			w.publicationOf(i, scripts.WriteID{reply.Epoch, reply.Sequence}, reply.NowMS).setEntry(reply)
-		case v.Answer.Status == sale.StatusHeld && w.queued(scripts.WriteID{reply.Epoch, v.Sequence}):
+			w.publicationOf(i, scripts.WriteID{Epoch: reply.Epoch, Sequence: reply.Sequence}, reply.NowMS).setEntry(reply)
+		case v.Answer.Status == sale.StatusHeld && w.queued(scripts.WriteID{Epoch: reply.Epoch, Sequence: v.Sequence}):
 			v.Answer.Status = sale.StatusQueued
 			r.reply(v.Answer)
 		default:

@@ -75,7 +75,7 @@ func flushTrims(ctx context.Context, queues []*bucketQueue) {
 			continue
 		}
 		if trims := q.takeTrims(nil); len(trims) > 0 {
-			calls, owners = append(calls, scripts.TrimCall{q.keys, trims}), append(owners, q)
+			calls, owners = append(calls, scripts.TrimCall{Keys: q.keys, Trims: trims}), append(owners, q)
 		}
 	}
 	if len(calls) == 0 {

@@ -50,7 +50,7 @@ func (e *Engine) Journaled(ctx context.Context, buckets []sale.Bucket, id sale.O
 // statusOf tells whether a journaled batch is acknowledged all the same.
 func (e *Engine) statusOf(b sale.Bucket, raw []byte) sale.OrderStatus {
 	record, err := sale.DecodeRecord(raw)
-	if err == nil && record.Batch != nil && e.queued(b, scripts.WriteID{record.Batch.Epoch, record.Batch.Sequence}) {
+	if err == nil && record.Batch != nil && e.queued(b, scripts.WriteID{Epoch: record.Batch.Epoch, Sequence: record.Batch.Sequence}) {
 		return sale.StatusQueued
 	}
 	return sale.StatusHeld

@@ -121,7 +121,7 @@ func (a *OutboxApplier) apply(ctx context.Context, rows []sale.OutboxRow) (int, 
 	err = a.Redis.Release(ctx, pages, a.seen, func(page *scripts.ReleasePage, reply scripts.ReleaseReply) {
 		switch reply.Code {
 		case scripts.CodeDone:
-			a.learn(page.Bucket, scripts.WriteID{page.Epoch, reply.Sequence})
+			a.learn(page.Bucket, scripts.WriteID{Epoch: page.Epoch, Sequence: reply.Sequence})
 			applied = append(applied, sale.Applied{
 				Bucket: page.Bucket, Epoch: page.Epoch, Number: reply.Number, Sequence: reply.Sequence,
 			})

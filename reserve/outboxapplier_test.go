@@ -211,7 +211,7 @@ func TestCourierReportsLoss(t *testing.T) {
 			a := w.buy(b, "anna")
 			w.db.release(b, orderOf(a, "anna"))
 			courier := w.courier()
-			courier.learn(b, scripts.WriteID{1, 1})
+			courier.learn(b, scripts.WriteID{Epoch: 1, Sequence: 1})
 			before := w.reading(b)
 			spoil(w, b)
 			require.NoError(t, courier.applyOnce(context.Background()))

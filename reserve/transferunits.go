@@ -44,7 +44,7 @@ func (e *Engine) transfer(ctx context.Context, id sale.OrderID, giver sale.Bucke
 // forward begins to publish a transfer's entry, as the entry of a batch that nobody waits for.
 func (q *bucketQueue) forward(reply scripts.TransferReply) {
 	p := &publication{
-		shelf: q, WriteID: scripts.WriteID{reply.Epoch, reply.Sequence}, nowMS: reply.NowMS, entryID: reply.EntryID,
+		shelf: q, WriteID: scripts.WriteID{Epoch: reply.Epoch, Sequence: reply.Sequence}, nowMS: reply.NowMS, entryID: reply.EntryID,
 		record: []byte(reply.Record), backoff: republishFirst, acked: make(chan struct{}),
 	}
 	if p.reserveBytes() {

@@ -26,7 +26,7 @@ func TestParcelsOutliveTheRequestsThatWereRefused(t *testing.T) {
 	f.answerVerdicts(scripts.ReserveReply{Epoch: 7, Sequence: 5, Verdicts: "S\nA 3 1790000000123"})
 	require.Equal(t, sale.OutcomeSoldOut, refused.answer.Outcome)
 	require.Len(t, f.publications, 1)
-	require.Equal(t, scripts.WriteID{7, 3}, f.publications[0].WriteID)
+	require.Equal(t, scripts.WriteID{Epoch: 7, Sequence: 3}, f.publications[0].WriteID)
 	f.restore(f.publications[0])
 	record, err := sale.DecodeRecord(f.publications[0].record)
 	require.NoError(t, err)

@@ -22,7 +22,7 @@ func TestErrorsNameTheirStore(t *testing.T) {
 	_, list := nobody.HasList(t.Context(), "s", 1, 1)
 	for what, err := range map[string]error{
 		"window": nobody.ApplyWindow(t.Context(), buckets, sale.Window{Version: 1}), "readings": readings, "list": list,
-		"buyers": nobody.LoadList(t.Context(), "s", 1, 3, ListOf(3)),
+		"buyers": nobody.LoadList(t.Context(), "s", 1, 3, listOf(3)),
 	} {
 		require.Error(t, err, what)
 		require.Equal(t, sale.StoreRedis, sale.AwayStore(err), "%s: %v", what, err)
