@@ -159,7 +159,7 @@ func TestAnOwnerThatStoodStillAsksAgain(t *testing.T) {
 		held, err := table.lease("me").begin(t.Context())
 		require.NoError(t, err)
 		defer held.drop()
-		held.asked = held.asked.Add(-2 * TTL) // the clock has moved, and no timer has run yet
+		held.until.Store(0) // as if the clock had moved past it, and no timer had run yet
 		require.NoError(t, held.alive.Err())
 		require.False(t, held.owned())
 		require.ErrorIs(t, context.Cause(held.alive), ErrLost)

@@ -153,7 +153,7 @@ func TestALoopRestsUntilItIsSignalled(t *testing.T) {
 		}}
 		r := run(t, l)
 		require.Empty(t, r.units())
-		busy = 3
+		busy = 3 // before the signal, which orders it
 		wake <- struct{}{}
 		after(500 * time.Millisecond)
 		wake <- struct{}{}
@@ -176,8 +176,8 @@ func TestRetriesCountFailuresInARow(t *testing.T) {
 		after(5 * time.Minute)
 		r.from(0, errBroken)
 		after(2 * time.Second)
-		require.Equal(t, []int{1, 2, 3, 1}, counts)
 		r.end()
+		require.Equal(t, []int{1, 2, 3, 1}, counts)
 	})
 }
 
