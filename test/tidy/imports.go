@@ -26,16 +26,18 @@ var directions = map[string]direction{
 	"faults":   {nil, "the hooks of the fault tests stand in every room, so they can depend on none"},
 	"socket":   {nil, "how bytes go through a connection concerns whoever dials or listens, so it can depend on none"},
 	"ledger":   {[]string{"sale", "faults"}, "what a batch does to the books is decided without any store, so that every store and the simulator decide alike"},
-	"gateway":  {[]string{"sale", "faults", "socket"}, apart},
-	"reserve":  {[]string{"sale", "scripts", "faults", "socket"}, apart},
-	"settle":   {[]string{"sale", "faults", "socket"}, apart},
-	"admin":    {[]string{"sale", "faults"}, apart},
+	"role":     {nil, "every room has background work, so the loop that runs it can depend on none"},
+	"lease":    {[]string{"sale", "faults", "role"}, "rooms exclude each other by a lease's name, so the names and the rule of ownership lie below them all"},
+	"gateway":  {[]string{"sale", "faults", "socket", "role"}, apart},
+	"reserve":  {[]string{"sale", "scripts", "faults", "socket", "lease", "role"}, apart},
+	"settle":   {[]string{"sale", "faults", "socket", "lease", "role"}, apart},
+	"admin":    {[]string{"sale", "faults", "lease", "role"}, apart},
 	"store":    {[]string{"sale", "ledger", "faults"}, apart},
 	"audit":    {[]string{"sale"}, "the audit reads the stores by a second code path: it shares the nouns with the hot path and nothing else"},
 	"embedded": {[]string{"sale"}, "the engines of the dev command stand where foreign servers stand: nothing of ours is theirs"},
 	"loadtest": {[]string{"sale", "socket"}, "the load test is a client: it sees the engine from outside, as a shop does"},
 	"deploy":   {nil, "deploy holds files for other programs; its tests compare them with the settings"},
-	"test":     {[]string{"sale", "scripts", "settings", "ledger", "faults", "gateway", "reserve", "settle", "admin"}, "the suites drive the built binary from outside, and the simulator the parts that decide; none needs the real stores' room"},
+	"test":     {[]string{"sale", "scripts", "settings", "ledger", "faults", "lease", "role", "gateway", "reserve", "settle", "admin"}, "the suites drive the built binary from outside, and the simulator the parts that decide; none needs the real stores' room"},
 }
 
 // Tests may use more: the harness, the scripts, the settings list.
