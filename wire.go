@@ -255,14 +255,14 @@ func (r *gatewayRole) run(ctx context.Context) error {
 	defer stop()
 	group, serving := errgroup.WithContext(ctx)
 	var roles errgroup.Group
-	roles.Go(func() error { return r.identity.Run(background) })
+	roles.Go(func() error { r.identity.Run(background); return nil })
 	roles.Go(func() error { r.gateway.Run(background); return nil })
 	group.Go(func() error { return r.gateway.Serve(r.buyers) })
 	group.Go(func() error {
 		return serveHTTP(serving, r.operators, r.api, r.api.StopStreams, r.settings.Gateway.ShutdownTimeout)
 	})
 	group.Go(func() error {
-		return r.start(serving, func() { roles.Go(func() error { return r.ids.Run(background) }) })
+		return r.start(serving, func() { roles.Go(func() error { r.ids.Run(background); return nil }) })
 	})
 	group.Go(func() error { <-serving.Done(); return r.drain() })
 	err := group.Wait()
@@ -341,14 +341,14 @@ func (r *settleRole) build() (err error) {
 	}
 	r.keeper = reserve.NewController(reserve.ControllerOptions{
 		Redis: r.redis, Rebuilder: reserve.NewRebuilder(r.redis, r.producer, r.books),
-		Catalogue: r.books, Books: r.books, Units: r.books, Leases: r.books, Holder: r.holder, Log: r.log,
+		Catalogue: r.books, Books: r.books, Units: r.books, Leases: r.books, Owner: r.holder, Log: r.log,
 	})
 	r.relay = reserve.NewRelay(reserve.RelayOptions{
-		Redis: r.redis, Publisher: r.producer, Leases: r.books, Holder: r.holder, Watched: r.keeper.Watched,
+		Redis: r.redis, Publisher: r.producer, Leases: r.books, Owner: r.holder, Watched: r.keeper.Watched,
 		Deadline: r.settings.Reserve.RelayDeadline, Log: r.log,
 	})
 	r.courier = reserve.NewOutboxApplier(reserve.OutboxApplierOptions{
-		Redis: r.redis, Outbox: r.books, Report: r.books, Leases: r.books, Holder: r.holder, Log: r.log,
+		Redis: r.redis, Outbox: r.books, Report: r.books, Leases: r.books, Owner: r.holder, Log: r.log,
 	})
 	r.events, err = settle.NewPublisher(settle.PublisherOptions{
 		Kafka: settleKafka(r.settings), Namespace: r.settings.Namespace, Outgoing: r.books, Leases: r.books, Holder: r.holder,
@@ -404,12 +404,12 @@ func (r *settleRole) run(ctx context.Context) error {
 		r.log.Info("settle is ready", "listen", r.probes.Addr().String())
 		group.Go(func() error { return r.settle(working) })
 		group.Go(func() error { r.gauges.Run(working); return nil })
-		group.Go(func() error { return r.relay.Run(working) })
-		group.Go(func() error { return r.courier.Run(working) })
+		group.Go(func() error { r.relay.Run(working); return nil })
+		group.Go(func() error { r.courier.Run(working); return nil })
 		group.Go(func() error { r.events.Run(working); return nil })
 		group.Go(func() error { r.reaper.Run(working); return nil })
-		group.Go(func() error { return r.keeper.Run(working) })
-		group.Go(func() error { return r.identity.Run(working) })
+		group.Go(func() error { r.keeper.Run(working); return nil })
+		group.Go(func() error { r.identity.Run(working); return nil })
 		return nil
 	})
 	err := group.Wait()

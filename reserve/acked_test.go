@@ -37,7 +37,7 @@ func TestQueuedNeverReadsHeldAgain(t *testing.T) {
 // What was acknowledged is remembered until it has been trimmed for a while, and no longer.
 func TestAckedPlacesFade(t *testing.T) {
 	now := time.Now()
-	a := ackedWrites{{1, 1}: {}, {1, 2}: now.Add(-ackedMemory - time.Second), {1, 3}: now}
+	a := ackedWrites{{Epoch: 1, Sequence: 1}: {}, {Epoch: 1, Sequence: 2}: now.Add(-ackedMemory - time.Second), {Epoch: 1, Sequence: 3}: now}
 	a.fade(now)
 	require.Contains(t, a, scripts.WriteID{Epoch: 1, Sequence: 1})
 	require.NotContains(t, a, scripts.WriteID{Epoch: 1, Sequence: 2})

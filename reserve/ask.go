@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"flashsale/faults"
+	"flashsale/role"
 	"flashsale/sale"
 	"flashsale/scripts"
 )
@@ -101,7 +102,7 @@ func (w *batchWorker) restBeforeAsking(call *scripts.ReserveCall) {
 	if wait > askPause && w.stepAside() {
 		defer w.stepBack()
 	}
-	pause(context.Background(), wait)
+	role.Pause(context.Background(), wait)
 }
 
 // judge reads the code of a reply that arrived.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"flashsale/role"
 	"flashsale/sale"
 )
 
@@ -53,7 +54,7 @@ func TestGather(t *testing.T) {
 				f.come(t, c.waiting)
 				began := time.Now()
 				go func() {
-					pause(t.Context(), time.Millisecond)
+					role.Pause(t.Context(), time.Millisecond)
 					f.come(t, c.coming)
 				}()
 				f.batchfill(c.last, began.Add(-c.since))
@@ -62,7 +63,7 @@ func TestGather(t *testing.T) {
 				require.Zero(t, f.wanted)
 				require.Empty(t, f.enough, "no word is left for the next time")
 				require.Equal(t, 1, f.workers, "who comes meanwhile starts no other flow")
-				pause(t.Context(), 2*time.Millisecond)
+				role.Pause(t.Context(), 2*time.Millisecond)
 			})
 		})
 	}
@@ -112,12 +113,12 @@ func TestEngineGathersFullerBatches(t *testing.T) {
 		return [2]int{len(shelf.pending), shelf.wanted}
 	}
 
-	w.kafka.goAway()
+	w.kafka.GoAway()
 	press("first", 1)
-	eventually(t, func() bool { return len(w.kafka.attempted()) == 1 }, "the first batch is published")
+	eventually(t, func() bool { return len(w.kafka.Attempted()) == 1 }, "the first batch is published")
 	press("crowd", 6)
 	eventually(t, func() bool { return state() == [2]int{6, 0} }, "the crowd waits for its batch")
-	w.kafka.comeBack()
+	w.kafka.ComeBack()
 	eventually(t, func() bool { return state() == [2]int{0, 5} }, "the flow waits for five")
 	press("back", 4)
 	eventually(t, func() bool { return state() == [2]int{4, 5} }, "four are not enough")
@@ -128,7 +129,7 @@ func TestEngineGathersFullerBatches(t *testing.T) {
 	}
 	require.Equal(t, 12, taken)
 	sizes := []int{}
-	for _, batch := range w.kafka.batches() {
+	for _, batch := range w.kafka.Batches() {
 		sizes = append(sizes, len(batch.Orders))
 	}
 	require.Equal(t, []int{1, 6, 5}, sizes)

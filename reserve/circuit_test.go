@@ -39,18 +39,18 @@ func TestKafkasOpenCircuitHoldsWhatIsTaken(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 2, 1)
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
-	before := len(w.kafka.attempted())
+	before := len(w.kafka.Attempted())
 	w.breaker.open = map[string]bool{sale.ResourceKafka: true}
 	require.Equal(t, sale.OutcomeAlreadyBought, w.buy(b, "anna").Outcome)
 	began := time.Now()
 	require.Equal(t, sale.OutcomeHeld, w.buy(b, "bert").Outcome)
 	require.Less(t, time.Since(began), w.engine.AckTimeout, "nobody waits for what is not sent")
 	require.Equal(t, sale.OutcomeSoldOut, w.buy(b, "carl").Outcome)
-	require.Len(t, w.kafka.attempted(), before)
+	require.Len(t, w.kafka.Attempted(), before)
 	require.Zero(t, w.engine.unacked.bytes.Load())
 	w.breaker.open = nil
-	w.rebuild(w.db.row(b))
-	require.Equal(t, int64(2), w.db.settled(b), "the journal had it")
+	w.rebuild(w.db.Row(b))
+	require.Equal(t, int64(2), w.db.Settled(b), "the journal had it")
 }
 
 // Records beyond the bound of bytes say nothing about Kafka.
@@ -69,7 +69,7 @@ func TestKafkasCircuitHearsNothingOfWhatIsNotSent(t *testing.T) {
 func TestRefusalDoesNotWaitForKafka(t *testing.T) {
 	w := newWorld(t, func(o *EngineOptions) { o.AckTimeout = 3 * time.Second })
 	b := w.stock("phone", 3, 1)
-	w.kafka.goAway()
+	w.kafka.GoAway()
 	held := make(chan sale.Answer, 2)
 	for _, buyer := range []string{"anna", "bert"} {
 		go func() { held <- w.buy(b, buyer) }()

@@ -21,7 +21,7 @@ func TestClusterSellsFromSeveralNodes(t *testing.T) {
 	var buckets []sale.Bucket
 	for i := range count {
 		b := sale.Bucket{Sale: "sale", SKU: "phone", Number: i}
-		buckets, rows = append(buckets, b), append(rows, w.db.addBucket(b, 10, int32(i%4)))
+		buckets, rows = append(buckets, b), append(rows, w.db.AddBucket(b, 10, int32(i%4)))
 	}
 	w.rebuild(rows...)
 	for i, node := range nodes {
@@ -33,7 +33,7 @@ func TestClusterSellsFromSeveralNodes(t *testing.T) {
 	}
 	require.Equal(t, 10*count, sold)
 	for _, b := range buckets {
-		require.Equal(t, int64(10), w.db.settled(b))
+		require.Equal(t, int64(10), w.db.Settled(b))
 	}
 
 	each := func(add func(string) error) error {
@@ -69,7 +69,7 @@ func TestClusterNodeRestarts(t *testing.T) {
 	w := newWorldOn(t, dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{nodes[0].Addr, nodes[1].Addr}}), nil)
 	var rows []sale.BucketRow
 	for i := range 9 {
-		rows = append(rows, w.db.addBucket(sale.Bucket{Sale: "sale", SKU: "phone", Number: i}, 10, 0))
+		rows = append(rows, w.db.AddBucket(sale.Bucket{Sale: "sale", SKU: "phone", Number: i}, 10, 0))
 	}
 	w.rebuild(rows...)
 	w.keep()
@@ -78,7 +78,7 @@ func TestClusterNodeRestarts(t *testing.T) {
 	later := 0
 	for _, row := range rows {
 		w.sellsSoon(row.Bucket, "anna")
-		if w.db.row(row.Bucket).Epoch > 1 {
+		if w.db.Row(row.Bucket).Epoch > 1 {
 			later++
 		}
 	}
@@ -105,7 +105,7 @@ func TestASlotOnTheMoveSellsNothing(t *testing.T) {
 	answer := w.buy(b, "anna")
 	require.Contains(t, []sale.Outcome{sale.OutcomeUnavailable, sale.OutcomeUnknown}, answer.Outcome)
 	require.Equal(t, int64(10), w.reading(b).Available)
-	require.Zero(t, w.db.settled(b))
+	require.Zero(t, w.db.Settled(b))
 
 	from.MustDo(t, "CLUSTER", "SETSLOT", number, "STABLE")
 	to.MustDo(t, "CLUSTER", "SETSLOT", number, "STABLE")

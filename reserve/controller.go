@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"flashsale/faults"
+	"flashsale/lease"
+	"flashsale/role"
 	"flashsale/sale"
 	"flashsale/scripts"
 )
@@ -26,8 +28,8 @@ type ControllerOptions struct {
 	Catalogue Catalogue
 	Books     Books
 	Units     UnitBooks
-	Leases    Leases
-	Holder    string
+	Leases    lease.Leases
+	Owner     string // of leases: this process and no other
 	Log       *slog.Logger
 }
 
@@ -49,6 +51,7 @@ type Controller struct {
 	view     *view
 	watchdog *watchdog
 	clock    *scripts.Clock
+	watched  time.Time // when Run has last looked for doubts
 
 	mu         sync.Mutex
 	rebuilding map[string]time.Time // sales in work (zero), or the moment from which they may be tried again
@@ -69,28 +72,27 @@ func NewController(o ControllerOptions) *Controller {
 // Watched returns the buckets that may have a journal, for the relay of the same process.
 func (c *Controller) Watched(now time.Time) []Watched { return c.view.watched(now) }
 
-// Run keeps until ctx ends.
-func (c *Controller) Run(ctx context.Context) error {
+// Run does the controller's work until ctx ends.
+func (c *Controller) Run(ctx context.Context) {
 	defer c.rebuilds.Wait()
-	var watch time.Time
-	var complained time.Time
-	for ctx.Err() == nil {
-		err := c.readChanges(ctx)
-		if err == nil && time.Since(watch) >= watchEvery {
-			watch = time.Now()
-			err = c.watch(ctx)
-		}
-		if err != nil && ctx.Err() == nil && time.Since(complained) >= watchEvery {
-			complained = time.Now()
-			c.Log.Warn("the control role cannot do its work", "error", err)
-		}
-		c.rebuildClosed(ctx)
-		pause(ctx, controlEvery)
+	loop := role.Loop{
+		Name: "controller", Unit: c.control, Every: controlEvery, Failing: "the control role cannot do its work", Log: c.Log,
 	}
-	return nil
+	loop.Run(ctx)
 }
 
-// follow reads what changed in the catalogue, and gives changed sales' windows to their buckets.
+// control is one unit of work.
+func (c *Controller) control(ctx context.Context) error {
+	err := c.readChanges(ctx)
+	if err == nil && time.Since(c.watched) >= watchEvery {
+		c.watched = time.Now()
+		err = c.watch(ctx)
+	}
+	c.rebuildClosed(ctx)
+	return err
+}
+
+// readChanges reads what changed in the catalogue, and gives changed sales' windows to their buckets.
 func (c *Controller) readChanges(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, controlTimeout)
 	defer cancel()
@@ -224,7 +226,8 @@ func (c *Controller) unclaim(id string, err error) {
 func (c *Controller) rebuildSale(ctx context.Context, id string, rows []sale.BucketRow) error {
 	ctx, cancel := context.WithTimeout(ctx, rebuildTimeout)
 	defer cancel()
-	return underLease(ctx, c.Leases, "sale/"+id, c.Holder, c.Log, func(ctx context.Context) error {
+	one := lease.Lease{Leases: c.Leases, Name: lease.Sale(id), Owner: c.Owner, Log: c.Log}
+	return one.Do(ctx, func(ctx context.Context) error {
 		s, _ := c.view.saleOf(id)
 		if err := c.ensureList(ctx, s); err != nil {
 			return err

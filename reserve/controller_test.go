@@ -20,11 +20,11 @@ func (w *world) keep() *Controller {
 	k := NewController(ControllerOptions{
 		Redis: w.redis, Rebuilder: NewRebuilder(w.redis, w.kafka, w.db), Catalogue: w.db, Books: w.db, Units: w.db,
 		Leases: w.db,
-		Holder: "keeper-test", Log: slog.New(slog.DiscardHandler),
+		Owner:  "keeper-test", Log: slog.New(slog.DiscardHandler),
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { _ = k.Run(ctx) }) // Run returns nil
+	running.Go(func() { k.Run(ctx) })
 	w.t.Cleanup(func() { cancel(); running.Wait() })
 	return k
 }
@@ -52,8 +52,8 @@ func TestKeeperBringsRestartedRedisBack(t *testing.T) {
 		require.Equal(t, sale.OutcomeAlreadyBought, w.buy(b, owner).Outcome, owner)
 	}
 	require.Equal(t, int64(7), w.reading(b).Available)
-	require.Equal(t, int64(3), w.db.settled(b))
-	require.Empty(t, w.db.refused)
+	require.Equal(t, int64(3), w.db.Settled(b))
+	require.Empty(t, w.db.Refused)
 }
 
 // At its start a keeper asks every bucket, so data that vanished while nobody looked is noticed though the script is
@@ -72,14 +72,14 @@ func TestKeeperMendsWhatIsNotOpen(t *testing.T) {
 	b := w.stock("phone", 10, 1)
 	draft := w.sale
 	draft.ID, draft.State = "draft", sale.StateDraft
-	w.db.putSale(draft)
+	w.db.PutSale(draft)
 	untouched := sale.Bucket{Sale: "draft", SKU: "phone"}
-	w.db.addBucket(untouched, 5, 0)
+	w.db.AddBucket(untouched, 5, 0)
 	_, err := w.db.BeginLoads(context.Background(), []sale.BucketRow{w.closeRow(b)})
 	require.NoError(t, err)
 	w.keep()
 	w.sellsSoon(b, "anna")
-	require.Equal(t, sale.BucketClosed, w.db.row(untouched).State)
+	require.Equal(t, sale.BucketClosed, w.db.Row(untouched).State)
 	require.Zero(t, w.reading(untouched).Epoch)
 }
 
@@ -89,16 +89,16 @@ func TestKeeperFinishesWhatOthersBegan(t *testing.T) {
 	b := w.stock("phone", 10, 1)
 	w.keep()
 	w.sale.State = sale.StatePaused
-	w.sale = w.db.putSale(w.sale)
+	w.sale = w.db.PutSale(w.sale)
 	eventually(t, func() bool { return w.buy(b, "pat").Outcome == sale.OutcomePaused }, "the pause is applied")
 
-	w.db.mu.Lock()
-	w.db.listed["sale"] = []string{"anna", "bert"}
-	w.db.mu.Unlock()
+	w.db.Mu.Lock()
+	w.db.Listed["sale"] = []string{"anna", "bert"}
+	w.db.Mu.Unlock()
 	w.sale.State, w.sale.Eligibility, w.sale.ListVersion, w.sale.ListSize = sale.StateOpen, sale.EligibilityList, 1, 2
-	w.sale = w.db.putSale(w.sale)
+	w.sale = w.db.PutSale(w.sale)
 	press := func(buyer string) sale.Outcome {
-		if w.db.row(b).State != sale.BucketOpen { // a gateway does not ask Redis then; asking would report the new epoch too
+		if w.db.Row(b).State != sale.BucketOpen { // a gateway does not ask Redis then; asking would report the new epoch too
 			return sale.OutcomeFenced
 		}
 		p := w.purchase(b, buyer)
@@ -114,13 +114,13 @@ func TestKeeperFinishesWhatOthersBegan(t *testing.T) {
 func TestKeeperRespectsTheLease(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
-	w.db.mu.Lock()
-	w.db.leases["sale/sale"] = "an operator"
-	w.db.mu.Unlock()
+	w.db.Mu.Lock()
+	w.db.Leases["sale/sale"] = "an operator"
+	w.db.Mu.Unlock()
 	row := w.closeRow(b)
 	k := w.keep()
 	eventually(t, func() bool { k.mu.Lock(); defer k.mu.Unlock(); return !k.rebuilding["sale"].IsZero() }, "the keeper has tried")
-	require.Equal(t, row, w.db.row(b))
+	require.Equal(t, row, w.db.Row(b))
 	require.NoError(t, w.db.ReleaseLease(context.Background(), "sale/sale", "an operator"))
 	w.sellsSoon(b, "anna")
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"flashsale/role"
 	"flashsale/sale"
 	"flashsale/scripts"
 )
@@ -100,7 +101,7 @@ func NewEngine(o EngineOptions) *Engine {
 	o.Registerer.MustRegister(e.orders)
 	ctx, stop := context.WithCancel(context.Background())
 	e.stop = stop
-	e.roles.Go(func() { e.janitor.run(ctx) })
+	e.roles.Go(func() { e.janitor.run(ctx, o.Log) })
 	e.roles.Go(func() { e.reporter.run(ctx) })
 	e.roles.Go(func() { e.runClock(ctx) })
 	return e
@@ -161,17 +162,23 @@ func (e *Engine) Now() time.Time {
 // ClockAhead returns how far this machine's clock is ahead of Redis's, negative when it is behind, and whether that is known.
 func (e *Engine) ClockAhead() (time.Duration, bool) { return e.clock.Ahead() }
 
-// runClock keeps Redis's time while Redis answers; without it the last offset goes on being the best guess.
+// runClock keeps Redis's time while Redis answers; without it the last offset stays the best guess. While nothing is known
+// it asks more often.
 func (e *Engine) runClock(ctx context.Context) {
-	for ctx.Err() == nil {
-		wait := clockEvery
-		if err := e.clock.Poll(ctx, e.Redis); err != nil {
-			if _, known := e.clock.Now(); !known {
-				wait = janitorEvery
+	loop := role.Loop{
+		Name: "clock", Log: e.Log,
+		Unit: func(ctx context.Context) error {
+			_ = e.clock.Poll(ctx, e.Redis) // the calls that need Redis say that it is away
+			return nil
+		},
+		Rest: func(time.Duration) time.Duration {
+			if _, known := e.clock.Now(); known {
+				return clockEvery
 			}
-		}
-		pause(ctx, wait)
+			return janitorEvery
+		},
 	}
+	loop.Run(ctx)
 }
 
 // Drain ends the engine: no new purchase is taken, every waiting one is answered, every record is acknowledged or left

@@ -16,12 +16,12 @@ func TestTooManyUnackedBytesAreLeftToTheRelay(t *testing.T) {
 	w := newWorld(t, impatient)
 	b := w.stock("phone", 10, 1)
 	require.True(t, w.engine.unacked.reserve(maxUnackedBytes))
-	before := len(w.kafka.attempted())
+	before := len(w.kafka.Attempted())
 	require.Equal(t, sale.OutcomeHeld, w.buy(b, "anna").Outcome)
-	require.Len(t, w.kafka.attempted(), before)
+	require.Len(t, w.kafka.Attempted(), before)
 	w.engine.unacked.release(maxUnackedBytes)
-	w.rebuild(w.db.row(b))
-	require.Equal(t, int64(1), w.db.settled(b))
+	w.rebuild(w.db.Row(b))
+	require.Equal(t, int64(1), w.db.Settled(b))
 }
 
 // A batch drops the purchases that waited too long for it and goes on with the others.

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"flashsale/role"
 	"flashsale/sale"
 	"flashsale/scripts"
 )
@@ -108,10 +109,10 @@ func (i *Identity) foreign(id, found string) error {
 // Doubt returns why nothing is sold now, nil when this Redis is known to be ours.
 func (i *Identity) Doubt() error { return i.redis.Doubt() }
 
-// Run compares until ctx ends.
-func (i *Identity) Run(ctx context.Context) error {
+// Run compares until ctx ends. It logs when nothing may be sold and when Redis serves this engine again.
+func (i *Identity) Run(ctx context.Context) {
 	said := ""
-	for ctx.Err() == nil {
+	loop := role.Loop{Name: "identity", Every: identityEvery, Log: i.log, Unit: func(ctx context.Context) error {
 		err := i.Check(ctx)
 		switch {
 		case isDoubt(err) && err.Error() != said:
@@ -121,7 +122,7 @@ func (i *Identity) Run(ctx context.Context) error {
 			said = ""
 			i.log.Info("redis serves this engine again", "key", i.redis.OwnerKey())
 		}
-		pause(ctx, identityEvery)
-	}
-	return nil
+		return nil // a store that does not answer is named by the roles that need it
+	}}
+	loop.Run(ctx)
 }

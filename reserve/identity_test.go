@@ -58,7 +58,7 @@ func TestOneEngineOwnsANamespace(t *testing.T) {
 
 	other := newWorldOn(t, dial(t, w.redis.Options), nil)
 	identity := NewIdentity(other.redis, &engineID{id: "second"}, silent())
-	row := other.db.addBucket(b, 1000, 2)
+	row := other.db.AddBucket(b, 1000, 2)
 	err := identity.Check(ctx)
 	require.ErrorIs(t, err, sale.ErrForeign)
 	require.ErrorContains(t, err, `:engine holds "first", and the id of this database is "second"`)
@@ -66,12 +66,12 @@ func TestOneEngineOwnsANamespace(t *testing.T) {
 	require.Equal(t, err, identity.Doubt())
 
 	require.ErrorIs(t, NewRebuilder(other.redis, other.kafka, other.db).Rebuild(ctx, []sale.BucketRow{row}, nil), sale.ErrForeign)
-	require.ErrorIs(t, other.newRelay(other.kafka).pass(ctx), sale.ErrForeign)
-	require.ErrorIs(t, other.courier().applyOnce(ctx), sale.ErrForeign)
+	require.ErrorIs(t, other.newRelay(other.kafka).relayOnce(ctx), sale.ErrForeign)
+	require.ErrorIs(t, other.applier().applyAll(ctx), sale.ErrForeign)
 	require.ErrorIs(t, other.redis.ApplyWindow(ctx, []sale.Bucket{b}, sale.Window{Version: 99}), sale.ErrForeign)
 	require.ErrorIs(t, other.redis.LoadList(ctx, "sale", 1, 0, nil), sale.ErrForeign)
 	require.Equal(t, sale.Answer{Outcome: sale.OutcomeFenced, Reason: "foreign"}, other.buy(b, "bert"))
-	require.Empty(t, other.db.reported(), "the bucket is not ours to report")
+	require.Empty(t, other.db.Reported(), "the bucket is not ours to report")
 	require.Equal(t, int64(9), w.reading(b).Available)
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "bert").Outcome, "the owner sells on")
 }
@@ -107,7 +107,7 @@ func TestIdentityIsComparedAllTheTime(t *testing.T) {
 	identity := NewIdentity(w.redis, &engineID{id: "ours"}, slog.New(slog.NewTextHandler(log, nil)))
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { _ = identity.Run(ctx) }) // Run returns nil
+	running.Go(func() { identity.Run(ctx) })
 	t.Cleanup(func() { cancel(); running.Wait() })
 	eventually(t, func() bool { return identity.Doubt() == nil }, "claimed")
 	w.doOn("SET", w.redis.OwnerKey(), "theirs")
@@ -138,15 +138,15 @@ func TestForeignKeysAreNamed(t *testing.T) {
 			key := map[string]string{"meta": keys.Meta, "buyers": keys.Buyers, "journal": keys.Journal, "hash": keys.Meta}[name]
 			w.doOn(append([]string{kind[0], key}, kind[1:]...)...)
 			before := server.MustDo(t, "DUMP", key)
-			row := w.db.addBucket(b, 10, 2)
+			row := w.db.AddBucket(b, 10, 2)
 			err := NewRebuilder(w.redis, w.kafka, w.db).Rebuild(ctx, []sale.BucketRow{row}, nil)
 			require.ErrorIs(t, err, sale.ErrForeign)
 			require.ErrorContains(t, err, key)
 			require.ErrorContains(t, err, "Give the engine a namespace of its own, or delete the key")
 			require.Equal(t, before, server.MustDo(t, "DUMP", key))
-			require.NotEqual(t, sale.BucketOpen, w.db.row(b).State)
+			require.NotEqual(t, sale.BucketOpen, w.db.Row(b).State)
 			w.doOn("DEL", key)
-			w.rebuild(w.db.row(b))
+			w.rebuild(w.db.Row(b))
 			require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
 		})
 	}
@@ -164,7 +164,7 @@ func TestForeignMetaIsNamedByReaders(t *testing.T) {
 	_, err := w.redis.Readings(ctx, []sale.Bucket{b})
 	require.ErrorIs(t, err, sale.ErrForeign)
 	require.ErrorContains(t, err, meta)
-	_, err = w.redis.Probe(ctx, []sale.BucketRow{w.db.row(b)})
+	_, err = w.redis.Probe(ctx, []sale.BucketRow{w.db.Row(b)})
 	require.ErrorIs(t, err, sale.ErrForeign)
 	require.ErrorContains(t, err, meta)
 }

@@ -2,11 +2,13 @@ package reserve
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"flashsale/faults"
+	"flashsale/role"
 	"flashsale/scripts"
 )
 
@@ -28,11 +30,12 @@ func (j *janitor) add(s *bucketQueue) {
 	j.queues = append(j.queues, s)
 }
 
-func (j *janitor) run(ctx context.Context) {
-	for ctx.Err() == nil {
-		pause(ctx, janitorEvery)
+func (j *janitor) run(ctx context.Context, log *slog.Logger) {
+	loop := role.Loop{Name: "janitor", Every: janitorEvery, Log: log, Unit: func(ctx context.Context) error {
 		j.sweep(ctx)
-	}
+		return nil
+	}}
+	loop.Run(ctx)
 }
 
 // sweep is one unit of work.

@@ -14,7 +14,7 @@ func TestJournaledFindsWhatIsHeld(t *testing.T) {
 	w := newWorld(t, impatient)
 	b, other := w.stock("phone", 2_000, 1), w.stock("case", 10, 1)
 	before := w.buy(b, "early")
-	w.kafka.goAway()
+	w.kafka.GoAway()
 	held := w.buy(b, "late")
 	require.Equal(t, sale.OutcomeHeld, held.Outcome)
 	look := func(id sale.OrderID, buckets ...sale.Bucket) (sale.PendingOrder, bool) {

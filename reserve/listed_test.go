@@ -21,12 +21,12 @@ func TestListedSale(t *testing.T) {
 	}
 	require.Equal(t, sale.OutcomeQueued, press("listed-1", 1, 50).Outcome)
 	require.Equal(t, sale.OutcomeNotEligible, press("other", 1, 50).Outcome)
-	require.Empty(t, w.db.reported())
+	require.Empty(t, w.db.Reported())
 	fenced := press("listed-2", 2, 50)
 	require.Equal(t, sale.OutcomeFenced, fenced.Outcome)
 	require.Equal(t, "list 2 has 0 buyers, not 50", fenced.Reason)
 	require.Equal(t, sale.OutcomeFenced, press("listed-2", 1, 51).Outcome)
-	eventually(t, func() bool { return len(w.db.reported()) == 1 }, "the loss is reported")
+	eventually(t, func() bool { return len(w.db.Reported()) == 1 }, "the loss is reported")
 	require.Equal(t, int64(99), w.reading(b).Available)
 }
 

@@ -44,16 +44,16 @@ func TestLossIsFencedAndReported(t *testing.T) {
 			w := newWorld(t, nil)
 			b := w.stock("phone", 10, 1)
 			require.Equal(t, sale.OutcomeQueued, w.buy(b, "before").Outcome)
-			row := w.db.row(b)
+			row := w.db.Row(b)
 			spoil(w, w.redis.Keys(b))
 			p := w.purchase(b, "anna")
 			p.Epoch = row.Epoch
 			require.Equal(t, sale.Answer{Outcome: sale.OutcomeFenced, Reason: reason}, w.engine.Reserve(p))
 			require.Equal(t, sale.OutcomeFenced, w.engine.Reserve(p).Outcome)
-			eventually(t, func() bool { return len(w.db.reported()) == 1 }, "the loss is reported")
-			require.Equal(t, fmt.Sprintf("%s epoch %d: %s", b, row.Epoch, reason), w.db.reported()[0])
-			require.Equal(t, sale.BucketClosed, w.db.row(b).State)
-			w.rebuild(w.db.row(b))
+			eventually(t, func() bool { return len(w.db.Reported()) == 1 }, "the loss is reported")
+			require.Equal(t, fmt.Sprintf("%s epoch %d: %s", b, row.Epoch, reason), w.db.Reported()[0])
+			require.Equal(t, sale.BucketClosed, w.db.Row(b).State)
+			w.rebuild(w.db.Row(b))
 			require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
 			require.Equal(t, int64(8), w.reading(b).Available)
 		})
@@ -71,8 +71,8 @@ func TestServerWithoutTheScriptSellsNothing(t *testing.T) {
 	eventually(t, func() bool { return w.reading(b).JournalOrders == 0 }, "trims do not need it")
 	require.NoError(t, w.redis.ApplyWindow(context.Background(), []sale.Bucket{b}, sale.WindowOf(&w.sale)))
 	require.Equal(t, int64(0), server.MustDo(t, "SCRIPT", "EXISTS", scripts.ReserveScript().SHA).([]any)[0])
-	eventually(t, func() bool { return w.db.row(b).State == sale.BucketClosed }, "the loss is reported")
-	w.rebuild(w.db.row(b))
+	eventually(t, func() bool { return w.db.Row(b).State == sale.BucketClosed }, "the loss is reported")
+	w.rebuild(w.db.Row(b))
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
 }
 
@@ -81,13 +81,13 @@ func TestOldViewIsFencedButNotReported(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
 	old := w.purchase(b, "anna")
-	w.rebuild(w.db.row(b))
-	_, err := w.db.CloseBuckets(context.Background(), []sale.BucketRow{w.db.row(b)})
+	w.rebuild(w.db.Row(b))
+	_, err := w.db.CloseBuckets(context.Background(), []sale.BucketRow{w.db.Row(b)})
 	require.NoError(t, err)
-	w.rebuild(w.db.row(b))
+	w.rebuild(w.db.Row(b))
 	require.Equal(t, sale.Answer{Outcome: sale.OutcomeFenced, Reason: "epoch"}, w.engine.Reserve(old))
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
-	require.Empty(t, w.db.reported())
+	require.Empty(t, w.db.Reported())
 }
 
 // Reports wait for a database that is away, and go out once.
@@ -95,11 +95,11 @@ func TestReportsWaitForTheDatabase(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
 	w.doOn("DEL", w.redis.Keys(b).Meta)
-	w.db.setAway(errors.New("away"))
+	w.db.SetAway(errors.New("away"))
 	require.Equal(t, sale.OutcomeFenced, w.buy(b, "anna").Outcome)
-	require.Empty(t, w.db.reported())
-	w.db.setAway(nil)
-	eventually(t, func() bool { return len(w.db.reported()) == 1 }, "the loss is reported")
+	require.Empty(t, w.db.Reported())
+	w.db.SetAway(nil)
+	eventually(t, func() bool { return len(w.db.Reported()) == 1 }, "the loss is reported")
 }
 
 // A reply that is lost on the way is asked for again under the same ids: taken once, and answered with that order.
@@ -119,7 +119,7 @@ func TestLostReplyIsAskedForAgain(t *testing.T) {
 		}
 	}
 	require.Equal(t, int64(93), w.reading(b).Available)
-	require.Equal(t, int64(7), w.db.settled(b))
+	require.Equal(t, int64(7), w.db.Settled(b))
 	eventually(t, func() bool { return w.reading(b).JournalOrders == 0 }, "restored records are trimmed by their right ids")
 	require.Positive(t, proxy.lost())
 }

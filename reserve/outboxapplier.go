@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"flashsale/faults"
+	"flashsale/lease"
+	"flashsale/role"
 	"flashsale/sale"
 	"flashsale/scripts"
 )
@@ -25,18 +27,16 @@ type OutboxApplierOptions struct {
 	Redis  *scripts.Redis
 	Outbox Outbox
 	Report Report
-	Leases Leases
-	Holder string
+	Leases lease.Leases
+	Owner  string // of leases: this process and no other
 	Log    *slog.Logger
 }
 
 // Times and bounds of the courier.
 const (
-	outboxLease  = "outbox"
 	applyEvery   = 100 * time.Millisecond
 	applyRows    = 20_000
-	applyTimeout = 10 * time.Second // longest pass
-	complainMost = time.Second      // between two warnings
+	applyTimeout = 10 * time.Second // of one unit of work
 )
 
 // Courier carries releases and credits from the database into Redis: the pages of all buckets together, the rows of a
@@ -44,9 +44,8 @@ const (
 // lost writes, is reported, and the rebuild absorbs it.
 type OutboxApplier struct {
 	OutboxApplierOptions
-	highest    map[sale.Bucket]scripts.WriteID // the highest sequence seen, of buckets with rows
-	told       map[sale.Bucket]reportedLoss
-	complained time.Time
+	highest map[sale.Bucket]scripts.WriteID // the highest sequence seen, of buckets with rows
+	told    map[sale.Bucket]reportedLoss
 }
 
 // telling is a loss that was reported: again every second while it lasts, because a report that came while the bucket was
@@ -61,23 +60,17 @@ func NewOutboxApplier(o OutboxApplierOptions) *OutboxApplier {
 	return &OutboxApplier{OutboxApplierOptions: o, highest: map[sale.Bucket]scripts.WriteID{}, told: map[sale.Bucket]reportedLoss{}}
 }
 
-// Run carries until ctx ends.
-func (a *OutboxApplier) Run(ctx context.Context) error {
-	for ctx.Err() == nil {
-		err := a.applyOnce(ctx)
-		if err != nil && ctx.Err() == nil && !errors.Is(err, sale.ErrLeaseHeld) && time.Since(a.complained) >= complainMost {
-			a.complained = time.Now()
-			a.Log.Warn("the outbox could not be carried to redis", "error", err)
-		}
-		pause(ctx, applyEvery)
+// Run applies the outbox until ctx ends.
+func (a *OutboxApplier) Run(ctx context.Context) {
+	loop := role.Loop{
+		Name: "outbox", Unit: a.applyAll, Every: applyEvery, Limit: applyTimeout, Quiet: []error{sale.ErrLeaseHeld},
+		Failing: "the outbox could not be applied to redis", Log: a.Log,
 	}
-	return nil
+	loop.Run(ctx)
 }
 
-// pass is one unit of work: it carries page after page under the lease while Redis takes them.
-func (a *OutboxApplier) applyOnce(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, applyTimeout)
-	defer cancel()
+// applyAll is one unit of work: it applies page after page under the lease while Redis takes them.
+func (a *OutboxApplier) applyAll(ctx context.Context) error {
 	if err := a.Redis.Doubt(); err != nil {
 		return err
 	}
@@ -85,7 +78,8 @@ func (a *OutboxApplier) applyOnce(ctx context.Context) error {
 	if err != nil || len(rows) == 0 {
 		return err
 	}
-	return underLease(ctx, a.Leases, outboxLease, a.Holder, a.Log, func(ctx context.Context) error {
+	one := lease.Lease{Leases: a.Leases, Name: lease.Outbox, Owner: a.Owner, Log: a.Log}
+	return one.Do(ctx, func(ctx context.Context) error {
 		for len(rows) > 0 {
 			applied, left, err := a.apply(ctx, rows)
 			if err != nil || applied == 0 {

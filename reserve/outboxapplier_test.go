@@ -14,31 +14,22 @@ import (
 	"github.com/redis/rueidis"
 	"github.com/stretchr/testify/require"
 
+	"flashsale/lease"
 	"flashsale/sale"
 	"flashsale/scripts"
+	"flashsale/test/fakes"
 	"flashsale/test/harness"
 )
 
-func (w *world) courier() *OutboxApplier {
+func (w *world) applier() *OutboxApplier {
 	return NewOutboxApplier(OutboxApplierOptions{
-		Redis: w.redis, Outbox: w.db, Report: w.db, Leases: w.db, Holder: "test", Log: slog.New(slog.DiscardHandler),
+		Redis: w.redis, Outbox: w.db, Report: w.db, Leases: w.db, Owner: "test", Log: slog.New(slog.DiscardHandler),
 	})
 }
 
 // orderOf is what the database has of an answer's order.
 func orderOf(a sale.Answer, buyer string) sale.RecordOrder {
 	return sale.RecordOrder{OrderID: a.OrderID, Quantity: a.Quantity, Buyer: buyer}
-}
-
-// waiting returns the numbers of the open outbox rows.
-func (d *fakeDatabase) waitingRows() []int64 {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	var numbers []int64
-	for _, row := range d.outbox {
-		numbers = append(numbers, row.Number)
-	}
-	return numbers
 }
 
 // Released units can be bought again, also by the buyer who gave them back; the key of the released order still answers
@@ -56,17 +47,17 @@ func TestCourierBringsReleasedUnitsBack(t *testing.T) {
 	require.Equal(t, sale.OutcomeSoldOut, press("bert", "", 1).Outcome)
 	released := orderOf(first, "anna")
 	released.Key = "press 1"
-	w.db.release(b, released)
-	require.NoError(t, w.courier().applyOnce(context.Background()))
-	require.Empty(t, w.db.waitingRows())
-	require.Empty(t, w.db.leases, "the lease is released")
+	w.db.Release(b, released)
+	require.NoError(t, w.applier().applyAll(context.Background()))
+	require.Empty(t, w.db.WaitingRows())
+	require.Empty(t, w.db.Leases, "the lease is released")
 	require.Equal(t, sale.Reading{
 		Epoch: 1, Sequence: 2, Available: 2, Taken: 2, Returned: 2, WindowsVersion: w.sale.Version,
 		Outbox: 1, JournalOrders: w.reading(b).JournalOrders, OldestJournal: w.reading(b).OldestJournal,
 	}, w.reading(b))
-	w.db.mu.Lock()
-	require.Equal(t, int64(2), w.db.rows[b].sequence, "the write of the release is known to the database")
-	w.db.mu.Unlock()
+	w.db.Mu.Lock()
+	require.Equal(t, int64(2), w.db.Rows[b].Sequence, "the write of the release is known to the database")
+	w.db.Mu.Unlock()
 
 	again := press("anna", "press 1", 2)
 	require.Equal(t, sale.OutcomeReplayed, again.Outcome)
@@ -100,16 +91,16 @@ func TestCourierForgetsRefusedOrders(t *testing.T) {
 		return order
 	}
 	first, second, kept, last := refusedOf("anna", "k1"), refusedOf("bert", "k1"), refusedOf("bert", "k2"), refusedOf("bert", "k3")
-	w.db.refuse(b, first, second)
-	w.db.refuse(b, last)
+	w.db.Refuse(b, first, second)
+	w.db.Refuse(b, last)
 	rows, err := w.db.Outbox(context.Background(), applyRows)
 	require.NoError(t, err)
 	for range 2 { // the marks were lost once
-		w.db.mu.Lock()
-		w.db.outbox = slices.Clone(rows)
-		w.db.mu.Unlock()
-		require.NoError(t, w.courier().applyOnce(context.Background()))
-		require.Empty(t, w.db.waitingRows())
+		w.db.Mu.Lock()
+		w.db.OpenRows = slices.Clone(rows)
+		w.db.Mu.Unlock()
+		require.NoError(t, w.applier().applyAll(context.Background()))
+		require.Empty(t, w.db.WaitingRows())
 		require.EqualValues(t, 99, w.reading(b).Available)
 		known, err := w.redis.Do(context.Background(), func(c rueidis.Client) rueidis.Completed {
 			return c.B().Hlen().Key(w.redis.Keys(b).Buyers).Build()
@@ -128,7 +119,7 @@ func TestCourierForgetsRefusedOrders(t *testing.T) {
 	again := press("anna", "k1")
 	require.Equal(t, sale.OutcomeQueued, again.Outcome, "the key takes a new order")
 	require.NotEqual(t, first.OrderID, again.OrderID)
-	require.Empty(t, w.db.reported())
+	require.Empty(t, w.db.Reported())
 }
 
 // What is applied but not marked is marked by the next pass, and not applied again: in another process too.
@@ -137,11 +128,11 @@ func TestCourierAppliesARowOnce(t *testing.T) {
 	b := w.stock("phone", 10, 1)
 	for i := range 3 {
 		buyer := fmt.Sprint("buyer-", i)
-		w.db.release(b, orderOf(w.buy(b, buyer), buyer))
+		w.db.Release(b, orderOf(w.buy(b, buyer), buyer))
 	}
 	rows, err := w.db.Outbox(context.Background(), applyRows)
 	require.NoError(t, err)
-	first := w.courier()
+	first := w.applier()
 	n, left, err := first.apply(context.Background(), rows)
 	require.NoError(t, err)
 	require.Equal(t, 1, n, "the rows of a bucket are one page")
@@ -149,27 +140,27 @@ func TestCourierAppliesARowOnce(t *testing.T) {
 	require.Equal(t, int64(10), w.reading(b).Available)
 	before := w.reading(b)
 
-	for _, courier := range []*OutboxApplier{first, w.courier()} {
-		w.db.mu.Lock()
-		w.db.outbox = slices.Clone(rows) // the marks were lost
-		w.db.mu.Unlock()
-		require.NoError(t, courier.applyOnce(context.Background()))
+	for _, courier := range []*OutboxApplier{first, w.applier()} {
+		w.db.Mu.Lock()
+		w.db.OpenRows = slices.Clone(rows) // the marks were lost
+		w.db.Mu.Unlock()
+		require.NoError(t, courier.applyAll(context.Background()))
 		require.Equal(t, before, w.reading(b))
-		require.Empty(t, w.db.waitingRows())
+		require.Empty(t, w.db.WaitingRows())
 	}
 	credit := sale.OutboxRow{Kind: sale.OutboxCredit, Units: 5}
-	w.db.mu.Lock()
-	w.db.give(w.db.rows[b], credit)
-	rows = slices.Clone(w.db.outbox)
-	w.db.mu.Unlock()
+	w.db.Mu.Lock()
+	w.db.Give(w.db.Rows[b], credit)
+	rows = slices.Clone(w.db.OpenRows)
+	w.db.Mu.Unlock()
 	for range 2 {
-		require.NoError(t, w.courier().applyOnce(context.Background()))
+		require.NoError(t, w.applier().applyAll(context.Background()))
 		require.Equal(t, int64(15), w.reading(b).Available)
-		w.db.mu.Lock()
-		w.db.outbox = slices.Clone(rows)
-		w.db.mu.Unlock()
+		w.db.Mu.Lock()
+		w.db.OpenRows = slices.Clone(rows)
+		w.db.Mu.Unlock()
 	}
-	require.Empty(t, w.db.reported())
+	require.Empty(t, w.db.Reported())
 }
 
 // Many rows of many buckets go in pages that a script can hold, in the order of their numbers.
@@ -180,14 +171,14 @@ func TestCourierCarriesManyRows(t *testing.T) {
 		for at := 0; at < len(names); at += 500 {
 			for i, a := range m.buyAll(b, names[at:at+500]) {
 				if a.OrderID != 0 && a.Outcome == sale.OutcomeQueued {
-					m.db.release(b, orderOf(a, names[at+i]))
+					m.db.Release(b, orderOf(a, names[at+i]))
 				}
 			}
 		}
 	}
-	require.Greater(t, len(m.db.waitingRows()), 3*scripts.MaxReleaseRows)
-	require.NoError(t, m.courier().applyOnce(context.Background()))
-	require.Empty(t, m.db.waitingRows())
+	require.Greater(t, len(m.db.WaitingRows()), 3*scripts.MaxReleaseRows)
+	require.NoError(t, m.applier().applyAll(context.Background()))
+	require.Empty(t, m.db.WaitingRows())
 	for _, b := range m.buckets {
 		require.Equal(t, int64(2000), m.reading(b).Available, b)
 		require.Equal(t, int64(2000), m.reading(b).Returned, b)
@@ -199,7 +190,7 @@ func TestCourierCarriesManyRows(t *testing.T) {
 func TestCourierReportsLoss(t *testing.T) {
 	spoil := map[string]func(w *world, b sale.Bucket){
 		"order":    func(w *world, b sale.Bucket) { w.doOn("DEL", w.redis.Keys(b).Buyers) },
-		"outbox":   func(w *world, b sale.Bucket) { w.db.outbox[0].Number = 2 },
+		"outbox":   func(w *world, b sale.Bucket) { w.db.OpenRows[0].Number = 2 },
 		"missing":  func(w *world, b sale.Bucket) { w.doOn("DEL", w.redis.Keys(b).Meta) },
 		"replid":   func(w *world, b sale.Bucket) { w.doOn("HSET", w.redis.Keys(b).Meta, "replid", "ffff") },
 		"sequence": func(w *world, b sale.Bucket) { w.doOn("HSET", w.redis.Keys(b).Meta, "seq", "0") },
@@ -209,23 +200,23 @@ func TestCourierReportsLoss(t *testing.T) {
 			w := newWorld(t, nil)
 			b := w.stock("phone", 10, 1)
 			a := w.buy(b, "anna")
-			w.db.release(b, orderOf(a, "anna"))
-			courier := w.courier()
+			w.db.Release(b, orderOf(a, "anna"))
+			courier := w.applier()
 			courier.learn(b, scripts.WriteID{Epoch: 1, Sequence: 1})
 			before := w.reading(b)
 			spoil(w, b)
-			require.NoError(t, courier.applyOnce(context.Background()))
-			require.Equal(t, []string{fmt.Sprintf("%s epoch 1: %s", b, reason)}, w.db.reported())
+			require.NoError(t, courier.applyAll(context.Background()))
+			require.Equal(t, []string{fmt.Sprintf("%s epoch 1: %s", b, reason)}, w.db.Reported())
 			if after := w.reading(b); after.Epoch != 0 {
 				require.Equal(t, before.Available, after.Available)
 				require.Zero(t, after.Returned)
 			}
-			require.Len(t, w.db.waitingRows(), 1)
-			require.Equal(t, sale.BucketClosed, w.db.row(b).State)
-			w.rebuild(w.db.row(b))
-			require.Empty(t, w.db.waitingRows(), "absorbed")
+			require.Len(t, w.db.WaitingRows(), 1)
+			require.Equal(t, sale.BucketClosed, w.db.Row(b).State)
+			w.rebuild(w.db.Row(b))
+			require.Empty(t, w.db.WaitingRows(), "absorbed")
 			require.Equal(t, int64(10), w.reading(b).Available)
-			require.NoError(t, courier.applyOnce(context.Background()))
+			require.NoError(t, courier.applyAll(context.Background()))
 			require.Equal(t, int64(10), w.reading(b).Available)
 		})
 	}
@@ -236,10 +227,10 @@ func TestCourierDoesNotLoadTheScript(t *testing.T) {
 	server := harness.Redis(t)
 	w := newWorldOn(t, dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
 	b := w.stock("phone", 10, 1)
-	w.db.release(b, orderOf(w.buy(b, "anna"), "anna"))
+	w.db.Release(b, orderOf(w.buy(b, "anna"), "anna"))
 	server.MustDo(t, "SCRIPT", "FLUSH")
-	require.NoError(t, w.courier().applyOnce(context.Background()))
-	require.Equal(t, []string{fmt.Sprintf("%s epoch 1: noscript", b)}, w.db.reported())
+	require.NoError(t, w.applier().applyAll(context.Background()))
+	require.Equal(t, []string{fmt.Sprintf("%s epoch 1: noscript", b)}, w.db.Reported())
 	require.Equal(t, int64(9), w.reading(b).Available)
 	lacks, err := w.redis.LacksScript(context.Background())
 	require.NoError(t, err)
@@ -249,19 +240,19 @@ func TestCourierDoesNotLoadTheScript(t *testing.T) {
 // A loss that lasts is reported once a second and logged once: the database may not have been able to close the bucket yet.
 func TestCourierRepeatsItsReports(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		db, log := newFakeDatabase(), &safeBuffer{}
+		db, log := fakes.NewDatabase(), &safeBuffer{}
 		c := NewOutboxApplier(OutboxApplierOptions{Report: db, Log: slog.New(slog.NewTextHandler(log, nil))})
 		b := sale.Bucket{Sale: "sale", SKU: "phone"}
 		for range 25 {
 			require.NoError(t, c.reportLost(t.Context(), []loss{{bucket: b, epoch: 4, reason: "order"}}))
 			<-time.After(applyEvery)
 		}
-		require.Len(t, db.reported(), 3)
+		require.Len(t, db.Reported(), 3)
 		require.Equal(t, 1, countLines(log.String()))
 		require.NoError(t, c.reportLost(t.Context(), []loss{{bucket: b, epoch: 5, reason: "order"}}))
-		require.Len(t, db.reported(), 4)
+		require.Len(t, db.Reported(), 4)
 		require.Equal(t, 2, countLines(log.String()))
-		db.setAway(errors.New("away"))
+		db.SetAway(errors.New("away"))
 		require.ErrorContains(t, c.reportLost(t.Context(), []loss{{bucket: b, epoch: 6, reason: "order"}}), "report bucket sale:phone:0: away")
 	})
 }
@@ -276,24 +267,24 @@ func TestCourierAppliesInTheRowsEpochOnly(t *testing.T) {
 	w.rebuild(w.closeRow(b))
 	require.Equal(t, int64(2), w.reading(b).Epoch)
 	for _, epoch := range []int64{1, 3} {
-		n, _, err := w.courier().apply(context.Background(), row(epoch))
+		n, _, err := w.applier().apply(context.Background(), row(epoch))
 		require.NoError(t, err)
 		require.Zero(t, n)
 	}
 	w.doOn("HSET", w.redis.Keys(b).Meta, "loaded_state", "loading")
-	n, _, err := w.courier().apply(context.Background(), row(2))
+	n, _, err := w.applier().apply(context.Background(), row(2))
 	require.NoError(t, err)
 	require.Zero(t, n, "a bucket that is being loaded waits")
 	require.Equal(t, int64(10), w.reading(b).Available)
 	w.doOn("HSET", w.redis.Keys(b).Meta, "loaded_state", "open")
-	n, left, err := w.courier().apply(context.Background(), append(row(2), sale.OutboxRow{
+	n, left, err := w.applier().apply(context.Background(), append(row(2), sale.OutboxRow{
 		Bucket: b, Number: 3, Epoch: 2, Kind: sale.OutboxCredit, Units: 1,
 	}))
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
 	require.Len(t, left, 1, "what is behind the page is left")
 	require.Equal(t, int64(13), w.reading(b).Available)
-	require.Empty(t, w.db.reported())
+	require.Empty(t, w.db.Reported())
 }
 
 // With another process at work, with a database that is away, or a row that nobody could have written, nothing is carried,
@@ -301,30 +292,30 @@ func TestCourierAppliesInTheRowsEpochOnly(t *testing.T) {
 func TestCourierWaits(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
-	w.db.release(b, orderOf(w.buy(b, "anna"), "anna"))
-	courier := w.courier()
-	w.db.mu.Lock()
-	w.db.leases[outboxLease] = "another"
-	w.db.mu.Unlock()
-	require.ErrorIs(t, courier.applyOnce(context.Background()), sale.ErrLeaseHeld)
-	require.NoError(t, w.db.ReleaseLease(context.Background(), outboxLease, "another"))
+	w.db.Release(b, orderOf(w.buy(b, "anna"), "anna"))
+	courier := w.applier()
+	w.db.Mu.Lock()
+	w.db.Leases[string(lease.Outbox)] = "another"
+	w.db.Mu.Unlock()
+	require.ErrorIs(t, courier.applyAll(context.Background()), sale.ErrLeaseHeld)
+	require.NoError(t, w.db.ReleaseLease(context.Background(), string(lease.Outbox), "another"))
 	away := errors.New("away")
-	w.db.setAway(away)
-	require.ErrorIs(t, courier.applyOnce(context.Background()), away)
-	w.db.setAway(nil)
-	w.db.mu.Lock()
-	w.db.outbox[0].Units = 7
-	w.db.mu.Unlock()
-	require.ErrorContains(t, courier.applyOnce(context.Background()), "release of 7 units with 1 orders of 1 units")
+	w.db.SetAway(away)
+	require.ErrorIs(t, courier.applyAll(context.Background()), away)
+	w.db.SetAway(nil)
+	w.db.Mu.Lock()
+	w.db.OpenRows[0].Units = 7
+	w.db.Mu.Unlock()
+	require.ErrorContains(t, courier.applyAll(context.Background()), "release of 7 units with 1 orders of 1 units")
 	require.Equal(t, int64(9), w.reading(b).Available)
-	w.db.mu.Lock()
-	w.db.outbox[0].Units = 1
-	w.db.mu.Unlock()
+	w.db.Mu.Lock()
+	w.db.OpenRows[0].Units = 1
+	w.db.Mu.Unlock()
 
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { _ = courier.Run(ctx) }) // Run returns nil
-	eventually(t, func() bool { return w.reading(b).Available == 10 && len(w.db.waitingRows()) == 0 }, "carried")
+	running.Go(func() { courier.Run(ctx) })
+	eventually(t, func() bool { return w.reading(b).Available == 10 && len(w.db.WaitingRows()) == 0 }, "carried")
 	cancel()
 	running.Wait()
 }

@@ -97,7 +97,7 @@ func TestEngineDecidesOnePressOfABuyerAtATime(t *testing.T) {
 		crowd[40+i] = "anna"
 	}
 	require.Equal(t, map[string]int{"queued": len(crowd)}, outcomes(w.buyAll(b, crowd)))
-	for _, batch := range w.kafka.batches() {
+	for _, batch := range w.kafka.Batches() {
 		of := map[string]int{}
 		for _, o := range batch.Orders {
 			of[o.Buyer]++

@@ -10,6 +10,7 @@ import (
 
 	"github.com/IBM/sarama"
 
+	"flashsale/role"
 	"flashsale/sale"
 )
 
@@ -97,7 +98,7 @@ func (p *Producer) connect(ctx context.Context, brokers []string, config *sarama
 			p.ready.Store(true)
 			return async, true
 		}
-		pause(ctx, connectRetry)
+		role.Pause(ctx, connectRetry)
 	}
 	return nil, false
 }
@@ -158,7 +159,7 @@ func publishAndWait(ctx context.Context, p Publisher, partition int32, key, valu
 			if err == nil {
 				return nil
 			}
-			pause(ctx, republishFirst)
+			role.Pause(ctx, republishFirst)
 		case <-ctx.Done():
 		}
 		if ctx.Err() != nil {

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"flashsale/role"
 	"flashsale/sale"
 )
 
@@ -150,7 +151,7 @@ func (r *rebalancer) run() {
 		ctx, cancel := context.WithTimeout(context.Background(), roundTimeout)
 		r.note(r.round(ctx, seekers))
 		cancel()
-		pause(context.Background(), roundEvery-time.Since(began))
+		role.Pause(context.Background(), roundEvery-time.Since(began))
 	}
 }
 

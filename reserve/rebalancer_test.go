@@ -27,26 +27,24 @@ type market struct {
 func newMarket(t testing.TB, units ...int64) *market {
 	m := &market{world: newWorld(t, nil)}
 	m.sale.PerBuyerLimit = 5
-	m.sale = m.db.putSale(m.sale)
+	m.sale = m.db.PutSale(m.sale)
 	var rows []sale.BucketRow
 	for number, n := range units {
 		b := sale.Bucket{Sale: m.sale.ID, SKU: "hot", Number: number}
 		m.buckets = append(m.buckets, b)
-		rows = append(rows, m.db.addBucket(b, n, int32(number)))
+		rows = append(rows, m.db.AddBucket(b, n, int32(number)))
 	}
 	m.rebuild(rows...)
 	return m
 }
 
-// carry runs a courier until the test ends.
+// carry applies the outbox until the test ends.
 func (m *market) carry() *market {
 	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- m.courier().Run(ctx) }()
-	m.t.Cleanup(func() {
-		cancel()
-		require.NoError(m.t, <-ended)
-	})
+	var running sync.WaitGroup
+	applier := m.applier()
+	running.Go(func() { applier.Run(ctx) })
+	m.t.Cleanup(func() { cancel(); running.Wait() })
 	return m
 }
 
@@ -90,7 +88,7 @@ func TestUnitsMoveToTheBuyerWhoAsks(t *testing.T) {
 	require.Equal(t, []int64{5, 4}, []int64{v.readings[0].Available, v.readings[1].Available})
 	require.Equal(t, int64(5), v.readings[0].Moved)
 	require.Equal(t, int64(5), v.readings[1].Returned)
-	require.Empty(t, m.db.reported())
+	require.Empty(t, m.db.Reported())
 }
 
 // TestUnitsAreGatheredFromSeveralBuckets: what is asked is more than any bucket has.
@@ -115,7 +113,7 @@ func TestNotEnoughCountsTheWholeSKU(t *testing.T) {
 // TestUnitsOnTheirWayAreNotSoldOut: the transfer does not reach Kafka, so its units are in no bucket.
 func TestUnitsOnTheirWayAreNotSoldOut(t *testing.T) {
 	m := newMarket(t, 1, 0).carry()
-	m.kafka.goAway()
+	m.kafka.GoAway()
 	began := time.Now()
 	require.Equal(t, sale.OutcomeOverloaded, m.press(1, "anna", 1).Outcome)
 	require.Less(t, time.Since(began), 1100*time.Millisecond, "nobody waits longer than a second")
@@ -124,7 +122,7 @@ func TestUnitsOnTheirWayAreNotSoldOut(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, soldOut)
 
-	m.kafka.comeBack()
+	m.kafka.ComeBack()
 	require.Equal(t, sale.OutcomeQueued, m.press(1, "anna", 1).Outcome)
 	require.Equal(t, sale.OutcomeSoldOut, m.press(0, "bert", 1).Outcome)
 	require.Equal(t, sale.OutcomeSoldOut, m.press(1, "carl", 1).Outcome)
@@ -139,16 +137,16 @@ func TestTransferInADeadLetter(t *testing.T) {
 	for name, refuse := range map[string]bool{"replayed": false, "refused": true} {
 		t.Run(name, func(t *testing.T) {
 			m := newMarket(t, 3, 0).carry()
-			m.db.bury()
+			m.db.Bury()
 			require.Equal(t, sale.OutcomeOverloaded, m.press(1, "anna", 1).Outcome)
 			require.Equal(t, sale.OutcomeQueued, m.press(0, "bert", 1).Outcome, "a unit that stayed")
-			require.Equal(t, 1, m.db.dig(refuse), "nothing is sent after units that do not arrive")
+			require.Equal(t, 1, m.db.Dig(refuse), "nothing is sent after units that do not arrive")
 			require.Equal(t, sale.OutcomeQueued, m.press(1, "carl", 2).Outcome)
 			for number := range m.buckets {
 				require.Equal(t, sale.OutcomeSoldOut, m.press(number, "dora", 1).Outcome)
 			}
 			m.balanced()
-			require.Empty(t, m.db.reported())
+			require.Empty(t, m.db.Reported())
 		})
 	}
 }
@@ -159,7 +157,7 @@ func TestReleasedUnitsOnTheirWayAreNotSoldOut(t *testing.T) {
 	a := m.press(0, "anna", 1)
 	require.Equal(t, sale.OutcomeQueued, a.Outcome)
 	require.Equal(t, sale.OutcomeSoldOut, m.press(1, "bert", 1).Outcome)
-	m.db.release(m.buckets[0], sale.RecordOrder{OrderID: a.OrderID, Quantity: 1, Buyer: "anna"})
+	m.db.Release(m.buckets[0], sale.RecordOrder{OrderID: a.OrderID, Quantity: 1, Buyer: "anna"})
 	require.Equal(t, sale.OutcomeOverloaded, m.press(1, "bert", 1).Outcome)
 	m.carry()
 	require.Equal(t, sale.OutcomeQueued, m.press(1, "bert", 1).Outcome, "it came to bucket 0 and moved on to bucket 1")
@@ -169,7 +167,7 @@ func TestReleasedUnitsOnTheirWayAreNotSoldOut(t *testing.T) {
 // TestOneTransferAtATimeToABucket: a hundred who wait there do not empty the other bucket bit by bit.
 func TestOneTransferAtATimeToABucket(t *testing.T) {
 	m := newMarket(t, 64, 0).carry()
-	m.kafka.goAway()
+	m.kafka.GoAway()
 	var all sync.WaitGroup
 	for i := range 100 {
 		all.Go(func() { m.press(1, fmt.Sprintf("buyer-%d", i), 1) })
@@ -217,12 +215,12 @@ func TestEverythingIsSoldWhereverTheUnitsAre(t *testing.T) {
 // TestNobodyKnowsWithoutTheBooks: while the database is away nothing is moved and nothing is called sold out.
 func TestNobodyKnowsWithoutTheBooks(t *testing.T) {
 	m := newMarket(t, 4, 0).carry()
-	m.db.setAway(errors.New("away"))
+	m.db.SetAway(errors.New("away"))
 	require.Equal(t, sale.OutcomeOverloaded, m.press(1, "anna", 1).Outcome)
 	require.Zero(t, m.reading(m.buckets[0]).Moved)
 	_, err := m.engine.SoldOut(context.Background(), m.buckets)
 	require.NoError(t, err, "units are left: no question")
-	m.db.setAway(nil)
+	m.db.SetAway(nil)
 	require.Equal(t, sale.OutcomeQueued, m.press(1, "anna", 1).Outcome)
 }
 
@@ -253,8 +251,8 @@ func TestTransferOutOfADoubtfulServerIsReported(t *testing.T) {
 		return c.B().Hset().Key(m.redis.Keys(m.buckets[0]).Meta).FieldValue().FieldValue("replid", "abc").Build()
 	}).Error())
 	require.Equal(t, sale.OutcomeOverloaded, m.press(1, "anna", 1).Outcome)
-	eventually(t, func() bool { return len(m.db.reported()) == 1 }, "the loss is reported")
-	require.Contains(t, m.db.reported()[0], "replid")
+	eventually(t, func() bool { return len(m.db.Reported()) == 1 }, "the loss is reported")
+	require.Contains(t, m.db.Reported()[0], "replid")
 	require.Zero(t, m.reading(m.buckets[0]).Moved)
 }
 
@@ -262,7 +260,7 @@ func TestTransferOutOfADoubtfulServerIsReported(t *testing.T) {
 // of transfers need not wait for the settlement of this one.
 func TestAllThatIsAskedComesInOneRound(t *testing.T) {
 	m := newMarket(t, 0, 0, 4, 4, 4).carry()
-	m.kafka.goAway() // nothing settles
+	m.kafka.GoAway() // nothing settles
 	seekers := make([]*waitingPurchase, 20)
 	for i := range seekers {
 		seekers[i] = &waitingPurchase{home: i % 20 / 15, quantity: 1, found: make(chan result, 1)} // 15 at one bucket, 5 at another
@@ -285,7 +283,7 @@ func TestAllThatIsAskedComesInOneRound(t *testing.T) {
 	require.Equal(t, []int64{0, 0, 4, 4, 4}, moved(), "every other bucket gives")
 	turn()
 	require.Equal(t, []int64{0, 0, 4, 4, 4}, moved(), "all is on its way")
-	m.kafka.comeBack()
+	m.kafka.ComeBack()
 	m.balanced()
 	require.Equal(t, int64(12), m.sight().total())
 	require.Equal(t, []int64{8, 4}, []int64{m.reading(m.buckets[0]).Available, m.reading(m.buckets[1]).Available}, "they took turns")
@@ -317,7 +315,7 @@ func (s stuckBooks) BucketBooks(ctx context.Context, buckets []sale.Bucket) ([]s
 // TestDrainWaitsForThoseWhoSeek: a draining engine answers them all.
 func TestDrainWaitsForThoseWhoSeek(t *testing.T) {
 	m := newMarket(t, 1, 0).carry()
-	m.kafka.goAway()
+	m.kafka.GoAway()
 	answers := make(chan sale.Answer, 1)
 	go func() { answers <- m.press(1, "anna", 1) }()
 	eventually(t, func() bool { return m.reading(m.buckets[0]).Moved == 1 }, "the unit is on its way")
@@ -328,7 +326,7 @@ func TestDrainWaitsForThoseWhoSeek(t *testing.T) {
 		drained <- m.engine.Drain(ctx)
 	}()
 	require.Equal(t, sale.OutcomeOverloaded, (<-answers).Outcome)
-	m.kafka.comeBack()
+	m.kafka.ComeBack()
 	require.NoError(t, <-drained)
 	m.ended = true
 	require.Equal(t, sale.OutcomeUnavailable, m.engine.waitForUnits(sale.Purchase{Bucket: m.buckets[1], Buckets: 2}, time.Now()).Outcome)
@@ -345,11 +343,11 @@ func TestTransferOfADeadGatewayIsRelayed(t *testing.T) {
 	require.Equal(t, []any{scripts.CodeOK, int64(4), int64(4)}, []any{reply.Code, reply.Units, reply.Moved})
 	require.Equal(t, int64(1), m.reading(m.buckets[0]).JournalOrders)
 	relay := NewRelay(RelayOptions{
-		Redis: m.redis, Publisher: m.kafka, Leases: m.db, Holder: "test", Deadline: time.Nanosecond, Log: slog.New(slog.DiscardHandler),
-		Watched: func(time.Time) []Watched { return []Watched{{BucketRow: m.db.row(m.buckets[0])}} },
+		Redis: m.redis, Publisher: m.kafka, Leases: m.db, Owner: "test", Deadline: time.Nanosecond, Log: slog.New(slog.DiscardHandler),
+		Watched: func(time.Time) []Watched { return []Watched{{BucketRow: m.db.Row(m.buckets[0])}} },
 	})
-	eventually(t, func() bool { return relay.pass(context.Background()) == nil && len(m.kafka.attempted()) > 0 }, "it is relayed")
-	require.Equal(t, reply.Record, string(m.kafka.attempted()[len(m.kafka.attempted())-1]), "the same bytes")
+	eventually(t, func() bool { return relay.relayOnce(context.Background()) == nil && len(m.kafka.Attempted()) > 0 }, "it is relayed")
+	require.Equal(t, reply.Record, string(m.kafka.Attempted()[len(m.kafka.Attempted())-1]), "the same bytes")
 	m.balanced()
 	require.Equal(t, int64(4), m.sight().books[1].Loaded)
 }

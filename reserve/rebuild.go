@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"flashsale/faults"
+	"flashsale/role"
 	"flashsale/sale"
 	"flashsale/scripts"
 )
@@ -48,7 +49,7 @@ func (b *Rebuilder) Rebuild(ctx context.Context, rows []sale.BucketRow, progress
 		left := rows[from:min(from+rebuildChunk, len(rows))]
 		for attempt := 1; len(left) > 0; attempt++ {
 			if attempt > 1 {
-				pause(ctx, rebuildRetry)
+				role.Pause(ctx, rebuildRetry)
 			}
 			before := len(left)
 			var err error
@@ -200,7 +201,7 @@ func (b *Rebuilder) passFences(ctx context.Context, partitions map[int32]sale.Bu
 			faults.Point("rebuild.fence-passed")
 			return nil
 		}
-		if pause(ctx, fencePoll); ctx.Err() != nil {
+		if role.Pause(ctx, fencePoll); ctx.Err() != nil {
 			return sale.Away(sale.StoreSettlement, fmt.Errorf("wait for settlement to pass %d fences: %w", len(tokens), ctx.Err()))
 		}
 	}

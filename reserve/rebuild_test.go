@@ -12,6 +12,7 @@ import (
 
 	"flashsale/sale"
 	"flashsale/scripts"
+	"flashsale/test/fakes"
 	"flashsale/test/harness"
 )
 
@@ -26,7 +27,7 @@ func TestRebuildBringsUnitsAndBuyers(t *testing.T) {
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
 	w.rebuild(w.closeRow(b))
 
-	p.Epoch = w.db.row(b).Epoch
+	p.Epoch = w.db.Row(b).Epoch
 	require.Equal(t, int64(2), p.Epoch)
 	require.Equal(t, sale.Answer{
 		Outcome: sale.OutcomeReplayed, OrderID: taken.OrderID, Quantity: 2, Status: sale.StatusQueued,
@@ -43,7 +44,7 @@ func TestRebuildBringsUnitsAndBuyers(t *testing.T) {
 
 // closeRow closes a bucket in the database, as a report does.
 func (w *world) closeRow(b sale.Bucket) sale.BucketRow {
-	rows, err := w.db.CloseBuckets(context.Background(), []sale.BucketRow{w.db.row(b)})
+	rows, err := w.db.CloseBuckets(context.Background(), []sale.BucketRow{w.db.Row(b)})
 	require.NoError(w.t, err)
 	return rows[0]
 }
@@ -52,18 +53,18 @@ func (w *world) closeRow(b sale.Bucket) sale.BucketRow {
 func TestRebuildPublishesTheJournalFirst(t *testing.T) {
 	w := newWorld(t, func(o *EngineOptions) { o.AckTimeout = 10 * time.Millisecond })
 	b := w.stock("phone", 100, 1)
-	w.kafka.goAway()
+	w.kafka.GoAway()
 	require.Equal(t, 70, outcomes(w.buyAll(b, buyers("buyer", 70)))["held"])
-	other := &fakeKafka{settle: w.db.settle} // the gateway's connection stays broken, the control role's works
+	other := &fakes.Kafka{Settle: w.db.Settle} // the gateway's connection stays broken, the control role's works
 	row := w.closeRow(b)
 	require.NoError(t, NewRebuilder(w.redis, other, w.db).Rebuild(context.Background(), []sale.BucketRow{row}, nil))
-	require.Equal(t, int64(70), w.db.settled(b))
+	require.Equal(t, int64(70), w.db.Settled(b))
 	require.Equal(t, int64(30), w.reading(b).Available)
 	require.Zero(t, w.reading(b).JournalOrders)
-	w.kafka.comeBack()
+	w.kafka.ComeBack()
 	eventually(t, func() bool { return w.buy(b, "buyer-1").Outcome == sale.OutcomeAlreadyBought }, "the order counts")
-	require.Empty(t, w.db.refused)
-	require.Equal(t, int64(70), w.db.settled(b), "the gateway's own records are duplicates")
+	require.Empty(t, w.db.Refused)
+	require.Equal(t, int64(70), w.db.Settled(b), "the gateway's own records are duplicates")
 }
 
 // The load takes whatever number of buckets and buyers, in chunks, and tells how far it is.
@@ -71,12 +72,12 @@ func TestRebuildManyBucketsAndBuyers(t *testing.T) {
 	w := newWorld(t, nil)
 	var rows []sale.BucketRow
 	for i := range 300 {
-		rows = append(rows, w.db.addBucket(sale.Bucket{Sale: "sale", SKU: fmt.Sprintf("sku-%d", i)}, int64(i), 1))
+		rows = append(rows, w.db.AddBucket(sale.Bucket{Sale: "sale", SKU: fmt.Sprintf("sku-%d", i)}, int64(i), 1))
 	}
 	big := rows[299].Bucket
 	for i := range 2500 {
 		for k := range 1 + i%3 {
-			w.db.rows[big].owners = append(w.db.rows[big].owners, sale.RecordOrder{
+			w.db.Rows[big].Owners = append(w.db.Rows[big].Owners, sale.RecordOrder{
 				OrderID: sale.OrderID(1_000_000*(3-k) + i), Quantity: 1, Buyer: fmt.Sprintf("buyer-%d", i), Key: fmt.Sprintf("key %d", k),
 			})
 		}
@@ -95,7 +96,7 @@ func TestRebuildManyBucketsAndBuyers(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, holdings, 3)
 	require.Equal(t, []string{"key 2", "key 1", "key 0"}, []string{holdings[0].Key, holdings[1].Key, holdings[2].Key})
-	require.Empty(t, w.kafka.log, "buckets that never sold need no fence")
+	require.Empty(t, w.kafka.Log, "buckets that never sold need no fence")
 }
 
 // When Redis loses the load half-way the rebuild begins again, in a later epoch.
@@ -104,16 +105,16 @@ func TestRebuildBeginsAgainWhenRedisChanges(t *testing.T) {
 	w := newWorldOn(t, dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
 	b := w.stock("phone", 10, 1)
 	times := 0
-	w.db.onBeginLoads = func() {
+	w.db.OnBeginLoads = func() {
 		if times++; times == 1 {
 			// A newer life of the bucket begins behind the control role's back, and its control role dies.
-			w.db.rows[b].Epoch, w.db.rows[b].State = 3, sale.BucketClosed
+			w.db.Rows[b].Epoch, w.db.Rows[b].State = 3, sale.BucketClosed
 			server.MustDo(t, "HSET", w.redis.Keys(b).Meta, "epoch", "3")
 		}
 	}
 	w.rebuild(w.closeRow(b))
 	require.Equal(t, 2, times)
-	require.Equal(t, int64(4), w.db.row(b).Epoch)
+	require.Equal(t, int64(4), w.db.Row(b).Epoch)
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
 }
 
@@ -126,14 +127,14 @@ func TestRebuildClosesTheOtherBucketsOfAServerWithoutScripts(t *testing.T) {
 	server.MustDo(t, "SCRIPT", "FLUSH")
 	w.rebuild(w.closeRow(reported))
 	require.Equal(t, sale.OutcomeQueued, w.buy(reported, "anna").Outcome)
-	require.Equal(t, sale.BucketClosed, w.db.row(silent).State)
-	fenced := w.engine.Reserve(w.at(silent, "late", w.db.row(silent).Epoch))
+	require.Equal(t, sale.BucketClosed, w.db.Row(silent).State)
+	fenced := w.engine.Reserve(w.at(silent, "late", w.db.Row(silent).Epoch))
 	require.Equal(t, sale.Answer{Outcome: sale.OutcomeFenced, Reason: "state"}, fenced, "a gateway that has not heard of it yet")
-	require.Equal(t, sale.BucketOpen, w.db.row(reported).State)
-	w.rebuild(w.db.row(silent))
+	require.Equal(t, sale.BucketOpen, w.db.Row(reported).State)
+	w.rebuild(w.db.Row(silent))
 	require.Equal(t, sale.OutcomeQueued, w.buy(silent, "anna").Outcome)
 	w.rebuild(w.closeRow(reported))
-	require.Equal(t, sale.BucketOpen, w.db.row(silent).State, "the scripts were there")
+	require.Equal(t, sale.BucketOpen, w.db.Row(silent).State, "the scripts were there")
 }
 
 // A server that ends after its other buckets were closed may come back with them open: it is not given the scripts.
@@ -143,7 +144,7 @@ func TestRebuildLoadsNoScriptsOnAServerThatEndedMeanwhile(t *testing.T) {
 	b := w.stock("phone", 10, 1)
 	row := w.closeRow(b)
 	server.MustDo(t, "SCRIPT", "FLUSH")
-	w.db.onChanges = func() { // the connection that asked for the bucket's key ends
+	w.db.OnChanges = func() { // the connection that asked for the bucket's key ends
 		list := server.MustDo(t, "CLIENT", "LIST").(string)
 		asked := regexp.MustCompile(`(?m)^id=(\d+) .* cmd=exists `).FindStringSubmatch(list)
 		require.Len(t, asked, 2, list)
@@ -152,10 +153,10 @@ func TestRebuildLoadsNoScriptsOnAServerThatEndedMeanwhile(t *testing.T) {
 	err := NewRebuilder(w.redis, w.kafka, w.db).Rebuild(context.Background(), []sale.BucketRow{row}, nil)
 	require.ErrorContains(t, err, "load the fenced scripts for bucket "+b.String())
 	require.Equal(t, []any{int64(0)}, server.MustDo(t, "SCRIPT", "EXISTS", scripts.ReserveScript().SHA))
-	require.Equal(t, sale.BucketLoading, w.db.row(b).State)
+	require.Equal(t, sale.BucketLoading, w.db.Row(b).State)
 
-	w.db.onChanges = nil
-	w.rebuild(w.db.row(b))
+	w.db.OnChanges = nil
+	w.rebuild(w.db.Row(b))
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
 }
 
@@ -167,9 +168,9 @@ func TestRebuildClosesEarlierLivesOfBucketsThatAreLoading(t *testing.T) {
 	phone, watch, radio := w.stock("phone", 10, 1), w.stock("watch", 10, 1), w.stock("radio", 10, 1)
 	for _, b := range []sale.Bucket{watch, radio} {
 		w.closeRow(b)
-		w.db.mu.Lock()
-		w.db.rows[b].Epoch, w.db.rows[b].State = 2, sale.BucketLoading
-		w.db.mu.Unlock()
+		w.db.Mu.Lock()
+		w.db.Rows[b].Epoch, w.db.Rows[b].State = 2, sale.BucketLoading
+		w.db.Mu.Unlock()
 	}
 	server.MustDo(t, "HSET", w.redis.Keys(radio).Meta, "epoch", "2")
 	server.MustDo(t, "SCRIPT", "FLUSH")
@@ -189,14 +190,14 @@ func TestRebuildRefusesADatabaseThatIsBehind(t *testing.T) {
 	require.ErrorIs(t, err, sale.ErrBehind)
 	require.ErrorContains(t, err, "bucket sale:phone:0 is in epoch 1 here and in epoch 7 there")
 	require.ErrorContains(t, err, "run: BEGIN; UPDATE catalogue SET version = version + 1 WHERE id = 1; UPDATE stock SET epoch = 7, state = 'closed'")
-	require.Equal(t, row, w.db.row(b), "no epoch has begun")
+	require.Equal(t, row, w.db.Row(b), "no epoch has begun")
 	require.Equal(t, sale.OutcomeFenced, w.buy(b, "anna").Outcome)
 
-	w.db.mu.Lock()
-	w.db.rows[b].Epoch = 7
-	w.db.mu.Unlock()
-	w.rebuild(w.db.row(b))
-	require.Equal(t, int64(8), w.db.row(b).Epoch)
+	w.db.Mu.Lock()
+	w.db.Rows[b].Epoch = 7
+	w.db.Mu.Unlock()
+	w.rebuild(w.db.Row(b))
+	require.Equal(t, int64(8), w.db.Row(b).Epoch)
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
 }
 
@@ -204,12 +205,12 @@ func TestRebuildRefusesADatabaseThatIsBehind(t *testing.T) {
 func TestRebuildOfAnOldEpochChangesNothing(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
-	old := w.db.row(b)
+	old := w.db.Row(b)
 	w.rebuild(w.closeRow(b))
 	ctx := context.Background()
 	rebuilder := NewRebuilder(w.redis, w.kafka, w.db)
 	require.NoError(t, rebuilder.Rebuild(ctx, []sale.BucketRow{old}, nil), "someone else was faster")
-	require.Equal(t, int64(2), w.db.row(b).Epoch)
+	require.Equal(t, int64(2), w.db.Row(b).Epoch)
 
 	zombie := sale.Load{BucketRow: old, Available: 999, Window: sale.WindowOf(&w.sale)}
 	require.NoError(t, w.redis.Load(ctx, []sale.Load{zombie}))
@@ -234,7 +235,7 @@ func (w *world) at(b sale.Bucket, buyer string, epoch int64) sale.Purchase {
 func TestLoadKeepsANewerWindow(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
-	w.db.onBeginLoads = func() {
+	w.db.OnBeginLoads = func() {
 		paused := w.sale
 		paused.Version, paused.State = paused.Version+100, sale.StatePaused
 		require.NoError(t, w.redis.ApplyWindow(context.Background(), []sale.Bucket{b}, sale.WindowOf(&paused)))
@@ -247,17 +248,17 @@ func TestLoadKeepsANewerWindow(t *testing.T) {
 func TestRebuildOfAHundredThousandOrders(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 100_000, 1)
-	w.db.mu.Lock()
+	w.db.Mu.Lock()
 	for i, buyer := range buyers("buyer", 100_000) {
 		o := sale.RecordOrder{OrderID: sale.OrderID(1<<60 + i), Quantity: 1, Buyer: buyer, Key: fmt.Sprint("press ", i)}
 		if i%2 == 0 {
-			w.db.rows[b].owners = append(w.db.rows[b].owners, o)
+			w.db.Rows[b].Owners = append(w.db.Rows[b].Owners, o)
 		} else {
-			w.db.rows[b].former = append(w.db.rows[b].former, o)
+			w.db.Rows[b].Former = append(w.db.Rows[b].Former, o)
 		}
 	}
-	w.db.rows[b].settled, w.db.rows[b].released = 100_000, 50_000
-	w.db.mu.Unlock()
+	w.db.Rows[b].Settled, w.db.Rows[b].Released = 100_000, 50_000
+	w.db.Mu.Unlock()
 	began := time.Now()
 	w.rebuild(w.closeRow(b))
 	require.Less(t, time.Since(began), 5*time.Second)
@@ -276,24 +277,24 @@ func TestJournalIsNeverCounted(t *testing.T) {
 	server := harness.SharedRedis(t)
 	keys := w.redis.Keys(b)
 	old := server.MustDo(t, "DUMP", keys.Journal)
-	w.kafka.comeBack()
-	w.db.onBeginLoads = func() {
+	w.kafka.ComeBack()
+	w.db.OnBeginLoads = func() {
 		server.MustDo(t, "RESTORE", keys.Journal, "0", old.(string), "REPLACE")
 		server.MustDo(t, "HSET", keys.Meta, "held", "2")
 	}
 	w.rebuild(w.closeRow(b))
-	require.Equal(t, int64(2), w.db.settled(b), "published before the load, as always")
+	require.Equal(t, int64(2), w.db.Settled(b), "published before the load, as always")
 	reading := w.reading(b)
 	require.Equal(t, int64(2), reading.Epoch)
 	require.Equal(t, int64(8), reading.Available)
 	require.Equal(t, int64(2), reading.JournalOrders)
-	relay := w.newRelay(w.kafka, Watched{BucketRow: w.db.row(b)})
+	relay := w.newRelay(w.kafka, Watched{BucketRow: w.db.Row(b)})
 	relay.Deadline = time.Nanosecond
 	eventually(t, func() bool {
-		require.NoError(t, relay.pass(context.Background()))
+		require.NoError(t, relay.relayOnce(context.Background()))
 		return w.reading(b).JournalOrders == 0
 	}, "entries of an old epoch are relayed")
-	require.Equal(t, int64(2), w.db.settled(b))
+	require.Equal(t, int64(2), w.db.Settled(b))
 	require.Equal(t, int64(8), w.reading(b).Available)
 }
 
@@ -304,10 +305,10 @@ func TestRebuildWaitsForTheFence(t *testing.T) {
 	row := w.closeRow(b)
 	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 	defer cancel()
-	unsettled := &fakeKafka{}
+	unsettled := &fakes.Kafka{}
 	require.ErrorIs(t, NewRebuilder(w.redis, unsettled, w.db).Rebuild(ctx, []sale.BucketRow{row}, nil), context.DeadlineExceeded)
-	require.Len(t, unsettled.log, 1, "one fence")
-	require.Equal(t, sale.BucketClosed, w.db.row(b).State)
+	require.Len(t, unsettled.Log, 1, "one fence")
+	require.Equal(t, sale.BucketClosed, w.db.Row(b).State)
 	require.Equal(t, sale.OutcomeFenced, w.buy(b, "anna").Outcome)
 }
 
@@ -318,13 +319,13 @@ func TestRebuildWithoutTheDatabase(t *testing.T) {
 	row := w.closeRow(b)
 	away := errors.New("the database is away")
 	rebuilder := NewRebuilder(w.redis, w.kafka, w.db)
-	w.db.onBeginLoads = func() { w.db.away = away }
+	w.db.OnBeginLoads = func() { w.db.Away = away }
 	require.ErrorIs(t, rebuilder.Rebuild(context.Background(), []sale.BucketRow{row}, nil), away)
 	require.ErrorIs(t, rebuilder.Rebuild(context.Background(), []sale.BucketRow{row}, nil), away)
 	require.Equal(t, sale.OutcomeFenced, w.buy(b, "anna").Outcome)
-	w.db.onBeginLoads = nil
-	w.db.setAway(nil)
-	w.rebuild(w.db.row(b))
+	w.db.OnBeginLoads = nil
+	w.db.SetAway(nil)
+	w.rebuild(w.db.Row(b))
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
 }
 
@@ -333,9 +334,9 @@ func TestRebuildNamesWhatItWaitsFor(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
 	row := w.closeRow(b)
-	silent := &fakeKafka{}
-	silent.goAway()
-	for store, kafka := range map[sale.Store]*fakeKafka{sale.StoreKafka: silent, sale.StoreSettlement: {}} {
+	silent := &fakes.Kafka{}
+	silent.GoAway()
+	for store, kafka := range map[sale.Store]*fakes.Kafka{sale.StoreKafka: silent, sale.StoreSettlement: {}} {
 		short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		err := NewRebuilder(w.redis, kafka, w.db).Rebuild(short, []sale.BucketRow{row}, nil)
 		cancel()

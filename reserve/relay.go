@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"time"
 
+	"flashsale/lease"
+	"flashsale/role"
 	"flashsale/sale"
 	"flashsale/scripts"
 )
@@ -23,8 +25,8 @@ type Watched struct {
 type RelayOptions struct {
 	Redis     *scripts.Redis
 	Publisher Publisher
-	Leases    Leases
-	Holder    string
+	Leases    lease.Leases
+	Owner     string                        // of leases: this process and no other
 	Watched   func(now time.Time) []Watched // the buckets that may have a journal now, in order
 	Deadline  time.Duration                 // an entry that its gateway has not trimmed within it is published again [2 s]
 	Log       *slog.Logger
@@ -32,10 +34,9 @@ type RelayOptions struct {
 
 // Times of the relay.
 const (
-	relayLease    = "relay"
 	relayDeadline = 2 * time.Second
 	relayEvery    = time.Second
-	relayPass     = 30 * time.Second // longest pass
+	relayTimeout  = 30 * time.Second // of one unit of work
 	relayBuckets  = 2000             // looked at in one pass, in turn
 )
 
@@ -58,23 +59,20 @@ func NewRelay(o RelayOptions) *Relay {
 }
 
 // Run relays until ctx ends.
-func (r *Relay) Run(ctx context.Context) error {
-	for ctx.Err() == nil {
-		if err := r.pass(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, sale.ErrLeaseHeld) {
-			r.Log.Warn("journals could not be relayed", "error", err)
-		}
-		pause(ctx, relayEvery)
+func (r *Relay) Run(ctx context.Context) {
+	loop := role.Loop{
+		Name: "relay", Unit: r.relayOnce, Every: relayEvery, Limit: relayTimeout, Quiet: []error{sale.ErrLeaseHeld},
+		Failing: "journals could not be relayed", Log: r.Log,
 	}
-	return nil
+	loop.Run(ctx)
 }
 
 // ClockAhead returns how far this machine's clock is ahead of Redis's, negative when it is behind, and whether that is known.
 func (r *Relay) ClockAhead() (time.Duration, bool) { return r.clock.Ahead() }
 
-// pass is one unit of work: look at the watched journals whose turn it is, and publish under the lease when any has entries.
-func (r *Relay) pass(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, relayPass)
-	defer cancel()
+// relayOnce is one unit of work: it looks at the watched journals whose turn it is, and publishes under the lease when any
+// has entries.
+func (r *Relay) relayOnce(ctx context.Context) error {
 	if err := r.Redis.Doubt(); err != nil {
 		return err
 	}
@@ -86,7 +84,8 @@ func (r *Relay) pass(ctx context.Context) error {
 	if err != nil || len(journaled) == 0 {
 		return err
 	}
-	return underLease(ctx, r.Leases, relayLease, r.Holder, r.Log, func(ctx context.Context) error {
+	one := lease.Lease{Leases: r.Leases, Name: lease.Relay, Owner: r.Owner, Log: r.Log}
+	return one.Do(ctx, func(ctx context.Context) error {
 		return r.relay(ctx, journaled, now.Add(-r.Deadline))
 	})
 }

@@ -38,14 +38,14 @@ func TestRightsThatWouldBeMissedInSilence(t *testing.T) {
 
 			server.MustDo(t, "ACL", "SETUSER", "shop", "-"+command)
 			var running sync.WaitGroup
-			running.Go(func() { _ = identity.Run(ctx) }) // Run returns nil
+			running.Go(func() { identity.Run(ctx) })
 			t.Cleanup(func() { cancel(); running.Wait() })
 			eventually(t, func() bool { return identity.Doubt() != nil }, "noticed while it runs")
 			require.ErrorIs(t, identity.Doubt(), sale.ErrRights)
 			require.ErrorContains(t, identity.Doubt(), missed)
 			require.ErrorContains(t, identity.Doubt(), "ACL SETUSER shop +info +role")
 			require.Equal(t, sale.Answer{Outcome: sale.OutcomeFenced, Reason: "rights"}, w.buy(b, "bert"))
-			require.Empty(t, w.db.reported(), "the bucket is not in doubt, the user is")
+			require.Empty(t, w.db.Reported(), "the bucket is not in doubt, the user is")
 
 			server.MustDo(t, "ACL", "SETUSER", "shop", "+"+command)
 			eventually(t, func() bool { return identity.Doubt() == nil }, "given back")

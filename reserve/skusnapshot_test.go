@@ -59,7 +59,7 @@ func TestSightProvesNothingWhenAnythingDiffers(t *testing.T) {
 func TestSoldOutNoticesWhatHappensMeanwhile(t *testing.T) {
 	m := newMarket(t, 0, 0)
 	meanwhile := func(set ...string) {
-		m.db.onBooks = func() {
+		m.db.OnBooks = func() {
 			require.NoError(t, m.redis.Do(context.Background(), func(c rueidis.Client) rueidis.Completed {
 				return c.B().Hset().Key(m.redis.Keys(m.buckets[1]).Meta).FieldValue().FieldValue(set[0], set[1]).Build()
 			}).Error())

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
+	"flashsale/role"
 	"flashsale/sale"
 	"flashsale/scripts"
 	"flashsale/test/harness"
@@ -43,7 +44,7 @@ func (w *world) press(engines []*Engine, b sale.Bucket, buyer string, random *ra
 		a := engines[random.IntN(len(engines))].Reserve(p)
 		switch a.Outcome {
 		case sale.OutcomeFenced, sale.OutcomeUnavailable, sale.OutcomeUnknown:
-			pause(context.Background(), time.Duration(1+random.IntN(20))*time.Millisecond)
+			role.Pause(context.Background(), time.Duration(1+random.IntN(20))*time.Millisecond)
 		default:
 			return a
 		}
@@ -67,14 +68,14 @@ func TestStorm(t *testing.T) {
 	for i := range crowd {
 		all.Go(func() {
 			random := rand.New(rand.NewPCG(seed, uint64(i)))
-			pause(context.Background(), time.Duration(random.IntN(1500))*time.Millisecond)
+			role.Pause(context.Background(), time.Duration(random.IntN(1500))*time.Millisecond)
 			answers[i] = w.press(engines, b, fmt.Sprintf("buyer-%d", i), random)
 		})
 	}
 	over := make(chan struct{})
 	go func() { all.Wait(); close(over) }()
 	w.trouble(server, b, rand.New(rand.NewPCG(seed, crowd)), over)
-	w.kafka.comeBack()
+	w.kafka.ComeBack()
 	eventually(t, func() bool { return w.reading(b).JournalOrders == 0 }, "everything is settled")
 	w.checkStorm(b, answers, stock)
 }
@@ -89,13 +90,13 @@ func (w *world) trouble(server *harness.RedisServer, b sale.Bucket, random *rand
 		}
 		switch random.IntN(5) {
 		case 0:
-			w.kafka.mu.Lock()
-			w.kafka.failures = 3
-			w.kafka.mu.Unlock()
+			w.kafka.Mu.Lock()
+			w.kafka.Failures = 3
+			w.kafka.Mu.Unlock()
 		case 1:
-			w.kafka.goAway()
+			w.kafka.GoAway()
 		case 2, 3:
-			w.kafka.comeBack()
+			w.kafka.ComeBack()
 		case 4:
 			if random.IntN(2) == 0 {
 				server.MustDo(w.t, "SCRIPT", "FLUSH")
@@ -109,16 +110,16 @@ func (w *world) trouble(server *harness.RedisServer, b sale.Bucket, random *rand
 func (w *world) checkStorm(b sale.Bucket, answers []sale.Answer, stock int64) {
 	t := w.t
 	rows := map[string]sale.OrderID{}
-	w.db.mu.Lock()
-	for _, o := range w.db.rows[b].owners {
+	w.db.Mu.Lock()
+	for _, o := range w.db.Rows[b].Owners {
 		require.NotContains(t, rows, o.Buyer, "one order for each buyer")
 		rows[o.Buyer] = o.OrderID
 	}
 	refused := map[sale.OrderID]bool{}
-	for _, id := range w.db.refused {
+	for _, id := range w.db.Refused {
 		refused[id] = true
 	}
-	w.db.mu.Unlock()
+	w.db.Mu.Unlock()
 	for i, a := range answers {
 		buyer := fmt.Sprintf("buyer-%d", i)
 		switch a.Outcome {
@@ -132,7 +133,7 @@ func (w *world) checkStorm(b sale.Bucket, answers []sale.Answer, stock int64) {
 	}
 	require.LessOrEqual(t, int64(len(rows)), stock)
 	reading := w.reading(b)
-	require.Equal(t, stock, reading.Available+w.db.settled(b), "nothing leaks")
+	require.Equal(t, stock, reading.Available+w.db.Settled(b), "nothing leaks")
 	t.Logf("answers %v, epoch %d, refused %d", outcomes(answers), reading.Epoch, len(refused))
 }
 
@@ -149,13 +150,13 @@ func TestTwoControlRolesAtOnce(t *testing.T) {
 			})
 		}
 		both.Wait()
-		if present := w.db.row(b); present.State != sale.BucketOpen { // both stopped in favour of the other: the keeper's case
+		if present := w.db.Row(b); present.State != sale.BucketOpen { // both stopped in favour of the other: the keeper's case
 			w.rebuild(present)
 		}
 		require.Equal(t, sale.OutcomeQueued, w.buy(b, fmt.Sprintf("buyer-%d", i)).Outcome)
 	}
 	require.Equal(t, int64(20), w.reading(b).Available)
-	require.Empty(t, w.db.refused)
+	require.Empty(t, w.db.Refused)
 }
 
 // Two gateways share a bucket: a key is answered by either, and what one has taken is gone for the other.

@@ -14,6 +14,7 @@ import (
 
 	"flashsale/sale"
 	"flashsale/scripts"
+	"flashsale/test/fakes"
 )
 
 // Whoever is refused takes his request back while the rest of his batch is still being packed: the parcels are of the epoch
@@ -150,23 +151,23 @@ func TestShelfLearns(t *testing.T) {
 // A loss is reported once for an epoch, the newest one wins while the database is away, and none is forgotten.
 func TestReporter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		db := newFakeDatabase()
+		db := fakes.NewDatabase()
 		r := newReporter(db, slog.New(slog.DiscardHandler))
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
 		running.Go(func() { r.run(ctx) })
 		b := sale.Bucket{Sale: "s", SKU: "k"}
-		db.setAway(errors.New("away"))
+		db.SetAway(errors.New("away"))
 		r.report(b, 1, "missing")
 		r.report(b, 1, "missing")
 		<-time.After(5 * time.Second)
 		r.report(b, 2, "epoch")
-		db.setAway(nil)
+		db.SetAway(nil)
 		<-time.After(2 * reportRetry)
 		r.report(b, 2, "again")
 		r.report(b, 1, "late")
 		<-time.After(2 * reportRetry)
-		require.Equal(t, []string{"s:k:0 epoch 2: epoch"}, db.reported())
+		require.Equal(t, []string{"s:k:0 epoch 2: epoch"}, db.Reported())
 		cancel()
 		running.Wait()
 	})

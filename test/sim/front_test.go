@@ -50,8 +50,8 @@ func (w *world) startFront(name string) {
 		cancel()
 		_ = f.engine.Drain(gone) // what it had under way is lost with the process
 	}
-	w.work.Go(func() { _ = ids.Run(p.ctx) })      // nil by its contract
-	w.work.Go(func() { _ = identity.Run(p.ctx) }) // likewise
+	w.work.Go(func() { ids.Run(p.ctx) })
+	w.work.Go(func() { identity.Run(p.ctx) })
 	w.work.Go(func() { f.follow(database) })
 	w.mu.Lock()
 	w.fronts = append(w.fronts, f)
