@@ -341,7 +341,7 @@ func (r *settleRole) build() (err error) {
 	}
 	r.keeper = reserve.NewController(reserve.ControllerOptions{
 		Redis: r.redis, Rebuilder: reserve.NewRebuilder(r.redis, r.producer, r.books),
-		Catalogue: r.books, Books: r.books, Units: r.books, Leases: r.books, Owner: r.holder, Log: r.log,
+		Catalogue: r.books, Buckets: r.books, Units: r.books, Leases: r.books, Owner: r.holder, Log: r.log,
 	})
 	r.relay = reserve.NewRelay(reserve.RelayOptions{
 		Redis: r.redis, Publisher: r.producer, Leases: r.books, Owner: r.holder, Watched: r.keeper.Watched,

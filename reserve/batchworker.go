@@ -46,7 +46,7 @@ func (w *batchWorker) run() {
 // process takes one batch through: checks, order ids, script, Kafka.
 func (w *batchWorker) process() {
 	if doubt := w.engine.Redis.Doubt(); doubt != nil {
-		w.refuse(sale.Answer{Outcome: sale.OutcomeFenced, Reason: reasonOf(doubt)})
+		w.refuse(sale.Answer{Outcome: sale.OutcomeFenced, Reason: scripts.DoubtReason(doubt)})
 		return
 	}
 	if !w.dropStale() {

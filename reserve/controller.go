@@ -26,8 +26,8 @@ type ControllerOptions struct {
 	Redis     *scripts.Redis
 	Rebuilder *Rebuilder
 	Catalogue Catalogue
-	Books     Books
-	Units     UnitBooks
+	Buckets   Buckets
+	Units     DatabaseReader
 	Leases    lease.Leases
 	Owner     string // of leases: this process and no other
 	Log       *slog.Logger
@@ -170,7 +170,7 @@ func (c *Controller) close(ctx context.Context, doubted []sale.BucketRow) error 
 	if len(doubted) == 0 {
 		return nil
 	}
-	if _, err := c.Books.CloseBuckets(ctx, doubted); err != nil {
+	if _, err := c.Buckets.CloseBuckets(ctx, doubted); err != nil {
 		return fmt.Errorf("close %d buckets in doubt: %w", len(doubted), err)
 	}
 	faults.Point("keeper.doubted-closed")

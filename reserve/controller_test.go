@@ -18,7 +18,7 @@ import (
 // keep runs a keeper until the test ends.
 func (w *world) keep() *Controller {
 	k := NewController(ControllerOptions{
-		Redis: w.redis, Rebuilder: NewRebuilder(w.redis, w.kafka, w.db), Catalogue: w.db, Books: w.db, Units: w.db,
+		Redis: w.redis, Rebuilder: NewRebuilder(w.redis, w.kafka, w.db), Catalogue: w.db, Buckets: w.db, Units: w.db,
 		Leases: w.db,
 		Owner:  "keeper-test", Log: slog.New(slog.DiscardHandler),
 	})

@@ -77,14 +77,6 @@ func isDoubt(err error) bool {
 	return errors.Is(err, sale.ErrForeign) || errors.Is(err, sale.ErrRights)
 }
 
-// reasonOf is the doubt in one word, for the answer to a purchase.
-func reasonOf(doubt error) string {
-	if errors.Is(doubt, sale.ErrRights) {
-		return "rights"
-	}
-	return "foreign"
-}
-
 // ours returns the id of the database.
 func (i *Identity) ours(ctx context.Context) (string, error) {
 	i.mu.Lock()

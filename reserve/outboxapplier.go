@@ -26,7 +26,7 @@ type Outbox interface {
 type OutboxApplierOptions struct {
 	Redis  *scripts.Redis
 	Outbox Outbox
-	Report Report
+	Report LossReporter
 	Leases lease.Leases
 	Owner  string // of leases: this process and no other
 	Log    *slog.Logger
@@ -37,6 +37,7 @@ const (
 	applyEvery   = 100 * time.Millisecond
 	applyRows    = 20_000
 	applyTimeout = 10 * time.Second // of one unit of work
+	reportAgain  = time.Second      // while a loss lasts
 )
 
 // Courier carries releases and credits from the database into Redis: the pages of all buckets together, the rows of a
@@ -111,7 +112,7 @@ func (a *OutboxApplier) apply(ctx context.Context, rows []sale.OutboxRow) (int, 
 		return 0, nil, err
 	}
 	var applied []sale.Applied
-	var lost []loss
+	var lost []lostBucket
 	err = a.Redis.Release(ctx, pages, a.seen, func(page *scripts.ReleasePage, reply scripts.ReleaseReply) {
 		switch reply.Code {
 		case scripts.CodeDone:
@@ -120,7 +121,7 @@ func (a *OutboxApplier) apply(ctx context.Context, rows []sale.OutboxRow) (int, 
 				Bucket: page.Bucket, Epoch: page.Epoch, Number: reply.Number, Sequence: reply.Sequence,
 			})
 		case scripts.CodeFenced:
-			lost = append(lost, loss{bucket: page.Bucket, epoch: page.Epoch, reason: reply.Detail})
+			lost = append(lost, lostBucket{bucket: page.Bucket, epoch: page.Epoch, reason: reply.Detail})
 		}
 	})
 	faults.Point("release.applied")
@@ -164,10 +165,10 @@ func (a *OutboxApplier) learn(b sale.Bucket, at scripts.WriteID) {
 }
 
 // reportLost tells the database about the buckets whose rows Redis could not know.
-func (a *OutboxApplier) reportLost(ctx context.Context, lost []loss) error {
+func (a *OutboxApplier) reportLost(ctx context.Context, lost []lostBucket) error {
 	for _, l := range lost {
 		before := a.told[l.bucket]
-		if before.epoch == l.epoch && time.Since(before.at) < reportRetry {
+		if before.epoch == l.epoch && time.Since(before.at) < reportAgain {
 			continue
 		}
 		if err := a.Report.ReportLoss(ctx, l.bucket, l.epoch, l.reason); err != nil {

@@ -244,16 +244,16 @@ func TestCourierRepeatsItsReports(t *testing.T) {
 		c := NewOutboxApplier(OutboxApplierOptions{Report: db, Log: slog.New(slog.NewTextHandler(log, nil))})
 		b := sale.Bucket{Sale: "sale", SKU: "phone"}
 		for range 25 {
-			require.NoError(t, c.reportLost(t.Context(), []loss{{bucket: b, epoch: 4, reason: "order"}}))
+			require.NoError(t, c.reportLost(t.Context(), []lostBucket{{bucket: b, epoch: 4, reason: "order"}}))
 			<-time.After(applyEvery)
 		}
 		require.Len(t, db.Reported(), 3)
 		require.Equal(t, 1, countLines(log.String()))
-		require.NoError(t, c.reportLost(t.Context(), []loss{{bucket: b, epoch: 5, reason: "order"}}))
+		require.NoError(t, c.reportLost(t.Context(), []lostBucket{{bucket: b, epoch: 5, reason: "order"}}))
 		require.Len(t, db.Reported(), 4)
 		require.Equal(t, 2, countLines(log.String()))
 		db.SetAway(errors.New("away"))
-		require.ErrorContains(t, c.reportLost(t.Context(), []loss{{bucket: b, epoch: 6, reason: "order"}}), "report bucket sale:phone:0: away")
+		require.ErrorContains(t, c.reportLost(t.Context(), []lostBucket{{bucket: b, epoch: 6, reason: "order"}}), "report bucket sale:phone:0: away")
 	})
 }
 

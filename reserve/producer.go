@@ -11,7 +11,6 @@ import (
 	"github.com/IBM/sarama"
 
 	"flashsale/role"
-	"flashsale/sale"
 )
 
 // Publisher sends records to the orders topic. done is called once, from another goroutine: nil when every replica has
@@ -146,24 +145,5 @@ func (p *Producer) Close(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("flush the producer: %w", ctx.Err())
-	}
-}
-
-// publishAndWait publishes a record until it is acknowledged or ctx ends.
-func publishAndWait(ctx context.Context, p Publisher, partition int32, key, value []byte) error {
-	for {
-		result := make(chan error, 1)
-		p.Publish(partition, key, value, func(err error) { result <- err })
-		select {
-		case err := <-result:
-			if err == nil {
-				return nil
-			}
-			role.Pause(ctx, republishFirst)
-		case <-ctx.Done():
-		}
-		if ctx.Err() != nil {
-			return sale.Away(sale.StoreKafka, fmt.Errorf("publish to partition %d: %w", partition, ctx.Err()))
-		}
 	}
 }

@@ -2,21 +2,31 @@ package reserve
 
 import (
 	"context"
+	"fmt"
 	"math"
+	"time"
 
 	"flashsale/faults"
+	"flashsale/role"
 	"flashsale/sale"
 	"flashsale/scripts"
 )
 
+// RecordPublisher sends records to the orders topic. It calls done once, from another goroutine: nil when every replica has
+// the record; an error leaves open whether the log has it, and the caller publishes the same bytes again. Publish never blocks.
+type RecordPublisher interface {
+	Publish(partition int32, key, value []byte, done func(error))
+}
+
 const (
-	journalPage  = 64            // entries read, and under way to Kafka, at once
-	wholeJournal = math.MaxInt64 // created before this: all of it
+	republishAfter = 50 * time.Millisecond
+	journalPage    = 64            // entries read, and under way to Kafka, at once
+	wholeJournal   = math.MaxInt64 // created before this: all of it
 )
 
 // publishJournal publishes the entries of a bucket's journal that were created at or before a moment, and trims each one
 // that Kafka has acknowledged. It returns how many.
-func publishJournal(ctx context.Context, r *scripts.Redis, p Publisher, b sale.BucketRow, createdBeforeMS int64) (int, error) {
+func publishJournal(ctx context.Context, r *scripts.Redis, p RecordPublisher, b sale.BucketRow, createdBeforeMS int64) (int, error) {
 	keys := r.Keys(b.Bucket)
 	published := 0
 	for from := scripts.JournalBeginning; ; {
@@ -46,7 +56,7 @@ func publishJournal(ctx context.Context, r *scripts.Redis, p Publisher, b sale.B
 }
 
 // publishEntries publishes a page, all entries at once, and waits until every one is acknowledged.
-func publishEntries(ctx context.Context, p Publisher, b sale.BucketRow, entries []scripts.JournalEntry) error {
+func publishEntries(ctx context.Context, p RecordPublisher, b sale.BucketRow, entries []scripts.JournalEntry) error {
 	key := []byte(b.Bucket.String())
 	results := make(chan error, len(entries))
 	for _, entry := range entries {
@@ -61,4 +71,23 @@ func publishEntries(ctx context.Context, p Publisher, b sale.BucketRow, entries 
 		faults.Point("relay.entry-acknowledged")
 	}
 	return failed
+}
+
+// publishAndWait publishes a record until it is acknowledged or ctx ends.
+func publishAndWait(ctx context.Context, p RecordPublisher, partition int32, key, value []byte) error {
+	for {
+		result := make(chan error, 1)
+		p.Publish(partition, key, value, func(err error) { result <- err })
+		select {
+		case err := <-result:
+			if err == nil {
+				return nil
+			}
+			role.Pause(ctx, republishAfter)
+		case <-ctx.Done():
+		}
+		if ctx.Err() != nil {
+			return sale.Away(sale.StoreKafka, fmt.Errorf("publish to partition %d: %w", partition, ctx.Err()))
+		}
+	}
 }

@@ -29,13 +29,13 @@ const (
 // place that loads the fenced scripts.
 type Rebuilder struct {
 	redis     *scripts.Redis
-	publisher Publisher
-	books     Books
+	publisher RecordPublisher
+	buckets   Buckets
 }
 
 // NewRebuilder returns a rebuilder.
-func NewRebuilder(redis *scripts.Redis, publisher Publisher, books Books) *Rebuilder {
-	return &Rebuilder{redis: redis, publisher: publisher, books: books}
+func NewRebuilder(redis *scripts.Redis, publisher RecordPublisher, buckets Buckets) *Rebuilder {
+	return &Rebuilder{redis: redis, publisher: publisher, buckets: buckets}
 }
 
 // Rebuild brings the buckets of some rows to the next epoch, open. Rows that somebody else has brought further meanwhile
@@ -78,7 +78,7 @@ func (b *Rebuilder) pass(ctx context.Context, rows []sale.BucketRow) ([]sale.Buc
 	if err := b.drain(ctx, closed); err != nil { // rule: journal-published
 		return nil, err
 	}
-	loads, err := b.books.BeginLoads(ctx, closed) // (e), rule: begin-if-closed
+	loads, err := b.buckets.BeginLoads(ctx, closed) // (e), rule: begin-if-closed
 	if err != nil {
 		return nil, fmt.Errorf("begin the new epochs: %w", err)
 	}
@@ -93,7 +93,7 @@ func (b *Rebuilder) pass(ctx context.Context, rows []sale.BucketRow) ([]sale.Buc
 	}
 	faults.Point("rebuild.verified")
 	if len(good) > 0 {
-		if _, err := b.books.OpenBuckets(ctx, good); err != nil { // (h), rule: open-if-loading
+		if _, err := b.buckets.OpenBuckets(ctx, good); err != nil { // (h), rule: open-if-loading
 			return nil, fmt.Errorf("open the new epochs: %w", err)
 		}
 		faults.Point("rebuild.opened")
@@ -105,7 +105,7 @@ func (b *Rebuilder) pass(ctx context.Context, rows []sale.BucketRow) ([]sale.Buc
 // the database by now too: somebody was faster, and whether he is through is seen at the next attempt. The rows that are
 // open in a later epoch are done.
 func (b *Rebuilder) closeBuckets(ctx context.Context, rows []sale.BucketRow) (closed, newer []sale.BucketRow, err error) {
-	present, err := b.books.CloseBuckets(ctx, rows)
+	present, err := b.buckets.CloseBuckets(ctx, rows)
 	if err != nil {
 		return nil, nil, fmt.Errorf("close the buckets: %w", err)
 	}
@@ -127,7 +127,7 @@ func (b *Rebuilder) closeBuckets(ctx context.Context, rows []sale.BucketRow) (cl
 // overtaken asks the database once more about buckets that Redis has in a later epoch. An epoch begins in the database
 // first: where the database still does not know it, it has forgotten it.
 func (b *Rebuilder) overtaken(ctx context.Context, newer []sale.BucketRow) ([]sale.BucketRow, error) {
-	present, err := b.books.CloseBuckets(ctx, newer)
+	present, err := b.buckets.CloseBuckets(ctx, newer)
 	if err != nil {
 		return nil, fmt.Errorf("read the buckets again: %w", err)
 	}
@@ -193,7 +193,7 @@ func (b *Rebuilder) passFences(ctx context.Context, partitions map[int32]sale.Bu
 		tokens = append(tokens, token)
 	}
 	for {
-		passed, err := b.books.FencesPassed(ctx, tokens)
+		passed, err := b.buckets.FencesPassed(ctx, tokens)
 		if err != nil {
 			return fmt.Errorf("ask for the fences: %w", err)
 		}
@@ -254,7 +254,7 @@ func (b *Rebuilder) install(ctx context.Context, at sale.Bucket) error {
 // closeOthers closes the buckets in doubt, in the database and in Redis, because a gateway learns later what the database
 // says. A bucket that is loading is left to its rebuild, which verifies it: only earlier lives of it are closed.
 func (b *Rebuilder) closeOthers(ctx context.Context) error {
-	changes, err := b.books.Changes(ctx, 0)
+	changes, err := b.buckets.Changes(ctx, 0)
 	if err != nil {
 		return fmt.Errorf("look for other buckets in doubt: %w", err)
 	}
@@ -272,7 +272,7 @@ func (b *Rebuilder) closeOthers(ctx context.Context) error {
 		return fmt.Errorf("look for other buckets in doubt: %w", err)
 	}
 	if len(doubted) > 0 {
-		if _, err := b.books.CloseBuckets(ctx, doubted); err != nil {
+		if _, err := b.buckets.CloseBuckets(ctx, doubted); err != nil {
 			return fmt.Errorf("close %d other buckets in doubt: %w", len(doubted), err)
 		}
 	}

@@ -24,7 +24,7 @@ type Watched struct {
 // RelayOptions are the parts of a Relay.
 type RelayOptions struct {
 	Redis     *scripts.Redis
-	Publisher Publisher
+	Publisher RecordPublisher
 	Leases    lease.Leases
 	Owner     string                        // of leases: this process and no other
 	Watched   func(now time.Time) []Watched // the buckets that may have a journal now, in order

@@ -16,6 +16,12 @@ const (
 	behindAfter     = 2 * time.Second
 )
 
+// DatabaseReader is the database's view of buckets.
+type DatabaseReader interface {
+	// BucketBooks returns what the database knows of buckets, in the order asked, all of one moment.
+	BucketBooks(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketBooks, error)
+}
+
 // watchdog compares what Redis says of the buckets of sales that are not closed with what the database has seen of them.
 // The database's sequence is read first, and every number in it came from Redis: a lower one in Redis means that Redis
 // went back, also when no gateway that saw the higher number is alive (rule: sequence-watched). With outbox rows it is the
@@ -23,7 +29,7 @@ const (
 // means that the database went back, within an epoch; rows that it numbers anew would be taken for applied.
 type watchdog struct {
 	redis *scripts.Redis
-	units UnitBooks
+	units DatabaseReader
 	log   *slog.Logger
 	turns roundRobin
 	ahead map[sale.Bucket]time.Time // since when Redis has a later epoch than the database; zero = told
@@ -33,7 +39,7 @@ type watchdog struct {
 	window func(b sale.Bucket, version int64)
 }
 
-func newWatchdog(redis *scripts.Redis, units UnitBooks, log *slog.Logger, window func(b sale.Bucket, version int64)) *watchdog {
+func newWatchdog(redis *scripts.Redis, units DatabaseReader, log *slog.Logger, window func(b sale.Bucket, version int64)) *watchdog {
 	return &watchdog{
 		redis: redis, units: units, log: log, turns: roundRobin{most: watchdogBuckets}, ahead: map[sale.Bucket]time.Time{},
 		window: window,

@@ -2,6 +2,7 @@ package scripts
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -68,4 +69,12 @@ func foreignKind(keys string, err error) error {
 func foreignKey(keys string) error {
 	return fmt.Errorf("%w: %s is not what the engine writes there, so somebody else has written it. Give the engine a "+
 		"namespace of its own, or delete the key", sale.ErrForeign, keys)
+}
+
+// DoubtReason is the doubt in one word, for the answer to a purchase.
+func DoubtReason(doubt error) string {
+	if errors.Is(doubt, sale.ErrRights) {
+		return "rights"
+	}
+	return "foreign"
 }

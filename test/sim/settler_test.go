@@ -23,7 +23,7 @@ func (w *world) startSettler(name string) {
 	redis := scripts.NewRedis(p.redisClient(), scripts.Options{Namespace: namespace})
 	log := w.log(p)
 	keeper := reserve.NewController(reserve.ControllerOptions{
-		Redis: redis, Rebuilder: reserve.NewRebuilder(redis, publisher{p}, database), Catalogue: database, Books: database,
+		Redis: redis, Rebuilder: reserve.NewRebuilder(redis, publisher{p}, database), Catalogue: database, Buckets: database,
 		Units: database, Leases: database, Owner: holder(p), Log: log,
 	})
 	relay := reserve.NewRelay(reserve.RelayOptions{

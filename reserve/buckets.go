@@ -6,9 +6,9 @@ import (
 	"flashsale/sale"
 )
 
-// Books are the database's view of the buckets: it alone decides which epoch lives. Every method that writes is a
+// Buckets are the rows of buckets in the database: it alone decides which epoch lives. Every method that writes is a
 // compare-and-set on (epoch, state), so two control roles at once do no harm.
-type Books interface {
+type Buckets interface {
 	// Changes returns the buckets that changed since a version of the catalogue, all of them for 0.
 	Changes(ctx context.Context, since int64) (sale.Changes, error)
 	// CloseBuckets sets rows closed whose epoch still is the present one, and returns the present rows of all.
