@@ -189,7 +189,7 @@ func (r *gatewayRole) build() (err error) {
 		Redis: r.redis, Producer: r.producer, IDs: r.ids, AckTimeout: g.AckTimeout,
 		JournalMaxOrders: r.settings.Reserve.JournalMaxOrders, BatchMaxOrders: r.settings.Reserve.BatchMaxOrders,
 		BatchMaxWait: r.settings.Reserve.BatchMaxWait,
-		Breaker:      breakers, Report: r.books, Books: r.books, Registerer: r.registry, Log: r.log,
+		Breaker:      breakers, Report: r.books, Buckets: r.books, Registerer: r.registry, Log: r.log,
 	})
 	if r.catalogue, err = r.books.Apart(catalogueConnections); err != nil {
 		return err

@@ -15,7 +15,7 @@ import (
 // Kafka's circuit hears of records and of nothing else: not of refusals, and not of a Redis that is away.
 func TestKafkasCircuitHearsOfDeliveriesAlone(t *testing.T) {
 	server := harness.Redis(t)
-	w := newWorldOn(t, dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
+	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, nil)
 	b := w.stock("phone", 1, 1)
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
 	require.Equal(t, 1, w.breaker.results(sale.ResourceKafka))
@@ -95,27 +95,27 @@ func TestEachStoreHasItsOwnTime(t *testing.T) {
 	b := w.stock("phone", 1, 1)
 	over, cancel := context.WithCancel(context.Background())
 	cancel()
-	_, err := w.engine.books(over, []sale.Bucket{b})
+	_, err := w.engine.readDatabase(over, []sale.Bucket{b})
 	require.ErrorIs(t, err, context.Canceled)
-	_, err = w.engine.readings(over, []sale.Bucket{b})
+	_, err = w.engine.readRedis(over, []sale.Bucket{b})
 	require.ErrorIs(t, err, context.Canceled)
 	require.Zero(t, w.breaker.results(sale.ResourceMySQL)+w.breaker.results(sale.ResourceRedis))
 	short, cancel := context.WithCancel(context.Background())
-	w.engine.Books = lateBooks{w.db, cancel}
-	_, err = w.engine.books(short, []sale.Bucket{b})
+	w.engine.Buckets = lateBooks{w.db, cancel}
+	_, err = w.engine.readDatabase(short, []sale.Bucket{b})
 	require.NoError(t, err)
 	require.Zero(t, w.breaker.failures(sale.ResourceMySQL))
 }
 
 // lateBooks answer after the caller's time is over, if theirs is not.
 type lateBooks struct {
-	UnitBooks
+	BucketReader
 	over context.CancelFunc
 }
 
 func (l lateBooks) BucketBooks(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketBooks, error) {
 	l.over()
-	books, err := l.UnitBooks.BucketBooks(ctx, buckets)
+	books, err := l.BucketReader.BucketBooks(ctx, buckets)
 	if err == nil {
 		err = ctx.Err()
 	}

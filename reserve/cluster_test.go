@@ -15,7 +15,7 @@ import (
 // A SKU of several buckets, spread over a cluster of three: loaded, sold out exactly, read, listed, rebuilt.
 func TestClusterSellsFromSeveralNodes(t *testing.T) {
 	nodes := harness.RedisCluster(t, 3)
-	w := newWorldOn(t, dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{nodes[0].Addr}}), nil)
+	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{nodes[0].Addr}}, nil)
 	const count = 12
 	var rows []sale.BucketRow
 	var buckets []sale.Bucket
@@ -66,7 +66,7 @@ func TestClusterSellsFromSeveralNodes(t *testing.T) {
 // One node of three restarts: its buckets are rebuilt, the others go on in their epoch.
 func TestClusterNodeRestarts(t *testing.T) {
 	nodes := harness.RedisCluster(t, 3)
-	w := newWorldOn(t, dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{nodes[0].Addr, nodes[1].Addr}}), nil)
+	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{nodes[0].Addr, nodes[1].Addr}}, nil)
 	var rows []sale.BucketRow
 	for i := range 9 {
 		rows = append(rows, w.db.AddBucket(sale.Bucket{Sale: "sale", SKU: "phone", Number: i}, 10, 0))
@@ -90,7 +90,7 @@ func TestClusterNodeRestarts(t *testing.T) {
 // purchase. Nothing is sold from that bucket, nothing is taken, and it goes on once the move has ended or is called off.
 func TestASlotOnTheMoveSellsNothing(t *testing.T) {
 	nodes := harness.RedisCluster(t, 2)
-	w := newWorldOn(t, dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{nodes[0].Addr}}), nil)
+	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{nodes[0].Addr}}, nil)
 	b := w.stock("phone", 10, 1)
 	keys := w.redis.Keys(b)
 	number := fmt.Sprint(nodes[0].MustDo(t, "CLUSTER", "KEYSLOT", keys.Meta))

@@ -38,7 +38,7 @@ func (w *world) sellsSoon(b sale.Bucket, buyer string) {
 // the orders of before.
 func TestKeeperBringsRestartedRedisBack(t *testing.T) {
 	server := harness.Redis(t, "--appendfsync", "always")
-	w := newWorldOn(t, dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
+	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, nil)
 	b := w.stock("phone", 10, 1)
 	w.keep()
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "before").Outcome)

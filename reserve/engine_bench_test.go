@@ -18,7 +18,7 @@ import (
 func BenchmarkEngineReserve(b *testing.B) {
 	const waiting = 256
 	server := harness.Redis(b)
-	w := newWorldOn(b, dial(b, scripts.Options{Namespace: namespace(b), Addrs: []string{server.Addr}}), func(o *EngineOptions) {
+	w := newWorldOn(b, scripts.Options{Namespace: namespace(b), Addrs: []string{server.Addr}}, func(o *EngineOptions) {
 		o.Producer = instantKafka{}
 	})
 	bucket := w.stock("phone", sale.MaxStock, 1)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
+	"flashsale/scripts"
 	"flashsale/test/harness"
 )
 
@@ -51,12 +52,13 @@ func (b *safeBuffer) String() string {
 // found.
 func TestOneEngineOwnsANamespace(t *testing.T) {
 	ctx := context.Background()
-	w := newWorld(t, nil)
+	shared := scripts.Options{Namespace: namespace(t), Addrs: []string{harness.SharedRedis(t).Addr}}
+	w := newWorldOn(t, shared, nil)
 	b := w.stock("phone", 10, 1)
 	require.NoError(t, NewIdentity(w.redis, &engineID{id: "first"}, silent()).Check(ctx))
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
 
-	other := newWorldOn(t, dial(t, w.redis.Options), nil)
+	other := newWorldOn(t, shared, nil)
 	identity := NewIdentity(other.redis, &engineID{id: "second"}, silent())
 	row := other.db.AddBucket(b, 1000, 2)
 	err := identity.Check(ctx)

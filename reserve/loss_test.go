@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis/rueidis"
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
@@ -21,9 +20,7 @@ import (
 // doOn sends one raw command to the world's Redis.
 func (w *world) doOn(args ...string) {
 	w.t.Helper()
-	require.NoError(w.t, w.redis.Do(context.Background(), func(c rueidis.Client) rueidis.Completed {
-		return c.B().Arbitrary(args[0]).Keys(args[1]).Args(args[2:]...).Build()
-	}).Error())
+	w.server.MustDo(w.t, args...)
 }
 
 // Each sign of loss is answered fenced, takes nothing, and is reported once for the bucket and epoch.
@@ -63,7 +60,7 @@ func TestLossIsFencedAndReported(t *testing.T) {
 // A server without the script sells nothing, and nothing but a rebuild installs it.
 func TestServerWithoutTheScriptSellsNothing(t *testing.T) {
 	server := harness.Redis(t)
-	w := newWorldOn(t, dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
+	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, nil)
 	b := w.stock("phone", 10, 1)
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "before").Outcome)
 	server.MustDo(t, "SCRIPT", "FLUSH")
@@ -164,7 +161,7 @@ func TestStepAside(t *testing.T) {
 // When Redis stays silent the answer is unknown, with the order's id, within 5 s; who has not been sent is unavailable.
 func TestSilentRedisIsUnknown(t *testing.T) {
 	server := harness.Redis(t)
-	w := newWorldOn(t, dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
+	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, nil)
 	b := w.stock("phone", 100, 1)
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "before").Outcome)
 	server.Pause()
@@ -196,7 +193,7 @@ func TestSilentRedisIsUnknown(t *testing.T) {
 // A Redis that is not there refuses at once: nothing was sent.
 func TestAbsentRedisIsUnavailable(t *testing.T) {
 	server := harness.Redis(t)
-	w := newWorldOn(t, dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
+	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, nil)
 	b := w.stock("phone", 100, 1)
 	server.Kill()
 	eventually(t, func() bool {
@@ -208,7 +205,7 @@ func TestAbsentRedisIsUnavailable(t *testing.T) {
 // newLossyWorld is an engine whose replies from Redis can be lost.
 func newLossyWorld(t *testing.T) (*world, *lossyProxy) {
 	proxy := newLossyProxy(t, harness.SharedRedis(t).Addr)
-	return newWorldOn(t, dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{proxy.addr}}), nil), proxy
+	return newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{proxy.addr}}, nil), proxy
 }
 
 // lossyProxy stands between client and server and, once told, swallows the next long reply and cuts the connection.

@@ -26,7 +26,7 @@ func BenchmarkMemory(b *testing.B) {
 func soldMemory(b *testing.B, keyed bool) float64 {
 	const buyers, waiting = 1_000_000, 512
 	server := harness.Redis(b, "--save", "", "--auto-aof-rewrite-percentage", "0")
-	w := newWorldOn(b, dial(b, scripts.Options{Namespace: namespace(b), Addrs: []string{server.Addr}}), func(o *EngineOptions) {
+	w := newWorldOn(b, scripts.Options{Namespace: namespace(b), Addrs: []string{server.Addr}}, func(o *EngineOptions) {
 		o.Producer = instantKafka{}
 	})
 	bucket := w.stock("phone", buyers, 1)

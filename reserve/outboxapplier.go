@@ -22,7 +22,20 @@ type Outbox interface {
 	OutboxDone(ctx context.Context, applied []sale.Applied) error
 }
 
-// CourierOptions are the parts of a Courier.
+// LossReporter tells the database that a bucket's stock in Redis is in doubt. The database closes the bucket when the epoch
+// still is the present one, which starts a rebuild.
+type LossReporter interface {
+	ReportLoss(ctx context.Context, bucket sale.Bucket, epoch int64, reason string) error
+}
+
+// lostBucket is a bucket that lacks what the outbox refers to.
+type lostBucket struct {
+	bucket sale.Bucket
+	epoch  int64
+	reason string
+}
+
+// OutboxApplierOptions are the parts of a Courier.
 type OutboxApplierOptions struct {
 	Redis  *scripts.Redis
 	Outbox Outbox

@@ -11,7 +11,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/redis/rueidis"
 	"github.com/stretchr/testify/require"
 
 	"flashsale/lease"
@@ -102,11 +101,7 @@ func TestCourierForgetsRefusedOrders(t *testing.T) {
 		require.NoError(t, w.applier().applyAll(context.Background()))
 		require.Empty(t, w.db.WaitingRows())
 		require.EqualValues(t, 99, w.reading(b).Available)
-		known, err := w.redis.Do(context.Background(), func(c rueidis.Client) rueidis.Completed {
-			return c.B().Hlen().Key(w.redis.Keys(b).Buyers).Build()
-		}).AsInt64()
-		require.NoError(t, err)
-		require.EqualValues(t, 1, known, "nothing is left of who had nothing else")
+		require.EqualValues(t, 1, w.server.MustDo(t, "HLEN", w.redis.Keys(b).Buyers), "nothing is left of who had nothing else")
 		require.Contains(t, w.value(b, "bert"), ",k2,")
 		require.NotContains(t, w.value(b, "bert"), `"`, "one entry")
 	}
@@ -225,7 +220,7 @@ func TestCourierReportsLoss(t *testing.T) {
 // Without the script nothing is applied, and the courier does not load it.
 func TestCourierDoesNotLoadTheScript(t *testing.T) {
 	server := harness.Redis(t)
-	w := newWorldOn(t, dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
+	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, nil)
 	b := w.stock("phone", 10, 1)
 	w.db.Release(b, orderOf(w.buy(b, "anna"), "anna"))
 	server.MustDo(t, "SCRIPT", "FLUSH")

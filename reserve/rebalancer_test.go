@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis/rueidis"
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
@@ -247,9 +246,7 @@ func TestBucketInDoubtEndsTheSearchAtOnce(t *testing.T) {
 // TestTransferOutOfADoubtfulServerIsReported: the giving bucket has another replication id than at its load.
 func TestTransferOutOfADoubtfulServerIsReported(t *testing.T) {
 	m := newMarket(t, 4, 0).carry()
-	require.NoError(t, m.redis.Do(context.Background(), func(c rueidis.Client) rueidis.Completed {
-		return c.B().Hset().Key(m.redis.Keys(m.buckets[0]).Meta).FieldValue().FieldValue("replid", "abc").Build()
-	}).Error())
+	m.doOn("HSET", m.redis.Keys(m.buckets[0]).Meta, "replid", "abc")
 	require.Equal(t, sale.OutcomeOverloaded, m.press(1, "anna", 1).Outcome)
 	eventually(t, func() bool { return len(m.db.Reported()) == 1 }, "the loss is reported")
 	require.Contains(t, m.db.Reported()[0], "replid")
@@ -293,7 +290,7 @@ func TestAllThatIsAskedComesInOneRound(t *testing.T) {
 func TestSlowTurnKeepsNobody(t *testing.T) {
 	m := newMarket(t, 0, 0)
 	answered := make(chan struct{})
-	m.engine.Books = stuckBooks{m.db, answered}
+	m.engine.Buckets = stuckBooks{m.db, answered}
 	began := time.Now()
 	require.Equal(t, sale.OutcomeOverloaded, m.press(1, "anna", 1).Outcome)
 	require.Less(t, time.Since(began), 1100*time.Millisecond)
@@ -303,13 +300,13 @@ func TestSlowTurnKeepsNobody(t *testing.T) {
 
 // stuckBooks answer when a channel is closed.
 type stuckBooks struct {
-	UnitBooks
+	BucketReader
 	free <-chan struct{}
 }
 
 func (s stuckBooks) BucketBooks(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketBooks, error) {
 	<-s.free
-	return s.UnitBooks.BucketBooks(ctx, buckets)
+	return s.BucketReader.BucketBooks(ctx, buckets)
 }
 
 // TestDrainWaitsForThoseWhoSeek: a draining engine answers them all.

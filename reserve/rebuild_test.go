@@ -102,7 +102,7 @@ func TestRebuildManyBucketsAndBuyers(t *testing.T) {
 // When Redis loses the load half-way the rebuild begins again, in a later epoch.
 func TestRebuildBeginsAgainWhenRedisChanges(t *testing.T) {
 	server := harness.Redis(t)
-	w := newWorldOn(t, dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
+	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, nil)
 	b := w.stock("phone", 10, 1)
 	times := 0
 	w.db.OnBeginLoads = func() {
@@ -122,7 +122,7 @@ func TestRebuildBeginsAgainWhenRedisChanges(t *testing.T) {
 // does not let another sell, which nobody has reported yet.
 func TestRebuildClosesTheOtherBucketsOfAServerWithoutScripts(t *testing.T) {
 	server := harness.Redis(t)
-	w := newWorldOn(t, dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
+	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, nil)
 	reported, silent := w.stock("phone", 10, 1), w.stock("watch", 10, 1)
 	server.MustDo(t, "SCRIPT", "FLUSH")
 	w.rebuild(w.closeRow(reported))
@@ -140,7 +140,7 @@ func TestRebuildClosesTheOtherBucketsOfAServerWithoutScripts(t *testing.T) {
 // A server that ends after its other buckets were closed may come back with them open: it is not given the scripts.
 func TestRebuildLoadsNoScriptsOnAServerThatEndedMeanwhile(t *testing.T) {
 	server := harness.Redis(t)
-	w := newWorldOn(t, dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
+	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, nil)
 	b := w.stock("phone", 10, 1)
 	row := w.closeRow(b)
 	server.MustDo(t, "SCRIPT", "FLUSH")
@@ -164,7 +164,7 @@ func TestRebuildLoadsNoScriptsOnAServerThatEndedMeanwhile(t *testing.T) {
 // the new life is left to that rebuild.
 func TestRebuildClosesEarlierLivesOfBucketsThatAreLoading(t *testing.T) {
 	server := harness.Redis(t)
-	w := newWorldOn(t, dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
+	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, nil)
 	phone, watch, radio := w.stock("phone", 10, 1), w.stock("watch", 10, 1), w.stock("radio", 10, 1)
 	for _, b := range []sale.Bucket{watch, radio} {
 		w.closeRow(b)

@@ -14,12 +14,11 @@ import (
 	"flashsale/test/harness"
 )
 
-// dialAs returns a connection of a user that may do everything but what withheld says, in the words of ACL SETUSER.
-func dialAs(t *testing.T, server *harness.RedisServer, withheld ...string) *scripts.Redis {
+// userOf makes a user that may do everything, and returns how to connect as that user.
+func userOf(t *testing.T, server *harness.RedisServer) scripts.Options {
 	t.Helper()
-	rules := append([]string{"ACL", "SETUSER", "shop", "on", ">word", "~*", "&*", "+@all"}, withheld...)
-	server.MustDo(t, rules...)
-	return dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}, Username: "shop", Password: "word"})
+	server.MustDo(t, "ACL", "SETUSER", "shop", "on", ">word", "~*", "&*", "+@all")
+	return scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}, Username: "shop", Password: "word"}
 }
 
 // A user without INFO or ROLE is told so before anything is sold, and no bucket is closed for it. Without INFO every
@@ -28,7 +27,7 @@ func TestRightsThatWouldBeMissedInSilence(t *testing.T) {
 	for command, missed := range map[string]string{"info": "fenced", "role": "passes for a primary"} {
 		t.Run(command, func(t *testing.T) {
 			server := harness.Redis(t)
-			w := newWorldOn(t, dialAs(t, server), nil)
+			w := newWorldOn(t, userOf(t, server), nil)
 			b := w.stock("phone", 10, 1)
 			log := &safeBuffer{}
 			identity := NewIdentity(w.redis, &engineID{id: "ours"}, slog.New(slog.NewTextHandler(log, nil)))

@@ -17,7 +17,7 @@ type pendingTransfer struct {
 // read the books, and refuse whoever asks for more than the SKU has; for the others, take units out of the fullest
 // buckets. All is read after the seekers came. Whoever hears nothing waits for the next turn.
 func (r *rebalancer) round(ctx context.Context, seekers []*waitingPurchase) error {
-	readings, err := r.engine.readings(ctx, r.buckets)
+	readings, err := r.engine.readRedis(ctx, r.buckets)
 	if err != nil {
 		return err
 	}
@@ -26,7 +26,7 @@ func (r *rebalancer) round(ctx context.Context, seekers []*waitingPurchase) erro
 	if len(left) == 0 {
 		return nil
 	}
-	if v.books, err = r.engine.books(ctx, r.buckets); err != nil {
+	if v.books, err = r.engine.readDatabase(ctx, r.buckets); err != nil {
 		return err
 	}
 	total := v.total()
@@ -73,7 +73,7 @@ func (r *rebalancer) refuse(ctx context.Context, beyond []*waitingPurchase, v *s
 	if v.moving() {
 		return nil
 	}
-	again, err := r.engine.readings(ctx, r.buckets)
+	again, err := r.engine.readRedis(ctx, r.buckets)
 	if err != nil || !v.still(again) {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // UnitBooks is the database's view of buckets.
-type UnitBooks interface {
+type BucketReader interface {
 	// BucketBooks returns the books of buckets in the order asked, all of one moment.
 	BucketBooks(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketBooks, error)
 }
@@ -83,7 +83,7 @@ func (s *skuSnapshot) still(again []sale.Reading) bool {
 // SoldOut reports whether nothing is left in any bucket of a SKU and nothing on its way to one, in a moment after the
 // call. buckets are all that the SKU has; false may mean that nobody knows.
 func (e *Engine) SoldOut(ctx context.Context, buckets []sale.Bucket) (bool, error) {
-	readings, err := e.readings(ctx, buckets)
+	readings, err := e.readRedis(ctx, buckets)
 	if err != nil {
 		return false, err
 	}
@@ -91,10 +91,10 @@ func (e *Engine) SoldOut(ctx context.Context, buckets []sale.Bucket) (bool, erro
 	if v.total() > 0 {
 		return false, nil
 	}
-	if v.books, err = e.books(ctx, buckets); err != nil || !v.whole() || v.moving() {
+	if v.books, err = e.readDatabase(ctx, buckets); err != nil || !v.whole() || v.moving() {
 		return false, err
 	}
-	again, err := e.readings(ctx, buckets)
+	again, err := e.readRedis(ctx, buckets)
 	return err == nil && v.still(again), err
 }
 
@@ -105,7 +105,7 @@ func ownTime(ctx context.Context) (context.Context, context.CancelFunc) {
 }
 
 // readings asks Redis, unless its circuit is open or nobody waits any more.
-func (e *Engine) readings(ctx context.Context, buckets []sale.Bucket) ([]sale.Reading, error) {
+func (e *Engine) readRedis(ctx context.Context, buckets []sale.Bucket) ([]sale.Reading, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -121,7 +121,7 @@ func (e *Engine) readings(ctx context.Context, buckets []sale.Bucket) ([]sale.Re
 }
 
 // books asks the database, unless its circuit is open or nobody waits any more.
-func (e *Engine) books(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketBooks, error) {
+func (e *Engine) readDatabase(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketBooks, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -131,7 +131,7 @@ func (e *Engine) books(ctx context.Context, buckets []sale.Bucket) ([]sale.Bucke
 	}
 	ctx, cancel := ownTime(ctx)
 	defer cancel()
-	books, err := e.Books.BucketBooks(ctx, buckets)
+	books, err := e.Buckets.BucketBooks(ctx, buckets)
 	if err == nil && len(books) != len(buckets) {
 		err = fmt.Errorf("asked for %d, got %d", len(buckets), len(books))
 	}

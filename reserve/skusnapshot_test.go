@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis/rueidis"
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
@@ -59,11 +58,7 @@ func TestSightProvesNothingWhenAnythingDiffers(t *testing.T) {
 func TestSoldOutNoticesWhatHappensMeanwhile(t *testing.T) {
 	m := newMarket(t, 0, 0)
 	meanwhile := func(set ...string) {
-		m.db.OnBooks = func() {
-			require.NoError(t, m.redis.Do(context.Background(), func(c rueidis.Client) rueidis.Completed {
-				return c.B().Hset().Key(m.redis.Keys(m.buckets[1]).Meta).FieldValue().FieldValue(set[0], set[1]).Build()
-			}).Error())
-		}
+		m.db.OnBooks = func() { m.doOn("HSET", m.redis.Keys(m.buckets[1]).Meta, set[0], set[1]) }
 	}
 	soldOut := func() bool {
 		found, err := m.engine.SoldOut(context.Background(), m.buckets)

@@ -56,7 +56,7 @@ func (w *world) press(engines []*Engine, b sale.Bucket, buyer string, random *ra
 func TestStorm(t *testing.T) {
 	const stock, crowd = 300, 450
 	server := harness.Redis(t)
-	w := newWorldOn(t, dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), func(o *EngineOptions) {
+	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, func(o *EngineOptions) {
 		o.AckTimeout = 30 * time.Millisecond
 	})
 	b := w.stock("phone", stock, 1)
@@ -191,7 +191,7 @@ func TestWrongClockIsLearned(t *testing.T) {
 // The embedded engine is served by the same code.
 func TestEmbeddedEngine(t *testing.T) {
 	embedded := miniredis.RunT(t)
-	w := newWorldOn(t, dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{embedded.Addr()}, Embedded: true}), nil)
+	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{embedded.Addr()}, Embedded: true}, nil)
 	b := w.stock("phone", 50, 1)
 	w.keep()
 	require.Equal(t, map[string]int{"queued": 50, "sold_out": 30}, outcomes(w.buyAll(b, buyers("buyer", 80))))
@@ -205,7 +205,7 @@ func TestEmbeddedEngine(t *testing.T) {
 func TestBuyersFitTheMemoryPromised(t *testing.T) {
 	const count = 120_000
 	server := harness.Redis(t)
-	w := newWorldOn(t, dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
+	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, nil)
 	used := func() (bytes int) {
 		_, rest, _ := strings.Cut(server.MustDo(t, "INFO", "memory").(string), "used_memory:")
 		_, err := fmt.Sscanf(rest, "%d", &bytes)

@@ -20,6 +20,7 @@ import (
 type world struct {
 	t       testing.TB
 	redis   *scripts.Redis
+	server  *harness.RedisServer // for commands past the client
 	kafka   *fakes.Kafka
 	db      *fakes.Database
 	breaker *fakeBreaker
@@ -30,11 +31,13 @@ type world struct {
 
 // newWorld starts an engine on the package's Redis; set may change its options.
 func newWorld(t testing.TB, set func(*EngineOptions)) *world {
-	return newWorldOn(t, dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{harness.SharedRedis(t).Addr}}), set)
+	return newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{harness.SharedRedis(t).Addr}}, set)
 }
 
-func newWorldOn(t testing.TB, r *scripts.Redis, set func(*EngineOptions)) *world {
-	w := &world{t: t, redis: r, kafka: &fakes.Kafka{}, db: fakes.NewDatabase(), breaker: &fakeBreaker{open: map[string]bool{}}}
+// newWorldOn starts an engine on another Redis.
+func newWorldOn(t testing.TB, on scripts.Options, set func(*EngineOptions)) *world {
+	r := dial(t, on)
+	w := &world{t: t, redis: r, server: &harness.RedisServer{Addr: on.Addrs[0]}, kafka: &fakes.Kafka{}, db: fakes.NewDatabase(), breaker: &fakeBreaker{open: map[string]bool{}}}
 	w.kafka.Settle = w.db.Settle
 	now := time.Now()
 	w.sale = w.db.PutSale(sale.Sale{
@@ -44,7 +47,7 @@ func newWorldOn(t testing.TB, r *scripts.Redis, set func(*EngineOptions)) *world
 	ids := NewOrderIDs(w.db, "test", slog.New(slog.DiscardHandler))
 	require.NoError(t, ids.keep(context.Background()))
 	o := EngineOptions{
-		Redis: r, Producer: w.kafka, IDs: ids, Breaker: w.breaker, Report: w.db, Books: w.db,
+		Redis: r, Producer: w.kafka, IDs: ids, Breaker: w.breaker, Report: w.db, Buckets: w.db,
 		Registerer: prometheus.NewRegistry(),
 	}
 	if set != nil {
@@ -176,7 +179,7 @@ func (w *world) release(b sale.Bucket, buyer, key string, a sale.Answer) {
 // value is what the buyers hash says of a buyer, "" when it does not know him.
 func (w *world) value(b sale.Bucket, buyer string) string {
 	w.t.Helper()
-	value, is := harness.SharedRedis(w.t).MustDo(w.t, "HGET", w.redis.Keys(b).Buyers, buyer).(string)
+	value, is := w.server.MustDo(w.t, "HGET", w.redis.Keys(b).Buyers, buyer).(string)
 	require.True(w.t, is)
 	return value
 }

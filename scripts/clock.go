@@ -72,7 +72,7 @@ func (c *Clock) Ahead() (time.Duration, bool) {
 // poll asks Redis for its time once.
 func (c *Clock) Poll(ctx context.Context, r *Redis) error {
 	sent := c.Reading()
-	values, err := r.Do(ctx, func(cl rueidis.Client) rueidis.Completed { return cl.B().Time().Build() }).AsIntSlice()
+	values, err := r.do(ctx, func(cl rueidis.Client) rueidis.Completed { return cl.B().Time().Build() }).AsIntSlice()
 	if err != nil {
 		return err
 	}

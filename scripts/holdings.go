@@ -93,7 +93,7 @@ func (r *Redis) journaled(ctx context.Context, keys BucketKeys, epoch, held int6
 func (r *Redis) EachOwner(ctx context.Context, b sale.Bucket, each func(buyer string) error) error {
 	key := r.Keys(b).Buyers
 	for cursor := uint64(0); ; {
-		page, err := r.Do(ctx, func(c rueidis.Client) rueidis.Completed {
+		page, err := r.do(ctx, func(c rueidis.Client) rueidis.Completed {
 			return c.B().Hscan().Key(key).Cursor(cursor).Count(ownersPage).Build()
 		}).AsScanEntry()
 		if err != nil {

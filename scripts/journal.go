@@ -27,7 +27,7 @@ type JournalEntry struct {
 
 // journalFrom reads a page of a bucket's journal, beginning at an id, "-" for the first.
 func (r *Redis) JournalFrom(ctx context.Context, keys BucketKeys, from string, count int64) ([]JournalEntry, error) {
-	found, err := r.Do(ctx, func(c rueidis.Client) rueidis.Completed {
+	found, err := r.do(ctx, func(c rueidis.Client) rueidis.Completed {
 		return c.B().Xrange().Key(keys.Journal).Start(from).End("+").Count(count).Build()
 	}).AsXRange()
 	if err != nil {

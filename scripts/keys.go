@@ -14,7 +14,7 @@ type BucketKeys struct {
 }
 
 func (r *Redis) Keys(b sale.Bucket) BucketKeys {
-	tag := r.Options.Namespace + ":{" + b.String() + "}:"
+	tag := r.options.Namespace + ":{" + b.String() + "}:"
 	return BucketKeys{Meta: tag + "meta", Buyers: tag + "buyers", Journal: tag + "journal"}
 }
 
@@ -35,7 +35,7 @@ func (r *Redis) listKey(saleID string, version int64) string {
 
 // listPointerKey holds the version of the list that was loaded last, so that the next load can free it.
 func (r *Redis) listPointerKey(saleID string) string {
-	return r.Options.Namespace + ":{" + saleID + "}:listed"
+	return r.options.Namespace + ":{" + saleID + "}:listed"
 }
 
 // WriteID identifies one write of a script on a bucket: the epoch that it happened in, and its number in that epoch.

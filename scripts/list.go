@@ -41,7 +41,7 @@ func (r *Redis) LoadList(ctx context.Context, saleID string, version, size int64
 
 // HasList reports whether Redis holds the whole list.
 func (r *Redis) HasList(ctx context.Context, saleID string, version, size int64) (bool, error) {
-	found, err := r.Do(ctx, func(c rueidis.Client) rueidis.Completed {
+	found, err := r.do(ctx, func(c rueidis.Client) rueidis.Completed {
 		return c.B().Scard().Key(r.listKey(saleID, version)).Build()
 	}).AsInt64()
 	if err != nil {
@@ -53,7 +53,7 @@ func (r *Redis) HasList(ctx context.Context, saleID string, version, size int64)
 // freeOldList remembers the version that was loaded and frees the one remembered before it.
 func (r *Redis) freeOldList(ctx context.Context, saleID string, version int64) error {
 	now := strconv.FormatInt(version, 10)
-	old, err := r.Do(ctx, func(c rueidis.Client) rueidis.Completed {
+	old, err := r.do(ctx, func(c rueidis.Client) rueidis.Completed {
 		return c.B().Getset().Key(r.listPointerKey(saleID)).Value(now).Build()
 	}).ToString()
 	faults.Point("list.pointer-moved")
@@ -61,7 +61,7 @@ func (r *Redis) freeOldList(ctx context.Context, saleID string, version int64) e
 		return nil
 	}
 	if err == nil {
-		err = r.Do(ctx, func(c rueidis.Client) rueidis.Completed {
+		err = r.do(ctx, func(c rueidis.Client) rueidis.Completed {
 			return c.B().Unlink().Key(r.listPointerKey(saleID) + ":" + old).Build()
 		}).Error()
 		faults.Point("list.old-freed")
@@ -99,7 +99,7 @@ func (r *Redis) addListed(ctx context.Context, key string, each func(func(buyer 
 }
 
 func (r *Redis) addChunk(ctx context.Context, key string, members []string) error {
-	err := r.Do(ctx, func(c rueidis.Client) rueidis.Completed {
+	err := r.do(ctx, func(c rueidis.Client) rueidis.Completed {
 		return c.B().Sadd().Key(key).Member(members...).Build()
 	}).Error()
 	faults.Point("list.chunk-loaded")

@@ -55,7 +55,7 @@ func (r *Redis) loadSteps(load sale.Load) loadSteps {
 		}
 	}
 	begin := append([]string{fmt.Sprint(load.Available)}, windowArgs(load.Window)...)
-	begin = append(begin, flag(!r.Options.Embedded), fmt.Sprint(load.Outbox))
+	begin = append(begin, flag(!r.options.Embedded), fmt.Sprint(load.Outbox))
 	pairs := buyersOf(load.Owners, load.Released)
 	steps := loadSteps{begin: call("begin", begin...), open: call("open", fmt.Sprint(len(pairs)/2))}
 	for from := 0; from < len(pairs); from += loadChunk {

@@ -59,7 +59,7 @@ func TestModelFindsSeededBugs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			source := ReserveScript().Source
 			require.Equal(t, 1, strings.Count(source, change[0]), "the place of the bug")
-			found := runWithBug(t, r.Options, replid, seed, strings.Replace(source, change[0], change[1], 1))
+			found := runWithBug(t, r.options, replid, seed, strings.Replace(source, change[0], change[1], 1))
 			require.True(t, found, "60,000 operations agreed with a script that has this bug")
 		})
 	}
@@ -69,7 +69,7 @@ func TestModelFindsSeededBugs(t *testing.T) {
 func runWithBug(t *testing.T, o Options, replid string, seed uint64, source string) bool {
 	o.Namespace = namespace(t)
 	r := dial(t, o)
-	require.NoError(t, r.Do(context.Background(), func(c rueidis.Client) rueidis.Completed {
+	require.NoError(t, r.do(context.Background(), func(c rueidis.Client) rueidis.Completed {
 		return c.B().ScriptLoad().Script(source).Build()
 	}).Error())
 	var d disagreement

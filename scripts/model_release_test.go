@@ -116,7 +116,7 @@ func (m *modelRun) release() {
 			page.Orders = append(page.Orders, page.Orders[0])
 		}
 	}
-	got, err := decodeRelease(m.redis.Do(context.Background(), func(c rueidis.Client) rueidis.Completed {
+	got, err := decodeRelease(m.redis.do(context.Background(), func(c rueidis.Client) rueidis.Completed {
 		return c.B().Evalsha().Sha1(m.releaseSHA).Numkeys(2).Key(m.keys.Meta, m.keys.Buyers).Arg(page.Args(highest)...).Build()
 	}))
 	require.NoError(m.t, err)
@@ -183,7 +183,7 @@ func TestModelFindsBugsOfReleases(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			source := ReleaseScript().Source
 			require.Equal(t, 1, strings.Count(source, change[0]), "the place of the bug")
-			require.True(t, releasesWithBug(t, r.Options, replid, seed, strings.Replace(source, change[0], change[1], 1)),
+			require.True(t, releasesWithBug(t, r.options, replid, seed, strings.Replace(source, change[0], change[1], 1)),
 				"60,000 operations agreed with a script that has this bug")
 		})
 	}
@@ -193,7 +193,7 @@ func TestModelFindsBugsOfReleases(t *testing.T) {
 func releasesWithBug(t *testing.T, o Options, replid string, seed uint64, source string) bool {
 	o.Namespace = namespace(t)
 	r := dial(t, o)
-	require.NoError(t, r.Do(context.Background(), func(c rueidis.Client) rueidis.Completed {
+	require.NoError(t, r.do(context.Background(), func(c rueidis.Client) rueidis.Completed {
 		return c.B().ScriptLoad().Script(source).Build()
 	}).Error())
 	var d disagreement

@@ -47,7 +47,7 @@ func TestModelAgreesWithMiniredis(t *testing.T) {
 }
 
 func replidOf(t *testing.T, r *Redis) string {
-	info, err := r.Do(context.Background(), func(c rueidis.Client) rueidis.Completed {
+	info, err := r.do(context.Background(), func(c rueidis.Client) rueidis.Completed {
 		return c.B().Info().Section("replication").Build()
 	}).ToString()
 	require.NoError(t, err)
@@ -349,7 +349,7 @@ func (m *modelRun) load() {
 
 // base is the moment of the last load by Redis's clock, which the model is told.
 func (m *modelRun) base() int64 {
-	text, err := m.redis.Do(context.Background(), func(c rueidis.Client) rueidis.Completed {
+	text, err := m.redis.do(context.Background(), func(c rueidis.Client) rueidis.Completed {
 		return c.B().Hget().Key(m.keys.Meta).Field("base_ms").Build()
 	}).AsInt64()
 	require.NoError(m.t, err)
@@ -357,7 +357,7 @@ func (m *modelRun) base() int64 {
 }
 
 func (m *modelRun) forget() {
-	err := m.redis.Do(context.Background(), func(c rueidis.Client) rueidis.Completed {
+	err := m.redis.do(context.Background(), func(c rueidis.Client) rueidis.Completed {
 		return c.B().Del().Key(m.keys.Meta, m.keys.Buyers, m.keys.Journal).Build()
 	}).Error()
 	require.NoError(m.t, err)
@@ -365,7 +365,7 @@ func (m *modelRun) forget() {
 }
 
 func (m *modelRun) changeReplid() {
-	err := m.redis.Do(context.Background(), func(c rueidis.Client) rueidis.Completed {
+	err := m.redis.do(context.Background(), func(c rueidis.Client) rueidis.Completed {
 		return c.B().Hset().Key(m.keys.Meta).FieldValue().FieldValue("replid", "abc").Build()
 	}).Error()
 	require.NoError(m.t, err)
@@ -394,11 +394,11 @@ func (m *modelRun) compareState() {
 // redisImage is stockModel.image of what Redis holds.
 func redisImage(t require.TestingT, r *Redis, keys BucketKeys) []string {
 	ctx := context.Background()
-	meta, err := r.Do(ctx, func(c rueidis.Client) rueidis.Completed { return c.B().Hgetall().Key(keys.Meta).Build() }).AsStrMap()
+	meta, err := r.do(ctx, func(c rueidis.Client) rueidis.Completed { return c.B().Hgetall().Key(keys.Meta).Build() }).AsStrMap()
 	require.NoError(t, err)
-	buyers, err := r.Do(ctx, func(c rueidis.Client) rueidis.Completed { return c.B().Hgetall().Key(keys.Buyers).Build() }).AsStrMap()
+	buyers, err := r.do(ctx, func(c rueidis.Client) rueidis.Completed { return c.B().Hgetall().Key(keys.Buyers).Build() }).AsStrMap()
 	require.NoError(t, err)
-	entries, err := r.Do(ctx, func(c rueidis.Client) rueidis.Completed {
+	entries, err := r.do(ctx, func(c rueidis.Client) rueidis.Completed {
 		return c.B().Xrange().Key(keys.Journal).Start("-").End("+").Build()
 	}).AsXRange()
 	require.NoError(t, err)

@@ -73,7 +73,7 @@ func (m *modelRun) transfer() {
 	case 3:
 		call.MaxJournal = m.random.IntN(20)
 	}
-	got, err := decodeTransfer(m.redis.Do(context.Background(), func(c rueidis.Client) rueidis.Completed {
+	got, err := decodeTransfer(m.redis.do(context.Background(), func(c rueidis.Client) rueidis.Completed {
 		return c.B().Evalsha().Sha1(m.transferSHA).Numkeys(2).Key(call.Keys.Meta, call.Keys.Journal).Arg(call.arguments()...).Build()
 	}))
 	require.NoError(m.t, err)
@@ -117,7 +117,7 @@ func TestModelFindsBugsOfTransfers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			source := TransferScript().Source
 			require.Equal(t, 1, strings.Count(source, change[0]), "the place of the bug")
-			require.True(t, transfersWithBug(t, r.Options, replid, seed, strings.Replace(source, change[0], change[1], 1)),
+			require.True(t, transfersWithBug(t, r.options, replid, seed, strings.Replace(source, change[0], change[1], 1)),
 				"60,000 operations agreed with a script that has this bug")
 		})
 	}
@@ -127,7 +127,7 @@ func TestModelFindsBugsOfTransfers(t *testing.T) {
 func transfersWithBug(t *testing.T, o Options, replid string, seed uint64, source string) bool {
 	o.Namespace = namespace(t)
 	r := dial(t, o)
-	require.NoError(t, r.Do(context.Background(), func(c rueidis.Client) rueidis.Completed {
+	require.NoError(t, r.do(context.Background(), func(c rueidis.Client) rueidis.Completed {
 		return c.B().ScriptLoad().Script(source).Build()
 	}).Error())
 	var d disagreement

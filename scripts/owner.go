@@ -35,12 +35,12 @@ func (r *Redis) SetDoubt(doubt error) {
 }
 
 // ownerKey holds the id of the engine whose Redis this is.
-func (r *Redis) OwnerKey() string { return r.Options.Namespace + ":engine" }
+func (r *Redis) OwnerKey() string { return r.options.Namespace + ":engine" }
 
 // claim writes the id when nobody's stands there, and returns the one that does.
 func (r *Redis) Claim(ctx context.Context, id string) (string, error) {
 	key := r.OwnerKey()
-	taken, err := r.Do(ctx, func(c rueidis.Client) rueidis.Completed {
+	taken, err := r.do(ctx, func(c rueidis.Client) rueidis.Completed {
 		return c.B().Setnx().Key(key).Value(id).Build()
 	}).AsBool()
 	if err != nil {
@@ -50,7 +50,7 @@ func (r *Redis) Claim(ctx context.Context, id string) (string, error) {
 		faults.Point("identity.claimed")
 		return id, nil
 	}
-	found, err := r.Do(ctx, func(c rueidis.Client) rueidis.Completed { return c.B().Get().Key(key).Build() }).ToString()
+	found, err := r.do(ctx, func(c rueidis.Client) rueidis.Completed { return c.B().Get().Key(key).Build() }).ToString()
 	if err != nil {
 		return "", fmt.Errorf("read key %s, which is to hold an engine's id: %w", key, foreignKind("key "+key, err))
 	}

@@ -95,7 +95,7 @@ func (r *Redis) LacksScript(ctx context.Context) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	for addr, node := range client.Nodes() {
-		if !r.Options.Embedded {
+		if !r.options.Embedded {
 			master, err := isMaster(ctx, node)
 			if err != nil {
 				return false, r.rightsError(addr, err)

@@ -50,7 +50,7 @@ var ErrNotSent = errors.New("the call was not sent")
 
 // Redis is the connection to one Redis or one Redis Cluster. It connects at the first use, and again when that failed.
 type Redis struct {
-	Options  Options
+	options  Options
 	inFlight chan struct{}
 	client   atomic.Pointer[rueidis.Client]
 	owner    owner
@@ -71,13 +71,13 @@ func Dial(o Options) (*Redis, error) {
 			return nil, fmt.Errorf("redis address %q: %w", addr, err)
 		}
 	}
-	return &Redis{Options: o, inFlight: make(chan struct{}, maxInFlight)}, nil
+	return &Redis{options: o, inFlight: make(chan struct{}, maxInFlight)}, nil
 }
 
 // NewRedis speaks through a client that the caller has made, as the simulator does: addresses are not looked at. Close
 // closes the client.
 func NewRedis(client rueidis.Client, o Options) *Redis {
-	r := &Redis{Options: o, inFlight: make(chan struct{}, maxInFlight)}
+	r := &Redis{options: o, inFlight: make(chan struct{}, maxInFlight)}
 	r.client.Store(&client)
 	return r
 }
@@ -94,7 +94,7 @@ func (r *Redis) Close() {
 
 // Ping asks the server for a sign of life; on a cluster, the node that rueidis picks.
 func (r *Redis) Ping(ctx context.Context) error {
-	err := r.Do(ctx, func(c rueidis.Client) rueidis.Completed { return c.B().Ping().Build() }).Error()
+	err := r.do(ctx, func(c rueidis.Client) rueidis.Completed { return c.B().Ping().Build() }).Error()
 	if err != nil {
 		return fmt.Errorf("ping redis: %w", err)
 	}
@@ -130,7 +130,7 @@ func (r *Redis) connected() (rueidis.Client, error) {
 // clientOption: DisableRetry because a write that failed may have happened, and only the caller knows the ids to ask
 // again with; DisableCache because nothing is cached on the client and it would cost 128 MiB a connection.
 func (r *Redis) clientOption() rueidis.ClientOption {
-	o := r.Options
+	o := r.options
 	option := rueidis.ClientOption{
 		InitAddress: o.Addrs, Username: o.Username, Password: o.Password, ClientName: "flashsale",
 		Dialer: net.Dialer{Timeout: dialTimeout, KeepAlive: silentAfter}, DialCtxFn: socket.DialTCP,
@@ -170,7 +170,7 @@ func (r *Redis) enter(ctx context.Context) error {
 func (r *Redis) leave() { <-r.inFlight }
 
 // do sends one command, bounded by readTimeout and the bound on calls in flight.
-func (r *Redis) Do(ctx context.Context, build func(rueidis.Client) rueidis.Completed) rueidis.RedisResult {
+func (r *Redis) do(ctx context.Context, build func(rueidis.Client) rueidis.Completed) rueidis.RedisResult {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	client, err := r.connected()
@@ -194,7 +194,7 @@ func (r *Redis) pipeline(ctx context.Context, n int, build func(c rueidis.Client
 		return err
 	}
 	size := maxPipeline
-	if r.Options.Embedded {
+	if r.options.Embedded {
 		size = embeddedPipeline
 	}
 	for from := 0; from < n; from += size {

@@ -32,7 +32,7 @@ func silentRights() []right {
 // checkRights asks every server for the commands that would be missed in silence. Its error is sale.ErrRights when one is
 // refused; a server that does not answer is no finding.
 func (r *Redis) CheckRights(ctx context.Context) error {
-	if r.Options.Embedded {
+	if r.options.Embedded {
 		return nil // it has neither access control nor replicas
 	}
 	client, err := r.connected()
@@ -57,7 +57,7 @@ func (r *Redis) CheckRights(ctx context.Context) error {
 
 // rightsError names the server, and what to type there.
 func (r *Redis) rightsError(addr string, err error) error {
-	user := r.Options.Username
+	user := r.options.Username
 	if user == "" {
 		user = "default"
 	}

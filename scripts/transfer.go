@@ -47,7 +47,7 @@ type TransferReply struct {
 
 // transfer calls the script. As with reserve, a server without it answers fenced.
 func (r *Redis) Transfer(ctx context.Context, call *TransferCall) (TransferReply, error) {
-	result := r.Do(ctx, func(c rueidis.Client) rueidis.Completed {
+	result := r.do(ctx, func(c rueidis.Client) rueidis.Completed {
 		return c.B().Evalsha().Sha1(TransferScript().SHA).Numkeys(2).Key(call.Keys.Meta, call.Keys.Journal).
 			Arg(call.arguments()...).Build()
 	})

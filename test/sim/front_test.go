@@ -43,7 +43,7 @@ func (w *world) startFront(name string) {
 	f.engine = reserve.NewEngine(reserve.EngineOptions{
 		Redis: redis, Producer: publisher{p}, IDs: ids,
 		AckTimeout: 300 * time.Millisecond, JournalMaxOrders: 100_000, BatchMaxOrders: 4, BatchMaxWait: 5 * time.Millisecond, Breaker: always{}, Report: database,
-		Books: database, Registerer: prometheus.NewRegistry(), Log: w.log(p),
+		Buckets: database, Registerer: prometheus.NewRegistry(), Log: w.log(p),
 	})
 	p.end = func() {
 		gone, cancel := context.WithCancel(context.Background())
