@@ -150,7 +150,7 @@ func rulesOf(rules []sale.BreakerRule, resource string) (of []sale.BreakerRule) 
 
 func (b *Breakers) mark(rules *sale.Rules) {
 	for _, route := range b.routes {
-		route.follow(rules)
+		route.load(rules)
 	}
 	for resource, store := range b.stores {
 		store.ruled.Store(slices.ContainsFunc(rules.CircuitBreaker, func(r sale.BreakerRule) bool { return r.Resource == resource }))

@@ -63,8 +63,8 @@ func (g *Gateway) cancelOrder(ctx *fasthttp.RequestCtx, at location, h *headers)
 	if !ok {
 		return
 	}
-	defer g.left(r)
-	defer g.done(r)
+	defer g.endRequest(r)
+	defer g.endLookup(r)
 	order, refused := g.readOrder(r, at)
 	if refused != nil {
 		refused(ctx)

@@ -77,7 +77,7 @@ func quietSecond(t *testing.T, g *guard) {
 func TestIsolationRuleBearsItsNumberInside(t *testing.T) {
 	for _, most := range []int{1, 700, 5000} {
 		g, b := guardWith(t, isolationOf(uint32(most)))
-		var inside []pass
+		var inside []permit
 		for range most {
 			p, _, ok := g.enter()
 			require.True(t, ok, "%d of %d are inside", len(inside), most)

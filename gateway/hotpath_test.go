@@ -50,7 +50,7 @@ func refusalCases() []refusalCase {
 			everyRule(s, busy, sale.IsolationRule{Resource: sale.ResourcePurchase, Concurrency: 1})
 			_, _, ok := s.gateway.purchases.enter() // and never leaves
 			require.True(s.t, ok)
-			s.t.Cleanup(pass{s.gateway.purchases}.leave)
+			s.t.Cleanup(permit{s.gateway.purchases}.leave)
 		}, outcome: sale.OutcomeOverloaded},
 		{name: "in flight", headers: authorized, arrange: full, outcome: sale.OutcomeOverloaded},
 		{name: "in flight and rules", headers: authorized, arrange: func(s *scene) {

@@ -33,7 +33,7 @@ func TestLatchClosesByTheVerdictAndOpensWhenStockIsBack(t *testing.T) {
 	s.turn()
 	s.stock.answer(sale.Answer{Outcome: sale.OutcomeQueued, OrderID: 1, Quantity: 1, CreatedAt: noon})
 	require.Equal(t, http.StatusAccepted, s.press("bob", "").status)
-	require.Empty(t, s.gateway.keeper.closed)
+	require.Empty(t, s.gateway.latchWatcher.closed)
 }
 
 func TestOwnersGoOnToTheExactPath(t *testing.T) {
@@ -79,8 +79,8 @@ func TestNoAnswerDependsOnAnUnprovenName(t *testing.T) {
 // TestDoubtIsToldToWhoIsProven: with some buckets in doubt, whose home is one of them follows from the name.
 func TestDoubtIsToldToWhoIsProven(t *testing.T) {
 	s := newScene(t).open(autumn(func(s *sale.Sale) { s.Items[0].Buckets = 2 }))
-	s.books.bucket(sale.BucketRow{Bucket: sale.Bucket{Sale: "autumn", SKU: "phone", Number: 1}, Epoch: 1, State: sale.BucketClosed})
-	s.follow()
+	s.database.bucket(sale.BucketRow{Bucket: sale.Bucket{Sale: "autumn", SKU: "phone", Number: 1}, Epoch: 1, State: sale.BucketClosed})
+	s.pollCatalogue()
 	for _, name := range []string{buyerOf(0, 2), buyerOf(1, 2)} {
 		forged := sign([]byte("another secret of thirty-two byte"), fmt.Sprintf(`{"sub":%q,"exp":%d}`, name, noon.Add(time.Hour).Unix()))
 		s.refused(s.send(http.MethodPost, phoneOrders, "", "Authorization: Bearer "+forged), sale.OutcomeUnauthenticated, nil)
@@ -99,19 +99,19 @@ func TestEverybodyGoesOnWhileOwnersAreUnknown(t *testing.T) {
 			s.stock.set(func(f *fakeStock) { f.owners[phone] = []string{"owner"} })
 			s.turn()
 			s.stock.set(func(f *fakeStock) { f.readings[phone] = sale.Reading{Epoch: 1, Sequence: 6, Taken: 1} })
-			require.NoError(s.t, s.gateway.keeper.turn(context.Background()))
+			require.NoError(s.t, s.gateway.latchWatcher.look(context.Background()))
 		},
 		"failed": func(s *scene) {
-			require.NoError(s.t, s.gateway.keeper.turn(context.Background()))
+			require.NoError(s.t, s.gateway.latchWatcher.look(context.Background()))
 			s.stock.set(func(f *fakeStock) { f.failing = errAway })
-			require.ErrorIs(s.t, s.gateway.keeper.buildOwners(context.Background(), <-s.gateway.keeper.builds), errAway)
+			require.ErrorIs(s.t, s.gateway.latchWatcher.owners.read(context.Background(), <-s.gateway.latchWatcher.owners.orders), errAway)
 		},
 		"stale": func(s *scene) {
 			s.stock.set(func(f *fakeStock) { f.owners[phone] = []string{"owner"} })
 			s.turn()
 			s.stock.set(func(f *fakeStock) { f.failing = errAway })
-			s.gateway.keeper.looked = time.Now().Add(-2 * staleAfter)
-			require.ErrorIs(s.t, s.gateway.keeper.turn(context.Background()), errAway)
+			s.gateway.latchWatcher.looked = time.Now().Add(-2 * staleAfter)
+			require.ErrorIs(s.t, s.gateway.latchWatcher.look(context.Background()), errAway)
 		},
 	}
 	for name, arrange := range cases {
@@ -182,12 +182,12 @@ func TestBucketInDoubtMayHoldUnits(t *testing.T) {
 	s.stock.set(func(f *fakeStock) {
 		f.readings[phone], f.readings[second] = sale.Reading{Epoch: 1}, sale.Reading{Epoch: 1}
 	})
-	s.gateway.keeper.soldOut(s.item("autumn", "phone").latch)
+	s.gateway.latchWatcher.soldOut(s.item("autumn", "phone").latch)
 	s.turn()
 	left, right := buyerOf(0, 2), buyerOf(1, 2)
 	s.refused(s.press(left, ""), sale.OutcomeSoldOut, nil)
-	s.books.bucket(sale.BucketRow{Bucket: second, Epoch: 1, State: sale.BucketClosed})
-	s.follow()
+	s.database.bucket(sale.BucketRow{Bucket: second, Epoch: 1, State: sale.BucketClosed})
+	s.pollCatalogue()
 	require.Equal(t, http.StatusAccepted, s.press(left, "").status)
 	s.refused(s.press(right, ""), sale.OutcomeFenced, nil)
 }
@@ -200,8 +200,8 @@ func TestOwnersAreReadInTheEpochOfTheCatalogue(t *testing.T) {
 	s.stock.set(func(f *fakeStock) { f.readings[phone] = sale.Reading{Epoch: 2} })
 	s.turn()
 	require.Nil(t, state.Load().owners, "the owners of epoch 1 are not those of epoch 2, which is not known to be open")
-	s.books.bucket(sale.BucketRow{Bucket: phone, Epoch: 2, State: sale.BucketOpen})
-	s.follow()
+	s.database.bucket(sale.BucketRow{Bucket: phone, Epoch: 2, State: sale.BucketOpen})
+	s.pollCatalogue()
 	s.turn()
 	require.NotNil(t, state.Load().owners)
 }
@@ -209,33 +209,33 @@ func TestOwnersAreReadInTheEpochOfTheCatalogue(t *testing.T) {
 func TestLooksCostOnlyClosedLatches(t *testing.T) {
 	s := newScene(t)
 	for i := range 50 {
-		s.books.publish(autumn(func(s *sale.Sale) { s.ID = fmt.Sprintf("sale-%d", i) }))
+		s.database.publish(autumn(func(s *sale.Sale) { s.ID = fmt.Sprintf("sale-%d", i) }))
 	}
-	s.follow()
+	s.pollCatalogue()
 	s.turn()
 	require.Zero(t, s.stock.reads.Load())
-	s.gateway.keeper.soldOut(s.item("sale-7", "phone").latch)
+	s.gateway.latchWatcher.soldOut(s.item("sale-7", "phone").latch)
 	s.stock.set(func(f *fakeStock) { f.readings[sale.Bucket{Sale: "sale-7", SKU: "phone"}] = sale.Reading{Epoch: 1} })
 	s.turn()
 	require.EqualValues(t, 1, s.stock.reads.Load())
 }
 
 func TestLooksAreBoundedAndFair(t *testing.T) {
-	const items = looksPerTurn + 10
+	const items = looksPerRound + 10
 	s := newScene(t).open(autumn(func(s *sale.Sale) {
 		s.Items = nil
 		for i := range items {
 			s.Items = append(s.Items, sale.Item{SKU: fmt.Sprintf("sku-%d", i), Stock: 1, Buckets: 1})
 		}
 	}))
-	for sku, item := range s.gateway.follower.current.Load().sales["autumn"].items {
+	for sku, item := range s.gateway.catalogue.current.Load().sales["autumn"].items {
 		s.stock.set(func(f *fakeStock) { f.readings[sale.Bucket{Sale: "autumn", SKU: sku}] = sale.Reading{Epoch: 1} })
-		s.gateway.keeper.soldOut(item.latch)
+		s.gateway.latchWatcher.soldOut(item.latch)
 	}
 	seen := map[*bucketLatch]bool{}
 	for range 2 {
-		due := s.gateway.keeper.due()
-		require.Len(t, due, looksPerTurn)
+		due := s.gateway.latchWatcher.due()
+		require.Len(t, due, looksPerRound)
 		for _, b := range due {
 			seen[b] = true
 		}

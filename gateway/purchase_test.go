@@ -28,8 +28,8 @@ func TestPurchaseIsTaken(t *testing.T) {
 		"updated_at":"2026-11-11T12:00:00.123Z","pay_by":"2026-11-11T12:15:00.123Z"}`, r.body)
 	purchases := s.stock.purchases()
 	require.Len(t, purchases, 1)
-	require.WithinRange(t, purchases[0].Came, before, time.Now(), "when the request had arrived")
-	purchases[0].Came = time.Time{}
+	require.WithinRange(t, purchases[0].ArrivedAt, before, time.Now(), "when the request had arrived")
+	purchases[0].ArrivedAt = time.Time{}
 	require.Equal(t, sale.Purchase{
 		Bucket: sale.Bucket{Sale: "autumn", SKU: "phone"}, Epoch: 1, Partition: 3, Buckets: 1,
 		Buyer: "ann", Key: "first press", Quantity: 1, Grief: sale.DefaultGrief().ForSale(900),
@@ -97,8 +97,8 @@ func TestLocalRefusals(t *testing.T) {
 		autumn(func(s *sale.Sale) { s.ID = "doubtful" }),
 		autumn(func(s *sale.Sale) { s.ID = "unlisted"; s.Eligibility = sale.EligibilityList }),
 	)
-	s.books.bucket(sale.BucketRow{Bucket: sale.Bucket{Sale: "doubtful", SKU: "phone"}, Epoch: 1, State: sale.BucketLoading})
-	s.follow()
+	s.database.bucket(sale.BucketRow{Bucket: sale.Bucket{Sale: "doubtful", SKU: "phone"}, Epoch: 1, State: sale.BucketLoading})
+	s.pollCatalogue()
 
 	early := func(startsAt string) map[string]any {
 		return map[string]any{"starts_at": startsAt, "server_time": "2026-11-11T12:00:00.123Z"}
@@ -198,8 +198,8 @@ func TestPrecedence(t *testing.T) {
 }
 
 func doubt(s *scene) {
-	s.books.bucket(sale.BucketRow{Bucket: sale.Bucket{Sale: "autumn", SKU: "phone"}, Epoch: 1, State: sale.BucketClosed})
-	s.follow()
+	s.database.bucket(sale.BucketRow{Bucket: sale.Bucket{Sale: "autumn", SKU: "phone"}, Epoch: 1, State: sale.BucketClosed})
+	s.pollCatalogue()
 }
 
 // latchOf closes the latch of the phone, which the owner has bought.
@@ -210,28 +210,28 @@ func latchOf(s *scene, owner string) {
 		f.owners[phone] = []string{owner}
 		f.readings[phone] = sale.Reading{Epoch: 1, Sequence: 9}
 	})
-	s.gateway.keeper.soldOut(s.item("autumn", "phone").latch)
+	s.gateway.latchWatcher.soldOut(s.item("autumn", "phone").latch)
 	s.turn()
 }
 
-// turn lets the keeper look once and builds every filter that it orders.
+// turn lets the latch watcher look once and reads every filter that it orders.
 func (s *scene) turn() {
 	s.t.Helper()
-	for _, b := range s.gateway.keeper.closed {
+	for _, b := range s.gateway.latchWatcher.closed {
 		b.rests.Store(0)
 	}
-	require.NoError(s.t, s.gateway.keeper.turn(context.Background()))
-	for len(s.gateway.keeper.builds) > 0 {
-		require.NoError(s.t, s.gateway.keeper.buildOwners(context.Background(), <-s.gateway.keeper.builds))
+	require.NoError(s.t, s.gateway.latchWatcher.look(context.Background()))
+	for len(s.gateway.latchWatcher.owners.orders) > 0 {
+		require.NoError(s.t, s.gateway.latchWatcher.owners.read(context.Background(), <-s.gateway.latchWatcher.owners.orders))
 	}
 }
 
 func (s *scene) item(saleID, sku string) *liveItem {
-	return s.gateway.follower.current.Load().sales[saleID].items[sku]
+	return s.gateway.catalogue.current.Load().sales[saleID].items[sku]
 }
 
 func rules(r sale.Rules) func(*scene) {
-	return func(s *scene) { s.books.rules(r); s.follow() }
+	return func(s *scene) { s.database.rules(r); s.pollCatalogue() }
 }
 
 // full leaves no room for a purchase in flight.
@@ -281,8 +281,8 @@ func TestBucketOfTheBuyerDecides(t *testing.T) {
 
 func TestOneBucketInDoubtRefusesItsBuyersOnly(t *testing.T) {
 	s := newScene(t).open(autumn(func(s *sale.Sale) { s.Items[0].Buckets = 2 }))
-	s.books.bucket(sale.BucketRow{Bucket: sale.Bucket{Sale: "autumn", SKU: "phone", Number: 1}, Epoch: 1, State: sale.BucketClosed})
-	s.follow()
+	s.database.bucket(sale.BucketRow{Bucket: sale.Bucket{Sale: "autumn", SKU: "phone", Number: 1}, Epoch: 1, State: sale.BucketClosed})
+	s.pollCatalogue()
 	s.refused(s.press(buyerOf(1, 2), ""), sale.OutcomeFenced, nil)
 	require.Equal(t, http.StatusAccepted, s.press(buyerOf(0, 2), "").status)
 	s.refused(s.send(http.MethodPost, phoneOrders, ""), sale.OutcomeUnauthenticated, nil)
@@ -304,8 +304,8 @@ func TestListedSaleAsksForTheListItKnows(t *testing.T) {
 	require.EqualValues(t, 4, asked[0].ListVersion)
 	require.EqualValues(t, 2, asked[0].ListSize)
 
-	s.books.set(func(b *fakeBooks) { b.listed["autumn"] = []string{"ann", "bob"} })
-	require.NoError(t, s.gateway.lists.build(context.Background(), s.gateway.follower.current.Load(), noon))
+	s.database.set(func(b *fakeDatabase) { b.listed["autumn"] = []string{"ann", "bob"} })
+	require.NoError(t, s.gateway.lists.build(context.Background(), s.gateway.catalogue.current.Load(), noon))
 	s.refused(s.press("stranger", ""), sale.OutcomeNotEligible, nil)
 	require.Equal(t, http.StatusAccepted, s.press("ann", "").status)
 	require.Equal(t, http.StatusAccepted, s.press("bob", "").status)
@@ -317,7 +317,7 @@ func TestPanicCostsOneRequest(t *testing.T) {
 	r := s.press("ann", "")
 	s.problem(r, http.StatusInternalServerError, "internal", "The gateway has failed", nil)
 	require.EqualValues(t, 1, s.metric("flashsale_panics_total", "", ""))
-	require.Zero(t, s.gateway.inFlight.Load(), "the place in flight is given back")
+	require.Zero(t, s.gateway.inFlight.Load(), "a purchase that has ended is not in flight")
 
 	s.stock.answer(sale.Answer{Outcome: sale.OutcomeQueued, OrderID: 1, Quantity: 1, CreatedAt: noon})
 	require.Equal(t, http.StatusAccepted, s.press("ann", "").status)

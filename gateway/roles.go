@@ -47,13 +47,13 @@ func (g *Gateway) whileWaiting(name string, wake chan struct{}, period time.Dura
 	}
 }
 
-// buildOwners makes filters of owners as the keeper orders them.
-func (g *Gateway) buildOwners(ctx context.Context) {
+// readOwners makes filters of owners as the latch watcher orders them.
+func (g *Gateway) readOwners(ctx context.Context) {
 	health := health{log: g.options.Log, role: "owners of sold-out buckets"}
 	for {
 		select {
-		case order := <-g.keeper.builds:
-			health.note(ctx, g.safely(health.role, func() error { return g.keeper.buildOwners(ctx, order) }))
+		case order := <-g.latchWatcher.owners.orders:
+			health.note(ctx, g.safely(health.role, func() error { return g.latchWatcher.owners.read(ctx, order) }))
 		case <-ctx.Done():
 			return
 		}
@@ -73,7 +73,7 @@ func (g *Gateway) buildLists(ctx context.Context) {
 		}
 		again = nil
 		err := g.safely(health.role, func() error {
-			return g.lists.build(ctx, g.follower.current.Load(), g.stock.Now())
+			return g.lists.build(ctx, g.catalogue.current.Load(), g.stock.Now())
 		})
 		health.note(ctx, err)
 		if err != nil {

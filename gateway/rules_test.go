@@ -80,7 +80,7 @@ func TestIsolationRule(t *testing.T) {
 	s.refused(s.press("ann", ""), sale.OutcomeOverloaded, nil)
 	close(release)
 	require.Equal(t, http.StatusAccepted, (<-slow).status)
-	require.Equal(t, http.StatusAccepted, s.press("ann", "").status, "the place is given back")
+	require.Equal(t, http.StatusAccepted, s.press("ann", "").status, "the request has ended")
 }
 
 func TestBreakerOfTheDatabase(t *testing.T) {
@@ -88,14 +88,14 @@ func TestBreakerOfTheDatabase(t *testing.T) {
 	rules(sale.Rules{CircuitBreaker: []sale.BreakerRule{{
 		Resource: sale.ResourceMySQL, Strategy: sale.StrategyErrorCount, Threshold: 2, WindowMS: 60000, MinRequests: 1, RetryMS: 60000,
 	}}})(s)
-	s.books.set(func(b *fakeBooks) { b.failing = errAway })
+	s.database.set(func(b *fakeDatabase) { b.failing = errAway })
 	for range 5 {
 		s.refused(s.get(phoneOrders+"/7", "ann"), sale.OutcomeUnavailable, nil)
 	}
-	require.Less(t, s.books.queries.Load(), int64(5), "the open circuit spares the database")
+	require.Less(t, s.database.queries.Load(), int64(5), "the open circuit spares the database")
 	_, ok := s.gateway.breakers.Enter(sale.ResourceMySQL)
 	require.False(t, ok)
-	s.books.set(func(b *fakeBooks) { b.failing = nil; b.rows[7] = rowOf(7, sale.StatusConfirmed) })
+	s.database.set(func(b *fakeDatabase) { b.failing = nil; b.rows[7] = rowOf(7, sale.StatusConfirmed) })
 	rules(sale.Rules{})(s)
 	require.Equal(t, http.StatusOK, s.get(phoneOrders+"/7", "ann").status)
 }
@@ -229,9 +229,9 @@ func TestRetryAfterReachesUpToTheNextToken(t *testing.T) {
 func TestRulesRunWithinASecond(t *testing.T) {
 	s := newScene(t).open(autumn())
 	s.run()
-	s.books.rules(sale.Rules{Flow: []sale.FlowRule{{Resource: sale.ResourcePurchase, QPS: 0}}})
+	s.database.rules(sale.Rules{Flow: []sale.FlowRule{{Resource: sale.ResourcePurchase, QPS: 0}}})
 	require.Eventually(t, func() bool { return s.press("ann", "").status == http.StatusTooManyRequests }, time.Second, 5*time.Millisecond)
-	s.books.rules(sale.Rules{})
+	s.database.rules(sale.Rules{})
 	require.Eventually(t, func() bool { return s.press("ann", "").status == http.StatusAccepted }, time.Second, 5*time.Millisecond)
 }
 
@@ -397,6 +397,6 @@ func TestForwardedForOfStrangersIsIgnored(t *testing.T) {
 
 func TestFollowReportsFailures(t *testing.T) {
 	s := newScene(t)
-	s.books.set(func(b *fakeBooks) { b.failing = errAway })
-	require.ErrorIs(t, s.gateway.follow(context.Background()), errAway)
+	s.database.set(func(b *fakeDatabase) { b.failing = errAway })
+	require.ErrorIs(t, s.gateway.pollCatalogue(context.Background()), errAway)
 }

@@ -116,10 +116,10 @@ func TestProbes(t *testing.T) {
 	r := s.send("GET", "/readyz", "")
 	s.refused(r, sale.OutcomeUnavailable, nil)
 	require.NotContains(t, r.body, "lease", "what is waited for is no buyer's business")
-	s.follow()
+	s.pollCatalogue()
 	delete(waiting, "node id")
 	require.JSONEq(t, `{"status":"ok"}`, s.send("GET", "/readyz", "").body)
-	s.books.set(func(b *fakeBooks) { b.failing = errAway })
-	require.Error(t, s.gateway.follow(context.Background()))
+	s.database.set(func(b *fakeDatabase) { b.failing = errAway })
+	require.Error(t, s.gateway.pollCatalogue(context.Background()))
 	require.Equal(t, http.StatusOK, s.send("GET", "/readyz", "").status, "a store that goes away later changes nothing")
 }

@@ -11,10 +11,10 @@ import (
 // heldPerTurn bounds the questions to Redis in one turn; more held orders take turns.
 const heldPerTurn = 64
 
-// heldDoubt is how long an order has to be seen held before a reader hears that word. The gateway that published an order
+// heldRecheck is how long an order has to stay held before a reader is answered so. The gateway that published an order
 // answers queued before its entry has left the journal; another one, which sees the entry, looks again until the entry
 // has gone or the row has come, so that status does not seem to go back.
-const heldDoubt = 500 * time.Millisecond
+const heldRecheck = 500 * time.Millisecond
 
 // waiter is one request that waits for its order to move on.
 type waiter struct {
@@ -71,17 +71,16 @@ func (w *waiters) wait(one waiter, patience time.Duration, stopping <-chan struc
 	}
 }
 
-// doubt returns an order that is told to be held as it is heldDoubt later, or sooner when it has moved on; any other at
-// once.
-func (w *waiters) doubt(one waiter, stopping <-chan struct{}) sale.Order {
+// recheckHeld returns a held order as it is heldRecheck later, or sooner when its status has changed; any other at once.
+func (w *waiters) recheckHeld(one waiter, stopping <-chan struct{}) sale.Order {
 	orders := []sale.Order{one.order}
-	w.doubtAll(orders, one, stopping)
+	w.recheckAllHeld(orders, one, stopping)
 	return orders[0]
 }
 
-// doubtAll does so with some orders of one buyer, in the time of one. All but the order is as in the waiter.
-func (w *waiters) doubtAll(orders []sale.Order, one waiter, stopping <-chan struct{}) {
-	over := time.Now().Add(heldDoubt)
+// recheckAllHeld does so with some orders of one buyer, in the time of one. All but the order is as in the waiter.
+func (w *waiters) recheckAllHeld(orders []sale.Order, one waiter, stopping <-chan struct{}) {
+	over := time.Now().Add(heldRecheck)
 	for i := range orders {
 		if orders[i].Status == sale.StatusHeld {
 			one.order = orders[i]
@@ -108,7 +107,7 @@ func (w *waiters) remove(one *waiter) {
 	delete(w.waiting, one)
 }
 
-// signal leaves a word for a role; one is enough.
+// signal wakes a role; one pending signal is enough.
 func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:

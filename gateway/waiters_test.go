@@ -72,9 +72,9 @@ func TestManyWaitersShareAQuery(t *testing.T) {
 	}
 	s.waiting(waiters)
 	s.store(rowOf(7, sale.StatusConfirmed))
-	before := s.books.queries.Load()
+	before := s.database.queries.Load()
 	require.NoError(t, s.gateway.waiters.rowsTurn(context.Background()))
-	require.EqualValues(t, 1, s.books.queries.Load()-before)
+	require.EqualValues(t, 1, s.database.queries.Load()-before)
 	for _, answer := range answers {
 		require.Equal(t, "confirmed", (<-answer).members(t)["status"])
 	}
@@ -102,7 +102,7 @@ func TestHeldWaiterHearsOfQueued(t *testing.T) {
 
 // An order that another gateway was acknowledged for stands in the journal for a moment: its reader is told what comes of
 // it, whether or not he asked to wait.
-func TestHeldIsDoubted(t *testing.T) {
+func TestHeldIsCheckedAgain(t *testing.T) {
 	s := newScene(t).open(autumn())
 	held := sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusHeld}
 	queued := held
@@ -118,10 +118,10 @@ func TestHeldIsDoubted(t *testing.T) {
 	s.hold("ann", held)
 	begun := time.Now()
 	require.Equal(t, "held", s.get(phoneOrders+"/7", "ann").members(t)["status"], "it stays so")
-	require.GreaterOrEqual(t, time.Since(begun), heldDoubt)
+	require.GreaterOrEqual(t, time.Since(begun), heldRecheck)
 }
 
-func TestHeldOrdersOfAListAreDoubtedTogether(t *testing.T) {
+func TestHeldOrdersOfAListAreCheckedAgainTogether(t *testing.T) {
 	s := newScene(t).open(autumn())
 	s.store(rowOf(1, sale.StatusPaid))
 	s.hold("ann", sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusHeld},
@@ -135,11 +135,11 @@ func TestHeldOrdersOfAListAreDoubtedTogether(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte((<-answer).body), &got))
 	require.Equal(t, []sale.OrderStatus{sale.StatusPaid, sale.StatusConfirmed, sale.StatusHeld},
 		[]sale.OrderStatus{got.Orders[0].Status, got.Orders[1].Status, got.Orders[2].Status})
-	require.GreaterOrEqual(t, time.Since(begun), heldDoubt)
+	require.GreaterOrEqual(t, time.Since(begun), heldRecheck)
 	require.Zero(t, s.gateway.reads.Load())
 }
 
-func TestRepeatedKeyOfAHeldOrderIsDoubted(t *testing.T) {
+func TestRepeatedKeyOfAHeldOrderIsCheckedAgain(t *testing.T) {
 	s := newScene(t).open(autumn())
 	s.stock.answer(sale.Answer{Outcome: sale.OutcomeReplayed, OrderID: 7, Quantity: 1, CreatedAt: noon})
 	s.hold("ann", sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusHeld})
@@ -156,12 +156,12 @@ func TestWaitGoesOnWhileStoresAreAway(t *testing.T) {
 	s.hold("ann", sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusHeld})
 	answer := s.ask(phoneOrders+"/7?wait=30s", "ann")
 	s.waiting(1)
-	s.books.set(func(b *fakeBooks) { b.failing = errAway })
+	s.database.set(func(b *fakeDatabase) { b.failing = errAway })
 	s.stock.set(func(f *fakeStock) { f.failing = errAway })
 	require.ErrorIs(t, s.gateway.waiters.rowsTurn(context.Background()), errAway)
 	require.ErrorIs(t, s.gateway.waiters.heldTurn(context.Background()), errAway)
 	s.waiting(1)
-	s.books.set(func(b *fakeBooks) { b.failing = nil })
+	s.database.set(func(b *fakeDatabase) { b.failing = nil })
 	s.store(rowOf(7, sale.StatusConfirmed))
 	require.NoError(t, s.gateway.waiters.rowsTurn(context.Background()))
 	require.Equal(t, "confirmed", (<-answer).members(t)["status"])
@@ -209,5 +209,5 @@ func TestNobodyWaitsCostsNothing(t *testing.T) {
 	s := newScene(t).open(autumn())
 	require.NoError(t, s.gateway.waiters.rowsTurn(context.Background()))
 	require.NoError(t, s.gateway.waiters.heldTurn(context.Background()))
-	require.Zero(t, s.books.queries.Load())
+	require.Zero(t, s.database.queries.Load())
 }
