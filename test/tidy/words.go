@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -28,8 +29,16 @@ var words = []word{
 // generated files repeat what others wrote.
 var generated = map[string]bool{"go.sum": true, "go.mod": true}
 
-// wordFindings reads every text file of the tree but this package, which has to name the words.
+// wordFindings finds the words that are never allowed, and the replaced ones where that is switched on.
 func wordFindings(tree fs.FS) ([]finding, error) {
+	if oldWordsForbidden {
+		return findWords(tree, append(slices.Clone(words), oldWords...))
+	}
+	return findWords(tree, words)
+}
+
+// findWords reads every text file of the tree but this package, which has to name the words.
+func findWords(tree fs.FS, forbidden []word) ([]finding, error) {
 	names, err := files(tree)
 	if err != nil {
 		return nil, err
@@ -43,17 +52,17 @@ func wordFindings(tree fs.FS) ([]finding, error) {
 		if err != nil {
 			return nil, err
 		}
-		found = append(found, wordFaults(name, string(text))...)
+		found = append(found, wordFaults(name, string(text), forbidden)...)
 	}
 	return found, nil
 }
 
-func wordFaults(name, text string) []finding {
+func wordFaults(name, text string, forbidden []word) []finding {
 	var found []finding
 	number := 0
 	for line := range strings.Lines(text) {
 		number++
-		for _, w := range words {
+		for _, w := range forbidden {
 			if hit := w.pattern.FindString(line); hit != "" {
 				found = append(found, finding{place(name, number), strings.TrimSpace(hit) + ": " + w.reason})
 			}
