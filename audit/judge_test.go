@@ -17,7 +17,8 @@ func atRest() *facts {
 	f.resting = true
 	f.buckets[0] = &bucketFacts{epoch: 1, state: sale.BucketOpen, loaded: 4, settled: 3, released: 1,
 		redisEpoch: 1, redisSequence: 4, redisAvailable: 2}
-	f.buckets[1] = &bucketFacts{epoch: 2, state: sale.BucketOpen, loaded: 6, settled: 1, redisEpoch: 2, redisSequence: 2, redisAvailable: 5}
+	f.buckets[1] = &bucketFacts{epoch: 2, state: sale.BucketOpen, loaded: 6, settled: 1, redisEpoch: 2, redisSequence: 2,
+		redisAvailable: 5}
 	order := func(id sale.OrderID, bucket int, buyer string, quantity int64, status sale.OrderStatus) {
 		f.rows[id] = row{bucket: bucket, buyer: buyer, quantity: quantity, status: status, key: fmt.Sprint(id)}
 		f.orders[id] = row{bucket: bucket, buyer: buyer, quantity: quantity}
@@ -27,10 +28,12 @@ func atRest() *facts {
 	order(21, 1, "cid", 1, sale.StatusPaid)
 	order(22, 1, "dot", 1, sale.StatusRefused)
 	f.entries = map[sale.OrderID]row{
-		11: {bucket: 0, buyer: "ann", quantity: 2}, 12: {bucket: 0, buyer: "bob", quantity: -1}, 21: {bucket: 1, buyer: "cid", quantity: 1},
+		11: {bucket: 0, buyer: "ann", quantity: 2}, 12: {bucket: 0, buyer: "bob", quantity: -1},
+		21: {bucket: 1, buyer: "cid", quantity: 1},
 	}
 	f.records = map[place][]sale.OrderID{{0, 1, 1}: {11}, {0, 1, 2}: {12}, {0, 1, 3}: {99}, {1, 1, 1}: {22}, {1, 2, 1}: {21}}
-	f.markers = map[place]sale.OrderID{{0, 1, 1}: 11, {0, 1, 2}: 12, {0, 1, 3}: 99, {0, 1, 4}: -1, {1, 1, 1}: 22, {1, 2, 1}: 21, {1, 2, 2}: -1}
+	f.markers = map[place]sale.OrderID{{0, 1, 1}: 11, {0, 1, 2}: 12, {0, 1, 3}: 99, {0, 1, 4}: -1, {1, 1, 1}: 22, {1, 2, 1}: 21,
+		{1, 2, 2}: -1}
 	return f
 }
 

@@ -91,9 +91,11 @@ func (g *Gateway) refuseWith(ctx *fasthttp.RequestCtx, o sale.Outcome, detail st
 // What may be sent, as the detail of a malformed answer says it.
 const (
 	formOfBody = `the body is empty, {} or {"quantity":n} with n an integer from 1 to 100`
-	formOfKey  = `Idempotency-Key is given once: 1 to 128 characters of printable ASCII without " and \, in quotes or bare, no space at its end`
+	formOfKey  = `Idempotency-Key is given once: 1 to 128 characters of printable ASCII without " and \, in quotes or bare,` +
+		` no space at its end`
 	formOfWait = "wait is given once: 0s to 30s, such as 5s or 1500ms"
-	formOfPage = "limit and cursor are given once each: limit an integer from 1 to 1000, cursor the next of the page before, empty for the first page"
+	formOfPage = "limit and cursor are given once each: limit an integer from 1 to 1000, cursor the next of the page before, " +
+		"empty for the first page"
 )
 
 // malformed names the field at fault, a member's path or a header's name, and the form that is taken.

@@ -153,7 +153,8 @@ func (b *Breakers) mark(rules *sale.Rules) {
 		route.load(rules)
 	}
 	for resource, store := range b.stores {
-		store.ruled.Store(slices.ContainsFunc(rules.CircuitBreaker, func(r sale.BreakerRule) bool { return r.Resource == resource }))
+		store.ruled.Store(slices.ContainsFunc(rules.CircuitBreaker,
+			func(r sale.BreakerRule) bool { return r.Resource == resource }))
 	}
 }
 

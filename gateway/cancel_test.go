@@ -213,7 +213,8 @@ func TestCancelGivesUpItsTurnWithItsTime(t *testing.T) {
 func TestRefusedCancelsDoNotOpenTheBreaker(t *testing.T) {
 	s := newScene(t).open(autumn())
 	s.database.rules(sale.Rules{CircuitBreaker: []sale.BreakerRule{{
-		Resource: sale.ResourceMySQL, Strategy: sale.StrategyErrorCount, Threshold: 1, WindowMS: 10_000, MinRequests: 1, RetryMS: 10_000,
+		Resource: sale.ResourceMySQL, Strategy: sale.StrategyErrorCount, Threshold: 1, WindowMS: 10_000, MinRequests: 1,
+		RetryMS: 10_000,
 	}}})
 	s.pollCatalogue()
 	s.database.set(func(b *fakeDatabase) {

@@ -40,7 +40,8 @@ func TestRulesAloneLeaveTheSalesAlone(t *testing.T) {
 func TestChangesOfOneBucketLeaveTheOthers(t *testing.T) {
 	s := newScene(t).open(autumn(func(s *sale.Sale) { s.Items[0].Buckets = 3 }), autumn(func(s *sale.Sale) { s.ID = "winter" }))
 	before := s.gateway.catalogue.current.Load()
-	s.database.bucket(sale.BucketRow{Bucket: sale.Bucket{Sale: "autumn", SKU: "phone", Number: 1}, Epoch: 2, State: sale.BucketLoading, Partition: 9})
+	s.database.bucket(sale.BucketRow{Bucket: sale.Bucket{Sale: "autumn", SKU: "phone", Number: 1}, Epoch: 2,
+		State: sale.BucketLoading, Partition: 9})
 	s.pollCatalogue()
 	after := s.gateway.catalogue.current.Load()
 	require.Same(t, before.sales["winter"], after.sales["winter"])
@@ -52,7 +53,8 @@ func TestChangesOfOneBucketLeaveTheOthers(t *testing.T) {
 
 func TestRowsThatFitNoItemAreIgnored(t *testing.T) {
 	s := newScene(t).open(autumn())
-	for _, b := range []sale.Bucket{{Sale: "none", SKU: "phone"}, {Sale: "autumn", SKU: "none"}, {Sale: "autumn", SKU: "phone", Number: 5}} {
+	for _, b := range []sale.Bucket{{Sale: "none", SKU: "phone"}, {Sale: "autumn", SKU: "none"},
+		{Sale: "autumn", SKU: "phone", Number: 5}} {
 		s.database.bucket(sale.BucketRow{Bucket: b, Epoch: 9, State: sale.BucketOpen})
 	}
 	s.pollCatalogue()
@@ -169,7 +171,8 @@ func TestOptionsNameEveryFault(t *testing.T) {
 	s := newScene(t)
 	breakers, err := NewBreakers()
 	require.NoError(t, err)
-	deps := Deps{Catalogue: s.database, Stock: s.stock, Levels: s.stock, Orders: s.database, Cancels: s.database, Breakers: breakers, Registerer: s.registry}
+	deps := Deps{Catalogue: s.database, Stock: s.stock, Levels: s.stock, Orders: s.database, Cancels: s.database,
+		Breakers: breakers, Registerer: s.registry}
 	_, err = New(Options{Keys: keys}, deps)
 	require.ErrorContains(t, err, "register gateway metrics", "metrics are not shared by accident")
 	deps.Registerer = prometheus.NewRegistry()

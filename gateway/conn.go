@@ -19,7 +19,8 @@ const (
 // connections of one buyer are 3,000 refusals a second and not as many as the processor can make.
 const lateness = 200 * time.Millisecond
 
-// boundedConn leaves its listener's count of open connections once, when it is closed, and arms deadlines only where something can block.
+// boundedConn leaves its listener's count of open connections once, when it is closed, and arms deadlines only where
+// something can block.
 //
 // fasthttp sets three deadlines for every request, and arming a timer costs more than many a refusal. Here a deadline is
 // only noted; it is armed when a read or write needs it, and not even then while one is armed that strikes at most

@@ -217,7 +217,9 @@ func (b *fakeDatabase) BuyerOrders(
 }
 
 // CancelOrder does what the database does with a row, and counts.
-func (b *fakeDatabase) CancelOrder(_ context.Context, id sale.OrderID, reason sale.OrderReason, buyer string) (sale.Order, error) {
+func (b *fakeDatabase) CancelOrder(
+	_ context.Context, id sale.OrderID, reason sale.OrderReason, buyer string,
+) (sale.Order, error) {
 	b.mu.Lock()
 	hook := b.onCancel
 	b.mu.Unlock()

@@ -35,7 +35,8 @@ func TestRulesAreAskedAheadForNoMoreThanTheyBear(t *testing.T) {
 		require.Equal(t, batch, g.ruled.Load().flow.batch, "%v a second", qps)
 	}
 	both := flowOf(5000)
-	both.Flow = append(both.Flow, sale.FlowRule{Resource: sale.ResourcePurchase, QPS: 3000}, sale.FlowRule{Resource: sale.ResourceSale, QPS: 1})
+	both.Flow = append(both.Flow, sale.FlowRule{Resource: sale.ResourcePurchase, QPS: 3000},
+		sale.FlowRule{Resource: sale.ResourceSale, QPS: 1})
 	g, _ := guardWith(t, both)
 	require.Equal(t, uint32(3), g.ruled.Load().flow.batch, "the narrowest rule of the route")
 	require.Zero(t, g.ruled.Load().inside.batch)

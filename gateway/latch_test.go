@@ -56,12 +56,15 @@ func TestNoAnswerDependsOnAnUnprovenName(t *testing.T) {
 		claims := fmt.Sprintf(`{"sub":%q,"exp":%d}`, name, soon)
 		for fault, token := range map[string]string{
 			"another key": sign(other, claims), "unsigned": signAs(nil, `{"alg":"none"}`, claims),
-			"unusual header": signAs(other, `{"alg":"HS256","jwk":{}}`, claims), "another algorithm": signAs(secret, `{"alg":"HS384"}`, claims),
-			"unusual claims": sign(other, fmt.Sprintf(`{"roles":[],"sub":%q,"exp":%d}`, name, soon)),
-			"expired":        sign(secret, fmt.Sprintf(`{"sub":%q,"exp":1}`, name)),
-			"not yet":        sign(secret, fmt.Sprintf(`{"sub":%q,"exp":%d,"nbf":%d}`, name, soon, soon)),
-			"no exp":         sign(secret, fmt.Sprintf(`{"sub":%q}`, name)), "no id": sign(secret, fmt.Sprintf(`{"sub":"%s/","exp":%d}`, name, soon)),
-			"rubbish": "x", "two parts": "a.b", "not base64": "a.!!!.c", "not JSON": sign(secret, `{"sub":`), "number": sign(secret, `{"sub":5}`),
+			"unusual header":    signAs(other, `{"alg":"HS256","jwk":{}}`, claims),
+			"another algorithm": signAs(secret, `{"alg":"HS384"}`, claims),
+			"unusual claims":    sign(other, fmt.Sprintf(`{"roles":[],"sub":%q,"exp":%d}`, name, soon)),
+			"expired":           sign(secret, fmt.Sprintf(`{"sub":%q,"exp":1}`, name)),
+			"not yet":           sign(secret, fmt.Sprintf(`{"sub":%q,"exp":%d,"nbf":%d}`, name, soon, soon)),
+			"no exp":            sign(secret, fmt.Sprintf(`{"sub":%q}`, name)),
+			"no id":             sign(secret, fmt.Sprintf(`{"sub":"%s/","exp":%d}`, name, soon)),
+			"rubbish":           "x", "two parts": "a.b", "not base64": "a.!!!.c", "not JSON": sign(secret, `{"sub":`),
+			"number": sign(secret, `{"sub":5}`),
 		} {
 			t.Run(name+" "+fault, func(t *testing.T) {
 				for range 3 { // also when the token has been seen
@@ -79,10 +82,12 @@ func TestNoAnswerDependsOnAnUnprovenName(t *testing.T) {
 // TestDoubtIsToldToWhoIsProven: with some buckets in doubt, whose home is one of them follows from the name.
 func TestDoubtIsToldToWhoIsProven(t *testing.T) {
 	s := newScene(t).open(autumn(func(s *sale.Sale) { s.Items[0].Buckets = 2 }))
-	s.database.bucket(sale.BucketRow{Bucket: sale.Bucket{Sale: "autumn", SKU: "phone", Number: 1}, Epoch: 1, State: sale.BucketClosed})
+	s.database.bucket(sale.BucketRow{Bucket: sale.Bucket{Sale: "autumn", SKU: "phone", Number: 1}, Epoch: 1,
+		State: sale.BucketClosed})
 	s.pollCatalogue()
 	for _, name := range []string{buyerOf(0, 2), buyerOf(1, 2)} {
-		forged := sign([]byte("another secret of thirty-two byte"), fmt.Sprintf(`{"sub":%q,"exp":%d}`, name, noon.Add(time.Hour).Unix()))
+		forged := sign([]byte("another secret of thirty-two byte"),
+			fmt.Sprintf(`{"sub":%q,"exp":%d}`, name, noon.Add(time.Hour).Unix()))
 		s.refused(s.send(http.MethodPost, phoneOrders, "", "Authorization: Bearer "+forged), sale.OutcomeUnauthenticated, nil)
 	}
 	s.refused(s.press(buyerOf(1, 2), ""), sale.OutcomeFenced, nil)
@@ -104,7 +109,8 @@ func TestEverybodyGoesOnWhileOwnersAreUnknown(t *testing.T) {
 		"failed": func(s *scene) {
 			require.NoError(s.t, s.gateway.latchWatcher.look(context.Background()))
 			s.stock.set(func(f *fakeStock) { f.failing = errAway })
-			require.ErrorIs(s.t, s.gateway.latchWatcher.owners.read(context.Background(), <-s.gateway.latchWatcher.owners.orders), errAway)
+			require.ErrorIs(s.t, s.gateway.latchWatcher.owners.read(context.Background(), <-s.gateway.latchWatcher.owners.orders),
+				errAway)
 		},
 		"stale": func(s *scene) {
 			s.stock.set(func(f *fakeStock) { f.owners[phone] = []string{"owner"} })
@@ -279,7 +285,8 @@ func TestLatchRoleOpensWithinASecond(t *testing.T) {
 	s.run()
 	latchOf(s, "owner")
 	s.stock.set(func(f *fakeStock) { f.readings[phone] = sale.Reading{Epoch: 1, Sequence: 12, Available: 1} })
-	require.Eventually(t, func() bool { return s.press("ann", "").status == http.StatusAccepted }, time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return s.press("ann", "").status == http.StatusAccepted }, time.Second,
+		5*time.Millisecond)
 }
 
 // TestHomeBucketIsFNV1a: the mapping is part of the stored state.

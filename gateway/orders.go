@@ -31,7 +31,9 @@ func (i *liveItem) order(live *liveSale, h sale.Holding) sale.Order {
 // replayed answers a key that has its order already: with the order as it is now. Without the database, what Redis knows
 // is still true of an order that Redis has seen being taken and still counts. Of one that only the database knew, or that
 // has been released, it is not: only the database says what became of it.
-func (g *Gateway) replayed(ctx *fasthttp.RequestCtx, live *liveSale, item *liveItem, p *sale.Purchase, a *sale.Answer) sale.Outcome {
+func (g *Gateway) replayed(
+	ctx *fasthttp.RequestCtx, live *liveSale, item *liveItem, p *sale.Purchase, a *sale.Answer,
+) sale.Outcome {
 	limit, cancel := context.WithDeadline(context.Background(), ctx.Time().Add(answerWithin))
 	defer cancel()
 	row, found, databaseErr := g.lookups.ask(limit, a.OrderID)

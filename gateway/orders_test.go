@@ -108,7 +108,8 @@ func TestOwnOrdersArePaged(t *testing.T) {
 		}
 	}
 	s.hold("ann", holdings...)
-	for query, sizes := range map[string][]int{"": {100, 100, 50}, "limit=125": {125, 125}, "limit=249": {249, 1}, "limit=1000": {250}} {
+	for query, sizes := range map[string][]int{"": {100, 100, 50}, "limit=125": {125, 125}, "limit=249": {249, 1},
+		"limit=1000": {250}} {
 		last, cursor := sale.OrderID(0), ""
 		for i, size := range sizes {
 			var page struct {
@@ -130,7 +131,8 @@ func TestOwnOrdersArePaged(t *testing.T) {
 	require.JSONEq(t, `{"orders":[]}`, s.get(phoneOrders+"?cursor=250", "ann").body)
 	require.Equal(t, s.get(phoneOrders, "ann").body, s.get(phoneOrders+"?limit=100&cursor=", "ann").body, "the first page")
 	for query, field := range map[string]string{
-		"limit=0": "limit", "limit=1001": "limit", "limit=": "limit", "limit=x": "limit", "limit=-1": "limit", "limit=1&limit=2": "limit",
+		"limit=0": "limit", "limit=1001": "limit", "limit=": "limit", "limit=x": "limit", "limit=-1": "limit",
+		"limit=1&limit=2": "limit",
 		"limit=1&limit=1": "limit", "cursor=&cursor=": "cursor", "cursor=5&cursor=": "cursor", "cursor=&cursor=5": "cursor",
 		"cursor=x": "cursor", "cursor=-5": "cursor", "cursor=0": "cursor", "cursor=99999999999999999999": "cursor",
 	} {

@@ -57,7 +57,8 @@ func TestStockRefusals(t *testing.T) {
 		{sale.Answer{Outcome: sale.OutcomeOverLimit, Limit: 2}, map[string]any{"limit": 2.0}},
 		{sale.Answer{Outcome: sale.OutcomeAlreadyBought, Limit: 2, Bought: 1, OrderID: 8},
 			map[string]any{"limit": 2.0, "bought": 1.0, "order_id": "8"}},
-		{sale.Answer{Outcome: sale.OutcomeTooManyCancellations, Limit: 3, Unpaid: 4}, map[string]any{"limit": 3.0, "unpaid": 4.0}},
+		{sale.Answer{Outcome: sale.OutcomeTooManyCancellations, Limit: 3, Unpaid: 4},
+			map[string]any{"limit": 3.0, "unpaid": 4.0}},
 		{sale.Answer{Outcome: sale.OutcomeNotEnough, Available: 3}, map[string]any{"available": 3.0}},
 		{sale.Answer{Outcome: sale.OutcomeSoldOut}, nil},
 		{sale.Answer{Outcome: sale.OutcomeUnknown, OrderID: 7}, map[string]any{"order_id": "7"}},
@@ -112,9 +113,12 @@ func TestLocalRefusals(t *testing.T) {
 		{"draft", "/v1/sales/draft/items/phone/orders", "", "", sale.OutcomeSaleNotFound, nil},
 		{"id outside its pattern", "/v1/sales/Autumn/items/phone/orders", "", "", sale.OutcomeSaleNotFound, nil},
 		{"unknown SKU", "/v1/sales/autumn/items/none/orders", "", "", sale.OutcomeSKUNotFound, nil},
-		{"preloaded", "/v1/sales/preloaded/items/phone/orders", "", "", sale.OutcomeNotStarted, early("2026-11-11T11:00:00.123Z")},
-		{"before the start", "/v1/sales/early/items/phone/orders", "", "", sale.OutcomeNotStarted, early("2026-11-11T12:01:30.123Z")},
-		{"paused before the start", "/v1/sales/paused-early/items/phone/orders", "", "", sale.OutcomeNotStarted, early("2026-11-11T12:00:01.123Z")},
+		{"preloaded", "/v1/sales/preloaded/items/phone/orders", "", "", sale.OutcomeNotStarted,
+			early("2026-11-11T11:00:00.123Z")},
+		{"before the start", "/v1/sales/early/items/phone/orders", "", "", sale.OutcomeNotStarted,
+			early("2026-11-11T12:01:30.123Z")},
+		{"paused before the start", "/v1/sales/paused-early/items/phone/orders", "", "", sale.OutcomeNotStarted,
+			early("2026-11-11T12:00:01.123Z")},
 		{"after the end", "/v1/sales/over/items/phone/orders", "", "", sale.OutcomeSaleEnded, nil},
 		{"closed", "/v1/sales/closed/items/phone/orders", "", "", sale.OutcomeSaleEnded, nil},
 		{"paused after the end", "/v1/sales/paused-over/items/phone/orders", "", "", sale.OutcomeSaleEnded, nil},
@@ -124,7 +128,8 @@ func TestLocalRefusals(t *testing.T) {
 		{"another scheme", phoneOrders, "", "Authorization: Basic YTpi", sale.OutcomeUnauthenticated, nil},
 		{"listed sale without a list", "/v1/sales/unlisted/items/phone/orders", "", bearer("ann"), sale.OutcomeNotEligible, nil},
 		{"bad body", phoneOrders, "{", bearer("ann"), sale.OutcomeMalformed, map[string]any{"field": "body"}},
-		{"bad quantity", phoneOrders, `{"quantity":0}`, bearer("ann"), sale.OutcomeMalformed, map[string]any{"field": "quantity"}},
+		{"bad quantity", phoneOrders, `{"quantity":0}`, bearer("ann"), sale.OutcomeMalformed,
+			map[string]any{"field": "quantity"}},
 		{"unknown member", phoneOrders, `{"colour":1}`, bearer("ann"), sale.OutcomeMalformed, map[string]any{"field": "colour"}},
 		{"empty key", phoneOrders, "", "Idempotency-Key:", sale.OutcomeMalformed, map[string]any{"field": "Idempotency-Key"}},
 		{"no such path", "/v1/sales/autumn/items/phone", "", "", sale.OutcomeNotFound, nil},
@@ -164,7 +169,8 @@ func TestPrecedence(t *testing.T) {
 	}{
 		{"path over body", "/nowhere", "{", nil, nil, nil, sale.OutcomeNotFound},
 		{"body over sale", "/v1/sales/none/items/phone/orders", "{", nil, nil, nil, sale.OutcomeMalformed},
-		{"key over sale", "/v1/sales/none/items/phone/orders", "", []string{"Idempotency-Key: \x80"}, nil, nil, sale.OutcomeMalformed},
+		{"key over sale", "/v1/sales/none/items/phone/orders", "", []string{"Idempotency-Key: \x80"}, nil, nil,
+			sale.OutcomeMalformed},
 		{"SKU over start", "/v1/sales/autumn/items/none/orders", "", nil, []change{early}, nil, sale.OutcomeSKUNotFound},
 		{"start over pause", phoneOrders, "", nil, []change{early, paused}, nil, sale.OutcomeNotStarted},
 		{"end over pause", phoneOrders, "", nil, []change{ended, paused}, nil, sale.OutcomeSaleEnded},
@@ -173,7 +179,8 @@ func TestPrecedence(t *testing.T) {
 		{"sold out over token", phoneOrders, "", nil, nil, func(s *scene) { latchOf(s, "bob") }, sale.OutcomeSoldOut},
 		{"token over list", phoneOrders, "", nil, []change{listed}, nil, sale.OutcomeUnauthenticated},
 		{"list over limit", phoneOrders, "", []string{bearer("ann")}, []change{listed}, rules(shut), sale.OutcomeNotEligible},
-		{"limit over in flight", phoneOrders, "", []string{bearer("ann")}, nil, func(s *scene) { full(s); rules(shut)(s) }, sale.OutcomeRateLimited},
+		{"limit over in flight", phoneOrders, "", []string{bearer("ann")}, nil, func(s *scene) { full(s); rules(shut)(s) },
+			sale.OutcomeRateLimited},
 		{"buyer's limit over in flight", phoneOrders, "", []string{bearer("ann")}, nil, func(s *scene) {
 			rules(strict)(s)
 			s.press("ann", "")
@@ -238,7 +245,10 @@ func rules(r sale.Rules) func(*scene) {
 func full(s *scene) { s.gateway.inFlight.Store(int64(s.gateway.options.MaxInFlight)) }
 
 func TestRetryAfterReachesUpToTheStart(t *testing.T) {
-	s := newScene(t).open(autumn(func(s *sale.Sale) { s.StartsAt = sale.Time{Time: noon.Add(89*time.Second + time.Millisecond)} }))
+	s := newScene(t).open(autumn(func(s *sale.Sale) {
+		s.StartsAt = sale.Time{Time: noon.Add(89*time.Second +
+			time.Millisecond)}
+	}))
 	r := s.press("ann", "")
 	require.Equal(t, "90", r.header.Get("Retry-After"))
 
@@ -281,7 +291,8 @@ func TestBucketOfTheBuyerDecides(t *testing.T) {
 
 func TestOneBucketInDoubtRefusesItsBuyersOnly(t *testing.T) {
 	s := newScene(t).open(autumn(func(s *sale.Sale) { s.Items[0].Buckets = 2 }))
-	s.database.bucket(sale.BucketRow{Bucket: sale.Bucket{Sale: "autumn", SKU: "phone", Number: 1}, Epoch: 1, State: sale.BucketClosed})
+	s.database.bucket(sale.BucketRow{Bucket: sale.Bucket{Sale: "autumn", SKU: "phone", Number: 1}, Epoch: 1,
+		State: sale.BucketClosed})
 	s.pollCatalogue()
 	s.refused(s.press(buyerOf(1, 2), ""), sale.OutcomeFenced, nil)
 	require.Equal(t, http.StatusAccepted, s.press(buyerOf(0, 2), "").status)
@@ -299,7 +310,8 @@ func buyerOf(bucket, buckets int) string {
 
 func TestListedSaleAsksForTheListItKnows(t *testing.T) {
 	s := newScene(t).open(autumn(func(s *sale.Sale) { s.Eligibility, s.ListVersion, s.ListSize = sale.EligibilityList, 4, 2 }))
-	require.Equal(t, http.StatusAccepted, s.press("stranger", "").status, "without a filter everybody passes to the exact look-up")
+	require.Equal(t, http.StatusAccepted, s.press("stranger", "").status,
+		"without a filter everybody passes to the exact look-up")
 	asked := s.stock.purchases()
 	require.EqualValues(t, 4, asked[0].ListVersion)
 	require.EqualValues(t, 2, asked[0].ListSize)

@@ -25,7 +25,9 @@ func (g *Gateway) every(name string, period time.Duration, work func(context.Con
 }
 
 // whileWaiting returns a role that works in the given period while somebody waits for an order, and sleeps otherwise.
-func (g *Gateway) whileWaiting(name string, wake chan struct{}, period time.Duration, turn func(context.Context) error) func(context.Context) {
+func (g *Gateway) whileWaiting(
+	name string, wake chan struct{}, period time.Duration, turn func(context.Context) error,
+) func(context.Context) {
 	return func(ctx context.Context) {
 		health := health{log: g.options.Log, role: name}
 		ticker := time.NewTicker(period)

@@ -38,7 +38,8 @@ func (v *verifier) readHeader(encoded []byte) (keyID []byte, usual, ok bool) {
 		return nil, false, true
 	}
 	h := v.parsed
-	if v.size == 0 || string(encoded) != string(v.encoded[:v.size]) { // an identity provider writes the same header in all its tokens
+	// an identity provider writes the same header in all its tokens
+	if v.size == 0 || string(encoded) != string(v.encoded[:v.size]) {
 		v.size = 0
 		n, err := strictBase64.Decode(v.header[:], encoded)
 		if err != nil {

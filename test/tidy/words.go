@@ -21,9 +21,12 @@ var words = []word{
 	{regexp.MustCompile(`(?:^|[\s"'=(:\x60])(/work/|/root/|/home/[a-z])`), "a path of one machine"},
 	{regexp.MustCompile(`(?i)\bissue #?[0-9]`), "the tree explains itself, without the order in which it was made"},
 	{regexp.MustCompile(`(?i)\b(sittings?|milestones?)\b`), "the tree explains itself, without the order in which it was made"},
-	{regexp.MustCompile(`\b(shared/)?(contract|design|protocol|services|libraries|style|plan)\.md\b`), "names a document that is not in the tree"},
-	{regexp.MustCompile(`(?i)\b(proxy\.golang\.org|sum\.golang\.org|repo\.maven\.apache\.org|deb\.debian\.org)\b`), "package registries are the choice of the machine"},
-	{regexp.MustCompile(`(?i)\b(seckill|campaigns?|goods|pre-?orders?|real_stock|locked_stock|reconcile)\b`), "the vocabulary has another word for it"},
+	{regexp.MustCompile(`\b(shared/)?(contract|design|protocol|services|libraries|style|plan)\.md\b`),
+		"names a document that is not in the tree"},
+	{regexp.MustCompile(`(?i)\b(proxy\.golang\.org|sum\.golang\.org|repo\.maven\.apache\.org|deb\.debian\.org)\b`),
+		"package registries are the choice of the machine"},
+	{regexp.MustCompile(`(?i)\b(seckill|campaigns?|goods|pre-?orders?|real_stock|locked_stock|reconcile)\b`),
+		"the vocabulary has another word for it"},
 }
 
 // generated files repeat what others wrote.
