@@ -1,10 +1,8 @@
 package gateway
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"log/slog"
 	"testing"
 	"time"
 
@@ -137,20 +135,7 @@ func TestRolesBuildListsAndLookForViewers(t *testing.T) {
 	}, 10*time.Second, 10*time.Millisecond)
 }
 
-func TestRolesReportTheFirstFailureOnly(t *testing.T) {
-	var log bytes.Buffer
-	h := health{log: slog.New(slog.NewTextHandler(&log, nil)), role: "catalogue"}
-	ctx, cancel := context.WithCancel(context.Background())
-	for _, err := range []error{nil, errAway, errAway, errAway, nil, nil, errAway} {
-		h.note(ctx, err)
-	}
-	cancel()
-	h.note(ctx, context.Canceled)
-	require.Equal(t, 2, bytes.Count(log.Bytes(), []byte("role fails")))
-	require.Equal(t, 1, bytes.Count(log.Bytes(), []byte("works again")))
-}
-
-func TestPanicOfARoleCostsOneTurn(t *testing.T) {
+func TestPanicOfARoleCostsOneUnit(t *testing.T) {
 	s := newScene(t)
 	err := s.gateway.safely("a role", func() error { panic("a fault") })
 	require.ErrorContains(t, err, "a role: panic: a fault")

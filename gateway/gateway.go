@@ -156,15 +156,15 @@ const catalogueTimeout = 10 * time.Second
 func (g *Gateway) Run(ctx context.Context) {
 	var roles sync.WaitGroup
 	start := func(role func(context.Context)) { roles.Go(func() { role(ctx) }) }
-	start(g.every("catalogue", pollInterval, g.pollCatalogue))
-	start(g.every("sold-out latches", lookInterval, g.latchWatcher.look))
+	start(g.every("catalogue", pollInterval, g.pollCatalogue).Run)
+	start(g.every("sold-out latches", lookInterval, g.latchWatcher.look).Run)
 	for range ownersLoaders {
 		start(g.readOwners)
 	}
-	start(g.buildLists)
+	start(g.listBuilder().Run)
 	start(g.lookForViewers)
-	start(g.whileWaiting("waiting buyers", g.waiters.rows, waitInterval, g.waiters.rowsTurn))
-	start(g.whileWaiting("waiting buyers of held orders", g.waiters.held, lookInterval, g.waiters.heldTurn))
+	start(g.whileWaiting("waiting buyers", g.waiters.rows, waitInterval, g.waiters.rowsTurn).Run)
+	start(g.whileWaiting("waiting buyers of held orders", g.waiters.held, lookInterval, g.waiters.heldTurn).Run)
 	roles.Wait()
 }
 
