@@ -91,7 +91,7 @@ func (g *Gateway) cancelOrder(ctx *fasthttp.RequestCtx, at location, h *headers)
 	answerCancel(ctx, &order)
 }
 
-// answerCancel tells what has become of an order that was to be cancelled.
+// answerCancel answers with the status of an order that was to be cancelled.
 func answerCancel(ctx *fasthttp.RequestCtx, o *sale.Order) {
 	switch {
 	case o.Status == sale.StatusCancelled:

@@ -28,7 +28,7 @@ type liveSale struct {
 	early    []byte      // the not_started problem up to its server_time
 	list     *atomic.Pointer[listFilter]
 	rendered *atomic.Pointer[saleView]
-	looked   *atomic.Int64 // when somebody last looked on behalf of viewers, Unix milliseconds
+	looked   *atomic.Int64 // when the stock was last read on behalf of viewers, Unix milliseconds
 }
 
 // liveItem is one SKU of a sale.
@@ -47,7 +47,7 @@ const (
 	phaseOpen
 	phasePaused
 	phaseEnded
-	phaseUnknown // Redis has not told its time, on which all but the end of a closed sale depends
+	phaseUnknown // Redis's time is not known yet, and every phase but that of a closed sale depends on it
 )
 
 // phaseAt follows the order of the ladder: not opened or before the start, then ended, then paused.
@@ -69,7 +69,7 @@ func (s *liveSale) phaseAt(now time.Time) phase {
 }
 
 // listed reports whether the buyer may be on the list of a listed sale. A filter that is not there yet, or belongs to
-// another list, lets everybody pass to the exact look-up; a listed sale without a list sells to nobody.
+// another list, lets every buyer pass to the exact look-up; a listed sale without a list sells no unit.
 func (s *liveSale) listed(buyer string) bool {
 	if s.Eligibility != sale.EligibilityList {
 		return true

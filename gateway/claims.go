@@ -68,8 +68,8 @@ func (c *claims) read(s *scanner, name []byte) (ok bool) {
 	return s.skip()
 }
 
-// scanner walks over JSON text. Every method skips white space first and returns false without a promise about where it
-// stands then.
+// scanner walks over JSON text. Every method skips white space first; after one that returned false the position is not
+// defined.
 type scanner struct {
 	text   []byte
 	at     int
@@ -103,7 +103,7 @@ func (s *scanner) member() (name span, ok bool) {
 // whole reports whether the text was one object and nothing else.
 func (s *scanner) whole() bool { return s.closed && s.done() }
 
-// once reports whether a member of this number, 0 to 7, comes for the first time.
+// once reports whether a member of this number, 0 to 7, is read for the first time.
 func (s *scanner) once(number int) bool {
 	first := s.seen&(1<<number) == 0
 	s.seen |= 1 << number

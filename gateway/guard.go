@@ -19,7 +19,7 @@ import (
 // often than the answer can change (BenchmarkAccept).
 type guard struct {
 	resource *base.ResourceWrapper
-	node     *stat.ResourceNode // counts what passed and who is inside
+	node     *stat.ResourceNode // counts the requests that passed and those that are inside
 	flow     *base.SlotChain
 	inside   *base.SlotChain
 	contexts sync.Pool

@@ -8,7 +8,8 @@ import (
 
 // heartbeat writes into the database which version of the catalogue this gateway sells by. It writes at once when the version
 // changes, so that an operator who has changed a sale can wait until every gateway sells by the change, and again every
-// heartbeatEvery, so that a gateway that has died is not waited for.
+// heartbeatEvery, so that an operator does not wait for a gateway that has died: its last heartbeat is
+// old.
 type heartbeat struct {
 	write   func(ctx context.Context, version int64) error // nil: no heartbeat
 	timeout time.Duration

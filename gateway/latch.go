@@ -31,7 +31,7 @@ type bucketLatch struct {
 
 // soldOut is a closed bucket. It is replaced, never changed.
 type soldOut struct {
-	owners *bloom.BloomFilter // buyers who own a unit; nil: not known, so everybody goes on to the exact path
+	owners *bloom.BloomFilter // buyers who own a unit; nil: not known, so every press goes on to the exact path
 }
 
 func newLatch(rows []sale.BucketRow) *latch {
@@ -75,7 +75,7 @@ func (l *latch) update(live *liveSale, item *liveItem) {
 func (l *latch) all() bool { return int(l.closed.Load()) == len(l.buckets) }
 
 // refuses reports whether a press can be refused as sold out: nothing is left and the buyer, proven by his token, owns no
-// unit of his bucket. Empty means that the token proves nobody, who owns nothing and has no bucket of his own.
+// unit of his bucket. Empty means that the token proves no buyer: then no bucket is his home and no unit his own.
 func (l *latch) refuses(buyer []byte) bool {
 	if l.closed.Load() == 0 {
 		return false

@@ -20,7 +20,7 @@ type limits struct {
 	address atomic.Pointer[limiter]
 }
 
-// now is the moment in nanoseconds since the start, by the monotonic clock: a stepped clock locks nobody out.
+// now is the moment in nanoseconds since the start, by the monotonic clock: a step of the wall clock refuses no buyer.
 func (l *limits) now() int64 { return int64(time.Since(l.start)) }
 
 // load puts new limits to work; an unchanged one keeps its counts.

@@ -13,7 +13,7 @@ import (
 	"flashsale/sale"
 )
 
-// Catalogue is where sales, buckets, rules and lists of buyers come from.
+// Catalogue reads sales, buckets, rules and lists of buyers from the database.
 type Catalogue interface {
 	// Changes returns what changed since a version; it must be cheap when nothing did.
 	Changes(ctx context.Context, since int64) (sale.Changes, error)

@@ -56,7 +56,7 @@ func (g *Gateway) bounded(listener net.Listener) *boundedListener {
 	}
 }
 
-// answer handles one request, and holds back an answer that is to come late.
+// answer handles one request, and holds back a late answer.
 func (g *Gateway) answer(ctx *fasthttp.RequestCtx) {
 	g.handle(ctx)
 	if conn, ok := ctx.Conn().(*boundedConn); ok && conn.late {
@@ -138,8 +138,8 @@ func (g *Gateway) recovered(ctx *fasthttp.RequestCtx, r *route) {
 	g.metrics.served(*r, fasthttp.StatusInternalServerError, time.Since(ctx.Time()))
 }
 
-// failed answers a request that fasthttp could not read. The connection closes afterwards, since nobody knows where the
-// next request would begin.
+// failed answers a request that fasthttp could not read. The connection closes afterwards, since the
+// beginning of the next request is not known.
 func (g *Gateway) failed(ctx *fasthttp.RequestCtx, err error) {
 	var small *fasthttp.ErrSmallBuffer
 	var network net.Error

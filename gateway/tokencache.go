@@ -8,7 +8,7 @@ import (
 // grantCache remembers verified tokens in a table of fixed size: a token has one slot, and a newer token takes it. No
 // lock, no growth, no sweep. Two tokens that share a slot only cost verifications.
 //
-// A token is remembered when it comes for the second time: nearly everybody in a crowd comes once, and what is kept of him
+// A token is remembered when it is sent for the second time: nearly every buyer of a crowd sends it once, and what is kept of him
 // would be the larger part of a gateway's memory and of its garbage collection.
 type grantCache struct {
 	seed  maphash.Seed

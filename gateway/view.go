@@ -117,7 +117,7 @@ const (
 	watchInterval = time.Second
 )
 
-// viewers keeps sold_out true on a gateway that sees viewers of a sale but nobody who buys: a sale that is watched is
+// viewers keeps sold_out true on a gateway that sees viewers of a sale and no purchase: a sale that is watched is
 // looked at once a second.
 type viewers struct {
 	latchWatcher *latchWatcher
@@ -179,7 +179,7 @@ func (i *liveItem) appendBuckets(buckets []sale.Bucket) []sale.Bucket {
 	return buckets
 }
 
-// emptyIn reports whether the item's buckets, whose readings come first, are empty in the epochs that are known here.
+// emptyIn reports whether the item's buckets, whose readings are the first, are empty in the epochs that are known here.
 func (i *liveItem) emptyIn(readings []sale.Reading) bool {
 	for n := range i.buckets {
 		if readings[n].Available != 0 || readings[n].Epoch != i.buckets[n].Epoch {

@@ -13,7 +13,7 @@ const heldPerTurn = 64
 
 // heldRecheck is how long an order has to stay held before a reader is answered so. The gateway that published an order
 // answers queued before its entry has left the journal; another one, which sees the entry, looks again until the entry
-// has gone or the row has come, so that status does not seem to go back.
+// has gone or the row is there, so that the status of an order does not go back in the answers.
 const heldRecheck = 500 * time.Millisecond
 
 // waiter is one request that waits for its order to move on.
@@ -22,11 +22,10 @@ type waiter struct {
 	bucket sale.Bucket
 	buyer  string
 	woken  <-chan struct{} // closed when the wait is to end early; nil: never
-	heard  chan sale.Order // holds one
+	moved  chan sale.Order // holds one: the order with its new status
 }
 
-// waiters asks for the orders that someone waits for: all of them in one query every 25 ms, and nothing while nobody
-// waits.
+// waiters asks for the orders that requests wait for: all of them in one query every 25 ms, and none while no request waits.
 type waiters struct {
 	lookups *lookups
 	stock   Stock
@@ -49,7 +48,7 @@ func newWaiters(l *lookups, s Stock, o Options) *waiters {
 // wait returns the order when its status has changed, else as it was when the time is over, the waiter is woken or the gateway
 // stops. Beyond the bound it returns at once: the app polls, as it does without `wait`.
 func (w *waiters) wait(one waiter, patience time.Duration, stopping <-chan struct{}) sale.Order {
-	one.heard = make(chan sale.Order, 1)
+	one.moved = make(chan sale.Order, 1)
 	if !w.add(&one) {
 		return one.order
 	}
@@ -57,14 +56,14 @@ func (w *waiters) wait(one waiter, patience time.Duration, stopping <-chan struc
 	over := time.NewTimer(patience)
 	defer over.Stop()
 	select {
-	case order := <-one.heard:
+	case order := <-one.moved:
 		return order
 	case <-over.C:
 	case <-one.woken:
 	case <-stopping:
 	}
 	select {
-	case order := <-one.heard: // in the same moment
+	case order := <-one.moved: // in the same moment
 		return order
 	default:
 		return one.order
@@ -115,7 +114,7 @@ func signal(c chan struct{}) {
 	}
 }
 
-// anyone reports whether somebody waits.
+// anyone reports whether a request waits.
 func (w *waiters) anyone() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -154,7 +153,7 @@ func (w *waiters) rowsTurn(ctx context.Context) error {
 		}
 		for _, one := range part {
 			if row, ok := rows[one.order.OrderID]; ok {
-				one.tell(row)
+				one.deliver(row)
 			}
 		}
 	}
@@ -162,7 +161,7 @@ func (w *waiters) rowsTurn(ctx context.Context) error {
 }
 
 // heldTurn asks Redis whether held orders have reached Kafka. It is a role of its own, so that a slow Redis does not keep
-// those who wait for the database.
+// the requests that wait for the database.
 func (w *waiters) heldTurn(ctx context.Context) error {
 	for _, one := range w.list(true, heldPerTurn) {
 		if err := w.askHeld(ctx, one); err != nil {
@@ -183,19 +182,19 @@ func (w *waiters) askHeld(ctx context.Context, one *waiter) error {
 		if h.OrderID == one.order.OrderID {
 			moved := one.order
 			moved.Status = h.Status
-			one.tell(moved)
+			one.deliver(moved)
 		}
 	}
 	return nil
 }
 
-// tell wakes the waiter if the order's status is another one now.
-func (w *waiter) tell(order sale.Order) {
+// deliver ends the wait if the order's status is another one now.
+func (w *waiter) deliver(order sale.Order) {
 	if order.Status == w.order.Status {
 		return
 	}
 	select {
-	case w.heard <- order:
-	default: // told already
+	case w.moved <- order:
+	default: // delivered already
 	}
 }
