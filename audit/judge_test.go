@@ -142,7 +142,7 @@ func TestWhatIsNoFault(t *testing.T) {
 	f := atRest()
 	delete(f.rows, 22)
 	delete(f.markers, place{1, 1, 1})
-	f.bury(22, place{1, 1, 1}, row{bucket: 1, buyer: "dot", quantity: 1})
+	f.moveToDeadLetters(22, place{1, 1, 1}, row{bucket: 1, buyer: "dot", quantity: 1})
 	f.records[place{0, 1, 1}] = append(f.records[place{0, 1, 1}], 12)
 	f.forks[place{0, 1, 1}] = []sale.OrderID{12}
 	for invariant, verdict := range verdicts(f) {
@@ -158,8 +158,8 @@ func TestWhatIsNoFault(t *testing.T) {
 	}, verdicts(f))
 }
 
-// bury puts an order into a dead letter of its own.
-func (f *facts) bury(id sale.OrderID, at place, r row) {
+// moveToDeadLetters puts an order into a dead letter of its own.
+func (f *facts) moveToDeadLetters(id sale.OrderID, at place, r row) {
 	f.dead[id] = true
 	f.letters[mark{at, id}] = recorded{sale: f.sale, sku: f.sku, at: at, id: id, orders: map[sale.OrderID]row{id: r}}
 	f.orders[id], f.records[at] = r, append(f.records[at], id)
@@ -169,7 +169,7 @@ func (f *facts) bury(id sale.OrderID, at place, r row) {
 func TestDeadLettersAreInFlight(t *testing.T) {
 	taken := row{bucket: 0, buyer: "eve", quantity: 2}
 	f := atRest()
-	f.bury(51, place{0, 1, 5}, taken)
+	f.moveToDeadLetters(51, place{0, 1, 5}, taken)
 	f.entries[51] = taken
 	f.buckets[0].redisAvailable -= 2
 	assert.EqualValues(t, 2, f.stock().InFlight)
@@ -179,9 +179,9 @@ func TestDeadLettersAreInFlight(t *testing.T) {
 	f.markers[place{0, 1, 5}] = 51
 	assert.Zero(t, f.stock().InFlight, "it has settled meanwhile")
 	f = atRest()
-	f.bury(51, place{1, 1, 9}, row{bucket: 1, buyer: "eve", quantity: 2})
+	f.moveToDeadLetters(51, place{1, 1, 9}, row{bucket: 1, buyer: "eve", quantity: 2})
 	assert.Zero(t, f.stock().InFlight, "the rebuild of the next epoch gave it back")
-	f.bury(52, place{0, 1, 5}, taken)
+	f.moveToDeadLetters(52, place{0, 1, 5}, taken)
 	assert.Zero(t, f.stock().InFlight, "Redis never took it")
 	assert.Equal(t, Holds, verdicts(f)["stock_equation"])
 

@@ -18,7 +18,7 @@ import (
 	"flashsale/sale"
 )
 
-// Breakers runs the flow, isolation and circuit-breaker rules on Sentinel. It is protection and never correctness:
+// Breakers runs flow, isolation and circuit-breaker rules on Sentinel. It is protection and never correctness:
 // Sentinel checks first and counts afterwards, so a rule may let up to twice its number pass in a bad second, and an
 // internal fault of Sentinel means pass.
 //
