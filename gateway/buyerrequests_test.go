@@ -36,7 +36,7 @@ func TestWaitsKeepNoBuyerOut(t *testing.T) {
 	s.waiting(requestsPerBuyer - 1)
 
 	s.store(rowOf(7, sale.StatusConfirmed))
-	require.NoError(t, s.gateway.waiters.rowsTurn(t.Context()))
+	require.NoError(t, s.gateway.waiters.askRows(t.Context()))
 	for _, answer := range []chan response{answers[2], answers[3], last} {
 		require.Equal(t, "confirmed", (<-answer).members(t)["status"])
 	}

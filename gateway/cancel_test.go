@@ -167,7 +167,7 @@ func TestCancelWithoutTheDatabaseIsUnavailable(t *testing.T) {
 	require.Equal(t, http.StatusOK, s.cancel("7", "ann").status)
 }
 
-// TestCancelsUnderWayAreBounded: the database sees a few at a time; one that finds no turn in its time may be repeated.
+// TestCancelsUnderWayAreBounded: the database sees a few at a time; one that finds no slot in its time may be repeated.
 func TestCancelsUnderWayAreBounded(t *testing.T) {
 	const askers = 3 * cancelsAtOnce
 	s := newScene(t, func(o *Options, _ *Deps) { o.StoreTimeout = 10 * time.Second }).open(autumn())
@@ -187,7 +187,7 @@ func TestCancelsUnderWayAreBounded(t *testing.T) {
 	for range cancelsAtOnce {
 		<-entered
 	}
-	require.Len(t, s.gateway.cancels.turns, cancelsAtOnce)
+	require.Len(t, s.gateway.cancels.slots, cancelsAtOnce)
 	require.Empty(t, entered, "the others wait")
 	close(release)
 	group.Wait()
@@ -198,11 +198,11 @@ func TestCancelGivesUpItsTurnWithItsTime(t *testing.T) {
 	s := newScene(t, func(o *Options, _ *Deps) { o.StoreTimeout = 20 * time.Millisecond }).open(autumn())
 	s.store(rowOf(7, sale.StatusConfirmed))
 	for range cancelsAtOnce {
-		s.gateway.cancels.turns <- struct{}{}
+		s.gateway.cancels.slots <- struct{}{}
 	}
 	s.refused(s.cancel("7", "ann"), sale.OutcomeUnavailable, nil)
 	for range cancelsAtOnce {
-		<-s.gateway.cancels.turns
+		<-s.gateway.cancels.slots
 	}
 	require.Zero(t, s.cancels())
 	require.Zero(t, s.gateway.reads.Load(), "the look-up has ended")

@@ -163,8 +163,8 @@ func (g *Gateway) Run(ctx context.Context) {
 	}
 	start(g.listBuilder().Run)
 	start(g.lookForViewers)
-	start(g.whileWaiting("waiting buyers", g.waiters.rows, waitInterval, g.waiters.rowsTurn).Run)
-	start(g.whileWaiting("waiting buyers of held orders", g.waiters.held, lookInterval, g.waiters.heldTurn).Run)
+	start(g.whileWaiting("waiting buyers", g.waiters.rows, waitInterval, g.waiters.askRows).Run)
+	start(g.whileWaiting("waiting buyers of held orders", g.waiters.held, lookInterval, g.waiters.askHeldOrders).Run)
 	roles.Wait()
 }
 

@@ -25,12 +25,12 @@ func TestLatchClosesByTheVerdictAndOpensWhenStockIsBack(t *testing.T) {
 		f.owners[phone] = []string{"owner"}
 	})
 	s.refused(s.press("ann", ""), sale.OutcomeSoldOut, nil)
-	s.turn()
+	s.look()
 	s.refused(s.press("bob", ""), sale.OutcomeSoldOut, nil)
 	require.Len(t, s.stock.purchases(), 1, "the latch refuses from local memory")
 
 	s.stock.set(func(f *fakeStock) { f.readings[phone] = sale.Reading{Epoch: 1, Sequence: 6, Available: 1} })
-	s.turn()
+	s.look()
 	s.stock.answer(sale.Answer{Outcome: sale.OutcomeQueued, OrderID: 1, Quantity: 1, CreatedAt: noon})
 	require.Equal(t, http.StatusAccepted, s.press("bob", "").status)
 	require.Empty(t, s.gateway.latchWatcher.closed)
@@ -98,11 +98,11 @@ func TestEverybodyGoesOnWhileOwnersAreUnknown(t *testing.T) {
 		"not read yet": func(s *scene) {},
 		"loaded anew": func(s *scene) {
 			s.stock.set(func(f *fakeStock) { f.readings[phone] = sale.Reading{Epoch: 2} })
-			s.turn()
+			s.look()
 		},
 		"moved since": func(s *scene) {
 			s.stock.set(func(f *fakeStock) { f.owners[phone] = []string{"owner"} })
-			s.turn()
+			s.look()
 			s.stock.set(func(f *fakeStock) { f.readings[phone] = sale.Reading{Epoch: 1, Sequence: 6, Taken: 1} })
 			require.NoError(s.t, s.gateway.latchWatcher.look(context.Background()))
 		},
@@ -114,7 +114,7 @@ func TestEverybodyGoesOnWhileOwnersAreUnknown(t *testing.T) {
 		},
 		"stale": func(s *scene) {
 			s.stock.set(func(f *fakeStock) { f.owners[phone] = []string{"owner"} })
-			s.turn()
+			s.look()
 			s.stock.set(func(f *fakeStock) { f.failing = errAway })
 			s.gateway.latchWatcher.looked = time.Now().Add(-2 * staleAfter)
 			require.ErrorIs(s.t, s.gateway.latchWatcher.look(context.Background()), errAway)
@@ -144,7 +144,7 @@ func TestFilterIsReadAgainWhenOthersHaveSold(t *testing.T) {
 		f.owners[phone] = []string{"owner", "late"}
 	})
 	s.refused(s.press("late", ""), sale.OutcomeSoldOut, nil)
-	s.turn()
+	s.look()
 	s.stock.answer(sale.Answer{Outcome: sale.OutcomeAlreadyBought, Limit: 1, Bought: 1, OrderID: 3})
 	require.Equal(t, "already_bought", s.press("late", "").members(t)["code"])
 	s.refused(s.press("ann", ""), sale.OutcomeSoldOut, nil)
@@ -163,7 +163,7 @@ func TestLatchOfSeveralBuckets(t *testing.T) {
 	soldOutNow(s)
 	s.press(left, "")
 	require.Equal(t, 2, s.stock.purchases()[0].Buckets)
-	s.turn()
+	s.look()
 	for _, stranger := range []string{left, right} {
 		s.refused(s.press(stranger, ""), sale.OutcomeSoldOut, nil)
 	}
@@ -173,7 +173,7 @@ func TestLatchOfSeveralBuckets(t *testing.T) {
 	s.refused(s.send(http.MethodPost, phoneOrders, ""), sale.OutcomeSoldOut, nil)
 
 	s.stock.set(func(f *fakeStock) { f.readings[second] = sale.Reading{Epoch: 1, Sequence: 1, Available: 1} })
-	s.turn()
+	s.look()
 	for _, stranger := range []string{left, right} {
 		before := len(s.stock.purchases())
 		s.press(stranger, "")
@@ -189,7 +189,7 @@ func TestBucketInDoubtMayHoldUnits(t *testing.T) {
 		f.readings[phone], f.readings[second] = sale.Reading{Epoch: 1}, sale.Reading{Epoch: 1}
 	})
 	s.gateway.latchWatcher.soldOut(s.item("autumn", "phone").latch)
-	s.turn()
+	s.look()
 	left, right := buyerOf(0, 2), buyerOf(1, 2)
 	s.refused(s.press(left, ""), sale.OutcomeSoldOut, nil)
 	s.database.bucket(sale.BucketRow{Bucket: second, Epoch: 1, State: sale.BucketClosed})
@@ -204,11 +204,11 @@ func TestOwnersAreReadInTheEpochOfTheCatalogue(t *testing.T) {
 	latchOf(s, "owner")
 	state := &s.item("autumn", "phone").latch.buckets[0].state
 	s.stock.set(func(f *fakeStock) { f.readings[phone] = sale.Reading{Epoch: 2} })
-	s.turn()
+	s.look()
 	require.Nil(t, state.Load().owners, "the owners of epoch 1 are not those of epoch 2, which is not known to be open")
 	s.database.bucket(sale.BucketRow{Bucket: phone, Epoch: 2, State: sale.BucketOpen})
 	s.pollCatalogue()
-	s.turn()
+	s.look()
 	require.NotNil(t, state.Load().owners)
 }
 
@@ -218,11 +218,11 @@ func TestLooksCostOnlyClosedLatches(t *testing.T) {
 		s.database.publish(autumn(func(s *sale.Sale) { s.ID = fmt.Sprintf("sale-%d", i) }))
 	}
 	s.pollCatalogue()
-	s.turn()
+	s.look()
 	require.Zero(t, s.stock.reads.Load())
 	s.gateway.latchWatcher.soldOut(s.item("sale-7", "phone").latch)
 	s.stock.set(func(f *fakeStock) { f.readings[sale.Bucket{Sale: "sale-7", SKU: "phone"}] = sale.Reading{Epoch: 1} })
-	s.turn()
+	s.look()
 	require.EqualValues(t, 1, s.stock.reads.Load())
 }
 
@@ -246,7 +246,7 @@ func TestLooksAreBoundedAndFair(t *testing.T) {
 			seen[b] = true
 		}
 	}
-	require.Len(t, seen, items, "nobody is left out in the next turn")
+	require.Len(t, seen, items, "nobody is left out in the next round")
 }
 
 func TestLatchesOfFinishedSalesRestUntilTheSaleChanges(t *testing.T) {
@@ -254,13 +254,13 @@ func TestLatchesOfFinishedSalesRestUntilTheSaleChanges(t *testing.T) {
 	latchOf(s, "owner")
 	s.stock.now.Store(noon.Add(2 * time.Hour).UnixMilli())
 	looks := s.stock.reads.Load()
-	s.turn()
+	s.look()
 	require.Equal(t, looks, s.stock.reads.Load())
 	require.True(t, s.item("autumn", "phone").latch.all(), "it still shows as sold out")
 
 	s.open(autumn(func(s *sale.Sale) { s.EndsAt = sale.Time{Time: noon.Add(3 * time.Hour)} }))
 	s.stock.set(func(f *fakeStock) { f.readings[phone] = sale.Reading{Epoch: 1, Available: 1} })
-	s.turn()
+	s.look()
 	require.False(t, s.item("autumn", "phone").latch.all(), "the end was moved: it is looked at again")
 }
 
@@ -275,7 +275,7 @@ func TestBucketThatRedisDoesNotKnowOpensItsLatch(t *testing.T) {
 	s := newScene(t).open(autumn())
 	latchOf(s, "owner")
 	s.stock.set(func(f *fakeStock) { f.readings[phone] = sale.Reading{} })
-	s.turn()
+	s.look()
 	require.False(t, s.item("autumn", "phone").latch.all())
 }
 

@@ -27,7 +27,7 @@ func closedLatch(t *testing.T) (*scene, *bucketLatch) {
 func TestOneBuildAtATimeForALatch(t *testing.T) {
 	s, _ := closedLatch(t)
 	require.NoError(t, s.gateway.latchWatcher.look(context.Background()))
-	require.Len(t, s.gateway.latchWatcher.owners.orders, 1, "the next turns do not order it again")
+	require.Len(t, s.gateway.latchWatcher.owners.orders, 1, "the next rounds do not order it again")
 	require.NoError(t, s.gateway.latchWatcher.owners.read(context.Background(), <-s.gateway.latchWatcher.owners.orders))
 	require.NoError(t, s.gateway.latchWatcher.look(context.Background()))
 	require.Empty(t, s.gateway.latchWatcher.owners.orders, "a filter that is up to date is not ordered at all")
@@ -39,7 +39,7 @@ func TestFailedBuildIsOrderedAgain(t *testing.T) {
 	require.ErrorIs(t, s.gateway.latchWatcher.owners.read(context.Background(), <-s.gateway.latchWatcher.owners.orders), errAway)
 	require.Nil(t, b.state.Load().owners)
 	s.stock.set(func(f *fakeStock) { f.failing = nil })
-	s.turn()
+	s.look()
 	require.NotNil(t, b.state.Load().owners)
 }
 
@@ -88,8 +88,8 @@ func TestBuildsThatFindNoPlaceAreOrderedLater(t *testing.T) {
 		s.stock.set(func(f *fakeStock) { f.owners[b], f.readings[b] = []string{"owner"}, sale.Reading{Epoch: 1} })
 		s.gateway.latchWatcher.soldOut(item.latch)
 	}
-	s.turn()
-	s.turn()
+	s.look()
+	s.look()
 	for _, item := range s.gateway.catalogue.current.Load().sales["autumn"].shown {
 		require.NotNil(t, item.latch.buckets[0].state.Load().owners, item.SKU)
 	}
@@ -108,7 +108,7 @@ func (shortLevels) Readings(context.Context, []sale.Bucket) ([]sale.Reading, err
 // TestOneFailedLookKeepsTheFilters: a filter is distrusted only after a while without looks.
 func TestOneFailedLookKeepsTheFilters(t *testing.T) {
 	s, b := closedLatch(t)
-	s.turn()
+	s.look()
 	s.stock.set(func(f *fakeStock) { f.failing = errAway })
 	require.ErrorIs(t, s.gateway.latchWatcher.look(context.Background()), errAway)
 	require.NotNil(t, b.state.Load().owners)
@@ -137,7 +137,7 @@ func TestOwnersFilterNeverMissesAnOwner(t *testing.T) {
 			f.owners[phone] = append(f.owners[phone], fmt.Sprintf("owner-%d", i))
 		}
 	})
-	s.turn() // far more owners than the stock says: the filter lets more strangers pass, and no owner less
+	s.look() // far more owners than the stock says: the filter lets more strangers pass, and no owner less
 	filter := b.state.Load().owners
 	for i := range owners {
 		require.True(t, filter.TestString(fmt.Sprintf("owner-%d", i)))

@@ -24,7 +24,7 @@ func ownersScene(t *testing.T) (*scene, *bucketLatch, *int) {
 	})
 	b := &s.item("autumn", "phone").latch.buckets[0]
 	s.gateway.latchWatcher.soldOut(b.latch)
-	s.turn()
+	s.look()
 	require.Equal(t, 1, *readings)
 	return s, b, readings
 }
@@ -43,7 +43,7 @@ func (s *scene) moves(change func(*sale.Reading)) {
 func (s *scene) cancelled(buyer string) {
 	s.t.Helper()
 	s.moves(func(r *sale.Reading) { r.Available, r.Returned = 1, r.Returned+1 })
-	s.turn()
+	s.look()
 	s.stock.set(func(f *fakeStock) {
 		f.decide = func(p sale.Purchase) sale.Answer {
 			return sale.Answer{Outcome: sale.OutcomeQueued, OrderID: 77, Quantity: 1, CreatedAt: noon}
@@ -60,7 +60,7 @@ func TestCancelsDoNotHaveTheOwnersReadAgain(t *testing.T) {
 	s, b, readings := ownersScene(t)
 	for i := range 50 {
 		s.cancelled(fmt.Sprintf("new-%d", i))
-		s.turn()
+		s.look()
 		require.NotNil(t, b.state.Load().owners, "the next look puts the filter to work again")
 	}
 	require.Equal(t, 1, *readings)
@@ -78,7 +78,7 @@ func TestReleasesAndTransfersKeepTheFilter(t *testing.T) {
 	s, b, readings := ownersScene(t)
 	filter := b.state.Load().owners
 	s.moves(func(r *sale.Reading) { r.Returned += 3; r.Taken += 3; r.Moved += 3 })
-	s.turn()
+	s.look()
 	require.Same(t, filter, b.state.Load().owners)
 	require.Equal(t, 1, *readings)
 }
@@ -89,7 +89,7 @@ func TestSalesOfOtherGatewaysHaveTheOwnersReadAgain(t *testing.T) {
 	s.cancelled("mine")
 	s.moves(func(r *sale.Reading) { r.Taken++ })
 	s.stock.set(func(f *fakeStock) { f.owners[phone] = []string{"owner", "mine", "theirs"} })
-	s.turn()
+	s.look()
 	require.Equal(t, 2, *readings)
 	require.Equal(t, http.StatusConflict, s.press("ann", "").status)
 	before := len(s.stock.purchases())
@@ -156,7 +156,7 @@ func TestOwnersWithoutRoomAreReadAgain(t *testing.T) {
 	known.room = 1
 	s.cancelled("first")
 	s.cancelled("second")
-	s.turn()
+	s.look()
 	require.Equal(t, 2, *readings)
 }
 

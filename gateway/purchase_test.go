@@ -218,11 +218,11 @@ func latchOf(s *scene, owner string) {
 		f.readings[phone] = sale.Reading{Epoch: 1, Sequence: 9}
 	})
 	s.gateway.latchWatcher.soldOut(s.item("autumn", "phone").latch)
-	s.turn()
+	s.look()
 }
 
-// turn lets the latch watcher look once and reads every filter that it orders.
-func (s *scene) turn() {
+// look lets the latch watcher look once and reads every filter that it orders.
+func (s *scene) look() {
 	s.t.Helper()
 	for _, b := range s.gateway.latchWatcher.closed {
 		b.rests.Store(0)

@@ -8,8 +8,8 @@ import (
 	"flashsale/sale"
 )
 
-// heldPerTurn bounds the questions to Redis in one turn; more held orders take turns.
-const heldPerTurn = 64
+// heldPerRound bounds the questions to Redis in one round; when more are held, the rounds take them in random order.
+const heldPerRound = 64
 
 // heldRecheck is how long an order has to stay held before a reader is answered so. The gateway that published an order
 // answers queued before its entry has left the journal; another one, which sees the entry, looks again until the entry
@@ -137,8 +137,8 @@ func (w *waiters) list(heldOnly bool, bound int) []*waiter {
 	return out
 }
 
-// rowsTurn asks the database once for every order waited for.
-func (w *waiters) rowsTurn(ctx context.Context) error {
+// askRows asks the database once for every order waited for.
+func (w *waiters) askRows(ctx context.Context) error {
 	all := w.list(false, w.bound)
 	for len(all) > 0 {
 		part := all[:min(len(all), idsPerQuery)]
@@ -160,10 +160,10 @@ func (w *waiters) rowsTurn(ctx context.Context) error {
 	return nil
 }
 
-// heldTurn asks Redis whether held orders have reached Kafka. It is a role of its own, so that a slow Redis does not keep
+// askHeldOrders asks Redis whether held orders have reached Kafka. It is a role of its own, so that a slow Redis does not keep
 // the requests that wait for the database.
-func (w *waiters) heldTurn(ctx context.Context) error {
-	for _, one := range w.list(true, heldPerTurn) {
+func (w *waiters) askHeldOrders(ctx context.Context) error {
+	for _, one := range w.list(true, heldPerRound) {
 		if err := w.askHeld(ctx, one); err != nil {
 			return err // Redis is away: the others would wait for nothing
 		}
