@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,8 +19,15 @@ func TestWaitersRoleRestsWithoutWaiters(t *testing.T) {
 		var log bytes.Buffer
 		g := &Gateway{options: Options{Log: slog.New(slog.NewTextHandler(&log, nil))}}
 		g.waiters = newWaiters(nil, nil, Options{MaxWaiters: 1})
-		units, failing := 0, error(nil)
-		loop := g.whileWaiting("waiters", g.waiters.rows, waitInterval, func(context.Context) error { units++; return failing })
+		var units int
+		var failing atomic.Bool
+		loop := g.whileWaiting("waiters", g.waiters.rows, waitInterval, func(context.Context) error {
+			units++
+			if failing.Load() {
+				return errAway
+			}
+			return nil
+		})
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() { defer close(ended); loop.Run(ctx) }()
@@ -40,13 +48,13 @@ func TestWaitersRoleRestsWithoutWaiters(t *testing.T) {
 		passes(0, 1)
 		passes(waitInterval-1, 1)
 		passes(1, 2)
-		failing = errAway
+		failing.Store(true)
 		passes(2*waitInterval, 4)
 		logged(1, 0)
 		g.waiters.remove(one)
 		passes(time.Hour, 4)
 		logged(1, 0)
-		failing = nil
+		failing.Store(false)
 		require.True(t, g.waiters.add(one))
 		passes(0, 5)
 		logged(1, 1)
