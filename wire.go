@@ -206,7 +206,7 @@ func (r *gatewayRole) build() (err error) {
 	}, gateway.Deps{
 		Catalogue: r.catalogue, Stock: r.engine, Levels: r.redis, Orders: r.books, Cancels: r.books, Breakers: breakers,
 		Checks: r.waiting(r.started), Registerer: r.registry,
-		Noted: func(ctx context.Context, version int64) error { return r.catalogue.NoteGateway(ctx, r.holder, version) },
+		Heartbeat: func(ctx context.Context, version int64) error { return r.catalogue.NoteGateway(ctx, r.holder, version) },
 	})
 	if err != nil {
 		return err

@@ -102,7 +102,8 @@ func TestImageIsStaticAndHasNoRights(t *testing.T) {
 // The compiler of the image is the one of go.mod, and the linker sets variables that exist.
 func TestImageIsBuiltAsTheTreeIs(t *testing.T) {
 	dockerfile := read(t, "Dockerfile")
-	wanted := regexp.MustCompile(`(?m)^go ([0-9]+\.[0-9]+\.[1-9][0-9]*)$`).FindStringSubmatch(read(t, filepath.Join("..", "go.mod")))
+	wanted := regexp.MustCompile(`(?m)^go ([0-9]+\.[0-9]+\.[1-9][0-9]*)$`).FindStringSubmatch(read(t,
+		filepath.Join("..", "go.mod")))
 	require.Contains(t, dockerfile, "FROM golang:"+wanted[1]+" AS build")
 	for _, image := range regexp.MustCompile(`(?m)^FROM (\S+)`).FindAllStringSubmatch(dockerfile, -1) {
 		require.Regexp(t, `^[a-z]+:[0-9]+\.[0-9]+\.[0-9]+$`, image[1], "an image names its exact version")

@@ -126,7 +126,7 @@ func (o *EngineOptions) setDefaults() {
 // Reserve decides a purchase. It blocks, and always answers within 5 s. Where the buyer's bucket has too little and the SKU
 // has others, the others are asked before he is refused.
 func (e *Engine) Reserve(p sale.Purchase) sale.Answer {
-	came := p.Came
+	came := p.ArrivedAt
 	if came.IsZero() {
 		came = time.Now()
 	}

@@ -20,24 +20,31 @@ const apart = "the rooms never import each other: each declares the small interf
 
 // directions names every room. A new room needs a line here, and with it a decision.
 var directions = map[string]direction{
-	"sale":     {nil, "the nouns are spoken by every room, so they can depend on none"},
-	"scripts":  {[]string{"faults"}, "the scripts are data; what gives them meaning is the room that runs them; seeded bugs change their text"},
+	"sale": {nil, "the nouns are spoken by every room, so they can depend on none"},
+	"scripts": {[]string{"faults"},
+		"the scripts are data; what gives them meaning is the room that runs them; seeded bugs change their text"},
 	"settings": {[]string{"sale"}, "settings are values: whoever builds the parts hands them on"},
 	"faults":   {nil, "the hooks of the fault tests stand in every room, so they can depend on none"},
 	"socket":   {nil, "how bytes go through a connection concerns whoever dials or listens, so it can depend on none"},
-	"ledger":   {[]string{"sale", "faults"}, "what a batch does to the books is decided without any store, so that every store and the simulator decide alike"},
-	"role":     {nil, "every room has background work, so the loop that runs it can depend on none"},
-	"lease":    {[]string{"sale", "faults", "role"}, "rooms exclude each other by a lease's name, so the names and the rule of ownership lie below them all"},
-	"gateway":  {[]string{"sale", "faults", "socket", "role"}, apart},
-	"reserve":  {[]string{"sale", "scripts", "faults", "socket", "lease", "role"}, apart},
-	"settle":   {[]string{"sale", "faults", "socket", "lease", "role"}, apart},
-	"admin":    {[]string{"sale", "faults", "lease", "role"}, apart},
-	"store":    {[]string{"sale", "ledger", "faults"}, apart},
-	"audit":    {[]string{"sale"}, "the audit reads the stores by a second code path: it shares the nouns with the hot path and nothing else"},
+	"ledger": {[]string{"sale", "faults"},
+		"what a batch does to the books is decided without any store, so that every store and the simulator decide alike"},
+	"role": {nil, "every room has background work, so the loop that runs it can depend on none"},
+	"lease": {[]string{"sale", "faults", "role"},
+		"rooms exclude each other by a lease's name, so the names and the rule of ownership lie below them all"},
+	"gateway": {[]string{"sale", "faults", "socket", "role"}, apart},
+	"reserve": {[]string{"sale", "scripts", "faults", "socket", "lease", "role"}, apart},
+	"settle":  {[]string{"sale", "faults", "socket", "lease", "role"}, apart},
+	"admin":   {[]string{"sale", "faults", "lease", "role"}, apart},
+	"store":   {[]string{"sale", "ledger", "faults"}, apart},
+	"audit": {[]string{"sale"},
+		"the audit reads the stores by a second code path: it shares the nouns with the hot path and nothing else"},
 	"embedded": {[]string{"sale"}, "the engines of the dev command stand where foreign servers stand: nothing of ours is theirs"},
 	"loadtest": {[]string{"sale", "socket"}, "the load test is a client: it sees the engine from outside, as a shop does"},
 	"deploy":   {nil, "deploy holds files for other programs; its tests compare them with the settings"},
-	"test":     {[]string{"sale", "scripts", "settings", "ledger", "faults", "lease", "role", "gateway", "reserve", "settle", "admin"}, "the suites drive the built binary from outside, and the simulator the parts that decide; none needs the real stores' room"},
+	"test": {[]string{"sale", "scripts", "settings", "ledger", "faults", "lease", "role", "gateway", "reserve", "settle",
+		"admin"},
+		"the suites drive the built binary from outside, and the simulator the parts that decide; none needs the real " +
+			"stores' room"},
 }
 
 // Tests may use more: the harness, the scripts, the settings list.
@@ -51,16 +58,26 @@ type owner struct {
 }
 
 var owners = []owner{
-	{"github.com/IBM/sarama", []string{"reserve", "settle"}, "one producer and one consumer, so that the settings that lose orders are ruled out in two places and no third"},
-	{"database/sql", []string{"store", "audit"}, "SQL behind one interface: the portability and locking rules are kept in one room"},
-	{"github.com/go-sql-driver/mysql", []string{"store", "settings", "audit"}, "as database/sql; settings only checks the form of the DSN"},
-	{"github.com/redis/rueidis", []string{"reserve", "audit", "test", "loadtest"}, "writes that return an error may have happened: only reserve knows how to ask again; the load test measures against a baseline that does not"},
-	{"github.com/valyala/fasthttp", []string{"gateway", "loadtest"}, "nothing of a fasthttp request may outlive its handler: only gateway knows which handlers there are; the load test measures against it"},
+	{"github.com/IBM/sarama", []string{"reserve", "settle"},
+		"one producer and one consumer, so that the settings that lose orders are ruled out in two places and no third"},
+	{"database/sql", []string{"store", "audit"},
+		"SQL behind one interface: the portability and locking rules are kept in one room"},
+	{"github.com/go-sql-driver/mysql", []string{"store", "settings", "audit"},
+		"as database/sql; settings only checks the form of the DSN"},
+	{"github.com/redis/rueidis", []string{"reserve", "audit", "test", "loadtest"},
+		"writes that return an error may have happened: only reserve knows how to ask again; the load test measures against " +
+			"a baseline that does not"},
+	{"github.com/valyala/fasthttp", []string{"gateway", "loadtest"},
+		"nothing of a fasthttp request may outlive its handler: only gateway knows which handlers there are; the load test " +
+			"measures against it"},
 	{"github.com/alibaba/sentinel-golang", []string{"gateway"}, "its rules are process globals with one owner"},
 	{"github.com/bits-and-blooms/bloom", []string{"gateway"}, "a filter only ever saves a look-up that gateway would make"},
-	{"github.com/alicebob/miniredis", []string{"embedded"}, "embedded engines are for trying and developing, never part of a server"},
-	{"github.com/twmb/franz-go", []string{"embedded", "audit", "test"}, "the project's Kafka client is sarama; the audit reads with another one, because it shares nothing with the hot path"},
-	{"github.com/bwmarrin/snowflake", []string{"sale"}, "its epoch is a package variable: one package sets it, before any generator exists"},
+	{"github.com/alicebob/miniredis", []string{"embedded"},
+		"embedded engines are for trying and developing, never part of a server"},
+	{"github.com/twmb/franz-go", []string{"embedded", "audit", "test"},
+		"the project's Kafka client is sarama; the audit reads with another one, because it shares nothing with the hot path"},
+	{"github.com/bwmarrin/snowflake", []string{"sale"},
+		"its epoch is a package variable: one package sets it, before any generator exists"},
 }
 
 // saleMay is all that the nouns import besides the standard library.

@@ -18,48 +18,48 @@ func closedLatch(t *testing.T) (*scene, *bucketLatch) {
 		f.owners[phone], f.readings[phone] = []string{"owner"}, sale.Reading{Epoch: 1, Sequence: 3}
 	})
 	b := &s.item("autumn", "phone").latch.buckets[0]
-	s.gateway.keeper.soldOut(b.latch)
-	require.NoError(t, s.gateway.keeper.turn(context.Background()))
-	require.Len(t, s.gateway.keeper.builds, 1)
+	s.gateway.latchWatcher.soldOut(b.latch)
+	require.NoError(t, s.gateway.latchWatcher.look(context.Background()))
+	require.Len(t, s.gateway.latchWatcher.owners.orders, 1)
 	return s, b
 }
 
 func TestOneBuildAtATimeForALatch(t *testing.T) {
 	s, _ := closedLatch(t)
-	require.NoError(t, s.gateway.keeper.turn(context.Background()))
-	require.Len(t, s.gateway.keeper.builds, 1, "the next turns do not order it again")
-	require.NoError(t, s.gateway.keeper.buildOwners(context.Background(), <-s.gateway.keeper.builds))
-	require.NoError(t, s.gateway.keeper.turn(context.Background()))
-	require.Empty(t, s.gateway.keeper.builds, "a filter that is up to date is not ordered at all")
+	require.NoError(t, s.gateway.latchWatcher.look(context.Background()))
+	require.Len(t, s.gateway.latchWatcher.owners.orders, 1, "the next rounds do not order it again")
+	require.NoError(t, s.gateway.latchWatcher.owners.read(context.Background(), <-s.gateway.latchWatcher.owners.orders))
+	require.NoError(t, s.gateway.latchWatcher.look(context.Background()))
+	require.Empty(t, s.gateway.latchWatcher.owners.orders, "a filter that is up to date is not ordered at all")
 }
 
 func TestFailedBuildIsOrderedAgain(t *testing.T) {
 	s, b := closedLatch(t)
 	s.stock.set(func(f *fakeStock) { f.failing = errAway })
-	require.ErrorIs(t, s.gateway.keeper.buildOwners(context.Background(), <-s.gateway.keeper.builds), errAway)
+	require.ErrorIs(t, s.gateway.latchWatcher.owners.read(context.Background(), <-s.gateway.latchWatcher.owners.orders), errAway)
 	require.Nil(t, b.state.Load().owners)
 	s.stock.set(func(f *fakeStock) { f.failing = nil })
-	s.turn()
+	s.look()
 	require.NotNil(t, b.state.Load().owners)
 }
 
 // TestBuildForAnotherLifeOfTheLatchIsDropped: between order and build the latch opened and closed again.
 func TestBuildForAnotherLifeOfTheLatchIsDropped(t *testing.T) {
 	s, b := closedLatch(t)
-	order := <-s.gateway.keeper.builds
-	s.gateway.keeper.open(b.latch)
-	s.gateway.keeper.soldOut(b.latch)
-	require.NoError(t, s.gateway.keeper.buildOwners(context.Background(), order))
+	order := <-s.gateway.latchWatcher.owners.orders
+	s.gateway.latchWatcher.open(b.latch)
+	s.gateway.latchWatcher.soldOut(b.latch)
+	require.NoError(t, s.gateway.latchWatcher.owners.read(context.Background(), order))
 	require.Nil(t, b.state.Load().owners)
 }
 
 // TestLatchThatOpensDuringABuildStaysOpen: the filter comes too late.
 func TestLatchThatOpensDuringABuildStaysOpen(t *testing.T) {
 	s, b := closedLatch(t)
-	order := <-s.gateway.keeper.builds
-	k := s.gateway.keeper
-	k.stock = hookedStock{s.stock, func() { k.open(b.latch) }}
-	require.NoError(t, k.buildOwners(context.Background(), order))
+	order := <-s.gateway.latchWatcher.owners.orders
+	w := s.gateway.latchWatcher
+	w.owners.stock = hookedStock{s.stock, func() { w.open(b.latch) }}
+	require.NoError(t, w.owners.read(context.Background(), order))
 	require.Nil(t, b.state.Load())
 	require.Zero(t, b.latch.closed.Load())
 }
@@ -83,22 +83,22 @@ func TestBuildsThatFindNoPlaceAreOrderedLater(t *testing.T) {
 			s.Items = append(s.Items, sale.Item{SKU: fmt.Sprintf("sku-%d", i), Stock: 1, Buckets: 1})
 		}
 	}))
-	for sku, item := range s.gateway.follower.current.Load().sales["autumn"].items {
+	for sku, item := range s.gateway.catalogue.current.Load().sales["autumn"].items {
 		b := sale.Bucket{Sale: "autumn", SKU: sku}
 		s.stock.set(func(f *fakeStock) { f.owners[b], f.readings[b] = []string{"owner"}, sale.Reading{Epoch: 1} })
-		s.gateway.keeper.soldOut(item.latch)
+		s.gateway.latchWatcher.soldOut(item.latch)
 	}
-	s.turn()
-	s.turn()
-	for _, item := range s.gateway.follower.current.Load().sales["autumn"].shown {
+	s.look()
+	s.look()
+	for _, item := range s.gateway.catalogue.current.Load().sales["autumn"].shown {
 		require.NotNil(t, item.latch.buckets[0].state.Load().owners, item.SKU)
 	}
 }
 
 func TestReadingsOfAnotherNumberAreAFault(t *testing.T) {
 	s, _ := closedLatch(t)
-	s.gateway.keeper.levels = shortLevels{}
-	require.ErrorContains(t, s.gateway.keeper.turn(context.Background()), "asked for 1, got 0")
+	s.gateway.latchWatcher.levels = shortLevels{}
+	require.ErrorContains(t, s.gateway.latchWatcher.look(context.Background()), "asked for 1, got 0")
 }
 
 type shortLevels struct{}
@@ -108,9 +108,9 @@ func (shortLevels) Readings(context.Context, []sale.Bucket) ([]sale.Reading, err
 // TestOneFailedLookKeepsTheFilters: a filter is distrusted only after a while without looks.
 func TestOneFailedLookKeepsTheFilters(t *testing.T) {
 	s, b := closedLatch(t)
-	s.turn()
+	s.look()
 	s.stock.set(func(f *fakeStock) { f.failing = errAway })
-	require.ErrorIs(t, s.gateway.keeper.turn(context.Background()), errAway)
+	require.ErrorIs(t, s.gateway.latchWatcher.look(context.Background()), errAway)
 	require.NotNil(t, b.state.Load().owners)
 }
 
@@ -118,13 +118,13 @@ func TestSecondVerdictChangesNothing(t *testing.T) {
 	s, b := closedLatch(t)
 	before := b.state.Load()
 	for range 3 {
-		s.gateway.keeper.soldOut(b.latch)
+		s.gateway.latchWatcher.soldOut(b.latch)
 	}
 	require.Same(t, before, b.state.Load())
 	require.EqualValues(t, 1, b.latch.closed.Load())
-	require.Len(t, s.gateway.keeper.closed, 1)
-	s.gateway.keeper.open(b.latch)
-	s.gateway.keeper.open(b.latch)
+	require.Len(t, s.gateway.latchWatcher.closed, 1)
+	s.gateway.latchWatcher.open(b.latch)
+	s.gateway.latchWatcher.open(b.latch)
 	require.Zero(t, b.latch.closed.Load())
 }
 
@@ -137,7 +137,7 @@ func TestOwnersFilterNeverMissesAnOwner(t *testing.T) {
 			f.owners[phone] = append(f.owners[phone], fmt.Sprintf("owner-%d", i))
 		}
 	})
-	s.turn() // far more owners than the stock says: the filter lets more strangers pass, and no owner less
+	s.look() // far more owners than the stock says: the filter lets more strangers pass, and no owner less
 	filter := b.state.Load().owners
 	for i := range owners {
 		require.True(t, filter.TestString(fmt.Sprintf("owner-%d", i)))

@@ -30,7 +30,8 @@ func TestIdempotencyKeys(t *testing.T) {
 		s.refused(got, sale.OutcomeMalformed, map[string]any{"field": "Idempotency-Key"})
 		require.Equal(t, formOfKey, got.members(t)["detail"])
 	}
-	s.refused(s.press("ann", "", "Idempotency-Key: a", "idempotency-key: a"), sale.OutcomeMalformed, map[string]any{"field": "Idempotency-Key"})
+	s.refused(s.press("ann", "", "Idempotency-Key: a", "idempotency-key: a"), sale.OutcomeMalformed,
+		map[string]any{"field": "Idempotency-Key"})
 }
 
 func TestPressWithoutAKeyHasNone(t *testing.T) {
@@ -40,7 +41,8 @@ func TestPressWithoutAKeyHasNone(t *testing.T) {
 }
 
 func TestReadHeaders(t *testing.T) {
-	h := readHeaders([]byte("Host: a\r\nIDEMPOTENCY-KEY:\t k \t\r\nauthorization: Bearer x\r\nContent-Length: 1\r\nIdempotency: no\r\n\r\n"))
+	h := readHeaders([]byte("Host: a\r\nIDEMPOTENCY-KEY:\t k \t\r\nauthorization: Bearer x\r\nContent-Length: " +
+		"1\r\nIdempotency: no\r\n\r\n"))
 	require.Equal(t, "k", string(h.key))
 	require.Equal(t, 1, h.keys)
 	require.Equal(t, "x", string(h.bearer()))
@@ -56,7 +58,8 @@ func TestReadHeaders(t *testing.T) {
 
 // FuzzHeaders feeds the header scanner anything; what it finds lies in the input.
 func FuzzHeaders(f *testing.F) {
-	for _, seed := range []string{"", "\n", "Authorization: Bearer x\r\n\r\n", "Idempotency-Key", "idempotency-key:\r\nA: b", " folded\r\n", "\t\r\n"} {
+	for _, seed := range []string{"", "\n", "Authorization: Bearer x\r\n\r\n", "Idempotency-Key", "idempotency-key:\r\nA: b",
+		" folded\r\n", "\t\r\n"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
