@@ -15,7 +15,8 @@ var bookBugs = []Bug{
 		Seeds: []Replacement{
 			before("ledger/books.go", `return marked && (id == m.ID || b.Forks[m])`,
 				`if faults.Bug("marker-without-batch-id") { return marked }`),
-			before("ledger/books.go", `for i := range batch.Orders {`, `if faults.Bug("marker-without-batch-id") { return true }`),
+			before("ledger/books.go", `for i := range batch.Orders {`,
+				`if faults.Bug("marker-without-batch-id") { return true }`),
 		},
 		Checks: []Check{check("store", "^TestForkSettlesAndClosesTheBucket$")},
 	},
@@ -93,8 +94,10 @@ var bookBugs = []Bug{
 		Name: "expire-paid", What: "paid orders expire",
 		Seeds: []Replacement{
 			instead("ledger/status.go", `return o.Status == sale.StatusConfirmed && o.PayBy`,
-				`return (o.Status == sale.StatusConfirmed || faults.Bug("expire-paid") && o.Status == sale.StatusPaid) && o.PayBy`),
-			before("store/orders_move.go", `if err := changeExactly(ctx, tx, 1, "order rows", pay,`, `if faults.Bug("expire-paid") {
+				`return (o.Status == sale.StatusConfirmed ||
+		o.Status == sale.StatusPaid && faults.Bug("expire-paid")) && o.PayBy`),
+			before("store/orders_move.go", `if err := changeExactly(ctx, tx, 1, "order rows", pay,`,
+				`if faults.Bug("expire-paid") {
 	pay = "UPDATE orders"+s.dialect.forced+" SET status = 'paid', payment_id = ?, updated_at = ? WHERE order_id = ?"
 }`),
 			before("store/orders_write.go", `if err := changeExactly(ctx, tx, len(chunk), "order rows", statement, args)`,
@@ -105,7 +108,8 @@ var bookBugs = []Bug{
 	{
 		Name: "cancel-twice-releases", What: "a second cancellation gives units back again",
 		Seeds: []Replacement{
-			after("ledger/status.go", `case sale.StatusCancelled:`, `if faults.Bug("cancel-twice-releases") { return true, nil }`),
+			after("ledger/status.go", `case sale.StatusCancelled:`,
+				`if faults.Bug("cancel-twice-releases") { return true, nil }`),
 			before("store/orders_write.go", `if err := changeExactly(ctx, tx, len(chunk), "order rows", statement, args)`,
 				`if faults.Bug("cancel-twice-releases") { statement = strings.Replace(statement, stillConfirmed, "", 1) }`),
 		},
@@ -140,7 +144,8 @@ if err := absorb(ctx, tx, beginning); err != nil {`)},
 	},
 	{
 		Name: "offset-before-rows", What: "the position is committed before the rows",
-		Seeds: []Replacement{before("store/settle.go", `done, err := s.settle(ctx, work, false)`, `if faults.Bug("offset-before-rows") {
+		Seeds: []Replacement{before("store/settle.go", `done, err := s.settle(ctx, work, false)`,
+			`if faults.Bug("offset-before-rows") {
 	err := s.transact(ctx, func(tx *sql.Tx) error { return s.writePositions(ctx, tx, work.positions) })
 	if err != nil { return sale.Settlement{}, err }
 }`)},

@@ -40,7 +40,8 @@ var recoveryBugs = []Bug{
 	},
 	{
 		Name: "verify-skipped", What: "a rebuild opens without asking Redis again",
-		Seeds: []Replacement{before("reserve/rebuilder.go", `for server := 0; len(rows) > 0; server++ {`, `if faults.Bug("verify-skipped") {
+		Seeds: []Replacement{before("reserve/rebuilder.go", `for server := 0; len(rows) > 0; server++ {`,
+			`if faults.Bug("verify-skipped") {
 	for _, row := range rows {
 		if err := b.redis.installFenced(ctx, row.Bucket, nil); err != nil { return nil, nil, err }
 	}

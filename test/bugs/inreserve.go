@@ -51,7 +51,8 @@ var reserveBugs = []Bug{
 	{
 		Name: "new-id-on-retry", What: "an unknown outcome is asked again under new ids",
 		Seeds: []Replacement{
-			before("reserve/ask.go", `call.askedAgain = call.askedAgain ||`, `if faults.Bug("new-id-on-retry") && f.makeOrderIDs() {
+			before("reserve/ask.go", `call.askedAgain = call.askedAgain ||`,
+				`if faults.Bug("new-id-on-retry") && f.makeOrderIDs() {
 	call.orderIDs = f.orderIDs
 }`),
 		},

@@ -42,7 +42,8 @@ var scriptBugs = []Bug{
 			instead("scripts/release.lua", `if released <= 8 then`, `if true then`),
 		},
 		Checks: []Check{
-			check("reserve", "^TestCancelledOrdersOfABuyerAreBounded$"), check("reserve", "^TestSeveralOrdersCancelledAreBounded$"),
+			check("reserve", "^TestCancelledOrdersOfABuyerAreBounded$"),
+			check("reserve", "^TestSeveralOrdersCancelledAreBounded$"),
 		},
 	},
 	{
@@ -90,7 +91,9 @@ var scriptBugs = []Bug{
 	},
 	{
 		Name: "release-in-later-epoch", What: "a row of an earlier epoch is applied",
-		Seeds:  []Replacement{instead("scripts/release.lua", `then return answer('older', '') end`, `then first = outbox + 1 end`)},
+		Seeds: []Replacement{
+			instead("scripts/release.lua", `then return answer('older', '') end`, `then first = outbox + 1 end`),
+		},
 		Checks: []Check{check("reserve", "^TestCourierAppliesInTheRowsEpochOnly$")},
 	},
 	{

@@ -16,7 +16,8 @@ var settleBugs = []Bug{
 	{
 		Name: "poison-skipped", What: "a record that cannot settle is dropped",
 		Seeds: []Replacement{
-			before("settle/deadletter.go", `letter := newLetter(d, reason, cause)`, `if faults.Bug("poison-skipped") { return nil }`),
+			before("settle/deadletter.go", `letter := newLetter(d, reason, cause)`,
+				`if faults.Bug("poison-skipped") { return nil }`),
 		},
 		Checks: []Check{check("settle", "^TestRecordsThatCannotBeDecodedAreBuriedAndTheRestSettles$"), simulated()},
 	},
@@ -40,7 +41,8 @@ var settleBugs = []Bug{
 		// An attempt does not repeat the identity of the one before it: a commit whose answer was lost is then not recognised.
 		Name: "duplicate-redelivered-settled", What: "a record that comes again settles again",
 		Seeds: []Replacement{
-			after("settle/settling.go", "s.report(&done)\n\t\t\treturn nil\n\t\t}", `if faults.Bug("duplicate-redelivered-settled") {
+			after("settle/settling.go", "s.report(&done)\n\t\t\treturn nil\n\t\t}",
+				`if faults.Bug("duplicate-redelivered-settled") {
 	for i := range deliveries {
 		if batch := deliveries[i].Record.Batch; batch != nil {
 			again := *batch

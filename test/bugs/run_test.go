@@ -32,7 +32,8 @@ func TestOfAServer(t *testing.T) { t.Fatal("no redis-server") }
 	require.Equal(t, "TestBug", v.By)
 	require.Equal(t, "p_test.go:5: seed 7: undersold", v.Says)
 	for test, fault := range map[string]string{
-		"TestExits": "no test says", "TestPanics": "panic: seed 7", "TestOfAServer": "no test says", "TestOther": "no tests to run",
+		"TestExits": "no test says", "TestPanics": "panic: seed 7",
+		"TestOfAServer": "no test says", "TestOther": "no tests to run",
 	} {
 		_, err = lab.Run(Check{Package: "p", Run: "^" + test + "$"}, "")
 		require.ErrorContains(t, err, fault, test)
@@ -46,7 +47,8 @@ func TestOfAServer(t *testing.T) { t.Fatal("no redis-server") }
 // TestRead: the assertion that does not hold is found in what a test prints, and an error is no such thing.
 func TestRead(t *testing.T) {
 	printed := func(says string) string {
-		return "--- FAIL: TestA (0.1s)\n    --- FAIL: TestA/b (0.1s)\n        a_test.go:7: \n            \tError Trace:\t/x/a_test.go:7\n" +
+		return "--- FAIL: TestA (0.1s)\n    --- FAIL: TestA/b (0.1s)\n" +
+			"        a_test.go:7: \n            \tError Trace:\t/x/a_test.go:7\n" +
 			"            \tError:      \t" + says + "\n            \tTest:       \tTestA/b\nFAIL\n"
 	}
 	v, err := read(printed("Not equal: \n            \t            \texpected: 1\n            \t            \tactual  : 2"), true)
@@ -62,8 +64,19 @@ func TestRead(t *testing.T) {
 func TestLabSeeds(t *testing.T) {
 	root := tree(t, "go.mod", "module flashsale\n", "faults/doc.go", "package faults\n",
 		"scripts/x.lua", "return 1 + 1\n",
-		"scripts/scripts.go", "package scripts\n\nimport _ \"embed\"\n\n//go:embed x.lua\nvar text string\n\nvar X = source(\"x\")\n\n"+
-			"func source(name string) string {\n\treturn string(text)\n}\n",
+		"scripts/scripts.go", `package scripts
+
+import _ "embed"
+
+//go:embed x.lua
+var text string
+
+var X = source("x")
+
+func source(name string) string {
+	return string(text)
+}
+`,
 		"a/a.go", guarded,
 		"a/a_test.go", `package a
 
@@ -75,7 +88,9 @@ func TestScript(t *testing.T) { if scripts.X != "return 1 + 1\n" { t.Fatal("seed
 `)
 	code := ofGuard("open-guard", instead("a/a.go", "n < 3", `n < 3 || faults.Bug("open-guard")`))
 	script := ofGuard("wrong-sum", instead("scripts/x.lua", "1 + 1", "2 + 2"))
-	twice := Bug{Name: "two-steps", Seeds: []Replacement{instead("scripts/x.lua", "1 +", "one +"), instead("scripts/x.lua", "+ 1", "+ one")}}
+	twice := Bug{Name: "two-steps", Seeds: []Replacement{
+		instead("scripts/x.lua", "1 +", "one +"), instead("scripts/x.lua", "+ 1", "+ one"),
+	}}
 	lab := &Lab{Root: root, Dir: t.TempDir(), Bugs: []Bug{code, script, twice}}
 	require.NoError(t, lab.Compile([]string{"a"}))
 	for bug, says := range map[string]string{

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -71,7 +72,8 @@ func (s *seeding) replace(texts map[string]string, r Replacement) error {
 	}
 	for _, among := range []struct{ text, where string }{{tree, ""}, {text, ", with the replacements before it,"}} {
 		if n := strings.Count(among.text, r.Old); r.Old == "" || n != 1 {
-			return fmt.Errorf("%s%s has the text to replace %d times, not once: %q%s", r.File, among.where, n, r.Old, s.elsewhere(r))
+			return fmt.Errorf("%s%s has the text to replace %d times, not once: %q%s",
+				r.File, among.where, n, r.Old, s.elsewhere(r))
 		}
 	}
 	texts[r.File] = strings.Replace(text, r.Old, r.New, 1)
@@ -145,8 +147,8 @@ func withImports(file, text string, named map[string]bool) (string, error) {
 	}
 	clause := set.Position(syntax.Name.End()).Offset
 	var more strings.Builder
-	for name, where := range importable {
-		if named[name] && !imported[where] {
+	for _, name := range slices.Sorted(maps.Keys(importable)) { // in order, so that a compiled package is found again
+		if where := importable[name]; named[name] && !imported[where] {
 			fmt.Fprintf(&more, "; import %q", where)
 		}
 	}

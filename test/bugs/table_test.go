@@ -79,7 +79,8 @@ func TestTableIsUnknownToTheProduct(t *testing.T) {
 }
 
 func TestProductFiles(t *testing.T) {
-	root := tree(t, "main.go", "", "a/a.go", "", "a/a_test.go", "", "a/x.lua", "", "test/b/b.go", "", "docs/c.md", "", "a/testdata/d.go", "")
+	root := tree(t, "main.go", "", "a/a.go", "", "a/a_test.go", "", "a/x.lua", "",
+		"test/b/b.go", "", "docs/c.md", "", "a/testdata/d.go", "")
 	found, err := productFiles(os.DirFS(root))
 	require.NoError(t, err)
 	require.Equal(t, []string{"a/a.go", "a/x.lua", "main.go"}, found)

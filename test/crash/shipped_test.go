@@ -39,7 +39,7 @@ func TestShippedBinaryHasNoFaults(t *testing.T) {
 	require.NoError(t, err, "%s", output)
 	overlay, err := bugs.OverlayFile(root, filepath.Join(dir, "overlay"), bugs.Bugs())
 	require.NoError(t, err)
-	command = exec.Command("go", "build", "-tags", "faults", "-overlay", overlay, "-o", seeded, ".")
+	command = exec.Command("go", "build", "-tags", "faults", "-overlay", overlay, "-ldflags", "-s -w", "-o", seeded, ".")
 	command.Dir = root
 	output, err = command.CombinedOutput()
 	require.NoError(t, err, "%s", output)
