@@ -47,6 +47,7 @@ test: ## everything: house rules, unit, contract and end to end on real Redis, K
 
 unit: ## without the end-to-end and fault suites, results cached
 	go test -p 2 -timeout 10m $(REST)
+	go test -run '^TestTable' ./test/bugs
 
 e2e: ## the end-to-end suite alone (ARGS="-v -run TestRush" for a part of it)
 	go test -count=1 -timeout 20m $(SUITE) $(ARGS)
@@ -72,7 +73,7 @@ model: ## what breaks without each rule of the protocol, then larger searches (A
 	go run ./test/model/cmd -rules
 	go run ./test/model/cmd $(ARGS)
 
-seeded-bugs: ## each bug that is built in behind a tag, and the check that catches it
+seeded-bugs: ## each bug of the table in test/bugs, compiled in for the checks, and the check that catches it
 	go test -count=1 -timeout 20m -v -run '^TestEverySeededBugIsCaught$$' ./test/bugs
 
 bench: build ## every figure beside its baseline, on servers of its own (ARGS="-only sold-out,accept" for some parts)

@@ -125,3 +125,17 @@ func TestDigests(t *testing.T) {
 		t.Errorf("%d scripts of %d files: %v", len(All()), len(embedded), err)
 	}
 }
+
+// The reserve script names the others that move stock, so that it cannot be there without exactly them.
+func TestReserveNamesTheOtherFencedScripts(t *testing.T) {
+	fenced := Fenced()
+	last := fenced[len(fenced)-1]
+	if last.Name != "reserve" {
+		t.Fatalf("%s is loaded last", last.Name)
+	}
+	for _, s := range fenced[:len(fenced)-1] {
+		if !strings.Contains(last.Source, "-- loaded after "+s.Name+" "+s.SHA+"\n") {
+			t.Errorf("the reserve script does not name %s %s", s.Name, s.SHA)
+		}
+	}
+}

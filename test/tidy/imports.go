@@ -21,8 +21,8 @@ const apart = "the rooms never import each other: each declares the small interf
 // directions names every room. A new room needs a line here, and with it a decision.
 var directions = map[string]direction{
 	"sale": {nil, "the nouns are spoken by every room, so they can depend on none"},
-	"scripts": {[]string{"faults"},
-		"the scripts are data; what gives them meaning is the room that runs them; seeded bugs change their text"},
+	"scripts": {[]string{"sale", "faults", "socket"},
+		"the scripts and their typed calls know the nouns; what a reply means for a purchase or a rebuild is decided above"},
 	"settings": {[]string{"sale"}, "settings are values: whoever builds the parts hands them on"},
 	"faults":   {nil, "the hooks of the fault tests stand in every room, so they can depend on none"},
 	"socket":   {nil, "how bytes go through a connection concerns whoever dials or listens, so it can depend on none"},
