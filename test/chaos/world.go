@@ -101,7 +101,7 @@ func (w *world) build() {
 	if w.bug != "" {
 		more = []string{"-tags", "faults"}
 	}
-	if err := clock.Build(harness.Root(w.t), filepath.Join(cacheFolder(), "clock"), w.bin, more...); err != nil {
+	if err := clock.Build(harness.Root(w.t), "./cmd/flashsale", filepath.Join(cacheFolder(), "clock"), w.bin, more...); err != nil {
 		w.t.Fatal(err)
 	}
 }

@@ -32,7 +32,7 @@ func TestShippedBinaryHasNoFaults(t *testing.T) {
 		}
 	}
 	shipped, faulty := filepath.Join(t.TempDir(), "shipped"), faultyBinary(t)
-	command := exec.Command("go", "build", "-ldflags", "-s -w", "-o", shipped, ".")
+	command := exec.Command("go", "build", "-ldflags", "-s -w", "-o", shipped, "./cmd/flashsale")
 	command.Dir, command.Env = root, append(os.Environ(), "CGO_ENABLED=0")
 	output, err := command.CombinedOutput()
 	require.NoError(t, err, "%s", output)

@@ -15,7 +15,7 @@ type direction struct {
 	reason  string
 }
 
-const apart = "the rooms never import each other: each declares the small interface it needs and wire.go passes the " +
+const apart = "the rooms never import each other: each declares the small interface it needs and app passes the " +
 	"implementation, so every room can be tested, replaced and read alone"
 
 // directions names every room. A new room needs a line here, and with it a decision.
@@ -34,8 +34,13 @@ var directions = map[string]direction{
 	"audit":    {[]string{"sale"}, "the audit reads the stores by a second code path: it shares the nouns with the hot path and nothing else"},
 	"embedded": {[]string{"sale"}, "the engines of the dev command stand where foreign servers stand: nothing of ours is theirs"},
 	"loadtest": {[]string{"sale", "socket"}, "the load test is a client: it sees the engine from outside, as a shop does"},
-	"deploy":   {nil, "deploy holds files for other programs; its tests compare them with the settings"},
-	"test":     {[]string{"sale", "scripts", "settings", "ledger", "faults", "gateway", "reserve", "settle", "admin"}, "the suites drive the built binary from outside, and the simulator the parts that decide; none needs the real stores' room"},
+	"app": {[]string{"sale", "settings", "gateway", "reserve", "settle", "admin", "store", "embedded"},
+		"app assembles the processes and knows no command line and no load test: what a process is made of does not depend on how it is called"},
+	"cli": {[]string{"app", "sale", "settings", "settle", "store", "admin", "audit", "embedded", "loadtest"},
+		"a command asks app for a process, or a room for one answer; the hot path's rooms are assembled by app alone"},
+	"cmd":    {[]string{"cli"}, "the table of commands says which there are, and nothing of what they do"},
+	"deploy": {nil, "deploy holds files for other programs; its tests compare them with the settings"},
+	"test":   {[]string{"sale", "scripts", "settings", "ledger", "faults", "gateway", "reserve", "settle", "admin"}, "the suites drive the built binary from outside, and the simulator the parts that decide; none needs the real stores' room"},
 }
 
 // Tests may use more: the harness, the scripts, the settings list.
@@ -58,6 +63,7 @@ var owners = []owner{
 	{"github.com/bits-and-blooms/bloom", []string{"gateway"}, "a filter only ever saves a look-up that gateway would make"},
 	{"github.com/alicebob/miniredis", []string{"embedded"}, "embedded engines are for trying and developing, never part of a server"},
 	{"github.com/twmb/franz-go", []string{"embedded", "audit", "test"}, "the project's Kafka client is sarama; the audit reads with another one, because it shares nothing with the hot path"},
+	{"github.com/alecthomas/kong", []string{"cli", "cmd"}, "flags and exit codes concern the command line: a room is called by code"},
 	{"github.com/bwmarrin/snowflake", []string{"sale"}, "its epoch is a package variable: one package sets it, before any generator exists"},
 }
 
@@ -68,6 +74,10 @@ const saleMay = "github.com/bwmarrin/snowflake"
 func importFindings(parsed []*source) []finding {
 	var found []finding
 	for _, s := range parsed {
+		if s.room() == "" {
+			found = append(found, finding{s.name, "the top level holds no code: every file belongs to a room"})
+			continue
+		}
 		for _, spec := range s.syntax.Imports {
 			imported, err := strconv.Unquote(spec.Path.Value)
 			if err != nil {
@@ -101,9 +111,6 @@ func importFault(s *source, imported string) string {
 
 func directionFault(s *source, ours string) string {
 	room := s.room()
-	if room == "" {
-		return "" // the commands in the root build everything
-	}
 	rule, known := directions[room]
 	if !known {
 		return fmt.Sprintf("room %q has no line in the table of directions", room)
