@@ -7,8 +7,8 @@ import (
 
 // Descriptors of a gateway beside those of its buyers.
 const (
-	ownDescriptors   = 1000 // stores, operators, buyers who are told that there is no room, files
-	leastConnections = 16   // a process with fewer descriptors than its own starts all the same
+	ownDescriptors   = 1000 // stores, operators, buyers whom the gateway refuses for want of room, files
+	leastConnections = 16   // a process with fewer descriptors than ownDescriptors starts all the same
 )
 
 // buyersConnections returns how many connections buyers may have: what is wanted, and no more than the process's limit of
@@ -21,13 +21,14 @@ func buyersConnections(wanted int, limit uint64) int {
 	return min(wanted, max(int(limit)-ownDescriptors, leastConnections))
 }
 
-// boundConnections says at the start what the bound is, and warns when it is below what is wanted.
+// boundConnections returns the bound and logs it, with a warning when it is below what is wanted.
 func boundConnections(log *slog.Logger, wanted int) int {
 	limit := descriptorLimit()
 	bound := buyersConnections(wanted, limit)
 	log.Info("buyers' connections are bounded", "connections", bound, "descriptors", limit)
 	if bound < wanted {
-		log.Warn("too few descriptors for gateway.max_connections: raise the process's limit of open files (ulimit -n, LimitNOFILE)",
+		log.Warn(
+			"too few descriptors for gateway.max_connections: raise the process's limit of open files (ulimit -n, LimitNOFILE)",
 			"max_connections", wanted, "connections", bound, "descriptors", limit, "needed", wanted+ownDescriptors)
 	}
 	return bound

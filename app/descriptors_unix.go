@@ -12,7 +12,7 @@ import (
 func descriptorLimit() uint64 {
 	var limit syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {
-		return math.MaxUint64 // nobody knows: the setting alone bounds
+		return math.MaxUint64 // not known: the setting alone bounds
 	}
 	return uint64(limit.Cur) //nolint:unconvert // signed on some systems
 }

@@ -93,7 +93,7 @@ func (d *Dev) Run(parent context.Context, present func(context.Context, *DevGate
 	return errors.Join(faults...)
 }
 
-// DevGateway shows the running gateway to whoever presents it.
+// DevGateway is the running gateway as the function that presents it sees it.
 type DevGateway struct{ role *gatewayRole }
 
 // Buyers returns the address of the buyers' listener.

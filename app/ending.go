@@ -12,25 +12,25 @@ import (
 	"flashsale/sale"
 )
 
-// ending tells the log that a process was asked to end, and afterwards what it did until it ended.
+// ending logs that a process was asked to end, and afterwards what the process did until it ended.
 type ending struct {
 	log     *slog.Logger
 	role    string
 	metrics []prometheus.Gatherer
 	once    sync.Once
 	begun   time.Time
-	before  map[string]int64 // what was counted when the process was asked
+	before  map[string]int64 // the counts at that moment
 }
 
-// drainCounts are what the last line tells of, by what was counted between the two lines.
+// drainCounts are the attributes of the last line: by how much each metric rose between the two lines.
 var drainCounts = [...]struct{ attribute, metric string }{
 	{"requests", "flashsale_http_request_duration_seconds"},
 	{"orders", "flashsale_purchases_total"},
 	{"rows", "flashsale_settle_rows_total"},
 }
 
-// watchEnding logs a line when ctx ends. ended, called when the process has drained, logs the last one; without a ctx that
-// ended there is nothing to say, because the fault that ended the process is told by its error.
+// watchEnding logs a line when ctx ends. The caller calls ended when the process has drained, and ended logs the last line. It
+// logs nothing when ctx has not ended: then a fault ended the process, and its error names the fault.
 func watchEnding(ctx context.Context, log *slog.Logger, role string, metrics ...prometheus.Gatherer) (ended func(error)) {
 	e := &ending{log: log, role: role, metrics: metrics}
 	begin := func() { e.once.Do(func() { e.begin(context.Cause(ctx)) }) }

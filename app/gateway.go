@@ -30,8 +30,8 @@ func RunGateway(ctx context.Context, s *settings.Settings, log *slog.Logger) err
 	})
 }
 
-// farewellTime is how long a gateway that was asked to end goes on answering, so that proxies and keep-alive clients turn to
-// another one by themselves.
+// farewellTime is how long a gateway goes on answering after it was asked to end, so that proxies and keep-alive clients
+// turn to another gateway by themselves.
 const farewellTime = time.Second
 
 // gatewayRole is the role that sells: buyers' listener, operators' listener.
@@ -128,7 +128,7 @@ type operatorStock struct {
 // ready returns what the process waits for.
 func (r *gatewayRole) ready() map[string]string { return r.gateway.Ready() }
 
-// metrics returns what the process counts.
+// metrics returns the registry of the role.
 func (r *gatewayRole) metrics() prometheus.Gatherer { return r.site.registry }
 
 // abandon closes what a role that will not run has opened.
@@ -136,7 +136,7 @@ func (r *gatewayRole) abandon() error {
 	return errors.Join(r.buyers.Close(), r.operators.Close(), r.closeCatalogue())
 }
 
-// closeCatalogue ends the follower's connections, where they were opened.
+// closeCatalogue ends the follower's connections if they were opened.
 func (r *gatewayRole) closeCatalogue() error {
 	if r.catalogue == nil {
 		return nil
@@ -167,7 +167,8 @@ func (r *gatewayRole) run(ctx context.Context) error {
 	return errors.Join(err, r.closeCatalogue())
 }
 
-// forget takes back the gateway's word of what it sells by. Where the database is away nobody waits for it for long.
+// forget deletes the gateway's row, which names the version of the catalogue that it sells by. It waits a second at most when
+// the database is away.
 func (r *gatewayRole) forget() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -176,7 +177,8 @@ func (r *gatewayRole) forget() {
 	}
 }
 
-// start leases the node id last, by lease: without one nothing is sold, so nothing is sold before every store was reached.
+// start waits for the stores and calls lease after that, which leases the node id. The gateway sells nothing without a node
+// id, so it sells nothing before it has reached every store.
 func (r *gatewayRole) start(ctx context.Context, lease func()) error {
 	if err := r.awaitStores(ctx, r.started, r.producer, r.knownTopics); err != nil || ctx.Err() != nil {
 		return err
@@ -189,6 +191,7 @@ func (r *gatewayRole) start(ctx context.Context, lease func()) error {
 	return nil
 }
 
+// drain ends the parts in the order in which they use each other.
 func (r *gatewayRole) drain() error {
 	ctx, cancel := context.WithTimeout(context.Background(), r.settings.Gateway.ShutdownTimeout)
 	defer cancel()

@@ -35,7 +35,7 @@ func CheckListeners(wanted []Listener) error {
 	return err
 }
 
-// listen opens a listener; a taken or wrong address is a fault of the settings.
+// listen opens a listener. A taken or wrong address is a fault of the settings.
 func listen(setting, addr string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -44,7 +44,7 @@ func listen(setting, addr string) (net.Listener, error) {
 	return listener, nil
 }
 
-// listenAll opens every listener that is asked for and names all that cannot be had at once.
+// listenAll opens every wanted listener, or none: its error is a *settings.Faults with one line for each that cannot be had.
 func listenAll(wanted []Listener) ([]net.Listener, error) {
 	faults := &settings.Faults{}
 	var opened []net.Listener
@@ -66,7 +66,8 @@ func listenAll(wanted []Listener) ([]net.Listener, error) {
 	return nil, faults
 }
 
-// serveHTTP serves until ctx ends, then gives requests under way until the timeout.
+// serveHTTP serves until ctx ends. Then it calls stop, which ends the answers that would go on for ever, and waits for the
+// requests under way, at most for timeout.
 func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler, stop func(), timeout time.Duration) error {
 	server := admin.NewServer(handler)
 	ended := make(chan error, 1)

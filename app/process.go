@@ -48,7 +48,8 @@ func ignoreHangup(log *slog.Logger) (stop func()) {
 			case <-hangups:
 				if !said {
 					said = true
-					log.Info("SIGHUP is ignored: settings are read at the start only, and logs go to stderr; SIGTERM ends the process")
+					log.Info("SIGHUP is ignored: settings are read at the start only, and logs go to stderr; " +
+						"SIGTERM ends the process")
 				}
 			case <-done:
 				return

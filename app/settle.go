@@ -48,7 +48,7 @@ func newSettleRole(s *site) (*settleRole, error) {
 		return nil, err
 	}
 	r := &settleRole{
-		site: s, probes: listeners[0], registry: newRegistry(), // its own registry: dev has both roles in one process
+		site: s, probes: listeners[0], registry: newRegistry(), // its own registry: another role may run on the same site
 		started: newStartup(checkDatabase, checkRedis, checkEngine, checkTopics, checkKafka),
 	}
 	if err := r.build(); err != nil {
@@ -93,7 +93,8 @@ func (r *settleRole) build() (err error) {
 	r.settler, err = settle.New(settle.Options{
 		Kafka: KafkaOptions(r.settings), Namespace: r.settings.Namespace, Partitions: int32(r.settings.Kafka.Partitions),
 		MaxRows: r.settings.Settle.BatchMaxRows, MaxBytes: r.settings.Settle.BatchMaxBytes, Log: r.log,
-		Refused: refusals.Of("dead"), FetchMinBytes: r.settings.Settle.FetchMinBytes, FetchMaxWait: r.settings.Settle.FetchMaxWait,
+		Refused:       refusals.Of("dead"),
+		FetchMinBytes: r.settings.Settle.FetchMinBytes, FetchMaxWait: r.settings.Settle.FetchMaxWait,
 	}, r.db, r.registry)
 	if err != nil {
 		return err
@@ -107,10 +108,10 @@ func (r *settleRole) ready() map[string]string {
 	if waiting := r.waiting(r.started)(); len(waiting) > 0 {
 		return waiting
 	}
-	return r.settler.Ready() // it begins when nothing else is waited for
+	return r.settler.Ready() // it starts when every other check has passed
 }
 
-// metrics returns what the process counts.
+// metrics returns the registry of the role.
 func (r *settleRole) metrics() prometheus.Gatherer { return r.registry }
 
 // run settles until ctx ends, then finishes the transactions under way.

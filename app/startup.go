@@ -25,24 +25,28 @@ const (
 	checkNode     = "node_id"
 )
 
-// startup is what a process still waits for, shown by /readyz. A store that goes away later does not come back here.
+// startup is what a process still waits for; /readyz shows it. A check that has passed does not return, also when its store
+// goes away later.
 type startup struct {
 	mu      sync.Mutex
 	waiting map[string]string
 }
 
-const startupRetry = 200 * time.Millisecond
+const (
+	startupRetry = 200 * time.Millisecond // from one try to the next
+	startupTry   = 5 * time.Second        // for the answer of one try
+)
 
 func newStartup(names ...string) *startup {
 	s := &startup{waiting: map[string]string{}}
 	for _, name := range names {
-		s.waiting[name] = "not reached yet"
+		s.waiting[name] = errNotYet.Error()
 	}
 	return s
 }
 
-// Ready returns the checks that have not passed, by name, with what they found last.
-func (s *startup) Ready() map[string]string {
+// missing returns the checks that have not passed, by name, with what they found last.
+func (s *startup) missing() map[string]string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return maps.Clone(s.waiting)
@@ -58,11 +62,12 @@ func (s *startup) note(name, found string) {
 	s.waiting[name] = found
 }
 
-// wait repeats a check until it passes or ctx ends. A database of another schema is no matter of time: it ends the wait.
+// wait repeats a check until it passes or ctx ends. It returns an error for a database of another schema only, because
+// waiting does not change the schema. It logs a finding when the finding changes.
 func (s *startup) wait(ctx context.Context, log *slog.Logger, name string, check func(context.Context) error) error {
 	said := ""
 	for {
-		try, cancel := context.WithTimeout(ctx, 5*time.Second)
+		try, cancel := context.WithTimeout(ctx, startupTry)
 		err := check(try)
 		cancel()
 		switch {
@@ -87,7 +92,7 @@ func (s *startup) wait(ctx context.Context, log *slog.Logger, name string, check
 	}
 }
 
-// errNotYet is the finding of a check that has nothing better to say.
+// errNotYet is the finding of a check that has not run yet or knows no reason.
 var errNotYet = errors.New("not reached yet")
 
 func yet(ready func() bool) func(context.Context) error {
@@ -100,8 +105,10 @@ func yet(ready func() bool) func(context.Context) error {
 }
 
 // awaitStores waits for everything a process needs at its start, for all of it at once, so that /readyz names exactly what
-// is away. It returns an error only where waiting cannot help.
-func (s *site) awaitStores(ctx context.Context, started *startup, producer *reserve.Producer, topics func(context.Context) error) error {
+// is away. Its errors are those of wait.
+func (s *site) awaitStores(
+	ctx context.Context, started *startup, producer *reserve.Producer, topics func(context.Context) error,
+) error {
 	group, waiting := errgroup.WithContext(ctx)
 	for name, check := range map[string]func(context.Context) error{
 		checkDatabase: s.db.CheckSchema,
@@ -115,12 +122,13 @@ func (s *site) awaitStores(ctx context.Context, started *startup, producer *rese
 	return group.Wait()
 }
 
+// topics checks that the topics exist with the partitions that the settings name.
 func (s *site) topics(ctx context.Context) error {
 	return settle.CheckTopics(ctx, KafkaOptions(s.settings), s.settings.Namespace, int32(s.settings.Kafka.Partitions))
 }
 
-// knownTopics is for a process that only produces: a topic that is another one than the database knows must get no orders.
-// A process that settles finds that out for itself, and more, and ends.
+// knownTopics checks also that the database knows these topics: the gateway must not publish orders to a topic that was made
+// anew. The settling role compares the same, and more, by itself.
 func (s *site) knownTopics(ctx context.Context) error {
 	if err := s.topics(ctx); err != nil {
 		return err
@@ -128,10 +136,10 @@ func (s *site) knownTopics(ctx context.Context) error {
 	return settle.CheckPositions(ctx, KafkaOptions(s.settings), s.settings.Namespace, s.db)
 }
 
-// waiting returns what a process waits for: what its start still needs, and a Redis that turned out to be somebody else's.
+// waiting returns what a process waits for: what its start still needs, and a Redis that belongs to another database.
 func (s *site) waiting(started *startup) func() map[string]string {
 	return func() map[string]string {
-		waiting := started.Ready()
+		waiting := started.missing()
 		if doubt := s.identity.Doubt(); doubt != nil && waiting[checkEngine] == "" {
 			waiting[checkEngine] = doubt.Error()
 		}

@@ -105,7 +105,7 @@ func word(changed bool, done string) string {
 	return "unchanged"
 }
 
-// decide runs one decision per letter and goes on after a failure; the errors come together at the end.
+// decide runs one decision per letter and goes on after a failure. It returns all errors together.
 func (inv *invocation) decide(ids []string, decide func(*store.Store, string) (string, error)) error {
 	db, err := inv.store("deadletter")
 	if err != nil {

@@ -113,8 +113,8 @@ func (d *demo) line(ctx context.Context, id string, before presses) (string, err
 			books = fmt.Sprintf("OFF BY %d", item.Difference())
 		}
 	}
-	return fmt.Sprintf("%s  stock: %d available, %d in flight, %d settled, %d released of %d  books %s", presses(now).since(before),
-		stock.Available, stock.InFlight, stock.Settled, stock.Released, stock.Loaded, books), nil
+	return fmt.Sprintf("%s  stock: %d available, %d in flight, %d settled, %d released of %d  books %s",
+		presses(now).since(before), stock.Available, stock.InFlight, stock.Settled, stock.Released, stock.Loaded, books), nil
 }
 
 // presses counts presses of Buy by outcome.

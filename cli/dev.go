@@ -51,7 +51,7 @@ func (c Dev) Run(inv *invocation) (err error) {
 // devHome is the data directory, and what was in it at the start.
 type devHome struct{ dir, kept string }
 
-// present prepares the demo sale through the operators' API, as an operator would, and tells how to use it.
+// present prepares the demo sale through the operators' API, as an operator would, and prints how to use it.
 func (c Dev) present(ctx context.Context, inv *invocation, s *settings.Settings, gateway *app.DevGateway, home devHome) error {
 	operators, err := admin.NewClient("http://"+gateway.Operators().String(), s.Admin.Token.Reveal())
 	if err != nil {

@@ -127,8 +127,10 @@ func TestDevSellsAndKeepsItsOrders(t *testing.T) {
 func TestDevDemoPrintsALiveLine(t *testing.T) {
 	d := startDev(t, "books hold", "--demo")
 	line := d.find(`(asked \d+ .*books hold)`)
-	require.Regexp(t, `sold \d+ +repeated \d+ +refused .+ stock: \d+ available, \d+ in flight, \d+ settled, \d+ released of 10000`, line)
-	require.NotContains(t, line, "unauthenticated", "the press by which dev found out that the gateway is ready is none of the crowd's")
+	require.Regexp(t,
+		`sold \d+ +repeated \d+ +refused .+ stock: \d+ available, \d+ in flight, \d+ settled, \d+ released of 10000`, line)
+	require.NotContains(t, line, "unauthenticated",
+		"the press by which dev found out that the gateway is ready is none of the crowd's")
 	status, order := d.call(http.MethodPost)
 	require.Equal(t, http.StatusAccepted, status, "the crowd leaves units for the line of the banner: %v", order)
 	d.stop()
@@ -210,7 +212,8 @@ func TestDevSaysThatItsSaleDoesNotSell(t *testing.T) {
 	require.Equal(t, ExitDone, moved.code, moved.stderr)
 	first.stop()
 	second := startDev(t, "curl -i", "--data-dir", dir)
-	require.Contains(t, second.stdout.String(), "buy one (refused now: sale demo is paused; flashsale sale resume demo goes on with it):")
+	require.Contains(t, second.stdout.String(),
+		"buy one (refused now: sale demo is paused; flashsale sale resume demo goes on with it):")
 	moved = command(t, []string{"FLASHSALE_ADMIN_URL=" + second.find(`operators +(\S+)\n`)}, "", "sale", "close", "demo",
 		"--config", filepath.Join(dir, secretsName))
 	require.Equal(t, ExitDone, moved.code, moved.stderr)

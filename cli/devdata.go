@@ -24,8 +24,9 @@ import (
 func (c Dev) directory() (dir string, remove func() error, err error) {
 	switch {
 	case c.DataDir == nil:
-	case *c.DataDir == "": // a variable of the shell that is not set is no choice of a place
-		return "", nil, &exitError{ExitUsage, errors.New("--data-dir is empty: name a folder, or leave it out for a temporary one")}
+	case *c.DataDir == "": // as a variable of the shell that is not set
+		return "", nil, &exitError{ExitUsage,
+			errors.New("--data-dir is empty: name a folder, or leave it out for a temporary one")}
 	default:
 		return kong.ExpandPath(*c.DataDir), func() error { return nil }, nil
 	}
@@ -40,9 +41,9 @@ func (c Dev) directory() (dir string, remove func() error, err error) {
 // --config takes it.
 const secretsName = "secrets.yaml"
 
-const secretsHead = `# The secrets that flashsale dev has made for this data: with --config and this file the commands of operators, and
-# flashsale token, work on it. Remove the file, and the next start makes new ones: tokens of before are refused then.
-`
+const secretsHead = "# The secrets that flashsale dev has made for this data: with --config and this file the commands of " +
+	"operators, and\n# flashsale token, work on it. Remove the file, and the next start makes new ones: tokens of before are " +
+	"refused then.\n"
 
 // devSecrets is the content of that file.
 type devSecrets struct {
@@ -54,9 +55,9 @@ type devSecrets struct {
 	} `yaml:"auth"`
 }
 
-// keepSecrets fills the secrets that nobody gave with those of the run before on the same data, so that its tokens stay
-// good, and makes and keeps those that there are not. The directory belongs to this process by now. kept is true when any
-// secret is an earlier one.
+// keepSecrets fills the secrets that the settings lack: with those of an earlier run on the same data, so that its tokens
+// stay good, otherwise with new ones, which it writes down. This process must own the directory. kept is true when any secret
+// is an earlier one.
 func keepSecrets(dir string, s *settings.Settings) (kept bool, err error) {
 	name := filepath.Join(dir, secretsName)
 	file, err := readDevSecrets(name)
@@ -69,7 +70,7 @@ func keepSecrets(dir string, s *settings.Settings) (kept bool, err error) {
 		kept *string
 	}{{&s.Admin.Token, &file.Admin.Token}, {&s.Auth.HS256Secret, &file.Auth.Secret}} {
 		if *secret.used != "" {
-			continue // given, and nobody's business to write down
+			continue // given, so not written down
 		}
 		if *secret.kept == "" {
 			*secret.kept, made = randomHex(32), true
@@ -124,7 +125,7 @@ func writePrivate(name string, text []byte) error {
 	return nil
 }
 
-// keptData says what an earlier run has left in the database, nothing when there was none.
+// keptData describes what an earlier run has left in the database; it is empty when there was none.
 func keptData(ctx context.Context, db *store.Store, secrets bool) (string, error) {
 	sales, err := db.Sales(ctx)
 	if err != nil || len(sales) == 0 {

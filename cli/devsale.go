@@ -80,8 +80,8 @@ func until(ctx context.Context, passed func() bool) {
 }
 
 // answersBuyers reports whether the gateway knows the sale and its stock, which it reads from the database a moment later
-// than the operators' API has answered: the line to paste must work at once. A press without a token takes nothing and is
-// told all that stands above the token.
+// than the operators' API has answered: the line to paste must work at once. A press without a token takes nothing, and
+// the gateway checks sale and stock before the token.
 func answersBuyers(ctx context.Context, base, id string) bool {
 	url := base + "/v1/sales/" + id + "/items/" + devSKU + "/orders"
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, nil)

@@ -20,7 +20,7 @@ type Load struct {
 	Verdict loadVerdict `cmd:"" help:"Judge a sale from the books: sold, oversold, lost, duplicated. Exit 1 when bad."`
 }
 
-// crowdFlags say who presses Buy on what.
+// crowdFlags name the buyers and what they buy.
 type crowdFlags struct {
 	URL    []string `name:"url" help:"Gateways, or the proxy in front of them. Default: where gateway.listen is."`
 	Sale   string   `required:"" help:"Sale id."`

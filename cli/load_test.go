@@ -40,16 +40,18 @@ func TestRushThatIsRefusedAsAWholeFails(t *testing.T) {
 func TestRushGoesToTheConfiguredGateway(t *testing.T) {
 	_, port, _ := strings.Cut(closedPort(t), ":")
 	for _, host := range []string{"127.0.0.1", "0.0.0.0", "", "[::]"} {
-		got := command(t, []string{testSecret, "FLASHSALE_GATEWAY_LISTEN=" + host + ":" + port}, "", "load", "rush", "--sale", "s", "--sku", "a",
-			"--buyers", "2", "--max-attempts", "1", "--rate", "1000")
+		got := command(t, []string{testSecret, "FLASHSALE_GATEWAY_LISTEN=" + host + ":" + port}, "",
+			"load", "rush", "--sale", "s", "--sku", "a", "--buyers", "2", "--max-attempts", "1", "--rate", "1000")
 		require.Equal(t, ExitFailed, got.code, got.stderr)
 		require.Contains(t, got.stderr, "nothing was sent")
 		require.Contains(t, got.stderr, "127.0.0.1:"+port)
 		require.Contains(t, got.stdout, "not_sent", "the report is printed all the same")
 	}
-	got := command(t, []string{testSecret, "FLASHSALE_GATEWAY_LISTEN=10.1.2.3:99"}, "", "load", "targets", "--sale", "s", "--sku", "a", "--buyers", "1")
+	got := command(t, []string{testSecret, "FLASHSALE_GATEWAY_LISTEN=10.1.2.3:99"}, "",
+		"load", "targets", "--sale", "s", "--sku", "a", "--buyers", "1")
 	require.Contains(t, got.stdout, `"http://10.1.2.3:99/v1/sales/s/items/a/orders`)
-	got = command(t, []string{testSecret, "FLASHSALE_GATEWAY_LISTEN=127.0.0.1:0"}, "", "load", "targets", "--sale", "s", "--sku", "a", "--buyers", "1")
+	got = command(t, []string{testSecret, "FLASHSALE_GATEWAY_LISTEN=127.0.0.1:0"}, "",
+		"load", "targets", "--sale", "s", "--sku", "a", "--buyers", "1")
 	require.Equal(t, ExitUsage, got.code)
 	require.Contains(t, got.stderr, "--url")
 }

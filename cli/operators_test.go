@@ -17,7 +17,8 @@ func TestOperatorsCommandsWithoutAListener(t *testing.T) {
 	got = command(t, environ, "", "sale", "create", "demo", "-f", t.TempDir()+"/none.yaml")
 	require.Equal(t, ExitUnreadable, got.code, got.stderr)
 	require.Contains(t, got.stderr, "none.yaml")
-	for _, words := range [][]string{{"sale", "buyers", "demo", "-f"}, {"rules", "put", "-f"}, {"load", "targets", "--sale", "s", "--sku", "a", "--tokens"}} {
+	for _, words := range [][]string{{"sale", "buyers", "demo", "-f"}, {"rules", "put", "-f"},
+		{"load", "targets", "--sale", "s", "--sku", "a", "--tokens"}} {
 		got = command(t, environ, "", append(words, t.TempDir()+"/none")...)
 		require.Equal(t, ExitUnreadable, got.code, "%v: %s", words, got.stderr)
 	}

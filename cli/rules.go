@@ -42,7 +42,7 @@ func (c rulesPut) Run(inv *invocation) error {
 	})
 }
 
-// confirmed returns an error where a set of rules needs --yes. A set that is no good is the API's to refuse.
+// confirmed returns an error where a set of rules needs --yes. The API refuses a set that is wrong.
 func (inv *invocation) confirmed(client *admin.Client, document []byte) error {
 	next, present := sale.DefaultRules(), sale.Rules{}
 	if json.Unmarshal(document, &next) != nil || next.Validate() != nil {

@@ -32,7 +32,8 @@ func TestRulesPutAsksForYes(t *testing.T) {
 	}))
 	defer api.Close()
 	put := func(set string, flags ...string) output {
-		return command(t, []string{testToken, "FLASHSALE_ADMIN_URL=" + api.URL}, set, append([]string{"rules", "put", "-f", "-"}, flags...)...)
+		return command(t, []string{testToken, "FLASHSALE_ADMIN_URL=" + api.URL}, set,
+			append([]string{"rules", "put", "-f", "-"}, flags...)...)
 	}
 	for set, says := range map[string]string{
 		"{}":                                   "takes off every rule of the present version 7 but default limits",
@@ -49,7 +50,8 @@ func TestRulesPutAsksForYes(t *testing.T) {
 		require.Equal(t, ExitDone, meant.code, meant.stderr)
 		require.EqualValues(t, 1, puts.Swap(0), set)
 	}
-	for _, set := range []string{"flow: [{resource: purchase, qps: 1}]", "address: {per_second: 10, burst: 10}", "flow: 7", "buyer: {per_second: 0, burst: 10}"} {
+	for _, set := range []string{"flow: [{resource: purchase, qps: 1}]", "address: {per_second: 10, burst: 10}", "flow: 7",
+		"buyer: {per_second: 0, burst: 10}"} {
 		require.Equal(t, ExitDone, put(set).code, "%s: the API is the judge of what is no mistake of this kind", set)
 		require.EqualValues(t, 1, puts.Swap(0), set)
 	}

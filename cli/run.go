@@ -35,7 +35,8 @@ func Run(ctx context.Context, table any, args, environ []string, streams Streams
 	}
 	ended := -1
 	parser, err := kong.New(table, kong.Name("flashsale"),
-		kong.Description("Flash-sale engine. Every setting is a flag, an environment variable and a member of the YAML file: see 'flashsale config'."),
+		kong.Description("Flash-sale engine. Every setting is a flag, an environment variable and a member of the YAML file: "+
+			"see 'flashsale config'."),
 		kong.Writers(streams.Out, streams.Err), kong.Exit(func(code int) { ended = code }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Help(printHelp), kong.Vars{"version": app.ThisBuild().String()})
 	if err != nil {

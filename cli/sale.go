@@ -91,13 +91,15 @@ func (c saleMove) Run(inv *invocation, parsed *kong.Context) error {
 	})
 }
 
-// warnOfEnded says on stderr that a sale which was moved on sells nothing any more. It is no fault: its end may be moved.
+// warnOfEnded prints on stderr that a sale which was moved on has ended and sells nothing. The command succeeds all the same,
+// because the operator may move the end.
 func (inv *invocation) warnOfEnded(answer []byte) {
 	var moved sale.Sale
 	if json.Unmarshal(answer, &moved) != nil || moved.State == sale.StateClosed || !moved.EndsAt.Before(time.Now()) {
 		return
 	}
-	fmt.Fprintf(inv.stderr, "flashsale: sale %s ended at %s, so it sells nothing: sale create with a later ends_at goes on with it\n",
+	fmt.Fprintf(inv.stderr,
+		"flashsale: sale %s ended at %s, so it sells nothing: sale create with a later ends_at goes on with it\n",
 		moved.ID, moved.EndsAt)
 }
 

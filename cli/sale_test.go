@@ -23,12 +23,14 @@ func TestMovesOfASaleThatHasEndedSaySo(t *testing.T) {
 		}
 	}))
 	defer api.Close()
-	for verb, state := range map[string]sale.State{"preload": sale.StatePreloaded, "open": sale.StateOpen, "resume": sale.StateOpen, "close": sale.StateClosed} {
+	for verb, state := range map[string]sale.State{"preload": sale.StatePreloaded, "open": sale.StateOpen,
+		"resume": sale.StateOpen, "close": sale.StateClosed} {
 		for after, says := range map[time.Duration]bool{-time.Hour: verb != "close", time.Hour: false} {
 			answer.Store(&sale.Sale{ID: "late", State: state, EndsAt: sale.Time{Time: time.Now().Add(after)}})
 			got := command(t, []string{testToken, "FLASHSALE_ADMIN_URL=" + api.URL}, "", "sale", verb, "late")
 			require.Equal(t, ExitDone, got.code, got.stderr)
-			require.Equal(t, says, strings.Contains(got.stderr, "sale late ended at "), "%s, ends in %s: %s", verb, after, got.stderr)
+			require.Equal(t, says, strings.Contains(got.stderr, "sale late ended at "),
+				"%s, ends in %s: %s", verb, after, got.stderr)
 		}
 	}
 }

@@ -57,8 +57,8 @@ func (l tokenLife) life(s *settings.Settings) (time.Duration, error) {
 	case l.TTL == nil:
 		return min(time.Hour, longest), nil
 	case *l.TTL > longest:
-		return 0, &exitError{ExitUsage, fmt.Errorf("--ttl %s: a gateway refuses tokens that live longer than auth.max_lifetime, which is %s here",
-			*l.TTL, longest)}
+		return 0, &exitError{ExitUsage, fmt.Errorf(
+			"--ttl %s: a gateway refuses tokens that live longer than auth.max_lifetime, which is %s here", *l.TTL, longest)}
 	}
 	return *l.TTL, nil
 }

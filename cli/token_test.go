@@ -19,14 +19,16 @@ func TestTokens(t *testing.T) {
 	require.Equal(t, ExitDone, got.code)
 	require.Len(t, strings.Split(got.stdout, "."), 3)
 
-	for _, words := range [][]string{{"token", "--buyer", "alice"}, {"load", "targets", "--sale", "s", "--sku", "a", "--buyers", "1"}} {
+	for _, words := range [][]string{{"token", "--buyer", "alice"},
+		{"load", "targets", "--sale", "s", "--sku", "a", "--buyers", "1"}} {
 		short := []string{testSecret, "FLASHSALE_AUTH_MAX_LIFETIME=10m"}
 		got = command(t, short, "", append(words, "--ttl", "11m")...)
 		require.Equal(t, ExitUsage, got.code, words)
 		require.Contains(t, got.stderr, "auth.max_lifetime, which is 10m0s here")
 		got = command(t, short, "", words...)
 		require.Equal(t, ExitDone, got.code, got.stderr)
-		require.WithinDuration(t, time.Now().Add(10*time.Minute), expiryIn(t, got.stdout), time.Minute, "a default that the gateway takes")
+		require.WithinDuration(t, time.Now().Add(10*time.Minute), expiryIn(t, got.stdout), time.Minute,
+			"a default that the gateway takes")
 		require.Equal(t, ExitDone, command(t, short, "", append(words, "--ttl", "10m")...).code)
 		require.Equal(t, ExitDone, command(t, []string{testSecret}, "", append(words, "--ttl", "24h")...).code)
 	}

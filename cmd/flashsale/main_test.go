@@ -28,9 +28,10 @@ func command(t *testing.T, environ []string, args ...string) output {
 func TestHelpNamesEveryCommand(t *testing.T) {
 	got := command(t, nil, "--help")
 	require.Equal(t, cli.ExitDone, got.code)
-	for _, name := range []string{"dev", "gateway", "settle", "migrate", "sale create", "sale buyers", "sale preload", "sale open",
-		"sale pause", "sale resume", "sale close", "sale show", "sale list", "rules get", "rules put", "audit", "token",
-		"load rush", "load targets", "load verdict", "deadletter list", "deadletter replay", "deadletter refuse", "config", "version"} {
+	for _, name := range []string{"dev", "gateway", "settle", "migrate", "sale create", "sale buyers", "sale preload",
+		"sale open", "sale pause", "sale resume", "sale close", "sale show", "sale list", "rules get", "rules put", "audit",
+		"token", "load rush", "load targets", "load verdict", "deadletter list", "deadletter replay",
+		"deadletter refuse", "config", "version"} {
 		require.Contains(t, got.stdout, name)
 	}
 }
@@ -46,8 +47,9 @@ func TestBareNamePrintsTheHelp(t *testing.T) {
 
 // The help of a command lists the settings that it reads, in the spelling of the environment too, and no others.
 func TestHelpListsTheSettingsOfACommand(t *testing.T) {
-	for name, words := range map[string][]string{"gateway": {"gateway"}, "settle": {"settle"}, "dev": {"dev"}, "migrate": {"migrate"},
-		"audit": {"audit"}, "sale": {"sale", "create"}, "load verdict": {"load", "verdict"}} {
+	for name, words := range map[string][]string{"gateway": {"gateway"}, "settle": {"settle"}, "dev": {"dev"},
+		"migrate": {"migrate"}, "audit": {"audit"}, "sale": {"sale", "create"},
+		"load verdict": {"load", "verdict"}} {
 		got := command(t, nil, append(words, "--help")...)
 		require.Equal(t, cli.ExitDone, got.code, got.stderr)
 		for _, s := range settings.All() {
@@ -56,7 +58,8 @@ func TestHelpListsTheSettingsOfACommand(t *testing.T) {
 		}
 	}
 	gateway := command(t, nil, "gateway", "--help").stdout
-	for _, said := range []string{"FLASHSALE_ADMIN_TOKEN (or FLASHSALE_ADMIN_TOKEN_FILE), needed", "FLASHSALE_GATEWAY_LISTEN, default 127.0.0.1:8080",
+	for _, said := range []string{"FLASHSALE_ADMIN_TOKEN (or FLASHSALE_ADMIN_TOKEN_FILE), needed",
+		"FLASHSALE_GATEWAY_LISTEN, default 127.0.0.1:8080",
 		"Buyers' listener", "--config"} {
 		require.Contains(t, gateway, said)
 	}
