@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 COMMIT  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
-LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+LDFLAGS := -s -w -X flashsale/app.version=$(VERSION) -X flashsale/app.commit=$(COMMIT)
 
 # Tools are pinned: another version is another result.
 K6       := go.k6.io/k6@v1.8.1
@@ -33,7 +33,7 @@ help: ## list these targets
 		while IFS=$$'\t' read -r name text; do printf '  %-11s %s\n' "$$name" "$$text"; done
 
 build: ## bin/flashsale: one static binary
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/flashsale .
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/flashsale ./cmd/flashsale
 
 dev: build ## a live sale in one process on embedded engines (ARGS="--demo" sends a crowd, with a live line)
 	bin/flashsale dev $(ARGS)

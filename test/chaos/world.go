@@ -112,7 +112,7 @@ func (w *world) build() {
 		}
 		more = []string{"-tags", "faults"}
 	}
-	if err := clock.Build(root, filepath.Join(cacheFolder(), "clock"), w.bin, seeded, more...); err != nil {
+	if err := clock.Build(root, "./cmd/flashsale", filepath.Join(cacheFolder(), "clock"), w.bin, seeded, more...); err != nil {
 		w.t.Fatal(err)
 	}
 }

@@ -33,7 +33,7 @@ func TestShippedBinaryHasNoFaults(t *testing.T) {
 	}
 	dir := t.TempDir()
 	shipped, seeded := filepath.Join(dir, "shipped"), filepath.Join(dir, "seeded")
-	command := exec.Command("go", "build", "-ldflags", "-s -w", "-o", shipped, ".")
+	command := exec.Command("go", "build", "-ldflags", "-s -w", "-o", shipped, "./cmd/flashsale")
 	command.Dir, command.Env = root, append(os.Environ(), "CGO_ENABLED=0")
 	output, err := command.CombinedOutput()
 	require.NoError(t, err, "%s", output)

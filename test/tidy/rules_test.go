@@ -50,7 +50,11 @@ func TestImportsAgainstTheDirectionAreFound(t *testing.T) {
 		"settle/sub/a.go":   "flashsale/admin",
 		"kitchen/a.go":      "flashsale/sale",
 		"gateway/b.go":      "database/sql",
-		"main.go":           "github.com/redis/rueidis",
+		"cmd/a/main.go":     "flashsale/app",
+		"app/a.go":          "flashsale/loadtest",
+		"app/b.go":          "github.com/alecthomas/kong",
+		"cli/a.go":          "flashsale/gateway",
+		"cli/b.go":          "github.com/redis/rueidis",
 		"admin/a.go":        "github.com/IBM/sarama",
 		"settle/a.go":       "github.com/valyala/fasthttp/fasthttputil",
 		"sale/b.go":         "github.com/stretchr/testify/require",
@@ -64,11 +68,18 @@ func TestImportsAgainstTheDirectionAreFound(t *testing.T) {
 	}
 }
 
+func TestCodeAtTheTopLevelIsFound(t *testing.T) {
+	found := importFindings(parse(t, "main.go", "package main\n"))
+	assert.Equal(t, "main.go: the top level holds no code: every file belongs to a room", text(found))
+}
+
 func TestImportsAlongTheDirectionPass(t *testing.T) {
 	for file, imported := range map[string]string{
 		"gateway/a.go":      "flashsale/sale",
 		"reserve/a.go":      "flashsale/scripts",
-		"wire.go":           "flashsale/store",
+		"app/a.go":          "flashsale/store",
+		"cli/a.go":          "github.com/alecthomas/kong",
+		"cmd/a/main.go":     "flashsale/cli",
 		"store/a.go":        "database/sql",
 		"store/a_test.go":   "flashsale/test/harness",
 		"gateway/a_test.go": "database/sql",

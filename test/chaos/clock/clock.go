@@ -69,10 +69,11 @@ func shifted(sec int64, nsec int32) (int64, int32) {
 }
 `
 
-// Build compiles the package in root to out. work is a folder that outlives the run, so that the compiled standard
-// library is found again; changed are further files for the overlay, as go build takes them: the file that is compiled by
-// the file of the tree that it replaces; more are further arguments of go build.
-func Build(root, work, out string, changed map[string]string, more ...string) error {
+// Build compiles a package to out. folder is where the package is, below root and for the go command: ./cmd/flashsale. work
+// outlives the run, so that the next one finds the compiled standard library; changed are further files for the overlay, as
+// go build takes them: the file that is compiled by the file of the tree that it replaces; more are further arguments of go
+// build.
+func Build(root, folder, work, out string, changed map[string]string, more ...string) error {
 	replace, err := write(work)
 	if err != nil {
 		return err
@@ -86,7 +87,7 @@ func Build(root, work, out string, changed map[string]string, more ...string) er
 	if err := os.WriteFile(overlay, index, 0o644); err != nil {
 		return err
 	}
-	cmd := exec.Command("go", append(append([]string{"build", "-overlay", overlay, "-o", out}, more...), ".")...)
+	cmd := exec.Command("go", append(append([]string{"build", "-overlay", overlay, "-o", out}, more...), folder)...)
 	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build with a clock that can be set: %w\n%s", err, output)
