@@ -37,7 +37,7 @@ type EngineOptions struct {
 	BatchMaxWait     time.Duration // longest wait for a fuller batch where one is at hand; 0 = none
 	Breaker          Breaker
 	Report           Report
-	Buckets            BucketReader // asked before a SKU of several buckets is called sold out
+	Buckets          BucketReader // asked before a SKU of several buckets is called sold out
 	Registerer       prometheus.Registerer
 	Log              *slog.Logger // nil = silent
 }
