@@ -29,11 +29,6 @@ func (w *world) keep() *Controller {
 	return k
 }
 
-func (w *world) sellsSoon(b sale.Bucket, buyer string) {
-	w.t.Helper()
-	eventually(w.t, func() bool { return w.buy(b, buyer).Outcome == sale.OutcomeQueued }, "the bucket sells again")
-}
-
 // Redis restarts, with its data or without: the keeper notices that the script is gone and brings the buckets back, with
 // the orders of before.
 func TestKeeperBringsRestartedRedisBack(t *testing.T) {

@@ -17,12 +17,6 @@ import (
 	"flashsale/test/harness"
 )
 
-// doOn sends one raw command to the world's Redis.
-func (w *world) doOn(args ...string) {
-	w.t.Helper()
-	w.server.MustDo(w.t, args...)
-}
-
 // Each sign of loss is answered fenced, takes nothing, and is reported once for the bucket and epoch.
 func TestLossIsFencedAndReported(t *testing.T) {
 	cases := map[string]func(w *world, keys scripts.BucketKeys){

@@ -26,11 +26,6 @@ func (w *world) applier() *OutboxApplier {
 	})
 }
 
-// orderOf is what the database has of an answer's order.
-func orderOf(a sale.Answer, buyer string) sale.RecordOrder {
-	return sale.RecordOrder{OrderID: a.OrderID, Quantity: a.Quantity, Buyer: buyer}
-}
-
 // Released units can be bought again, also by the buyer who gave them back; the key of the released order still answers
 // with that order.
 func TestCourierBringsReleasedUnitsBack(t *testing.T) {

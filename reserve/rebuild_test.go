@@ -42,13 +42,6 @@ func TestRebuildBringsUnitsAndBuyers(t *testing.T) {
 	require.Equal(t, sale.StatusQueued, holdings[0].Status)
 }
 
-// closeRow closes a bucket in the database, as a report does.
-func (w *world) closeRow(b sale.Bucket) sale.BucketRow {
-	rows, err := w.db.CloseBuckets(context.Background(), []sale.BucketRow{w.db.Row(b)})
-	require.NoError(w.t, err)
-	return rows[0]
-}
-
 // What was held in the journal is published and settled before the new epoch is read, so nobody loses an order.
 func TestRebuildPublishesTheJournalFirst(t *testing.T) {
 	w := newWorld(t, func(o *EngineOptions) { o.AckTimeout = 10 * time.Millisecond })

@@ -39,8 +39,6 @@ func (w *world) abandon(b sale.Bucket, buyers []string) {
 	w.ended = true
 }
 
-func impatient(o *EngineOptions) { o.AckTimeout = time.Millisecond }
-
 // What a dead gateway left in the journal is published after the deadline, the same bytes, and trimmed.
 func TestRelayPublishesWhatStayedBehind(t *testing.T) {
 	w := newWorld(t, impatient)
