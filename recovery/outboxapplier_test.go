@@ -1,4 +1,4 @@
-package reserve
+package recovery
 
 import (
 	"context"
@@ -155,23 +155,24 @@ func TestCourierAppliesARowOnce(t *testing.T) {
 
 // Many rows of many buckets go in pages that a script can hold, in the order of their numbers.
 func TestCourierCarriesManyRows(t *testing.T) {
-	m := newMarket(t, 2000, 2000, 2000)
+	w := newWorld(t, nil)
+	buckets := []sale.Bucket{w.stock("phone", 2000, 1), w.stock("case", 2000, 1), w.stock("cable", 2000, 1)}
 	names := buyers("buyer", 2500)
-	for _, b := range m.buckets {
+	for _, b := range buckets {
 		for at := 0; at < len(names); at += 500 {
-			for i, a := range m.buyAll(b, names[at:at+500]) {
+			for i, a := range w.buyAll(b, names[at:at+500]) {
 				if a.OrderID != 0 && a.Outcome == sale.OutcomeQueued {
-					m.db.Release(b, orderOf(a, names[at+i]))
+					w.db.Release(b, orderOf(a, names[at+i]))
 				}
 			}
 		}
 	}
-	require.Greater(t, len(m.db.WaitingRows()), 3*scripts.MaxReleaseRows)
-	require.NoError(t, m.applier().applyAll(context.Background()))
-	require.Empty(t, m.db.WaitingRows())
-	for _, b := range m.buckets {
-		require.Equal(t, int64(2000), m.reading(b).Available, b)
-		require.Equal(t, int64(2000), m.reading(b).Returned, b)
+	require.Greater(t, len(w.db.WaitingRows()), 3*scripts.MaxReleaseRows)
+	require.NoError(t, w.applier().applyAll(context.Background()))
+	require.Empty(t, w.db.WaitingRows())
+	for _, b := range buckets {
+		require.Equal(t, int64(2000), w.reading(b).Available, b)
+		require.Equal(t, int64(2000), w.reading(b).Returned, b)
 	}
 }
 

@@ -1,4 +1,4 @@
-package reserve
+package recovery
 
 import (
 	"context"
@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
+	"flashsale/reserve"
 	"flashsale/role"
 	"flashsale/sale"
 	"flashsale/scripts"
@@ -24,10 +25,10 @@ import (
 )
 
 // another returns a second gateway on the same Redis, Kafka and database.
-func (w *world) another() *Engine {
+func (w *world) another() *reserve.Engine {
 	o := w.engine.EngineOptions
 	o.Registerer = prometheus.NewRegistry()
-	e := NewEngine(o)
+	e := reserve.NewEngine(o)
 	w.t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
@@ -37,7 +38,7 @@ func (w *world) another() *Engine {
 }
 
 // press buys through one of the gateways and, as an app does, again with the same key while the answer says try again.
-func (w *world) press(engines []*Engine, b sale.Bucket, buyer string, random *rand.Rand) sale.Answer {
+func (w *world) press(engines []*reserve.Engine, b sale.Bucket, buyer string, random *rand.Rand) sale.Answer {
 	for {
 		p := w.purchase(b, buyer)
 		p.Key = "press"
@@ -56,12 +57,12 @@ func (w *world) press(engines []*Engine, b sale.Bucket, buyer string, random *ra
 func TestStorm(t *testing.T) {
 	const stock, crowd = 300, 450
 	server := harness.Redis(t)
-	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, func(o *EngineOptions) {
+	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, func(o *reserve.EngineOptions) {
 		o.AckTimeout = 30 * time.Millisecond
 	})
 	b := w.stock("phone", stock, 1)
 	w.keep()
-	engines := []*Engine{w.engine, w.another()}
+	engines := []*reserve.Engine{w.engine, w.another()}
 	seed := stormSeed(t)
 	answers := make([]sale.Answer, crowd)
 	var all sync.WaitGroup
@@ -174,20 +175,6 @@ func TestTwoGateways(t *testing.T) {
 	require.Equal(t, sale.OutcomeSoldOut, other.Reserve(w.purchase(b, "bert")).Outcome)
 }
 
-// A call that Redis gets after its deadline, because the gateway's idea of Redis's clock is wrong, takes nothing; the
-// gateway learns the clock from the reply and asks again.
-func TestWrongClockIsLearned(t *testing.T) {
-	w := newWorld(t, nil)
-	b := w.stock("phone", 5, 1)
-	shelf := w.engine.queue(w.purchase(b, "anna"))
-	at := shelf.clock.Reading()
-	shelf.clock.Learn(at, at, time.Duration(time.Now().Add(-time.Hour).UnixNano()))
-	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
-	now, _ := shelf.clock.Now()
-	require.WithinDuration(t, time.Now(), now, time.Minute)
-	require.Equal(t, int64(4), w.reading(b).Available)
-}
-
 // The embedded engine is served by the same code.
 func TestEmbeddedEngine(t *testing.T) {
 	embedded := miniredis.RunT(t)
@@ -248,7 +235,7 @@ func TestDrainLeavesNothingRunning(t *testing.T) {
 		stacks := make([]byte, 1<<20)
 		text := string(stacks[:runtime.Stack(stacks, true)])
 		return !strings.Contains(text, "reserve.(*flow)") && !strings.Contains(text, "reserve.(*janitor)") &&
-			!strings.Contains(text, "reserve.(*reporter)") && !strings.Contains(text, "reserve.(*Engine).runClock")
+			!strings.Contains(text, "reserve.(*reporter)") && !strings.Contains(text, "reserve.(*reserve.Engine).runClock")
 	}, "goroutines of the engine are left")
 }
 

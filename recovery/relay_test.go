@@ -1,4 +1,4 @@
-package reserve
+package recovery
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 	"flashsale/test/fakes"
 )
 
-func (w *world) newRelay(publisher Publisher, watched ...Watched) *Relay {
+func (w *world) newRelay(publisher RecordPublisher, watched ...Watched) *Relay {
 	return NewRelay(RelayOptions{
 		Redis: w.redis, Publisher: publisher, Leases: w.db, Owner: "relay-test", Log: slog.New(slog.DiscardHandler),
 		Watched: func(time.Time) []Watched { return watched },

@@ -1,4 +1,4 @@
-package reserve
+package recovery
 
 import (
 	"context"
@@ -17,7 +17,7 @@ const (
 )
 
 // DatabaseReader is the database's view of buckets.
-type DatabaseReader interface {
+type BucketReader interface {
 	// BucketBooks returns what the database knows of buckets, in the order asked, all of one moment.
 	BucketBooks(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketBooks, error)
 }
@@ -29,7 +29,7 @@ type DatabaseReader interface {
 // means that the database went back, within an epoch; rows that it numbers anew would be taken for applied.
 type watchdog struct {
 	redis *scripts.Redis
-	units DatabaseReader
+	units BucketReader
 	log   *slog.Logger
 	turns roundRobin
 	ahead map[sale.Bucket]time.Time // since when Redis has a later epoch than the database; zero = told
@@ -39,7 +39,7 @@ type watchdog struct {
 	window func(b sale.Bucket, version int64)
 }
 
-func newWatchdog(redis *scripts.Redis, units DatabaseReader, log *slog.Logger, window func(b sale.Bucket, version int64)) *watchdog {
+func newWatchdog(redis *scripts.Redis, units BucketReader, log *slog.Logger, window func(b sale.Bucket, version int64)) *watchdog {
 	return &watchdog{
 		redis: redis, units: units, log: log, turns: roundRobin{most: watchdogBuckets}, ahead: map[sale.Bucket]time.Time{},
 		window: window,

@@ -1,4 +1,4 @@
-package reserve
+package recovery
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"flashsale/reserve"
 	"flashsale/sale"
 	"flashsale/scripts"
 	"flashsale/test/fakes"
@@ -44,7 +45,7 @@ func TestRebuildBringsUnitsAndBuyers(t *testing.T) {
 
 // What was held in the journal is published and settled before the new epoch is read, so nobody loses an order.
 func TestRebuildPublishesTheJournalFirst(t *testing.T) {
-	w := newWorld(t, func(o *EngineOptions) { o.AckTimeout = 10 * time.Millisecond })
+	w := newWorld(t, func(o *reserve.EngineOptions) { o.AckTimeout = 10 * time.Millisecond })
 	b := w.stock("phone", 100, 1)
 	w.kafka.GoAway()
 	require.Equal(t, 70, outcomes(w.buyAll(b, buyers("buyer", 70)))["held"])

@@ -1,4 +1,4 @@
-package reserve
+package recovery
 
 import (
 	"bytes"

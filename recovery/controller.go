@@ -1,4 +1,4 @@
-package reserve
+package recovery
 
 import (
 	"context"
@@ -27,7 +27,7 @@ type ControllerOptions struct {
 	Rebuilder *Rebuilder
 	Catalogue Catalogue
 	Buckets   Buckets
-	Units     DatabaseReader
+	Units     BucketReader
 	Leases    lease.Leases
 	Owner     string // of leases: this process and no other
 	Log       *slog.Logger

@@ -1,4 +1,4 @@
-package reserve
+package recovery
 
 import (
 	"context"
@@ -175,4 +175,27 @@ func TestKeeperGoesByRedissClock(t *testing.T) {
 	embedded.Close()
 	_, err = k.moving(t.Context())
 	require.Error(t, err, "nobody else's clock counts")
+}
+
+// One node of three restarts: its buckets are rebuilt, the others go on in their epoch.
+func TestClusterNodeRestarts(t *testing.T) {
+	nodes := harness.RedisCluster(t, 3)
+	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{nodes[0].Addr, nodes[1].Addr}}, nil)
+	var rows []sale.BucketRow
+	for i := range 9 {
+		rows = append(rows, w.db.AddBucket(sale.Bucket{Sale: "sale", SKU: "phone", Number: i}, 10, 0))
+	}
+	w.rebuild(rows...)
+	w.keep()
+	nodes[2].Kill()
+	nodes[2].Start()
+	later := 0
+	for _, row := range rows {
+		w.sellsSoon(row.Bucket, "anna")
+		if w.db.Row(row.Bucket).Epoch > 1 {
+			later++
+		}
+	}
+	require.Positive(t, later)
+	require.Less(t, later, len(rows), "buckets of the other nodes were left alone")
 }
