@@ -31,7 +31,7 @@ func (w *world) keep() *Controller {
 
 // Redis restarts, with its data or without: the keeper notices that the script is gone and brings the buckets back, with
 // the orders of before.
-func TestKeeperBringsRestartedRedisBack(t *testing.T) {
+func TestControllerBringsRestartedRedisBack(t *testing.T) {
 	server := harness.Redis(t, "--appendfsync", "always")
 	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, nil)
 	b := w.stock("phone", 10, 1)
@@ -53,7 +53,7 @@ func TestKeeperBringsRestartedRedisBack(t *testing.T) {
 
 // At its start a keeper asks every bucket, so data that vanished while nobody looked is noticed though the script is
 // there.
-func TestKeeperAsksEveryBucketAtItsStart(t *testing.T) {
+func TestControllerAsksEveryBucketAtItsStart(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
 	w.doOn("DEL", w.redis.Keys(b).Meta)
@@ -62,7 +62,7 @@ func TestKeeperAsksEveryBucketAtItsStart(t *testing.T) {
 }
 
 // Reported buckets are rebuilt, also those that a dead control role left loading; drafts are left alone.
-func TestKeeperMendsWhatIsNotOpen(t *testing.T) {
+func TestControllerMendsWhatIsNotOpen(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
 	draft := w.sale
@@ -79,7 +79,7 @@ func TestKeeperMendsWhatIsNotOpen(t *testing.T) {
 }
 
 // A pause whose operator died before telling Redis is finished by the keeper; a list that Redis lost is loaded again.
-func TestKeeperFinishesWhatOthersBegan(t *testing.T) {
+func TestControllerFinishesWhatOthersBegan(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
 	w.keep()
@@ -106,7 +106,7 @@ func TestKeeperFinishesWhatOthersBegan(t *testing.T) {
 }
 
 // A lease of another process keeps the keeper out of its sale.
-func TestKeeperRespectsTheLease(t *testing.T) {
+func TestControllerRespectsTheLease(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
 	w.db.Mu.Lock()
@@ -154,7 +154,7 @@ func TestViewWatched(t *testing.T) {
 
 // Which buckets the keeper compares is decided by the clock that they sell by: a settling process whose own clock is behind
 // must not leave a sale unwatched.
-func TestKeeperGoesByRedissClock(t *testing.T) {
+func TestControllerGoesByRedissClock(t *testing.T) {
 	embedded := miniredis.RunT(t)
 	k := NewController(ControllerOptions{
 		Redis: dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{embedded.Addr()}, Embedded: true}),

@@ -28,7 +28,7 @@ func (w *world) applier() *OutboxApplier {
 
 // Released units can be bought again, also by the buyer who gave them back; the key of the released order still answers
 // with that order.
-func TestCourierBringsReleasedUnitsBack(t *testing.T) {
+func TestOutboxApplierBringsReleasedUnitsBack(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 2, 2)
 	press := func(buyer, key string, quantity int) sale.Answer {
@@ -71,7 +71,7 @@ func TestCourierBringsReleasedUnitsBack(t *testing.T) {
 
 // Of an order that the operator refused Redis remembers as much as a rebuild would load: nothing. It counts neither against
 // the rule of cancellations nor as one of the eight, and its key takes a new order. What else its buyer has stays.
-func TestCourierForgetsRefusedOrders(t *testing.T) {
+func TestOutboxApplierForgetsRefusedOrders(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 100, 3)
 	press := func(buyer, key string) sale.Answer {
@@ -113,7 +113,7 @@ func TestCourierForgetsRefusedOrders(t *testing.T) {
 }
 
 // What is applied but not marked is marked by the next pass, and not applied again: in another process too.
-func TestCourierAppliesARowOnce(t *testing.T) {
+func TestOutboxApplierAppliesARowOnce(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
 	for i := range 3 {
@@ -154,7 +154,7 @@ func TestCourierAppliesARowOnce(t *testing.T) {
 }
 
 // Many rows of many buckets go in pages that a script can hold, in the order of their numbers.
-func TestCourierCarriesManyRows(t *testing.T) {
+func TestOutboxApplierCarriesManyRows(t *testing.T) {
 	w := newWorld(t, nil)
 	buckets := []sale.Bucket{w.stock("phone", 2000, 1), w.stock("case", 2000, 1), w.stock("cable", 2000, 1)}
 	names := buyers("buyer", 2500)
@@ -178,7 +178,7 @@ func TestCourierCarriesManyRows(t *testing.T) {
 
 // A release that Redis cannot know says that Redis lost writes: nothing is written, and the bucket is reported. The rebuild
 // absorbs the row.
-func TestCourierReportsLoss(t *testing.T) {
+func TestOutboxApplierReportsLoss(t *testing.T) {
 	spoil := map[string]func(w *world, b sale.Bucket){
 		"order":    func(w *world, b sale.Bucket) { w.doOn("DEL", w.redis.Keys(b).Buyers) },
 		"outbox":   func(w *world, b sale.Bucket) { w.db.OpenRows[0].Number = 2 },
@@ -214,7 +214,7 @@ func TestCourierReportsLoss(t *testing.T) {
 }
 
 // Without the script nothing is applied, and the courier does not load it.
-func TestCourierDoesNotLoadTheScript(t *testing.T) {
+func TestOutboxApplierDoesNotLoadTheScript(t *testing.T) {
 	server := harness.Redis(t)
 	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, nil)
 	b := w.stock("phone", 10, 1)
@@ -229,7 +229,7 @@ func TestCourierDoesNotLoadTheScript(t *testing.T) {
 }
 
 // A loss that lasts is reported once a second and logged once: the database may not have been able to close the bucket yet.
-func TestCourierRepeatsItsReports(t *testing.T) {
+func TestOutboxApplierRepeatsItsReports(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db, log := fakes.NewDatabase(), &safeBuffer{}
 		c := NewOutboxApplier(OutboxApplierOptions{Report: db, Log: slog.New(slog.NewTextHandler(log, nil))})
@@ -249,7 +249,7 @@ func TestCourierRepeatsItsReports(t *testing.T) {
 }
 
 // Rows of an epoch that Redis has left are done with, and those of one that it has not reached wait.
-func TestCourierAppliesInTheRowsEpochOnly(t *testing.T) {
+func TestOutboxApplierAppliesInTheRowsEpochOnly(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
 	row := func(epoch int64) []sale.OutboxRow {
@@ -280,7 +280,7 @@ func TestCourierAppliesInTheRowsEpochOnly(t *testing.T) {
 
 // With another process at work, with a database that is away, or a row that nobody could have written, nothing is carried,
 // and the next pass finds everything as it was.
-func TestCourierWaits(t *testing.T) {
+func TestOutboxApplierWaits(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
 	w.db.Release(b, orderOf(w.buy(b, "anna"), "anna"))

@@ -133,7 +133,7 @@ func TestRelayPublishesBrokenEntries(t *testing.T) {
 }
 
 // Keeper and relay of one process, as settle runs them: what a dead gateway left is settled without anybody's help.
-func TestRelayRunsOnTheKeepersView(t *testing.T) {
+func TestRelayRunsOnTheControllersView(t *testing.T) {
 	w := newWorld(t, impatient)
 	b := w.stock("phone", 10, 1)
 	w.abandon(b, []string{"anna", "bert"})

@@ -12,7 +12,7 @@ import (
 )
 
 // When there are more buckets than a turn takes, every one has its turn, also while others come and go.
-func TestRotaGivesEveryBucketItsTurn(t *testing.T) {
+func TestRoundRobinGivesEveryBucketItsTurn(t *testing.T) {
 	itself := func(b sale.Bucket) sale.Bucket { return b }
 	var all []sale.Bucket
 	for i := range 207 {

@@ -16,7 +16,7 @@ import (
 
 // Redis went back and nobody who saw the higher sequence is left: the keeper closes the bucket, and the rebuild sells on
 // with every order of before.
-func TestKeeperNoticesARedisThatWentBack(t *testing.T) {
+func TestControllerNoticesARedisThatWentBack(t *testing.T) {
 	for name, spoil := range map[string][]string{
 		"sequence": {"HSET", "", "seq", "1", "available", "9", "taken", "1"},
 		"epoch":    {"HSET", "", "epoch", "0"},
@@ -45,7 +45,7 @@ func noWindows(sale.Bucket, int64) {}
 
 // Redis went back by the write of a resume and nothing else, which neither sequence nor epoch tells: the sale does not stay
 // paused.
-func TestKeeperGivesALostWindowAnew(t *testing.T) {
+func TestControllerGivesALostWindowAnew(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
 	w.keep()
@@ -62,7 +62,7 @@ func TestKeeperGivesALostWindowAnew(t *testing.T) {
 
 // A backup of the database was restored within an epoch: it numbers outbox rows anew that Redis would take for applied. The
 // keeper closes the bucket, and the rebuild goes on from the number that the database has.
-func TestKeeperNoticesADatabaseThatWentBack(t *testing.T) {
+func TestControllerNoticesADatabaseThatWentBack(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
 	k := w.keep()

@@ -87,8 +87,8 @@ func TestUnitsMoveToTheBuyerWhoAsks(t *testing.T) {
 	require.Empty(t, m.db.Reported())
 }
 
-// TestUnitsAreGatheredFromSeveralBuckets: what is asked is more than any bucket has.
-func TestUnitsAreGatheredFromSeveralBuckets(t *testing.T) {
+// TestUnitsAreTakenFromSeveralBuckets: what is asked is more than any bucket has.
+func TestUnitsAreTakenFromSeveralBuckets(t *testing.T) {
 	m := newMarket(t, 1, 1, 1, 1).carry()
 	a := m.press(2, "anna", 4)
 	require.Equal(t, sale.OutcomeQueued, a.Outcome)
@@ -283,8 +283,8 @@ func TestAllThatIsAskedComesInOneRound(t *testing.T) {
 	require.Equal(t, []int64{8, 4}, []int64{m.reading(m.buckets[0]).Available, m.reading(m.buckets[1]).Available}, "they took turns")
 }
 
-// TestSlowTurnKeepsNobody: those who seek wait a second at most, also where the database takes longer to answer a turn.
-func TestSlowTurnKeepsNobody(t *testing.T) {
+// TestSlowRoundKeepsNobody: those who seek wait a second at most, also where the database takes longer to answer a turn.
+func TestSlowRoundKeepsNobody(t *testing.T) {
 	m := newMarket(t, 0, 0)
 	answered := make(chan struct{})
 	m.engine.Buckets = stuckBooks{m.db, answered}
