@@ -46,10 +46,14 @@ const (
 )
 
 var (
-	stockUnitsDesc = prometheus.NewDesc("flashsale_stock_units", "Units of a SKU by where they are.", []string{"sale", "sku", "state"}, nil)
-	errorUnitsDesc = prometheus.NewDesc("flashsale_conservation_error_units", "Units by which the stock equation of a SKU does not hold; 0 is right.", []string{"sale", "sku"}, nil)
-	epochDesc      = prometheus.NewDesc("flashsale_epoch", "Epoch of a bucket in the database.", []string{"sale", "sku", "bucket"}, nil)
-	oldestDesc     = prometheus.NewDesc("flashsale_journal_oldest_age_seconds", "Age of the oldest journal entry, 0 when all journals are empty.", nil, nil)
+	stockUnitsDesc = prometheus.NewDesc("flashsale_stock_units",
+		"Units of a SKU by where they are.", []string{"sale", "sku", "state"}, nil)
+	errorUnitsDesc = prometheus.NewDesc("flashsale_conservation_error_units",
+		"Units by which the stock equation of a SKU does not hold; 0 is right.", []string{"sale", "sku"}, nil)
+	epochDesc = prometheus.NewDesc("flashsale_epoch",
+		"Epoch of a bucket in the database.", []string{"sale", "sku", "bucket"}, nil)
+	oldestDesc = prometheus.NewDesc("flashsale_journal_oldest_age_seconds",
+		"Age of the oldest journal entry, 0 when all journals are empty.", nil, nil)
 )
 
 // Gauges is the role that shows the stock equation as metrics, in whichever process has its lease. The others show
@@ -183,7 +187,7 @@ func (g *Gauges) measure(ctx context.Context) ([]prometheus.Metric, error) {
 		}
 		g.buckets += len(positions)
 		for _, p := range positions {
-			metrics = append(metrics, prometheus.MustNewConstMetric(epochDesc, prometheus.GaugeValue, float64(p.Epoch), p.Sale, p.SKU, strconv.Itoa(p.Number)))
+			metrics = append(metrics, gauge(epochDesc, float64(p.Epoch), p.Sale, p.SKU, strconv.Itoa(p.Number)))
 			if p.Oldest != 0 && (oldest == 0 || p.Oldest < oldest) {
 				oldest = p.Oldest
 			}
@@ -194,11 +198,13 @@ func (g *Gauges) measure(ctx context.Context) ([]prometheus.Metric, error) {
 	}
 	g.sums = fresh
 	g.watch.end()
-	return append(metrics, prometheus.MustNewConstMetric(oldestDesc, prometheus.GaugeValue, age(now, oldest))), nil
+	return append(metrics, gauge(oldestDesc, age(now, oldest))), nil
 }
 
 // addStock shows each SKU's units. While a bucket is being rebuilt the SKU keeps its last numbers that belonged together.
-func (g *Gauges) addStock(metrics []prometheus.Metric, s *sale.Sale, groups []skuPositions, fresh map[[2]string]sale.Stock) []prometheus.Metric {
+func (g *Gauges) addStock(
+	metrics []prometheus.Metric, s *sale.Sale, groups []skuPositions, fresh map[[2]string]sale.Stock,
+) []prometheus.Metric {
 	for _, group := range groups {
 		key := [2]string{s.ID, group.sku}
 		sum, known := group.total(), true
@@ -212,12 +218,19 @@ func (g *Gauges) addStock(metrics []prometheus.Metric, s *sale.Sale, groups []sk
 		for _, unit := range []struct {
 			state string
 			count int64
-		}{{"loaded", sum.Loaded}, {"available", sum.Available}, {"in_flight", sum.InFlight}, {"settled", sum.Settled}, {"released", sum.Released}} {
-			metrics = append(metrics, prometheus.MustNewConstMetric(stockUnitsDesc, prometheus.GaugeValue, float64(unit.count), s.ID, group.sku, unit.state))
+		}{
+			{"loaded", sum.Loaded}, {"available", sum.Available}, {"in_flight", sum.InFlight},
+			{"settled", sum.Settled}, {"released", sum.Released},
+		} {
+			metrics = append(metrics, gauge(stockUnitsDesc, float64(unit.count), s.ID, group.sku, unit.state))
 		}
-		metrics = append(metrics, prometheus.MustNewConstMetric(errorUnitsDesc, prometheus.GaugeValue, float64(sum.Difference()), s.ID, group.sku))
+		metrics = append(metrics, gauge(errorUnitsDesc, float64(sum.Difference()), s.ID, group.sku))
 	}
 	return metrics
+}
+
+func gauge(desc *prometheus.Desc, value float64, labels ...string) prometheus.Metric {
+	return prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
 }
 
 func age(now time.Time, createdMS int64) float64 {

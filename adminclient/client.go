@@ -164,7 +164,8 @@ func (c *Client) send(ctx context.Context, method, path string, body io.Reader, 
 	request.Header.Set("Accept", accept)
 	response, err := c.http.Do(request)
 	if err != nil {
-		return nil, unreadable(method, fmt.Errorf("ask the operators' API at %s, is a gateway running there (admin.url)? %w", c.base, cause(err)))
+		return nil, unreadable(method, fmt.Errorf(
+			"ask the operators' API at %s, is a gateway running there (admin.url)? %w", c.base, cause(err)))
 	}
 	return response, nil
 }

@@ -49,23 +49,24 @@ func answers(routes map[string]string) *http.ServeMux {
 
 // Every method asks its own route, with the operators' token, and hands on what it is answered.
 func TestEveryMethodAsksItsRoute(t *testing.T) {
-	routes := map[string]func(context.Context, *Client) ([]byte, error){
-		"PUT /admin/v1/sales/s": func(ctx context.Context, c *Client) ([]byte, error) { return c.PutSale(ctx, "s", []byte("{}")) },
-		"PUT /admin/v1/sales/s/buyers": func(ctx context.Context, c *Client) ([]byte, error) {
-			return c.PutBuyers(ctx, "s", strings.NewReader("b"))
+	ctx, lines := t.Context(), strings.NewReader("b")
+	routes := map[string]func(*Client) ([]byte, error){
+		"PUT /admin/v1/sales/s": func(c *Client) ([]byte, error) { return c.PutSale(ctx, "s", []byte("{}")) },
+		"PUT /admin/v1/sales/s/buyers": func(c *Client) ([]byte, error) {
+			return c.PutBuyers(ctx, "s", lines)
 		},
-		"POST /admin/v1/sales/s/open":    func(ctx context.Context, c *Client) ([]byte, error) { return c.Move(ctx, "s", "open") },
-		"POST /admin/v1/sales/s/preload": func(ctx context.Context, c *Client) ([]byte, error) { return c.Preload(ctx, "s", nil) },
-		"GET /admin/v1/sales/s":          func(ctx context.Context, c *Client) ([]byte, error) { return c.Sale(ctx, "s") },
-		"GET /admin/v1/sales":            func(ctx context.Context, c *Client) ([]byte, error) { return c.Sales(ctx) },
-		"GET /admin/v1/sales/s/stats":    func(ctx context.Context, c *Client) ([]byte, error) { return c.Stats(ctx, "s") },
-		"GET /admin/v1/rules":            func(ctx context.Context, c *Client) ([]byte, error) { return c.Rules(ctx) },
-		"PUT /admin/v1/rules":            func(ctx context.Context, c *Client) ([]byte, error) { return c.PutRules(ctx, []byte("{}")) },
-		"GET /admin/v1/orders/7":         func(ctx context.Context, c *Client) ([]byte, error) { return c.Order(ctx, 7) },
+		"POST /admin/v1/sales/s/open":    func(c *Client) ([]byte, error) { return c.Move(ctx, "s", "open") },
+		"POST /admin/v1/sales/s/preload": func(c *Client) ([]byte, error) { return c.Preload(ctx, "s", nil) },
+		"GET /admin/v1/sales/s":          func(c *Client) ([]byte, error) { return c.Sale(ctx, "s") },
+		"GET /admin/v1/sales":            func(c *Client) ([]byte, error) { return c.Sales(ctx) },
+		"GET /admin/v1/sales/s/stats":    func(c *Client) ([]byte, error) { return c.Stats(ctx, "s") },
+		"GET /admin/v1/rules":            func(c *Client) ([]byte, error) { return c.Rules(ctx) },
+		"PUT /admin/v1/rules":            func(c *Client) ([]byte, error) { return c.PutRules(ctx, []byte("{}")) },
+		"GET /admin/v1/orders/7":         func(c *Client) ([]byte, error) { return c.Order(ctx, 7) },
 	}
 	for route, call := range routes {
 		want := fmt.Sprintf("{%q: 1}", route)
-		got, err := call(t.Context(), ask(t, answers(map[string]string{route: want})))
+		got, err := call(ask(t, answers(map[string]string{route: want})))
 		require.NoError(t, err, route)
 		require.Equal(t, want, string(got))
 	}
@@ -148,14 +149,21 @@ func TestAuditPrintsAndDecides(t *testing.T) {
 		want        error
 		prints      string
 	}{
-		"holds":                        {stocks: []sale.Stock{whole}, prints: "yes"},
-		"does not hold":                {stocks: []sale.Stock{less}, want: ErrBooksDoNotHold, prints: "NO"},
-		"on the way":                   {stocks: []sale.Stock{onTheWay}, prints: "yes"},
-		"waits until it is settled":    {stocks: []sale.Stock{onTheWay, onTheWay, whole}, wait: time.Minute, prints: "yes"},
-		"waits in vain":                {stocks: []sale.Stock{onTheWay}, wait: 20 * time.Millisecond, want: ErrStillInFlight, prints: "yes"},
-		"certified":                    {stocks: []sale.Stock{whole}, certificate: &certificate{}, prints: "certificate"},
-		"the certificate is violated":  {stocks: []sale.Stock{whole}, certificate: &certificate{violated: true}, want: ErrBooksDoNotHold, prints: "certificate"},
-		"the stores could not be read": {stocks: []sale.Stock{whole}, certificate: &certificate{fails: errFull}, want: ErrUnreadable},
+		"holds":                     {stocks: []sale.Stock{whole}, prints: "yes"},
+		"does not hold":             {stocks: []sale.Stock{less}, want: ErrBooksDoNotHold, prints: "NO"},
+		"on the way":                {stocks: []sale.Stock{onTheWay}, prints: "yes"},
+		"waits until it is settled": {stocks: []sale.Stock{onTheWay, onTheWay, whole}, wait: time.Minute, prints: "yes"},
+		"waits in vain": {
+			stocks: []sale.Stock{onTheWay}, wait: 20 * time.Millisecond, want: ErrStillInFlight, prints: "yes",
+		},
+		"certified": {stocks: []sale.Stock{whole}, certificate: &certificate{}, prints: "certificate"},
+		"the certificate is violated": {
+			stocks: []sale.Stock{whole}, certificate: &certificate{violated: true}, want: ErrBooksDoNotHold,
+			prints: "certificate",
+		},
+		"the stores could not be read": {
+			stocks: []sale.Stock{whole}, certificate: &certificate{fails: errFull}, want: ErrUnreadable,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer

@@ -14,16 +14,25 @@ import (
 
 func TestReadDocumentTurnsYAMLIntoJSON(t *testing.T) {
 	for name, test := range map[string]struct{ in, want string }{
-		"JSON as it is":        {" {\"b\": 1, \"a\": 1.50}\n", " {\"b\": 1, \"a\": 1.50}\n"},
-		"order is kept":        {"b: 1\na: 2\n", `{"b":1,"a":2}`},
-		"times stay text":      {"starts_at: 2026-11-11T10:00:00Z\nday: 2026-11-11\n", `{"starts_at":"2026-11-11T10:00:00Z","day":"2026-11-11"}`},
-		"numbers stay":         {"a: 129900\nb: 1.50\nc: 1e3\nd: -0\ne: 99999999999999999999", `{"a":129900,"b":1.50,"c":1e3,"d":-0,"e":99999999999999999999}`},
-		"other numbers":        {"a: 0x10\nb: 1_000\nc: 0o17\nd: +7\ne: .5", `{"a":16,"b":1000,"c":15,"d":7,"e":0.5}`},
-		"quoted stays text":    {`a: "1"` + "\nb: 'null'\n", `{"a":"1","b":"null"}`},
-		"null and bool":        {"a: null\nb: ~\nc:\nd: true\ne: False\n", `{"a":null,"b":null,"c":null,"d":true,"e":false}`},
-		"unknown stays":        {"colour: red\n", `{"colour":"red"}`},
-		"doubled stays":        {"a: 1\na: 2\n", `{"a":1,"a":2}`},
-		"lists":                {"items:\n- sku: a\n  stock: 1\n- {sku: b}\nnone: []\n", `{"items":[{"sku":"a","stock":1},{"sku":"b"}],"none":[]}`},
+		"JSON as it is": {" {\"b\": 1, \"a\": 1.50}\n", " {\"b\": 1, \"a\": 1.50}\n"},
+		"order is kept": {"b: 1\na: 2\n", `{"b":1,"a":2}`},
+		"times stay text": {
+			"starts_at: 2026-11-11T10:00:00Z\nday: 2026-11-11\n",
+			`{"starts_at":"2026-11-11T10:00:00Z","day":"2026-11-11"}`,
+		},
+		"numbers stay": {
+			"a: 129900\nb: 1.50\nc: 1e3\nd: -0\ne: 99999999999999999999",
+			`{"a":129900,"b":1.50,"c":1e3,"d":-0,"e":99999999999999999999}`,
+		},
+		"other numbers":     {"a: 0x10\nb: 1_000\nc: 0o17\nd: +7\ne: .5", `{"a":16,"b":1000,"c":15,"d":7,"e":0.5}`},
+		"quoted stays text": {`a: "1"` + "\nb: 'null'\n", `{"a":"1","b":"null"}`},
+		"null and bool":     {"a: null\nb: ~\nc:\nd: true\ne: False\n", `{"a":null,"b":null,"c":null,"d":true,"e":false}`},
+		"unknown stays":     {"colour: red\n", `{"colour":"red"}`},
+		"doubled stays":     {"a: 1\na: 2\n", `{"a":1,"a":2}`},
+		"lists": {
+			"items:\n- sku: a\n  stock: 1\n- {sku: b}\nnone: []\n",
+			`{"items":[{"sku":"a","stock":1},{"sku":"b"}],"none":[]}`,
+		},
 		"alias":                {"a: &x {n: 1}\nb: *x\n", `{"a":{"n":1},"b":{"n":1}}`},
 		"merge is a member":    {"a: &x {n: 1}\nb:\n  <<: *x\n", `{"a":{"n":1},"b":{"<<":{"n":1}}}`},
 		"numbers as names":     {"1: a\ntrue: b\n", `{"1":"a","true":"b"}`},

@@ -155,7 +155,8 @@ func TestASecondLoopIsFound(t *testing.T) {
 func TestExceptionsThatExcuseNothingAreFound(t *testing.T) {
 	loop := "package a\nfunc f() { for { role.Pause(ctx, d) } }\n"
 	table := map[string]string{"a/": "needed", "b/b.go": "needed", "c/": "its loop has gone", "d/": "only its test has one"}
-	found := idleExcuses(parse(t, "a/sub/a.go", loop, "b/b.go", loop, "c/c.go", "package c\n", "d/d_test.go", loop), loopBreaches, table)
+	tree := parse(t, "a/sub/a.go", loop, "b/b.go", loop, "c/c.go", "package c\n", "d/d_test.go", loop)
+	found := idleExcuses(tree, loopBreaches, table)
 	assert.Len(t, found, 2)
 	assert.Contains(t, text(found), "c/: an exception that excuses nothing")
 	assert.Contains(t, text(found), "d/: an exception that excuses nothing")
