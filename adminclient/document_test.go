@@ -1,4 +1,4 @@
-package admin
+package adminclient
 
 import (
 	"io"
@@ -8,20 +8,31 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
 )
 
 func TestReadDocumentTurnsYAMLIntoJSON(t *testing.T) {
 	for name, test := range map[string]struct{ in, want string }{
-		"JSON as it is":        {" {\"b\": 1, \"a\": 1.50}\n", " {\"b\": 1, \"a\": 1.50}\n"},
-		"order is kept":        {"b: 1\na: 2\n", `{"b":1,"a":2}`},
-		"times stay text":      {"starts_at: 2026-11-11T10:00:00Z\nday: 2026-11-11\n", `{"starts_at":"2026-11-11T10:00:00Z","day":"2026-11-11"}`},
-		"numbers stay":         {"a: 129900\nb: 1.50\nc: 1e3\nd: -0\ne: 99999999999999999999", `{"a":129900,"b":1.50,"c":1e3,"d":-0,"e":99999999999999999999}`},
-		"other numbers":        {"a: 0x10\nb: 1_000\nc: 0o17\nd: +7\ne: .5", `{"a":16,"b":1000,"c":15,"d":7,"e":0.5}`},
-		"quoted stays text":    {`a: "1"` + "\nb: 'null'\n", `{"a":"1","b":"null"}`},
-		"null and bool":        {"a: null\nb: ~\nc:\nd: true\ne: False\n", `{"a":null,"b":null,"c":null,"d":true,"e":false}`},
-		"unknown stays":        {"colour: red\n", `{"colour":"red"}`},
-		"doubled stays":        {"a: 1\na: 2\n", `{"a":1,"a":2}`},
-		"lists":                {"items:\n- sku: a\n  stock: 1\n- {sku: b}\nnone: []\n", `{"items":[{"sku":"a","stock":1},{"sku":"b"}],"none":[]}`},
+		"JSON as it is": {" {\"b\": 1, \"a\": 1.50}\n", " {\"b\": 1, \"a\": 1.50}\n"},
+		"order is kept": {"b: 1\na: 2\n", `{"b":1,"a":2}`},
+		"times stay text": {
+			"starts_at: 2026-11-11T10:00:00Z\nday: 2026-11-11\n",
+			`{"starts_at":"2026-11-11T10:00:00Z","day":"2026-11-11"}`,
+		},
+		"numbers stay": {
+			"a: 129900\nb: 1.50\nc: 1e3\nd: -0\ne: 99999999999999999999",
+			`{"a":129900,"b":1.50,"c":1e3,"d":-0,"e":99999999999999999999}`,
+		},
+		"other numbers":     {"a: 0x10\nb: 1_000\nc: 0o17\nd: +7\ne: .5", `{"a":16,"b":1000,"c":15,"d":7,"e":0.5}`},
+		"quoted stays text": {`a: "1"` + "\nb: 'null'\n", `{"a":"1","b":"null"}`},
+		"null and bool":     {"a: null\nb: ~\nc:\nd: true\ne: False\n", `{"a":null,"b":null,"c":null,"d":true,"e":false}`},
+		"unknown stays":     {"colour: red\n", `{"colour":"red"}`},
+		"doubled stays":     {"a: 1\na: 2\n", `{"a":1,"a":2}`},
+		"lists": {
+			"items:\n- sku: a\n  stock: 1\n- {sku: b}\nnone: []\n",
+			`{"items":[{"sku":"a","stock":1},{"sku":"b"}],"none":[]}`,
+		},
 		"alias":                {"a: &x {n: 1}\nb: *x\n", `{"a":{"n":1},"b":{"n":1}}`},
 		"merge is a member":    {"a: &x {n: 1}\nb:\n  <<: *x\n", `{"a":{"n":1},"b":{"<<":{"n":1}}}`},
 		"numbers as names":     {"1: a\ntrue: b\n", `{"1":"a","true":"b"}`},
@@ -54,7 +65,7 @@ func TestReadDocumentRefuses(t *testing.T) {
 		"infinite":           "a: .inf\n",
 		"aliases of aliases": bomb,
 		"deep":               strings.Repeat("[", 200) + strings.Repeat("]", 199) + " ,]",
-		"too large":          strings.Repeat(" ", maxBodyBytes) + "{}",
+		"too large":          strings.Repeat(" ", sale.MaxDocumentBytes) + "{}",
 		"alias of itself":    "a: &a [*a]\n",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -62,33 +73,12 @@ func TestReadDocumentRefuses(t *testing.T) {
 			require.Error(t, err)
 		})
 	}
-	_, err := ReadDocument(&broken{})
+	_, err := ReadDocument(broken{})
 	require.ErrorIs(t, err, ErrUnreadable)
 	for _, empty := range []string{"", " \n", "# nothing but words\n"} {
 		_, err = ReadDocument(strings.NewReader(empty))
 		require.EqualError(t, err, "the document is empty", "%q", empty)
 	}
-}
-
-func TestYAMLSaleIsTheSaleOfTheJSON(t *testing.T) {
-	b := newBench(t)
-	document, err := ReadDocument(strings.NewReader(`
-name: Phones
-starts_at: 2026-11-11T10:00:00Z
-ends_at: 2026-11-11T12:00:00Z
-items:
-  - {sku: phone, stock: 10, price_cents: 129900}
-`))
-	require.NoError(t, err)
-	got, err := b.client().PutSale(t.Context(), "yaml", document)
-	require.NoError(t, err)
-	want := b.ask("PUT", "/admin/v1/sales/json", phoneSale)
-	require.Equal(t, strings.Replace(string(want.Body), `"json"`, `"yaml"`, 1), string(got))
-
-	document, err = ReadDocument(strings.NewReader("name: Phones\ncolour: red\nname: again\n"))
-	require.NoError(t, err)
-	_, err = b.client().PutSale(t.Context(), "yaml", document)
-	require.ErrorContains(t, err, "colour: is not a member known here", "the API names what it does not know")
 }
 
 func TestOpenInput(t *testing.T) {
