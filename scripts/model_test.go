@@ -12,24 +12,24 @@ import (
 // stockModel states the rules of the scripts in Go, for one bucket, without Redis. What it cannot know (Redis's clock)
 // it is told.
 type stockModel struct {
-	here                        bool // the meta hash exists
-	epoch                       int64
-	loaded                      string // loaded_state
-	replid, realReplid          string
-	checked, base               int64
+	here                             bool // the meta hash exists
+	epoch                            int64
+	loaded                           string // loaded_state
+	replid, realReplid               string
+	checked, base                    int64
 	available, seq, taken, journaled int64
-	moved                       int64 // part of taken, by transfers
-	returned                    int64 // by the outbox
-	outbox, outboxSeq           int64 // the highest row applied, and the sequence of the write that did it
-	version                     int64
-	state                       sale.State
-	starts, ends                int64
-	limit                       int
-	buyers                      map[string][]buyerEntry
-	forgotten                   int // released orders that releases have pushed out
-	refused                     int // orders of which a refusal by hand has left nothing
-	journal                     []modelJournal
-	head                        string
+	moved                            int64 // part of taken, by transfers
+	returned                         int64 // by the outbox
+	outbox, outboxSeq                int64 // the highest row applied, and the sequence of the write that did it
+	version                          int64
+	state                            sale.State
+	starts, ends                     int64
+	limit                            int
+	buyers                           map[string][]buyerEntry
+	forgotten                        int // released orders that releases have pushed out
+	refused                          int // orders of which a refusal by hand has left nothing
+	journal                          []modelJournal
+	head                             string
 }
 
 type modelJournal struct {
