@@ -13,9 +13,9 @@ import (
 
 	"flashsale/admin"
 	"flashsale/embedded"
+	"flashsale/kafka"
 	"flashsale/sale"
 	"flashsale/settings"
-	"flashsale/settle"
 	"flashsale/store"
 )
 
@@ -60,7 +60,7 @@ func (c devCommand) Run(inv *invocation) (err error) {
 	if err := closeLoaded(inv.ctx, place.books); err != nil {
 		return fmt.Errorf("close the buckets of an earlier run: %w", err)
 	}
-	if err := settle.CreateTopics(inv.ctx, settleKafka(s), s.Namespace, int32(s.Kafka.Partitions), 1); err != nil {
+	if err := kafka.CreateTopics(inv.ctx, kafkaOptions(s), s.Namespace, int32(s.Kafka.Partitions), 1); err != nil {
 		return fmt.Errorf("create the embedded topics: %w", err)
 	}
 	home := devHome{dir: dir}

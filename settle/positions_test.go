@@ -7,10 +7,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
+
+	"flashsale/kafka"
 )
 
 // forget takes the database back: everything from a partition's offset on is as if it had never been written.
-func (b *fakeBooks) forget(partition int32, from int64, topicID string) {
+func (b *fakeStore) forget(partition int32, from int64, topicID string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.rows, b.markers = map[sale.OrderID]int{}, map[marker]bool{}
@@ -20,7 +22,7 @@ func (b *fakeBooks) forget(partition int32, from int64, topicID string) {
 	}
 }
 
-func (b *fakeBooks) topicOf(partition int32) string {
+func (b *fakeStore) topicOf(partition int32) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.settled[partition].TopicID
@@ -29,76 +31,76 @@ func (b *fakeBooks) topicOf(partition int32) string {
 // The database was restored from a moment before: what it lost is settled again, from its own position.
 func TestADatabaseThatLostItsTailGetsItBack(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
-		books := newFakeBooks()
-		b.settleSome(books) // two records in each partition
-		books.forget(2, 1, books.topicOf(2))
-		p := b.start(books)
-		b.eventually("the second record of the partition", func() bool { return books.settledOrders() == 2 })
-		b.eventually("its offset", func() bool { return b.committed()[2] == 2 })
+		store := newFakeStore()
+		b.settleSome(store) // two records in each partition
+		store.forget(2, 1, store.topicOf(2))
+		p := b.start(store)
+		b.Eventually("the second record of the partition", func() bool { return store.settledOrders() == 2 })
+		b.Eventually("its offset", func() bool { return b.committed()[2] == 2 })
 		require.NoError(b, p.stop())
-		require.Len(b, books.order, 9, "nothing else was read again")
+		require.Len(b, store.order, 9, "nothing else was read again")
 	})
 }
 
 func TestADatabaseThatLostAPartitionGetsItBack(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
-		books := newFakeBooks()
-		b.settleSome(books)
-		books.forget(2, 0, "")
-		p := b.start(books)
-		b.eventually("both records of the partition", func() bool { return books.settledOrders() == 4 })
+		store := newFakeStore()
+		b.settleSome(store)
+		store.forget(2, 0, "")
+		p := b.start(store)
+		b.Eventually("both records of the partition", func() bool { return store.settledOrders() == 4 })
 		require.NoError(b, p.stop())
-		require.Len(b, books.order, 10)
+		require.Len(b, store.order, 10)
 	})
 }
 
 // Brokers forget the offsets of a group that was away for long, and lose what a process committed last.
 func TestAGroupThatLostItsOffsetsGoesOnFromTheDatabase(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
-		books := newFakeBooks()
-		b.settleSome(books)
-		b.eventually("the group's end", func() bool { return b.admin.DeleteConsumerGroup(GroupOf(b.name)) == nil })
+		store := newFakeStore()
+		b.settleSome(store)
+		b.Eventually("the group's end", func() bool { return b.Admin.DeleteConsumerGroup(kafka.GroupOf(b.Namespace)) == nil })
 		b.produceOrders(900, 4)
-		p := b.start(books)
-		b.eventually("the records behind", func() bool { return books.settledOrders() == 24 })
-		b.eventually("offsets", func() bool { return b.totalCommitted() == 12 })
+		p := b.start(store)
+		b.Eventually("the records behind", func() bool { return store.settledOrders() == 24 })
+		b.Eventually("offsets", func() bool { return b.totalCommitted() == 12 })
 		require.NoError(b, p.stop())
-		require.Len(b, books.order, 12, "nothing was read again")
+		require.Len(b, store.order, 12, "nothing was read again")
 	})
 }
 
 // The group's offsets go with the topic, so only the database can tell that it settled another one.
 func TestATopicRecreatedWhileNobodyRanIsAnError(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
-		books := newFakeBooks()
-		b.settleSome(books)
-		known := books.topicOf(0)
-		require.NoError(b, CheckPositions(b.Context(), b.kafka, b.name, books))
-		require.NoError(b, b.admin.DeleteTopic(b.topics.Orders))
-		b.eventually("creation", func() bool {
-			return CreateTopics(b.Context(), b.kafka, b.name, partitions, 1) == nil &&
-				CheckTopics(b.Context(), b.kafka, b.name, partitions) == nil
+		store := newFakeStore()
+		b.settleSome(store)
+		known := store.topicOf(0)
+		require.NoError(b, CheckPositions(b.Context(), b.Kafka, b.Namespace, store))
+		require.NoError(b, b.Admin.DeleteTopic(b.Topics.Orders))
+		b.Eventually("creation", func() bool {
+			return kafka.CreateTopics(b.Context(), b.Kafka, b.Namespace, partitions, 1) == nil &&
+				kafka.CheckTopics(b.Context(), b.Kafka, b.Namespace, partitions) == nil
 		})
-		b.requireOffsetError(b.start(books), "of topic id "+known+", but the topic was recreated")
+		b.requireOffsetError(b.start(store), "of topic id "+known+", but the topic was recreated")
 		var offset *OffsetError
-		require.ErrorAs(b, CheckPositions(b.Context(), b.kafka, b.name, books), &offset)
+		require.ErrorAs(b, CheckPositions(b.Context(), b.Kafka, b.Namespace, store), &offset)
 		require.Contains(b, offset.Found, "of topic id "+known)
-		require.NoError(b, CheckPositions(b.Context(), b.kafka, b.name, newFakeBooks()), "a database that has settled nothing")
+		require.NoError(b, CheckPositions(b.Context(), b.Kafka, b.Namespace, newFakeStore()), "a database that has settled nothing")
 	})
 }
 
 func TestASettlerStopsAtADatabaseThatIsBehind(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
-		books := newFakeBooks()
-		books.behind = 1
+		store := newFakeStore()
+		store.behind = 1
 		b.produceOrders(1, 8)
-		p := b.start(books)
-		b.eventually("orders", func() bool { return books.settledOrders() == 16 })
+		p := b.start(store)
+		b.Eventually("orders", func() bool { return store.settledOrders() == 16 })
 		young := batchOf("demo", 700, 2)
 		young.Epoch = 2
-		b.produce(1, sale.AppendBatch(nil, young))
+		b.Produce(1, sale.AppendBatch(nil, young))
 		require.ErrorIs(b, p.wait(), sale.ErrBehind)
-		require.Equal(b, 16, books.requireOnce(b))
+		require.Equal(b, 16, store.requireOnce(b))
 		require.EqualValues(b, 2, b.committed()[1], "its offset was not committed")
 	})
 }
@@ -106,11 +108,11 @@ func TestASettlerStopsAtADatabaseThatIsBehind(t *testing.T) {
 // A database that is away at the start of a session is waited for without leaving the group.
 func TestASessionWaitsForThePositions(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
-		books := newFakeBooks()
-		books.unread = 8
+		store := newFakeStore()
+		store.unread = 8
 		b.produceOrders(1, 8)
-		p := b.start(books)
-		b.eventually("orders", func() bool { return books.settledOrders() == 16 })
+		p := b.start(store)
+		b.Eventually("orders", func() bool { return store.settledOrders() == 16 })
 		require.NoError(b, p.stop())
 	})
 }
@@ -118,21 +120,21 @@ func TestASessionWaitsForThePositions(t *testing.T) {
 // The position in the database takes the place of buried records too.
 func TestBuriedRecordsArePassed(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
-		books := newFakeBooks()
-		books.unknown["gone"] = true
-		b.produce(1, recordBytes("demo", 1, 1))
-		b.produce(1, recordBytes("gone", 10, 1))
-		b.produce(1, []byte("garbage"))
-		p := b.start(books)
-		b.eventually("the position", func() bool { return books.next(1) == 3 })
-		b.eventually("offsets", func() bool { return b.totalCommitted() == 3 })
+		store := newFakeStore()
+		store.unknown["gone"] = true
+		b.Produce(1, recordBytes("demo", 1, 1))
+		b.Produce(1, recordBytes("gone", 10, 1))
+		b.Produce(1, []byte("garbage"))
+		p := b.start(store)
+		b.Eventually("the position", func() bool { return store.next(1) == 3 })
+		b.Eventually("offsets", func() bool { return b.totalCommitted() == 3 })
 		require.NoError(b, p.stop())
-		added := books.added
-		again := b.start(books)
-		b.produce(1, recordBytes("demo", 20, 1))
-		b.eventually("the next record", func() bool { return books.settledOrders() == 2 })
+		added := store.added
+		again := b.start(store)
+		b.Produce(1, recordBytes("demo", 20, 1))
+		b.Eventually("the next record", func() bool { return store.settledOrders() == 2 })
 		require.NoError(b, again.stop())
-		require.Equal(b, added, books.added, "no record is buried twice")
+		require.Equal(b, added, store.added, "no record is buried twice")
 	})
 }
 

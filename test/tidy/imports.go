@@ -30,18 +30,22 @@ var directions = map[string]direction{
 	"lease":    {[]string{"sale", "faults", "role"}, "rooms exclude each other by a lease's name, so the names and the rule of ownership lie below them all"},
 	"gateway":  {[]string{"sale", "faults", "socket", "role"}, apart},
 	"reserve":  {[]string{"sale", "scripts", "faults", "socket", "lease", "role"}, apart},
-	"settle":   {[]string{"sale", "faults", "socket", "lease", "role"}, apart},
+	"kafka":    {[]string{"sale", "faults", "socket"}, "every client of the process reaches the brokers alike, so the options lie below the rooms that produce and consume"},
+	"settle":   {[]string{"sale", "faults", "kafka", "role"}, apart},
+	"events":   {[]string{"sale", "faults", "kafka", "lease", "role"}, apart},
+	"expiry":   {[]string{"sale", "faults", "lease", "role"}, apart},
 	"admin":    {[]string{"sale", "faults", "lease", "role"}, apart},
 	"store":    {[]string{"sale", "ledger", "faults"}, apart},
 	"audit":    {[]string{"sale"}, "the audit reads the stores by a second code path: it shares the nouns with the hot path and nothing else"},
 	"embedded": {[]string{"sale"}, "the engines of the dev command stand where foreign servers stand: nothing of ours is theirs"},
 	"loadtest": {[]string{"sale", "socket"}, "the load test is a client: it sees the engine from outside, as a shop does"},
 	"deploy":   {nil, "deploy holds files for other programs; its tests compare them with the settings"},
-	"test":     {[]string{"sale", "scripts", "settings", "ledger", "faults", "lease", "role", "gateway", "reserve", "settle", "admin"}, "the suites drive the built binary from outside, and the simulator the parts that decide; none needs the real stores' room"},
+	"test":     {[]string{"sale", "scripts", "settings", "ledger", "faults", "kafka", "lease", "role", "gateway", "reserve", "settle", "events", "expiry", "admin"}, "the suites drive the built binary from outside, and the simulator the parts that decide; none needs the real stores' room"},
 }
 
-// Tests may use more: the harness, the scripts, the settings list.
-var testsMay = []string{"sale", "scripts", "settings", "test/harness"}
+// Tests may use more: the harness, the scripts, the settings list, and Kafka's options and producer, which the engine's tests
+// join to the engine.
+var testsMay = []string{"sale", "scripts", "settings", "kafka", "test/harness", "test/kafkabench"}
 
 // owner says which rooms may import a library outside their tests, and why nobody else.
 type owner struct {
@@ -51,7 +55,7 @@ type owner struct {
 }
 
 var owners = []owner{
-	{"github.com/IBM/sarama", []string{"reserve", "settle"}, "one producer and one consumer, so that the settings that lose orders are ruled out in two places and no third"},
+	{"github.com/IBM/sarama", []string{"kafka", "settle"}, "producers in kafka and the consumer in settle, so that the settings that lose orders are ruled out in two places and no third"},
 	{"database/sql", []string{"store", "audit"}, "SQL behind one interface: the portability and locking rules are kept in one room"},
 	{"github.com/go-sql-driver/mysql", []string{"store", "settings", "audit"}, "as database/sql; settings only checks the form of the DSN"},
 	{"github.com/redis/rueidis", []string{"reserve", "audit", "test", "loadtest"}, "writes that return an error may have happened: only reserve knows how to ask again; the load test measures against a baseline that does not"},
