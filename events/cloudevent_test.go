@@ -134,7 +134,7 @@ func BenchmarkEvents(b *testing.B) {
 	for id := range int64(1000) {
 		ids = append(ids, 7_000_000_000_000_000_000+id)
 	}
-	events := []sale.OrderEvent{told(sale.StatusConfirmed, ids...)}
+	events := []sale.OrderEvent{eventOf(sale.StatusConfirmed, ids...)}
 	b.ReportAllocs()
 	for b.Loop() {
 		require.Len(b, newPageOfEvents("shop", events).records, len(ids))

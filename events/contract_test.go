@@ -60,7 +60,7 @@ func read(b *kafkabench.Bench, count int) map[string][]string {
 func someEvents(first int64, count int) []sale.OrderEvent {
 	var events []sale.OrderEvent
 	for id := first; id < first+int64(count); id++ {
-		events = append(events, told(sale.StatusConfirmed, id), told(sale.StatusPaid, id))
+		events = append(events, eventOf(sale.StatusConfirmed, id), eventOf(sale.StatusPaid, id))
 	}
 	return events
 }

@@ -1,4 +1,4 @@
-// Package events tells the shop what happened to its orders, through the events topic.
+// Package events publishes what happened to orders, for the shop, in the events topic.
 //
 // The database commits an event in the transaction that changes the order. The Publisher reads the events page by page in the
 // order of their commits, writes each as a CloudEvent, sends the page, and deletes its rows when every replica has all of it.

@@ -208,7 +208,7 @@ func (s *fakeSender) Close() error {
 	return nil
 }
 
-// order returns an order that has come to a status.
+// order returns an order that has reached a status.
 func order(id int64, status sale.OrderStatus) sale.Order {
 	return sale.Order{
 		OrderID: sale.OrderID(id), Status: status, Sale: "demo", SKU: "phone", Quantity: 1, UnitPriceCents: 129900,
@@ -217,8 +217,8 @@ func order(id int64, status sale.OrderStatus) sale.Order {
 	}
 }
 
-// told returns an event about orders that have come to one status.
-func told(status sale.OrderStatus, ids ...int64) sale.OrderEvent {
+// eventOf returns an event about orders that have reached one status.
+func eventOf(status sale.OrderStatus, ids ...int64) sale.OrderEvent {
 	var e sale.OrderEvent
 	for _, id := range ids {
 		e.Orders = append(e.Orders, order(id, status))

@@ -18,8 +18,8 @@ import (
 
 // Outgoing is the database as publishing needs it.
 type Outgoing interface {
-	// OrderEvents returns the events that come next, in the order of their commits, with the orders as they were at that
-	// moment; no order stands in a page twice. maxOrders bounds the orders of the page, its first event apart.
+	// OrderEvents returns the next events, in the order of their commits, with the orders as they were at that moment. A
+	// page has no order twice. maxOrders bounds the orders of the page, except those of its first event.
 	OrderEvents(ctx context.Context, maxOrders int) ([]sale.OrderEvent, error)
 	// EventsPublished forgets events that the topic has.
 	EventsPublished(ctx context.Context, ids []int64) error

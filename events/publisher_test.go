@@ -29,15 +29,15 @@ func publishing(t *testing.T, p *Publisher) (end func()) {
 func TestEventsReachTheTopicInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out, topic, leases := &fakeOutgoing{}, &fakeEvents{}, newFakeLeases()
-		out.add(told(sale.StatusConfirmed, 1, 2), told(sale.StatusPaid, 1), told(sale.StatusConfirmed, 3),
-			told(sale.StatusExpired, 2, 3))
+		out.add(eventOf(sale.StatusConfirmed, 1, 2), eventOf(sale.StatusPaid, 1), eventOf(sale.StatusConfirmed, 3),
+			eventOf(sale.StatusExpired, 2, 3))
 		p := newFakePublisher(t, "me", leases, out, topic)
 		end := publishing(t, p)
 		synctest.Wait()
 		require.Equal(t, []string{"1:confirmed", "2:confirmed", "1:paid", "3:confirmed", "2:expired", "3:expired"}, topic.has())
 		require.Zero(t, out.waiting())
 		require.InDelta(t, 6, testutil.ToFloat64(p.published), 0)
-		out.add(told(sale.StatusConfirmed, 4))
+		out.add(eventOf(sale.StatusConfirmed, 4))
 		<-time.After(publishEvery)
 		synctest.Wait()
 		require.Len(t, topic.has(), 7)
@@ -59,13 +59,13 @@ func firstOf(ids []string) []string {
 	return first
 }
 
-// Whatever fails on the way, the page comes again and nothing behind it passes it.
+// Whichever step fails, the publisher sends the same page again, and no later page before it.
 func TestAPageThatFailsIsSentAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := &fakeOutgoing{}
 		topic := &fakeEvents{failures: []error{errAway, errAway, nil, errAway, errAway}, partly: true}
 		for id := range int64(20) {
-			out.add(told(sale.StatusConfirmed, 2*id, 2*id+1), told(sale.StatusPaid, 2*id), told(sale.StatusCancelled, 2*id+1))
+			out.add(eventOf(sale.StatusConfirmed, 2*id, 2*id+1), eventOf(sale.StatusPaid, 2*id), eventOf(sale.StatusCancelled, 2*id+1))
 		}
 		p := newFakePublisher(t, "me", newFakeLeases(), out, topic)
 		end := publishing(t, p)
@@ -93,7 +93,7 @@ func TestEventsWaitForTheirTopicAndTheirDatabase(t *testing.T) {
 		for range 1000 {
 			topic.failures = append(topic.failures, errAway)
 		}
-		out.add(told(sale.StatusConfirmed, 1))
+		out.add(eventOf(sale.StatusConfirmed, 1))
 		p := newFakePublisher(t, "me", newFakeLeases(), out, topic)
 		end := publishing(t, p)
 		<-time.After(5 * time.Minute)
@@ -120,7 +120,7 @@ func TestEventsWaitForTheirTopicAndTheirDatabase(t *testing.T) {
 func TestASilentTopicIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out, topic, leases := &fakeOutgoing{}, &fakeEvents{silent: true, gate: make(chan struct{})}, newFakeLeases()
-		out.add(told(sale.StatusConfirmed, 1))
+		out.add(eventOf(sale.StatusConfirmed, 1))
 		p := newFakePublisher(t, "me", leases, out, topic)
 		end := publishing(t, p)
 		<-time.After(time.Minute)
@@ -144,7 +144,7 @@ func TestASilentTopicIsGivenUp(t *testing.T) {
 func TestEndingDoesNotWaitForASilentTopicForLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out, topic := &fakeOutgoing{}, &fakeEvents{silent: true, gate: make(chan struct{})}
-		out.add(told(sale.StatusConfirmed, 1))
+		out.add(eventOf(sale.StatusConfirmed, 1))
 		end := publishing(t, newFakePublisher(t, "me", newFakeLeases(), out, topic))
 		synctest.Wait()
 		asked := time.Now()
@@ -162,7 +162,7 @@ func TestOneProcessPublishesAtATime(t *testing.T) {
 		endFirst := publishing(t, holder)
 		synctest.Wait()
 		endSecond := publishing(t, standby)
-		out.add(told(sale.StatusConfirmed, 1, 2, 3))
+		out.add(eventOf(sale.StatusConfirmed, 1, 2, 3))
 		<-time.After(2 * lease.TTL)
 		synctest.Wait()
 		require.Len(t, first.has(), 3)
@@ -172,7 +172,7 @@ func TestOneProcessPublishesAtATime(t *testing.T) {
 
 		endFirst()
 		require.Zero(t, testutil.CollectAndCount(holder.backlog))
-		out.add(told(sale.StatusPaid, 1))
+		out.add(eventOf(sale.StatusPaid, 1))
 		<-time.After(lease.AskEvery + publishEvery)
 		synctest.Wait()
 		require.Equal(t, []string{"1:paid"}, second.has(), "the lease was given back")
@@ -200,20 +200,20 @@ flashsale_outbox_waiting_rows ` + outbox + "\n"
 
 func TestRefusedPageOfEventsIsHeardOf(t *testing.T) {
 	out := &fakeOutgoing{}
-	out.add(told(sale.StatusConfirmed, 1))
+	out.add(eventOf(sale.StatusConfirmed, 1))
 	p := newFakePublisher(t, "me", newFakeLeases(), out, &fakeEvents{failures: []error{errAway}})
-	var heard []error
-	p.Refused = func(err error) { heard = append(heard, err) }
+	var refused []error
+	p.Refused = func(err error) { refused = append(refused, err) }
 	_, err := p.page(t.Context())
 	require.ErrorIs(t, err, errAway)
-	require.Len(t, heard, 1)
-	require.ErrorIs(t, heard[0], errAway)
+	require.Len(t, refused, 1)
+	require.ErrorIs(t, refused[0], errAway)
 	_, err = p.page(t.Context())
 	require.NoError(t, err)
-	require.Len(t, heard, 1)
+	require.Len(t, refused, 1)
 }
 
-// Under pressure events are told slowly, but they are told, and without it at once.
+// Under pressure the publisher sends events slowly, but it sends them; without pressure it sends them at once.
 func TestEventsGiveWayToRows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out, topic := &fakeOutgoing{}, &fakeEvents{}
@@ -222,7 +222,7 @@ func TestEventsGiveWayToRows(t *testing.T) {
 		p := newFakePublisher(t, "me", newFakeLeases(), out, topic)
 		p.Pressed = pressed.Load
 		for id := range int64(14 * publishOrders) {
-			out.add(told(sale.StatusConfirmed, id+1))
+			out.add(eventOf(sale.StatusConfirmed, id+1))
 		}
 		end := publishing(t, p)
 		const seconds = 5

@@ -100,7 +100,7 @@ func TestReaperTakesPageAfterPageWithoutAWait(t *testing.T) {
 		unpaid := &fakeUnpaid{due: 100_300}
 		r := newFakeReaper(t, unpaid, newFakeLeases(), "me")
 		end := reaping(t, r)
-		synctest.Wait() // virtual time stands still: what follows needed none of it
+		synctest.Wait() // no virtual time passes: the pages needed none
 		require.Equal(t, 101, unpaid.set(0, false))
 		require.InDelta(t, 100_300, testutil.ToFloat64(r.expired), 0)
 		unpaid.set(5, false)

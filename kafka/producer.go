@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"flashsale/role"
 )
 
 // Errors of records that the library was not given.
@@ -88,10 +90,7 @@ func (p *Producer) connect(ctx context.Context, brokers []string, config *sarama
 			p.ready.Store(true)
 			return async, true
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(connectRetry):
-		}
+		role.Pause(ctx, connectRetry)
 	}
 	return nil, false
 }

@@ -119,20 +119,20 @@ func TestProducerCloseFlushes(t *testing.T) {
 	require.Len(t, readAll(t, broker.ListenAddrs(), partitions+records), partitions+records)
 }
 
-// A record that is not taken is heard of, and not only by its publisher, who tries again in silence.
+// The producer reports a record that Kafka does not take, because its publisher repeats it without a word.
 func TestProducerTellsOfRefusals(t *testing.T) {
 	broker := newBroker(t, 0)
-	heard := make(chan error, 1)
+	refused := make(chan error, 1)
 	p, err := NewProducer(ProducerOptions{
-		Kafka: Options{Brokers: broker.ListenAddrs()}, Topic: ordersTopic, Refused: func(err error) { heard <- err },
+		Kafka: Options{Brokers: broker.ListenAddrs()}, Topic: ordersTopic, Refused: func(err error) { refused <- err },
 	})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, p.Close(context.Background())) }()
 	eventually(t, p.Ready, "connected")
 	result := make(chan error, 1)
 	p.Publish(0, []byte("k"), make([]byte, 3<<20), func(err error) { result <- err })
-	require.ErrorContains(t, <-heard, "MaxMessageBytes")
+	require.ErrorContains(t, <-refused, "MaxMessageBytes")
 	require.Error(t, <-result)
 	require.NoError(t, publish(t.Context(), p, 0, "v"))
-	require.Empty(t, heard)
+	require.Empty(t, refused)
 }

@@ -15,7 +15,7 @@ const (
 	recordOverhead = 160
 	// produceVersion is the newest produce request that the oldest broker served understands.
 	produceVersion = 7
-	// noProducer stands for the identity that only idempotent producers have.
+	// noProducer is in the fields of the identity that only idempotent producers have.
 	noProducer = -1
 )
 
@@ -25,7 +25,7 @@ type Record struct {
 	Headers    Headers // records may share them
 }
 
-// Headers stand beside a record.
+// Headers are the headers of a record.
 type Headers []*sarama.RecordHeader
 
 // With returns the headers and one more.

@@ -180,7 +180,7 @@ func (c *consumer) ConsumeClaim(session sarama.ConsumerGroupSession, claim saram
 	if !found {
 		return nil
 	}
-	lag := c.lag.claim(partition, start, claim.HighWaterMarkOffset())
+	behind := c.lag.claim(partition, start, claim.HighWaterMarkOffset())
 	defer c.lag.endClaim(partition)
 	waiting := &recordBatcher{
 		messages: claim.Messages(), topicID: c.starts.topicID, maxRows: c.maxRows, maxBytes: c.maxBytes, pressure: c.pressure,
@@ -203,7 +203,7 @@ func (c *consumer) ConsumeClaim(session sarama.ConsumerGroupSession, claim saram
 		faults.Point("settle.settled")
 		session.MarkOffset(claim.Topic(), partition, next, c.starts.topicID)
 		c.committer.wake()
-		lag.settledTo(next, claim.HighWaterMarkOffset())
+		behind.settledTo(next, claim.HighWaterMarkOffset())
 		c.progress.settled()
 	}
 }

@@ -92,7 +92,7 @@ func TestOffsetsAreMarkedOnlyAfterTheBooks(t *testing.T) {
 			<-store.started
 			synctest.Wait() // nothing moves until the transaction commits
 			marked, commits := session.at()
-			assert.Equal(t, settled, marked) // and goes on: the consumer has to come to its end in this bubble
+			assert.Equal(t, settled, marked) // and goes on: the consumer must end in this bubble
 			for _, committed := range commits {
 				assert.LessOrEqual(t, committed, settled)
 			}
@@ -148,7 +148,7 @@ func TestCommitsGatherWhileOneIsUnderWay(t *testing.T) {
 		session.finish <- struct{}{}
 		stopped := make(chan struct{})
 		go func() { c.stop(); close(stopped) }()
-		for range 2 { // what gathered, and the last commit
+		for range 2 { // the commit of all marks, and the last commit
 			<-session.begin
 			session.finish <- struct{}{}
 		}
@@ -199,7 +199,7 @@ flashsale_settle_lag_records{partition="5"} ` + five + "\n"
 	l.noteEnd(9, 99) // not followed
 	f.settledTo(12, 14)
 	require.NoError(t, testutil.CollectAndCompare(l, strings.NewReader(report("18", "0"))))
-	f.settledTo(31, 14) // beyond what was heard last
+	f.settledTo(31, 14) // beyond the end that was noted last
 	require.NoError(t, testutil.CollectAndCompare(l, strings.NewReader(report("0", "0"))))
 	claimed, left := l.claims()
 	require.ElementsMatch(t, []int32{3, 5}, claimed)

@@ -55,7 +55,7 @@ func (b *bench) committed() map[int32]int64 {
 	all := []int32{0, 1, 2, 3}
 	response, err := b.Admin.ListConsumerGroupOffsets(kafka.GroupOf(b.Namespace), map[string][]int32{b.Topics.Orders: all})
 	offsets := make(map[int32]int64)
-	if errors.Is(err, sarama.ErrGroupIDNotFound) { // kfake's word for a group that nobody has joined yet
+	if errors.Is(err, sarama.ErrGroupIDNotFound) { // what kfake answers for a group without a member so far
 		return map[int32]int64{0: noOffset, 1: noOffset, 2: noOffset, 3: noOffset}
 	}
 	require.NoError(b, err)
@@ -139,7 +139,7 @@ func (b *bench) deadRecords(count int) map[string]*sarama.ConsumerMessage {
 func TestRecordsBecomeRowsOnce(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
 		store := newFakeStore()
-		b.produceOrders(1000, 40) // before anybody listens: the group begins at the oldest record
+		b.produceOrders(1000, 40) // before the first process starts: the group begins at the oldest record
 		p := b.start(store)
 		b.Eventually("first orders", func() bool { return store.settledOrders() == 80 })
 		require.Empty(b, p.Ready())

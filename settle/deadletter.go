@@ -20,7 +20,7 @@ type deadLetterPublisher interface {
 }
 
 // moveToDeadLetters puts a record into the dead letters: first into the dead-letter topic, then into the database, so that a
-// row never stands for a record of which no copy exists. Both steps repeat until they succeed. A second move of the same
+// database never has the row of a record of which no copy exists. Both steps repeat until they succeed. A second move of the same
 // record changes nothing in the database and adds a second copy to the topic.
 func (s *settling) moveToDeadLetters(ctx context.Context, d *sale.Delivery, reason string, cause error) error {
 	letter := newLetter(d, reason, cause)

@@ -16,10 +16,10 @@ type refusingSender struct{}
 func (refusingSender) Send([]kafka.Record) error { return sarama.ErrInvalidTimestamp }
 
 func TestRefusedDeadLetterIsHeardOf(t *testing.T) {
-	var heard []error
-	topic := deadLetterTopic{sender: refusingSender{}, refused: func(err error) { heard = append(heard, err) }}
+	var refused []error
+	topic := deadLetterTopic{sender: refusingSender{}, refused: func(err error) { refused = append(refused, err) }}
 	require.ErrorIs(t, topic.publish(t.Context(), &sale.DeadLetter{ID: "0-1"}), sarama.ErrInvalidTimestamp)
-	require.Equal(t, []error{sarama.ErrInvalidTimestamp}, heard)
+	require.Equal(t, []error{sarama.ErrInvalidTimestamp}, refused)
 }
 
 // keptSender keeps what it is given.

@@ -21,25 +21,25 @@ var errAway = errors.New("connection refused")
 
 // fakeStore is a database in memory: transactions that are all or nothing, markers, positions, dead letters by id.
 type fakeStore struct {
-	mu       sync.Mutex
-	rows     map[sale.OrderID]int // order → times written; never above 1 when settling is right
-	units    int64
-	fences   []string
-	order    []int64 // offsets in the order in which they were committed
-	sizes    []int   // deliveries of each transaction that was tried
-	letters  map[string]sale.DeadLetter
-	added    int // calls of AddDeadLetter
-	markers  map[marker]bool
-	settled  map[int32]sale.Position
-	moved    []sale.OrderID              // ids of transfers, each once
-	behind   int64                       // epochs above it are not known yet; 0 = all are
-	unheard  int                         // so many commits answer errAway although they have happened
-	poison   func(d *sale.Delivery) bool // data that the database refuses
-	unknown  map[string]bool             // sales that do not exist
-	failures []error                     // given to the next calls of any kind but Positions, in order
-	unread   int                         // so many calls of Positions fail
-	started  chan struct{}               // when set: one signal at the begin of each Settle
-	gate     chan struct{}               // when set: Settle waits for a token or for its context
+	mu         sync.Mutex
+	rows       map[sale.OrderID]int // order → times written; never above 1 when settling is right
+	units      int64
+	fences     []string
+	order      []int64 // offsets in the order in which they were committed
+	sizes      []int   // deliveries of each transaction that was tried
+	letters    map[string]sale.DeadLetter
+	added      int // calls of AddDeadLetter
+	markers    map[marker]bool
+	settled    map[int32]sale.Position
+	moved      []sale.OrderID              // ids of transfers, each once
+	behind     int64                       // epochs above it are not known yet; 0 = all are
+	unanswered int                         // so many commits return errAway although they have happened
+	poison     func(d *sale.Delivery) bool // data that the database refuses
+	unknown    map[string]bool             // sales that do not exist
+	failures   []error                     // given to the next calls of any kind but Positions, in order
+	unread     int                         // so many calls of Positions fail
+	started    chan struct{}               // when set: one signal at the begin of each Settle
+	gate       chan struct{}               // when set: Settle waits for a token or for its context
 }
 
 // marker is the identity of a batch or a transfer.
@@ -100,8 +100,8 @@ func (b *fakeStore) Settle(ctx context.Context, deliveries []sale.Delivery) (sal
 		}
 	}
 	done := b.commit(deliveries)
-	if b.unheard > 0 {
-		b.unheard--
+	if b.unanswered > 0 {
+		b.unanswered--
 		return sale.Settlement{}, errAway
 	}
 	return done, nil

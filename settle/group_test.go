@@ -87,7 +87,7 @@ func TestShutdownFinishesTheTransactionUnderWay(t *testing.T) {
 	})
 }
 
-// commitByHand sets the group's offset of a partition as an operator's tool would, while nobody is in the group.
+// commitByHand sets the group's offset of a partition as an operator's tool would, while the group has no member.
 func (b *bench) commitByHand(partition int32, offset int64, metadata string) {
 	b.Helper()
 	manager, err := sarama.NewOffsetManagerFromClient(kafka.GroupOf(b.Namespace), b.Client)
@@ -159,7 +159,7 @@ func TestATopicOfAnotherIDIsAnError(t *testing.T) {
 	})
 }
 
-// Brokers drop the group's offsets with a topic: only the running process can tell that it is another one now.
+// Brokers delete the group's offsets with a topic: only the running process can know that the topic is another one now.
 func TestATopicRecreatedUnderARunningProcessIsAnError(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
 		store := newFakeStore()

@@ -41,7 +41,7 @@ type partitionOffsets struct {
 // The lower of the two counts is right: a group that is ahead of the database means that the database lost its tail or
 // that an offset went out before its rows, one that is behind means that a commit of an offset was lost, and what is
 // settled again changes nothing. Where the database has settled nothing, an offset counts only when an operator set it by
-// hand; one that this process committed belongs to rows that are gone.
+// hand; one that this process committed belongs to rows that were lost.
 func (p partitionOffsets) start(topicID string) (offset int64, fault string) {
 	if fault := p.strange(topicID); fault != "" {
 		return 0, fault

@@ -69,7 +69,7 @@ func TestAGroupThatLostItsOffsetsGoesOnFromTheDatabase(t *testing.T) {
 	})
 }
 
-// The group's offsets go with the topic, so only the database can tell that it settled another one.
+// Brokers delete the group's offsets with the topic, so only the database can know that it settled another one.
 func TestATopicRecreatedWhileNobodyRanIsAnError(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
 		store := newFakeStore()
@@ -117,7 +117,7 @@ func TestASessionWaitsForThePositions(t *testing.T) {
 	})
 }
 
-// The position in the database takes the place of buried records too.
+// The position in the database passes the records in the dead letters too.
 func TestBuriedRecordsArePassed(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
 		store := newFakeStore()
@@ -134,7 +134,7 @@ func TestBuriedRecordsArePassed(t *testing.T) {
 		b.Produce(1, recordBytes("demo", 20, 1))
 		b.Eventually("the next record", func() bool { return store.settledOrders() == 2 })
 		require.NoError(b, again.stop())
-		require.Equal(b, added, store.added, "no record is buried twice")
+		require.Equal(b, added, store.added, "no record goes to the dead letters twice")
 	})
 }
 

@@ -10,7 +10,7 @@ import (
 	"flashsale/sale"
 )
 
-// buried returns store with one dead letter, "3-9": a record of a sale that does not exist.
+// withDeadLetter returns a store with one dead letter, "3-9": a record of a sale that does not exist.
 func withDeadLetter(t *testing.T) *fakeStore {
 	t.Helper()
 	s, store, _ := newFakeSettling(t)

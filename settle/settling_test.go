@@ -298,7 +298,7 @@ func TestATransferThatCannotSettleIsBuried(t *testing.T) {
 func TestACommitWithoutAnAnswerSettlesOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, store, _ := newFakeSettling(t)
-		store.unheard = 3
+		store.unanswered = 3
 		require.NoError(t, s.settle(t.Context(), recordsOf(4)))
 		require.Len(t, store.sizes, 4)
 		require.Equal(t, 8, store.requireOnce(t))

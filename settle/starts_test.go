@@ -14,12 +14,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// untold has the cluster refuse to tell the offsets of a partition for as long as told is false.
-func untold(cluster *kfake.Cluster, partition int32, told *atomic.Bool) {
+// withhold has the cluster answer with an error when it is asked for the offsets of a partition, for as long as given is false.
+func withhold(cluster *kfake.Cluster, partition int32, given *atomic.Bool) {
 	cluster.ControlKey(int16(kmsg.ListOffsets), func(request kmsg.Request) (kmsg.Response, error, bool) {
 		cluster.KeepControl()
 		asked := request.(*kmsg.ListOffsetsRequest)
-		if told.Load() || asked.Topics[0].Partitions[0].Partition != partition {
+		if given.Load() || asked.Topics[0].Partitions[0].Partition != partition {
 			return nil, nil, false
 		}
 		answer := asked.ResponseKind().(*kmsg.ListOffsetsResponse)
@@ -41,8 +41,8 @@ func TestAPartitionThatIsNotToldKeepsNoOther(t *testing.T) {
 	b := newBench(t, cluster.ListenAddrs())
 	store := newFakeStore()
 	b.produceOrders(1, 8)
-	var told atomic.Bool
-	untold(cluster, 2, &told)
+	var given atomic.Bool
+	withhold(cluster, 2, &given)
 
 	p := b.start(store)
 	b.Eventually("the other partitions", func() bool { return store.settledOrders() == 12 })
@@ -52,7 +52,7 @@ func TestAPartitionThatIsNotToldKeepsNoOther(t *testing.T) {
 	require.Contains(t, p.Ready()["partition_2"], "high watermark has not caught up")
 	require.Positive(t, p.progress.stalledFor())
 
-	told.Store(true)
+	given.Store(true)
 	b.Eventually("the partition", func() bool { return store.settledOrders() == 32 })
 	b.Eventually("readiness", func() bool { return len(p.Ready()) == 0 })
 	require.NoError(t, p.stop())
@@ -77,14 +77,14 @@ func TestASessionBeginsWithWhatIsTold(t *testing.T) {
 	})
 }
 
-// toldClient tells offsets from a list, one each call, and at the end the last for ever.
-type toldClient struct {
+// listClient returns offsets from a list, one each call, and at the end the last for ever.
+type listClient struct {
 	sarama.Client
 	offsets []int64
 	errors  []error
 }
 
-func (c *toldClient) GetOffset(string, int32, int64) (offset int64, err error) {
+func (c *listClient) GetOffset(string, int32, int64) (offset int64, err error) {
 	offset, err = c.offsets[0], c.errors[0]
 	if len(c.offsets) > 1 {
 		c.offsets, c.errors = c.offsets[1:], c.errors[1:]
@@ -92,14 +92,14 @@ func (c *toldClient) GetOffset(string, int32, int64) (offset int64, err error) {
 	return offset, err
 }
 
-// TestASessionWaitsForTheOffsetsOfAClaim: sarama ends a session for one offset that is not told, so that it never hears of it.
+// TestASessionWaitsForTheOffsetsOfAClaim: sarama ends a session for the error of one offset, so sarama never gets it.
 func TestASessionWaitsForTheOffsetsOfAClaim(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, revoke := context.WithCancel(t.Context())
 		c, _ := newFakeConsumer(t, &fakeSession{ctx: ctx})
 		defer c.committer.stop()
 		c.offsets = &offsetReader{topic: "t"}
-		client := &groupClient{member: c, Client: &toldClient{
+		client := &groupClient{member: c, Client: &listClient{
 			offsets: []int64{-1, -1, 7}, errors: []error{sarama.ErrOffsetNotAvailable, sarama.ErrNotLeaderForPartition, nil},
 		}}
 		client.starts.Store(c.starts)
@@ -108,7 +108,7 @@ func TestASessionWaitsForTheOffsetsOfAClaim(t *testing.T) {
 		require.Equal(t, int64(7), offset)
 		require.Empty(t, c.progress.checks())
 
-		client.Client = &toldClient{offsets: []int64{-1}, errors: []error{sarama.ErrOffsetNotAvailable}}
+		client.Client = &listClient{offsets: []int64{-1}, errors: []error{sarama.ErrOffsetNotAvailable}}
 		time.AfterFunc(time.Minute, revoke)
 		_, err = client.GetOffset("t", 3, sarama.OffsetNewest)
 		require.ErrorIs(t, err, sarama.ErrOffsetNotAvailable)
@@ -132,11 +132,11 @@ func (a lateAdmin) ListConsumerGroupOffsets(_ string, of map[string][]int32) (*s
 	return response, nil
 }
 
-// TestAnEndBeforeTheStartIsLookedAtAgain: a leader that is none any more may tell an old end. When the others tell the same,
-// records were lost, and settlement ends.
+// TestAnEndBeforeTheStartIsLookedAtAgain: a broker that has lost the leadership may return an old end. When the other brokers
+// return the same end, records were lost, and settlement ends.
 func TestAnEndBeforeTheStartIsLookedAtAgain(t *testing.T) {
 	for name, test := range map[string]struct {
-		elsewhere int64 // the end that the other client is told
+		elsewhere int64 // the end that the other client returns
 		found     bool
 	}{"an old leader": {elsewhere: 9, found: true}, "records are lost": {elsewhere: 4}} {
 		t.Run(name, func(t *testing.T) {
@@ -147,9 +147,9 @@ func TestAnEndBeforeTheStartIsLookedAtAgain(t *testing.T) {
 				c.halt = func(err error) { halted = err }
 				c.starts = newPartitionStarts(t.Context(), "id-of-t", []int32{3})
 				c.starts.set(3, 6)
-				side := &toldClient{offsets: []int64{0, test.elsewhere}, errors: []error{nil, nil}}
+				side := &listClient{offsets: []int64{0, test.elsewhere}, errors: []error{nil, nil}}
 				c.offsets = &offsetReader{topic: "t", client: side, admin: lateAdmin{offset: 6}}
-				client := &groupClient{member: c, Client: &toldClient{offsets: []int64{4, 9}, errors: []error{nil, nil}}}
+				client := &groupClient{member: c, Client: &listClient{offsets: []int64{4, 9}, errors: []error{nil, nil}}}
 				client.starts.Store(c.starts)
 				offset, err := client.GetOffset("t", 3, sarama.OffsetNewest)
 				if test.found {
@@ -172,7 +172,7 @@ func TestAClaimThatTheLibraryGaveUpIsLookedAt(t *testing.T) {
 		session := &fakeSession{ctx: t.Context()}
 		c, _ := newFakeConsumer(t, session)
 		defer c.committer.stop()
-		side := &toldClient{offsets: []int64{-1, -1, 0, 9}, errors: []error{sarama.ErrOffsetNotAvailable, sarama.ErrOffsetNotAvailable, nil, nil}}
+		side := &listClient{offsets: []int64{-1, -1, 0, 9}, errors: []error{sarama.ErrOffsetNotAvailable, sarama.ErrOffsetNotAvailable, nil, nil}}
 		c.offsets = &offsetReader{topic: "t", client: side, admin: lateAdmin{offset: 6}}
 		claim := &fakeClaim{messages: feed()}
 		close(claim.messages)

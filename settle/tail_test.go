@@ -14,7 +14,7 @@ import (
 	"flashsale/test/kafkabench"
 )
 
-// settledTo has the database say how far it has come in a partition.
+// settledTo sets how far the database has settled a partition.
 func (b *fakeStore) settledTo(partition int32, topicID string, next int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

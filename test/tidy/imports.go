@@ -30,7 +30,7 @@ var directions = map[string]direction{
 	"lease":    {[]string{"sale", "faults", "role"}, "rooms exclude each other by a lease's name, so the names and the rule of ownership lie below them all"},
 	"gateway":  {[]string{"sale", "faults", "socket", "role"}, apart},
 	"reserve":  {[]string{"sale", "scripts", "faults", "socket", "lease", "role"}, apart},
-	"kafka":    {[]string{"sale", "faults", "socket"}, "every client of the process reaches the brokers alike, so the options lie below the rooms that produce and consume"},
+	"kafka":    {[]string{"sale", "faults", "socket", "role"}, "every client of the process reaches the brokers alike, so the options lie below the rooms that produce and consume"},
 	"settle":   {[]string{"sale", "faults", "kafka", "role"}, apart},
 	"events":   {[]string{"sale", "faults", "kafka", "lease", "role"}, apart},
 	"expiry":   {[]string{"sale", "faults", "lease", "role"}, apart},
