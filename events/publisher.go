@@ -36,6 +36,8 @@ const (
 	publishPressed = 500 * time.Millisecond
 	countEvery     = time.Second
 	countTimeout   = 5 * time.Second
+	// pageTimeout bounds a page: what hangs is given up and done again.
+	pageTimeout = 6 * time.Second
 	// drainTimeout bounds the page that is under way when the process is asked to end, and the end of the connection.
 	drainTimeout = 5 * time.Second
 )
@@ -109,7 +111,7 @@ func (p *Publisher) Run(ctx context.Context) {
 			}
 			return publishEvery
 		},
-		Retry: role.Backoff, Linger: drainTimeout,
+		Retry: role.Backoff, Limit: pageTimeout, Linger: drainTimeout,
 	})
 	counting.Wait()
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)

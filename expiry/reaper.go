@@ -24,6 +24,8 @@ type Unpaid interface {
 const (
 	reaperPage  = 1000
 	reaperEvery = 250 * time.Millisecond
+	// pageTimeout bounds a page: what hangs is given up and done again.
+	pageTimeout = 6 * time.Second
 	// drainTimeout bounds the page that is under way when the process is asked to end.
 	drainTimeout = 5 * time.Second
 )
@@ -69,7 +71,7 @@ func (r *Reaper) Run(ctx context.Context) {
 			}
 			return reaperEvery
 		},
-		Retry: role.Backoff, Linger: drainTimeout,
+		Retry: role.Backoff, Limit: pageTimeout, Linger: drainTimeout,
 	})
 }
 

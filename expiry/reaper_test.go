@@ -57,12 +57,18 @@ type fakeUnpaid struct {
 	due   int
 	calls int
 	away  bool
+	hangs int // so many calls return only when their context ends
 }
 
-func (u *fakeUnpaid) ExpireOrders(_ context.Context, limit int) (int, error) {
+func (u *fakeUnpaid) ExpireOrders(ctx context.Context, limit int) (int, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.calls++
+	if u.hangs > 0 {
+		u.hangs--
+		<-ctx.Done()
+		return 0, ctx.Err()
+	}
 	if u.away {
 		return 0, errAway
 	}
@@ -134,6 +140,19 @@ func TestReaperWaitsForItsDatabase(t *testing.T) {
 		require.Zero(t, testutil.ToFloat64(r.expired))
 		unpaid.set(10, false)
 		<-time.After(time.Second)
+		synctest.Wait()
+		require.InDelta(t, 10, testutil.ToFloat64(r.expired), 0)
+		end()
+	})
+}
+
+// A database that takes a statement and never answers costs the time of one page.
+func TestAPageThatHangsIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		unpaid := &fakeUnpaid{due: 10, hangs: 1}
+		r := newFakeReaper(t, unpaid, newFakeLeases(), "me")
+		end := reaping(t, r)
+		<-time.After(pageTimeout + time.Second)
 		synctest.Wait()
 		require.InDelta(t, 10, testutil.ToFloat64(r.expired), 0)
 		end()

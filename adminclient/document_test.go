@@ -1,4 +1,4 @@
-package admin
+package adminclient
 
 import (
 	"io"
@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
 )
 
 func TestReadDocumentTurnsYAMLIntoJSON(t *testing.T) {
@@ -54,7 +56,7 @@ func TestReadDocumentRefuses(t *testing.T) {
 		"infinite":           "a: .inf\n",
 		"aliases of aliases": bomb,
 		"deep":               strings.Repeat("[", 200) + strings.Repeat("]", 199) + " ,]",
-		"too large":          strings.Repeat(" ", maxBodyBytes) + "{}",
+		"too large":          strings.Repeat(" ", sale.MaxDocumentBytes) + "{}",
 		"alias of itself":    "a: &a [*a]\n",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -62,33 +64,12 @@ func TestReadDocumentRefuses(t *testing.T) {
 			require.Error(t, err)
 		})
 	}
-	_, err := ReadDocument(&broken{})
+	_, err := ReadDocument(broken{})
 	require.ErrorIs(t, err, ErrUnreadable)
 	for _, empty := range []string{"", " \n", "# nothing but words\n"} {
 		_, err = ReadDocument(strings.NewReader(empty))
 		require.EqualError(t, err, "the document is empty", "%q", empty)
 	}
-}
-
-func TestYAMLSaleIsTheSaleOfTheJSON(t *testing.T) {
-	b := newBench(t)
-	document, err := ReadDocument(strings.NewReader(`
-name: Phones
-starts_at: 2026-11-11T10:00:00Z
-ends_at: 2026-11-11T12:00:00Z
-items:
-  - {sku: phone, stock: 10, price_cents: 129900}
-`))
-	require.NoError(t, err)
-	got, err := b.client().PutSale(t.Context(), "yaml", document)
-	require.NoError(t, err)
-	want := b.ask("PUT", "/admin/v1/sales/json", phoneSale)
-	require.Equal(t, strings.Replace(string(want.Body), `"json"`, `"yaml"`, 1), string(got))
-
-	document, err = ReadDocument(strings.NewReader("name: Phones\ncolour: red\nname: again\n"))
-	require.NoError(t, err)
-	_, err = b.client().PutSale(t.Context(), "yaml", document)
-	require.ErrorContains(t, err, "colour: is not a member known here", "the API names what it does not know")
 }
 
 func TestOpenInput(t *testing.T) {

@@ -1,4 +1,4 @@
-package admin
+package adminclient
 
 import (
 	"bytes"
@@ -9,6 +9,8 @@ import (
 	"os"
 
 	"go.yaml.in/yaml/v3"
+
+	"flashsale/sale"
 )
 
 // maxDocumentDepth bounds the nesting of a document that a command sends; the deepest real one has three levels.
@@ -29,12 +31,12 @@ func OpenInput(name string, stdin io.Reader) (io.ReadCloser, error) {
 // ReadDocument reads a JSON or YAML document and returns it as JSON with every member as it was written: unknown and
 // doubled ones are kept, so that the API, which knows the members, is the one that names them.
 func ReadDocument(in io.Reader) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(in, maxBodyBytes+1))
+	data, err := io.ReadAll(io.LimitReader(in, sale.MaxDocumentBytes+1))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
-	if len(data) > maxBodyBytes {
-		return nil, fmt.Errorf("the document is larger than %d bytes", maxBodyBytes)
+	if len(data) > sale.MaxDocumentBytes {
+		return nil, fmt.Errorf("the document is larger than %d bytes", sale.MaxDocumentBytes)
 	}
 	if json.Valid(data) {
 		return data, nil
@@ -61,7 +63,7 @@ func ReadDocument(in io.Reader) ([]byte, error) {
 type jsonWriter struct{ out bytes.Buffer }
 
 func (w *jsonWriter) node(n *yaml.Node, depth int) error {
-	if depth > maxDocumentDepth || w.out.Len() > maxBodyBytes {
+	if depth > maxDocumentDepth || w.out.Len() > sale.MaxDocumentBytes {
 		return fmt.Errorf("line %d: the document is too deep or too large", n.Line)
 	}
 	switch n.Kind {
@@ -134,7 +136,7 @@ func (w *jsonWriter) scalar(n *yaml.Node) error {
 }
 
 func (w *jsonWriter) value(v any) error {
-	encoded, err := encode(v)
+	encoded, err := sale.JSON(v)
 	if err != nil {
 		return err
 	}

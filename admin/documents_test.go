@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -15,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"flashsale/adminclient"
 	"flashsale/sale"
 )
 
@@ -31,7 +33,7 @@ func saleFileOfDocs(t *testing.T) string {
 }
 
 func decodeYAML(t require.TestingT, text string) sale.Sale {
-	document, err := ReadDocument(strings.NewReader(text))
+	document, err := adminclient.ReadDocument(strings.NewReader(text))
 	require.NoError(t, err)
 	s, err := decodeSale("s", document)
 	require.NoError(t, err, text)
@@ -41,7 +43,7 @@ func decodeYAML(t require.TestingT, text string) sale.Sale {
 // The page shows every member that the decoder knows, with its range, and the decoder takes the whole file.
 func TestTheDocumentedSaleFileHasEveryMember(t *testing.T) {
 	text := saleFileOfDocs(t)
-	document, err := ReadDocument(strings.NewReader(text))
+	document, err := adminclient.ReadDocument(strings.NewReader(text))
 	require.NoError(t, err)
 	var shown struct {
 		top   map[string]any
@@ -51,8 +53,8 @@ func TestTheDocumentedSaleFileHasEveryMember(t *testing.T) {
 	items, err := json.Marshal(shown.top["items"])
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(items, &shown.items))
-	require.ElementsMatch(t, slices.Collect(maps.Keys(membersOf(reflect.TypeFor[saleBody]()))), slices.Collect(maps.Keys(shown.top)))
-	require.ElementsMatch(t, slices.Collect(maps.Keys(membersOf(reflect.TypeFor[itemBody]()))), slices.Collect(maps.Keys(shown.items[0])))
+	require.ElementsMatch(t, membersOf(reflect.TypeFor[saleBody]()), slices.Collect(maps.Keys(shown.top)))
+	require.ElementsMatch(t, membersOf(reflect.TypeFor[itemBody]()), slices.Collect(maps.Keys(shown.items[0])))
 	decodeYAML(t, text)
 	for member, said := range map[string]string{
 		"name":            fmt.Sprintf("1 to %d bytes", sale.MaxNameBytes),
@@ -80,9 +82,9 @@ func TestASaleShownAsYAMLIsReadBack(t *testing.T) {
 		for i := range rapid.IntRange(1, 3).Draw(t, "items") {
 			want.Items = append(want.Items, sale.Item{SKU: []string{"null", "1e3", "0x1f"}[i], Stock: int64(i), PriceCents: 100, Buckets: 1})
 		}
-		answer, err := encode(want)
+		answer, err := sale.JSON(want)
 		require.NoError(t, err)
-		text, err := DefinitionYAML(answer)
+		text, err := adminclient.DefinitionYAML(answer)
 		require.NoError(t, err)
 		require.Equal(t, want, decodeYAML(t, string(text)))
 	})
@@ -92,7 +94,7 @@ func TestASaleShownAsYAMLIsReadBack(t *testing.T) {
 func TestDefinitionYAMLIsReadable(t *testing.T) {
 	b := newBench(t)
 	b.ask("PUT", "/admin/v1/sales/s", phoneSale)
-	text, err := DefinitionYAML(b.ask("GET", "/admin/v1/sales/s", "").Body)
+	text, err := adminclient.DefinitionYAML(b.ask("GET", "/admin/v1/sales/s", "").Body)
 	require.NoError(t, err)
 	require.Equal(t, `name: Phones
 starts_at: "2026-11-11T10:00:00.000Z"
@@ -107,6 +109,52 @@ items:
     price_cents: 129900
     buckets: 1
 `, string(text))
-	_, err = DefinitionYAML([]byte(`["no sale"]`))
+	_, err = adminclient.DefinitionYAML([]byte(`["no sale"]`))
 	require.ErrorContains(t, err, "no sale")
+}
+
+func TestYAMLSaleIsTheSaleOfTheJSON(t *testing.T) {
+	b := newBench(t)
+	document, err := adminclient.ReadDocument(strings.NewReader(`
+name: Phones
+starts_at: 2026-11-11T10:00:00Z
+ends_at: 2026-11-11T12:00:00Z
+items:
+  - {sku: phone, stock: 10, price_cents: 129900}
+`))
+	require.NoError(t, err)
+	got, err := b.client().PutSale(t.Context(), "yaml", document)
+	require.NoError(t, err)
+	want := b.ask("PUT", "/admin/v1/sales/json", phoneSale)
+	require.Equal(t, strings.Replace(string(want.Body), `"json"`, `"yaml"`, 1), string(got))
+
+	document, err = adminclient.ReadDocument(strings.NewReader("name: Phones\ncolour: red\nname: again\n"))
+	require.NoError(t, err)
+	_, err = b.client().PutSale(t.Context(), "yaml", document)
+	require.ErrorContains(t, err, "colour: is not a member known here", "the API names what it does not know")
+}
+
+// A sale is shown with the members that PUT reads, and no other.
+func TestDefinitionYAMLShowsTheMembersOfABody(t *testing.T) {
+	answer, err := sale.JSON(sale.Sale{ID: "s", Items: []sale.Item{{SKU: "a"}}})
+	require.NoError(t, err)
+	text, err := adminclient.DefinitionYAML(answer)
+	require.NoError(t, err)
+	document, err := adminclient.ReadDocument(bytes.NewReader(text))
+	require.NoError(t, err)
+	var shown struct{ top map[string]json.RawMessage }
+	require.NoError(t, json.Unmarshal(document, &shown.top))
+	require.ElementsMatch(t, membersOf(reflect.TypeFor[saleBody]()), slices.Collect(maps.Keys(shown.top)))
+	var items []map[string]any
+	require.NoError(t, json.Unmarshal(shown.top["items"], &items))
+	require.ElementsMatch(t, membersOf(reflect.TypeFor[itemBody]()), slices.Collect(maps.Keys(items[0])))
+}
+
+// membersOf returns the names that a body's type reads.
+func membersOf(body reflect.Type) (names []string) {
+	for i := range body.NumField() {
+		name, _, _ := strings.Cut(body.Field(i).Tag.Get("json"), ",")
+		names = append(names, name)
+	}
+	return names
 }

@@ -1,4 +1,4 @@
-package admin
+package adminclient
 
 import (
 	"bytes"
@@ -19,6 +19,7 @@ import (
 const (
 	maxAnswerBytes = 64 << 20 // the largest answer that a command reads
 	dialLimit      = 5 * time.Second
+	idleLimit      = 2 * time.Minute  // as long as the API keeps a connection
 	quickLimit     = 60 * time.Second // of every request but preload and buyers, which take what they take
 )
 
@@ -76,7 +77,7 @@ func NewClient(address, token string) (*Client, error) {
 		Proxy:               http.ProxyFromEnvironment,
 		DialContext:         (&net.Dialer{Timeout: dialLimit}).DialContext,
 		TLSHandshakeTimeout: dialLimit,
-		IdleConnTimeout:     idleTimeout,
+		IdleConnTimeout:     idleLimit,
 	}
 	return &Client{base: strings.TrimSuffix(base.String(), "/"), token: token, http: &http.Client{Transport: transport}}, nil
 }

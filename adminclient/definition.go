@@ -1,4 +1,4 @@
-package admin
+package adminclient
 
 import (
 	"bytes"
@@ -9,6 +9,8 @@ import (
 	"unicode"
 
 	"go.yaml.in/yaml/v3"
+
+	"flashsale/sale"
 )
 
 // DefinitionYAML turns a sale as the API answers it into the YAML that PUT takes: the members of its definition, without
@@ -23,11 +25,14 @@ func DefinitionYAML(answer []byte) ([]byte, error) {
 	if root.Kind != yaml.MappingNode {
 		return nil, fmt.Errorf("the answer is no sale: %.100q", answer)
 	}
-	keepMembers(root, membersOf(reflect.TypeFor[saleBody]()))
+	members := membersOf(reflect.TypeFor[sale.Sale]())
+	delete(members, "sale")
+	delete(members, "state")
+	keepMembers(root, members)
 	for i := 0; i < len(root.Content); i += 2 {
 		if root.Content[i].Value == "items" {
 			for _, item := range root.Content[i+1].Content {
-				keepMembers(item, membersOf(reflect.TypeFor[itemBody]()))
+				keepMembers(item, membersOf(reflect.TypeFor[sale.Item]()))
 			}
 		}
 	}
@@ -76,11 +81,11 @@ func yamlOf(decoder *json.Decoder) (*yaml.Node, error) {
 	return node, nil
 }
 
-// membersOf returns the names that a body's type reads, so that a new member cannot be forgotten here.
-func membersOf(body reflect.Type) map[string]bool {
+// membersOf returns the names that a type has as JSON, so that a new member cannot be forgotten here.
+func membersOf(noun reflect.Type) map[string]bool {
 	names := map[string]bool{}
-	for i := range body.NumField() {
-		name, _, _ := strings.Cut(body.Field(i).Tag.Get("json"), ",")
+	for i := range noun.NumField() {
+		name, _, _ := strings.Cut(noun.Field(i).Tag.Get("json"), ",")
 		names[name] = true
 	}
 	return names

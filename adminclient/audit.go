@@ -1,4 +1,4 @@
-package admin
+package adminclient
 
 import (
 	"context"
@@ -42,7 +42,7 @@ type Certificate interface {
 
 // certifiedAnswer is the audit as JSON.
 type certifiedAnswer struct {
-	AuditAnswer
+	sale.Audit
 	Certificate Certificate `json:"certificate,omitempty"`
 }
 
@@ -51,7 +51,7 @@ type certifiedAnswer struct {
 func (c *Client) PrintAudit(ctx context.Context, out io.Writer, request AuditRequest) error {
 	answer := certifiedAnswer{}
 	var err error
-	if answer.AuditAnswer, err = c.auditWhenSettled(ctx, request); err != nil {
+	if answer.Audit, err = c.auditWhenSettled(ctx, request); err != nil {
 		return err
 	}
 	if request.Certify != nil {
@@ -66,15 +66,15 @@ func (c *Client) PrintAudit(ctx context.Context, out io.Writer, request AuditReq
 	switch {
 	case !answer.Holds:
 		return ErrBooksDoNotHold
-	case request.Wait > 0 && inFlight(answer.AuditAnswer) != 0:
-		return fmt.Errorf("%w: %d units after %s", ErrStillInFlight, inFlight(answer.AuditAnswer), request.Wait)
+	case request.Wait > 0 && answer.InFlight() != 0:
+		return fmt.Errorf("%w: %d units after %s", ErrStillInFlight, answer.InFlight(), request.Wait)
 	}
 	return nil
 }
 
 // auditWhenSettled asks until nothing is in flight or the time is over. While it waits, a reading that fails may be one of
 // a store that is coming back, so it asks again.
-func (c *Client) auditWhenSettled(ctx context.Context, request AuditRequest) (AuditAnswer, error) {
+func (c *Client) auditWhenSettled(ctx context.Context, request AuditRequest) (sale.Audit, error) {
 	deadline := time.Now().Add(request.Wait)
 	poll := request.Poll
 	if poll <= 0 {
@@ -82,7 +82,7 @@ func (c *Client) auditWhenSettled(ctx context.Context, request AuditRequest) (Au
 	}
 	for {
 		answer, err := c.Audit(ctx, request.Sale)
-		done := err == nil && inFlight(answer) == 0
+		done := err == nil && answer.InFlight() == 0
 		if done || hopeless(err) || !time.Now().Before(deadline) {
 			return answer, err
 		}
@@ -101,8 +101,8 @@ func hopeless(err error) bool {
 }
 
 // Audit reads the stock equation of one sale, or of all that have stock when id is empty, into one answer.
-func (c *Client) Audit(ctx context.Context, id string) (AuditAnswer, error) {
-	all := AuditAnswer{Holds: true, Items: []AuditItem{}}
+func (c *Client) Audit(ctx context.Context, id string) (sale.Audit, error) {
+	all := sale.Audit{Holds: true, Items: []sale.AuditItem{}}
 	ids := []string{id}
 	if id == "" {
 		var err error
@@ -111,7 +111,7 @@ func (c *Client) Audit(ctx context.Context, id string) (AuditAnswer, error) {
 		}
 	}
 	for _, id := range ids {
-		var one AuditAnswer
+		var one sale.Audit
 		body, err := c.quick(ctx, http.MethodGet, salePath(id, "audit"), nil)
 		if err == nil {
 			err = json.Unmarshal(body, &one)
@@ -157,17 +157,9 @@ func asUnreadable(err error) error {
 	return fmt.Errorf("%w: %w", ErrUnreadable, err)
 }
 
-func inFlight(answer AuditAnswer) int64 {
-	var units int64
-	for i := range answer.Items {
-		units += answer.Items[i].InFlight
-	}
-	return units
-}
-
 func printAudit(out io.Writer, answer certifiedAnswer, asJSON bool) error {
 	if asJSON {
-		body, err := encode(answer)
+		body, err := sale.JSON(answer)
 		if err != nil {
 			return err
 		}
@@ -188,7 +180,7 @@ func printAudit(out io.Writer, answer certifiedAnswer, asJSON bool) error {
 	return answer.Certificate.Print(out)
 }
 
-func auditLine(item *AuditItem) string {
+func auditLine(item *sale.AuditItem) string {
 	verdict := "yes"
 	if !item.Holds() {
 		verdict = "NO"
