@@ -84,15 +84,14 @@ func (p *Producer) run(ctx context.Context, brokers []string, config *sarama.Con
 }
 
 func (p *Producer) connect(ctx context.Context, brokers []string, config *sarama.Config) (sarama.AsyncProducer, bool) {
-	for ctx.Err() == nil {
-		async, err := sarama.NewAsyncProducer(brokers, config)
-		if err == nil {
-			p.ready.Store(true)
-			return async, true
-		}
-		role.Pause(ctx, connectRetry)
-	}
-	return nil, false
+	var async sarama.AsyncProducer
+	connected := role.Until(ctx, role.Always(connectRetry), func() bool {
+		var err error
+		async, err = sarama.NewAsyncProducer(brokers, config)
+		return err == nil
+	})
+	p.ready.Store(connected)
+	return async, connected
 }
 
 // Publish sends a record and never blocks. done is called once, from another goroutine: nil when every replica has the

@@ -22,30 +22,43 @@ type connection struct {
 }
 
 // connect opens the connection and checks the topics, again and again until both succeed; nil when ctx ends first.
-func (s *Settler) connect(ctx context.Context) *connection {
-	for failures := 1; ctx.Err() == nil; failures++ {
-		conn := &connection{}
-		var until context.Context
-		until, conn.giveUp = context.WithCancel(context.WithoutCancel(ctx))
-		opened := make(chan struct{})
-		err := kafka.Await(ctx, func() error {
-			defer close(opened)
-			return conn.open(until, s)
-		})
-		if err == nil {
-			return conn
+func (s *Settler) connect(ctx context.Context) (conn *connection) {
+	failures := 0
+	role.Until(ctx, role.Backoff, func() (done bool) {
+		if ctx.Err() != nil {
+			return true
 		}
-		conn.giveUp()
-		<-opened
-		s.setKafka(err.Error())
-		s.progress.failed(err)
-		err = errors.Join(err, conn.close())
-		if role.Noteworthy(failures) {
+		opened, err := s.tryConnect(ctx)
+		if err == nil {
+			conn = opened
+			return true
+		}
+		if failures++; role.Noteworthy(failures) {
 			s.log.Warn("kafka cannot be used yet", "try", failures, "error", err)
 		}
-		role.Pause(ctx, role.Backoff(failures))
+		return false
+	})
+	return conn
+}
+
+// tryConnect opens the connection and checks the topics once.
+func (s *Settler) tryConnect(ctx context.Context) (*connection, error) {
+	conn := &connection{}
+	var until context.Context
+	until, conn.giveUp = context.WithCancel(context.WithoutCancel(ctx))
+	opened := make(chan struct{})
+	err := kafka.Await(ctx, func() error {
+		defer close(opened)
+		return conn.open(until, s)
+	})
+	if err == nil {
+		return conn, nil
 	}
-	return nil
+	conn.giveUp()
+	<-opened
+	s.setKafka(err.Error())
+	s.progress.failed(err)
+	return nil, errors.Join(err, conn.close())
 }
 
 func (c *connection) open(until context.Context, s *Settler) (err error) {

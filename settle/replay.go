@@ -41,15 +41,15 @@ func Replay(ctx context.Context, letters Letters, id string) (changed bool, err 
 // replayTries bounds the attempts of a command: an operator is there to repeat it.
 const replayTries = 5
 
-func replayUntilDone(ctx context.Context, letters Letters, delivery sale.Delivery) error {
-	for failures := 1; ; failures++ {
-		_, err := letters.Settle(ctx, []sale.Delivery{delivery})
+func replayUntilDone(ctx context.Context, letters Letters, delivery sale.Delivery) (err error) {
+	attempts := 0
+	role.Until(ctx, role.Backoff, func() (done bool) {
+		attempts++
 		var poison *sale.PoisonError
-		if err == nil || errors.As(err, &poison) || failures == replayTries ||
-			!role.Pause(ctx, role.Backoff(failures)) {
-			return err
-		}
-	}
+		_, err = letters.Settle(ctx, []sale.Delivery{delivery})
+		return err == nil || errors.As(err, &poison) || attempts == replayTries
+	})
+	return err
 }
 
 // Refuse ends a waiting dead letter for good: its orders become refused and their units go back on sale. It reports

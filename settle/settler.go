@@ -169,12 +169,7 @@ func (s *Settler) settle(ctx context.Context, conn *connection) error {
 
 // waitUntilStuck returns true as soon as Kafka has kept a session from beginning for too long; false when ctx ends first.
 func (s *Settler) waitUntilStuck(ctx context.Context) bool {
-	for role.Pause(ctx, watchInterval) {
-		if s.progress.stuck() {
-			return true
-		}
-	}
-	return false
+	return role.Until(ctx, role.Always(watchInterval), s.progress.stuck)
 }
 
 // faultInterval is the least time between two logged faults: an outage makes every partition report several a second.

@@ -112,23 +112,26 @@ func (s *settling) report(done *sale.Settlement) {
 // persist repeats do, with growing waits, until it returns nil or an error that no waiting mends. An attempt that has begun
 // may go on for drainTimeout after ctx has ended; no new one begins then, and persist returns ctx's error.
 func (s *settling) persist(ctx context.Context, what string, do func(context.Context) error) error {
-	for failures := 1; ; failures++ {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		err := once(ctx, do)
-		if err == nil || final(err) {
-			return err
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	var err error
+	failures := 0
+	done := role.Until(ctx, role.Backoff, func() bool {
+		if err = once(ctx, do); err == nil || final(err) {
+			return true
 		}
 		s.metrics.retries.Inc()
 		s.progress.failed(fmt.Errorf("%s: %w", what, err))
-		if role.Noteworthy(failures) {
+		if failures++; role.Noteworthy(failures) {
 			s.log.Warn("attempt failed and will be repeated", "attempt", what, "try", failures, "error", err)
 		}
-		if !role.Pause(ctx, role.Backoff(failures)) {
-			return ctx.Err()
-		}
+		return false
+	})
+	if !done {
+		return ctx.Err()
 	}
+	return err
 }
 
 func once(ctx context.Context, do func(context.Context) error) error {

@@ -8,6 +8,7 @@ import (
 	"github.com/IBM/sarama"
 
 	"flashsale/kafka"
+	"flashsale/role"
 )
 
 // watchInterval is how often the watcher looks at the orders topic from outside the group.
@@ -26,19 +27,15 @@ type watcher struct {
 // run watches until ctx ends, or returns the *OffsetError of a topic that was recreated. While the broker is away, the last
 // answers count.
 func (w *watcher) run(ctx context.Context) error {
-	ticker := time.NewTicker(watchInterval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
-		var offset *OffsetError
-		if err := kafka.Await(ctx, func() error { return w.look(ctx) }); errors.As(err, &offset) {
-			return offset
-		}
+	var offset *OffsetError
+	recreated := role.Until(ctx, role.Always(watchInterval), func() (done bool) {
+		err := kafka.Await(ctx, func() error { return w.look(ctx) })
+		return errors.As(err, &offset)
+	})
+	if recreated {
+		return offset
 	}
+	return nil
 }
 
 // look asks for every end, also when a broker returns an error for one.
