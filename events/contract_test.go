@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { harness.Main(m) }
 func publish(b *kafkabench.Bench, out Outgoing) (end func()) {
 	b.Helper()
 	p, err := NewPublisher(PublisherOptions{
-		Kafka: b.Kafka, Namespace: b.Namespace, Outgoing: out, Leases: newFakeLeases(), Holder: "me",
+		Kafka: b.Kafka, Namespace: b.Namespace, Outgoing: out, Leases: newFakeLeases(), Owner: "me",
 		Registerer: prometheus.NewRegistry(), Log: b.Logger(),
 	})
 	require.NoError(b, err)

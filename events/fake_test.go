@@ -230,7 +230,7 @@ func eventOf(status sale.OrderStatus, ids ...int64) sale.OrderEvent {
 func newFakePublisher(t testing.TB, holder string, leases *fakeLeases, out *fakeOutgoing, topic *fakeEvents) *Publisher {
 	t.Helper()
 	p, err := NewPublisher(PublisherOptions{
-		Kafka: kafka.Options{Brokers: []string{"127.0.0.1:1"}}, Namespace: "shop", Outgoing: out, Leases: leases, Holder: holder,
+		Kafka: kafka.Options{Brokers: []string{"127.0.0.1:1"}}, Namespace: "shop", Outgoing: out, Leases: leases, Owner: holder,
 		Registerer: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(t, err)

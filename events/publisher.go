@@ -48,7 +48,7 @@ type PublisherOptions struct {
 	Namespace  string
 	Outgoing   Outgoing
 	Leases     lease.Leases
-	Holder     string // names this process in the lease
+	Owner      string // names this process in the lease
 	Registerer prometheus.Registerer
 	Log        *slog.Logger
 	Refused    func(error) // called with the error of each page that Kafka did not take; may be nil
@@ -101,7 +101,7 @@ func (p *Publisher) Run(ctx context.Context) {
 	var counting sync.WaitGroup
 	counting.Go(func() { p.count(ctx) })
 	more := false
-	own := &lease.Lease{Leases: p.Leases, Name: lease.Events, Owner: p.Holder, Log: p.Log, Owned: p.backlog.setOwned}
+	own := &lease.Lease{Leases: p.Leases, Name: lease.Events, Owner: p.Owner, Log: p.Log, Owned: p.backlog.setOwned}
 	own.Serve(ctx, role.Loop{
 		Name: "events", Failing: "events could not be published and wait", Log: p.Log,
 		Unit: func(ctx context.Context) (err error) { more, err = p.page(ctx); return err },

@@ -65,7 +65,8 @@ func TestAPageThatFailsIsSentAgain(t *testing.T) {
 		out := &fakeOutgoing{}
 		topic := &fakeEvents{failures: []error{errAway, errAway, nil, errAway, errAway}, partly: true}
 		for id := range int64(20) {
-			out.add(eventOf(sale.StatusConfirmed, 2*id, 2*id+1), eventOf(sale.StatusPaid, 2*id), eventOf(sale.StatusCancelled, 2*id+1))
+			out.add(eventOf(sale.StatusConfirmed, 2*id, 2*id+1), eventOf(sale.StatusPaid, 2*id),
+				eventOf(sale.StatusCancelled, 2*id+1))
 		}
 		p := newFakePublisher(t, "me", newFakeLeases(), out, topic)
 		end := publishing(t, p)
@@ -76,7 +77,8 @@ func TestAPageThatFailsIsSentAgain(t *testing.T) {
 		require.Len(t, seen, 80)
 		require.Greater(t, len(topic.has()), 80, "a page of which a part had arrived was sent again")
 		for id := range 20 {
-			even, odd := slices.Index(seen, strconv.Itoa(2*id)+":confirmed"), slices.Index(seen, strconv.Itoa(2*id+1)+":confirmed")
+			even := slices.Index(seen, strconv.Itoa(2*id)+":confirmed")
+			odd := slices.Index(seen, strconv.Itoa(2*id+1)+":confirmed")
 			require.Less(t, even, slices.Index(seen, strconv.Itoa(2*id)+":paid"))
 			require.Less(t, odd, slices.Index(seen, strconv.Itoa(2*id+1)+":cancelled"))
 		}

@@ -34,7 +34,7 @@ const (
 type ReaperOptions struct {
 	Orders     Unpaid
 	Leases     lease.Leases
-	Holder     string // names this process in the lease
+	Owner      string // names this process in the lease
 	Registerer prometheus.Registerer
 	Log        *slog.Logger
 }
@@ -61,7 +61,7 @@ func NewReaper(o ReaperOptions) (*Reaper, error) {
 // Run reaps until ctx ends. A page that has begun then may go on for drainTimeout: each can be repeated.
 func (r *Reaper) Run(ctx context.Context) {
 	more := false
-	own := &lease.Lease{Leases: r.Leases, Name: lease.Expiry, Owner: r.Holder, Log: r.Log}
+	own := &lease.Lease{Leases: r.Leases, Name: lease.Expiry, Owner: r.Owner, Log: r.Log}
 	own.Serve(ctx, role.Loop{
 		Name: "expiry", Failing: "unpaid orders could not be expired and will be", Log: r.Log,
 		Unit: func(ctx context.Context) (err error) { more, err = r.page(ctx); return err },

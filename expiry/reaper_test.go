@@ -87,7 +87,7 @@ func (u *fakeUnpaid) set(due int, away bool) (calls int) {
 func newFakeReaper(t *testing.T, unpaid *fakeUnpaid, leases *fakeLeases, holder string) *Reaper {
 	t.Helper()
 	r, err := NewReaper(ReaperOptions{
-		Orders: unpaid, Leases: leases, Holder: holder, Registerer: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
+		Orders: unpaid, Leases: leases, Owner: holder, Registerer: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(t, err)
 	return r

@@ -71,8 +71,8 @@ var ownLoops = map[string]string{
 	"adminclient/audit.go": "a command that waits for an answer: it shares the nouns with the API and no code",
 	"audit/audit.go":       "the second code path: it shares the nouns with the engine and nothing else",
 	"store/transaction.go": "attempts of one transaction: the store may not depend on how its users repeat their work",
-	"settle/consumer.go":   "commits of offsets: a signal makes one commit and a rest after it; the next commit makes up for one that fails",
-	"settle/settler.go":    "sessions of the group: the next follows one that lasted at once, and one that failed after a rest; some errors end them all",
+	"settle/consumer.go":   "commits of offsets: a rest follows each, and the next commit makes up for one that fails",
+	"settle/settler.go":    "sessions of the group: a rest follows only those that failed, and some errors end them all",
 	"loadtest/":            "a client that paces what it sends: it is no part of the engine",
 }
 

@@ -1,0 +1,37 @@
+package app
+
+import (
+	"flashsale/kafka"
+	"flashsale/scripts"
+	"flashsale/settings"
+	"flashsale/store"
+)
+
+// OpenStore opens the database that the settings name. The database need not be up yet.
+func OpenStore(s *settings.Settings) (*store.Store, error) {
+	return store.Open(store.Options{Driver: store.DriverMySQL, DSN: s.MySQL.DSN.Reveal()})
+}
+
+// dialRedis prepares the connections to Redis; Redis need not be up yet.
+func dialRedis(s *settings.Settings, embedded bool) (*scripts.Redis, error) {
+	return scripts.Dial(scripts.Options{
+		Namespace: s.Namespace, Addrs: s.Redis.Addrs, Username: s.Redis.Username, Password: s.Redis.Password.Reveal(),
+		TLS: s.Redis.TLS, Connections: s.Redis.Connections, Embedded: embedded,
+	})
+}
+
+// KafkaOptions returns how to reach the brokers that the settings name. No other function reads them.
+func KafkaOptions(s *settings.Settings) kafka.Options {
+	return kafka.Options{
+		Brokers: s.Kafka.Brokers, TLS: s.Kafka.TLS, SASLMechanism: s.Kafka.SASLMechanism,
+		Username: s.Kafka.SASLUsername, Password: s.Kafka.SASLPassword.Reveal(),
+	}
+}
+
+// newProducer returns the producer of the orders topic. It calls refused at each attempt that the broker refuses or
+// does not answer; the producer repeats the record.
+func newProducer(s *settings.Settings, refused func(error)) (*kafka.Producer, error) {
+	return kafka.NewProducer(kafka.ProducerOptions{
+		Kafka: KafkaOptions(s), Topic: kafka.TopicsOf(s.Namespace).Orders, Linger: s.Kafka.Linger, Refused: refused,
+	})
+}
