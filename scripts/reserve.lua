@@ -58,8 +58,8 @@ local quantities_at = ARGV[9] == '1' and heads_at + n
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local since = now - tonumber(ARGV[12])
-local meta = call('HMGET', meta_key, 'epoch', 'replid', 'checked_ms', 'base_ms', 'available', 'seq', 'taken', 'journaled',
-  'state', 'starts_ms', 'ends_ms', 'limit', 'loaded_state')
+local meta = call('HMGET', meta_key, 'epoch', 'replid', 'checked_ms', 'base_ms', 'available', 'seq', 'taken',
+  'journaled', 'state', 'starts_ms', 'ends_ms', 'limit', 'loaded_state')
 local epoch, replid, checked, base = meta[1] or '0', meta[2], tonumber(meta[3] or 0), tonumber(meta[4] or 0)
 local available, sequence = tonumber(meta[5] or 0), tonumber(meta[6] or 0)
 local taken, journaled, limit = tonumber(meta[7] or 0), tonumber(meta[8] or 0), tonumber(meta[12] or 0)

@@ -7,8 +7,8 @@
 --
 -- Reply: number of entries deleted, 0 when others were faster
 --
--- Invariant: the count `journaled` falls by the orders of deleted entries and by nothing else. Any epoch, any state: an entry id is an
--- identity, so a late trim cannot hit another life of the bucket.
+-- Invariant: the count `journaled` falls by the orders of deleted entries and by nothing else. Any epoch, any state: an
+-- entry id is an identity, so a late trim cannot hit another life of the bucket.
 -- Cost: O(pairs).
 
 local deleted, orders = 0, 0
