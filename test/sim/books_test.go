@@ -230,13 +230,13 @@ func (b *books) OpenBuckets(_ context.Context, rows []sale.BucketRow) (opened []
 	return opened, nil
 }
 
-func (b *books) BucketBooks(_ context.Context, buckets []sale.Bucket) ([]sale.BucketBooks, error) {
-	found := make([]sale.BucketBooks, len(buckets))
+func (b *books) BucketCounters(_ context.Context, buckets []sale.Bucket) ([]sale.BucketCounters, error) {
+	found := make([]sale.BucketCounters, len(buckets))
 	for i, bucket := range buckets {
 		if b.rows[bucket] == nil {
 			return nil, sale.ErrNotFound
 		}
-		found[i] = b.rows[bucket].BucketBooks
+		found[i] = b.rows[bucket].BucketCounters
 	}
 	return found, nil
 }

@@ -62,8 +62,8 @@ func (c clerk) OpenBuckets(ctx context.Context, rows []sale.BucketRow) ([]sale.B
 	return ask(ctx, c, "open-buckets", func(b *books) ([]sale.BucketRow, error) { return b.OpenBuckets(ctx, rows) })
 }
 
-func (c clerk) BucketBooks(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketBooks, error) {
-	return ask(ctx, c, "bucket-books", func(b *books) ([]sale.BucketBooks, error) { return b.BucketBooks(ctx, buckets) })
+func (c clerk) BucketCounters(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketCounters, error) {
+	return ask(ctx, c, "bucket-books", func(b *books) ([]sale.BucketCounters, error) { return b.BucketCounters(ctx, buckets) })
 }
 
 func (c clerk) ReportLoss(ctx context.Context, bucket sale.Bucket, epoch int64, reason string) error {

@@ -48,15 +48,15 @@ func (b *books) ExpireOrders(_ context.Context, limit int) (int, error) {
 
 func (b *books) release(orders []*orderRow, status sale.OrderStatus, reason sale.OrderReason) {
 	stock := map[sale.Bucket]*ledger.Row{}
-	held := make([]ledger.Held, len(orders))
+	held := make([]ledger.Releasing, len(orders))
 	for i, o := range orders {
 		copied := b.rows[o.bucket].Row
 		if stock[o.bucket] == nil {
 			stock[o.bucket] = &copied
 		}
-		held[i] = ledger.Held{Bucket: o.bucket, ReleasedOrder: sale.ReleasedOrder{OrderID: o.OrderID, Quantity: o.Quantity, Buyer: o.BuyerID}}
+		held[i] = ledger.Releasing{Bucket: o.bucket, ReleasedOrder: sale.ReleasedOrder{OrderID: o.OrderID, Quantity: o.Quantity, Buyer: o.BuyerID}}
 	}
-	plan := ledger.NewPlan(ledger.NewBooks(stock, b.now().UnixMilli(), true))
+	plan := ledger.NewPlan(ledger.NewState(stock, b.now().UnixMilli(), true))
 	plan.Release(held, status, reason)
 	b.write(plan)
 }
@@ -82,7 +82,7 @@ func (b *books) OutboxDone(_ context.Context, applied []sale.Applied) error {
 			stock[a.Bucket] = &copied
 		}
 	}
-	known := ledger.NewBooks(stock, b.now().UnixMilli(), true)
+	known := ledger.NewState(stock, b.now().UnixMilli(), true)
 	for _, a := range applied {
 		b.readMark(known, ledger.MarkOfApplied(&a))
 	}

@@ -44,7 +44,7 @@ func (b *books) Settle(_ context.Context, deliveries []sale.Delivery) (sale.Sett
 	return plan.Settlement, nil
 }
 
-func decide(known *ledger.Books, records []sale.Record) *ledger.Plan {
+func decide(known *ledger.State, records []sale.Record) *ledger.Plan {
 	plan := ledger.NewPlan(known)
 	for i := range records {
 		switch r := &records[i]; {
@@ -87,7 +87,7 @@ func (b *books) collides(plan *ledger.Plan) bool {
 
 // read returns the books as a transaction reads them: closely, with everything about these records, or hastily, with no
 // more than the slots that unique keys do not guard alone.
-func (b *books) read(records []sale.Record, closely bool) *ledger.Books {
+func (b *books) read(records []sale.Record, closely bool) *ledger.State {
 	stock := map[sale.Bucket]*ledger.Row{}
 	for _, bucket := range ledger.Buckets(records) {
 		if row := b.rows[bucket]; row != nil {
@@ -95,7 +95,7 @@ func (b *books) read(records []sale.Record, closely bool) *ledger.Books {
 			stock[bucket] = &copied
 		}
 	}
-	known := ledger.NewBooks(stock, b.now().UnixMilli(), closely)
+	known := ledger.NewState(stock, b.now().UnixMilli(), closely)
 	for _, r := range records {
 		switch {
 		case r.Batch != nil && closely:
@@ -112,7 +112,7 @@ func (b *books) read(records []sale.Record, closely bool) *ledger.Books {
 	return known
 }
 
-func (b *books) readMark(known *ledger.Books, m ledger.Mark) {
+func (b *books) readMark(known *ledger.State, m ledger.Mark) {
 	if id, marked := b.markers[m.Place]; marked {
 		known.Markers[m.Place] = id
 	}
@@ -122,7 +122,7 @@ func (b *books) readMark(known *ledger.Books, m ledger.Mark) {
 }
 
 // readOrder reads whether an order has a row, what its buyer has bought, and under which keys.
-func (b *books) readOrder(known *ledger.Books, row *ledger.Row, o *sale.RecordOrder) {
+func (b *books) readOrder(known *ledger.State, row *ledger.Row, o *sale.RecordOrder) {
 	if known.Closely && b.orders[o.OrderID] != nil {
 		known.Orders[o.OrderID] = true
 	}
@@ -152,8 +152,8 @@ func (b *books) write(plan *ledger.Plan) {
 	for _, a := range plan.Allowances {
 		b.take(a.Owner, a.Slot, a.OrderID)
 	}
-	for _, held := range plan.Left {
-		b.leave(held, plan.LeftAs, plan.LeftFor)
+	for _, held := range plan.Released {
+		b.leave(held, plan.NewStatus, plan.Reason)
 	}
 	for bucket, move := range plan.Moves {
 		if !move.Apply(&b.rows[bucket].Row) {
@@ -166,7 +166,7 @@ func (b *books) write(plan *ledger.Plan) {
 	for _, bucket := range plan.Settlement.Closed {
 		b.closeBucket(b.rows[bucket], b.rows[bucket].Epoch, plan.Closing[bucket])
 	}
-	for _, status := range []sale.OrderStatus{sale.StatusConfirmed, sale.StatusRefused, plan.LeftAs} {
+	for _, status := range []sale.OrderStatus{sale.StatusConfirmed, sale.StatusRefused, plan.NewStatus} {
 		b.tell(plan.Statuses()[status])
 	}
 	b.watch.books(b)
@@ -227,7 +227,7 @@ func (b *books) restoreSlots(who ledger.Owner) {
 	b.slots[who] = taken
 }
 
-func (b *books) leave(held ledger.Held, status sale.OrderStatus, reason sale.OrderReason) {
+func (b *books) leave(held ledger.Releasing, status sale.OrderStatus, reason sale.OrderReason) {
 	o := b.orders[held.OrderID]
 	b.watch.moved(o.OrderID, o.Status, status)
 	o.Status, o.Reason, o.slots = status, reason, nil
