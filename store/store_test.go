@@ -65,7 +65,7 @@ func item(sku string, stock int64, buckets int) sale.Item {
 	return sale.Item{SKU: sku, Stock: stock, PriceCents: 129900, Buckets: buckets}
 }
 
-func put(t testing.TB, s *Store, wanted sale.Sale) sale.Sale {
+func put(t testing.TB, s database, wanted sale.Sale) sale.Sale {
 	t.Helper()
 	put, _, err := s.PutSale(t.Context(), wanted)
 	require.NoError(t, err)
@@ -73,7 +73,7 @@ func put(t testing.TB, s *Store, wanted sale.Sale) sale.Sale {
 }
 
 // selling puts a sale, loads its stock and opens every bucket in epoch 1, as a preload and a rebuild do.
-func selling(t testing.TB, s *Store, wanted sale.Sale) []sale.BucketRow {
+func selling(t testing.TB, s database, wanted sale.Sale) []sale.BucketRow {
 	t.Helper()
 	put(t, s, wanted)
 	rows, err := s.LoadStock(t.Context(), wanted.ID, 8)
@@ -88,7 +88,7 @@ func selling(t testing.TB, s *Store, wanted sale.Sale) []sale.BucketRow {
 }
 
 // reopened runs the database's steps of a rebuild and returns the rows that are open then.
-func reopened(t testing.TB, s *Store, rows []sale.BucketRow) []sale.BucketRow {
+func reopened(t testing.TB, s database, rows []sale.BucketRow) []sale.BucketRow {
 	t.Helper()
 	closed, err := s.CloseBuckets(t.Context(), rows)
 	require.NoError(t, err)
