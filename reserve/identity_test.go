@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
+	"flashsale/scripts"
 	"flashsale/test/harness"
 )
 
@@ -51,14 +52,15 @@ func (b *safeBuffer) String() string {
 // found.
 func TestOneEngineOwnsANamespace(t *testing.T) {
 	ctx := context.Background()
-	w := newWorld(t, nil)
+	shared := scripts.Options{Namespace: namespace(t), Addrs: []string{harness.SharedRedis(t).Addr}}
+	w := newWorldOn(t, shared, nil)
 	b := w.stock("phone", 10, 1)
 	require.NoError(t, NewIdentity(w.redis, &engineID{id: "first"}, silent()).Check(ctx))
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
 
-	other := newWorldOn(t, dial(t, w.redis.options), nil)
+	other := newWorldOn(t, shared, nil)
 	identity := NewIdentity(other.redis, &engineID{id: "second"}, silent())
-	row := other.db.addBucket(b, 1000, 2)
+	row := other.db.AddBucket(b, 1000, 2)
 	err := identity.Check(ctx)
 	require.ErrorIs(t, err, sale.ErrForeign)
 	require.ErrorContains(t, err, `:engine holds "first", and the id of this database is "second"`)
@@ -66,12 +68,12 @@ func TestOneEngineOwnsANamespace(t *testing.T) {
 	require.Equal(t, err, identity.Doubt())
 
 	require.ErrorIs(t, NewRebuilder(other.redis, other.kafka, other.db).Rebuild(ctx, []sale.BucketRow{row}, nil), sale.ErrForeign)
-	require.ErrorIs(t, other.newRelay(other.kafka).pass(ctx), sale.ErrForeign)
-	require.ErrorIs(t, other.courier().pass(ctx), sale.ErrForeign)
+	require.ErrorIs(t, other.newRelay(other.kafka).relayOnce(ctx), sale.ErrForeign)
+	require.ErrorIs(t, other.applier().applyAll(ctx), sale.ErrForeign)
 	require.ErrorIs(t, other.redis.ApplyWindow(ctx, []sale.Bucket{b}, sale.Window{Version: 99}), sale.ErrForeign)
 	require.ErrorIs(t, other.redis.LoadList(ctx, "sale", 1, 0, nil), sale.ErrForeign)
 	require.Equal(t, sale.Answer{Outcome: sale.OutcomeFenced, Reason: "foreign"}, other.buy(b, "bert"))
-	require.Empty(t, other.db.reported(), "the bucket is not ours to report")
+	require.Empty(t, other.db.Reported(), "the bucket is not ours to report")
 	require.Equal(t, int64(9), w.reading(b).Available)
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "bert").Outcome, "the owner sells on")
 }
@@ -107,17 +109,17 @@ func TestIdentityIsComparedAllTheTime(t *testing.T) {
 	identity := NewIdentity(w.redis, &engineID{id: "ours"}, slog.New(slog.NewTextHandler(log, nil)))
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { _ = identity.Run(ctx) }) // Run returns nil
+	running.Go(func() { identity.Run(ctx) })
 	t.Cleanup(func() { cancel(); running.Wait() })
 	eventually(t, func() bool { return identity.Doubt() == nil }, "claimed")
-	w.doOn("SET", w.redis.ownerKey(), "theirs")
+	w.doOn("SET", w.redis.OwnerKey(), "theirs")
 	eventually(t, func() bool { return w.buy(b, "anna").Outcome == sale.OutcomeFenced }, "noticed")
-	w.doOn("DEL", w.redis.ownerKey())
+	w.doOn("DEL", w.redis.OwnerKey())
 	eventually(t, func() bool { return w.buy(b, "bert").Outcome == sale.OutcomeQueued }, "claimed again")
-	w.doOn("DEL", w.redis.ownerKey())
-	w.doOn("HSET", w.redis.ownerKey(), "field", "value")
+	w.doOn("DEL", w.redis.OwnerKey())
+	w.doOn("HSET", w.redis.OwnerKey(), "field", "value")
 	eventually(t, func() bool { return errors.Is(identity.Doubt(), sale.ErrForeign) }, "a key of another kind is somebody's too")
-	require.ErrorContains(t, identity.Doubt(), "key "+w.redis.ownerKey()+" is not what the engine writes there")
+	require.ErrorContains(t, identity.Doubt(), "key "+w.redis.OwnerKey()+" is not what the engine writes there")
 	eventually(t, func() bool { return bytes.Count([]byte(log.String()), []byte("nothing is sold")) == 2 }, "each finding is logged once")
 }
 
@@ -134,19 +136,19 @@ func TestForeignKeysAreNamed(t *testing.T) {
 			server := harness.SharedRedis(t)
 			w := newWorld(t, nil)
 			b := sale.Bucket{Sale: w.sale.ID, SKU: "phone"}
-			keys := w.redis.keys(b)
-			key := map[string]string{"meta": keys.meta, "buyers": keys.buyers, "journal": keys.journal, "hash": keys.meta}[name]
+			keys := w.redis.Keys(b)
+			key := map[string]string{"meta": keys.Meta, "buyers": keys.Buyers, "journal": keys.Journal, "hash": keys.Meta}[name]
 			w.doOn(append([]string{kind[0], key}, kind[1:]...)...)
 			before := server.MustDo(t, "DUMP", key)
-			row := w.db.addBucket(b, 10, 2)
+			row := w.db.AddBucket(b, 10, 2)
 			err := NewRebuilder(w.redis, w.kafka, w.db).Rebuild(ctx, []sale.BucketRow{row}, nil)
 			require.ErrorIs(t, err, sale.ErrForeign)
 			require.ErrorContains(t, err, key)
 			require.ErrorContains(t, err, "Give the engine a namespace of its own, or delete the key")
 			require.Equal(t, before, server.MustDo(t, "DUMP", key))
-			require.NotEqual(t, sale.BucketOpen, w.db.row(b).State)
+			require.NotEqual(t, sale.BucketOpen, w.db.Row(b).State)
 			w.doOn("DEL", key)
-			w.rebuild(w.db.row(b))
+			w.rebuild(w.db.Row(b))
 			require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
 		})
 	}
@@ -157,14 +159,14 @@ func TestForeignMetaIsNamedByReaders(t *testing.T) {
 	ctx := context.Background()
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
-	meta := w.redis.keys(b).meta
+	meta := w.redis.Keys(b).Meta
 	w.doOn("DEL", meta)
 	w.doOn("SET", meta, "text")
 	require.Equal(t, sale.OutcomeUnavailable, w.buy(b, "anna").Outcome)
 	_, err := w.redis.Readings(ctx, []sale.Bucket{b})
 	require.ErrorIs(t, err, sale.ErrForeign)
 	require.ErrorContains(t, err, meta)
-	_, err = w.redis.Probe(ctx, []sale.BucketRow{w.db.row(b)})
+	_, err = w.redis.Probe(ctx, []sale.BucketRow{w.db.Row(b)})
 	require.ErrorIs(t, err, sale.ErrForeign)
 	require.ErrorContains(t, err, meta)
 }

@@ -7,9 +7,10 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/redis/rueidis"
-
+	"flashsale/lease"
+	"flashsale/role"
 	"flashsale/sale"
+	"flashsale/scripts"
 )
 
 // Watched is a bucket whose journal the relay looks at. Done says that the sale is over, so that nothing more can be
@@ -22,10 +23,10 @@ type Watched struct {
 
 // RelayOptions are the parts of a Relay.
 type RelayOptions struct {
-	Redis     *Redis
-	Publisher Publisher
-	Leases    Leases
-	Holder    string
+	Redis     *scripts.Redis
+	Publisher RecordPublisher
+	Leases    lease.Leases
+	Owner     string                        // of leases: this process and no other
 	Watched   func(now time.Time) []Watched // the buckets that may have a journal now, in order
 	Deadline  time.Duration                 // an entry that its gateway has not trimmed within it is published again [2 s]
 	Log       *slog.Logger
@@ -33,10 +34,9 @@ type RelayOptions struct {
 
 // Times of the relay.
 const (
-	relayLease    = "relay"
 	relayDeadline = 2 * time.Second
 	relayEvery    = time.Second
-	relayPass     = 30 * time.Second // longest pass
+	relayTimeout  = 30 * time.Second // of one unit of work
 	relayBuckets  = 2000             // looked at in one pass, in turn
 )
 
@@ -45,8 +45,8 @@ const (
 // looked at, and not more than relayBuckets a second, so its cost does not grow with the number of sales.
 type Relay struct {
 	RelayOptions
-	clock *clock
-	rota  rota
+	clock *scripts.Clock
+	turns roundRobin
 	quiet map[sale.Bucket]int64 // version of the sale at which a finished bucket was seen without a journal
 }
 
@@ -55,87 +55,81 @@ func NewRelay(o RelayOptions) *Relay {
 	if o.Deadline <= 0 {
 		o.Deadline = relayDeadline
 	}
-	return &Relay{RelayOptions: o, clock: newClock(nil), rota: rota{most: relayBuckets}, quiet: map[sale.Bucket]int64{}}
+	return &Relay{RelayOptions: o, clock: scripts.NewClock(nil), turns: roundRobin{most: relayBuckets}, quiet: map[sale.Bucket]int64{}}
 }
 
 // Run relays until ctx ends.
-func (r *Relay) Run(ctx context.Context) error {
-	for ctx.Err() == nil {
-		if err := r.pass(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, sale.ErrLeaseHeld) {
-			r.Log.Warn("journals could not be relayed", "error", err)
-		}
-		pause(ctx, relayEvery)
+func (r *Relay) Run(ctx context.Context) {
+	loop := role.Loop{
+		Name: "relay", Unit: r.relayOnce, Every: relayEvery, Limit: relayTimeout, Quiet: []error{sale.ErrLeaseHeld},
+		Failing: "journals could not be relayed", Log: r.Log,
 	}
-	return nil
+	loop.Run(ctx)
 }
 
 // ClockAhead returns how far this machine's clock is ahead of Redis's, negative when it is behind, and whether that is known.
-func (r *Relay) ClockAhead() (time.Duration, bool) { return r.clock.ahead() }
+func (r *Relay) ClockAhead() (time.Duration, bool) { return r.clock.Ahead() }
 
-// pass is one unit of work: look at the watched journals whose turn it is, and publish under the lease when any has entries.
-func (r *Relay) pass(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, relayPass)
-	defer cancel()
-	if err := r.Redis.owner.check(); err != nil {
+// relayOnce is one unit of work: it looks at the watched journals whose turn it is, and publishes under the lease when any
+// has entries.
+func (r *Relay) relayOnce(ctx context.Context) error {
+	if err := r.Redis.Doubt(); err != nil {
 		return err
 	}
-	if err := r.clock.poll(ctx, r.Redis); err != nil {
+	if err := r.clock.Poll(ctx, r.Redis); err != nil {
 		return fmt.Errorf("read redis's clock: %w", err)
 	}
-	now, _ := r.clock.now()
+	now, _ := r.clock.Now()
 	journaled, err := r.journaled(ctx, r.Watched(now))
 	if err != nil || len(journaled) == 0 {
 		return err
 	}
-	return underLease(ctx, r.Leases, relayLease, r.Holder, r.Log, func(ctx context.Context) error {
+	one := lease.Lease{Leases: r.Leases, Name: lease.Relay, Owner: r.Owner, Log: r.Log}
+	return one.Do(ctx, func(ctx context.Context) error {
 		return r.relay(ctx, journaled, now.Add(-r.Deadline))
 	})
 }
 
 // journaled asks which of the watched buckets whose turn it is have a journal, and remembers the finished ones that have
 // none.
-func (r *Relay) journaled(ctx context.Context, watched []Watched) ([]journaledBucket, error) {
+func (r *Relay) journaled(ctx context.Context, watched []Watched) ([]sale.BucketRow, error) {
 	look := watched[:0:0]
 	for _, w := range watched {
 		if quiet, known := r.quiet[w.Bucket]; !w.Done || !known || quiet != w.Version {
 			look = append(look, w)
 		}
 	}
-	look = inTurn(&r.rota, look, func(w Watched) sale.Bucket { return w.Bucket })
-	var found []journaledBucket
-	err := r.Redis.pipeline(ctx, len(look), func(c rueidis.Client, i int) rueidis.Completed {
-		return c.B().Hmget().Key(r.Redis.keys(look[i].Bucket).meta).Field("held", "version").Build()
-	}, func(i int, result rueidis.RedisResult) error {
-		values, err := result.ToArray()
-		if err != nil {
-			return err
-		}
-		fields := fieldReader{values: values}
-		held, version := fields.number(0), fields.number(1)
-		switch {
-		case held > 0:
-			found = append(found, r.Redis.journaledBucket(look[i].BucketRow))
-		case look[i].Done && version >= look[i].Version:
-			r.quiet[look[i].Bucket] = look[i].Version
-		}
-		return fields.err
-	})
+	look = nextOf(&r.turns, look, func(w Watched) sale.Bucket { return w.Bucket })
+	buckets := make([]sale.Bucket, len(look))
+	for i, w := range look {
+		buckets[i] = w.Bucket
+	}
+	counts, err := r.Redis.JournalCounts(ctx, buckets)
 	if err != nil {
 		return nil, fmt.Errorf("look for journals: %w", err)
+	}
+	var found []sale.BucketRow
+	for i, count := range counts {
+		switch {
+		case count.Orders > 0:
+			found = append(found, look[i].BucketRow)
+		case look[i].Done && count.WindowVersion >= look[i].Version:
+			r.quiet[look[i].Bucket] = look[i].Version
+		}
 	}
 	return found, nil
 }
 
 // relay publishes the overdue entries of some journals, and goes on with the next journal when one fails.
-func (r *Relay) relay(ctx context.Context, journals []journaledBucket, before time.Time) error {
+func (r *Relay) relay(ctx context.Context, journals []sale.BucketRow, before time.Time) error {
 	var failed []error
 	for _, b := range journals {
-		n, err := r.Redis.publishJournal(ctx, r.Publisher, b, before.UnixMilli())
+		n, err := publishJournal(ctx, r.Redis, r.Publisher, b, before.UnixMilli())
 		if err != nil {
-			failed = append(failed, fmt.Errorf("bucket %s: %w", b.bucket, err))
+			failed = append(failed, fmt.Errorf("bucket %s: %w", b.Bucket, err))
 		}
 		if n > 0 {
-			r.Log.Info("journal entries that stayed behind were published", "bucket", b.bucket.String(), "entries", n)
+			r.Log.Info("journal entries that stayed behind were published", "bucket", b.Bucket.String(), "entries", n)
 		}
 	}
 	return errors.Join(failed...)

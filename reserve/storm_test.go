@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -15,7 +17,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
+	"flashsale/role"
 	"flashsale/sale"
+	"flashsale/scripts"
 	"flashsale/test/harness"
 )
 
@@ -40,7 +44,7 @@ func (w *world) press(engines []*Engine, b sale.Bucket, buyer string, random *ra
 		a := engines[random.IntN(len(engines))].Reserve(p)
 		switch a.Outcome {
 		case sale.OutcomeFenced, sale.OutcomeUnavailable, sale.OutcomeUnknown:
-			pause(context.Background(), time.Duration(1+random.IntN(20))*time.Millisecond)
+			role.Pause(context.Background(), time.Duration(1+random.IntN(20))*time.Millisecond)
 		default:
 			return a
 		}
@@ -52,26 +56,26 @@ func (w *world) press(engines []*Engine, b sale.Bucket, buyer string, random *ra
 func TestStorm(t *testing.T) {
 	const stock, crowd = 300, 450
 	server := harness.Redis(t)
-	w := newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), func(o *EngineOptions) {
+	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, func(o *EngineOptions) {
 		o.AckTimeout = 30 * time.Millisecond
 	})
 	b := w.stock("phone", stock, 1)
 	w.keep()
 	engines := []*Engine{w.engine, w.another()}
-	seed := modelSeed(t)
+	seed := stormSeed(t)
 	answers := make([]sale.Answer, crowd)
 	var all sync.WaitGroup
 	for i := range crowd {
 		all.Go(func() {
 			random := rand.New(rand.NewPCG(seed, uint64(i)))
-			pause(context.Background(), time.Duration(random.IntN(1500))*time.Millisecond)
+			role.Pause(context.Background(), time.Duration(random.IntN(1500))*time.Millisecond)
 			answers[i] = w.press(engines, b, fmt.Sprintf("buyer-%d", i), random)
 		})
 	}
 	over := make(chan struct{})
 	go func() { all.Wait(); close(over) }()
 	w.trouble(server, b, rand.New(rand.NewPCG(seed, crowd)), over)
-	w.kafka.comeBack()
+	w.kafka.ComeBack()
 	eventually(t, func() bool { return w.reading(b).JournalOrders == 0 }, "everything is settled")
 	w.checkStorm(b, answers, stock)
 }
@@ -86,13 +90,13 @@ func (w *world) trouble(server *harness.RedisServer, b sale.Bucket, random *rand
 		}
 		switch random.IntN(5) {
 		case 0:
-			w.kafka.mu.Lock()
-			w.kafka.failures = 3
-			w.kafka.mu.Unlock()
+			w.kafka.Mu.Lock()
+			w.kafka.Failures = 3
+			w.kafka.Mu.Unlock()
 		case 1:
-			w.kafka.goAway()
+			w.kafka.GoAway()
 		case 2, 3:
-			w.kafka.comeBack()
+			w.kafka.ComeBack()
 		case 4:
 			if random.IntN(2) == 0 {
 				server.MustDo(w.t, "SCRIPT", "FLUSH")
@@ -106,16 +110,16 @@ func (w *world) trouble(server *harness.RedisServer, b sale.Bucket, random *rand
 func (w *world) checkStorm(b sale.Bucket, answers []sale.Answer, stock int64) {
 	t := w.t
 	rows := map[string]sale.OrderID{}
-	w.db.mu.Lock()
-	for _, o := range w.db.rows[b].owners {
+	w.db.Mu.Lock()
+	for _, o := range w.db.Rows[b].Owners {
 		require.NotContains(t, rows, o.Buyer, "one order for each buyer")
 		rows[o.Buyer] = o.OrderID
 	}
 	refused := map[sale.OrderID]bool{}
-	for _, id := range w.db.refused {
+	for _, id := range w.db.Refused {
 		refused[id] = true
 	}
-	w.db.mu.Unlock()
+	w.db.Mu.Unlock()
 	for i, a := range answers {
 		buyer := fmt.Sprintf("buyer-%d", i)
 		switch a.Outcome {
@@ -129,7 +133,7 @@ func (w *world) checkStorm(b sale.Bucket, answers []sale.Answer, stock int64) {
 	}
 	require.LessOrEqual(t, int64(len(rows)), stock)
 	reading := w.reading(b)
-	require.Equal(t, stock, reading.Available+w.db.settled(b), "nothing leaks")
+	require.Equal(t, stock, reading.Available+w.db.Settled(b), "nothing leaks")
 	t.Logf("answers %v, epoch %d, refused %d", outcomes(answers), reading.Epoch, len(refused))
 }
 
@@ -146,13 +150,13 @@ func TestTwoControlRolesAtOnce(t *testing.T) {
 			})
 		}
 		both.Wait()
-		if present := w.db.row(b); present.State != sale.BucketOpen { // both stopped in favour of the other: the keeper's case
+		if present := w.db.Row(b); present.State != sale.BucketOpen { // both stopped in favour of the other: the keeper's case
 			w.rebuild(present)
 		}
 		require.Equal(t, sale.OutcomeQueued, w.buy(b, fmt.Sprintf("buyer-%d", i)).Outcome)
 	}
 	require.Equal(t, int64(20), w.reading(b).Available)
-	require.Empty(t, w.db.refused)
+	require.Empty(t, w.db.Refused)
 }
 
 // Two gateways share a bucket: a key is answered by either, and what one has taken is gone for the other.
@@ -175,11 +179,11 @@ func TestTwoGateways(t *testing.T) {
 func TestWrongClockIsLearned(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 5, 1)
-	shelf := w.engine.shelf(w.purchase(b, "anna"))
-	at := shelf.clock.reading()
-	shelf.clock.learn(at, at, time.Duration(time.Now().Add(-time.Hour).UnixNano()))
+	shelf := w.engine.queue(w.purchase(b, "anna"))
+	at := shelf.clock.Reading()
+	shelf.clock.Learn(at, at, time.Duration(time.Now().Add(-time.Hour).UnixNano()))
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
-	now, _ := shelf.clock.now()
+	now, _ := shelf.clock.Now()
 	require.WithinDuration(t, time.Now(), now, time.Minute)
 	require.Equal(t, int64(4), w.reading(b).Available)
 }
@@ -187,7 +191,7 @@ func TestWrongClockIsLearned(t *testing.T) {
 // The embedded engine is served by the same code.
 func TestEmbeddedEngine(t *testing.T) {
 	embedded := miniredis.RunT(t)
-	w := newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{embedded.Addr()}, Embedded: true}), nil)
+	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{embedded.Addr()}, Embedded: true}, nil)
 	b := w.stock("phone", 50, 1)
 	w.keep()
 	require.Equal(t, map[string]int{"queued": 50, "sold_out": 30}, outcomes(w.buyAll(b, buyers("buyer", 80))))
@@ -201,7 +205,7 @@ func TestEmbeddedEngine(t *testing.T) {
 func TestBuyersFitTheMemoryPromised(t *testing.T) {
 	const count = 120_000
 	server := harness.Redis(t)
-	w := newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
+	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, nil)
 	used := func() (bytes int) {
 		_, rest, _ := strings.Cut(server.MustDo(t, "INFO", "memory").(string), "used_memory:")
 		_, err := fmt.Sscanf(rest, "%d", &bytes)
@@ -246,4 +250,18 @@ func TestDrainLeavesNothingRunning(t *testing.T) {
 		return !strings.Contains(text, "reserve.(*flow)") && !strings.Contains(text, "reserve.(*janitor)") &&
 			!strings.Contains(text, "reserve.(*reporter)") && !strings.Contains(text, "reserve.(*Engine).runClock")
 	}, "goroutines of the engine are left")
+}
+
+const stormVariable = "FLASHSALE_MODEL_SEED" // the seed of a storm
+
+// stormSeed returns the seed of the environment, or a fresh one, and prints how to replay it.
+func stormSeed(t *testing.T) uint64 {
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv(stormVariable); text != "" {
+		var err error
+		seed, err = strconv.ParseUint(text, 10, 64)
+		require.NoError(t, err)
+	}
+	t.Logf("replay with: %s=%d go test ./recovery -run '^%s$'", stormVariable, seed, t.Name())
+	return seed
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"flashsale/sale"
+	"flashsale/scripts"
 )
 
 // Bounds of the watchdog.
@@ -15,16 +16,22 @@ const (
 	behindAfter     = 2 * time.Second
 )
 
+// DatabaseReader is the database's view of buckets.
+type DatabaseReader interface {
+	// BucketCounters returns what the database knows of buckets, in the order asked, all of one moment.
+	BucketCounters(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketCounters, error)
+}
+
 // watchdog compares what Redis says of the buckets of sales that are not closed with what the database has seen of them.
 // The database's sequence is read first, and every number in it came from Redis: a lower one in Redis means that Redis
 // went back, also when no gateway that saw the higher number is alive (rule: sequence-watched). With outbox rows it is the
 // other way round: every number that Redis has applied came from the database, so a lower one there, read after Redis,
 // means that the database went back, within an epoch; rows that it numbers anew would be taken for applied.
 type watchdog struct {
-	redis *Redis
-	units UnitBooks
+	redis *scripts.Redis
+	units DatabaseReader
 	log   *slog.Logger
-	rota  rota
+	turns roundRobin
 	ahead map[sale.Bucket]time.Time // since when Redis has a later epoch than the database; zero = told
 
 	// window hears which version of its sale's window a bucket has in Redis: a Redis that went back by no more than that
@@ -32,16 +39,16 @@ type watchdog struct {
 	window func(b sale.Bucket, version int64)
 }
 
-func newWatchdog(redis *Redis, units UnitBooks, log *slog.Logger, window func(b sale.Bucket, version int64)) *watchdog {
+func newWatchdog(redis *scripts.Redis, units DatabaseReader, log *slog.Logger, window func(b sale.Bucket, version int64)) *watchdog {
 	return &watchdog{
-		redis: redis, units: units, log: log, rota: rota{most: watchdogBuckets}, ahead: map[sale.Bucket]time.Time{},
+		redis: redis, units: units, log: log, turns: roundRobin{most: watchdogBuckets}, ahead: map[sale.Bucket]time.Time{},
 		window: window,
 	}
 }
 
 // round is one unit of work on buckets in order: it returns the open ones whose copy in Redis went back or is gone.
 func (w *watchdog) round(ctx context.Context, moving []sale.Bucket) ([]sale.BucketRow, error) {
-	buckets := inTurn(&w.rota, moving, func(b sale.Bucket) sale.Bucket { return b })
+	buckets := nextOf(&w.turns, moving, func(b sale.Bucket) sale.Bucket { return b })
 	if len(buckets) == 0 {
 		return nil, nil
 	}

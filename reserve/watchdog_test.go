@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
+	"flashsale/test/fakes"
 )
 
 // Redis went back and nobody who saw the higher sequence is left: the keeper closes the bucket, and the rebuild sells on
@@ -31,9 +32,9 @@ func TestKeeperNoticesARedisThatWentBack(t *testing.T) {
 			k := w.keep()
 			eventually(t, func() bool { k.mu.Lock(); defer k.mu.Unlock(); return len(k.view.open()) == 1 }, "the keeper looks")
 			eventually(t, func() bool { return w.reading(b).JournalOrders == 0 }, "trimmed")
-			spoil[1] = w.redis.keys(b).meta
+			spoil[1] = w.redis.Keys(b).Meta
 			w.doOn(spoil...)
-			eventually(t, func() bool { return w.db.row(b).Epoch == 2 && w.db.row(b).State == sale.BucketOpen }, "rebuilt")
+			eventually(t, func() bool { return w.db.Row(b).Epoch == 2 && w.db.Row(b).State == sale.BucketOpen }, "rebuilt")
 			require.Equal(t, int64(7), w.reading(b).Available)
 		})
 	}
@@ -50,13 +51,13 @@ func TestKeeperGivesALostWindowAnew(t *testing.T) {
 	w.keep()
 	for _, state := range []sale.State{sale.StatePaused, sale.StateOpen} {
 		w.sale.State = state
-		w.sale = w.db.putSale(w.sale)
+		w.sale = w.db.PutSale(w.sale)
 		eventually(t, func() bool { return w.reading(b).WindowsVersion == w.sale.Version }, "the window is applied")
 	}
-	w.doOn("HSET", w.redis.keys(b).meta, "state", string(sale.StatePaused), "version", fmt.Sprint(w.sale.Version-1))
+	w.doOn("HSET", w.redis.Keys(b).Meta, "state", string(sale.StatePaused), "version", fmt.Sprint(w.sale.Version-1))
 	require.Equal(t, sale.OutcomePaused, w.buy(b, "ann").Outcome)
 	w.sellsSoon(b, "ann")
-	require.Equal(t, int64(1), w.db.row(b).Epoch, "nothing was rebuilt for it")
+	require.Equal(t, int64(1), w.db.Row(b).Epoch, "nothing was rebuilt for it")
 }
 
 // A backup of the database was restored within an epoch: it numbers outbox rows anew that Redis would take for applied. The
@@ -66,8 +67,8 @@ func TestKeeperNoticesADatabaseThatWentBack(t *testing.T) {
 	b := w.stock("phone", 10, 1)
 	k := w.keep()
 	eventually(t, func() bool { k.mu.Lock(); defer k.mu.Unlock(); return len(k.view.open()) == 1 }, "the keeper looks")
-	w.doOn("HSET", w.redis.keys(b).meta, "outbox", "3", "seq", "9")
-	eventually(t, func() bool { return w.db.row(b).Epoch == 2 && w.db.row(b).State == sale.BucketOpen }, "rebuilt")
+	w.doOn("HSET", w.redis.Keys(b).Meta, "outbox", "3", "seq", "9")
+	eventually(t, func() bool { return w.db.Row(b).Epoch == 2 && w.db.Row(b).State == sale.BucketOpen }, "rebuilt")
 	require.Zero(t, w.reading(b).Outbox)
 	require.Equal(t, int64(10), w.reading(b).Available)
 }
@@ -76,17 +77,17 @@ func TestKeeperNoticesADatabaseThatWentBack(t *testing.T) {
 func TestWatchdogReadsTheBooksAgain(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
-	w.doOn("HSET", w.redis.keys(b).meta, "outbox", "5")
-	round := func(first, second int64, more func(row *fakeRow)) []sale.BucketRow {
+	w.doOn("HSET", w.redis.Keys(b).Meta, "outbox", "5")
+	round := func(first, second int64, more func(row *fakes.Row)) []sale.BucketRow {
 		t.Helper()
 		times := 0
-		w.db.onBooks = func() {
-			row := w.db.rows[b]
+		w.db.OnBooks = func() {
+			row := w.db.Rows[b]
 			if times++; times == 1 {
-				row.outboxNumber = first
+				row.OutboxNumber = first
 				return
 			}
-			row.outboxNumber = second
+			row.OutboxNumber = second
 			more(row)
 		}
 		doubted, err := newWatchdog(w.redis, w.db, silent(), noWindows).round(context.Background(), []sale.Bucket{b})
@@ -94,14 +95,14 @@ func TestWatchdogReadsTheBooksAgain(t *testing.T) {
 		require.LessOrEqual(t, times, 2)
 		return doubted
 	}
-	nothing := func(*fakeRow) {}
+	nothing := func(*fakes.Row) {}
 	require.Empty(t, round(5, 0, nothing), "all is well at once")
 	require.Empty(t, round(6, 0, nothing), "a row that is still to be applied")
 	require.Empty(t, round(4, 5, nothing))
-	require.Equal(t, []sale.BucketRow{w.db.row(b)}, round(4, 4, nothing))
-	require.Empty(t, round(4, 4, func(row *fakeRow) { row.State = sale.BucketClosed }), "in work already")
-	w.db.rows[b].State = sale.BucketOpen
-	require.Empty(t, round(4, 4, func(row *fakeRow) { row.Epoch = 2 }), "rebuilt meanwhile")
+	require.Equal(t, []sale.BucketRow{w.db.Row(b)}, round(4, 4, nothing))
+	require.Empty(t, round(4, 4, func(row *fakes.Row) { row.State = sale.BucketClosed }), "in work already")
+	w.db.Rows[b].State = sale.BucketOpen
+	require.Empty(t, round(4, 4, func(row *fakes.Row) { row.Epoch = 2 }), "rebuilt meanwhile")
 }
 
 // What is no doubt: a bucket that is being rebuilt, one that has gone on since the books were read, and one in a later
@@ -194,10 +195,10 @@ func TestWatchdogWithoutItsStores(t *testing.T) {
 	doubted, err := dog.round(context.Background(), []sale.Bucket{b})
 	require.NoError(t, err)
 	require.Empty(t, doubted)
-	w.db.setAway(context.DeadlineExceeded)
+	w.db.SetAway(context.DeadlineExceeded)
 	_, err = dog.round(context.Background(), []sale.Bucket{b})
 	require.ErrorIs(t, err, context.DeadlineExceeded)
-	w.db.setAway(nil)
+	w.db.SetAway(nil)
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
 	_, err = dog.round(ended, []sale.Bucket{b})

@@ -11,15 +11,18 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
+	"flashsale/scripts"
+	"flashsale/test/fakes"
 	"flashsale/test/harness"
 )
 
 // world is an engine on a real Redis with a Kafka and a database that tests can break.
 type world struct {
 	t       testing.TB
-	redis   *Redis
-	kafka   *fakeKafka
-	db      *fakeDatabase
+	redis   *scripts.Redis
+	server  *harness.RedisServer // for commands past the client
+	kafka   *fakes.Kafka
+	db      *fakes.Database
 	breaker *fakeBreaker
 	engine  *Engine
 	sale    sale.Sale
@@ -28,21 +31,23 @@ type world struct {
 
 // newWorld starts an engine on the package's Redis; set may change its options.
 func newWorld(t testing.TB, set func(*EngineOptions)) *world {
-	return newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{harness.SharedRedis(t).Addr}}), set)
+	return newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{harness.SharedRedis(t).Addr}}, set)
 }
 
-func newWorldOn(t testing.TB, r *Redis, set func(*EngineOptions)) *world {
-	w := &world{t: t, redis: r, kafka: &fakeKafka{}, db: newFakeDatabase(), breaker: &fakeBreaker{open: map[string]bool{}}}
-	w.kafka.settle = w.db.settle
+// newWorldOn starts an engine on another Redis.
+func newWorldOn(t testing.TB, on scripts.Options, set func(*EngineOptions)) *world {
+	r := dial(t, on)
+	w := &world{t: t, redis: r, server: &harness.RedisServer{Addr: on.Addrs[0]}, kafka: &fakes.Kafka{}, db: fakes.NewDatabase(), breaker: &fakeBreaker{open: map[string]bool{}}}
+	w.kafka.Settle = w.db.Settle
 	now := time.Now()
-	w.sale = w.db.putSale(sale.Sale{
+	w.sale = w.db.PutSale(sale.Sale{
 		ID: "sale", State: sale.StateOpen, Name: "a sale", PerBuyerLimit: 1,
 		StartsAt: sale.Time{Time: now.Add(-time.Hour)}, EndsAt: sale.Time{Time: now.Add(time.Hour)},
 	})
 	ids := NewOrderIDs(w.db, "test", slog.New(slog.DiscardHandler))
 	require.NoError(t, ids.keep(context.Background()))
 	o := EngineOptions{
-		Redis: r, Producer: w.kafka, IDs: ids, Breaker: w.breaker, Report: w.db, Books: w.db,
+		Redis: r, Producer: w.kafka, IDs: ids, Breaker: w.breaker, Report: w.db, Buckets: w.db,
 		Registerer: prometheus.NewRegistry(),
 	}
 	if set != nil {
@@ -55,7 +60,7 @@ func newWorldOn(t testing.TB, r *Redis, set func(*EngineOptions)) *world {
 
 // end drains the engine; whatever the test has broken is mended first.
 func (w *world) end() {
-	w.kafka.comeBack()
+	w.kafka.ComeBack()
 	if w.ended {
 		return
 	}
@@ -67,9 +72,9 @@ func (w *world) end() {
 // stock loads a SKU with some units and a limit into one bucket and opens it.
 func (w *world) stock(sku string, units int64, limit int) sale.Bucket {
 	w.sale.PerBuyerLimit = limit
-	w.sale = w.db.putSale(w.sale)
+	w.sale = w.db.PutSale(w.sale)
 	b := sale.Bucket{Sale: w.sale.ID, SKU: sku}
-	w.rebuild(w.db.addBucket(b, units, 2))
+	w.rebuild(w.db.AddBucket(b, units, 2))
 	return b
 }
 
@@ -81,7 +86,7 @@ func (w *world) rebuild(rows ...sale.BucketRow) {
 }
 
 func (w *world) purchase(b sale.Bucket, buyer string) sale.Purchase {
-	row := w.db.row(b)
+	row := w.db.Row(b)
 	return sale.Purchase{Bucket: b, Epoch: row.Epoch, Partition: row.Partition, Buyer: buyer, Quantity: 1}
 }
 
@@ -160,4 +165,21 @@ func (b *fakeBreaker) failures(resource string) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.failed[resource]
+}
+
+// release ends an order in the books and carries that to Redis.
+func (w *world) release(b sale.Bucket, buyer, key string, a sale.Answer) {
+	w.t.Helper()
+	order := orderOf(a, buyer)
+	order.Key = key
+	w.db.Release(b, order)
+	require.NoError(w.t, w.applier().applyAll(context.Background()))
+}
+
+// value is what the buyers hash says of a buyer, "" when it does not know him.
+func (w *world) value(b sale.Bucket, buyer string) string {
+	w.t.Helper()
+	value, is := w.server.MustDo(w.t, "HGET", w.redis.Keys(b).Buyers, buyer).(string)
+	require.True(w.t, is)
+	return value
 }

@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"flashsale/test/bugs"
 	"flashsale/test/chaos/clock"
 	"flashsale/test/chaos/link"
 	"flashsale/test/harness"
@@ -97,11 +99,20 @@ func newWorld(t testing.TB, bug string) *world {
 // build makes a binary whose clock can be set, and that can misbehave when that is asked for.
 func (w *world) build() {
 	w.bin = filepath.Join(w.dir, "flashsale")
+	root := harness.Root(w.t)
+	var seeded map[string]string
 	var more []string
 	if w.bug != "" {
+		if !slices.Contains(bugs.Names(), w.bug) {
+			w.t.Fatalf("-bug %s: there is no bug of this name, only %s", w.bug, strings.Join(bugs.Names(), ", "))
+		}
+		var err error
+		if seeded, err = bugs.Overlay(root, filepath.Join(w.dir, "seeded"), bugs.Bugs()); err != nil {
+			w.t.Fatal(err)
+		}
 		more = []string{"-tags", "faults"}
 	}
-	if err := clock.Build(harness.Root(w.t), filepath.Join(cacheFolder(), "clock"), w.bin, more...); err != nil {
+	if err := clock.Build(root, "./cmd/flashsale", filepath.Join(cacheFolder(), "clock"), w.bin, seeded, more...); err != nil {
 		w.t.Fatal(err)
 	}
 }

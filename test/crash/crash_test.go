@@ -91,7 +91,7 @@ func casesOf(t *testing.T, points []Point) []killing {
 func faultyBinary(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "flashsale")
-	command := exec.Command("go", "build", "-tags", "faults", "-o", path, ".")
+	command := exec.Command("go", "build", "-tags", "faults", "-o", path, "./cmd/flashsale")
 	command.Dir = harness.Root(t)
 	output, err := command.CombinedOutput()
 	require.NoError(t, err, "%s", output)

@@ -18,7 +18,7 @@ func Binary(t testing.TB) string {
 	defer shared.Unlock()
 	if shared.binary == "" {
 		path := filepath.Join(folder(owner(), "binary"), "flashsale")
-		cmd := exec.Command("go", "build", "-o", path, ".")
+		cmd := exec.Command("go", "build", "-o", path, "./cmd/flashsale")
 		cmd.Dir = Root(t)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // one static binary is what the contract promises
 		if output, err := cmd.CombinedOutput(); err != nil {

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"flashsale/reserve"
 	"flashsale/sale"
+	"flashsale/scripts"
 	"flashsale/test/memory"
 )
 
@@ -18,13 +18,13 @@ import (
 type judge struct {
 	*world
 	crowd  *crowd
-	redis  *reserve.Redis
+	redis  *scripts.Redis
 	stored memory.Tables // the database, at the moment that is judged
 }
 
 func newJudge(w *world, c *crowd) *judge {
 	p := w.newProcess("judge")
-	return &judge{world: w, crowd: c, redis: reserve.NewRedis(p.redisClient(), reserve.Options{Namespace: namespace})}
+	return &judge{world: w, crowd: c, redis: scripts.NewRedis(p.redisClient(), scripts.Options{Namespace: namespace})}
 }
 
 // stocks reads every bucket, the database and Redis in the same moment: nothing else may run now.

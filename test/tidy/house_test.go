@@ -40,6 +40,9 @@ func TestNoSilentDiscard(t *testing.T) { nothing(t, discardFindings(houseSources
 func TestNoPackageState(t *testing.T)  { nothing(t, stateFindings(houseSources(t))) }
 func TestFileLengths(t *testing.T)     { everywhere(t, fileFindings) }
 func TestWords(t *testing.T)           { everywhere(t, wordFindings) }
+func TestLineWidths(t *testing.T) {
+	everywhere(t, func(tree fs.FS) ([]finding, error) { return widthFindings(tree, stillWide) })
+}
 func TestScriptContracts(t *testing.T) { everywhere(t, scriptFindings) }
 
 func everywhere(t *testing.T, rule func(fs.FS) ([]finding, error)) {
@@ -58,6 +61,22 @@ func page(t *testing.T, name string) string {
 
 func TestOutcomesAreDocumented(t *testing.T) {
 	nothing(t, outcomeFindings("docs/buyers.md", page(t, "docs/buyers.md")))
+}
+
+func TestMetricsAreDocumented(t *testing.T) {
+	nothing(t, metricFindings(houseSources(t), "docs/operations.md", page(t, "docs/operations.md")))
+}
+
+func TestRoomsAreDocumented(t *testing.T) {
+	names, err := files(house(t))
+	require.NoError(t, err)
+	nothing(t, roomFindings(names, "docs/architecture.md", page(t, "docs/architecture.md")))
+}
+
+func TestModuleIsTidy(t *testing.T) {
+	found, err := moduleFindings("../..")
+	require.NoError(t, err)
+	nothing(t, found)
 }
 
 func TestSettingsAreDocumented(t *testing.T) {

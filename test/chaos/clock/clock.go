@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -68,14 +69,25 @@ func shifted(sec int64, nsec int32) (int64, int32) {
 }
 `
 
-// Build compiles the package in root to out. work is a folder that outlives the run, so that the compiled standard
-// library is found again; more are further arguments of go build.
-func Build(root, work, out string, more ...string) error {
-	overlay, err := write(work)
+// Build compiles a package to out. folder is where the package is, below root and for the go command: ./cmd/flashsale. work
+// outlives the run, so that the next one finds the compiled standard library; changed are further files for the overlay, as
+// go build takes them: the file that is compiled by the file of the tree that it replaces; more are further arguments of go
+// build.
+func Build(root, folder, work, out string, changed map[string]string, more ...string) error {
+	replace, err := write(work)
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command("go", append(append([]string{"build", "-overlay", overlay, "-o", out}, more...), ".")...)
+	maps.Copy(replace, changed)
+	index, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		return err
+	}
+	overlay := out + ".overlay.json"
+	if err := os.WriteFile(overlay, index, 0o644); err != nil {
+		return err
+	}
+	cmd := exec.Command("go", append(append([]string{"build", "-overlay", overlay, "-o", out}, more...), folder)...)
 	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build with a clock that can be set: %w\n%s", err, output)
@@ -83,35 +95,30 @@ func Build(root, work, out string, more ...string) error {
 	return nil
 }
 
-// write makes the overlay for the toolchain that is installed and returns its path.
-func write(work string) (string, error) {
+// write makes the files for the toolchain that is installed and returns them by what they replace.
+func write(work string) (map[string]string, error) {
 	goroot, err := exec.Command("go", "env", "GOROOT").Output()
 	if err != nil {
-		return "", fmt.Errorf("ask for the toolchain: %w", err)
+		return nil, fmt.Errorf("ask for the toolchain: %w", err)
 	}
 	folder := filepath.Join(strings.TrimSpace(string(goroot)), "src", "time")
 	text, err := os.ReadFile(filepath.Join(folder, "time.go"))
 	if err != nil {
-		return "", fmt.Errorf("read the standard library: %w", err)
+		return nil, fmt.Errorf("read the standard library: %w", err)
 	}
 	changed := strings.Replace(string(text), original, shifted, 1)
 	if changed == string(text) {
-		return "", errors.New("time.Now of this toolchain looks different: the clock cannot be replaced")
+		return nil, errors.New("time.Now of this toolchain looks different: the clock cannot be replaced")
 	}
 	replace := map[string]string{}
 	for name, content := range map[string]string{"time.go": changed, "shifted.go": source} {
 		path := filepath.Join(work, name)
 		if err := writeOnce(path, content); err != nil {
-			return "", err
+			return nil, err
 		}
 		replace[filepath.Join(folder, name)] = path
 	}
-	index, err := json.Marshal(map[string]any{"Replace": replace})
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(work, "overlay.json")
-	return path, writeOnce(path, string(index))
+	return replace, nil
 }
 
 // writeOnce leaves a file that is right already alone: the build cache looks at its time.

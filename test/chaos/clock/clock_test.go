@@ -42,8 +42,8 @@ func TestTheClockOfAProcessIsSet(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte(program), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module m\n"), 0o600))
 	bin, file := filepath.Join(dir, "program"), filepath.Join(dir, "clock")
-	require.NoError(t, Build(dir, filepath.Join(dir, "overlay"), bin))
-	require.NoError(t, Build(dir, filepath.Join(dir, "overlay"), bin), "again, with what is there")
+	require.NoError(t, Build(dir, ".", filepath.Join(dir, "overlay"), bin, nil))
+	require.NoError(t, Build(dir, ".", filepath.Join(dir, "overlay"), bin, nil), "again, with what is there")
 	require.NoError(t, Set(file, 0))
 	cmd := exec.Command(bin)
 	cmd.Env = append(os.Environ(), Variable+"="+file)
@@ -79,7 +79,7 @@ func TestTheClockOfAProcessIsSet(t *testing.T) {
 
 func TestClocksThatCannotBeSet(t *testing.T) {
 	require.Error(t, Set(filepath.Join(t.TempDir(), "no", "file"), 0))
-	require.Error(t, Build(t.TempDir(), t.TempDir(), "x"), "nothing to build")
+	require.Error(t, Build(t.TempDir(), ".", t.TempDir(), filepath.Join(t.TempDir(), "x"), nil), "nothing to build")
 }
 
 func TestAProcessWithoutItsClockDoesNotRun(t *testing.T) {
@@ -87,7 +87,7 @@ func TestAProcessWithoutItsClockDoesNotRun(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte(program), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module m\n"), 0o600))
 	bin := filepath.Join(dir, "program")
-	require.NoError(t, Build(dir, filepath.Join(dir, "overlay"), bin))
+	require.NoError(t, Build(dir, ".", filepath.Join(dir, "overlay"), bin, nil))
 	cmd := exec.Command(bin)
 	cmd.Env = append(os.Environ(), Variable+"="+filepath.Join(dir, "absent"))
 	output, err := cmd.CombinedOutput()
