@@ -53,7 +53,7 @@ func TestKeeperBringsRestartedRedisBack(t *testing.T) {
 	}
 	require.Equal(t, int64(7), w.reading(b).Available)
 	require.Equal(t, int64(3), w.db.Settled(b))
-	require.Empty(t, w.db.Refused)
+	require.Empty(t, w.db.Refused())
 }
 
 // At its start a keeper asks every bucket, so data that vanished while nobody looked is noticed though the script is
@@ -92,9 +92,7 @@ func TestKeeperFinishesWhatOthersBegan(t *testing.T) {
 	w.sale = w.db.PutSale(w.sale)
 	eventually(t, func() bool { return w.buy(b, "pat").Outcome == sale.OutcomePaused }, "the pause is applied")
 
-	w.db.Mu.Lock()
-	w.db.Listed["sale"] = []string{"anna", "bert"}
-	w.db.Mu.Unlock()
+	w.db.List("sale", "anna", "bert")
 	w.sale.State, w.sale.Eligibility, w.sale.ListVersion, w.sale.ListSize = sale.StateOpen, sale.EligibilityList, 1, 2
 	w.sale = w.db.PutSale(w.sale)
 	press := func(buyer string) sale.Outcome {
@@ -114,9 +112,7 @@ func TestKeeperFinishesWhatOthersBegan(t *testing.T) {
 func TestKeeperRespectsTheLease(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
-	w.db.Mu.Lock()
-	w.db.Leases["sale/sale"] = "an operator"
-	w.db.Mu.Unlock()
+	w.db.HoldLease("sale/sale", "an operator")
 	row := w.closeRow(b)
 	k := w.keep()
 	eventually(t, func() bool { k.mu.Lock(); defer k.mu.Unlock(); return !k.rebuilding["sale"].IsZero() }, "the keeper has tried")

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -83,14 +84,12 @@ func (d *Database) begin(row *Row) sale.Load {
 	if of := d.t.Sales[row.Sale]; of != nil {
 		load.Window = sale.WindowOf(&of.Sale)
 	}
-	for _, o := range d.t.SortedOrders() {
-		if o.Bucket() != row.Bucket || o.Status == sale.StatusRefused {
-			continue
-		}
+	for _, o := range d.t.ordersOf(row.Bucket) {
 		known := sale.RecordOrder{OrderID: o.OrderID, Quantity: o.Quantity, Buyer: o.BuyerID, Key: o.Key}
-		if o.Counts() {
+		switch {
+		case o.Counts():
 			load.Owners = append(load.Owners, known)
-		} else {
+		case o.Status != sale.StatusRefused:
 			load.Released = append(load.Released, known)
 		}
 	}
@@ -98,6 +97,17 @@ func (d *Database) begin(row *Row) sale.Load {
 		d.hooks.Begun(&load)
 	}
 	return load
+}
+
+// ordersOf returns the orders of a bucket, sorted by id.
+func (t *Tables) ordersOf(bucket sale.Bucket) (found []*Order) {
+	for _, o := range t.Orders {
+		if o.Number == bucket.Number && o.SKU == bucket.SKU && o.Sale == bucket.Sale {
+			found = append(found, o)
+		}
+	}
+	slices.SortFunc(found, func(a, b *Order) int { return cmp.Compare(a.OrderID, b.OrderID) })
+	return found
 }
 
 // OpenBuckets is step (h): buckets that are loading in the epoch named become open. It returns those that did.
