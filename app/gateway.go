@@ -13,6 +13,7 @@ import (
 
 	"flashsale/admin"
 	"flashsale/gateway"
+	"flashsale/recovery"
 	"flashsale/reserve"
 	"flashsale/scripts"
 	"flashsale/settings"
@@ -113,7 +114,7 @@ func (r *gatewayRole) build() (err error) {
 	}, admin.Deps{
 		Sales: r.db, Preloads: r.db, Rules: r.db, Orders: r.db, Decisions: r.db,
 		Gateways: r.db,
-		Stock:    operatorStock{r.redis, reserve.NewRebuilder(r.redis, r.producer, r.db)},
+		Stock:    operatorStock{r.redis, recovery.NewRebuilder(r.redis, r.producer, r.db)},
 		Journals: r.engine, Tail: settle.NewTail(KafkaOptions(r.settings), r.settings.Namespace, r.db),
 		Gatherer: r.registry, Registerer: r.registry, Ready: r.ready, ClockAhead: r.engine.ClockAhead,
 	})
@@ -123,7 +124,7 @@ func (r *gatewayRole) build() (err error) {
 // operatorStock is what the operators' API does to Redis: the connection, and the rebuild that a preload is.
 type operatorStock struct {
 	*scripts.Redis
-	*reserve.Rebuilder
+	*recovery.Rebuilder
 }
 
 // ready returns what the process waits for.

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"flashsale/admin"
+	"flashsale/recovery"
 	"flashsale/reserve"
 	"flashsale/settings"
 	"flashsale/settle"
@@ -34,9 +35,9 @@ type settleRole struct {
 	started    *startup
 	producer   *reserve.Producer
 	settler    *settle.Settler
-	controller *reserve.Controller
-	relay      *reserve.Relay
-	outbox     *reserve.OutboxApplier
+	controller *recovery.Controller
+	relay      *recovery.Relay
+	outbox     *recovery.OutboxApplier
 	events     *settle.Publisher
 	reaper     *settle.Reaper
 	gauges     *admin.Gauges
@@ -65,15 +66,15 @@ func (r *settleRole) build() (err error) {
 	if r.producer, err = newProducer(r.settings, refusals.Of("orders")); err != nil {
 		return err
 	}
-	r.controller = reserve.NewController(reserve.ControllerOptions{
-		Redis: r.redis, Rebuilder: reserve.NewRebuilder(r.redis, r.producer, r.db),
+	r.controller = recovery.NewController(recovery.ControllerOptions{
+		Redis: r.redis, Rebuilder: recovery.NewRebuilder(r.redis, r.producer, r.db),
 		Catalogue: r.db, Buckets: r.db, Units: r.db, Leases: r.db, Owner: r.holder, Log: r.log,
 	})
-	r.relay = reserve.NewRelay(reserve.RelayOptions{
+	r.relay = recovery.NewRelay(recovery.RelayOptions{
 		Redis: r.redis, Publisher: r.producer, Leases: r.db, Owner: r.holder, Watched: r.controller.Watched,
 		Deadline: r.settings.Reserve.RelayDeadline, Log: r.log,
 	})
-	r.outbox = reserve.NewOutboxApplier(reserve.OutboxApplierOptions{
+	r.outbox = recovery.NewOutboxApplier(recovery.OutboxApplierOptions{
 		Redis: r.redis, Outbox: r.db, Report: r.db, Leases: r.db, Owner: r.holder, Log: r.log,
 	})
 	r.events, err = settle.NewPublisher(settle.PublisherOptions{

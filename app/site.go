@@ -15,7 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"flashsale/admin"
-	"flashsale/reserve"
+	"flashsale/recovery"
 	"flashsale/scripts"
 	"flashsale/settings"
 	"flashsale/store"
@@ -27,7 +27,7 @@ type site struct {
 	log      *slog.Logger
 	db       *store.Store
 	redis    *scripts.Redis
-	identity *reserve.Identity
+	identity *recovery.Identity
 	holder   string // names this process, and no other, in leases
 	registry *prometheus.Registry
 }
@@ -48,7 +48,7 @@ func newSite(s *settings.Settings, log *slog.Logger, db *store.Store, embedded b
 	}
 	return &site{
 		settings: s, log: log, db: db, redis: redis, registry: newRegistry(),
-		identity: reserve.NewIdentity(redis, db, log), holder: newHolder(),
+		identity: recovery.NewIdentity(redis, db, log), holder: newHolder(),
 	}, nil
 }
 

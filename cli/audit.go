@@ -7,7 +7,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"flashsale/admin"
+	"flashsale/adminclient"
 	"flashsale/app"
 	"flashsale/audit"
 	"flashsale/settings"
@@ -28,13 +28,13 @@ func (c Audit) Run(inv *invocation) error {
 	if err != nil {
 		return err
 	}
-	client, err := admin.NewClient(s.Admin.URL, s.Admin.Token.Reveal())
+	client, err := adminclient.NewClient(s.Admin.URL, s.Admin.Token.Reveal())
 	if err != nil {
 		return err
 	}
-	request := admin.AuditRequest{Sale: c.Sale, Wait: c.Wait, JSON: c.Output == "json"}
+	request := adminclient.AuditRequest{Sale: c.Sale, Wait: c.Wait, JSON: c.Output == "json"}
 	if s.MySQL.DSN.Reveal() != "" {
-		request.Certify = func(ctx context.Context) (admin.Certificate, error) { return certify(ctx, s, c.Sale) }
+		request.Certify = func(ctx context.Context) (adminclient.Certificate, error) { return certify(ctx, s, c.Sale) }
 	}
 	return exitOf(client.PrintAudit(inv.ctx, inv.stdout, request))
 }
@@ -46,7 +46,7 @@ type certificate struct {
 	*audit.Report
 }
 
-func certify(ctx context.Context, s *settings.Settings, id string) (admin.Certificate, error) {
+func certify(ctx context.Context, s *settings.Settings, id string) (adminclient.Certificate, error) {
 	auditor, err := audit.Open(audit.Options{
 		DSN: s.MySQL.DSN.Reveal(), Namespace: s.Namespace, Topic: settle.TopicsOf(s.Namespace).Orders,
 		RedisAddrs: s.Redis.Addrs, RedisUsername: s.Redis.Username, RedisPassword: s.Redis.Password.Reveal(),

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"flashsale/admin"
+	"flashsale/adminclient"
 	"flashsale/app"
 	"flashsale/loadtest"
 	"flashsale/sale"
@@ -26,7 +26,7 @@ const (
 type demo struct {
 	out       io.Writer
 	gateway   *app.DevGateway
-	operators *admin.Client
+	operators *adminclient.Client
 	signer    *loadtest.Signer
 	base      string        // of the buyers' URLs
 	life      time.Duration // of the crowd's tokens

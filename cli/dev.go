@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"time"
 
-	"flashsale/admin"
+	"flashsale/adminclient"
 	"flashsale/app"
 	"flashsale/embedded"
 	"flashsale/settings"
@@ -53,7 +53,7 @@ type devHome struct{ dir, kept string }
 
 // present prepares the demo sale through the operators' API, as an operator would, and prints how to use it.
 func (c Dev) present(ctx context.Context, inv *invocation, s *settings.Settings, gateway *app.DevGateway, home devHome) error {
-	operators, err := admin.NewClient("http://"+gateway.Operators().String(), s.Admin.Token.Reveal())
+	operators, err := adminclient.NewClient("http://"+gateway.Operators().String(), s.Admin.Token.Reveal())
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 	"net/http"
 	"time"
 
-	"flashsale/admin"
+	"flashsale/adminclient"
 	"flashsale/sale"
 )
 
@@ -23,9 +23,9 @@ const (
 )
 
 // prepareSale creates, loads and opens a sale of one SKU; one that is there from an earlier run goes on.
-func prepareSale(ctx context.Context, operators *admin.Client, id, name string) error {
+func prepareSale(ctx context.Context, operators *adminclient.Client, id, name string) error {
 	_, err := operators.Sale(ctx, id)
-	var refusal *admin.Refusal
+	var refusal *adminclient.Refusal
 	switch {
 	case errors.As(err, &refusal) && refusal.Status == http.StatusNotFound:
 		now := time.Now().UTC()
@@ -51,7 +51,7 @@ func prepareSale(ctx context.Context, operators *admin.Client, id, name string) 
 }
 
 // notSelling says in the banner why the line to paste buys nothing, where an earlier run has left the sale so.
-func notSelling(ctx context.Context, operators *admin.Client) (string, error) {
+func notSelling(ctx context.Context, operators *adminclient.Client) (string, error) {
 	stats, err := readStats(ctx, operators, devSale)
 	switch {
 	case err != nil:
@@ -117,7 +117,7 @@ func (s *saleStats) sum() (stock sale.Stock) {
 	return stock
 }
 
-func readStats(ctx context.Context, operators *admin.Client, id string) (*saleStats, error) {
+func readStats(ctx context.Context, operators *adminclient.Client, id string) (*saleStats, error) {
 	answer, err := operators.Stats(ctx, id)
 	if err != nil {
 		return nil, err

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 
-	"flashsale/admin"
+	"flashsale/adminclient"
 	"flashsale/settings"
 )
 
@@ -43,7 +43,7 @@ func exitOf(err error) error {
 	if errors.As(err, &coded) {
 		return err
 	}
-	return &exitError{admin.ExitCode(err), err}
+	return &exitError{adminclient.ExitCode(err), err}
 }
 
 // report prints an error as one line per fault and returns the exit code for it.

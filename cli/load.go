@@ -9,7 +9,7 @@ import (
 	"os"
 	"time"
 
-	"flashsale/admin"
+	"flashsale/adminclient"
 	"flashsale/loadtest"
 )
 
@@ -52,7 +52,7 @@ func (c *crowdFlags) servers(inv *invocation) ([]string, error) {
 
 func (c *crowdFlags) crowd(inv *invocation, command string) (loadtest.Crowd, error) {
 	if c.Tokens != "" {
-		in, err := admin.OpenInput(c.Tokens, inv.stdin)
+		in, err := adminclient.OpenInput(c.Tokens, inv.stdin)
 		if err != nil {
 			return nil, exitOf(err)
 		}

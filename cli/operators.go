@@ -2,13 +2,12 @@ package cli
 
 import (
 	"bytes"
+	"flashsale/adminclient"
 	"fmt"
-
-	"flashsale/admin"
 )
 
 // operate runs one call of the operators' API and prints its answer.
-func (inv *invocation) operate(command string, call func(*admin.Client) ([]byte, error)) error {
+func (inv *invocation) operate(command string, call func(*adminclient.Client) ([]byte, error)) error {
 	client, err := inv.client(command)
 	if err != nil {
 		return err
@@ -21,20 +20,20 @@ func (inv *invocation) operate(command string, call func(*admin.Client) ([]byte,
 	return err
 }
 
-func (inv *invocation) client(command string) (*admin.Client, error) {
+func (inv *invocation) client(command string) (*adminclient.Client, error) {
 	s, err := inv.settings(command)
 	if err != nil {
 		return nil, err
 	}
-	return admin.NewClient(s.Admin.URL, s.Admin.Token.Reveal())
+	return adminclient.NewClient(s.Admin.URL, s.Admin.Token.Reveal())
 }
 
 // document reads a YAML or JSON file as JSON.
 func (inv *invocation) document(name string) ([]byte, error) {
-	in, err := admin.OpenInput(name, inv.stdin)
+	in, err := adminclient.OpenInput(name, inv.stdin)
 	if err != nil {
 		return nil, err
 	}
 	defer in.Close()
-	return admin.ReadDocument(in)
+	return adminclient.ReadDocument(in)
 }

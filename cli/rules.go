@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"flashsale/admin"
+	"flashsale/adminclient"
 	"flashsale/sale"
 )
 
@@ -18,7 +18,7 @@ type rulesGet struct{}
 
 // Run prints the rules.
 func (rulesGet) Run(inv *invocation) error {
-	return inv.operate("rules", func(client *admin.Client) ([]byte, error) { return client.Rules(inv.ctx) })
+	return inv.operate("rules", func(client *adminclient.Client) ([]byte, error) { return client.Rules(inv.ctx) })
 }
 
 type rulesPut struct {
@@ -28,7 +28,7 @@ type rulesPut struct {
 
 // Run replaces the rules. What is a mistake more often than meant has to be confirmed.
 func (c rulesPut) Run(inv *invocation) error {
-	return inv.operate("rules", func(client *admin.Client) ([]byte, error) {
+	return inv.operate("rules", func(client *adminclient.Client) ([]byte, error) {
 		document, err := inv.document(c.File)
 		if err != nil {
 			return nil, err
@@ -43,7 +43,7 @@ func (c rulesPut) Run(inv *invocation) error {
 }
 
 // confirmed returns an error where a set of rules needs --yes. The API refuses a set that is wrong.
-func (inv *invocation) confirmed(client *admin.Client, document []byte) error {
+func (inv *invocation) confirmed(client *adminclient.Client, document []byte) error {
 	next, present := sale.DefaultRules(), sale.Rules{}
 	if json.Unmarshal(document, &next) != nil || next.Validate() != nil {
 		return nil //nolint:nilerr // the API names the member at fault

@@ -7,7 +7,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"flashsale/admin"
+	"flashsale/adminclient"
 	"flashsale/sale"
 )
 
@@ -31,7 +31,7 @@ type saleCreate struct {
 
 // Run puts the sale.
 func (c saleCreate) Run(inv *invocation) error {
-	return inv.operate("sale", func(client *admin.Client) ([]byte, error) {
+	return inv.operate("sale", func(client *adminclient.Client) ([]byte, error) {
 		document, err := inv.document(c.File)
 		if err != nil {
 			return nil, err
@@ -47,8 +47,8 @@ type saleBuyers struct {
 
 // Run streams the list.
 func (c saleBuyers) Run(inv *invocation) error {
-	return inv.operate("sale", func(client *admin.Client) ([]byte, error) {
-		lines, err := admin.OpenInput(c.File, inv.stdin)
+	return inv.operate("sale", func(client *adminclient.Client) ([]byte, error) {
+		lines, err := adminclient.OpenInput(c.File, inv.stdin)
 		if err != nil {
 			return nil, err
 		}
@@ -63,7 +63,7 @@ type salePreload struct {
 
 // Run loads the sale, with its progress on stderr.
 func (c salePreload) Run(inv *invocation) error {
-	return inv.operate("sale", func(client *admin.Client) ([]byte, error) {
+	return inv.operate("sale", func(client *adminclient.Client) ([]byte, error) {
 		answer, err := client.Preload(inv.ctx, c.Sale, func(done, total int) {
 			fmt.Fprintf(inv.stderr, "loaded %d of %d buckets\n", done, total)
 		})
@@ -82,7 +82,7 @@ type saleMove struct {
 // Run makes the move.
 func (c saleMove) Run(inv *invocation, parsed *kong.Context) error {
 	verb := parsed.Selected().Name
-	return inv.operate("sale", func(client *admin.Client) ([]byte, error) {
+	return inv.operate("sale", func(client *adminclient.Client) ([]byte, error) {
 		answer, err := client.Move(inv.ctx, c.Sale, verb)
 		if err == nil {
 			inv.warnOfEnded(answer)
@@ -110,12 +110,12 @@ type saleShow struct {
 
 // Run prints the sale.
 func (c saleShow) Run(inv *invocation) error {
-	return inv.operate("sale", func(client *admin.Client) ([]byte, error) {
+	return inv.operate("sale", func(client *adminclient.Client) ([]byte, error) {
 		answer, err := client.Sale(inv.ctx, c.Sale)
 		if err != nil || c.Output == "json" {
 			return answer, err
 		}
-		return admin.DefinitionYAML(answer)
+		return adminclient.DefinitionYAML(answer)
 	})
 }
 
@@ -123,5 +123,5 @@ type saleList struct{}
 
 // Run prints all sales.
 func (saleList) Run(inv *invocation) error {
-	return inv.operate("sale", func(client *admin.Client) ([]byte, error) { return client.Sales(inv.ctx) })
+	return inv.operate("sale", func(client *adminclient.Client) ([]byte, error) { return client.Sales(inv.ctx) })
 }

@@ -8,7 +8,7 @@ import (
 	"os"
 	"time"
 
-	"flashsale/admin"
+	"flashsale/adminclient"
 	"flashsale/app"
 	"flashsale/loadtest"
 	"flashsale/sale"
@@ -90,11 +90,11 @@ func remember(memory *loadtest.Memory, name string) error {
 // evidence reads order rows from the database and the stock equation from the operators' API.
 type evidence struct {
 	db     *store.Store
-	client *admin.Client
+	client *adminclient.Client
 }
 
 func openEvidence(s *settings.Settings) (*evidence, error) {
-	client, err := admin.NewClient(s.Admin.URL, s.Admin.Token.Reveal())
+	client, err := adminclient.NewClient(s.Admin.URL, s.Admin.Token.Reveal())
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +118,7 @@ func (e *evidence) EachOrder(ctx context.Context, id string, each func(sale.Orde
 // Stock returns the terms of the stock equation by SKU.
 func (e *evidence) Stock(ctx context.Context, id string) (map[string]sale.Stock, error) {
 	answer, err := e.client.Audit(ctx, id)
-	var refusal *admin.Refusal
+	var refusal *adminclient.Refusal
 	switch {
 	case err == nil:
 	case errors.As(err, &refusal) && refusal.Status == http.StatusNotFound:

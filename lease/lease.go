@@ -64,19 +64,21 @@ func (l *Lease) Do(ctx context.Context, work func(context.Context) error) error 
 
 // await asks for the lease until it is acquired, the database fails or Wait is over. A question that the database has not
 // answered in time is asked again as well.
-func (l *Lease) await(ctx context.Context) (*tenure, error) {
-	until := time.Now().Add(l.Wait)
-	for wait := firstWait; ; wait = min(2*wait, longestWait) {
-		t, err := l.begin(ctx)
-		again := errors.Is(err, sale.ErrLeaseHeld) || errors.Is(err, context.DeadlineExceeded)
-		left := time.Until(until)
-		if !again || left <= 0 {
-			return t, err
-		}
-		if !role.Pause(ctx, min(wait, left)) {
-			return nil, fmt.Errorf("acquire lease %s: %w", l.Name, context.Cause(ctx))
-		}
+func (l *Lease) await(ctx context.Context) (t *tenure, err error) {
+	until, wait := time.Now().Add(l.Wait), firstWait/2
+	rest := func(int) time.Duration {
+		wait = min(2*wait, longestWait)
+		return min(wait, time.Until(until))
 	}
+	done := role.Until(ctx, rest, func() bool {
+		t, err = l.begin(ctx)
+		again := errors.Is(err, sale.ErrLeaseHeld) || errors.Is(err, context.DeadlineExceeded)
+		return !again || !time.Now().Before(until)
+	})
+	if !done {
+		return nil, fmt.Errorf("acquire lease %s: %w", l.Name, context.Cause(ctx))
+	}
+	return t, err
 }
 
 // Serve runs a loop whose units are done under the lease, until ctx ends, and then releases the lease. It keeps the lease

@@ -161,6 +161,7 @@ func TestAnOwnerThatStoodStillAsksAgain(t *testing.T) {
 		defer held.drop()
 		held.until.Store(0) // as if the clock had moved past it, and no timer had run yet
 		require.NoError(t, held.alive.Err())
+		require.ErrorIs(t, held.do(t.Context(), nil), ErrLost, "no work")
 		require.False(t, held.owned())
 		require.ErrorIs(t, context.Cause(held.alive), ErrLost)
 	})

@@ -77,8 +77,11 @@ func (t *tenure) owned() bool {
 	return t.alive.Err() == nil
 }
 
-// do does work whose context ends with the tenure.
+// do does work whose context ends with the tenure, and none when the tenure has ended.
 func (t *tenure) do(ctx context.Context, work func(context.Context) error) error {
+	if !t.owned() {
+		return fmt.Errorf("lease %s: %w", t.lease.Name, ErrLost)
+	}
 	working, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	release := context.AfterFunc(t.alive, func() { cancel(context.Cause(t.alive)) })

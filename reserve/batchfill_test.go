@@ -33,7 +33,7 @@ func (w *batchWorker) come(t *testing.T, n int) {
 
 // A flow waits while three quarters of a batch are under way, until seven eighths of those wait or its time is over, and it
 // counts the time since its last batch began.
-func TestGather(t *testing.T) {
+func TestBatchfill(t *testing.T) {
 	for _, c := range []struct {
 		name                  string
 		last, waiting, coming int
@@ -70,7 +70,7 @@ func TestGather(t *testing.T) {
 }
 
 // Where another flow works, or waiting is switched off, nothing waits.
-func TestGatherAlone(t *testing.T) {
+func TestBatchfillAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		f := gatherer()
@@ -99,7 +99,7 @@ func TestExpectNoMoreTakesTheWordBack(t *testing.T) {
 }
 
 // Of a crowd of six where a batch holds eight, five have to be back before the next batch begins: four wait for the fifth.
-func TestEngineGathersFullerBatches(t *testing.T) {
+func TestEngineFillsBatches(t *testing.T) {
 	w := newWorld(t, func(o *EngineOptions) {
 		o.AckTimeout, o.BatchMaxOrders, o.BatchMaxWait = 4*time.Second, 8, 3*time.Second
 	})

@@ -63,29 +63,6 @@ func TestClusterSellsFromSeveralNodes(t *testing.T) {
 	}
 }
 
-// One node of three restarts: its buckets are rebuilt, the others go on in their epoch.
-func TestClusterNodeRestarts(t *testing.T) {
-	nodes := harness.RedisCluster(t, 3)
-	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{nodes[0].Addr, nodes[1].Addr}}, nil)
-	var rows []sale.BucketRow
-	for i := range 9 {
-		rows = append(rows, w.db.AddBucket(sale.Bucket{Sale: "sale", SKU: "phone", Number: i}, 10, 0))
-	}
-	w.rebuild(rows...)
-	w.keep()
-	nodes[2].Kill()
-	nodes[2].Start()
-	later := 0
-	for _, row := range rows {
-		w.sellsSoon(row.Bucket, fmt.Sprint("buyer-", row.Number))
-		if w.db.Row(row.Bucket).Epoch > 1 {
-			later++
-		}
-	}
-	require.Positive(t, later)
-	require.Less(t, later, len(rows), "buckets of the other nodes were left alone")
-}
-
 // While a slot moves, Redis refuses a script of which a key is not there yet, as the buyers' hash is before the first
 // purchase. Nothing is sold from that bucket, nothing is taken, and it goes on once the move has ended or is called off.
 func TestASlotOnTheMoveSellsNothing(t *testing.T) {

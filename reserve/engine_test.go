@@ -2,7 +2,6 @@ package reserve
 
 import (
 	"context"
-	"fmt"
 	"testing"
 	"time"
 
@@ -10,14 +9,6 @@ import (
 
 	"flashsale/sale"
 )
-
-func buyers(prefix string, n int) []string {
-	all := make([]string, n)
-	for i := range all {
-		all[i] = fmt.Sprintf("%s-%d", prefix, i)
-	}
-	return all
-}
 
 // Exactly the stock is sold, every taken unit is in one record, and the journal is empty once Kafka has everything.
 func TestEngineSellsExactlyTheStock(t *testing.T) {

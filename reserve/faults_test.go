@@ -25,7 +25,7 @@ func TestTooManyUnackedBytesAreLeftToTheRelay(t *testing.T) {
 }
 
 // A batch drops the purchases that waited too long for it and goes on with the others.
-func TestFlowDropsStalePurchases(t *testing.T) {
+func TestBatchWorkerDropsStalePurchases(t *testing.T) {
 	f := &batchWorker{bucketQueue: &bucketQueue{}}
 	now := time.Now()
 	fill := func(ages ...time.Duration) {

@@ -3,7 +3,6 @@ package reserve
 import (
 	"context"
 	"flashsale/sale"
-	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -28,16 +27,4 @@ func TestListedSale(t *testing.T) {
 	require.Equal(t, sale.OutcomeFenced, press("listed-2", 1, 51).Outcome)
 	eventually(t, func() bool { return len(w.db.Reported()) == 1 }, "the loss is reported")
 	require.Equal(t, int64(99), w.reading(b).Available)
-}
-
-// listOf passes on n buyers, listed-0 and so on.
-func listOf(n int) func(func(string) error) error {
-	return func(add func(string) error) error {
-		for i := range n {
-			if err := add(fmt.Sprintf("listed-%d", i)); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
 }

@@ -17,12 +17,6 @@ import (
 	"flashsale/test/harness"
 )
 
-// doOn sends one raw command to the world's Redis.
-func (w *world) doOn(args ...string) {
-	w.t.Helper()
-	w.server.MustDo(w.t, args...)
-}
-
 // Each sign of loss is answered fenced, takes nothing, and is reported once for the bucket and epoch.
 func TestLossIsFencedAndReported(t *testing.T) {
 	cases := map[string]func(w *world, keys scripts.BucketKeys){
@@ -276,4 +270,18 @@ func (p *lossyProxy) serve(client net.Conn) {
 			return
 		}
 	}
+}
+
+// A call that Redis gets after its deadline, because the gateway's idea of Redis's clock is wrong, takes nothing; the
+// gateway learns the clock from the reply and asks again.
+func TestWrongClockIsLearned(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 5, 1)
+	q := w.engine.queue(w.purchase(b, "anna"))
+	at := q.clock.Reading()
+	q.clock.Learn(at, at, time.Duration(time.Now().Add(-time.Hour).UnixNano()))
+	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
+	now, _ := q.clock.Now()
+	require.WithinDuration(t, time.Now(), now, time.Minute)
+	require.Equal(t, int64(4), w.reading(b).Available)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"flashsale/recovery"
 	"flashsale/sale"
 	"flashsale/scripts"
 )
@@ -39,11 +40,7 @@ func newMarket(t testing.TB, units ...int64) *market {
 
 // carry applies the outbox until the test ends.
 func (m *market) carry() *market {
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	applier := m.applier()
-	running.Go(func() { applier.Run(ctx) })
-	m.t.Cleanup(func() { cancel(); running.Wait() })
+	m.applyOutbox()
 	return m
 }
 
@@ -90,8 +87,8 @@ func TestUnitsMoveToTheBuyerWhoAsks(t *testing.T) {
 	require.Empty(t, m.db.Reported())
 }
 
-// TestUnitsAreGatheredFromSeveralBuckets: what is asked is more than any bucket has.
-func TestUnitsAreGatheredFromSeveralBuckets(t *testing.T) {
+// TestUnitsAreTakenFromSeveralBuckets: what is asked is more than any bucket has.
+func TestUnitsAreTakenFromSeveralBuckets(t *testing.T) {
 	m := newMarket(t, 1, 1, 1, 1).carry()
 	a := m.press(2, "anna", 4)
 	require.Equal(t, sale.OutcomeQueued, a.Outcome)
@@ -286,8 +283,8 @@ func TestAllThatIsAskedComesInOneRound(t *testing.T) {
 	require.Equal(t, []int64{8, 4}, []int64{m.reading(m.buckets[0]).Available, m.reading(m.buckets[1]).Available}, "they took turns")
 }
 
-// TestSlowTurnKeepsNobody: those who seek wait a second at most, also where the database takes longer to answer a turn.
-func TestSlowTurnKeepsNobody(t *testing.T) {
+// TestSlowRoundKeepsNobody: those who seek wait a second at most, also where the database takes longer to answer a turn.
+func TestSlowRoundKeepsNobody(t *testing.T) {
 	m := newMarket(t, 0, 0)
 	answered := make(chan struct{})
 	m.engine.Buckets = stuckBooks{m.db, answered}
@@ -339,11 +336,15 @@ func TestTransferOfADeadGatewayIsRelayed(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []any{scripts.CodeOK, int64(4), int64(4)}, []any{reply.Code, reply.Units, reply.Moved})
 	require.Equal(t, int64(1), m.reading(m.buckets[0]).JournalOrders)
-	relay := NewRelay(RelayOptions{
+	relay := recovery.NewRelay(recovery.RelayOptions{
 		Redis: m.redis, Publisher: m.kafka, Leases: m.db, Owner: "test", Deadline: time.Nanosecond, Log: slog.New(slog.DiscardHandler),
-		Watched: func(time.Time) []Watched { return []Watched{{BucketRow: m.db.Row(m.buckets[0])}} },
+		Watched: func(time.Time) []recovery.Watched { return []recovery.Watched{{BucketRow: m.db.Row(m.buckets[0])}} },
 	})
-	eventually(t, func() bool { return relay.relayOnce(context.Background()) == nil && len(m.kafka.Attempted()) > 0 }, "it is relayed")
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { relay.Run(ctx) })
+	t.Cleanup(func() { cancel(); running.Wait() })
+	eventually(t, func() bool { return len(m.kafka.Attempted()) > 0 }, "it is relayed")
 	require.Equal(t, reply.Record, string(m.kafka.Attempted()[len(m.kafka.Attempted())-1]), "the same bytes")
 	m.balanced()
 	require.Equal(t, int64(4), m.sight().books[1].Loaded)

@@ -23,8 +23,8 @@ func quiet() *skuSnapshot {
 	}
 }
 
-// TestSightProvesNothingWhenAnythingDiffers: each single doubt is noticed, whichever bucket it is in.
-func TestSightProvesNothingWhenAnythingDiffers(t *testing.T) {
+// TestSkuSnapshotProvesNothingWhenAnythingDiffers: each single doubt is noticed, whichever bucket it is in.
+func TestSkuSnapshotProvesNothingWhenAnythingDiffers(t *testing.T) {
 	proves := func(v *skuSnapshot, again []sale.Reading) bool {
 		return v.total() == 0 && v.whole() && !v.moving() && v.still(again)
 	}
@@ -77,8 +77,8 @@ func TestSoldOutNoticesWhatHappensMeanwhile(t *testing.T) {
 	require.False(t, soldOut())
 }
 
-// TestSeekersAreSentOnInTheirOrder: as many as there are units, so that a crowd is not tried again for one of them.
-func TestSeekersAreSentOnInTheirOrder(t *testing.T) {
+// TestWaitingPurchasesAreRetriedInTheirOrder: as many as there are units, so that a crowd is not tried again for one of them.
+func TestWaitingPurchasesAreRetriedInTheirOrder(t *testing.T) {
 	v := quiet()
 	v.readings[0].Available, v.readings[1].Available = 3, 1
 	one := func(home int, quantity int64) *waitingPurchase {
@@ -132,8 +132,8 @@ func TestTriedAgainGoesFirst(t *testing.T) {
 	}
 }
 
-// TestSeekersAreBounded: what is beyond is overloaded at once.
-func TestSeekersAreBounded(t *testing.T) {
+// TestWaitingPurchasesAreBounded: what is beyond is overloaded at once.
+func TestWaitingPurchasesAreBounded(t *testing.T) {
 	m := &rebalancer{running: true, waiting: make([]*waitingPurchase, maxWaitingPurchases)}
 	require.False(t, m.join(&waitingPurchase{}))
 	late := &waitingPurchase{until: time.Now().Add(-time.Second), found: make(chan result, 1)}

@@ -19,7 +19,7 @@ import (
 
 // Whoever is refused takes his request back while the rest of his batch is still being packed: the parcels are of the epoch
 // that Redis has answered, and a record that is written anew says so.
-func TestParcelsOutliveTheRequestsThatWereRefused(t *testing.T) {
+func TestPublicationsOutliveTheRequestsThatWereRefused(t *testing.T) {
 	b := sale.Bucket{Sale: "sale", SKU: "phone"}
 	refused, taken := &request{done: make(chan struct{}, 1)}, &request{done: make(chan struct{}, 1)}
 	taken.purchase = sale.Purchase{Bucket: b, Epoch: 7, Buyer: "anna", Quantity: 1}
@@ -92,7 +92,7 @@ func TestUnackedBytesAreBounded(t *testing.T) {
 }
 
 // A shelf keeps purchases of different epochs and lists apart, and lets a second flow take full batches only.
-func TestShelfNext(t *testing.T) {
+func TestBucketQueueNext(t *testing.T) {
 	s := shelfOf(3)
 	add := func(epoch, list int64) {
 		r := s.lay(t, fmt.Sprint("buyer ", len(s.lines)), time.Now())
@@ -119,7 +119,7 @@ func TestShelfNext(t *testing.T) {
 }
 
 // Purchases that waited too long for their batch are answered, the younger ones go on waiting.
-func TestShelfExpire(t *testing.T) {
+func TestBucketQueueExpire(t *testing.T) {
 	s := shelfOf(8)
 	now := time.Now()
 	for _, age := range []time.Duration{2 * queueWait, queueWait + 1, queueWait, 0} {
@@ -136,7 +136,7 @@ func TestShelfExpire(t *testing.T) {
 }
 
 // The highest sequence belongs to an epoch.
-func TestShelfLearns(t *testing.T) {
+func TestBucketQueueLearns(t *testing.T) {
 	s := &bucketQueue{}
 	s.learn(2, 7)
 	s.learn(2, 5)

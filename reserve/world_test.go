@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
+	"flashsale/recovery"
 	"flashsale/sale"
 	"flashsale/scripts"
 	"flashsale/test/fakes"
@@ -26,6 +27,7 @@ type world struct {
 	breaker *fakeBreaker
 	engine  *Engine
 	sale    sale.Sale
+	applies bool // the outbox is applied
 	ended   bool // the test has ended the engine itself
 }
 
@@ -82,7 +84,7 @@ func (w *world) rebuild(rows ...sale.BucketRow) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	require.NoError(w.t, NewRebuilder(w.redis, w.kafka, w.db).Rebuild(ctx, rows, nil))
+	require.NoError(w.t, recovery.NewRebuilder(w.redis, w.kafka, w.db).Rebuild(ctx, rows, nil))
 }
 
 func (w *world) purchase(b sale.Bucket, buyer string) sale.Purchase {
@@ -167,13 +169,28 @@ func (b *fakeBreaker) failures(resource string) int {
 	return b.failed[resource]
 }
 
-// release ends an order in the books and carries that to Redis.
+// applyOutbox applies the outbox to Redis until the test ends.
+func (w *world) applyOutbox() {
+	applier := recovery.NewOutboxApplier(recovery.OutboxApplierOptions{
+		Redis: w.redis, Outbox: w.db, Report: w.db, Leases: w.db, Owner: "test", Log: slog.New(slog.DiscardHandler),
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { applier.Run(ctx) })
+	w.t.Cleanup(func() { cancel(); running.Wait() })
+	w.applies = true
+}
+
+// release ends an order in the database and waits until Redis knows.
 func (w *world) release(b sale.Bucket, buyer, key string, a sale.Answer) {
 	w.t.Helper()
+	if !w.applies {
+		w.applyOutbox()
+	}
 	order := orderOf(a, buyer)
 	order.Key = key
 	w.db.Release(b, order)
-	require.NoError(w.t, w.applier().applyAll(context.Background()))
+	eventually(w.t, func() bool { return len(w.db.WaitingRows()) == 0 }, "Redis has the release")
 }
 
 // value is what the buyers hash says of a buyer, "" when it does not know him.

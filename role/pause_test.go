@@ -92,8 +92,8 @@ func TestLingeringForNoTimeEndsAtOnce(t *testing.T) {
 func TestEachItemIsOneUnit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var said bytes.Buffer
-		health := &Health{Failing: "an item cannot be used", Working: "items can be used again",
-			Log: slog.New(slog.NewTextHandler(&said, nil))}
+		log := slog.New(slog.NewTextHandler(&said, nil))
+		health := &Health{Failing: "an item cannot be used", Working: "items can be used again", Log: log}
 		items, ctx, ended := make(chan int), t.Context(), make(chan struct{})
 		ctx, cancel := context.WithCancel(ctx)
 		var seen []int

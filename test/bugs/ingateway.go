@@ -5,7 +5,7 @@ var gatewayBugs = []Bug{
 	{
 		Name: "latch-never-opened", What: "a sold-out latch stays closed",
 		Seeds: []Replacement{
-			instead("gateway/keeper.go", `if r.Available > 0 || r.Epoch == 0 {`,
+			instead("gateway/latchwatcher.go", `if r.Available > 0 || r.Epoch == 0 {`,
 				`if (r.Available > 0 || r.Epoch == 0) && !faults.Bug("latch-never-opened") {`),
 		},
 		Checks: []Check{check("gateway", "^TestLatchClosesByTheVerdictAndOpensWhenStockIsBack$")},

@@ -66,19 +66,19 @@ var scriptBugs = []Bug{
 			instead("scripts/trim.lua", `redis.call('XDEL', KEYS[2], ARGV[at]) == 1`,
 				`redis.call('XTRIM', KEYS[2], 'MINID', string.match(ARGV[at], '^%d+') + 1) > 0`),
 		},
-		Checks: []Check{check("reserve", "^TestModelAgreesWithRedis$")},
+		Checks: []Check{check("scripts", "^TestModelAgreesWithRedis$")},
 	},
 	{
 		Name: "journal-counted-as-sold", What: "a rebuild takes journaled orders for sold",
 		Seeds: []Replacement{
 			instead("scripts/load.lua", `'available', ARGV[3],`, `'available', math.max(ARGV[3] - call('XLEN', KEYS[3]), 0),`),
 		},
-		Checks: []Check{check("reserve", "^TestJournalIsNeverCounted$")},
+		Checks: []Check{check("recovery", "^TestJournalIsNeverCounted$")},
 	},
 	{
 		Name: "load-not-counted", What: "a bucket opens without buyers that were loaded",
 		Seeds:  []Replacement{instead("scripts/load.lua", `call('HLEN', KEYS[2]) ~= tonumber(ARGV[3])`, `false`)},
-		Checks: []Check{check("reserve", "^TestLoadStepsAreFenced$")},
+		Checks: []Check{check("scripts", "^TestLoadStepsAreFenced$")},
 	},
 	{
 		Name: "release-applied-twice", What: "an outbox row that was applied is applied again",
@@ -87,14 +87,14 @@ var scriptBugs = []Bug{
 			instead("scripts/release.lua", `string.find(entries, '"' .. head .. ',', 1, true)`,
 				`string.find(entries, '"' .. string.gsub(head, ',', ',%%-?', 1) .. ',')`),
 		},
-		Checks: []Check{check("reserve", "^TestCourierAppliesARowOnce$")},
+		Checks: []Check{check("recovery", "^TestOutboxApplierAppliesARowOnce$")},
 	},
 	{
 		Name: "release-in-later-epoch", What: "a row of an earlier epoch is applied",
 		Seeds: []Replacement{
 			instead("scripts/release.lua", `then return answer('older', '') end`, `then first = outbox + 1 end`),
 		},
-		Checks: []Check{check("reserve", "^TestCourierAppliesInTheRowsEpochOnly$")},
+		Checks: []Check{check("recovery", "^TestOutboxApplierAppliesInTheRowsEpochOnly$")},
 	},
 	{
 		Name: "release-of-unknown-order", What: "an order that Redis does not know gives units back",
@@ -104,7 +104,7 @@ var scriptBugs = []Bug{
 				`if not from then entries = entries .. '"' .. head .. ',0,0'; `+
 					`from, to = string.find(entries, '"' .. head .. ',', 1, true) end`),
 		},
-		Checks: []Check{check("reserve", "^TestCourierReportsLoss$")},
+		Checks: []Check{check("recovery", "^TestOutboxApplierReportsLoss$")},
 	},
 	{
 		Name: "transfer-not-journaled", What: "a transfer leaves no journal entry",

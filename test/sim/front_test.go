@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"flashsale/recovery"
 	"flashsale/reserve"
 	"flashsale/sale"
 	"flashsale/scripts"
@@ -39,7 +40,7 @@ func (w *world) startFront(name string) {
 	database := clerk{p}
 	ids := reserve.NewOrderIDs(database, holder(p), silent())
 	redis := scripts.NewRedis(p.redisClient(), scripts.Options{Namespace: namespace})
-	identity := reserve.NewIdentity(redis, database, w.log(p))
+	identity := recovery.NewIdentity(redis, database, w.log(p))
 	f.engine = reserve.NewEngine(reserve.EngineOptions{
 		Redis: redis, Producer: publisher{p}, IDs: ids,
 		AckTimeout: 300 * time.Millisecond, JournalMaxOrders: 100_000, BatchMaxOrders: 4, BatchMaxWait: 5 * time.Millisecond, Breaker: always{}, Report: database,

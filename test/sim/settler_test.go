@@ -6,7 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"flashsale/reserve"
+	"flashsale/recovery"
 	"flashsale/scripts"
 	"flashsale/settle"
 )
@@ -22,14 +22,14 @@ func (w *world) startSettler(name string) {
 	database := clerk{p}
 	redis := scripts.NewRedis(p.redisClient(), scripts.Options{Namespace: namespace})
 	log := w.log(p)
-	keeper := reserve.NewController(reserve.ControllerOptions{
-		Redis: redis, Rebuilder: reserve.NewRebuilder(redis, publisher{p}, database), Catalogue: database, Buckets: database,
+	keeper := recovery.NewController(recovery.ControllerOptions{
+		Redis: redis, Rebuilder: recovery.NewRebuilder(redis, publisher{p}, database), Catalogue: database, Buckets: database,
 		Units: database, Leases: database, Owner: holder(p), Log: log,
 	})
-	relay := reserve.NewRelay(reserve.RelayOptions{
+	relay := recovery.NewRelay(recovery.RelayOptions{
 		Redis: redis, Publisher: publisher{p}, Leases: database, Owner: holder(p), Watched: keeper.Watched, Log: log,
 	})
-	courier := reserve.NewOutboxApplier(reserve.OutboxApplierOptions{
+	courier := recovery.NewOutboxApplier(recovery.OutboxApplierOptions{
 		Redis: redis, Outbox: database, Report: database, Leases: database, Owner: holder(p), Log: log,
 	})
 	registry := prometheus.NewRegistry()
@@ -40,7 +40,7 @@ func (w *world) startSettler(name string) {
 		panic(err)
 	}
 	s := &settler{process: p, member: newMember(p, registry, log)}
-	identity := reserve.NewIdentity(redis, database, log)
+	identity := recovery.NewIdentity(redis, database, log)
 	w.work.Go(func() { identity.Run(p.ctx) })
 	w.work.Go(func() { keeper.Run(p.ctx) })
 	w.work.Go(func() { relay.Run(p.ctx) })
