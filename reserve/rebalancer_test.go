@@ -133,10 +133,10 @@ func TestTransferInADeadLetter(t *testing.T) {
 	for name, refuse := range map[string]bool{"replayed": false, "refused": true} {
 		t.Run(name, func(t *testing.T) {
 			m := newMarket(t, 3, 0).carry()
-			m.db.Bury()
+			m.db.FailTransfers()
 			require.Equal(t, sale.OutcomeOverloaded, m.press(1, "anna", 1).Outcome)
 			require.Equal(t, sale.OutcomeQueued, m.press(0, "bert", 1).Outcome, "a unit that stayed")
-			require.Equal(t, 1, m.db.Dig(refuse), "nothing is sent after units that do not arrive")
+			require.Equal(t, 1, m.db.EndDeadLetters(refuse), "nothing is sent after units that do not arrive")
 			require.Equal(t, sale.OutcomeQueued, m.press(1, "carl", 2).Outcome)
 			for number := range m.buckets {
 				require.Equal(t, sale.OutcomeSoldOut, m.press(number, "dora", 1).Outcome)

@@ -20,7 +20,7 @@ type Database struct {
 	mu      sync.Mutex
 	away    error
 	losses  []string
-	burying bool // transfers end in the dead letters
+	failing bool // transfers end in the dead letters
 
 	OnBeginLoads func() // called after the new epochs have begun; may be nil
 	OnChanges    func() // called before everything is read; may be nil

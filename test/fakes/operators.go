@@ -20,7 +20,7 @@ func must(err error) {
 func (d *Database) Settle(raw []byte, _ int32) {
 	record, err := sale.DecodeRecord(raw)
 	must(err)
-	if record.Transfer != nil && d.buries() {
+	if record.Transfer != nil && d.failsTransfers() {
 		letter := sale.DeadLetter{ID: fmt.Sprint(record.Transfer.TransferID), Raw: slices.Clone(raw)}
 		must(d.AddDeadLetter(context.Background(), letter))
 		return
@@ -29,24 +29,24 @@ func (d *Database) Settle(raw []byte, _ int32) {
 	must(err)
 }
 
-func (d *Database) buries() bool {
+func (d *Database) failsTransfers() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.burying
+	return d.failing
 }
 
-// Bury has transfers end in the dead letters from now on.
-func (d *Database) Bury() {
+// FailTransfers has transfers end in the dead letters from now on.
+func (d *Database) FailTransfers() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.burying = true
+	d.failing = true
 }
 
-// Dig ends the dead letters and returns how many there are: each is settled after all, or refused, which gives its units
+// EndDeadLetters ends the dead letters and returns how many there are: each is settled after all, or refused, which gives its units
 // back to the bucket that gave them.
-func (d *Database) Dig(refuse bool) (letters int) {
+func (d *Database) EndDeadLetters(refuse bool) (letters int) {
 	d.mu.Lock()
-	d.burying = false
+	d.failing = false
 	d.mu.Unlock()
 	for id, letter := range d.Snapshot().Letters {
 		letters++

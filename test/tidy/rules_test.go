@@ -275,7 +275,7 @@ func TestReplacedWordsAreFound(t *testing.T) {
 		"a flow, one goroutine",
 		"a parcel", "newParcel()", "parcelBytes", "v *sight", "m.sight()", "the mover", "newMover(", "seekers []",
 		"type turn struct", "[]*ticket",
-		"expectNoMore", "func (s *queue) gather(", "plan.LeftAs", "ledger.Releasing", "the courier", "courierEvery", "a keeper",
+		"expectNoMore", "func (s *queue) gather(", "plan.LeftAs", "ledger.Held", "the courier", "courierEvery", "a keeper",
 		"newKeeper(", "keeperEvery",
 		"the rota", "newRota(", "p.Came", "came := now", "decide(p sale.Purchase, came time.Time", "an undertaker", "is buried",
 		"newGrave(",
