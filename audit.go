@@ -7,10 +7,10 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"flashsale/admin"
+	"flashsale/adminclient"
 	"flashsale/audit"
+	"flashsale/kafka"
 	"flashsale/settings"
-	"flashsale/settle"
 )
 
 type auditCommand struct {
@@ -26,13 +26,13 @@ func (c auditCommand) Run(inv *invocation) error {
 	if err != nil {
 		return err
 	}
-	client, err := admin.NewClient(s.Admin.URL, s.Admin.Token.Reveal())
+	client, err := adminclient.NewClient(s.Admin.URL, s.Admin.Token.Reveal())
 	if err != nil {
 		return err
 	}
-	request := admin.AuditRequest{Sale: c.Sale, Wait: c.Wait, JSON: c.Output == "json"}
+	request := adminclient.AuditRequest{Sale: c.Sale, Wait: c.Wait, JSON: c.Output == "json"}
 	if s.MySQL.DSN.Reveal() != "" {
-		request.Certify = func(ctx context.Context) (admin.Certificate, error) { return certify(ctx, s, c.Sale) }
+		request.Certify = func(ctx context.Context) (adminclient.Certificate, error) { return certify(ctx, s, c.Sale) }
 	}
 	return exitOf(client.PrintAudit(inv.ctx, inv.stdout, request))
 }
@@ -44,9 +44,9 @@ type certificate struct {
 	*audit.Report
 }
 
-func certify(ctx context.Context, s *settings.Settings, id string) (admin.Certificate, error) {
+func certify(ctx context.Context, s *settings.Settings, id string) (adminclient.Certificate, error) {
 	auditor, err := audit.Open(audit.Options{
-		DSN: s.MySQL.DSN.Reveal(), Namespace: s.Namespace, Topic: settle.TopicsOf(s.Namespace).Orders,
+		DSN: s.MySQL.DSN.Reveal(), Namespace: s.Namespace, Topic: kafka.TopicsOf(s.Namespace).Orders,
 		RedisAddrs: s.Redis.Addrs, RedisUsername: s.Redis.Username, RedisPassword: s.Redis.Password.Reveal(),
 		RedisTLS: s.Redis.TLS, KafkaBrokers: s.Kafka.Brokers, KafkaTLS: s.Kafka.TLS,
 		KafkaMechanism: s.Kafka.SASLMechanism, KafkaUsername: s.Kafka.SASLUsername,

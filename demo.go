@@ -13,7 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"flashsale/admin"
+	"flashsale/adminclient"
 	"flashsale/loadtest"
 	"flashsale/sale"
 )
@@ -26,7 +26,7 @@ const (
 
 // runDemo sends a crowd to a sale of its own, so that the line of the banner still finds units afterwards, and prints a
 // line a second: asked, sold, refused by reason, stock, books.
-func runDemo(ctx context.Context, out io.Writer, place *site, operators *admin.Client, signer *loadtest.Signer, base string) error {
+func runDemo(ctx context.Context, out io.Writer, place *site, operators *adminclient.Client, signer *loadtest.Signer, base string) error {
 	id := "rush-" + randomHex(3)
 	if err := prepareSale(ctx, operators, id, "Demo rush"); err != nil {
 		return unlessEnded(ctx, fmt.Errorf("prepare the sale of the demo crowd: %w", err))
@@ -85,7 +85,7 @@ func unlessEnded(ctx context.Context, err error) error {
 
 // demoLine reads the gateway's metrics and the operators' stats. Presses of before the crowd, such as those with which dev
 // itself finds out that the gateway is ready, do not count.
-func demoLine(ctx context.Context, metrics prometheus.Gatherer, before presses, operators *admin.Client, id string) (string, error) {
+func demoLine(ctx context.Context, metrics prometheus.Gatherer, before presses, operators *adminclient.Client, id string) (string, error) {
 	now, err := countPresses(metrics)
 	if err != nil {
 		return "", err
@@ -120,7 +120,7 @@ func (s *saleStats) sum() (stock sale.Stock) {
 	return stock
 }
 
-func readStats(ctx context.Context, operators *admin.Client, id string) (*saleStats, error) {
+func readStats(ctx context.Context, operators *adminclient.Client, id string) (*saleStats, error) {
 	answer, err := operators.Stats(ctx, id)
 	if err != nil {
 		return nil, err

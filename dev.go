@@ -11,11 +11,11 @@ import (
 	"net/http"
 	"time"
 
-	"flashsale/admin"
+	"flashsale/adminclient"
 	"flashsale/embedded"
+	"flashsale/kafka"
 	"flashsale/sale"
 	"flashsale/settings"
-	"flashsale/settle"
 	"flashsale/store"
 )
 
@@ -60,7 +60,7 @@ func (c devCommand) Run(inv *invocation) (err error) {
 	if err := closeLoaded(inv.ctx, place.books); err != nil {
 		return fmt.Errorf("close the buckets of an earlier run: %w", err)
 	}
-	if err := settle.CreateTopics(inv.ctx, settleKafka(s), s.Namespace, int32(s.Kafka.Partitions), 1); err != nil {
+	if err := kafka.CreateTopics(inv.ctx, kafkaOptions(s), s.Namespace, int32(s.Kafka.Partitions), 1); err != nil {
 		return fmt.Errorf("create the embedded topics: %w", err)
 	}
 	home := devHome{dir: dir}
@@ -109,7 +109,7 @@ func (c devCommand) runRoles(inv *invocation, place *site, home devHome) error {
 // present prepares the demo sale through the operators' API, as an operator would, and tells how to use it.
 func (c devCommand) present(ctx context.Context, inv *invocation, place *site, gateway *gatewayRole, home devHome) error {
 	s := place.settings
-	operators, err := admin.NewClient("http://"+gateway.operators.Addr().String(), s.Admin.Token.Reveal())
+	operators, err := adminclient.NewClient("http://"+gateway.operators.Addr().String(), s.Admin.Token.Reveal())
 	if err != nil {
 		return err
 	}
@@ -157,9 +157,9 @@ buy one%s:
 `
 
 // prepareSale creates, loads and opens a sale of one SKU; one that is there from an earlier run goes on.
-func prepareSale(ctx context.Context, operators *admin.Client, id, name string) error {
+func prepareSale(ctx context.Context, operators *adminclient.Client, id, name string) error {
 	_, err := operators.Sale(ctx, id)
-	var refusal *admin.Refusal
+	var refusal *adminclient.Refusal
 	switch {
 	case errors.As(err, &refusal) && refusal.Status == http.StatusNotFound:
 		now := time.Now().UTC()
@@ -185,7 +185,7 @@ func prepareSale(ctx context.Context, operators *admin.Client, id, name string) 
 }
 
 // notSelling says in the banner why the line to paste buys nothing, where an earlier run has left the sale so.
-func notSelling(ctx context.Context, operators *admin.Client) (string, error) {
+func notSelling(ctx context.Context, operators *adminclient.Client) (string, error) {
 	stats, err := readStats(ctx, operators, devSale)
 	switch {
 	case err != nil:

@@ -11,7 +11,7 @@ import (
 	"os"
 	"time"
 
-	"flashsale/admin"
+	"flashsale/adminclient"
 	"flashsale/loadtest"
 	"flashsale/sale"
 	"flashsale/settings"
@@ -57,7 +57,7 @@ func (c *crowdFlags) servers(inv *invocation) ([]string, error) {
 
 func (c *crowdFlags) crowd(inv *invocation, command string) (loadtest.Crowd, error) {
 	if c.Tokens != "" {
-		in, err := admin.OpenInput(c.Tokens, inv.stdin)
+		in, err := adminclient.OpenInput(c.Tokens, inv.stdin)
 		if err != nil {
 			return nil, exitOf(err)
 		}
@@ -217,11 +217,11 @@ func remember(memory *loadtest.Memory, name string) error {
 // verdictBooks reads order rows from the database and the stock equation from the operators' API.
 type verdictBooks struct {
 	rows   *store.Store
-	client *admin.Client
+	client *adminclient.Client
 }
 
 func openVerdictBooks(s *settings.Settings) (*verdictBooks, error) {
-	client, err := admin.NewClient(s.Admin.URL, s.Admin.Token.Reveal())
+	client, err := adminclient.NewClient(s.Admin.URL, s.Admin.Token.Reveal())
 	if err != nil {
 		return nil, err
 	}
@@ -245,7 +245,7 @@ func (b *verdictBooks) EachOrder(ctx context.Context, id string, each func(sale.
 // Stock returns the terms of the stock equation by SKU.
 func (b *verdictBooks) Stock(ctx context.Context, id string) (map[string]sale.Stock, error) {
 	answer, err := b.client.Audit(ctx, id)
-	var refusal *admin.Refusal
+	var refusal *adminclient.Refusal
 	switch {
 	case err == nil:
 	case errors.As(err, &refusal) && refusal.Status == http.StatusNotFound:

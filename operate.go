@@ -9,7 +9,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"flashsale/admin"
+	"flashsale/adminclient"
 	"flashsale/sale"
 )
 
@@ -33,7 +33,7 @@ type saleCreateCommand struct {
 
 // Run puts the sale.
 func (c saleCreateCommand) Run(inv *invocation) error {
-	return inv.operate("sale", func(client *admin.Client) ([]byte, error) {
+	return inv.operate("sale", func(client *adminclient.Client) ([]byte, error) {
 		document, err := inv.document(c.File)
 		if err != nil {
 			return nil, err
@@ -49,8 +49,8 @@ type saleBuyersCommand struct {
 
 // Run streams the list.
 func (c saleBuyersCommand) Run(inv *invocation) error {
-	return inv.operate("sale", func(client *admin.Client) ([]byte, error) {
-		lines, err := admin.OpenInput(c.File, inv.stdin)
+	return inv.operate("sale", func(client *adminclient.Client) ([]byte, error) {
+		lines, err := adminclient.OpenInput(c.File, inv.stdin)
 		if err != nil {
 			return nil, err
 		}
@@ -65,7 +65,7 @@ type salePreloadCommand struct {
 
 // Run loads the sale, with its progress on stderr.
 func (c salePreloadCommand) Run(inv *invocation) error {
-	return inv.operate("sale", func(client *admin.Client) ([]byte, error) {
+	return inv.operate("sale", func(client *adminclient.Client) ([]byte, error) {
 		answer, err := client.Preload(inv.ctx, c.Sale, func(done, total int) {
 			fmt.Fprintf(inv.stderr, "loaded %d of %d buckets\n", done, total)
 		})
@@ -84,7 +84,7 @@ type saleMoveCommand struct {
 // Run makes the move.
 func (c saleMoveCommand) Run(inv *invocation, parsed *kong.Context) error {
 	verb := parsed.Selected().Name
-	return inv.operate("sale", func(client *admin.Client) ([]byte, error) {
+	return inv.operate("sale", func(client *adminclient.Client) ([]byte, error) {
 		answer, err := client.Move(inv.ctx, c.Sale, verb)
 		if err == nil {
 			inv.warnOfEnded(answer)
@@ -110,12 +110,12 @@ type saleShowCommand struct {
 
 // Run prints the sale.
 func (c saleShowCommand) Run(inv *invocation) error {
-	return inv.operate("sale", func(client *admin.Client) ([]byte, error) {
+	return inv.operate("sale", func(client *adminclient.Client) ([]byte, error) {
 		answer, err := client.Sale(inv.ctx, c.Sale)
 		if err != nil || c.Output == "json" {
 			return answer, err
 		}
-		return admin.DefinitionYAML(answer)
+		return adminclient.DefinitionYAML(answer)
 	})
 }
 
@@ -123,7 +123,7 @@ type saleListCommand struct{}
 
 // Run prints all sales.
 func (saleListCommand) Run(inv *invocation) error {
-	return inv.operate("sale", func(client *admin.Client) ([]byte, error) { return client.Sales(inv.ctx) })
+	return inv.operate("sale", func(client *adminclient.Client) ([]byte, error) { return client.Sales(inv.ctx) })
 }
 
 // rulesCommand reads and replaces the limits of every gateway.
@@ -136,7 +136,7 @@ type rulesGetCommand struct{}
 
 // Run prints the rules.
 func (rulesGetCommand) Run(inv *invocation) error {
-	return inv.operate("rules", func(client *admin.Client) ([]byte, error) { return client.Rules(inv.ctx) })
+	return inv.operate("rules", func(client *adminclient.Client) ([]byte, error) { return client.Rules(inv.ctx) })
 }
 
 type rulesPutCommand struct {
@@ -146,7 +146,7 @@ type rulesPutCommand struct {
 
 // Run replaces the rules. What is a mistake more often than meant has to be confirmed.
 func (c rulesPutCommand) Run(inv *invocation) error {
-	return inv.operate("rules", func(client *admin.Client) ([]byte, error) {
+	return inv.operate("rules", func(client *adminclient.Client) ([]byte, error) {
 		document, err := inv.document(c.File)
 		if err != nil {
 			return nil, err
@@ -161,7 +161,7 @@ func (c rulesPutCommand) Run(inv *invocation) error {
 }
 
 // confirmed returns an error where a set of rules needs --yes. A set that is no good is the API's to refuse.
-func (inv *invocation) confirmed(client *admin.Client, document []byte) error {
+func (inv *invocation) confirmed(client *adminclient.Client, document []byte) error {
 	next, present := sale.DefaultRules(), sale.Rules{}
 	if json.Unmarshal(document, &next) != nil || next.Validate() != nil {
 		return nil //nolint:nilerr // the API names the member at fault
@@ -180,7 +180,7 @@ func (inv *invocation) confirmed(client *admin.Client, document []byte) error {
 }
 
 // operate runs one call of the operators' API and prints its answer.
-func (inv *invocation) operate(command string, call func(*admin.Client) ([]byte, error)) error {
+func (inv *invocation) operate(command string, call func(*adminclient.Client) ([]byte, error)) error {
 	client, err := inv.client(command)
 	if err != nil {
 		return err
@@ -193,22 +193,22 @@ func (inv *invocation) operate(command string, call func(*admin.Client) ([]byte,
 	return err
 }
 
-func (inv *invocation) client(command string) (*admin.Client, error) {
+func (inv *invocation) client(command string) (*adminclient.Client, error) {
 	s, err := inv.settings(command)
 	if err != nil {
 		return nil, err
 	}
-	return admin.NewClient(s.Admin.URL, s.Admin.Token.Reveal())
+	return adminclient.NewClient(s.Admin.URL, s.Admin.Token.Reveal())
 }
 
 // document reads a YAML or JSON file as JSON.
 func (inv *invocation) document(name string) ([]byte, error) {
-	in, err := admin.OpenInput(name, inv.stdin)
+	in, err := adminclient.OpenInput(name, inv.stdin)
 	if err != nil {
 		return nil, err
 	}
 	defer in.Close()
-	return admin.ReadDocument(in)
+	return adminclient.ReadDocument(in)
 }
 
 // exitOf gives an error of the operators' API its exit code.
@@ -220,5 +220,5 @@ func exitOf(err error) error {
 	if errors.As(err, &coded) {
 		return err
 	}
-	return &exitError{admin.ExitCode(err), err}
+	return &exitError{adminclient.ExitCode(err), err}
 }

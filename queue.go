@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"flashsale/kafka"
 	"flashsale/sale"
 	"flashsale/settings"
 	"flashsale/settle"
@@ -31,7 +32,7 @@ func (migrateCommand) Run(inv *invocation) error {
 	if err := books.Migrate(inv.ctx); err != nil {
 		return fmt.Errorf("migrate the database: %w", err)
 	}
-	err = settle.CreateTopics(inv.ctx, settleKafka(s), s.Namespace, int32(s.Kafka.Partitions), int16(s.Kafka.Replication))
+	err = kafka.CreateTopics(inv.ctx, kafkaOptions(s), s.Namespace, int32(s.Kafka.Partitions), int16(s.Kafka.Replication))
 	if err != nil {
 		return fmt.Errorf("create the topics: %w", err)
 	}
@@ -175,8 +176,9 @@ func (inv *invocation) explain(books *store.Store, err error) error {
 	return err
 }
 
-func settleKafka(s *settings.Settings) settle.KafkaOptions {
-	return settle.KafkaOptions{
+// kafkaOptions is the only place that reads Kafka's options from the settings.
+func kafkaOptions(s *settings.Settings) kafka.Options {
+	return kafka.Options{
 		Brokers: s.Kafka.Brokers, TLS: s.Kafka.TLS, SASLMechanism: s.Kafka.SASLMechanism,
 		Username: s.Kafka.SASLUsername, Password: s.Kafka.SASLPassword.Reveal(),
 	}

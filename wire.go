@@ -14,7 +14,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"flashsale/admin"
+	"flashsale/events"
+	"flashsale/expiry"
 	"flashsale/gateway"
+	"flashsale/kafka"
 	"flashsale/reserve"
 	"flashsale/settings"
 	"flashsale/settle"
@@ -76,17 +79,16 @@ func (s *site) close() {
 	}
 }
 
-func (s *site) producer(refused func(error)) (*reserve.Producer, error) {
-	k := s.settings.Kafka
-	return reserve.NewProducer(reserve.KafkaOptions{
-		Brokers: k.Brokers, TLS: k.TLS, SASLMechanism: k.SASLMechanism, Username: k.SASLUsername,
-		Password: k.SASLPassword.Reveal(), Linger: k.Linger, Refused: refused,
-	}, settle.TopicsOf(s.settings.Namespace).Orders)
+func (s *site) producer(refused func(error)) (*kafka.Producer, error) {
+	return kafka.NewProducer(kafka.ProducerOptions{
+		Kafka: kafkaOptions(s.settings), Topic: kafka.TopicsOf(s.settings.Namespace).Orders,
+		Linger: s.settings.Kafka.Linger, Refused: refused,
+	})
 }
 
 // awaitStores waits for everything a process needs at its start, for all of it at once, so that /readyz names exactly what
 // is away. It returns an error only where waiting cannot help.
-func (s *site) awaitStores(ctx context.Context, started *startup, producer *reserve.Producer, topics func(context.Context) error) error {
+func (s *site) awaitStores(ctx context.Context, started *startup, producer *kafka.Producer, topics func(context.Context) error) error {
 	group, waiting := errgroup.WithContext(ctx)
 	for name, check := range map[string]func(context.Context) error{
 		checkDatabase: s.books.CheckSchema,
@@ -101,7 +103,7 @@ func (s *site) awaitStores(ctx context.Context, started *startup, producer *rese
 }
 
 func (s *site) topics(ctx context.Context) error {
-	return settle.CheckTopics(ctx, settleKafka(s.settings), s.settings.Namespace, int32(s.settings.Kafka.Partitions))
+	return kafka.CheckTopics(ctx, kafkaOptions(s.settings), s.settings.Namespace, int32(s.settings.Kafka.Partitions))
 }
 
 // knownTopics is for a process that only produces: a topic that is another one than the database knows must get no orders.
@@ -110,7 +112,7 @@ func (s *site) knownTopics(ctx context.Context) error {
 	if err := s.topics(ctx); err != nil {
 		return err
 	}
-	return settle.CheckPositions(ctx, settleKafka(s.settings), s.settings.Namespace, s.books)
+	return settle.CheckPositions(ctx, kafkaOptions(s.settings), s.settings.Namespace, s.books)
 }
 
 // waiting returns what a process waits for: what its start still needs, and a Redis that turned out to be somebody else's.
@@ -143,7 +145,7 @@ type gatewayRole struct {
 	*site
 	buyers, operators net.Listener
 	started           *startup
-	producer          *reserve.Producer
+	producer          *kafka.Producer
 	ids               *reserve.OrderIDs
 	engine            *reserve.Engine
 	gateway           *gateway.Gateway
@@ -172,7 +174,7 @@ func newGatewayRole(s *site) (*gatewayRole, error) {
 
 // build makes the parts; no store need be up.
 func (r *gatewayRole) build() (err error) {
-	refusals, err := settle.NewRefusals(r.site.registry, r.log)
+	refusals, err := kafka.NewRefusals(r.site.registry, r.log)
 	if err != nil {
 		return err
 	}
@@ -217,7 +219,7 @@ func (r *gatewayRole) build() (err error) {
 		Sales: r.books, Preloads: r.books, Rules: r.books, Orders: r.books, Decisions: r.books,
 		Gateways: r.books,
 		Stock:    operatorStock{r.redis, reserve.NewRebuilder(r.redis, r.producer, r.books)},
-		Journals: r.engine, Tail: settle.NewTail(settleKafka(r.settings), r.settings.Namespace, r.books),
+		Journals: r.engine, Tail: settle.NewTail(kafkaOptions(r.settings), r.settings.Namespace, r.books),
 		Gatherer: r.registry, Registerer: r.registry, Ready: r.ready, ClockAhead: r.engine.ClockAhead,
 	})
 	return nil
@@ -305,13 +307,13 @@ type settleRole struct {
 	probes   net.Listener
 	registry *prometheus.Registry
 	started  *startup
-	producer *reserve.Producer
+	producer *kafka.Producer
 	settler  *settle.Settler
 	keeper   *reserve.Keeper
 	relay    *reserve.Relay
 	courier  *reserve.Courier
-	events   *settle.Publisher
-	reaper   *settle.Reaper
+	events   *events.Publisher
+	reaper   *expiry.Reaper
 	gauges   *admin.Gauges
 }
 
@@ -331,7 +333,7 @@ func newSettleRole(s *site) (*settleRole, error) {
 }
 
 func (r *settleRole) build() (err error) {
-	refusals, err := settle.NewRefusals(r.registry, r.log)
+	refusals, err := kafka.NewRefusals(r.registry, r.log)
 	if err != nil {
 		return err
 	}
@@ -349,22 +351,22 @@ func (r *settleRole) build() (err error) {
 	r.courier = reserve.NewCourier(reserve.CourierOptions{
 		Redis: r.redis, Outbox: r.books, Report: r.books, Leases: r.books, Holder: r.holder, Log: r.log,
 	})
-	r.events, err = settle.NewPublisher(settle.PublisherOptions{
-		Kafka: settleKafka(r.settings), Namespace: r.settings.Namespace, Outgoing: r.books, Leases: r.books, Holder: r.holder,
+	r.events, err = events.NewPublisher(events.PublisherOptions{
+		Kafka: kafkaOptions(r.settings), Namespace: r.settings.Namespace, Outgoing: r.books, Leases: r.books, Holder: r.holder,
 		Registerer: r.registry, Log: r.log, Pressed: func() bool { return r.settler.Pressed() },
 		Refused: refusals.Of("events"),
 	})
 	if err != nil {
 		return err
 	}
-	r.reaper, err = settle.NewReaper(settle.ReaperOptions{
+	r.reaper, err = expiry.NewReaper(expiry.ReaperOptions{
 		Orders: r.books, Leases: r.books, Holder: r.holder, Registerer: r.registry, Log: r.log,
 	})
 	if err != nil {
 		return err
 	}
 	r.settler, err = settle.New(settle.Options{
-		Kafka: settleKafka(r.settings), Namespace: r.settings.Namespace, Partitions: int32(r.settings.Kafka.Partitions),
+		Kafka: kafkaOptions(r.settings), Namespace: r.settings.Namespace, Partitions: int32(r.settings.Kafka.Partitions),
 		MaxRows: r.settings.Settle.BatchMaxRows, MaxBytes: r.settings.Settle.BatchMaxBytes, Log: r.log,
 		Refused: refusals.Of("dead"), FetchMinBytes: r.settings.Settle.FetchMinBytes, FetchMaxWait: r.settings.Settle.FetchMaxWait,
 	}, r.books, r.registry)

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"flashsale/lease"
+	"flashsale/role"
 	"flashsale/sale"
 )
 
@@ -19,8 +21,7 @@ import (
 type GaugeBooks interface {
 	Sales(ctx context.Context) ([]sale.Sale, error)
 	SaleCounters(ctx context.Context, id string) ([]sale.BucketCounters, error)
-	AcquireLease(ctx context.Context, name, holder string, ttl time.Duration) (bool, error)
-	ReleaseLease(ctx context.Context, name, holder string) error
+	lease.Leases
 }
 
 // GaugeStock is what the gauges read in Redis.
@@ -39,11 +40,9 @@ type GaugeOptions struct {
 }
 
 const (
-	gaugeLease    = "gauges"
-	gaugeLeaseTTL = 15 * time.Second
-	restPerRound  = 4               // keeps a process with very many sales from doing nothing else
-	restBuckets   = 2000            // for which a second of rest is due: the cost of looking does not grow with the buckets
-	longestRest   = 8 * time.Second // with GaugeOptions.Limit within the lease
+	restPerRound = 4    // keeps a process with very many sales from doing nothing else
+	restBuckets  = 2000 // for which a second of rest is due: the cost of looking does not grow with the buckets
+	longestRest  = 8 * time.Second
 )
 
 var (
@@ -53,18 +52,21 @@ var (
 	oldestDesc     = prometheus.NewDesc("flashsale_journal_oldest_age_seconds", "Age of the oldest journal entry, 0 when all journals are empty.", nil, nil)
 )
 
-// Gauges is the role that shows the stock equation as metrics, in whichever process holds its lease. The others show
+// Gauges is the role that shows the stock equation as metrics, in whichever process has its lease. The others show
 // nothing, so that a sum over processes counts every unit once.
 type Gauges struct {
-	books  GaugeBooks
-	stock  GaugeStock
-	opts   GaugeOptions
-	holder string
-	shown  atomic.Pointer[[]prometheus.Metric]
-	watch  watch // as the members below, used by Run alone
+	books GaugeBooks
+	stock GaugeStock
+	opts  GaugeOptions
+	watch watch // as the members below, used by Run alone
 
 	sums    map[[2]string]sale.Stock // last coherent sum of each SKU
 	buckets int                      // read in the last round
+
+	mu    sync.Mutex
+	owned bool // this process has the lease
+	anew  bool // the lease was acquired or lost since the last round
+	shown []prometheus.Metric
 }
 
 // NewGauges registers the gauges. They stay empty until Run has the lease.
@@ -79,10 +81,9 @@ func NewGauges(books GaugeBooks, stock GaugeStock, registerer prometheus.Registe
 		opts.Logger = slog.Default()
 	}
 	g := &Gauges{
-		books: books, stock: stock, opts: opts, holder: "gauges-" + rand.Text(), sums: map[[2]string]sale.Stock{},
+		books: books, stock: stock, opts: opts, sums: map[[2]string]sale.Stock{},
 		watch: watch{pauser: opts.Pauser, now: time.Now, log: opts.Logger},
 	}
-	g.shown.Store(&[]prometheus.Metric{})
 	if err := registerer.Register(g); err != nil {
 		return nil, fmt.Errorf("register the stock gauges: %w", err)
 	}
@@ -98,23 +99,22 @@ func (g *Gauges) Describe(out chan<- *prometheus.Desc) {
 
 // Collect hands out the last round.
 func (g *Gauges) Collect(out chan<- prometheus.Metric) {
-	for _, metric := range *g.shown.Load() {
+	g.mu.Lock()
+	shown := g.shown
+	g.mu.Unlock()
+	for _, metric := range shown {
 		out <- metric
 	}
 }
 
-// Run shows a round every GaugeOptions.Every until the context ends, then clears and releases the lease.
+// Run shows a round every GaugeOptions.Every, while this process has the lease, until the context ends.
 func (g *Gauges) Run(ctx context.Context) {
-	for {
-		began := time.Now()
-		g.round(ctx)
-		select {
-		case <-ctx.Done():
-			g.leave(ctx)
-			return
-		case <-time.After(g.rest(time.Since(began))):
-		}
+	of := lease.Lease{
+		Leases: g.books, Name: lease.Gauges, Owner: "gauges-" + rand.Text(), Owned: g.own, Log: g.opts.Logger,
 	}
+	of.Serve(ctx, role.Loop{
+		Name: "gauges", Unit: g.round, Rest: g.rest, Limit: g.opts.Limit, Failing: "stock gauges not read", Log: g.opts.Logger,
+	})
 }
 
 // rest is the pause after a round that took so long.
@@ -123,32 +123,44 @@ func (g *Gauges) rest(took time.Duration) time.Duration {
 	return max(g.opts.Every, restPerRound*took, min(due, longestRest))
 }
 
-func (g *Gauges) leave(ctx context.Context) {
-	g.shown.Store(&[]prometheus.Metric{})
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-	defer cancel()
-	if err := g.books.ReleaseLease(ctx, gaugeLease, g.holder); err != nil {
-		g.opts.Logger.Warn("lease not released", "lease", gaugeLease, "error", err)
+// own notes whether this process has the lease; without it the gauges show nothing.
+func (g *Gauges) own(owned bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.owned, g.anew = owned, true
+	g.shown = nil
+}
+
+// show replaces what is shown, unless the lease was lost while it was measured.
+func (g *Gauges) show(metrics []prometheus.Metric) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.owned {
+		g.shown = metrics
 	}
 }
 
-// round shows fresh numbers; without the lease, or when they cannot be read, it shows none: a stale gauge looks alive.
-func (g *Gauges) round(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, g.opts.Limit)
-	defer cancel()
-	metrics := []prometheus.Metric{}
-	mine, err := g.books.AcquireLease(ctx, gaugeLease, g.holder, gaugeLeaseTTL)
-	if mine && err == nil {
-		metrics, err = g.measure(ctx)
-	}
-	if err != nil {
-		g.opts.Logger.Warn("stock gauges not read", "error", err)
-		metrics = []prometheus.Metric{}
-	}
-	if err != nil || !mine {
+// begin begins a round and reports whether the lease was acquired or lost since the last one.
+func (g *Gauges) begin() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	anew := g.anew
+	g.anew = false
+	return anew
+}
+
+// round shows fresh numbers. When they cannot be read it shows none: a stale gauge looks alive.
+func (g *Gauges) round(ctx context.Context) error {
+	if g.begin() {
 		g.watch.forget()
 	}
-	g.shown.Store(&metrics)
+	metrics, err := g.measure(ctx)
+	if err != nil {
+		g.watch.forget()
+		metrics = nil
+	}
+	g.show(metrics)
+	return err
 }
 
 func (g *Gauges) measure(ctx context.Context) ([]prometheus.Metric, error) {

@@ -19,27 +19,27 @@ import (
 // errAway is what a database that cannot be reached answers.
 var errAway = errors.New("connection refused")
 
-// fakeBooks is a database in memory: transactions that are all or nothing, markers, positions, dead letters by id.
-type fakeBooks struct {
-	mu       sync.Mutex
-	rows     map[sale.OrderID]int // order → times written; never above 1 when settling is right
-	units    int64
-	fences   []string
-	order    []int64 // offsets in the order in which they were committed
-	sizes    []int   // deliveries of each transaction that was tried
-	letters  map[string]sale.DeadLetter
-	added    int // calls of AddDeadLetter
-	markers  map[marker]bool
-	settled  map[int32]sale.Position
-	moved    []sale.OrderID              // ids of transfers, each once
-	behind   int64                       // epochs above it are not known yet; 0 = all are
-	unheard  int                         // so many commits answer errAway although they have happened
-	poison   func(d *sale.Delivery) bool // data that the database refuses
-	unknown  map[string]bool             // sales that do not exist
-	failures []error                     // given to the next calls of any kind but Positions, in order
-	unread   int                         // so many calls of Positions fail
-	started  chan struct{}               // when set: one signal at the begin of each Settle
-	gate     chan struct{}               // when set: Settle waits for a token or for its context
+// fakeStore is a database in memory: transactions that are all or nothing, markers, positions, dead letters by id.
+type fakeStore struct {
+	mu         sync.Mutex
+	rows       map[sale.OrderID]int // order → times written; never above 1 when settling is right
+	units      int64
+	fences     []string
+	order      []int64 // offsets in the order in which they were committed
+	sizes      []int   // deliveries of each transaction that was tried
+	letters    map[string]sale.DeadLetter
+	added      int // calls of AddDeadLetter
+	markers    map[marker]bool
+	settled    map[int32]sale.Position
+	moved      []sale.OrderID              // ids of transfers, each once
+	behind     int64                       // epochs above it are not known yet; 0 = all are
+	unanswered int                         // so many commits return errAway although they have happened
+	poison     func(d *sale.Delivery) bool // data that the database refuses
+	unknown    map[string]bool             // sales that do not exist
+	failures   []error                     // given to the next calls of any kind but Positions, in order
+	unread     int                         // so many calls of Positions fail
+	started    chan struct{}               // when set: one signal at the begin of each Settle
+	gate       chan struct{}               // when set: Settle waits for a token or for its context
 }
 
 // marker is the identity of a batch or a transfer.
@@ -49,14 +49,14 @@ type marker struct {
 	id              sale.OrderID
 }
 
-func newFakeBooks() *fakeBooks {
-	return &fakeBooks{
+func newFakeStore() *fakeStore {
+	return &fakeStore{
 		rows: map[sale.OrderID]int{}, letters: map[string]sale.DeadLetter{}, settled: map[int32]sale.Position{},
 		markers: map[marker]bool{}, unknown: map[string]bool{},
 	}
 }
 
-func (b *fakeBooks) fail() error {
+func (b *fakeStore) fail() error {
 	if len(b.failures) == 0 {
 		return nil
 	}
@@ -65,7 +65,7 @@ func (b *fakeBooks) fail() error {
 	return err
 }
 
-func (b *fakeBooks) Settle(ctx context.Context, deliveries []sale.Delivery) (sale.Settlement, error) {
+func (b *fakeStore) Settle(ctx context.Context, deliveries []sale.Delivery) (sale.Settlement, error) {
 	if b.started != nil {
 		b.started <- struct{}{}
 	}
@@ -100,14 +100,14 @@ func (b *fakeBooks) Settle(ctx context.Context, deliveries []sale.Delivery) (sal
 		}
 	}
 	done := b.commit(deliveries)
-	if b.unheard > 0 {
-		b.unheard--
+	if b.unanswered > 0 {
+		b.unanswered--
 		return sale.Settlement{}, errAway
 	}
 	return done, nil
 }
 
-func (b *fakeBooks) commit(deliveries []sale.Delivery) (done sale.Settlement) {
+func (b *fakeStore) commit(deliveries []sale.Delivery) (done sale.Settlement) {
 	for i := range deliveries {
 		d := &deliveries[i]
 		if next := d.Offset + 1; d.TopicID != "" && next > b.settled[d.Partition].Next {
@@ -139,13 +139,13 @@ func (b *fakeBooks) commit(deliveries []sale.Delivery) (done sale.Settlement) {
 	return done
 }
 
-func (b *fakeBooks) mark(m marker) (first bool) {
+func (b *fakeStore) mark(m marker) (first bool) {
 	first = !b.markers[m]
 	b.markers[m] = true
 	return first
 }
 
-func (b *fakeBooks) Positions(context.Context) ([]sale.Position, error) {
+func (b *fakeStore) Positions(context.Context) ([]sale.Position, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.unread > 0 {
@@ -156,13 +156,13 @@ func (b *fakeBooks) Positions(context.Context) ([]sale.Position, error) {
 }
 
 // next returns how far a partition has settled.
-func (b *fakeBooks) next(partition int32) int64 {
+func (b *fakeStore) next(partition int32) int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.settled[partition].Next
 }
 
-func (b *fakeBooks) AddDeadLetter(_ context.Context, letter sale.DeadLetter) error {
+func (b *fakeStore) AddDeadLetter(_ context.Context, letter sale.DeadLetter) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if err := b.fail(); err != nil {
@@ -175,7 +175,7 @@ func (b *fakeBooks) AddDeadLetter(_ context.Context, letter sale.DeadLetter) err
 	return nil
 }
 
-func (b *fakeBooks) DeadLetter(_ context.Context, id string) (sale.DeadLetter, error) {
+func (b *fakeStore) DeadLetter(_ context.Context, id string) (sale.DeadLetter, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	letter, there := b.letters[id]
@@ -185,15 +185,15 @@ func (b *fakeBooks) DeadLetter(_ context.Context, id string) (sale.DeadLetter, e
 	return letter, b.fail()
 }
 
-func (b *fakeBooks) MarkReplayed(_ context.Context, id string) error {
+func (b *fakeStore) MarkReplayed(_ context.Context, id string) error {
 	return b.move(id, sale.DeadLetterReplayed)
 }
 
-func (b *fakeBooks) RefuseDeadLetter(_ context.Context, id string) error {
+func (b *fakeStore) RefuseDeadLetter(_ context.Context, id string) error {
 	return b.move(id, sale.DeadLetterRefused)
 }
 
-func (b *fakeBooks) move(id string, to sale.DeadLetterState) error {
+func (b *fakeStore) move(id string, to sale.DeadLetterState) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if err := b.fail(); err != nil {
@@ -205,13 +205,13 @@ func (b *fakeBooks) move(id string, to sale.DeadLetterState) error {
 	return nil
 }
 
-func (b *fakeBooks) settledOrders() int {
+func (b *fakeStore) settledOrders() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return len(b.rows)
 }
 
-func (b *fakeBooks) letterIDs() []string {
+func (b *fakeStore) letterIDs() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	ids := make([]string, 0, len(b.letters))
@@ -223,7 +223,7 @@ func (b *fakeBooks) letterIDs() []string {
 }
 
 // requireOnce fails when an order was written twice, and returns how many there are.
-func (b *fakeBooks) requireOnce(t testing.TB) int {
+func (b *fakeStore) requireOnce(t testing.TB) int {
 	t.Helper()
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -233,14 +233,14 @@ func (b *fakeBooks) requireOnce(t testing.TB) int {
 	return len(b.rows)
 }
 
-// fakeGrave is a dead-letter topic in memory.
-type fakeGrave struct {
+// fakeDeadLetters is a dead-letter topic in memory.
+type fakeDeadLetters struct {
 	mu       sync.Mutex
 	letters  []sale.DeadLetter
 	failures int
 }
 
-func (g *fakeGrave) publish(_ context.Context, letter *sale.DeadLetter) error {
+func (g *fakeDeadLetters) publish(_ context.Context, letter *sale.DeadLetter) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.failures > 0 {
@@ -252,14 +252,14 @@ func (g *fakeGrave) publish(_ context.Context, letter *sale.DeadLetter) error {
 }
 
 // newFakeSettling returns a settling on fakes.
-func newFakeSettling(t testing.TB) (*settling, *fakeBooks, *fakeGrave) {
+func newFakeSettling(t testing.TB) (*settling, *fakeStore, *fakeDeadLetters) {
 	t.Helper()
 	l := newLag()
 	p := newProgress(l)
 	m, err := newMetrics(prometheus.NewRegistry(), l, p)
 	require.NoError(t, err)
-	books, grave := newFakeBooks(), &fakeGrave{}
-	return &settling{books: books, grave: grave, metrics: m, progress: p, log: slog.New(slog.DiscardHandler)}, books, grave
+	store, dead := newFakeStore(), &fakeDeadLetters{}
+	return &settling{store: store, deadLetters: dead, metrics: m, progress: p, log: slog.New(slog.DiscardHandler)}, store, dead
 }
 
 // batchOf returns a batch of count orders whose ids begin at first.

@@ -6,8 +6,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"flashsale/expiry"
 	"flashsale/reserve"
-	"flashsale/settle"
 )
 
 // settler is a settle process: consumer, relay, keeper with its rebuilds, courier and reaper.
@@ -32,7 +32,7 @@ func (w *world) startSettler(name string) {
 		Redis: redis, Outbox: database, Report: database, Leases: database, Holder: holder(p), Log: log,
 	})
 	registry := prometheus.NewRegistry()
-	reaper, err := settle.NewReaper(settle.ReaperOptions{
+	reaper, err := expiry.NewReaper(expiry.ReaperOptions{
 		Orders: database, Leases: database, Holder: holder(p), Registerer: registry, Log: log,
 	})
 	if err != nil {

@@ -38,9 +38,17 @@ func TestPackages(t *testing.T)        { nothing(t, packageFindings(houseSources
 func TestNoSkipNoSleep(t *testing.T)   { nothing(t, testFindings(houseSources(t))) }
 func TestNoSilentDiscard(t *testing.T) { nothing(t, discardFindings(houseSources(t))) }
 func TestNoPackageState(t *testing.T)  { nothing(t, stateFindings(houseSources(t))) }
+func TestOneLease(t *testing.T)        { nothing(t, leaseFindings(houseSources(t))) }
+func TestOneLoop(t *testing.T)         { nothing(t, loopFindings(houseSources(t))) }
 func TestFileLengths(t *testing.T)     { everywhere(t, fileFindings) }
 func TestWords(t *testing.T)           { everywhere(t, wordFindings) }
 func TestScriptContracts(t *testing.T) { everywhere(t, scriptFindings) }
+
+// An exception leaves with the code that needed it.
+func TestExceptionsAreNeeded(t *testing.T) {
+	nothing(t, idleExcuses(houseSources(t), leaseBreaches, map[string]string{"lease/": ownLeases["lease/"]}))
+	nothing(t, idleExcuses(houseSources(t), loopBreaches, ownLoops))
+}
 
 func everywhere(t *testing.T, rule func(fs.FS) ([]finding, error)) {
 	t.Helper()

@@ -2,6 +2,7 @@ package tidy
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,26 +21,42 @@ const apart = "the rooms never import each other: each declares the small interf
 
 // directions names every room. A new room needs a line here, and with it a decision.
 var directions = map[string]direction{
-	"sale":     {nil, "the nouns are spoken by every room, so they can depend on none"},
-	"scripts":  {[]string{"faults"}, "the scripts are data; what gives them meaning is the room that runs them; seeded bugs change their text"},
-	"settings": {[]string{"sale"}, "settings are values: whoever builds the parts hands them on"},
-	"faults":   {nil, "the hooks of the fault tests stand in every room, so they can depend on none"},
-	"socket":   {nil, "how bytes go through a connection concerns whoever dials or listens, so it can depend on none"},
-	"ledger":   {[]string{"sale", "faults"}, "what a batch does to the books is decided without any store, so that every store and the simulator decide alike"},
-	"gateway":  {[]string{"sale", "faults", "socket"}, apart},
-	"reserve":  {[]string{"sale", "scripts", "faults", "socket"}, apart},
-	"settle":   {[]string{"sale", "faults", "socket"}, apart},
-	"admin":    {[]string{"sale", "faults"}, apart},
-	"store":    {[]string{"sale", "ledger", "faults"}, apart},
-	"audit":    {[]string{"sale"}, "the audit reads the stores by a second code path: it shares the nouns with the hot path and nothing else"},
-	"embedded": {[]string{"sale"}, "the engines of the dev command stand where foreign servers stand: nothing of ours is theirs"},
-	"loadtest": {[]string{"sale", "socket"}, "the load test is a client: it sees the engine from outside, as a shop does"},
-	"deploy":   {nil, "deploy holds files for other programs; its tests compare them with the settings"},
-	"test":     {[]string{"sale", "scripts", "settings", "ledger", "faults", "gateway", "reserve", "settle", "admin"}, "the suites drive the built binary from outside, and the simulator the parts that decide; none needs the real stores' room"},
+	"sale":        {nil, "the nouns are spoken by every room, so they can depend on none"},
+	"scripts":     {[]string{"faults"}, "the scripts are data; what gives them meaning is the room that runs them; seeded bugs change their text"},
+	"settings":    {[]string{"sale"}, "settings are values: whoever builds the parts hands them on"},
+	"faults":      {nil, "the hooks of the fault tests stand in every room, so they can depend on none"},
+	"socket":      {nil, "how bytes go through a connection concerns whoever dials or listens, so it can depend on none"},
+	"ledger":      {[]string{"sale", "faults"}, "what a batch does to the books is decided without any store, so that every store and the simulator decide alike"},
+	"role":        {nil, "every room has background work, so the loop that runs it can depend on none"},
+	"lease":       {[]string{"sale", "faults", "role"}, "rooms exclude each other by a lease's name, so the names and the rule of ownership lie below them all"},
+	"gateway":     {[]string{"sale", "faults", "socket", "role"}, apart},
+	"reserve":     {[]string{"sale", "scripts", "faults", "socket", "lease", "role"}, apart},
+	"kafka":       {[]string{"sale", "faults", "socket", "role"}, "every client of the process reaches the brokers alike, so the options lie below the rooms that produce and consume"},
+	"settle":      {[]string{"sale", "faults", "kafka", "role"}, apart},
+	"events":      {[]string{"sale", "faults", "kafka", "lease", "role"}, apart},
+	"expiry":      {[]string{"sale", "faults", "lease", "role"}, apart},
+	"admin":       {[]string{"sale", "faults", "lease", "role"}, apart},
+	"adminclient": {[]string{"sale"}, "the client knows the operators' API by its document: it shares the nouns with it and no code"},
+	"store":       {[]string{"sale", "ledger", "faults"}, apart},
+	"audit":       {[]string{"sale"}, "the audit reads the stores by a second code path: it shares the nouns with the hot path and nothing else"},
+	"embedded":    {[]string{"sale"}, "the engines of the dev command stand where foreign servers stand: nothing of ours is theirs"},
+	"loadtest":    {[]string{"sale", "socket"}, "the load test is a client: it sees the engine from outside, as a shop does"},
+	"deploy":      {nil, "deploy holds files for other programs; its tests compare them with the settings"},
+	"test":        {[]string{"sale", "scripts", "settings", "ledger", "faults", "kafka", "lease", "role", "gateway", "reserve", "settle", "events", "expiry", "admin"}, "the suites drive the built binary from outside, and the simulator the parts that decide; none needs the real stores' room"},
+	"test/memory": {[]string{"ledger", "sale"}, "the database in memory serves the tests of every room, so it can depend on none of them"},
 }
 
 // Tests may use more: the harness, the database in memory, the scripts, the settings list.
 var testsMay = []string{"sale", "scripts", "settings", "test/harness", "test/memory"}
+
+// testsOfMay says what the tests of one room may use besides.
+var testsOfMay = map[string]direction{
+	"admin":   {[]string{"adminclient"}, "the operators' API is tested with the client that the commands use"},
+	"reserve": {[]string{"kafka"}, "the engine is tested with the producer that the processes use"},
+	"kafka":   {[]string{"test/kafkabench"}, "a broker with the topics of one namespace is the same for every room that speaks with one"},
+	"settle":  {[]string{"test/kafkabench"}, "they read the topics that the room writes on the same bench as the tests of kafka"},
+	"events":  {[]string{"test/kafkabench"}, "they read the topics that the room writes on the same bench as the tests of kafka"},
+}
 
 // owner says which rooms may import a library outside their tests, and why nobody else.
 type owner struct {
@@ -49,7 +66,7 @@ type owner struct {
 }
 
 var owners = []owner{
-	{"github.com/IBM/sarama", []string{"reserve", "settle"}, "one producer and one consumer, so that the settings that lose orders are ruled out in two places and no third"},
+	{"github.com/IBM/sarama", []string{"kafka", "settle"}, "producers in kafka and the consumer in settle, so that the settings that lose orders are ruled out in two places and no third"},
 	{"database/sql", []string{"store", "audit"}, "SQL behind one interface: the portability and locking rules are kept in one room"},
 	{"github.com/go-sql-driver/mysql", []string{"store", "settings", "audit"}, "as database/sql; settings only checks the form of the DSN"},
 	{"github.com/redis/rueidis", []string{"reserve", "audit", "test", "loadtest"}, "writes that return an error may have happened: only reserve knows how to ask again; the load test measures against a baseline that does not"},
@@ -104,13 +121,16 @@ func directionFault(s *source, ours string) string {
 	if room == "" {
 		return "" // the commands in the root build everything
 	}
+	if _, apart := directions[path.Dir(s.name)]; apart {
+		room = path.Dir(s.name) // a folder with a line of its own
+	}
 	rule, known := directions[room]
 	if !known {
 		return fmt.Sprintf("room %q has no line in the table of directions", room)
 	}
 	allowed := append([]string{room}, rule.allowed...)
 	if s.isTest() {
-		allowed = append(allowed, testsMay...)
+		allowed = append(append(allowed, testsMay...), testsOfMay[room].allowed...)
 	}
 	for _, a := range allowed {
 		if within(ours, a) {

@@ -86,6 +86,79 @@ func TestEveryDirectionHasAReason(t *testing.T) {
 	for _, o := range owners {
 		assert.Greater(t, len(o.reason), 20, o.library)
 	}
+	for room, rule := range testsOfMay {
+		assert.Greater(t, len(rule.reason), 30, room)
+	}
+	for _, table := range []map[string]string{ownLeases, ownLoops} {
+		for line, reason := range table {
+			assert.Greater(t, len(reason), 15, line)
+		}
+	}
+}
+
+func TestASecondLeaseIsFound(t *testing.T) {
+	for code, fault := range map[string]string{
+		`func f(t table) { t.AcquireLease(nil, "sale/a", "me", 1) }`:             "calls AcquireLease",
+		`func f(t table) { defer t.db.ReleaseLease(nil, "sale/a", "me") }`:       "calls ReleaseLease",
+		`func f(id string) lease.Name { return lease.Name("sale/" + id) }`:       "makes a name",
+		`var l = lease.Lease{Name: "relay"}`:                                     "spells the name",
+		`func f() { l := &lease.Lease{Owner: "me", Name: "relay"}; println(l) }`: "spells the name",
+	} {
+		found := leaseFindings(parse(t, "admin/a.go", "package a\n"+code+"\n"))
+		require.Len(t, found, 1, code)
+		assert.Contains(t, found[0].String(), "admin/a.go:2: "+fault)
+		for _, may := range []string{"lease/a.go", "store/a.go", "admin/a_test.go", "test/sim/a.go"} {
+			assert.Empty(t, text(leaseFindings(parse(t, may, "package a\n"+code+"\n"))), may)
+		}
+	}
+	for _, right := range []string{
+		`var l = lease.Lease{Name: lease.Relay, Owner: "relay"}`,
+		`func f(id string) lease.Name { return lease.Sale(id) }`,
+		`type table interface { lease.Leases }`,
+		`var d = data.Lease{Name: "relay"}`,
+		`var l = role.Loop{Name: "relay"}`,
+	} {
+		assert.Empty(t, text(leaseFindings(parse(t, "admin/a.go", "package a\n"+right+"\n"))), right)
+	}
+}
+
+func TestASecondLoopIsFound(t *testing.T) {
+	for code, fault := range map[string]string{
+		`func f() { for { g(); role.Pause(ctx, d) } }`:                             "a loop that pauses",
+		`func f() { for role.Pause(ctx, d) { g() } }`:                              "a loop that pauses",
+		`func f() { for ctx.Err() == nil { if g() { pause(ctx, d) } } }`:           "a loop that pauses",
+		`func f() { for range 3 { sleep(ctx, d) } }`:                               "a loop that pauses",
+		`func f() { for { select { case <-ctx.Done(): case <-time.After(d): } } }`: "a loop that pauses",
+		`func f() { go func() { for _, x := range xs { time.Sleep(x) } }() }`:      "a loop that pauses",
+		`func f() { for { func() { for { t := time.NewTimer(d); <-t.C } }() } }`:   "a loop that pauses",
+		`func f() { t := time.NewTicker(d); for range t.C { g() } }`:               "a ticker",
+		`func f() { for range time.Tick(d) { g() } }`:                              "a ticker",
+	} {
+		found := loopFindings(parse(t, "admin/a.go", "package a\n"+code+"\n"))
+		require.Len(t, found, 1, code)
+		assert.Contains(t, found[0].String(), "admin/a.go:2: "+fault)
+		for _, may := range []string{"loadtest/sub/a.go", "lease/tenure.go", "admin/a_test.go", "test/sim/a.go"} {
+			assert.Empty(t, text(loopFindings(parse(t, may, "package a\n"+code+"\n"))), may)
+		}
+	}
+	for _, right := range []string{
+		`func f() { l := role.Loop{Every: d}; l.Run(ctx) }`,
+		`func f() { role.Pause(ctx, d) }`,
+		`func f() { for _, b := range bs { w.pause(b) } }`, // of a sale
+		`func f() { for range 3 { time.AfterFunc(d, g) } }`,
+		`func f() { for range 3 { go func() { <-time.After(d) }() } }`,
+	} {
+		assert.Empty(t, text(loopFindings(parse(t, "admin/a.go", "package a\n"+right+"\n"))), right)
+	}
+}
+
+func TestExceptionsThatExcuseNothingAreFound(t *testing.T) {
+	loop := "package a\nfunc f() { for { role.Pause(ctx, d) } }\n"
+	table := map[string]string{"a/": "needed", "b/b.go": "needed", "c/": "its loop has gone", "d/": "only its test has one"}
+	found := idleExcuses(parse(t, "a/sub/a.go", loop, "b/b.go", loop, "c/c.go", "package c\n", "d/d_test.go", loop), loopBreaches, table)
+	assert.Len(t, found, 2)
+	assert.Contains(t, text(found), "c/: an exception that excuses nothing")
+	assert.Contains(t, text(found), "d/: an exception that excuses nothing")
 }
 
 func TestLongFilesAndFunctionsAreFound(t *testing.T) {
