@@ -33,3 +33,10 @@ func (d *Database) SeedStock(counters sale.BucketCounters) {
 	d.t.Stock[counters.Bucket] = row
 	d.t.stamp([]*Row{row}, func(*Row) {})
 }
+
+// SeedPosition says how far settlement has come in a partition.
+func (d *Database) SeedPosition(at sale.Position) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.t.Positions[at.Partition] = at
+}
