@@ -40,3 +40,49 @@ func (d *Database) SeedPosition(at sale.Position) {
 	defer d.mu.Unlock()
 	d.t.Positions[at.Partition] = at
 }
+
+// SeedEvent adds an event about orders, which get a row each or keep the one that they have with what is new of it. All of
+// them must have the same status.
+func (d *Database) SeedEvent(orders ...sale.Order) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	ids := make([]sale.OrderID, len(orders))
+	for i, o := range orders {
+		ids[i] = o.OrderID
+		d.t.seedOrder(o)
+	}
+	d.t.note(map[sale.OrderStatus][]sale.OrderID{orders[0].Status: ids}, d.nowMS())
+}
+
+// SeedOrder stores an order's row as it is.
+func (d *Database) SeedOrder(o sale.Order) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.t.seedOrder(o)
+}
+
+func (t *Tables) seedOrder(o sale.Order) {
+	row := t.Orders[o.OrderID]
+	if row == nil {
+		row = &Order{}
+		t.Orders[o.OrderID] = row
+	}
+	row.Order = o
+	row.due = o.Status == sale.StatusConfirmed && o.PayBy != nil
+}
+
+// SeedOutbox adds outbox rows as they are.
+func (d *Database) SeedOutbox(rows ...sale.OutboxRow) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, row := range rows {
+		d.t.Outbox[row.Bucket] = append(d.t.Outbox[row.Bucket], row)
+	}
+}
+
+// SeedLease gives a lease to a holder until a moment, also when another one has it.
+func (d *Database) SeedLease(name string, to Lease) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.t.Leases[name] = to
+}
