@@ -7,6 +7,14 @@ import (
 	"flashsale/sale"
 )
 
+// Change has a test change the content, as an operator with SQL would. What the unique keys and the indexes of buyers are
+// made of, orders and their slots, is seeded instead.
+func (d *Database) Change(change func(t *Tables)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	change(&d.t)
+}
+
 // SeedSale stores a sale as it is, in whatever state, as the next version of the catalogue, and returns it. Its list, where
 // listed are given, counts from then on.
 func (d *Database) SeedSale(s sale.Sale, listed ...string) sale.Sale {
