@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
+	"flashsale/test/memory"
 )
 
 // sell moves units of the sale's first bucket: taken by Redis, of which settled ones are rows.
@@ -17,12 +18,8 @@ func (b *bench) sell(bucket sale.Bucket, taken, settled, released int64) {
 		r.Taken, r.Available = r.Taken+taken, r.Available-taken+released
 		b.stock.readings[bucket] = r
 	})
-	b.store.set(func() {
-		for i := range b.store.books[bucket.Sale] {
-			if row := &b.store.books[bucket.Sale][i]; row.Bucket == bucket {
-				row.Settled, row.SettledEpoch, row.Released = row.Settled+settled, row.SettledEpoch+settled, row.Released+released
-			}
-		}
+	b.store.changeRow(bucket, func(row *sale.BucketCounters) {
+		row.Settled, row.SettledEpoch, row.Released = row.Settled+settled, row.SettledEpoch+settled, row.Released+released
 	})
 }
 
@@ -71,7 +68,7 @@ func TestStatsShowWhatIsNotConserved(t *testing.T) {
 func TestStatsTellWhyTheEnginePaused(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale, "preload", "open")
-	b.store.set(func() { s := b.store.sales["s"]; s.Reason = "clock"; b.store.sales["s"] = s })
+	b.store.changeSale("s", func(s *memory.Sale) { s.Reason = "clock" })
 	require.Equal(t, "clock", b.ask("GET", "/admin/v1/sales/s/stats", "").is(200)["reason"])
 }
 
@@ -135,7 +132,7 @@ func TestAuditStatesTheEquation(t *testing.T) {
 func TestAuditCatchesSeededFaults(t *testing.T) {
 	change := func(b *bench, reading func(*sale.Reading), row func(*sale.BucketCounters)) {
 		b.stock.set(func() { r := b.stock.readings[phone]; reading(&r); b.stock.readings[phone] = r })
-		b.store.set(func() { row(&b.store.books["s"][0]) })
+		b.store.changeRow(phone, row)
 	}
 	noReading, noRow := func(*sale.Reading) {}, func(*sale.BucketCounters) {}
 	for name, fault := range map[string]func(*bench){
@@ -164,7 +161,7 @@ func TestAuditCatchesSeededFaults(t *testing.T) {
 func TestAuditSaysWhenItCouldNotRead(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale, "preload", "open")
-	b.store.set(func() { b.store.books["s"][0].State = sale.BucketLoading; b.store.books["s"][0].Epoch = 2 })
+	b.store.changeRow(phone, func(r *sale.BucketCounters) { r.State, r.Epoch = sale.BucketLoading, 2 })
 	detail := b.ask("GET", "/admin/v1/sales/s/audit", "").problem(503, "unavailable")["detail"]
 	require.Contains(t, detail, "s:phone:0")
 	stats := b.ask("GET", "/admin/v1/sales/s/stats", "").is(200)["items"].([]any)[0].(map[string]any)
@@ -177,7 +174,7 @@ func TestAuditSaysWhenItCouldNotRead(t *testing.T) {
 func TestAuditWaitsForARebuild(t *testing.T) {
 	b := newBench(t, func(o *Options) { o.AuditWait = 5 * time.Second })
 	b.bring("s", phoneSale, "preload", "open")
-	b.store.set(func() { b.store.books["s"][0].State = sale.BucketClosed })
+	b.store.changeRow(phone, func(r *sale.BucketCounters) { r.State = sale.BucketClosed })
 	answer := make(chan *reply, 1)
 	go func() { answer <- b.ask("GET", "/admin/v1/sales/s/audit", "") }()
 	b.stock.openBucket(sale.BucketRow{Bucket: phone})

@@ -192,25 +192,6 @@ func (o oneReading) Readings(context.Context, []sale.Bucket) ([]sale.Reading, er
 	return []sale.Reading{sale.Reading(o)}, nil
 }
 
-// PauseSale does what the database does.
-func (f *fakeStore) PauseSale(_ context.Context, id, reason string) error {
-	leave, err := f.enter()
-	if err != nil {
-		return err
-	}
-	defer leave()
-	s := f.sales[id]
-	switch s.State {
-	case sale.StatePaused:
-		return nil
-	case sale.StateOpen:
-		s.State, s.Reason = sale.StatePaused, reason
-		f.sales[id] = s
-		return nil
-	}
-	return &sale.StateError{State: s.State, Detail: "only an open sale is paused"}
-}
-
 // watchBench is gauges over an open sale, with a clock that the test moves.
 func watchBench(t *testing.T) (*bench, *Gauges, *time.Time) {
 	t.Helper()
@@ -227,10 +208,7 @@ func (b *bench) lose(units int64) {
 	b.stock.set(func() { r := b.stock.readings[phone]; r.Available -= units; b.stock.readings[phone] = r })
 }
 
-func (b *bench) sale() (s sale.Sale) {
-	b.store.set(func() { s = b.store.sales["s"] })
-	return s
-}
+func (b *bench) sale() sale.Sale { return b.store.sale("s").Sale }
 
 func TestTheEnginePausesASaleWhoseBooksStayOff(t *testing.T) {
 	b, g, now := watchBench(t)
@@ -282,7 +260,7 @@ func TestTimeThatNobodyWatchedDoesNotCount(t *testing.T) {
 	for name, interrupt := range map[string]func(*bench, *Gauges, bool){
 		"rebuild": func(b *bench, _ *Gauges, on bool) {
 			state := map[bool]sale.BucketState{true: sale.BucketLoading, false: sale.BucketOpen}[on]
-			b.store.set(func() { b.store.books["s"][0].State = state })
+			b.store.changeRow(phone, func(r *sale.BucketCounters) { r.State = state })
 		},
 		"store away":           func(b *bench, _ *Gauges, on bool) { b.stock.set(func() { b.stock.away = on }) },
 		"lease in other hands": func(_ *bench, g *Gauges, on bool) { g.own(!on) },
