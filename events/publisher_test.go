@@ -102,7 +102,8 @@ func TestEventsWaitForTheirTopicAndTheirDatabase(t *testing.T) {
 		synctest.Wait()
 		require.Empty(t, topic.has())
 		require.EqualValues(t, 1, out.waiting(), "what cannot be delivered waits")
-		require.NoError(t, testutil.CollectAndCompare(p.backlog, strings.NewReader(waitingMetrics(strconv.Itoa(outboxRows), "1"))), "and is counted")
+		counted := strings.NewReader(waitingMetrics(strconv.Itoa(outboxRows), "1"))
+		require.NoError(t, testutil.CollectAndCompare(p.backlog, counted), "and is counted")
 		topic.mu.Lock()
 		topic.failures = nil
 		topic.mu.Unlock()

@@ -14,8 +14,8 @@ import (
 )
 
 // Random batches, transfers, repeats, forks, late records, cancellations, payments, expiries, refusals by hand, outbox rows
-// applied and rebuilds: the store and the model agree on every row and counter after every step, and on what is told. The database
-// in memory is asked the same and gives the same answers.
+// applied and rebuilds: the store and the model agree on every row and counter after every step, and on what is told. The
+// database in memory is asked the same and gives the same answers.
 func TestBooksAgreeWithModel(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		run := 0
@@ -127,7 +127,9 @@ func (w *modelRun) payEarly(deliveries []sale.Delivery) {
 				continue
 			}
 			payment := rapid.SampledFrom([]string{"p-1", "p-2"}).Draw(w.r, "payment")
-			remembered, err := askBoth(w, func(d database) (bool, error) { return d.RememberPayment(w.t.Context(), o.OrderID, payment) })
+			remembered, err := askBoth(w, func(d database) (bool, error) {
+				return d.RememberPayment(w.t.Context(), o.OrderID, payment)
+			})
 			require.NoError(w.r, err)
 			require.Equal(w.r, w.m.early[o.OrderID] == "" || w.m.early[o.OrderID] == payment, remembered)
 			if remembered {

@@ -21,7 +21,9 @@ func TestRebuildSteps(t *testing.T) {
 		settle(t, s, batch(b0, 1, 1, one("dan", 1))) // a fork, which closes the bucket
 		require.Equal(t, sale.BucketClosed, countersOf(t, s, b0).State)
 
-		rows := []sale.BucketRow{countersOf(t, s, b1).BucketRow, countersOf(t, s, b0).BucketRow, {Bucket: sale.Bucket{Sale: "x", SKU: "y"}}}
+		rows := []sale.BucketRow{
+			countersOf(t, s, b1).BucketRow, countersOf(t, s, b0).BucketRow, {Bucket: sale.Bucket{Sale: "x", SKU: "y"}},
+		}
 		closed, err := s.CloseBuckets(ctx, rows)
 		require.NoError(t, err)
 		require.Len(t, closed, 2, "what does not exist is left out")

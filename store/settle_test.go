@@ -290,7 +290,8 @@ func TestKeyMakesOneOrder(t *testing.T) {
 			_, err := s.CancelOrder(t.Context(), first.OrderID, sale.ReasonBuyer, "")
 			require.NoError(t, err)
 			refused(pressed("ann", "k1"), pressed("bob", "k1"))
-			require.Zero(t, settle(t, s, batch(bucket, countersOf(t, s, bucket).Epoch, 50, pressed("ann", "k2"))).Refused, "a new key")
+			fresh := batch(bucket, countersOf(t, s, bucket).Epoch, 50, pressed("ann", "k2"))
+			require.Zero(t, settle(t, s, fresh).Refused, "a new key")
 			ledgerAgrees(t, s, bucket)
 		}
 	})

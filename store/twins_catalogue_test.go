@@ -47,7 +47,10 @@ func answers[T any](w *catalogueRun, ask func(database) (T, error)) T {
 
 func (w *catalogueRun) step() {
 	before := [2]int64{w.version(w.s), w.version(w.twin)}
-	steps := []func(){w.put, w.put, w.move, w.load, w.load, w.reopen, w.reopen, w.transfer, w.lose, w.list, w.rules, w.gateways, w.lease, w.pause}
+	steps := []func(){
+		w.put, w.put, w.move, w.load, w.load, w.reopen, w.reopen, w.transfer, w.lose, w.list, w.rules,
+		w.gateways, w.lease, w.pause,
+	}
 	steps[rapid.IntRange(0, len(steps)-1).Draw(w.r, "step")]()
 	require.Equal(w.r, w.version(w.s)-before[0], w.version(w.twin)-before[1], "the version moves alike")
 	w.agree(before)
@@ -93,7 +96,8 @@ func (w *catalogueRun) put() {
 	}
 	wanted := draft(w.id, rapid.IntRange(0, 3).Draw(w.r, "limit"), item("phone", stock, 3))
 	wanted.Name = rapid.SampledFrom([]string{"Name", "Another name"}).Draw(w.r, "name")
-	wanted.Eligibility = rapid.SampledFrom([]sale.Eligibility{sale.EligibilityOpen, sale.EligibilityList}).Draw(w.r, "eligibility")
+	kinds := []sale.Eligibility{sale.EligibilityOpen, sale.EligibilityList}
+	wanted.Eligibility = rapid.SampledFrom(kinds).Draw(w.r, "eligibility")
 	if rapid.IntRange(0, 3).Draw(w.r, "items") == 0 {
 		wanted.Items = append(wanted.Items, item("case", 1, 1))
 	}
@@ -138,7 +142,8 @@ func (w *catalogueRun) rows() (rows []sale.BucketRow) {
 
 // reopen goes through a rebuild of some buckets, or stops half-way, with rows that may be of an older epoch.
 func (w *catalogueRun) reopen() {
-	rows := rapid.SliceOfDistinct(rapid.SampledFrom(w.rows()), func(r sale.BucketRow) sale.Bucket { return r.Bucket }).Draw(w.r, "rows")
+	bucketOf := func(r sale.BucketRow) sale.Bucket { return r.Bucket }
+	rows := rapid.SliceOfDistinct(rapid.SampledFrom(w.rows()), bucketOf).Draw(w.r, "rows")
 	if len(rows) > 0 && rapid.IntRange(0, 3).Draw(w.r, "old") == 0 {
 		rows[0].Epoch--
 	}
@@ -159,7 +164,8 @@ func (w *catalogueRun) transfer() {
 	if len(rows) < 4 {
 		return
 	}
-	d := transfer(from.Bucket, 1-from.Number, from.Epoch, rapid.Int64Range(1, 9).Draw(w.r, "sequence"), rapid.Int64Range(1, 6).Draw(w.r, "units"))
+	sequence, units := rapid.Int64Range(1, 9).Draw(w.r, "sequence"), rapid.Int64Range(1, 6).Draw(w.r, "units")
+	d := transfer(from.Bucket, 1-from.Number, from.Epoch, sequence, units)
 	answers(w, func(db database) (sale.Settlement, error) { return db.Settle(w.t.Context(), []sale.Delivery{d}) })
 }
 
@@ -199,7 +205,8 @@ func (w *catalogueRun) rules() {
 
 func (w *catalogueRun) gateways() {
 	ctx := w.t.Context()
-	holder, version := rapid.SampledFrom([]string{"gate-1", "gate-2"}).Draw(w.r, "holder"), rapid.Int64Range(0, 9).Draw(w.r, "version")
+	holder := rapid.SampledFrom([]string{"gate-1", "gate-2"}).Draw(w.r, "holder")
+	version := rapid.Int64Range(0, 9).Draw(w.r, "version")
 	if rapid.IntRange(0, 3).Draw(w.r, "ends") == 0 {
 		w.do(func(d database) error { return d.ForgetGateway(ctx, holder) })
 	} else {
@@ -210,7 +217,8 @@ func (w *catalogueRun) gateways() {
 
 func (w *catalogueRun) lease() {
 	ctx := w.t.Context()
-	name, holder := rapid.SampledFrom([]string{"reaper", "relay"}).Draw(w.r, "lease"), rapid.SampledFrom([]string{"a", "b"}).Draw(w.r, "by")
+	name := rapid.SampledFrom([]string{"reaper", "relay"}).Draw(w.r, "lease")
+	holder := rapid.SampledFrom([]string{"a", "b"}).Draw(w.r, "by")
 	answers(w, func(d database) (bool, error) { return d.AcquireLease(ctx, w.id+name, holder, time.Hour) })
 	if rapid.Bool().Draw(w.r, "gives back") {
 		w.do(func(d database) error { return d.ReleaseLease(ctx, w.id+name, holder) })

@@ -42,8 +42,8 @@ func (d *Database) FailTransfers() {
 	d.failing = true
 }
 
-// EndDeadLetters ends the dead letters and returns how many there are: each is settled after all, or refused, which gives its units
-// back to the bucket that gave them.
+// EndDeadLetters ends the dead letters and returns how many there are: each is settled after all, or refused, which gives
+// its units back to the bucket that gave them.
 func (d *Database) EndDeadLetters(refuse bool) (letters int) {
 	d.mu.Lock()
 	d.failing = false

@@ -129,7 +129,7 @@ func (d *Database) positionsAfter(deliveries []sale.Delivery) (map[int32]sale.Po
 			at, known = d.t.Positions[del.Partition]
 		}
 		if known && at.TopicID != del.TopicID {
-			return nil, fmt.Errorf("position in partition %d: %w: the database has settled from topic %s, these records are from topic %s",
+			return nil, fmt.Errorf("position in partition %d: %w: settled from topic %s, these records are from topic %s",
 				del.Partition, sale.ErrBehind, at.TopicID, del.TopicID)
 		}
 		moved[del.Partition] = sale.Position{Partition: del.Partition, TopicID: del.TopicID, Next: max(at.Next, del.Offset+1)}

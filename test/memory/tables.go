@@ -122,7 +122,8 @@ func (t *Tables) clone() Tables {
 		c.Outbox[bucket] = slices.Clone(rows)
 	}
 	c.Events, c.Positions, c.Letters = slices.Clone(t.Events), maps.Clone(t.Positions), copies(t.Letters)
-	c.Payments, c.Leases, c.Nodes, c.Gateways = maps.Clone(t.Payments), maps.Clone(t.Leases), maps.Clone(t.Nodes), maps.Clone(t.Gateways)
+	c.Payments, c.Leases = maps.Clone(t.Payments), maps.Clone(t.Leases)
+	c.Nodes, c.Gateways = maps.Clone(t.Nodes), maps.Clone(t.Gateways)
 	c.slots, c.owners, c.keys = nil, nil, nil
 	return c
 }

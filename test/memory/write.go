@@ -41,7 +41,8 @@ func (d *Database) write(p *ledger.Plan) {
 	d.payRemembered(written)
 	for bucket, move := range p.Moves {
 		if !move.Apply(&d.t.Stock[bucket].Row) {
-			d.violated("the guard refused what the plan had decided for bucket %s: %+v on %+v", bucket, move, d.t.Stock[bucket].Row)
+			row := d.t.Stock[bucket].Row
+			d.violated("the guard refused what the plan had decided for bucket %s: %+v on %+v", bucket, move, row)
 		}
 	}
 	if d.hooks.Written != nil {

@@ -69,11 +69,14 @@ var testsMay = []string{"sale", "scripts", "settings", "test/harness", "test/mem
 
 // testsOfMay says what the tests of one room may use besides.
 var testsOfMay = map[string]direction{
-	"admin":   {[]string{"adminclient"}, "the operators' API is tested with the client that the commands use"},
-	"reserve": {[]string{"kafka"}, "the engine is tested with the producer that the processes use"},
-	"kafka":   {[]string{"test/kafkabench"}, "a broker with the topics of one namespace is the same for all who speak with Kafka"},
-	"settle":  {[]string{"test/kafkabench"}, "they read the topics that the room writes on the same bench as the tests of kafka"},
-	"events":  {[]string{"test/kafkabench"}, "they read the topics that the room writes on the same bench as the tests of kafka"},
+	"admin": {[]string{"adminclient"}, "the operators' API is tested with the client that the commands use"},
+	"reserve": {[]string{"kafka", "recovery", "test/fakes"},
+		"the engine is tested with the producer that the processes use, on buckets that a rebuild has opened"},
+	"recovery": {[]string{"kafka", "reserve", "test/fakes"},
+		"what a rebuild, a relay or a release does shows in what the engine sells before and after"},
+	"kafka":  {[]string{"test/kafkabench"}, "a broker with the topics of one namespace is the same for all who speak with Kafka"},
+	"settle": {[]string{"test/kafkabench"}, "they read the topics that the room writes on the same bench as the tests of kafka"},
+	"events": {[]string{"test/kafkabench"}, "they read the topics that the room writes on the same bench as the tests of kafka"},
 }
 
 // owner says which rooms may import a library outside their tests, and why nobody else.
