@@ -323,7 +323,7 @@ func TestDrainWaitsForThoseWhoSeek(t *testing.T) {
 	m.kafka.ComeBack()
 	require.NoError(t, <-drained)
 	m.ended = true
-	require.Equal(t, sale.OutcomeUnavailable, m.engine.waitForUnits(sale.Purchase{Bucket: m.buckets[1], Buckets: 2}, time.Now()).Outcome)
+	require.Equal(t, sale.OutcomeUnavailable, m.engine.waitForUnits(sale.Purchase{Bucket: m.buckets[1], Buckets: 2}, time.Now()).answer.Outcome)
 }
 
 // TestTransferOfADeadGatewayIsRelayed: it has taken the units and published nothing.

@@ -32,7 +32,7 @@ func (s *story) bucket(k int) bucket {
 	err := s.db.QueryRow("SELECT loaded, settled, released, state, epoch FROM stock WHERE sale_id = 's' AND bucket = ?", k).
 		Scan(&b.Loaded, &b.Settled, &b.Released, &b.State, &b.Epoch)
 	require.NoError(s.t, err)
-	meta := s.meta(k, "epoch", "loaded_state", "available", "held")
+	meta := s.meta(k, "epoch", "loaded_state", "available", "journaled")
 	b.RedisState = meta[1]
 	for i, field := range map[int]*int{0: &b.RedisEpoch, 2: &b.Available, 3: &b.Held} {
 		*field, err = strconv.Atoi(meta[i])

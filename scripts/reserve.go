@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/redis/rueidis"
 
@@ -23,22 +24,24 @@ const (
 	AllTaken = "all" // the verdicts of a batch of which everything was taken
 )
 
-// reserveCall is one call of the reserve script, as scripts/reserve.lua describes its arguments.
+// ReserveCall is one call of the reserve script; reserve.lua describes its arguments.
 type ReserveCall struct {
 	Keys       BucketKeys
 	Head       string // SALE SKU NUMBER
+	Clock      *Clock // of the server that holds the bucket
+	Within     time.Duration
 	Epoch      int64
-	Highest    int64
-	DeadlineMS int64
-	AskedAgain bool
-	MaxJournal int
+	Highest    int64 // sequence seen in the epoch
+	DeadlineMS int64 // by Redis's clock, Unix milliseconds; Reserve sets it
+	AskedAgain bool  // an earlier call with the same order ids may have taken units
+	MaxJournal int   // orders
 	Grief      sale.Grief
-	Trims      []Trim
+	Trims      []Trim // at most 64
 	Purchases  []*sale.Purchase
 	OrderIDs   []sale.OrderID // one for each purchase
 }
 
-// reserveReply is the script's answer.
+// ReserveReply is the script's reply.
 type ReserveReply struct {
 	Code      string
 	Detail    string
@@ -51,20 +54,33 @@ type ReserveReply struct {
 	Verdicts  string
 }
 
-// reserve calls the script. A server without it answers fenced: it restarted or was promoted, and what it holds is in
-// doubt until a rebuild.
-func (r *Redis) Reserve(ctx context.Context, call *ReserveCall, arguments *ArgumentBuffer) (ReserveReply, error) {
+// Reserve calls the script once, with a deadline of call.Within by Redis's clock, and learns that clock from the reply. A
+// server without the script answers fenced: it restarted or was promoted, and its data is in doubt until a rebuild. After an
+// error that is not Definite the call may have taken units, or may take them until its deadline.
+func (r *Redis) Reserve(call *ReserveCall, arguments *ArgumentBuffer) (ReserveReply, error) {
+	now, err := call.Clock.Time(context.Background(), r)
+	if err != nil {
+		return ReserveReply{}, err
+	}
 	client, err := r.connected()
 	if err != nil {
 		return ReserveReply{}, err
 	}
+	call.DeadlineMS = now.Add(call.Within).UnixMilli()
+	ctx, cancel := context.WithTimeout(context.Background(), call.Within)
+	defer cancel()
+	sent := call.Clock.Reading()
 	if err := r.enter(ctx); err != nil {
 		return ReserveReply{}, err
 	}
 	defer r.leave()
 	command := client.B().Evalsha().Sha1(arguments.sha).Numkeys(3).
 		Key(call.Keys.Meta, call.Keys.Buyers, call.Keys.Journal).Arg(arguments.of(call)...).Build()
-	return arguments.replyOf(client.Do(ctx, command))
+	reply, err := arguments.replyOf(client.Do(ctx, command))
+	if err == nil && reply.NowMS > 0 {
+		call.Clock.Learn(sent, call.Clock.Reading(), time.Duration(reply.NowMS)*time.Millisecond+time.Millisecond/2)
+	}
+	return reply, err
 }
 
 // lacksIt reports whether the server does not know the script that it was asked to run.
