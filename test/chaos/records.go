@@ -150,11 +150,11 @@ func delivered(h *hand) deed {
 
 // offsetsReset ends every settle process, sets the group back in all partitions, and starts them again.
 func offsetsReset(h *hand) deed {
-	for _, p := range h.w.settles {
+	for _, p := range h.w.Settles {
 		p.Term()
 	}
 	restart := func() {
-		for _, p := range h.w.settles {
+		for _, p := range h.w.Settles {
 			p.Restart()
 		}
 	}
