@@ -22,6 +22,7 @@ var (
 	flagSeed   = flag.Uint64("seed", 1, "where every chance comes from")
 	flagBudget = flag.Duration("budget", 0, "begin no further round after this time (0: no bound)")
 	flagOnly   = flag.String("only", "", "do only the kinds of faults that begin with this")
+	flagBug    = flag.String("bug", "", "the seeded bug that our processes run with, to see it caught")
 	flagLong   = flag.Bool("long", false, "let stores stand still for up to two minutes, one of them in every round")
 )
 
@@ -30,7 +31,7 @@ var (
 func TestFaults(t *testing.T) {
 	n := &nemesis{goal: goal{*flagFaults, *flagKills}, only: *flagOnly, long: *flagLong}
 	require.NoError(t, n.possible())
-	n.w = newWorld(t)
+	n.w = newWorld(t, *flagBug)
 	begun := time.Now()
 	var rounds []*outcome
 	defer func(commit string) { fmt.Println(table(rounds, *flagSeed, commit, time.Since(begun))) }(commit()) // also of a run that breaks off

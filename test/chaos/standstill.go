@@ -124,8 +124,8 @@ func (w *world) mark(ctx context.Context) (map[int32]int64, error) {
 	client := w.kafkaClient(kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	defer client.Close()
 	var records []*kgo.Record
-	for p := range int32(partitions) {
-		records = append(records, &kgo.Record{Topic: ordersTopic, Partition: p, Value: sale.AppendFence(nil, "standstill")})
+	for p := range int32(w.partitions) {
+		records = append(records, &kgo.Record{Topic: w.ordersTopic(), Partition: p, Value: sale.AppendFence(nil, "standstill")})
 	}
 	ends := map[int32]int64{}
 	for _, result := range client.ProduceSync(ctx, records...) {

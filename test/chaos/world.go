@@ -36,19 +36,20 @@ const (
 // own.
 type world struct {
 	*stack.Stack
-	t     testing.TB
-	dir   string // histories
-	redis *redisPair
-	kafka []*harness.KafkaNode
-	wires *stack.Wires
-	books *sql.DB                    // past every wire
-	from  map[string]map[int32]int64 // where the topics of the present round begin
-	sales []*saleUnderTest           // of the present round
+	t          testing.TB
+	dir        string // histories
+	partitions int    // of each topic
+	redis      *redisPair
+	kafka      []*harness.KafkaNode
+	wires      *stack.Wires
+	books      *sql.DB                    // past every wire
+	from       map[string]map[int32]int64 // where the topics of the present round begin
+	sales      []*saleUnderTest           // of the present round
 }
 
-// newWorld starts everything and waits until it is ready.
-func newWorld(t testing.TB) *world {
-	w := &world{t: t, dir: t.TempDir(), wires: stack.NewWires(t)}
+// newWorld starts everything, with a seeded bug unless it is "", and waits until it is ready.
+func newWorld(t testing.TB, bug string) *world {
+	w := &world{t: t, dir: t.TempDir(), partitions: partitions, wires: stack.NewWires(t)}
 	w.redis = newRedisPair(w)
 	w.kafka = harness.KafkaCluster(t, brokerCount, func(direct string) string {
 		return w.wires.New("kafka "+direct, direct).Addr()
@@ -57,18 +58,18 @@ func newWorld(t testing.TB) *world {
 	for _, n := range w.kafka {
 		brokers.Brokers = append(brokers.Brokers, n.Brokers...)
 	}
-	w.Stack = stack.New(t, stack.Options{Name: namespace, Build: build(t), Wires: w.wires, Clocks: true, Kafka: &brokers,
+	w.Stack = stack.New(t, stack.Options{Name: namespace, Build: build(t, bug), Wires: w.wires, Clocks: true, Kafka: &brokers,
 		Redis: []*harness.RedisServer{w.redis.primary}, MariaDB: harness.MariaDB(t), Env: []string{
 			"FLASHSALE_KAFKA_PARTITIONS=" + strconv.Itoa(partitions),
-			"FLASHSALE_KAFKA_REPLICATION=" + strconv.Itoa(brokerCount),
+			"FLASHSALE_KAFKA_REPLICATION=" + strconv.Itoa(brokerCount), "FLASHSALE_BUG=" + bug,
 		}})
 	w.books = w.DB()
 	w.Migrate().Run(gatewayCount, settleCount)
 	return w
 }
 
-// build returns how the binary under test is built: with clocks that can be set.
-func build(t testing.TB) harness.Build {
+// build returns how the binary under test is built: with clocks that can be set, and with a bug when there is to be one.
+func build(t testing.TB, bug string) harness.Build {
 	base, err := os.UserCacheDir()
 	if err != nil {
 		base = os.TempDir()
@@ -77,8 +78,15 @@ func build(t testing.TB) harness.Build {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return harness.Build{Overlay: overlay}
+	how := harness.Build{Overlay: overlay}
+	if bug != "" {
+		how.Args = []string{"-tags", "faults"}
+	}
+	return how
 }
+
+func (w *world) ordersTopic() string { return w.Name + ".orders" }
+func (w *world) eventsTopic() string { return w.Name + ".events" }
 
 // healed waits until every process says that it is ready.
 func (w *world) healed() {

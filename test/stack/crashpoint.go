@@ -31,9 +31,8 @@ func (p *Process) Killed() bool {
 	return p.Armed != nil && p.ExitCode() < 0 && p.Armed.In(p.Stderr())
 }
 
-// CommandArmed is Command for one that is armed, and reports whether it was killed at the point.
-func (s *Stack) CommandArmed(at CrashPoint, args ...string) (result harness.Result, killed bool) {
+// CommandArmed is Command for one that kills itself at the point.
+func (s *Stack) CommandArmed(at CrashPoint, args ...string) harness.Result {
 	s.T.Helper()
-	result = harness.Run(s.T, "", s.Bin, slices.Concat(s.commandEnv(), at.Env()), args...)
-	return result, result.Code < 0 && at.In(result.Stderr)
+	return harness.Run(s.T, "", s.Bin, slices.Concat(s.commandEnv(), at.Env()), args...)
 }
