@@ -30,21 +30,17 @@ func playCase(t *testing.T, at stack.CrashPoint, number int) *outcome {
 		s.loseScript()
 		s.mend()
 	}
-	t.Logf("rounds took %s", time.Since(begun))
 	require.NotEmpty(t, s.died, "%s was not passed %d times", at.Name, at.Time)
 	s.ready()
 	s.mended()
 	s.sellOut()
 	s.quiet()
-	t.Logf("quiet after %s", time.Since(begun))
 	o := s.judge(number, begun)
-	t.Logf("judged after %s", time.Since(begun))
 	for _, f := range o.faults() {
 		t.Errorf("after %s died at %s: %s: %s", s.died, at.Name, f.Check, f.Text)
 	}
 	audited := s.insist(2, func() harness.Result { return s.Command("audit", "s", "--wait", "30s") }) // 1 would be a breach
 	require.Zero(t, audited.Code, "%s\n%s", audited.Stdout, audited.Stderr)
-	t.Logf("audit after %s", time.Since(begun))
 	t.Logf("%s died", s.died)
 	return o
 }

@@ -154,7 +154,10 @@ func (s *story) giveBack() {
 		s.redis.primary.MustDo(s.t, "DEL", s.key(s.count("SELECT bucket FROM orders WHERE order_id = ?", taken.order), "buyers"))
 	}
 	s.insistOn(history.Question{Verb: history.ShopCancel, Order: taken.order})
-	_, err := s.books.Exec("UPDATE orders SET due_at = '2020-01-01' WHERE order_id = ?", unpaid.order)
+	s.await("the shop knows of order "+unpaid.order, func() bool { // until then the event shows what changes here
+		return s.count("SELECT COUNT(*) FROM events WHERE FIND_IN_SET(?, order_ids)", unpaid.order) == 0
+	})
+	_, err := s.books.Exec("UPDATE orders SET pay_by = '2020-01-01', due_at = '2020-01-01' WHERE order_id = ?", unpaid.order)
 	require.NoError(s.t, err)
 	s.await("the units are back", func() bool {
 		return s.count("SELECT COUNT(*) FROM outbox") == 0 && s.count("SELECT COUNT(*) FROM orders WHERE due_at < '2021-01-01'") == 0 &&
