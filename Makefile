@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 COMMIT  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
-LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+LDFLAGS := -s -w -X flashsale/app.version=$(VERSION) -X flashsale/app.commit=$(COMMIT)
 
 # Tools are pinned: another version is another result.
 K6       := go.k6.io/k6@v1.8.1
@@ -33,7 +33,7 @@ help: ## list these targets
 		while IFS=$$'\t' read -r name text; do printf '  %-11s %s\n' "$$name" "$$text"; done
 
 build: ## bin/flashsale: one static binary
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/flashsale .
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/flashsale ./cmd/flashsale
 
 dev: build ## a live sale in one process on embedded engines (ARGS="--demo" sends a crowd, with a live line)
 	bin/flashsale dev $(ARGS)
@@ -47,6 +47,7 @@ test: ## everything: house rules, unit, contract and end to end on real Redis, K
 
 unit: ## without the end-to-end and fault suites, results cached
 	go test -p 2 -timeout 10m $(REST)
+	go test -run '^TestTable' ./test/bugs
 
 e2e: ## the end-to-end suite alone (ARGS="-v -run TestRush" for a part of it)
 	go test -count=1 -timeout 20m $(SUITE) $(ARGS)
@@ -72,7 +73,7 @@ model: ## what breaks without each rule of the protocol, then larger searches (A
 	go run ./test/model/cmd -rules
 	go run ./test/model/cmd $(ARGS)
 
-seeded-bugs: ## each bug that is built in behind a tag, and the check that catches it
+seeded-bugs: ## each bug of the table in test/bugs, compiled in for the checks, and the check that catches it
 	go test -count=1 -timeout 20m -v -run '^TestEverySeededBugIsCaught$$' ./test/bugs
 
 bench: build ## every figure beside its baseline, on servers of its own (ARGS="-only sold-out,accept" for some parts)

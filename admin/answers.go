@@ -1,8 +1,6 @@
 package admin
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -31,23 +29,12 @@ var (
 
 // answer sends a value as JSON.
 func (c *call) answer(status int, value any) error {
-	body, err := encode(value)
+	body, err := sale.JSON(value)
 	if err != nil {
 		return err
 	}
 	send(c.w, status, "application/json", body)
 	return nil
-}
-
-// encode writes JSON without HTML escapes and without a final newline.
-func encode(value any) ([]byte, error) {
-	var buffer bytes.Buffer
-	encoder := json.NewEncoder(&buffer)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(value); err != nil {
-		return nil, fmt.Errorf("encode %T: %w", value, err)
-	}
-	return bytes.TrimSuffix(buffer.Bytes(), []byte("\n")), nil
 }
 
 // send writes a whole answer. Operators read states that change at any moment, so nothing may be cached.

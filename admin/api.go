@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"flashsale/lease"
 	"flashsale/sale"
 )
 
@@ -29,8 +30,7 @@ type Preloads interface {
 	LoadStock(ctx context.Context, id string, partitions int32) ([]sale.BucketRow, error)
 	Books(ctx context.Context, id string) ([]sale.BucketBooks, error)
 	EachListed(ctx context.Context, id string, each func(buyer string) error) error
-	AcquireLease(ctx context.Context, name, holder string, ttl time.Duration) (bool, error)
-	ReleaseLease(ctx context.Context, name, holder string) error
+	lease.Leases
 }
 
 // RuleBook keeps the limits of all gateways.
@@ -67,7 +67,6 @@ type Options struct {
 	Version    string // of the binary, for the OpenAPI document
 	Partitions int32  // of the orders topic; a bucket keeps its partition from the first preload on
 
-	LeaseTTL   time.Duration    // 15 s: a dead process blocks a sale for at most this long
 	LeaseWait  time.Duration    // 30 s: how long a step waits for another process before it answers 503
 	MoveLimit  time.Duration    // 10 min: the longest a preload may take
 	ReadLimit  time.Duration    // 10 s: the longest a reading of the stores may take
@@ -135,7 +134,6 @@ func New(opts Options, deps Deps) *API {
 }
 
 func (o *Options) setDefaults() {
-	o.LeaseTTL = cmp.Or(o.LeaseTTL, 15*time.Second)
 	o.LeaseWait = cmp.Or(o.LeaseWait, 30*time.Second)
 	o.MoveLimit = cmp.Or(o.MoveLimit, 10*time.Minute)
 	o.ReadLimit = cmp.Or(o.ReadLimit, 10*time.Second)

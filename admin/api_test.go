@@ -323,8 +323,3 @@ func TestPanicIsAProblem(t *testing.T) {
 	b.api.mux.Handle("GET /readyz", b.api.serve(route{access: public, handle: serveReady(b.api.deps.Ready, nil)}))
 	b.ask("GET", "/readyz", "").problem(500, "internal")
 }
-
-func ExampleRefusal() {
-	fmt.Println(&Refusal{Status: 409, Code: "wrong_state", Detail: "open does not fit a sale that is draft"})
-	// Output: wrong_state (409): open does not fit a sale that is draft
-}

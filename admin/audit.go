@@ -6,25 +6,12 @@ import (
 	"net/http"
 	"time"
 
+	"flashsale/role"
 	"flashsale/sale"
 )
 
 // auditPause is how long an audit waits before it reads buckets again that were being rebuilt.
 const auditPause = 50 * time.Millisecond
-
-// AuditAnswer is the stock equation of every SKU of one sale or of several.
-type AuditAnswer struct {
-	Holds bool        `json:"holds"`
-	Items []AuditItem `json:"items"`
-}
-
-// AuditItem is the stock equation of one SKU.
-type AuditItem struct {
-	Sale string `json:"sale"`
-	SKU  string `json:"sku"`
-	sale.Stock
-	Difference int64 `json:"difference"` // units missing, negative for units too many
-}
 
 // audit answers 200 whether or not the books hold: the question was answered. Where the numbers cannot be had, or do not
 // belong together because a bucket is being rebuilt, it answers 503.
@@ -43,28 +30,29 @@ func (a *API) audit(c *call) error {
 }
 
 // coherentPositions reads until every bucket's numbers belong together, for AuditWait at most.
-func (a *API) coherentPositions(ctx context.Context, s *sale.Sale) ([]skuPositions, error) {
-	deadline := time.NewTimer(a.opts.AuditWait)
-	defer deadline.Stop()
-	for {
-		positions, err := readPositions(ctx, a.deps.Preloads, a.deps.Stock, s.ID)
-		if err != nil {
-			return nil, err
+func (a *API) coherentPositions(ctx context.Context, s *sale.Sale) (groups []skuPositions, err error) {
+	waiting, cancel := context.WithTimeout(ctx, a.opts.AuditWait)
+	defer cancel()
+	var doubtful *position
+	done := role.Until(waiting, role.Always(auditPause), func() bool {
+		var positions []position
+		if positions, err = readPositions(ctx, a.deps.Preloads, a.deps.Stock, s.ID); err != nil {
+			return true
 		}
-		groups := bySKU(s, positions)
-		doubtful := firstDoubtful(groups)
-		if doubtful == nil {
-			return groups, nil
-		}
-		select {
-		case <-deadline.C:
-			return nil, sale.ProblemOf(sale.OutcomeUnavailable, fmt.Sprintf(
-				"bucket %s is %s in epoch %d and Redis does not agree yet", doubtful.Bucket, doubtful.State, doubtful.Epoch))
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(auditPause):
-		}
+		groups = bySKU(s, positions)
+		doubtful = firstDoubtful(groups)
+		return doubtful == nil
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case done:
+		return groups, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
 	}
+	return nil, sale.ProblemOf(sale.OutcomeUnavailable, fmt.Sprintf(
+		"bucket %s is %s in epoch %d and Redis does not agree yet", doubtful.Bucket, doubtful.State, doubtful.Epoch))
 }
 
 func firstDoubtful(groups []skuPositions) *position {
@@ -78,11 +66,11 @@ func firstDoubtful(groups []skuPositions) *position {
 	return nil
 }
 
-func auditOf(saleID string, groups []skuPositions) AuditAnswer {
-	answer := AuditAnswer{Holds: true, Items: []AuditItem{}}
+func auditOf(saleID string, groups []skuPositions) sale.Audit {
+	answer := sale.Audit{Holds: true, Items: []sale.AuditItem{}}
 	for i := range groups {
 		total := groups[i].total()
-		answer.Items = append(answer.Items, AuditItem{Sale: saleID, SKU: groups[i].sku, Stock: total, Difference: total.Difference()})
+		answer.Items = append(answer.Items, sale.AuditItem{Sale: saleID, SKU: groups[i].sku, Stock: total, Difference: total.Difference()})
 		answer.Holds = answer.Holds && total.Holds()
 	}
 	return answer

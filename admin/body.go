@@ -17,8 +17,6 @@ import (
 )
 
 const (
-	// maxBodyBytes bounds every body but the buyers' list.
-	maxBodyBytes = 16 << 20
 	// maxDrainBytes and drainLimit bound what is read of a refused body, only so that the client reads the answer instead
 	// of a reset connection.
 	maxDrainBytes = 64 << 20
@@ -30,18 +28,18 @@ func readBody(w http.ResponseWriter, r *http.Request, limit time.Duration) ([]by
 	if r.ContentLength == 0 {
 		return nil, nil
 	}
-	if r.ContentLength > maxBodyBytes {
+	if r.ContentLength > sale.MaxDocumentBytes {
 		drain(w, r)
-		return nil, &http.MaxBytesError{Limit: maxBodyBytes}
+		return nil, &http.MaxBytesError{Limit: sale.MaxDocumentBytes}
 	}
 	control := http.NewResponseController(w)
 	if err := control.SetReadDeadline(time.Now().Add(limit)); err != nil {
 		return nil, fmt.Errorf("bound the reading of a body: %w", err)
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxBodyBytes+1))
-	if len(body) > maxBodyBytes {
+	body, err := io.ReadAll(io.LimitReader(r.Body, sale.MaxDocumentBytes+1))
+	if len(body) > sale.MaxDocumentBytes {
 		drain(w, r)
-		return nil, &http.MaxBytesError{Limit: maxBodyBytes}
+		return nil, &http.MaxBytesError{Limit: sale.MaxDocumentBytes}
 	}
 	if err != nil {
 		return nil, malformed("", "the body could not be read to its end")

@@ -4,21 +4,20 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"flashsale/adminclient"
 	"flashsale/sale"
 )
 
-func (b *bench) client() *Client {
+func (b *bench) client() *adminclient.Client {
 	b.t.Helper()
-	c, err := NewClient(b.url+"/", adminToken)
+	c, err := adminclient.NewClient(b.url+"/", adminToken)
 	require.NoError(b.t, err)
 	return c
 }
@@ -62,10 +61,10 @@ func TestClientReadsAndWritesRules(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, put, got)
 	_, err = c.PutRules(ctx, []byte(fullRules))
-	var refusal *Refusal
+	var refusal *adminclient.Refusal
 	require.ErrorAs(t, err, &refusal)
 	require.Equal(t, "version_conflict", refusal.Code)
-	require.Equal(t, 1, ExitCode(err))
+	require.Equal(t, 1, adminclient.ExitCode(err))
 }
 
 func TestClientTurnsProblemsIntoErrors(t *testing.T) {
@@ -74,18 +73,18 @@ func TestClientTurnsProblemsIntoErrors(t *testing.T) {
 	b.store.orders[7] = sale.Order{OrderID: 7}
 	_, err := c.Order(ctx, 7)
 	require.NoError(t, err)
-	var refusal *Refusal
+	var refusal *adminclient.Refusal
 	_, err = c.Order(ctx, 8)
 	require.ErrorAs(t, err, &refusal)
 	require.Equal(t, "order_not_found", refusal.Code)
 	_, err = c.PutSale(ctx, "s", []byte(`{"name":"n","colour":1}`))
 	require.ErrorAs(t, err, &refusal)
-	require.Equal(t, &Refusal{Status: 400, Code: "malformed", Title: "The request is malformed", Field: "colour", Detail: "colour: is not a member known here"}, refusal)
+	require.Equal(t, &adminclient.Refusal{Status: 400, Code: "malformed", Title: "The request is malformed", Field: "colour", Detail: "colour: is not a member known here"}, refusal)
 	for _, id := range []string{"", "..", "a/b", "No Sale", "none"} {
 		_, err = c.Sale(ctx, id)
 		require.ErrorAs(t, err, &refusal, id)
 		require.Equal(t, 404, refusal.Status, id)
-		require.Equal(t, 1, ExitCode(err))
+		require.Equal(t, 1, adminclient.ExitCode(err))
 	}
 	_, err = c.Preload(ctx, "none", nil)
 	require.ErrorAs(t, err, &refusal)
@@ -97,62 +96,24 @@ func TestClientTellsWhatCouldNotBeRead(t *testing.T) {
 	c, ctx := b.client(), t.Context()
 	b.store.set(func() { b.store.away = true })
 	_, err := c.Rules(ctx)
-	require.ErrorIs(t, err, ErrUnreadable)
+	require.ErrorIs(t, err, adminclient.ErrUnreadable)
 	require.ErrorContains(t, err, "unavailable (503)")
-	require.Equal(t, 2, ExitCode(err))
+	require.Equal(t, 2, adminclient.ExitCode(err))
 	_, err = c.Move(ctx, "s", "open")
-	require.NotErrorIs(t, err, ErrUnreadable)
-	require.Equal(t, 1, ExitCode(err))
+	require.NotErrorIs(t, err, adminclient.ErrUnreadable)
+	require.Equal(t, 1, adminclient.ExitCode(err))
 
-	away, err := NewClient("http://127.0.0.1:1", adminToken)
+	away, err := adminclient.NewClient("http://127.0.0.1:1", adminToken)
 	require.NoError(t, err)
 	_, err = away.Sales(ctx)
-	require.Equal(t, 2, ExitCode(err))
+	require.Equal(t, 2, adminclient.ExitCode(err))
 	_, err = away.PutRules(ctx, []byte("{}"))
-	require.Equal(t, 1, ExitCode(err))
-	require.Equal(t, 0, ExitCode(nil))
-}
-
-func TestClientOfSomethingElse(t *testing.T) {
-	pages := http.NewServeMux()
-	pages.HandleFunc("GET /admin/v1/rules", func(w http.ResponseWriter, _ *http.Request) {
-		http.Error(w, "<html>a proxy's page", http.StatusBadGateway)
-	})
-	pages.HandleFunc("GET /admin/v1/sales", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Length", "100") // and then less
-	})
-	pages.HandleFunc("POST /admin/v1/sales/cut/preload", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/event-stream")
-		_, _ = io.WriteString(w, "event: progress\ndata: {\"done\":1,\"total\":2}\n\n") // the test reads it or fails
-	})
-	c, err := NewClient(listen(t, pages), adminToken)
-	require.NoError(t, err)
-	var refusal *Refusal
-	_, err = c.Rules(t.Context())
-	require.ErrorAs(t, err, &refusal)
-	require.Equal(t, 502, refusal.Status)
-	_, err = c.Sales(t.Context())
-	require.ErrorIs(t, err, ErrUnreadable)
-	_, err = c.Preload(t.Context(), "cut", func(int, int) {})
-	require.ErrorIs(t, err, errStreamEnded)
-	for _, address := range []string{"", "127.0.0.1:8081", "ftp://x", "http://", "http://x:y:z"} {
-		_, err = NewClient(address, adminToken)
-		require.Error(t, err, address)
-	}
-}
-
-func TestReadPreloadEndsWithItsProblem(t *testing.T) {
-	problem := `event: problem` + "\n" + `data: {"status":503,"code":"unavailable","detail":"d"}` + "\n\n"
-	_, err := readPreload(strings.NewReader(problem), nil)
-	require.EqualError(t, err, "unavailable (503): d")
-	_, err = readPreload(strings.NewReader("event: progress\ndata: no JSON\n"), nil)
-	require.Error(t, err)
-	_, err = readPreload(&broken{}, nil)
-	require.ErrorIs(t, err, errStreamEnded)
+	require.Equal(t, 1, adminclient.ExitCode(err))
+	require.Equal(t, 0, adminclient.ExitCode(nil))
 }
 
 // audit runs PrintAudit and returns what it printed.
-func (b *bench) audit(request AuditRequest) (string, error) {
+func (b *bench) audit(request adminclient.AuditRequest) (string, error) {
 	b.t.Helper()
 	var out bytes.Buffer
 	request.Poll = time.Millisecond
@@ -166,7 +127,7 @@ func TestAuditPrintsALineForEachSKU(t *testing.T) {
 	b.bring("draft", phoneSale)
 	b.bring("other", phoneSale, "preload")
 	b.sell(phone, 2, 1, 0)
-	printed, err := b.audit(AuditRequest{})
+	printed, err := b.audit(adminclient.AuditRequest{})
 	require.NoError(t, err)
 	require.Equal(t, strings.Join([]string{
 		"   sale    sku  loaded  available  in_flight  settled  released  difference  holds",
@@ -174,19 +135,19 @@ func TestAuditPrintsALineForEachSKU(t *testing.T) {
 		"      s   case       7          7          0        0         0           0    yes",
 		"  other  phone      10         10          0        0         0           0    yes", "",
 	}, "\n"), printed)
-	printed, err = b.audit(AuditRequest{Sale: "other", JSON: true})
+	printed, err = b.audit(adminclient.AuditRequest{Sale: "other", JSON: true})
 	require.NoError(t, err)
 	require.JSONEq(t, string(b.ask("GET", "/admin/v1/sales/other/audit", "").Body), printed)
-	printed, err = b.audit(AuditRequest{JSON: true})
+	printed, err = b.audit(adminclient.AuditRequest{JSON: true})
 	require.NoError(t, err)
-	var all AuditAnswer
+	var all sale.Audit
 	require.NoError(t, json.Unmarshal([]byte(printed), &all))
 	require.Len(t, all.Items, 3)
 	require.True(t, all.Holds)
 }
 
 func TestAuditOfNoSalesHolds(t *testing.T) {
-	printed, err := newBench(t).audit(AuditRequest{JSON: true})
+	printed, err := newBench(t).audit(adminclient.AuditRequest{JSON: true})
 	require.NoError(t, err)
 	require.JSONEq(t, `{"holds":true,"items":[]}`, printed)
 }
@@ -196,14 +157,14 @@ func TestAuditAnswersNo(t *testing.T) {
 	b.bring("s", phoneSale, "preload", "open")
 	b.bring("other", phoneSale, "preload")
 	b.stock.set(func() { r := b.stock.readings[phone]; r.Available--; b.stock.readings[phone] = r })
-	for _, request := range []AuditRequest{{}, {Sale: "s"}, {Sale: "s", JSON: true}, {Wait: time.Second}} {
+	for _, request := range []adminclient.AuditRequest{{}, {Sale: "s"}, {Sale: "s", JSON: true}, {Wait: time.Second}} {
 		printed, err := b.audit(request)
-		require.ErrorIs(t, err, ErrBooksDoNotHold)
-		require.Equal(t, 1, ExitCode(err))
+		require.ErrorIs(t, err, adminclient.ErrBooksDoNotHold)
+		require.Equal(t, 1, adminclient.ExitCode(err))
 		require.Contains(t, printed, "phone", "what does not hold is printed")
 	}
-	printed, err := b.audit(AuditRequest{Sale: "s"})
-	require.ErrorIs(t, err, ErrBooksDoNotHold)
+	printed, err := b.audit(adminclient.AuditRequest{Sale: "s"})
+	require.ErrorIs(t, err, adminclient.ErrBooksDoNotHold)
 	require.Contains(t, printed, "NO")
 }
 
@@ -211,17 +172,17 @@ func TestAuditWaitsUntilNothingIsInFlight(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale, "preload", "open")
 	b.sell(phone, 2, 0, 0)
-	printed, err := b.audit(AuditRequest{Wait: 10 * time.Millisecond, JSON: true})
-	require.ErrorIs(t, err, ErrStillInFlight)
-	require.Equal(t, 1, ExitCode(err))
+	printed, err := b.audit(adminclient.AuditRequest{Wait: 10 * time.Millisecond, JSON: true})
+	require.ErrorIs(t, err, adminclient.ErrStillInFlight)
+	require.Equal(t, 1, adminclient.ExitCode(err))
 	require.Contains(t, printed, `"in_flight":2`)
-	_, err = b.audit(AuditRequest{})
+	_, err = b.audit(adminclient.AuditRequest{})
 	require.NoError(t, err, "without waiting, units in flight are no fault")
 
 	b.store.set(func() { b.store.away = true })
 	done := make(chan error, 1)
 	go func() {
-		_, err := b.audit(AuditRequest{Wait: time.Minute})
+		_, err := b.audit(adminclient.AuditRequest{Wait: time.Minute})
 		done <- err
 	}()
 	b.store.set(func() { b.store.away = false }) // a store that comes back is waited for
@@ -231,30 +192,15 @@ func TestAuditWaitsUntilNothingIsInFlight(t *testing.T) {
 
 func TestAuditThatCouldNotBeRead(t *testing.T) {
 	b := newBench(t)
-	_, err := b.audit(AuditRequest{Sale: "none", Wait: time.Minute})
-	require.ErrorIs(t, err, ErrUnreadable, "and no waiting mends it")
-	require.Equal(t, 2, ExitCode(err))
+	_, err := b.audit(adminclient.AuditRequest{Sale: "none", Wait: time.Minute})
+	require.ErrorIs(t, err, adminclient.ErrUnreadable, "and no waiting mends it")
+	require.Equal(t, 2, adminclient.ExitCode(err))
 	b.store.set(func() { b.store.away = true })
-	_, err = b.audit(AuditRequest{})
-	require.Equal(t, 2, ExitCode(err))
-	_, err = b.audit(AuditRequest{Wait: 5 * time.Millisecond})
-	require.Equal(t, 2, ExitCode(err))
+	_, err = b.audit(adminclient.AuditRequest{})
+	require.Equal(t, 2, adminclient.ExitCode(err))
+	_, err = b.audit(adminclient.AuditRequest{Wait: 5 * time.Millisecond})
+	require.Equal(t, 2, adminclient.ExitCode(err))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.ErrorIs(t, b.client().PrintAudit(ctx, io.Discard, AuditRequest{Wait: time.Minute}), ErrUnreadable)
+	require.ErrorIs(t, b.client().PrintAudit(ctx, io.Discard, adminclient.AuditRequest{Wait: time.Minute}), adminclient.ErrUnreadable)
 }
-
-func TestAuditThatCannotBePrinted(t *testing.T) {
-	b := newBench(t)
-	b.bring("s", phoneSale, "preload")
-	for _, asJSON := range []bool{true, false} {
-		err := b.client().PrintAudit(t.Context(), full{}, AuditRequest{JSON: asJSON})
-		require.ErrorIs(t, err, errFull)
-	}
-}
-
-var errFull = errors.New("no space left")
-
-type full struct{}
-
-func (full) Write([]byte) (int, error) { return 0, errFull }

@@ -236,11 +236,11 @@ func TestTheEnginePausesASaleWhoseBooksStayOff(t *testing.T) {
 	b, g, now := watchBench(t)
 	b.lose(3)
 	for range 5 { // 0 s to 4 s
-		g.round(t.Context())
+		roundOf(t, g)
 		require.Equal(t, sale.StateOpen, b.sale().State)
 		*now = now.Add(time.Second)
 	}
-	g.round(t.Context())
+	roundOf(t, g)
 	require.Equal(t, sale.StatePaused, b.sale().State)
 	reason := "conservation: SKU phone is off by 3 units: loaded 10, available 7, in flight 0, settled 0, released 0"
 	stats := b.ask("GET", "/admin/v1/sales/s/stats", "").is(200)
@@ -253,12 +253,12 @@ flashsale_conservation_error_units{sale="s",sku="phone"} 3
 `), "flashsale_conservation_error_units"))
 
 	*now = now.Add(time.Minute)
-	g.round(t.Context())
+	roundOf(t, g)
 	b.ask("POST", "/admin/v1/sales/s/resume", "").is(200)
-	g.round(t.Context())
+	roundOf(t, g)
 	require.Equal(t, sale.StateOpen, b.sale().State, "an operator who resumes it gets another 5 s")
 	*now = now.Add(pauseAfter)
-	g.round(t.Context())
+	roundOf(t, g)
 	require.Equal(t, sale.StatePaused, b.sale().State)
 }
 
@@ -266,12 +266,12 @@ func TestBooksThatAreOffForAMomentPauseNothing(t *testing.T) {
 	b, g, now := watchBench(t)
 	for range 10 {
 		b.lose(1)
-		g.round(t.Context())
+		roundOf(t, g)
 		*now = now.Add(3 * time.Second)
-		g.round(t.Context())
+		roundOf(t, g)
 		*now = now.Add(time.Second)
 		b.lose(-1)
-		g.round(t.Context())
+		roundOf(t, g)
 		*now = now.Add(time.Second)
 	}
 	require.Equal(t, sale.StateOpen, b.sale().State)
@@ -279,26 +279,26 @@ func TestBooksThatAreOffForAMomentPauseNothing(t *testing.T) {
 
 // TestTimeThatNobodyWatchedDoesNotCount: a rebuild, a store that was away, or another process's turn begins it anew.
 func TestTimeThatNobodyWatchedDoesNotCount(t *testing.T) {
-	for name, interrupt := range map[string]func(*bench, bool){
-		"rebuild": func(b *bench, on bool) {
+	for name, interrupt := range map[string]func(*bench, *Gauges, bool){
+		"rebuild": func(b *bench, _ *Gauges, on bool) {
 			state := map[bool]sale.BucketState{true: sale.BucketLoading, false: sale.BucketOpen}[on]
 			b.store.set(func() { b.store.books["s"][0].State = state })
 		},
-		"store away":           func(b *bench, on bool) { b.stock.set(func() { b.stock.away = on }) },
-		"lease in other hands": func(b *bench, on bool) { b.store.set(func() { b.store.stolen = on }) },
+		"store away":           func(b *bench, _ *Gauges, on bool) { b.stock.set(func() { b.stock.away = on }) },
+		"lease in other hands": func(_ *bench, g *Gauges, on bool) { g.own(!on) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			b, g, now := watchBench(t)
 			b.lose(1)
-			g.round(t.Context())
+			roundOf(t, g)
 			*now = now.Add(pauseAfter)
-			interrupt(b, true)
-			g.round(t.Context())
-			interrupt(b, false)
-			g.round(t.Context())
+			interrupt(b, g, true)
+			roundOf(t, g)
+			interrupt(b, g, false)
+			roundOf(t, g)
 			require.Equal(t, sale.StateOpen, b.sale().State)
 			*now = now.Add(pauseAfter)
-			g.round(t.Context())
+			roundOf(t, g)
 			require.Equal(t, sale.StatePaused, b.sale().State)
 		})
 	}
@@ -310,12 +310,12 @@ func TestPausesThatFailAreTriedAgain(t *testing.T) {
 	g.watch.pauser = failing
 	b.lose(1)
 	for range 3 {
-		g.round(t.Context())
+		roundOf(t, g)
 		*now = now.Add(pauseAfter)
 	}
 	require.Empty(t, failing.failures)
 	g.watch.pauser = nil
-	g.round(t.Context())
+	roundOf(t, g)
 	require.Equal(t, sale.StateOpen, b.sale().State, "without a pauser the gauges only show")
 }
 
@@ -335,7 +335,7 @@ func TestSalesThatDoNotSellAreNotPaused(t *testing.T) {
 	b.ask("POST", "/admin/v1/sales/s/close", "").is(200)
 	b.lose(1)
 	for range 3 {
-		g.round(t.Context())
+		roundOf(t, g)
 		*now = now.Add(pauseAfter)
 	}
 	require.Equal(t, sale.StateClosed, b.sale().State)

@@ -136,7 +136,7 @@ func TestPutSaleBoundsTheItems(t *testing.T) {
 
 func TestBodiesHaveABound(t *testing.T) {
 	b := newBench(t)
-	filler := strings.Repeat(" ", maxBodyBytes-len(phoneSale))
+	filler := strings.Repeat(" ", sale.MaxDocumentBytes-len(phoneSale))
 	b.ask("PUT", "/admin/v1/sales/s", phoneSale+filler).is(201)
 	b.ask("PUT", "/admin/v1/sales/s", phoneSale+filler+" ").problem(413, "body_too_large")
 	// Without a length in front, the bound is met while reading.

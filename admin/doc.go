@@ -1,5 +1,5 @@
 // Package admin is the operators' side: the life cycle of sales, the buyers' lists, preload, rules, stats and audit over
-// HTTP, the client that the commands use, and the control role's gauges.
+// HTTP, and the role that shows the gauges.
 //
 // # Who may change what
 //

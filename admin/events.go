@@ -124,7 +124,7 @@ func (p *progress) finish(a *API, s sale.Sale, err error) error {
 	if !p.stream.started { // everything was loaded before: one event says so
 		p.broken = p.stream.send("progress", []byte(`{"done":0,"total":0}`)) != nil
 	}
-	body, err := encode(s)
+	body, err := sale.JSON(s)
 	if err != nil {
 		return a.failInStream(p.c, p.stream, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"flashsale/lease"
 	"flashsale/sale"
 )
 
@@ -106,7 +107,7 @@ func (f *fakeStore) PutSale(_ context.Context, s sale.Sale) (sale.Sale, bool, er
 }
 
 func (f *fakeStore) checkLease(id, what string) {
-	if f.leases[leaseName(id)] == "" {
+	if f.leases[string(lease.Sale(id))] == "" {
 		f.unheld = append(f.unheld, what)
 	}
 }

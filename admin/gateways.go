@@ -3,6 +3,8 @@ package admin
 import (
 	"context"
 	"time"
+
+	"flashsale/role"
 )
 
 // Bounds of the wait for gateways. They look for changes every 100 ms and leave word of them, and every 10 s anyway.
@@ -19,20 +21,18 @@ func (a *API) awaitGateways(ctx context.Context, saleID string) {
 	defer cancel()
 	version, err := a.deps.Gateways.CatalogueVersion(ctx)
 	var behind []string
-	for err == nil {
+	all := err == nil && role.Until(ctx, role.Always(gatewaysEvery), func() bool {
 		var now []string
-		now, err = a.deps.Gateways.GatewaysBehind(ctx, version, gatewaySilent)
-		if err == nil && len(now) == 0 {
-			return
-		}
-		if err == nil {
+		if now, err = a.deps.Gateways.GatewaysBehind(ctx, version, gatewaySilent); err == nil {
 			behind = now
 		}
-		select {
-		case <-ctx.Done():
-			err = context.Cause(ctx)
-		case <-time.After(gatewaysEvery):
-		}
+		return err != nil || len(now) == 0
+	})
+	if all && err == nil {
+		return
+	}
+	if err == nil {
+		err = context.Cause(ctx)
 	}
 	a.opts.Logger.Warn("gateways may not know of a change yet", "sale", saleID, "behind", behind, "error", err)
 }

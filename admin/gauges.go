@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"flashsale/lease"
+	"flashsale/role"
 	"flashsale/sale"
 )
 
@@ -19,8 +21,7 @@ import (
 type GaugeBooks interface {
 	Sales(ctx context.Context) ([]sale.Sale, error)
 	Books(ctx context.Context, id string) ([]sale.BucketBooks, error)
-	AcquireLease(ctx context.Context, name, holder string, ttl time.Duration) (bool, error)
-	ReleaseLease(ctx context.Context, name, holder string) error
+	lease.Leases
 }
 
 // GaugeStock is what the gauges read in Redis.
@@ -39,32 +40,37 @@ type GaugeOptions struct {
 }
 
 const (
-	gaugeLease    = "gauges"
-	gaugeLeaseTTL = 15 * time.Second
-	restPerRound  = 4               // keeps a process with very many sales from doing nothing else
-	restBuckets   = 2000            // for which a second of rest is due: the cost of looking does not grow with the buckets
-	longestRest   = 8 * time.Second // with GaugeOptions.Limit within the lease
+	restPerRound = 4    // keeps a process with very many sales from doing nothing else
+	restBuckets  = 2000 // for which a second of rest is due: the cost of looking does not grow with the buckets
+	longestRest  = 8 * time.Second
 )
 
 var (
-	stockUnitsDesc = prometheus.NewDesc("flashsale_stock_units", "Units of a SKU by where they are.", []string{"sale", "sku", "state"}, nil)
-	errorUnitsDesc = prometheus.NewDesc("flashsale_conservation_error_units", "Units by which the stock equation of a SKU does not hold; 0 is right.", []string{"sale", "sku"}, nil)
-	epochDesc      = prometheus.NewDesc("flashsale_epoch", "Epoch of a bucket in the database.", []string{"sale", "sku", "bucket"}, nil)
-	oldestDesc     = prometheus.NewDesc("flashsale_journal_oldest_age_seconds", "Age of the oldest journal entry, 0 when all journals are empty.", nil, nil)
+	stockUnitsDesc = prometheus.NewDesc("flashsale_stock_units",
+		"Units of a SKU by where they are.", []string{"sale", "sku", "state"}, nil)
+	errorUnitsDesc = prometheus.NewDesc("flashsale_conservation_error_units",
+		"Units by which the stock equation of a SKU does not hold; 0 is right.", []string{"sale", "sku"}, nil)
+	epochDesc = prometheus.NewDesc("flashsale_epoch",
+		"Epoch of a bucket in the database.", []string{"sale", "sku", "bucket"}, nil)
+	oldestDesc = prometheus.NewDesc("flashsale_journal_oldest_age_seconds",
+		"Age of the oldest journal entry, 0 when all journals are empty.", nil, nil)
 )
 
-// Gauges is the role that shows the stock equation as metrics, in whichever process holds its lease. The others show
+// Gauges is the role that shows the stock equation as metrics, in whichever process has its lease. The others show
 // nothing, so that a sum over processes counts every unit once.
 type Gauges struct {
-	books  GaugeBooks
-	stock  GaugeStock
-	opts   GaugeOptions
-	holder string
-	shown  atomic.Pointer[[]prometheus.Metric]
-	watch  watch // as the members below, used by Run alone
+	books GaugeBooks
+	stock GaugeStock
+	opts  GaugeOptions
+	watch watch // as the members below, used by Run alone
 
 	sums    map[[2]string]sale.Stock // last coherent sum of each SKU
 	buckets int                      // read in the last round
+
+	mu    sync.Mutex
+	owned bool // this process has the lease
+	anew  bool // the lease was acquired or lost since the last round
+	shown []prometheus.Metric
 }
 
 // NewGauges registers the gauges. They stay empty until Run has the lease.
@@ -79,10 +85,9 @@ func NewGauges(books GaugeBooks, stock GaugeStock, registerer prometheus.Registe
 		opts.Logger = slog.Default()
 	}
 	g := &Gauges{
-		books: books, stock: stock, opts: opts, holder: "gauges-" + rand.Text(), sums: map[[2]string]sale.Stock{},
+		books: books, stock: stock, opts: opts, sums: map[[2]string]sale.Stock{},
 		watch: watch{pauser: opts.Pauser, now: time.Now, log: opts.Logger},
 	}
-	g.shown.Store(&[]prometheus.Metric{})
 	if err := registerer.Register(g); err != nil {
 		return nil, fmt.Errorf("register the stock gauges: %w", err)
 	}
@@ -98,23 +103,22 @@ func (g *Gauges) Describe(out chan<- *prometheus.Desc) {
 
 // Collect hands out the last round.
 func (g *Gauges) Collect(out chan<- prometheus.Metric) {
-	for _, metric := range *g.shown.Load() {
+	g.mu.Lock()
+	shown := g.shown
+	g.mu.Unlock()
+	for _, metric := range shown {
 		out <- metric
 	}
 }
 
-// Run shows a round every GaugeOptions.Every until the context ends, then clears and releases the lease.
+// Run shows a round every GaugeOptions.Every, while this process has the lease, until the context ends.
 func (g *Gauges) Run(ctx context.Context) {
-	for {
-		began := time.Now()
-		g.round(ctx)
-		select {
-		case <-ctx.Done():
-			g.leave(ctx)
-			return
-		case <-time.After(g.rest(time.Since(began))):
-		}
+	of := lease.Lease{
+		Leases: g.books, Name: lease.Gauges, Owner: "gauges-" + rand.Text(), Owned: g.own, Log: g.opts.Logger,
 	}
+	of.Serve(ctx, role.Loop{
+		Name: "gauges", Unit: g.round, Rest: g.rest, Limit: g.opts.Limit, Failing: "stock gauges not read", Log: g.opts.Logger,
+	})
 }
 
 // rest is the pause after a round that took so long.
@@ -123,32 +127,44 @@ func (g *Gauges) rest(took time.Duration) time.Duration {
 	return max(g.opts.Every, restPerRound*took, min(due, longestRest))
 }
 
-func (g *Gauges) leave(ctx context.Context) {
-	g.shown.Store(&[]prometheus.Metric{})
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-	defer cancel()
-	if err := g.books.ReleaseLease(ctx, gaugeLease, g.holder); err != nil {
-		g.opts.Logger.Warn("lease not released", "lease", gaugeLease, "error", err)
+// own notes whether this process has the lease; without it the gauges show nothing.
+func (g *Gauges) own(owned bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.owned, g.anew = owned, true
+	g.shown = nil
+}
+
+// show replaces what is shown, unless the lease was lost while it was measured.
+func (g *Gauges) show(metrics []prometheus.Metric) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.owned {
+		g.shown = metrics
 	}
 }
 
-// round shows fresh numbers; without the lease, or when they cannot be read, it shows none: a stale gauge looks alive.
-func (g *Gauges) round(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, g.opts.Limit)
-	defer cancel()
-	metrics := []prometheus.Metric{}
-	mine, err := g.books.AcquireLease(ctx, gaugeLease, g.holder, gaugeLeaseTTL)
-	if mine && err == nil {
-		metrics, err = g.measure(ctx)
-	}
-	if err != nil {
-		g.opts.Logger.Warn("stock gauges not read", "error", err)
-		metrics = []prometheus.Metric{}
-	}
-	if err != nil || !mine {
+// begin begins a round and reports whether the lease was acquired or lost since the last one.
+func (g *Gauges) begin() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	anew := g.anew
+	g.anew = false
+	return anew
+}
+
+// round shows fresh numbers. When they cannot be read it shows none: a stale gauge looks alive.
+func (g *Gauges) round(ctx context.Context) error {
+	if g.begin() {
 		g.watch.forget()
 	}
-	g.shown.Store(&metrics)
+	metrics, err := g.measure(ctx)
+	if err != nil {
+		g.watch.forget()
+		metrics = nil
+	}
+	g.show(metrics)
+	return err
 }
 
 func (g *Gauges) measure(ctx context.Context) ([]prometheus.Metric, error) {
@@ -171,7 +187,7 @@ func (g *Gauges) measure(ctx context.Context) ([]prometheus.Metric, error) {
 		}
 		g.buckets += len(positions)
 		for _, p := range positions {
-			metrics = append(metrics, prometheus.MustNewConstMetric(epochDesc, prometheus.GaugeValue, float64(p.Epoch), p.Sale, p.SKU, strconv.Itoa(p.Number)))
+			metrics = append(metrics, gauge(epochDesc, float64(p.Epoch), p.Sale, p.SKU, strconv.Itoa(p.Number)))
 			if p.Oldest != 0 && (oldest == 0 || p.Oldest < oldest) {
 				oldest = p.Oldest
 			}
@@ -182,11 +198,13 @@ func (g *Gauges) measure(ctx context.Context) ([]prometheus.Metric, error) {
 	}
 	g.sums = fresh
 	g.watch.end()
-	return append(metrics, prometheus.MustNewConstMetric(oldestDesc, prometheus.GaugeValue, age(now, oldest))), nil
+	return append(metrics, gauge(oldestDesc, age(now, oldest))), nil
 }
 
 // addStock shows each SKU's units. While a bucket is being rebuilt the SKU keeps its last numbers that belonged together.
-func (g *Gauges) addStock(metrics []prometheus.Metric, s *sale.Sale, groups []skuPositions, fresh map[[2]string]sale.Stock) []prometheus.Metric {
+func (g *Gauges) addStock(
+	metrics []prometheus.Metric, s *sale.Sale, groups []skuPositions, fresh map[[2]string]sale.Stock,
+) []prometheus.Metric {
 	for _, group := range groups {
 		key := [2]string{s.ID, group.sku}
 		sum, known := group.total(), true
@@ -200,12 +218,19 @@ func (g *Gauges) addStock(metrics []prometheus.Metric, s *sale.Sale, groups []sk
 		for _, unit := range []struct {
 			state string
 			count int64
-		}{{"loaded", sum.Loaded}, {"available", sum.Available}, {"in_flight", sum.InFlight}, {"settled", sum.Settled}, {"released", sum.Released}} {
-			metrics = append(metrics, prometheus.MustNewConstMetric(stockUnitsDesc, prometheus.GaugeValue, float64(unit.count), s.ID, group.sku, unit.state))
+		}{
+			{"loaded", sum.Loaded}, {"available", sum.Available}, {"in_flight", sum.InFlight},
+			{"settled", sum.Settled}, {"released", sum.Released},
+		} {
+			metrics = append(metrics, gauge(stockUnitsDesc, float64(unit.count), s.ID, group.sku, unit.state))
 		}
-		metrics = append(metrics, prometheus.MustNewConstMetric(errorUnitsDesc, prometheus.GaugeValue, float64(sum.Difference()), s.ID, group.sku))
+		metrics = append(metrics, gauge(errorUnitsDesc, float64(sum.Difference()), s.ID, group.sku))
 	}
 	return metrics
+}
+
+func gauge(desc *prometheus.Desc, value float64, labels ...string) prometheus.Metric {
+	return prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
 }
 
 func age(now time.Time, createdMS int64) float64 {

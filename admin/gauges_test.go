@@ -6,12 +6,14 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 
+	"flashsale/lease"
 	"flashsale/sale"
 )
 
@@ -23,7 +25,16 @@ func gaugeBench(t *testing.T, b *bench) *Gauges {
 		Logger: slog.New(slog.NewJSONHandler(io.Discard, nil)),
 	})
 	require.NoError(t, err)
+	g.own(true)
 	return g
+}
+
+// roundOf does one round, in which a store may be away.
+func roundOf(t *testing.T, g *Gauges) {
+	t.Helper()
+	if err := g.round(t.Context()); err != nil {
+		require.ErrorIs(t, err, errAway)
+	}
 }
 
 func TestGaugesShowWhereEveryUnitIs(t *testing.T) {
@@ -38,7 +49,7 @@ func TestGaugesShowWhereEveryUnitIs(t *testing.T) {
 	})
 	g := gaugeBench(t, b)
 	require.Zero(t, testutil.CollectAndCount(g), "nothing before the first round")
-	g.round(t.Context())
+	roundOf(t, g)
 	require.NoError(t, testutil.CollectAndCompare(g, strings.NewReader(`
 # HELP flashsale_conservation_error_units Units by which the stock equation of a SKU does not hold; 0 is right.
 # TYPE flashsale_conservation_error_units gauge
@@ -59,32 +70,59 @@ flashsale_stock_units{sale="s",sku="phone",state="settled"} 3
 `)))
 }
 
+// One process shows the gauges, also between two rounds; when it ends, another one does.
 func TestGaugesOfOneProcessOnly(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale, "preload")
-	first, second := gaugeBench(t, b), gaugeBench(t, b)
-	first.round(t.Context())
-	second.round(t.Context())
-	require.NotZero(t, testutil.CollectAndCount(first))
-	require.Zero(t, testutil.CollectAndCount(second))
-	first.leave(t.Context())
-	second.round(t.Context())
-	require.Zero(t, testutil.CollectAndCount(first))
-	require.NotZero(t, testutil.CollectAndCount(second))
+	synctest.Test(t, func(t *testing.T) {
+		run := func(g *Gauges) (end func()) {
+			ctx, cancel := context.WithCancel(t.Context())
+			ended := make(chan struct{})
+			go func() { defer close(ended); g.Run(ctx) }()
+			synctest.Wait()
+			return func() { cancel(); <-ended }
+		}
+		first, second := gaugeBench(t, b), gaugeBench(t, b)
+		endFirst, endSecond := run(first), run(second)
+		for range 100 {
+			<-time.After(time.Second / 7)
+			require.NotZero(t, testutil.CollectAndCount(first))
+		}
+		endFirst()
+		require.Zero(t, testutil.CollectAndCount(first))
+		<-time.After(lease.AskEvery)
+		synctest.Wait()
+		require.NotZero(t, testutil.CollectAndCount(second))
+		b.store.set(func() { b.store.stolen = true })
+		<-time.After(lease.TTL)
+		synctest.Wait()
+		require.Zero(t, testutil.CollectAndCount(second), "the lease is lost")
+		endSecond()
+	})
+}
+
+// What was measured under a lease that was lost meanwhile is not shown.
+func TestGaugesOfALeaseThatWasLostAreNotShown(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", phoneSale, "preload")
+	g := gaugeBench(t, b)
+	g.opts.Now = func() time.Time { g.own(false); return time.Now() } // in the middle of a round
+	roundOf(t, g)
+	require.Zero(t, testutil.CollectAndCount(g))
 }
 
 func TestGaugesShowNothingTheyCannotRead(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale, "preload")
 	g := gaugeBench(t, b)
-	g.round(t.Context())
+	roundOf(t, g)
 	require.NotZero(t, testutil.CollectAndCount(g))
 	for _, away := range []func(){
 		func() { b.stock.set(func() { b.stock.away = true }) },
 		func() { b.store.set(func() { b.store.away = true }) },
 	} {
 		away()
-		g.round(t.Context())
+		roundOf(t, g)
 		require.Zero(t, testutil.CollectAndCount(g), "a stale gauge looks alive")
 	}
 }
@@ -94,12 +132,12 @@ func TestGaugesKeepTheLastNumbersThroughARebuild(t *testing.T) {
 	b.bring("s", phoneSale, "preload", "open")
 	g := gaugeBench(t, b)
 	b.store.set(func() { b.store.books["s"][0].State = sale.BucketLoading })
-	g.round(t.Context())
+	roundOf(t, g)
 	require.Equal(t, 2, testutil.CollectAndCount(g), "epoch and journal only: there were no numbers yet")
 	b.store.set(func() { b.store.books["s"][0].State = sale.BucketOpen })
-	g.round(t.Context())
+	roundOf(t, g)
 	b.store.set(func() { b.store.books["s"][0].State, b.store.books["s"][0].Epoch = sale.BucketLoading, 2 })
-	g.round(t.Context())
+	roundOf(t, g)
 	require.Equal(t, 8, testutil.CollectAndCount(g))
 	require.NoError(t, testutil.CollectAndCompare(g, strings.NewReader(`
 # HELP flashsale_conservation_error_units Units by which the stock equation of a SKU does not hold; 0 is right.
@@ -113,7 +151,7 @@ func TestGaugesDropSalesOfThePast(t *testing.T) {
 	b.bring("s", phoneSale, "preload")
 	g := gaugeBench(t, b)
 	g.opts.Now = func() time.Time { return time.Date(2026, 11, 12, 12, 0, 1, 0, time.UTC) }
-	g.round(t.Context())
+	roundOf(t, g)
 	require.Equal(t, 1, testutil.CollectAndCount(g), "the journal's age alone")
 }
 
@@ -136,15 +174,15 @@ func TestGaugesRunUntilTheirContextEnds(t *testing.T) {
 	cancel()
 	<-done
 	require.Zero(t, testutil.CollectAndCount(g))
-	require.NotContains(t, b.store.leases, gaugeLease)
+	require.NotContains(t, b.store.leases, string(lease.Gauges))
 }
 
-// The more buckets a round reads, the longer the rest after it, within what the lease allows.
+// The more buckets a round reads, the longer the rest after it; the lease is renewed meanwhile.
 func TestGaugesRestAfterManyBuckets(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale, "preload", "open")
 	g := gaugeBench(t, b)
-	g.round(t.Context())
+	roundOf(t, g)
 	require.Equal(t, 1, g.buckets)
 	require.Equal(t, time.Second, g.rest(time.Millisecond))
 	require.Equal(t, 4*time.Second, g.rest(time.Second))
@@ -152,7 +190,6 @@ func TestGaugesRestAfterManyBuckets(t *testing.T) {
 	require.Equal(t, 5*time.Second, g.rest(200*time.Millisecond))
 	g.buckets = 1_000_000
 	require.Equal(t, longestRest, g.rest(time.Second))
-	require.LessOrEqual(t, longestRest+g.opts.Limit, gaugeLeaseTTL)
 }
 
 func TestAgeIsNeverNegative(t *testing.T) {

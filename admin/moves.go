@@ -2,11 +2,13 @@ package admin
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net/http"
 	"slices"
 
 	"flashsale/faults"
+	"flashsale/lease"
 	"flashsale/sale"
 )
 
@@ -67,6 +69,17 @@ func (a *API) stateFirst(c *call, m move) error {
 		})
 		return s, err
 	})
+}
+
+// underLease does one step of a sale while no other step of that sale runs anywhere. It waits its turn for LeaseWait and
+// then returns sale.ErrLeaseHeld. The context of the step ends when the lease is lost. Every step is an owner of its own, so
+// two steps in one process exclude each other too.
+func (a *API) underLease(ctx context.Context, saleID string, step func(context.Context) error) error {
+	of := lease.Lease{
+		Leases: a.deps.Preloads, Name: lease.Sale(saleID), Owner: "admin-" + rand.Text(), Wait: a.opts.LeaseWait,
+		Log: a.opts.Logger,
+	}
+	return of.Do(ctx, step)
 }
 
 func (a *API) moveState(ctx context.Context, id string, m move) error {

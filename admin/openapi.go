@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+
+	"flashsale/sale"
 )
 
 //go:embed openapi.json
@@ -24,7 +26,7 @@ func documentOf(version string) []byte {
 	if version != "" {
 		info["version"] = version
 	}
-	encoded, err := encode(document)
+	encoded, err := sale.JSON(document)
 	if err != nil {
 		panic(fmt.Sprintf("embedded openapi.json: %v", err))
 	}

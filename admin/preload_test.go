@@ -32,7 +32,7 @@ func events(t *testing.T, body io.Reader, enough int) []event {
 	var all []event
 	var one event
 	lines := bufio.NewScanner(body)
-	lines.Buffer(nil, maxAnswerBytes)
+	lines.Buffer(nil, 64<<20)
 	for lines.Scan() {
 		switch field, value, _ := strings.Cut(lines.Text(), ": "); field {
 		case "event":

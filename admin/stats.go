@@ -116,7 +116,7 @@ func (a *API) streamStats(c *call, id string) error {
 }
 
 func (s *stream) sendStats(stats *statsAnswer) error {
-	body, err := encode(stats)
+	body, err := sale.JSON(stats)
 	if err != nil {
 		return err
 	}

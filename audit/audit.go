@@ -48,7 +48,8 @@ type Servers struct {
 
 // Counts are how much was read, over all sales of the audit.
 type Counts struct {
-	Records      int64            `json:"records"`    // of these sales in the topic, batches and transfers, repeated ones included
+	// of these sales in the topic, batches and transfers, repeated ones included
+	Records      int64            `json:"records"`
 	Unreadable   int64            `json:"unreadable"` // records that are neither a batch, a transfer nor a fence
 	Orders       int64            `json:"orders"`     // different ones in the topic
 	Rows         map[string]int64 `json:"rows"`       // of the orders table, by status

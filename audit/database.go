@@ -38,9 +38,11 @@ type saleRow struct {
 }
 
 const (
-	sqlSales = "SELECT sale_id, per_buyer_limit, DATE_FORMAT(starts_at, '%Y-%m-%d %H:%i:%s') FROM sales WHERE state <> 'draft' ORDER BY sale_id"
+	sqlSales = "SELECT sale_id, per_buyer_limit, DATE_FORMAT(starts_at, '%Y-%m-%d %H:%i:%s') FROM sales " +
+		"WHERE state <> 'draft' ORDER BY sale_id"
 	sqlStock = "SELECT s.sku, s.bucket, s.epoch, s.state, s.partition_id, s.loaded, s.settled, s.released, " +
-		"COALESCE((SELECT SUM(o.units) FROM outbox o WHERE o.sale_id = s.sale_id AND o.sku = s.sku AND o.bucket = s.bucket), 0) " +
+		"COALESCE((SELECT SUM(o.units) FROM outbox o " +
+		"WHERE o.sale_id = s.sale_id AND o.sku = s.sku AND o.bucket = s.bucket), 0) " +
 		"FROM stock s WHERE s.sale_id = ?"
 	sqlRows    = "SELECT sku, order_id, bucket, buyer_id, quantity, status, idempotency_key FROM orders WHERE sale_id = ?"
 	sqlDead    = "SELECT sku, order_id FROM dead_letter_orders WHERE sale_id = ?"

@@ -57,8 +57,10 @@ func (c *strictConn) QueryContext(ctx context.Context, query string, args []driv
 var tables = []string{
 	"CREATE TABLE positions (partition_id INT, next_offset BIGINT)",
 	"CREATE TABLE outbox (sale_id VARCHAR(9), sku VARCHAR(9), bucket INT, units INT)",
-	"CREATE TABLE stock (sale_id VARCHAR(9), sku VARCHAR(9), bucket INT, epoch INT, state VARCHAR(9), partition_id INT, loaded INT, settled INT, released INT)",
-	"CREATE TABLE orders (sale_id VARCHAR(9), sku VARCHAR(9), order_id BIGINT, bucket INT, buyer_id VARCHAR(9), quantity INT, status VARCHAR(9), idempotency_key VARCHAR(9))",
+	"CREATE TABLE stock (sale_id VARCHAR(9), sku VARCHAR(9), bucket INT, epoch INT, state VARCHAR(9), partition_id INT, " +
+		"loaded INT, settled INT, released INT)",
+	"CREATE TABLE orders (sale_id VARCHAR(9), sku VARCHAR(9), order_id BIGINT, bucket INT, buyer_id VARCHAR(9), quantity " +
+		"INT, status VARCHAR(9), idempotency_key VARCHAR(9))",
 	"CREATE TABLE dead_letter_orders (sale_id VARCHAR(9), sku VARCHAR(9), order_id BIGINT)",
 	"CREATE TABLE dead_letters (state VARCHAR(9), record LONGBLOB)",
 	"CREATE TABLE batches (sale_id VARCHAR(9), sku VARCHAR(9), bucket INT, epoch INT, sequence INT, batch_id BIGINT)",

@@ -67,7 +67,8 @@ type bucketFacts struct {
 func newFacts(saleID, sku string, limit int64) *facts {
 	return &facts{
 		sale: saleID, sku: sku, limit: limit, buckets: map[int]*bucketFacts{}, rows: map[sale.OrderID]row{},
-		dead: map[sale.OrderID]bool{}, letters: map[mark]recorded{}, markers: map[place]sale.OrderID{}, forks: map[place][]sale.OrderID{},
+		dead: map[sale.OrderID]bool{}, letters: map[mark]recorded{}, markers: map[place]sale.OrderID{},
+		forks:   map[place][]sale.OrderID{},
 		records: map[place][]sale.OrderID{}, orders: map[sale.OrderID]row{}, entries: map[sale.OrderID]row{},
 	}
 }

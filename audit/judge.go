@@ -155,7 +155,8 @@ func unsettled(f *facts) string {
 	for at, ids := range f.records {
 		for _, id := range ids {
 			if _, waits := f.letters[mark{at, id}]; f.markers[at] != id && !slices.Contains(f.forks[at], id) && !waits {
-				return fmt.Sprintf("record %d of bucket %d, epoch %d, sequence %d has no marker", id, at.bucket, at.epoch, at.sequence)
+				return fmt.Sprintf("record %d of bucket %d, epoch %d, sequence %d has no marker", id, at.bucket, at.epoch,
+					at.sequence)
 			}
 		}
 	}
@@ -192,7 +193,8 @@ func redisAgainstRows(f *facts) string {
 		}
 		entry, known := f.entries[id]
 		if r.live() && (!known || entry.quantity != r.quantity || entry.buyer != r.buyer) {
-			return fmt.Sprintf("order %d of buyer %s holds %d units, Redis has %d for it", id, r.buyer, r.quantity, entry.quantity)
+			return fmt.Sprintf("order %d of buyer %s holds %d units, Redis has %d for it", id, r.buyer, r.quantity,
+				entry.quantity)
 		}
 		if !r.live() && known && entry.quantity > 0 {
 			return fmt.Sprintf("order %d is %s, Redis still counts %d units", id, r.status, entry.quantity)

@@ -17,7 +17,8 @@ func atRest() *facts {
 	f.resting = true
 	f.buckets[0] = &bucketFacts{epoch: 1, state: sale.BucketOpen, loaded: 4, settled: 3, released: 1,
 		redisEpoch: 1, redisSequence: 4, redisAvailable: 2}
-	f.buckets[1] = &bucketFacts{epoch: 2, state: sale.BucketOpen, loaded: 6, settled: 1, redisEpoch: 2, redisSequence: 2, redisAvailable: 5}
+	f.buckets[1] = &bucketFacts{epoch: 2, state: sale.BucketOpen, loaded: 6, settled: 1, redisEpoch: 2, redisSequence: 2,
+		redisAvailable: 5}
 	order := func(id sale.OrderID, bucket int, buyer string, quantity int64, status sale.OrderStatus) {
 		f.rows[id] = row{bucket: bucket, buyer: buyer, quantity: quantity, status: status, key: fmt.Sprint(id)}
 		f.orders[id] = row{bucket: bucket, buyer: buyer, quantity: quantity}
@@ -27,10 +28,12 @@ func atRest() *facts {
 	order(21, 1, "cid", 1, sale.StatusPaid)
 	order(22, 1, "dot", 1, sale.StatusRefused)
 	f.entries = map[sale.OrderID]row{
-		11: {bucket: 0, buyer: "ann", quantity: 2}, 12: {bucket: 0, buyer: "bob", quantity: -1}, 21: {bucket: 1, buyer: "cid", quantity: 1},
+		11: {bucket: 0, buyer: "ann", quantity: 2}, 12: {bucket: 0, buyer: "bob", quantity: -1},
+		21: {bucket: 1, buyer: "cid", quantity: 1},
 	}
 	f.records = map[place][]sale.OrderID{{0, 1, 1}: {11}, {0, 1, 2}: {12}, {0, 1, 3}: {99}, {1, 1, 1}: {22}, {1, 2, 1}: {21}}
-	f.markers = map[place]sale.OrderID{{0, 1, 1}: 11, {0, 1, 2}: 12, {0, 1, 3}: 99, {0, 1, 4}: -1, {1, 1, 1}: 22, {1, 2, 1}: 21, {1, 2, 2}: -1}
+	f.markers = map[place]sale.OrderID{{0, 1, 1}: 11, {0, 1, 2}: 12, {0, 1, 3}: 99, {0, 1, 4}: -1, {1, 1, 1}: 22, {1, 2, 1}: 21,
+		{1, 2, 2}: -1}
 	return f
 }
 
@@ -139,7 +142,7 @@ func TestWhatIsNoFault(t *testing.T) {
 	f := atRest()
 	delete(f.rows, 22)
 	delete(f.markers, place{1, 1, 1})
-	f.bury(22, place{1, 1, 1}, row{bucket: 1, buyer: "dot", quantity: 1})
+	f.moveToDeadLetters(22, place{1, 1, 1}, row{bucket: 1, buyer: "dot", quantity: 1})
 	f.records[place{0, 1, 1}] = append(f.records[place{0, 1, 1}], 12)
 	f.forks[place{0, 1, 1}] = []sale.OrderID{12}
 	for invariant, verdict := range verdicts(f) {
@@ -155,8 +158,8 @@ func TestWhatIsNoFault(t *testing.T) {
 	}, verdicts(f))
 }
 
-// bury puts an order into a dead letter of its own.
-func (f *facts) bury(id sale.OrderID, at place, r row) {
+// moveToDeadLetters puts an order into a dead letter of its own.
+func (f *facts) moveToDeadLetters(id sale.OrderID, at place, r row) {
 	f.dead[id] = true
 	f.letters[mark{at, id}] = recorded{sale: f.sale, sku: f.sku, at: at, id: id, orders: map[sale.OrderID]row{id: r}}
 	f.orders[id], f.records[at] = r, append(f.records[at], id)
@@ -166,7 +169,7 @@ func (f *facts) bury(id sale.OrderID, at place, r row) {
 func TestDeadLettersAreInFlight(t *testing.T) {
 	taken := row{bucket: 0, buyer: "eve", quantity: 2}
 	f := atRest()
-	f.bury(51, place{0, 1, 5}, taken)
+	f.moveToDeadLetters(51, place{0, 1, 5}, taken)
 	f.entries[51] = taken
 	f.buckets[0].redisAvailable -= 2
 	assert.EqualValues(t, 2, f.stock().InFlight)
@@ -176,9 +179,9 @@ func TestDeadLettersAreInFlight(t *testing.T) {
 	f.markers[place{0, 1, 5}] = 51
 	assert.Zero(t, f.stock().InFlight, "it has settled meanwhile")
 	f = atRest()
-	f.bury(51, place{1, 1, 9}, row{bucket: 1, buyer: "eve", quantity: 2})
+	f.moveToDeadLetters(51, place{1, 1, 9}, row{bucket: 1, buyer: "eve", quantity: 2})
 	assert.Zero(t, f.stock().InFlight, "the rebuild of the next epoch gave it back")
-	f.bury(52, place{0, 1, 5}, taken)
+	f.moveToDeadLetters(52, place{0, 1, 5}, taken)
 	assert.Zero(t, f.stock().InFlight, "Redis never took it")
 	assert.Equal(t, Holds, verdicts(f)["stock_equation"])
 

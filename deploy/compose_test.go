@@ -176,7 +176,8 @@ func TestComposeServicesFindEachOther(t *testing.T) {
 		require.Equal(t, "redis:6379", environment["FLASHSALE_REDIS_ADDRS"])
 		require.Contains(t, compose.Services["kafka"].Environment["KAFKA_ADVERTISED_LISTENERS"],
 			environment["FLASHSALE_KAFKA_BROKERS"])
-		require.Contains(t, environment["FLASHSALE_MYSQL_DSN"], "@tcp(mysql:3306)/"+compose.Services["mysql"].Environment["MYSQL_DATABASE"])
+		require.Contains(t, environment["FLASHSALE_MYSQL_DSN"],
+			"@tcp(mysql:3306)/"+compose.Services["mysql"].Environment["MYSQL_DATABASE"])
 	}
 	for name, listen := range map[string][]string{
 		"gateway": {"FLASHSALE_GATEWAY_LISTEN", "FLASHSALE_ADMIN_LISTEN"}, "settle": {"FLASHSALE_SETTLE_LISTEN"},

@@ -50,7 +50,8 @@ func TestExampleLoadsAsTheDefaults(t *testing.T) {
 	}
 }
 
-const exampleHead = `# Every setting of flashsale with its default: flashsale --config FILE. A flag wins over the environment, the environment
+const exampleHead = "" +
+	`# Every setting of flashsale with its default: flashsale --config FILE. A flag wins over the environment, the environment
 # over this file, this file over the default. A key without a value is not set, and an unknown key is an error.
 # A secret may come from the file that the key with _file names; give one of the two. flashsale config shows every value
 # and where it came from.
@@ -119,7 +120,11 @@ func describe(s settings.Setting) []string {
 	if len(s.Needed) > 0 {
 		standard += ", needed by " + strings.Join(s.Needed, ", ")
 	}
-	return []string{s.Doc, form + "; " + standard, s.Env() + ", " + s.Flag() + "; read by " + strings.Join(s.Used, ", ")}
+	lines := []string{s.Doc, form + "; " + standard}
+	if len(lines[1]) > 120 {
+		lines = []string{s.Doc, form + ";", standard}
+	}
+	return append(lines, s.Env()+", "+s.Flag()+"; read by "+strings.Join(s.Used, ", "))
 }
 
 // yamlValue spells the default as YAML; a list in the list form of YAML.

@@ -102,14 +102,21 @@ func TestImageIsStaticAndHasNoRights(t *testing.T) {
 // The compiler of the image is the one of go.mod, and the linker sets variables that exist.
 func TestImageIsBuiltAsTheTreeIs(t *testing.T) {
 	dockerfile := read(t, "Dockerfile")
-	wanted := regexp.MustCompile(`(?m)^go ([0-9]+\.[0-9]+\.[1-9][0-9]*)$`).FindStringSubmatch(read(t, filepath.Join("..", "go.mod")))
+	wanted := regexp.MustCompile(`(?m)^go ([0-9]+\.[0-9]+\.[1-9][0-9]*)$`).FindStringSubmatch(read(t,
+		filepath.Join("..", "go.mod")))
 	require.Contains(t, dockerfile, "FROM golang:"+wanted[1]+" AS build")
 	for _, image := range regexp.MustCompile(`(?m)^FROM (\S+)`).FindAllStringSubmatch(dockerfile, -1) {
 		require.Regexp(t, `^[a-z]+:[0-9]+\.[0-9]+\.[0-9]+$`, image[1], "an image names its exact version")
 	}
-	flags := regexp.MustCompile(`-X (main\.[a-z]+)=`)
+	flags := regexp.MustCompile(`-X flashsale/app\.([a-z]+)=`)
 	makefile := read(t, filepath.Join("..", "Makefile"))
-	require.Equal(t, setOf(flags, makefile), setOf(flags, dockerfile))
+	set := setOf(flags, makefile)
+	require.Len(t, set, 2)
+	require.Equal(t, set, setOf(flags, dockerfile))
+	variables := read(t, filepath.Join("..", "app", "build.go"))
+	for name := range set {
+		require.Regexp(t, `(?m)^\t`+name+`\b`, variables)
+	}
 }
 
 func setOf(pattern *regexp.Regexp, text string) map[string]bool {

@@ -53,7 +53,10 @@ public class Records {
 }
 JAVA
 
-records() { java -cp "$FOLDER/kafka-$VERSION/libs/*" "$FOLDER/Records.java" "$@" 2>"$FOLDER/client" || cannot "$(tail -3 "$FOLDER/client")"; }
+records() {
+	java -cp "$FOLDER/kafka-$VERSION/libs/*" "$FOLDER/Records.java" "$@" 2>"$FOLDER/client" ||
+		cannot "$(tail -3 "$FOLDER/client")"
+}
 
 # tried VERSION READABLE: what one of two killed brokers shows of 100 acknowledged records.
 tried() {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Kafka 3.7.2 and 4.1.1: min.insync.replicas above the number of copies is no error, not even with acks=all: it counts as the number of
-# copies. A topic of one copy and min.insync.replicas=2 takes every record and acknowledges it. Kafka 3.6.2 refused each one
-# with NOT_ENOUGH_REPLICAS. So a topic that was made with too few copies by mistake shows it no more.
+# Kafka 3.7.2 and 4.1.1: min.insync.replicas above the number of copies is no error, not even with acks=all: it counts as
+# the number of copies. A topic of one copy and min.insync.replicas=2 takes every record and acknowledges it. Kafka 3.6.2
+# refused each one with NOT_ENOUGH_REPLICAS. So a topic that was made with too few copies by mistake shows it no more.
 source "$(dirname "$0")/lib.sh"
 
 cat >"$FOLDER/Send.java" <<'JAVA'
@@ -13,7 +13,8 @@ import org.apache.kafka.common.serialization.StringSerializer;
 
 public class Send {
     public static void main(String[] args) throws Exception {
-        Map<String, Object> to = Map.of("bootstrap.servers", args[0], "request.timeout.ms", "5000", "default.api.timeout.ms", "30000");
+        Map<String, Object> to = Map.of("bootstrap.servers", args[0], "request.timeout.ms", "5000",
+                "default.api.timeout.ms", "30000");
         try (Admin admin = Admin.create(to)) {
             NewTopic topic = new NewTopic("t", 1, (short) 1).configs(Map.of("min.insync.replicas", "2"));
             admin.createTopics(List.of(topic)).all().get();

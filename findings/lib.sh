@@ -50,7 +50,8 @@ within() {
 	local root=$FOLDER/$1 loader
 	loader=$(find "$root" -type f -name 'ld-linux*.so*' | head -1)
 	[ -n "$loader" ] || cannot "no loader in $1"
-	exec "$loader" --library-path "$(find "$root/usr/lib" "$root/lib" -maxdepth 1 -type d -name '*-linux-gnu' 2>/dev/null | paste -sd:)" \
+	exec "$loader" \
+		--library-path "$(find "$root/usr/lib" "$root/lib" -maxdepth 1 -type d -name '*-linux-gnu' 2>/dev/null | paste -sd:)" \
 		"$root/usr/bin/$2" "${@:3}"
 }
 
@@ -85,7 +86,8 @@ go_program() {
 	command -v go >/dev/null || cannot "no Go"
 	mkdir -p "$FOLDER/go"
 	cat >"$FOLDER/go/main.go"
-	(cd "$FOLDER/go" && go mod init finding && go get "$@" && go mod tidy && go build -o "$FOLDER/program" .) >"$FOLDER/go.log" 2>&1 ||
+	(cd "$FOLDER/go" && go mod init finding && go get "$@" && go mod tidy &&
+		go build -o "$FOLDER/program" .) >"$FOLDER/go.log" 2>&1 ||
 		cannot "$(tail -3 "$FOLDER/go.log")"
 }
 
@@ -133,10 +135,12 @@ broker.heartbeat.interval.ms=500
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=1
 PROPERTIES
-		java -cp "$home/libs/*" kafka.tools.StorageTool format -t Zmxhc2hzYWxlLWhhcm5lcw -c "$home/$node.properties" >>"$home/log" 2>&1 ||
+		java -cp "$home/libs/*" kafka.tools.StorageTool format -t Zmxhc2hzYWxlLWhhcm5lcw -c "$home/$node.properties" \
+			>>"$home/log" 2>&1 ||
 			cannot "$(tail -3 "$home/log")"
 	fi
-	java -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$home/libs/*" kafka.Kafka "$home/$node.properties" >>"$home/log" 2>&1 &
+	java -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$home/libs/*" kafka.Kafka "$home/$node.properties" \
+		>>"$home/log" 2>&1 &
 	BROKER=$!
 	STARTED+=("$BROKER")
 	eventually listens $((${listeners##*:}))

@@ -14,7 +14,10 @@ source "$(dirname "$0")/lib.sh"
 
 ask() { (within "$SUITE" "$CLI" -p "$PORT" "$@") 2>/dev/null; }
 answers() { [ "$(ask PING)" = PONG ]; }
-rewritten() { ask INFO persistence | tr -d '\r' | grep -q '^aof_rewrite_in_progress:0' && [ "$(ls "$DATA"/appendonlydir/*.base.* | grep -c '\.2\.base')" = 1 ]; }
+rewritten() {
+	ask INFO persistence | tr -d '\r' | grep -q '^aof_rewrite_in_progress:0' &&
+	[ "$(ls "$DATA"/appendonlydir/*.base.* | grep -c '\.2\.base')" = 1 ]
+}
 start() {
 	(within "$SUITE" "$SERVER" --port "$PORT" --bind 127.0.0.1 --dir "$DATA" --save '' --appendonly yes --appendfsync always \
 		--logfile "$DATA/log") &

@@ -13,7 +13,8 @@ NEW=$((OLD + 1))
 ask() { (within bookworm redis-cli -p "$@") 2>&1; }
 node() {
 	mkdir "$FOLDER/$1"
-	(within bookworm redis-server --port "$1" --bind 127.0.0.1 --dir "$FOLDER/$1" --save '' --cluster-enabled yes --logfile "$FOLDER/$1/log") &
+	(within bookworm redis-server --port "$1" --bind 127.0.0.1 --dir "$FOLDER/$1" --save '' --cluster-enabled yes \
+		--logfile "$FOLDER/$1/log") &
 	STARTED+=("$!")
 	eventually answers "$1"
 }

@@ -12,7 +12,7 @@ import (
 const forwardedFor = "X-Forwarded-For"
 
 // addressOf returns whom the address limit counts: the peer or, behind trusted proxies, the right-most address of
-// X-Forwarded-For that is not itself a trusted proxy; what stands further left was written by the buyer. An IPv6 address
+// X-Forwarded-For that is not itself a trusted proxy; addresses further left were written by the buyer. An IPv6 address
 // counts by its /64, which is what one subscriber has. It is not valid when the listener has no addresses.
 func addressOf(ctx *fasthttp.RequestCtx, trusted []netip.Prefix) netip.Addr {
 	conn, ok := ctx.Conn().(*boundedConn)
@@ -25,7 +25,7 @@ func addressOf(ctx *fasthttp.RequestCtx, trusted []netip.Prefix) netip.Addr {
 	return nearestUntrusted(conn.peer, ctx.Request.Header.PeekAll(forwardedFor), trusted)
 }
 
-// peerOf returns who is at the other end of a connection.
+// peerOf returns the address at the other end of a connection.
 func peerOf(conn net.Conn) netip.Addr {
 	if tcp, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
 		return tcp.AddrPort().Addr().Unmap()
@@ -34,7 +34,7 @@ func peerOf(conn net.Conn) netip.Addr {
 }
 
 // nearestUntrusted walks the hops from the right. What is no address is skipped: an empty element, "unknown", an address in
-// brackets without a port. A proxy of ours that writes such a thing hides who sent the request to it.
+// brackets without a port. A proxy of ours that writes such an element hides the address that sent the request to it.
 func nearestUntrusted(peer netip.Addr, lines [][]byte, trusted []netip.Prefix) netip.Addr {
 	for i := len(lines) - 1; i >= 0; i-- {
 		line := lines[i]
@@ -76,7 +76,7 @@ func isTrusted(address netip.Addr, trusted []netip.Prefix) bool {
 	return false
 }
 
-// subscriber appends the bytes that stand for an address in the limiter.
+// subscriber appends the bytes by which the limiter counts an address.
 func subscriber(dst []byte, address netip.Addr) []byte {
 	if address.Is4() {
 		bits := address.As4()

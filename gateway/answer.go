@@ -24,7 +24,7 @@ var (
 	soon               = [...][]byte{[]byte("1"), []byte("2"), []byte("3")}
 )
 
-// maxRetryAfter bounds Retry-After of a limit, in seconds. A limit may be edited: nobody is told to stay away for longer.
+// maxRetryAfter bounds Retry-After of a limit, in seconds. A limit may be edited meanwhile, so no answer asks for more.
 const maxRetryAfter = 3600
 
 // Codes of problems that are no outcome of a purchase.
@@ -63,10 +63,10 @@ func (g *Gateway) refuse(ctx *fasthttp.RequestCtx, o sale.Outcome) sale.Outcome 
 	return o
 }
 
-// refuseLate refuses somebody who is over a limit of his own, a moment later: who asks again as soon as he is answered
-// would otherwise take the processor from everybody else. One connection waits, which is all that it costs. Retry-After is
-// not before his next token, which takes as long as wait, and up to 2 s later, so that those who are refused together do not
-// come back together. It allocates nothing.
+// refuseLate refuses a buyer or an address over a limit of its own, lateness after the decision: a client that asks again as
+// soon as it is answered would otherwise take the processor from all other buyers. One connection waits, which is all that it
+// costs. Retry-After is not before the next token, which takes as long as wait, and up to 2 s later, so that clients that are
+// refused together do not return together. It allocates nothing.
 func (g *Gateway) refuseLate(ctx *fasthttp.RequestCtx, wait time.Duration) {
 	if conn, ok := ctx.Conn().(*boundedConn); ok {
 		conn.late = true
@@ -91,9 +91,11 @@ func (g *Gateway) refuseWith(ctx *fasthttp.RequestCtx, o sale.Outcome, detail st
 // What may be sent, as the detail of a malformed answer says it.
 const (
 	formOfBody = `the body is empty, {} or {"quantity":n} with n an integer from 1 to 100`
-	formOfKey  = `Idempotency-Key is given once: 1 to 128 characters of printable ASCII without " and \, in quotes or bare, no space at its end`
+	formOfKey  = `Idempotency-Key is given once: 1 to 128 characters of printable ASCII without " and \, in quotes or bare,` +
+		` no space at its end`
 	formOfWait = "wait is given once: 0s to 30s, such as 5s or 1500ms"
-	formOfPage = "limit and cursor are given once each: limit an integer from 1 to 1000, cursor the next of the page before, empty for the first page"
+	formOfPage = "limit and cursor are given once each: limit an integer from 1 to 1000, cursor the next of the page before, " +
+		"empty for the first page"
 )
 
 // malformed names the field at fault, a member's path or a header's name, and the form that is taken.

@@ -45,7 +45,7 @@ func parseQuantity(digits []byte) (int, bool) {
 }
 
 // parseBodyStrictly accepts exactly one JSON object with at most one member, quantity. A fraction or an exponent is
-// refused even where its value is whole: nobody buys 1e0 of anything on purpose.
+// refused even where its value is whole: no app means to buy 1e0 units.
 func parseBodyStrictly(body []byte) (quantity int, field string) {
 	if !utf8.Valid(body) || !json.Valid(body) {
 		return 0, fieldBody

@@ -26,9 +26,11 @@ func TestParseBody(t *testing.T) {
 		{`{"quantity":null}`, 0, "quantity"}, {`{"quantity":true}`, 0, "quantity"}, {`{"quantity":[1]}`, 0, "quantity"},
 		{`{"quantity":{"quantity":1}}`, 0, "quantity"}, {`{"quantity":1,"quantity":1}`, 0, "quantity"},
 		{`{"quantity":1,"colour":"red"}`, 0, "colour"}, {`{"Quantity":1}`, 0, "Quantity"}, {`{"":1}`, 0, `""`},
-		{`{"quantity":01}`, 0, "body"}, {`{"quantity":1`, 0, "body"}, {`{"quantity":1}}`, 0, "body"}, {`{"quantity":1} {}`, 0, "body"},
+		{`{"quantity":01}`, 0, "body"}, {`{"quantity":1`, 0, "body"}, {`{"quantity":1}}`, 0, "body"},
+		{`{"quantity":1} {}`, 0, "body"},
 		{`{"quantity":1,}`, 0, "body"}, {`{"quantity":+1}`, 0, "body"}, {`{"quantity":}`, 0, "body"}, {`{quantity:1}`, 0, "body"},
-		{"[]", 0, "body"}, {"null", 0, "body"}, {"1", 0, "body"}, {`"quantity"`, 0, "body"}, {" ", 0, "body"}, {"\x00", 0, "body"},
+		{"[]", 0, "body"}, {"null", 0, "body"}, {"1", 0, "body"}, {`"quantity"`, 0, "body"}, {" ", 0, "body"},
+		{"\x00", 0, "body"},
 		{"\xef\xbb\xbf{}", 0, "body"}, {"{\"\xff\":1}", 0, "body"}, {"{\"quantity\":1}\xff", 0, "body"},
 		{strings.Repeat("[", 2000) + strings.Repeat("]", 2000), 0, "body"},
 		{`{"a":` + strings.Repeat("[", 2000) + strings.Repeat("]", 2000) + "}", 0, "a"},
@@ -66,13 +68,15 @@ func TestChunkedBodies(t *testing.T) {
 	require.Equal(t, http.StatusAccepted, s.raw(head+"e\r\n{\"quantity\":2}\r\n0\r\n\r\n").status)
 	require.Equal(t, 2, s.stock.purchases()[0].Quantity)
 	require.Equal(t, http.StatusAccepted, s.raw(head+"0\r\n\r\n").status)
-	s.refused(s.raw(head+fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", maxBodyBytes+1, strings.Repeat(" ", maxBodyBytes+1))), sale.OutcomeBodyTooLarge, nil)
+	s.refused(s.raw(head+fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", maxBodyBytes+1, strings.Repeat(" ", maxBodyBytes+1))),
+		sale.OutcomeBodyTooLarge, nil)
 	s.refused(s.raw(head+"zz\r\n"), sale.OutcomeMalformed, nil)
 }
 
 func TestContentTypeIsNotLookedAt(t *testing.T) {
 	s := newScene(t).open(autumn())
-	for _, kind := range []string{"text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "rubbish"} {
+	for _, kind := range []string{"text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
+		"rubbish"} {
 		require.Equal(t, http.StatusAccepted, s.press("ann", `{"quantity":1}`, "Content-Type: "+kind).status)
 	}
 }
@@ -81,7 +85,8 @@ func TestContentTypeIsNotLookedAt(t *testing.T) {
 func FuzzBody(f *testing.F) {
 	for _, seed := range []string{
 		"", "{}", `{"quantity":1}`, `{"quantity":100}`, `{"quantity":1.0}`, `{"quantity":01}`, `{"quantity":1,"quantity":2}`,
-		` {"quant\u0069ty" : 5 } `, `{"x":{}}`, "[[[[", "{\"\xff\":1}", `{"quantity":-1}`, `{"quantity":1e2}`, "null", "{\"quantity\":1}\n",
+		` {"quant\u0069ty" : 5 } `, `{"x":{}}`, "[[[[", "{\"\xff\":1}", `{"quantity":-1}`, `{"quantity":1e2}`, "null",
+		"{\"quantity\":1}\n",
 	} {
 		f.Add([]byte(seed))
 	}

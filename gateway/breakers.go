@@ -18,7 +18,7 @@ import (
 	"flashsale/sale"
 )
 
-// Breakers runs the flow, isolation and circuit-breaker rules on Sentinel. It is protection and never correctness:
+// Breakers runs flow, isolation and circuit-breaker rules on Sentinel. It is protection and never correctness:
 // Sentinel checks first and counts afterwards, so a rule may let up to twice its number pass in a bad second, and an
 // internal fault of Sentinel means pass.
 //
@@ -150,10 +150,11 @@ func rulesOf(rules []sale.BreakerRule, resource string) (of []sale.BreakerRule) 
 
 func (b *Breakers) mark(rules *sale.Rules) {
 	for _, route := range b.routes {
-		route.follow(rules)
+		route.load(rules)
 	}
 	for resource, store := range b.stores {
-		store.ruled.Store(slices.ContainsFunc(rules.CircuitBreaker, func(r sale.BreakerRule) bool { return r.Resource == resource }))
+		store.ruled.Store(slices.ContainsFunc(rules.CircuitBreaker,
+			func(r sale.BreakerRule) bool { return r.Resource == resource }))
 	}
 }
 

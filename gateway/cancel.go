@@ -28,21 +28,21 @@ const cancelsAtOnce = 4
 type cancels struct {
 	database Cancels
 	lookups  *lookups
-	turns    chan struct{}
+	slots    chan struct{}
 }
 
 func newCancels(database Cancels, l *lookups) *cancels {
-	return &cancels{database: database, lookups: l, turns: make(chan struct{}, cancelsAtOnce)}
+	return &cancels{database: database, lookups: l, slots: make(chan struct{}, cancelsAtOnce)}
 }
 
 // cancel ends an order. An error that is no *sale.StatusError and not sale.ErrNotFound means that it is not known whether
 // the order has ended; asking again is safe.
 func (c *cancels) cancel(ctx context.Context, id sale.OrderID, buyer string) (cancelled sale.Order, err error) {
 	select {
-	case c.turns <- struct{}{}:
-		defer func() { <-c.turns }()
+	case c.slots <- struct{}{}:
+		defer func() { <-c.slots }()
 	case <-ctx.Done():
-		return cancelled, fmt.Errorf("wait for a turn to cancel order %s: %w", id, ctx.Err())
+		return cancelled, fmt.Errorf("wait to cancel order %s: %w", id, ctx.Err())
 	}
 	var refused error
 	err = c.lookups.call(ctx, "cancel an order", func(ctx context.Context) error {
@@ -63,8 +63,8 @@ func (g *Gateway) cancelOrder(ctx *fasthttp.RequestCtx, at location, h *headers)
 	if !ok {
 		return
 	}
-	defer g.left(r)
-	defer g.done(r)
+	defer g.endRequest(r)
+	defer g.endLookup(r)
 	order, refused := g.readOrder(r, at)
 	if refused != nil {
 		refused(ctx)
@@ -91,7 +91,7 @@ func (g *Gateway) cancelOrder(ctx *fasthttp.RequestCtx, at location, h *headers)
 	answerCancel(ctx, &order)
 }
 
-// answerCancel tells what has become of an order that was to be cancelled.
+// answerCancel answers with the status of an order that was to be cancelled.
 func answerCancel(ctx *fasthttp.RequestCtx, o *sale.Order) {
 	switch {
 	case o.Status == sale.StatusCancelled:

@@ -19,7 +19,7 @@ func (s *scene) cancel(id, buyer string) response {
 
 func (s *scene) cancels() int {
 	var asked int
-	s.books.set(func(b *fakeBooks) { asked = b.cancels })
+	s.database.set(func(b *fakeDatabase) { asked = b.cancels })
 	return asked
 }
 
@@ -88,19 +88,19 @@ func TestCancelOfAnOrderThatHasEndedOtherwise(t *testing.T) {
 // who cancels it twice, or was lost with the database's tail.
 func TestCancelHearsWhatWonTheRace(t *testing.T) {
 	s := newScene(t).open(autumn())
-	becomes := func(change func(*fakeBooks)) {
+	becomes := func(change func(*fakeDatabase)) {
 		s.store(rowOf(7, sale.StatusConfirmed))
-		s.books.set(func(b *fakeBooks) { b.onCancel = func() { b.set(change) } })
+		s.database.set(func(b *fakeDatabase) { b.onCancel = func() { b.set(change) } })
 	}
 	for _, status := range []sale.OrderStatus{sale.StatusPaid, sale.StatusExpired} {
-		becomes(func(b *fakeBooks) { b.rows[7] = rowOf(7, status) })
+		becomes(func(b *fakeDatabase) { b.rows[7] = rowOf(7, status) })
 		require.EqualValues(t, status, s.notCancelled(s.cancel("7", "ann"), codeWrongStatus)["order_status"])
 	}
-	becomes(func(b *fakeBooks) { b.rows[7] = rowOf(7, sale.StatusQueued) })
+	becomes(func(b *fakeDatabase) { b.rows[7] = rowOf(7, sale.StatusQueued) })
 	s.notCancelled(s.cancel("7", "ann"), codeNotConfirmed)
-	becomes(func(b *fakeBooks) { b.rows[7] = rowOf(7, sale.StatusCancelled) })
+	becomes(func(b *fakeDatabase) { b.rows[7] = rowOf(7, sale.StatusCancelled) })
 	require.Equal(t, http.StatusOK, s.cancel("7", "ann").status)
-	becomes(func(b *fakeBooks) { delete(b.rows, 7) })
+	becomes(func(b *fakeDatabase) { delete(b.rows, 7) })
 	s.problem(s.cancel("7", "ann"), http.StatusNotFound, "order_not_found", "The buyer has no such order", nil)
 }
 
@@ -127,9 +127,9 @@ func TestCancelOfAForeignOrder(t *testing.T) {
 func TestCancelAsksTheDatabaseForTheBuyersOwn(t *testing.T) {
 	s := newScene(t).open(autumn())
 	s.store(rowOf(7, sale.StatusConfirmed))
-	s.books.set(func(b *fakeBooks) {
+	s.database.set(func(b *fakeDatabase) {
 		b.onCancel = func() {
-			b.set(func(b *fakeBooks) { row := b.rows[7]; row.BuyerID = "bob"; b.rows[7] = row })
+			b.set(func(b *fakeDatabase) { row := b.rows[7]; row.BuyerID = "bob"; b.rows[7] = row })
 		}
 	})
 	require.Equal(t, http.StatusNotFound, s.cancel("7", "ann").status)
@@ -160,19 +160,19 @@ func TestCancelWorksInEveryStateOfTheSale(t *testing.T) {
 func TestCancelWithoutTheDatabaseIsUnavailable(t *testing.T) {
 	s := newScene(t, func(o *Options, _ *Deps) { o.StoreTimeout = 30 * time.Millisecond }).open(autumn())
 	s.store(rowOf(7, sale.StatusConfirmed))
-	s.books.set(func(b *fakeBooks) { b.onCancel = func() { b.set(func(b *fakeBooks) { b.failing = errAway }) } })
+	s.database.set(func(b *fakeDatabase) { b.onCancel = func() { b.set(func(b *fakeDatabase) { b.failing = errAway }) } })
 	s.refused(s.cancel("7", "ann"), sale.OutcomeUnavailable, nil)
 	s.refused(s.cancel("7", "ann"), sale.OutcomeUnavailable, nil)
-	s.books.set(func(b *fakeBooks) { b.failing, b.onCancel = nil, nil })
+	s.database.set(func(b *fakeDatabase) { b.failing, b.onCancel = nil, nil })
 	require.Equal(t, http.StatusOK, s.cancel("7", "ann").status)
 }
 
-// TestCancelsUnderWayAreBounded: the database sees a few at a time; one that finds no turn in its time may be repeated.
+// TestCancelsUnderWayAreBounded: the database sees a few at a time; one that finds no slot in its time may be repeated.
 func TestCancelsUnderWayAreBounded(t *testing.T) {
 	const askers = 3 * cancelsAtOnce
 	s := newScene(t, func(o *Options, _ *Deps) { o.StoreTimeout = 10 * time.Second }).open(autumn())
 	entered, release := make(chan struct{}, askers), make(chan struct{})
-	s.books.set(func(b *fakeBooks) { b.onCancel = func() { entered <- struct{}{}; <-release } })
+	s.database.set(func(b *fakeDatabase) { b.onCancel = func() { entered <- struct{}{}; <-release } })
 	var group sync.WaitGroup
 	for id := range sale.OrderID(askers) {
 		row := rowOf(id+1, sale.StatusConfirmed)
@@ -187,7 +187,7 @@ func TestCancelsUnderWayAreBounded(t *testing.T) {
 	for range cancelsAtOnce {
 		<-entered
 	}
-	require.Len(t, s.gateway.cancels.turns, cancelsAtOnce)
+	require.Len(t, s.gateway.cancels.slots, cancelsAtOnce)
 	require.Empty(t, entered, "the others wait")
 	close(release)
 	group.Wait()
@@ -198,26 +198,27 @@ func TestCancelGivesUpItsTurnWithItsTime(t *testing.T) {
 	s := newScene(t, func(o *Options, _ *Deps) { o.StoreTimeout = 20 * time.Millisecond }).open(autumn())
 	s.store(rowOf(7, sale.StatusConfirmed))
 	for range cancelsAtOnce {
-		s.gateway.cancels.turns <- struct{}{}
+		s.gateway.cancels.slots <- struct{}{}
 	}
 	s.refused(s.cancel("7", "ann"), sale.OutcomeUnavailable, nil)
 	for range cancelsAtOnce {
-		<-s.gateway.cancels.turns
+		<-s.gateway.cancels.slots
 	}
 	require.Zero(t, s.cancels())
-	require.Zero(t, s.gateway.reads.Load(), "its place among the look-ups is given back")
+	require.Zero(t, s.gateway.reads.Load(), "the look-up has ended")
 	require.Equal(t, http.StatusOK, s.cancel("7", "ann").status)
 }
 
 // TestRefusedCancelsDoNotOpenTheBreaker: an answer of the database is no fault of it.
 func TestRefusedCancelsDoNotOpenTheBreaker(t *testing.T) {
 	s := newScene(t).open(autumn())
-	s.books.rules(sale.Rules{CircuitBreaker: []sale.BreakerRule{{
-		Resource: sale.ResourceMySQL, Strategy: sale.StrategyErrorCount, Threshold: 1, WindowMS: 10_000, MinRequests: 1, RetryMS: 10_000,
+	s.database.rules(sale.Rules{CircuitBreaker: []sale.BreakerRule{{
+		Resource: sale.ResourceMySQL, Strategy: sale.StrategyErrorCount, Threshold: 1, WindowMS: 10_000, MinRequests: 1,
+		RetryMS: 10_000,
 	}}})
-	s.follow()
-	s.books.set(func(b *fakeBooks) {
-		b.onCancel = func() { b.set(func(b *fakeBooks) { b.rows[7] = rowOf(7, sale.StatusPaid) }) }
+	s.pollCatalogue()
+	s.database.set(func(b *fakeDatabase) {
+		b.onCancel = func() { b.set(func(b *fakeDatabase) { b.rows[7] = rowOf(7, sale.StatusPaid) }) }
 	})
 	for range 5 {
 		s.store(rowOf(7, sale.StatusConfirmed))

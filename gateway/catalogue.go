@@ -28,7 +28,7 @@ type liveSale struct {
 	early    []byte      // the not_started problem up to its server_time
 	list     *atomic.Pointer[listFilter]
 	rendered *atomic.Pointer[saleView]
-	looked   *atomic.Int64 // when somebody last looked on behalf of viewers, Unix milliseconds
+	looked   *atomic.Int64 // when the stock was last read on behalf of viewers, Unix milliseconds
 }
 
 // liveItem is one SKU of a sale.
@@ -47,6 +47,7 @@ const (
 	phaseOpen
 	phasePaused
 	phaseEnded
+	phaseUnknown // Redis's time is not known yet, and every phase but that of a closed sale depends on it
 )
 
 // phaseAt follows the order of the ladder: not opened or before the start, then ended, then paused.
@@ -55,6 +56,8 @@ func (s *liveSale) phaseAt(now time.Time) phase {
 	switch {
 	case s.State == sale.StateClosed:
 		return phaseEnded
+	case now.IsZero():
+		return phaseUnknown
 	case s.State == sale.StatePreloaded || ms < s.starts:
 		return phaseUpcoming
 	case ms >= s.ends:
@@ -66,7 +69,7 @@ func (s *liveSale) phaseAt(now time.Time) phase {
 }
 
 // listed reports whether the buyer may be on the list of a listed sale. A filter that is not there yet, or belongs to
-// another list, lets everybody pass to the exact look-up; a listed sale without a list sells to nobody.
+// another list, lets every buyer pass to the exact look-up; a listed sale without a list sells no unit.
 func (s *liveSale) listed(buyer string) bool {
 	if s.Eligibility != sale.EligibilityList {
 		return true
@@ -82,9 +85,12 @@ func (i *liveItem) home(buyer []byte) *sale.BucketRow {
 	return &i.buckets[sale.HomeBucket(buyer, len(i.buckets))]
 }
 
-// find returns the sale and the item that a path names, or the refusal. A draft is unknown to buyers. The filter answers
-// first: floods of made-up SKUs never reach the maps.
+// find returns the sale and the item that a path names, or the refusal; nil is a catalogue that was not read yet. A draft is
+// unknown to buyers. The filter answers first: floods of made-up SKUs never reach the maps.
 func (s *snapshot) find(at location) (*liveSale, *liveItem, sale.Outcome) {
+	if s == nil {
+		return nil, nil, sale.OutcomeUnavailable
+	}
 	if s.names == nil || s.names.Test(at.item) {
 		if live := s.visible(at.sale); live == nil {
 			return nil, nil, sale.OutcomeSaleNotFound
@@ -183,7 +189,7 @@ func newLiveSale(s sale.Sale, before *liveSale, rows []sale.BucketRow) *liveSale
 	}
 	for _, item := range live.shown {
 		item.countOpen()
-		item.latch.follow(live, item)
+		item.latch.update(live, item)
 	}
 	return live
 }

@@ -1,10 +1,8 @@
 package gateway
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"log/slog"
 	"testing"
 	"time"
 
@@ -18,20 +16,20 @@ import (
 func TestIdlePollsChangeNothing(t *testing.T) {
 	s := newScene(t)
 	for i := range 200 {
-		s.books.publish(autumn(func(s *sale.Sale) { s.ID = fmt.Sprintf("sale-%d", i) }))
+		s.database.publish(autumn(func(s *sale.Sale) { s.ID = fmt.Sprintf("sale-%d", i) }))
 	}
-	s.follow()
-	before := s.gateway.follower.current.Load()
-	allocations := testing.AllocsPerRun(50, s.follow)
-	require.Same(t, before, s.gateway.follower.current.Load())
+	s.pollCatalogue()
+	before := s.gateway.catalogue.current.Load()
+	allocations := testing.AllocsPerRun(50, s.pollCatalogue)
+	require.Same(t, before, s.gateway.catalogue.current.Load())
 	require.Less(t, allocations, 20.0, "whatever the number of sales")
 }
 
 func TestRulesAloneLeaveTheSalesAlone(t *testing.T) {
 	s := newScene(t).open(autumn())
-	before := s.gateway.follower.current.Load()
+	before := s.gateway.catalogue.current.Load()
 	rules(sale.Rules{})(s)
-	after := s.gateway.follower.current.Load()
+	after := s.gateway.catalogue.current.Load()
 	require.Same(t, before.sales["autumn"], after.sales["autumn"])
 	require.Same(t, before.names, after.names)
 	require.Greater(t, after.version, before.version)
@@ -39,10 +37,11 @@ func TestRulesAloneLeaveTheSalesAlone(t *testing.T) {
 
 func TestChangesOfOneBucketLeaveTheOthers(t *testing.T) {
 	s := newScene(t).open(autumn(func(s *sale.Sale) { s.Items[0].Buckets = 3 }), autumn(func(s *sale.Sale) { s.ID = "winter" }))
-	before := s.gateway.follower.current.Load()
-	s.books.bucket(sale.BucketRow{Bucket: sale.Bucket{Sale: "autumn", SKU: "phone", Number: 1}, Epoch: 2, State: sale.BucketLoading, Partition: 9})
-	s.follow()
-	after := s.gateway.follower.current.Load()
+	before := s.gateway.catalogue.current.Load()
+	s.database.bucket(sale.BucketRow{Bucket: sale.Bucket{Sale: "autumn", SKU: "phone", Number: 1}, Epoch: 2,
+		State: sale.BucketLoading, Partition: 9})
+	s.pollCatalogue()
+	after := s.gateway.catalogue.current.Load()
 	require.Same(t, before.sales["winter"], after.sales["winter"])
 	item := after.sales["autumn"].items["phone"]
 	require.Equal(t, 2, item.open)
@@ -52,33 +51,34 @@ func TestChangesOfOneBucketLeaveTheOthers(t *testing.T) {
 
 func TestRowsThatFitNoItemAreIgnored(t *testing.T) {
 	s := newScene(t).open(autumn())
-	for _, b := range []sale.Bucket{{Sale: "none", SKU: "phone"}, {Sale: "autumn", SKU: "none"}, {Sale: "autumn", SKU: "phone", Number: 5}} {
-		s.books.bucket(sale.BucketRow{Bucket: b, Epoch: 9, State: sale.BucketOpen})
+	for _, b := range []sale.Bucket{{Sale: "none", SKU: "phone"}, {Sale: "autumn", SKU: "none"},
+		{Sale: "autumn", SKU: "phone", Number: 5}} {
+		s.database.bucket(sale.BucketRow{Bucket: b, Epoch: 9, State: sale.BucketOpen})
 	}
-	s.follow()
-	require.Len(t, s.gateway.follower.current.Load().sales, 1)
+	s.pollCatalogue()
+	require.Len(t, s.gateway.catalogue.current.Load().sales, 1)
 	require.EqualValues(t, 1, s.item("autumn", "phone").buckets[0].Epoch)
 }
 
 func TestBucketsThatHaveNoRowYetAreInDoubt(t *testing.T) {
 	s := newScene(t)
-	s.books.set(func(b *fakeBooks) { b.version++; b.pending.Sales = []sale.Sale{autumn()} })
-	s.follow()
+	s.database.set(func(b *fakeDatabase) { b.version++; b.pending.Sales = []sale.Sale{autumn()} })
+	s.pollCatalogue()
 	s.refused(s.press("ann", ""), sale.OutcomeFenced, nil)
 }
 
 func TestFilterOfNamesKnowsEveryItem(t *testing.T) {
 	s := newScene(t)
 	for i := range 100 {
-		s.books.publish(autumn(func(s *sale.Sale) {
+		s.database.publish(autumn(func(s *sale.Sale) {
 			s.ID, s.Items = fmt.Sprintf("sale-%d", i), nil
 			for j := range 20 {
 				s.Items = append(s.Items, sale.Item{SKU: fmt.Sprintf("sku-%d", j), Stock: 1, Buckets: 1})
 			}
 		}))
 	}
-	s.follow()
-	catalogue := s.gateway.follower.current.Load()
+	s.pollCatalogue()
+	catalogue := s.gateway.catalogue.current.Load()
 	strangers := 0
 	for i := range 100 {
 		for j := range 20 {
@@ -95,16 +95,16 @@ func TestFilterOfNamesKnowsEveryItem(t *testing.T) {
 
 func TestListsAreReadOnceAndDroppedAtTheEnd(t *testing.T) {
 	s := newScene(t).open(autumn(func(s *sale.Sale) { s.Eligibility, s.ListVersion, s.ListSize = sale.EligibilityList, 1, 2 }))
-	current := func() *snapshot { return s.gateway.follower.current.Load() }
+	current := func() *snapshot { return s.gateway.catalogue.current.Load() }
 	build := func(now time.Time) error { return s.gateway.lists.build(context.Background(), current(), now) }
 
-	s.books.set(func(b *fakeBooks) { b.listed["autumn"] = []string{"ann"} })
+	s.database.set(func(b *fakeDatabase) { b.listed["autumn"] = []string{"ann"} })
 	require.ErrorContains(t, build(noon), "1 buyers, expected 2")
 	require.Nil(t, current().sales["autumn"].list.Load(), "a list that changed while it was read is no filter")
 
-	s.books.set(func(b *fakeBooks) { b.listed["autumn"] = []string{"ann", "bob"}; b.failing = errAway })
+	s.database.set(func(b *fakeDatabase) { b.listed["autumn"] = []string{"ann", "bob"}; b.failing = errAway })
 	require.ErrorIs(t, build(noon), errAway)
-	s.books.set(func(b *fakeBooks) { b.failing = nil })
+	s.database.set(func(b *fakeDatabase) { b.failing = nil })
 	require.NoError(t, build(noon))
 	filter := current().sales["autumn"].list.Load()
 	require.NotNil(t, filter)
@@ -121,10 +121,10 @@ func TestListsAreReadOnceAndDroppedAtTheEnd(t *testing.T) {
 func TestRolesBuildListsAndLookForViewers(t *testing.T) {
 	s := newScene(t)
 	s.run()
-	s.books.set(func(b *fakeBooks) { b.listed["autumn"] = []string{"ann"} })
-	s.books.publish(autumn(func(s *sale.Sale) { s.Eligibility, s.ListVersion, s.ListSize = sale.EligibilityList, 1, 2 }))
+	s.database.set(func(b *fakeDatabase) { b.listed["autumn"] = []string{"ann"} })
+	s.database.publish(autumn(func(s *sale.Sale) { s.Eligibility, s.ListVersion, s.ListSize = sale.EligibilityList, 1, 2 }))
 	require.Eventually(t, func() bool { return s.press("cid", "").status == 202 }, 10*time.Second, time.Millisecond)
-	s.books.set(func(b *fakeBooks) { b.listed["autumn"] = []string{"ann", "bob"} })
+	s.database.set(func(b *fakeDatabase) { b.listed["autumn"] = []string{"ann", "bob"} })
 	require.Eventually(t, func() bool { return s.press("cid", "").status == 403 }, 10*time.Second, 10*time.Millisecond)
 
 	s.stock.set(func(f *fakeStock) { f.readings[phone] = sale.Reading{Epoch: 1} })
@@ -135,20 +135,7 @@ func TestRolesBuildListsAndLookForViewers(t *testing.T) {
 	}, 10*time.Second, 10*time.Millisecond)
 }
 
-func TestRolesReportTheFirstFailureOnly(t *testing.T) {
-	var log bytes.Buffer
-	h := health{log: slog.New(slog.NewTextHandler(&log, nil)), role: "catalogue"}
-	ctx, cancel := context.WithCancel(context.Background())
-	for _, err := range []error{nil, errAway, errAway, errAway, nil, nil, errAway} {
-		h.note(ctx, err)
-	}
-	cancel()
-	h.note(ctx, context.Canceled)
-	require.Equal(t, 2, bytes.Count(log.Bytes(), []byte("role fails")))
-	require.Equal(t, 1, bytes.Count(log.Bytes(), []byte("works again")))
-}
-
-func TestPanicOfARoleCostsOneTurn(t *testing.T) {
+func TestPanicOfARoleCostsOneUnit(t *testing.T) {
 	s := newScene(t)
 	err := s.gateway.safely("a role", func() error { panic("a fault") })
 	require.ErrorContains(t, err, "a role: panic: a fault")
@@ -169,7 +156,8 @@ func TestOptionsNameEveryFault(t *testing.T) {
 	s := newScene(t)
 	breakers, err := NewBreakers()
 	require.NoError(t, err)
-	deps := Deps{Catalogue: s.books, Stock: s.stock, Levels: s.stock, Orders: s.books, Cancels: s.books, Breakers: breakers, Registerer: s.registry}
+	deps := Deps{Catalogue: s.database, Stock: s.stock, Levels: s.stock, Orders: s.database, Cancels: s.database,
+		Breakers: breakers, Registerer: s.registry}
 	_, err = New(Options{Keys: keys}, deps)
 	require.ErrorContains(t, err, "register gateway metrics", "metrics are not shared by accident")
 	deps.Registerer = prometheus.NewRegistry()
@@ -185,8 +173,8 @@ func TestRunLeavesNothingBehind(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() { defer close(ended); s.gateway.Run(ctx) }()
-	polls := s.books.polls.Load()
-	require.Eventually(t, func() bool { return s.books.polls.Load() > polls }, 10*time.Second, time.Millisecond)
+	polls := s.database.polls.Load()
+	require.Eventually(t, func() bool { return s.database.polls.Load() > polls }, 10*time.Second, time.Millisecond)
 	cancel()
 	<-ended
 	goleak.VerifyNone(t, before)

@@ -34,9 +34,8 @@ func splitToken(token []byte) (header, payload, signature []byte, ok bool) {
 }
 
 // scanClaims reads a flat JSON object of plain strings, integers and literals: what nearly every token is. The audience may
-// be a list of one. It returns
-// false when the payload is anything else, valid or not, or names a claim it reads twice: then a general decoder has the
-// word.
+// be a list of one. It returns false when the payload is anything else, valid or not, or names a claim it reads twice: then a
+// general decoder decides.
 func scanClaims(p []byte) (c claims, ok bool) {
 	s := scanner{text: p}
 	for name, more := s.member(); more; name, more = s.member() {
@@ -50,14 +49,14 @@ func scanClaims(p []byte) (c claims, ok bool) {
 func (c *claims) read(s *scanner, name []byte) (ok bool) {
 	switch string(name) {
 	case "sub":
-		c.subject, ok = s.word()
+		c.subject, ok = s.plainString()
 		return ok && s.once(0)
 	case "iss":
-		c.issuer, ok = s.word()
+		c.issuer, ok = s.plainString()
 		return ok && s.once(1)
 	case "aud":
 		list := s.take('[') // of one, as many identity providers write it
-		c.audience, ok = s.word()
+		c.audience, ok = s.plainString()
 		return ok && (!list || s.take(']')) && s.once(2)
 	case "exp":
 		c.expires, ok = s.integer()
@@ -69,8 +68,8 @@ func (c *claims) read(s *scanner, name []byte) (ok bool) {
 	return s.skip()
 }
 
-// scanner walks over JSON text. Every method skips white space first and returns false without a promise about where it
-// stands then.
+// scanner walks over JSON text. Every method skips white space first; after one that returned false the position is not
+// defined.
 type scanner struct {
 	text   []byte
 	at     int
@@ -97,14 +96,14 @@ func (s *scanner) member() (name span, ok bool) {
 	case !s.take(','):
 		return span{}, false
 	}
-	name, ok = s.word()
+	name, ok = s.plainString()
 	return name, ok && s.take(':')
 }
 
 // whole reports whether the text was one object and nothing else.
 func (s *scanner) whole() bool { return s.closed && s.done() }
 
-// once reports whether a member of this number, 0 to 7, comes for the first time.
+// once reports whether a member of this number, 0 to 7, is read for the first time.
 func (s *scanner) once(number int) bool {
 	first := s.seen&(1<<number) == 0
 	s.seen |= 1 << number
@@ -136,8 +135,8 @@ func (s *scanner) done() bool {
 	return s.at == len(s.text)
 }
 
-// word reads a string of printable ASCII without escapes.
-func (s *scanner) word() (span, bool) {
+// plainString reads a string of printable ASCII without escapes.
+func (s *scanner) plainString() (span, bool) {
 	if !s.take('"') {
 		return span{}, false
 	}
@@ -177,7 +176,7 @@ func (s *scanner) skip() bool {
 	}
 	switch c := rest[0]; {
 	case c == '"':
-		_, ok := s.word()
+		_, ok := s.plainString()
 		return ok
 	case c >= '0' && c <= '9':
 		_, ok := s.integer()

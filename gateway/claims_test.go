@@ -54,7 +54,8 @@ func TestScanClaimsLeavesTheRestAlone(t *testing.T) {
 
 // FuzzClaims compares the scanner with encoding/json on everything that it takes.
 func FuzzClaims(f *testing.F) {
-	for _, seed := range []string{`{"sub":"ann","exp":1}`, `{}`, `{"a":null,"b":true}`, `{"exp":0,"nbf":12}`, `{"sub":"a","x":"y","iss":"z"}`} {
+	for _, seed := range []string{`{"sub":"ann","exp":1}`, `{}`, `{"a":null,"b":true}`, `{"exp":0,"nbf":12}`,
+		`{"sub":"a","x":"y","iss":"z"}`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
@@ -64,7 +65,8 @@ func FuzzClaims(f *testing.F) {
 		}
 		var members map[string]any
 		require.NoError(t, json.Unmarshal(payload, &members), "%q", payload)
-		for name, got := range map[string][]byte{"sub": c.subject.of(payload), "iss": c.issuer.of(payload), "aud": c.audience.of(payload)} {
+		for name, got := range map[string][]byte{"sub": c.subject.of(payload), "iss": c.issuer.of(payload),
+			"aud": c.audience.of(payload)} {
 			want, _ := members[name].(string)
 			if list, ok := members[name].([]any); ok && len(list) == 1 {
 				want, _ = list[0].(string)

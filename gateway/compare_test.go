@@ -52,7 +52,8 @@ func crowd(address string) error {
 	requests := make([][]byte, buyers)
 	for i := range requests {
 		requests[i] = fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: app/1.0\r\n%s\r\n"+
-			"Content-Type: application/json\r\nContent-Length: 14\r\n\r\n{\"quantity\":1}", phoneOrders, bearer("buyer-"+strconv.Itoa(i)))
+			"Content-Type: application/json\r\nContent-Length: 14\r\n\r\n{\"quantity\":1}", phoneOrders,
+			bearer("buyer-"+strconv.Itoa(i)))
 	}
 	var all sync.WaitGroup
 	faults := make(chan error, crowdSize)

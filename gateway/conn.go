@@ -15,16 +15,17 @@ const (
 	lingerBytes   = 256 << 10
 )
 
-// lateness is how long an answer is held back that is to come late: below what Retry-After asks for, and enough that 600
+// lateness is how long a late answer is held back: below what Retry-After asks for, and enough that 600
 // connections of one buyer are 3,000 refusals a second and not as many as the processor can make.
 const lateness = 200 * time.Millisecond
 
-// boundedConn gives its place back once, when it is closed, and arms deadlines only where something can block.
+// boundedConn leaves its listener's count of open connections once, when it is closed, and arms deadlines only where
+// something can block.
 //
 // fasthttp sets three deadlines for every request, and arming a timer costs more than many a refusal. Here a deadline is
 // only noted; it is armed when a read or write needs it, and not even then while one is armed that strikes at most
 // slack earlier. A request whose bytes are there already so costs one timer a second and not three. The methods are
-// called by the connection's own goroutine alone, as fasthttp does; only Close may come from another.
+// called by the connection's own goroutine alone, as fasthttp does; only Close may be called by another.
 type boundedConn struct {
 	net.Conn
 	listener *boundedListener
@@ -33,7 +34,7 @@ type boundedConn struct {
 	lingers  atomic.Bool // the peer may still be sending: do not reset the connection under its answer
 	read     deadline
 	write    deadline
-	late     bool        // the answer under way is to come late
+	late     bool        // the answer under way is to be held back
 	holding  *time.Timer // nil until the first one
 }
 

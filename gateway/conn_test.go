@@ -61,7 +61,7 @@ func TestDeadlineOnAClosedConnectionIsAnError(t *testing.T) {
 	require.ErrorIs(t, err, net.ErrClosed)
 	require.Zero(t, conn.listener.open.Load())
 	require.Error(t, conn.Close())
-	require.Zero(t, conn.listener.open.Load(), "a place is given back once")
+	require.Zero(t, conn.listener.open.Load(), "a connection is counted out once")
 }
 
 // TestLingeringCloseDeliversTheAnswer: unread input must not reset the connection under the last words.

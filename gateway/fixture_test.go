@@ -134,8 +134,8 @@ func (s *fakeStock) purchases() []sale.Purchase {
 	return append([]sale.Purchase(nil), s.asked...)
 }
 
-// fakeBooks is the database: catalogue, rules, lists and order rows.
-type fakeBooks struct {
+// fakeDatabase is the database: catalogue, rules, lists and order rows.
+type fakeDatabase struct {
 	mu      sync.Mutex
 	version int64
 	pending sale.Changes
@@ -150,11 +150,11 @@ type fakeBooks struct {
 	onCancel func() // before a cancellation
 }
 
-func newFakeBooks() *fakeBooks {
-	return &fakeBooks{listed: map[string][]string{}, rows: map[sale.OrderID]sale.Order{}}
+func newFakeDatabase() *fakeDatabase {
+	return &fakeDatabase{listed: map[string][]string{}, rows: map[sale.OrderID]sale.Order{}}
 }
 
-func (b *fakeBooks) Changes(_ context.Context, since int64) (sale.Changes, error) {
+func (b *fakeDatabase) Changes(_ context.Context, since int64) (sale.Changes, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.polls.Add(1)
@@ -170,7 +170,7 @@ func (b *fakeBooks) Changes(_ context.Context, since int64) (sale.Changes, error
 	return changes, nil
 }
 
-func (b *fakeBooks) EachListed(_ context.Context, saleID string, each func(string) error) error {
+func (b *fakeDatabase) EachListed(_ context.Context, saleID string, each func(string) error) error {
 	b.mu.Lock()
 	listed, err := b.listed[saleID], b.failing
 	b.mu.Unlock()
@@ -182,7 +182,7 @@ func (b *fakeBooks) EachListed(_ context.Context, saleID string, each func(strin
 	return err
 }
 
-func (b *fakeBooks) Orders(_ context.Context, ids []sale.OrderID) ([]sale.Order, error) {
+func (b *fakeDatabase) Orders(_ context.Context, ids []sale.OrderID) ([]sale.Order, error) {
 	b.queries.Add(1)
 	b.mu.Lock()
 	hook := b.onQuery
@@ -201,7 +201,7 @@ func (b *fakeBooks) Orders(_ context.Context, ids []sale.OrderID) ([]sale.Order,
 	return out, b.failing
 }
 
-func (b *fakeBooks) BuyerOrders(
+func (b *fakeDatabase) BuyerOrders(
 	_ context.Context, saleID, sku, buyer string, after sale.OrderID, limit int,
 ) ([]sale.Order, error) {
 	b.mu.Lock()
@@ -217,7 +217,9 @@ func (b *fakeBooks) BuyerOrders(
 }
 
 // CancelOrder does what the database does with a row, and counts.
-func (b *fakeBooks) CancelOrder(_ context.Context, id sale.OrderID, reason sale.OrderReason, buyer string) (sale.Order, error) {
+func (b *fakeDatabase) CancelOrder(
+	_ context.Context, id sale.OrderID, reason sale.OrderReason, buyer string,
+) (sale.Order, error) {
 	b.mu.Lock()
 	hook := b.onCancel
 	b.mu.Unlock()
@@ -243,15 +245,15 @@ func (b *fakeBooks) CancelOrder(_ context.Context, id sale.OrderID, reason sale.
 	return row, nil
 }
 
-func (b *fakeBooks) set(change func(*fakeBooks)) {
+func (b *fakeDatabase) set(change func(*fakeDatabase)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	change(b)
 }
 
 // publish adds sales with all their buckets open, in epoch 1.
-func (b *fakeBooks) publish(sales ...sale.Sale) {
-	b.set(func(b *fakeBooks) {
+func (b *fakeDatabase) publish(sales ...sale.Sale) {
+	b.set(func(b *fakeDatabase) {
 		b.version++
 		b.pending.Sales = append(b.pending.Sales, sales...)
 		for _, s := range sales {
@@ -266,13 +268,13 @@ func (b *fakeBooks) publish(sales ...sale.Sale) {
 	})
 }
 
-func (b *fakeBooks) rules(r sale.Rules) {
+func (b *fakeDatabase) rules(r sale.Rules) {
 	r.Normalize()
-	b.set(func(b *fakeBooks) { b.version++; b.pending.Rules = &r })
+	b.set(func(b *fakeDatabase) { b.version++; b.pending.Rules = &r })
 }
 
-func (b *fakeBooks) bucket(row sale.BucketRow) {
-	b.set(func(b *fakeBooks) { b.version++; b.pending.Buckets = append(b.pending.Buckets, row) })
+func (b *fakeDatabase) bucket(row sale.BucketRow) {
+	b.set(func(b *fakeDatabase) { b.version++; b.pending.Buckets = append(b.pending.Buckets, row) })
 }
 
 // autumn is an open sale with one SKU.
@@ -293,7 +295,7 @@ func autumn(change ...func(*sale.Sale)) sale.Sale {
 type scene struct {
 	t        testing.TB
 	stock    *fakeStock
-	books    *fakeBooks
+	database *fakeDatabase
 	gateway  *Gateway
 	registry *prometheus.Registry
 	address  string
@@ -302,14 +304,14 @@ type scene struct {
 // newScene starts a gateway without its background roles: tests take one unit of work at a time, unless they call run.
 func newScene(t testing.TB, change ...func(*Options, *Deps)) *scene {
 	t.Helper()
-	s := &scene{t: t, stock: newFakeStock(), books: newFakeBooks(), registry: prometheus.NewRegistry()}
+	s := &scene{t: t, stock: newFakeStock(), database: newFakeDatabase(), registry: prometheus.NewRegistry()}
 	keys, err := NewSecrets(secret, previous)
 	require.NoError(t, err)
 	breakers, err := NewBreakers()
 	require.NoError(t, err)
 	options := Options{Keys: keys, Log: slog.New(slog.DiscardHandler)}
 	deps := Deps{
-		Catalogue: s.books, Stock: s.stock, Levels: s.stock, Orders: s.books, Cancels: s.books, Breakers: breakers,
+		Catalogue: s.database, Stock: s.stock, Levels: s.stock, Orders: s.database, Cancels: s.database, Breakers: breakers,
 		Registerer: s.registry,
 	}
 	for _, c := range change {
@@ -335,14 +337,14 @@ func newScene(t testing.TB, change ...func(*Options, *Deps)) *scene {
 // open publishes sales and takes them over.
 func (s *scene) open(sales ...sale.Sale) *scene {
 	s.t.Helper()
-	s.books.publish(sales...)
-	s.follow()
+	s.database.publish(sales...)
+	s.pollCatalogue()
 	return s
 }
 
-func (s *scene) follow() {
+func (s *scene) pollCatalogue() {
 	s.t.Helper()
-	require.NoError(s.t, s.gateway.follow(context.Background()))
+	require.NoError(s.t, s.gateway.pollCatalogue(context.Background()))
 }
 
 // run starts the background roles.

@@ -98,7 +98,8 @@ func TestLargeBodyStillHearsItsAnswer(t *testing.T) {
 	s := newScene(t).open(autumn())
 	for range 20 {
 		size := 200 << 10
-		r := s.raw(fmt.Sprintf("POST %s HTTP/1.1\r\nHost: shop\r\nContent-Length: %d\r\n\r\n%s", phoneOrders, size, strings.Repeat("x", size)))
+		r := s.raw(fmt.Sprintf("POST %s HTTP/1.1\r\nHost: shop\r\nContent-Length: %d\r\n\r\n%s", phoneOrders, size,
+			strings.Repeat("x", size)))
 		s.refused(r, sale.OutcomeBodyTooLarge, nil)
 	}
 }
@@ -118,7 +119,8 @@ func TestKeptConnections(t *testing.T) {
 	require.NoError(t, err)
 	defer conn.Close()
 	reader := bufio.NewReader(conn)
-	press := "POST " + phoneOrders + " HTTP/1.1\r\nHost: shop\r\n" + bearer("ann") + "\r\nContent-Length: 14\r\n\r\n{\"quantity\":1}"
+	press := "POST " + phoneOrders + " HTTP/1.1\r\nHost: shop\r\n" + bearer("ann") +
+		"\r\nContent-Length: 14\r\n\r\n{\"quantity\":1}"
 	for range 3 {
 		_, err = io.WriteString(conn, press)
 		require.NoError(t, err)
@@ -136,7 +138,8 @@ func TestExpectContinue(t *testing.T) {
 	conn, err := net.Dial("tcp", s.address)
 	require.NoError(t, err)
 	defer conn.Close()
-	_, err = io.WriteString(conn, "POST "+phoneOrders+" HTTP/1.1\r\nHost: shop\r\nExpect: 100-continue\r\n"+bearer("ann")+"\r\nContent-Length: 14\r\n\r\n")
+	_, err = io.WriteString(conn,
+		"POST "+phoneOrders+" HTTP/1.1\r\nHost: shop\r\nExpect: 100-continue\r\n"+bearer("ann")+"\r\nContent-Length: 14\r\n\r\n")
 	require.NoError(t, err)
 	reader := bufio.NewReader(conn)
 	line, err := reader.ReadString('\n')

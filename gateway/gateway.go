@@ -26,17 +26,17 @@ type Gateway struct {
 	metrics   *metrics
 	server    *fasthttp.Server
 
-	follower follower
-	word     word
-	tokens   *tokens
-	limits   limits
-	places   *places
-	keeper   *keeper
-	viewers  *viewers
-	lists    *lists
-	lookups  *lookups
-	cancels  *cancels
-	waiters  *waiters
+	catalogue     cataloguePoller
+	heartbeat     heartbeat
+	tokens        *tokens
+	limits        limits
+	buyerRequests *buyerRequests
+	latchWatcher  *latchWatcher
+	viewers       *viewers
+	lists         *lists
+	lookups       *lookups
+	cancels       *cancels
+	waiters       *waiters
 
 	inFlight atomic.Int64 // purchases between admission and answer
 	reads    atomic.Int64 // look-ups of orders between admission and answer
@@ -63,11 +63,13 @@ func New(o Options, d Deps) (*Gateway, error) {
 	g := &Gateway{
 		options: o, stock: d.Stock, breakers: d.Breakers, checks: d.Checks,
 		refusals: newRefusals(), metrics: numbers, tokens: newTokens(o),
-		follower: follower{source: d.Catalogue, timeout: catalogueTimeout}, word: word{note: d.Noted, timeout: o.StoreTimeout},
-		limits: limits{entries: o.LimitEntries, start: time.Now()}, places: newPlaces(), keeper: newKeeper(d, o.StoreTimeout),
-		lists: newLists(d.Catalogue), stopping: make(chan struct{}), purchases: d.Breakers.routes[sale.ResourcePurchase],
+		catalogue: cataloguePoller{source: d.Catalogue, timeout: catalogueTimeout},
+		heartbeat: heartbeat{write: d.Heartbeat, timeout: o.StoreTimeout},
+		limits:    limits{entries: o.LimitEntries, start: time.Now()}, buyerRequests: newBuyerRequests(),
+		latchWatcher: newLatchWatcher(d, o.StoreTimeout),
+		lists:        newLists(d.Catalogue), stopping: make(chan struct{}), purchases: d.Breakers.routes[sale.ResourcePurchase],
 	}
-	g.viewers = newViewers(g.keeper)
+	g.viewers = newViewers(g.latchWatcher)
 	g.lookups = &lookups{orders: d.Orders, breakers: d.Breakers, timeout: o.StoreTimeout, guard: g.safely}
 	g.cancels = newCancels(d.Cancels, g.lookups)
 	g.waiters = newWaiters(g.lookups, d.Stock, o)
@@ -126,7 +128,7 @@ func (g *Gateway) Ready() map[string]string {
 	if g.checks != nil {
 		maps.Copy(waiting, g.checks())
 	}
-	if g.follower.current.Load() == nil {
+	if g.catalogue.current.Load() == nil {
 		waiting["catalogue"] = "not read from the database yet"
 	}
 	if g.stock.Now().IsZero() {
@@ -154,31 +156,31 @@ const catalogueTimeout = 10 * time.Second
 func (g *Gateway) Run(ctx context.Context) {
 	var roles sync.WaitGroup
 	start := func(role func(context.Context)) { roles.Go(func() { role(ctx) }) }
-	start(g.every("catalogue", pollInterval, g.follow))
-	start(g.every("sold-out latches", lookInterval, g.keeper.turn))
+	start(g.every("catalogue", pollInterval, g.pollCatalogue).Run)
+	start(g.every("sold-out latches", lookInterval, g.latchWatcher.look).Run)
 	for range ownersLoaders {
-		start(g.buildOwners)
+		start(g.readOwners)
 	}
-	start(g.buildLists)
+	start(g.listBuilder().Run)
 	start(g.lookForViewers)
-	start(g.whileWaiting("waiting buyers", g.waiters.rows, waitInterval, g.waiters.rowsTurn))
-	start(g.whileWaiting("waiting buyers of held orders", g.waiters.held, lookInterval, g.waiters.heldTurn))
+	start(g.whileWaiting("waiting buyers", g.waiters.rows, waitInterval, g.waiters.askRows).Run)
+	start(g.whileWaiting("waiting buyers of held orders", g.waiters.held, lookInterval, g.waiters.askHeldOrders).Run)
 	roles.Wait()
 }
 
-// follow takes over one set of changes, and then leaves word of it. It is the only one that reloads rules.
-func (g *Gateway) follow(ctx context.Context) error {
-	changes, err := g.follower.poll(ctx)
+// pollCatalogue takes over one set of changes, and then writes the heartbeat. No other code reloads rules.
+func (g *Gateway) pollCatalogue(ctx context.Context) error {
+	changes, err := g.catalogue.poll(ctx)
 	if err != nil {
 		return err
 	}
-	if moved(changes) {
-		g.keeper.wake()
+	if touchesSales(changes) {
+		g.latchWatcher.wake()
 		g.lists.changed()
 	}
 	if changes.Rules != nil {
 		g.limits.load(*changes.Rules)
 		err = g.breakers.Load(*changes.Rules)
 	}
-	return errors.Join(err, g.word.leave(ctx, g.follower.current.Load().version))
+	return errors.Join(err, g.heartbeat.beat(ctx, g.catalogue.current.Load().version))
 }

@@ -19,12 +19,12 @@ import (
 // often than the answer can change (BenchmarkAccept).
 type guard struct {
 	resource *base.ResourceWrapper
-	node     *stat.ResourceNode // counts what passed and who is inside
+	node     *stat.ResourceNode // counts the requests that passed and those that are inside
 	flow     *base.SlotChain
 	inside   *base.SlotChain
 	contexts sync.Pool
 	window   uint64        // milliseconds in which what flow rules have counted only grows
-	left     atomic.Uint64 // requests that have left
+	left     atomic.Uint64 // requests that have ended
 	ruled    atomic.Pointer[ruled]
 }
 
@@ -34,25 +34,25 @@ type ruled struct {
 	inside ahead // isolation rules
 
 	// A refusal is given again without asking until it can be another one, so that a refused crowd costs nothing: a flow
-	// rule's in the same window, an isolation rule's until somebody leaves. Both are the number plus one; 0 is none.
+	// rule's in the same window, an isolation rule's until a request ends. Both are the number plus one; 0 is none.
 	refusedIn   atomic.Uint64
 	refusedLeft atomic.Uint64
 }
 
-// ahead is how many requests the rules of one kind have let pass ahead. What flow rules have passed is lost at the end of
-// the window; isolation rules bear that so many more come inside, whenever that is.
+// ahead is how many requests the rules of one kind have allowed ahead. What flow rules have allowed expires at the end of the
+// window; isolation rules tolerate so many more requests inside at any later time.
 type ahead struct {
 	batch  uint32        // how many are asked for together, 0: there is no rule
 	passed atomic.Uint64 // the window, then the number in the last 8 bits
 }
 
-// Bounds of asking ahead: a thousandth of what the narrowest rule lets pass is what it may be wrong by.
+// Bounds of asking ahead: a thousandth of what the narrowest rule allows is what it may be wrong by.
 const (
 	maxAhead  = 64
 	aheadPart = 1000
 )
 
-// narrow takes a rule into account that lets so many pass.
+// narrow takes a rule into account that allows so many.
 func (a *ahead) narrow(most float64) {
 	batch := max(1, uint32(min(most/aheadPart, maxAhead)))
 	if a.batch == 0 || batch < a.batch {
@@ -60,7 +60,7 @@ func (a *ahead) narrow(most float64) {
 	}
 }
 
-// take takes one that has passed ahead in this window.
+// take takes one request that was allowed ahead in this window.
 func (a *ahead) take(window uint64) bool {
 	for {
 		passed := a.passed.Load()
@@ -89,8 +89,8 @@ func newGuard(name string) *guard {
 	return g
 }
 
-// follow takes over rules that Sentinel has loaded.
-func (g *guard) follow(rules *sale.Rules) {
+// load takes over rules that Sentinel has loaded already.
+func (g *guard) load(rules *sale.Rules) {
 	next := &ruled{}
 	for _, rule := range rules.Flow {
 		if rule.Resource == g.resource.Name() {
@@ -108,10 +108,10 @@ func (g *guard) follow(rules *sale.Rules) {
 	g.ruled.Store(next)
 }
 
-// pass is leave to serve one request, given back by leave. The zero pass is one without rules.
-type pass struct{ guard *guard }
+// permit allows one request, until leave. The zero permit is that of a route without rules.
+type permit struct{ guard *guard }
 
-func (p pass) leave() {
+func (p permit) leave() {
 	if p.guard != nil {
 		p.guard.node.DecreaseConcurrency()
 		p.guard.left.Add(1)
@@ -119,33 +119,33 @@ func (p pass) leave() {
 }
 
 // enter asks to serve a request. The outcome is rate_limited or overloaded where ok is false.
-func (g *guard) enter() (p pass, refusal sale.Outcome, ok bool) {
+func (g *guard) enter() (p permit, refusal sale.Outcome, ok bool) {
 	r := g.ruled.Load()
 	if r == nil {
-		return pass{}, 0, true
+		return permit{}, 0, true
 	}
 	window, left := util.CurrentTimeMillis()/g.window, g.left.Load() // both before any question
 	switch {
 	case r.refusedIn.Load() == window+1:
-		return pass{}, sale.OutcomeRateLimited, false
+		return permit{}, sale.OutcomeRateLimited, false
 	case r.refusedLeft.Load() == left+1:
-		return pass{}, sale.OutcomeOverloaded, false
+		return permit{}, sale.OutcomeOverloaded, false
 	}
-	full := !g.come(r)
-	if full && !g.passes(g.flow, 1) || !full && !g.flows(r, window) {
+	full := !g.isolationAllows(r)
+	if full && !g.allowed(g.flow, 1) || !full && !g.flowAllows(r, window) {
 		r.refusedIn.Store(window + 1)
-		return pass{}, sale.OutcomeRateLimited, false
+		return permit{}, sale.OutcomeRateLimited, false
 	}
 	if full {
 		r.refusedLeft.Store(left + 1)
-		return pass{}, sale.OutcomeOverloaded, false
+		return permit{}, sale.OutcomeOverloaded, false
 	}
 	g.node.IncreaseConcurrency()
-	return pass{g}, 0, true
+	return permit{g}, 0, true
 }
 
-// come reports whether the isolation rules let one more come inside.
-func (g *guard) come(r *ruled) bool {
+// isolationAllows reports whether the isolation rules allow one more request inside.
+func (g *guard) isolationAllows(r *ruled) bool {
 	if r.inside.batch == 0 || r.inside.take(0) {
 		return true
 	}
@@ -156,8 +156,8 @@ func (g *guard) come(r *ruled) bool {
 	return ok
 }
 
-// flows reports whether the flow rules let one more pass, and counts it.
-func (g *guard) flows(r *ruled, window uint64) bool {
+// flowAllows reports whether the flow rules allow one more request, and counts it.
+func (g *guard) flowAllows(r *ruled, window uint64) bool {
 	if r.flow.batch == 0 || r.flow.take(window) {
 		return true
 	}
@@ -171,20 +171,20 @@ func (g *guard) flows(r *ruled, window uint64) bool {
 
 // ask asks the rules of a kind for a batch, and where that is too much for one request.
 func (g *guard) ask(kind *base.SlotChain, batch uint32) (uint32, bool) {
-	if batch > 1 && g.passes(kind, batch) {
+	if batch > 1 && g.allowed(kind, batch) {
 		return batch, true
 	}
-	return 1, g.passes(kind, 1)
+	return 1, g.allowed(kind, 1)
 }
 
-// passes reports whether the rules of a kind let so many requests pass; a fault inside Sentinel means pass, since it is
-// protection and never correctness.
-func (g *guard) passes(kind *base.SlotChain, requests uint32) bool {
+// allowed reports whether the rules of a kind allow so many requests. A fault inside Sentinel allows them, since its rules
+// protect the gateway and decide nothing about stock.
+func (g *guard) allowed(kind *base.SlotChain, requests uint32) bool {
 	ctx := g.contexts.Get().(*base.EntryContext)
 	ctx.Input.BatchCount = requests
 	result := kind.Entry(ctx)
 	if result == nil {
-		return true // and whatever is in that context is not used again
+		return true // that context may hold anything, so it does not return to the pool
 	}
 	ok := !result.IsBlocked()
 	ctx.RuleCheckResult.ResetToPass()

@@ -35,7 +35,8 @@ func TestRulesAreAskedAheadForNoMoreThanTheyBear(t *testing.T) {
 		require.Equal(t, batch, g.ruled.Load().flow.batch, "%v a second", qps)
 	}
 	both := flowOf(5000)
-	both.Flow = append(both.Flow, sale.FlowRule{Resource: sale.ResourcePurchase, QPS: 3000}, sale.FlowRule{Resource: sale.ResourceSale, QPS: 1})
+	both.Flow = append(both.Flow, sale.FlowRule{Resource: sale.ResourcePurchase, QPS: 3000},
+		sale.FlowRule{Resource: sale.ResourceSale, QPS: 1})
 	g, _ := guardWith(t, both)
 	require.Equal(t, uint32(3), g.ruled.Load().flow.batch, "the narrowest rule of the route")
 	require.Zero(t, g.ruled.Load().inside.batch)
@@ -77,7 +78,7 @@ func quietSecond(t *testing.T, g *guard) {
 func TestIsolationRuleBearsItsNumberInside(t *testing.T) {
 	for _, most := range []int{1, 700, 5000} {
 		g, b := guardWith(t, isolationOf(uint32(most)))
-		var inside []pass
+		var inside []permit
 		for range most {
 			p, _, ok := g.enter()
 			require.True(t, ok, "%d of %d are inside", len(inside), most)

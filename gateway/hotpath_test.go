@@ -27,14 +27,20 @@ type refusalCase struct {
 func refusalCases() []refusalCase {
 	authorized := bearer("ann") + "\r\n"
 	return []refusalCase{
-		{name: "unknown sku", arrange: func(s *scene) { s.open() }, sale: func(s *sale.Sale) { s.Items[0].SKU = "other" }, outcome: sale.OutcomeSKUNotFound},
-		{name: "not started", headers: authorized, sale: func(s *sale.Sale) { s.StartsAt.Time = noon.Add(1e9) }, outcome: sale.OutcomeNotStarted},
-		{name: "ended", headers: authorized, sale: func(s *sale.Sale) { s.State = sale.StateClosed }, outcome: sale.OutcomeSaleEnded},
-		{name: "paused", headers: authorized, body: `{"quantity":1}`, sale: func(s *sale.Sale) { s.State = sale.StatePaused }, outcome: sale.OutcomePaused},
+		{name: "unknown sku", arrange: func(s *scene) { s.open() }, sale: func(s *sale.Sale) { s.Items[0].SKU = "other" },
+			outcome: sale.OutcomeSKUNotFound},
+		{name: "not started", headers: authorized, sale: func(s *sale.Sale) { s.StartsAt.Time = noon.Add(1e9) },
+			outcome: sale.OutcomeNotStarted},
+		{name: "ended", headers: authorized, sale: func(s *sale.Sale) { s.State = sale.StateClosed },
+			outcome: sale.OutcomeSaleEnded},
+		{name: "paused", headers: authorized, body: `{"quantity":1}`, sale: func(s *sale.Sale) { s.State = sale.StatePaused },
+			outcome: sale.OutcomePaused},
 		{name: "fenced", headers: authorized, arrange: doubt, outcome: sale.OutcomeFenced},
-		{name: "sold out", headers: authorized + "Idempotency-Key: k1\r\n", body: `{"quantity":1}`, arrange: func(s *scene) { latchOf(s, "bob") }, outcome: sale.OutcomeSoldOut},
+		{name: "sold out", headers: authorized + "Idempotency-Key: k1\r\n", body: `{"quantity":1}`,
+			arrange: func(s *scene) { latchOf(s, "bob") }, outcome: sale.OutcomeSoldOut},
 		{name: "no token", outcome: sale.OutcomeUnauthenticated},
-		{name: "not on the list", headers: authorized, sale: func(s *sale.Sale) { s.Eligibility = sale.EligibilityList }, outcome: sale.OutcomeNotEligible},
+		{name: "not on the list", headers: authorized, sale: func(s *sale.Sale) { s.Eligibility = sale.EligibilityList },
+			outcome: sale.OutcomeNotEligible},
 		{name: "buyer's limit", headers: authorized, arrange: func(s *scene) {
 			rules(sale.Rules{Buyer: &sale.Limit{PerSecond: 1e-6, Burst: 1}})(s)
 			s.press("ann", "")
@@ -50,7 +56,7 @@ func refusalCases() []refusalCase {
 			everyRule(s, busy, sale.IsolationRule{Resource: sale.ResourcePurchase, Concurrency: 1})
 			_, _, ok := s.gateway.purchases.enter() // and never leaves
 			require.True(s.t, ok)
-			s.t.Cleanup(pass{s.gateway.purchases}.leave)
+			s.t.Cleanup(permit{s.gateway.purchases}.leave)
 		}, outcome: sale.OutcomeOverloaded},
 		{name: "in flight", headers: authorized, arrange: full, outcome: sale.OutcomeOverloaded},
 		{name: "in flight and rules", headers: authorized, arrange: func(s *scene) {
@@ -100,7 +106,8 @@ func requestOf(t testing.TB, s *scene, headers, body string) *fasthttp.RequestCt
 	ctx := new(fasthttp.RequestCtx)
 	conn := &boundedConn{Conn: &net.TCPConn{}, listener: s.gateway.bounded(nil), peer: netip.MustParseAddr("127.0.0.1")}
 	ctx.Init2(conn, nil, true)
-	raw := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: app/1.0\r\nAccept: */*\r\n%sContent-Length: %d\r\n\r\n%s",
+	raw := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: app/1.0\r\nAccept: */*\r\n%sContent-Length: "+
+		"%d\r\n\r\n%s",
 		phoneOrders, headers, len(body), body)
 	require.NoError(t, ctx.Request.Read(newReader(raw)))
 	return ctx

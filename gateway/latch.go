@@ -9,12 +9,12 @@ import (
 )
 
 // latch remembers that a SKU is sold out, so that the crowd is refused from local memory. All its buckets close together, by
-// the Stock's own verdict on the whole SKU, and open together when a look finds units in any of them; the keeper looks ten
-// times a second, at closed ones only.
+// the Stock's own verdict on the whole SKU, and open together when a look finds units in any of them; the latch watcher
+// looks ten times a second, at closed ones only.
 type latch struct {
 	buckets []bucketLatch
 	closed  atomic.Int32 // how many buckets are closed
-	until   atomic.Int64 // Unix milliseconds after which nobody need look any more
+	until   atomic.Int64 // Unix milliseconds after which it is not looked at any more
 	stock   atomic.Int64 // units of the whole SKU: an upper bound of its owners
 }
 
@@ -26,12 +26,12 @@ type bucketLatch struct {
 	state    atomic.Pointer[soldOut]
 	owners   atomic.Pointer[owners] // as they were read last, kept while the latch opens and closes
 	building atomic.Bool            // a reading of the owners is ordered
-	rests    atomic.Int64           // until when none is ordered, by the keeper's clock
+	rests    atomic.Int64           // until when none is ordered, by the owners reader's clock
 }
 
 // soldOut is a closed bucket. It is replaced, never changed.
 type soldOut struct {
-	owners *bloom.BloomFilter // buyers who own a unit; nil: not known, so everybody goes on to the exact path
+	owners *bloom.BloomFilter // buyers who own a unit; nil: not known, so every press goes on to the exact path
 }
 
 func newLatch(rows []sale.BucketRow) *latch {
@@ -54,8 +54,8 @@ func (b *bucketLatch) sold(known *owners, p *sale.Purchase, units int) {
 	}
 }
 
-// follow takes over what a changed sale means for the latch.
-func (l *latch) follow(live *liveSale, item *liveItem) {
+// update takes over what a changed sale means for the latch.
+func (l *latch) update(live *liveSale, item *liveItem) {
 	until := live.ends
 	if live.State == sale.StateClosed {
 		until = 0
@@ -75,7 +75,7 @@ func (l *latch) follow(live *liveSale, item *liveItem) {
 func (l *latch) all() bool { return int(l.closed.Load()) == len(l.buckets) }
 
 // refuses reports whether a press can be refused as sold out: nothing is left and the buyer, proven by his token, owns no
-// unit of his bucket. Empty means that the token proves nobody, who owns nothing and has no bucket of his own.
+// unit of his bucket. Empty means that the token proves no buyer: then no bucket is his home and no unit his own.
 func (l *latch) refuses(buyer []byte) bool {
 	if l.closed.Load() == 0 {
 		return false

@@ -25,15 +25,15 @@ func TestLatchClosesByTheVerdictAndOpensWhenStockIsBack(t *testing.T) {
 		f.owners[phone] = []string{"owner"}
 	})
 	s.refused(s.press("ann", ""), sale.OutcomeSoldOut, nil)
-	s.turn()
+	s.look()
 	s.refused(s.press("bob", ""), sale.OutcomeSoldOut, nil)
 	require.Len(t, s.stock.purchases(), 1, "the latch refuses from local memory")
 
 	s.stock.set(func(f *fakeStock) { f.readings[phone] = sale.Reading{Epoch: 1, Sequence: 6, Available: 1} })
-	s.turn()
+	s.look()
 	s.stock.answer(sale.Answer{Outcome: sale.OutcomeQueued, OrderID: 1, Quantity: 1, CreatedAt: noon})
 	require.Equal(t, http.StatusAccepted, s.press("bob", "").status)
-	require.Empty(t, s.gateway.keeper.closed)
+	require.Empty(t, s.gateway.latchWatcher.closed)
 }
 
 func TestOwnersGoOnToTheExactPath(t *testing.T) {
@@ -56,12 +56,15 @@ func TestNoAnswerDependsOnAnUnprovenName(t *testing.T) {
 		claims := fmt.Sprintf(`{"sub":%q,"exp":%d}`, name, soon)
 		for fault, token := range map[string]string{
 			"another key": sign(other, claims), "unsigned": signAs(nil, `{"alg":"none"}`, claims),
-			"unusual header": signAs(other, `{"alg":"HS256","jwk":{}}`, claims), "another algorithm": signAs(secret, `{"alg":"HS384"}`, claims),
-			"unusual claims": sign(other, fmt.Sprintf(`{"roles":[],"sub":%q,"exp":%d}`, name, soon)),
-			"expired":        sign(secret, fmt.Sprintf(`{"sub":%q,"exp":1}`, name)),
-			"not yet":        sign(secret, fmt.Sprintf(`{"sub":%q,"exp":%d,"nbf":%d}`, name, soon, soon)),
-			"no exp":         sign(secret, fmt.Sprintf(`{"sub":%q}`, name)), "no id": sign(secret, fmt.Sprintf(`{"sub":"%s/","exp":%d}`, name, soon)),
-			"rubbish": "x", "two parts": "a.b", "not base64": "a.!!!.c", "not JSON": sign(secret, `{"sub":`), "number": sign(secret, `{"sub":5}`),
+			"unusual header":    signAs(other, `{"alg":"HS256","jwk":{}}`, claims),
+			"another algorithm": signAs(secret, `{"alg":"HS384"}`, claims),
+			"unusual claims":    sign(other, fmt.Sprintf(`{"roles":[],"sub":%q,"exp":%d}`, name, soon)),
+			"expired":           sign(secret, fmt.Sprintf(`{"sub":%q,"exp":1}`, name)),
+			"not yet":           sign(secret, fmt.Sprintf(`{"sub":%q,"exp":%d,"nbf":%d}`, name, soon, soon)),
+			"no exp":            sign(secret, fmt.Sprintf(`{"sub":%q}`, name)),
+			"no id":             sign(secret, fmt.Sprintf(`{"sub":"%s/","exp":%d}`, name, soon)),
+			"rubbish":           "x", "two parts": "a.b", "not base64": "a.!!!.c", "not JSON": sign(secret, `{"sub":`),
+			"number": sign(secret, `{"sub":5}`),
 		} {
 			t.Run(name+" "+fault, func(t *testing.T) {
 				for range 3 { // also when the token has been seen
@@ -79,10 +82,12 @@ func TestNoAnswerDependsOnAnUnprovenName(t *testing.T) {
 // TestDoubtIsToldToWhoIsProven: with some buckets in doubt, whose home is one of them follows from the name.
 func TestDoubtIsToldToWhoIsProven(t *testing.T) {
 	s := newScene(t).open(autumn(func(s *sale.Sale) { s.Items[0].Buckets = 2 }))
-	s.books.bucket(sale.BucketRow{Bucket: sale.Bucket{Sale: "autumn", SKU: "phone", Number: 1}, Epoch: 1, State: sale.BucketClosed})
-	s.follow()
+	s.database.bucket(sale.BucketRow{Bucket: sale.Bucket{Sale: "autumn", SKU: "phone", Number: 1}, Epoch: 1,
+		State: sale.BucketClosed})
+	s.pollCatalogue()
 	for _, name := range []string{buyerOf(0, 2), buyerOf(1, 2)} {
-		forged := sign([]byte("another secret of thirty-two byte"), fmt.Sprintf(`{"sub":%q,"exp":%d}`, name, noon.Add(time.Hour).Unix()))
+		forged := sign([]byte("another secret of thirty-two byte"),
+			fmt.Sprintf(`{"sub":%q,"exp":%d}`, name, noon.Add(time.Hour).Unix()))
 		s.refused(s.send(http.MethodPost, phoneOrders, "", "Authorization: Bearer "+forged), sale.OutcomeUnauthenticated, nil)
 	}
 	s.refused(s.press(buyerOf(1, 2), ""), sale.OutcomeFenced, nil)
@@ -93,25 +98,26 @@ func TestEverybodyGoesOnWhileOwnersAreUnknown(t *testing.T) {
 		"not read yet": func(s *scene) {},
 		"loaded anew": func(s *scene) {
 			s.stock.set(func(f *fakeStock) { f.readings[phone] = sale.Reading{Epoch: 2} })
-			s.turn()
+			s.look()
 		},
 		"moved since": func(s *scene) {
 			s.stock.set(func(f *fakeStock) { f.owners[phone] = []string{"owner"} })
-			s.turn()
+			s.look()
 			s.stock.set(func(f *fakeStock) { f.readings[phone] = sale.Reading{Epoch: 1, Sequence: 6, Taken: 1} })
-			require.NoError(s.t, s.gateway.keeper.turn(context.Background()))
+			require.NoError(s.t, s.gateway.latchWatcher.look(context.Background()))
 		},
 		"failed": func(s *scene) {
-			require.NoError(s.t, s.gateway.keeper.turn(context.Background()))
+			require.NoError(s.t, s.gateway.latchWatcher.look(context.Background()))
 			s.stock.set(func(f *fakeStock) { f.failing = errAway })
-			require.ErrorIs(s.t, s.gateway.keeper.buildOwners(context.Background(), <-s.gateway.keeper.builds), errAway)
+			require.ErrorIs(s.t, s.gateway.latchWatcher.owners.read(context.Background(), <-s.gateway.latchWatcher.owners.orders),
+				errAway)
 		},
 		"stale": func(s *scene) {
 			s.stock.set(func(f *fakeStock) { f.owners[phone] = []string{"owner"} })
-			s.turn()
+			s.look()
 			s.stock.set(func(f *fakeStock) { f.failing = errAway })
-			s.gateway.keeper.looked = time.Now().Add(-2 * staleAfter)
-			require.ErrorIs(s.t, s.gateway.keeper.turn(context.Background()), errAway)
+			s.gateway.latchWatcher.looked = time.Now().Add(-2 * staleAfter)
+			require.ErrorIs(s.t, s.gateway.latchWatcher.look(context.Background()), errAway)
 		},
 	}
 	for name, arrange := range cases {
@@ -138,7 +144,7 @@ func TestFilterIsReadAgainWhenOthersHaveSold(t *testing.T) {
 		f.owners[phone] = []string{"owner", "late"}
 	})
 	s.refused(s.press("late", ""), sale.OutcomeSoldOut, nil)
-	s.turn()
+	s.look()
 	s.stock.answer(sale.Answer{Outcome: sale.OutcomeAlreadyBought, Limit: 1, Bought: 1, OrderID: 3})
 	require.Equal(t, "already_bought", s.press("late", "").members(t)["code"])
 	s.refused(s.press("ann", ""), sale.OutcomeSoldOut, nil)
@@ -157,7 +163,7 @@ func TestLatchOfSeveralBuckets(t *testing.T) {
 	soldOutNow(s)
 	s.press(left, "")
 	require.Equal(t, 2, s.stock.purchases()[0].Buckets)
-	s.turn()
+	s.look()
 	for _, stranger := range []string{left, right} {
 		s.refused(s.press(stranger, ""), sale.OutcomeSoldOut, nil)
 	}
@@ -167,7 +173,7 @@ func TestLatchOfSeveralBuckets(t *testing.T) {
 	s.refused(s.send(http.MethodPost, phoneOrders, ""), sale.OutcomeSoldOut, nil)
 
 	s.stock.set(func(f *fakeStock) { f.readings[second] = sale.Reading{Epoch: 1, Sequence: 1, Available: 1} })
-	s.turn()
+	s.look()
 	for _, stranger := range []string{left, right} {
 		before := len(s.stock.purchases())
 		s.press(stranger, "")
@@ -182,12 +188,12 @@ func TestBucketInDoubtMayHoldUnits(t *testing.T) {
 	s.stock.set(func(f *fakeStock) {
 		f.readings[phone], f.readings[second] = sale.Reading{Epoch: 1}, sale.Reading{Epoch: 1}
 	})
-	s.gateway.keeper.soldOut(s.item("autumn", "phone").latch)
-	s.turn()
+	s.gateway.latchWatcher.soldOut(s.item("autumn", "phone").latch)
+	s.look()
 	left, right := buyerOf(0, 2), buyerOf(1, 2)
 	s.refused(s.press(left, ""), sale.OutcomeSoldOut, nil)
-	s.books.bucket(sale.BucketRow{Bucket: second, Epoch: 1, State: sale.BucketClosed})
-	s.follow()
+	s.database.bucket(sale.BucketRow{Bucket: second, Epoch: 1, State: sale.BucketClosed})
+	s.pollCatalogue()
 	require.Equal(t, http.StatusAccepted, s.press(left, "").status)
 	s.refused(s.press(right, ""), sale.OutcomeFenced, nil)
 }
@@ -198,49 +204,49 @@ func TestOwnersAreReadInTheEpochOfTheCatalogue(t *testing.T) {
 	latchOf(s, "owner")
 	state := &s.item("autumn", "phone").latch.buckets[0].state
 	s.stock.set(func(f *fakeStock) { f.readings[phone] = sale.Reading{Epoch: 2} })
-	s.turn()
+	s.look()
 	require.Nil(t, state.Load().owners, "the owners of epoch 1 are not those of epoch 2, which is not known to be open")
-	s.books.bucket(sale.BucketRow{Bucket: phone, Epoch: 2, State: sale.BucketOpen})
-	s.follow()
-	s.turn()
+	s.database.bucket(sale.BucketRow{Bucket: phone, Epoch: 2, State: sale.BucketOpen})
+	s.pollCatalogue()
+	s.look()
 	require.NotNil(t, state.Load().owners)
 }
 
 func TestLooksCostOnlyClosedLatches(t *testing.T) {
 	s := newScene(t)
 	for i := range 50 {
-		s.books.publish(autumn(func(s *sale.Sale) { s.ID = fmt.Sprintf("sale-%d", i) }))
+		s.database.publish(autumn(func(s *sale.Sale) { s.ID = fmt.Sprintf("sale-%d", i) }))
 	}
-	s.follow()
-	s.turn()
+	s.pollCatalogue()
+	s.look()
 	require.Zero(t, s.stock.reads.Load())
-	s.gateway.keeper.soldOut(s.item("sale-7", "phone").latch)
+	s.gateway.latchWatcher.soldOut(s.item("sale-7", "phone").latch)
 	s.stock.set(func(f *fakeStock) { f.readings[sale.Bucket{Sale: "sale-7", SKU: "phone"}] = sale.Reading{Epoch: 1} })
-	s.turn()
+	s.look()
 	require.EqualValues(t, 1, s.stock.reads.Load())
 }
 
 func TestLooksAreBoundedAndFair(t *testing.T) {
-	const items = looksPerTurn + 10
+	const items = looksPerRound + 10
 	s := newScene(t).open(autumn(func(s *sale.Sale) {
 		s.Items = nil
 		for i := range items {
 			s.Items = append(s.Items, sale.Item{SKU: fmt.Sprintf("sku-%d", i), Stock: 1, Buckets: 1})
 		}
 	}))
-	for sku, item := range s.gateway.follower.current.Load().sales["autumn"].items {
+	for sku, item := range s.gateway.catalogue.current.Load().sales["autumn"].items {
 		s.stock.set(func(f *fakeStock) { f.readings[sale.Bucket{Sale: "autumn", SKU: sku}] = sale.Reading{Epoch: 1} })
-		s.gateway.keeper.soldOut(item.latch)
+		s.gateway.latchWatcher.soldOut(item.latch)
 	}
 	seen := map[*bucketLatch]bool{}
 	for range 2 {
-		due := s.gateway.keeper.due()
-		require.Len(t, due, looksPerTurn)
+		due := s.gateway.latchWatcher.due()
+		require.Len(t, due, looksPerRound)
 		for _, b := range due {
 			seen[b] = true
 		}
 	}
-	require.Len(t, seen, items, "nobody is left out in the next turn")
+	require.Len(t, seen, items, "nobody is left out in the next round")
 }
 
 func TestLatchesOfFinishedSalesRestUntilTheSaleChanges(t *testing.T) {
@@ -248,13 +254,13 @@ func TestLatchesOfFinishedSalesRestUntilTheSaleChanges(t *testing.T) {
 	latchOf(s, "owner")
 	s.stock.now.Store(noon.Add(2 * time.Hour).UnixMilli())
 	looks := s.stock.reads.Load()
-	s.turn()
+	s.look()
 	require.Equal(t, looks, s.stock.reads.Load())
 	require.True(t, s.item("autumn", "phone").latch.all(), "it still shows as sold out")
 
 	s.open(autumn(func(s *sale.Sale) { s.EndsAt = sale.Time{Time: noon.Add(3 * time.Hour)} }))
 	s.stock.set(func(f *fakeStock) { f.readings[phone] = sale.Reading{Epoch: 1, Available: 1} })
-	s.turn()
+	s.look()
 	require.False(t, s.item("autumn", "phone").latch.all(), "the end was moved: it is looked at again")
 }
 
@@ -269,7 +275,7 @@ func TestBucketThatRedisDoesNotKnowOpensItsLatch(t *testing.T) {
 	s := newScene(t).open(autumn())
 	latchOf(s, "owner")
 	s.stock.set(func(f *fakeStock) { f.readings[phone] = sale.Reading{} })
-	s.turn()
+	s.look()
 	require.False(t, s.item("autumn", "phone").latch.all())
 }
 
@@ -279,7 +285,8 @@ func TestLatchRoleOpensWithinASecond(t *testing.T) {
 	s.run()
 	latchOf(s, "owner")
 	s.stock.set(func(f *fakeStock) { f.readings[phone] = sale.Reading{Epoch: 1, Sequence: 12, Available: 1} })
-	require.Eventually(t, func() bool { return s.press("ann", "").status == http.StatusAccepted }, time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return s.press("ann", "").status == http.StatusAccepted }, time.Second,
+		5*time.Millisecond)
 }
 
 // TestHomeBucketIsFNV1a: the mapping is part of the stored state.

@@ -20,21 +20,21 @@ type limits struct {
 	address atomic.Pointer[limiter]
 }
 
-// now is the moment in nanoseconds since the start, by the monotonic clock: a stepped clock locks nobody out.
+// now is the moment in nanoseconds since the start, by the monotonic clock: a step of the wall clock refuses no buyer.
 func (l *limits) now() int64 { return int64(time.Since(l.start)) }
 
 // load puts new limits to work; an unchanged one keeps its counts.
 func (l *limits) load(rules sale.Rules) {
 	for _, part := range []struct {
-		place *atomic.Pointer[limiter]
+		slot  *atomic.Pointer[limiter]
 		limit *sale.Limit
 	}{{&l.buyer, rules.Buyer}, {&l.address, rules.Address}} {
-		present := part.place.Load()
+		present := part.slot.Load()
 		switch {
 		case part.limit == nil:
-			part.place.Store(nil)
+			part.slot.Store(nil)
 		case present == nil || present.limit != *part.limit:
-			part.place.Store(newLimiter(*part.limit, l.entries))
+			part.slot.Store(newLimiter(*part.limit, l.entries))
 		}
 	}
 }
@@ -125,8 +125,8 @@ func newLimiter(limit sale.Limit, entries int) *limiter {
 // take takes a token of the key at a moment in nanoseconds since the start of the limits. It returns 0, or where there is no
 // token, how long the next one takes.
 func (l *limiter) take(key uint64, now int64) time.Duration {
-	place := key & uint64(len(l.sets)-1)
-	set, lock := &l.sets[place], &l.locks[place%limitLocks]
+	index := key & uint64(len(l.sets)-1)
+	set, lock := &l.sets[index], &l.locks[index%limitLocks]
 	lock.Lock()
 	defer lock.Unlock()
 	way := set.find(key)

@@ -13,7 +13,7 @@ import (
 
 // Bounds of the accept loop.
 const (
-	maxRefusing = 256 // connections over the bound that are being told so; one more is closed without a word
+	maxRefusing = 256 // connections over the bound that are being answered so; one more is closed without an answer
 	acceptPause = 20 * time.Millisecond
 )
 

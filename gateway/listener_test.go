@@ -33,7 +33,8 @@ func TestConnectionsAreBounded(t *testing.T) {
 	require.EqualValues(t, 1, s.counted(sale.OutcomeOverloaded))
 
 	require.NoError(t, kept[0].Close())
-	require.Eventually(t, func() bool { return s.send("GET", "/livez", "").status == http.StatusOK }, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return s.send("GET", "/livez", "").status == http.StatusOK }, 10*time.Second,
+		5*time.Millisecond)
 }
 
 // faultyListener fails a few times before it accepts.
@@ -54,7 +55,8 @@ func (l *faultyListener) Accept() (net.Conn, error) {
 func TestTransientFaultsOfAcceptDoNotEndTheServer(t *testing.T) {
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	l := &boundedListener{Listener: &faultyListener{inner, []error{syscall.EMFILE, syscall.ECONNABORTED, syscall.ENFILE}}, bound: 1}
+	l := &boundedListener{Listener: &faultyListener{inner, []error{syscall.EMFILE, syscall.ECONNABORTED, syscall.ENFILE}},
+		bound: 1}
 	go func() {
 		conn, err := net.Dial("tcp", inner.Addr().String())
 		if err == nil {

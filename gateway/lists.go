@@ -44,7 +44,7 @@ func (l *lists) changed() {
 }
 
 // build makes the missing filters of a snapshot and drops those that are of no use any more. Until a filter is there
-// everybody passes to the exact look-up, so a failure costs Redis work and refuses nobody.
+// every buyer passes to the exact look-up, so a failure costs Redis work and refuses no buyer.
 func (l *lists) build(ctx context.Context, s *snapshot, now time.Time) error {
 	var faults []error
 	for _, live := range s.sales {

@@ -43,7 +43,7 @@ type lookup struct {
 	found bool
 	err   error
 	done  chan struct{}
-	gone  atomic.Bool // nobody waits for the answer any more
+	gone  atomic.Bool // no request waits for the answer any more
 }
 
 // ask returns the row of an order, if there is one. It gives up after the time of one look-up, also when the query before
@@ -95,7 +95,7 @@ func (l *lookups) run() {
 	}
 }
 
-// take returns the questions of the next query, and leaves out those that nobody waits for: a database that hung must not
+// take returns the questions of the next query, and leaves out those that no request waits for: a database that hung must not
 // be asked about the past when it is back.
 func (l *lookups) take() []*lookup {
 	l.mu.Lock()
@@ -134,7 +134,7 @@ func (l *lookups) ofBuyer(ctx context.Context, r reader, after sale.OrderID, lim
 	return rows, err
 }
 
-// call runs one query within its time and the database's circuit breaker, unless nobody waits for it any more. The time is
+// call runs one query within its time and the database's circuit breaker, unless no request waits for it any more. The time is
 // its own: what another store has used up of the caller's must not look like a fault of the database.
 func (l *lookups) call(ctx context.Context, what string, query func(context.Context) error) error {
 	if ctx.Err() != nil {

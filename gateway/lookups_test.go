@@ -13,10 +13,11 @@ import (
 func TestDatabaseHasItsOwnTime(t *testing.T) {
 	s := newScene(t)
 	rule := sale.BreakerRule{
-		Resource: sale.ResourceMySQL, Strategy: sale.StrategyErrorCount, Threshold: 1, WindowMS: 10_000, MinRequests: 1, RetryMS: 60_000,
+		Resource: sale.ResourceMySQL, Strategy: sale.StrategyErrorCount, Threshold: 1, WindowMS: 10_000, MinRequests: 1,
+		RetryMS: 60_000,
 	}
-	s.books.rules(sale.Rules{CircuitBreaker: []sale.BreakerRule{rule}})
-	s.follow()
+	s.database.rules(sale.Rules{CircuitBreaker: []sale.BreakerRule{rule}})
+	s.pollCatalogue()
 	l := s.gateway.lookups
 	caller, over := context.WithCancel(t.Context())
 	for range 3 {

@@ -119,7 +119,8 @@ func TestDocumentNamesOnlyCodesThatExist(t *testing.T) {
 	d := document(t)
 	known := slices.Clone(d.Components.Schemas["Outcome"].Enum)
 	others := d.Components.Schemas["Code"].AnyOf[1].Enum
-	require.ElementsMatch(t, []string{codeOrderNotFound, codeNotConfirmed, codeWrongStatus, codeRequestTimeout, codeInternal}, others)
+	require.ElementsMatch(t, []string{codeOrderNotFound, codeNotConfirmed, codeWrongStatus, codeRequestTimeout, codeInternal},
+		others)
 	known = append(known, others...)
 	named := regexp.MustCompile("`([a-z_]+)`")
 	for path, methods := range d.Paths {
@@ -155,7 +156,8 @@ func TestDocumentSaysWhereTokensAreNeeded(t *testing.T) {
 			}
 			operation := d.operation(t, path, method)
 			r := s.send(strings.ToUpper(method), fill.Replace(path), "")
-			require.Equal(t, len(operation.Security) > 0, r.status == http.StatusUnauthorized, "%s %s: %d", method, path, r.status)
+			require.Equal(t, len(operation.Security) > 0, r.status == http.StatusUnauthorized, "%s %s: %d", method, path,
+				r.status)
 			if method != "head" {
 				require.Contains(t, operation.Responses, strconv.Itoa(r.status), "%s %s", method, path)
 			}

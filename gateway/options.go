@@ -13,7 +13,7 @@ import (
 	"flashsale/sale"
 )
 
-// Catalogue is where sales, buckets, rules and lists of buyers come from.
+// Catalogue reads sales, buckets, rules and lists of buyers from the database.
 type Catalogue interface {
 	// Changes returns what changed since a version; it must be cheap when nothing did.
 	Changes(ctx context.Context, since int64) (sale.Changes, error)
@@ -31,7 +31,7 @@ type Stock interface {
 	Owners(ctx context.Context, b sale.Bucket, each func(buyer string) error) error
 	// SoldOut reports whether nothing is left in any of a SKU's buckets and nothing is on its way to one.
 	SoldOut(ctx context.Context, buckets []sale.Bucket) (bool, error)
-	// Now is Redis's clock, the zero time while Redis has never told it: nobody else's word about time counts.
+	// Now is Redis's clock, the zero time while Redis has never told it. Sales open and close by this clock alone.
 	Now() time.Time
 }
 
@@ -47,7 +47,7 @@ type Orders interface {
 	BuyerOrders(ctx context.Context, saleID, sku, buyer string, after sale.OrderID, limit int) ([]sale.Order, error)
 }
 
-// Deps are the parts that a Gateway works with; all are required except Checks and Noted.
+// Deps are the parts that a Gateway works with; all are required except Checks and Heartbeat.
 type Deps struct {
 	Catalogue  Catalogue
 	Stock      Stock
@@ -58,8 +58,8 @@ type Deps struct {
 	Checks     func() map[string]string // what other parts of the process still wait for, shown by /readyz
 	Registerer prometheus.Registerer
 
-	// Noted leaves word which version of the catalogue this gateway sells by; nil: nobody asks.
-	Noted func(ctx context.Context, version int64) error
+	// Heartbeat writes which version of the catalogue this gateway sells by; nil: it is written nowhere.
+	Heartbeat func(ctx context.Context, version int64) error
 }
 
 // Options are the bounds and settings of a Gateway. A zero number takes its default.
@@ -75,7 +75,7 @@ type Options struct {
 	MaxInFlight    int // purchases under way; one more is answered 503 overloaded
 	MaxReads       int // look-ups of orders under way; one more is answered 503 overloaded
 	MaxWaiters     int // requests that wait for an order; one more is answered at once with the order as it is
-	TokenCache     int // verified tokens remembered; a newer one takes the place of an older one
+	TokenCache     int // verified tokens remembered; a newer one replaces an older one
 	LimitEntries   int // buyers, and addresses, that the limits remember; the ones longest idle are forgotten first
 
 	ReadTimeout  time.Duration // for a whole request

@@ -21,15 +21,15 @@ func (g *Gateway) oneOrder(ctx *fasthttp.RequestCtx, at location, h *headers) {
 	if !ok {
 		return
 	}
-	defer g.left(r)
+	defer g.endRequest(r)
 	order, refused := g.readOrder(r, at)
-	g.done(r) // before the wait: a buyer who waits takes no look-up's place
+	g.endLookup(r) // before the wait: a buyer who waits does not count against MaxReads
 	if refused != nil {
 		refused(ctx)
 		return
 	}
 	if order.Status == sale.StatusHeld {
-		patience = max(patience, heldDoubt)
+		patience = max(patience, heldRecheck)
 	}
 	if patience > 0 && order.Status.Pending() {
 		order = g.waiters.wait(g.waiterOf(r, order), patience, g.stopping)

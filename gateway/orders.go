@@ -31,7 +31,9 @@ func (i *liveItem) order(live *liveSale, h sale.Holding) sale.Order {
 // replayed answers a key that has its order already: with the order as it is now. Without the database, what Redis knows
 // is still true of an order that Redis has seen being taken and still counts. Of one that only the database knew, or that
 // has been released, it is not: only the database says what became of it.
-func (g *Gateway) replayed(ctx *fasthttp.RequestCtx, live *liveSale, item *liveItem, p *sale.Purchase, a *sale.Answer) sale.Outcome {
+func (g *Gateway) replayed(
+	ctx *fasthttp.RequestCtx, live *liveSale, item *liveItem, p *sale.Purchase, a *sale.Answer,
+) sale.Outcome {
 	limit, cancel := context.WithDeadline(context.Background(), ctx.Time().Add(answerWithin))
 	defer cancel()
 	row, found, databaseErr := g.lookups.ask(limit, a.OrderID)
@@ -47,7 +49,7 @@ func (g *Gateway) replayed(ctx *fasthttp.RequestCtx, live *liveSale, item *liveI
 		case databaseErr != nil:
 			return g.refuse(ctx, sale.OutcomeUnavailable)
 		} // otherwise held: the weakest word, and true of every order that has no row yet
-		row = g.waiters.doubt(waiter{order: item.order(live, held), bucket: p.Bucket, buyer: p.Buyer}, g.stopping)
+		row = g.waiters.recheckHeld(waiter{order: item.order(live, held), bucket: p.Bucket, buyer: p.Buyer}, g.stopping)
 	}
 	answerOrder(ctx, a.Outcome.Row().Status, &row)
 	setLocation(ctx, &row)
@@ -72,16 +74,16 @@ func (g *Gateway) holding(ctx context.Context, b sale.Bucket, buyer string, id s
 
 // reader is a buyer who reads his orders of one item.
 type reader struct {
-	buyer  string
-	place  *place // his among those of the buyer
-	live   *liveSale
-	item   *liveItem
-	bucket *sale.BucketRow
-	pass   pass
+	buyer   string
+	request *buyerRequest // this one, among those of the buyer
+	live    *liveSale
+	item    *liveItem
+	bucket  *sale.BucketRow
+	permit  permit
 }
 
 // admitReader checks the address's limit, the token, the buyer's limits, then ids, then the gateway's limits. Where ok,
-// done must follow, and then left.
+// endLookup must follow, and then endRequest.
 func (g *Gateway) admitReader(ctx *fasthttp.RequestCtx, at location, h *headers) (r reader, ok bool) {
 	if g.overAddressLimit(ctx) {
 		return r, false
@@ -98,13 +100,13 @@ func (g *Gateway) admitReader(ctx *fasthttp.RequestCtx, at location, h *headers)
 	if g.overBuyerLimit(ctx, r.buyer) {
 		return r, false
 	}
-	if r.place = g.places.enter(r.buyer); r.place == nil {
+	if r.request = g.buyerRequests.begin(r.buyer); r.request == nil {
 		g.refuseLate(ctx, 0)
 		return r, false
 	}
 	var refusal sale.Outcome
 	if refusal, ok = g.admitRead(&r, at); !ok {
-		g.left(r)
+		g.endRequest(r)
 		g.refuse(ctx, refusal)
 	}
 	return r, ok
@@ -112,19 +114,15 @@ func (g *Gateway) admitReader(ctx *fasthttp.RequestCtx, at location, h *headers)
 
 // admitRead finds what is to be read and applies the limits that all readers share.
 func (g *Gateway) admitRead(r *reader, at location) (refusal sale.Outcome, ok bool) {
-	catalogue := g.follower.current.Load()
-	if catalogue == nil {
-		return sale.OutcomeUnavailable, false
-	}
-	if r.live, r.item, refusal = catalogue.find(at); r.item == nil {
+	if r.live, r.item, refusal = g.catalogue.current.Load().find(at); r.item == nil {
 		return refusal, false
 	}
 	r.bucket = r.item.home([]byte(r.buyer))
-	if r.pass, refusal, ok = g.breakers.routes[sale.ResourceOrders].enter(); !ok {
+	if r.permit, refusal, ok = g.breakers.routes[sale.ResourceOrders].enter(); !ok {
 		return refusal, false
 	}
 	if g.reads.Add(1) > int64(g.options.MaxReads) {
-		g.done(*r)
+		g.endLookup(*r)
 		return sale.OutcomeOverloaded, false
 	}
 	return 0, true
@@ -135,18 +133,18 @@ func (r *reader) owns(row *sale.Order) bool {
 	return row.BuyerID == r.buyer && row.Sale == r.live.ID && row.SKU == r.item.SKU
 }
 
-// waiterOf is the reader as he waits for one of his orders, until a newer request of his takes his place.
+// waiterOf is the reader as he waits for one of his orders, until a newer request of his ends the wait.
 func (g *Gateway) waiterOf(r reader, order sale.Order) waiter {
-	return waiter{order: order, bucket: r.bucket.Bucket, buyer: r.buyer, woken: g.places.wait(r.place)}
+	return waiter{order: order, bucket: r.bucket.Bucket, buyer: r.buyer, woken: g.buyerRequests.wait(r.request)}
 }
 
-// left gives the buyer's place back, when he has been answered.
-func (g *Gateway) left(r reader) { g.places.leave(r.place) }
+// endRequest ends the request among those of the buyer, when he has been answered.
+func (g *Gateway) endRequest(r reader) { g.buyerRequests.end(r.request) }
 
-// done gives the look-up's place back.
-func (g *Gateway) done(r reader) {
+// endLookup ends the look-up among those under way in the gateway.
+func (g *Gateway) endLookup(r reader) {
 	g.reads.Add(-1)
-	r.pass.leave()
+	r.permit.leave()
 }
 
 // ownOrders answers with a page of the caller's orders of one SKU, oldest first: how an app finds an order whose answer was
@@ -161,15 +159,15 @@ func (g *Gateway) ownOrders(ctx *fasthttp.RequestCtx, at location, h *headers) {
 	if !ok {
 		return
 	}
-	defer g.left(r)
+	defer g.endRequest(r)
 	orders, refused := g.readOrders(r, wanted)
-	g.done(r) // before the wait: whose orders are held takes no look-up's place
+	g.endLookup(r) // before the wait: one who waits for held orders does not count against MaxReads
 	if refused != nil {
 		refused(ctx)
 		return
 	}
 	orders, next := wanted.cut(orders)
-	g.waiters.doubtAll(orders, g.waiterOf(r, sale.Order{}), g.stopping)
+	g.waiters.recheckAllHeld(orders, g.waiterOf(r, sale.Order{}), g.stopping)
 	head(ctx, fasthttp.StatusOK, typeJSON)
 	ctx.Response.SetBodyRaw(appendPage(make([]byte, 0, 64+320*len(orders)), orders, next))
 }

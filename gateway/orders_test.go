@@ -23,7 +23,7 @@ func rowOf(id sale.OrderID, status sale.OrderStatus) sale.Order {
 }
 
 func (s *scene) store(rows ...sale.Order) {
-	s.books.set(func(b *fakeBooks) {
+	s.database.set(func(b *fakeDatabase) {
 		for _, row := range rows {
 			b.rows[row.OrderID] = row
 		}
@@ -61,7 +61,7 @@ func TestReplayOfAnOrderWithoutARow(t *testing.T) {
 
 func TestReplayWithoutTheDatabase(t *testing.T) {
 	s := newScene(t).open(autumn())
-	s.books.set(func(b *fakeBooks) { b.failing = errAway })
+	s.database.set(func(b *fakeDatabase) { b.failing = errAway })
 	s.stock.answer(sale.Answer{Outcome: sale.OutcomeReplayed, OrderID: 7, Quantity: 1, CreatedAt: noon})
 	s.hold("ann", sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusQueued})
 	r := s.press("ann", "")
@@ -108,7 +108,8 @@ func TestOwnOrdersArePaged(t *testing.T) {
 		}
 	}
 	s.hold("ann", holdings...)
-	for query, sizes := range map[string][]int{"": {100, 100, 50}, "limit=125": {125, 125}, "limit=249": {249, 1}, "limit=1000": {250}} {
+	for query, sizes := range map[string][]int{"": {100, 100, 50}, "limit=125": {125, 125}, "limit=249": {249, 1},
+		"limit=1000": {250}} {
 		last, cursor := sale.OrderID(0), ""
 		for i, size := range sizes {
 			var page struct {
@@ -130,7 +131,8 @@ func TestOwnOrdersArePaged(t *testing.T) {
 	require.JSONEq(t, `{"orders":[]}`, s.get(phoneOrders+"?cursor=250", "ann").body)
 	require.Equal(t, s.get(phoneOrders, "ann").body, s.get(phoneOrders+"?limit=100&cursor=", "ann").body, "the first page")
 	for query, field := range map[string]string{
-		"limit=0": "limit", "limit=1001": "limit", "limit=": "limit", "limit=x": "limit", "limit=-1": "limit", "limit=1&limit=2": "limit",
+		"limit=0": "limit", "limit=1001": "limit", "limit=": "limit", "limit=x": "limit", "limit=-1": "limit",
+		"limit=1&limit=2": "limit",
 		"limit=1&limit=1": "limit", "cursor=&cursor=": "cursor", "cursor=5&cursor=": "cursor", "cursor=&cursor=5": "cursor",
 		"cursor=x": "cursor", "cursor=-5": "cursor", "cursor=0": "cursor", "cursor=99999999999999999999": "cursor",
 	} {
@@ -145,9 +147,9 @@ func TestOwnOrdersFailClosed(t *testing.T) {
 	s.stock.set(func(f *fakeStock) { f.failing = errAway })
 	s.refused(s.get(phoneOrders, "ann"), sale.OutcomeUnavailable, nil)
 	s.stock.set(func(f *fakeStock) { f.failing = nil })
-	s.books.set(func(b *fakeBooks) { b.failing = errAway })
+	s.database.set(func(b *fakeDatabase) { b.failing = errAway })
 	s.refused(s.get(phoneOrders, "ann"), sale.OutcomeUnavailable, nil)
-	s.books.set(func(b *fakeBooks) { b.failing = nil })
+	s.database.set(func(b *fakeDatabase) { b.failing = nil })
 	doubt(s)
 	s.refused(s.get(phoneOrders, "ann"), sale.OutcomeFenced, nil)
 	s.refused(s.get(phoneOrders+"/9", "ann"), sale.OutcomeFenced, nil)
@@ -195,15 +197,15 @@ func TestForeignAndUnknownOrdersTakeOnePath(t *testing.T) {
 					s.stock.set(func(f *fakeStock) { f.failing = errAway })
 				}
 				ask := func(id string) (response, int64) {
-					before := s.books.queries.Load()
+					before := s.database.queries.Load()
 					r := s.send(method, phoneOrders+"/"+id, "", bearer("ann"))
-					return r, s.books.queries.Load() - before
+					return r, s.database.queries.Load() - before
 				}
 				foreign, foreignQueries := ask("8")
 				unknown, unknownQueries := ask("99")
 				require.Equal(t, unknown.body, foreign.body, "%s, doubtful %t, away %t", method, doubtful, away)
 				require.Equal(t, unknownQueries, foreignQueries)
-				require.Zero(t, s.books.cancels)
+				require.Zero(t, s.database.cancels)
 			}
 		}
 	}
@@ -234,7 +236,7 @@ func TestLookupsGoTogether(t *testing.T) {
 	const askers = 40
 	s := newScene(t).open(autumn())
 	entered, release := make(chan struct{}, askers), make(chan struct{})
-	s.books.set(func(b *fakeBooks) { b.onQuery = func() { entered <- struct{}{}; <-release } })
+	s.database.set(func(b *fakeDatabase) { b.onQuery = func() { entered <- struct{}{}; <-release } })
 	for id := range sale.OrderID(askers) {
 		row := rowOf(id+1, sale.StatusConfirmed)
 		row.BuyerID = fmt.Sprintf("buyer-%d", id+1)
@@ -260,20 +262,20 @@ func TestLookupsGoTogether(t *testing.T) {
 	for range askers {
 		require.Equal(t, http.StatusOK, (<-answers).status)
 	}
-	require.LessOrEqual(t, s.books.queries.Load(), int64(2*queriesAtOnce))
+	require.LessOrEqual(t, s.database.queries.Load(), int64(2*queriesAtOnce))
 }
 
 func TestLookupEndsWithItsTime(t *testing.T) {
 	s := newScene(t, func(o *Options, _ *Deps) { o.StoreTimeout = 20 * time.Millisecond }).open(autumn())
 	release := make(chan struct{})
-	s.books.set(func(b *fakeBooks) { b.onQuery = func() { <-release } })
+	s.database.set(func(b *fakeDatabase) { b.onQuery = func() { <-release } })
 	s.refused(s.get(phoneOrders+"/7", "ann"), sale.OutcomeUnavailable, nil)
 	close(release)
 }
 
 func TestPanicInALookupCostsThatLookup(t *testing.T) {
 	s := newScene(t).open(autumn())
-	s.books.set(func(b *fakeBooks) { b.onQuery = func() { panic("a fault of the store") } })
+	s.database.set(func(b *fakeDatabase) { b.onQuery = func() { panic("a fault of the store") } })
 	s.refused(s.get(phoneOrders+"/7", "ann"), sale.OutcomeUnavailable, nil)
 	require.EqualValues(t, 1, s.metric("flashsale_panics_total", "", ""))
 }
@@ -282,7 +284,7 @@ func TestPanicInALookupCostsThatLookup(t *testing.T) {
 func TestOrderThatIsReleasedBetweenTheLooks(t *testing.T) {
 	s := newScene(t).open(autumn())
 	asked := 0
-	s.books.set(func(b *fakeBooks) {
+	s.database.set(func(b *fakeDatabase) {
 		b.onQuery = func() {
 			if asked++; asked == 2 {
 				s.store(rowOf(7, sale.StatusCancelled))
@@ -307,7 +309,7 @@ func TestReplayIsAnsweredInTime(t *testing.T) {
 	s := newScene(t, func(o *Options, _ *Deps) { o.StoreTimeout = 30 * time.Millisecond }).open(autumn())
 	s.stock.answer(sale.Answer{Outcome: sale.OutcomeReplayed, OrderID: 7, Quantity: 1, CreatedAt: noon})
 	release := make(chan struct{})
-	s.books.set(func(b *fakeBooks) { b.onQuery = func() { <-release } })
+	s.database.set(func(b *fakeDatabase) { b.onQuery = func() { <-release } })
 	s.stock.set(func(f *fakeStock) { f.failing = errAway })
 	began := time.Now()
 	r := s.press("ann", "")

@@ -7,7 +7,7 @@ import (
 )
 
 // owners are the buyers who own a unit of a bucket in one epoch: read once, and added to by what this gateway sells. What
-// other gateways sell is not heard of, but counted by the bucket itself: as long as its units sold are those of the
+// other gateways sell is not known here, but counted by the bucket itself: as long as its units sold are those of the
 // reading and those counted here, no owner is missing. Whoever gives his unit back stays; that only sends him to Redis for
 // nothing.
 type owners struct {
@@ -21,8 +21,8 @@ type owners struct {
 	own    int64              // units that this gateway has sold since to buyers who are in filter or fresh
 }
 
-// add counts a purchase that began when these owners had been read. Without room it counts nothing, so that somebody seems
-// to be missing and the owners are read again.
+// add counts a purchase that began when these owners had been read. Without room it counts nothing, so that the
+// counts differ and the owners are read again.
 func (o *owners) add(buyer string, units int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -41,7 +41,7 @@ func (o *owners) counted() int64 {
 	return o.sold + o.own
 }
 
-// all returns the filter with everybody in it who was counted.
+// all returns the filter with every buyer in it who was counted.
 func (o *owners) all() *bloom.BloomFilter {
 	o.mu.Lock()
 	defer o.mu.Unlock()

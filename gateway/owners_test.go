@@ -18,13 +18,13 @@ func ownersScene(t *testing.T) (*scene, *bucketLatch, *int) {
 	t.Helper()
 	s := newScene(t).open(autumn(func(s *sale.Sale) { s.PerBuyerLimit = 2 }))
 	readings := new(int)
-	s.gateway.keeper.stock = hookedStock{s.stock, func() { *readings++ }}
+	s.gateway.latchWatcher.owners.stock = hookedStock{s.stock, func() { *readings++ }}
 	s.stock.set(func(f *fakeStock) {
 		f.owners[phone], f.readings[phone] = []string{"owner"}, sale.Reading{Epoch: 1, Sequence: 9, Taken: 100}
 	})
 	b := &s.item("autumn", "phone").latch.buckets[0]
-	s.gateway.keeper.soldOut(b.latch)
-	s.turn()
+	s.gateway.latchWatcher.soldOut(b.latch)
+	s.look()
 	require.Equal(t, 1, *readings)
 	return s, b, readings
 }
@@ -43,7 +43,7 @@ func (s *scene) moves(change func(*sale.Reading)) {
 func (s *scene) cancelled(buyer string) {
 	s.t.Helper()
 	s.moves(func(r *sale.Reading) { r.Available, r.Returned = 1, r.Returned+1 })
-	s.turn()
+	s.look()
 	s.stock.set(func(f *fakeStock) {
 		f.decide = func(p sale.Purchase) sale.Answer {
 			return sale.Answer{Outcome: sale.OutcomeQueued, OrderID: 77, Quantity: 1, CreatedAt: noon}
@@ -60,7 +60,7 @@ func TestCancelsDoNotHaveTheOwnersReadAgain(t *testing.T) {
 	s, b, readings := ownersScene(t)
 	for i := range 50 {
 		s.cancelled(fmt.Sprintf("new-%d", i))
-		s.turn()
+		s.look()
 		require.NotNil(t, b.state.Load().owners, "the next look puts the filter to work again")
 	}
 	require.Equal(t, 1, *readings)
@@ -78,7 +78,7 @@ func TestReleasesAndTransfersKeepTheFilter(t *testing.T) {
 	s, b, readings := ownersScene(t)
 	filter := b.state.Load().owners
 	s.moves(func(r *sale.Reading) { r.Returned += 3; r.Taken += 3; r.Moved += 3 })
-	s.turn()
+	s.look()
 	require.Same(t, filter, b.state.Load().owners)
 	require.Equal(t, 1, *readings)
 }
@@ -89,7 +89,7 @@ func TestSalesOfOtherGatewaysHaveTheOwnersReadAgain(t *testing.T) {
 	s.cancelled("mine")
 	s.moves(func(r *sale.Reading) { r.Taken++ })
 	s.stock.set(func(f *fakeStock) { f.owners[phone] = []string{"owner", "mine", "theirs"} })
-	s.turn()
+	s.look()
 	require.Equal(t, 2, *readings)
 	require.Equal(t, http.StatusConflict, s.press("ann", "").status)
 	before := len(s.stock.purchases())
@@ -113,7 +113,7 @@ func TestPurchaseUnderWayDuringTheReadingIsNotCounted(t *testing.T) {
 	require.EqualValues(t, 101, b.owners.Load().counted())
 	require.Nil(t, b.state.Load().owners, "everybody goes on to the exact path until the next look")
 	s.moves(func(r *sale.Reading) { r.Taken = 102 })
-	require.NoError(t, s.gateway.keeper.turn(context.Background()))
+	require.NoError(t, s.gateway.latchWatcher.look(context.Background()))
 	require.Nil(t, b.state.Load().owners, "somebody else's sale is not taken for it")
 }
 
@@ -121,13 +121,13 @@ func TestPurchaseUnderWayDuringTheReadingIsNotCounted(t *testing.T) {
 func TestReadingsOfOwnersAreSpaced(t *testing.T) {
 	const took = 300 * time.Millisecond
 	s, b, readings := ownersScene(t)
-	k, now := s.gateway.keeper, time.Hour
-	k.clock = func() time.Duration { return now }
-	k.stock = hookedStock{s.stock, func() { *readings++; now += took }}
+	w, now := s.gateway.latchWatcher, time.Hour
+	w.owners.clock = func() time.Duration { return now }
+	w.owners.stock = hookedStock{s.stock, func() { *readings++; now += took }}
 	look := func() {
-		require.NoError(t, k.turn(context.Background()))
-		for len(k.builds) > 0 {
-			require.NoError(t, k.buildOwners(context.Background(), <-k.builds))
+		require.NoError(t, w.look(context.Background()))
+		for len(w.owners.orders) > 0 {
+			require.NoError(t, w.owners.read(context.Background(), <-w.owners.orders))
 		}
 	}
 	s.moves(func(r *sale.Reading) { r.Taken++ })
@@ -136,8 +136,8 @@ func TestReadingsOfOwnersAreSpaced(t *testing.T) {
 	for range 9 { // others go on selling
 		now += took
 		s.moves(func(r *sale.Reading) { r.Taken++ })
-		k.open(b.latch)
-		k.soldOut(b.latch)
+		w.open(b.latch)
+		w.soldOut(b.latch)
 		look()
 		require.Equal(t, 2, *readings)
 		require.Nil(t, b.state.Load().owners, "meanwhile everybody goes on to the exact path")
@@ -156,7 +156,7 @@ func TestOwnersWithoutRoomAreReadAgain(t *testing.T) {
 	known.room = 1
 	s.cancelled("first")
 	s.cancelled("second")
-	s.turn()
+	s.look()
 	require.Equal(t, 2, *readings)
 }
 
@@ -169,6 +169,6 @@ func TestSalesOfAnotherEpochAreNotCounted(t *testing.T) {
 		require.Equal(t, want, known.counted())
 	}
 	s.moves(func(r *sale.Reading) { *r = sale.Reading{Epoch: 2, Taken: 100} })
-	require.NoError(t, s.gateway.keeper.turn(context.Background()))
+	require.NoError(t, s.gateway.latchWatcher.look(context.Background()))
 	require.Nil(t, b.state.Load().owners, "an epoch counts from its own beginning")
 }

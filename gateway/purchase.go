@@ -7,8 +7,8 @@ import (
 )
 
 // purchase is the ladder: one press of Buy, from the cheapest refusal to the Stock's own answer. The order of the rows is
-// the contract's, and the first that applies is given. Everything above the last line is decided from local memory,
-// without an allocation.
+// the contract's, and the first that applies is given. Everything above Reserve is decided from local memory, and nothing is
+// allocated before the buyer is known to be served.
 func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers) sale.Outcome {
 	quantity, field := parseBody(ctx.PostBody())
 	if field != "" {
@@ -18,19 +18,15 @@ func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers) sa
 	if !ok {
 		return g.malformed(ctx, fieldKey, formOfKey)
 	}
-	catalogue := g.follower.current.Load()
-	if catalogue == nil { // nobody knows yet which sales there are
-		return g.refuse(ctx, sale.OutcomeUnavailable)
-	}
+	catalogue := g.catalogue.current.Load()
 	live, item, refusal := catalogue.find(at)
 	if item == nil {
 		return g.refuse(ctx, refusal)
 	}
 	now := g.stock.Now()
-	if now.IsZero() && live.State != sale.StateClosed { // all below depends on a time that nobody knows
-		return g.refuse(ctx, sale.OutcomeUnavailable)
-	}
 	switch live.phaseAt(now) {
+	case phaseUnknown:
+		return g.refuse(ctx, sale.OutcomeUnavailable)
 	case phaseUpcoming:
 		return g.refuseEarly(ctx, live, now)
 	case phaseEnded:
@@ -42,11 +38,11 @@ func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers) sa
 	if item.open == 0 {
 		return g.refuse(ctx, sale.OutcomeFenced)
 	}
-	soldOut := item.whole() && item.latch.all()
+	soldOut := item.soldOut()
 	if !soldOut && g.overAddressLimit(ctx) { // before the token: guessing tokens is not free
 		return sale.OutcomeRateLimited
 	}
-	var who buyerID // no answer depends on a name that no signature proves: a bad token hears what no token hears
+	var who buyerID // no answer depends on a name that no signature proves: a bad token is answered as no token is
 	proven := g.tokens.prove(h.bearer(), now, &who)
 	switch {
 	case soldOut && item.latch.refuses(who.text()):
@@ -59,20 +55,22 @@ func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers) sa
 		return g.refuse(ctx, sale.OutcomeFenced)
 	}
 	buyer := who.String()
-	if !live.listed(buyer) {
+	switch {
+	case !live.listed(buyer):
 		return g.refuse(ctx, sale.OutcomeNotEligible)
-	}
-	if g.overBuyerLimit(ctx, buyer) {
+	case g.overBuyerLimit(ctx, buyer):
 		return sale.OutcomeRateLimited
 	}
-	pass, refusal, ok := g.admit()
+	permit, refusal, ok := g.admit()
 	if !ok {
 		return g.refuse(ctx, refusal)
 	}
-	defer g.leave(pass)
+	defer g.leave(permit)
 	p := item.press(live, buyer, key, quantity)
-	p.Came, p.Grief = ctx.Time(), catalogue.grief.ForSale(live.PaymentTTL)
-	return g.decide(ctx, live, item, p)
+	p.ArrivedAt, p.Grief = ctx.Time(), catalogue.grief.ForSale(live.PaymentTTL)
+	owners := item.latch.buckets[p.Bucket.Number].owners.Load() // before Reserve: a later reading may count this purchase
+	answer := g.stock.Reserve(p)
+	return g.reply(ctx, live, item, owners, &p, &answer)
 }
 
 // fieldKey names the header at fault in a malformed answer.
@@ -80,6 +78,9 @@ const fieldKey = "Idempotency-Key"
 
 // whole reports whether no bucket is in doubt: one that is may hold units, so that the SKU is not known to be sold out.
 func (i *liveItem) whole() bool { return i.open == len(i.buckets) }
+
+// soldOut reports whether the SKU is known to be sold out.
+func (i *liveItem) soldOut() bool { return i.whole() && i.latch.all() }
 
 // press is what the Stock needs to know. Its strings are copies or belong to the catalogue.
 func (i *liveItem) press(live *liveSale, buyer string, key []byte, quantity int) sale.Purchase {
@@ -95,35 +96,34 @@ func (i *liveItem) press(live *liveSale, buyer string, key []byte, quantity int)
 }
 
 // admit applies the bounds that everybody shares. Where ok, leave must follow.
-func (g *Gateway) admit() (p pass, refusal sale.Outcome, ok bool) {
+func (g *Gateway) admit() (p permit, refusal sale.Outcome, ok bool) {
 	if p, refusal, ok = g.purchases.enter(); !ok {
 		return p, refusal, false
 	}
 	if g.inFlight.Add(1) > int64(g.options.MaxInFlight) {
 		g.leave(p)
-		return pass{}, sale.OutcomeOverloaded, false
+		return permit{}, sale.OutcomeOverloaded, false
 	}
 	return p, 0, true
 }
 
-func (g *Gateway) leave(p pass) {
+func (g *Gateway) leave(p permit) {
 	g.inFlight.Add(-1)
 	p.leave()
 }
 
-// decide asks the Stock and tells the buyer.
-func (g *Gateway) decide(ctx *fasthttp.RequestCtx, live *liveSale, item *liveItem, p sale.Purchase) sale.Outcome {
-	bucket := &item.latch.buckets[p.Bucket.Number]
-	owners := bucket.owners.Load()
-	a := g.stock.Reserve(p)
+// reply answers what the Stock decided. The owners are those that were known before it was asked.
+func (g *Gateway) reply(
+	ctx *fasthttp.RequestCtx, live *liveSale, item *liveItem, known *owners, p *sale.Purchase, a *sale.Answer,
+) sale.Outcome {
 	switch a.Outcome {
 	case sale.OutcomeQueued, sale.OutcomeHeld:
-		bucket.sold(owners, &p, a.Quantity)
-		g.taken(ctx, live, item, &a)
+		item.latch.buckets[p.Bucket.Number].sold(known, p, a.Quantity)
+		g.taken(ctx, live, item, a)
 	case sale.OutcomeReplayed:
-		return g.replayed(ctx, live, item, &p, &a)
+		return g.replayed(ctx, live, item, p, a)
 	case sale.OutcomeSoldOut:
-		g.keeper.soldOut(item.latch)
+		g.latchWatcher.soldOut(item.latch)
 		return g.refuse(ctx, a.Outcome)
 	case sale.OutcomeNotStarted:
 		return g.refuseEarly(ctx, live, g.stock.Now())

@@ -28,8 +28,8 @@ func TestPurchaseIsTaken(t *testing.T) {
 		"updated_at":"2026-11-11T12:00:00.123Z","pay_by":"2026-11-11T12:15:00.123Z"}`, r.body)
 	purchases := s.stock.purchases()
 	require.Len(t, purchases, 1)
-	require.WithinRange(t, purchases[0].Came, before, time.Now(), "when the request had arrived")
-	purchases[0].Came = time.Time{}
+	require.WithinRange(t, purchases[0].ArrivedAt, before, time.Now(), "when the request had arrived")
+	purchases[0].ArrivedAt = time.Time{}
 	require.Equal(t, sale.Purchase{
 		Bucket: sale.Bucket{Sale: "autumn", SKU: "phone"}, Epoch: 1, Partition: 3, Buckets: 1,
 		Buyer: "ann", Key: "first press", Quantity: 1, Grief: sale.DefaultGrief().ForSale(900),
@@ -57,7 +57,8 @@ func TestStockRefusals(t *testing.T) {
 		{sale.Answer{Outcome: sale.OutcomeOverLimit, Limit: 2}, map[string]any{"limit": 2.0}},
 		{sale.Answer{Outcome: sale.OutcomeAlreadyBought, Limit: 2, Bought: 1, OrderID: 8},
 			map[string]any{"limit": 2.0, "bought": 1.0, "order_id": "8"}},
-		{sale.Answer{Outcome: sale.OutcomeTooManyCancellations, Limit: 3, Unpaid: 4}, map[string]any{"limit": 3.0, "unpaid": 4.0}},
+		{sale.Answer{Outcome: sale.OutcomeTooManyCancellations, Limit: 3, Unpaid: 4},
+			map[string]any{"limit": 3.0, "unpaid": 4.0}},
 		{sale.Answer{Outcome: sale.OutcomeNotEnough, Available: 3}, map[string]any{"available": 3.0}},
 		{sale.Answer{Outcome: sale.OutcomeSoldOut}, nil},
 		{sale.Answer{Outcome: sale.OutcomeUnknown, OrderID: 7}, map[string]any{"order_id": "7"}},
@@ -97,8 +98,8 @@ func TestLocalRefusals(t *testing.T) {
 		autumn(func(s *sale.Sale) { s.ID = "doubtful" }),
 		autumn(func(s *sale.Sale) { s.ID = "unlisted"; s.Eligibility = sale.EligibilityList }),
 	)
-	s.books.bucket(sale.BucketRow{Bucket: sale.Bucket{Sale: "doubtful", SKU: "phone"}, Epoch: 1, State: sale.BucketLoading})
-	s.follow()
+	s.database.bucket(sale.BucketRow{Bucket: sale.Bucket{Sale: "doubtful", SKU: "phone"}, Epoch: 1, State: sale.BucketLoading})
+	s.pollCatalogue()
 
 	early := func(startsAt string) map[string]any {
 		return map[string]any{"starts_at": startsAt, "server_time": "2026-11-11T12:00:00.123Z"}
@@ -112,9 +113,12 @@ func TestLocalRefusals(t *testing.T) {
 		{"draft", "/v1/sales/draft/items/phone/orders", "", "", sale.OutcomeSaleNotFound, nil},
 		{"id outside its pattern", "/v1/sales/Autumn/items/phone/orders", "", "", sale.OutcomeSaleNotFound, nil},
 		{"unknown SKU", "/v1/sales/autumn/items/none/orders", "", "", sale.OutcomeSKUNotFound, nil},
-		{"preloaded", "/v1/sales/preloaded/items/phone/orders", "", "", sale.OutcomeNotStarted, early("2026-11-11T11:00:00.123Z")},
-		{"before the start", "/v1/sales/early/items/phone/orders", "", "", sale.OutcomeNotStarted, early("2026-11-11T12:01:30.123Z")},
-		{"paused before the start", "/v1/sales/paused-early/items/phone/orders", "", "", sale.OutcomeNotStarted, early("2026-11-11T12:00:01.123Z")},
+		{"preloaded", "/v1/sales/preloaded/items/phone/orders", "", "", sale.OutcomeNotStarted,
+			early("2026-11-11T11:00:00.123Z")},
+		{"before the start", "/v1/sales/early/items/phone/orders", "", "", sale.OutcomeNotStarted,
+			early("2026-11-11T12:01:30.123Z")},
+		{"paused before the start", "/v1/sales/paused-early/items/phone/orders", "", "", sale.OutcomeNotStarted,
+			early("2026-11-11T12:00:01.123Z")},
 		{"after the end", "/v1/sales/over/items/phone/orders", "", "", sale.OutcomeSaleEnded, nil},
 		{"closed", "/v1/sales/closed/items/phone/orders", "", "", sale.OutcomeSaleEnded, nil},
 		{"paused after the end", "/v1/sales/paused-over/items/phone/orders", "", "", sale.OutcomeSaleEnded, nil},
@@ -124,7 +128,8 @@ func TestLocalRefusals(t *testing.T) {
 		{"another scheme", phoneOrders, "", "Authorization: Basic YTpi", sale.OutcomeUnauthenticated, nil},
 		{"listed sale without a list", "/v1/sales/unlisted/items/phone/orders", "", bearer("ann"), sale.OutcomeNotEligible, nil},
 		{"bad body", phoneOrders, "{", bearer("ann"), sale.OutcomeMalformed, map[string]any{"field": "body"}},
-		{"bad quantity", phoneOrders, `{"quantity":0}`, bearer("ann"), sale.OutcomeMalformed, map[string]any{"field": "quantity"}},
+		{"bad quantity", phoneOrders, `{"quantity":0}`, bearer("ann"), sale.OutcomeMalformed,
+			map[string]any{"field": "quantity"}},
 		{"unknown member", phoneOrders, `{"colour":1}`, bearer("ann"), sale.OutcomeMalformed, map[string]any{"field": "colour"}},
 		{"empty key", phoneOrders, "", "Idempotency-Key:", sale.OutcomeMalformed, map[string]any{"field": "Idempotency-Key"}},
 		{"no such path", "/v1/sales/autumn/items/phone", "", "", sale.OutcomeNotFound, nil},
@@ -164,7 +169,8 @@ func TestPrecedence(t *testing.T) {
 	}{
 		{"path over body", "/nowhere", "{", nil, nil, nil, sale.OutcomeNotFound},
 		{"body over sale", "/v1/sales/none/items/phone/orders", "{", nil, nil, nil, sale.OutcomeMalformed},
-		{"key over sale", "/v1/sales/none/items/phone/orders", "", []string{"Idempotency-Key: \x80"}, nil, nil, sale.OutcomeMalformed},
+		{"key over sale", "/v1/sales/none/items/phone/orders", "", []string{"Idempotency-Key: \x80"}, nil, nil,
+			sale.OutcomeMalformed},
 		{"SKU over start", "/v1/sales/autumn/items/none/orders", "", nil, []change{early}, nil, sale.OutcomeSKUNotFound},
 		{"start over pause", phoneOrders, "", nil, []change{early, paused}, nil, sale.OutcomeNotStarted},
 		{"end over pause", phoneOrders, "", nil, []change{ended, paused}, nil, sale.OutcomeSaleEnded},
@@ -173,7 +179,8 @@ func TestPrecedence(t *testing.T) {
 		{"sold out over token", phoneOrders, "", nil, nil, func(s *scene) { latchOf(s, "bob") }, sale.OutcomeSoldOut},
 		{"token over list", phoneOrders, "", nil, []change{listed}, nil, sale.OutcomeUnauthenticated},
 		{"list over limit", phoneOrders, "", []string{bearer("ann")}, []change{listed}, rules(shut), sale.OutcomeNotEligible},
-		{"limit over in flight", phoneOrders, "", []string{bearer("ann")}, nil, func(s *scene) { full(s); rules(shut)(s) }, sale.OutcomeRateLimited},
+		{"limit over in flight", phoneOrders, "", []string{bearer("ann")}, nil, func(s *scene) { full(s); rules(shut)(s) },
+			sale.OutcomeRateLimited},
 		{"buyer's limit over in flight", phoneOrders, "", []string{bearer("ann")}, nil, func(s *scene) {
 			rules(strict)(s)
 			s.press("ann", "")
@@ -198,8 +205,8 @@ func TestPrecedence(t *testing.T) {
 }
 
 func doubt(s *scene) {
-	s.books.bucket(sale.BucketRow{Bucket: sale.Bucket{Sale: "autumn", SKU: "phone"}, Epoch: 1, State: sale.BucketClosed})
-	s.follow()
+	s.database.bucket(sale.BucketRow{Bucket: sale.Bucket{Sale: "autumn", SKU: "phone"}, Epoch: 1, State: sale.BucketClosed})
+	s.pollCatalogue()
 }
 
 // latchOf closes the latch of the phone, which the owner has bought.
@@ -210,35 +217,38 @@ func latchOf(s *scene, owner string) {
 		f.owners[phone] = []string{owner}
 		f.readings[phone] = sale.Reading{Epoch: 1, Sequence: 9}
 	})
-	s.gateway.keeper.soldOut(s.item("autumn", "phone").latch)
-	s.turn()
+	s.gateway.latchWatcher.soldOut(s.item("autumn", "phone").latch)
+	s.look()
 }
 
-// turn lets the keeper look once and builds every filter that it orders.
-func (s *scene) turn() {
+// look lets the latch watcher look once and reads every filter that it orders.
+func (s *scene) look() {
 	s.t.Helper()
-	for _, b := range s.gateway.keeper.closed {
+	for _, b := range s.gateway.latchWatcher.closed {
 		b.rests.Store(0)
 	}
-	require.NoError(s.t, s.gateway.keeper.turn(context.Background()))
-	for len(s.gateway.keeper.builds) > 0 {
-		require.NoError(s.t, s.gateway.keeper.buildOwners(context.Background(), <-s.gateway.keeper.builds))
+	require.NoError(s.t, s.gateway.latchWatcher.look(context.Background()))
+	for len(s.gateway.latchWatcher.owners.orders) > 0 {
+		require.NoError(s.t, s.gateway.latchWatcher.owners.read(context.Background(), <-s.gateway.latchWatcher.owners.orders))
 	}
 }
 
 func (s *scene) item(saleID, sku string) *liveItem {
-	return s.gateway.follower.current.Load().sales[saleID].items[sku]
+	return s.gateway.catalogue.current.Load().sales[saleID].items[sku]
 }
 
 func rules(r sale.Rules) func(*scene) {
-	return func(s *scene) { s.books.rules(r); s.follow() }
+	return func(s *scene) { s.database.rules(r); s.pollCatalogue() }
 }
 
 // full leaves no room for a purchase in flight.
 func full(s *scene) { s.gateway.inFlight.Store(int64(s.gateway.options.MaxInFlight)) }
 
 func TestRetryAfterReachesUpToTheStart(t *testing.T) {
-	s := newScene(t).open(autumn(func(s *sale.Sale) { s.StartsAt = sale.Time{Time: noon.Add(89*time.Second + time.Millisecond)} }))
+	s := newScene(t).open(autumn(func(s *sale.Sale) {
+		s.StartsAt = sale.Time{Time: noon.Add(89*time.Second +
+			time.Millisecond)}
+	}))
 	r := s.press("ann", "")
 	require.Equal(t, "90", r.header.Get("Retry-After"))
 
@@ -281,8 +291,9 @@ func TestBucketOfTheBuyerDecides(t *testing.T) {
 
 func TestOneBucketInDoubtRefusesItsBuyersOnly(t *testing.T) {
 	s := newScene(t).open(autumn(func(s *sale.Sale) { s.Items[0].Buckets = 2 }))
-	s.books.bucket(sale.BucketRow{Bucket: sale.Bucket{Sale: "autumn", SKU: "phone", Number: 1}, Epoch: 1, State: sale.BucketClosed})
-	s.follow()
+	s.database.bucket(sale.BucketRow{Bucket: sale.Bucket{Sale: "autumn", SKU: "phone", Number: 1}, Epoch: 1,
+		State: sale.BucketClosed})
+	s.pollCatalogue()
 	s.refused(s.press(buyerOf(1, 2), ""), sale.OutcomeFenced, nil)
 	require.Equal(t, http.StatusAccepted, s.press(buyerOf(0, 2), "").status)
 	s.refused(s.send(http.MethodPost, phoneOrders, ""), sale.OutcomeUnauthenticated, nil)
@@ -299,13 +310,14 @@ func buyerOf(bucket, buckets int) string {
 
 func TestListedSaleAsksForTheListItKnows(t *testing.T) {
 	s := newScene(t).open(autumn(func(s *sale.Sale) { s.Eligibility, s.ListVersion, s.ListSize = sale.EligibilityList, 4, 2 }))
-	require.Equal(t, http.StatusAccepted, s.press("stranger", "").status, "without a filter everybody passes to the exact look-up")
+	require.Equal(t, http.StatusAccepted, s.press("stranger", "").status,
+		"without a filter everybody passes to the exact look-up")
 	asked := s.stock.purchases()
 	require.EqualValues(t, 4, asked[0].ListVersion)
 	require.EqualValues(t, 2, asked[0].ListSize)
 
-	s.books.set(func(b *fakeBooks) { b.listed["autumn"] = []string{"ann", "bob"} })
-	require.NoError(t, s.gateway.lists.build(context.Background(), s.gateway.follower.current.Load(), noon))
+	s.database.set(func(b *fakeDatabase) { b.listed["autumn"] = []string{"ann", "bob"} })
+	require.NoError(t, s.gateway.lists.build(context.Background(), s.gateway.catalogue.current.Load(), noon))
 	s.refused(s.press("stranger", ""), sale.OutcomeNotEligible, nil)
 	require.Equal(t, http.StatusAccepted, s.press("ann", "").status)
 	require.Equal(t, http.StatusAccepted, s.press("bob", "").status)
@@ -317,7 +329,7 @@ func TestPanicCostsOneRequest(t *testing.T) {
 	r := s.press("ann", "")
 	s.problem(r, http.StatusInternalServerError, "internal", "The gateway has failed", nil)
 	require.EqualValues(t, 1, s.metric("flashsale_panics_total", "", ""))
-	require.Zero(t, s.gateway.inFlight.Load(), "the place in flight is given back")
+	require.Zero(t, s.gateway.inFlight.Load(), "a purchase that has ended is not in flight")
 
 	s.stock.answer(sale.Answer{Outcome: sale.OutcomeQueued, OrderID: 1, Quantity: 1, CreatedAt: noon})
 	require.Equal(t, http.StatusAccepted, s.press("ann", "").status)

@@ -6,93 +6,69 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"time"
+
+	"flashsale/role"
 )
 
-// every returns a role that does one unit of work at once and then again after each period.
-func (g *Gateway) every(name string, period time.Duration, work func(context.Context) error) func(context.Context) {
-	return func(ctx context.Context) {
-		health := health{log: g.options.Log, role: name}
-		ticker := time.NewTicker(period)
-		defer ticker.Stop()
-		for ctx.Err() == nil {
-			health.note(ctx, g.safely(name, func() error { return work(ctx) }))
-			select {
-			case <-ticker.C:
-			case <-ctx.Done():
+// every returns a role that does one unit of work at once, and then begins the next one each period.
+func (g *Gateway) every(name string, period time.Duration, unit func(context.Context) error) *role.Loop {
+	return &role.Loop{
+		Name: name, Log: g.options.Log, Rest: role.Steady(period),
+		Unit: func(ctx context.Context) error { return g.safely(name, func() error { return unit(ctx) }) },
+	}
+}
+
+// whileWaiting returns a role that works in the given period while some request waits for an order, and rests otherwise.
+func (g *Gateway) whileWaiting(name string, wake <-chan struct{}, period time.Duration,
+	unit func(context.Context) error) *role.Loop {
+	var waited bool // whether there was a waiter when the last unit began
+	var result error
+	rest := role.Steady(period)
+	return &role.Loop{
+		Name: name, Log: g.options.Log, Wake: wake,
+		Rest: func(took time.Duration) time.Duration {
+			if !waited {
+				return role.UntilWoken
 			}
-		}
-	}
-}
-
-// whileWaiting returns a role that works in the given period while somebody waits for an order, and sleeps otherwise.
-func (g *Gateway) whileWaiting(name string, wake chan struct{}, period time.Duration, turn func(context.Context) error) func(context.Context) {
-	return func(ctx context.Context) {
-		health := health{log: g.options.Log, role: name}
-		ticker := time.NewTicker(period)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-wake:
-			case <-ctx.Done():
-				return
+			return rest(took)
+		},
+		Unit: func(ctx context.Context) error {
+			if waited = g.waiters.anyone(); waited {
+				result = g.safely(name, func() error { return unit(ctx) })
 			}
-			for g.waiters.anyone() && ctx.Err() == nil {
-				health.note(ctx, g.safely(name, func() error { return turn(ctx) }))
-				select {
-				case <-ticker.C:
-				case <-ctx.Done():
-				}
-			}
-		}
+			return result // without waiters the result of before stands: nothing was tried, so nothing works again
+		},
 	}
 }
 
-// buildOwners makes filters of owners as the keeper orders them.
-func (g *Gateway) buildOwners(ctx context.Context) {
-	health := health{log: g.options.Log, role: "owners of sold-out buckets"}
-	for {
-		select {
-		case order := <-g.keeper.builds:
-			health.note(ctx, g.safely(health.role, func() error { return g.keeper.buildOwners(ctx, order) }))
-		case <-ctx.Done():
-			return
-		}
+// listBuilder returns the role that makes filters of listed buyers when the catalogue has changed, and tries again a while
+// after a failure.
+func (g *Gateway) listBuilder() *role.Loop {
+	const name = "lists of buyers"
+	return &role.Loop{
+		Name: name, Log: g.options.Log, Wake: g.lists.wanted, Retry: func(int) time.Duration { return listRetry },
+		Unit: func(ctx context.Context) error {
+			return g.safely(name, func() error { return g.lists.build(ctx, g.catalogue.current.Load(), g.stock.Now()) })
+		},
 	}
 }
 
-// buildLists makes filters of listed buyers when the catalogue has changed, and tries again a while after a failure.
-func (g *Gateway) buildLists(ctx context.Context) {
-	health := health{log: g.options.Log, role: "lists of buyers"}
-	var again <-chan time.Time
-	for {
-		select {
-		case <-g.lists.wanted:
-		case <-again:
-		case <-ctx.Done():
-			return
-		}
-		again = nil
-		err := g.safely(health.role, func() error {
-			return g.lists.build(ctx, g.follower.current.Load(), g.stock.Now())
-		})
-		health.note(ctx, err)
-		if err != nil {
-			again = time.After(listRetry)
-		}
-	}
+// readOwners makes filters of owners as the latch watcher orders them.
+func (g *Gateway) readOwners(ctx context.Context) {
+	eachOf(ctx, g, "owners of sold-out buckets", g.latchWatcher.owners.orders, g.latchWatcher.owners.read)
 }
 
-// lookForViewers looks at the stock of sales that somebody is watching.
+// lookForViewers looks at the stock of sales that are being watched.
 func (g *Gateway) lookForViewers(ctx context.Context) {
-	health := health{log: g.options.Log, role: "watched sales"}
-	for {
-		select {
-		case live := <-g.viewers.watched:
-			health.note(ctx, g.safely(health.role, func() error { return g.viewers.look(ctx, live) }))
-		case <-ctx.Done():
-			return
-		}
-	}
+	eachOf(ctx, g, "watched sales", g.viewers.watched, g.viewers.look)
+}
+
+// eachOf does one unit of work for every item of a channel until ctx is over.
+func eachOf[T any](ctx context.Context, g *Gateway, name string, items <-chan T, unit func(context.Context, T) error) {
+	health := &role.Health{Name: name, Log: g.options.Log}
+	role.Each(ctx, items, health, func(ctx context.Context, item T) error {
+		return g.safely(name, func() error { return unit(ctx, item) })
+	})
 }
 
 // safely runs one unit of work and turns a panic into an error, so that a fault costs one unit and not the process.
@@ -110,23 +86,4 @@ func (g *Gateway) safely(what string, work func() error) (err error) {
 func (g *Gateway) fault(what string, fault any) {
 	g.metrics.panics.Inc()
 	g.options.Log.Error("panic", slog.String("in", what), slog.Any("fault", fault), slog.String("stack", string(debug.Stack())))
-}
-
-// health reports when a role begins to fail and when it works again, and not every failure in between.
-type health struct {
-	log     *slog.Logger
-	role    string
-	failing bool
-}
-
-func (h *health) note(ctx context.Context, err error) {
-	switch {
-	case ctx.Err() != nil: // the end of the process is no fault of the role
-	case err != nil && !h.failing:
-		h.failing = true
-		h.log.Warn("role fails", slog.String("role", h.role), slog.Any("error", err))
-	case err == nil && h.failing:
-		h.failing = false
-		h.log.Info("role works again", slog.String("role", h.role))
-	}
 }

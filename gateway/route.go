@@ -158,7 +158,8 @@ const (
 )
 
 var routeNames = [routeCount]string{
-	routeNone: "none", routePurchase: "purchase", routeOrders: "orders", routeOrder: "order", routeCancel: "cancel", routeSale: "sale",
+	routeNone: "none", routePurchase: "purchase", routeOrders: "orders", routeOrder: "order", routeCancel: "cancel",
+	routeSale: "sale",
 	routeTime: "time", routeLive: "livez", routeReady: "readyz", routeOpenAPI: "openapi",
 }
 

@@ -12,8 +12,9 @@ import (
 
 func TestLocate(t *testing.T) {
 	for p, expected := range map[string]location{
-		"/v1/sales/a/items/b/orders":          {path: pathOrders, sale: []byte("a"), sku: []byte("b"), item: []byte("a/items/b")},
-		"/v1/sales/a/items/b/orders/7":        {path: pathOrder, sale: []byte("a"), sku: []byte("b"), order: []byte("7"), item: []byte("a/items/b")},
+		"/v1/sales/a/items/b/orders": {path: pathOrders, sale: []byte("a"), sku: []byte("b"), item: []byte("a/items/b")},
+		"/v1/sales/a/items/b/orders/7": {path: pathOrder, sale: []byte("a"), sku: []byte("b"), order: []byte("7"),
+			item: []byte("a/items/b")},
 		"/v1/sales/a":                         {path: pathSale, sale: []byte("a")},
 		"/v1/s%61les/a":                       {},
 		"/v1/sales/%61":                       {path: pathSale, sale: []byte("a")},
@@ -55,8 +56,9 @@ func TestLocate(t *testing.T) {
 func TestMethodsThatAreNotOffered(t *testing.T) {
 	s := newScene(t).open(autumn())
 	for p, allow := range map[string]string{
-		phoneOrders: "GET, HEAD, POST", phoneOrders + "/7": "DELETE, GET, HEAD", "/v1/sales/autumn": "GET, HEAD", "/v1/time": "GET, HEAD",
-		"/livez": "GET, HEAD", "/readyz": "GET, HEAD", "/openapi.json": "GET, HEAD",
+		phoneOrders: "GET, HEAD, POST", phoneOrders + "/7": "DELETE, GET, HEAD", "/v1/sales/autumn": "GET, HEAD",
+		"/v1/time": "GET, HEAD",
+		"/livez":   "GET, HEAD", "/readyz": "GET, HEAD", "/openapi.json": "GET, HEAD",
 	} {
 		for _, method := range []string{"PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW", "get"} {
 			if strings.Contains(allow, method) {
@@ -75,7 +77,8 @@ func TestEveryGetAnswersHead(t *testing.T) {
 	s := newScene(t).open(autumn())
 	s.store(rowOf(7, sale.StatusConfirmed))
 	for _, p := range []string{
-		phoneOrders, phoneOrders + "/7", phoneOrders + "/8", "/v1/sales/autumn", "/v1/sales/none", "/v1/time", "/livez", "/readyz",
+		phoneOrders, phoneOrders + "/7", phoneOrders + "/8", "/v1/sales/autumn", "/v1/sales/none", "/v1/time", "/livez",
+		"/readyz",
 		"/openapi.json", "/nowhere",
 	} {
 		get, head := s.send("GET", p, "", bearer("ann")), s.send("HEAD", p, "", bearer("ann"))
@@ -99,8 +102,10 @@ func TestStrangeIdsAreUnknown(t *testing.T) {
 	long := strings.Repeat("a", 64)
 	s.open(autumn(func(s *sale.Sale) { s.ID = long; s.Items[0].SKU = "b" }))
 	require.Equal(t, http.StatusAccepted, s.send(http.MethodPost, "/v1/sales/"+long+"/items/b/orders", "", bearer("ann")).status)
-	require.Equal(t, http.StatusAccepted, s.send(http.MethodPost, "/v1/sales/%61utumn/items/ph%6Fne/orders", "", bearer("ann")).status)
-	require.Equal(t, http.StatusAccepted, s.send(http.MethodPost, "http://shop"+phoneOrders+"?any=1&any=2", "", bearer("ann")).status)
+	require.Equal(t, http.StatusAccepted, s.send(http.MethodPost, "/v1/sales/%61utumn/items/ph%6Fne/orders", "",
+		bearer("ann")).status)
+	require.Equal(t, http.StatusAccepted, s.send(http.MethodPost, "http://shop"+phoneOrders+"?any=1&any=2", "",
+		bearer("ann")).status)
 }
 
 // FuzzLocate: whatever a path looks like, what is found in it has the form of its template.
@@ -113,7 +118,8 @@ func FuzzLocate(f *testing.F) {
 		if at.path == pathNone || at.sale == nil {
 			return
 		}
-		filled := strings.NewReplacer("{sale}", string(at.sale), "{sku}", string(at.sku), "{order_id}", string(at.order)).Replace(paths[at.path].template)
+		filled := strings.NewReplacer("{sale}", string(at.sale), "{sku}", string(at.sku), "{order_id}",
+			string(at.order)).Replace(paths[at.path].template)
 		require.Equal(t, filled, string(unescape(p)))
 		require.NotContains(t, string(at.sale)+string(at.sku)+string(at.order), "/")
 	})

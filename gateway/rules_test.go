@@ -80,22 +80,23 @@ func TestIsolationRule(t *testing.T) {
 	s.refused(s.press("ann", ""), sale.OutcomeOverloaded, nil)
 	close(release)
 	require.Equal(t, http.StatusAccepted, (<-slow).status)
-	require.Equal(t, http.StatusAccepted, s.press("ann", "").status, "the place is given back")
+	require.Equal(t, http.StatusAccepted, s.press("ann", "").status, "the request has ended")
 }
 
 func TestBreakerOfTheDatabase(t *testing.T) {
 	s := newScene(t).open(autumn())
 	rules(sale.Rules{CircuitBreaker: []sale.BreakerRule{{
-		Resource: sale.ResourceMySQL, Strategy: sale.StrategyErrorCount, Threshold: 2, WindowMS: 60000, MinRequests: 1, RetryMS: 60000,
+		Resource: sale.ResourceMySQL, Strategy: sale.StrategyErrorCount, Threshold: 2, WindowMS: 60000, MinRequests: 1,
+		RetryMS: 60000,
 	}}})(s)
-	s.books.set(func(b *fakeBooks) { b.failing = errAway })
+	s.database.set(func(b *fakeDatabase) { b.failing = errAway })
 	for range 5 {
 		s.refused(s.get(phoneOrders+"/7", "ann"), sale.OutcomeUnavailable, nil)
 	}
-	require.Less(t, s.books.queries.Load(), int64(5), "the open circuit spares the database")
+	require.Less(t, s.database.queries.Load(), int64(5), "the open circuit spares the database")
 	_, ok := s.gateway.breakers.Enter(sale.ResourceMySQL)
 	require.False(t, ok)
-	s.books.set(func(b *fakeBooks) { b.failing = nil; b.rows[7] = rowOf(7, sale.StatusConfirmed) })
+	s.database.set(func(b *fakeDatabase) { b.failing = nil; b.rows[7] = rowOf(7, sale.StatusConfirmed) })
 	rules(sale.Rules{})(s)
 	require.Equal(t, http.StatusOK, s.get(phoneOrders+"/7", "ann").status)
 }
@@ -181,7 +182,10 @@ func TestBuyerLimit(t *testing.T) {
 }
 
 func TestAddressLimit(t *testing.T) {
-	s := newScene(t, func(o *Options, _ *Deps) { o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} }).open(autumn())
+	s := newScene(t, func(o *Options,
+		_ *Deps) {
+		o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	}).open(autumn())
 	rules(sale.Rules{Address: &sale.Limit{PerSecond: 0.01, Burst: 1}})(s)
 	from := func(addresses string) response { return s.press("ann", "", "X-Forwarded-For: "+addresses) }
 	require.Equal(t, http.StatusAccepted, from("203.0.113.7").status)
@@ -200,7 +204,8 @@ func TestRetryAfterReachesUpToTheNextToken(t *testing.T) {
 		perSecond   float64
 		least, most int
 	}{
-		"fast": {5, 1, 3}, "ten seconds": {0.1, 10, 12}, "the slowest": {0.001, 1000, 1002}, "beyond the bound": {1e-6, 3600, 3600},
+		"fast": {5, 1, 3}, "ten seconds": {0.1, 10, 12}, "the slowest": {0.001, 1000, 1002},
+		"beyond the bound": {1e-6, 3600, 3600},
 	} {
 		limit := &sale.Limit{PerSecond: c.perSecond, Burst: 1}
 		for kind, set := range map[string]sale.Rules{"buyer": {Buyer: limit}, "address": {Address: limit}} {
@@ -229,10 +234,12 @@ func TestRetryAfterReachesUpToTheNextToken(t *testing.T) {
 func TestRulesRunWithinASecond(t *testing.T) {
 	s := newScene(t).open(autumn())
 	s.run()
-	s.books.rules(sale.Rules{Flow: []sale.FlowRule{{Resource: sale.ResourcePurchase, QPS: 0}}})
-	require.Eventually(t, func() bool { return s.press("ann", "").status == http.StatusTooManyRequests }, time.Second, 5*time.Millisecond)
-	s.books.rules(sale.Rules{})
-	require.Eventually(t, func() bool { return s.press("ann", "").status == http.StatusAccepted }, time.Second, 5*time.Millisecond)
+	s.database.rules(sale.Rules{Flow: []sale.FlowRule{{Resource: sale.ResourcePurchase, QPS: 0}}})
+	require.Eventually(t, func() bool { return s.press("ann", "").status == http.StatusTooManyRequests }, time.Second,
+		5*time.Millisecond)
+	s.database.rules(sale.Rules{})
+	require.Eventually(t, func() bool { return s.press("ann", "").status == http.StatusAccepted }, time.Second,
+		5*time.Millisecond)
 }
 
 func TestLimiterIsATokenBucket(t *testing.T) {
@@ -263,7 +270,8 @@ func TestLimiterForgetsTheLongestIdle(t *testing.T) {
 }
 
 func TestExtremeLimits(t *testing.T) {
-	for _, limit := range []sale.Limit{{PerSecond: 1e-12, Burst: 10_000_000}, {PerSecond: 10_000_000, Burst: 1}, {PerSecond: 10_000_000, Burst: 10_000_000}} {
+	for _, limit := range []sale.Limit{{PerSecond: 1e-12, Burst: 10_000_000}, {PerSecond: 10_000_000, Burst: 1},
+		{PerSecond: 10_000_000, Burst: 10_000_000}} {
 		l := newLimiter(limit, 8)
 		for i := range int64(100) {
 			require.Zero(t, l.take(1, i*1000), fmt.Sprint(limit))
@@ -289,7 +297,8 @@ func TestAddresses(t *testing.T) {
 		{[]string{"203.0.113.9, unknown, 10.2.3.4"}, "203.0.113.9"},
 		{[]string{"203.0.113.9, [2001:db8::1]"}, "203.0.113.9"}, {[]string{"203.0.113.9, , 10.2.3.4,"}, "203.0.113.9"},
 		{[]string{"203.0.113.9", "", "unknown"}, "203.0.113.9"}, {[]string{"unknown, 10.2.3.4"}, "10.2.3.4"},
-		{[]string{"_hidden, 203.0.113.9, 10.2.3.4:80"}, "203.0.113.9"}, {[]string{"unknown"}, "10.0.0.1"}, {[]string{","}, "10.0.0.1"},
+		{[]string{"_hidden, 203.0.113.9, 10.2.3.4:80"}, "203.0.113.9"}, {[]string{"unknown"}, "10.0.0.1"},
+		{[]string{","}, "10.0.0.1"},
 		{[]string{"203.0.113.9, fd00::5"}, "203.0.113.9"},
 	} {
 		var lines [][]byte
@@ -298,8 +307,10 @@ func TestAddresses(t *testing.T) {
 		}
 		require.Equal(t, netip.MustParseAddr(c.want), nearestUntrusted(peer, lines, trusted), "%q", c.lines)
 	}
-	require.Equal(t, subscriber(nil, netip.MustParseAddr("2001:db8:1:2::1")), subscriber(nil, netip.MustParseAddr("2001:db8:1:2:ffff::9")))
-	require.NotEqual(t, subscriber(nil, netip.MustParseAddr("2001:db8:1:2::1")), subscriber(nil, netip.MustParseAddr("2001:db8:1:3::1")))
+	require.Equal(t, subscriber(nil, netip.MustParseAddr("2001:db8:1:2::1")),
+		subscriber(nil, netip.MustParseAddr("2001:db8:1:2:ffff::9")))
+	require.NotEqual(t, subscriber(nil, netip.MustParseAddr("2001:db8:1:2::1")),
+		subscriber(nil, netip.MustParseAddr("2001:db8:1:3::1")))
 	require.Len(t, subscriber(nil, netip.MustParseAddr("203.0.113.9")), 4)
 }
 
@@ -328,10 +339,12 @@ func TestEditingABreakerKeepsItsCircuitOpen(t *testing.T) {
 	b, err := NewBreakers()
 	require.NoError(t, err)
 	rule := sale.BreakerRule{
-		Resource: sale.ResourceMySQL, Strategy: sale.StrategyErrorCount, Threshold: 2, WindowMS: 60000, MinRequests: 1, RetryMS: 60000,
+		Resource: sale.ResourceMySQL, Strategy: sale.StrategyErrorCount, Threshold: 2, WindowMS: 60000, MinRequests: 1,
+		RetryMS: 60000,
 	}
 	other := sale.BreakerRule{
-		Resource: sale.ResourceKafka, Strategy: sale.StrategyErrorCount, Threshold: 2, WindowMS: 60000, MinRequests: 1, RetryMS: 60000,
+		Resource: sale.ResourceKafka, Strategy: sale.StrategyErrorCount, Threshold: 2, WindowMS: 60000, MinRequests: 1,
+		RetryMS: 60000,
 	}
 	load := func(rules ...sale.BreakerRule) { require.NoError(t, b.Load(sale.Rules{CircuitBreaker: rules})) }
 	load(rule, other)
@@ -358,7 +371,8 @@ func TestEditedBreakerLetsThroughAfterItsTime(t *testing.T) {
 	b, err := NewBreakers()
 	require.NoError(t, err)
 	rule := sale.BreakerRule{
-		Resource: sale.ResourceRedis, Strategy: sale.StrategyErrorCount, Threshold: 2, WindowMS: 60000, MinRequests: 1, RetryMS: 200,
+		Resource: sale.ResourceRedis, Strategy: sale.StrategyErrorCount, Threshold: 2, WindowMS: 60000, MinRequests: 1,
+		RetryMS: 200,
 	}
 	require.NoError(t, b.Load(sale.Rules{CircuitBreaker: []sale.BreakerRule{rule}}))
 	defer func() { require.NoError(t, b.Load(sale.Rules{})) }()
@@ -397,6 +411,6 @@ func TestForwardedForOfStrangersIsIgnored(t *testing.T) {
 
 func TestFollowReportsFailures(t *testing.T) {
 	s := newScene(t)
-	s.books.set(func(b *fakeBooks) { b.failing = errAway })
-	require.ErrorIs(t, s.gateway.follow(context.Background()), errAway)
+	s.database.set(func(b *fakeDatabase) { b.failing = errAway })
+	require.ErrorIs(t, s.gateway.pollCatalogue(context.Background()), errAway)
 }

@@ -56,7 +56,7 @@ func (g *Gateway) bounded(listener net.Listener) *boundedListener {
 	}
 }
 
-// answer handles one request, and holds back an answer that is to come late.
+// answer handles one request, and holds back a late answer.
 func (g *Gateway) answer(ctx *fasthttp.RequestCtx) {
 	g.handle(ctx)
 	if conn, ok := ctx.Conn().(*boundedConn); ok && conn.late {
@@ -72,11 +72,16 @@ func (g *Gateway) handle(ctx *fasthttp.RequestCtx) {
 	at := locate(ctx.URI().PathOriginal())
 	h := readHeaders(ctx.Request.Header.RawHeaders())
 	route = routeOf(ctx, at.path)
-	if h.broken() {
+	switch {
+	case h.broken():
 		g.metrics.purchased(g.refuse(ctx, sale.OutcomeMalformed))
 		hangUp(ctx)
-	} else {
-		g.serve(ctx, route, at, &h)
+	case route == routePurchase:
+		g.metrics.purchased(g.purchase(ctx, at, &h))
+	case route == routeNone:
+		g.metrics.purchased(g.nowhere(ctx, at.path))
+	default:
+		g.serveOther(ctx, route, at, &h)
 	}
 	if g.draining() {
 		ctx.SetConnectionClose()
@@ -84,10 +89,9 @@ func (g *Gateway) handle(ctx *fasthttp.RequestCtx) {
 	g.metrics.served(route, ctx.Response.StatusCode(), time.Since(ctx.Time()))
 }
 
-func (g *Gateway) serve(ctx *fasthttp.RequestCtx, r route, at location, h *headers) {
+// serveOther answers everything that is no purchase.
+func (g *Gateway) serveOther(ctx *fasthttp.RequestCtx, r route, at location, h *headers) {
 	switch r {
-	case routePurchase:
-		g.metrics.purchased(g.purchase(ctx, at, h))
 	case routeOrders:
 		g.ownOrders(ctx, at, h)
 	case routeOrder:
@@ -105,7 +109,7 @@ func (g *Gateway) serve(ctx *fasthttp.RequestCtx, r route, at location, h *heade
 	case routeOpenAPI:
 		g.openAPI(ctx)
 	default:
-		g.metrics.purchased(g.nowhere(ctx, at.path))
+		panic(fmt.Sprintf("route %d has no handler", r))
 	}
 }
 
@@ -134,8 +138,8 @@ func (g *Gateway) recovered(ctx *fasthttp.RequestCtx, r *route) {
 	g.metrics.served(*r, fasthttp.StatusInternalServerError, time.Since(ctx.Time()))
 }
 
-// failed answers a request that fasthttp could not read. The connection closes afterwards, since nobody knows where the
-// next request would begin.
+// failed answers a request that fasthttp could not read. The connection closes afterwards, since the
+// beginning of the next request is not known.
 func (g *Gateway) failed(ctx *fasthttp.RequestCtx, err error) {
 	var small *fasthttp.ErrSmallBuffer
 	var network net.Error

@@ -60,7 +60,7 @@ func TestStorm(t *testing.T) {
 	const buyers, units, presses = 60, 20, 40
 	s := newScene(t).open(autumn())
 	stock := &smallStock{fakeStock: s.stock, left: units, orders: map[string]sale.OrderID{}}
-	s.gateway.stock, s.gateway.keeper.stock, s.gateway.keeper.levels = stock, stock, stock
+	s.gateway.stock, s.gateway.latchWatcher.stock, s.gateway.latchWatcher.levels = stock, stock, stock
 	s.run()
 
 	var taken, refused atomic.Int64

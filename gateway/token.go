@@ -64,8 +64,8 @@ func (g *grant) valid(now time.Time, lifetime time.Duration) bool {
 		g.expires <= ms+(lifetime+leeway).Milliseconds()
 }
 
-// buyerID is a buyer's id by value, so that whoever is refused for want of stock leaves no garbage. The zero value is
-// nobody.
+// buyerID is a buyer's id by value, so that a buyer who is refused for want of stock leaves no garbage. The zero
+// value is no buyer.
 type buyerID struct {
 	bytes [sale.MaxIDBytes]byte
 	size  int
@@ -112,7 +112,7 @@ func newTokens(o Options) *tokens {
 	}
 }
 
-// buyer returns who sent the token, and whether it may be believed at this moment.
+// buyer returns the buyer whom the token names, and whether it may be believed at this moment.
 func (t *tokens) buyer(token []byte, now time.Time) (string, bool) {
 	var who buyerID
 	if !t.prove(token, now, &who) {
@@ -121,7 +121,7 @@ func (t *tokens) buyer(token []byte, now time.Time) (string, bool) {
 	return who.String(), true
 }
 
-// prove finds out who sent the token, and reports whether it may be believed at this moment. Otherwise who stays nobody.
+// prove finds the buyer whom the token names, and reports whether it may be believed at this moment. Otherwise who stays zero.
 func (t *tokens) prove(token []byte, now time.Time, who *buyerID) bool {
 	if len(token) == 0 || len(token) > maxTokenBytes {
 		return false
@@ -149,7 +149,7 @@ func (t *tokens) prove(token []byte, now time.Time, who *buyerID) bool {
 }
 
 // verify checks form, signature and claims, but not whether it is time. The header comes first, then the signature over
-// the bytes as they were sent, and only what is signed is decoded further: whoever has no key can make the gateway hash,
+// the bytes as they were sent, and only what is signed is decoded further: a client without a key can make the gateway hash,
 // and no more. Usual tokens take a path without a general decoder; anything unusual is golang-jwt's, once it is signed, and
 // the two agree on every token (FuzzToken).
 func (t *tokens) verify(token []byte, who *buyerID) (grant, bool) {

@@ -60,7 +60,8 @@ func TestTokensThatAreBelieved(t *testing.T) {
 func TestTokensThatAreNot(t *testing.T) {
 	good := claimsAt(noon.Add(time.Minute))
 	soon := noon.Add(time.Minute).Unix()
-	unsigned := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + "." + base64.RawURLEncoding.EncodeToString([]byte(good)) + "."
+	unsigned := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + "." +
+		base64.RawURLEncoding.EncodeToString([]byte(good)) + "."
 	valid := sign(secret, good)
 	hs384, err := jwt.NewWithClaims(jwt.SigningMethodHS384, jwt.MapClaims{"sub": "ann", "exp": soon}).SignedString(secret)
 	require.NoError(t, err)
@@ -77,7 +78,8 @@ func TestTokensThatAreNot(t *testing.T) {
 		"no signature":             valid[:strings.LastIndexByte(valid, '.')+1],
 		"padded":                   valid + "=",
 		"expired":                  sign(secret, claimsAt(noon.Add(-5*time.Second))),
-		"not yet valid":            sign(secret, fmt.Sprintf(`{"sub":"ann","exp":%d,"nbf":%d}`, soon, noon.Add(6*time.Second).Unix())),
+		"not yet valid": sign(secret, fmt.Sprintf(`{"sub":"ann","exp":%d,"nbf":%d}`, soon,
+			noon.Add(6*time.Second).Unix())),
 		"no exp":                   sign(secret, `{"sub":"ann"}`),
 		"exp zero":                 sign(secret, `{"sub":"ann","exp":0}`),
 		"exp beyond the last time": sign(secret, `{"sub":"ann","exp":253402300800}`),
@@ -100,7 +102,8 @@ func TestTokensThatAreNot(t *testing.T) {
 		"sub as number":            sign(secret, fmt.Sprintf(`{"sub":7,"exp":%d}`, soon)),
 		"not an object":            sign(secret, `["sub"]`),
 		"not JSON":                 sign(secret, `{"sub":"ann",`),
-		"oversized":                sign(secret, fmt.Sprintf(`{"pad":%q,"sub":"ann","exp":%d}`, strings.Repeat("x", maxTokenBytes), soon)),
+		"oversized": sign(secret, fmt.Sprintf(`{"pad":%q,"sub":"ann","exp":%d}`,
+			strings.Repeat("x", maxTokenBytes), soon)),
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, ok := tokensWith(t).buyer([]byte(token), noon)
@@ -153,7 +156,8 @@ func TestCachedTokenExpires(t *testing.T) {
 // TestLifetimeIsASetting: it is measured from now, whatever the token says about when it was made.
 func TestLifetimeIsASetting(t *testing.T) {
 	known := tokensWith(t, func(o *Options) { o.MaxLifetime = time.Hour })
-	token := []byte(sign(secret, fmt.Sprintf(`{"sub":"ann","exp":%d,"iat":%d}`, noon.Add(2*time.Hour).Unix(), noon.Add(90*time.Minute).Unix())))
+	token := []byte(sign(secret, fmt.Sprintf(`{"sub":"ann","exp":%d,"iat":%d}`, noon.Add(2*time.Hour).Unix(),
+		noon.Add(90*time.Minute).Unix())))
 	for range 3 { // also when it is remembered
 		_, ok := known.buyer(token, noon)
 		require.False(t, ok)
@@ -231,11 +235,15 @@ func FuzzToken(f *testing.F) {
 	for _, seed := range [][2]string{
 		{`{"alg":"HS256","typ":"JWT"}`, `{"sub":"ann","exp":1794391200}`}, {`{"alg":"HS256"}`, `{"sub":"a","exp":1e10}`},
 		{`{"alg":"none"}`, `{"sub":"a","exp":9}`}, {`{"alg":"HS256"}`, `{"sub":"a","sub":"b","exp":1794391200}`},
-		{`{"alg":"HS256"}`, `{"sub":"\u0061","exp":1794391200}`}, {`{"alg":"HS256"}`, `{"exp":1794391200,"nbf":1.5,"sub":"a","aud":["x"]}`},
+		{`{"alg":"HS256"}`, `{"sub":"\u0061","exp":1794391200}`},
+		{`{"alg":"HS256"}`, `{"exp":1794391200,"nbf":1.5,"sub":"a","aud":["x"]}`},
 		{`{"alg":"HS256","crit":[]}`, `{}`}, {`{"typ":"at+jwt","kid":"k7","alg":"HS256","n":1}`, `{"sub":"a","exp":1794391200}`},
-		{`{"alg":"HS256","kid":7}`, `{"sub":"a","exp":1794391200}`}, {`{"alg":"none","alg":"HS256"}`, `{"sub":"a","exp":1794391200}`},
-		{`{"alg":"HS256","jwk":{"k":[1]}}`, `{"sub":"a","exp":1794391200}`}, {`null`, `{"sub":"a","exp":1794391200}`}, {`{"alg":"HS256"}`, `{"sub":"a","exp":09}`}, {`{"alg":"HS256"}`, `{"sub":"a","exp":9e99}`},
-		{`{"alg":"HS256"}`, "{\"sub\":\"a\xff\",\"exp\":1794391200}"}, {`{"alg":"HS256"}`, `{"sub":"a","exp":1794391200,"x":{"y":[1]}}`},
+		{`{"alg":"HS256","kid":7}`, `{"sub":"a","exp":1794391200}`},
+		{`{"alg":"none","alg":"HS256"}`, `{"sub":"a","exp":1794391200}`},
+		{`{"alg":"HS256","jwk":{"k":[1]}}`, `{"sub":"a","exp":1794391200}`}, {`null`, `{"sub":"a","exp":1794391200}`},
+		{`{"alg":"HS256"}`, `{"sub":"a","exp":09}`}, {`{"alg":"HS256"}`, `{"sub":"a","exp":9e99}`},
+		{`{"alg":"HS256"}`, "{\"sub\":\"a\xff\",\"exp\":1794391200}"},
+		{`{"alg":"HS256"}`, `{"sub":"a","exp":1794391200,"x":{"y":[1]}}`},
 	} {
 		f.Add(seed[0], seed[1])
 	}
@@ -255,7 +263,8 @@ func FuzzToken(f *testing.F) {
 
 // FuzzRawToken feeds the parser text of any shape; nothing unsigned is believed and nothing panics.
 func FuzzRawToken(f *testing.F) {
-	for _, seed := range []string{"", ".", "..", "...", "a.b.c", tokenOf("ann") + "x", "eyJhbGciOiJIUzI1NiJ9..", strings.Repeat("a.", 2000)} {
+	for _, seed := range []string{"", ".", "..", "...", "a.b.c", tokenOf("ann") + "x", "eyJhbGciOiJIUzI1NiJ9..",
+		strings.Repeat("a.", 2000)} {
 		f.Add([]byte(seed))
 	}
 	known := tokensWith(f)

@@ -5,17 +5,17 @@ import (
 	"sync/atomic"
 )
 
-// grantCache remembers verified tokens in a table of fixed size: a token has one place, and a newer token takes it. No
-// lock, no growth, no sweep. Two tokens that share a place only cost verifications.
+// grantCache remembers verified tokens in a table of fixed size: a token has one slot, and a newer token takes it. No
+// lock, no growth, no sweep. Two tokens that share a slot only cost verifications.
 //
-// A token is remembered when it comes for the second time: nearly everybody in a crowd comes once, and what is kept of him
+// A token is remembered when it is sent for the second time: nearly every buyer of a crowd sends it once, and what is kept of him
 // would be the larger part of a gateway's memory and of its garbage collection.
 type grantCache struct {
 	seed  maphash.Seed
 	slots []grantSlot
 }
 
-// grantSlot is one place of the cache.
+// grantSlot is one slot of the cache.
 type grantSlot struct {
 	kept atomic.Pointer[kept]
 	seen atomic.Uint64 // hash of the token that came here last and was not kept
@@ -37,7 +37,7 @@ func newGrantCache(size int) grantCache {
 	return grantCache{seed: maphash.MakeSeed(), slots: make([]grantSlot, slots)}
 }
 
-// at returns the place of a token, and the token's hash.
+// at returns the slot of a token, and the token's hash.
 func (c *grantCache) at(token []byte) (*grantSlot, uint64) {
 	hash := maphash.Bytes(c.seed, token)
 	return &c.slots[hash&uint64(len(c.slots)-1)], hash

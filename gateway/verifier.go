@@ -32,13 +32,14 @@ type mac struct {
 
 // readHeader reads the header of a token. It is not ok where the token cannot be one of HS256, or has a critical parameter,
 // which is one that we do not understand (RFC 7515, 4.1.11). A header that the scanner leaves alone is not usual and has no
-// key id: a general decoder has the word once the token is known to be signed.
+// key id: a general decoder decides once the token is known to be signed.
 func (v *verifier) readHeader(encoded []byte) (keyID []byte, usual, ok bool) {
 	if strictBase64.DecodedLen(len(encoded)) > headerBytes {
 		return nil, false, true
 	}
 	h := v.parsed
-	if v.size == 0 || string(encoded) != string(v.encoded[:v.size]) { // an identity provider writes the same header in all its tokens
+	// an identity provider writes the same header in all its tokens
+	if v.size == 0 || string(encoded) != string(v.encoded[:v.size]) {
 		v.size = 0
 		n, err := strictBase64.Decode(v.header[:], encoded)
 		if err != nil {
@@ -73,10 +74,10 @@ func scanHeader(p []byte) (h tokenHeader, ok bool) {
 func (h *tokenHeader) read(s *scanner, name []byte) (ok bool) {
 	switch string(name) {
 	case "alg":
-		h.algorithm, ok = s.word()
+		h.algorithm, ok = s.plainString()
 		return ok && s.once(0)
 	case "kid":
-		h.keyID, ok = s.word()
+		h.keyID, ok = s.plainString()
 		return ok && s.once(1)
 	case "crit":
 		h.critical = true

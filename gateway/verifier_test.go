@@ -12,8 +12,10 @@ import (
 
 // usualHeaders are those of identity providers: with a key id, a type, and members that say nothing about the signature.
 var usualHeaders = []string{
-	`{"alg":"HS256"}`, `{"alg":"HS256","typ":"JWT"}`, `{"typ":"JWT","alg":"HS256"}`, `{"alg":"HS256","kid":"2026-11","typ":"JWT"}`,
-	`{"kid":"2026-11","typ":"at+jwt","alg":"HS256"}`, `{"alg":"HS256","typ":"JWT","x5t":"dGh1bWI","cty":"","jku":"https://id.example/keys","iat":1}`,
+	`{"alg":"HS256"}`, `{"alg":"HS256","typ":"JWT"}`, `{"typ":"JWT","alg":"HS256"}`,
+	`{"alg":"HS256","kid":"2026-11","typ":"JWT"}`,
+	`{"kid":"2026-11","typ":"at+jwt","alg":"HS256"}`,
+	`{"alg":"HS256","typ":"JWT","x5t":"dGh1bWI","cty":"","jku":"https://id.example/keys","iat":1}`,
 	"{ \"typ\" : \"JWT\",\n \"alg\" : \"HS256\", \"kid\" : \"\" }",
 }
 
@@ -85,10 +87,12 @@ func TestHeaderReadLastIsNotTheNext(t *testing.T) {
 		encoded, keyID string
 		usual, ok      bool
 	}{
-		{encode([]byte(`{"alg":"HS256","kid":"a"}`)), "a", true, true}, {encode([]byte(`{"alg":"HS256","kid":"a"}`)), "a", true, true},
+		{encode([]byte(`{"alg":"HS256","kid":"a"}`)), "a", true, true},
+		{encode([]byte(`{"alg":"HS256","kid":"a"}`)), "a", true, true},
 		{encode([]byte(`{"alg":"HS256","kid":"b"}`)), "b", true, true}, {"!", "", false, false},
 		{encode([]byte(`{"alg":"HS256","kid":"b"}`)), "b", true, true}, {encode([]byte(`{"alg":"HS384"}`)), "", true, false},
-		{encode([]byte(`{"alg":"HS384"}`)), "", true, false}, {encode([]byte(`{"jwk":{}}`)), "", false, true}, {"", "", false, true},
+		{encode([]byte(`{"alg":"HS384"}`)), "", true, false}, {encode([]byte(`{"jwk":{}}`)), "", false, true},
+		{"", "", false, true},
 		{encode([]byte(`{"alg":"HS256","kid":"a"}`)), "a", true, true}, {encode(make([]byte, headerBytes)), "", false, true},
 	} {
 		keyID, usual, ok := v.readHeader([]byte(c.encoded))
@@ -115,8 +119,10 @@ func TestMoreKeysThanAreKept(t *testing.T) {
 
 func TestScanHeaderLeavesTheRestAlone(t *testing.T) {
 	for _, header := range []string{
-		``, `{`, `[]`, `null`, `{"alg"}`, `{"alg":"HS256"`, `{"alg":"HS256",}`, `{"alg":"HS256"} x`, `{"alg":"HS256","alg":"HS256"}`,
-		`{"alg":"HS256","kid":"a","kid":"b"}`, `{"alg":256}`, `{"alg":"HS256","kid":null}`, `{"alg":"HS256","jwk":{}}`, `{"\u0061lg":"HS256"}`,
+		``, `{`, `[]`, `null`, `{"alg"}`, `{"alg":"HS256"`, `{"alg":"HS256",}`, `{"alg":"HS256"} x`,
+		`{"alg":"HS256","alg":"HS256"}`,
+		`{"alg":"HS256","kid":"a","kid":"b"}`, `{"alg":256}`, `{"alg":"HS256","kid":null}`, `{"alg":"HS256","jwk":{}}`,
+		`{"\u0061lg":"HS256"}`,
 	} {
 		_, ok := scanHeader([]byte(header))
 		require.False(t, ok, header)

@@ -28,7 +28,7 @@ type saleView struct {
 
 // saleView answers with what a shop's page shows. It needs no token.
 func (g *Gateway) saleView(ctx *fasthttp.RequestCtx, at location) {
-	catalogue := g.follower.current.Load()
+	catalogue := g.catalogue.current.Load()
 	if catalogue == nil {
 		g.refuse(ctx, sale.OutcomeUnavailable)
 		return
@@ -38,18 +38,18 @@ func (g *Gateway) saleView(ctx *fasthttp.RequestCtx, at location) {
 		g.refuse(ctx, sale.OutcomeSaleNotFound)
 		return
 	}
-	pass, refusal, ok := g.breakers.routes[sale.ResourceSale].enter()
+	permit, refusal, ok := g.breakers.routes[sale.ResourceSale].enter()
 	if !ok {
 		g.refuse(ctx, refusal)
 		return
 	}
-	defer pass.leave()
+	defer permit.leave()
 	now := g.stock.Now()
 	if now.IsZero() {
 		g.refuse(ctx, sale.OutcomeUnavailable)
 		return
 	}
-	view := live.view(g.keeper.generation.Load())
+	view := live.view(g.latchWatcher.generation.Load())
 	phase := live.phaseAt(now)
 	if phase == phaseOpen {
 		g.viewers.watch(live, now)
@@ -95,12 +95,12 @@ func (s *liveSale) view(generation uint64) *saleView {
 
 // serverTime answers with Redis's clock, by which sales open and close.
 func (g *Gateway) serverTime(ctx *fasthttp.RequestCtx) {
-	pass, refusal, ok := g.breakers.routes[sale.ResourceSale].enter()
+	permit, refusal, ok := g.breakers.routes[sale.ResourceSale].enter()
 	if !ok {
 		g.refuse(ctx, refusal)
 		return
 	}
-	defer pass.leave()
+	defer permit.leave()
 	now := g.stock.Now()
 	if now.IsZero() {
 		g.refuse(ctx, sale.OutcomeUnavailable)
@@ -117,15 +117,15 @@ const (
 	watchInterval = time.Second
 )
 
-// viewers keeps sold_out true on a gateway that sees viewers of a sale but nobody who buys: a sale that is watched is
+// viewers keeps sold_out true on a gateway that sees viewers of a sale and no purchase: a sale that is watched is
 // looked at once a second.
 type viewers struct {
-	keeper  *keeper
-	watched chan *liveSale
+	latchWatcher *latchWatcher
+	watched      chan *liveSale
 }
 
-func newViewers(k *keeper) *viewers {
-	return &viewers{keeper: k, watched: make(chan *liveSale, watchedQueue)}
+func newViewers(w *latchWatcher) *viewers {
+	return &viewers{latchWatcher: w, watched: make(chan *liveSale, watchedQueue)}
 }
 
 // watch asks for a look unless there was one in this second. It never blocks.
@@ -140,20 +140,20 @@ func (v *viewers) watch(live *liveSale, now time.Time) {
 	}
 }
 
-// look closes the latches of SKUs that are empty, as the Stock's verdict on a purchase would. At most looksPerTurn buckets
+// look closes the latches of SKUs that are empty, as the Stock's verdict on a purchase would. At most looksPerRound buckets
 // of a sale are looked at; of larger sales, the items that are shown first.
 func (v *viewers) look(ctx context.Context, live *liveSale) error {
 	var items []*liveItem
 	var buckets []sale.Bucket
 	for _, item := range live.shown {
-		if len(buckets)+len(item.buckets) <= looksPerTurn && item.whole() && item.latch.closed.Load() == 0 {
+		if len(buckets)+len(item.buckets) <= looksPerRound && item.whole() && item.latch.closed.Load() == 0 {
 			items, buckets = append(items, item), item.appendBuckets(buckets)
 		}
 	}
 	if len(items) == 0 {
 		return nil
 	}
-	readings, err := v.keeper.read(ctx, buckets)
+	readings, err := v.latchWatcher.read(ctx, buckets)
 	if err != nil {
 		return err
 	}
@@ -161,12 +161,12 @@ func (v *viewers) look(ctx context.Context, live *liveSale) error {
 		empty := item.emptyIn(readings)
 		readings = readings[len(item.buckets):]
 		if empty && len(item.buckets) > 1 { // units may be on their way from one bucket to another
-			if empty, err = v.keeper.confirm(ctx, item); err != nil {
+			if empty, err = v.latchWatcher.confirm(ctx, item); err != nil {
 				return err
 			}
 		}
 		if empty {
-			v.keeper.soldOut(item.latch)
+			v.latchWatcher.soldOut(item.latch)
 		}
 	}
 	return nil
@@ -179,7 +179,7 @@ func (i *liveItem) appendBuckets(buckets []sale.Bucket) []sale.Bucket {
 	return buckets
 }
 
-// emptyIn reports whether the item's buckets, whose readings come first, are empty in the epochs that are known here.
+// emptyIn reports whether the item's buckets, whose readings are the first, are empty in the epochs that are known here.
 func (i *liveItem) emptyIn(readings []sale.Reading) bool {
 	for n := range i.buckets {
 		if readings[n].Available != 0 || readings[n].Epoch != i.buckets[n].Epoch {

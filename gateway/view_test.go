@@ -42,9 +42,12 @@ func TestStatesOfTheSaleView(t *testing.T) {
 		ends   sale.Time
 		word   string
 	}{
-		{sale.StatePreloaded, past, later, "upcoming"}, {sale.StateOpen, later, later, "upcoming"}, {sale.StateOpen, past, later, "open"},
-		{sale.StatePaused, past, later, "paused"}, {sale.StatePaused, later, later, "upcoming"}, {sale.StatePaused, past, past, "ended"},
-		{sale.StateOpen, past, past, "ended"}, {sale.StateClosed, past, later, "ended"}, {sale.StateClosed, later, later, "ended"},
+		{sale.StatePreloaded, past, later, "upcoming"}, {sale.StateOpen, later, later, "upcoming"},
+		{sale.StateOpen, past, later, "open"},
+		{sale.StatePaused, past, later, "paused"}, {sale.StatePaused, later, later, "upcoming"},
+		{sale.StatePaused, past, past, "ended"},
+		{sale.StateOpen, past, past, "ended"}, {sale.StateClosed, past, later, "ended"},
+		{sale.StateClosed, later, later, "ended"},
 	} {
 		s := newScene(t).open(autumn(func(s *sale.Sale) { s.State, s.StartsAt, s.EndsAt = c.state, c.starts, c.ends }))
 		require.Equal(t, c.word, s.send("GET", "/v1/sales/autumn", "").members(t)["state"], "case %d", i)
@@ -112,14 +115,15 @@ func TestProbes(t *testing.T) {
 	waiting := map[string]string{"node id": "no lease yet"}
 	s := newScene(t, func(_ *Options, d *Deps) { d.Checks = func() map[string]string { return waiting } })
 	require.Equal(t, http.StatusOK, s.send("GET", "/livez", "").status)
-	require.Equal(t, map[string]string{"node id": "no lease yet", "catalogue": "not read from the database yet"}, s.gateway.Ready())
+	require.Equal(t, map[string]string{"node id": "no lease yet", "catalogue": "not read from the database yet"},
+		s.gateway.Ready())
 	r := s.send("GET", "/readyz", "")
 	s.refused(r, sale.OutcomeUnavailable, nil)
 	require.NotContains(t, r.body, "lease", "what is waited for is no buyer's business")
-	s.follow()
+	s.pollCatalogue()
 	delete(waiting, "node id")
 	require.JSONEq(t, `{"status":"ok"}`, s.send("GET", "/readyz", "").body)
-	s.books.set(func(b *fakeBooks) { b.failing = errAway })
-	require.Error(t, s.gateway.follow(context.Background()))
+	s.database.set(func(b *fakeDatabase) { b.failing = errAway })
+	require.Error(t, s.gateway.pollCatalogue(context.Background()))
 	require.Equal(t, http.StatusOK, s.send("GET", "/readyz", "").status, "a store that goes away later changes nothing")
 }

@@ -8,13 +8,13 @@ import (
 	"flashsale/sale"
 )
 
-// heldPerTurn bounds the questions to Redis in one turn; more held orders take turns.
-const heldPerTurn = 64
+// heldPerRound bounds the questions to Redis in one round; when more are held, the rounds take them in random order.
+const heldPerRound = 64
 
-// heldDoubt is how long an order has to be seen held before a reader hears that word. The gateway that published an order
+// heldRecheck is how long an order has to stay held before a reader is answered so. The gateway that published an order
 // answers queued before its entry has left the journal; another one, which sees the entry, looks again until the entry
-// has gone or the row has come, so that status does not seem to go back.
-const heldDoubt = 500 * time.Millisecond
+// has gone or the row is there, so that the status of an order does not go back in the answers.
+const heldRecheck = 500 * time.Millisecond
 
 // waiter is one request that waits for its order to move on.
 type waiter struct {
@@ -22,11 +22,10 @@ type waiter struct {
 	bucket sale.Bucket
 	buyer  string
 	woken  <-chan struct{} // closed when the wait is to end early; nil: never
-	heard  chan sale.Order // holds one
+	moved  chan sale.Order // holds one: the order with its new status
 }
 
-// waiters asks for the orders that someone waits for: all of them in one query every 25 ms, and nothing while nobody
-// waits.
+// waiters asks for the orders that requests wait for: all of them in one query every 25 ms, and none while no request waits.
 type waiters struct {
 	lookups *lookups
 	stock   Stock
@@ -49,7 +48,7 @@ func newWaiters(l *lookups, s Stock, o Options) *waiters {
 // wait returns the order when its status has changed, else as it was when the time is over, the waiter is woken or the gateway
 // stops. Beyond the bound it returns at once: the app polls, as it does without `wait`.
 func (w *waiters) wait(one waiter, patience time.Duration, stopping <-chan struct{}) sale.Order {
-	one.heard = make(chan sale.Order, 1)
+	one.moved = make(chan sale.Order, 1)
 	if !w.add(&one) {
 		return one.order
 	}
@@ -57,31 +56,30 @@ func (w *waiters) wait(one waiter, patience time.Duration, stopping <-chan struc
 	over := time.NewTimer(patience)
 	defer over.Stop()
 	select {
-	case order := <-one.heard:
+	case order := <-one.moved:
 		return order
 	case <-over.C:
 	case <-one.woken:
 	case <-stopping:
 	}
 	select {
-	case order := <-one.heard: // in the same moment
+	case order := <-one.moved: // in the same moment
 		return order
 	default:
 		return one.order
 	}
 }
 
-// doubt returns an order that is told to be held as it is heldDoubt later, or sooner when it has moved on; any other at
-// once.
-func (w *waiters) doubt(one waiter, stopping <-chan struct{}) sale.Order {
+// recheckHeld returns a held order as it is heldRecheck later, or sooner when its status has changed; any other at once.
+func (w *waiters) recheckHeld(one waiter, stopping <-chan struct{}) sale.Order {
 	orders := []sale.Order{one.order}
-	w.doubtAll(orders, one, stopping)
+	w.recheckAllHeld(orders, one, stopping)
 	return orders[0]
 }
 
-// doubtAll does so with some orders of one buyer, in the time of one. All but the order is as in the waiter.
-func (w *waiters) doubtAll(orders []sale.Order, one waiter, stopping <-chan struct{}) {
-	over := time.Now().Add(heldDoubt)
+// recheckAllHeld does so with some orders of one buyer, in the time of one. All but the order is as in the waiter.
+func (w *waiters) recheckAllHeld(orders []sale.Order, one waiter, stopping <-chan struct{}) {
+	over := time.Now().Add(heldRecheck)
 	for i := range orders {
 		if orders[i].Status == sale.StatusHeld {
 			one.order = orders[i]
@@ -108,7 +106,7 @@ func (w *waiters) remove(one *waiter) {
 	delete(w.waiting, one)
 }
 
-// signal leaves a word for a role; one is enough.
+// signal wakes a role; one pending signal is enough.
 func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -116,7 +114,7 @@ func signal(c chan struct{}) {
 	}
 }
 
-// anyone reports whether somebody waits.
+// anyone reports whether a request waits.
 func (w *waiters) anyone() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -139,8 +137,8 @@ func (w *waiters) list(heldOnly bool, bound int) []*waiter {
 	return out
 }
 
-// rowsTurn asks the database once for every order waited for.
-func (w *waiters) rowsTurn(ctx context.Context) error {
+// askRows asks the database once for every order waited for.
+func (w *waiters) askRows(ctx context.Context) error {
 	all := w.list(false, w.bound)
 	for len(all) > 0 {
 		part := all[:min(len(all), idsPerQuery)]
@@ -155,17 +153,17 @@ func (w *waiters) rowsTurn(ctx context.Context) error {
 		}
 		for _, one := range part {
 			if row, ok := rows[one.order.OrderID]; ok {
-				one.tell(row)
+				one.deliver(row)
 			}
 		}
 	}
 	return nil
 }
 
-// heldTurn asks Redis whether held orders have reached Kafka. It is a role of its own, so that a slow Redis does not keep
-// those who wait for the database.
-func (w *waiters) heldTurn(ctx context.Context) error {
-	for _, one := range w.list(true, heldPerTurn) {
+// askHeldOrders asks Redis whether held orders have reached Kafka. It is a role of its own, so that a slow Redis does not keep
+// the requests that wait for the database.
+func (w *waiters) askHeldOrders(ctx context.Context) error {
+	for _, one := range w.list(true, heldPerRound) {
 		if err := w.askHeld(ctx, one); err != nil {
 			return err // Redis is away: the others would wait for nothing
 		}
@@ -184,19 +182,19 @@ func (w *waiters) askHeld(ctx context.Context, one *waiter) error {
 		if h.OrderID == one.order.OrderID {
 			moved := one.order
 			moved.Status = h.Status
-			one.tell(moved)
+			one.deliver(moved)
 		}
 	}
 	return nil
 }
 
-// tell wakes the waiter if the order's status is another one now.
-func (w *waiter) tell(order sale.Order) {
+// deliver ends the wait if the order's status is another one now.
+func (w *waiter) deliver(order sale.Order) {
 	if order.Status == w.order.Status {
 		return
 	}
 	select {
-	case w.heard <- order:
-	default: // told already
+	case w.moved <- order:
+	default: // delivered already
 	}
 }

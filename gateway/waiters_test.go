@@ -72,9 +72,9 @@ func TestManyWaitersShareAQuery(t *testing.T) {
 	}
 	s.waiting(waiters)
 	s.store(rowOf(7, sale.StatusConfirmed))
-	before := s.books.queries.Load()
-	require.NoError(t, s.gateway.waiters.rowsTurn(context.Background()))
-	require.EqualValues(t, 1, s.books.queries.Load()-before)
+	before := s.database.queries.Load()
+	require.NoError(t, s.gateway.waiters.askRows(context.Background()))
+	require.EqualValues(t, 1, s.database.queries.Load()-before)
 	for _, answer := range answers {
 		require.Equal(t, "confirmed", (<-answer).members(t)["status"])
 	}
@@ -93,16 +93,16 @@ func TestHeldWaiterHearsOfQueued(t *testing.T) {
 	s.hold("ann", sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusHeld})
 	answer := s.ask(phoneOrders+"/7?wait=30s", "ann")
 	s.waiting(1)
-	require.NoError(t, s.gateway.waiters.heldTurn(context.Background()))
+	require.NoError(t, s.gateway.waiters.askHeldOrders(context.Background()))
 	s.waiting(1)
 	s.hold("ann", sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusQueued})
-	require.NoError(t, s.gateway.waiters.heldTurn(context.Background()))
+	require.NoError(t, s.gateway.waiters.askHeldOrders(context.Background()))
 	require.Equal(t, "queued", (<-answer).members(t)["status"])
 }
 
 // An order that another gateway was acknowledged for stands in the journal for a moment: its reader is told what comes of
 // it, whether or not he asked to wait.
-func TestHeldIsDoubted(t *testing.T) {
+func TestHeldIsCheckedAgain(t *testing.T) {
 	s := newScene(t).open(autumn())
 	held := sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusHeld}
 	queued := held
@@ -112,16 +112,16 @@ func TestHeldIsDoubted(t *testing.T) {
 		answer := s.ask(path, "ann")
 		s.waiting(1)
 		s.hold("ann", queued)
-		require.NoError(t, s.gateway.waiters.heldTurn(context.Background()))
+		require.NoError(t, s.gateway.waiters.askHeldOrders(context.Background()))
 		require.Equal(t, "queued", (<-answer).members(t)["status"])
 	}
 	s.hold("ann", held)
 	begun := time.Now()
 	require.Equal(t, "held", s.get(phoneOrders+"/7", "ann").members(t)["status"], "it stays so")
-	require.GreaterOrEqual(t, time.Since(begun), heldDoubt)
+	require.GreaterOrEqual(t, time.Since(begun), heldRecheck)
 }
 
-func TestHeldOrdersOfAListAreDoubtedTogether(t *testing.T) {
+func TestHeldOrdersOfAListAreCheckedAgainTogether(t *testing.T) {
 	s := newScene(t).open(autumn())
 	s.store(rowOf(1, sale.StatusPaid))
 	s.hold("ann", sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusHeld},
@@ -130,16 +130,16 @@ func TestHeldOrdersOfAListAreDoubtedTogether(t *testing.T) {
 	answer := s.ask(phoneOrders, "ann")
 	s.waiting(1)
 	s.store(rowOf(7, sale.StatusConfirmed))
-	require.NoError(t, s.gateway.waiters.rowsTurn(context.Background()))
+	require.NoError(t, s.gateway.waiters.askRows(context.Background()))
 	var got struct{ Orders []sale.Order }
 	require.NoError(t, json.Unmarshal([]byte((<-answer).body), &got))
 	require.Equal(t, []sale.OrderStatus{sale.StatusPaid, sale.StatusConfirmed, sale.StatusHeld},
 		[]sale.OrderStatus{got.Orders[0].Status, got.Orders[1].Status, got.Orders[2].Status})
-	require.GreaterOrEqual(t, time.Since(begun), heldDoubt)
+	require.GreaterOrEqual(t, time.Since(begun), heldRecheck)
 	require.Zero(t, s.gateway.reads.Load())
 }
 
-func TestRepeatedKeyOfAHeldOrderIsDoubted(t *testing.T) {
+func TestRepeatedKeyOfAHeldOrderIsCheckedAgain(t *testing.T) {
 	s := newScene(t).open(autumn())
 	s.stock.answer(sale.Answer{Outcome: sale.OutcomeReplayed, OrderID: 7, Quantity: 1, CreatedAt: noon})
 	s.hold("ann", sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusHeld})
@@ -147,7 +147,7 @@ func TestRepeatedKeyOfAHeldOrderIsDoubted(t *testing.T) {
 	go func() { answer <- s.press("ann", "") }()
 	s.waiting(1)
 	s.store(rowOf(7, sale.StatusConfirmed))
-	require.NoError(t, s.gateway.waiters.rowsTurn(context.Background()))
+	require.NoError(t, s.gateway.waiters.askRows(context.Background()))
 	require.Equal(t, "confirmed", (<-answer).members(t)["status"])
 }
 
@@ -156,14 +156,14 @@ func TestWaitGoesOnWhileStoresAreAway(t *testing.T) {
 	s.hold("ann", sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusHeld})
 	answer := s.ask(phoneOrders+"/7?wait=30s", "ann")
 	s.waiting(1)
-	s.books.set(func(b *fakeBooks) { b.failing = errAway })
+	s.database.set(func(b *fakeDatabase) { b.failing = errAway })
 	s.stock.set(func(f *fakeStock) { f.failing = errAway })
-	require.ErrorIs(t, s.gateway.waiters.rowsTurn(context.Background()), errAway)
-	require.ErrorIs(t, s.gateway.waiters.heldTurn(context.Background()), errAway)
+	require.ErrorIs(t, s.gateway.waiters.askRows(context.Background()), errAway)
+	require.ErrorIs(t, s.gateway.waiters.askHeldOrders(context.Background()), errAway)
 	s.waiting(1)
-	s.books.set(func(b *fakeBooks) { b.failing = nil })
+	s.database.set(func(b *fakeDatabase) { b.failing = nil })
 	s.store(rowOf(7, sale.StatusConfirmed))
-	require.NoError(t, s.gateway.waiters.rowsTurn(context.Background()))
+	require.NoError(t, s.gateway.waiters.askRows(context.Background()))
 	require.Equal(t, "confirmed", (<-answer).members(t)["status"])
 }
 
@@ -174,7 +174,7 @@ func TestWaitersAreBounded(t *testing.T) {
 	s.waiting(1)
 	require.Equal(t, "queued", s.get(phoneOrders+"/7?wait=30s", "ann").members(t)["status"], "at once, as it is")
 	s.store(rowOf(7, sale.StatusConfirmed))
-	require.NoError(t, s.gateway.waiters.rowsTurn(context.Background()))
+	require.NoError(t, s.gateway.waiters.askRows(context.Background()))
 	require.Equal(t, "confirmed", (<-first).members(t)["status"])
 }
 
@@ -207,7 +207,7 @@ func TestWaitMember(t *testing.T) {
 // TestNobodyWaitsCostsNothing: without waiters the database is not asked.
 func TestNobodyWaitsCostsNothing(t *testing.T) {
 	s := newScene(t).open(autumn())
-	require.NoError(t, s.gateway.waiters.rowsTurn(context.Background()))
-	require.NoError(t, s.gateway.waiters.heldTurn(context.Background()))
-	require.Zero(t, s.books.queries.Load())
+	require.NoError(t, s.gateway.waiters.askRows(context.Background()))
+	require.NoError(t, s.gateway.waiters.askHeldOrders(context.Background()))
+	require.Zero(t, s.database.queries.Load())
 }

@@ -31,7 +31,8 @@ func newChaos(seed uint64) *chaos {
 
 // press is one press by one of thirty buyers, answered, refused or lost.
 func (c *chaos) press() {
-	at := pressKey{holder{c.skus[c.random.IntN(2)], fmt.Sprint("buyer-", c.random.IntN(30))}, fmt.Sprint("key-", c.random.IntN(4))}
+	at := pressKey{holder{c.skus[c.random.IntN(2)], fmt.Sprint("buyer-", c.random.IntN(30))},
+		fmt.Sprint("key-", c.random.IntN(4))}
 	if c.random.IntN(5) == 0 {
 		at.key = ""
 	}

@@ -43,9 +43,12 @@ func vegetaResults() []vegetaResult {
 	}
 	header := http.Header{"Content-Type": {"application/json"}, "Location": {"/v1/sales/spring/items/phone/orders/1001"}}
 	return []vegetaResult{
-		{Seq: 0, Code: 202, Timestamp: at, Latency: 1500 * time.Microsecond, Body: queuedBody, Method: "POST", URL: urlOf("load-1"), Headers: header},
-		{Seq: 1, Code: 409, Timestamp: at, Latency: time.Millisecond, Body: soldOutBody, Method: "POST", URL: urlOf("load-2"), Error: "409 Conflict", Headers: header},
-		{Seq: 2, Code: 0, Timestamp: at, Latency: time.Second, Error: `Post "x": EOF, "quoted"`, Method: "POST", URL: urlOf("load-3")},
+		{Seq: 0, Code: 202, Timestamp: at, Latency: 1500 * time.Microsecond, Body: queuedBody, Method: "POST",
+			URL: urlOf("load-1"), Headers: header},
+		{Seq: 1, Code: 409, Timestamp: at, Latency: time.Millisecond, Body: soldOutBody, Method: "POST", URL: urlOf("load-2"),
+			Error: "409 Conflict", Headers: header},
+		{Seq: 2, Code: 0, Timestamp: at, Latency: time.Second, Error: `Post "x": EOF, "quoted"`, Method: "POST",
+			URL: urlOf("load-3")},
 		{Seq: 3, Code: 200, Timestamp: at, Body: []byte(`{}`), Method: "GET", URL: "http://127.0.0.1:8080/v1/sales/spring"},
 	}
 }
@@ -125,11 +128,17 @@ func TestVegetaResultsOfEveryEncodingSayTheSame(t *testing.T) {
 	}
 }
 
-const k6Output = `{"type":"Metric","data":{"name":"http_reqs","type":"counter","contains":"default","thresholds":[],"submetrics":null},"metric":"http_reqs"}
-{"metric":"http_reqs","type":"Point","data":{"time":"2026-11-11T10:00:00.1+01:00","value":1,"tags":{"status":"202"},"metadata":{"vu":"1"}}}
-{"metric":"flashsale_told","type":"Point","data":{"time":"2026-11-11T10:00:00.123456+01:00","value":1,"tags":{"code":"queued"},"metadata":{"buyer":"load-1","sale":"spring","sku":"phone","key":"k-1","quantity":"1","attempt":"1","status":"202","code":"queued","order_id":"1001","order_status":"queued"}}}
+const k6Output = `{"type":"Metric","data":{"name":"http_reqs","type":"counter","contains":"default","thresholds":[],` +
+	`"submetrics":null},"metric":"http_reqs"}
+{"metric":"http_reqs","type":"Point","data":{"time":"2026-11-11T10:00:00.1+01:00","value":1,"tags":{"status":"202"},` +
+	`"metadata":{"vu":"1"}}}
+{"metric":"flashsale_told","type":"Point","data":{"time":"2026-11-11T10:00:00.123456+01:00","value":1,"tags":{"code":"queued"},` +
+	`"metadata":{"buyer":"load-1","sale":"spring","sku":"phone","key":"k-1","quantity":"1","attempt":"1","status":"202",` +
+	`"code":"queued","order_id":"1001","order_status":"queued"}}}
 
-{"metric":"flashsale_told","type":"Point","data":{"time":"2026-11-11T10:00:01Z","value":1,"tags":{},"metadata":{"buyer":"load-2","sale":"spring","sku":"phone","key":"k-2","quantity":"1","attempt":"2","status":"0","code":"no_answer","order_id":"","order_status":""}}}
+{"metric":"flashsale_told","type":"Point","data":{"time":"2026-11-11T10:00:01Z","value":1,"tags":{},` +
+	`"metadata":{"buyer":"load-2","sale":"spring","sku":"phone","key":"k-2","quantity":"1","attempt":"2","status":"0",` +
+	`"code":"no_answer","order_id":"","order_status":""}}}
 `
 
 func TestK6OutputGivesTheAnswersAlone(t *testing.T) {
@@ -202,11 +211,13 @@ func TestAnswersAreReadAsTheContractSays(t *testing.T) {
 		kind   kind
 		back   bool
 	}{
-		"queued":                {202, order("queued"), "queued", kindOrder, false},
-		"held":                  {202, order("held"), "held", kindOrder, false},
-		"replayed":              {200, order("paid"), "replayed", kindOrder, false},
-		"already bought":        {409, `{"code":"already_bought","status":409,"order_id":"1001"}`, "already_bought", kindOrder, false},
-		"key reused":            {422, `{"code":"idempotency_key_reused","status":422,"order_id":"1001"}`, "idempotency_key_reused", kindOrder, false},
+		"queued":   {202, order("queued"), "queued", kindOrder, false},
+		"held":     {202, order("held"), "held", kindOrder, false},
+		"replayed": {200, order("paid"), "replayed", kindOrder, false},
+		"already bought": {409, `{"code":"already_bought","status":409,"order_id":"1001"}`, "already_bought", kindOrder,
+			false},
+		"key reused": {422, `{"code":"idempotency_key_reused","status":422,"order_id":"1001"}`,
+			"idempotency_key_reused", kindOrder, false},
 		"sold out":              {409, `{"code":"sold_out","status":409}`, "sold_out", kindRefused, false},
 		"paused":                {503, `{"code":"paused","status":503}`, "paused", kindRefused, true},
 		"rate limited":          {429, `{"code":"rate_limited","status":429}`, "rate_limited", kindRefused, true},

@@ -39,7 +39,8 @@ func TestK6AgainstTheEngine(t *testing.T) {
 		saleID := strings.TrimSuffix(script, ".js")
 		now := time.Now()
 		e.SucceedWith(fmt.Sprintf(`{"name":"k6","starts_at":%q,"ends_at":%q,"items":[{"sku":"phone","stock":500,"price_cents":1}]}`,
-			now.Add(-time.Minute).Format(time.RFC3339), now.Add(time.Hour).Format(time.RFC3339)), "sale", "create", saleID, "-f", "-")
+			now.Add(-time.Minute).Format(time.RFC3339), now.Add(time.Hour).Format(time.RFC3339)), "sale", "create", saleID,
+			"-f", "-")
 		e.Succeed("sale", "preload", saleID)
 		e.Succeed("sale", "open", saleID)
 		told := filepath.Join(folder, saleID+".json")

@@ -117,7 +117,8 @@ func (r *recorder) nothingSent() error {
 func (r *recorder) allRefused() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, o := range []sale.Outcome{sale.OutcomeMalformed, sale.OutcomeNotFound, sale.OutcomeSaleNotFound, sale.OutcomeSKUNotFound,
+	for _, o := range []sale.Outcome{sale.OutcomeMalformed, sale.OutcomeNotFound, sale.OutcomeSaleNotFound,
+		sale.OutcomeSKUNotFound,
 		sale.OutcomeSaleEnded, sale.OutcomeUnauthenticated, sale.OutcomeNotEligible} {
 		if code := o.String(); len(r.attempts) == 1 && r.attempts[code] > 0 {
 			return fmt.Errorf("%w: %s", ErrAllRefused, code)

@@ -53,7 +53,8 @@ func (r *Report) WriteTo(w io.Writer) (int64, error) {
 		name string
 		p    Percentiles
 	}{{"answer", r.Latency}, {"decided", r.Decided}} {
-		fmt.Fprintf(table, "%s\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t\n", row.name, row.p.P50, row.p.P90, row.p.P99, row.p.P999, row.p.Max)
+		fmt.Fprintf(table, "%s\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t\n", row.name, row.p.P50, row.p.P90, row.p.P99, row.p.P999,
+			row.p.Max)
 	}
 	if err := table.Flush(); err != nil {
 		return 0, fmt.Errorf("format report: %w", err)

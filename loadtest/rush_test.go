@@ -125,7 +125,8 @@ func TestRetryAfterIsObeyed(t *testing.T) {
 	require.EqualValues(t, 2, report.Retries)
 	require.EqualValues(t, 2, report.Ended["queued"])
 	require.GreaterOrEqual(t, opened.Load().Sub(start), time.Second)
-	require.Less(t, report.Latency.Max, report.Decided.Max-900, "an answer's latency does not count the wait that it was asked for")
+	require.Less(t, report.Latency.Max, report.Decided.Max-900,
+		"an answer's latency does not count the wait that it was asked for")
 	require.GreaterOrEqual(t, report.Decided.Max, 1000.0, "a buyer's does")
 }
 
@@ -167,7 +168,11 @@ func TestLatePressesOpenConnections(t *testing.T) {
 		<-all // answered only when ten presses are in at once
 		return false
 	}
-	report, _ := rushOf(t, s, 20, func(o *RushOptions) { o.Connections, o.MaxConnections, o.Rate = 1, 16, 1000; o.Timeout = time.Second })
+	report, _ := rushOf(t, s, 20, func(o *RushOptions) {
+		o.Connections, o.MaxConnections, o.Rate = 1, 16,
+			1000
+		o.Timeout = time.Second
+	})
 	require.Greater(t, report.Connections, 1)
 	require.LessOrEqual(t, report.Connections, 16)
 }
@@ -191,8 +196,9 @@ func TestRushThatSentNothingFails(t *testing.T) {
 	require.NoError(t, err)
 	nobody := listener.Addr().String()
 	require.NoError(t, listener.Close())
-	options := RushOptions{Servers: []string{"http://" + nobody}, Sale: "spring", SKUs: []string{"phone"}, Crowd: newTestCrowd(t, 3),
-		Rate: 1000, MaxAttempts: 2}
+	options := RushOptions{Servers: []string{"http://" + nobody}, Sale: "spring", SKUs: []string{"phone"},
+		Crowd: newTestCrowd(t, 3),
+		Rate:  1000, MaxAttempts: 2}
 	report, err := Rush(t.Context(), options)
 	require.ErrorIs(t, err, ErrNothingSent)
 	require.ErrorContains(t, err, nobody, "the reason")

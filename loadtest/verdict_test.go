@@ -144,12 +144,14 @@ func stockFaults() map[string]fault {
 		"oversold behind the counters' back": {func(s *shop, _ *[]Told) {
 			for i := range 6 {
 				s.orders = append(s.orders, &sale.Order{
-					OrderID: sale.OrderID(5000 + i), SKU: "phone", BuyerID: fmt.Sprintf("stranger-%d", i), Quantity: 1, Status: sale.StatusPaid,
+					OrderID: sale.OrderID(5000 + i), SKU: "phone", BuyerID: fmt.Sprintf("stranger-%d", i), Quantity: 1,
+					Status: sale.StatusPaid,
 				})
 			}
 		}, finding{oversold: 2, missing: 6}},
 		"rows of a SKU that was never loaded": {func(s *shop, _ *[]Told) {
-			s.orders = append(s.orders, &sale.Order{OrderID: 7, SKU: "ghost", BuyerID: "ann", Quantity: 2, Status: sale.StatusConfirmed})
+			s.orders = append(s.orders, &sale.Order{OrderID: 7, SKU: "ghost", BuyerID: "ann", Quantity: 2,
+				Status: sale.StatusConfirmed})
 		}, finding{oversold: 2, missing: 2}},
 		"units appear in Redis": {func(s *shop, _ *[]Told) {
 			s.change("phone", func(units *sale.Stock) { units.Available += 3 })
@@ -176,7 +178,8 @@ func promiseFaults() map[string]fault {
 		"one press, two orders that stand": {func(s *shop, history *[]Told) {
 			s.write(sale.Order{SKU: "phone", BuyerID: "ben", Quantity: 1})
 			second := s.orders[len(s.orders)-1].OrderID
-			*history = append(*history, Told{Buyer: "ben", Sale: "spring", SKU: "phone", Key: "b1", Code: "queued", orderID: second})
+			*history = append(*history, Told{Buyer: "ben", Sale: "spring", SKU: "phone", Key: "b1", Code: "queued",
+				orderID: second})
 		}, finding{duplicated: 1}},
 		"one order, two buyers": {func(s *shop, history *[]Told) {
 			*history = append(*history, Told{
@@ -196,7 +199,8 @@ func promiseFaults() map[string]fault {
 			s.write(sale.Order{SKU: "phone", BuyerID: "eve", Quantity: 1})
 		}, finding{untold: 1}},
 		"key answered with an order that is not there": {func(_ *shop, history *[]Told) {
-			*history = append(*history, Told{Buyer: "dan", Sale: "spring", SKU: "phone", Key: "d2", Code: "already_bought", orderID: 77})
+			*history = append(*history, Told{Buyer: "dan", Sale: "spring", SKU: "phone", Key: "d2", Code: "already_bought",
+				orderID: 77})
 		}, finding{lost: 1}},
 	}
 }
@@ -230,10 +234,12 @@ func TestWhatIsAllowedStaysGood(t *testing.T) {
 			s.change("phone", func(units *sale.Stock) { units.Settled--; units.Available++ })
 		},
 		"refused row that nobody was told of": func(s *shop, _ *[]Told) {
-			s.orders = append(s.orders, &sale.Order{OrderID: 5, SKU: "phone", BuyerID: "dan", Quantity: 1, Status: sale.StatusRefused})
+			s.orders = append(s.orders, &sale.Order{OrderID: 5, SKU: "phone", BuyerID: "dan", Quantity: 1,
+				Status: sale.StatusRefused})
 		},
 		"one press, two promises, one of them refused": func(s *shop, history *[]Told) {
-			s.orders = append(s.orders, &sale.Order{OrderID: 5, SKU: "phone", BuyerID: "ben", Quantity: 1, Status: sale.StatusRefused})
+			s.orders = append(s.orders, &sale.Order{OrderID: 5, SKU: "phone", BuyerID: "ben", Quantity: 1,
+				Status: sale.StatusRefused})
 			*history = append(*history, Told{Buyer: "ben", Sale: "spring", SKU: "phone", Key: "b1", Code: "queued", orderID: 5})
 		},
 		"buyers whom the history does not know": func(s *shop, _ *[]Told) {
@@ -255,7 +261,8 @@ func TestWhatIsAllowedStaysGood(t *testing.T) {
 func TestExamplesAreBounded(t *testing.T) {
 	s, history := goodSale()
 	for i := range 3 * maxExamples {
-		history = append(history, Told{Buyer: fmt.Sprint("b", i), Sale: "spring", SKU: "phone", Code: "queued", orderID: sale.OrderID(i + 1)})
+		history = append(history, Told{Buyer: fmt.Sprint("b", i), Sale: "spring", SKU: "phone", Code: "queued",
+			orderID: sale.OrderID(i + 1)})
 	}
 	verdict := verdictOf(t, s, history)
 	require.Len(t, verdict.Examples, maxExamples)

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
+	"flashsale/scripts"
 )
 
 // A buyer who heard queued never reads held afterwards, although the entry stays in the journal until it is trimmed.
@@ -36,9 +37,9 @@ func TestQueuedNeverReadsHeldAgain(t *testing.T) {
 // What was acknowledged is remembered until it has been trimmed for a while, and no longer.
 func TestAckedPlacesFade(t *testing.T) {
 	now := time.Now()
-	a := ackedPlaces{{1, 1}: {}, {1, 2}: now.Add(-ackedMemory - time.Second), {1, 3}: now}
+	a := ackedWrites{{Epoch: 1, Sequence: 1}: {}, {Epoch: 1, Sequence: 2}: now.Add(-ackedMemory - time.Second), {Epoch: 1, Sequence: 3}: now}
 	a.fade(now)
-	require.Contains(t, a, place{1, 1})
-	require.NotContains(t, a, place{1, 2})
-	require.Contains(t, a, place{1, 3})
+	require.Contains(t, a, scripts.WriteID{Epoch: 1, Sequence: 1})
+	require.NotContains(t, a, scripts.WriteID{Epoch: 1, Sequence: 2})
+	require.Contains(t, a, scripts.WriteID{Epoch: 1, Sequence: 3})
 }

@@ -5,7 +5,7 @@ import "time"
 // ackWait is the wait of a flow for Kafka. A purchase that comes meanwhile may be refused, which Kafka has no part in, so a
 // flow that waits longer than an acknowledgement usually takes steps aside: others take the next batches to the script.
 type ackWait struct {
-	flow  *flow
+	flow  *batchWorker
 	timer *time.Timer
 	rest  time.Duration // of the wait, once the flow has tried to step aside
 	aside bool
@@ -18,13 +18,13 @@ const (
 	slowAcks = 24
 )
 
-func newAckWait(f *flow, whole time.Duration) *ackWait {
+func newAckWait(f *batchWorker, whole time.Duration) *ackWait {
 	first := min(max(slowAck, whole/slowAcks), whole)
 	return &ackWait{flow: f, timer: time.NewTimer(first), rest: whole - first}
 }
 
 // on waits for the acknowledgement of a parcel or for the end of the whole wait, and reports which came.
-func (w *ackWait) on(p *parcel) bool {
+func (w *ackWait) on(p *publication) bool {
 	if p.await(w.timer.C) {
 		return true
 	}

@@ -8,13 +8,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
+	"flashsale/scripts"
 	"flashsale/test/harness"
 )
 
 // Kafka's circuit hears of records and of nothing else: not of refusals, and not of a Redis that is away.
 func TestKafkasCircuitHearsOfDeliveriesAlone(t *testing.T) {
 	server := harness.Redis(t)
-	w := newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
+	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, nil)
 	b := w.stock("phone", 1, 1)
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
 	require.Equal(t, 1, w.breaker.results(sale.ResourceKafka))
@@ -38,19 +39,18 @@ func TestKafkasOpenCircuitHoldsWhatIsTaken(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 2, 1)
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
-	before := len(w.kafka.attempted())
+	before := len(w.kafka.Attempted())
 	w.breaker.open = map[string]bool{sale.ResourceKafka: true}
 	require.Equal(t, sale.OutcomeAlreadyBought, w.buy(b, "anna").Outcome)
 	began := time.Now()
 	require.Equal(t, sale.OutcomeHeld, w.buy(b, "bert").Outcome)
 	require.Less(t, time.Since(began), w.engine.AckTimeout, "nobody waits for what is not sent")
 	require.Equal(t, sale.OutcomeSoldOut, w.buy(b, "carl").Outcome)
-	require.Len(t, w.kafka.attempted(), before)
+	require.Len(t, w.kafka.Attempted(), before)
 	require.Zero(t, w.engine.unacked.bytes.Load())
 	w.breaker.open = nil
-	_, err := w.redis.publishJournal(context.Background(), w.kafka, w.redis.journaledBucket(w.db.row(b)), wholeJournal)
-	require.NoError(t, err)
-	require.Equal(t, int64(2), w.db.settled(b), "the journal had it")
+	w.rebuild(w.db.Row(b))
+	require.Equal(t, int64(2), w.db.Settled(b), "the journal had it")
 }
 
 // Records beyond the bound of bytes say nothing about Kafka.
@@ -69,7 +69,7 @@ func TestKafkasCircuitHearsNothingOfWhatIsNotSent(t *testing.T) {
 func TestRefusalDoesNotWaitForKafka(t *testing.T) {
 	w := newWorld(t, func(o *EngineOptions) { o.AckTimeout = 3 * time.Second })
 	b := w.stock("phone", 3, 1)
-	w.kafka.goAway()
+	w.kafka.GoAway()
 	held := make(chan sale.Answer, 2)
 	for _, buyer := range []string{"anna", "bert"} {
 		go func() { held <- w.buy(b, buyer) }()
@@ -85,8 +85,8 @@ func TestRefusalDoesNotWaitForKafka(t *testing.T) {
 	for range 3 {
 		require.Equal(t, sale.OutcomeHeld, (<-held).Outcome)
 	}
-	shelf := w.engine.shelf(w.purchase(b, "anna"))
-	eventually(t, func() bool { shelf.mu.Lock(); defer shelf.mu.Unlock(); return shelf.aside+shelf.flows == 0 }, "all flows ended")
+	shelf := w.engine.queue(w.purchase(b, "anna"))
+	eventually(t, func() bool { shelf.mu.Lock(); defer shelf.mu.Unlock(); return shelf.waitingAside+shelf.workers == 0 }, "all flows ended")
 }
 
 // A store's circuit does not hear of the time that another store has used up.
@@ -95,27 +95,27 @@ func TestEachStoreHasItsOwnTime(t *testing.T) {
 	b := w.stock("phone", 1, 1)
 	over, cancel := context.WithCancel(context.Background())
 	cancel()
-	_, err := w.engine.books(over, []sale.Bucket{b})
+	_, err := w.engine.readDatabase(over, []sale.Bucket{b})
 	require.ErrorIs(t, err, context.Canceled)
-	_, err = w.engine.readings(over, []sale.Bucket{b})
+	_, err = w.engine.readRedis(over, []sale.Bucket{b})
 	require.ErrorIs(t, err, context.Canceled)
 	require.Zero(t, w.breaker.results(sale.ResourceMySQL)+w.breaker.results(sale.ResourceRedis))
 	short, cancel := context.WithCancel(context.Background())
-	w.engine.Books = lateBooks{w.db, cancel}
-	_, err = w.engine.books(short, []sale.Bucket{b})
+	w.engine.Buckets = lateBooks{w.db, cancel}
+	_, err = w.engine.readDatabase(short, []sale.Bucket{b})
 	require.NoError(t, err)
 	require.Zero(t, w.breaker.failures(sale.ResourceMySQL))
 }
 
 // lateBooks answer after the caller's time is over, if theirs is not.
 type lateBooks struct {
-	UnitBooks
+	BucketReader
 	over context.CancelFunc
 }
 
 func (l lateBooks) BucketBooks(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketBooks, error) {
 	l.over()
-	books, err := l.UnitBooks.BucketBooks(ctx, buckets)
+	books, err := l.BucketReader.BucketBooks(ctx, buckets)
 	if err == nil {
 		err = ctx.Err()
 	}

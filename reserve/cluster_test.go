@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/redis/rueidis"
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
@@ -16,17 +15,17 @@ import (
 // A SKU of several buckets, spread over a cluster of three: loaded, sold out exactly, read, listed, rebuilt.
 func TestClusterSellsFromSeveralNodes(t *testing.T) {
 	nodes := harness.RedisCluster(t, 3)
-	w := newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{nodes[0].Addr}}), nil)
+	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{nodes[0].Addr}}, nil)
 	const count = 12
 	var rows []sale.BucketRow
 	var buckets []sale.Bucket
 	for i := range count {
 		b := sale.Bucket{Sale: "sale", SKU: "phone", Number: i}
-		buckets, rows = append(buckets, b), append(rows, w.db.addBucket(b, 10, int32(i%4)))
+		buckets, rows = append(buckets, b), append(rows, w.db.AddBucket(b, 10, int32(i%4)))
 	}
 	w.rebuild(rows...)
 	for i, node := range nodes {
-		require.Equal(t, int64(1), node.MustDo(t, "SCRIPT", "EXISTS", scripts.Reserve().SHA).([]any)[0], "node %d", i)
+		require.Equal(t, int64(1), node.MustDo(t, "SCRIPT", "EXISTS", scripts.ReserveScript().SHA).([]any)[0], "node %d", i)
 	}
 	sold := 0
 	for _, b := range buckets {
@@ -34,7 +33,7 @@ func TestClusterSellsFromSeveralNodes(t *testing.T) {
 	}
 	require.Equal(t, 10*count, sold)
 	for _, b := range buckets {
-		require.Equal(t, int64(10), w.db.settled(b))
+		require.Equal(t, int64(10), w.db.Settled(b))
 	}
 
 	each := func(add func(string) error) error {
@@ -64,44 +63,14 @@ func TestClusterSellsFromSeveralNodes(t *testing.T) {
 	}
 }
 
-// One node of three restarts: its buckets are rebuilt, the others go on in their epoch.
-func TestClusterNodeRestarts(t *testing.T) {
-	nodes := harness.RedisCluster(t, 3)
-	w := newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{nodes[0].Addr, nodes[1].Addr}}), nil)
-	var rows []sale.BucketRow
-	for i := range 9 {
-		rows = append(rows, w.db.addBucket(sale.Bucket{Sale: "sale", SKU: "phone", Number: i}, 10, 0))
-	}
-	w.rebuild(rows...)
-	w.keep()
-	nodes[2].Kill()
-	nodes[2].Start()
-	later := 0
-	for _, row := range rows {
-		w.sellsSoon(row.Bucket, "anna")
-		if w.db.row(row.Bucket).Epoch > 1 {
-			later++
-		}
-	}
-	require.Positive(t, later)
-	require.Less(t, later, len(rows), "buckets of the other nodes were left alone")
-}
-
-// The library counts connections in powers of two, and takes 0 for its own choice.
-func TestConnectionsArePowersOfTwo(t *testing.T) {
-	for connections, power := range map[int]int{0: 1, 1: -1, 2: 1, 3: 2, 4: 2, 5: 3, 64: 6, 256: rueidis.MaxPipelineMultiplex} {
-		require.Equal(t, power, multiplex(connections), connections)
-	}
-}
-
 // While a slot moves, Redis refuses a script of which a key is not there yet, as the buyers' hash is before the first
 // purchase. Nothing is sold from that bucket, nothing is taken, and it goes on once the move has ended or is called off.
 func TestASlotOnTheMoveSellsNothing(t *testing.T) {
 	nodes := harness.RedisCluster(t, 2)
-	w := newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{nodes[0].Addr}}), nil)
+	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{nodes[0].Addr}}, nil)
 	b := w.stock("phone", 10, 1)
-	keys := w.redis.keys(b)
-	number := fmt.Sprint(slot(keys.meta))
+	keys := w.redis.Keys(b)
+	number := fmt.Sprint(nodes[0].MustDo(t, "CLUSTER", "KEYSLOT", keys.Meta))
 	from, to := nodes[0], nodes[1]
 	if from.MustDo(t, "CLUSTER", "COUNTKEYSINSLOT", number) == int64(0) {
 		from, to = to, from
@@ -113,7 +82,7 @@ func TestASlotOnTheMoveSellsNothing(t *testing.T) {
 	answer := w.buy(b, "anna")
 	require.Contains(t, []sale.Outcome{sale.OutcomeUnavailable, sale.OutcomeUnknown}, answer.Outcome)
 	require.Equal(t, int64(10), w.reading(b).Available)
-	require.Zero(t, w.db.settled(b))
+	require.Zero(t, w.db.Settled(b))
 
 	from.MustDo(t, "CLUSTER", "SETSLOT", number, "STABLE")
 	to.MustDo(t, "CLUSTER", "SETSLOT", number, "STABLE")

@@ -9,7 +9,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"flashsale/role"
 	"flashsale/sale"
+	"flashsale/scripts"
 )
 
 // Breaker is the circuit breaker of the stores. Enter is called before a store is used; ok false means that its circuit
@@ -26,7 +28,7 @@ type Report interface {
 
 // EngineOptions are the parts and bounds of an Engine. Zero bounds take the defaults in brackets.
 type EngineOptions struct {
-	Redis            *Redis
+	Redis            *scripts.Redis
 	Producer         Publisher
 	IDs              *OrderIDs
 	AckTimeout       time.Duration // longest wait for Kafka before the answer is held [1 s]
@@ -35,7 +37,7 @@ type EngineOptions struct {
 	BatchMaxWait     time.Duration // longest wait for a fuller batch where one is at hand; 0 = none
 	Breaker          Breaker
 	Report           Report
-	Books            UnitBooks // asked before a SKU of several buckets is called sold out
+	Buckets          BucketReader // asked before a SKU of several buckets is called sold out
 	Registerer       prometheus.Registerer
 	Log              *slog.Logger // nil = silent
 }
@@ -49,7 +51,7 @@ const (
 	askMargin        = 20 * time.Millisecond // after the deadline, before asking again
 	askPause         = 100 * time.Millisecond
 	maxPending       = 16_384   // purchases that wait on one shelf; more are overloaded
-	maxFlows         = 8        // batches of one bucket between script and acknowledgement
+	maxWorkers       = 8        // batches of one bucket between script and acknowledgement
 	maxAside         = 32       // of them besides, that wait to ask again or for a slow Kafka
 	maxTrims         = 64       // entries that one call deletes
 	maxUnackedBytes  = 64 << 20 // records kept for Kafka; what is beyond is left to the relay
@@ -64,32 +66,32 @@ const (
 // Engine takes stock for a gateway: purchase in, answer out.
 type Engine struct {
 	EngineOptions
-	clock    *clock
-	mu       sync.RWMutex // guards shelves and patience
-	shelves  map[sale.Bucket]*shelf
-	patience map[int32]*patience // by partition
-	requests sync.Pool
-	flows    sync.Pool
-	gate     *gate // counts flows and unacknowledged parcels
-	movers   movers
-	janitor  *janitor
-	reporter *reporter
-	unacked  unackedBytes
-	draining atomic.Bool // set by Drain: no new purchase is taken
-	ended    atomic.Bool // set by Drain at its end: unacknowledged records are left to the relay
-	orders   prometheus.Histogram
-	stop     context.CancelFunc
-	roles    sync.WaitGroup
+	clock       *scripts.Clock
+	mu          sync.RWMutex // guards shelves and patience
+	queues      map[sale.Bucket]*bucketQueue
+	patience    map[int32]*patience // by partition
+	requests    sync.Pool
+	workers     sync.Pool
+	gate        *gate // counts flows and unacknowledged parcels
+	rebalancers rebalancers
+	janitor     *janitor
+	reporter    *reporter
+	unacked     unackedBytes
+	draining    atomic.Bool // set by Drain: no new purchase is taken
+	ended       atomic.Bool // set by Drain at its end: unacknowledged records are left to the relay
+	orders      prometheus.Histogram
+	stop        context.CancelFunc
+	roles       sync.WaitGroup
 }
 
 // NewEngine starts an engine; Drain ends it. No server need be up.
 func NewEngine(o EngineOptions) *Engine {
 	o.setDefaults()
-	e := &Engine{EngineOptions: o, clock: newClock(nil), gate: newGate(),
-		shelves: map[sale.Bucket]*shelf{}, patience: map[int32]*patience{}}
+	e := &Engine{EngineOptions: o, clock: scripts.NewClock(nil), gate: newGate(),
+		queues: map[sale.Bucket]*bucketQueue{}, patience: map[int32]*patience{}}
 	e.requests.New = func() any { return &request{done: make(chan struct{}, 1)} }
-	e.flows.New = func() any { return &flow{arguments: newArgumentBuffer()} }
-	e.movers = movers{of: map[item]*mover{}}
+	e.workers.New = func() any { return &batchWorker{arguments: scripts.NewArgumentBuffer()} }
+	e.rebalancers = rebalancers{of: map[item]*rebalancer{}}
 	e.janitor = newJanitor()
 	e.reporter = newReporter(o.Report, o.Log)
 	e.orders = prometheus.NewHistogram(prometheus.HistogramOpts{
@@ -99,7 +101,7 @@ func NewEngine(o EngineOptions) *Engine {
 	o.Registerer.MustRegister(e.orders)
 	ctx, stop := context.WithCancel(context.Background())
 	e.stop = stop
-	e.roles.Go(func() { e.janitor.run(ctx) })
+	e.roles.Go(func() { e.janitor.run(ctx, o.Log) })
 	e.roles.Go(func() { e.reporter.run(ctx) })
 	e.roles.Go(func() { e.runClock(ctx) })
 	return e
@@ -124,13 +126,13 @@ func (o *EngineOptions) setDefaults() {
 // Reserve decides a purchase. It blocks, and always answers within 5 s. Where the buyer's bucket has too little and the SKU
 // has others, the others are asked before he is refused.
 func (e *Engine) Reserve(p sale.Purchase) sale.Answer {
-	came := p.Came
+	came := p.ArrivedAt
 	if came.IsZero() {
 		came = time.Now()
 	}
 	a := e.decide(p, came, false)
 	if p.Buckets > 1 && lacking(a) {
-		return e.seek(p, came)
+		return e.waitForUnits(p, came)
 	}
 	return a
 }
@@ -139,8 +141,8 @@ func (e *Engine) Reserve(p sale.Purchase) sale.Answer {
 // tried again goes before those that came later, and keeps its bounds.
 func (e *Engine) decide(p sale.Purchase, came time.Time, again bool) sale.Answer {
 	r := e.requests.Get().(*request)
-	r.purchase, r.came, r.again = p, came, again
-	if refusal, refused := e.shelf(p).put(r); refused {
+	r.purchase, r.arrivedAt, r.again = p, came, again
+	if refusal, refused := e.queue(p).put(r); refused {
 		e.requests.Put(r)
 		return sale.Answer{Outcome: refusal}
 	}
@@ -153,24 +155,30 @@ func (e *Engine) decide(p sale.Purchase, came time.Time, again bool) sale.Answer
 
 // Now returns Redis's time, the zero time while Redis has never told it.
 func (e *Engine) Now() time.Time {
-	now, _ := e.clock.now()
+	now, _ := e.clock.Now()
 	return now
 }
 
 // ClockAhead returns how far this machine's clock is ahead of Redis's, negative when it is behind, and whether that is known.
-func (e *Engine) ClockAhead() (time.Duration, bool) { return e.clock.ahead() }
+func (e *Engine) ClockAhead() (time.Duration, bool) { return e.clock.Ahead() }
 
-// runClock keeps Redis's time while Redis answers; without it the last offset goes on being the best guess.
+// runClock keeps Redis's time while Redis answers; without it the last offset stays the best guess. While nothing is known
+// it asks more often.
 func (e *Engine) runClock(ctx context.Context) {
-	for ctx.Err() == nil {
-		wait := clockEvery
-		if err := e.clock.poll(ctx, e.Redis); err != nil {
-			if _, known := e.clock.now(); !known {
-				wait = janitorEvery
+	loop := role.Loop{
+		Name: "clock", Log: e.Log,
+		Unit: func(ctx context.Context) error {
+			_ = e.clock.Poll(ctx, e.Redis) // the calls that need Redis say that it is away
+			return nil
+		},
+		Rest: func(time.Duration) time.Duration {
+			if _, known := e.clock.Now(); known {
+				return clockEvery
 			}
-		}
-		pause(ctx, wait)
+			return janitorEvery
+		},
 	}
+	loop.Run(ctx)
 }
 
 // Drain ends the engine: no new purchase is taken, every waiting one is answered, every record is acknowledged or left
@@ -186,20 +194,20 @@ func (e *Engine) Drain(ctx context.Context) error {
 }
 
 // shelf returns the shelf of the purchase's bucket. Shelves are bounded by the buckets of the catalogue.
-func (e *Engine) shelf(p sale.Purchase) *shelf {
+func (e *Engine) queue(p sale.Purchase) *bucketQueue {
 	e.mu.RLock()
-	found := e.shelves[p.Bucket]
+	found := e.queues[p.Bucket]
 	e.mu.RUnlock()
 	if found != nil {
 		return found
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.shelves[p.Bucket] == nil {
+	if e.queues[p.Bucket] == nil {
 		if e.patience[p.Partition] == nil {
 			e.patience[p.Partition] = &patience{}
 		}
-		e.shelves[p.Bucket] = newShelf(e, p.Bucket, p.Partition, e.patience[p.Partition])
+		e.queues[p.Bucket] = newBucketQueue(e, p.Bucket, p.Partition, e.patience[p.Partition])
 	}
-	return e.shelves[p.Bucket]
+	return e.queues[p.Bucket]
 }

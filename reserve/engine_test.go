@@ -2,7 +2,6 @@ package reserve
 
 import (
 	"context"
-	"fmt"
 	"testing"
 	"time"
 
@@ -10,14 +9,6 @@ import (
 
 	"flashsale/sale"
 )
-
-func buyers(prefix string, n int) []string {
-	all := make([]string, n)
-	for i := range all {
-		all[i] = fmt.Sprintf("%s-%d", prefix, i)
-	}
-	return all
-}
 
 // Exactly the stock is sold, every taken unit is in one record, and the journal is empty once Kafka has everything.
 func TestEngineSellsExactlyTheStock(t *testing.T) {
@@ -34,7 +25,7 @@ func TestEngineSellsExactlyTheStock(t *testing.T) {
 			require.Equal(t, 1, a.Quantity)
 		}
 	}
-	for _, batch := range w.kafka.batches() {
+	for _, batch := range w.kafka.Batches() {
 		for _, o := range batch.Orders {
 			require.True(t, taken[o.OrderID])
 			delete(taken, o.OrderID)
@@ -45,26 +36,26 @@ func TestEngineSellsExactlyTheStock(t *testing.T) {
 	reading := w.reading(b)
 	require.Equal(t, int64(0), reading.Available)
 	require.Equal(t, int64(50), reading.Taken)
-	require.Equal(t, int64(50), w.db.settled(b))
+	require.Equal(t, int64(50), w.db.Settled(b))
 }
 
 // The next batch of a bucket waits for the acknowledgement of the one before, and takes all that came meanwhile.
 func TestEngineBatchesWhatComesMeanwhile(t *testing.T) {
 	w := newWorld(t, func(o *EngineOptions) { o.AckTimeout = 4 * time.Second })
 	b := w.stock("phone", 1000, 1)
-	w.kafka.goAway()
+	w.kafka.GoAway()
 	first := make(chan sale.Answer, 1)
 	go func() { first <- w.buy(b, "first") }()
-	eventually(t, func() bool { return len(w.kafka.attempted()) == 1 }, "the first batch is published")
+	eventually(t, func() bool { return len(w.kafka.Attempted()) == 1 }, "the first batch is published")
 	rest := make(chan []sale.Answer, 1)
 	go func() { rest <- w.buyAll(b, buyers("rest", 100)) }()
-	shelf := w.engine.shelf(w.purchase(b, "any"))
+	shelf := w.engine.queue(w.purchase(b, "any"))
 	eventually(t, func() bool { shelf.mu.Lock(); defer shelf.mu.Unlock(); return len(shelf.pending) == 100 }, "all wait")
-	w.kafka.comeBack()
+	w.kafka.ComeBack()
 	require.Equal(t, sale.OutcomeQueued, (<-first).Outcome)
 	require.Equal(t, map[string]int{"queued": 100}, outcomes(<-rest))
 	sizes := []int{}
-	for _, batch := range w.kafka.batches() {
+	for _, batch := range w.kafka.Batches() {
 		sizes = append(sizes, len(batch.Orders))
 	}
 	require.Equal(t, []int{1, 100}, sizes)
@@ -74,13 +65,13 @@ func TestEngineBatchesWhatComesMeanwhile(t *testing.T) {
 func TestEngineStartsAFullBatchAtOnce(t *testing.T) {
 	w := newWorld(t, func(o *EngineOptions) { o.AckTimeout, o.BatchMaxOrders = 4*time.Second, 4 })
 	b := w.stock("phone", 1000, 1)
-	w.kafka.goAway()
+	w.kafka.GoAway()
 	done := make(chan []sale.Answer, 2)
 	go func() { done <- w.buyAll(b, []string{"first"}) }()
-	eventually(t, func() bool { return len(w.kafka.attempted()) == 1 }, "the first batch is published")
+	eventually(t, func() bool { return len(w.kafka.Attempted()) == 1 }, "the first batch is published")
 	go func() { done <- w.buyAll(b, buyers("full", 4)) }()
-	eventually(t, func() bool { return len(w.kafka.attempted()) == 2 }, "the full batch is published")
-	w.kafka.comeBack()
+	eventually(t, func() bool { return len(w.kafka.Attempted()) == 2 }, "the full batch is published")
+	w.kafka.ComeBack()
 	require.Equal(t, 5, outcomes(append(<-done, <-done...))["queued"])
 }
 
@@ -89,7 +80,7 @@ func TestEngineStartsAFullBatchAtOnce(t *testing.T) {
 func TestEngineHoldsWhileKafkaIsAway(t *testing.T) {
 	w := newWorld(t, func(o *EngineOptions) { o.AckTimeout = 300 * time.Millisecond })
 	b := w.stock("phone", 100, 1)
-	w.kafka.goAway()
+	w.kafka.GoAway()
 	p := w.purchase(b, "anna")
 	p.Key = "a key"
 	began := time.Now()
@@ -112,11 +103,11 @@ func TestEngineHoldsWhileKafkaIsAway(t *testing.T) {
 	require.Equal(t, int64(7), w.reading(b).JournalOrders)
 	require.NotZero(t, w.reading(b).OldestJournal)
 
-	w.kafka.comeBack()
+	w.kafka.ComeBack()
 	eventually(t, func() bool { return w.reading(b).JournalOrders == 0 }, "the journal is trimmed")
 	require.Equal(t, sale.StatusQueued, w.engine.Reserve(p).Status)
 	require.Equal(t, sale.StatusQueued, w.holding(b, "anna").Status)
-	require.Equal(t, int64(7), w.db.settled(b))
+	require.Equal(t, int64(7), w.db.Settled(b))
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "last").Outcome)
 }
 
@@ -125,17 +116,17 @@ func TestEngineHoldsWhileKafkaIsAway(t *testing.T) {
 func TestReplayInTheNextBatchIsHeldWhileKafkaIsAway(t *testing.T) {
 	w := newWorld(t, func(o *EngineOptions) { o.AckTimeout = 400 * time.Millisecond })
 	b := w.stock("phone", 100, 1)
-	w.kafka.goAway()
+	w.kafka.GoAway()
 	rest := make(chan []sale.Answer, 1)
 	go func() { rest <- w.buyAll(b, []string{"first"}) }()
-	eventually(t, func() bool { return len(w.kafka.attempted()) == 1 }, "the first batch is published")
+	eventually(t, func() bool { return len(w.kafka.Attempted()) == 1 }, "the first batch is published")
 	p := w.purchase(b, "anna")
 	p.Key = "a key"
 	both := make(chan sale.Answer, 2)
 	for range 2 {
 		go func() { both <- w.engine.Reserve(p) }()
 	}
-	shelf := w.engine.shelf(p)
+	shelf := w.engine.queue(p)
 	eventually(t, func() bool { shelf.mu.Lock(); defer shelf.mu.Unlock(); return len(shelf.pending) == 2 }, "both wait")
 	taken, replay := <-both, <-both
 	if taken.Outcome == sale.OutcomeReplayed {
@@ -160,29 +151,29 @@ func (w *world) holding(b sale.Bucket, buyer string) sale.Holding {
 func TestEnginePublishesTheSameBytesAgain(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
-	before := len(w.kafka.attempted())
-	w.kafka.mu.Lock()
-	w.kafka.failures = 3
-	w.kafka.mu.Unlock()
+	before := len(w.kafka.Attempted())
+	w.kafka.Mu.Lock()
+	w.kafka.Failures = 3
+	w.kafka.Mu.Unlock()
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
-	attempts := w.kafka.attempted()[before:]
+	attempts := w.kafka.Attempted()[before:]
 	require.Len(t, attempts, 4)
 	for _, again := range attempts {
 		require.Equal(t, string(attempts[0]), string(again))
 	}
-	require.Equal(t, int64(1), w.db.settled(b))
+	require.Equal(t, int64(1), w.db.Settled(b))
 }
 
 // A full journal sheds, and sells again once it is drained.
 func TestEngineShedsWhenTheJournalIsFull(t *testing.T) {
 	w := newWorld(t, func(o *EngineOptions) { o.AckTimeout, o.JournalMaxOrders = 20*time.Millisecond, 3 })
 	b := w.stock("phone", 100, 1)
-	w.kafka.goAway()
+	w.kafka.GoAway()
 	for _, buyer := range buyers("held", 3) {
 		require.Equal(t, sale.OutcomeHeld, w.buy(b, buyer).Outcome)
 	}
 	require.Equal(t, sale.OutcomeUnavailable, w.buy(b, "one too many").Outcome)
-	w.kafka.comeBack()
+	w.kafka.ComeBack()
 	eventually(t, func() bool { return w.reading(b).JournalOrders == 0 }, "the journal is trimmed")
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "one-more").Outcome)
 }
@@ -219,7 +210,7 @@ func TestEngineWindows(t *testing.T) {
 	b := w.stock("phone", 5, 1)
 	apply := func(change func(*sale.Sale)) {
 		change(&w.sale)
-		w.sale = w.db.putSale(w.sale)
+		w.sale = w.db.PutSale(w.sale)
 		require.NoError(t, w.redis.ApplyWindow(context.Background(), []sale.Bucket{b}, sale.WindowOf(&w.sale)))
 	}
 	stale := sale.WindowOf(&w.sale)
@@ -248,7 +239,7 @@ func TestEngineRefusesBeforeRedis(t *testing.T) {
 	require.Equal(t, sale.OutcomeUnavailable, w.buy(b, "anna").Outcome)
 	w.engine.IDs.lease.Store(node)
 
-	shelf := w.engine.shelf(w.purchase(b, "anna"))
+	shelf := w.engine.queue(w.purchase(b, "anna"))
 	shelf.mu.Lock()
 	shelf.pending = make([]*request, maxPending)
 	shelf.mu.Unlock()
@@ -263,10 +254,10 @@ func TestEngineRefusesBeforeRedis(t *testing.T) {
 func TestEngineDrains(t *testing.T) {
 	w := newWorld(t, func(o *EngineOptions) { o.AckTimeout = 100 * time.Millisecond })
 	b := w.stock("phone", 500, 1)
-	w.kafka.goAway()
+	w.kafka.GoAway()
 	answers := make(chan []sale.Answer, 1)
 	go func() { answers <- w.buyAll(b, buyers("buyer", 300)) }()
-	eventually(t, func() bool { return len(w.kafka.attempted()) > 0 }, "a batch is under way")
+	eventually(t, func() bool { return len(w.kafka.Attempted()) > 0 }, "a batch is under way")
 	short, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
 	require.ErrorIs(t, w.engine.Drain(short), context.DeadlineExceeded, "Kafka is away")

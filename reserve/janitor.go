@@ -2,58 +2,60 @@ package reserve
 
 import (
 	"context"
-	"strconv"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"flashsale/faults"
+	"flashsale/role"
 	"flashsale/scripts"
 )
 
-// janitor looks after the shelves that are in use, and only those: it answers purchases that waited too long, and trims
+// janitor looks after the queues that are in use, and only those: it answers purchases that waited too long, and trims
 // what no further call of an idle bucket takes along.
 type janitor struct {
 	mu       sync.Mutex
-	shelves  []*shelf
+	queues   []*bucketQueue
 	flushing atomic.Bool    // one flush at a time; a stuck one must not delay the answers to waiting purchases
 	flushes  sync.WaitGroup // at most one
 }
 
 func newJanitor() *janitor { return &janitor{} }
 
-// add hands a shelf over; the shelf sees to it that it is added once.
-func (j *janitor) add(s *shelf) {
+// add hands a queue over; the queue sees to it that it is added once.
+func (j *janitor) add(s *bucketQueue) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.shelves = append(j.shelves, s)
+	j.queues = append(j.queues, s)
 }
 
-func (j *janitor) run(ctx context.Context) {
-	for ctx.Err() == nil {
-		pause(ctx, janitorEvery)
+func (j *janitor) run(ctx context.Context, log *slog.Logger) {
+	loop := role.Loop{Name: "janitor", Every: janitorEvery, Log: log, Unit: func(ctx context.Context) error {
 		j.sweep(ctx)
-	}
+		return nil
+	}}
+	loop.Run(ctx)
 }
 
 // sweep is one unit of work.
 func (j *janitor) sweep(ctx context.Context) {
 	j.mu.Lock()
-	shelves := j.shelves
-	j.shelves = nil
+	queues := j.queues
+	j.queues = nil
 	j.mu.Unlock()
 	now := time.Now()
-	for _, s := range shelves {
+	for _, s := range queues {
 		s.expire(now)
 	}
 	if j.flushing.CompareAndSwap(false, true) {
 		j.flushes.Go(func() {
 			defer j.flushing.Store(false)
-			flushTrims(ctx, shelves)
+			flushTrims(ctx, queues)
 		})
 	}
-	for _, s := range shelves {
-		if !s.rest() {
+	for _, s := range queues {
+		if !s.leaveJanitor() {
 			j.add(s)
 		}
 	}
@@ -67,39 +69,29 @@ func (j *janitor) sweepLast(ctx context.Context) {
 	j.flushes.Wait()
 }
 
-// flushTrims deletes acknowledged entries of the idle ones among some shelves, in one pipeline.
-func flushTrims(ctx context.Context, shelves []*shelf) {
-	var calls []scriptCall
-	var owners []*shelf
-	var taken [][]trim
-	for _, s := range shelves {
-		if !s.idle() {
+// flushTrims deletes acknowledged entries of the idle ones among some queues, in one pipeline.
+func flushTrims(ctx context.Context, queues []*bucketQueue) {
+	var calls []scripts.TrimCall
+	var owners []*bucketQueue
+	for _, q := range queues {
+		if !q.idle() {
 			continue
 		}
-		if trims := s.takeTrims(nil); len(trims) > 0 {
-			calls, owners, taken = append(calls, trimCall(s.keys, trims)), append(owners, s), append(taken, trims)
+		if trims := q.takeTrims(nil); len(trims) > 0 {
+			calls, owners = append(calls, scripts.TrimCall{Keys: q.keys, Trims: trims}), append(owners, q)
 		}
 	}
 	if len(calls) == 0 {
 		return
 	}
-	redis := owners[0].engine.Redis
-	if err := redis.runScripts(ctx, scripts.Trim(), calls, nil); err != nil {
-		for i, s := range owners {
-			s.addTrims(taken[i]...) // an entry that is gone already is not there to delete: trimming twice is harmless
+	if err := owners[0].engine.Redis.Trim(ctx, calls); err != nil {
+		for i, q := range owners {
+			q.addTrims(calls[i].Trims...)
 		}
 		return
 	}
 	faults.Point("reserve.trimmed")
-	for i, s := range owners {
-		s.trimmed(taken[i])
+	for i, q := range owners {
+		q.trimmed(calls[i].Trims)
 	}
-}
-
-func trimCall(keys bucketKeys, trims []trim) scriptCall {
-	args := make([]string, 0, 2*len(trims))
-	for _, t := range trims {
-		args = append(args, t.entryID, strconv.Itoa(t.orders))
-	}
-	return scriptCall{keys: []string{keys.meta, keys.journal}, args: args}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"flashsale/sale"
+	"flashsale/scripts"
 )
 
 // Bounds of a search in journals. A journal of a bucket that sells is trimmed with every batch; it is long while Kafka is
@@ -19,25 +20,25 @@ const (
 func (e *Engine) Journaled(ctx context.Context, buckets []sale.Bucket, id sale.OrderID) (found sale.PendingOrder, ok bool, err error) {
 	left := searchEntries
 	for _, b := range buckets {
-		keys, from := e.Redis.keys(b), journalBeginning
+		keys, from := e.Redis.Keys(b), scripts.JournalBeginning
 		for from != "" {
 			if left <= 0 {
 				return found, false, sale.ProblemOf(sale.OutcomeOverloaded, "too many orders wait for Kafka to find one of them")
 			}
-			entries, err := e.Redis.journalFrom(ctx, keys, from, searchPage)
+			entries, err := e.Redis.JournalFrom(ctx, keys, from, searchPage)
 			if err != nil {
 				return found, false, err
 			}
 			left -= len(entries)
 			from = ""
 			for i := range entries {
-				if found, ok = sale.FindPending(entries[i].record, id); ok {
-					found.Status = e.statusOf(b, entries[i].record)
+				if found, ok = sale.FindPending(entries[i].Record, id); ok {
+					found.Status = e.statusOf(b, entries[i].Record)
 					return found, true, nil
 				}
 			}
 			if len(entries) == searchPage {
-				if from, err = afterEntry(entries[len(entries)-1].id); err != nil {
+				if from, err = scripts.AfterEntry(entries[len(entries)-1].ID); err != nil {
 					return found, false, err
 				}
 			}
@@ -49,7 +50,7 @@ func (e *Engine) Journaled(ctx context.Context, buckets []sale.Bucket, id sale.O
 // statusOf tells whether a journaled batch is acknowledged all the same.
 func (e *Engine) statusOf(b sale.Bucket, raw []byte) sale.OrderStatus {
 	record, err := sale.DecodeRecord(raw)
-	if err == nil && record.Batch != nil && e.queued(b, place{record.Batch.Epoch, record.Batch.Sequence}) {
+	if err == nil && record.Batch != nil && e.queued(b, scripts.WriteID{Epoch: record.Batch.Epoch, Sequence: record.Batch.Sequence}) {
 		return sale.StatusQueued
 	}
 	return sale.StatusHeld

@@ -14,7 +14,7 @@ func TestJournaledFindsWhatIsHeld(t *testing.T) {
 	w := newWorld(t, impatient)
 	b, other := w.stock("phone", 2_000, 1), w.stock("case", 10, 1)
 	before := w.buy(b, "early")
-	w.kafka.goAway()
+	w.kafka.GoAway()
 	held := w.buy(b, "late")
 	require.Equal(t, sale.OutcomeHeld, held.Outcome)
 	look := func(id sale.OrderID, buckets ...sale.Bucket) (sale.PendingOrder, bool) {
@@ -44,7 +44,7 @@ func TestJournaledIsBounded(t *testing.T) {
 	b := w.stock("phone", 10, 1)
 	record := string(sale.AppendFence(nil, "f"))
 	for i := range searchEntries + 1 {
-		w.doOn("XADD", w.redis.keys(b).journal, strconv.Itoa(10_000_000_001+i)+"-5", journalField, record)
+		w.doOn("XADD", w.redis.Keys(b).Journal, strconv.Itoa(10_000_000_001+i)+"-5", "r", record)
 	}
 	var problem sale.Problem
 	_, _, err := w.engine.Journaled(t.Context(), []sale.Bucket{b}, 1)

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis/rueidis"
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
@@ -18,23 +17,17 @@ import (
 	"flashsale/test/harness"
 )
 
-// doOn sends one raw command to the world's Redis.
-func (w *world) doOn(args ...string) {
-	w.t.Helper()
-	require.NoError(w.t, w.redis.do(context.Background(), func(c rueidis.Client) rueidis.Completed {
-		return c.B().Arbitrary(args[0]).Keys(args[1]).Args(args[2:]...).Build()
-	}).Error())
-}
-
 // Each sign of loss is answered fenced, takes nothing, and is reported once for the bucket and epoch.
 func TestLossIsFencedAndReported(t *testing.T) {
-	cases := map[string]func(w *world, keys bucketKeys){
-		"missing": func(w *world, keys bucketKeys) { w.doOn("DEL", keys.meta) },
-		"epoch":   func(w *world, keys bucketKeys) { w.doOn("HSET", keys.meta, "epoch", "0") },
-		"state":   func(w *world, keys bucketKeys) { w.doOn("HSET", keys.meta, "loaded_state", "loading") },
-		"replid":  func(w *world, keys bucketKeys) { w.doOn("HSET", keys.meta, "replid", "ffff", "checked_ms", "0") },
-		"sequence": func(w *world, keys bucketKeys) {
-			w.doOn("HSET", keys.meta, "seq", "0")
+	cases := map[string]func(w *world, keys scripts.BucketKeys){
+		"missing": func(w *world, keys scripts.BucketKeys) { w.doOn("DEL", keys.Meta) },
+		"epoch":   func(w *world, keys scripts.BucketKeys) { w.doOn("HSET", keys.Meta, "epoch", "0") },
+		"state":   func(w *world, keys scripts.BucketKeys) { w.doOn("HSET", keys.Meta, "loaded_state", "loading") },
+		"replid": func(w *world, keys scripts.BucketKeys) {
+			w.doOn("HSET", keys.Meta, "replid", "ffff", "checked_ms", "0")
+		},
+		"sequence": func(w *world, keys scripts.BucketKeys) {
+			w.doOn("HSET", keys.Meta, "seq", "0")
 		},
 	}
 	for reason, spoil := range cases {
@@ -42,16 +35,16 @@ func TestLossIsFencedAndReported(t *testing.T) {
 			w := newWorld(t, nil)
 			b := w.stock("phone", 10, 1)
 			require.Equal(t, sale.OutcomeQueued, w.buy(b, "before").Outcome)
-			row := w.db.row(b)
-			spoil(w, w.redis.keys(b))
+			row := w.db.Row(b)
+			spoil(w, w.redis.Keys(b))
 			p := w.purchase(b, "anna")
 			p.Epoch = row.Epoch
 			require.Equal(t, sale.Answer{Outcome: sale.OutcomeFenced, Reason: reason}, w.engine.Reserve(p))
 			require.Equal(t, sale.OutcomeFenced, w.engine.Reserve(p).Outcome)
-			eventually(t, func() bool { return len(w.db.reported()) == 1 }, "the loss is reported")
-			require.Equal(t, fmt.Sprintf("%s epoch %d: %s", b, row.Epoch, reason), w.db.reported()[0])
-			require.Equal(t, sale.BucketClosed, w.db.row(b).State)
-			w.rebuild(w.db.row(b))
+			eventually(t, func() bool { return len(w.db.Reported()) == 1 }, "the loss is reported")
+			require.Equal(t, fmt.Sprintf("%s epoch %d: %s", b, row.Epoch, reason), w.db.Reported()[0])
+			require.Equal(t, sale.BucketClosed, w.db.Row(b).State)
+			w.rebuild(w.db.Row(b))
 			require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
 			require.Equal(t, int64(8), w.reading(b).Available)
 		})
@@ -61,16 +54,16 @@ func TestLossIsFencedAndReported(t *testing.T) {
 // A server without the script sells nothing, and nothing but a rebuild installs it.
 func TestServerWithoutTheScriptSellsNothing(t *testing.T) {
 	server := harness.Redis(t)
-	w := newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
+	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, nil)
 	b := w.stock("phone", 10, 1)
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "before").Outcome)
 	server.MustDo(t, "SCRIPT", "FLUSH")
 	require.Equal(t, sale.Answer{Outcome: sale.OutcomeFenced, Reason: "noscript"}, w.buy(b, "anna"))
 	eventually(t, func() bool { return w.reading(b).JournalOrders == 0 }, "trims do not need it")
 	require.NoError(t, w.redis.ApplyWindow(context.Background(), []sale.Bucket{b}, sale.WindowOf(&w.sale)))
-	require.Equal(t, int64(0), server.MustDo(t, "SCRIPT", "EXISTS", scripts.Reserve().SHA).([]any)[0])
-	eventually(t, func() bool { return w.db.row(b).State == sale.BucketClosed }, "the loss is reported")
-	w.rebuild(w.db.row(b))
+	require.Equal(t, int64(0), server.MustDo(t, "SCRIPT", "EXISTS", scripts.ReserveScript().SHA).([]any)[0])
+	eventually(t, func() bool { return w.db.Row(b).State == sale.BucketClosed }, "the loss is reported")
+	w.rebuild(w.db.Row(b))
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
 }
 
@@ -79,25 +72,25 @@ func TestOldViewIsFencedButNotReported(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
 	old := w.purchase(b, "anna")
-	w.rebuild(w.db.row(b))
-	_, err := w.db.CloseBuckets(context.Background(), []sale.BucketRow{w.db.row(b)})
+	w.rebuild(w.db.Row(b))
+	_, err := w.db.CloseBuckets(context.Background(), []sale.BucketRow{w.db.Row(b)})
 	require.NoError(t, err)
-	w.rebuild(w.db.row(b))
+	w.rebuild(w.db.Row(b))
 	require.Equal(t, sale.Answer{Outcome: sale.OutcomeFenced, Reason: "epoch"}, w.engine.Reserve(old))
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
-	require.Empty(t, w.db.reported())
+	require.Empty(t, w.db.Reported())
 }
 
 // Reports wait for a database that is away, and go out once.
 func TestReportsWaitForTheDatabase(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
-	w.doOn("DEL", w.redis.keys(b).meta)
-	w.db.setAway(errors.New("away"))
+	w.doOn("DEL", w.redis.Keys(b).Meta)
+	w.db.SetAway(errors.New("away"))
 	require.Equal(t, sale.OutcomeFenced, w.buy(b, "anna").Outcome)
-	require.Empty(t, w.db.reported())
-	w.db.setAway(nil)
-	eventually(t, func() bool { return len(w.db.reported()) == 1 }, "the loss is reported")
+	require.Empty(t, w.db.Reported())
+	w.db.SetAway(nil)
+	eventually(t, func() bool { return len(w.db.Reported()) == 1 }, "the loss is reported")
 }
 
 // A reply that is lost on the way is asked for again under the same ids: taken once, and answered with that order.
@@ -117,7 +110,7 @@ func TestLostReplyIsAskedForAgain(t *testing.T) {
 		}
 	}
 	require.Equal(t, int64(93), w.reading(b).Available)
-	require.Equal(t, int64(7), w.db.settled(b))
+	require.Equal(t, int64(7), w.db.Settled(b))
 	eventually(t, func() bool { return w.reading(b).JournalOrders == 0 }, "restored records are trimmed by their right ids")
 	require.Positive(t, proxy.lost())
 }
@@ -130,8 +123,8 @@ func TestOthersDoNotWaitForALostReply(t *testing.T) {
 	proxy.loseNextReply()
 	first := make(chan sale.Answer, 1)
 	go func() { first <- w.buy(b, "anna") }()
-	shelf := w.engine.shelf(w.purchase(b, "anna"))
-	aside := func() int { shelf.mu.Lock(); defer shelf.mu.Unlock(); return shelf.aside }
+	shelf := w.engine.queue(w.purchase(b, "anna"))
+	aside := func() int { shelf.mu.Lock(); defer shelf.mu.Unlock(); return shelf.waitingAside }
 	eventually(t, func() bool { return aside() == 1 }, "the call waits to be asked again")
 	for _, buyer := range buyers("next", 5) {
 		require.Equal(t, sale.OutcomeQueued, w.buy(b, buyer).Outcome)
@@ -146,34 +139,34 @@ func TestOthersDoNotWaitForALostReply(t *testing.T) {
 func TestStepAside(t *testing.T) {
 	s := shelfOf(3)
 	require.True(t, s.stepAside())
-	require.Equal(t, []int{0, 1}, []int{s.flows, s.aside})
+	require.Equal(t, []int{0, 1}, []int{s.workers, s.waitingAside})
 	s.stepBack()
-	require.Equal(t, []int{1, 0}, []int{s.flows, s.aside})
-	s.aside = maxAside
+	require.Equal(t, []int{1, 0}, []int{s.workers, s.waitingAside})
+	s.waitingAside = maxAside
 	require.False(t, s.stepAside())
-	require.Equal(t, 1, s.flows)
-	s.aside = 0
+	require.Equal(t, 1, s.workers)
+	s.waitingAside = 0
 	s.lay(t, "anna", time.Now())
 	s.engine.gate.closed = true
 	require.False(t, s.stepAside(), "draining")
-	require.Equal(t, []int{1, 0}, []int{s.flows, s.aside})
+	require.Equal(t, []int{1, 0}, []int{s.workers, s.waitingAside})
 }
 
 // When Redis stays silent the answer is unknown, with the order's id, within 5 s; who has not been sent is unavailable.
 func TestSilentRedisIsUnknown(t *testing.T) {
 	server := harness.Redis(t)
-	w := newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
+	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, nil)
 	b := w.stock("phone", 100, 1)
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "before").Outcome)
 	server.Pause()
 	began := time.Now()
 	first := make(chan sale.Answer, 1)
 	go func() { first <- w.buy(b, "anna") }()
-	shelf := w.engine.shelf(w.purchase(b, "anna"))
+	shelf := w.engine.queue(w.purchase(b, "anna"))
 	eventually(t, func() bool {
 		shelf.mu.Lock()
 		defer shelf.mu.Unlock()
-		return shelf.flows == 1 && len(shelf.pending) == 0
+		return shelf.workers == 1 && len(shelf.pending) == 0
 	}, "sent")
 	require.Equal(t, sale.OutcomeUnavailable, w.buy(b, "bert").Outcome)
 	unknown := <-first
@@ -194,7 +187,7 @@ func TestSilentRedisIsUnknown(t *testing.T) {
 // A Redis that is not there refuses at once: nothing was sent.
 func TestAbsentRedisIsUnavailable(t *testing.T) {
 	server := harness.Redis(t)
-	w := newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{server.Addr}}), nil)
+	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, nil)
 	b := w.stock("phone", 100, 1)
 	server.Kill()
 	eventually(t, func() bool {
@@ -206,7 +199,7 @@ func TestAbsentRedisIsUnavailable(t *testing.T) {
 // newLossyWorld is an engine whose replies from Redis can be lost.
 func newLossyWorld(t *testing.T) (*world, *lossyProxy) {
 	proxy := newLossyProxy(t, harness.SharedRedis(t).Addr)
-	return newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{proxy.addr}}), nil), proxy
+	return newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{proxy.addr}}, nil), proxy
 }
 
 // lossyProxy stands between client and server and, once told, swallows the next long reply and cuts the connection.
@@ -277,4 +270,18 @@ func (p *lossyProxy) serve(client net.Conn) {
 			return
 		}
 	}
+}
+
+// A call that Redis gets after its deadline, because the gateway's idea of Redis's clock is wrong, takes nothing; the
+// gateway learns the clock from the reply and asks again.
+func TestWrongClockIsLearned(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 5, 1)
+	q := w.engine.queue(w.purchase(b, "anna"))
+	at := q.clock.Reading()
+	q.clock.Learn(at, at, time.Duration(time.Now().Add(-time.Hour).UnixNano()))
+	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
+	now, _ := q.clock.Now()
+	require.WithinDuration(t, time.Now(), now, time.Minute)
+	require.Equal(t, int64(4), w.reading(b).Available)
 }

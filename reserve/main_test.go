@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"flashsale/scripts"
 	"flashsale/test/harness"
 )
 
@@ -20,8 +21,8 @@ func namespace(t testing.TB) string {
 	return "t" + hex.EncodeToString(text)
 }
 
-func dial(t testing.TB, o Options) *Redis {
-	r, err := Dial(o)
+func dial(t testing.TB, o scripts.Options) *scripts.Redis {
+	r, err := scripts.Dial(o)
 	require.NoError(t, err)
 	t.Cleanup(r.Close)
 	return r

@@ -1,9 +1,8 @@
 package reserve
 
 import (
-	"context"
 	"fmt"
-	"strings"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -11,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
+	"flashsale/scripts"
 	"flashsale/test/harness"
 )
 
@@ -26,12 +26,12 @@ func BenchmarkMemory(b *testing.B) {
 func soldMemory(b *testing.B, keyed bool) float64 {
 	const buyers, waiting = 1_000_000, 512
 	server := harness.Redis(b, "--save", "", "--auto-aof-rewrite-percentage", "0")
-	w := newWorldOn(b, dial(b, Options{Namespace: namespace(b), Addrs: []string{server.Addr}}), func(o *EngineOptions) {
+	w := newWorldOn(b, scripts.Options{Namespace: namespace(b), Addrs: []string{server.Addr}}, func(o *EngineOptions) {
 		o.Producer = instantKafka{}
 	})
 	bucket := w.stock("phone", buyers, 1)
 	purchase := w.purchase(bucket, "")
-	before := w.usedMemory(b)
+	before := usedMemory(b, server)
 	var next, refused atomic.Int64
 	var all sync.WaitGroup
 	for range waiting {
@@ -51,16 +51,11 @@ func soldMemory(b *testing.B, keyed bool) float64 {
 	all.Wait()
 	require.Zero(b, refused.Load())
 	eventually(b, func() bool { return w.reading(bucket).JournalOrders == 0 }, "the journal is trimmed")
-	return float64(w.usedMemory(b)-before) / 1e6
+	return float64(usedMemory(b, server)-before) / 1e6
 }
 
-func (w *world) usedMemory(b *testing.B) (used int) {
-	client, err := w.redis.connected()
-	require.NoError(b, err)
-	info, err := client.Do(context.Background(), client.B().Info().Section("memory").Build()).ToString()
-	require.NoError(b, err)
-	_, rest, _ := strings.Cut(info, "used_memory:")
-	_, err = fmt.Sscan(rest, &used)
+func usedMemory(b *testing.B, server *harness.RedisServer) int {
+	used, err := strconv.Atoi(server.Info(b, "memory")["used_memory"])
 	require.NoError(b, err)
 	return used
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"flashsale/faults"
+	"flashsale/role"
 	"flashsale/sale"
 )
 
@@ -95,17 +96,19 @@ func (o *OrderIDs) Append(ids []sale.OrderID, n int) ([]sale.OrderID, bool) {
 }
 
 // Run gets a lease and renews it until ctx ends. A lost lease is replaced by another one.
-func (o *OrderIDs) Run(ctx context.Context) error {
-	for ctx.Err() == nil {
-		wait := nodeRenewEvery
-		if err := o.keep(ctx); err != nil {
-			o.found.Store(&err)
-			o.log.Warn("the lease of the order id node could not be kept", "error", err)
-			wait = nodeRetry
-		}
-		pause(ctx, wait)
+func (o *OrderIDs) Run(ctx context.Context) {
+	loop := role.Loop{
+		Name: "order ids", Every: nodeRenewEvery, Retry: func(int) time.Duration { return nodeRetry }, Log: o.log,
+		Failing: "the lease of the order id node could not be kept",
+		Unit: func(ctx context.Context) error {
+			err := o.keep(ctx)
+			if err != nil {
+				o.found.Store(&err)
+			}
+			return err
+		},
 	}
-	return nil
+	loop.Run(ctx)
 }
 
 // keep is one unit of work: renew the lease, or get one.
@@ -156,13 +159,3 @@ func (o *OrderIDs) obtain(ctx context.Context) error {
 }
 
 func usableUntil(asked time.Time) time.Time { return asked.Add(nodeLeaseTTL - nodeLeaseMargin) }
-
-// pause waits for a while or for the end of ctx.
-func pause(ctx context.Context, wait time.Duration) {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-}

@@ -61,7 +61,7 @@ func withOrderIDs(t *testing.T, desk *leaseDesk, test func(t *testing.T, ids *Or
 		ids := NewOrderIDs(desk, "holder", slog.New(slog.DiscardHandler))
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
-		running.Go(func() { _ = ids.Run(ctx) }) // Run returns nil
+		running.Go(func() { ids.Run(ctx) })
 		synctest.Wait()
 		test(t, ids)
 		cancel()

@@ -12,14 +12,14 @@ type presses struct {
 }
 
 // lineUp counts a press of its buyer; the caller holds the lock. It refuses where too many wait already.
-func (s *shelf) lineUp(r *request) bool {
-	line := s.lines[r.purchase.Buyer]
+func (q *bucketQueue) lineUp(r *request) bool {
+	line := q.lines[r.purchase.Buyer]
 	switch {
 	case line == nil:
-		line = s.spareLine()
+		line = q.spareLine()
 		line.buyer = r.purchase.Buyer
-		s.lines[line.buyer] = line
-		s.ready++
+		q.lines[line.buyer] = line
+		q.ready++
 	case line.count == maxPresses:
 		return false
 	}
@@ -29,35 +29,35 @@ func (s *shelf) lineUp(r *request) bool {
 }
 
 // spareLine returns one that nobody uses.
-func (s *shelf) spareLine() *presses {
-	last := len(s.spareLines) - 1
+func (q *bucketQueue) spareLine() *presses {
+	last := len(q.spareLines) - 1
 	if last < 0 {
 		return new(presses)
 	}
-	line := s.spareLines[last]
-	s.spareLines = s.spareLines[:last]
+	line := q.spareLines[last]
+	q.spareLines = q.spareLines[:last]
 	return line
 }
 
 // gone forgets a press that neither waits any more nor is under way; the caller holds the lock.
-func (s *shelf) gone(line *presses) {
+func (q *bucketQueue) forget(line *presses) {
 	if line.count--; line.count == 0 {
-		s.ready--
-		delete(s.lines, line.buyer)
+		q.ready--
+		delete(q.lines, line.buyer)
 		*line = presses{}
-		if len(s.spareLines) < s.engine.BatchMaxOrders {
-			s.spareLines = append(s.spareLines, line)
+		if len(q.spareLines) < q.engine.BatchMaxOrders {
+			q.spareLines = append(q.spareLines, line)
 		}
 	}
 }
 
 // choose moves the next batch from the shelf into batch: purchases of one epoch, list and rule, in their order, of each
 // buyer the first if none of his is under way. The caller holds the lock.
-func (s *shelf) choose(batch []*request) []*request {
-	left := s.pending[:0]
-	for i, r := range s.pending {
-		if len(batch) == s.engine.BatchMaxOrders || (len(batch) > 0 && !alike(batch[0], r)) {
-			left = append(left, s.pending[i:]...)
+func (q *bucketQueue) takeBatch(batch []*request) []*request {
+	left := q.pending[:0]
+	for i, r := range q.pending {
+		if len(batch) == q.engine.BatchMaxOrders || (len(batch) > 0 && !sameTerms(batch[0], r)) {
+			left = append(left, q.pending[i:]...)
 			break
 		}
 		if r.line.underWay {
@@ -65,35 +65,35 @@ func (s *shelf) choose(batch []*request) []*request {
 			continue
 		}
 		r.line.underWay = true
-		s.ready--
+		q.ready--
 		batch = append(batch, r)
 	}
-	clear(s.pending[len(left):])
-	s.pending = left
+	clear(q.pending[len(left):])
+	q.pending = left
 	return batch
 }
 
 // hold notes whose presses the batch are: a request that has been answered does not tell any more.
-func (f *flow) hold() {
-	for _, r := range f.batch {
-		f.lines = append(f.lines, r.line)
+func (w *batchWorker) takeLines() {
+	for _, r := range w.batch {
+		w.lines = append(w.lines, r.line)
 		r.line = nil
 	}
 }
 
 // letNext lets the next presses of the batch's buyers go on, once for each batch: Redis has decided these presses, or they
 // go no further.
-func (f *flow) letNext() {
-	if len(f.lines) == 0 {
+func (w *batchWorker) letNext() {
+	if len(w.lines) == 0 {
 		return
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for i, line := range f.lines {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i, line := range w.lines {
 		line.underWay = false
-		f.ready++
-		f.gone(line)
-		f.lines[i] = nil
+		w.ready++
+		w.forget(line)
+		w.lines[i] = nil
 	}
-	f.lines = f.lines[:0]
+	w.lines = w.lines[:0]
 }

@@ -2,6 +2,7 @@ package reserve
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,29 +12,29 @@ import (
 )
 
 // shelfOf is a shelf of small batches at which one flow works, without any server.
-func shelfOf(batch int) *shelf {
-	return &shelf{
+func shelfOf(batch int) *bucketQueue {
+	return &bucketQueue{
 		engine: &Engine{EngineOptions: EngineOptions{BatchMaxOrders: batch}, gate: newGate()},
-		lines:  map[string]*presses{}, flows: 1, enough: make(chan struct{}, 1), swept: true,
+		lines:  map[string]*presses{}, workers: 1, enough: make(chan struct{}, 1), inJanitor: true,
 	}
 }
 
 // lay puts a press on the shelf of which only buyer and age matter, and starts no flow.
-func (s *shelf) lay(t testing.TB, buyer string, came time.Time) *request {
+func (q *bucketQueue) lay(t testing.TB, buyer string, came time.Time) *request {
 	t.Helper()
-	r := &request{purchase: sale.Purchase{Buyer: buyer}, came: came, done: make(chan struct{}, 1)}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	require.True(t, s.lineUp(r))
-	s.pending = append(s.pending, r)
+	r := &request{purchase: sale.Purchase{Buyer: buyer}, arrivedAt: came, done: make(chan struct{}, 1)}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	require.True(t, q.lineUp(r))
+	q.pending = append(q.pending, r)
 	return r
 }
 
 // takeBatch is a flow's next batch, and who is in it.
-func (f *flow) takeBatch() (buyers string) {
-	f.batch = f.next(f.batch)
-	f.hold()
-	for _, r := range f.batch {
+func (w *batchWorker) takeBatch() (buyers string) {
+	w.batch = w.nextBatch(w.batch)
+	w.takeLines()
+	for _, r := range w.batch {
 		buyers += r.purchase.Buyer
 	}
 	return buyers
@@ -42,17 +43,17 @@ func (f *flow) takeBatch() (buyers string) {
 // One press of a buyer at a time is under way; the others wait for it, in their order, and hold up nobody else.
 func TestOnePressOfABuyerIsUnderWay(t *testing.T) {
 	s := shelfOf(3)
-	s.flows = 2
+	s.workers = 2
 	for _, buyer := range []string{"a", "a", "b", "a", "c", "d", "e", "f"} {
 		s.lay(t, buyer, time.Now())
 	}
-	one, two := &flow{shelf: s}, &flow{shelf: s}
+	one, two := &batchWorker{bucketQueue: s}, &batchWorker{bucketQueue: s}
 	require.Equal(t, "abc", one.takeBatch())
 	require.Equal(t, "def", two.takeBatch())
 	require.Len(t, s.pending, 2)
 	require.Zero(t, s.ready, "both are of a buyer who has one under way")
 	require.Equal(t, "", two.takeBatch())
-	require.Equal(t, 1, s.flows, "a flow that finds nobody who may go on ends")
+	require.Equal(t, 1, s.workers, "a flow that finds nobody who may go on ends")
 	two.letNext()
 	one.letNext()
 	require.Equal(t, "a", one.takeBatch())
@@ -61,7 +62,7 @@ func TestOnePressOfABuyerIsUnderWay(t *testing.T) {
 	require.Equal(t, "a", one.takeBatch())
 	one.letNext()
 	require.Equal(t, "", one.takeBatch())
-	require.Zero(t, s.flows)
+	require.Zero(t, s.workers)
 	require.Empty(t, s.lines)
 	require.Zero(t, s.ready)
 	require.LessOrEqual(t, len(s.spareLines), 3, "as many as a batch")
@@ -96,7 +97,7 @@ func TestEngineDecidesOnePressOfABuyerAtATime(t *testing.T) {
 		crowd[40+i] = "anna"
 	}
 	require.Equal(t, map[string]int{"queued": len(crowd)}, outcomes(w.buyAll(b, crowd)))
-	for _, batch := range w.kafka.batches() {
+	for _, batch := range w.kafka.Batches() {
 		of := map[string]int{}
 		for _, o := range batch.Orders {
 			of[o.Buyer]++
@@ -121,18 +122,16 @@ func TestEngineDecidesOnePressOfABuyerAtATime(t *testing.T) {
 	require.Len(t, orders, 1)
 }
 
-// entries counts those of a buyer's value, and of them those that count no more.
+// entries counts those of a buyer's value, and of them those that count no more: a minus before their quantity says so.
 func (w *world) entries(b sale.Bucket, buyer string) (all, released int) {
 	w.t.Helper()
-	value := w.value(b, buyer)
-	entries, err := parseEntries(value)
-	require.NoError(w.t, err)
-	for _, e := range entries {
-		if e.released {
+	for entry := range strings.SplitSeq(w.value(b, buyer), `"`) {
+		all++
+		if _, rest, _ := strings.Cut(entry, ","); strings.HasPrefix(rest, "-") {
 			released++
 		}
 	}
-	return len(entries), released
+	return all, released
 }
 
 // A buyer who buys and cancels is refused after eight orders, whatever the limit: what Redis keeps of him is bounded, and

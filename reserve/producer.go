@@ -10,7 +10,7 @@ import (
 
 	"github.com/IBM/sarama"
 
-	"flashsale/sale"
+	"flashsale/role"
 )
 
 // Publisher sends records to the orders topic. done is called once, from another goroutine: nil when every replica has
@@ -97,7 +97,7 @@ func (p *Producer) connect(ctx context.Context, brokers []string, config *sarama
 			p.ready.Store(true)
 			return async, true
 		}
-		pause(ctx, connectRetry)
+		role.Pause(ctx, connectRetry)
 	}
 	return nil, false
 }
@@ -145,24 +145,5 @@ func (p *Producer) Close(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("flush the producer: %w", ctx.Err())
-	}
-}
-
-// publishAndWait publishes a record until it is acknowledged or ctx ends.
-func publishAndWait(ctx context.Context, p Publisher, partition int32, key, value []byte) error {
-	for {
-		result := make(chan error, 1)
-		p.Publish(partition, key, value, func(err error) { result <- err })
-		select {
-		case err := <-result:
-			if err == nil {
-				return nil
-			}
-			pause(ctx, republishFirst)
-		case <-ctx.Done():
-		}
-		if ctx.Err() != nil {
-			return sale.Away(sale.StoreKafka, fmt.Errorf("publish to partition %d: %w", partition, ctx.Err()))
-		}
 	}
 }

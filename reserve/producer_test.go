@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"flashsale/role"
 	"flashsale/sale"
 )
 
@@ -205,4 +206,21 @@ func TestProducerTellsOfRefusals(t *testing.T) {
 	require.Error(t, <-result)
 	require.NoError(t, publishAndWait(t.Context(), p, 0, []byte("k"), []byte("v")))
 	require.Empty(t, heard)
+}
+
+// publishAndWait publishes a record until it is acknowledged or ctx ends.
+func publishAndWait(ctx context.Context, p Publisher, partition int32, key, value []byte) error {
+	for {
+		result := make(chan error, 1)
+		p.Publish(partition, key, value, func(err error) { result <- err })
+		select {
+		case err := <-result:
+			if err == nil {
+				return nil
+			}
+			role.Pause(ctx, republishFirst)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }

@@ -2,11 +2,14 @@ package reserve
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
 	"flashsale/faults"
+	"flashsale/role"
 	"flashsale/sale"
 )
 
@@ -56,39 +59,30 @@ func (r *reporter) report(b sale.Bucket, epoch int64, reason string) {
 }
 
 func (r *reporter) run(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-r.wake:
-		}
-		for !r.flush(ctx) && ctx.Err() == nil {
-			pause(ctx, reportRetry)
-		}
+	loop := role.Loop{
+		Name: "reporter", Unit: r.flush, Wake: r.wake, Retry: func(int) time.Duration { return reportRetry },
+		Failing: "a bucket in doubt could not be reported", Log: r.log,
 	}
+	loop.Run(ctx)
 }
 
-// flush is one unit of work: it hands over what waits and reports whether nothing is left.
-func (r *reporter) flush(ctx context.Context) bool {
+// flush is one unit of work: it reports what waits.
+func (r *reporter) flush(ctx context.Context) error {
 	r.mu.Lock()
-	losses := make(map[sale.Bucket]loss, len(r.waiting))
-	for b, l := range r.waiting {
-		losses[b] = l
-	}
+	losses := maps.Clone(r.waiting)
 	r.mu.Unlock()
 	for b, l := range losses {
 		call, cancel := context.WithTimeout(ctx, reportTimeout)
 		err := r.sink.ReportLoss(call, b, l.epoch, l.reason)
 		cancel()
 		if err != nil {
-			r.log.Warn("a bucket in doubt could not be reported", "bucket", b.String(), "reason", l.reason, "error", err)
-			return false
+			return fmt.Errorf("report bucket %s (%s): %w", b, l.reason, err)
 		}
 		faults.Point("reserve.loss-reported")
 		r.log.Warn("a bucket is in doubt and was reported", "bucket", b.String(), "epoch", l.epoch, "reason", l.reason)
 		r.done(b, l)
 	}
-	return true
+	return nil
 }
 
 func (r *reporter) done(b sale.Bucket, l loss) {

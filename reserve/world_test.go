@@ -10,39 +10,46 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
+	"flashsale/recovery"
 	"flashsale/sale"
+	"flashsale/scripts"
+	"flashsale/test/fakes"
 	"flashsale/test/harness"
 )
 
 // world is an engine on a real Redis with a Kafka and a database that tests can break.
 type world struct {
 	t       testing.TB
-	redis   *Redis
-	kafka   *fakeKafka
-	db      *fakeDatabase
+	redis   *scripts.Redis
+	server  *harness.RedisServer // for commands past the client
+	kafka   *fakes.Kafka
+	db      *fakes.Database
 	breaker *fakeBreaker
 	engine  *Engine
 	sale    sale.Sale
+	applies bool // the outbox is applied
 	ended   bool // the test has ended the engine itself
 }
 
 // newWorld starts an engine on the package's Redis; set may change its options.
 func newWorld(t testing.TB, set func(*EngineOptions)) *world {
-	return newWorldOn(t, dial(t, Options{Namespace: namespace(t), Addrs: []string{harness.SharedRedis(t).Addr}}), set)
+	return newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{harness.SharedRedis(t).Addr}}, set)
 }
 
-func newWorldOn(t testing.TB, r *Redis, set func(*EngineOptions)) *world {
-	w := &world{t: t, redis: r, kafka: &fakeKafka{}, db: newFakeDatabase(), breaker: &fakeBreaker{open: map[string]bool{}}}
-	w.kafka.settle = w.db.settle
+// newWorldOn starts an engine on another Redis.
+func newWorldOn(t testing.TB, on scripts.Options, set func(*EngineOptions)) *world {
+	r := dial(t, on)
+	w := &world{t: t, redis: r, server: &harness.RedisServer{Addr: on.Addrs[0]}, kafka: &fakes.Kafka{}, db: fakes.NewDatabase(), breaker: &fakeBreaker{open: map[string]bool{}}}
+	w.kafka.Settle = w.db.Settle
 	now := time.Now()
-	w.sale = w.db.putSale(sale.Sale{
+	w.sale = w.db.PutSale(sale.Sale{
 		ID: "sale", State: sale.StateOpen, Name: "a sale", PerBuyerLimit: 1,
 		StartsAt: sale.Time{Time: now.Add(-time.Hour)}, EndsAt: sale.Time{Time: now.Add(time.Hour)},
 	})
 	ids := NewOrderIDs(w.db, "test", slog.New(slog.DiscardHandler))
 	require.NoError(t, ids.keep(context.Background()))
 	o := EngineOptions{
-		Redis: r, Producer: w.kafka, IDs: ids, Breaker: w.breaker, Report: w.db, Books: w.db,
+		Redis: r, Producer: w.kafka, IDs: ids, Breaker: w.breaker, Report: w.db, Buckets: w.db,
 		Registerer: prometheus.NewRegistry(),
 	}
 	if set != nil {
@@ -55,7 +62,7 @@ func newWorldOn(t testing.TB, r *Redis, set func(*EngineOptions)) *world {
 
 // end drains the engine; whatever the test has broken is mended first.
 func (w *world) end() {
-	w.kafka.comeBack()
+	w.kafka.ComeBack()
 	if w.ended {
 		return
 	}
@@ -67,9 +74,9 @@ func (w *world) end() {
 // stock loads a SKU with some units and a limit into one bucket and opens it.
 func (w *world) stock(sku string, units int64, limit int) sale.Bucket {
 	w.sale.PerBuyerLimit = limit
-	w.sale = w.db.putSale(w.sale)
+	w.sale = w.db.PutSale(w.sale)
 	b := sale.Bucket{Sale: w.sale.ID, SKU: sku}
-	w.rebuild(w.db.addBucket(b, units, 2))
+	w.rebuild(w.db.AddBucket(b, units, 2))
 	return b
 }
 
@@ -77,11 +84,11 @@ func (w *world) rebuild(rows ...sale.BucketRow) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	require.NoError(w.t, NewRebuilder(w.redis, w.kafka, w.db).Rebuild(ctx, rows, nil))
+	require.NoError(w.t, recovery.NewRebuilder(w.redis, w.kafka, w.db).Rebuild(ctx, rows, nil))
 }
 
 func (w *world) purchase(b sale.Bucket, buyer string) sale.Purchase {
-	row := w.db.row(b)
+	row := w.db.Row(b)
 	return sale.Purchase{Bucket: b, Epoch: row.Epoch, Partition: row.Partition, Buyer: buyer, Quantity: 1}
 }
 
@@ -160,4 +167,36 @@ func (b *fakeBreaker) failures(resource string) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.failed[resource]
+}
+
+// applyOutbox applies the outbox to Redis until the test ends.
+func (w *world) applyOutbox() {
+	applier := recovery.NewOutboxApplier(recovery.OutboxApplierOptions{
+		Redis: w.redis, Outbox: w.db, Report: w.db, Leases: w.db, Owner: "test", Log: slog.New(slog.DiscardHandler),
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { applier.Run(ctx) })
+	w.t.Cleanup(func() { cancel(); running.Wait() })
+	w.applies = true
+}
+
+// release ends an order in the database and waits until Redis knows.
+func (w *world) release(b sale.Bucket, buyer, key string, a sale.Answer) {
+	w.t.Helper()
+	if !w.applies {
+		w.applyOutbox()
+	}
+	order := orderOf(a, buyer)
+	order.Key = key
+	w.db.Release(b, order)
+	eventually(w.t, func() bool { return len(w.db.WaitingRows()) == 0 }, "Redis has the release")
+}
+
+// value is what the buyers hash says of a buyer, "" when it does not know him.
+func (w *world) value(b sale.Bucket, buyer string) string {
+	w.t.Helper()
+	value, is := w.server.MustDo(w.t, "HGET", w.redis.Keys(b).Buyers, buyer).(string)
+	require.True(w.t, is)
+	return value
 }

@@ -47,7 +47,8 @@ func TestTextEncodesAsJSONWould(t *testing.T) {
 func TestTimesEncodeInTheLayout(t *testing.T) {
 	noon := time.Date(2026, 11, 11, 12, 0, 0, 0, time.UTC)
 	for _, at := range []time.Time{
-		noon, time.Unix(0, 0), time.Date(2026, 1, 2, 3, 4, 5, 6_999_999, time.FixedZone("east", 7200)), time.Date(9999, 12, 31, 23, 59, 59, 999e6, time.UTC),
+		noon, time.Unix(0, 0), time.Date(2026, 1, 2, 3, 4, 5, 6_999_999, time.FixedZone("east", 7200)),
+		time.Date(9999, 12, 31, 23, 59, 59, 999e6, time.UTC),
 	} {
 		require.Equal(t, Time{at}.String(), string(AppendTime(nil, at)))
 	}

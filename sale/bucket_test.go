@@ -91,5 +91,6 @@ func drawBuyer(t *rapid.T, label string) string {
 }
 
 func drawBucket(t *rapid.T, label string) Bucket {
-	return Bucket{Sale: drawID(t, label+" sale"), SKU: drawID(t, label+" sku"), Number: rapid.IntRange(0, MaxBuckets-1).Draw(t, label+" number")}
+	return Bucket{Sale: drawID(t, label+" sale"), SKU: drawID(t, label+" sku"),
+		Number: rapid.IntRange(0, MaxBuckets-1).Draw(t, label+" number")}
 }

@@ -41,7 +41,8 @@ func TestEquationNoticesEverySingleUnit(t *testing.T) {
 		s := drawBalanced(t, "s")
 		require.True(t, s.Holds())
 		for name, counter := range map[string]*int64{
-			"loaded": &s.Loaded, "available": &s.Available, "in flight": &s.InFlight, "settled": &s.Settled, "released": &s.Released,
+			"loaded": &s.Loaded, "available": &s.Available, "in flight": &s.InFlight, "settled": &s.Settled,
+			"released": &s.Released,
 		} {
 			for _, by := range []int64{-1, 1} {
 				*counter += by

@@ -14,7 +14,8 @@ func TestValidID(t *testing.T) {
 	for _, id := range []string{"a", "0", "phone", "double-11_cn", strings.Repeat("a", 64)} {
 		assert.True(t, ValidID(id), id)
 	}
-	for _, id := range []string{"", "_a", "-a", "A", "phonE", "a b", "a.b", "a/b", "a:b", "{a}", "a\x00", "ä", "a\n", strings.Repeat("a", 65)} {
+	for _, id := range []string{"", "_a", "-a", "A", "phonE", "a b", "a.b", "a/b", "a:b", "{a}", "a\x00", "ä", "a\n",
+		strings.Repeat("a", 65)} {
 		assert.False(t, ValidID(id), "%q", id)
 	}
 }
@@ -23,7 +24,8 @@ func TestValidBuyerID(t *testing.T) {
 	for _, id := range []string{"a", "-", "A.b_c:d@e|f+g-9", strings.Repeat("Z", 64)} {
 		assert.True(t, ValidBuyerID(id), id)
 	}
-	for _, id := range []string{"", "a b", "a/b", `a"b`, `a\b`, "a{b}", "a\x00", "ä", "a,b", "a\n", "a=b", strings.Repeat("Z", 65)} {
+	for _, id := range []string{"", "a b", "a/b", `a"b`, `a\b`, "a{b}", "a\x00", "ä", "a,b", "a\n", "a=b",
+		strings.Repeat("Z", 65)} {
 		assert.False(t, ValidBuyerID(id), "%q", id)
 	}
 }
@@ -32,14 +34,16 @@ func TestValidKey(t *testing.T) {
 	for _, key := range []string{"k", " k", "a b c", "a  b", "~!@#$%^&*()'", strings.Repeat("k", 128)} {
 		assert.True(t, ValidKey(key), key)
 	}
-	for _, key := range []string{"", " ", "   ", "k ", "a b  ", `a"b`, `a\b`, "a\tb", "a\nb", "a\x00", "a\x7f", "ä", strings.Repeat("k", 129)} {
+	for _, key := range []string{"", " ", "   ", "k ", "a b  ", `a"b`, `a\b`, "a\tb", "a\nb", "a\x00", "a\x7f", "ä",
+		strings.Repeat("k", 129)} {
 		assert.False(t, ValidKey(key), "%q", key)
 	}
 }
 
 // The three validators are the patterns that the documentation gives, for text and for bytes alike.
 func FuzzNames(f *testing.F) {
-	for _, seed := range []string{"", "a", "-a", "A.b", "key one", "key ", `quote"`, "nul\x00", "ä", strings.Repeat("a", 64), strings.Repeat("a", 65), strings.Repeat("k", 129)} {
+	for _, seed := range []string{"", "a", "-a", "A.b", "key one", "key ", `quote"`, "nul\x00", "ä", strings.Repeat("a", 64),
+		strings.Repeat("a", 65), strings.Repeat("k", 129)} {
 		f.Add(seed)
 	}
 	id := regexp.MustCompile(`\A[a-z0-9][a-z0-9_-]{0,63}\z`)

@@ -25,7 +25,8 @@ func TestOrderAsBuyersSeeIt(t *testing.T) {
 	text, err := json.Marshal(sampleOrder())
 	require.NoError(t, err)
 	assert.JSONEq(t, `{"order_id":"4242","status":"confirmed","sale":"demo","sku":"phone","quantity":2,"unit_price_cents":129900,
-		"currency":"CNY","created_at":"2026-11-11T10:00:00.000Z","updated_at":"2026-11-11T10:00:01.000Z","pay_by":"2026-11-11T10:15:00.000Z"}`, string(text))
+		"currency":"CNY","created_at":"2026-11-11T10:00:00.000Z","updated_at":"2026-11-11T10:00:01.000Z",
+		"pay_by":"2026-11-11T10:15:00.000Z"}`, string(text))
 
 	refused := sampleOrder()
 	refused.Status, refused.Reason, refused.PayBy = StatusRefused, ReasonFenced, nil
@@ -65,7 +66,8 @@ func TestOrdersSurviveJSON(t *testing.T) {
 
 func TestPendingIsWhatMayStillChangeByItself(t *testing.T) {
 	for status, pending := range map[OrderStatus]bool{
-		StatusHeld: true, StatusQueued: true, StatusConfirmed: false, StatusPaid: false, StatusCancelled: false, StatusExpired: false, StatusRefused: false,
+		StatusHeld: true, StatusQueued: true, StatusConfirmed: false, StatusPaid: false, StatusCancelled: false,
+		StatusExpired: false, StatusRefused: false,
 	} {
 		assert.Equal(t, pending, status.Pending(), status)
 	}

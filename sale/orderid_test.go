@@ -19,7 +19,8 @@ func TestParseOrderID(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, want, got)
 	}
-	for _, text := range []string{"", "0", "01", "-1", "+1", "1_000", "1.0", "1e3", " 1", "1 ", "0x1", "٣", "9223372036854775808", "99999999999999999999", "12\x00"} {
+	for _, text := range []string{"", "0", "01", "-1", "+1", "1_000", "1.0", "1e3", " 1", "1 ", "0x1", "٣", "9223372036854775808",
+		"99999999999999999999", "12\x00"} {
 		_, err := ParseOrderID(text)
 		assert.ErrorIs(t, err, ErrOrderID, "%q", text)
 	}

@@ -21,8 +21,10 @@ func TestTheOutcomeTable(t *testing.T) {
 		{"not_started", 409, true}, {"sale_ended", 410, false}, {"paused", 503, true}, {"fenced", 503, true},
 		{"sold_out", 409, false}, {"unauthenticated", 401, false}, {"not_eligible", 403, false}, {"rate_limited", 429, true},
 		{"overloaded", 503, true}, {"unavailable", 503, true},
-		{"replayed", 200, false}, {"idempotency_key_reused", 422, false}, {"over_limit", 409, false}, {"already_bought", 409, false},
-		{"too_many_cancellations", 409, false}, {"not_enough", 409, false}, {"queued", 202, false}, {"held", 202, false}, {"unknown", 504, true},
+		{"replayed", 200, false}, {"idempotency_key_reused", 422, false}, {"over_limit", 409, false},
+		{"already_bought", 409, false},
+		{"too_many_cancellations", 409, false}, {"not_enough", 409, false}, {"queued", 202, false}, {"held", 202, false},
+		{"unknown", 504, true},
 	}
 	assert.Len(t, Outcomes(), len(ladder))
 	for i, o := range Outcomes() {

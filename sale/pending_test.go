@@ -19,7 +19,8 @@ func TestFindPending(t *testing.T) {
 		_, ok := FindPending(raw, id)
 		require.False(t, ok, "%d", id)
 	}
-	for _, other := range [][]byte{nil, AppendFence(nil, "f"), raw[:len(raw)-4], AppendTransfer(nil, &Transfer{TransferID: 423})} {
+	for _, other := range [][]byte{nil, AppendFence(nil, "f"), raw[:len(raw)-4],
+		AppendTransfer(nil, &Transfer{TransferID: 423})} {
 		_, ok := FindPending(other, 423)
 		require.False(t, ok, "%q", other)
 	}

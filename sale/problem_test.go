@@ -13,11 +13,14 @@ func TestProblemsInTheirExactForm(t *testing.T) {
 	p := ProblemOf(OutcomeNotStarted, "It starts at ten.",
 		Member{"starts_at", Time{tenOClock}}, Member{"server_time", TimeMillis(tenOClock.UnixMilli() - 1)})
 	assert.Equal(t, `{"type":"/problems/not_started","title":"The sale has not started","status":409,"code":"not_started",`+
-		`"detail":"It starts at ten.","starts_at":"2026-11-11T10:00:00.000Z","server_time":"2026-11-11T09:59:59.999Z"}`, string(p.Append(nil)))
+		`"detail":"It starts at ten.","starts_at":"2026-11-11T10:00:00.000Z","server_time":"2026-11-11T09:59:59.999Z"}`,
+		string(p.Append(nil)))
 	assert.Equal(t, "409 not_started: It starts at ten.", p.Error())
-	assert.Equal(t, `{"type":"/problems/already_bought","title":"The buyer's limit is used up","status":409,"code":"already_bought",`+
-		`"detail":"The buyer's limit is used up","limit":1,"bought":1,"order_id":"77"}`,
-		string(ProblemOf(OutcomeAlreadyBought, "", Member{"limit", 1}, Member{"bought", 1}, Member{"order_id", OrderID(77)}).Append(nil)))
+	assert.Equal(t,
+		`{"type":"/problems/already_bought","title":"The buyer's limit is used up","status":409,"code":"already_bought",`+
+			`"detail":"The buyer's limit is used up","limit":1,"bought":1,"order_id":"77"}`,
+		string(ProblemOf(OutcomeAlreadyBought, "", Member{"limit", 1}, Member{"bought", 1},
+			Member{"order_id", OrderID(77)}).Append(nil)))
 }
 
 func TestProblemsAreAppended(t *testing.T) {
@@ -37,7 +40,8 @@ func TestProblemsAreAlwaysJSON(t *testing.T) {
 			detail = row.Title
 		}
 		require.Equal(t, map[string]any{
-			"type": "/problems/" + row.Code, "title": row.Title, "status": float64(row.Status), "code": row.Code, "detail": detail, "field": field,
+			"type": "/problems/" + row.Code, "title": row.Title, "status": float64(row.Status), "code": row.Code,
+			"detail": detail, "field": field,
 		}, got)
 	})
 }

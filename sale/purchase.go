@@ -16,7 +16,7 @@ type Purchase struct {
 	ListSize    int64  // buyers on that list
 	Grief       Grief  // the rule against buyers who take units and do not pay
 
-	Came time.Time // when its request had arrived, which bounds how long it may take; zero: when it comes to the Stock
+	ArrivedAt time.Time // when the gateway had read the request; it bounds the whole purchase. Zero: the time of Reserve
 }
 
 // Answer is what became of a purchase. Which members are set depends on the outcome.

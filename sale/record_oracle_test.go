@@ -15,7 +15,8 @@ import (
 // The record format a second time, as patterns: slow, obvious, and written without a look at the decoder.
 var (
 	oracleFence = regexp.MustCompile(`\Afs1 fence [a-z0-9][a-z0-9_-]{0,63}\n\z`)
-	oracleHead  = regexp.MustCompile(`\Afs1 batch ([a-z0-9][a-z0-9_-]{0,63}) ([a-z0-9][a-z0-9_-]{0,63}) ` + strings.Repeat(`(0|[1-9][0-9]{0,18}) `, 5) + `(0|[1-9][0-9]{0,18})\z`)
+	oracleHead  = regexp.MustCompile(`\Afs1 batch ([a-z0-9][a-z0-9_-]{0,63}) ([a-z0-9][a-z0-9_-]{0,63}) ` +
+		strings.Repeat(`(0|[1-9][0-9]{0,18}) `, 5) + `(0|[1-9][0-9]{0,18})\z`)
 	oracleOrder = regexp.MustCompile(`\A([1-9][0-9]{0,18}) ([1-9][0-9]?|100) ([A-Za-z0-9._:@|+-]{1,64})( [ !#-\[\]-~]{1,128})?\z`)
 )
 
@@ -93,7 +94,8 @@ func mutate(t *rapid.T, data []byte) []byte {
 	}
 	at := rapid.IntRange(0, len(data)-1).Draw(t, "at")
 	to := min(at+rapid.IntRange(1, 4).Draw(t, "length"), len(data))
-	fresh := rapid.SampledFrom([]string{" ", "\n", "0", "1", "9", "a", "Z", "\"", "\\", "\x00", "ä", "-", "+", "fs1 ", "64", "101"}).Draw(t, "fresh")
+	fresh := rapid.SampledFrom([]string{" ", "\n", "0", "1", "9", "a", "Z", "\"", "\\", "\x00", "ä", "-", "+", "fs1 ", "64",
+		"101"}).Draw(t, "fresh")
 	before, middle, after := string(data[:at]), string(data[at:to]), string(data[to:])
 	switch rapid.SampledFrom([]string{"change", "insert", "remove", "repeat"}).Draw(t, "kind") {
 	case "change":

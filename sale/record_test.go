@@ -82,7 +82,8 @@ func TestTruncatedRecordsAreRefused(t *testing.T) {
 func TestDoubledRecordsAreRefused(t *testing.T) {
 	batch, fence := AppendBatch(nil, sampleBatch()), AppendFence(nil, "token")
 	for _, data := range [][]byte{
-		append(batch, batch...), append(fence, fence...), append(batch, fence...), append(fence, batch...), append(batch, '\n'), append(fence, '\n'),
+		append(batch, batch...), append(fence, fence...), append(batch, fence...), append(fence, batch...), append(batch, '\n'),
+		append(fence, '\n'),
 	} {
 		_, err := DecodeRecord(data)
 		assert.ErrorIs(t, err, ErrRecord)
@@ -174,7 +175,8 @@ func TestLimitsOfARecord(t *testing.T) {
 	b := sampleBatch()
 	b.Orders = nil
 	for i := range MaxRecordOrders {
-		b.Orders = append(b.Orders, RecordOrder{OrderID(math.MaxInt64 - i), MaxQuantity, strings.Repeat("b", MaxIDBytes), strings.Repeat("k", MaxKeyBytes)})
+		b.Orders = append(b.Orders, RecordOrder{OrderID(math.MaxInt64 - i), MaxQuantity, strings.Repeat("b", MaxIDBytes),
+			strings.Repeat("k", MaxKeyBytes)})
 	}
 	b.BatchID = b.Orders[0].OrderID
 	largest := AppendBatch(nil, b)
@@ -192,7 +194,8 @@ func TestLimitsOfARecord(t *testing.T) {
 // An error never carries a whole hostile record into the log.
 func TestErrorsOfRecordsAreShort(t *testing.T) {
 	long := strings.Repeat("x", 100_000)
-	for _, text := range []string{long + "\n", "fs1 " + long + "\n", "fs1 fence " + long + "!\n", "fs1 batch " + long + " a 0 1 1 1 1 1\n",
+	for _, text := range []string{long + "\n", "fs1 " + long + "\n", "fs1 fence " + long + "!\n", "fs1 batch " + long +
+		" a 0 1 1 1 1 1\n",
 		"fs1 batch a a " + long + " 1 1 1 1 1\n", "fs1 batch a a 0 1 1 1 1 1\n" + long + "\n"} {
 		_, err := DecodeRecord([]byte(text))
 		require.ErrorIs(t, err, ErrRecord)
@@ -234,7 +237,8 @@ func drawBatch(t *rapid.T) *Batch {
 	}), 1, 20, func(o RecordOrder) OrderID { return o.OrderID }).Draw(t, "orders")
 	return &Batch{
 		Bucket: drawBucket(t, "bucket"), Epoch: rapid.Int64Range(0, math.MaxInt64).Draw(t, "epoch"),
-		Sequence: rapid.Int64Range(0, math.MaxInt64).Draw(t, "sequence"), CreatedMS: rapid.Int64Range(0, MaxCreatedMS).Draw(t, "created"),
-		BatchID: orders[0].OrderID, Orders: orders,
+		Sequence:  rapid.Int64Range(0, math.MaxInt64).Draw(t, "sequence"),
+		CreatedMS: rapid.Int64Range(0, MaxCreatedMS).Draw(t, "created"),
+		BatchID:   orders[0].OrderID, Orders: orders,
 	}
 }

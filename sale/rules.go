@@ -81,7 +81,8 @@ func (r *Rules) crawls() string {
 		limit *Limit
 	}{{"a buyer", r.Buyer}, {"an address", r.Address}} {
 		if part.limit != nil && part.limit.PerSecond < crawlingRate {
-			return fmt.Sprintf("lets %s in once in %.0f s, after the first %d", part.who, 1/part.limit.PerSecond, part.limit.Burst)
+			return fmt.Sprintf("lets %s in once in %.0f s, after the first %d", part.who, 1/part.limit.PerSecond,
+				part.limit.Burst)
 		}
 	}
 	return ""
@@ -212,7 +213,8 @@ func (r *Rules) validateLists() error {
 			return Fieldf(fmt.Sprintf("flow[%d].resource", i), "must be purchase, orders or sale")
 		}
 		if !(rule.QPS == 0 || rule.QPS >= 1 && rule.QPS <= maxRate) {
-			return Fieldf(fmt.Sprintf("flow[%d].qps", i), "must be 1 to %d, or 0 to refuse everything, as less than 1 would too", maxRate)
+			return Fieldf(fmt.Sprintf("flow[%d].qps", i), "must be 1 to %d, or 0 to refuse everything, as less than 1 would too",
+				maxRate)
 		}
 	}
 	for i, rule := range r.Isolation {

@@ -36,22 +36,28 @@ func TestRulesNameTheMemberAtFault(t *testing.T) {
 		"isolation":        {func(r *Rules) { r.Isolation = make([]IsolationRule, maxRulesEach+1) }},
 		"circuit_breaker":  {func(r *Rules) { r.CircuitBreaker = make([]BreakerRule, maxRulesEach+1) }},
 		"flow[1].resource": {func(r *Rules) { r.Flow[1].Resource = "redis" }, func(r *Rules) { r.Flow[1].Resource = "" }},
-		"flow[0].qps": {func(r *Rules) { r.Flow[0].QPS = -1 }, func(r *Rules) { r.Flow[0].QPS = maxRate + 1 }, func(r *Rules) { r.Flow[0].QPS = math.NaN() },
+		"flow[0].qps": {func(r *Rules) { r.Flow[0].QPS = -1 }, func(r *Rules) { r.Flow[0].QPS = maxRate + 1 },
+			func(r *Rules) { r.Flow[0].QPS = math.NaN() },
 			func(r *Rules) { r.Flow[0].QPS = 0.5 }, func(r *Rules) { r.Flow[0].QPS = 0.999 }},
 		"isolation[0].resource": {func(r *Rules) { r.Isolation[0].Resource = "Purchase" }},
 		"isolation[0].concurrency": {func(r *Rules) { r.Isolation[0].Concurrency = 0 },
 			func(r *Rules) { r.Isolation[0].Concurrency = maxConcurrency + 1 }},
 		"circuit_breaker[0].resource": {func(r *Rules) { r.CircuitBreaker[0].Resource = "purchase" }},
 		"circuit_breaker[1].strategy": {func(r *Rules) { r.CircuitBreaker[1].Strategy = "slow" }},
-		"circuit_breaker[0].threshold": {func(r *Rules) { r.CircuitBreaker[0].Threshold = 1.1 }, func(r *Rules) { r.CircuitBreaker[0].Threshold = -0.1 },
+		"circuit_breaker[0].threshold": {func(r *Rules) { r.CircuitBreaker[0].Threshold = 1.1 },
+			func(r *Rules) { r.CircuitBreaker[0].Threshold = -0.1 },
 			func(r *Rules) { r.CircuitBreaker[0].Threshold = math.NaN() }, func(r *Rules) { r.CircuitBreaker[0].Threshold = 0 }},
 		"circuit_breaker[1].threshold": {func(r *Rules) { r.CircuitBreaker[1].Threshold = 0 },
 			func(r *Rules) { r.CircuitBreaker[1].Threshold = 1e-9 }},
-		"circuit_breaker[2].threshold":    {func(r *Rules) { r.CircuitBreaker[2].Threshold = 0.5 }, func(r *Rules) { r.CircuitBreaker[2].Threshold = math.Inf(1) }},
-		"circuit_breaker[0].max_rt_ms":    {func(r *Rules) { r.CircuitBreaker[0].MaxRTMillis = 0 }, func(r *Rules) { r.CircuitBreaker[0].MaxRTMillis = math.MaxUint64 }},
-		"circuit_breaker[2].window_ms":    {func(r *Rules) { r.CircuitBreaker[2].WindowMS = 99 }, func(r *Rules) { r.CircuitBreaker[2].WindowMS = math.MaxUint32 }},
+		"circuit_breaker[2].threshold": {func(r *Rules) { r.CircuitBreaker[2].Threshold = 0.5 },
+			func(r *Rules) { r.CircuitBreaker[2].Threshold = math.Inf(1) }},
+		"circuit_breaker[0].max_rt_ms": {func(r *Rules) { r.CircuitBreaker[0].MaxRTMillis = 0 },
+			func(r *Rules) { r.CircuitBreaker[0].MaxRTMillis = math.MaxUint64 }},
+		"circuit_breaker[2].window_ms": {func(r *Rules) { r.CircuitBreaker[2].WindowMS = 99 },
+			func(r *Rules) { r.CircuitBreaker[2].WindowMS = math.MaxUint32 }},
 		"circuit_breaker[2].min_requests": {func(r *Rules) { r.CircuitBreaker[2].MinRequests = 0 }},
-		"circuit_breaker[1].retry_ms":     {func(r *Rules) { r.CircuitBreaker[1].RetryMS = 0 }, func(r *Rules) { r.CircuitBreaker[1].RetryMS = 600_001 }},
+		"circuit_breaker[1].retry_ms": {func(r *Rules) { r.CircuitBreaker[1].RetryMS = 0 },
+			func(r *Rules) { r.CircuitBreaker[1].RetryMS = 600_001 }},
 		"buyer.per_second": {func(r *Rules) { r.Buyer.PerSecond = 0 }, func(r *Rules) { r.Buyer.PerSecond = math.NaN() },
 			func(r *Rules) { r.Buyer.PerSecond = 1e-9 }},
 		"buyer.burst":        {func(r *Rules) { r.Buyer.Burst = 0 }},
@@ -159,7 +165,8 @@ func TestGriefRanges(t *testing.T) {
 	}
 	for bad, field := range map[Grief]string{
 		{Unpaid: -1, WindowS: 1}: "grief.unpaid", {Unpaid: MaxReleased + 1, WindowS: 1}: "grief.unpaid",
-		{Unpaid: 1}: "grief.window_s", {Unpaid: 1, WindowS: -1}: "grief.window_s", {Unpaid: 1, WindowS: maxGriefS + 1}: "grief.window_s",
+		{Unpaid: 1}: "grief.window_s", {Unpaid: 1, WindowS: -1}: "grief.window_s",
+		{Unpaid: 1, WindowS: maxGriefS + 1}: "grief.window_s",
 	} {
 		rules := Rules{Grief: bad}
 		var fault *FieldError
@@ -182,7 +189,9 @@ func TestEmptyRulesAreWrittenAsLists(t *testing.T) {
 	rules.Normalize()
 	text, err := json.Marshal(rules)
 	require.NoError(t, err)
-	assert.Equal(t, `{"version":0,"flow":[],"isolation":[],"circuit_breaker":[],"buyer":null,"address":null,"grief":{"unpaid":0,"window_s":0}}`, string(text))
+	assert.Equal(t,
+		`{"version":0,"flow":[],"isolation":[],"circuit_breaker":[],"buyer":null,"address":null,"grief":{"unpaid":0,`+
+			`"window_s":0}}`, string(text))
 }
 
 func TestNormalizeKeepsWhatIsThere(t *testing.T) {
@@ -204,7 +213,8 @@ func TestRulesSurviveJSON(t *testing.T) {
 func FuzzRules(f *testing.F) {
 	text, err := json.Marshal(validRules())
 	require.NoError(f, err)
-	for _, seed := range [][]byte{text, []byte(`{}`), []byte(`{"buyer":{}}`), []byte(`{"flow":[{"resource":"purchase","qps":1e308}]}`), []byte(`{"circuit_breaker":[{}]}`)} {
+	for _, seed := range [][]byte{text, []byte(`{}`), []byte(`{"buyer":{}}`),
+		[]byte(`{"flow":[{"resource":"purchase","qps":1e308}]}`), []byte(`{"circuit_breaker":[{}]}`)} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -15,8 +15,10 @@ import (
 
 func validSale() Sale {
 	return Sale{
-		ID: "demo", State: StateDraft, Name: "Demo", StartsAt: Time{tenOClock}, EndsAt: Time{tenOClock.Add(time.Hour)}, Currency: "CNY",
-		PerBuyerLimit: 1, PaymentTTL: 900, Eligibility: EligibilityOpen, Items: []Item{{SKU: "phone", Stock: 10, PriceCents: 100, Buckets: 1}},
+		ID: "demo", State: StateDraft, Name: "Demo", StartsAt: Time{tenOClock}, EndsAt: Time{tenOClock.Add(time.Hour)},
+		Currency:      "CNY",
+		PerBuyerLimit: 1, PaymentTTL: 900, Eligibility: EligibilityOpen,
+		Items: []Item{{SKU: "phone", Stock: 10, PriceCents: 100, Buckets: 1}},
 	}
 }
 
@@ -30,12 +32,15 @@ func TestSalesThatAreFine(t *testing.T) {
 		"highest limit":    func(s *Sale) { s.PerBuyerLimit = MaxLimit },
 		"a list":           func(s *Sale) { s.Eligibility = EligibilityList },
 		"nothing in stock": func(s *Sale) { s.Items[0].Stock = 0 },
-		"most of all":      func(s *Sale) { s.Items[0] = Item{strings.Repeat("p", MaxIDBytes), MaxStock, MaxPriceCents, MaxBuckets} },
-		"free":             func(s *Sale) { s.Items[0].PriceCents = 0 },
-		"one millisecond":  func(s *Sale) { s.EndsAt = TimeMillis(s.StartsAt.UnixMilli() + 1) },
-		"all of time":      func(s *Sale) { s.StartsAt, s.EndsAt = TimeMillis(0), TimeMillis(MaxCreatedMS) },
-		"a long name":      func(s *Sale) { s.Name = strings.Repeat("机", MaxNameBytes/3) },
-		"most items":       func(s *Sale) { s.Items = manyItems(MaxItems) },
+		"most of all": func(s *Sale) {
+			s.Items[0] = Item{strings.Repeat("p", MaxIDBytes), MaxStock, MaxPriceCents,
+				MaxBuckets}
+		},
+		"free":            func(s *Sale) { s.Items[0].PriceCents = 0 },
+		"one millisecond": func(s *Sale) { s.EndsAt = TimeMillis(s.StartsAt.UnixMilli() + 1) },
+		"all of time":     func(s *Sale) { s.StartsAt, s.EndsAt = TimeMillis(0), TimeMillis(MaxCreatedMS) },
+		"a long name":     func(s *Sale) { s.Name = strings.Repeat("机", MaxNameBytes/3) },
+		"most items":      func(s *Sale) { s.Items = manyItems(MaxItems) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := validSale()
@@ -64,23 +69,30 @@ func bucketed(n int) []Item {
 
 func TestSalesNameTheMemberAtFault(t *testing.T) {
 	for field, changes := range map[string][]func(*Sale){
-		"name": {func(s *Sale) { s.Name = "" }, func(s *Sale) { s.Name = strings.Repeat("n", MaxNameBytes+1) }, func(s *Sale) { s.Name = "\xff" }},
+		"name": {func(s *Sale) { s.Name = "" }, func(s *Sale) { s.Name = strings.Repeat("n", MaxNameBytes+1) },
+			func(s *Sale) { s.Name = "\xff" }},
 		"starts_at": {func(s *Sale) { s.StartsAt = Time{} }, func(s *Sale) { s.StartsAt = TimeMillis(-1) },
 			func(s *Sale) { s.StartsAt = TimeMillis(MaxCreatedMS + 1) }},
-		"ends_at": {func(s *Sale) { s.EndsAt = Time{} }, func(s *Sale) { s.EndsAt = s.StartsAt }, func(s *Sale) { s.EndsAt = TimeMillis(s.StartsAt.UnixMilli() - 1) },
+		"ends_at": {func(s *Sale) { s.EndsAt = Time{} }, func(s *Sale) { s.EndsAt = s.StartsAt },
+			func(s *Sale) { s.EndsAt = TimeMillis(s.StartsAt.UnixMilli() - 1) },
 			func(s *Sale) { s.EndsAt = TimeMillis(MaxCreatedMS + 1) }},
-		"currency":        {func(s *Sale) { s.Currency = "" }, func(s *Sale) { s.Currency = "cny" }, func(s *Sale) { s.Currency = "EURO" }, func(s *Sale) { s.Currency = "E1R" }},
-		"per_buyer_limit": {func(s *Sale) { s.PerBuyerLimit = 0 }, func(s *Sale) { s.PerBuyerLimit = MaxLimit + 1 }, func(s *Sale) { s.PerBuyerLimit = -1 }},
-		"payment_ttl_s":   {func(s *Sale) { s.PaymentTTL = -1 }, func(s *Sale) { s.PaymentTTL = MinPaymentTTL - 1 }, func(s *Sale) { s.PaymentTTL = MaxPaymentTTL + 1 }},
-		"eligibility":     {func(s *Sale) { s.Eligibility = "" }, func(s *Sale) { s.Eligibility = "closed" }},
+		"currency": {func(s *Sale) { s.Currency = "" }, func(s *Sale) { s.Currency = "cny" },
+			func(s *Sale) { s.Currency = "EURO" }, func(s *Sale) { s.Currency = "E1R" }},
+		"per_buyer_limit": {func(s *Sale) { s.PerBuyerLimit = 0 }, func(s *Sale) { s.PerBuyerLimit = MaxLimit + 1 },
+			func(s *Sale) { s.PerBuyerLimit = -1 }},
+		"payment_ttl_s": {func(s *Sale) { s.PaymentTTL = -1 }, func(s *Sale) { s.PaymentTTL = MinPaymentTTL - 1 },
+			func(s *Sale) { s.PaymentTTL = MaxPaymentTTL + 1 }},
+		"eligibility": {func(s *Sale) { s.Eligibility = "" }, func(s *Sale) { s.Eligibility = "closed" }},
 		"items": {func(s *Sale) { s.Items = nil }, func(s *Sale) { s.Items = manyItems(MaxItems + 1) },
 			func(s *Sale) { s.Items = bucketed(MaxSaleBuckets/MaxBuckets + 1) }, func(s *Sale) { s.Items = bucketed(MaxItems) }},
-		"items[0].sku": {func(s *Sale) { s.Items[0].SKU = "" }, func(s *Sale) { s.Items[0].SKU = "Phone" }, func(s *Sale) { s.Items[0].SKU = strings.Repeat("p", MaxIDBytes+1) }},
+		"items[0].sku": {func(s *Sale) { s.Items[0].SKU = "" }, func(s *Sale) { s.Items[0].SKU = "Phone" },
+			func(s *Sale) { s.Items[0].SKU = strings.Repeat("p", MaxIDBytes+1) }},
 		"items[2].sku": {func(s *Sale) { s.Items = append(manyItems(2), Item{SKU: "sku-1", Buckets: 1}) }},
 		"items[1].stock": {func(s *Sale) { s.Items = manyItems(2); s.Items[1].Stock = -1 },
 			func(s *Sale) { s.Items = manyItems(2); s.Items[1].Stock = MaxStock + 1 }},
-		"items[0].price_cents": {func(s *Sale) { s.Items[0].PriceCents = -1 }, func(s *Sale) { s.Items[0].PriceCents = MaxPriceCents + 1 }},
-		"items[0].buckets":     {func(s *Sale) { s.Items[0].Buckets = 0 }, func(s *Sale) { s.Items[0].Buckets = MaxBuckets + 1 }},
+		"items[0].price_cents": {func(s *Sale) { s.Items[0].PriceCents = -1 },
+			func(s *Sale) { s.Items[0].PriceCents = MaxPriceCents + 1 }},
+		"items[0].buckets": {func(s *Sale) { s.Items[0].Buckets = 0 }, func(s *Sale) { s.Items[0].Buckets = MaxBuckets + 1 }},
 	} {
 		for _, change := range changes {
 			s := validSale()
@@ -122,7 +134,8 @@ func TestSalesSurviveJSON(t *testing.T) {
 func FuzzSale(f *testing.F) {
 	text, err := json.Marshal(validSale())
 	require.NoError(f, err)
-	for _, seed := range [][]byte{text, []byte(`{}`), []byte(`{"items":[{}]}`), []byte(`{"starts_at":"9999-12-31T23:59:59-23:00"}`)} {
+	for _, seed := range [][]byte{text, []byte(`{}`), []byte(`{"items":[{}]}`),
+		[]byte(`{"starts_at":"9999-12-31T23:59:59-23:00"}`)} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

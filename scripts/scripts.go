@@ -26,33 +26,33 @@ var sources = readAll()
 
 // Reserve decides a batch of purchases. It is fenced, and its text names the other fenced scripts: a server that knows it
 // knows exactly those, because it is loaded after them.
-func Reserve() Script { return sources["reserve"] }
+func ReserveScript() Script { return sources["reserve"] }
 
 // Release applies outbox rows. It is fenced.
-func Release() Script { return sources["release"] }
+func ReleaseScript() Script { return sources["release"] }
 
 // Transfer takes units out of one bucket for another. It is fenced.
-func Transfer() Script { return sources["transfer"] }
+func TransferScript() Script { return sources["transfer"] }
 
 // Fenced returns the scripts that move stock, in the order in which they are loaded. A rebuild loads them and nothing else
 // does: a server that restarted or was promoted answers NOSCRIPT and moves nothing (rule: script-fence).
-func Fenced() []Script { return []Script{Release(), Transfer(), Reserve()} }
+func Fenced() []Script { return []Script{ReleaseScript(), TransferScript(), ReserveScript()} }
 
 // Trim deletes acknowledged journal entries.
-func Trim() Script { return sources["trim"] }
+func TrimScript() Script { return sources["trim"] }
 
 // Window gives a bucket the state and times of its sale.
-func Window() Script { return sources["window"] }
+func WindowScript() Script { return sources["window"] }
 
 // Close stops a bucket before its rebuild.
-func Close() Script { return sources["close"] }
+func CloseScript() Script { return sources["close"] }
 
 // Load brings a bucket's new epoch into Redis, step by step.
-func Load() Script { return sources["load"] }
+func LoadScript() Script { return sources["load"] }
 
 // All returns every script, by name.
 func All() []Script {
-	return []Script{Close(), Load(), Release(), Reserve(), Transfer(), Trim(), Window()}
+	return []Script{CloseScript(), LoadScript(), ReleaseScript(), ReserveScript(), TransferScript(), TrimScript(), WindowScript()}
 }
 
 func readAll() map[string]Script {

@@ -88,7 +88,7 @@ func TestHeaders(t *testing.T) {
 
 // Redis does not roll a script back: in the script that takes stock no refusal stands after the first write.
 func TestReserveChecksBeforeItWrites(t *testing.T) {
-	body := readContract(t, Reserve()).body
+	body := readContract(t, ReserveScript()).body
 	write := firstWrite.FindStringIndex(body)
 	if write == nil {
 		t.Fatal("no write found")
@@ -123,5 +123,19 @@ func TestDigests(t *testing.T) {
 	}
 	if embedded, err := files.ReadDir("."); err != nil || len(All()) != len(embedded) {
 		t.Errorf("%d scripts of %d files: %v", len(All()), len(embedded), err)
+	}
+}
+
+// The reserve script names the others that move stock, so that it cannot be there without exactly them.
+func TestReserveNamesTheOtherFencedScripts(t *testing.T) {
+	fenced := Fenced()
+	last := fenced[len(fenced)-1]
+	if last.Name != "reserve" {
+		t.Fatalf("%s is loaded last", last.Name)
+	}
+	for _, s := range fenced[:len(fenced)-1] {
+		if !strings.Contains(last.Source, "-- loaded after "+s.Name+" "+s.SHA+"\n") {
+			t.Errorf("the reserve script does not name %s %s", s.Name, s.SHA)
+		}
 	}
 }

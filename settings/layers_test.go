@@ -73,7 +73,8 @@ func goodValue(t *rapid.T, s Setting, label string) string {
 func steady() []Setting {
 	return slices.DeleteFunc(All(), func(s Setting) bool {
 		return strings.HasPrefix(s.Name, "kafka.sasl_") || s.Name == "kafka.replication" || s.Name == "kafka.partitions" ||
-			s.Name == "kafka.linger" || s.Name == "redis.connections" || s.Name == "reserve.batch_max_orders" || s.Name == "reserve.batch_max_wait"
+			s.Name == "kafka.linger" || s.Name == "redis.connections" || s.Name == "reserve.batch_max_orders" ||
+			s.Name == "reserve.batch_max_wait"
 	})
 }
 
@@ -116,7 +117,8 @@ func TestTheStrongestSourceWins(t *testing.T) {
 			} else {
 				require.Equal(t, value, format(target), g.setting.Name)
 			}
-			require.True(t, strings.HasPrefix(loaded.origins[g.setting.Name], origin), "%s: %s", g.setting.Name, loaded.origins[g.setting.Name])
+			require.True(t, strings.HasPrefix(loaded.origins[g.setting.Name], origin), "%s: %s", g.setting.Name,
+				loaded.origins[g.setting.Name])
 		}
 	})
 }
@@ -139,7 +141,8 @@ func yamlOfSections(file map[string][]string) string {
 // Every wrong value is named, whichever source it stands in, and no other setting is blamed.
 func TestEveryWrongValueIsNamed(t *testing.T) {
 	wrong := map[string]string{
-		"text": "", "secret": "short", "list": "no-port", "networks": "10.0.0.0/99", "true or false": "maybe", "number": "-1", "duration": "-1s",
+		"text": "", "secret": "short", "list": "no-port", "networks": "10.0.0.0/99", "true or false": "maybe", "number": "-1",
+		"duration": "-1s",
 	}
 	for _, s := range All() {
 		bad := wrong[s.Type()]
@@ -156,7 +159,10 @@ func TestEveryWrongValueIsNamed(t *testing.T) {
 				"environment " + s.Env(): faultsOf(t, "version", nil, []string{s.Env() + "=" + bad}),
 				"flag " + s.Flag():       faultsOf(t, "version", []string{s.Flag() + "=" + bad}, nil),
 			} {
-				own := slices.DeleteFunc(faults, func(fault string) bool { return strings.HasPrefix(fault, "kafka.sasl_mechanism: mechanism") })
+				own := slices.DeleteFunc(faults, func(fault string) bool {
+					return strings.HasPrefix(fault,
+						"kafka.sasl_mechanism: mechanism")
+				})
 				require.Len(t, own, 1, "%v", faults)
 				assert.True(t, strings.HasPrefix(own[0], s.Name+": "), own[0])
 				assert.Contains(t, own[0], "("+origin)
@@ -169,7 +175,8 @@ func TestEveryWrongValueIsNamed(t *testing.T) {
 // A wrong value in a weaker source does no harm: what counts is the value that would be used.
 func TestAWrongValueThatLosesIsNoFault(t *testing.T) {
 	file := write(t, "c.yaml", "kafka:\n  partitions: many\n")
-	s := mustLoad(t, "config", []string{"--config", file, "--redis-tls=true"}, []string{"FLASHSALE_KAFKA_PARTITIONS=4", "FLASHSALE_REDIS_TLS=perhaps"})
+	s := mustLoad(t, "config", []string{"--config", file, "--redis-tls=true"},
+		[]string{"FLASHSALE_KAFKA_PARTITIONS=4", "FLASHSALE_REDIS_TLS=perhaps"})
 	assert.Equal(t, 4, s.Kafka.Partitions)
 	assert.True(t, s.Redis.TLS)
 }
@@ -208,8 +215,10 @@ func TestLoadsShareNothing(t *testing.T) {
 // No file, however broken, ends the process, and what is wrong with it is always said in Faults.
 func FuzzConfigFile(f *testing.F) {
 	for _, seed := range []string{
-		"", "kafka:\n  brokers: [a:1, b:2]\n", "kafka: &k {tls: true}\nredis: *k\n", "a: &a [*a]\n", "kafka:\n  <<: {tls: true}\n",
-		"? {a: b}\n: c\n", "admin:\n  token: !!binary aGVsbG8=\n", "namespace: |\n  a\n  b\n", "--- {}\n...\n--- {}\n", "\x00", "\xff\xfe", "redis:\n\ttls: true\n",
+		"", "kafka:\n  brokers: [a:1, b:2]\n", "kafka: &k {tls: true}\nredis: *k\n", "a: &a [*a]\n",
+		"kafka:\n  <<: {tls: true}\n",
+		"? {a: b}\n: c\n", "admin:\n  token: !!binary aGVsbG8=\n", "namespace: |\n  a\n  b\n", "--- {}\n...\n--- {}\n", "\x00",
+		"\xff\xfe", "redis:\n\ttls: true\n",
 		"gateway: {ack_timeout: 1s, ack_timeout: 2s}\n", "mysql.dsn: u@/db\n",
 	} {
 		f.Add([]byte(seed))

@@ -13,13 +13,17 @@ import (
 // The names, variables and defaults that others rely on: they change only with a note in the change log.
 func TestTheListIsWhatIsPromised(t *testing.T) {
 	promised := map[string]string{
-		"FLASHSALE_GATEWAY_LISTEN": "127.0.0.1:8080", "FLASHSALE_ADMIN_LISTEN": "127.0.0.1:8081", "FLASHSALE_SETTLE_LISTEN": "127.0.0.1:8082",
-		"FLASHSALE_ADMIN_URL": "http://127.0.0.1:8081", "FLASHSALE_ADMIN_TOKEN": "", "FLASHSALE_SHOP_TOKEN": "",
-		"FLASHSALE_AUTH_HS256_SECRET": "", "FLASHSALE_AUTH_HS256_PREVIOUS_SECRET": "", "FLASHSALE_AUTH_ISSUER": "", "FLASHSALE_AUTH_AUDIENCE": "",
+		"FLASHSALE_GATEWAY_LISTEN": "127.0.0.1:8080", "FLASHSALE_ADMIN_LISTEN": "127.0.0.1:8081",
+		"FLASHSALE_SETTLE_LISTEN": "127.0.0.1:8082",
+		"FLASHSALE_ADMIN_URL":     "http://127.0.0.1:8081", "FLASHSALE_ADMIN_TOKEN": "", "FLASHSALE_SHOP_TOKEN": "",
+		"FLASHSALE_AUTH_HS256_SECRET": "", "FLASHSALE_AUTH_HS256_PREVIOUS_SECRET": "", "FLASHSALE_AUTH_ISSUER": "",
+		"FLASHSALE_AUTH_AUDIENCE":           "",
 		"FLASHSALE_GATEWAY_TRUSTED_PROXIES": "", "FLASHSALE_NAMESPACE": "flashsale",
-		"FLASHSALE_REDIS_ADDRS": "127.0.0.1:6379", "FLASHSALE_REDIS_USERNAME": "", "FLASHSALE_REDIS_PASSWORD": "", "FLASHSALE_REDIS_TLS": "false",
+		"FLASHSALE_REDIS_ADDRS": "127.0.0.1:6379", "FLASHSALE_REDIS_USERNAME": "", "FLASHSALE_REDIS_PASSWORD": "",
+		"FLASHSALE_REDIS_TLS":     "false",
 		"FLASHSALE_KAFKA_BROKERS": "127.0.0.1:9092", "FLASHSALE_KAFKA_TLS": "false", "FLASHSALE_KAFKA_SASL_MECHANISM": "",
-		"FLASHSALE_KAFKA_SASL_USERNAME": "", "FLASHSALE_KAFKA_SASL_PASSWORD": "", "FLASHSALE_KAFKA_PARTITIONS": "8", "FLASHSALE_KAFKA_REPLICATION": "1",
+		"FLASHSALE_KAFKA_SASL_USERNAME": "", "FLASHSALE_KAFKA_SASL_PASSWORD": "", "FLASHSALE_KAFKA_PARTITIONS": "8",
+		"FLASHSALE_KAFKA_REPLICATION":   "1",
 		"FLASHSALE_GATEWAY_ACK_TIMEOUT": "1s", "FLASHSALE_RESERVE_JOURNAL_MAX_ORDERS": "100000", "FLASHSALE_MYSQL_DSN": "",
 		"FLASHSALE_KAFKA_LINGER": "0s", "FLASHSALE_REDIS_CONNECTIONS": "2", "FLASHSALE_SETTLE_FETCH_MIN_BYTES": "131072",
 		"FLASHSALE_SETTLE_FETCH_MAX_WAIT": "50ms", "FLASHSALE_AUTH_MAX_LIFETIME": "24h",
@@ -33,8 +37,9 @@ func TestTheListIsWhatIsPromised(t *testing.T) {
 		assert.True(t, exists, variable)
 		assert.Equal(t, standard, value, variable)
 	}
-	secrets := map[string]bool{"admin.token": true, "shop.token": true, "auth.hs256_secret": true, "auth.hs256_previous_secret": true,
-		"redis.password": true, "kafka.sasl_password": true, "mysql.dsn": true}
+	secrets := map[string]bool{"admin.token": true, "shop.token": true, "auth.hs256_secret": true,
+		"auth.hs256_previous_secret": true,
+		"redis.password":             true, "kafka.sasl_password": true, "mysql.dsn": true}
 	for _, s := range All() {
 		assert.Equal(t, secrets[s.Name], s.Secret(), s.Name)
 	}

@@ -110,7 +110,8 @@ func TestPrecedenceOfEverySetting(t *testing.T) {
 			if !found {
 				values = samples[setting.Type()]
 			}
-			environ := []string{"FLASHSALE_KAFKA_SASL_MECHANISM=PLAIN", "FLASHSALE_KAFKA_SASL_USERNAME=u", "FLASHSALE_KAFKA_SASL_PASSWORD=p"}
+			environ := []string{"FLASHSALE_KAFKA_SASL_MECHANISM=PLAIN", "FLASHSALE_KAFKA_SASL_USERNAME=u",
+				"FLASHSALE_KAFKA_SASL_PASSWORD=p"}
 			file := write(t, "c.yaml", yamlOf(setting.Name, values[0]))
 			args := []string{"--config", file}
 			assertText(t, setting, values[0], mustLoad(t, "config", args, without(environ, setting)))
@@ -150,12 +151,16 @@ func assertText(t *testing.T, setting Setting, want string, s *Settings) {
 }
 
 func TestSpellings(t *testing.T) {
-	s := mustLoad(t, "config", []string{"--kafka-brokers", " b1:9092 , b2:9093", "--redis-tls", "--gateway-trusted-proxies=10.9.8.7/8,fd00::1"}, nil)
+	s := mustLoad(t, "config", []string{"--kafka-brokers", " b1:9092 , b2:9093", "--redis-tls",
+		"--gateway-trusted-proxies=10.9.8.7/8,fd00::1"}, nil)
 	assert.Equal(t, []string{"b1:9092", "b2:9093"}, s.Kafka.Brokers)
 	assert.True(t, s.Redis.TLS)
-	assert.Equal(t, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::1/128")}, s.Gateway.TrustedProxies)
+	assert.Equal(t, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::1/128")},
+		s.Gateway.TrustedProxies)
 
-	file := write(t, "c.yaml", "kafka:\n  brokers: [b1:1, b2:2]\n  tls: true\ngateway:\n  trusted_proxies:\n    - 10.0.0.0/8\n  ack_timeout: 250ms\nredis:\nadmin:\n  token: 1234567890123456\n  listen:\n")
+	file := write(t, "c.yaml",
+		"kafka:\n  brokers: [b1:1, b2:2]\n  tls: true\ngateway:\n  trusted_proxies:\n    - 10.0.0.0/8\n  ack_timeout: "+
+			"250ms\nredis:\nadmin:\n  token: 1234567890123456\n  listen:\n")
 	s = mustLoad(t, "config", []string{"--config=" + file}, nil)
 	assert.Equal(t, []string{"b1:1", "b2:2"}, s.Kafka.Brokers)
 	assert.True(t, s.Kafka.TLS)
@@ -247,8 +252,9 @@ func TestNeededByCommand(t *testing.T) {
 	needs := map[string][]string{
 		"gateway": {"mysql.dsn", "admin.token", "auth.hs256_secret"}, "settle": {"mysql.dsn"}, "migrate": {"mysql.dsn"},
 		"deadletter list": {"mysql.dsn"}, "deadletter replay": {"mysql.dsn"},
-		"sale open": {"admin.token"}, "rules put": {"admin.token"}, "audit": {"admin.token"}, "load verdict": {"mysql.dsn", "admin.token"},
-		"token": {"auth.hs256_secret"}, "load rush": {"auth.hs256_secret"}, "load targets": {"auth.hs256_secret"},
+		"sale open": {"admin.token"}, "rules put": {"admin.token"}, "audit": {"admin.token"},
+		"load verdict": {"mysql.dsn", "admin.token"},
+		"token":        {"auth.hs256_secret"}, "load rush": {"auth.hs256_secret"}, "load targets": {"auth.hs256_secret"},
 		"dev": nil, "config": nil, "version": nil, "gatewayish": nil,
 	}
 	for command, names := range needs {
@@ -274,12 +280,14 @@ func TestValuesThatExcludeEachOther(t *testing.T) {
 	assert.Contains(t, faults[0], "PLAIN needs kafka.sasl_username and kafka.sasl_password")
 	faults = faultsOf(t, "config", []string{"--kafka-sasl-mechanism=PLAIN"}, nil)
 	assert.Contains(t, faults[0], "belong together")
-	s := mustLoad(t, "config", []string{"--kafka-sasl-mechanism=SCRAM-SHA-512", "--kafka-sasl-username=u", "--kafka-sasl-password=p"}, nil)
+	s := mustLoad(t, "config", []string{"--kafka-sasl-mechanism=SCRAM-SHA-512", "--kafka-sasl-username=u",
+		"--kafka-sasl-password=p"}, nil)
 	assert.Equal(t, "p", s.Kafka.SASLPassword.Reveal())
 }
 
 func TestUnknownVariablesAreWarnings(t *testing.T) {
-	s := mustLoad(t, "settle", nil, complete("FLASHSALE_PORT_8080_TCP=tcp://10.0.0.1:8080", "FLASHSALE_NAMESPACE=a", "FLASHSALE_NAMESPACE=b", "OTHER=1", "FLASHSALE_BROKEN"))
+	s := mustLoad(t, "settle", nil, complete("FLASHSALE_PORT_8080_TCP=tcp://10.0.0.1:8080", "FLASHSALE_NAMESPACE=a",
+		"FLASHSALE_NAMESPACE=b", "OTHER=1", "FLASHSALE_BROKEN"))
 	assert.Equal(t, []string{"unknown environment variable FLASHSALE_PORT_8080_TCP"}, s.Warnings())
 	assert.Equal(t, "b", s.Namespace)
 }

@@ -66,15 +66,16 @@ func atLeast(least int, unit string) rule {
 
 // A namespace is part of topic names and stands outside the hash tag of Redis keys, so it holds neither braces nor
 // anything that Kafka refuses.
-var namespaceRule = rule{"1 to 64 letters, digits, dots, dashes and underscores, the first a letter or digit", func(target any) bool {
-	name := *target.(*string)
-	if len(name) == 0 || len(name) > 64 || strings.ContainsRune("._-", rune(name[0])) {
-		return false
-	}
-	return !strings.ContainsFunc(name, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-", r))
-	})
-}}
+var namespaceRule = rule{"1 to 64 letters, digits, dots, dashes and underscores, the first a letter or digit",
+	func(target any) bool {
+		name := *target.(*string)
+		if len(name) == 0 || len(name) > 64 || strings.ContainsRune("._-", rune(name[0])) {
+			return false
+		}
+		return !strings.ContainsFunc(name, func(r rune) bool {
+			return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-", r))
+		})
+	}}
 
 // Port 0 is allowed here and not in addressesRule: a listener may let the system choose.
 var listenRule = rule{"host:port, or :port for every address of the machine", func(target any) bool {

@@ -18,7 +18,8 @@ func TestSecretsFromFiles(t *testing.T) {
 	assert.Equal(t, testSecret, s.Auth.HS256Secret.Reveal(), "the newline at the end is not part of it")
 
 	s = mustLoad(t, "config", []string{"--auth-hs256-secret-file", other}, environ)
-	assert.Equal(t, strings.Repeat("o", 40), s.Auth.HS256Secret.Reveal(), "a file named by a flag wins over one named by the environment")
+	assert.Equal(t, strings.Repeat("o", 40), s.Auth.HS256Secret.Reveal(),
+		"a file named by a flag wins over one named by the environment")
 	s = mustLoad(t, "config", []string{"--auth-hs256-secret", strings.Repeat("v", 40)}, environ)
 	assert.Equal(t, strings.Repeat("v", 40), s.Auth.HS256Secret.Reveal(), "a value of a stronger source wins over a file")
 	config := write(t, "c.yaml", "auth:\n  hs256_secret: "+strings.Repeat("y", 40)+"\n  hs256_previous_secret_file: "+other+"\n")
@@ -28,7 +29,8 @@ func TestSecretsFromFiles(t *testing.T) {
 
 	faults := faultsOf(t, "config", nil, append(environ, "FLASHSALE_AUTH_HS256_SECRET="+testSecret))
 	assert.Contains(t, faults[0], "given twice")
-	for _, path := range []string{"/nowhere/secret", write(t, "empty", "\n"), write(t, "large", strings.Repeat("x", maxSecretBytes+1)), t.TempDir()} {
+	for _, path := range []string{"/nowhere/secret", write(t, "empty", "\n"),
+		write(t, "large", strings.Repeat("x", maxSecretBytes+1)), t.TempDir()} {
 		faults = faultsOf(t, "config", nil, []string{"FLASHSALE_ADMIN_TOKEN_FILE=" + path})
 		assert.True(t, strings.HasPrefix(faults[0], "admin.token: "), faults[0])
 	}

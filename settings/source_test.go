@@ -14,9 +14,11 @@ func TestFromCommandLineLeavesTheRest(t *testing.T) {
 		namespace  string
 	}{
 		{"none", nil, nil, "flashsale"},
-		{"before and after the command", []string{"--namespace", "a", "sale", "open", "x", "--redis-tls", "-f", "-"}, []string{"sale", "open", "x", "-f", "-"}, "a"},
+		{"before and after the command", []string{"--namespace", "a", "sale", "open", "x", "--redis-tls", "-f", "-"},
+			[]string{"sale", "open", "x", "-f", "-"}, "a"},
 		{"the last wins", []string{"--namespace=a", "--namespace", "b"}, nil, "b"},
-		{"other flags stay with their values", []string{"token", "--buyer", "x", "--ttl=1h"}, []string{"token", "--buyer", "x", "--ttl=1h"}, "flashsale"},
+		{"other flags stay with their values", []string{"token", "--buyer", "x", "--ttl=1h"},
+			[]string{"token", "--buyer", "x", "--ttl=1h"}, "flashsale"},
 		{"one dash is no flag of ours", []string{"-namespace", "a"}, []string{"-namespace", "a"}, "flashsale"},
 		{"after two dashes all is left", []string{"--", "--namespace", "a"}, []string{"--", "--namespace", "a"}, "flashsale"},
 		{"a true or false takes no next argument", []string{"--redis-tls", "false"}, []string{"false"}, "flashsale"},
@@ -40,7 +42,9 @@ func TestFromCommandLineNamesFlagsWithoutValue(t *testing.T) {
 	require.ErrorAs(t, err, &faults)
 	assert.Equal(t, []string{"--config needs a value", "--namespace needs a value", "--mysql-dsn needs a value"}, faults.Lines)
 	assert.Equal(t, []string{"gateway"}, rest)
-	assert.Equal(t, "wrong settings, 3 faults:\n  --config needs a value\n  --namespace needs a value\n  --mysql-dsn needs a value", err.Error())
+	assert.Equal(t,
+		"wrong settings, 3 faults:\n  --config needs a value\n  --namespace needs a value\n  --mysql-dsn needs a value",
+		err.Error())
 	assert.Equal(t, "wrong settings: a", (&Faults{Lines: []string{"a"}}).Error())
 }
 

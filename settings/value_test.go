@@ -22,15 +22,18 @@ func TestRules(t *testing.T) {
 		good, bad []any
 	}{
 		{"namespace", namespaceRule, []any{text("a"), text("Shop-1.eu_x"), text(long), text("9")},
-			[]any{text(""), text(long + "n"), text(".a"), text("-a"), text("_a"), text("a b"), text("a{b}"), text("ä"), text("a/b"), text("a:b")}},
+			[]any{text(""), text(long + "n"), text(".a"), text("-a"), text("_a"), text("a b"), text("a{b}"), text("ä"),
+				text("a/b"), text("a:b")}},
 		{"listen", listenRule, []any{text("127.0.0.1:0"), text(":8080"), text("[::1]:65535"), text("host:1")},
 			[]any{text(""), text("8080"), text("host"), text("h:65536"), text("h:-1"), text("h:http"), text("::1:80")}},
 		{"addresses", addressesRule, []any{list("a:1"), list("10.0.0.1:6379", "[::1]:6379")},
 			[]any{list(), list("a"), list("a:1", ":1"), list("a:0"), list("redis://a:1")}},
 		{"url", urlRule, []any{text("http://a"), text("https://a:1/x")},
-			[]any{text(""), text("a:1"), text("ftp://a"), text("http://"), text("http://a?x=1"), text("http://a#x"), text("http://%zz")}},
+			[]any{text(""), text("a:1"), text("ftp://a"), text("http://"), text("http://a?x=1"), text("http://a#x"),
+				text("http://%zz")}},
 		{"dsn", dsnRule, []any{secret(""), secret("u:p@tcp(h:1)/db"), secret("u:p?/x@/db?tls=true"), secret("/db")},
-			[]any{secret("u:p@tcp(h:1)"), secret("u@/"), secret("u@/?tls=true"), secret("u@tcp(h/db"), secret("u@/db?timeout=soon")}},
+			[]any{secret("u:p@tcp(h:1)"), secret("u@/"), secret("u@/?tls=true"), secret("u@tcp(h/db"),
+				secret("u@/db?timeout=soon")}},
 		{"at least", atLeast(4, "bytes"), []any{secret(""), secret("1234"), secret("ää")}, []any{secret("123")}},
 		{"characters", atLeast(4, "characters"), []any{secret(""), secret("ääää")}, []any{secret("ää")}},
 		{"one of", oneOf("", "a", "b"), []any{text(""), text("a")}, []any{text("A"), text("a,b")}},
@@ -53,7 +56,8 @@ func TestBounds(t *testing.T) {
 	for n, broken := range map[int]bool{0: true, 1: false, 5: false, 6: true, -1: true} {
 		assert.Equal(t, broken, between(1, 5).broken(&n), "%d", n)
 	}
-	for d, broken := range map[time.Duration]bool{time.Second: false, time.Minute: false, time.Minute + 1: true, time.Second - 1: true, -time.Second: true} {
+	for d, broken := range map[time.Duration]bool{time.Second: false, time.Minute: false, time.Minute + 1: true,
+		time.Second - 1: true, -time.Second: true} {
 		assert.Equal(t, broken, durations("1s", "1m").broken(&d), "%s", d)
 	}
 	assert.Panics(t, func() { mustDuration("soon") })
@@ -79,7 +83,8 @@ func TestListsAndNetworks(t *testing.T) {
 }
 
 func TestDurationsPrintAsTheyAreSpelled(t *testing.T) {
-	for text, want := range map[string]string{"1s": "1s", "2m": "2m", "120s": "2m", "1h": "1h", "90m": "1h30m", "1h0m5s": "1h0m5s", "250ms": "250ms", "0s": "0s", "10m": "10m", "20s": "20s"} {
+	for text, want := range map[string]string{"1s": "1s", "2m": "2m", "120s": "2m", "1h": "1h", "90m": "1h30m",
+		"1h0m5s": "1h0m5s", "250ms": "250ms", "0s": "0s", "10m": "10m", "20s": "20s"} {
 		d, err := time.ParseDuration(text)
 		require.NoError(t, err)
 		assert.Equal(t, want, formatDuration(d), text)

@@ -166,7 +166,8 @@ func (s *Store) switchList(ctx context.Context, id string, version int64) (size 
 }
 
 const (
-	sqlListPage     = "SELECT buyer_id FROM buyers WHERE sale_id = ? AND list_version = ? AND buyer_id > ? ORDER BY buyer_id LIMIT ?"
+	sqlListPage = "SELECT buyer_id FROM buyers WHERE sale_id = ? AND list_version = ? AND buyer_id > ? ORDER BY buyer_id " +
+		"LIMIT ?"
 	sqlListVersions = "SELECT DISTINCT list_version FROM buyers WHERE sale_id = ? AND list_version BETWEEN ? AND ?"
 	sqlDeleteList   = "DELETE FROM buyers WHERE sale_id = ? AND list_version = ? AND buyer_id <= ?"
 )

@@ -126,7 +126,8 @@ func TestServerKilledInsideCommit(t *testing.T) {
 		sequence += 10
 		orders := crowd(4)
 		deliveries := []sale.Delivery{
-			at(batch(a, 1, sequence, orders...), "orders-a", 1, sequence), at(transfer(a, 1, 1, sequence+1, 5), "orders-a", 1, sequence+1),
+			at(batch(a, 1, sequence, orders...), "orders-a", 1, sequence),
+			at(transfer(a, 1, 1, sequence+1, 5), "orders-a", 1, sequence+1),
 		}
 		deliveries[0].Record.Batch.CreatedMS = longAgo
 		kill("settle", func() error { _, err := s.Settle(t.Context(), deliveries); return err })
@@ -138,7 +139,8 @@ func TestServerKilledInsideCommit(t *testing.T) {
 		})
 		kill("expire", func() error { _, err := s.ExpireOrders(t.Context(), 100); return err })
 		kill("outbox", func() error {
-			return s.OutboxDone(t.Context(), []sale.Applied{{Bucket: b, Epoch: 1, Number: books(t, s, b).GivenEpoch / 5, Sequence: sequence}})
+			return s.OutboxDone(t.Context(), []sale.Applied{{Bucket: b, Epoch: 1, Number: books(t, s, b).GivenEpoch / 5,
+				Sequence: sequence}})
 		})
 	}
 	giver, receiver := books(t, s, a), books(t, s, b)

@@ -15,8 +15,8 @@ import (
 const maxDeadLetters = 1000
 
 const (
-	sqlInsertDeadLetter = "INSERT INTO dead_letters (dead_letter_id, reason, detail, state, partition_id, record_offset, record) " +
-		"VALUES (?, ?, ?, 'waiting', ?, ?, ?)"
+	sqlInsertDeadLetter = "INSERT INTO dead_letters (dead_letter_id, reason, detail, state, partition_id, record_offset, " +
+		"record) VALUES (?, ?, ?, 'waiting', ?, ?, ?)"
 	sqlInsertDeadOrders = "INSERT INTO dead_letter_orders (dead_letter_id, place, order_id, sale_id, sku, buyer_id, quantity, " +
 		"created_ms) VALUES "
 	sqlDeadLetters = "SELECT dead_letter_id, reason, detail, state, partition_id, record_offset, record FROM dead_letters WHERE "

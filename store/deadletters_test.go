@@ -36,7 +36,8 @@ func TestDeadLettersAreKept(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		bucket := phone(t, s, 10, 1)
 		d := batch(bucket, 1, 1, crowd(2)...)
-		garbled := sale.DeadLetter{ID: "2-9", Reason: sale.PoisonDecode, Detail: strings.Repeat("é", 2000), Partition: 2, Offset: 9, Raw: []byte("\x00\xff'\\")}
+		garbled := sale.DeadLetter{ID: "2-9", Reason: sale.PoisonDecode, Detail: strings.Repeat("é", 2000), Partition: 2,
+			Offset: 9, Raw: []byte("\x00\xff'\\")}
 		empty := sale.DeadLetter{ID: "2-10", Reason: sale.PoisonDecode, Partition: 2, Offset: 10}
 		add(t, s, letter(d, 7), garbled, empty, letter(d, 7))
 
@@ -168,10 +169,12 @@ func TestRefusedDeadLetterGivesBack(t *testing.T) {
 			require.NoError(t, s.RefuseDeadLetter(t.Context(), "3-7"))
 			b := books(t, s, bucket)
 			require.Equal(t, sale.BucketOpen, b.State)
-			require.EqualValues(t, []int64{0, 0, 3, 3, 5}, []int64{b.Settled, b.Released, b.SettledEpoch, b.GivenEpoch, b.Sequence})
+			require.EqualValues(t, []int64{0, 0, 3, 3, 5},
+				[]int64{b.Settled, b.Released, b.SettledEpoch, b.GivenEpoch, b.Sequence})
 			require.Equal(t, []sale.OutboxRow{{
 				Bucket: bucket, Number: 1, Epoch: 1, Kind: sale.OutboxRefusal, Units: 3, Orders: []sale.ReleasedOrder{
-					{OrderID: orders[0].OrderID, Quantity: 1, Buyer: "ann"}, {OrderID: orders[1].OrderID, Quantity: 2, Buyer: "bob"},
+					{OrderID: orders[0].OrderID, Quantity: 1, Buyer: "ann"},
+					{OrderID: orders[1].OrderID, Quantity: 2, Buyer: "bob"},
 				},
 			}}, waiting(t, s, bucket))
 		}

@@ -36,7 +36,8 @@ func overdue(t testing.TB, s *Store) {
 func TestTimeToPayAfterConfirmation(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		for name, story := range map[string]struct{ ttl, pressed, least, most int64 }{
-			"late": {900, -3600, 60, 61}, "in-time": {900, -100, 799, 801}, "short": {30, -3600, 30, 31}, "barely": {900, -870, 60, 61},
+			"late": {900, -3600, 60, 61}, "in-time": {900, -100, 799, 801}, "short": {30, -3600, 30, 31},
+			"barely": {900, -870, 60, 61},
 		} {
 			wanted := draft(name, 1, item("phone", 1, 1))
 			wanted.PaymentTTL = story.ttl
@@ -50,7 +51,8 @@ func TestTimeToPayAfterConfirmation(t *testing.T) {
 			require.WithinRange(t, payBy, before.Add(time.Duration(story.least)*time.Second-time.Millisecond),
 				time.Now().Add(time.Duration(story.most)*time.Second), name)
 			require.Zero(t, expireDue(t, s, 10), name)
-			require.Equal(t, 1, count(t, s, "SELECT COUNT(*) FROM orders WHERE order_id = ? AND due_at = pay_by", int64(got.OrderID)))
+			require.Equal(t, 1, count(t, s, "SELECT COUNT(*) FROM orders WHERE order_id = ? AND due_at = pay_by",
+				int64(got.OrderID)))
 		}
 	})
 }
@@ -85,7 +87,8 @@ func TestExpireWhatIsDue(t *testing.T) {
 		rows := waiting(t, s, bucket)
 		require.Len(t, rows, 2)
 		require.Equal(t, []sale.ReleasedOrder{
-			{OrderID: due[2].OrderID, Quantity: 1, Buyer: due[2].Buyer}, {OrderID: due[3].OrderID, Quantity: 1, Buyer: due[3].Buyer},
+			{OrderID: due[2].OrderID, Quantity: 1, Buyer: due[2].Buyer},
+			{OrderID: due[3].OrderID, Quantity: 1, Buyer: due[3].Buyer},
 		}, rows[1].Orders)
 		paid := count(t, s, "SELECT COUNT(*) FROM orders WHERE due_at IS NOT NULL")
 		require.Equal(t, 1, paid, "only what waits for its payment is looked at")

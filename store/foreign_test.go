@@ -54,11 +54,13 @@ func TestMigrateKnowsItsOwnTables(t *testing.T) {
 		statements []string
 		foreign    string
 	}{
-		"a table of versions of somebody else's": {0, []string{"CREATE TABLE schema_versions (version INT)"}, ": schema_versions;"},
+		"a table of versions of somebody else's": {0, []string{"CREATE TABLE schema_versions (version INT)"},
+			": schema_versions;"},
 		"an empty table of versions": {0, []string{
 			"CREATE TABLE schema_versions (id INT, version_id INT, is_applied INT, tstamp INT)", "CREATE TABLE stock (id INT)",
 		}, ": stock;"},
-		"a shop's table in the place of the next migration's": {1, []string{"CREATE TABLE outbox (id INT, body INT)"}, ": outbox;"},
+		"a shop's table in the place of the next migration's": {1, []string{"CREATE TABLE outbox (id INT, body INT)"},
+			": outbox;"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := unmigrated(t, DriverMySQL)

@@ -61,12 +61,13 @@ func (s *Store) CatalogueVersion(ctx context.Context) (version int64, err error)
 // GatewaysBehind returns the gateways that were seen within a time and sell by an older version of the catalogue.
 func (s *Store) GatewaysBehind(ctx context.Context, version int64, within time.Duration) ([]string, error) {
 	var behind []string
-	err := each(ctx, s.db, fmt.Sprintf(sqlBehind, s.dialect.nowMS), []any{version, within.Milliseconds()}, func(rows scanner) error {
-		var holder string
-		err := rows.Scan(&holder)
-		behind = append(behind, holder)
-		return err
-	})
+	err := each(ctx, s.db, fmt.Sprintf(sqlBehind, s.dialect.nowMS), []any{version, within.Milliseconds()},
+		func(rows scanner) error {
+			var holder string
+			err := rows.Scan(&holder)
+			behind = append(behind, holder)
+			return err
+		})
 	if err != nil {
 		return nil, fmt.Errorf("read the gateways that are behind version %d: %w", version, err)
 	}

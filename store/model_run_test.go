@@ -332,7 +332,8 @@ func (w *modelRun) agreeOnSlots() {
 			live += o.Quantity
 		}
 	}
-	const slots = "SELECT (SELECT COUNT(*) FROM allowances WHERE sale_id = ?) + (SELECT COUNT(*) FROM orders WHERE sale_id = ? AND slot = 0)"
+	const slots = "SELECT (SELECT COUNT(*) FROM allowances WHERE sale_id = ?) + (SELECT COUNT(*) FROM orders WHERE sale_id = " +
+		"? AND slot = 0)"
 	require.Equal(w.r, live, count(w.t, w.s, slots, w.known[0].Sale, w.known[0].Sale))
 }
 

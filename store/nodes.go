@@ -24,7 +24,8 @@ func (s *Store) noNode(ctx context.Context) error {
 		held[machine] = append(held[machine], node)
 		return err
 	})
-	return errors.Join(fmt.Errorf("lease a node id: none of %d is free: %s: %w", sale.MaxNode+1, holdings(held), sale.ErrLeaseHeld), err)
+	return errors.Join(fmt.Errorf("lease a node id: none of %d is free: %s: %w", sale.MaxNode+1, holdings(held),
+		sale.ErrLeaseHeld), err)
 }
 
 // holdings tells whose node ids are which: "0-3 7 of a, 4-6 of b".

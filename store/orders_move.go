@@ -33,7 +33,9 @@ func (s *Store) CancelOrder(ctx context.Context, id sale.OrderID, reason sale.Or
 
 const sqlHome = "SELECT sale_id, sku, bucket, buyer_id FROM orders WHERE order_id = ?"
 
-func (s *Store) cancelOrder(ctx context.Context, tx *sql.Tx, id sale.OrderID, reason sale.OrderReason, buyer string) (order sale.Order, paid bool, err error) {
+func (s *Store) cancelOrder(
+	ctx context.Context, tx *sql.Tx, id sale.OrderID, reason sale.OrderReason, buyer string,
+) (order sale.Order, paid bool, err error) {
 	var bucket sale.Bucket
 	var owner string
 	err = tx.QueryRowContext(ctx, sqlHome, int64(id)).Scan(&bucket.Sale, &bucket.SKU, &bucket.Number, &owner)

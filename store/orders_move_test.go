@@ -45,7 +45,8 @@ func TestCancelGivesUnitsBackOnce(t *testing.T) {
 				Orders: []sale.ReleasedOrder{{OrderID: ann.OrderID, Quantity: 1, Buyer: "ann"}},
 			}}, waiting(t, s, bucket))
 		}
-		require.Equal(t, sale.Settlement{Rows: 1}, settle(t, s, batch(bucket, 1, 2, one("ann", 1))), "unit and allowance are free")
+		require.Equal(t, sale.Settlement{Rows: 1}, settle(t, s, batch(bucket, 1, 2, one("ann", 1))),
+			"unit and allowance are free")
 		ledgerAgrees(t, s, bucket)
 	})
 }

@@ -55,7 +55,8 @@ func TestPayCancelAndExpireAtOnce(t *testing.T) {
 					}
 				case 4:
 					for n := range int64(5) {
-						if _, err := s.Settle(t.Context(), []sale.Delivery{batch(bucket, 1, 100*round+2+n, crowd(20)...)}); err != nil {
+						if _, err := s.Settle(t.Context(), []sale.Delivery{batch(bucket, 1, 100*round+2+n,
+							crowd(20)...)}); err != nil {
 							return err
 						}
 					}

@@ -109,7 +109,8 @@ func TestEachOrder(t *testing.T) {
 		bucket := phone(t, s, 100, 1)
 		settled, waiting := batch(bucket, 1, 1, crowd(5)...), batch(bucket, 1, 2, crowd(2)...)
 		settle(t, s, settled, batch(bucket, 1, 3, one(settled.Record.Batch.Orders[0].Buyer, 1))) // beyond the limit
-		add(t, s, letter(settled, 1), letter(waiting, 2))                                        // of the first the replay has not been marked yet
+		// of the first the replay has not been marked yet
+		add(t, s, letter(settled, 1), letter(waiting, 2))
 		other := selling(t, s, draft("other", 1, item("phone", 10, 1)))[0].Bucket
 		settle(t, s, batch(other, 1, 1, crowd(1)...))
 

@@ -13,7 +13,8 @@ import (
 // done says that Redis has applied a bucket's rows.
 func done(t testing.TB, s *Store, bucket sale.Bucket, epoch, number, sequence int64) {
 	t.Helper()
-	require.NoError(t, s.OutboxDone(t.Context(), []sale.Applied{{Bucket: bucket, Epoch: epoch, Number: number, Sequence: sequence}}))
+	require.NoError(t, s.OutboxDone(t.Context(),
+		[]sale.Applied{{Bucket: bucket, Epoch: epoch, Number: number, Sequence: sequence}}))
 }
 
 // released settles and cancels n orders, one outbox row each.
@@ -47,7 +48,8 @@ func TestOutboxDoneMayBeRepeated(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		bucket := phone(t, s, 100, 1)
 		released(t, s, bucket, 1, 3)
-		applied := []sale.Applied{{Bucket: bucket, Epoch: 1, Number: 2, Sequence: 9}, {Bucket: bucket, Epoch: 1, Number: 1, Sequence: 8}}
+		applied := []sale.Applied{{Bucket: bucket, Epoch: 1, Number: 2, Sequence: 9},
+			{Bucket: bucket, Epoch: 1, Number: 1, Sequence: 8}}
 		for range 2 {
 			require.NoError(t, s.OutboxDone(t.Context(), applied))
 			require.Len(t, waiting(t, s, bucket), 1)
@@ -171,7 +173,8 @@ func TestGarbledOutbox(t *testing.T) {
 }
 
 func TestOutboxBody(t *testing.T) {
-	orders := []sale.ReleasedOrder{{OrderID: 1<<62 + 1, Quantity: 100, Buyer: "a.b_c:d@e|f+g-h"}, {OrderID: 2, Quantity: 1, Buyer: strings.Repeat("x", 64)}}
+	orders := []sale.ReleasedOrder{{OrderID: 1<<62 + 1, Quantity: 100, Buyer: "a.b_c:d@e|f+g-h"},
+		{OrderID: 2, Quantity: 1, Buyer: strings.Repeat("x", 64)}}
 	read, err := ordersOfBody(outboxBody(orders))
 	require.NoError(t, err)
 	require.Equal(t, orders, read)

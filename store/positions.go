@@ -42,7 +42,10 @@ func positionsAfter(deliveries []sale.Delivery) []sale.Position {
 			continue
 		}
 		next := sale.Position{Partition: d.Partition, TopicID: d.TopicID, Next: d.Offset + 1}
-		at := slices.IndexFunc(positions, func(p sale.Position) bool { return p.Partition == d.Partition && p.TopicID == d.TopicID })
+		at := slices.IndexFunc(positions, func(p sale.Position) bool {
+			return p.Partition == d.Partition &&
+				p.TopicID == d.TopicID
+		})
 		if at < 0 {
 			positions = append(positions, next)
 		} else {

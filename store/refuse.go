@@ -51,7 +51,9 @@ func (s *Store) RefuseDeadLetter(ctx context.Context, id string) error {
 }
 
 // refuseRecord reports true, and does nothing, when the record has been settled. It returns the buckets to close.
-func (s *Store) refuseRecord(ctx context.Context, tx *sql.Tx, record sale.Record) (settled bool, closing map[sale.Bucket]string, err error) {
+func (s *Store) refuseRecord(
+	ctx context.Context, tx *sql.Tx, record sale.Record,
+) (settled bool, closing map[sale.Bucket]string, err error) {
 	bucket := placesOf([]sale.Record{record})[0].Bucket
 	stock, nowMS, err := s.lockStock(ctx, tx, []sale.Bucket{bucket})
 	if err != nil {

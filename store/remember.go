@@ -101,7 +101,9 @@ func (s *Store) payRemembered(ctx context.Context, tx *sql.Tx, nowMS int64, ids 
 	return paid, writeEvents(ctx, tx, nowMS, map[sale.OrderStatus][]sale.OrderID{sale.StatusPaid: paid})
 }
 
-func (s *Store) payRememberedOf(ctx context.Context, tx *sql.Tx, nowMS int64, ids []sale.OrderID) (paid []sale.OrderID, err error) {
+func (s *Store) payRememberedOf(
+	ctx context.Context, tx *sql.Tx, nowMS int64, ids []sale.OrderID,
+) (paid []sale.OrderID, err error) {
 	args := make([]any, len(ids))
 	for i, id := range ids {
 		args[i] = int64(id)

@@ -158,7 +158,8 @@ func TestRememberedPaymentsAreBounded(t *testing.T) {
 			for id := range maxRows {
 				args = append(args, first+id)
 			}
-			_, err := s.db.Exec(repeated("INSERT INTO remembered_payments (order_id, payment_id, noted_ms) VALUES ", "(?,'p',9000000000000)",
+			_, err := s.db.Exec(repeated("INSERT INTO remembered_payments (order_id, payment_id, noted_ms) VALUES ",
+				"(?,'p',9000000000000)",
 				",", maxRows, ""), args...)
 			require.NoError(t, err)
 		}

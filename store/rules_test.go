@@ -22,11 +22,12 @@ func TestPutRules(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
 		wanted := sale.Rules{
-			Version:        77, // not the caller's to choose
-			Flow:           []sale.FlowRule{{Resource: sale.ResourcePurchase, QPS: 5}},
-			CircuitBreaker: []sale.BreakerRule{{Resource: "redis", Strategy: "slow_ratio", Threshold: 0.5, MaxRTMillis: 50, WindowMS: 1000, MinRequests: 20, RetryMS: 2000}},
-			Buyer:          &sale.Limit{PerSecond: 5, Burst: 10},
-			Grief:          sale.Grief{Unpaid: 0, WindowS: 60}, // off stays off
+			Version: 77, // not the caller's to choose
+			Flow:    []sale.FlowRule{{Resource: sale.ResourcePurchase, QPS: 5}},
+			CircuitBreaker: []sale.BreakerRule{{Resource: "redis", Strategy: "slow_ratio", Threshold: 0.5, MaxRTMillis: 50,
+				WindowMS: 1000, MinRequests: 20, RetryMS: 2000}},
+			Buyer: &sale.Limit{PerSecond: 5, Burst: 10},
+			Grief: sale.Grief{Unpaid: 0, WindowS: 60}, // off stays off
 		}
 		put, err := s.PutRules(ctx, wanted, nil)
 		require.NoError(t, err)

@@ -110,9 +110,11 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 	case err != nil:
 		return fmt.Errorf("check schema: %w", err)
 	case present == nil:
-		return fmt.Errorf("check schema: %w: no migration has run, wanted version %d: run flashsale migrate", sale.ErrSchema, wanted)
+		return fmt.Errorf("check schema: %w: no migration has run, wanted version %d: run flashsale migrate", sale.ErrSchema,
+			wanted)
 	case *present < wanted:
-		return fmt.Errorf("check schema: %w: it is version %d, wanted %d: run flashsale migrate", sale.ErrSchema, *present, wanted)
+		return fmt.Errorf("check schema: %w: it is version %d, wanted %d: run flashsale migrate", sale.ErrSchema, *present,
+			wanted)
 	case *present > wanted:
 		return fmt.Errorf("check schema: %w: it is version %d, wanted %d: a newer flashsale has migrated it, run that one",
 			sale.ErrSchema, *present, wanted)

@@ -83,14 +83,19 @@ func TestMigrateFromTheFirstSchema(t *testing.T) {
 			require.NoError(t, err)
 			require.ErrorIs(t, s.CheckSchema(ctx), sale.ErrSchema)
 			for _, statement := range []string{
-				"INSERT INTO stock (sale_id, sku, bucket, loaded, settled, epoch, state, partition_id, unit_price_cents, currency, " +
-					"per_buyer_limit, payment_ttl_s, version) VALUES ('eleven', 'phone', 0, 10, 3, 2, 'open', 1, 5, 'CNY', 1, 900, 1)",
-				"INSERT INTO batches VALUES ('eleven', 'phone', 0, 2, 41, 1), ('eleven', 'phone', 0, 2, 42, 2), ('eleven', 'phone', 0, 1, 77, 3)",
-				"INSERT INTO orders (order_id, sale_id, sku, buyer_id, quantity, status, unit_price_cents, currency, created_at, " +
-					"updated_at, pay_by, bucket, slot) VALUES " +
-					"(1, 'eleven', 'phone', 'ann', 1, 'confirmed', 5, 'CNY', '2020-01-01 00:00:00.000', '2020-01-01 00:00:00.000', '2020-01-02 00:00:00.000', 0, 0), " +
-					"(2, 'eleven', 'phone', 'bob', 1, 'paid', 5, 'CNY', '2020-01-01 00:00:00.000', '2020-01-01 00:00:00.000', '2020-01-02 00:00:00.000', 0, 0), " +
-					"(3, 'eleven', 'phone', 'cat', 1, 'confirmed', 5, 'CNY', '2020-01-01 00:00:00.000', '2020-01-01 00:00:00.000', NULL, 0, 0)",
+				"INSERT INTO stock (sale_id, sku, bucket, loaded, settled, epoch, state, partition_id, unit_price_cents, " +
+					"currency, per_buyer_limit, payment_ttl_s, version) " +
+					"VALUES ('eleven', 'phone', 0, 10, 3, 2, 'open', 1, 5, 'CNY', 1, 900, 1)",
+				"INSERT INTO batches VALUES ('eleven', 'phone', 0, 2, 41, 1), ('eleven', 'phone', 0, 2, 42, 2), " +
+					"('eleven', 'phone', 0, 1, 77, 3)",
+				"INSERT INTO orders (order_id, sale_id, sku, buyer_id, quantity, status, unit_price_cents, currency, " +
+					"created_at, updated_at, pay_by, bucket, slot) VALUES " +
+					"(1, 'eleven', 'phone', 'ann', 1, 'confirmed', 5, 'CNY', '2020-01-01 00:00:00.000', " +
+					"'2020-01-01 00:00:00.000', '2020-01-02 00:00:00.000', 0, 0), " +
+					"(2, 'eleven', 'phone', 'bob', 1, 'paid', 5, 'CNY', '2020-01-01 00:00:00.000', " +
+					"'2020-01-01 00:00:00.000', '2020-01-02 00:00:00.000', 0, 0), " +
+					"(3, 'eleven', 'phone', 'cat', 1, 'confirmed', 5, 'CNY', '2020-01-01 00:00:00.000', " +
+					"'2020-01-01 00:00:00.000', NULL, 0, 0)",
 			} {
 				_, err := s.db.Exec(statement)
 				require.NoError(t, err)
@@ -131,7 +136,8 @@ func TestTablesThatShopsRead(t *testing.T) {
 			"pay_by": "datetime(3)",
 		},
 		"stock": {
-			"sale_id": id, "sku": id, "bucket": "int(11)", "loaded": "bigint(20)", "settled": "bigint(20)", "released": "bigint(20)",
+			"sale_id": id, "sku": id, "bucket": "int(11)", "loaded": "bigint(20)", "settled": "bigint(20)",
+			"released": "bigint(20)",
 		},
 	} {
 		for column, wanted := range columns {

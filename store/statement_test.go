@@ -23,7 +23,8 @@ func TestStatementsFitAPacket(t *testing.T) {
 }
 
 func TestBucketsAreSortedOnce(t *testing.T) {
-	a, b, c := sale.Bucket{Sale: "a", SKU: "z", Number: 9}, sale.Bucket{Sale: "b", SKU: "a", Number: 2}, sale.Bucket{Sale: "b", SKU: "a", Number: 10}
+	a, b, c := sale.Bucket{Sale: "a", SKU: "z", Number: 9}, sale.Bucket{Sale: "b", SKU: "a", Number: 2},
+		sale.Bucket{Sale: "b", SKU: "a", Number: 10}
 	given := []sale.Bucket{c, a, b, a, c}
 	require.Equal(t, []sale.Bucket{a, b, c}, sorted(given))
 	require.Equal(t, []sale.Bucket{c, a, b, a, c}, given, "the caller's slice stays as it is")
@@ -44,7 +45,8 @@ func TestLiteralsAreReadAsTheyWere(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		rapid.Check(t, func(r *rapid.T) {
 			texts := rapid.SliceOfN(rapid.OneOf(
-				rapid.StringMatching(`[ -~]{0,20}`), rapid.StringMatching("['\"?%;`-]{0,9}"), rapid.StringMatching(`[é\\' ]{0,5}`),
+				rapid.StringMatching(`[ -~]{0,20}`),
+				rapid.StringMatching("['\"?%;`-]{0,9}"), rapid.StringMatching(`[é\\' ]{0,5}`),
 			), 3, 3).Draw(r, "texts")
 			query := []byte("SELECT ")
 			for _, text := range texts {

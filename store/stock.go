@@ -29,7 +29,9 @@ func scanStock(rows scanner, nowMS *int64) (*ledger.Row, error) {
 
 // lockStock locks the rows of buckets until the commit, in the order of their keys. It returns those that exist, and the
 // database's clock when the last of them was read, 0 when there is none.
-func (s *Store) lockStock(ctx context.Context, tx *sql.Tx, buckets []sale.Bucket) (found map[sale.Bucket]*ledger.Row, nowMS int64, err error) {
+func (s *Store) lockStock(
+	ctx context.Context, tx *sql.Tx, buckets []sale.Bucket,
+) (found map[sale.Bucket]*ledger.Row, nowMS int64, err error) {
 	found = make(map[sale.Bucket]*ledger.Row, len(buckets))
 	for chunk := range slices.Chunk(sorted(buckets), maxTerms) {
 		query := s.selectStock() + s.dialect.forced + " WHERE " + inKeys(len(chunk)) +

@@ -54,7 +54,8 @@ func gainStatement(forced string, gain ledger.Gain, buckets []sale.Bucket, moves
 		statement += "sequence = ? WHERE "
 		args = append(args, moves[buckets[0]].Sequence)
 	} else {
-		statement += repeated("sequence = CASE", " WHEN sale_id = ? AND sku = ? AND bucket = ? THEN ?", "", len(buckets), " END WHERE ")
+		statement += repeated("sequence = CASE", " WHEN sale_id = ? AND sku = ? AND bucket = ? THEN ?", "", len(buckets),
+			" END WHERE ")
 		for _, b := range buckets {
 			args = append(args, b.Sale, b.SKU, b.Number, moves[b].Sequence)
 		}

@@ -182,7 +182,8 @@ func count(t testing.TB, s *Store, query string, args ...any) int {
 // ledgerAgrees checks what must hold at any moment: the counters are those of the order rows, and never above loaded.
 func ledgerAgrees(t testing.TB, s *Store, bucket sale.Bucket) {
 	t.Helper()
-	const live = "SELECT COALESCE(SUM(quantity), 0) FROM orders WHERE sale_id = ? AND sku = ? AND bucket = ? AND status IN ('confirmed', 'paid')"
+	const live = "SELECT COALESCE(SUM(quantity), 0) FROM orders WHERE sale_id = ? AND sku = ? AND bucket = ? AND status IN " +
+		"('confirmed', 'paid')"
 	b := books(t, s, bucket)
 	require.EqualValues(t, b.Settled-b.Released, count(t, s, live, bucket.Sale, bucket.SKU, bucket.Number))
 	require.LessOrEqual(t, b.Settled-b.Released, b.Loaded)

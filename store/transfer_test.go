@@ -28,7 +28,8 @@ func TestTransferMovesLoadedUnits(t *testing.T) {
 			require.EqualValues(t, []int64{16, 0, 0, 6, 0}, []int64{
 				receiver.Loaded, receiver.SettledEpoch, receiver.MovedEpoch, receiver.GivenEpoch, receiver.Sequence,
 			})
-			require.Equal(t, []sale.OutboxRow{{Bucket: b, Number: 1, Epoch: 1, Kind: sale.OutboxCredit, Units: 6}}, waiting(t, s, b))
+			require.Equal(t, []sale.OutboxRow{{Bucket: b, Number: 1, Epoch: 1, Kind: sale.OutboxCredit, Units: 6}},
+				waiting(t, s, b))
 			require.Empty(t, waiting(t, s, a))
 			require.Equal(t, sale.Settlement{Duplicate: 1}, settle(t, s, d), "delivered again")
 		}
@@ -90,9 +91,11 @@ func TestTransferToNowhereIsPoison(t *testing.T) {
 		for range 2 {
 			require.NoError(t, s.RefuseDeadLetter(ctx, "3-7"))
 			require.Equal(t, sale.DeadLetterRefused, state(t, s, "3-7"))
-			require.Equal(t, []sale.OutboxRow{{Bucket: a, Number: 1, Epoch: 1, Kind: sale.OutboxCredit, Units: 6}}, waiting(t, s, a))
+			require.Equal(t, []sale.OutboxRow{{Bucket: a, Number: 1, Epoch: 1, Kind: sale.OutboxCredit, Units: 6}},
+				waiting(t, s, a))
 			giver := books(t, s, a)
-			require.EqualValues(t, []int64{10, 6, 6, 6}, []int64{giver.Loaded, giver.SettledEpoch, giver.MovedEpoch, giver.GivenEpoch})
+			require.EqualValues(t, []int64{10, 6, 6, 6},
+				[]int64{giver.Loaded, giver.SettledEpoch, giver.MovedEpoch, giver.GivenEpoch})
 		}
 		require.Equal(t, sale.BucketOpen, books(t, s, a).State, "the units go back to where they came from")
 	})
@@ -132,7 +135,8 @@ func TestTransfersAtOnce(t *testing.T) {
 			for n := range int64(8) {
 				sequence := 1 + n + 100*int64(i)
 				_, err := s.Settle(t.Context(), []sale.Delivery{
-					transfer(from, to, 1, sequence, 3), batch(sale.Bucket{Sale: "eleven", SKU: "phone", Number: to}, 1, 50+sequence, crowd(2)...),
+					transfer(from, to, 1, sequence, 3), batch(sale.Bucket{Sale: "eleven", SKU: "phone", Number: to}, 1,
+						50+sequence, crowd(2)...),
 				})
 				if err != nil {
 					return err

@@ -104,7 +104,9 @@ func (s *stack) drive(address string, requests *Requests, pids ...int) (Count, [
 }
 
 // driveOn is drive on so many connections.
-func (s *stack) driveOn(connections int, address string, requests *Requests, pids ...int) (Count, []time.Duration, time.Duration) {
+func (s *stack) driveOn(
+	connections int, address string, requests *Requests, pids ...int,
+) (Count, []time.Duration, time.Duration) {
 	s.b.Helper()
 	driver, err := NewDriver(s.b.Context(), address, connections)
 	require.NoError(s.b, err)

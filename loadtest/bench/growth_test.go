@@ -27,7 +27,8 @@ func (s *stack) growth() []*Figure {
 		s.preloadMany(saleID, skus)
 		figures = append(figures, grown(fmt.Sprintf("an order with %d SKUs live ÷ 1", skus), growthLimit, one,
 			s.orderCosts(growthOrders, acceptConnection))...)
-		figures = append(figures, grown(fmt.Sprintf("an order of any of %d SKUs ÷ of 1", skus), 0, one, s.spreadCosts(saleID, skus))...)
+		figures = append(figures, grown(fmt.Sprintf("an order of any of %d SKUs ÷ of 1", skus), 0, one,
+			s.spreadCosts(saleID, skus))...)
 	}
 	return append(figures, s.idle()...)
 }

@@ -37,7 +37,8 @@ func million(b *testing.B) []*Figure {
 	s.latch(strangers.At(0), Purchase(s.gateway.Listen, "million", s.sku, "", ""))
 	s.costOf(s.gateway.Listen, s.gateway.PID(), acceptConnection, strangers, 409)
 	return []*Figure{
-		{Name: "gateway that sold a SKU to 1,000,000 buyers and refuses others, once: resident", Unit: "MB", Target: 96, Ours: []float64{s.resident("VmRSS")}},
+		{Name: "gateway that sold a SKU to 1,000,000 buyers and refuses others, once: resident", Unit: "MB", Target: 96,
+			Ours: []float64{s.resident("VmRSS")}},
 		{Name: "  at the most", Unit: "MB", Ours: []float64{s.resident("VmHWM")}},
 		cost, redis,
 	}

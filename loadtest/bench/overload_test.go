@@ -39,7 +39,8 @@ func overload(b *testing.B) []*Figure {
 	s.warm("rush")
 	greatest, lessBusy := s.greatestBesideClient()
 	accepted := &Figure{Name: "  accepted ÷ greatest", Unit: "orders/s"}
-	fair := &Figure{Name: "  accepted ÷ greatest with the cores that this client leaves", Unit: "orders/s", Target: 0.8, Least: true}
+	fair := &Figure{Name: "  accepted ÷ greatest with the cores that this client leaves", Unit: "orders/s", Target: 0.8,
+		Least: true}
 	stop := s.crowdAround()
 	defer stop()
 	figures := s.overloads(fmt.Sprintf("overload, %d × %.0f presses/s for %s", overloadTimes, greatest, overloadFor), greatest,
@@ -48,12 +49,14 @@ func overload(b *testing.B) []*Figure {
 			accepted.Add(taken, greatest)
 			fair.Add(taken, greatest*run.left(s.cores())/lessBusy)
 		})
-	s.run(fmt.Sprintf(`{"isolation":[{"resource":"purchase","concurrency":%d}],"buyer":null}`, overloadBound), "rules", "put", "-f", "-")
+	s.run(fmt.Sprintf(`{"isolation":[{"resource":"purchase","concurrency":%d}],"buyer":null}`, overloadBound), "rules", "put",
+		"-f", "-")
 	refused := &Figure{Name: "  refused as overloaded ÷ all", Unit: "presses"}
 	bounded := s.overloads(fmt.Sprintf("the same where a rule lets %d in at once", overloadBound), greatest, func(run offering) {
 		refused.Add(float64(run.refused), float64(run.taken+run.refused))
 	})
-	memory := &Figure{Name: "  gateway: resident, at the most", Unit: "MB", Target: overloadMemory, Ours: []float64{s.resident("VmHWM")}}
+	memory := &Figure{Name: "  gateway: resident, at the most", Unit: "MB", Target: overloadMemory,
+		Ours: []float64{s.resident("VmHWM")}}
 	return slices.Concat(figures, []*Figure{accepted, fair}, bounded, []*Figure{refused, memory})
 }
 
@@ -61,7 +64,8 @@ func overload(b *testing.B) []*Figure {
 func (s *stack) overloads(name string, greatest float64, each func(offering)) []*Figure {
 	s.b.Helper()
 	offered := &Figure{Name: name + ": answered", Unit: "presses/s"}
-	late := &Figure{Name: "  answered later than 5 s, or not at all, in all repetitions", Unit: "presses", Target: 0.5, Ours: []float64{0}}
+	late := &Figure{Name: "  answered later than 5 s, or not at all, in all repetitions", Unit: "presses", Target: 0.5,
+		Ours: []float64{0}}
 	slowest := &Figure{Name: "  the slowest answer since its press was sent", Unit: "ms"}
 	due := &Figure{Name: "  since its press was due: a client with all connections at work sends late", Unit: "ms"}
 	for range repetitions {
@@ -182,7 +186,9 @@ func (s *stack) offer(rate float64) offering {
 }
 
 // press sends every step-th request from the first at its moment.
-func (o *offering) press(ctx context.Context, conn *client.Conn, requests *Requests, first, step int, began time.Time, rate float64) {
+func (o *offering) press(
+	ctx context.Context, conn *client.Conn, requests *Requests, first, step int, began time.Time, rate float64,
+) {
 	var response client.Response
 	end := began.Add(overloadFor + time.Minute)
 	for n := first; n < requests.Len(); n += step {

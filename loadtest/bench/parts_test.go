@@ -241,8 +241,9 @@ func TestFigureIsMissedOnlyBeyondItsNoise(t *testing.T) {
 		missed  bool
 		verdict string
 	}{
-		"well under":         {Figure{Ours: []float64{10, 11, 12}, Base: []float64{10, 10, 10}, Target: 1.6}, false, "met"},
-		"over within noise":  {Figure{Ours: []float64{15, 17, 18}, Base: []float64{10, 10, 10}, Target: 1.6}, false, "met within noise"},
+		"well under": {Figure{Ours: []float64{10, 11, 12}, Base: []float64{10, 10, 10}, Target: 1.6}, false, "met"},
+		"over within noise": {Figure{Ours: []float64{15, 17, 18}, Base: []float64{10, 10, 10}, Target: 1.6}, false,
+			"met within noise"},
 		"over beyond noise":  {Figure{Ours: []float64{18, 18.5, 19}, Base: []float64{10, 10, 10}, Target: 1.6}, true, "MISSED"},
 		"over, one far off":  {Figure{Ours: []float64{42, 129, 332}, Target: 10}, true, "MISSED"},
 		"under, one far off": {Figure{Ours: []float64{1, 2, 30}, Target: 32, Least: true}, true, "MISSED"},

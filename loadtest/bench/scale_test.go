@@ -47,8 +47,10 @@ func scale(b *testing.B) []*Figure {
 func (s *stack) loadList(saleID, file string) (took, filtered time.Duration) {
 	s.b.Helper()
 	now := time.Now()
-	s.run(fmt.Sprintf(`{"name":%q,"starts_at":%q,"ends_at":%q,"eligibility":"list","items":[{"sku":"phone","stock":1000,"price_cents":1}]}`,
-		saleID, now.Add(-time.Hour).Format(time.RFC3339), now.Add(24*time.Hour).Format(time.RFC3339)), "sale", "create", saleID, "-f", "-")
+	s.run(fmt.Sprintf(`{"name":%q,"starts_at":%q,"ends_at":%q,"eligibility":"list","items":[{"sku":"phone","stock":1000,`+
+		`"price_cents":1}]}`,
+		saleID, now.Add(-time.Hour).Format(time.RFC3339), now.Add(24*time.Hour).Format(time.RFC3339)), "sale", "create", saleID,
+		"-f", "-")
 	began := time.Now()
 	s.run("", "sale", "buyers", saleID, "-f", file)
 	s.run("", "sale", "preload", saleID)

@@ -72,8 +72,9 @@ func (s *stack) finish(saleID string) {
 // inFlight returns the units of a sale that are taken in Redis and not yet settled, as operators see them.
 func (s *stack) inFlight(saleID string) int64 {
 	s.b.Helper()
-	answer, err := Ask(s.gateway.Operators, []byte("GET /admin/v1/sales/"+saleID+"/stats HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer "+
-		deployed.AdminToken+"\r\n\r\n"))
+	answer, err := Ask(s.gateway.Operators,
+		[]byte("GET /admin/v1/sales/"+saleID+"/stats HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer "+
+			deployed.AdminToken+"\r\n\r\n"))
 	require.NoError(s.b, err)
 	require.Equal(s.b, 200, answer.Status, answer.Body)
 	var stats struct {

@@ -150,7 +150,8 @@ func (s *stack) setRules() {
 	}
 	s.ruled = true
 	s.run(`{"flow":[{"resource":"purchase","qps":1000000}],"isolation":[{"resource":"purchase","concurrency":100000}],
-"circuit_breaker":[{"resource":"redis","strategy":"slow_ratio","threshold":1,"max_rt_ms":10000,"window_ms":1000,"min_requests":1000,"retry_ms":1000},
+"circuit_breaker":[{"resource":"redis","strategy":"slow_ratio","threshold":1,"max_rt_ms":10000,"window_ms":1000,
+"min_requests":1000,"retry_ms":1000},
 {"resource":"kafka","strategy":"error_ratio","threshold":1,"window_ms":1000,"min_requests":1000,"retry_ms":1000}],
 "buyer":{"per_second":1000,"burst":1000},"address":{"per_second":1000000,"burst":1000000}}`, "rules", "put", "-f", "-")
 }
@@ -177,7 +178,8 @@ func (s *stack) presses(saleID string, n int) *Requests {
 func (s *stack) settled(saleID string) int64 {
 	s.b.Helper()
 	var units int64
-	require.NoError(s.b, s.db.QueryRowContext(s.b.Context(), "SELECT SUM(settled) FROM stock WHERE sale_id = ?", saleID).Scan(&units))
+	require.NoError(s.b, s.db.QueryRowContext(s.b.Context(), "SELECT SUM(settled) FROM stock WHERE sale_id = ?",
+		saleID).Scan(&units))
 	return units
 }
 

@@ -73,7 +73,8 @@ func TestAnswersOfEveryFraming(t *testing.T) {
 		"retry after": {"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 3\r\nContent-Length: 2\r\n\r\n{}", 503, "{}", false, 3},
 		"date instead of seconds": {
 			"HTTP/1.1 429 x\r\nRetry-After: Wed, 21 Oct 2026 07:28:00 GMT\r\nContent-Length: 0\r\n\r\n", 429, "", false, 0},
-		"chunked":       {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\nX: y\r\n\r\n", 200, "abcde", false, 0},
+		"chunked": {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\nX: y\r\n\r\n", 200,
+			"abcde", false, 0},
 		"until close":   {"HTTP/1.1 200 OK\r\n\r\nall of it", 200, "all of it", true, 0},
 		"says close":    {"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx", 200, "x", true, 0},
 		"HTTP/1.0":      {"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\nx", 200, "x", true, 0},

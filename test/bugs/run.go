@@ -20,11 +20,17 @@ const checkTimeout = 2 * time.Minute
 type Lab struct {
 	Root string // of the module
 	Dir  string // where the compiled tests lie
+	Bugs []Bug  // that they have
 }
 
 // Compile compiles the tests of the packages, with the bugs in them.
 func (l *Lab) Compile(packages []string) error {
-	args := []string{"test", "-c", "-tags", "faults", "-o", l.Dir + "/"}
+	overlay, err := OverlayFile(l.Root, filepath.Join(l.Dir, "overlay"), l.Bugs)
+	if err != nil {
+		return err
+	}
+	// Without tables for debuggers the programs are linked in half the time.
+	args := []string{"test", "-c", "-tags", "faults", "-overlay", overlay, "-ldflags", "-s -w", "-o", l.Dir + "/"}
 	for _, p := range packages {
 		args = append(args, "./"+p)
 	}

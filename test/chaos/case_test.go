@@ -83,7 +83,8 @@ func (s *story) bucket(k int) bucket {
 		Scan(&b.Loaded, &b.Settled, &b.Released, &settledEpoch, &givenEpoch, &b.State, &b.Epoch)
 	require.NoError(s.t, err)
 	err = s.books.QueryRow("SELECT COALESCE(SUM(IF(status IN ('confirmed', 'paid'), quantity, 0)), 0), "+
-		"COALESCE(SUM(IF(status IN ('cancelled', 'expired'), quantity, 0)), 0) FROM orders WHERE sale_id = 's' AND bucket = ?", k).
+		"COALESCE(SUM(IF(status IN ('cancelled', 'expired'), quantity, 0)), 0) FROM orders "+
+		"WHERE sale_id = 's' AND bucket = ?", k).
 		Scan(&b.Standing, &b.Returned)
 	require.NoError(s.t, err)
 	meta := s.meta(k, "epoch", "loaded_state", "available", "held", "taken", "returned")

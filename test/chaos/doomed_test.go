@@ -37,7 +37,8 @@ func newDoomed(t *testing.T, at stack.CrashPoint) *doomed {
 	w := &world{t: t, dir: t.TempDir(), partitions: 2}
 	w.redis = &redisPair{w: w, primary: redis}
 	w.Stack = stack.New(t, stack.Options{Name: "crash-" + strconv.FormatInt(time.Now().UnixNano(), 36), Build: withPoints(),
-		Redis: []*harness.RedisServer{redis}, Armed: &at, Env: []string{"FLASHSALE_KAFKA_PARTITIONS=" + strconv.Itoa(w.partitions)}})
+		Redis: []*harness.RedisServer{redis}, Armed: &at,
+		Env: []string{"FLASHSALE_KAFKA_PARTITIONS=" + strconv.Itoa(w.partitions)}})
 	d := &doomed{world: w, t: t, at: at, alive: time.Now()}
 	migrated := d.insist(1, func() harness.Result { return w.CommandArmed(at, "migrate") })
 	if d.diedOf(migrated) {

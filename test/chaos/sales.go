@@ -36,7 +36,8 @@ const shortTTL = 30
 func salesOf(round int, from time.Time, lasts time.Duration) []*saleUnderTest {
 	from = from.Truncate(time.Millisecond)
 	return []*saleUnderTest{
-		{id: fmt.Sprintf("r%d-kept", round), limit: 2, ttlS: 900, demand: true, starts: from.Add(lasts / 20), ends: from.Add(2 * time.Hour),
+		{id: fmt.Sprintf("r%d-kept", round), limit: 2, ttlS: 900, demand: true,
+			starts: from.Add(lasts / 20), ends: from.Add(2 * time.Hour),
 			buyUntil: from.Add(2 * time.Hour), items: []item{{"one", 250, 100, 1}, {"two", 150, 100, 1}, {"four", 350, 100, 4}}},
 		{id: fmt.Sprintf("r%d-short", round), limit: 1, ttlS: shortTTL, starts: from, ends: from.Add(lasts * 2 / 5),
 			buyUntil: from.Add(lasts / 2), items: []item{{"one", 100, 100, 1}, {"three", 90, 100, 3}}},

@@ -103,15 +103,16 @@ func (s *story) unbalance() {
 func (s *story) payEarly() {
 	for range s.at.Time {
 		id := strconv.FormatInt(time.Now().UnixNano(), 10)
-		_, err := s.books.Exec("INSERT INTO dead_letter_orders (dead_letter_id, place, order_id, sale_id, sku, buyer_id, quantity, "+
-			"created_ms) VALUES ('early', 1, ?, 's', 'phone', 'x', 1, 1)", id)
+		_, err := s.books.Exec("INSERT INTO dead_letter_orders (dead_letter_id, place, order_id, sale_id, sku, buyer_id, "+
+			"quantity, created_ms) VALUES ('early', 1, ?, 's', 'phone', 'x', 1, 1)", id)
 		require.NoError(s.t, err)
 		s.await("the payment is remembered", func() bool {
 			var problem struct{ Remembered bool }
 			_, text, err := s.Operate("PUT", "/admin/v1/orders/"+id+"/payment", `{"payment_id":"p`+id+`"}`)
 			return err == nil && json.Unmarshal(text, &problem) == nil && problem.Remembered
 		})
-		require.Equal(s.t, 1, s.count("SELECT COUNT(*) FROM remembered_payments WHERE order_id = ? AND payment_id = ?", id, "p"+id))
+		const remembered = "SELECT COUNT(*) FROM remembered_payments WHERE order_id = ? AND payment_id = ?"
+		require.Equal(s.t, 1, s.count(remembered, id, "p"+id))
 		_, err = s.books.Exec("DELETE FROM dead_letter_orders WHERE dead_letter_id = 'early'")
 		require.NoError(s.t, err)
 	}
@@ -126,8 +127,8 @@ func (s *story) deadLetters() {
 	defer client.Close()
 	for range letters {
 		id := sale.OrderID(time.Now().UnixNano())
-		record := sale.AppendBatch(nil, &sale.Batch{Bucket: sale.Bucket{Sale: "nosuch", SKU: "phone"}, Epoch: 1, Sequence: int64(id),
-			BatchID: id, CreatedMS: 1, Orders: []sale.RecordOrder{{OrderID: id, Quantity: 1, Buyer: "x"}}})
+		record := sale.AppendBatch(nil, &sale.Batch{Bucket: sale.Bucket{Sale: "nosuch", SKU: "phone"}, Epoch: 1,
+			Sequence: int64(id), BatchID: id, CreatedMS: 1, Orders: []sale.RecordOrder{{OrderID: id, Quantity: 1, Buyer: "x"}}})
 		require.NoError(s.t, client.ProduceSync(context.Background(), &kgo.Record{Value: record}).FirstErr())
 	}
 	var ids []string
@@ -135,7 +136,8 @@ func (s *story) deadLetters() {
 	verb := "refuse"
 	if s.at.Name == "settle.replayed" || s.at.Name == "store.dead-letter-replayed" {
 		verb = "replay"
-		_, err := s.books.Exec("UPDATE dead_letters SET record = ?", sale.AppendFence(nil, "f"+strconv.FormatInt(time.Now().UnixNano(), 10)))
+		fence := sale.AppendFence(nil, "f"+strconv.FormatInt(time.Now().UnixNano(), 10))
+		_, err := s.books.Exec("UPDATE dead_letters SET record = ?", fence)
 		require.NoError(s.t, err) // ones that do settle, as after the cause was mended
 	}
 	decide := append([]string{"deadletter", verb}, ids...)

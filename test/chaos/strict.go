@@ -81,7 +81,8 @@ func (b bucket) faults(k int) (faults []check.Fault) {
 		fault("%+v: off by %d", b.Stock, b.Difference())
 	}
 	if b.Settled-b.Released != b.Standing || b.Released != b.Returned {
-		fault("settled %d, released %d, but its rows are %d that stand and %d given back", b.Settled, b.Released, b.Standing, b.Returned)
+		fault("settled %d, released %d, but its rows are %d that stand and %d given back",
+			b.Settled, b.Released, b.Standing, b.Returned)
 	}
 	if b.State != "open" || b.RedisState != "open" || b.Epoch != b.RedisEpoch {
 		fault("is %s in epoch %d, in Redis %s in epoch %d", b.State, b.Epoch, b.RedisState, b.RedisEpoch)

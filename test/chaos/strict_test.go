@@ -12,7 +12,8 @@ import (
 )
 
 func told(buyer, order string) history.Op {
-	op := history.Op{Question: history.Question{Verb: history.Buy, Buyer: buyer, Key: "k"}, Answer: history.Answer{End: history.OK, Status: 202}}
+	op := history.Op{Question: history.Question{Verb: history.Buy, Buyer: buyer, Key: "k"},
+		Answer: history.Answer{End: history.OK, Status: 202}}
 	if op.Orders = []history.Seen{{Order: order}}; order == "" {
 		op.Answer = history.Answer{End: history.Refused, Status: 409, Code: "sold_out"}
 	}
@@ -50,8 +51,8 @@ func TestStrict(t *testing.T) {
 
 // TestBucketsBalance: a good bucket passes, and each breach is named.
 func TestBucketsBalance(t *testing.T) {
-	good := bucket{Stock: sale.Stock{Loaded: 3, Settled: 4, Released: 1}, State: "open", RedisState: "open", Epoch: 2, RedisEpoch: 2,
-		Standing: 3, Returned: 1, Entries: 3}
+	good := bucket{Stock: sale.Stock{Loaded: 3, Settled: 4, Released: 1}, State: "open", RedisState: "open",
+		Epoch: 2, RedisEpoch: 2, Standing: 3, Returned: 1, Entries: 3}
 	require.Empty(t, good.faults(0))
 	for fault, breach := range map[string]func(*bucket){
 		"off by 1":           func(b *bucket) { b.Available = -1 },

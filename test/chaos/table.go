@@ -19,12 +19,13 @@ func table(rounds []*outcome, seed uint64, commit string, took time.Duration) st
 		blamed += len(o.faults())
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "| fault | times | violations | sold again after (median) | (most) | seed |\n| --- | --- | --- | --- | --- | --- |\n")
+	text.WriteString("| fault | times | violations | sold again after (median) | (most) | seed |\n" +
+		"| --- | --- | --- | --- | --- | --- |\n")
 	for _, kind := range kinds(log) {
 		row(&text, kind, ofKind(log, kind), violations, seed)
 	}
-	fmt.Fprintf(&text, "\n%d faults in %s (%.0f a minute), %d processes killed, %d faults while another was in force, %d rounds, "+
-		"commit %s, %d violations.\n", len(log), took.Round(time.Second), float64(len(log))/took.Minutes(), kills(log),
+	fmt.Fprintf(&text, "\n%d faults in %s (%.0f a minute), %d processes killed, %d faults while another was in force, "+
+		"%d rounds, commit %s, %d violations.\n", len(log), took.Round(time.Second), float64(len(log))/took.Minutes(), kills(log),
 		together(log), len(rounds), commit, blamed)
 	return text.String() + totals(rounds)
 }

@@ -6,12 +6,16 @@ import (
 	"database/sql"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
+	"flashsale/test/bugs"
 	"flashsale/test/harness"
 	"flashsale/test/stack"
 	"flashsale/test/stack/clock"
@@ -78,11 +82,18 @@ func build(t testing.TB, bug string) harness.Build {
 	if err != nil {
 		t.Fatal(err)
 	}
-	how := harness.Build{Overlay: overlay}
-	if bug != "" {
-		how.Args = []string{"-tags", "faults"}
+	if bug == "" {
+		return harness.Build{Overlay: overlay}
 	}
-	return how
+	if !slices.Contains(bugs.Names(), bug) {
+		t.Fatalf("-bug %s: there is no bug of this name, only %s", bug, strings.Join(bugs.Names(), ", "))
+	}
+	seeded, err := bugs.Overlay(harness.Root(t), t.TempDir(), bugs.Bugs())
+	if err != nil {
+		t.Fatal(err)
+	}
+	maps.Copy(overlay, seeded)
+	return harness.Build{Args: []string{"-tags", "faults"}, Overlay: overlay}
 }
 
 func (w *world) ordersTopic() string { return w.Name + ".orders" }

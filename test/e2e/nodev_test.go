@@ -17,7 +17,7 @@ import (
 // get it, and nothing that imitates a server was linked.
 func TestProductionBinaryHasNoEmbeddedEngines(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "flashsale")
-	build := exec.Command("go", "build", "-tags", "nodev", "-o", binary, ".")
+	build := exec.Command("go", "build", "-tags", "nodev", "-o", binary, "./cmd/flashsale")
 	build.Dir, build.Env = harness.Root(t), append(os.Environ(), "CGO_ENABLED=0")
 	output, err := build.CombinedOutput()
 	require.NoError(t, err, "%s", output)
@@ -30,7 +30,7 @@ func TestProductionBinaryHasNoEmbeddedEngines(t *testing.T) {
 
 	modules, err := exec.Command("go", "version", "-m", binary).CombinedOutput()
 	require.NoError(t, err, "%s", modules)
-	list := exec.Command("go", "list", "-deps", "-tags", "nodev", ".")
+	list := exec.Command("go", "list", "-deps", "-tags", "nodev", "./cmd/flashsale")
 	list.Dir = harness.Root(t)
 	packages, err := list.CombinedOutput()
 	require.NoError(t, err, "%s", packages)

@@ -10,7 +10,7 @@ import (
 )
 
 // mainPackage is what go build is given to build the flashsale binary, from the module's folder.
-const mainPackage = "."
+const mainPackage = "./cmd/flashsale"
 
 // Build says how a binary differs from the one that is shipped. The zero Build is the shipped one.
 type Build struct {

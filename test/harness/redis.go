@@ -66,6 +66,37 @@ func (s *RedisServer) MustDo(t testing.TB, args ...string) any {
 	return answer
 }
 
+// Info returns the fields of one section of INFO.
+func (s *RedisServer) Info(t testing.TB, section string) map[string]string {
+	t.Helper()
+	text, is := s.MustDo(t, "INFO", section).(string)
+	if !is {
+		t.Fatalf("redis INFO %s: not a text", section)
+	}
+	fields := map[string]string{}
+	for line := range strings.Lines(text) {
+		if name, value, found := strings.Cut(strings.TrimSpace(line), ":"); found {
+			fields[name] = value
+		}
+	}
+	return fields
+}
+
+// CPU returns the seconds of CPU that the server has used.
+func (s *RedisServer) CPU(t testing.TB) float64 {
+	t.Helper()
+	fields := s.Info(t, "cpu")
+	var total float64
+	for _, name := range []string{"used_cpu_user", "used_cpu_sys"} {
+		seconds, err := strconv.ParseFloat(fields[name], 64)
+		if err != nil {
+			t.Fatalf("redis INFO cpu: %s: %v", name, err)
+		}
+		total += seconds
+	}
+	return total
+}
+
 const hashSlots = 16384
 
 // RedisCluster starts a cluster of masters that share the hash slots evenly, and waits until every node says so.

@@ -137,11 +137,11 @@ func (p *pair) draw() {
 	case 0:
 		p.load()
 	case 1:
-		p.script(scripts.Window(), []string{"meta"}, p.near(p.meta("version")+1), pick(p.chance, "open", "open", "open", "paused", "closed"),
+		p.script(scripts.WindowScript(), []string{"meta"}, p.near(p.meta("version")+1), pick(p.chance, "open", "open", "open", "paused", "closed"),
 			number(p.nowMS-1000), number(p.nowMS+100_000), pick(p.chance, "1", "2", "3"))
 	case 2:
 		if p.chance.one(6) {
-			p.script(scripts.Close(), []string{"meta"}, p.near(p.meta("epoch")))
+			p.script(scripts.CloseScript(), []string{"meta"}, p.near(p.meta("epoch")))
 		}
 	case 3, 4, 5:
 		p.release()
@@ -151,7 +151,7 @@ func (p *pair) draw() {
 		p.plainCommand()
 	case 9:
 		if args := p.someTrims(1); len(args) > 0 {
-			p.script(scripts.Trim(), []string{"meta", "journal"}, args...)
+			p.script(scripts.TrimScript(), []string{"meta", "journal"}, args...)
 		}
 	default:
 		p.reserve()
@@ -164,10 +164,10 @@ func (p *pair) load() {
 	}
 	keys := func() []string { return []string{"meta", "buyers", "journal"} }
 	epoch := p.near(p.meta("epoch") + 1)
-	p.script(scripts.Load(), keys(), "begin", epoch, number(int64(p.chance.between(5, 60))), p.near(p.meta("version")+1), "open",
+	p.script(scripts.LoadScript(), keys(), "begin", epoch, number(int64(p.chance.between(5, 60))), p.near(p.meta("version")+1), "open",
 		number(p.nowMS-1000), number(p.nowMS+100_000), "2", pick(p.chance, "0", "1"), number(int64(p.chance.below(5))))
-	p.script(scripts.Load(), keys(), "buyers", epoch, "buyer-1", "abc,1,key,0,0", "buyer-2", `abd,-1,,0,0"abe,1,,0,0`)
-	p.script(scripts.Load(), keys(), "open", epoch, pick(p.chance, "2", "2", "2", "1"))
+	p.script(scripts.LoadScript(), keys(), "buyers", epoch, "buyer-1", "abc,1,key,0,0", "buyer-2", `abd,-1,,0,0"abe,1,,0,0`)
+	p.script(scripts.LoadScript(), keys(), "open", epoch, pick(p.chance, "2", "2", "2", "1"))
 }
 
 func (p *pair) someTrims(least int) (args []string) {
@@ -201,7 +201,7 @@ func (p *pair) reserve() {
 	}
 	args = append(args, lines, pick(p.chance, "0", "1", "3"), pick(p.chance, "1000", "3600000"))
 	args = slices.Concat(args, trims, buyers, heads, quantities)
-	reply, _ := p.script(scripts.Reserve(), []string{"meta", "buyers", "journal"}, args...).([]any)
+	reply, _ := p.script(scripts.ReserveScript(), []string{"meta", "buyers", "journal"}, args...).([]any)
 	if len(reply) != 10 || reply[6] == "" {
 		return
 	}
@@ -228,12 +228,12 @@ func (p *pair) release() {
 		buyers, heads, quantities = append(buyers, buyer), append(heads, head), append(quantities, sign+quantity)
 	}
 	args := []string{p.near(p.meta("epoch")), p.near(p.meta("seq")), first, "1", pick(p.chance, "0", "3")}
-	p.script(scripts.Release(), []string{"meta", "buyers"}, slices.Concat(args, buyers, heads, quantities)...)
+	p.script(scripts.ReleaseScript(), []string{"meta", "buyers"}, slices.Concat(args, buyers, heads, quantities)...)
 }
 
 func (p *pair) transfer() {
 	p.ids++
-	p.script(scripts.Transfer(), []string{"meta", "journal"}, p.near(p.meta("epoch")), p.near(p.meta("seq")),
+	p.script(scripts.TransferScript(), []string{"meta", "journal"}, p.near(p.meta("epoch")), p.near(p.meta("seq")),
 		number(p.nowMS+int64(p.chance.between(-20, 900))), pick(p.chance, "1", "100000"), "sale phone 0", number(p.ids), "1",
 		number(int64(p.chance.between(1, 5))), number(int64(p.chance.below(3))))
 }

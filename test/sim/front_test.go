@@ -7,8 +7,10 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"flashsale/recovery"
 	"flashsale/reserve"
 	"flashsale/sale"
+	"flashsale/scripts"
 )
 
 // front is a gateway: the real engine and order ids, behind a catalogue that follows the database as a gateway's does.
@@ -37,20 +39,20 @@ func (w *world) startFront(name string) {
 	f := &front{process: p, rows: map[int]sale.BucketRow{}}
 	database := clerk{p}
 	ids := reserve.NewOrderIDs(database, holder(p), silent())
-	redis := reserve.NewRedis(p.redisClient(), reserve.Options{Namespace: namespace})
-	identity := reserve.NewIdentity(redis, database, w.log(p))
+	redis := scripts.NewRedis(p.redisClient(), scripts.Options{Namespace: namespace})
+	identity := recovery.NewIdentity(redis, database, w.log(p))
 	f.engine = reserve.NewEngine(reserve.EngineOptions{
 		Redis: redis, Producer: publisher{p}, IDs: ids,
 		AckTimeout: 300 * time.Millisecond, JournalMaxOrders: 100_000, BatchMaxOrders: 4, BatchMaxWait: 5 * time.Millisecond, Breaker: always{}, Report: database,
-		Books: database, Registerer: prometheus.NewRegistry(), Log: w.log(p),
+		Buckets: database, Registerer: prometheus.NewRegistry(), Log: w.log(p),
 	})
 	p.end = func() {
 		gone, cancel := context.WithCancel(context.Background())
 		cancel()
 		_ = f.engine.Drain(gone) // what it had under way is lost with the process
 	}
-	w.work.Go(func() { _ = ids.Run(p.ctx) })      // nil by its contract
-	w.work.Go(func() { _ = identity.Run(p.ctx) }) // likewise
+	w.work.Go(func() { ids.Run(p.ctx) })
+	w.work.Go(func() { identity.Run(p.ctx) })
 	w.work.Go(func() { f.follow(database) })
 	w.mu.Lock()
 	w.fronts = append(w.fronts, f)

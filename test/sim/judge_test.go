@@ -9,20 +9,20 @@ import (
 	"strings"
 	"time"
 
-	"flashsale/reserve"
 	"flashsale/sale"
+	"flashsale/scripts"
 )
 
 // judge looks at a sale that is at rest: every store is read, and compared with what everybody was told.
 type judge struct {
 	*world
 	crowd *crowd
-	redis *reserve.Redis
+	redis *scripts.Redis
 }
 
 func newJudge(w *world, c *crowd) *judge {
 	p := w.newProcess("judge")
-	return &judge{world: w, crowd: c, redis: reserve.NewRedis(p.redisClient(), reserve.Options{Namespace: namespace})}
+	return &judge{world: w, crowd: c, redis: scripts.NewRedis(p.redisClient(), scripts.Options{Namespace: namespace})}
 }
 
 // stocks reads every bucket, the books and Redis in the same moment: nothing else may run now.

@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
-	"flashsale/reserve"
 	"flashsale/sale"
+	"flashsale/scripts"
 )
 
 // pause pauses the sale as the operators' API does, the database first and then Redis, and resumes it after a while. From
@@ -35,7 +35,7 @@ func (w *world) move(to sale.State) {
 		}
 		w.books.mu.Unlock()
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		err := reserve.NewRedis(p.redisClient(), reserve.Options{Namespace: namespace}).ApplyWindow(ctx, buckets, window)
+		err := scripts.NewRedis(p.redisClient(), scripts.Options{Namespace: namespace}).ApplyWindow(ctx, buckets, window)
 		cancel()
 		switch {
 		case err == nil:

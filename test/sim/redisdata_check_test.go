@@ -64,7 +64,7 @@ func TestServersKeepWhatTheyShould(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lost := 0
 		c := newCache(func(string) {}, func(time.Duration) { lost++ }, false)
-		trim := scripts.Trim()
+		trim := scripts.TrimScript()
 		evalsha := []string{"EVALSHA", trim.SHA, "2", "m", "j"}
 		c.active().execute([]string{"SCRIPT", "LOAD", trim.Source})
 		c.active().execute([]string{"SET", "old", "1"})

@@ -6,7 +6,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"flashsale/reserve"
+	"flashsale/recovery"
+	"flashsale/scripts"
 	"flashsale/settle"
 )
 
@@ -19,17 +20,17 @@ type settler struct {
 func (w *world) startSettler(name string) {
 	p := w.newProcess(name)
 	database := clerk{p}
-	redis := reserve.NewRedis(p.redisClient(), reserve.Options{Namespace: namespace})
+	redis := scripts.NewRedis(p.redisClient(), scripts.Options{Namespace: namespace})
 	log := w.log(p)
-	keeper := reserve.NewKeeper(reserve.KeeperOptions{
-		Redis: redis, Rebuilder: reserve.NewRebuilder(redis, publisher{p}, database), Catalogue: database, Books: database,
-		Units: database, Leases: database, Holder: holder(p), Log: log,
+	keeper := recovery.NewController(recovery.ControllerOptions{
+		Redis: redis, Rebuilder: recovery.NewRebuilder(redis, publisher{p}, database), Catalogue: database, Buckets: database,
+		Units: database, Leases: database, Owner: holder(p), Log: log,
 	})
-	relay := reserve.NewRelay(reserve.RelayOptions{
-		Redis: redis, Publisher: publisher{p}, Leases: database, Holder: holder(p), Watched: keeper.Watched, Log: log,
+	relay := recovery.NewRelay(recovery.RelayOptions{
+		Redis: redis, Publisher: publisher{p}, Leases: database, Owner: holder(p), Watched: keeper.Watched, Log: log,
 	})
-	courier := reserve.NewCourier(reserve.CourierOptions{
-		Redis: redis, Outbox: database, Report: database, Leases: database, Holder: holder(p), Log: log,
+	courier := recovery.NewOutboxApplier(recovery.OutboxApplierOptions{
+		Redis: redis, Outbox: database, Report: database, Leases: database, Owner: holder(p), Log: log,
 	})
 	registry := prometheus.NewRegistry()
 	reaper, err := settle.NewReaper(settle.ReaperOptions{
@@ -39,11 +40,11 @@ func (w *world) startSettler(name string) {
 		panic(err)
 	}
 	s := &settler{process: p, member: newMember(p, registry, log)}
-	identity := reserve.NewIdentity(redis, database, log)
-	w.work.Go(func() { _ = identity.Run(p.ctx) }) // nil by its contract
-	w.work.Go(func() { _ = keeper.Run(p.ctx) })   // nil by its contract
-	w.work.Go(func() { _ = relay.Run(p.ctx) })    // likewise
-	w.work.Go(func() { _ = courier.Run(p.ctx) })  // likewise
+	identity := recovery.NewIdentity(redis, database, log)
+	w.work.Go(func() { identity.Run(p.ctx) })
+	w.work.Go(func() { keeper.Run(p.ctx) })
+	w.work.Go(func() { relay.Run(p.ctx) })
+	w.work.Go(func() { courier.Run(p.ctx) })
 	w.work.Go(func() { reaper.Run(p.ctx) })
 	w.work.Go(func() { s.member.run(p.ctx) })
 	w.mu.Lock()

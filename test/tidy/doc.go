@@ -1,5 +1,6 @@
-// Package tidy keeps the rules of the house as tests: which package may import which, how long files and functions are,
-// what a script's header says, which words are used, and that outcomes, settings and documentation name the same things.
+// Package tidy keeps the rules of the house as tests: which package may import which, how long files and functions and how
+// wide lines are, what a script's header says, which words are used, that go.mod is tidy, and that outcomes, settings,
+// metrics, rooms and documentation name the same things.
 //
 // Every rule is a function from a tree of files to findings, so each is tested on a small wrong tree before it is
 // applied to the real one: a checker that finds nothing must be one that could have found something.

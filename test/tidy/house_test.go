@@ -38,9 +38,20 @@ func TestPackages(t *testing.T)        { nothing(t, packageFindings(houseSources
 func TestNoSkipNoSleep(t *testing.T)   { nothing(t, testFindings(houseSources(t))) }
 func TestNoSilentDiscard(t *testing.T) { nothing(t, discardFindings(houseSources(t))) }
 func TestNoPackageState(t *testing.T)  { nothing(t, stateFindings(houseSources(t))) }
+func TestOneLease(t *testing.T)        { nothing(t, leaseFindings(houseSources(t))) }
+func TestOneLoop(t *testing.T)         { nothing(t, loopFindings(houseSources(t))) }
 func TestFileLengths(t *testing.T)     { everywhere(t, fileFindings) }
 func TestWords(t *testing.T)           { everywhere(t, wordFindings) }
+func TestLineWidths(t *testing.T) {
+	everywhere(t, func(tree fs.FS) ([]finding, error) { return widthFindings(tree, stillWide) })
+}
 func TestScriptContracts(t *testing.T) { everywhere(t, scriptFindings) }
+
+// An exception leaves with the code that needed it.
+func TestExceptionsAreNeeded(t *testing.T) {
+	nothing(t, idleExcuses(houseSources(t), leaseBreaches, map[string]string{"lease/": ownLeases["lease/"]}))
+	nothing(t, idleExcuses(houseSources(t), loopBreaches, ownLoops))
+}
 
 func everywhere(t *testing.T, rule func(fs.FS) ([]finding, error)) {
 	t.Helper()
@@ -58,6 +69,22 @@ func page(t *testing.T, name string) string {
 
 func TestOutcomesAreDocumented(t *testing.T) {
 	nothing(t, outcomeFindings("docs/buyers.md", page(t, "docs/buyers.md")))
+}
+
+func TestMetricsAreDocumented(t *testing.T) {
+	nothing(t, metricFindings(houseSources(t), "docs/operations.md", page(t, "docs/operations.md")))
+}
+
+func TestRoomsAreDocumented(t *testing.T) {
+	names, err := files(house(t))
+	require.NoError(t, err)
+	nothing(t, roomFindings(names, "docs/architecture.md", page(t, "docs/architecture.md")))
+}
+
+func TestModuleIsTidy(t *testing.T) {
+	found, err := moduleFindings("../..")
+	require.NoError(t, err)
+	nothing(t, found)
 }
 
 func TestSettingsAreDocumented(t *testing.T) {

@@ -15,31 +15,59 @@ type direction struct {
 	reason  string
 }
 
-const apart = "the rooms never import each other: each declares the small interface it needs and wire.go passes the " +
+const apart = "the rooms never import each other: each declares the small interface it needs and app passes the " +
 	"implementation, so every room can be tested, replaced and read alone"
 
 // directions names every room. A new room needs a line here, and with it a decision.
 var directions = map[string]direction{
 	"sale":     {nil, "the nouns are spoken by every room, so they can depend on none"},
-	"scripts":  {[]string{"faults"}, "the scripts are data; what gives them meaning is the room that runs them; seeded bugs change their text"},
-	"settings": {[]string{"sale"}, "settings are values: whoever builds the parts hands them on"},
-	"faults":   {nil, "the hooks of the fault tests stand in every room, so they can depend on none"},
+	"faults":   {nil, "the crash points stand in every room, so they can depend on none"},
 	"socket":   {nil, "how bytes go through a connection concerns whoever dials or listens, so it can depend on none"},
-	"ledger":   {[]string{"sale", "faults"}, "what a batch does to the books is decided without any store, so that every store and the simulator decide alike"},
-	"gateway":  {[]string{"sale", "faults", "socket"}, apart},
-	"reserve":  {[]string{"sale", "scripts", "faults", "socket"}, apart},
-	"settle":   {[]string{"sale", "faults", "socket"}, apart},
-	"admin":    {[]string{"sale", "faults"}, apart},
+	"role":     {nil, "every room has background work, so the loop that runs it can depend on none"},
+	"settings": {[]string{"sale"}, "settings are values: whoever builds the parts hands them on"},
+	"ledger": {[]string{"sale", "faults"},
+		"what a batch does to stock and orders is decided without any store, so that every store and the simulator decide alike"},
+	"lease": {[]string{"sale", "faults", "role"},
+		"rooms exclude each other by a lease's name, so the names and the rule of ownership lie below them all"},
+	"scripts": {[]string{"sale", "faults", "socket"},
+		"the scripts and their typed calls know the nouns; what a reply means for a purchase or a rebuild is decided above"},
+	"kafka": {[]string{"sale", "faults", "socket", "role"},
+		"options, login, topics and the producer are the same for every room that speaks to Kafka"},
+	"gateway":  {[]string{"sale", "faults", "socket", "role"}, apart},
+	"reserve":  {[]string{"sale", "faults", "scripts", "role"}, apart},
+	"recovery": {[]string{"sale", "faults", "scripts", "lease", "role"}, apart},
+	"settle":   {[]string{"sale", "faults", "kafka", "role"}, apart},
+	"events":   {[]string{"sale", "faults", "kafka", "lease", "role"}, apart},
+	"expiry":   {[]string{"sale", "faults", "lease", "role"}, apart},
 	"store":    {[]string{"sale", "ledger", "faults"}, apart},
-	"audit":    {[]string{"sale"}, "the audit reads the stores by a second code path: it shares the nouns with the hot path and nothing else"},
+	"admin":    {[]string{"sale", "faults", "lease", "role"}, apart},
+	"adminclient": {[]string{"sale"},
+		"the client sees the operators' API from outside, as any other client does"},
+	"audit": {[]string{"sale"},
+		"the audit reads the stores by a second code path: it shares the nouns with the hot path and nothing else"},
 	"embedded": {[]string{"sale"}, "the engines of the dev command stand where foreign servers stand: nothing of ours is theirs"},
 	"loadtest": {[]string{"sale", "socket"}, "the load test is a client: it sees the engine from outside, as a shop does"},
-	"deploy":   {nil, "deploy holds files for other programs; its tests compare them with the settings"},
-	"test":     {[]string{"sale", "scripts", "settings", "ledger", "faults", "gateway", "reserve", "settle", "admin"}, "the suites drive the built binary from outside, and the simulator the parts that decide; none needs the real stores' room"},
+	"app": {[]string{"sale", "settings", "role", "scripts", "kafka", "gateway", "reserve", "recovery", "settle", "events", "expiry",
+		"store", "admin", "embedded"},
+		"app assembles the processes and knows no command line and no load test: what a process is made of does not depend on " +
+			"how it is called"},
+	"cli": {[]string{"app", "sale", "settings", "kafka", "settle", "store", "adminclient", "audit", "embedded", "loadtest"},
+		"a command asks app for a process, or a room for one answer; the hot path's rooms are assembled by app alone"},
+	"cmd":    {[]string{"cli"}, "the table of commands says which there are, and nothing of what they do"},
+	"deploy": {nil, "deploy holds files for other programs; its tests compare them with the settings"},
+	"test": {[]string{"sale", "scripts", "settings", "ledger", "faults", "lease", "role", "kafka", "gateway", "reserve", "recovery",
+		"settle", "events", "expiry", "admin"},
+		"the suites drive the built binary from outside, and the simulator the parts that decide; none needs the real " +
+			"stores' room"},
 }
 
 // Tests may use more: the harness, a deployment of real processes, the scripts, the settings list.
 var testsMay = []string{"sale", "scripts", "settings", "test/harness", "test/stack"}
+
+// testsOfMay says what the tests of one room may use besides.
+var testsOfMay = map[string]direction{
+	"admin": {[]string{"adminclient"}, "the operators' API is tested with the client that the commands use"},
+}
 
 // owner says which rooms may import a library outside their tests, and why nobody else.
 type owner struct {
@@ -49,16 +77,27 @@ type owner struct {
 }
 
 var owners = []owner{
-	{"github.com/IBM/sarama", []string{"reserve", "settle"}, "one producer and one consumer, so that the settings that lose orders are ruled out in two places and no third"},
-	{"database/sql", []string{"store", "audit"}, "SQL behind one interface: the portability and locking rules are kept in one room"},
-	{"github.com/go-sql-driver/mysql", []string{"store", "settings", "audit"}, "as database/sql; settings only checks the form of the DSN"},
-	{"github.com/redis/rueidis", []string{"reserve", "audit", "test", "loadtest"}, "writes that return an error may have happened: only reserve knows how to ask again; the load test measures against a baseline that does not"},
-	{"github.com/valyala/fasthttp", []string{"gateway", "loadtest"}, "nothing of a fasthttp request may outlive its handler: only gateway knows which handlers there are; the load test measures against it"},
+	{"github.com/IBM/sarama", []string{"kafka", "settle"},
+		"one producer and one consumer, so that the settings that lose orders are ruled out in two places and no third"},
+	{"database/sql", []string{"store", "audit"},
+		"SQL behind one interface: the portability and locking rules are kept in one room"},
+	{"github.com/go-sql-driver/mysql", []string{"store", "settings", "audit"},
+		"as database/sql; settings only checks the form of the DSN"},
+	{"github.com/redis/rueidis", []string{"scripts", "audit", "test", "loadtest"},
+		"writes that return an error may have happened: the typed calls of scripts say which; the audit reads by a second code " +
+			"path; the load test measures against a baseline that does not care"},
+	{"github.com/valyala/fasthttp", []string{"gateway", "loadtest"},
+		"nothing of a fasthttp request may outlive its handler: only gateway knows which handlers there are; the load test " +
+			"measures against it"},
 	{"github.com/alibaba/sentinel-golang", []string{"gateway"}, "its rules are process globals with one owner"},
 	{"github.com/bits-and-blooms/bloom", []string{"gateway"}, "a filter only ever saves a look-up that gateway would make"},
-	{"github.com/alicebob/miniredis", []string{"embedded"}, "embedded engines are for trying and developing, never part of a server"},
-	{"github.com/twmb/franz-go", []string{"embedded", "audit", "test"}, "the project's Kafka client is sarama; the audit reads with another one, because it shares nothing with the hot path"},
-	{"github.com/bwmarrin/snowflake", []string{"sale"}, "its epoch is a package variable: one package sets it, before any generator exists"},
+	{"github.com/alicebob/miniredis", []string{"embedded"},
+		"embedded engines are for trying and developing, never part of a server"},
+	{"github.com/twmb/franz-go", []string{"embedded", "audit", "test"},
+		"the project's Kafka client is sarama; the audit reads with another one, because it shares nothing with the hot path"},
+	{"github.com/alecthomas/kong", []string{"cli", "cmd"}, "flags and exit codes concern the command line: a room is called by code"},
+	{"github.com/bwmarrin/snowflake", []string{"sale"},
+		"its epoch is a package variable: one package sets it, before any generator exists"},
 }
 
 // saleMay is all that the nouns import besides the standard library.
@@ -68,6 +107,10 @@ const saleMay = "github.com/bwmarrin/snowflake"
 func importFindings(parsed []*source) []finding {
 	var found []finding
 	for _, s := range parsed {
+		if s.room() == "" {
+			found = append(found, finding{s.name, "the top level holds no code: every file belongs to a room"})
+			continue
+		}
 		for _, spec := range s.syntax.Imports {
 			imported, err := strconv.Unquote(spec.Path.Value)
 			if err != nil {
@@ -101,16 +144,13 @@ func importFault(s *source, imported string) string {
 
 func directionFault(s *source, ours string) string {
 	room := s.room()
-	if room == "" {
-		return "" // the commands in the root build everything
-	}
 	rule, known := directions[room]
 	if !known {
 		return fmt.Sprintf("room %q has no line in the table of directions", room)
 	}
 	allowed := append([]string{room}, rule.allowed...)
 	if s.isTest() {
-		allowed = append(allowed, testsMay...)
+		allowed = append(append(allowed, testsMay...), testsOfMay[room].allowed...)
 	}
 	for _, a := range allowed {
 		if within(ours, a) {

@@ -2,6 +2,8 @@ package tidy
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -48,7 +50,11 @@ func TestImportsAgainstTheDirectionAreFound(t *testing.T) {
 		"settle/sub/a.go":   "flashsale/admin",
 		"kitchen/a.go":      "flashsale/sale",
 		"gateway/b.go":      "database/sql",
-		"main.go":           "github.com/redis/rueidis",
+		"cmd/a/main.go":     "flashsale/app",
+		"app/a.go":          "flashsale/loadtest",
+		"app/b.go":          "github.com/alecthomas/kong",
+		"cli/a.go":          "flashsale/gateway",
+		"cli/b.go":          "github.com/redis/rueidis",
 		"admin/a.go":        "github.com/IBM/sarama",
 		"settle/a.go":       "github.com/valyala/fasthttp/fasthttputil",
 		"sale/b.go":         "github.com/stretchr/testify/require",
@@ -62,11 +68,18 @@ func TestImportsAgainstTheDirectionAreFound(t *testing.T) {
 	}
 }
 
+func TestCodeAtTheTopLevelIsFound(t *testing.T) {
+	found := importFindings(parse(t, "main.go", "package main\n"))
+	assert.Equal(t, "main.go: the top level holds no code: every file belongs to a room", text(found))
+}
+
 func TestImportsAlongTheDirectionPass(t *testing.T) {
 	for file, imported := range map[string]string{
 		"gateway/a.go":      "flashsale/sale",
 		"reserve/a.go":      "flashsale/scripts",
-		"wire.go":           "flashsale/store",
+		"app/a.go":          "flashsale/store",
+		"cli/a.go":          "github.com/alecthomas/kong",
+		"cmd/a/main.go":     "flashsale/cli",
 		"store/a.go":        "database/sql",
 		"store/a_test.go":   "flashsale/test/harness",
 		"gateway/a_test.go": "database/sql",
@@ -86,6 +99,80 @@ func TestEveryDirectionHasAReason(t *testing.T) {
 	for _, o := range owners {
 		assert.Greater(t, len(o.reason), 20, o.library)
 	}
+	for room, rule := range testsOfMay {
+		assert.Greater(t, len(rule.reason), 30, room)
+	}
+	for _, table := range []map[string]string{ownLeases, ownLoops} {
+		for line, reason := range table {
+			assert.Greater(t, len(reason), 15, line)
+		}
+	}
+}
+
+func TestASecondLeaseIsFound(t *testing.T) {
+	for code, fault := range map[string]string{
+		`func f(t table) { t.AcquireLease(nil, "sale/a", "me", 1) }`:             "calls AcquireLease",
+		`func f(t table) { defer t.db.ReleaseLease(nil, "sale/a", "me") }`:       "calls ReleaseLease",
+		`func f(id string) lease.Name { return lease.Name("sale/" + id) }`:       "makes a name",
+		`var l = lease.Lease{Name: "relay"}`:                                     "spells the name",
+		`func f() { l := &lease.Lease{Owner: "me", Name: "relay"}; println(l) }`: "spells the name",
+	} {
+		found := leaseFindings(parse(t, "admin/a.go", "package a\n"+code+"\n"))
+		require.Len(t, found, 1, code)
+		assert.Contains(t, found[0].String(), "admin/a.go:2: "+fault)
+		for _, may := range []string{"lease/a.go", "store/a.go", "admin/a_test.go", "test/sim/a.go"} {
+			assert.Empty(t, text(leaseFindings(parse(t, may, "package a\n"+code+"\n"))), may)
+		}
+	}
+	for _, right := range []string{
+		`var l = lease.Lease{Name: lease.Relay, Owner: "relay"}`,
+		`func f(id string) lease.Name { return lease.Sale(id) }`,
+		`type table interface { lease.Leases }`,
+		`var d = data.Lease{Name: "relay"}`,
+		`var l = role.Loop{Name: "relay"}`,
+	} {
+		assert.Empty(t, text(leaseFindings(parse(t, "admin/a.go", "package a\n"+right+"\n"))), right)
+	}
+}
+
+func TestASecondLoopIsFound(t *testing.T) {
+	for code, fault := range map[string]string{
+		`func f() { for { g(); role.Pause(ctx, d) } }`:                             "a loop that pauses",
+		`func f() { for role.Pause(ctx, d) { g() } }`:                              "a loop that pauses",
+		`func f() { for ctx.Err() == nil { if g() { pause(ctx, d) } } }`:           "a loop that pauses",
+		`func f() { for range 3 { sleep(ctx, d) } }`:                               "a loop that pauses",
+		`func f() { for { select { case <-ctx.Done(): case <-time.After(d): } } }`: "a loop that pauses",
+		`func f() { go func() { for _, x := range xs { time.Sleep(x) } }() }`:      "a loop that pauses",
+		`func f() { for { func() { for { t := time.NewTimer(d); <-t.C } }() } }`:   "a loop that pauses",
+		`func f() { t := time.NewTicker(d); for range t.C { g() } }`:               "a ticker",
+		`func f() { for range time.Tick(d) { g() } }`:                              "a ticker",
+	} {
+		found := loopFindings(parse(t, "admin/a.go", "package a\n"+code+"\n"))
+		require.Len(t, found, 1, code)
+		assert.Contains(t, found[0].String(), "admin/a.go:2: "+fault)
+		for _, may := range []string{"loadtest/sub/a.go", "lease/tenure.go", "admin/a_test.go", "test/sim/a.go"} {
+			assert.Empty(t, text(loopFindings(parse(t, may, "package a\n"+code+"\n"))), may)
+		}
+	}
+	for _, right := range []string{
+		`func f() { l := role.Loop{Every: d}; l.Run(ctx) }`,
+		`func f() { role.Pause(ctx, d) }`,
+		`func f() { for _, b := range bs { w.pause(b) } }`, // of a sale
+		`func f() { for range 3 { time.AfterFunc(d, g) } }`,
+		`func f() { for range 3 { go func() { <-time.After(d) }() } }`,
+	} {
+		assert.Empty(t, text(loopFindings(parse(t, "admin/a.go", "package a\n"+right+"\n"))), right)
+	}
+}
+
+func TestExceptionsThatExcuseNothingAreFound(t *testing.T) {
+	loop := "package a\nfunc f() { for { role.Pause(ctx, d) } }\n"
+	table := map[string]string{"a/": "needed", "b/b.go": "needed", "c/": "its loop has gone", "d/": "only its test has one"}
+	tree := parse(t, "a/sub/a.go", loop, "b/b.go", loop, "c/c.go", "package c\n", "d/d_test.go", loop)
+	found := idleExcuses(tree, loopBreaches, table)
+	assert.Len(t, found, 2)
+	assert.Contains(t, text(found), "c/: an exception that excuses nothing")
+	assert.Contains(t, text(found), "d/: an exception that excuses nothing")
 }
 
 func TestLongFilesAndFunctionsAreFound(t *testing.T) {
@@ -139,7 +226,8 @@ func TestSkipsAndSleepsInTestsAreFound(t *testing.T) {
 }
 
 func TestDiscardedResultsWithoutAReasonAreFound(t *testing.T) {
-	code := "package a\nfunc f() {\n\t_ = g()\n\n\t_ = g() // cannot fail\n\n\t// cannot fail\n\t_, _ = h()\n\tx, _ := h()\n\t_ = x\n}\n"
+	code := "package a\nfunc f() {\n\t_ = g()\n\n\t_ = g() // cannot fail\n\n\t// cannot fail\n\t_, _ = h()\n\tx, _ := " +
+		"h()\n\t_ = x\n}\n"
 	assert.Equal(t, "a/a.go:3: a result is thrown away without a comment that says why",
 		text(discardFindings(parse(t, "a/a.go", code))))
 }
@@ -178,6 +266,95 @@ func TestForbiddenWordsAreFound(t *testing.T) {
 		"go.sum", "TODO", "bin/x", "TODO", "a/testdata/fuzz/x", "TODO"))
 	require.NoError(t, err)
 	assert.Empty(t, text(found))
+}
+
+// TestReplacedWordsAreFound also while the rule is switched off for the tree, and spares what only looks like one.
+func TestReplacedWordsAreFound(t *testing.T) {
+	for _, line := range []string{
+		"the shelf of a bucket", "len(e.shelves)", "type shelfGate struct", "func (f *flow) run() {", "The flow takes it.",
+		"a flow, one goroutine",
+		"a parcel", "newParcel()", "parcelBytes", "v *sight", "m.sight()", "the mover", "newMover(", "seekers []",
+		"type turn struct", "[]*ticket",
+		"expectNoMore", "func (s *queue) gather(", "plan.LeftAs", "ledger.Held", "the courier", "courierEvery", "a keeper",
+		"newKeeper(", "keeperEvery",
+		"the rota", "newRota(", "p.Came", "came := now", "decide(p sale.Purchase, came time.Time", "an undertaker", "is buried",
+		"newGrave(",
+		"books *store.Store", "books, err := store.Open(", "settle/places.go", "catalogue follower", "leave word of it",
+	} {
+		found, err := findWords(treeOf(t, "docs/a.md", line+"\n"), oldWords)
+		require.NoError(t, err)
+		assert.NotEmpty(t, found, line)
+	}
+	for _, line := range []string{
+		"a flow rule, a second", "the flow rules of Sentinel", "[]*flow.Rule{", "flow.LoadRules(", "it came back",
+		"whoever came first", "rotation", "itself",
+		"ZooKeeper", "in sight of", "remove", "remover := 1", "registry.Gather()", "it is your turn", "the books hold",
+		"a ticket of the waiting room",
+		"gravel", "sale.StatusHeld", "sale.OutcomeHeld", "left as it is",
+	} {
+		found, err := findWords(treeOf(t, "docs/a.md", line+"\n"), oldWords)
+		require.NoError(t, err)
+		assert.Empty(t, text(found), line)
+	}
+	for _, old := range oldWords {
+		assert.Contains(t, old.reason, "say ", "the word to use")
+	}
+}
+
+func TestWideLinesAreFound(t *testing.T) {
+	wide, narrow := strings.Repeat("x", maxColumns+1), strings.Repeat("x", maxColumns)
+	found, err := widthFindings(treeOf(t, "a/a.go", wide+"\n", "a/b.go", "\t"+narrow[tabColumns-1:]+"\n", "a/c.sql", narrow+"\n",
+		"a/d.lua", "ä"+narrow[1:],
+		"a.md", "| "+wide+"\n```\n"+wide+"\n```\n[x]("+wide+")\n"+wide+"\n", "b/a.go", wide, "c/a.txt", wide), []string{"b"})
+	require.NoError(t, err)
+	assert.Equal(t, "a/a.go:1: 131 columns, at most 130\na/b.go:1: 131 columns, at most 130\na.md:6: 131 columns, at most 130",
+		text(found))
+}
+
+func TestMetricsWithoutARowAndInventedOnesAreFound(t *testing.T) {
+	code := parse(t, "a/a.go", `package a
+var rows = prometheus.NewCounter(prometheus.CounterOpts{Name: "flashsale_rows_total", Help: "Rows."})
+var age = prometheus.NewDesc("flashsale_age_seconds", "Age.", nil, nil)
+var series = "flashsale_rows_total_other"
+`, "a/a_test.go", "package a\nvar x = o{Name: \"flashsale_test\"}\n")
+	good := "| `flashsale_rows_total{reason}` | x |\n| `flashsale_age_seconds` | x |\n'flashsale_migrate'@'%'\n"
+	assert.Empty(t, text(metricFindings(code, "p", good)))
+	assert.Equal(t, "a/a.go:3: flashsale_age_seconds has no row in p",
+		text(metricFindings(code, "p", strings.Replace(good, "| `flashsale_age", "see `flashsale_age", 1))))
+	assert.Equal(t, "p: names flashsale_depth, which no code registers",
+		text(metricFindings(code, "p", good+"`flashsale_depth`")))
+}
+
+func TestRoomsWithoutARowAndInventedOnesAreFound(t *testing.T) {
+	page := "text\n\n| room | role |\n| --- | --- |\n| `a` | x |\n| `test/b`, `main.go` | `no` |\n\n| `other` | table |\n"
+	names := []string{"a/x.go", "a/deep/y.go", "test/b/z.go", "main.go", ".ci/run"}
+	assert.Empty(t, text(roomFindings(names, "p", page)))
+	assert.Equal(t, "p: no row for the room c\np: no row for the room test/d",
+		text(roomFindings(append(names, "c/x.go", "c/y.go", "test/d/x.go"), "p", page)))
+	assert.Equal(t, "p: has a row for main.go, which is no room", text(roomFindings(names[:3], "p", page)))
+	assert.Contains(t, text(roomFindings(names, "p", "")), "has no table")
+}
+
+func TestUntidyModulesAreFound(t *testing.T) {
+	folder := t.TempDir()
+	write := func(name, text string) {
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(folder, name)), 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600))
+	}
+	write("go.mod", "module a.example\n\ngo 1.25\n")
+	write("a.go", "package a\n")
+	found, err := moduleFindings(folder)
+	require.NoError(t, err)
+	require.Empty(t, found)
+	write("b/go.mod", "module b.example\n\ngo 1.25\n")
+	write("go.mod", "module a.example\n\ngo 1.25\n\nrequire b.example v0.0.0\n\nreplace b.example => ./b\n")
+	found, err = moduleFindings(folder)
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	require.Contains(t, found[0].fault, "-require b.example v0.0.0")
+	write("go.mod", "nonsense")
+	_, err = moduleFindings(folder)
+	require.Error(t, err)
 }
 
 const goodScript = `-- Takes stock for every request of a batch.
@@ -221,7 +398,8 @@ func outcomePage() string {
 
 func TestMissingAndInventedOutcomesAreFound(t *testing.T) {
 	assert.Empty(t, text(outcomeFindings("docs/buyers.md", outcomePage())))
-	assert.Contains(t, text(outcomeFindings("p", strings.Replace(outcomePage(), "`sold_out`", "sold out", 1))), "`sold_out` and 409")
+	assert.Contains(t, text(outcomeFindings("p", strings.Replace(outcomePage(), "`sold_out`", "sold out", 1))),
+		"`sold_out` and 409")
 	assert.Contains(t, text(outcomeFindings("p", outcomePage()+"| 409 `sold` |")), "409 `sold` is no outcome")
 	assert.Contains(t, text(outcomeFindings("p", outcomePage()+"then 410 `sold_out` comes")), "410 `sold_out` is no outcome")
 }
@@ -233,5 +411,6 @@ func TestMissingAndInventedSettingsAreFound(t *testing.T) {
 	}
 	assert.Empty(t, text(settingFindings("p", page.String(), settings.All())))
 	assert.Contains(t, text(settingFindings("p", "", settings.All())), "does not name the setting kafka.brokers")
-	assert.Contains(t, text(settingFindings("p", page.String()+"FLASHSALE_GATEWAY_COLOUR", settings.All())), "FLASHSALE_GATEWAY_COLOUR")
+	assert.Contains(t, text(settingFindings("p", page.String()+"FLASHSALE_GATEWAY_COLOUR", settings.All())),
+		"FLASHSALE_GATEWAY_COLOUR")
 }

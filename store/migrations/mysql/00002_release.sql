@@ -20,7 +20,8 @@ DEALLOCATE PREPARE change_schema;
 -- transfers took. given_epoch: units of the present epoch's outbox rows. outbox_number: of the bucket's last outbox row.
 SET @ddl = IF((SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = 'stock'
     AND column_name = 'outbox_number') > 0, 'DO 0',
-  'ALTER TABLE stock ADD COLUMN sequence BIGINT NOT NULL DEFAULT 0, ADD COLUMN moved_epoch BIGINT NOT NULL DEFAULT 0, ADD COLUMN given_epoch BIGINT NOT NULL DEFAULT 0, ADD COLUMN outbox_number BIGINT NOT NULL DEFAULT 0');
+  'ALTER TABLE stock ADD COLUMN sequence BIGINT NOT NULL DEFAULT 0, ADD COLUMN moved_epoch BIGINT NOT NULL DEFAULT 0,
+    ADD COLUMN given_epoch BIGINT NOT NULL DEFAULT 0, ADD COLUMN outbox_number BIGINT NOT NULL DEFAULT 0');
 PREPARE change_schema FROM @ddl;
 EXECUTE change_schema;
 DEALLOCATE PREPARE change_schema;

@@ -1,0 +1,226 @@
+package adminclient
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"flashsale/sale"
+)
+
+const (
+	maxAnswerBytes = 64 << 20 // the largest answer that a command reads
+	dialLimit      = 5 * time.Second
+	idleLimit      = 2 * time.Minute  // as long as the API keeps a connection
+	quickLimit     = 60 * time.Second // of every request but preload and buyers, which take what they take
+)
+
+// ErrUnreadable is wrapped by errors of commands that read and could not: the listener did not answer, or a store did
+// not. Commands exit 2.
+var ErrUnreadable = errors.New("could not be read")
+
+// Refusal is an error answer of the operators' API.
+type Refusal struct {
+	Status int    `json:"status"`
+	Code   string `json:"code"`
+	Title  string `json:"title"`
+	Detail string `json:"detail"`
+	Field  string `json:"field"`
+}
+
+// Error gives the code and the detail, which names the member at fault; where there is none, the title.
+func (r *Refusal) Error() string {
+	said := r.Detail
+	if said == "" {
+		said = r.Title
+	}
+	return fmt.Sprintf("%s (%d): %s", r.Code, r.Status, said)
+}
+
+// ExitCode is what a command ends with: 0 done, 1 failed or the answer is no, 2 could not be read.
+func ExitCode(err error) int {
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, ErrUnreadable):
+		return 2
+	}
+	return 1
+}
+
+// Client asks the operators' API. Every method returns the answer's JSON as the API wrote it, or an error: *Refusal where
+// the API refused, ErrUnreadable where reading failed.
+type Client struct {
+	base  string
+	token string
+	http  *http.Client
+}
+
+// NewClient returns a client for the listener at address, such as http://127.0.0.1:8081.
+func NewClient(address, token string) (*Client, error) {
+	base, err := url.Parse(address)
+	if err != nil {
+		return nil, fmt.Errorf("operators' API address: %w", err)
+	}
+	if (base.Scheme != "http" && base.Scheme != "https") || base.Host == "" {
+		return nil, fmt.Errorf("operators' API address %q must be http://host:port", address)
+	}
+	transport := &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         (&net.Dialer{Timeout: dialLimit}).DialContext,
+		TLSHandshakeTimeout: dialLimit,
+		IdleConnTimeout:     idleLimit,
+	}
+	return &Client{base: strings.TrimSuffix(base.String(), "/"), token: token, http: &http.Client{Transport: transport}}, nil
+}
+
+// PutSale creates or changes a sale; document is its definition as JSON (see ReadDocument).
+func (c *Client) PutSale(ctx context.Context, id string, document []byte) ([]byte, error) {
+	return c.quick(ctx, http.MethodPut, salePath(id), bytes.NewReader(document))
+}
+
+// PutBuyers replaces the list of a listed sale, streamed from lines.
+func (c *Client) PutBuyers(ctx context.Context, id string, lines io.Reader) ([]byte, error) {
+	return c.do(ctx, http.MethodPut, salePath(id, "buyers"), lines)
+}
+
+// Move runs preload without progress, open, pause, resume or close.
+func (c *Client) Move(ctx context.Context, id, verb string) ([]byte, error) {
+	return c.do(ctx, http.MethodPost, salePath(id, verb), nil)
+}
+
+// Sale reads one sale.
+func (c *Client) Sale(ctx context.Context, id string) ([]byte, error) {
+	return c.quick(ctx, http.MethodGet, salePath(id), nil)
+}
+
+// Sales lists all sales.
+func (c *Client) Sales(ctx context.Context) ([]byte, error) {
+	return c.quick(ctx, http.MethodGet, "/admin/v1/sales", nil)
+}
+
+// Stats reads where every unit of a sale is.
+func (c *Client) Stats(ctx context.Context, id string) ([]byte, error) {
+	return c.quick(ctx, http.MethodGet, salePath(id, "stats"), nil)
+}
+
+// Rules reads the present rules.
+func (c *Client) Rules(ctx context.Context) ([]byte, error) {
+	return c.quick(ctx, http.MethodGet, "/admin/v1/rules", nil)
+}
+
+// PutRules replaces the rules; document is the whole set as JSON (see ReadDocument).
+func (c *Client) PutRules(ctx context.Context, document []byte) ([]byte, error) {
+	return c.quick(ctx, http.MethodPut, "/admin/v1/rules", bytes.NewReader(document))
+}
+
+// Order reads one order.
+func (c *Client) Order(ctx context.Context, id sale.OrderID) ([]byte, error) {
+	return c.quick(ctx, http.MethodGet, "/admin/v1/orders/"+id.String(), nil)
+}
+
+// Preload loads a sale. progress, which may be nil, hears how far it is.
+func (c *Client) Preload(ctx context.Context, id string, progress func(done, total int)) ([]byte, error) {
+	response, err := c.send(ctx, http.MethodPost, salePath(id, "preload"), nil, "text/event-stream")
+	if err != nil {
+		return nil, err
+	}
+	defer closeBody(response)
+	if !strings.HasPrefix(response.Header.Get("Content-Type"), "text/event-stream") {
+		return readAnswer(response)
+	}
+	return readPreload(response.Body, progress)
+}
+
+func (c *Client) quick(ctx context.Context, method, path string, body io.Reader) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, quickLimit)
+	defer cancel()
+	return c.do(ctx, method, path, body)
+}
+
+func (c *Client) do(ctx context.Context, method, path string, body io.Reader) ([]byte, error) {
+	response, err := c.send(ctx, method, path, body, "application/json")
+	if err != nil {
+		return nil, err
+	}
+	defer closeBody(response)
+	return readAnswer(response)
+}
+
+func (c *Client) send(ctx context.Context, method, path string, body io.Reader, accept string) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+	if err != nil {
+		return nil, fmt.Errorf("ask the operators' API: %w", err)
+	}
+	request.Header.Set("Authorization", "Bearer "+c.token)
+	request.Header.Set("Accept", accept)
+	response, err := c.http.Do(request)
+	if err != nil {
+		return nil, unreadable(method, fmt.Errorf(
+			"ask the operators' API at %s, is a gateway running there (admin.url)? %w", c.base, cause(err)))
+	}
+	return response, nil
+}
+
+// cause drops the method and the whole URL, which the client's errors begin with: the address has been named.
+func cause(err error) error {
+	var request *url.Error
+	if errors.As(err, &request) {
+		return request.Err
+	}
+	return err
+}
+
+// readAnswer returns the body of a success and the Refusal of anything else.
+func readAnswer(response *http.Response) ([]byte, error) {
+	method := response.Request.Method
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes+1))
+	if err == nil && len(body) > maxAnswerBytes {
+		err = fmt.Errorf("it is larger than %d bytes", maxAnswerBytes)
+	}
+	if err != nil {
+		return nil, unreadable(method, fmt.Errorf("read the operators' API's answer: %w", err))
+	}
+	if response.StatusCode < 300 {
+		return body, nil
+	}
+	err = refusalOf(response.StatusCode, body)
+	if response.StatusCode >= 500 {
+		err = unreadable(method, err)
+	}
+	return nil, err
+}
+
+// refusalOf reads a problem; what is none, such as a proxy's page, keeps its status.
+func refusalOf(status int, body []byte) error {
+	refusal := &Refusal{}
+	if err := json.Unmarshal(body, refusal); err != nil || refusal.Code == "" {
+		return &Refusal{Status: status, Code: "http", Detail: fmt.Sprintf("%.200q", body)}
+	}
+	return refusal
+}
+
+// unreadable marks the errors of reads: what could not be changed has failed, what could not be read is unknown.
+func unreadable(method string, err error) error {
+	if method == http.MethodGet {
+		return fmt.Errorf("%w: %w", ErrUnreadable, err)
+	}
+	return err
+}
+
+func closeBody(response *http.Response) {
+	_ = response.Body.Close() // the answer is read; nothing is left to lose
+}
+
+// salePath escapes the id, so that what is no id reaches the API as one segment and is refused there.
+func salePath(id string, verb ...string) string {
+	return strings.Join(append([]string{"/admin/v1/sales/" + url.PathEscape(id)}, verb...), "/")
+}

@@ -1,0 +1,203 @@
+package adminclient
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+)
+
+// How the client and the API fit is tested with the API, in package admin.
+
+const token = "operators-token-0123456789"
+
+// ask returns a client of a server that answers by a handler.
+func ask(t *testing.T, handler http.Handler) *Client {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	c, err := NewClient(server.URL, token)
+	require.NoError(t, err)
+	return c
+}
+
+// answers is a handler that gives each route of the operators' API one answer, and 404 to others.
+func answers(routes map[string]string) *http.ServeMux {
+	mux := http.NewServeMux()
+	for route, answer := range routes {
+		mux.HandleFunc(route, func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Authorization") != "Bearer "+token {
+				http.Error(w, "no token", http.StatusUnauthorized)
+				return
+			}
+			_, _ = io.WriteString(w, answer) // the test reads it or fails
+		})
+	}
+	return mux
+}
+
+// Every method asks its own route, with the operators' token, and hands on what it is answered.
+func TestEveryMethodAsksItsRoute(t *testing.T) {
+	ctx, lines := t.Context(), strings.NewReader("b")
+	routes := map[string]func(*Client) ([]byte, error){
+		"PUT /admin/v1/sales/s": func(c *Client) ([]byte, error) { return c.PutSale(ctx, "s", []byte("{}")) },
+		"PUT /admin/v1/sales/s/buyers": func(c *Client) ([]byte, error) {
+			return c.PutBuyers(ctx, "s", lines)
+		},
+		"POST /admin/v1/sales/s/open":    func(c *Client) ([]byte, error) { return c.Move(ctx, "s", "open") },
+		"POST /admin/v1/sales/s/preload": func(c *Client) ([]byte, error) { return c.Preload(ctx, "s", nil) },
+		"GET /admin/v1/sales/s":          func(c *Client) ([]byte, error) { return c.Sale(ctx, "s") },
+		"GET /admin/v1/sales":            func(c *Client) ([]byte, error) { return c.Sales(ctx) },
+		"GET /admin/v1/sales/s/stats":    func(c *Client) ([]byte, error) { return c.Stats(ctx, "s") },
+		"GET /admin/v1/rules":            func(c *Client) ([]byte, error) { return c.Rules(ctx) },
+		"PUT /admin/v1/rules":            func(c *Client) ([]byte, error) { return c.PutRules(ctx, []byte("{}")) },
+		"GET /admin/v1/orders/7":         func(c *Client) ([]byte, error) { return c.Order(ctx, 7) },
+	}
+	for route, call := range routes {
+		want := fmt.Sprintf("{%q: 1}", route)
+		got, err := call(ask(t, answers(map[string]string{route: want})))
+		require.NoError(t, err, route)
+		require.Equal(t, want, string(got))
+	}
+}
+
+func TestClientOfSomethingElse(t *testing.T) {
+	pages := http.NewServeMux()
+	pages.HandleFunc("GET /admin/v1/rules", func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "<html>a proxy's page", http.StatusBadGateway)
+	})
+	pages.HandleFunc("GET /admin/v1/sales", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "100") // and then less
+	})
+	pages.HandleFunc("POST /admin/v1/sales/cut/preload", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = io.WriteString(w, "event: progress\ndata: {\"done\":1,\"total\":2}\n\n") // the test reads it or fails
+	})
+	c := ask(t, pages)
+	var refusal *Refusal
+	_, err := c.Rules(t.Context())
+	require.ErrorAs(t, err, &refusal)
+	require.Equal(t, 502, refusal.Status)
+	_, err = c.Sales(t.Context())
+	require.ErrorIs(t, err, ErrUnreadable)
+	_, err = c.Preload(t.Context(), "cut", func(int, int) {})
+	require.ErrorIs(t, err, errStreamEnded)
+	for _, address := range []string{"", "127.0.0.1:8081", "ftp://x", "http://", "http://x:y:z"} {
+		_, err = NewClient(address, token)
+		require.Error(t, err, address)
+	}
+}
+
+func TestReadPreloadEndsWithItsProblem(t *testing.T) {
+	problem := `event: problem` + "\n" + `data: {"status":503,"code":"unavailable","detail":"d"}` + "\n\n"
+	_, err := readPreload(strings.NewReader(problem), nil)
+	require.EqualError(t, err, "unavailable (503): d")
+	_, err = readPreload(strings.NewReader("event: progress\ndata: no JSON\n"), nil)
+	require.Error(t, err)
+	_, err = readPreload(broken{}, nil)
+	require.ErrorIs(t, err, errStreamEnded)
+}
+
+// audited is an API of one sale whose stock is read one after the other; the last one stays.
+func audited(stocks ...sale.Stock) http.Handler {
+	mux := answers(map[string]string{
+		"GET /admin/v1/sales": `{"sales":[{"sale":"s","state":"open"},{"sale":"draft","state":"draft"}]}`,
+	})
+	mux.HandleFunc("GET /admin/v1/sales/s/audit", func(w http.ResponseWriter, _ *http.Request) {
+		stock := stocks[0]
+		if len(stocks) > 1 {
+			stocks = stocks[1:]
+		}
+		_ = json.NewEncoder(w).Encode(sale.Audit{Holds: stock.Holds(), Items: []sale.AuditItem{
+			{Sale: "s", SKU: "phone", Stock: stock, Difference: stock.Difference()},
+		}})
+	})
+	return mux
+}
+
+// certificate is what a second reading found.
+type certificate struct {
+	violated bool
+	fails    error
+}
+
+func (c certificate) Violated() bool { return c.violated }
+
+func (c certificate) Print(out io.Writer) error {
+	_, err := io.WriteString(out, "certificate\n")
+	return err
+}
+
+func TestAuditPrintsAndDecides(t *testing.T) {
+	whole, onTheWay := sale.Stock{Loaded: 10, Available: 8, Settled: 2}, sale.Stock{Loaded: 10, Available: 8, InFlight: 2}
+	less := sale.Stock{Loaded: 10, Available: 7, Settled: 2}
+	for name, test := range map[string]struct {
+		stocks      []sale.Stock
+		wait        time.Duration
+		certificate *certificate
+		want        error
+		prints      string
+	}{
+		"holds":                     {stocks: []sale.Stock{whole}, prints: "yes"},
+		"does not hold":             {stocks: []sale.Stock{less}, want: ErrBooksDoNotHold, prints: "NO"},
+		"on the way":                {stocks: []sale.Stock{onTheWay}, prints: "yes"},
+		"waits until it is settled": {stocks: []sale.Stock{onTheWay, onTheWay, whole}, wait: time.Minute, prints: "yes"},
+		"waits in vain": {
+			stocks: []sale.Stock{onTheWay}, wait: 20 * time.Millisecond, want: ErrStillInFlight, prints: "yes",
+		},
+		"certified": {stocks: []sale.Stock{whole}, certificate: &certificate{}, prints: "certificate"},
+		"the certificate is violated": {
+			stocks: []sale.Stock{whole}, certificate: &certificate{violated: true}, want: ErrBooksDoNotHold,
+			prints: "certificate",
+		},
+		"the stores could not be read": {
+			stocks: []sale.Stock{whole}, certificate: &certificate{fails: errFull}, want: ErrUnreadable,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			request := AuditRequest{Wait: test.wait, Poll: time.Millisecond}
+			if test.certificate != nil {
+				request.Certify = func(context.Context) (Certificate, error) { return *test.certificate, test.certificate.fails }
+			}
+			err := ask(t, audited(test.stocks...)).PrintAudit(t.Context(), &out, request)
+			require.ErrorIs(t, err, test.want)
+			require.Contains(t, out.String(), test.prints)
+		})
+	}
+}
+
+func TestAuditThatCannotBePrinted(t *testing.T) {
+	c := ask(t, audited(sale.Stock{Loaded: 10, Available: 10}))
+	for _, asJSON := range []bool{true, false} {
+		err := c.PrintAudit(t.Context(), full{}, AuditRequest{JSON: asJSON})
+		require.ErrorIs(t, err, errFull)
+	}
+}
+
+var errFull = errors.New("no space left")
+
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errFull }
+
+// broken is a reader whose source has gone.
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, errors.New("cable pulled") }
+
+func ExampleRefusal() {
+	fmt.Println(&Refusal{Status: 409, Code: "wrong_state", Detail: "open does not fit a sale that is draft"})
+	// Output: wrong_state (409): open does not fit a sale that is draft
+}

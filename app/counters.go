@@ -1,0 +1,39 @@
+package app
+
+import (
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+)
+
+// counted is one series of a counter or histogram: its labels, and how often it was counted.
+type counted struct {
+	labels map[string]string
+	n      int64
+}
+
+// countsOf returns the series of one metric. A metric that nothing has counted yet has none.
+func countsOf(metrics prometheus.Gatherer, name string) ([]counted, error) {
+	families, err := metrics.Gather()
+	if err != nil {
+		return nil, fmt.Errorf("gather metrics: %w", err)
+	}
+	var all []counted
+	for _, family := range families {
+		if family.GetName() != name {
+			continue
+		}
+		for _, metric := range family.GetMetric() {
+			one := counted{labels: map[string]string{}, n: int64(metric.GetCounter().GetValue())}
+			if family.GetType() == dto.MetricType_HISTOGRAM {
+				one.n = int64(metric.GetHistogram().GetSampleCount())
+			}
+			for _, label := range metric.GetLabel() {
+				one.labels[label.GetName()] = label.GetValue()
+			}
+			all = append(all, one)
+		}
+	}
+	return all, nil
+}

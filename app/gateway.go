@@ -1,0 +1,201 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"runtime/debug"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"flashsale/admin"
+	"flashsale/gateway"
+	"flashsale/recovery"
+	"flashsale/reserve"
+	"flashsale/scripts"
+	"flashsale/settings"
+	"flashsale/settle"
+	"flashsale/store"
+)
+
+// RunGateway serves buyers and operators until ctx ends, then drains. A listener that cannot be had is a *settings.Faults.
+func RunGateway(ctx context.Context, s *settings.Settings, log *slog.Logger) error {
+	return runProcess(ctx, "gateway", s, log, func(site *site) (role, error) {
+		debug.SetGCPercent(s.Gateway.GCPercent)
+		if s.Auth.Audience == "" {
+			log.Warn("a token that was made for another service is believed too: auth.audience is not set")
+		}
+		return newGatewayRole(site)
+	})
+}
+
+// farewellTime is how long a gateway goes on answering after it was asked to end, so that proxies and keep-alive clients
+// turn to another gateway by themselves.
+const farewellTime = time.Second
+
+// gatewayRole is the role that sells: buyers' listener, operators' listener.
+type gatewayRole struct {
+	*site
+	buyers, operators net.Listener
+	started           *startup
+	producer          *reserve.Producer
+	ids               *reserve.OrderIDs
+	engine            *reserve.Engine
+	gateway           *gateway.Gateway
+	catalogue         *store.Store // the follower's own connections: readers of orders may take all others
+	api               *admin.API
+}
+
+// catalogueConnections are for the follower, and for the list of buyers that may be read beside it.
+const catalogueConnections = 2
+
+func newGatewayRole(s *site) (*gatewayRole, error) {
+	listeners, err := listenAll(GatewayListeners(s.settings))
+	if err != nil {
+		return nil, err
+	}
+	r := &gatewayRole{
+		site: s, buyers: listeners[0], operators: listeners[1],
+		started: newStartup(checkDatabase, checkRedis, checkEngine, checkTopics, checkKafka, checkNode),
+		ids:     reserve.NewOrderIDs(s.db, s.holder, s.log),
+	}
+	if err := r.build(); err != nil {
+		return nil, errors.Join(err, r.abandon())
+	}
+	return r, nil
+}
+
+// build makes the parts; no store need be up.
+func (r *gatewayRole) build() (err error) {
+	refusals, err := settle.NewRefusals(r.site.registry, r.log)
+	if err != nil {
+		return err
+	}
+	if r.producer, err = newProducer(r.settings, refusals.Of("orders")); err != nil {
+		return err
+	}
+	breakers, err := gateway.NewBreakers()
+	if err != nil {
+		return err
+	}
+	g := r.settings.Gateway
+	r.engine = reserve.NewEngine(reserve.EngineOptions{
+		Redis: r.redis, Producer: r.producer, IDs: r.ids, AckTimeout: g.AckTimeout,
+		JournalMaxOrders: r.settings.Reserve.JournalMaxOrders, BatchMaxOrders: r.settings.Reserve.BatchMaxOrders,
+		BatchMaxWait: r.settings.Reserve.BatchMaxWait,
+		Breaker:      breakers, Report: r.db, Buckets: r.db, Registerer: r.registry, Log: r.log,
+	})
+	if r.catalogue, err = r.db.Apart(catalogueConnections); err != nil {
+		return err
+	}
+	auth := r.settings.Auth
+	keys, err := gateway.NewSecrets([]byte(auth.HS256Secret.Reveal()), []byte(auth.HS256PreviousSecret.Reveal()))
+	if err != nil {
+		return err
+	}
+	r.gateway, err = gateway.New(gateway.Options{
+		Keys: keys, Issuer: auth.Issuer, Audience: auth.Audience, MaxLifetime: auth.MaxLifetime, Log: r.log,
+		TrustedProxies: g.TrustedProxies, MaxConnections: boundConnections(r.log, g.MaxConnections),
+		MaxInFlight: g.MaxInFlight, TokenCache: g.TokenCacheSize, FarewellTime: farewellTime,
+	}, gateway.Deps{
+		Catalogue: r.catalogue, Stock: r.engine, Levels: r.redis, Orders: r.db, Cancels: r.db, Breakers: breakers,
+		Checks: r.waiting(r.started), Registerer: r.registry,
+		Heartbeat: func(ctx context.Context, version int64) error { return r.catalogue.NoteGateway(ctx, r.holder, version) },
+	})
+	if err != nil {
+		return err
+	}
+	r.api = admin.New(admin.Options{
+		AdminToken: r.settings.Admin.Token.Reveal(), ShopToken: r.settings.Shop.Token.Reveal(),
+		Version: ThisBuild().Version, Partitions: int32(r.settings.Kafka.Partitions), Now: r.engine.Now, Logger: r.log,
+	}, admin.Deps{
+		Sales: r.db, Preloads: r.db, Rules: r.db, Orders: r.db, Decisions: r.db,
+		Gateways: r.db,
+		Stock:    operatorStock{r.redis, recovery.NewRebuilder(r.redis, r.producer, r.db)},
+		Journals: r.engine, Tail: settle.NewTail(KafkaOptions(r.settings), r.settings.Namespace, r.db),
+		Gatherer: r.registry, Registerer: r.registry, Ready: r.ready, ClockAhead: r.engine.ClockAhead,
+	})
+	return nil
+}
+
+// operatorStock is what the operators' API does to Redis: the connection, and the rebuild that a preload is.
+type operatorStock struct {
+	*scripts.Redis
+	*recovery.Rebuilder
+}
+
+// ready returns what the process waits for.
+func (r *gatewayRole) ready() map[string]string { return r.gateway.Ready() }
+
+// metrics returns the registry of the role.
+func (r *gatewayRole) metrics() prometheus.Gatherer { return r.site.registry }
+
+// abandon closes what a role that will not run has opened.
+func (r *gatewayRole) abandon() error {
+	return errors.Join(r.buyers.Close(), r.operators.Close(), r.closeCatalogue())
+}
+
+// closeCatalogue ends the follower's connections if they were opened.
+func (r *gatewayRole) closeCatalogue() error {
+	if r.catalogue == nil {
+		return nil
+	}
+	return r.catalogue.Close()
+}
+
+// run serves until ctx ends, then drains: buyers first, then the stock engine, then the producer.
+func (r *gatewayRole) run(ctx context.Context) error {
+	background, stop := context.WithCancel(context.WithoutCancel(ctx)) // outlives ctx: answers under way need it
+	defer stop()
+	group, serving := errgroup.WithContext(ctx)
+	var roles errgroup.Group
+	roles.Go(func() error { r.identity.Run(background); return nil })
+	roles.Go(func() error { r.gateway.Run(background); return nil })
+	group.Go(func() error { return r.gateway.Serve(r.buyers) })
+	group.Go(func() error {
+		return serveHTTP(serving, r.operators, r.api, r.api.StopStreams, r.settings.Gateway.ShutdownTimeout)
+	})
+	group.Go(func() error {
+		return r.start(serving, func() { roles.Go(func() error { r.ids.Run(background); return nil }) })
+	})
+	group.Go(func() error { <-serving.Done(); return r.drain() })
+	err := group.Wait()
+	stop()
+	err = errors.Join(err, roles.Wait())
+	r.forget()
+	return errors.Join(err, r.closeCatalogue())
+}
+
+// forget deletes the gateway's row, which names the version of the catalogue that it sells by. It waits a second at most when
+// the database is away.
+func (r *gatewayRole) forget() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := r.catalogue.ForgetGateway(ctx, r.holder); err != nil {
+		r.log.Warn("the gateway is still named in the database", "error", err)
+	}
+}
+
+// start waits for the stores and calls lease after that, which leases the node id. The gateway sells nothing without a node
+// id, so it sells nothing before it has reached every store.
+func (r *gatewayRole) start(ctx context.Context, lease func()) error {
+	if err := r.awaitStores(ctx, r.started, r.producer, r.knownTopics); err != nil || ctx.Err() != nil {
+		return err
+	}
+	lease()
+	if err := r.started.wait(ctx, r.log, checkNode, r.ids.Check); err != nil || ctx.Err() != nil {
+		return err
+	}
+	r.log.Info("gateway is ready", "buyers", r.buyers.Addr().String(), "operators", r.operators.Addr().String())
+	return nil
+}
+
+// drain ends the parts in the order in which they use each other.
+func (r *gatewayRole) drain() error {
+	ctx, cancel := context.WithTimeout(context.Background(), r.settings.Gateway.ShutdownTimeout)
+	defer cancel()
+	return errors.Join(r.gateway.Shutdown(ctx), r.engine.Drain(ctx), r.producer.Close(ctx))
+}

@@ -1,0 +1,60 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"flashsale/settings"
+)
+
+// role is what a process runs. run returns when ctx ends and everything is drained, or with the fault that ended it.
+type role interface {
+	run(ctx context.Context) error
+	metrics() prometheus.Gatherer
+}
+
+// runProcess opens a site, builds one role on it and runs the role until ctx ends or the role fails.
+func runProcess(ctx context.Context, name string, s *settings.Settings, log *slog.Logger, build func(*site) (role, error)) error {
+	site, err := openSite(s, log)
+	if err != nil {
+		return err
+	}
+	defer site.close()
+	built, err := build(site)
+	if err != nil {
+		return err
+	}
+	defer ignoreHangup(log)()
+	ended := watchEnding(ctx, log, name, built.metrics())
+	err = built.run(ctx)
+	ended(err)
+	return err
+}
+
+// ignoreHangup keeps a process alive when its terminal is gone. It logs the first SIGHUP only, for an operator who sends one
+// to have the settings read again: log rotation may send one a day. It lasts until the caller calls stop.
+func ignoreHangup(log *slog.Logger) (stop func()) {
+	hangups, done := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(hangups, syscall.SIGHUP)
+	go func() {
+		said := false
+		for {
+			select {
+			case <-hangups:
+				if !said {
+					said = true
+					log.Info("SIGHUP is ignored: settings are read at the start only, and logs go to stderr; " +
+						"SIGTERM ends the process")
+				}
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() { signal.Stop(hangups); close(done) }
+}

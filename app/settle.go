@@ -1,0 +1,172 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"runtime/debug"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"flashsale/admin"
+	"flashsale/recovery"
+	"flashsale/reserve"
+	"flashsale/settings"
+	"flashsale/settle"
+	"flashsale/store"
+)
+
+// RunSettle settles until ctx ends, then drains. A listener that cannot be had is a *settings.Faults.
+func RunSettle(ctx context.Context, s *settings.Settings, log *slog.Logger) error {
+	return runProcess(ctx, "settle", s, log, func(site *site) (role, error) {
+		debug.SetGCPercent(s.Settle.GCPercent)
+		return newSettleRole(site)
+	})
+}
+
+// settleRole is the role that settles: consumer, relay, rebuild, outbox, events, expiry, gauges, probes.
+type settleRole struct {
+	*site
+	probes     net.Listener
+	registry   *prometheus.Registry
+	started    *startup
+	producer   *reserve.Producer
+	settler    *settle.Settler
+	controller *recovery.Controller
+	relay      *recovery.Relay
+	outbox     *recovery.OutboxApplier
+	events     *settle.Publisher
+	reaper     *settle.Reaper
+	gauges     *admin.Gauges
+}
+
+func newSettleRole(s *site) (*settleRole, error) {
+	listeners, err := listenAll(SettleListeners(s.settings))
+	if err != nil {
+		return nil, err
+	}
+	r := &settleRole{
+		site: s, probes: listeners[0], registry: newRegistry(), // its own registry: another role may run on the same site
+		started: newStartup(checkDatabase, checkRedis, checkEngine, checkTopics, checkKafka),
+	}
+	if err := r.build(); err != nil {
+		return nil, errors.Join(err, r.probes.Close())
+	}
+	return r, nil
+}
+
+func (r *settleRole) build() (err error) {
+	refusals, err := settle.NewRefusals(r.registry, r.log)
+	if err != nil {
+		return err
+	}
+	if r.producer, err = newProducer(r.settings, refusals.Of("orders")); err != nil {
+		return err
+	}
+	r.controller = recovery.NewController(recovery.ControllerOptions{
+		Redis: r.redis, Rebuilder: recovery.NewRebuilder(r.redis, r.producer, r.db),
+		Catalogue: r.db, Buckets: r.db, Units: r.db, Leases: r.db, Owner: r.holder, Log: r.log,
+	})
+	r.relay = recovery.NewRelay(recovery.RelayOptions{
+		Redis: r.redis, Publisher: r.producer, Leases: r.db, Owner: r.holder, Watched: r.controller.Watched,
+		Deadline: r.settings.Reserve.RelayDeadline, Log: r.log,
+	})
+	r.outbox = recovery.NewOutboxApplier(recovery.OutboxApplierOptions{
+		Redis: r.redis, Outbox: r.db, Report: r.db, Leases: r.db, Owner: r.holder, Log: r.log,
+	})
+	r.events, err = settle.NewPublisher(settle.PublisherOptions{
+		Kafka: KafkaOptions(r.settings), Namespace: r.settings.Namespace, Outgoing: r.db, Leases: r.db, Holder: r.holder,
+		Registerer: r.registry, Log: r.log, Pressed: func() bool { return r.settler.Pressed() },
+		Refused: refusals.Of("events"),
+	})
+	if err != nil {
+		return err
+	}
+	r.reaper, err = settle.NewReaper(settle.ReaperOptions{
+		Orders: r.db, Leases: r.db, Holder: r.holder, Registerer: r.registry, Log: r.log,
+	})
+	if err != nil {
+		return err
+	}
+	r.settler, err = settle.New(settle.Options{
+		Kafka: KafkaOptions(r.settings), Namespace: r.settings.Namespace, Partitions: int32(r.settings.Kafka.Partitions),
+		MaxRows: r.settings.Settle.BatchMaxRows, MaxBytes: r.settings.Settle.BatchMaxBytes, Log: r.log,
+		Refused:       refusals.Of("dead"),
+		FetchMinBytes: r.settings.Settle.FetchMinBytes, FetchMaxWait: r.settings.Settle.FetchMaxWait,
+	}, r.db, r.registry)
+	if err != nil {
+		return err
+	}
+	r.gauges, err = admin.NewGauges(r.db, r.redis, r.registry, admin.GaugeOptions{Pauser: r.db, Logger: r.log})
+	return err
+}
+
+// ready returns what the process waits for.
+func (r *settleRole) ready() map[string]string {
+	if waiting := r.waiting(r.started)(); len(waiting) > 0 {
+		return waiting
+	}
+	return r.settler.Ready() // it starts when every other check has passed
+}
+
+// metrics returns the registry of the role.
+func (r *settleRole) metrics() prometheus.Gatherer { return r.registry }
+
+// run settles until ctx ends, then finishes the transactions under way.
+func (r *settleRole) run(ctx context.Context) error {
+	group, working := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		probes := admin.NewProbes(admin.ProbesOptions{
+			Gatherer: r.registry, Registerer: r.registry, Ready: r.ready, ClockAhead: r.relay.ClockAhead,
+			AdminToken: r.settings.Admin.Token.Reveal(), Logger: r.log,
+		})
+		return serveHTTP(working, r.probes, probes, func() {}, time.Second)
+	})
+	group.Go(func() error {
+		if err := r.awaitStores(working, r.started, r.producer, r.topics); err != nil || working.Err() != nil {
+			return err
+		}
+		r.log.Info("settle is ready", "listen", r.probes.Addr().String())
+		group.Go(func() error { return r.settle(working) })
+		group.Go(func() error { r.gauges.Run(working); return nil })
+		group.Go(func() error { r.relay.Run(working); return nil })
+		group.Go(func() error { r.outbox.Run(working); return nil })
+		group.Go(func() error { r.events.Run(working); return nil })
+		group.Go(func() error { r.reaper.Run(working); return nil })
+		group.Go(func() error { r.controller.Run(working); return nil })
+		group.Go(func() error { r.identity.Run(working); return nil })
+		return nil
+	})
+	err := group.Wait()
+	drain, cancel := context.WithTimeout(context.Background(), r.settings.Gateway.ShutdownTimeout)
+	defer cancel()
+	return errors.Join(err, r.producer.Close(drain))
+}
+
+// settle settles until ctx ends. What cannot settle must not be sold: when the settler ends with a fault that only an
+// operator can mend, settle closes every bucket, and no bucket opens again before settlement passes the fence of its rebuild.
+func (r *settleRole) settle(ctx context.Context) error {
+	err := r.settler.Run(ctx)
+	if err == nil {
+		return nil
+	}
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closingTime)
+	defer cancel()
+	return errors.Join(err, closeBuckets(closing, r.db))
+}
+
+// closingTime bounds the attempt to close every bucket.
+const closingTime = 30 * time.Second
+
+// closeBuckets closes every bucket that the database lists. Each sells again after its rebuild.
+func closeBuckets(ctx context.Context, db *store.Store) error {
+	changes, err := db.Changes(ctx, 0)
+	if err != nil || len(changes.Buckets) == 0 {
+		return err
+	}
+	_, err = db.CloseBuckets(ctx, changes.Buckets)
+	return err
+}

@@ -1,0 +1,82 @@
+// Package app assembles the processes: it makes the parts of every room from the settings, passes each part what it needs
+// from the others, and runs them. It is the only package that imports every room, and it knows no command line. RunGateway
+// and RunSettle are the processes of a deployment. Dev runs both in one process; the build tag nodev leaves it out, and
+// nothing else in this package knows of it.
+package app
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"flashsale/admin"
+	"flashsale/recovery"
+	"flashsale/scripts"
+	"flashsale/settings"
+	"flashsale/store"
+)
+
+// site is what the roles of one process share: settings, log and the stores. No store need be up.
+type site struct {
+	settings *settings.Settings
+	log      *slog.Logger
+	db       *store.Store
+	redis    *scripts.Redis
+	identity *recovery.Identity
+	holder   string // names this process, and no other, in leases
+	registry *prometheus.Registry
+}
+
+func openSite(s *settings.Settings, log *slog.Logger) (*site, error) {
+	db, err := OpenStore(s)
+	if err != nil {
+		return nil, err
+	}
+	return newSite(s, log, db, false)
+}
+
+// newSite takes db over: it closes db where it fails, and close closes it later.
+func newSite(s *settings.Settings, log *slog.Logger, db *store.Store, embedded bool) (*site, error) {
+	redis, err := dialRedis(s, embedded)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return &site{
+		settings: s, log: log, db: db, redis: redis, registry: newRegistry(),
+		identity: recovery.NewIdentity(redis, db, log), holder: newHolder(),
+	}, nil
+}
+
+// newHolder returns host, process id and a random part: a process that starts again, also with the same id, is another
+// holder.
+func newHolder() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	life := make([]byte, 8)
+	_, _ = rand.Read(life) // documented never to fail
+	return fmt.Sprintf("%.40s/%d/%x", host, os.Getpid(), life)
+}
+
+// newRegistry returns a registry with the metrics of every process.
+func newRegistry() *prometheus.Registry {
+	b := ThisBuild()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(admin.NewBuildInfo(b.Version, b.Commit), collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return registry
+}
+
+// close ends the connections to the stores. The roles that use them must have ended before.
+func (s *site) close() {
+	s.redis.Close()
+	if err := s.db.Close(); err != nil {
+		s.log.Warn("the database connections did not close", "error", err)
+	}
+}

@@ -1,0 +1,148 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"flashsale/reserve"
+	"flashsale/sale"
+	"flashsale/settle"
+)
+
+// Names of the checks that /readyz shows.
+const (
+	checkDatabase = "database"
+	checkRedis    = "redis"
+	checkEngine   = "engine"
+	checkTopics   = "topics"
+	checkKafka    = "kafka"
+	checkNode     = "node_id"
+)
+
+// startup is what a process still waits for; /readyz shows it. A check that has passed does not return, also when its store
+// goes away later.
+type startup struct {
+	mu      sync.Mutex
+	waiting map[string]string
+}
+
+const (
+	startupRetry = 200 * time.Millisecond // from one try to the next
+	startupTry   = 5 * time.Second        // for the answer of one try
+)
+
+func newStartup(names ...string) *startup {
+	s := &startup{waiting: map[string]string{}}
+	for _, name := range names {
+		s.waiting[name] = errNotYet.Error()
+	}
+	return s
+}
+
+// missing returns the checks that have not passed, by name, with what they found last.
+func (s *startup) missing() map[string]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.waiting)
+}
+
+func (s *startup) note(name, found string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if found == "" {
+		delete(s.waiting, name)
+		return
+	}
+	s.waiting[name] = found
+}
+
+// wait repeats a check until it passes or ctx ends. It returns an error for a database of another schema only, because
+// waiting does not change the schema. It logs a finding when the finding changes.
+func (s *startup) wait(ctx context.Context, log *slog.Logger, name string, check func(context.Context) error) error {
+	said := ""
+	for {
+		try, cancel := context.WithTimeout(ctx, startupTry)
+		err := check(try)
+		cancel()
+		switch {
+		case err == nil:
+			s.note(name, "")
+			return nil
+		case ctx.Err() != nil:
+			return nil //nolint:nilerr // asked to end while waiting: what the check found does not matter any more
+		case errors.Is(err, sale.ErrSchema):
+			return err
+		}
+		if err.Error() != said {
+			said = err.Error()
+			log.Warn("waiting", "for", name, "error", said)
+		}
+		s.note(name, said)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(startupRetry):
+		}
+	}
+}
+
+// errNotYet is the finding of a check that has not run yet or knows no reason.
+var errNotYet = errors.New("not reached yet")
+
+func yet(ready func() bool) func(context.Context) error {
+	return func(context.Context) error {
+		if ready() {
+			return nil
+		}
+		return errNotYet
+	}
+}
+
+// awaitStores waits for everything a process needs at its start, for all of it at once, so that /readyz names exactly what
+// is away. Its errors are those of wait.
+func (s *site) awaitStores(
+	ctx context.Context, started *startup, producer *reserve.Producer, topics func(context.Context) error,
+) error {
+	group, waiting := errgroup.WithContext(ctx)
+	for name, check := range map[string]func(context.Context) error{
+		checkDatabase: s.db.CheckSchema,
+		checkRedis:    s.redis.Ping,
+		checkEngine:   s.identity.Check,
+		checkTopics:   topics,
+		checkKafka:    yet(producer.Ready),
+	} {
+		group.Go(func() error { return started.wait(waiting, s.log, name, check) })
+	}
+	return group.Wait()
+}
+
+// topics checks that the topics exist with the partitions that the settings name.
+func (s *site) topics(ctx context.Context) error {
+	return settle.CheckTopics(ctx, KafkaOptions(s.settings), s.settings.Namespace, int32(s.settings.Kafka.Partitions))
+}
+
+// knownTopics checks also that the database knows these topics: the gateway must not publish orders to a topic that was made
+// anew. The settling role compares the same, and more, by itself.
+func (s *site) knownTopics(ctx context.Context) error {
+	if err := s.topics(ctx); err != nil {
+		return err
+	}
+	return settle.CheckPositions(ctx, KafkaOptions(s.settings), s.settings.Namespace, s.db)
+}
+
+// waiting returns what a process waits for: what its start still needs, and a Redis that belongs to another database.
+func (s *site) waiting(started *startup) func() map[string]string {
+	return func() map[string]string {
+		waiting := started.missing()
+		if doubt := s.identity.Doubt(); doubt != nil && waiting[checkEngine] == "" {
+			waiting[checkEngine] = doubt.Error()
+		}
+		return waiting
+	}
+}

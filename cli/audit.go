@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"flashsale/adminclient"
+	"flashsale/app"
+	"flashsale/audit"
+	"flashsale/settings"
+	"flashsale/settle"
+)
+
+// Audit prints the stock equation.
+type Audit struct {
+	Sale   string        `arg:"" optional:"" help:"Sale id; all sales when left out."`
+	Wait   time.Duration `help:"First wait this long until nothing is in flight."`
+	Output string        `short:"o" enum:"text,json" default:"text" help:"text or json."`
+}
+
+// Run prints the stock equation as the engine reads it. Where mysql.dsn is set, the audit also reads Redis, the orders topic
+// and the database for itself, past the engine, and prints what that finds; a dev sale has no such stores.
+func (c Audit) Run(inv *invocation) error {
+	s, err := inv.settings("audit")
+	if err != nil {
+		return err
+	}
+	client, err := adminclient.NewClient(s.Admin.URL, s.Admin.Token.Reveal())
+	if err != nil {
+		return err
+	}
+	request := adminclient.AuditRequest{Sale: c.Sale, Wait: c.Wait, JSON: c.Output == "json"}
+	if s.MySQL.DSN.Reveal() != "" {
+		request.Certify = func(ctx context.Context) (adminclient.Certificate, error) { return certify(ctx, s, c.Sale) }
+	}
+	return exitOf(client.PrintAudit(inv.ctx, inv.stdout, request))
+}
+
+// certificate is what the second reading found, and which build looked.
+type certificate struct {
+	Version string `json:"version"`
+	Commit  string `json:"commit"`
+	*audit.Report
+}
+
+func certify(ctx context.Context, s *settings.Settings, id string) (adminclient.Certificate, error) {
+	auditor, err := audit.Open(audit.Options{
+		DSN: s.MySQL.DSN.Reveal(), Namespace: s.Namespace, Topic: settle.TopicsOf(s.Namespace).Orders,
+		RedisAddrs: s.Redis.Addrs, RedisUsername: s.Redis.Username, RedisPassword: s.Redis.Password.Reveal(),
+		RedisTLS: s.Redis.TLS, KafkaBrokers: s.Kafka.Brokers, KafkaTLS: s.Kafka.TLS,
+		KafkaMechanism: s.Kafka.SASLMechanism, KafkaUsername: s.Kafka.SASLUsername,
+		KafkaPassword: s.Kafka.SASLPassword.Reveal(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer auditor.Close()
+	report, err := auditor.Run(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	b := app.ThisBuild()
+	return certificate{Version: b.Version, Commit: b.Commit, Report: report}, nil
+}
+
+// Violated reports whether the stores contradict each other.
+func (c certificate) Violated() bool { return c.Verdict == audit.Violated }
+
+// Print writes a line per invariant.
+func (c certificate) Print(out io.Writer) error {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "\nSALE\tSKU\tINVARIANT\tVERDICT\tDETAIL")
+	for _, line := range c.Invariants {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", line.Sale, line.SKU, line.Invariant, line.Verdict, line.Detail)
+	}
+	return table.Flush()
+}

@@ -1,0 +1,91 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// output is what one command line left behind.
+type output struct {
+	code           int
+	stdout, stderr string
+}
+
+const (
+	testSecret = "FLASHSALE_AUTH_HS256_SECRET=0123456789abcdef0123456789abcdef"
+	testToken  = "FLASHSALE_ADMIN_TOKEN=operators-token-of-a-test"
+	testDSN    = "FLASHSALE_MYSQL_DSN=root@tcp(127.0.0.1:1)/flashsale"
+)
+
+// table has every command, without the help texts of the table in cmd/flashsale.
+type table struct {
+	Globals
+
+	Dev        Dev        `cmd:""`
+	Gateway    Gateway    `cmd:""`
+	Settle     Settle     `cmd:""`
+	Migrate    Migrate    `cmd:""`
+	Sale       Sale       `cmd:""`
+	Rules      Rules      `cmd:""`
+	Audit      Audit      `cmd:""`
+	Token      Token      `cmd:""`
+	Load       Load       `cmd:""`
+	Deadletter Deadletter `cmd:""`
+	Config     Config     `cmd:""`
+	Version    Version    `cmd:""`
+}
+
+func run(ctx context.Context, args, environ []string, stdin string, stdout, stderr io.Writer) int {
+	return Run(ctx, &table{}, args, environ, Streams{strings.NewReader(stdin), stdout, stderr})
+}
+
+func command(t *testing.T, environ []string, stdin string, args ...string) output {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	code := run(t.Context(), args, environ, stdin, &stdout, &stderr)
+	return output{code, stdout.String(), stderr.String()}
+}
+
+// closedPort returns an address of this machine on which nobody listens.
+func closedPort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, listener.Close())
+	return listener.Addr().String()
+}
+
+// watchedBuffer is an output that says when a text has appeared in it.
+type watchedBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+	want string
+	seen chan struct{}
+	told bool
+}
+
+// Write appends and looks for the text.
+func (b *watchedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n, err := b.text.Write(p)
+	if !b.told && strings.Contains(b.text.String(), b.want) {
+		b.told = true
+		close(b.seen)
+	}
+	return n, err
+}
+
+// String returns what was written so far.
+func (b *watchedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}

@@ -1,0 +1,262 @@
+//go:build !nodev
+
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/settings"
+)
+
+// devRun is one life of "flashsale dev" inside the test.
+type devRun struct {
+	t      *testing.T
+	cancel context.CancelFunc
+	done   chan int
+	stdout *watchedBuffer
+	stderr *watchedBuffer
+}
+
+var anyPort = []string{"--gateway-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--settle-listen", "127.0.0.1:0"}
+
+// startDev runs dev until want has appeared on stdout.
+func startDev(t *testing.T, want string, args ...string) *devRun {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	d := &devRun{t: t, cancel: cancel, done: make(chan int, 1),
+		stdout: &watchedBuffer{want: want, seen: make(chan struct{})}, stderr: &watchedBuffer{}}
+	d.stderr.told = true
+	go func() {
+		d.done <- run(ctx, append(append([]string{"dev"}, anyPort...), args...), nil, "", d.stdout, d.stderr)
+	}()
+	select {
+	case <-d.stdout.seen:
+	case code := <-d.done:
+		t.Fatalf("dev ended with %d: %s", code, d.stderr)
+	case <-time.After(30 * time.Second):
+		cancel()
+		t.Fatalf("dev did not say %q: %s%s", want, d.stdout, d.stderr)
+	}
+	return d
+}
+
+func (d *devRun) stop() {
+	d.t.Helper()
+	d.cancel()
+	require.Equal(d.t, ExitDone, <-d.done, d.stderr.String())
+}
+
+// find returns what a pattern captures in the banner.
+func (d *devRun) find(pattern string) string {
+	d.t.Helper()
+	found := regexp.MustCompile(pattern).FindStringSubmatch(d.stdout.String())
+	require.Len(d.t, found, 2, d.stdout.String())
+	return found[1]
+}
+
+// call does what the banner's curl line does, and returns the order or the problem.
+func (d *devRun) call(method string) (int, map[string]any) {
+	d.t.Helper()
+	return d.callAs(method, d.find(`'Authorization: ([^']+)'`))
+}
+
+func (d *devRun) callAs(method, authorization string) (int, map[string]any) {
+	d.t.Helper()
+	request, err := http.NewRequestWithContext(d.t.Context(), method, d.find(`-X POST (\S+)`), nil)
+	require.NoError(d.t, err)
+	request.Header.Set("Authorization", authorization)
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(d.t, err)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	require.NoError(d.t, err)
+	var answer map[string]any
+	require.NoError(d.t, json.Unmarshal(body, &answer), string(body))
+	return response.StatusCode, answer
+}
+
+func (d *devRun) audit() output {
+	d.t.Helper()
+	return command(d.t, []string{"FLASHSALE_ADMIN_TOKEN=" + d.find(`operators' token +(\S+)`),
+		"FLASHSALE_ADMIN_URL=" + d.find(`operators +(\S+)\n`)}, "", "audit", "--wait", "10s")
+}
+
+func TestDevSellsAndKeepsItsOrders(t *testing.T) {
+	dir := t.TempDir()
+	first := startDev(t, "curl -i", "--data-dir", dir, "--auth-max-lifetime", "10m")
+	require.Contains(t, first.stdout.String(), "for trying and developing only")
+	status, order := first.call(http.MethodPost)
+	require.Equal(t, http.StatusAccepted, status, order)
+	require.Equal(t, "queued", order["status"])
+	status, problem := first.call(http.MethodPost)
+	require.Equal(t, http.StatusConflict, status)
+	require.Equal(t, "already_bought", problem["code"])
+	audit := first.audit()
+	require.Equal(t, ExitDone, audit.code, audit.stderr)
+	require.Contains(t, audit.stdout, "9999")
+	first.stop()
+
+	second := startDev(t, "curl -i", "--data-dir", dir)
+	status, list := second.call(http.MethodGet)
+	require.Equal(t, http.StatusOK, status)
+	orders := list["orders"].([]any)
+	require.Len(t, orders, 1)
+	require.Equal(t, order["order_id"], orders[0].(map[string]any)["order_id"])
+	require.Equal(t, "confirmed", orders[0].(map[string]any)["status"])
+	audit = second.audit() // answers once the stock is rebuilt
+	require.Equal(t, ExitDone, audit.code, audit.stderr)
+	require.Eventually(t, func() bool { // the gateway hears of the new epoch a moment later
+		status, problem = second.call(http.MethodPost)
+		return status == http.StatusConflict && problem["code"] == "already_bought"
+	}, 5*time.Second, 20*time.Millisecond)
+	second.stop()
+}
+
+func TestDevDemoPrintsALiveLine(t *testing.T) {
+	d := startDev(t, "books hold", "--demo")
+	line := d.find(`(asked \d+ .*books hold)`)
+	require.Regexp(t,
+		`sold \d+ +repeated \d+ +refused .+ stock: \d+ available, \d+ in flight, \d+ settled, \d+ released of 10000`, line)
+	require.NotContains(t, line, "unauthenticated",
+		"the press by which dev found out that the gateway is ready is none of the crowd's")
+	status, order := d.call(http.MethodPost)
+	require.Equal(t, http.StatusAccepted, status, "the crowd leaves units for the line of the banner: %v", order)
+	d.stop()
+}
+
+func TestDevKeepsItsSecrets(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	require.NoError(t, os.Mkdir(dir, 0o755))
+	first := startDev(t, "curl -i", "--data-dir", dir)
+	require.NotContains(t, first.stdout.String(), "earlier run")
+	status, order := first.call(http.MethodPost)
+	require.Equal(t, http.StatusAccepted, status, order)
+	operators, buyer := first.find(`operators' token +(\S+)`), first.find(`'Authorization: ([^']+)'`)
+	first.stop()
+	secrets := filepath.Join(dir, secretsName)
+	for path, mode := range map[string]os.FileMode{dir: 0o700, secrets: 0o600} {
+		info, err := os.Stat(path)
+		require.NoError(t, err)
+		require.Equal(t, mode, info.Mode().Perm(), path)
+	}
+	token := command(t, nil, "", "token", "--buyer", "bob", "--config", secrets)
+	require.Equal(t, ExitDone, token.code, token.stderr)
+
+	require.NoError(t, os.Chmod(secrets, 0o644))
+	second := startDev(t, "curl -i", "--data-dir", dir)
+	require.Contains(t, second.stdout.String(), "kept       of an earlier run: sales demo with 1 orders; its secrets")
+	require.Equal(t, operators, second.find(`operators' token +(\S+)`))
+	for _, bearer := range []string{buyer, "Bearer " + strings.TrimSpace(token.stdout)} {
+		status, answer := second.callAs(http.MethodGet, bearer)
+		require.Equal(t, http.StatusOK, status, answer)
+	}
+	info, err := os.Stat(secrets)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	second.stop()
+
+	require.NoError(t, os.WriteFile(secrets, []byte("admin: {token: short}\n"), 0o600))
+	got := command(t, nil, "", append(append([]string{"dev"}, anyPort...), "--data-dir", dir)...)
+	require.Equal(t, ExitUsage, got.code, got.stderr)
+	require.Contains(t, got.stderr, secrets)
+}
+
+// An empty folder is a variable of the shell that was not set: it is not the current directory.
+func TestDevRefusesAnEmptyDataDir(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, words := range [][]string{{"--data-dir="}, {"--data-dir", ""}} {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // a dev that takes it would run on
+		var stdout, stderr bytes.Buffer
+		code := run(ctx, append(append([]string{"dev"}, anyPort...), words...), nil, "", &stdout, &stderr)
+		cancel()
+		require.Equal(t, ExitUsage, code, stderr.String())
+		require.Contains(t, stderr.String(), "--data-dir is empty")
+	}
+	entries, err := os.ReadDir(".")
+	require.NoError(t, err)
+	require.Empty(t, entries)
+}
+
+// A secret that somebody gave is used and not written down.
+func TestDevDoesNotWriteGivenSecretsDown(t *testing.T) {
+	dir := t.TempDir()
+	source, _, err := settings.FromCommandLine(nil, []string{testSecret, testToken})
+	require.NoError(t, err)
+	s, err := source.Load("dev")
+	require.NoError(t, err)
+	kept, err := keepSecrets(dir, s)
+	require.NoError(t, err)
+	require.False(t, kept)
+	require.Equal(t, "operators-token-of-a-test", s.Admin.Token.Reveal())
+	require.NoFileExists(t, filepath.Join(dir, secretsName))
+}
+
+// What an earlier run left sold out or paused is said where the line to paste stands.
+func TestDevSaysThatItsSaleDoesNotSell(t *testing.T) {
+	dir := t.TempDir()
+	first := startDev(t, "curl -i", "--data-dir", dir)
+	moved := command(t, []string{"FLASHSALE_ADMIN_URL=" + first.find(`operators +(\S+)\n`)}, "", "sale", "pause", "demo",
+		"--config", filepath.Join(dir, secretsName))
+	require.Equal(t, ExitDone, moved.code, moved.stderr)
+	first.stop()
+	second := startDev(t, "curl -i", "--data-dir", dir)
+	require.Contains(t, second.stdout.String(),
+		"buy one (refused now: sale demo is paused; flashsale sale resume demo goes on with it):")
+	moved = command(t, []string{"FLASHSALE_ADMIN_URL=" + second.find(`operators +(\S+)\n`)}, "", "sale", "close", "demo",
+		"--config", filepath.Join(dir, secretsName))
+	require.Equal(t, ExitDone, moved.code, moved.stderr)
+	second.stop()
+	third := startDev(t, "curl -i", "--data-dir", dir)
+	require.Contains(t, third.stdout.String(), "buy one (refused now: sale demo is closed; a new --data-dir begins a new one):")
+	third.stop()
+}
+
+func TestDevNamesTakenPorts(t *testing.T) {
+	d := startDev(t, "curl -i")
+	taken := strings.TrimPrefix(d.find(`operators +(\S+)\n`), "http://")
+	got := command(t, nil, "", append(append([]string{"dev"}, anyPort...), "--gateway-listen", taken)...)
+	require.Equal(t, ExitUsage, got.code, got.stderr)
+	require.Contains(t, got.stderr, "gateway.listen")
+	require.Contains(t, got.stderr, taken)
+	d.stop()
+}
+
+func TestDevTellsItsEnding(t *testing.T) {
+	d := startDev(t, "curl -i")
+	status, _ := d.call(http.MethodPost)
+	require.Equal(t, http.StatusAccepted, status)
+	d.stop()
+	begins, ends := logLines(t, d.stderr.String(), "ending: draining"), logLines(t, d.stderr.String(), "ended: drained")
+	require.Len(t, begins, 1)
+	require.Len(t, ends, 1)
+	for _, counted := range []string{"requests", "orders", "rows", "after"} {
+		require.Contains(t, ends[0], counted)
+	}
+}
+
+// logLines returns the lines of a log whose message begins so.
+func logLines(t *testing.T, log, message string) (found []map[string]any) {
+	t.Helper()
+	for _, text := range strings.Split(strings.TrimSpace(log), "\n") {
+		var line map[string]any
+		if json.Unmarshal([]byte(text), &line) != nil {
+			continue // a warning of a library
+		}
+		if said, _ := line["msg"].(string); strings.HasPrefix(said, message) {
+			found = append(found, line)
+		}
+	}
+	return found
+}

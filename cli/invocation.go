@@ -1,0 +1,76 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"time"
+
+	"flashsale/app"
+	"flashsale/sale"
+	"flashsale/settings"
+	"flashsale/store"
+)
+
+// invocation is what every command gets: its surroundings, and the source of the settings that it loads.
+type invocation struct {
+	ctx    context.Context
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+	source settings.Source
+}
+
+// settings loads the settings for a command and logs their warnings. With an error it returns the settings as far as it
+// could read them.
+func (inv *invocation) settings(command string) (*settings.Settings, error) {
+	s, err := inv.source.Load(command)
+	if err != nil {
+		return s, err
+	}
+	logger := newLogger(inv.stderr, s.Log.Level)
+	for _, warning := range s.Warnings() {
+		logger.Warn(warning)
+	}
+	return s, nil
+}
+
+// newLogger writes JSON lines. The settings have checked level.
+func newLogger(w io.Writer, level string) *slog.Logger {
+	var least slog.Level
+	if err := least.UnmarshalText([]byte(level)); err != nil {
+		least = slog.LevelInfo
+	}
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: least}))
+}
+
+// store opens the database that the settings of a command name.
+func (inv *invocation) store(command string) (*store.Store, error) {
+	s, err := inv.settings(command)
+	if err != nil {
+		return nil, err
+	}
+	return app.OpenStore(s)
+}
+
+// explain returns why a statement failed where the schema is the reason: the table that is not there, or the column, is
+// only how it shows.
+func (inv *invocation) explain(db *store.Store, err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return err // a database that did not answer one question will not answer another
+	}
+	ctx, cancel := within(inv.ctx)
+	defer cancel()
+	if schema := db.CheckSchema(ctx); errors.Is(schema, sale.ErrSchema) {
+		return schema
+	}
+	return err
+}
+
+// within bounds a command that talks to a store.
+func within(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, commandTimeout)
+}
+
+const commandTimeout = 30 * time.Second

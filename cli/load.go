@@ -1,0 +1,150 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"flashsale/adminclient"
+	"flashsale/loadtest"
+)
+
+// Load tests a sale under load and judges it from the books.
+type Load struct {
+	Rush    loadRush    `cmd:"" help:"Open-loop generator with distinct buyers and retries."`
+	Targets loadTargets `cmd:"" help:"Print vegeta targets with distinct buyers, for vegeta attack -format=json."`
+	Verdict loadVerdict `cmd:"" help:"Judge a sale from the books: sold, oversold, lost, duplicated. Exit 1 when bad."`
+}
+
+// crowdFlags name the buyers and what they buy.
+type crowdFlags struct {
+	URL    []string `name:"url" help:"Gateways, or the proxy in front of them. Default: where gateway.listen is."`
+	Sale   string   `required:"" help:"Sale id."`
+	SKU    []string `name:"sku" required:"" help:"SKUs to buy."`
+	Buyers int      `help:"Distinct buyers, named PREFIX1 to PREFIXn." default:"10000"`
+	Prefix string   `help:"What their ids start with." default:"load-"`
+	Tokens string   `help:"File with one token a line, instead of signing tokens for --buyers. - for stdin."`
+	tokenLife
+}
+
+// servers returns where to press: the URLs that were given, else where a gateway of this configuration listens.
+func (c *crowdFlags) servers(inv *invocation) ([]string, error) {
+	if len(c.URL) > 0 {
+		return c.URL, nil
+	}
+	s, err := inv.settings("load") // not the whole command: tokens from a file need no secret
+	if err != nil {
+		return nil, err
+	}
+	host, port, err := net.SplitHostPort(s.Gateway.Listen)
+	if err != nil || port == "0" {
+		return nil, &exitError{ExitUsage, fmt.Errorf("gateway.listen %s names no port to press at: give --url", s.Gateway.Listen)}
+	}
+	if address := net.ParseIP(host); host == "" || address.IsUnspecified() {
+		host = "127.0.0.1" // a listener for every address of the machine
+	}
+	return []string{"http://" + net.JoinHostPort(host, port)}, nil
+}
+
+func (c *crowdFlags) crowd(inv *invocation, command string) (loadtest.Crowd, error) {
+	if c.Tokens != "" {
+		in, err := adminclient.OpenInput(c.Tokens, inv.stdin)
+		if err != nil {
+			return nil, exitOf(err)
+		}
+		defer in.Close()
+		return loadtest.ReadCrowd(in)
+	}
+	s, err := inv.settings(command)
+	if err != nil {
+		return nil, err
+	}
+	signer, err := newSigner(s)
+	if err != nil {
+		return nil, err
+	}
+	life, err := c.life(s)
+	if err != nil {
+		return nil, err
+	}
+	return loadtest.NewCrowd(signer, c.Prefix, c.Buyers, life, time.Now())
+}
+
+type loadRush struct {
+	crowdFlags
+	Rate           float64       `help:"Arrivals a second." default:"5000"`
+	Repeat         float64       `help:"Share of arrivals that are repeats: same key, no key or a new one." default:"0"`
+	MaxQuantity    int           `help:"Each press asks for 1 to this many units." default:"1"`
+	Connections    int           `help:"Connections open from the start." default:"256"`
+	MaxConnections int           `help:"Connections opened when presses leave late." default:"4096"`
+	Timeout        time.Duration `help:"Of one attempt." default:"10s"`
+	MaxAttempts    int           `help:"Of one press, the first included." default:"10"`
+	Seed           uint64        `help:"Of SKUs, quantities and repeats." default:"1"`
+	History        string        `help:"File for what buyers were told, one JSON line an answer."`
+	Output         string        `short:"o" enum:"text,json" default:"text" help:"text or json."`
+}
+
+// Run presses Buy for every buyer and prints the report.
+func (c loadRush) Run(inv *invocation) (err error) {
+	crowd, err := c.crowd(inv, "load rush")
+	if err != nil {
+		return err
+	}
+	servers, err := c.servers(inv)
+	if err != nil {
+		return err
+	}
+	options := loadtest.RushOptions{
+		Servers: servers, Sale: c.Sale, SKUs: c.SKU, Crowd: crowd, Rate: c.Rate, Repeat: c.Repeat,
+		MaxQuantity: c.MaxQuantity, Connections: c.Connections, MaxConnections: c.MaxConnections,
+		Timeout: c.Timeout, MaxAttempts: c.MaxAttempts, Seed: c.Seed, Progress: inv.stderr,
+	}
+	if c.History != "" {
+		history, err := os.Create(c.History)
+		if err != nil {
+			return &exitError{ExitUsage, err}
+		}
+		defer func() { err = errors.Join(err, history.Close()) }()
+		options.History = history
+	}
+	report, err := loadtest.Rush(inv.ctx, options)
+	if report == nil {
+		return err
+	}
+	return errors.Join(printAs(inv.stdout, c.Output, report, report.WriteTo), err)
+}
+
+type loadTargets struct {
+	crowdFlags
+	Quantity int `help:"Units of every press." default:"1"`
+}
+
+// Run prints one target a buyer.
+func (c loadTargets) Run(inv *invocation) error {
+	crowd, err := c.crowd(inv, "load targets")
+	if err != nil {
+		return err
+	}
+	servers, err := c.servers(inv)
+	if err != nil {
+		return err
+	}
+	return loadtest.WriteTargets(inv.stdout, loadtest.TargetOptions{
+		Servers: servers, Sale: c.Sale, SKUs: c.SKU, Crowd: crowd, Quantity: c.Quantity,
+	})
+}
+
+// printAs prints a result as indented JSON or as its own text.
+func printAs(w io.Writer, output string, value any, text func(io.Writer) (int64, error)) error {
+	if output != "json" {
+		_, err := text(w)
+		return err
+	}
+	lines := json.NewEncoder(w)
+	lines.SetIndent("", "  ")
+	return lines.Encode(value)
+}

@@ -1,0 +1,62 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"flashsale/adminclient"
+	"flashsale/sale"
+)
+
+// Rules reads and replaces the limits of every gateway.
+type Rules struct {
+	Get rulesGet `cmd:"" help:"Print the present rules."`
+	Put rulesPut `cmd:"" help:"Replace the whole set from a YAML or JSON file."`
+}
+
+type rulesGet struct{}
+
+// Run prints the rules.
+func (rulesGet) Run(inv *invocation) error {
+	return inv.operate("rules", func(client *adminclient.Client) ([]byte, error) { return client.Rules(inv.ctx) })
+}
+
+type rulesPut struct {
+	File string `short:"f" required:"" help:"The rules as YAML or JSON, - for stdin."`
+	Yes  bool   `help:"Do it also where the set refuses a whole route or takes off every rule."`
+}
+
+// Run replaces the rules. What is a mistake more often than meant has to be confirmed.
+func (c rulesPut) Run(inv *invocation) error {
+	return inv.operate("rules", func(client *adminclient.Client) ([]byte, error) {
+		document, err := inv.document(c.File)
+		if err != nil {
+			return nil, err
+		}
+		if !c.Yes {
+			if err := inv.confirmed(client, document); err != nil {
+				return nil, err
+			}
+		}
+		return client.PutRules(inv.ctx, document)
+	})
+}
+
+// confirmed returns an error where a set of rules needs --yes. The API refuses a set that is wrong.
+func (inv *invocation) confirmed(client *adminclient.Client, document []byte) error {
+	next, present := sale.DefaultRules(), sale.Rules{}
+	if json.Unmarshal(document, &next) != nil || next.Validate() != nil {
+		return nil //nolint:nilerr // the API names the member at fault
+	}
+	answer, err := client.Rules(inv.ctx)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(answer, &present); err != nil {
+		return fmt.Errorf("read the present rules: %w", err)
+	}
+	if what := next.Drastic(&present); what != "" {
+		return &exitError{ExitUsage, fmt.Errorf("this set %s: repeat with --yes if that is meant", what)}
+	}
+	return nil
+}

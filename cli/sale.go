@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"flashsale/adminclient"
+	"flashsale/sale"
+)
+
+// Sale is the life cycle of a sale through the operators' API. What it prints is the API's own JSON.
+type Sale struct {
+	Create  saleCreate  `cmd:"" help:"Create or change a sale from a YAML or JSON file."`
+	Buyers  saleBuyers  `cmd:"" help:"Replace the list of a listed sale: one buyer id a line."`
+	Preload salePreload `cmd:"" help:"Load the stock into Redis. Repeated, it loads what was raised."`
+	Open    saleMove    `cmd:"" help:"Sell from starts_at on."`
+	Pause   saleMove    `cmd:"" help:"Stop selling for now. Nothing is taken once this has answered."`
+	Resume  saleMove    `cmd:"" help:"Go on after a pause."`
+	Close   saleMove    `cmd:"" help:"End the sale for good."`
+	Show    saleShow    `cmd:"" help:"Print a sale."`
+	List    saleList    `cmd:"" help:"Print all sales."`
+}
+
+type saleCreate struct {
+	Sale string `arg:"" help:"Sale id."`
+	File string `short:"f" required:"" help:"The sale as YAML or JSON, - for stdin."`
+}
+
+// Run puts the sale.
+func (c saleCreate) Run(inv *invocation) error {
+	return inv.operate("sale", func(client *adminclient.Client) ([]byte, error) {
+		document, err := inv.document(c.File)
+		if err != nil {
+			return nil, err
+		}
+		return client.PutSale(inv.ctx, c.Sale, document)
+	})
+}
+
+type saleBuyers struct {
+	Sale string `arg:"" help:"Sale id."`
+	File string `short:"f" required:"" help:"One buyer id a line, - for stdin."`
+}
+
+// Run streams the list.
+func (c saleBuyers) Run(inv *invocation) error {
+	return inv.operate("sale", func(client *adminclient.Client) ([]byte, error) {
+		lines, err := adminclient.OpenInput(c.File, inv.stdin)
+		if err != nil {
+			return nil, err
+		}
+		defer lines.Close()
+		return client.PutBuyers(inv.ctx, c.Sale, lines)
+	})
+}
+
+type salePreload struct {
+	Sale string `arg:"" help:"Sale id."`
+}
+
+// Run loads the sale, with its progress on stderr.
+func (c salePreload) Run(inv *invocation) error {
+	return inv.operate("sale", func(client *adminclient.Client) ([]byte, error) {
+		answer, err := client.Preload(inv.ctx, c.Sale, func(done, total int) {
+			fmt.Fprintf(inv.stderr, "loaded %d of %d buckets\n", done, total)
+		})
+		if err == nil {
+			inv.warnOfEnded(answer)
+		}
+		return answer, err
+	})
+}
+
+// saleMove is open, pause, resume and close: the name of the command is the move.
+type saleMove struct {
+	Sale string `arg:"" help:"Sale id."`
+}
+
+// Run makes the move.
+func (c saleMove) Run(inv *invocation, parsed *kong.Context) error {
+	verb := parsed.Selected().Name
+	return inv.operate("sale", func(client *adminclient.Client) ([]byte, error) {
+		answer, err := client.Move(inv.ctx, c.Sale, verb)
+		if err == nil {
+			inv.warnOfEnded(answer)
+		}
+		return answer, err
+	})
+}
+
+// warnOfEnded prints on stderr that a sale which was moved on has ended and sells nothing. The command succeeds all the same,
+// because the operator may move the end.
+func (inv *invocation) warnOfEnded(answer []byte) {
+	var moved sale.Sale
+	if json.Unmarshal(answer, &moved) != nil || moved.State == sale.StateClosed || !moved.EndsAt.Before(time.Now()) {
+		return
+	}
+	fmt.Fprintf(inv.stderr,
+		"flashsale: sale %s ended at %s, so it sells nothing: sale create with a later ends_at goes on with it\n",
+		moved.ID, moved.EndsAt)
+}
+
+type saleShow struct {
+	Sale   string `arg:"" help:"Sale id."`
+	Output string `short:"o" enum:"json,yaml" default:"json" help:"json: the sale with its state. yaml: its definition, as create -f takes it."`
+}
+
+// Run prints the sale.
+func (c saleShow) Run(inv *invocation) error {
+	return inv.operate("sale", func(client *adminclient.Client) ([]byte, error) {
+		answer, err := client.Sale(inv.ctx, c.Sale)
+		if err != nil || c.Output == "json" {
+			return answer, err
+		}
+		return adminclient.DefinitionYAML(answer)
+	})
+}
+
+type saleList struct{}
+
+// Run prints all sales.
+func (saleList) Run(inv *invocation) error {
+	return inv.operate("sale", func(client *adminclient.Client) ([]byte, error) { return client.Sales(inv.ctx) })
+}

@@ -1,0 +1,15 @@
+package cli
+
+import "flashsale/app"
+
+// Settle is the process that settles.
+type Settle struct{}
+
+// Run settles until the process is asked to end.
+func (Settle) Run(inv *invocation) error {
+	s, err := inv.processSettings("settle")
+	if err != nil {
+		return err
+	}
+	return app.RunSettle(inv.ctx, s, newLogger(inv.stderr, s.Log.Level))
+}

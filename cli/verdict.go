@@ -1,0 +1,136 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"time"
+
+	"flashsale/adminclient"
+	"flashsale/app"
+	"flashsale/loadtest"
+	"flashsale/sale"
+	"flashsale/settings"
+	"flashsale/store"
+)
+
+type loadVerdict struct {
+	Sale    string        `arg:"" help:"Sale id."`
+	History []string      `help:"What buyers were told: files of load rush, of k6 (--out json) or of vegeta (encode --to json or csv)."`
+	Wait    time.Duration `help:"First wait this long until nothing is in flight." default:"30s"`
+	Output  string        `short:"o" enum:"text,json" default:"text" help:"text or json."`
+}
+
+// Run judges the sale.
+func (c loadVerdict) Run(inv *invocation) error {
+	s, err := inv.settings("load verdict")
+	if err != nil {
+		return err
+	}
+	source, err := openEvidence(s)
+	if err != nil {
+		return &exitError{ExitUnreadable, err}
+	}
+	defer source.db.Close()
+	memory, err := c.memory()
+	if err != nil {
+		return &exitError{ExitUnreadable, err}
+	}
+	wait, cancel := context.WithTimeout(inv.ctx, c.Wait)
+	defer cancel()
+	if err := loadtest.WaitDrained(wait, source, c.Sale, time.Second/5); err != nil {
+		return unjudged(err)
+	}
+	verdict, err := loadtest.Judge(inv.ctx, source, c.Sale, memory)
+	if err != nil {
+		return unjudged(inv.explain(source.db, err))
+	}
+	if err := printAs(inv.stdout, c.Output, verdict, verdict.WriteTo); err != nil {
+		return err
+	}
+	if !verdict.Good {
+		return &exitError{code: ExitFailed}
+	}
+	return nil
+}
+
+// unjudged gives the reason for no verdict its exit code: a sale that is not there cannot be good, which is an answer.
+func unjudged(err error) error {
+	if errors.Is(err, sale.ErrNotFound) {
+		return &exitError{ExitFailed, err}
+	}
+	return &exitError{ExitUnreadable, err}
+}
+
+// memory reads every history, nil when there is none: then what buyers were told is not judged.
+func (c *loadVerdict) memory() (*loadtest.Memory, error) {
+	if len(c.History) == 0 {
+		return nil, nil
+	}
+	memory := loadtest.NewMemory(c.Sale)
+	for _, name := range c.History {
+		if err := remember(memory, name); err != nil {
+			return nil, fmt.Errorf("history %s: %w", name, err)
+		}
+	}
+	return memory, nil
+}
+
+func remember(memory *loadtest.Memory, name string) error {
+	file, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	return loadtest.ReadHistory(file, memory.Add)
+}
+
+// evidence reads order rows from the database and the stock equation from the operators' API.
+type evidence struct {
+	db     *store.Store
+	client *adminclient.Client
+}
+
+func openEvidence(s *settings.Settings) (*evidence, error) {
+	client, err := adminclient.NewClient(s.Admin.URL, s.Admin.Token.Reveal())
+	if err != nil {
+		return nil, err
+	}
+	db, err := app.OpenStore(s)
+	if err != nil {
+		return nil, err
+	}
+	return &evidence{db, client}, nil
+}
+
+// Sale returns the sale's definition.
+func (e *evidence) Sale(ctx context.Context, id string) (sale.Sale, error) {
+	return e.db.Sale(ctx, id)
+}
+
+// EachOrder calls each with every order row of the sale.
+func (e *evidence) EachOrder(ctx context.Context, id string, each func(sale.Order) error) error {
+	return e.db.EachOrder(ctx, id, each)
+}
+
+// Stock returns the terms of the stock equation by SKU.
+func (e *evidence) Stock(ctx context.Context, id string) (map[string]sale.Stock, error) {
+	answer, err := e.client.Audit(ctx, id)
+	var refusal *adminclient.Refusal
+	switch {
+	case err == nil:
+	case errors.As(err, &refusal) && refusal.Status == http.StatusNotFound:
+		return nil, fmt.Errorf("sale %s: %w: %w", id, sale.ErrNotFound, refusal)
+	case errors.As(err, &refusal) && refusal.Status < http.StatusInternalServerError:
+		return nil, fmt.Errorf("%w: %w", loadtest.ErrRefused, err)
+	default:
+		return nil, err
+	}
+	stock := make(map[string]sale.Stock, len(answer.Items))
+	for _, item := range answer.Items {
+		stock[item.SKU] = item.Stock
+	}
+	return stock, nil
+}

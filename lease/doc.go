@@ -1,0 +1,36 @@
+// Package lease lets one process at a time do a piece of work. A lease is a row of the database: a name, its owner and the
+// moment at which it ends by the database's clock. This package alone acquires, renews and releases leases, and names them
+// all.
+//
+// # What a lease guarantees
+//
+// Two owners never have a lease of one name at the same moment of the database's clock. That is not enough to make work
+// safe: a process that was stopped, or a statement that was delayed on the way to a store, may go on after its lease has
+// ended. A lease therefore saves work and keeps two processes out of each other's way; every step under a lease is also
+// guarded by itself (docs/recovery.md: compare-and-set on epoch and state, numbers of the outbox, ids of events).
+//
+// # How long it lasts
+//
+// A lease lasts 6 s (TTL) from its last renewal. The owner renews it every second for as long as the work lasts, in a
+// goroutine of its own, so the work may take longer than the TTL and may rest. Where the owner dies, another process
+// acquires the lease 6 s later at the latest, or as soon as it asks after that. An owner that ends releases the lease, so
+// that another process need not wait.
+//
+// # How it is lost
+//
+// A lease is lost when a renewal finds another owner, or when no renewal has succeeded for 4 s, two thirds of the TTL. Then
+// the context of the work ends with ErrLost as its cause. One renewal that hangs, or a database that is away for 2.5 s,
+// loses nothing.
+//
+// # What it assumes of clocks
+//
+// The database's clock decides who owns a lease, and only the length of its seconds matters. The owner counts the 4 s by
+// its own monotonic clock, from the moment at which it asked, which is before the moment at which the database answered. So
+// the work ends before the lease does as long as the two clocks run at rates that differ by less than a third, and the
+// owner is not stopped. An owner that was stopped for longer than that loses the lease before it begins another unit.
+//
+// # How it is used
+//
+// Lease.Do is for one piece of work now and then: acquire, work, release. Lease.Serve is for a role that one process at a
+// time has: it keeps the lease from unit to unit, and asks every second while another process has it.
+package lease

@@ -1,0 +1,201 @@
+package recovery
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+	"flashsale/scripts"
+	"flashsale/test/harness"
+)
+
+// keep runs a keeper until the test ends.
+func (w *world) keep() *Controller {
+	k := NewController(ControllerOptions{
+		Redis: w.redis, Rebuilder: NewRebuilder(w.redis, w.kafka, w.db), Catalogue: w.db, Buckets: w.db, Units: w.db,
+		Leases: w.db,
+		Owner:  "keeper-test", Log: slog.New(slog.DiscardHandler),
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { k.Run(ctx) })
+	w.t.Cleanup(func() { cancel(); running.Wait() })
+	return k
+}
+
+// Redis restarts, with its data or without: the keeper notices that the script is gone and brings the buckets back, with
+// the orders of before.
+func TestControllerBringsRestartedRedisBack(t *testing.T) {
+	server := harness.Redis(t, "--appendfsync", "always")
+	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, nil)
+	b := w.stock("phone", 10, 1)
+	w.keep()
+	require.Equal(t, sale.OutcomeQueued, w.buy(b, "before").Outcome)
+	server.Kill()
+	server.Start()
+	w.sellsSoon(b, "anna")
+	server.MustDo(t, "FLUSHALL")
+	server.MustDo(t, "SCRIPT", "FLUSH")
+	w.sellsSoon(b, "bert")
+	for _, owner := range []string{"before", "anna", "bert"} {
+		require.Equal(t, sale.OutcomeAlreadyBought, w.buy(b, owner).Outcome, owner)
+	}
+	require.Equal(t, int64(7), w.reading(b).Available)
+	require.Equal(t, int64(3), w.db.Settled(b))
+	require.Empty(t, w.db.Refused)
+}
+
+// At its start a keeper asks every bucket, so data that vanished while nobody looked is noticed though the script is
+// there.
+func TestControllerAsksEveryBucketAtItsStart(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 1)
+	w.doOn("DEL", w.redis.Keys(b).Meta)
+	w.keep()
+	w.sellsSoon(b, "anna")
+}
+
+// Reported buckets are rebuilt, also those that a dead control role left loading; drafts are left alone.
+func TestControllerMendsWhatIsNotOpen(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 1)
+	draft := w.sale
+	draft.ID, draft.State = "draft", sale.StateDraft
+	w.db.PutSale(draft)
+	untouched := sale.Bucket{Sale: "draft", SKU: "phone"}
+	w.db.AddBucket(untouched, 5, 0)
+	_, err := w.db.BeginLoads(context.Background(), []sale.BucketRow{w.closeRow(b)})
+	require.NoError(t, err)
+	w.keep()
+	w.sellsSoon(b, "anna")
+	require.Equal(t, sale.BucketClosed, w.db.Row(untouched).State)
+	require.Zero(t, w.reading(untouched).Epoch)
+}
+
+// A pause whose operator died before telling Redis is finished by the keeper; a list that Redis lost is loaded again.
+func TestControllerFinishesWhatOthersBegan(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 1)
+	w.keep()
+	w.sale.State = sale.StatePaused
+	w.sale = w.db.PutSale(w.sale)
+	eventually(t, func() bool { return w.buy(b, "pat").Outcome == sale.OutcomePaused }, "the pause is applied")
+
+	w.db.Mu.Lock()
+	w.db.Listed["sale"] = []string{"anna", "bert"}
+	w.db.Mu.Unlock()
+	w.sale.State, w.sale.Eligibility, w.sale.ListVersion, w.sale.ListSize = sale.StateOpen, sale.EligibilityList, 1, 2
+	w.sale = w.db.PutSale(w.sale)
+	press := func(buyer string) sale.Outcome {
+		if w.db.Row(b).State != sale.BucketOpen { // a gateway does not ask Redis then; asking would report the new epoch too
+			return sale.OutcomeFenced
+		}
+		p := w.purchase(b, buyer)
+		p.ListVersion, p.ListSize = 1, 2
+		return w.engine.Reserve(p).Outcome
+	}
+	eventually(t, func() bool { return press("anna") == sale.OutcomeQueued }, "the list is there")
+	require.Equal(t, sale.OutcomeNotEligible, press("carl"))
+	require.Equal(t, sale.OutcomeQueued, press("bert"))
+}
+
+// A lease of another process keeps the keeper out of its sale.
+func TestControllerRespectsTheLease(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 1)
+	w.db.Mu.Lock()
+	w.db.Leases["sale/sale"] = "an operator"
+	w.db.Mu.Unlock()
+	row := w.closeRow(b)
+	k := w.keep()
+	eventually(t, func() bool { k.mu.Lock(); defer k.mu.Unlock(); return !k.rebuilding["sale"].IsZero() }, "the keeper has tried")
+	require.Equal(t, row, w.db.Row(b))
+	require.NoError(t, w.db.ReleaseLease(context.Background(), "sale/sale", "an operator"))
+	w.sellsSoon(b, "anna")
+}
+
+// The buckets that may have a journal are those of sales that have begun, until they are over.
+func TestViewWatched(t *testing.T) {
+	now := time.Now()
+	at := func(d time.Duration) sale.Time { return sale.Time{Time: now.Add(d)} }
+	v := newView()
+	v.update(sale.Changes{Version: 9, Sales: []sale.Sale{
+		{ID: "draft", State: sale.StateDraft, StartsAt: at(-time.Hour), EndsAt: at(time.Hour)},
+		{ID: "later", State: sale.StateOpen, StartsAt: at(time.Minute), EndsAt: at(time.Hour)},
+		{ID: "now", State: sale.StatePaused, StartsAt: at(-time.Minute), EndsAt: at(time.Hour)},
+		{ID: "over", State: sale.StateOpen, StartsAt: at(-time.Hour), EndsAt: at(-time.Minute)},
+		{ID: "closed", State: sale.StateClosed, StartsAt: at(-time.Hour), EndsAt: at(time.Minute)},
+	}})
+	for _, id := range []string{"draft", "later", "now", "over", "closed", "unknown"} {
+		v.update(sale.Changes{Version: 8, Buckets: []sale.BucketRow{
+			{Bucket: sale.Bucket{Sale: id, SKU: "phone"}, Epoch: 1, State: sale.BucketClosed},
+			{Bucket: sale.Bucket{Sale: id, SKU: "never-loaded"}, State: sale.BucketClosed},
+		}})
+	}
+	done := map[string]bool{}
+	for _, w := range v.watched(now) {
+		require.Equal(t, "phone", w.SKU)
+		done[w.Sale] = w.Done
+	}
+	require.Equal(t, map[string]bool{"now": false, "over": true, "closed": true}, done)
+	require.Equal(t, int64(9), v.since(), "a page that comes late does not turn the version back")
+	require.Len(t, v.broken(), 4, "live sales only")
+
+	v.update(sale.Changes{Buckets: []sale.BucketRow{{Bucket: sale.Bucket{Sale: "now", SKU: "phone"}, Epoch: 2, State: sale.BucketOpen}}})
+	v.update(sale.Changes{Buckets: []sale.BucketRow{{Bucket: sale.Bucket{Sale: "now", SKU: "phone"}, Epoch: 1, State: sale.BucketClosed}}})
+	require.Len(t, v.open(), 1, "rows do not go back")
+}
+
+// Which buckets the keeper compares is decided by the clock that they sell by: a settling process whose own clock is behind
+// must not leave a sale unwatched.
+func TestControllerGoesByRedissClock(t *testing.T) {
+	embedded := miniredis.RunT(t)
+	k := NewController(ControllerOptions{
+		Redis: dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{embedded.Addr()}, Embedded: true}),
+	})
+	starts := time.Now().Add(time.Hour)
+	b := sale.Bucket{Sale: "sale", SKU: "phone"}
+	k.view.update(sale.Changes{
+		Sales:   []sale.Sale{{ID: "sale", State: sale.StateOpen, StartsAt: sale.Time{Time: starts}}},
+		Buckets: []sale.BucketRow{{Bucket: b, Epoch: 1, State: sale.BucketOpen}},
+	})
+	moving, err := k.moving(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, moving)
+	embedded.SetTime(starts.Add(time.Second))
+	moving, err = k.moving(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []sale.Bucket{b}, moving)
+	embedded.Close()
+	_, err = k.moving(t.Context())
+	require.Error(t, err, "nobody else's clock counts")
+}
+
+// One node of three restarts: its buckets are rebuilt, the others go on in their epoch.
+func TestClusterNodeRestarts(t *testing.T) {
+	nodes := harness.RedisCluster(t, 3)
+	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{nodes[0].Addr, nodes[1].Addr}}, nil)
+	var rows []sale.BucketRow
+	for i := range 9 {
+		rows = append(rows, w.db.AddBucket(sale.Bucket{Sale: "sale", SKU: "phone", Number: i}, 10, 0))
+	}
+	w.rebuild(rows...)
+	w.keep()
+	nodes[2].Kill()
+	nodes[2].Start()
+	later := 0
+	for _, row := range rows {
+		w.sellsSoon(row.Bucket, "anna")
+		if w.db.Row(row.Bucket).Epoch > 1 {
+			later++
+		}
+	}
+	require.Positive(t, later)
+	require.Less(t, later, len(rows), "buckets of the other nodes were left alone")
+}

@@ -1,0 +1,198 @@
+package recovery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"flashsale/faults"
+	"flashsale/lease"
+	"flashsale/role"
+	"flashsale/sale"
+	"flashsale/scripts"
+)
+
+// Outbox holds what the database has decided about a bucket's stock and Redis has still to apply.
+type Outbox interface {
+	// Outbox returns open rows sorted by bucket and number: of every bucket its first ones, at most maxRows in all.
+	Outbox(ctx context.Context, maxRows int) ([]sale.OutboxRow, error)
+	// OutboxDone closes rows that Redis has applied, and keeps the sequence of the write that did it as a marker.
+	OutboxDone(ctx context.Context, applied []sale.Applied) error
+}
+
+// LossReporter tells the database that a bucket's stock in Redis is in doubt. The database closes the bucket when the epoch
+// still is the present one, which starts a rebuild.
+type LossReporter interface {
+	ReportLoss(ctx context.Context, bucket sale.Bucket, epoch int64, reason string) error
+}
+
+// lostBucket is a bucket that lacks what the outbox refers to.
+type lostBucket struct {
+	bucket sale.Bucket
+	epoch  int64
+	reason string
+}
+
+// OutboxApplierOptions are the parts of a Courier.
+type OutboxApplierOptions struct {
+	Redis  *scripts.Redis
+	Outbox Outbox
+	Report LossReporter
+	Leases lease.Leases
+	Owner  string // of leases: this process and no other
+	Log    *slog.Logger
+}
+
+// Times and bounds of the courier.
+const (
+	applyEvery   = 100 * time.Millisecond
+	applyRows    = 20_000
+	applyTimeout = 10 * time.Second // of one unit of work
+	reportAgain  = time.Second      // while a loss lasts
+)
+
+// Courier carries releases and credits from the database into Redis: the pages of all buckets together, the rows of a
+// bucket one after the other, each once. What Redis cannot take now waits in the outbox; what it cannot know, because it
+// lost writes, is reported, and the rebuild absorbs it.
+type OutboxApplier struct {
+	OutboxApplierOptions
+	highest map[sale.Bucket]scripts.WriteID // the highest sequence seen, of buckets with rows
+	told    map[sale.Bucket]reportedLoss
+}
+
+// telling is a loss that was reported: again every second while it lasts, because a report that came while the bucket was
+// being loaded changed nothing; but logged once.
+type reportedLoss struct {
+	epoch int64
+	at    time.Time
+}
+
+// NewCourier returns a courier; Run does its work.
+func NewOutboxApplier(o OutboxApplierOptions) *OutboxApplier {
+	return &OutboxApplier{OutboxApplierOptions: o, highest: map[sale.Bucket]scripts.WriteID{}, told: map[sale.Bucket]reportedLoss{}}
+}
+
+// Run applies the outbox until ctx ends.
+func (a *OutboxApplier) Run(ctx context.Context) {
+	loop := role.Loop{
+		Name: "outbox", Unit: a.applyAll, Every: applyEvery, Limit: applyTimeout, Quiet: []error{sale.ErrLeaseHeld},
+		Failing: "the outbox could not be applied to redis", Log: a.Log,
+	}
+	loop.Run(ctx)
+}
+
+// applyAll is one unit of work: it applies page after page under the lease while Redis takes them.
+func (a *OutboxApplier) applyAll(ctx context.Context) error {
+	if err := a.Redis.Doubt(); err != nil {
+		return err
+	}
+	rows, err := a.read(ctx)
+	if err != nil || len(rows) == 0 {
+		return err
+	}
+	one := lease.Lease{Leases: a.Leases, Name: lease.Outbox, Owner: a.Owner, Log: a.Log}
+	return one.Do(ctx, func(ctx context.Context) error {
+		for len(rows) > 0 {
+			applied, left, err := a.apply(ctx, rows)
+			if err != nil || applied == 0 {
+				return err
+			}
+			if rows = left; len(rows) > 0 {
+				continue
+			}
+			if rows, err = a.read(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (a *OutboxApplier) read(ctx context.Context) ([]sale.OutboxRow, error) {
+	rows, err := a.Outbox.Outbox(ctx, applyRows)
+	if err != nil {
+		return nil, fmt.Errorf("read the outbox: %w", err)
+	}
+	return rows, nil
+}
+
+// apply carries the first page of every bucket, and returns how many pages were applied and the rows behind them.
+func (a *OutboxApplier) apply(ctx context.Context, rows []sale.OutboxRow) (int, []sale.OutboxRow, error) {
+	pages, err := releasePages(rows)
+	if err != nil {
+		return 0, nil, err
+	}
+	var applied []sale.Applied
+	var lost []lostBucket
+	err = a.Redis.Release(ctx, pages, a.seen, func(page *scripts.ReleasePage, reply scripts.ReleaseReply) {
+		switch reply.Code {
+		case scripts.CodeDone:
+			a.learn(page.Bucket, scripts.WriteID{Epoch: page.Epoch, Sequence: reply.Sequence})
+			applied = append(applied, sale.Applied{
+				Bucket: page.Bucket, Epoch: page.Epoch, Number: reply.Number, Sequence: reply.Sequence,
+			})
+		case scripts.CodeFenced:
+			lost = append(lost, lostBucket{bucket: page.Bucket, epoch: page.Epoch, reason: reply.Detail})
+		}
+	})
+	faults.Point("release.applied")
+	// What was applied is marked even when a later piece of the pipeline failed (rule: release-marked).
+	if len(applied) > 0 {
+		if failed := a.Outbox.OutboxDone(ctx, applied); failed != nil {
+			return 0, nil, errors.Join(err, fmt.Errorf("mark %d pages of the outbox as applied: %w", len(applied), failed))
+		}
+		faults.Point("release.marked")
+	}
+	return len(applied), behindPages(rows, applied), errors.Join(err, a.reportLost(ctx, lost))
+}
+
+// behindPages returns the rows of the buckets that took a page, without that page.
+func behindPages(rows []sale.OutboxRow, applied []sale.Applied) []sale.OutboxRow {
+	upTo := make(map[sale.Bucket]int64, len(applied))
+	for _, a := range applied {
+		upTo[a.Bucket] = a.Number
+	}
+	var left []sale.OutboxRow
+	for _, row := range rows {
+		if number, took := upTo[row.Bucket]; took && row.Number > number {
+			left = append(left, row)
+		}
+	}
+	return left
+}
+
+// seen returns the highest sequence seen in the page's epoch.
+func (a *OutboxApplier) seen(page *scripts.ReleasePage) int64 {
+	if at := a.highest[page.Bucket]; at.Epoch == page.Epoch {
+		return at.Sequence
+	}
+	return 0
+}
+
+func (a *OutboxApplier) learn(b sale.Bucket, at scripts.WriteID) {
+	if known := a.highest[b]; at.Epoch > known.Epoch || at.Sequence > known.Sequence {
+		a.highest[b] = at
+	}
+}
+
+// reportLost tells the database about the buckets whose rows Redis could not know.
+func (a *OutboxApplier) reportLost(ctx context.Context, lost []lostBucket) error {
+	for _, l := range lost {
+		before := a.told[l.bucket]
+		if before.epoch == l.epoch && time.Since(before.at) < reportAgain {
+			continue
+		}
+		if err := a.Report.ReportLoss(ctx, l.bucket, l.epoch, l.reason); err != nil {
+			return fmt.Errorf("report bucket %s: %w", l.bucket, err)
+		}
+		faults.Point("release.loss-reported")
+		a.told[l.bucket] = reportedLoss{epoch: l.epoch, at: time.Now()}
+		if before.epoch == l.epoch {
+			continue
+		}
+		a.Log.Warn("a bucket is in doubt and was reported", "bucket", l.bucket.String(), "epoch", l.epoch, "reason", l.reason)
+	}
+	return nil
+}

@@ -1,0 +1,352 @@
+package recovery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/lease"
+	"flashsale/sale"
+	"flashsale/scripts"
+	"flashsale/test/fakes"
+	"flashsale/test/harness"
+)
+
+func (w *world) applier() *OutboxApplier {
+	return NewOutboxApplier(OutboxApplierOptions{
+		Redis: w.redis, Outbox: w.db, Report: w.db, Leases: w.db, Owner: "test", Log: slog.New(slog.DiscardHandler),
+	})
+}
+
+// Released units can be bought again, also by the buyer who gave them back; the key of the released order still answers
+// with that order.
+func TestOutboxApplierBringsReleasedUnitsBack(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 2, 2)
+	press := func(buyer, key string, quantity int) sale.Answer {
+		p := w.purchase(b, buyer)
+		p.Key, p.Quantity = key, quantity
+		return w.engine.Reserve(p)
+	}
+	first := press("anna", "press 1", 2)
+	require.Equal(t, sale.OutcomeQueued, first.Outcome)
+	require.Equal(t, sale.OutcomeSoldOut, press("bert", "", 1).Outcome)
+	released := orderOf(first, "anna")
+	released.Key = "press 1"
+	w.db.Release(b, released)
+	require.NoError(t, w.applier().applyAll(context.Background()))
+	require.Empty(t, w.db.WaitingRows())
+	require.Empty(t, w.db.Leases, "the lease is released")
+	require.Equal(t, sale.Reading{
+		Epoch: 1, Sequence: 2, Available: 2, Taken: 2, Returned: 2, WindowsVersion: w.sale.Version,
+		Outbox: 1, JournalOrders: w.reading(b).JournalOrders, OldestJournal: w.reading(b).OldestJournal,
+	}, w.reading(b))
+	w.db.Mu.Lock()
+	require.Equal(t, int64(2), w.db.Rows[b].Sequence, "the write of the release is known to the database")
+	w.db.Mu.Unlock()
+
+	again := press("anna", "press 1", 2)
+	require.Equal(t, sale.OutcomeReplayed, again.Outcome)
+	require.Equal(t, first.OrderID, again.OrderID)
+	require.Equal(t, sale.OutcomeKeyReused, press("anna", "press 1", 1).Outcome)
+	holdings, err := w.engine.Holdings(context.Background(), b, "anna")
+	require.NoError(t, err)
+	require.Empty(t, holdings, "what became of it is the database's to say")
+	require.Equal(t, sale.OutcomeQueued, press("anna", "press 2", 1).Outcome, "the limit is free again")
+	require.Equal(t, sale.OutcomeQueued, press("bert", "", 1).Outcome)
+	require.Equal(t, sale.OutcomeSoldOut, press("carl", "", 1).Outcome)
+
+	w.rebuild(w.closeRow(b))
+	require.Equal(t, first.OrderID, press("anna", "press 1", 2).OrderID, "the key answers after a rebuild too")
+	require.Equal(t, sale.OutcomeSoldOut, press("anna", "press 3", 1).Outcome, "a released order does not count then either")
+}
+
+// Of an order that the operator refused Redis remembers as much as a rebuild would load: nothing. It counts neither against
+// the rule of cancellations nor as one of the eight, and its key takes a new order. What else its buyer has stays.
+func TestOutboxApplierForgetsRefusedOrders(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 100, 3)
+	press := func(buyer, key string) sale.Answer {
+		p := w.purchase(b, buyer)
+		p.Key, p.Grief = key, sale.Grief{Unpaid: 1, WindowS: 3600}
+		return w.engine.Reserve(p)
+	}
+	refusedOf := func(buyer, key string) sale.RecordOrder {
+		order := orderOf(press(buyer, key), buyer)
+		order.Key = key
+		return order
+	}
+	first, second, kept, last := refusedOf("anna", "k1"), refusedOf("bert", "k1"), refusedOf("bert", "k2"), refusedOf("bert", "k3")
+	w.db.Refuse(b, first, second)
+	w.db.Refuse(b, last)
+	rows, err := w.db.Outbox(context.Background(), applyRows)
+	require.NoError(t, err)
+	for range 2 { // the marks were lost once
+		w.db.Mu.Lock()
+		w.db.OpenRows = slices.Clone(rows)
+		w.db.Mu.Unlock()
+		require.NoError(t, w.applier().applyAll(context.Background()))
+		require.Empty(t, w.db.WaitingRows())
+		require.EqualValues(t, 99, w.reading(b).Available)
+		require.EqualValues(t, 1, w.server.MustDo(t, "HLEN", w.redis.Keys(b).Buyers), "nothing is left of who had nothing else")
+		require.Contains(t, w.value(b, "bert"), ",k2,")
+		require.NotContains(t, w.value(b, "bert"), `"`, "one entry")
+	}
+	for _, stage := range []string{"after the refusal", "after a rebuild"} {
+		again := press("anna", "k1 "+stage)
+		require.Equal(t, sale.OutcomeQueued, again.Outcome, "%s: it does not count against her", stage)
+		require.Equal(t, kept.OrderID, press("bert", "k2").OrderID, stage)
+		w.rebuild(w.closeRow(b))
+	}
+	again := press("anna", "k1")
+	require.Equal(t, sale.OutcomeQueued, again.Outcome, "the key takes a new order")
+	require.NotEqual(t, first.OrderID, again.OrderID)
+	require.Empty(t, w.db.Reported())
+}
+
+// What is applied but not marked is marked by the next pass, and not applied again: in another process too.
+func TestOutboxApplierAppliesARowOnce(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 1)
+	for i := range 3 {
+		buyer := fmt.Sprint("buyer-", i)
+		w.db.Release(b, orderOf(w.buy(b, buyer), buyer))
+	}
+	rows, err := w.db.Outbox(context.Background(), applyRows)
+	require.NoError(t, err)
+	first := w.applier()
+	n, left, err := first.apply(context.Background(), rows)
+	require.NoError(t, err)
+	require.Equal(t, 1, n, "the rows of a bucket are one page")
+	require.Empty(t, left)
+	require.Equal(t, int64(10), w.reading(b).Available)
+	before := w.reading(b)
+
+	for _, courier := range []*OutboxApplier{first, w.applier()} {
+		w.db.Mu.Lock()
+		w.db.OpenRows = slices.Clone(rows) // the marks were lost
+		w.db.Mu.Unlock()
+		require.NoError(t, courier.applyAll(context.Background()))
+		require.Equal(t, before, w.reading(b))
+		require.Empty(t, w.db.WaitingRows())
+	}
+	credit := sale.OutboxRow{Kind: sale.OutboxCredit, Units: 5}
+	w.db.Mu.Lock()
+	w.db.Give(w.db.Rows[b], credit)
+	rows = slices.Clone(w.db.OpenRows)
+	w.db.Mu.Unlock()
+	for range 2 {
+		require.NoError(t, w.applier().applyAll(context.Background()))
+		require.Equal(t, int64(15), w.reading(b).Available)
+		w.db.Mu.Lock()
+		w.db.OpenRows = slices.Clone(rows)
+		w.db.Mu.Unlock()
+	}
+	require.Empty(t, w.db.Reported())
+}
+
+// Many rows of many buckets go in pages that a script can hold, in the order of their numbers.
+func TestOutboxApplierCarriesManyRows(t *testing.T) {
+	w := newWorld(t, nil)
+	buckets := []sale.Bucket{w.stock("phone", 2000, 1), w.stock("case", 2000, 1), w.stock("cable", 2000, 1)}
+	names := buyers("buyer", 2500)
+	for _, b := range buckets {
+		for at := 0; at < len(names); at += 500 {
+			for i, a := range w.buyAll(b, names[at:at+500]) {
+				if a.OrderID != 0 && a.Outcome == sale.OutcomeQueued {
+					w.db.Release(b, orderOf(a, names[at+i]))
+				}
+			}
+		}
+	}
+	require.Greater(t, len(w.db.WaitingRows()), 3*scripts.MaxReleaseRows)
+	require.NoError(t, w.applier().applyAll(context.Background()))
+	require.Empty(t, w.db.WaitingRows())
+	for _, b := range buckets {
+		require.Equal(t, int64(2000), w.reading(b).Available, b)
+		require.Equal(t, int64(2000), w.reading(b).Returned, b)
+	}
+}
+
+// A release that Redis cannot know says that Redis lost writes: nothing is written, and the bucket is reported. The rebuild
+// absorbs the row.
+func TestOutboxApplierReportsLoss(t *testing.T) {
+	spoil := map[string]func(w *world, b sale.Bucket){
+		"order":    func(w *world, b sale.Bucket) { w.doOn("DEL", w.redis.Keys(b).Buyers) },
+		"outbox":   func(w *world, b sale.Bucket) { w.db.OpenRows[0].Number = 2 },
+		"missing":  func(w *world, b sale.Bucket) { w.doOn("DEL", w.redis.Keys(b).Meta) },
+		"replid":   func(w *world, b sale.Bucket) { w.doOn("HSET", w.redis.Keys(b).Meta, "replid", "ffff") },
+		"sequence": func(w *world, b sale.Bucket) { w.doOn("HSET", w.redis.Keys(b).Meta, "seq", "0") },
+	}
+	for reason, spoil := range spoil {
+		t.Run(reason, func(t *testing.T) {
+			w := newWorld(t, nil)
+			b := w.stock("phone", 10, 1)
+			a := w.buy(b, "anna")
+			w.db.Release(b, orderOf(a, "anna"))
+			courier := w.applier()
+			courier.learn(b, scripts.WriteID{Epoch: 1, Sequence: 1})
+			before := w.reading(b)
+			spoil(w, b)
+			require.NoError(t, courier.applyAll(context.Background()))
+			require.Equal(t, []string{fmt.Sprintf("%s epoch 1: %s", b, reason)}, w.db.Reported())
+			if after := w.reading(b); after.Epoch != 0 {
+				require.Equal(t, before.Available, after.Available)
+				require.Zero(t, after.Returned)
+			}
+			require.Len(t, w.db.WaitingRows(), 1)
+			require.Equal(t, sale.BucketClosed, w.db.Row(b).State)
+			w.rebuild(w.db.Row(b))
+			require.Empty(t, w.db.WaitingRows(), "absorbed")
+			require.Equal(t, int64(10), w.reading(b).Available)
+			require.NoError(t, courier.applyAll(context.Background()))
+			require.Equal(t, int64(10), w.reading(b).Available)
+		})
+	}
+}
+
+// Without the script nothing is applied, and the courier does not load it.
+func TestOutboxApplierDoesNotLoadTheScript(t *testing.T) {
+	server := harness.Redis(t)
+	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, nil)
+	b := w.stock("phone", 10, 1)
+	w.db.Release(b, orderOf(w.buy(b, "anna"), "anna"))
+	server.MustDo(t, "SCRIPT", "FLUSH")
+	require.NoError(t, w.applier().applyAll(context.Background()))
+	require.Equal(t, []string{fmt.Sprintf("%s epoch 1: noscript", b)}, w.db.Reported())
+	require.Equal(t, int64(9), w.reading(b).Available)
+	lacks, err := w.redis.LacksScript(context.Background())
+	require.NoError(t, err)
+	require.True(t, lacks)
+}
+
+// A loss that lasts is reported once a second and logged once: the database may not have been able to close the bucket yet.
+func TestOutboxApplierRepeatsItsReports(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db, log := fakes.NewDatabase(), &safeBuffer{}
+		c := NewOutboxApplier(OutboxApplierOptions{Report: db, Log: slog.New(slog.NewTextHandler(log, nil))})
+		b := sale.Bucket{Sale: "sale", SKU: "phone"}
+		for range 25 {
+			require.NoError(t, c.reportLost(t.Context(), []lostBucket{{bucket: b, epoch: 4, reason: "order"}}))
+			<-time.After(applyEvery)
+		}
+		require.Len(t, db.Reported(), 3)
+		require.Equal(t, 1, countLines(log.String()))
+		require.NoError(t, c.reportLost(t.Context(), []lostBucket{{bucket: b, epoch: 5, reason: "order"}}))
+		require.Len(t, db.Reported(), 4)
+		require.Equal(t, 2, countLines(log.String()))
+		db.SetAway(errors.New("away"))
+		require.ErrorContains(t, c.reportLost(t.Context(), []lostBucket{{bucket: b, epoch: 6, reason: "order"}}), "report bucket sale:phone:0: away")
+	})
+}
+
+// Rows of an epoch that Redis has left are done with, and those of one that it has not reached wait.
+func TestOutboxApplierAppliesInTheRowsEpochOnly(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 1)
+	row := func(epoch int64) []sale.OutboxRow {
+		return []sale.OutboxRow{{Bucket: b, Number: 1, Epoch: epoch, Kind: sale.OutboxCredit, Units: 3}}
+	}
+	w.rebuild(w.closeRow(b))
+	require.Equal(t, int64(2), w.reading(b).Epoch)
+	for _, epoch := range []int64{1, 3} {
+		n, _, err := w.applier().apply(context.Background(), row(epoch))
+		require.NoError(t, err)
+		require.Zero(t, n)
+	}
+	w.doOn("HSET", w.redis.Keys(b).Meta, "loaded_state", "loading")
+	n, _, err := w.applier().apply(context.Background(), row(2))
+	require.NoError(t, err)
+	require.Zero(t, n, "a bucket that is being loaded waits")
+	require.Equal(t, int64(10), w.reading(b).Available)
+	w.doOn("HSET", w.redis.Keys(b).Meta, "loaded_state", "open")
+	n, left, err := w.applier().apply(context.Background(), append(row(2), sale.OutboxRow{
+		Bucket: b, Number: 3, Epoch: 2, Kind: sale.OutboxCredit, Units: 1,
+	}))
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	require.Len(t, left, 1, "what is behind the page is left")
+	require.Equal(t, int64(13), w.reading(b).Available)
+	require.Empty(t, w.db.Reported())
+}
+
+// With another process at work, with a database that is away, or a row that nobody could have written, nothing is carried,
+// and the next pass finds everything as it was.
+func TestOutboxApplierWaits(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 1)
+	w.db.Release(b, orderOf(w.buy(b, "anna"), "anna"))
+	courier := w.applier()
+	w.db.Mu.Lock()
+	w.db.Leases[string(lease.Outbox)] = "another"
+	w.db.Mu.Unlock()
+	require.ErrorIs(t, courier.applyAll(context.Background()), sale.ErrLeaseHeld)
+	require.NoError(t, w.db.ReleaseLease(context.Background(), string(lease.Outbox), "another"))
+	away := errors.New("away")
+	w.db.SetAway(away)
+	require.ErrorIs(t, courier.applyAll(context.Background()), away)
+	w.db.SetAway(nil)
+	w.db.Mu.Lock()
+	w.db.OpenRows[0].Units = 7
+	w.db.Mu.Unlock()
+	require.ErrorContains(t, courier.applyAll(context.Background()), "release of 7 units with 1 orders of 1 units")
+	require.Equal(t, int64(9), w.reading(b).Available)
+	w.db.Mu.Lock()
+	w.db.OpenRows[0].Units = 1
+	w.db.Mu.Unlock()
+
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { courier.Run(ctx) })
+	eventually(t, func() bool { return w.reading(b).Available == 10 && len(w.db.WaitingRows()) == 0 }, "carried")
+	cancel()
+	running.Wait()
+}
+
+// A page holds consecutive rows of one bucket and epoch, as many as a call may have.
+func TestReleasePages(t *testing.T) {
+	b := sale.Bucket{Sale: "sale", SKU: "phone"}
+	row := func(bucket sale.Bucket, number, epoch int64, orders int) sale.OutboxRow {
+		r := sale.OutboxRow{Bucket: bucket, Number: number, Epoch: epoch, Kind: sale.OutboxRelease, Units: int64(orders)}
+		for range orders {
+			r.Orders = append(r.Orders, sale.ReleasedOrder{OrderID: 36, Quantity: 1, Buyer: "anna"})
+		}
+		return r
+	}
+	other := b
+	other.Number = 1
+	pages, err := releasePages([]sale.OutboxRow{
+		row(b, 4, 2, 600), row(b, 5, 2, 400), row(b, 6, 2, 1), row(b, 7, 2, 1), // full after the second
+		row(other, 1, 1, 1), {Bucket: other, Number: 2, Epoch: 1, Kind: sale.OutboxCredit, Units: 9}, // and then a gap
+		row(other, 4, 1, 1),
+	})
+	require.NoError(t, err)
+	require.Len(t, pages, 2)
+	require.Equal(t, []int{2, 2}, []int{pages[0].Rows, pages[1].Rows})
+	require.Equal(t, []int64{4, 1}, []int64{pages[0].First, pages[1].First})
+	require.Len(t, pages[0].Orders, 1000)
+	require.Equal(t, []string{"1", "8", "1", "2", "9", "anna", "10,1", "1"}, pages[1].Args(8))
+	refusal := row(b, 1, 1, 1)
+	refusal.Kind = sale.OutboxRefusal
+	pages, err = releasePages([]sale.OutboxRow{refusal, row(b, 2, 1, 1)})
+	require.NoError(t, err)
+	require.Equal(t, []string{"1", "8", "1", "2", "0", "anna", "anna", "10,1", "10,1", "-1", "1"}, pages[0].Args(8), "the kind of each order")
+	pages, err = releasePages([]sale.OutboxRow{row(b, 1, 1, 1), row(b, 2, 2, 1)})
+	require.NoError(t, err)
+	require.Equal(t, 1, pages[0].Rows, "an epoch ends a page")
+	for _, bad := range []sale.OutboxRow{
+		row(b, 1, 1, 0), row(b, 1, 1, scripts.MaxReleaseOrders+1), {Kind: sale.OutboxCredit}, {Kind: "gift", Units: 1},
+		{Kind: sale.OutboxCredit, Units: 1, Orders: row(b, 1, 1, 1).Orders},
+	} {
+		_, err := releasePages([]sale.OutboxRow{bad})
+		require.ErrorContains(t, err, "outbox row")
+	}
+}

@@ -1,0 +1,93 @@
+package recovery
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"flashsale/faults"
+	"flashsale/role"
+	"flashsale/sale"
+	"flashsale/scripts"
+)
+
+// RecordPublisher sends records to the orders topic. It calls done once, from another goroutine: nil when every replica has
+// the record; an error leaves open whether the log has it, and the caller publishes the same bytes again. Publish never blocks.
+type RecordPublisher interface {
+	Publish(partition int32, key, value []byte, done func(error))
+}
+
+const (
+	republishAfter = 50 * time.Millisecond
+	journalPage    = 64            // entries read, and under way to Kafka, at once
+	wholeJournal   = math.MaxInt64 // created before this: all of it
+)
+
+// publishJournal publishes the entries of a bucket's journal that were created at or before a moment, and trims each one
+// that Kafka has acknowledged. It returns how many.
+func publishJournal(ctx context.Context, r *scripts.Redis, p RecordPublisher, b sale.BucketRow, createdBeforeMS int64) (int, error) {
+	keys := r.Keys(b.Bucket)
+	published := 0
+	for from := scripts.JournalBeginning; ; {
+		page, err := r.JournalFrom(ctx, keys, from, journalPage)
+		if err != nil || len(page) == 0 {
+			return published, err
+		}
+		due := page[:0:0]
+		for _, entry := range page {
+			if entry.CreatedMS <= createdBeforeMS {
+				due = append(due, entry)
+			}
+		}
+		if err := publishEntries(ctx, p, b, due); err != nil {
+			return published, err
+		}
+		faults.Point("relay.published")
+		if err := r.TrimEntries(ctx, keys, due); err != nil {
+			return published, err
+		}
+		faults.Point("relay.trimmed")
+		published += len(due)
+		if from, err = scripts.AfterEntry(page[len(page)-1].ID); err != nil {
+			return published, err
+		}
+	}
+}
+
+// publishEntries publishes a page, all entries at once, and waits until every one is acknowledged.
+func publishEntries(ctx context.Context, p RecordPublisher, b sale.BucketRow, entries []scripts.JournalEntry) error {
+	key := []byte(b.Bucket.String())
+	results := make(chan error, len(entries))
+	for _, entry := range entries {
+		go func() { results <- publishAndWait(ctx, p, b.Partition, key, entry.Record) }()
+	}
+	var failed error
+	for range entries {
+		if err := <-results; err != nil {
+			failed = err
+			continue
+		}
+		faults.Point("relay.entry-acknowledged")
+	}
+	return failed
+}
+
+// publishAndWait publishes a record until it is acknowledged or ctx ends.
+func publishAndWait(ctx context.Context, p RecordPublisher, partition int32, key, value []byte) error {
+	for {
+		result := make(chan error, 1)
+		p.Publish(partition, key, value, func(err error) { result <- err })
+		select {
+		case err := <-result:
+			if err == nil {
+				return nil
+			}
+			role.Pause(ctx, republishAfter)
+		case <-ctx.Done():
+		}
+		if ctx.Err() != nil {
+			return sale.Away(sale.StoreKafka, fmt.Errorf("publish to partition %d: %w", partition, ctx.Err()))
+		}
+	}
+}

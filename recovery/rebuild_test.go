@@ -1,0 +1,340 @@
+package recovery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/reserve"
+	"flashsale/sale"
+	"flashsale/scripts"
+	"flashsale/test/fakes"
+	"flashsale/test/harness"
+)
+
+// A bucket comes back with the database's units and buyers; keys, limits and look-ups answer as before.
+func TestRebuildBringsUnitsAndBuyers(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 3)
+	p := w.purchase(b, "anna")
+	p.Key, p.Quantity = "k, k", 2
+	taken := w.engine.Reserve(p)
+	require.Equal(t, sale.OutcomeQueued, taken.Outcome)
+	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
+	w.rebuild(w.closeRow(b))
+
+	p.Epoch = w.db.Row(b).Epoch
+	require.Equal(t, int64(2), p.Epoch)
+	require.Equal(t, sale.Answer{
+		Outcome: sale.OutcomeReplayed, OrderID: taken.OrderID, Quantity: 2, Status: sale.StatusQueued,
+	}, w.engine.Reserve(p), "the database knows when it was created")
+	require.Equal(t, sale.OutcomeAlreadyBought, w.buy(b, "anna").Outcome)
+	reading := w.reading(b)
+	require.Equal(t, sale.Reading{Epoch: 2, Available: 7, WindowsVersion: w.sale.Version}, reading)
+	holdings, err := w.engine.Holdings(context.Background(), b, "anna")
+	require.NoError(t, err)
+	require.Len(t, holdings, 2)
+	require.Zero(t, holdings[0].CreatedAt)
+	require.Equal(t, sale.StatusQueued, holdings[0].Status)
+}
+
+// What was held in the journal is published and settled before the new epoch is read, so nobody loses an order.
+func TestRebuildPublishesTheJournalFirst(t *testing.T) {
+	w := newWorld(t, func(o *reserve.EngineOptions) { o.AckTimeout = 10 * time.Millisecond })
+	b := w.stock("phone", 100, 1)
+	w.kafka.GoAway()
+	require.Equal(t, 70, outcomes(w.buyAll(b, buyers("buyer", 70)))["held"])
+	other := &fakes.Kafka{Settle: w.db.Settle} // the gateway's connection stays broken, the control role's works
+	row := w.closeRow(b)
+	require.NoError(t, NewRebuilder(w.redis, other, w.db).Rebuild(context.Background(), []sale.BucketRow{row}, nil))
+	require.Equal(t, int64(70), w.db.Settled(b))
+	require.Equal(t, int64(30), w.reading(b).Available)
+	require.Zero(t, w.reading(b).JournalOrders)
+	w.kafka.ComeBack()
+	eventually(t, func() bool { return w.buy(b, "buyer-1").Outcome == sale.OutcomeAlreadyBought }, "the order counts")
+	require.Empty(t, w.db.Refused)
+	require.Equal(t, int64(70), w.db.Settled(b), "the gateway's own records are duplicates")
+}
+
+// The load takes whatever number of buckets and buyers, in chunks, and tells how far it is.
+func TestRebuildManyBucketsAndBuyers(t *testing.T) {
+	w := newWorld(t, nil)
+	var rows []sale.BucketRow
+	for i := range 300 {
+		rows = append(rows, w.db.AddBucket(sale.Bucket{Sale: "sale", SKU: fmt.Sprintf("sku-%d", i)}, int64(i), 1))
+	}
+	big := rows[299].Bucket
+	for i := range 2500 {
+		for k := range 1 + i%3 {
+			w.db.Rows[big].Owners = append(w.db.Rows[big].Owners, sale.RecordOrder{
+				OrderID: sale.OrderID(1_000_000*(3-k) + i), Quantity: 1, Buyer: fmt.Sprintf("buyer-%d", i), Key: fmt.Sprintf("key %d", k),
+			})
+		}
+	}
+	var heard []int
+	err := NewRebuilder(w.redis, w.kafka, w.db).Rebuild(context.Background(), rows, func(done, total int) {
+		require.Equal(t, 300, total)
+		heard = append(heard, done)
+	})
+	require.NoError(t, err)
+	require.Equal(t, []int{256, 300}, heard)
+	readings, err := w.redis.Readings(context.Background(), []sale.Bucket{rows[0].Bucket, rows[255].Bucket, big})
+	require.NoError(t, err)
+	require.Equal(t, []int64{0, 255, 299}, []int64{readings[0].Available, readings[1].Available, readings[2].Available})
+	holdings, err := w.engine.Holdings(context.Background(), big, "buyer-2")
+	require.NoError(t, err)
+	require.Len(t, holdings, 3)
+	require.Equal(t, []string{"key 2", "key 1", "key 0"}, []string{holdings[0].Key, holdings[1].Key, holdings[2].Key})
+	require.Empty(t, w.kafka.Log, "buckets that never sold need no fence")
+}
+
+// When Redis loses the load half-way the rebuild begins again, in a later epoch.
+func TestRebuildBeginsAgainWhenRedisChanges(t *testing.T) {
+	server := harness.Redis(t)
+	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, nil)
+	b := w.stock("phone", 10, 1)
+	times := 0
+	w.db.OnBeginLoads = func() {
+		if times++; times == 1 {
+			// A newer life of the bucket begins behind the control role's back, and its control role dies.
+			w.db.Rows[b].Epoch, w.db.Rows[b].State = 3, sale.BucketClosed
+			server.MustDo(t, "HSET", w.redis.Keys(b).Meta, "epoch", "3")
+		}
+	}
+	w.rebuild(w.closeRow(b))
+	require.Equal(t, 2, times)
+	require.Equal(t, int64(4), w.db.Row(b).Epoch)
+	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
+}
+
+// A server that has lost its scripts may have lost writes of every bucket: the rebuild that loads them again for one bucket
+// does not let another sell, which nobody has reported yet.
+func TestRebuildClosesTheOtherBucketsOfAServerWithoutScripts(t *testing.T) {
+	server := harness.Redis(t)
+	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, nil)
+	reported, silent := w.stock("phone", 10, 1), w.stock("watch", 10, 1)
+	server.MustDo(t, "SCRIPT", "FLUSH")
+	w.rebuild(w.closeRow(reported))
+	require.Equal(t, sale.OutcomeQueued, w.buy(reported, "anna").Outcome)
+	require.Equal(t, sale.BucketClosed, w.db.Row(silent).State)
+	fenced := w.engine.Reserve(w.at(silent, "late", w.db.Row(silent).Epoch))
+	require.Equal(t, sale.Answer{Outcome: sale.OutcomeFenced, Reason: "state"}, fenced, "a gateway that has not heard of it yet")
+	require.Equal(t, sale.BucketOpen, w.db.Row(reported).State)
+	w.rebuild(w.db.Row(silent))
+	require.Equal(t, sale.OutcomeQueued, w.buy(silent, "anna").Outcome)
+	w.rebuild(w.closeRow(reported))
+	require.Equal(t, sale.BucketOpen, w.db.Row(silent).State, "the scripts were there")
+}
+
+// A server that ends after its other buckets were closed may come back with them open: it is not given the scripts.
+func TestRebuildLoadsNoScriptsOnAServerThatEndedMeanwhile(t *testing.T) {
+	server := harness.Redis(t)
+	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, nil)
+	b := w.stock("phone", 10, 1)
+	row := w.closeRow(b)
+	server.MustDo(t, "SCRIPT", "FLUSH")
+	w.db.OnChanges = func() { // the connection that asked for the bucket's key ends
+		list := server.MustDo(t, "CLIENT", "LIST").(string)
+		asked := regexp.MustCompile(`(?m)^id=(\d+) .* cmd=exists `).FindStringSubmatch(list)
+		require.Len(t, asked, 2, list)
+		server.MustDo(t, "CLIENT", "KILL", "ID", asked[1])
+	}
+	err := NewRebuilder(w.redis, w.kafka, w.db).Rebuild(context.Background(), []sale.BucketRow{row}, nil)
+	require.ErrorContains(t, err, "load the fenced scripts for bucket "+b.String())
+	require.Equal(t, []any{int64(0)}, server.MustDo(t, "SCRIPT", "EXISTS", scripts.ReserveScript().SHA))
+	require.Equal(t, sale.BucketLoading, w.db.Row(b).State)
+
+	w.db.OnChanges = nil
+	w.rebuild(w.db.Row(b))
+	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
+}
+
+// The earlier life of a bucket that another rebuild is loading does not sell again either, to a gateway that still knows it;
+// the new life is left to that rebuild.
+func TestRebuildClosesEarlierLivesOfBucketsThatAreLoading(t *testing.T) {
+	server := harness.Redis(t)
+	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, nil)
+	phone, watch, radio := w.stock("phone", 10, 1), w.stock("watch", 10, 1), w.stock("radio", 10, 1)
+	for _, b := range []sale.Bucket{watch, radio} {
+		w.closeRow(b)
+		w.db.Mu.Lock()
+		w.db.Rows[b].Epoch, w.db.Rows[b].State = 2, sale.BucketLoading
+		w.db.Mu.Unlock()
+	}
+	server.MustDo(t, "HSET", w.redis.Keys(radio).Meta, "epoch", "2")
+	server.MustDo(t, "SCRIPT", "FLUSH")
+	w.rebuild(w.closeRow(phone))
+	require.Equal(t, sale.Answer{Outcome: sale.OutcomeFenced, Reason: "state"}, w.engine.Reserve(w.at(watch, "late", 1)))
+	require.Equal(t, "open", server.MustDo(t, "HGET", w.redis.Keys(radio).Meta, "loaded_state"))
+}
+
+// A database that does not know an epoch which Redis has lived was restored from a backup: nothing is rebuilt on top of it,
+// and the error says what to do.
+func TestRebuildRefusesADatabaseThatIsBehind(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 1)
+	w.doOn("HSET", w.redis.Keys(b).Meta, "epoch", "7")
+	row := w.closeRow(b)
+	err := NewRebuilder(w.redis, w.kafka, w.db).Rebuild(context.Background(), []sale.BucketRow{row}, nil)
+	require.ErrorIs(t, err, sale.ErrBehind)
+	require.ErrorContains(t, err, "bucket sale:phone:0 is in epoch 1 here and in epoch 7 there")
+	require.ErrorContains(t, err, "run: BEGIN; UPDATE catalogue SET version = version + 1 WHERE id = 1; UPDATE stock SET epoch = 7, state = 'closed'")
+	require.Equal(t, row, w.db.Row(b), "no epoch has begun")
+	require.Equal(t, sale.OutcomeFenced, w.buy(b, "anna").Outcome)
+
+	w.db.Mu.Lock()
+	w.db.Rows[b].Epoch = 7
+	w.db.Mu.Unlock()
+	w.rebuild(w.db.Row(b))
+	require.Equal(t, int64(8), w.db.Row(b).Epoch)
+	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
+}
+
+// A control role that was overtaken changes nothing: neither its load nor its close reaches a later epoch.
+func TestRebuildOfAnOldEpochChangesNothing(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 1)
+	old := w.db.Row(b)
+	w.rebuild(w.closeRow(b))
+	ctx := context.Background()
+	rebuilder := NewRebuilder(w.redis, w.kafka, w.db)
+	require.NoError(t, rebuilder.Rebuild(ctx, []sale.BucketRow{old}, nil), "someone else was faster")
+	require.Equal(t, int64(2), w.db.Row(b).Epoch)
+
+	zombie := sale.Load{BucketRow: old, Available: 999, Window: sale.WindowOf(&w.sale)}
+	require.NoError(t, w.redis.Load(ctx, []sale.Load{zombie}))
+	good, again, err := rebuilder.verify(ctx, []sale.Load{zombie})
+	require.NoError(t, err)
+	require.Empty(t, good)
+	require.Equal(t, []sale.BucketRow{old}, again)
+	_, newer, err := w.redis.CloseBuckets(ctx, []sale.BucketRow{old})
+	require.NoError(t, err)
+	require.Equal(t, []sale.BucketRow{old}, newer)
+	require.Equal(t, int64(10), w.reading(b).Available)
+	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
+}
+
+func (w *world) at(b sale.Bucket, buyer string, epoch int64) sale.Purchase {
+	p := w.purchase(b, buyer)
+	p.Epoch = epoch
+	return p
+}
+
+// A window that came while the load was under way stays.
+func TestLoadKeepsANewerWindow(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 1)
+	w.db.OnBeginLoads = func() {
+		paused := w.sale
+		paused.Version, paused.State = paused.Version+100, sale.StatePaused
+		require.NoError(t, w.redis.ApplyWindow(context.Background(), []sale.Bucket{b}, sale.WindowOf(&paused)))
+	}
+	w.rebuild(w.closeRow(b))
+	require.Equal(t, sale.OutcomePaused, w.buy(b, "anna").Outcome)
+}
+
+// A bucket of 100,000 orders, half of them released, is back long before the ten seconds that buyers are promised.
+func TestRebuildOfAHundredThousandOrders(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 100_000, 1)
+	w.db.Mu.Lock()
+	for i, buyer := range buyers("buyer", 100_000) {
+		o := sale.RecordOrder{OrderID: sale.OrderID(1<<60 + i), Quantity: 1, Buyer: buyer, Key: fmt.Sprint("press ", i)}
+		if i%2 == 0 {
+			w.db.Rows[b].Owners = append(w.db.Rows[b].Owners, o)
+		} else {
+			w.db.Rows[b].Former = append(w.db.Rows[b].Former, o)
+		}
+	}
+	w.db.Rows[b].Settled, w.db.Rows[b].Released = 100_000, 50_000
+	w.db.Mu.Unlock()
+	began := time.Now()
+	w.rebuild(w.closeRow(b))
+	require.Less(t, time.Since(began), 5*time.Second)
+	t.Logf("rebuilt in %v", time.Since(began))
+	require.Equal(t, int64(50_000), w.reading(b).Available)
+	require.Equal(t, sale.OutcomeAlreadyBought, w.buy(b, "buyer-0").Outcome)
+	require.Equal(t, sale.OutcomeQueued, w.buy(b, "buyer-1").Outcome)
+}
+
+// Entries that stand in the journal when the new epoch is loaded, as on a server that came back with an old one, are not
+// sold: only the database counts. They stay, and the relay publishes them though they are of an epoch that is over.
+func TestJournalIsNeverCounted(t *testing.T) {
+	w := newWorld(t, impatient)
+	b := w.stock("phone", 10, 1)
+	w.abandon(b, []string{"anna", "bert"})
+	server := harness.SharedRedis(t)
+	keys := w.redis.Keys(b)
+	old := server.MustDo(t, "DUMP", keys.Journal)
+	w.kafka.ComeBack()
+	w.db.OnBeginLoads = func() {
+		server.MustDo(t, "RESTORE", keys.Journal, "0", old.(string), "REPLACE")
+		server.MustDo(t, "HSET", keys.Meta, "held", "2")
+	}
+	w.rebuild(w.closeRow(b))
+	require.Equal(t, int64(2), w.db.Settled(b), "published before the load, as always")
+	reading := w.reading(b)
+	require.Equal(t, int64(2), reading.Epoch)
+	require.Equal(t, int64(8), reading.Available)
+	require.Equal(t, int64(2), reading.JournalOrders)
+	relay := w.newRelay(w.kafka, Watched{BucketRow: w.db.Row(b)})
+	relay.Deadline = time.Nanosecond
+	eventually(t, func() bool {
+		require.NoError(t, relay.relayOnce(context.Background()))
+		return w.reading(b).JournalOrders == 0
+	}, "entries of an old epoch are relayed")
+	require.Equal(t, int64(2), w.db.Settled(b))
+	require.Equal(t, int64(8), w.reading(b).Available)
+}
+
+// A rebuild that waits for a settlement that never comes ends with its context, and the bucket stays closed.
+func TestRebuildWaitsForTheFence(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 1)
+	row := w.closeRow(b)
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	unsettled := &fakes.Kafka{}
+	require.ErrorIs(t, NewRebuilder(w.redis, unsettled, w.db).Rebuild(ctx, []sale.BucketRow{row}, nil), context.DeadlineExceeded)
+	require.Len(t, unsettled.Log, 1, "one fence")
+	require.Equal(t, sale.BucketClosed, w.db.Row(b).State)
+	require.Equal(t, sale.OutcomeFenced, w.buy(b, "anna").Outcome)
+}
+
+// With the database away a rebuild stops with its error and opens nothing; the next one brings the bucket back.
+func TestRebuildWithoutTheDatabase(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 1)
+	row := w.closeRow(b)
+	away := errors.New("the database is away")
+	rebuilder := NewRebuilder(w.redis, w.kafka, w.db)
+	w.db.OnBeginLoads = func() { w.db.Away = away }
+	require.ErrorIs(t, rebuilder.Rebuild(context.Background(), []sale.BucketRow{row}, nil), away)
+	require.ErrorIs(t, rebuilder.Rebuild(context.Background(), []sale.BucketRow{row}, nil), away)
+	require.Equal(t, sale.OutcomeFenced, w.buy(b, "anna").Outcome)
+	w.db.OnBeginLoads = nil
+	w.db.SetAway(nil)
+	w.rebuild(w.db.Row(b))
+	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
+}
+
+// A rebuild that waits in vain names the store that it waits for.
+func TestRebuildNamesWhatItWaitsFor(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 1)
+	row := w.closeRow(b)
+	silent := &fakes.Kafka{}
+	silent.GoAway()
+	for store, kafka := range map[sale.Store]*fakes.Kafka{sale.StoreKafka: silent, sale.StoreSettlement: {}} {
+		short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		err := NewRebuilder(w.redis, kafka, w.db).Rebuild(short, []sale.BucketRow{row}, nil)
+		cancel()
+		require.Error(t, err)
+		require.Equal(t, store, sale.AwayStore(err), err)
+	}
+}

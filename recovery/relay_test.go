@@ -1,0 +1,151 @@
+package recovery
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/lease"
+	"flashsale/sale"
+	"flashsale/scripts"
+	"flashsale/test/fakes"
+)
+
+func (w *world) newRelay(publisher RecordPublisher, watched ...Watched) *Relay {
+	return NewRelay(RelayOptions{
+		Redis: w.redis, Publisher: publisher, Leases: w.db, Owner: "relay-test", Log: slog.New(slog.DiscardHandler),
+		Watched: func(time.Time) []Watched { return watched },
+	})
+}
+
+// abandon takes some orders whose records never reach Kafka, as a gateway does that dies.
+func (w *world) abandon(b sale.Bucket, buyers []string) {
+	w.t.Helper()
+	w.kafka.GoAway()
+	for _, buyer := range buyers {
+		require.Equal(w.t, sale.OutcomeHeld, w.buy(b, buyer).Outcome)
+	}
+	w.kafka.Mu.Lock()
+	w.kafka.Waiting = nil
+	w.kafka.Mu.Unlock()
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	require.Error(w.t, w.engine.Drain(ended))
+	w.ended = true
+}
+
+// What a dead gateway left in the journal is published after the deadline, the same bytes, and trimmed.
+func TestRelayPublishesWhatStayedBehind(t *testing.T) {
+	w := newWorld(t, impatient)
+	b := w.stock("phone", 200, 1)
+	w.abandon(b, buyers("orphan", 130)) // more than one page
+	written := w.kafka.Attempted()
+	other := &fakes.Kafka{Settle: w.db.Settle}
+	relay := w.newRelay(other, Watched{BucketRow: w.db.Row(b)})
+	require.NoError(t, relay.relayOnce(context.Background()))
+	require.Less(t, len(other.Log), 130, "entries younger than the deadline are their gateway's")
+	eventually(t, func() bool {
+		require.NoError(t, relay.relayOnce(context.Background()))
+		return w.reading(b).JournalOrders == 0
+	}, "everything is relayed")
+	require.Equal(t, int64(130), w.db.Settled(b))
+	published := map[string]bool{}
+	for _, record := range other.Log {
+		published[string(record)] = true
+	}
+	for _, record := range written {
+		if published[string(record)] {
+			delete(published, string(record))
+		}
+	}
+	require.Empty(t, published, "bytes that no gateway has written")
+	require.Empty(t, w.db.Leases, "the lease is released")
+}
+
+// Another process's lease keeps the relay out; a Kafka that is away keeps the entries in the journal.
+func TestRelayLeavesWhatItMayNotOrCannot(t *testing.T) {
+	w := newWorld(t, impatient)
+	b := w.stock("phone", 10, 1)
+	w.abandon(b, []string{"anna"})
+	relay := w.newRelay(&fakes.Kafka{}, Watched{BucketRow: w.db.Row(b)})
+	w.db.Leases[string(lease.Relay)] = "another"
+	require.ErrorIs(t, relay.relayOnce(context.Background()), sale.ErrLeaseHeld)
+	delete(w.db.Leases, string(lease.Relay))
+	away := w.newRelay(&fakes.Kafka{Away: true})
+	short, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	require.Error(t, away.relay(short, []sale.BucketRow{w.db.Row(b)}, time.Now().Add(time.Minute)))
+	require.Equal(t, int64(1), w.reading(b).JournalOrders)
+}
+
+// A finished bucket without a journal is looked at once for each version of its sale, a selling one always.
+func TestRelayLooksOnlyWhereSomethingCanBe(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 1)
+	relay := w.newRelay(w.kafka)
+	look := func(watched Watched) bool {
+		_, before := relay.quiet[b]
+		delete(relay.quiet, b)
+		_, err := relay.journaled(context.Background(), []Watched{watched})
+		require.NoError(t, err)
+		_, after := relay.quiet[b]
+		return !before && after
+	}
+	row := w.db.Row(b)
+	require.False(t, look(Watched{BucketRow: row, Version: w.sale.Version}), "it sells")
+	require.False(t, look(Watched{BucketRow: row, Version: w.sale.Version + 1, Done: true}), "Redis does not know that it is over")
+	require.True(t, look(Watched{BucketRow: row, Version: w.sale.Version, Done: true}))
+}
+
+// One pass looks at relayBuckets at most, and the next one at those behind them.
+func TestRelayLooksInTurn(t *testing.T) {
+	w := newWorld(t, nil)
+	relay := w.newRelay(w.kafka)
+	var watched []Watched
+	for i := range relayBuckets + 3 {
+		row := sale.BucketRow{Bucket: sale.Bucket{Sale: "many", SKU: fmt.Sprintf("sku-%05d", i)}, Epoch: 1}
+		watched = append(watched, Watched{BucketRow: row, Done: true}) // Redis knows none of them: quiet once looked at
+	}
+	for _, quiet := range []int{relayBuckets, len(watched)} {
+		_, err := relay.journaled(context.Background(), watched)
+		require.NoError(t, err)
+		require.Len(t, relay.quiet, quiet)
+	}
+}
+
+// An entry that cannot be decoded is published too: the dead letters are the place for it.
+func TestRelayPublishesBrokenEntries(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 1)
+	w.doOn("XADD", w.redis.Keys(b).Journal, "10000000001-5", "r", "garbage")
+	other := &fakes.Kafka{}
+	n, err := publishJournal(context.Background(), w.redis, other, w.db.Row(b), 1)
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	require.Equal(t, "garbage", string(other.Log[0]))
+	_, err = scripts.AfterEntry("nonsense")
+	require.Error(t, err)
+}
+
+// Keeper and relay of one process, as settle runs them: what a dead gateway left is settled without anybody's help.
+func TestRelayRunsOnTheControllersView(t *testing.T) {
+	w := newWorld(t, impatient)
+	b := w.stock("phone", 10, 1)
+	w.abandon(b, []string{"anna", "bert"})
+	w.kafka.ComeBack()
+	relay := NewRelay(RelayOptions{
+		Redis: w.redis, Publisher: w.kafka, Leases: w.db, Owner: "settle", Watched: w.keep().Watched,
+		Log: slog.New(slog.DiscardHandler),
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { relay.Run(ctx) })
+	eventually(t, func() bool { return w.db.Settled(b) == 2 && w.reading(b).JournalOrders == 0 }, "the journal is relayed")
+	cancel()
+	running.Wait()
+}

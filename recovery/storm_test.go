@@ -1,0 +1,254 @@
+package recovery
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"flashsale/reserve"
+	"flashsale/role"
+	"flashsale/sale"
+	"flashsale/scripts"
+	"flashsale/test/harness"
+)
+
+// another returns a second gateway on the same Redis, Kafka and database.
+func (w *world) another() *reserve.Engine {
+	o := w.engine.EngineOptions
+	o.Registerer = prometheus.NewRegistry()
+	e := reserve.NewEngine(o)
+	w.t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		require.NoError(w.t, e.Drain(ctx))
+	})
+	return e
+}
+
+// press buys through one of the gateways and, as an app does, again with the same key while the answer says try again.
+func (w *world) press(engines []*reserve.Engine, b sale.Bucket, buyer string, random *rand.Rand) sale.Answer {
+	for {
+		p := w.purchase(b, buyer)
+		p.Key = "press"
+		a := engines[random.IntN(len(engines))].Reserve(p)
+		switch a.Outcome {
+		case sale.OutcomeFenced, sale.OutcomeUnavailable, sale.OutcomeUnknown:
+			role.Pause(context.Background(), time.Duration(1+random.IntN(20))*time.Millisecond)
+		default:
+			return a
+		}
+	}
+}
+
+// A storm: two gateways, lost acknowledgements, Kafka that comes and goes, the script lost again and again, buckets
+// closed and rebuilt under the feet of the buyers. At rest every unit is sold once, and every answer was true.
+func TestStorm(t *testing.T) {
+	const stock, crowd = 300, 450
+	server := harness.Redis(t)
+	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, func(o *reserve.EngineOptions) {
+		o.AckTimeout = 30 * time.Millisecond
+	})
+	b := w.stock("phone", stock, 1)
+	w.keep()
+	engines := []*reserve.Engine{w.engine, w.another()}
+	seed := stormSeed(t)
+	answers := make([]sale.Answer, crowd)
+	var all sync.WaitGroup
+	for i := range crowd {
+		all.Go(func() {
+			random := rand.New(rand.NewPCG(seed, uint64(i)))
+			role.Pause(context.Background(), time.Duration(random.IntN(1500))*time.Millisecond)
+			answers[i] = w.press(engines, b, fmt.Sprintf("buyer-%d", i), random)
+		})
+	}
+	over := make(chan struct{})
+	go func() { all.Wait(); close(over) }()
+	w.trouble(server, b, rand.New(rand.NewPCG(seed, crowd)), over)
+	w.kafka.ComeBack()
+	eventually(t, func() bool { return w.reading(b).JournalOrders == 0 }, "everything is settled")
+	w.checkStorm(b, answers, stock)
+}
+
+// trouble breaks something every 40 ms until the storm is over.
+func (w *world) trouble(server *harness.RedisServer, b sale.Bucket, random *rand.Rand, over <-chan struct{}) {
+	for {
+		select {
+		case <-over:
+			return
+		case <-time.After(40 * time.Millisecond):
+		}
+		switch random.IntN(5) {
+		case 0:
+			w.kafka.Mu.Lock()
+			w.kafka.Failures = 3
+			w.kafka.Mu.Unlock()
+		case 1:
+			w.kafka.GoAway()
+		case 2, 3:
+			w.kafka.ComeBack()
+		case 4:
+			if random.IntN(2) == 0 {
+				server.MustDo(w.t, "SCRIPT", "FLUSH")
+			} else {
+				w.closeRow(b)
+			}
+		}
+	}
+}
+
+func (w *world) checkStorm(b sale.Bucket, answers []sale.Answer, stock int64) {
+	t := w.t
+	rows := map[string]sale.OrderID{}
+	w.db.Mu.Lock()
+	for _, o := range w.db.Rows[b].Owners {
+		require.NotContains(t, rows, o.Buyer, "one order for each buyer")
+		rows[o.Buyer] = o.OrderID
+	}
+	refused := map[sale.OrderID]bool{}
+	for _, id := range w.db.Refused {
+		refused[id] = true
+	}
+	w.db.Mu.Unlock()
+	for i, a := range answers {
+		buyer := fmt.Sprintf("buyer-%d", i)
+		switch a.Outcome {
+		case sale.OutcomeQueued, sale.OutcomeHeld, sale.OutcomeReplayed:
+			require.True(t, rows[buyer] == a.OrderID || refused[a.OrderID], "%s was told %+v and has row %d", buyer, a, rows[buyer])
+		case sale.OutcomeSoldOut:
+			require.NotContains(t, rows, buyer, "who was refused has nothing")
+		default:
+			t.Errorf("%s was told %+v", buyer, a)
+		}
+	}
+	require.LessOrEqual(t, int64(len(rows)), stock)
+	reading := w.reading(b)
+	require.Equal(t, stock, reading.Available+w.db.Settled(b), "nothing leaks")
+	t.Logf("answers %v, epoch %d, refused %d", outcomes(answers), reading.Epoch, len(refused))
+}
+
+// Two control roles rebuild the same bucket at once, again and again: compare-and-set lets every epoch have one load.
+func TestTwoControlRolesAtOnce(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 40, 1)
+	for i := range 20 {
+		row := w.closeRow(b)
+		var both sync.WaitGroup
+		for range 2 {
+			both.Go(func() {
+				_ = NewRebuilder(w.redis, w.kafka, w.db).Rebuild(context.Background(), []sale.BucketRow{row}, nil) // either may lose
+			})
+		}
+		both.Wait()
+		if present := w.db.Row(b); present.State != sale.BucketOpen { // both stopped in favour of the other: the keeper's case
+			w.rebuild(present)
+		}
+		require.Equal(t, sale.OutcomeQueued, w.buy(b, fmt.Sprintf("buyer-%d", i)).Outcome)
+	}
+	require.Equal(t, int64(20), w.reading(b).Available)
+	require.Empty(t, w.db.Refused)
+}
+
+// Two gateways share a bucket: a key is answered by either, and what one has taken is gone for the other.
+func TestTwoGateways(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 1, 1)
+	p := w.purchase(b, "anna")
+	p.Key = "k"
+	taken := w.engine.Reserve(p)
+	require.Equal(t, sale.OutcomeQueued, taken.Outcome)
+	other := w.another()
+	replay := other.Reserve(p)
+	require.Equal(t, sale.OutcomeReplayed, replay.Outcome)
+	require.Equal(t, taken.OrderID, replay.OrderID)
+	require.Equal(t, sale.OutcomeSoldOut, other.Reserve(w.purchase(b, "bert")).Outcome)
+}
+
+// The embedded engine is served by the same code.
+func TestEmbeddedEngine(t *testing.T) {
+	embedded := miniredis.RunT(t)
+	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{embedded.Addr()}, Embedded: true}, nil)
+	b := w.stock("phone", 50, 1)
+	w.keep()
+	require.Equal(t, map[string]int{"queued": 50, "sold_out": 30}, outcomes(w.buyAll(b, buyers("buyer", 80))))
+	eventually(t, func() bool { return w.reading(b).JournalOrders == 0 }, "the journal is trimmed")
+	embedded.FlushAll()
+	require.NoError(t, w.redis.LoadList(context.Background(), "sale", 1, 5, listOf(5)))
+	eventually(t, func() bool { return w.buy(b, "late").Outcome == sale.OutcomeSoldOut }, "the bucket is rebuilt, sold out as before")
+}
+
+// A million buyers with ids of 36 characters are promised 130 MB, with keys of 36 characters 170 MB: so many bytes each.
+func TestBuyersFitTheMemoryPromised(t *testing.T) {
+	const count = 120_000
+	server := harness.Redis(t)
+	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, nil)
+	used := func() (bytes int) {
+		_, rest, _ := strings.Cut(server.MustDo(t, "INFO", "memory").(string), "used_memory:")
+		_, err := fmt.Sscanf(rest, "%d", &bytes)
+		require.NoError(t, err)
+		return bytes
+	}
+	for promised, key := range map[int]string{130: "", 170: "11112222-3333-4444-8555-666677778888"} {
+		b := w.stock(fmt.Sprint("phone-", promised), sale.MaxStock, 1)
+		before := used()
+		for from := 0; from < count; from += 4000 {
+			var queued atomic.Int64
+			var all sync.WaitGroup
+			for i := from; i < from+4000; i++ {
+				all.Go(func() {
+					p := w.purchase(b, fmt.Sprintf("%08x-0000-4000-8000-%012d", i, i))
+					p.Key = key
+					if w.engine.Reserve(p).Outcome == sale.OutcomeQueued {
+						queued.Add(1)
+					}
+				})
+			}
+			all.Wait()
+			require.EqualValues(t, 4000, queued.Load())
+		}
+		eventually(t, func() bool { return w.reading(b).JournalOrders == 0 }, "the journal is trimmed")
+		bytes := (used() - before) / count
+		t.Logf("%d bytes a buyer, key %q", bytes, key)
+		require.LessOrEqual(t, bytes, promised)
+	}
+}
+
+// An engine that has drained leaves nothing running.
+func TestDrainLeavesNothingRunning(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 50, 1)
+	w.buyAll(b, buyers("buyer", 100))
+	w.end()
+	w.ended = true
+	eventually(t, func() bool {
+		stacks := make([]byte, 1<<20)
+		text := string(stacks[:runtime.Stack(stacks, true)])
+		return !strings.Contains(text, "reserve.(*flow)") && !strings.Contains(text, "reserve.(*janitor)") &&
+			!strings.Contains(text, "reserve.(*reporter)") && !strings.Contains(text, "reserve.(*reserve.Engine).runClock")
+	}, "goroutines of the engine are left")
+}
+
+const stormVariable = "FLASHSALE_MODEL_SEED" // the seed of a storm
+
+// stormSeed returns the seed of the environment, or a fresh one, and prints how to replay it.
+func stormSeed(t *testing.T) uint64 {
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv(stormVariable); text != "" {
+		var err error
+		seed, err = strconv.ParseUint(text, 10, 64)
+		require.NoError(t, err)
+	}
+	t.Logf("replay with: %s=%d go test ./recovery -run '^%s$'", stormVariable, seed, t.Name())
+	return seed
+}

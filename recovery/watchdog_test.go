@@ -1,0 +1,206 @@
+package recovery
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+	"flashsale/test/fakes"
+)
+
+// Redis went back and nobody who saw the higher sequence is left: the keeper closes the bucket, and the rebuild sells on
+// with every order of before.
+func TestControllerNoticesARedisThatWentBack(t *testing.T) {
+	for name, spoil := range map[string][]string{
+		"sequence": {"HSET", "", "seq", "1", "available", "9", "taken", "1"},
+		"epoch":    {"HSET", "", "epoch", "0"},
+		"state":    {"HSET", "", "loaded_state", "loading"},
+		"missing":  {"DEL", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, nil)
+			b := w.stock("phone", 10, 1)
+			for i := range 3 {
+				require.Equal(t, sale.OutcomeQueued, w.buy(b, fmt.Sprint("buyer-", i)).Outcome)
+			}
+			k := w.keep()
+			eventually(t, func() bool { k.mu.Lock(); defer k.mu.Unlock(); return len(k.view.open()) == 1 }, "the keeper looks")
+			eventually(t, func() bool { return w.reading(b).JournalOrders == 0 }, "trimmed")
+			spoil[1] = w.redis.Keys(b).Meta
+			w.doOn(spoil...)
+			eventually(t, func() bool { return w.db.Row(b).Epoch == 2 && w.db.Row(b).State == sale.BucketOpen }, "rebuilt")
+			require.Equal(t, int64(7), w.reading(b).Available)
+		})
+	}
+}
+
+// noWindows is for a watchdog of which nobody hears about windows.
+func noWindows(sale.Bucket, int64) {}
+
+// Redis went back by the write of a resume and nothing else, which neither sequence nor epoch tells: the sale does not stay
+// paused.
+func TestControllerGivesALostWindowAnew(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 1)
+	w.keep()
+	for _, state := range []sale.State{sale.StatePaused, sale.StateOpen} {
+		w.sale.State = state
+		w.sale = w.db.PutSale(w.sale)
+		eventually(t, func() bool { return w.reading(b).WindowsVersion == w.sale.Version }, "the window is applied")
+	}
+	w.doOn("HSET", w.redis.Keys(b).Meta, "state", string(sale.StatePaused), "version", fmt.Sprint(w.sale.Version-1))
+	require.Equal(t, sale.OutcomePaused, w.buy(b, "ann").Outcome)
+	w.sellsSoon(b, "ann")
+	require.Equal(t, int64(1), w.db.Row(b).Epoch, "nothing was rebuilt for it")
+}
+
+// A backup of the database was restored within an epoch: it numbers outbox rows anew that Redis would take for applied. The
+// keeper closes the bucket, and the rebuild goes on from the number that the database has.
+func TestControllerNoticesADatabaseThatWentBack(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 1)
+	k := w.keep()
+	eventually(t, func() bool { k.mu.Lock(); defer k.mu.Unlock(); return len(k.view.open()) == 1 }, "the keeper looks")
+	w.doOn("HSET", w.redis.Keys(b).Meta, "outbox", "3", "seq", "9")
+	eventually(t, func() bool { return w.db.Row(b).Epoch == 2 && w.db.Row(b).State == sale.BucketOpen }, "rebuilt")
+	require.Zero(t, w.reading(b).Outbox)
+	require.Equal(t, int64(10), w.reading(b).Available)
+}
+
+// Rows that are numbered and applied between the readings of the books and of Redis are no sign of it.
+func TestWatchdogReadsTheBooksAgain(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 1)
+	w.doOn("HSET", w.redis.Keys(b).Meta, "outbox", "5")
+	round := func(first, second int64, more func(row *fakes.Row)) []sale.BucketRow {
+		t.Helper()
+		times := 0
+		w.db.OnBooks = func() {
+			row := w.db.Rows[b]
+			if times++; times == 1 {
+				row.OutboxNumber = first
+				return
+			}
+			row.OutboxNumber = second
+			more(row)
+		}
+		doubted, err := newWatchdog(w.redis, w.db, silent(), noWindows).round(context.Background(), []sale.Bucket{b})
+		require.NoError(t, err)
+		require.LessOrEqual(t, times, 2)
+		return doubted
+	}
+	nothing := func(*fakes.Row) {}
+	require.Empty(t, round(5, 0, nothing), "all is well at once")
+	require.Empty(t, round(6, 0, nothing), "a row that is still to be applied")
+	require.Empty(t, round(4, 5, nothing))
+	require.Equal(t, []sale.BucketRow{w.db.Row(b)}, round(4, 4, nothing))
+	require.Empty(t, round(4, 4, func(row *fakes.Row) { row.State = sale.BucketClosed }), "in work already")
+	w.db.Rows[b].State = sale.BucketOpen
+	require.Empty(t, round(4, 4, func(row *fakes.Row) { row.Epoch = 2 }), "rebuilt meanwhile")
+}
+
+// What is no doubt: a bucket that is being rebuilt, one that has gone on since the books were read, and one in a later
+// epoch, which is the database's trouble.
+func TestDoubtOf(t *testing.T) {
+	books := func(state sale.BucketState, epoch, sequence int64) *sale.BucketBooks {
+		return &sale.BucketBooks{BucketRow: sale.BucketRow{Epoch: epoch, State: state}, Sequence: sequence}
+	}
+	for _, c := range []struct {
+		books   *sale.BucketBooks
+		reading sale.Reading
+		doubt   string
+	}{
+		{books(sale.BucketOpen, 3, 7), sale.Reading{Epoch: 3, Sequence: 7}, ""},
+		{books(sale.BucketOpen, 3, 7), sale.Reading{Epoch: 3, Sequence: 9}, ""},
+		{books(sale.BucketOpen, 3, 7), sale.Reading{Epoch: 3, Sequence: 6}, "sequence"},
+		{books(sale.BucketOpen, 3, 7), sale.Reading{Epoch: 2, Sequence: 9}, "epoch"},
+		{books(sale.BucketOpen, 3, 7), sale.Reading{Epoch: 3, Sequence: 7, Shut: true}, "state"},
+		{books(sale.BucketClosed, 3, 7), sale.Reading{Epoch: 3, Sequence: 7, Shut: true}, ""},
+		{books(sale.BucketOpen, 3, 7), sale.Reading{Epoch: 4, Shut: true}, ""},
+		{books(sale.BucketOpen, 3, 7), sale.Reading{}, "missing"},
+		{books(sale.BucketOpen, 3, 7), sale.Reading{Epoch: 4}, ""},
+		{books(sale.BucketLoading, 3, 7), sale.Reading{Epoch: 2}, ""},
+		{books(sale.BucketClosed, 3, 7), sale.Reading{}, ""},
+	} {
+		require.Equal(t, c.doubt, doubtOf(c.books, &c.reading), "%+v", c)
+	}
+}
+
+// A database that is behind Redis is told about once, after longer than a rebuild between two readings explains.
+func TestWatchdogTellsOfADatabaseThatIsBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &safeBuffer{}
+		w := newWatchdog(nil, nil, slog.New(slog.NewTextHandler(log, nil)), noWindows)
+		row := sale.BucketRow{Bucket: sale.Bucket{Sale: "autumn", SKU: "phone", Number: 2}, Epoch: 3}
+		w.noteAhead(row, 5)
+		<-time.After(behindAfter)
+		w.noteAhead(row, 5)
+		require.Empty(t, log.String())
+		<-time.After(time.Millisecond)
+		for range 3 {
+			w.noteAhead(row, 5)
+			<-time.After(time.Second)
+		}
+		require.Equal(t, 1, countLines(log.String()))
+		require.Contains(t, log.String(), "redis knows epochs that this database has not begun")
+		require.Contains(t, log.String(), "bucket autumn:phone:2 is in epoch 3 here and in epoch 5 there")
+		require.Contains(t, log.String(), "UPDATE stock SET epoch = 5, state = 'closed'")
+		w.noteAhead(row, 3)
+		require.Empty(t, w.ahead)
+	})
+}
+
+func countLines(text string) int {
+	n := 0
+	for _, c := range text {
+		if c == '\n' {
+			n++
+		}
+	}
+	return n
+}
+
+// Only buckets that are open in a sale that has begun are compared, until it is closed.
+func TestViewMoving(t *testing.T) {
+	now := time.Now()
+	v := newView()
+	at := func(d time.Duration) sale.Time { return sale.Time{Time: now.Add(d)} }
+	v.update(sale.Changes{Version: 1, Sales: []sale.Sale{
+		{ID: "now", State: sale.StateOpen, StartsAt: at(-time.Minute), EndsAt: at(time.Minute)},
+		{ID: "later", State: sale.StateOpen, StartsAt: at(time.Minute), EndsAt: at(time.Hour)},
+		{ID: "over", State: sale.StateOpen, StartsAt: at(-time.Hour), EndsAt: at(-time.Minute)},
+		{ID: "closed", State: sale.StateClosed, StartsAt: at(-time.Hour), EndsAt: at(-time.Minute)},
+		{ID: "draft", State: sale.StateDraft, StartsAt: at(-time.Hour), EndsAt: at(time.Minute)},
+	}})
+	for _, id := range []string{"now", "later", "over", "closed", "draft"} {
+		v.update(sale.Changes{Version: 2, Buckets: []sale.BucketRow{
+			{Bucket: sale.Bucket{Sale: id, SKU: "phone"}, Epoch: 1, State: sale.BucketOpen},
+			{Bucket: sale.Bucket{Sale: id, SKU: "case"}, Epoch: 1, State: sale.BucketClosed},
+		}})
+	}
+	require.ElementsMatch(t, []sale.Bucket{{Sale: "now", SKU: "phone"}, {Sale: "over", SKU: "phone"}}, v.moving(now))
+}
+
+// Books or Redis away: the round says so and doubts nothing.
+func TestWatchdogWithoutItsStores(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.stock("phone", 10, 1)
+	dog := newWatchdog(w.redis, w.db, silent(), noWindows)
+	doubted, err := dog.round(context.Background(), []sale.Bucket{b})
+	require.NoError(t, err)
+	require.Empty(t, doubted)
+	w.db.SetAway(context.DeadlineExceeded)
+	_, err = dog.round(context.Background(), []sale.Bucket{b})
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	w.db.SetAway(nil)
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err = dog.round(ended, []sale.Bucket{b})
+	require.Error(t, err)
+}

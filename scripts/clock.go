@@ -1,0 +1,83 @@
+package scripts
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// clock tells Redis's time without asking: this process's monotonic clock plus an offset learned from answers.
+//
+// An answer of Redis's time lies somewhere between sending and receiving, so the tighter the two, the better the offset.
+// A sample replaces the present one when it is tighter, when the present one is old (clocks drift), or when the two
+// cannot both be right, which means that Redis's clock was set.
+type Clock struct {
+	mu       sync.Mutex
+	known    bool
+	offset   time.Duration // Redis's Unix time minus the monotonic reading
+	spread   time.Duration // half of the time between sending and receiving
+	learned  time.Duration // monotonic reading at the sample
+	started  time.Time
+	fallback *Clock // asked while nothing is known; nil for none
+}
+
+// Bounds of a sample: milliseconds are all that a script tells, and clocks may drift apart by 1 in 1000 at worst.
+const (
+	clockPrecision = 2 * time.Millisecond
+	clockStale     = 2 * time.Second
+	clockDrift     = 1000
+)
+
+func NewClock(fallback *Clock) *Clock { return &Clock{started: time.Now(), fallback: fallback} }
+
+// reading is the monotonic clock that learn wants.
+func (c *Clock) Reading() time.Duration { return time.Since(c.started) }
+
+// learn takes a sample: Redis's clock showed unix at some moment from sent to received.
+func (c *Clock) Learn(sent, received time.Duration, unix time.Duration) {
+	offset, spread := unix-(sent+received)/2, (received-sent)/2
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	age := received - c.learned
+	apart := (offset - c.offset).Abs()
+	stepped := apart > spread+c.spread+clockPrecision+age/clockDrift
+	if !c.known || stepped || spread <= c.spread || age > clockStale {
+		c.known, c.offset, c.spread, c.learned = true, offset, spread, received
+	}
+}
+
+// now returns Redis's time and whether any sample was ever taken; without one it is the zero time, because this machine's
+// may be hours away from it.
+func (c *Clock) Now() (time.Time, bool) {
+	c.mu.Lock()
+	known, offset := c.known, c.offset
+	c.mu.Unlock()
+	switch {
+	case known:
+		return time.UnixMicro((offset + c.Reading()).Microseconds()).UTC(), true
+	case c.fallback != nil:
+		return c.fallback.Now()
+	}
+	return time.Time{}, false
+}
+
+// ahead returns how far this machine's wall clock is ahead of Redis's, and whether that is known.
+func (c *Clock) Ahead() (time.Duration, bool) {
+	now, known := c.Now()
+	return time.Now().Round(0).Sub(now), known
+}
+
+// poll asks Redis for its time once.
+func (c *Clock) Poll(ctx context.Context, r *Redis) error {
+	sent := c.Reading()
+	values, err := r.do(ctx, func(cl rueidis.Client) rueidis.Completed { return cl.B().Time().Build() }).AsIntSlice()
+	if err != nil {
+		return err
+	}
+	if len(values) == 2 {
+		c.Learn(sent, c.Reading(), time.Duration(values[0])*time.Second+time.Duration(values[1])*time.Microsecond)
+	}
+	return nil
+}

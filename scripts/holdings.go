@@ -1,0 +1,111 @@
+package scripts
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/redis/rueidis"
+
+	"flashsale/sale"
+)
+
+const ownersPage = 1000
+
+// holdings reads them; queued tells which batches are acknowledged though they still are in the journal.
+func (r *Redis) Holdings(ctx context.Context, b sale.Bucket, buyer string, queued func(WriteID) bool) ([]sale.Holding, error) {
+	keys := r.Keys(b)
+	var meta []rueidis.RedisMessage
+	var value string
+	err := r.pipeline(ctx, 2, func(c rueidis.Client, i int) rueidis.Completed {
+		if i == 0 {
+			return c.B().Hmget().Key(keys.Meta).Field("epoch", "base_ms", "held").Build()
+		}
+		return c.B().Hget().Key(keys.Buyers).Field(buyer).Build()
+	}, func(i int, result rueidis.RedisResult) (err error) {
+		if i == 0 {
+			meta, err = result.ToArray()
+		} else if value, err = result.ToString(); rueidis.IsRedisNil(err) {
+			err = nil
+		}
+		return err
+	})
+	if err != nil || value == "" {
+		return nil, err
+	}
+	entries, err := parseEntries(value)
+	if err != nil {
+		return nil, err
+	}
+	fields := fieldReader{values: meta}
+	epoch, base, held := fields.number(0), fields.number(1), fields.number(2)
+	if fields.err != nil {
+		return nil, fields.err
+	}
+	journaled, err := r.journaled(ctx, keys, epoch, held, entries)
+	if err != nil {
+		return nil, err
+	}
+	for sequence := range journaled {
+		journaled[sequence] = journaled[sequence] && !queued(WriteID{epoch, sequence})
+	}
+	return holdingsOf(entries, base, journaled), nil
+}
+
+func holdingsOf(entries []buyerEntry, base int64, journaled map[int64]bool) []sale.Holding {
+	holdings := make([]sale.Holding, 0, len(entries))
+	for _, e := range entries {
+		if e.released {
+			continue
+		}
+		h := sale.Holding{OrderID: e.orderID, Quantity: e.quantity, Key: e.key, Status: sale.StatusQueued}
+		if e.sequence > 0 {
+			h.CreatedAt = CreatedAt(base + e.sinceMS)
+		}
+		if journaled[e.sequence] {
+			h.Status = sale.StatusHeld
+		}
+		holdings = append(holdings, h)
+	}
+	return holdings
+}
+
+// journaled tells which sequences of the entries still are in the journal.
+func (r *Redis) journaled(ctx context.Context, keys BucketKeys, epoch, held int64, entries []buyerEntry) (map[int64]bool, error) {
+	var sequences []int64
+	for _, e := range entries {
+		if e.sequence > 0 && held > 0 && !e.released {
+			sequences = append(sequences, e.sequence)
+		}
+	}
+	found := make(map[int64]bool, len(sequences))
+	err := r.pipeline(ctx, len(sequences), func(c rueidis.Client, i int) rueidis.Completed {
+		id := fmt.Sprintf("%d%010d", epoch, sequences[i])
+		return c.B().Xrange().Key(keys.Journal).Start(id).End(id).Count(1).Build()
+	}, func(i int, result rueidis.RedisResult) error {
+		entries, err := result.AsXRange()
+		found[sequences[i]] = len(entries) > 0
+		return err
+	})
+	return found, err
+}
+
+// eachOwner calls each with every buyer who owns units of the bucket. While buyers are added it may pass one more than once.
+func (r *Redis) EachOwner(ctx context.Context, b sale.Bucket, each func(buyer string) error) error {
+	key := r.Keys(b).Buyers
+	for cursor := uint64(0); ; {
+		page, err := r.do(ctx, func(c rueidis.Client) rueidis.Completed {
+			return c.B().Hscan().Key(key).Cursor(cursor).Count(ownersPage).Build()
+		}).AsScanEntry()
+		if err != nil {
+			return fmt.Errorf("scan the owners of bucket %s: %w", b, err)
+		}
+		for i := 0; i < len(page.Elements); i += 2 {
+			if err := each(page.Elements[i]); err != nil {
+				return err
+			}
+		}
+		if cursor = page.Cursor; cursor == 0 {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,141 @@
+package scripts
+
+import (
+	"context"
+	"crypto/sha1"
+	"encoding/hex"
+	"strings"
+	"testing"
+
+	"github.com/redis/rueidis"
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+	"flashsale/test/harness"
+)
+
+// transfer is what transfer.lua must answer at Redis's time now.
+func (m *stockModel) transfer(c *TransferCall, now int64) TransferReply {
+	refuse := func(code, detail string) TransferReply {
+		return TransferReply{Code: code, Detail: detail, Epoch: m.epoch, Sequence: m.seq, NowMS: now, Moved: m.moved}
+	}
+	if doubt, late := m.fence(&ReserveCall{Epoch: c.Epoch, DeadlineMS: c.DeadlineMS}, now); late {
+		return refuse("late", "")
+	} else if doubt != "" {
+		return refuse("fenced", doubt)
+	}
+	checked := m.checkedAt(now)
+	switch window := m.window(now); {
+	case checked != m.checked && m.replid != m.realReplid:
+		return refuse("fenced", "replid")
+	case m.seq < c.Highest:
+		return refuse("fenced", "sequence")
+	case window != "":
+		return refuse("window", window)
+	case m.held >= int64(c.MaxJournal):
+		return refuse("full", "")
+	case m.available <= c.Kept:
+		return refuse("none", "")
+	}
+	units := transferred(m.available-c.Kept, c.Asked)
+	m.available, m.taken, m.moved = m.available-units, m.taken+units, m.moved+units
+	m.seq, m.held, m.checked = m.seq+1, m.held+1, checked
+	bucket := bucketOfHead(m.head)
+	record := sale.AppendTransfer(nil, &sale.Transfer{
+		Bucket: bucket, Epoch: m.epoch, Sequence: m.seq, TransferID: c.ID, CreatedMS: now, To: c.To, Units: units,
+	})
+	entry := modelJournal{epoch: m.epoch, seq: m.seq, batchID: c.ID, record: string(record), orders: 1}
+	m.journal = append(m.journal, entry)
+	reply := refuse("ok", "")
+	reply.Units, reply.EntryID, reply.Record = units, entry.id(), entry.record
+	return reply
+}
+
+// transferred is half of what there is to spare, rounded up, or what is asked when that is more and there.
+func transferred(spare, asked int64) int64 { return min(spare, max(asked, (spare+1)/2)) }
+
+// transfer calls the script with arguments that are mostly right.
+func (m *modelRun) transfer() {
+	m.done++
+	m.nextID += 1 + sale.OrderID(m.random.IntN(1<<20))
+	call := TransferCall{
+		Keys: m.keys, Head: m.model.head, Epoch: m.model.epoch, Highest: m.random.Int64N(m.model.seq + 1),
+		DeadlineMS: farDeadline, MaxJournal: 100_000, ID: m.nextID, To: m.random.IntN(3),
+		Asked: m.random.Int64N(20), Kept: max(0, m.random.Int64N(9)-5),
+	}
+	switch m.random.IntN(20) {
+	case 0:
+		call.Epoch += int64(m.random.IntN(3)) - 1
+	case 1:
+		call.Highest = m.model.seq + 1
+	case 2:
+		call.DeadlineMS = 1
+	case 3:
+		call.MaxJournal = m.random.IntN(20)
+	}
+	got, err := decodeTransfer(m.redis.do(context.Background(), func(c rueidis.Client) rueidis.Completed {
+		return c.B().Evalsha().Sha1(m.transferSHA).Numkeys(2).Key(call.Keys.Meta, call.Keys.Journal).Arg(call.arguments()...).Build()
+	}))
+	require.NoError(m.t, err)
+	require.Equal(m.t, m.model.transfer(&call, got.NowMS), got, "after %d operations: %+v", m.done, call)
+	if m.seen["transfer "+got.Code]++; got.Code == CodeFenced || got.Code == CodeWindow {
+		m.seen["transfer "+got.Detail]++
+	}
+}
+
+// everyTransfer is what a long run must have seen.
+var everyTransfer = []string{
+	"transfer ok", "transfer none", "transfer full", "transfer late", "transfer not_started", "transfer ended",
+	"transfer paused", "transfer epoch", "transfer state", "transfer sequence",
+}
+
+// The comparison finds bugs that are put into the transfer script, each within a short run.
+func TestModelFindsBugsOfTransfers(t *testing.T) {
+	bugs := map[string][2]string{
+		"takes what is kept":               {"local spare = available - tonumber(ARGV[9])", "local spare = available"},
+		"takes more than there is":         {"math.min(spare, ", "math.max(0, "},
+		"brings too little":                {"math.max(tonumber(ARGV[8]), ", "math.max(0, "},
+		"rounds down":                      {"math.ceil", "math.floor"},
+		"the units stay":                   {"'available', available - units", "'available', available"},
+		"taken does not grow":              {"'taken', taken + units", "'taken', taken"},
+		"moved does not grow":              {"'moved', moved + units", "'moved', moved"},
+		"held does not grow":               {"'held', held + 1", "'held', held"},
+		"no sequence number of its own":    {"sequence = sequence + 1", ""},
+		"not journaled":                    {"call('XADD', journal_key, entry_id, 'r', record)", ""},
+		"an older sequence passes":         {"if sequence < tonumber(ARGV[2])", "if false"},
+		"another epoch passes":             {"if epoch ~= ARGV[1]", "if false"},
+		"a closed bucket gives":            {"if meta[12] ~= 'open'", "if false"},
+		"a late call is served":            {"if now > tonumber(ARGV[3])", "if false"},
+		"another server's data is used":    {"if wrong_replid()", "if false and wrong_replid()"},
+		"a paused sale gives":              {"if state ~= 'open' then return 'paused' end", ""},
+		"the journal has no bound":         {"if held >= tonumber(ARGV[4])", "if false"},
+		"the look at the server is undone": {"'checked_ms', checked", "'checked_ms', 0"},
+	}
+	r := dial(t, Options{Namespace: namespace(t), Addrs: []string{harness.SharedRedis(t).Addr}})
+	replid, seed := replidOf(t, r), modelSeed(t)
+	for name, change := range bugs {
+		t.Run(name, func(t *testing.T) {
+			source := TransferScript().Source
+			require.Equal(t, 1, strings.Count(source, change[0]), "the place of the bug")
+			require.True(t, transfersWithBug(t, r.options, replid, seed, strings.Replace(source, change[0], change[1], 1)),
+				"60,000 operations agreed with a script that has this bug")
+		})
+	}
+}
+
+// transfersWithBug is runWithBug for another source of the transfer script.
+func transfersWithBug(t *testing.T, o Options, replid string, seed uint64, source string) bool {
+	o.Namespace = namespace(t)
+	r := dial(t, o)
+	require.NoError(t, r.do(context.Background(), func(c rueidis.Client) rueidis.Completed {
+		return c.B().ScriptLoad().Script(source).Build()
+	}).Error())
+	var d disagreement
+	run := newModelRun(&d, r, replid, seed)
+	run.installScript()
+	sum := sha1.Sum([]byte(source))
+	run.transferSHA = hex.EncodeToString(sum[:])
+	run.mostlyTransfers = true
+	run.until(60_000)
+	return d.found
+}

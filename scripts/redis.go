@@ -1,0 +1,237 @@
+package scripts
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"math/bits"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"flashsale/sale"
+	"flashsale/socket"
+)
+
+// Options say where Redis is and how it is spoken to.
+type Options struct {
+	Namespace string   // prefix of every key
+	Addrs     []string // one server, or some of a cluster
+	Username  string
+	Password  string
+	TLS       bool
+	Embedded  bool // miniredis: no RESP3, no cluster, no replication id
+
+	Connections int // to each node, up to 256, rounded up to a power of two [2]
+}
+
+// Bounds of the client.
+const (
+	maxInFlight      = 512 // calls and pipelines under way; stays below the ring of 1024, which ignores contexts when full
+	maxPipeline      = 500 // commands in one pipeline
+	embeddedPipeline = 50  // miniredis takes milliseconds for a script, and a piece has readTimeout
+	dialTimeout      = time.Second
+	writeTimeout     = 2 * time.Second // also bounds reads
+	readTimeout      = 3 * time.Second // of everything but purchases, which have their own
+	silentAfter      = time.Second     // of a connection that brings nothing; then it is asked, and given up after writeTimeout
+	redialInterval   = 100 * time.Millisecond
+	socketBuffer     = 1 << 17 // bytes, each way and connection
+
+	defaultConnections = 2 // so that a purchase need not wait behind a long pipeline; more were not faster
+)
+
+// errNotSent is wrapped by errors of calls that certainly never reached Redis.
+var ErrNotSent = errors.New("the call was not sent")
+
+// Redis is the connection to one Redis or one Redis Cluster. It connects at the first use, and again when that failed.
+type Redis struct {
+	options  Options
+	inFlight chan struct{}
+	client   atomic.Pointer[rueidis.Client]
+	owner    owner
+
+	mu       sync.Mutex // held while connecting
+	closed   bool
+	dialedAt time.Time
+	dialErr  error
+}
+
+// Dial checks the options; the server need not be up yet.
+func Dial(o Options) (*Redis, error) {
+	if len(o.Addrs) == 0 || o.Namespace == "" {
+		return nil, errors.New("redis needs an address and a namespace")
+	}
+	for _, addr := range o.Addrs {
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			return nil, fmt.Errorf("redis address %q: %w", addr, err)
+		}
+	}
+	return &Redis{options: o, inFlight: make(chan struct{}, maxInFlight)}, nil
+}
+
+// NewRedis speaks through a client that the caller has made, as the simulator does: addresses are not looked at. Close
+// closes the client.
+func NewRedis(client rueidis.Client, o Options) *Redis {
+	r := &Redis{options: o, inFlight: make(chan struct{}, maxInFlight)}
+	r.client.Store(&client)
+	return r
+}
+
+// Close ends the connections; calls after it fail.
+func (r *Redis) Close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+	if client := r.client.Load(); client != nil {
+		(*client).Close()
+	}
+}
+
+// Ping asks the server for a sign of life; on a cluster, the node that rueidis picks.
+func (r *Redis) Ping(ctx context.Context) error {
+	err := r.do(ctx, func(c rueidis.Client) rueidis.Completed { return c.B().Ping().Build() }).Error()
+	if err != nil {
+		return fmt.Errorf("ping redis: %w", err)
+	}
+	return nil
+}
+
+// connected returns the client, connecting when there is none. At most one attempt each redialInterval.
+func (r *Redis) connected() (rueidis.Client, error) {
+	if client := r.client.Load(); client != nil {
+		return *client, nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if client := r.client.Load(); client != nil {
+		return *client, nil
+	}
+	if r.closed {
+		return nil, fmt.Errorf("%w: the client is closed", ErrNotSent)
+	}
+	if r.dialErr != nil && time.Since(r.dialedAt) < redialInterval {
+		return nil, r.dialErr
+	}
+	client, err := rueidis.NewClient(r.clientOption())
+	r.dialedAt = time.Now()
+	if err != nil {
+		r.dialErr = fmt.Errorf("%w: connect to redis: %w", ErrNotSent, err)
+		return nil, r.dialErr
+	}
+	r.client.Store(&client)
+	return client, nil
+}
+
+// clientOption: DisableRetry because a write that failed may have happened, and only the caller knows the ids to ask
+// again with; DisableCache because nothing is cached on the client and it would cost 128 MiB a connection.
+func (r *Redis) clientOption() rueidis.ClientOption {
+	o := r.options
+	option := rueidis.ClientOption{
+		InitAddress: o.Addrs, Username: o.Username, Password: o.Password, ClientName: "flashsale",
+		Dialer: net.Dialer{Timeout: dialTimeout, KeepAlive: silentAfter}, DialCtxFn: socket.DialTCP,
+		ConnWriteTimeout: writeTimeout, DisableRetry: true, DisableCache: true, AlwaysPipelining: true,
+		ReadBufferEachConn: socketBuffer, WriteBufferEachConn: socketBuffer,
+		ClientSetInfo:     rueidis.DisableClientSetInfo, // Redis 7.0 has it not, so its users cannot be given it
+		ForceSingleClient: o.Embedded, AlwaysRESP2: o.Embedded, PipelineMultiplex: multiplex(o.Connections),
+	}
+	if o.TLS {
+		option.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	return option
+}
+
+// multiplex is the library's word for a number of connections: the power of two, where 0 is left to the library and one
+// connection is -1.
+func multiplex(connections int) int {
+	power := bits.Len(uint(cmp.Or(connections, defaultConnections) - 1))
+	return cmp.Or(power, -1)
+}
+
+// enter waits for a place among the calls in flight.
+func (r *Redis) enter(ctx context.Context) error {
+	select {
+	case r.inFlight <- struct{}{}:
+		return nil
+	default:
+	}
+	select {
+	case r.inFlight <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %d calls are in flight: %w", ErrNotSent, maxInFlight, ctx.Err())
+	}
+}
+
+func (r *Redis) leave() { <-r.inFlight }
+
+// do sends one command, bounded by readTimeout and the bound on calls in flight.
+func (r *Redis) do(ctx context.Context, build func(rueidis.Client) rueidis.Completed) rueidis.RedisResult {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	client, err := r.connected()
+	if err != nil {
+		return rueidis.NewErrorResult(err)
+	}
+	if err := r.enter(ctx); err != nil {
+		return rueidis.NewErrorResult(err)
+	}
+	defer r.leave()
+	return client.Do(ctx, build(client))
+}
+
+// pipeline sends n commands, in pieces of maxPipeline, and hands the results over in order. It stops at the first error
+// of each. Its errors name Redis.
+func (r *Redis) pipeline(ctx context.Context, n int, build func(c rueidis.Client, i int) rueidis.Completed,
+	each func(i int, result rueidis.RedisResult) error) (err error) {
+	defer func() { err = sale.Away(sale.StoreRedis, err) }()
+	client, err := r.connected()
+	if err != nil {
+		return err
+	}
+	size := maxPipeline
+	if r.options.Embedded {
+		size = embeddedPipeline
+	}
+	for from := 0; from < n; from += size {
+		to := min(from+size, n)
+		results, err := r.piece(ctx, client, from, to, build)
+		if err != nil {
+			return err
+		}
+		for i, result := range results {
+			if err := each(from+i, result); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (r *Redis) piece(ctx context.Context, client rueidis.Client, from, to int,
+	build func(c rueidis.Client, i int) rueidis.Completed) ([]rueidis.RedisResult, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	if err := r.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer r.leave()
+	commands := make([]rueidis.Completed, 0, to-from)
+	for i := from; i < to; i++ {
+		commands = append(commands, build(client, i))
+	}
+	return client.DoMulti(ctx, commands...), nil
+}
+
+// notSent reports whether err means that Redis certainly did not get the call: no connection could be made.
+func notSent(err error) bool {
+	if errors.Is(err, ErrNotSent) || errors.Is(err, rueidis.ErrNoSlot) {
+		return true
+	}
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}

@@ -1,0 +1,72 @@
+package scripts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/redis/rueidis"
+
+	"flashsale/sale"
+)
+
+// right is a command whose refusal no reply shows: whoever lacks another one is told so by the call that needs it.
+type right struct {
+	command string
+	missed  string // what happens without it
+	ask     func(rueidis.Client) rueidis.Completed
+}
+
+func silentRights() []right {
+	return []right{
+		{"INFO", "no script sees the replication id, so every bucket is taken for one that was promoted and fenced",
+			func(c rueidis.Client) rueidis.Completed { return c.B().Info().Section("replication").Build() }},
+		{"ROLE", "a replica passes for a primary",
+			func(c rueidis.Client) rueidis.Completed { return c.B().Role().Build() }},
+	}
+}
+
+// checkRights asks every server for the commands that would be missed in silence. Its error is sale.ErrRights when one is
+// refused; a server that does not answer is no finding.
+func (r *Redis) CheckRights(ctx context.Context) error {
+	if r.options.Embedded {
+		return nil // it has neither access control nor replicas
+	}
+	client, err := r.connected()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	var refused []error
+	nodes := client.Nodes()
+	for _, addr := range slices.Sorted(maps.Keys(nodes)) { // the same words for the same finding: they are logged once
+		node := nodes[addr]
+		for _, right := range silentRights() {
+			if err := node.Do(ctx, right.ask(node)).Error(); isDenied(err) {
+				refused = append(refused, r.rightsError(addr, fmt.Errorf("%s is refused, and without it %s: %w",
+					right.command, right.missed, err)))
+			}
+		}
+	}
+	return errors.Join(refused...)
+}
+
+// rightsError names the server, and what to type there.
+func (r *Redis) rightsError(addr string, err error) error {
+	user := r.options.Username
+	if user == "" {
+		user = "default"
+	}
+	return fmt.Errorf("%w: redis at %s: %w. Type ACL SETUSER %s +info +role there (docs/operations.md has the whole line); "+
+		"nothing is sold until then", sale.ErrRights, addr, err, user)
+}
+
+// isDenied reports whether the access control list of Redis refused a command.
+func isDenied(err error) bool {
+	redisErr, ok := rueidis.IsRedisErr(err)
+	return ok && strings.HasPrefix(redisErr.Error(), "NOPERM")
+}

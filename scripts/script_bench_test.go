@@ -1,0 +1,200 @@
+package scripts
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"flashsale/sale"
+	"flashsale/test/harness"
+)
+
+// floorScript is the least that any script does that decides and records a batch of new buyers: it reads them, writes them
+// and the journal entry, reads and writes meta, and deletes the entry of the call before. It checks nothing and composes
+// nothing.
+//
+// ARGV: record, entry id, entry to delete or "", n, then n buyers and n values.
+const floorScript = `
+local call, n = redis.call, tonumber(ARGV[4])
+local meta = call('HMGET', KEYS[1], 'epoch', 'replid', 'checked_ms', 'base_ms', 'available', 'seq', 'taken', 'held',
+  'state', 'starts_ms', 'ends_ms', 'limit', 'loaded_state')
+call('HMGET', KEYS[2], unpack(ARGV, 5, 4 + n))
+local writes = {}
+for i = 1, n do writes[2 * i - 1], writes[2 * i] = ARGV[4 + i], ARGV[4 + n + i] end
+call('XADD', KEYS[3], ARGV[2], 'r', ARGV[1])
+call('HSET', KEYS[2], unpack(writes))
+if ARGV[3] ~= '' then call('XDEL', KEYS[3], ARGV[3]) end
+call('HSET', KEYS[1], 'available', meta[5] - n, 'seq', meta[6] + 1, 'taken', meta[7] + n, 'held', n, 'checked_ms', 0)
+return 'ok'`
+
+const (
+	benchOrders = 51_200    // in one turn
+	benchSince  = 3_600_000 // ms since the bucket was loaded
+	benchID     = sale.OrderID(117_000_000_000_000_000)
+)
+
+// BenchmarkReserveScript measures the CPU that Redis spends on an order, by the size of the batch: new buyers with ids, and
+// where it says so keys, of 36 characters, and the trim of the call before. The column is redis-us/order.
+func BenchmarkReserveScript(b *testing.B) {
+	for _, n := range []int{1, 32, 128, 256} {
+		for name, keyed := range map[string]bool{"": false, "-keyed": true} {
+			b.Run(strconv.Itoa(n)+name, func(b *testing.B) {
+				bench := newScriptBench(b, n, keyed)
+				var cost float64
+				for b.Loop() {
+					cost += bench.turn(ReserveScript().Source, bench.ours)
+				}
+				b.ReportMetric(cost/float64(b.N), "redis-us/order")
+				b.ReportMetric(0, "ns/op")
+			})
+		}
+	}
+}
+
+// BenchmarkFloorScript measures the reserve script beside the floor script at batches of 256, in turns.
+func BenchmarkFloorScript(b *testing.B) {
+	const turns = 4
+	bench := newScriptBench(b, 256, false)
+	var ours, floor float64
+	for b.Loop() {
+		for range turns {
+			floor += bench.turn(floorScript, bench.floor) / turns
+			ours += bench.turn(ReserveScript().Source, bench.ours) / turns
+		}
+	}
+	b.ReportMetric(ours/float64(b.N), "ours-us/order")
+	b.ReportMetric(floor/float64(b.N), "floor-us/order")
+	b.ReportMetric(ours/floor, "ours/floor")
+	b.ReportMetric(0, "ns/op")
+}
+
+// scriptBench drives one Redis with calls of n purchases.
+type scriptBench struct {
+	b         *testing.B
+	client    rueidis.Client
+	n         int
+	keyed     bool
+	arguments *ArgumentBuffer
+}
+
+// newScriptBench starts a Redis that does not rewrite its file meanwhile.
+func newScriptBench(b *testing.B, n int, keyed bool) *scriptBench {
+	server := harness.Redis(b, "--auto-aof-rewrite-percentage", "0")
+	client, err := rueidis.NewClient(rueidis.ClientOption{
+		InitAddress: []string{server.Addr}, DisableCache: true, WriteBufferEachConn: socketBuffer, ReadBufferEachConn: socketBuffer,
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(client.Close)
+	return &scriptBench{b: b, client: client, n: n, keyed: keyed, arguments: NewArgumentBuffer()}
+}
+
+// turn empties Redis, sends calls one after the other and returns the µs of Redis's CPU for an order.
+func (s *scriptBench) turn(source string, arguments func(call int) []string) float64 {
+	s.b.Helper()
+	sha, err := s.must(s.client.B().ScriptLoad().Script(source).Build()).ToString()
+	if err != nil {
+		s.b.Fatal(err)
+	}
+	s.must(s.client.B().Flushall().Sync().Build())
+	keys := []string{"b:{s:k:0}:meta", "b:{s:k:0}:buyers", "b:{s:k:0}:journal"}
+	s.must(s.client.B().Arbitrary("HSET").Keys(keys[0]).Args("epoch", "1", "replid", "", "checked_ms", "0",
+		"base_ms", strconv.FormatInt(time.Now().UnixMilli()-benchSince, 10), "available", "1000000000", "seq", "0", "taken", "0", "held", "0", "version", "1",
+		"state", "open", "starts_ms", "0", "ends_ms", "9000000000000", "limit", "1", "loaded_state", "open").Build())
+	commands := make([]rueidis.Completed, benchOrders/s.n)
+	for call := range commands {
+		commands[call] = s.client.B().Arbitrary("EVALSHA", sha, "3").Keys(keys...).Args(arguments(call)...).Build()
+	}
+	before := redisCPU(s.b, s.client)
+	for _, command := range commands {
+		s.must(command)
+	}
+	used := redisCPU(s.b, s.client) - before
+	orders := len(commands) * s.n
+	if known, err := s.must(s.client.B().Hlen().Key(keys[1]).Build()).AsInt64(); known != int64(orders) {
+		s.b.Fatalf("%d buyers, not %d: %v", known, orders, err)
+	}
+	return used / float64(orders) * 1e6
+}
+
+func (s *scriptBench) must(command rueidis.Completed) rueidis.RedisResult {
+	s.b.Helper()
+	result := s.client.Do(context.Background(), command)
+	if err := result.Error(); err != nil {
+		s.b.Fatal(err)
+	}
+	return result
+}
+
+func (s *scriptBench) order(i int) sale.RecordOrder {
+	o := sale.RecordOrder{OrderID: benchID + sale.OrderID(i), Quantity: 1, Buyer: fmt.Sprintf("load-%028d-%02d", i, 7)}
+	if s.keyed {
+		o.Key = fmt.Sprintf("key-%032d", i)
+	}
+	return o
+}
+
+// entry is the journal's name for what a call has taken.
+func (s *scriptBench) entry(call int) string {
+	return EntryID(1, int64(call+1), benchID+sale.OrderID(call*s.n))
+}
+
+// ours are the arguments of the reserve script.
+func (s *scriptBench) ours(call int) []string {
+	c := ReserveCall{Head: "s k 0", Epoch: 1, DeadlineMS: farDeadline, MaxJournal: 100_000}
+	for i := range s.n {
+		o := s.order(call*s.n + i)
+		c.OrderIDs = append(c.OrderIDs, o.OrderID)
+		c.Purchases = append(c.Purchases, &sale.Purchase{Buyer: o.Buyer, Key: o.Key, Quantity: o.Quantity})
+	}
+	if call > 0 {
+		c.Trims = []Trim{{EntryID: s.entry(call - 1), Orders: s.n}}
+	}
+	return s.arguments.of(&c)
+}
+
+// floor are the arguments of the floor script: the same buyers, and values and a record of the same length.
+func (s *scriptBench) floor(call int) []string {
+	batch := sale.Batch{
+		Bucket: sale.Bucket{Sale: "s", SKU: "k"}, Epoch: 1, Sequence: int64(call + 1), BatchID: benchID + sale.OrderID(call*s.n),
+		CreatedMS: time.Now().UnixMilli(),
+	}
+	var buyers, values []string
+	stamp := ",," + base36(batch.Sequence) + "," + base36(int64(benchSince))
+	for i := range s.n {
+		o := s.order(call*s.n + i)
+		batch.Orders = append(batch.Orders, o)
+		buyers, values = append(buyers, o.Buyer), append(values, string(appendHead(nil, o.OrderID, 1))+stamp)
+	}
+	args := []string{string(sale.AppendBatch(nil, &batch)), s.entry(call), "", strconv.Itoa(s.n)}
+	if call > 0 {
+		args[2] = s.entry(call - 1)
+	}
+	return append(append(args, buyers...), values...)
+}
+
+// redisCPU returns the seconds of CPU that the server has used.
+func redisCPU(b *testing.B, client rueidis.Client) float64 {
+	info, err := client.Do(context.Background(), client.B().Info().Section("cpu").Build()).ToString()
+	if err != nil {
+		b.Fatal(err)
+	}
+	var total float64
+	for _, line := range strings.Split(info, "\r\n") {
+		name, value, _ := strings.Cut(line, ":")
+		if name == "used_cpu_user" || name == "used_cpu_sys" {
+			seconds, err := strconv.ParseFloat(value, 64)
+			if err != nil {
+				b.Fatal(err)
+			}
+			total += seconds
+		}
+	}
+	return total
+}

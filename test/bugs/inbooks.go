@@ -1,0 +1,154 @@
+package bugs
+
+// bookBugs are the bugs in what a record does to the database, decided in ledger and written by store.
+var bookBugs = []Bug{
+	{
+		Name: "missing-unique-key", What: "nothing stops a row beyond the limit",
+		Seeds: []Replacement{before("store/plan_write.go", `paying := func() error {`, `if faults.Bug("missing-unique-key") {
+	p.Allowances = nil
+	for i := range p.Confirmed { p.Confirmed[i].Slotted = false }
+}`)},
+		Checks: []Check{check("store", "^TestNeverBeyondTheLimit$")},
+	},
+	{
+		Name: "marker-without-batch-id", What: "another batch at a settled place passes for the same",
+		Seeds: []Replacement{
+			before("ledger/books.go", `return marked && (id == m.ID || b.Forks[m])`,
+				`if faults.Bug("marker-without-batch-id") { return marked }`),
+			before("ledger/books.go", `for i := range batch.Orders {`,
+				`if faults.Bug("marker-without-batch-id") { return true }`),
+		},
+		Checks: []Check{check("store", "^TestForkSettlesAndClosesTheBucket$")},
+	},
+	{
+		Name: "duplicate-not-whole", What: "a marker passes for orders that came under its identity later",
+		Seeds: []Replacement{
+			before("ledger/books.go", `for i := range batch.Orders {`, `if faults.Bug("duplicate-not-whole") { return true }`),
+		},
+		Checks: []Check{check("store", "^TestMarkedBatchWithMoreOrders$")},
+	},
+	{
+		Name: "key-twice-in-books", What: "two orders of one key are confirmed",
+		Seeds: []Replacement{
+			instead("ledger/settle.go", `return o.Key != "" && p.books.Keys[o.key()]`,
+				`return o.Key != "" && p.books.Keys[o.key()] && !faults.Bug("key-twice-in-books")`),
+		},
+		Checks: []Check{check("store", "^TestKeyMakesOneOrder$")},
+	},
+	{
+		Name: "guard-missing", What: "nothing stops rows beyond loaded",
+		Seeds: []Replacement{
+			before("ledger/settle.go", `return row.Settled-row.Released+units <= row.Loaded`,
+				`if faults.Bug("guard-missing") { return true }`),
+			after("store/stock_write.go", `needs := gain.Needs()`, `if faults.Bug("guard-missing") { needs = -math.MaxInt32 }`),
+		},
+		Checks: []Check{check("store", "^TestNeverBeyondLoaded$")},
+	},
+	{
+		Name: "guard-without-released", What: "released units are never sold again",
+		Seeds: []Replacement{
+			before("ledger/settle.go", `return row.Settled-row.Released+units <= row.Loaded`,
+				`if faults.Bug("guard-without-released") { return row.Settled+units <= row.Loaded }`),
+		},
+		Checks: []Check{check("store", "^TestCancelGivesUnitsBackOnce$"), simulated()},
+	},
+	{
+		Name: "late-settled", What: "a batch of an earlier epoch settles",
+		Seeds: []Replacement{
+			after("ledger/settle.go", `row, late := at.row, at.late`, `if faults.Bug("late-settled") { late = false }`),
+		},
+		Checks: []Check{check("store", "^TestLateBatchIsRefused$")},
+	},
+	{
+		Name: "late-not-recorded", What: "a batch of an earlier epoch leaves no trace",
+		Seeds: []Replacement{
+			after("ledger/settle.go", `row, late := at.row, at.late`, `if late && faults.Bug("late-not-recorded") { return }`),
+		},
+		Checks: []Check{check("store", "^TestLateBatchIsRefused$")},
+	},
+	{
+		Name: "fork-skipped", What: "the second batch at a place is dropped",
+		Seeds: []Replacement{
+			after("ledger/settle.go", `row, late := at.row, at.late`, `if at.fork && faults.Bug("fork-skipped") { return }`),
+		},
+		Checks: []Check{check("store", "^TestForkSettlesAndClosesTheBucket$")},
+	},
+	{
+		Name: "fence-position-decides", What: "a batch behind a fence is late",
+		Seeds: []Replacement{before("store/settle.go", `work.records, work.index = append(`,
+			`if record.Batch != nil && len(work.fences) > 0 && faults.Bug("fence-position-decides") {
+	late := *record.Batch
+	late.Epoch--
+	record.Batch = &late
+}`)},
+		Checks: []Check{check("store", "^TestFencesDecideNothing$")},
+	},
+	{
+		Name: "payment-before-row", What: "settlement looks for remembered payments before it writes the rows",
+		Seeds: []Replacement{before("store/plan_write.go", `writes := []func() error{`, `if faults.Bug("payment-before-row") {
+	if err := paying(); err != nil { return err }
+}`)},
+		Checks: []Check{check("store", "^TestRememberedPaymentWins$")},
+	},
+	{
+		Name: "expire-paid", What: "paid orders expire",
+		Seeds: []Replacement{
+			instead("ledger/status.go", `return o.Status == sale.StatusConfirmed && o.PayBy`,
+				`return (o.Status == sale.StatusConfirmed ||
+		o.Status == sale.StatusPaid && faults.Bug("expire-paid")) && o.PayBy`),
+			before("store/orders_move.go", `if err := changeExactly(ctx, tx, 1, "order rows", pay,`,
+				`if faults.Bug("expire-paid") {
+	pay = "UPDATE orders"+s.dialect.forced+" SET status = 'paid', payment_id = ?, updated_at = ? WHERE order_id = ?"
+}`),
+			before("store/orders_write.go", `if err := changeExactly(ctx, tx, len(chunk), "order rows", statement, args)`,
+				`if faults.Bug("expire-paid") { statement = strings.Replace(statement, stillConfirmed, "", 1) }`),
+		},
+		Checks: []Check{check("store", "^TestExpireWhatIsDue$"), simulated()},
+	},
+	{
+		Name: "cancel-twice-releases", What: "a second cancellation gives units back again",
+		Seeds: []Replacement{
+			after("ledger/status.go", `case sale.StatusCancelled:`,
+				`if faults.Bug("cancel-twice-releases") { return true, nil }`),
+			before("store/orders_write.go", `if err := changeExactly(ctx, tx, len(chunk), "order rows", statement, args)`,
+				`if faults.Bug("cancel-twice-releases") { statement = strings.Replace(statement, stillConfirmed, "", 1) }`),
+		},
+		Checks: []Check{check("store", "^TestCancelGivesUnitsBackOnce$"), simulated()},
+	},
+	{
+		Name: "outbox-not-absorbed", What: "a rebuild leaves the outbox as it is",
+		Seeds: []Replacement{instead("store/rebuild.go", `if err := s.absorbOutbox(ctx, tx, beginning); err != nil {`,
+			`absorb := s.absorbOutbox
+if faults.Bug("outbox-not-absorbed") {
+	absorb = func(ctx context.Context, tx *sql.Tx, buckets []sale.Bucket) error {
+		for chunk := range slices.Chunk(buckets, maxTerms) {
+			statement := "UPDATE outbox SET epoch = epoch + 1 WHERE " + inKeys(len(chunk))
+			result, err := tx.ExecContext(ctx, statement, keyArgs(nil, chunk)...)
+			if err != nil { return err }
+			open, err := result.RowsAffected()
+			if err != nil { return err }
+			loads[0].Outbox -= open
+		}
+		return nil
+	}
+}
+if err := absorb(ctx, tx, beginning); err != nil {`)},
+		Checks: []Check{check("store", "^TestOutboxIsAbsorbedByARebuild$")},
+	},
+	{
+		Name: "transfer-late-moves", What: "a transfer of an earlier epoch moves units",
+		Seeds: []Replacement{
+			instead("ledger/transfer.go", `if at.late {`, `if at.late && !faults.Bug("transfer-late-moves") {`),
+		},
+		Checks: []Check{check("store", "^TestLateTransferMovesNothing$")},
+	},
+	{
+		Name: "offset-before-rows", What: "the position is committed before the rows",
+		Seeds: []Replacement{before("store/settle.go", `done, err := s.settle(ctx, work, false)`,
+			`if faults.Bug("offset-before-rows") {
+	err := s.transact(ctx, func(tx *sql.Tx) error { return s.writePositions(ctx, tx, work.positions) })
+	if err != nil { return sale.Settlement{}, err }
+}`)},
+		Checks: []Check{check("store", "^TestPositionsAreCommittedWithTheRows$")},
+	},
+}

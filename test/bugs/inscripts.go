@@ -1,0 +1,114 @@
+package bugs
+
+// scriptBugs are the bugs in the Lua files.
+var scriptBugs = []Bug{
+	{
+		Name: "epoch-not-compared", What: "the script sells in whatever epoch it is in",
+		Seeds: []Replacement{
+			instead("scripts/reserve.lua", `if epoch ~= ARGV[1] then return nothing('fenced', 'epoch') end`, ""),
+		},
+		Checks: []Check{check("reserve", "^TestLossIsFencedAndReported$")},
+	},
+	{
+		Name: "replid-not-compared", What: "a promoted node sells on",
+		Seeds: []Replacement{
+			instead("scripts/reserve.lua", `if wrong_replid() then return nothing('fenced', 'replid') end`, ""),
+			instead("scripts/release.lua", `if wrong_replid() then return answer('fenced', 'replid') end`, ""),
+			instead("scripts/transfer.lua", `if wrong_replid() then return nothing('fenced', 'replid') end`, ""),
+		},
+		Checks: []Check{check("reserve", "^TestLossIsFencedAndReported$")},
+	},
+	{
+		Name: "sequence-not-compared", What: "a Redis that went back sells on",
+		Seeds: []Replacement{
+			instead("scripts/reserve.lua", `if sequence < tonumber(ARGV[2]) then return nothing('fenced', 'sequence') end`, ""),
+		},
+		Checks: []Check{check("reserve", "^TestLossIsFencedAndReported$")},
+	},
+	{
+		Name: "window-ignored", What: "units are taken outside the sale's window",
+		Seeds:  []Replacement{instead("scripts/reserve.lua", `local window = closed_window()`, `local window = nil`)},
+		Checks: []Check{check("reserve", "^TestEngineWindows$"), simulated()},
+	},
+	{
+		Name: "limit-per-press", What: "the limit counts one press, not the buyer",
+		Seeds:  []Replacement{instead("scripts/reserve.lua", `elseif bought + count > limit then`, `elseif count > limit then`)},
+		Checks: []Check{check("reserve", "^TestEngineAnswers$"), simulated()},
+	},
+	{
+		Name: "cancellations-unbounded", What: "every cancelled order of a buyer is remembered and read at each press",
+		Seeds: []Replacement{
+			instead("scripts/reserve.lua", `if released >= 8 then`, `if false then`),
+			instead("scripts/release.lua", `if released <= 8 then`, `if true then`),
+		},
+		Checks: []Check{
+			check("reserve", "^TestCancelledOrdersOfABuyerAreBounded$"),
+			check("reserve", "^TestSeveralOrdersCancelledAreBounded$"),
+		},
+	},
+	{
+		Name: "grief-ignored", What: "a buyer who never pays is never refused",
+		Seeds:  []Replacement{instead("scripts/reserve.lua", `unpaid_max > 0 and recent >=`, `false and recent >=`)},
+		Checks: []Check{check("reserve", "^TestGriefIsRefused$")},
+	},
+	{
+		Name: "key-forgotten", What: "entries keep no idempotency key",
+		Seeds: []Replacement{
+			instead("scripts/reserve.lua", `local entry = head .. stamp`, `local entry = match(head, '^%w+,%d+,') .. stamp`),
+		},
+		Checks: []Check{check("reserve", "^TestEngineAnswers$")},
+	},
+	{
+		Name: "trim-by-number", What: "trimming deletes everything up to the entry, not the entry",
+		Seeds: []Replacement{
+			instead("scripts/reserve.lua", `call('XDEL', journal_key, ARGV[at]) == 1`,
+				`call('XTRIM', journal_key, 'MINID', match(ARGV[at], '^%d+') + 1) > 0`),
+			instead("scripts/trim.lua", `redis.call('XDEL', KEYS[2], ARGV[at]) == 1`,
+				`redis.call('XTRIM', KEYS[2], 'MINID', string.match(ARGV[at], '^%d+') + 1) > 0`),
+		},
+		Checks: []Check{check("scripts", "^TestModelAgreesWithRedis$")},
+	},
+	{
+		Name: "journal-counted-as-sold", What: "a rebuild takes journaled orders for sold",
+		Seeds: []Replacement{
+			instead("scripts/load.lua", `'available', ARGV[3],`, `'available', math.max(ARGV[3] - call('XLEN', KEYS[3]), 0),`),
+		},
+		Checks: []Check{check("recovery", "^TestJournalIsNeverCounted$")},
+	},
+	{
+		Name: "load-not-counted", What: "a bucket opens without buyers that were loaded",
+		Seeds:  []Replacement{instead("scripts/load.lua", `call('HLEN', KEYS[2]) ~= tonumber(ARGV[3])`, `false`)},
+		Checks: []Check{check("scripts", "^TestLoadStepsAreFenced$")},
+	},
+	{
+		Name: "release-applied-twice", What: "an outbox row that was applied is applied again",
+		Seeds: []Replacement{
+			instead("scripts/release.lua", `if first <= outbox then`, `if false then`),
+			instead("scripts/release.lua", `string.find(entries, '"' .. head .. ',', 1, true)`,
+				`string.find(entries, '"' .. string.gsub(head, ',', ',%%-?', 1) .. ',')`),
+		},
+		Checks: []Check{check("recovery", "^TestOutboxApplierAppliesARowOnce$")},
+	},
+	{
+		Name: "release-in-later-epoch", What: "a row of an earlier epoch is applied",
+		Seeds: []Replacement{
+			instead("scripts/release.lua", `then return answer('older', '') end`, `then first = outbox + 1 end`),
+		},
+		Checks: []Check{check("recovery", "^TestOutboxApplierAppliesInTheRowsEpochOnly$")},
+	},
+	{
+		Name: "release-of-unknown-order", What: "an order that Redis does not know gives units back",
+		Seeds: []Replacement{
+			instead("scripts/release.lua", `if not entries then return answer('fenced', 'order') end`, `entries = entries or ''`),
+			instead("scripts/release.lua", `if not from then return answer('fenced', 'order') end`,
+				`if not from then entries = entries .. '"' .. head .. ',0,0'; `+
+					`from, to = string.find(entries, '"' .. head .. ',', 1, true) end`),
+		},
+		Checks: []Check{check("recovery", "^TestOutboxApplierReportsLoss$")},
+	},
+	{
+		Name: "transfer-not-journaled", What: "a transfer leaves no journal entry",
+		Seeds:  []Replacement{instead("scripts/transfer.lua", `call('XADD', journal_key, entry_id, 'r', record)`, "")},
+		Checks: []Check{check("reserve", "^TestTransferOfADeadGatewayIsRelayed$")},
+	},
+}

@@ -1,0 +1,57 @@
+package bugs
+
+// settleBugs are the bugs on the way from Kafka to the database and back.
+var settleBugs = []Bug{
+	{
+		Name: "offset-before-commit", What: "offsets are committed before the database",
+		Seeds: []Replacement{
+			before("settle/consumer.go", `if err := c.settling.settle(session.Context(), records); err != nil {`,
+				`if faults.Bug("offset-before-commit") {
+	session.MarkOffset(claim.Topic(), partition, next, c.places.topicID)
+	session.Commit()
+}`),
+		},
+		Checks: []Check{check("settle", "^TestOffsetsAreMarkedOnlyAfterTheBooks$")},
+	},
+	{
+		Name: "poison-skipped", What: "a record that cannot settle is dropped",
+		Seeds: []Replacement{
+			before("settle/deadletter.go", `letter := newLetter(d, reason, cause)`,
+				`if faults.Bug("poison-skipped") { return nil }`),
+		},
+		Checks: []Check{check("settle", "^TestRecordsThatCannotBeDecodedAreBuriedAndTheRestSettles$"), simulated()},
+	},
+	{
+		Name: "untold-partition-blocks", What: "a partition that Kafka does not tell keeps the others",
+		Seeds: []Replacement{
+			before("settle/places.go", `known, late := map[int32]int64{}, false`,
+				`if faults.Bug("untold-partition-blocks") { patience.Stop() }`),
+		},
+		Checks: []Check{check("settle", "^TestASessionBeginsWithWhatIsTold$")},
+	},
+	{
+		Name: "event-dropped-on-error", What: "events that cannot be published are forgotten",
+		Seeds: []Replacement{
+			instead("settle/publisher.go", `if err := p.send(ctx, events); err != nil {`,
+				`if err := p.send(ctx, events); err != nil && !faults.Bug("event-dropped-on-error") {`),
+		},
+		Checks: []Check{check("settle", "^TestEventsWaitForTheirTopicAndTheirDatabase$")},
+	},
+	{
+		// An attempt does not repeat the identity of the one before it: a commit whose answer was lost is then not recognised.
+		Name: "duplicate-redelivered-settled", What: "a record that comes again settles again",
+		Seeds: []Replacement{
+			after("settle/settling.go", "s.report(&done)\n\t\t\treturn nil\n\t\t}",
+				`if faults.Bug("duplicate-redelivered-settled") {
+	for i := range deliveries {
+		if batch := deliveries[i].Record.Batch; batch != nil {
+			again := *batch
+			again.Sequence += 1_000_000
+			deliveries[i].Record.Batch = &again
+		}
+	}
+}`),
+		},
+		Checks: []Check{check("settle", "^TestACommitWithoutAnAnswerSettlesOnce$")},
+	},
+}
