@@ -162,7 +162,7 @@ func TestTable(t *testing.T) {
 	text := table([]*outcome{good, bad}, 9, "abc", time.Minute)
 	require.Contains(t, text, "| gateway killed | 2 | 1 | 90ms | 90ms | 9 |")
 	require.Contains(t, text, "| Redis killed | 1 | 0 | 0s | 0s | 9 |")
-	require.Contains(t, text, "3 faults in 1m0s (3 a minute), 3 processes killed, 0 faults while another was in force, 2 rounds, "+
-		"commit abc, 1 violations.")
+	require.Contains(t, text, "3 faults in 1m0s (3 a minute), 3 processes killed, 0 faults while another was in force, "+
+		"2 rounds, commit abc, 1 violations.")
 	require.Contains(t, text, "closed and seen open again 1 times, after 1s (median)")
 }
