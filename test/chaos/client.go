@@ -56,9 +56,9 @@ func (c *client) ask(from *crowd, q history.Question) history.Answer {
 
 // request builds the HTTP request of a question.
 func (c *crowd) request(q history.Question) (*http.Request, error) {
-	g := c.w.gateways[q.Gateway]
-	path := fmt.Sprintf("http://%s/v1/sales/%s/items/%s/orders", g.buyers, q.Sale, q.SKU)
-	admin := "http://" + g.operators + "/admin/v1/"
+	g := c.w.Gateways[q.Gateway]
+	path := fmt.Sprintf("http://%s/v1/sales/%s/items/%s/orders", g.Buyers, q.Sale, q.SKU)
+	admin := "http://" + g.Operators + "/admin/v1/"
 	method, bearer, body := http.MethodGet, c.token(q.Buyer), ""
 	switch q.Verb {
 	case history.Buy:

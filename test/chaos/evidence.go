@@ -151,14 +151,14 @@ func (w *world) gather(sales []*saleUnderTest, ops []history.Op, seen *witness) 
 		e.Peaks = append(e.Peaks, check.Peak{Sale: id[0], SKU: id[1], Units: units})
 	}
 	e.Paused = seen.paused
-	if err := w.readAll(ordersTopic, func(r *kgo.Record) {
+	if err := w.readAll(w.ordersTopic(), func(r *kgo.Record) {
 		if b, is := batchOf(string(r.Value)); is && e.Sales[b.Sale].Limit > 0 {
 			e.Batches = append(e.Batches, b)
 		}
 	}); err != nil {
 		return nil, err
 	}
-	return e, w.readAll(eventsTopic, func(r *kgo.Record) { addEvent(e, r) })
+	return e, w.readAll(w.eventsTopic(), func(r *kgo.Record) { addEvent(e, r) })
 }
 
 func (w *world) rows(e *check.Evidence, id string) error {
@@ -202,7 +202,7 @@ func (w *world) stock(id string, i item) (check.Stock, error) {
 		return s, err
 	}
 	for bucket := range i.Buckets {
-		key := fmt.Sprintf("%s:{%s:%s:%d}:meta", namespace, id, i.SKU, bucket)
+		key := fmt.Sprintf("%s:{%s:%s:%d}:meta", w.Name, id, i.SKU, bucket)
 		values, err := w.redis.primary.Do("HMGET", key, "available", "taken", "returned")
 		if err != nil {
 			return s, err

@@ -156,7 +156,7 @@ func (w *world) finish(c *crowd, seed uint64) (faults []check.Fault) {
 
 // audit runs our own audit until the books are at rest.
 func (w *world) audit(s *saleUnderTest) []check.Fault {
-	result := w.command("audit", s.id, "--wait", restWithin)
+	result := w.Command("audit", s.id, "--wait", restWithin)
 	if result.Code == 0 {
 		return nil
 	}

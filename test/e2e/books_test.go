@@ -24,7 +24,7 @@ type books struct {
 
 func (s *stack) books(sale string) books {
 	s.t.Helper()
-	found, err := s.db().Query("SELECT order_id, sku, buyer_id, status, quantity FROM orders WHERE sale_id = ?", sale)
+	found, err := s.DB().Query("SELECT order_id, sku, buyer_id, status, quantity FROM orders WHERE sale_id = ?", sale)
 	require.NoError(s.t, err)
 	defer found.Close()
 	b := books{rows: map[string]row{}, byBuyer: map[string][]row{}, units: map[string]int{}}
@@ -150,7 +150,7 @@ func (c *crowd) checkPerhaps(b books) {
 			continue
 		}
 		asked[owner] = true
-		url := "http://" + c.s.gateways[0].buyers + "/v1/sales/" + c.sale + "/items/" + p.sku + "/orders"
+		url := "http://" + c.s.Gateways[0].Buyers + "/v1/sales/" + c.sale + "/items/" + p.sku + "/orders"
 		answer := c.s.request("GET", url, nil, "Authorization", "Bearer "+c.tokens[p.buyer])
 		require.Equal(c.s.t, http.StatusOK, answer.status, "%s", answer.body)
 		var own struct {
@@ -169,7 +169,7 @@ func (c *crowd) checkPerhaps(b books) {
 // audit runs the audit command until the books of the sales, all when none is named, are at rest: it has to exit 0.
 func (s *stack) audit(sales ...string) {
 	s.t.Helper()
-	s.succeed(append(append([]string{"audit"}, sales...), "--wait", "60s")...)
+	s.Succeed(append(append([]string{"audit"}, sales...), "--wait", "60s")...)
 }
 
 func TestJudgeFindsWhatItShould(t *testing.T) {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	deployed "flashsale/test/stack"
 )
 
 // press is one press of Buy.
@@ -54,7 +56,7 @@ func (c *crowd) presses(seed uint64, repeats int, skus []string, quantity func(*
 	random := rand.New(rand.NewPCG(seed, 1))
 	list := make([]press, 0, c.buyers+repeats)
 	for _, buyer := range random.Perm(c.buyers) {
-		p := press{buyer: buyer, sku: skus[random.IntN(len(skus))], quantity: quantity(random), gateway: random.IntN(len(c.s.gateways))}
+		p := press{buyer: buyer, sku: skus[random.IntN(len(skus))], quantity: quantity(random), gateway: random.IntN(len(c.s.Gateways))}
 		if random.IntN(3) > 0 {
 			p.key = fmt.Sprintf("key %d", buyer)
 		}
@@ -66,7 +68,7 @@ func (c *crowd) presses(seed uint64, repeats int, skus []string, quantity func(*
 		case 0:
 			p.key = ""
 		case 1:
-			p.gateway = (p.gateway + 1) % len(c.s.gateways)
+			p.gateway = (p.gateway + 1) % len(c.s.Gateways)
 		}
 		list = append(list, p)
 	}
@@ -92,7 +94,7 @@ func (c *crowd) rush(list []press) {
 		list = nil
 		for i := range answers {
 			if answers[i].again() {
-				list = append(list, answers[i].next(len(c.s.gateways)))
+				list = append(list, answers[i].next(len(c.s.Gateways)))
 			}
 		}
 		if len(list) == 0 {
@@ -143,20 +145,20 @@ type thumb struct {
 	conns []*conn
 }
 
-func newThumb(c *crowd) *thumb { return &thumb{crowd: c, conns: make([]*conn, len(c.s.gateways))} }
+func newThumb(c *crowd) *thumb { return &thumb{crowd: c, conns: make([]*conn, len(c.s.Gateways))} }
 
 func (w *thumb) press(p press) told {
 	c := w.crowd
-	g := c.s.gateways[p.gateway]
+	g := c.s.Gateways[p.gateway]
 	if w.conns[p.gateway] == nil {
-		opened, err := dial(g.buyers)
+		opened, err := dial(g.Buyers)
 		if err != nil {
 			return told{press: p, sent: time.Now(), got: time.Now()} // nobody there: as good as no answer
 		}
 		w.conns[p.gateway] = opened
 	}
 	path := "/v1/sales/" + c.sale + "/items/" + p.sku + "/orders"
-	answer, err := w.conns[p.gateway].send(g.buyers, path, c.tokens[p.buyer], p)
+	answer, err := w.conns[p.gateway].send(g.Buyers, path, c.tokens[p.buyer], p)
 	if err != nil {
 		if answer.status != 0 {
 			c.fault(err)
@@ -222,7 +224,7 @@ func (c *crowd) paced(perSecond int, sku string, stop <-chan struct{}) {
 		case <-stop:
 			return
 		case <-tick.C:
-			jobs <- press{buyer: i, sku: sku, key: fmt.Sprintf("key %d", i), gateway: i % len(c.s.gateways)}
+			jobs <- press{buyer: i, sku: sku, key: fmt.Sprintf("key %d", i), gateway: i % len(c.s.Gateways)}
 		}
 	}
 }
@@ -241,7 +243,7 @@ func (c *crowd) codes() map[string]int {
 }
 
 func TestCrowdRepeatsAThirdOfItsPresses(t *testing.T) {
-	c := newCrowd(&stack{t: t, gateways: make([]*gateway, 2)}, "s", 1000)
+	c := newCrowd(&stack{&deployed.Stack{Gateways: make([]*gateway, 2)}, t}, "s", 1000)
 	list := c.presses(1, 500, []string{"a", "b"}, func(*rand.Rand) int { return 1 })
 	require.Len(t, list, 1500)
 	seen := map[int]int{}

@@ -20,18 +20,18 @@ func TestKillDuringRush(t *testing.T) {
 	c := newCrowd(s, "rush", rushBuyers)
 	restarted := make(chan struct{})
 	c.onTaken[rushUnits/3] = func() {
-		s.gateways[1].Kill()
-		s.settles[1].Kill()
+		s.Gateways[1].Kill()
+		s.Settles[1].Kill()
 		go func() {
 			defer close(restarted)
-			s.gateways[1].Restart()
-			s.settles[1].Restart()
+			s.Gateways[1].Restart()
+			s.Settles[1].Restart()
 		}()
 	}
 	c.rush(c.presses(3, rushRepeats, []string{"phone"}, single))
 	<-restarted
-	s.gateways[1].ready()
-	s.settles[1].ready()
+	s.Gateways[1].Ready()
+	s.Settles[1].Ready()
 	t.Log("answers:", c.codes())
 	assert.Positive(t, c.codes()["no answer"], "the kill was felt")
 	b := c.check(1, map[string]int{"phone": rushUnits})
@@ -102,7 +102,7 @@ func (c *crowd) count() int {
 // TestKafkaAway: the sale goes on with answers that say held, and all of them settle when Kafka is back.
 func TestKafkaAway(t *testing.T) {
 	kafka := harness.Kafka(t)
-	s := newStack(t, servers{kafka: kafka}).run(2, 2)
+	s := newStack(t, servers{Kafka: kafka}).run(2, 2)
 	s.open("rush", lasting(phone(2*rushUnits)))
 	c := newCrowd(s, "rush", 2*rushUnits)
 	away := duringOutage(c, kafka.Kill, kafka.Start)
@@ -125,7 +125,7 @@ func TestKafkaAway(t *testing.T) {
 func TestJournalIsBounded(t *testing.T) {
 	const bound = 50
 	kafka := harness.Kafka(t)
-	s := newStack(t, servers{kafka: kafka, env: []string{"FLASHSALE_RESERVE_JOURNAL_MAX_ORDERS=50", "FLASHSALE_GATEWAY_ACK_TIMEOUT=100ms"}}).run(2, 1)
+	s := newStack(t, servers{Kafka: kafka, Env: []string{"FLASHSALE_RESERVE_JOURNAL_MAX_ORDERS=50", "FLASHSALE_GATEWAY_ACK_TIMEOUT=100ms"}}).run(2, 1)
 	s.open("rush", lasting(phone(rushUnits)))
 	c := newCrowd(s, "rush", 500)
 	kafka.Pause()
@@ -144,7 +144,7 @@ func TestJournalIsBounded(t *testing.T) {
 // TestMariaDBAway: Kafka keeps what is sold, buyers are told queued, and all of it settles when the database is back.
 func TestMariaDBAway(t *testing.T) {
 	mariadb := harness.MariaDB(t)
-	s := newStack(t, servers{mariadb: mariadb}).run(2, 2)
+	s := newStack(t, servers{MariaDB: mariadb}).run(2, 2)
 	s.open("rush", lasting(phone(2*rushUnits)))
 	c := newCrowd(s, "rush", 2*rushUnits)
 	away := duringOutage(c, mariadb.Kill, mariadb.Start)
@@ -160,21 +160,21 @@ func TestMariaDBAway(t *testing.T) {
 // owners keep their orders and their keys, and exactly the rest is sold.
 func TestColdStart(t *testing.T) {
 	redis := harness.Redis(t)
-	s := newStack(t, servers{redis: []*harness.RedisServer{redis}}).run(1, 1)
+	s := newStack(t, servers{Redis: []*harness.RedisServer{redis}}).run(1, 1)
 	const units, first = 300, 100
 	s.open("rush", lasting(phone(units)))
 	c := newCrowd(s, "rush", 1_000)
 	before := c.round(c.presses(4, 0, []string{"phone"}, single)[:first])
 	s.audit("rush")
-	require.Zero(t, s.gateways[0].Term())
-	require.Zero(t, s.settles[0].Term())
+	require.Zero(t, s.Gateways[0].Term())
+	require.Zero(t, s.Settles[0].Term())
 	redis.MustDo(t, "FLUSHALL")
 	redis.Kill()
 	redis.Start()
-	s.settles[0].Restart()
-	s.settles[0].ready()
-	s.gateways[0].Restart()
-	s.gateways[0].ready()
+	s.Settles[0].Restart()
+	s.Settles[0].Ready()
+	s.Gateways[0].Restart()
+	s.Gateways[0].Ready()
 	c.rush(append(pressesOf(before), c.presses(5, 0, []string{"phone"}, func(*rand.Rand) int { return 1 })...))
 	t.Log("answers:", c.codes())
 	b := c.check(1, map[string]int{"phone": units})
@@ -199,18 +199,18 @@ func TestTermLosesNothing(t *testing.T) {
 	s.open("rush", lasting(phone(units)))
 	c := newCrowd(s, "rush", 20_000)
 	code := make(chan int, 1)
-	c.onTaken[units/2] = func() { go func() { code <- s.gateways[1].Term() }() }
-	require.Zero(t, s.settles[0].Term(), "a settle process that is asked to end exits 0")
+	c.onTaken[units/2] = func() { go func() { code <- s.Gateways[1].Term() }() }
+	require.Zero(t, s.Settles[0].Term(), "a settle process that is asked to end exits 0")
 	list := c.presses(6, 0, []string{"phone"}, single)
 	answers := c.round(list)
 	require.Zero(t, <-code, "a gateway that is asked to end exits 0")
 	for _, answer := range answers {
 		require.NotEqual(t, http.StatusGatewayTimeout, answer.status)
 	}
-	s.gateways[1].Restart()
-	s.gateways[1].ready()
-	s.settles[0].Restart()
-	s.settles[0].ready()
+	s.Gateways[1].Restart()
+	s.Gateways[1].Ready()
+	s.Settles[0].Restart()
+	s.Settles[0].Ready()
 	c.rush(list)
 	b := c.check(1, map[string]int{"phone": units})
 	require.Equal(t, units, b.units["phone"])

@@ -24,7 +24,7 @@ func TestWindow(t *testing.T) {
 	s.move("rush", "open")
 	var group sync.WaitGroup
 	var buyer atomic.Int64
-	for _, g := range s.gateways {
+	for _, g := range s.Gateways {
 		group.Add(1)
 		go func() {
 			defer group.Done()
@@ -44,7 +44,7 @@ func TestWindow(t *testing.T) {
 // watchWindow presses at one gateway until it hears that the sale is over: first not_started, then orders, then
 // sale_ended, each at once.
 func watchWindow(t *testing.T, g *gateway, buyer *atomic.Int64, starts, ends time.Time) {
-	c, err := dial(g.buyers)
+	c, err := dial(g.Buyers)
 	if !assert.NoError(t, err) {
 		return
 	}
@@ -52,7 +52,7 @@ func watchWindow(t *testing.T, g *gateway, buyer *atomic.Int64, starts, ends tim
 	var codes []string
 	for len(codes) == 0 || codes[len(codes)-1] != "sale_ended" {
 		name := "window-" + strconv.FormatInt(buyer.Add(1), 10)
-		answer, err := c.send(g.buyers, "/v1/sales/rush/items/phone/orders", token(name), press{})
+		answer, err := c.send(g.Buyers, "/v1/sales/rush/items/phone/orders", token(name), press{})
 		if !assert.NoError(t, err) {
 			return
 		}
@@ -100,7 +100,7 @@ func TestPauseAndResume(t *testing.T) {
 		c.heard(c.count() + 500)
 		s.move("rush", "pause")
 		paused := time.Now()
-		for _, g := range s.gateways {
+		for _, g := range s.Gateways {
 			s.eventuallyState(g, "rush", "paused")
 		}
 		assert.Less(t, time.Since(paused), time.Second, "round %d: every gateway says so within a second", round)
@@ -108,7 +108,7 @@ func TestPauseAndResume(t *testing.T) {
 		resuming := time.Now()
 		s.move("rush", "resume")
 		resumed := time.Now()
-		for i := range s.gateways {
+		for i := range s.Gateways {
 			c.eventuallySells(i)
 		}
 		assert.Less(t, time.Since(resumed), time.Second, "round %d: every gateway sells within a second", round)
@@ -155,8 +155,8 @@ func TestCloseIsForGood(t *testing.T) {
 	s.open("rush", lasting(phone(100)))
 	newCrowd(s, "rush", 10).eventuallySells(1)
 	s.move("rush", "close")
-	for i, g := range s.gateways {
-		answer := s.request("POST", "http://"+g.buyers+"/v1/sales/rush/items/phone/orders", nil,
+	for i, g := range s.Gateways {
+		answer := s.request("POST", "http://"+g.Buyers+"/v1/sales/rush/items/phone/orders", nil,
 			"Authorization", "Bearer "+token("late-"+strconv.Itoa(i)))
 		require.Equal(t, 410, answer.status, "%s", answer.body)
 		s.eventuallyState(g, "rush", "ended")

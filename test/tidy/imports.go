@@ -64,8 +64,8 @@ var directions = map[string]direction{
 		"the database in memory serves the tests of every room, so it can depend on none of them"},
 }
 
-// Tests may use more: the harness, the database in memory, the scripts, the settings list.
-var testsMay = []string{"sale", "scripts", "settings", "test/harness", "test/memory"}
+// Tests may use more: the harness, a deployment of real processes, the database in memory, the scripts, the settings list.
+var testsMay = []string{"sale", "scripts", "settings", "test/harness", "test/stack", "test/memory"}
 
 // testsOfMay says what the tests of one room may use besides.
 var testsOfMay = map[string]direction{

@@ -1,17 +1,15 @@
-// Package clock builds our binary with a clock that the fault suite can set while it runs.
+// Package clock gives a process a clock that a test can set while the process runs.
 //
-// The build replaces one line of the standard library by go build -overlay: time.Now adds an offset that a file holds.
-// That reaches every caller, the libraries included, without cgo, containers, privileges or a hook in the sources;
-// libfaketime cannot reach a static Go binary, because it asks the kernel past the C library. Timers and durations run on
-// the monotonic clock, as they do when a real clock is set.
+// Overlay names files for go build -overlay. They replace one line of the standard library, so that time.Now adds an
+// offset, which a file holds. That reaches every caller, the libraries included, without cgo, containers, privileges or a
+// hook in the sources; libfaketime cannot reach a static Go binary, because it asks the kernel past the C library. Timers
+// and durations run on the monotonic clock, as they do when a real clock is set.
 package clock
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -69,34 +67,9 @@ func shifted(sec int64, nsec int32) (int64, int32) {
 }
 `
 
-// Build compiles a package to out. folder is where the package is, below root and for the go command: ./cmd/flashsale. work
-// outlives the run, so that the next one finds the compiled standard library; changed are further files for the overlay, as
-// go build takes them: the file that is compiled by the file of the tree that it replaces; more are further arguments of go
-// build.
-func Build(root, folder, work, out string, changed map[string]string, more ...string) error {
-	replace, err := write(work)
-	if err != nil {
-		return err
-	}
-	maps.Copy(replace, changed)
-	index, err := json.Marshal(map[string]any{"Replace": replace})
-	if err != nil {
-		return err
-	}
-	overlay := out + ".overlay.json"
-	if err := os.WriteFile(overlay, index, 0o644); err != nil {
-		return err
-	}
-	cmd := exec.Command("go", append(append([]string{"build", "-overlay", overlay, "-o", out}, more...), folder)...)
-	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
-	if output, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build with a clock that can be set: %w\n%s", err, output)
-	}
-	return nil
-}
-
-// write makes the files for the toolchain that is installed and returns them by what they replace.
-func write(work string) (map[string]string, error) {
+// Overlay returns what go build has to replace, in the form of harness.Build: files of the toolchain's standard library,
+// to files in work. That folder outlives the run, so that the compiled standard library is found again.
+func Overlay(work string) (map[string]string, error) {
 	goroot, err := exec.Command("go", "env", "GOROOT").Output()
 	if err != nil {
 		return nil, fmt.Errorf("ask for the toolchain: %w", err)

@@ -1,8 +1,7 @@
-package crash
+package chaos
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -18,7 +17,7 @@ import (
 var builds = regexp.MustCompile(`(?m)^.*go build.*$`)
 
 // TestShippedBinaryHasNoFaults: what people build has neither a crash point nor a seeded bug in it, and nothing that asks the
-// environment for one. The binary of the fault tests with the bugs has all of them, so they would be seen.
+// environment for one. The binary with the crash points and the bugs has all of them, so they would be seen.
 func TestShippedBinaryHasNoFaults(t *testing.T) {
 	root := harness.Root(t)
 	for _, recipe := range []string{"Makefile", "deploy/Dockerfile"} {
@@ -31,30 +30,20 @@ func TestShippedBinaryHasNoFaults(t *testing.T) {
 			require.NotContains(t, strings.Replace(line, " -tags nodev ", " ", 1), "-tags", recipe)
 		}
 	}
-	dir := t.TempDir()
-	shipped, seeded := filepath.Join(dir, "shipped"), filepath.Join(dir, "seeded")
-	command := exec.Command("go", "build", "-ldflags", "-s -w", "-o", shipped, "./cmd/flashsale")
-	command.Dir, command.Env = root, append(os.Environ(), "CGO_ENABLED=0")
-	output, err := command.CombinedOutput()
-	require.NoError(t, err, "%s", output)
-	overlay, err := bugs.OverlayFile(root, filepath.Join(dir, "overlay"), bugs.Bugs())
+	overlay, err := bugs.Overlay(root, t.TempDir(), bugs.Bugs())
 	require.NoError(t, err)
-	command = exec.Command("go", "build", "-tags", "faults", "-overlay", overlay, "-ldflags", "-s -w", "-o", seeded, ".")
-	command.Dir = root
-	output, err = command.CombinedOutput()
-	require.NoError(t, err, "%s", output)
-
-	words := []string{"FLASHSALE_CRASH_POINT", "FLASHSALE_CRASH_TIME", "FLASHSALE_BUG", "killed at crash point"}
+	words := append(bugs.Names(), "FLASHSALE_CRASH_POINT", "FLASHSALE_CRASH_TIME", "FLASHSALE_BUG", "killed at crash point")
 	points, err := Points(root)
 	require.NoError(t, err)
 	for _, p := range points {
 		words = append(words, p.Name)
 	}
-	words = append(words, bugs.Names()...)
-	without, with := content(t, shipped), content(t, seeded)
+	without := content(t, harness.BinaryOf(t, harness.Build{Args: []string{"-ldflags", "-s -w"}}))
+	everything := harness.Build{Args: []string{"-tags", "faults", "-ldflags", "-s -w"}, Overlay: overlay}
+	with := content(t, harness.BinaryOf(t, everything))
 	for _, word := range words {
 		assert.False(t, strings.Contains(without, word), "%q is in the binary that is shipped", word)
-		assert.True(t, strings.Contains(with, word), "%q is not in the binary with the bugs", word)
+		assert.True(t, strings.Contains(with, word), "%q is not in the binary with the points and the bugs", word)
 	}
 }
 
