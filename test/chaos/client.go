@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"flashsale/test/chaos/history"
+	"flashsale/test/buyers/history"
 )
 
 // Waits of a buyer's app. A gateway answers within five seconds; one that is frozen does not answer at all.

@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"flashsale/test/chaos/history"
+	"flashsale/test/buyers/history"
 )
 
 // Size of the crowd: small enough that the history of a SKU can be decided, and that the engine, its servers and the

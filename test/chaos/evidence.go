@@ -11,8 +11,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"flashsale/test/chaos/check"
-	"flashsale/test/chaos/history"
+	"flashsale/test/buyers/history"
+	"flashsale/test/check"
 )
 
 // witness looks at the database while the faults go on, past every wire: which epochs live, which buckets are for sale,

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"flashsale/sale"
-	"flashsale/test/chaos/check"
-	"flashsale/test/chaos/history"
+	"flashsale/test/buyers/history"
+	"flashsale/test/check"
 )
 
 // Times of a round.

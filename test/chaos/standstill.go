@@ -10,8 +10,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flashsale/sale"
-	"flashsale/test/chaos/check"
-	"flashsale/test/chaos/history"
+	"flashsale/test/buyers/history"
+	"flashsale/test/check"
 	"flashsale/test/harness"
 )
 

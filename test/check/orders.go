@@ -1,7 +1,7 @@
 package check
 
 import (
-	"flashsale/test/chaos/history"
+	"flashsale/test/buyers/history"
 )
 
 // checkOversell: rows that stand never exceed what was loaded, at rest and whenever somebody looked.

@@ -3,7 +3,7 @@ package check
 import (
 	"fmt"
 
-	"flashsale/test/chaos/history"
+	"flashsale/test/buyers/history"
 )
 
 // maxFaultsOfOne bounds what one check says: the first breaches tell what is wrong, thousands hide it.

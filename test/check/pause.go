@@ -3,7 +3,7 @@ package check
 import (
 	"slices"
 
-	"flashsale/test/chaos/history"
+	"flashsale/test/buyers/history"
 )
 
 // checkPause: between the answer to a pause and the next resume that was asked for, nothing is taken.

@@ -1,11 +1,11 @@
-// Package check judges a run of the fault suite from evidence alone: what buyers, shops and operators were told, the
+// Package check judges the run of any suite from evidence alone: what buyers, shops and operators were told, the
 // rows, the records of the topics, and what the stock counters say at rest. It knows nothing of how any of it was made,
 // and it is itself tested with histories that break each promise once.
 package check
 
 import (
 	"flashsale/sale"
-	"flashsale/test/chaos/history"
+	"flashsale/test/buyers/history"
 )
 
 // Evidence is everything about some sales that have come to rest. Times are Unix microseconds by the machine's clock

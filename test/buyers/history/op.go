@@ -1,4 +1,4 @@
-// Package history is what the load generator of the fault suite remembers: every operation with the moment before it was
+// Package history is what a crowd of buyers remembers: every operation with the moment before it was
 // sent and the moment after it was answered. The checkers read nothing else of what buyers, shops and operators did.
 //
 // A history is also a file of JSON lines, two for an operation: `invoke` when it was sent; `ok`, `refused` or `perhaps`

@@ -3,7 +3,7 @@ package check
 import (
 	"slices"
 
-	"flashsale/test/chaos/history"
+	"flashsale/test/buyers/history"
 )
 
 // later says which statuses an order may have after each.

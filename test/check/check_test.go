@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"flashsale/test/chaos/history"
+	"flashsale/test/buyers/history"
 )
 
 const seeds = 60

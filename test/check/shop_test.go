@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"flashsale/sale"
-	"flashsale/test/chaos/history"
+	"flashsale/test/buyers/history"
 )
 
 const (

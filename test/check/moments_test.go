@@ -5,7 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"flashsale/test/chaos/history"
+	"flashsale/test/buyers/history"
 )
 
 // TestARefusalInTheMillisecondOfATaking: an order says the millisecond in which it was taken, so that a refusal of the same

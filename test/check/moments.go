@@ -6,7 +6,7 @@ import (
 
 	"github.com/anishathalye/porcupine"
 
-	"flashsale/test/chaos/history"
+	"flashsale/test/buyers/history"
 )
 
 // builder turns evidence into the histories of both models. Redis's clock is the machine's, so created_at is the moment
