@@ -1,16 +1,12 @@
 package chaos
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"database/sql"
-	"encoding/base64"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"flashsale/test/chaos/clock"
 	"flashsale/test/chaos/link"
@@ -190,14 +186,4 @@ func (w *world) healed() {
 func (w *world) command(args ...string) harness.Result {
 	env := []string{"FLASHSALE_ADMIN_URL=http://" + w.gateways[0].operators, "FLASHSALE_ADMIN_TOKEN=" + adminToken}
 	return harness.Run(w.t, "", w.bin, env, args...)
-}
-
-// token signs a buyer's token that outlives any clock fault.
-func token(buyer string) string {
-	part := base64.RawURLEncoding.EncodeToString
-	claims := fmt.Sprintf(`{"sub":%q,"exp":%d}`, buyer, time.Now().Add(20*time.Hour).Unix())
-	text := part([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "." + part([]byte(claims))
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write([]byte(text)) // a hash never fails
-	return text + "." + part(mac.Sum(nil))
 }

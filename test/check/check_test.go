@@ -224,6 +224,84 @@ var lies = []lie{
 		s.Events = append(s.Events, e)
 		return true
 	}},
+	{"a row of another key", "no lost order", func(s *shop) bool {
+		s.anyRow(s.promised).Key = "another"
+		return true
+	}},
+	{"a row is refused though nothing was lost", "no lost order", func(s *shop) bool {
+		row := s.anyRow(func(r *Row) bool { return !s.promised(r) })
+		if row == nil {
+			return false
+		}
+		s.Calm, row.Status = true, "refused"
+		return true
+	}},
+	{"two rows have one key", "one key, one order", func(s *shop) bool {
+		row := s.anyRow(func(r *Row) bool { return r.Key != "" && r.stands() })
+		if row == nil {
+			return false
+		}
+		twin := *row
+		twin.Order = "twin"
+		s.Rows = append(s.Rows, twin)
+		return true
+	}},
+	{"a refusal names somebody else's order", "no row without an invocation", func(s *shop) bool {
+		row := s.anyRow(func(r *Row) bool { return r.Buyer != "b1" })
+		s.Ops = append(s.Ops, history.Op{N: len(s.Ops), Invoke: s.now, Return: s.now + 1, Question: history.Question{Verb: history.Buy,
+			Sale: "s", SKU: "a", Buyer: "b1"}, Answer: history.Answer{End: history.Refused, Code: "already_bought", Named: row.Order}})
+		return true
+	}},
+	{"a refusal names an order that is not there", "no row without an invocation", func(s *shop) bool {
+		s.Ops = append(s.Ops, history.Op{N: len(s.Ops), Invoke: s.now, Return: s.now + 1, Question: history.Question{Verb: history.Buy,
+			Sale: "s", SKU: "a", Buyer: "b1"}, Answer: history.Answer{End: history.Refused, Code: "already_bought", Named: "none"}})
+		return true
+	}},
+	{"a key of an order is refused", "a key answers", func(s *shop) bool { return s.pressAgain("already_bought", 0) }},
+	{"a key of an order hears sold out", "a key answers", func(s *shop) bool { return s.pressAgain("sold_out", latchLookUS) }},
+	{"a key hears sold out of Redis itself", "a key answers", func(s *shop) bool {
+		s.NoLatch = true
+		return s.pressAgain("sold_out", 0)
+	}},
+	{"a unit of a bucket leaks", "buckets agree", func(s *shop) bool { s.Buckets[0].Available++; return true }},
+	{"a unit of a bucket is in flight", "buckets agree", func(s *shop) bool {
+		s.Buckets[0].Settled--
+		s.Buckets[0].InFlight++
+		return true
+	}},
+	{"a bucket gave back more than its rows", "buckets agree", func(s *shop) bool {
+		s.Buckets[0].Settled++
+		s.Buckets[0].Released++
+		return true
+	}},
+	{"a bucket is closed in Redis", "buckets agree", func(s *shop) bool { s.Buckets[0].RedisState = "closed"; return true }},
+	{"a bucket is closed in the database", "buckets agree", func(s *shop) bool { s.Buckets[0].State = "closed"; return true }},
+	{"a bucket lives in two epochs", "buckets agree", func(s *shop) bool { s.Buckets[0].RedisEpoch--; return true }},
+	{"Redis knows an owner too few", "buckets agree", func(s *shop) bool {
+		s.Buckets[0].Owners = slices.DeleteFunc(s.Buckets[0].Owners, func(o Owner) bool { return o.Units > 0 })[:0]
+		return true
+	}},
+	{"Redis remembers a refused order", "buckets agree", func(s *shop) bool {
+		s.anyRow(func(r *Row) bool { return r.returned() }).Status = "refused"
+		return true
+	}},
+	{"an outbox row waits", "nothing waits", func(s *shop) bool { s.Waiting["outbox rows"]++; return true }},
+	{"units are left for whoever asks", "no undersell", func(s *shop) bool { s.Stock[0].Available++; return true }},
+	{"a list lacks an order", "lists are complete", func(s *shop) bool {
+		op := s.anyOp(func(op *history.Op) bool {
+			return op.Verb == history.List && op.Invoke >= s.RestUS && len(op.Orders) > 0
+		})
+		if op == nil {
+			return false
+		}
+		op.Orders = op.Orders[1:]
+		return true
+	}},
+	{"a list at rest is not answered", "lists are complete", func(s *shop) bool {
+		op := &s.Ops[len(s.Ops)-1]
+		op.End, op.Code = history.Perhaps, history.NoAnswer
+		return true
+	}},
 	{"sold out too early", "linearizable", func(s *shop) bool {
 		first := s.Ops[0]
 		early := history.Op{N: len(s.Ops), Invoke: first.Invoke, Return: first.Return, Question: history.Question{

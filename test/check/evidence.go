@@ -19,9 +19,25 @@ type Evidence struct {
 	Peaks   []Peak
 	Events  []Event
 	Stock   []Stock
+	Buckets []Bucket
 	Losses  []Span            // in which Redis may have lost acknowledged writes
 	Outages []Span            // in which something was broken
 	Paused  map[string]string // sales that the engine paused because its books did not balance, to its reason
+	Fates   map[string]Fate   // by order: what a witness inside Redis knows; nil where there was none, then Losses speak
+	Waiting map[string]int64  // what has to be 0 at rest, by its name
+
+	RestUS    int64 // from this moment on nothing moved, so later lists are complete; 0 = unknown
+	Unread    bool  // the events topic was not read: Events says nothing
+	Calm      bool  // no store lost anything and no operator refused: no order may be refused
+	ClockBack bool  // Redis's clock was set back, which revives calls that were given up: rows need no press
+	Unnoticed bool  // Redis may have sold for a while after it had gone back
+	NoLatch   bool  // the gateways keep no picture of the stock: sold_out is Redis's own word
+}
+
+// Fate is what a witness inside Redis knows of one order.
+type Fate struct {
+	MayVanish    bool // Redis lost it before its record was in the topic
+	MayBeRefused bool // Redis lost it, or an operator refused it
 }
 
 // Sale is what the operator defined.
@@ -35,7 +51,7 @@ type Sale struct {
 // Row is one order row.
 type Row struct {
 	Order, Sale, SKU, Buyer, Key string
-	Quantity                     int
+	Bucket, Quantity             int
 	Status, Reason, Payment      string
 	CreatedMS, UpdatedMS         int64
 }
@@ -73,6 +89,39 @@ type Event struct {
 type Stock struct {
 	Sale, SKU string
 	sale.Stock
+}
+
+// Bucket is one bucket at rest: where its units are, its life in both stores, and whom Redis knows as owners.
+type Bucket struct {
+	Sale, SKU string
+	Number    int
+	sale.Stock
+	State, RedisState string
+	Epoch, RedisEpoch int64
+	Owners            []Owner // nil where nobody read them
+}
+
+// Owner is one order in a bucket's entries of Redis.
+type Owner struct {
+	Buyer, Order string
+	Units        int // below 0: given back, remembered for its key
+}
+
+// Totals sums buckets by SKU, in the order of the first bucket of each.
+func Totals(buckets []Bucket) []Stock {
+	var all []Stock
+	at := map[item]int{}
+	for i := range buckets {
+		b := &buckets[i]
+		of := item{b.Sale, b.SKU}
+		if _, known := at[of]; !known {
+			at[of] = len(all)
+			all = append(all, Stock{Sale: b.Sale, SKU: b.SKU})
+		}
+		sum := &all[at[of]]
+		sum.Stock = sum.Add(b.Stock)
+	}
+	return all
 }
 
 // Span is a stretch of time.
@@ -115,7 +164,10 @@ var rules = []rule{
 	{"limit", checkLimit},
 	{"one key, one order", checkKeys},
 	{"no row without an invocation", checkInvocations},
+	{"a key answers", checkKeysAnswer},
 	{"conservation", checkConservation},
+	{"buckets agree", checkBuckets},
+	{"nothing waits", checkWaiting},
 	{"no undersell", checkUndersell},
 	{"status moves forward", checkStatus},
 	{"cancelled and paid as answered", checkEndings},
@@ -123,6 +175,7 @@ var rules = []rule{
 	{"nothing outside the window", checkWindow},
 	{"nothing after pause", checkPause},
 	{"events", checkEvents},
+	{"lists are complete", checkLists},
 }
 
 // Promises returns the names of all checks but linearizability.

@@ -41,21 +41,28 @@ func checkLost(e *Evidence, r *report) {
 		}
 		r.count("promises", 1)
 		row := rows[told.Order]
-		excused := e.lost(created(row, op))
 		switch {
-		case row == nil && told.Status == "held" && excused:
+		case row == nil && told.Status == "held" && e.mayVanish(told.Order, row, op):
 			r.count("held orders lost with Redis", 1)
 		case row == nil:
 			r.fault("order %s of %s was answered %s (operation %d) and has no row", told.Order, op.Buyer, told.Status, op.N)
-		case row.Buyer != op.Buyer || row.Sale != op.Sale || row.SKU != op.SKU || row.Quantity != max(op.Quantity, 1):
-			r.fault("order %s is %+v, but %s asked for %d of %s/%s", told.Order, *row, op.Buyer, op.Quantity, op.Sale, op.SKU)
-		case row.Status == "refused" && excused:
+		case row.Buyer != op.Buyer || row.Sale != op.Sale || row.SKU != op.SKU || row.Quantity != max(op.Quantity, 1) || row.Key != op.Key:
+			r.fault("order %s is %+v, but %s asked for %d of %s/%s with key %q", told.Order, *row, op.Buyer, op.Quantity, op.Sale,
+				op.SKU, op.Key)
+		case row.Status == "refused" && e.mayBeRefused(told.Order, row, op):
 			r.count("promised orders refused after a loss", 1)
 		case row.Status == "refused":
 			r.fault("order %s of %s was answered %s and then refused (%s), though Redis lost nothing", told.Order, op.Buyer,
 				told.Status, row.Reason)
 		}
 	})
+	if e.Calm {
+		for i := range e.Rows {
+			if row := &e.Rows[i]; row.Status == "refused" {
+				r.fault("order %s of %s was refused (%s), though no store lost anything", row.Order, row.Buyer, row.Reason)
+			}
+		}
+	}
 }
 
 // checkLimit: nobody owns more than the limit.
@@ -74,36 +81,13 @@ func checkLimit(e *Evidence, r *report) {
 	r.count("owners", len(units))
 }
 
-// checkKeys: one key names one order. Only after Redis lost writes may it name two, and then one of them at most stands.
-func checkKeys(e *Evidence, r *report) {
-	rows := e.rowsByID()
-	first := map[string]string{}
-	e.buys(func(op *history.Op) {
-		told := op.Order()
-		if op.Key == "" || told.Order == "" {
-			return
-		}
-		key := op.Sale + "/" + op.SKU + "/" + op.Buyer + "/" + op.Key
-		before := first[key]
-		if first[key] = told.Order; before == "" || before == told.Order {
-			return
-		}
-		a, b := rows[before], rows[told.Order]
-		gone := func(row *Row) bool { return row == nil || row.Status == "refused" }
-		if !(gone(a) || gone(b)) || !(e.lost(created(a, op)) || e.lost(created(b, op))) {
-			r.fault("key %s named orders %s and %s", key, before, told.Order)
-		}
-	})
-	r.count("keys", len(first))
-}
-
 // press is what a row has to come from.
 type press struct {
 	sale, sku, buyer, key string
 	quantity              int
 }
 
-// checkInvocations: every row comes from a press that named it, or from one that ended in perhaps, each of which can
+// checkInvocations: an order that a refusal names is the buyer's own. Every row comes from a press that named it, or from one that ended in perhaps, each of which can
 // explain one row, and no earlier than it was pressed.
 func checkInvocations(e *Evidence, r *report) {
 	named, rows := map[string]bool{}, e.rowsByID()
@@ -115,8 +99,12 @@ func checkInvocations(e *Evidence, r *report) {
 				r.fault("order %s was answered at %d us (operation %d), taken at %d ms", told.Order, op.Return, op.N, row.CreatedMS)
 			}
 		}
-		if op.Named != "" && op.Code == "unknown" {
+		switch {
+		case op.Named == "":
+		case op.Code == "unknown":
 			named[op.Named] = true // perhaps, but by name
+		default:
+			e.ownOrder(op, rows[op.Named], r)
 		}
 		if perhaps(op) {
 			p := press{op.Sale, op.SKU, op.Buyer, op.Key, max(op.Quantity, 1)}
@@ -125,13 +113,23 @@ func checkInvocations(e *Evidence, r *report) {
 	})
 	for i := range e.Rows {
 		row := &e.Rows[i]
-		if named[row.Order] {
+		if named[row.Order] || e.ClockBack {
 			continue
 		}
 		p := press{row.Sale, row.SKU, row.Buyer, row.Key, row.Quantity}
 		if !take(open, p, row.CreatedMS) {
 			r.fault("nobody pressed for order %s: %+v", row.Order, *row)
 		}
+	}
+}
+
+// ownOrder checks the order that a refusal names. It may have no row only when Redis may have lost it.
+func (e *Evidence) ownOrder(op *history.Op, row *Row, r *report) {
+	switch {
+	case row == nil && (len(e.Losses) > 0 || e.Fates[op.Named].MayVanish):
+		r.count("refusals that name a lost order", 1)
+	case row == nil || row.Buyer != op.Buyer || row.Sale != op.Sale || row.SKU != op.SKU:
+		r.fault("%s was told of order %s (operation %d, %s), which is not theirs: %+v", op.Buyer, op.Named, op.N, op.Code, row)
 	}
 }
 

@@ -41,6 +41,22 @@ func (e *Evidence) rowsByID() map[string]*Row {
 // lost reports whether Redis may have lost an order that it took at that moment.
 func (e *Evidence) lost(createdUS int64) bool { return anyHits(e.Losses, createdUS, createdUS) }
 
+// mayVanish reports whether an order that was answered held may have no row. row is nil where it has none.
+func (e *Evidence) mayVanish(id string, row *Row, op *history.Op) bool {
+	if e.Fates != nil {
+		return e.Fates[id].MayVanish
+	}
+	return e.lost(created(row, op))
+}
+
+// mayBeRefused reports whether an order that was promised may be refused.
+func (e *Evidence) mayBeRefused(id string, row *Row, op *history.Op) bool {
+	if e.Fates != nil {
+		return e.Fates[id].MayBeRefused
+	}
+	return e.lost(created(row, op))
+}
+
 func anyHits(spans []Span, from, to int64) bool {
 	for _, s := range spans {
 		if s.Hits(from, to) {

@@ -41,15 +41,31 @@ func newShop(seed uint64) *shop {
 		s.buy()
 	}
 	s.Sales["s"].Demand["a"] = true
-	s.Stock = []Stock{{Sale: "s", SKU: "a", Stock: sale.Stock{Loaded: shopUnits, Available: s.left()}}}
-	stock := &s.Stock[0].Stock
-	for i := range s.Rows {
-		stock.Settled += int64(s.Rows[i].Quantity)
-		if s.Rows[i].returned() {
-			stock.Released += int64(s.Rows[i].Quantity)
-		}
+	s.Buckets = []Bucket{s.bucket()}
+	s.Stock = Totals(s.Buckets)
+	s.Waiting = map[string]int64{"outbox rows": 0}
+	s.RestUS = s.now
+	for range 10 {
+		s.list()
 	}
 	return s
+}
+
+// bucket is the only one, at rest.
+func (s *shop) bucket() Bucket {
+	b := Bucket{Sale: "s", SKU: "a", Stock: sale.Stock{Loaded: shopUnits, Available: s.left()}, State: "open", RedisState: "open",
+		Epoch: 1, RedisEpoch: 1, Owners: []Owner{}}
+	for i := range s.Rows {
+		row := &s.Rows[i]
+		owner := Owner{row.Buyer, row.Order, row.Quantity}
+		b.Settled += int64(row.Quantity)
+		if row.returned() {
+			b.Released += int64(row.Quantity)
+			owner.Units = -owner.Units
+		}
+		b.Owners = append(b.Owners, owner)
+	}
+	return b
 }
 
 func (s *shop) act() {
@@ -280,4 +296,15 @@ func (s *shop) cancelled() string {
 	row := s.anyRow(func(r *Row) bool { return r.stands() })
 	row.Status = "cancelled"
 	return row.Order
+}
+
+// pressAgain repeats a press that has an order, later by a while and more, and has it refused.
+func (s *shop) pressAgain(code string, laterUS int64) bool {
+	op := s.anyOp(func(op *history.Op) bool { return op.Key != "" && op.Order().Order != "" })
+	if op == nil {
+		return false
+	}
+	s.Ops = append(s.Ops, history.Op{N: len(s.Ops), Invoke: s.now + laterUS, Return: s.now + laterUS + 1, Question: op.Question,
+		Answer: history.Answer{End: history.Refused, Status: 409, Code: code}})
+	return true
 }

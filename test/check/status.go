@@ -95,6 +95,9 @@ func checkEndings(e *Evidence, r *report) {
 
 // checkEvents: every status that a row went through was announced, in order, under a stable id, and no other.
 func checkEvents(e *Evidence, r *report) {
+	if e.Unread {
+		return
+	}
 	rows := e.rowsByID()
 	data := map[string]string{}
 	last := map[string]string{} // the newest status announced for the first time, by order

@@ -45,6 +45,11 @@ func checkUndersell(e *Evidence, r *report) {
 			}
 		}
 	}
+	for _, s := range e.Stock {
+		if e.Sales[s.Sale].Demand[s.SKU] && s.Available != 0 {
+			r.fault("%s/%s: %d units are left, though there was demand for all", s.Sale, s.SKU, s.Available)
+		}
+	}
 }
 
 // checkWindow: the moment of every order lies inside the sale.

@@ -5,6 +5,8 @@
 // when it ended. Perhaps means that nobody can know from the answer: no answer, a cut connection, an answer that says so.
 package history
 
+import "time"
+
 // Verb is what was asked.
 type Verb string
 
@@ -82,3 +84,37 @@ func (o *Op) Order() Seen {
 	}
 	return Seen{}
 }
+
+// Codes that the client gives to what was not answered.
+const (
+	NotSent    = "not_sent"   // no connection: refused, because nothing was sent
+	NoAnswer   = "no_answer"  // the connection broke: perhaps
+	Unreadable = "unreadable" // the answer has no JSON of the contract: perhaps
+)
+
+// Word returns what the answer says: the status of the one order that it shows, else its code. Everything without an answer
+// is "no answer".
+func (o *Op) Word() string {
+	switch {
+	case o.Status == 0:
+		return "no answer"
+	case o.End == OK && len(o.Orders) == 1:
+		return o.Orders[0].Status
+	}
+	return o.Code
+}
+
+// Words counts operations by their words.
+func Words(ops []Op) map[string]int {
+	counts := map[string]int{}
+	for i := range ops {
+		counts[ops[i].Word()]++
+	}
+	return counts
+}
+
+// Sent returns the moment before the question was sent.
+func (o *Op) Sent() time.Time { return time.UnixMicro(o.Invoke) }
+
+// Got returns the moment after the answer was read.
+func (o *Op) Got() time.Time { return time.UnixMicro(o.Return) }

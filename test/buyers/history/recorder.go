@@ -11,10 +11,12 @@ import (
 	"time"
 )
 
-// Recorder keeps a history in memory and in a file. It is safe for use by many goroutines.
+// Recorder keeps a history in memory, and in a file when it was made with one. It is safe for use by many goroutines; its
+// zero value is ready and has no file.
 type Recorder struct {
 	mu   sync.Mutex
 	ops  []Op
+	over int // operations that have ended
 	file *os.File
 	out  *bufio.Writer
 	err  error // the first failure to write
@@ -46,11 +48,15 @@ func (r *Recorder) Return(n int, a Answer) Op {
 	defer r.mu.Unlock()
 	op := &r.ops[n]
 	op.Return, op.Answer = now, a
+	r.over++
 	r.write(*op)
 	return *op
 }
 
 func (r *Recorder) write(op Op) {
+	if r.file == nil {
+		return
+	}
 	line, err := json.Marshal(op)
 	if err == nil {
 		_, err = r.out.Write(append(line, '\n'))
@@ -67,10 +73,32 @@ func (r *Recorder) Ops() []Op {
 	return append([]Op(nil), r.ops...)
 }
 
+// Ended returns how many operations have ended.
+func (r *Recorder) Ended() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.over
+}
+
+// Any reports whether an operation that has ended is what the caller looks for.
+func (r *Recorder) Any(is func(*Op) bool) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range r.ops {
+		if op := &r.ops[i]; op.End != Open && is(op) {
+			return true
+		}
+	}
+	return false
+}
+
 // Close ends the file; its error says whether the file is whole.
 func (r *Recorder) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.file == nil {
+		return nil
+	}
 	return errors.Join(r.err, r.out.Flush(), r.file.Close())
 }
 

@@ -1,0 +1,83 @@
+package buyers
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"flashsale/test/buyers/history"
+)
+
+// Goods is what a mingling crowd buys in one sale.
+type Goods struct {
+	Sale  string
+	SKUs  []string
+	Limit int       // units of a buyer
+	Until time.Time // from then on nobody buys here any more
+}
+
+// Crowd is everybody who uses a deployment: buyers, the shop, and the operator who pauses a sale now and then. All that
+// they ask and hear is in its history.
+type Crowd struct {
+	*Deployment
+	Out         *history.Recorder
+	Goods       []Goods // of a mingling crowd; the operator pauses the first sale
+	Connections int     // of a rush: so many workers, each with a connection to every gateway
+
+	nextKey atomic.Int64
+	taken   atomic.Int64
+	hooks   map[int64]func()
+	turn    sync.Mutex // of the hooks
+
+	mu     sync.Mutex
+	orders []known
+}
+
+// NewCrowd returns a crowd that keeps its history in out.
+func NewCrowd(to *Deployment, out *history.Recorder, goods ...Goods) *Crowd {
+	return &Crowd{Deployment: to, Out: out, Goods: goods, Connections: 128, hooks: map[int64]func(){}}
+}
+
+// Ask sends a question and records both ends.
+func (c *Crowd) Ask(with *Client, q history.Question) history.Op {
+	n := c.Out.Invoke(q)
+	op := c.Out.Return(n, with.Ask(q))
+	if q.Verb == history.Buy && op.Status == 202 {
+		if hook := c.hooks[c.taken.Add(1)]; hook != nil {
+			c.call(hook)
+		}
+	}
+	return op
+}
+
+// OnTaken calls do once, when so many purchases were answered 202. It has to be told before the crowd begins.
+func (c *Crowd) OnTaken(purchases int64, do func()) { c.hooks[purchases] = do }
+
+// call runs a hook when the one before it is through: two that kill and restart the same process must not meet.
+func (c *Crowd) call(hook func()) {
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	hook()
+}
+
+// FreshKey returns an idempotency key that this crowd has not used.
+func (c *Crowd) FreshKey() string { return fmt.Sprintf("key %d", c.nextKey.Add(1)) }
+
+// Insist asks one purchase with a key until the answer is definite, and records it as one operation from its first request
+// to its last answer: what a buyer knows in the end. after is called before every repetition; when it returns false, the
+// operation ends with the answer that is there.
+func (c *Crowd) Insist(with *Client, q history.Question, after func() bool) history.Op {
+	n := c.Out.Invoke(q)
+	for {
+		a := with.Ask(q)
+		if !Again(&a) && a.Code != "not_started" || !after() {
+			return c.Out.Return(n, a)
+		}
+	}
+}
+
+// Again reports whether an app repeats a purchase after this answer, with the same key.
+func Again(a *history.Answer) bool {
+	return a.End == history.Perhaps || a.Code == history.NotSent || a.Status == 503 || a.Status == 429
+}
