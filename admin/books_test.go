@@ -133,21 +133,21 @@ func TestAuditStatesTheEquation(t *testing.T) {
 
 // TestAuditCatchesSeededFaults: the checker is checked. Each fault is one that a broken engine would make.
 func TestAuditCatchesSeededFaults(t *testing.T) {
-	change := func(b *bench, reading func(*sale.Reading), row func(*sale.BucketBooks)) {
+	change := func(b *bench, reading func(*sale.Reading), row func(*sale.BucketCounters)) {
 		b.stock.set(func() { r := b.stock.readings[phone]; reading(&r); b.stock.readings[phone] = r })
 		b.store.set(func() { row(&b.store.books["s"][0]) })
 	}
-	noReading, noRow := func(*sale.Reading) {}, func(*sale.BucketBooks) {}
+	noReading, noRow := func(*sale.Reading) {}, func(*sale.BucketCounters) {}
 	for name, fault := range map[string]func(*bench){
 		"a unit vanished from Redis":    func(b *bench) { change(b, func(r *sale.Reading) { r.Available-- }, noRow) },
 		"a unit came from nowhere":      func(b *bench) { change(b, func(r *sale.Reading) { r.Available++ }, noRow) },
 		"an order was lost after Redis": func(b *bench) { change(b, func(r *sale.Reading) { r.Taken-- }, noRow) },
-		"an order was settled twice":    func(b *bench) { change(b, noReading, func(r *sale.BucketBooks) { r.Settled++ }) },
-		"a unit was released by nobody": func(b *bench) { change(b, noReading, func(r *sale.BucketBooks) { r.Released++ }) },
+		"an order was settled twice":    func(b *bench) { change(b, noReading, func(r *sale.BucketCounters) { r.Settled++ }) },
+		"a unit was released by nobody": func(b *bench) { change(b, noReading, func(r *sale.BucketCounters) { r.Released++ }) },
 		"more settled than taken": func(b *bench) {
-			change(b, noReading, func(r *sale.BucketBooks) { r.SettledEpoch += 5; r.Settled += 5 })
+			change(b, noReading, func(r *sale.BucketCounters) { r.SettledEpoch += 5; r.Settled += 5 })
 		},
-		"stock raised in the books alone":  func(b *bench) { change(b, noReading, func(r *sale.BucketBooks) { r.Loaded++ }) },
+		"stock raised in the books alone":  func(b *bench) { change(b, noReading, func(r *sale.BucketCounters) { r.Loaded++ }) },
 		"two faults hide in the sum of in": func(b *bench) { change(b, func(r *sale.Reading) { r.Available -= 20; r.Taken += 20 }, noRow) },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -21,7 +21,7 @@ type fakeStore struct {
 	mu     sync.Mutex
 	sales  map[string]sale.Sale
 	lists  map[string][]string
-	books  map[string][]sale.BucketBooks
+	books  map[string][]sale.BucketCounters
 	orders map[sale.OrderID]sale.Order
 
 	remembered map[sale.OrderID]string // payments of orders that are on their way
@@ -39,7 +39,7 @@ type fakeStore struct {
 
 func newFakeStore() *fakeStore {
 	return &fakeStore{
-		sales: map[string]sale.Sale{}, lists: map[string][]string{}, books: map[string][]sale.BucketBooks{},
+		sales: map[string]sale.Sale{}, lists: map[string][]string{}, books: map[string][]sale.BucketCounters{},
 		orders: map[sale.OrderID]sale.Order{}, remembered: map[sale.OrderID]string{}, leases: map[string]string{}, rules: sale.Rules{Version: 1, Grief: sale.DefaultGrief()},
 	}
 }
@@ -196,11 +196,11 @@ func (f *fakeStore) LoadStock(_ context.Context, id string, partitions int32) ([
 	f.checkLease(id, "load")
 	f.partition = partitions
 	s := f.sales[id]
-	rows := map[sale.Bucket]sale.BucketBooks{}
+	rows := map[sale.Bucket]sale.BucketCounters{}
 	for _, row := range f.books[id] {
 		rows[row.Bucket] = row
 	}
-	var all []sale.BucketBooks
+	var all []sale.BucketCounters
 	var closed []sale.BucketRow
 	for _, b := range bucketsOf(&s) {
 		row, there := rows[b]
@@ -218,7 +218,7 @@ func (f *fakeStore) LoadStock(_ context.Context, id string, partitions int32) ([
 	return closed, nil
 }
 
-func (f *fakeStore) Books(_ context.Context, id string) ([]sale.BucketBooks, error) {
+func (f *fakeStore) SaleCounters(_ context.Context, id string) ([]sale.BucketCounters, error) {
 	leave, err := f.enter()
 	if err != nil {
 		return nil, err

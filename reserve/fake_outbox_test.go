@@ -125,16 +125,16 @@ func (d *fakeDatabase) OutboxDone(_ context.Context, applied []sale.Applied) err
 	return nil
 }
 
-func (d *fakeDatabase) BucketBooks(_ context.Context, buckets []sale.Bucket) ([]sale.BucketBooks, error) {
+func (d *fakeDatabase) BucketCounters(_ context.Context, buckets []sale.Bucket) ([]sale.BucketCounters, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.onBooks != nil {
 		d.onBooks()
 	}
-	books := make([]sale.BucketBooks, len(buckets))
+	books := make([]sale.BucketCounters, len(buckets))
 	for i, b := range buckets {
 		row := d.rows[b]
-		books[i] = sale.BucketBooks{
+		books[i] = sale.BucketCounters{
 			BucketRow: row.BucketRow, Loaded: row.loaded, Settled: row.settled, Released: row.released,
 			SettledEpoch: row.settledEpoch + row.movedEpoch, MovedEpoch: row.movedEpoch, GivenEpoch: row.givenEpoch,
 			Sequence: row.sequence, Outbox: row.outboxNumber,

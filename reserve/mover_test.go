@@ -60,7 +60,7 @@ func (m *market) sight() *sight {
 	m.t.Helper()
 	readings, err := m.redis.Readings(context.Background(), m.buckets)
 	require.NoError(m.t, err)
-	books, err := m.db.BucketBooks(context.Background(), m.buckets)
+	books, err := m.db.BucketCounters(context.Background(), m.buckets)
 	require.NoError(m.t, err)
 	return &sight{readings: readings, books: books, promised: make([]int64, len(readings))}
 }
@@ -308,9 +308,9 @@ type stuckBooks struct {
 	free <-chan struct{}
 }
 
-func (s stuckBooks) BucketBooks(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketBooks, error) {
+func (s stuckBooks) BucketCounters(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketCounters, error) {
 	<-s.free
-	return s.UnitBooks.BucketBooks(ctx, buckets)
+	return s.UnitBooks.BucketCounters(ctx, buckets)
 }
 
 // TestDrainWaitsForThoseWhoSeek: a draining engine answers them all.

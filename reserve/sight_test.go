@@ -19,7 +19,7 @@ func quiet() *sight {
 	}
 	return &sight{
 		readings: []sale.Reading{{Epoch: 3, Sequence: 7, Taken: 5, Moved: 1}, {Epoch: 2, Sequence: 4, Taken: 6, Returned: 1}},
-		books:    []sale.BucketBooks{{BucketRow: open(0, 3), MovedEpoch: 1}, {BucketRow: open(1, 2), GivenEpoch: 1}},
+		books:    []sale.BucketCounters{{BucketRow: open(0, 3), MovedEpoch: 1}, {BucketRow: open(1, 2), GivenEpoch: 1}},
 		promised: make([]int64, 2),
 	}
 }

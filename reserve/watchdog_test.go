@@ -107,11 +107,11 @@ func TestWatchdogReadsTheBooksAgain(t *testing.T) {
 // What is no doubt: a bucket that is being rebuilt, one that has gone on since the books were read, and one in a later
 // epoch, which is the database's trouble.
 func TestDoubtOf(t *testing.T) {
-	books := func(state sale.BucketState, epoch, sequence int64) *sale.BucketBooks {
-		return &sale.BucketBooks{BucketRow: sale.BucketRow{Epoch: epoch, State: state}, Sequence: sequence}
+	books := func(state sale.BucketState, epoch, sequence int64) *sale.BucketCounters {
+		return &sale.BucketCounters{BucketRow: sale.BucketRow{Epoch: epoch, State: state}, Sequence: sequence}
 	}
 	for _, c := range []struct {
-		books   *sale.BucketBooks
+		books   *sale.BucketCounters
 		reading sale.Reading
 		doubt   string
 	}{

@@ -49,9 +49,9 @@ func newRun(t *testing.T, r *rapid.T, s *Store, id string) *modelRun {
 	for _, row := range selling(t, s, draft(id, limit, item("phone", stock, 2))) {
 		w.known = append(w.known, row.Bucket)
 	}
-	books, err := s.BucketBooks(t.Context(), w.known)
+	counters, err := s.BucketCounters(t.Context(), w.known)
 	require.NoError(r, err)
-	w.m = newModel(limit, books)
+	w.m = newModel(limit, counters)
 	return w
 }
 
@@ -294,13 +294,13 @@ func (w *modelRun) apply() {
 }
 
 func (w *modelRun) agree() {
-	books, err := w.s.BucketBooks(w.t.Context(), w.known)
+	counters, err := w.s.BucketCounters(w.t.Context(), w.known)
 	require.NoError(w.r, err)
 	outbox, err := w.s.Outbox(w.t.Context(), 1_000_000)
 	require.NoError(w.r, err)
 	var waiting []sale.OutboxRow
 	for i, row := range w.m.buckets {
-		require.Equal(w.r, row.BucketBooks, books[i])
+		require.Equal(w.r, row.BucketCounters, counters[i])
 		require.LessOrEqual(w.r, row.Settled-row.Released, row.Loaded)
 		waiting = append(waiting, row.outbox...)
 	}

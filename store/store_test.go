@@ -149,10 +149,10 @@ func settle(t testing.TB, s *Store, deliveries ...sale.Delivery) sale.Settlement
 	return done
 }
 
-// books returns the ledger of a bucket.
-func books(t testing.TB, s *Store, bucket sale.Bucket) sale.BucketBooks {
+// countersOf returns the counters of a bucket.
+func countersOf(t testing.TB, s *Store, bucket sale.Bucket) sale.BucketCounters {
 	t.Helper()
-	all, err := s.Books(t.Context(), bucket.Sale)
+	all, err := s.SaleCounters(t.Context(), bucket.Sale)
 	require.NoError(t, err)
 	for _, b := range all {
 		if b.Bucket == bucket {
@@ -160,7 +160,7 @@ func books(t testing.TB, s *Store, bucket sale.Bucket) sale.BucketBooks {
 		}
 	}
 	require.FailNow(t, "no such bucket", bucket.String())
-	return sale.BucketBooks{}
+	return sale.BucketCounters{}
 }
 
 // order returns an order by id.
@@ -183,7 +183,7 @@ func count(t testing.TB, s *Store, query string, args ...any) int {
 func ledgerAgrees(t testing.TB, s *Store, bucket sale.Bucket) {
 	t.Helper()
 	const live = "SELECT COALESCE(SUM(quantity), 0) FROM orders WHERE sale_id = ? AND sku = ? AND bucket = ? AND status IN ('confirmed', 'paid')"
-	b := books(t, s, bucket)
+	b := countersOf(t, s, bucket)
 	require.EqualValues(t, b.Settled-b.Released, count(t, s, live, bucket.Sale, bucket.SKU, bucket.Number))
 	require.LessOrEqual(t, b.Settled-b.Released, b.Loaded)
 }

@@ -11,13 +11,15 @@ import (
 
 	"flashsale/reserve"
 	"flashsale/sale"
+	"flashsale/test/memory"
 )
 
 // judge looks at a sale that is at rest: every store is read, and compared with what everybody was told.
 type judge struct {
 	*world
-	crowd *crowd
-	redis *reserve.Redis
+	crowd  *crowd
+	redis  *reserve.Redis
+	stored memory.Tables // the database, at the moment that is judged
 }
 
 func newJudge(w *world, c *crowd) *judge {
@@ -25,16 +27,18 @@ func newJudge(w *world, c *crowd) *judge {
 	return &judge{world: w, crowd: c, redis: reserve.NewRedis(p.redisClient(), reserve.Options{Namespace: namespace})}
 }
 
-// stocks reads every bucket, the books and Redis in the same moment: nothing else may run now.
-func (j *judge) stocks() (stocks []sale.Stock, rows []*stockRow) {
+// stocks reads every bucket, the database and Redis in the same moment: nothing else may run now.
+func (j *judge) stocks() (stocks []sale.Stock, rows []*memory.Row) {
+	j.stored = j.database.Snapshot()
 	var buckets []sale.Bucket
-	for _, row := range j.books.copies() {
+	for _, row := range j.stored.SortedStock() {
 		buckets = append(buckets, row.Bucket)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	readings, err := j.redis.Readings(ctx, buckets)
-	rows = j.books.copies()
+	j.stored = j.database.Snapshot()
+	rows = j.stored.SortedStock()
 	if err != nil {
 		return nil, rows
 	}
@@ -54,21 +58,19 @@ func (j *judge) stocks() (stocks []sale.Stock, rows []*stockRow) {
 // quiet reports why the sale is not at rest, "" when it is.
 func (j *judge) quiet() string {
 	stocks, rows := j.stocks()
-	j.books.mu.Lock()
-	defer j.books.mu.Unlock()
-	now := j.books.now().UnixMilli()
-	if waiting, _ := j.books.lettersWait(); waiting {
+	now := j.database.now().UnixMilli()
+	if waiting, _ := lettersWait(&j.stored); waiting {
 		return "a dead letter waits"
 	}
 	for _, row := range rows {
 		if row.State != sale.BucketOpen {
 			return "bucket " + row.Bucket.String() + " is " + string(row.State)
 		}
-		if len(j.books.outbox[row.Bucket]) > 0 {
+		if len(j.stored.Outbox[row.Bucket]) > 0 {
 			return "outbox rows of " + row.Bucket.String() + " wait"
 		}
 	}
-	for _, o := range j.books.orders {
+	for _, o := range j.stored.Orders {
 		if o.Status == sale.StatusConfirmed && o.PayBy != nil && o.PayBy.UnixMilli() <= now+2000 {
 			return "order " + o.OrderID.String() + " is about to expire"
 		}
@@ -100,7 +102,7 @@ func (j *judge) unsettled() string {
 		}
 	}
 	for partition := range j.shape.partitions {
-		if end := j.queue.end(partition); end > 0 && j.books.positions[partition].Next < end {
+		if end := j.queue.end(partition); end > 0 && j.stored.Positions[partition].Next < end {
 			return "records wait in partition " + strconv.Itoa(int(partition))
 		}
 	}
@@ -126,10 +128,9 @@ func (j *judge) rest() bool {
 
 // describe adds the state of every store to the trace.
 func (j *judge) describe() {
-	j.books.mu.Lock()
-	defer j.books.mu.Unlock()
-	for _, row := range j.books.sorted() {
-		j.trace.add("STATE", fmt.Sprintf("%+v, outbox %+v", row.Row, j.books.outbox[row.Bucket]))
+	j.stored = j.database.Snapshot()
+	for _, row := range j.stored.SortedStock() {
+		j.trace.add("STATE", fmt.Sprintf("%+v, outbox %+v", row.Row, j.stored.Outbox[row.Bucket]))
 	}
 	server := j.cache.active()
 	server.mu.Lock()
@@ -141,7 +142,7 @@ func (j *judge) describe() {
 		}
 		j.trace.add("STATE", fmt.Sprintf("%s %+v", key, value))
 	}
-	j.trace.add("STATE", fmt.Sprintf("positions %+v, committed %v", j.books.positions, j.queue.committed))
+	j.trace.add("STATE", fmt.Sprintf("positions %+v, committed %v", j.stored.Positions, j.queue.committed))
 }
 
 // verdict checks everything that must hold at rest.
@@ -157,8 +158,6 @@ func (j *judge) verdict() {
 	if left != 0 {
 		j.watch.fault("undersold: %d units are left after a buyer was told sold out", left)
 	}
-	j.books.mu.Lock()
-	defer j.books.mu.Unlock()
 	j.told()
 	for _, id := range j.watch.late {
 		if !j.surplus(id) {
@@ -171,31 +170,31 @@ func (j *judge) verdict() {
 	j.ungrieved()
 	j.owners()
 	for id := range j.watch.pays {
-		if o := j.books.orders[id]; o == nil || o.Status != sale.StatusPaid {
+		if o := j.stored.Orders[id]; o == nil || o.Status != sale.StatusPaid {
 			j.watch.fault("order %s was answered paid and is not", id)
 		}
 	}
-	if _, junk := j.books.lettersWait(); junk != j.queue.junk {
+	if _, junk := lettersWait(&j.stored); junk != j.queue.junk {
 		j.watch.fault("%d records became dead letters, %d cannot settle", junk, j.queue.junk)
 	}
 }
 
-// told checks every answer against the books.
+// told checks every answer against the database.
 func (j *judge) told() {
 	for _, p := range j.crowd.presses {
 		id, ok := p.took()
 		if !ok {
 			continue
 		}
-		o := j.books.orders[id]
+		o := j.stored.Orders[id]
 		switch {
 		case o == nil && p.acknowledged():
 			j.watch.fault("%s was told queued for order %s, which has no row", p.buyer, id)
 		case o == nil && !j.watch.couldBeLost(id, false):
 			j.watch.fault("%s was told held for order %s, which has no row though redis has not lost it", p.buyer, id)
 		case o == nil:
-		case o.BuyerID != p.buyer || o.Quantity != p.quantity || o.key != p.key:
-			j.watch.fault("%s was told order %s, whose row is of %s, %d units, key %q", p.buyer, id, o.BuyerID, o.Quantity, o.key)
+		case o.BuyerID != p.buyer || o.Quantity != p.quantity || o.Key != p.key:
+			j.watch.fault("%s was told order %s, whose row is of %s, %d units, key %q", p.buyer, id, o.BuyerID, o.Quantity, o.Key)
 		case o.Reason == sale.ReasonDeadLetter:
 		case o.Status == sale.StatusRefused && !j.surplus(id) && !j.watch.couldBeLost(id, true):
 			j.watch.fault("%s was told %v for order %s, which was refused (%s) though redis had not lost it before it was in the log",
@@ -235,18 +234,18 @@ func (j *judge) rowsWereAsked() {
 		}
 	}
 	counted := map[[2]string]sale.OrderID{}
-	for _, o := range j.books.sortedOrders() {
+	for _, o := range j.stored.SortedOrders() {
 		if !told[o.OrderID] && !j.plan.back { // set back, the clock revives a call that was given up: see the reserve script's deadline
 			if perhaps[o.BuyerID]--; perhaps[o.BuyerID] < 0 {
 				j.watch.fault("order %s of %s was never asked for: every press of his was answered otherwise", o.OrderID, o.BuyerID)
 			}
 		}
-		name := [2]string{o.BuyerID, o.key}
-		if o.key == "" || o.Status == sale.StatusRefused {
+		name := [2]string{o.BuyerID, o.Key}
+		if o.Key == "" || o.Status == sale.StatusRefused {
 			continue
 		}
 		if other, twice := counted[name]; twice {
-			j.watch.fault("key %q of %s has two orders, %s and %s", o.key, o.BuyerID, other, o.OrderID)
+			j.watch.fault("key %q of %s has two orders, %s and %s", o.Key, o.BuyerID, other, o.OrderID)
 		}
 		counted[name] = o.OrderID
 	}
@@ -260,7 +259,7 @@ func (j *judge) keysAnswer() {
 	}
 	for _, first := range j.crowd.presses {
 		id, ok := first.took()
-		if o := j.books.orders[id]; !ok || first.key == "" || o == nil || o.Status == sale.StatusRefused {
+		if o := j.stored.Orders[id]; !ok || first.key == "" || o == nil || o.Status == sale.StatusRefused {
 			continue
 		}
 		for _, p := range j.crowd.presses {
@@ -284,7 +283,7 @@ func (j *judge) keysAnswer() {
 // grieved checks that whoever was told of too many cancellations has had as many orders that ended so.
 func (j *judge) grieved() {
 	ended := map[string]int{}
-	for _, o := range j.books.orders {
+	for _, o := range j.stored.Orders {
 		if o.Status == sale.StatusCancelled || o.Status == sale.StatusExpired {
 			ended[o.BuyerID]++
 		}
@@ -307,12 +306,12 @@ func (j *judge) ungrieved() {
 	if rule.Unpaid == 0 || ttl == 0 || j.shape.limit > 1 || j.shape.faults > 0 {
 		return
 	}
-	for _, o := range j.books.orders {
+	for _, o := range j.stored.Orders {
 		if o.Status == sale.StatusRefused {
 			continue
 		}
 		count, taken := 0, o.CreatedAt.UnixMilli()
-		for _, other := range j.books.orders {
+		for _, other := range j.stored.Orders {
 			ended := other.Status == sale.StatusCancelled || other.Status == sale.StatusExpired
 			if at := other.UpdatedAt.UnixMilli(); ended && other.BuyerID == o.BuyerID && at <= taken &&
 				at >= taken-rule.WindowS*1000 && at <= other.CreatedAt.UnixMilli()+ttl*1000 {
@@ -331,29 +330,29 @@ func (j *judge) owners() {
 	server.mu.Lock()
 	defer server.mu.Unlock()
 	data := server.data
-	for _, row := range j.books.sorted() {
+	for _, row := range j.stored.SortedStock() {
 		var known, owned []string
 		entries, _ := data.keys[namespace+":{"+row.Bucket.String()+"}:buyers"].(hash)
 		for buyer, value := range entries {
 			for _, entry := range strings.Split(value, `"`) {
 				fields := strings.Split(entry, ",")
 				id, err := strconv.ParseInt(fields[0], 36, 64)
-				if o := j.books.orders[sale.OrderID(id)]; o != nil && o.Status == sale.StatusRefused {
+				if o := j.stored.Orders[sale.OrderID(id)]; o != nil && o.Status == sale.StatusRefused {
 					j.watch.fault("bucket %s: redis remembers order %d, which was refused: %s", row.Bucket, id, entry)
 				} else if err == nil && !strings.HasPrefix(fields[1], "-") {
 					known = append(known, buyer+" "+strconv.FormatInt(id, 10)+" "+fields[1])
 				}
 			}
 		}
-		for _, o := range j.books.orders {
-			if o.bucket == row.Bucket && (o.Status == sale.StatusConfirmed || o.Status == sale.StatusPaid) {
+		for _, o := range j.stored.Orders {
+			if o.Bucket() == row.Bucket && o.Counts() {
 				owned = append(owned, o.BuyerID+" "+o.OrderID.String()+" "+strconv.Itoa(o.Quantity))
 			}
 		}
 		slices.SortFunc(known, cmp.Compare[string])
 		slices.SortFunc(owned, cmp.Compare[string])
 		if !slices.Equal(known, owned) {
-			j.watch.fault("bucket %s: redis knows the owners %v, the books have %v", row.Bucket, known, owned)
+			j.watch.fault("bucket %s: redis knows the owners %v, the database has %v", row.Bucket, known, owned)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/anishathalye/porcupine"
 
 	"flashsale/sale"
+	"flashsale/test/memory"
 )
 
 // One SKU as a single thing that buyers take from and give back to, one after the other: whether the answers that buyers
@@ -82,17 +83,18 @@ func skuModel(stock, limit, buyers, orders int) porcupine.Model {
 	}
 }
 
-// history turns what everybody heard, and what the books say in the end, into operations.
+// history turns what everybody heard, and what the database says in the end, into operations.
 type history struct {
 	world   *world
 	buyers  map[string]int
 	orders  map[sale.OrderID]int
 	told    map[sale.OrderID]bool
 	records []porcupine.Operation
+	stored  memory.Tables
 }
 
 func historyOf(w *world, c *crowd) *history {
-	h := &history{world: w, buyers: map[string]int{}, orders: map[sale.OrderID]int{}, told: map[sale.OrderID]bool{}}
+	h := &history{world: w, buyers: map[string]int{}, orders: map[sale.OrderID]int{}, told: map[sale.OrderID]bool{}, stored: w.database.Snapshot()}
 	for _, p := range c.presses {
 		if !p.perhaps {
 			h.heard(p)
@@ -150,10 +152,10 @@ func (h *history) heard(p *press) {
 // Redis is known to have applied it, or until the sale's end.
 func (h *history) givenBack(id sale.OrderID, t taking, c *crowd) {
 	from, to := t.at, time.Duration(1<<62)
-	if applied, known := h.world.books.applied[id]; known {
+	if applied, known := h.world.database.applied[id]; known {
 		to = applied
 	}
-	row := h.world.books.orders[id]
+	row := h.stored.Orders[id]
 	switch {
 	case row == nil || row.Status == sale.StatusRefused:
 	case row.Status == sale.StatusCancelled:
@@ -164,7 +166,7 @@ func (h *history) givenBack(id sale.OrderID, t taking, c *crowd) {
 			}
 		}
 	case row.Status == sale.StatusExpired:
-		from = max(from, time.Duration(row.PayBy.UnixNano())-time.Millisecond-h.world.books.ahead)
+		from = max(from, time.Duration(row.PayBy.UnixNano())-time.Millisecond-h.world.database.ahead)
 	default:
 		return
 	}

@@ -16,7 +16,7 @@ var (
 	telling   = flag.Bool("sim.trace", false, "print what happened")
 )
 
-// A whole sale, from its first press to its books.
+// run is a whole sale, from its first press to its last order.
 func run(t *testing.T, seed uint64) (w *world, c *crowd) {
 	synctest.Test(t, func(*testing.T) {
 		time.Sleep(birth)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"flashsale/sale"
+	"flashsale/test/memory"
 )
 
 // watcher looks on while a sale runs, and keeps what must not happen.
@@ -66,13 +67,6 @@ func (w *watcher) found() []string {
 	return w.faults
 }
 
-// moved checks that statuses only move forward.
-func (w *watcher) moved(id sale.OrderID, from, to sale.OrderStatus) {
-	if from != sale.StatusConfirmed {
-		w.fault("order %s moves from %s to %s", id, from, to)
-	}
-}
-
 // paid notes what the shop was told.
 func (w *watcher) paid(id sale.OrderID, status sale.OrderStatus) {
 	w.mu.Lock()
@@ -83,23 +77,24 @@ func (w *watcher) paid(id sale.OrderID, status sale.OrderStatus) {
 	}
 }
 
-// books checks what must hold after every transaction. The database is locked.
-func (w *watcher) books(b *books) {
+// stored checks what must hold after every transaction. The database is locked.
+func (w *watcher) stored(t *memory.Tables) {
 	var loaded, sold int64
-	for _, row := range b.rows {
+	for _, row := range t.Stock {
 		loaded += row.Loaded
 		sold += row.Settled - row.Released
 		if row.Settled-row.Released > row.Loaded || row.Loaded < 0 {
 			w.fault("bucket %s: %d settled less %d released are more than %d loaded", row.Bucket, row.Settled, row.Released, row.Loaded)
 		}
 	}
-	if stock := b.sale.Items[0].Stock; loaded != stock {
+	of := t.Sales[saleID]
+	if stock := of.Items[0].Stock; loaded != stock {
 		w.fault("the buckets have %d units loaded, the item has %d", loaded, stock)
 	}
 	var alive int64
 	bought := map[string]int{}
-	for _, o := range b.orders {
-		if o.Status == sale.StatusConfirmed || o.Status == sale.StatusPaid {
+	for _, o := range t.Orders {
+		if o.Counts() {
 			alive += int64(o.Quantity)
 			bought[o.BuyerID] += o.Quantity
 		}
@@ -108,8 +103,8 @@ func (w *watcher) books(b *books) {
 		w.fault("orders own %d units, the counters say %d", alive, sold)
 	}
 	for buyer, units := range bought {
-		if units > b.sale.PerBuyerLimit {
-			w.fault("buyer %s has %d units, the limit is %d", buyer, units, b.sale.PerBuyerLimit)
+		if units > of.PerBuyerLimit {
+			w.fault("buyer %s has %d units, the limit is %d", buyer, units, of.PerBuyerLimit)
 		}
 	}
 }
@@ -144,7 +139,7 @@ func (w *watcher) taken(data string) {
 	if over {
 		w.fault("taken in an epoch that is over, though redis has lost nothing: %s", head)
 	}
-	if starts := w.world.books.sale.StartsAt.UnixMilli(); record.Batch.CreatedMS < starts {
+	if starts := w.world.starts.UnixMilli(); record.Batch.CreatedMS < starts {
 		w.fault("taken %d ms before the sale starts: %s", starts-record.Batch.CreatedMS, head)
 	}
 }

@@ -15,8 +15,8 @@ func bucketNo(number int) sale.Bucket {
 	return sale.Bucket{Sale: "eleven", SKU: "phone", Number: number}
 }
 
-// booksOf is the books of buckets 0, 1, … with these units, all open in epoch 1, of which nothing else is known.
-func booksOf(closely bool, limit int, loaded ...int64) *Books {
+// stateOf is the state of buckets 0, 1, … with these units, all open in epoch 1, of which nothing else is known.
+func stateOf(closely bool, limit int, loaded ...int64) *State {
 	stock := map[sale.Bucket]*Row{}
 	for number, units := range loaded {
 		row := &Row{Limit: limit, PriceCents: 129900, Currency: "CNY", PaymentTTL: 900}
@@ -24,7 +24,7 @@ func booksOf(closely bool, limit int, loaded ...int64) *Books {
 		row.Loaded = units
 		stock[row.Bucket] = row
 	}
-	return NewBooks(stock, noonMS+5, closely)
+	return NewState(stock, noonMS+5, closely)
 }
 
 // ids makes order ids that no other test of the run has.
@@ -56,8 +56,8 @@ func transfer(from, to int, epoch, sequence, units int64) *sale.Transfer {
 	}
 }
 
-func settled(books *Books, batches ...*sale.Batch) *Plan {
-	p := NewPlan(books)
+func settled(state *State, batches ...*sale.Batch) *Plan {
+	p := NewPlan(state)
 	for _, b := range batches {
 		p.Settle(b)
 	}
@@ -65,16 +65,16 @@ func settled(books *Books, batches ...*sale.Batch) *Plan {
 }
 
 func TestMarksTellRecordsApart(t *testing.T) {
-	books := booksOf(true, 1, 10)
+	state := stateOf(true, 1, 10)
 	first, other := Mark{Place{bucketNo(0), 1, 4}, 7}, Mark{Place{bucketNo(0), 1, 4}, 8}
-	require.False(t, books.Settled(first))
+	require.False(t, state.Settled(first))
 	remembers := func(m Mark, wantFork, wantMarked bool) {
-		fork, marked := books.remember(m)
+		fork, marked := state.remember(m)
 		require.Equal(t, []bool{wantFork, wantMarked}, []bool{fork, marked})
-		require.True(t, books.Settled(m))
+		require.True(t, state.Settled(m))
 	}
 	remembers(first, false, false)
-	require.False(t, books.Settled(other), "another record at the same place")
+	require.False(t, state.Settled(other), "another record at the same place")
 	remembers(other, true, false)
 	remembers(other, true, true)
 	remembers(first, true, true)
@@ -83,17 +83,17 @@ func TestMarksTellRecordsApart(t *testing.T) {
 // A marker stands for the orders that came with it, and for no others.
 func TestSettledBatchIsWhole(t *testing.T) {
 	var made ids
-	books := booksOf(true, 1, 10)
+	state := stateOf(true, 1, 10)
 	ann, bob := made.one("ann", 1), made.one("bob", 1)
 	short, whole := batch(0, 1, 4, ann), batch(0, 1, 4, ann, bob)
 	require.Equal(t, MarkOfBatch(short), MarkOfBatch(whole))
-	books.Orders[ann.OrderID] = true
-	require.False(t, books.SettledBatch(short), "nothing is marked")
-	books.Markers[MarkOfBatch(short).Place] = short.BatchID
-	require.True(t, books.SettledBatch(short))
-	require.False(t, books.SettledBatch(whole))
-	books.Orders[bob.OrderID] = true
-	require.True(t, books.SettledBatch(whole))
+	state.Orders[ann.OrderID] = true
+	require.False(t, state.SettledBatch(short), "nothing is marked")
+	state.Markers[MarkOfBatch(short).Place] = short.BatchID
+	require.True(t, state.SettledBatch(short))
+	require.False(t, state.SettledBatch(whole))
+	state.Orders[bob.OrderID] = true
+	require.True(t, state.SettledBatch(whole))
 }
 
 func TestMarksOfAllWrites(t *testing.T) {

@@ -4,18 +4,18 @@ import (
 	"flashsale/sale"
 )
 
-// Row is a bucket's row in the books. It is locked from the reading until the plan is written, and with it everything
-// that depends on it: all orders of a buyer and SKU are decided under the lock of the same row.
+// Row is a bucket's row in the database. The store locks it from the reading until the plan is written, and with it
+// everything that depends on it: all orders of a buyer and SKU are decided under the lock of the same row.
 type Row struct {
-	sale.BucketBooks
+	sale.BucketCounters
 	PriceCents int64
 	Currency   string
 	Limit      int   // units per buyer
 	PaymentTTL int64 // seconds, 0 = no deadline
 }
 
-// Books are what is known when a plan is made. The plan keeps them up to date.
-type Books struct {
+// State is what a store has read when a plan is made. The plan keeps it up to date.
+type State struct {
 	// Closely is false when markers, orders and, where the limit is 1, slots were not read and are taken as absent: the
 	// store's unique keys will object where one is there.
 	Closely bool
@@ -50,13 +50,13 @@ type Key struct {
 	Key string
 }
 
-// NewBooks returns books that know these rows and nothing else.
-func NewBooks(stock map[sale.Bucket]*Row, nowMS int64, closely bool) *Books {
-	b := &Books{Closely: closely, NowMS: nowMS, Stock: stock, Keys: map[Key]bool{}, Slots: map[Owner]*Slots{}}
+// NewState returns a state that has these rows and nothing else.
+func NewState(stock map[sale.Bucket]*Row, nowMS int64, closely bool) *State {
+	s := &State{Closely: closely, NowMS: nowMS, Stock: stock, Keys: map[Key]bool{}, Slots: map[Owner]*Slots{}}
 	if closely {
-		b.Markers, b.Forks, b.Orders = map[Place]sale.OrderID{}, map[Mark]bool{}, map[sale.OrderID]bool{}
+		s.Markers, s.Forks, s.Orders = map[Place]sale.OrderID{}, map[Mark]bool{}, map[sale.OrderID]bool{}
 	}
-	return b
+	return s
 }
 
 // MarkOfBatch returns a batch's identity.
@@ -73,20 +73,20 @@ func MarkOfApplied(a *sale.Applied) Mark {
 }
 
 // Settled reports whether a record of this identity has been settled. Rule: marker-has-batch-id.
-func (b *Books) Settled(m Mark) bool {
-	id, marked := b.Markers[m.Place]
-	return marked && (id == m.ID || b.Forks[m])
+func (s *State) Settled(m Mark) bool {
+	id, marked := s.Markers[m.Place]
+	return marked && (id == m.ID || s.Forks[m])
 }
 
 // SettledBatch reports whether this very batch has been settled: it is marked and each of its orders has a row. The marker
 // alone does not tell, because a call that is asked again after a loss may take more orders than the first time, under the
 // same first id and at the same sequence. Rule: duplicate-is-whole.
-func (b *Books) SettledBatch(batch *sale.Batch) bool {
-	if !b.Settled(MarkOfBatch(batch)) {
+func (s *State) SettledBatch(batch *sale.Batch) bool {
+	if !s.Settled(MarkOfBatch(batch)) {
 		return false
 	}
 	for i := range batch.Orders {
-		if !b.Orders[batch.Orders[i].OrderID] {
+		if !s.Orders[batch.Orders[i].OrderID] {
 			return false
 		}
 	}
@@ -95,28 +95,28 @@ func (b *Books) SettledBatch(batch *sale.Batch) bool {
 
 // remember notes a record that is about to be settled. It reports whether it is a fork, and whether a record of the same
 // identity is marked already.
-func (b *Books) remember(m Mark) (fork, marked bool) {
-	if b.Markers == nil {
-		b.Markers, b.Forks = map[Place]sale.OrderID{}, map[Mark]bool{}
+func (s *State) remember(m Mark) (fork, marked bool) {
+	if s.Markers == nil {
+		s.Markers, s.Forks = map[Place]sale.OrderID{}, map[Mark]bool{}
 	}
-	id, fork := b.Markers[m.Place]
+	id, fork := s.Markers[m.Place]
 	if !fork {
-		b.Markers[m.Place] = m.ID
+		s.Markers[m.Place] = m.ID
 		return false, false
 	}
-	marked = id == m.ID || b.Forks[m]
+	marked = id == m.ID || s.Forks[m]
 	if !marked {
-		b.Forks[m] = true
+		s.Forks[m] = true
 	}
 	return true, marked
 }
 
 // SlotsOf returns the slots of an owner, to be read or set.
-func (b *Books) SlotsOf(o Owner) *Slots {
-	taken := b.Slots[o]
+func (s *State) SlotsOf(o Owner) *Slots {
+	taken := s.Slots[o]
 	if taken == nil {
 		taken = &Slots{}
-		b.Slots[o] = taken
+		s.Slots[o] = taken
 	}
 	return taken
 }
@@ -124,7 +124,7 @@ func (b *Books) SlotsOf(o Owner) *Slots {
 // MayHaveOrders reports whether an owner may have an order that is not refused, once his slots are read, so that his keys
 // have to be read as well. As long as a bucket has got nothing back, all such orders hold slots; where those were not read
 // the unique key over them will object.
-func (b *Books) MayHaveOrders(row *Row, o Owner) bool {
-	taken := b.Slots[o]
-	return b.Closely || row.Released > 0 || taken != nil && *taken != Slots{}
+func (s *State) MayHaveOrders(row *Row, o Owner) bool {
+	taken := s.Slots[o]
+	return s.Closely || row.Released > 0 || taken != nil && *taken != Slots{}
 }
