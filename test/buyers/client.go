@@ -37,12 +37,12 @@ func (d *Deployment) Token(buyer string) string {
 	return made
 }
 
-// target is the request of a question without its headers.
-type target struct{ address, method, path, bearer, body string }
+// call is the request of a question without its headers.
+type call struct{ address, method, path, bearer, body string }
 
-func (d *Deployment) target(q *history.Question) target {
+func (d *Deployment) call(q *history.Question) call {
 	g := d.Gateways[q.Gateway]
-	t := target{g.Buyers, http.MethodGet, "/v1/sales/" + q.Sale + "/items/" + q.SKU + "/orders", "", ""}
+	t := call{g.Buyers, http.MethodGet, "/v1/sales/" + q.Sale + "/items/" + q.SKU + "/orders", "", ""}
 	switch q.Verb {
 	case history.Buy:
 		t.method = http.MethodPost
@@ -54,12 +54,12 @@ func (d *Deployment) target(q *history.Question) target {
 	case history.Cancel:
 		t.method, t.path = http.MethodDelete, t.path+"/"+q.Order
 	case history.ShopCancel:
-		t = target{g.Operators, http.MethodDelete, "/admin/v1/orders/" + q.Order, d.Shop, ""}
+		t = call{g.Operators, http.MethodDelete, "/admin/v1/orders/" + q.Order, d.Shop, ""}
 	case history.Pay:
-		t = target{g.Operators, http.MethodPut, "/admin/v1/orders/" + q.Order + "/payment", d.Shop,
+		t = call{g.Operators, http.MethodPut, "/admin/v1/orders/" + q.Order + "/payment", d.Shop,
 			fmt.Sprintf(`{"payment_id":%q}`, q.Payment)}
 	case history.Pause, history.Resume:
-		t = target{g.Operators, http.MethodPost, "/admin/v1/sales/" + q.Sale + "/" + string(q.Verb), d.Operator, ""}
+		t = call{g.Operators, http.MethodPost, "/admin/v1/sales/" + q.Sale + "/" + string(q.Verb), d.Operator, ""}
 	}
 	if t.bearer == "" {
 		t.bearer = d.Token(q.Buyer)
@@ -68,7 +68,7 @@ func (d *Deployment) target(q *history.Question) target {
 }
 
 // appendTo writes the request in the form of HTTP/1.1.
-func (t *target) appendTo(out []byte, key string) []byte {
+func (t *call) appendTo(out []byte, key string) []byte {
 	for _, part := range []string{t.method, " ", t.path, " HTTP/1.1\r\nHost: ", t.address, "\r\nAuthorization: Bearer ", t.bearer, "\r\n"} {
 		out = append(out, part...)
 	}
@@ -93,7 +93,7 @@ func (d *Deployment) NewClient() *Client { return &Client{to: d, conns: map[stri
 // Ask sends one question and reads the answer into the words of the history. Without a connection nothing was sent, so the
 // question is refused with the code not_sent; a connection that breaks afterwards ends in perhaps.
 func (c *Client) Ask(q history.Question) history.Answer {
-	t := c.to.target(&q)
+	t := c.to.call(&q)
 	conn, err := c.connection(t.address)
 	if err != nil {
 		return history.Answer{End: history.Refused, Code: history.NotSent}

@@ -9,8 +9,8 @@ import (
 	"flashsale/test/buyers/history"
 )
 
-// Goods is what a mingling crowd buys in one sale.
-type Goods struct {
+// Target is what a mingling crowd buys in one sale.
+type Target struct {
 	Sale  string
 	SKUs  []string
 	Limit int       // units of a buyer
@@ -22,8 +22,8 @@ type Goods struct {
 type Crowd struct {
 	*Deployment
 	Out         *history.Recorder
-	Goods       []Goods // of a mingling crowd; the operator pauses the first sale
-	Connections int     // of a rush: so many workers, each with a connection to every gateway
+	Targets     []Target // of a mingling crowd; the operator pauses the first sale
+	Connections int      // of a rush: so many workers, each with a connection to every gateway
 
 	nextKey atomic.Int64
 	taken   atomic.Int64
@@ -35,8 +35,8 @@ type Crowd struct {
 }
 
 // NewCrowd returns a crowd that keeps its history in out.
-func NewCrowd(to *Deployment, out *history.Recorder, goods ...Goods) *Crowd {
-	return &Crowd{Deployment: to, Out: out, Goods: goods, Connections: 128, hooks: map[int64]func(){}}
+func NewCrowd(to *Deployment, out *history.Recorder, targets ...Target) *Crowd {
+	return &Crowd{Deployment: to, Out: out, Targets: targets, Connections: 128, hooks: map[int64]func(){}}
 }
 
 // Ask sends a question and records both ends.
@@ -63,19 +63,6 @@ func (c *Crowd) call(hook func()) {
 
 // FreshKey returns an idempotency key that this crowd has not used.
 func (c *Crowd) FreshKey() string { return fmt.Sprintf("key %d", c.nextKey.Add(1)) }
-
-// Insist asks one purchase with a key until the answer is definite, and records it as one operation from its first request
-// to its last answer: what a buyer knows in the end. after is called before every repetition; when it returns false, the
-// operation ends with the answer that is there.
-func (c *Crowd) Insist(with *Client, q history.Question, after func() bool) history.Op {
-	n := c.Out.Invoke(q)
-	for {
-		a := with.Ask(q)
-		if !Again(&a) && a.Code != "not_started" || !after() {
-			return c.Out.Return(n, a)
-		}
-	}
-}
 
 // Again reports whether an app repeats a purchase after this answer, with the same key.
 func Again(a *history.Answer) bool {

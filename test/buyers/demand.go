@@ -17,7 +17,7 @@ const (
 )
 
 // Demand lets fresh buyers press for one unit each until nothing is left of any SKU of a sale.
-func (c *Crowd) Demand(g Goods, seed uint64) {
+func (c *Crowd) Demand(g Target, seed uint64) {
 	var everybody sync.WaitGroup
 	for i, sku := range g.SKUs {
 		random := rand.New(rand.NewPCG(seed, 1<<33+uint64(i)))

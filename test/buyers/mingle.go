@@ -86,9 +86,9 @@ func (t *thumb) act() {
 func (t *thumb) anyGateway() int { return t.random.IntN(len(t.Gateways)) }
 
 func (t *thumb) buy() {
-	g := t.Goods[t.random.IntN(len(t.Goods))]
+	g := t.Targets[t.random.IntN(len(t.Targets))]
 	if time.Now().After(g.Until) {
-		g = t.Goods[0]
+		g = t.Targets[0]
 	}
 	q := history.Question{Verb: history.Buy, Sale: g.Sale, SKU: g.SKUs[t.random.IntN(len(g.SKUs))],
 		Buyer: fmt.Sprintf("%s-b%03d", g.Sale, t.random.IntN(population)), Gateway: t.anyGateway()}

@@ -2,6 +2,7 @@ package buyers
 
 import (
 	"context"
+	"math/rand/v2"
 	"net/http"
 	"testing"
 	"time"
@@ -17,7 +18,7 @@ func TestAMinglingCrowdDoesEverything(t *testing.T) {
 	g := newGateway(t)
 	g.answers = []reply{{http.StatusGatewayTimeout, `{"code":"unknown","status":504}`},
 		{http.StatusAccepted, `{"order_id":"7","status":"queued","sku":"a","quantity":1}`}}
-	c := NewCrowd(g.deployment(2), &history.Recorder{}, Goods{Sale: "s", SKUs: []string{"a"}, Limit: 2, Until: time.Now().Add(time.Hour)})
+	c := NewCrowd(g.deployment(2), &history.Recorder{}, Target{Sale: "s", SKUs: []string{"a"}, Limit: 2, Until: time.Now().Add(time.Hour)})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
@@ -44,27 +45,26 @@ func TestAMinglingCrowdDoesEverything(t *testing.T) {
 
 func TestAnOpenPressIsRepeatedWithItsKey(t *testing.T) {
 	g := newGateway(t)
-	g.answers = []reply{{http.StatusGatewayTimeout, `{"code":"unknown","status":504}`},
-		{http.StatusServiceUnavailable, `{"code":"fenced","status":503}`}, {http.StatusConflict, `{"code":"sold_out","status":409}`}}
-	c := NewCrowd(g.deployment(1), &history.Recorder{})
-	with := c.NewClient()
-	defer with.Close()
-	repeated := 0
-	op := c.Insist(with, history.Question{Verb: history.Buy, Sale: "s", SKU: "a", Buyer: "b", Key: "k"}, func() bool {
-		repeated++
-		return true
-	})
-	assert.Equal(t, "sold_out", op.Code)
-	assert.Equal(t, 2, repeated)
-	require.Len(t, c.Out.Ops(), 1, "it is one operation")
-	assert.Len(t, g.asked, 3)
+	g.answers = []reply{{http.StatusGatewayTimeout, `{"code":"unknown","status":504}`}, {http.StatusConflict, `{"code":"sold_out","status":409}`}}
+	c := NewCrowd(g.deployment(2), &history.Recorder{})
+	person := &thumb{Crowd: c, random: rand.New(rand.NewPCG(2, 1)), client: c.NewClient()}
+	defer person.client.Close()
+	person.press(history.Question{Verb: history.Buy, Sale: "s", SKU: "a", Buyer: "b", Key: "k"})
+	for person.again != nil {
+		person.act()
+	}
+	ops := c.Out.Ops()
+	require.Len(t, ops, 2)
+	assert.Equal(t, []string{"k", "k"}, []string{ops[0].Key, ops[1].Key})
+	assert.True(t, ops[1].Definite())
+	assert.False(t, ops[0].Definite())
 }
 
 // TestDemandEndsWhenNothingIsLeft: refusals in a row end it.
 func TestDemandEndsWhenNothingIsLeft(t *testing.T) {
 	g := newGateway(t)
 	c := NewCrowd(g.deployment(1), &history.Recorder{})
-	c.Demand(Goods{Sale: "s", SKUs: []string{"a", "b"}}, 1)
+	c.Demand(Target{Sale: "s", SKUs: []string{"a", "b"}}, 1)
 	assert.Equal(t, 2*enoughRefusals, c.Out.Ended())
 }
 
@@ -72,7 +72,7 @@ func TestDemandEndsWhenNothingIsLeft(t *testing.T) {
 func TestASaleIsResumedUntilThatIsAnswered(t *testing.T) {
 	g := newGateway(t)
 	g.answers = []reply{{http.StatusServiceUnavailable, `{"code":"unavailable","status":503}`}, {http.StatusConflict, `{"code":"wrong_state","status":409}`}}
-	c := NewCrowd(g.deployment(1), &history.Recorder{}, Goods{Sale: "s"})
+	c := NewCrowd(g.deployment(1), &history.Recorder{}, Target{Sale: "s"})
 	with := c.NewClient()
 	defer with.Close()
 	c.Resume(with, newRandom())

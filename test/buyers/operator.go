@@ -17,7 +17,7 @@ func (c *Crowd) operate(ctx context.Context, random *rand.Rand) {
 		if ctx.Err() != nil {
 			return
 		}
-		c.Ask(with, history.Question{Verb: history.Pause, Sale: c.Goods[0].Sale, Gateway: random.IntN(len(c.Gateways))})
+		c.Ask(with, history.Question{Verb: history.Pause, Sale: c.Targets[0].Sale, Gateway: random.IntN(len(c.Gateways))})
 		pause(ctx, 200*time.Millisecond+time.Duration(random.Int64N(int64(800*time.Millisecond))))
 		c.Resume(with, random)
 	}
@@ -31,7 +31,7 @@ const resumeWithin = 2 * time.Minute
 func (c *Crowd) Resume(with *Client, random *rand.Rand) {
 	deadline := time.Now().Add(resumeWithin)
 	for {
-		op := c.Ask(with, history.Question{Verb: history.Resume, Sale: c.Goods[0].Sale, Gateway: random.IntN(len(c.Gateways))})
+		op := c.Ask(with, history.Question{Verb: history.Resume, Sale: c.Targets[0].Sale, Gateway: random.IntN(len(c.Gateways))})
 		if op.End == history.OK || op.Code == "wrong_state" || time.Now().After(deadline) {
 			return
 		}

@@ -137,7 +137,7 @@ func (w *world) gather(sales []*saleUnderTest, ops []history.Op, seen *witness) 
 		if err != nil {
 			return nil, err
 		}
-		buckets, err := gather.Buckets(ctx, w.books, w.redis.primary, namespace, s.id)
+		buckets, err := gather.Buckets(ctx, w.books, w.redis.primary, w.Name, s.id)
 		if err != nil {
 			return nil, err
 		}
@@ -151,14 +151,14 @@ func (w *world) gather(sales []*saleUnderTest, ops []history.Op, seen *witness) 
 	for id, units := range seen.peaks {
 		e.Peaks = append(e.Peaks, check.Peak{Sale: id[0], SKU: id[1], Units: units})
 	}
-	if err := w.readAll(ordersTopic, func(r *kgo.Record) {
+	if err := w.readAll(w.ordersTopic(), func(r *kgo.Record) {
 		if b, is := gather.Batch(string(r.Value)); is && e.Sales[b.Sale].Limit > 0 {
 			e.Batches = append(e.Batches, b)
 		}
 	}); err != nil {
 		return nil, err
 	}
-	return e, w.readAll(eventsTopic, func(r *kgo.Record) { e.Events = append(e.Events, gather.Event(r.Key, r.Value)) })
+	return e, w.readAll(w.eventsTopic(), func(r *kgo.Record) { e.Events = append(e.Events, gather.Event(r.Key, r.Value)) })
 }
 
 func number(value any) int64 {

@@ -139,7 +139,7 @@ func (w *world) finish(c *buyers.Crowd, seed uint64) (faults []check.Fault) {
 		if s.demand {
 			faults = append(faults, w.audit(s)...)
 			faults = append(faults, w.until(onTheirWayBack, tellWithin, "SELECT COUNT(*) FROM outbox WHERE sale_id = ?", s.id)...)
-			c.Demand(s.goods(), seed)
+			c.Demand(s.target(), seed)
 		}
 		if s.ttlS == shortTTL {
 			faults = append(faults, w.until("unpaid orders do not expire", shortTTL*time.Second+tellWithin,
@@ -156,7 +156,7 @@ func (w *world) finish(c *buyers.Crowd, seed uint64) (faults []check.Fault) {
 
 // audit runs our own audit until the books are at rest.
 func (w *world) audit(s *saleUnderTest) []check.Fault {
-	result := w.command("audit", s.id, "--wait", restWithin)
+	result := w.Command("audit", s.id, "--wait", restWithin)
 	if result.Code == 0 {
 		return nil
 	}

@@ -1,10 +1,8 @@
 package chaos
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
 
@@ -75,31 +73,13 @@ func (w *world) must(method, path string, body any) {
 	}
 	deadline := time.Now().Add(3 * time.Minute)
 	for {
-		answer, err := w.operator(method, path, text)
-		if err == nil {
+		status, answer, err := w.Operate(method, "/admin/v1/"+path, string(text))
+		if err == nil && status < 300 {
 			return
 		}
 		if time.Now().After(deadline) {
-			w.t.Fatalf("%s %s: %v %s", method, path, err, answer)
+			w.t.Fatalf("%s %s: %d %v %s", method, path, status, err, answer)
 		}
 		<-time.After(200 * time.Millisecond)
 	}
-}
-
-func (w *world) operator(method, path string, body []byte) ([]byte, error) {
-	request, err := http.NewRequest(method, "http://"+w.gateways[0].operators+"/admin/v1/"+path, bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	request.Header.Set("Authorization", "Bearer "+adminToken)
-	answer, err := (&http.Client{Timeout: time.Minute}).Do(request)
-	if err != nil {
-		return nil, err
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(answer.Body, bodyLimit))
-	if err == nil && answer.StatusCode >= 300 {
-		err = fmt.Errorf("status %d: %s", answer.StatusCode, text)
-	}
-	return text, err
 }

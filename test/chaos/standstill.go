@@ -14,6 +14,7 @@ import (
 	"flashsale/test/buyers/history"
 	"flashsale/test/check"
 	"flashsale/test/harness"
+	"flashsale/test/stack"
 )
 
 // goesOnWithin is how soon after the return of a store everything has to go on, for however long it stood still.
@@ -124,8 +125,8 @@ func (w *world) mark(ctx context.Context) (map[int32]int64, error) {
 	client := w.kafkaClient(kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	defer client.Close()
 	var records []*kgo.Record
-	for p := range int32(partitions) {
-		records = append(records, &kgo.Record{Topic: ordersTopic, Partition: p, Value: sale.AppendFence(nil, "standstill")})
+	for p := range int32(w.partitions) {
+		records = append(records, &kgo.Record{Topic: w.ordersTopic(), Partition: p, Value: sale.AppendFence(nil, "standstill")})
 	}
 	ends := map[int32]int64{}
 	for _, result := range client.ProduceSync(ctx, records...) {
@@ -177,16 +178,16 @@ func (w *world) behind(ctx context.Context, c *buyers.Crowd, ends map[int32]int6
 			missing = append(missing, key)
 		}
 	}
-	for _, p := range w.processes() {
+	for _, p := range w.Processes() {
 		if !isReady(p) {
-			missing = append(missing, p.name+" is ready")
+			missing = append(missing, p.Name+" is ready")
 		}
 	}
 	return append(missing, w.unanswered(c)...), nil
 }
 
-func isReady(p *process) bool {
-	answer, err := (&http.Client{Timeout: time.Second}).Get("http://" + p.listen + "/readyz")
+func isReady(p *stack.Process) bool {
+	answer, err := (&http.Client{Timeout: time.Second}).Get("http://" + p.Listen + "/readyz")
 	if err != nil {
 		return false
 	}

@@ -29,6 +29,7 @@ type Evidence struct {
 	RestUS    int64 // from this moment on nothing moved, so later lists are complete; 0 = unknown
 	Unread    bool  // the events topic was not read: Events says nothing
 	Calm      bool  // no store lost anything and no operator refused: no order may be refused
+	Final     bool  // a key whose press was refused with 409 is not pressed again, so that refusal is the last word about it
 	ClockBack bool  // Redis's clock was set back, which revives calls that were given up: rows need no press
 	Unnoticed bool  // Redis may have sold for a while after it had gone back
 	NoLatch   bool  // the gateways keep no picture of the stock: sold_out is Redis's own word

@@ -45,6 +45,19 @@ func checkKeys(e *Evidence, r *report) {
 		}
 		counted[key] = row.Order
 	}
+	if e.Final {
+		checkLastWords(e, counted, r)
+	}
+}
+
+// checkLastWords: a key that was definitely refused has no order, whatever its presses before that may have done.
+func checkLastWords(e *Evidence, counted map[keyOf]string, r *report) {
+	e.buys(func(op *history.Op) {
+		order := counted[keyOf{op.Sale, op.SKU, op.Buyer, op.Key}]
+		if op.Definite() && op.End == history.Refused && order != "" {
+			r.fault("%s was refused (operation %d) and has order %s", op.Buyer, op.N, order)
+		}
+	})
 }
 
 // excused reports whether Redis may have forgotten the order.

@@ -38,7 +38,11 @@ func killedSale() *Evidence {
 
 // TestJudgeOfAKilledSale: good evidence passes, and each breach is named.
 func TestJudgeOfAKilledSale(t *testing.T) {
-	require.Empty(t, Judge(killedSale()).Faults)
+	early := killedSale() // pressed again until the sale began
+	early.Final = true
+	early.Ops = append(early.Ops, early.Ops[0])
+	early.Ops[4].Answer = history.Answer{End: history.Refused, Status: 409, Code: "not_started"}
+	require.Empty(t, Judge(early).Faults)
 	for fault, breach := range map[string]func(*Evidence){
 		"though no store lost anything": func(e *Evidence) { e.Rows[1].Status = "refused" },
 		"has orders 2 and 3":            func(e *Evidence) { e.Rows[2].Buyer = "b" },
@@ -47,17 +51,23 @@ func TestJudgeOfAKilledSale(t *testing.T) {
 		"a pressed again": func(e *Evidence) {
 			e.Ops[3].Buyer, e.Ops[3].Quantity, e.Ops[3].Invoke = "a", 2, 10_000+latchLookUS
 		},
-		"and has no row":                func(e *Evidence) { e.Rows = e.Rows[1:] },
-		"order 9 of a was answered":     func(e *Evidence) { e.Ops[0].Orders[0].Order = "9" },
-		"the operator gave 3":           func(e *Evidence) { e.Stock[0].Loaded, e.Stock[0].Settled = 2, 3 },
-		"units are left":                func(e *Evidence) { e.Stock[0].Available = 1 },
-		"1 events wait":                 func(e *Evidence) { e.Waiting["events"] = 1 },
-		"its rows are":                  func(e *Evidence) { e.Buckets[0].Settled, e.Buckets[0].Released = 5, 2 },
-		"in Redis closed":               func(e *Evidence) { e.Buckets[0].RedisState = "closed" },
-		"in Redis open in epoch 1":      func(e *Evidence) { e.Buckets[0].RedisEpoch = 1 },
-		"off by 1":                      func(e *Evidence) { e.Buckets[0].Available = -1 },
-		"1 orders in the journal wait":  func(e *Evidence) { e.Waiting["orders in the journal"] = 1 },
-		"Redis knows the owners [a 1 1": func(e *Evidence) { e.Buckets[0].Owners[0].Units = 1 },
+		"and has no row":            func(e *Evidence) { e.Rows = e.Rows[1:] },
+		"order 9 of a was answered": func(e *Evidence) { e.Ops[0].Orders[0].Order = "9" },
+		"the operator gave 3":       func(e *Evidence) { e.Stock[0].Loaded, e.Stock[0].Settled = 2, 3 },
+		"units are left":            func(e *Evidence) { e.Stock[0].Available = 1 },
+		"1 events wait":             func(e *Evidence) { e.Waiting["events"] = 1 },
+		"its rows are":              func(e *Evidence) { e.Buckets[0].Settled, e.Buckets[0].Released = 5, 2 },
+		"in Redis closed":           func(e *Evidence) { e.Buckets[0].RedisState = "closed" },
+		"d was refused (operation 3) and has order 3": func(e *Evidence) {
+			e.Final, e.Rows[2].Buyer, e.Ops[3].N = true, "d", 3
+		},
+		"bucket s/a/0 is closed in epoch 2": func(e *Evidence) { e.Buckets[0].State = "closed" },
+		"1 units in flight":                 func(e *Evidence) { e.Buckets[0].InFlight, e.Buckets[0].Loaded = 1, 4 },
+		"off by -1":                         func(e *Evidence) { e.Buckets[0].Available = 1 },
+		"in Redis open in epoch 1":          func(e *Evidence) { e.Buckets[0].RedisEpoch = 1 },
+		"off by 1":                          func(e *Evidence) { e.Buckets[0].Available = -1 },
+		"1 orders in the journal wait":      func(e *Evidence) { e.Waiting["orders in the journal"] = 1 },
+		"Redis knows the owners [a 1 1":     func(e *Evidence) { e.Buckets[0].Owners[0].Units = 1 },
 	} {
 		e := killedSale()
 		breach(e)

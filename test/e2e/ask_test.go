@@ -48,13 +48,13 @@ func (s *stack) buy(a ask) reply {
 	if a.body != "" {
 		body = a.body
 	}
-	return s.request(orElse(a.method, "POST"), "http://"+s.gateways[a.gateway].buyers+a.path(), body, headers...)
+	return s.request(orElse(a.method, "POST"), "http://"+s.Gateways[a.gateway].Buyers+a.path(), body, headers...)
 }
 
 // read sends a GET to the buyers' listener as a buyer.
 func (s *stack) read(path, buyer string) reply {
 	s.t.Helper()
-	return s.request("GET", "http://"+s.gateways[0].buyers+path, nil, "Authorization", "Bearer "+token(buyer))
+	return s.request("GET", "http://"+s.Gateways[0].Buyers+path, nil, "Authorization", "Bearer "+token(buyer))
 }
 
 // refused checks everything that is the same for all refusals and returns the members.

@@ -26,7 +26,7 @@ type books struct {
 
 func (s *stack) books(sale string) books {
 	s.t.Helper()
-	rows, err := gather.Rows(s.t.Context(), s.db(), sale)
+	rows, err := gather.Rows(s.t.Context(), s.DB(), sale)
 	require.NoError(s.t, err)
 	return booksOf(rows)
 }
@@ -67,13 +67,13 @@ func (c *crowd) check(limit int, stock map[string]int) books {
 // evidence reads what the database and a single Redis say about a sale that is at rest.
 func (s *stack) evidence(saleID string) *check.Evidence {
 	s.t.Helper()
-	of, err := gather.Sale(s.t.Context(), s.db(), saleID)
+	of, err := gather.Sale(s.t.Context(), s.DB(), saleID)
 	require.NoError(s.t, err)
-	rows, err := gather.Rows(s.t.Context(), s.db(), saleID)
+	rows, err := gather.Rows(s.t.Context(), s.DB(), saleID)
 	require.NoError(s.t, err)
 	e := &check.Evidence{Sales: map[string]check.Sale{saleID: of}, Rows: rows, Calm: true, Unread: true}
-	if len(s.redis) == 1 { // a node of a cluster has a part of the buckets
-		e.Buckets, err = gather.Buckets(s.t.Context(), s.db(), s.redis[0], s.base, saleID)
+	if len(s.Redis) == 1 { // a node of a cluster has a part of the buckets
+		e.Buckets, err = gather.Buckets(s.t.Context(), s.DB(), s.Redis[0], s.Name, saleID)
 		require.NoError(s.t, err)
 		e.Stock = check.Totals(e.Buckets)
 	}
@@ -108,5 +108,5 @@ func (c *crowd) askWhoDidNotKnow() {
 // audit runs the audit command until the books of the sales, all when none is named, are at rest: it has to exit 0.
 func (s *stack) audit(sales ...string) {
 	s.t.Helper()
-	s.succeed(append(append([]string{"audit"}, sales...), "--wait", "60s")...)
+	s.Succeed(append(append([]string{"audit"}, sales...), "--wait", "60s")...)
 }

@@ -21,11 +21,7 @@ type crowd struct {
 }
 
 func newCrowd(s *stack, sale string, size int) *crowd {
-	to := &buyers.Deployment{Secret: secret, Shop: shopToken, Operator: adminToken}
-	for _, g := range s.gateways {
-		to.Gateways = append(to.Gateways, buyers.Gateway{Buyers: g.buyers, Operators: g.operators})
-	}
-	return &crowd{Crowd: buyers.NewCrowd(to, &history.Recorder{}), s: s, sale: sale, buyers: size}
+	return &crowd{Crowd: buyers.NewCrowd(buyers.Of(s.Stack), &history.Recorder{}), s: s, sale: sale, buyers: size}
 }
 
 // presses makes the list for a rush.

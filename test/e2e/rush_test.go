@@ -57,7 +57,7 @@ func TestRushOfThreeSKUs(t *testing.T) {
 }
 
 func TestRushOnRedisCluster(t *testing.T) {
-	rushThreeSKUs(newStack(t, servers{redis: harness.RedisCluster(t, 3)}).run(2, 2))
+	rushThreeSKUs(newStack(t, servers{Redis: harness.RedisCluster(t, 3)}).run(2, 2))
 }
 
 func rushThreeSKUs(s *stack) {

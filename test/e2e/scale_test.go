@@ -26,7 +26,7 @@ const (
 // seconds exactly what is left, and gives back all units within thirty seconds of the end of the time to pay.
 func TestManyOrders(t *testing.T) {
 	redis := harness.Redis(t, "--appendonly", "no")
-	s := newStack(t, servers{redis: []*harness.RedisServer{redis}}).run(2, 2)
+	s := newStack(t, servers{Redis: []*harness.RedisServer{redis}}).run(2, 2)
 	s.open("rush", lasting(phone(manyOrders+probes)))
 	c := newCrowd(s, "rush", manyOrders+probes)
 	list := make([]history.Question, manyOrders)
@@ -50,7 +50,7 @@ func TestManyOrders(t *testing.T) {
 	b := c.check(1, map[string]int{"phone": manyOrders + probes})
 	require.GreaterOrEqual(t, len(b.rows), manyOrders+2)
 
-	db := s.db()
+	db := s.DB()
 	orders := s.statuses(db, "rush")["confirmed"]
 	s.exec(db, "UPDATE orders SET due_at = created_at, pay_by = created_at WHERE sale_id = 'rush' AND status = 'confirmed'")
 	due := time.Now()

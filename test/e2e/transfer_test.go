@@ -34,7 +34,7 @@ func TestSkewedBuyersGetEveryUnit(t *testing.T) {
 }
 
 func TestSkewedBuyersOnRedisCluster(t *testing.T) {
-	skewedBuyers(newStack(t, servers{redis: harness.RedisCluster(t, 3)}).run(2, 1))
+	skewedBuyers(newStack(t, servers{Redis: harness.RedisCluster(t, 3)}).run(2, 1))
 }
 
 func skewedBuyers(s *stack) {
@@ -71,7 +71,7 @@ func lateWord(ops []history.Op) time.Duration {
 // emptyBuckets requires that the units stand in the buckets where they were sold, and that none is left in any.
 func (s *stack) emptyBuckets(saleID string, units int) {
 	s.t.Helper()
-	rows, err := s.db().Query("SELECT bucket, loaded, settled, released FROM stock WHERE sale_id = ? ORDER BY bucket", saleID)
+	rows, err := s.DB().Query("SELECT bucket, loaded, settled, released FROM stock WHERE sale_id = ? ORDER BY bucket", saleID)
 	require.NoError(s.t, err)
 	defer rows.Close()
 	loadedInAll := 0
@@ -143,11 +143,11 @@ func homeBuyer(bucket, n int) string {
 // between two buckets is published by the relay, and all is sold in the end.
 func TestUnitsWhoseGatewayDiesArrive(t *testing.T) {
 	const units, buyers = 400, 4_000
-	s := newStack(t, servers{env: []string{"FLASHSALE_RESERVE_RELAY_DEADLINE=300ms"}}).run(2, 1)
+	s := newStack(t, servers{Env: []string{"FLASHSALE_RESERVE_RELAY_DEADLINE=300ms"}}).run(2, 1)
 	s.open("rush", lasting(bucketed(units)))
 	c := newCrowd(s, "rush", buyers)
 	for at := range int64(6) {
-		c.OnTaken(60*(at+1), func() { s.gateways[at%2].Kill(); s.gateways[at%2].Restart(); s.gateways[at%2].ready() })
+		c.OnTaken(60*(at+1), func() { s.Gateways[at%2].Kill(); s.Gateways[at%2].Restart(); s.Gateways[at%2].Ready() })
 	}
 	c.rush(c.atHome(c.presses(4, 500, []string{"phone"}, single), 1))
 	b := c.check(1, map[string]int{"phone": units})

@@ -27,7 +27,7 @@ func TestWindow(t *testing.T) {
 	s.move("rush", "open")
 	var group sync.WaitGroup
 	var buyer atomic.Int64
-	for _, g := range s.gateways {
+	for _, g := range s.Gateways {
 		group.Add(1)
 		go func() {
 			defer group.Done()
@@ -47,7 +47,7 @@ func TestWindow(t *testing.T) {
 // watchWindow presses at one gateway until it hears that the sale is over: first not_started, then orders, then
 // sale_ended, each at once.
 func watchWindow(t *testing.T, g *gateway, buyer *atomic.Int64, starts, ends time.Time) {
-	c := buyers.NewCrowd(&buyers.Deployment{Gateways: []buyers.Gateway{{Buyers: g.buyers}}, Secret: secret}, &history.Recorder{})
+	c := buyers.NewCrowd(&buyers.Deployment{Gateways: []buyers.Gateway{{Buyers: g.Buyers}}, Secret: secret}, &history.Recorder{})
 	with := c.NewClient()
 	defer with.Close()
 	var codes []string
@@ -101,7 +101,7 @@ func TestPauseAndResume(t *testing.T) {
 		c.heard(c.Out.Ended() + 500)
 		s.move("rush", "pause")
 		paused := time.Now()
-		for _, g := range s.gateways {
+		for _, g := range s.Gateways {
 			s.eventuallyState(g, "rush", "paused")
 		}
 		assert.Less(t, time.Since(paused), time.Second, "round %d: every gateway says so within a second", round)
@@ -109,7 +109,7 @@ func TestPauseAndResume(t *testing.T) {
 		resuming := time.Now()
 		s.move("rush", "resume")
 		resumed := time.Now()
-		for i := range s.gateways {
+		for i := range s.Gateways {
 			c.eventuallySells(i)
 		}
 		assert.Less(t, time.Since(resumed), time.Second, "round %d: every gateway sells within a second", round)
@@ -151,8 +151,8 @@ func TestCloseIsForGood(t *testing.T) {
 	s.open("rush", lasting(phone(100)))
 	newCrowd(s, "rush", 10).eventuallySells(1)
 	s.move("rush", "close")
-	for i, g := range s.gateways {
-		answer := s.request("POST", "http://"+g.buyers+"/v1/sales/rush/items/phone/orders", nil,
+	for i, g := range s.Gateways {
+		answer := s.request("POST", "http://"+g.Buyers+"/v1/sales/rush/items/phone/orders", nil,
 			"Authorization", "Bearer "+token("late-"+strconv.Itoa(i)))
 		require.Equal(t, 410, answer.status, "%s", answer.body)
 		s.eventuallyState(g, "rush", "ended")

@@ -38,8 +38,8 @@ var directions = map[string]direction{
 	"test":     {[]string{"sale", "scripts", "settings", "ledger", "faults", "gateway", "reserve", "settle", "admin"}, "the suites drive the built binary from outside, and the simulator the parts that decide; none needs the real stores' room"},
 }
 
-// Tests may use more: the harness, the scripts, the settings list.
-var testsMay = []string{"sale", "scripts", "settings", "test/harness"}
+// Tests may use more: the harness, a deployment of real processes, the scripts, the settings list.
+var testsMay = []string{"sale", "scripts", "settings", "test/harness", "test/stack"}
 
 // owner says which rooms may import a library outside their tests, and why nobody else.
 type owner struct {

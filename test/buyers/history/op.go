@@ -104,6 +104,12 @@ func (o *Op) Word() string {
 	return o.Code
 }
 
+// Definite reports whether the answer to a purchase is the last word about its key: an order, or a refusal for a reason that
+// stays. A press before the start is repeated.
+func (o *Op) Definite() bool {
+	return o.End == OK || o.End == Refused && o.Status == 409 && o.Code != "not_started"
+}
+
 // Words counts operations by their words.
 func Words(ops []Op) map[string]int {
 	counts := map[string]int{}

@@ -1,14 +1,13 @@
-// Package clock builds our binary with a clock that the fault suite can set while it runs.
+// Package clock gives a process a clock that a test can set while the process runs.
 //
-// The build replaces one line of the standard library by go build -overlay: time.Now adds an offset that a file holds.
-// That reaches every caller, the libraries included, without cgo, containers, privileges or a hook in the sources;
-// libfaketime cannot reach a static Go binary, because it asks the kernel past the C library. Timers and durations run on
-// the monotonic clock, as they do when a real clock is set.
+// Overlay names files for go build -overlay. They replace one line of the standard library, so that time.Now adds an
+// offset, which a file holds. That reaches every caller, the libraries included, without cgo, containers, privileges or a
+// hook in the sources; libfaketime cannot reach a static Go binary, because it asks the kernel past the C library. Timers
+// and durations run on the monotonic clock, as they do when a real clock is set.
 package clock
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -68,50 +67,31 @@ func shifted(sec int64, nsec int32) (int64, int32) {
 }
 `
 
-// Build compiles the package in root to out. work is a folder that outlives the run, so that the compiled standard
-// library is found again; more are further arguments of go build.
-func Build(root, work, out string, more ...string) error {
-	overlay, err := write(work)
-	if err != nil {
-		return err
-	}
-	cmd := exec.Command("go", append(append([]string{"build", "-overlay", overlay, "-o", out}, more...), ".")...)
-	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
-	if output, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build with a clock that can be set: %w\n%s", err, output)
-	}
-	return nil
-}
-
-// write makes the overlay for the toolchain that is installed and returns its path.
-func write(work string) (string, error) {
+// Overlay returns what go build has to replace, in the form of harness.Build: files of the toolchain's standard library,
+// to files in work. That folder outlives the run, so that the compiled standard library is found again.
+func Overlay(work string) (map[string]string, error) {
 	goroot, err := exec.Command("go", "env", "GOROOT").Output()
 	if err != nil {
-		return "", fmt.Errorf("ask for the toolchain: %w", err)
+		return nil, fmt.Errorf("ask for the toolchain: %w", err)
 	}
 	folder := filepath.Join(strings.TrimSpace(string(goroot)), "src", "time")
 	text, err := os.ReadFile(filepath.Join(folder, "time.go"))
 	if err != nil {
-		return "", fmt.Errorf("read the standard library: %w", err)
+		return nil, fmt.Errorf("read the standard library: %w", err)
 	}
 	changed := strings.Replace(string(text), original, shifted, 1)
 	if changed == string(text) {
-		return "", errors.New("time.Now of this toolchain looks different: the clock cannot be replaced")
+		return nil, errors.New("time.Now of this toolchain looks different: the clock cannot be replaced")
 	}
 	replace := map[string]string{}
 	for name, content := range map[string]string{"time.go": changed, "shifted.go": source} {
 		path := filepath.Join(work, name)
 		if err := writeOnce(path, content); err != nil {
-			return "", err
+			return nil, err
 		}
 		replace[filepath.Join(folder, name)] = path
 	}
-	index, err := json.Marshal(map[string]any{"Replace": replace})
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(work, "overlay.json")
-	return path, writeOnce(path, string(index))
+	return replace, nil
 }
 
 // writeOnce leaves a file that is right already alone: the build cache looks at its time.

@@ -1,8 +1,7 @@
-package crash
+package chaos
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -11,14 +10,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"flashsale/test/bugs"
 	"flashsale/test/harness"
 )
 
 var builds = regexp.MustCompile(`(?m)^.*go build.*$`)
 
 // TestShippedBinaryHasNoFaults: what people build has neither a crash point nor a seeded bug in it, and nothing that asks the
-// environment for one. The binary of the fault tests has all of them, so they would be seen.
+// environment for one. The binary with the crash points has all of them, so they would be seen.
 func TestShippedBinaryHasNoFaults(t *testing.T) {
 	root := harness.Root(t)
 	for _, recipe := range []string{"Makefile", "deploy/Dockerfile"} {
@@ -31,25 +29,18 @@ func TestShippedBinaryHasNoFaults(t *testing.T) {
 			require.NotContains(t, strings.Replace(line, " -tags nodev ", " ", 1), "-tags", recipe)
 		}
 	}
-	shipped, faulty := filepath.Join(t.TempDir(), "shipped"), faultyBinary(t)
-	command := exec.Command("go", "build", "-ldflags", "-s -w", "-o", shipped, ".")
-	command.Dir, command.Env = root, append(os.Environ(), "CGO_ENABLED=0")
-	output, err := command.CombinedOutput()
-	require.NoError(t, err, "%s", output)
-
-	words := []string{"FLASHSALE_CRASH_POINT", "FLASHSALE_CRASH_TIME", "FLASHSALE_BUG", "killed at crash point"}
+	words := []string{"FLASHSALE_CRASH_POINT", "FLASHSALE_CRASH_TIME", "killed at crash point"}
 	points, err := Points(root)
 	require.NoError(t, err)
 	for _, p := range points {
 		words = append(words, p.Name)
 	}
-	seeded, err := bugs.Seeded(root)
-	require.NoError(t, err)
-	words = append(words, seeded...)
-	without, with := content(t, shipped), content(t, faulty)
+	without := content(t, harness.BinaryOf(t, harness.Build{Args: []string{"-ldflags", "-s -w"}}))
+	with := content(t, harness.BinaryOf(t, withPoints()))
+	assert.False(t, strings.Contains(without, "FLASHSALE_BUG"))
 	for _, word := range words {
 		assert.False(t, strings.Contains(without, word), "%q is in the binary that is shipped", word)
-		assert.True(t, strings.Contains(with, word), "%q is not in the binary of the fault tests", word)
+		assert.True(t, strings.Contains(with, word), "%q is not in the binary with the crash points", word)
 	}
 }
 

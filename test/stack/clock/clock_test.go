@@ -2,6 +2,7 @@ package clock
 
 import (
 	"bufio"
+	"encoding/json"
 	"io"
 	"os"
 	"os/exec"
@@ -37,13 +38,27 @@ func main() {
 }
 `
 
+// build compiles the program in dir with the overlay.
+func build(t *testing.T, dir, bin string) {
+	t.Helper()
+	replace, err := Overlay(filepath.Join(dir, "overlay"))
+	require.NoError(t, err)
+	index, err := json.Marshal(map[string]any{"Replace": replace})
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "overlay.json"), index, 0o600))
+	cmd := exec.Command("go", "build", "-overlay", filepath.Join(dir, "overlay.json"), "-o", bin, ".")
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "CGO_ENABLED=0")
+	output, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", output)
+}
+
 func TestTheClockOfAProcessIsSet(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte(program), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module m\n"), 0o600))
 	bin, file := filepath.Join(dir, "program"), filepath.Join(dir, "clock")
-	require.NoError(t, Build(dir, filepath.Join(dir, "overlay"), bin))
-	require.NoError(t, Build(dir, filepath.Join(dir, "overlay"), bin), "again, with what is there")
+	build(t, dir, bin)
+	build(t, dir, bin) // with the files that are there
 	require.NoError(t, Set(file, 0))
 	cmd := exec.Command(bin)
 	cmd.Env = append(os.Environ(), Variable+"="+file)
@@ -79,7 +94,10 @@ func TestTheClockOfAProcessIsSet(t *testing.T) {
 
 func TestClocksThatCannotBeSet(t *testing.T) {
 	require.Error(t, Set(filepath.Join(t.TempDir(), "no", "file"), 0))
-	require.Error(t, Build(t.TempDir(), t.TempDir(), "x"), "nothing to build")
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	_, err := Overlay(filepath.Join(file, "below"))
+	require.Error(t, err, "no folder for the overlay")
 }
 
 func TestAProcessWithoutItsClockDoesNotRun(t *testing.T) {
@@ -87,7 +105,7 @@ func TestAProcessWithoutItsClockDoesNotRun(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte(program), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module m\n"), 0o600))
 	bin := filepath.Join(dir, "program")
-	require.NoError(t, Build(dir, filepath.Join(dir, "overlay"), bin))
+	build(t, dir, bin)
 	cmd := exec.Command(bin)
 	cmd.Env = append(os.Environ(), Variable+"="+filepath.Join(dir, "absent"))
 	output, err := cmd.CombinedOutput()
