@@ -12,12 +12,6 @@ import (
 	"flashsale/test/stack/clock"
 )
 
-// Secrets of the deployment under test.
-const (
-	adminToken = stack.AdminToken
-	shopToken  = stack.ShopToken
-)
-
 // How many of each; one must be able to die while others go on.
 const (
 	gatewayCount = 2
