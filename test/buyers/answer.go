@@ -28,7 +28,8 @@ type orderBody struct {
 }
 
 func (o *orderBody) seen() history.Seen {
-	s := history.Seen{Order: o.OrderID, Status: strings.Trim(string(o.Status), `"`), Reason: o.Reason, SKU: o.SKU, Quantity: o.Quantity}
+	s := history.Seen{Order: o.OrderID, Status: strings.Trim(string(o.Status), `"`), Reason: o.Reason, SKU: o.SKU,
+		Quantity: o.Quantity}
 	if at, err := time.Parse(time.RFC3339Nano, o.CreatedAt); err == nil {
 		s.CreatedMS = at.UnixMilli()
 	}

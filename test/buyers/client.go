@@ -69,7 +69,8 @@ func (d *Deployment) call(q *history.Question) call {
 
 // appendTo writes the request in the form of HTTP/1.1.
 func (t *call) appendTo(out []byte, key string) []byte {
-	for _, part := range []string{t.method, " ", t.path, " HTTP/1.1\r\nHost: ", t.address, "\r\nAuthorization: Bearer ", t.bearer, "\r\n"} {
+	for _, part := range []string{t.method, " ", t.path, " HTTP/1.1\r\nHost: ", t.address, "\r\nAuthorization: Bearer ",
+		t.bearer, "\r\n"} {
 		out = append(out, part...)
 	}
 	if key != "" {

@@ -115,15 +115,22 @@ func TestAnswersInTheWordsOfTheHistory(t *testing.T) {
 		text   string
 		want   history.Answer
 	}{
-		"an order":         {history.Buy, 202, order, history.Answer{End: history.OK, Status: 202, Orders: []history.Seen{seen}}},
-		"orders":           {history.List, 200, `{"orders":[` + order + `]}`, history.Answer{End: history.OK, Status: 200, Orders: []history.Seen{seen}}},
-		"a move":           {history.Pause, 200, `{}`, history.Answer{End: history.OK, Status: 200}},
-		"already bought":   {history.Buy, 409, `{"code":"already_bought","status":409,"order_id":"7","bought":2}`, history.Answer{End: history.Refused, Status: 409, Code: "already_bought", Named: "7", Bought: 2}},
-		"a wrong status":   {history.Cancel, 409, `{"code":"wrong_status","status":409,"order_status":"paid"}`, history.Answer{End: history.Refused, Status: 409, Code: "wrong_status", NamedIs: "paid"}},
-		"unknown":          {history.Buy, 504, `{"code":"unknown","status":504,"order_id":"7"}`, history.Answer{End: history.Perhaps, Status: 504, Code: "unknown", Named: "7"}},
-		"a refused press":  {history.Buy, 503, `{"code":"fenced","status":503}`, history.Answer{End: history.Refused, Status: 503, Code: "fenced"}},
-		"a failed payment": {history.Pay, 503, `{"code":"unavailable","status":503}`, history.Answer{End: history.Perhaps, Status: 503, Code: "unavailable"}},
-		"a proxy's page":   {history.Buy, 502, `<html>`, history.Answer{End: history.Perhaps, Status: 502, Code: history.Unreadable}},
+		"an order": {history.Buy, 202, order, history.Answer{End: history.OK, Status: 202, Orders: []history.Seen{seen}}},
+		"orders": {history.List, 200, `{"orders":[` + order + `]}`, history.Answer{End: history.OK, Status: 200,
+			Orders: []history.Seen{seen}}},
+		"a move": {history.Pause, 200, `{}`, history.Answer{End: history.OK, Status: 200}},
+		"already bought": {history.Buy, 409, `{"code":"already_bought","status":409,"order_id":"7","bought":2}`,
+			history.Answer{End: history.Refused, Status: 409, Code: "already_bought", Named: "7", Bought: 2}},
+		"a wrong status": {history.Cancel, 409, `{"code":"wrong_status","status":409,"order_status":"paid"}`,
+			history.Answer{End: history.Refused, Status: 409, Code: "wrong_status", NamedIs: "paid"}},
+		"unknown": {history.Buy, 504, `{"code":"unknown","status":504,"order_id":"7"}`,
+			history.Answer{End: history.Perhaps, Status: 504, Code: "unknown", Named: "7"}},
+		"a refused press": {history.Buy, 503, `{"code":"fenced","status":503}`, history.Answer{End: history.Refused,
+			Status: 503, Code: "fenced"}},
+		"a failed payment": {history.Pay, 503, `{"code":"unavailable","status":503}`, history.Answer{End: history.Perhaps,
+			Status: 503, Code: "unavailable"}},
+		"a proxy's page": {history.Buy, 502, `<html>`, history.Answer{End: history.Perhaps, Status: 502,
+			Code: history.Unreadable}},
 	} {
 		assert.Equal(t, c.want, understand(c.verb, c.status, []byte(c.text)), name)
 	}

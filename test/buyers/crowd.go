@@ -14,11 +14,11 @@ type Target struct {
 	Sale  string
 	SKUs  []string
 	Limit int       // units of a buyer
-	Until time.Time // from then on nobody buys here any more
+	Until time.Time // from then on the crowd buys elsewhere
 }
 
-// Crowd is everybody who uses a deployment: buyers, the shop, and the operator who pauses a sale now and then. All that
-// they ask and hear is in its history.
+// Crowd is all that use a deployment: buyers, the shop, and the operator who pauses a sale now and then. Its history has
+// every question and answer.
 type Crowd struct {
 	*Deployment
 	Out         *history.Recorder

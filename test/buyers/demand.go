@@ -33,7 +33,8 @@ func (c *Crowd) demand(saleID, sku string, random *rand.Rand) {
 	refused := 0
 	for buyer := 0; refused < enoughRefusals && time.Now().Before(deadline); buyer++ {
 		op := c.Ask(with, history.Question{Verb: history.Buy, Sale: saleID, SKU: sku, Quantity: 1,
-			Gateway: random.IntN(len(c.Gateways)), Buyer: fmt.Sprintf("%s-late-%d", saleID, buyer), Key: fmt.Sprintf("late %s %d", sku, buyer)})
+			Gateway: random.IntN(len(c.Gateways)), Buyer: fmt.Sprintf("%s-late-%d", saleID, buyer),
+			Key: fmt.Sprintf("late %s %d", sku, buyer)})
 		switch {
 		case op.Code == sale.OutcomeSoldOut.String():
 			refused++

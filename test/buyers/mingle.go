@@ -17,10 +17,10 @@ const (
 	thinkLeast = 10 * time.Millisecond
 	thinkMost  = 70 * time.Millisecond
 	population = 500 // buyers of a sale
-	remembered = 500 // orders that somebody may read, cancel or pay
+	remembered = 500 // orders that the crowd may read, cancel or pay
 )
 
-// known is an order that somebody was told of.
+// known is an order that a buyer was told of.
 type known struct{ order, sale, sku, buyer string }
 
 // Mingle lets everybody act until ctx ends, then waits for the answers under way: buyers press, repeat what stayed open
@@ -42,7 +42,7 @@ func (c *Crowd) Mingle(ctx context.Context, seed uint64) {
 	everybody.Wait()
 }
 
-// thumb is one of the crowd, who acts for many buyers one after the other.
+// thumb is one worker of the crowd. It acts for many buyers, one after the other.
 type thumb struct {
 	*Crowd
 	random *rand.Rand

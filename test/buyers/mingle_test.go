@@ -18,7 +18,8 @@ func TestAMinglingCrowdDoesEverything(t *testing.T) {
 	g := newGateway(t)
 	g.answers = []reply{{http.StatusGatewayTimeout, `{"code":"unknown","status":504}`},
 		{http.StatusAccepted, `{"order_id":"7","status":"queued","sku":"a","quantity":1}`}}
-	c := NewCrowd(g.deployment(2), &history.Recorder{}, Target{Sale: "s", SKUs: []string{"a"}, Limit: 2, Until: time.Now().Add(time.Hour)})
+	c := NewCrowd(g.deployment(2), &history.Recorder{}, Target{Sale: "s", SKUs: []string{"a"}, Limit: 2,
+		Until: time.Now().Add(time.Hour)})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
@@ -28,7 +29,8 @@ func TestAMinglingCrowdDoesEverything(t *testing.T) {
 	did := func(verb history.Verb) func() bool {
 		return func() bool { return c.Out.Any(func(op *history.Op) bool { return op.Verb == verb }) }
 	}
-	for _, verb := range []history.Verb{history.Buy, history.Read, history.List, history.Cancel, history.ShopCancel, history.Pay} {
+	for _, verb := range []history.Verb{history.Buy, history.Read, history.List, history.Cancel, history.ShopCancel,
+		history.Pay} {
 		require.Eventually(t, did(verb), 20*time.Second, 5*time.Millisecond, string(verb))
 	}
 	cancel()
@@ -45,7 +47,8 @@ func TestAMinglingCrowdDoesEverything(t *testing.T) {
 
 func TestAnOpenPressIsRepeatedWithItsKey(t *testing.T) {
 	g := newGateway(t)
-	g.answers = []reply{{http.StatusGatewayTimeout, `{"code":"unknown","status":504}`}, {http.StatusConflict, `{"code":"sold_out","status":409}`}}
+	g.answers = []reply{{http.StatusGatewayTimeout, `{"code":"unknown","status":504}`}, {http.StatusConflict,
+		`{"code":"sold_out","status":409}`}}
 	c := NewCrowd(g.deployment(2), &history.Recorder{})
 	person := &thumb{Crowd: c, random: rand.New(rand.NewPCG(2, 1)), client: c.NewClient()}
 	defer person.client.Close()
@@ -71,7 +74,8 @@ func TestDemandEndsWhenNothingIsLeft(t *testing.T) {
 // TestASaleIsResumedUntilThatIsAnswered: an unanswered resume is repeated; a sale that is not paused needs none.
 func TestASaleIsResumedUntilThatIsAnswered(t *testing.T) {
 	g := newGateway(t)
-	g.answers = []reply{{http.StatusServiceUnavailable, `{"code":"unavailable","status":503}`}, {http.StatusConflict, `{"code":"wrong_state","status":409}`}}
+	g.answers = []reply{{http.StatusServiceUnavailable, `{"code":"unavailable","status":503}`}, {http.StatusConflict,
+		`{"code":"wrong_state","status":409}`}}
 	c := NewCrowd(g.deployment(1), &history.Recorder{}, Target{Sale: "s"})
 	with := c.NewClient()
 	defer with.Close()

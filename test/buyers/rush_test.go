@@ -32,7 +32,8 @@ func TestARushEndsWhenNothingIsLeftToRepeat(t *testing.T) {
 	g.answers = []reply{
 		{http.StatusGatewayTimeout, `{"code":"unknown","status":504,"order_id":"7"}`},
 		{http.StatusConflict, `{"code":"not_enough","status":409,"available":1}`},
-		{http.StatusAccepted, `{"order_id":"7","status":"queued","sku":"a","quantity":1,"created_at":"2026-01-02T03:04:05.678Z"}`},
+		{http.StatusAccepted,
+			`{"order_id":"7","status":"queued","sku":"a","quantity":1,"created_at":"2026-01-02T03:04:05.678Z"}`},
 	}
 	c := NewCrowd(g.deployment(2), &history.Recorder{})
 	taken := 0

@@ -53,7 +53,8 @@ func (w *witness) run(ctx context.Context) {
 // Questions of the witness, about the two sales of a round.
 const (
 	sqlBuckets = "SELECT sale_id, sku, bucket, epoch, state FROM stock WHERE sale_id IN (?, ?) AND epoch > 0"
-	sqlUnits   = "SELECT sale_id, sku, SUM(quantity) FROM orders WHERE sale_id IN (?, ?) AND status IN ('confirmed', 'paid') GROUP BY sale_id, sku"
+	sqlUnits   = "SELECT sale_id, sku, SUM(quantity) FROM orders WHERE sale_id IN (?, ?) AND status IN ('confirmed', 'paid') " +
+		"GROUP BY sale_id, sku"
 	sqlReasons = "SELECT sale_id, reason FROM sales WHERE sale_id IN (?, ?) AND reason <> ''"
 )
 

@@ -215,7 +215,8 @@ func (s *story) giveBack() {
 	_, err := s.books.Exec("UPDATE orders SET pay_by = '2020-01-01', due_at = '2020-01-01' WHERE order_id = ?", unpaid.order)
 	require.NoError(s.t, err)
 	s.await("the units are back", func() bool {
-		return s.count("SELECT COUNT(*) FROM outbox") == 0 && s.count("SELECT COUNT(*) FROM orders WHERE due_at < '2021-01-01'") == 0 &&
+		return s.count("SELECT COUNT(*) FROM outbox") == 0 &&
+			s.count("SELECT COUNT(*) FROM orders WHERE due_at < '2021-01-01'") == 0 &&
 			s.count("SELECT COUNT(*) FROM stock WHERE state <> 'open'") == 0
 	})
 	s.await("the latch is open", func() bool { return s.shownAs("sold_out", false) })

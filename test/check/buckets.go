@@ -39,8 +39,8 @@ func checkBuckets(e *Evidence, r *report) {
 			r.fault("bucket %s: %d units in flight at rest", name, b.InFlight)
 		}
 		if b.Settled-b.Released != standing[of] || b.Released != back[of] {
-			r.fault("bucket %s: settled %d and released %d, its rows are %d that stand and %d given back", name, b.Settled, b.Released,
-				standing[of], back[of])
+			r.fault("bucket %s: settled %d and released %d, its rows are %d that stand and %d given back", name, b.Settled,
+				b.Released, standing[of], back[of])
 		}
 		if b.State != "open" || b.RedisState != "open" || b.Epoch != b.RedisEpoch {
 			r.fault("bucket %s is %s in epoch %d, in Redis %s in epoch %d", name, b.State, b.Epoch, b.RedisState, b.RedisEpoch)

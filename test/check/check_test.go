@@ -36,7 +36,8 @@ type lie struct {
 var lies = []lie{
 	{"a row too many", "no oversell", func(s *shop) bool {
 		for range shopUnits + 1 {
-			s.Rows = append(s.Rows, Row{Order: fmt.Sprint("x", len(s.Rows)), Sale: "s", SKU: "a", Buyer: "x", Quantity: 1, Status: "paid", CreatedMS: 1_500_000})
+			s.Rows = append(s.Rows, Row{Order: fmt.Sprint("x", len(s.Rows)), Sale: "s", SKU: "a", Buyer: "x", Quantity: 1,
+				Status: "paid", CreatedMS: 1_500_000})
 		}
 		return true
 	}},
@@ -81,7 +82,8 @@ var lies = []lie{
 		return true
 	}},
 	{"a row that nobody pressed for", "no row without an invocation", func(s *shop) bool {
-		s.Rows = append(s.Rows, Row{Order: "x", Sale: "s", SKU: "a", Buyer: "x", Quantity: 1, Status: "cancelled", CreatedMS: 1_500_000})
+		s.Rows = append(s.Rows, Row{Order: "x", Sale: "s", SKU: "a", Buyer: "x", Quantity: 1, Status: "cancelled",
+			CreatedMS: 1_500_000})
 		return true
 	}},
 	{"a refused press has a row", "no row without an invocation", func(s *shop) bool {
@@ -89,7 +91,8 @@ var lies = []lie{
 		if op == nil {
 			return false
 		}
-		s.Rows = append(s.Rows, Row{Order: "x", Sale: "s", SKU: "a", Buyer: "fresh", Quantity: op.Quantity, Status: "cancelled", CreatedMS: op.Return / 1000})
+		s.Rows = append(s.Rows, Row{Order: "x", Sale: "s", SKU: "a", Buyer: "fresh", Quantity: op.Quantity, Status: "cancelled",
+			CreatedMS: op.Return / 1000})
 		return true
 	}},
 	{"a row older than its press", "no row without an invocation", func(s *shop) bool {
@@ -248,13 +251,15 @@ var lies = []lie{
 	}},
 	{"a refusal names somebody else's order", "no row without an invocation", func(s *shop) bool {
 		row := s.anyRow(func(r *Row) bool { return r.Buyer != "b1" })
-		s.Ops = append(s.Ops, history.Op{N: len(s.Ops), Invoke: s.now, Return: s.now + 1, Question: history.Question{Verb: history.Buy,
-			Sale: "s", SKU: "a", Buyer: "b1"}, Answer: history.Answer{End: history.Refused, Code: "already_bought", Named: row.Order}})
+		s.Ops = append(s.Ops, history.Op{N: len(s.Ops), Invoke: s.now, Return: s.now + 1,
+			Question: history.Question{Verb: history.Buy, Sale: "s", SKU: "a", Buyer: "b1"},
+			Answer:   history.Answer{End: history.Refused, Code: "already_bought", Named: row.Order}})
 		return true
 	}},
 	{"a refusal names an order that is not there", "no row without an invocation", func(s *shop) bool {
-		s.Ops = append(s.Ops, history.Op{N: len(s.Ops), Invoke: s.now, Return: s.now + 1, Question: history.Question{Verb: history.Buy,
-			Sale: "s", SKU: "a", Buyer: "b1"}, Answer: history.Answer{End: history.Refused, Code: "already_bought", Named: "none"}})
+		s.Ops = append(s.Ops, history.Op{N: len(s.Ops), Invoke: s.now, Return: s.now + 1,
+			Question: history.Question{Verb: history.Buy, Sale: "s", SKU: "a", Buyer: "b1"},
+			Answer:   history.Answer{End: history.Refused, Code: "already_bought", Named: "none"}})
 		return true
 	}},
 	{"a key of an order is refused", "a key answers", func(s *shop) bool { return s.pressAgain("already_bought", 0) }},
@@ -305,7 +310,8 @@ var lies = []lie{
 	{"sold out too early", "linearizable", func(s *shop) bool {
 		first := s.Ops[0]
 		early := history.Op{N: len(s.Ops), Invoke: first.Invoke, Return: first.Return, Question: history.Question{
-			Verb: history.Buy, Sale: "s", SKU: "a", Buyer: "early"}, Answer: history.Answer{End: history.Refused, Code: "sold_out"}}
+			Verb: history.Buy, Sale: "s", SKU: "a", Buyer: "early"}, Answer: history.Answer{End: history.Refused,
+			Code: "sold_out"}}
 		s.Ops = append(s.Ops, early)
 		return true
 	}},
@@ -321,12 +327,14 @@ var lies = []lie{
 	{"fewer left than there were", "linearizable", func(s *shop) bool {
 		first := s.Ops[0]
 		s.Ops = append(s.Ops, history.Op{N: len(s.Ops), Invoke: first.Invoke, Return: first.Return, Question: history.Question{
-			Verb: history.Buy, Sale: "s", SKU: "a", Buyer: "early", Quantity: 2}, Answer: history.Answer{End: history.Refused, Code: "not_enough", Available: 1}})
+			Verb: history.Buy, Sale: "s", SKU: "a", Buyer: "early", Quantity: 2}, Answer: history.Answer{End: history.Refused,
+			Code: "not_enough", Available: 1}})
 		return true
 	}},
 	{"a buyer who owned nothing had bought", "linearizable", func(s *shop) bool {
 		s.Ops = append(s.Ops, history.Op{N: len(s.Ops), Invoke: 1, Return: 2, Question: history.Question{Verb: history.Buy,
-			Sale: "s", SKU: "a", Buyer: "b1", Quantity: 1}, Answer: history.Answer{End: history.Refused, Code: "already_bought", Bought: 2}})
+			Sale: "s", SKU: "a", Buyer: "b1", Quantity: 1}, Answer: history.Answer{End: history.Refused, Code: "already_bought",
+			Bought: 2}})
 		return true
 	}},
 	{"beyond the limit for a while", "linearizable", func(s *shop) bool {

@@ -27,7 +27,8 @@ func describe(model porcupine.Model, ops []porcupine.Operation) string {
 		explained[line(op)]++
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "  %d of %d operations can be explained; the last of them and the first that cannot:\n", len(longest), len(ops))
+	fmt.Fprintf(&text, "  %d of %d operations can be explained; the last of them and the first that cannot:\n", len(longest),
+		len(ops))
 	for _, op := range longest[max(0, len(longest)-maxDescribed/2):] {
 		fmt.Fprintf(&text, "    %s\n", line(op))
 	}

@@ -99,7 +99,7 @@ type Bucket struct {
 	sale.Stock
 	State, RedisState string
 	Epoch, RedisEpoch int64
-	Owners            []Owner // nil where nobody read them
+	Owners            []Owner // nil: not read
 }
 
 // Owner is one order in a bucket's entries of Redis.

@@ -26,7 +26,7 @@ const (
 	exactHas                        // a buyer reads that he has an order
 )
 
-// exactStep is one thing that somebody did or heard.
+// exactStep is one operation as the model understands it.
 type exactStep struct {
 	verb         exactVerb
 	buyer, order int // places in the state

@@ -29,10 +29,11 @@ func TestLinearizabilityIsDecided(t *testing.T) {
 		history []heardAt
 		want    porcupine.CheckResult
 	}{
-		"two units, two buyers, sold out":        {[]heardAt{take("a", "0"), take("b", "1"), none}, porcupine.Ok},
-		"sold out while a unit is left":          {[]heardAt{take("a", "0"), none}, porcupine.Illegal},
-		"three buyers of two units":              {[]heardAt{take("a", "0"), take("b", "1"), take("c", "2")}, porcupine.Illegal},
-		"a unit that came back is sold":          {[]heardAt{take("a", "0"), take("b", "1"), give("a", "0"), take("c", "2")}, porcupine.Ok},
+		"two units, two buyers, sold out": {[]heardAt{take("a", "0"), take("b", "1"), none}, porcupine.Ok},
+		"sold out while a unit is left":   {[]heardAt{take("a", "0"), none}, porcupine.Illegal},
+		"three buyers of two units":       {[]heardAt{take("a", "0"), take("b", "1"), take("c", "2")}, porcupine.Illegal},
+		"a unit that came back is sold": {[]heardAt{take("a", "0"), take("b", "1"), give("a", "0"), take("c", "2")},
+			porcupine.Ok},
 		"an order given back twice":              {[]heardAt{take("a", "0"), give("a", "0"), give("a", "0")}, porcupine.Illegal},
 		"a unit that was never taken":            {[]heardAt{give("a", "0")}, porcupine.Illegal},
 		"two units for one buyer":                {[]heardAt{take("a", "0"), take("a", "1")}, porcupine.Illegal},

@@ -68,7 +68,8 @@ func (e *Evidence) excused(id string, row *Row, op *history.Op) bool {
 // undecided are the codes of refusals that are given before the key is looked at, and say nothing of its order.
 var undecided = []string{
 	history.NotSent, sale.OutcomeFenced.String(), sale.OutcomeUnavailable.String(), sale.OutcomeOverloaded.String(),
-	sale.OutcomePaused.String(), sale.OutcomeNotStarted.String(), sale.OutcomeSaleEnded.String(), sale.OutcomeSaleNotFound.String(),
+	sale.OutcomePaused.String(), sale.OutcomeNotStarted.String(), sale.OutcomeSaleEnded.String(),
+	sale.OutcomeSaleNotFound.String(),
 	sale.OutcomeRateLimited.String(),
 }
 
@@ -96,7 +97,7 @@ func checkKeysAnswer(e *Evidence, r *report) {
 		if op.Code == sale.OutcomeSoldOut.String() && !e.NoLatch && op.Invoke < first.Return+latchLookUS {
 			return
 		}
-		r.fault("%s pressed again (operation %d) with key %q of order %s (operation %d) and was refused: %s", op.Buyer, op.N, op.Key,
-			first.Order().Order, first.N, op.Code)
+		r.fault("%s pressed again (operation %d) with key %q of order %s (operation %d) and was refused: %s", op.Buyer, op.N,
+			op.Key, first.Order().Order, first.N, op.Code)
 	})
 }

@@ -17,8 +17,8 @@ func killedSale() *Evidence {
 		return Row{Order: id, Sale: "s", SKU: "a", Buyer: buyer, Key: "k", Status: status, Quantity: quantity, CreatedMS: 5}
 	}
 	press := func(buyer, order string, quantity int) history.Op {
-		op := history.Op{Invoke: 1, Return: 9_000, Question: history.Question{Verb: history.Buy, Sale: "s", SKU: "a", Buyer: buyer,
-			Key: "k", Quantity: quantity}}
+		op := history.Op{Invoke: 1, Return: 9_000, Question: history.Question{Verb: history.Buy, Sale: "s", SKU: "a",
+			Buyer: buyer, Key: "k", Quantity: quantity}}
 		op.Answer = history.Answer{End: history.OK, Status: 202, Orders: []history.Seen{{Order: order, Status: "queued"}}}
 		if order == "" {
 			op.Answer = history.Answer{End: history.Refused, Status: 409, Code: "sold_out"}
@@ -26,11 +26,12 @@ func killedSale() *Evidence {
 		return op
 	}
 	e := &Evidence{Calm: true, Unread: true, Waiting: map[string]int64{},
-		Sales: map[string]Sale{"s": {EndsMS: 100, Limit: 2, Loaded: map[string]int64{"a": 3}, Demand: map[string]bool{"a": true}}},
-		Rows:  []Row{row("1", "a", "confirmed", 2), row("2", "b", "cancelled", 1), row("3", "c", "paid", 1)},
-		Ops:   []history.Op{press("a", "1", 2), press("b", "2", 1), press("c", "3", 1), press("d", "", 1)},
-		Buckets: []Bucket{{Sale: "s", SKU: "a", Stock: sale.Stock{Loaded: 3, Settled: 4, Released: 1}, State: "open", RedisState: "open",
-			Epoch: 2, RedisEpoch: 2, Owners: []Owner{{"a", "1", 2}, {"b", "2", -1}, {"c", "3", 1}}}},
+		Sales: map[string]Sale{"s": {EndsMS: 100, Limit: 2, Loaded: map[string]int64{"a": 3},
+			Demand: map[string]bool{"a": true}}},
+		Rows: []Row{row("1", "a", "confirmed", 2), row("2", "b", "cancelled", 1), row("3", "c", "paid", 1)},
+		Ops:  []history.Op{press("a", "1", 2), press("b", "2", 1), press("c", "3", 1), press("d", "", 1)},
+		Buckets: []Bucket{{Sale: "s", SKU: "a", Stock: sale.Stock{Loaded: 3, Settled: 4, Released: 1}, State: "open",
+			RedisState: "open", Epoch: 2, RedisEpoch: 2, Owners: []Owner{{"a", "1", 2}, {"b", "2", -1}, {"c", "3", 1}}}},
 	}
 	e.Stock = Totals(e.Buckets)
 	return e

@@ -13,7 +13,7 @@ const (
 	MaxWindow     = 2000 // operations
 	looksOfWindow = 8
 	windowTime    = 5 * time.Second
-	latchLookUS   = 4_000_000  // a gateway that knows of no stock looks again every 100 ms, and says so within a second, on a machine with time for it
+	latchLookUS   = 4_000_000  // a gateway that knows of no stock looks again every 100 ms; on a free machine within a second
 	arrivalUS     = 10_000_000 // a unit given back is for sale within a second, on such a machine
 )
 
@@ -53,7 +53,8 @@ func (l *Linear) decide(model porcupine.Model, ops []porcupine.Operation, what s
 		case porcupine.Unknown:
 			l.Undecided++
 		case porcupine.Illegal:
-			l.Faults = append(l.Faults, Fault{Check: "linearizable", Text: what + ": no order of its operations explains the answers\n" +
+			l.Faults = append(l.Faults, Fault{Check: "linearizable", Text: what +
+				": no order of its operations explains the answers\n" +
 				describe(model, window)})
 		}
 	}
@@ -96,7 +97,7 @@ const (
 	took    verb = "took"    // an order was taken
 	gave    verb = "gave"    // its units were given back; they may arrive later
 	arrived verb = "arrived" // what was given back is there by now
-	ghost   verb = "ghost"   // taken by a Redis that forgot: units may be missing for a while, and nobody owns them
+	ghost   verb = "ghost"   // taken by a Redis that forgot: units may be missing for a while, and belong to no buyer
 	soldOut verb = "soldOut" // nothing was left
 	fewer   verb = "fewer"   // fewer than asked were left
 	bought  verb = "bought"  // the buyer's limit was used up
@@ -110,7 +111,7 @@ type span struct{ low, high int64 }
 func (s step) looks() bool { return s.verb == soldOut || s.verb == fewer || s.verb == bought }
 
 // stockModel: the units that Redis has for sale are at least low, those that have certainly arrived, and at most high,
-// those that nobody owns.
+// those that belong to no buyer.
 func stockModel(loaded int64) porcupine.Model {
 	return modelOf(span{loaded, loaded}, func(s span, do step) (span, bool) {
 		switch do.verb {

@@ -4,7 +4,7 @@ import (
 	"flashsale/test/buyers/history"
 )
 
-// checkOversell: rows that stand never exceed what was loaded, at rest and whenever somebody looked.
+// checkOversell: rows that stand never exceed what was loaded, at rest and at every moment that was looked at.
 func checkOversell(e *Evidence, r *report) {
 	standing := e.standing()
 	for of, units := range standing {
@@ -46,7 +46,8 @@ func checkLost(e *Evidence, r *report) {
 			r.count("held orders lost with Redis", 1)
 		case row == nil:
 			r.fault("order %s of %s was answered %s (operation %d) and has no row", told.Order, op.Buyer, told.Status, op.N)
-		case row.Buyer != op.Buyer || row.Sale != op.Sale || row.SKU != op.SKU || row.Quantity != max(op.Quantity, 1) || row.Key != op.Key:
+		case row.Buyer != op.Buyer || row.Sale != op.Sale || row.SKU != op.SKU || row.Quantity != max(op.Quantity, 1) ||
+			row.Key != op.Key:
 			r.fault("order %s is %+v, but %s asked for %d of %s/%s with key %q", told.Order, *row, op.Buyer, op.Quantity, op.Sale,
 				op.SKU, op.Key)
 		case row.Status == "refused" && e.mayBeRefused(told.Order, row, op):
@@ -65,7 +66,7 @@ func checkLost(e *Evidence, r *report) {
 	}
 }
 
-// checkLimit: nobody owns more than the limit.
+// checkLimit: no buyer owns more than the limit.
 func checkLimit(e *Evidence, r *report) {
 	units := map[string]int{}
 	for i := range e.Rows {
@@ -81,14 +82,14 @@ func checkLimit(e *Evidence, r *report) {
 	r.count("owners", len(units))
 }
 
-// press is what a row has to come from.
+// press is what has to explain a row.
 type press struct {
 	sale, sku, buyer, key string
 	quantity              int
 }
 
-// checkInvocations: an order that a refusal names is the buyer's own. Every row comes from a press that named it, or from one that ended in perhaps, each of which can
-// explain one row, and no earlier than it was pressed.
+// checkInvocations: an order that a refusal names is the buyer's own. Every row has a press that named it, or one that ended
+// in perhaps, each of which can explain one row, and the press began no later than the order was taken.
 func checkInvocations(e *Evidence, r *report) {
 	named, rows := map[string]bool{}, e.rowsByID()
 	open := map[press][]*history.Op{}
@@ -96,7 +97,8 @@ func checkInvocations(e *Evidence, r *report) {
 		if told := op.Order(); told.Order != "" {
 			named[told.Order] = true
 			if row := rows[told.Order]; row != nil && op.Return < row.CreatedMS*1000 {
-				r.fault("order %s was answered at %d us (operation %d), taken at %d ms", told.Order, op.Return, op.N, row.CreatedMS)
+				r.fault("order %s was answered at %d us (operation %d), taken at %d ms", told.Order, op.Return, op.N,
+					row.CreatedMS)
 			}
 		}
 		switch {

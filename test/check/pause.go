@@ -13,7 +13,8 @@ func checkPause(e *Evidence, r *report) {
 			r.count("pauses", 1)
 			for _, b := range e.Batches {
 				if b.Sale == id && b.CreatedMS*1000 > p.FromUS && (b.CreatedMS+1)*1000 <= p.ToUS {
-					r.fault("%s: batch of %v was taken at %d ms, between pause (answered at %d us) and resume (asked at %d us)", id,
+					r.fault("%s: batch of %v was taken at %d ms, between pause (answered at %d us) and resume (asked at %d us)",
+						id,
 						b.Orders, b.CreatedMS, p.FromUS, p.ToUS)
 				}
 			}
@@ -22,7 +23,7 @@ func checkPause(e *Evidence, r *report) {
 }
 
 // pauses returns the stretches in which a sale was certainly paused. A resume counts from the moment it was asked, and
-// so does one whose answer nobody knows.
+// so does one whose answer is unknown.
 func pauses(e *Evidence, id string) []Span {
 	var moves []history.Op
 	for _, op := range e.Ops {
@@ -43,7 +44,8 @@ func pauses(e *Evidence, id string) []Span {
 				continue
 			}
 			// An earlier resume that may still arrive can end this pause at any moment.
-			if j < i && (other.Return == 0 || other.Return > op.Invoke || other.End == history.Perhaps) && !followedByOK(moves[j+1:i]) {
+			if j < i && (other.Return == 0 || other.Return > op.Invoke || other.End == history.Perhaps) &&
+				!followedByOK(moves[j+1:i]) {
 				overlapped = true
 			}
 			if j > i {

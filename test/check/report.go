@@ -75,7 +75,7 @@ func (e *Evidence) buys(each func(*history.Op)) {
 	}
 }
 
-// perhaps reports whether nobody can know from the answer what became of the operation.
+// perhaps reports whether the answer leaves open what became of the operation.
 func perhaps(op *history.Op) bool { return op.End == history.Perhaps || op.End == history.Open }
 
 // created is when an order was taken, in microseconds, as its row tells it, else as the answer does, else the moment it

@@ -11,12 +11,14 @@ import (
 
 // told is a press of b1 for one unit of a, and its answer.
 func told(key string, status int, code, order string) history.Op {
-	op := history.Op{Invoke: 1, Return: 9_000, Question: history.Question{Verb: history.Buy, Sale: "s", SKU: "a", Buyer: "b1", Key: key}}
+	op := history.Op{Invoke: 1, Return: 9_000, Question: history.Question{Verb: history.Buy, Sale: "s", SKU: "a", Buyer: "b1",
+		Key: key}}
 	switch {
 	case status == 0:
 		op.End, op.Code = history.Perhaps, history.NoAnswer
 	case status < 300:
-		op.Answer = history.Answer{End: history.OK, Status: status, Orders: []history.Seen{{Order: order, Status: code, SKU: "a", Quantity: 1}}}
+		op.Answer = history.Answer{End: history.OK, Status: status, Orders: []history.Seen{{Order: order, Status: code, SKU: "a",
+			Quantity: 1}}}
 	default:
 		op.Answer = history.Answer{End: history.Refused, Status: status, Code: code, Named: order}
 	}

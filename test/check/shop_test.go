@@ -29,7 +29,8 @@ type shop struct {
 // newShop makes the history of a seed.
 func newShop(seed uint64) *shop {
 	s := &shop{random: rand.New(rand.NewPCG(seed, 7)), now: 1_000_000_000, Evidence: &Evidence{Sales: map[string]Sale{
-		"s": {StartsMS: 1_000_000, EndsMS: 2_000_000, Limit: shopLimit, Loaded: map[string]int64{"a": shopUnits}, Demand: map[string]bool{}},
+		"s": {StartsMS: 1_000_000, EndsMS: 2_000_000, Limit: shopLimit, Loaded: map[string]int64{"a": shopUnits},
+			Demand: map[string]bool{}},
 	}}}
 	s.Epochs = []EpochSeen{{"s", "a", 0, 1, 0}}
 	for range shopOps {
@@ -281,7 +282,7 @@ func (s *shop) drop(row *Row) {
 	s.Rows = slices.DeleteFunc(s.Rows, func(r Row) bool { return r.Order == row.Order })
 }
 
-// promised reports whether somebody was told of the row.
+// promised reports whether a buyer was told of the row.
 func (s *shop) promised(row *Row) bool {
 	return slices.ContainsFunc(s.Ops, func(op history.Op) bool { return op.Verb == history.Buy && op.Order().Order == row.Order })
 }

@@ -17,14 +17,14 @@ var later = map[string][]string{
 	"refused":   {"refused"},
 }
 
-// sighting is one status that somebody was told of an order.
+// sighting is one status of an order that an answer showed.
 type sighting struct {
 	status       string
 	invoke, back int64
 	by           int // operation
 }
 
-// checkStatus: whoever asks after an answer has come never hears of an earlier status, and the row is the last word.
+// checkStatus: a question that is asked after an answer never shows an earlier status than it, and the row has the last one.
 func checkStatus(e *Evidence, r *report) {
 	seen := map[string][]sighting{}
 	for i := range e.Ops {
@@ -62,7 +62,8 @@ func checkSightings(id string, list []sighting, r *report) {
 			if a.status == "queued" && b.status == "held" {
 				r.count("heard held after queued", 1)
 			} else {
-				r.fault("order %s was %s (operation %d), afterwards %s (operation %d; -1 is the row)", id, a.status, a.by, b.status, b.by)
+				r.fault("order %s was %s (operation %d), afterwards %s (operation %d; -1 is the row)", id, a.status, a.by,
+					b.status, b.by)
 			}
 		}
 	}

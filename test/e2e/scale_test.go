@@ -121,9 +121,11 @@ func (c *crowd) judgeLoss(answers []history.Op, back time.Time) {
 		codes[a.Word()]++
 		slowest = max(slowest, a.Got().Sub(a.Sent()))
 	}
-	t.Logf("selling again after %s; meanwhile %v, the slowest answer in %s", sold.Sub(back).Round(time.Millisecond), codes, slowest)
+	t.Logf("selling again after %s; meanwhile %v, the slowest answer in %s", sold.Sub(back).Round(time.Millisecond), codes,
+		slowest)
 	assert.Positive(t, codes["fenced"])
-	assert.Len(t, codes, 1, "from %s after Redis was back until the bucket was open again everybody heard fenced: %v", noticeWithin, codes)
+	assert.Len(t, codes, 1, "from %s after Redis was back until the bucket was open again everybody heard fenced: %v",
+		noticeWithin, codes)
 	assert.Less(t, slowest, noticeWithin)
 	assert.Less(t, sold.Sub(back), reopenWithin)
 }

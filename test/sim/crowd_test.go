@@ -99,7 +99,8 @@ func (c *crowd) insist(buyer, key string, quantity int, chance *chance) *press {
 		p := c.press(buyer, key, quantity, chance)
 		again := p.open() && key != ""
 		switch p.Outcome {
-		case sale.OutcomeFenced, sale.OutcomePaused, sale.OutcomeNotStarted, sale.OutcomeUnavailable, sale.OutcomeOverloaded, sale.OutcomeSaleNotFound:
+		case sale.OutcomeFenced, sale.OutcomePaused, sale.OutcomeNotStarted, sale.OutcomeUnavailable, sale.OutcomeOverloaded,
+			sale.OutcomeSaleNotFound:
 			again = true
 		}
 		if !again || patience == 0 {

@@ -12,8 +12,8 @@ import (
 	"flashsale/test/memory"
 )
 
-// moments of the evidence are virtual: a row was taken when Redis wrote its journal entry, whatever Redis's own clock says,
-// so the sale's window is no matter of the evidence; the watcher compares it with that clock.
+// endOfTimeMS ends the window of a simulated sale in its evidence. The evidence has virtual moments: a row was taken when
+// Redis wrote its journal entry, whatever Redis's own clock said. The watcher compares the sale's window with that clock.
 const endOfTimeMS = 1 << 50
 
 // read gathers the buckets from the database and Redis in the same moment: nothing else may run now. It is nil when Redis
@@ -139,7 +139,8 @@ func (p *press) op(n int) history.Op {
 		op.Answer = history.Answer{End: history.OK, Status: p.Outcome.Row().Status, Orders: []history.Seen{{Order: id.String(),
 			Status: status, SKU: sku, Quantity: p.quantity}}}
 	default:
-		op.Answer = history.Answer{End: history.Refused, Status: p.Outcome.Row().Status, Code: p.Outcome.String(), Bought: p.Bought,
+		op.Answer = history.Answer{End: history.Refused, Status: p.Outcome.Row().Status, Code: p.Outcome.String(),
+			Bought:    p.Bought,
 			Available: p.Available}
 		if p.OrderID != 0 {
 			op.Named = p.OrderID.String()
@@ -152,8 +153,9 @@ func (p *press) op(n int) history.Op {
 }
 
 func (m *move) op(n int) history.Op {
-	op := history.Op{N: n, Invoke: m.called.Microseconds(), Return: m.returned.Microseconds(), Question: history.Question{Verb: m.verb,
-		Sale: saleID, SKU: sku, Buyer: m.buyer, Order: m.id.String()}, Answer: history.Answer{End: m.end}}
+	op := history.Op{N: n, Invoke: m.called.Microseconds(), Return: m.returned.Microseconds(),
+		Question: history.Question{Verb: m.verb,
+			Sale: saleID, SKU: sku, Buyer: m.buyer, Order: m.id.String()}, Answer: history.Answer{End: m.end}}
 	if m.verb == history.Pay {
 		op.Payment = paymentOf(m.id)
 	}

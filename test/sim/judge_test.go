@@ -163,7 +163,8 @@ func (j *judge) grieved() {
 		if p.Outcome == sale.OutcomeTooManyCancellations && !p.perhaps {
 			j.counter.count("buyers: refused after cancellations", 1)
 			if p.Limit < 1 || p.Unpaid < p.Limit || p.Unpaid > ended[p.buyer] {
-				j.watch.fault("%s heard of %d orders too many, %d cancelled or expired, and has %d", p.buyer, p.Limit, p.Unpaid, ended[p.buyer])
+				j.watch.fault("%s heard of %d orders too many, %d cancelled or expired, and has %d", p.buyer, p.Limit, p.Unpaid,
+					ended[p.buyer])
 			}
 		}
 	}

@@ -73,7 +73,8 @@ func (w *watcher) stored(t *memory.Tables) {
 	e := &check.Evidence{Buckets: databaseBuckets(t), Sales: map[string]check.Sale{saleID: {Limit: of.PerBuyerLimit,
 		Loaded: map[string]int64{sku: of.Items[0].Stock}}}}
 	for _, o := range t.Orders {
-		e.Rows = append(e.Rows, check.Row{Sale: o.Sale, SKU: o.SKU, Buyer: o.BuyerID, Quantity: o.Quantity, Status: string(o.Status)})
+		e.Rows = append(e.Rows, check.Row{Sale: o.Sale, SKU: o.SKU, Buyer: o.BuyerID, Quantity: o.Quantity,
+			Status: string(o.Status)})
 	}
 	for _, fault := range check.Moment(e) {
 		w.fault("%s: %s", fault.Check, fault.Text)

@@ -2,7 +2,7 @@
 // sent and the moment after it was answered. The checkers read nothing else of what buyers, shops and operators did.
 //
 // A history is also a file of JSON lines, two for an operation: `invoke` when it was sent; `ok`, `refused` or `perhaps`
-// when it ended. Perhaps means that nobody can know from the answer: no answer, a cut connection, an answer that says so.
+// when it ended. Perhaps means that the answer leaves open what happened: no answer, a cut connection, an answer that says so.
 package history
 
 import "time"

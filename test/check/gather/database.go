@@ -8,8 +8,9 @@ import (
 	"flashsale/test/check"
 )
 
-const sqlRows = "SELECT order_id, sale_id, sku, buyer_id, idempotency_key, bucket, quantity, status, reason, COALESCE(payment_id, ''), " +
-	"CAST(UNIX_TIMESTAMP(created_at) * 1000 AS SIGNED), CAST(UNIX_TIMESTAMP(updated_at) * 1000 AS SIGNED) FROM orders WHERE sale_id = ?"
+const sqlRows = "SELECT order_id, sale_id, sku, buyer_id, idempotency_key, bucket, quantity, status, reason, " +
+	"COALESCE(payment_id, ''), CAST(UNIX_TIMESTAMP(created_at) * 1000 AS SIGNED), " +
+	"CAST(UNIX_TIMESTAMP(updated_at) * 1000 AS SIGNED) FROM orders WHERE sale_id = ?"
 
 // Rows returns every order row of a sale.
 func Rows(ctx context.Context, db *sql.DB, saleID string) (all []check.Row, err error) {
@@ -26,8 +27,8 @@ func Rows(ctx context.Context, db *sql.DB, saleID string) (all []check.Row, err 
 	return all, nil
 }
 
-const sqlSale = "SELECT CAST(UNIX_TIMESTAMP(starts_at) * 1000 AS SIGNED), CAST(UNIX_TIMESTAMP(ends_at) * 1000 AS SIGNED), per_buyer_limit " +
-	"FROM sales WHERE sale_id = ?"
+const sqlSale = "SELECT CAST(UNIX_TIMESTAMP(starts_at) * 1000 AS SIGNED), CAST(UNIX_TIMESTAMP(ends_at) * 1000 AS SIGNED), " +
+	"per_buyer_limit FROM sales WHERE sale_id = ?"
 
 // Sale returns the window and the limit of a sale as the database has them. What was loaded is for the caller to say, who
 // defined it.

@@ -52,7 +52,8 @@ func TestABucketInRedis(t *testing.T) {
 	assert.Equal(t, "open", b.RedisState)
 	assert.Equal(t, int64(6), b.Available)
 	assert.Equal(t, int64(2), b.InFlight)
-	assert.Equal(t, []check.Owner{{Buyer: "bert", Order: "1234567", Units: 2}, {Buyer: "bert", Order: "1234567", Units: -1}}, b.Owners)
+	assert.Equal(t, []check.Owner{{Buyer: "bert", Order: "1234567", Units: 2}, {Buyer: "bert", Order: "1234567", Units: -1}},
+		b.Owners)
 }
 
 func TestWhatRedisCannotHave(t *testing.T) {

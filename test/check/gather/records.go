@@ -15,7 +15,8 @@ func Batch(record string) (check.Batch, bool) {
 	if len(head) != 10 || head[0] != "fs1" || head[1] != "batch" {
 		return check.Batch{}, false
 	}
-	b := check.Batch{Sale: head[2], SKU: head[3], Bucket: int(number(head[4])), Epoch: number(head[5]), CreatedMS: number(head[8])}
+	b := check.Batch{Sale: head[2], SKU: head[3], Bucket: int(number(head[4])), Epoch: number(head[5]),
+		CreatedMS: number(head[8])}
 	for _, line := range lines[1:] {
 		id, _, _ := strings.Cut(line, " ")
 		b.Orders = append(b.Orders, id)
@@ -23,7 +24,7 @@ func Batch(record string) (check.Batch, bool) {
 	return b, true
 }
 
-// Event reads a record of the events topic. What is no CloudEvent has its key for an id, which the check of ids finds.
+// Event reads a record of the events topic. A record without a CloudEvent gets its key as id, which the check of ids finds.
 func Event(key, value []byte) check.Event {
 	var event struct {
 		ID, Type, Subject string

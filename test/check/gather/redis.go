@@ -15,15 +15,16 @@ type Redis interface {
 	Do(args ...string) (any, error)
 }
 
-const sqlBuckets = "SELECT sku, bucket, loaded, settled, released, settled_epoch, given_epoch, state, epoch FROM stock WHERE sale_id = ? " +
-	"ORDER BY sku, bucket"
+const sqlBuckets = "SELECT sku, bucket, loaded, settled, released, settled_epoch, given_epoch, state, epoch " +
+	"FROM stock WHERE sale_id = ? ORDER BY sku, bucket"
 
 // Buckets returns every bucket of a sale as the database and Redis know it.
 func Buckets(ctx context.Context, db *sql.DB, redis Redis, namespace, saleID string) (all []check.Bucket, err error) {
 	err = each(ctx, db, sqlBuckets, func(found *sql.Rows) error {
 		b := check.Bucket{Sale: saleID}
 		var settled, given int64
-		if err := found.Scan(&b.SKU, &b.Number, &b.Loaded, &b.Settled, &b.Released, &settled, &given, &b.State, &b.Epoch); err != nil {
+		if err := found.Scan(&b.SKU, &b.Number, &b.Loaded, &b.Settled, &b.Released, &settled, &given, &b.State,
+			&b.Epoch); err != nil {
 			return err
 		}
 		b.InFlight = given - settled
