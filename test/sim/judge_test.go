@@ -117,7 +117,11 @@ func (j *judge) describe() {
 // verdict checks everything that must hold at rest: what every suite promises by test/check, and what only a simulated sale
 // can know.
 func (j *judge) verdict() {
-	for _, fault := range check.Judge(j.evidence(j.read())).Faults {
+	buckets := j.read()
+	if buckets == nil {
+		j.watch.fault("redis is in other epochs than the database")
+	}
+	for _, fault := range check.Judge(j.evidence(buckets)).Faults {
 		j.watch.fault("%s: %s", fault.Check, fault.Text)
 	}
 	for _, id := range j.watch.late {
