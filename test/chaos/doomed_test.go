@@ -47,7 +47,7 @@ func newDoomed(t *testing.T, at stack.CrashPoint) *doomed {
 	}
 	require.Zero(t, migrated.Code, migrated.Stderr)
 	w.books = w.DB()
-	w.from = w.mustEnds()
+	w.from = map[string]map[int32]int64{w.ordersTopic(): {0: 0, 1: 0}, w.eventsTopic(): {0: 0, 1: 0}} // they are new
 	w.NewGateway()
 	w.NewSettle()
 	return d

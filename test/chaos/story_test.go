@@ -16,7 +16,6 @@ import (
 	"flashsale/test/buyers"
 	"flashsale/test/buyers/history"
 	"flashsale/test/check"
-	"flashsale/test/harness"
 	"flashsale/test/stack"
 )
 
@@ -58,61 +57,6 @@ func newStory(t *testing.T, at stack.CrashPoint) *story {
 }
 
 func (s *story) historyPath() string { return filepath.Join(s.dir, "history") }
-
-// playCase plays one sale until a process has died at the point, and then to its end, and judges it.
-func playCase(t *testing.T, at stack.CrashPoint, number int) *outcome {
-	begun := time.Now()
-	s := newStory(t, at)
-	s.begin()
-	s.define()
-	for round := 0; round < storyRounds && s.died == ""; round++ {
-		s.home = round % s.buckets()
-		s.sellOut()
-		s.repeat()
-		s.giveBack()
-		s.pauseAndResume()
-		s.special()
-		s.loseScript()
-		s.mend()
-	}
-	require.NotEmpty(t, s.died, "%s was not passed %d times", at.Name, at.Time)
-	s.ready()
-	s.mended()
-	s.sellOut()
-	s.quiet()
-	o := s.judge(number, begun)
-	for _, f := range o.faults() {
-		t.Errorf("after %s died at %s: %s: %s", s.died, at.Name, f.Check, f.Text)
-	}
-	audited := s.insist(2, func() harness.Result { return s.Command("audit", "s", "--wait", "30s") }) // 1 would be a breach
-	require.Zero(t, audited.Code, "%s\n%s", audited.Stdout, audited.Stderr)
-	t.Logf("%s died", s.died)
-	return o
-}
-
-// judge gathers everything about the sale, which is at rest, and has it judged. No store loses anything in a story, and no
-// key that was refused is pressed again.
-func (s *story) judge(number int, begun time.Time) *outcome {
-	s.t.Helper()
-	require.NoError(s.t, s.crowd.Out.Close())
-	e, err := s.gather(s.sales, s.crowd.Out.Ops(), newWitness(s.books, s.sales))
-	require.NoError(s.t, err)
-	e.Outages, e.Calm, e.Final, e.Waiting = s.outages, true, true, s.waiting()
-	o := &outcome{number: number, ops: len(e.Ops), codes: check.Codes(e.Ops), struck: s.struck(number)}
-	soldAgain(o.struck, e.Ops)
-	o.result = check.Judge(e)
-	o.linear = check.Linearizable(e)
-	o.took = time.Since(begun)
-	s.keep(o, s.historyPath())
-	return o
-}
-
-// struck is the death as the table counts it.
-func (s *story) struck(number int) []struck {
-	outage := s.outages[s.death]
-	return []struck{{fault: fault{kind: "killed at crash point " + s.at.Name, kills: 1}, deed: nothing(s.died), round: number,
-		span: check.Span{FromUS: outage.FromUS, ToUS: outage.ToUS - recoveryUS}}}
-}
 
 func (s *story) buckets() int { return s.sale.items[0].Buckets }
 
@@ -212,6 +156,9 @@ func (s *story) giveBack() {
 		s.redis.primary.MustDo(s.t, "DEL", s.key(s.count("SELECT bucket FROM orders WHERE order_id = ?", taken.order), "buyers"))
 	}
 	s.insistOn(history.Question{Verb: history.ShopCancel, Order: taken.order})
+	s.await("the shop knows of order "+unpaid.order, func() bool { // until then the event shows what changes here
+		return s.count("SELECT COUNT(*) FROM events WHERE FIND_IN_SET(?, order_ids)", unpaid.order) == 0
+	})
 	_, err := s.books.Exec("UPDATE orders SET pay_by = '2020-01-01', due_at = '2020-01-01' WHERE order_id = ?", unpaid.order)
 	require.NoError(s.t, err)
 	s.await("the units are back", func() bool {
