@@ -93,7 +93,7 @@ func (d *Database) ExpireOrders(ctx context.Context, limit int) (int, error) {
 	return call(ctx, d, "ExpireOrders", func() (int, error) {
 		var due []*Order
 		for _, o := range d.t.Orders {
-			if o.due && ledger.Expires(&o.Order, d.nowMS()) {
+			if ledger.Expires(&o.Order, d.nowMS()) {
 				due = append(due, o)
 			}
 		}
@@ -102,7 +102,7 @@ func (d *Database) ExpireOrders(ctx context.Context, limit int) (int, error) {
 		})
 		due = due[:min(limit, len(due))]
 		d.payRemembered(due) // what is remembered came first
-		due = slices.DeleteFunc(due, func(o *Order) bool { return !o.due })
+		due = slices.DeleteFunc(due, func(o *Order) bool { return !ledger.Expires(&o.Order, d.nowMS()) })
 		slices.SortFunc(due, func(a, b *Order) int { return cmp.Compare(a.OrderID, b.OrderID) })
 		if len(due) > 0 {
 			d.release(due, sale.StatusExpired, sale.ReasonNone)
