@@ -10,8 +10,8 @@ import (
 	"net"
 
 	"flashsale/embedded"
+	"flashsale/kafka"
 	"flashsale/settings"
-	"flashsale/settle"
 	"flashsale/store"
 )
 
@@ -48,7 +48,7 @@ func (d *Dev) prepare(ctx context.Context) error {
 		return fmt.Errorf("close the buckets of an earlier run: %w", err)
 	}
 	s := d.site.settings
-	if err := settle.CreateTopics(ctx, KafkaOptions(s), s.Namespace, int32(s.Kafka.Partitions), 1); err != nil {
+	if err := kafka.CreateTopics(ctx, KafkaOptions(s), s.Namespace, int32(s.Kafka.Partitions), 1); err != nil {
 		return fmt.Errorf("create the embedded topics: %w", err)
 	}
 	return nil

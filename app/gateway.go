@@ -13,6 +13,7 @@ import (
 
 	"flashsale/admin"
 	"flashsale/gateway"
+	"flashsale/kafka"
 	"flashsale/recovery"
 	"flashsale/reserve"
 	"flashsale/scripts"
@@ -41,7 +42,7 @@ type gatewayRole struct {
 	*site
 	buyers, operators net.Listener
 	started           *startup
-	producer          *reserve.Producer
+	producer          *kafka.Producer
 	ids               *reserve.OrderIDs
 	engine            *reserve.Engine
 	gateway           *gateway.Gateway
@@ -70,7 +71,7 @@ func newGatewayRole(s *site) (*gatewayRole, error) {
 
 // build makes the parts; no store need be up.
 func (r *gatewayRole) build() (err error) {
-	refusals, err := settle.NewRefusals(r.site.registry, r.log)
+	refusals, err := kafka.NewRefusals(r.site.registry, r.log)
 	if err != nil {
 		return err
 	}

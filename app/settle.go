@@ -12,8 +12,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"flashsale/admin"
+	"flashsale/events"
+	"flashsale/expiry"
+	"flashsale/kafka"
 	"flashsale/recovery"
-	"flashsale/reserve"
 	"flashsale/settings"
 	"flashsale/settle"
 	"flashsale/store"
@@ -33,13 +35,13 @@ type settleRole struct {
 	probes     net.Listener
 	registry   *prometheus.Registry
 	started    *startup
-	producer   *reserve.Producer
+	producer   *kafka.Producer
 	settler    *settle.Settler
 	controller *recovery.Controller
 	relay      *recovery.Relay
 	outbox     *recovery.OutboxApplier
-	events     *settle.Publisher
-	reaper     *settle.Reaper
+	events     *events.Publisher
+	reaper     *expiry.Reaper
 	gauges     *admin.Gauges
 }
 
@@ -59,7 +61,7 @@ func newSettleRole(s *site) (*settleRole, error) {
 }
 
 func (r *settleRole) build() (err error) {
-	refusals, err := settle.NewRefusals(r.registry, r.log)
+	refusals, err := kafka.NewRefusals(r.registry, r.log)
 	if err != nil {
 		return err
 	}
@@ -77,16 +79,16 @@ func (r *settleRole) build() (err error) {
 	r.outbox = recovery.NewOutboxApplier(recovery.OutboxApplierOptions{
 		Redis: r.redis, Outbox: r.db, Report: r.db, Leases: r.db, Owner: r.holder, Log: r.log,
 	})
-	r.events, err = settle.NewPublisher(settle.PublisherOptions{
-		Kafka: KafkaOptions(r.settings), Namespace: r.settings.Namespace, Outgoing: r.db, Leases: r.db, Holder: r.holder,
+	r.events, err = events.NewPublisher(events.PublisherOptions{
+		Kafka: KafkaOptions(r.settings), Namespace: r.settings.Namespace, Outgoing: r.db, Leases: r.db, Owner: r.holder,
 		Registerer: r.registry, Log: r.log, Pressed: func() bool { return r.settler.Pressed() },
 		Refused: refusals.Of("events"),
 	})
 	if err != nil {
 		return err
 	}
-	r.reaper, err = settle.NewReaper(settle.ReaperOptions{
-		Orders: r.db, Leases: r.db, Holder: r.holder, Registerer: r.registry, Log: r.log,
+	r.reaper, err = expiry.NewReaper(expiry.ReaperOptions{
+		Orders: r.db, Leases: r.db, Owner: r.holder, Registerer: r.registry, Log: r.log,
 	})
 	if err != nil {
 		return err

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"flashsale/reserve"
+	"flashsale/kafka"
 	"flashsale/sale"
 	"flashsale/settle"
 )
@@ -107,7 +107,7 @@ func yet(ready func() bool) func(context.Context) error {
 // awaitStores waits for everything a process needs at its start, for all of it at once, so that /readyz names exactly what
 // is away. Its errors are those of wait.
 func (s *site) awaitStores(
-	ctx context.Context, started *startup, producer *reserve.Producer, topics func(context.Context) error,
+	ctx context.Context, started *startup, producer *kafka.Producer, topics func(context.Context) error,
 ) error {
 	group, waiting := errgroup.WithContext(ctx)
 	for name, check := range map[string]func(context.Context) error{
@@ -124,7 +124,7 @@ func (s *site) awaitStores(
 
 // topics checks that the topics exist with the partitions that the settings name.
 func (s *site) topics(ctx context.Context) error {
-	return settle.CheckTopics(ctx, KafkaOptions(s.settings), s.settings.Namespace, int32(s.settings.Kafka.Partitions))
+	return kafka.CheckTopics(ctx, KafkaOptions(s.settings), s.settings.Namespace, int32(s.settings.Kafka.Partitions))
 }
 
 // knownTopics checks also that the database knows these topics: the gateway must not publish orders to a topic that was made

@@ -1,10 +1,9 @@
 package app
 
 import (
-	"flashsale/reserve"
+	"flashsale/kafka"
 	"flashsale/scripts"
 	"flashsale/settings"
-	"flashsale/settle"
 	"flashsale/store"
 )
 
@@ -21,9 +20,9 @@ func dialRedis(s *settings.Settings, embedded bool) (*scripts.Redis, error) {
 	})
 }
 
-// KafkaOptions returns how to reach the brokers that the settings name.
-func KafkaOptions(s *settings.Settings) settle.KafkaOptions {
-	return settle.KafkaOptions{
+// KafkaOptions returns how to reach the brokers that the settings name. No other function reads them.
+func KafkaOptions(s *settings.Settings) kafka.Options {
+	return kafka.Options{
 		Brokers: s.Kafka.Brokers, TLS: s.Kafka.TLS, SASLMechanism: s.Kafka.SASLMechanism,
 		Username: s.Kafka.SASLUsername, Password: s.Kafka.SASLPassword.Reveal(),
 	}
@@ -31,10 +30,8 @@ func KafkaOptions(s *settings.Settings) settle.KafkaOptions {
 
 // newProducer returns the producer of the orders topic. It calls refused at each attempt that the broker refuses or
 // does not answer; the producer repeats the record.
-func newProducer(s *settings.Settings, refused func(error)) (*reserve.Producer, error) {
-	k := s.Kafka
-	return reserve.NewProducer(reserve.KafkaOptions{
-		Brokers: k.Brokers, TLS: k.TLS, SASLMechanism: k.SASLMechanism, Username: k.SASLUsername,
-		Password: k.SASLPassword.Reveal(), Linger: k.Linger, Refused: refused,
-	}, settle.TopicsOf(s.Namespace).Orders)
+func newProducer(s *settings.Settings, refused func(error)) (*kafka.Producer, error) {
+	return kafka.NewProducer(kafka.ProducerOptions{
+		Kafka: KafkaOptions(s), Topic: kafka.TopicsOf(s.Namespace).Orders, Linger: s.Kafka.Linger, Refused: refused,
+	})
 }

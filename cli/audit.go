@@ -10,8 +10,8 @@ import (
 	"flashsale/adminclient"
 	"flashsale/app"
 	"flashsale/audit"
+	"flashsale/kafka"
 	"flashsale/settings"
-	"flashsale/settle"
 )
 
 // Audit prints the stock equation.
@@ -48,7 +48,7 @@ type certificate struct {
 
 func certify(ctx context.Context, s *settings.Settings, id string) (adminclient.Certificate, error) {
 	auditor, err := audit.Open(audit.Options{
-		DSN: s.MySQL.DSN.Reveal(), Namespace: s.Namespace, Topic: settle.TopicsOf(s.Namespace).Orders,
+		DSN: s.MySQL.DSN.Reveal(), Namespace: s.Namespace, Topic: kafka.TopicsOf(s.Namespace).Orders,
 		RedisAddrs: s.Redis.Addrs, RedisUsername: s.Redis.Username, RedisPassword: s.Redis.Password.Reveal(),
 		RedisTLS: s.Redis.TLS, KafkaBrokers: s.Kafka.Brokers, KafkaTLS: s.Kafka.TLS,
 		KafkaMechanism: s.Kafka.SASLMechanism, KafkaUsername: s.Kafka.SASLUsername,

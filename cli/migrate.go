@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"flashsale/app"
-	"flashsale/settle"
+	"flashsale/kafka"
 )
 
 // Migrate brings the schema and the topics up.
@@ -24,7 +24,7 @@ func (Migrate) Run(inv *invocation) error {
 	if err := db.Migrate(inv.ctx); err != nil {
 		return fmt.Errorf("migrate the database: %w", err)
 	}
-	err = settle.CreateTopics(inv.ctx, app.KafkaOptions(s), s.Namespace, int32(s.Kafka.Partitions), int16(s.Kafka.Replication))
+	err = kafka.CreateTopics(inv.ctx, app.KafkaOptions(s), s.Namespace, int32(s.Kafka.Partitions), int16(s.Kafka.Replication))
 	if err != nil {
 		return fmt.Errorf("create the topics: %w", err)
 	}

@@ -2,8 +2,9 @@ package cli
 
 import (
 	"bytes"
-	"flashsale/adminclient"
 	"fmt"
+
+	"flashsale/adminclient"
 )
 
 // operate runs one call of the operators' API and prints its answer.

@@ -29,7 +29,7 @@ func (w *batchWorker) answerVerdicts(reply scripts.ReserveReply) {
 			w.publicationOf(i, scripts.WriteID{Epoch: reply.Epoch, Sequence: v.Sequence}, v.CreatedMS)
 		case v.Taken:
 			w.publicationOf(i, scripts.WriteID{Epoch: reply.Epoch, Sequence: reply.Sequence}, reply.NowMS).setEntry(reply)
-		case v.Answer.Status == sale.StatusHeld && w.queued(scripts.WriteID{Epoch: reply.Epoch, Sequence: v.Sequence}):
+		case v.Answer.Status == sale.StatusHeld && w.queue.queued(scripts.WriteID{Epoch: reply.Epoch, Sequence: v.Sequence}):
 			v.Answer.Status = sale.StatusQueued
 			r.reply(v.Answer)
 		default:
@@ -40,6 +40,6 @@ func (w *batchWorker) answerVerdicts(reply scripts.ReserveReply) {
 
 // unreadable is the answer to a verdict that this client cannot read: the script may have taken units.
 func (w *batchWorker) unreadable(i int, verdict string) sale.Answer {
-	w.engine.Log.Error("a verdict of the reserve script cannot be read", "bucket", w.bucket.String(), "verdict", verdict)
+	w.engine.Log.Error("a verdict of the reserve script cannot be read", "bucket", w.queue.bucket.String(), "verdict", verdict)
 	return sale.Answer{Outcome: sale.OutcomeUnknown, OrderID: w.orderIDs[i], Quantity: w.batch[i].purchase.Quantity}
 }

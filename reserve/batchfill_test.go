@@ -14,19 +14,19 @@ import (
 
 // gatherer is a flow on a shelf whose batches hold eight, without any server.
 func gatherer() *batchWorker {
-	s := shelfOf(8)
+	s := queueOf(8)
 	s.engine.BatchMaxWait = 5 * time.Millisecond
-	return &batchWorker{bucketQueue: s}
+	return &batchWorker{engine: s.engine, queue: s}
 }
 
 // come has so many buyers press who have no press here yet.
 func (w *batchWorker) come(t *testing.T, n int) {
 	t.Helper()
 	for range n {
-		w.mu.Lock()
-		buyer := fmt.Sprint(len(w.bucketQueue.lines))
-		w.mu.Unlock()
-		_, refused := w.put(&request{purchase: sale.Purchase{Buyer: buyer}, done: make(chan struct{}, 1)})
+		w.queue.mu.Lock()
+		buyer := fmt.Sprint(len(w.queue.lines))
+		w.queue.mu.Unlock()
+		_, refused := w.queue.put(&request{purchase: sale.Purchase{Buyer: buyer}, done: make(chan struct{}, 1)})
 		require.False(t, refused)
 	}
 }
@@ -60,9 +60,9 @@ func TestBatchfill(t *testing.T) {
 				f.batchfill(c.last, began.Add(-c.since))
 				require.Equal(t, c.want, time.Since(began))
 				synctest.Wait()
-				require.Zero(t, f.wanted)
-				require.Empty(t, f.enough, "no word is left for the next time")
-				require.Equal(t, 1, f.workers, "who comes meanwhile starts no other flow")
+				require.Zero(t, f.queue.wanted)
+				require.Empty(t, f.queue.enough, "no word is left for the next time")
+				require.Equal(t, 1, f.queue.workers, "who comes meanwhile starts no other flow")
 				role.Pause(t.Context(), 2*time.Millisecond)
 			})
 		})
@@ -74,7 +74,7 @@ func TestBatchfillAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		f := gatherer()
-		f.workers = 2
+		f.queue.workers = 2
 		f.batchfill(8, began)
 		f = gatherer()
 		f.engine.BatchMaxWait = 0
@@ -86,16 +86,16 @@ func TestBatchfillAlone(t *testing.T) {
 // The word that enough wait and the end of the time may come together: neither is lost, and none is left over.
 func TestExpectNoMoreTakesTheWordBack(t *testing.T) {
 	f := gatherer()
-	require.True(t, f.waitForMore(6))
+	require.True(t, f.queue.waitForMore(6))
 	f.come(t, 5)
-	require.Len(t, f.enough, 1)
-	f.cancelWait()
-	require.Empty(t, f.enough)
-	require.True(t, f.waitForMore(8))
-	f.cancelWait()
-	require.Zero(t, f.wanted)
+	require.Len(t, f.queue.enough, 1)
+	f.queue.cancelWait()
+	require.Empty(t, f.queue.enough)
+	require.True(t, f.queue.waitForMore(8))
+	f.queue.cancelWait()
+	require.Zero(t, f.queue.wanted)
 	f.come(t, 2)
-	require.Empty(t, f.enough)
+	require.Empty(t, f.queue.enough)
 }
 
 // Of a crowd of six where a batch holds eight, five have to be back before the next batch begins: four wait for the fifth.

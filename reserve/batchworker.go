@@ -7,73 +7,77 @@ import (
 	"flashsale/scripts"
 )
 
-// flow is one goroutine that takes batch after batch from a shelf, each from the script to the acknowledgement. What it
-// has allocated serves the next flow of any shelf: where few press, each flow takes one batch.
+// batchWorker is one goroutine that takes batch after batch from a queue, each through the script to Kafka's acknowledgement.
+// It alone owns the state of its batch. What it has allocated serves the next worker of any queue: where few buyers press,
+// each worker takes one batch.
 type batchWorker struct {
-	*bucketQueue
+	engine       *Engine
+	queue        *bucketQueue
 	batch        []*request
-	purchases    []*sale.Purchase // of the batch, for the script
+	oldest       time.Time // when the oldest purchase of the batch arrived
+	purchases    []*sale.Purchase
 	orderIDs     []sale.OrderID
-	trims        []scripts.Trim
+	trims        []scripts.Trim // that the batch's call deletes
+	highest      int64          // sequence seen in the batch's epoch
+	lines        []*presses     // of the batch's buyers, until their next presses may go on
 	arguments    *scripts.ArgumentBuffer
 	publications []*publication
-	lines        []*presses // of the batch's buyers, until their next presses may go on
-	oldest       time.Time  // when the oldest purchase of the batch came
 }
 
-// run works until the shelf is empty. Every request of every batch gets exactly one answer.
+// run works until the queue gives it no batch. Every request of every batch gets exactly one answer.
 func (w *batchWorker) run() {
 	e := w.engine
 	defer e.gate.leave()
 	for {
 		began := time.Now()
-		w.batch = w.nextBatch(w.batch)
-		if len(w.batch) == 0 {
-			w.bucketQueue = nil
+		if !w.queue.next(w) {
+			w.queue = nil
 			e.workers.Put(w)
 			return
 		}
-		w.oldest = w.batch[0].arrivedAt
-		w.takeLines()
-		w.process()
-		w.letNext()
-		last := len(w.batch)
+		if exit, ok := w.prepare(); ok {
+			reply, end := w.callScript()
+			w.queue.decided(w, end.ran, reply.Epoch, reply.Sequence)
+			exit(end.err)
+			if end.decided {
+				w.answerVerdicts(reply)
+				w.publish()
+			} else {
+				w.refuse(end.answer)
+			}
+		} else {
+			w.queue.decided(w, false, 0, 0)
+		}
+		size := len(w.batch)
 		clear(w.batch)
-		w.batchfill(last, began)
+		w.batchfill(size, began)
 	}
 }
 
-// process takes one batch through: checks, order ids, script, Kafka.
-func (w *batchWorker) process() {
+// prepare makes the checks that come before the script, and the order ids. It enters Redis's circuit last, because a circuit
+// that is entered is told of a call. It answers whoever does not get further, and reports whether any purchase is left; exit
+// tells the circuit how the call went.
+func (w *batchWorker) prepare() (exit func(error), ok bool) {
 	if doubt := w.engine.Redis.Doubt(); doubt != nil {
 		w.refuse(sale.Answer{Outcome: sale.OutcomeFenced, Reason: scripts.DoubtReason(doubt)})
-		return
+		return nil, false
 	}
 	if !w.dropStale() {
-		return
+		return nil, false
 	}
-	if !w.makeOrderIDs() { // before any circuit: one that is entered hears of a call
+	if !w.makeOrderIDs() {
 		w.refuse(sale.Answer{Outcome: sale.OutcomeUnavailable})
-		return
+		return nil, false
 	}
-	exit, ok := w.engine.Breaker.Enter(sale.ResourceRedis)
-	if !ok {
+	if exit, ok = w.engine.Breaker.Enter(sale.ResourceRedis); !ok {
 		w.refuse(sale.Answer{Outcome: sale.OutcomeUnavailable})
-		return
+		return nil, false
 	}
 	if left, err := w.onlyListed(); !left {
 		exit(err)
-		return
+		return nil, false
 	}
-	reply, end := w.callScript()
-	w.letNext()
-	exit(end.err)
-	if !end.decided {
-		w.refuseAs(end.answer)
-		return
-	}
-	w.answerVerdicts(reply)
-	w.publish()
+	return exit, true
 }
 
 // dropStale answers the purchases that waited too long while other batches were under way, and reports whether any are
@@ -103,15 +107,8 @@ func (w *batchWorker) makeOrderIDs() (ok bool) {
 	return ok
 }
 
-// refuse gives every request of the batch the same answer.
+// refuse gives every request of the batch the same answer, with its own order id when the outcome is unknown.
 func (w *batchWorker) refuse(a sale.Answer) {
-	for _, r := range w.batch {
-		r.reply(a)
-	}
-}
-
-// refuseAs is refuse, with each request's own order id when the answer is unknown.
-func (w *batchWorker) refuseAs(a sale.Answer) {
 	for i, r := range w.batch {
 		if a.Outcome == sale.OutcomeUnknown {
 			a.OrderID, a.Quantity = w.orderIDs[i], r.purchase.Quantity

@@ -10,11 +10,11 @@ import (
 	"flashsale/scripts"
 )
 
-// request is one purchase on its way. It is reused: done carries exactly one token for each use.
+// request is one purchase on its way. The engine reuses it: done carries exactly one token for each use.
 type request struct {
 	purchase  sale.Purchase
 	arrivedAt time.Time
-	again     bool     // it was refused before and is tried again
+	again     bool     // the bucket has refused it before, and it is tried again
 	line      *presses // of its buyer, while it waits
 	answer    sale.Answer
 	done      chan struct{}
@@ -25,7 +25,8 @@ func (r *request) reply(a sale.Answer) {
 	r.done <- struct{}{}
 }
 
-// shelf is where the purchases of one bucket wait for their batch, and what the engine knows of the bucket.
+// bucketQueue keeps the purchases of one bucket that wait for their batch, and what the engine knows of the bucket. A worker
+// enters it three times for a batch: to take the batch, when the script has decided it, and when Kafka has acknowledged it.
 type bucketQueue struct {
 	engine    *Engine
 	bucket    sale.Bucket
@@ -35,22 +36,22 @@ type bucketQueue struct {
 	recordKey []byte         // of the bucket's Kafka records
 	clock     *scripts.Clock // of the server that holds the bucket
 	patience  *patience
-	enough    chan struct{} // holds one: wanted purchases wait
+	enough    chan struct{} // capacity 1: signals that the purchases wait which a worker has waited for
 
 	mu           sync.Mutex
 	pending      []*request
 	lines        map[string]*presses // of the buyers who have a press here or under way
 	ready        int                 // of them, those of whom none is under way
-	wanted       int                 // purchases that the one flow waits for, 0 when it does not
+	wanted       int                 // purchases that the one worker waits for, 0 when it does not
 	workers      int                 // at work
-	waitingAside int                 // flows that wait to ask again, while others may take from the shelf
+	waitingAside int                 // workers that wait to call again or for Kafka, while others may take batches
 	epoch        int64               // the newest that a reply was good for
 	highest      int64               // sequence seen in that epoch
-	trims        []scripts.Trim
+	trims        []scripts.Trim      // acknowledged entries that a call or the janitor deletes
 	acked        ackedWrites
-	inJanitor    bool // the janitor looks after this shelf
+	inJanitor    bool // the janitor looks after this queue
 
-	spareLines []*presses // at most a batch of them
+	spareLines []*presses // at most BatchMaxOrders of them
 }
 
 func newBucketQueue(e *Engine, b sale.Bucket, partition int32, patience *patience) *bucketQueue {
@@ -61,8 +62,8 @@ func newBucketQueue(e *Engine, b sale.Bucket, partition int32, patience *patienc
 	}
 }
 
-// put lays a request on the shelf and starts a flow when none runs, or when a full batch waits. It refuses when the
-// shelf is full or the engine drains.
+// put appends a request to the queue, and starts a worker when none works or when a full batch waits. It refuses the request
+// when the queue is full, too many presses of the buyer wait, or the engine drains.
 func (q *bucketQueue) put(r *request) (sale.Outcome, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -91,17 +92,17 @@ func (q *bucketQueue) put(r *request) (sale.Outcome, bool) {
 	return 0, false
 }
 
-// begin starts a flow that the gate has let in; the caller holds the lock.
+// startWorker starts a worker that the gate has let in; the caller holds the lock.
 func (q *bucketQueue) startWorker() {
 	q.workers++
 	q.addToJanitor()
-	f := q.engine.workers.Get().(*batchWorker)
-	f.bucketQueue = q
-	go f.run()
+	w := q.engine.workers.Get().(*batchWorker)
+	w.engine, w.queue = q.engine, q
+	go w.run()
 }
 
-// stepAside leaves what is on the shelf, and what comes, to others while a flow waits. It reports whether it did; a flow that
-// did steps back.
+// stepAside lets other workers take batches while one waits, and starts one if purchases wait. It reports whether the caller
+// may wait aside; a worker that did steps back afterwards.
 func (q *bucketQueue) stepAside() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -110,7 +111,7 @@ func (q *bucketQueue) stepAside() bool {
 	}
 	if q.workers == 1 && q.ready > 0 {
 		if !q.engine.gate.enter() {
-			return false // draining: nobody comes any more
+			return false // the engine drains: no purchase arrives any more
 		}
 		q.startWorker()
 	}
@@ -126,7 +127,7 @@ func (q *bucketQueue) stepBack() {
 	q.workers++
 }
 
-// moveUp moves the last request before those that came after it, so that the first of a batch is its oldest.
+// moveUp moves the last request before those that arrived after it, so that the first of a batch is its oldest.
 func (q *bucketQueue) moveUp() {
 	last := len(q.pending) - 1
 	r := q.pending[last]
@@ -135,27 +136,48 @@ func (q *bucketQueue) moveUp() {
 	q.pending[at] = r
 }
 
-// next moves the next batch from the shelf into batch. It returns none when the flow has to end: nothing waits that may
-// go on, or another flow is at work and no full batch waits. What may not go on yet is left to the flow that is at work for
-// the same buyer.
-func (q *bucketQueue) nextBatch(batch []*request) []*request {
+// next gives a worker its next batch, with the trims for its call and the highest sequence seen in its epoch. It reports
+// false when the worker has to end: no purchase that waits may go on, or another worker is at work and no full batch waits.
+func (q *bucketQueue) next(w *batchWorker) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	w.batch = w.batch[:0]
 	if q.ready == 0 || (q.workers > 1 && q.ready < q.engine.BatchMaxOrders) {
 		q.workers--
-		return batch[:0]
+		return false
 	}
-	return q.takeBatch(batch[:0])
+	q.takeBatch(w)
+	w.oldest = w.batch[0].arrivedAt
+	w.trims = q.takeTrims(w.trims)
+	w.highest = q.highestIn(w.batch[0].purchase.Epoch)
+	return true
 }
 
-// alike reports whether two purchases of a bucket may share a batch.
+// decided ends the script phase of a worker's batch: the next presses of its buyers may go on. When the script has run,
+// the queue keeps the sequence and notes the trims as done; otherwise it takes the trims back.
+func (q *bucketQueue) decided(w *batchWorker, ran bool, epoch, sequence int64) {
+	now := time.Now()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if ran {
+		q.learnLocked(epoch, sequence)
+		q.markTrimmed(w.trims, now)
+	} else if len(w.trims) > 0 {
+		q.trims = append(q.trims, w.trims...)
+		q.addToJanitor()
+	}
+	w.trims = w.trims[:0]
+	q.releaseLines(w)
+}
+
+// sameTerms reports whether two purchases of a bucket may share a batch.
 func sameTerms(a, b *request) bool {
 	return a.purchase.Epoch == b.purchase.Epoch && a.purchase.Grief == b.purchase.Grief &&
 		a.purchase.ListVersion == b.purchase.ListVersion && a.purchase.ListSize == b.purchase.ListSize
 }
 
 // expire answers the purchases that have waited too long for a batch: none of them was sent, nothing was taken. It also
-// forgets what was acknowledged and trimmed long enough ago.
+// forgets the acknowledged writes that were trimmed long enough ago.
 func (q *bucketQueue) expire(now time.Time) {
 	q.mu.Lock()
 	q.acked.fade(now)
@@ -175,73 +197,4 @@ func (q *bucketQueue) expire(now time.Time) {
 	for _, r := range late {
 		r.reply(sale.Answer{Outcome: sale.OutcomeUnavailable})
 	}
-}
-
-// seen returns the highest sequence seen in an epoch.
-func (q *bucketQueue) seen(epoch int64) int64 {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if epoch != q.epoch {
-		return 0
-	}
-	return q.highest
-}
-
-// learn keeps the highest sequence of the newest epoch.
-func (q *bucketQueue) learn(epoch, sequence int64) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	switch {
-	case epoch > q.epoch:
-		q.epoch, q.highest = epoch, sequence
-	case epoch == q.epoch:
-		q.highest = max(q.highest, sequence)
-	}
-}
-
-// takeTrims moves up to maxTrims entries from the shelf into trims.
-func (q *bucketQueue) takeTrims(trims []scripts.Trim) []scripts.Trim {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	n := min(len(q.trims), maxTrims)
-	trims = append(trims[:0], q.trims[:n]...)
-	q.trims = q.trims[:copy(q.trims, q.trims[n:])]
-	return trims
-}
-
-// addTrims leaves entries for the next call or the janitor, whichever comes first.
-func (q *bucketQueue) addTrims(trims ...scripts.Trim) {
-	if len(trims) == 0 {
-		return
-	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.trims = append(q.trims, trims...)
-	q.addToJanitor()
-}
-
-// watch has the janitor look after the shelf; the caller holds the lock.
-func (q *bucketQueue) addToJanitor() {
-	if !q.inJanitor {
-		q.inJanitor = true
-		q.engine.janitor.add(q)
-	}
-}
-
-// rest ends the janitor's work on an idle shelf: nothing runs, waits, is to be trimmed or remembered. It reports whether it did.
-func (q *bucketQueue) leaveJanitor() bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.workers+q.waitingAside > 0 || len(q.pending) > 0 || len(q.trims) > 0 || len(q.acked) > 0 {
-		return false
-	}
-	q.inJanitor = false
-	return true
-}
-
-// idle reports whether no flow runs, so that nobody takes the trims along.
-func (q *bucketQueue) idle() bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.workers == 0
 }

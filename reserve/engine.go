@@ -50,7 +50,7 @@ const (
 	callTimeout      = time.Second           // one script call; its deadline inside Redis
 	askMargin        = 20 * time.Millisecond // after the deadline, before asking again
 	askPause         = 100 * time.Millisecond
-	maxPending       = 16_384   // purchases that wait on one shelf; more are overloaded
+	maxPending       = 16_384   // purchases that wait in one queue; more are overloaded
 	maxWorkers       = 8        // batches of one bucket between script and acknowledgement
 	maxAside         = 32       // of them besides, that wait to ask again or for a slow Kafka
 	maxTrims         = 64       // entries that one call deletes
@@ -67,12 +67,12 @@ const (
 type Engine struct {
 	EngineOptions
 	clock       *scripts.Clock
-	mu          sync.RWMutex // guards shelves and patience
+	mu          sync.RWMutex // guards queues and patience
 	queues      map[sale.Bucket]*bucketQueue
 	patience    map[int32]*patience // by partition
 	requests    sync.Pool
 	workers     sync.Pool
-	gate        *gate // counts flows and unacknowledged parcels
+	gate        *gate // counts workers and unacknowledged publications
 	rebalancers rebalancers
 	janitor     *janitor
 	reporter    *reporter
@@ -123,34 +123,31 @@ func (o *EngineOptions) setDefaults() {
 	}
 }
 
-// Reserve decides a purchase. It blocks, and always answers within 5 s. Where the buyer's bucket has too little and the SKU
-// has others, the others are asked before he is refused.
+// Reserve decides a purchase. It blocks, and always answers within 5 s. When the buyer's bucket has too few units and the SKU
+// has other buckets, the purchase waits for units from them before it is refused.
 func (e *Engine) Reserve(p sale.Purchase) sale.Answer {
-	came := p.ArrivedAt
-	if came.IsZero() {
-		came = time.Now()
+	arrivedAt := p.ArrivedAt
+	if arrivedAt.IsZero() {
+		arrivedAt = time.Now()
 	}
-	a := e.decide(p, came, false)
-	if p.Buckets > 1 && lacking(a) {
-		return e.waitForUnits(p, came)
-	}
-	return a
-}
-
-// decide lays a purchase on its shelf and waits for the answer. came is when it came to the engine: a purchase that is
-// tried again goes before those that came later, and keeps its bounds.
-func (e *Engine) decide(p sale.Purchase, came time.Time, again bool) sale.Answer {
-	r := e.requests.Get().(*request)
-	r.purchase, r.arrivedAt, r.again = p, came, again
-	if refusal, refused := e.queue(p).put(r); refused {
+	for again := false; ; again = true {
+		r := e.requests.Get().(*request)
+		r.purchase, r.arrivedAt, r.again = p, arrivedAt, again
+		if refusal, refused := e.queue(p).put(r); refused {
+			e.requests.Put(r)
+			return sale.Answer{Outcome: refusal}
+		}
+		<-r.done
+		answer := r.answer
+		r.purchase, r.answer = sale.Purchase{}, sale.Answer{}
 		e.requests.Put(r)
-		return sale.Answer{Outcome: refusal}
+		if p.Buckets <= 1 || !lacking(answer) {
+			return answer
+		}
+		if found := e.waitForUnits(p, arrivedAt); !found.again {
+			return found.answer
+		}
 	}
-	<-r.done
-	answer := r.answer
-	r.purchase, r.answer = sale.Purchase{}, sale.Answer{}
-	e.requests.Put(r)
-	return answer
 }
 
 // Now returns Redis's time, the zero time while Redis has never told it.
@@ -193,7 +190,7 @@ func (e *Engine) Drain(ctx context.Context) error {
 	return err
 }
 
-// shelf returns the shelf of the purchase's bucket. Shelves are bounded by the buckets of the catalogue.
+// queue returns the queue of the purchase's bucket. Queues are bounded by the buckets of the catalogue.
 func (e *Engine) queue(p sale.Purchase) *bucketQueue {
 	e.mu.RLock()
 	found := e.queues[p.Bucket]

@@ -26,7 +26,7 @@ func TestTooManyUnackedBytesAreLeftToTheRelay(t *testing.T) {
 
 // A batch drops the purchases that waited too long for it and goes on with the others.
 func TestBatchWorkerDropsStalePurchases(t *testing.T) {
-	f := &batchWorker{bucketQueue: &bucketQueue{}}
+	f := &batchWorker{queue: &bucketQueue{}}
 	now := time.Now()
 	fill := func(ages ...time.Duration) {
 		f.batch = nil

@@ -24,10 +24,10 @@ type janitor struct {
 func newJanitor() *janitor { return &janitor{} }
 
 // add hands a queue over; the queue sees to it that it is added once.
-func (j *janitor) add(s *bucketQueue) {
+func (j *janitor) add(q *bucketQueue) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.queues = append(j.queues, s)
+	j.queues = append(j.queues, q)
 }
 
 func (j *janitor) run(ctx context.Context, log *slog.Logger) {
@@ -45,8 +45,8 @@ func (j *janitor) sweep(ctx context.Context) {
 	j.queues = nil
 	j.mu.Unlock()
 	now := time.Now()
-	for _, s := range queues {
-		s.expire(now)
+	for _, q := range queues {
+		q.expire(now)
 	}
 	if j.flushing.CompareAndSwap(false, true) {
 		j.flushes.Go(func() {
@@ -54,9 +54,9 @@ func (j *janitor) sweep(ctx context.Context) {
 			flushTrims(ctx, queues)
 		})
 	}
-	for _, s := range queues {
-		if !s.leaveJanitor() {
-			j.add(s)
+	for _, q := range queues {
+		if !q.leaveJanitor() {
+			j.add(q)
 		}
 	}
 }
@@ -74,10 +74,7 @@ func flushTrims(ctx context.Context, queues []*bucketQueue) {
 	var calls []scripts.TrimCall
 	var owners []*bucketQueue
 	for _, q := range queues {
-		if !q.idle() {
-			continue
-		}
-		if trims := q.takeTrims(nil); len(trims) > 0 {
+		if trims := q.idleTrims(); len(trims) > 0 {
 			calls, owners = append(calls, scripts.TrimCall{Keys: q.keys, Trims: trims}), append(owners, q)
 		}
 	}

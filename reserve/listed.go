@@ -28,7 +28,7 @@ func (w *batchWorker) onlyListed() (left bool, err error) {
 		return false, err
 	case size != first.ListSize:
 		reason := fmt.Sprintf("list %d has %d buyers, not %d", first.ListVersion, size, first.ListSize)
-		w.engine.reporter.report(w.bucket, first.Epoch, reason)
+		w.engine.reporter.report(w.queue.bucket, first.Epoch, reason)
 		w.refuse(sale.Answer{Outcome: sale.OutcomeFenced, Reason: reason})
 		return false, nil
 	}

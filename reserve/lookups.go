@@ -22,3 +22,11 @@ func (e *Engine) Holdings(ctx context.Context, b sale.Bucket, buyer string) ([]s
 func (e *Engine) Owners(ctx context.Context, b sale.Bucket, each func(buyer string) error) error {
 	return e.Redis.EachOwner(ctx, b, each)
 }
+
+// queued reports whether Kafka has acknowledged a batch of any bucket to this gateway a short while ago.
+func (e *Engine) queued(b sale.Bucket, at scripts.WriteID) bool {
+	e.mu.RLock()
+	q := e.queues[b]
+	e.mu.RUnlock()
+	return q != nil && q.queued(at)
+}

@@ -137,7 +137,7 @@ func TestOthersDoNotWaitForALostReply(t *testing.T) {
 
 // What lies on the shelf when a flow steps aside is taken by another one, unless too many are aside or the engine drains.
 func TestStepAside(t *testing.T) {
-	s := shelfOf(3)
+	s := queueOf(3)
 	require.True(t, s.stepAside())
 	require.Equal(t, []int{0, 1}, []int{s.workers, s.waitingAside})
 	s.stepBack()

@@ -1,17 +1,17 @@
 package reserve
 
-// maxPresses bounds the presses of one buyer that wait on a shelf or are under way from it; one more is refused.
+// maxPresses bounds the presses of one buyer that wait in a queue or are under way from it; one more is refused.
 const maxPresses = 64
 
-// presses are one buyer's presses on a shelf: at most one of them is under way to Redis, and the others wait for the one
-// before. A script that had to read a buyer's orders again for each of many presses would keep Redis from everybody else.
+// presses are one buyer's presses in a queue: at most one of them is under way to Redis, and the others wait for it. A script
+// that had to read a buyer's orders again for each of many presses would keep Redis from every other buyer.
 type presses struct {
 	buyer    string
 	count    int // that wait, and the one under way
 	underWay bool
 }
 
-// lineUp counts a press of its buyer; the caller holds the lock. It refuses where too many wait already.
+// lineUp counts a press of its buyer; the caller holds the lock. It refuses the press where too many wait already.
 func (q *bucketQueue) lineUp(r *request) bool {
 	line := q.lines[r.purchase.Buyer]
 	switch {
@@ -28,7 +28,7 @@ func (q *bucketQueue) lineUp(r *request) bool {
 	return true
 }
 
-// spareLine returns one that nobody uses.
+// spareLine returns one that no buyer uses.
 func (q *bucketQueue) spareLine() *presses {
 	last := len(q.spareLines) - 1
 	if last < 0 {
@@ -39,7 +39,7 @@ func (q *bucketQueue) spareLine() *presses {
 	return line
 }
 
-// gone forgets a press that neither waits any more nor is under way; the caller holds the lock.
+// forget ends a press that neither waits any more nor is under way; the caller holds the lock.
 func (q *bucketQueue) forget(line *presses) {
 	if line.count--; line.count == 0 {
 		q.ready--
@@ -51,12 +51,13 @@ func (q *bucketQueue) forget(line *presses) {
 	}
 }
 
-// choose moves the next batch from the shelf into batch: purchases of one epoch, list and rule, in their order, of each
-// buyer the first if none of his is under way. The caller holds the lock.
-func (q *bucketQueue) takeBatch(batch []*request) []*request {
+// takeBatch moves a batch from the queue to a worker: purchases of one epoch, list and rule, in their order, of each buyer
+// the first if none of that buyer is under way. The worker keeps whose presses they are, because a request that has been
+// answered does not tell any more. The caller holds the lock.
+func (q *bucketQueue) takeBatch(w *batchWorker) {
 	left := q.pending[:0]
 	for i, r := range q.pending {
-		if len(batch) == q.engine.BatchMaxOrders || (len(batch) > 0 && !sameTerms(batch[0], r)) {
+		if len(w.batch) == q.engine.BatchMaxOrders || (len(w.batch) > 0 && !sameTerms(w.batch[0], r)) {
 			left = append(left, q.pending[i:]...)
 			break
 		}
@@ -66,33 +67,20 @@ func (q *bucketQueue) takeBatch(batch []*request) []*request {
 		}
 		r.line.underWay = true
 		q.ready--
-		batch = append(batch, r)
+		w.batch, w.lines = append(w.batch, r), append(w.lines, r.line)
+		r.line = nil
 	}
 	clear(q.pending[len(left):])
 	q.pending = left
-	return batch
 }
 
-// hold notes whose presses the batch are: a request that has been answered does not tell any more.
-func (w *batchWorker) takeLines() {
-	for _, r := range w.batch {
-		w.lines = append(w.lines, r.line)
-		r.line = nil
-	}
-}
-
-// letNext lets the next presses of the batch's buyers go on, once for each batch: Redis has decided these presses, or they
-// go no further.
-func (w *batchWorker) letNext() {
-	if len(w.lines) == 0 {
-		return
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
+// releaseLines lets the next presses of a batch's buyers go on: Redis has decided these presses, or they go no further. The
+// caller holds the lock.
+func (q *bucketQueue) releaseLines(w *batchWorker) {
 	for i, line := range w.lines {
 		line.underWay = false
-		w.ready++
-		w.forget(line)
+		q.ready++
+		q.forget(line)
 		w.lines[i] = nil
 	}
 	w.lines = w.lines[:0]

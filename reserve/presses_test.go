@@ -12,7 +12,7 @@ import (
 )
 
 // shelfOf is a shelf of small batches at which one flow works, without any server.
-func shelfOf(batch int) *bucketQueue {
+func queueOf(batch int) *bucketQueue {
 	return &bucketQueue{
 		engine: &Engine{EngineOptions: EngineOptions{BatchMaxOrders: batch}, gate: newGate()},
 		lines:  map[string]*presses{}, workers: 1, enough: make(chan struct{}, 1), inJanitor: true,
@@ -30,38 +30,40 @@ func (q *bucketQueue) lay(t testing.TB, buyer string, came time.Time) *request {
 	return r
 }
 
-// takeBatch is a flow's next batch, and who is in it.
-func (w *batchWorker) takeBatch() (buyers string) {
-	w.batch = w.nextBatch(w.batch)
-	w.takeLines()
+// buyersOfNext takes the worker's next batch, and returns who is in it.
+func (w *batchWorker) buyersOfNext() (buyers string) {
+	w.queue.next(w)
 	for _, r := range w.batch {
 		buyers += r.purchase.Buyer
 	}
 	return buyers
 }
 
+// letNext ends the script phase of the worker's batch.
+func (w *batchWorker) letNext() { w.queue.decided(w, false, 0, 0) }
+
 // One press of a buyer at a time is under way; the others wait for it, in their order, and hold up nobody else.
 func TestOnePressOfABuyerIsUnderWay(t *testing.T) {
-	s := shelfOf(3)
+	s := queueOf(3)
 	s.workers = 2
 	for _, buyer := range []string{"a", "a", "b", "a", "c", "d", "e", "f"} {
 		s.lay(t, buyer, time.Now())
 	}
-	one, two := &batchWorker{bucketQueue: s}, &batchWorker{bucketQueue: s}
-	require.Equal(t, "abc", one.takeBatch())
-	require.Equal(t, "def", two.takeBatch())
+	one, two := &batchWorker{engine: s.engine, queue: s}, &batchWorker{engine: s.engine, queue: s}
+	require.Equal(t, "abc", one.buyersOfNext())
+	require.Equal(t, "def", two.buyersOfNext())
 	require.Len(t, s.pending, 2)
 	require.Zero(t, s.ready, "both are of a buyer who has one under way")
-	require.Equal(t, "", two.takeBatch())
+	require.Equal(t, "", two.buyersOfNext())
 	require.Equal(t, 1, s.workers, "a flow that finds nobody who may go on ends")
 	two.letNext()
 	one.letNext()
-	require.Equal(t, "a", one.takeBatch())
+	require.Equal(t, "a", one.buyersOfNext())
 	one.letNext()
 	one.letNext()
-	require.Equal(t, "a", one.takeBatch())
+	require.Equal(t, "a", one.buyersOfNext())
 	one.letNext()
-	require.Equal(t, "", one.takeBatch())
+	require.Equal(t, "", one.buyersOfNext())
 	require.Zero(t, s.workers)
 	require.Empty(t, s.lines)
 	require.Zero(t, s.ready)
@@ -70,7 +72,7 @@ func TestOnePressOfABuyerIsUnderWay(t *testing.T) {
 
 // What waits of one buyer is bounded; others are not refused because of him. Who waits too long leaves the line.
 func TestPressesOfABuyerAreBounded(t *testing.T) {
-	s := shelfOf(8)
+	s := queueOf(8)
 	old := time.Now().Add(-2 * queueWait)
 	for range maxPresses {
 		s.lay(t, "a", old)

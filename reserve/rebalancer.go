@@ -82,29 +82,21 @@ func (p *waitingPurchase) wait() result {
 
 func (p *waitingPurchase) refuse(o sale.Outcome) { p.deliver(result{answer: sale.Answer{Outcome: o}}) }
 
-// seek goes on with a purchase that its bucket has refused: it is tried again when there are units for it, until the whole
-// SKU was seen to have too little since it came, or until its time is over: then nobody knows.
-func (e *Engine) waitForUnits(p sale.Purchase, came time.Time) sale.Answer {
+// waitForUnits waits on behalf of a purchase that its bucket has refused: until there are units for it and it may be tried
+// again, until the whole SKU was seen to have too few since the purchase arrived, or until its time is over; then the answer is
+// overloaded, because the engine does not know.
+func (e *Engine) waitForUnits(p sale.Purchase, arrivedAt time.Time) result {
 	if !e.gate.enter() {
-		return sale.Answer{Outcome: sale.OutcomeUnavailable}
+		return result{answer: sale.Answer{Outcome: sale.OutcomeUnavailable}}
 	}
 	defer e.gate.leave()
-	m := e.rebalancer(p)
-	for {
-		s := &waitingPurchase{
-			home: p.Bucket.Number, quantity: int64(p.Quantity), until: came.Add(unitsWithin), found: make(chan result, 1),
-		}
-		if !m.join(s) {
-			return sale.Answer{Outcome: sale.OutcomeOverloaded}
-		}
-		f := s.wait()
-		if !f.again {
-			return f.answer
-		}
-		if a := e.decide(p, came, true); !lacking(a) {
-			return a
-		}
+	waiting := &waitingPurchase{
+		home: p.Bucket.Number, quantity: int64(p.Quantity), until: arrivedAt.Add(unitsWithin), found: make(chan result, 1),
 	}
+	if !e.rebalancer(p).join(waiting) {
+		return result{answer: sale.Answer{Outcome: sale.OutcomeOverloaded}}
+	}
+	return waiting.wait()
 }
 
 func (e *Engine) rebalancer(p sale.Purchase) *rebalancer {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"flashsale/faults"
 	"flashsale/sale"
@@ -17,13 +16,13 @@ var errNoLease = errors.New("there is no valid lease of a node id")
 // whose outcome is unknown is not repeated: what it has taken stands in the journal, and the relay publishes it.
 func (e *Engine) transfer(ctx context.Context, id sale.OrderID, giver sale.BucketRow, to int, asked, kept int64,
 ) (scripts.TransferReply, error) {
-	s := e.queue(sale.Purchase{Bucket: giver.Bucket, Partition: giver.Partition})
-	now, err := s.redisTime(ctx)
+	q := e.queue(sale.Purchase{Bucket: giver.Bucket, Partition: giver.Partition})
+	now, err := q.clock.Time(ctx, e.Redis)
 	if err != nil {
 		return scripts.TransferReply{}, err
 	}
 	reply, err := e.Redis.Transfer(ctx, &scripts.TransferCall{
-		Keys: s.keys, Head: s.head, Epoch: giver.Epoch, Highest: s.seen(giver.Epoch),
+		Keys: q.keys, Head: q.head, Epoch: giver.Epoch, Highest: q.seen(giver.Epoch),
 		DeadlineMS: now.Add(callTimeout).UnixMilli(), MaxJournal: e.JournalMaxOrders, ID: id, To: to, Asked: asked, Kept: kept,
 	})
 	if err != nil {
@@ -34,33 +33,20 @@ func (e *Engine) transfer(ctx context.Context, id sale.OrderID, giver sale.Bucke
 		e.reporter.report(giver.Bucket, giver.Epoch, reply.Detail)
 	case reply.Code == scripts.CodeOK:
 		faults.Point("reserve.transfer-taken")
-		s.learn(reply.Epoch, reply.Sequence)
-		s.forward(reply)
+		q.learn(reply.Epoch, reply.Sequence)
+		q.forward(reply)
 		faults.Point("reserve.transfer-sent")
 	}
 	return reply, nil
 }
 
-// forward begins to publish a transfer's entry, as the entry of a batch that nobody waits for.
+// forward begins to publish a transfer's entry, as the entry of a batch for which no request waits.
 func (q *bucketQueue) forward(reply scripts.TransferReply) {
 	p := &publication{
-		shelf: q, WriteID: scripts.WriteID{Epoch: reply.Epoch, Sequence: reply.Sequence}, nowMS: reply.NowMS, entryID: reply.EntryID,
+		queue: q, WriteID: scripts.WriteID{Epoch: reply.Epoch, Sequence: reply.Sequence}, nowMS: reply.NowMS, entryID: reply.EntryID,
 		record: []byte(reply.Record), backoff: republishFirst, acked: make(chan struct{}),
 	}
 	if p.reserveBytes() {
 		p.send()
 	}
-}
-
-// redisTime returns the time of the server that holds the bucket, which is asked when it is not known yet.
-func (q *bucketQueue) redisTime(ctx context.Context) (time.Time, error) {
-	now, known := q.clock.Now()
-	if known {
-		return now, nil
-	}
-	if err := q.clock.Poll(ctx, q.engine.Redis); err != nil {
-		return time.Time{}, fmt.Errorf("%w: redis's clock is not known: %w", scripts.ErrNotSent, err)
-	}
-	now, _ = q.clock.Now()
-	return now, nil
 }

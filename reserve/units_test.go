@@ -23,7 +23,7 @@ func TestPublicationsOutliveTheRequestsThatWereRefused(t *testing.T) {
 	b := sale.Bucket{Sale: "sale", SKU: "phone"}
 	refused, taken := &request{done: make(chan struct{}, 1)}, &request{done: make(chan struct{}, 1)}
 	taken.purchase = sale.Purchase{Bucket: b, Epoch: 7, Buyer: "anna", Quantity: 1}
-	f := &batchWorker{bucketQueue: &bucketQueue{bucket: b}, batch: []*request{refused, taken}, orderIDs: []sale.OrderID{20, 21}}
+	f := &batchWorker{queue: &bucketQueue{bucket: b}, batch: []*request{refused, taken}, orderIDs: []sale.OrderID{20, 21}}
 	f.answerVerdicts(scripts.ReserveReply{Epoch: 7, Sequence: 5, Verdicts: "S\nA 3 1790000000123"})
 	require.Equal(t, sale.OutcomeSoldOut, refused.answer.Outcome)
 	require.Len(t, f.publications, 1)
@@ -38,7 +38,7 @@ func TestPublicationsOutliveTheRequestsThatWereRefused(t *testing.T) {
 // Whoever is not told apart by the script hears that the outcome is unknown.
 func TestUnreadableVerdictsAreUnknown(t *testing.T) {
 	e := &Engine{EngineOptions: EngineOptions{Log: slog.New(slog.DiscardHandler)}}
-	f := &batchWorker{bucketQueue: &bucketQueue{engine: e}}
+	f := &batchWorker{engine: e, queue: &bucketQueue{engine: e}}
 	for i := range 3 {
 		f.batch = append(f.batch, &request{done: make(chan struct{}, 1)})
 		f.orderIDs = append(f.orderIDs, sale.OrderID(i+1))
@@ -93,7 +93,7 @@ func TestUnackedBytesAreBounded(t *testing.T) {
 
 // A shelf keeps purchases of different epochs and lists apart, and lets a second flow take full batches only.
 func TestBucketQueueNext(t *testing.T) {
-	s := shelfOf(3)
+	s := queueOf(3)
 	add := func(epoch, list int64) {
 		r := s.lay(t, fmt.Sprint("buyer ", len(s.lines)), time.Now())
 		r.purchase.Epoch, r.purchase.ListVersion = epoch, list
@@ -103,24 +103,26 @@ func TestBucketQueueNext(t *testing.T) {
 	}
 	var sizes []int
 	for {
-		batch := s.nextBatch(nil)
-		if len(batch) == 0 {
+		w := &batchWorker{engine: s.engine, queue: s}
+		if !s.next(w) {
 			break
 		}
-		sizes = append(sizes, len(batch))
+		sizes = append(sizes, len(w.batch))
 	}
 	require.Equal(t, []int{2, 1, 3, 1}, sizes)
 	require.Zero(t, s.workers)
 	s.workers = 2
 	add(1, 0)
-	require.Empty(t, s.nextBatch(nil), "the other flow takes it")
+	w := &batchWorker{engine: s.engine, queue: s}
+	require.False(t, s.next(w), "the other worker takes it")
 	require.Equal(t, 1, s.workers)
-	require.Len(t, s.nextBatch(nil), 1)
+	require.True(t, s.next(w))
+	require.Len(t, w.batch, 1)
 }
 
 // Purchases that waited too long for their batch are answered, the younger ones go on waiting.
 func TestBucketQueueExpire(t *testing.T) {
-	s := shelfOf(8)
+	s := queueOf(8)
 	now := time.Now()
 	for _, age := range []time.Duration{2 * queueWait, queueWait + 1, queueWait, 0} {
 		s.lay(t, fmt.Sprint("buyer ", age), now.Add(-age))

@@ -2,6 +2,7 @@ package scripts
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -63,7 +64,20 @@ func (c *Clock) Now() (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// ahead returns how far this machine's wall clock is ahead of Redis's, and whether that is known.
+// Time returns Redis's time, and asks Redis for it while no sample was taken. Its error wraps ErrNotSent.
+func (c *Clock) Time(ctx context.Context, r *Redis) (time.Time, error) {
+	now, known := c.Now()
+	if known {
+		return now, nil
+	}
+	if err := c.Poll(ctx, r); err != nil {
+		return time.Time{}, fmt.Errorf("%w: redis's clock is not known: %w", ErrNotSent, err)
+	}
+	now, _ = c.Now()
+	return now, nil
+}
+
+// Ahead returns how far this machine's wall clock is ahead of Redis's, and whether that is known.
 func (c *Clock) Ahead() (time.Duration, bool) {
 	now, known := c.Now()
 	return time.Now().Round(0).Sub(now), known

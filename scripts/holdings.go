@@ -18,7 +18,7 @@ func (r *Redis) Holdings(ctx context.Context, b sale.Bucket, buyer string, queue
 	var value string
 	err := r.pipeline(ctx, 2, func(c rueidis.Client, i int) rueidis.Completed {
 		if i == 0 {
-			return c.B().Hmget().Key(keys.Meta).Field("epoch", "base_ms", "held").Build()
+			return c.B().Hmget().Key(keys.Meta).Field("epoch", "base_ms", "journaled").Build()
 		}
 		return c.B().Hget().Key(keys.Buyers).Field(buyer).Build()
 	}, func(i int, result rueidis.RedisResult) (err error) {
@@ -37,11 +37,13 @@ func (r *Redis) Holdings(ctx context.Context, b sale.Bucket, buyer string, queue
 		return nil, err
 	}
 	fields := fieldReader{values: meta}
-	epoch, base, held := fields.number(0), fields.number(1), fields.number(2)
+	epoch, base := fields.number(0), fields.number(1)
+	// A bucket that an older version has loaded has no count of this name: then the journal itself is asked.
+	some := meta[2].IsNil() || fields.number(2) > 0
 	if fields.err != nil {
 		return nil, fields.err
 	}
-	journaled, err := r.journaled(ctx, keys, epoch, held, entries)
+	journaled, err := r.journaled(ctx, keys, epoch, some, entries)
 	if err != nil {
 		return nil, err
 	}
@@ -69,11 +71,11 @@ func holdingsOf(entries []buyerEntry, base int64, journaled map[int64]bool) []sa
 	return holdings
 }
 
-// journaled tells which sequences of the entries still are in the journal.
-func (r *Redis) journaled(ctx context.Context, keys BucketKeys, epoch, held int64, entries []buyerEntry) (map[int64]bool, error) {
+// journaled tells which sequences of the entries still are in the journal, where it may hold some.
+func (r *Redis) journaled(ctx context.Context, keys BucketKeys, epoch int64, some bool, entries []buyerEntry) (map[int64]bool, error) {
 	var sequences []int64
 	for _, e := range entries {
-		if e.sequence > 0 && held > 0 && !e.released {
+		if some && e.sequence > 0 && !e.released {
 			sequences = append(sequences, e.sequence)
 		}
 	}

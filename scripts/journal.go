@@ -92,7 +92,7 @@ type journalCount struct {
 func (r *Redis) JournalCounts(ctx context.Context, buckets []sale.Bucket) ([]journalCount, error) {
 	counts := make([]journalCount, len(buckets))
 	err := r.pipeline(ctx, len(buckets), func(c rueidis.Client, i int) rueidis.Completed {
-		return c.B().Hmget().Key(r.Keys(buckets[i]).Meta).Field("held", "version").Build()
+		return c.B().Hmget().Key(r.Keys(buckets[i]).Meta).Field("journaled", "version").Build()
 	}, func(i int, result rueidis.RedisResult) error {
 		values, err := result.ToArray()
 		if err != nil {

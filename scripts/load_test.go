@@ -53,10 +53,10 @@ func TestLoadStepsAreFenced(t *testing.T) {
 	require.Equal(t, "older", reply(steps.begin), "an open epoch is not loaded again")
 	require.Empty(t, doubt())
 	call := ReserveCall{
-		Keys: r.Keys(b), Head: "sale phone 0", Epoch: 7, DeadlineMS: farDeadline, MaxJournal: 10, OrderIDs: []sale.OrderID{2, 3},
+		Keys: r.Keys(b), Head: "sale phone 0", Clock: NewClock(nil), Within: time.Second, Epoch: 7, DeadlineMS: farDeadline, MaxJournal: 10, OrderIDs: []sale.OrderID{2, 3},
 		Purchases: []*sale.Purchase{{Buyer: "zed", Quantity: 1}, {Buyer: "ann", Quantity: 1}},
 	}
-	sold, err := r.Reserve(ctx, &call, NewArgumentBuffer())
+	sold, err := r.Reserve(&call, NewArgumentBuffer())
 	require.NoError(t, err)
 	require.Equal(t, "B 1 1 1\nT", sold.Verdicts)
 }

@@ -12,24 +12,24 @@ import (
 // stockModel states the rules of the scripts in Go, for one bucket, without Redis. What it cannot know (Redis's clock)
 // it is told.
 type stockModel struct {
-	here                        bool // the meta hash exists
-	epoch                       int64
-	loaded                      string // loaded_state
-	replid, realReplid          string
-	checked, base               int64
-	available, seq, taken, held int64
-	moved                       int64 // part of taken, by transfers
-	returned                    int64 // by the outbox
-	outbox, outboxSeq           int64 // the highest row applied, and the sequence of the write that did it
-	version                     int64
-	state                       sale.State
-	starts, ends                int64
-	limit                       int
-	buyers                      map[string][]buyerEntry
-	forgotten                   int // released orders that releases have pushed out
-	refused                     int // orders of which a refusal by hand has left nothing
-	journal                     []modelJournal
-	head                        string
+	here                             bool // the meta hash exists
+	epoch                            int64
+	loaded                           string // loaded_state
+	replid, realReplid               string
+	checked, base                    int64
+	available, seq, taken, journaled int64
+	moved                            int64 // part of taken, by transfers
+	returned                         int64 // by the outbox
+	outbox, outboxSeq                int64 // the highest row applied, and the sequence of the write that did it
+	version                          int64
+	state                            sale.State
+	starts, ends                     int64
+	limit                            int
+	buyers                           map[string][]buyerEntry
+	forgotten                        int // released orders that releases have pushed out
+	refused                          int // orders of which a refusal by hand has left nothing
+	journal                          []modelJournal
+	head                             string
 }
 
 type modelJournal struct {
@@ -113,13 +113,13 @@ func (m *stockModel) window(now int64) string {
 // decide goes through the batch in order. A replay looks at the journal before this call, and at what the call itself takes.
 func (m *stockModel) decide(c *ReserveCall, now int64, window string, reply *ReserveReply) {
 	before := slices.Clone(m.journal)
-	heldBefore := m.held
+	journaledBefore := m.journaled
 	var verdicts []string
 	var batch sale.Batch
 	for i := range c.Purchases {
 		p, id := *c.Purchases[i], c.OrderIDs[i]
 		unpaid := m.tooMany(p.Buyer, c.Grief, now)
-		verdict := m.ladder(p, id, window, unpaid, heldBefore+int64(len(batch.Orders)) >= int64(c.MaxJournal), before, heldBefore)
+		verdict := m.ladder(p, id, window, unpaid, journaledBefore+int64(len(batch.Orders)) >= int64(c.MaxJournal), before, journaledBefore)
 		if verdict == "T" {
 			batch.Orders = append(batch.Orders, sale.RecordOrder{OrderID: id, Quantity: p.Quantity, Buyer: p.Buyer, Key: p.Key})
 			m.buyers[p.Buyer] = append(m.buyers[p.Buyer], buyerEntry{
@@ -143,11 +143,11 @@ func (m *stockModel) decide(c *ReserveCall, now int64, window string, reply *Res
 	entry := modelJournal{epoch: m.epoch, seq: m.seq, batchID: batch.BatchID, record: reply.Record, orders: len(batch.Orders)}
 	reply.EntryID = entry.id()
 	m.journal = append(m.journal, entry)
-	m.held += int64(entry.orders)
+	m.journaled += int64(entry.orders)
 }
 
 // ladder is one purchase: the first rule that applies, one line each.
-func (m *stockModel) ladder(p sale.Purchase, id sale.OrderID, window, unpaid string, full bool, journal []modelJournal, held int64) string {
+func (m *stockModel) ladder(p sale.Purchase, id sale.OrderID, window, unpaid string, full bool, journal []modelJournal, journaled int64) string {
 	entries := m.buyers[p.Buyer]
 	bought, latest := 0, sale.OrderID(0)
 	var same *buyerEntry
@@ -172,7 +172,7 @@ func (m *stockModel) ladder(p sale.Purchase, id sale.OrderID, window, unpaid str
 		return "K " + base36(same.orderID)
 	case same != nil:
 		kept := slices.ContainsFunc(journal, func(j modelJournal) bool { return j.epoch == m.epoch && j.seq == same.sequence })
-		kept = kept && held > 0 || same.sequence == m.seq+1
+		kept = kept && journaled > 0 || same.sequence == m.seq+1
 		return fmt.Sprintf("R %s %d %d %d %s", base36(same.orderID), same.quantity, same.sequence, m.created(*same), flag(kept))
 	case p.Quantity > m.limit:
 		return fmt.Sprintf("L %d", m.limit)
@@ -247,7 +247,7 @@ func (m *stockModel) trim(t Trim) bool {
 	}
 	m.journal = slices.Delete(m.journal, at, at+1)
 	if m.here {
-		m.held = max(m.held-int64(t.Orders), 0)
+		m.journaled = max(m.journaled-int64(t.Orders), 0)
 	}
 	return true
 }
@@ -286,7 +286,7 @@ func (m *stockModel) load(l sale.Load, base int64, watched bool) bool {
 		return false
 	}
 	if !m.here || len(m.journal) == 0 {
-		m.held = 0
+		m.journaled = 0
 	}
 	if !m.here || m.version < l.Window.Version {
 		m.setWindow(l.Window)
@@ -320,9 +320,9 @@ func (m *stockModel) forget() {
 func (m *stockModel) image() []string {
 	var lines []string
 	if m.here {
-		lines = append(lines, fmt.Sprintf("meta epoch=%d state=%s replid=%s checked=%d base=%d available=%d seq=%d taken=%d held=%d "+
+		lines = append(lines, fmt.Sprintf("meta epoch=%d state=%s replid=%s checked=%d base=%d available=%d seq=%d taken=%d journaled=%d "+
 			"moved=%d returned=%d outbox=%d outbox_seq=%d version=%d sale=%s starts=%d ends=%d limit=%d", m.epoch, m.loaded, m.replid, m.checked, m.base, m.available, m.seq,
-			m.taken, m.held, m.moved, m.returned, m.outbox, m.outboxSeq, m.version, m.state, m.starts, m.ends, m.limit))
+			m.taken, m.journaled, m.moved, m.returned, m.outbox, m.outboxSeq, m.version, m.state, m.starts, m.ends, m.limit))
 	}
 	for buyer, entries := range m.buyers {
 		var value []string

@@ -32,14 +32,14 @@ func (m *stockModel) transfer(c *TransferCall, now int64) TransferReply {
 		return refuse("fenced", "sequence")
 	case window != "":
 		return refuse("window", window)
-	case m.held >= int64(c.MaxJournal):
+	case m.journaled >= int64(c.MaxJournal):
 		return refuse("full", "")
 	case m.available <= c.Kept:
 		return refuse("none", "")
 	}
 	units := transferred(m.available-c.Kept, c.Asked)
 	m.available, m.taken, m.moved = m.available-units, m.taken+units, m.moved+units
-	m.seq, m.held, m.checked = m.seq+1, m.held+1, checked
+	m.seq, m.journaled, m.checked = m.seq+1, m.journaled+1, checked
 	bucket := bucketOfHead(m.head)
 	record := sale.AppendTransfer(nil, &sale.Transfer{
 		Bucket: bucket, Epoch: m.epoch, Sequence: m.seq, TransferID: c.ID, CreatedMS: now, To: c.To, Units: units,
@@ -92,24 +92,24 @@ var everyTransfer = []string{
 // The comparison finds bugs that are put into the transfer script, each within a short run.
 func TestModelFindsBugsOfTransfers(t *testing.T) {
 	bugs := map[string][2]string{
-		"takes what is kept":               {"local spare = available - tonumber(ARGV[9])", "local spare = available"},
-		"takes more than there is":         {"math.min(spare, ", "math.max(0, "},
-		"brings too little":                {"math.max(tonumber(ARGV[8]), ", "math.max(0, "},
-		"rounds down":                      {"math.ceil", "math.floor"},
-		"the units stay":                   {"'available', available - units", "'available', available"},
-		"taken does not grow":              {"'taken', taken + units", "'taken', taken"},
-		"moved does not grow":              {"'moved', moved + units", "'moved', moved"},
-		"held does not grow":               {"'held', held + 1", "'held', held"},
-		"no sequence number of its own":    {"sequence = sequence + 1", ""},
-		"not journaled":                    {"call('XADD', journal_key, entry_id, 'r', record)", ""},
-		"an older sequence passes":         {"if sequence < tonumber(ARGV[2])", "if false"},
-		"another epoch passes":             {"if epoch ~= ARGV[1]", "if false"},
-		"a closed bucket gives":            {"if meta[12] ~= 'open'", "if false"},
-		"a late call is served":            {"if now > tonumber(ARGV[3])", "if false"},
-		"another server's data is used":    {"if wrong_replid()", "if false and wrong_replid()"},
-		"a paused sale gives":              {"if state ~= 'open' then return 'paused' end", ""},
-		"the journal has no bound":         {"if held >= tonumber(ARGV[4])", "if false"},
-		"the look at the server is undone": {"'checked_ms', checked", "'checked_ms', 0"},
+		"takes what is kept":                     {"local spare = available - tonumber(ARGV[9])", "local spare = available"},
+		"takes more than there is":               {"math.min(spare, ", "math.max(0, "},
+		"brings too little":                      {"math.max(tonumber(ARGV[8]), ", "math.max(0, "},
+		"rounds down":                            {"math.ceil", "math.floor"},
+		"the units stay":                         {"'available', available - units", "'available', available"},
+		"taken does not grow":                    {"'taken', taken + units", "'taken', taken"},
+		"moved does not grow":                    {"'moved', moved + units", "'moved', moved"},
+		"the count of the journal does not grow": {"'journaled', journaled + 1", "'journaled', journaled"},
+		"no sequence number of its own":          {"sequence = sequence + 1", ""},
+		"not journaled":                          {"call('XADD', journal_key, entry_id, 'r', record)", ""},
+		"an older sequence passes":               {"if sequence < tonumber(ARGV[2])", "if false"},
+		"another epoch passes":                   {"if epoch ~= ARGV[1]", "if false"},
+		"a closed bucket gives":                  {"if meta[12] ~= 'open'", "if false"},
+		"a late call is served":                  {"if now > tonumber(ARGV[3])", "if false"},
+		"another server's data is used":          {"if wrong_replid()", "if false and wrong_replid()"},
+		"a paused sale gives":                    {"if state ~= 'open' then return 'paused' end", ""},
+		"the journal has no bound":               {"if journaled >= tonumber(ARGV[4])", "if false"},
+		"the look at the server is undone":       {"'checked_ms', checked", "'checked_ms', 0"},
 	}
 	r := dial(t, Options{Namespace: namespace(t), Addrs: []string{harness.SharedRedis(t).Addr}})
 	replid, seed := replidOf(t, r), modelSeed(t)

@@ -58,11 +58,11 @@ local quantities_at = ARGV[9] == '1' and heads_at + n
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local since = now - tonumber(ARGV[12])
-local meta = call('HMGET', meta_key, 'epoch', 'replid', 'checked_ms', 'base_ms', 'available', 'seq', 'taken', 'held',
-  'state', 'starts_ms', 'ends_ms', 'limit', 'loaded_state')
+local meta = call('HMGET', meta_key, 'epoch', 'replid', 'checked_ms', 'base_ms', 'available', 'seq', 'taken',
+  'journaled', 'state', 'starts_ms', 'ends_ms', 'limit', 'loaded_state')
 local epoch, replid, checked, base = meta[1] or '0', meta[2], tonumber(meta[3] or 0), tonumber(meta[4] or 0)
 local available, sequence = tonumber(meta[5] or 0), tonumber(meta[6] or 0)
-local taken, held, limit = tonumber(meta[7] or 0), tonumber(meta[8] or 0), tonumber(meta[12] or 0)
+local taken, journaled, limit = tonumber(meta[7] or 0), tonumber(meta[8] or 0), tonumber(meta[12] or 0)
 
 local function nothing(code, detail)
   return {code, detail, epoch, sequence, now, available, '', '', '', ''}
@@ -107,9 +107,9 @@ end
 local entry_cache = {}
 -- Whether the entry of a sequence number of this epoch is in the journal, or this call is about to write it: '1' or '0'
 -- (rule: held-while-journaled).
-local function journaled(seq)
+local function in_journal(seq)
   if seq == sequence + 1 then return '1' end
-  if held == 0 or seq == 0 then return '0' end
+  if journaled == 0 or seq == 0 then return '0' end
   if not entry_cache[seq] then
     local id = epoch .. string.format('%010.0f', seq)
     entry_cache[seq] = #call('XRANGE', journal_key, id, id, 'COUNT', 1) > 0 and '1' or '0'
@@ -151,7 +151,7 @@ local function judge(entries, head, count)
     if id and tonumber(qty) ~= count then verdict = 'K ' .. id
     elseif id then
       local number, created = taken_at(seq, sign, dt)
-      verdict = concat({'R', id, qty, number, created, journaled(number)}, ' ')
+      verdict = concat({'R', id, qty, number, created, in_journal(number)}, ' ')
     end
   end
   at = 2
@@ -187,7 +187,7 @@ for i = 1, n do
   if entries then bought, latest, released, recent, verdict, mine = judge(entries, head, count) end
   if mine then verdicts[i] = verdict
   elseif window then verdicts[i] = 'W'
-  elseif held + took >= journal_max then verdicts[i] = 'J'
+  elseif journaled + took >= journal_max then verdicts[i] = 'J'
   elseif verdict then verdicts[i] = verdict
   elseif bought + count > limit then
     verdicts[i] = count > limit and 'L ' .. limit or concat({'B', limit, bought, latest}, ' ')
@@ -222,11 +222,11 @@ if took > 0 then
   call('HSET', buyers_key, unpack(writes))
 end
 for at = trims_at + 1, buyers_at, 2 do -- rule: trim-exact
-  if call('XDEL', journal_key, ARGV[at]) == 1 then held = held - ARGV[at + 1] end
+  if call('XDEL', journal_key, ARGV[at]) == 1 then journaled = journaled - ARGV[at + 1] end
 end
 if took > 0 or trims > 0 or checked ~= tonumber(meta[3]) then
   call('HSET', meta_key, 'available', available, 'seq', sequence, 'taken', taken + units,
-    'held', math.max(held + took, 0), 'checked_ms', checked)
+    'journaled', math.max(journaled + took, 0), 'checked_ms', checked)
 end
 if took == n then return {'ok', '', epoch, sequence, now, available, entry_id, head, '', 'all'} end
 return {'ok', window or '', epoch, sequence, now, available, entry_id, head, lines, concat(verdicts, '\n')}

@@ -31,11 +31,11 @@ local call, match = redis.call, string.match
 
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local meta = call('HMGET', meta_key, 'epoch', 'replid', 'checked_ms', 'available', 'seq', 'taken', 'held', 'moved',
+local meta = call('HMGET', meta_key, 'epoch', 'replid', 'checked_ms', 'available', 'seq', 'taken', 'journaled', 'moved',
   'state', 'starts_ms', 'ends_ms', 'loaded_state')
 local epoch, replid, checked = meta[1] or '0', meta[2], tonumber(meta[3] or 0)
 local available, sequence = tonumber(meta[4] or 0), tonumber(meta[5] or 0)
-local taken, held, moved = tonumber(meta[6] or 0), tonumber(meta[7] or 0), tonumber(meta[8] or 0)
+local taken, journaled, moved = tonumber(meta[6] or 0), tonumber(meta[7] or 0), tonumber(meta[8] or 0)
 
 local function nothing(code, detail)
   return {code, detail, epoch, sequence, now, 0, moved, '', ''}
@@ -64,7 +64,7 @@ if wrong_replid() then return nothing('fenced', 'replid') end
 if sequence < tonumber(ARGV[2]) then return nothing('fenced', 'sequence') end
 local window = closed_window()
 if window then return nothing('window', window) end
-if held >= tonumber(ARGV[4]) then return nothing('full', '') end
+if journaled >= tonumber(ARGV[4]) then return nothing('full', '') end
 local spare = available - tonumber(ARGV[9])
 if spare <= 0 then return nothing('none', '') end
 
@@ -74,5 +74,5 @@ local entry_id = epoch .. string.format('%010.0f', sequence) .. '-' .. ARGV[6]
 local record = table.concat({'fs1 transfer', ARGV[5], epoch, sequence, ARGV[6], now, ARGV[7], units}, ' ') .. '\n'
 call('XADD', journal_key, entry_id, 'r', record) -- rule: transfer-journaled
 call('HSET', meta_key, 'available', available - units, 'seq', sequence, 'taken', taken + units, 'moved', moved + units,
-  'held', held + 1, 'checked_ms', checked)
+  'journaled', journaled + 1, 'checked_ms', checked)
 return {'ok', '', epoch, sequence, now, units, moved + units, entry_id, record}

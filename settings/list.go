@@ -150,7 +150,7 @@ func reserveSection() []Setting {
 	return []Setting{
 		{Name: "reserve.journal_max_orders", Default: "100000", Unit: "orders", Used: []string{gateway, dev},
 			check: between(1, 10_000_000),
-			Doc:   "Orders per bucket that may be held in Redis; beyond it the answer is unavailable.",
+			Doc:   "Orders that the journal of a bucket may have; beyond it the answer is unavailable.",
 			bind:  func(s *Settings) any { return &s.Reserve.JournalMaxOrders }},
 		{Name: "reserve.batch_max_orders", Default: "256", Unit: "orders", Used: []string{gateway, dev}, check: between(1, 1000),
 			Doc:  "Purchases in one script call.",

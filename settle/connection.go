@@ -6,66 +6,78 @@ import (
 	"fmt"
 
 	"github.com/IBM/sarama"
+
+	"flashsale/kafka"
+	"flashsale/role"
 )
 
 // connection is everything that is open towards Kafka. A broker answers the requests of one connection in their order, and
 // a fetch waits for records: what must not wait with it goes over the side client.
 type connection struct {
-	giveUp   context.CancelFunc // ends every connection, so that what waits for an answer fails at once
-	client   *groupClient       // of the group
-	group    sarama.ConsumerGroup
-	side     sarama.Client // of all below
-	admin    sarama.ClusterAdmin
-	producer sarama.SyncProducer
+	giveUp context.CancelFunc // ends every connection, so that what waits for an answer fails at once
+	client *groupClient       // of the group
+	group  sarama.ConsumerGroup
+	side   sarama.Client // of the admin, the offsets and the dead letters
+	admin  sarama.ClusterAdmin
 }
 
 // connect opens the connection and checks the topics, again and again until both succeed; nil when ctx ends first.
-func (s *Settler) connect(ctx context.Context) *connection {
-	for try := 0; ctx.Err() == nil; try++ {
-		conn := &connection{}
-		var until context.Context
-		until, conn.giveUp = context.WithCancel(context.WithoutCancel(ctx))
-		opened := make(chan struct{})
-		err := await(ctx, func() error {
-			defer close(opened)
-			return conn.open(until, s)
-		})
+func (s *Settler) connect(ctx context.Context) (conn *connection) {
+	failures := 0
+	role.Until(ctx, role.Backoff, func() (done bool) {
+		if ctx.Err() != nil {
+			return true
+		}
+		opened, err := s.tryConnect(ctx)
 		if err == nil {
-			return conn
+			conn = opened
+			return true
 		}
-		conn.giveUp()
-		<-opened
-		s.setKafka(err.Error())
-		s.progress.failed(err)
-		err = errors.Join(err, conn.close())
-		if noteworthy(try) {
-			s.log.Warn("kafka cannot be used yet", "try", try+1, "error", err)
+		if failures++; role.Noteworthy(failures) {
+			s.log.Warn("kafka cannot be used yet", "try", failures, "error", err)
 		}
-		pause(ctx, try)
+		return false
+	})
+	return conn
+}
+
+// tryConnect opens the connection and checks the topics once.
+func (s *Settler) tryConnect(ctx context.Context) (*connection, error) {
+	conn := &connection{}
+	var until context.Context
+	until, conn.giveUp = context.WithCancel(context.WithoutCancel(ctx))
+	opened := make(chan struct{})
+	err := kafka.Await(ctx, func() error {
+		defer close(opened)
+		return conn.open(until, s)
+	})
+	if err == nil {
+		return conn, nil
 	}
-	return nil
+	conn.giveUp()
+	<-opened
+	s.setKafka(err.Error())
+	s.progress.failed(err)
+	return nil, errors.Join(err, conn.close())
 }
 
 func (c *connection) open(until context.Context, s *Settler) (err error) {
-	brokers, config := s.options.Kafka.Brokers, boundTo(until, s.config)
-	if c.side, err = sarama.NewClient(brokers, promptConfig(config)); err != nil {
+	brokers, config := s.options.Kafka.Brokers, kafka.BoundTo(until, s.config)
+	if c.side, err = sarama.NewClient(brokers, kafka.Prompt(config)); err != nil {
 		return fmt.Errorf("reach kafka at %v: %w", brokers, err)
 	}
 	if c.admin, err = sarama.NewClusterAdminFromClient(c.side); err != nil {
 		return fmt.Errorf("reach the kafka controller: %w", err)
 	}
-	if err = checkTopics(c.admin, s.topics, s.options.Partitions); err != nil {
+	if err = s.topics.Check(c.admin, s.options.Partitions); err != nil {
 		return err
-	}
-	if c.producer, err = sarama.NewSyncProducerFromClient(c.side); err != nil {
-		return fmt.Errorf("start the dead-letter producer: %w", err)
 	}
 	client, err := sarama.NewClient(brokers, groupConfig(config))
 	if err != nil {
 		return fmt.Errorf("reach kafka at %v: %w", brokers, err)
 	}
 	c.client = &groupClient{Client: client}
-	if c.group, err = sarama.NewConsumerGroupFromClient(GroupOf(s.options.Namespace), c.client); err != nil {
+	if c.group, err = sarama.NewConsumerGroupFromClient(kafka.GroupOf(s.options.Namespace), c.client); err != nil {
 		return fmt.Errorf("start the consumer group: %w", err)
 	}
 	return nil
@@ -79,9 +91,6 @@ func (c *connection) close() error {
 	}
 	if c.client != nil {
 		err = errors.Join(err, c.client.Close())
-	}
-	if c.producer != nil {
-		err = errors.Join(err, c.producer.Close())
 	}
 	if c.side != nil {
 		err = errors.Join(err, c.side.Close())

@@ -10,38 +10,41 @@ import (
 	"github.com/IBM/sarama"
 
 	"flashsale/faults"
+	"flashsale/kafka"
+	"flashsale/role"
 	"flashsale/sale"
 )
 
 // consumer is this process's member of the consumer group, as sarama calls it: Setup and Cleanup around each session,
 // ConsumeClaim for each partition of it.
 type consumer struct {
-	settling  *settling
-	lag       *lag
-	pressure  *pressure
-	log       *slog.Logger
-	positions *positions
-	maxRows   int
-	maxBytes  int
-	progress  *progress
-	present   func(*places) // hears of the places of each session
-	halt      func(error)   // ends this process's settling for good, with the reason
+	settling *settling
+	lag      *lag
+	pressure *pressure
+	log      *slog.Logger
+	offsets  *offsetReader
+	maxRows  int
+	maxBytes int
+	progress *progress
+	onStarts func(*partitionStarts) // called with the starts of each session
+	halt     func(error)            // ends this process's settling for good, with the reason
 
 	// Set by Setup, read by the claims of the session, which begin after it and end before Cleanup.
-	places    *places
+	starts    *partitionStarts
 	committer *committer
 	seekers   sync.WaitGroup
 }
 
-// Setup begins to find where every partition of the new session is continued, and returns when that is known of all, or
-// after tellWithin: what is found later begins later. It waits for a database that is away: the session stays alive meanwhile.
+// Setup begins to find where every partition of the new session is continued, and returns when it knows that of all, or
+// after startsWithin: a partition that is found later begins later. Setup waits for a database that is away, and the session
+// stays alive meanwhile.
 func (c *consumer) Setup(session sarama.ConsumerGroupSession) error {
 	c.committer = startCommitter(session)
-	partitions := session.Claims()[c.positions.topic]
-	c.lag.keep(partitions)
+	partitions := session.Claims()[c.offsets.topic]
+	c.lag.keepOnly(partitions)
 	if len(partitions) == 0 {
-		c.places = newPlaces(session.Context(), "", nil)
-		c.progress.begins()
+		c.starts = newPartitionStarts(session.Context(), "", nil)
+		c.progress.sessionBegan()
 		return nil
 	}
 	settled, err := c.settled(session.Context())
@@ -50,62 +53,62 @@ func (c *consumer) Setup(session sarama.ConsumerGroupSession) error {
 	}
 	var topicID string
 	var committed *sarama.OffsetFetchResponse
-	err = await(session.Context(), func() (err error) {
-		if topicID, err = c.positions.identify(); err == nil {
-			committed, err = c.positions.committed(partitions)
+	err = kafka.Await(session.Context(), func() (err error) {
+		if topicID, err = c.offsets.identify(); err == nil {
+			committed, err = c.offsets.committed(partitions)
 		}
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	c.places = newPlaces(session.Context(), topicID, partitions)
-	c.present(c.places)
+	c.starts = newPartitionStarts(session.Context(), topicID, partitions)
+	c.onStarts(c.starts)
 	for _, partition := range partitions {
-		c.seekers.Go(func() { c.seek(session, partition, committed.GetBlock(c.positions.topic, partition), settled) })
+		c.seekers.Go(func() { c.seek(session, partition, committed.GetBlock(c.offsets.topic, partition), settled) })
 	}
-	starts := c.places.waitForAll()
-	c.progress.begins()
-	c.log.Info("partitions assigned", "topic", c.positions.topic, "partitions", len(partitions), "starts", starts)
+	starts := c.starts.waitForAll()
+	c.progress.sessionBegan()
+	c.log.Info("partitions assigned", "topic", c.offsets.topic, "partitions", len(partitions), "starts", starts)
 	return nil
 }
 
 // settled reads what the database has settled. While it is away, Kafka is not what keeps the session from beginning.
 func (c *consumer) settled(ctx context.Context) (settled []sale.Position, err error) {
-	c.progress.pauses()
-	defer c.progress.joins()
+	c.progress.stopWaitingForKafka()
+	defer c.progress.waitForKafka()
 	err = c.settling.persist(ctx, "read positions", func(ctx context.Context) (err error) {
-		settled, err = c.settling.books.Positions(ctx)
+		settled, err = c.settling.store.Positions(ctx)
 		return err
 	})
 	return settled, err
 }
 
-// Found waits until it is known where a partition of the session is continued; false when the session ends first. Whoever
-// runs the sessions asks before the partition is read.
+// Found waits until it is known where a partition of the session is continued; false when the session ends first. The caller
+// of the sessions asks before the partition is read.
 func (c *consumer) Found(partition int32) bool {
-	_, found := c.places.wait(partition)
+	_, found := c.starts.wait(partition)
 	return found
 }
 
 // seek finds where a partition is continued and has the session read it from there.
 func (c *consumer) seek(session sarama.ConsumerGroupSession, partition int32, committed *sarama.OffsetFetchResponseBlock,
 	settled []sale.Position) {
-	start, found := c.locate(c.places, partition, committed, settled)
+	start, found := c.locate(c.starts, partition, committed, settled)
 	if !found {
 		return
 	}
-	begin(session, c.positions.topic, partition, c.places.topicID, start)
-	c.places.find(partition, start)
+	begin(session, c.offsets.topic, partition, c.starts.topicID, start)
+	c.starts.set(partition, start)
 }
 
 // locate tries until it is known where a partition is continued; false when the session ends first, or when it cannot be
 // continued, which ends settling.
-func (c *consumer) locate(p *places, partition int32, committed *sarama.OffsetFetchResponseBlock,
+func (c *consumer) locate(starts *partitionStarts, partition int32, committed *sarama.OffsetFetchResponseBlock,
 	settled []sale.Position) (start int64, found bool) {
-	for try := 0; ; try++ {
-		err := await(p.ctx, func() (err error) {
-			start, err = c.positions.start(partition, p.topicID, committed, settled)
+	for failures := 1; ; failures++ {
+		err := kafka.Await(starts.ctx, func() (err error) {
+			start, err = c.offsets.start(partition, starts.topicID, committed, settled)
 			return err
 		})
 		switch {
@@ -115,74 +118,78 @@ func (c *consumer) locate(p *places, partition int32, committed *sarama.OffsetFe
 		case final(err):
 			c.halt(err)
 			return 0, false
-		case !c.tryAgain(p.ctx, partition, try, err):
+		case !c.tryAgain(starts.ctx, partition, failures, err):
 			return 0, false
 		}
 		committed = nil // it may be what was wrong
 	}
 }
 
-// examine finds out whether a partition can still be continued; false when that is not so, or when the session ends first.
-func (c *consumer) examine(p *places, partition int32) bool {
-	settled, err := c.settled(p.ctx)
+// recheck finds out whether a partition can still be continued; false when it cannot, or when the session ends first.
+func (c *consumer) recheck(starts *partitionStarts, partition int32) bool {
+	settled, err := c.settled(starts.ctx)
 	if err != nil {
 		return false
 	}
-	_, found := c.locate(p, partition, nil, settled)
+	_, found := c.locate(starts, partition, nil, settled)
 	return found
 }
 
-// errGivenUp is what sarama makes of an offset that it is told to be out of range: it ends the partition, and with it the session.
+// errGivenUp describes what sarama does when a broker answers that an offset is out of range: it ends the partition, and with
+// it the session.
 var errGivenUp = errors.New("its records are not read any more, because its offset was told to be out of range")
 
-// rest keeps the session for the others while a partition that sarama has given up cannot be continued.
-func (c *consumer) rest(p *places, partition int32) {
+// recheckAfter is how long a partition that sarama has given up rests before the consumer looks at it again.
+const recheckAfter = time.Second
+
+// waitGivenUp keeps the session alive for the other partitions while one that sarama has given up cannot be continued.
+func (c *consumer) waitGivenUp(starts *partitionStarts, partition int32) {
 	c.progress.unreadable(partition, errGivenUp)
-	c.log.Warn("a partition is not settled and will be tried again", "topic", c.positions.topic, "partition", partition,
+	c.log.Warn("a partition is not settled and will be tried again", "topic", c.offsets.topic, "partition", partition,
 		"error", errGivenUp)
-	if sleep(p.ctx, longestWait) {
-		c.examine(p, partition)
+	if role.Pause(starts.ctx, recheckAfter) {
+		c.recheck(starts, partition)
 	}
 }
 
 // tryAgain names a partition that cannot be read and waits before the next attempt; false when ctx ends first.
-func (c *consumer) tryAgain(ctx context.Context, partition int32, try int, why error) bool {
+func (c *consumer) tryAgain(ctx context.Context, partition int32, failures int, why error) bool {
 	if ctx.Err() != nil {
 		return false
 	}
 	c.progress.unreadable(partition, why)
-	if noteworthy(try) {
-		c.log.Warn("a partition is not settled and will be tried again", "topic", c.positions.topic, "partition", partition,
-			"try", try+1, "error", why)
+	if role.Noteworthy(failures) {
+		c.log.Warn("a partition is not settled and will be tried again", "topic", c.offsets.topic, "partition", partition,
+			"try", failures, "error", why)
 	}
-	return pause(ctx, try)
+	return role.Pause(ctx, role.Backoff(failures))
 }
 
 // Cleanup runs after the last claim has returned and commits what they marked.
 func (c *consumer) Cleanup(sarama.ConsumerGroupSession) error {
 	c.seekers.Wait()
 	c.committer.stop()
-	c.progress.ends()
+	c.progress.sessionEnded()
 	return nil
 }
 
 // ConsumeClaim settles one partition until the session ends.
 func (c *consumer) ConsumeClaim(session sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim) error {
 	partition := claim.Partition()
-	start, found := c.places.wait(partition)
+	start, found := c.starts.wait(partition)
 	if !found {
 		return nil
 	}
-	follow := c.lag.follow(partition, start, claim.HighWaterMarkOffset())
-	defer c.lag.leave(partition)
-	waiting := &gatherer{
-		messages: claim.Messages(), topicID: c.places.topicID, maxRows: c.maxRows, maxBytes: c.maxBytes, pressure: c.pressure,
+	behind := c.lag.claim(partition, start, claim.HighWaterMarkOffset())
+	defer c.lag.endClaim(partition)
+	waiting := &recordBatcher{
+		messages: claim.Messages(), topicID: c.starts.topicID, maxRows: c.maxRows, maxBytes: c.maxBytes, pressure: c.pressure,
 	}
 	for {
 		records, ok := waiting.next(session.Context().Done())
 		if !ok {
 			if session.Context().Err() == nil {
-				c.rest(c.places, partition)
+				c.waitGivenUp(c.starts, partition)
 			}
 			return nil
 		}
@@ -194,9 +201,9 @@ func (c *consumer) ConsumeClaim(session sarama.ConsumerGroupSession, claim saram
 			return nil // the session is over; the records stay uncommitted for the next owner
 		}
 		faults.Point("settle.settled")
-		session.MarkOffset(claim.Topic(), partition, next, c.places.topicID)
+		session.MarkOffset(claim.Topic(), partition, next, c.starts.topicID)
 		c.committer.wake()
-		follow.settledTo(next, claim.HighWaterMarkOffset())
+		behind.settledTo(next, claim.HighWaterMarkOffset())
 		c.progress.settled()
 	}
 }
@@ -205,8 +212,9 @@ func (c *consumer) ConsumeClaim(session sarama.ConsumerGroupSession, claim saram
 // position that counts is committed with the rows.
 const commitEvery = 500 * time.Millisecond
 
-// committer commits the marked offsets of one session beside the transactions, one commit each commitEvery: meanwhile the
-// next marks gather. A commit that fails is made up for by the next; one that is lost makes records arrive twice.
+// committer commits the marked offsets of one session beside the transactions, one commit each commitEvery; a commit takes
+// all marks since the last one. The next commit makes up for one that fails; a commit that is lost makes records arrive
+// twice.
 type committer struct {
 	session sarama.ConsumerGroupSession
 	marked  chan struct{}
@@ -220,7 +228,7 @@ func startCommitter(session sarama.ConsumerGroupSession) *committer {
 		for range c.marked {
 			session.Commit()
 			faults.Point("settle.offset-committed")
-			sleep(session.Context(), commitEvery)
+			role.Pause(session.Context(), commitEvery)
 		}
 	}()
 	return c
@@ -233,7 +241,7 @@ func (c *committer) wake() {
 	}
 }
 
-// stop ends the committer after a last commit; nobody may call wake any more.
+// stop ends the committer after a last commit. wake must not be called any more.
 func (c *committer) stop() {
 	close(c.marked)
 	<-c.ended

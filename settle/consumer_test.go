@@ -67,36 +67,36 @@ func (c *fakeClaim) Partition() int32                         { return 3 }
 func (c *fakeClaim) HighWaterMarkOffset() int64               { return c.end }
 func (c *fakeClaim) Messages() <-chan *sarama.ConsumerMessage { return c.messages }
 
-func newFakeConsumer(t *testing.T, session *fakeSession) (*consumer, *fakeBooks) {
+func newFakeConsumer(t *testing.T, session *fakeSession) (*consumer, *database) {
 	t.Helper()
-	s, books, _ := newFakeSettling(t)
-	at := newPlaces(session.ctx, "id-of-t", []int32{3})
-	at.find(3, 0)
+	s, store, _ := newFakeSettling(t)
+	at := newPartitionStarts(session.ctx, "id-of-t", []int32{3})
+	at.set(3, 0)
 	return &consumer{
 		settling: s, lag: s.progress.lag, pressure: &pressure{}, log: slog.New(slog.DiscardHandler), maxRows: 1, maxBytes: 1 << 20,
-		progress: s.progress, places: at, committer: startCommitter(session),
-	}, books
+		progress: s.progress, starts: at, committer: startCommitter(session),
+	}, store
 }
 
 func TestOffsetsAreMarkedOnlyAfterTheBooks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, revoke := context.WithCancel(t.Context())
 		session := &fakeSession{ctx: ctx}
-		c, books := newFakeConsumer(t, session)
-		books.started, books.gate = make(chan struct{}), make(chan struct{})
+		c, store := newFakeConsumer(t, session)
+		store.started, store.gate = make(chan struct{}), make(chan struct{})
 		claim := &fakeClaim{messages: feed(recordBytes("demo", 1, 1), recordBytes("demo", 2, 1)), end: 2}
 		ended := make(chan error, 1)
 		go func() { ended <- c.ConsumeClaim(session, claim) }()
 
 		for settled := range int64(2) {
-			<-books.started
+			<-store.started
 			synctest.Wait() // nothing moves until the transaction commits
 			marked, commits := session.at()
-			assert.Equal(t, settled, marked) // and goes on: the consumer has to come to its end in this bubble
+			assert.Equal(t, settled, marked) // and goes on: the consumer must end in this bubble
 			for _, committed := range commits {
 				assert.LessOrEqual(t, committed, settled)
 			}
-			books.gate <- struct{}{}
+			store.gate <- struct{}{}
 		}
 		synctest.Wait()
 		revoke()
@@ -114,8 +114,8 @@ func TestARevokedClaimMarksNothingItDidNotSettle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, revoke := context.WithCancel(t.Context())
 		session := &fakeSession{ctx: ctx}
-		c, books := newFakeConsumer(t, session)
-		books.failures = []error{nil, errAway, errAway, errAway, errAway, errAway, errAway, errAway, errAway, errAway}
+		c, store := newFakeConsumer(t, session)
+		store.failures = []error{nil, errAway, errAway, errAway, errAway, errAway, errAway, errAway, errAway, errAway}
 		claim := &fakeClaim{messages: feed(recordBytes("demo", 1, 1), recordBytes("demo", 2, 1), recordBytes("demo", 3, 1))}
 		ended := make(chan error, 1)
 		go func() { ended <- c.ConsumeClaim(session, claim) }()
@@ -127,8 +127,8 @@ func TestARevokedClaimMarksNothingItDidNotSettle(t *testing.T) {
 		marked, commits := session.at()
 		require.Equal(t, int64(1), marked)
 		require.Equal(t, int64(1), commits[len(commits)-1])
-		require.Equal(t, 1, books.requireOnce(t))
-		claimed, left := c.lag.partitions()
+		require.Equal(t, 1, store.settledOrders())
+		claimed, left := c.lag.claims()
 		require.Empty(t, claimed)
 		require.Equal(t, []int32{3}, left, "it stays in the metrics until the next session")
 	})
@@ -148,7 +148,7 @@ func TestCommitsGatherWhileOneIsUnderWay(t *testing.T) {
 		session.finish <- struct{}{}
 		stopped := make(chan struct{})
 		go func() { c.stop(); close(stopped) }()
-		for range 2 { // what gathered, and the last commit
+		for range 2 { // the commit of all marks, and the last commit
 			<-session.begin
 			session.finish <- struct{}{}
 		}
@@ -185,8 +185,8 @@ func TestCommitsAreSpread(t *testing.T) {
 func TestLagOfFollowedPartitions(t *testing.T) {
 	l := newLag()
 	require.Zero(t, testutil.CollectAndCount(l))
-	f := l.follow(3, 10, 14)
-	l.follow(5, 0, -1) // the end is not known yet
+	f := l.claim(3, 10, 14)
+	l.claim(5, 0, -1) // the end is not known yet
 	report := func(three, five string) string {
 		return `# HELP flashsale_settle_lag_records Records in the partition that are not settled yet.
 # TYPE flashsale_settle_lag_records gauge
@@ -194,14 +194,14 @@ flashsale_settle_lag_records{partition="3"} ` + three + `
 flashsale_settle_lag_records{partition="5"} ` + five + "\n"
 	}
 	require.NoError(t, testutil.CollectAndCompare(l, strings.NewReader(report("4", "0"))))
-	l.heard(3, 30)
-	l.heard(3, 20) // an older answer
-	l.heard(9, 99) // not followed
+	l.noteEnd(3, 30)
+	l.noteEnd(3, 20) // an older answer
+	l.noteEnd(9, 99) // not followed
 	f.settledTo(12, 14)
 	require.NoError(t, testutil.CollectAndCompare(l, strings.NewReader(report("18", "0"))))
-	f.settledTo(31, 14) // beyond what was heard last
+	f.settledTo(31, 14) // beyond the end that was noted last
 	require.NoError(t, testutil.CollectAndCompare(l, strings.NewReader(report("0", "0"))))
-	claimed, left := l.partitions()
+	claimed, left := l.claims()
 	require.ElementsMatch(t, []int32{3, 5}, claimed)
 	require.Empty(t, left)
 }
@@ -210,19 +210,19 @@ flashsale_settle_lag_records{partition="5"} ` + five + "\n"
 // when the next session has others.
 func TestLagStaysWhileNoSessionIsUnderWay(t *testing.T) {
 	l := newLag()
-	l.follow(3, 10, 14)
-	l.follow(5, 0, 2)
-	l.leave(3)
+	l.claim(3, 10, 14)
+	l.claim(5, 0, 2)
+	l.endClaim(3)
 	report := func(lines ...string) string {
 		return "# HELP flashsale_settle_lag_records Records in the partition that are not settled yet.\n" +
 			"# TYPE flashsale_settle_lag_records gauge\n" + strings.Join(lines, "")
 	}
 	const five = "flashsale_settle_lag_records{partition=\"5\"} 2\n"
 	require.NoError(t, testutil.CollectAndCompare(l, strings.NewReader(report("flashsale_settle_lag_records{partition=\"3\"} 4\n", five))))
-	l.heard(3, 20)
-	l.seen(3, 15)
-	l.seen(5, 2) // its own claim knows better
+	l.noteEnd(3, 20)
+	l.noteSettled(3, 15)
+	l.noteSettled(5, 2) // its own claim knows better
 	require.NoError(t, testutil.CollectAndCompare(l, strings.NewReader(report("flashsale_settle_lag_records{partition=\"3\"} 5\n", five))))
-	l.keep([]int32{5, 6})
+	l.keepOnly([]int32{5, 6})
 	require.NoError(t, testutil.CollectAndCompare(l, strings.NewReader(report(five))))
 }

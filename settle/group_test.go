@@ -8,6 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/test/harness"
+	"flashsale/test/kafkabench"
+
+	"flashsale/kafka"
 )
 
 // owners returns how many partitions each process settles.
@@ -21,30 +24,30 @@ func owners(processes ...*process) []int {
 
 // claimed returns how many partitions the process settles at present.
 func (p *process) claimed() int {
-	claimed, _ := p.lag.partitions()
+	claimed, _ := p.lag.claims()
 	return len(claimed)
 }
 
 func TestTwoProcessesShareThePartitions(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
-		books := newFakeBooks()
-		first := b.start(books)
-		b.eventually("the first alone", func() bool { return slices.Equal(owners(first), []int{4}) })
+		store := newDatabase()
+		first := b.start(store)
+		b.Eventually("the first alone", func() bool { return slices.Equal(owners(first), []int{4}) })
 		b.produceOrders(1000, 20)
-		second := b.start(books)
-		b.eventually("both", func() bool { return slices.Equal(owners(first, second), []int{2, 2}) })
+		second := b.start(store)
+		b.Eventually("both", func() bool { return slices.Equal(owners(first, second), []int{2, 2}) })
 		b.produceOrders(2000, 20)
-		b.eventually("orders of both", func() bool { return books.settledOrders() == 80 })
+		b.Eventually("orders of both", func() bool { return store.settledOrders() == 80 })
 
 		require.NoError(b, first.stop())
 		b.produceOrders(3000, 20)
-		b.eventually("orders of the second", func() bool { return books.settledOrders() == 120 })
-		b.eventually("the second alone", func() bool { return slices.Equal(owners(second), []int{4}) })
-		b.eventually("offsets", func() bool { return b.totalCommitted() == 60 })
+		b.Eventually("orders of the second", func() bool { return store.settledOrders() == 120 })
+		b.Eventually("the second alone", func() bool { return slices.Equal(owners(second), []int{4}) })
+		b.Eventually("offsets", func() bool { return b.totalCommitted() == 60 })
 		require.NoError(b, second.stop())
 
-		require.Equal(b, 120, books.requireOnce(b))
-		require.Len(b, books.order, 60, "handing over in order repeats nothing")
+		require.Equal(b, 120, store.settledOrders())
+		require.Len(b, store.order, 60, "handing over in order repeats nothing")
 	})
 }
 
@@ -52,44 +55,44 @@ func TestTwoProcessesShareThePartitions(t *testing.T) {
 // goes to the next owner.
 func TestARevokedPartitionIsDrained(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
-		books := newFakeBooks()
-		books.started, books.gate = make(chan struct{}, 100), make(chan struct{}, 100)
-		b.produce(3, recordBytes("demo", 1, 2))
-		first := b.start(books)
-		<-books.started // the transaction of the only record is under way
-		second := b.start(books)
-		b.eventually("the rebalance", func() bool { return first.claimed() == 1 })
-		books.gate <- struct{}{}
-		b.eventually("both", func() bool { return slices.Equal(owners(first, second), []int{2, 2}) })
-		b.eventually("the offset", func() bool { return b.committed()[3] == 1 })
+		store := newDatabase()
+		store.started, store.gate = make(chan struct{}, 100), make(chan struct{}, 100)
+		b.Produce(3, recordBytes("demo", 1, 2))
+		first := b.start(store)
+		<-store.started // the transaction of the only record is under way
+		second := b.start(store)
+		b.Eventually("the rebalance", func() bool { return first.claimed() == 1 })
+		store.gate <- struct{}{}
+		b.Eventually("both", func() bool { return slices.Equal(owners(first, second), []int{2, 2}) })
+		b.Eventually("the offset", func() bool { return b.committed()[3] == 1 })
 		require.NoError(b, first.stop())
 		require.NoError(b, second.stop())
-		require.Equal(b, []int{1}, books.sizes, "nobody settled it again")
+		require.Equal(b, []int{1}, store.sizes, "nobody settled it again")
 	})
 }
 
 func TestShutdownFinishesTheTransactionUnderWay(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
-		books := newFakeBooks()
-		books.started, books.gate = make(chan struct{}, 10), make(chan struct{}, 10)
-		b.produce(0, recordBytes("demo", 1, 2))
-		p := b.start(books)
-		<-books.started
+		store := newDatabase()
+		store.started, store.gate = make(chan struct{}, 10), make(chan struct{}, 10)
+		b.Produce(0, recordBytes("demo", 1, 2))
+		p := b.start(store)
+		<-store.started
 		p.cancel()
 		require.Zero(b, b.totalCommitted())
-		books.gate <- struct{}{}
+		store.gate <- struct{}{}
 		require.NoError(b, p.wait())
-		require.Equal(b, 2, books.requireOnce(b))
+		require.Equal(b, 2, store.settledOrders())
 		require.Equal(b, int64(1), b.committed()[0])
 	})
 }
 
-// commitByHand sets the group's offset of a partition as an operator's tool would, while nobody is in the group.
+// commitByHand sets the group's offset of a partition as an operator's tool would, while the group has no member.
 func (b *bench) commitByHand(partition int32, offset int64, metadata string) {
 	b.Helper()
-	manager, err := sarama.NewOffsetManagerFromClient(GroupOf(b.name), b.client)
+	manager, err := sarama.NewOffsetManagerFromClient(kafka.GroupOf(b.Namespace), b.Client)
 	require.NoError(b, err)
-	managed, err := manager.ManagePartition(b.topics.Orders, partition)
+	managed, err := manager.ManagePartition(b.Topics.Orders, partition)
 	require.NoError(b, err)
 	managed.ResetOffset(offset, metadata)
 	managed.MarkOffset(offset, metadata)
@@ -100,11 +103,11 @@ func (b *bench) commitByHand(partition int32, offset int64, metadata string) {
 }
 
 // settleSome lets a process settle eight records, two in each partition, and ends it.
-func (b *bench) settleSome(books *fakeBooks) {
+func (b *bench) settleSome(store *database) {
 	b.Helper()
 	b.produceOrders(1, 8)
-	p := b.start(books)
-	b.eventually("offsets", func() bool { return b.totalCommitted() == 8 })
+	p := b.start(store)
+	b.Eventually("offsets", func() bool { return b.totalCommitted() == 8 })
 	require.NoError(b, p.stop())
 }
 
@@ -114,62 +117,62 @@ func (b *bench) requireOffsetError(p *process, found string) {
 	err := p.wait()
 	require.ErrorAs(b, err, &offset)
 	require.ErrorContains(b, err, found)
-	require.Equal(b, b.topics.Orders, offset.Topic)
-	require.Equal(b, GroupOf(b.name), offset.Group)
+	require.Equal(b, b.Topics.Orders, offset.Topic)
+	require.Equal(b, kafka.GroupOf(b.Namespace), offset.Group)
 }
 
 func TestAnOffsetBeyondTheEndIsAnErrorNotAReset(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
-		books := newFakeBooks()
-		b.settleSome(books)
+		store := newDatabase()
+		b.settleSome(store)
 		b.commitByHand(2, 500, "")
 		before := b.committed()
 
-		b.requireOffsetError(b.start(books), "offset 500 lies beyond the end 2")
+		b.requireOffsetError(b.start(store), "offset 500 lies beyond the end 2")
 		require.Equal(b, before, b.committed())
-		require.Equal(b, 8, len(books.order))
+		require.Equal(b, 8, len(store.order))
 
 		b.commitByHand(2, 0, "") // the operator's way on
-		p := b.start(books)
-		b.eventually("the partition again", func() bool { return b.committed()[2] == 2 })
+		p := b.start(store)
+		b.Eventually("the partition again", func() bool { return b.committed()[2] == 2 })
 		require.NoError(b, p.stop())
-		require.Equal(b, 16, books.requireOnce(b), "its records were settled before")
+		require.Equal(b, 16, store.settledOrders(), "its records were settled before")
 	})
 }
 
 func TestRecordsDeletedBeforeTheyWereSettledAreAnError(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
-		books := newFakeBooks()
-		b.settleSome(books)
+		store := newDatabase()
+		b.settleSome(store)
 		b.produceOrders(500, 12)
-		require.NoError(b, b.admin.DeleteRecords(b.topics.Orders, map[int32]int64{1: 4}))
-		b.requireOffsetError(b.start(books), "the records from 2 to 3 were deleted before they were settled")
+		require.NoError(b, b.Admin.DeleteRecords(b.Topics.Orders, map[int32]int64{1: 4}))
+		b.requireOffsetError(b.start(store), "the records from 2 to 3 were deleted before they were settled")
 	})
 }
 
 func TestATopicOfAnotherIDIsAnError(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
-		books := newFakeBooks()
-		b.settleSome(books)
+		store := newDatabase()
+		b.settleSome(store)
 		b.commitByHand(1, 2, "AAAAAAAAAAAAAAAAAAAAAA")
-		b.requireOffsetError(b.start(books), "the topic was recreated")
+		b.requireOffsetError(b.start(store), "the topic was recreated")
 	})
 }
 
-// Brokers drop the group's offsets with a topic: only the running process can tell that it is another one now.
+// Brokers delete the group's offsets with a topic: only the running process can know that the topic is another one now.
 func TestATopicRecreatedUnderARunningProcessIsAnError(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
-		books := newFakeBooks()
+		store := newDatabase()
 		b.produceOrders(1, 8)
-		p := b.start(books)
-		b.eventually("offsets", func() bool { return b.totalCommitted() == 8 })
-		require.NoError(b, b.admin.DeleteTopic(b.topics.Orders))
-		b.eventually("creation", func() bool {
-			return CreateTopics(b.Context(), b.kafka, b.name, partitions, 1) == nil &&
-				CheckTopics(b.Context(), b.kafka, b.name, partitions) == nil
+		p := b.start(store)
+		b.Eventually("offsets", func() bool { return b.totalCommitted() == 8 })
+		require.NoError(b, b.Admin.DeleteTopic(b.Topics.Orders))
+		b.Eventually("creation", func() bool {
+			return kafka.CreateTopics(b.Context(), b.Kafka, b.Namespace, partitions, 1) == nil &&
+				kafka.CheckTopics(b.Context(), b.Kafka, b.Namespace, partitions) == nil
 		})
 		b.requireOffsetError(p, "the topic was recreated")
-		require.Equal(b, 16, books.requireOnce(b))
+		require.Equal(b, 16, store.settledOrders())
 	})
 }
 
@@ -177,22 +180,22 @@ func TestATopicRecreatedUnderARunningProcessIsAnError(t *testing.T) {
 // middle for long, and what it left out must not be taken for settled.
 func TestATopicRecreatedAndFilledIsAnError(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
-		books := newFakeBooks()
+		store := newDatabase()
 		b.produceOrders(1, 8)
-		p := b.start(books)
-		b.eventually("offsets", func() bool { return b.totalCommitted() == 8 })
-		require.NoError(b, b.admin.DeleteTopic(b.topics.Orders))
-		b.eventually("creation", func() bool {
-			return CreateTopics(b.Context(), b.kafka, b.name, partitions, 1) == nil
+		p := b.start(store)
+		b.Eventually("offsets", func() bool { return b.totalCommitted() == 8 })
+		require.NoError(b, b.Admin.DeleteTopic(b.Topics.Orders))
+		b.Eventually("creation", func() bool {
+			return kafka.CreateTopics(b.Context(), b.Kafka, b.Namespace, partitions, 1) == nil
 		})
-		b.eventually("records", func() bool {
-			_, _, err := b.producer.SendMessage(&sarama.ProducerMessage{
-				Topic: b.topics.Orders, Partition: 0, Value: sarama.ByteEncoder(recordBytes("demo", 5000, 2)),
+		b.Eventually("records", func() bool {
+			_, _, err := b.Producer.SendMessage(&sarama.ProducerMessage{
+				Topic: b.Topics.Orders, Partition: 0, Value: sarama.ByteEncoder(recordBytes("demo", 5000, 2)),
 			})
 			return err == nil
 		})
 		for i := range 3 * partitions {
-			b.produce(int32(i%partitions), recordBytes("demo", int64(6000+i*10), 2))
+			b.Produce(int32(i%partitions), recordBytes("demo", int64(6000+i*10), 2))
 		}
 		b.requireOffsetError(p, "the topic was recreated")
 	})
@@ -202,22 +205,21 @@ func TestATopicRecreatedAndFilledIsAnError(t *testing.T) {
 func TestABrokerThatComesBack(t *testing.T) {
 	server := harness.Kafka(t)
 	b := newBench(t, server.Brokers)
-	books := newFakeBooks()
+	store := newDatabase()
 	b.produceOrders(1, 8)
-	p := b.start(books)
-	b.eventually("orders", func() bool { return books.settledOrders() == 16 })
+	p := b.start(store)
+	b.Eventually("orders", func() bool { return store.settledOrders() == 16 })
 	server.Kill()
 	server.Start()
-	b.eventually("the producer again", func() bool {
-		_, _, err := b.producer.SendMessage(&sarama.ProducerMessage{
-			Topic: b.topics.Orders, Partition: 0, Value: sarama.ByteEncoder(recordBytes("demo", 900, 2)),
+	b.Eventually("the producer again", func() bool {
+		_, _, err := b.Producer.SendMessage(&sarama.ProducerMessage{
+			Topic: b.Topics.Orders, Partition: 0, Value: sarama.ByteEncoder(recordBytes("demo", 900, 2)),
 		})
 		return err == nil
 	})
-	b.eventually("orders again", func() bool { return books.settledOrders() == 18 })
+	b.Eventually("orders again", func() bool { return store.settledOrders() == 18 })
 	require.Empty(t, p.Ready())
 	require.NoError(t, p.stop())
-	books.requireOnce(t)
 }
 
 func TestAProcessStartsBeforeItsBrokerAndTopics(t *testing.T) {
@@ -225,19 +227,19 @@ func TestAProcessStartsBeforeItsBrokerAndTopics(t *testing.T) {
 	b := newBench(t, server.Brokers)
 	b.produceOrders(1, 4)
 	server.Kill()
-	books := newFakeBooks()
-	p := b.start(books)
-	b.eventually("a reason", func() bool { return p.Ready()["kafka"] != "not reached yet" })
+	store := newDatabase()
+	p := b.start(store)
+	b.Eventually("a reason", func() bool { return p.Ready()["kafka"] != "not reached yet" })
 	require.Contains(t, p.Ready()["kafka"], "reach kafka at")
 	server.Start()
-	b.eventually("orders", func() bool { return books.settledOrders() == 8 })
+	b.Eventually("orders", func() bool { return store.settledOrders() == 8 })
 	require.Empty(t, p.Ready())
 	require.NoError(t, p.stop())
 }
 
 func TestAProcessEndsWhileItsBrokerIsAway(t *testing.T) {
-	b := &bench{TB: t, kafka: KafkaOptions{Brokers: []string{"127.0.0.1:1"}}, name: "nowhere"}
-	p := b.start(newFakeBooks())
-	b.eventually("a reason", func() bool { return p.Ready()["kafka"] != "not reached yet" })
+	b := &bench{&kafkabench.Bench{TB: t, Kafka: kafka.Options{Brokers: []string{"127.0.0.1:1"}}, Namespace: "nowhere"}}
+	p := b.start(newDatabase())
+	b.Eventually("a reason", func() bool { return p.Ready()["kafka"] != "not reached yet" })
 	require.NoError(t, p.stop())
 }

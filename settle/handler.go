@@ -3,40 +3,49 @@ package settle
 import (
 	"github.com/IBM/sarama"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"flashsale/kafka"
 )
 
 // Links are the connections to Kafka that the consumer uses inside its sessions.
 type Links struct {
-	Client   sarama.Client
-	Admin    sarama.ClusterAdmin
-	Producer sarama.SyncProducer // of dead letters
+	Client      sarama.Client
+	Admin       sarama.ClusterAdmin
+	DeadLetters RecordSender
 }
 
-// Handler is the consumer of one process. Before a partition of a session is read, Found is asked for it.
+// Handler is the consumer of one process. Before a partition of a session is read, the caller asks Found for it.
 type Handler interface {
 	sarama.ConsumerGroupHandler
 	Found(partition int32) bool
 }
 
-// NewHandler returns the consumer of one process for a group whose sessions somebody else runs, as the simulator does.
-// halt hears an error that ends settlement for good.
-func NewHandler(o Options, books Books, links Links, halt func(error), registerer prometheus.Registerer) (Handler, error) {
-	s, err := New(o, books, registerer)
+// NewHandler returns the consumer of one process for a group whose sessions the caller runs, as the simulator does. It calls
+// halt with an error that ends settlement for good.
+func NewHandler(o Options, store Store, links Links, halt func(error), registerer prometheus.Registerer) (Handler, error) {
+	s, err := New(o, store, registerer)
 	if err != nil {
 		return nil, err
 	}
-	at := &positions{client: links.Client, admin: links.Admin, topic: s.topics.Orders, group: GroupOf(o.Namespace)}
-	return s.member(links.Producer, at, func(*places) {}, halt), nil
+	offsets := &offsetReader{
+		client: links.Client, admin: links.Admin, topic: s.topics.Orders, group: kafka.GroupOf(o.Namespace),
+	}
+	return s.member(links.DeadLetters, offsets, func(*partitionStarts) {}, halt), nil
 }
 
-// member is this process's member of a group; present hears of the places of each session.
-func (s *Settler) member(producer sarama.SyncProducer, at *positions, present func(*places), halt func(error)) *consumer {
+// member is this process's member of a group. It calls onStarts with the starts of each session.
+func (s *Settler) member(deadLetters RecordSender, offsets *offsetReader, onStarts func(*partitionStarts),
+	halt func(error)) *consumer {
+	refused := s.options.Refused
+	if refused == nil {
+		refused = func(error) {}
+	}
 	return &consumer{
 		settling: &settling{
-			books: s.books, metrics: s.metrics, progress: s.progress, log: s.log,
-			grave: &deadTopic{producer: producer, topic: s.topics.Dead, refused: orNobody(s.options.Refused)},
+			store: s.store, metrics: s.metrics, progress: s.progress, log: s.log,
+			deadLetters: &deadLetterTopic{sender: deadLetters, refused: refused},
 		},
-		lag: s.lag, pressure: &s.pressure, log: s.log, positions: at, maxRows: s.options.MaxRows, maxBytes: s.options.MaxBytes,
-		progress: s.progress, present: present, halt: halt,
+		lag: s.lag, pressure: &s.pressure, log: s.log, offsets: offsets, maxRows: s.options.MaxRows, maxBytes: s.options.MaxBytes,
+		progress: s.progress, onStarts: onStarts, halt: halt,
 	}
 }

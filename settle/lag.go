@@ -15,64 +15,66 @@ import (
 type lag struct {
 	description *prometheus.Desc
 	mu          sync.Mutex
-	followed    map[int32]*followed
+	partitions  map[int32]*partitionLag
 }
 
-type followed struct {
+// partitionLag is the lag of one partition. lag.mu guards it.
+type partitionLag struct {
 	lag     *lag
 	claimed bool      // whether a claim settles it at present
 	next    int64     // offset of the first record that is not settled
-	end     int64     // offset of the next record to be written, as last heard
-	since   time.Time // when next moved last, or records came that wait
+	end     int64     // offset of the next record to be written, by the last answer
+	since   time.Time // when next moved last, or when the first record that waits arrived
 }
 
 func newLag() *lag {
 	return &lag{
 		description: prometheus.NewDesc("flashsale_settle_lag_records",
 			"Records in the partition that are not settled yet.", []string{"partition"}, nil),
-		followed: make(map[int32]*followed),
+		partitions: make(map[int32]*partitionLag),
 	}
 }
 
-func (l *lag) follow(partition int32, start, end int64) *followed {
+// claim notes that a claim settles the partition from start on.
+func (l *lag) claim(partition int32, start, end int64) *partitionLag {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	f := &followed{lag: l, claimed: true, next: start, end: max(start, end), since: time.Now()}
-	if before := l.followed[partition]; before != nil && before.next == start && before.end > start {
-		f.since = before.since // another session, and nothing was settled in between
+	p := &partitionLag{lag: l, claimed: true, next: start, end: max(start, end), since: time.Now()}
+	if before := l.partitions[partition]; before != nil && before.next == start && before.end > start {
+		p.since = before.since // another session, and nothing was settled in between
 	}
-	l.followed[partition] = f
-	return f
+	l.partitions[partition] = p
+	return p
 }
 
-// leave notes that no claim settles the partition for now.
-func (l *lag) leave(partition int32) {
+// endClaim notes that no claim settles the partition for now.
+func (l *lag) endClaim(partition int32) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if f := l.followed[partition]; f != nil {
-		f.claimed = false
+	if p := l.partitions[partition]; p != nil {
+		p.claimed = false
 	}
 }
 
-// keep forgets every other partition: a session has begun with these.
-func (l *lag) keep(partitions []int32) {
+// keepOnly forgets every other partition, because a session has begun with these.
+func (l *lag) keepOnly(partitions []int32) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	maps.DeleteFunc(l.followed, func(partition int32, _ *followed) bool { return !slices.Contains(partitions, partition) })
+	maps.DeleteFunc(l.partitions, func(partition int32, _ *partitionLag) bool { return !slices.Contains(partitions, partition) })
 }
 
-func (f *followed) settledTo(next, end int64) {
-	f.lag.mu.Lock()
-	defer f.lag.mu.Unlock()
-	f.next, f.end, f.since = next, max(f.end, end, next), time.Now()
+func (p *partitionLag) settledTo(next, end int64) {
+	p.lag.mu.Lock()
+	defer p.lag.mu.Unlock()
+	p.next, p.end, p.since = next, max(p.end, end, next), time.Now()
 }
 
-// partitions returns those that a claim settles, and those of the last session that none does for now.
-func (l *lag) partitions() (claimed, left []int32) {
+// claims returns the partitions that a claim settles, and those of the last session that no claim settles for now.
+func (l *lag) claims() (claimed, left []int32) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for partition, f := range l.followed {
-		if f.claimed {
+	for partition, p := range l.partitions {
+		if p.claimed {
 			claimed = append(claimed, partition)
 		} else {
 			left = append(left, partition)
@@ -81,38 +83,38 @@ func (l *lag) partitions() (claimed, left []int32) {
 	return claimed, left
 }
 
-// heard notes where a partition ends.
-func (l *lag) heard(partition int32, end int64) {
+// noteEnd notes where a partition ends.
+func (l *lag) noteEnd(partition int32, end int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if f := l.followed[partition]; f != nil {
-		f.hear(end)
+	if p := l.partitions[partition]; p != nil {
+		p.noteEnd(end)
 	}
 }
 
-func (f *followed) hear(end int64) {
-	if f.next == f.end && end > f.end {
-		f.since = time.Now()
+func (p *partitionLag) noteEnd(end int64) {
+	if p.next == p.end && end > p.end {
+		p.since = time.Now()
 	}
-	f.end = max(f.end, end)
+	p.end = max(p.end, end)
 }
 
-// seen notes how far the database has settled a partition that no claim of this process settles.
-func (l *lag) seen(partition int32, next int64) {
+// noteSettled notes how far the database has settled a partition that no claim of this process settles.
+func (l *lag) noteSettled(partition int32, next int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if f := l.followed[partition]; f != nil && !f.claimed && next > f.next {
-		f.next, f.end = next, max(f.end, next)
+	if p := l.partitions[partition]; p != nil && !p.claimed && next > p.next {
+		p.next, p.end = next, max(p.end, next)
 	}
 }
 
-// standing returns for how long the partition that stands longest has had records that wait.
-func (l *lag) standing() (longest time.Duration) {
+// stalledFor returns for how long the partition with the oldest standstill has had records that wait.
+func (l *lag) stalledFor() (longest time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, f := range l.followed {
-		if f.end > f.next {
-			longest = max(longest, time.Since(f.since))
+	for _, p := range l.partitions {
+		if p.end > p.next {
+			longest = max(longest, time.Since(p.since))
 		}
 	}
 	return longest
@@ -125,8 +127,8 @@ func (l *lag) Describe(out chan<- *prometheus.Desc) { out <- l.description }
 func (l *lag) Collect(out chan<- prometheus.Metric) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for partition, f := range l.followed {
+	for partition, p := range l.partitions {
 		label := strconv.FormatInt(int64(partition), 10)
-		out <- prometheus.MustNewConstMetric(l.description, prometheus.GaugeValue, float64(f.end-f.next), label)
+		out <- prometheus.MustNewConstMetric(l.description, prometheus.GaugeValue, float64(p.end-p.next), label)
 	}
 }

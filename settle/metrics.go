@@ -8,7 +8,7 @@ import (
 	"flashsale/sale"
 )
 
-// metrics is what this process tells Prometheus about settling.
+// metrics are the counters of settling.
 type metrics struct {
 	rows        prometheus.Counter
 	retries     prometheus.Counter

@@ -25,9 +25,9 @@ func (e *OffsetError) Error() string {
 // noOffset is what brokers report for a group that has not committed in a partition.
 const noOffset = -1
 
-// position is where settlement stands in one partition: by the group's offset in Kafka, and by the position that the
-// database committed together with the rows.
-type position struct {
+// partitionOffsets say how far one partition is settled: by the group's offset in Kafka, and by the position that the database
+// committed together with the rows.
+type partitionOffsets struct {
 	committed   int64  // next record to settle by the group, noOffset when it has never committed
 	committedID string // id of the topic that committed belongs to; empty when set by hand
 	settled     int64  // next record to settle by the database, noOffset when it has settled nothing here
@@ -36,13 +36,13 @@ type position struct {
 	end         int64  // offset of the next record to be written
 }
 
-// start returns the offset to go on from, or what is wrong with the position. topicID names the topic as it is now.
+// start returns the offset to go on from, or what is wrong with the offsets. topicID names the topic as it is now.
 //
 // The lower of the two counts is right: a group that is ahead of the database means that the database lost its tail or
 // that an offset went out before its rows, one that is behind means that a commit of an offset was lost, and what is
-// settled again changes nothing. Where the database has settled nothing, an offset counts only when somebody set it by
-// hand; one that this process committed belongs to rows that are gone.
-func (p position) start(topicID string) (offset int64, fault string) {
+// settled again changes nothing. Where the database has settled nothing, an offset counts only when an operator set it by
+// hand; one that this process committed belongs to rows that were lost.
+func (p partitionOffsets) start(topicID string) (offset int64, fault string) {
 	if fault := p.strange(topicID); fault != "" {
 		return 0, fault
 	}
@@ -66,7 +66,7 @@ func (p position) start(topicID string) (offset int64, fault string) {
 }
 
 // strange says what cannot belong to the topic as it is now.
-func (p position) strange(topicID string) (fault string) {
+func (p partitionOffsets) strange(topicID string) (fault string) {
 	switch {
 	case p.settled != noOffset && p.settledID != topicID:
 		return fmt.Sprintf("the database has settled up to offset %d of topic id %s, but the topic was recreated and its id is "+

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// pressedFor is how long a full transaction counts: more than what lies between two of them while records wait.
+// pressedFor is how long a full transaction counts as pressure: longer than the time between two transactions while records
+// wait.
 const pressedFor = 250 * time.Millisecond
 
 // pressure knows whether more rows wait than a transaction takes, so that roles which can wait give way.

@@ -12,27 +12,27 @@ const (
 	// beginWithin is how long Kafka alone may keep a session from beginning before its clients are rebuilt: longer than a
 	// rebalance that waits for every member.
 	beginWithin = 15 * time.Second
-	// stalledAfter is how long settlement may stand before readiness says so.
+	// stalledAfter is how long settlement may stand still before readiness reports it.
 	stalledAfter = 10 * time.Second
 	// silentAfter is how long Kafka may leave the watcher's questions, one each second, unanswered.
 	silentAfter = 3 * time.Second
 )
 
-// progress knows whether settlement of this process goes on: since when it has stood, and why. It is a prometheus.Collector.
+// progress knows whether settlement of this process goes on: since when it has stood still, and why. It is a prometheus.Collector.
 type progress struct {
 	stalled *prometheus.Desc
 	lag     *lag
 
-	mu      sync.Mutex
-	session bool      // whether one is under way
-	ended   time.Time // when the last one ended; before the first, when this process began
-	tried   time.Time // since when Kafka alone has kept the next one from beginning; zero while something else does
-	heard   time.Time // when Kafka answered last, during a session
-	trouble string    // what failed last, until something is settled
-	unread  map[int32]unread
+	mu       sync.Mutex
+	session  bool      // whether one is under way
+	ended    time.Time // when the last one ended; before the first, when this process began
+	tried    time.Time // since when Kafka alone has kept the next one from beginning; zero while something else does
+	answered time.Time // when Kafka answered last, during a session
+	trouble  string    // what failed last, until something is settled
+	unread   map[int32]unread
 }
 
-// unread is a partition whose offsets Kafka does not tell.
+// unread is a partition whose offsets Kafka does not return.
 type unread struct {
 	since time.Time
 	why   string
@@ -47,15 +47,15 @@ func newProgress(l *lag) *progress {
 	}
 }
 
-// starts notes that settling begins: what was waited for before is not its standstill.
-func (p *progress) starts() {
+// start notes that settling begins: the time before it does not count as a standstill.
+func (p *progress) start() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ended = time.Now()
 }
 
-// joins notes that Kafka alone keeps the next session from beginning, from now on.
-func (p *progress) joins() {
+// waitForKafka notes that Kafka alone keeps the next session from beginning, from now on.
+func (p *progress) waitForKafka() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.session {
@@ -63,29 +63,29 @@ func (p *progress) joins() {
 	}
 }
 
-// pauses notes that something else does, until joins is called.
-func (p *progress) pauses() {
+// stopWaitingForKafka notes that something else does, until waitForKafka is called.
+func (p *progress) stopWaitingForKafka() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.tried = time.Time{}
 }
 
-// begins notes that a session is under way.
-func (p *progress) begins() {
+// sessionBegan notes that a session is under way.
+func (p *progress) sessionBegan() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.session, p.tried, p.heard = true, time.Time{}, time.Now()
+	p.session, p.tried, p.answered = true, time.Time{}, time.Now()
 }
 
-// hears notes that Kafka answers.
-func (p *progress) hears() {
+// kafkaAnswered notes that Kafka answers.
+func (p *progress) kafkaAnswered() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.heard = time.Now()
+	p.answered = time.Now()
 }
 
-// ends notes the end of a session, or of an attempt to begin one.
-func (p *progress) ends() {
+// sessionEnded notes the end of a session, or of an attempt to begin one.
+func (p *progress) sessionEnded() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	clear(p.unread)
@@ -108,7 +108,7 @@ func (p *progress) failed(err error) {
 	p.trouble = err.Error()
 }
 
-// unreadable notes that Kafka does not tell the offsets of a partition.
+// unreadable notes that Kafka returns no offsets of a partition.
 func (p *progress) unreadable(partition int32, why error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -119,7 +119,7 @@ func (p *progress) unreadable(partition int32, why error) {
 	p.unread[partition] = unread{since, why.Error()}
 }
 
-// readable notes that it does.
+// readable notes that Kafka returns them.
 func (p *progress) readable(partition int32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -133,9 +133,9 @@ func (p *progress) stuck() bool {
 	return !p.tried.IsZero() && time.Since(p.tried) > beginWithin
 }
 
-// standing returns for how long settlement has stood; 0 while it goes on.
-func (p *progress) standing() time.Duration {
-	waiting := p.lag.standing()
+// stalledFor returns for how long settlement has stood still; 0 while it goes on.
+func (p *progress) stalledFor() time.Duration {
+	waiting := p.lag.stalledFor()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.session {
@@ -144,20 +144,20 @@ func (p *progress) standing() time.Duration {
 	for _, u := range p.unread {
 		waiting = max(waiting, time.Since(u.since))
 	}
-	if silent := time.Since(p.heard); silent > silentAfter {
+	if silent := time.Since(p.answered); silent > silentAfter {
 		waiting = max(waiting, silent)
 	}
 	return waiting
 }
 
-// checks returns what readiness has to say, by the name of the check.
+// checks returns what readiness reports, by the name of the check.
 func (p *progress) checks() map[string]string {
-	standing := p.standing()
+	stalled := p.stalledFor()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	found := map[string]string{}
-	if standing > stalledAfter {
-		found["settle"] = fmt.Sprintf("stands still for %s", standing.Round(time.Second))
+	if stalled > stalledAfter {
+		found["settle"] = fmt.Sprintf("stands still for %s", stalled.Round(time.Second))
 		if p.trouble != "" {
 			found["settle"] += ": " + p.trouble
 		}
@@ -173,5 +173,5 @@ func (p *progress) Describe(out chan<- *prometheus.Desc) { out <- p.stalled }
 
 // Collect is part of prometheus.Collector.
 func (p *progress) Collect(out chan<- prometheus.Metric) {
-	out <- prometheus.MustNewConstMetric(p.stalled, prometheus.GaugeValue, p.standing().Seconds())
+	out <- prometheus.MustNewConstMetric(p.stalled, prometheus.GaugeValue, p.stalledFor().Seconds())
 }

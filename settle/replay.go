@@ -6,13 +6,14 @@ import (
 	"fmt"
 
 	"flashsale/faults"
+	"flashsale/role"
 	"flashsale/sale"
 )
 
 // Replay settles a waiting dead letter again, as the operator asks for it, and reports whether that changed anything: a
-// letter that was replayed or refused before stays as it is. The orders of an epoch that is over come out as refused,
-// like those of any late batch. The position of the partition stays where it is. The error is a *sale.PoisonError when the record still cannot settle, and
-// sale.ErrNotFound when there is no such letter.
+// letter that was replayed or refused before stays as it is. The orders of an epoch that is over become refused, like those
+// of any late batch. The position of the partition stays where it is. The error is a *sale.PoisonError when the record still
+// cannot settle, and sale.ErrNotFound when there is no such letter.
 //
 // Killed between the two steps it may be called again: the markers keep the second settlement from writing anything.
 func Replay(ctx context.Context, letters Letters, id string) (changed bool, err error) {
@@ -40,14 +41,15 @@ func Replay(ctx context.Context, letters Letters, id string) (changed bool, err 
 // replayTries bounds the attempts of a command: an operator is there to repeat it.
 const replayTries = 5
 
-func replayUntilDone(ctx context.Context, letters Letters, delivery sale.Delivery) error {
-	for try := 0; ; try++ {
-		_, err := letters.Settle(ctx, []sale.Delivery{delivery})
+func replayUntilDone(ctx context.Context, letters Letters, delivery sale.Delivery) (err error) {
+	attempts := 0
+	role.Until(ctx, role.Backoff, func() (done bool) {
+		attempts++
 		var poison *sale.PoisonError
-		if err == nil || errors.As(err, &poison) || try+1 == replayTries || !pause(ctx, try) {
-			return err
-		}
-	}
+		_, err = letters.Settle(ctx, []sale.Delivery{delivery})
+		return err == nil || errors.As(err, &poison) || attempts == replayTries
+	})
+	return err
 }
 
 // Refuse ends a waiting dead letter for good: its orders become refused and their units go back on sale. It reports

@@ -10,57 +10,56 @@ import (
 	"flashsale/sale"
 )
 
-// buried returns books with one dead letter, "3-9": a record of a sale that does not exist.
-func buried(t *testing.T) *fakeBooks {
+// withDeadLetter returns a store with one dead letter, "3-9": a record of a sale that does not exist.
+func withDeadLetter(t *testing.T) *database {
 	t.Helper()
-	s, books, _ := newFakeSettling(t)
-	books.unknown["late-sale"] = true
+	s, store, _ := newFakeSettling(t)
 	require.NoError(t, s.settle(t.Context(), []record{delivered(9, recordBytes("late-sale", 50, 2))}))
-	require.Equal(t, []string{"3-9"}, books.letterIDs())
-	return books
+	require.Equal(t, []string{"3-9"}, store.letterIDs())
+	return store
 }
 
 func TestReplaySettlesOnce(t *testing.T) {
-	books := buried(t)
-	delete(books.unknown, "late-sale") // the operator has created the sale
-	changed, err := Replay(t.Context(), books, "3-9")
+	store := withDeadLetter(t)
+	store.preload("late-sale") // the operator has created the sale
+	changed, err := Replay(t.Context(), store, "3-9")
 	require.NoError(t, err)
 	require.True(t, changed)
-	require.Equal(t, sale.DeadLetterReplayed, books.letters["3-9"].State)
-	require.Equal(t, 2, books.requireOnce(t))
+	require.Equal(t, sale.DeadLetterReplayed, store.letter("3-9").State)
+	require.Equal(t, 2, store.settledOrders())
 
-	changed, err = Replay(t.Context(), books, "3-9")
+	changed, err = Replay(t.Context(), store, "3-9")
 	require.NoError(t, err)
 	require.False(t, changed)
-	require.Equal(t, 2, books.requireOnce(t))
+	require.Equal(t, 2, store.settledOrders())
 }
 
 func TestReplayThatWasKilledBeforeItsMarkSettlesOnce(t *testing.T) {
-	books := buried(t)
-	delete(books.unknown, "late-sale")
-	_, err := books.Settle(t.Context(), []sale.Delivery{delivered(9, books.letters["3-9"].Raw).Delivery})
+	store := withDeadLetter(t)
+	store.preload("late-sale")
+	_, err := store.Settle(t.Context(), []sale.Delivery{delivered(9, store.letter("3-9").Raw).Delivery})
 	require.NoError(t, err)
 
-	changed, err := Replay(t.Context(), books, "3-9")
+	changed, err := Replay(t.Context(), store, "3-9")
 	require.NoError(t, err)
 	require.True(t, changed)
-	require.Equal(t, 2, books.requireOnce(t))
+	require.Equal(t, 2, store.settledOrders())
 }
 
 func TestReplayOfWhatStillCannotSettle(t *testing.T) {
-	books := buried(t)
-	changed, err := Replay(t.Context(), books, "3-9")
+	store := withDeadLetter(t)
+	changed, err := Replay(t.Context(), store, "3-9")
 	var poison *sale.PoisonError
 	require.ErrorAs(t, err, &poison)
 	require.Equal(t, sale.PoisonUnknownBucket, poison.Reason)
 	require.False(t, changed)
-	require.Equal(t, sale.DeadLetterWaiting, books.letters["3-9"].State)
+	require.Equal(t, sale.DeadLetterWaiting, store.letter("3-9").State)
 }
 
 func TestReplayOfWhatCannotBeDecoded(t *testing.T) {
-	s, books, _ := newFakeSettling(t)
+	s, store, _ := newFakeSettling(t)
 	require.NoError(t, s.settle(t.Context(), []record{delivered(1, []byte("fs9 what\n"))}))
-	_, err := Replay(t.Context(), books, "3-1")
+	_, err := Replay(t.Context(), store, "3-1")
 	var poison *sale.PoisonError
 	require.ErrorAs(t, err, &poison)
 	require.Equal(t, sale.PoisonDecode, poison.Reason)
@@ -68,64 +67,64 @@ func TestReplayOfWhatCannotBeDecoded(t *testing.T) {
 }
 
 func TestReplayRetriesAFewTimes(t *testing.T) {
-	books := buried(t)
-	delete(books.unknown, "late-sale")
-	books.failures = []error{nil, errAway, errAway} // the look-up of the letter succeeds, then two attempts fail
-	changed, err := Replay(t.Context(), books, "3-9")
+	store := withDeadLetter(t)
+	store.preload("late-sale")
+	store.failures = []error{nil, errAway, errAway} // the look-up of the letter succeeds, then two attempts fail
+	changed, err := Replay(t.Context(), store, "3-9")
 	require.NoError(t, err)
 	require.True(t, changed)
 
-	books = buried(t)
-	books.failures = []error{nil, errAway, errAway, errAway, errAway, errAway}
-	_, err = Replay(t.Context(), books, "3-9")
+	store = withDeadLetter(t)
+	store.failures = []error{nil, errAway, errAway, errAway, errAway, errAway}
+	_, err = Replay(t.Context(), store, "3-9")
 	require.ErrorIs(t, err, errAway)
-	require.Equal(t, sale.DeadLetterWaiting, books.letters["3-9"].State)
+	require.Equal(t, sale.DeadLetterWaiting, store.letter("3-9").State)
 }
 
 func TestRefuse(t *testing.T) {
-	books := buried(t)
-	changed, err := Refuse(t.Context(), books, "3-9")
+	store := withDeadLetter(t)
+	changed, err := Refuse(t.Context(), store, "3-9")
 	require.NoError(t, err)
 	require.True(t, changed)
-	require.Equal(t, sale.DeadLetterRefused, books.letters["3-9"].State)
+	require.Equal(t, sale.DeadLetterRefused, store.letter("3-9").State)
 
-	changed, err = Refuse(t.Context(), books, "3-9")
+	changed, err = Refuse(t.Context(), store, "3-9")
 	require.NoError(t, err)
 	require.False(t, changed)
 
-	changed, err = Replay(t.Context(), books, "3-9")
+	changed, err = Replay(t.Context(), store, "3-9")
 	require.NoError(t, err)
 	require.False(t, changed, "a refused letter is not replayed")
-	require.Zero(t, books.requireOnce(t))
+	require.Zero(t, store.settledOrders())
 }
 
 func TestRefuseOfAReplayedOneChangesNothing(t *testing.T) {
-	books := buried(t)
-	delete(books.unknown, "late-sale")
-	_, err := Replay(t.Context(), books, "3-9")
+	store := withDeadLetter(t)
+	store.preload("late-sale")
+	_, err := Replay(t.Context(), store, "3-9")
 	require.NoError(t, err)
-	changed, err := Refuse(t.Context(), books, "3-9")
+	changed, err := Refuse(t.Context(), store, "3-9")
 	require.NoError(t, err)
 	require.False(t, changed)
-	require.Equal(t, sale.DeadLetterReplayed, books.letters["3-9"].State)
+	require.Equal(t, sale.DeadLetterReplayed, store.letter("3-9").State)
 }
 
 func TestAnUnknownDeadLetter(t *testing.T) {
-	_, err := Replay(t.Context(), newFakeBooks(), "0-0")
+	_, err := Replay(t.Context(), newDatabase(), "0-0")
 	require.ErrorIs(t, err, sale.ErrNotFound)
-	_, err = Refuse(t.Context(), newFakeBooks(), "0-0")
+	_, err = Refuse(t.Context(), newDatabase(), "0-0")
 	require.ErrorIs(t, err, sale.ErrNotFound)
 }
 
 func TestFaultsOfTheBooksReachTheOperator(t *testing.T) {
-	books := buried(t)
-	books.failures = []error{nil, errAway}
-	_, err := Refuse(t.Context(), books, "3-9")
+	store := withDeadLetter(t)
+	store.failures = []error{nil, errAway}
+	_, err := Refuse(t.Context(), store, "3-9")
 	require.ErrorIs(t, err, errAway)
 
-	delete(books.unknown, "late-sale")
-	books.failures = []error{nil, nil, errAway}
-	_, err = Replay(t.Context(), books, "3-9")
+	store.preload("late-sale")
+	store.failures = []error{nil, nil, errAway}
+	_, err = Replay(t.Context(), store, "3-9")
 	require.ErrorIs(t, err, errAway)
 }
 

@@ -13,6 +13,8 @@ import (
 	"github.com/IBM/sarama"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"flashsale/kafka"
+	"flashsale/role"
 	"flashsale/sale"
 )
 
@@ -30,13 +32,13 @@ const shortSession = time.Second
 
 // Options of a Settler.
 type Options struct {
-	Kafka      KafkaOptions
+	Kafka      kafka.Options
 	Namespace  string       // prefix of the topics and of the consumer group
 	Partitions int32        // that the orders topic must have at least
 	MaxRows    int          // orders in one transaction; a single record may have more
 	MaxBytes   int          // bytes of records in one transaction; likewise
 	Log        *slog.Logger // slog.Default() when nil
-	Refused    func(error)  // hears of dead letters that Kafka did not take; nil: nobody
+	Refused    func(error)  // called with the error of each dead letter that Kafka did not take; may be nil
 
 	// A broker answers a fetch when it has FetchMinBytes of records, or after FetchMaxWait: each answer costs it as much as
 	// a produce request, and a batch for each would double its work.
@@ -47,8 +49,8 @@ type Options struct {
 // Settler is the consumer of one process.
 type Settler struct {
 	options  Options
-	topics   Topics
-	books    Books
+	topics   kafka.Topics
+	store    Store
 	log      *slog.Logger
 	config   *sarama.Config
 	metrics  *metrics
@@ -64,8 +66,8 @@ type Settler struct {
 }
 
 // New checks the options and registers the metrics; it does not need Kafka to be up.
-func New(o Options, books Books, registerer prometheus.Registerer) (*Settler, error) {
-	config, err := o.Kafka.config()
+func New(o Options, store Store, registerer prometheus.Registerer) (*Settler, error) {
+	config, err := consumerConfig(o.Kafka)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +79,7 @@ func New(o Options, books Books, registerer prometheus.Registerer) (*Settler, er
 		o.Log = slog.Default()
 	}
 	s := &Settler{
-		options: o, topics: TopicsOf(o.Namespace), books: books, log: o.Log, config: config, lag: newLag(),
+		options: o, topics: kafka.TopicsOf(o.Namespace), store: store, log: o.Log, config: config, lag: newLag(),
 		waiting: map[string]string{"kafka": "not reached yet"},
 	}
 	s.progress = newProgress(s.lag)
@@ -115,7 +117,7 @@ var errStuck = fmt.Errorf("no session has begun within %s", beginWithin)
 // returns nil. It waits for a broker that is away. It returns an *OffsetError when a partition cannot be continued, and an
 // error that is sale.ErrBehind when the database has lost what the records are built on.
 func (s *Settler) Run(ctx context.Context) error {
-	s.progress.starts()
+	s.progress.start()
 	for {
 		conn := s.connect(ctx)
 		if conn == nil {
@@ -132,8 +134,8 @@ func (s *Settler) Run(ctx context.Context) error {
 
 // settle settles over a connection until ctx ends, and closes it. errStuck says that it is of no use any more.
 func (s *Settler) settle(ctx context.Context, conn *connection) error {
-	at := &positions{
-		client: conn.side, admin: conn.admin, topic: s.topics.Orders, group: GroupOf(s.options.Namespace), knownID: s.knownID,
+	offsets := &offsetReader{
+		client: conn.side, admin: conn.admin, topic: s.topics.Orders, group: kafka.GroupOf(s.options.Namespace), knownID: s.knownID,
 	}
 	sessions, end := context.WithCancelCause(ctx)
 	context.AfterFunc(sessions, func() {
@@ -141,10 +143,10 @@ func (s *Settler) settle(ctx context.Context, conn *connection) error {
 			s.setKafka("draining")
 		}
 	})
-	s.progress.joins()
+	s.progress.waitForKafka()
 	var roles sync.WaitGroup
 	roles.Go(func() {
-		if err := (&watcher{positions: at, books: s.books, lag: s.lag, progress: s.progress}).run(sessions); err != nil {
+		if err := (&watcher{offsets: offsets, store: s.store, lag: s.lag, progress: s.progress}).run(sessions); err != nil {
 			end(err)
 		}
 	})
@@ -155,24 +157,19 @@ func (s *Settler) settle(ctx context.Context, conn *connection) error {
 			conn.giveUp()
 		}
 	})
-	err := s.consume(sessions, end, conn, at)
+	err := s.consume(sessions, end, conn, offsets)
 	end(nil)
 	if closing := conn.close(); closing != nil && !errors.Is(err, errStuck) {
 		s.log.Warn("closing the kafka connections failed", "error", closing)
 	}
 	roles.Wait()
-	s.knownID = at.known()
+	s.knownID = offsets.known()
 	return err
 }
 
 // waitUntilStuck returns true as soon as Kafka has kept a session from beginning for too long; false when ctx ends first.
 func (s *Settler) waitUntilStuck(ctx context.Context) bool {
-	for sleep(ctx, watchInterval) {
-		if s.progress.stuck() {
-			return true
-		}
-	}
-	return false
+	return role.Until(ctx, role.Always(watchInterval), s.progress.stuck)
 }
 
 // faultInterval is the least time between two logged faults: an outage makes every partition report several a second.
@@ -201,10 +198,10 @@ func final(err error) bool {
 
 // consume takes part in the group, session after session, until ctx ends; a session or a claim that finds what only an
 // operator can mend ends it by halt.
-func (s *Settler) consume(ctx context.Context, halt context.CancelCauseFunc, conn *connection, at *positions) error {
-	member := s.member(conn.producer, at, conn.client.places.Store, halt)
+func (s *Settler) consume(ctx context.Context, halt context.CancelCauseFunc, conn *connection, offsets *offsetReader) error {
+	member := s.member(kafka.NewSender(conn.side, s.topics.Dead), offsets, conn.client.starts.Store, halt)
 	conn.client.member = member
-	for try := 0; ctx.Err() == nil; {
+	for failures := 0; ctx.Err() == nil; {
 		began := time.Now()
 		err := conn.group.Consume(ctx, []string{s.topics.Orders}, member)
 		if final(err) {
@@ -213,15 +210,15 @@ func (s *Settler) consume(ctx context.Context, halt context.CancelCauseFunc, con
 		if err != nil && ctx.Err() == nil {
 			s.progress.failed(fmt.Errorf("join the group: %w", err))
 		}
-		if err != nil && ctx.Err() == nil && noteworthy(try) {
-			s.log.Warn("the consumer group session failed and will be joined again", "try", try+1, "error", err)
+		if err != nil && ctx.Err() == nil && role.Noteworthy(failures+1) {
+			s.log.Warn("the consumer group session failed and will be joined again", "try", failures+1, "error", err)
 		}
 		if err == nil && time.Since(began) > shortSession {
-			try = 0
+			failures = 0
 			continue
 		}
-		pause(ctx, try)
-		try++
+		failures++
+		role.Pause(ctx, role.Backoff(failures))
 	}
 	if cause := context.Cause(ctx); final(cause) || errors.Is(cause, errStuck) {
 		return cause

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"flashsale/role"
 	"flashsale/sale"
 )
 
@@ -20,32 +21,27 @@ type record struct {
 	fault error
 }
 
-// undertaker keeps a copy of a dead letter outside the database.
-type undertaker interface {
-	publish(ctx context.Context, letter *sale.DeadLetter) error
-}
-
-// settling brings gathered records to their end: settled or dead, never skipped.
+// settling brings records to their end: settled or in the dead letters, never skipped.
 type settling struct {
-	books    Books
-	grave    undertaker
-	metrics  *metrics
-	progress *progress
-	log      *slog.Logger
+	store       Store
+	deadLetters deadLetterPublisher
+	metrics     *metrics
+	progress    *progress
+	log         *slog.Logger
 }
 
 // settle returns nil when every record is settled or in the dead letters. It returns an error that is sale.ErrBehind when
 // the database is behind what it is to settle, which no waiting mends, and otherwise only when ctx has ended first; then
 // some records may have reached their end, and the next owner of the partition finds them as duplicates.
 //
-// What cannot be decoded is buried first. It then moves the partition's position in its place among the others, so that
-// the position never passes a record that has not reached its end.
+// A record that cannot be decoded goes to the dead letters first. It then moves the partition's position in its turn among
+// the others, so that the position never passes a record that has not reached its end.
 func (s *settling) settle(ctx context.Context, records []record) error {
 	deliveries := make([]sale.Delivery, 0, len(records))
 	for i := range records {
 		delivery := records[i].Delivery
 		if records[i].fault != nil {
-			if err := s.bury(ctx, &delivery, sale.PoisonDecode, records[i].fault); err != nil {
+			if err := s.moveToDeadLetters(ctx, &delivery, sale.PoisonDecode, records[i].fault); err != nil {
 				return err
 			}
 			delivery = passed(&delivery)
@@ -60,8 +56,8 @@ func passed(d *sale.Delivery) sale.Delivery {
 	return sale.Delivery{TopicID: d.TopicID, Partition: d.Partition, Offset: d.Offset}
 }
 
-// bisect settles the deliveries in as few transactions as it can and buries those that no transaction takes. The order
-// of the partition is kept: nothing behind a fence is committed before everything ahead of it.
+// bisect settles the deliveries in as few transactions as it can and moves those that no transaction takes to the dead
+// letters. The order of the partition is kept: nothing behind a fence is committed before everything ahead of it.
 func (s *settling) bisect(ctx context.Context, deliveries []sale.Delivery) error {
 	if len(deliveries) == 0 {
 		return nil
@@ -71,7 +67,7 @@ func (s *settling) bisect(ctx context.Context, deliveries []sale.Delivery) error
 	case err != nil || poison == nil:
 		return err
 	case len(deliveries) == 1:
-		if err := s.bury(ctx, &deliveries[0], poison.Reason, cmp.Or(poison.Err, error(poison))); err != nil {
+		if err := s.moveToDeadLetters(ctx, &deliveries[0], poison.Reason, cmp.Or(poison.Err, error(poison))); err != nil {
 			return err
 		}
 		_, err := s.transact(ctx, []sale.Delivery{passed(&deliveries[0])})
@@ -93,7 +89,7 @@ func (s *settling) bisect(ctx context.Context, deliveries []sale.Delivery) error
 func (s *settling) transact(ctx context.Context, deliveries []sale.Delivery) (poison *sale.PoisonError, err error) {
 	err = s.persist(ctx, "settle", func(ctx context.Context) error {
 		poison = nil
-		done, err := s.books.Settle(ctx, deliveries)
+		done, err := s.store.Settle(ctx, deliveries)
 		if errors.As(err, &poison) {
 			return nil
 		}
@@ -113,30 +109,33 @@ func (s *settling) report(done *sale.Settlement) {
 	}
 }
 
-// persist repeats do, with growing waits, until it returns nil or an error that no waiting mends. An attempt that has begun may go on for drainTimeout
-// after ctx has ended; no new one begins then, and ctx's error is returned.
+// persist repeats do, with growing waits, until it returns nil or an error that no waiting mends. An attempt that has begun
+// may go on for drainTimeout after ctx has ended; no new one begins then, and persist returns ctx's error.
 func (s *settling) persist(ctx context.Context, what string, do func(context.Context) error) error {
-	for try := 0; ; try++ {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		err := once(ctx, do)
-		if err == nil || final(err) {
-			return err
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	var err error
+	failures := 0
+	done := role.Until(ctx, role.Backoff, func() bool {
+		if err = once(ctx, do); err == nil || final(err) {
+			return true
 		}
 		s.metrics.retries.Inc()
 		s.progress.failed(fmt.Errorf("%s: %w", what, err))
-		if noteworthy(try) {
-			s.log.Warn("attempt failed and will be repeated", "attempt", what, "try", try+1, "error", err)
+		if failures++; role.Noteworthy(failures) {
+			s.log.Warn("attempt failed and will be repeated", "attempt", what, "try", failures, "error", err)
 		}
-		if !pause(ctx, try) {
-			return ctx.Err()
-		}
+		return false
+	})
+	if !done {
+		return ctx.Err()
 	}
+	return err
 }
 
 func once(ctx context.Context, do func(context.Context) error) error {
-	work, cancel := lingering(ctx, drainTimeout)
+	work, cancel := role.Linger(ctx, drainTimeout)
 	defer cancel()
 	work, stop := context.WithTimeout(work, attemptTimeout)
 	defer stop()

@@ -26,78 +26,77 @@ func recordsOf(count int) []record {
 }
 
 func TestSettleTakesOneTransactionForAll(t *testing.T) {
-	s, books, grave := newFakeSettling(t)
+	s, store, dead := newFakeSettling(t)
 	records := append(recordsOf(20), delivered(20, sale.AppendFence(nil, "token-1")))
 
 	require.NoError(t, s.settle(t.Context(), records))
 
-	require.Equal(t, []int{21}, books.sizes)
-	require.Equal(t, 40, books.requireOnce(t))
-	require.Equal(t, []string{"token-1"}, books.fences)
-	require.Empty(t, grave.letters)
+	require.Equal(t, []int{21}, store.sizes)
+	require.Equal(t, 40, store.settledOrders())
+	require.Equal(t, []string{"token-1"}, store.fences())
+	require.Empty(t, dead.letters)
 	require.InDelta(t, 40, testutil.ToFloat64(s.metrics.rows), 0)
 }
 
 func TestSettleOfNothingTouchesNothing(t *testing.T) {
-	s, books, _ := newFakeSettling(t)
+	s, store, _ := newFakeSettling(t)
 	require.NoError(t, s.settle(t.Context(), nil))
-	require.Empty(t, books.sizes)
+	require.Empty(t, store.sizes)
 }
 
-// Whatever set of records is poison: exactly those are buried, all others are settled once, in order, and the number of
+// Whatever set of records is poison: exactly those go to the dead letters, all others are settled once, in order, and the number of
 // transactions stays within that of a bisection.
 func TestBisectionFindsExactlyThePoison(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		s, books, grave := newFakeSettling(t)
+		s, store, dead := newFakeSettling(t)
 		count := rapid.IntRange(1, 100).Draw(rt, "records")
 		poison := rapid.MapOfN(rapid.Int64Range(0, int64(count-1)), rapid.Just(true), 0, 8).Draw(rt, "poison")
-		books.poison = func(d *sale.Delivery) bool { return poison[d.Offset] }
+		store.poison = func(d *sale.Delivery) bool { return poison[d.Offset] }
 
 		require.NoError(rt, s.settle(t.Context(), recordsOf(count)))
 
-		var dead []int64
-		for _, letter := range grave.letters {
-			dead = append(dead, letter.Offset)
+		var moved []int64
+		for _, letter := range dead.letters {
+			moved = append(moved, letter.Offset)
 			require.Equal(rt, sale.PoisonData, letter.Reason)
-			require.Contains(rt, books.letters, letter.ID)
+			require.Contains(rt, store.letterIDs(), letter.ID)
 		}
-		require.Len(rt, dead, len(poison))
-		for _, offset := range dead {
-			require.True(rt, poison[offset], "record %d was buried without being poison", offset)
+		require.Len(rt, moved, len(poison))
+		for _, offset := range moved {
+			require.True(rt, poison[offset], "record %d was moved without being poison", offset)
 		}
-		require.Equal(rt, 2*(count-len(poison)), books.requireOnce(t))
-		require.True(rt, slices.IsSorted(books.order), "committed out of order: %v", books.order)
-		require.LessOrEqual(rt, len(books.sizes), 1+len(poison)+2*len(poison)*(bits.Len(uint(count))+1))
-		require.EqualValues(rt, count, books.next(3))
+		require.Equal(rt, 2*(count-len(poison)), store.settledOrders())
+		require.True(rt, slices.IsSorted(store.order), "committed out of order: %v", store.order)
+		require.LessOrEqual(rt, len(store.sizes), 1+len(poison)+2*len(poison)*(bits.Len(uint(count))+1))
+		require.EqualValues(rt, count, store.position(3).Next)
 	})
 }
 
 func TestANamedPoisonIsCutOutWithoutSearching(t *testing.T) {
-	s, books, grave := newFakeSettling(t)
+	s, store, dead := newFakeSettling(t)
 	records := recordsOf(64)
 	records[40] = delivered(40, recordBytes("unknown-sale", 5000, 3))
-	books.unknown["unknown-sale"] = true
 
 	require.NoError(t, s.settle(t.Context(), records))
 
-	require.Equal(t, []int{64, 40, 1, 1, 23}, books.sizes, "the second of the ones moves the position")
-	require.Len(t, grave.letters, 1)
-	require.Equal(t, sale.PoisonUnknownBucket, grave.letters[0].Reason)
-	require.Equal(t, "3-40", grave.letters[0].ID)
-	require.Equal(t, "no bucket unknown-sale:phone:0", grave.letters[0].Detail)
-	require.Len(t, grave.letters[0].Orders, 3)
-	require.Equal(t, 126, books.requireOnce(t))
+	require.Equal(t, []int{64, 40, 1, 1, 23}, store.sizes, "the second of the ones moves the position")
+	require.Len(t, dead.letters, 1)
+	require.Equal(t, sale.PoisonUnknownBucket, dead.letters[0].Reason)
+	require.Equal(t, "3-40", dead.letters[0].ID)
+	require.Equal(t, "bucket unknown-sale:phone:0 is not in the stock table", dead.letters[0].Detail)
+	require.Len(t, dead.letters[0].Orders, 3)
+	require.Equal(t, 126, store.settledOrders())
 }
 
 func TestAFenceIsNotCommittedBeforeWhatStandsAheadOfIt(t *testing.T) {
-	s, books, _ := newFakeSettling(t)
+	s, store, _ := newFakeSettling(t)
 	records := recordsOf(9)
 	records[4] = delivered(4, sale.AppendFence(nil, "barrier"))
-	books.poison = func(d *sale.Delivery) bool { return d.Offset == 6 }
+	store.poison = func(d *sale.Delivery) bool { return d.Offset == 6 }
 
 	require.NoError(t, s.settle(t.Context(), records))
 
-	require.Equal(t, []int64{0, 1, 2, 3, 4, 5, 7, 8}, books.order)
+	require.Equal(t, []int64{0, 1, 2, 3, 4, 5, 7, 8}, store.order)
 }
 
 func TestRecordsThatCannotBeDecodedAreBuriedAndTheRestSettles(t *testing.T) {
@@ -111,18 +110,18 @@ func TestRecordsThatCannotBeDecodedAreBuriedAndTheRestSettles(t *testing.T) {
 	}
 	for name, raw := range broken {
 		t.Run(name, func(t *testing.T) {
-			s, books, grave := newFakeSettling(t)
+			s, store, dead := newFakeSettling(t)
 			records := []record{
 				delivered(0, recordBytes("demo", 1, 2)), delivered(1, raw), delivered(2, recordBytes("demo", 10, 2)),
 			}
 
 			require.NoError(t, s.settle(t.Context(), records))
 
-			require.Equal(t, []int{3}, books.sizes)
-			require.Equal(t, 4, books.requireOnce(t))
-			require.EqualValues(t, 3, books.next(3))
-			require.Len(t, grave.letters, 1)
-			letter := grave.letters[0]
+			require.Equal(t, []int{3}, store.sizes)
+			require.Equal(t, 4, store.settledOrders())
+			require.EqualValues(t, 3, store.position(3).Next)
+			require.Len(t, dead.letters, 1)
+			letter := dead.letters[0]
 			require.Equal(t, sale.PoisonDecode, letter.Reason)
 			require.Equal(t, raw, letter.Raw)
 			require.Equal(t, int64(1), letter.Offset)
@@ -134,31 +133,33 @@ func TestRecordsThatCannotBeDecodedAreBuriedAndTheRestSettles(t *testing.T) {
 }
 
 func TestTheSameRecordsAgainSettleOnce(t *testing.T) {
-	s, books, _ := newFakeSettling(t)
-	books.unknown["unknown-sale"] = true
+	s, store, _ := newFakeSettling(t)
 	records := append(recordsOf(5), delivered(5, recordBytes("unknown-sale", 700, 1)))
 	for range 3 {
 		require.NoError(t, s.settle(t.Context(), records))
 	}
-	require.Equal(t, 10, books.requireOnce(t))
-	require.Equal(t, []string{"3-5"}, books.letterIDs())
+	require.Equal(t, 10, store.settledOrders())
+	require.Equal(t, []string{"3-5"}, store.letterIDs())
 	require.InDelta(t, 10, testutil.ToFloat64(s.metrics.rows), 0)
 }
 
-// A fault that passes is waited for, however long it lasts, and nothing is buried or skipped meanwhile.
+// longestWait is the longest wait of role.Backoff.
+const longestWait = time.Second
+
+// A fault that passes is waited for, however long it lasts, and nothing goes to the dead letters or is skipped meanwhile.
 func TestTransientErrorsAreRetriedUntilTheyPass(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, books, grave := newFakeSettling(t)
+		s, store, dead := newFakeSettling(t)
 		for range 300 {
-			books.failures = append(books.failures, errAway)
+			store.failures = append(store.failures, errAway)
 		}
 		began := time.Now()
 
 		require.NoError(t, s.settle(t.Context(), recordsOf(4)))
 
-		require.Equal(t, 8, books.requireOnce(t))
-		require.Empty(t, grave.letters)
-		require.Len(t, books.sizes, 301)
+		require.Equal(t, 8, store.settledOrders())
+		require.Empty(t, dead.letters)
+		require.Len(t, store.sizes, 301)
 		require.InDelta(t, 300, testutil.ToFloat64(s.metrics.retries), 0)
 		waited := time.Since(began)
 		require.Greater(t, waited, 290*longestWait/2, "the waits grow")
@@ -168,31 +169,31 @@ func TestTransientErrorsAreRetriedUntilTheyPass(t *testing.T) {
 
 func TestBurialRetriesTheTopicThenTheRow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, books, grave := newFakeSettling(t)
-		grave.failures = 3
-		books.failures = []error{errAway, errAway} // both hit the row of the dead letter: nothing is settled before it
+		s, store, dead := newFakeSettling(t)
+		dead.failures = 3
+		store.failures = []error{errAway, errAway} // both hit the row of the dead letter: nothing is settled before it
 
 		require.NoError(t, s.settle(t.Context(), []record{delivered(7, []byte("garbage"))}))
 
-		require.Len(t, grave.letters, 1, "the topic got it once, before the row")
-		require.Equal(t, []string{"3-7"}, books.letterIDs())
+		require.Len(t, dead.letters, 1, "the topic got it once, before the row")
+		require.Equal(t, []string{"3-7"}, store.letterIDs())
 		require.InDelta(t, 5, testutil.ToFloat64(s.metrics.retries), 0)
 	})
 }
 
 func TestNoAttemptBeginsAfterTheSession(t *testing.T) {
-	s, books, _ := newFakeSettling(t)
+	s, store, _ := newFakeSettling(t)
 	ended, end := context.WithCancel(t.Context())
 	end()
 	require.ErrorIs(t, s.settle(ended, recordsOf(2)), context.Canceled)
-	require.Empty(t, books.sizes)
+	require.Empty(t, store.sizes)
 }
 
 func TestRetryingEndsWithTheSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, books, _ := newFakeSettling(t)
+		s, store, _ := newFakeSettling(t)
 		for range 1000 {
-			books.failures = append(books.failures, errAway)
+			store.failures = append(store.failures, errAway)
 		}
 		session, end := context.WithTimeout(t.Context(), 10*time.Second)
 		defer end()
@@ -201,54 +202,54 @@ func TestRetryingEndsWithTheSession(t *testing.T) {
 		require.ErrorIs(t, s.settle(session, recordsOf(2)), context.DeadlineExceeded)
 
 		require.Equal(t, 10*time.Second, time.Since(began))
-		require.Zero(t, books.requireOnce(t))
+		require.Zero(t, store.settledOrders())
 	})
 }
 
 // The transaction under way when a partition is revoked may end within the drain time, and counts.
 func TestATransactionUnderWayIsFinished(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, books, _ := newFakeSettling(t)
-		books.started, books.gate = make(chan struct{}, 1), make(chan struct{})
+		s, store, _ := newFakeSettling(t)
+		store.started, store.gate = make(chan struct{}, 1), make(chan struct{})
 		session, end := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- s.settle(session, recordsOf(3)) }()
-		<-books.started
+		<-store.started
 		end()
 		<-time.After(drainTimeout - time.Millisecond) // of the bubble: no time passes
-		books.gate <- struct{}{}
+		store.gate <- struct{}{}
 		require.NoError(t, <-done)
-		require.Equal(t, 6, books.requireOnce(t))
+		require.Equal(t, 6, store.settledOrders())
 	})
 }
 
 func TestATransactionThatHangsIsCutOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, books, _ := newFakeSettling(t)
-		books.started, books.gate = make(chan struct{}, 1), make(chan struct{})
+		s, store, _ := newFakeSettling(t)
+		store.started, store.gate = make(chan struct{}, 1), make(chan struct{})
 		session, end := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- s.settle(session, recordsOf(3)) }()
-		<-books.started
+		<-store.started
 		end()
 		began := time.Now()
 		require.ErrorIs(t, <-done, context.Canceled)
 		require.Equal(t, drainTimeout, time.Since(began))
-		require.Zero(t, books.requireOnce(t))
+		require.Zero(t, store.settledOrders())
 	})
 }
 
 func TestAHangingTransactionIsRepeatedWithinTheSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, books, _ := newFakeSettling(t)
-		books.started, books.gate = make(chan struct{}, 2), make(chan struct{})
+		s, store, _ := newFakeSettling(t)
+		store.started, store.gate = make(chan struct{}, 2), make(chan struct{})
 		done := make(chan error, 1)
 		began := time.Now()
 		go func() { done <- s.settle(t.Context(), recordsOf(1)) }()
-		<-books.started
-		<-books.started // the first attempt hung until its time was over
+		<-store.started
+		<-store.started // the first attempt hung until its time was over
 		require.GreaterOrEqual(t, time.Since(began), attemptTimeout)
-		books.gate <- struct{}{}
+		store.gate <- struct{}{}
 		require.NoError(t, <-done)
 	})
 }
@@ -260,15 +261,15 @@ func TestClosedBucketsAreReported(t *testing.T) {
 }
 
 func TestPoisonWithAnImpossibleIndexIsSearchedFor(t *testing.T) {
-	s, books, grave := newFakeSettling(t)
-	books.failures = []error{fmt.Errorf("settle: %w", &sale.PoisonError{Index: 99, Reason: sale.PoisonData, Err: errors.New("x")})}
+	s, store, dead := newFakeSettling(t)
+	store.failures = []error{fmt.Errorf("settle: %w", &sale.PoisonError{Index: 99, Reason: sale.PoisonData, Err: errors.New("x")})}
 	require.NoError(t, s.settle(t.Context(), recordsOf(4)))
-	require.Equal(t, []int{4, 2, 2}, books.sizes)
-	require.Empty(t, grave.letters)
+	require.Equal(t, []int{4, 2, 2}, store.sizes)
+	require.Empty(t, dead.letters)
 }
 
 func TestTransfersAndFencesSettleAmongTheBatches(t *testing.T) {
-	s, books, _ := newFakeSettling(t)
+	s, store, _ := newFakeSettling(t)
 	transfer := sale.Transfer{
 		Bucket: sale.Bucket{Sale: "demo", SKU: "phone", Number: 1}, Epoch: 1, Sequence: 9, TransferID: 77, CreatedMS: 5, To: 0, Units: 30,
 	}
@@ -276,57 +277,57 @@ func TestTransfersAndFencesSettleAmongTheBatches(t *testing.T) {
 	for range 2 {
 		require.NoError(t, s.settle(t.Context(), records))
 	}
-	require.Equal(t, []int{4, 4}, books.sizes)
-	require.Equal(t, []sale.OrderID{77}, books.moved)
-	require.EqualValues(t, 4, books.next(3))
+	require.Equal(t, []int{4, 4}, store.sizes)
+	stored := store.Snapshot()
+	require.EqualValues(t, 1_000_000-30, stored.Stock[transfer.Bucket].Loaded, "its units have moved once")
+	require.EqualValues(t, 4, store.position(3).Next)
 }
 
 func TestATransferThatCannotSettleIsBuried(t *testing.T) {
-	s, books, grave := newFakeSettling(t)
+	s, store, dead := newFakeSettling(t)
 	transfer := sale.Transfer{Bucket: sale.Bucket{Sale: "gone", SKU: "phone"}, TransferID: 77, To: 1, Units: 30}
-	books.poison = func(d *sale.Delivery) bool { return d.Record.Transfer != nil }
+	store.poison = func(d *sale.Delivery) bool { return d.Record.Transfer != nil }
 	require.NoError(t, s.settle(t.Context(), []record{delivered(4, sale.AppendTransfer(nil, &transfer))}))
-	require.Equal(t, []string{"3-4"}, books.letterIDs())
-	require.Empty(t, grave.letters[0].Orders)
-	require.EqualValues(t, 5, books.next(3), "the position passes a record that is buried")
+	require.Equal(t, []string{"3-4"}, store.letterIDs())
+	require.Empty(t, dead.letters[0].Orders)
+	require.EqualValues(t, 5, store.position(3).Next, "the position passes a record in the dead letters")
 }
 
 // A commit whose answer is lost has happened: what is sent again under the same identity changes nothing.
 func TestACommitWithoutAnAnswerSettlesOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, books, _ := newFakeSettling(t)
-		books.unheard = 3
+		s, store, _ := newFakeSettling(t)
+		store.unanswered = 3
 		require.NoError(t, s.settle(t.Context(), recordsOf(4)))
-		require.Len(t, books.sizes, 4)
-		require.Equal(t, 8, books.requireOnce(t))
+		require.Len(t, store.sizes, 4)
+		require.Equal(t, 8, store.settledOrders())
 	})
 }
 
 func TestThePositionWaitsForWhatIsNotBuriedYet(t *testing.T) {
-	s, books, grave := newFakeSettling(t)
+	s, store, dead := newFakeSettling(t)
 	ended, end := context.WithCancel(t.Context())
-	grave.failures = 1000
+	dead.failures = 1000
 	records := append(recordsOf(2), delivered(2, []byte("garbage")))
 	done := make(chan error, 1)
 	go func() { done <- s.settle(ended, records) }()
 	end()
 	require.ErrorIs(t, <-done, context.Canceled)
-	require.Zero(t, books.next(3), "nothing passes the record that is still to be buried")
+	require.Zero(t, store.position(3).Next, "nothing passes the record that is still to be moved")
 }
 
 // Neither a repetition nor the dead letters help when the database has lost what the records are built on.
 func TestADatabaseThatIsBehindStopsSettling(t *testing.T) {
-	s, books, grave := newFakeSettling(t)
-	books.behind = 2
+	s, store, dead := newFakeSettling(t)
 	young := batchOf("demo", 70, 1)
 	young.Epoch = 3
 
 	err := s.settle(t.Context(), append(recordsOf(2), delivered(2, sale.AppendBatch(nil, young))))
 
 	require.ErrorIs(t, err, sale.ErrBehind)
-	require.Len(t, books.sizes, 1, "no attempt is repeated")
-	require.Zero(t, books.requireOnce(t))
-	require.Empty(t, grave.letters)
+	require.Len(t, store.sizes, 1, "no attempt is repeated")
+	require.Zero(t, store.settledOrders())
+	require.Empty(t, dead.letters)
 }
 
 func TestOnlyWhatNoWaitingMendsIsFinal(t *testing.T) {

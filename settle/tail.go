@@ -9,6 +9,7 @@ import (
 
 	"github.com/IBM/sarama"
 
+	"flashsale/kafka"
 	"flashsale/sale"
 )
 
@@ -22,9 +23,9 @@ const tailWait = 5 * time.Millisecond
 // Tail is what the orders topic has behind the database's positions: the records that are not settled. It keeps what it has
 // read, so that a look-up reads only what is new, and forgets what was settled. One look-up reads at a time.
 type Tail struct {
-	kafka KafkaOptions
+	kafka kafka.Options
 	topic string
-	books Books
+	store Store
 
 	reading chan struct{} // holds one token while a look-up is under way
 	parts   map[int32]*tailPart
@@ -44,14 +45,14 @@ type tailRecord struct {
 }
 
 // NewTail returns an empty tail. It connects for each look-up that finds something new, and keeps no connection.
-func NewTail(kafka KafkaOptions, namespace string, books Books) *Tail {
+func NewTail(o kafka.Options, namespace string, store Store) *Tail {
 	return &Tail{
-		kafka: kafka, topic: TopicsOf(namespace).Orders, books: books, reading: make(chan struct{}, 1), parts: map[int32]*tailPart{},
+		kafka: o, topic: kafka.TopicsOf(namespace).Orders, store: store, reading: make(chan struct{}, 1), parts: map[int32]*tailPart{},
 	}
 }
 
 // Queued finds an order in the unsettled records of some partitions. With more of them than the tail keeps the error is a
-// problem overloaded, because nobody can say whether the order is among the rest.
+// problem overloaded, because the order may be among the rest.
 func (t *Tail) Queued(ctx context.Context, partitions []int32, id sale.OrderID) (found sale.PendingOrder, ok bool, err error) {
 	select {
 	case t.reading <- struct{}{}:
@@ -59,7 +60,7 @@ func (t *Tail) Queued(ctx context.Context, partitions []int32, id sale.OrderID) 
 	case <-ctx.Done():
 		return found, false, ctx.Err()
 	}
-	settled, err := t.books.Positions(ctx)
+	settled, err := t.store.Positions(ctx)
 	if err != nil {
 		return found, false, err
 	}
@@ -112,7 +113,7 @@ func (t *Tail) find(partitions []int32, id sale.OrderID) (found sale.PendingOrde
 // extend reads each partition up to its present end, or until the tail is full. What a call that outlives ctx reads is thrown
 // away.
 func (t *Tail) extend(ctx context.Context, partitions []int32) error {
-	config, err := t.kafka.config()
+	config, err := consumerConfig(t.kafka)
 	if err != nil {
 		return err
 	}
@@ -126,7 +127,7 @@ func (t *Tail) extend(ctx context.Context, partitions []int32) error {
 	}
 	room := maxTailBytes - t.bytes
 	var read map[int32][]tailRecord
-	err = await(ctx, func() (err error) {
+	err = kafka.Await(ctx, func() (err error) {
 		client, err := sarama.NewClient(t.kafka.Brokers, config)
 		if err != nil {
 			return fmt.Errorf("reach kafka at %v: %w", t.kafka.Brokers, err)
@@ -152,7 +153,8 @@ func (t *Tail) extend(ctx context.Context, partitions []int32) error {
 }
 
 // readTails reads partitions from the offsets given to their ends, and stops when it has read room bytes.
-func readTails(ctx context.Context, client sarama.Client, topic string, from map[int32]int64, room int) (read map[int32][]tailRecord, err error) {
+func readTails(ctx context.Context, client sarama.Client, topic string, from map[int32]int64, room int) (
+	read map[int32][]tailRecord, err error) {
 	consumer, err := sarama.NewConsumerFromClient(client)
 	if err != nil {
 		return nil, err

@@ -8,20 +8,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
-)
 
-// settledTo has the database say how far it has come in a partition.
-func (b *fakeBooks) settledTo(partition int32, topicID string, next int64) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.settled[partition] = sale.Position{Partition: partition, TopicID: topicID, Next: next}
-}
+	"flashsale/kafka"
+
+	"flashsale/test/kafkabench"
+)
 
 // An order is found in Kafka as long as the database has not settled it, and no longer.
 func TestTailFindsWhatIsQueued(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
-		books := newFakeBooks()
-		tail := NewTail(b.kafka, b.name, books)
+		store := newDatabase()
+		tail := NewTail(b.Kafka, b.Namespace, store)
 		all := []int32{0, 1, 2, 3}
 		look := func(id int64, partitions ...int32) (sale.PendingOrder, bool) {
 			b.Helper()
@@ -32,7 +29,7 @@ func TestTailFindsWhatIsQueued(t *testing.T) {
 		_, ok := look(1000, all...)
 		require.False(b, ok, "an empty topic")
 		b.produceOrders(1000, 8) // 1000 and 1001 in partition 0, 1010 and 1011 in partition 1, …
-		b.produce(0, sale.AppendFence(nil, "f"))
+		b.Produce(0, sale.AppendFence(nil, "f"))
 		found, ok := look(1011, all...)
 		require.True(b, ok)
 		require.Equal(b, sale.StatusQueued, found.Status)
@@ -43,7 +40,7 @@ func TestTailFindsWhatIsQueued(t *testing.T) {
 		_, ok = look(1002, all...)
 		require.False(b, ok)
 
-		books.settledTo(1, "topic", 1)
+		store.SeedPosition(sale.Position{Partition: 1, TopicID: "topic", Next: 1})
 		_, ok = look(1011, all...)
 		require.False(b, ok, "it is settled")
 		_, ok = look(1051, all...)
@@ -51,7 +48,7 @@ func TestTailFindsWhatIsQueued(t *testing.T) {
 		b.produceOrders(2000, 1)
 		_, ok = look(2001, all...)
 		require.True(b, ok, "what came since")
-		books.settledTo(1, "another topic", 2)
+		store.SeedPosition(sale.Position{Partition: 1, TopicID: "another topic", Next: 2})
 		_, ok = look(1051, all...)
 		require.False(b, ok)
 	})
@@ -59,8 +56,8 @@ func TestTailFindsWhatIsQueued(t *testing.T) {
 
 // The tail is bounded, and never says that an order is not there when it has not read everything.
 func TestTailIsBounded(t *testing.T) {
-	b := newBench(t, startFake(t))
-	tail := NewTail(b.kafka, b.name, newFakeBooks())
+	b := newBench(t, kafkabench.StartFake(t))
+	tail := NewTail(b.Kafka, b.Namespace, newDatabase())
 	b.produceOrders(1000, 4)
 	tail.parts[7] = &tailPart{records: []tailRecord{{raw: make([]byte, maxTailBytes-1)}}}
 	var problem sale.Problem
@@ -74,7 +71,7 @@ func TestTailIsBounded(t *testing.T) {
 }
 
 func TestTailOfAKafkaThatIsAway(t *testing.T) {
-	tail := NewTail(KafkaOptions{Brokers: []string{"127.0.0.1:1"}}, "away", newFakeBooks())
+	tail := NewTail(kafka.Options{Brokers: []string{"127.0.0.1:1"}}, "away", newDatabase())
 	short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	_, _, err := tail.Queued(short, []int32{0}, 1)

@@ -4,13 +4,15 @@ package bugs
 var reserveBugs = []Bug{
 	{
 		Name: "eval-fallback", What: "a server without the script gets it from the process that calls it",
-		Seeds: []Replacement{instead("scripts/call.go", `return arguments.replyOf(client.Do(ctx, command))`,
-			`result := client.Do(ctx, command)
-	if faults.Bug("eval-fallback") && lacksIt(result) {
-		result = client.Do(ctx, client.B().Eval().Script(ReserveScript().Source).Numkeys(3).
-			Key(call.Keys.Meta, call.Keys.Buyers, call.Keys.Journal).Arg(arguments.of(call)...).Build())
-	}
-	return arguments.replyOf(result)`)},
+		Seeds: []Replacement{instead("scripts/reserve.go", `arguments.replyOf(client.Do(ctx, command))`,
+			`arguments.replyOf(func() rueidis.RedisResult {
+		result := client.Do(ctx, command)
+		if faults.Bug("eval-fallback") && lacksIt(result) {
+			return client.Do(ctx, client.B().Eval().Script(ReserveScript().Source).Numkeys(3).
+				Key(call.Keys.Meta, call.Keys.Buyers, call.Keys.Journal).Arg(arguments.of(call)...).Build())
+		}
+		return result
+	}())`)},
 		Checks: []Check{check("reserve", "^TestServerWithoutTheScriptSellsNothing$")},
 	},
 	{
@@ -32,12 +34,12 @@ var reserveBugs = []Bug{
 	},
 	{
 		Name: "give-back-on-timeout", What: "units are given back when Kafka is slow",
-		Seeds: []Replacement{after("reserve/publication.go", `w.patience.timedOut()`, `if faults.Bug("give-back-on-timeout") {
+		Seeds: []Replacement{after("reserve/publication.go", `w.queue.patience.timedOut()`, `if faults.Bug("give-back-on-timeout") {
 	units := int64(0)
 	for _, i := range p.indexes {
 		units += int64(w.batch[i].purchase.Quantity)
 	}
-	err := w.engine.Redis.GiveBack(context.Background(), w.keys, units)
+	err := w.engine.Redis.GiveBack(context.Background(), w.queue.keys, units)
 	w.engine.Log.Warn("units were given back", "units", units, "error", err)
 	for _, i := range p.indexes {
 		w.batch[i].reply(sale.Answer{Outcome: sale.OutcomeUnavailable})
@@ -49,7 +51,7 @@ var reserveBugs = []Bug{
 	{
 		Name: "new-id-on-retry", What: "an unknown outcome is asked again under new ids",
 		Seeds: []Replacement{
-			before("reserve/ask.go", `call.AskedAgain = call.AskedAgain ||`,
+			before("reserve/callscript.go", `call.AskedAgain = call.AskedAgain ||`,
 				`if faults.Bug("new-id-on-retry") && w.makeOrderIDs() {
 	call.OrderIDs = w.orderIDs
 }`),
@@ -59,8 +61,8 @@ var reserveBugs = []Bug{
 	{
 		Name: "sold-out-per-bucket", What: "a SKU is sold out when one bucket is",
 		Seeds: []Replacement{
-			instead("reserve/engine.go", `if p.Buckets > 1 && lacking(a) {`,
-				`if p.Buckets > 1 && lacking(a) && !faults.Bug("sold-out-per-bucket") {`),
+			instead("reserve/engine.go", `if p.Buckets <= 1 || !lacking(answer) {`,
+				`if p.Buckets <= 1 || !lacking(answer) || faults.Bug("sold-out-per-bucket") {`),
 		},
 		Checks: []Check{check("reserve", "^TestUnitsMoveToTheBuyerWhoAsks$"), simulated()},
 	},

@@ -7,7 +7,7 @@ var settleBugs = []Bug{
 		Seeds: []Replacement{
 			before("settle/consumer.go", `if err := c.settling.settle(session.Context(), records); err != nil {`,
 				`if faults.Bug("offset-before-commit") {
-	session.MarkOffset(claim.Topic(), partition, next, c.places.topicID)
+	session.MarkOffset(claim.Topic(), partition, next, c.starts.topicID)
 	session.Commit()
 }`),
 		},
@@ -24,7 +24,7 @@ var settleBugs = []Bug{
 	{
 		Name: "untold-partition-blocks", What: "a partition that Kafka does not tell keeps the others",
 		Seeds: []Replacement{
-			before("settle/places.go", `known, late := map[int32]int64{}, false`,
+			before("settle/starts.go", `known, late := map[int32]int64{}, false`,
 				`if faults.Bug("untold-partition-blocks") { patience.Stop() }`),
 		},
 		Checks: []Check{check("settle", "^TestASessionBeginsWithWhatIsTold$")},
@@ -32,10 +32,10 @@ var settleBugs = []Bug{
 	{
 		Name: "event-dropped-on-error", What: "events that cannot be published are forgotten",
 		Seeds: []Replacement{
-			instead("settle/publisher.go", `if err := p.send(ctx, events); err != nil {`,
+			instead("events/publisher.go", `if err := p.send(ctx, events); err != nil {`,
 				`if err := p.send(ctx, events); err != nil && !faults.Bug("event-dropped-on-error") {`),
 		},
-		Checks: []Check{check("settle", "^TestEventsWaitForTheirTopicAndTheirDatabase$")},
+		Checks: []Check{check("events", "^TestEventsWaitForTheirTopicAndTheirDatabase$")},
 	},
 	{
 		// An attempt does not repeat the identity of the one before it: a commit whose answer was lost is then not recognised.

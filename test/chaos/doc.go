@@ -1,6 +1,6 @@
 // Package chaos is the fault suite: real processes of everything, a crowd of buyers, a shop and an operator who write down
 // what they were told, and a nemesis that kills, freezes, rewinds and disconnects while they go on. Then everything is
-// healed, the sale comes to rest, and the checkers of test/chaos/check judge what is left.
+// healed, the sale comes to rest, and the checkers of test/check judge what is left.
 //
 //	go test -timeout 0 ./test/chaos -v -run '^TestFaults$' -args -faults N -kills K -seed S
 //

@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"flashsale/test/chaos/check"
+	"flashsale/test/check"
 	"flashsale/test/harness"
 	"flashsale/test/stack"
 )

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"flashsale/test/chaos/check"
+	"flashsale/test/check"
 )
 
 // goal is how much a run has to do; both must be reached.

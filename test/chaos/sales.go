@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"time"
 
-	"flashsale/test/chaos/check"
+	"flashsale/test/check"
 )
 
 // item and saleUnderTest are what the operator defines.

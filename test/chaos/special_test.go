@@ -11,7 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flashsale/sale"
-	"flashsale/test/chaos/history"
+	"flashsale/test/buyers/history"
 	"flashsale/test/stack"
 )
 
@@ -73,6 +73,7 @@ func (s *story) forget(take func()) {
 // leaveBehind has another gateway die between the script and Kafka: its entry is left to the relay.
 func (s *story) leaveBehind() {
 	victim := s.NewGateway()
+	s.crowd.Add(victim)
 	victim.Armed = &stack.CrashPoint{Name: "reserve.decided", Time: 1}
 	victim.Start()
 	victim.Ready()

@@ -13,8 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
-	"flashsale/test/chaos/check"
-	"flashsale/test/chaos/history"
+	"flashsale/test/buyers"
+	"flashsale/test/buyers/history"
+	"flashsale/test/check"
 	"flashsale/test/stack"
 )
 
@@ -32,8 +33,8 @@ type pressed struct{ buyer, key, order string }
 type story struct {
 	*doomed
 	sale  *saleUnderTest
-	crowd *crowd
-	with  *client
+	crowd *buyers.Crowd
+	with  *buyers.Client
 	home  int    // the bucket of the buyers who press in this round
 	next  [2]int // number of the next new buyer of each bucket
 	said  []pressed
@@ -44,13 +45,14 @@ type story struct {
 func newStory(t *testing.T, at stack.CrashPoint) *story {
 	t.Helper()
 	begun := time.Now().Truncate(time.Millisecond)
-	s := &story{doomed: newDoomed(t, at), with: newClient(), sale: &saleUnderTest{id: "s", limit: 2, ttlS: 600, demand: true,
+	s := &story{doomed: newDoomed(t, at), sale: &saleUnderTest{id: "s", limit: 2, ttlS: 600, demand: true,
 		starts: begun.Add(-time.Minute), ends: begun.Add(time.Hour), items: []item{{"phone", 12, 100, 2}}}}
-	t.Cleanup(s.with.CloseIdleConnections)
 	out, err := history.NewRecorder(s.historyPath())
 	require.NoError(t, err)
 	s.sales = []*saleUnderTest{s.sale}
-	s.crowd = &crowd{w: s.world, out: out, sales: s.sales}
+	s.crowd = s.crowdOf(s.sales, out)
+	s.with = s.crowd.NewClient()
+	t.Cleanup(s.with.Close)
 	return s
 }
 
@@ -96,7 +98,7 @@ func (s *story) newBuyer() string {
 // ask sends one question about the sale and records both ends.
 func (s *story) ask(q history.Question) history.Op {
 	q.Sale, q.SKU = s.sale.id, s.sale.items[0].SKU
-	return s.crowd.ask(s.with, q)
+	return s.crowd.Ask(s.with, q)
 }
 
 // insistOn asks until the answer is that it is done.
@@ -112,7 +114,7 @@ func (s *story) press(buyer, key string) pressed {
 	s.await("an answer for "+buyer, func() bool {
 		op := s.ask(history.Question{Verb: history.Buy, Buyer: buyer, Key: key, Quantity: 1})
 		heard.order = op.Order().Order
-		return definite(&op)
+		return op.Definite()
 	})
 	s.said = append(s.said, heard)
 	return heard

@@ -1,11 +1,7 @@
 package chaos
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"database/sql"
-	"encoding/base64"
-	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -13,18 +9,11 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"flashsale/test/bugs"
 	"flashsale/test/harness"
 	"flashsale/test/stack"
 	"flashsale/test/stack/clock"
-)
-
-// Secrets of the deployment under test.
-const (
-	adminToken = stack.AdminToken
-	shopToken  = stack.ShopToken
 )
 
 // How many of each; one must be able to die while others go on.
@@ -105,14 +94,4 @@ func (w *world) healed() {
 	for _, p := range w.Processes() {
 		p.Ready()
 	}
-}
-
-// token signs a buyer's token that outlives any clock fault.
-func token(buyer string) string {
-	part := base64.RawURLEncoding.EncodeToString
-	claims := fmt.Sprintf(`{"sub":%q,"exp":%d}`, buyer, time.Now().Add(20*time.Hour).Unix())
-	text := part([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "." + part([]byte(claims))
-	mac := hmac.New(sha256.New, []byte(stack.Secret))
-	mac.Write([]byte(text)) // a hash never fails
-	return text + "." + part(mac.Sum(nil))
 }

@@ -83,7 +83,8 @@ func (s *stack) refused(r reply, status int, code string, members ...string) obj
 	return decoded
 }
 
-var codesWithRetryAfter = []string{"not_started", "not_confirmed", "paused", "fenced", "rate_limited", "overloaded", "unavailable", "unknown"}
+var codesWithRetryAfter = []string{"not_started", "not_confirmed", "paused", "fenced", "rate_limited", "overloaded",
+	"unavailable", "unknown"}
 
 // retryWithin checks that Retry-After is whole seconds in the range.
 func (s *stack) retryWithin(r reply, low, high int) {

@@ -37,21 +37,22 @@ func TestDatabaseBecomesReadOnly(t *testing.T) {
 	s.exec(admin, "SET GLOBAL read_only = 0")
 	until := time.Now()
 	t.Log("read-only for", until.Sub(from))
-	c.heard(c.count() + lead)
+	c.heard(c.Out.Ended() + lead)
 	close(end)
 	<-ended
 	away := 0
-	for i := range c.history {
-		if a := &c.history[i]; a.sent.After(from) && a.sent.Before(until) {
+	ops := c.purchases()
+	for i := range ops {
+		if a := &ops[i]; a.Sent().After(from) && a.Sent().Before(until) {
 			away++
-			require.Equal(t, "queued", a.code)
+			require.Equal(t, "queued", a.Word())
 		}
 	}
 	assert.Greater(t, away, perSecond*int(readOnlyFor/time.Second)/2, "the traffic went on")
 	paused := time.Now()
 	b := c.check(1, map[string]int{"phone": 2 * rushUnits})
 	t.Log("everything is settled after", time.Since(paused))
-	require.Equal(t, len(c.history), b.units["phone"])
+	require.Equal(t, len(ops), b.units["phone"])
 	for _, w := range s.Settles {
 		assert.True(t, w.Running(), "a settle process ended")
 	}
@@ -75,10 +76,10 @@ func TestDatabaseThatLostItsTail(t *testing.T) {
 	s.open("rush", lasting(phone(units)))
 	c := newCrowd(s, "rush", 1_000)
 	list := c.presses(11, 0, []string{"phone"}, func(*rand.Rand) int { return 1 })
-	c.round(list[:first])
+	c.Round(list[:first])
 	s.audit("rush")
 	s.backup()
-	c.round(list[first : 2*first])
+	c.Round(list[first : 2*first])
 	s.audit("rush")
 	s.stop()
 	s.restore()

@@ -65,10 +65,10 @@ func TestDevIsKilledAndStartedAgain(t *testing.T) {
 	assert.Contains(t, paste(t, line), " 202 ")
 	assert.Contains(t, paste(t, line), "already_bought")
 	c := newCrowd(s, "demo", 6_000)
-	c.connections = 32
-	c.onTaken[1_500] = p.Kill
+	c.Connections = 32
+	c.OnTaken(1_500, p.Kill)
 	list := c.presses(7, 2_000, []string{"phone"}, single)
-	c.round(list)
+	c.Round(list)
 	require.Positive(t, c.codes()["no answer"])
 	p.Restart()
 	s.Gateways[0].Process = p
@@ -88,14 +88,15 @@ func checkDev(s *stack, c *crowd) {
 	s.t.Helper()
 	s.audit("demo")
 	checked := 0
-	for i := range c.history {
-		if answer := &c.history[i]; answer.has() {
+	ops := c.purchases()
+	for i := range ops {
+		if told := ops[i].Order(); told.Order != "" {
 			checked++
-			got := s.operate("GET", "/admin/v1/orders/"+answer.order, nil)
-			require.Equal(s.t, 200, got.status, "%s %s is lost", answer.code, answer.order)
+			got := s.operate("GET", "/admin/v1/orders/"+told.Order, nil)
+			require.Equal(s.t, 200, got.status, "%s %s is lost", told.Status, told.Order)
 			decoded := got.json(s)
 			require.Equal(s.t, "confirmed", decoded["status"], "%s", got.body)
-			require.Equal(s.t, c.buyerID(answer.buyer), decoded["buyer_id"])
+			require.Equal(s.t, ops[i].Buyer, decoded["buyer_id"])
 		}
 	}
 	require.Positive(s.t, checked)

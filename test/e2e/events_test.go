@@ -130,19 +130,22 @@ func TestEventsOfEveryOrder(t *testing.T) {
 	kill := func(i int) func() {
 		return func() { s.Settles[i].Kill(); s.Settles[i].Restart() }
 	}
-	c.onTaken[units/4], c.onTaken[units/2], c.onTaken[units-1] = kill(0), kill(1), kill(0)
+	c.OnTaken(units/4, kill(0))
+	c.OnTaken(units/2, kill(1))
+	c.OnTaken(units-1, kill(0))
 	c.rush(c.presses(11, 0, []string{"phone"}, single))
 	for _, w := range s.Settles {
 		w.Ready()
 	}
 	s.audit("rush")
+	ops := c.purchases()
 	for i := range 300 {
-		o := order{OrderID: c.history[i].order, Sale: "rush", SKU: "phone"}
+		o := order{OrderID: ops[i].Order().Order, Sale: "rush", SKU: "phone"}
 		switch i % 3 {
 		case 0:
 			require.Equal(t, 200, s.pay(o.OrderID, "pay-"+strconv.Itoa(i)).status)
 		case 1:
-			require.Equal(t, 200, s.cancel(o, c.buyerID(c.history[i].buyer)).status)
+			require.Equal(t, 200, s.cancel(o, ops[i].Buyer).status)
 		default:
 			require.Equal(t, 200, s.shop("DELETE", o.OrderID, nil).status)
 		}
@@ -159,10 +162,10 @@ func TestEventsOfEveryOrder(t *testing.T) {
 	}, 40*time.Second, 50*time.Millisecond)
 	shop.told(db)
 	t.Log("events:", len(shop.latest), "records:", shop.arrivals)
-	paid := shop.latest[c.history[0].order+":paid"]
+	paid := shop.latest[ops[0].Order().Order+":paid"]
 	assert.Equal(t, "pay-0", paid.Data["payment_id"])
-	assert.NotContains(t, shop.latest[c.history[0].order+":confirmed"].Data, "payment_id", "what was not yet, is not told")
-	buyers, shops := shop.latest[c.history[1].order+":cancelled"], shop.latest[c.history[2].order+":cancelled"]
+	assert.NotContains(t, shop.latest[ops[0].Order().Order+":confirmed"].Data, "payment_id", "what was not yet, is not told")
+	buyers, shops := shop.latest[ops[1].Order().Order+":cancelled"], shop.latest[ops[2].Order().Order+":cancelled"]
 	assert.Equal(t, "buyer", buyers.Data["reason"])
 	assert.Equal(t, "shop", shops.Data["reason"])
 }

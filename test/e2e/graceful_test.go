@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"flashsale/test/buyers"
 	"flashsale/test/harness"
 )
 
@@ -197,18 +198,18 @@ func TestTermAnswersEveryone(t *testing.T) {
 type leaver struct {
 	s       *stack
 	gateway int
-	conn    *conn
+	conn    *buyers.Conn
 }
 
 func (l *leaver) buy(bearer string) (status int, err error) {
 	if l.conn == nil {
-		if l.conn, err = dial(l.s.Gateways[l.gateway].Buyers); err != nil {
+		if l.conn, err = buyers.Dial(l.s.Gateways[l.gateway].Buyers); err != nil {
 			return 0, err
 		}
 	}
 	request := fmt.Sprintf("POST /v1/sales/rush/items/phone/orders HTTP/1.1\r\nHost: flashsale\r\nAuthorization: Bearer %s\r\n"+
 		"Content-Length: 0\r\n\r\n", bearer)
-	status, header, _, err := l.conn.exchange([]byte(request))
+	status, header, _, err := l.conn.Exchange([]byte(request))
 	if err != nil || strings.EqualFold(header["connection"], "close") {
 		l.close()
 		l.gateway = 0
@@ -254,20 +255,21 @@ func TestTermOfSettleHandsOver(t *testing.T) {
 	s.open("rush", lasting(phone(4_000)))
 	c := newCrowd(s, "rush", 4_000)
 	ended := make(chan time.Duration, 1)
-	c.onTaken[1_000] = func() {
+	c.OnTaken(1_000, func() {
 		go func() {
 			begin := time.Now()
 			assert.Zero(t, s.Settles[0].Term())
 			ended <- time.Since(begin)
 		}()
-	}
+	})
 	c.rush(c.presses(12, 0, []string{"phone"}, single))
 	assert.Less(t, <-ended, 10*time.Second)
 	b := c.check(1, map[string]int{"phone": 4_000})
 	require.Len(t, b.rows, 4_000)
 	begin := time.Now()
-	o := order{OrderID: c.history[0].order, Sale: "rush", SKU: "phone"}
-	require.Equal(t, 200, s.cancel(o, c.buyerID(c.history[0].buyer)).status)
+	first := c.purchases()[0]
+	o := order{OrderID: first.Order().Order, Sale: "rush", SKU: "phone"}
+	require.Equal(t, 200, s.cancel(o, first.Buyer).status)
 	require.Eventually(t, func() bool { return s.buy(ask{buyer: "next"}).status == http.StatusAccepted }, 20*time.Second, 20*time.Millisecond)
 	assert.Less(t, time.Since(begin), 5*time.Second, "the courier's lease was given back")
 	s.Settles = s.Settles[1:]

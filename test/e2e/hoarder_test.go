@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"flashsale/test/buyers"
 	"flashsale/test/harness"
 )
 
@@ -154,7 +155,7 @@ func (s *stack) hoard(buyer string, presses int) map[string]int {
 }
 
 var hoardClient = &http.Client{
-	Timeout: answerWithin, Transport: &http.Transport{MaxIdleConnsPerHost: 1024},
+	Timeout: buyers.Patience, Transport: &http.Transport{MaxIdleConnsPerHost: 1024},
 }
 
 // send sends a request as a buyer and returns its status, the code or the status of the order, and the order's id.

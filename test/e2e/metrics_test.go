@@ -54,9 +54,10 @@ func checkMetrics(s *stack, c *crowd) {
 		assertNamed(s, values, "flashsale_build_info", "flashsale_http_request_duration_seconds_count", "flashsale_batch_orders_count")
 	}
 	heard := map[string]float64{}
-	for i := range c.history {
-		code := c.history[i].code
-		if c.history[i].status == http.StatusOK {
+	ops := c.purchases()
+	for i := range ops {
+		code := ops[i].Word()
+		if ops[i].Status == http.StatusOK {
 			code = sale.OutcomeReplayed.String()
 		}
 		heard[code]++

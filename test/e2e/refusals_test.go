@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"flashsale/test/buyers"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -200,7 +202,7 @@ func refuseSoldOut(s *stack) {
 	assert.Equal(s.t, owned.OrderID, s.ordered(s.buy(ask{sale: id, buyer: "owner", key: "mine"}), 200).OrderID)
 	s.refused(s.buy(ask{sale: id, buyer: "owner", key: "other"}), 409, "already_bought", "limit", "bought", "order_id")
 	for _, name := range []string{"owner", "nobody"} { // a name that no signature proves changes nothing
-		s.refused(s.buy(ask{sale: id, bearer: sign("another secret of 32 bytes or more", `{"alg":"HS256"}`,
+		s.refused(s.buy(ask{sale: id, bearer: buyers.Sign("another secret of 32 bytes or more", `{"alg":"HS256"}`,
 			fmt.Sprintf(`{"sub":%q,"exp":%d}`, name, unix(time.Hour)))}), 409, "sold_out")
 	}
 	// Raised stock is sold within a second of its preload.
@@ -237,10 +239,10 @@ func refuseToken(s *stack) {
 		"none":              "-",
 		"no token":          "garbage",
 		"two parts":         "a.b",
-		"alg none":          sign(secret, `{"alg":"none"}`, plain),
-		"alg none unsigned": unsigned(sign(secret, `{"alg":"none"}`, plain)),
-		"alg HS512":         sign(secret, `{"alg":"HS512"}`, plain),
-		"other secret":      sign("another secret of 32 bytes or more", hs256, plain),
+		"alg none":          buyers.Sign(secret, `{"alg":"none"}`, plain),
+		"alg none unsigned": unsigned(buyers.Sign(secret, `{"alg":"none"}`, plain)),
+		"alg HS512":         buyers.Sign(secret, `{"alg":"HS512"}`, plain),
+		"other secret":      buyers.Sign("another secret of 32 bytes or more", hs256, plain),
 		"expired":           with("exp", unix(-10*time.Second)),
 		"no exp":            with("exp", nil),
 		"exp a string":      with("exp", "tomorrow"),

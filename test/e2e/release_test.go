@@ -137,7 +137,7 @@ func TestUnpaidOrdersExpire(t *testing.T) {
 	again := newCrowd(s, "rush", unpaidOrders)
 	list = again.presses(10, 0, []string{"phone"}, single)
 	for i := range list {
-		list[i].key = "" // a key would answer with the order that has expired
+		list[i].Key = "" // a key would answer with the order that has expired
 	}
 	again.rush(list)
 	s.audit("rush")
@@ -150,6 +150,7 @@ func TestUnpaidOrdersExpire(t *testing.T) {
 // and how many came too late.
 func (s *stack) payWhileExpiring(db *sql.DB, c *crowd) (winners, losers int) {
 	s.t.Helper()
+	ops := c.purchases()
 	var group sync.WaitGroup
 	var mu sync.Mutex
 	begin := time.Now()
@@ -160,7 +161,7 @@ func (s *stack) payWhileExpiring(db *sql.DB, c *crowd) (winners, losers int) {
 		group.Go(func() {
 			for i := worker; i < payments; i += payers {
 				<-time.After(payEvery) // so that the payments go along with the expiry, which takes the oldest first
-				answered := s.pay(c.history[i*unpaidOrders/payments].order, "pay-"+strconv.Itoa(i))
+				answered := s.pay(ops[i*unpaidOrders/payments].Order().Order, "pay-"+strconv.Itoa(i))
 				mu.Lock()
 				switch answered.status {
 				case 200:

@@ -2,6 +2,8 @@ package sim
 
 import (
 	"github.com/IBM/sarama"
+
+	"flashsale/kafka"
 )
 
 // broker answers what settling asks of Kafka beside the records. Methods that it does not use panic.
@@ -51,12 +53,7 @@ func (a brokerAdmin) ListConsumerGroupOffsets(_ string, of map[string][]int32) (
 	return response, err
 }
 
-// brokerProducer takes copies of dead letters.
-type brokerProducer struct {
-	sarama.SyncProducer
-	broker *broker
-}
+// brokerDeadLetters takes copies of dead letters.
+type brokerDeadLetters struct{ broker *broker }
 
-func (p brokerProducer) SendMessage(*sarama.ProducerMessage) (partition int32, offset int64, err error) {
-	return 0, 0, p.broker.ask(func(*queue) {})
-}
+func (d brokerDeadLetters) Send([]kafka.Record) error { return d.broker.ask(func(*queue) {}) }

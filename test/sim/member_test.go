@@ -11,6 +11,7 @@ import (
 	"github.com/IBM/sarama"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"flashsale/kafka"
 	"flashsale/settle"
 )
 
@@ -24,9 +25,9 @@ type member struct {
 func newMember(p *process, registerer prometheus.Registerer, log *slog.Logger) *member {
 	broker := &broker{process: p}
 	handler, err := settle.NewHandler(settle.Options{
-		Kafka: settle.KafkaOptions{Brokers: []string{"model"}}, Namespace: namespace, Partitions: p.world.shape.partitions, Log: log,
+		Kafka: kafka.Options{Brokers: []string{"model"}}, Namespace: namespace, Partitions: p.world.shape.partitions, Log: log,
 	}, clerk{p}, settle.Links{
-		Client: brokerClient{broker: broker}, Admin: brokerAdmin{broker: broker}, Producer: brokerProducer{broker: broker},
+		Client: brokerClient{broker: broker}, Admin: brokerAdmin{broker: broker}, DeadLetters: brokerDeadLetters{broker: broker},
 	}, func(err error) {
 		p.world.watch.fault("settlement of %s has ended for good: %v", p.name, err)
 	}, registerer)
@@ -99,7 +100,7 @@ type session struct {
 var _ sarama.ConsumerGroupSession = (*session)(nil)
 
 func (s *session) Claims() map[string][]int32 {
-	return map[string][]int32{settle.TopicsOf(namespace).Orders: s.partitions}
+	return map[string][]int32{kafka.TopicsOf(namespace).Orders: s.partitions}
 }
 func (s *session) MemberID() string         { return s.name }
 func (s *session) GenerationID() int32      { return 1 }
@@ -152,7 +153,7 @@ type claim struct {
 
 var _ sarama.ConsumerGroupClaim = (*claim)(nil)
 
-func (c *claim) Topic() string                            { return settle.TopicsOf(namespace).Orders }
+func (c *claim) Topic() string                            { return kafka.TopicsOf(namespace).Orders }
 func (c *claim) Partition() int32                         { return c.partition }
 func (c *claim) HighWaterMarkOffset() int64               { return c.world.queue.end(c.partition) }
 func (c *claim) Messages() <-chan *sarama.ConsumerMessage { return c.messages }

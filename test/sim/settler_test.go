@@ -6,9 +6,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"flashsale/expiry"
 	"flashsale/recovery"
 	"flashsale/scripts"
-	"flashsale/settle"
 )
 
 // settler is a settle process: consumer, relay, keeper with its rebuilds, courier and reaper.
@@ -33,8 +33,8 @@ func (w *world) startSettler(name string) {
 		Redis: redis, Outbox: database, Report: database, Leases: database, Owner: holder(p), Log: log,
 	})
 	registry := prometheus.NewRegistry()
-	reaper, err := settle.NewReaper(settle.ReaperOptions{
-		Orders: database, Leases: database, Holder: holder(p), Registerer: registry, Log: log,
+	reaper, err := expiry.NewReaper(expiry.ReaperOptions{
+		Orders: database, Leases: database, Owner: holder(p), Registerer: registry, Log: log,
 	})
 	if err != nil {
 		panic(err)

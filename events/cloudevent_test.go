@@ -1,0 +1,144 @@
+package events
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"flashsale/kafka"
+	"flashsale/sale"
+)
+
+// cloudEvent is an event as a shop may declare it, and the oracle of what is written.
+type cloudEvent struct {
+	SpecVersion     string             `json:"specversion"`
+	ID              string             `json:"id"`
+	Source          string             `json:"source"`
+	Type            string             `json:"type"`
+	Subject         string             `json:"subject"`
+	Time            sale.Time          `json:"time"`
+	DataContentType string             `json:"datacontenttype"`
+	Data            sale.OperatorOrder `json:"data"`
+}
+
+// eventsOf writes one event about each order.
+func eventsOf(orders ...sale.Order) []kafka.Record {
+	return newPageOfEvents("shop", []sale.OrderEvent{{ID: 1, Orders: orders}}).records
+}
+
+// fieldOf returns the last word of a text member of an event.
+func fieldOf(r kafka.Record, name string) string {
+	var members map[string]any
+	if err := json.Unmarshal(r.Value, &members); err != nil {
+		return err.Error()
+	}
+	text, _ := members[name].(string)
+	return text[strings.LastIndexByte(text, '.')+1:]
+}
+
+func TestAnEventIsACloudEvent(t *testing.T) {
+	paid := order(77, sale.StatusPaid)
+	paid.PaymentID = "pay-1"
+	deadline := sale.TimeMillis(1_800_000_900_000)
+	paid.PayBy = &deadline
+	r := eventsOf(paid)[0]
+	require.Len(t, r.Headers, 1)
+	require.Equal(t, "content-type", string(r.Headers[0].Key))
+	require.Equal(t, cloudEventsMediaType, string(r.Headers[0].Value))
+	require.Equal(t, "77", string(r.Key))
+	require.JSONEq(t, `{
+		"specversion": "1.0", "id": "77:paid", "source": "/shop/sales/demo", "type": "flashsale.order.paid", "subject": "77",
+		"time": "2027-01-15T08:00:01.077Z", "datacontenttype": "application/json",
+		"data": {"order_id": "77", "status": "paid", "sale": "demo", "sku": "phone", "quantity": 1, "unit_price_cents": 129900,
+			"currency": "CNY", "created_at": "2027-01-15T08:00:00.000Z", "updated_at": "2027-01-15T08:00:01.077Z",
+			"pay_by": "2027-01-15T08:15:00.000Z", "buyer_id": "buyer-77", "payment_id": "pay-1"}}`, string(r.Value))
+}
+
+// TestThePagesEventIsTheCodes: the example in the operators' page is what the code writes of such an order, to the byte but
+// for the spaces.
+func TestThePagesEventIsTheCodes(t *testing.T) {
+	page, err := os.ReadFile("../docs/operations.md")
+	require.NoError(t, err)
+	_, example, found := strings.Cut(string(page), "```json\n{\"specversion\"")
+	require.True(t, found)
+	example, _, _ = strings.Cut(example, "```")
+	example = `{"specversion"` + example
+	var event cloudEvent
+	require.NoError(t, json.Unmarshal([]byte(example), &event))
+	order := event.Data.Order
+	order.BuyerID, order.PaymentID = event.Data.BuyerID, event.Data.PaymentID
+	record := newPageOfEvents("flashsale", []sale.OrderEvent{{ID: 1, Orders: []sale.Order{order}}}).records[0]
+	var dense bytes.Buffer
+	require.NoError(t, json.Compact(&dense, []byte(example)))
+	require.Equal(t, string(record.Value), dense.String())
+}
+
+func TestEveryStatusThatIsToldHasAType(t *testing.T) {
+	for _, status := range []sale.OrderStatus{
+		sale.StatusConfirmed, sale.StatusPaid, sale.StatusCancelled, sale.StatusExpired, sale.StatusRefused,
+	} {
+		var e cloudEvent
+		require.NoError(t, json.Unmarshal(eventsOf(order(1, status))[0].Value, &e))
+		require.Equal(t, "flashsale.order."+string(status), e.Type)
+		require.Equal(t, "1:"+string(status), e.ID)
+		require.Equal(t, status, e.Data.Status)
+	}
+}
+
+// What is written by hand is, byte for byte, what encoding/json writes.
+func TestEventsAreWrittenAsTheLibraryWouldWriteThem(t *testing.T) {
+	moment := rapid.Custom(func(r *rapid.T) sale.Time {
+		moments := []int64{0, 999, 1_800_000_000_000, 1_800_000_000_001, sale.MaxCreatedMS}
+		at := sale.TimeMillis(rapid.SampledFrom(moments).Draw(r, "ms"))
+		if rapid.Bool().Draw(r, "elsewhere") {
+			at.Time = at.In(time.FixedZone("elsewhere", 8*3600))
+		}
+		return at
+	})
+	rapid.Check(t, func(r *rapid.T) {
+		orders := rapid.SliceOfN(rapid.Custom(func(r *rapid.T) sale.Order {
+			return sale.Order{
+				OrderID: sale.OrderID(rapid.Int64Min(1).Draw(r, "id")),
+				Status:  rapid.SampledFrom([]sale.OrderStatus{sale.StatusConfirmed, sale.StatusRefused}).Draw(r, "status"),
+				Reason:  rapid.SampledFrom([]sale.OrderReason{sale.ReasonNone, sale.ReasonSoldOut}).Draw(r, "reason"),
+				Sale:    rapid.String().Draw(r, "sale"), SKU: rapid.String().Draw(r, "sku"),
+				Quantity: rapid.Int().Draw(r, "quantity"), UnitPriceCents: rapid.Int64().Draw(r, "price"),
+				Currency: rapid.StringN(0, 3, 12).Draw(r, "currency"), CreatedAt: moment.Draw(r, "created"),
+				UpdatedAt: moment.Draw(r, "updated"), PayBy: rapid.Ptr(moment, true).Draw(r, "pay by"),
+				BuyerID:   rapid.StringMatching(`[A-Za-z0-9._:@|+<>&"\\-]{1,64}`).Draw(r, "buyer"),
+				PaymentID: rapid.StringMatching(`[a-z0-9]{0,8}`).Draw(r, "payment"),
+			}
+		}), 1, 5).Draw(r, "orders")
+		for i, written := range eventsOf(orders...) {
+			o := orders[i]
+			expected, err := json.Marshal(cloudEvent{
+				SpecVersion: "1.0", ID: o.OrderID.String() + ":" + string(o.Status), Source: "/shop/sales/" + o.Sale,
+				Type: "flashsale.order." + string(o.Status), Subject: o.OrderID.String(), Time: o.UpdatedAt,
+				DataContentType: "application/json", Data: o.ForOperator(),
+			})
+			require.NoError(r, err)
+			require.Equal(r, string(expected), string(written.Value))
+			require.Equal(r, o.OrderID.String(), string(written.Key))
+		}
+	})
+}
+
+// BenchmarkEvents writes a page of a thousand events.
+func BenchmarkEvents(b *testing.B) {
+	var ids []int64
+	for id := range int64(1000) {
+		ids = append(ids, 7_000_000_000_000_000_000+id)
+	}
+	events := []sale.OrderEvent{eventOf(sale.StatusConfirmed, ids...)}
+	b.ReportAllocs()
+	for b.Loop() {
+		require.Len(b, newPageOfEvents("shop", events).records, len(ids))
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(ids)), "ns/event")
+}

@@ -1,0 +1,143 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/IBM/sarama"
+
+	"flashsale/role"
+)
+
+// Errors of records that the library was not given.
+var (
+	errAway   = errors.New("kafka has not been reached yet")
+	errBusy   = errors.New("too many records wait for kafka")
+	errClosed = errors.New("the producer is closed")
+)
+
+const connectRetry = 250 * time.Millisecond
+
+// Producer sends records to the orders topic. It connects on its own and goes on trying.
+type Producer struct {
+	topic   string
+	refused func(error)
+	ready   atomic.Bool
+	queue   chan *sarama.ProducerMessage // the library's own input has no buffer, so it would block or refuse
+	stop    context.CancelFunc
+	ended   chan struct{} // closed when every record has been answered after Close
+
+	lock   sync.RWMutex // Close writes under it, so that no record is sent into a closed channel
+	closed bool
+}
+
+// NewProducer checks the options; the brokers need not be up yet.
+func NewProducer(o ProducerOptions) (*Producer, error) {
+	config, err := o.config()
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	p := &Producer{
+		topic: o.Topic, queue: make(chan *sarama.ProducerMessage, producerBuffered), stop: stop, ended: make(chan struct{}),
+	}
+	if p.refused = o.Refused; p.refused == nil {
+		p.refused = func(error) {}
+	}
+	go p.run(ctx, o.Kafka.Brokers, config)
+	return p, nil
+}
+
+// Ready reports whether a broker has been reached.
+func (p *Producer) Ready() bool { return p.ready.Load() }
+
+// run connects, then moves records into the library and results out of it, until Close has flushed them all.
+func (p *Producer) run(ctx context.Context, brokers []string, config *sarama.Config) {
+	defer close(p.ended)
+	async, ok := p.connect(ctx, brokers, config)
+	if !ok {
+		return
+	}
+	var roles sync.WaitGroup
+	roles.Go(func() {
+		for message := range p.queue {
+			async.Input() <- message
+		}
+		async.AsyncClose()
+	})
+	roles.Go(func() {
+		for message := range async.Successes() {
+			message.Metadata.(func(error))(nil)
+		}
+	})
+	roles.Go(func() {
+		for failure := range async.Errors() {
+			p.refused(failure.Err)
+			failure.Msg.Metadata.(func(error))(failure.Err)
+		}
+	})
+	roles.Wait()
+}
+
+func (p *Producer) connect(ctx context.Context, brokers []string, config *sarama.Config) (sarama.AsyncProducer, bool) {
+	var async sarama.AsyncProducer
+	connected := role.Until(ctx, role.Always(connectRetry), func() bool {
+		var err error
+		async, err = sarama.NewAsyncProducer(brokers, config)
+		return err == nil
+	})
+	p.ready.Store(connected)
+	return async, connected
+}
+
+// Publish sends a record and never blocks. done is called once, from another goroutine: nil when every replica has the
+// record; an error means unknown: the record may be in the log, and the caller publishes the same bytes again. It fails at
+// once when Kafka was never reached or too many records wait.
+func (p *Producer) Publish(partition int32, key, value []byte, done func(error)) {
+	if err := p.enqueue(partition, key, value, done); err != nil {
+		go done(err)
+	}
+}
+
+func (p *Producer) enqueue(partition int32, key, value []byte, done func(error)) error {
+	p.lock.RLock()
+	defer p.lock.RUnlock()
+	switch {
+	case p.closed:
+		return errClosed
+	case !p.ready.Load():
+		return errAway
+	}
+	message := &sarama.ProducerMessage{
+		Topic: p.topic, Partition: partition, Metadata: done,
+		Key: sarama.ByteEncoder(key), Value: sarama.ByteEncoder(value),
+	}
+	select {
+	case p.queue <- message:
+		return nil
+	default:
+		return errBusy
+	}
+}
+
+// Close flushes what was published and ends the producer. When ctx ends first, the rest is given up: the journal has it, and
+// the relay publishes it.
+func (p *Producer) Close(ctx context.Context) error {
+	p.lock.Lock()
+	if !p.closed {
+		p.closed = true
+		close(p.queue)
+		p.stop()
+	}
+	p.lock.Unlock()
+	select {
+	case <-p.ended:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("flush the producer: %w", ctx.Err())
+	}
+}
