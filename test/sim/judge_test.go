@@ -1,16 +1,13 @@
 package sim
 
 import (
-	"cmp"
-	"context"
 	"fmt"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"flashsale/sale"
 	"flashsale/scripts"
+	"flashsale/test/check"
 	"flashsale/test/memory"
 )
 
@@ -27,42 +24,14 @@ func newJudge(w *world, c *crowd) *judge {
 	return &judge{world: w, crowd: c, redis: scripts.NewRedis(p.redisClient(), scripts.Options{Namespace: namespace})}
 }
 
-// stocks reads every bucket, the database and Redis in the same moment: nothing else may run now.
-func (j *judge) stocks() (stocks []sale.Stock, rows []*memory.Row) {
-	j.stored = j.database.Snapshot()
-	var buckets []sale.Bucket
-	for _, row := range j.stored.SortedStock() {
-		buckets = append(buckets, row.Bucket)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	readings, err := j.redis.Readings(ctx, buckets)
-	j.stored = j.database.Snapshot()
-	rows = j.stored.SortedStock()
-	if err != nil {
-		return nil, rows
-	}
-	for i, r := range readings {
-		row := rows[i]
-		if r.Epoch != row.Epoch {
-			return nil, rows
-		}
-		stocks = append(stocks, sale.Stock{
-			Loaded: row.Loaded, Available: r.Available, Settled: row.Settled, Released: row.Released,
-			InFlight: r.Taken - row.SettledEpoch + row.GivenEpoch - r.Returned,
-		})
-	}
-	return stocks, rows
-}
-
 // quiet reports why the sale is not at rest, "" when it is.
 func (j *judge) quiet() string {
-	stocks, rows := j.stocks()
+	buckets := j.read()
 	now := j.database.now().UnixMilli()
 	if waiting, _ := lettersWait(&j.stored); waiting {
 		return "a dead letter waits"
 	}
-	for _, row := range rows {
+	for _, row := range j.stored.SortedStock() {
 		if row.State != sale.BucketOpen {
 			return "bucket " + row.Bucket.String() + " is " + string(row.State)
 		}
@@ -75,12 +44,12 @@ func (j *judge) quiet() string {
 			return "order " + o.OrderID.String() + " is about to expire"
 		}
 	}
-	if stocks == nil {
+	if buckets == nil {
 		return "redis is in other epochs than the database"
 	}
-	for i, s := range stocks {
-		if s.InFlight != 0 {
-			return strconv.FormatInt(s.InFlight, 10) + " units of " + rows[i].Bucket.String() + " are in flight"
+	for i := range buckets {
+		if b := &buckets[i]; b.InFlight != 0 {
+			return fmt.Sprintf("%d units of bucket %d are in flight", b.InFlight, b.Number)
 		}
 	}
 	return j.unsettled()
@@ -145,61 +114,25 @@ func (j *judge) describe() {
 	j.trace.add("STATE", fmt.Sprintf("positions %+v, committed %v", j.stored.Positions, j.queue.committed))
 }
 
-// verdict checks everything that must hold at rest.
+// verdict checks everything that must hold at rest: what every suite promises by test/check, and what only a simulated sale
+// can know.
 func (j *judge) verdict() {
-	stocks, rows := j.stocks()
-	left := int64(0)
-	for i, s := range stocks {
-		left += s.Available
-		if !s.Holds() {
-			j.watch.fault("bucket %s: the stock equation is off by %d: %+v", rows[i].Bucket, s.Difference(), s)
-		}
+	buckets := j.read()
+	if buckets == nil {
+		j.watch.fault("redis is in other epochs than the database")
 	}
-	if left != 0 {
-		j.watch.fault("undersold: %d units are left after a buyer was told sold out", left)
+	for _, fault := range check.Judge(j.evidence(buckets)).Faults {
+		j.watch.fault("%s: %s", fault.Check, fault.Text)
 	}
-	j.told()
 	for _, id := range j.watch.late {
 		if !j.surplus(id) {
 			j.watch.fault("order %s was taken after pause had been answered, by a redis that had lost it and was noticed", id)
 		}
 	}
-	j.rowsWereAsked()
-	j.keysAnswer()
 	j.grieved()
 	j.ungrieved()
-	j.owners()
-	for id := range j.watch.pays {
-		if o := j.stored.Orders[id]; o == nil || o.Status != sale.StatusPaid {
-			j.watch.fault("order %s was answered paid and is not", id)
-		}
-	}
 	if _, junk := lettersWait(&j.stored); junk != j.queue.junk {
 		j.watch.fault("%d records became dead letters, %d cannot settle", junk, j.queue.junk)
-	}
-}
-
-// told checks every answer against the database.
-func (j *judge) told() {
-	for _, p := range j.crowd.presses {
-		id, ok := p.took()
-		if !ok {
-			continue
-		}
-		o := j.stored.Orders[id]
-		switch {
-		case o == nil && p.acknowledged():
-			j.watch.fault("%s was told queued for order %s, which has no row", p.buyer, id)
-		case o == nil && !j.watch.couldBeLost(id, false):
-			j.watch.fault("%s was told held for order %s, which has no row though redis has not lost it", p.buyer, id)
-		case o == nil:
-		case o.BuyerID != p.buyer || o.Quantity != p.quantity || o.Key != p.key:
-			j.watch.fault("%s was told order %s, whose row is of %s, %d units, key %q", p.buyer, id, o.BuyerID, o.Quantity, o.Key)
-		case o.Reason == sale.ReasonDeadLetter:
-		case o.Status == sale.StatusRefused && !j.surplus(id) && !j.watch.couldBeLost(id, true):
-			j.watch.fault("%s was told %v for order %s, which was refused (%s) though redis had not lost it before it was in the log",
-				p.buyer, p.Outcome, id, o.Reason)
-		}
 	}
 }
 
@@ -222,64 +155,6 @@ func (w *world) unnoticed() bool { return !w.plan.bounced.IsZero() || w.plan.sil
 // looksAgain is how long a script goes on before it looks at the replication id again, and a little.
 const looksAgain = 60 * time.Millisecond
 
-// rowsWereAsked checks that every row comes from a press, and that no key has two orders that count.
-func (j *judge) rowsWereAsked() {
-	told := map[sale.OrderID]bool{}
-	perhaps := map[string]int{}
-	for _, p := range j.crowd.presses {
-		if id, ok := p.took(); ok {
-			told[id] = true
-		} else if p.open() {
-			perhaps[p.buyer]++
-		}
-	}
-	counted := map[[2]string]sale.OrderID{}
-	for _, o := range j.stored.SortedOrders() {
-		if !told[o.OrderID] && !j.plan.back { // set back, the clock revives a call that was given up: see the reserve script's deadline
-			if perhaps[o.BuyerID]--; perhaps[o.BuyerID] < 0 {
-				j.watch.fault("order %s of %s was never asked for: every press of his was answered otherwise", o.OrderID, o.BuyerID)
-			}
-		}
-		name := [2]string{o.BuyerID, o.Key}
-		if o.Key == "" || o.Status == sale.StatusRefused {
-			continue
-		}
-		if other, twice := counted[name]; twice {
-			j.watch.fault("key %q of %s has two orders, %s and %s", o.Key, o.BuyerID, other, o.OrderID)
-		}
-		counted[name] = o.OrderID
-	}
-}
-
-// keysAnswer checks that whoever was told of an order and presses again with the same key hears of the same one, also when
-// nothing is left, unless the order was refused.
-func (j *judge) keysAnswer() {
-	if j.unnoticed() {
-		return
-	}
-	for _, first := range j.crowd.presses {
-		id, ok := first.took()
-		if o := j.stored.Orders[id]; !ok || first.key == "" || o == nil || o.Status == sale.StatusRefused {
-			continue
-		}
-		for _, p := range j.crowd.presses {
-			if p.buyer != first.buyer || p.key != first.key || p.called <= first.returned || p.perhaps {
-				continue
-			}
-			switch p.Outcome {
-			case sale.OutcomeFenced, sale.OutcomeUnavailable, sale.OutcomeOverloaded, sale.OutcomePaused, sale.OutcomeNotStarted,
-				sale.OutcomeUnknown, sale.OutcomeSaleNotFound:
-			case sale.OutcomeReplayed:
-				if p.OrderID != id {
-					j.watch.fault("%s pressed again with key %q of order %s and got order %s", p.buyer, p.key, id, p.OrderID)
-				}
-			default:
-				j.watch.fault("%s pressed again with key %q of order %s and heard %v", p.buyer, p.key, id, p.Outcome)
-			}
-		}
-	}
-}
-
 // grieved checks that whoever was told of too many cancellations has had as many orders that ended so.
 func (j *judge) grieved() {
 	ended := map[string]int{}
@@ -292,7 +167,8 @@ func (j *judge) grieved() {
 		if p.Outcome == sale.OutcomeTooManyCancellations && !p.perhaps {
 			j.counter.count("buyers: refused after cancellations", 1)
 			if p.Limit < 1 || p.Unpaid < p.Limit || p.Unpaid > ended[p.buyer] {
-				j.watch.fault("%s heard of %d orders too many, %d cancelled or expired, and has %d", p.buyer, p.Limit, p.Unpaid, ended[p.buyer])
+				j.watch.fault("%s heard of %d orders too many, %d cancelled or expired, and has %d", p.buyer, p.Limit, p.Unpaid,
+					ended[p.buyer])
 			}
 		}
 	}
@@ -320,39 +196,6 @@ func (j *judge) ungrieved() {
 		}
 		if count >= rule.Unpaid {
 			j.watch.fault("%s was given order %s after %d that ended within %d s", o.BuyerID, o.OrderID, count, rule.WindowS)
-		}
-	}
-}
-
-// owners checks that Redis knows as owners exactly the buyers whose orders count.
-func (j *judge) owners() {
-	server := j.cache.active()
-	server.mu.Lock()
-	defer server.mu.Unlock()
-	data := server.data
-	for _, row := range j.stored.SortedStock() {
-		var known, owned []string
-		entries, _ := data.keys[namespace+":{"+row.Bucket.String()+"}:buyers"].(hash)
-		for buyer, value := range entries {
-			for _, entry := range strings.Split(value, `"`) {
-				fields := strings.Split(entry, ",")
-				id, err := strconv.ParseInt(fields[0], 36, 64)
-				if o := j.stored.Orders[sale.OrderID(id)]; o != nil && o.Status == sale.StatusRefused {
-					j.watch.fault("bucket %s: redis remembers order %d, which was refused: %s", row.Bucket, id, entry)
-				} else if err == nil && !strings.HasPrefix(fields[1], "-") {
-					known = append(known, buyer+" "+strconv.FormatInt(id, 10)+" "+fields[1])
-				}
-			}
-		}
-		for _, o := range j.stored.Orders {
-			if o.Bucket() == row.Bucket && o.Counts() {
-				owned = append(owned, o.BuyerID+" "+o.OrderID.String()+" "+strconv.Itoa(o.Quantity))
-			}
-		}
-		slices.SortFunc(known, cmp.Compare[string])
-		slices.SortFunc(owned, cmp.Compare[string])
-		if !slices.Equal(known, owned) {
-			j.watch.fault("bucket %s: redis knows the owners %v, the database has %v", row.Bucket, known, owned)
 		}
 	}
 }

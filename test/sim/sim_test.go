@@ -67,13 +67,13 @@ func (w *world) end() {
 }
 
 func (j *judge) empty() bool {
-	stocks, _ := j.stocks()
-	for _, s := range stocks {
-		if s.Available > 0 {
+	buckets := j.read()
+	for i := range buckets {
+		if buckets[i].Available > 0 {
 			return false
 		}
 	}
-	return stocks != nil
+	return buckets != nil
 }
 
 func (w *world) log(p *process) *slog.Logger {

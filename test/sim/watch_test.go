@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"flashsale/sale"
+	"flashsale/test/check"
 	"flashsale/test/memory"
 )
 
@@ -16,11 +17,10 @@ type watcher struct {
 
 	mu     sync.Mutex
 	faults []string
-	paused bool           // pause has been answered, resume not asked
-	since  time.Duration  // it has
-	unheld bool           // Redis has lost that it has
-	late   []sale.OrderID // taken by a Redis that had lost it
-	pays   map[sale.OrderID]bool
+	paused bool                      // pause has been answered, resume not asked
+	since  time.Duration             // it has
+	unheld bool                      // Redis has lost that it has
+	late   []sale.OrderID            // taken by a Redis that had lost it
 	made   []*entry                  // journal entries, in the order in which Redis wrote them
 	byID   map[sale.OrderID][]*entry // by their batch ids
 	of     map[sale.OrderID]taking   // by order
@@ -45,7 +45,7 @@ type entry struct {
 
 func newWatcher(w *world) *watcher {
 	return &watcher{
-		world: w, pays: map[sale.OrderID]bool{}, byID: map[sale.OrderID][]*entry{}, of: map[sale.OrderID]taking{},
+		world: w, byID: map[sale.OrderID][]*entry{}, of: map[sale.OrderID]taking{},
 		epochs: map[sale.Bucket]int64{}, safe: true,
 	}
 }
@@ -67,45 +67,17 @@ func (w *watcher) found() []string {
 	return w.faults
 }
 
-// paid notes what the shop was told.
-func (w *watcher) paid(id sale.OrderID, status sale.OrderStatus) {
-	w.mu.Lock()
-	w.pays[id] = true
-	w.mu.Unlock()
-	if status != sale.StatusPaid {
-		w.fault("paying order %s answered %s", id, status)
-	}
-}
-
 // stored checks what must hold after every transaction. The database is locked.
 func (w *watcher) stored(t *memory.Tables) {
-	var loaded, sold int64
-	for _, row := range t.Stock {
-		loaded += row.Loaded
-		sold += row.Settled - row.Released
-		if row.Settled-row.Released > row.Loaded || row.Loaded < 0 {
-			w.fault("bucket %s: %d settled less %d released are more than %d loaded", row.Bucket, row.Settled, row.Released, row.Loaded)
-		}
-	}
 	of := t.Sales[saleID]
-	if stock := of.Items[0].Stock; loaded != stock {
-		w.fault("the buckets have %d units loaded, the item has %d", loaded, stock)
-	}
-	var alive int64
-	bought := map[string]int{}
+	e := &check.Evidence{Buckets: databaseBuckets(t), Sales: map[string]check.Sale{saleID: {Limit: of.PerBuyerLimit,
+		Loaded: map[string]int64{sku: of.Items[0].Stock}}}}
 	for _, o := range t.Orders {
-		if o.Counts() {
-			alive += int64(o.Quantity)
-			bought[o.BuyerID] += o.Quantity
-		}
+		e.Rows = append(e.Rows, check.Row{Sale: o.Sale, SKU: o.SKU, Buyer: o.BuyerID, Quantity: o.Quantity,
+			Status: string(o.Status)})
 	}
-	if alive != sold {
-		w.fault("orders own %d units, the counters say %d", alive, sold)
-	}
-	for buyer, units := range bought {
-		if units > of.PerBuyerLimit {
-			w.fault("buyer %s has %d units, the limit is %d", buyer, units, of.PerBuyerLimit)
-		}
+	for _, fault := range check.Moment(e) {
+		w.fault("%s: %s", fault.Check, fault.Text)
 	}
 }
 
