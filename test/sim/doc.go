@@ -1,12 +1,12 @@
-// Package sim is the simulator: whole sales in virtual time, with the engine's own deciding code between a Redis, a queue
-// and a database that are models of our own.
+// Package sim is the simulator: whole sales in virtual time, with the engine's own deciding code between a simulated Redis,
+// queue and database.
 //
 // # What is real and what is a model
 //
-// Real: the engine of the gateway (shelves, flows, parcels, transfers), relay, keeper, rebuilder, courier, order ids, the
-// settling of records and the Lua scripts, which run in a Lua interpreter. Models: the Redis server (keys, script cache,
-// replication id, snapshots of the past), the topic with its consumer group, the database (whose decisions are those of
-// room ledger), the network between them, and the buyers.
+// Real: the engine of the gateway (queues, workers, publications, transfers), relay, controller, rebuilder, outbox applier,
+// order ids, the settling of records and the Lua scripts, which run in a Lua interpreter. Models: the Redis server (keys,
+// script cache, replication id, snapshots of the past), the topic with its consumer group, the database (whose decisions are
+// those of room ledger), the network between them, and the buyers.
 //
 // # Chance
 //
@@ -23,11 +23,11 @@
 //
 // At every transaction: units and counters of the books, the limit of every buyer, statuses that only move forward. At
 // every entry of a journal: nothing is taken while the sale is paused, before it starts, or in an epoch that is over. When
-// all faults have ended and the sale is at rest: every order that a buyer was told has its row, every row comes from a
-// press, a key has one order, Redis and books agree to the unit, and what was there to sell is sold. The history of every
-// few sales is put in order by porcupine; histories that take too long are counted, not passed.
+// all faults have ended and the sale is at rest: every order that a buyer was told has its row, every row has a press, a key
+// has one order, Redis and books agree to the unit, and every unit for sale is sold. Porcupine puts the history of every few
+// sales in order; histories that take too long are counted, not passed.
 //
-// Two things are allowed that no buyer likes. What was held and not yet in the log may be lost with Redis. And a Redis that
-// went back with its scripts, faster than anybody could notice or with nothing that tells (a hidden replication id, an old
-// primary that was never demoted), may take more than there is: the surplus has a row that says refused.
+// Two losses are allowed. An order that was held and is not yet in Kafka may be lost with Redis. And a Redis that went back
+// with its scripts, faster than any process could notice or without a sign of it (a hidden replication id, an old primary that
+// was never demoted), may take more than there is: the surplus has a row that says refused.
 package sim
