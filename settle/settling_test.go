@@ -302,6 +302,9 @@ func TestACommitWithoutAnAnswerSettlesOnce(t *testing.T) {
 		require.Len(t, store.sizes, 4)
 		require.Equal(t, 8, store.settledOrders())
 		require.Len(t, store.Snapshot().Markers, 4, "one identity a record")
+		for _, row := range store.Snapshot().Stock {
+			require.Equal(t, sale.BucketOpen, row.State, "a record that comes again under another identity closes its bucket")
+		}
 	})
 }
 
