@@ -14,10 +14,11 @@ import (
 
 var errAway = errors.New("the store is away")
 
-// fakeStore is the database of these tests: every sale, list, rule and lease in memory, with the store's own refusals.
+// fakeStore is the database of these tests. It keeps every sale, list, rule and lease in memory and refuses what the
+// store refuses.
 type fakeStore struct {
-	gateways map[string]int64 // holder → version that it sells by
-	onBehind func()           // before the gateways are read
+	gateways map[string]int64 // gateway → catalogue version that it sells by
+	onBehind func()           // called before the gateways are read
 
 	mu     sync.Mutex
 	sales  map[string]sale.Sale
@@ -32,16 +33,17 @@ type fakeStore struct {
 	away       bool // every call fails
 
 	acquired  []string // names of the leases taken, in order
-	unheld    []string // changes that were made without the sale's lease
+	unheld    []string // changes made without the sale's lease
 	renewals  int
-	stolen    bool // renewals find the lease in other hands
+	stolen    bool // another process has taken the lease when it is renewed
 	partition int32
 }
 
 func newFakeStore() *fakeStore {
 	return &fakeStore{
 		sales: map[string]sale.Sale{}, lists: map[string][]string{}, books: map[string][]sale.BucketBooks{},
-		orders: map[sale.OrderID]sale.Order{}, remembered: map[sale.OrderID]string{}, leases: map[string]string{}, rules: sale.Rules{Version: 1, Grief: sale.DefaultGrief()},
+		orders: map[sale.OrderID]sale.Order{}, remembered: map[sale.OrderID]string{}, leases: map[string]string{},
+		rules: sale.Rules{Version: 1, Grief: sale.DefaultGrief()},
 	}
 }
 
@@ -187,7 +189,7 @@ func (f *fakeStore) ReplaceBuyers(_ context.Context, id string, next func() (str
 	return s.ListSize, nil
 }
 
-// LoadStock writes the rows that are missing and closes those whose stock was raised.
+// LoadStock writes the missing rows and closes those whose stock was raised.
 func (f *fakeStore) LoadStock(_ context.Context, id string, partitions int32) ([]sale.BucketRow, error) {
 	leave, err := f.enter()
 	if err != nil {
@@ -316,12 +318,12 @@ type fakeStock struct {
 	mu       sync.Mutex
 	readings map[sale.Bucket]sale.Reading
 	windows  map[sale.Bucket]sale.Window
-	lists    map[string][]string // of the list version that is loaded last
+	lists    map[string][]string // of the list version that was loaded last
 	versions map[string]int64
 	away     bool
-	halfway  bool          // the next rebuild stops short, as after a restart of Redis
-	gate     chan struct{} // a rebuild waits for it, where there is one
-	entered  chan struct{} // told when a rebuild has begun, where there is one
+	halfway  bool          // the next rebuild ends early, as after a restart of Redis
+	gate     chan struct{} // when set, a rebuild waits for it
+	entered  chan struct{} // when set, a rebuild signals it at its start
 	rebuilds int
 	applied  int
 }

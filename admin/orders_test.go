@@ -12,7 +12,7 @@ import (
 	"flashsale/sale"
 )
 
-// CancelOrder does what the database does with a row.
+// CancelOrder changes a row as the database does.
 func (f *fakeStore) CancelOrder(_ context.Context, id sale.OrderID, reason sale.OrderReason, buyer string) (sale.Order, error) {
 	leave, err := f.enter()
 	if err != nil {
@@ -33,7 +33,7 @@ func (f *fakeStore) CancelOrder(_ context.Context, id sale.OrderID, reason sale.
 	return order, nil
 }
 
-// PayOrder does what the database does with a row.
+// PayOrder changes a row as the database does.
 func (f *fakeStore) PayOrder(_ context.Context, id sale.OrderID, paymentID string) (sale.Order, error) {
 	leave, err := f.enter()
 	if err != nil {
@@ -141,7 +141,7 @@ func TestPaymentCountsOnce(t *testing.T) {
 	require.EqualValues(t, "paid", b.cancel("7301").problem(409, "wrong_status")["order_status"])
 
 	b.order(7302, sale.StatusConfirmed)
-	b.pay("7302", "pay:1").is(200) // one payment may be for several orders: only the shop knows
+	b.pay("7302", "pay:1").is(200) // one payment may pay several orders
 }
 
 func TestOrdersThatHaveEndedAreNotMoved(t *testing.T) {
@@ -200,7 +200,7 @@ func TestBadPaymentsAreNamed(t *testing.T) {
 	b.pay("7301", strings.Repeat("p", 64)).is(200)
 }
 
-// TestOnePaymentWins: of many at once, one is answered and the others hear which.
+// TestOnePaymentWins: of many payments at once, one is accepted and the others are answered with its id.
 func TestOnePaymentWins(t *testing.T) {
 	const payments = 16
 	b := newBench(t)

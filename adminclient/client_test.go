@@ -198,6 +198,6 @@ type broken struct{}
 func (broken) Read([]byte) (int, error) { return 0, errors.New("cable pulled") }
 
 func ExampleRefusal() {
-	fmt.Println(&Refusal{Status: 409, Code: "wrong_state", Detail: "open does not fit a sale that is draft"})
-	// Output: wrong_state (409): open does not fit a sale that is draft
+	fmt.Println(&Refusal{Status: 409, Code: "wrong_state", Detail: "open is not possible: the sale is draft"})
+	// Output: wrong_state (409): open is not possible: the sale is draft
 }
