@@ -16,10 +16,10 @@ import (
 	"flashsale/lease"
 )
 
-// errAway is what a database that cannot be reached answers.
+// errAway is the error of a database that cannot be reached.
 var errAway = errors.New("connection refused")
 
-// fakeLeases is the table of leases, by this process's clock, which the tests move.
+// fakeLeases is the table of leases, by the clock of this process, which the tests move.
 type fakeLeases struct {
 	mu      sync.Mutex
 	holders map[string]string
@@ -51,7 +51,7 @@ func (l *fakeLeases) ReleaseLease(_ context.Context, name, holder string) error 
 	return nil
 }
 
-// fakeUnpaid is a number of orders that are due.
+// fakeUnpaid has a number of due orders.
 type fakeUnpaid struct {
 	mu    sync.Mutex
 	due   int
@@ -146,7 +146,7 @@ func TestReaperWaitsForItsDatabase(t *testing.T) {
 	})
 }
 
-// A database that takes a statement and never answers costs the time of one page.
+// A database that accepts a statement and never answers costs the time of one page.
 func TestAPageThatHangsIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		unpaid := &fakeUnpaid{due: 10, hangs: 1}
