@@ -71,10 +71,10 @@ type Report struct {
 
 // Auditor reads the stores.
 type Auditor struct {
-	options Options
+	options  Options
 	database *database
-	redis   rueidis.Client
-	topic   *kgo.Client
+	redis    rueidis.Client
+	topic    *kgo.Client
 }
 
 // Open prepares the connections to the stores. An error means that the audit could not be read.

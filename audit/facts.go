@@ -38,8 +38,8 @@ type facts struct {
 	// From the database, in one snapshot.
 	buckets map[int]*bucketFacts
 	rows    map[sale.OrderID]row
-	dead    map[sale.OrderID]bool  // orders in the dead letters
-	letters map[mark]recorded      // records in the dead letters, each once however often it was delivered
+	dead    map[sale.OrderID]bool    // orders in the dead letters
+	letters map[mark]recorded        // records in the dead letters, each once however often it was delivered
 	markers map[writeID]sale.OrderID // a negative id is an applied outbox row
 	forks   map[writeID][]sale.OrderID
 

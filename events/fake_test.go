@@ -16,10 +16,10 @@ import (
 	"flashsale/sale"
 )
 
-// errAway is what a store that cannot be reached answers.
+// errAway is the error of a store that cannot be reached.
 var errAway = errors.New("connection refused")
 
-// fakeLeases is the table of leases, by this process's clock, which the tests move.
+// fakeLeases is the table of leases, by the clock of this process, which the tests move.
 type fakeLeases struct {
 	mu      sync.Mutex
 	holders map[string]string
@@ -152,7 +152,7 @@ type fakeEvents struct {
 	opened   int
 	closed   int
 	failures []error // of the next calls: nil is a success
-	partly   bool    // a call that fails has appended its first half
+	partly   bool    // a failing call has appended its first half
 	silent   bool    // calls hang until the gate is closed
 	gate     chan struct{}
 }

@@ -16,24 +16,24 @@ import (
 	"flashsale/sale"
 )
 
-// errAway is what a database that cannot be reached answers.
+// errAway is the error of a database that cannot be reached.
 var errAway = errors.New("connection refused")
 
-// fakeStore is a database in memory: transactions that are all or nothing, markers, positions, dead letters by id.
+// fakeStore is a database in memory: atomic transactions, markers, positions, dead letters by id.
 type fakeStore struct {
 	mu         sync.Mutex
 	rows       map[sale.OrderID]int // order → times written; never above 1 when settling is right
 	units      int64
 	fences     []string
 	order      []int64 // offsets in the order in which they were committed
-	sizes      []int   // deliveries of each transaction that was tried
+	sizes      []int   // deliveries of each attempted transaction
 	letters    map[string]sale.DeadLetter
 	added      int // calls of AddDeadLetter
 	markers    map[marker]bool
 	settled    map[int32]sale.Position
 	moved      []sale.OrderID              // ids of transfers, each once
-	behind     int64                       // epochs above it are not known yet; 0 = all are
-	unanswered int                         // so many commits return errAway although they have happened
+	behind     int64                       // epochs above it are unknown; 0: every epoch is known
+	unanswered int                         // so many commits succeed and return errAway
 	poison     func(d *sale.Delivery) bool // data that the database refuses
 	unknown    map[string]bool             // sales that do not exist
 	failures   []error                     // given to the next calls of any kind but Positions, in order
@@ -88,7 +88,7 @@ func (b *fakeStore) Settle(ctx context.Context, deliveries []sale.Delivery) (sal
 				Index: i, Reason: sale.PoisonUnknownBucket, Err: fmt.Errorf("no bucket %s", batch.Bucket)})
 		}
 		if b.poison != nil && deliveries[i].Raw != nil && b.poison(&deliveries[i]) {
-			index := -1 // the database does not say which row it was
+			index := -1 // the database does not name the row
 			if len(deliveries) == 1 {
 				index = 0
 			}
@@ -155,7 +155,7 @@ func (b *fakeStore) Positions(context.Context) ([]sale.Position, error) {
 	return slices.Collect(maps.Values(b.settled)), nil
 }
 
-// next returns how far a partition has settled.
+// next returns the position of a partition.
 func (b *fakeStore) next(partition int32) int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -222,7 +222,7 @@ func (b *fakeStore) letterIDs() []string {
 	return ids
 }
 
-// requireOnce fails when an order was written twice, and returns how many there are.
+// requireOnce fails when an order was written twice, and returns the number of orders.
 func (b *fakeStore) requireOnce(t testing.TB) int {
 	t.Helper()
 	b.mu.Lock()
@@ -251,7 +251,7 @@ func (g *fakeDeadLetters) publish(_ context.Context, letter *sale.DeadLetter) er
 	return nil
 }
 
-// newFakeSettling returns a settling on fakes.
+// newFakeSettling returns a settling over fakes.
 func newFakeSettling(t testing.TB) (*settling, *fakeStore, *fakeDeadLetters) {
 	t.Helper()
 	l := newLag()

@@ -11,7 +11,7 @@ import (
 	"flashsale/kafka"
 )
 
-// forget takes the database back: everything from a partition's offset on is as if it had never been written.
+// forget resets the database: it drops everything from a partition's offset on.
 func (b *fakeStore) forget(partition int32, from int64, topicID string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -28,7 +28,7 @@ func (b *fakeStore) topicOf(partition int32) string {
 	return b.settled[partition].TopicID
 }
 
-// The database was restored from a moment before: what it lost is settled again, from its own position.
+// The database was restored from an earlier moment: what it lost is settled again, from its own position.
 func TestADatabaseThatLostItsTailGetsItBack(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
 		store := newFakeStore()
@@ -54,7 +54,7 @@ func TestADatabaseThatLostAPartitionGetsItBack(t *testing.T) {
 	})
 }
 
-// Brokers forget the offsets of a group that was away for long, and lose what a process committed last.
+// Brokers delete the offsets of a group that was away for long, and lose the last commit of a process.
 func TestAGroupThatLostItsOffsetsGoesOnFromTheDatabase(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
 		store := newFakeStore()
@@ -69,7 +69,7 @@ func TestAGroupThatLostItsOffsetsGoesOnFromTheDatabase(t *testing.T) {
 	})
 }
 
-// Brokers delete the group's offsets with the topic, so only the database can know that it settled another one.
+// Brokers delete the group's offsets with the topic, so only the database shows that it has settled another topic.
 func TestATopicRecreatedWhileNobodyRanIsAnError(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
 		store := newFakeStore()
@@ -85,7 +85,8 @@ func TestATopicRecreatedWhileNobodyRanIsAnError(t *testing.T) {
 		var offset *OffsetError
 		require.ErrorAs(b, CheckPositions(b.Context(), b.Kafka, b.Namespace, store), &offset)
 		require.Contains(b, offset.Found, "of topic id "+known)
-		require.NoError(b, CheckPositions(b.Context(), b.Kafka, b.Namespace, newFakeStore()), "a database that has settled nothing")
+		require.NoError(b, CheckPositions(b.Context(), b.Kafka, b.Namespace, newFakeStore()),
+			"a database that has settled nothing")
 	})
 }
 
@@ -105,7 +106,7 @@ func TestASettlerStopsAtADatabaseThatIsBehind(t *testing.T) {
 	})
 }
 
-// A database that is away at the start of a session is waited for without leaving the group.
+// When the database is away at the start of a session, the session waits without leaving the group.
 func TestASessionWaitsForThePositions(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
 		store := newFakeStore()
@@ -117,7 +118,7 @@ func TestASessionWaitsForThePositions(t *testing.T) {
 	})
 }
 
-// The position in the database passes the records in the dead letters too.
+// The position in the database also passes the records in the dead letters.
 func TestBuriedRecordsArePassed(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
 		store := newFakeStore()
@@ -138,7 +139,7 @@ func TestBuriedRecordsArePassed(t *testing.T) {
 	})
 }
 
-// sessionOffsets remembers what a session is to begin with.
+// sessionOffsets records the offsets at which a session begins.
 type sessionOffsets struct {
 	sarama.ConsumerGroupSession
 	at map[int32]int64
