@@ -219,7 +219,7 @@ func TestDevSaysThatItsSaleDoesNotSell(t *testing.T) {
 	require.Equal(t, ExitDone, moved.code, moved.stderr)
 	second.stop()
 	third := startDev(t, "curl -i", "--data-dir", dir)
-	require.Contains(t, third.stdout.String(), "buy one (refused now: sale demo is closed; a new --data-dir begins a new one):")
+	require.Contains(t, third.stdout.String(), "buy one (refused now: sale demo is closed; a new --data-dir starts a new one):")
 	third.stop()
 }
 

@@ -63,7 +63,7 @@ func TestSignerRefusesBadInput(t *testing.T) {
 		require.Error(t, err, buyer)
 	}
 	_, err = newTestSigner(t).Token("load-1", 0, time.Now())
-	require.ErrorContains(t, err, "time to live")
+	require.ErrorContains(t, err, "lifetime")
 }
 
 func TestCrowdGoesThroughATokenFile(t *testing.T) {
@@ -97,7 +97,7 @@ func TestBadTokenFilesNameTheLine(t *testing.T) {
 		"not base64":  {"a.!.c\n", "base64url"},
 		"not JSON":    {"a." + part([]byte("hello")) + ".c\n", "not JSON"},
 		"no subject":  {"a." + part([]byte("{}")) + ".c\n", "no buyer id"},
-		"doubled":     {good + "\n\n" + good + "\n", `line 3: buyer "load-1" stands already in line 1`},
+		"doubled":     {good + "\n\n" + good + "\n", `line 3: buyer "load-1" is already in line 1`},
 		"endless row": {strings.Repeat("x", maxTokenBytes+1), "token too long"},
 	} {
 		_, err := ReadCrowd(strings.NewReader(tc.file))

@@ -30,7 +30,7 @@ func readAll(t *testing.T, file []byte) []Told {
 	return all
 }
 
-// What the same three presses look like in every format: taken, sold out, no answer.
+// The same three presses in every format: taken, sold out, no answer.
 var (
 	queuedBody  = []byte(`{"order_id":"1001","status":"queued","sale":"spring","sku":"phone","quantity":1}`)
 	soldOutBody = sale.ProblemOf(sale.OutcomeSoldOut, "").Append(nil)
@@ -112,7 +112,7 @@ func TestVegetaResultsOfEveryEncodingSayTheSame(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			told := readAll(t, encode(t, vegetaResults()))
-			require.Len(t, told, 3, "the sale view is no purchase")
+			require.Len(t, told, 3, "the sale view is not a purchase")
 			require.Equal(t, "load-1", told[0].Buyer)
 			require.Equal(t, "k-load-1", told[0].Key)
 			require.Equal(t, "spring", told[0].Sale)

@@ -16,7 +16,7 @@ import (
 	"flashsale/test/harness"
 )
 
-// engine is a deployment with two gateways on servers of its own.
+// engine is a deployment with two gateways and private servers.
 type engine struct {
 	t    *testing.T
 	env  []string
@@ -45,7 +45,7 @@ func newEngine(t *testing.T) *engine {
 	return e
 }
 
-// run runs a command of the binary that has to succeed and returns its standard output.
+// run runs a command of the binary that must succeed and returns its standard output.
 func (e *engine) run(input string, args ...string) string {
 	e.t.Helper()
 	result := harness.Run(e.t, input, harness.Binary(e.t), e.env, args...)
@@ -53,8 +53,8 @@ func (e *engine) run(input string, args ...string) string {
 	return result.Stdout
 }
 
-// TestK6AgainstTheEngine is the whole chain as a load tester walks it: tokens from the command, k6 against real gateways,
-// the verdict from the books and from k6's output.
+// TestK6AgainstTheEngine runs the whole chain of a load test: tokens from the command, k6 against real gateways, the
+// verdict from the database and k6's output.
 func TestK6AgainstTheEngine(t *testing.T) {
 	e, folder := newEngine(t), t.TempDir()
 	tokens := filepath.Join(folder, "tokens.txt")

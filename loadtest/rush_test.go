@@ -150,7 +150,8 @@ func TestStalledServerShowsInTheLatencies(t *testing.T) {
 		<-stall
 		return false
 	}
-	// Two connections and a closed stall: a client that waits for its answers would send 2 slow presses and 98 fast ones.
+	// Two connections and a closed stall: a client that waits for its answers would send 2 slow presses and 98 fast
+	// ones.
 	report, _ := rushOf(t, s, 100, func(o *RushOptions) { o.Connections, o.MaxConnections, o.Rate = 2, 2, 500 })
 	require.Greater(t, report.Latency.P50, 50.0, "half of the presses were meant to leave during the stall")
 	require.Greater(t, report.Late, int64(50))
@@ -165,7 +166,7 @@ func TestLatePressesOpenConnections(t *testing.T) {
 		if waiting.Add(1) == 10 {
 			close(all)
 		}
-		<-all // answered only when ten presses are in at once
+		<-all // answered only when ten presses are in flight at once
 		return false
 	}
 	report, _ := rushOf(t, s, 20, func(o *RushOptions) {

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// parseTargets reads targets as vegeta's JSON targeter does: one object a line, a last line without its newline is
+// parseTargets reads targets as vegeta's JSON targeter does: one object per line, a last line without its newline is
 // dropped, method and url are required, no other members than body (base64) and header (lists of strings).
 func parseTargets(t *testing.T, file []byte) []Target {
 	t.Helper()
