@@ -18,8 +18,8 @@ ARGS     ?=
 # The end-to-end suite and the fault suites run alone, after the rest: they measure times below a second, start a
 # dozen processes, or use every core. Of the rest two packages run at a time, because each may start its own servers.
 SUITE  := ./test/e2e/...
-FAULTS := ./test/sim ./test/model ./test/bugs ./test/crash ./test/chaos
-REST    = $$(go list ./... | grep -vE '/test/(e2e|sim|model|bugs|crash|chaos)$$')
+FAULTS := ./test/sim ./test/model ./test/bugs ./test/chaos
+REST    = $$(go list ./... | grep -vE '/test/(e2e|sim|model|bugs|chaos)$$')
 
 # Size and random seed of a fault suite.
 N    ?= 1000
@@ -63,7 +63,7 @@ chaos: ## N faults in real processes, chosen by SEED; checks every promise (ARGS
 	go test -count=1 -timeout 0 -v -run '^TestFaults$$' ./test/chaos -args -faults $(N) -kills 0 -long -seed $(SEED) $(ARGS)
 
 crash: ## kill real processes at every named point, at the first and the third pass
-	go test -count=1 -timeout 0 -v -run '^TestKilledAtEveryPoint$$' ./test/crash -args -crash.budget 0 -crash.seed $(SEED) $(ARGS)
+	go test -count=1 -timeout 0 -v -run '^TestKilledAtEveryPoint$$' ./test/chaos -args -crash.budget 0 -crash.seed $(SEED) $(ARGS)
 
 sim: ## N sales in virtual time with faults between any two steps, seeds from SEED (ARGS=-sim.trace prints one)
 	go test -count=1 -timeout 0 -v -run '^TestSales$$' ./test/sim -args -sim.n $(N) -sim.seed $(SEED) $(ARGS)

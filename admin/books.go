@@ -15,9 +15,9 @@ type position struct {
 	Coherent bool  // both stores have the same epoch and the bucket is open, so the numbers belong together
 }
 
-// booksReader reads the books in the database, readings the counters in Redis.
-type booksReader interface {
-	Books(ctx context.Context, id string) ([]sale.BucketBooks, error)
+// countersReader reads the counters in the database, readings those in Redis.
+type countersReader interface {
+	SaleCounters(ctx context.Context, id string) ([]sale.BucketCounters, error)
 }
 
 type readings interface {
@@ -25,8 +25,8 @@ type readings interface {
 }
 
 // readPositions reads the database first and Redis second; the package comment gives the reason for the order.
-func readPositions(ctx context.Context, db booksReader, redis readings, saleID string) ([]position, error) {
-	books, err := db.Books(ctx, saleID)
+func readPositions(ctx context.Context, db countersReader, redis readings, saleID string) ([]position, error) {
+	books, err := db.SaleCounters(ctx, saleID)
 	if err != nil {
 		return nil, fmt.Errorf("read the books of sale %s: %w", saleID, err)
 	}
@@ -57,14 +57,14 @@ func readPositions(ctx context.Context, db booksReader, redis readings, saleID s
 
 // booksAfter reads the database again when Redis has returned units that the first books do not contain: either they
 // were given between the two readings, or Redis has too many.
-func booksAfter(ctx context.Context, db booksReader, saleID string, books []sale.BucketBooks,
-	seen []sale.Reading) (map[sale.Bucket]*sale.BucketBooks, error) {
-	later := map[sale.Bucket]*sale.BucketBooks{}
+func booksAfter(ctx context.Context, db countersReader, saleID string, books []sale.BucketCounters,
+	seen []sale.Reading) (map[sale.Bucket]*sale.BucketCounters, error) {
+	later := map[sale.Bucket]*sale.BucketCounters{}
 	for i := range books {
 		if surplus(&books[i], &seen[i]) == 0 {
 			continue
 		}
-		again, err := db.Books(ctx, saleID)
+		again, err := db.SaleCounters(ctx, saleID)
 		for j := range again {
 			later[again[j].Bucket] = &again[j]
 		}
@@ -74,7 +74,7 @@ func booksAfter(ctx context.Context, db booksReader, saleID string, books []sale
 }
 
 // surplus counts the units that the outbox has returned to Redis and that the books do not contain yet.
-func surplus(books *sale.BucketBooks, seen *sale.Reading) int64 {
+func surplus(books *sale.BucketCounters, seen *sale.Reading) int64 {
 	if seen.Epoch != books.Epoch || books.Epoch == 0 {
 		return 0
 	}
@@ -84,7 +84,7 @@ func surplus(books *sale.BucketBooks, seen *sale.Reading) int64 {
 // positionOf joins both readings of a bucket. A bucket of epoch 0 was never loaded and has no units. When the epochs
 // differ, Redis's counters do not fit these books and are left out. later are the books read after Redis, nil when they
 // were not read.
-func positionOf(books *sale.BucketBooks, seen *sale.Reading, later *sale.BucketBooks) position {
+func positionOf(books *sale.BucketCounters, seen *sale.Reading, later *sale.BucketCounters) position {
 	p := position{BucketRow: books.BucketRow}
 	if books.Epoch == 0 {
 		p.Coherent = true
@@ -105,7 +105,7 @@ func positionOf(books *sale.BucketBooks, seen *sale.Reading, later *sale.BucketB
 // books still count them where they were before. They are for sale, or taken again and then in flight. A surplus that
 // the later books do not explain stays, and the equation shows it. When the epoch has changed meanwhile, the position
 // is not coherent.
-func (p *position) takeBack(units int64, books, later *sale.BucketBooks) {
+func (p *position) takeBack(units int64, books, later *sale.BucketCounters) {
 	if units == 0 || later == nil {
 		return
 	}

@@ -45,9 +45,7 @@ func TestPutSaleKeepsWhatIsGiven(t *testing.T) {
 
 func TestPutSaleNamesTheMemberAtFault(t *testing.T) {
 	good := `"sku":"a","stock":1,"price_cents":1`
-	top := func(members string) string {
-		return strings.Replace(phoneSale, `{"name":"Phones"`, `{`+members, 1)
-	}
+	top := func(members string) string { return strings.Replace(phoneSale, `{"name":"Phones"`, `{`+members, 1) }
 	faults := map[string]struct{ body, field string }{
 		"no name":            {top(`"currency":"CNY"`), "name"},
 		"empty name":         {top(`"name":""`), "name"},
@@ -112,7 +110,7 @@ func TestPutSaleNamesTheMemberAtFault(t *testing.T) {
 			require.Contains(t, string(r.Body), `"detail":"`+fault.field+": ")
 		})
 	}
-	require.Empty(t, b.store.sales, "a refused body changes nothing")
+	require.Empty(t, b.store.Snapshot().Sales, "a refused body changes nothing")
 }
 
 func TestPutSaleRefusesWhatIsNoJSONObject(t *testing.T) {
@@ -123,7 +121,7 @@ func TestPutSaleRefusesWhatIsNoJSONObject(t *testing.T) {
 	} {
 		b.ask("PUT", "/admin/v1/sales/s", body).problem(400, "malformed")
 	}
-	require.Empty(t, b.store.sales)
+	require.Empty(t, b.store.Snapshot().Sales)
 }
 
 func TestPutSaleBoundsTheItems(t *testing.T) {
@@ -162,7 +160,7 @@ func TestPutSaleBelongsToItsPath(t *testing.T) {
 	for _, id := range []string{"A", "-a", "_a", "a.b", "a%2Fb", "%7B%7D", "a%00", strings.Repeat("a", 65), "%C3%A9"} {
 		b.ask("PUT", "/admin/v1/sales/"+id, phoneSale).problem(404, "sale_not_found")
 	}
-	require.Empty(t, b.store.sales)
+	require.Empty(t, b.store.Snapshot().Sales)
 	b.ask("PUT", "/admin/v1/sales/"+strings.Repeat("a", 64), phoneSale).is(201)
 }
 

@@ -62,7 +62,7 @@ func TestPutRulesOfAnotherVersionConflicts(t *testing.T) {
 	require.EqualValues(t, 1, conflict["version"])
 	require.Contains(t, conflict["detail"], "the present version is 1")
 	b.ask("PUT", "/admin/v1/rules", `{"version":-1}`).problem(409, "version_conflict")
-	require.EqualValues(t, 1, b.store.rules.Version)
+	require.EqualValues(t, 1, b.store.Snapshot().Rules.Version)
 	require.EqualValues(t, 2, b.ask("PUT", "/admin/v1/rules", `{"version":1}`).is(200)["version"])
 	b.ask("PUT", "/admin/v1/rules", `{"version":1}`).problem(409, "version_conflict")
 }
@@ -71,9 +71,8 @@ func TestPutRulesNamesTheMemberAtFault(t *testing.T) {
 	breaker := func(change, to string) string {
 		rule := `{"circuit_breaker":[{"resource":"kafka","strategy":"error_count","threshold":5,"window_ms":1000,` +
 			`"min_requests":20,"retry_ms":2000}]}`
-		changed := strings.Replace(rule, change, to, 1)
-		require.NotEqual(t, rule, changed)
-		return changed
+		require.Contains(t, rule, change)
+		return strings.Replace(rule, change, to, 1)
 	}
 	faults := []struct{ body, field string }{
 		{`{"flows":[]}`, "flows"},

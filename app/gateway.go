@@ -25,7 +25,7 @@ import (
 // RunGateway serves buyers and operators until ctx ends, then drains. It returns a *settings.Faults when it cannot open
 // a listener.
 func RunGateway(ctx context.Context, s *settings.Settings, log *slog.Logger) error {
-	return runProcess(ctx, "gateway", s, log, func(site *site) (role, error) {
+	return runProcess(ctx, "gateway", s, log, func(site *site) (processRole, error) {
 		debug.SetGCPercent(s.Gateway.GCPercent)
 		if s.Auth.Audience == "" {
 			log.Warn("auth.audience is not set: tokens that the issuer made for other services are accepted too")

@@ -12,15 +12,17 @@ import (
 	"flashsale/settings"
 )
 
-// role is what a process runs. run returns when ctx has ended and everything is drained, or with the error that ended
+// processRole is what a process runs. run returns when ctx has ended and everything is drained, or with the error that ended
 // it.
-type role interface {
+type processRole interface {
 	run(ctx context.Context) error
 	metrics() prometheus.Gatherer
 }
 
 // runProcess opens a site, builds one role on it and runs the role until ctx ends or the role fails.
-func runProcess(ctx context.Context, name string, s *settings.Settings, log *slog.Logger, build func(*site) (role, error)) error {
+func runProcess(
+	ctx context.Context, name string, s *settings.Settings, log *slog.Logger, build func(*site) (processRole, error),
+) error {
 	site, err := openSite(s, log)
 	if err != nil {
 		return err

@@ -23,7 +23,7 @@ import (
 
 // RunSettle settles until ctx ends, then drains. It returns a *settings.Faults when it cannot open a listener.
 func RunSettle(ctx context.Context, s *settings.Settings, log *slog.Logger) error {
-	return runProcess(ctx, "settle", s, log, func(site *site) (role, error) {
+	return runProcess(ctx, "settle", s, log, func(site *site) (processRole, error) {
 		debug.SetGCPercent(s.Settle.GCPercent)
 		return newSettleRole(site)
 	})

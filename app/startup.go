@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"flashsale/kafka"
+	"flashsale/role"
 	"flashsale/sale"
 	"flashsale/settle"
 )
@@ -64,32 +65,30 @@ func (s *startup) note(name, found string) {
 
 // wait repeats a check until it passes or ctx ends. It returns an error only for a database of another schema, because
 // waiting does not change the schema. It logs a finding when the finding changes.
-func (s *startup) wait(ctx context.Context, log *slog.Logger, name string, check func(context.Context) error) error {
+func (s *startup) wait(
+	ctx context.Context, log *slog.Logger, name string, check func(context.Context) error,
+) (fault error) {
 	said := ""
-	for {
+	role.Until(ctx, role.Always(startupRetry), func() (done bool) {
 		try, cancel := context.WithTimeout(ctx, startupTry)
-		err := check(try)
-		cancel()
-		switch {
+		defer cancel()
+		switch err := check(try); {
 		case err == nil:
 			s.note(name, "")
-			return nil
-		case ctx.Err() != nil:
-			return nil //nolint:nilerr // asked to end while waiting: what the check found does not matter any more
+			return true
+		case ctx.Err() != nil: // the process was told to end, so the finding no longer matters
+			return true
 		case errors.Is(err, sale.ErrSchema):
-			return err
-		}
-		if err.Error() != said {
+			fault = err
+			return true
+		case err.Error() != said:
 			said = err.Error()
 			log.Warn("waiting", "for", name, "error", said)
 		}
 		s.note(name, said)
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(startupRetry):
-		}
-	}
+		return false
+	})
+	return fault
 }
 
 // errNotYet is the finding of a check that has not run yet or has no reason.

@@ -137,7 +137,7 @@ func (s *Settler) Run(ctx context.Context) error {
 func (s *Settler) settle(ctx context.Context, conn *connection) error {
 	offsets := &offsetReader{
 		client: conn.side, admin: conn.admin, topic: s.topics.Orders, group: kafka.GroupOf(s.options.Namespace),
-			knownID: s.knownID,
+		knownID: s.knownID,
 	}
 	sessions, end := context.WithCancelCause(ctx)
 	context.AfterFunc(sessions, func() {

@@ -50,7 +50,7 @@ type tailRecord struct {
 func NewTail(o kafka.Options, namespace string, store Store) *Tail {
 	return &Tail{
 		kafka: o, topic: kafka.TopicsOf(namespace).Orders, store: store, reading: make(chan struct{}, 1),
-			parts: map[int32]*tailPart{},
+		parts: map[int32]*tailPart{},
 	}
 }
 
