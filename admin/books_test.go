@@ -141,20 +141,17 @@ func TestAuditCatchesSeededFaults(t *testing.T) {
 		"a unit appeared without a source": func(b *bench) { change(b, func(r *sale.Reading) { r.Available++ }, noRow) },
 		"an order was lost after Redis":    func(b *bench) { change(b, func(r *sale.Reading) { r.Taken-- }, noRow) },
 		"an order was settled twice": func(b *bench) {
-			change(b, noReading,
-				func(r *sale.BucketCounters) { r.Settled++ })
+			change(b, noReading, func(r *sale.BucketCounters) { r.Settled++ })
 		},
 		"a unit was returned without a release": func(b *bench) {
-			change(b, noReading,
-				func(r *sale.BucketCounters) { r.Released++ })
+			change(b, noReading, func(r *sale.BucketCounters) { r.Released++ })
 		},
 		"more settled than taken": func(b *bench) {
 			change(b, noReading, func(r *sale.BucketCounters) { r.SettledEpoch += 5; r.Settled += 5 })
 		},
 		"stock raised in the books alone": func(b *bench) { change(b, noReading, func(r *sale.BucketCounters) { r.Loaded++ }) },
 		"two faults hide in the sum of in": func(b *bench) {
-			change(b, func(r *sale.Reading) { r.Available -= 20; r.Taken += 20 },
-				noRow)
+			change(b, func(r *sale.Reading) { r.Available -= 20; r.Taken += 20 }, noRow)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -75,7 +75,7 @@ func TestPutRulesNamesTheMemberAtFault(t *testing.T) {
 		return strings.Replace(rule, change, to, 1)
 	}
 	faults := []struct{ body, field string }{
-		{`{"flows":[]}`, "flows"},
+		{`{"flow_rules":[]}`, "flow_rules"},
 		{`{"version":1.5}`, "version"},
 		{`{"grief":null}`, "grief"},
 		{`{"grief":{}}`, "grief.unpaid"},

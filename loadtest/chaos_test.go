@@ -110,7 +110,7 @@ func TestVerdictForbidsOneBrokenPromise(t *testing.T) {
 				units.Available += int64(o.Quantity)
 			})
 		},
-		"the row changes hands":  func(_ *chaos, o *sale.Order) { o.BuyerID = "somebody-else" },
+		"the row changes hands":  func(_ *chaos, o *sale.Order) { o.BuyerID = "another-buyer" },
 		"the row changes its id": func(_ *chaos, o *sale.Order) { o.OrderID += 1_000_000 },
 		"the row exists twice": func(c *chaos, o *sale.Order) {
 			twin := *o

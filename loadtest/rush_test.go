@@ -181,10 +181,10 @@ func TestLatePressesOpenConnections(t *testing.T) {
 func TestUnreachableGatewayTakesNothing(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	nobody := "http://" + listener.Addr().String()
+	closed := "http://" + listener.Addr().String()
 	require.NoError(t, listener.Close())
 	s := newShop(1, map[string]int64{"phone": 10})
-	report, told := rushOf(t, s, 4, func(o *RushOptions) { o.Servers = []string{nobody, o.Servers[0]} })
+	report, told := rushOf(t, s, 4, func(o *RushOptions) { o.Servers = []string{closed, o.Servers[0]} })
 	require.Equal(t, map[string]int64{"queued": 4}, report.Ended, "the repeat goes to the next gateway")
 	require.EqualValues(t, 2, report.Answers["not_sent"])
 	verdict := verdictOf(t, s, told)
@@ -195,14 +195,14 @@ func TestUnreachableGatewayTakesNothing(t *testing.T) {
 func TestRushThatSentNothingFails(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	nobody := listener.Addr().String()
+	closed := listener.Addr().String()
 	require.NoError(t, listener.Close())
-	options := RushOptions{Servers: []string{"http://" + nobody}, Sale: "spring", SKUs: []string{"phone"},
+	options := RushOptions{Servers: []string{"http://" + closed}, Sale: "spring", SKUs: []string{"phone"},
 		Crowd: newTestCrowd(t, 3),
 		Rate:  1000, MaxAttempts: 2}
 	report, err := Rush(t.Context(), options)
 	require.ErrorIs(t, err, ErrNothingSent)
-	require.ErrorContains(t, err, nobody, "the reason")
+	require.ErrorContains(t, err, closed, "the reason")
 	require.Equal(t, map[string]int64{"not_sent": 3}, report.Ended)
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()

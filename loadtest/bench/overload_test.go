@@ -130,7 +130,7 @@ func (s *stack) crowdAround() (stop func()) {
 			case <-ticker.C:
 			}
 			if conn, err := net.Dial("tcp", s.gateway.Listen); err == nil {
-				_, _ = conn.Write(vanishing.At(n % vanishing.Len())) // nobody waits for the answer
+				_, _ = conn.Write(vanishing.At(n % vanishing.Len())) // the client reads no answer
 				_ = conn.Close()
 			}
 		}
