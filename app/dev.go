@@ -61,7 +61,7 @@ func (d *Dev) Store() *store.Store { return d.site.db }
 // Close closes the connections to the engines. Run must have returned.
 func (d *Dev) Close() { d.site.close() }
 
-// Run runs both roles, and present beside them, until ctx ends or one of the three fails.
+// Run runs both roles and present, until ctx ends or one of the three fails.
 func (d *Dev) Run(parent context.Context, present func(context.Context, *DevGateway) error) error {
 	ctx, stop := context.WithCancel(parent)
 	defer stop()

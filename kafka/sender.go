@@ -56,7 +56,7 @@ func OpenSender(o Options, topic string) (*Sender, error) {
 	return &Sender{client: client, topic: topic, closes: true}, nil
 }
 
-// NewSender returns a Sender that uses a client beside others. Closing it leaves the client open.
+// NewSender returns a Sender that shares a client. Closing it leaves the client open.
 func NewSender(client sarama.Client, topic string) *Sender {
 	return &Sender{client: client, topic: topic}
 }

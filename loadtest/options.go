@@ -15,7 +15,7 @@ type RushOptions struct {
 	Sale           string        // sale id
 	SKUs           []string      // each press asks for one of them at random
 	Crowd          Crowd         // each buyer presses at least once
-	Rate           float64       // each buyer presses at least once
+	Rate           float64       // arrivals a second, without the retries of apps
 	Repeat         float64       // share of arrivals that are repeats of recent buyers, 0 to 0.9: same key, no key or new key
 	MaxQuantity    int           // each press asks for 1 to MaxQuantity units, default 1
 	Connections    int           // open from the start, default 256
@@ -24,9 +24,9 @@ type RushOptions struct {
 	MaxAttempts    int           // of one press, the first included, default 10
 	Seed           uint64        // of SKUs, quantities and repeats; default 1
 	Nonce          string        // first part of every idempotency key; default: the start time
-	History        io.Writer     // what buyers were told, one JSON line an answer; nil: none
-	Progress       io.Writer     // the answers to buyers, one JSON line per answer; nil: none
-	Rewrite        bool          // one line per second; nil: none
+	History        io.Writer     // the answers to buyers, one JSON line per answer; nil: none
+	Progress       io.Writer     // one line per second; nil: none
+	Rewrite        bool          // Progress is a terminal: each line replaces the one before
 }
 
 // Bounds and defaults of a rush.

@@ -231,7 +231,7 @@ func TestRushOptionsNameEveryFault(t *testing.T) {
 	})
 	require.ErrorContains(t, err, "server URL")
 	err = (&RushOptions{Connections: 10, MaxConnections: 5, Timeout: -1, SKUs: []string{"UP"}}).validate()
-	for _, want := range []string{"connections", "timeout", "attempts", "no SKU"} {
+	for _, want := range []string{"connections", "timeout", "attempts", "not a SKU"} {
 		require.ErrorContains(t, err, want)
 	}
 }

@@ -81,7 +81,7 @@ func TestTargetBuyersOfEveryCharacterComeBackFromTheURL(t *testing.T) {
 
 func TestTargetOptionsNameEveryFault(t *testing.T) {
 	err := WriteTargets(&bytes.Buffer{}, TargetOptions{Sale: "Spring", SKUs: []string{"a/b"}, Quantity: 101, Nonce: `"`})
-	for _, want := range []string{"must not be empty", "no sale id", "no SKU", "quantity", "nonce"} {
+	for _, want := range []string{"must not be empty", "not a sale id", "not a SKU", "quantity", "nonce"} {
 		require.ErrorContains(t, err, want)
 	}
 	err = WriteTargets(&bytes.Buffer{}, TargetOptions{

@@ -27,7 +27,7 @@ type Tail struct {
 	topic string
 	store Store
 
-	reading chan struct{} // holds one token while a look-up runs
+	reading chan struct{} // contains one token while a look-up runs
 	parts   map[int32]*tailPart
 	bytes   int
 }

@@ -47,7 +47,7 @@ func TestTailFindsWhatIsQueued(t *testing.T) {
 		require.True(b, ok, "the one behind it is not")
 		b.produceOrders(2000, 1)
 		_, ok = look(2001, all...)
-		require.True(b, ok, "what came since")
+		require.True(b, ok, "what was written since")
 		store.SeedPosition(sale.Position{Partition: 1, TopicID: "another topic", Next: 2})
 		_, ok = look(1051, all...)
 		require.False(b, ok)

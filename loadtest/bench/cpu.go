@@ -15,7 +15,7 @@ import (
 // included. It reads the process's own clock, which Linux counts in nanoseconds; /proc/PID/stat has steps of 10 ms,
 // which are a twentieth of what Redis uses in one repetition.
 func CPUTime(pid int) (time.Duration, error) {
-	const scheduled = 2 // number of a process's clock of its time on a core (CPUCLOCK_SCHED)
+	const scheduled = 2 // the clock of a process's time on a core (CPUCLOCK_SCHED)
 	var used unix.Timespec
 	if err := unix.ClockGettime(int32(^pid<<3|scheduled), &used); err != nil {
 		return 0, fmt.Errorf("CPU time of process %d: %w", pid, err)

@@ -136,7 +136,7 @@ func (s *stack) open(id string) {
 	s.b.Helper()
 	s.run("", "sale", "open", id)
 	view := []byte("GET /v1/sales/" + id + " HTTP/1.1\r\nHost: bench\r\n\r\n")
-	require.Eventually(s.b, func() bool { // a gateway has up to a second to hear of it
+	require.Eventually(s.b, func() bool { // a gateway may learn of it a second later
 		answer, err := Ask(s.gateway.Listen, view)
 		return err == nil && strings.Contains(answer.Body, `"state":"open"`)
 	}, 10*time.Second, 10*time.Millisecond)
