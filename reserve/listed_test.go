@@ -2,10 +2,11 @@ package reserve
 
 import (
 	"context"
-	"flashsale/sale"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
 )
 
 // Only listed buyers buy; a list that is not whole refuses nobody by mistake, and is reported.

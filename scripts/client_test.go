@@ -3,7 +3,6 @@ package scripts
 import (
 	"context"
 	"errors"
-	"flashsale/test/harness"
 	"fmt"
 	"net"
 	"testing"
@@ -11,6 +10,8 @@ import (
 
 	"github.com/redis/rueidis"
 	"github.com/stretchr/testify/require"
+
+	"flashsale/test/harness"
 )
 
 func TestDialChecksItsOptions(t *testing.T) {

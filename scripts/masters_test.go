@@ -2,11 +2,12 @@ package scripts
 
 import (
 	"context"
-	"flashsale/sale"
-	"flashsale/test/harness"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+	"flashsale/test/harness"
 )
 
 // The keeper takes a server that may not say what it is for neither primary nor replica.

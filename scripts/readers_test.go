@@ -2,12 +2,13 @@ package scripts
 
 import (
 	"context"
-	"flashsale/sale"
-	"flashsale/test/harness"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+	"flashsale/test/harness"
 )
 
 // With Redis away every reader says so, in bounded time, and nothing is mistaken for an empty answer.

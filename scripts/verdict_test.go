@@ -1,12 +1,13 @@
 package scripts
 
 import (
-	"flashsale/sale"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
 )
 
 // Every verdict is read whole; one that is cut or unknown is never taken for a refusal.

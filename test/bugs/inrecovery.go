@@ -34,7 +34,7 @@ var recoveryBugs = []Bug{
 	{
 		Name: "load-counts-released", What: "a rebuild loads released orders as owners",
 		Seeds: []Replacement{
-			instead("scripts/entries.go", `released: true}`, `released: !faults.Bug("load-counts-released")}`),
+			instead("scripts/buyers.go", `released: true}`, `released: !faults.Bug("load-counts-released")}`),
 		},
 		Checks: []Check{check("recovery", "^TestOutboxApplierBringsReleasedUnitsBack$"), simulated()},
 	},
