@@ -9,7 +9,7 @@ import (
 	"flashsale/sale"
 )
 
-// What fails names the store that has to come back: an operator who reads "Kafka" does not restart Redis.
+// An error names the store that is away: an operator who reads "Kafka" does not restart Redis.
 func TestErrorsNameTheirStore(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

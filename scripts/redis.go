@@ -38,7 +38,7 @@ const (
 	dialTimeout      = time.Second
 	writeTimeout     = 2 * time.Second // also bounds reads
 	readTimeout      = 3 * time.Second // of every command but purchases, whose calls have their own
-	silentAfter      = time.Second     // idle connection: the client then pings it, and closes it after writeTimeout without a reply
+	silentAfter      = time.Second     // idle: the client then pings, and closes the connection after writeTimeout
 	redialInterval   = 100 * time.Millisecond
 	socketBuffer     = 1 << 17 // bytes, each way and connection
 

@@ -21,20 +21,21 @@
 -- ARGV[11] unpaid           a buyer with so many released orders made within the window is refused; 0 = no limit
 -- ARGV[12] window_ms        the window before now; longer than the operators' by the time that an order may stay unpaid
 -- then pairs (entry id, orders in it) for the trims, then the columns, n values each: buyers, heads of their entries
--- (`id,quantity,key`), quantities. The lines repeat all of them in the record's form, as one value: when the whole batch
--- is taken, as most are, the script writes the lines into the journal unchanged.
+-- (`id,quantity,key`), quantities. The lines repeat all of them in the record's form, as one value: when the whole
+-- batch is taken, as most are, the script writes the lines into the journal unchanged.
 --
 -- Reply, always ten values: code, detail, epoch, sequence, now_ms, available, entry id, head and lines of the record,
 -- verdicts
 --   ok      decided; entry id, head and lines are "" when nothing was taken; verdicts are `all` when everything was
---           taken, and lines is "" then, because the caller has them; otherwise one for each purchase, joined by a newline:
+--           taken, and lines is "" then, because the caller has them; otherwise one for each purchase, joined by a
+--           newline:
 --           T  taken
 --           A sequence created_ms  taken by the earlier call
 --           R id quantity sequence created_ms journaled(0|1)  replayed; sequence and created_ms 0 = in the database
 --             (ids in base 36)
 --           K id  key reused                 L limit  over the limit
 --           B limit bought id  already bought, id is the latest
---           C limit unpaid  too many cancellations: unpaid orders of the buyer were released, limit or more are refused
+--           C limit unpaid  too many cancellations: unpaid orders of the buyer were released, limit are too many
 --           E available  not enough          S  sold out
 --           J  journal full                  W  window closed, see detail
 --   window  detail not_started, ended or paused: the sale does not sell at Redis's time; nothing written
@@ -133,8 +134,8 @@ local function recently(entries, at)
   return made >= since
 end
 
--- Returns, from a buyer's entries: units bought, latest order id, number of released orders, and number of those made in
--- the window; and a verdict when one of the entries is this purchase itself: by its order id
+-- Returns, from a buyer's entries: units bought, latest order id, number of released orders, and number of those made
+-- in the window; and a verdict when one of the entries is this purchase itself: by its order id
 -- (rule: same-ids-asked-again) or by its key, released or not (rules: key-answers-once, key-answers-after-release). The
 -- units of a released order do not count (rule: released-counts-not). A buyer may have some hundred entries: each costs
 -- two searches.
@@ -169,8 +170,9 @@ local function judge(entries, head, count)
   return bought, match(entries, '^%w+', latest) or '', released, recent, verdict, false
 end
 
--- Returns the verdict that refuses a buyer with so many released orders, nil when there are fewer. Redis keeps eight per
--- buyer: a ninth would delete the oldest, and a purchase with that key would count as a new one (rule: released-bounded).
+-- Returns the verdict that refuses a buyer with so many released orders, nil when there are fewer. Redis keeps eight
+-- per buyer: a ninth would delete the oldest, and a purchase with that key would count as a new one
+-- (rule: released-bounded).
 local function too_many(released, recent)
   if unpaid_max > 0 and recent >= unpaid_max then return 'C ' .. unpaid_max .. ' ' .. recent end
   if released >= 8 then return 'C 8 ' .. released end
