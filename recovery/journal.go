@@ -27,7 +27,8 @@ const (
 
 // publishJournal publishes the entries of a bucket's journal that were created at or before a moment, and trims each one that
 // Kafka has acknowledged. It returns how many.
-func publishJournal(ctx context.Context, r *scripts.Redis, p RecordPublisher, b sale.BucketRow, createdBeforeMS int64) (int, error) {
+func publishJournal(ctx context.Context, r *scripts.Redis, p RecordPublisher, b sale.BucketRow, createdBeforeMS int64) (int,
+	error) {
 	keys := r.Keys(b.Bucket)
 	published := 0
 	for from := scripts.JournalBeginning; ; {

@@ -34,7 +34,8 @@ type watchdog struct {
 	window func(b sale.Bucket, version int64)
 }
 
-func newWatchdog(redis *scripts.Redis, units BucketReader, log *slog.Logger, window func(b sale.Bucket, version int64)) *watchdog {
+func newWatchdog(redis *scripts.Redis, units BucketReader, log *slog.Logger,
+	window func(b sale.Bucket, version int64)) *watchdog {
 	return &watchdog{
 		redis: redis, units: units, log: log, turns: roundRobin{most: watchdogBuckets}, ahead: map[sale.Bucket]time.Time{},
 		window: window,

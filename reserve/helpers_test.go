@@ -24,11 +24,6 @@ func (w *world) closeRow(b sale.Bucket) sale.BucketRow {
 
 func impatient(o *EngineOptions) { o.AckTimeout = time.Millisecond }
 
-func (w *world) sellsSoon(b sale.Bucket, buyer string) {
-	w.t.Helper()
-	eventually(w.t, func() bool { return w.buy(b, buyer).Outcome == sale.OutcomeQueued }, "the bucket sells again")
-}
-
 // doOn sends one raw command to the world's Redis.
 func (w *world) doOn(args ...string) {
 	w.t.Helper()

@@ -11,7 +11,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flashsale/kafka"
-	"flashsale/role"
 	"flashsale/sale"
 )
 
@@ -115,21 +114,4 @@ func TestProducerOutlivesTheBroker(t *testing.T) {
 		}
 	}
 	require.Len(t, found, 7)
-}
-
-// publishAndWait publishes a record until it is acknowledged or ctx ends.
-func publishAndWait(ctx context.Context, p Publisher, partition int32, key, value []byte) error {
-	for {
-		result := make(chan error, 1)
-		p.Publish(partition, key, value, func(err error) { result <- err })
-		select {
-		case err := <-result:
-			if err == nil {
-				return nil
-			}
-			role.Pause(ctx, republishFirst)
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
 }

@@ -67,7 +67,7 @@ func foreignKind(keys string, err error) error {
 
 // foreignKey is the error of a key that another program has written where the engine has its own.
 func foreignKey(keys string) error {
-	return fmt.Errorf("%w: %s is not what the engine writes there, so somebody else has written it. Give the engine a "+
+	return fmt.Errorf("%w: %s is not what the engine writes there, so another program has written it. Give the engine a "+
 		"namespace of its own, or delete the key", sale.ErrForeign, keys)
 }
 
