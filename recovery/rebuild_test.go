@@ -320,7 +320,7 @@ func TestRebuildWithoutTheDatabase(t *testing.T) {
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
 }
 
-// A rebuild that waits in vain names the store that it waits for.
+// The error of a rebuild that ends while it waits names the store that it waits for.
 func TestRebuildNamesWhatItWaitsFor(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)

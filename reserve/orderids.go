@@ -29,6 +29,9 @@ const (
 	nodeCallTimeout = 5 * time.Second
 )
 
+// errNoLease is the error of work that needs an order id while there is no lease.
+var errNoLease = errors.New("no valid lease of a node id")
+
 // OrderIDs makes Snowflake ids from a leased node id. Without a valid lease there are none, and nothing is sold.
 type OrderIDs struct {
 	leases NodeLeases
@@ -159,6 +162,3 @@ func (o *OrderIDs) obtain(ctx context.Context) error {
 }
 
 func usableUntil(asked time.Time) time.Time { return asked.Add(nodeLeaseTTL - nodeLeaseMargin) }
-
-// errNoLease is the error of work that needs an order id while there is no lease.
-var errNoLease = errors.New("no valid lease of a node id")

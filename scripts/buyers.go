@@ -9,11 +9,6 @@ import (
 	"flashsale/sale"
 )
 
-// A buyer's value in the buyers hash is `entry"entry…`, an entry `id,quantity,key,sequence,dt`; see scripts/reserve.lua.
-// Id, sequence and dt are in base 36: decimal ones would need the next larger piece of memory, 16 bytes for each of a
-// million buyers. Sequence 0 means that the entry was loaded from the database. A minus before the quantity marks an order
-// whose units went back: it counts no more, and its key still answers. A key may hold commas.
-
 // A buyer's value in the buyers hash is `entry"entry…`, an entry `id,quantity,key,sequence,dt`; see reserve.lua. Id, sequence
 // and dt are in base 36: decimal ones would need the next larger piece of memory, 16 bytes for each of a million buyers.
 // Sequence 0 means that the entry was loaded from the database. A minus before the quantity marks a released order: its units

@@ -63,7 +63,7 @@ func journaledRecord(x rueidis.XRangeEntry) []byte {
 	return []byte(x.FieldValues[journalHead] + x.FieldValues[journalField])
 }
 
-// AfterEntry returns the lowest id above an entry's. Its error is of an id that has not the form of a stream id.
+// AfterEntry returns the lowest id above an entry's. It returns an error for a text that is not the id of an entry.
 func AfterEntry(id string) (string, error) {
 	life, batch, ok := strings.Cut(id, "-")
 	n, err := strconv.ParseUint(batch, 10, 64)

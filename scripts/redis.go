@@ -58,7 +58,7 @@ type Redis struct {
 	dialErr  error
 }
 
-// Dial returns a client and does not connect yet. Its error is of an option.
+// Dial returns a client and does not connect yet. It returns an error for a missing or malformed option.
 func Dial(o Options) (*Redis, error) {
 	if len(o.Addrs) == 0 || o.Namespace == "" {
 		return nil, errors.New("redis needs an address and a namespace")
