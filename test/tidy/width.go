@@ -19,7 +19,7 @@ var measured = []string{".go", ".lua", ".sql", ".md", ".yaml", ".yml", ".sh"}
 
 // stillWide names the folders whose long lines are known and stay for now; "" is the root. The list only gets shorter.
 var stillWide = []string{
-	"", "ledger", "reserve", "test/bugs", "test/chaos", "test/e2e", "test/harness",
+	"", "ledger", "test/bugs", "test/chaos", "test/e2e", "test/harness",
 	"test/model", "test/sim",
 }
 

@@ -80,8 +80,7 @@ var ownLoops = map[string]string{
 
 // unconverted names what has a lease or a loop of its own still. A line leaves with the code that it excuses.
 var unconverted = map[string]string{
-	"reserve/": "", "gateway/": "", "dev.go": "", "demo.go": "", "serve.go": "",
-	"recovery/": "",
+	"gateway/": "",
 }
 
 // loopFindings names code outside the room role that repeats work after a pause: role.Loop and role.Until end with their
