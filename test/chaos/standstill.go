@@ -158,10 +158,12 @@ func (w *world) waiting(ctx context.Context) (map[string]bool, error) {
 }
 
 // behind names what has not gone on.
-func (w *world) behind(ctx context.Context, c *buyers.Crowd, ends map[int32]int64, waiting map[string]bool) (missing []string, err error) {
+func (w *world) behind(ctx context.Context, c *buyers.Crowd, ends map[int32]int64, waiting map[string]bool,
+) (missing []string, err error) {
 	for partition, end := range ends {
 		var next int64
-		row := w.books.QueryRowContext(ctx, "SELECT COALESCE(MAX(next_offset), 0) FROM positions WHERE partition_id = ?", partition)
+		row := w.books.QueryRowContext(ctx, "SELECT COALESCE(MAX(next_offset), 0) FROM positions WHERE partition_id = ?",
+			partition)
 		if err := row.Scan(&next); err != nil {
 			return nil, err
 		}

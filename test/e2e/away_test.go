@@ -78,7 +78,8 @@ func TestRedisGone(t *testing.T) {
 		assert.Contains(t, []string{"unavailable", "unknown"}, code)
 	}
 	require.Equal(t, 200, s.request("GET", "http://"+s.Gateways[0].Buyers+"/v1/sales/rush", nil).status)
-	require.Equal(t, 200, s.request("GET", "http://"+s.Gateways[0].Buyers+"/readyz", nil).status, "a store that goes away later does not change it")
+	require.Equal(t, 200, s.request("GET", "http://"+s.Gateways[0].Buyers+"/readyz", nil).status,
+		"a store that goes away later does not change it")
 	redis.Start()
 	n := 0
 	require.Eventually(t, func() bool {

@@ -47,14 +47,16 @@ func (s *stack) sellsNothing(g int) {
 	for i := range 20 {
 		answer := s.buy(ask{gateway: g, buyer: fmt.Sprintf("nobody-%d", i)})
 		require.NotEqual(s.t, 202, answer.status, "%s", answer.body)
-		require.Contains(s.t, []any{"unavailable", "fenced", "sale_not_found", "overloaded"}, answer.json(s)["code"], "%s", answer.body)
+		require.Contains(s.t, []any{"unavailable", "fenced", "sale_not_found", "overloaded"}, answer.json(s)["code"], "%s",
+			answer.body)
 	}
 }
 
 // sells waits until a press is taken.
 func (s *stack) sells(g int, buyer string) {
 	s.t.Helper()
-	require.Eventually(s.t, func() bool { return s.buy(ask{gateway: g, buyer: buyer}).status == 202 }, 30*time.Second, 50*time.Millisecond)
+	require.Eventually(s.t, func() bool { return s.buy(ask{gateway: g, buyer: buyer}).status == 202 }, 30*time.Second,
+		50*time.Millisecond)
 }
 
 // gaveUp waits for a settle process to end by itself, and returns what it said.
@@ -118,7 +120,8 @@ func TestEmptyRedis(t *testing.T) {
 	for i := range stock - before {
 		s.sells(0, fmt.Sprintf("after-%d", i))
 	}
-	require.Eventually(t, func() bool { return s.buy(ask{buyer: "late"}).json(s)["code"] == "sold_out" }, 10*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return s.buy(ask{buyer: "late"}).json(s)["code"] == "sold_out" }, 10*time.Second,
+		20*time.Millisecond)
 	again := s.buy(ask{buyer: "before-0"})
 	assert.EqualValues(t, 1, s.refused(again, 409, "already_bought", "limit", "bought", "order_id")["bought"])
 	s.audit("rush")
@@ -224,7 +227,8 @@ func TestDatabaseOfYesterday(t *testing.T) {
 	for i := range stock - 3 {
 		s.sells(0, fmt.Sprintf("rest-%d", i))
 	}
-	require.Eventually(t, func() bool { return s.buy(ask{buyer: "late"}).json(s)["code"] == "sold_out" }, 10*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return s.buy(ask{buyer: "late"}).json(s)["code"] == "sold_out" }, 10*time.Second,
+		20*time.Millisecond)
 	s.audit("rush")
 	b := s.books("rush")
 	assert.Equal(t, stock, b.units["phone"])

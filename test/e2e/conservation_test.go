@@ -82,7 +82,8 @@ func TestDatabaseThatLostACancellation(t *testing.T) {
 	s.Gateways[0].Restart()
 	s.Settles[0].Restart()
 	s.Gateways[0].Ready()
-	require.Eventually(t, func() bool { return strings.Contains(s.Settles[0].Stderr(), `"reason":"outbox"`) }, 20*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(s.Settles[0].Stderr(), `"reason":"outbox"`) }, 20*time.Second,
+		20*time.Millisecond)
 	require.Eventually(t, func() bool { return s.Command("audit", "rush").Code == 0 }, 20*time.Second, 50*time.Millisecond,
 		"the books do not balance again")
 	assert.Equal(t, "confirmed", s.becomes(lost, "lost", "confirmed").Status, "the database decides")

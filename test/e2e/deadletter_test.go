@@ -66,7 +66,8 @@ func TestDeadLetters(t *testing.T) {
 	s.produce(truncated, version, []byte{}, []byte("\x00\xff"), unknown)
 	s.taken(ask{buyer: "after"})
 	poison := "unknown_bucket/" + id.String()
-	require.Eventually(t, func() bool { return len(s.letters()) >= 2 && s.letters()[poison].ID != "" }, 20*time.Second, 200*time.Millisecond)
+	require.Eventually(t, func() bool { return len(s.letters()) >= 2 && s.letters()[poison].ID != "" }, 20*time.Second,
+		200*time.Millisecond)
 	assert.Len(t, s.booksAtRest("rush").rows, 2)
 	assert.Equal(t, "decode", s.letters()["decode/"].Reason)
 	replays(s, id, s.letters()[poison])

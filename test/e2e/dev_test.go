@@ -21,7 +21,8 @@ func devEnv(t *testing.T) (env []string, s *stack) {
 	buyers := harness.Address(t)
 	g := &gateway{Listen: buyers, Buyers: buyers, Operators: harness.Address(t)}
 	env = []string{
-		"FLASHSALE_GATEWAY_LISTEN=" + g.Buyers, "FLASHSALE_ADMIN_LISTEN=" + g.Operators, "FLASHSALE_SETTLE_LISTEN=" + harness.Address(t),
+		"FLASHSALE_GATEWAY_LISTEN=" + g.Buyers, "FLASHSALE_ADMIN_LISTEN=" + g.Operators,
+		"FLASHSALE_SETTLE_LISTEN=" + harness.Address(t),
 		"FLASHSALE_ADMIN_TOKEN=" + adminToken, "FLASHSALE_AUTH_HS256_SECRET=" + secret,
 	}
 	return env, &stack{&deployed.Stack{T: t, Bin: harness.Binary(t), Env: env, Gateways: []*gateway{g}}, t}

@@ -71,7 +71,8 @@ func (l *listener) hear(record *kgo.Record) {
 	wellFormed := e.SpecVersion == "1.0" && e.ID == id+":"+status && e.Subject == id && e.DataContentType == "application/json" &&
 		e.Source == "/"+l.s.Name+"/sales/"+e.Data["sale"].(string) && e.Data["order_id"] == id && e.Data["status"] == status &&
 		e.Time == e.Data["updated_at"] && e.Data["buyer_id"] != "" && len(record.Headers) == 1 &&
-		record.Headers[0].Key == "content-type" && string(record.Headers[0].Value) == "application/cloudevents+json; charset=UTF-8"
+		record.Headers[0].Key == "content-type" &&
+		string(record.Headers[0].Value) == "application/cloudevents+json; charset=UTF-8"
 	if !wellFormed {
 		l.faults = append(l.faults, string(record.Value))
 	}
@@ -110,7 +111,8 @@ func (l *listener) told(db *sql.DB) {
 		default:
 			want = append(want, status)
 		}
-		require.Eventually(t, func() bool { return len(l.heard(id)) >= len(want) }, 30*time.Second, 20*time.Millisecond, "order %s %s", id, status)
+		require.Eventually(t, func() bool { return len(l.heard(id)) >= len(want) }, 30*time.Second, 20*time.Millisecond,
+			"order %s %s", id, status)
 		require.Equal(t, want, l.heard(id), "order %s", id)
 	}
 	require.NoError(t, rows.Err())

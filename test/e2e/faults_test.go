@@ -102,7 +102,8 @@ func TestKafkaAway(t *testing.T) {
 func TestJournalIsBounded(t *testing.T) {
 	const bound = 50
 	kafka := harness.Kafka(t)
-	s := newStack(t, servers{Kafka: kafka, Env: []string{"FLASHSALE_RESERVE_JOURNAL_MAX_ORDERS=50", "FLASHSALE_GATEWAY_ACK_TIMEOUT=100ms"}}).run(2, 1)
+	s := newStack(t, servers{Kafka: kafka, Env: []string{"FLASHSALE_RESERVE_JOURNAL_MAX_ORDERS=50",
+		"FLASHSALE_GATEWAY_ACK_TIMEOUT=100ms"}}).run(2, 1)
 	s.open("rush", lasting(phone(rushUnits)))
 	c := newCrowd(s, "rush", 500)
 	kafka.Pause()

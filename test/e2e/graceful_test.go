@@ -84,7 +84,8 @@ func TestProcessesStartInAnyOrder(t *testing.T) {
 		s.Settles[0].Restart()
 		s.waitsFor(s.Gateways[0].Operators, gatewayWaits[name]...)
 		s.waitsFor(s.Settles[0].Listen, settleWaits[name]...)
-		assert.NotEqual(t, http.StatusAccepted, s.buy(ask{buyer: "early"}).status, "nothing is sold before every store was reached")
+		assert.NotEqual(t, http.StatusAccepted, s.buy(ask{buyer: "early"}).status,
+			"nothing is sold before every store was reached")
 		if name == "kafka" {
 			s.term()
 			s.Gateways[0].Restart()
@@ -270,7 +271,8 @@ func TestTermOfSettleHandsOver(t *testing.T) {
 	first := c.purchases()[0]
 	o := order{OrderID: first.Order().Order, Sale: "rush", SKU: "phone"}
 	require.Equal(t, 200, s.cancel(o, first.Buyer).status)
-	require.Eventually(t, func() bool { return s.buy(ask{buyer: "next"}).status == http.StatusAccepted }, 20*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return s.buy(ask{buyer: "next"}).status == http.StatusAccepted }, 20*time.Second,
+		20*time.Millisecond)
 	assert.Less(t, time.Since(begin), 5*time.Second, "the courier's lease was given back")
 	s.Settles = s.Settles[1:]
 	s.waitingEvents(0)

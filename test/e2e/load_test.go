@@ -22,7 +22,8 @@ func TestLoadCommands(t *testing.T) {
 	const units = 500
 	s.open("rush", lasting(phone(units)))
 	history := filepath.Join(t.TempDir(), "history")
-	aim := []string{"--url", "http://" + s.Gateways[0].Buyers + ",http://" + s.Gateways[1].Buyers, "--sale", "rush", "--sku", "phone", "--buyers", "2000"}
+	aim := []string{"--url", "http://" + s.Gateways[0].Buyers + ",http://" + s.Gateways[1].Buyers, "--sale", "rush", "--sku",
+		"phone", "--buyers", "2000"}
 	rush := s.Command(append([]string{"load", "rush", "--rate", "1000", "--repeat", "0.3", "--history", history}, aim...)...)
 	require.Zero(t, rush.Code, "%s%s", rush.Stdout, rush.Stderr)
 	for _, shown := range []string{"p50", "p99", "queued", "sold_out"} {
@@ -85,9 +86,11 @@ func targets(s *stack, aim []string) {
 
 // TestSettingsOfTheBinary compares what the binary lists with what it reads: every line of config is a setting.
 func TestSettingsOfTheBinary(t *testing.T) {
-	shown := harness.Run(t, "", harness.Binary(t), []string{"FLASHSALE_NAMESPACE=from-here"}, "config", "--gateway-listen", "127.0.0.1:1")
+	shown := harness.Run(t, "", harness.Binary(t), []string{"FLASHSALE_NAMESPACE=from-here"}, "config", "--gateway-listen",
+		"127.0.0.1:1")
 	require.Zero(t, shown.Code, shown.Stderr)
-	for _, want := range []string{`namespace\s.*from-here.*(env|FLASHSALE_NAMESPACE)`, `gateway\.listen\s.*127\.0\.0\.1:1\b.*flag`, `redis\.addrs\s.*127\.0\.0\.1:6379.*default`} {
+	for _, want := range []string{`namespace\s.*from-here.*(env|FLASHSALE_NAMESPACE)`,
+		`gateway\.listen\s.*127\.0\.0\.1:1\b.*flag`, `redis\.addrs\s.*127\.0\.0\.1:6379.*default`} {
 		assert.Regexp(t, want, shown.Stdout)
 	}
 }

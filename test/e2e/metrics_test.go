@@ -51,7 +51,8 @@ func checkMetrics(s *stack, c *crowd) {
 			assert.True(s.t, there, "%s is not there from the start", name)
 			counted[outcome.String()] += value
 		}
-		assertNamed(s, values, "flashsale_build_info", "flashsale_http_request_duration_seconds_count", "flashsale_batch_orders_count")
+		assertNamed(s, values, "flashsale_build_info", "flashsale_http_request_duration_seconds_count",
+			"flashsale_batch_orders_count")
 	}
 	heard := map[string]float64{}
 	ops := c.purchases()

@@ -18,7 +18,8 @@ func (s *stack) pay(id, payment string) reply {
 // shop sends a request about an order with the shop's token.
 func (s *stack) shop(method, order string, body any) reply {
 	s.t.Helper()
-	return s.request(method, "http://"+s.Gateways[0].Operators+"/admin/v1/orders/"+order, body, "Authorization", "Bearer "+shopToken)
+	return s.request(method, "http://"+s.Gateways[0].Operators+"/admin/v1/orders/"+order, body, "Authorization",
+		"Bearer "+shopToken)
 }
 
 // cancel ends an order as its buyer does.
@@ -139,10 +140,13 @@ func expired(s *stack) {
 
 func badPayments(s *stack) {
 	o := s.confirmed("honest")
-	for _, payment := range []string{"", " ", "a b", "a\nb", "ä", `"`, "a/b", strings.Repeat("p", 65), strings.Repeat("p", 70_000)} {
-		assert.Equal(s.t, "payment_id", s.refused(s.pay(o.OrderID, payment), 400, "malformed", "field")["field"], "%.80q", payment)
+	for _, payment := range []string{"", " ", "a b", "a\nb", "ä", `"`, "a/b", strings.Repeat("p", 65),
+		strings.Repeat("p", 70_000)} {
+		assert.Equal(s.t, "payment_id", s.refused(s.pay(o.OrderID, payment), 400, "malformed", "field")["field"], "%.80q",
+			payment)
 	}
-	for _, body := range []any{object{}, object{"payment_id": nil}, object{"payment_id": 7}, `{"payment_id":"a","payment_id":"b"}`} {
+	for _, body := range []any{object{}, object{"payment_id": nil}, object{"payment_id": 7},
+		`{"payment_id":"a","payment_id":"b"}`} {
 		assert.Equal(s.t, "payment_id", s.refused(s.shop("PUT", o.OrderID+"/payment", body), 400, "malformed", "field")["field"])
 	}
 	for _, id := range []string{"1", "0", "none", "-" + o.OrderID, "0" + o.OrderID, o.OrderID + "9", "9223372036854775808"} {

@@ -54,8 +54,10 @@ func TestReadmeBlockWorksAsPasted(t *testing.T) {
 	// it, as with the terminal.
 	script = "set -eu\ntrap 'kill $(jobs -p); wait' EXIT\ncd " + dir + "\n" + script + "\nflashsale sale show double-11\n"
 	result := harness.Run(t, script, "bash", []string{
-		"PATH=" + programs + ":" + os.Getenv("PATH"), "FLASHSALE_NAMESPACE=" + s.Name + "-pasted", "FLASHSALE_GATEWAY_LISTEN=" + buyers,
-		"FLASHSALE_ADMIN_LISTEN=" + operators, "FLASHSALE_ADMIN_URL=http://" + operators, "FLASHSALE_SETTLE_LISTEN=" + harness.Address(t),
+		"PATH=" + programs + ":" + os.Getenv("PATH"), "FLASHSALE_NAMESPACE=" + s.Name + "-pasted",
+		"FLASHSALE_GATEWAY_LISTEN=" + buyers,
+		"FLASHSALE_ADMIN_LISTEN=" + operators, "FLASHSALE_ADMIN_URL=http://" + operators,
+		"FLASHSALE_SETTLE_LISTEN=" + harness.Address(t),
 	}, "-s")
 	require.Zero(t, result.Code, "%s\n%s", result.Stdout, result.Stderr)
 	assert.Contains(t, result.Stdout, "schema and topics are up to date")

@@ -29,7 +29,8 @@ func TestReads(t *testing.T) {
 	assert.Equal(t, "open", shown["state"])
 	delete(shown, "server_time")
 	delete(shown, "state")
-	assert.Equal(t, object{"sale": "rush", "name": "Eleven Eleven", "starts_at": d.StartsAt, "ends_at": d.EndsAt, "currency": "EUR",
+	assert.Equal(t, object{"sale": "rush", "name": "Eleven Eleven", "starts_at": d.StartsAt, "ends_at": d.EndsAt,
+		"currency": "EUR",
 		"items": []any{object{"sku": "phone", "price_cents": 129900.0, "sold_out": false},
 			object{"sku": "watch", "price_cents": 50.0, "sold_out": false}}}, shown)
 
@@ -95,7 +96,8 @@ func readEverywhere(s *stack) {
 // heads: every GET answers HEAD, with the same status and headers and without a body.
 func heads(s *stack, o order) {
 	s.t.Helper()
-	for _, path := range []string{"/v1/sales/rush", "/v1/time", "/livez", "/readyz", "/openapi.json", ask{}.path(), ask{}.path() + "/" + o.OrderID} {
+	for _, path := range []string{"/v1/sales/rush", "/v1/time", "/livez", "/readyz", "/openapi.json", ask{}.path(),
+		ask{}.path() + "/" + o.OrderID} {
 		url := "http://" + s.Gateways[0].Buyers + path
 		get := s.request("GET", url, nil, "Authorization", "Bearer "+token("owner"))
 		head := s.request("HEAD", url, nil, "Authorization", "Bearer "+token("owner"))

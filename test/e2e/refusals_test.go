@@ -98,7 +98,8 @@ func refuseMalformed(s *stack) {
 }
 
 func refusePaths(s *stack) {
-	for _, path := range []string{"/", "/v1", "/v1/sales", "/v1/sales/rush/", "/v1/nothing", "/v1/sales/rush/items/phone/orders/", "/V1/time",
+	for _, path := range []string{"/", "/v1", "/v1/sales", "/v1/sales/rush/", "/v1/nothing", "/v1/sales/rush/items/phone/orders/",
+		"/V1/time",
 		"/v1/sales/rush/items/phone", "//v1/time", "/v1/time/../time/x"} {
 		s.refused(s.request("GET", "http://"+s.Gateways[0].Buyers+path, nil), 404, "not_found")
 	}
@@ -192,7 +193,8 @@ func refuseSoldOut(s *stack) {
 	owned := s.taken(ask{sale: id, buyer: "owner", key: "mine"})
 	s.refused(s.buy(ask{sale: id, buyer: "someone"}), 409, "sold_out")
 	// Once the gateway knows, and knows the owners, a press needs no token to hear it.
-	require.Eventually(s.t, func() bool { return s.buy(ask{sale: id, bearer: "-"}).status == 409 }, 3*time.Second, 5*time.Millisecond)
+	require.Eventually(s.t, func() bool { return s.buy(ask{sale: id, bearer: "-"}).status == 409 }, 3*time.Second,
+		5*time.Millisecond)
 	s.refused(s.buy(ask{sale: id, bearer: "not.a.token"}), 409, "sold_out")
 	view := s.request("GET", "http://"+s.Gateways[0].Buyers+"/v1/sales/"+id, nil).json(s)
 	items, _ := view["items"].([]any)
@@ -211,7 +213,8 @@ func refuseSoldOut(s *stack) {
 	require.Equal(s.t, 200, s.operate("PUT", "/admin/v1/sales/"+id, more).status)
 	s.move(id, "preload")
 	preloaded := time.Now()
-	require.Eventually(s.t, func() bool { return s.buy(ask{sale: id, buyer: "someone"}).status == 202 }, 5*time.Second, 10*time.Millisecond)
+	require.Eventually(s.t, func() bool { return s.buy(ask{sale: id, buyer: "someone"}).status == 202 }, 5*time.Second,
+		10*time.Millisecond)
 	assert.Less(s.t, time.Since(preloaded), time.Second)
 }
 
@@ -343,14 +346,16 @@ func refuseReusedKey(s *stack) {
 	assert.Equal(s.t, first.OrderID, s.ordered(again, 200).OrderID)
 	assert.Equal(s.t, ask{sale: id}.path()+"/"+first.OrderID, again.header.Get("Location"))
 	for _, quantity := range []string{`{"quantity":1}`, `{"quantity":4}`} { // above over_limit and already_bought
-		problem := s.refused(s.buy(ask{sale: id, buyer: "b", key: "a key", body: quantity}), 422, "idempotency_key_reused", "order_id")
+		problem := s.refused(s.buy(ask{sale: id, buyer: "b", key: "a key", body: quantity}), 422, "idempotency_key_reused",
+			"order_id")
 		assert.Equal(s.t, first.OrderID, problem["order_id"])
 	}
 	// A key belongs to buyer and SKU.
 	assert.NotEqual(s.t, first.OrderID, s.taken(ask{sale: id, buyer: "c", key: "a key"}).OrderID)
 	assert.NotEqual(s.t, first.OrderID, s.taken(ask{sale: id, sku: "watch", buyer: "b", key: "a key"}).OrderID)
 	long := strings.Repeat("k", 128)
-	assert.Equal(s.t, s.taken(ask{sale: id, buyer: "d", key: long}).OrderID, s.ordered(s.buy(ask{sale: id, buyer: "d", key: long}), 200).OrderID)
+	assert.Equal(s.t, s.taken(ask{sale: id, buyer: "d", key: long}).OrderID,
+		s.ordered(s.buy(ask{sale: id, buyer: "d", key: long}), 200).OrderID)
 	s.booksAtRest(id)
 	confirmed := s.ordered(s.buy(ask{sale: id, buyer: "b", key: "a key", body: `{"quantity":2}`}), 200)
 	assert.Equal(s.t, "confirmed", confirmed.Status, "that order as it is now")
@@ -366,7 +371,8 @@ func refuseOverLimit(s *stack) {
 	assert.EqualValues(s.t, 3, over["limit"])
 	s.taken(ask{sale: id, buyer: "b"})
 	latest := s.taken(ask{sale: id, buyer: "b"})
-	bought := s.refused(s.buy(ask{sale: id, buyer: "b", body: `{"quantity":2}`}), 409, "already_bought", "limit", "bought", "order_id")
+	bought := s.refused(s.buy(ask{sale: id, buyer: "b", body: `{"quantity":2}`}), 409, "already_bought", "limit", "bought",
+		"order_id")
 	assert.EqualValues(s.t, 3, bought["limit"])
 	assert.EqualValues(s.t, 2, bought["bought"])
 	assert.Equal(s.t, latest.OrderID, bought["order_id"])

@@ -82,7 +82,8 @@ func TestReleasedUnitsAreSoldAgain(t *testing.T) {
 	}
 	require.Equal(t, map[string]int{"confirmed": 2, "cancelled": 8}, byStatus)
 	item := s.operate("GET", "/admin/v1/sales/rush/audit", nil).json(s)["items"].([]any)[0].(object)
-	for word, units := range map[string]float64{"loaded": 2, "available": 0, "in_flight": 0, "settled": 10, "released": 8, "difference": 0} {
+	for word, units := range map[string]float64{"loaded": 2, "available": 0, "in_flight": 0, "settled": 10, "released": 8,
+		"difference": 0} {
 		assert.InDelta(t, units, item[word], 0, word)
 	}
 }
@@ -225,5 +226,6 @@ func (s *stack) expiresInTime(o order) {
 	require.NoError(s.t, err)
 	assert.GreaterOrEqual(s.t, ended.Sub(payBy), time.Duration(0))
 	assert.Less(s.t, ended.Sub(payBy), 2*time.Second)
-	require.Eventually(s.t, func() bool { return s.buy(ask{sale: "soon", buyer: "quick"}).status == 202 }, 10*time.Second, 20*time.Millisecond)
+	require.Eventually(s.t, func() bool { return s.buy(ask{sale: "soon", buyer: "quick"}).status == 202 }, 10*time.Second,
+		20*time.Millisecond)
 }

@@ -92,7 +92,8 @@ func TestAuditWithDeadLetters(t *testing.T) {
 		return id != ""
 	}, 20*time.Second, 200*time.Millisecond)
 	said := s.Succeed("audit", "rush")
-	assert.Contains(t, strings.Join(strings.Fields(said), " "), "rush phone 10 8 1 1 0 0 yes", "loaded, available, in flight, settled")
+	assert.Contains(t, strings.Join(strings.Fields(said), " "), "rush phone 10 8 1 1 0 0 yes",
+		"loaded, available, in flight, settled")
 	assert.NotContains(t, said, "violated")
 	assert.Equal(t, "dead_letter", s.shown(poisoned.OrderID)["reason"])
 	s.remembered(poisoned.OrderID, "pay-poison")

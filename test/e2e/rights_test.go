@@ -104,7 +104,8 @@ func grant(t *testing.T, kafka *harness.KafkaServer, line []string) {
 
 // as has the processes and commands that come now log in to Kafka as a user.
 func (s *stack) as(user string) *stack {
-	s.Env = append(slices.Clone(s.Env), "FLASHSALE_KAFKA_SASL_USERNAME="+user, "FLASHSALE_KAFKA_SASL_PASSWORD="+harness.PasswordOf(user))
+	s.Env = append(slices.Clone(s.Env), "FLASHSALE_KAFKA_SASL_USERNAME="+user,
+		"FLASHSALE_KAFKA_SASL_PASSWORD="+harness.PasswordOf(user))
 	return s
 }
 
@@ -166,7 +167,8 @@ func TestExactRights(t *testing.T) {
 	assert.Contains(t, fmt.Sprint(s.refused(s.buy(ask{buyer: homeBuyer(2, 10)}), 503, "fenced")), "fenced")
 	redis.MustDo(t, "ACL", "SETUSER", "flashsale", "+info")
 	s.Gateways[0].Ready()
-	require.Eventually(t, func() bool { return s.buy(ask{buyer: homeBuyer(2, 10)}).json(s)["code"] == "sold_out" }, 10*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return s.buy(ask{buyer: homeBuyer(2, 10)}).json(s)["code"] == "sold_out" },
+		10*time.Second, 50*time.Millisecond)
 }
 
 // listedSale is a sale for listed buyers in four buckets, in which everything happens that reaches a store: all units are

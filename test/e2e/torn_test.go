@@ -52,7 +52,8 @@ func TestTornAppendOnlyFile(t *testing.T) {
 	for i := range stock - before - between {
 		s.sells(0, fmt.Sprintf("after-%d", i))
 	}
-	require.Eventually(t, func() bool { return s.buy(ask{buyer: "late"}).json(s)["code"] == "sold_out" }, 10*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return s.buy(ask{buyer: "late"}).json(s)["code"] == "sold_out" }, 10*time.Second,
+		20*time.Millisecond)
 	for _, owner := range []string{"before-0", "between-0", "after-0"} {
 		s.refused(s.buy(ask{buyer: owner}), 409, "already_bought", "limit", "bought", "order_id")
 	}

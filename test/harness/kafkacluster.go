@@ -40,7 +40,8 @@ func KafkaCluster(t testing.TB, nodes int, advertise func(direct string) string)
 		if err := n.format(template, i+1); err != nil {
 			t.Fatal(err)
 		}
-		text := clusterSettings(filepath.Join(n.Dir, "data"), i+1, nodes, n, Address(t), controllers[i], strings.Join(voters, ","))
+		text := clusterSettings(filepath.Join(n.Dir, "data"), i+1, nodes, n, Address(t), controllers[i],
+			strings.Join(voters, ","))
 		if err := os.WriteFile(settings, text, 0o644); err != nil {
 			t.Fatal(err)
 		}

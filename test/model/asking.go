@@ -46,7 +46,7 @@ func (x *expansion) askingAgain(g int) {
 	if !ok {
 		return
 	}
-	if !x.hear(&t, g, k, r, verdicts, ids, batch) {
+	if !x.receive(&t, g, k, r, verdicts, ids, batch) {
 		x.forgetIDs(&t, verdicts[:len(ids)], ids)
 		gw.answered()
 	}
@@ -97,7 +97,7 @@ func (r *record) bits() (all uint8) {
 	return all
 }
 
-// publishing takes a gateway's parcels to Kafka, one after the other, answers, and trims what was acknowledged.
+// publishing takes a gateway's publications to Kafka, one after the other, answers, and trims what was acknowledged.
 func (x *expansion) publishing(g int) {
 	gw := &x.from.gateways[g]
 	if gw.doing == idle {
@@ -108,9 +108,9 @@ func (x *expansion) publishing(g int) {
 	}
 	if gw.doing == trimming {
 		t := *x.from
-		x.trim(&t.redis[gw.parcels[0].bucket], gw.parcels[0])
+		x.trim(&t.redis[gw.publications[0].bucket], gw.publications[0])
 		t.gateways[g].shift()
-		x.to(&t, true, "trims", g, gw.parcels[0])
+		x.to(&t, true, "trims", g, gw.publications[0])
 	}
 	if t := *x.from; t.spend(Crash) {
 		t.gateways[g] = gateway{underway: gw.underway, asked: gw.asked, askedIn: gw.askedIn, askedBucket: gw.askedBucket}
@@ -123,29 +123,29 @@ func (x *expansion) publishing(g int) {
 
 // produce publishes until Kafka acknowledges. An acknowledgement that is lost is a record written twice.
 func (x *expansion) produce(g int) {
-	parcel := x.from.gateways[g].parcels[0]
-	k := int(parcel.bucket)
+	publication := x.from.gateways[g].publications[0]
+	k := int(publication.bucket)
 	t := *x.from
-	if x.append(&t, k, parcel) {
+	if x.append(&t, k, publication) {
 		if again := t; again.spend(Duplicate) {
-			x.to(&again, false, "publishes, the acknowledgement is lost", g, parcel)
+			x.to(&again, false, "publishes, the acknowledgement is lost", g, publication)
 		}
-		t.queued |= parcel.bits()
+		t.queued |= publication.bits()
 		t.gateways[g].doing = trimming
-		x.to(&t, true, "publishes and answers queued", g, parcel)
+		x.to(&t, true, "publishes and answers queued", g, publication)
 	}
 	if t := *x.from; t.spend(Held) {
-		t.held |= parcel.bits()
+		t.held |= publication.bits()
 		t.gateways[g].shift()
-		x.to(&t, false, "answers held and leaves it to the relay", g, parcel)
+		x.to(&t, false, "answers held and leaves it to the relay", g, publication)
 	}
 }
 
-// shift goes on to the next parcel.
+// shift goes on to the next publication.
 func (gw *gateway) shift() {
-	gw.parcels = [2]record{gw.parcels[1], {}}
+	gw.publications = [2]record{gw.publications[1], {}}
 	gw.doing = producing
-	if gw.parcels[0].kind == 0 {
+	if gw.publications[0].kind == 0 {
 		gw.doing = idle
 	}
 }
@@ -185,7 +185,7 @@ func (x *expansion) relaying(k int) {
 
 func (x *expansion) worked(e record) bool {
 	for g := range actors {
-		for _, p := range x.from.gateways[g].parcels {
+		for _, p := range x.from.gateways[g].publications {
 			if p.kind != 0 && p.identity() == e.identity() {
 				return true
 			}

@@ -137,7 +137,8 @@ func couple(stock int) Setup {
 // two units in one write. When Redis goes back to the beginning and he takes one, the call takes both, at the same
 // sequence and under the same first order.
 func grown() Setup {
-	s := Setup{Buckets: 1, Stock: 3, Limit: 2, Batch: 2, Buyers: [][]Press{{{2, 0}, {1, 0}}, {{1, 0}, {1, 0}}}}.With(Blind, Unknown)
+	s := Setup{Buckets: 1, Stock: 3, Limit: 2, Batch: 2, Buyers: [][]Press{{{2, 0}, {1, 0}}, {{1, 0}, {1, 0}}}}.
+		With(Blind, Unknown)
 	s.After = []string{"[0] (the replica", "[0] calls: order 1 of 2 for a", "[0] publishes", "[0] settles", "[0] trims",
 		"[0] calls for two, the answer is lost: order 2 of 1 for b ("}
 	return s
@@ -154,8 +155,8 @@ func again() Setup {
 // between is a rebuild after its journal is published and before Redis is loaded.
 func between() Setup {
 	s := couple(2).With(FalseAlarm, Blind, Held)
-	s.After = []string{"[0] calls: order 1 of 1 for a", "[0] publishes", "[0] trims", "[0] settles", "[0] (the replica", "[0] (a)",
-		"[0] (b)", "[0] (c) reads", "[0] (d) writes", "[0] settles", "[0] (d) settlement", "[0] (e)"}
+	s.After = []string{"[0] calls: order 1 of 1 for a", "[0] publishes", "[0] trims", "[0] settles", "[0] (the replica",
+		"[0] (a)", "[0] (b)", "[0] (c) reads", "[0] (d) writes", "[0] settles", "[0] (d) settlement", "[0] (e)"}
 	return s
 }
 
@@ -163,7 +164,8 @@ func between() Setup {
 func gap() Setup {
 	s := couple(2).With(Blind, Cancel, Cancel).hidden()
 	s.Batch = 2
-	s.After = []string{"[0] calls for two", "[0] publishes", "[0] trims", "[0] settles", "[0] (the replica", "[1] order is cancelled"}
+	s.After = []string{"[0] calls for two", "[0] publishes", "[0] trims", "[0] settles", "[0] (the replica",
+		"[1] order is cancelled"}
 	return s
 }
 

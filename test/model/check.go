@@ -119,7 +119,7 @@ func (x *expansion) answers(t *State) Broken {
 		}
 		for other := uint8(1); other < o && press.key != 0; other++ {
 			p := x.press(t, other)
-			if (t.queued|t.held)&^t.buried&bit(other) != 0 && p.buyer == press.buyer && p.key == press.key {
+			if (t.queued|t.held)&^t.deadLetters&bit(other) != 0 && p.buyer == press.buyer && p.key == press.key {
 				return "one key was answered with two orders although redis lost nothing"
 			}
 		}
@@ -226,7 +226,7 @@ func (x *expansion) standing(t *State, k int) int {
 // by hand.
 func (x *expansion) refusals(t *State) Broken {
 	for o := uint8(1); o <= t.orders; o++ {
-		if t.status[o] == refused && (t.queued|t.held)&^t.buried&bit(o) != 0 && t.life[o] > t.lostIn[x.press(t, o).bucket] {
+		if t.status[o] == refused && (t.queued|t.held)&^t.deadLetters&bit(o) != 0 && t.life[o] > t.lostIn[x.press(t, o).bucket] {
 			return "an order that was queued or held is refused although redis lost nothing"
 		}
 	}

@@ -1,5 +1,5 @@
 // Package protocol explores the protocol of loss and rebuild as it is built: every interleaving of gateways, relay,
-// settlement, courier, transfers and two control roles over a Redis that forgets, within stated bounds. Batches hold up
+// settlement, outbox applier, transfers and two control roles over a Redis that forgets, within stated bounds. Batches hold up
 // to two orders, quantities and limits go above 1, idempotency keys answer again, also after their order was given back.
 //
 // Every state is checked for what must hold at every moment, and every state at rest for what must hold in the end: each

@@ -42,7 +42,7 @@ func (x *expansion) all(from *State) {
 	}
 	x.givingBack()
 	for c := range actors {
-		x.carrying(c)
+		x.applying(c)
 	}
 	x.verifying()
 }

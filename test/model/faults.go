@@ -5,7 +5,8 @@ package protocol
 func (x *expansion) doubting(k int) {
 	s := x.from
 	row, r := &s.rows[k], &s.redis[k]
-	if r.foreign == 1 && (x.waits(k) || s.outbox[k][0].number != 0) && (r.script == 1 || !x.keeps(ScriptFence)) && x.keeps(ReplidCompared) {
+	if r.foreign == 1 && (x.waits(k) || s.outbox[k][0].number != 0) && (r.script == 1 || !x.keeps(ScriptFence)) &&
+		x.keeps(ReplidCompared) {
 		t := *s
 		t.redis[k].foreign = 2
 		x.to(&t, true, "the replication id is looked at", k, record{})

@@ -86,7 +86,7 @@ func (x *expansion) call(g, k int, epoch uint8, text string, toOld bool, one, tw
 		return // doubting is where the bucket is reported
 	}
 	verdicts, batch, ok := x.reserve(&t, r, k, ids)
-	if !ok || !x.hear(&t, g, k, r, verdicts, ids, batch) {
+	if !ok || !x.receive(&t, g, k, r, verdicts, ids, batch) {
 		return
 	}
 	x.to(&t, true, text, g, batch)
@@ -152,9 +152,9 @@ func (x *expansion) newOrders(t *State, presses []int) (ids []uint8, ok bool) {
 	return ids, true
 }
 
-// hear takes in a reply: parcels for what was taken, answers for the rest. It reports false when nothing was learned:
+// receive takes in a reply: publications for what was taken, answers for the rest. It reports false when nothing was learned:
 // refusals are not remembered, so the buyer may as well press later.
-func (x *expansion) hear(t *State, g, k int, r *redis, verdicts [2]verdict, ids []uint8, batch record) bool {
+func (x *expansion) receive(t *State, g, k int, r *redis, verdicts [2]verdict, ids []uint8, batch record) bool {
 	gw := &t.gateways[g]
 	if batch.first != 0 && batch.seq <= gw.seenIn(k, batch.epoch) {
 		t.forked = 1
@@ -162,7 +162,7 @@ func (x *expansion) hear(t *State, g, k int, r *redis, verdicts [2]verdict, ids 
 	if gw.epoch[k] == batch.epoch || batch.first == 0 {
 		gw.highest[k] = max(gw.highest[k], r.seq)
 	}
-	useful := x.parcels(gw, k, verdicts[:len(ids)], batch)
+	useful := x.publications(gw, k, verdicts[:len(ids)], batch)
 	for i := range ids {
 		if verdicts[i].kind == replayed {
 			x.replay(t, r, verdicts[i])
@@ -177,17 +177,17 @@ func (x *expansion) hear(t *State, g, k int, r *redis, verdicts [2]verdict, ids 
 	}
 	x.forgetIDs(t, verdicts[:len(ids)], ids)
 	gw.answered()
-	if gw.parcels[0].kind != 0 {
+	if gw.publications[0].kind != 0 {
 		gw.doing = producing
 	}
 	return true
 }
 
-// parcels packs what this call took, and what an earlier call with the same ids took.
-func (x *expansion) parcels(gw *gateway, k int, verdicts []verdict, batch record) bool {
+// publications packs what this call took, and what an earlier call with the same ids took.
+func (x *expansion) publications(gw *gateway, k int, verdicts []verdict, batch record) bool {
 	n := 0
 	pack := func(r record) {
-		gw.parcels[n] = r
+		gw.publications[n] = r
 		n++
 	}
 	before := record{kind: kindOrders, bucket: uint8(k), epoch: gw.askedIn}

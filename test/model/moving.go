@@ -7,7 +7,8 @@ func (x *expansion) transferring(k int) {
 	for g := range actors {
 		highest = min(highest, s.gateways[g].seenIn(k, epoch))
 	}
-	if x.Buckets < 2 || !x.suffers(k) || s.left[Transfer] == 0 || s.rows[k].state != open || x.fenced(&s.redis[k], epoch, highest) {
+	if x.Buckets < 2 || !x.suffers(k) || s.left[Transfer] == 0 || s.rows[k].state != open ||
+		x.fenced(&s.redis[k], epoch, highest) {
 		return
 	}
 	available := s.redis[k].available
@@ -131,7 +132,8 @@ func (x *expansion) lookAgain(t *State, k int) string {
 	return "sees that the bucket has not moved"
 }
 
-// free is how many units nobody has, below none when more were taken than loaded: neither a confirmed order nor one that was taken and is still on its way.
+// free is how many units nobody has, below none when more were taken than loaded: neither a confirmed order nor one that was
+// taken and is still on its way.
 func (x *expansion) free(t *State) int {
 	units := x.Stock * x.Buckets
 	for o := uint8(1); o <= t.orders; o++ {
@@ -151,7 +153,7 @@ func (x *expansion) gone(t *State, o uint8) bool {
 	carried := t.relays[k].bits() | journaledIn(t.redis[k].journal[:]) | journaledIn(t.old[k].journal[:]) |
 		journaledIn(t.log[k][t.settled[k]:t.written[k]])
 	for g := range actors {
-		carried |= journaledIn(t.gateways[g].parcels[:]) | journaledIn(t.controls[k][g].journal[:])
+		carried |= journaledIn(t.gateways[g].publications[:]) | journaledIn(t.controls[k][g].journal[:])
 		for _, asked := range t.gateways[g].asked {
 			carried |= bit(asked)
 		}

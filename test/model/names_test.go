@@ -131,7 +131,9 @@ func TestCommentsOf(t *testing.T) {
 }
 
 func TestRowsOfRules(t *testing.T) {
-	got := rowsOfRules("| rule | what |\n| --- | --- |\n| `a-b` | Does x. | `scripts/a.lua`, `ledger` |\ntext\n| `a-b` | Again. | `ledger` |\n")
+	got := rowsOfRules("| rule | what |\n| --- | --- |\n| `a-b` | Does x. | `scripts/a.lua`, `ledger` |\n" +
+		"text\n| `a-b` | Again. | `ledger` |\n")
 	require.Equal(t, map[string]ruleRow{"a-b": {demand: "Again.", places: []string{"ledger"}, count: 2}}, got)
-	require.Equal(t, []string{"scripts/a.lua", "reserve"}, []string{placeOf("../../scripts/a.lua"), placeOf("../../reserve/a.go")})
+	require.Equal(t, []string{"scripts/a.lua", "reserve"},
+		[]string{placeOf("../../scripts/a.lua"), placeOf("../../reserve/a.go")})
 }

@@ -74,7 +74,7 @@ func (x *expansion) settle(t *State, k int, r record) bool {
 // when that asks again, closes its bucket although Redis lost nothing.
 func (t *State) doubtFor(k int, r record) {
 	for _, o := range r.ordersOf() {
-		if t.buried&bit(o) != 0 && t.rows[k].state == open {
+		if t.deadLetters&bit(o) != 0 && t.rows[k].state == open {
 			t.rows[k].state = closed
 		}
 	}
@@ -100,7 +100,7 @@ func (x *expansion) refusing(k int) {
 			continue
 		}
 		t.status[o] = refused
-		t.buried |= bit(o)
+		t.deadLetters |= bit(o)
 		add.units += uint8(x.press(&t, o).quantity)
 	}
 	if r.epoch == row.epoch {
@@ -225,7 +225,8 @@ func (x *expansion) keyUsed(t *State, o uint8) bool {
 	press := x.press(t, o)
 	for other := uint8(1); press.key != 0 && other <= t.orders; other++ {
 		p := x.press(t, other)
-		if other != o && p.buyer == press.buyer && p.key == press.key && (t.status[other] == confirmed || t.status[other] == cancelled) {
+		if other != o && p.buyer == press.buyer && p.key == press.key &&
+			(t.status[other] == confirmed || t.status[other] == cancelled) {
 			return true
 		}
 	}

@@ -14,7 +14,7 @@ const (
 	Blind                  // it goes back to a node that still has the script, whose replication id is not looked at yet
 	Wipe                   // it comes back empty, as another process or flushed
 	Split                  // a replica is promoted and the old primary goes on answering some; then perhaps fail-back
-	Crash                  // a gateway, relay or courier dies
+	Crash                  // a gateway, relay or outbox applier dies
 	Duplicate              // a record is written twice
 	Redeliver              // a settled record is settled again
 	Takeover               // a control role takes over while the old one goes on
@@ -26,7 +26,7 @@ const (
 	Expire // two orders in one transaction
 	Refuse // a record that cannot settle is refused by hand
 	Transfer
-	Zombie // a second courier at work
+	Zombie // a second outbox applier at work
 	Ask    // somebody wants to know whether the SKU is sold out
 	faultKinds
 )

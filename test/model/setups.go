@@ -120,7 +120,7 @@ func Small() []Named {
 		{"false alarm, cancel", pair().With(FalseAlarm, Cancel)},
 		{"control dies", single().With(FalseAlarm, ControlDies, Duplicate)},
 		{"takeover", single().With(FalseAlarm, Takeover)},
-		{"zombie courier", plenty().With(Cancel, Expire, Zombie, Crash)},
+		{"zombie outbox applier", plenty().With(Cancel, Expire, Zombie, Crash)},
 		{"transfer, false alarm", twin().With(Transfer, FalseAlarm)},
 		{"transfer, rewind", twin().With(Transfer, Rewind)},
 		{"one server, rewind", beside().With(Rewind).shared().hidden()},
@@ -135,7 +135,8 @@ func Rich() []Named {
 	busy := Setup{Buckets: 1, Stock: 3, Limit: 2, Batch: 2, Buyers: [][]Press{{{1, 1}, {1, 1}}, {{2, 1}, {1, 0}}, {{1, 0}}}}.
 		With(Cancel, Expire, Unknown, Held, Crash, Duplicate, Redeliver, Zombie, FalseAlarm, Takeover, ControlDies)
 	moving := Setup{Buckets: 2, Stock: 2, Limit: 2, Batch: 2, Buyers: [][]Press{{{1, 1}, {1, 1}}, {{2, 0}}, {{1, 0}}}}.
-		With(Transfer, Transfer, Cancel, Unknown, Held, Crash, Duplicate, Redeliver, Zombie, FalseAlarm, Takeover, ControlDies, Ask)
+		With(Transfer, Transfer, Cancel, Unknown, Held, Crash, Duplicate, Redeliver, Zombie).
+		With(FalseAlarm, Takeover, ControlDies, Ask)
 	return []Named{
 		{"failover, fail-back", busy.With(Split, Rewind)},
 		{"blind", busy.With(Blind, Blind)},

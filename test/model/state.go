@@ -3,7 +3,7 @@ package protocol
 // Bounds of a state. A step that would go beyond one is not taken and counted as cut.
 const (
 	maxBuckets = 2
-	actors     = 2 // gateways, couriers, and control roles of a bucket
+	actors     = 2 // gateways, outbox appliers, and control roles of a bucket
 	maxOrders  = 6 // ids 1 to 6
 	maxJournal = 4
 	maxLog     = 8
@@ -91,8 +91,8 @@ type outboxRow struct{ number, epoch, first, second, units, refused uint8 }
 const (
 	idle      = iota
 	asking    // the outcome of a call is not known
-	producing // parcels wait for Kafka
-	trimming  // the first parcel is acknowledged
+	producing // publications wait for Kafka
+	trimming  // the first publication is acknowledged
 )
 
 type gateway struct {
@@ -100,7 +100,7 @@ type gateway struct {
 	asked                [2]uint8 // order ids of the call
 	askedIn, askedBucket uint8    // epoch and bucket of the call
 	underway             uint8    // the call has not reached Redis yet
-	parcels              [2]record
+	publications         [2]record
 	epoch, highest       [maxBuckets]uint8 // newest epoch used, highest sequence seen in it
 }
 
@@ -109,8 +109,8 @@ type relay struct {
 	record
 }
 
-// courier carries rows of one bucket's outbox to Redis.
-type courier struct {
+// outboxApplier carries rows of one bucket's outbox to Redis.
+type outboxApplier struct {
 	doing                     uint8 // 0 nothing, 1 has read rows, 2 has applied them
 	bucket, from, upTo, epoch uint8
 	rows                      [maxOutbox]outboxRow
@@ -162,7 +162,7 @@ type State struct {
 	transfers        uint8
 	gateways         [actors]gateway
 	relays           [maxBuckets]relay
-	couriers         [actors]courier
+	outboxAppliers   [actors]outboxApplier
 	controls         [maxBuckets][actors]control
 	asker            asker
 	pressed          [maxBuyers]uint8
@@ -170,8 +170,9 @@ type State struct {
 	// What was said: bits of orders. lost: Redis may have forgotten an acknowledged write.
 	// mislaid: orders that Redis journaled and forgot. forked: a gateway made a batch at a sequence that it had seen before.
 	// accused: a bucket was closed for a loss that was none. sold: a server that had gone back was sold from.
-	// buried: orders that were refused by hand.
-	queued, held, told, lost, mislaid, forked, accused, sold, buried uint8
-	lostIn                                                           [maxBuckets]uint8 // the last epoch of which Redis may have forgotten a write
-	left                                                             [faultKinds]uint8
+	// deadLetters: orders that were refused by hand.
+	queued, held, told, lost, mislaid, forked, accused, sold, deadLetters uint8
+	// the last epoch of which Redis may have forgotten a write
+	lostIn [maxBuckets]uint8
+	left   [faultKinds]uint8
 }

@@ -154,7 +154,7 @@ const (
 )
 
 // apply is the release script: the rows of one bucket in their order, in one write.
-func (x *expansion) apply(t *State, r *redis, c *courier) uint8 {
+func (x *expansion) apply(t *State, r *redis, c *outboxApplier) uint8 {
 	rows := c.rows[:c.upTo-c.from+1]
 	switch {
 	case r.script == 0 && x.keeps(ScriptFence) || r.loaded == unknownBucket || r.foreign == 2 && x.keeps(ReplidCompared):

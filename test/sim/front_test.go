@@ -43,7 +43,8 @@ func (w *world) startFront(name string) {
 	identity := recovery.NewIdentity(redis, database, w.log(p))
 	f.engine = reserve.NewEngine(reserve.EngineOptions{
 		Redis: redis, Producer: publisher{p}, IDs: ids,
-		AckTimeout: 300 * time.Millisecond, JournalMaxOrders: 100_000, BatchMaxOrders: 4, BatchMaxWait: 5 * time.Millisecond, Breaker: always{}, Report: database,
+		AckTimeout: 300 * time.Millisecond, JournalMaxOrders: 100_000, BatchMaxOrders: 4, BatchMaxWait: 5 * time.Millisecond,
+		Breaker: always{}, Report: database,
 		Buckets: database, Registerer: prometheus.NewRegistry(), Log: w.log(p),
 	})
 	p.end = func() {

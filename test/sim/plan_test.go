@@ -29,8 +29,10 @@ type fault struct {
 // kinds of faults. The first ones strike the call itself, or the process that makes it.
 var kinds = []string{
 	"answer-lost", "answer-lost", "no-answer", "late", "late",
-	"crash", "crash", "crash", "stop", "stop", "long-stop", "redis-restart", "redis-loss", "redis-loss", "redis-loss", "redis-failover",
-	"redis-failback", "redis-bounce", "redis-bounce", "redis-bounce", "redis-away", "kafka-away", "kafka-away", "database-away", "offset-reset", "clock-step",
+	"crash", "crash", "crash", "stop", "stop", "long-stop",
+	"redis-restart", "redis-loss", "redis-loss", "redis-loss", "redis-failover", "redis-failback",
+	"redis-bounce", "redis-bounce", "redis-bounce", "redis-away",
+	"kafka-away", "kafka-away", "database-away", "offset-reset", "clock-step",
 	"database-clock-step", "pause-sale", "junk-record",
 }
 
@@ -121,7 +123,8 @@ func (p *plan) strikeRedis(w *world, kind string, down time.Duration) string {
 func (p *plan) strike(w *world, by *process, kind, what string) (becomes fate) {
 	c := p.chance
 	detail := ""
-	brief, long := c.span(time.Millisecond, pick(c, 30*time.Millisecond, 300*time.Millisecond)), c.span(50*time.Millisecond, 6*time.Second)
+	brief, long := c.span(time.Millisecond, pick(c, 30*time.Millisecond, 300*time.Millisecond)),
+		c.span(50*time.Millisecond, 6*time.Second)
 	switch kind {
 	case "answer-lost":
 		becomes = lostReply

@@ -57,7 +57,8 @@ type shape struct {
 
 func drawShape(c *chance) shape {
 	s := shape{
-		stock: int64(c.between(2, 10)), buckets: pick(c, 1, 1, 1, 2, 3), limit: pick(c, 1, 1, 2, 3), ttl: pick(c, int64(0), 0, 2, 4),
+		stock: int64(c.between(2, 10)), buckets: pick(c, 1, 1, 1, 2, 3), limit: pick(c, 1, 1, 2, 3),
+		ttl:      pick(c, int64(0), 0, 2, 4),
 		gateways: pick(c, 1, 2, 2), settlers: pick(c, 1, 2), partitions: int32(pick(c, 1, 2)),
 		noise: pick(c, 0, 0, 400, 150, 60), slowness: pick(c, 400*time.Microsecond, time.Millisecond, 12*time.Millisecond),
 		faults: pick(c, 0, 1, 1, 2, 3, 4, 6), span: pick(c, 5*time.Millisecond, 100*time.Millisecond, time.Second, 4*time.Second),

@@ -48,16 +48,16 @@ var directions = map[string]direction{
 		"the audit reads the stores by a second code path: it shares the nouns with the hot path and nothing else"},
 	"embedded": {[]string{"sale"}, "the engines of the dev command stand where foreign servers stand: nothing of ours is theirs"},
 	"loadtest": {[]string{"sale", "socket"}, "the load test is a client: it sees the engine from outside, as a shop does"},
-	"app": {[]string{"sale", "settings", "role", "scripts", "kafka", "gateway", "reserve", "recovery", "settle", "events", "expiry",
-		"store", "admin", "embedded"},
+	"app": {[]string{"sale", "settings", "role", "scripts", "kafka", "gateway", "reserve", "recovery", "settle", "events",
+		"expiry", "store", "admin", "embedded"},
 		"app assembles the processes and knows no command line and no load test: what a process is made of does not depend on " +
 			"how it is called"},
 	"cli": {[]string{"app", "sale", "settings", "kafka", "settle", "store", "adminclient", "audit", "embedded", "loadtest"},
 		"a command asks app for a process, or a room for one answer; the hot path's rooms are assembled by app alone"},
 	"cmd":    {[]string{"cli"}, "the table of commands says which there are, and nothing of what they do"},
 	"deploy": {nil, "deploy holds files for other programs; its tests compare them with the settings"},
-	"test": {[]string{"sale", "scripts", "settings", "ledger", "faults", "lease", "role", "kafka", "gateway", "reserve", "recovery",
-		"settle", "events", "expiry", "admin"},
+	"test": {[]string{"sale", "scripts", "settings", "ledger", "faults", "lease", "role", "kafka", "gateway", "reserve",
+		"recovery", "settle", "events", "expiry", "admin"},
 		"the suites drive the built binary from outside, and the simulator the parts that decide; none needs the real " +
 			"stores' room"},
 }
@@ -65,13 +65,17 @@ var directions = map[string]direction{
 // scaffolds are the packages that every suite builds on, and what of ours their source files may import. The suites
 // themselves may import all of them.
 var scaffolds = map[string]direction{
-	"test/harness":        {nil, "the harness starts servers and processes: what runs in them is for its callers"},
-	"test/stack":          {[]string{"test/harness"}, "a deployment knows its processes and servers and no suite's questions"},
-	"test/memory":         {[]string{"sale", "ledger"}, "a database in memory decides by ledger, as every store does, and by nothing that tests it"},
-	"test/buyers":         {[]string{"sale", "test/stack"}, "the crowd is outside: it presses at listeners, as apps do, and judges nothing"},
+	"test/harness": {nil, "the harness starts servers and processes: what runs in them is for its callers"},
+	"test/stack":   {[]string{"test/harness"}, "a deployment knows its processes and servers and no suite's questions"},
+	"test/memory": {[]string{"sale", "ledger"},
+		"a database in memory decides by ledger, as every store does, and by nothing that tests it"},
+	"test/buyers": {[]string{"sale", "test/stack"},
+		"the crowd is outside: it presses at listeners, as apps do, and judges nothing"},
 	"test/buyers/history": {nil, "the history is the language between crowd and judge, so it can depend on neither"},
-	"test/check":          {[]string{"sale", "test/buyers/history"}, "the judge sees evidence alone: whatever else it could reach could excuse a breach"},
-	"test/check/gather":   {[]string{"test/check"}, "evidence is read past the code under test, so none of that code may read it"},
+	"test/check": {[]string{"sale", "test/buyers/history"},
+		"the judge sees evidence alone: whatever else it could reach could excuse a breach"},
+	"test/check/gather": {[]string{"test/check"},
+		"evidence is read past the code under test, so none of that code may read it"},
 }
 
 // scaffoldOf returns the scaffold that a source file belongs to, "" when it is a test or a part of a suite.
@@ -128,7 +132,8 @@ var owners = []owner{
 		"embedded engines are for trying and developing, never part of a server"},
 	{"github.com/twmb/franz-go", []string{"embedded", "audit", "test"},
 		"the project's Kafka client is sarama; the audit reads with another one, because it shares nothing with the hot path"},
-	{"github.com/alecthomas/kong", []string{"cli", "cmd"}, "flags and exit codes concern the command line: a room is called by code"},
+	{"github.com/alecthomas/kong", []string{"cli", "cmd"},
+		"flags and exit codes concern the command line: a room is called by code"},
 	{"github.com/bwmarrin/snowflake", []string{"sale"},
 		"its epoch is a package variable: one package sets it, before any generator exists"},
 }

@@ -42,7 +42,8 @@ func run(args []string, out io.Writer) error {
 	flags.BoolVar(&o.steady, "steady", false, "with the shapes: the second bucket gives nothing away and suffers nothing")
 	flags.BoolVar(&o.one, "one-server", false, "with the shapes: both buckets are on one server")
 	flags.StringVar(&o.off, "off", "", "rules to switch off, with commas between; without shapes, in the setup of each rule")
-	flags.BoolVar(&o.list, "rules", false, "print what each rule is for: rule, setup, what breaks, after how many steps, states with the rule")
+	flags.BoolVar(&o.list, "rules", false,
+		"print what each rule is for: rule, setup, what breaks, after how many steps, states with the rule")
 	flags.BoolVar(&o.walk, "walk", false, "walk at random through setups with everything at once")
 	flags.IntVar(&o.walks, "walks", 0, "random walks of one setup at most, 0 for as many as there is time for")
 	flags.Uint64Var(&o.seed, "seed", 1, "of the random walks")
