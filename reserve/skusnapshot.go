@@ -8,7 +8,7 @@ import (
 	"flashsale/sale"
 )
 
-// UnitBooks is the database's view of buckets.
+// BucketReader is the database's view of buckets.
 type BucketReader interface {
 	// BucketCounters returns the books of buckets in the order asked, all of one moment.
 	BucketCounters(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketCounters, error)

@@ -21,6 +21,9 @@ func TestFaultsThatMeetAreCounted(t *testing.T) {
 	require.Equal(t, 0, together([]struck{at("a", 0, 10), at("b", 11, 20), at("c", 21, 30)}))
 	require.Equal(t, 2, together([]struck{at("a", 0, 10), at("b", 10, 20), at("c", 21, 30)}))
 	require.Equal(t, 3, together([]struck{at("a", 0, 30), at("b", 10, 20), at("c", 21, 30)}))
+	elsewhere := at("b", 10, 20)
+	elsewhere.round = 2 // a case of a crash point, which has a deployment of its own
+	require.Zero(t, together([]struck{at("a", 0, 30), elsewhere}))
 }
 
 // The first order that was given to a press made after the healing counts, through the gateway that was hit.

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"go/ast"
 	"go/parser"
-	source "go/token"
+	"go/token"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -24,7 +24,7 @@ var pointName = regexp.MustCompile(`^[a-z]+\.[a-z]+(-[a-z]+)*$`)
 // where.
 func Points(root string) ([]Point, error) {
 	var points []Point
-	set := source.NewFileSet()
+	set := token.NewFileSet()
 	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -58,7 +58,7 @@ func Points(root string) ([]Point, error) {
 	return points, nil
 }
 
-func pointsOf(set *source.FileSet, file *ast.File) (points []Point, err error) {
+func pointsOf(set *token.FileSet, file *ast.File) (points []Point, err error) {
 	ast.Inspect(file, func(node ast.Node) bool {
 		call, is := node.(*ast.CallExpr)
 		if !is || len(call.Args) != 1 {

@@ -76,7 +76,6 @@ func (t *Tables) seedOrder(o sale.Order) {
 		t.Orders[o.OrderID] = row
 	}
 	row.Order = o
-	row.due = o.Status == sale.StatusConfirmed && o.PayBy != nil
 }
 
 // SeedOutbox adds outbox rows as they are.

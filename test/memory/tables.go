@@ -56,7 +56,6 @@ type Order struct {
 	Number int // of its bucket
 	Key    string
 	Slots  []int // units of its buyer, none once they have gone back
-	due    bool  // it waits for its payment and has a deadline
 }
 
 // Bucket returns the bucket that the order was sold from.

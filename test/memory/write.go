@@ -101,7 +101,7 @@ func rowOf(o *ledger.Order, status sale.OrderStatus) *Order {
 	}}
 	if o.PayByMS >= 0 {
 		deadline := sale.TimeMillis(o.PayByMS)
-		row.PayBy, row.due = &deadline, status == sale.StatusConfirmed
+		row.PayBy = &deadline
 	}
 	return row
 }
@@ -132,7 +132,7 @@ func (d *Database) move(o *Order, to sale.OrderStatus) {
 	if o.Status != sale.StatusConfirmed {
 		d.violated("order %s moves from %s to %s", o.OrderID, o.Status, to)
 	}
-	o.Status, o.due = to, false
+	o.Status = to
 	o.UpdatedAt = sale.TimeMillis(max(o.CreatedAt.UnixMilli(), d.nowMS()))
 }
 
