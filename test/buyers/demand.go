@@ -10,7 +10,7 @@ import (
 	"flashsale/test/buyers/history"
 )
 
-// enoughRefusals in a row, by buyers of every bucket, say that nothing is left.
+// After enoughRefusals sold_out answers in a row, to buyers of every bucket, the crowd takes the SKU for sold out.
 const (
 	enoughRefusals = 40
 	demandWithin   = 4 * time.Minute

@@ -20,11 +20,12 @@ const (
 	remembered = 500 // orders that the crowd may read, cancel or pay
 )
 
-// known is an order that a buyer was told of.
+// known is an order that an answer has shown to its buyer.
 type known struct{ order, sale, sku, buyer string }
 
-// Mingle lets everybody act until ctx ends, then waits for the answers under way: buyers press, repeat what stayed open
-// under its key, look orders up, list and cancel them, the shop cancels and takes payments, the operator pauses and resumes.
+// Mingle runs the crowd until ctx ends, then waits for the answers under way. Buyers buy, repeat purchases of unknown
+// outcome under the same key, and read, list and cancel orders; the shop cancels and takes payments; the operator pauses
+// and resumes.
 func (c *Crowd) Mingle(ctx context.Context, seed uint64) {
 	var everybody sync.WaitGroup
 	for i := range thumbs {
@@ -47,7 +48,7 @@ type thumb struct {
 	*Crowd
 	random *rand.Rand
 	client *Client
-	again  *history.Question // a press whose outcome is not known, to be repeated under its key
+	again  *history.Question // a purchase of unknown outcome, to be repeated under its key
 }
 
 func pause(ctx context.Context, d time.Duration) {

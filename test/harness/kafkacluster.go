@@ -11,11 +11,11 @@ import (
 // KafkaNode is one broker of a cluster.
 type KafkaNode struct {
 	*KafkaServer
-	Direct string // host:port of the broker itself; clients of the cluster are told the advertised address
+	Direct string // host:port of the broker itself; metadata names the advertised address
 }
 
-// KafkaCluster starts brokers that replicate to each other; a topic of three replicas takes writes as long as two are
-// there. advertise gets the address of each broker and returns the one that clients are told, which may be a proxy's.
+// KafkaCluster starts brokers that replicate to each other; a topic of three replicas takes writes while two of them run.
+// advertise maps the address of each broker to the one in the metadata, which may be a proxy's.
 func KafkaCluster(t testing.TB, nodes int, advertise func(direct string) string) []*KafkaNode {
 	t.Helper()
 	java, libs, err := kafkaProgram()
@@ -90,7 +90,7 @@ func (n *KafkaNode) direct() error {
 	return (&KafkaServer{Brokers: []string{n.Direct}}).serves()
 }
 
-// StartTogether starts brokers at once and waits until all serve: one alone would wait for a majority.
+// StartTogether starts brokers in parallel and waits until all serve: a single one would block without a majority.
 func StartTogether(nodes []*KafkaNode) {
 	for _, n := range nodes {
 		p := n.own()

@@ -115,8 +115,8 @@ func nodeIsNew(node string) bool {
 	return major == 20 && minor >= 19 || major == 22 && minor >= 12 || major > 22
 }
 
-// Run runs one program of the packages in the module's folder and returns what it wrote to stdout and its exit code. It
-// reports nothing to anybody: no update check and no telemetry.
+// Run runs one program of the packages in the module's folder and returns what it wrote to stdout and its exit code. Update
+// checks and telemetry are off.
 func (n *NodeTools) Run(t testing.TB, program string, args ...string) (stdout string, code int) {
 	t.Helper()
 	cmd := exec.Command(n.node, append([]string{filepath.Join(n.home, "node_modules", ".bin", program)}, args...)...)

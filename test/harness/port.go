@@ -28,7 +28,7 @@ var claims struct {
 	files []*os.File
 }
 
-// freePort returns a loopback port on which nobody listens and which no other test process has claimed.
+// freePort returns a loopback port that is not in use and that no other test process has claimed.
 func freePort() (int, error) {
 	dir := filepath.Join(os.TempDir(), "flashsale-ports")
 	if err := os.MkdirAll(dir, 0o777); err != nil {

@@ -105,7 +105,7 @@ func (p *Process) Term() int {
 // Pause stops the process in its tracks (SIGSTOP): connections stay open and nothing answers.
 func (p *Process) Pause() { p.signal(syscall.SIGSTOP) }
 
-// Hangup sends what a process gets whose terminal goes away (SIGHUP).
+// Hangup sends SIGHUP, as the loss of its terminal does.
 func (p *Process) Hangup() { p.signal(syscall.SIGHUP) }
 
 // Continue ends a Pause.

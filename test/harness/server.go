@@ -50,7 +50,7 @@ func (s *server) Start() {
 	}
 }
 
-// Pause stops the server in its tracks: connections stay open and nothing answers.
+// Pause stops the server's process (SIGSTOP): connections stay open and get no answer.
 func (s *server) Pause() { s.own().Pause() }
 
 // Continue ends a Pause.
@@ -68,7 +68,7 @@ func (s *server) begin(t testing.TB) {
 	}
 }
 
-// accepts returns nil when somebody listens at the address.
+// accepts returns nil when the address accepts a connection.
 func accepts(address string) error {
 	conn, err := net.DialTimeout("tcp", address, time.Second)
 	if err != nil {

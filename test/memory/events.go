@@ -10,7 +10,7 @@ import (
 // maxEventRows bounds the events of one answer.
 const maxEventRows = 100
 
-// OrderEvents returns what is still to be told about orders, with the orders as they were at that moment: at most maxOrders
+// OrderEvents returns the events that are not yet published, with the orders as they were at the event: at most maxOrders
 // orders, unless the first event alone has more, and no order twice.
 func (d *Database) OrderEvents(ctx context.Context, maxOrders int) ([]sale.OrderEvent, error) {
 	return call(ctx, d, "OrderEvents", func() ([]sale.OrderEvent, error) {

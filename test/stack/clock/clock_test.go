@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// program says the time, once for every line that it reads, and how long it has been running.
+// program prints, for each line that it reads, the time and how long it has been running.
 const program = `package main
 
 import (
@@ -28,7 +28,7 @@ import (
 
 func main() {
 	begun := time.Now()
-	go func() { // timers tell the time too, from inside the runtime
+	go func() { // timers read the clock too, from inside the runtime
 		for range time.Tick(time.Millisecond) {
 		}
 	}()
