@@ -102,5 +102,5 @@ func totals(rounds []*outcome) string {
 		"for another gateway.\nLinearizability: %d windows hold, %d undecided, "+
 		"%d operations in them.\n", len(closed), middle, most, ops, counts["rows"], counts["promises"], counts["sightings"],
 		counts["events"], counts["batches"], counts["epochs"], counts["promised orders refused after a loss"],
-		counts["held orders lost with Redis"], counts["heard held after queued"], passed, undecided, linear)
+		counts["held orders lost with Redis"], counts["answered held after queued"], passed, undecided, linear)
 }

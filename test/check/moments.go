@@ -9,9 +9,9 @@ import (
 	"flashsale/test/buyers/history"
 )
 
-// builder turns evidence into the histories of both models. Redis's clock is the machine's, so created_at is the moment
-// of a taking, and the record of the batch tells the order within the millisecond; checkInvocations sees to it that the
-// moment lies inside the press. A return counts from the moment it could first have happened, because in both models an
+// builder turns evidence into the histories of both models. Redis's clock is the machine's, so created_at is the moment of
+// a taking, and the record of the batch has the order within the millisecond; checkInvocations ensures that the moment is
+// inside the press. A return counts from the first moment at which it could have happened, because in both models an
 // earlier return never explains less.
 type builder struct {
 	e       *Evidence
@@ -105,12 +105,12 @@ func (b *builder) refusal(op *history.Op) {
 	}
 }
 
-// millisecond is the last moment before the millisecond of a moment: what was taken in it has its beginning for its moment,
-// and may have been taken after a question that came within it.
+// millisecond returns the last moment before the millisecond of a moment: a taking is dated to the beginning of its
+// millisecond, and may have happened after a question of the same millisecond.
 func millisecond(us int64) int64 { return us - us%1000 - 1 }
 
-// stale is the earliest moment of which a refusal of a gateway that looks at the stock now and then may speak: its last
-// look, and before anything broke that kept it from looking.
+// stale returns the earliest moment whose stock a refusal may reflect: the gateway's last look, or the moment before a
+// fault that kept the gateway from looking.
 func (b *builder) stale(op *history.Op) int64 {
 	from := op.Invoke - latchLookUS
 	for range b.e.Outages {
@@ -127,8 +127,8 @@ func (b *builder) stale(op *history.Op) int64 {
 	return from
 }
 
-// giveBacks adds the return of units: between the first cancel that was asked and the first that was answered; of others
-// only the result is known.
+// giveBacks adds the return of units: between the first cancel that was asked and the first that was answered; when neither
+// exists, from the result alone.
 func (b *builder) giveBacks() {
 	asked, answered := map[string]int64{}, map[string]int64{}
 	for i := range b.e.Ops {

@@ -43,7 +43,7 @@ func TestJudgeOfARush(t *testing.T) {
 		ops  []history.Op
 	}{
 		"and has no row":                    {nil, []history.Op{yes}},
-		"nobody pressed for order 7":        {[]Row{good}, []history.Op{no}},
+		"no press asked for order 7":        {[]Row{good}, []history.Op{no}},
 		"was refused":                       {[]Row{with(func(r *Row) { r.Status = "refused" })}, []history.Op{yes}},
 		"the limit is 1":                    {[]Row{good, second}, []history.Op{yes}},
 		"1 were loaded":                     {[]Row{good, second}, []history.Op{yes}},
