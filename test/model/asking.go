@@ -1,7 +1,7 @@
 package protocol
 
-// answered ends the asking: the outcome is known, or the answer was unknown. A call that is still under way is not
-// forgotten by Redis.
+// answered ends the asking: the gateway has an outcome, or gave the answer unknown. A call that is still under way may
+// reach Redis later.
 func (gw *gateway) answered() {
 	gw.doing = idle
 	gw.forgetCall()
@@ -97,7 +97,8 @@ func (r *record) bits() (all uint8) {
 	return all
 }
 
-// publishing takes a gateway's publications to Kafka, one after the other, answers, and trims what was acknowledged.
+// publishing sends a gateway's publications to Kafka, one after the other, answers their buyers, and trims what was
+// acknowledged.
 func (x *expansion) publishing(g int) {
 	gw := &x.from.gateways[g]
 	if gw.doing == idle {
@@ -121,7 +122,7 @@ func (x *expansion) publishing(g int) {
 	}
 }
 
-// produce publishes until Kafka acknowledges. An acknowledgement that is lost is a record written twice.
+// produce publishes until Kafka acknowledges. A lost acknowledgement means that the record is written twice.
 func (x *expansion) produce(g int) {
 	publication := x.from.gateways[g].publications[0]
 	k := int(publication.bucket)
@@ -141,7 +142,7 @@ func (x *expansion) produce(g int) {
 	}
 }
 
-// shift goes on to the next publication.
+// shift turns to the next publication.
 func (gw *gateway) shift() {
 	gw.publications = [2]record{gw.publications[1], {}}
 	gw.doing = producing
@@ -150,8 +151,8 @@ func (gw *gateway) shift() {
 	}
 }
 
-// relaying publishes journal entries that stayed behind, the same bytes, and trims them. An entry that its gateway still
-// works on is overdue only when the gateway stalls: a record written twice.
+// relaying publishes journal entries that were not trimmed in time, with the same bytes, and trims them. An entry whose
+// gateway still publishes it is overdue only when that gateway stalls: the record is then written twice.
 func (x *expansion) relaying(k int) {
 	at := x.from.relays[k]
 	t := *x.from

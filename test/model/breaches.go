@@ -24,7 +24,7 @@ const (
 	tooRich    Broken = "redis holds more units than were loaded"
 	halfSold   Broken = "order 1 is sold in one of redis and the database only"
 	twoOfOne   Broken = "one key was answered with two orders although redis lost nothing"
-	untrueEnd  Broken = "sold out was told although units were free all the time"
+	untrueEnd  Broken = "sold out was answered although units were free all the time"
 	firstLost  Broken = "lost: order 1 was queued and has no row"
 )
 
@@ -133,9 +133,9 @@ func couple(stock int) Setup {
 	return Setup{Buckets: 1, Stock: stock, Limit: 1, Batch: 1, Buyers: [][]Press{{{1, 0}}, {{1, 0}}}}
 }
 
-// grown is a call of two purchases of which one was taken and settled, and whose answer is lost; before it somebody took
-// two units in one write. When Redis goes back to the beginning and he takes one, the call takes both, at the same
-// sequence and under the same first order.
+// grown is a call of two purchases whose answer is lost: one of them was taken and settled. Before it a buyer took two
+// units in one write. When Redis goes back to the beginning and that buyer takes one unit, the repeated call takes both, at
+// the same sequence and under the same first order.
 func grown() Setup {
 	s := Setup{Buckets: 1, Stock: 3, Limit: 2, Batch: 2, Buyers: [][]Press{{{2, 0}, {1, 0}}, {{1, 0}, {1, 0}}}}.
 		With(Blind, Unknown)
@@ -144,7 +144,7 @@ func grown() Setup {
 	return s
 }
 
-// again is a call whose answer is lost, when a replica has stopped following before it.
+// again is a call whose answer is lost, after a replica has stopped following.
 func again() Setup {
 	s := alone(2, 1, 1).With(Blind, Unknown)
 	s.Limit = 2
@@ -176,7 +176,7 @@ func sent() Setup {
 	return s
 }
 
-// forgotten is an order that its gateway has left in the journal, of which a replica knows nothing.
+// forgotten is an order that its gateway has left in the journal and that a replica does not have.
 func forgotten() Setup {
 	s := twin().With(Blind, Held, Ask).steady()
 	s.After = []string{"[0] (the replica", "[0] calls: order 1 of 1 for a", "[0] answers held"}

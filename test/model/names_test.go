@@ -18,11 +18,11 @@ import (
 // named finds `rule: name` and `rules: name, name` in comments.
 var named = regexp.MustCompile(`[Rr]ules?: ([a-z]+(?:-[a-z]+)*(?:, [a-z]+(?:-[a-z]+)*)*)`)
 
-// rulesPage is the page that says what each rule demands.
+// rulesPage is the page with a row for each rule.
 const rulesPage = "../../docs/recovery.md"
 
-// TestRulesHaveOneNameEverywhere: the comments of the engine, the model and the page name the same rules, and the page says
-// in which scripts and rooms the comments stand.
+// TestRulesHaveOneNameEverywhere: the comments of the engine, the model and the page name the same rules, and the page
+// lists the scripts and rooms of those comments.
 func TestRulesHaveOneNameEverywhere(t *testing.T) {
 	built := placesOfRules(t)
 	text, err := os.ReadFile(rulesPage)
@@ -82,7 +82,7 @@ func placeOf(file string) string {
 	return room
 }
 
-// ruleRow is what the page says of a rule.
+// ruleRow is the page's row of a rule.
 type ruleRow struct {
 	demand string
 	places []string // as in the last column
@@ -107,7 +107,7 @@ func rowsOfRules(page string) map[string]ruleRow {
 	return rows
 }
 
-// commentsOf returns what the comments of a source say, in one line.
+// commentsOf returns the text of a source's comments, in one line.
 func commentsOf(path, text string) string {
 	begin := "//"
 	if strings.HasSuffix(path, ".lua") {

@@ -35,7 +35,7 @@ func (x *expansion) release(t *State, orders ...uint8) bool {
 	return x.outboxRow(t, k, add)
 }
 
-// applying takes an outbox applier one step further: read rows in their order, apply them in one call, strike them out.
+// applying takes an outbox applier one step further: read rows in their order, apply them in one call, delete them.
 func (x *expansion) applying(c int) {
 	at := &x.from.outboxAppliers[c]
 	switch at.doing {
@@ -48,7 +48,7 @@ func (x *expansion) applying(c int) {
 		t := *x.from
 		if x.strike(&t, &t.outboxAppliers[c]) {
 			t.outboxAppliers[c] = outboxApplier{}
-			x.to(&t, true, "the outbox applier strikes out what was applied", c, record{})
+			x.to(&t, true, "the outbox applier deletes the rows that were applied", c, record{})
 		}
 	}
 	if t := *x.from; t.spend(Crash) {
@@ -72,13 +72,13 @@ func (x *expansion) read(c int) {
 		t.outboxAppliers[c] = outboxApplier{doing: 1, bucket: uint8(k), from: rows[0].number, upTo: rows[n-1].number,
 			epoch: rows[n-1].epoch, rows: rows}
 		if c == 0 && !x.applicable(&t, k) {
-			continue // it would come back with nothing done
+			continue // Redis would refuse the rows
 		}
 		x.to(&t, c == 0, "the outbox applier reads the outbox", c, record{})
 	}
 }
 
-// applicable reports whether Redis would do anything with rows of the database's epoch.
+// applicable reports whether Redis would apply rows of the database's epoch.
 func (x *expansion) applicable(t *State, k int) bool {
 	r := &t.redis[k]
 	return (r.script == 1 || !x.keeps(ScriptFence)) && r.loaded == open && r.epoch == t.outboxAppliers[0].epoch
@@ -106,7 +106,7 @@ func (x *expansion) deliver(c int) {
 		x.to(&t, true, "the outbox applier's rows prove a loss, the bucket is closed", c, record{})
 	default:
 		*at = outboxApplier{}
-		x.to(&t, true, "the outbox applier's rows are for another time", c, record{})
+		x.to(&t, true, "the outbox applier's rows are of another epoch", c, record{})
 	}
 }
 

@@ -2,7 +2,7 @@ package protocol
 
 import "fmt"
 
-// Rule is one rule of the protocol. Its name stands beside the code that implements it.
+// Rule is one rule of the protocol. A comment beside the engine's code for it has the same name.
 type Rule uint8
 
 // The rules, in the order of docs/recovery.md.

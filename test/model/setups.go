@@ -47,8 +47,8 @@ func crowded() Setup { // two buckets of two; both buyers live in the first
 	return Setup{Buckets: 2, Stock: 2, Limit: 1, Batch: 1, Buyers: [][]Press{{{1, 0}}, {}, {{1, 0}}}}
 }
 
-// returned is a buyer who has asked and seen the first of two buckets empty, for an order that only its journal knew, when
-// that bucket goes back.
+// returned is a buyer whose request has read the first of two buckets as empty, because of an order that is only in its
+// journal, when that bucket goes back.
 func returned() Setup {
 	s := forgotten().With(Transfer)
 	s.After = append(s.After, "[0] a buyer asks", "[0] sees the bucket empty", "[0] REDIS GOES BACK")

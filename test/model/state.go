@@ -47,7 +47,7 @@ func (r record) place() record { return record{0, r.bucket, r.epoch, r.seq, 0, 0
 
 func (r record) identity() record { r.second = 0; return r }
 
-// entry is what the buyers hash says of one order: 0 nothing, else 1 + sequence, and the sign of a released one.
+// entry is the buyers hash's entry of one order: 0 for none, else 1 + sequence, with the bit given for a released order.
 type entry uint8
 
 const given entry = 0x80
@@ -90,7 +90,7 @@ type outboxRow struct{ number, epoch, first, second, units, refused uint8 }
 // What a gateway is doing.
 const (
 	idle      = iota
-	asking    // the outcome of a call is not known
+	asking    // a call has no outcome yet
 	producing // publications wait for Kafka
 	trimming  // the first publication is acknowledged
 )
@@ -109,7 +109,7 @@ type relay struct {
 	record
 }
 
-// outboxApplier carries rows of one bucket's outbox to Redis.
+// outboxApplier applies rows of one bucket's outbox in Redis.
 type outboxApplier struct {
 	doing                     uint8 // 0 nothing, 1 has read rows, 2 has applied them
 	bucket, from, upTo, epoch uint8
@@ -117,7 +117,7 @@ type outboxApplier struct {
 	appliedNumber, appliedSeq uint8
 }
 
-// control is one process in the middle of a bucket's rebuild; step is the letter that comes next.
+// control is one process in the middle of a bucket's rebuild; step is its next step.
 type control struct {
 	step    uint8
 	epoch   uint8 // the one remembered at (a), from (e) on the new one
@@ -156,7 +156,7 @@ type State struct {
 	markers          [maxMarkers]record // sorted: a set
 	marked           uint8
 	status           [maxOrders + 1]uint8
-	press            [maxOrders + 1]uint8 // the press that an order came from, + 1
+	press            [maxOrders + 1]uint8 // the press of the order, + 1
 	life             [maxOrders + 1]uint8 // the epoch in which an order was taken
 	orders           uint8
 	transfers        uint8
@@ -167,12 +167,12 @@ type State struct {
 	asker            asker
 	pressed          [maxBuyers]uint8
 
-	// What was said: bits of orders. lost: Redis may have forgotten an acknowledged write.
-	// mislaid: orders that Redis journaled and forgot. forked: a gateway made a batch at a sequence that it had seen before.
-	// accused: a bucket was closed for a loss that was none. sold: a server that had gone back was sold from.
-	// deadLetters: orders that were refused by hand.
+	// The answers queued, held and told (refused after an unknown outcome) are bits of orders. lost: Redis may have lost an
+	// acknowledged write. mislaid: orders that Redis journaled and lost. forked: a gateway made a batch at a sequence that
+	// it had seen before. accused: a bucket was closed although Redis lost nothing. sold: a server that had gone back was
+	// sold from. deadLetters: orders that were refused by hand.
 	queued, held, told, lost, mislaid, forked, accused, sold, deadLetters uint8
-	// the last epoch of which Redis may have forgotten a write
+	// the last epoch of which Redis may have lost a write
 	lostIn [maxBuckets]uint8
 	left   [faultKinds]uint8
 }

@@ -60,7 +60,7 @@ func (x *expansion) journal(r *redis, batch record) bool {
 	return true
 }
 
-// decide is one purchase's verdict by what the buyers hash says of its buyer.
+// decide returns one purchase's verdict by the buyer's entries in the buyers hash.
 func (x *expansion) decide(t *State, r *redis, id uint8) verdict {
 	press := x.press(t, id)
 	if r.seenIn(id) {
@@ -145,7 +145,7 @@ func (x *expansion) trim(r *redis, named record) {
 	}
 }
 
-// What applying outbox rows came to.
+// Results of applying outbox rows.
 const (
 	done = iota
 	older

@@ -1,4 +1,4 @@
-// Command cmd explores the protocol; package protocol says what and how.
+// Command cmd explores the protocol by package protocol, whose comment describes the search.
 package main
 
 import (
@@ -20,7 +20,7 @@ func main() {
 	}
 }
 
-// options are what the command line says.
+// options are the flags of the command line.
 type options struct {
 	seconds, states, walks    int
 	only, shape, faults, off  string
