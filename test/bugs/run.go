@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// checkTimeout is for one check. None hangs under its bug: each waits for what does not come with a deadline of its own.
+// checkTimeout bounds one check. No check hangs under its bug: each wait has a deadline of its own.
 const checkTimeout = 2 * time.Minute
 
 // Lab holds the compiled tests of the packages under check.
@@ -46,12 +46,12 @@ func (l *Lab) Compile(packages []string) error {
 type Verdict struct {
 	Failed bool
 	By     string // the first test that failed
-	Says   string // the place of its first assertion that does not hold, and what that says
+	Says   string // the place and the text of its first failed assertion
 	Took   time.Duration
 }
 
-// Run runs a check with a bug, "" for none. A check that ends in any other way than Verdict knows is an error: a panic, a
-// server that does not answer or a test that is not there would prove nothing about a bug.
+// Run runs a check with a bug, "" for none. A check that ends in any other way than a Verdict covers is an error: a panic,
+// a server that does not answer or a missing test proves nothing about a bug.
 func (l *Lab) Run(c Check, bug string) (Verdict, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
 	defer cancel()

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestLab: a check that passes, one whose assertion does not hold, and what proves nothing.
+// TestLab: a check that passes, one whose assertion fails, and endings that prove nothing.
 func TestLab(t *testing.T) {
 	root := tree(t, "go.mod", "module m\n", "p/p_test.go", `package p
 
@@ -44,7 +44,7 @@ func TestOfAServer(t *testing.T) { t.Fatal("no redis-server") }
 	require.ErrorContains(t, lab.Compile([]string{"p"}), "compile the tests of p")
 }
 
-// TestRead: the assertion that does not hold is found in what a test prints, and an error is no such thing.
+// TestRead: read finds the failed assertion in the output of a test; an error is not one.
 func TestRead(t *testing.T) {
 	printed := func(says string) string {
 		return "--- FAIL: TestA (0.1s)\n    --- FAIL: TestA/b (0.1s)\n" +

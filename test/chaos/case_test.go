@@ -49,7 +49,7 @@ func playCase(t *testing.T, at stack.CrashPoint, number int) *outcome {
 func (s *story) judge(number int, begun time.Time) *outcome {
 	s.t.Helper()
 	require.NoError(s.t, s.crowd.Out.Close())
-	e, err := s.gather(s.sales, s.crowd.Out.Ops(), newWitness(s.books, s.sales))
+	e, err := s.collect(s.sales, s.crowd.Out.Ops(), newWitness(s.books, s.sales))
 	require.NoError(s.t, err)
 	e.Outages, e.Calm, e.Final, e.Waiting = s.outages, true, true, s.waiting()
 	o := &outcome{number: number, ops: len(e.Ops), codes: check.Codes(e.Ops), struck: s.struck(number)}

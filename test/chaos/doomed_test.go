@@ -18,8 +18,8 @@ const (
 	lookEvery   = 20 * time.Millisecond
 )
 
-// doomed is a small deployment whose processes die at a crash point: one gateway, one settle process and a Redis of its own;
-// Kafka and the database are shared. What has died is started again without the point.
+// doomed is a small deployment whose processes die at a crash point: one gateway, one settle process and a Redis of its
+// own; Kafka and the database are shared. A process that died is started again without the point.
 type doomed struct {
 	*world
 	t       *testing.T
@@ -65,7 +65,7 @@ func (d *doomed) start() {
 	}
 }
 
-// dies notes who died. From the moment at which everything was seen alive something is broken.
+// dies notes what died. The outage begins at the moment at which everything was last seen alive.
 func (d *doomed) dies(who string) {
 	d.died, d.death = who, len(d.outages)
 	d.outages = append(d.outages, check.Span{FromUS: d.alive.UnixMicro()})
@@ -123,7 +123,7 @@ func (d *doomed) within(most time.Duration, done func() bool) bool {
 	}
 }
 
-// ending returns the last 3,000 bytes of a log, where a process says why it ended.
+// ending returns the last 3,000 bytes of a log, which hold the reason for the end.
 func ending(log string) string { return log[max(0, len(log)-3000):] }
 
 // operate repeats an operator's request until it is answered with 200 or 201.
@@ -135,8 +135,8 @@ func (d *doomed) operate(method, path, body string) {
 	})
 }
 
-// insist runs a command until it ends otherwise than with the code that says that a server is away: on a machine that does
-// much else a broker is, for moments.
+// insist runs a command until its exit code is not the one for an unavailable server: on a loaded machine a broker is
+// unavailable for moments.
 func (d *doomed) insist(away int, run func() harness.Result) harness.Result {
 	d.t.Helper()
 	for began := time.Now(); ; <-time.After(lookEvery) {

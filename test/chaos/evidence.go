@@ -14,8 +14,8 @@ import (
 	"flashsale/test/check/gather"
 )
 
-// witness looks at the database while the faults go on, past every wire: which epochs live, which buckets are for sale,
-// how many units stand, and whether the engine paused a sale by itself.
+// witness reads the database during the faults, past every wire: epochs, open buckets, units of confirmed and paid orders,
+// and whether the engine paused a sale by itself.
 type witness struct {
 	books  *sql.DB
 	sales  []any                     // ids
@@ -127,8 +127,8 @@ func each(ctx context.Context, db *sql.DB, query string, use func(*sql.Rows) err
 	return rows.Err()
 }
 
-// gather reads everything about some sales that are at rest.
-func (w *world) gather(sales []*saleUnderTest, ops []history.Op, seen *witness) (*check.Evidence, error) {
+// collect reads everything about some sales that are at rest.
+func (w *world) collect(sales []*saleUnderTest, ops []history.Op, seen *witness) (*check.Evidence, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), kafkaWithin)
 	defer cancel()
 	e := &check.Evidence{Sales: map[string]check.Sale{}, Ops: ops, Paused: seen.paused}

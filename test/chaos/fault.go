@@ -21,8 +21,8 @@ type fault struct {
 }
 
 // lane is a part of the deployment. Its faults never overlap, because healing one would heal the other. The mean gap
-// between two is what the part needs to do its work now and then. A lane whose faults close buckets mostly waits until
-// they are open again, so that there is something to break.
+// between two faults leaves the part some time to work. A lane whose faults close buckets usually waits until they are open
+// again, so that a fault hits a running sale.
 type lane struct {
 	gap    time.Duration
 	store  bool // whether it is a store, or the way to one
@@ -30,7 +30,7 @@ type lane struct {
 	faults []fault
 }
 
-// Faults of every kind that the suite knows. Weights: kills, which forget everything, come more often than the rest.
+// The faults of every kind. Weights: kills, after which a process remembers nothing, are more frequent than the rest.
 var lanes = []lane{
 	{1400 * time.Millisecond, false, false, []fault{
 		{kind: "gateway killed", weight: 14, kills: 1, begin: killed((*hand).gateway)},
@@ -155,8 +155,7 @@ func redisRewound(h *hand) deed {
 	return plain(p.primary.Start, fmt.Sprintf("by %d bytes", now-size))
 }
 
-// redisFailedOver lets the replica lag, kills the primary and promotes the replica. The old primary comes back as its
-// replica.
+// redisFailedOver lets the replica lag, kills the primary and promotes the replica. The old primary returns as its replica.
 func redisFailedOver(h *hand) deed {
 	p := h.w.redis
 	p.synced()
@@ -178,14 +177,14 @@ func (h *hand) lag() time.Duration {
 	return lag
 }
 
-// redisFailedBack promotes the lagging replica, sells there for a while, and goes back to the old primary, which still
-// has the script and the data of before: either it was told to replicate meanwhile, or it was only out of reach.
+// redisFailedBack promotes the lagging replica, sells there for a while, and goes back to the old primary, which still has
+// the script and the data of before: meanwhile it was either demoted to a replica or only unreachable.
 func redisFailedBack(h *hand) deed {
 	p := h.w.redis
 	p.synced()
 	lag := h.lag()
 	p.lead()
-	told := "that was out of reach"
+	told := "that was unreachable"
 	if demoted := h.random.IntN(2) == 0; demoted {
 		host, port := split(p.stream.Addr())
 		p.replica.MustDo(h.w.t, "REPLICAOF", host, port) // the wire is frozen: it keeps its data
@@ -253,8 +252,8 @@ func linked(mode link.Mode) func(*hand) deed {
 	}
 }
 
-// healWire makes a wire good again. What is on a frozen or deaf one arrives then, or is lost with its connections: that
-// is where outcomes nobody knows come from.
+// healWire heals a wire. The bytes on a frozen or deaf wire then arrive or are lost with its connections, which produces
+// unknown outcomes.
 func healWire(wire *stack.Wire, lost bool) func() {
 	return func() {
 		if lost {

@@ -46,8 +46,8 @@ func (p *redisPair) follow() {
 	p.replica.MustDo(p.w.t, "REPLICAOF", host, port)
 }
 
-// synced waits until the replica has everything that was written before the call; a failover before that would be one to
-// a node that is no replica, and would lose more than the lag.
+// synced waits until the replica has everything that was written before the call; an earlier failover would promote a node
+// that is not yet a replica, and would lose more than the lag.
 func (p *redisPair) synced() {
 	deadline := time.Now().Add(2 * time.Minute)
 	written := p.field(p.primary, "master_repl_offset")
@@ -67,7 +67,7 @@ func (p *redisPair) field(s *harness.RedisServer, name string) int64 {
 	return number(p.info(s, name))
 }
 
-// info returns one line of what a server says about its replication, empty when it does not say it.
+// info returns one field of a server's INFO replication, empty when it is missing.
 func (p *redisPair) info(s *harness.RedisServer, name string) string {
 	info, _ := s.MustDo(p.w.t, "INFO", "replication").(string)
 	_, rest, _ := strings.Cut(info, "\n"+name+":")

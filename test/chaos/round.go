@@ -59,7 +59,7 @@ func (w *world) play(n *nemesis, number int, seed uint64) *outcome {
 	everybody.Go(func() { seen.run(ctx) })
 	n.rage(number, seed, begun.Add(rageFor))
 	w.healed()
-	unrest := w.reopened(tellWithin) // with the crowd still there: the sale goes on by itself
+	unrest := w.reopened(tellWithin) // while the crowd still runs: the sale continues by itself
 	unrest = append(unrest, n.stand(c, &hand{nemesis: n, random: rand.New(rand.NewPCG(seed, uint64(len(lanes))))}, number)...)
 	cancel()
 	everybody.Wait()
@@ -68,7 +68,7 @@ func (w *world) play(n *nemesis, number int, seed uint64) *outcome {
 	if err := recorder.Close(); err != nil {
 		w.t.Fatal(err)
 	}
-	evidence, err := w.gather(sales, recorder.Ops(), seen)
+	evidence, err := w.collect(sales, recorder.Ops(), seen)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -147,7 +147,7 @@ func (w *world) finish(c *buyers.Crowd, seed uint64) (faults []check.Fault) {
 		}
 	}
 	faults = append(faults, w.until(onTheirWayBack, tellWithin, "SELECT COUNT(*) FROM outbox")...)
-	faults = append(faults, w.until("events are not told", tellWithin, "SELECT COUNT(*) FROM events")...)
+	faults = append(faults, w.until("events are not published", tellWithin, "SELECT COUNT(*) FROM events")...)
 	for _, s := range w.sales {
 		faults = append(faults, w.audit(s)...)
 	}

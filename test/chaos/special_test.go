@@ -15,8 +15,8 @@ import (
 	"flashsale/test/stack"
 )
 
-// begin starts the processes. A gateway leases a node id again and again while the marks of the free ones are ahead of
-// its clock: so it comes to a third lease in one life.
+// begin starts the processes. A gateway leases a node id again and again while the marks of the free ones are ahead of its
+// clock: so it gets a third lease in one life.
 func (s *story) begin() {
 	ahead := strings.HasSuffix(s.at.Name, "node-leased") && s.at.Time > 1
 	mark := func(ms int64) {
@@ -52,7 +52,7 @@ func (s *story) special() {
 			require.NoError(s.t, err)
 		})
 	case s.at.Name == "store.node-renewed":
-		s.forget(func() {}) // it comes by itself, every ten seconds
+		s.forget(func() {}) // it happens by itself, every ten seconds
 	case strings.Contains(s.at.Name, "dead-letter"), strings.Contains(s.at.Name, "refus"), s.at.Name == "settle.replayed":
 		s.deadLetters()
 	}
@@ -100,7 +100,8 @@ func (s *story) unbalance() {
 	s.operate("POST", "/admin/v1/sales/s/resume", "")
 }
 
-// payEarly pays for orders that wait in the dead letters: the payments are remembered, also when the gateway dies over it.
+// payEarly pays for orders that wait in the dead letters: the payments are remembered, also when the gateway dies
+// meanwhile.
 func (s *story) payEarly() {
 	for range s.at.Time {
 		id := strconv.FormatInt(time.Now().UnixNano(), 10)

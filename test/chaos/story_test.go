@@ -81,7 +81,7 @@ func (s *story) define() {
 
 func buyerName(i int) string { return "b" + strconv.Itoa(i) }
 
-// newBuyer returns one who has not pressed yet, of this round's bucket.
+// newBuyer returns a buyer of this round's bucket who has not pressed yet.
 func (s *story) newBuyer() string {
 	s.t.Helper()
 	for next := &s.next[s.home]; *next < listed; {
@@ -129,7 +129,8 @@ func (s *story) buy() bool {
 	return heard.order != ""
 }
 
-// sellOut lets new buyers press until one hears that nothing is left. All are of one bucket, so units have to be moved.
+// sellOut lets new buyers press until one is answered that nothing is left. All are of one bucket, so units have to be
+// moved.
 func (s *story) sellOut() {
 	for s.buy() {
 	}
@@ -156,7 +157,7 @@ func (s *story) giveBack() {
 		s.redis.primary.MustDo(s.t, "DEL", s.key(s.count("SELECT bucket FROM orders WHERE order_id = ?", taken.order), "buyers"))
 	}
 	s.insistOn(history.Question{Verb: history.ShopCancel, Order: taken.order})
-	s.await("the shop knows of order "+unpaid.order, func() bool { // until then the event shows what changes here
+	s.await("the event of order "+unpaid.order, func() bool { // until then the event shows what changes here
 		return s.count("SELECT COUNT(*) FROM events WHERE FIND_IN_SET(?, order_ids)", unpaid.order) == 0
 	})
 	_, err := s.books.Exec("UPDATE orders SET pay_by = '2020-01-01', due_at = '2020-01-01' WHERE order_id = ?", unpaid.order)
@@ -186,7 +187,7 @@ func (s *story) pauseAndResume() {
 }
 
 // loseScript makes Redis look as after a restart. Gateways are fenced, and the buckets are rebuilt. A buyer presses at
-// once, so the gateway reports it before the keeper has looked, except where the keeper has to notice.
+// once, so the gateway reports it before the controller's next check, except where the controller has to find it.
 func (s *story) loseScript() {
 	const epochs = "SELECT SUM(epoch) FROM stock"
 	before := s.count(epochs)
@@ -203,7 +204,7 @@ func (s *story) loseScript() {
 	}
 }
 
-// quiet waits until nothing is on its way any more.
+// quiet waits until nothing is in flight.
 func (s *story) quiet() {
 	for _, heard := range s.said {
 		if heard.order != "" {

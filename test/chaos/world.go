@@ -16,7 +16,7 @@ import (
 	"flashsale/test/stack/clock"
 )
 
-// How many of each; one must be able to die while others go on.
+// Processes of each kind: one may die while others serve.
 const (
 	gatewayCount = 2
 	settleCount  = 2
@@ -40,7 +40,7 @@ type world struct {
 	sales      []*saleUnderTest           // of the present round
 }
 
-// newWorld starts everything, with a seeded bug unless it is "", and waits until it is ready.
+// newWorld starts the deployment, with a seeded bug unless it is "", and waits until it is ready.
 func newWorld(t testing.TB, bug string) *world {
 	w := &world{t: t, dir: t.TempDir(), partitions: partitions, wires: stack.NewWires(t)}
 	w.redis = newRedisPair(w)
@@ -88,7 +88,7 @@ func build(t testing.TB, bug string) harness.Build {
 func (w *world) ordersTopic() string { return w.Name + ".orders" }
 func (w *world) eventsTopic() string { return w.Name + ".events" }
 
-// healed waits until every process says that it is ready.
+// healed waits until every process is ready.
 func (w *world) healed() {
 	w.wires.Heal()
 	for _, p := range w.Processes() {

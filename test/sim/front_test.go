@@ -117,7 +117,8 @@ func (f *front) take(changes sale.Changes) {
 	}
 }
 
-// press is what the gateway does with a press of Buy after the checks that need no stock. perhaps means that no answer came.
+// press does what the gateway does with a press of Buy after the checks that need no stock. perhaps means that there was no
+// answer.
 func (f *front) press(buyer, key string, quantity int) (a sale.Answer, perhaps bool) {
 	if f.thaw(f.ctx) != nil {
 		return sale.Answer{Outcome: sale.OutcomeUnavailable}, false // the connection was refused

@@ -34,7 +34,7 @@ const (
 	cpuTime = "nanoseconds of processors"
 )
 
-// tallied begins the line in which a process with a share tells what happened.
+// tallied begins the line in which a process reports the results of its share.
 const tallied = "TALLY "
 
 func TestSales(t *testing.T) {
@@ -76,7 +76,7 @@ func ownTime(t *testing.T) time.Duration {
 	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
-// endWithParent ends this process with the one that has started it, whose end of the pipe closes then.
+// endWithParent ends this process when the process that started it has ended and with it the other end of the pipe.
 func endWithParent() {
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin) // whatever ends the pipe ends the process

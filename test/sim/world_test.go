@@ -10,7 +10,7 @@ import (
 	"flashsale/sale"
 )
 
-// world is one simulated sale: the servers, the processes, the faults to come and everybody who watches.
+// world is one simulated sale: servers, processes, planned faults and watchers.
 type world struct {
 	seed     uint64
 	shape    shape
@@ -48,11 +48,11 @@ type shape struct {
 	noise      int           // one call in so many goes wrong, 0 = none
 	slowness   time.Duration // longest ordinary travel of a message
 	faults     int
-	span       time.Duration // in which the crowd comes
+	span       time.Duration // in which the buyers arrive
 	starts     time.Duration // when the sale starts
-	hidden     bool          // Redis does not tell its replication id
+	hidden     bool          // Redis hides its replication id
 	grief      sale.Grief
-	poison     int // the batch that cannot settle, counted as they come; 0 = none
+	poison     int // the number of the batch that cannot settle; 0 = none
 }
 
 func drawShape(c *chance) shape {
