@@ -12,8 +12,8 @@ import (
 	"flashsale/test/harness"
 )
 
-// TestRedisSilent: a Redis that does not answer is told as unknown with the order's id, within five seconds, and the
-// repeat with the same key gets that very order; what comes while too much is in flight is overloaded.
+// TestRedisSilent: while Redis does not answer, a purchase is answered unknown with the order's id within five seconds, and
+// its repeat with the same key gets that order; purchases beyond the limit in flight are answered overloaded.
 func TestRedisSilent(t *testing.T) {
 	redis := harness.Redis(t)
 	s := newStack(t, servers{Redis: []*harness.RedisServer{redis}}).run(1, 1)
@@ -55,8 +55,8 @@ func TestRedisSilent(t *testing.T) {
 	assert.Len(t, b.rows, 1+presses, "each press is one order, whatever was repeated")
 }
 
-// TestRedisGone: without Redis nothing is sold and buyers hear unavailable or, where a press was under way, unknown;
-// the other pages stay. When it is back on its data, the sale goes on by itself.
+// TestRedisGone: without Redis nothing is sold and purchases are answered unavailable or, when one was under way, unknown;
+// the other routes still answer. When Redis is back with its data, the sale continues by itself.
 func TestRedisGone(t *testing.T) {
 	redis := harness.Redis(t, "--appendfsync", "always")
 	s := newStack(t, servers{Redis: []*harness.RedisServer{redis}}).run(1, 1)
@@ -90,8 +90,8 @@ func TestRedisGone(t *testing.T) {
 	s.audit()
 }
 
-// TestWaitersAreWoken: whoever waits for an order hears of its row within a tenth of a second of the commit, and a
-// waiter who loses patience gets the order as it is.
+// TestWaitersAreWoken: a read that waits for an order is answered within a tenth of a second of its row's commit (300 ms on
+// a busy machine), and at its own timeout with the present order.
 func TestWaitersAreWoken(t *testing.T) {
 	mariadb := harness.MariaDB(t)
 	s := newStack(t, servers{MariaDB: mariadb}).run(1, 1)

@@ -55,7 +55,7 @@ func (s *stack) exec(db *sql.DB, statements ...string) {
 	}
 }
 
-// mend runs the statements that the log of a process says will bring the engine back, as an operator who copies them.
+// mend runs the statements that the log of a process gives for the repair, as an operator does who copies them.
 func (s *stack) mend(said string) {
 	s.t.Helper()
 	_, said, found := strings.Cut(said, "BEGIN;")

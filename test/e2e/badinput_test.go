@@ -15,10 +15,10 @@ import (
 	"flashsale/test/harness"
 )
 
-// These tests point the engine at stores that are not as it left them. Each time it says what it found and what to do, and
-// sells nothing until that was done.
+// These tests change the stores behind the engine. Each time the engine logs what it found and what to do, and sells
+// nothing until the operator has done it.
 
-// notReady waits until a gateway's check says all of these, and makes sure that the gateway sells nothing.
+// notReady waits until the text of a gateway's check contains all of these, and checks that the gateway sells nothing.
 func (s *stack) notReady(g *gateway, check string, says ...string) {
 	s.t.Helper()
 	g.WaitReady("http://" + g.Buyers + "/livez")
@@ -26,10 +26,10 @@ func (s *stack) notReady(g *gateway, check string, says ...string) {
 		answer := s.request("GET", "http://"+g.Operators+"/readyz", nil)
 		checks, _ := answer.json(s)["checks"].(object)
 		return answer.status == 503 && containsAll(fmt.Sprint(checks[check]), says)
-	}, 20*time.Second, 20*time.Millisecond, "check %s does not say %q", check, says)
-	require.Contains(s.t, g.Stderr(), says[0], "the log says it too")
+	}, 20*time.Second, 20*time.Millisecond, "check %s does not contain %q", check, says)
+	require.Contains(s.t, g.Stderr(), says[0], "the log has it too")
 	told := s.refused(s.request("GET", "http://"+g.Buyers+"/readyz", nil), 503, "unavailable")
-	require.Equal(s.t, "the gateway is not ready", told["detail"], "buyers hear no names and no addresses")
+	require.Equal(s.t, "the gateway is not ready", told["detail"], "buyers get no names and no addresses")
 }
 
 func containsAll(text string, parts []string) bool {
@@ -41,7 +41,7 @@ func containsAll(text string, parts []string) bool {
 	return true
 }
 
-// sellsNothing presses for a while and hears no yes.
+// sellsNothing presses for a while and requires that no purchase is taken.
 func (s *stack) sellsNothing(g int) {
 	s.t.Helper()
 	for i := range 20 {
@@ -59,19 +59,19 @@ func (s *stack) sells(g int, buyer string) {
 		50*time.Millisecond)
 }
 
-// gaveUp waits for a settle process to end by itself, and returns what it said.
+// gaveUp waits for a settle process to end by itself, and returns its log.
 func (s *stack) gaveUp(w *worker) string {
 	s.t.Helper()
 	select {
 	case <-w.Done():
 	case <-time.After(30 * time.Second):
-		s.t.Fatalf("settle goes on:\n%s", w.Stderr())
+		s.t.Fatalf("settle still runs:\n%s", w.Stderr())
 	}
 	require.Equal(s.t, 1, w.ExitCode())
 	return w.Stderr()
 }
 
-// TestForeignRedis: the Redis holds keys of somebody else, some of them where the engine writes its own.
+// TestForeignRedis: Redis has keys of another program, some of them under the engine's own names.
 func TestForeignRedis(t *testing.T) {
 	redis := harness.Redis(t)
 	s := newStack(t, servers{Redis: []*harness.RedisServer{redis}})
@@ -105,8 +105,8 @@ func TestForeignRedis(t *testing.T) {
 	assert.Equal(t, "of another program", redis.MustDo(t, "GET", "sessions"))
 }
 
-// TestEmptyRedis: everything in Redis is gone while a sale runs. What was sold stays sold, and the rest goes on once it has
-// been loaded from the database.
+// TestEmptyRedis: Redis loses everything while a sale runs. What was sold stays sold, and the rest is sold after a rebuild
+// from the database.
 func TestEmptyRedis(t *testing.T) {
 	const stock, before = 12, 5
 	redis := harness.Redis(t)
@@ -156,7 +156,7 @@ func TestTwoEnginesOnOneRedis(t *testing.T) {
 	assert.Equal(t, id, redis.MustDo(t, "GET", s.Name+":engine"))
 }
 
-// TestRecreatedTopic: the orders topic was deleted and made again, empty, while the database knows batches of the old one.
+// TestRecreatedTopic: the orders topic was deleted and created again, empty, while the database has batches of the old one.
 func TestRecreatedTopic(t *testing.T) {
 	s := newStack(t, servers{}).run(1, 1)
 	s.open("rush", lasting(phone(20)))

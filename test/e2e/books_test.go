@@ -17,7 +17,7 @@ type row struct {
 	quantity               int
 }
 
-// books is what the database says about a sale.
+// books holds a sale's rows and counters in the database.
 type books struct {
 	rows    map[string]row   // by order id
 	byBuyer map[string][]row // "buyer/sku"
@@ -45,8 +45,8 @@ func booksOf(rows []check.Row) books {
 	return b
 }
 
-// check waits until nothing is in flight and has the sale judged: nothing was lost in it, so no order may be refused, and
-// every buyer who once did not know asks for the list of their orders.
+// check waits until nothing is in flight and lets package check judge the sale. Nothing was lost in it, so no order may be
+// refused. Every buyer who once got no definite answer first asks for the list of their orders.
 func (c *crowd) check(limit int, stock map[string]int) books {
 	t := c.s.t
 	t.Helper()
@@ -64,7 +64,7 @@ func (c *crowd) check(limit int, stock map[string]int) books {
 	return booksOf(e.Rows)
 }
 
-// evidence reads what the database and a single Redis say about a sale that is at rest.
+// evidence reads the database and a single Redis for a sale that is at rest.
 func (s *stack) evidence(saleID string) *check.Evidence {
 	s.t.Helper()
 	of, err := gather.Sale(s.t.Context(), s.DB(), saleID)

@@ -131,7 +131,7 @@ func TestWrongSettings(t *testing.T) {
 	assert.Contains(t, version.Stdout, "go1.")
 }
 
-// TestTakenPort: both listeners name the address that somebody else has.
+// TestTakenPort: each listener names the address that is in use.
 func TestTakenPort(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -150,7 +150,7 @@ func TestTakenPort(t *testing.T) {
 	assert.Contains(t, dev.Stderr, address)
 }
 
-// TestWaitsForItsStores: processes that find no database wait and say so; on a schema that is not there they end.
+// TestWaitsForItsStores: processes without a database wait and report it; without a schema they end.
 func TestWaitsForItsStores(t *testing.T) {
 	mariadb := harness.MariaDB(t)
 	s := newStack(t, servers{MariaDB: mariadb})

@@ -15,8 +15,8 @@ import (
 
 const readOnlyFor = 4 * time.Second
 
-// TestDatabaseBecomesReadOnly: the node that everybody writes to is demoted while a sale runs, as in a failover, and
-// takes no write for some seconds. Buyers go on hearing queued, no process ends, and all of it settles once.
+// TestDatabaseBecomesReadOnly: the primary is demoted while a sale runs, as in a failover, and takes no write for some
+// seconds. Purchases are still answered queued, no process ends, and every order settles once.
 func TestDatabaseBecomesReadOnly(t *testing.T) {
 	mariadb := harness.MariaDB(t)
 	s := newStack(t, servers{MariaDB: mariadb})
@@ -69,7 +69,7 @@ func (s *stack) unprivileged() {
 }
 
 // TestDatabaseThatLostItsTail: the database comes back from a backup of some minutes ago, in the same epoch. Settlement
-// reads the topic again from where the backup stood, and every row is there once more, under the ids that buyers know.
+// reads the topic again from the backup's position, and every row exists again, under the ids that buyers got.
 func TestDatabaseThatLostItsTail(t *testing.T) {
 	const units, first = 600, 200
 	s := newStack(t, servers{}).run(1, 1)

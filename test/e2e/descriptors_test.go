@@ -14,8 +14,8 @@ import (
 	"flashsale/test/harness"
 )
 
-// TestBuyersCannotTakeEveryDescriptor: more buyers connect than the process has descriptors, and stay. An operator still
-// pauses the sale, who was in before is still answered, and who came too late was told or closed.
+// TestBuyersCannotTakeEveryDescriptor: more buyers connect than the process has descriptors, and stay. An operator can
+// still pause the sale, earlier connections are still answered, and later ones get a refusal or are closed.
 func TestBuyersCannotTakeEveryDescriptor(t *testing.T) {
 	const descriptors, buyers = 1100, 1300 // 100 for buyers
 	s := newStack(t, servers{})
@@ -52,7 +52,7 @@ func TestBuyersCannotTakeEveryDescriptor(t *testing.T) {
 			t.Fatalf("answered %d", status)
 		}
 	}
-	t.Logf("%d served, %d told that there is no room, %d closed", served, told, shut)
+	t.Logf("%d served, %d refused, %d closed", served, told, shut)
 	assert.Positive(t, served)
 	assert.LessOrEqual(t, served, descriptors-1000)
 	assert.Positive(t, told)
@@ -62,7 +62,7 @@ func TestBuyersCannotTakeEveryDescriptor(t *testing.T) {
 func (s *stack) statusOf(conn net.Conn) int {
 	s.t.Helper()
 	require.NoError(s.t, conn.SetDeadline(time.Now().Add(10*time.Second)))
-	_, _ = io.WriteString(conn, "GET /v1/time HTTP/1.1\r\nHost: shop\r\n\r\n") // one that is closed tells so by its answer
+	_, _ = io.WriteString(conn, "GET /v1/time HTTP/1.1\r\nHost: shop\r\n\r\n") // the read below finds out which ones are closed
 	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		return 0

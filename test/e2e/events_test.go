@@ -93,7 +93,7 @@ func (l *listener) heard(id string) []string {
 	return append([]string(nil), l.order[id]...)
 }
 
-// told waits until every order of the table has been told up to its present status, and compares the way it went.
+// told waits until the events of every order reach its present status, and compares the statuses on the way.
 func (l *listener) told(db *sql.DB) {
 	t := l.s.t
 	t.Helper()
@@ -166,13 +166,14 @@ func TestEventsOfEveryOrder(t *testing.T) {
 	t.Log("events:", len(shop.latest), "records:", shop.arrivals)
 	paid := shop.latest[ops[0].Order().Order+":paid"]
 	assert.Equal(t, "pay-0", paid.Data["payment_id"])
-	assert.NotContains(t, shop.latest[ops[0].Order().Order+":confirmed"].Data, "payment_id", "what was not yet, is not told")
+	assert.NotContains(t, shop.latest[ops[0].Order().Order+":confirmed"].Data, "payment_id",
+		"an event has only what was decided at its time")
 	buyers, shops := shop.latest[ops[1].Order().Order+":cancelled"], shop.latest[ops[2].Order().Order+":cancelled"]
 	assert.Equal(t, "buyer", buyers.Data["reason"])
 	assert.Equal(t, "shop", shops.Data["reason"])
 }
 
-// TestEventsOfRefusedOrders: an order that never got a unit is told as refused, with the reason.
+// TestEventsOfRefusedOrders: an order that got no unit has the event refused, with the reason.
 func TestEventsOfRefusedOrders(t *testing.T) {
 	s := newStack(t, servers{}).run(1, 1)
 	s.open("rush", lasting(phone(10)))
@@ -190,8 +191,8 @@ func TestEventsOfRefusedOrders(t *testing.T) {
 	assert.Equal(t, "fenced", shop.latest[id.String()+":refused"].Data["reason"])
 }
 
-// TestEventsWaitForKafka: what happens to orders while Kafka is away waits in the database, is counted, and is told when
-// Kafka is back.
+// TestEventsWaitForKafka: events while Kafka is unavailable wait in the database, are counted, and are published when Kafka
+// is back.
 func TestEventsWaitForKafka(t *testing.T) {
 	kafka := harness.Kafka(t)
 	s := newStack(t, servers{Kafka: kafka}).run(1, 2)
@@ -204,7 +205,7 @@ func TestEventsWaitForKafka(t *testing.T) {
 	require.Eventually(t, func() bool { // the gauge may still be from before these orders
 		var rows int
 		return db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM events").Scan(&rows) == nil && rows == 0
-	}, 40*time.Second, 100*time.Millisecond, "the events of the orders are to be told")
+	}, 40*time.Second, 100*time.Millisecond, "the events of the orders are not published")
 	kafka.Kill()
 	for i, o := range owned {
 		require.Equal(t, 200, s.cancel(o, "buyer-"+strconv.Itoa(i)).status, "decided without Kafka")
@@ -217,7 +218,7 @@ func TestEventsWaitForKafka(t *testing.T) {
 	s.audit("rush")
 }
 
-// waitingEvents waits until the process that answers for the events says that so many rows wait.
+// waitingEvents waits until the process that publishes the events reports so many waiting rows.
 func (s *stack) waitingEvents(rows float64) {
 	s.t.Helper()
 	require.Eventually(s.t, func() bool {
@@ -228,5 +229,5 @@ func (s *stack) waitingEvents(rows float64) {
 			}
 		}
 		return len(answering) == 1 && answering[0] == rows
-	}, 40*time.Second, 100*time.Millisecond, "%v rows of events are to wait", rows)
+	}, 40*time.Second, 100*time.Millisecond, "the metric of waiting events is not %v", rows)
 }

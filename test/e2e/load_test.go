@@ -16,7 +16,7 @@ import (
 	"flashsale/test/harness"
 )
 
-// TestLoadCommands runs the generator against two gateways and has the verdict judge what buyers were told.
+// TestLoadCommands runs the generator against two gateways and has the verdict judge the answers.
 func TestLoadCommands(t *testing.T) {
 	s := newStack(t, servers{}).run(2, 1)
 	const units = 500
@@ -37,7 +37,7 @@ func TestLoadCommands(t *testing.T) {
 	}
 	unjudged := s.Command("load", "verdict", "rush")
 	require.Zero(t, unjudged.Code)
-	assert.Contains(t, unjudged.Stdout, "not judged", "without a history nobody knows what buyers were told")
+	assert.Contains(t, unjudged.Stdout, "not judged", "without a history the answers are unknown")
 	forgeHistory(t, history)
 	lost := s.Command("load", "verdict", "rush", "--history", history)
 	assert.Equal(t, 1, lost.Code, "%s%s", lost.Stdout, lost.Stderr)
@@ -47,7 +47,7 @@ func TestLoadCommands(t *testing.T) {
 	targets(s, aim)
 }
 
-// forgeHistory makes a buyer remember an order that nobody has.
+// forgeHistory adds to the history an order that does not exist.
 func forgeHistory(t *testing.T, name string) {
 	t.Helper()
 	text, err := os.ReadFile(name)

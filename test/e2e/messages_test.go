@@ -10,8 +10,8 @@ import (
 	"flashsale/test/harness"
 )
 
-// TestMessagesNameWhatIsAway: who is told that something is unavailable hears what to bring back, and who may not do
-// something hears what to do first.
+// TestMessagesNameWhatIsAway: a message about an unavailable server names the server, and a message about a step that is
+// not allowed names the step that has to come first.
 func TestMessagesNameWhatIsAway(t *testing.T) {
 	redis, mariadb := harness.Redis(t), harness.MariaDB(t)
 	s := newStack(t, servers{Redis: []*harness.RedisServer{redis}, MariaDB: mariadb}).run(1, 1)

@@ -38,8 +38,8 @@ func cutLast(line string) (before, after string, found bool) {
 	return line[:at], line[at+1:], true
 }
 
-// checkMetrics compares the counters of the gateways with what the crowd was told, and looks for every name that the
-// contract promises.
+// checkMetrics compares the counters of the gateways with the crowd's answers, and requires every metric name of the
+// contract.
 func checkMetrics(s *stack, c *crowd) {
 	s.t.Helper()
 	counted := map[string]float64{}

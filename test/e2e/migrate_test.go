@@ -9,8 +9,8 @@ import (
 	"flashsale/test/harness"
 )
 
-// TestMigrateInAShopsSchema: in a schema with the shop's own orders nothing is changed, the tables are named, and the command
-// says what to do.
+// TestMigrateInAShopsSchema: in a schema with the shop's own orders migrate changes nothing, names the tables, and prints
+// what to do.
 func TestMigrateInAShopsSchema(t *testing.T) {
 	mariadb := harness.SharedMariaDB(t)
 	name := t.Name()

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestMovesHoldAtEveryGateway: whoever presses at any gateway after a move was answered hears of the sale as it is then.
+// TestMovesHoldAtEveryGateway: after a move was answered, every gateway answers presses by the new state.
 func TestMovesHoldAtEveryGateway(t *testing.T) {
 	s := newStack(t, servers{}).run(3, 1)
 	for round := range 5 {

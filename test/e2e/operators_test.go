@@ -172,7 +172,7 @@ func operatorsPreload(s *stack) {
 	most := 0.0
 	for _, answer := range answers {
 		if answer.status == 503 {
-			continue // asked to come again, because the other one is at it
+			continue // answered to retry, because the other call is still at work
 		}
 		require.Equal(s.t, 200, answer.status, "%s", answer.body)
 		assert.Equal(s.t, "text/event-stream", strings.Split(answer.header.Get("Content-Type"), ";")[0])
@@ -198,7 +198,7 @@ func lastProgress(s *stack, stream string) (done, total float64) {
 		if data, is := strings.CutPrefix(lines.Text(), "data: "); is && event == "progress" {
 			var progress struct{ Done, Total float64 }
 			require.NoError(s.t, json.Unmarshal([]byte(data), &progress))
-			assert.GreaterOrEqual(s.t, progress.Done, done, "progress goes on")
+			assert.GreaterOrEqual(s.t, progress.Done, done, "progress never goes back")
 			done, total = progress.Done, progress.Total
 		}
 	}

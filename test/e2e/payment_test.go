@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// pay tells the engine of a payment, as the shop does.
+// pay reports a payment to the engine, as the shop does.
 func (s *stack) pay(id, payment string) reply {
 	s.t.Helper()
 	return s.shop("PUT", id+"/payment", object{"payment_id": payment})
@@ -98,11 +98,11 @@ func cancelled(s *stack) {
 	assert.GreaterOrEqual(s.t, got.UpdatedAt, o.UpdatedAt)
 	assert.Equal(s.t, string(first.body), string(s.cancel(o, "fickle").body), "again, the same")
 	by := s.shop("DELETE", o.OrderID, nil).json(s)
-	assert.Equal(s.t, "buyer", by["reason"], "who came first")
+	assert.Equal(s.t, "buyer", by["reason"], "the first cancellation decides")
 	refused := s.refused(s.pay(o.OrderID, "pay-late"), 409, "wrong_status", "order_status")
 	assert.Equal(s.t, "cancelled", refused["order_status"])
 	require.Eventually(s.t, func() bool { return s.buy(ask{buyer: "fickle"}).status == 202 }, 10*time.Second, 20*time.Millisecond,
-		"the allowance comes back with the unit")
+		"the share of the limit returns with the unit")
 
 	by = s.shop("DELETE", s.confirmed("unlucky").OrderID, nil).json(s)
 	assert.Equal(s.t, "cancelled", by["status"])

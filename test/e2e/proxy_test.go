@@ -93,7 +93,7 @@ type webAnswer struct {
 	Header     http.Header
 }
 
-// corsHeaders are all that speak of CORS, by their names after "Access-Control-".
+// corsHeaders returns the CORS headers, by their names after "Access-Control-".
 func corsHeaders(answer webAnswer) map[string]string {
 	found := map[string]string{}
 	for _, name := range []string{"Allow-Origin", "Allow-Methods", "Allow-Headers", "Max-Age", "Expose-Headers",
@@ -136,7 +136,7 @@ func TestProxyServesAWebShop(t *testing.T) {
 			corsHeaders(answer), "also on %d", answer.StatusCode)
 	}
 	assert.Empty(t, corsHeaders(w.ask("GET", "/v1/sales/rush", other)))
-	assert.Empty(t, corsHeaders(w.ask("GET", "/v1/sales/rush", "")), "an app is no page")
+	assert.Empty(t, corsHeaders(w.ask("GET", "/v1/sales/rush", "")), "an app sends no Origin")
 	for _, hidden := range []string{"/admin/v1/sales", "/metrics", "/readyz", "/"} {
 		assert.Equal(t, http.StatusNotFound, w.ask("GET", hidden, shop, "Authorization", "Bearer "+adminToken).StatusCode, hidden)
 	}

@@ -50,7 +50,7 @@ func readOrders(s *stack, o order) {
 	assert.Equal(s.t, "confirmed", got.Status)
 	begun := time.Now()
 	s.ordered(s.read(path+"/"+o.OrderID+"?wait=30s", "owner"), 200)
-	assert.Less(s.t, time.Since(begun), time.Second, "what is settled is told at once")
+	assert.Less(s.t, time.Since(begun), time.Second, "a settled order is answered at once")
 	s.refused(s.read(path+"/"+o.OrderID, "someone"), 404, "order_not_found")
 	for _, id := range []string{"1", "0", "x", "99999999999999999999", "-1"} {
 		s.refused(s.read(path+"/"+id, "owner"), 404, "order_not_found")

@@ -192,7 +192,7 @@ func refuseSoldOut(s *stack) {
 	s.open(id, lasting(phone(1)))
 	owned := s.taken(ask{sale: id, buyer: "owner", key: "mine"})
 	s.refused(s.buy(ask{sale: id, buyer: "someone"}), 409, "sold_out")
-	// Once the gateway knows, and knows the owners, a press needs no token to hear it.
+	// Once the gateway has the sold-out latch and the owners, it answers sold_out without a token.
 	require.Eventually(s.t, func() bool { return s.buy(ask{sale: id, bearer: "-"}).status == 409 }, 3*time.Second,
 		5*time.Millisecond)
 	s.refused(s.buy(ask{sale: id, bearer: "not.a.token"}), 409, "sold_out")
@@ -203,7 +203,7 @@ func refuseSoldOut(s *stack) {
 	// The owner gets the rows further down.
 	assert.Equal(s.t, owned.OrderID, s.ordered(s.buy(ask{sale: id, buyer: "owner", key: "mine"}), 200).OrderID)
 	s.refused(s.buy(ask{sale: id, buyer: "owner", key: "other"}), 409, "already_bought", "limit", "bought", "order_id")
-	for _, name := range []string{"owner", "nobody"} { // a name that no signature proves changes nothing
+	for _, name := range []string{"owner", "nobody"} { // an unsigned name changes nothing
 		s.refused(s.buy(ask{sale: id, bearer: buyers.Sign("another secret of 32 bytes or more", `{"alg":"HS256"}`,
 			fmt.Sprintf(`{"sub":%q,"exp":%d}`, name, unix(time.Hour)))}), 409, "sold_out")
 	}

@@ -19,7 +19,7 @@ func (s *stack) shown(id string) object {
 	return r.json(s)
 }
 
-// remembered tells of a payment of an order that is on its way.
+// remembered pays for an order that has no row yet.
 func (s *stack) remembered(id, payment string) {
 	s.t.Helper()
 	r := s.pay(id, payment)
@@ -27,8 +27,8 @@ func (s *stack) remembered(id, payment string) {
 	s.retryWithin(r, 1, 3)
 }
 
-// TestPaidBeforeTheRow: a fresh winner is found by the shop, at whichever gateway, while Kafka or settlement is away. His
-// payment is remembered and wins, whoever has not paid has his time from the row on, and the events tell it in order.
+// TestPaidBeforeTheRow: while Kafka or settlement is unavailable, the shop can read and pay a new order at any gateway. The
+// payment is remembered and applied; an unpaid order has its time to pay from its row on; the events are in order.
 func TestPaidBeforeTheRow(t *testing.T) {
 	kafka := harness.Kafka(t)
 	s := newStack(t, servers{Kafka: kafka}).run(2, 1)
@@ -76,8 +76,8 @@ func TestPaidBeforeTheRow(t *testing.T) {
 	s.audit("rush")
 }
 
-// TestAuditWithDeadLetters: what waits in the dead letters is in flight by both readings, a payment of it is remembered, and
-// the replay pays it.
+// TestAuditWithDeadLetters: an order in the dead letters is in flight by both readings, its payment is remembered, and the
+// replay applies the payment.
 func TestAuditWithDeadLetters(t *testing.T) {
 	s := newStack(t, servers{}).run(1, 1)
 	s.open("rush", lasting(phone(10)))

@@ -57,7 +57,7 @@ func (r *rights) commands() (names []string) {
 	return names
 }
 
-// users are the names that the lines for Kafka speak of.
+// users are the names in the page's lines for Kafka.
 func (r *rights) users() (names []string) {
 	for _, line := range r.kafka {
 		if !slices.Contains(names, line[0]) {
@@ -67,7 +67,7 @@ func (r *rights) users() (names []string) {
 	return names
 }
 
-// grant gives the users of a broker what one line says.
+// grant gives the users of a broker the rights of one line.
 func grant(t *testing.T, kafka *harness.KafkaServer, line []string) {
 	t.Helper()
 	client, err := kafka.ClientOf("")
@@ -102,14 +102,14 @@ func grant(t *testing.T, kafka *harness.KafkaServer, line []string) {
 	require.Len(t, results, len(operations))
 }
 
-// as has the processes and commands that come now log in to Kafka as a user.
+// as makes later processes and commands log in to Kafka as a user.
 func (s *stack) as(user string) *stack {
 	s.Env = append(slices.Clone(s.Env), "FLASHSALE_KAFKA_SASL_USERNAME="+user,
 		"FLASHSALE_KAFKA_SASL_PASSWORD="+harness.PasswordOf(user))
 	return s
 }
 
-// secured is a stack on a Redis and a Kafka with access control, where the users have what the page says and no more.
+// secured is a stack on a Redis and a Kafka with access control, where the users have exactly the rights of the page.
 func secured(t *testing.T) (*stack, rights) {
 	t.Helper()
 	namespace := fmt.Sprintf("rights-%x", time.Now().UnixMilli())
@@ -130,8 +130,8 @@ func secured(t *testing.T) (*stack, rights) {
 }
 
 // TestExactRights: with exactly the rights that the page names, a sale goes from migration to audit, through a lost script,
-// transfers, a list of buyers, cancellation, payment and a topic that grows. Nothing is refused to anybody, and no command is
-// granted that nothing uses.
+// transfers, a list of buyers, cancellation, payment and a topic that grows. No call is refused, and every granted command
+// is used.
 func TestExactRights(t *testing.T) {
 	s, r := secured(t)
 	s.Env = append(s.Env, "FLASHSALE_KAFKA_PARTITIONS=9")

@@ -12,7 +12,7 @@ import (
 	"flashsale/test/harness"
 )
 
-// said returns the lines of a process's log whose message begins so.
+// said returns the lines of a process's log whose message has a prefix.
 func said(p *harness.Process, message string) (found []object) {
 	for _, text := range strings.Split(p.Stderr(), "\n") {
 		var line object
@@ -33,8 +33,8 @@ func says(t *testing.T, p *harness.Process, message string) {
 		"%q\n%s", message, p.Stderr())
 }
 
-// TestSignals: SIGHUP ends no process and is answered once; SIGTERM is told when it comes and when all is drained, with the
-// order that came in between.
+// TestSignals: SIGHUP ends no process and is logged once; SIGTERM is logged at its arrival and when all is drained, with
+// the number of orders in between.
 func TestSignals(t *testing.T) {
 	s := newStack(t, servers{}).run(1, 1)
 	s.open("rush", lasting(phone(10)))
@@ -49,7 +49,7 @@ func TestSignals(t *testing.T) {
 	ended := make(chan int, 1)
 	go func() { ended <- gateway.Term() }()
 	says(t, gateway, "ending: draining")
-	assert.Empty(t, said(gateway, "ended"), "it still answers")
+	assert.Empty(t, said(gateway, "ended"), "it still drains")
 	s.taken(ask{buyer: "during-the-farewell"})
 	require.Zero(t, <-ended)
 	require.Zero(t, settle.Term())

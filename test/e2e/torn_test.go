@@ -48,7 +48,7 @@ func TestTornAppendOnlyFile(t *testing.T) {
 	redis.Start()
 	log, err := os.ReadFile(filepath.Join(redis.Dir, "redis.log"))
 	require.NoError(t, err)
-	require.Contains(t, string(log), "Truncating the AOF", "it says so, and goes on")
+	require.Contains(t, string(log), "Truncating the AOF", "Redis logs it and serves")
 	for i := range stock - before - between {
 		s.sells(0, fmt.Sprintf("after-%d", i))
 	}

@@ -48,12 +48,12 @@ func TestWhatCannotBeDeliveredWaits(t *testing.T) {
 	waiting("events", false)
 	told := s.toldEvents(6)
 	for _, o := range []order{one, two} {
-		assert.Equal(t, []string{"confirmed", "cancelled"}, told[o.OrderID], "in order, whatever was away")
+		assert.Equal(t, []string{"confirmed", "cancelled"}, told[o.OrderID], "in order, whichever server was unavailable")
 	}
 }
 
-// toldEvents reads the events topic until it has told so many different things, and returns what became of each order. What is
-// told again counts once.
+// toldEvents reads the events topic until it has so many different events, and returns the statuses of each order. A
+// repeated event counts once.
 func (s *stack) toldEvents(distinct int) map[string][]string {
 	s.t.Helper()
 	client, err := kgo.NewClient(kgo.SeedBrokers(s.Kafka.Brokers...), kgo.ConsumeTopics(s.Name+".events"),

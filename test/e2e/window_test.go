@@ -44,8 +44,8 @@ func TestWindow(t *testing.T) {
 	}
 }
 
-// watchWindow presses at one gateway until it hears that the sale is over: first not_started, then orders, then
-// sale_ended, each at once.
+// watchWindow presses at one gateway until the answer is sale_ended: first not_started, then orders, then sale_ended,
+// without a gap.
 func watchWindow(t *testing.T, g *gateway, buyer *atomic.Int64, starts, ends time.Time) {
 	c := buyers.NewCrowd(&buyers.Deployment{Gateways: []buyers.Gateway{{Buyers: g.Buyers}}, Secret: secret}, &history.Recorder{})
 	with := c.NewClient()
@@ -85,7 +85,7 @@ func parseTime(t *testing.T, value any) time.Time {
 	return moment
 }
 
-// TestPauseAndResume: from the answer to pause on, nothing is taken at any gateway, and within a second each says so;
+// TestPauseAndResume: from the answer to pause on, no gateway takes an order, and within a second each answers paused;
 // within a second of resume each sells again.
 func TestPauseAndResume(t *testing.T) {
 	s := newStack(t, servers{}).run(2, 1)
@@ -104,7 +104,7 @@ func TestPauseAndResume(t *testing.T) {
 		for _, g := range s.Gateways {
 			s.eventuallyState(g, "rush", "paused")
 		}
-		assert.Less(t, time.Since(paused), time.Second, "round %d: every gateway says so within a second", round)
+		assert.Less(t, time.Since(paused), time.Second, "round %d: every gateway answers so within a second", round)
 		c.heard(c.Out.Ended() + 500)
 		resuming := time.Now()
 		s.move("rush", "resume")
@@ -145,7 +145,7 @@ func (c *crowd) eventuallySells(gateway int) {
 	}, 5*time.Second, 10*time.Millisecond)
 }
 
-// TestCloseIsForGood: closed is told as sale_ended by every gateway, and no step leads back.
+// TestCloseIsForGood: after close every gateway answers sale_ended, and no step leads back.
 func TestCloseIsForGood(t *testing.T) {
 	s := newStack(t, servers{}).run(2, 1)
 	s.open("rush", lasting(phone(100)))
