@@ -47,7 +47,7 @@ func newDoomed(t *testing.T, at stack.CrashPoint) *doomed {
 		d.mended()
 	}
 	require.Zero(t, migrated.Code, migrated.Stderr)
-	w.books = w.DB()
+	w.db = w.DB()
 	w.from = map[string]map[int32]int64{w.ordersTopic(): {0: 0, 1: 0}, w.eventsTopic(): {0: 0, 1: 0}} // they are new
 	w.NewGateway()
 	w.NewSettle()
@@ -87,7 +87,7 @@ func (d *doomed) mend() {
 		if p.Running() {
 			continue
 		}
-		require.True(d.t, p.Killed(), "%s ended by itself:\n%s", p.Name, ending(p.Stderr()))
+		require.True(d.t, p.Killed(), "%s ended by itself:\n%s", p.Name, harness.Tail(p.Stderr()))
 		d.dies(p.Name)
 		p.Armed = nil
 		p.Start()
@@ -107,7 +107,7 @@ func (d *doomed) ready() {
 func (d *doomed) await(what string, done func() bool) {
 	d.t.Helper()
 	require.True(d.t, d.within(healsWithin, done), "%s: not within %s\ngateway:\n%s\nsettle:\n%s", what, healsWithin,
-		ending(d.Gateways[0].Stderr()), ending(d.Settles[0].Stderr()))
+		harness.Tail(d.Gateways[0].Stderr()), harness.Tail(d.Settles[0].Stderr()))
 }
 
 func (d *doomed) within(most time.Duration, done func() bool) bool {
@@ -122,9 +122,6 @@ func (d *doomed) within(most time.Duration, done func() bool) bool {
 		}
 	}
 }
-
-// ending returns the last 3,000 bytes of a log, which hold the reason for the end.
-func ending(log string) string { return log[max(0, len(log)-3000):] }
 
 // operate repeats an operator's request until it is answered with 200 or 201.
 func (d *doomed) operate(method, path, body string) {
@@ -161,7 +158,7 @@ func (d *doomed) diedOf(ended harness.Result) bool {
 func (d *doomed) count(query string, args ...any) int {
 	d.t.Helper()
 	var n int
-	require.NoError(d.t, d.books.QueryRow(query, args...).Scan(&n), query)
+	require.NoError(d.t, d.db.QueryRow(query, args...).Scan(&n), query)
 	return n
 }
 

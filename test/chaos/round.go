@@ -51,7 +51,7 @@ func (w *world) play(n *nemesis, number int, seed uint64) *outcome {
 	for _, s := range sales {
 		w.open(s)
 	}
-	seen := newWitness(w.books, sales)
+	seen := newWitness(w.db, sales)
 	c := w.crowdOf(sales, recorder)
 	ctx, cancel := context.WithCancel(context.Background())
 	var everybody sync.WaitGroup
@@ -116,7 +116,7 @@ func (w *world) until(otherwise string, within time.Duration, query string, args
 	deadline := time.Now().Add(within)
 	for {
 		var left int
-		err := w.books.QueryRow(query, args...).Scan(&left)
+		err := w.db.QueryRow(query, args...).Scan(&left)
 		if err == nil && left == 0 {
 			return nil
 		}
@@ -154,7 +154,7 @@ func (w *world) finish(c *buyers.Crowd, seed uint64) (faults []check.Fault) {
 	return faults
 }
 
-// audit runs our own audit until the books are at rest.
+// audit runs the audit command until nothing is in flight.
 func (w *world) audit(s *saleUnderTest) []check.Fault {
 	result := w.Command("audit", s.id, "--wait", restWithin)
 	if result.Code == 0 {

@@ -20,7 +20,7 @@ import (
 func (s *story) begin() {
 	ahead := strings.HasSuffix(s.at.Name, "node-leased") && s.at.Time > 1
 	mark := func(ms int64) {
-		_, err := s.books.Exec("UPDATE node_leases SET high_water_ms = ?", ms)
+		_, err := s.db.Exec("UPDATE node_leases SET high_water_ms = ?", ms)
 		require.NoError(s.t, err)
 	}
 	if ahead {
@@ -48,7 +48,7 @@ func (s *story) special() {
 		s.forget(func() { s.redis.primary.MustDo(s.t, "DEL", s.Name+":engine") })
 	case s.at.Name == "orderids.mark-stored":
 		s.forget(func() {
-			_, err := s.books.Exec("UPDATE node_leases SET holder = 'another' WHERE holder <> ''")
+			_, err := s.db.Exec("UPDATE node_leases SET holder = 'another' WHERE holder <> ''")
 			require.NoError(s.t, err)
 		})
 	case s.at.Name == "store.node-renewed":
@@ -105,7 +105,7 @@ func (s *story) unbalance() {
 func (s *story) payEarly() {
 	for range s.at.Time {
 		id := strconv.FormatInt(time.Now().UnixNano(), 10)
-		_, err := s.books.Exec("INSERT INTO dead_letter_orders (dead_letter_id, place, order_id, sale_id, sku, buyer_id, "+
+		_, err := s.db.Exec("INSERT INTO dead_letter_orders (dead_letter_id, place, order_id, sale_id, sku, buyer_id, "+
 			"quantity, created_ms) VALUES ('early', 1, ?, 's', 'phone', 'x', 1, 1)", id)
 		require.NoError(s.t, err)
 		s.await("the payment is remembered", func() bool {
@@ -115,7 +115,7 @@ func (s *story) payEarly() {
 		})
 		const remembered = "SELECT COUNT(*) FROM remembered_payments WHERE order_id = ? AND payment_id = ?"
 		require.Equal(s.t, 1, s.count(remembered, id, "p"+id))
-		_, err = s.books.Exec("DELETE FROM dead_letter_orders WHERE dead_letter_id = 'early'")
+		_, err = s.db.Exec("DELETE FROM dead_letter_orders WHERE dead_letter_id = 'early'")
 		require.NoError(s.t, err)
 	}
 }
@@ -139,7 +139,7 @@ func (s *story) deadLetters() {
 	if s.at.Name == "settle.replayed" || s.at.Name == "store.dead-letter-replayed" {
 		verb = "replay"
 		fence := sale.AppendFence(nil, "f"+strconv.FormatInt(time.Now().UnixNano(), 10))
-		_, err := s.books.Exec("UPDATE dead_letters SET record = ?", fence)
+		_, err := s.db.Exec("UPDATE dead_letters SET record = ?", fence)
 		require.NoError(s.t, err) // ones that do settle, as after the cause was mended
 	}
 	decide := append([]string{"deadletter", verb}, ids...)

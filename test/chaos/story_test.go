@@ -160,7 +160,7 @@ func (s *story) giveBack() {
 	s.await("the event of order "+unpaid.order, func() bool { // until then the event shows what changes here
 		return s.count("SELECT COUNT(*) FROM events WHERE FIND_IN_SET(?, order_ids)", unpaid.order) == 0
 	})
-	_, err := s.books.Exec("UPDATE orders SET pay_by = '2020-01-01', due_at = '2020-01-01' WHERE order_id = ?", unpaid.order)
+	_, err := s.db.Exec("UPDATE orders SET pay_by = '2020-01-01', due_at = '2020-01-01' WHERE order_id = ?", unpaid.order)
 	require.NoError(s.t, err)
 	s.await("the units are back", func() bool {
 		return s.count("SELECT COUNT(*) FROM outbox") == 0 &&

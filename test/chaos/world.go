@@ -35,7 +35,7 @@ type world struct {
 	redis      *redisPair
 	kafka      []*harness.KafkaNode
 	wires      *stack.Wires
-	books      *sql.DB                    // past every wire
+	db         *sql.DB                    // past every wire
 	from       map[string]map[int32]int64 // where the topics of the present round begin
 	sales      []*saleUnderTest           // of the present round
 }
@@ -56,7 +56,7 @@ func newWorld(t testing.TB, bug string) *world {
 			"FLASHSALE_KAFKA_PARTITIONS=" + strconv.Itoa(partitions),
 			"FLASHSALE_KAFKA_REPLICATION=" + strconv.Itoa(brokerCount), "FLASHSALE_BUG=" + bug,
 		}})
-	w.books = w.DB()
+	w.db = w.DB()
 	w.Migrate().Run(gatewayCount, settleCount)
 	return w
 }

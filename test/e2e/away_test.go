@@ -51,7 +51,7 @@ func TestRedisSilent(t *testing.T) {
 			assert.Equal(t, problem["order_id"], s.ordered(repeated, 200).OrderID)
 		}
 	}
-	b := s.booksAtRest("rush")
+	b := s.rowsAtRest("rush")
 	assert.Len(t, b.rows, 1+presses, "each press is one order, whatever was repeated")
 }
 
@@ -109,7 +109,7 @@ func TestWaitersAreWoken(t *testing.T) {
 			answer := s.waited(o.OrderID, buyer)
 			heard := time.Now()
 			assert.Equal(t, "confirmed", answer.Status)
-			assert.Less(t, heard.Sub(parse3339(t, answer.UpdatedAt)), 300*time.Millisecond, "heard long after the commit")
+			assert.Less(t, heard.Sub(parseTime(t, answer.UpdatedAt)), 300*time.Millisecond, "heard long after the commit")
 		}()
 	}
 	impatient := s.taken(ask{buyer: "impatient"})

@@ -125,7 +125,7 @@ func TestEmptyRedis(t *testing.T) {
 	again := s.buy(ask{buyer: "before-0"})
 	assert.EqualValues(t, 1, s.refused(again, 409, "already_bought", "limit", "bought", "order_id")["bought"])
 	s.audit("rush")
-	assert.Equal(t, stock, s.books("rush").units["phone"])
+	assert.Equal(t, stock, s.orderRows("rush").units["phone"])
 }
 
 // TestTwoEnginesOnOneRedis: a second database is pointed at the Redis and the namespace of an engine that sells.
@@ -151,8 +151,8 @@ func TestTwoEnginesOnOneRedis(t *testing.T) {
 		s.sells(0, fmt.Sprintf("more-%d", i))
 	}
 	s.audit("rush")
-	assert.Equal(t, 10, s.books("rush").units["phone"])
-	assert.Empty(t, second.books("rush").rows, "no record of the one was settled into the other")
+	assert.Equal(t, 10, s.orderRows("rush").units["phone"])
+	assert.Empty(t, second.orderRows("rush").rows, "no record of the one was settled into the other")
 	assert.Equal(t, id, redis.MustDo(t, "GET", s.Name+":engine"))
 }
 
@@ -178,7 +178,7 @@ func TestRecreatedTopic(t *testing.T) {
 	s.notReady(s.Gateways[0], "topics", "recreated", "nothing is sold")
 	assert.Contains(t, s.gaveUp(s.Settles[0]), "recreated")
 	s.sellsNothing(0)
-	assert.Len(t, s.books("rush").rows, 5)
+	assert.Len(t, s.orderRows("rush").rows, 5)
 }
 
 func (s *stack) recreateTopic() {
@@ -230,7 +230,7 @@ func TestDatabaseOfYesterday(t *testing.T) {
 	require.Eventually(t, func() bool { return s.buy(ask{buyer: "late"}).json(s)["code"] == "sold_out" }, 10*time.Second,
 		20*time.Millisecond)
 	s.audit("rush")
-	b := s.books("rush")
+	b := s.orderRows("rush")
 	assert.Equal(t, stock, b.units["phone"])
 	for _, buyer := range []string{"before", "after-1", "after-2"} {
 		assert.Len(t, b.byBuyer[buyer+"/phone"], 1, "the topic still had what the backup lacked")

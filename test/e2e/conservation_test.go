@@ -62,7 +62,7 @@ func TestEnginePausesASaleWhoseBooksAreOff(t *testing.T) {
 		s.sells(0, fmt.Sprintf("rest-%d", i))
 	}
 	s.audit("rush")
-	assert.Equal(t, 10, s.books("rush").units["phone"])
+	assert.Equal(t, 10, s.orderRows("rush").units["phone"])
 }
 
 // TestDatabaseThatLostACancellation: a backup was restored that is older than a cancellation, in the same epoch. The topic
@@ -92,5 +92,5 @@ func TestDatabaseThatLostACancellation(t *testing.T) {
 		s.sells(0, fmt.Sprintf("rest-%d", i))
 	}
 	s.audit("rush")
-	assert.Equal(t, 1, len(s.books("rush").byBuyer["lost/phone"]))
+	assert.Equal(t, 1, len(s.orderRows("rush").byBuyer["lost/phone"]))
 }

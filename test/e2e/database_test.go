@@ -83,10 +83,10 @@ func TestDatabaseThatLostItsTail(t *testing.T) {
 	s.audit("rush")
 	s.stop()
 	s.restore()
-	require.Len(t, s.books("rush").rows, first, "the tail is gone")
+	require.Len(t, s.orderRows("rush").rows, first, "the tail is gone")
 	s.Settles[0].Restart()
 	s.Settles[0].Ready()
-	require.Eventually(t, func() bool { return len(s.books("rush").rows) == 2*first }, 20*time.Second, 50*time.Millisecond,
+	require.Eventually(t, func() bool { return len(s.orderRows("rush").rows) == 2*first }, 20*time.Second, 50*time.Millisecond,
 		"the topic still has the tail")
 	s.Gateways[0].Restart()
 	s.Gateways[0].Ready()

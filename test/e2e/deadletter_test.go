@@ -68,7 +68,7 @@ func TestDeadLetters(t *testing.T) {
 	poison := "unknown_bucket/" + id.String()
 	require.Eventually(t, func() bool { return len(s.letters()) >= 2 && s.letters()[poison].ID != "" }, 20*time.Second,
 		200*time.Millisecond)
-	assert.Len(t, s.booksAtRest("rush").rows, 2)
+	assert.Len(t, s.rowsAtRest("rush").rows, 2)
 	assert.Equal(t, "decode", s.letters()["decode/"].Reason)
 	replays(s, id, s.letters()[poison])
 	total := 0.0
@@ -93,7 +93,7 @@ func replays(s *stack, id sale.OrderID, l letter) {
 	s.Succeed("deadletter", "replay", l.ID)
 	s.Succeed("deadletter", "replay", l.ID)
 	s.Succeed("deadletter", "refuse", l.ID) // of a settled one changes nothing
-	b := s.books("later")
+	b := s.orderRows("later")
 	require.Len(s.t, b.rows, 1, "replayed twice it settles once")
 	assert.Contains(s.t, []string{"confirmed", "refused"}, b.rows[id.String()].status)
 }

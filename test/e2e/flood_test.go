@@ -32,7 +32,7 @@ func TestFloodOfOneBuyerLeavesOthersTheirReads(t *testing.T) {
 		s.taken(ask{buyer: buyer})
 	}
 	s.taken(ask{buyer: "flood"})
-	s.booksAtRest("rush")
+	s.rowsAtRest("rush")
 
 	calm := s.bestMedianRead(tokens)
 	flood := s.flood(token("flood"))

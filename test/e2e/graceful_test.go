@@ -112,7 +112,7 @@ func TestProcessesStartInAnyOrder(t *testing.T) {
 	s.ready()
 	s.sellsOnce("after-all")
 	s.audit("rush")
-	require.Len(t, s.books("rush").rows, bought+1)
+	require.Len(t, s.orderRows("rush").rows, bought+1)
 }
 
 // term asks every process to end; each has to exit 0 soon.
@@ -191,7 +191,7 @@ func TestTermAnswersEveryone(t *testing.T) {
 	require.Zero(t, <-ended)
 	assert.Zero(t, cut.Load(), "requests that were sent and not answered")
 	s.audit("rush")
-	require.EqualValues(t, taken.Load(), len(s.books("rush").rows))
+	require.EqualValues(t, taken.Load(), len(s.orderRows("rush").rows))
 	require.Positive(t, taken.Load())
 }
 

@@ -75,10 +75,7 @@ func slowsNobody(t *testing.T, limit, presses int) {
 // which the machine gave the processor to others.
 func scriptTime(t *testing.T, redis *harness.RedisServer) time.Duration {
 	t.Helper()
-	stats, _ := redis.MustDo(t, "INFO", "latencystats").(string)
-	_, rest, found := strings.Cut(stats, "latency_percentiles_usec_evalsha:")
-	require.True(t, found, stats)
-	line, _, _ := strings.Cut(rest, "\r")
+	line := redis.Info(t, "latencystats")["latency_percentiles_usec_evalsha"]
 	t.Log("scripts, µs:", line)
 	_, most, found := strings.Cut(line, "p99.9=")
 	require.True(t, found, line)

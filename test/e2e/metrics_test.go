@@ -74,7 +74,7 @@ func checkSettleMetrics(s *stack) {
 	const unit = `flashsale_stock_units{sale="rush",sku="phone",state="settled"}`
 	var leaders []map[string]float64
 	var rows float64
-	require.Eventually(s.t, func() bool { // the control role reads the books once a second or so
+	require.Eventually(s.t, func() bool { // the control role reads the stock about once a second
 		rows, leaders = 0, nil
 		for _, w := range s.Settles {
 			values := s.metrics(w.Listen)

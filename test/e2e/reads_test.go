@@ -21,7 +21,7 @@ func TestReads(t *testing.T) {
 	o := s.taken(ask{buyer: "owner", key: "k"})
 	assert.Equal(t, "EUR", o.Currency)
 	assert.Empty(t, o.PayBy, "a sale without a payment deadline")
-	s.booksAtRest("rush")
+	s.rowsAtRest("rush")
 
 	view := s.request("GET", buyers+"/v1/sales/rush", nil)
 	assert.Equal(t, "public, max-age=1", view.header.Get("Cache-Control"))
@@ -36,7 +36,7 @@ func TestReads(t *testing.T) {
 
 	clock := s.request("GET", buyers+"/v1/time", nil)
 	assert.Equal(t, "no-store", clock.header.Get("Cache-Control"))
-	assert.InDelta(t, 0, time.Since(parse3339(t, clock.json(s)["server_time"].(string))).Seconds(), 2)
+	assert.InDelta(t, 0, time.Since(parseTime(t, clock.json(s)["server_time"].(string))).Seconds(), 2)
 
 	readOrders(s, o)
 	readEverywhere(s)

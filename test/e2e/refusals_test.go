@@ -94,7 +94,7 @@ func refuseMalformed(s *stack) {
 	for _, body := range []string{"", "{}", `{"quantity":1}`, " {\n} "} {
 		s.taken(ask{sale: id, buyer: "good-" + fmt.Sprintf("%x", body), body: body})
 	}
-	assert.Len(s.t, s.booksAtRest(id).rows, 4, "nothing of what was refused was taken")
+	assert.Len(s.t, s.rowsAtRest(id).rows, 4, "nothing of what was refused was taken")
 }
 
 func refusePaths(s *stack) {
@@ -341,7 +341,7 @@ func refuseReusedKey(s *stack) {
 	assert.Equal(s.t, 2, first.Quantity)
 	assert.EqualValues(s.t, 129900, first.UnitPriceCents)
 	assert.Equal(s.t, "CNY", first.Currency)
-	assert.Equal(s.t, 900*time.Second, parse3339(s.t, first.PayBy).Sub(parse3339(s.t, first.CreatedAt)))
+	assert.Equal(s.t, 900*time.Second, parseTime(s.t, first.PayBy).Sub(parseTime(s.t, first.CreatedAt)))
 	again := s.buy(ask{sale: id, buyer: "b", key: `a key`, body: `{"quantity":2}`}) // quoted or bare, the same key
 	assert.Equal(s.t, first.OrderID, s.ordered(again, 200).OrderID)
 	assert.Equal(s.t, ask{sale: id}.path()+"/"+first.OrderID, again.header.Get("Location"))
@@ -356,7 +356,7 @@ func refuseReusedKey(s *stack) {
 	long := strings.Repeat("k", 128)
 	assert.Equal(s.t, s.taken(ask{sale: id, buyer: "d", key: long}).OrderID,
 		s.ordered(s.buy(ask{sale: id, buyer: "d", key: long}), 200).OrderID)
-	s.booksAtRest(id)
+	s.rowsAtRest(id)
 	confirmed := s.ordered(s.buy(ask{sale: id, buyer: "b", key: "a key", body: `{"quantity":2}`}), 200)
 	assert.Equal(s.t, "confirmed", confirmed.Status, "that order as it is now")
 	assert.Equal(s.t, first.CreatedAt, confirmed.CreatedAt)
@@ -424,16 +424,9 @@ func refuseNotEnough(s *stack) {
 	s.refused(s.buy(ask{sale: id, buyer: "c", body: `{"quantity":2}`}), 409, "sold_out")
 }
 
-// booksAtRest waits until nothing is in flight and reads the rows.
-func (s *stack) booksAtRest(sale string) books {
+// rowsAtRest waits until nothing is in flight and reads the rows.
+func (s *stack) rowsAtRest(sale string) orderRows {
 	s.t.Helper()
 	s.audit(sale)
-	return s.books(sale)
-}
-
-func parse3339(t testing.TB, text string) time.Time {
-	t.Helper()
-	moment, err := time.Parse(time.RFC3339Nano, text)
-	require.NoError(t, err)
-	return moment
+	return s.orderRows(sale)
 }

@@ -74,7 +74,7 @@ func TestReleasedUnitsAreSoldAgain(t *testing.T) {
 		}
 	}
 	s.audit("rush")
-	b := s.books("rush")
+	b := s.orderRows("rush")
 	require.Len(t, b.rows, 10, "two units, sold five times")
 	byStatus := map[string]int{}
 	for _, r := range b.rows {

@@ -69,7 +69,7 @@ func TestPaidBeforeTheRow(t *testing.T) {
 	assert.Equal(t, 200, s.pay(queued.OrderID, "pay-winner").status, "the shop's repeat")
 	assert.Equal(t, "pay-winner", s.refused(s.pay(queued.OrderID, "pay-other"), 409, "already_paid", "payment_id")["payment_id"])
 	late := s.becomes(unpaid, "sleeper", "confirmed")
-	assert.GreaterOrEqual(t, parse3339(t, late.PayBy).Sub(parse3339(t, late.UpdatedAt)), time.Duration(ttl)*time.Second)
+	assert.GreaterOrEqual(t, parseTime(t, late.PayBy).Sub(parseTime(t, late.UpdatedAt)), time.Duration(ttl)*time.Second)
 	require.Eventually(t, func() bool { return len(heard.heard(queued.OrderID)) == 2 }, 20*time.Second, 20*time.Millisecond)
 	assert.Equal(t, []string{"confirmed", "paid"}, heard.heard(queued.OrderID))
 	assert.Equal(t, []string{"confirmed", "paid"}, heard.heard(held.OrderID))

@@ -58,5 +58,5 @@ func TestTornAppendOnlyFile(t *testing.T) {
 		s.refused(s.buy(ask{buyer: owner}), 409, "already_bought", "limit", "bought", "order_id")
 	}
 	s.audit("rush")
-	assert.Equal(t, stock, s.books("rush").units["phone"])
+	assert.Equal(t, stock, s.orderRows("rush").units["phone"])
 }

@@ -44,7 +44,7 @@ func TestWhatCannotBeDeliveredWaits(t *testing.T) {
 	waiting("events", false)
 	s.sells(0, "four")
 	s.audit("rush")
-	assert.Len(t, s.books("rush").rows, 4)
+	assert.Len(t, s.orderRows("rush").rows, 4)
 	waiting("events", false)
 	told := s.toldEvents(6)
 	for _, o := range []order{one, two} {

@@ -36,7 +36,7 @@ func TestWindow(t *testing.T) {
 	}
 	group.Wait()
 	s.audit("rush")
-	for id := range s.books("rush").rows {
+	for id := range s.orderRows("rush").rows {
 		order := s.operate("GET", "/admin/v1/orders/"+id, nil).json(s)
 		created := parseTime(t, order["created_at"])
 		require.False(t, created.Before(starts), "order %s of %s was taken before the start", id, created)
@@ -77,7 +77,8 @@ func watchWindow(t *testing.T, g *gateway, buyer *atomic.Int64, starts, ends tim
 
 func stamp(moment time.Time) string { return moment.UTC().Format("2006-01-02T15:04:05.000Z") }
 
-func parseTime(t *testing.T, value any) time.Time {
+// parseTime reads a time of an answer.
+func parseTime(t testing.TB, value any) time.Time {
 	t.Helper()
 	text, _ := value.(string)
 	moment, err := time.Parse("2006-01-02T15:04:05.000Z", text)

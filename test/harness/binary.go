@@ -66,7 +66,7 @@ func (b Build) build(root, dir string) (string, error) {
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // one static binary is what the contract promises
 	if output, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the binary: %w\n%s", err, tail(string(output)))
+		return "", fmt.Errorf("build the binary: %w\n%s", err, Tail(string(output)))
 	}
 	return path, nil
 }

@@ -88,7 +88,7 @@ func installPackage(name string) error {
 		cmd := exec.Command(apt, step...)
 		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1")
 		if output, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("apt-get %s: %w\n%s", step[0], err, tail(string(output)))
+			return fmt.Errorf("apt-get %s: %w\n%s", step[0], err, Tail(string(output)))
 		}
 	}
 	return nil

@@ -101,7 +101,7 @@ func StartTogether(nodes []*KafkaNode) {
 	for _, n := range nodes {
 		p := n.own()
 		if err := p.until(n.ready); err != nil {
-			p.tb.Fatalf("%v\n%s%s", err, tail(p.read("stdout")), tail(p.read("stderr")))
+			p.tb.Fatalf("%v\n%s%s", err, Tail(p.read("stdout")), Tail(p.read("stderr")))
 		}
 	}
 }

@@ -108,7 +108,7 @@ func bootstrapMariaDB(server, dir string) error {
 	cmd := exec.Command(server, append(args, asRoot()...)...)
 	cmd.Stdin = strings.NewReader(statements)
 	if output, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("make the system tables of MariaDB: %w\n%s", err, tail(string(output)))
+		return fmt.Errorf("make the system tables of MariaDB: %w\n%s", err, Tail(string(output)))
 	}
 	return nil
 }

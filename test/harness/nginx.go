@@ -35,7 +35,7 @@ func Nginx(t testing.TB, conf, address string) *Process {
 	}
 	p := Start(t, nginx, nil, "-p", dir, "-c", file, "-g", directives)
 	if err := p.until(func() error { return accepts(address) }); err != nil {
-		t.Fatalf("%v\n%s", err, tail(p.Stderr()))
+		t.Fatalf("%v\n%s", err, Tail(p.Stderr()))
 	}
 	return p
 }

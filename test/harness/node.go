@@ -94,7 +94,7 @@ func runNPM(npm, dir string, args ...string) error {
 	cmd := exec.Command(npm, append(args, "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")...)
 	cmd.Dir = dir
 	if output, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("npm %s: %w\n%s", args[0], err, tail(string(output)))
+		return fmt.Errorf("npm %s: %w\n%s", args[0], err, Tail(string(output)))
 	}
 	return nil
 }
@@ -130,7 +130,7 @@ func (n *NodeTools) Run(t testing.TB, program string, args ...string) (stdout st
 		t.Fatalf("run %s: %v", program, err)
 	}
 	if code := cmd.ProcessState.ExitCode(); code > 1 || code < 0 {
-		t.Fatalf("%s ended with %d\n%s%s", program, code, tail(string(output)), tail(errors.String()))
+		t.Fatalf("%s ended with %d\n%s%s", program, code, Tail(string(output)), Tail(errors.String()))
 	}
 	return string(output), cmd.ProcessState.ExitCode()
 }

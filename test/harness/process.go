@@ -178,7 +178,7 @@ func (p *Process) WaitReady(url string) {
 		return nil
 	})
 	if err != nil {
-		p.tb.Fatalf("%v\n%s", err, tail(p.Stderr()))
+		p.tb.Fatalf("%v\n%s", err, Tail(p.Stderr()))
 	}
 }
 
@@ -241,8 +241,8 @@ func cleanEnvironment() []string {
 	return clean
 }
 
-// tail returns the last 4,000 bytes of a log, enough to see why a process died.
-func tail(log string) string {
+// Tail returns the last 4,000 bytes of a log, enough to see why a process died.
+func Tail(log string) string {
 	const most = 4000
 	if len(log) > most {
 		log = "…" + log[len(log)-most:]

@@ -23,7 +23,7 @@ func (s *server) launch() error {
 		return fmt.Errorf("start %s: %w", s.process.name, err)
 	}
 	if err := s.process.until(s.ready); err != nil {
-		return fmt.Errorf("%w\n%s%s", err, tail(s.process.read("stdout")), tail(s.process.read("stderr")))
+		return fmt.Errorf("%w\n%s%s", err, Tail(s.process.read("stdout")), Tail(s.process.read("stderr")))
 	}
 	return nil
 }

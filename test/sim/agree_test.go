@@ -37,10 +37,9 @@ type pair struct {
 
 func TestModelAgreesWithRealRedis(t *testing.T) {
 	server := harness.Redis(t)
-	info, _ := server.MustDo(t, "INFO", "replication").(string)
-	_, replid, _ := strings.Cut(info, "master_replid:")
+	replid := server.Info(t, "replication")["master_replid"]
 	p := &pair{
-		t: t, real: server, model: newRedisServer(time.Now, replid[:40]), chance: newChance(*firstSeed, "agree"),
+		t: t, real: server, model: newRedisServer(time.Now, replid), chance: newChance(*firstSeed, "agree"),
 		ids: 1_000_000, nowMS: 1_700_000_000_000,
 	}
 	t.Logf("again: go test ./test/sim -run TestModelAgreesWithRealRedis -sim.seed=%d", *firstSeed)

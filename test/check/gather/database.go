@@ -40,7 +40,7 @@ func Sale(ctx context.Context, db *sql.DB, saleID string) (s check.Sale, err err
 	return s, nil
 }
 
-// Waiting counts the rows of the outbox, the events and the dead letters that are not done yet.
+// Waiting counts the rows of the tables outbox and events, by a name for each.
 func Waiting(ctx context.Context, db *sql.DB) (map[string]int64, error) {
 	waiting := map[string]int64{}
 	for _, table := range []string{"outbox", "events"} {

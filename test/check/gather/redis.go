@@ -57,8 +57,8 @@ func readBucket(redis Redis, key string, b *check.Bucket) error {
 		return fmt.Errorf("redis answers %v for %s", meta, key)
 	}
 	b.RedisState = meta[1]
-	b.RedisEpoch, b.Available = number(meta[0]), number(meta[2])
-	b.InFlight += number(meta[3]) - number(meta[4])
+	b.RedisEpoch, b.Available = Number(meta[0]), Number(meta[2])
+	b.InFlight += Number(meta[3]) - Number(meta[4])
 	entries, err := list(redis, "HGETALL", key+"buyers")
 	if err != nil {
 		return err
@@ -104,10 +104,11 @@ func list(redis Redis, args ...string) ([]string, error) {
 	return texts, nil
 }
 
-func number(text string) int64 {
+// Number reads a counter of Redis; an absent one counts as 0.
+func Number(text string) int64 {
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return 0 // absent counts as 0
+		return 0
 	}
 	return n
 }
