@@ -1,6 +1,6 @@
 package check
 
-// always are the promises that the database keeps at every moment, not only at rest.
+// always lists the promises that the database keeps at every moment, not only at rest.
 var always = []rule{
 	{"no oversell", checkOversell},
 	{"limit", checkLimit},

@@ -70,7 +70,7 @@ func checkOwners(name string, owners []Owner, owned []string, rows map[string]*R
 	}
 }
 
-// checkWaiting: at rest nothing is on its way any more.
+// checkWaiting: at rest no record, row or entry waits.
 func checkWaiting(e *Evidence, r *report) {
 	for what, n := range e.Waiting {
 		if n != 0 {

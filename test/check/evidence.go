@@ -42,7 +42,7 @@ type Fate struct {
 	MayBeRefused bool // Redis lost it, or an operator refused it
 }
 
-// Sale is what the operator defined.
+// Sale is the definition of a sale, as the operator gave it.
 type Sale struct {
 	StartsMS, EndsMS int64
 	Limit            int
@@ -58,7 +58,7 @@ type Row struct {
 	CreatedMS, UpdatedMS         int64
 }
 
-// Batch is one record of the orders topic.
+// Batch is one record of the orders topic that holds orders.
 type Batch struct {
 	Sale, SKU string
 	Bucket    int
@@ -75,7 +75,7 @@ type EpochSeen struct {
 	AtUS      int64
 }
 
-// Peak is the most units of standing rows that were seen while the sale ran.
+// Peak is the highest number of units of confirmed and paid rows that was observed while the sale ran.
 type Peak struct {
 	Sale, SKU string
 	Units     int64
@@ -126,16 +126,16 @@ func Totals(buckets []Bucket) []Stock {
 	return all
 }
 
-// Span is a stretch of time.
+// Span is a period of time.
 type Span struct{ FromUS, ToUS int64 }
 
-// Hits reports whether the span and another stretch have a moment in common.
+// Hits reports whether the span overlaps another period.
 func (s Span) Hits(from, to int64) bool { return s.FromUS <= to && from <= s.ToUS }
 
 // takesUnits reports whether the row takes units.
 func (r *Row) takesUnits() bool { return r.Status == "confirmed" || r.Status == "paid" }
 
-// returned reports whether the row's units went back.
+// returned reports whether the row's units were given back.
 func (r *Row) returned() bool { return r.Status == "cancelled" || r.Status == "expired" }
 
 // item names a SKU of a sale.
@@ -147,7 +147,7 @@ type Fault struct {
 	Text  string
 }
 
-// Result of a judgement.
+// Result is what Judge found.
 type Result struct {
 	Faults []Fault
 	Counts map[string]int // how much was looked at, by what

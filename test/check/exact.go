@@ -26,7 +26,7 @@ const (
 	exactHas                        // a buyer reads an order of their own
 )
 
-// exactStep is one operation as the model understands it.
+// exactStep is one operation in the terms of the model.
 type exactStep struct {
 	verb         exactVerb
 	buyer, order int // places in the state
@@ -70,7 +70,7 @@ func (x *Exact) Has(buyer, order string, units int, from, to time.Duration) {
 	x.add(exactStep{exactHas, x.buyer(buyer), x.order(order), units}, from, to)
 }
 
-// Len is the number of operations.
+// Len returns the number of operations.
 func (x *Exact) Len() int { return len(x.records) }
 
 // Decide reports whether some order of the operations explains all answers, given the stock and the limit of a buyer. It

@@ -12,8 +12,8 @@ type keyOf struct{ sale, sku, buyer, key string }
 
 func gone(row *Row) bool { return row == nil || row.Status == "refused" }
 
-// checkKeys: one key names one order. Only after Redis lost writes may it name two, and then one of them at most counts; two
-// rows that count never have one key.
+// checkKeys: one key names one order. Only after Redis lost writes may it name two, of which at most one is confirmed or
+// paid; two such rows never have one key.
 func checkKeys(e *Evidence, r *report) {
 	rows := e.rowsByID()
 	first := map[keyOf]string{}
@@ -50,7 +50,7 @@ func checkKeys(e *Evidence, r *report) {
 	}
 }
 
-// checkLastWords: a key that was definitely refused has no order, whatever its presses before that may have done.
+// checkLastWords: a key that was refused for good has no order, whatever the outcome of its earlier presses.
 func checkLastWords(e *Evidence, counted map[keyOf]string, r *report) {
 	e.buys(func(op *history.Op) {
 		order := counted[keyOf{op.Sale, op.SKU, op.Buyer, op.Key}]
@@ -60,7 +60,7 @@ func checkLastWords(e *Evidence, counted map[keyOf]string, r *report) {
 	})
 }
 
-// excused reports whether Redis may have forgotten the order.
+// excused reports whether Redis may have lost the order.
 func (e *Evidence) excused(id string, row *Row, op *history.Op) bool {
 	return e.mayVanish(id, row, op) || e.mayBeRefused(id, row, op)
 }

@@ -25,7 +25,7 @@ type Linear struct {
 }
 
 // Linearizable decides for every SKU whether some order of the operations, each between its question and its answer,
-// explains all answers: first about its stock, then about what each buyer holds.
+// explains all answers: first for its stock, then for the units that each buyer owns.
 func Linearizable(e *Evidence) Linear {
 	var l Linear
 	b := newBuilder(e)
@@ -84,7 +84,7 @@ func windows(ops []porcupine.Operation) [][]porcupine.Operation {
 	return all
 }
 
-// step is one operation as the models understand it.
+// step is one operation in the terms of the models.
 type step struct {
 	verb    verb
 	units   int64
@@ -107,7 +107,7 @@ const (
 // time later.
 type span struct{ low, high int64 }
 
-// looks reports whether the step leaves the state as it is.
+// looks reports whether the step only reads the state.
 func (s step) looks() bool { return s.verb == soldOut || s.verb == fewer || s.verb == bought }
 
 // stockModel: the units that Redis has for sale are at least low, those that have certainly arrived, and at most high,

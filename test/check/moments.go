@@ -42,7 +42,7 @@ func newBuilder(e *Evidence) *builder {
 	return b
 }
 
-// moments gives every row its moment: its millisecond, and within it the place in its batch.
+// moments returns the moment of every row: its millisecond, and within it the position in its batch.
 func moments(e *Evidence) map[string]int64 {
 	place := map[string]int{}
 	for _, batch := range e.Batches {
@@ -68,7 +68,7 @@ func moments(e *Evidence) map[string]int64 {
 	return at
 }
 
-// take adds the taking of an order. One that was refused later was taken by a Redis that forgot.
+// take adds the taking of an order. An order that was refused later was taken by a Redis that lost it.
 func (b *builder) take(row *Row) {
 	do := step{took, int64(row.Quantity), 0}
 	if row.Status == "refused" {
@@ -77,7 +77,7 @@ func (b *builder) take(row *Row) {
 	b.add(row.Sale, row.SKU, row.Buyer, do, b.moments[row.Order])
 }
 
-// maybe adds what a press that left no row may have done to a Redis that forgot it.
+// maybe adds the possible effect of a press without a row on a Redis that lost it.
 func (b *builder) maybe(op *history.Op) {
 	if named := op.Named; named != "" && b.rows[named] != nil {
 		return
@@ -159,8 +159,8 @@ func (b *builder) giveBacks() {
 	}
 }
 
-// settled is the moment by which what was decided has certainly reached Redis: a while after it, and after whatever was
-// broken in that while.
+// settled returns the moment by which a decision has certainly reached Redis: a fixed time later, and later than any outage
+// in that time.
 func (b *builder) settled(decided int64) int64 {
 	moment := decided + arrivalUS
 	for range b.e.Outages {

@@ -84,7 +84,7 @@ func checkLimit(e *Evidence, r *report) {
 	r.count("owners", len(units))
 }
 
-// press is what has to explain a row.
+// press has the members by which a press explains a row.
 type press struct {
 	sale, sku, buyer, key string
 	quantity              int
@@ -137,7 +137,7 @@ func (e *Evidence) ownOrder(op *history.Op, row *Row, r *report) {
 	}
 }
 
-// take uses up one open press that was made before the order was.
+// take removes one open press that began before the order was taken.
 func take(open map[press][]*history.Op, p press, createdMS int64) bool {
 	for i, op := range open[p] {
 		if op.Invoke/1000 <= createdMS {

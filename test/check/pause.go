@@ -59,7 +59,7 @@ func pauses(e *Evidence, id string) []Span {
 	return spans
 }
 
-// followedByOK reports whether a later resume was answered: the unknown one before it is over then.
+// followedByOK reports whether a later resume was answered: an earlier one of unknown outcome has then ended.
 func followedByOK(moves []history.Op) bool {
 	return slices.ContainsFunc(moves, func(op history.Op) bool {
 		return op.Verb == history.Resume && op.End == history.OK

@@ -41,7 +41,7 @@ func (e *Evidence) rowsByID() map[string]*Row {
 // lost reports whether Redis may have lost an order that it took at that moment.
 func (e *Evidence) lost(createdUS int64) bool { return anyHits(e.Losses, createdUS, createdUS) }
 
-// mayVanish reports whether an order that was answered held may have no row. row is nil where it has none.
+// mayVanish reports whether an order that was answered held may have no row. row is nil when it has none.
 func (e *Evidence) mayVanish(id string, row *Row, op *history.Op) bool {
 	if e.Fates != nil {
 		return e.Fates[id].MayVanish
@@ -75,7 +75,7 @@ func (e *Evidence) buys(each func(*history.Op)) {
 	}
 }
 
-// perhaps reports whether the answer leaves open what became of the operation.
+// perhaps reports whether the outcome of the operation is unknown.
 func perhaps(op *history.Op) bool { return op.End == history.Perhaps || op.End == history.Open }
 
 // created returns when an order was taken, in microseconds: by its row, else by the answer, else the moment it was asked

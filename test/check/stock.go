@@ -51,7 +51,7 @@ func checkUndersell(e *Evidence, r *report) {
 	}
 }
 
-// checkWindow: the moment of every order lies inside the sale.
+// checkWindow: every order was taken inside the sale's window.
 func checkWindow(e *Evidence, r *report) {
 	for i := range e.Rows {
 		row := &e.Rows[i]

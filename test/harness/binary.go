@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// mainPackage is what go build is given to build the flashsale binary, from the module's folder.
+// mainPackage is the package of the flashsale binary, from the module's folder.
 const mainPackage = "./cmd/flashsale"
 
 // Build describes how a binary differs from the shipped one. The zero Build is the shipped binary.

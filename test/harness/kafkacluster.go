@@ -64,7 +64,7 @@ func (n *KafkaNode) format(template string, id int) error {
 	return os.WriteFile(filepath.Join(data, "meta.properties"), []byte(text), 0o644)
 }
 
-// clusterSettings has a listener that clients are led to and one for the brokers among themselves. Later lines win.
+// clusterSettings has one listener for clients and one for the brokers among themselves. Later lines win.
 func clusterSettings(data string, id, nodes int, n *KafkaNode, internal, controller, voters string) []byte {
 	replicas := min(nodes, 3)
 	return append(kafkaSettings(data, 1, 2), fmt.Appendf(nil, `node.id=%d

@@ -63,7 +63,7 @@ allow.everyone.if.no.acl.found=false
 `, kafkaOperator, PasswordOf(kafkaOperator), known.String())
 }
 
-// ClientOf returns a client that is logged in as a user; the operator where user is empty.
+// ClientOf returns a client that is logged in as a user, as the operator when user is empty.
 func (s *KafkaServer) ClientOf(user string, options ...kgo.Opt) (*kgo.Client, error) {
 	if user == "" {
 		user = kafkaOperator

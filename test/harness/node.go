@@ -13,10 +13,10 @@ import (
 	"testing"
 )
 
-// nodePackage is the Node.js that is installed where the machine has none, or one too old: Debian 12's is.
+// nodePackage is the version of Node.js that is installed when the machine has none or one too old, as Debian 12 has.
 const nodePackage = "22.22.0"
 
-// nodeMachines are the names that Node.js has for Go's.
+// nodeMachines maps Go's names of processors to those of Node.js.
 var nodeMachines = map[string]string{"amd64": "x64", "arm64": "arm64"}
 
 // NodeTools are programs from npm packages, each started by Run.

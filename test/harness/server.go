@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// server is what the three kinds of servers share: a process that can be stopped and started again on the same port and
-// folder. process is nil for a server from the environment.
+// server is the part that the three kinds of servers share: a process that can be stopped and started again on the same
+// port and folder. process is nil for a server from the environment.
 type server struct {
 	Dir     string
 	process *Process

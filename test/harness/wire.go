@@ -42,7 +42,7 @@ func NewWire(t testing.TB, target string) *Wire {
 	return w
 }
 
-// Lose loses every connection that is open; new ones are good.
+// Lose loses every open connection; new ones work.
 func (w *Wire) Lose() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -1,4 +1,4 @@
-package protocol
+package model
 
 // transferring takes units out of a bucket for the other one: half of them rounded up, or all, as one journal entry.
 func (x *expansion) transferring(k int) {

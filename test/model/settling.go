@@ -1,4 +1,4 @@
-package protocol
+package model
 
 // settling settles the next record of a partition in one transaction; a settled record may be delivered again.
 func (x *expansion) settling(k int) {

@@ -1,4 +1,4 @@
-package protocol
+package model
 
 // Bounds of a state. A step that would go beyond one is not taken and counted as cut.
 const (
