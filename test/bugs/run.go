@@ -19,7 +19,7 @@ const checkTimeout = 2 * time.Minute
 // Lab holds the compiled tests of the packages under check.
 type Lab struct {
 	Root string // of the module
-	Dir  string // where the compiled tests lie
+	Dir  string // folder of the compiled tests
 	Bugs []Bug  // that they have
 }
 
@@ -93,16 +93,16 @@ func read(output string, failed bool) (Verdict, error) {
 	if !failed {
 		return Verdict{}, nil
 	}
-	test, says := failedTest.FindStringSubmatch(output), assertion.FindStringSubmatch(output)
-	if says == nil {
-		says = simulation.FindStringSubmatch(output)
+	test, found := failedTest.FindStringSubmatch(output), assertion.FindStringSubmatch(output)
+	if found == nil {
+		found = simulation.FindStringSubmatch(output)
 	}
-	if test == nil || says == nil {
-		return Verdict{}, errors.New("no test says what does not hold")
+	if test == nil || found == nil {
+		return Verdict{}, errors.New("no test prints a failed assertion")
 	}
-	if strings.Contains(says[2], "Received unexpected error") {
-		return Verdict{}, fmt.Errorf("%s met an error: %s", says[1], says[2])
+	if strings.Contains(found[2], "Received unexpected error") {
+		return Verdict{}, fmt.Errorf("%s met an error: %s", found[1], found[2])
 	}
-	text, _, _ := strings.Cut(says[2], "Diff:")
-	return Verdict{Failed: true, By: test[1], Says: says[1] + ": " + spaces.ReplaceAllString(text, " ")}, nil
+	text, _, _ := strings.Cut(found[2], "Diff:")
+	return Verdict{Failed: true, By: test[1], Says: found[1] + ": " + spaces.ReplaceAllString(text, " ")}, nil
 }

@@ -18,12 +18,12 @@ const (
 
 // Demand lets fresh buyers press for one unit each until nothing is left of any SKU of a sale.
 func (c *Crowd) Demand(g Target, seed uint64) {
-	var everybody sync.WaitGroup
+	var buyers sync.WaitGroup
 	for i, sku := range g.SKUs {
 		random := rand.New(rand.NewPCG(seed, 1<<33+uint64(i)))
-		everybody.Go(func() { c.demand(g.Sale, sku, random) })
+		buyers.Go(func() { c.demand(g.Sale, sku, random) })
 	}
-	everybody.Wait()
+	buyers.Wait()
 }
 
 func (c *Crowd) demand(saleID, sku string, random *rand.Rand) {

@@ -78,14 +78,14 @@ var lanes = []lane{
 const noGateway = -1
 
 // plain is a deed that is not done to a gateway.
-func plain(heal func(), told string) deed { return deed{heal: heal, told: told, gateway: noGateway} }
+func plain(heal func(), text string) deed { return deed{heal: heal, text: text, gateway: noGateway} }
 
 // nothing is a deed that needs no healing.
-func nothing(told string) deed { return plain(func() {}, told) }
+func nothing(text string) deed { return plain(func() {}, text) }
 
 // done is a deed that is done to one of our processes.
-func done(p *stack.Process, heal func(), told string) deed {
-	d := plain(heal, told)
+func done(p *stack.Process, heal func(), text string) deed {
+	d := plain(heal, text)
 	if p.Operators != "" {
 		d.gateway = p.Number
 	}
@@ -184,17 +184,17 @@ func redisFailedBack(h *hand) deed {
 	p.synced()
 	lag := h.lag()
 	p.lead()
-	told := "that was unreachable"
+	text := "that was unreachable"
 	if demoted := h.random.IntN(2) == 0; demoted {
 		host, port := split(p.stream.Addr())
 		p.replica.MustDo(h.w.t, "REPLICAOF", host, port) // the wire is frozen: it keeps its data
-		told = "that was demoted"
+		text = "that was demoted"
 	}
 	return plain(func() {
 		p.replica.MustDo(h.w.t, "REPLICAOF", "NO", "ONE")
 		p.lead()
 		p.follow()
-	}, fmt.Sprintf("%s; the replica lagged by %s", told, lag))
+	}, fmt.Sprintf("%s; the replica lagged by %s", text, lag))
 }
 
 func (h *hand) broker() *harness.KafkaNode { return pick(h.random, h.w.kafka) }
@@ -244,11 +244,11 @@ func linked(mode link.Mode) func(*hand) deed {
 		wire := pick(h.random, h.w.wires.All)
 		delay := h.between(20*time.Millisecond, 300*time.Millisecond)
 		wire.Set(mode, delay)
-		told := wire.Name
+		text := wire.Name
 		if mode == link.Slow {
-			told += " by " + delay.String()
+			text += " by " + delay.String()
 		}
-		return plain(healWire(wire, h.random.IntN(2) == 0), told)
+		return plain(healWire(wire, h.random.IntN(2) == 0), text)
 	}
 }
 

@@ -39,7 +39,7 @@ type struck struct {
 // deed is a fault that was done: how to heal it, its text in the log, and the gateway that it hit, -1 for none.
 type deed struct {
 	heal    func()
-	told    string
+	text    string
 	gateway int
 }
 
@@ -161,7 +161,7 @@ func (h *hand) strike(round int) {
 	d.heal()
 	healed := time.Now()
 	h.note(struck{fault: f, deed: d, round: round, span: check.Span{FromUS: from.UnixMicro(), ToUS: healed.UnixMicro()}})
-	h.w.t.Logf("%s %s %s (begun in %s, healed after %s)", from.UTC().Format("15:04:05.000"), f.kind, d.told,
+	h.w.t.Logf("%s %s %s (begun in %s, healed after %s)", from.UTC().Format("15:04:05.000"), f.kind, d.text,
 		begun.Sub(from).Round(time.Millisecond), healed.Sub(begun).Round(time.Millisecond))
 }
 

@@ -83,8 +83,8 @@ func (s *story) leaveBehind() {
 		return !victim.Running()
 	})
 	s.await("the relay has cleared the journals", func() bool { return s.journaled() == 0 })
-	if heard := s.press(buyer, "k"); heard.order != "" {
-		s.own = append(s.own, heard)
+	if asked := s.press(buyer, "k"); asked.order != "" {
+		s.own = append(s.own, asked)
 	}
 }
 

@@ -77,18 +77,18 @@ func (n *nemesis) stand(c *buyers.Crowd, h *hand, round int) []check.Fault {
 	h.wait(s.hold)
 	d.heal()
 	back := time.Now()
-	d.told = fmt.Sprintf("%s for %s", d.told, s.hold)
+	d.text = fmt.Sprintf("%s for %s", d.text, s.hold)
 	n.note(struck{fault: fault{kind: s.kind}, deed: d, round: round,
 		span: check.Span{FromUS: from.UnixMicro(), ToUS: back.UnixMicro()}})
 	took, missing, err := n.w.goOn(c)
 	n.w.t.Logf("%s %s %s: it served again after %s, everything went on %s later; missing: %v",
-		from.UTC().Format("15:04:05.000"), s.kind, d.told, (time.Since(back) - took).Round(time.Millisecond),
+		from.UTC().Format("15:04:05.000"), s.kind, d.text, (time.Since(back) - took).Round(time.Millisecond),
 		took.Round(time.Millisecond), missing)
 	if err == nil && len(missing) == 0 && took <= goesOnWithin {
 		return nil
 	}
 	return []check.Fault{{Check: "goes on", Text: fmt.Sprintf("%s %s, and %s after its return these did not go on: %v (%v)",
-		s.kind, d.told, goesOnWithin, missing, err)}}
+		s.kind, d.text, goesOnWithin, missing, err)}}
 }
 
 // servesWithin is how long the stores themselves may take to serve a new client: brokers that were paused elect leaders

@@ -32,13 +32,13 @@ type pressed struct{ buyer, key, order string }
 // story is one sale on its way to the crash point and then to its end.
 type story struct {
 	*doomed
-	sale  *saleUnderTest
-	crowd *buyers.Crowd
-	with  *buyers.Client
-	home  int    // the bucket of the buyers who press in this round
-	next  [2]int // number of the next new buyer of each bucket
-	said  []pressed
-	own   []pressed // orders that are neither paid nor given back
+	sale    *saleUnderTest
+	crowd   *buyers.Crowd
+	with    *buyers.Client
+	home    int    // the bucket of the buyers who press in this round
+	next    [2]int // number of the next new buyer of each bucket
+	pressed []pressed
+	own     []pressed // orders that are neither paid nor given back
 }
 
 // newStory returns a sale that is not defined yet. Its window is open.
@@ -110,23 +110,23 @@ func (s *story) insistOn(q history.Question) {
 // press buys one unit until the answer is definite, and remembers it.
 func (s *story) press(buyer, key string) pressed {
 	s.t.Helper()
-	heard := pressed{buyer: buyer, key: key}
+	asked := pressed{buyer: buyer, key: key}
 	s.await("an answer for "+buyer, func() bool {
 		op := s.ask(history.Question{Verb: history.Buy, Buyer: buyer, Key: key, Quantity: 1})
-		heard.order = op.Order().Order
+		asked.order = op.Order().Order
 		return op.Definite()
 	})
-	s.said = append(s.said, heard)
-	return heard
+	s.pressed = append(s.pressed, asked)
+	return asked
 }
 
 // buy lets a new buyer press once, and reports whether the buyer got an order.
 func (s *story) buy() bool {
-	heard := s.press(s.newBuyer(), "k")
-	if heard.order != "" {
-		s.own = append(s.own, heard)
+	asked := s.press(s.newBuyer(), "k")
+	if asked.order != "" {
+		s.own = append(s.own, asked)
 	}
-	return heard.order != ""
+	return asked.order != ""
 }
 
 // sellOut lets new buyers press until one is answered that nothing is left. All are of one bucket, so units have to be
@@ -206,9 +206,9 @@ func (s *story) loseScript() {
 
 // quiet waits until nothing is in flight.
 func (s *story) quiet() {
-	for _, heard := range s.said {
-		if heard.order != "" {
-			s.within(healsWithin, func() bool { return s.count(rowStands, heard.order) == 1 }) // the judge names what is lost
+	for _, asked := range s.pressed {
+		if asked.order != "" {
+			s.within(healsWithin, func() bool { return s.count(rowStands, asked.order) == 1 }) // the judge names what is lost
 		}
 	}
 	s.await("quiet", func() bool {

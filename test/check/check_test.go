@@ -27,13 +27,13 @@ func TestGoodHistoriesPass(t *testing.T) {
 	}
 }
 
-// lie is one broken promise: it changes good evidence in one place and reports whether it found a place.
-type lie struct {
+// breach is one broken promise: it changes good evidence in one place and reports whether it found a place.
+type breach struct {
 	name, caughtBy string
-	tell           func(*shop) bool
+	commit         func(*shop) bool
 }
 
-var lies = []lie{
+var breaches = []breach{
 	{"a row too many", "no oversell", func(s *shop) bool {
 		for range shopUnits + 1 {
 			s.Rows = append(s.Rows, Row{Order: fmt.Sprint("x", len(s.Rows)), Sale: "s", SKU: "a", Buyer: "x", Quantity: 1,
@@ -353,17 +353,17 @@ var lies = []lie{
 	}},
 }
 
-// Every lie is found by the check that is there for it, in nearly every history.
+// Every breach is found by the check that is there for it, in nearly every history.
 func TestEveryLieIsCaught(t *testing.T) {
-	for _, l := range lies {
+	for _, l := range breaches {
 		t.Run(l.name, func(t *testing.T) {
-			told := 0
+			committed := 0
 			for seed := range uint64(seeds) {
 				s := newShop(seed)
-				if !l.tell(s) {
+				if !l.commit(s) {
 					continue
 				}
-				told++
+				committed++
 				faults := Judge(s.Evidence).Faults
 				if l.caughtBy == "linearizable" {
 					faults = Linearizable(s.Evidence).Faults
@@ -371,15 +371,15 @@ func TestEveryLieIsCaught(t *testing.T) {
 				require.True(t, slices.ContainsFunc(faults, func(f Fault) bool { return f.Check == l.caughtBy }),
 					"seed %d: not caught by %q: %v", seed, l.caughtBy, faults)
 			}
-			assert.Greater(t, told, seeds/3)
+			assert.Greater(t, committed, seeds/3)
 		})
 	}
 }
 
-// Each promise has a lie that it catches.
+// Each promise has a breach that it catches.
 func TestEveryCheckIsTested(t *testing.T) {
 	for _, name := range append(Promises(), "linearizable") {
-		assert.True(t, slices.ContainsFunc(lies, func(l lie) bool { return l.caughtBy == name }), name)
+		assert.True(t, slices.ContainsFunc(breaches, func(l breach) bool { return l.caughtBy == name }), name)
 	}
 }
 

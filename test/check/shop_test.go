@@ -132,7 +132,7 @@ func (s *shop) buy() {
 				if row.Quantity != quantity {
 					return history.Answer{End: history.Refused, Status: 422, Code: "idempotency_key_reused", Named: row.Order}
 				}
-				return s.told(200, row)
+				return s.answer(200, row)
 			}
 		}
 		return s.decide(q)
@@ -165,10 +165,10 @@ func (s *shop) decide(q history.Question) history.Answer {
 	if s.random.IntN(6) == 0 {
 		return history.Answer{End: history.Perhaps}
 	}
-	return s.told(202, &row)
+	return s.answer(202, &row)
 }
 
-func (s *shop) told(status int, row *Row) history.Answer {
+func (s *shop) answer(status int, row *Row) history.Answer {
 	seen := s.seen(row)
 	if status == 202 {
 		seen.Status = "queued"

@@ -107,9 +107,9 @@ func TestWaitersAreWoken(t *testing.T) {
 		go func() {
 			defer group.Done()
 			answer := s.waited(o.OrderID, buyer)
-			heard := time.Now()
+			answered := time.Now()
 			assert.Equal(t, "confirmed", answer.Status)
-			assert.Less(t, heard.Sub(parseTime(t, answer.UpdatedAt)), 300*time.Millisecond, "heard long after the commit")
+			assert.Less(t, answered.Sub(parseTime(t, answer.UpdatedAt)), 300*time.Millisecond, "answered long after the commit")
 		}()
 	}
 	impatient := s.taken(ask{buyer: "impatient"})

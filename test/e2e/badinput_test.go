@@ -19,17 +19,17 @@ import (
 // nothing until the operator has done it.
 
 // notReady waits until the text of a gateway's check contains all of these, and checks that the gateway sells nothing.
-func (s *stack) notReady(g *gateway, check string, says ...string) {
+func (s *stack) notReady(g *gateway, check string, parts ...string) {
 	s.t.Helper()
 	g.WaitReady("http://" + g.Buyers + "/livez")
 	require.Eventually(s.t, func() bool {
 		answer := s.request("GET", "http://"+g.Operators+"/readyz", nil)
 		checks, _ := answer.json(s)["checks"].(object)
-		return answer.status == 503 && containsAll(fmt.Sprint(checks[check]), says)
-	}, 20*time.Second, 20*time.Millisecond, "check %s does not contain %q", check, says)
-	require.Contains(s.t, g.Stderr(), says[0], "the log has it too")
-	told := s.refused(s.request("GET", "http://"+g.Buyers+"/readyz", nil), 503, "unavailable")
-	require.Equal(s.t, "the gateway is not ready", told["detail"], "buyers get no names and no addresses")
+		return answer.status == 503 && containsAll(fmt.Sprint(checks[check]), parts)
+	}, 20*time.Second, 20*time.Millisecond, "check %s does not contain %q", check, parts)
+	require.Contains(s.t, g.Stderr(), parts[0], "the log has it too")
+	answer := s.refused(s.request("GET", "http://"+g.Buyers+"/readyz", nil), 503, "unavailable")
+	require.Equal(s.t, "the gateway is not ready", answer["detail"], "buyers get no names and no addresses")
 }
 
 func containsAll(text string, parts []string) bool {
@@ -165,9 +165,9 @@ func TestRecreatedTopic(t *testing.T) {
 	}
 	s.audit("rush")
 	s.recreateTopic() // under running processes
-	said := s.gaveUp(s.Settles[0])
+	log := s.gaveUp(s.Settles[0])
 	for _, part := range []string{"recreated", "nothing is sold", "kafka-consumer-groups.sh", "DELETE FROM positions"} {
-		assert.Contains(t, said, part)
+		assert.Contains(t, log, part)
 	}
 	require.Eventually(t, func() bool { return s.buy(ask{buyer: "still"}).status == 503 }, 10*time.Second, 20*time.Millisecond)
 	s.sellsNothing(0)
@@ -212,15 +212,15 @@ func TestDatabaseOfYesterday(t *testing.T) {
 
 	s.Gateways[0].Restart()
 	s.Settles[0].Restart()
-	said := s.gaveUp(s.Settles[0])
+	log := s.gaveUp(s.Settles[0])
 	for _, part := range []string{"behind", "backup", "epoch", "UPDATE stock"} {
-		assert.Contains(t, said, part)
+		assert.Contains(t, log, part)
 	}
 	require.Eventually(t, func() bool { return s.buy(ask{buyer: "lost"}).status == 503 }, 10*time.Second, 20*time.Millisecond)
 	s.sellsNothing(0)
 
 	s.stop()
-	s.mend(said)
+	s.mend(log)
 	s.Gateways[0].Restart()
 	s.Settles[0].Restart()
 	s.Gateways[0].Ready()

@@ -70,13 +70,13 @@ func ruleCommands(s *stack) {
 	assert.Contains(s.t, bad.Stderr, "buyer.per_second")
 	some := s.CommandWith("flow: [{resource: purchase, qps: 5000}]\n", "rules", "put", "-f", "-")
 	require.Zero(s.t, some.Code, some.Stderr)
-	for set, says := range map[string]string{
+	for set, effect := range map[string]string{
 		"{}":                                   "takes off every rule",
 		"flow: [{resource: purchase, qps: 0}]": "refuses every request of purchase",
 	} {
 		unmeant := s.CommandWith(set, "rules", "put", "-f", "-")
 		assert.Equal(s.t, 80, unmeant.Code)
-		assert.Contains(s.t, unmeant.Stderr, says)
+		assert.Contains(s.t, unmeant.Stderr, effect)
 		assert.Contains(s.t, unmeant.Stderr, "--yes")
 	}
 	assert.Equal(s.t, some.Stdout, s.Succeed("rules", "get"), "what was not meant changes nothing")

@@ -30,14 +30,14 @@ func TestDatabaseBecomesReadOnly(t *testing.T) {
 		defer close(ended)
 		c.paced(perSecond, "phone", end)
 	}()
-	c.heard(lead)
+	c.waitAnswers(lead)
 	s.exec(admin, "SET GLOBAL read_only = 1")
 	from := time.Now()
 	<-time.After(readOnlyFor) // the length of the failover is what is tested
 	s.exec(admin, "SET GLOBAL read_only = 0")
 	until := time.Now()
 	t.Log("read-only for", until.Sub(from))
-	c.heard(c.Out.Ended() + lead)
+	c.waitAnswers(c.Out.Ended() + lead)
 	close(end)
 	<-ended
 	away := 0

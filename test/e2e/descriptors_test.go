@@ -39,7 +39,7 @@ func TestBuyersCannotTakeEveryDescriptor(t *testing.T) {
 	stats := s.operate("GET", "/admin/v1/sales/rush/stats", nil)
 	require.Equal(t, http.StatusOK, stats.status, "%s", stats.body)
 
-	told, shut, served := 0, 0, 0
+	turnedAway, shut, served := 0, 0, 0
 	for _, conn := range held {
 		switch status := s.statusOf(conn); status {
 		case 0:
@@ -47,15 +47,15 @@ func TestBuyersCannotTakeEveryDescriptor(t *testing.T) {
 		case http.StatusOK:
 			served++
 		case http.StatusServiceUnavailable:
-			told++
+			turnedAway++
 		default:
 			t.Fatalf("answered %d", status)
 		}
 	}
-	t.Logf("%d served, %d refused, %d closed", served, told, shut)
+	t.Logf("%d served, %d refused, %d closed", served, turnedAway, shut)
 	assert.Positive(t, served)
 	assert.LessOrEqual(t, served, descriptors-1000)
-	assert.Positive(t, told)
+	assert.Positive(t, turnedAway)
 }
 
 // statusOf asks on a connection for the time and returns the answer's status, 0 when the gateway has closed it.

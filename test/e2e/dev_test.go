@@ -91,10 +91,10 @@ func checkDev(s *stack, c *crowd) {
 	checked := 0
 	ops := c.purchases()
 	for i := range ops {
-		if told := ops[i].Order(); told.Order != "" {
+		if shown := ops[i].Order(); shown.Order != "" {
 			checked++
-			got := s.operate("GET", "/admin/v1/orders/"+told.Order, nil)
-			require.Equal(s.t, 200, got.status, "%s %s is lost", told.Status, told.Order)
+			got := s.operate("GET", "/admin/v1/orders/"+shown.Order, nil)
+			require.Equal(s.t, 200, got.status, "%s %s is lost", shown.Status, shown.Order)
 			decoded := got.json(s)
 			require.Equal(s.t, "confirmed", decoded["status"], "%s", got.body)
 			require.Equal(s.t, ops[i].Buyer, decoded["buyer_id"])

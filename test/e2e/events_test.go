@@ -51,14 +51,14 @@ func (s *stack) listen() *listener {
 	go func() {
 		defer close(ended)
 		for ctx.Err() == nil {
-			client.PollFetches(ctx).EachRecord(l.hear)
+			client.PollFetches(ctx).EachRecord(l.add)
 		}
 	}()
 	s.t.Cleanup(func() { cancel(); <-ended; client.Close() })
 	return l
 }
 
-func (l *listener) hear(record *kgo.Record) {
+func (l *listener) add(record *kgo.Record) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.arrivals++
@@ -86,15 +86,15 @@ func (l *listener) hear(record *kgo.Record) {
 	l.order[id] = append(l.order[id], status)
 }
 
-// heard returns what has arrived for an order.
-func (l *listener) heard(id string) []string {
+// statuses returns the statuses in the events of an order so far.
+func (l *listener) statuses(id string) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return append([]string(nil), l.order[id]...)
 }
 
-// told waits until the events of every order reach its present status, and compares the statuses on the way.
-func (l *listener) told(db *sql.DB) {
+// complete waits until the events of every order reach its present status, and compares the statuses on the way.
+func (l *listener) complete(db *sql.DB) {
 	t := l.s.t
 	t.Helper()
 	rows, err := db.Query("SELECT order_id, status FROM orders")
@@ -111,9 +111,9 @@ func (l *listener) told(db *sql.DB) {
 		default:
 			want = append(want, status)
 		}
-		require.Eventually(t, func() bool { return len(l.heard(id)) >= len(want) }, 30*time.Second, 20*time.Millisecond,
+		require.Eventually(t, func() bool { return len(l.statuses(id)) >= len(want) }, 30*time.Second, 20*time.Millisecond,
 			"order %s %s", id, status)
-		require.Equal(t, want, l.heard(id), "order %s", id)
+		require.Equal(t, want, l.statuses(id), "order %s", id)
 	}
 	require.NoError(t, rows.Err())
 	l.mu.Lock()
@@ -162,7 +162,7 @@ func TestEventsOfEveryOrder(t *testing.T) {
 		require.NoError(t, db.QueryRow("SELECT COUNT(*) FROM orders WHERE due_at <= NOW(3)").Scan(&due))
 		return due == 0
 	}, 40*time.Second, 50*time.Millisecond)
-	shop.told(db)
+	shop.complete(db)
 	t.Log("events:", len(shop.latest), "records:", shop.arrivals)
 	paid := shop.latest[ops[0].Order().Order+":paid"]
 	assert.Equal(t, "pay-0", paid.Data["payment_id"])
@@ -186,8 +186,8 @@ func TestEventsOfRefusedOrders(t *testing.T) {
 		Bucket: sale.Bucket{Sale: "rush", SKU: "phone"}, Epoch: 0, Sequence: 1, BatchID: id, CreatedMS: time.Now().UnixMilli(),
 		Orders: []sale.RecordOrder{{OrderID: id, Quantity: 1, Buyer: "late"}},
 	}))
-	require.Eventually(t, func() bool { return len(shop.heard(id.String())) > 0 }, 20*time.Second, 20*time.Millisecond)
-	shop.told(s.DB())
+	require.Eventually(t, func() bool { return len(shop.statuses(id.String())) > 0 }, 20*time.Second, 20*time.Millisecond)
+	shop.complete(s.DB())
 	assert.Equal(t, "fenced", shop.latest[id.String()+":refused"].Data["reason"])
 }
 
@@ -214,7 +214,7 @@ func TestEventsWaitForKafka(t *testing.T) {
 	kafka.Start()
 	s.waitingEvents(0)
 	shop := s.listen()
-	shop.told(s.DB())
+	shop.complete(s.DB())
 	s.audit("rush")
 }
 

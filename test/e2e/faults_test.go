@@ -55,16 +55,16 @@ func duringOutage(c *crowd, stop, start func()) (away []history.Op) {
 		defer close(ended)
 		c.paced(perSecond, "phone", end)
 	}()
-	c.heard(lead)
+	c.waitAnswers(lead)
 	stop()
 	from := time.Now()
 	<-time.After(outage) // the length of the outage is what is tested
 	until := time.Now()
 	start()
 	back := time.Now()
-	require.Eventually(c.s.t, func() bool { return c.said("queued", back) }, 20*time.Second, 50*time.Millisecond,
+	require.Eventually(c.s.t, func() bool { return c.answeredSince("queued", back) }, 20*time.Second, 50*time.Millisecond,
 		"no purchase is answered queued again")
-	c.heard(c.Out.Ended() + lead)
+	c.waitAnswers(c.Out.Ended() + lead)
 	close(end)
 	<-ended
 	for _, op := range c.purchases() {

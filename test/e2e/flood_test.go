@@ -93,8 +93,8 @@ func (s *stack) flood(token string) (stop func() (answered, refused int64)) {
 	for range floodConnections {
 		all.Go(func() {
 			c, err := buyers.Dial(s.Gateways[0].Buyers)
-			told := sync.OnceFunc(first.Done)
-			defer told()
+			firstDone := sync.OnceFunc(first.Done)
+			defer firstDone()
 			for err == nil && !over.Load() {
 				var status int
 				if status, _, _, err = c.Exchange(request); status == 200 {
@@ -102,7 +102,7 @@ func (s *stack) flood(token string) (stop func() (answered, refused int64)) {
 				} else if status == 429 {
 					refused.Add(1)
 				}
-				told()
+				firstDone()
 			}
 			if err != nil {
 				faults <- err

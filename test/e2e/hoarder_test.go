@@ -58,9 +58,9 @@ func slowsNobody(t *testing.T, limit, presses int) {
 	assert.LessOrEqual(t, loud, 2*quiet)
 
 	s.rules(object{"grief": object{"unpaid": 0}, "buyer": nil})
-	told := s.hoard("bert", presses)
-	t.Logf("without the limit of a buyer, the answers: %v", told)
-	assert.Positive(t, told["too_many_cancellations"])
+	answers := s.hoard("bert", presses)
+	t.Logf("without the limit of a buyer, the answers: %v", answers)
+	assert.Positive(t, answers["too_many_cancellations"])
 	for _, buyer := range []string{"anna", "bert"} {
 		value, _ := redis.MustDo(t, "HGET", s.Name+":{rush:phone:0}:buyers", buyer).(string)
 		assert.NotEmpty(t, value, buyer)
@@ -129,7 +129,7 @@ func (s *stack) others(name string, meanwhile func()) time.Duration {
 // hoard has one buyer press with so many requests at once and cancel every order, and counts the answers to the presses.
 func (s *stack) hoard(buyer string, presses int) map[string]int {
 	var mu sync.Mutex
-	told := map[string]int{}
+	answers := map[string]int{}
 	until := time.Now().Add(*flagHoard)
 	var all sync.WaitGroup
 	for range presses {
@@ -137,7 +137,7 @@ func (s *stack) hoard(buyer string, presses int) map[string]int {
 			for time.Now().Before(until) {
 				status, code, order := s.send("POST", ask{}.path(), buyer)
 				mu.Lock()
-				told[code]++
+				answers[code]++
 				mu.Unlock()
 				for status == 202 && time.Now().Before(until) { // until the order is confirmed and can be cancelled
 					if cancelled, _, _ := s.send("DELETE", ask{}.path()+"/"+order, buyer); cancelled == 200 {
@@ -148,7 +148,7 @@ func (s *stack) hoard(buyer string, presses int) map[string]int {
 		})
 	}
 	all.Wait()
-	return told
+	return answers
 }
 
 var hoardClient = &http.Client{

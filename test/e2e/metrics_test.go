@@ -54,16 +54,16 @@ func checkMetrics(s *stack, c *crowd) {
 		assertNamed(s, values, "flashsale_build_info", "flashsale_http_request_duration_seconds_count",
 			"flashsale_batch_orders_count")
 	}
-	heard := map[string]float64{}
+	answers := map[string]float64{}
 	ops := c.purchases()
 	for i := range ops {
 		code := ops[i].Word()
 		if ops[i].Status == http.StatusOK {
 			code = sale.OutcomeReplayed.String()
 		}
-		heard[code]++
+		answers[code]++
 	}
-	for code, n := range heard {
+	for code, n := range answers {
 		assert.Equal(s.t, n, counted[code], "answers %s and their metric", code)
 	}
 	checkSettleMetrics(s)

@@ -14,7 +14,7 @@ func TestMovesHoldAtEveryGateway(t *testing.T) {
 	for round := range 5 {
 		id := fmt.Sprintf("sale-%d", round)
 		s.create(id, lasting(phone(100)))
-		hears := func(verb, code string) {
+		answers := func(verb, code string) {
 			t.Helper()
 			began := time.Now()
 			s.move(id, verb)
@@ -29,10 +29,10 @@ func TestMovesHoldAtEveryGateway(t *testing.T) {
 			}
 			t.Logf("%s took %s", verb, took)
 		}
-		hears("preload", "not_started")
-		hears("open", "")
-		hears("pause", "paused")
-		hears("resume", "")
-		hears("close", "sale_ended")
+		answers("preload", "not_started")
+		answers("open", "")
+		answers("pause", "paused")
+		answers("resume", "")
+		answers("close", "sale_ended")
 	}
 }

@@ -389,17 +389,17 @@ func refuseCancelled(s *stack) {
 	id := named(s)
 	s.open(id, lasting(phone(1)))
 	var answer reply
-	hears := func(word string) {
+	answers := func(word string) {
 		require.Eventually(s.t, func() bool {
 			answer = s.buy(ask{sale: id, buyer: "b"})
 			return strings.Contains(string(answer.body), word)
 		}, 10*time.Second, 20*time.Millisecond, word)
 	}
 	for range 3 {
-		hears(`"queued"`)
+		answers(`"queued"`)
 		require.Equal(s.t, 200, s.cancel(s.becomes(s.ordered(answer, 202), "b", "confirmed"), "b").status)
 	}
-	hears(`"too_many_cancellations"`)
+	answers(`"too_many_cancellations"`)
 	problem := s.refused(answer, 409, "too_many_cancellations", "limit", "unpaid")
 	assert.EqualValues(s.t, 3, problem["limit"])
 	assert.EqualValues(s.t, 3, problem["unpaid"])

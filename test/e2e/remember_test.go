@@ -32,7 +32,7 @@ func (s *stack) remembered(id, payment string) {
 func TestPaidBeforeTheRow(t *testing.T) {
 	kafka := harness.Kafka(t)
 	s := newStack(t, servers{Kafka: kafka}).run(2, 1)
-	heard := s.listen()
+	events := s.listen()
 	rules, ttl := lasting(phone(10)), 30
 	rules.PaymentTTL = &ttl
 	s.open("rush", rules)
@@ -70,9 +70,9 @@ func TestPaidBeforeTheRow(t *testing.T) {
 	assert.Equal(t, "pay-winner", s.refused(s.pay(queued.OrderID, "pay-other"), 409, "already_paid", "payment_id")["payment_id"])
 	late := s.becomes(unpaid, "sleeper", "confirmed")
 	assert.GreaterOrEqual(t, parseTime(t, late.PayBy).Sub(parseTime(t, late.UpdatedAt)), time.Duration(ttl)*time.Second)
-	require.Eventually(t, func() bool { return len(heard.heard(queued.OrderID)) == 2 }, 20*time.Second, 20*time.Millisecond)
-	assert.Equal(t, []string{"confirmed", "paid"}, heard.heard(queued.OrderID))
-	assert.Equal(t, []string{"confirmed", "paid"}, heard.heard(held.OrderID))
+	require.Eventually(t, func() bool { return len(events.statuses(queued.OrderID)) == 2 }, 20*time.Second, 20*time.Millisecond)
+	assert.Equal(t, []string{"confirmed", "paid"}, events.statuses(queued.OrderID))
+	assert.Equal(t, []string{"confirmed", "paid"}, events.statuses(held.OrderID))
 	s.audit("rush")
 }
 
@@ -91,10 +91,10 @@ func TestAuditWithDeadLetters(t *testing.T) {
 		}
 		return id != ""
 	}, 20*time.Second, 200*time.Millisecond)
-	said := s.Succeed("audit", "rush")
-	assert.Contains(t, strings.Join(strings.Fields(said), " "), "rush phone 10 8 1 1 0 0 yes",
+	printed := s.Succeed("audit", "rush")
+	assert.Contains(t, strings.Join(strings.Fields(printed), " "), "rush phone 10 8 1 1 0 0 yes",
 		"loaded, available, in flight, settled")
-	assert.NotContains(t, said, "violated")
+	assert.NotContains(t, printed, "violated")
 	assert.Equal(t, "dead_letter", s.shown(poisoned.OrderID)["reason"])
 	s.remembered(poisoned.OrderID, "pay-poison")
 	s.exec(s.DB(), "ALTER TABLE orders DROP CONSTRAINT no_poison")

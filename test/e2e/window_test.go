@@ -99,14 +99,14 @@ func TestPauseAndResume(t *testing.T) {
 		c.paced(2_000, "phone", end)
 	}()
 	for round := range 3 {
-		c.heard(c.Out.Ended() + 500)
+		c.waitAnswers(c.Out.Ended() + 500)
 		s.move("rush", "pause")
 		paused := time.Now()
 		for _, g := range s.Gateways {
 			s.eventuallyState(g, "rush", "paused")
 		}
 		assert.Less(t, time.Since(paused), time.Second, "round %d: every gateway answers so within a second", round)
-		c.heard(c.Out.Ended() + 500)
+		c.waitAnswers(c.Out.Ended() + 500)
 		resuming := time.Now()
 		s.move("rush", "resume")
 		resumed := time.Now()

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// Ports lie below the range from which Linux takes the ports of outgoing connections: a client that dials a dead server
+// Ports are below the range from which Linux takes the ports of outgoing connections: a client that dials a dead server
 // again and again may otherwise be given that very port, connect to itself, and keep the server from coming back.
 const (
 	lowestPort  = 12_000

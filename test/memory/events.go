@@ -14,11 +14,11 @@ const maxEventRows = 100
 // orders, unless the first event alone has more, and no order twice.
 func (d *Database) OrderEvents(ctx context.Context, maxOrders int) ([]sale.OrderEvent, error) {
 	return call(ctx, d, "OrderEvents", func() ([]sale.OrderEvent, error) {
-		told := []sale.OrderEvent{}
+		events := []sale.OrderEvent{}
 		named := map[sale.OrderID]bool{}
 		for _, e := range d.t.Events[:min(maxEventRows, len(d.t.Events))] {
 			again := slices.ContainsFunc(e.Orders, func(id sale.OrderID) bool { return named[id] })
-			if again || (len(told) > 0 && len(named)+len(e.Orders) > maxOrders) {
+			if again || (len(events) > 0 && len(named)+len(e.Orders) > maxOrders) {
 				break
 			}
 			event := sale.OrderEvent{ID: e.ID, Orders: make([]sale.Order, len(e.Orders))}
@@ -26,9 +26,9 @@ func (d *Database) OrderEvents(ctx context.Context, maxOrders int) ([]sale.Order
 				named[id] = true
 				event.Orders[i] = asItWas(d.t.Orders[id].Order, &e)
 			}
-			told = append(told, event)
+			events = append(events, event)
 		}
-		return told, nil
+		return events, nil
 	})
 }
 

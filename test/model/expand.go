@@ -74,8 +74,8 @@ func (x *expansion) followed(state State, words []string) (end State, labels []s
 	return state, labels, nil
 }
 
-// retold takes steps by their numbers and returns their labels.
-func (x *expansion) retold(state State, steps []uint16) (labels []string) {
+// relabelled takes steps by their numbers and returns their labels.
+func (x *expansion) relabelled(state State, steps []uint16) (labels []string) {
 	x.tracing = true
 	defer func() { x.tracing = false }()
 	for _, step := range steps {

@@ -32,7 +32,7 @@ type walker struct {
 func Walk(s Setup, walks Walks) Result {
 	w := &walker{expansion: newExpansion(&s), chance: rand.New(rand.NewPCG(walks.Seed, 0))}
 	began := time.Now()
-	first, told, err := w.followed(s.start(), s.After)
+	first, labels, err := w.followed(s.start(), s.After)
 	if err != nil {
 		return Result{Broken: Broken("what the setup begins after cannot happen: " + err.Error())}
 	}
@@ -43,7 +43,7 @@ func Walk(s Setup, walks Walks) Result {
 		w.walk(first)
 	}
 	if w.result.Broken != "" {
-		w.result.Trace = append(told, w.retold(first, w.steps)...)
+		w.result.Trace = append(labels, w.relabelled(first, w.steps)...)
 	}
 	w.result.Cut, w.result.Took = w.cut, time.Since(began)
 	return w.result

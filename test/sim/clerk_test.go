@@ -33,7 +33,7 @@ func ask[T any](ctx context.Context, c clerk, what string, do func(context.Conte
 // databasePatience is the time-out of the connections to the database.
 const databasePatience = 10 * time.Second
 
-func (c clerk) tell(ctx context.Context, what string, do func(context.Context, *database) error) error {
+func (c clerk) run(ctx context.Context, what string, do func(context.Context, *database) error) error {
 	_, err := ask(ctx, c, what, func(ctx context.Context, d *database) (struct{}, error) { return struct{}{}, do(ctx, d) })
 	return err
 }
@@ -75,7 +75,7 @@ func (c clerk) BucketCounters(ctx context.Context, buckets []sale.Bucket) ([]sal
 }
 
 func (c clerk) ReportLoss(ctx context.Context, bucket sale.Bucket, epoch int64, reason string) error {
-	return c.tell(ctx, "report-loss", func(ctx context.Context, d *database) error {
+	return c.run(ctx, "report-loss", func(ctx context.Context, d *database) error {
 		return d.ReportLoss(ctx, bucket, epoch, reason)
 	})
 }
@@ -87,7 +87,7 @@ func (c clerk) AcquireLease(ctx context.Context, name, holder string, ttl time.D
 }
 
 func (c clerk) ReleaseLease(ctx context.Context, name, holder string) error {
-	return c.tell(ctx, "lease", func(ctx context.Context, d *database) error { return d.ReleaseLease(ctx, name, holder) })
+	return c.run(ctx, "lease", func(ctx context.Context, d *database) error { return d.ReleaseLease(ctx, name, holder) })
 }
 
 func (c clerk) LeaseNode(ctx context.Context, holder string, ttl time.Duration) (sale.NodeLease, error) {
@@ -97,7 +97,7 @@ func (c clerk) LeaseNode(ctx context.Context, holder string, ttl time.Duration) 
 }
 
 func (c clerk) RenewNode(ctx context.Context, l sale.NodeLease, highWaterMS int64, ttl time.Duration) error {
-	return c.tell(ctx, "node", func(ctx context.Context, d *database) error { return d.RenewNode(ctx, l, highWaterMS, ttl) })
+	return c.run(ctx, "node", func(ctx context.Context, d *database) error { return d.RenewNode(ctx, l, highWaterMS, ttl) })
 }
 
 func (c clerk) Settle(ctx context.Context, deliveries []sale.Delivery) (sale.Settlement, error) {
@@ -107,7 +107,7 @@ func (c clerk) Settle(ctx context.Context, deliveries []sale.Delivery) (sale.Set
 }
 
 func (c clerk) AddDeadLetter(ctx context.Context, letter sale.DeadLetter) error {
-	return c.tell(ctx, "dead-letter", func(ctx context.Context, d *database) error { return d.AddDeadLetter(ctx, letter) })
+	return c.run(ctx, "dead-letter", func(ctx context.Context, d *database) error { return d.AddDeadLetter(ctx, letter) })
 }
 
 func (c clerk) Positions(ctx context.Context) ([]sale.Position, error) {
@@ -121,7 +121,7 @@ func (c clerk) Outbox(ctx context.Context, maxRows int) ([]sale.OutboxRow, error
 }
 
 func (c clerk) OutboxDone(ctx context.Context, applied []sale.Applied) error {
-	return c.tell(ctx, "outbox-done", func(ctx context.Context, d *database) error { return d.OutboxDone(ctx, applied) })
+	return c.run(ctx, "outbox-done", func(ctx context.Context, d *database) error { return d.OutboxDone(ctx, applied) })
 }
 
 func (c clerk) ExpireOrders(ctx context.Context, limit int) (int, error) {

@@ -78,7 +78,7 @@ func (c *crowd) live(buyer string, chance *chance) {
 		}
 		quantity := chance.between(1, c.world.shape.limit)
 		var impatient sync.WaitGroup
-		if key != "" && chance.one(6) { // both thumbs
+		if key != "" && chance.one(6) { // two presses at once
 			impatient.Go(func() { c.insist(buyer, key, quantity, newChance(c.world.seed, buyer+key)) })
 		}
 		p := c.insist(buyer, key, quantity, chance)

@@ -167,8 +167,8 @@ func (j *judge) grieved() {
 		if p.Outcome == sale.OutcomeTooManyCancellations && !p.perhaps {
 			j.counter.count("buyers: refused after cancellations", 1)
 			if p.Limit < 1 || p.Unpaid < p.Limit || p.Unpaid > ended[p.buyer] {
-				j.watch.fault("%s heard of %d orders too many, %d cancelled or expired, and has %d", p.buyer, p.Limit, p.Unpaid,
-					ended[p.buyer])
+				j.watch.fault("%s was refused with %d cancelled or expired orders of at most %d, but has %d", p.buyer, p.Unpaid,
+					p.Limit, ended[p.buyer])
 			}
 		}
 	}

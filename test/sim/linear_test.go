@@ -25,19 +25,19 @@ const (
 type answers struct {
 	check.Exact
 	world  *world
-	told   map[sale.OrderID]bool
+	shown  map[sale.OrderID]bool
 	stored memory.Tables
 }
 
 func answersOf(w *world, c *crowd) *answers {
-	a := &answers{world: w, told: map[sale.OrderID]bool{}, stored: w.database.Snapshot()}
+	a := &answers{world: w, shown: map[sale.OrderID]bool{}, stored: w.database.Snapshot()}
 	for _, p := range c.presses {
 		if !p.perhaps {
-			a.heard(p)
+			a.answer(p)
 		}
 	}
 	for id, t := range w.watch.of {
-		if !a.told[id] { // taken without an answer
+		if !a.shown[id] { // taken without an answer
 			a.Takes(t.Buyer, id.String(), t.Quantity, t.at, t.at)
 		}
 		a.givenBack(id, t, c)
@@ -45,11 +45,11 @@ func answersOf(w *world, c *crowd) *answers {
 	return a
 }
 
-func (a *answers) heard(p *press) {
+func (a *answers) answer(p *press) {
 	switch p.Outcome {
 	case sale.OutcomeQueued, sale.OutcomeHeld:
 		a.Takes(p.buyer, p.OrderID.String(), p.quantity, p.called, p.returned)
-		a.told[p.OrderID] = true
+		a.shown[p.OrderID] = true
 	case sale.OutcomeReplayed:
 		a.Has(p.buyer, p.OrderID.String(), p.quantity, p.called, p.returned)
 	case sale.OutcomeSoldOut:
