@@ -43,7 +43,7 @@ func TestEverySeededBugIsCaught(t *testing.T) {
 	t.Logf("%d bugs:\n%s", len(Bugs()), strings.Join(caught.lines, "\n"))
 }
 
-// TestHooks: what takes hold of the engine does so where and when it is told, which only a build of the fault tests shows.
+// TestHooks runs the tests of the fault hooks, which need a build with the tag `faults`.
 func TestHooks(t *testing.T) {
 	lab := &Lab{Root: harness.Root(t), Dir: t.TempDir()}
 	require.NoError(t, lab.Compile([]string{"faults"}))
@@ -51,7 +51,7 @@ func TestHooks(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// innocents joins all checks of a package with the same flags: what has to pass when there is no bug.
+// innocents joins all checks of a package with the same flags, which have to pass without a bug.
 func innocents(all []Bug) []Check {
 	var joined []Check
 	for _, b := range all {

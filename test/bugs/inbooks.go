@@ -21,7 +21,7 @@ var bookBugs = []Bug{
 		Checks: []Check{check("store", "^TestForkSettlesAndClosesTheBucket$")},
 	},
 	{
-		Name: "duplicate-not-whole", What: "a marker passes for orders that came under its identity later",
+		Name: "duplicate-not-whole", What: "a marker covers orders that were added under its identity later",
 		Seeds: []Replacement{
 			before("ledger/state.go", `for i := range batch.Orders {`, `if faults.Bug("duplicate-not-whole") { return true }`),
 		},

@@ -11,7 +11,7 @@ var gatewayBugs = []Bug{
 		Checks: []Check{check("gateway", "^TestLatchClosesByTheVerdictAndOpensWhenStockIsBack$")},
 	},
 	{
-		Name: "pause-not-applied", What: "pause is answered before Redis knows it",
+		Name: "pause-not-applied", What: "pause is answered before Redis has it",
 		Seeds: []Replacement{
 			instead("admin/moves.go", `if s.State == sale.StateDraft {`,
 				`if s.State == sale.StateDraft || s.State == sale.StatePaused && faults.Bug("pause-not-applied") {`),
@@ -19,7 +19,7 @@ var gatewayBugs = []Bug{
 		Checks: []Check{check("admin", "^TestMovesFollowTheStates$")},
 	},
 	{
-		Name: "cancel-foreign-order", What: "a buyer cancels somebody else's order",
+		Name: "cancel-foreign-order", What: "a buyer cancels the order of another buyer",
 		Seeds: []Replacement{
 			instead("gateway/orders.go", `return row.BuyerID == r.buyer && row.Sale`,
 				`return (row.BuyerID == r.buyer || faults.Bug("cancel-foreign-order")) && row.Sale`),

@@ -34,7 +34,8 @@ var reserveBugs = []Bug{
 	},
 	{
 		Name: "give-back-on-timeout", What: "units are given back when Kafka is slow",
-		Seeds: []Replacement{after("reserve/publication.go", `w.queue.patience.timedOut()`, `if faults.Bug("give-back-on-timeout") {
+		Seeds: []Replacement{after("reserve/publication.go", `w.queue.patience.timedOut()`,
+			`if faults.Bug("give-back-on-timeout") {
 	units := int64(0)
 	for _, i := range p.indexes {
 		units += int64(w.batch[i].purchase.Quantity)
@@ -69,7 +70,8 @@ var reserveBugs = []Bug{
 	{
 		Name: "sold-out-unverified", What: "units on their way between buckets are overlooked",
 		Seeds: []Replacement{
-			after("reserve/skusnapshot.go", `func (s *skuSnapshot) moving() bool {`, `if faults.Bug("sold-out-unverified") { return false }`),
+			after("reserve/skusnapshot.go", `func (s *skuSnapshot) moving() bool {`,
+				`if faults.Bug("sold-out-unverified") { return false }`),
 		},
 		Checks: []Check{check("reserve", "^TestUnitsOnTheirWayAreNotSoldOut$")},
 	},

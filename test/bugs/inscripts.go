@@ -97,7 +97,7 @@ var scriptBugs = []Bug{
 		Checks: []Check{check("recovery", "^TestOutboxApplierAppliesInTheRowsEpochOnly$")},
 	},
 	{
-		Name: "release-of-unknown-order", What: "an order that Redis does not know gives units back",
+		Name: "release-of-unknown-order", What: "an order that Redis does not have gives units back",
 		Seeds: []Replacement{
 			instead("scripts/release.lua", `if not entries then return answer('fenced', 'order') end`, `entries = entries or ''`),
 			instead("scripts/release.lua", `if not from then return answer('fenced', 'order') end`,

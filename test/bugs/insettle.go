@@ -22,7 +22,7 @@ var settleBugs = []Bug{
 		Checks: []Check{check("settle", "^TestRecordsThatCannotBeDecodedAreBuriedAndTheRestSettles$"), simulated()},
 	},
 	{
-		Name: "untold-partition-blocks", What: "a partition that Kafka does not tell keeps the others",
+		Name: "untold-partition-blocks", What: "a partition without an offset from Kafka blocks the others",
 		Seeds: []Replacement{
 			before("settle/starts.go", `known, late := map[int32]int64{}, false`,
 				`if faults.Bug("untold-partition-blocks") { patience.Stop() }`),
@@ -38,8 +38,9 @@ var settleBugs = []Bug{
 		Checks: []Check{check("events", "^TestEventsWaitForTheirTopicAndTheirDatabase$")},
 	},
 	{
-		// An attempt does not repeat the identity of the one before it: a commit whose answer was lost is then not recognised.
-		Name: "duplicate-redelivered-settled", What: "a record that comes again settles again",
+		// An attempt does not repeat the identity of the one before it, so a commit whose answer was lost is not
+		// recognised.
+		Name: "duplicate-redelivered-settled", What: "a record that is delivered again settles again",
 		Seeds: []Replacement{
 			after("settle/settling.go", "s.report(&done)\n\t\t\treturn nil\n\t\t}",
 				`if faults.Bug("duplicate-redelivered-settled") {

@@ -13,13 +13,13 @@ import (
 	"time"
 )
 
-// checkTimeout is for one check. None hangs under its bug: each waits for what does not come with a deadline of its own.
+// checkTimeout bounds one check. No check hangs under its bug: each wait has a deadline of its own.
 const checkTimeout = 2 * time.Minute
 
 // Lab holds the compiled tests of the packages under check.
 type Lab struct {
 	Root string // of the module
-	Dir  string // where the compiled tests lie
+	Dir  string // folder of the compiled tests
 	Bugs []Bug  // that they have
 }
 
@@ -46,12 +46,12 @@ func (l *Lab) Compile(packages []string) error {
 type Verdict struct {
 	Failed bool
 	By     string // the first test that failed
-	Says   string // the place of its first assertion that does not hold, and what that says
+	Says   string // the place and the text of its first failed assertion
 	Took   time.Duration
 }
 
-// Run runs a check with a bug, "" for none. A check that ends in any other way than Verdict knows is an error: a panic, a
-// server that does not answer or a test that is not there would prove nothing about a bug.
+// Run runs a check with a bug, "" for none. A check that ends in any other way than a Verdict covers is an error: a panic,
+// a server that does not answer or a missing test proves nothing about a bug.
 func (l *Lab) Run(c Check, bug string) (Verdict, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
 	defer cancel()
@@ -93,16 +93,16 @@ func read(output string, failed bool) (Verdict, error) {
 	if !failed {
 		return Verdict{}, nil
 	}
-	test, says := failedTest.FindStringSubmatch(output), assertion.FindStringSubmatch(output)
-	if says == nil {
-		says = simulation.FindStringSubmatch(output)
+	test, found := failedTest.FindStringSubmatch(output), assertion.FindStringSubmatch(output)
+	if found == nil {
+		found = simulation.FindStringSubmatch(output)
 	}
-	if test == nil || says == nil {
-		return Verdict{}, errors.New("no test says what does not hold")
+	if test == nil || found == nil {
+		return Verdict{}, errors.New("no test prints a failed assertion")
 	}
-	if strings.Contains(says[2], "Received unexpected error") {
-		return Verdict{}, fmt.Errorf("%s met an error: %s", says[1], says[2])
+	if strings.Contains(found[2], "Received unexpected error") {
+		return Verdict{}, fmt.Errorf("%s met an error: %s", found[1], found[2])
 	}
-	text, _, _ := strings.Cut(says[2], "Diff:")
-	return Verdict{Failed: true, By: test[1], Says: says[1] + ": " + spaces.ReplaceAllString(text, " ")}, nil
+	text, _, _ := strings.Cut(found[2], "Diff:")
+	return Verdict{Failed: true, By: test[1], Says: found[1] + ": " + spaces.ReplaceAllString(text, " ")}, nil
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestLab: a check that passes, one whose assertion does not hold, and what proves nothing.
+// TestLab: a check that passes, one whose assertion fails, and endings that prove nothing.
 func TestLab(t *testing.T) {
 	root := tree(t, "go.mod", "module m\n", "p/p_test.go", `package p
 
@@ -32,8 +32,8 @@ func TestOfAServer(t *testing.T) { t.Fatal("no redis-server") }
 	require.Equal(t, "TestBug", v.By)
 	require.Equal(t, "p_test.go:5: seed 7: undersold", v.Says)
 	for test, fault := range map[string]string{
-		"TestExits": "no test says", "TestPanics": "panic: seed 7",
-		"TestOfAServer": "no test says", "TestOther": "no tests to run",
+		"TestExits": "no test prints", "TestPanics": "panic: seed 7",
+		"TestOfAServer": "no test prints", "TestOther": "no tests to run",
 	} {
 		_, err = lab.Run(Check{Package: "p", Run: "^" + test + "$"}, "")
 		require.ErrorContains(t, err, fault, test)
@@ -44,12 +44,12 @@ func TestOfAServer(t *testing.T) { t.Fatal("no redis-server") }
 	require.ErrorContains(t, lab.Compile([]string{"p"}), "compile the tests of p")
 }
 
-// TestRead: the assertion that does not hold is found in what a test prints, and an error is no such thing.
+// TestRead: read finds the failed assertion in the output of a test; an error is not one.
 func TestRead(t *testing.T) {
-	printed := func(says string) string {
+	printed := func(message string) string {
 		return "--- FAIL: TestA (0.1s)\n    --- FAIL: TestA/b (0.1s)\n" +
 			"        a_test.go:7: \n            \tError Trace:\t/x/a_test.go:7\n" +
-			"            \tError:      \t" + says + "\n            \tTest:       \tTestA/b\nFAIL\n"
+			"            \tError:      \t" + message + "\n            \tTest:       \tTestA/b\nFAIL\n"
 	}
 	v, err := read(printed("Not equal: \n            \t            \texpected: 1\n            \t            \tactual  : 2"), true)
 	require.NoError(t, err)
@@ -93,12 +93,12 @@ func TestScript(t *testing.T) { if scripts.X != "return 1 + 1\n" { t.Fatal("seed
 	}}
 	lab := &Lab{Root: root, Dir: t.TempDir(), Bugs: []Bug{code, script, twice}}
 	require.NoError(t, lab.Compile([]string{"a"}))
-	for bug, says := range map[string]string{
+	for bug, message := range map[string]string{
 		"": "", "other": "", "open-guard": "a_test.go:5: seed 1: three", "wrong-sum": "a_test.go:7: seed 1: return 2 + 2",
 		"two-steps": "a_test.go:7: seed 1: return one + one",
 	} {
 		v, err := lab.Run(check("a", "."), bug)
 		require.NoError(t, err, bug)
-		require.Equal(t, says, v.Says, bug)
+		require.Equal(t, message, v.Says, bug)
 	}
 }

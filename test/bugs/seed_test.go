@@ -47,7 +47,7 @@ return n < 3
 	assert.Equal(t, "x\ny", after("f", "x", "y").New)
 }
 
-// TestAReplacementWithoutItsOnePlaceFails: and says which bug, which file and which text, for all that have none.
+// TestAReplacementWithoutItsOnePlaceFails names bug, file and text of every such replacement.
 func TestAReplacementWithoutItsOnePlaceFails(t *testing.T) {
 	root := tree(t, "a/a.go", guarded, "scripts/x.lua", "return 1\n", "scripts/scripts.go", "package scripts\n",
 		"a/c.go", "package a\n\nvar four = 4\n", "a/d_test.go", "package a\n\nvar four = 4\n")

@@ -21,8 +21,8 @@ const fewest = 54
 
 var asked = regexp.MustCompile(`faults\.Bug\("([^"]*)"\)`)
 
-// TestTableIsWhole: every bug has a name of its own, says what it does and is caught by something; what it changes in Go
-// asks for it and for no other bug.
+// TestTableIsWhole: every bug has a unique name, a description and a check; its Go replacements ask for this bug and for no
+// other.
 func TestTableIsWhole(t *testing.T) {
 	names := Names()
 	require.GreaterOrEqual(t, len(names), fewest)

@@ -17,8 +17,8 @@ type Target struct {
 	Until time.Time // from then on the crowd buys elsewhere
 }
 
-// Crowd is all that use a deployment: buyers, the shop, and the operator who pauses a sale now and then. Its history has
-// every question and answer.
+// Crowd is every client of a deployment: the buyers, the shop, and the operator, who pauses a sale now and then. Its
+// history records every question and answer.
 type Crowd struct {
 	*Deployment
 	Out         *history.Recorder
@@ -51,7 +51,7 @@ func (c *Crowd) Ask(with *Client, q history.Question) history.Op {
 	return op
 }
 
-// OnTaken calls do once, when so many purchases were answered 202. It has to be told before the crowd begins.
+// OnTaken calls do once, when the given number of purchases has been answered 202. Call it before the crowd starts.
 func (c *Crowd) OnTaken(purchases int64, do func()) { c.hooks[purchases] = do }
 
 // call runs a hook when the one before it is through: two that kill and restart the same process must not meet.

@@ -10,7 +10,7 @@ import (
 	"flashsale/test/buyers/history"
 )
 
-// enoughRefusals in a row, by buyers of every bucket, say that nothing is left.
+// After enoughRefusals sold_out answers in a row, to buyers of every bucket, the crowd takes the SKU for sold out.
 const (
 	enoughRefusals = 40
 	demandWithin   = 4 * time.Minute
@@ -18,12 +18,12 @@ const (
 
 // Demand lets fresh buyers press for one unit each until nothing is left of any SKU of a sale.
 func (c *Crowd) Demand(g Target, seed uint64) {
-	var everybody sync.WaitGroup
+	var buyers sync.WaitGroup
 	for i, sku := range g.SKUs {
 		random := rand.New(rand.NewPCG(seed, 1<<33+uint64(i)))
-		everybody.Go(func() { c.demand(g.Sale, sku, random) })
+		buyers.Go(func() { c.demand(g.Sale, sku, random) })
 	}
-	everybody.Wait()
+	buyers.Wait()
 }
 
 func (c *Crowd) demand(saleID, sku string, random *rand.Rand) {

@@ -11,7 +11,7 @@ func Of(s *stack.Stack) *Deployment {
 	return d
 }
 
-// Add adds a gateway that the deployment got later. Nobody may be asking meanwhile.
+// Add adds a gateway that was started later. No client may send requests meanwhile.
 func (d *Deployment) Add(p *stack.Process) {
 	d.Gateways = append(d.Gateways, Gateway{Buyers: p.Buyers, Operators: p.Operators})
 }

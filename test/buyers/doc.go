@@ -1,9 +1,8 @@
-// Package buyers is the crowd that every suite of whole processes sends: one client of the buyers' API, which writes what
-// it heard into a history (package history), and what a crowd does with it. Two behaviours exist: a rush presses a list of
-// purchases as fast as its connections carry them and repeats what an app repeats; a mingling crowd presses, looks up,
-// cancels and pays until it is told to end. The seed decides which buyer presses what; only the machine decides how presses
-// overlap.
+// Package buyers is the crowd of every suite that runs whole processes. It holds one client of the buyers' API, which
+// records questions and answers in a history (package history), and two kinds of crowd. A rush sends a list of purchases as
+// fast as its connections carry them and repeats those that an app repeats. A mingling crowd buys, reads, cancels and pays
+// until its context ends. The seed decides which buyer buys what; the scheduler decides which requests overlap.
 //
-// The package signs its tokens and speaks HTTP with the standard library alone, so the engine's reading of both is never
-// tested with the engine's own writing.
+// The package signs tokens and speaks HTTP with the standard library alone, so that no test checks the engine's parser with
+// the engine's own writer.
 package buyers

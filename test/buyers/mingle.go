@@ -13,24 +13,25 @@ import (
 // Size of a mingling crowd: small enough that the history of a SKU can be decided, and that the engine, its servers and the
 // suite have room on two cores.
 const (
-	thumbs     = 16
+	workers    = 16
 	thinkLeast = 10 * time.Millisecond
 	thinkMost  = 70 * time.Millisecond
 	population = 500 // buyers of a sale
 	remembered = 500 // orders that the crowd may read, cancel or pay
 )
 
-// known is an order that a buyer was told of.
+// known is an order that an answer has shown to its buyer.
 type known struct{ order, sale, sku, buyer string }
 
-// Mingle lets everybody act until ctx ends, then waits for the answers under way: buyers press, repeat what stayed open
-// under its key, look orders up, list and cancel them, the shop cancels and takes payments, the operator pauses and resumes.
+// Mingle runs the crowd until ctx ends, then waits for the answers under way. Buyers buy, repeat purchases of unknown
+// outcome under the same key, and read, list and cancel orders; the shop cancels and takes payments; the operator pauses
+// and resumes.
 func (c *Crowd) Mingle(ctx context.Context, seed uint64) {
-	var everybody sync.WaitGroup
-	for i := range thumbs {
+	var crowd sync.WaitGroup
+	for i := range workers {
 		random := rand.New(rand.NewPCG(seed, uint64(i)))
-		everybody.Go(func() {
-			t := &thumb{Crowd: c, random: random, client: c.NewClient()}
+		crowd.Go(func() {
+			t := &worker{Crowd: c, random: random, client: c.NewClient()}
 			defer t.client.Close()
 			for ctx.Err() == nil {
 				t.act()
@@ -38,16 +39,16 @@ func (c *Crowd) Mingle(ctx context.Context, seed uint64) {
 			}
 		})
 	}
-	everybody.Go(func() { c.operate(ctx, rand.New(rand.NewPCG(seed, thumbs))) })
-	everybody.Wait()
+	crowd.Go(func() { c.operate(ctx, rand.New(rand.NewPCG(seed, workers))) })
+	crowd.Wait()
 }
 
-// thumb is one worker of the crowd. It acts for many buyers, one after the other.
-type thumb struct {
+// worker is one worker of the crowd. It acts for many buyers, one after the other.
+type worker struct {
 	*Crowd
 	random *rand.Rand
 	client *Client
-	again  *history.Question // a press whose outcome is not known, to be repeated under its key
+	again  *history.Question // a purchase of unknown outcome, to be repeated under its key
 }
 
 func pause(ctx context.Context, d time.Duration) {
@@ -57,7 +58,7 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-func (t *thumb) act() {
+func (t *worker) act() {
 	if q := t.again; q != nil {
 		t.again = nil
 		if t.random.IntN(8) > 0 {
@@ -83,9 +84,9 @@ func (t *thumb) act() {
 	}
 }
 
-func (t *thumb) anyGateway() int { return t.random.IntN(len(t.Gateways)) }
+func (t *worker) anyGateway() int { return t.random.IntN(len(t.Gateways)) }
 
-func (t *thumb) buy() {
+func (t *worker) buy() {
 	g := t.Targets[t.random.IntN(len(t.Targets))]
 	if time.Now().After(g.Until) {
 		g = t.Targets[0]
@@ -100,7 +101,7 @@ func (t *thumb) buy() {
 }
 
 // press asks, and remembers what an app repeats.
-func (t *thumb) press(q history.Question) {
+func (t *worker) press(q history.Question) {
 	op := t.Ask(t.client, q)
 	if seen := op.Order(); seen.Order != "" {
 		t.remember(known{seen.Order, q.Sale, q.SKU, q.Buyer})
@@ -110,13 +111,13 @@ func (t *thumb) press(q history.Question) {
 	}
 }
 
-func (t *thumb) list() {
+func (t *worker) list() {
 	if k, ok := t.any(); ok {
 		t.Ask(t.client, history.Question{Verb: history.List, Sale: k.sale, SKU: k.sku, Buyer: k.buyer, Gateway: t.anyGateway()})
 	}
 }
 
-func (t *thumb) ofOrder(verb history.Verb) {
+func (t *worker) ofOrder(verb history.Verb) {
 	k, ok := t.any()
 	if !ok {
 		return
@@ -137,7 +138,7 @@ func (c *Crowd) remember(k known) {
 	c.orders = append(c.orders, k)
 }
 
-func (t *thumb) any() (known, bool) {
+func (t *worker) any() (known, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.orders) == 0 {

@@ -50,7 +50,7 @@ func TestAnOpenPressIsRepeatedWithItsKey(t *testing.T) {
 	g.answers = []reply{{http.StatusGatewayTimeout, `{"code":"unknown","status":504}`}, {http.StatusConflict,
 		`{"code":"sold_out","status":409}`}}
 	c := NewCrowd(g.deployment(2), &history.Recorder{})
-	person := &thumb{Crowd: c, random: rand.New(rand.NewPCG(2, 1)), client: c.NewClient()}
+	person := &worker{Crowd: c, random: rand.New(rand.NewPCG(2, 1)), client: c.NewClient()}
 	defer person.client.Close()
 	person.press(history.Question{Verb: history.Buy, Sale: "s", SKU: "a", Buyer: "b", Key: "k"})
 	for person.again != nil {

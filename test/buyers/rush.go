@@ -47,7 +47,7 @@ func (r Rush) Presses(seed uint64, gateways int) []history.Question {
 	return interleave(random, list, r.Buyers)
 }
 
-// interleave moves each repeat to a random place: also just before or beside its first, as an impatient thumb does.
+// interleave moves each repeat to a random place, which may be just before or beside its first, as with an impatient buyer.
 func interleave(random *rand.Rand, list []history.Question, firsts int) []history.Question {
 	for i := firsts; i < len(list); i++ {
 		j := random.IntN(i + 1)

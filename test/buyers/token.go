@@ -13,7 +13,8 @@ func Token(secret, buyer string, lasts time.Duration) string {
 	return Sign(secret, `{"alg":"HS256","typ":"JWT"}`, fmt.Sprintf(`{"sub":%q,"exp":%d}`, buyer, time.Now().Add(lasts).Unix()))
 }
 
-// Sign returns a JSON Web Token of a header and claims, signed with HMAC-SHA256 whatever the header says.
+// Sign returns a JSON Web Token of a header and claims, signed with HMAC-SHA256, also when the header names another
+// algorithm.
 func Sign(secret, header, claims string) string {
 	encode := base64.RawURLEncoding.EncodeToString
 	text := encode([]byte(header)) + "." + encode([]byte(claims))

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// Conn is one keep-alive HTTP/1.1 connection that costs a few microseconds a request, so that the crowd does not take
-// the processor away from what it presses. It also says exactly what was on the wire, which http.Client does not.
+// Conn is one keep-alive HTTP/1.1 connection. A request costs a few microseconds, so that the crowd leaves the processor to
+// the processes under test. Unlike http.Client it reports exactly whether a request was written and answered.
 type Conn struct {
 	net.Conn
 	reader *bufio.Reader
@@ -82,8 +82,9 @@ func (c *Conn) read() (status int, header map[string]string, body []byte, err er
 	return status, header, body, err
 }
 
-// stale reports whether the gateway has closed the connection since the last answer. Whatever is sent on such a connection
-// gets no answer, so a client that asks first opens a new one and keeps "no answer" for purchases that may have happened.
+// stale reports whether the gateway has closed the connection since the last answer. A request on such a connection gets no
+// answer; a client that checks first opens a new connection, so that "no answer" is left to purchases that may have
+// happened.
 func (c *Conn) stale() bool {
 	plain, is := c.Conn.(syscall.Conn)
 	if !is {

@@ -49,7 +49,7 @@ func playCase(t *testing.T, at stack.CrashPoint, number int) *outcome {
 func (s *story) judge(number int, begun time.Time) *outcome {
 	s.t.Helper()
 	require.NoError(s.t, s.crowd.Out.Close())
-	e, err := s.gather(s.sales, s.crowd.Out.Ops(), newWitness(s.books, s.sales))
+	e, err := s.collect(s.sales, s.crowd.Out.Ops(), newWitness(s.db, s.sales))
 	require.NoError(s.t, err)
 	e.Outages, e.Calm, e.Final, e.Waiting = s.outages, true, true, s.waiting()
 	o := &outcome{number: number, ops: len(e.Ops), codes: check.Codes(e.Ops), struck: s.struck(number)}
@@ -70,10 +70,10 @@ func (s *story) struck(number int) []struck {
 // waiting counts what is on its way out of the database, and the orders that Redis counts as journaled.
 func (s *story) waiting() map[string]int64 {
 	s.t.Helper()
-	waiting, err := gather.Waiting(context.Background(), s.books)
+	waiting, err := gather.Waiting(context.Background(), s.db)
 	require.NoError(s.t, err)
 	for k := range s.buckets() {
-		waiting["journaled orders"] += number(s.meta(k, "journaled")[0])
+		waiting["journaled orders"] += gather.Number(s.meta(k, "journaled")[0])
 	}
 	return waiting
 }

@@ -19,11 +19,11 @@ func TestMain(m *testing.M) { harness.Main(m) }
 var (
 	flagFaults = flag.Int("faults", 50, "faults to do at least")
 	flagKills  = flag.Int("kills", 50, "processes to kill at least")
-	flagSeed   = flag.Uint64("seed", 1, "where every chance comes from")
+	flagSeed   = flag.Uint64("seed", 1, "seed of every random choice")
 	flagBudget = flag.Duration("budget", 0, "begin no further round after this time (0: no bound)")
 	flagOnly   = flag.String("only", "", "do only the kinds of faults that begin with this")
 	flagBug    = flag.String("bug", "", "the seeded bug that our processes run with, to see it caught")
-	flagLong   = flag.Bool("long", false, "let stores stand still for up to two minutes, one of them in every round")
+	flagLong   = flag.Bool("long", false, "pause stores for up to two minutes, one of them in every round")
 )
 
 // TestFaults does a number of faults to real processes and checks every promise after each round of them. The table at

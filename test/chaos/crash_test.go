@@ -22,7 +22,7 @@ var (
 	crashParallel = flag.Int("crash.parallel", 8, "cases at once; they mostly wait")
 )
 
-// withPoints is the binary whose processes kill themselves where they are told.
+// withPoints is the binary with crash points.
 func withPoints() harness.Build { return harness.Build{Args: []string{"-tags", "faults"}} }
 
 // TestKilledAtEveryPoint does the faults "killed at crash point X", the first and the third time, for every point in the

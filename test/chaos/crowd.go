@@ -14,7 +14,7 @@ func (w *world) crowdOf(sales []*saleUnderTest, out *history.Recorder) *buyers.C
 	return buyers.NewCrowd(buyers.Of(w.Stack), out, targets...)
 }
 
-// target is the sale as a crowd knows it.
+// target returns the sale as a target of a crowd.
 func (s *saleUnderTest) target() buyers.Target {
 	g := buyers.Target{Sale: s.id, Limit: s.limit, Until: s.buyUntil}
 	for _, i := range s.items {

@@ -18,8 +18,8 @@ const (
 	lookEvery   = 20 * time.Millisecond
 )
 
-// doomed is a small deployment whose processes die at a crash point: one gateway, one settle process and a Redis of its own;
-// Kafka and the database are shared. What has died is started again without the point.
+// doomed is a small deployment whose processes die at a crash point: one gateway, one settle process and a Redis of its
+// own; Kafka and the database are shared. A process that died is started again without the point.
 type doomed struct {
 	*world
 	t       *testing.T
@@ -47,7 +47,7 @@ func newDoomed(t *testing.T, at stack.CrashPoint) *doomed {
 		d.mended()
 	}
 	require.Zero(t, migrated.Code, migrated.Stderr)
-	w.books = w.DB()
+	w.db = w.DB()
 	w.from = map[string]map[int32]int64{w.ordersTopic(): {0: 0, 1: 0}, w.eventsTopic(): {0: 0, 1: 0}} // they are new
 	w.NewGateway()
 	w.NewSettle()
@@ -65,7 +65,7 @@ func (d *doomed) start() {
 	}
 }
 
-// dies notes who died. From the moment at which everything was seen alive something is broken.
+// dies notes what died. The outage begins at the moment at which everything was last seen alive.
 func (d *doomed) dies(who string) {
 	d.died, d.death = who, len(d.outages)
 	d.outages = append(d.outages, check.Span{FromUS: d.alive.UnixMicro()})
@@ -87,7 +87,7 @@ func (d *doomed) mend() {
 		if p.Running() {
 			continue
 		}
-		require.True(d.t, p.Killed(), "%s ended by itself:\n%s", p.Name, ending(p.Stderr()))
+		require.True(d.t, p.Killed(), "%s ended by itself:\n%s", p.Name, harness.Tail(p.Stderr()))
 		d.dies(p.Name)
 		p.Armed = nil
 		p.Start()
@@ -107,7 +107,7 @@ func (d *doomed) ready() {
 func (d *doomed) await(what string, done func() bool) {
 	d.t.Helper()
 	require.True(d.t, d.within(healsWithin, done), "%s: not within %s\ngateway:\n%s\nsettle:\n%s", what, healsWithin,
-		ending(d.Gateways[0].Stderr()), ending(d.Settles[0].Stderr()))
+		harness.Tail(d.Gateways[0].Stderr()), harness.Tail(d.Settles[0].Stderr()))
 }
 
 func (d *doomed) within(most time.Duration, done func() bool) bool {
@@ -123,9 +123,6 @@ func (d *doomed) within(most time.Duration, done func() bool) bool {
 	}
 }
 
-// ending returns the last 3,000 bytes of a log, where a process says why it ended.
-func ending(log string) string { return log[max(0, len(log)-3000):] }
-
 // operate repeats an operator's request until it is answered with 200 or 201.
 func (d *doomed) operate(method, path, body string) {
 	d.t.Helper()
@@ -135,8 +132,8 @@ func (d *doomed) operate(method, path, body string) {
 	})
 }
 
-// insist runs a command until it ends otherwise than with the code that says that a server is away: on a machine that does
-// much else a broker is, for moments.
+// insist runs a command until its exit code is not the one for an unavailable server: on a loaded machine a broker is
+// unavailable for moments.
 func (d *doomed) insist(away int, run func() harness.Result) harness.Result {
 	d.t.Helper()
 	for began := time.Now(); ; <-time.After(lookEvery) {
@@ -161,7 +158,7 @@ func (d *doomed) diedOf(ended harness.Result) bool {
 func (d *doomed) count(query string, args ...any) int {
 	d.t.Helper()
 	var n int
-	require.NoError(d.t, d.books.QueryRow(query, args...).Scan(&n), query)
+	require.NoError(d.t, d.db.QueryRow(query, args...).Scan(&n), query)
 	return n
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -14,10 +13,10 @@ import (
 	"flashsale/test/check/gather"
 )
 
-// witness looks at the database while the faults go on, past every wire: which epochs live, which buckets are for sale,
-// how many units stand, and whether the engine paused a sale by itself.
+// witness reads the database during the faults, past every wire: epochs, open buckets, units of confirmed and paid orders,
+// and whether the engine paused a sale by itself.
 type witness struct {
-	books  *sql.DB
+	db     *sql.DB
 	sales  []any                     // ids
 	epochs map[check.EpochSeen]int64 // without its moment, to the first moment
 	peaks  map[[2]string]int64
@@ -26,8 +25,8 @@ type witness struct {
 	paused map[string]string    // sales that the engine paused, to its reason
 }
 
-func newWitness(books *sql.DB, sales []*saleUnderTest) *witness {
-	w := &witness{books: books, epochs: map[check.EpochSeen]int64{}, peaks: map[[2]string]int64{},
+func newWitness(db *sql.DB, sales []*saleUnderTest) *witness {
+	w := &witness{db: db, epochs: map[check.EpochSeen]int64{}, peaks: map[[2]string]int64{},
 		since: map[string]time.Time{}, paused: map[string]string{}}
 	for _, s := range sales {
 		w.sales = append(w.sales, s.id)
@@ -62,7 +61,7 @@ const (
 func (w *witness) look(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, witnessWithin)
 	defer cancel()
-	err := each(ctx, w.books, sqlBuckets, func(rows *sql.Rows) error {
+	err := each(ctx, w.db, sqlBuckets, func(rows *sql.Rows) error {
 		var s check.EpochSeen
 		var state string
 		if err := rows.Scan(&s.Sale, &s.SKU, &s.Bucket, &s.Epoch, &state); err != nil {
@@ -74,7 +73,7 @@ func (w *witness) look(ctx context.Context) {
 	if err != nil {
 		return
 	}
-	err = each(ctx, w.books, sqlUnits, func(rows *sql.Rows) error {
+	err = each(ctx, w.db, sqlUnits, func(rows *sql.Rows) error {
 		var id [2]string
 		var units int64
 		if err := rows.Scan(&id[0], &id[1], &units); err != nil {
@@ -86,7 +85,7 @@ func (w *witness) look(ctx context.Context) {
 	if err != nil {
 		return
 	}
-	_ = each(ctx, w.books, sqlReasons, func(rows *sql.Rows) error { // as with the others: the next look finds it
+	_ = each(ctx, w.db, sqlReasons, func(rows *sql.Rows) error { // as with the others: the next look finds it
 		var id, reason string
 		if err := rows.Scan(&id, &reason); err != nil {
 			return err
@@ -127,18 +126,18 @@ func each(ctx context.Context, db *sql.DB, query string, use func(*sql.Rows) err
 	return rows.Err()
 }
 
-// gather reads everything about some sales that are at rest.
-func (w *world) gather(sales []*saleUnderTest, ops []history.Op, seen *witness) (*check.Evidence, error) {
+// collect reads everything about some sales that are at rest.
+func (w *world) collect(sales []*saleUnderTest, ops []history.Op, seen *witness) (*check.Evidence, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), kafkaWithin)
 	defer cancel()
 	e := &check.Evidence{Sales: map[string]check.Sale{}, Ops: ops, Paused: seen.paused}
 	for _, s := range sales {
 		e.Sales[s.id] = s.forCheck()
-		rows, err := gather.Rows(ctx, w.books, s.id)
+		rows, err := gather.Rows(ctx, w.db, s.id)
 		if err != nil {
 			return nil, err
 		}
-		buckets, err := gather.Buckets(ctx, w.books, w.redis.primary, w.Name, s.id)
+		buckets, err := gather.Buckets(ctx, w.db, w.redis.primary, w.Name, s.id)
 		if err != nil {
 			return nil, err
 		}
@@ -160,13 +159,4 @@ func (w *world) gather(sales []*saleUnderTest, ops []history.Op, seen *witness) 
 		return nil, err
 	}
 	return e, w.readAll(w.eventsTopic(), func(r *kgo.Record) { e.Events = append(e.Events, gather.Event(r.Key, r.Value)) })
-}
-
-func number(value any) int64 {
-	text, _ := value.(string)
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		return 0 // absent: nothing of it
-	}
-	return n
 }

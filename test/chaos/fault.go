@@ -21,8 +21,8 @@ type fault struct {
 }
 
 // lane is a part of the deployment. Its faults never overlap, because healing one would heal the other. The mean gap
-// between two is what the part needs to do its work now and then. A lane whose faults close buckets mostly waits until
-// they are open again, so that there is something to break.
+// between two faults leaves the part some time to work. A lane whose faults close buckets usually waits until they are open
+// again, so that a fault hits a running sale.
 type lane struct {
 	gap    time.Duration
 	store  bool // whether it is a store, or the way to one
@@ -30,7 +30,7 @@ type lane struct {
 	faults []fault
 }
 
-// Faults of every kind that the suite knows. Weights: kills, which forget everything, come more often than the rest.
+// The faults of every kind. Weights: kills, after which a process remembers nothing, are more frequent than the rest.
 var lanes = []lane{
 	{1400 * time.Millisecond, false, false, []fault{
 		{kind: "gateway killed", weight: 14, kills: 1, begin: killed((*hand).gateway)},
@@ -78,14 +78,14 @@ var lanes = []lane{
 const noGateway = -1
 
 // plain is a deed that is not done to a gateway.
-func plain(heal func(), told string) deed { return deed{heal: heal, told: told, gateway: noGateway} }
+func plain(heal func(), text string) deed { return deed{heal: heal, text: text, gateway: noGateway} }
 
 // nothing is a deed that needs no healing.
-func nothing(told string) deed { return plain(func() {}, told) }
+func nothing(text string) deed { return plain(func() {}, text) }
 
 // done is a deed that is done to one of our processes.
-func done(p *stack.Process, heal func(), told string) deed {
-	d := plain(heal, told)
+func done(p *stack.Process, heal func(), text string) deed {
+	d := plain(heal, text)
 	if p.Operators != "" {
 		d.gateway = p.Number
 	}
@@ -155,8 +155,7 @@ func redisRewound(h *hand) deed {
 	return plain(p.primary.Start, fmt.Sprintf("by %d bytes", now-size))
 }
 
-// redisFailedOver lets the replica lag, kills the primary and promotes the replica. The old primary comes back as its
-// replica.
+// redisFailedOver lets the replica lag, kills the primary and promotes the replica. The old primary returns as its replica.
 func redisFailedOver(h *hand) deed {
 	p := h.w.redis
 	p.synced()
@@ -178,24 +177,24 @@ func (h *hand) lag() time.Duration {
 	return lag
 }
 
-// redisFailedBack promotes the lagging replica, sells there for a while, and goes back to the old primary, which still
-// has the script and the data of before: either it was told to replicate meanwhile, or it was only out of reach.
+// redisFailedBack promotes the lagging replica, sells there for a while, and goes back to the old primary, which still has
+// the script and the data of before: meanwhile it was either demoted to a replica or only unreachable.
 func redisFailedBack(h *hand) deed {
 	p := h.w.redis
 	p.synced()
 	lag := h.lag()
 	p.lead()
-	told := "that was out of reach"
+	text := "that was unreachable"
 	if demoted := h.random.IntN(2) == 0; demoted {
 		host, port := split(p.stream.Addr())
 		p.replica.MustDo(h.w.t, "REPLICAOF", host, port) // the wire is frozen: it keeps its data
-		told = "that was demoted"
+		text = "that was demoted"
 	}
 	return plain(func() {
 		p.replica.MustDo(h.w.t, "REPLICAOF", "NO", "ONE")
 		p.lead()
 		p.follow()
-	}, fmt.Sprintf("%s; the replica lagged by %s", told, lag))
+	}, fmt.Sprintf("%s; the replica lagged by %s", text, lag))
 }
 
 func (h *hand) broker() *harness.KafkaNode { return pick(h.random, h.w.kafka) }
@@ -245,16 +244,16 @@ func linked(mode link.Mode) func(*hand) deed {
 		wire := pick(h.random, h.w.wires.All)
 		delay := h.between(20*time.Millisecond, 300*time.Millisecond)
 		wire.Set(mode, delay)
-		told := wire.Name
+		text := wire.Name
 		if mode == link.Slow {
-			told += " by " + delay.String()
+			text += " by " + delay.String()
 		}
-		return plain(healWire(wire, h.random.IntN(2) == 0), told)
+		return plain(healWire(wire, h.random.IntN(2) == 0), text)
 	}
 }
 
-// healWire makes a wire good again. What is on a frozen or deaf one arrives then, or is lost with its connections: that
-// is where outcomes nobody knows come from.
+// healWire heals a wire. The bytes on a frozen or deaf wire then arrive or are lost with its connections, which produces
+// unknown outcomes.
 func healWire(wire *stack.Wire, lost bool) func() {
 	return func() {
 		if lost {

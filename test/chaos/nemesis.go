@@ -20,7 +20,7 @@ type nemesis struct {
 	w    *world
 	goal goal
 	only string // the kinds of faults to do begin with this
-	long bool   // whether stores stand still for as long as they may
+	long bool   // whether stores are paused for the longest times
 
 	mu  sync.Mutex
 	log []struck
@@ -36,10 +36,10 @@ type struck struct {
 	sold  bool          // something was
 }
 
-// deed is what a fault did: how it is healed, how it is told in the log, and the gateway that it hit, -1 for none.
+// deed is a fault that was done: how to heal it, its text in the log, and the gateway that it hit, -1 for none.
 type deed struct {
 	heal    func()
-	told    string
+	text    string
 	gateway int
 }
 
@@ -54,7 +54,7 @@ const (
 	recoveryUS    = 2_000_000 // what the checkers give the engine after a fault was healed
 )
 
-// possible is nil when the run can come to its end.
+// possible returns nil when the run can reach its goal.
 func (n *nemesis) possible() error {
 	kinds, killers := 0, 0
 	for _, l := range lanes {
@@ -126,7 +126,7 @@ func (n *nemesis) rage(round int, seed uint64, until time.Time) {
 	}
 	all.Wait()
 	if slices.Contains(done, false) {
-		n.w.t.FailNow() // what was wrong has been said
+		n.w.t.FailNow() // the faults are logged
 	}
 }
 
@@ -161,7 +161,7 @@ func (h *hand) strike(round int) {
 	d.heal()
 	healed := time.Now()
 	h.note(struck{fault: f, deed: d, round: round, span: check.Span{FromUS: from.UnixMicro(), ToUS: healed.UnixMicro()}})
-	h.w.t.Logf("%s %s %s (begun in %s, healed after %s)", from.UTC().Format("15:04:05.000"), f.kind, d.told,
+	h.w.t.Logf("%s %s %s (begun in %s, healed after %s)", from.UTC().Format("15:04:05.000"), f.kind, d.text,
 		begun.Sub(from).Round(time.Millisecond), healed.Sub(begun).Round(time.Millisecond))
 }
 
@@ -220,9 +220,9 @@ func spans(log []struck, epochs []check.EpochSeen) (outages, losses []check.Span
 // fencedWithin bounds how long a Redis that went back may take calls of the epoch that it went back to.
 const fencedWithinUS = 15_000_000
 
-// nextEpochs is when the last bucket came to a further epoch after a moment. A Redis that went back to an earlier epoch
-// takes what was sent in that epoch, or by a gateway that knows of no other, until a rebuild reaches it: those orders are
-// lost with the writes, and are refused.
+// nextEpochs returns when the last bucket began a further epoch after a moment. Until a rebuild reaches it, a Redis that
+// went back to an earlier epoch takes calls that were sent in that epoch or by a gateway with an old catalogue: those
+// orders are lost with the writes, or refused.
 func nextEpochs(epochs []check.EpochSeen, moment int64) (last int64) {
 	next := map[string]int64{}
 	for _, s := range epochs {

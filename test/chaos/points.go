@@ -14,14 +14,14 @@ import (
 	"strings"
 )
 
-// Point is one crash point and where it stands in the source.
+// Point is one crash point with its place in the source.
 type Point struct{ Name, Place string }
 
 var pointName = regexp.MustCompile(`^[a-z]+\.[a-z]+(-[a-z]+)*$`)
 
-// Points reads the crash points from all source files below a folder, sorted by name. A name that is no literal, has
-// another form than room.what-has-happened, or stands twice is an error: nobody could kill there, or nobody would know
-// where.
+// Points reads the crash points from all source files below a folder, sorted by name. A name that is not a literal, has
+// another form than room.what-has-happened, or appears twice is an error: no case could kill there, or the place would be
+// ambiguous.
 func Points(root string) ([]Point, error) {
 	var points []Point
 	set := token.NewFileSet()
@@ -52,7 +52,7 @@ func Points(root string) ([]Point, error) {
 	slices.SortFunc(points, func(a, b Point) int { return strings.Compare(a.Name, b.Name) })
 	for i := 1; i < len(points); i++ {
 		if points[i].Name == points[i-1].Name {
-			return nil, fmt.Errorf("crash point %s stands at %s and at %s", points[i].Name, points[i-1].Place, points[i].Place)
+			return nil, fmt.Errorf("crash point %s is at %s and at %s", points[i].Name, points[i-1].Place, points[i].Place)
 		}
 	}
 	return points, nil
@@ -77,7 +77,7 @@ func pointsOf(set *token.FileSet, file *ast.File) (points []Point, err error) {
 			err = fmt.Errorf("%s: a crash point without a literal name", place)
 			return true
 		}
-		name, _ := strconv.Unquote(literal.Value) // the parser accepted it; what is no string matches no name
+		name, _ := strconv.Unquote(literal.Value) // the parser accepted it; a literal of another type matches no name
 		if !pointName.MatchString(name) {
 			err = fmt.Errorf("%s: crash point %s is not named room.what-has-happened", place, literal.Value)
 		}

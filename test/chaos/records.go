@@ -116,8 +116,7 @@ func (w *world) readAll(topic string, each func(*kgo.Record)) error {
 	return nil
 }
 
-// delivered writes some records of the orders topic once more behind the last, as a producer does that did not hear the
-// acknowledgement.
+// delivered appends some records of the orders topic once more, as a producer does that missed the acknowledgement.
 func delivered(h *hand) deed {
 	ctx, cancel := context.WithTimeout(context.Background(), kafkaWithin)
 	defer cancel()

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"flashsale/test/check/gather"
 	"flashsale/test/harness"
 	"flashsale/test/stack"
 	"flashsale/test/stack/link"
@@ -46,14 +47,15 @@ func (p *redisPair) follow() {
 	p.replica.MustDo(p.w.t, "REPLICAOF", host, port)
 }
 
-// synced waits until the replica has everything that was written before the call; a failover before that would be one to
-// a node that is no replica, and would lose more than the lag.
+// synced waits until the replica has everything that was written before the call; an earlier failover would promote a node
+// that is not yet a replica, and would lose more than the lag.
 func (p *redisPair) synced() {
 	deadline := time.Now().Add(2 * time.Minute)
-	written := p.field(p.primary, "master_repl_offset")
+	written := gather.Number(p.primary.Info(p.w.t, "replication")["master_repl_offset"])
 	for {
-		behind := p.field(p.replica, "slave_repl_offset") - written
-		if p.info(p.replica, "master_link_status") == "up" && behind >= 0 {
+		replica := p.replica.Info(p.w.t, "replication")
+		behind := gather.Number(replica["slave_repl_offset"]) - written
+		if replica["master_link_status"] == "up" && behind >= 0 {
 			return
 		}
 		if time.Now().After(deadline) {
@@ -61,18 +63,6 @@ func (p *redisPair) synced() {
 		}
 		<-time.After(5 * time.Millisecond)
 	}
-}
-
-func (p *redisPair) field(s *harness.RedisServer, name string) int64 {
-	return number(p.info(s, name))
-}
-
-// info returns one line of what a server says about its replication, empty when it does not say it.
-func (p *redisPair) info(s *harness.RedisServer, name string) string {
-	info, _ := s.MustDo(p.w.t, "INFO", "replication").(string)
-	_, rest, _ := strings.Cut(info, "\n"+name+":")
-	value, _, _ := strings.Cut(rest, "\r")
-	return value
 }
 
 // lead makes the replica the primary and takes every client there.

@@ -51,7 +51,7 @@ func (w *world) play(n *nemesis, number int, seed uint64) *outcome {
 	for _, s := range sales {
 		w.open(s)
 	}
-	seen := newWitness(w.books, sales)
+	seen := newWitness(w.db, sales)
 	c := w.crowdOf(sales, recorder)
 	ctx, cancel := context.WithCancel(context.Background())
 	var everybody sync.WaitGroup
@@ -59,7 +59,7 @@ func (w *world) play(n *nemesis, number int, seed uint64) *outcome {
 	everybody.Go(func() { seen.run(ctx) })
 	n.rage(number, seed, begun.Add(rageFor))
 	w.healed()
-	unrest := w.reopened(tellWithin) // with the crowd still there: the sale goes on by itself
+	unrest := w.reopened(tellWithin) // while the crowd still runs: the sale continues by itself
 	unrest = append(unrest, n.stand(c, &hand{nemesis: n, random: rand.New(rand.NewPCG(seed, uint64(len(lanes))))}, number)...)
 	cancel()
 	everybody.Wait()
@@ -68,7 +68,7 @@ func (w *world) play(n *nemesis, number int, seed uint64) *outcome {
 	if err := recorder.Close(); err != nil {
 		w.t.Fatal(err)
 	}
-	evidence, err := w.gather(sales, recorder.Ops(), seen)
+	evidence, err := w.collect(sales, recorder.Ops(), seen)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func (w *world) until(otherwise string, within time.Duration, query string, args
 	deadline := time.Now().Add(within)
 	for {
 		var left int
-		err := w.books.QueryRow(query, args...).Scan(&left)
+		err := w.db.QueryRow(query, args...).Scan(&left)
 		if err == nil && left == 0 {
 			return nil
 		}
@@ -147,14 +147,14 @@ func (w *world) finish(c *buyers.Crowd, seed uint64) (faults []check.Fault) {
 		}
 	}
 	faults = append(faults, w.until(onTheirWayBack, tellWithin, "SELECT COUNT(*) FROM outbox")...)
-	faults = append(faults, w.until("events are not told", tellWithin, "SELECT COUNT(*) FROM events")...)
+	faults = append(faults, w.until("events are not published", tellWithin, "SELECT COUNT(*) FROM events")...)
 	for _, s := range w.sales {
 		faults = append(faults, w.audit(s)...)
 	}
 	return faults
 }
 
-// audit runs our own audit until the books are at rest.
+// audit runs the audit command until nothing is in flight.
 func (w *world) audit(s *saleUnderTest) []check.Fault {
 	result := w.Command("audit", s.id, "--wait", restWithin)
 	if result.Code == 0 {

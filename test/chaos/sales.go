@@ -31,8 +31,8 @@ type saleUnderTest struct {
 const shortTTL = 30
 
 // salesOf returns the sales of one round: one in which buyers pay and cancel, one that ends, and whose unpaid orders
-// expire, while the faults go on. Buyers are there before the first begins and after the second has ended. Their stock
-// lasts about as long as the faults do, and is small enough that a SKU's history can be decided.
+// expire, while the faults go on. Buyers press before the first begins and after the second has ended. The stock lasts
+// about as long as the faults, and is small enough for a SKU's history to be decided.
 func salesOf(round int, from time.Time, lasts time.Duration) []*saleUnderTest {
 	from = from.Truncate(time.Millisecond)
 	return []*saleUnderTest{
@@ -44,7 +44,7 @@ func salesOf(round int, from time.Time, lasts time.Duration) []*saleUnderTest {
 	}
 }
 
-// forCheck is the sale as the checkers know it.
+// forCheck returns the sale for the checkers.
 func (s *saleUnderTest) forCheck() check.Sale {
 	c := check.Sale{StartsMS: s.starts.UnixMilli(), EndsMS: s.ends.UnixMilli(), Limit: s.limit,
 		Loaded: map[string]int64{}, Demand: map[string]bool{}}

@@ -15,12 +15,12 @@ import (
 	"flashsale/test/stack"
 )
 
-// begin starts the processes. A gateway leases a node id again and again while the marks of the free ones are ahead of
-// its clock: so it comes to a third lease in one life.
+// begin starts the processes. A gateway leases a node id again and again while the marks of the free ones are ahead of its
+// clock: so it gets a third lease in one life.
 func (s *story) begin() {
 	ahead := strings.HasSuffix(s.at.Name, "node-leased") && s.at.Time > 1
 	mark := func(ms int64) {
-		_, err := s.books.Exec("UPDATE node_leases SET high_water_ms = ?", ms)
+		_, err := s.db.Exec("UPDATE node_leases SET high_water_ms = ?", ms)
 		require.NoError(s.t, err)
 	}
 	if ahead {
@@ -48,11 +48,11 @@ func (s *story) special() {
 		s.forget(func() { s.redis.primary.MustDo(s.t, "DEL", s.Name+":engine") })
 	case s.at.Name == "orderids.mark-stored":
 		s.forget(func() {
-			_, err := s.books.Exec("UPDATE node_leases SET holder = 'another' WHERE holder <> ''")
+			_, err := s.db.Exec("UPDATE node_leases SET holder = 'another' WHERE holder <> ''")
 			require.NoError(s.t, err)
 		})
 	case s.at.Name == "store.node-renewed":
-		s.forget(func() {}) // it comes by itself, every ten seconds
+		s.forget(func() {}) // it happens by itself, every ten seconds
 	case strings.Contains(s.at.Name, "dead-letter"), strings.Contains(s.at.Name, "refus"), s.at.Name == "settle.replayed":
 		s.deadLetters()
 	}
@@ -83,8 +83,8 @@ func (s *story) leaveBehind() {
 		return !victim.Running()
 	})
 	s.await("the relay has cleared the journals", func() bool { return s.journaled() == 0 })
-	if heard := s.press(buyer, "k"); heard.order != "" {
-		s.own = append(s.own, heard)
+	if asked := s.press(buyer, "k"); asked.order != "" {
+		s.own = append(s.own, asked)
 	}
 }
 
@@ -100,11 +100,12 @@ func (s *story) unbalance() {
 	s.operate("POST", "/admin/v1/sales/s/resume", "")
 }
 
-// payEarly pays for orders that wait in the dead letters: the payments are remembered, also when the gateway dies over it.
+// payEarly pays for orders that wait in the dead letters: the payments are remembered, also when the gateway dies
+// meanwhile.
 func (s *story) payEarly() {
 	for range s.at.Time {
 		id := strconv.FormatInt(time.Now().UnixNano(), 10)
-		_, err := s.books.Exec("INSERT INTO dead_letter_orders (dead_letter_id, place, order_id, sale_id, sku, buyer_id, "+
+		_, err := s.db.Exec("INSERT INTO dead_letter_orders (dead_letter_id, place, order_id, sale_id, sku, buyer_id, "+
 			"quantity, created_ms) VALUES ('early', 1, ?, 's', 'phone', 'x', 1, 1)", id)
 		require.NoError(s.t, err)
 		s.await("the payment is remembered", func() bool {
@@ -114,7 +115,7 @@ func (s *story) payEarly() {
 		})
 		const remembered = "SELECT COUNT(*) FROM remembered_payments WHERE order_id = ? AND payment_id = ?"
 		require.Equal(s.t, 1, s.count(remembered, id, "p"+id))
-		_, err = s.books.Exec("DELETE FROM dead_letter_orders WHERE dead_letter_id = 'early'")
+		_, err = s.db.Exec("DELETE FROM dead_letter_orders WHERE dead_letter_id = 'early'")
 		require.NoError(s.t, err)
 	}
 }
@@ -138,7 +139,7 @@ func (s *story) deadLetters() {
 	if s.at.Name == "settle.replayed" || s.at.Name == "store.dead-letter-replayed" {
 		verb = "replay"
 		fence := sale.AppendFence(nil, "f"+strconv.FormatInt(time.Now().UnixNano(), 10))
-		_, err := s.books.Exec("UPDATE dead_letters SET record = ?", fence)
+		_, err := s.db.Exec("UPDATE dead_letters SET record = ?", fence)
 		require.NoError(s.t, err) // ones that do settle, as after the cause was mended
 	}
 	decide := append([]string{"deadletter", verb}, ids...)

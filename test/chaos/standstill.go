@@ -17,19 +17,20 @@ import (
 	"flashsale/test/stack"
 )
 
-// goesOnWithin is how soon after the return of a store everything has to go on, for however long it stood still.
+// goesOnWithin bounds the time from the return of a store until everything works again, however long the store was paused.
 const goesOnWithin = 5 * time.Second
 
-// standstill is a store whose process stands still while nothing else is broken. Connections to it stay open, and nothing
-// answers.
+// standstill is a store whose process is paused (SIGSTOP) while nothing else is broken. Connections to it stay open and get
+// no answer.
 type standstill struct {
 	kind string
 	hold time.Duration
 	stop func(*hand) deed
 }
 
-// holds returns for how long stores stand still: within every wait of the engine, beyond the longest read timeout, beyond a
-// session of the group, and beyond everything. The first, which the smoke does, is beyond what any client waits.
+// holds returns the lengths of the pauses: within every timeout of the engine, beyond the longest read timeout, beyond a
+// session of the group, and beyond all of them. The smoke test uses the first one, which is beyond every timeout of a
+// client.
 func holds() []time.Duration {
 	return []time.Duration{15 * time.Second, 5 * time.Second, 40 * time.Second, 120 * time.Second}
 }
@@ -65,7 +66,7 @@ func (n *nemesis) standstillOf(round int) (standstill, bool) {
 	return wanted[(round-1)%len(wanted)], true
 }
 
-// stand lets a store stand still with the crowd there, and checks that everything goes on at its return.
+// stand pauses a store while the crowd runs, and checks that everything works again after its return.
 func (n *nemesis) stand(c *buyers.Crowd, h *hand, round int) []check.Fault {
 	s, there := n.standstillOf(round)
 	if !there {
@@ -76,27 +77,27 @@ func (n *nemesis) stand(c *buyers.Crowd, h *hand, round int) []check.Fault {
 	h.wait(s.hold)
 	d.heal()
 	back := time.Now()
-	d.told = fmt.Sprintf("%s for %s", d.told, s.hold)
+	d.text = fmt.Sprintf("%s for %s", d.text, s.hold)
 	n.note(struck{fault: fault{kind: s.kind}, deed: d, round: round,
 		span: check.Span{FromUS: from.UnixMicro(), ToUS: back.UnixMicro()}})
 	took, missing, err := n.w.goOn(c)
 	n.w.t.Logf("%s %s %s: it served again after %s, everything went on %s later; missing: %v",
-		from.UTC().Format("15:04:05.000"), s.kind, d.told, (time.Since(back) - took).Round(time.Millisecond),
+		from.UTC().Format("15:04:05.000"), s.kind, d.text, (time.Since(back) - took).Round(time.Millisecond),
 		took.Round(time.Millisecond), missing)
 	if err == nil && len(missing) == 0 && took <= goesOnWithin {
 		return nil
 	}
 	return []check.Fault{{Check: "goes on", Text: fmt.Sprintf("%s %s, and %s after its return these did not go on: %v (%v)",
-		s.kind, d.told, goesOnWithin, missing, err)}}
+		s.kind, d.text, goesOnWithin, missing, err)}}
 }
 
-// servesWithin is how long the stores themselves may take until they serve a client that begins anew: brokers that stood
-// still elect leaders first.
+// servesWithin is how long the stores themselves may take to serve a new client: brokers that were paused elect leaders
+// first.
 const servesWithin = 30 * time.Second
 
-// goOn waits until every role has gone on behind what there is when the stores serve again, or until it is late, and names
-// those that have not: a record of every partition settles, what was decided is told and given back, every gateway answers
-// purchases, and every process says that it is ready. took is the time since a client of the suite's own was served.
+// goOn waits, up to a bound, until every role has processed what existed when the stores served again, and names the roles
+// that have not: a record of every partition settles, every event is published and every outbox row is applied, every
+// gateway answers purchases, and every process is ready. took is the time since the stores served a client of the suite.
 func (w *world) goOn(c *buyers.Crowd) (took time.Duration, missing []string, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), servesWithin)
 	defer cancel()
@@ -138,9 +139,9 @@ func (w *world) mark(ctx context.Context) (map[int32]int64, error) {
 	return ends, nil
 }
 
-// waiting returns the rows of the database that wait to be carried out of it, by table and key.
+// waiting returns the rows of the outbox and of the events that are not done yet, by table and key.
 func (w *world) waiting(ctx context.Context) (map[string]bool, error) {
-	rows, err := w.books.QueryContext(ctx, "SELECT CONCAT('outbox ', sale_id, '/', sku, '/', bucket, ' ', number) FROM outbox "+
+	rows, err := w.db.QueryContext(ctx, "SELECT CONCAT('outbox ', sale_id, '/', sku, '/', bucket, ' ', number) FROM outbox "+
 		"UNION ALL SELECT CONCAT('events ', event_id) FROM events")
 	if err != nil {
 		return nil, err
@@ -158,10 +159,12 @@ func (w *world) waiting(ctx context.Context) (map[string]bool, error) {
 }
 
 // behind names what has not gone on.
-func (w *world) behind(ctx context.Context, c *buyers.Crowd, ends map[int32]int64, waiting map[string]bool) (missing []string, err error) {
+func (w *world) behind(ctx context.Context, c *buyers.Crowd, ends map[int32]int64, waiting map[string]bool,
+) (missing []string, err error) {
 	for partition, end := range ends {
 		var next int64
-		row := w.books.QueryRowContext(ctx, "SELECT COALESCE(MAX(next_offset), 0) FROM positions WHERE partition_id = ?", partition)
+		row := w.db.QueryRowContext(ctx, "SELECT COALESCE(MAX(next_offset), 0) FROM positions WHERE partition_id = ?",
+			partition)
 		if err := row.Scan(&next); err != nil {
 			return nil, err
 		}

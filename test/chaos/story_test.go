@@ -32,13 +32,13 @@ type pressed struct{ buyer, key, order string }
 // story is one sale on its way to the crash point and then to its end.
 type story struct {
 	*doomed
-	sale  *saleUnderTest
-	crowd *buyers.Crowd
-	with  *buyers.Client
-	home  int    // the bucket of the buyers who press in this round
-	next  [2]int // number of the next new buyer of each bucket
-	said  []pressed
-	own   []pressed // orders that are neither paid nor given back
+	sale    *saleUnderTest
+	crowd   *buyers.Crowd
+	with    *buyers.Client
+	home    int    // the bucket of the buyers who press in this round
+	next    [2]int // number of the next new buyer of each bucket
+	pressed []pressed
+	own     []pressed // orders that are neither paid nor given back
 }
 
 // newStory returns a sale that is not defined yet. Its window is open.
@@ -81,7 +81,7 @@ func (s *story) define() {
 
 func buyerName(i int) string { return "b" + strconv.Itoa(i) }
 
-// newBuyer returns one who has not pressed yet, of this round's bucket.
+// newBuyer returns a buyer of this round's bucket who has not pressed yet.
 func (s *story) newBuyer() string {
 	s.t.Helper()
 	for next := &s.next[s.home]; *next < listed; {
@@ -110,26 +110,27 @@ func (s *story) insistOn(q history.Question) {
 // press buys one unit until the answer is definite, and remembers it.
 func (s *story) press(buyer, key string) pressed {
 	s.t.Helper()
-	heard := pressed{buyer: buyer, key: key}
+	asked := pressed{buyer: buyer, key: key}
 	s.await("an answer for "+buyer, func() bool {
 		op := s.ask(history.Question{Verb: history.Buy, Buyer: buyer, Key: key, Quantity: 1})
-		heard.order = op.Order().Order
+		asked.order = op.Order().Order
 		return op.Definite()
 	})
-	s.said = append(s.said, heard)
-	return heard
+	s.pressed = append(s.pressed, asked)
+	return asked
 }
 
 // buy lets a new buyer press once, and reports whether the buyer got an order.
 func (s *story) buy() bool {
-	heard := s.press(s.newBuyer(), "k")
-	if heard.order != "" {
-		s.own = append(s.own, heard)
+	asked := s.press(s.newBuyer(), "k")
+	if asked.order != "" {
+		s.own = append(s.own, asked)
 	}
-	return heard.order != ""
+	return asked.order != ""
 }
 
-// sellOut lets new buyers press until one hears that nothing is left. All are of one bucket, so units have to be moved.
+// sellOut lets new buyers press until one is answered that nothing is left. All are of one bucket, so units have to be
+// moved.
 func (s *story) sellOut() {
 	for s.buy() {
 	}
@@ -156,10 +157,10 @@ func (s *story) giveBack() {
 		s.redis.primary.MustDo(s.t, "DEL", s.key(s.count("SELECT bucket FROM orders WHERE order_id = ?", taken.order), "buyers"))
 	}
 	s.insistOn(history.Question{Verb: history.ShopCancel, Order: taken.order})
-	s.await("the shop knows of order "+unpaid.order, func() bool { // until then the event shows what changes here
+	s.await("the event of order "+unpaid.order, func() bool { // until then the event shows what changes here
 		return s.count("SELECT COUNT(*) FROM events WHERE FIND_IN_SET(?, order_ids)", unpaid.order) == 0
 	})
-	_, err := s.books.Exec("UPDATE orders SET pay_by = '2020-01-01', due_at = '2020-01-01' WHERE order_id = ?", unpaid.order)
+	_, err := s.db.Exec("UPDATE orders SET pay_by = '2020-01-01', due_at = '2020-01-01' WHERE order_id = ?", unpaid.order)
 	require.NoError(s.t, err)
 	s.await("the units are back", func() bool {
 		return s.count("SELECT COUNT(*) FROM outbox") == 0 &&
@@ -186,7 +187,7 @@ func (s *story) pauseAndResume() {
 }
 
 // loseScript makes Redis look as after a restart. Gateways are fenced, and the buckets are rebuilt. A buyer presses at
-// once, so the gateway reports it before the keeper has looked, except where the keeper has to notice.
+// once, so the gateway reports it before the controller's next check, except where the controller has to find it.
 func (s *story) loseScript() {
 	const epochs = "SELECT SUM(epoch) FROM stock"
 	before := s.count(epochs)
@@ -203,11 +204,11 @@ func (s *story) loseScript() {
 	}
 }
 
-// quiet waits until nothing is on its way any more.
+// quiet waits until nothing is in flight.
 func (s *story) quiet() {
-	for _, heard := range s.said {
-		if heard.order != "" {
-			s.within(healsWithin, func() bool { return s.count(rowStands, heard.order) == 1 }) // the judge names what is lost
+	for _, asked := range s.pressed {
+		if asked.order != "" {
+			s.within(healsWithin, func() bool { return s.count(rowStands, asked.order) == 1 }) // the judge names what is lost
 		}
 	}
 	s.await("quiet", func() bool {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// table prints what was done and what came of it, in the form of the table in docs/reliability.md. A violation counts
-// for every kind of its round, because it cannot be known which of them it came from.
+// table prints the faults and their results in the form of the table in docs/reliability.md. A violation counts for every
+// kind of its round, because it cannot be attributed to one of them.
 func table(rounds []*outcome, seed uint64, commit string, took time.Duration) string {
 	var log []struck
 	violations := map[int]int{}
@@ -80,7 +80,7 @@ func spread(all []time.Duration) (middle, most time.Duration) {
 	return all[len(all)/2].Round(time.Millisecond), all[len(all)-1].Round(time.Millisecond)
 }
 
-// totals says how much was looked at.
+// totals prints how much was checked.
 func totals(rounds []*outcome) string {
 	var ops, passed, undecided, linear int
 	var closed []time.Duration
@@ -102,5 +102,5 @@ func totals(rounds []*outcome) string {
 		"for another gateway.\nLinearizability: %d windows hold, %d undecided, "+
 		"%d operations in them.\n", len(closed), middle, most, ops, counts["rows"], counts["promises"], counts["sightings"],
 		counts["events"], counts["batches"], counts["epochs"], counts["promised orders refused after a loss"],
-		counts["held orders lost with Redis"], counts["heard held after queued"], passed, undecided, linear)
+		counts["held orders lost with Redis"], counts["answered held after queued"], passed, undecided, linear)
 }

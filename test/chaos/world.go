@@ -16,7 +16,7 @@ import (
 	"flashsale/test/stack/clock"
 )
 
-// How many of each; one must be able to die while others go on.
+// Processes of each kind: one may die while others serve.
 const (
 	gatewayCount = 2
 	settleCount  = 2
@@ -35,12 +35,12 @@ type world struct {
 	redis      *redisPair
 	kafka      []*harness.KafkaNode
 	wires      *stack.Wires
-	books      *sql.DB                    // past every wire
+	db         *sql.DB                    // past every wire
 	from       map[string]map[int32]int64 // where the topics of the present round begin
 	sales      []*saleUnderTest           // of the present round
 }
 
-// newWorld starts everything, with a seeded bug unless it is "", and waits until it is ready.
+// newWorld starts the deployment, with a seeded bug unless it is "", and waits until it is ready.
 func newWorld(t testing.TB, bug string) *world {
 	w := &world{t: t, dir: t.TempDir(), partitions: partitions, wires: stack.NewWires(t)}
 	w.redis = newRedisPair(w)
@@ -56,7 +56,7 @@ func newWorld(t testing.TB, bug string) *world {
 			"FLASHSALE_KAFKA_PARTITIONS=" + strconv.Itoa(partitions),
 			"FLASHSALE_KAFKA_REPLICATION=" + strconv.Itoa(brokerCount), "FLASHSALE_BUG=" + bug,
 		}})
-	w.books = w.DB()
+	w.db = w.DB()
 	w.Migrate().Run(gatewayCount, settleCount)
 	return w
 }
@@ -88,7 +88,7 @@ func build(t testing.TB, bug string) harness.Build {
 func (w *world) ordersTopic() string { return w.Name + ".orders" }
 func (w *world) eventsTopic() string { return w.Name + ".events" }
 
-// healed waits until every process says that it is ready.
+// healed waits until every process is ready.
 func (w *world) healed() {
 	w.wires.Heal()
 	for _, p := range w.Processes() {

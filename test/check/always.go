@@ -1,14 +1,14 @@
 package check
 
-// always are the promises that the database keeps at every moment, not only at rest.
+// always lists the promises that the database keeps at every moment, not only at rest.
 var always = []rule{
 	{"no oversell", checkOversell},
 	{"limit", checkLimit},
 	{"counters agree", checkCounters},
 }
 
-// Moment judges the database as it is while a sale runs. The evidence has its Sales, its Rows and its Buckets, whose Stock
-// needs no counter of Redis.
+// Moment judges the database while a sale runs. The evidence needs Sales, Rows and Buckets; of Stock it reads no counter of
+// Redis.
 func Moment(e *Evidence) []Fault {
 	r := &report{counts: map[string]int{}}
 	for _, rule := range always {
@@ -18,8 +18,8 @@ func Moment(e *Evidence) []Fault {
 	return r.faults
 }
 
-// checkCounters: a bucket never gives away more than it has loaded, buckets only hand loaded units to each other, and the
-// counters know exactly the units of the rows that stand.
+// checkCounters: a bucket never sells more units than it has loaded, buckets move loaded units only among each other, and
+// settled minus released is exactly the units of the confirmed and paid rows.
 func checkCounters(e *Evidence, r *report) {
 	for i := range e.Buckets {
 		b := &e.Buckets[i]
@@ -34,7 +34,7 @@ func checkCounters(e *Evidence, r *report) {
 			r.fault("the buckets of %s/%s have %d units loaded, the item has %d", s.Sale, s.SKU, s.Loaded, loaded)
 		}
 		if units := standing[item{s.Sale, s.SKU}]; units != s.Settled-s.Released {
-			r.fault("orders own %d units of %s/%s, the counters say %d", units, s.Sale, s.SKU, s.Settled-s.Released)
+			r.fault("orders own %d units of %s/%s, by the counters they are %d", units, s.Sale, s.SKU, s.Settled-s.Released)
 		}
 	}
 }

@@ -12,15 +12,15 @@ type bucketOf struct {
 	number int
 }
 
-// checkBuckets: at rest each bucket's units are where its books say, its rows and its counters agree, both stores know it as
-// open in one epoch, and Redis knows as owners exactly the orders that count.
+// checkBuckets: at rest each bucket's units obey the stock equation, its rows and its counters agree, it is open in the
+// same epoch in both stores, and Redis has exactly its confirmed and paid orders as owners.
 func checkBuckets(e *Evidence, r *report) {
 	standing, back, owned := map[bucketOf]int64{}, map[bucketOf]int64{}, map[bucketOf][]string{}
 	for i := range e.Rows {
 		row := &e.Rows[i]
 		of := bucketOf{item{row.Sale, row.SKU}, row.Bucket}
 		switch {
-		case row.stands():
+		case row.takesUnits():
 			standing[of] += int64(row.Quantity)
 			owned[of] = append(owned[of], fmt.Sprintf("%s %s %d", row.Buyer, row.Order, row.Quantity))
 		case row.returned():
@@ -39,7 +39,7 @@ func checkBuckets(e *Evidence, r *report) {
 			r.fault("bucket %s: %d units in flight at rest", name, b.InFlight)
 		}
 		if b.Settled-b.Released != standing[of] || b.Released != back[of] {
-			r.fault("bucket %s: settled %d and released %d, its rows are %d that stand and %d given back", name, b.Settled,
+			r.fault("bucket %s: settled %d and released %d, its rows are %d confirmed or paid and %d given back", name, b.Settled,
 				b.Released, standing[of], back[of])
 		}
 		if b.State != "open" || b.RedisState != "open" || b.Epoch != b.RedisEpoch {
@@ -52,8 +52,8 @@ func checkBuckets(e *Evidence, r *report) {
 	r.count("buckets", len(e.Buckets))
 }
 
-// checkOwners compares the owners in Redis with the rows that stand. A refused order is in no entry: it would count as a
-// cancelled one.
+// checkOwners compares the owners in Redis with the confirmed and paid rows. A refused order has no entry: an entry would
+// count as a cancelled order.
 func checkOwners(name string, owners []Owner, owned []string, rows map[string]*Row, r *report) {
 	known := []string{}
 	for _, o := range owners {
@@ -66,11 +66,11 @@ func checkOwners(name string, owners []Owner, owned []string, rows map[string]*R
 	slices.SortFunc(known, cmp.Compare[string])
 	slices.SortFunc(owned, cmp.Compare[string])
 	if !slices.Equal(known, owned) {
-		r.fault("bucket %s: Redis knows the owners %v, the rows are of %v", name, known, owned)
+		r.fault("bucket %s: Redis has the owners %v, the rows have %v", name, known, owned)
 	}
 }
 
-// checkWaiting: at rest nothing is on its way any more.
+// checkWaiting: at rest no record, row or entry waits.
 func checkWaiting(e *Evidence, r *report) {
 	for what, n := range e.Waiting {
 		if n != 0 {

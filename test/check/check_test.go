@@ -27,13 +27,13 @@ func TestGoodHistoriesPass(t *testing.T) {
 	}
 }
 
-// lie is one broken promise: it changes good evidence in one place and reports whether it found a place.
-type lie struct {
+// breach is one broken promise: it changes good evidence in one place and reports whether it found a place.
+type breach struct {
 	name, caughtBy string
-	tell           func(*shop) bool
+	commit         func(*shop) bool
 }
 
-var lies = []lie{
+var breaches = []breach{
 	{"a row too many", "no oversell", func(s *shop) bool {
 		for range shopUnits + 1 {
 			s.Rows = append(s.Rows, Row{Order: fmt.Sprint("x", len(s.Rows)), Sale: "s", SKU: "a", Buyer: "x", Quantity: 1,
@@ -64,7 +64,7 @@ var lies = []lie{
 		return true
 	}},
 	{"beyond the limit", "limit", func(s *shop) bool {
-		row := s.anyRow(func(r *Row) bool { return r.stands() })
+		row := s.anyRow(func(r *Row) bool { return r.takesUnits() })
 		twin := *row
 		twin.Order, twin.Quantity = "twin", shopLimit
 		s.Rows = append(s.Rows, twin)
@@ -72,7 +72,7 @@ var lies = []lie{
 	}},
 	{"one key names two orders", "one key, one order", func(s *shop) bool {
 		op := s.anyOp(func(op *history.Op) bool { return op.Key != "" && s.standing(op.Order().Order) != nil })
-		other := s.anyRow(func(r *Row) bool { return r.stands() && (op == nil || r.Order != op.Order().Order) })
+		other := s.anyRow(func(r *Row) bool { return r.takesUnits() && (op == nil || r.Order != op.Order().Order) })
 		if op == nil || other == nil {
 			return false
 		}
@@ -81,7 +81,7 @@ var lies = []lie{
 		s.Ops = append(s.Ops, again)
 		return true
 	}},
-	{"a row that nobody pressed for", "no row without an invocation", func(s *shop) bool {
+	{"a row without a press", "no row without an invocation", func(s *shop) bool {
 		s.Rows = append(s.Rows, Row{Order: "x", Sale: "s", SKU: "a", Buyer: "x", Quantity: 1, Status: "cancelled",
 			CreatedMS: 1_500_000})
 		return true
@@ -119,13 +119,13 @@ var lies = []lie{
 		s.Stock[0].Available++
 		return true
 	}},
-	{"units that nobody loaded", "conservation", func(s *shop) bool {
+	{"units that were never loaded", "conservation", func(s *shop) bool {
 		s.Stock[0].Loaded++
 		s.Stock[0].Available++
 		return true
 	}},
-	{"a unit that nobody could buy", "no undersell", func(s *shop) bool {
-		row := s.anyRow(func(r *Row) bool { return r.stands() })
+	{"a unit that no buyer could get", "no undersell", func(s *shop) bool {
+		row := s.anyRow(func(r *Row) bool { return r.takesUnits() })
 		row.Status = "expired"
 		return true
 	}},
@@ -141,7 +141,7 @@ var lies = []lie{
 		s.Ops = append(s.Ops, late)
 		return true
 	}},
-	{"an order heard confirmed is refused", "status moves forward", func(s *shop) bool {
+	{"a confirmed order is refused later", "status moves forward", func(s *shop) bool {
 		op := s.anyOp(func(op *history.Op) bool { return op.Verb == history.Read && op.Orders[0].Status == "confirmed" })
 		if op == nil {
 			return false
@@ -240,7 +240,7 @@ var lies = []lie{
 		return true
 	}},
 	{"two rows have one key", "one key, one order", func(s *shop) bool {
-		row := s.anyRow(func(r *Row) bool { return r.Key != "" && r.stands() })
+		row := s.anyRow(func(r *Row) bool { return r.Key != "" && r.takesUnits() })
 		if row == nil {
 			return false
 		}
@@ -249,7 +249,7 @@ var lies = []lie{
 		s.Rows = append(s.Rows, twin)
 		return true
 	}},
-	{"a refusal names somebody else's order", "no row without an invocation", func(s *shop) bool {
+	{"a refusal names the order of another buyer", "no row without an invocation", func(s *shop) bool {
 		row := s.anyRow(func(r *Row) bool { return r.Buyer != "b1" })
 		s.Ops = append(s.Ops, history.Op{N: len(s.Ops), Invoke: s.now, Return: s.now + 1,
 			Question: history.Question{Verb: history.Buy, Sale: "s", SKU: "a", Buyer: "b1"},
@@ -263,8 +263,9 @@ var lies = []lie{
 		return true
 	}},
 	{"a key of an order is refused", "a key answers", func(s *shop) bool { return s.pressAgain("already_bought", 0) }},
-	{"a key of an order hears sold out", "a key answers", func(s *shop) bool { return s.pressAgain("sold_out", latchLookUS) }},
-	{"a key hears sold out of Redis itself", "a key answers", func(s *shop) bool {
+	{"the key of an order is answered sold_out", "a key answers",
+		func(s *shop) bool { return s.pressAgain("sold_out", latchLookUS) }},
+	{"a key is answered sold_out by Redis itself", "a key answers", func(s *shop) bool {
 		s.NoLatch = true
 		return s.pressAgain("sold_out", 0)
 	}},
@@ -291,7 +292,7 @@ var lies = []lie{
 		return true
 	}},
 	{"an outbox row waits", "nothing waits", func(s *shop) bool { s.Waiting["outbox rows"]++; return true }},
-	{"units are left for whoever asks", "no undersell", func(s *shop) bool { s.Stock[0].Available++; return true }},
+	{"units are left though buyers ask", "no undersell", func(s *shop) bool { s.Stock[0].Available++; return true }},
 	{"a list lacks an order", "lists are complete", func(s *shop) bool {
 		op := s.anyOp(func(op *history.Op) bool {
 			return op.Verb == history.List && op.Invoke >= s.RestUS && len(op.Orders) > 0
@@ -338,7 +339,7 @@ var lies = []lie{
 		return true
 	}},
 	{"beyond the limit for a while", "linearizable", func(s *shop) bool {
-		row := s.anyRow(func(r *Row) bool { return r.stands() })
+		row := s.anyRow(func(r *Row) bool { return r.takesUnits() })
 		if row == nil {
 			return false
 		}
@@ -352,17 +353,17 @@ var lies = []lie{
 	}},
 }
 
-// Every lie is found by the check that is there for it, in nearly every history.
+// Every breach is found by the check that is there for it, in nearly every history.
 func TestEveryLieIsCaught(t *testing.T) {
-	for _, l := range lies {
+	for _, l := range breaches {
 		t.Run(l.name, func(t *testing.T) {
-			told := 0
+			committed := 0
 			for seed := range uint64(seeds) {
 				s := newShop(seed)
-				if !l.tell(s) {
+				if !l.commit(s) {
 					continue
 				}
-				told++
+				committed++
 				faults := Judge(s.Evidence).Faults
 				if l.caughtBy == "linearizable" {
 					faults = Linearizable(s.Evidence).Faults
@@ -370,15 +371,15 @@ func TestEveryLieIsCaught(t *testing.T) {
 				require.True(t, slices.ContainsFunc(faults, func(f Fault) bool { return f.Check == l.caughtBy }),
 					"seed %d: not caught by %q: %v", seed, l.caughtBy, faults)
 			}
-			assert.Greater(t, told, seeds/3)
+			assert.Greater(t, committed, seeds/3)
 		})
 	}
 }
 
-// Each promise has a lie that it catches.
+// Each promise has a breach that it catches.
 func TestEveryCheckIsTested(t *testing.T) {
 	for _, name := range append(Promises(), "linearizable") {
-		assert.True(t, slices.ContainsFunc(lies, func(l lie) bool { return l.caughtBy == name }), name)
+		assert.True(t, slices.ContainsFunc(breaches, func(l breach) bool { return l.caughtBy == name }), name)
 	}
 }
 

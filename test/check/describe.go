@@ -11,7 +11,7 @@ import (
 // maxDescribed bounds the operations of an illegal window that are printed.
 const maxDescribed = 40
 
-// describe prints what stands around the place where the longest explanation of a window breaks off.
+// describe prints the operations around the place where the longest explanation of a window ends.
 func describe(model porcupine.Model, ops []porcupine.Operation) string {
 	_, info := porcupine.CheckOperationsVerbose(model, ops, windowTime)
 	var longest []porcupine.Operation

@@ -1,6 +1,6 @@
-// Package check judges the run of any suite from evidence alone: what buyers, shops and operators were told, the
-// rows, the records of the topics, and what the stock counters say at rest. It knows nothing of how any of it was made,
-// and it is itself tested with histories that break each promise once.
+// Package check judges the run of any suite from evidence alone: the answers that buyers, shops and operators got, the
+// rows, the records of the topics, and the stock counters at rest. It does not depend on how the evidence was made. Its own
+// tests break each promise once.
 package check
 
 import (
@@ -8,8 +8,9 @@ import (
 	"flashsale/test/buyers/history"
 )
 
-// Evidence is everything about some sales that have come to rest. Times are Unix microseconds by the machine's clock
-// where they end in US, Unix milliseconds by Redis's clock, the same one, where they end in MS.
+// Evidence is everything about some sales that are at rest: all processes are idle and nothing waits. Times are Unix
+// microseconds by the machine's clock where they end in US, Unix milliseconds by Redis's clock, the same one, where they
+// end in MS.
 type Evidence struct {
 	Sales   map[string]Sale
 	Ops     []history.Op
@@ -23,25 +24,25 @@ type Evidence struct {
 	Losses  []Span            // in which Redis may have lost acknowledged writes
 	Outages []Span            // in which something was broken
 	Paused  map[string]string // sales that the engine paused because its books did not balance, to its reason
-	Fates   map[string]Fate   // by order: what a witness inside Redis knows; nil where there was none, then Losses speak
+	Fates   map[string]Fate   // by order, from a witness inside Redis; nil without a witness, then Losses decide
 	Waiting map[string]int64  // what has to be 0 at rest, by its name
 
 	RestUS    int64 // from this moment on nothing moved, so later lists are complete; 0 = unknown
-	Unread    bool  // the events topic was not read: Events says nothing
+	Unread    bool  // the events topic was not read: Events is not judged
 	Calm      bool  // no store lost anything and no operator refused: no order may be refused
-	Final     bool  // a key whose press was refused with 409 is not pressed again, so that refusal is the last word about it
+	Final     bool  // the client never repeats a key that was refused with 409, so that refusal decides the key
 	ClockBack bool  // Redis's clock was set back, which revives calls that were given up: rows need no press
 	Unnoticed bool  // Redis may have sold for a while after it had gone back
 	NoLatch   bool  // the gateways keep no picture of the stock: sold_out is Redis's own word
 }
 
-// Fate is what a witness inside Redis knows of one order.
+// Fate is what may become of one order, by a witness inside Redis.
 type Fate struct {
 	MayVanish    bool // Redis lost it before its record was in the topic
 	MayBeRefused bool // Redis lost it, or an operator refused it
 }
 
-// Sale is what the operator defined.
+// Sale is the definition of a sale, as the operator gave it.
 type Sale struct {
 	StartsMS, EndsMS int64
 	Limit            int
@@ -57,7 +58,7 @@ type Row struct {
 	CreatedMS, UpdatedMS         int64
 }
 
-// Batch is one record of the orders topic.
+// Batch is one record of the orders topic that holds orders.
 type Batch struct {
 	Sale, SKU string
 	Bucket    int
@@ -66,7 +67,7 @@ type Batch struct {
 	Orders    []string
 }
 
-// EpochSeen says that the database was known to be in this epoch at this moment.
+// EpochSeen is an observation: the database was in this epoch at this moment.
 type EpochSeen struct {
 	Sale, SKU string
 	Bucket    int
@@ -74,7 +75,7 @@ type EpochSeen struct {
 	AtUS      int64
 }
 
-// Peak is the most units of standing rows that were seen while the sale ran.
+// Peak is the highest number of units of confirmed and paid rows that was observed while the sale ran.
 type Peak struct {
 	Sale, SKU string
 	Units     int64
@@ -92,7 +93,7 @@ type Stock struct {
 	sale.Stock
 }
 
-// Bucket is one bucket at rest: where its units are, its life in both stores, and whom Redis knows as owners.
+// Bucket is one bucket at rest: where its units are, its epoch and state in both stores, and its owners in Redis.
 type Bucket struct {
 	Sale, SKU string
 	Number    int
@@ -125,16 +126,16 @@ func Totals(buckets []Bucket) []Stock {
 	return all
 }
 
-// Span is a stretch of time.
+// Span is a period of time.
 type Span struct{ FromUS, ToUS int64 }
 
-// Hits reports whether the span and another stretch have a moment in common.
+// Hits reports whether the span overlaps another period.
 func (s Span) Hits(from, to int64) bool { return s.FromUS <= to && from <= s.ToUS }
 
-// stands reports whether the row takes units.
-func (r *Row) stands() bool { return r.Status == "confirmed" || r.Status == "paid" }
+// takesUnits reports whether the row takes units.
+func (r *Row) takesUnits() bool { return r.Status == "confirmed" || r.Status == "paid" }
 
-// returned reports whether the row's units went back.
+// returned reports whether the row's units were given back.
 func (r *Row) returned() bool { return r.Status == "cancelled" || r.Status == "expired" }
 
 // item names a SKU of a sale.
@@ -146,7 +147,7 @@ type Fault struct {
 	Text  string
 }
 
-// Result of a judgement.
+// Result is what Judge found.
 type Result struct {
 	Faults []Fault
 	Counts map[string]int // how much was looked at, by what
@@ -158,7 +159,7 @@ type rule struct {
 	check func(*Evidence, *report)
 }
 
-// rules in the order in which they are reported. Linearizability stands apart because it may remain undecided.
+// rules in the order in which they are reported. Linearizability is not among them because it may remain undecided.
 var rules = []rule{
 	{"no oversell", checkOversell},
 	{"no lost order", checkLost},

@@ -6,9 +6,9 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// Exact is the history of one SKU of whose orders a witness knows when their units left Redis and when they were back: one
-// thing that buyers take from and give back to, one after the other. It decides more than Linearizable, which knows neither
-// moment, and needs the witness that only a simulated Redis has.
+// Exact is the history of one SKU as one object that buyers take from and give back to, one after the other. For each order
+// it needs the moments at which its units left Redis and were back, which only a simulated Redis can provide. It decides
+// more than Linearizable, which has neither moment.
 type Exact struct {
 	buyers  map[string]int
 	orders  map[string]int
@@ -19,14 +19,14 @@ type exactVerb int
 
 const (
 	exactTakes     exactVerb = iota // units leave for a buyer
-	exactGives                      // an order's units and allowance come back
-	exactSoldOut                    // a buyer hears that nothing is left
-	exactNotEnough                  // a buyer hears that less is left than he asked for
-	exactOver                       // a buyer hears that the limit leaves him less than he asked for
-	exactHas                        // a buyer reads that he has an order
+	exactGives                      // an order's units and its share of the limit are returned
+	exactSoldOut                    // a buyer is answered that nothing is left
+	exactNotEnough                  // a buyer is answered that fewer units are left than asked for
+	exactOver                       // a buyer is answered that the limit leaves fewer units than asked for
+	exactHas                        // a buyer reads an order of their own
 )
 
-// exactStep is one operation as the model understands it.
+// exactStep is one operation in the terms of the model.
 type exactStep struct {
 	verb         exactVerb
 	buyer, order int // places in the state
@@ -40,41 +40,41 @@ type exactState struct {
 	orders string // of each order: 0 not taken, 1 taken, 2 given back
 }
 
-// Takes says that a buyer was given an order between two moments.
+// Takes adds that a buyer got an order between two moments.
 func (x *Exact) Takes(buyer, order string, units int, from, to time.Duration) {
 	x.add(exactStep{exactTakes, x.buyer(buyer), x.order(order), units}, from, to)
 }
 
-// Gives says that an order's units came back between two moments.
+// Gives adds that an order's units were returned between two moments.
 func (x *Exact) Gives(buyer, order string, units int, from, to time.Duration) {
 	x.add(exactStep{exactGives, x.buyer(buyer), x.order(order), units}, from, to)
 }
 
-// SoldOut says that a buyer heard that nothing is left.
+// SoldOut adds that a buyer was answered that nothing is left.
 func (x *Exact) SoldOut(buyer string, units int, from, to time.Duration) {
 	x.add(exactStep{exactSoldOut, x.buyer(buyer), 0, units}, from, to)
 }
 
-// NotEnough says that a buyer heard that fewer are left than he asked for.
+// NotEnough adds that a buyer was answered that fewer units are left than asked for.
 func (x *Exact) NotEnough(buyer string, units int, from, to time.Duration) {
 	x.add(exactStep{exactNotEnough, x.buyer(buyer), 0, units}, from, to)
 }
 
-// OverLimit says that a buyer heard that the limit leaves him fewer than he asked for.
+// OverLimit adds that a buyer was answered that the limit leaves fewer units than asked for.
 func (x *Exact) OverLimit(buyer string, units int, from, to time.Duration) {
 	x.add(exactStep{exactOver, x.buyer(buyer), 0, units}, from, to)
 }
 
-// Has says that a buyer read that he has an order.
+// Has adds that a buyer read an order of their own.
 func (x *Exact) Has(buyer, order string, units int, from, to time.Duration) {
 	x.add(exactStep{exactHas, x.buyer(buyer), x.order(order), units}, from, to)
 }
 
-// Len is the number of operations.
+// Len returns the number of operations.
 func (x *Exact) Len() int { return len(x.records) }
 
-// Decide reports whether some order of the operations explains all that buyers heard, given the stock and the limit of a
-// buyer. It is Unknown when that is not decided within the time.
+// Decide reports whether some order of the operations explains all answers, given the stock and the limit of a buyer. It
+// returns Unknown when it reaches no decision within the time.
 func (x *Exact) Decide(stock, limit int, within time.Duration) porcupine.CheckResult {
 	return porcupine.CheckOperationsTimeout(exactModel(stock, limit, len(x.buyers), len(x.orders)), x.records, within)
 }

@@ -12,24 +12,24 @@ type keyOf struct{ sale, sku, buyer, key string }
 
 func gone(row *Row) bool { return row == nil || row.Status == "refused" }
 
-// checkKeys: one key names one order. Only after Redis lost writes may it name two, and then one of them at most counts; two
-// rows that count never have one key.
+// checkKeys: one key names one order. Only after Redis lost writes may it name two, of which at most one is confirmed or
+// paid; two such rows never have one key.
 func checkKeys(e *Evidence, r *report) {
 	rows := e.rowsByID()
 	first := map[keyOf]string{}
 	e.buys(func(op *history.Op) {
-		told := op.Order()
-		if op.Key == "" || told.Order == "" {
+		shown := op.Order()
+		if op.Key == "" || shown.Order == "" {
 			return
 		}
 		key := keyOf{op.Sale, op.SKU, op.Buyer, op.Key}
 		before := first[key]
-		if first[key] = told.Order; before == "" || before == told.Order {
+		if first[key] = shown.Order; before == "" || before == shown.Order {
 			return
 		}
-		a, b := rows[before], rows[told.Order]
-		if !(gone(a) || gone(b)) || !(e.excused(before, a, op) || e.excused(told.Order, b, op)) {
-			r.fault("key %s names orders %s and %s", key, before, told.Order)
+		a, b := rows[before], rows[shown.Order]
+		if !(gone(a) || gone(b)) || !(e.excused(before, a, op) || e.excused(shown.Order, b, op)) {
+			r.fault("key %s names orders %s and %s", key, before, shown.Order)
 		}
 	})
 	r.count("keys", len(first))
@@ -50,7 +50,7 @@ func checkKeys(e *Evidence, r *report) {
 	}
 }
 
-// checkLastWords: a key that was definitely refused has no order, whatever its presses before that may have done.
+// checkLastWords: a key that was refused for good has no order, whatever the outcome of its earlier presses.
 func checkLastWords(e *Evidence, counted map[keyOf]string, r *report) {
 	e.buys(func(op *history.Op) {
 		order := counted[keyOf{op.Sale, op.SKU, op.Buyer, op.Key}]
@@ -60,12 +60,12 @@ func checkLastWords(e *Evidence, counted map[keyOf]string, r *report) {
 	})
 }
 
-// excused reports whether Redis may have forgotten the order.
+// excused reports whether Redis may have lost the order.
 func (e *Evidence) excused(id string, row *Row, op *history.Op) bool {
 	return e.mayVanish(id, row, op) || e.mayBeRefused(id, row, op)
 }
 
-// undecided are the codes of refusals that are given before the key is looked at, and say nothing of its order.
+// undecided are the codes of refusals that are given before the key is looked up, so they decide nothing about its order.
 var undecided = []string{
 	history.NotSent, sale.OutcomeFenced.String(), sale.OutcomeUnavailable.String(), sale.OutcomeOverloaded.String(),
 	sale.OutcomePaused.String(), sale.OutcomeNotStarted.String(), sale.OutcomeSaleEnded.String(),
@@ -73,23 +73,23 @@ var undecided = []string{
 	sale.OutcomeRateLimited.String(),
 }
 
-// checkKeysAnswer: after a key was answered with an order, a later press with the key and the quantity is answered with it
-// too, also when nothing is left, unless the order was refused. A gateway that knows the SKU as sold out learns of owners
-// from its next look at Redis, so until then it may say sold_out.
+// checkKeysAnswer: after a key was answered with an order, a later press with the same key and quantity is answered with it
+// too, also when nothing is left, unless the order was refused. A gateway whose sold-out latch is set reads the owners with
+// its next look at Redis; until then it may answer sold_out.
 func checkKeysAnswer(e *Evidence, r *report) {
 	if e.Unnoticed || len(e.Losses) > 0 {
 		return // a Redis that went back has forgotten keys
 	}
 	rows := e.rowsByID()
-	told := map[keyOf]*history.Op{} // the first answer with an order
+	shown := map[keyOf]*history.Op{} // the first answer with an order
 	e.buys(func(op *history.Op) {
 		key := keyOf{op.Sale, op.SKU, op.Buyer, op.Key}
-		if first := told[key]; op.Key != "" && !gone(rows[op.Order().Order]) && (first == nil || op.Return < first.Return) {
-			told[key] = op
+		if first := shown[key]; op.Key != "" && !gone(rows[op.Order().Order]) && (first == nil || op.Return < first.Return) {
+			shown[key] = op
 		}
 	})
 	e.buys(func(op *history.Op) {
-		first := told[keyOf{op.Sale, op.SKU, op.Buyer, op.Key}]
+		first := shown[keyOf{op.Sale, op.SKU, op.Buyer, op.Key}]
 		if first == nil || op.Invoke <= first.Return || op.End != history.Refused || slices.Contains(undecided, op.Code) ||
 			max(op.Quantity, 1) != max(first.Quantity, 1) {
 			return

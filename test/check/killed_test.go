@@ -48,7 +48,7 @@ func TestJudgeOfAKilledSale(t *testing.T) {
 		"though no store lost anything": func(e *Evidence) { e.Rows[1].Status = "refused" },
 		"has orders 2 and 3":            func(e *Evidence) { e.Rows[2].Buyer = "b" },
 		"the limit is 2":                func(e *Evidence) { e.Rows[2].Buyer, e.Rows[2].Key = "a", "other" },
-		"nobody pressed for order 1":    func(e *Evidence) { e.Ops[3].Buyer, e.Ops = "a", e.Ops[1:] },
+		"no press asked for order 1":    func(e *Evidence) { e.Ops[3].Buyer, e.Ops = "a", e.Ops[1:] },
 		"a pressed again": func(e *Evidence) {
 			e.Ops[3].Buyer, e.Ops[3].Quantity, e.Ops[3].Invoke = "a", 2, 10_000+latchLookUS
 		},
@@ -68,7 +68,7 @@ func TestJudgeOfAKilledSale(t *testing.T) {
 		"in Redis open in epoch 1":          func(e *Evidence) { e.Buckets[0].RedisEpoch = 1 },
 		"off by 1":                          func(e *Evidence) { e.Buckets[0].Available = -1 },
 		"1 orders in the journal wait":      func(e *Evidence) { e.Waiting["orders in the journal"] = 1 },
-		"Redis knows the owners [a 1 1":     func(e *Evidence) { e.Buckets[0].Owners[0].Units = 1 },
+		"Redis has the owners [a 1 1":       func(e *Evidence) { e.Buckets[0].Owners[0].Units = 1 },
 	} {
 		e := killedSale()
 		breach(e)
@@ -76,7 +76,7 @@ func TestJudgeOfAKilledSale(t *testing.T) {
 	}
 }
 
-// TestAWitnessExcusesSingleOrders: what a witness inside Redis knows of an order decides, whatever was lost around it.
+// TestAWitnessExcusesSingleOrders: the fate that a witness inside Redis gives an order decides, whatever else was lost.
 func TestAWitnessExcusesSingleOrders(t *testing.T) {
 	for fate, want := range map[Fate]string{{MayVanish: true}: "[]", {}: "has no row"} {
 		e := killedSale()
@@ -92,7 +92,7 @@ func TestAWitnessExcusesSingleOrders(t *testing.T) {
 	}
 }
 
-// TestARevivedCallNeedsNoPress: when Redis's clock went back, rows that nobody pressed for are excused.
+// TestARevivedCallNeedsNoPress: when Redis's clock went back, rows without a press are excused.
 func TestARevivedCallNeedsNoPress(t *testing.T) {
 	e := killedSale()
 	e.Ops[1].Buyer, e.Ops[1].End = "other", history.Refused

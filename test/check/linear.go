@@ -13,7 +13,7 @@ const (
 	MaxWindow     = 2000 // operations
 	looksOfWindow = 8
 	windowTime    = 5 * time.Second
-	latchLookUS   = 4_000_000  // a gateway that knows of no stock looks again every 100 ms; on a free machine within a second
+	latchLookUS   = 4_000_000  // a gateway with a set sold-out latch looks again every 100 ms; on a free machine within a second
 	arrivalUS     = 10_000_000 // a unit given back is for sale within a second, on such a machine
 )
 
@@ -25,7 +25,7 @@ type Linear struct {
 }
 
 // Linearizable decides for every SKU whether some order of the operations, each between its question and its answer,
-// explains all answers: first about its stock, then about what each buyer holds.
+// explains all answers: first for its stock, then for the units that each buyer owns.
 func Linearizable(e *Evidence) Linear {
 	var l Linear
 	b := newBuilder(e)
@@ -60,9 +60,9 @@ func (l *Linear) decide(model porcupine.Model, ops []porcupine.Operation, what s
 	}
 }
 
-// windows divides a history. What changes the state has its moment, by Redis's clock, and stands in every window; what
-// only looks at it is spread over windows of a few, because a look that may be old overlaps all others, and the search
-// is exponential in those.
+// windows divides a history. Operations that change the state have a moment by Redis's clock and are in every window.
+// Operations that only read it are spread over the windows, a few in each, because a read that may be old overlaps all
+// others and the search is exponential in those.
 func windows(ops []porcupine.Operation) [][]porcupine.Operation {
 	var changes, looks []porcupine.Operation
 	for _, op := range ops {
@@ -84,11 +84,11 @@ func windows(ops []porcupine.Operation) [][]porcupine.Operation {
 	return all
 }
 
-// step is one operation as the models understand it.
+// step is one operation in the terms of the models.
 type step struct {
-	verb  verb
-	units int64
-	said  int64 // what a refusal said: units left, or units bought
+	verb    verb
+	units   int64
+	refused int64 // units left or units bought, as the refusal has it
 }
 
 type verb string
@@ -103,11 +103,11 @@ const (
 	bought  verb = "bought"  // the buyer's limit was used up
 )
 
-// span is the state of both models: a number that lies between two bounds, because what is given back arrives some time
-// after it was given back.
+// span is the state of both models: a number between two bounds, because units that are given back arrive in Redis some
+// time later.
 type span struct{ low, high int64 }
 
-// looks reports whether the step leaves the state as it is.
+// looks reports whether the step only reads the state.
 func (s step) looks() bool { return s.verb == soldOut || s.verb == fewer || s.verb == bought }
 
 // stockModel: the units that Redis has for sale are at least low, those that have certainly arrived, and at most high,
@@ -126,14 +126,14 @@ func stockModel(loaded int64) porcupine.Model {
 		case soldOut:
 			return s, s.low <= 0
 		case fewer:
-			return s, s.low <= do.said && do.said <= s.high && do.said < do.units
+			return s, s.low <= do.refused && do.refused <= s.high && do.refused < do.units
 		}
 		return s, false
 	})
 }
 
-// buyerModel: the units that Redis counts for the buyer are at least low, those he owns, and at most high, those and the
-// ones whose return has perhaps not arrived.
+// buyerModel: the units that Redis counts for the buyer are at least low, the units owned, and at most high, which adds the
+// units whose return may not have arrived.
 func buyerModel(limit int) porcupine.Model {
 	most := int64(limit)
 	return modelOf(span{}, func(s span, do step) (span, bool) {
@@ -147,7 +147,7 @@ func buyerModel(limit int) porcupine.Model {
 		case ghost:
 			return span{s.low, s.high + do.units}, true
 		case bought:
-			return s, s.low <= do.said && do.said <= s.high && do.said+do.units > most
+			return s, s.low <= do.refused && do.refused <= s.high && do.refused+do.units > most
 		}
 		return s, false
 	})

@@ -6,7 +6,7 @@ import (
 	"flashsale/test/buyers/history"
 )
 
-// checkLists: a list that was asked for at rest shows exactly the buyer's orders that count.
+// checkLists: a list that was asked for at rest shows exactly the buyer's orders that were not refused.
 func checkLists(e *Evidence, r *report) {
 	if e.RestUS == 0 {
 		return

@@ -9,9 +9,9 @@ import (
 	"flashsale/test/buyers/history"
 )
 
-// builder turns evidence into the histories of both models. Redis's clock is the machine's, so created_at is the moment
-// of a taking, and the record of the batch tells the order within the millisecond; checkInvocations sees to it that the
-// moment lies inside the press. A return counts from the moment it could first have happened, because in both models an
+// builder turns evidence into the histories of both models. Redis's clock is the machine's, so created_at is the moment of
+// a taking, and the record of the batch has the order within the millisecond; checkInvocations ensures that the moment is
+// inside the press. A return counts from the first moment at which it could have happened, because in both models an
 // earlier return never explains less.
 type builder struct {
 	e       *Evidence
@@ -42,7 +42,7 @@ func newBuilder(e *Evidence) *builder {
 	return b
 }
 
-// moments gives every row its moment: its millisecond, and within it the place in its batch.
+// moments returns the moment of every row: its millisecond, and within it the position in its batch.
 func moments(e *Evidence) map[string]int64 {
 	place := map[string]int{}
 	for _, batch := range e.Batches {
@@ -68,7 +68,7 @@ func moments(e *Evidence) map[string]int64 {
 	return at
 }
 
-// take adds the taking of an order. One that was refused later was taken by a Redis that forgot.
+// take adds the taking of an order. An order that was refused later was taken by a Redis that lost it.
 func (b *builder) take(row *Row) {
 	do := step{took, int64(row.Quantity), 0}
 	if row.Status == "refused" {
@@ -77,7 +77,7 @@ func (b *builder) take(row *Row) {
 	b.add(row.Sale, row.SKU, row.Buyer, do, b.moments[row.Order])
 }
 
-// maybe adds what a press that left no row may have done to a Redis that forgot it.
+// maybe adds the possible effect of a press without a row on a Redis that lost it.
 func (b *builder) maybe(op *history.Op) {
 	if named := op.Named; named != "" && b.rows[named] != nil {
 		return
@@ -105,12 +105,12 @@ func (b *builder) refusal(op *history.Op) {
 	}
 }
 
-// millisecond is the last moment before the millisecond of a moment: what was taken in it has its beginning for its moment,
-// and may have been taken after a question that came within it.
+// millisecond returns the last moment before the millisecond of a moment: a taking is dated to the beginning of its
+// millisecond, and may have happened after a question of the same millisecond.
 func millisecond(us int64) int64 { return us - us%1000 - 1 }
 
-// stale is the earliest moment of which a refusal of a gateway that looks at the stock now and then may speak: its last
-// look, and before anything broke that kept it from looking.
+// stale returns the earliest moment whose stock a refusal may reflect: the gateway's last look, or the moment before a
+// fault that kept the gateway from looking.
 func (b *builder) stale(op *history.Op) int64 {
 	from := op.Invoke - latchLookUS
 	for range b.e.Outages {
@@ -127,8 +127,8 @@ func (b *builder) stale(op *history.Op) int64 {
 	return from
 }
 
-// giveBacks adds the return of units: between the first cancel that was asked and the first that was answered; of others
-// only the result is known.
+// giveBacks adds the return of units: between the first cancel that was asked and the first that was answered; when neither
+// exists, from the result alone.
 func (b *builder) giveBacks() {
 	asked, answered := map[string]int64{}, map[string]int64{}
 	for i := range b.e.Ops {
@@ -159,8 +159,8 @@ func (b *builder) giveBacks() {
 	}
 }
 
-// settled is the moment by which what was decided has certainly reached Redis: a while after it, and after whatever was
-// broken in that while.
+// settled returns the moment by which a decision has certainly reached Redis: a fixed time later, and later than any outage
+// in that time.
 func (b *builder) settled(decided int64) int64 {
 	moment := decided + arrivalUS
 	for range b.e.Outages {

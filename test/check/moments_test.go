@@ -8,8 +8,8 @@ import (
 	"flashsale/test/buyers/history"
 )
 
-// TestARefusalInTheMillisecondOfATaking: an order says the millisecond in which it was taken, so that a refusal of the same
-// millisecond may have come before it; one of the next millisecond came behind it.
+// TestARefusalInTheMillisecondOfATaking: an order is dated to the millisecond, so a refusal of the same millisecond may be
+// older; a refusal of the next millisecond is not.
 func TestARefusalInTheMillisecondOfATaking(t *testing.T) {
 	for name, test := range map[string]struct {
 		invoke, back int64

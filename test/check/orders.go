@@ -4,7 +4,8 @@ import (
 	"flashsale/test/buyers/history"
 )
 
-// checkOversell: rows that stand never exceed what was loaded, at rest and at every moment that was looked at.
+// checkOversell: the units of confirmed and paid rows never exceed what was loaded, at rest and at every moment that was
+// observed.
 func checkOversell(e *Evidence, r *report) {
 	standing := e.standing()
 	for of, units := range standing {
@@ -23,7 +24,7 @@ func checkOversell(e *Evidence, r *report) {
 func (e *Evidence) standing() map[item]int64 {
 	units := map[item]int64{}
 	for i := range e.Rows {
-		if row := &e.Rows[i]; row.stands() {
+		if row := &e.Rows[i]; row.takesUnits() {
 			units[item{row.Sale, row.SKU}] += int64(row.Quantity)
 		}
 	}
@@ -35,26 +36,27 @@ func (e *Evidence) standing() map[item]int64 {
 func checkLost(e *Evidence, r *report) {
 	rows := e.rowsByID()
 	e.buys(func(op *history.Op) {
-		told := op.Order()
-		if told.Order == "" {
+		shown := op.Order()
+		if shown.Order == "" {
 			return
 		}
 		r.count("promises", 1)
-		row := rows[told.Order]
+		row := rows[shown.Order]
 		switch {
-		case row == nil && told.Status == "held" && e.mayVanish(told.Order, row, op):
+		case row == nil && shown.Status == "held" && e.mayVanish(shown.Order, row, op):
 			r.count("held orders lost with Redis", 1)
 		case row == nil:
-			r.fault("order %s of %s was answered %s (operation %d) and has no row", told.Order, op.Buyer, told.Status, op.N)
+			r.fault("order %s of %s was answered %s (operation %d) and has no row", shown.Order, op.Buyer, shown.Status, op.N)
 		case row.Buyer != op.Buyer || row.Sale != op.Sale || row.SKU != op.SKU || row.Quantity != max(op.Quantity, 1) ||
 			row.Key != op.Key:
-			r.fault("order %s is %+v, but %s asked for %d of %s/%s with key %q", told.Order, *row, op.Buyer, op.Quantity, op.Sale,
+			r.fault("order %s is %+v, but %s asked for %d of %s/%s with key %q", shown.Order, *row, op.Buyer, op.Quantity,
+				op.Sale,
 				op.SKU, op.Key)
-		case row.Status == "refused" && e.mayBeRefused(told.Order, row, op):
+		case row.Status == "refused" && e.mayBeRefused(shown.Order, row, op):
 			r.count("promised orders refused after a loss", 1)
 		case row.Status == "refused":
-			r.fault("order %s of %s was answered %s and then refused (%s), though Redis lost nothing", told.Order, op.Buyer,
-				told.Status, row.Reason)
+			r.fault("order %s of %s was answered %s and then refused (%s), though Redis lost nothing", shown.Order, op.Buyer,
+				shown.Status, row.Reason)
 		}
 	})
 	if e.Calm {
@@ -71,7 +73,7 @@ func checkLimit(e *Evidence, r *report) {
 	units := map[string]int{}
 	for i := range e.Rows {
 		row := &e.Rows[i]
-		if !row.stands() {
+		if !row.takesUnits() {
 			continue
 		}
 		units[e.owner(row)] += row.Quantity
@@ -82,7 +84,7 @@ func checkLimit(e *Evidence, r *report) {
 	r.count("owners", len(units))
 }
 
-// press is what has to explain a row.
+// press has the members by which a press explains a row.
 type press struct {
 	sale, sku, buyer, key string
 	quantity              int
@@ -94,10 +96,10 @@ func checkInvocations(e *Evidence, r *report) {
 	named, rows := map[string]bool{}, e.rowsByID()
 	open := map[press][]*history.Op{}
 	e.buys(func(op *history.Op) {
-		if told := op.Order(); told.Order != "" {
-			named[told.Order] = true
-			if row := rows[told.Order]; row != nil && op.Return < row.CreatedMS*1000 {
-				r.fault("order %s was answered at %d us (operation %d), taken at %d ms", told.Order, op.Return, op.N,
+		if shown := op.Order(); shown.Order != "" {
+			named[shown.Order] = true
+			if row := rows[shown.Order]; row != nil && op.Return < row.CreatedMS*1000 {
+				r.fault("order %s was answered at %d us (operation %d), taken at %d ms", shown.Order, op.Return, op.N,
 					row.CreatedMS)
 			}
 		}
@@ -120,7 +122,7 @@ func checkInvocations(e *Evidence, r *report) {
 		}
 		p := press{row.Sale, row.SKU, row.Buyer, row.Key, row.Quantity}
 		if !take(open, p, row.CreatedMS) {
-			r.fault("nobody pressed for order %s: %+v", row.Order, *row)
+			r.fault("no press asked for order %s: %+v", row.Order, *row)
 		}
 	}
 }
@@ -131,11 +133,11 @@ func (e *Evidence) ownOrder(op *history.Op, row *Row, r *report) {
 	case row == nil && (len(e.Losses) > 0 || e.Fates[op.Named].MayVanish):
 		r.count("refusals that name a lost order", 1)
 	case row == nil || row.Buyer != op.Buyer || row.Sale != op.Sale || row.SKU != op.SKU:
-		r.fault("%s was told of order %s (operation %d, %s), which is not theirs: %+v", op.Buyer, op.Named, op.N, op.Code, row)
+		r.fault("%s was named order %s (operation %d, %s), which is not theirs: %+v", op.Buyer, op.Named, op.N, op.Code, row)
 	}
 }
 
-// take uses up one open press that was made before the order was.
+// take removes one open press that began before the order was taken.
 func take(open map[press][]*history.Op, p press, createdMS int64) bool {
 	for i, op := range open[p] {
 		if op.Invoke/1000 <= createdMS {

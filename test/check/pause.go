@@ -6,7 +6,7 @@ import (
 	"flashsale/test/buyers/history"
 )
 
-// checkPause: between the answer to a pause and the next resume that was asked for, nothing is taken.
+// checkPause: no order is taken between the answer to a pause and the next request to resume.
 func checkPause(e *Evidence, r *report) {
 	for id := range e.Sales {
 		for _, p := range pauses(e, id) {
@@ -22,8 +22,8 @@ func checkPause(e *Evidence, r *report) {
 	}
 }
 
-// pauses returns the stretches in which a sale was certainly paused. A resume counts from the moment it was asked, and
-// so does one whose answer is unknown.
+// pauses returns the spans in which a sale was certainly paused. A resume counts from the moment it was asked for, also
+// when its answer is unknown.
 func pauses(e *Evidence, id string) []Span {
 	var moves []history.Op
 	for _, op := range e.Ops {
@@ -59,7 +59,7 @@ func pauses(e *Evidence, id string) []Span {
 	return spans
 }
 
-// followedByOK reports whether a later resume was answered: the unknown one before it is over then.
+// followedByOK reports whether a later resume was answered: an earlier one of unknown outcome has then ended.
 func followedByOK(moves []history.Op) bool {
 	return slices.ContainsFunc(moves, func(op history.Op) bool {
 		return op.Verb == history.Resume && op.End == history.OK

@@ -6,23 +6,23 @@ import (
 	"flashsale/test/buyers/history"
 )
 
-// maxFaultsOfOne bounds what one check says: the first breaches tell what is wrong, thousands hide it.
+// maxFaultsOfOne bounds the faults that one check reports: the first ones show what is wrong, thousands hide it.
 const maxFaultsOfOne = 20
 
 // report collects what the checks find.
 type report struct {
-	name   string
-	faults []Fault
-	said   int
-	last   string
-	counts map[string]int
+	name     string
+	faults   []Fault
+	reported int
+	last     string
+	counts   map[string]int
 }
 
 func (r *report) fault(format string, args ...any) {
 	if r.last != r.name {
-		r.last, r.said = r.name, 0
+		r.last, r.reported = r.name, 0
 	}
-	if r.said++; r.said <= maxFaultsOfOne {
+	if r.reported++; r.reported <= maxFaultsOfOne {
 		r.faults = append(r.faults, Fault{Check: r.name, Text: fmt.Sprintf(format, args...)})
 	}
 }
@@ -41,7 +41,7 @@ func (e *Evidence) rowsByID() map[string]*Row {
 // lost reports whether Redis may have lost an order that it took at that moment.
 func (e *Evidence) lost(createdUS int64) bool { return anyHits(e.Losses, createdUS, createdUS) }
 
-// mayVanish reports whether an order that was answered held may have no row. row is nil where it has none.
+// mayVanish reports whether an order that was answered held may have no row. row is nil when it has none.
 func (e *Evidence) mayVanish(id string, row *Row, op *history.Op) bool {
 	if e.Fates != nil {
 		return e.Fates[id].MayVanish
@@ -75,11 +75,11 @@ func (e *Evidence) buys(each func(*history.Op)) {
 	}
 }
 
-// perhaps reports whether the answer leaves open what became of the operation.
+// perhaps reports whether the outcome of the operation is unknown.
 func perhaps(op *history.Op) bool { return op.End == history.Perhaps || op.End == history.Open }
 
-// created is when an order was taken, in microseconds, as its row tells it, else as the answer does, else the moment it
-// was asked for.
+// created returns when an order was taken, in microseconds: by its row, else by the answer, else the moment it was asked
+// for.
 func created(row *Row, op *history.Op) int64 {
 	switch {
 	case row != nil:

@@ -9,8 +9,8 @@ import (
 	"flashsale/test/buyers/history"
 )
 
-// told is a press of b1 for one unit of a, and its answer.
-func told(key string, status int, code, order string) history.Op {
+// answered is a press of b1 for one unit of a, and its answer.
+func answered(key string, status int, code, order string) history.Op {
 	op := history.Op{Invoke: 1, Return: 9_000, Question: history.Question{Verb: history.Buy, Sale: "s", SKU: "a", Buyer: "b1",
 		Key: key}}
 	switch {
@@ -33,17 +33,17 @@ func TestJudgeOfARush(t *testing.T) {
 		return fmt.Sprint(Judge(&Evidence{Sales: map[string]Sale{"s": {EndsMS: 100, Limit: 1, Loaded: map[string]int64{"a": 1}}},
 			Rows: rows, Ops: ops, Unread: true, Calm: true}).Faults)
 	}
-	yes, no := told("k", 202, "queued", "7"), told("", 409, "sold_out", "")
-	other, bought := told("k", 202, "queued", "8"), told("", 409, "already_bought", "7")
+	yes, no := answered("k", 202, "queued", "7"), answered("", 409, "sold_out", "")
+	other, bought := answered("k", 202, "queued", "8"), answered("", 409, "already_bought", "7")
 	require.Equal(t, "[]", judge([]Row{good}, []history.Op{yes, yes, no, bought}))
-	require.Equal(t, "[]", judge([]Row{good}, []history.Op{told("k", 0, "", "")}), "no answer is perhaps")
+	require.Equal(t, "[]", judge([]Row{good}, []history.Op{answered("k", 0, "", "")}), "no answer is perhaps")
 	second := with(func(r *Row) { r.Order = "8" })
 	for what, breach := range map[string]struct {
 		rows []Row
 		ops  []history.Op
 	}{
 		"and has no row":                    {nil, []history.Op{yes}},
-		"nobody pressed for order 7":        {[]Row{good}, []history.Op{no}},
+		"no press asked for order 7":        {[]Row{good}, []history.Op{no}},
 		"was refused":                       {[]Row{with(func(r *Row) { r.Status = "refused" })}, []history.Op{yes}},
 		"the limit is 1":                    {[]Row{good, second}, []history.Op{yes}},
 		"1 were loaded":                     {[]Row{good, second}, []history.Op{yes}},

@@ -102,7 +102,7 @@ func (s *shop) ask(q history.Question, do func() history.Answer) {
 
 func (s *shop) held(buyer string) (units int) {
 	for i := range s.Rows {
-		if row := &s.Rows[i]; row.Buyer == buyer && row.stands() {
+		if row := &s.Rows[i]; row.Buyer == buyer && row.takesUnits() {
 			units += row.Quantity
 		}
 	}
@@ -112,7 +112,7 @@ func (s *shop) held(buyer string) (units int) {
 func (s *shop) left() int64 {
 	left := int64(shopUnits)
 	for i := range s.Rows {
-		if s.Rows[i].stands() {
+		if s.Rows[i].takesUnits() {
 			left -= int64(s.Rows[i].Quantity)
 		}
 	}
@@ -132,7 +132,7 @@ func (s *shop) buy() {
 				if row.Quantity != quantity {
 					return history.Answer{End: history.Refused, Status: 422, Code: "idempotency_key_reused", Named: row.Order}
 				}
-				return s.told(200, row)
+				return s.answer(200, row)
 			}
 		}
 		return s.decide(q)
@@ -165,10 +165,10 @@ func (s *shop) decide(q history.Question) history.Answer {
 	if s.random.IntN(6) == 0 {
 		return history.Answer{End: history.Perhaps}
 	}
-	return s.told(202, &row)
+	return s.answer(202, &row)
 }
 
-func (s *shop) told(status int, row *Row) history.Answer {
+func (s *shop) answer(status int, row *Row) history.Answer {
 	seen := s.seen(row)
 	if status == 202 {
 		seen.Status = "queued"
@@ -282,19 +282,19 @@ func (s *shop) drop(row *Row) {
 	s.Rows = slices.DeleteFunc(s.Rows, func(r Row) bool { return r.Order == row.Order })
 }
 
-// promised reports whether a buyer was told of the row.
+// promised reports whether an answer promised the row to its buyer.
 func (s *shop) promised(row *Row) bool {
 	return slices.ContainsFunc(s.Ops, func(op history.Op) bool { return op.Verb == history.Buy && op.Order().Order == row.Order })
 }
 
 // standing returns the row of an order that takes units, nil when there is none.
 func (s *shop) standing(id string) *Row {
-	return s.anyRow(func(r *Row) bool { return r.Order == id && r.stands() })
+	return s.anyRow(func(r *Row) bool { return r.Order == id && r.takesUnits() })
 }
 
 // cancelled turns a standing order into a cancelled one, as a cancel does, and returns its id.
 func (s *shop) cancelled() string {
-	row := s.anyRow(func(r *Row) bool { return r.stands() })
+	row := s.anyRow(func(r *Row) bool { return r.takesUnits() })
 	row.Status = "cancelled"
 	return row.Order
 }

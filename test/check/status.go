@@ -6,7 +6,7 @@ import (
 	"flashsale/test/buyers/history"
 )
 
-// later says which statuses an order may have after each.
+// later lists the statuses that an order may have after each status.
 var later = map[string][]string{
 	"held":      {"held", "queued", "confirmed", "paid", "cancelled", "expired", "refused"},
 	"queued":    {"queued", "confirmed", "paid", "cancelled", "expired", "refused"},
@@ -58,9 +58,9 @@ func checkSightings(id string, list []sighting, r *report) {
 			if a.back >= b.invoke || slices.Contains(later[a.status], b.status) {
 				continue
 			}
-			// An order is held for every gateway but the one that published it until its entry has left the journal.
+			// Every gateway but the one that published the order answers held until the entry has left the journal.
 			if a.status == "queued" && b.status == "held" {
-				r.count("heard held after queued", 1)
+				r.count("answered held after queued", 1)
 			} else {
 				r.fault("order %s was %s (operation %d), afterwards %s (operation %d; -1 is the row)", id, a.status, a.by,
 					b.status, b.by)
@@ -69,8 +69,8 @@ func checkSightings(id string, list []sighting, r *report) {
 	}
 }
 
-// checkEndings: a cancel and a payment that were answered are in the rows, and a row is paid by the payment that was told
-// so and no other.
+// checkEndings: every cancel and payment that was answered with success is in the rows, and a row is paid by the payment
+// that got this answer and no other.
 func checkEndings(e *Evidence, r *report) {
 	rows := e.rowsByID()
 	for i := range e.Ops {
@@ -105,7 +105,7 @@ func checkEvents(e *Evidence, r *report) {
 	for _, event := range e.Events {
 		row := rows[event.Order]
 		if row == nil {
-			continue // of a sale that this evidence is not about
+			continue // of another sale than the evidence's
 		}
 		if event.ID != event.Order+":"+event.Status {
 			r.fault("event %s announces order %s as %s", event.ID, event.Order, event.Status)
@@ -113,7 +113,7 @@ func checkEvents(e *Evidence, r *report) {
 		before, repeated := data[event.ID]
 		switch {
 		case repeated && before != event.Data:
-			r.fault("event %s came with two contents: %s and %s", event.ID, before, event.Data)
+			r.fault("event %s has two contents: %s and %s", event.ID, before, event.Data)
 		case repeated:
 			r.count("events repeated", 1)
 			continue
@@ -130,7 +130,7 @@ func checkEvents(e *Evidence, r *report) {
 			}
 		}
 		if last[id] != "" && last[id] != row.Status {
-			r.fault("order %s is %s, its last event says %s", id, row.Status, last[id])
+			r.fault("order %s is %s, its last event has %s", id, row.Status, last[id])
 		}
 	}
 }

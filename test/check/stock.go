@@ -1,7 +1,6 @@
 package check
 
-// checkConservation: at rest every unit is where the books say, nothing is in flight, and the counters agree with the
-// rows one by one.
+// checkConservation: at rest the stock equation holds, nothing is in flight, and each counter equals the units of its rows.
 func checkConservation(e *Evidence, r *report) {
 	settled, released := map[item]int64{}, map[item]int64{}
 	for i := range e.Rows {
@@ -25,7 +24,7 @@ func checkConservation(e *Evidence, r *report) {
 		case s.Loaded != e.Sales[s.Sale].Loaded[s.SKU]:
 			r.fault("%s/%s: %d units loaded, the operator gave %d", s.Sale, s.SKU, s.Loaded, e.Sales[s.Sale].Loaded[s.SKU])
 		case s.Settled-s.Released != settled[of]-released[of]:
-			r.fault("%s/%s: settled %d and released %d, the rows say %d and %d", s.Sale, s.SKU, s.Settled, s.Released,
+			r.fault("%s/%s: settled %d and released %d, by the rows %d and %d", s.Sale, s.SKU, s.Settled, s.Released,
 				settled[of], released[of])
 		}
 	}
@@ -35,7 +34,7 @@ func checkConservation(e *Evidence, r *report) {
 	r.count("SKUs", len(e.Stock))
 }
 
-// checkUndersell: what was asked for until nothing was left is sold to the last unit.
+// checkUndersell: an SKU that buyers asked for until nothing was left is sold to the last unit.
 func checkUndersell(e *Evidence, r *report) {
 	standing := e.standing()
 	for id, s := range e.Sales {
@@ -52,7 +51,7 @@ func checkUndersell(e *Evidence, r *report) {
 	}
 }
 
-// checkWindow: the moment of every order lies inside the sale.
+// checkWindow: every order was taken inside the sale's window.
 func checkWindow(e *Evidence, r *report) {
 	for i := range e.Rows {
 		row := &e.Rows[i]
@@ -67,8 +66,8 @@ func checkWindow(e *Evidence, r *report) {
 	}
 }
 
-// checkEpochs: once the database was seen in an epoch, nothing is taken in an earlier one. A Redis that went back may take
-// something; then it is lost with the writes, and refused.
+// checkEpochs: once the database was seen in an epoch, no order is taken in an earlier one. A Redis that went back may take
+// orders; they are lost with its writes, or refused.
 func checkEpochs(e *Evidence, r *report) {
 	type life struct {
 		sale, sku string
@@ -98,7 +97,7 @@ func checkEpochs(e *Evidence, r *report) {
 	r.count("epochs", len(seen))
 }
 
-// refused reports whether every order of a batch has a row that says so.
+// refused reports whether every order of a batch has a refused row.
 func refused(orders []string, rows map[string]*Row) bool {
 	for _, id := range orders {
 		if row := rows[id]; row == nil || row.Status != "refused" {

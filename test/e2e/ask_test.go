@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// ask is one purchase as a test wants it: what is left out is a press that would be taken.
+// ask is one purchase. The zero value of each member is what a purchase that would be taken has.
 type ask struct {
 	gateway int
 	sale    string // "rush"
@@ -19,7 +19,7 @@ type ask struct {
 	method  string // POST
 	buyer   string // signs a token for it
 	bearer  string // instead of buyer: the token itself; "-" for no token
-	key     string // the header's value as it stands
+	key     string // the header's value, verbatim
 	body    string
 }
 
@@ -71,14 +71,14 @@ func (s *stack) refused(r reply, status int, code string, members ...string) obj
 	assert.Equal(s.t, "no-store", r.header.Get("Cache-Control"))
 	want := append([]string{"type", "title", "status", "code", "detail"}, members...)
 	for name := range decoded {
-		assert.Contains(s.t, want, name, "a member that the contract does not name: %s", r.body)
+		assert.Contains(s.t, want, name, "a member that the contract does not have: %s", r.body)
 	}
 	for _, name := range members {
 		assert.Contains(s.t, decoded, name)
 	}
 	assert.Equal(s.t, slices.Contains(codesWithRetryAfter, code), r.header.Get("Retry-After") != "", "Retry-After of %s", code)
 	for name := range r.header {
-		assert.NotContains(s.t, strings.ToLower(name), "ratelimit", "limits are not told to bots")
+		assert.NotContains(s.t, strings.ToLower(name), "ratelimit", "limits are not disclosed to bots")
 	}
 	return decoded
 }

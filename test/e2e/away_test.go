@@ -12,8 +12,8 @@ import (
 	"flashsale/test/harness"
 )
 
-// TestRedisSilent: a Redis that does not answer is told as unknown with the order's id, within five seconds, and the
-// repeat with the same key gets that very order; what comes while too much is in flight is overloaded.
+// TestRedisSilent: while Redis does not answer, a purchase is answered unknown with the order's id within five seconds, and
+// its repeat with the same key gets that order; purchases beyond the limit in flight are answered overloaded.
 func TestRedisSilent(t *testing.T) {
 	redis := harness.Redis(t)
 	s := newStack(t, servers{Redis: []*harness.RedisServer{redis}}).run(1, 1)
@@ -51,12 +51,12 @@ func TestRedisSilent(t *testing.T) {
 			assert.Equal(t, problem["order_id"], s.ordered(repeated, 200).OrderID)
 		}
 	}
-	b := s.booksAtRest("rush")
+	b := s.rowsAtRest("rush")
 	assert.Len(t, b.rows, 1+presses, "each press is one order, whatever was repeated")
 }
 
-// TestRedisGone: without Redis nothing is sold and buyers hear unavailable or, where a press was under way, unknown;
-// the other pages stay. When it is back on its data, the sale goes on by itself.
+// TestRedisGone: without Redis nothing is sold and purchases are answered unavailable or, when one was under way, unknown;
+// the other routes still answer. When Redis is back with its data, the sale continues by itself.
 func TestRedisGone(t *testing.T) {
 	redis := harness.Redis(t, "--appendfsync", "always")
 	s := newStack(t, servers{Redis: []*harness.RedisServer{redis}}).run(1, 1)
@@ -78,7 +78,8 @@ func TestRedisGone(t *testing.T) {
 		assert.Contains(t, []string{"unavailable", "unknown"}, code)
 	}
 	require.Equal(t, 200, s.request("GET", "http://"+s.Gateways[0].Buyers+"/v1/sales/rush", nil).status)
-	require.Equal(t, 200, s.request("GET", "http://"+s.Gateways[0].Buyers+"/readyz", nil).status, "a store that goes away later does not change it")
+	require.Equal(t, 200, s.request("GET", "http://"+s.Gateways[0].Buyers+"/readyz", nil).status,
+		"a store that goes away later does not change it")
 	redis.Start()
 	n := 0
 	require.Eventually(t, func() bool {
@@ -89,8 +90,8 @@ func TestRedisGone(t *testing.T) {
 	s.audit()
 }
 
-// TestWaitersAreWoken: whoever waits for an order hears of its row within a tenth of a second of the commit, and a
-// waiter who loses patience gets the order as it is.
+// TestWaitersAreWoken: a read that waits for an order is answered within a tenth of a second of its row's commit (300 ms on
+// a busy machine), and at its own timeout with the present order.
 func TestWaitersAreWoken(t *testing.T) {
 	mariadb := harness.MariaDB(t)
 	s := newStack(t, servers{MariaDB: mariadb}).run(1, 1)
@@ -106,9 +107,9 @@ func TestWaitersAreWoken(t *testing.T) {
 		go func() {
 			defer group.Done()
 			answer := s.waited(o.OrderID, buyer)
-			heard := time.Now()
+			answered := time.Now()
 			assert.Equal(t, "confirmed", answer.Status)
-			assert.Less(t, heard.Sub(parse3339(t, answer.UpdatedAt)), 300*time.Millisecond, "heard long after the commit")
+			assert.Less(t, answered.Sub(parseTime(t, answer.UpdatedAt)), 300*time.Millisecond, "answered long after the commit")
 		}()
 	}
 	impatient := s.taken(ask{buyer: "impatient"})

@@ -55,13 +55,13 @@ func (s *stack) exec(db *sql.DB, statements ...string) {
 	}
 }
 
-// mend runs the statements that the log of a process says will bring the engine back, as an operator who copies them.
-func (s *stack) mend(said string) {
+// mend runs the statements that the log of a process gives for the repair, as an operator does who copies them.
+func (s *stack) mend(log string) {
 	s.t.Helper()
-	_, said, found := strings.Cut(said, "BEGIN;")
-	require.True(s.t, found, said)
-	statements, _, found := strings.Cut(said, "COMMIT;")
-	require.True(s.t, found, said)
+	_, log, found := strings.Cut(log, "BEGIN;")
+	require.True(s.t, found, log)
+	statements, _, found := strings.Cut(log, "COMMIT;")
+	require.True(s.t, found, log)
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	tx, err := s.DB().BeginTx(ctx, nil)

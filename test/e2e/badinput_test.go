@@ -15,21 +15,21 @@ import (
 	"flashsale/test/harness"
 )
 
-// These tests point the engine at stores that are not as it left them. Each time it says what it found and what to do, and
-// sells nothing until that was done.
+// These tests change the stores behind the engine. Each time the engine logs what it found and what to do, and sells
+// nothing until the operator has done it.
 
-// notReady waits until a gateway's check says all of these, and makes sure that the gateway sells nothing.
-func (s *stack) notReady(g *gateway, check string, says ...string) {
+// notReady waits until the text of a gateway's check contains all of these, and checks that the gateway sells nothing.
+func (s *stack) notReady(g *gateway, check string, parts ...string) {
 	s.t.Helper()
 	g.WaitReady("http://" + g.Buyers + "/livez")
 	require.Eventually(s.t, func() bool {
 		answer := s.request("GET", "http://"+g.Operators+"/readyz", nil)
 		checks, _ := answer.json(s)["checks"].(object)
-		return answer.status == 503 && containsAll(fmt.Sprint(checks[check]), says)
-	}, 20*time.Second, 20*time.Millisecond, "check %s does not say %q", check, says)
-	require.Contains(s.t, g.Stderr(), says[0], "the log says it too")
-	told := s.refused(s.request("GET", "http://"+g.Buyers+"/readyz", nil), 503, "unavailable")
-	require.Equal(s.t, "the gateway is not ready", told["detail"], "buyers hear no names and no addresses")
+		return answer.status == 503 && containsAll(fmt.Sprint(checks[check]), parts)
+	}, 20*time.Second, 20*time.Millisecond, "check %s does not contain %q", check, parts)
+	require.Contains(s.t, g.Stderr(), parts[0], "the log has it too")
+	answer := s.refused(s.request("GET", "http://"+g.Buyers+"/readyz", nil), 503, "unavailable")
+	require.Equal(s.t, "the gateway is not ready", answer["detail"], "buyers get no names and no addresses")
 }
 
 func containsAll(text string, parts []string) bool {
@@ -41,35 +41,37 @@ func containsAll(text string, parts []string) bool {
 	return true
 }
 
-// sellsNothing presses for a while and hears no yes.
+// sellsNothing presses for a while and requires that no purchase is taken.
 func (s *stack) sellsNothing(g int) {
 	s.t.Helper()
 	for i := range 20 {
 		answer := s.buy(ask{gateway: g, buyer: fmt.Sprintf("nobody-%d", i)})
 		require.NotEqual(s.t, 202, answer.status, "%s", answer.body)
-		require.Contains(s.t, []any{"unavailable", "fenced", "sale_not_found", "overloaded"}, answer.json(s)["code"], "%s", answer.body)
+		require.Contains(s.t, []any{"unavailable", "fenced", "sale_not_found", "overloaded"}, answer.json(s)["code"], "%s",
+			answer.body)
 	}
 }
 
 // sells waits until a press is taken.
 func (s *stack) sells(g int, buyer string) {
 	s.t.Helper()
-	require.Eventually(s.t, func() bool { return s.buy(ask{gateway: g, buyer: buyer}).status == 202 }, 30*time.Second, 50*time.Millisecond)
+	require.Eventually(s.t, func() bool { return s.buy(ask{gateway: g, buyer: buyer}).status == 202 }, 30*time.Second,
+		50*time.Millisecond)
 }
 
-// gaveUp waits for a settle process to end by itself, and returns what it said.
+// gaveUp waits for a settle process to end by itself, and returns its log.
 func (s *stack) gaveUp(w *worker) string {
 	s.t.Helper()
 	select {
 	case <-w.Done():
 	case <-time.After(30 * time.Second):
-		s.t.Fatalf("settle goes on:\n%s", w.Stderr())
+		s.t.Fatalf("settle still runs:\n%s", w.Stderr())
 	}
 	require.Equal(s.t, 1, w.ExitCode())
 	return w.Stderr()
 }
 
-// TestForeignRedis: the Redis holds keys of somebody else, some of them where the engine writes its own.
+// TestForeignRedis: Redis has keys of another program, some of them under the engine's own names.
 func TestForeignRedis(t *testing.T) {
 	redis := harness.Redis(t)
 	s := newStack(t, servers{Redis: []*harness.RedisServer{redis}})
@@ -103,8 +105,8 @@ func TestForeignRedis(t *testing.T) {
 	assert.Equal(t, "of another program", redis.MustDo(t, "GET", "sessions"))
 }
 
-// TestEmptyRedis: everything in Redis is gone while a sale runs. What was sold stays sold, and the rest goes on once it has
-// been loaded from the database.
+// TestEmptyRedis: Redis loses everything while a sale runs. What was sold stays sold, and the rest is sold after a rebuild
+// from the database.
 func TestEmptyRedis(t *testing.T) {
 	const stock, before = 12, 5
 	redis := harness.Redis(t)
@@ -118,11 +120,12 @@ func TestEmptyRedis(t *testing.T) {
 	for i := range stock - before {
 		s.sells(0, fmt.Sprintf("after-%d", i))
 	}
-	require.Eventually(t, func() bool { return s.buy(ask{buyer: "late"}).json(s)["code"] == "sold_out" }, 10*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return s.buy(ask{buyer: "late"}).json(s)["code"] == "sold_out" }, 10*time.Second,
+		20*time.Millisecond)
 	again := s.buy(ask{buyer: "before-0"})
 	assert.EqualValues(t, 1, s.refused(again, 409, "already_bought", "limit", "bought", "order_id")["bought"])
 	s.audit("rush")
-	assert.Equal(t, stock, s.books("rush").units["phone"])
+	assert.Equal(t, stock, s.orderRows("rush").units["phone"])
 }
 
 // TestTwoEnginesOnOneRedis: a second database is pointed at the Redis and the namespace of an engine that sells.
@@ -148,12 +151,12 @@ func TestTwoEnginesOnOneRedis(t *testing.T) {
 		s.sells(0, fmt.Sprintf("more-%d", i))
 	}
 	s.audit("rush")
-	assert.Equal(t, 10, s.books("rush").units["phone"])
-	assert.Empty(t, second.books("rush").rows, "no record of the one was settled into the other")
+	assert.Equal(t, 10, s.orderRows("rush").units["phone"])
+	assert.Empty(t, second.orderRows("rush").rows, "no record of the one was settled into the other")
 	assert.Equal(t, id, redis.MustDo(t, "GET", s.Name+":engine"))
 }
 
-// TestRecreatedTopic: the orders topic was deleted and made again, empty, while the database knows batches of the old one.
+// TestRecreatedTopic: the orders topic was deleted and created again, empty, while the database has batches of the old one.
 func TestRecreatedTopic(t *testing.T) {
 	s := newStack(t, servers{}).run(1, 1)
 	s.open("rush", lasting(phone(20)))
@@ -162,9 +165,9 @@ func TestRecreatedTopic(t *testing.T) {
 	}
 	s.audit("rush")
 	s.recreateTopic() // under running processes
-	said := s.gaveUp(s.Settles[0])
+	log := s.gaveUp(s.Settles[0])
 	for _, part := range []string{"recreated", "nothing is sold", "kafka-consumer-groups.sh", "DELETE FROM positions"} {
-		assert.Contains(t, said, part)
+		assert.Contains(t, log, part)
 	}
 	require.Eventually(t, func() bool { return s.buy(ask{buyer: "still"}).status == 503 }, 10*time.Second, 20*time.Millisecond)
 	s.sellsNothing(0)
@@ -175,7 +178,7 @@ func TestRecreatedTopic(t *testing.T) {
 	s.notReady(s.Gateways[0], "topics", "recreated", "nothing is sold")
 	assert.Contains(t, s.gaveUp(s.Settles[0]), "recreated")
 	s.sellsNothing(0)
-	assert.Len(t, s.books("rush").rows, 5)
+	assert.Len(t, s.orderRows("rush").rows, 5)
 }
 
 func (s *stack) recreateTopic() {
@@ -209,24 +212,25 @@ func TestDatabaseOfYesterday(t *testing.T) {
 
 	s.Gateways[0].Restart()
 	s.Settles[0].Restart()
-	said := s.gaveUp(s.Settles[0])
+	log := s.gaveUp(s.Settles[0])
 	for _, part := range []string{"behind", "backup", "epoch", "UPDATE stock"} {
-		assert.Contains(t, said, part)
+		assert.Contains(t, log, part)
 	}
 	require.Eventually(t, func() bool { return s.buy(ask{buyer: "lost"}).status == 503 }, 10*time.Second, 20*time.Millisecond)
 	s.sellsNothing(0)
 
 	s.stop()
-	s.mend(said)
+	s.mend(log)
 	s.Gateways[0].Restart()
 	s.Settles[0].Restart()
 	s.Gateways[0].Ready()
 	for i := range stock - 3 {
 		s.sells(0, fmt.Sprintf("rest-%d", i))
 	}
-	require.Eventually(t, func() bool { return s.buy(ask{buyer: "late"}).json(s)["code"] == "sold_out" }, 10*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return s.buy(ask{buyer: "late"}).json(s)["code"] == "sold_out" }, 10*time.Second,
+		20*time.Millisecond)
 	s.audit("rush")
-	b := s.books("rush")
+	b := s.orderRows("rush")
 	assert.Equal(t, stock, b.units["phone"])
 	for _, buyer := range []string{"before", "after-1", "after-2"} {
 		assert.Len(t, b.byBuyer[buyer+"/phone"], 1, "the topic still had what the backup lacked")

@@ -20,7 +20,8 @@ import (
 func TestCommands(t *testing.T) {
 	s := newStack(t, servers{}).run(1, 1)
 	assert.Equal(t, s.Succeed("migrate"), s.Succeed("migrate"), "migrate may be repeated")
-	yaml := fmt.Sprintf("name: By hand\nstarts_at: %s\nends_at: %s\neligibility: list\nitems:\n- {sku: phone, stock: 5, price_cents: 100}\n",
+	yaml := fmt.Sprintf("name: By hand\nstarts_at: %s\nends_at: %s\neligibility: list\n"+
+		"items:\n- {sku: phone, stock: 5, price_cents: 100}\n",
 		at(-time.Minute), at(time.Hour))
 	file := filepath.Join(t.TempDir(), "sale.yaml")
 	require.NoError(t, os.WriteFile(file, []byte(yaml), 0o600))
@@ -69,10 +70,13 @@ func ruleCommands(s *stack) {
 	assert.Contains(s.t, bad.Stderr, "buyer.per_second")
 	some := s.CommandWith("flow: [{resource: purchase, qps: 5000}]\n", "rules", "put", "-f", "-")
 	require.Zero(s.t, some.Code, some.Stderr)
-	for set, says := range map[string]string{"{}": "takes off every rule", "flow: [{resource: purchase, qps: 0}]": "refuses every request of purchase"} {
+	for set, effect := range map[string]string{
+		"{}":                                   "takes off every rule",
+		"flow: [{resource: purchase, qps: 0}]": "refuses every request of purchase",
+	} {
 		unmeant := s.CommandWith(set, "rules", "put", "-f", "-")
 		assert.Equal(s.t, 80, unmeant.Code)
-		assert.Contains(s.t, unmeant.Stderr, says)
+		assert.Contains(s.t, unmeant.Stderr, effect)
 		assert.Contains(s.t, unmeant.Stderr, "--yes")
 	}
 	assert.Equal(s.t, some.Stdout, s.Succeed("rules", "get"), "what was not meant changes nothing")
@@ -95,7 +99,8 @@ func outcomesOfAudit(s *stack) {
 	_, err = s.DB().Exec("UPDATE stock SET loaded = loaded - 1 WHERE sale_id = 'false'")
 	require.NoError(s.t, err)
 	s.audit("false")
-	away := harness.Run(s.t, "", s.Bin, append(append([]string{}, s.Env...), "FLASHSALE_ADMIN_URL=http://"+harness.Address(s.t)), "audit")
+	away := harness.Run(s.t, "", s.Bin, append(append([]string{}, s.Env...), "FLASHSALE_ADMIN_URL=http://"+harness.Address(s.t)),
+		"audit")
 	assert.Equal(s.t, 2, away.Code, "%s%s", away.Stdout, away.Stderr)
 	assert.Equal(s.t, 2, s.Command("audit", "nowhere").Code)
 }
@@ -104,7 +109,8 @@ func outcomesOfAudit(s *stack) {
 func TestWrongSettings(t *testing.T) {
 	bin := harness.Binary(t)
 	file := filepath.Join(t.TempDir(), "config.yaml")
-	require.NoError(t, os.WriteFile(file, []byte("gateway:\n  colour: red\n  ack_timeout: soon\nredis:\n  addrs: 127.0.0.1:1\n"), 0o600))
+	require.NoError(t, os.WriteFile(file, []byte("gateway:\n  colour: red\n  ack_timeout: soon\nredis:\n  addrs: 127.0.0.1:1\n"),
+		0o600))
 	result := harness.Run(t, "", bin, []string{"FLASHSALE_AUTH_HS256_SECRET=too-short-secret", "FLASHSALE_KAFKA_PARTITIONS=none"},
 		"gateway", "--config", file)
 	assert.Equal(t, 80, result.Code, result.Stderr)
@@ -125,7 +131,7 @@ func TestWrongSettings(t *testing.T) {
 	assert.Contains(t, version.Stdout, "go1.")
 }
 
-// TestTakenPort: both listeners name the address that somebody else has.
+// TestTakenPort: each listener names the address that is in use.
 func TestTakenPort(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -138,12 +144,13 @@ func TestTakenPort(t *testing.T) {
 		assert.Equal(t, 80, result.Code, result.Stderr)
 		assert.Contains(t, result.Stderr, address)
 	}
-	dev := harness.Run(t, "", s.Bin, []string{"FLASHSALE_GATEWAY_LISTEN=" + address, "FLASHSALE_ADMIN_LISTEN=" + harness.Address(t)}, "dev")
+	dev := harness.Run(t, "", s.Bin, []string{"FLASHSALE_GATEWAY_LISTEN=" + address,
+		"FLASHSALE_ADMIN_LISTEN=" + harness.Address(t)}, "dev")
 	assert.Equal(t, 80, dev.Code, dev.Stderr)
 	assert.Contains(t, dev.Stderr, address)
 }
 
-// TestWaitsForItsStores: processes that find no database wait and say so; on a schema that is not there they end.
+// TestWaitsForItsStores: processes without a database wait and report it; without a schema they end.
 func TestWaitsForItsStores(t *testing.T) {
 	mariadb := harness.MariaDB(t)
 	s := newStack(t, servers{MariaDB: mariadb})
@@ -157,7 +164,8 @@ func TestWaitsForItsStores(t *testing.T) {
 	assert.NotEmpty(t, waiting.json(s)["checks"], "%s", waiting.body)
 	mariadb.Start()
 	g.Ready()
-	empty := append(append([]string{}, s.Env...), "FLASHSALE_MYSQL_DSN="+mariadb.DSN("empty"), "FLASHSALE_GATEWAY_LISTEN="+harness.Address(t),
+	empty := append(append([]string{}, s.Env...), "FLASHSALE_MYSQL_DSN="+mariadb.DSN("empty"),
+		"FLASHSALE_GATEWAY_LISTEN="+harness.Address(t),
 		"FLASHSALE_ADMIN_LISTEN="+harness.Address(t), "FLASHSALE_SETTLE_LISTEN="+harness.Address(t))
 	for _, command := range []string{"gateway", "settle"} {
 		result := harness.Run(t, "", s.Bin, empty, command)

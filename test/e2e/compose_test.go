@@ -46,7 +46,7 @@ func imageSettings(environment map[string]string, places *strings.Replacer) []by
 }
 
 // TestComposeKafkaAsksForThePassword runs a real broker with the settings of the compose file: the engine's commands, with
-// theirs, come in by both names of the broker, and nobody comes in without the password.
+// their settings, log in by both names of the broker, and no client logs in without the password.
 func TestComposeKafkaAsksForThePassword(t *testing.T) {
 	const user = "flashsale"
 	password := harness.PasswordOf(user)
@@ -62,7 +62,7 @@ func TestComposeKafkaAsksForThePassword(t *testing.T) {
 		}
 	}
 	require.Len(t, login, 3)
-	s := newStack(t, servers{Kafka: kafka, Env: login}) // its migrate comes in from outside
+	s := newStack(t, servers{Kafka: kafka, Env: login}) // its migrate connects from outside
 	assert.Contains(t, s.Succeed("migrate", "--kafka-brokers", inside), "up to date")
 	for _, wrong := range [][]string{{"--kafka-sasl-password", "a-guess"}, {"--kafka-sasl-username", "somebody"}} {
 		assert.NotZero(t, s.Command(append([]string{"migrate"}, wrong...)...).Code, "%v", wrong)

@@ -24,7 +24,7 @@ func (s *stack) pausedByEngine(id string) string {
 	return reason
 }
 
-// reload has every bucket rebuilt from the database, as the operator's page says, and lets the sale go on.
+// reload has every bucket rebuilt from the database, as the operator's page describes, and resumes the sale.
 func (s *stack) reload(id string) {
 	s.t.Helper()
 	s.Redis[0].MustDo(s.t, "SCRIPT", "FLUSH")
@@ -37,8 +37,8 @@ func (s *stack) reload(id string) {
 	}
 }
 
-// TestEnginePausesASaleWhoseBooksAreOff: units vanish from Redis without a trace. The sale stops, says why, and goes on
-// when the operator has had it reloaded.
+// TestEnginePausesASaleWhoseBooksAreOff: units vanish from Redis without a trace. The engine pauses the sale with the
+// reason, and the sale continues when the operator has had it reloaded.
 func TestEnginePausesASaleWhoseBooksAreOff(t *testing.T) {
 	redis := harness.Redis(t)
 	s := newStack(t, servers{Redis: []*harness.RedisServer{redis}}).run(1, 1)
@@ -62,12 +62,12 @@ func TestEnginePausesASaleWhoseBooksAreOff(t *testing.T) {
 		s.sells(0, fmt.Sprintf("rest-%d", i))
 	}
 	s.audit("rush")
-	assert.Equal(t, 10, s.books("rush").units["phone"])
+	assert.Equal(t, 10, s.orderRows("rush").units["phone"])
 }
 
 // TestDatabaseThatLostACancellation: a backup was restored that is older than a cancellation, in the same epoch. The topic
 // brings the order back, but not its cancellation: Redis sells a unit that the database still counts as sold. Redis has
-// applied an outbox row that the database has not, so the bucket is rebuilt, and what the database says is sold.
+// applied an outbox row that the database has not, so the bucket is rebuilt, and the units by the database are sold.
 func TestDatabaseThatLostACancellation(t *testing.T) {
 	redis := harness.Redis(t)
 	s := newStack(t, servers{Redis: []*harness.RedisServer{redis}}).run(1, 1)
@@ -82,7 +82,8 @@ func TestDatabaseThatLostACancellation(t *testing.T) {
 	s.Gateways[0].Restart()
 	s.Settles[0].Restart()
 	s.Gateways[0].Ready()
-	require.Eventually(t, func() bool { return strings.Contains(s.Settles[0].Stderr(), `"reason":"outbox"`) }, 20*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(s.Settles[0].Stderr(), `"reason":"outbox"`) }, 20*time.Second,
+		20*time.Millisecond)
 	require.Eventually(t, func() bool { return s.Command("audit", "rush").Code == 0 }, 20*time.Second, 50*time.Millisecond,
 		"the books do not balance again")
 	assert.Equal(t, "confirmed", s.becomes(lost, "lost", "confirmed").Status, "the database decides")
@@ -91,5 +92,5 @@ func TestDatabaseThatLostACancellation(t *testing.T) {
 		s.sells(0, fmt.Sprintf("rest-%d", i))
 	}
 	s.audit("rush")
-	assert.Equal(t, 1, len(s.books("rush").byBuyer["lost/phone"]))
+	assert.Equal(t, 1, len(s.orderRows("rush").byBuyer["lost/phone"]))
 }

@@ -51,16 +51,16 @@ func (c *crowd) purchases() []history.Op {
 	return slices.DeleteFunc(c.Out.Ops(), func(op history.Op) bool { return op.Verb != history.Buy })
 }
 
-// codes counts what the answers said.
+// codes counts the answers by code.
 func (c *crowd) codes() map[string]int { return history.Words(c.purchases()) }
 
-// heard waits until so many answers have come.
-func (c *crowd) heard(n int) {
+// waitAnswers waits until the crowd has so many answers.
+func (c *crowd) waitAnswers(n int) {
 	c.s.t.Helper()
 	require.Eventually(c.s.t, func() bool { return c.Out.Ended() >= n }, 30*time.Second, 10*time.Millisecond)
 }
 
-// said reports whether an answer that came after a moment said this word.
-func (c *crowd) said(word string, after time.Time) bool {
+// answeredSince reports whether an answer after a moment had this status or code.
+func (c *crowd) answeredSince(word string, after time.Time) bool {
 	return c.Out.Any(func(op *history.Op) bool { return op.Word() == word && op.Got().After(after) })
 }

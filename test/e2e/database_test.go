@@ -15,8 +15,8 @@ import (
 
 const readOnlyFor = 4 * time.Second
 
-// TestDatabaseBecomesReadOnly: the node that everybody writes to is demoted while a sale runs, as in a failover, and
-// takes no write for some seconds. Buyers go on hearing queued, no process ends, and all of it settles once.
+// TestDatabaseBecomesReadOnly: the primary is demoted while a sale runs, as in a failover, and takes no write for some
+// seconds. Purchases are still answered queued, no process ends, and every order settles once.
 func TestDatabaseBecomesReadOnly(t *testing.T) {
 	mariadb := harness.MariaDB(t)
 	s := newStack(t, servers{MariaDB: mariadb})
@@ -30,14 +30,14 @@ func TestDatabaseBecomesReadOnly(t *testing.T) {
 		defer close(ended)
 		c.paced(perSecond, "phone", end)
 	}()
-	c.heard(lead)
+	c.waitAnswers(lead)
 	s.exec(admin, "SET GLOBAL read_only = 1")
 	from := time.Now()
 	<-time.After(readOnlyFor) // the length of the failover is what is tested
 	s.exec(admin, "SET GLOBAL read_only = 0")
 	until := time.Now()
 	t.Log("read-only for", until.Sub(from))
-	c.heard(c.Out.Ended() + lead)
+	c.waitAnswers(c.Out.Ended() + lead)
 	close(end)
 	<-ended
 	away := 0
@@ -69,7 +69,7 @@ func (s *stack) unprivileged() {
 }
 
 // TestDatabaseThatLostItsTail: the database comes back from a backup of some minutes ago, in the same epoch. Settlement
-// reads the topic again from where the backup stood, and every row is there once more, under the ids that buyers know.
+// reads the topic again from the backup's position, and every row exists again, under the ids that buyers got.
 func TestDatabaseThatLostItsTail(t *testing.T) {
 	const units, first = 600, 200
 	s := newStack(t, servers{}).run(1, 1)
@@ -83,10 +83,10 @@ func TestDatabaseThatLostItsTail(t *testing.T) {
 	s.audit("rush")
 	s.stop()
 	s.restore()
-	require.Len(t, s.books("rush").rows, first, "the tail is gone")
+	require.Len(t, s.orderRows("rush").rows, first, "the tail is gone")
 	s.Settles[0].Restart()
 	s.Settles[0].Ready()
-	require.Eventually(t, func() bool { return len(s.books("rush").rows) == 2*first }, 20*time.Second, 50*time.Millisecond,
+	require.Eventually(t, func() bool { return len(s.orderRows("rush").rows) == 2*first }, 20*time.Second, 50*time.Millisecond,
 		"the topic still has the tail")
 	s.Gateways[0].Restart()
 	s.Gateways[0].Ready()

@@ -48,8 +48,8 @@ func (s *stack) produce(records ...[]byte) {
 	}
 }
 
-// TestDeadLetters: records that are truncated, of another version or name what nobody sells end in the dead letters
-// with their reason, the good ones between them settle, and what is replayed twice settles once.
+// TestDeadLetters: records that are truncated, of another version or of an unknown sale end in the dead letters with their
+// reason, the good ones between them settle, and a record that is replayed twice settles once.
 func TestDeadLetters(t *testing.T) {
 	s := newStack(t, servers{}).run(1, 1)
 	s.open("rush", lasting(phone(10)))
@@ -66,8 +66,9 @@ func TestDeadLetters(t *testing.T) {
 	s.produce(truncated, version, []byte{}, []byte("\x00\xff"), unknown)
 	s.taken(ask{buyer: "after"})
 	poison := "unknown_bucket/" + id.String()
-	require.Eventually(t, func() bool { return len(s.letters()) >= 2 && s.letters()[poison].ID != "" }, 20*time.Second, 200*time.Millisecond)
-	assert.Len(t, s.booksAtRest("rush").rows, 2)
+	require.Eventually(t, func() bool { return len(s.letters()) >= 2 && s.letters()[poison].ID != "" }, 20*time.Second,
+		200*time.Millisecond)
+	assert.Len(t, s.rowsAtRest("rush").rows, 2)
 	assert.Equal(t, "decode", s.letters()["decode/"].Reason)
 	replays(s, id, s.letters()[poison])
 	total := 0.0
@@ -82,7 +83,7 @@ func TestDeadLetters(t *testing.T) {
 func replays(s *stack, id sale.OrderID, l letter) {
 	s.t.Helper()
 	assert.NotZero(s.t, s.Command("deadletter", "replay", "no-such-letter").Code)
-	assert.Equal(s.t, 1, s.Command("deadletter", "replay", l.ID).Code, "nobody sells it yet")
+	assert.Equal(s.t, 1, s.Command("deadletter", "replay", l.ID).Code, "its sale does not exist yet")
 	waiting := s.operate("GET", "/admin/v1/orders/"+id.String(), nil)
 	require.Equal(s.t, http.StatusOK, waiting.status, "%s", waiting.body)
 	assert.Equal(s.t, "queued", waiting.json(s)["status"])
@@ -92,7 +93,7 @@ func replays(s *stack, id sale.OrderID, l letter) {
 	s.Succeed("deadletter", "replay", l.ID)
 	s.Succeed("deadletter", "replay", l.ID)
 	s.Succeed("deadletter", "refuse", l.ID) // of a settled one changes nothing
-	b := s.books("later")
+	b := s.orderRows("later")
 	require.Len(s.t, b.rows, 1, "replayed twice it settles once")
 	assert.Contains(s.t, []string{"confirmed", "refused"}, b.rows[id.String()].status)
 }

@@ -14,8 +14,8 @@ import (
 	"flashsale/test/harness"
 )
 
-// TestBuyersCannotTakeEveryDescriptor: more buyers connect than the process has descriptors, and stay. An operator still
-// pauses the sale, who was in before is still answered, and who came too late was told or closed.
+// TestBuyersCannotTakeEveryDescriptor: more buyers connect than the process has descriptors, and stay. An operator can
+// still pause the sale, earlier connections are still answered, and later ones get a refusal or are closed.
 func TestBuyersCannotTakeEveryDescriptor(t *testing.T) {
 	const descriptors, buyers = 1100, 1300 // 100 for buyers
 	s := newStack(t, servers{})
@@ -39,7 +39,7 @@ func TestBuyersCannotTakeEveryDescriptor(t *testing.T) {
 	stats := s.operate("GET", "/admin/v1/sales/rush/stats", nil)
 	require.Equal(t, http.StatusOK, stats.status, "%s", stats.body)
 
-	told, shut, served := 0, 0, 0
+	turnedAway, shut, served := 0, 0, 0
 	for _, conn := range held {
 		switch status := s.statusOf(conn); status {
 		case 0:
@@ -47,22 +47,22 @@ func TestBuyersCannotTakeEveryDescriptor(t *testing.T) {
 		case http.StatusOK:
 			served++
 		case http.StatusServiceUnavailable:
-			told++
+			turnedAway++
 		default:
 			t.Fatalf("answered %d", status)
 		}
 	}
-	t.Logf("%d served, %d told that there is no room, %d closed", served, told, shut)
+	t.Logf("%d served, %d refused, %d closed", served, turnedAway, shut)
 	assert.Positive(t, served)
 	assert.LessOrEqual(t, served, descriptors-1000)
-	assert.Positive(t, told)
+	assert.Positive(t, turnedAway)
 }
 
 // statusOf asks on a connection for the time and returns the answer's status, 0 when the gateway has closed it.
 func (s *stack) statusOf(conn net.Conn) int {
 	s.t.Helper()
 	require.NoError(s.t, conn.SetDeadline(time.Now().Add(10*time.Second)))
-	_, _ = io.WriteString(conn, "GET /v1/time HTTP/1.1\r\nHost: shop\r\n\r\n") // one that is closed tells so by its answer
+	_, _ = io.WriteString(conn, "GET /v1/time HTTP/1.1\r\nHost: shop\r\n\r\n") // the read below finds out which ones are closed
 	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		return 0

@@ -21,7 +21,8 @@ func devEnv(t *testing.T) (env []string, s *stack) {
 	buyers := harness.Address(t)
 	g := &gateway{Listen: buyers, Buyers: buyers, Operators: harness.Address(t)}
 	env = []string{
-		"FLASHSALE_GATEWAY_LISTEN=" + g.Buyers, "FLASHSALE_ADMIN_LISTEN=" + g.Operators, "FLASHSALE_SETTLE_LISTEN=" + harness.Address(t),
+		"FLASHSALE_GATEWAY_LISTEN=" + g.Buyers, "FLASHSALE_ADMIN_LISTEN=" + g.Operators,
+		"FLASHSALE_SETTLE_LISTEN=" + harness.Address(t),
 		"FLASHSALE_ADMIN_TOKEN=" + adminToken, "FLASHSALE_AUTH_HS256_SECRET=" + secret,
 	}
 	return env, &stack{&deployed.Stack{T: t, Bin: harness.Binary(t), Env: env, Gateways: []*gateway{g}}, t}
@@ -90,10 +91,10 @@ func checkDev(s *stack, c *crowd) {
 	checked := 0
 	ops := c.purchases()
 	for i := range ops {
-		if told := ops[i].Order(); told.Order != "" {
+		if shown := ops[i].Order(); shown.Order != "" {
 			checked++
-			got := s.operate("GET", "/admin/v1/orders/"+told.Order, nil)
-			require.Equal(s.t, 200, got.status, "%s %s is lost", told.Status, told.Order)
+			got := s.operate("GET", "/admin/v1/orders/"+shown.Order, nil)
+			require.Equal(s.t, 200, got.status, "%s %s is lost", shown.Status, shown.Order)
 			decoded := got.json(s)
 			require.Equal(s.t, "confirmed", decoded["status"], "%s", got.body)
 			require.Equal(s.t, ops[i].Buyer, decoded["buyer_id"])

@@ -51,14 +51,14 @@ func (s *stack) listen() *listener {
 	go func() {
 		defer close(ended)
 		for ctx.Err() == nil {
-			client.PollFetches(ctx).EachRecord(l.hear)
+			client.PollFetches(ctx).EachRecord(l.add)
 		}
 	}()
 	s.t.Cleanup(func() { cancel(); <-ended; client.Close() })
 	return l
 }
 
-func (l *listener) hear(record *kgo.Record) {
+func (l *listener) add(record *kgo.Record) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.arrivals++
@@ -71,7 +71,8 @@ func (l *listener) hear(record *kgo.Record) {
 	wellFormed := e.SpecVersion == "1.0" && e.ID == id+":"+status && e.Subject == id && e.DataContentType == "application/json" &&
 		e.Source == "/"+l.s.Name+"/sales/"+e.Data["sale"].(string) && e.Data["order_id"] == id && e.Data["status"] == status &&
 		e.Time == e.Data["updated_at"] && e.Data["buyer_id"] != "" && len(record.Headers) == 1 &&
-		record.Headers[0].Key == "content-type" && string(record.Headers[0].Value) == "application/cloudevents+json; charset=UTF-8"
+		record.Headers[0].Key == "content-type" &&
+		string(record.Headers[0].Value) == "application/cloudevents+json; charset=UTF-8"
 	if !wellFormed {
 		l.faults = append(l.faults, string(record.Value))
 	}
@@ -85,15 +86,15 @@ func (l *listener) hear(record *kgo.Record) {
 	l.order[id] = append(l.order[id], status)
 }
 
-// heard returns what has arrived for an order.
-func (l *listener) heard(id string) []string {
+// statuses returns the statuses in the events of an order so far.
+func (l *listener) statuses(id string) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return append([]string(nil), l.order[id]...)
 }
 
-// told waits until every order of the table has been told up to its present status, and compares the way it went.
-func (l *listener) told(db *sql.DB) {
+// complete waits until the events of every order reach its present status, and compares the statuses on the way.
+func (l *listener) complete(db *sql.DB) {
 	t := l.s.t
 	t.Helper()
 	rows, err := db.Query("SELECT order_id, status FROM orders")
@@ -110,8 +111,9 @@ func (l *listener) told(db *sql.DB) {
 		default:
 			want = append(want, status)
 		}
-		require.Eventually(t, func() bool { return len(l.heard(id)) >= len(want) }, 30*time.Second, 20*time.Millisecond, "order %s %s", id, status)
-		require.Equal(t, want, l.heard(id), "order %s", id)
+		require.Eventually(t, func() bool { return len(l.statuses(id)) >= len(want) }, 30*time.Second, 20*time.Millisecond,
+			"order %s %s", id, status)
+		require.Equal(t, want, l.statuses(id), "order %s", id)
 	}
 	require.NoError(t, rows.Err())
 	l.mu.Lock()
@@ -160,17 +162,18 @@ func TestEventsOfEveryOrder(t *testing.T) {
 		require.NoError(t, db.QueryRow("SELECT COUNT(*) FROM orders WHERE due_at <= NOW(3)").Scan(&due))
 		return due == 0
 	}, 40*time.Second, 50*time.Millisecond)
-	shop.told(db)
+	shop.complete(db)
 	t.Log("events:", len(shop.latest), "records:", shop.arrivals)
 	paid := shop.latest[ops[0].Order().Order+":paid"]
 	assert.Equal(t, "pay-0", paid.Data["payment_id"])
-	assert.NotContains(t, shop.latest[ops[0].Order().Order+":confirmed"].Data, "payment_id", "what was not yet, is not told")
+	assert.NotContains(t, shop.latest[ops[0].Order().Order+":confirmed"].Data, "payment_id",
+		"an event has only what was decided at its time")
 	buyers, shops := shop.latest[ops[1].Order().Order+":cancelled"], shop.latest[ops[2].Order().Order+":cancelled"]
 	assert.Equal(t, "buyer", buyers.Data["reason"])
 	assert.Equal(t, "shop", shops.Data["reason"])
 }
 
-// TestEventsOfRefusedOrders: an order that never got a unit is told as refused, with the reason.
+// TestEventsOfRefusedOrders: an order that got no unit has the event refused, with the reason.
 func TestEventsOfRefusedOrders(t *testing.T) {
 	s := newStack(t, servers{}).run(1, 1)
 	s.open("rush", lasting(phone(10)))
@@ -183,13 +186,13 @@ func TestEventsOfRefusedOrders(t *testing.T) {
 		Bucket: sale.Bucket{Sale: "rush", SKU: "phone"}, Epoch: 0, Sequence: 1, BatchID: id, CreatedMS: time.Now().UnixMilli(),
 		Orders: []sale.RecordOrder{{OrderID: id, Quantity: 1, Buyer: "late"}},
 	}))
-	require.Eventually(t, func() bool { return len(shop.heard(id.String())) > 0 }, 20*time.Second, 20*time.Millisecond)
-	shop.told(s.DB())
+	require.Eventually(t, func() bool { return len(shop.statuses(id.String())) > 0 }, 20*time.Second, 20*time.Millisecond)
+	shop.complete(s.DB())
 	assert.Equal(t, "fenced", shop.latest[id.String()+":refused"].Data["reason"])
 }
 
-// TestEventsWaitForKafka: what happens to orders while Kafka is away waits in the database, is counted, and is told when
-// Kafka is back.
+// TestEventsWaitForKafka: events while Kafka is unavailable wait in the database, are counted, and are published when Kafka
+// is back.
 func TestEventsWaitForKafka(t *testing.T) {
 	kafka := harness.Kafka(t)
 	s := newStack(t, servers{Kafka: kafka}).run(1, 2)
@@ -202,7 +205,7 @@ func TestEventsWaitForKafka(t *testing.T) {
 	require.Eventually(t, func() bool { // the gauge may still be from before these orders
 		var rows int
 		return db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM events").Scan(&rows) == nil && rows == 0
-	}, 40*time.Second, 100*time.Millisecond, "the events of the orders are to be told")
+	}, 40*time.Second, 100*time.Millisecond, "the events of the orders are not published")
 	kafka.Kill()
 	for i, o := range owned {
 		require.Equal(t, 200, s.cancel(o, "buyer-"+strconv.Itoa(i)).status, "decided without Kafka")
@@ -211,11 +214,11 @@ func TestEventsWaitForKafka(t *testing.T) {
 	kafka.Start()
 	s.waitingEvents(0)
 	shop := s.listen()
-	shop.told(s.DB())
+	shop.complete(s.DB())
 	s.audit("rush")
 }
 
-// waitingEvents waits until the process that answers for the events says that so many rows wait.
+// waitingEvents waits until the process that publishes the events reports so many waiting rows.
 func (s *stack) waitingEvents(rows float64) {
 	s.t.Helper()
 	require.Eventually(s.t, func() bool {
@@ -226,5 +229,5 @@ func (s *stack) waitingEvents(rows float64) {
 			}
 		}
 		return len(answering) == 1 && answering[0] == rows
-	}, 40*time.Second, 100*time.Millisecond, "%v rows of events are to wait", rows)
+	}, 40*time.Second, 100*time.Millisecond, "the metric of waiting events is not %v", rows)
 }

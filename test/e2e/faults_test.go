@@ -13,8 +13,8 @@ import (
 	"flashsale/test/harness"
 )
 
-// TestKillDuringRush kills one gateway and one settle process the hard way when a third is sold, and starts them again
-// while the rush goes on.
+// TestKillDuringRush kills one gateway and one settle process (SIGKILL) when a third is sold, and starts them again during
+// the rush.
 func TestKillDuringRush(t *testing.T) {
 	s := newStack(t, servers{}).run(2, 2)
 	s.open("rush", lasting(phone(rushUnits)))
@@ -55,16 +55,16 @@ func duringOutage(c *crowd, stop, start func()) (away []history.Op) {
 		defer close(ended)
 		c.paced(perSecond, "phone", end)
 	}()
-	c.heard(lead)
+	c.waitAnswers(lead)
 	stop()
 	from := time.Now()
 	<-time.After(outage) // the length of the outage is what is tested
 	until := time.Now()
 	start()
 	back := time.Now()
-	require.Eventually(c.s.t, func() bool { return c.said("queued", back) }, 20*time.Second, 50*time.Millisecond,
-		"nobody is told queued again")
-	c.heard(c.Out.Ended() + lead)
+	require.Eventually(c.s.t, func() bool { return c.answeredSince("queued", back) }, 20*time.Second, 50*time.Millisecond,
+		"no purchase is answered queued again")
+	c.waitAnswers(c.Out.Ended() + lead)
 	close(end)
 	<-ended
 	for _, op := range c.purchases() {
@@ -76,7 +76,7 @@ func duringOutage(c *crowd, stop, start func()) (away []history.Op) {
 	return away
 }
 
-// TestKafkaAway: the sale goes on with answers that say held, and all of them settle when Kafka is back.
+// TestKafkaAway: purchases are answered held, and all of them settle when Kafka is back.
 func TestKafkaAway(t *testing.T) {
 	kafka := harness.Kafka(t)
 	s := newStack(t, servers{Kafka: kafka}).run(2, 2)
@@ -91,18 +91,19 @@ func TestKafkaAway(t *testing.T) {
 			held = answer.Order().Order
 		}
 	}
-	require.NotEmpty(t, held, "nobody was told held")
+	require.NotEmpty(t, held, "no purchase was answered held")
 	b := c.check(1, map[string]int{"phone": 2 * rushUnits})
 	require.Equal(t, len(c.purchases()), b.units["phone"])
 	require.Equal(t, "confirmed", b.rows[held].status)
 }
 
-// TestJournalIsBounded: with Kafka silent the engine takes as many orders as the journal may hold and no more, says
-// unavailable then, and settles all of them when Kafka speaks again.
+// TestJournalIsBounded: while Kafka does not answer, the engine takes as many orders as the journal may have and answers
+// unavailable to the rest; it settles all of them when Kafka answers again.
 func TestJournalIsBounded(t *testing.T) {
 	const bound = 50
 	kafka := harness.Kafka(t)
-	s := newStack(t, servers{Kafka: kafka, Env: []string{"FLASHSALE_RESERVE_JOURNAL_MAX_ORDERS=50", "FLASHSALE_GATEWAY_ACK_TIMEOUT=100ms"}}).run(2, 1)
+	s := newStack(t, servers{Kafka: kafka, Env: []string{"FLASHSALE_RESERVE_JOURNAL_MAX_ORDERS=50",
+		"FLASHSALE_GATEWAY_ACK_TIMEOUT=100ms"}}).run(2, 1)
 	s.open("rush", lasting(phone(rushUnits)))
 	c := newCrowd(s, "rush", 500)
 	kafka.Pause()
@@ -118,7 +119,8 @@ func TestJournalIsBounded(t *testing.T) {
 	require.Equal(t, c.buyers, b.units["phone"])
 }
 
-// TestMariaDBAway: Kafka keeps what is sold, buyers are told queued, and all of it settles when the database is back.
+// TestMariaDBAway: purchases are answered queued, Kafka keeps their records, and all of them settle when the database is
+// back.
 func TestMariaDBAway(t *testing.T) {
 	mariadb := harness.MariaDB(t)
 	s := newStack(t, servers{MariaDB: mariadb}).run(2, 2)
@@ -133,8 +135,8 @@ func TestMariaDBAway(t *testing.T) {
 	require.Equal(t, len(c.purchases()), b.units["phone"])
 }
 
-// TestColdStart: everything is stopped, Redis comes back empty, and the sale goes on from what the database knows:
-// owners keep their orders and their keys, and exactly the rest is sold.
+// TestColdStart: everything is stopped, Redis is empty at the next start, and the sale continues from the database: owners
+// keep their orders and their keys, and exactly the rest is sold.
 func TestColdStart(t *testing.T) {
 	redis := harness.Redis(t)
 	s := newStack(t, servers{Redis: []*harness.RedisServer{redis}}).run(1, 1)

@@ -16,12 +16,12 @@ import (
 
 const (
 	floodConnections = 600
-	floodReaders     = 400 // buyers who read beside the flood, one after the other: none of them meets his limit
+	floodReaders     = 400 // buyers who read during the flood, one after the other: none of them reaches the limit of a buyer
 )
 
-// TestFloodOfOneBuyerLeavesOthersTheirReads: one buyer asks for his orders over 600 connections as fast as he is
-// answered. He is refused, the median read of others takes at most twice as long as without him, and a pause reaches the
-// gateway within its second.
+// TestFloodOfOneBuyerLeavesOthersTheirReads: one buyer asks for their orders over 600 connections as fast as answers
+// arrive. The buyer's limit refuses them, the median read of others takes at most twice as long as without the flood, and a
+// pause reaches the gateway within its second.
 func TestFloodOfOneBuyerLeavesOthersTheirReads(t *testing.T) {
 	s := limitedStack(t, servers{}).run(1, 1)
 	s.open("rush", lasting(phone(1000)))
@@ -32,7 +32,7 @@ func TestFloodOfOneBuyerLeavesOthersTheirReads(t *testing.T) {
 		s.taken(ask{buyer: buyer})
 	}
 	s.taken(ask{buyer: "flood"})
-	s.booksAtRest("rush")
+	s.rowsAtRest("rush")
 
 	calm := s.bestMedianRead(tokens)
 	flood := s.flood(token("flood"))
@@ -58,7 +58,7 @@ func (s *stack) bestMedianRead(tokens []string) time.Duration {
 	return best
 }
 
-// medianRead lets every reader ask for his orders once and returns the median time.
+// medianRead lets every reader ask for their orders once and returns the median time.
 func (s *stack) medianRead(tokens []string) time.Duration {
 	s.t.Helper()
 	c, err := buyers.Dial(s.Gateways[0].Buyers)
@@ -80,8 +80,8 @@ func (s *stack) readRequest(token string) []byte {
 	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: shop\r\nAuthorization: Bearer %s\r\n\r\n", ask{}.path(), token)
 }
 
-// flood asks over many connections, each as soon as it was answered, until the function it returns is called, which tells
-// how often the buyer was answered and refused. It returns once every connection has been answered.
+// flood sends requests over many connections, each as soon as it was answered, until the returned function is called, which
+// returns how often the buyer was answered and refused. flood returns when every connection has been answered once.
 func (s *stack) flood(token string) (stop func() (answered, refused int64)) {
 	s.t.Helper()
 	var answered, refused atomic.Int64
@@ -93,8 +93,8 @@ func (s *stack) flood(token string) (stop func() (answered, refused int64)) {
 	for range floodConnections {
 		all.Go(func() {
 			c, err := buyers.Dial(s.Gateways[0].Buyers)
-			told := sync.OnceFunc(first.Done)
-			defer told()
+			firstDone := sync.OnceFunc(first.Done)
+			defer firstDone()
 			for err == nil && !over.Load() {
 				var status int
 				if status, _, _, err = c.Exchange(request); status == 200 {
@@ -102,7 +102,7 @@ func (s *stack) flood(token string) (stop func() (answered, refused int64)) {
 				} else if status == 429 {
 					refused.Add(1)
 				}
-				told()
+				firstDone()
 			}
 			if err != nil {
 				faults <- err

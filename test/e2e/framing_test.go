@@ -69,7 +69,7 @@ func TestFraming(t *testing.T) {
 	chunked := s.raw(post + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n")
 	require.NotNil(t, chunked)
 	s.ordered(*chunked, 202)
-	assert.Len(t, s.booksAtRest("rush").rows, 1, "nothing of what was refused was taken")
+	assert.Len(t, s.rowsAtRest("rush").rows, 1, "nothing of what was refused was taken")
 	assert.True(t, s.Gateways[0].Running())
 }
 

@@ -20,7 +20,7 @@ import (
 	"flashsale/test/harness"
 )
 
-// checks asks a process what it waits for; nothing when it is ready or does not answer yet.
+// checks reads what a process waits for; nothing when it is ready or does not answer yet.
 func (s *stack) checks(address string) map[string]any {
 	s.t.Helper()
 	answer, err := operatorClient.Get("http://" + address + "/readyz")
@@ -35,7 +35,7 @@ func (s *stack) checks(address string) map[string]any {
 	require.NoError(s.t, err)
 	r := reply{status: answer.StatusCode, header: answer.Header, body: body}
 	members := []string{"checks"}
-	if _, known := r.json(s)["clock_ahead_ms"]; known { // once Redis was heard
+	if _, known := r.json(s)["clock_ahead_ms"]; known { // once Redis has answered
 		members = append(members, "clock_ahead_ms")
 	}
 	found, _ := s.refused(r, 503, "unavailable", members...)["checks"].(object)
@@ -50,7 +50,7 @@ func (s *stack) waitsFor(address string, names ...string) {
 	require.Eventually(s.t, func() bool {
 		last = s.checks(address)
 		return slices.Equal(slices.Sorted(maps.Keys(last)), names)
-	}, 20*time.Second, 50*time.Millisecond, "%s is to wait for %v and waits for %v", address, names, last)
+	}, 20*time.Second, 50*time.Millisecond, "%s should wait for %v and waits for %v", address, names, last)
 	for name, found := range last {
 		assert.NotEmpty(s.t, found, name)
 	}
@@ -67,8 +67,8 @@ var (
 	}
 )
 
-// TestProcessesStartInAnyOrder: with any server away, and with all of them, both processes start, name in /readyz what
-// they wait for, end when they are asked to, and are ready as soon as the last server is back.
+// TestProcessesStartInAnyOrder: with any server away, and with all of them, both processes start, name in /readyz what they
+// wait for, end at SIGTERM, and are ready as soon as the last server is back.
 func TestProcessesStartInAnyOrder(t *testing.T) {
 	redis, kafka, mariadb := harness.Redis(t, "--appendfsync", "always"), harness.Kafka(t), harness.MariaDB(t)
 	s := newStack(t, servers{Redis: []*harness.RedisServer{redis}, Kafka: kafka, MariaDB: mariadb}).run(1, 1)
@@ -84,7 +84,8 @@ func TestProcessesStartInAnyOrder(t *testing.T) {
 		s.Settles[0].Restart()
 		s.waitsFor(s.Gateways[0].Operators, gatewayWaits[name]...)
 		s.waitsFor(s.Settles[0].Listen, settleWaits[name]...)
-		assert.NotEqual(t, http.StatusAccepted, s.buy(ask{buyer: "early"}).status, "nothing is sold before every store was reached")
+		assert.NotEqual(t, http.StatusAccepted, s.buy(ask{buyer: "early"}).status,
+			"nothing is sold before every store was reached")
 		if name == "kafka" {
 			s.term()
 			s.Gateways[0].Restart()
@@ -111,7 +112,7 @@ func TestProcessesStartInAnyOrder(t *testing.T) {
 	s.ready()
 	s.sellsOnce("after-all")
 	s.audit("rush")
-	require.Len(t, s.books("rush").rows, bought+1)
+	require.Len(t, s.orderRows("rush").rows, bought+1)
 }
 
 // term asks every process to end; each has to exit 0 soon.
@@ -144,7 +145,7 @@ func (s *stack) ready() {
 	}
 }
 
-// sellsOnce waits until a buyer gets a unit, which a bucket that has to be rebuilt puts off.
+// sellsOnce waits until a buyer gets a unit, which takes longer while a bucket is rebuilt.
 func (s *stack) sellsOnce(buyer string) {
 	s.t.Helper()
 	var last reply
@@ -154,8 +155,8 @@ func (s *stack) sellsOnce(buyer string) {
 	}, 30*time.Second, 50*time.Millisecond, "%s", last.body)
 }
 
-// TestTermAnswersEveryone: a gateway that is asked to end under load says so in readiness, answers every request that it
-// is sent until its connections are closed by their last answers, and then ends; whoever was told of an order has it.
+// TestTermAnswersEveryone: after SIGTERM under load a gateway is not ready, answers every request until the last answer of
+// each connection closes it, and then ends; every order in an answer has its row.
 func TestTermAnswersEveryone(t *testing.T) {
 	const buyers = 20_000
 	s := newStack(t, servers{}).run(2, 1)
@@ -190,11 +191,11 @@ func TestTermAnswersEveryone(t *testing.T) {
 	require.Zero(t, <-ended)
 	assert.Zero(t, cut.Load(), "requests that were sent and not answered")
 	s.audit("rush")
-	require.EqualValues(t, taken.Load(), len(s.books("rush").rows))
+	require.EqualValues(t, taken.Load(), len(s.orderRows("rush").rows))
 	require.Positive(t, taken.Load())
 }
 
-// leaver buys over one connection at a gateway, and turns to the other one when it is told to leave.
+// leaver buys over one connection at a gateway, and turns to the other one when an answer closes the connection.
 type leaver struct {
 	s       *stack
 	gateway int
@@ -237,7 +238,7 @@ func TestTermWhileKafkaIsAway(t *testing.T) {
 		held = append(held, s.taken(ask{buyer: "held-" + strconv.Itoa(i)}))
 	}
 	begin := time.Now()
-	assert.Equal(t, 1, s.Gateways[0].Term(), "it says that something was left to the relay")
+	assert.Equal(t, 1, s.Gateways[0].Term(), "the exit code reports orders that were left to the relay")
 	assert.Less(t, time.Since(begin), 10*time.Second)
 	kafka.Continue()
 	s.Gateways[0].Restart()
@@ -270,8 +271,9 @@ func TestTermOfSettleHandsOver(t *testing.T) {
 	first := c.purchases()[0]
 	o := order{OrderID: first.Order().Order, Sale: "rush", SKU: "phone"}
 	require.Equal(t, 200, s.cancel(o, first.Buyer).status)
-	require.Eventually(t, func() bool { return s.buy(ask{buyer: "next"}).status == http.StatusAccepted }, 20*time.Second, 20*time.Millisecond)
-	assert.Less(t, time.Since(begin), 5*time.Second, "the courier's lease was given back")
+	require.Eventually(t, func() bool { return s.buy(ask{buyer: "next"}).status == http.StatusAccepted }, 20*time.Second,
+		20*time.Millisecond)
+	assert.Less(t, time.Since(begin), 5*time.Second, "the outbox applier's lease was released")
 	s.Settles = s.Settles[1:]
 	s.waitingEvents(0)
 }

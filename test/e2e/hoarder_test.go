@@ -31,10 +31,10 @@ const (
 	hoardReleased = 8                     // orders that went back and are remembered of a buyer
 )
 
-// A buyer who buys and cancels as fast as he can costs nobody else anything.
+// A buyer who buys and cancels as fast as possible does not slow down others.
 func TestOneBuyerWhoCancelsSlowsNobody(t *testing.T) { slowsNobody(t, 1, 1) }
 
-// The same of one who may hold 100 orders and presses with 256 requests at once.
+// The same for a buyer with a limit of 100 units and 256 requests at once.
 func TestOneBuyerOfManyOrdersSlowsNobody(t *testing.T) { slowsNobody(t, 100, 256) }
 
 // slowsNobody: what Redis keeps of the buyer is bounded, no script is long, and by the limits that hold from the start the
@@ -58,9 +58,9 @@ func slowsNobody(t *testing.T, limit, presses int) {
 	assert.LessOrEqual(t, loud, 2*quiet)
 
 	s.rules(object{"grief": object{"unpaid": 0}, "buyer": nil})
-	told := s.hoard("bert", presses)
-	t.Logf("without the limit of a buyer, what he was told: %v", told)
-	assert.Positive(t, told["too_many_cancellations"])
+	answers := s.hoard("bert", presses)
+	t.Logf("without the limit of a buyer, the answers: %v", answers)
+	assert.Positive(t, answers["too_many_cancellations"])
 	for _, buyer := range []string{"anna", "bert"} {
 		value, _ := redis.MustDo(t, "HGET", s.Name+":{rush:phone:0}:buyers", buyer).(string)
 		assert.NotEmpty(t, value, buyer)
@@ -71,14 +71,11 @@ func slowsNobody(t *testing.T, limit, presses int) {
 	s.audit("rush")
 }
 
-// scriptTime is what 999 of 1000 calls of scripts took at most, by Redis's own clock. It is no processor time: the machine may
-// take the processor away in the middle of one.
+// scriptTime is the time within which 999 of 1000 calls of scripts ended, by Redis's own clock. It includes the time during
+// which the machine gave the processor to others.
 func scriptTime(t *testing.T, redis *harness.RedisServer) time.Duration {
 	t.Helper()
-	stats, _ := redis.MustDo(t, "INFO", "latencystats").(string)
-	_, rest, found := strings.Cut(stats, "latency_percentiles_usec_evalsha:")
-	require.True(t, found, stats)
-	line, _, _ := strings.Cut(rest, "\r")
+	line := redis.Info(t, "latencystats")["latency_percentiles_usec_evalsha"]
 	t.Log("scripts, µs:", line)
 	_, most, found := strings.Cut(line, "p99.9=")
 	require.True(t, found, line)
@@ -87,7 +84,7 @@ func scriptTime(t *testing.T, redis *harness.RedisServer) time.Duration {
 	return time.Duration(us * float64(time.Microsecond))
 }
 
-// pass waits for a time that is the length of a measurement and no event.
+// pass waits for the length of a measurement, not for an event.
 func pass(d time.Duration) { <-time.After(d) }
 
 // others has other buyers press, each once, while something happens, and returns the time that 99 of 100 answers took at
@@ -129,10 +126,10 @@ func (s *stack) others(name string, meanwhile func()) time.Duration {
 	return took[len(took)*99/100]
 }
 
-// hoard has one buyer press with so many requests at once, and cancel what he gets, and returns what his presses were told.
+// hoard has one buyer press with so many requests at once and cancel every order, and counts the answers to the presses.
 func (s *stack) hoard(buyer string, presses int) map[string]int {
 	var mu sync.Mutex
-	told := map[string]int{}
+	answers := map[string]int{}
 	until := time.Now().Add(*flagHoard)
 	var all sync.WaitGroup
 	for range presses {
@@ -140,7 +137,7 @@ func (s *stack) hoard(buyer string, presses int) map[string]int {
 			for time.Now().Before(until) {
 				status, code, order := s.send("POST", ask{}.path(), buyer)
 				mu.Lock()
-				told[code]++
+				answers[code]++
 				mu.Unlock()
 				for status == 202 && time.Now().Before(until) { // until the order is confirmed and can be cancelled
 					if cancelled, _, _ := s.send("DELETE", ask{}.path()+"/"+order, buyer); cancelled == 200 {
@@ -151,7 +148,7 @@ func (s *stack) hoard(buyer string, presses int) map[string]int {
 		})
 	}
 	all.Wait()
-	return told
+	return answers
 }
 
 var hoardClient = &http.Client{

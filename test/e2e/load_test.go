@@ -16,13 +16,14 @@ import (
 	"flashsale/test/harness"
 )
 
-// TestLoadCommands runs the generator against two gateways and has the verdict judge what buyers were told.
+// TestLoadCommands runs the generator against two gateways and has the verdict judge the answers.
 func TestLoadCommands(t *testing.T) {
 	s := newStack(t, servers{}).run(2, 1)
 	const units = 500
 	s.open("rush", lasting(phone(units)))
 	history := filepath.Join(t.TempDir(), "history")
-	aim := []string{"--url", "http://" + s.Gateways[0].Buyers + ",http://" + s.Gateways[1].Buyers, "--sale", "rush", "--sku", "phone", "--buyers", "2000"}
+	aim := []string{"--url", "http://" + s.Gateways[0].Buyers + ",http://" + s.Gateways[1].Buyers, "--sale", "rush", "--sku",
+		"phone", "--buyers", "2000"}
 	rush := s.Command(append([]string{"load", "rush", "--rate", "1000", "--repeat", "0.3", "--history", history}, aim...)...)
 	require.Zero(t, rush.Code, "%s%s", rush.Stdout, rush.Stderr)
 	for _, shown := range []string{"p50", "p99", "queued", "sold_out"} {
@@ -36,7 +37,7 @@ func TestLoadCommands(t *testing.T) {
 	}
 	unjudged := s.Command("load", "verdict", "rush")
 	require.Zero(t, unjudged.Code)
-	assert.Contains(t, unjudged.Stdout, "not judged", "without a history nobody knows what buyers were told")
+	assert.Contains(t, unjudged.Stdout, "not judged", "without a history the answers are unknown")
 	forgeHistory(t, history)
 	lost := s.Command("load", "verdict", "rush", "--history", history)
 	assert.Equal(t, 1, lost.Code, "%s%s", lost.Stdout, lost.Stderr)
@@ -46,7 +47,7 @@ func TestLoadCommands(t *testing.T) {
 	targets(s, aim)
 }
 
-// forgeHistory makes a buyer remember an order that nobody has.
+// forgeHistory adds to the history an order that does not exist.
 func forgeHistory(t *testing.T, name string) {
 	t.Helper()
 	text, err := os.ReadFile(name)
@@ -85,9 +86,11 @@ func targets(s *stack, aim []string) {
 
 // TestSettingsOfTheBinary compares what the binary lists with what it reads: every line of config is a setting.
 func TestSettingsOfTheBinary(t *testing.T) {
-	shown := harness.Run(t, "", harness.Binary(t), []string{"FLASHSALE_NAMESPACE=from-here"}, "config", "--gateway-listen", "127.0.0.1:1")
+	shown := harness.Run(t, "", harness.Binary(t), []string{"FLASHSALE_NAMESPACE=from-here"}, "config", "--gateway-listen",
+		"127.0.0.1:1")
 	require.Zero(t, shown.Code, shown.Stderr)
-	for _, want := range []string{`namespace\s.*from-here.*(env|FLASHSALE_NAMESPACE)`, `gateway\.listen\s.*127\.0\.0\.1:1\b.*flag`, `redis\.addrs\s.*127\.0\.0\.1:6379.*default`} {
+	for _, want := range []string{`namespace\s.*from-here.*(env|FLASHSALE_NAMESPACE)`,
+		`gateway\.listen\s.*127\.0\.0\.1:1\b.*flag`, `redis\.addrs\s.*127\.0\.0\.1:6379.*default`} {
 		assert.Regexp(t, want, shown.Stdout)
 	}
 }

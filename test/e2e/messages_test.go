@@ -10,8 +10,8 @@ import (
 	"flashsale/test/harness"
 )
 
-// TestMessagesNameWhatIsAway: who is told that something is unavailable hears what to bring back, and who may not do
-// something hears what to do first.
+// TestMessagesNameWhatIsAway: a message about an unavailable server names the server, and a message about a step that is
+// not allowed names the step that has to come first.
 func TestMessagesNameWhatIsAway(t *testing.T) {
 	redis, mariadb := harness.Redis(t), harness.MariaDB(t)
 	s := newStack(t, servers{Redis: []*harness.RedisServer{redis}, MariaDB: mariadb}).run(1, 1)
@@ -37,14 +37,16 @@ func TestMessagesNameWhatIsAway(t *testing.T) {
 	assert.Equal(t, 1, unknown.Code)
 	assert.Equal(t, 1, strings.Count(unknown.Stderr, "dead letter 99"), unknown.Stderr)
 	for _, words := range [][]string{{"deadletter", "list"}, {"deadletter", "refuse", "1"}, {"gateway"}, {"settle"}} {
-		env := append(append([]string{}, s.Env...), "FLASHSALE_MYSQL_DSN="+mariadb.DSN("empty"), "FLASHSALE_GATEWAY_LISTEN="+harness.Address(t),
+		env := append(append([]string{}, s.Env...), "FLASHSALE_MYSQL_DSN="+mariadb.DSN("empty"),
+			"FLASHSALE_GATEWAY_LISTEN="+harness.Address(t),
 			"FLASHSALE_ADMIN_LISTEN="+harness.Address(t), "FLASHSALE_SETTLE_LISTEN="+harness.Address(t))
 		result := harness.Run(t, "", s.Bin, env, words...)
 		require.NotZero(t, result.Code, "%v", words)
 		assert.Contains(t, result.Stderr, "run flashsale migrate", "%v", words)
 	}
 	address := harness.Address(t)
-	nobody := harness.Run(t, "", s.Bin, append(append([]string{}, s.Env...), "FLASHSALE_ADMIN_URL=http://"+address), "sale", "open", "rush")
+	nobody := harness.Run(t, "", s.Bin, append(append([]string{}, s.Env...), "FLASHSALE_ADMIN_URL=http://"+address), "sale",
+		"open", "rush")
 	assert.Equal(t, 1, nobody.Code)
 	assert.Contains(t, nobody.Stderr, "at http://"+address+", is a gateway running there (admin.url)?")
 	assert.Equal(t, 1, strings.Count(nobody.Stderr, "http://"), nobody.Stderr)

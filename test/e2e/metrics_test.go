@@ -38,8 +38,8 @@ func cutLast(line string) (before, after string, found bool) {
 	return line[:at], line[at+1:], true
 }
 
-// checkMetrics compares the counters of the gateways with what the crowd was told, and looks for every name that the
-// contract promises.
+// checkMetrics compares the counters of the gateways with the crowd's answers, and requires every metric name of the
+// contract.
 func checkMetrics(s *stack, c *crowd) {
 	s.t.Helper()
 	counted := map[string]float64{}
@@ -51,18 +51,19 @@ func checkMetrics(s *stack, c *crowd) {
 			assert.True(s.t, there, "%s is not there from the start", name)
 			counted[outcome.String()] += value
 		}
-		assertNamed(s, values, "flashsale_build_info", "flashsale_http_request_duration_seconds_count", "flashsale_batch_orders_count")
+		assertNamed(s, values, "flashsale_build_info", "flashsale_http_request_duration_seconds_count",
+			"flashsale_batch_orders_count")
 	}
-	heard := map[string]float64{}
+	answers := map[string]float64{}
 	ops := c.purchases()
 	for i := range ops {
 		code := ops[i].Word()
 		if ops[i].Status == http.StatusOK {
 			code = sale.OutcomeReplayed.String()
 		}
-		heard[code]++
+		answers[code]++
 	}
-	for code, n := range heard {
+	for code, n := range answers {
 		assert.Equal(s.t, n, counted[code], "answers %s and their metric", code)
 	}
 	checkSettleMetrics(s)
@@ -73,7 +74,7 @@ func checkSettleMetrics(s *stack) {
 	const unit = `flashsale_stock_units{sale="rush",sku="phone",state="settled"}`
 	var leaders []map[string]float64
 	var rows float64
-	require.Eventually(s.t, func() bool { // the control role reads the books once a second or so
+	require.Eventually(s.t, func() bool { // the control role reads the stock about once a second
 		rows, leaders = 0, nil
 		for _, w := range s.Settles {
 			values := s.metrics(w.Listen)

@@ -8,13 +8,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestMovesHoldAtEveryGateway: whoever presses at any gateway after a move was answered hears of the sale as it is then.
+// TestMovesHoldAtEveryGateway: after a move was answered, every gateway answers presses by the new state.
 func TestMovesHoldAtEveryGateway(t *testing.T) {
 	s := newStack(t, servers{}).run(3, 1)
 	for round := range 5 {
 		id := fmt.Sprintf("sale-%d", round)
 		s.create(id, lasting(phone(100)))
-		hears := func(verb, code string) {
+		answers := func(verb, code string) {
 			t.Helper()
 			began := time.Now()
 			s.move(id, verb)
@@ -29,10 +29,10 @@ func TestMovesHoldAtEveryGateway(t *testing.T) {
 			}
 			t.Logf("%s took %s", verb, took)
 		}
-		hears("preload", "not_started")
-		hears("open", "")
-		hears("pause", "paused")
-		hears("resume", "")
-		hears("close", "sale_ended")
+		answers("preload", "not_started")
+		answers("open", "")
+		answers("pause", "paused")
+		answers("resume", "")
+		answers("close", "sale_ended")
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"flashsale/test/harness"
 )
 
-// TestProductionBinaryHasNoEmbeddedEngines builds what the production image holds: every command is there, dev says how to
-// get it, and nothing that imitates a server was linked.
+// TestProductionBinaryHasNoEmbeddedEngines builds what the production image holds: it has every command, dev prints how to
+// get the build that has it, and no imitation of a server is linked.
 func TestProductionBinaryHasNoEmbeddedEngines(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "flashsale")
 	build := exec.Command("go", "build", "-tags", "nodev", "-o", binary, "./cmd/flashsale")

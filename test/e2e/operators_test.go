@@ -49,7 +49,8 @@ func operatorsAccess(s *stack) {
 	}
 	shop := s.request("GET", base+"/admin/v1/orders/1", nil, "Authorization", "Bearer "+shopToken)
 	s.refused(shop, 404, "order_not_found")
-	require.Contains(s.t, []int{401, 403}, s.request("GET", base+"/admin/v1/sales", nil, "Authorization", "Bearer "+shopToken).status,
+	require.Contains(s.t, []int{401, 403},
+		s.request("GET", base+"/admin/v1/sales", nil, "Authorization", "Bearer "+shopToken).status,
 		"the shop's token is for orders only")
 	s.refused(s.request("GET", base+"/nothing", nil), 404, "not_found")
 	s.refused(s.operate("GET", "/admin/v1/sales/nowhere", nil), 404, "sale_not_found")
@@ -83,11 +84,13 @@ func operatorsDefinition(s *stack) {
 		s.refused(answer, 400, "malformed", s.optional(answer, "field")...)
 	}
 	s.refused(s.operate("GET", "/admin/v1/sales/bad", nil), 404, "sale_not_found") // nothing half done
-	created := s.operate("PUT", "/admin/v1/sales/defaults", object{"name": "D", "starts_at": good.StartsAt, "ends_at": good.EndsAt,
-		"items": []object{{"sku": "a", "stock": 1, "price_cents": 2}}})
+	created := s.operate("PUT", "/admin/v1/sales/defaults",
+		object{"name": "D", "starts_at": good.StartsAt, "ends_at": good.EndsAt,
+			"items": []object{{"sku": "a", "stock": 1, "price_cents": 2}}})
 	require.Equal(s.t, http.StatusCreated, created.status, "%s", created.body)
 	shown := created.json(s)
-	for name, want := range map[string]any{"currency": "CNY", "per_buyer_limit": 1.0, "payment_ttl_s": 900.0, "eligibility": "open", "state": "draft"} {
+	for name, want := range map[string]any{"currency": "CNY", "per_buyer_limit": 1.0, "payment_ttl_s": 900.0,
+		"eligibility": "open", "state": "draft"} {
 		assert.Equal(s.t, want, shown[name], name)
 	}
 	assert.Equal(s.t, http.StatusOK, s.operate("PUT", "/admin/v1/sales/defaults", good).status)
@@ -169,7 +172,7 @@ func operatorsPreload(s *stack) {
 	most := 0.0
 	for _, answer := range answers {
 		if answer.status == 503 {
-			continue // asked to come again, because the other one is at it
+			continue // answered to retry, because the other call is still at work
 		}
 		require.Equal(s.t, 200, answer.status, "%s", answer.body)
 		assert.Equal(s.t, "text/event-stream", strings.Split(answer.header.Get("Content-Type"), ";")[0])
@@ -195,7 +198,7 @@ func lastProgress(s *stack, stream string) (done, total float64) {
 		if data, is := strings.CutPrefix(lines.Text(), "data: "); is && event == "progress" {
 			var progress struct{ Done, Total float64 }
 			require.NoError(s.t, json.Unmarshal([]byte(data), &progress))
-			assert.GreaterOrEqual(s.t, progress.Done, done, "progress goes on")
+			assert.GreaterOrEqual(s.t, progress.Done, done, "progress never goes back")
 			done, total = progress.Done, progress.Total
 		}
 	}
@@ -246,7 +249,8 @@ func operatorsStats(s *stack) {
 	item := stats["items"].([]any)[0].(object)
 	assert.Len(s.t, item["buckets"], 3)
 	delete(item, "buckets")
-	assert.Equal(s.t, object{"sku": "phone", "loaded": 10.0, "available": 6.0, "in_flight": 0.0, "settled": 4.0, "released": 0.0, "conserved": true}, item)
+	assert.Equal(s.t, object{"sku": "phone", "loaded": 10.0, "available": 6.0, "in_flight": 0.0, "settled": 4.0, "released": 0.0,
+		"conserved": true}, item)
 	assert.Equal(s.t, "open", stats["state"])
 	assert.NotEmpty(s.t, stats["at"])
 	audit := s.operate("GET", "/admin/v1/sales/counted/audit", nil).json(s)
@@ -290,11 +294,12 @@ func operatorsRules(s *stack) {
 	conflict := s.refused(put(object{"version": version, "flow": []object{}}), 409, "version_conflict", "version")
 	assert.Equal(s.t, version+1, conflict["version"])
 	for field, set := range map[string]object{
-		"flow[0].resource":            {"flow": []object{{"resource": "everything", "qps": 1}}},
-		"flow[0].qps":                 {"flow": []object{{"resource": "purchase", "qps": 0.5}}},
-		"isolation[0].concurrency":    {"isolation": []object{{"resource": "purchase", "concurrency": 0}}},
-		"circuit_breaker[0].strategy": {"circuit_breaker": []object{{"resource": "redis", "strategy": "mood", "threshold": 1, "window_ms": 1000, "min_requests": 1, "retry_ms": 1000}}},
-		"buyer.per_second":            {"buyer": object{"per_second": 0, "burst": 1}},
+		"flow[0].resource":         {"flow": []object{{"resource": "everything", "qps": 1}}},
+		"flow[0].qps":              {"flow": []object{{"resource": "purchase", "qps": 0.5}}},
+		"isolation[0].concurrency": {"isolation": []object{{"resource": "purchase", "concurrency": 0}}},
+		"circuit_breaker[0].strategy": {"circuit_breaker": []object{{"resource": "redis", "strategy": "mood", "threshold": 1,
+			"window_ms": 1000, "min_requests": 1, "retry_ms": 1000}}},
+		"buyer.per_second": {"buyer": object{"per_second": 0, "burst": 1}},
 	} {
 		assert.Equal(s.t, field, s.refused(put(set), 400, "malformed", "field")["field"])
 	}
@@ -323,7 +328,8 @@ func operatorsOrders(s *stack) {
 	o := s.taken(ask{sale: "asked", buyer: "whose"})
 	s.audit("asked")
 	for _, bearer := range []string{adminToken, shopToken} {
-		answer := s.request("GET", "http://"+s.Gateways[0].Operators+"/admin/v1/orders/"+o.OrderID, nil, "Authorization", "Bearer "+bearer)
+		answer := s.request("GET", "http://"+s.Gateways[0].Operators+"/admin/v1/orders/"+o.OrderID, nil, "Authorization",
+			"Bearer "+bearer)
 		require.Equal(s.t, 200, answer.status, "%s", answer.body)
 		assert.Equal(s.t, "whose", answer.json(s)["buyer_id"])
 		assert.Equal(s.t, "confirmed", answer.json(s)["status"])

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// pay tells the engine of a payment, as the shop does.
+// pay reports a payment to the engine, as the shop does.
 func (s *stack) pay(id, payment string) reply {
 	s.t.Helper()
 	return s.shop("PUT", id+"/payment", object{"payment_id": payment})
@@ -18,7 +18,8 @@ func (s *stack) pay(id, payment string) reply {
 // shop sends a request about an order with the shop's token.
 func (s *stack) shop(method, order string, body any) reply {
 	s.t.Helper()
-	return s.request(method, "http://"+s.Gateways[0].Operators+"/admin/v1/orders/"+order, body, "Authorization", "Bearer "+shopToken)
+	return s.request(method, "http://"+s.Gateways[0].Operators+"/admin/v1/orders/"+order, body, "Authorization",
+		"Bearer "+shopToken)
 }
 
 // cancel ends an order as its buyer does.
@@ -97,11 +98,11 @@ func cancelled(s *stack) {
 	assert.GreaterOrEqual(s.t, got.UpdatedAt, o.UpdatedAt)
 	assert.Equal(s.t, string(first.body), string(s.cancel(o, "fickle").body), "again, the same")
 	by := s.shop("DELETE", o.OrderID, nil).json(s)
-	assert.Equal(s.t, "buyer", by["reason"], "who came first")
+	assert.Equal(s.t, "buyer", by["reason"], "the first cancellation decides")
 	refused := s.refused(s.pay(o.OrderID, "pay-late"), 409, "wrong_status", "order_status")
 	assert.Equal(s.t, "cancelled", refused["order_status"])
 	require.Eventually(s.t, func() bool { return s.buy(ask{buyer: "fickle"}).status == 202 }, 10*time.Second, 20*time.Millisecond,
-		"the allowance comes back with the unit")
+		"the share of the limit returns with the unit")
 
 	by = s.shop("DELETE", s.confirmed("unlucky").OrderID, nil).json(s)
 	assert.Equal(s.t, "cancelled", by["status"])
@@ -139,10 +140,13 @@ func expired(s *stack) {
 
 func badPayments(s *stack) {
 	o := s.confirmed("honest")
-	for _, payment := range []string{"", " ", "a b", "a\nb", "ä", `"`, "a/b", strings.Repeat("p", 65), strings.Repeat("p", 70_000)} {
-		assert.Equal(s.t, "payment_id", s.refused(s.pay(o.OrderID, payment), 400, "malformed", "field")["field"], "%.80q", payment)
+	for _, payment := range []string{"", " ", "a b", "a\nb", "ä", `"`, "a/b", strings.Repeat("p", 65),
+		strings.Repeat("p", 70_000)} {
+		assert.Equal(s.t, "payment_id", s.refused(s.pay(o.OrderID, payment), 400, "malformed", "field")["field"], "%.80q",
+			payment)
 	}
-	for _, body := range []any{object{}, object{"payment_id": nil}, object{"payment_id": 7}, `{"payment_id":"a","payment_id":"b"}`} {
+	for _, body := range []any{object{}, object{"payment_id": nil}, object{"payment_id": 7},
+		`{"payment_id":"a","payment_id":"b"}`} {
 		assert.Equal(s.t, "payment_id", s.refused(s.shop("PUT", o.OrderID+"/payment", body), 400, "malformed", "field")["field"])
 	}
 	for _, id := range []string{"1", "0", "none", "-" + o.OrderID, "0" + o.OrderID, o.OrderID + "9", "9223372036854775808"} {

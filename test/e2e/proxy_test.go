@@ -35,7 +35,8 @@ func proxied(s *stack) *web {
 	folder, roots := certificate(s.t)
 	address := harness.Address(s.t)
 	harness.Nginx(s.t, pasted(s.t, string(text), map[string]string{
-		"listen 443 ssl http2;": "listen " + address + " ssl http2;", "server 127.0.0.1:8080;": "server " + s.Gateways[0].Buyers + ";",
+		"listen 443 ssl http2;":       "listen " + address + " ssl http2;",
+		"server 127.0.0.1:8080;":      "server " + s.Gateways[0].Buyers + ";",
 		"/etc/nginx/shop.example.pem": filepath.Join(folder, "pem"), "/etc/nginx/shop.example.key": filepath.Join(folder, "key"),
 	}), address)
 	transport := &http.Transport{
@@ -50,14 +51,16 @@ func certificate(t testing.TB) (folder string, roots *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"shop.example"}, NotBefore: time.Now().Add(-time.Hour),
-		NotAfter: time.Now().Add(time.Hour)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"shop.example"},
+		NotBefore: time.Now().Add(-time.Hour),
+		NotAfter:  time.Now().Add(time.Hour)}
 	raw, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	require.NoError(t, err)
 	private, err := x509.MarshalPKCS8PrivateKey(key)
 	require.NoError(t, err)
 	folder, roots = t.TempDir(), x509.NewCertPool()
-	for name, block := range map[string]*pem.Block{"pem": {Type: "CERTIFICATE", Bytes: raw}, "key": {Type: "PRIVATE KEY", Bytes: private}} {
+	for name, block := range map[string]*pem.Block{"pem": {Type: "CERTIFICATE", Bytes: raw},
+		"key": {Type: "PRIVATE KEY", Bytes: private}} {
 		require.NoError(t, os.WriteFile(filepath.Join(folder, name), pem.EncodeToMemory(block), 0o600))
 	}
 	parsed, err := x509.ParseCertificate(raw)
@@ -90,10 +93,11 @@ type webAnswer struct {
 	Header     http.Header
 }
 
-// corsHeaders are all that speak of CORS, by their names after "Access-Control-".
+// corsHeaders returns the CORS headers, by their names after "Access-Control-".
 func corsHeaders(answer webAnswer) map[string]string {
 	found := map[string]string{}
-	for _, name := range []string{"Allow-Origin", "Allow-Methods", "Allow-Headers", "Max-Age", "Expose-Headers", "Allow-Credentials"} {
+	for _, name := range []string{"Allow-Origin", "Allow-Methods", "Allow-Headers", "Max-Age", "Expose-Headers",
+		"Allow-Credentials"} {
 		if values := answer.Header.Values("Access-Control-" + name); len(values) > 0 {
 			found[name] = values[0]
 		}
@@ -113,8 +117,9 @@ func TestProxyServesAWebShop(t *testing.T) {
 		"Access-Control-Request-Headers", "authorization,idempotency-key")
 	assert.Equal(t, http.StatusNoContent, preflight.StatusCode)
 	assert.Equal(t, map[string]string{
-		"Allow-Origin": shop, "Allow-Methods": "GET, POST, DELETE", "Allow-Headers": "Authorization, Content-Type, Idempotency-Key",
-		"Max-Age": "7200", "Expose-Headers": "Location, Retry-After, WWW-Authenticate",
+		"Allow-Origin": shop, "Allow-Methods": "GET, POST, DELETE",
+		"Allow-Headers": "Authorization, Content-Type, Idempotency-Key",
+		"Max-Age":       "7200", "Expose-Headers": "Location, Retry-After, WWW-Authenticate",
 	}, corsHeaders(preflight))
 	assert.Contains(t, preflight.Header.Values("Vary"), "Origin")
 	stranger := w.ask("OPTIONS", path, other, "Access-Control-Request-Method", "POST")
@@ -125,12 +130,13 @@ func TestProxyServesAWebShop(t *testing.T) {
 	bought := w.ask("POST", path, shop, "Authorization", bearer, "Idempotency-Key", "k")
 	assert.Equal(t, http.StatusAccepted, bought.StatusCode)
 	assert.NotEmpty(t, bought.Header.Get("Location"))
-	for _, answer := range []webAnswer{bought, w.ask("POST", path, shop), w.ask("GET", "/v1/sales/nope", shop), w.ask("PUT", path, shop)} {
+	for _, answer := range []webAnswer{bought, w.ask("POST", path, shop), w.ask("GET", "/v1/sales/nope", shop),
+		w.ask("PUT", path, shop)} {
 		assert.Equal(t, map[string]string{"Allow-Origin": shop, "Expose-Headers": "Location, Retry-After, WWW-Authenticate"},
 			corsHeaders(answer), "also on %d", answer.StatusCode)
 	}
 	assert.Empty(t, corsHeaders(w.ask("GET", "/v1/sales/rush", other)))
-	assert.Empty(t, corsHeaders(w.ask("GET", "/v1/sales/rush", "")), "an app is no page")
+	assert.Empty(t, corsHeaders(w.ask("GET", "/v1/sales/rush", "")), "an app sends no Origin")
 	for _, hidden := range []string{"/admin/v1/sales", "/metrics", "/readyz", "/"} {
 		assert.Equal(t, http.StatusNotFound, w.ask("GET", hidden, shop, "Authorization", "Bearer "+adminToken).StatusCode, hidden)
 	}

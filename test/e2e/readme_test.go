@@ -25,8 +25,8 @@ func productionBlock(t *testing.T) string {
 	return block[1]
 }
 
-// pasted returns the block with the addresses of the stores replaced by those of real ones. Each stands in it once: what
-// else the block says is run as it is.
+// pasted returns the block with the addresses of the stores replaced by those of real ones. Each is in it once; the rest of
+// the block runs unchanged.
 func pasted(t testing.TB, block string, places map[string]string) string {
 	t.Helper()
 	for shown, real := range places {
@@ -50,12 +50,14 @@ func TestReadmeBlockWorksAsPasted(t *testing.T) {
 		"flashsale:change-me@tcp(db:3306)/flashsale": s.MariaDB.DSN(s.Name + "-pasted"), "redis:6379": s.Redis[0].Addr,
 		"kafka:9092": s.Kafka.Brokers[0], "http://127.0.0.1:8080": "http://" + buyers,
 	})
-	// A terminal goes on after a line that failed; here the first one ends the script. What runs in the background ends with
-	// it, as with the terminal.
+	// A terminal runs the next line after one that failed; here the first failure ends the script. Background processes end
+	// with the script, as with a terminal.
 	script = "set -eu\ntrap 'kill $(jobs -p); wait' EXIT\ncd " + dir + "\n" + script + "\nflashsale sale show double-11\n"
 	result := harness.Run(t, script, "bash", []string{
-		"PATH=" + programs + ":" + os.Getenv("PATH"), "FLASHSALE_NAMESPACE=" + s.Name + "-pasted", "FLASHSALE_GATEWAY_LISTEN=" + buyers,
-		"FLASHSALE_ADMIN_LISTEN=" + operators, "FLASHSALE_ADMIN_URL=http://" + operators, "FLASHSALE_SETTLE_LISTEN=" + harness.Address(t),
+		"PATH=" + programs + ":" + os.Getenv("PATH"), "FLASHSALE_NAMESPACE=" + s.Name + "-pasted",
+		"FLASHSALE_GATEWAY_LISTEN=" + buyers,
+		"FLASHSALE_ADMIN_LISTEN=" + operators, "FLASHSALE_ADMIN_URL=http://" + operators,
+		"FLASHSALE_SETTLE_LISTEN=" + harness.Address(t),
 	}, "-s")
 	require.Zero(t, result.Code, "%s\n%s", result.Stdout, result.Stderr)
 	assert.Contains(t, result.Stdout, "schema and topics are up to date")

@@ -21,7 +21,7 @@ func TestReads(t *testing.T) {
 	o := s.taken(ask{buyer: "owner", key: "k"})
 	assert.Equal(t, "EUR", o.Currency)
 	assert.Empty(t, o.PayBy, "a sale without a payment deadline")
-	s.booksAtRest("rush")
+	s.rowsAtRest("rush")
 
 	view := s.request("GET", buyers+"/v1/sales/rush", nil)
 	assert.Equal(t, "public, max-age=1", view.header.Get("Cache-Control"))
@@ -29,13 +29,14 @@ func TestReads(t *testing.T) {
 	assert.Equal(t, "open", shown["state"])
 	delete(shown, "server_time")
 	delete(shown, "state")
-	assert.Equal(t, object{"sale": "rush", "name": "Eleven Eleven", "starts_at": d.StartsAt, "ends_at": d.EndsAt, "currency": "EUR",
+	assert.Equal(t, object{"sale": "rush", "name": "Eleven Eleven", "starts_at": d.StartsAt, "ends_at": d.EndsAt,
+		"currency": "EUR",
 		"items": []any{object{"sku": "phone", "price_cents": 129900.0, "sold_out": false},
 			object{"sku": "watch", "price_cents": 50.0, "sold_out": false}}}, shown)
 
 	clock := s.request("GET", buyers+"/v1/time", nil)
 	assert.Equal(t, "no-store", clock.header.Get("Cache-Control"))
-	assert.InDelta(t, 0, time.Since(parse3339(t, clock.json(s)["server_time"].(string))).Seconds(), 2)
+	assert.InDelta(t, 0, time.Since(parseTime(t, clock.json(s)["server_time"].(string))).Seconds(), 2)
 
 	readOrders(s, o)
 	readEverywhere(s)
@@ -49,7 +50,7 @@ func readOrders(s *stack, o order) {
 	assert.Equal(s.t, "confirmed", got.Status)
 	begun := time.Now()
 	s.ordered(s.read(path+"/"+o.OrderID+"?wait=30s", "owner"), 200)
-	assert.Less(s.t, time.Since(begun), time.Second, "what is settled is told at once")
+	assert.Less(s.t, time.Since(begun), time.Second, "a settled order is answered at once")
 	s.refused(s.read(path+"/"+o.OrderID, "someone"), 404, "order_not_found")
 	for _, id := range []string{"1", "0", "x", "99999999999999999999", "-1"} {
 		s.refused(s.read(path+"/"+id, "owner"), 404, "order_not_found")
@@ -95,7 +96,8 @@ func readEverywhere(s *stack) {
 // heads: every GET answers HEAD, with the same status and headers and without a body.
 func heads(s *stack, o order) {
 	s.t.Helper()
-	for _, path := range []string{"/v1/sales/rush", "/v1/time", "/livez", "/readyz", "/openapi.json", ask{}.path(), ask{}.path() + "/" + o.OrderID} {
+	for _, path := range []string{"/v1/sales/rush", "/v1/time", "/livez", "/readyz", "/openapi.json", ask{}.path(),
+		ask{}.path() + "/" + o.OrderID} {
 		url := "http://" + s.Gateways[0].Buyers + path
 		get := s.request("GET", url, nil, "Authorization", "Bearer "+token("owner"))
 		head := s.request("HEAD", url, nil, "Authorization", "Bearer "+token("owner"))

@@ -94,11 +94,12 @@ func refuseMalformed(s *stack) {
 	for _, body := range []string{"", "{}", `{"quantity":1}`, " {\n} "} {
 		s.taken(ask{sale: id, buyer: "good-" + fmt.Sprintf("%x", body), body: body})
 	}
-	assert.Len(s.t, s.booksAtRest(id).rows, 4, "nothing of what was refused was taken")
+	assert.Len(s.t, s.rowsAtRest(id).rows, 4, "nothing of what was refused was taken")
 }
 
 func refusePaths(s *stack) {
-	for _, path := range []string{"/", "/v1", "/v1/sales", "/v1/sales/rush/", "/v1/nothing", "/v1/sales/rush/items/phone/orders/", "/V1/time",
+	for _, path := range []string{"/", "/v1", "/v1/sales", "/v1/sales/rush/", "/v1/nothing", "/v1/sales/rush/items/phone/orders/",
+		"/V1/time",
 		"/v1/sales/rush/items/phone", "//v1/time", "/v1/time/../time/x"} {
 		s.refused(s.request("GET", "http://"+s.Gateways[0].Buyers+path, nil), 404, "not_found")
 	}
@@ -191,8 +192,9 @@ func refuseSoldOut(s *stack) {
 	s.open(id, lasting(phone(1)))
 	owned := s.taken(ask{sale: id, buyer: "owner", key: "mine"})
 	s.refused(s.buy(ask{sale: id, buyer: "someone"}), 409, "sold_out")
-	// Once the gateway knows, and knows the owners, a press needs no token to hear it.
-	require.Eventually(s.t, func() bool { return s.buy(ask{sale: id, bearer: "-"}).status == 409 }, 3*time.Second, 5*time.Millisecond)
+	// Once the gateway has the sold-out latch and the owners, it answers sold_out without a token.
+	require.Eventually(s.t, func() bool { return s.buy(ask{sale: id, bearer: "-"}).status == 409 }, 3*time.Second,
+		5*time.Millisecond)
 	s.refused(s.buy(ask{sale: id, bearer: "not.a.token"}), 409, "sold_out")
 	view := s.request("GET", "http://"+s.Gateways[0].Buyers+"/v1/sales/"+id, nil).json(s)
 	items, _ := view["items"].([]any)
@@ -201,7 +203,7 @@ func refuseSoldOut(s *stack) {
 	// The owner gets the rows further down.
 	assert.Equal(s.t, owned.OrderID, s.ordered(s.buy(ask{sale: id, buyer: "owner", key: "mine"}), 200).OrderID)
 	s.refused(s.buy(ask{sale: id, buyer: "owner", key: "other"}), 409, "already_bought", "limit", "bought", "order_id")
-	for _, name := range []string{"owner", "nobody"} { // a name that no signature proves changes nothing
+	for _, name := range []string{"owner", "nobody"} { // an unsigned name changes nothing
 		s.refused(s.buy(ask{sale: id, bearer: buyers.Sign("another secret of 32 bytes or more", `{"alg":"HS256"}`,
 			fmt.Sprintf(`{"sub":%q,"exp":%d}`, name, unix(time.Hour)))}), 409, "sold_out")
 	}
@@ -211,7 +213,8 @@ func refuseSoldOut(s *stack) {
 	require.Equal(s.t, 200, s.operate("PUT", "/admin/v1/sales/"+id, more).status)
 	s.move(id, "preload")
 	preloaded := time.Now()
-	require.Eventually(s.t, func() bool { return s.buy(ask{sale: id, buyer: "someone"}).status == 202 }, 5*time.Second, 10*time.Millisecond)
+	require.Eventually(s.t, func() bool { return s.buy(ask{sale: id, buyer: "someone"}).status == 202 }, 5*time.Second,
+		10*time.Millisecond)
 	assert.Less(s.t, time.Since(preloaded), time.Second)
 }
 
@@ -338,20 +341,22 @@ func refuseReusedKey(s *stack) {
 	assert.Equal(s.t, 2, first.Quantity)
 	assert.EqualValues(s.t, 129900, first.UnitPriceCents)
 	assert.Equal(s.t, "CNY", first.Currency)
-	assert.Equal(s.t, 900*time.Second, parse3339(s.t, first.PayBy).Sub(parse3339(s.t, first.CreatedAt)))
+	assert.Equal(s.t, 900*time.Second, parseTime(s.t, first.PayBy).Sub(parseTime(s.t, first.CreatedAt)))
 	again := s.buy(ask{sale: id, buyer: "b", key: `a key`, body: `{"quantity":2}`}) // quoted or bare, the same key
 	assert.Equal(s.t, first.OrderID, s.ordered(again, 200).OrderID)
 	assert.Equal(s.t, ask{sale: id}.path()+"/"+first.OrderID, again.header.Get("Location"))
 	for _, quantity := range []string{`{"quantity":1}`, `{"quantity":4}`} { // above over_limit and already_bought
-		problem := s.refused(s.buy(ask{sale: id, buyer: "b", key: "a key", body: quantity}), 422, "idempotency_key_reused", "order_id")
+		problem := s.refused(s.buy(ask{sale: id, buyer: "b", key: "a key", body: quantity}), 422, "idempotency_key_reused",
+			"order_id")
 		assert.Equal(s.t, first.OrderID, problem["order_id"])
 	}
 	// A key belongs to buyer and SKU.
 	assert.NotEqual(s.t, first.OrderID, s.taken(ask{sale: id, buyer: "c", key: "a key"}).OrderID)
 	assert.NotEqual(s.t, first.OrderID, s.taken(ask{sale: id, sku: "watch", buyer: "b", key: "a key"}).OrderID)
 	long := strings.Repeat("k", 128)
-	assert.Equal(s.t, s.taken(ask{sale: id, buyer: "d", key: long}).OrderID, s.ordered(s.buy(ask{sale: id, buyer: "d", key: long}), 200).OrderID)
-	s.booksAtRest(id)
+	assert.Equal(s.t, s.taken(ask{sale: id, buyer: "d", key: long}).OrderID,
+		s.ordered(s.buy(ask{sale: id, buyer: "d", key: long}), 200).OrderID)
+	s.rowsAtRest(id)
 	confirmed := s.ordered(s.buy(ask{sale: id, buyer: "b", key: "a key", body: `{"quantity":2}`}), 200)
 	assert.Equal(s.t, "confirmed", confirmed.Status, "that order as it is now")
 	assert.Equal(s.t, first.CreatedAt, confirmed.CreatedAt)
@@ -366,7 +371,8 @@ func refuseOverLimit(s *stack) {
 	assert.EqualValues(s.t, 3, over["limit"])
 	s.taken(ask{sale: id, buyer: "b"})
 	latest := s.taken(ask{sale: id, buyer: "b"})
-	bought := s.refused(s.buy(ask{sale: id, buyer: "b", body: `{"quantity":2}`}), 409, "already_bought", "limit", "bought", "order_id")
+	bought := s.refused(s.buy(ask{sale: id, buyer: "b", body: `{"quantity":2}`}), 409, "already_bought", "limit", "bought",
+		"order_id")
 	assert.EqualValues(s.t, 3, bought["limit"])
 	assert.EqualValues(s.t, 2, bought["bought"])
 	assert.Equal(s.t, latest.OrderID, bought["order_id"])
@@ -383,17 +389,17 @@ func refuseCancelled(s *stack) {
 	id := named(s)
 	s.open(id, lasting(phone(1)))
 	var answer reply
-	hears := func(word string) {
+	answers := func(word string) {
 		require.Eventually(s.t, func() bool {
 			answer = s.buy(ask{sale: id, buyer: "b"})
 			return strings.Contains(string(answer.body), word)
 		}, 10*time.Second, 20*time.Millisecond, word)
 	}
 	for range 3 {
-		hears(`"queued"`)
+		answers(`"queued"`)
 		require.Equal(s.t, 200, s.cancel(s.becomes(s.ordered(answer, 202), "b", "confirmed"), "b").status)
 	}
-	hears(`"too_many_cancellations"`)
+	answers(`"too_many_cancellations"`)
 	problem := s.refused(answer, 409, "too_many_cancellations", "limit", "unpaid")
 	assert.EqualValues(s.t, 3, problem["limit"])
 	assert.EqualValues(s.t, 3, problem["unpaid"])
@@ -418,16 +424,9 @@ func refuseNotEnough(s *stack) {
 	s.refused(s.buy(ask{sale: id, buyer: "c", body: `{"quantity":2}`}), 409, "sold_out")
 }
 
-// booksAtRest waits until nothing is in flight and reads the rows.
-func (s *stack) booksAtRest(sale string) books {
+// rowsAtRest waits until nothing is in flight and reads the rows.
+func (s *stack) rowsAtRest(sale string) orderRows {
 	s.t.Helper()
 	s.audit(sale)
-	return s.books(sale)
-}
-
-func parse3339(t testing.TB, text string) time.Time {
-	t.Helper()
-	moment, err := time.Parse(time.RFC3339Nano, text)
-	require.NoError(t, err)
-	return moment
+	return s.orderRows(sale)
 }

@@ -24,7 +24,7 @@ func (s *stack) soldOutEverywhere(buyer string) {
 	}
 }
 
-// shownSoldOut reports what a gateway's sale view says of the phone.
+// shownSoldOut reports whether a gateway's sale view shows the phone as sold out.
 func (s *stack) shownSoldOut(gateway int) bool {
 	s.t.Helper()
 	view := s.request("GET", "http://"+s.Gateways[gateway].Buyers+"/v1/sales/rush", nil).json(s)
@@ -74,7 +74,7 @@ func TestReleasedUnitsAreSoldAgain(t *testing.T) {
 		}
 	}
 	s.audit("rush")
-	b := s.books("rush")
+	b := s.orderRows("rush")
 	require.Len(t, b.rows, 10, "two units, sold five times")
 	byStatus := map[string]int{}
 	for _, r := range b.rows {
@@ -82,7 +82,8 @@ func TestReleasedUnitsAreSoldAgain(t *testing.T) {
 	}
 	require.Equal(t, map[string]int{"confirmed": 2, "cancelled": 8}, byStatus)
 	item := s.operate("GET", "/admin/v1/sales/rush/audit", nil).json(s)["items"].([]any)[0].(object)
-	for word, units := range map[string]float64{"loaded": 2, "available": 0, "in_flight": 0, "settled": 10, "released": 8, "difference": 0} {
+	for word, units := range map[string]float64{"loaded": 2, "available": 0, "in_flight": 0, "settled": 10, "released": 8,
+		"difference": 0} {
 		assert.InDelta(t, units, item[word], 0, word)
 	}
 }
@@ -117,8 +118,8 @@ const (
 	payEvery     = 30 * time.Millisecond
 )
 
-// TestUnpaidOrdersExpire: many orders whose time to pay is over at one moment go back in time, those that
-// are paid at that very moment have one end each, and all units are sold again.
+// TestUnpaidOrdersExpire: many orders whose time to pay ends at one moment are given back in time, those that are paid at
+// that moment end in one way each, and all units are sold again.
 func TestUnpaidOrdersExpire(t *testing.T) {
 	s := newStack(t, servers{}).run(2, 2)
 	s.open("rush", lasting(phone(unpaidOrders)))
@@ -142,12 +143,12 @@ func TestUnpaidOrdersExpire(t *testing.T) {
 	again.rush(list)
 	s.audit("rush")
 	counts = s.statuses(db, "rush")
-	assert.Equal(t, unpaidOrders, counts["paid"]+counts["confirmed"], "every unit is sold again, to those who have none")
+	assert.Equal(t, unpaidOrders, counts["paid"]+counts["confirmed"], "every unit is sold again, to buyers who own none")
 	s.expiresInTime(own)
 }
 
-// payWhileExpiring lets the time of all orders run out and pays some of them meanwhile. It returns how many payments won
-// and how many came too late.
+// payWhileExpiring lets the time of all orders run out and pays some of them meanwhile. It returns how many payments were
+// accepted and how many were too late.
 func (s *stack) payWhileExpiring(db *sql.DB, c *crowd) (winners, losers int) {
 	s.t.Helper()
 	ops := c.purchases()
@@ -209,7 +210,7 @@ func (s *stack) payBySoon() order {
 	return s.becomes(bought, "forgetful", "confirmed")
 }
 
-// expiresInTime waits for the end of the order's time, which nobody moved.
+// expiresInTime waits for the end of the order's time to pay, which must not have moved.
 func (s *stack) expiresInTime(o order) {
 	s.t.Helper()
 	payBy, err := time.Parse(sale.TimeLayout, o.PayBy)
@@ -225,5 +226,6 @@ func (s *stack) expiresInTime(o order) {
 	require.NoError(s.t, err)
 	assert.GreaterOrEqual(s.t, ended.Sub(payBy), time.Duration(0))
 	assert.Less(s.t, ended.Sub(payBy), 2*time.Second)
-	require.Eventually(s.t, func() bool { return s.buy(ask{sale: "soon", buyer: "quick"}).status == 202 }, 10*time.Second, 20*time.Millisecond)
+	require.Eventually(s.t, func() bool { return s.buy(ask{sale: "soon", buyer: "quick"}).status == 202 }, 10*time.Second,
+		20*time.Millisecond)
 }

@@ -19,7 +19,7 @@ func (s *stack) shown(id string) object {
 	return r.json(s)
 }
 
-// remembered tells of a payment of an order that is on its way.
+// remembered pays for an order that has no row yet.
 func (s *stack) remembered(id, payment string) {
 	s.t.Helper()
 	r := s.pay(id, payment)
@@ -27,12 +27,12 @@ func (s *stack) remembered(id, payment string) {
 	s.retryWithin(r, 1, 3)
 }
 
-// TestPaidBeforeTheRow: a fresh winner is found by the shop, at whichever gateway, while Kafka or settlement is away. His
-// payment is remembered and wins, whoever has not paid has his time from the row on, and the events tell it in order.
+// TestPaidBeforeTheRow: while Kafka or settlement is unavailable, the shop can read and pay a new order at any gateway. The
+// payment is remembered and applied; an unpaid order has its time to pay from its row on; the events are in order.
 func TestPaidBeforeTheRow(t *testing.T) {
 	kafka := harness.Kafka(t)
 	s := newStack(t, servers{Kafka: kafka}).run(2, 1)
-	heard := s.listen()
+	events := s.listen()
 	rules, ttl := lasting(phone(10)), 30
 	rules.PaymentTTL = &ttl
 	s.open("rush", rules)
@@ -69,15 +69,15 @@ func TestPaidBeforeTheRow(t *testing.T) {
 	assert.Equal(t, 200, s.pay(queued.OrderID, "pay-winner").status, "the shop's repeat")
 	assert.Equal(t, "pay-winner", s.refused(s.pay(queued.OrderID, "pay-other"), 409, "already_paid", "payment_id")["payment_id"])
 	late := s.becomes(unpaid, "sleeper", "confirmed")
-	assert.GreaterOrEqual(t, parse3339(t, late.PayBy).Sub(parse3339(t, late.UpdatedAt)), time.Duration(ttl)*time.Second)
-	require.Eventually(t, func() bool { return len(heard.heard(queued.OrderID)) == 2 }, 20*time.Second, 20*time.Millisecond)
-	assert.Equal(t, []string{"confirmed", "paid"}, heard.heard(queued.OrderID))
-	assert.Equal(t, []string{"confirmed", "paid"}, heard.heard(held.OrderID))
+	assert.GreaterOrEqual(t, parseTime(t, late.PayBy).Sub(parseTime(t, late.UpdatedAt)), time.Duration(ttl)*time.Second)
+	require.Eventually(t, func() bool { return len(events.statuses(queued.OrderID)) == 2 }, 20*time.Second, 20*time.Millisecond)
+	assert.Equal(t, []string{"confirmed", "paid"}, events.statuses(queued.OrderID))
+	assert.Equal(t, []string{"confirmed", "paid"}, events.statuses(held.OrderID))
 	s.audit("rush")
 }
 
-// TestAuditWithDeadLetters: what waits in the dead letters is in flight by both readings, a payment of it is remembered, and
-// the replay pays it.
+// TestAuditWithDeadLetters: an order in the dead letters is in flight by both readings, its payment is remembered, and the
+// replay applies the payment.
 func TestAuditWithDeadLetters(t *testing.T) {
 	s := newStack(t, servers{}).run(1, 1)
 	s.open("rush", lasting(phone(10)))
@@ -91,9 +91,10 @@ func TestAuditWithDeadLetters(t *testing.T) {
 		}
 		return id != ""
 	}, 20*time.Second, 200*time.Millisecond)
-	said := s.Succeed("audit", "rush")
-	assert.Contains(t, strings.Join(strings.Fields(said), " "), "rush phone 10 8 1 1 0 0 yes", "loaded, available, in flight, settled")
-	assert.NotContains(t, said, "violated")
+	printed := s.Succeed("audit", "rush")
+	assert.Contains(t, strings.Join(strings.Fields(printed), " "), "rush phone 10 8 1 1 0 0 yes",
+		"loaded, available, in flight, settled")
+	assert.NotContains(t, printed, "violated")
 	assert.Equal(t, "dead_letter", s.shown(poisoned.OrderID)["reason"])
 	s.remembered(poisoned.OrderID, "pay-poison")
 	s.exec(s.DB(), "ALTER TABLE orders DROP CONSTRAINT no_poison")

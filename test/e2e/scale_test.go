@@ -14,16 +14,16 @@ import (
 
 const (
 	manyOrders   = 100_000
-	probes       = 10_000 // buyers left for those who ask while Redis is lost
-	probers      = 16     // of them at once, so that one who waits for an unknown outcome keeps nobody from asking
+	probes       = 10_000 // buyers reserved for presses while Redis is lost
+	probers      = 16     // of them at once, so that a wait for an unknown outcome does not stop the other presses
 	probeEvery   = 20 * time.Millisecond
-	noticeWithin = 200 * time.Millisecond // a lost Redis is seen, and each answer meanwhile has come
+	noticeWithin = 200 * time.Millisecond // until a lost Redis is detected and each answer of that time has arrived
 	reopenWithin = 10 * time.Second       // the bucket of many orders sells again
 	expireWithin = 30 * time.Second       // as many unpaid orders are given back
 )
 
-// TestManyOrders: a SKU of 100,000 orders whose Redis comes back empty is fenced within 200 ms, sells again within ten
-// seconds exactly what is left, and gives back all units within thirty seconds of the end of the time to pay.
+// TestManyOrders: a SKU of 100,000 orders whose Redis returns empty is fenced within 200 ms, sells again within ten seconds
+// exactly what is left, and gives back all units within thirty seconds of the end of the time to pay.
 func TestManyOrders(t *testing.T) {
 	redis := harness.Redis(t, "--appendonly", "no")
 	s := newStack(t, servers{Redis: []*harness.RedisServer{redis}}).run(2, 2)
@@ -60,8 +60,8 @@ func TestManyOrders(t *testing.T) {
 	s.audit("rush")
 }
 
-// probed lets buyers press at every gateway while during runs, and returns what they were told. during
-// may ask whether a press that was sent after a moment was answered with an order.
+// probed lets buyers press at every gateway while during runs, and returns the answers. during may ask whether a press that
+// was sent after a moment was answered with an order.
 func (c *crowd) probed(during func(sold func(from time.Time) bool)) []history.Op {
 	c.s.t.Helper()
 	var mu sync.Mutex
@@ -102,7 +102,7 @@ func (c *crowd) probed(during func(sold func(from time.Time) bool)) []history.Op
 	return answers
 }
 
-// judgeLoss checks what was said from the moment Redis was back, without its data, until the first order.
+// judgeLoss checks the answers from the moment at which Redis was back without its data until the first order.
 func (c *crowd) judgeLoss(answers []history.Op, back time.Time) {
 	t := c.s.t
 	t.Helper()
@@ -124,7 +124,7 @@ func (c *crowd) judgeLoss(answers []history.Op, back time.Time) {
 	t.Logf("selling again after %s; meanwhile %v, the slowest answer in %s", sold.Sub(back).Round(time.Millisecond), codes,
 		slowest)
 	assert.Positive(t, codes["fenced"])
-	assert.Len(t, codes, 1, "from %s after Redis was back until the bucket was open again everybody heard fenced: %v",
+	assert.Len(t, codes, 1, "from %s after Redis was back until the bucket was open again every answer is fenced: %v",
 		noticeWithin, codes)
 	assert.Less(t, slowest, noticeWithin)
 	assert.Less(t, sold.Sub(back), reopenWithin)

@@ -10,16 +10,17 @@ import (
 	"flashsale/test/harness"
 )
 
-// Lengths of the standstill: longer than sarama's longest read timeout here, so that every connection has failed meanwhile;
-// and how soon everything has to go on.
+// Length of the pause: longer than sarama's longest read timeout here, so that every connection has failed meanwhile; and
+// the bound for everything to work again.
 const (
 	standstill   = 15 * time.Second
 	goesOnWithin = 5 * time.Second
 )
 
-// TestKafkaStandsStill: a Kafka that stood still for longer than any client waits costs the time that it stood, and no
-// more: within five seconds of its return orders settle and are told, what was given back is sold again, and a rebuild,
-// which needs its fence settled, has ended. Meanwhile settlement says that it stands, and how much waits.
+// TestKafkaStandsStill: a Kafka that is paused for longer than any client waits costs that time and no more. Within five
+// seconds of its return orders settle and their events are published, units that were given back are sold again, and a
+// rebuild, which needs its fence settled, has ended. Meanwhile settlement reports that it is stuck, and how many records
+// wait.
 func TestKafkaStandsStill(t *testing.T) {
 	kafka := harness.Kafka(t)
 	s := newStack(t, servers{Kafka: kafka}).run(1, 1)
@@ -48,7 +49,7 @@ func TestKafkaStandsStill(t *testing.T) {
 	s.audit("rush")
 }
 
-// standsStill checks what a settling process tells while Kafka does not answer.
+// standsStill checks the readiness and metrics of a settle process while Kafka does not answer.
 func standsStill(s *stack) {
 	s.t.Helper()
 	values := s.metrics(s.Settles[0].Listen)

@@ -48,14 +48,15 @@ func TestTornAppendOnlyFile(t *testing.T) {
 	redis.Start()
 	log, err := os.ReadFile(filepath.Join(redis.Dir, "redis.log"))
 	require.NoError(t, err)
-	require.Contains(t, string(log), "Truncating the AOF", "it says so, and goes on")
+	require.Contains(t, string(log), "Truncating the AOF", "Redis logs it and serves")
 	for i := range stock - before - between {
 		s.sells(0, fmt.Sprintf("after-%d", i))
 	}
-	require.Eventually(t, func() bool { return s.buy(ask{buyer: "late"}).json(s)["code"] == "sold_out" }, 10*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return s.buy(ask{buyer: "late"}).json(s)["code"] == "sold_out" }, 10*time.Second,
+		20*time.Millisecond)
 	for _, owner := range []string{"before-0", "between-0", "after-0"} {
 		s.refused(s.buy(ask{buyer: owner}), 409, "already_bought", "limit", "bought", "order_id")
 	}
 	s.audit("rush")
-	assert.Equal(t, stock, s.books("rush").units["phone"])
+	assert.Equal(t, stock, s.orderRows("rush").units["phone"])
 }

@@ -13,22 +13,22 @@ import (
 	"flashsale/test/harness"
 )
 
-// bucketed is a phone whose stock stands in four buckets.
+// bucketed is a phone whose stock is in four buckets.
 func bucketed(stock int) stockItem {
 	item := phone(stock)
 	item.Buckets = 4
 	return item
 }
 
-// atHome keeps the presses of buyers whose bucket is one of these.
+// atHome returns the presses of buyers whose bucket is one of these.
 func (c *crowd) atHome(list []history.Question, buckets ...int) []history.Question {
 	return slices.DeleteFunc(list, func(p history.Question) bool {
 		return !slices.Contains(buckets, sale.HomeBucket(p.Buyer, 4))
 	})
 }
 
-// TestSkewedBuyersGetEveryUnit: all buyers have the same bucket and the units stand in four. Every unit is sold, and nobody
-// hears sold out before.
+// TestSkewedBuyersGetEveryUnit: all buyers have the same bucket and the units are in four. Every unit is sold, and no press
+// is answered sold_out before.
 func TestSkewedBuyersGetEveryUnit(t *testing.T) {
 	skewedBuyers(newStack(t, servers{}).run(2, 2))
 }
@@ -53,8 +53,8 @@ func skewedBuyers(s *stack) {
 	require.Less(s.t, lateWord(c.purchases()), time.Second, "overloaded although the last unit was taken")
 }
 
-// lateWord is how long after the last unit was taken somebody was still told anything else than sold_out: overloaded is no
-// answer to whom the SKU has nothing left.
+// lateWord returns how long after the last unit was taken an answer was still another one than sold_out: overloaded is
+// wrong when the SKU has nothing left.
 func lateWord(ops []history.Op) time.Duration {
 	var taken, doubt time.Time
 	for i := range ops {
@@ -68,7 +68,7 @@ func lateWord(ops []history.Op) time.Duration {
 	return max(0, doubt.Sub(taken))
 }
 
-// emptyBuckets requires that the units stand in the buckets where they were sold, and that none is left in any.
+// emptyBuckets requires that the units are in the buckets where they were sold, and that no bucket has any left.
 func (s *stack) emptyBuckets(saleID string, units int) {
 	s.t.Helper()
 	rows, err := s.DB().Query("SELECT bucket, loaded, settled, released FROM stock WHERE sale_id = ? ORDER BY bucket", saleID)
@@ -87,8 +87,8 @@ func (s *stack) emptyBuckets(saleID string, units int) {
 	require.EqualValues(s.t, units, all.Loaded)
 }
 
-// neverEarly requires that nothing was taken by a press that began after somebody had heard sold out: no unit came back
-// meanwhile, so the SKU has to be empty from then on.
+// neverEarly requires that no press which began after a sold_out answer was taken: no unit was given back meanwhile, so the
+// SKU is empty from then on.
 func neverEarly(t testing.TB, ops []history.Op) {
 	t.Helper()
 	first := time.Time{}
@@ -100,12 +100,12 @@ func neverEarly(t testing.TB, ops []history.Op) {
 	require.False(t, first.IsZero())
 	for i := range ops {
 		if h := &ops[i]; h.Status == 202 && h.Sent().After(first) {
-			t.Errorf("a unit was taken %s after somebody had heard sold out", h.Sent().Sub(first))
+			t.Errorf("a unit was taken %s after a press was answered sold_out", h.Sent().Sub(first))
 		}
 	}
 }
 
-// TestGivenBackUnitsReachEveryBuyer: a unit comes back to the bucket of its buyer, and a buyer of another bucket gets it at
+// TestGivenBackUnitsReachEveryBuyer: a unit returns to the bucket of its buyer, and a buyer of another bucket gets it at
 // another gateway within a second.
 func TestGivenBackUnitsReachEveryBuyer(t *testing.T) {
 	s := newStack(t, servers{}).run(2, 1)
@@ -121,7 +121,7 @@ func TestGivenBackUnitsReachEveryBuyer(t *testing.T) {
 		require.Eventually(t, func() bool {
 			bought = s.buy(ask{gateway: turn % 2, buyer: next})
 			return bought.status == 202
-		}, 10*time.Second, 10*time.Millisecond, "the unit of bucket %d does not come to %s", turn%4, next)
+		}, 10*time.Second, 10*time.Millisecond, "the unit of bucket %d does not reach %s", turn%4, next)
 		t.Logf("it took %s", time.Since(since))
 		buyer, owner = s.becomes(s.ordered(bought, 202), next, "confirmed"), next
 	}
@@ -129,7 +129,7 @@ func TestGivenBackUnitsReachEveryBuyer(t *testing.T) {
 	s.emptyBuckets("rush", 1)
 }
 
-// homeBuyer names the n-th buyer whose bucket of four has a number.
+// homeBuyer returns the name of the n-th buyer whose bucket of four has the given number.
 func homeBuyer(bucket, n int) string {
 	for i := 0; ; i++ {
 		if name := fmt.Sprintf("home-%d", i); sale.HomeBucket(name, 4) == bucket {

@@ -44,17 +44,17 @@ func TestWhatCannotBeDeliveredWaits(t *testing.T) {
 	waiting("events", false)
 	s.sells(0, "four")
 	s.audit("rush")
-	assert.Len(t, s.books("rush").rows, 4)
+	assert.Len(t, s.orderRows("rush").rows, 4)
 	waiting("events", false)
-	told := s.toldEvents(6)
+	statuses := s.publishedEvents(6)
 	for _, o := range []order{one, two} {
-		assert.Equal(t, []string{"confirmed", "cancelled"}, told[o.OrderID], "in order, whatever was away")
+		assert.Equal(t, []string{"confirmed", "cancelled"}, statuses[o.OrderID], "in order, whichever server was unavailable")
 	}
 }
 
-// toldEvents reads the events topic until it has told so many different things, and returns what became of each order. What is
-// told again counts once.
-func (s *stack) toldEvents(distinct int) map[string][]string {
+// publishedEvents reads the events topic until it has so many different events, and returns the statuses of each order. A
+// repeated event counts once.
+func (s *stack) publishedEvents(distinct int) map[string][]string {
 	s.t.Helper()
 	client, err := kgo.NewClient(kgo.SeedBrokers(s.Kafka.Brokers...), kgo.ConsumeTopics(s.Name+".events"),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
@@ -62,10 +62,10 @@ func (s *stack) toldEvents(distinct int) map[string][]string {
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	seen, told := map[string]bool{}, map[string][]string{}
+	seen, statuses := map[string]bool{}, map[string][]string{}
 	for len(seen) < distinct {
 		page := client.PollFetches(ctx)
-		require.NoError(s.t, ctx.Err(), "only %d events: %v", len(seen), told)
+		require.NoError(s.t, ctx.Err(), "only %d events: %v", len(seen), statuses)
 		page.EachRecord(func(r *kgo.Record) {
 			var event struct {
 				ID   string `json:"id"`
@@ -77,9 +77,9 @@ func (s *stack) toldEvents(distinct int) map[string][]string {
 			require.NoError(s.t, json.Unmarshal(r.Value, &event), "%s", r.Value)
 			if !seen[event.ID] {
 				seen[event.ID] = true
-				told[event.Data.OrderID] = append(told[event.Data.OrderID], event.Data.Status)
+				statuses[event.Data.OrderID] = append(statuses[event.Data.OrderID], event.Data.Status)
 			}
 		})
 	}
-	return told
+	return statuses
 }

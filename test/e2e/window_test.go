@@ -36,7 +36,7 @@ func TestWindow(t *testing.T) {
 	}
 	group.Wait()
 	s.audit("rush")
-	for id := range s.books("rush").rows {
+	for id := range s.orderRows("rush").rows {
 		order := s.operate("GET", "/admin/v1/orders/"+id, nil).json(s)
 		created := parseTime(t, order["created_at"])
 		require.False(t, created.Before(starts), "order %s of %s was taken before the start", id, created)
@@ -44,8 +44,8 @@ func TestWindow(t *testing.T) {
 	}
 }
 
-// watchWindow presses at one gateway until it hears that the sale is over: first not_started, then orders, then
-// sale_ended, each at once.
+// watchWindow presses at one gateway until the answer is sale_ended: first not_started, then orders, then sale_ended,
+// without a gap.
 func watchWindow(t *testing.T, g *gateway, buyer *atomic.Int64, starts, ends time.Time) {
 	c := buyers.NewCrowd(&buyers.Deployment{Gateways: []buyers.Gateway{{Buyers: g.Buyers}}, Secret: secret}, &history.Recorder{})
 	with := c.NewClient()
@@ -77,7 +77,8 @@ func watchWindow(t *testing.T, g *gateway, buyer *atomic.Int64, starts, ends tim
 
 func stamp(moment time.Time) string { return moment.UTC().Format("2006-01-02T15:04:05.000Z") }
 
-func parseTime(t *testing.T, value any) time.Time {
+// parseTime reads a time of an answer.
+func parseTime(t testing.TB, value any) time.Time {
 	t.Helper()
 	text, _ := value.(string)
 	moment, err := time.Parse("2006-01-02T15:04:05.000Z", text)
@@ -85,7 +86,7 @@ func parseTime(t *testing.T, value any) time.Time {
 	return moment
 }
 
-// TestPauseAndResume: from the answer to pause on, nothing is taken at any gateway, and within a second each says so;
+// TestPauseAndResume: from the answer to pause on, no gateway takes an order, and within a second each answers paused;
 // within a second of resume each sells again.
 func TestPauseAndResume(t *testing.T) {
 	s := newStack(t, servers{}).run(2, 1)
@@ -98,14 +99,14 @@ func TestPauseAndResume(t *testing.T) {
 		c.paced(2_000, "phone", end)
 	}()
 	for round := range 3 {
-		c.heard(c.Out.Ended() + 500)
+		c.waitAnswers(c.Out.Ended() + 500)
 		s.move("rush", "pause")
 		paused := time.Now()
 		for _, g := range s.Gateways {
 			s.eventuallyState(g, "rush", "paused")
 		}
-		assert.Less(t, time.Since(paused), time.Second, "round %d: every gateway says so within a second", round)
-		c.heard(c.Out.Ended() + 500)
+		assert.Less(t, time.Since(paused), time.Second, "round %d: every gateway answers so within a second", round)
+		c.waitAnswers(c.Out.Ended() + 500)
 		resuming := time.Now()
 		s.move("rush", "resume")
 		resumed := time.Now()
@@ -145,7 +146,7 @@ func (c *crowd) eventuallySells(gateway int) {
 	}, 5*time.Second, 10*time.Millisecond)
 }
 
-// TestCloseIsForGood: closed is told as sale_ended by every gateway, and no step leads back.
+// TestCloseIsForGood: after close every gateway answers sale_ended, and no step leads back.
 func TestCloseIsForGood(t *testing.T) {
 	s := newStack(t, servers{}).run(2, 1)
 	s.open("rush", lasting(phone(100)))

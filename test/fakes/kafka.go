@@ -7,8 +7,8 @@ import (
 	"flashsale/sale"
 )
 
-// Kafka is a log that can go away. While it is away records wait, as in sarama; they are in the log, and
-// acknowledged, once it is back.
+// Kafka is a log that a test can make unavailable. Meanwhile records wait in the producer, as in sarama; when the log is
+// back they are written and acknowledged.
 type Kafka struct {
 	Mu       sync.Mutex
 	Away     bool

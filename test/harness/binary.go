@@ -9,10 +9,10 @@ import (
 	"testing"
 )
 
-// mainPackage is what go build is given to build the flashsale binary, from the module's folder.
+// mainPackage is the package of the flashsale binary, from the module's folder.
 const mainPackage = "./cmd/flashsale"
 
-// Build says how a binary differs from the one that is shipped. The zero Build is the shipped one.
+// Build describes how a binary differs from the shipped one. The zero Build is the shipped binary.
 type Build struct {
 	Args    []string          // further arguments of go build, such as "-tags", "faults"
 	Overlay map[string]string // absolute paths of source files, to the files that the compiler reads instead
@@ -26,7 +26,7 @@ func Binary(t testing.TB) string {
 }
 
 // BinaryOf returns the path of a binary that is built from this tree, once in a test process for each Build.
-// FLASHSALE_TEST_BINARY stands for the zero Build alone.
+// FLASHSALE_TEST_BINARY replaces the zero Build only.
 func BinaryOf(t testing.TB, how Build) string {
 	t.Helper()
 	if path := os.Getenv("FLASHSALE_TEST_BINARY"); path != "" && len(how.Args)+len(how.Overlay) == 0 {
@@ -66,7 +66,7 @@ func (b Build) build(root, dir string) (string, error) {
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // one static binary is what the contract promises
 	if output, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the binary: %w\n%s", err, tail(string(output)))
+		return "", fmt.Errorf("build the binary: %w\n%s", err, Tail(string(output)))
 	}
 	return path, nil
 }

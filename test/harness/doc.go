@@ -1,19 +1,19 @@
 // Package harness starts what tests need and cannot fake: private copies of Redis, MariaDB, Kafka and nginx on free loopback
 // ports, and the built binary.
 //
-// Where a server comes from, in this order: the address in the environment (FLASHSALE_TEST_REDIS, FLASHSALE_TEST_MYSQL
-// as a driver DSN, FLASHSALE_TEST_KAFKA), the binary on this machine, an installation (Debian packages as root; Kafka's
-// jars through Maven into the user's cache folder). When all three fail the test fails with the line to type: a missing
-// server never skips a test.
+// Where a server comes from, in this order: the address in the environment (FLASHSALE_TEST_REDIS, FLASHSALE_TEST_MYSQL as a
+// driver DSN, FLASHSALE_TEST_KAFKA), the binary on this machine, an installation (Debian packages as root; Kafka's jars
+// through Maven into the user's cache folder). When all three fail, the test fails and prints the command that installs the
+// server: a missing server never skips a test.
 //
 // Two kinds of servers:
 //
-//   - Shared… returns one server for all tests of a package, from the environment when it names one. Tests keep apart by
-//     namespaces, schemas and topics of their own, and never stop it. A package that uses them calls Main from TestMain,
-//     which ends them.
-//   - Redis, RedisCluster, MariaDB and Kafka start a server that belongs to one test, which may kill, pause and restart
-//     it. It is always a process of the harness, because a foreign server is not ours to kill.
+//   - Shared… returns one server for all tests of a package, from the environment when it names one. Each test uses a
+//     namespace, schema and topics of its own and never stops the server. A package that uses shared servers calls Main
+//     from TestMain, which ends them.
+//   - Redis, RedisCluster, MariaDB and Kafka start a server that belongs to one test, which may kill, pause and restart it.
+//     It is always a process of the harness: a server from the environment must not be killed.
 //
-// Every process is ended by its own id, at the latest when the test process dies (Linux). Folders live under the
-// temporary directory and are kept, and named in the log, when the test failed.
+// The harness ends every process by its id; when the test process dies, Linux ends the others with it. Folders are under
+// the temporary directory. When a test fails, its folders are kept and the log names them.
 package harness

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// once runs work while holding a lock that every test process of this user shares, unless done says that the work is
-// there already: parallel packages install once.
+// once runs work under a lock that all test processes of this user share, unless done reports that the result exists, so
+// that parallel packages install once.
 func once(lock string, done func() bool, work func() error) error {
 	if done() {
 		return nil
@@ -88,13 +88,13 @@ func installPackage(name string) error {
 		cmd := exec.Command(apt, step...)
 		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1")
 		if output, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("apt-get %s: %w\n%s", step[0], err, tail(string(output)))
+			return fmt.Errorf("apt-get %s: %w\n%s", step[0], err, Tail(string(output)))
 		}
 	}
 	return nil
 }
 
-// isFile and isFolder say whether a template or an installation is there.
+// isFile and isFolder report whether a template or an installation exists.
 func isFile(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.Mode().IsRegular()

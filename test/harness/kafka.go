@@ -163,7 +163,7 @@ func downloadKafka(dir string) error {
 	cmd := exec.Command(maven, "-q", "-B", "-f", pom, "dependency:copy-dependencies",
 		"-DoutputDirectory="+filepath.Join(dir, "libs"))
 	if output, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("download Kafka with Maven: %w\n%s", err, tail(string(output)))
+		return fmt.Errorf("download Kafka with Maven: %w\n%s", err, Tail(string(output)))
 	}
 	return nil
 }
@@ -188,7 +188,7 @@ func formatKafka(java, libs, dir string) error {
 	}
 	args := kafkaCommand(libs, nil, "kafka.tools.StorageTool", "format", "-t", kafkaCluster, "-c", settings)
 	if output, err := exec.Command(java, args...).CombinedOutput(); err != nil {
-		return fmt.Errorf("format the folder of Kafka: %w\n%s", err, tail(string(output)))
+		return fmt.Errorf("format the folder of Kafka: %w\n%s", err, Tail(string(output)))
 	}
 	return os.Remove(settings)
 }

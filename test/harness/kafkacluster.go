@@ -11,11 +11,11 @@ import (
 // KafkaNode is one broker of a cluster.
 type KafkaNode struct {
 	*KafkaServer
-	Direct string // host:port of the broker itself; clients of the cluster are told the advertised address
+	Direct string // host:port of the broker itself; metadata names the advertised address
 }
 
-// KafkaCluster starts brokers that replicate to each other; a topic of three replicas takes writes as long as two are
-// there. advertise gets the address of each broker and returns the one that clients are told, which may be a proxy's.
+// KafkaCluster starts brokers that replicate to each other; a topic of three replicas takes writes while two of them run.
+// advertise maps the address of each broker to the one in the metadata, which may be a proxy's.
 func KafkaCluster(t testing.TB, nodes int, advertise func(direct string) string) []*KafkaNode {
 	t.Helper()
 	java, libs, err := kafkaProgram()
@@ -40,7 +40,8 @@ func KafkaCluster(t testing.TB, nodes int, advertise func(direct string) string)
 		if err := n.format(template, i+1); err != nil {
 			t.Fatal(err)
 		}
-		text := clusterSettings(filepath.Join(n.Dir, "data"), i+1, nodes, n, Address(t), controllers[i], strings.Join(voters, ","))
+		text := clusterSettings(filepath.Join(n.Dir, "data"), i+1, nodes, n, Address(t), controllers[i],
+			strings.Join(voters, ","))
 		if err := os.WriteFile(settings, text, 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -63,7 +64,7 @@ func (n *KafkaNode) format(template string, id int) error {
 	return os.WriteFile(filepath.Join(data, "meta.properties"), []byte(text), 0o644)
 }
 
-// clusterSettings has a listener that clients are led to and one for the brokers among themselves. Later lines win.
+// clusterSettings has one listener for clients and one for the brokers among themselves. Later lines win.
 func clusterSettings(data string, id, nodes int, n *KafkaNode, internal, controller, voters string) []byte {
 	replicas := min(nodes, 3)
 	return append(kafkaSettings(data, 1, 2), fmt.Appendf(nil, `node.id=%d
@@ -89,7 +90,7 @@ func (n *KafkaNode) direct() error {
 	return (&KafkaServer{Brokers: []string{n.Direct}}).serves()
 }
 
-// StartTogether starts brokers at once and waits until all serve: one alone would wait for a majority.
+// StartTogether starts brokers in parallel and waits until all serve: a single one would block without a majority.
 func StartTogether(nodes []*KafkaNode) {
 	for _, n := range nodes {
 		p := n.own()
@@ -100,7 +101,7 @@ func StartTogether(nodes []*KafkaNode) {
 	for _, n := range nodes {
 		p := n.own()
 		if err := p.until(n.ready); err != nil {
-			p.tb.Fatalf("%v\n%s%s", err, tail(p.read("stdout")), tail(p.read("stderr")))
+			p.tb.Fatalf("%v\n%s%s", err, Tail(p.read("stdout")), Tail(p.read("stderr")))
 		}
 	}
 }

@@ -11,14 +11,13 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 )
 
-// kafkaOperator is the user of a secured broker who may do everything. Every user's password is PasswordOf the name.
+// kafkaOperator is the superuser of a secured broker. Every user's password is PasswordOf the name.
 const kafkaOperator = "operator"
 
 // PasswordOf returns the password that a user of a secured broker logs in with.
 func PasswordOf(user string) string { return "the-word-of-" + user }
 
-// KafkaSecured starts a private broker that knows the users by SASL/PLAIN and lets them do what the authorizer was told,
-// and nothing else.
+// KafkaSecured starts a private broker that authenticates the users by SASL/PLAIN and allows them only what its ACLs grant.
 func KafkaSecured(t testing.TB, users ...string) *KafkaServer {
 	t.Helper()
 	return KafkaWith(t, kafkaOperator, func(string) []byte { return securedSettings(users) })
@@ -45,8 +44,8 @@ func KafkaWith(t testing.TB, user string, settings func(address string) []byte) 
 	return s
 }
 
-// securedSettings turns the listener for clients into one that asks who they are. The controller's listener carries the
-// broker's own calls, without a login. Later lines win.
+// securedSettings makes the clients' listener demand a login. The controller's listener carries the broker's own calls,
+// without a login. Later lines win.
 func securedSettings(users []string) []byte {
 	var known strings.Builder
 	for _, user := range append([]string{kafkaOperator}, users...) {
@@ -64,7 +63,7 @@ allow.everyone.if.no.acl.found=false
 `, kafkaOperator, PasswordOf(kafkaOperator), known.String())
 }
 
-// ClientOf returns a client that is logged in as a user; the operator where user is empty.
+// ClientOf returns a client that is logged in as a user, as the operator when user is empty.
 func (s *KafkaServer) ClientOf(user string, options ...kgo.Opt) (*kgo.Client, error) {
 	if user == "" {
 		user = kafkaOperator

@@ -29,8 +29,8 @@ type MariaDBServer struct {
 }
 
 // Options of the data folder and of the server alike. A small redo log makes copying the template cheap. A commit is
-// written to the operating system at once and synced each second: kill -9 of the server loses nothing, and the tests do
-// not measure the disk of the machine.
+// written to the operating system at once and synced each second: kill -9 of the server loses nothing, and the speed of the
+// disk does not decide how long tests take.
 var mariaDBOptions = []string{"--innodb-log-file-size=32M", "--innodb-flush-log-at-trx-commit=2"}
 
 // MariaDB starts a private MariaDB.
@@ -108,7 +108,7 @@ func bootstrapMariaDB(server, dir string) error {
 	cmd := exec.Command(server, append(args, asRoot()...)...)
 	cmd.Stdin = strings.NewReader(statements)
 	if output, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("make the system tables of MariaDB: %w\n%s", err, tail(string(output)))
+		return fmt.Errorf("make the system tables of MariaDB: %w\n%s", err, Tail(string(output)))
 	}
 	return nil
 }
@@ -124,7 +124,7 @@ func readShare(name string) (string, error) {
 	return "", fmt.Errorf("%s is in none of MariaDB's share folders", name)
 }
 
-// asRoot is what mariadbd demands of a superuser who starts it.
+// asRoot returns the argument that mariadbd demands when root starts it.
 func asRoot() []string {
 	if os.Geteuid() == 0 {
 		return []string{"--user=root"}

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// nginxSurroundings is what a private copy needs beside its configuration, which thinks that it is the only one on the
-// machine: its own pid file, logs and temporary folders, inside DIR.
+// nginxSurroundings gives a private copy its own pid file, logs and temporary folders inside DIR, because the configuration
+// under test assumes the only nginx of the machine.
 const nginxSurroundings = `http {
     access_log off;
     client_body_temp_path DIR/body;
@@ -18,8 +18,8 @@ const nginxSurroundings = `http {
     scgi_temp_path DIR/scgi;
 `
 
-// Nginx starts a private nginx with a configuration, whose addresses and files are the caller's business, and waits until
-// it listens on address. It is one process, without workers that would outlive a master which was killed.
+// Nginx starts a private nginx with a configuration and waits until it listens on address. The caller provides the
+// addresses and files that the configuration names. It is one process: workers would outlive a killed master.
 func Nginx(t testing.TB, conf, address string) *Process {
 	t.Helper()
 	nginx := Program(t, "nginx", "nginx")
@@ -35,7 +35,7 @@ func Nginx(t testing.TB, conf, address string) *Process {
 	}
 	p := Start(t, nginx, nil, "-p", dir, "-c", file, "-g", directives)
 	if err := p.until(func() error { return accepts(address) }); err != nil {
-		t.Fatalf("%v\n%s", err, tail(p.Stderr()))
+		t.Fatalf("%v\n%s", err, Tail(p.Stderr()))
 	}
 	return p
 }

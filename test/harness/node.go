@@ -13,10 +13,10 @@ import (
 	"testing"
 )
 
-// nodePackage is the Node.js that is installed where the machine has none, or one too old: Debian 12's is.
+// nodePackage is the version of Node.js that is installed when the machine has none or one too old, as Debian 12 has.
 const nodePackage = "22.22.0"
 
-// nodeMachines are the names that Node.js has for Go's.
+// nodeMachines maps Go's names of processors to those of Node.js.
 var nodeMachines = map[string]string{"amd64": "x64", "arm64": "arm64"}
 
 // NodeTools are programs from npm packages, each started by Run.
@@ -94,7 +94,7 @@ func runNPM(npm, dir string, args ...string) error {
 	cmd := exec.Command(npm, append(args, "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")...)
 	cmd.Dir = dir
 	if output, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("npm %s: %w\n%s", args[0], err, tail(string(output)))
+		return fmt.Errorf("npm %s: %w\n%s", args[0], err, Tail(string(output)))
 	}
 	return nil
 }
@@ -115,8 +115,8 @@ func nodeIsNew(node string) bool {
 	return major == 20 && minor >= 19 || major == 22 && minor >= 12 || major > 22
 }
 
-// Run runs one program of the packages in the module's folder and returns what it wrote to stdout and its exit code. It
-// reports nothing to anybody: no update check and no telemetry.
+// Run runs one program of the packages in the module's folder and returns what it wrote to stdout and its exit code. Update
+// checks and telemetry are off.
 func (n *NodeTools) Run(t testing.TB, program string, args ...string) (stdout string, code int) {
 	t.Helper()
 	cmd := exec.Command(n.node, append([]string{filepath.Join(n.home, "node_modules", ".bin", program)}, args...)...)
@@ -130,7 +130,7 @@ func (n *NodeTools) Run(t testing.TB, program string, args ...string) (stdout st
 		t.Fatalf("run %s: %v", program, err)
 	}
 	if code := cmd.ProcessState.ExitCode(); code > 1 || code < 0 {
-		t.Fatalf("%s ended with %d\n%s%s", program, code, tail(string(output)), tail(errors.String()))
+		t.Fatalf("%s ended with %d\n%s%s", program, code, Tail(string(output)), Tail(errors.String()))
 	}
 	return string(output), cmd.ProcessState.ExitCode()
 }

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// Ports lie below the range from which Linux takes the ports of outgoing connections: a client that dials a dead server
+// Ports are below the range from which Linux takes the ports of outgoing connections: a client that dials a dead server
 // again and again may otherwise be given that very port, connect to itself, and keep the server from coming back.
 const (
 	lowestPort  = 12_000
@@ -28,7 +28,7 @@ var claims struct {
 	files []*os.File
 }
 
-// freePort returns a loopback port on which nobody listens and which no other test process has claimed.
+// freePort returns a loopback port that is not in use and that no other test process has claimed.
 func freePort() (int, error) {
 	dir := filepath.Join(os.TempDir(), "flashsale-ports")
 	if err := os.MkdirAll(dir, 0o777); err != nil {

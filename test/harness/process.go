@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// How long a process may take to be ready and to end; far above what a loaded two-core machine was seen to need.
+// Bounds for a process to be ready and to end; far above what a loaded two-core machine was seen to need.
 const (
 	readyWithin = 3 * time.Minute
 	endWithin   = 30 * time.Second
@@ -95,17 +95,17 @@ func (p *Process) Done() <-chan struct{} { return p.done }
 // Kill ends the process as kill -9 does and waits until it is gone.
 func (p *Process) Kill() { p.end(syscall.SIGKILL) }
 
-// Term asks the process to end and returns its exit code; one that does not end within 30 s fails the test.
+// Term sends SIGTERM and returns the exit code; a process that does not end within 30 s fails the test.
 func (p *Process) Term() int {
 	p.tb.Helper()
 	p.end(syscall.SIGTERM)
 	return p.ExitCode()
 }
 
-// Pause stops the process in its tracks (SIGSTOP): connections stay open and nothing answers.
+// Pause stops the process (SIGSTOP): connections stay open and get no answer.
 func (p *Process) Pause() { p.signal(syscall.SIGSTOP) }
 
-// Hangup sends what a process gets whose terminal goes away (SIGHUP).
+// Hangup sends SIGHUP, as the loss of its terminal does.
 func (p *Process) Hangup() { p.signal(syscall.SIGHUP) }
 
 // Continue ends a Pause.
@@ -150,7 +150,7 @@ func (p *Process) end(s syscall.Signal) {
 // Stdout returns what the process has written to standard output so far.
 func (p *Process) Stdout() string { return p.read("stdout") }
 
-// Stderr returns what the process has written to standard error so far: the log of our own binary.
+// Stderr returns what the process has written to standard error so far; the flashsale binary logs there.
 func (p *Process) Stderr() string { return p.read("stderr") }
 
 func (p *Process) read(name string) string {
@@ -178,7 +178,7 @@ func (p *Process) WaitReady(url string) {
 		return nil
 	})
 	if err != nil {
-		p.tb.Fatalf("%v\n%s", err, tail(p.Stderr()))
+		p.tb.Fatalf("%v\n%s", err, Tail(p.Stderr()))
 	}
 }
 
@@ -241,8 +241,8 @@ func cleanEnvironment() []string {
 	return clean
 }
 
-// tail returns the last 4,000 bytes of a log, enough to see why a process died.
-func tail(log string) string {
+// Tail returns the last 4,000 bytes of a log, enough to see why a process died.
+func Tail(log string) string {
 	const most = 4000
 	if len(log) > most {
 		log = "…" + log[len(log)-most:]

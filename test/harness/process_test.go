@@ -94,8 +94,8 @@ func TestOwnFolderOfTheModule(t *testing.T) {
 }
 
 func TestTailKeepsTheEnd(t *testing.T) {
-	assert.Equal(t, "short", tail("short"))
-	long := tail(strings.Repeat("x", 10_000) + "end")
+	assert.Equal(t, "short", Tail("short"))
+	long := Tail(strings.Repeat("x", 10_000) + "end")
 	assert.Less(t, len(long), 5_000)
 	assert.True(t, strings.HasSuffix(long, "end"))
 }

@@ -99,7 +99,8 @@ func (s *RedisServer) CPU(t testing.TB) float64 {
 
 const hashSlots = 16384
 
-// RedisCluster starts a cluster of masters that share the hash slots evenly, and waits until every node says so.
+// RedisCluster starts a cluster of masters that share the hash slots evenly, and waits until every node reports the
+// complete cluster.
 func RedisCluster(t testing.TB, nodes int, args ...string) []*RedisServer {
 	t.Helper()
 	cluster := make([]*RedisServer, nodes)

@@ -10,9 +10,8 @@ import (
 	"time"
 )
 
-// redisDo sends one command over a connection of its own. The harness speaks this much RESP2 itself because the Redis
-// client of the project belongs to the reserve package alone, and because a test that checks that client should not read
-// through it.
+// redisDo sends one command over a connection of its own. The harness implements this part of RESP2 itself, because a test
+// of the project's Redis client must not read through that client.
 func redisDo(address string, args []string) (any, error) {
 	conn, err := net.DialTimeout("tcp", address, time.Second)
 	if err != nil {

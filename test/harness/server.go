@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// server is what the three kinds of servers share: a process that can be stopped and started again on the same port and
-// folder. process is nil for a server from the environment.
+// server is the part that the three kinds of servers share: a process that can be stopped and started again on the same
+// port and folder. process is nil for a server from the environment.
 type server struct {
 	Dir     string
 	process *Process
@@ -23,7 +23,7 @@ func (s *server) launch() error {
 		return fmt.Errorf("start %s: %w", s.process.name, err)
 	}
 	if err := s.process.until(s.ready); err != nil {
-		return fmt.Errorf("%w\n%s%s", err, tail(s.process.read("stdout")), tail(s.process.read("stderr")))
+		return fmt.Errorf("%w\n%s%s", err, Tail(s.process.read("stdout")), Tail(s.process.read("stderr")))
 	}
 	return nil
 }
@@ -50,7 +50,7 @@ func (s *server) Start() {
 	}
 }
 
-// Pause stops the server in its tracks: connections stay open and nothing answers.
+// Pause stops the server's process (SIGSTOP): connections stay open and get no answer.
 func (s *server) Pause() { s.own().Pause() }
 
 // Continue ends a Pause.
@@ -68,7 +68,7 @@ func (s *server) begin(t testing.TB) {
 	}
 }
 
-// accepts returns nil when somebody listens at the address.
+// accepts returns nil when the address accepts a connection.
 func accepts(address string) error {
 	conn, err := net.DialTimeout("tcp", address, time.Second)
 	if err != nil {

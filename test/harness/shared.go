@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// shared holds the servers that all tests of this process use, started at their first use and ended by Main. A test
-// process is one package, and a process has exactly one set: the one place where package state is what is meant.
+// shared holds the servers that all tests of this process use, started at their first use and ended by Main. A test process
+// is one package and has one set of servers: this is the only place where package state is intended.
 var shared struct {
 	sync.Mutex
 	redis    *RedisServer
@@ -20,8 +20,8 @@ var shared struct {
 	lasting  *lasting
 }
 
-// lasting stands in for the test that owns a shared server: its cleanups run at the end of Main. Only the methods that
-// servers call on their owner are there; any other would be a nil dereference at its first use.
+// lasting replaces the test that owns a server, for shared servers: its cleanups run at the end of Main. It has only the
+// methods that servers call on their owner; any other method dereferences nil.
 type lasting struct {
 	testing.TB
 	cleanups []func()
@@ -35,7 +35,7 @@ func (l *lasting) Logf(format string, args ...any)   { fmt.Fprintf(os.Stderr, fo
 func (l *lasting) Errorf(format string, args ...any) { l.failed = true; l.Logf(format, args...) }
 func (l *lasting) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
 
-// owner returns the lasting stand-in; the caller holds the lock.
+// owner returns the one lasting; the caller has locked shared.
 func owner() *lasting {
 	if shared.lasting == nil {
 		shared.lasting = &lasting{}

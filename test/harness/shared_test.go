@@ -33,7 +33,8 @@ func TestServersFromTheEnvironment(t *testing.T) {
 	assert.Regexp(t, `^foreign_\d+$`, name, "two runs on one server do not meet")
 	require.True(t, Close(true))
 	var left int
-	require.NoError(t, mariadb.Open(t, "other").QueryRow("SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = ?", name).Scan(&left))
+	require.NoError(t, mariadb.Open(t, "other").QueryRow("SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = ?",
+		name).Scan(&left))
 	assert.Zero(t, left, "the schemas of the run are dropped")
 	assert.Equal(t, "PONG", redis.MustDo(t, "PING"))
 }

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Wire is a TCP proxy that can lose its connections, as happens when a machine is replaced or a firewall forgets: they stay
-// open and carry nothing any more, and nobody is told.
+// Wire is a TCP proxy that can lose its connections, as when a machine is replaced or a firewall drops its state: they stay
+// open, carry nothing more, and neither end gets an error.
 type Wire struct {
 	Addr   string
 	target string
@@ -16,7 +16,7 @@ type Wire struct {
 	ended  chan struct{}
 }
 
-// NewWire listens on a port of its own and leads to target until the test ends.
+// NewWire listens on a port of its own and forwards to target until the test ends.
 func NewWire(t testing.TB, target string) *Wire {
 	t.Helper()
 	listener, err := net.Listen("tcp", loopback(0))
@@ -35,14 +35,14 @@ func NewWire(t testing.TB, target string) *Wire {
 		}
 	})
 	t.Cleanup(func() {
-		_ = listener.Close() // nobody listens any more
+		_ = listener.Close() // it is no longer needed
 		close(w.ended)
 		carrying.Wait()
 	})
 	return w
 }
 
-// Lose loses every connection that is open; new ones are good.
+// Lose loses every open connection; new ones work.
 func (w *Wire) Lose() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -85,7 +85,7 @@ func New(t testing.TB, brokers []string) *Bench {
 	return b
 }
 
-// Eventually fails the test when a condition does not hold soon.
+// Eventually fails the test when a condition does not hold within Soon.
 func (b *Bench) Eventually(what string, condition func() bool) {
 	b.Helper()
 	require.Eventually(b, condition, Soon, Often, what)
@@ -100,7 +100,7 @@ func (b *Bench) Produce(partition int32, raw []byte) {
 }
 
 // Read passes the records of a topic from the oldest on to next, each partition in its order, until next returns false. It
-// fails the test when that does not happen soon.
+// fails the test when that does not happen within Soon.
 func (b *Bench) Read(topic string, next func(*sarama.ConsumerMessage) (more bool)) {
 	b.Helper()
 	reader, err := sarama.NewConsumerFromClient(b.Client)

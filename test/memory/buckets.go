@@ -110,7 +110,7 @@ func (t *Tables) ordersOf(bucket sale.Bucket) (found []*Order) {
 	return found
 }
 
-// OpenBuckets is step (h): buckets that are loading in the epoch named become open. It returns those that did.
+// OpenBuckets is step (h): it opens the buckets that are loading in the epoch named and returns them.
 func (d *Database) OpenBuckets(ctx context.Context, rows []sale.BucketRow) ([]sale.BucketRow, error) {
 	return call(ctx, d, "OpenBuckets", func() ([]sale.BucketRow, error) {
 		var opening []*Row

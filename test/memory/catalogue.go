@@ -10,7 +10,8 @@ import (
 	"flashsale/sale"
 )
 
-// Changes returns what changed in the catalogue since a version, everything for 0 or for a version that is still to come.
+// Changes returns what changed in the catalogue since a version, everything for 0 or for a version higher than the present
+// one.
 func (d *Database) Changes(ctx context.Context, since int64) (sale.Changes, error) {
 	return call(ctx, d, "Changes", func() (sale.Changes, error) {
 		changes := sale.Changes{Version: d.t.Version}

@@ -10,15 +10,15 @@ import (
 // maxEventRows bounds the events of one answer.
 const maxEventRows = 100
 
-// OrderEvents returns what is still to be told about orders, with the orders as they were at that moment: at most maxOrders
+// OrderEvents returns the events that are not yet published, with the orders as they were at the event: at most maxOrders
 // orders, unless the first event alone has more, and no order twice.
 func (d *Database) OrderEvents(ctx context.Context, maxOrders int) ([]sale.OrderEvent, error) {
 	return call(ctx, d, "OrderEvents", func() ([]sale.OrderEvent, error) {
-		told := []sale.OrderEvent{}
+		events := []sale.OrderEvent{}
 		named := map[sale.OrderID]bool{}
 		for _, e := range d.t.Events[:min(maxEventRows, len(d.t.Events))] {
 			again := slices.ContainsFunc(e.Orders, func(id sale.OrderID) bool { return named[id] })
-			if again || (len(told) > 0 && len(named)+len(e.Orders) > maxOrders) {
+			if again || (len(events) > 0 && len(named)+len(e.Orders) > maxOrders) {
 				break
 			}
 			event := sale.OrderEvent{ID: e.ID, Orders: make([]sale.Order, len(e.Orders))}
@@ -26,9 +26,9 @@ func (d *Database) OrderEvents(ctx context.Context, maxOrders int) ([]sale.Order
 				named[id] = true
 				event.Orders[i] = asItWas(d.t.Orders[id].Order, &e)
 			}
-			told = append(told, event)
+			events = append(events, event)
 		}
-		return told, nil
+		return events, nil
 	})
 }
 

@@ -10,8 +10,8 @@ import (
 
 // Hooks are what a test adds to the database. Every field may be nil. A method is named as in Go, such as "Settle".
 //
-// Before and After run without the database's lock and may wait for a signal or for ctx; the others run under the lock, must
-// not call the database, and must not keep what they are given.
+// Before and After run without the database's lock and may wait for a signal or for ctx; the others run under the lock,
+// must not call the database, and must not keep their arguments.
 type Hooks struct {
 	// Before runs before a call does anything. With an error the call fails and nothing has happened.
 	Before func(ctx context.Context, method string) error
@@ -19,15 +19,16 @@ type Hooks struct {
 	After func(ctx context.Context, method string) error
 	// Poison picks the record of a settlement that the database refuses, nil when there is none. The error is returned as it is.
 	Poison func(t *Tables, deliveries []sale.Delivery) *sale.PoisonError
-	// Begun is told of every bucket that begins an epoch.
+	// Begun is called for every bucket that begins an epoch.
 	Begun func(load *sale.Load)
-	// Settled is told of every plan that Settle has written; closely says that everything was read before it was made.
+	// Settled is called for every plan that Settle has written; closely is true when everything was read before the plan
+	// was made.
 	Settled func(plan *ledger.Plan, closely bool)
-	// Applied is told of every outbox row that is forgotten because Redis has applied it.
+	// Applied is called for every outbox row that is deleted because Redis has applied it.
 	Applied func(row *sale.OutboxRow)
 	// Written runs after every plan that was written.
 	Written func(t *Tables)
-	// Violated is told of a write that the real database would refuse. Nil means panic.
+	// Violated is called for a write that the real database would refuse. When it is nil, such a write panics.
 	Violated func(fault string)
 }
 

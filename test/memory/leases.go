@@ -10,7 +10,7 @@ import (
 	"flashsale/sale"
 )
 
-// AcquireLease takes a named lease, or renews it for the holder who has it; false means that another one has it.
+// AcquireLease acquires a named lease, or renews it for its holder; false means that another holder owns it.
 func (d *Database) AcquireLease(ctx context.Context, name, holder string, ttl time.Duration) (bool, error) {
 	return call(ctx, d, "AcquireLease", func() (bool, error) {
 		if present, taken := d.t.Leases[name]; taken && present.Holder != holder && d.now().Before(present.Until) {

@@ -20,7 +20,7 @@ const maxLetters = 1000
 const maxDetail = 1000
 
 // AddDeadLetter keeps a record that cannot settle. The same record again changes nothing; another record of the same id is
-// kept under the id with a hash of its bytes behind it.
+// kept under the id followed by a hash of its bytes.
 func (d *Database) AddDeadLetter(ctx context.Context, letter sale.DeadLetter) error {
 	return d.run(ctx, "AddDeadLetter", func() error {
 		present := d.t.Letters[letter.ID]

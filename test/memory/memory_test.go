@@ -255,7 +255,7 @@ func TestHooksSeeWhatHappens(t *testing.T) {
 	require.Equal(t, 1, closely, "the marker objects to the record that is there")
 }
 
-// A snapshot stays as it is while the database goes on.
+// A snapshot does not change when the database does.
 func TestSnapshotIsOfOneMoment(t *testing.T) {
 	d, _ := selling(10, Hooks{})
 	settle(t, d, delivered(0, batch(1, ordered(1, "ann", 1))))

@@ -24,7 +24,7 @@ func (d *Database) CancelOrder(ctx context.Context, id sale.OrderID, reason sale
 		if err != nil {
 			return sale.Order{}, fmt.Errorf("cancel order %s: %w", id, err)
 		}
-		if cancels && len(d.payRemembered([]*Order{o})) > 0 { // what is remembered came first
+		if cancels && len(d.payRemembered([]*Order{o})) > 0 { // a remembered payment is older
 			return sale.Order{}, fmt.Errorf("cancel order %s: %w", id, &sale.StatusError{Status: sale.StatusPaid})
 		}
 		if cancels {
@@ -87,8 +87,8 @@ func (d *Database) payRemembered(orders []*Order) (paid []sale.OrderID) {
 	return paid
 }
 
-// ExpireOrders ends up to limit confirmed orders whose payment time is over, those of the longest ago first. It returns
-// how many it has ended.
+// ExpireOrders ends up to limit confirmed orders whose payment time is over, the oldest first. It returns how many it has
+// ended.
 func (d *Database) ExpireOrders(ctx context.Context, limit int) (int, error) {
 	return call(ctx, d, "ExpireOrders", func() (int, error) {
 		var due []*Order
@@ -101,7 +101,7 @@ func (d *Database) ExpireOrders(ctx context.Context, limit int) (int, error) {
 			return cmp.Or(a.PayBy.Compare(b.PayBy.Time), cmp.Compare(a.OrderID, b.OrderID))
 		})
 		due = due[:min(limit, len(due))]
-		d.payRemembered(due) // what is remembered came first
+		d.payRemembered(due) // a remembered payment is older
 		due = slices.DeleteFunc(due, func(o *Order) bool { return !ledger.Expires(&o.Order, d.nowMS()) })
 		slices.SortFunc(due, func(a, b *Order) int { return cmp.Compare(a.OrderID, b.OrderID) })
 		if len(due) > 0 {
@@ -126,7 +126,7 @@ func (d *Database) release(orders []*Order, status sale.OrderStatus, reason sale
 	d.write(plan)
 }
 
-// missing says what an order without a row is: one that waits in a dead letter, or none of this buyer.
+// missing returns the error for an order without a row: it waits in a dead letter, or the buyer has no such order.
 func (t *Tables) missing(id sale.OrderID, buyer string) error {
 	for _, o := range t.waitingOrders() {
 		if o.OrderID == id && (buyer == "" || o.BuyerID == buyer) {

@@ -13,7 +13,7 @@ import (
 const pageUnits = 4 * ledger.MaxReleased
 
 // Outbox returns the first rows of every bucket that Redis has still to apply, at most maxRows in all, sorted by bucket and
-// number. Where more buckets than that wait, the real store leaves the choice to chance; here the first ones are returned.
+// number. When more buckets than maxRows have rows, the real store returns any of them and this one the first.
 func (d *Database) Outbox(ctx context.Context, maxRows int) ([]sale.OutboxRow, error) {
 	return call(ctx, d, "Outbox", func() ([]sale.OutboxRow, error) {
 		var heads []sale.Bucket
@@ -90,7 +90,7 @@ func (d *Database) CountWaiting(ctx context.Context) (outbox, events int64, err 
 	return outbox, events, err
 }
 
-// Positions returns where settlement stands in every partition, sorted.
+// Positions returns the next offset to settle in every partition, sorted.
 func (d *Database) Positions(ctx context.Context) ([]sale.Position, error) {
 	return call(ctx, d, "Positions", func() ([]sale.Position, error) {
 		var positions []sale.Position

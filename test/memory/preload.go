@@ -9,7 +9,7 @@ import (
 	"flashsale/sale"
 )
 
-// LoadStock brings the stock rows to what the sale's items say and returns the rows that a rebuild has to load.
+// LoadStock brings the stock rows to the units of the sale's items and returns the rows that a rebuild has to load.
 func (d *Database) LoadStock(ctx context.Context, id string, partitions int32) ([]sale.BucketRow, error) {
 	return call(ctx, d, "LoadStock", func() ([]sale.BucketRow, error) {
 		s, err := d.t.sale(id)

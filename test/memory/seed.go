@@ -28,8 +28,8 @@ func (d *Database) SeedSale(s sale.Sale, listed ...string) sale.Sale {
 	return d.t.stampSale(d.t.Sales[s.ID])
 }
 
-// SeedStock stores a bucket's row as it is, as the next version of the catalogue. Price, limit and payment time are those of
-// the sale where it is known, otherwise they are 0 and the limit is sale.MaxLimit.
+// SeedStock stores a bucket's row as it is, as the next version of the catalogue. Price, limit and payment time are those
+// of the sale when it exists, otherwise they are 0 and the limit is sale.MaxLimit.
 func (d *Database) SeedStock(counters sale.BucketCounters) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -42,7 +42,7 @@ func (d *Database) SeedStock(counters sale.BucketCounters) {
 	d.t.stamp([]*Row{row}, func(*Row) {})
 }
 
-// SeedPosition says how far settlement has come in a partition.
+// SeedPosition sets the next offset to settle in a partition.
 func (d *Database) SeedPosition(at sale.Position) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

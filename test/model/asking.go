@@ -1,7 +1,7 @@
-package protocol
+package model
 
-// answered ends the asking: the outcome is known, or the answer was unknown. A call that is still under way is not
-// forgotten by Redis.
+// answered ends the asking: the gateway has an outcome, or gave the answer unknown. A call that is still under way may
+// reach Redis later.
 func (gw *gateway) answered() {
 	gw.doing = idle
 	gw.forgetCall()
@@ -46,7 +46,7 @@ func (x *expansion) askingAgain(g int) {
 	if !ok {
 		return
 	}
-	if !x.hear(&t, g, k, r, verdicts, ids, batch) {
+	if !x.receive(&t, g, k, r, verdicts, ids, batch) {
 		x.forgetIDs(&t, verdicts[:len(ids)], ids)
 		gw.answered()
 	}
@@ -97,7 +97,8 @@ func (r *record) bits() (all uint8) {
 	return all
 }
 
-// publishing takes a gateway's parcels to Kafka, one after the other, answers, and trims what was acknowledged.
+// publishing sends a gateway's publications to Kafka, one after the other, answers their buyers, and trims what was
+// acknowledged.
 func (x *expansion) publishing(g int) {
 	gw := &x.from.gateways[g]
 	if gw.doing == idle {
@@ -108,9 +109,9 @@ func (x *expansion) publishing(g int) {
 	}
 	if gw.doing == trimming {
 		t := *x.from
-		x.trim(&t.redis[gw.parcels[0].bucket], gw.parcels[0])
+		x.trim(&t.redis[gw.publications[0].bucket], gw.publications[0])
 		t.gateways[g].shift()
-		x.to(&t, true, "trims", g, gw.parcels[0])
+		x.to(&t, true, "trims", g, gw.publications[0])
 	}
 	if t := *x.from; t.spend(Crash) {
 		t.gateways[g] = gateway{underway: gw.underway, asked: gw.asked, askedIn: gw.askedIn, askedBucket: gw.askedBucket}
@@ -121,37 +122,37 @@ func (x *expansion) publishing(g int) {
 	}
 }
 
-// produce publishes until Kafka acknowledges. An acknowledgement that is lost is a record written twice.
+// produce publishes until Kafka acknowledges. A lost acknowledgement means that the record is written twice.
 func (x *expansion) produce(g int) {
-	parcel := x.from.gateways[g].parcels[0]
-	k := int(parcel.bucket)
+	publication := x.from.gateways[g].publications[0]
+	k := int(publication.bucket)
 	t := *x.from
-	if x.append(&t, k, parcel) {
+	if x.append(&t, k, publication) {
 		if again := t; again.spend(Duplicate) {
-			x.to(&again, false, "publishes, the acknowledgement is lost", g, parcel)
+			x.to(&again, false, "publishes, the acknowledgement is lost", g, publication)
 		}
-		t.queued |= parcel.bits()
+		t.queued |= publication.bits()
 		t.gateways[g].doing = trimming
-		x.to(&t, true, "publishes and answers queued", g, parcel)
+		x.to(&t, true, "publishes and answers queued", g, publication)
 	}
 	if t := *x.from; t.spend(Held) {
-		t.held |= parcel.bits()
+		t.held |= publication.bits()
 		t.gateways[g].shift()
-		x.to(&t, false, "answers held and leaves it to the relay", g, parcel)
+		x.to(&t, false, "answers held and leaves it to the relay", g, publication)
 	}
 }
 
-// shift goes on to the next parcel.
+// shift turns to the next publication.
 func (gw *gateway) shift() {
-	gw.parcels = [2]record{gw.parcels[1], {}}
+	gw.publications = [2]record{gw.publications[1], {}}
 	gw.doing = producing
-	if gw.parcels[0].kind == 0 {
+	if gw.publications[0].kind == 0 {
 		gw.doing = idle
 	}
 }
 
-// relaying publishes journal entries that stayed behind, the same bytes, and trims them. An entry that its gateway still
-// works on is overdue only when the gateway stalls: a record written twice.
+// relaying publishes journal entries that were not trimmed in time, with the same bytes, and trims them. An entry whose
+// gateway still publishes it is overdue only when that gateway stalls: the record is then written twice.
 func (x *expansion) relaying(k int) {
 	at := x.from.relays[k]
 	t := *x.from
@@ -185,7 +186,7 @@ func (x *expansion) relaying(k int) {
 
 func (x *expansion) worked(e record) bool {
 	for g := range actors {
-		for _, p := range x.from.gateways[g].parcels {
+		for _, p := range x.from.gateways[g].publications {
 			if p.kind != 0 && p.identity() == e.identity() {
 				return true
 			}

@@ -1,4 +1,4 @@
-package protocol
+package model
 
 // Breach is a setup in which the promise breaks without a rule, and holds with it. BeltOf names rules that catch the same:
 // with one of them on nothing breaks without the other, and both off break.
@@ -24,7 +24,7 @@ const (
 	tooRich    Broken = "redis holds more units than were loaded"
 	halfSold   Broken = "order 1 is sold in one of redis and the database only"
 	twoOfOne   Broken = "one key was answered with two orders although redis lost nothing"
-	untrueEnd  Broken = "sold out was told although units were free all the time"
+	untrueEnd  Broken = "sold out was answered although units were free all the time"
 	firstLost  Broken = "lost: order 1 was queued and has no row"
 )
 
@@ -133,17 +133,18 @@ func couple(stock int) Setup {
 	return Setup{Buckets: 1, Stock: stock, Limit: 1, Batch: 1, Buyers: [][]Press{{{1, 0}}, {{1, 0}}}}
 }
 
-// grown is a call of two purchases of which one was taken and settled, and whose answer is lost; before it somebody took
-// two units in one write. When Redis goes back to the beginning and he takes one, the call takes both, at the same
-// sequence and under the same first order.
+// grown is a call of two purchases whose answer is lost: one of them was taken and settled. Before it a buyer took two
+// units in one write. When Redis goes back to the beginning and that buyer takes one unit, the repeated call takes both, at
+// the same sequence and under the same first order.
 func grown() Setup {
-	s := Setup{Buckets: 1, Stock: 3, Limit: 2, Batch: 2, Buyers: [][]Press{{{2, 0}, {1, 0}}, {{1, 0}, {1, 0}}}}.With(Blind, Unknown)
+	s := Setup{Buckets: 1, Stock: 3, Limit: 2, Batch: 2, Buyers: [][]Press{{{2, 0}, {1, 0}}, {{1, 0}, {1, 0}}}}.
+		With(Blind, Unknown)
 	s.After = []string{"[0] (the replica", "[0] calls: order 1 of 2 for a", "[0] publishes", "[0] settles", "[0] trims",
 		"[0] calls for two, the answer is lost: order 2 of 1 for b ("}
 	return s
 }
 
-// again is a call whose answer is lost, when a replica has stopped following before it.
+// again is a call whose answer is lost, after a replica has stopped following.
 func again() Setup {
 	s := alone(2, 1, 1).With(Blind, Unknown)
 	s.Limit = 2
@@ -154,8 +155,8 @@ func again() Setup {
 // between is a rebuild after its journal is published and before Redis is loaded.
 func between() Setup {
 	s := couple(2).With(FalseAlarm, Blind, Held)
-	s.After = []string{"[0] calls: order 1 of 1 for a", "[0] publishes", "[0] trims", "[0] settles", "[0] (the replica", "[0] (a)",
-		"[0] (b)", "[0] (c) reads", "[0] (d) writes", "[0] settles", "[0] (d) settlement", "[0] (e)"}
+	s.After = []string{"[0] calls: order 1 of 1 for a", "[0] publishes", "[0] trims", "[0] settles", "[0] (the replica",
+		"[0] (a)", "[0] (b)", "[0] (c) reads", "[0] (d) writes", "[0] settles", "[0] (d) settlement", "[0] (e)"}
 	return s
 }
 
@@ -163,7 +164,8 @@ func between() Setup {
 func gap() Setup {
 	s := couple(2).With(Blind, Cancel, Cancel).hidden()
 	s.Batch = 2
-	s.After = []string{"[0] calls for two", "[0] publishes", "[0] trims", "[0] settles", "[0] (the replica", "[1] order is cancelled"}
+	s.After = []string{"[0] calls for two", "[0] publishes", "[0] trims", "[0] settles", "[0] (the replica",
+		"[1] order is cancelled"}
 	return s
 }
 
@@ -174,7 +176,7 @@ func sent() Setup {
 	return s
 }
 
-// forgotten is an order that its gateway has left in the journal, of which a replica knows nothing.
+// forgotten is an order that its gateway has left in the journal and that a replica does not have.
 func forgotten() Setup {
 	s := twin().With(Blind, Held, Ask).steady()
 	s.After = []string{"[0] (the replica", "[0] calls: order 1 of 1 for a", "[0] answers held"}

@@ -1,17 +1,17 @@
-package protocol
+package model
 
 import "fmt"
 
 // Broken is a promise that a state breaks, "" for none.
 type Broken string
 
-// endless is an epoch that no setup with its few faults comes to.
+// endless is an epoch that no setup reaches with its few faults.
 const endless = 9
 
 // always checks what must hold at every moment.
 func (x *expansion) always(t *State) Broken {
 	if t.asker.step == saidNoMore && t.asker.emptySeen == 0 {
-		return "sold out was told although units were free all the time"
+		return "sold out was answered although units were free all the time"
 	}
 	if t.forked == 1 {
 		return "a gateway made two batches at one sequence"
@@ -106,7 +106,7 @@ func (x *expansion) orderRows(t *State) Broken {
 	return x.refusals(t)
 }
 
-// answers checks what buyers were told while Redis has lost nothing.
+// answers checks the answers to buyers while Redis has lost nothing.
 func (x *expansion) answers(t *State) Broken {
 	promised := 0
 	for o := uint8(1); o <= t.orders; o++ {
@@ -119,7 +119,7 @@ func (x *expansion) answers(t *State) Broken {
 		}
 		for other := uint8(1); other < o && press.key != 0; other++ {
 			p := x.press(t, other)
-			if (t.queued|t.held)&^t.buried&bit(other) != 0 && p.buyer == press.buyer && p.key == press.key {
+			if (t.queued|t.held)&^t.deadLetters&bit(other) != 0 && p.buyer == press.buyer && p.key == press.key {
 				return "one key was answered with two orders although redis lost nothing"
 			}
 		}
@@ -130,7 +130,7 @@ func (x *expansion) answers(t *State) Broken {
 	return ""
 }
 
-// atRest checks what must hold when everything that happens by itself has happened.
+// atRest checks what must hold when no fair step is left.
 func (x *expansion) atRest(t *State) Broken {
 	for k := range x.Buckets {
 		if b := x.bucketAtRest(t, k); b != "" {
@@ -194,8 +194,7 @@ func (x *expansion) forgotten(t *State, o uint8) bool {
 	return x.Kept > 0 && later >= x.Kept
 }
 
-// barred reports whether the buyer of an order that was given back could not take the same once more, though he has
-// nothing else.
+// barred reports whether the buyer of an order that was given back may not take the same again, without any other order.
 func (x *expansion) barred(t *State, o uint8) bool {
 	for other := uint8(1); other <= t.orders; other++ {
 		if t.status[other] == confirmed && x.press(t, other).buyer == x.press(t, o).buyer {
@@ -222,11 +221,11 @@ func (x *expansion) standing(t *State, k int) int {
 	return units
 }
 
-// refusals checks that no order that was queued or held is refused, unless Redis lost a write of that life or a later one, or
-// by hand.
+// refusals checks that no order that was queued or held is refused, unless Redis lost a write of that epoch or a later one,
+// or the operator refused the order.
 func (x *expansion) refusals(t *State) Broken {
 	for o := uint8(1); o <= t.orders; o++ {
-		if t.status[o] == refused && (t.queued|t.held)&^t.buried&bit(o) != 0 && t.life[o] > t.lostIn[x.press(t, o).bucket] {
+		if t.status[o] == refused && (t.queued|t.held)&^t.deadLetters&bit(o) != 0 && t.life[o] > t.lostIn[x.press(t, o).bucket] {
 			return "an order that was queued or held is refused although redis lost nothing"
 		}
 	}

@@ -1,4 +1,4 @@
-package protocol
+package model
 
 import (
 	"fmt"
@@ -42,13 +42,12 @@ func (x *expansion) all(from *State) {
 	}
 	x.givingBack()
 	for c := range actors {
-		x.carrying(c)
+		x.applying(c)
 	}
 	x.verifying()
 }
 
-// followed takes the steps whose labels begin with the words, the first such step each time, and returns where they lead,
-// with the labels.
+// followed takes, for each word, the first step whose label begins with it, and returns the last state and the labels.
 func (x *expansion) followed(state State, words []string) (end State, labels []string, err error) {
 	x.tracing = true
 	defer func() { x.tracing = false }()
@@ -75,8 +74,8 @@ func (x *expansion) followed(state State, words []string) (end State, labels []s
 	return state, labels, nil
 }
 
-// retold takes steps by their numbers and returns their labels.
-func (x *expansion) retold(state State, steps []uint16) (labels []string) {
+// relabelled takes steps by their numbers and returns their labels.
+func (x *expansion) relabelled(state State, steps []uint16) (labels []string) {
 	x.tracing = true
 	defer func() { x.tracing = false }()
 	for _, step := range steps {
@@ -94,7 +93,7 @@ func (x *expansion) retold(state State, steps []uint16) (labels []string) {
 	return labels
 }
 
-// to visits a state. text says what led there, number who did it, the record what it was about.
+// to visits a state. text names the step that led there, number the process that took it, r the record concerned.
 func (x *expansion) to(t *State, fair bool, text string, number int, r record) {
 	if t.asker.step > 0 && x.free(t) <= 0 {
 		t.asker.emptySeen = 1
@@ -108,7 +107,7 @@ func (x *expansion) to(t *State, fair bool, text string, number int, r record) {
 	x.visit(fair, t)
 }
 
-// describe says what a record holds: orders with their buyers, a, b, c, and quantities.
+// describe prints a record: orders with their buyers, a, b, c, and quantities.
 func (x *expansion) describe(t *State, r record) string {
 	text := ""
 	switch r.kind {

@@ -1,11 +1,13 @@
-package protocol
+package model
 
-// doubting is everything that notices a bucket in doubt and closes it in the database, under the epoch in which it was
-// seen: gateways that are fenced, the keeper's look for servers without the script, the watchdog over the sequence.
+// doubting is every role that detects a bucket in doubt and closes it in the database, under the epoch in which it was
+// seen: gateways that are fenced, the controller's check for servers without the script, the watchdog's check of the
+// sequence.
 func (x *expansion) doubting(k int) {
 	s := x.from
 	row, r := &s.rows[k], &s.redis[k]
-	if r.foreign == 1 && (x.waits(k) || s.outbox[k][0].number != 0) && (r.script == 1 || !x.keeps(ScriptFence)) && x.keeps(ReplidCompared) {
+	if r.foreign == 1 && (x.waits(k) || s.outbox[k][0].number != 0) && (r.script == 1 || !x.keeps(ScriptFence)) &&
+		x.keeps(ReplidCompared) {
 		t := *s
 		t.redis[k].foreign = 2
 		x.to(&t, true, "the replication id is looked at", k, record{})
@@ -47,7 +49,7 @@ func (t *State) doubt(k int) {
 	}
 }
 
-// waits reports whether somebody is going to call a bucket, who would be fenced.
+// waits reports whether a buyer has presses left in a bucket: the call would be fenced.
 func (x *expansion) waits(k int) (waiting bool) {
 	for b := k; b < len(x.Buyers); b += x.Buckets {
 		waiting = waiting || int(x.from.pressed[b]) < len(x.Buyers[b])
@@ -55,8 +57,8 @@ func (x *expansion) waits(k int) (waiting bool) {
 	return waiting
 }
 
-// wentBack reports whether some gateway would be fenced for the sequence. It has to call for that, so only a gateway with
-// a buyer to serve notices.
+// wentBack reports whether some gateway would be fenced for the sequence. Only a call is fenced, so a gateway without a
+// buyer to serve does not detect it.
 func (x *expansion) wentBack(k int) bool {
 	if !x.keeps(SequenceCompared) {
 		return false
@@ -121,7 +123,7 @@ func (x *expansion) failingBack(k int) {
 	x.to(&returns, false, "FAIL-BACK to the old primary", k, record{})
 }
 
-// wiping is a server that comes back with nothing: as a new process, or the same one that somebody has flushed.
+// wiping is a server that is empty afterwards: as a new process, or flushed.
 func (x *expansion) wiping(k int) {
 	if x.from.left[Wipe] == 0 {
 		return
@@ -136,7 +138,7 @@ func (x *expansion) wiping(k int) {
 	}
 }
 
-// promote puts the replica in the place of the primary.
+// promote makes the replica the primary.
 func (x *expansion) promote(t *State, k int, script uint8) {
 	for _, j := range x.beside(k) {
 		next := t.replica[j]
@@ -165,19 +167,19 @@ func (x *expansion) beside(k int) []int {
 	return [][]int{{0}, {1}}[k]
 }
 
-// forget puts another copy in Redis's place, in which everything taken so far may be forgotten.
+// forget replaces Redis by another copy, which may lack everything taken so far.
 func (t *State) forget(k int, next *redis) {
 	t.lost, t.lostIn[k] = 1, max(t.lostIn[k], t.redis[k].epoch)
 	t.mislay(&t.redis[k], next)
 	t.redis[k] = *next
 }
 
-// mislay notes the orders that were journaled in one copy and are not in the one that counts.
+// mislay notes the orders that were journaled in one copy and are not in the next.
 func (t *State) mislay(before, next *redis) {
 	t.mislaid = (t.mislaid | journaledIn(before.journal[:])) &^ journaledIn(next.journal[:])
 }
 
-// foreign is 1 when another node can be told by its replication id.
+// foreign is 1 when the replication id distinguishes another node.
 func (s *Setup) foreign() uint8 {
 	if s.Hidden {
 		return 0

@@ -1,7 +1,7 @@
-package protocol
+package model
 
-// calls are the calls that gateways may make now to a bucket: under the epoch that the database says is open, or under
-// one that a stalled gateway still believes in; to Redis, or to an old primary that was left behind.
+// calls are the calls that gateways may make now to a bucket: under the epoch that is open in the database, or under an
+// older one that a stalled gateway still uses; to Redis, or to an old primary that was left behind.
 func (x *expansion) calls(k int) {
 	s := x.from
 	for g := range actors {
@@ -83,10 +83,10 @@ func (x *expansion) call(g, k int, epoch uint8, text string, toOld bool, one, tw
 		r = &t.old[k]
 	}
 	if x.fenced(r, epoch, gw.seenIn(k, epoch)) {
-		return // doubting is where the bucket is reported
+		return // doubting reports the bucket
 	}
 	verdicts, batch, ok := x.reserve(&t, r, k, ids)
-	if !ok || !x.hear(&t, g, k, r, verdicts, ids, batch) {
+	if !ok || !x.receive(&t, g, k, r, verdicts, ids, batch) {
 		return
 	}
 	x.to(&t, true, text, g, batch)
@@ -152,9 +152,9 @@ func (x *expansion) newOrders(t *State, presses []int) (ids []uint8, ok bool) {
 	return ids, true
 }
 
-// hear takes in a reply: parcels for what was taken, answers for the rest. It reports false when nothing was learned:
-// refusals are not remembered, so the buyer may as well press later.
-func (x *expansion) hear(t *State, g, k int, r *redis, verdicts [2]verdict, ids []uint8, batch record) bool {
+// receive takes in a reply: publications for what was taken, answers for the rest. It reports false when the state stays as
+// it was: refusals are not part of the state, so the buyer may as well press later.
+func (x *expansion) receive(t *State, g, k int, r *redis, verdicts [2]verdict, ids []uint8, batch record) bool {
 	gw := &t.gateways[g]
 	if batch.first != 0 && batch.seq <= gw.seenIn(k, batch.epoch) {
 		t.forked = 1
@@ -162,7 +162,7 @@ func (x *expansion) hear(t *State, g, k int, r *redis, verdicts [2]verdict, ids 
 	if gw.epoch[k] == batch.epoch || batch.first == 0 {
 		gw.highest[k] = max(gw.highest[k], r.seq)
 	}
-	useful := x.parcels(gw, k, verdicts[:len(ids)], batch)
+	useful := x.publications(gw, k, verdicts[:len(ids)], batch)
 	for i := range ids {
 		if verdicts[i].kind == replayed {
 			x.replay(t, r, verdicts[i])
@@ -177,17 +177,17 @@ func (x *expansion) hear(t *State, g, k int, r *redis, verdicts [2]verdict, ids 
 	}
 	x.forgetIDs(t, verdicts[:len(ids)], ids)
 	gw.answered()
-	if gw.parcels[0].kind != 0 {
+	if gw.publications[0].kind != 0 {
 		gw.doing = producing
 	}
 	return true
 }
 
-// parcels packs what this call took, and what an earlier call with the same ids took.
-func (x *expansion) parcels(gw *gateway, k int, verdicts []verdict, batch record) bool {
+// publications makes one record of what this call took, and one of what an earlier call with the same ids took.
+func (x *expansion) publications(gw *gateway, k int, verdicts []verdict, batch record) bool {
 	n := 0
 	pack := func(r record) {
-		gw.parcels[n] = r
+		gw.publications[n] = r
 		n++
 	}
 	before := record{kind: kindOrders, bucket: uint8(k), epoch: gw.askedIn}
@@ -222,8 +222,8 @@ func (x *expansion) replay(t *State, r *redis, v verdict) {
 	}
 }
 
-// forgetIDs drops the ids at the end that became no order, so that states stay alike; told remembers ids that were
-// refused after an unknown outcome.
+// forgetIDs drops the last ids when they became no order, so that equal states stay equal; told keeps ids that were refused
+// after an unknown outcome.
 func (x *expansion) forgetIDs(t *State, verdicts []verdict, ids []uint8) {
 	for i := len(ids) - 1; i >= 0; i-- {
 		if v := verdicts[i]; v.kind == taken || v.kind == takenBefore {

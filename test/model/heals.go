@@ -1,12 +1,12 @@
-package protocol
+package model
 
 import "slices"
 
 // edge is a fair step from one state to another.
 type edge struct{ from, to uint32 }
 
-// heals checks that fair steps lead from every state to one at rest, where every bucket sells: however things stand, the
-// system needs no luck and nobody's help. It goes backwards from the states at rest; a state that is not met has no way.
+// heals checks that fair steps lead from every state to one at rest, where every bucket sells: the system recovers from any
+// state without chance or help. It walks backwards from the states at rest; a state that it does not reach cannot recover.
 func (w *search) heals() {
 	begins := make([]uint32, len(w.ways)+1)
 	for _, e := range w.fair {

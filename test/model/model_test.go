@@ -1,4 +1,4 @@
-package protocol
+package model
 
 import (
 	"strings"
@@ -55,7 +55,7 @@ func TestEveryRuleIsNeeded(t *testing.T) {
 	}
 }
 
-// TestTraceIsShortest: a breach that one call shows is told in its one step.
+// TestTraceIsShortest: the trace of a breach that one call shows has one step.
 func TestTraceIsShortest(t *testing.T) {
 	setup := twin().With(Transfer)
 	setup.Off = Without(CreditThroughOutbox)
@@ -96,7 +96,7 @@ func TestHistory(t *testing.T) {
 	require.Contains(t, string(Search(setup, Bounds{}).Broken), `no step "[0] the moon falls" among`)
 }
 
-// TestHeals: a system that waits for ever is found, also when something goes on happening.
+// TestHeals: the search finds a system that never comes to rest, also when it keeps taking steps.
 func TestHeals(t *testing.T) {
 	w := &search{expansion: newExpansion(&Setup{}), ways: make([]cameFrom, 4), rests: []uint32{1}}
 	w.fair = []edge{{0, 1}, {2, 0}, {3, 3}}

@@ -1,4 +1,4 @@
-package protocol
+package model
 
 // transferring takes units out of a bucket for the other one: half of them rounded up, or all, as one journal entry.
 func (x *expansion) transferring(k int) {
@@ -7,7 +7,8 @@ func (x *expansion) transferring(k int) {
 	for g := range actors {
 		highest = min(highest, s.gateways[g].seenIn(k, epoch))
 	}
-	if x.Buckets < 2 || !x.suffers(k) || s.left[Transfer] == 0 || s.rows[k].state != open || x.fenced(&s.redis[k], epoch, highest) {
+	if x.Buckets < 2 || !x.suffers(k) || s.left[Transfer] == 0 || s.rows[k].state != open ||
+		x.fenced(&s.redis[k], epoch, highest) {
 		return
 	}
 	available := s.redis[k].available
@@ -58,8 +59,8 @@ const (
 	saidNoMore = againLook + maxBuckets
 )
 
-// verifying answers sold_out for the whole SKU only when every bucket was seen empty, the books, read after that, say
-// that nothing was on its way between them, and no bucket has moved since; all of it begun after the request arrived.
+// verifying answers sold_out for the whole SKU only when all three reads, begun after the request arrived, agree: every
+// bucket is empty, the books show nothing on its way between buckets, and no bucket has moved since.
 func (x *expansion) verifying() {
 	t := *x.from
 	at := &t.asker
@@ -77,7 +78,7 @@ func (x *expansion) verifying() {
 		text = x.lookAgain(&t, int(at.step-againLook))
 	case saidNoMore:
 		*at = asker{}
-		text = "the buyer has heard"
+		text = "the buyer has the answer"
 	default:
 		text = x.lookIntoRedis(&t, int(at.step-firstLook))
 	}
@@ -113,7 +114,7 @@ func (x *expansion) lookIntoBooks(t *State) string {
 	at.step++
 	if !x.keeps(SoldOutReadAgain) {
 		at.step = saidNoMore
-		return "says sold out"
+		return "answers sold out"
 	}
 	return "finds the books in agreement"
 }
@@ -126,12 +127,13 @@ func (x *expansion) lookAgain(t *State, k int) string {
 		return "the bucket has moved"
 	}
 	if at.step++; at.step == saidNoMore {
-		return "says sold out"
+		return "answers sold out"
 	}
 	return "sees that the bucket has not moved"
 }
 
-// free is how many units nobody has, below none when more were taken than loaded: neither a confirmed order nor one that was taken and is still on its way.
+// free counts the units that belong neither to a confirmed order nor to one that was taken and is still on its way; below 0
+// when more were taken than loaded.
 func (x *expansion) free(t *State) int {
 	units := x.Stock * x.Buckets
 	for o := uint8(1); o <= t.orders; o++ {
@@ -142,7 +144,7 @@ func (x *expansion) free(t *State) int {
 	return units
 }
 
-// gone reports whether an order without a row is nowhere any more: Redis has forgotten it, and nobody carries it.
+// gone reports whether an order without a row no longer exists: Redis has lost it, and no process has its record.
 func (x *expansion) gone(t *State, o uint8) bool {
 	k := x.press(t, o).bucket
 	if t.lost == 0 || t.redis[k].entries[o].sold() || t.old[k].entries[o].sold() {
@@ -151,7 +153,7 @@ func (x *expansion) gone(t *State, o uint8) bool {
 	carried := t.relays[k].bits() | journaledIn(t.redis[k].journal[:]) | journaledIn(t.old[k].journal[:]) |
 		journaledIn(t.log[k][t.settled[k]:t.written[k]])
 	for g := range actors {
-		carried |= journaledIn(t.gateways[g].parcels[:]) | journaledIn(t.controls[k][g].journal[:])
+		carried |= journaledIn(t.gateways[g].publications[:]) | journaledIn(t.controls[k][g].journal[:])
 		for _, asked := range t.gateways[g].asked {
 			carried |= bit(asked)
 		}

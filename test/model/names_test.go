@@ -1,4 +1,4 @@
-package protocol
+package model
 
 import (
 	"io/fs"
@@ -18,11 +18,11 @@ import (
 // named finds `rule: name` and `rules: name, name` in comments.
 var named = regexp.MustCompile(`[Rr]ules?: ([a-z]+(?:-[a-z]+)*(?:, [a-z]+(?:-[a-z]+)*)*)`)
 
-// rulesPage is the page that says what each rule demands.
+// rulesPage is the page with a row for each rule.
 const rulesPage = "../../docs/recovery.md"
 
-// TestRulesHaveOneNameEverywhere: the comments of the engine, the model and the page name the same rules, and the page says
-// in which scripts and rooms the comments stand.
+// TestRulesHaveOneNameEverywhere: the comments of the engine, the model and the page name the same rules, and the page
+// lists the scripts and rooms of those comments.
 func TestRulesHaveOneNameEverywhere(t *testing.T) {
 	built := placesOfRules(t)
 	text, err := os.ReadFile(rulesPage)
@@ -82,7 +82,7 @@ func placeOf(file string) string {
 	return room
 }
 
-// ruleRow is what the page says of a rule.
+// ruleRow is the page's row of a rule.
 type ruleRow struct {
 	demand string
 	places []string // as in the last column
@@ -107,7 +107,7 @@ func rowsOfRules(page string) map[string]ruleRow {
 	return rows
 }
 
-// commentsOf returns what the comments of a source say, in one line.
+// commentsOf returns the text of a source's comments, in one line.
 func commentsOf(path, text string) string {
 	begin := "//"
 	if strings.HasSuffix(path, ".lua") {
@@ -131,7 +131,9 @@ func TestCommentsOf(t *testing.T) {
 }
 
 func TestRowsOfRules(t *testing.T) {
-	got := rowsOfRules("| rule | what |\n| --- | --- |\n| `a-b` | Does x. | `scripts/a.lua`, `ledger` |\ntext\n| `a-b` | Again. | `ledger` |\n")
+	got := rowsOfRules("| rule | what |\n| --- | --- |\n| `a-b` | Does x. | `scripts/a.lua`, `ledger` |\n" +
+		"text\n| `a-b` | Again. | `ledger` |\n")
 	require.Equal(t, map[string]ruleRow{"a-b": {demand: "Again.", places: []string{"ledger"}, count: 2}}, got)
-	require.Equal(t, []string{"scripts/a.lua", "reserve"}, []string{placeOf("../../scripts/a.lua"), placeOf("../../reserve/a.go")})
+	require.Equal(t, []string{"scripts/a.lua", "reserve"},
+		[]string{placeOf("../../scripts/a.lua"), placeOf("../../reserve/a.go")})
 }

@@ -1,8 +1,9 @@
-package protocol
+package model
 
 import "math/bits"
 
-// Steps of a rebuild: the one that comes next. (f) and (g) are several writes and looks, and anything may happen between.
+// Steps of a rebuild: the one that comes next. (f) and (g) consist of several writes and reads, with other steps between
+// them.
 const (
 	resting = iota
 	stepB
@@ -34,8 +35,8 @@ func (x *expansion) rebuilding(k int) {
 	}
 }
 
-// takeUp is (a): whoever finds a bucket that is not open closes it and remembers the epoch. A second control role works
-// only after it has taken the lease of one that stalls.
+// takeUp is (a): a control role that finds a bucket not open closes it and remembers the epoch. A second control role works
+// only after it has acquired the lease of one that stalls.
 func (x *expansion) takeUp(k, c int) {
 	t := *x.from
 	row := &t.rows[k]
@@ -90,7 +91,7 @@ func (x *expansion) step(k, c int) {
 	case stepG:
 		text = x.verify(&t, k, at, r)
 	case stepH:
-		text = "(h) does not open: someone else was faster"
+		text = "(h) does not open: another rebuild was faster"
 		if row.epoch == at.epoch && row.state == loading || !x.keeps(OpenIfLoading) {
 			row.state = open
 			text = "(h) opens the bucket in the database"
@@ -100,7 +101,7 @@ func (x *expansion) step(k, c int) {
 	x.to(&t, true, text, c, record{})
 }
 
-// closeRedis is (b). Where Redis is in a later epoch, somebody was faster and the rebuild stops.
+// closeRedis is (b). When Redis is in a later epoch, another control role was faster and the rebuild stops.
 func (x *expansion) closeRedis(at *control, r *redis) string {
 	if r.loaded != unknownBucket && r.epoch > at.epoch && x.keeps(CloseConditional) {
 		*at = control{}
@@ -140,7 +141,7 @@ func (x *expansion) fenceWaits(k, c int) bool {
 func (x *expansion) begin(t *State, k int, at *control, row *row) string {
 	if x.keeps(BeginIfClosed) && (row.epoch != at.epoch || row.state == open) {
 		*at = control{}
-		return "(e) stops: someone else was faster"
+		return "(e) stops: another rebuild was faster"
 	}
 	at.available = int8(row.loaded) - int8(row.settled) + int8(row.released)
 	at.owners, at.released = 0, 0
@@ -171,7 +172,7 @@ func (x *expansion) begin(t *State, k int, at *control, row *row) string {
 	return "(e) begins the next epoch"
 }
 
-// countJournal takes what is journaled for sold, which is what no rebuild may do.
+// countJournal counts journaled orders as sold, which no rebuild may do.
 func (x *expansion) countJournal(t *State, k int, at *control) {
 	for _, e := range t.redis[k].journal[:t.redis[k].journaled] {
 		for _, o := range e.ordersOf() {
@@ -183,7 +184,7 @@ func (x *expansion) countJournal(t *State, k int, at *control) {
 	}
 }
 
-// load is (f) in its three writes, each sent to whatever node answers now.
+// load is (f) in its three writes, each sent to the node that answers at the time.
 func (x *expansion) load(t *State, at *control, r *redis) string {
 	newer := r.loaded != unknownBucket && (r.epoch > at.epoch || r.epoch == at.epoch && r.loaded != loading)
 	switch {
@@ -233,16 +234,16 @@ func (x *expansion) verify(t *State, k int, at *control, r *redis) string {
 	}
 	at.step = stepH
 	if r.epoch != at.epoch || r.loaded != open || r.foreign != 0 && x.keeps(ReplidCompared) {
-		*at = control{} // back to (a), which the bucket's state asks for
+		*at = control{} // back to (a), as the bucket is not open
 		return "(g) finds redis changed: back to (a)"
 	}
 	at.loadAs = loadAs{}
 	return "(g) verifies"
 }
 
-// install loads the script on a bucket's server. It closes the other buckets there in the same moment, in Redis too: with the
-// script they would sell again, though they may have gone back, and a gateway learns later what the database says. A bucket
-// that another rebuild is loading is left to that rebuild, which verifies it, unless Redis has an earlier life of it.
+// install loads the script on a bucket's server. In the same step it closes the server's other buckets, in Redis too: with
+// the script they would sell again, though they may have gone back, and gateways read the database only later. It leaves a
+// bucket that another rebuild is loading to that rebuild, which verifies it, unless Redis has an earlier epoch of it.
 func (x *expansion) install(t *State, k int) (text string) {
 	text = "(g) loads the script"
 	for _, j := range x.beside(k) {
@@ -281,7 +282,7 @@ func (x *expansion) buyers(t *State, orders uint8) int {
 	return bits.OnesCount8(buyers)
 }
 
-// known returns the orders of which the buyers hash has an entry.
+// known returns the orders that have an entry in the buyers hash.
 func (r *redis) known() (orders uint8) {
 	for o, e := range r.entries {
 		if e != 0 {

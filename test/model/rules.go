@@ -1,8 +1,8 @@
-package protocol
+package model
 
 import "fmt"
 
-// Rule is one rule of the protocol. Its name stands beside the code that implements it.
+// Rule is one rule of the protocol. A comment beside the engine's code for it has the same name.
 type Rule uint8
 
 // The rules, in the order of docs/recovery.md.
@@ -71,12 +71,15 @@ var ruleNames = [ruleCount]string{
 	"script-fence", "state-compared", "sequence-compared", "replid-compared", "epoch-from-database",
 	"same-ids-asked-again", "call-deadline", "answer-after-ack", "held-while-journaled", "key-answers-once",
 	"key-answers-after-release", "released-counts-not", "released-bounded", "trim-exact",
-	"marker-has-batch-id", "duplicate-is-whole", "late-is-refused", "guard-with-released", "stock-guard", "limit-guard", "key-once-in-books", "order-once",
+	"marker-has-batch-id", "duplicate-is-whole", "late-is-refused", "guard-with-released", "stock-guard", "limit-guard",
+	"key-once-in-books", "order-once",
 	"disagreement-closes",
 	"redis-closed-first", "close-conditional", "journal-published", "fence-passed", "begin-if-closed",
-	"journal-not-counted", "outbox-absorbed", "outbox-number-loaded", "load-conditional", "load-counted", "journal-stays", "verify", "others-closed",
+	"journal-not-counted", "outbox-absorbed", "outbox-number-loaded", "load-conditional", "load-counted", "journal-stays",
+	"verify", "others-closed",
 	"open-if-loading", "sequence-watched", "state-watched",
-	"release-in-epoch", "release-once", "release-in-order", "release-known", "refused-forgotten", "release-sequence", "release-marked",
+	"release-in-epoch", "release-once", "release-in-order", "release-known", "refused-forgotten", "release-sequence",
+	"release-marked",
 	"credit-through-outbox", "transfer-journaled", "transfer-guard", "late-transfer-moves-nothing",
 	"whole-sku", "sold-out-by-books", "sold-out-read-again",
 }

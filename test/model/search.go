@@ -1,4 +1,4 @@
-package protocol
+package model
 
 import (
 	"fmt"
@@ -67,7 +67,7 @@ type search struct {
 // Search visits every state that the setup can reach, level by level, and stops at the first broken promise.
 func Search(s Setup, bounds Bounds) Result {
 	w := &search{expansion: newExpansion(&s), bounds: bounds, began: time.Now(), seen: newSet(), ways: make([]cameFrom, 1)}
-	first, told, err := w.followed(s.start(), s.After)
+	first, labels, err := w.followed(s.start(), s.After)
 	if err != nil {
 		w.result.Broken = Broken("what the setup begins after cannot happen: " + err.Error())
 		return w.result
@@ -92,7 +92,7 @@ func Search(s Setup, bounds Bounds) Result {
 		w.heals()
 	}
 	if w.result.Broken != "" {
-		w.result.Trace = append(told, w.trace(first)...)
+		w.result.Trace = append(labels, w.trace(first)...)
 	}
 	w.result.Cut, w.result.Took = w.cut, time.Since(w.began)
 	return w.result
@@ -146,5 +146,5 @@ func (w *search) trace(first State) []string {
 		steps = append(steps, w.ways[at].step)
 	}
 	slices.Reverse(steps)
-	return w.retold(first, steps)
+	return w.relabelled(first, steps)
 }

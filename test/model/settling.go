@@ -1,6 +1,6 @@
-package protocol
+package model
 
-// settling takes the next record of a partition through one transaction; a record that was settled may come again.
+// settling settles the next record of a partition in one transaction; a settled record may be delivered again.
 func (x *expansion) settling(k int) {
 	s := x.from
 	if s.settled[k] < s.written[k] {
@@ -26,7 +26,7 @@ func (x *expansion) settling(k int) {
 	}
 }
 
-// forgetSettled drops settled records from the partition once none can be delivered again: they can do nothing more.
+// forgetSettled drops settled records from the partition once none can be delivered again.
 func (t *State) forgetSettled(k int) {
 	if t.left[Redeliver] > 0 {
 		return
@@ -40,7 +40,7 @@ func (t *State) forgetSettled(k int) {
 func (x *expansion) settle(t *State, k int, r record) bool {
 	row := &t.rows[k]
 	if r.kind == kindFence {
-		return true // a barrier for reading and nothing more
+		return true // only a barrier for readers
 	}
 	done, fork := x.markerOf(t, r)
 	if done {
@@ -70,19 +70,19 @@ func (x *expansion) settle(t *State, k int, r record) bool {
 	return true
 }
 
-// doubtFor closes a bucket for a record. An order that was refused by hand within the deadline of its call, and is taken
-// when that asks again, closes its bucket although Redis lost nothing.
+// doubtFor closes a bucket because of a record. An order that the operator refused within the deadline of its call, and
+// that the repeated call takes, closes its bucket although Redis lost nothing.
 func (t *State) doubtFor(k int, r record) {
 	for _, o := range r.ordersOf() {
-		if t.buried&bit(o) != 0 && t.rows[k].state == open {
+		if t.deadLetters&bit(o) != 0 && t.rows[k].state == open {
 			t.rows[k].state = closed
 		}
 	}
 	t.doubt(k)
 }
 
-// refusing is a record of orders that cannot settle and that the operator refuses, in one transaction: its orders without a
-// row end as refused, and in the bucket's epoch their units go back through the outbox, or by a rebuild.
+// refusing is a dead letter that the operator refuses, in one transaction: its orders without a row end as refused, and in
+// the bucket's epoch their units go back through the outbox, or by a rebuild.
 func (x *expansion) refusing(k int) {
 	t := *x.from
 	if t.settled[k] == t.written[k] || t.log[k][t.settled[k]].kind != kindOrders || !t.spend(Refuse) {
@@ -100,7 +100,7 @@ func (x *expansion) refusing(k int) {
 			continue
 		}
 		t.status[o] = refused
-		t.buried |= bit(o)
+		t.deadLetters |= bit(o)
 		add.units += uint8(x.press(&t, o).quantity)
 	}
 	if r.epoch == row.epoch {
@@ -177,7 +177,7 @@ func (r record) less(o record) bool {
 	return r.first < o.first
 }
 
-// settleOrder decides one order and reports whether Redis and the books agree about it.
+// settleOrder decides one order and reports whether Redis and the database agree about it.
 func (x *expansion) settleOrder(t *State, row *row, o uint8, late bool) bool {
 	switch {
 	case t.status[o] != absent && x.keeps(OrderOnce):
@@ -225,7 +225,8 @@ func (x *expansion) keyUsed(t *State, o uint8) bool {
 	press := x.press(t, o)
 	for other := uint8(1); press.key != 0 && other <= t.orders; other++ {
 		p := x.press(t, other)
-		if other != o && p.buyer == press.buyer && p.key == press.key && (t.status[other] == confirmed || t.status[other] == cancelled) {
+		if other != o && p.buyer == press.buyer && p.key == press.key &&
+			(t.status[other] == confirmed || t.status[other] == cancelled) {
 			return true
 		}
 	}

@@ -1,23 +1,23 @@
-package protocol
+package model
 
 import (
 	"fmt"
 	"strings"
 )
 
-// Fault is something that may go wrong, a bounded number of times.
+// Fault is a kind of fault, which may happen a bounded number of times.
 type Fault uint8
 
-// The faults, and the two things that somebody may or may not do: cancel and transfer.
+// The faults, and the actions that may or may not happen, such as Cancel and Transfer.
 const (
 	Rewind    Fault = iota // Redis goes back to a replica's state: another replication id, no script
-	Blind                  // it goes back to a node that still has the script, whose replication id is not looked at yet
-	Wipe                   // it comes back empty, as another process or flushed
-	Split                  // a replica is promoted and the old primary goes on answering some; then perhaps fail-back
-	Crash                  // a gateway, relay or courier dies
+	Blind                  // it goes back to a node that still has the script, and its replication id is not checked yet
+	Wipe                   // it is empty, as a new process or flushed
+	Split                  // a replica is promoted while the old primary still answers some clients; then perhaps fail-back
+	Crash                  // a gateway, relay or outbox applier dies
 	Duplicate              // a record is written twice
 	Redeliver              // a settled record is settled again
-	Takeover               // a control role takes over while the old one goes on
+	Takeover               // a control role takes over while the old one still works
 	ControlDies
 	FalseAlarm
 	Unknown // the answer of a call is lost
@@ -26,8 +26,8 @@ const (
 	Expire // two orders in one transaction
 	Refuse // a record that cannot settle is refused by hand
 	Transfer
-	Zombie // a second courier at work
-	Ask    // somebody wants to know whether the SKU is sold out
+	Zombie // a second outbox applier at work
+	Ask    // a buyer's request needs to know whether the SKU is sold out
 	faultKinds
 )
 
@@ -64,7 +64,7 @@ func (s Setup) With(faults ...Fault) Setup {
 	return s
 }
 
-// String says what the setup is.
+// String describes the setup in one line.
 func (s *Setup) String() string {
 	text := fmt.Sprintf("%d bucket(s) of %d, limit %d, batches of %d, presses", s.Buckets, s.Stock, s.Limit, s.Batch)
 	for _, presses := range s.Buyers {

@@ -1,4 +1,4 @@
-package protocol
+package model
 
 import (
 	"fmt"
@@ -47,8 +47,8 @@ func crowded() Setup { // two buckets of two; both buyers live in the first
 	return Setup{Buckets: 2, Stock: 2, Limit: 1, Batch: 1, Buyers: [][]Press{{{1, 0}}, {}, {{1, 0}}}}
 }
 
-// returned is a buyer who has asked and seen the first of two buckets empty, for an order that only its journal knew, when
-// that bucket goes back.
+// returned is a buyer whose request has read the first of two buckets as empty, because of an order that is only in its
+// journal, when that bucket goes back.
 func returned() Setup {
 	s := forgotten().With(Transfer)
 	s.After = append(s.After, "[0] a buyer asks", "[0] sees the bucket empty", "[0] REDIS GOES BACK")
@@ -120,7 +120,7 @@ func Small() []Named {
 		{"false alarm, cancel", pair().With(FalseAlarm, Cancel)},
 		{"control dies", single().With(FalseAlarm, ControlDies, Duplicate)},
 		{"takeover", single().With(FalseAlarm, Takeover)},
-		{"zombie courier", plenty().With(Cancel, Expire, Zombie, Crash)},
+		{"zombie outbox applier", plenty().With(Cancel, Expire, Zombie, Crash)},
 		{"transfer, false alarm", twin().With(Transfer, FalseAlarm)},
 		{"transfer, rewind", twin().With(Transfer, Rewind)},
 		{"one server, rewind", beside().With(Rewind).shared().hidden()},
@@ -135,7 +135,8 @@ func Rich() []Named {
 	busy := Setup{Buckets: 1, Stock: 3, Limit: 2, Batch: 2, Buyers: [][]Press{{{1, 1}, {1, 1}}, {{2, 1}, {1, 0}}, {{1, 0}}}}.
 		With(Cancel, Expire, Unknown, Held, Crash, Duplicate, Redeliver, Zombie, FalseAlarm, Takeover, ControlDies)
 	moving := Setup{Buckets: 2, Stock: 2, Limit: 2, Batch: 2, Buyers: [][]Press{{{1, 1}, {1, 1}}, {{2, 0}}, {{1, 0}}}}.
-		With(Transfer, Transfer, Cancel, Unknown, Held, Crash, Duplicate, Redeliver, Zombie, FalseAlarm, Takeover, ControlDies, Ask)
+		With(Transfer, Transfer, Cancel, Unknown, Held, Crash, Duplicate, Redeliver, Zombie).
+		With(FalseAlarm, Takeover, ControlDies, Ask)
 	return []Named{
 		{"failover, fail-back", busy.With(Split, Rewind)},
 		{"blind", busy.With(Blind, Blind)},

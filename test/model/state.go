@@ -1,9 +1,9 @@
-package protocol
+package model
 
 // Bounds of a state. A step that would go beyond one is not taken and counted as cut.
 const (
 	maxBuckets = 2
-	actors     = 2 // gateways, couriers, and control roles of a bucket
+	actors     = 2 // gateways, outbox appliers, and control roles of a bucket
 	maxOrders  = 6 // ids 1 to 6
 	maxJournal = 4
 	maxLog     = 8
@@ -47,7 +47,7 @@ func (r record) place() record { return record{0, r.bucket, r.epoch, r.seq, 0, 0
 
 func (r record) identity() record { r.second = 0; return r }
 
-// entry is what the buyers hash says of one order: 0 nothing, else 1 + sequence, and the sign of a released one.
+// entry is the buyers hash's entry of one order: 0 for none, else 1 + sequence, with the bit given for a released order.
 type entry uint8
 
 const given entry = 0x80
@@ -90,9 +90,9 @@ type outboxRow struct{ number, epoch, first, second, units, refused uint8 }
 // What a gateway is doing.
 const (
 	idle      = iota
-	asking    // the outcome of a call is not known
-	producing // parcels wait for Kafka
-	trimming  // the first parcel is acknowledged
+	asking    // a call has no outcome yet
+	producing // publications wait for Kafka
+	trimming  // the first publication is acknowledged
 )
 
 type gateway struct {
@@ -100,7 +100,7 @@ type gateway struct {
 	asked                [2]uint8 // order ids of the call
 	askedIn, askedBucket uint8    // epoch and bucket of the call
 	underway             uint8    // the call has not reached Redis yet
-	parcels              [2]record
+	publications         [2]record
 	epoch, highest       [maxBuckets]uint8 // newest epoch used, highest sequence seen in it
 }
 
@@ -109,15 +109,15 @@ type relay struct {
 	record
 }
 
-// courier carries rows of one bucket's outbox to Redis.
-type courier struct {
+// outboxApplier applies rows of one bucket's outbox in Redis.
+type outboxApplier struct {
 	doing                     uint8 // 0 nothing, 1 has read rows, 2 has applied them
 	bucket, from, upTo, epoch uint8
 	rows                      [maxOutbox]outboxRow
 	appliedNumber, appliedSeq uint8
 }
 
-// control is one process in the middle of a bucket's rebuild; step is the letter that comes next.
+// control is one process in the middle of a bucket's rebuild; step is its next step.
 type control struct {
 	step    uint8
 	epoch   uint8 // the one remembered at (a), from (e) on the new one
@@ -156,22 +156,23 @@ type State struct {
 	markers          [maxMarkers]record // sorted: a set
 	marked           uint8
 	status           [maxOrders + 1]uint8
-	press            [maxOrders + 1]uint8 // the press that an order came from, + 1
+	press            [maxOrders + 1]uint8 // the press of the order, + 1
 	life             [maxOrders + 1]uint8 // the epoch in which an order was taken
 	orders           uint8
 	transfers        uint8
 	gateways         [actors]gateway
 	relays           [maxBuckets]relay
-	couriers         [actors]courier
+	outboxAppliers   [actors]outboxApplier
 	controls         [maxBuckets][actors]control
 	asker            asker
 	pressed          [maxBuyers]uint8
 
-	// What was said: bits of orders. lost: Redis may have forgotten an acknowledged write.
-	// mislaid: orders that Redis journaled and forgot. forked: a gateway made a batch at a sequence that it had seen before.
-	// accused: a bucket was closed for a loss that was none. sold: a server that had gone back was sold from.
-	// buried: orders that were refused by hand.
-	queued, held, told, lost, mislaid, forked, accused, sold, buried uint8
-	lostIn                                                           [maxBuckets]uint8 // the last epoch of which Redis may have forgotten a write
-	left                                                             [faultKinds]uint8
+	// The answers queued, held and told (refused after an unknown outcome) are bits of orders. lost: Redis may have lost an
+	// acknowledged write. mislaid: orders that Redis journaled and lost. forked: a gateway made a batch at a sequence that
+	// it had seen before. accused: a bucket was closed although Redis lost nothing. sold: a server that had gone back was
+	// sold from. deadLetters: orders that were refused by hand.
+	queued, held, told, lost, mislaid, forked, accused, sold, deadLetters uint8
+	// the last epoch of which Redis may have lost a write
+	lostIn [maxBuckets]uint8
+	left   [faultKinds]uint8
 }

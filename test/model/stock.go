@@ -1,4 +1,4 @@
-package protocol
+package model
 
 // Verdicts of one purchase.
 const (
@@ -60,7 +60,7 @@ func (x *expansion) journal(r *redis, batch record) bool {
 	return true
 }
 
-// decide is one purchase's verdict by what the buyers hash says of its buyer.
+// decide returns one purchase's verdict by the buyer's entries in the buyers hash.
 func (x *expansion) decide(t *State, r *redis, id uint8) verdict {
 	press := x.press(t, id)
 	if r.seenIn(id) {
@@ -145,7 +145,7 @@ func (x *expansion) trim(r *redis, named record) {
 	}
 }
 
-// What applying outbox rows came to.
+// Results of applying outbox rows.
 const (
 	done = iota
 	older
@@ -154,7 +154,7 @@ const (
 )
 
 // apply is the release script: the rows of one bucket in their order, in one write.
-func (x *expansion) apply(t *State, r *redis, c *courier) uint8 {
+func (x *expansion) apply(t *State, r *redis, c *outboxApplier) uint8 {
 	rows := c.rows[:c.upTo-c.from+1]
 	switch {
 	case r.script == 0 && x.keeps(ScriptFence) || r.loaded == unknownBucket || r.foreign == 2 && x.keeps(ReplidCompared):

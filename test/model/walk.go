@@ -1,4 +1,4 @@
-package protocol
+package model
 
 import (
 	"math/rand/v2"
@@ -12,7 +12,7 @@ type Walks struct {
 	Until time.Duration // at most, 0 = any time
 }
 
-// Bounds of a walk: how many steps anything may happen, and how many it may take to come to rest after that.
+// Bounds of a walk: the steps in which any fault may happen, and the fair steps after them to reach rest.
 const (
 	wildSteps = 150
 	restSteps = 2000
@@ -28,11 +28,11 @@ type walker struct {
 }
 
 // Walk takes random walks and stops at the first broken promise. Its result's States are those passed, seen before or not;
-// Rests are walks that came to rest.
+// Rests counts the walks that reached rest.
 func Walk(s Setup, walks Walks) Result {
 	w := &walker{expansion: newExpansion(&s), chance: rand.New(rand.NewPCG(walks.Seed, 0))}
 	began := time.Now()
-	first, told, err := w.followed(s.start(), s.After)
+	first, labels, err := w.followed(s.start(), s.After)
 	if err != nil {
 		return Result{Broken: Broken("what the setup begins after cannot happen: " + err.Error())}
 	}
@@ -43,13 +43,13 @@ func Walk(s Setup, walks Walks) Result {
 		w.walk(first)
 	}
 	if w.result.Broken != "" {
-		w.result.Trace = append(told, w.retold(first, w.steps)...)
+		w.result.Trace = append(labels, w.relabelled(first, w.steps)...)
 	}
 	w.result.Cut, w.result.Took = w.cut, time.Since(began)
 	return w.result
 }
 
-// walk takes one walk, to a state at rest. One that ends at a bound of the state says nothing about rest.
+// walk takes one walk, to a state at rest. A walk that ends at a bound of the state proves nothing about rest.
 func (w *walker) walk(state State) {
 	w.steps = w.steps[:0]
 	before := w.cut
@@ -80,8 +80,8 @@ func (w *walker) walk(state State) {
 	}
 }
 
-// choose takes one of the steps from a state, only a fair one unless it is wild; step is -1 when there is none. rests says
-// that there is no fair one.
+// choose takes one of the steps from a state, only a fair one unless it is wild; step is -1 when there is none. rests is
+// true when there is no fair step.
 func (w *walker) choose(from *State, wild bool) (next State, step int, rests bool) {
 	step, rests = -1, true
 	n, weight := -1, 0

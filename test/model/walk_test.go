@@ -1,4 +1,4 @@
-package protocol
+package model
 
 import (
 	"strings"
@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestWalks: with everything at once no random walk breaks the promise, and each comes to rest.
+// TestWalks: with everything at once no random walk breaks the promise, and each reaches rest.
 func TestWalks(t *testing.T) {
 	for _, named := range Rich() {
 		t.Run(named.Name, func(t *testing.T) {
@@ -20,7 +20,7 @@ func TestWalks(t *testing.T) {
 	}
 }
 
-// TestWalksFindBreaches: a walk without a rule breaks the promise that a search finds broken, and its seed says how.
+// TestWalksFindBreaches: a walk without a rule breaks the promise as a search does, and its seed repeats the trace.
 func TestWalksFindBreaches(t *testing.T) {
 	for _, rule := range []Rule{StateCompared, KeyAnswersOnce, TrimExact, StockGuard, OutboxAbsorbed, ReleaseKnown} {
 		setup := Rich()[1].Setup

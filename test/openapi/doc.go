@@ -1,4 +1,4 @@
-// Package openapi holds the two OpenAPI documents against the recommended rules of the linters that people run on them,
-// redocly and spectral. The linters are pinned by package-lock.json; what of their rules does not apply is switched off,
-// with a reason, in redocly.yaml and spectral.yaml.
+// Package openapi checks the two OpenAPI documents against the recommended rules of two common linters, redocly and
+// spectral. package-lock.json pins their versions; redocly.yaml and spectral.yaml switch off the rules that do not apply,
+// each with its reason.
 package openapi

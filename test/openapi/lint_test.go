@@ -104,7 +104,7 @@ func TestLintersFindWhatIsWrong(t *testing.T) {
 
 var switchedOff = regexp.MustCompile(`^  ([a-z0-9-]+): (off|"off"|false)$`)
 
-// TestEveryRuleThatIsOffHasAReason: a comment stands right above it, and no rule is only weakened.
+// TestEveryRuleThatIsOffHasAReason: the line above it is a comment, and no rule is only weakened.
 func TestEveryRuleThatIsOffHasAReason(t *testing.T) {
 	for _, name := range []string{"redocly.yaml", "spectral.yaml"} {
 		text, err := os.ReadFile(name)

@@ -37,10 +37,9 @@ type pair struct {
 
 func TestModelAgreesWithRealRedis(t *testing.T) {
 	server := harness.Redis(t)
-	info, _ := server.MustDo(t, "INFO", "replication").(string)
-	_, replid, _ := strings.Cut(info, "master_replid:")
+	replid := server.Info(t, "replication")["master_replid"]
 	p := &pair{
-		t: t, real: server, model: newRedisServer(time.Now, replid[:40]), chance: newChance(*firstSeed, "agree"),
+		t: t, real: server, model: newRedisServer(time.Now, replid), chance: newChance(*firstSeed, "agree"),
 		ids: 1_000_000, nowMS: 1_700_000_000_000,
 	}
 	t.Logf("again: go test ./test/sim -run TestModelAgreesWithRealRedis -sim.seed=%d", *firstSeed)
@@ -137,7 +136,8 @@ func (p *pair) draw() {
 	case 0:
 		p.load()
 	case 1:
-		p.script(scripts.WindowScript(), []string{"meta"}, p.near(p.meta("version")+1), pick(p.chance, "open", "open", "open", "paused", "closed"),
+		p.script(scripts.WindowScript(), []string{"meta"}, p.near(p.meta("version")+1),
+			pick(p.chance, "open", "open", "open", "paused", "closed"),
 			number(p.nowMS-1000), number(p.nowMS+100_000), pick(p.chance, "1", "2", "3"))
 	case 2:
 		if p.chance.one(6) {
@@ -164,7 +164,8 @@ func (p *pair) load() {
 	}
 	keys := func() []string { return []string{"meta", "buyers", "journal"} }
 	epoch := p.near(p.meta("epoch") + 1)
-	p.script(scripts.LoadScript(), keys(), "begin", epoch, number(int64(p.chance.between(5, 60))), p.near(p.meta("version")+1), "open",
+	p.script(scripts.LoadScript(), keys(), "begin", epoch, number(int64(p.chance.between(5, 60))), p.near(p.meta("version")+1),
+		"open",
 		number(p.nowMS-1000), number(p.nowMS+100_000), "2", pick(p.chance, "0", "1"), number(int64(p.chance.below(5))))
 	p.script(scripts.LoadScript(), keys(), "buyers", epoch, "buyer-1", "abc,1,key,0,0", "buyer-2", `abd,-1,,0,0"abe,1,,0,0`)
 	p.script(scripts.LoadScript(), keys(), "open", epoch, pick(p.chance, "2", "2", "2", "1"))
@@ -183,7 +184,8 @@ func (p *pair) reserve() {
 	trims := p.someTrims(0)
 	n := p.chance.between(0, 4)
 	args := []string{
-		p.near(p.meta("epoch")), p.near(p.meta("seq")), number(p.nowMS + int64(p.chance.between(-20, 900))), pick(p.chance, "0", "0", "1"),
+		p.near(p.meta("epoch")), p.near(p.meta("seq")), number(p.nowMS + int64(p.chance.between(-20, 900))),
+		pick(p.chance, "0", "0", "1"),
 		pick(p.chance, "2", "100000"), "sale phone 0", strconv.Itoa(len(trims) / 2), strconv.Itoa(n), "1",
 	}
 	var buyers, heads, quantities []string

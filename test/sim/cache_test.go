@@ -98,7 +98,7 @@ type past int
 const (
 	followed     past = iota // it follows the present one and has its data
 	promoted                 // it has its data of then, and a new replication id
-	neverDemoted             // it has its data of then, and thinks that it has served all the time
+	neverDemoted             // it has its data of then, and its uptime covers the whole time
 )
 
 // failback makes the old primary serve again. It still has the scripts.

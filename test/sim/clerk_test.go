@@ -33,7 +33,7 @@ func ask[T any](ctx context.Context, c clerk, what string, do func(context.Conte
 // databasePatience is the time-out of the connections to the database.
 const databasePatience = 10 * time.Second
 
-func (c clerk) tell(ctx context.Context, what string, do func(context.Context, *database) error) error {
+func (c clerk) run(ctx context.Context, what string, do func(context.Context, *database) error) error {
 	_, err := ask(ctx, c, what, func(ctx context.Context, d *database) (struct{}, error) { return struct{}{}, do(ctx, d) })
 	return err
 }
@@ -45,19 +45,27 @@ func (c clerk) Changes(ctx context.Context, since int64) (sale.Changes, error) {
 func (c clerk) EachListed(context.Context, string, func(string) error) error { return nil }
 
 func (c clerk) CloseBuckets(ctx context.Context, rows []sale.BucketRow) ([]sale.BucketRow, error) {
-	return ask(ctx, c, "close-buckets", func(ctx context.Context, d *database) ([]sale.BucketRow, error) { return d.CloseBuckets(ctx, rows) })
+	return ask(ctx, c, "close-buckets", func(ctx context.Context, d *database) ([]sale.BucketRow, error) {
+		return d.CloseBuckets(ctx, rows)
+	})
 }
 
 func (c clerk) FencesPassed(ctx context.Context, tokens []string) (bool, error) {
-	return ask(ctx, c, "fences-passed", func(ctx context.Context, d *database) (bool, error) { return d.FencesPassed(ctx, tokens) })
+	return ask(ctx, c, "fences-passed", func(ctx context.Context, d *database) (bool, error) {
+		return d.FencesPassed(ctx, tokens)
+	})
 }
 
 func (c clerk) BeginLoads(ctx context.Context, rows []sale.BucketRow) ([]sale.Load, error) {
-	return ask(ctx, c, "begin-loads", func(ctx context.Context, d *database) ([]sale.Load, error) { return d.BeginLoads(ctx, rows) })
+	return ask(ctx, c, "begin-loads", func(ctx context.Context, d *database) ([]sale.Load, error) {
+		return d.BeginLoads(ctx, rows)
+	})
 }
 
 func (c clerk) OpenBuckets(ctx context.Context, rows []sale.BucketRow) ([]sale.BucketRow, error) {
-	return ask(ctx, c, "open-buckets", func(ctx context.Context, d *database) ([]sale.BucketRow, error) { return d.OpenBuckets(ctx, rows) })
+	return ask(ctx, c, "open-buckets", func(ctx context.Context, d *database) ([]sale.BucketRow, error) {
+		return d.OpenBuckets(ctx, rows)
+	})
 }
 
 func (c clerk) BucketCounters(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketCounters, error) {
@@ -67,31 +75,39 @@ func (c clerk) BucketCounters(ctx context.Context, buckets []sale.Bucket) ([]sal
 }
 
 func (c clerk) ReportLoss(ctx context.Context, bucket sale.Bucket, epoch int64, reason string) error {
-	return c.tell(ctx, "report-loss", func(ctx context.Context, d *database) error { return d.ReportLoss(ctx, bucket, epoch, reason) })
+	return c.run(ctx, "report-loss", func(ctx context.Context, d *database) error {
+		return d.ReportLoss(ctx, bucket, epoch, reason)
+	})
 }
 
 func (c clerk) AcquireLease(ctx context.Context, name, holder string, ttl time.Duration) (bool, error) {
-	return ask(ctx, c, "lease", func(ctx context.Context, d *database) (bool, error) { return d.AcquireLease(ctx, name, holder, ttl) })
+	return ask(ctx, c, "lease", func(ctx context.Context, d *database) (bool, error) {
+		return d.AcquireLease(ctx, name, holder, ttl)
+	})
 }
 
 func (c clerk) ReleaseLease(ctx context.Context, name, holder string) error {
-	return c.tell(ctx, "lease", func(ctx context.Context, d *database) error { return d.ReleaseLease(ctx, name, holder) })
+	return c.run(ctx, "lease", func(ctx context.Context, d *database) error { return d.ReleaseLease(ctx, name, holder) })
 }
 
 func (c clerk) LeaseNode(ctx context.Context, holder string, ttl time.Duration) (sale.NodeLease, error) {
-	return ask(ctx, c, "node", func(ctx context.Context, d *database) (sale.NodeLease, error) { return d.LeaseNode(ctx, holder, ttl) })
+	return ask(ctx, c, "node", func(ctx context.Context, d *database) (sale.NodeLease, error) {
+		return d.LeaseNode(ctx, holder, ttl)
+	})
 }
 
 func (c clerk) RenewNode(ctx context.Context, l sale.NodeLease, highWaterMS int64, ttl time.Duration) error {
-	return c.tell(ctx, "node", func(ctx context.Context, d *database) error { return d.RenewNode(ctx, l, highWaterMS, ttl) })
+	return c.run(ctx, "node", func(ctx context.Context, d *database) error { return d.RenewNode(ctx, l, highWaterMS, ttl) })
 }
 
 func (c clerk) Settle(ctx context.Context, deliveries []sale.Delivery) (sale.Settlement, error) {
-	return ask(ctx, c, "settle", func(ctx context.Context, d *database) (sale.Settlement, error) { return d.Settle(ctx, deliveries) })
+	return ask(ctx, c, "settle", func(ctx context.Context, d *database) (sale.Settlement, error) {
+		return d.Settle(ctx, deliveries)
+	})
 }
 
 func (c clerk) AddDeadLetter(ctx context.Context, letter sale.DeadLetter) error {
-	return c.tell(ctx, "dead-letter", func(ctx context.Context, d *database) error { return d.AddDeadLetter(ctx, letter) })
+	return c.run(ctx, "dead-letter", func(ctx context.Context, d *database) error { return d.AddDeadLetter(ctx, letter) })
 }
 
 func (c clerk) Positions(ctx context.Context) ([]sale.Position, error) {
@@ -99,11 +115,13 @@ func (c clerk) Positions(ctx context.Context) ([]sale.Position, error) {
 }
 
 func (c clerk) Outbox(ctx context.Context, maxRows int) ([]sale.OutboxRow, error) {
-	return ask(ctx, c, "outbox", func(ctx context.Context, d *database) ([]sale.OutboxRow, error) { return d.Outbox(ctx, maxRows) })
+	return ask(ctx, c, "outbox", func(ctx context.Context, d *database) ([]sale.OutboxRow, error) {
+		return d.Outbox(ctx, maxRows)
+	})
 }
 
 func (c clerk) OutboxDone(ctx context.Context, applied []sale.Applied) error {
-	return c.tell(ctx, "outbox-done", func(ctx context.Context, d *database) error { return d.OutboxDone(ctx, applied) })
+	return c.run(ctx, "outbox-done", func(ctx context.Context, d *database) error { return d.OutboxDone(ctx, applied) })
 }
 
 func (c clerk) ExpireOrders(ctx context.Context, limit int) (int, error) {
@@ -117,7 +135,9 @@ func (c clerk) CancelOrder(ctx context.Context, id sale.OrderID, reason sale.Ord
 }
 
 func (c clerk) PayOrder(ctx context.Context, id sale.OrderID, paymentID string) (sale.Order, error) {
-	return ask(ctx, c, "pay", func(ctx context.Context, d *database) (sale.Order, error) { return d.PayOrder(ctx, id, paymentID) })
+	return ask(ctx, c, "pay", func(ctx context.Context, d *database) (sale.Order, error) {
+		return d.PayOrder(ctx, id, paymentID)
+	})
 }
 
 func (c clerk) EngineID(ctx context.Context) (string, error) {

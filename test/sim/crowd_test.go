@@ -11,19 +11,19 @@ import (
 	"flashsale/test/buyers/history"
 )
 
-// press is one press of Buy and what was heard of it.
+// press is one press of Buy with its answer.
 type press struct {
 	buyer, key       string
 	quantity         int
 	called, returned time.Duration
 	sale.Answer
-	perhaps bool // no answer came
+	perhaps bool // there was no answer
 }
 
-// open reports whether the press may have taken something that its buyer was not told.
+// open reports whether the press may have taken an order that no answer has shown.
 func (p *press) open() bool { return p.perhaps || p.Outcome == sale.OutcomeUnknown }
 
-// took returns the order that the press was told to have.
+// took returns the order in the answer to the press.
 func (p *press) took() (sale.OrderID, bool) {
 	switch p.Outcome {
 	case sale.OutcomeQueued, sale.OutcomeHeld, sale.OutcomeReplayed:
@@ -32,12 +32,12 @@ func (p *press) took() (sale.OrderID, bool) {
 	return 0, false
 }
 
-// acknowledged reports whether the press was told queued.
+// acknowledged reports whether the press was answered queued.
 func (p *press) acknowledged() bool {
 	return !p.perhaps && (p.Outcome == sale.OutcomeQueued || p.Outcome == sale.OutcomeReplayed && p.Status == sale.StatusQueued)
 }
 
-// move is a cancellation or a payment that somebody asked for, again and again until an answer was final.
+// move is a cancellation or a payment, repeated until an answer was final.
 type move struct {
 	verb             history.Verb
 	id               sale.OrderID
@@ -55,7 +55,7 @@ type crowd struct {
 	moves   []*move
 }
 
-// begin sends the buyers. Each comes at a moment of his own.
+// begin starts the buyers, each at a moment of its own.
 func (c *crowd) begin() {
 	var buyers sync.WaitGroup
 	for i := range c.world.shape.buyers {
@@ -78,7 +78,7 @@ func (c *crowd) live(buyer string, chance *chance) {
 		}
 		quantity := chance.between(1, c.world.shape.limit)
 		var impatient sync.WaitGroup
-		if key != "" && chance.one(6) { // both thumbs
+		if key != "" && chance.one(6) { // two presses at once
 			impatient.Go(func() { c.insist(buyer, key, quantity, newChance(c.world.seed, buyer+key)) })
 		}
 		p := c.insist(buyer, key, quantity, chance)
@@ -93,7 +93,7 @@ func (c *crowd) live(buyer string, chance *chance) {
 	}
 }
 
-// insist presses until an answer says that pressing again is of no use, or patience ends.
+// insist presses until an answer is final or the buyer's patience ends.
 func (c *crowd) insist(buyer, key string, quantity int, chance *chance) *press {
 	for patience := chance.between(2, 8); ; patience-- {
 		p := c.press(buyer, key, quantity, chance)
@@ -220,7 +220,7 @@ func (c *crowd) repeat(chance *chance, do func(context.Context, clerk) error) hi
 	return history.Perhaps
 }
 
-// demand is what comes when everything works again: new buyers, one after the other, who pay at once, until one hears that
+// demand runs when everything works again: new buyers press one after the other and pay at once, until one is answered that
 // nothing is left.
 func (c *crowd) demand(round int) {
 	chance := newChance(c.world.seed, fmt.Sprint("demand", round))

@@ -20,12 +20,12 @@ type database struct {
 	mu          sync.Mutex
 	offset      time.Duration                  // of its clock
 	ahead       time.Duration                  // the most that it ever was
-	untilPoison int                            // batches that come before the one that cannot settle
+	untilPoison int                            // batches before the one that cannot settle
 	poisoned    sale.OrderID                   // the batch that cannot settle
 	applied     map[sale.OrderID]time.Duration // when the outbox row of an order was done; absorbed ones never are
 }
 
-const nodes = 8 // few, so that the ids of dead processes come back
+const nodes = 8 // few, so that the ids of dead processes are leased again
 
 func newDatabase(w *world, s sale.Sale) *database {
 	d := &database{world: w, place: newPlace("database"), untilPoison: w.shape.poison, applied: map[sale.OrderID]time.Duration{}}

@@ -13,7 +13,8 @@ import (
 )
 
 // endOfTimeMS ends the window of a simulated sale in its evidence. The evidence has virtual moments: a row was taken when
-// Redis wrote its journal entry, whatever Redis's own clock said. The watcher compares the sale's window with that clock.
+// Redis wrote its journal entry, by virtual time and not by Redis's clock. The watcher compares the sale's window with that
+// clock.
 const endOfTimeMS = 1 << 50
 
 // read gathers the buckets from the database and Redis in the same moment: nothing else may run now. It is nil when Redis
@@ -44,7 +45,7 @@ func (j *judge) read() []check.Bucket {
 	return all
 }
 
-// databaseBuckets is what the database knows of the buckets.
+// databaseBuckets returns the buckets with their counters in the database.
 func databaseBuckets(t *memory.Tables) []check.Bucket {
 	var all []check.Bucket
 	for _, row := range t.SortedStock() {
@@ -122,7 +123,7 @@ func (j *judge) evidence(buckets []check.Bucket) *check.Evidence {
 	return e
 }
 
-// op is the press in the words of the history. A replay shows the status that Redis knows, so only queued says that the
+// op returns the press as an operation of the history. A replay shows the status in Redis, so only queued proves that the
 // order has its record.
 func (p *press) op(n int) history.Op {
 	op := history.Op{N: n, Invoke: p.called.Microseconds(), Return: p.returned.Microseconds(), Question: history.Question{

@@ -43,7 +43,8 @@ func (w *world) startFront(name string) {
 	identity := recovery.NewIdentity(redis, database, w.log(p))
 	f.engine = reserve.NewEngine(reserve.EngineOptions{
 		Redis: redis, Producer: publisher{p}, IDs: ids,
-		AckTimeout: 300 * time.Millisecond, JournalMaxOrders: 100_000, BatchMaxOrders: 4, BatchMaxWait: 5 * time.Millisecond, Breaker: always{}, Report: database,
+		AckTimeout: 300 * time.Millisecond, JournalMaxOrders: 100_000, BatchMaxOrders: 4, BatchMaxWait: 5 * time.Millisecond,
+		Breaker: always{}, Report: database,
 		Buckets: database, Registerer: prometheus.NewRegistry(), Log: w.log(p),
 	})
 	p.end = func() {
@@ -116,7 +117,8 @@ func (f *front) take(changes sale.Changes) {
 	}
 }
 
-// press is what the gateway does with a press of Buy after the checks that need no stock. perhaps means that no answer came.
+// press does what the gateway does with a press of Buy after the checks that need no stock. perhaps means that there was no
+// answer.
 func (f *front) press(buyer, key string, quantity int) (a sale.Answer, perhaps bool) {
 	if f.thaw(f.ctx) != nil {
 		return sale.Answer{Outcome: sale.OutcomeUnavailable}, false // the connection was refused

@@ -11,7 +11,7 @@ import (
 	"flashsale/test/memory"
 )
 
-// judge looks at a sale that is at rest: every store is read, and compared with what everybody was told.
+// judge checks a sale that is at rest: it reads every store and compares them with all answers.
 type judge struct {
 	*world
 	crowd  *crowd
@@ -57,7 +57,7 @@ func (j *judge) quiet() string {
 
 func (j *judge) unsettled() string {
 	for _, f := range j.gateways() {
-		if f.publishes() { // nobody else may know of it any more
+		if f.publishes() { // the record may exist nowhere else
 			return "records of " + f.name + " wait for kafka"
 		}
 	}
@@ -78,7 +78,7 @@ func (j *judge) unsettled() string {
 	return ""
 }
 
-// rest waits until the sale is at rest; when that does not happen in a minute, something is stuck.
+// rest waits until the sale is at rest, at most a minute: after that something is stuck.
 func (j *judge) rest() bool {
 	why := ""
 	for range 600 {
@@ -114,8 +114,8 @@ func (j *judge) describe() {
 	j.trace.add("STATE", fmt.Sprintf("positions %+v, committed %v", j.stored.Positions, j.queue.committed))
 }
 
-// verdict checks everything that must hold at rest: what every suite promises by test/check, and what only a simulated sale
-// can know.
+// verdict checks everything that must hold at rest: the checks of test/check, which every suite shares, and those that need
+// a simulated sale.
 func (j *judge) verdict() {
 	buckets := j.read()
 	if buckets == nil {
@@ -152,10 +152,10 @@ func (j *judge) surplus(id sale.OrderID) bool {
 // unnoticed reports whether Redis may have sold for a while after it had gone back.
 func (w *world) unnoticed() bool { return !w.plan.bounced.IsZero() || w.plan.silently }
 
-// looksAgain is how long a script goes on before it looks at the replication id again, and a little.
+// looksAgain is the longest time for which a script relies on its last look at the replication id, and a little more.
 const looksAgain = 60 * time.Millisecond
 
-// grieved checks that whoever was told of too many cancellations has had as many orders that ended so.
+// grieved checks that every buyer who was refused for too many cancellations has had as many orders that ended so.
 func (j *judge) grieved() {
 	ended := map[string]int{}
 	for _, o := range j.stored.Orders {
@@ -167,16 +167,16 @@ func (j *judge) grieved() {
 		if p.Outcome == sale.OutcomeTooManyCancellations && !p.perhaps {
 			j.counter.count("buyers: refused after cancellations", 1)
 			if p.Limit < 1 || p.Unpaid < p.Limit || p.Unpaid > ended[p.buyer] {
-				j.watch.fault("%s heard of %d orders too many, %d cancelled or expired, and has %d", p.buyer, p.Limit, p.Unpaid,
-					ended[p.buyer])
+				j.watch.fault("%s was refused with %d cancelled or expired orders of at most %d, but has %d", p.buyer, p.Unpaid,
+					p.Limit, ended[p.buyer])
 			}
 		}
 	}
 }
 
-// ungrieved checks that the rule against grief refuses whom it should: an order that is taken after others of its buyer
-// ended within the window, before their time to pay was over, is one too many. With one unit for each buyer Redis has heard
-// of those others, unless it lost them.
+// ungrieved checks that the rule against grief refuses every order beyond it: when enough orders of a buyer ended within
+// the window, before their time to pay was over, one more is a fault. With a limit of one unit a buyer, Redis has applied
+// the end of those orders, unless it lost it.
 func (j *judge) ungrieved() {
 	rule, ttl := j.shape.grief, j.shape.ttl
 	if rule.Unpaid == 0 || ttl == 0 || j.shape.limit > 1 || j.shape.faults > 0 {

@@ -11,8 +11,8 @@ import (
 	"flashsale/test/memory"
 )
 
-// One SKU as a single thing that buyers take from and give back to, one after the other: whether the answers that buyers
-// heard can be put into such an order is what porcupine decides.
+// One SKU is one object that buyers take from and give back to, one after the other. Porcupine decides whether such an
+// order explains all answers.
 
 // Bounds of one decision. A history with more operations would be cut into windows of so many; those that cannot be decided
 // in time are counted, not passed.
@@ -21,23 +21,23 @@ const (
 	decideWithin     = 250 * time.Millisecond
 )
 
-// answers turns what everybody heard, and what the database says in the end, into the operations of one SKU.
+// answers turns all answers, and the rows at the end, into the operations of one SKU.
 type answers struct {
 	check.Exact
 	world  *world
-	told   map[sale.OrderID]bool
+	shown  map[sale.OrderID]bool
 	stored memory.Tables
 }
 
 func answersOf(w *world, c *crowd) *answers {
-	a := &answers{world: w, told: map[sale.OrderID]bool{}, stored: w.database.Snapshot()}
+	a := &answers{world: w, shown: map[sale.OrderID]bool{}, stored: w.database.Snapshot()}
 	for _, p := range c.presses {
 		if !p.perhaps {
-			a.heard(p)
+			a.answer(p)
 		}
 	}
 	for id, t := range w.watch.of {
-		if !a.told[id] { // taken behind an answer that never came
+		if !a.shown[id] { // taken without an answer
 			a.Takes(t.Buyer, id.String(), t.Quantity, t.at, t.at)
 		}
 		a.givenBack(id, t, c)
@@ -45,11 +45,11 @@ func answersOf(w *world, c *crowd) *answers {
 	return a
 }
 
-func (a *answers) heard(p *press) {
+func (a *answers) answer(p *press) {
 	switch p.Outcome {
 	case sale.OutcomeQueued, sale.OutcomeHeld:
 		a.Takes(p.buyer, p.OrderID.String(), p.quantity, p.called, p.returned)
-		a.told[p.OrderID] = true
+		a.shown[p.OrderID] = true
 	case sale.OutcomeReplayed:
 		a.Has(p.buyer, p.OrderID.String(), p.quantity, p.called, p.returned)
 	case sale.OutcomeSoldOut:
@@ -61,8 +61,8 @@ func (a *answers) heard(p *press) {
 	}
 }
 
-// givenBack adds the way back of an order that does not count in the end: at some moment from when it was decided until
-// Redis is known to have applied it, or until the sale's end.
+// givenBack adds the return of an order that does not count in the end, between the decision in the database and the moment
+// at which Redis had applied it, or the sale's end.
 func (a *answers) givenBack(id sale.OrderID, t taking, c *crowd) {
 	from, to := t.at, time.Duration(1<<62)
 	if applied, known := a.world.database.applied[id]; known {

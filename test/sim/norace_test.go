@@ -2,5 +2,5 @@
 
 package sim
 
-// usual is how many sales run unless the command says otherwise.
+// usual is how many sales run by default.
 const usual = 20_000

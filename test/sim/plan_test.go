@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// plan are the faults of a sale. Each waits for a step: the n-th call of a kind, by whichever process makes it.
+// plan holds the faults of a sale. Each happens at a step: the n-th call of a kind, by any process.
 type plan struct {
 	mu     sync.Mutex
 	chance *chance
@@ -17,7 +17,7 @@ type plan struct {
 
 	back     bool      // Redis's clock was set back
 	bounced  time.Time // when Redis last went back with its scripts and another replication id; zero = never
-	silently bool      // Redis went back with its scripts, and no replication id tells
+	silently bool      // Redis went back with its scripts, and the replication id does not show it
 }
 
 type fault struct {
@@ -29,8 +29,10 @@ type fault struct {
 // kinds of faults. The first ones strike the call itself, or the process that makes it.
 var kinds = []string{
 	"answer-lost", "answer-lost", "no-answer", "late", "late",
-	"crash", "crash", "crash", "stop", "stop", "long-stop", "redis-restart", "redis-loss", "redis-loss", "redis-loss", "redis-failover",
-	"redis-failback", "redis-bounce", "redis-bounce", "redis-bounce", "redis-away", "kafka-away", "kafka-away", "database-away", "offset-reset", "clock-step",
+	"crash", "crash", "crash", "stop", "stop", "long-stop",
+	"redis-restart", "redis-loss", "redis-loss", "redis-loss", "redis-failover", "redis-failback",
+	"redis-bounce", "redis-bounce", "redis-bounce", "redis-away",
+	"kafka-away", "kafka-away", "database-away", "offset-reset", "clock-step",
 	"database-clock-step", "pause-sale", "junk-record",
 }
 
@@ -58,7 +60,7 @@ func drawPlan(c *chance, n int) *plan {
 	return p
 }
 
-// reached counts a call and strikes when it is one that a fault waits for. It returns what becomes of the call.
+// reached counts a call and causes the fault of that step, if there is one. It returns the fate of the call.
 func (p *plan) reached(w *world, by *process, what string) (becomes fate) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -73,7 +75,7 @@ func (p *plan) reached(w *world, by *process, what string) (becomes fate) {
 			continue
 		}
 		becomes = max(becomes, p.strike(w, by, f.kind, what))
-		if p.chance.one(2) { // faults come in pairs
+		if p.chance.one(2) { // half of the faults have a second one
 			kind := pick(p.chance, kinds...)
 			time.AfterFunc(p.chance.span(0, 700*time.Millisecond), func() { p.second(w, by, kind) })
 		}
@@ -90,7 +92,7 @@ func (p *plan) second(w *world, by *process, kind string) {
 	}
 }
 
-// strikeRedis makes Redis restart, lose writes, or be served by another node, and says how many writes are lost.
+// strikeRedis restarts Redis, loses writes, or lets another node serve, and returns how many writes are lost.
 func (p *plan) strikeRedis(w *world, kind string, down time.Duration) string {
 	c, n := p.chance, 0
 	switch kind {
@@ -107,7 +109,7 @@ func (p *plan) strikeRedis(w *world, kind string, down time.Duration) string {
 			p.silently = p.silently || w.shape.hidden || follow == neverDemoted
 			return "to its own data"
 		}
-	case "redis-bounce": // faster than anybody looks at the replication id: what is surplus then is refused
+	case "redis-bounce": // faster than any role checks the replication id: surplus orders are refused
 		p.bounced, p.silently = time.Now(), p.silently || w.shape.hidden
 		n = w.cache.failover(c.span(time.Millisecond, time.Duration(pick(c, 30, 60, 60, 200))*time.Millisecond), time.Millisecond)
 		w.cache.failback(followed, time.Millisecond)
@@ -121,7 +123,8 @@ func (p *plan) strikeRedis(w *world, kind string, down time.Duration) string {
 func (p *plan) strike(w *world, by *process, kind, what string) (becomes fate) {
 	c := p.chance
 	detail := ""
-	brief, long := c.span(time.Millisecond, pick(c, 30*time.Millisecond, 300*time.Millisecond)), c.span(50*time.Millisecond, 6*time.Second)
+	brief, long := c.span(time.Millisecond, pick(c, 30*time.Millisecond, 300*time.Millisecond)),
+		c.span(50*time.Millisecond, 6*time.Second)
 	switch kind {
 	case "answer-lost":
 		becomes = lostReply

@@ -8,8 +8,8 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// process is one process of the engine, from its start to its death. What it has sent may arrive after its death; nothing
-// else of it is seen again: every call of its goroutines fails from then on, so that they come to their ends.
+// process is one process of the engine, from its start to its death. A message that it sent may arrive after its death.
+// Every later call of its goroutines fails, so that they end.
 type process struct {
 	world  *world
 	name   string // role and number
@@ -17,7 +17,7 @@ type process struct {
 	ctx    context.Context
 	kill   context.CancelFunc
 	died   chan struct{}
-	end    func() // what ends parts that know no context
+	end    func() // ends the parts that take no context
 
 	mu     sync.Mutex
 	isDead bool
@@ -59,7 +59,7 @@ func (p *process) crash() bool {
 	return true
 }
 
-// waiting notes that a record of this process waits for Kafka, or no longer does.
+// waiting notes that a record of this process begins or ceases to wait for Kafka.
 func (p *process) waiting(record []byte, on bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -77,7 +77,7 @@ func (p *process) publishes() bool {
 	return !p.isDead && len(p.unsent) > 0
 }
 
-// freeze stops the process for a while, as SIGSTOP does: its timers run on, what it does next waits.
+// freeze stops the process for a while, as SIGSTOP does: its timers keep running, its next call waits.
 func (p *process) freeze(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

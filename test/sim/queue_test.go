@@ -74,8 +74,8 @@ func (q *queue) position(partition int32) int64 {
 	return q.committed[partition]
 }
 
-// publisher is the producer of one process. An error it reports says nothing about the record, as with the real one: it
-// may be in the log, come into it much later, or stand there twice.
+// publisher is the producer of one process. As with the real one, its error leaves open what became of the record: it may
+// be in the log, get there much later, or be there twice.
 type publisher struct{ *process }
 
 func (p publisher) Publish(partition int32, key, value []byte, done func(error)) {
@@ -100,13 +100,14 @@ func (p publisher) Publish(partition int32, key, value []byte, done func(error))
 	}()
 }
 
-// spoil puts a record into the topic that nobody can settle.
+// spoil puts a record into the topic that cannot settle.
 func (q *queue) spoil(c *chance) {
-	q.append(int32(c.below(len(q.partitions))), []byte("junk"), []byte("this is no record"))
+	q.append(int32(c.below(len(q.partitions))), []byte("junk"), []byte("this is not a record"))
 	q.junk++
 }
 
-// reset puts the group's offset of a partition back, as an operator's slip does: everything from there on comes again.
+// reset puts the group's offset of a partition back, as a mistake of the operator does: every record from there on is
+// delivered again.
 func (q *queue) reset(c *chance) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

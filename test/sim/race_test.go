@@ -2,5 +2,5 @@
 
 package sim
 
-// usual is how many sales run unless the command says otherwise: the race detector makes each twenty times as long.
+// usual is how many sales run by default: with the race detector each takes twenty times as long.
 const usual = 100

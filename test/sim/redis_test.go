@@ -26,11 +26,11 @@ type redisServer struct {
 	mu      sync.Mutex
 	now     func() time.Time // its own clock
 	replid  string
-	hidden  bool // it does not tell that, as managed ones do
+	hidden  bool // it hides the replication id, as managed servers do
 	scripts map[string]*lua.FunctionProto
 	data    *dataset
 	done    int64             // commands
-	added   func(text string) // hears what is added to streams; may be nil
+	added   func(text string) // called with what is added to streams; may be nil
 }
 
 func newRedisServer(now func() time.Time, replid string) *redisServer {

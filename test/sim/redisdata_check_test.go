@@ -11,7 +11,7 @@ import (
 	"flashsale/scripts"
 )
 
-// A server that loses its last moments stands exactly where it stood then, however it came to where it is.
+// A server that loses its last moments has exactly its earlier data, whatever commands led to the present.
 func TestRewindLeadsBackToEveryMoment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newChance(*firstSeed, "rewind")

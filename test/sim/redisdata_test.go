@@ -206,7 +206,7 @@ func (a streamID) String() string {
 	return strconv.FormatUint(a.life, 10) + "-" + strconv.FormatUint(a.batch, 10)
 }
 
-// parseStreamID reads an id; one without its second half stands for the first or, with last, the last of that life.
+// parseStreamID reads an id; one without its second half means the first id of its millisecond or, with last, the last one.
 func parseStreamID(text string, last bool) (id streamID, ok bool) {
 	switch text {
 	case "-":

@@ -49,7 +49,7 @@ func (d *database) AddDeadLetter(ctx context.Context, letter sale.DeadLetter) er
 	return nil
 }
 
-// lettersWait reports whether a batch waits in the dead letters, and junk how many of the letters hold none.
+// lettersWait reports whether a batch waits in the dead letters; junk is the number of letters without a batch.
 func lettersWait(t *memory.Tables) (waiting bool, junk int) {
 	for _, letter := range t.Letters {
 		if letter.Batch == nil {

@@ -11,7 +11,7 @@ import (
 	"flashsale/scripts"
 )
 
-// settler is a settle process: consumer, relay, keeper with its rebuilds, courier and reaper.
+// settler is a settle process: consumer, relay, controller with its rebuilds, outbox applier and reaper.
 type settler struct {
 	*process
 	member *member
@@ -22,14 +22,14 @@ func (w *world) startSettler(name string) {
 	database := clerk{p}
 	redis := scripts.NewRedis(p.redisClient(), scripts.Options{Namespace: namespace})
 	log := w.log(p)
-	keeper := recovery.NewController(recovery.ControllerOptions{
+	controller := recovery.NewController(recovery.ControllerOptions{
 		Redis: redis, Rebuilder: recovery.NewRebuilder(redis, publisher{p}, database), Catalogue: database, Buckets: database,
 		Units: database, Leases: database, Owner: holder(p), Log: log,
 	})
 	relay := recovery.NewRelay(recovery.RelayOptions{
-		Redis: redis, Publisher: publisher{p}, Leases: database, Owner: holder(p), Watched: keeper.Watched, Log: log,
+		Redis: redis, Publisher: publisher{p}, Leases: database, Owner: holder(p), Watched: controller.Watched, Log: log,
 	})
-	courier := recovery.NewOutboxApplier(recovery.OutboxApplierOptions{
+	applier := recovery.NewOutboxApplier(recovery.OutboxApplierOptions{
 		Redis: redis, Outbox: database, Report: database, Leases: database, Owner: holder(p), Log: log,
 	})
 	registry := prometheus.NewRegistry()
@@ -42,9 +42,9 @@ func (w *world) startSettler(name string) {
 	s := &settler{process: p, member: newMember(p, registry, log)}
 	identity := recovery.NewIdentity(redis, database, log)
 	w.work.Go(func() { identity.Run(p.ctx) })
-	w.work.Go(func() { keeper.Run(p.ctx) })
+	w.work.Go(func() { controller.Run(p.ctx) })
 	w.work.Go(func() { relay.Run(p.ctx) })
-	w.work.Go(func() { courier.Run(p.ctx) })
+	w.work.Go(func() { applier.Run(p.ctx) })
 	w.work.Go(func() { reaper.Run(p.ctx) })
 	w.work.Go(func() { s.member.run(p.ctx) })
 	w.mu.Lock()
@@ -53,8 +53,8 @@ func (w *world) startSettler(name string) {
 	w.work.Go(func() { w.replace(p, func() { w.startSettler(name) }) })
 }
 
-// shares deals the partitions among the consumers that the group knows: not the dead, and not those that have been stopped
-// for longer than the group waits.
+// shares deals the partitions among the members of the group: without dead consumers and without those that have been
+// stopped for longer than the session timeout.
 func (w *world) shares(of *member) (mine []int32) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

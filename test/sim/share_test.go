@@ -34,7 +34,7 @@ const (
 	cpuTime = "nanoseconds of processors"
 )
 
-// tallied begins the line in which a process with a share tells what happened.
+// tallied begins the line in which a process reports the results of its share.
 const tallied = "TALLY "
 
 func TestSales(t *testing.T) {
@@ -43,9 +43,9 @@ func TestSales(t *testing.T) {
 	switch {
 	case *step > 0:
 		endWithParent()
-		told, err := json.Marshal(alone(t, *step, *sales))
+		report, err := json.Marshal(alone(t, *step, *sales))
 		require.NoError(t, err)
-		fmt.Println(tallied + string(told))
+		fmt.Println(tallied + string(report))
 		return
 	case *shares > 1 && *sales > 1 && !*telling:
 		all = shared(t, min(*shares, *sales))
@@ -76,7 +76,7 @@ func ownTime(t *testing.T) time.Duration {
 	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
-// endWithParent ends this process with the one that has started it, whose end of the pipe closes then.
+// endWithParent ends this process when the process that started it has ended and with it the other end of the pipe.
 func endWithParent() {
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin) // whatever ends the pipe ends the process
@@ -88,7 +88,7 @@ func endWithParent() {
 func shared(t *testing.T, n int) tally {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	told := make(chan tally, n)
+	report := make(chan tally, n)
 	var processes sync.WaitGroup
 	for i := range n {
 		mine := (*sales - i + n - 1) / n
@@ -98,13 +98,13 @@ func shared(t *testing.T, n int) tally {
 				stop()
 				t.Errorf("a share of the sales failed: %v\n%s", err, output)
 			}
-			told <- counted
+			report <- counted
 		})
 	}
 	processes.Wait()
-	close(told)
+	close(report)
 	all := tally{}
-	for counted := range told {
+	for counted := range report {
 		all.add(counted)
 	}
 	return all

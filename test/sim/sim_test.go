@@ -44,7 +44,7 @@ func run(t *testing.T, seed uint64) (w *world, c *crowd) {
 // birth is when simulated time begins: after the moment that order ids count from. The bubble's own clock begins in 2000.
 const birth = 27 * 365 * 24 * time.Hour
 
-// rounds of demand; units that nobody paid for come back, and want another round.
+// rounds of demand: unpaid units return and need another round.
 const rounds = 12
 
 func (w *world) begin() {
@@ -56,7 +56,7 @@ func (w *world) begin() {
 	}
 }
 
-// end lets every goroutine of the sale come to its end.
+// end ends every goroutine of the sale.
 func (w *world) end() {
 	w.ended.Store(true)
 	for _, p := range w.processes() {

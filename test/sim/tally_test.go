@@ -53,7 +53,7 @@ var counts = [fates]string{
 	silence: "calls that go wrong: no answer", late: "calls that go wrong: late", slow: "calls that go wrong: slow",
 }
 
-// finish counts what a sale has come to.
+// finish counts the results of a sale.
 func (w *world) finish(c *crowd) tally {
 	w.counter.count(sold, 1)
 	w.counter.count("sales: with a second bucket", int(oneIf(w.shape.buckets > 1)))

@@ -57,7 +57,8 @@ func (t *trace) note(p *process, to *place, what string, fate fate) {
 }
 
 // quiet calls ask for news all the time.
-var quiet = map[string]bool{"changes": true, "outbox": true, "expire": true, "HMGET": true, "SCRIPT": true, "TIME": true, "fetch": true, "fences-passed": true}
+var quiet = map[string]bool{"changes": true, "outbox": true, "expire": true, "HMGET": true, "SCRIPT": true, "TIME": true,
+	"fetch": true, "fences-passed": true}
 
 var fateNames = map[fate]string{
 	lostReply: " (the answer is lost)", silence: " (no answer)", late: " (late)", slow: " (slow)",

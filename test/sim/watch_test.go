@@ -85,7 +85,7 @@ func (w *watcher) stored(t *memory.Tables) {
 func (w *watcher) taken(data string) {
 	record, err := sale.DecodeRecord([]byte(data))
 	if err != nil {
-		w.fault("redis writes an entry that is no record: %v", err)
+		w.fault("redis writes an entry that is not a record: %v", err)
 	}
 	if record.Batch == nil {
 		return
@@ -116,7 +116,7 @@ func (w *watcher) taken(data string) {
 	}
 }
 
-// lost hears that Redis has lost every write after a moment.
+// lost is called when Redis has lost every write after a moment.
 func (w *watcher) lost(after time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -129,7 +129,7 @@ func (w *watcher) lost(after time.Duration) {
 	}
 }
 
-// logged hears what comes into the log.
+// logged is called for every record that is written to the log.
 func (w *watcher) logged(data []byte) {
 	record, err := sale.DecodeRecord(data)
 	if err != nil || record.Batch == nil {
@@ -144,8 +144,8 @@ func (w *watcher) logged(data []byte) {
 	}
 }
 
-// couldBeLost reports whether Redis has lost an order's journal entry before its record was in the log: only then may an
-// order that was taken end without a unit. written says that it has a row.
+// couldBeLost reports whether Redis lost an order's journal entry before its record was in the log: only then may an order
+// that was taken end without a unit. written is whether the order has a row.
 func (w *watcher) couldBeLost(id sale.OrderID, written bool) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -157,7 +157,7 @@ func (w *watcher) couldBeLost(id sale.OrderID, written bool) bool {
 	return false
 }
 
-// begun hears that a bucket begins a new epoch in the database.
+// begun is called when a bucket begins a new epoch in the database.
 func (w *watcher) begun(bucket sale.Bucket, epoch int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

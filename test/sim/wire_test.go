@@ -14,9 +14,9 @@ type fate int
 
 const (
 	arrives     fate = iota
-	lostRequest      // never reaches the server; the caller hears an error
-	lostReply        // executed; the caller hears an error
-	silence          // executed; the caller hears nothing until its patience ends
+	lostRequest      // never reaches the server; the caller gets an error
+	lostReply        // executed; the caller gets an error
+	silence          // executed; the caller gets nothing until its deadline
 	late             // executed when the caller has given up long ago
 	slow             // executed and answered, but slowly
 	fates
@@ -33,7 +33,7 @@ type place struct {
 	mu      sync.Mutex
 	downTo  time.Time // not reachable before this moment
 	life    int       // rises when the server restarts: what was under way to it is lost
-	refused error     // what a caller hears while it is down
+	refused error     // the error of a call while the server is down
 }
 
 var errRefused = errors.New("connection refused")
@@ -78,8 +78,8 @@ func hold(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// call takes do to a server, has it executed there and takes the answer back. An error says what the caller hears, which
-// is not whether do was executed.
+// call carries do to a server, executes it there and carries the answer back. Its error is the caller's; it does not decide
+// whether do was executed.
 func (p *process) call(ctx context.Context, to *place, what string, do func()) error {
 	return p.callWithin(ctx, 0, to, what, do)
 }
@@ -135,7 +135,7 @@ func (p *process) letter(to *place, what string, fate fate, do func()) *letter {
 	return l
 }
 
-// arrive executes the call, unless it is lost or nobody is there.
+// arrive executes the call, unless it is lost or the server is down.
 func (l *letter) arrive() bool {
 	if l.fate == lostRequest || l.to.present() != l.life || l.to.down() || l.world.over() {
 		return false
@@ -145,7 +145,7 @@ func (l *letter) arrive() bool {
 	return true
 }
 
-// carry goes along with a call as long as its caller waits. When the caller gives up before it arrives, it goes on alone.
+// carry delivers a call while its caller waits. When the caller gives up earlier, the call is delivered without it.
 func (p *process) carry(ctx context.Context, l *letter) error {
 	sent := time.Now()
 	timer := time.NewTimer(l.out)
@@ -170,7 +170,7 @@ func (p *process) carry(ctx context.Context, l *letter) error {
 	return p.thaw(ctx)
 }
 
-// waits until something comes, the caller gives up, or the process is dead.
+// waits returns when the channel delivers, the caller gives up, or the process is dead.
 func (p *process) waits(ctx context.Context, comes <-chan time.Time) error {
 	select {
 	case <-comes:

@@ -10,7 +10,7 @@ import (
 	"flashsale/sale"
 )
 
-// world is one simulated sale: the servers, the processes, the faults to come and everybody who watches.
+// world is one simulated sale: servers, processes, planned faults and watchers.
 type world struct {
 	seed     uint64
 	shape    shape
@@ -48,16 +48,17 @@ type shape struct {
 	noise      int           // one call in so many goes wrong, 0 = none
 	slowness   time.Duration // longest ordinary travel of a message
 	faults     int
-	span       time.Duration // in which the crowd comes
+	span       time.Duration // in which the buyers arrive
 	starts     time.Duration // when the sale starts
-	hidden     bool          // Redis does not tell its replication id
+	hidden     bool          // Redis hides its replication id
 	grief      sale.Grief
-	poison     int // the batch that cannot settle, counted as they come; 0 = none
+	poison     int // the number of the batch that cannot settle; 0 = none
 }
 
 func drawShape(c *chance) shape {
 	s := shape{
-		stock: int64(c.between(2, 10)), buckets: pick(c, 1, 1, 1, 2, 3), limit: pick(c, 1, 1, 2, 3), ttl: pick(c, int64(0), 0, 2, 4),
+		stock: int64(c.between(2, 10)), buckets: pick(c, 1, 1, 1, 2, 3), limit: pick(c, 1, 1, 2, 3),
+		ttl:      pick(c, int64(0), 0, 2, 4),
 		gateways: pick(c, 1, 2, 2), settlers: pick(c, 1, 2), partitions: int32(pick(c, 1, 2)),
 		noise: pick(c, 0, 0, 400, 150, 60), slowness: pick(c, 400*time.Microsecond, time.Millisecond, 12*time.Millisecond),
 		faults: pick(c, 0, 1, 1, 2, 3, 4, 6), span: pick(c, 5*time.Millisecond, 100*time.Millisecond, time.Second, 4*time.Second),

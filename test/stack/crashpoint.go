@@ -9,14 +9,14 @@ import (
 	"flashsale/test/harness"
 )
 
-// CrashPoint is where a process kills itself: behind the side effect that has this name in the source. Only a binary that
-// is built with the tag "faults" has crash points.
+// CrashPoint is where a process kills itself: right after the side effect that the source marks with this name. Only a
+// binary that is built with the tag "faults" has crash points.
 type CrashPoint struct {
 	Name string // such as "settle.committed"
 	Time int    // the process dies when it passes the point for the Time-th time; 1 is the first
 }
 
-// Env is what arms a process.
+// Env returns the setting that arms a process.
 func (c CrashPoint) Env() []string {
 	return []string{"FLASHSALE_CRASH_POINT=" + c.Name, "FLASHSALE_CRASH_TIME=" + strconv.Itoa(c.Time)}
 }

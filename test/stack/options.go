@@ -16,7 +16,7 @@ const (
 	ShopToken  = "the-shops-token-tests"
 )
 
-// Options say what a deployment uses and how it differs from the usual one. The zero Options are usable.
+// Options describe the servers of a deployment and how it differs from the default one. The zero Options are usable.
 type Options struct {
 	Name    string                 // namespace and schema; "" is a name of its own for each call
 	Redis   []*harness.RedisServer // nil: the shared one. More than one are the nodes of a cluster
@@ -32,7 +32,7 @@ type Options struct {
 // complete fills in what the caller left out.
 func (o Options) complete(t testing.TB) Options {
 	t.Helper()
-	if o.Name == "" { // each run has its own, because a foreign server keeps what an earlier run left
+	if o.Name == "" { // each run has its own, because a server from the environment keeps the data of earlier runs
 		o.Name = strings.ToLower(t.Name()) + "-" + strconv.FormatInt(time.Now().UnixMilli(), 36)
 	}
 	if o.Redis == nil {

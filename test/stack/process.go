@@ -75,8 +75,8 @@ func (s *Stack) wired(name string) []string {
 	}
 }
 
-// Start starts the process and does not wait. A process that has ended begins anew, with output of its own; Restart
-// begins it with the settings of its last Start.
+// Start starts the process and does not wait. After a process has ended, Start applies its present fields and begins new
+// output files; Restart uses the settings of the last Start.
 func (p *Process) Start() {
 	p.stack.T.Helper()
 	env := p.Env

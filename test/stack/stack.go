@@ -29,7 +29,7 @@ type Stack struct {
 	armed    *CrashPoint
 }
 
-// New prepares a deployment: its servers run, its database is empty, and none of its processes is there.
+// New prepares a deployment: its servers run, its database is empty, and it has no processes yet.
 func New(t testing.TB, o Options) *Stack {
 	t.Helper()
 	o = o.complete(t)
@@ -48,7 +48,7 @@ func (s *Stack) Migrate() *Stack {
 	return s
 }
 
-// Run starts further processes and waits until all of the deployment are ready.
+// Run starts further processes and waits until every process of the deployment is ready.
 func (s *Stack) Run(gateways, settles int) *Stack {
 	s.T.Helper()
 	s.Launch(gateways, settles)
@@ -119,8 +119,8 @@ const (
 	operateBytes  = 1 << 20
 )
 
-// Operate sends one request to the operators' API of the first gateway with the operator's token. The error says that the
-// answer did not arrive; a refusal is an answer.
+// Operate sends one request to the operators' API of the first gateway with the operator's token. It returns an error only
+// when no answer arrived; a refusal is an answer.
 func (s *Stack) Operate(method, path, body string) (status int, text []byte, err error) {
 	request, err := http.NewRequest(method, "http://"+s.Gateways[0].Operators+path, strings.NewReader(body))
 	if err != nil {

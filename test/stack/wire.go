@@ -8,14 +8,15 @@ import (
 	"flashsale/test/stack/link"
 )
 
-// Servers that the wires of a process lead to.
+// Servers at the far end of a process's wires.
 const (
 	ToRedis   = "redis"
 	ToMariaDB = "mariadb"
 )
 
 // Wires are the links of a deployment: one in each connection from a process to a server, and from buyers to a gateway.
-// Brokers tell their clients where to connect, so whoever starts a Kafka makes its wires with New, before the deployment.
+// Brokers tell their clients where to connect, so a caller that starts a Kafka makes its wires with New before the
+// deployment.
 type Wires struct {
 	All []*Wire
 	t   testing.TB
@@ -53,7 +54,7 @@ func (w *Wires) To(server string) (some []*Wire) {
 	return some
 }
 
-// Heal makes every wire good again.
+// Heal sets every wire to link.Good.
 func (w *Wires) Heal() {
 	for _, one := range w.All {
 		one.Heal()

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// Names of packages that would say where code was put and not what it is for.
+// Names of packages that name no responsibility.
 var emptyNames = []string{"util", "utils", "common", "models", "model", "service", "services", "helper", "helpers", "misc"}
 
-// packageFindings names packages that have no comment saying their role, or a name that says nothing.
+// packageFindings names packages without a comment on their role, and packages whose name names no responsibility.
 func packageFindings(parsed []*source) []finding {
 	described := map[string]bool{}
 	var order []string
@@ -42,8 +42,8 @@ var skips = []string{"Skip", "Skipf", "SkipNow"}
 // virtualTime is the folder whose tests run in testing/synctest from end to end.
 const virtualTime = "test/sim/"
 
-// testFindings names tests that skip or sleep: a test that may skip is not known to have run, and one that sleeps waits
-// too short on a slow machine and too long on all others. In the simulator time is virtual: a sleep there is a signal.
+// testFindings names tests that skip or sleep: a test that may skip may never run, and a sleep is too short on a slow
+// machine and too long on all others. In the simulator time is virtual, so a sleep there is a signal.
 func testFindings(parsed []*source) []finding {
 	var found []finding
 	for _, s := range parsed {
@@ -79,8 +79,8 @@ func callFault(call *ast.CallExpr) string {
 	return ""
 }
 
-// discardFindings names places that throw a result away by `_ =` without a word of why on the same line or the one
-// above: an ignored error needs a reason that the next reader can check.
+// discardFindings names places that discard a result by `_ =` without a comment on the same line or the one above: an
+// ignored error needs a reason that a reader can check.
 func discardFindings(parsed []*source) []finding {
 	var found []finding
 	for _, s := range parsed {

@@ -2,6 +2,6 @@
 // wide lines are, what a script's header says, which words are used, that go.mod is tidy, and that outcomes, settings,
 // metrics, rooms and documentation name the same things.
 //
-// Every rule is a function from a tree of files to findings, so each is tested on a small wrong tree before it is
-// applied to the real one: a checker that finds nothing must be one that could have found something.
+// Every rule is a function from a tree of files to findings, so that a test can apply it to a small wrong tree first: a
+// rule without findings proves nothing unless it has been seen to find something.
 package tidy

@@ -10,7 +10,7 @@ import (
 
 const module = "flashsale"
 
-// direction says which of our packages a room may import, and why not more.
+// direction lists the packages of the module that a room may import, with the reason for the limit.
 type direction struct {
 	allowed []string
 	reason  string
@@ -22,10 +22,10 @@ const apart = "the rooms never import each other: each declares the small interf
 // directions names every room. A new room needs a line here, and with it a decision.
 var directions = map[string]direction{
 	"sale":     {nil, "the nouns are spoken by every room, so they can depend on none"},
-	"faults":   {nil, "the crash points stand in every room, so they can depend on none"},
-	"socket":   {nil, "how bytes go through a connection concerns whoever dials or listens, so it can depend on none"},
+	"faults":   {nil, "every room has crash points, so they can depend on none"},
+	"socket":   {nil, "every room that dials or listens may use it, so it can depend on none"},
 	"role":     {nil, "every room has background work, so the loop that runs it can depend on none"},
-	"settings": {[]string{"sale"}, "settings are values: whoever builds the parts hands them on"},
+	"settings": {[]string{"sale"}, "settings are values: the code that builds the parts hands them on"},
 	"ledger": {[]string{"sale", "faults"},
 		"what a batch does to stock and orders is decided without any store, so that every store and the simulator decide alike"},
 	"lease": {[]string{"sale", "faults", "role"},
@@ -33,7 +33,7 @@ var directions = map[string]direction{
 	"scripts": {[]string{"sale", "faults", "socket"},
 		"the scripts and their typed calls know the nouns; what a reply means for a purchase or a rebuild is decided above"},
 	"kafka": {[]string{"sale", "faults", "socket", "role"},
-		"options, login, topics and the producer are the same for every room that speaks to Kafka"},
+		"options, login, topics and the producer are the same for every room that uses Kafka"},
 	"gateway":  {[]string{"sale", "faults", "socket", "role"}, apart},
 	"reserve":  {[]string{"sale", "faults", "scripts", "role"}, apart},
 	"recovery": {[]string{"sale", "faults", "scripts", "lease", "role"}, apart},
@@ -46,18 +46,18 @@ var directions = map[string]direction{
 		"the client sees the operators' API from outside, as any other client does"},
 	"audit": {[]string{"sale"},
 		"the audit reads the stores by a second code path: it shares the nouns with the hot path and nothing else"},
-	"embedded": {[]string{"sale"}, "the engines of the dev command stand where foreign servers stand: nothing of ours is theirs"},
+	"embedded": {[]string{"sale"}, "the engines of the dev command replace foreign servers, which share no code with ours"},
 	"loadtest": {[]string{"sale", "socket"}, "the load test is a client: it sees the engine from outside, as a shop does"},
-	"app": {[]string{"sale", "settings", "role", "scripts", "kafka", "gateway", "reserve", "recovery", "settle", "events", "expiry",
-		"store", "admin", "embedded"},
-		"app assembles the processes and knows no command line and no load test: what a process is made of does not depend on " +
+	"app": {[]string{"sale", "settings", "role", "scripts", "kafka", "gateway", "reserve", "recovery", "settle", "events",
+		"expiry", "store", "admin", "embedded"},
+		"app assembles the processes without a command line or a load test: what a process is made of does not depend on " +
 			"how it is called"},
 	"cli": {[]string{"app", "sale", "settings", "kafka", "settle", "store", "adminclient", "audit", "embedded", "loadtest"},
 		"a command asks app for a process, or a room for one answer; the hot path's rooms are assembled by app alone"},
-	"cmd":    {[]string{"cli"}, "the table of commands says which there are, and nothing of what they do"},
+	"cmd":    {[]string{"cli"}, "the table lists the commands; package cli implements them"},
 	"deploy": {nil, "deploy holds files for other programs; its tests compare them with the settings"},
-	"test": {[]string{"sale", "scripts", "settings", "ledger", "faults", "lease", "role", "kafka", "gateway", "reserve", "recovery",
-		"settle", "events", "expiry", "admin"},
+	"test": {[]string{"sale", "scripts", "settings", "ledger", "faults", "lease", "role", "kafka", "gateway", "reserve",
+		"recovery", "settle", "events", "expiry", "admin"},
 		"the suites drive the built binary from outside, and the simulator the parts that decide; none needs the real " +
 			"stores' room"},
 }
@@ -65,13 +65,18 @@ var directions = map[string]direction{
 // scaffolds are the packages that every suite builds on, and what of ours their source files may import. The suites
 // themselves may import all of them.
 var scaffolds = map[string]direction{
-	"test/harness":        {nil, "the harness starts servers and processes: what runs in them is for its callers"},
-	"test/stack":          {[]string{"test/harness"}, "a deployment knows its processes and servers and no suite's questions"},
-	"test/memory":         {[]string{"sale", "ledger"}, "a database in memory decides by ledger, as every store does, and by nothing that tests it"},
-	"test/buyers":         {[]string{"sale", "test/stack"}, "the crowd is outside: it presses at listeners, as apps do, and judges nothing"},
+	"test/harness": {nil, "the harness starts servers and processes; its callers decide what runs in them"},
+	"test/stack": {[]string{"test/harness"},
+		"a deployment depends on its processes and servers, not on the suites that use it"},
+	"test/memory": {[]string{"sale", "ledger"},
+		"a database in memory decides by ledger, as every store does, and by nothing that tests it"},
+	"test/buyers": {[]string{"sale", "test/stack"},
+		"the crowd is a client: it sends requests as apps do, and judges nothing"},
 	"test/buyers/history": {nil, "the history is the language between crowd and judge, so it can depend on neither"},
-	"test/check":          {[]string{"sale", "test/buyers/history"}, "the judge sees evidence alone: whatever else it could reach could excuse a breach"},
-	"test/check/gather":   {[]string{"test/check"}, "evidence is read past the code under test, so none of that code may read it"},
+	"test/check": {[]string{"sale", "test/buyers/history"},
+		"the judge reads evidence alone: anything else that it read could excuse a breach"},
+	"test/check/gather": {[]string{"test/check"},
+		"evidence is read without the code under test"},
 }
 
 // scaffoldOf returns the scaffold that a source file belongs to, "" when it is a test or a part of a suite.
@@ -90,19 +95,19 @@ func scaffoldOf(s *source) (of string) {
 // Tests may use more: the harness, a deployment of real processes, the database in memory, the scripts, the settings list.
 var testsMay = []string{"sale", "scripts", "settings", "test/harness", "test/stack", "test/memory"}
 
-// testsOfMay says what the tests of one room may use besides.
+// testsOfMay lists what the tests of one room may import in addition.
 var testsOfMay = map[string]direction{
 	"admin": {[]string{"adminclient"}, "the operators' API is tested with the client that the commands use"},
 	"reserve": {[]string{"kafka", "recovery", "test/fakes"},
 		"the engine is tested with the producer that the processes use, on buckets that a rebuild has opened"},
 	"recovery": {[]string{"kafka", "reserve", "test/fakes"},
 		"what a rebuild, a relay or a release does shows in what the engine sells before and after"},
-	"kafka":  {[]string{"test/kafkabench"}, "a broker with the topics of one namespace is the same for all who speak with Kafka"},
+	"kafka":  {[]string{"test/kafkabench"}, "every room that uses Kafka tests on a broker with the topics of one namespace"},
 	"settle": {[]string{"test/kafkabench"}, "they read the topics that the room writes on the same bench as the tests of kafka"},
 	"events": {[]string{"test/kafkabench"}, "they read the topics that the room writes on the same bench as the tests of kafka"},
 }
 
-// owner says which rooms may import a library outside their tests, and why nobody else.
+// owner lists the rooms that may import a library outside their tests, and why no other room may.
 type owner struct {
 	library string
 	rooms   []string
@@ -128,7 +133,8 @@ var owners = []owner{
 		"embedded engines are for trying and developing, never part of a server"},
 	{"github.com/twmb/franz-go", []string{"embedded", "audit", "test"},
 		"the project's Kafka client is sarama; the audit reads with another one, because it shares nothing with the hot path"},
-	{"github.com/alecthomas/kong", []string{"cli", "cmd"}, "flags and exit codes concern the command line: a room is called by code"},
+	{"github.com/alecthomas/kong", []string{"cli", "cmd"},
+		"flags and exit codes concern the command line: a room is called by code"},
 	{"github.com/bwmarrin/snowflake", []string{"sale"},
 		"its epoch is a package variable: one package sets it, before any generator exists"},
 }

@@ -41,8 +41,8 @@ func fileFindings(tree fs.FS) ([]finding, error) {
 	return found, nil
 }
 
-// functionFindings names the functions that are too long, and says when the distribution over all functions outside
-// tests has drifted.
+// functionFindings names the functions that are too long, and reports when the distribution over all functions outside
+// tests exceeds its limits.
 func functionFindings(parsed []*source) []finding {
 	var found []finding
 	var lengths []int
@@ -81,7 +81,7 @@ func distributionFindings(lengths []int) []finding {
 	return found
 }
 
-// balanceFindings says so when there are fewer lines of tests than of source.
+// balanceFindings reports when there are fewer lines of tests than of source.
 func balanceFindings(parsed []*source) []finding {
 	var code, tests int
 	for _, s := range parsed {

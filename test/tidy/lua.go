@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// The header of a script is its contract: the comment lines at its beginning, up to the first line of code. Whoever calls
-// the script reads the header and nothing else.
+// The header of a script is its contract: the comment lines at its beginning, up to the first line of code. The author of a
+// call needs the header alone.
 var sections = []struct {
 	pattern *regexp.Regexp
 	what    string
@@ -72,7 +72,7 @@ func headerFaults(header string) []string {
 	var faults []string
 	first, _, _ := strings.Cut(header, "\n")
 	if len(strings.Trim(first, "- ")) < minPurpose {
-		faults = append(faults, "the first line does not say its purpose")
+		faults = append(faults, "the first line does not name its purpose")
 	}
 	for _, section := range sections {
 		if !section.pattern.MatchString(header) {

@@ -6,8 +6,8 @@ import (
 	"os/exec"
 )
 
-// moduleFindings says what `go mod tidy` would change in the module of a folder. It needs the modules in the cache of the
-// machine, else the module proxy.
+// moduleFindings reports what `go mod tidy` would change in the module of a folder. It needs the modules in the machine's
+// cache, else the module proxy.
 func moduleFindings(folder string) ([]finding, error) {
 	command := exec.Command("go", "mod", "tidy", "-diff")
 	command.Dir = folder

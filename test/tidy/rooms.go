@@ -20,7 +20,7 @@ func roomOf(name string) string {
 	return folder
 }
 
-// The table of rooms ends where the next line is no row.
+// The table of rooms ends at the first line that is not a row.
 var roomTable = regexp.MustCompile(`(?m)^\| room \|.*\n\|[ -|]+\n((?:\|.*\n)*)`)
 
 var quoted = regexp.MustCompile("`([^`]+)`")

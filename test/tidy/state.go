@@ -14,7 +14,7 @@ var mayKeepState = map[string]string{
 }
 
 // stateFindings names package variables that functions change: two gateways must fit in one test. Tables, errors and
-// compiled patterns are fine, because nobody writes to them after they were made.
+// compiled patterns are allowed, because no code writes to them after their initialization.
 func stateFindings(parsed []*source) []finding {
 	folders := map[string][]*source{}
 	for _, s := range parsed {
@@ -63,8 +63,8 @@ func eachVariable(s *source, visit func(*ast.ValueSpec)) {
 	}
 }
 
-// declaredStates finds variables whose type exists to be changed: locks, once, atomics. A sync.Pool keeps nothing that
-// can be told apart from a new value.
+// declaredStates finds variables whose type exists to be changed: locks, once, atomics. A sync.Pool is allowed: its values
+// are equal to new ones.
 func declaredStates(s *source) []finding {
 	var found []finding
 	eachVariable(s, func(spec *ast.ValueSpec) {

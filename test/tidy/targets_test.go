@@ -44,7 +44,7 @@ func TestTargets(t *testing.T) {
 	}
 }
 
-// TestContinuousIntegration: CI runs what everybody runs, and nothing weaker.
+// TestContinuousIntegration: CI runs the targets that developers run, and nothing weaker.
 func TestContinuousIntegration(t *testing.T) {
 	script := page(t, ".ci/run")
 	assert.Regexp(t, `(?m)^exec make test$`, script)

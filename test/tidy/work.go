@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// calls of the table of leases: whoever makes them decides by itself when a lease is owned.
+// calls of the table of leases: a room that makes them decides by itself when a lease is owned.
 var leaseCalls = []string{"AcquireLease", "ReleaseLease"}
 
 // ownLeases names the rooms and files that may call the table of leases, and why.
@@ -67,18 +67,19 @@ func isLiteralName(element ast.Expr) bool {
 // ownLoops names the rooms and files that may repeat work by a loop of their own, and why.
 var ownLoops = map[string]string{
 	"lease/tenure.go":      "renewals of one tenure: when they fail for too long the tenure ends, and its work logs that",
-	"admin/stats.go":       "an answer that goes on: its client ends it, and its failures are told to that client and not logged",
+	"admin/stats.go":       "a streamed answer: its client ends it, and failures go to that client and not to the log",
 	"adminclient/audit.go": "a command that waits for an answer: it shares the nouns with the API and no code",
 	"audit/audit.go":       "the second code path: it shares the nouns with the engine and nothing else",
 	"store/transaction.go": "attempts of one transaction: the store may not depend on how its users repeat their work",
-	"settle/consumer.go":   "commits of offsets: a rest follows each, and the next commit makes up for one that fails",
-	"settle/settler.go":    "sessions of the group: a rest follows only those that failed, and some errors end them all",
+	"settle/consumer.go":   "commits of offsets: a pause follows each, and the next commit replaces one that fails",
+	"settle/settler.go":    "sessions of the group: a pause follows only those that failed, and some errors end them all",
 	"cli/demo.go":          "a command that prints a line a second until its buyers are done: the engine has no part in it",
 	"cli/devsale.go":       "a command that waits a moment for the gateway: the engine has no part in it",
-	"loadtest/":            "a client that paces what it sends: it is not a part of the engine",
+	"loadtest/":            "a client that paces its requests: it is not a part of the engine",
 }
 
-// unconverted names what has a lease or a loop of its own still. A line leaves with the code that it excuses.
+// unconverted names rooms that still have a lease or a loop of their own. A line is removed together with the code that it
+// excuses.
 var unconverted = map[string]string{
 	"gateway/": "",
 }
@@ -96,7 +97,7 @@ func loopBreaches(s *source) (found []finding) {
 	return found
 }
 
-// loopVisitor knows whether it is inside a for statement of the function that it visits.
+// loopVisitor keeps whether it is inside a for statement of the function that it visits.
 type loopVisitor struct {
 	inside bool
 	report func(*ast.CallExpr, string)

@@ -1,13 +1,14 @@
-// Package history is what a crowd of buyers remembers: every operation with the moment before it was
-// sent and the moment after it was answered. The checkers read nothing else of what buyers, shops and operators did.
+// Package history records every operation of a crowd, with the moment before the question was sent and the moment after it
+// was answered. It is the checkers' only source for what buyers, shops and operators did.
 //
-// A history is also a file of JSON lines, two for an operation: `invoke` when it was sent; `ok`, `refused` or `perhaps`
-// when it ended. Perhaps means that the answer leaves open what happened: no answer, a cut connection, an answer that says so.
+// A history is also a file of JSON lines, two for an operation: `invoke` when it is sent; `ok`, `refused` or `perhaps` when
+// it ends. `perhaps` means that the outcome is unknown: there was no answer, the connection broke, or the answer reports an
+// unknown outcome.
 package history
 
 import "time"
 
-// Verb is what was asked.
+// Verb is the kind of a question.
 type Verb string
 
 // What buyers (Buy, Read, List, Cancel), the shop (Pay, ShopCancel) and operators (Pause, Resume) ask.
@@ -22,7 +23,7 @@ const (
 	Resume     Verb = "resume"
 )
 
-// End says how an operation ended.
+// End is how an operation ended.
 type End string
 
 // Open is an operation that has not ended yet.
@@ -43,7 +44,7 @@ type Seen struct {
 	CreatedMS int64  `json:"created_ms,omitempty"`
 }
 
-// Question is what was asked, known before it was sent.
+// Question holds the members of an operation that are known before it is sent.
 type Question struct {
 	Verb     Verb   `json:"verb"`
 	Sale     string `json:"sale"`
@@ -56,7 +57,7 @@ type Question struct {
 	Gateway  int    `json:"gateway"`
 }
 
-// Answer is what came back.
+// Answer holds the members of an operation that its answer sets.
 type Answer struct {
 	End       End    `json:"end"`
 	Status    int    `json:"status,omitempty"`    // HTTP; 0 when there was no answer
@@ -77,7 +78,7 @@ type Op struct {
 	Answer
 }
 
-// Order returns the order that a Buy was promised or told of, the zero Seen when it was not.
+// Order returns the order that the answer to a Buy shows or names, the zero Seen when there is none.
 func (o *Op) Order() Seen {
 	if o.End == OK && len(o.Orders) == 1 {
 		return o.Orders[0]
@@ -92,8 +93,8 @@ const (
 	Unreadable = "unreadable" // the answer has no JSON of the contract: perhaps
 )
 
-// Word returns what the answer says: the status of the one order that it shows, else its code. Everything without an answer
-// is "no answer".
+// Word returns the status of the one order that the answer shows, else the answer's code, and "no answer" for an operation
+// without an answer.
 func (o *Op) Word() string {
 	switch {
 	case o.Status == 0:
@@ -104,8 +105,8 @@ func (o *Op) Word() string {
 	return o.Code
 }
 
-// Definite reports whether the answer to a purchase is the last word about its key: an order, or a refusal for a reason that
-// stays. A press before the start is repeated.
+// Definite reports whether the answer to a purchase decides its key for good: an order, or a refusal for a reason that
+// stays. A purchase before the start of its sale is repeated.
 func (o *Op) Definite() bool {
 	return o.End == OK || o.End == Refused && o.Status == 409 && o.Code != "not_started"
 }

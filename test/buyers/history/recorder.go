@@ -92,7 +92,7 @@ func (r *Recorder) Any(is func(*Op) bool) bool {
 	return false
 }
 
-// Close ends the file; its error says whether the file is whole.
+// Close closes the file. After an error the file may be incomplete.
 func (r *Recorder) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -30,8 +30,8 @@ func Rows(ctx context.Context, db *sql.DB, saleID string) (all []check.Row, err 
 const sqlSale = "SELECT CAST(UNIX_TIMESTAMP(starts_at) * 1000 AS SIGNED), CAST(UNIX_TIMESTAMP(ends_at) * 1000 AS SIGNED), " +
 	"per_buyer_limit FROM sales WHERE sale_id = ?"
 
-// Sale returns the window and the limit of a sale as the database has them. What was loaded is for the caller to say, who
-// defined it.
+// Sale returns the window and the limit of a sale as the database has them. The caller, which defined the sale, adds what
+// was loaded.
 func Sale(ctx context.Context, db *sql.DB, saleID string) (s check.Sale, err error) {
 	err = each(ctx, db, sqlSale, func(found *sql.Rows) error { return found.Scan(&s.StartsMS, &s.EndsMS, &s.Limit) }, saleID)
 	if err != nil {
@@ -40,7 +40,7 @@ func Sale(ctx context.Context, db *sql.DB, saleID string) (s check.Sale, err err
 	return s, nil
 }
 
-// Waiting counts the rows that are on their way out of the database.
+// Waiting counts the rows of the tables outbox and events, by a name for each.
 func Waiting(ctx context.Context, db *sql.DB) (map[string]int64, error) {
 	waiting := map[string]int64{}
 	for _, table := range []string{"outbox", "events"} {

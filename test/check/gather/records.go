@@ -15,8 +15,8 @@ func Batch(record string) (check.Batch, bool) {
 	if len(head) != 10 || head[0] != "fs1" || head[1] != "batch" {
 		return check.Batch{}, false
 	}
-	b := check.Batch{Sale: head[2], SKU: head[3], Bucket: int(number(head[4])), Epoch: number(head[5]),
-		CreatedMS: number(head[8])}
+	b := check.Batch{Sale: head[2], SKU: head[3], Bucket: int(Number(head[4])), Epoch: Number(head[5]),
+		CreatedMS: Number(head[8])}
 	for _, line := range lines[1:] {
 		id, _, _ := strings.Cut(line, " ")
 		b.Orders = append(b.Orders, id)

@@ -18,7 +18,7 @@ type Redis interface {
 const sqlBuckets = "SELECT sku, bucket, loaded, settled, released, settled_epoch, given_epoch, state, epoch " +
 	"FROM stock WHERE sale_id = ? ORDER BY sku, bucket"
 
-// Buckets returns every bucket of a sale as the database and Redis know it.
+// Buckets returns every bucket of a sale with its counters in the database and in Redis.
 func Buckets(ctx context.Context, db *sql.DB, redis Redis, namespace, saleID string) (all []check.Bucket, err error) {
 	err = each(ctx, db, sqlBuckets, func(found *sql.Rows) error {
 		b := check.Bucket{Sale: saleID}
@@ -42,23 +42,23 @@ func Buckets(ctx context.Context, db *sql.DB, redis Redis, namespace, saleID str
 	return all, nil
 }
 
-// Key returns what the bucket's keys in Redis begin with.
+// Key returns the prefix of the bucket's keys in Redis.
 func Key(namespace string, b *check.Bucket) string {
 	return fmt.Sprintf("%s:{%s:%s:%d}:", namespace, b.Sale, b.SKU, b.Number)
 }
 
-// readBucket adds what Redis knows of a bucket.
+// readBucket adds a bucket's members from Redis.
 func readBucket(redis Redis, key string, b *check.Bucket) error {
 	meta, err := list(redis, "HMGET", key+"meta", "epoch", "loaded_state", "available", "taken", "returned")
 	if err != nil {
 		return err
 	}
 	if len(meta) != 5 {
-		return fmt.Errorf("redis says %v of %s", meta, key)
+		return fmt.Errorf("redis answers %v for %s", meta, key)
 	}
 	b.RedisState = meta[1]
-	b.RedisEpoch, b.Available = number(meta[0]), number(meta[2])
-	b.InFlight += number(meta[3]) - number(meta[4])
+	b.RedisEpoch, b.Available = Number(meta[0]), Number(meta[2])
+	b.InFlight += Number(meta[3]) - Number(meta[4])
 	entries, err := list(redis, "HGETALL", key+"buyers")
 	if err != nil {
 		return err
@@ -104,10 +104,11 @@ func list(redis Redis, args ...string) ([]string, error) {
 	return texts, nil
 }
 
-func number(text string) int64 {
+// Number reads a counter of Redis; an absent one counts as 0.
+func Number(text string) int64 {
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return 0 // absent: nothing of it
+		return 0
 	}
 	return n
 }

@@ -8,7 +8,7 @@ import (
 )
 
 func TestCommand(t *testing.T) {
-	for _, c := range []struct{ args, says, fails string }{
+	for _, c := range []struct{ args, prints, fails string }{
 		{"-only takeover -states 500", "5 setups", ""},
 		{"-shape single -faults rewind -hidden", "replication id hidden; rewind×1", ""},
 		{"-shape twin -faults transfer,cancel -one-server -steady", "2 setups", ""},
@@ -29,6 +29,6 @@ func TestCommand(t *testing.T) {
 		} else {
 			require.EqualError(t, err, c.fails)
 		}
-		require.Contains(t, out.String(), c.says, c.args)
+		require.Contains(t, out.String(), c.prints, c.args)
 	}
 }

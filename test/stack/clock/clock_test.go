@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// program says the time, once for every line that it reads, and how long it has been running.
+// program prints, for each line that it reads, the time and how long it has been running.
 const program = `package main
 
 import (
@@ -28,7 +28,7 @@ import (
 
 func main() {
 	begun := time.Now()
-	go func() { // timers tell the time too, from inside the runtime
+	go func() { // timers read the clock too, from inside the runtime
 		for range time.Tick(time.Millisecond) {
 		}
 	}()
@@ -68,7 +68,7 @@ func TestTheClockOfAProcessIsSet(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
 	lines := bufio.NewReader(out)
-	tell := func() (ahead time.Duration, running int64) {
+	read := func() (ahead time.Duration, running int64) {
 		_, err := io.WriteString(in, "\n")
 		require.NoError(t, err)
 		line, err := lines.ReadString('\n')
@@ -83,7 +83,7 @@ func TestTheClockOfAProcessIsSet(t *testing.T) {
 	for _, offset := range []time.Duration{0, time.Hour, -90*time.Minute - 500*time.Millisecond, 0} {
 		require.NoError(t, Set(file, offset))
 		require.Eventually(t, func() bool {
-			ahead, running := tell()
+			ahead, running := read()
 			assert.Less(t, running, int64(60_000), "the monotonic clock runs on")
 			return (ahead - offset).Abs() < time.Second
 		}, 10*time.Second, 10*time.Millisecond, offset)

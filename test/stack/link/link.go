@@ -1,4 +1,4 @@
-// Package link is a TCP proxy whose wire can be cut, frozen, slowed, or made deaf in one direction, and be led to another
+// Package link is a TCP proxy that a test can cut, freeze, slow down, make deaf in one direction, or lead to another
 // server, as a failover of a virtual address does. The fault suite puts one into every connection of the engine.
 package link
 
@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// Mode is what the wire does.
+// Mode is how a link treats bytes.
 type Mode string
 
-// Modes. Connections that are open when the mode changes stay open, except for a Cut.
+// The modes. A change of mode leaves open connections open, except Cut.
 const (
 	Good   Mode = "good"
 	Cut    Mode = "cut"    // connections end, new ones end at once
 	Frozen Mode = "frozen" // nothing arrives in either direction; connections stay open
-	Deaf   Mode = "deaf"   // questions arrive and answers do not
+	Deaf   Mode = "deaf"   // bytes to the target arrive, bytes from it do not
 	Slow   Mode = "slow"   // everything arrives late
 )
 
@@ -27,7 +27,7 @@ const (
 	dialWithin  = 2 * time.Second
 )
 
-// Link listens on an address of its own and carries what comes to the target.
+// Link listens on an address of its own and forwards its connections to the target.
 type Link struct {
 	listener net.Listener
 	mu       sync.Mutex
@@ -40,7 +40,7 @@ type Link struct {
 	done     sync.WaitGroup
 }
 
-// New listens on address, which may name port 0, and leads to target.
+// New listens on address, which may name port 0, and forwards to target.
 func New(address, target string) (*Link, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
@@ -51,10 +51,10 @@ func New(address, target string) (*Link, error) {
 	return l, nil
 }
 
-// Addr is where the link listens.
+// Addr returns the host:port at which the link listens.
 func (l *Link) Addr() string { return l.listener.Addr().String() }
 
-// Set changes what the wire does; delay is for Slow.
+// Set changes the mode; delay is the delay of Slow in each direction.
 func (l *Link) Set(mode Mode, delay time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -66,10 +66,10 @@ func (l *Link) Set(mode Mode, delay time.Duration) {
 	}
 }
 
-// Heal makes the wire good again.
+// Heal sets the mode Good.
 func (l *Link) Heal() { l.Set(Good, 0) }
 
-// Lead ends every connection and leads new ones to another server.
+// Lead closes every connection and forwards new ones to another server.
 func (l *Link) Lead(target string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -90,7 +90,7 @@ func (l *Link) Close() error {
 	return err
 }
 
-// drop ends every connection; the caller holds the lock.
+// drop closes every connection; the caller has locked the link.
 func (l *Link) drop() {
 	for conn := range l.conns {
 		_ = conn.Close() // it is being cut
@@ -108,7 +108,7 @@ func (l *Link) accept() {
 	}
 }
 
-// keep remembers a connection; false when the wire is cut.
+// keep registers a connection; false when the link is cut.
 func (l *Link) keep(conn net.Conn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -158,8 +158,8 @@ type chunk struct {
 	at    time.Time
 }
 
-// pump carries one direction: a reader that notes when bytes came, and a writer that gives them out when the wire lets
-// them. The end of one direction ends the connection.
+// pump carries one direction: a reader that stamps bytes with their arrival, and a writer that forwards them when the mode
+// lets them pass. The end of one direction ends the connection.
 func (l *Link) pump(from, to net.Conn, answers bool) {
 	wire := make(chan chunk, chunksAhead)
 	var writer sync.WaitGroup
@@ -172,7 +172,7 @@ func (l *Link) pump(from, to net.Conn, answers bool) {
 			}
 			_ = from.Close() // ends the reader below
 		}
-		_ = to.Close() // nothing more comes
+		_ = to.Close() // no more bytes follow
 	})
 	for {
 		buffer := make([]byte, chunkBytes)
@@ -188,7 +188,7 @@ func (l *Link) pump(from, to net.Conn, answers bool) {
 	writer.Wait()
 }
 
-// pass waits until bytes that came at a moment may go on; false when they never will.
+// pass waits until bytes that arrived at a moment may be forwarded; false when they never may.
 func (l *Link) pass(at time.Time, answers bool) bool {
 	for {
 		mode, delay, _, changed, closed := l.now()

@@ -1,4 +1,4 @@
-package protocol
+package model
 
 // givingBack decides in the database that orders give their units back: one order cancelled, or two expired together.
 func (x *expansion) givingBack() {
@@ -35,9 +35,9 @@ func (x *expansion) release(t *State, orders ...uint8) bool {
 	return x.outboxRow(t, k, add)
 }
 
-// carrying takes a courier one step further: read rows in their order, apply them in one call, strike them out.
-func (x *expansion) carrying(c int) {
-	at := &x.from.couriers[c]
+// applying takes an outbox applier one step further: read rows in their order, apply them in one call, delete them.
+func (x *expansion) applying(c int) {
+	at := &x.from.outboxAppliers[c]
 	switch at.doing {
 	case 0:
 		x.read(c)
@@ -46,18 +46,18 @@ func (x *expansion) carrying(c int) {
 		x.deliver(c)
 	case 2:
 		t := *x.from
-		if x.strike(&t, &t.couriers[c]) {
-			t.couriers[c] = courier{}
-			x.to(&t, true, "the courier strikes out what was applied", c, record{})
+		if x.strike(&t, &t.outboxAppliers[c]) {
+			t.outboxAppliers[c] = outboxApplier{}
+			x.to(&t, true, "the outbox applier deletes the rows that were applied", c, record{})
 		}
 	}
 	if t := *x.from; t.spend(Crash) {
-		t.couriers[c] = courier{}
-		x.to(&t, false, "the courier dies", c, record{})
+		t.outboxAppliers[c] = outboxApplier{}
+		x.to(&t, false, "the outbox applier dies", c, record{})
 	}
 }
 
-// read takes all open rows of a bucket. A second courier reads only where the lease of the first was lost.
+// read takes all open rows of a bucket. A second outbox applier reads only where the lease of the first was lost.
 func (x *expansion) read(c int) {
 	for k := range x.Buckets {
 		t := *x.from
@@ -69,24 +69,24 @@ func (x *expansion) read(c int) {
 		for int(n) < maxOutbox && rows[n].number != 0 {
 			n++
 		}
-		t.couriers[c] = courier{doing: 1, bucket: uint8(k), from: rows[0].number, upTo: rows[n-1].number,
+		t.outboxAppliers[c] = outboxApplier{doing: 1, bucket: uint8(k), from: rows[0].number, upTo: rows[n-1].number,
 			epoch: rows[n-1].epoch, rows: rows}
-		if c == 0 && !x.arrivable(&t, k) {
-			continue // it would come back with nothing done
+		if c == 0 && !x.applicable(&t, k) {
+			continue // Redis would refuse the rows
 		}
-		x.to(&t, c == 0, "the courier reads the outbox", c, record{})
+		x.to(&t, c == 0, "the outbox applier reads the outbox", c, record{})
 	}
 }
 
-// arrivable reports whether Redis would do anything with rows of the database's epoch.
-func (x *expansion) arrivable(t *State, k int) bool {
+// applicable reports whether Redis would apply rows of the database's epoch.
+func (x *expansion) applicable(t *State, k int) bool {
 	r := &t.redis[k]
-	return (r.script == 1 || !x.keeps(ScriptFence)) && r.loaded == open && r.epoch == t.couriers[0].epoch
+	return (r.script == 1 || !x.keeps(ScriptFence)) && r.loaded == open && r.epoch == t.outboxAppliers[0].epoch
 }
 
 func (x *expansion) deliver(c int) {
 	t := *x.from
-	at := &t.couriers[c]
+	at := &t.outboxAppliers[c]
 	r := &t.redis[at.bucket]
 	k, epoch := int(at.bucket), at.epoch
 	switch x.apply(&t, r, at) {
@@ -94,24 +94,24 @@ func (x *expansion) deliver(c int) {
 		at.doing, at.appliedNumber, at.appliedSeq = 2, r.outbox, r.outboxSeq
 		at.rows = [maxOutbox]outboxRow{}
 		if lost := t; lost.spend(Unknown) {
-			lost.couriers[c] = courier{}
-			x.to(&lost, false, "the courier's rows are applied, the answer is lost", c, record{})
+			lost.outboxAppliers[c] = outboxApplier{}
+			x.to(&lost, false, "the outbox applier's rows are applied, the answer is lost", c, record{})
 		}
-		x.to(&t, true, "the courier's rows are applied", c, record{})
+		x.to(&t, true, "the outbox applier's rows are applied", c, record{})
 	case lossProved:
-		*at = courier{}
+		*at = outboxApplier{}
 		if t.rows[k].epoch == epoch {
 			t.doubt(k)
 		}
-		x.to(&t, true, "the courier's rows prove a loss, the bucket is closed", c, record{})
+		x.to(&t, true, "the outbox applier's rows prove a loss, the bucket is closed", c, record{})
 	default:
-		*at = courier{}
-		x.to(&t, true, "the courier's rows are for another time", c, record{})
+		*at = outboxApplier{}
+		x.to(&t, true, "the outbox applier's rows are of another epoch", c, record{})
 	}
 }
 
 // strike removes the applied rows of that epoch and leaves the sequence of the write as a marker.
-func (x *expansion) strike(t *State, at *courier) bool {
+func (x *expansion) strike(t *State, at *outboxApplier) bool {
 	k := int(at.bucket)
 	row := &t.rows[k]
 	if row.epoch != at.epoch {

@@ -17,22 +17,22 @@ type row struct {
 	quantity               int
 }
 
-// books is what the database says about a sale.
-type books struct {
+// orderRows holds the order rows of a sale in the database.
+type orderRows struct {
 	rows    map[string]row   // by order id
 	byBuyer map[string][]row // "buyer/sku"
 	units   map[string]int   // by SKU, refused orders left out
 }
 
-func (s *stack) books(sale string) books {
+func (s *stack) orderRows(sale string) orderRows {
 	s.t.Helper()
 	rows, err := gather.Rows(s.t.Context(), s.DB(), sale)
 	require.NoError(s.t, err)
-	return booksOf(rows)
+	return orderRowsOf(rows)
 }
 
-func booksOf(rows []check.Row) books {
-	b := books{rows: map[string]row{}, byBuyer: map[string][]row{}, units: map[string]int{}}
+func orderRowsOf(rows []check.Row) orderRows {
+	b := orderRows{rows: map[string]row{}, byBuyer: map[string][]row{}, units: map[string]int{}}
 	for i := range rows {
 		r := row{rows[i].Order, rows[i].SKU, rows[i].Buyer, rows[i].Status, rows[i].Quantity}
 		b.rows[r.id] = r
@@ -45,9 +45,9 @@ func booksOf(rows []check.Row) books {
 	return b
 }
 
-// check waits until nothing is in flight and has the sale judged: nothing was lost in it, so no order may be refused, and
-// every buyer who once did not know asks for the list of their orders.
-func (c *crowd) check(limit int, stock map[string]int) books {
+// check waits until nothing is in flight and lets package check judge the sale. Nothing was lost in it, so no order may be
+// refused. Every buyer who once got no definite answer first asks for the list of their orders.
+func (c *crowd) check(limit int, stock map[string]int) orderRows {
 	t := c.s.t
 	t.Helper()
 	c.s.audit(c.sale)
@@ -61,10 +61,10 @@ func (c *crowd) check(limit int, stock map[string]int) books {
 	}
 	e.Sales[c.sale], e.Ops, e.RestUS = of, c.Out.Ops(), rest
 	c.s.judge(e, c.codes())
-	return booksOf(e.Rows)
+	return orderRowsOf(e.Rows)
 }
 
-// evidence reads what the database and a single Redis say about a sale that is at rest.
+// evidence reads the database and a single Redis for a sale that is at rest.
 func (s *stack) evidence(saleID string) *check.Evidence {
 	s.t.Helper()
 	of, err := gather.Sale(s.t.Context(), s.DB(), saleID)
