@@ -23,7 +23,7 @@ func (rulesGet) Run(inv *invocation) error {
 
 type rulesPut struct {
 	File string `short:"f" required:"" help:"The rules as YAML or JSON, - for stdin."`
-	Yes  bool   `help:"Do it also where the set refuses a whole route or takes off every rule."`
+	Yes  bool   `help:"Do it also where the set refuses a whole route or removes every rule."`
 }
 
 // Run replaces the rules. What is a mistake more often than meant has to be confirmed.

@@ -69,7 +69,7 @@ func ruleCommands(s *stack) {
 	assert.Contains(s.t, bad.Stderr, "buyer.per_second")
 	some := s.commandWith("flow: [{resource: purchase, qps: 5000}]\n", "rules", "put", "-f", "-")
 	require.Zero(s.t, some.Code, some.Stderr)
-	for set, says := range map[string]string{"{}": "takes off every rule", "flow: [{resource: purchase, qps: 0}]": "refuses every request of purchase"} {
+	for set, says := range map[string]string{"{}": "removes every rule", "flow: [{resource: purchase, qps: 0}]": "refuses every request of purchase"} {
 		unmeant := s.commandWith(set, "rules", "put", "-f", "-")
 		assert.Equal(s.t, 80, unmeant.Code)
 		assert.Contains(s.t, unmeant.Stderr, says)
