@@ -19,8 +19,8 @@ ARGS     ?=
 # a dozen processes of their own, or use every core. The rest runs two packages at a time, because each may start its
 # servers.
 SUITE  := ./test/e2e/...
-FAULTS := ./test/sim ./test/model ./test/bugs ./test/crash ./test/chaos
-REST    = $$(go list ./... | grep -vE '/test/(e2e|sim|model|bugs|crash|chaos)$$')
+FAULTS := ./test/sim ./test/model ./test/bugs ./test/chaos
+REST    = $$(go list ./... | grep -vE '/test/(e2e|sim|model|bugs|chaos)$$')
 
 # How much of a fault suite its target does, and where its chances come from.
 N    ?= 1000
@@ -64,7 +64,7 @@ chaos: ## N faults in real processes, drawn from SEED, and every promise checked
 	go test -count=1 -timeout 0 -v -run '^TestFaults$$' ./test/chaos -args -faults $(N) -kills 0 -long -seed $(SEED) $(ARGS)
 
 crash: ## real processes die at every named point, the first and the third time
-	go test -count=1 -timeout 0 -v -run '^TestKilledAtEveryPoint$$' ./test/crash -args -crash.budget 0 -crash.seed $(SEED) $(ARGS)
+	go test -count=1 -timeout 0 -v -run '^TestKilledAtEveryPoint$$' ./test/chaos -args -crash.budget 0 -crash.seed $(SEED) $(ARGS)
 
 sim: ## N sales in virtual time with faults between any two steps, seeds from SEED (ARGS=-sim.trace tells one)
 	go test -count=1 -timeout 0 -v -run '^TestSales$$' ./test/sim -args -sim.n $(N) -sim.seed $(SEED) $(ARGS)

@@ -28,7 +28,7 @@ type Sales interface {
 // Preloads is what the database keeps of a sale's stock and buyers, and the leases.
 type Preloads interface {
 	LoadStock(ctx context.Context, id string, partitions int32) ([]sale.BucketRow, error)
-	Books(ctx context.Context, id string) ([]sale.BucketBooks, error)
+	SaleCounters(ctx context.Context, id string) ([]sale.BucketCounters, error)
 	EachListed(ctx context.Context, id string, each func(buyer string) error) error
 	lease.Leases
 }

@@ -43,7 +43,7 @@ func newBench(t *testing.T, adjust ...func(*Options)) *bench {
 	options := Options{
 		AdminToken: adminToken, ShopToken: shopToken, Version: "1.2.3", Partitions: 8,
 		LeaseWait: 5 * time.Second, AuditWait: 50 * time.Millisecond, StatsEvery: 5 * time.Millisecond,
-		Now:    func() time.Time { return time.Date(2026, 11, 11, 10, 0, 0, 123e6, time.UTC) },
+		Now:    func() time.Time { return tenOClock },
 		Logger: slog.New(slog.NewJSONHandler(io.Discard, nil)),
 	}
 	for _, change := range adjust {
@@ -254,7 +254,7 @@ func TestEmptyTokensLetNobodyIn(t *testing.T) {
 func TestHeadAnswersAsGetWithoutBody(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale, "preload")
-	b.store.set(func() { b.store.orders[77] = sale.Order{OrderID: 77} })
+	b.store.SeedOrder(sale.Order{OrderID: 77})
 	for _, route := range b.api.routes() {
 		if route.method != http.MethodGet {
 			continue

@@ -17,7 +17,7 @@ type position struct {
 
 // bookKeeper is the database's side of a reading, readings Redis's.
 type bookKeeper interface {
-	Books(ctx context.Context, id string) ([]sale.BucketBooks, error)
+	SaleCounters(ctx context.Context, id string) ([]sale.BucketCounters, error)
 }
 
 type readings interface {
@@ -26,7 +26,7 @@ type readings interface {
 
 // readPositions reads the database first and Redis second: the package comment says why the order matters.
 func readPositions(ctx context.Context, keeper bookKeeper, redis readings, saleID string) ([]position, error) {
-	books, err := keeper.Books(ctx, saleID)
+	books, err := keeper.SaleCounters(ctx, saleID)
 	if err != nil {
 		return nil, fmt.Errorf("read the books of sale %s: %w", saleID, err)
 	}
@@ -57,13 +57,13 @@ func readPositions(ctx context.Context, keeper bookKeeper, redis readings, saleI
 
 // booksAfter reads the database once more, where Redis holds units that the first books have not given: they were given
 // between the two readings, or by nobody.
-func booksAfter(ctx context.Context, keeper bookKeeper, saleID string, books []sale.BucketBooks, seen []sale.Reading) (map[sale.Bucket]*sale.BucketBooks, error) {
-	later := map[sale.Bucket]*sale.BucketBooks{}
+func booksAfter(ctx context.Context, keeper bookKeeper, saleID string, books []sale.BucketCounters, seen []sale.Reading) (map[sale.Bucket]*sale.BucketCounters, error) {
+	later := map[sale.Bucket]*sale.BucketCounters{}
 	for i := range books {
 		if surplus(&books[i], &seen[i]) == 0 {
 			continue
 		}
-		again, err := keeper.Books(ctx, saleID)
+		again, err := keeper.SaleCounters(ctx, saleID)
 		for j := range again {
 			later[again[j].Bucket] = &again[j]
 		}
@@ -73,7 +73,7 @@ func booksAfter(ctx context.Context, keeper bookKeeper, saleID string, books []s
 }
 
 // surplus is the units that the outbox has brought to Redis and that the books do not know of yet.
-func surplus(books *sale.BucketBooks, seen *sale.Reading) int64 {
+func surplus(books *sale.BucketCounters, seen *sale.Reading) int64 {
 	if seen.Epoch != books.Epoch || books.Epoch == 0 {
 		return 0
 	}
@@ -83,7 +83,7 @@ func surplus(books *sale.BucketBooks, seen *sale.Reading) int64 {
 // positionOf joins both sides. A bucket of epoch 0 was never loaded: its units are nowhere yet. Where the epochs differ,
 // Redis's counters say nothing about these books and are left out. later are books that were read after Redis, nil when
 // nothing asked for them.
-func positionOf(books *sale.BucketBooks, seen *sale.Reading, later *sale.BucketBooks) position {
+func positionOf(books *sale.BucketCounters, seen *sale.Reading, later *sale.BucketCounters) position {
 	p := position{BucketRow: books.BucketRow}
 	if books.Epoch == 0 {
 		p.Coherent = true
@@ -104,7 +104,7 @@ func positionOf(books *sale.BucketBooks, seen *sale.Reading, later *sale.BucketB
 // the first books still count them where they were before. They are for sale, or taken again and then in flight. A
 // surplus that the later books do not explain stays, and the equation shows it. Where the epoch has changed meanwhile
 // nobody can tell.
-func (p *position) takeBack(units int64, books, later *sale.BucketBooks) {
+func (p *position) takeBack(units int64, books, later *sale.BucketCounters) {
 	if units == 0 || later == nil {
 		return
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
+	"flashsale/test/memory"
 )
 
 // sell moves units of the sale's first bucket: taken by Redis, of which settled ones are rows.
@@ -17,12 +18,8 @@ func (b *bench) sell(bucket sale.Bucket, taken, settled, released int64) {
 		r.Taken, r.Available = r.Taken+taken, r.Available-taken+released
 		b.stock.readings[bucket] = r
 	})
-	b.store.set(func() {
-		for i := range b.store.books[bucket.Sale] {
-			if row := &b.store.books[bucket.Sale][i]; row.Bucket == bucket {
-				row.Settled, row.SettledEpoch, row.Released = row.Settled+settled, row.SettledEpoch+settled, row.Released+released
-			}
-		}
+	b.store.changeRow(bucket, func(row *sale.BucketCounters) {
+		row.Settled, row.SettledEpoch, row.Released = row.Settled+settled, row.SettledEpoch+settled, row.Released+released
 	})
 }
 
@@ -71,7 +68,7 @@ func TestStatsShowWhatIsNotConserved(t *testing.T) {
 func TestStatsTellWhyTheEnginePaused(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale, "preload", "open")
-	b.store.set(func() { s := b.store.sales["s"]; s.Reason = "clock"; b.store.sales["s"] = s })
+	b.store.changeSale("s", func(s *memory.Sale) { s.Reason = "clock" })
 	require.Equal(t, "clock", b.ask("GET", "/admin/v1/sales/s/stats", "").is(200)["reason"])
 }
 
@@ -133,21 +130,21 @@ func TestAuditStatesTheEquation(t *testing.T) {
 
 // TestAuditCatchesSeededFaults: the checker is checked. Each fault is one that a broken engine would make.
 func TestAuditCatchesSeededFaults(t *testing.T) {
-	change := func(b *bench, reading func(*sale.Reading), row func(*sale.BucketBooks)) {
+	change := func(b *bench, reading func(*sale.Reading), row func(*sale.BucketCounters)) {
 		b.stock.set(func() { r := b.stock.readings[phone]; reading(&r); b.stock.readings[phone] = r })
-		b.store.set(func() { row(&b.store.books["s"][0]) })
+		b.store.changeRow(phone, row)
 	}
-	noReading, noRow := func(*sale.Reading) {}, func(*sale.BucketBooks) {}
+	noReading, noRow := func(*sale.Reading) {}, func(*sale.BucketCounters) {}
 	for name, fault := range map[string]func(*bench){
 		"a unit vanished from Redis":    func(b *bench) { change(b, func(r *sale.Reading) { r.Available-- }, noRow) },
 		"a unit came from nowhere":      func(b *bench) { change(b, func(r *sale.Reading) { r.Available++ }, noRow) },
 		"an order was lost after Redis": func(b *bench) { change(b, func(r *sale.Reading) { r.Taken-- }, noRow) },
-		"an order was settled twice":    func(b *bench) { change(b, noReading, func(r *sale.BucketBooks) { r.Settled++ }) },
-		"a unit was released by nobody": func(b *bench) { change(b, noReading, func(r *sale.BucketBooks) { r.Released++ }) },
+		"an order was settled twice":    func(b *bench) { change(b, noReading, func(r *sale.BucketCounters) { r.Settled++ }) },
+		"a unit was released by nobody": func(b *bench) { change(b, noReading, func(r *sale.BucketCounters) { r.Released++ }) },
 		"more settled than taken": func(b *bench) {
-			change(b, noReading, func(r *sale.BucketBooks) { r.SettledEpoch += 5; r.Settled += 5 })
+			change(b, noReading, func(r *sale.BucketCounters) { r.SettledEpoch += 5; r.Settled += 5 })
 		},
-		"stock raised in the books alone":  func(b *bench) { change(b, noReading, func(r *sale.BucketBooks) { r.Loaded++ }) },
+		"stock raised in the books alone":  func(b *bench) { change(b, noReading, func(r *sale.BucketCounters) { r.Loaded++ }) },
 		"two faults hide in the sum of in": func(b *bench) { change(b, func(r *sale.Reading) { r.Available -= 20; r.Taken += 20 }, noRow) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -164,7 +161,7 @@ func TestAuditCatchesSeededFaults(t *testing.T) {
 func TestAuditSaysWhenItCouldNotRead(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale, "preload", "open")
-	b.store.set(func() { b.store.books["s"][0].State = sale.BucketLoading; b.store.books["s"][0].Epoch = 2 })
+	b.store.changeRow(phone, func(r *sale.BucketCounters) { r.State, r.Epoch = sale.BucketLoading, 2 })
 	detail := b.ask("GET", "/admin/v1/sales/s/audit", "").problem(503, "unavailable")["detail"]
 	require.Contains(t, detail, "s:phone:0")
 	stats := b.ask("GET", "/admin/v1/sales/s/stats", "").is(200)["items"].([]any)[0].(map[string]any)
@@ -177,7 +174,7 @@ func TestAuditSaysWhenItCouldNotRead(t *testing.T) {
 func TestAuditWaitsForARebuild(t *testing.T) {
 	b := newBench(t, func(o *Options) { o.AuditWait = 5 * time.Second })
 	b.bring("s", phoneSale, "preload", "open")
-	b.store.set(func() { b.store.books["s"][0].State = sale.BucketClosed })
+	b.store.changeRow(phone, func(r *sale.BucketCounters) { r.State = sale.BucketClosed })
 	answer := make(chan *reply, 1)
 	go func() { answer <- b.ask("GET", "/admin/v1/sales/s/audit", "") }()
 	b.stock.openBucket(sale.BucketRow{Bucket: phone})

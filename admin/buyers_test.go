@@ -45,7 +45,7 @@ func TestBuyersOfAMillionAreStreamed(t *testing.T) {
 	stream := &buyerStream{count: 1_000_000} // 29 MB, more than any other body may have
 	got := b.askStream("PUT", "/admin/v1/sales/s/buyers", stream).is(200)
 	require.EqualValues(t, 1_000_000, got["buyers"])
-	require.EqualValues(t, 1_000_000, b.store.sales["s"].ListSize)
+	require.EqualValues(t, 1_000_000, b.store.sale("s").ListSize)
 }
 
 func TestBuyersWithABadLineChangeNothing(t *testing.T) {
@@ -57,8 +57,8 @@ func TestBuyersWithABadLineChangeNothing(t *testing.T) {
 		r.field(fmt.Sprintf("line %d", badLine))
 		require.EqualValues(t, badLine, r.problem(400, "malformed")["line"])
 	}
-	require.Equal(t, []string{"u:1"}, b.store.lists["s"])
-	require.EqualValues(t, 1, b.store.sales["s"].ListVersion)
+	require.Equal(t, []string{"u:1"}, b.store.sale("s").Listed)
+	require.EqualValues(t, 1, b.store.sale("s").ListVersion)
 }
 
 func TestBuyersLines(t *testing.T) {
@@ -104,8 +104,8 @@ func TestBuyersOfAnEmptyListChangeNothing(t *testing.T) {
 	b.ask("PUT", "/admin/v1/sales/s/buyers", "u:1\n").is(200)
 	problem := b.ask("PUT", "/admin/v1/sales/s/buyers", "").problem(400, "malformed")
 	require.Contains(t, problem["detail"], "the body has no buyers")
-	require.Equal(t, []string{"u:1"}, b.store.lists["s"])
-	require.EqualValues(t, 1, b.store.sales["s"].ListVersion)
+	require.Equal(t, []string{"u:1"}, b.store.sale("s").Listed)
+	require.EqualValues(t, 1, b.store.sale("s").ListVersion)
 }
 
 func TestBuyersOnlyOfListedSalesBeforeOpen(t *testing.T) {
@@ -120,7 +120,7 @@ func TestBuyersOnlyOfListedSalesBeforeOpen(t *testing.T) {
 		big := &buyerStream{count: 500_000} // the answer reaches a client that is still sending
 		require.Equal(t, state, b.askStream("PUT", "/admin/v1/sales/s/buyers", big).problem(409, "wrong_state")["state"])
 	}
-	require.Equal(t, []string{"a"}, b.store.lists["s"])
+	require.Equal(t, []string{"a"}, b.store.sale("s").Listed)
 }
 
 func TestBuyersOfAClientThatBreaksOff(t *testing.T) {
@@ -137,7 +137,7 @@ func TestBuyersOfAClientThatBreaksOff(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(answer), "HTTP/1.1 400 Bad Request")
 	require.Contains(t, string(answer), `"code":"malformed"`)
-	require.EqualValues(t, 0, b.store.sales["s"].ListVersion)
+	require.EqualValues(t, 0, b.store.sale("s").ListVersion)
 }
 
 func TestBuyersOfASilentClientEnd(t *testing.T) {
@@ -148,7 +148,7 @@ func TestBuyersOfASilentClientEnd(t *testing.T) {
 	go func() { _, _ = feed.Write([]byte("a\nb\n")) }() // and then nothing more; the server hangs up
 	response := b.askStream("PUT", "/admin/v1/sales/s/buyers", pipe)
 	response.problem(400, "malformed")
-	require.EqualValues(t, 0, b.store.sales["s"].ListVersion)
+	require.EqualValues(t, 0, b.store.sale("s").ListVersion)
 }
 
 func TestBuyerLinesTellReadersFaultsApart(t *testing.T) {

@@ -70,7 +70,7 @@ func TestClientReadsAndWritesRules(t *testing.T) {
 func TestClientTurnsProblemsIntoErrors(t *testing.T) {
 	b := newBench(t)
 	c, ctx := b.client(), t.Context()
-	b.store.orders[7] = sale.Order{OrderID: 7}
+	b.store.SeedOrder(sale.Order{OrderID: 7})
 	_, err := c.Order(ctx, 7)
 	require.NoError(t, err)
 	var refusal *adminclient.Refusal
@@ -131,9 +131,9 @@ func TestAuditPrintsALineForEachSKU(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, strings.Join([]string{
 		"   sale    sku  loaded  available  in_flight  settled  released  difference  holds",
+		"  other  phone      10         10          0        0         0           0    yes",
 		"      s  phone      10          8          1        1         0           0    yes",
-		"      s   case       7          7          0        0         0           0    yes",
-		"  other  phone      10         10          0        0         0           0    yes", "",
+		"      s   case       7          7          0        0         0           0    yes", "",
 	}, "\n"), printed)
 	printed, err = b.audit(adminclient.AuditRequest{Sale: "other", JSON: true})
 	require.NoError(t, err)

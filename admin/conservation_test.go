@@ -19,7 +19,7 @@ import (
 // readings.
 type unitWorld struct {
 	t       *rapid.T
-	books   [2]sale.BucketBooks
+	books   [2]sale.BucketCounters
 	seen    [2]sale.Reading
 	queued  [2]int64 // taken by orders, not settled
 	transit [2]int64 // taken by transfers, not settled
@@ -32,7 +32,7 @@ func newUnitWorld(t *rapid.T) *unitWorld {
 	for i := range w.books {
 		loaded := rapid.Int64Range(0, 50).Draw(t, "loaded")
 		sold := rapid.Int64Range(0, loaded).Draw(t, "sold in earlier epochs")
-		w.books[i] = sale.BucketBooks{
+		w.books[i] = sale.BucketCounters{
 			BucketRow: sale.BucketRow{Bucket: sale.Bucket{Sale: "s", SKU: "phone", Number: i}, Epoch: 3, State: sale.BucketOpen},
 			Loaded:    loaded, Settled: sold + 2, Released: 2,
 		}
@@ -80,7 +80,7 @@ func (w *unitWorld) steps() {
 }
 
 // Books is one statement: it reads all rows at one moment.
-func (w *unitWorld) Books(context.Context, string) ([]sale.BucketBooks, error) {
+func (w *unitWorld) SaleCounters(context.Context, string) ([]sale.BucketCounters, error) {
 	defer w.steps()
 	return slices.Clone(w.books[:]), nil
 }
@@ -140,7 +140,7 @@ func TestEveryUnitThatIsLostShows(t *testing.T) {
 
 // TestReleaseThatIsAppliedTwiceShows: Redis holds more than the books have ever given, and reading again explains nothing.
 func TestReleaseThatIsAppliedTwiceShows(t *testing.T) {
-	books := sale.BucketBooks{BucketRow: sale.BucketRow{Epoch: 3, State: sale.BucketOpen}, Loaded: 10, Settled: 3, SettledEpoch: 3, Released: 1, GivenEpoch: 1}
+	books := sale.BucketCounters{BucketRow: sale.BucketRow{Epoch: 3, State: sale.BucketOpen}, Loaded: 10, Settled: 3, SettledEpoch: 3, Released: 1, GivenEpoch: 1}
 	seen := sale.Reading{Epoch: 3, Available: 9, Taken: 3, Returned: 2}
 	require.EqualValues(t, 1, surplus(&books, &seen))
 	p := positionOf(&books, &seen, &books)
@@ -161,7 +161,7 @@ func TestReleaseThatIsAppliedTwiceShows(t *testing.T) {
 // TestReturnedUnitsThatWereTakenAgain: there is nothing left for sale to leave them out of, so they are left out of what
 // is in flight.
 func TestReturnedUnitsThatWereTakenAgain(t *testing.T) {
-	books := sale.BucketBooks{BucketRow: sale.BucketRow{Epoch: 3, State: sale.BucketOpen}, Loaded: 4, Settled: 4, SettledEpoch: 4}
+	books := sale.BucketCounters{BucketRow: sale.BucketRow{Epoch: 3, State: sale.BucketOpen}, Loaded: 4, Settled: 4, SettledEpoch: 4}
 	later := books
 	later.Released, later.GivenEpoch = 3, 3
 	p := positionOf(&books, &sale.Reading{Epoch: 3, Available: 1, Taken: 6, Returned: 3}, &later)
@@ -169,15 +169,15 @@ func TestReturnedUnitsThatWereTakenAgain(t *testing.T) {
 }
 
 func TestBooksThatCannotBeReadAgainAreAnError(t *testing.T) {
-	away := &onceBooks{books: []sale.BucketBooks{{BucketRow: sale.BucketRow{Epoch: 1, State: sale.BucketOpen}}}}
+	away := &onceBooks{books: []sale.BucketCounters{{BucketRow: sale.BucketRow{Epoch: 1, State: sale.BucketOpen}}}}
 	_, err := readPositions(t.Context(), away, oneReading{Epoch: 1, Returned: 1}, "s")
 	require.ErrorIs(t, err, errAway)
 }
 
 // onceBooks answers once.
-type onceBooks struct{ books []sale.BucketBooks }
+type onceBooks struct{ books []sale.BucketCounters }
 
-func (o *onceBooks) Books(context.Context, string) ([]sale.BucketBooks, error) {
+func (o *onceBooks) SaleCounters(context.Context, string) ([]sale.BucketCounters, error) {
 	if o.books == nil {
 		return nil, errAway
 	}
@@ -190,25 +190,6 @@ type oneReading sale.Reading
 
 func (o oneReading) Readings(context.Context, []sale.Bucket) ([]sale.Reading, error) {
 	return []sale.Reading{sale.Reading(o)}, nil
-}
-
-// PauseSale does what the database does.
-func (f *fakeStore) PauseSale(_ context.Context, id, reason string) error {
-	leave, err := f.enter()
-	if err != nil {
-		return err
-	}
-	defer leave()
-	s := f.sales[id]
-	switch s.State {
-	case sale.StatePaused:
-		return nil
-	case sale.StateOpen:
-		s.State, s.Reason = sale.StatePaused, reason
-		f.sales[id] = s
-		return nil
-	}
-	return &sale.StateError{State: s.State, Detail: "only an open sale is paused"}
 }
 
 // watchBench is gauges over an open sale, with a clock that the test moves.
@@ -227,10 +208,7 @@ func (b *bench) lose(units int64) {
 	b.stock.set(func() { r := b.stock.readings[phone]; r.Available -= units; b.stock.readings[phone] = r })
 }
 
-func (b *bench) sale() (s sale.Sale) {
-	b.store.set(func() { s = b.store.sales["s"] })
-	return s
-}
+func (b *bench) sale() sale.Sale { return b.store.sale("s").Sale }
 
 func TestTheEnginePausesASaleWhoseBooksStayOff(t *testing.T) {
 	b, g, now := watchBench(t)
@@ -282,7 +260,7 @@ func TestTimeThatNobodyWatchedDoesNotCount(t *testing.T) {
 	for name, interrupt := range map[string]func(*bench, *Gauges, bool){
 		"rebuild": func(b *bench, _ *Gauges, on bool) {
 			state := map[bool]sale.BucketState{true: sale.BucketLoading, false: sale.BucketOpen}[on]
-			b.store.set(func() { b.store.books["s"][0].State = state })
+			b.store.changeRow(phone, func(r *sale.BucketCounters) { r.State = state })
 		},
 		"store away":           func(b *bench, _ *Gauges, on bool) { b.stock.set(func() { b.stock.away = on }) },
 		"lease in other hands": func(_ *bench, g *Gauges, on bool) { g.own(!on) },

@@ -108,7 +108,7 @@ func TestPutSaleNamesTheMemberAtFault(t *testing.T) {
 			require.Contains(t, string(r.Body), `"detail":"`+fault.field+": ")
 		})
 	}
-	require.Empty(t, b.store.sales, "a refused body changes nothing")
+	require.Empty(t, b.store.Snapshot().Sales, "a refused body changes nothing")
 }
 
 func TestPutSaleRefusesWhatIsNoJSONObject(t *testing.T) {
@@ -119,7 +119,7 @@ func TestPutSaleRefusesWhatIsNoJSONObject(t *testing.T) {
 	} {
 		b.ask("PUT", "/admin/v1/sales/s", body).problem(400, "malformed")
 	}
-	require.Empty(t, b.store.sales)
+	require.Empty(t, b.store.Snapshot().Sales)
 }
 
 func TestPutSaleBoundsTheItems(t *testing.T) {
@@ -157,7 +157,7 @@ func TestPutSaleBelongsToItsPath(t *testing.T) {
 	for _, id := range []string{"A", "-a", "_a", "a.b", "a%2Fb", "%7B%7D", "a%00", strings.Repeat("a", 65), "%C3%A9"} {
 		b.ask("PUT", "/admin/v1/sales/"+id, phoneSale).problem(404, "sale_not_found")
 	}
-	require.Empty(t, b.store.sales)
+	require.Empty(t, b.store.Snapshot().Sales)
 	b.ask("PUT", "/admin/v1/sales/"+strings.Repeat("a", 64), phoneSale).is(201)
 }
 

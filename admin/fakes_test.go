@@ -3,34 +3,26 @@ package admin
 import (
 	"context"
 	"errors"
-	"io"
-	"slices"
 	"sync"
 	"time"
 
 	"flashsale/lease"
 	"flashsale/sale"
+	"flashsale/test/memory"
 )
 
 var errAway = errors.New("the store is away")
 
-// fakeStore is the database of these tests: every sale, list, rule and lease in memory, with the store's own refusals.
+// tenOClock is when these tests take place, also by the clock of the database.
+var tenOClock = time.Date(2026, 11, 11, 10, 0, 0, 123e6, time.UTC)
+
+// fakeStore is the database in memory. It notes who works under which lease.
 type fakeStore struct {
-	gateways map[string]int64 // holder → version that it sells by
-	onBehind func()           // before the gateways are read
+	*memory.Database
 
-	mu     sync.Mutex
-	sales  map[string]sale.Sale
-	lists  map[string][]string
-	books  map[string][]sale.BucketBooks
-	orders map[sale.OrderID]sale.Order
-
-	remembered map[sale.OrderID]string // payments of orders that are on their way
-	rules      sale.Rules
-	leases     map[string]string // name → holder
-	version    int64
-	away       bool // every call fails
-
+	mu        sync.Mutex
+	away      bool     // every call fails
+	onBehind  func()   // before the gateways are read
 	acquired  []string // names of the leases taken, in order
 	unheld    []string // changes that were made without the sale's lease
 	renewals  int
@@ -39,19 +31,25 @@ type fakeStore struct {
 }
 
 func newFakeStore() *fakeStore {
-	return &fakeStore{
-		sales: map[string]sale.Sale{}, lists: map[string][]string{}, books: map[string][]sale.BucketBooks{},
-		orders: map[sale.OrderID]sale.Order{}, remembered: map[sale.OrderID]string{}, leases: map[string]string{}, rules: sale.Rules{Version: 1, Grief: sale.DefaultGrief()},
-	}
+	f := &fakeStore{}
+	f.Database = memory.New(memory.Options{
+		Now: func() time.Time { return tenOClock }, Hooks: memory.Hooks{Before: f.before},
+	})
+	f.Change(func(t *memory.Tables) { t.Rules = sale.Rules{Version: 1, Grief: sale.DefaultGrief()} })
+	return f
 }
 
-func (f *fakeStore) enter() (func(), error) {
+func (f *fakeStore) before(_ context.Context, method string) error {
 	f.mu.Lock()
-	if f.away {
-		f.mu.Unlock()
-		return nil, errAway
+	away, onBehind := f.away, f.onBehind
+	f.mu.Unlock()
+	if away {
+		return errAway
 	}
-	return f.mu.Unlock, nil
+	if method == "GatewaysBehind" && onBehind != nil {
+		onBehind()
+	}
+	return nil
 }
 
 func (f *fakeStore) set(change func()) {
@@ -60,253 +58,73 @@ func (f *fakeStore) set(change func()) {
 	change()
 }
 
-func (f *fakeStore) CatalogueVersion(context.Context) (int64, error) {
-	leave, err := f.enter()
-	if err != nil {
-		return 0, err
+// sale returns a sale with its list, an empty one when there is none.
+func (f *fakeStore) sale(id string) memory.Sale {
+	if found := f.Snapshot().Sales[id]; found != nil {
+		return *found
 	}
-	defer leave()
-	return f.version, nil
+	return memory.Sale{}
 }
 
-func (f *fakeStore) GatewaysBehind(_ context.Context, version int64, _ time.Duration) (behind []string, err error) {
-	leave, err := f.enter()
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
-	if f.onBehind != nil {
-		f.onBehind()
-	}
-	for holder, has := range f.gateways {
-		if has < version {
-			behind = append(behind, holder)
+// changeSale changes a sale as no call of the API does.
+func (f *fakeStore) changeSale(id string, change func(*memory.Sale)) {
+	f.Change(func(t *memory.Tables) { change(t.Sales[id]) })
+}
+
+// changeRow changes the row of a bucket.
+func (f *fakeStore) changeRow(bucket sale.Bucket, change func(*sale.BucketCounters)) {
+	f.Change(func(t *memory.Tables) { change(&t.Stock[bucket].BucketCounters) })
+}
+
+// gateways sets by which version each gateway sells.
+func (f *fakeStore) gateways(versions map[string]int64) {
+	f.Change(func(t *memory.Tables) {
+		t.Gateways = map[string]memory.Gateway{}
+		for holder, version := range versions {
+			t.Gateways[holder] = memory.Gateway{Version: version, Seen: tenOClock}
 		}
-	}
-	return behind, nil
+	})
 }
 
-func (f *fakeStore) PutSale(_ context.Context, s sale.Sale) (sale.Sale, bool, error) {
-	leave, err := f.enter()
-	if err != nil {
-		return s, false, err
-	}
-	defer leave()
-	old, there := f.sales[s.ID]
-	if there {
+func (f *fakeStore) version() int64 { return f.Snapshot().Version }
+
+// giveLease gives a lease to another process for as long as the test lasts.
+func (f *fakeStore) giveLease(name, holder string) {
+	f.SeedLease(name, memory.Lease{Holder: holder, Until: tenOClock.Add(time.Hour)})
+}
+
+func (f *fakeStore) PutSale(ctx context.Context, s sale.Sale) (sale.Sale, bool, error) {
+	if f.sale(s.ID).ID != "" {
 		f.checkLease(s.ID, "put")
-		if old.State != sale.StateDraft && (s.Currency != old.Currency || len(s.Items) != len(old.Items)) {
-			return s, false, &sale.StateError{State: old.State, Detail: "only stock, times and the name may change"}
-		}
-		s.State, s.ListVersion, s.ListSize = old.State, old.ListVersion, old.ListSize
 	}
-	f.version++
-	s.Version = f.version
-	f.sales[s.ID] = s
-	return s, !there, nil
+	return f.Database.PutSale(ctx, s)
 }
 
 func (f *fakeStore) checkLease(id, what string) {
-	if f.leases[string(lease.Sale(id))] == "" {
-		f.unheld = append(f.unheld, what)
+	if f.Snapshot().Leases[string(lease.Sale(id))].Holder == "" {
+		f.set(func() { f.unheld = append(f.unheld, what) })
 	}
 }
 
-func (f *fakeStore) Sale(_ context.Context, id string) (sale.Sale, error) {
-	leave, err := f.enter()
-	if err != nil {
-		return sale.Sale{}, err
-	}
-	defer leave()
-	s, there := f.sales[id]
-	if !there {
-		return s, sale.ErrNotFound
-	}
-	return s, nil
-}
-
-func (f *fakeStore) Sales(context.Context) ([]sale.Sale, error) {
-	leave, err := f.enter()
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
-	var all []sale.Sale
-	for _, s := range f.sales {
-		all = append(all, s)
-	}
-	slices.SortFunc(all, func(a, b sale.Sale) int { return int(a.Version - b.Version) })
-	return all, nil
-}
-
-func (f *fakeStore) SetState(_ context.Context, id string, to sale.State, from ...sale.State) (sale.Sale, error) {
-	leave, err := f.enter()
-	if err != nil {
-		return sale.Sale{}, err
-	}
-	defer leave()
-	s, there := f.sales[id]
-	switch {
-	case !there:
-		return s, sale.ErrNotFound
-	case s.State == to:
-		return s, nil
-	case !slices.Contains(from, s.State):
-		return s, &sale.StateError{State: s.State, Detail: "wrong move"}
-	}
-	f.version++
-	s.State, s.Version = to, f.version
-	f.sales[id] = s
-	return s, nil
-}
-
-func (f *fakeStore) ReplaceBuyers(_ context.Context, id string, next func() (string, error)) (int64, error) {
-	distinct := map[string]bool{}
-	for {
-		buyer, err := next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return 0, errors.Join(errors.New("replace buyers"), err)
-		}
-		distinct[buyer] = true
-	}
-	leave, err := f.enter()
-	if err != nil {
-		return 0, err
-	}
-	defer leave()
-	s := f.sales[id]
-	f.version++
-	s.ListVersion, s.ListSize, s.Version = s.ListVersion+1, int64(len(distinct)), f.version
-	f.sales[id], f.lists[id] = s, nil
-	for buyer := range distinct {
-		f.lists[id] = append(f.lists[id], buyer)
-	}
-	return s.ListSize, nil
-}
-
-// LoadStock writes the rows that are missing and closes those whose stock was raised.
-func (f *fakeStore) LoadStock(_ context.Context, id string, partitions int32) ([]sale.BucketRow, error) {
-	leave, err := f.enter()
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
+func (f *fakeStore) LoadStock(ctx context.Context, id string, partitions int32) ([]sale.BucketRow, error) {
 	f.checkLease(id, "load")
-	f.partition = partitions
-	s := f.sales[id]
-	rows := map[sale.Bucket]sale.BucketBooks{}
-	for _, row := range f.books[id] {
-		rows[row.Bucket] = row
-	}
-	var all []sale.BucketBooks
-	var closed []sale.BucketRow
-	for _, b := range bucketsOf(&s) {
-		row, there := rows[b]
-		item, _ := s.Item(b.SKU)
-		want := sale.BucketStock(item.Stock, b.Number, item.Buckets)
-		if !there || row.Loaded < want {
-			row.Bucket, row.State, row.Loaded = b, sale.BucketClosed, want
-		}
-		all = append(all, row)
-		if row.State != sale.BucketOpen {
-			closed = append(closed, row.BucketRow)
-		}
-	}
-	f.books[id] = all
-	return closed, nil
+	f.set(func() { f.partition = partitions })
+	return f.Database.LoadStock(ctx, id, partitions)
 }
 
-func (f *fakeStore) Books(_ context.Context, id string) ([]sale.BucketBooks, error) {
-	leave, err := f.enter()
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
-	return slices.Clone(f.books[id]), nil
-}
-
-func (f *fakeStore) EachListed(_ context.Context, id string, each func(string) error) error {
-	leave, err := f.enter()
-	if err != nil {
-		return err
-	}
-	list := slices.Clone(f.lists[id])
-	leave()
-	for _, buyer := range list {
-		if err := each(buyer); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (f *fakeStore) AcquireLease(_ context.Context, name, holder string, _ time.Duration) (bool, error) {
-	leave, err := f.enter()
-	if err != nil {
-		return false, err
-	}
-	defer leave()
-	switch present := f.leases[name]; {
-	case present == holder:
+func (f *fakeStore) AcquireLease(ctx context.Context, name, holder string, ttl time.Duration) (bool, error) {
+	renews := f.Snapshot().Leases[name].Holder == holder
+	taken, err := f.Database.AcquireLease(ctx, name, holder, ttl)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case renews:
 		f.renewals++
-		return !f.stolen, nil
-	case present != "":
-		return false, nil
+		return taken && !f.stolen, err
+	case taken:
+		f.acquired = append(f.acquired, name)
 	}
-	f.leases[name] = holder
-	f.acquired = append(f.acquired, name)
-	return true, nil
-}
-
-func (f *fakeStore) ReleaseLease(_ context.Context, name, holder string) error {
-	leave, err := f.enter()
-	if err != nil {
-		return err
-	}
-	defer leave()
-	if f.leases[name] == holder {
-		delete(f.leases, name)
-	}
-	return nil
-}
-
-func (f *fakeStore) Rules(context.Context) (sale.Rules, error) {
-	leave, err := f.enter()
-	if err != nil {
-		return sale.Rules{}, err
-	}
-	defer leave()
-	return f.rules, nil
-}
-
-func (f *fakeStore) PutRules(_ context.Context, rules sale.Rules, expect *int64) (sale.Rules, error) {
-	leave, err := f.enter()
-	if err != nil {
-		return rules, err
-	}
-	defer leave()
-	if expect != nil && *expect != f.rules.Version {
-		return rules, &sale.VersionError{Present: f.rules.Version}
-	}
-	rules.Version = f.rules.Version + 1
-	f.rules = rules
-	return rules, nil
-}
-
-func (f *fakeStore) Order(_ context.Context, id sale.OrderID) (sale.Order, error) {
-	leave, err := f.enter()
-	if err != nil {
-		return sale.Order{}, err
-	}
-	defer leave()
-	order, there := f.orders[id]
-	if !there {
-		return order, sale.ErrNotFound
-	}
-	return order, nil
+	return taken, err
 }
 
 // fakeStock is Redis and its rebuild: readings, windows and lists in memory.
@@ -370,15 +188,12 @@ func (f *fakeStock) Rebuild(ctx context.Context, rows []sale.BucketRow, progress
 
 // openBucket is steps (e) to (h) of a rebuild.
 func (f *fakeStock) openBucket(row sale.BucketRow) {
-	f.store.set(func() {
-		for i := range f.store.books[row.Sale] {
-			if b := &f.store.books[row.Sale][i]; b.Bucket == row.Bucket {
-				b.Epoch, b.State, b.SettledEpoch = b.Epoch+1, sale.BucketOpen, 0
-				reading := sale.Reading{Epoch: b.Epoch, Available: b.Loaded - b.Settled + b.Released}
-				f.set(func() { f.readings[row.Bucket] = reading })
-			}
-		}
+	var load sale.Load
+	f.store.Change(func(t *memory.Tables) {
+		load = t.Stock[row.Bucket].Begin()
+		t.Stock[row.Bucket].State = sale.BucketOpen
 	})
+	f.set(func() { f.readings[row.Bucket] = sale.Reading{Epoch: load.Epoch, Available: load.Available} })
 }
 
 func (f *fakeStock) LoadList(_ context.Context, id string, version, size int64, each func(func(string) error) error) error {

@@ -13,21 +13,19 @@ func TestMovesAnswerWhenEveryGatewayHasThem(t *testing.T) {
 	b.bring("s", phoneSale)
 	for _, move := range []string{"preload", "open", "pause", "resume", "close"} {
 		reads := 0
+		slow := b.store.version()
+		b.store.gateways(map[string]int64{"one": slow, "two": slow})
 		b.store.set(func() {
-			b.store.gateways = map[string]int64{"one": b.store.version, "two": b.store.version}
-			b.store.onBehind = func() { // the fake's lock is held; one gateway is slower than the other
-				reads++
-				b.store.gateways["one"] = b.store.version
-				if reads == 3 {
-					b.store.gateways["two"] = b.store.version
+			b.store.onBehind = func() { // one gateway is slower than the other
+				if reads++; reads == 3 {
+					slow = b.store.version()
 				}
+				b.store.gateways(map[string]int64{"one": b.store.version(), "two": slow})
 			}
 		})
 		b.ask("POST", "/admin/v1/sales/s/"+move, "").is(200)
-		b.store.set(func() {
-			require.Equal(t, b.store.version, b.store.gateways["two"], move)
-			require.Equal(t, 3, reads, move)
-		})
+		require.Equal(t, b.store.version(), b.store.Snapshot().Gateways["two"].Version, move)
+		require.Equal(t, 3, reads, move)
 	}
 }
 
@@ -35,7 +33,7 @@ func TestMovesAnswerWhenEveryGatewayHasThem(t *testing.T) {
 func TestMovesDoNotWaitLongForAGateway(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale, "preload")
-	b.store.set(func() { b.store.gateways = map[string]int64{"stalled": 0} })
+	b.store.gateways(map[string]int64{"stalled": 0})
 	began := time.Now()
 	b.ask("POST", "/admin/v1/sales/s/open", "").is(200)
 	require.GreaterOrEqual(t, time.Since(began), gatewaysWait)
@@ -46,9 +44,9 @@ func TestMovesDoNotWaitLongForAGateway(t *testing.T) {
 func TestMoveIsAnsweredWithoutWordOfTheGateways(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale, "preload")
+	b.store.gateways(map[string]int64{"one": 0})
 	b.store.set(func() {
-		b.store.gateways = map[string]int64{"one": 0}
-		b.store.onBehind = func() { b.store.away = true }
+		b.store.onBehind = func() { b.store.set(func() { b.store.away = true }) }
 	})
 	b.ask("POST", "/admin/v1/sales/s/open", "").is(200)
 }

@@ -20,7 +20,7 @@ import (
 // GaugeBooks is what the gauges read in the database, and the lease that makes one process show them.
 type GaugeBooks interface {
 	Sales(ctx context.Context) ([]sale.Sale, error)
-	Books(ctx context.Context, id string) ([]sale.BucketBooks, error)
+	SaleCounters(ctx context.Context, id string) ([]sale.BucketCounters, error)
 	lease.Leases
 }
 

@@ -131,12 +131,12 @@ func TestGaugesKeepTheLastNumbersThroughARebuild(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale, "preload", "open")
 	g := gaugeBench(t, b)
-	b.store.set(func() { b.store.books["s"][0].State = sale.BucketLoading })
+	b.store.changeRow(phone, func(r *sale.BucketCounters) { r.State = sale.BucketLoading })
 	roundOf(t, g)
 	require.Equal(t, 2, testutil.CollectAndCount(g), "epoch and journal only: there were no numbers yet")
-	b.store.set(func() { b.store.books["s"][0].State = sale.BucketOpen })
+	b.store.changeRow(phone, func(r *sale.BucketCounters) { r.State = sale.BucketOpen })
 	roundOf(t, g)
-	b.store.set(func() { b.store.books["s"][0].State, b.store.books["s"][0].Epoch = sale.BucketLoading, 2 })
+	b.store.changeRow(phone, func(r *sale.BucketCounters) { r.State, r.Epoch = sale.BucketLoading, 2 })
 	roundOf(t, g)
 	require.Equal(t, 8, testutil.CollectAndCount(g))
 	require.NoError(t, testutil.CollectAndCompare(g, strings.NewReader(`
@@ -174,7 +174,7 @@ func TestGaugesRunUntilTheirContextEnds(t *testing.T) {
 	cancel()
 	<-done
 	require.Zero(t, testutil.CollectAndCount(g))
-	require.NotContains(t, b.store.leases, string(lease.Gauges))
+	require.NotContains(t, b.store.Snapshot().Leases, string(lease.Gauges))
 }
 
 // The more buckets a round reads, the longer the rest after it; the lease is renewed meanwhile.

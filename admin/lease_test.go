@@ -36,7 +36,7 @@ func TestStepsOfOneProcessExcludeEachOther(t *testing.T) {
 			require.NoError(t, <-done)
 		}
 		require.Len(t, b.store.acquired, cap(done))
-		require.Empty(t, b.store.leases)
+		require.Empty(t, b.store.Snapshot().Leases)
 	})
 }
 
@@ -56,7 +56,7 @@ func TestLeaseIsRenewedWhileAStepRuns(t *testing.T) {
 			return ctx.Err()
 		}))
 		require.Greater(t, b.store.renewals, int(time.Minute/lease.TTL))
-		require.Empty(t, b.store.leases)
+		require.Empty(t, b.store.Snapshot().Leases)
 	})
 }
 
@@ -85,7 +85,7 @@ func TestLeaseThatIsLostEndsTheStep(t *testing.T) {
 func TestAStepWaitsForTheLease(t *testing.T) {
 	b := newBench(t)
 	synctest.Test(t, func(t *testing.T) {
-		b.store.leases["sale/s"] = "another process"
+		b.store.giveLease("sale/s", "another process")
 		done := make(chan error, 1)
 		go func() {
 			done <- b.api.underLease(t.Context(), "s", func(context.Context) error { return nil })
@@ -98,7 +98,7 @@ func TestAStepWaitsForTheLease(t *testing.T) {
 
 func TestAStepStopsWaiting(t *testing.T) {
 	b := newBench(t)
-	b.store.leases["sale/s"] = "another process"
+	b.store.giveLease("sale/s", "another process")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	step := func(context.Context) error { t.Error("the step must not run"); return nil }
@@ -112,7 +112,7 @@ func TestLeaseIsReleasedAfterAnError(t *testing.T) {
 	b := newBench(t)
 	failure := errors.New("step failed")
 	require.ErrorIs(t, b.api.underLease(t.Context(), "s", func(context.Context) error { return failure }), failure)
-	require.Empty(t, b.store.leases)
+	require.Empty(t, b.store.Snapshot().Leases)
 
 	b.store.away = true
 	require.ErrorIs(t, b.api.underLease(t.Context(), "s", nil), errAway)

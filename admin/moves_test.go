@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
+	"flashsale/test/memory"
 )
 
 var phone = sale.Bucket{Sale: "s", SKU: "phone"}
@@ -27,10 +28,10 @@ func TestMovesFollowTheStates(t *testing.T) {
 		require.Equal(t, step.state, b.ask("GET", "/admin/v1/sales/s", "").is(200)["state"])
 		window := b.stock.windows[phone]
 		require.Equal(t, sale.State(step.state), window.State, "Redis knows the state when the answer is out")
-		require.Equal(t, b.store.sales["s"].Version, window.Version)
+		require.Equal(t, b.store.sale("s").Version, window.Version)
 	}
 	require.Empty(t, b.store.unheld)
-	require.Empty(t, b.store.leases, "every lease was given back")
+	require.Empty(t, b.store.Snapshot().Leases, "every lease was given back")
 }
 
 func TestWrongMovesAreRefused(t *testing.T) {
@@ -45,14 +46,14 @@ func TestWrongMovesAreRefused(t *testing.T) {
 		for _, move := range []string{"preload", "open", "pause", "resume", "close"} {
 			b := newBench(t)
 			b.bring("s", phoneSale, "preload")
-			b.store.set(func() { s := b.store.sales["s"]; s.State = state; b.store.sales["s"] = s })
+			b.store.changeSale("s", func(s *memory.Sale) { s.State = state })
 			r := b.ask("POST", "/admin/v1/sales/s/"+move, "")
 			if slices.Contains(allowed, move) {
 				r.is(200)
 				continue
 			}
 			require.Equal(t, string(state), r.problem(409, "wrong_state")["state"], move)
-			require.Equal(t, state, b.store.sales["s"].State)
+			require.Equal(t, state, b.store.sale("s").State)
 			require.Len(t, b.store.acquired, 1, "a wrong move waits for nothing")
 		}
 	}
@@ -71,7 +72,7 @@ func TestWrongMovesNameTheNextStep(t *testing.T) {
 	} {
 		b := newBench(t)
 		b.bring("s", phoneSale, "preload")
-		b.store.set(func() { s := b.store.sales["s"]; s.State = c.state; b.store.sales["s"] = s })
+		b.store.changeSale("s", func(s *memory.Sale) { s.State = c.state })
 		problem := b.ask("POST", "/admin/v1/sales/s/"+c.move, "").problem(409, "wrong_state")
 		require.Contains(t, problem["detail"], c.says, "%s of %s", c.move, c.state)
 	}
@@ -117,7 +118,7 @@ func TestPauseSaysSoWhenRedisIsAwayAndFinishesLater(t *testing.T) {
 	b.bring("s", phoneSale, "preload", "open")
 	b.stock.set(func() { b.stock.away = true })
 	b.ask("POST", "/admin/v1/sales/s/pause", "").problem(503, "unavailable")
-	require.Equal(t, sale.StatePaused, b.store.sales["s"].State, "the database is ahead, never behind")
+	require.Equal(t, sale.StatePaused, b.store.sale("s").State, "the database is ahead, never behind")
 	require.Equal(t, sale.StateOpen, b.stock.windows[phone].State)
 	b.stock.set(func() { b.stock.away = false })
 	b.ask("POST", "/admin/v1/sales/s/pause", "").is(200)
@@ -144,7 +145,7 @@ func TestListedSaleWithoutAListIsNotOpened(t *testing.T) {
 	require.Equal(t, "preloaded", problem["state"])
 	require.Contains(t, problem["detail"], "sale buyers first")
 	require.Equal(t, sale.StatePreloaded, b.stock.windows[phone].State)
-	s := b.store.sales["s"]
+	s := b.store.sale("s")
 	require.EqualValues(t, 1, s.ListVersion, "version 0 would be a sale that is open to all")
 	require.Zero(t, s.ListSize)
 	require.EqualValues(t, 1, b.stock.versions["s"])
@@ -154,11 +155,7 @@ func TestListedSaleWithoutAListIsNotOpened(t *testing.T) {
 	b.ask("PUT", "/admin/v1/sales/s/buyers", "b\n").is(200)
 	b.ask("POST", "/admin/v1/sales/s/open", "").is(200)
 	require.Equal(t, []string{"b"}, b.stock.lists["s"])
-	b.store.set(func() { // opened by an earlier version
-		s := b.store.sales["s"]
-		s.ListSize, b.store.lists["s"] = 0, nil
-		b.store.sales["s"] = s
-	})
+	b.store.changeSale("s", func(s *memory.Sale) { s.ListSize, s.Listed = 0, nil }) // opened by an earlier version
 	require.Equal(t, "open", b.ask("POST", "/admin/v1/sales/s/open", "").is(200)["state"], "a repeated move answers the same")
 }
 
@@ -194,9 +191,9 @@ func TestPreloadLoadsNoStockWithoutItsList(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", listedSale)
 	b.ask("PUT", "/admin/v1/sales/s/buyers", "a\n").is(200)
-	b.store.set(func() { b.store.lists["s"] = nil }) // the database gives another list than it counted
+	b.store.changeSale("s", func(s *memory.Sale) { s.Listed = nil }) // the database gives another list than it counted
 	b.ask("POST", "/admin/v1/sales/s/preload", "").problem(503, "unavailable")
-	require.Equal(t, sale.StateDraft, b.store.sales["s"].State)
+	require.Equal(t, sale.StateDraft, b.store.sale("s").State)
 	require.Empty(t, b.stock.readings, "no stock for a sale whose buyers are not known")
 	b.ask("PUT", "/admin/v1/sales/s/buyers", "a\n").is(200)
 	b.ask("POST", "/admin/v1/sales/s/preload", "").is(200)

@@ -109,10 +109,8 @@ func TestAnswersFitTheDocument(t *testing.T) {
 	b.bring("s", bucketedSale, "preload", "open")
 	b.sell(phone, 2, 1, 1)
 	at := sale.TimeMillis(1_794_391_200_123)
-	b.store.set(func() {
-		b.store.orders[7] = sale.Order{OrderID: 7, Status: sale.StatusPaid, Sale: "s", SKU: "phone", Quantity: 1,
-			Currency: "CNY", CreatedAt: at, UpdatedAt: at, PayBy: &at, BuyerID: "u", PaymentID: "p"}
-	})
+	b.store.SeedOrder(sale.Order{OrderID: 7, Status: sale.StatusPaid, Sale: "s", SKU: "phone", Quantity: 1,
+		Currency: "CNY", CreatedAt: at, UpdatedAt: at, PayBy: &at, BuyerID: "u", PaymentID: "p"})
 	b.order(9, sale.StatusConfirmed)
 	b.order(10, sale.StatusQueued)
 	b.order(11, sale.StatusConfirmed)

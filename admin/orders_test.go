@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"sync"
@@ -12,71 +11,15 @@ import (
 	"flashsale/sale"
 )
 
-// CancelOrder does what the database does with a row.
-func (f *fakeStore) CancelOrder(_ context.Context, id sale.OrderID, reason sale.OrderReason, buyer string) (sale.Order, error) {
-	leave, err := f.enter()
-	if err != nil {
-		return sale.Order{}, err
-	}
-	defer leave()
-	order, there := f.orders[id]
-	switch {
-	case !there, buyer != "" && buyer != order.BuyerID:
-		return order, fmt.Errorf("cancel order %s: %w", id, sale.ErrNotFound)
-	case order.Status == sale.StatusCancelled:
-		return order, nil
-	case order.Status != sale.StatusConfirmed:
-		return order, fmt.Errorf("cancel order %s: %w", id, &sale.StatusError{Status: order.Status})
-	}
-	order.Status, order.Reason = sale.StatusCancelled, reason
-	f.orders[id] = order
-	return order, nil
-}
-
-// PayOrder does what the database does with a row.
-func (f *fakeStore) PayOrder(_ context.Context, id sale.OrderID, paymentID string) (sale.Order, error) {
-	leave, err := f.enter()
-	if err != nil {
-		return sale.Order{}, err
-	}
-	defer leave()
-	order, there := f.orders[id]
-	switch {
-	case !there:
-		return order, fmt.Errorf("pay order %s: %w", id, sale.ErrNotFound)
-	case order.Status == sale.StatusPaid && order.PaymentID == paymentID:
-		return order, nil
-	case order.Status == sale.StatusPaid:
-		return order, fmt.Errorf("pay order %s: %w", id, &sale.PaidError{PaymentID: order.PaymentID})
-	case order.Status != sale.StatusConfirmed:
-		return order, fmt.Errorf("pay order %s: %w", id, &sale.StatusError{Status: order.Status})
-	}
-	order.Status, order.PaymentID = sale.StatusPaid, paymentID
-	f.orders[id] = order
-	return order, nil
-}
-
-// RememberPayment keeps the first payment of an order.
-func (f *fakeStore) RememberPayment(_ context.Context, id sale.OrderID, paymentID string) (bool, error) {
-	leave, err := f.enter()
-	if err != nil {
-		return false, err
-	}
-	defer leave()
-	if f.remembered[id] == "" {
-		f.remembered[id] = paymentID
-	}
-	return f.remembered[id] == paymentID, nil
-}
-
 // order puts an order of the buyer u:1 into the database.
 func (b *bench) order(id sale.OrderID, status sale.OrderStatus) {
 	at := sale.TimeMillis(1_794_391_200_123)
-	b.store.set(func() {
-		b.store.orders[id] = sale.Order{
-			OrderID: id, Status: status, Sale: "s", SKU: "phone", Quantity: 1, UnitPriceCents: 5, Currency: "CNY",
-			CreatedAt: at, UpdatedAt: at, BuyerID: "u:1",
-		}
+	if b.store.Snapshot().Stock[phone] == nil {
+		b.store.SeedStock(sale.BucketCounters{BucketRow: sale.BucketRow{Bucket: phone}, Loaded: 10, Settled: 10})
+	}
+	b.store.SeedOrder(sale.Order{
+		OrderID: id, Status: status, Sale: "s", SKU: "phone", Quantity: 1, UnitPriceCents: 5, Currency: "CNY",
+		CreatedAt: at, UpdatedAt: at, BuyerID: "u:1",
 	})
 }
 
@@ -93,11 +36,9 @@ func (b *bench) cancel(id string) *reply {
 func TestOrderShowsWhatOperatorsMayRead(t *testing.T) {
 	b := newBench(t)
 	at := sale.TimeMillis(1_794_391_200_123)
-	b.store.set(func() {
-		b.store.orders[7301] = sale.Order{
-			OrderID: 7301, Status: sale.StatusConfirmed, Sale: "s", SKU: "phone", Quantity: 1, UnitPriceCents: 5,
-			Currency: "CNY", CreatedAt: at, UpdatedAt: at, BuyerID: "u:1", PaymentID: "",
-		}
+	b.store.SeedOrder(sale.Order{
+		OrderID: 7301, Status: sale.StatusConfirmed, Sale: "s", SKU: "phone", Quantity: 1, UnitPriceCents: 5,
+		Currency: "CNY", CreatedAt: at, UpdatedAt: at, BuyerID: "u:1", PaymentID: "",
 	})
 	for _, token := range []string{adminToken, shopToken} {
 		got := b.ask("GET", "/admin/v1/orders/7301", "", "Authorization", "Bearer "+token).is(200)
@@ -154,7 +95,7 @@ func TestOrdersThatHaveEndedAreNotMoved(t *testing.T) {
 		if status != sale.StatusCancelled {
 			require.EqualValues(t, status, b.cancel("7301").problem(409, "wrong_status")["order_status"])
 		}
-		require.EqualValues(t, status, b.store.orders[7301].Status)
+		require.EqualValues(t, status, b.store.Snapshot().Orders[7301].Status)
 	}
 }
 
@@ -176,7 +117,7 @@ func TestUnknownOrdersAreNeitherPaidNorCancelled(t *testing.T) {
 		b.pay(id, "pay:1").problem(404, "order_not_found")
 		b.cancel(id).problem(404, "order_not_found")
 	}
-	require.Equal(t, sale.StatusConfirmed, b.store.orders[7301].Status)
+	require.Equal(t, sale.StatusConfirmed, b.store.Snapshot().Orders[7301].Status)
 }
 
 func TestBadPaymentsAreNamed(t *testing.T) {
@@ -196,7 +137,7 @@ func TestBadPaymentsAreNamed(t *testing.T) {
 	for _, body := range []string{"", "{", "[]", `"pay:1"`, `{"payment_id":"a"}{}`} {
 		b.ask("PUT", "/admin/v1/orders/7301/payment", body).problem(400, "malformed")
 	}
-	require.Equal(t, sale.StatusConfirmed, b.store.orders[7301].Status)
+	require.Equal(t, sale.StatusConfirmed, b.store.Snapshot().Orders[7301].Status)
 	b.pay("7301", strings.Repeat("p", 64)).is(200)
 }
 
@@ -211,7 +152,7 @@ func TestOnePaymentWins(t *testing.T) {
 		group.Go(func() { answers[i] = b.pay("7301", fmt.Sprintf("pay:%d", i)) })
 	}
 	group.Wait()
-	won := b.store.orders[7301].PaymentID
+	won := b.store.Snapshot().Orders[7301].PaymentID
 	for i, answer := range answers {
 		if fmt.Sprintf("pay:%d", i) == won {
 			answer.is(200)

@@ -87,7 +87,7 @@ func TestOrderOnItsWayIsFound(t *testing.T) {
 			second := b.pay(id.String(), "pay:2").problem(409, "not_confirmed")
 			require.Equal(t, false, second["remembered"])
 			require.Contains(t, second["detail"], "another payment of the order is remembered")
-			require.Equal(t, map[sale.OrderID]string{id: "pay:1"}, b.store.remembered)
+			require.Equal(t, map[sale.OrderID]string{id: "pay:1"}, b.store.Snapshot().Payments)
 			b.order(id, sale.StatusConfirmed)
 			b.pay(id.String(), "pay:1").is(200)
 		})
@@ -113,15 +113,15 @@ func TestOrderThatIsNotOnItsWay(t *testing.T) {
 		}
 	}
 	unknown(idAt(elevenOClock).String(), "kafka")
-	require.Equal(t, []int32{b.store.books["s"][0].Partition}, b.way.partitions)
+	require.Equal(t, []int32{b.store.Snapshot().Stock[phone].Partition}, b.way.partitions)
 	unknown(idAt(starts).String(), "kafka")
 	unknown(idAt(ends).String(), "kafka")
 	unknown(idAt(starts.Add(-2*time.Minute)).String(), "kafka")
 	unknown(idAt(ends.Add(24*time.Hour)).String(), "kafka")
 	unknown("1", "kafka")
-	require.Empty(t, b.store.remembered)
+	require.Empty(t, b.store.Snapshot().Payments)
 
-	b.store.set(func() { b.store.books["s"][0].State = sale.BucketLoading })
+	b.store.changeRow(phone, func(r *sale.BucketCounters) { r.State = sale.BucketLoading })
 	unknown(idAt(elevenOClock).String(), "journal", "kafka")
 	require.Equal(t, []sale.Bucket{phone}, b.way.buckets, "a rebuild has not emptied its journal yet")
 }
@@ -170,7 +170,7 @@ func TestOrderOfStoresThatAreAway(t *testing.T) {
 	b.way.fault = nil
 	b.stock.set(func() { b.stock.away = true })
 	everywhere("unavailable")
-	require.Empty(t, b.store.remembered)
+	require.Empty(t, b.store.Snapshot().Payments)
 	b.pay("1", "pay:1").problem(503, "unavailable") // also where the id's moment is far from every sale
 }
 
@@ -190,7 +190,7 @@ func TestOrderOnItsWayIsFoundOutsideTheWindow(t *testing.T) {
 				require.EqualValues(t, status, got["status"])
 				require.Equal(t, true, b.pay(id.String(), "pay:1").problem(409, "not_confirmed")["remembered"])
 				b.cancel(id.String()).problem(409, "not_confirmed")
-				require.Equal(t, map[sale.OrderID]string{id: "pay:1"}, b.store.remembered)
+				require.Equal(t, map[sale.OrderID]string{id: "pay:1"}, b.store.Snapshot().Payments)
 
 				b.ask("POST", "/admin/v1/sales/s/close", "").is(200)
 				b.ask("GET", "/admin/v1/orders/"+id.String(), "").is(200)
@@ -205,14 +205,17 @@ func TestLikelySaleIsAskedFirst(t *testing.T) {
 	b.bring("s", phoneSale, "preload", "open")
 	b.bring("other", strings.NewReplacer("2026-11-11", "2026-12-12").Replace(phoneSale), "preload", "open")
 	phones := func(id string) (out []sale.Bucket) {
-		for _, row := range b.store.books[id] {
-			out = append(out, row.Bucket)
+		stored := b.store.Snapshot()
+		for _, row := range stored.SortedStock() {
+			if row.Sale == id {
+				out = append(out, row.Bucket)
+			}
 		}
 		return out
 	}
-	b.store.set(func() { // every journal is to be searched
-		b.store.books["s"][0].State, b.store.books["other"][0].State = sale.BucketLoading, sale.BucketLoading
-	})
+	for _, bucket := range append(phones("s"), phones("other")...) { // every journal is to be searched
+		b.store.changeRow(bucket, func(r *sale.BucketCounters) { r.State = sale.BucketLoading })
+	}
 	id := idAt(elevenOClock)
 	b.underWay(id, sale.StatusHeld)
 	b.ask("GET", "/admin/v1/orders/"+id.String(), "").is(200)

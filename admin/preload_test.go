@@ -97,8 +97,8 @@ func TestPreloadThatFailsLeavesADraft(t *testing.T) {
 	response := b.stream("POST", "/admin/v1/sales/s/preload")
 	defer response.Body.Close()
 	require.Equal(t, 503, response.StatusCode, "an error before the first event is a plain answer")
-	require.Equal(t, sale.StateDraft, b.store.sales["s"].State)
-	require.Empty(t, b.store.leases)
+	require.Equal(t, sale.StateDraft, b.store.sale("s").State)
+	require.Empty(t, b.store.Snapshot().Leases)
 	b.stock.set(func() { b.stock.away = false })
 	b.ask("POST", "/admin/v1/sales/s/preload", "").is(200)
 }
@@ -185,15 +185,15 @@ func TestTwoPreloadsAtOnceLoadOnce(t *testing.T) {
 func TestPreloadGivesUpWaiting(t *testing.T) {
 	b := newBench(t, func(o *Options) { o.LeaseWait = 20 * time.Millisecond })
 	b.bring("s", phoneSale)
-	b.store.set(func() { b.store.leases["sale/s"] = "another process" })
+	b.store.giveLease("sale/s", "another process")
 	for _, ask := range []func() *reply{
 		func() *reply { return b.ask("POST", "/admin/v1/sales/s/preload", "") },
 		func() *reply { return b.ask("PUT", "/admin/v1/sales/s", phoneSale) },
 	} {
 		require.Contains(t, ask().problem(503, "unavailable")["detail"], "another step of this sale")
 	}
-	require.Equal(t, "another process", b.store.leases["sale/s"])
-	require.Empty(t, b.store.books["s"])
+	require.Equal(t, "another process", b.store.Snapshot().Leases["sale/s"].Holder)
+	require.Empty(t, b.store.Snapshot().Stock)
 }
 
 func TestPreloadGoesOnWithoutItsClient(t *testing.T) {

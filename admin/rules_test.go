@@ -54,7 +54,7 @@ func TestPutRulesOfAnotherVersionConflicts(t *testing.T) {
 	require.EqualValues(t, 1, conflict["version"])
 	require.Contains(t, conflict["detail"], "the present version is 1")
 	b.ask("PUT", "/admin/v1/rules", `{"version":-1}`).problem(409, "version_conflict")
-	require.EqualValues(t, 1, b.store.rules.Version)
+	require.EqualValues(t, 1, b.store.Snapshot().Rules.Version)
 	require.EqualValues(t, 2, b.ask("PUT", "/admin/v1/rules", `{"version":1}`).is(200)["version"])
 	b.ask("PUT", "/admin/v1/rules", `{"version":1}`).problem(409, "version_conflict")
 }

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { harness.Main(m) }
 func publish(b *kafkabench.Bench, out Outgoing) (end func()) {
 	b.Helper()
 	p, err := NewPublisher(PublisherOptions{
-		Kafka: b.Kafka, Namespace: b.Namespace, Outgoing: out, Leases: newFakeLeases(), Owner: "me",
+		Kafka: b.Kafka, Namespace: b.Namespace, Outgoing: out, Leases: newDatabase(), Owner: "me",
 		Registerer: prometheus.NewRegistry(), Log: b.Logger(),
 	})
 	require.NoError(b, err)
@@ -67,7 +67,7 @@ func someEvents(first int64, count int) []sale.OrderEvent {
 
 func TestEventsReachAKafkaTopic(t *testing.T) {
 	kafkabench.OnEvery(t, func(b *kafkabench.Bench) {
-		out := &fakeOutgoing{}
+		out := newDatabase()
 		out.add(someEvents(1, 60)...)
 		end := publish(b, out)
 		found := read(b, 120)
@@ -83,7 +83,7 @@ func TestEventsReachAKafkaTopic(t *testing.T) {
 func TestEventsWaitForABrokerThatIsKilled(t *testing.T) {
 	server := harness.Kafka(t)
 	b := kafkabench.New(t, server.Brokers)
-	out := &fakeOutgoing{}
+	out := newDatabase()
 	out.add(someEvents(1, 5)...)
 	end := publish(b, out)
 	b.Eventually("the first", func() bool { return out.waiting() == 0 })

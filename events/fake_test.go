@@ -1,149 +1,45 @@
 package events
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"flashsale/kafka"
+	"flashsale/lease"
 	"flashsale/sale"
+	"flashsale/test/memory"
 )
 
 // errAway is what a store that cannot be reached answers.
 var errAway = errors.New("connection refused")
 
-// fakeLeases is the table of leases, by this process's clock, which the tests move.
-type fakeLeases struct {
-	mu      sync.Mutex
-	holders map[string]string
-	until   map[string]time.Time
-	asked   int
-	away    bool
-}
+// database is the database in memory with events that wait, and rows of the outbox beside them.
+type database struct{ *memory.Database }
 
-func newFakeLeases() *fakeLeases {
-	return &fakeLeases{holders: map[string]string{}, until: map[string]time.Time{}}
-}
+const outboxRows = 7 // that wait in the database
 
-func (l *fakeLeases) AcquireLease(_ context.Context, name, holder string, ttl time.Duration) (bool, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.asked++
-	if l.away {
-		return false, errAway
+func newDatabase() database {
+	d := database{memory.New(memory.Options{})}
+	for number := range outboxRows {
+		d.SeedOutbox(sale.OutboxRow{Bucket: sale.Bucket{Sale: "demo", SKU: "phone"}, Number: int64(number + 1)})
 	}
-	if l.holders[name] != "" && l.holders[name] != holder && time.Now().Before(l.until[name]) {
-		return false, nil
-	}
-	l.holders[name], l.until[name] = holder, time.Now().Add(ttl)
-	return true, nil
+	return d
 }
 
-func (l *fakeLeases) ReleaseLease(_ context.Context, name, holder string) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.away {
-		return errAway
-	}
-	if l.holders[name] == holder {
-		delete(l.holders, name)
-	}
-	return nil
-}
-
-func (l *fakeLeases) holder(name string) string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.holders[name]
-}
-
-// fakeOutgoing is the table of events: rows in their order, each with its orders.
-type fakeOutgoing struct {
-	mu      sync.Mutex
-	rows    []sale.OrderEvent
-	away    bool
-	counted int
-}
-
-func (o *fakeOutgoing) add(events ...sale.OrderEvent) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
+func (d database) add(events ...sale.OrderEvent) {
 	for _, e := range events {
-		e.ID = int64(len(o.rows)) + 1
-		o.rows = append(o.rows, e)
+		d.SeedEvent(e.Orders...)
 	}
 }
 
-func (o *fakeOutgoing) OrderEvents(_ context.Context, maxOrders int) (page []sale.OrderEvent, err error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.away {
-		return nil, errAway
-	}
-	named := map[sale.OrderID]bool{}
-	for _, e := range o.rows {
-		for _, order := range e.Orders {
-			if named[order.OrderID] || len(named) >= maxOrders {
-				return page, nil
-			}
-			named[order.OrderID] = true
-		}
-		if len(e.Orders) > 0 {
-			page = append(page, e)
-		}
-	}
-	return page, nil
-}
-
-func (o *fakeOutgoing) EventsPublished(_ context.Context, ids []int64) error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.away {
-		return errAway
-	}
-	for _, id := range ids {
-		o.rows[id-1].Orders = nil
-	}
-	return nil
-}
-
-func (o *fakeOutgoing) CountWaiting(context.Context) (outbox, events int64, err error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.counted++
-	if o.away {
-		return 0, 0, errAway
-	}
-	return 7, o.waitingLocked(), nil
-}
-
-func (o *fakeOutgoing) waitingLocked() (n int64) {
-	for _, e := range o.rows {
-		if len(e.Orders) > 0 {
-			n++
-		}
-	}
-	return n
-}
-
-func (o *fakeOutgoing) waiting() int64 {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.waitingLocked()
-}
-
-func (o *fakeOutgoing) setAway(away bool) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.away = away
-}
+// waiting counts the events that wait.
+func (d database) waiting() int { return len(d.Snapshot().Events) }
 
 // fakeEvents is the events topic and the connections to it.
 type fakeEvents struct {
@@ -227,7 +123,7 @@ func eventOf(status sale.OrderStatus, ids ...int64) sale.OrderEvent {
 }
 
 // newFakePublisher returns a publisher on fakes.
-func newFakePublisher(t testing.TB, holder string, leases *fakeLeases, out *fakeOutgoing, topic *fakeEvents) *Publisher {
+func newFakePublisher(t testing.TB, holder string, leases lease.Leases, out Outgoing, topic *fakeEvents) *Publisher {
 	t.Helper()
 	p, err := NewPublisher(PublisherOptions{
 		Kafka: kafka.Options{Brokers: []string{"127.0.0.1:1"}}, Namespace: "shop", Outgoing: out, Leases: leases, Owner: holder,

@@ -28,7 +28,7 @@ func publishing(t *testing.T, p *Publisher) (end func()) {
 
 func TestEventsReachTheTopicInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		out, topic, leases := &fakeOutgoing{}, &fakeEvents{}, newFakeLeases()
+		out, topic, leases := newDatabase(), &fakeEvents{}, newDatabase()
 		out.add(eventOf(sale.StatusConfirmed, 1, 2), eventOf(sale.StatusPaid, 1), eventOf(sale.StatusConfirmed, 3),
 			eventOf(sale.StatusExpired, 2, 3))
 		p := newFakePublisher(t, "me", leases, out, topic)
@@ -44,7 +44,7 @@ func TestEventsReachTheTopicInOrder(t *testing.T) {
 		end()
 		opened, closed := topic.senders()
 		require.Equal(t, []int{1, 1}, []int{opened, closed}, "one connection, closed at the end")
-		require.Empty(t, leases.holder("events"))
+		require.Empty(t, leases.Snapshot().Leases)
 	})
 }
 
@@ -62,13 +62,13 @@ func firstOf(ids []string) []string {
 // Whichever step fails, the publisher sends the same page again, and no later page before it.
 func TestAPageThatFailsIsSentAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		out := &fakeOutgoing{}
+		out := newDatabase()
 		topic := &fakeEvents{failures: []error{errAway, errAway, nil, errAway, errAway}, partly: true}
 		for id := range int64(20) {
 			out.add(eventOf(sale.StatusConfirmed, 2*id, 2*id+1), eventOf(sale.StatusPaid, 2*id),
 				eventOf(sale.StatusCancelled, 2*id+1))
 		}
-		p := newFakePublisher(t, "me", newFakeLeases(), out, topic)
+		p := newFakePublisher(t, "me", newDatabase(), out, topic)
 		end := publishing(t, p)
 		<-time.After(time.Minute)
 		synctest.Wait()
@@ -91,24 +91,25 @@ func TestAPageThatFailsIsSentAgain(t *testing.T) {
 
 func TestEventsWaitForTheirTopicAndTheirDatabase(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		out, topic := &fakeOutgoing{}, &fakeEvents{}
+		out, topic := newDatabase(), &fakeEvents{}
 		for range 1000 {
 			topic.failures = append(topic.failures, errAway)
 		}
 		out.add(eventOf(sale.StatusConfirmed, 1))
-		p := newFakePublisher(t, "me", newFakeLeases(), out, topic)
+		p := newFakePublisher(t, "me", newDatabase(), out, topic)
 		end := publishing(t, p)
 		<-time.After(5 * time.Minute)
 		synctest.Wait()
 		require.Empty(t, topic.has())
 		require.EqualValues(t, 1, out.waiting(), "what cannot be delivered waits")
-		require.NoError(t, testutil.CollectAndCompare(p.backlog, strings.NewReader(waitingMetrics("7", "1"))), "and is counted")
+		counted := strings.NewReader(waitingMetrics(strconv.Itoa(outboxRows), "1"))
+		require.NoError(t, testutil.CollectAndCompare(p.backlog, counted), "and is counted")
 		topic.mu.Lock()
 		topic.failures = nil
 		topic.mu.Unlock()
-		out.setAway(true)
+		out.Fail(errAway)
 		<-time.After(time.Minute)
-		out.setAway(false)
+		out.Fail(nil)
 		<-time.After(2 * time.Second)
 		synctest.Wait()
 		require.Equal(t, []string{"1:confirmed"}, firstOf(topic.has()))
@@ -121,7 +122,7 @@ func TestEventsWaitForTheirTopicAndTheirDatabase(t *testing.T) {
 // that may still be sending.
 func TestASilentTopicIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		out, topic, leases := &fakeOutgoing{}, &fakeEvents{silent: true, gate: make(chan struct{})}, newFakeLeases()
+		out, topic, leases := newDatabase(), &fakeEvents{silent: true, gate: make(chan struct{})}, newDatabase()
 		out.add(eventOf(sale.StatusConfirmed, 1))
 		p := newFakePublisher(t, "me", leases, out, topic)
 		end := publishing(t, p)
@@ -148,9 +149,9 @@ func TestASilentTopicIsGivenUp(t *testing.T) {
 
 func TestEndingDoesNotWaitForASilentTopicForLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		out, topic := &fakeOutgoing{}, &fakeEvents{silent: true, gate: make(chan struct{})}
+		out, topic := newDatabase(), &fakeEvents{silent: true, gate: make(chan struct{})}
 		out.add(eventOf(sale.StatusConfirmed, 1))
-		end := publishing(t, newFakePublisher(t, "me", newFakeLeases(), out, topic))
+		end := publishing(t, newFakePublisher(t, "me", newDatabase(), out, topic))
 		synctest.Wait()
 		asked := time.Now()
 		end()
@@ -162,7 +163,7 @@ func TestEndingDoesNotWaitForASilentTopicForLong(t *testing.T) {
 
 func TestOneProcessPublishesAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		out, leases, first, second := &fakeOutgoing{}, newFakeLeases(), &fakeEvents{}, &fakeEvents{}
+		out, leases, first, second := newDatabase(), newDatabase(), &fakeEvents{}, &fakeEvents{}
 		holder, standby := newFakePublisher(t, "first", leases, out, first), newFakePublisher(t, "second", leases, out, second)
 		endFirst := publishing(t, holder)
 		synctest.Wait()
@@ -186,7 +187,7 @@ func TestOneProcessPublishesAtATime(t *testing.T) {
 }
 
 func TestPublisherNeedsItsMetricsAndOptions(t *testing.T) {
-	p := newFakePublisher(t, "me", newFakeLeases(), &fakeOutgoing{}, &fakeEvents{})
+	p := newFakePublisher(t, "me", newDatabase(), newDatabase(), &fakeEvents{})
 	_, err := NewPublisher(p.PublisherOptions)
 	require.ErrorContains(t, err, "register the metrics of events")
 	p.Kafka.SASLMechanism = "magic"
@@ -204,9 +205,9 @@ flashsale_outbox_waiting_rows ` + outbox + "\n"
 }
 
 func TestRefusedPageOfEventsIsHeardOf(t *testing.T) {
-	out := &fakeOutgoing{}
+	out := newDatabase()
 	out.add(eventOf(sale.StatusConfirmed, 1))
-	p := newFakePublisher(t, "me", newFakeLeases(), out, &fakeEvents{failures: []error{errAway}})
+	p := newFakePublisher(t, "me", newDatabase(), out, &fakeEvents{failures: []error{errAway}})
 	var refused []error
 	p.Refused = func(err error) { refused = append(refused, err) }
 	_, err := p.page(t.Context())
@@ -221,13 +222,17 @@ func TestRefusedPageOfEventsIsHeardOf(t *testing.T) {
 // Under pressure the publisher sends events slowly, but it sends them; without pressure it sends them at once.
 func TestEventsGiveWayToRows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		out, topic := &fakeOutgoing{}, &fakeEvents{}
+		out, topic := newDatabase(), &fakeEvents{}
 		var pressed atomic.Bool
 		pressed.Store(true)
-		p := newFakePublisher(t, "me", newFakeLeases(), out, topic)
+		p := newFakePublisher(t, "me", newDatabase(), out, topic)
 		p.Pressed = pressed.Load
-		for id := range int64(14 * publishOrders) {
-			out.add(eventOf(sale.StatusConfirmed, id+1))
+		for page := range int64(14) {
+			var ids []int64
+			for id := range int64(publishOrders) {
+				ids = append(ids, page*publishOrders+id+1)
+			}
+			out.add(eventOf(sale.StatusConfirmed, ids...))
 		}
 		end := publishing(t, p)
 		const seconds = 5

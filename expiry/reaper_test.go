@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,41 +15,18 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/lease"
+	"flashsale/test/memory"
 )
 
 // errAway is what a database that cannot be reached answers.
 var errAway = errors.New("connection refused")
 
-// fakeLeases is the table of leases, by this process's clock, which the tests move.
-type fakeLeases struct {
-	mu      sync.Mutex
-	holders map[string]string
-	until   map[string]time.Time
-	asked   int
-}
-
-func newFakeLeases() *fakeLeases {
-	return &fakeLeases{holders: map[string]string{}, until: map[string]time.Time{}}
-}
-
-func (l *fakeLeases) AcquireLease(_ context.Context, name, holder string, ttl time.Duration) (bool, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.asked++
-	if l.holders[name] != "" && l.holders[name] != holder && time.Now().Before(l.until[name]) {
-		return false, nil
-	}
-	l.holders[name], l.until[name] = holder, time.Now().Add(ttl)
-	return true, nil
-}
-
-func (l *fakeLeases) ReleaseLease(_ context.Context, name, holder string) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.holders[name] == holder {
-		delete(l.holders, name)
-	}
-	return nil
+// countedLeases are leases in memory that count how often they are asked.
+func countedLeases(asked *atomic.Int64) lease.Leases {
+	return memory.New(memory.Options{Hooks: memory.Hooks{Before: func(context.Context, string) error {
+		asked.Add(1)
+		return nil
+	}}})
 }
 
 // fakeUnpaid is a number of orders that are due.
@@ -84,7 +62,7 @@ func (u *fakeUnpaid) set(due int, away bool) (calls int) {
 	return u.calls
 }
 
-func newFakeReaper(t *testing.T, unpaid *fakeUnpaid, leases *fakeLeases, holder string) *Reaper {
+func newFakeReaper(t *testing.T, unpaid *fakeUnpaid, leases lease.Leases, holder string) *Reaper {
 	t.Helper()
 	r, err := NewReaper(ReaperOptions{
 		Orders: unpaid, Leases: leases, Owner: holder, Registerer: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
@@ -104,7 +82,7 @@ func reaping(t *testing.T, r *Reaper) (end func()) {
 func TestReaperTakesPageAfterPageWithoutAWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		unpaid := &fakeUnpaid{due: 100_300}
-		r := newFakeReaper(t, unpaid, newFakeLeases(), "me")
+		r := newFakeReaper(t, unpaid, memory.New(memory.Options{}), "me")
 		end := reaping(t, r)
 		synctest.Wait() // no virtual time passes: the pages needed none
 		require.Equal(t, 101, unpaid.set(0, false))
@@ -120,12 +98,12 @@ func TestReaperTakesPageAfterPageWithoutAWait(t *testing.T) {
 func TestReaperAsksSeldomWhileNothingIsDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		unpaid := &fakeUnpaid{}
-		leases := newFakeLeases()
-		end := reaping(t, newFakeReaper(t, unpaid, leases, "me"))
+		var asked atomic.Int64
+		end := reaping(t, newFakeReaper(t, unpaid, countedLeases(&asked), "me"))
 		<-time.After(time.Minute)
 		synctest.Wait()
 		require.LessOrEqual(t, unpaid.set(0, false), int(time.Minute/reaperEvery)+1)
-		require.LessOrEqual(t, leases.asked, int(time.Minute/(lease.TTL/6))+1)
+		require.LessOrEqual(t, int(asked.Load()), int(time.Minute/(lease.TTL/6))+1)
 		end()
 	})
 }
@@ -133,7 +111,7 @@ func TestReaperAsksSeldomWhileNothingIsDue(t *testing.T) {
 func TestReaperWaitsForItsDatabase(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		unpaid := &fakeUnpaid{due: 10, away: true}
-		r := newFakeReaper(t, unpaid, newFakeLeases(), "me")
+		r := newFakeReaper(t, unpaid, memory.New(memory.Options{}), "me")
 		end := reaping(t, r)
 		<-time.After(time.Minute)
 		synctest.Wait()
@@ -150,7 +128,7 @@ func TestReaperWaitsForItsDatabase(t *testing.T) {
 func TestAPageThatHangsIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		unpaid := &fakeUnpaid{due: 10, hangs: 1}
-		r := newFakeReaper(t, unpaid, newFakeLeases(), "me")
+		r := newFakeReaper(t, unpaid, memory.New(memory.Options{}), "me")
 		end := reaping(t, r)
 		<-time.After(pageTimeout + time.Second)
 		synctest.Wait()
@@ -161,7 +139,7 @@ func TestAPageThatHangsIsGivenUp(t *testing.T) {
 
 func TestAReaperIsFollowedByAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		unpaid, leases := &fakeUnpaid{}, newFakeLeases()
+		unpaid, leases := &fakeUnpaid{}, memory.New(memory.Options{})
 		_, err := leases.AcquireLease(t.Context(), "expiry", "one that was killed", lease.TTL)
 		require.NoError(t, err)
 		r := newFakeReaper(t, unpaid, leases, "me")
@@ -178,7 +156,7 @@ func TestAReaperIsFollowedByAnother(t *testing.T) {
 }
 
 func TestReaperNeedsItsMetrics(t *testing.T) {
-	r := newFakeReaper(t, &fakeUnpaid{}, newFakeLeases(), "me")
+	r := newFakeReaper(t, &fakeUnpaid{}, memory.New(memory.Options{}), "me")
 	_, err := NewReaper(r.ReaperOptions)
 	require.ErrorContains(t, err, "register the metrics of expiry")
 }

@@ -14,8 +14,8 @@ import (
 
 // Bounds of the walk of a purchase from the socket to the Stock: a reader follows it without a map.
 const (
-	maxCalls = 4
-	maxFiles = 4
+	maxCalls = 3
+	maxFiles = 3
 )
 
 // walk is which calls of this package lead to Reserve, the outermost first, and the files that they are in.

@@ -3,6 +3,7 @@ package lease
 import (
 	"context"
 	"errors"
+	"flashsale/test/memory"
 	"log/slog"
 	"sync"
 	"testing"
@@ -13,45 +14,29 @@ import (
 
 var errAway = errors.New("the database is away")
 
-// fakeTable is the table of leases; its clock is the bubble's.
+// fakeTable is the table of leases in memory, which may be away or hang; its clock is the bubble's.
 type fakeTable struct {
-	mu     sync.Mutex
-	owners map[string]string
-	until  map[string]time.Time
-	asked  int
-	away   bool
-	hangs  bool // calls end with their context
+	*memory.Database
+
+	mu    sync.Mutex
+	asked int
+	away  bool
+	hangs bool // calls that acquire end with their context
 }
 
 func newFakeTable() *fakeTable {
-	return &fakeTable{owners: map[string]string{}, until: map[string]time.Time{}}
+	f := &fakeTable{}
+	f.Database = memory.New(memory.Options{Hooks: memory.Hooks{Before: f.before}})
+	return f
 }
 
-func (f *fakeTable) AcquireLease(ctx context.Context, name, owner string, ttl time.Duration) (bool, error) {
-	if f.get(func() bool { f.asked++; return f.hangs }) {
+func (f *fakeTable) before(ctx context.Context, method string) error {
+	if method == "AcquireLease" && f.get(func() bool { f.asked++; return f.hangs }) {
 		<-ctx.Done()
-		return false, ctx.Err()
+		return ctx.Err()
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.away {
-		return false, errAway
-	}
-	if f.owners[name] != "" && f.owners[name] != owner && time.Now().Before(f.until[name]) {
-		return false, nil
-	}
-	f.owners[name], f.until[name] = owner, time.Now().Add(ttl)
-	return true, nil
-}
-
-func (f *fakeTable) ReleaseLease(_ context.Context, name, owner string) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.away {
+	if f.get(func() bool { return f.away }) {
 		return errAway
-	}
-	if f.owners[name] == owner {
-		delete(f.owners, name)
 	}
 	return nil
 }
@@ -68,10 +53,7 @@ func (f *fakeTable) set(write func()) {
 	write()
 }
 
-func (f *fakeTable) ownerOf(name Name) (owner string) {
-	f.set(func() { owner = f.owners[string(name)] })
-	return owner
-}
+func (f *fakeTable) ownerOf(name Name) string { return f.Snapshot().Leases[string(name)].Holder }
 
 func (f *fakeTable) questions() (asked int) {
 	f.set(func() { asked = f.asked })
@@ -79,14 +61,13 @@ func (f *fakeTable) questions() (asked int) {
 }
 
 // left is how long a lease still lasts in the database.
-func (f *fakeTable) left(name Name) (left time.Duration) {
-	f.set(func() { left = time.Until(f.until[string(name)]) })
-	return left
+func (f *fakeTable) left(name Name) time.Duration {
+	return time.Until(f.Snapshot().Leases[string(name)].Until)
 }
 
 // steal gives a lease to another owner.
 func (f *fakeTable) steal(name Name) {
-	f.set(func() { f.owners[string(name)], f.until[string(name)] = "thief", time.Now().Add(TTL) })
+	f.SeedLease(string(name), memory.Lease{Holder: "thief", Until: time.Now().Add(TTL)})
 }
 
 func (f *fakeTable) lease(owner string) *Lease {

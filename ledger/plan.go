@@ -7,11 +7,11 @@ import (
 	"flashsale/sale"
 )
 
-// Plan is what is going to be written, decided record by record against books that it keeps up to date.
+// Plan is what the store is going to write, decided record by record against a state that the plan keeps up to date.
 type Plan struct {
-	books *Books
+	state *State
 
-	// LookCloser says that the books were not read closely and do not suffice: nothing of the plan may be written.
+	// LookCloser says that the state was not read closely and does not suffice: nothing of the plan may be written.
 	LookCloser bool
 	// Behind names buckets of which records of a later epoch have come, with that epoch: nothing of the plan may be written.
 	Behind map[sale.Bucket]int64
@@ -21,9 +21,9 @@ type Plan struct {
 	Confirmed  []Order
 	Refused    []Order
 	Allowances []Allowance
-	Left       []Held           // orders that leave confirmed and give their units back
-	LeftAs     sale.OrderStatus // what they become
-	LeftFor    sale.OrderReason
+	Released   []Releasing      // orders that leave confirmed and give their units back
+	NewStatus  sale.OrderStatus // what they become
+	Reason     sale.OrderReason // why they leave it
 	Outbox     []sale.OutboxRow
 	Done       []sale.Applied // outbox rows that Redis has applied
 	Moves      map[sale.Bucket]*Move
@@ -69,33 +69,33 @@ const (
 )
 
 // NewPlan begins a plan.
-func NewPlan(books *Books) *Plan {
+func NewPlan(state *State) *Plan {
 	return &Plan{
-		books: books, Moves: map[sale.Bucket]*Move{}, Closing: map[sale.Bucket]string{}, Behind: map[sale.Bucket]int64{},
+		state: state, Moves: map[sale.Bucket]*Move{}, Closing: map[sale.Bucket]string{}, Behind: map[sale.Bucket]int64{},
 	}
 }
 
-// place is how a record stands to the books.
+// place is how a record relates to the state.
 type place struct {
 	row        *Row
 	late, fork bool
 }
 
 // enter finds a record's place and marks it as settled. ok is false when there is nothing to decide: it was settled
-// before, it is of an epoch that the row has not begun, or the books do not suffice.
+// before, it is of an epoch that the row has not begun, or the state does not suffice.
 func (p *Plan) enter(m Mark, settled bool) (at place, ok bool) {
 	if settled {
 		p.Settlement.Duplicate++
 		return at, false
 	}
-	at.row = p.books.Stock[m.Bucket]
+	at.row = p.state.Stock[m.Bucket]
 	if m.Epoch > at.row.Epoch {
 		p.Behind[m.Bucket] = max(p.Behind[m.Bucket], m.Epoch)
 		return at, false
 	}
 	at.late = m.Epoch != at.row.Epoch // rule: late-is-refused
 	at.fork = p.mark(m)
-	if (at.late || at.fork) && !p.books.Closely {
+	if (at.late || at.fork) && !p.state.Closely {
 		p.LookCloser = true
 		return at, false
 	}
@@ -104,7 +104,7 @@ func (p *Plan) enter(m Mark, settled bool) (at place, ok bool) {
 
 // mark plans a record's marker, unless its identity is marked already, and reports whether it is a fork.
 func (p *Plan) mark(m Mark) (fork bool) {
-	fork, marked := p.books.remember(m)
+	fork, marked := p.state.remember(m)
 	switch {
 	case fork && !marked:
 		p.Forks = append(p.Forks, m)
@@ -131,7 +131,7 @@ func (p *Plan) advance(row *Row, sequence int64) {
 	}
 }
 
-// close plans to close a bucket of which Redis and the books disagree, so that a rebuild starts. One that is closed
+// close plans to close a bucket of which Redis and the database disagree, so that a rebuild starts. One that is closed
 // already is reported all the same.
 func (p *Plan) close(row *Row, why string) {
 	if _, planned := p.Closing[row.Bucket]; planned {
@@ -161,8 +161,8 @@ func (p *Plan) Statuses() map[sale.OrderStatus][]sale.OrderID {
 	for _, o := range p.Refused {
 		ids[sale.StatusRefused] = append(ids[sale.StatusRefused], o.OrderID)
 	}
-	for _, o := range p.Left {
-		ids[p.LeftAs] = append(ids[p.LeftAs], o.OrderID)
+	for _, o := range p.Released {
+		ids[p.NewStatus] = append(ids[p.NewStatus], o.OrderID)
 	}
 	return ids
 }

@@ -11,7 +11,7 @@ import (
 	"flashsale/sale"
 )
 
-// drawn is random records and the books of two buckets that they come to.
+// drawn is random records and the units of the two buckets that they concern.
 type drawn struct {
 	limit   int
 	loaded  [2]int64
@@ -56,9 +56,9 @@ func (d drawn) aBatch(r *rapid.T) *sale.Batch {
 	return rapid.SampledFrom(d.records).Draw(r, "of").Batch
 }
 
-func (d drawn) decide(closely bool) (*Books, *Plan) {
-	books := booksOf(closely, d.limit, d.loaded[:]...)
-	p := NewPlan(books)
+func (d drawn) decide(closely bool) (*State, *Plan) {
+	state := stateOf(closely, d.limit, d.loaded[:]...)
+	p := NewPlan(state)
 	for _, r := range d.records {
 		if r.Batch != nil {
 			p.Settle(r.Batch)
@@ -66,7 +66,7 @@ func (d drawn) decide(closely bool) (*Books, *Plan) {
 			p.Transfer(r.Transfer)
 		}
 	}
-	return books, p
+	return state, p
 }
 
 // keyObjects reports whether a store's unique key would stop a plan: two orders take the slot of one buyer.
@@ -93,7 +93,7 @@ func TestHastyPlansNeverDiffer(t *testing.T) {
 			return
 		}
 		same++
-		hasty.books, closely.books = nil, nil
+		hasty.state, closely.state = nil, nil
 		require.Equal(r, closely, hasty)
 	})
 	require.Positive(t, same)
@@ -104,14 +104,14 @@ func TestHastyPlansNeverDiffer(t *testing.T) {
 func TestPlansKeepThePromise(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		d := draw(r)
-		before := booksOf(true, d.limit, d.loaded[:]...).Stock
-		books, p := d.decide(true)
+		before := stateOf(true, d.limit, d.loaded[:]...).Stock
+		state, p := d.decide(true)
 		var loaded, given int64
 		for bucket, row := range before {
 			if m := p.Moves[bucket]; m != nil {
 				require.True(r, m.Apply(row), "the guard of %s", bucket)
 			}
-			after := books.Stock[bucket]
+			after := state.Stock[bucket]
 			require.Equal(r, []int64{after.Loaded, after.Settled, after.Released, after.Outbox, after.Sequence},
 				[]int64{row.Loaded, row.Settled, row.Released, row.Outbox, row.Sequence})
 			require.LessOrEqual(r, row.Settled-row.Released, row.Loaded)

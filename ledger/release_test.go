@@ -8,17 +8,17 @@ import (
 	"flashsale/sale"
 )
 
-func held(number int, id sale.OrderID, quantity int) Held {
-	return Held{bucketNo(number), sale.ReleasedOrder{OrderID: id, Quantity: quantity, Buyer: "ann"}}
+func held(number int, id sale.OrderID, quantity int) Releasing {
+	return Releasing{bucketNo(number), sale.ReleasedOrder{OrderID: id, Quantity: quantity, Buyer: "ann"}}
 }
 
 func TestReleaseIsOneOutboxRowPerBucket(t *testing.T) {
-	books := booksOf(true, 3, 10, 10)
-	for _, row := range books.Stock {
+	state := stateOf(true, 3, 10, 10)
+	for _, row := range state.Stock {
 		row.Settled, row.Outbox, row.Sequence = 8, 4, 11
 	}
-	p := NewPlan(books)
-	p.Release([]Held{held(1, 5, 2), held(0, 6, 1), held(1, 7, 3)}, sale.StatusExpired, sale.ReasonNone)
+	p := NewPlan(state)
+	p.Release([]Releasing{held(1, 5, 2), held(0, 6, 1), held(1, 7, 3)}, sale.StatusExpired, sale.ReasonNone)
 	require.Equal(t, []sale.OutboxRow{
 		{Bucket: bucketNo(1), Number: 5, Epoch: 1, Kind: sale.OutboxRelease, Units: 5, Orders: []sale.ReleasedOrder{
 			{OrderID: 5, Quantity: 2, Buyer: "ann"}, {OrderID: 7, Quantity: 3, Buyer: "ann"},
@@ -29,15 +29,15 @@ func TestReleaseIsOneOutboxRowPerBucket(t *testing.T) {
 	}, p.Outbox)
 	require.Equal(t, &Move{Epoch: 1, Sequence: 11, Gain: Gain{Released: 5, GivenEpoch: 5, Outbox: 1}}, p.Moves[bucketNo(1)])
 	require.Equal(t, map[sale.OrderStatus][]sale.OrderID{sale.StatusExpired: {5, 6, 7}}, p.Statuses())
-	require.EqualValues(t, 5, books.Stock[bucketNo(1)].Released)
+	require.EqualValues(t, 5, state.Stock[bucketNo(1)].Released)
 }
 
 func TestManyReleasesAreSeveralOutboxRows(t *testing.T) {
-	orders := make([]Held, 2*MaxReleased+1)
+	orders := make([]Releasing, 2*MaxReleased+1)
 	for i := range orders {
 		orders[i] = held(0, sale.OrderID(i+1), 1)
 	}
-	p := NewPlan(booksOf(true, 1, 10_000))
+	p := NewPlan(stateOf(true, 1, 10_000))
 	p.Release(orders, sale.StatusExpired, sale.ReasonNone)
 	require.Len(t, p.Outbox, 3)
 	require.EqualValues(t, []int64{1, 2, 3}, []int64{p.Outbox[0].Number, p.Outbox[1].Number, p.Outbox[2].Number})
@@ -48,16 +48,16 @@ func TestManyReleasesAreSeveralOutboxRows(t *testing.T) {
 // Units that were given back can be sold again; the guard counts them.
 func TestReleasedUnitsAreSoldAgain(t *testing.T) {
 	var made ids
-	books := booksOf(true, 1, 2)
-	books.Stock[bucketNo(0)].Settled, books.Stock[bucketNo(0)].Released = 2, 1
-	p := settled(books, batch(0, 1, 1, made.crowd(2)...))
+	state := stateOf(true, 1, 2)
+	state.Stock[bucketNo(0)].Settled, state.Stock[bucketNo(0)].Released = 2, 1
+	p := settled(state, batch(0, 1, 1, made.crowd(2)...))
 	require.Len(t, p.Confirmed, 1)
 	require.Len(t, p.Refused, 1)
 }
 
 func TestRefusedBatchGoesThroughTheOutbox(t *testing.T) {
 	var made ids
-	p := NewPlan(booksOf(true, 1, 10))
+	p := NewPlan(stateOf(true, 1, 10))
 	b := batch(0, 1, 9, made.one("ann", 1), made.one("bob", 2))
 	p.Refuse(b)
 	require.Equal(t, &Move{Epoch: 1, Sequence: 9, Gain: Gain{SettledEpoch: 3, GivenEpoch: 3, Outbox: 1}}, p.Moves[bucketNo(0)])
@@ -69,10 +69,10 @@ func TestRefusedBatchGoesThroughTheOutbox(t *testing.T) {
 
 func TestRefusedBatchThatTheBooksKnowPartlyNeedsARebuild(t *testing.T) {
 	var made ids
-	books := booksOf(true, 1, 10)
+	state := stateOf(true, 1, 10)
 	b := batch(0, 1, 9, made.one("ann", 1), made.one("bob", 2))
-	books.Orders[1] = true
-	p := NewPlan(books)
+	state.Orders[1] = true
+	p := NewPlan(state)
 	p.Refuse(b)
 	require.Equal(t, ClosedByRefusal, p.Closing[bucketNo(0)])
 	require.Empty(t, p.Outbox)
@@ -81,15 +81,15 @@ func TestRefusedBatchThatTheBooksKnowPartlyNeedsARebuild(t *testing.T) {
 
 	timeless := batch(0, 0, 9, made.one("cat", 1))
 	timeless.CreatedMS = sale.MaxCreatedMS
-	p = NewPlan(booksOf(true, 1, 10))
+	p = NewPlan(stateOf(true, 1, 10))
 	p.Refuse(timeless)
 	require.Empty(t, p.Moves, "an older epoch")
 	require.EqualValues(t, MaxMomentMS, p.Refused[0].CreatedMS, "a time that every store can hold")
 }
 
 func TestAppliedRowsAreMarked(t *testing.T) {
-	books := booksOf(true, 1, 10)
-	p := NewPlan(books)
+	state := stateOf(true, 1, 10)
+	p := NewPlan(state)
 	a := sale.Applied{Bucket: bucketNo(0), Epoch: 1, Number: 3, Sequence: 8}
 	p.Applied(a)
 	p.Applied(a)
@@ -101,19 +101,19 @@ func TestAppliedRowsAreMarked(t *testing.T) {
 
 func TestAppliedAtAPlaceOfABatch(t *testing.T) {
 	var made ids
-	p := settled(booksOf(true, 1, 10), batch(0, 1, 8, made.one("ann", 1)))
+	p := settled(stateOf(true, 1, 10), batch(0, 1, 8, made.one("ann", 1)))
 	p.Applied(sale.Applied{Bucket: bucketNo(0), Epoch: 1, Number: 3, Sequence: 8})
 	require.Equal(t, ClosedByFork, p.Closing[bucketNo(0)])
 	require.Len(t, p.Forks, 1)
 
-	p = NewPlan(booksOf(true, 1, 10))
+	p = NewPlan(stateOf(true, 1, 10))
 	p.Applied(sale.Applied{Bucket: bucketNo(0), Epoch: 1, Number: 3, Sequence: 8})
 	p.Settle(batch(0, 1, 8, made.one("bob", 1)))
 	require.Equal(t, ClosedByFork, p.Closing[bucketNo(0)], "the batch comes second")
 }
 
 func TestAppliedRowsOfAnotherEpochWereAbsorbed(t *testing.T) {
-	p := NewPlan(booksOf(true, 1, 10))
+	p := NewPlan(stateOf(true, 1, 10))
 	p.Applied(sale.Applied{Bucket: bucketNo(0), Epoch: 0, Number: 3, Sequence: 8})
 	p.Applied(sale.Applied{Bucket: bucketNo(5), Epoch: 1, Number: 3, Sequence: 8})
 	require.Empty(t, p.Done)

@@ -15,9 +15,9 @@ const (
 // Settle decides one batch. A batch that is marked, with a row for each of its orders, is done. In the row's epoch each
 // order is confirmed while the limit and the loaded units allow it, otherwise refused; in an older epoch the batch is late
 // and each order without a row is refused as fenced. A fork, a refusal or an order that has a row already means, in the
-// row's epoch, that Redis and the books count differently: the bucket is closed (rule: disagreement-closes).
+// row's epoch, that Redis and the database count differently: the bucket is closed (rule: disagreement-closes).
 func (p *Plan) Settle(b *sale.Batch) {
-	at, ok := p.enter(MarkOfBatch(b), p.books.SettledBatch(b))
+	at, ok := p.enter(MarkOfBatch(b), p.state.SettledBatch(b))
 	if !ok {
 		return
 	}
@@ -40,10 +40,10 @@ func (p *Plan) Settle(b *sale.Batch) {
 	}
 }
 
-// order decides one order and reports whether Redis and the books agree about it.
+// order decides one order and reports whether Redis and the database agree about it.
 func (p *Plan) order(o Order, row *Row, late bool) (agreed bool) {
 	switch {
-	case p.books.Orders[o.OrderID]: // rule: order-once
+	case p.state.Orders[o.OrderID]: // rule: order-once
 		return late // its row is there, in whatever status: one of the two counts it twice
 	case late:
 		p.refuse(o, sale.ReasonFenced)
@@ -65,7 +65,7 @@ func (p *Plan) order(o Order, row *Row, late bool) (agreed bool) {
 // keyUsed reports whether the order's key has made another order that was not refused, be it one whose units have gone
 // back: a key makes one order. After Redis lost writes it may have taken two.
 func (p *Plan) keyUsed(o Order) bool {
-	return o.Key != "" && p.books.Keys[o.key()]
+	return o.Key != "" && p.state.Keys[o.key()]
 }
 
 // fits is the guard against oversell. Rule: guard-with-released.
@@ -75,12 +75,12 @@ func fits(row *Row, units int64) bool {
 
 // allow takes the buyer's slots for an order, when the limit leaves them.
 func (p *Plan) allow(o *Order, row *Row) bool {
-	if row.Limit == 1 && !p.books.Closely {
+	if row.Limit == 1 && !p.state.Closely {
 		o.Slotted = true // nothing was read: the unique key will tell
 		return o.Quantity == 1
 	}
 	who := o.owner()
-	taken := p.books.SlotsOf(who).take(o.Quantity, row.Limit)
+	taken := p.state.SlotsOf(who).take(o.Quantity, row.Limit)
 	if taken == nil {
 		return false
 	}
@@ -96,8 +96,8 @@ func (p *Plan) allow(o *Order, row *Row) bool {
 
 func (p *Plan) confirm(o Order, row *Row) {
 	p.note(o.OrderID)
-	if o.Key != "" && (row.Limit > 1 || p.books.Closely) { // otherwise the unique key over slot 0 will tell
-		p.books.Keys[o.key()] = true
+	if o.Key != "" && (row.Limit > 1 || p.state.Closely) { // otherwise the unique key over slot 0 will tell
+		p.state.Keys[o.key()] = true
 	}
 	p.Confirmed = append(p.Confirmed, o)
 	p.Settlement.Rows++
@@ -111,13 +111,13 @@ func (p *Plan) refuse(o Order, reason sale.OrderReason) {
 	p.Refused = append(p.Refused, o)
 	p.Settlement.Rows++
 	p.Settlement.Refused++
-	p.LookCloser = p.LookCloser || !p.books.Closely
+	p.LookCloser = p.LookCloser || !p.state.Closely
 }
 
 // note keeps a second order of the same id in the same plan from being written.
 func (p *Plan) note(id sale.OrderID) {
-	if p.books.Orders != nil {
-		p.books.Orders[id] = true
+	if p.state.Orders != nil {
+		p.state.Orders[id] = true
 	}
 }
 
@@ -125,7 +125,7 @@ func (p *Plan) termsOf(b *sale.Batch, row *Row) *Terms {
 	created := min(max(b.CreatedMS, MinMomentMS), MaxMomentMS)
 	t := &Terms{
 		Bucket: b.Bucket, PriceCents: row.PriceCents, Currency: row.Currency,
-		CreatedMS: created, UpdatedMS: max(created, p.books.NowMS), // no order changes before it is made
+		CreatedMS: created, UpdatedMS: max(created, p.state.NowMS), // no order changes before it is made
 		PayByMS: -1,
 	}
 	if row.PaymentTTL > 0 {

@@ -13,16 +13,16 @@ func TestHastyPlansAreTheSame(t *testing.T) {
 	for _, limit := range []int{1, 3} {
 		var made ids
 		first, second := batch(0, 1, 1, made.crowd(3)...), batch(0, 1, 2, made.crowd(2)...)
-		hasty := settled(booksOf(false, limit, 10), first, second)
-		closely := settled(booksOf(true, limit, 10), first, second)
+		hasty := settled(stateOf(false, limit, 10), first, second)
+		closely := settled(stateOf(true, limit, 10), first, second)
 		require.False(t, hasty.LookCloser)
 		require.Equal(t, sale.Settlement{Rows: 5}, hasty.Settlement)
-		hasty.books, closely.books = nil, nil
+		hasty.state, closely.state = nil, nil
 		require.Equal(t, closely, hasty)
 	}
 }
 
-// Whatever needs what hasty books have not read asks for a closer look instead of deciding.
+// A plan that needs what a hasty state has not read asks for a closer look instead of deciding.
 func TestHastyPlansLookCloser(t *testing.T) {
 	var made ids
 	first := batch(0, 1, 1, made.one("ann", 1))
@@ -37,13 +37,13 @@ func TestHastyPlansLookCloser(t *testing.T) {
 		"beyond the limit":   {10, []*sale.Batch{batch(0, 1, 1, made.one("ann", 2))}},
 		"nothing was loaded": {0, []*sale.Batch{first}},
 	} {
-		require.True(t, settled(booksOf(false, 1, c.stock), c.batches...).LookCloser, name)
+		require.True(t, settled(stateOf(false, 1, c.stock), c.batches...).LookCloser, name)
 	}
 }
 
 func TestPlanClosesOncePerBucket(t *testing.T) {
 	var made ids
-	p := settled(booksOf(true, 1, 1), batch(0, 1, 1, made.crowd(2)...), batch(0, 1, 2, made.crowd(1)...), batch(0, 1, 2, made.crowd(1)...))
+	p := settled(stateOf(true, 1, 1), batch(0, 1, 1, made.crowd(2)...), batch(0, 1, 2, made.crowd(1)...), batch(0, 1, 2, made.crowd(1)...))
 	require.Equal(t, sale.Settlement{Rows: 4, Refused: 3, Closed: []sale.Bucket{bucketNo(0)}}, p.Settlement)
 	require.Equal(t, ClosedByOrder, p.Closing[bucketNo(0)], "the first reason stands")
 	require.Equal(t, &Move{Epoch: 1, Sequence: 2, Gain: Gain{Settled: 1, SettledEpoch: 4}}, p.Moves[bucketNo(0)])
@@ -54,7 +54,7 @@ func TestPlanClosesOncePerBucket(t *testing.T) {
 func TestOrdersOfABatch(t *testing.T) {
 	var made ids
 	ann, bob := made.one("ann", 2), made.one("bob", 3)
-	p := settled(booksOf(true, 3, 10), batch(0, 1, 8, ann, bob, made.one("ann", 2)))
+	p := settled(stateOf(true, 3, 10), batch(0, 1, 8, ann, bob, made.one("ann", 2)))
 	require.Len(t, p.Confirmed, 2)
 	require.Equal(t, &Terms{
 		Bucket: bucketNo(0), PriceCents: 129900, Currency: "CNY", CreatedMS: noonMS, UpdatedMS: noonMS + 5, PayByMS: noonMS + 900_000,
@@ -73,22 +73,22 @@ func TestOrdersOfABatch(t *testing.T) {
 
 func TestTermsWithoutDeadlineAndOfTheFuture(t *testing.T) {
 	var made ids
-	books := booksOf(true, 1, 10)
-	books.Stock[bucketNo(0)].PaymentTTL = 0
+	state := stateOf(true, 1, 10)
+	state.Stock[bucketNo(0)].PaymentTTL = 0
 	future := batch(0, 1, 1, made.one("ann", 1))
 	future.CreatedMS = noonMS + 1e6
-	terms := settled(books, future).Confirmed[0].Terms
+	terms := settled(state, future).Confirmed[0].Terms
 	require.EqualValues(t, -1, terms.PayByMS)
 	require.EqualValues(t, noonMS+1e6, terms.UpdatedMS, "no order changes before it is made")
 }
 
 func TestLateBatchesCountNothing(t *testing.T) {
 	var made ids
-	books := booksOf(true, 1, 10)
-	books.Stock[bucketNo(0)].Epoch = 3
+	state := stateOf(true, 1, 10)
+	state.Stock[bucketNo(0)].Epoch = 3
 	known := made.one("bob", 1)
-	books.Orders[known.OrderID] = true
-	p := settled(books, batch(0, 2, 1, made.one("ann", 1), known))
+	state.Orders[known.OrderID] = true
+	p := settled(state, batch(0, 2, 1, made.one("ann", 1), known))
 	require.Equal(t, sale.Settlement{Rows: 1, Refused: 1}, p.Settlement)
 	require.Equal(t, sale.ReasonFenced, p.Refused[0].Reason)
 	require.Empty(t, p.Moves)
@@ -99,7 +99,7 @@ func TestLateBatchesCountNothing(t *testing.T) {
 func TestRecordsOfAnEpochThatHasNotBegun(t *testing.T) {
 	var made ids
 	for _, closely := range []bool{false, true} {
-		p := settled(booksOf(closely, 1, 10), batch(0, 7, 1, made.one("ann", 1)), batch(0, 9, 1, made.one("bob", 1)))
+		p := settled(stateOf(closely, 1, 10), batch(0, 7, 1, made.one("ann", 1)), batch(0, 9, 1, made.one("bob", 1)))
 		p.Transfer(transfer(0, 0, 8, 3, 1))
 		require.Equal(t, map[sale.Bucket]int64{bucketNo(0): 9}, p.Behind, "the highest epoch seen")
 		require.Empty(t, p.Markers)
@@ -110,9 +110,9 @@ func TestRecordsOfAnEpochThatHasNotBegun(t *testing.T) {
 func TestMarkedBatchWithMoreOrdersIsAFork(t *testing.T) {
 	for _, epoch := range []int64{1, 0} {
 		var made ids
-		books := booksOf(true, 1, 10)
+		state := stateOf(true, 1, 10)
 		ann, bob, cat := made.one("ann", 1), made.one("bob", 1), made.one("cat", 1)
-		p := settled(books, batch(0, epoch, 2, ann), batch(0, epoch, 2, ann, bob), batch(0, epoch, 2, ann, bob))
+		p := settled(state, batch(0, epoch, 2, ann), batch(0, epoch, 2, ann, bob), batch(0, epoch, 2, ann, bob))
 		require.Equal(t, 2, p.Settlement.Rows)
 		require.Equal(t, 1, p.Settlement.Duplicate, "whole by now")
 		require.Len(t, p.Markers, 1)
@@ -126,7 +126,7 @@ func TestMarkedBatchWithMoreOrdersIsAFork(t *testing.T) {
 		require.Equal(t, ClosedByFork, p.Closing[bucketNo(0)])
 
 		grown := batch(0, 1, 2, bob, cat) // a fork grows as well
-		p = settled(books, batch(0, 1, 2, bob), grown, grown)
+		p = settled(state, batch(0, 1, 2, bob), grown, grown)
 		require.Equal(t, sale.Settlement{Rows: 1, Duplicate: 1, Closed: []sale.Bucket{bucketNo(0)}}, p.Settlement)
 		require.Equal(t, []Mark{MarkOfBatch(grown)}, p.Forks)
 	}

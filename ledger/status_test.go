@@ -72,7 +72,7 @@ func TestExpires(t *testing.T) {
 }
 
 func TestBegin(t *testing.T) {
-	row := booksOf(true, 1, 10).Stock[bucketNo(0)]
+	row := stateOf(true, 1, 10).Stock[bucketNo(0)]
 	require.False(t, row.MayBegin(1), "an open bucket begins nothing")
 	row.State = sale.BucketClosed
 	require.True(t, row.MayBegin(1))
@@ -89,7 +89,7 @@ func TestBegin(t *testing.T) {
 }
 
 func TestMoveObeysItsGuard(t *testing.T) {
-	row := booksOf(true, 1, 10).Stock[bucketNo(0)]
+	row := stateOf(true, 1, 10).Stock[bucketNo(0)]
 	row.Settled, row.Released = 9, 2
 	before := *row
 	for name, m := range map[string]Move{

@@ -6,11 +6,11 @@ import (
 
 // Transfer decides one transfer. In the giving row's epoch its units move to the receiving bucket, whose credit goes
 // through the outbox, so that Redis gets them once; nobody credits the receiver directly (rule: credit-through-outbox).
-// A late transfer moves nothing: the rebuild has counted its units as the giver's. A fork, or units that the books do
+// A late transfer moves nothing: the rebuild has counted its units as the giver's. A fork, or units that the row does
 // not have, closes the giver.
 func (p *Plan) Transfer(t *sale.Transfer) {
 	m := MarkOfTransfer(t)
-	at, ok := p.enter(m, p.books.Settled(m))
+	at, ok := p.enter(m, p.state.Settled(m))
 	if !ok {
 		return
 	}
@@ -23,9 +23,9 @@ func (p *Plan) Transfer(t *sale.Transfer) {
 		p.close(at.row, ClosedByFork)
 	case at.row.Settled-at.row.Released > at.row.Loaded-t.Units: // rule: transfer-guard
 		p.close(at.row, ClosedByTransfer)
-		p.LookCloser = p.LookCloser || !p.books.Closely
+		p.LookCloser = p.LookCloser || !p.state.Closely
 	default:
-		receiver := p.books.Stock[t.Receiver()]
+		receiver := p.state.Stock[t.Receiver()]
 		at.row.Loaded -= t.Units
 		p.move(at.row).Loaded -= t.Units
 		receiver.Loaded += t.Units
@@ -44,7 +44,7 @@ func (p *Plan) leave(row *Row, t *sale.Transfer) {
 
 // RefuseTransfer ends a transfer that could not settle: in the row's epoch its units go back to the bucket that gave them.
 func (p *Plan) RefuseTransfer(t *sale.Transfer) {
-	row := p.books.Stock[t.Bucket]
+	row := p.state.Stock[t.Bucket]
 	fork := p.mark(MarkOfTransfer(t))
 	if t.Epoch != row.Epoch {
 		return

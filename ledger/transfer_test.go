@@ -8,8 +8,8 @@ import (
 	"flashsale/sale"
 )
 
-func moved(books *Books, transfers ...*sale.Transfer) *Plan {
-	p := NewPlan(books)
+func moved(state *State, transfers ...*sale.Transfer) *Plan {
+	p := NewPlan(state)
 	for _, move := range transfers {
 		p.Transfer(move)
 	}
@@ -17,11 +17,11 @@ func moved(books *Books, transfers ...*sale.Transfer) *Plan {
 }
 
 func TestTransferMovesUnits(t *testing.T) {
-	books := booksOf(false, 1, 10, 4)
-	books.Stock[bucketNo(1)].Epoch = 5
-	books.Stock[bucketNo(1)].Outbox = 7
+	state := stateOf(false, 1, 10, 4)
+	state.Stock[bucketNo(1)].Epoch = 5
+	state.Stock[bucketNo(1)].Outbox = 7
 	one := transfer(0, 1, 1, 3, 6)
-	p := moved(books, one, one)
+	p := moved(state, one, one)
 	require.False(t, p.LookCloser)
 	require.Equal(t, sale.Settlement{Duplicate: 1}, p.Settlement)
 	require.Equal(t, &Move{Epoch: 1, Sequence: 3, Gain: Gain{Loaded: -6, SettledEpoch: 6, MovedEpoch: 6}}, p.Moves[bucketNo(0)])
@@ -30,15 +30,15 @@ func TestTransferMovesUnits(t *testing.T) {
 		{Bucket: bucketNo(1), Number: 8, Epoch: 5, Kind: sale.OutboxCredit, Units: 6},
 	}, p.Outbox)
 	require.Equal(t, []Mark{MarkOfTransfer(one)}, p.Markers)
-	require.EqualValues(t, 4, books.Stock[bucketNo(0)].Loaded)
-	require.EqualValues(t, 10, books.Stock[bucketNo(1)].Loaded)
+	require.EqualValues(t, 4, state.Stock[bucketNo(0)].Loaded)
+	require.EqualValues(t, 10, state.Stock[bucketNo(1)].Loaded)
 }
 
 func TestTransferOfUnitsThatAreNotThere(t *testing.T) {
 	var made ids
-	require.True(t, moved(booksOf(false, 1, 5, 0), transfer(0, 1, 1, 1, 6)).LookCloser)
-	books := booksOf(true, 1, 5, 0)
-	p := settled(books, batch(0, 1, 1, made.crowd(3)...))
+	require.True(t, moved(stateOf(false, 1, 5, 0), transfer(0, 1, 1, 1, 6)).LookCloser)
+	state := stateOf(true, 1, 5, 0)
+	p := settled(state, batch(0, 1, 1, made.crowd(3)...))
 	p.Transfer(transfer(0, 1, 1, 2, 3))
 	require.Equal(t, ClosedByTransfer, p.Closing[bucketNo(0)])
 	require.Empty(t, p.Outbox)
@@ -47,16 +47,16 @@ func TestTransferOfUnitsThatAreNotThere(t *testing.T) {
 }
 
 func TestTransferAfterReleaseFits(t *testing.T) {
-	books := booksOf(true, 1, 5, 0)
-	row := books.Stock[bucketNo(0)]
+	state := stateOf(true, 1, 5, 0)
+	row := state.Stock[bucketNo(0)]
 	row.Settled, row.Released = 5, 2
-	require.Empty(t, moved(books, transfer(0, 1, 1, 2, 2)).Closing)
-	require.NotEmpty(t, moved(books, transfer(0, 1, 1, 3, 1)).Closing)
+	require.Empty(t, moved(state, transfer(0, 1, 1, 2, 2)).Closing)
+	require.NotEmpty(t, moved(state, transfer(0, 1, 1, 3, 1)).Closing)
 }
 
 func TestLateTransferMovesNothing(t *testing.T) {
-	require.True(t, moved(booksOf(false, 1, 10, 0), transfer(0, 1, 0, 1, 6)).LookCloser)
-	p := moved(booksOf(true, 1, 10, 0), transfer(0, 1, 0, 1, 6))
+	require.True(t, moved(stateOf(false, 1, 10, 0), transfer(0, 1, 0, 1, 6)).LookCloser)
+	p := moved(stateOf(true, 1, 10, 0), transfer(0, 1, 0, 1, 6))
 	require.Empty(t, p.Moves)
 	require.Empty(t, p.Outbox)
 	require.Empty(t, p.Closing)
@@ -65,7 +65,7 @@ func TestLateTransferMovesNothing(t *testing.T) {
 
 func TestForkOfATransferMovesNothing(t *testing.T) {
 	var made ids
-	p := settled(booksOf(true, 1, 10, 0), batch(0, 1, 1, made.one("ann", 1)))
+	p := settled(stateOf(true, 1, 10, 0), batch(0, 1, 1, made.one("ann", 1)))
 	p.Transfer(transfer(0, 1, 1, 1, 6))
 	require.Equal(t, ClosedByFork, p.Closing[bucketNo(0)])
 	require.Empty(t, p.Outbox)
@@ -73,18 +73,18 @@ func TestForkOfATransferMovesNothing(t *testing.T) {
 }
 
 func TestRefusedTransferGoesBackToItsGiver(t *testing.T) {
-	p := NewPlan(booksOf(true, 1, 10))
+	p := NewPlan(stateOf(true, 1, 10))
 	p.RefuseTransfer(transfer(0, 63, 1, 4, 6))
 	require.Equal(t, &Move{Epoch: 1, Sequence: 4, Gain: Gain{SettledEpoch: 6, MovedEpoch: 6, GivenEpoch: 6, Outbox: 1}}, p.Moves[bucketNo(0)])
 	require.Equal(t, []sale.OutboxRow{{Bucket: bucketNo(0), Number: 1, Epoch: 1, Kind: sale.OutboxCredit, Units: 6}}, p.Outbox)
 
-	p = NewPlan(booksOf(true, 1, 10))
+	p = NewPlan(stateOf(true, 1, 10))
 	p.RefuseTransfer(transfer(0, 63, 0, 4, 6))
 	require.Empty(t, p.Moves, "a rebuild has given an older epoch's units back")
 	require.Len(t, p.Markers, 1)
 
 	var made ids
-	p = settled(booksOf(true, 1, 10), batch(0, 1, 4, made.one("ann", 1)))
+	p = settled(stateOf(true, 1, 10), batch(0, 1, 4, made.one("ann", 1)))
 	p.RefuseTransfer(transfer(0, 63, 1, 4, 6))
 	require.Equal(t, ClosedByRefusal, p.Closing[bucketNo(0)], "a fork")
 	require.Empty(t, p.Outbox)

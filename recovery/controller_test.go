@@ -2,6 +2,7 @@ package recovery
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"testing"
@@ -48,7 +49,7 @@ func TestControllerBringsRestartedRedisBack(t *testing.T) {
 	}
 	require.Equal(t, int64(7), w.reading(b).Available)
 	require.Equal(t, int64(3), w.db.Settled(b))
-	require.Empty(t, w.db.Refused)
+	require.Empty(t, w.db.Refused())
 }
 
 // At its start a keeper asks every bucket, so data that vanished while nobody looked is noticed though the script is
@@ -87,9 +88,7 @@ func TestControllerFinishesWhatOthersBegan(t *testing.T) {
 	w.sale = w.db.PutSale(w.sale)
 	eventually(t, func() bool { return w.buy(b, "pat").Outcome == sale.OutcomePaused }, "the pause is applied")
 
-	w.db.Mu.Lock()
-	w.db.Listed["sale"] = []string{"anna", "bert"}
-	w.db.Mu.Unlock()
+	w.db.List("sale", "anna", "bert")
 	w.sale.State, w.sale.Eligibility, w.sale.ListVersion, w.sale.ListSize = sale.StateOpen, sale.EligibilityList, 1, 2
 	w.sale = w.db.PutSale(w.sale)
 	press := func(buyer string) sale.Outcome {
@@ -109,9 +108,7 @@ func TestControllerFinishesWhatOthersBegan(t *testing.T) {
 func TestControllerRespectsTheLease(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
-	w.db.Mu.Lock()
-	w.db.Leases["sale/sale"] = "an operator"
-	w.db.Mu.Unlock()
+	w.db.HoldLease("sale/sale", "an operator")
 	row := w.closeRow(b)
 	k := w.keep()
 	eventually(t, func() bool { k.mu.Lock(); defer k.mu.Unlock(); return !k.rebuilding["sale"].IsZero() }, "the keeper has tried")
@@ -191,7 +188,7 @@ func TestClusterNodeRestarts(t *testing.T) {
 	nodes[2].Start()
 	later := 0
 	for _, row := range rows {
-		w.sellsSoon(row.Bucket, "anna")
+		w.sellsSoon(row.Bucket, fmt.Sprint("buyer-", row.Number))
 		if w.db.Row(row.Bucket).Epoch > 1 {
 			later++
 		}

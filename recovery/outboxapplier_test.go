@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -44,14 +43,12 @@ func TestOutboxApplierBringsReleasedUnitsBack(t *testing.T) {
 	w.db.Release(b, released)
 	require.NoError(t, w.applier().applyAll(context.Background()))
 	require.Empty(t, w.db.WaitingRows())
-	require.Empty(t, w.db.Leases, "the lease is released")
+	require.Empty(t, w.db.LeaseNames(), "the lease is released")
 	require.Equal(t, sale.Reading{
 		Epoch: 1, Sequence: 2, Available: 2, Taken: 2, Returned: 2, WindowsVersion: w.sale.Version,
 		Outbox: 1, JournalOrders: w.reading(b).JournalOrders, OldestJournal: w.reading(b).OldestJournal,
 	}, w.reading(b))
-	w.db.Mu.Lock()
-	require.Equal(t, int64(2), w.db.Rows[b].Sequence, "the write of the release is known to the database")
-	w.db.Mu.Unlock()
+	require.Equal(t, int64(2), w.db.Snapshot().Stock[b].Sequence, "the write of the release is known to the database")
 
 	again := press("anna", "press 1", 2)
 	require.Equal(t, sale.OutcomeReplayed, again.Outcome)
@@ -90,9 +87,7 @@ func TestOutboxApplierForgetsRefusedOrders(t *testing.T) {
 	rows, err := w.db.Outbox(context.Background(), applyRows)
 	require.NoError(t, err)
 	for range 2 { // the marks were lost once
-		w.db.Mu.Lock()
-		w.db.OpenRows = slices.Clone(rows)
-		w.db.Mu.Unlock()
+		w.db.SetWaiting(rows...)
 		require.NoError(t, w.applier().applyAll(context.Background()))
 		require.Empty(t, w.db.WaitingRows())
 		require.EqualValues(t, 99, w.reading(b).Available)
@@ -131,24 +126,18 @@ func TestOutboxApplierAppliesARowOnce(t *testing.T) {
 	before := w.reading(b)
 
 	for _, courier := range []*OutboxApplier{first, w.applier()} {
-		w.db.Mu.Lock()
-		w.db.OpenRows = slices.Clone(rows) // the marks were lost
-		w.db.Mu.Unlock()
+		w.db.SetWaiting(rows...) // the marks were lost
 		require.NoError(t, courier.applyAll(context.Background()))
 		require.Equal(t, before, w.reading(b))
 		require.Empty(t, w.db.WaitingRows())
 	}
 	credit := sale.OutboxRow{Kind: sale.OutboxCredit, Units: 5}
-	w.db.Mu.Lock()
-	w.db.Give(w.db.Rows[b], credit)
-	rows = slices.Clone(w.db.OpenRows)
-	w.db.Mu.Unlock()
+	w.db.Give(b, credit)
+	rows = w.db.Waiting()
 	for range 2 {
 		require.NoError(t, w.applier().applyAll(context.Background()))
 		require.Equal(t, int64(15), w.reading(b).Available)
-		w.db.Mu.Lock()
-		w.db.OpenRows = slices.Clone(rows)
-		w.db.Mu.Unlock()
+		w.db.SetWaiting(rows...)
 	}
 	require.Empty(t, w.db.Reported())
 }
@@ -181,7 +170,7 @@ func TestOutboxApplierCarriesManyRows(t *testing.T) {
 func TestOutboxApplierReportsLoss(t *testing.T) {
 	spoil := map[string]func(w *world, b sale.Bucket){
 		"order":    func(w *world, b sale.Bucket) { w.doOn("DEL", w.redis.Keys(b).Buyers) },
-		"outbox":   func(w *world, b sale.Bucket) { w.db.OpenRows[0].Number = 2 },
+		"outbox":   func(w *world, b sale.Bucket) { w.spoilRow(func(row *sale.OutboxRow) { row.Number = 2 }) },
 		"missing":  func(w *world, b sale.Bucket) { w.doOn("DEL", w.redis.Keys(b).Meta) },
 		"replid":   func(w *world, b sale.Bucket) { w.doOn("HSET", w.redis.Keys(b).Meta, "replid", "ffff") },
 		"sequence": func(w *world, b sale.Bucket) { w.doOn("HSET", w.redis.Keys(b).Meta, "seq", "0") },
@@ -278,6 +267,13 @@ func TestOutboxApplierAppliesInTheRowsEpochOnly(t *testing.T) {
 	require.Empty(t, w.db.Reported())
 }
 
+// spoilRow changes the first outbox row that waits.
+func (w *world) spoilRow(spoil func(*sale.OutboxRow)) {
+	rows := w.db.Waiting()
+	spoil(&rows[0])
+	w.db.SetWaiting(rows...)
+}
+
 // With another process at work, with a database that is away, or a row that nobody could have written, nothing is carried,
 // and the next pass finds everything as it was.
 func TestOutboxApplierWaits(t *testing.T) {
@@ -285,23 +281,17 @@ func TestOutboxApplierWaits(t *testing.T) {
 	b := w.stock("phone", 10, 1)
 	w.db.Release(b, orderOf(w.buy(b, "anna"), "anna"))
 	courier := w.applier()
-	w.db.Mu.Lock()
-	w.db.Leases[string(lease.Outbox)] = "another"
-	w.db.Mu.Unlock()
+	w.db.HoldLease(string(lease.Outbox), "another")
 	require.ErrorIs(t, courier.applyAll(context.Background()), sale.ErrLeaseHeld)
 	require.NoError(t, w.db.ReleaseLease(context.Background(), string(lease.Outbox), "another"))
 	away := errors.New("away")
 	w.db.SetAway(away)
 	require.ErrorIs(t, courier.applyAll(context.Background()), away)
 	w.db.SetAway(nil)
-	w.db.Mu.Lock()
-	w.db.OpenRows[0].Units = 7
-	w.db.Mu.Unlock()
+	w.spoilRow(func(row *sale.OutboxRow) { row.Units = 7 })
 	require.ErrorContains(t, courier.applyAll(context.Background()), "release of 7 units with 1 orders of 1 units")
 	require.Equal(t, int64(9), w.reading(b).Available)
-	w.db.Mu.Lock()
-	w.db.OpenRows[0].Units = 1
-	w.db.Mu.Unlock()
+	w.spoilRow(func(row *sale.OutboxRow) { row.Units = 1 })
 
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup

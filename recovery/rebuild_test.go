@@ -57,7 +57,7 @@ func TestRebuildPublishesTheJournalFirst(t *testing.T) {
 	require.Zero(t, w.reading(b).JournalOrders)
 	w.kafka.ComeBack()
 	eventually(t, func() bool { return w.buy(b, "buyer-1").Outcome == sale.OutcomeAlreadyBought }, "the order counts")
-	require.Empty(t, w.db.Refused)
+	require.Empty(t, w.db.Refused())
 	require.Equal(t, int64(70), w.db.Settled(b), "the gateway's own records are duplicates")
 }
 
@@ -71,7 +71,7 @@ func TestRebuildManyBucketsAndBuyers(t *testing.T) {
 	big := rows[299].Bucket
 	for i := range 2500 {
 		for k := range 1 + i%3 {
-			w.db.Rows[big].Owners = append(w.db.Rows[big].Owners, sale.RecordOrder{
+			w.db.SeedOrders(big, sale.StatusConfirmed, sale.RecordOrder{
 				OrderID: sale.OrderID(1_000_000*(3-k) + i), Quantity: 1, Buyer: fmt.Sprintf("buyer-%d", i), Key: fmt.Sprintf("key %d", k),
 			})
 		}
@@ -102,7 +102,7 @@ func TestRebuildBeginsAgainWhenRedisChanges(t *testing.T) {
 	w.db.OnBeginLoads = func() {
 		if times++; times == 1 {
 			// A newer life of the bucket begins behind the control role's back, and its control role dies.
-			w.db.Rows[b].Epoch, w.db.Rows[b].State = 3, sale.BucketClosed
+			w.db.ChangeRow(b, func(row *sale.BucketCounters) { row.Epoch, row.State = 3, sale.BucketClosed })
 			server.MustDo(t, "HSET", w.redis.Keys(b).Meta, "epoch", "3")
 		}
 	}
@@ -162,9 +162,7 @@ func TestRebuildClosesEarlierLivesOfBucketsThatAreLoading(t *testing.T) {
 	phone, watch, radio := w.stock("phone", 10, 1), w.stock("watch", 10, 1), w.stock("radio", 10, 1)
 	for _, b := range []sale.Bucket{watch, radio} {
 		w.closeRow(b)
-		w.db.Mu.Lock()
-		w.db.Rows[b].Epoch, w.db.Rows[b].State = 2, sale.BucketLoading
-		w.db.Mu.Unlock()
+		w.db.ChangeRow(b, func(row *sale.BucketCounters) { row.Epoch, row.State = 2, sale.BucketLoading })
 	}
 	server.MustDo(t, "HSET", w.redis.Keys(radio).Meta, "epoch", "2")
 	server.MustDo(t, "SCRIPT", "FLUSH")
@@ -187,9 +185,7 @@ func TestRebuildRefusesADatabaseThatIsBehind(t *testing.T) {
 	require.Equal(t, row, w.db.Row(b), "no epoch has begun")
 	require.Equal(t, sale.OutcomeFenced, w.buy(b, "anna").Outcome)
 
-	w.db.Mu.Lock()
-	w.db.Rows[b].Epoch = 7
-	w.db.Mu.Unlock()
+	w.db.ChangeRow(b, func(row *sale.BucketCounters) { row.Epoch = 7 })
 	w.rebuild(w.db.Row(b))
 	require.Equal(t, int64(8), w.db.Row(b).Epoch)
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
@@ -242,17 +238,15 @@ func TestLoadKeepsANewerWindow(t *testing.T) {
 func TestRebuildOfAHundredThousandOrders(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 100_000, 1)
-	w.db.Mu.Lock()
 	for i, buyer := range buyers("buyer", 100_000) {
 		o := sale.RecordOrder{OrderID: sale.OrderID(1<<60 + i), Quantity: 1, Buyer: buyer, Key: fmt.Sprint("press ", i)}
 		if i%2 == 0 {
-			w.db.Rows[b].Owners = append(w.db.Rows[b].Owners, o)
+			w.db.SeedOrders(b, sale.StatusConfirmed, o)
 		} else {
-			w.db.Rows[b].Former = append(w.db.Rows[b].Former, o)
+			w.db.SeedOrders(b, sale.StatusCancelled, o)
 		}
 	}
-	w.db.Rows[b].Settled, w.db.Rows[b].Released = 100_000, 50_000
-	w.db.Mu.Unlock()
+	w.db.ChangeRow(b, func(row *sale.BucketCounters) { row.Settled, row.Released = 100_000, 50_000 })
 	began := time.Now()
 	w.rebuild(w.closeRow(b))
 	require.Less(t, time.Since(began), 5*time.Second)
@@ -313,7 +307,7 @@ func TestRebuildWithoutTheDatabase(t *testing.T) {
 	row := w.closeRow(b)
 	away := errors.New("the database is away")
 	rebuilder := NewRebuilder(w.redis, w.kafka, w.db)
-	w.db.OnBeginLoads = func() { w.db.Away = away }
+	w.db.OnBeginLoads = func() { w.db.SetAway(away) }
 	require.ErrorIs(t, rebuilder.Rebuild(context.Background(), []sale.BucketRow{row}, nil), away)
 	require.ErrorIs(t, rebuilder.Rebuild(context.Background(), []sale.BucketRow{row}, nil), away)
 	require.Equal(t, sale.OutcomeFenced, w.buy(b, "anna").Outcome)

@@ -64,7 +64,7 @@ func TestRelayPublishesWhatStayedBehind(t *testing.T) {
 		}
 	}
 	require.Empty(t, published, "bytes that no gateway has written")
-	require.Empty(t, w.db.Leases, "the lease is released")
+	require.Empty(t, w.db.LeaseNames(), "the lease is released")
 }
 
 // Another process's lease keeps the relay out; a Kafka that is away keeps the entries in the journal.
@@ -73,9 +73,9 @@ func TestRelayLeavesWhatItMayNotOrCannot(t *testing.T) {
 	b := w.stock("phone", 10, 1)
 	w.abandon(b, []string{"anna"})
 	relay := w.newRelay(&fakes.Kafka{}, Watched{BucketRow: w.db.Row(b)})
-	w.db.Leases[string(lease.Relay)] = "another"
+	w.db.HoldLease(string(lease.Relay), "another")
 	require.ErrorIs(t, relay.relayOnce(context.Background()), sale.ErrLeaseHeld)
-	delete(w.db.Leases, string(lease.Relay))
+	require.NoError(t, w.db.ReleaseLease(context.Background(), string(lease.Relay), "another"))
 	away := w.newRelay(&fakes.Kafka{Away: true})
 	short, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()

@@ -111,16 +111,16 @@ func (w *world) trouble(server *harness.RedisServer, b sale.Bucket, random *rand
 func (w *world) checkStorm(b sale.Bucket, answers []sale.Answer, stock int64) {
 	t := w.t
 	rows := map[string]sale.OrderID{}
-	w.db.Mu.Lock()
-	for _, o := range w.db.Rows[b].Owners {
-		require.NotContains(t, rows, o.Buyer, "one order for each buyer")
-		rows[o.Buyer] = o.OrderID
+	stored := w.db.Snapshot()
+	for _, id := range w.db.Owners(b) {
+		buyer := stored.Orders[id].BuyerID
+		require.NotContains(t, rows, buyer, "one order for each buyer")
+		rows[buyer] = id
 	}
 	refused := map[sale.OrderID]bool{}
-	for _, id := range w.db.Refused {
+	for _, id := range w.db.Refused() {
 		refused[id] = true
 	}
-	w.db.Mu.Unlock()
 	for i, a := range answers {
 		buyer := fmt.Sprintf("buyer-%d", i)
 		switch a.Outcome {
@@ -157,7 +157,7 @@ func TestTwoControlRolesAtOnce(t *testing.T) {
 		require.Equal(t, sale.OutcomeQueued, w.buy(b, fmt.Sprintf("buyer-%d", i)).Outcome)
 	}
 	require.Equal(t, int64(20), w.reading(b).Available)
-	require.Empty(t, w.db.Refused)
+	require.Empty(t, w.db.Refused())
 }
 
 // Two gateways share a bucket: a key is answered by either, and what one has taken is gone for the other.

@@ -18,8 +18,8 @@ const (
 
 // DatabaseReader is the database's view of buckets.
 type BucketReader interface {
-	// BucketBooks returns what the database knows of buckets, in the order asked, all of one moment.
-	BucketBooks(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketBooks, error)
+	// BucketCounters returns what the database knows of buckets, in the order asked, all of one moment.
+	BucketCounters(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketCounters, error)
 }
 
 // watchdog compares what Redis says of the buckets of sales that are not closed with what the database has seen of them.
@@ -52,7 +52,7 @@ func (w *watchdog) round(ctx context.Context, moving []sale.Bucket) ([]sale.Buck
 	if len(buckets) == 0 {
 		return nil, nil
 	}
-	books, err := w.units.BucketBooks(ctx, buckets)
+	books, err := w.units.BucketCounters(ctx, buckets)
 	if err != nil {
 		return nil, fmt.Errorf("read the books of %d buckets: %w", len(buckets), err)
 	}
@@ -85,7 +85,7 @@ func (w *watchdog) round(ctx context.Context, moving []sale.Bucket) ([]sale.Buck
 
 // doubtOf says why an open bucket's copy in Redis cannot be right, empty when it can. A bucket is open only after Redis
 // has been loaded in its epoch.
-func doubtOf(b *sale.BucketBooks, r *sale.Reading) string {
+func doubtOf(b *sale.BucketCounters, r *sale.Reading) string {
 	switch {
 	case b.State != sale.BucketOpen:
 		return ""
@@ -103,7 +103,7 @@ func doubtOf(b *sale.BucketBooks, r *sale.Reading) string {
 
 // wentBack returns the buckets of which the database has forgotten outbox rows. Where Redis has applied more than the books
 // said, the books are read again: they may have gone on since.
-func (w *watchdog) wentBack(ctx context.Context, books []sale.BucketBooks, readings []sale.Reading) (map[sale.Bucket]bool, error) {
+func (w *watchdog) wentBack(ctx context.Context, books []sale.BucketCounters, readings []sale.Reading) (map[sale.Bucket]bool, error) {
 	var suspects []sale.Bucket
 	var applied []*sale.Reading
 	for i := range books {
@@ -114,7 +114,7 @@ func (w *watchdog) wentBack(ctx context.Context, books []sale.BucketBooks, readi
 	if len(suspects) == 0 {
 		return nil, nil
 	}
-	again, err := w.units.BucketBooks(ctx, suspects)
+	again, err := w.units.BucketCounters(ctx, suspects)
 	if err != nil {
 		return nil, fmt.Errorf("read the books of %d buckets again: %w", len(suspects), err)
 	}
@@ -125,7 +125,7 @@ func (w *watchdog) wentBack(ctx context.Context, books []sale.BucketBooks, readi
 	return found, nil
 }
 
-func forgotOutbox(b *sale.BucketBooks, r *sale.Reading) bool {
+func forgotOutbox(b *sale.BucketCounters, r *sale.Reading) bool {
 	return b.State == sale.BucketOpen && b.Epoch == r.Epoch && b.Outbox < r.Outbox
 }
 

@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
-	"flashsale/test/fakes"
 )
 
 // Redis went back and nobody who saw the higher sequence is left: the keeper closes the bucket, and the rebuild sells on
@@ -78,41 +77,42 @@ func TestWatchdogReadsTheBooksAgain(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
 	w.doOn("HSET", w.redis.Keys(b).Meta, "outbox", "5")
-	round := func(first, second int64, more func(row *fakes.Row)) []sale.BucketRow {
+	round := func(first, second int64, more func(row *sale.BucketCounters)) []sale.BucketRow {
 		t.Helper()
 		times := 0
-		w.db.OnBooks = func() {
-			row := w.db.Rows[b]
-			if times++; times == 1 {
-				row.OutboxNumber = first
-				return
-			}
-			row.OutboxNumber = second
-			more(row)
+		w.db.OnCounters = func() {
+			w.db.ChangeRow(b, func(row *sale.BucketCounters) {
+				if times++; times == 1 {
+					row.Outbox = first
+					return
+				}
+				row.Outbox = second
+				more(row)
+			})
 		}
 		doubted, err := newWatchdog(w.redis, w.db, silent(), noWindows).round(context.Background(), []sale.Bucket{b})
 		require.NoError(t, err)
 		require.LessOrEqual(t, times, 2)
 		return doubted
 	}
-	nothing := func(*fakes.Row) {}
+	nothing := func(*sale.BucketCounters) {}
 	require.Empty(t, round(5, 0, nothing), "all is well at once")
 	require.Empty(t, round(6, 0, nothing), "a row that is still to be applied")
 	require.Empty(t, round(4, 5, nothing))
 	require.Equal(t, []sale.BucketRow{w.db.Row(b)}, round(4, 4, nothing))
-	require.Empty(t, round(4, 4, func(row *fakes.Row) { row.State = sale.BucketClosed }), "in work already")
-	w.db.Rows[b].State = sale.BucketOpen
-	require.Empty(t, round(4, 4, func(row *fakes.Row) { row.Epoch = 2 }), "rebuilt meanwhile")
+	require.Empty(t, round(4, 4, func(row *sale.BucketCounters) { row.State = sale.BucketClosed }), "in work already")
+	w.db.ChangeRow(b, func(row *sale.BucketCounters) { row.State = sale.BucketOpen })
+	require.Empty(t, round(4, 4, func(row *sale.BucketCounters) { row.Epoch = 2 }), "rebuilt meanwhile")
 }
 
 // What is no doubt: a bucket that is being rebuilt, one that has gone on since the books were read, and one in a later
 // epoch, which is the database's trouble.
 func TestDoubtOf(t *testing.T) {
-	books := func(state sale.BucketState, epoch, sequence int64) *sale.BucketBooks {
-		return &sale.BucketBooks{BucketRow: sale.BucketRow{Epoch: epoch, State: state}, Sequence: sequence}
+	books := func(state sale.BucketState, epoch, sequence int64) *sale.BucketCounters {
+		return &sale.BucketCounters{BucketRow: sale.BucketRow{Epoch: epoch, State: state}, Sequence: sequence}
 	}
 	for _, c := range []struct {
-		books   *sale.BucketBooks
+		books   *sale.BucketCounters
 		reading sale.Reading
 		doubt   string
 	}{

@@ -113,9 +113,9 @@ type lateBooks struct {
 	over context.CancelFunc
 }
 
-func (l lateBooks) BucketBooks(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketBooks, error) {
+func (l lateBooks) BucketCounters(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketCounters, error) {
 	l.over()
-	books, err := l.BucketReader.BucketBooks(ctx, buckets)
+	books, err := l.BucketReader.BucketCounters(ctx, buckets)
 	if err == nil {
 		err = ctx.Err()
 	}

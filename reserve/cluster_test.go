@@ -29,7 +29,7 @@ func TestClusterSellsFromSeveralNodes(t *testing.T) {
 	}
 	sold := 0
 	for _, b := range buckets {
-		sold += outcomes(w.buyAll(b, buyers("buyer", 15)))["queued"]
+		sold += outcomes(w.buyAll(b, buyers(fmt.Sprintf("bucket-%d", b.Number), 15)))["queued"] // each buyer at home in one bucket
 	}
 	require.Equal(t, 10*count, sold)
 	for _, b := range buckets {

@@ -55,7 +55,7 @@ func (m *market) sight() *skuSnapshot {
 	m.t.Helper()
 	readings, err := m.redis.Readings(context.Background(), m.buckets)
 	require.NoError(m.t, err)
-	books, err := m.db.BucketBooks(context.Background(), m.buckets)
+	books, err := m.db.BucketCounters(context.Background(), m.buckets)
 	require.NoError(m.t, err)
 	return &skuSnapshot{readings: readings, books: books, promised: make([]int64, len(readings))}
 }
@@ -133,10 +133,10 @@ func TestTransferInADeadLetter(t *testing.T) {
 	for name, refuse := range map[string]bool{"replayed": false, "refused": true} {
 		t.Run(name, func(t *testing.T) {
 			m := newMarket(t, 3, 0).carry()
-			m.db.Bury()
+			m.db.FailTransfers()
 			require.Equal(t, sale.OutcomeOverloaded, m.press(1, "anna", 1).Outcome)
 			require.Equal(t, sale.OutcomeQueued, m.press(0, "bert", 1).Outcome, "a unit that stayed")
-			require.Equal(t, 1, m.db.Dig(refuse), "nothing is sent after units that do not arrive")
+			require.Equal(t, 1, m.db.EndDeadLetters(refuse), "nothing is sent after units that do not arrive")
 			require.Equal(t, sale.OutcomeQueued, m.press(1, "carl", 2).Outcome)
 			for number := range m.buckets {
 				require.Equal(t, sale.OutcomeSoldOut, m.press(number, "dora", 1).Outcome)
@@ -301,9 +301,9 @@ type stuckBooks struct {
 	free <-chan struct{}
 }
 
-func (s stuckBooks) BucketBooks(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketBooks, error) {
+func (s stuckBooks) BucketCounters(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketCounters, error) {
 	<-s.free
-	return s.BucketReader.BucketBooks(ctx, buckets)
+	return s.BucketReader.BucketCounters(ctx, buckets)
 }
 
 // TestDrainWaitsForThoseWhoSeek: a draining engine answers them all.

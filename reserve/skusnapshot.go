@@ -8,10 +8,10 @@ import (
 	"flashsale/sale"
 )
 
-// UnitBooks is the database's view of buckets.
+// BucketReader is the database's view of buckets.
 type BucketReader interface {
-	// BucketBooks returns the books of buckets in the order asked, all of one moment.
-	BucketBooks(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketBooks, error)
+	// BucketCounters returns the books of buckets in the order asked, all of one moment.
+	BucketCounters(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketCounters, error)
 }
 
 var errCircuitOpen = errors.New("the circuit breaker is open")
@@ -23,7 +23,7 @@ var errCircuitOpen = errors.New("the circuit breaker is open")
 // has come, then nothing was on its way, and what the buckets held was all there was. rule: whole-sku
 type skuSnapshot struct {
 	readings []sale.Reading
-	books    []sale.BucketBooks
+	books    []sale.BucketCounters
 	promised []int64 // units of each bucket that its own buyers are about to take: not to be moved
 }
 
@@ -121,7 +121,7 @@ func (e *Engine) readRedis(ctx context.Context, buckets []sale.Bucket) ([]sale.R
 }
 
 // books asks the database, unless its circuit is open or nobody waits any more.
-func (e *Engine) readDatabase(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketBooks, error) {
+func (e *Engine) readDatabase(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketCounters, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -131,7 +131,7 @@ func (e *Engine) readDatabase(ctx context.Context, buckets []sale.Bucket) ([]sal
 	}
 	ctx, cancel := ownTime(ctx)
 	defer cancel()
-	books, err := e.Buckets.BucketBooks(ctx, buckets)
+	books, err := e.Buckets.BucketCounters(ctx, buckets)
 	if err == nil && len(books) != len(buckets) {
 		err = fmt.Errorf("asked for %d, got %d", len(buckets), len(books))
 	}

@@ -18,7 +18,7 @@ func quiet() *skuSnapshot {
 	}
 	return &skuSnapshot{
 		readings: []sale.Reading{{Epoch: 3, Sequence: 7, Taken: 5, Moved: 1}, {Epoch: 2, Sequence: 4, Taken: 6, Returned: 1}},
-		books:    []sale.BucketBooks{{BucketRow: open(0, 3), MovedEpoch: 1}, {BucketRow: open(1, 2), GivenEpoch: 1}},
+		books:    []sale.BucketCounters{{BucketRow: open(0, 3), MovedEpoch: 1}, {BucketRow: open(1, 2), GivenEpoch: 1}},
 		promised: make([]int64, 2),
 	}
 }
@@ -58,7 +58,7 @@ func TestSkuSnapshotProvesNothingWhenAnythingDiffers(t *testing.T) {
 func TestSoldOutNoticesWhatHappensMeanwhile(t *testing.T) {
 	m := newMarket(t, 0, 0)
 	meanwhile := func(set ...string) {
-		m.db.OnBooks = func() { m.doOn("HSET", m.redis.Keys(m.buckets[1]).Meta, set[0], set[1]) }
+		m.db.OnCounters = func() { m.doOn("HSET", m.redis.Keys(m.buckets[1]).Meta, set[0], set[1]) }
 	}
 	soldOut := func() bool {
 		found, err := m.engine.SoldOut(context.Background(), m.buckets)

@@ -89,8 +89,8 @@ type Reading struct {
 	Shut           bool  // the bucket is closed, or its load is not complete
 }
 
-// BucketBooks is the database's view of one bucket's units.
-type BucketBooks struct {
+// BucketCounters is the database's view of one bucket's units.
+type BucketCounters struct {
 	BucketRow
 	Loaded       int64
 	Settled      int64

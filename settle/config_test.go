@@ -31,15 +31,15 @@ func TestKafkaSettingsThatOrdersDependOn(t *testing.T) {
 
 func TestNewNamesTheSettingThatCannotWork(t *testing.T) {
 	bad := kafka.Options{SASLMechanism: "PLAIN", Password: "p"}
-	_, err := New(Options{Kafka: bad}, newFakeStore(), prometheus.NewRegistry())
+	_, err := New(Options{Kafka: bad}, newDatabase(), prometheus.NewRegistry())
 	require.ErrorContains(t, err, "kafka settings")
 }
 
 func TestMetricsAreRegisteredOnce(t *testing.T) {
 	registry := prometheus.NewRegistry()
-	_, err := New(Options{Log: slog.New(slog.DiscardHandler)}, newFakeStore(), registry)
+	_, err := New(Options{Log: slog.New(slog.DiscardHandler)}, newDatabase(), registry)
 	require.NoError(t, err)
-	_, err = New(Options{}, newFakeStore(), registry)
+	_, err = New(Options{}, newDatabase(), registry)
 	require.ErrorContains(t, err, "register settling metrics")
 	families, err := registry.Gather()
 	require.NoError(t, err)
@@ -72,7 +72,7 @@ func TestFaultsOfAnOutageAreLoggedOnce(t *testing.T) {
 }
 
 func TestNotReadyBeforeKafkaIsReached(t *testing.T) {
-	s, err := New(Options{}, newFakeStore(), prometheus.NewRegistry())
+	s, err := New(Options{}, newDatabase(), prometheus.NewRegistry())
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"kafka": "not reached yet"}, s.Ready())
 	s.setKafka("")

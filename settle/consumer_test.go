@@ -67,7 +67,7 @@ func (c *fakeClaim) Partition() int32                         { return 3 }
 func (c *fakeClaim) HighWaterMarkOffset() int64               { return c.end }
 func (c *fakeClaim) Messages() <-chan *sarama.ConsumerMessage { return c.messages }
 
-func newFakeConsumer(t *testing.T, session *fakeSession) (*consumer, *fakeStore) {
+func newFakeConsumer(t *testing.T, session *fakeSession) (*consumer, *database) {
 	t.Helper()
 	s, store, _ := newFakeSettling(t)
 	at := newPartitionStarts(session.ctx, "id-of-t", []int32{3})
@@ -127,7 +127,7 @@ func TestARevokedClaimMarksNothingItDidNotSettle(t *testing.T) {
 		marked, commits := session.at()
 		require.Equal(t, int64(1), marked)
 		require.Equal(t, int64(1), commits[len(commits)-1])
-		require.Equal(t, 1, store.requireOnce(t))
+		require.Equal(t, 1, store.settledOrders())
 		claimed, left := c.lag.claims()
 		require.Empty(t, claimed)
 		require.Equal(t, []int32{3}, left, "it stays in the metrics until the next session")

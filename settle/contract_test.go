@@ -138,7 +138,7 @@ func (b *bench) deadRecords(count int) map[string]*sarama.ConsumerMessage {
 
 func TestRecordsBecomeRowsOnce(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
-		store := newFakeStore()
+		store := newDatabase()
 		b.produceOrders(1000, 40) // before the first process starts: the group begins at the oldest record
 		p := b.start(store)
 		b.Eventually("first orders", func() bool { return store.settledOrders() == 80 })
@@ -149,8 +149,7 @@ func TestRecordsBecomeRowsOnce(t *testing.T) {
 		b.Eventually("offsets", func() bool { return b.totalCommitted() == 81 })
 		require.NoError(b, p.stop())
 		b.Eventually("readiness off", func() bool { return p.Ready()["kafka"] == "draining" })
-		store.requireOnce(b)
-		require.Equal(b, []string{"fence-1"}, store.fences)
+		require.Equal(b, []string{"fence-1"}, store.fences())
 		before := len(store.order)
 		b.produceOrders(20000, 4)
 		again := b.start(store)
@@ -162,7 +161,7 @@ func TestRecordsBecomeRowsOnce(t *testing.T) {
 
 func TestRunLeavesNothingBehind(t *testing.T) {
 	b := newBench(t, harness.SharedKafka(t).Brokers)
-	store := newFakeStore()
+	store := newDatabase()
 	b.produceOrders(1, 8)
 	b.Produce(0, []byte("poison"))
 	b.committed() // opens the bench's own connections before the count
@@ -176,8 +175,7 @@ func TestRunLeavesNothingBehind(t *testing.T) {
 
 func TestPoisonEndsInTheDeadLettersAndReplayedTwiceSettlesOnce(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
-		store := newFakeStore()
-		store.unknown["no-such-sale"] = true
+		store := newDatabase()
 		whole := recordBytes("demo", 500, 3)
 		poison := [][]byte{
 			whole[:len(whole)-1],
@@ -193,13 +191,13 @@ func TestPoisonEndsInTheDeadLettersAndReplayedTwiceSettlesOnce(t *testing.T) {
 		b.Produce(1, recordBytes("demo", 3000, 1))
 		p := b.start(store)
 		b.Eventually("all that is sound", func() bool { return b.totalCommitted() == 11 })
-		require.Equal(b, 6, store.requireOnce(b))
+		require.Equal(b, 6, store.settledOrders())
 
 		dead := b.deadRecords(len(poison))
 		reasons := []string{sale.PoisonDecode, sale.PoisonDecode, sale.PoisonUnknownBucket, sale.PoisonDecode, sale.PoisonDecode}
 		for i, raw := range poison {
 			id := fmt.Sprintf("1-%d", 2*i+1)
-			letter, row := dead[id], store.letters[id]
+			letter, row := dead[id], store.letter(id)
 			require.NotNil(b, letter, id)
 			require.Equal(b, len(raw), len(letter.Value))
 			require.Equal(b, string(raw), string(letter.Value))
@@ -210,21 +208,21 @@ func TestPoisonEndsInTheDeadLettersAndReplayedTwiceSettlesOnce(t *testing.T) {
 			require.Equal(b, "1", headers["partition"])
 			require.Equal(b, fmt.Sprint(2*i+1), headers["offset"])
 		}
-		require.Equal(b, store.letters["1-5"].Batch.Orders, store.letters["1-5"].Orders)
+		require.Equal(b, store.letter("1-5").Batch.Orders, store.letter("1-5").Orders)
 
-		delete(store.unknown, "no-such-sale")
+		store.preload("no-such-sale")
 		for range 2 {
 			_, err := Replay(b.Context(), store, "1-5")
 			require.NoError(b, err)
 		}
-		require.Equal(b, 8, store.requireOnce(b))
+		require.Equal(b, 8, store.settledOrders())
 		require.NoError(b, p.stop())
 	})
 }
 
 func TestNothingIsCommittedWhileTheBooksAreAway(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
-		store := newFakeStore()
+		store := newDatabase()
 		for range 24 {
 			store.failures = append(store.failures, errAway)
 		}
@@ -235,11 +233,11 @@ func TestNothingIsCommittedWhileTheBooksAreAway(t *testing.T) {
 		b.Eventually("the end of the fault", func() bool { return store.settledOrders() == 40 })
 		b.Eventually("offsets", func() bool { return b.totalCommitted() == 20 })
 		require.NoError(b, p.stop())
-		require.Empty(b, store.letters)
+		require.Empty(b, store.letterIDs())
 	})
 }
 
-func attempts(store *fakeStore) int {
+func attempts(store *database) int {
 	store.mu.Lock()
 	defer store.mu.Unlock()
 	return len(store.sizes)
@@ -247,14 +245,14 @@ func attempts(store *fakeStore) int {
 
 func TestARecordOfTheLargestSizePasses(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
-		store := newFakeStore()
+		store := newDatabase()
 		broken := append(recordBytes("demo", 1, 1), make([]byte, sale.MaxRecordBytes)...)[:sale.MaxRecordBytes]
 		b.Produce(0, broken)
 		b.Produce(0, recordBytes("demo", 50_000, sale.MaxRecordOrders))
 		p := b.start(store)
 		b.Eventually("all", func() bool { return b.totalCommitted() == 2 })
-		require.Equal(b, sale.MaxRecordOrders, store.requireOnce(b))
-		require.Len(b, store.letters["0-0"].Raw, sale.MaxRecordBytes)
+		require.Equal(b, sale.MaxRecordOrders, store.settledOrders())
+		require.Len(b, store.letter("0-0").Raw, sale.MaxRecordBytes)
 		require.Len(b, b.deadRecords(1)["0-0"].Value, sale.MaxRecordBytes)
 		require.NoError(b, p.stop())
 	})

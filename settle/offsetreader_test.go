@@ -11,29 +11,26 @@ import (
 	"flashsale/kafka"
 )
 
-// forget takes the database back: everything from a partition's offset on is as if it had never been written.
-func (b *fakeStore) forget(partition int32, from int64, topicID string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.rows, b.markers = map[sale.OrderID]int{}, map[marker]bool{}
-	delete(b.settled, partition)
-	if from > 0 {
-		b.settled[partition] = sale.Position{Partition: partition, TopicID: topicID, Next: from}
+// forget takes the database back: every row is gone, and a partition is settled up to an offset, 0 = not at all.
+func (d *database) forget(partition int32, from int64, topicID string) {
+	positions := d.Snapshot().Positions
+	d.renew()
+	for _, at := range positions {
+		if at.Partition == partition {
+			at = sale.Position{Partition: partition, TopicID: topicID, Next: from}
+		}
+		if at.Next > 0 {
+			d.SeedPosition(at)
+		}
 	}
-}
-
-func (b *fakeStore) topicOf(partition int32) string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.settled[partition].TopicID
 }
 
 // The database was restored from a moment before: what it lost is settled again, from its own position.
 func TestADatabaseThatLostItsTailGetsItBack(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
-		store := newFakeStore()
+		store := newDatabase()
 		b.settleSome(store) // two records in each partition
-		store.forget(2, 1, store.topicOf(2))
+		store.forget(2, 1, store.position(2).TopicID)
 		p := b.start(store)
 		b.Eventually("the second record of the partition", func() bool { return store.settledOrders() == 2 })
 		b.Eventually("its offset", func() bool { return b.committed()[2] == 2 })
@@ -44,7 +41,7 @@ func TestADatabaseThatLostItsTailGetsItBack(t *testing.T) {
 
 func TestADatabaseThatLostAPartitionGetsItBack(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
-		store := newFakeStore()
+		store := newDatabase()
 		b.settleSome(store)
 		store.forget(2, 0, "")
 		p := b.start(store)
@@ -57,7 +54,7 @@ func TestADatabaseThatLostAPartitionGetsItBack(t *testing.T) {
 // Brokers forget the offsets of a group that was away for long, and lose what a process committed last.
 func TestAGroupThatLostItsOffsetsGoesOnFromTheDatabase(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
-		store := newFakeStore()
+		store := newDatabase()
 		b.settleSome(store)
 		b.Eventually("the group's end", func() bool { return b.Admin.DeleteConsumerGroup(kafka.GroupOf(b.Namespace)) == nil })
 		b.produceOrders(900, 4)
@@ -72,9 +69,9 @@ func TestAGroupThatLostItsOffsetsGoesOnFromTheDatabase(t *testing.T) {
 // Brokers delete the group's offsets with the topic, so only the database can know that it settled another one.
 func TestATopicRecreatedWhileNobodyRanIsAnError(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
-		store := newFakeStore()
+		store := newDatabase()
 		b.settleSome(store)
-		known := store.topicOf(0)
+		known := store.position(0).TopicID
 		require.NoError(b, CheckPositions(b.Context(), b.Kafka, b.Namespace, store))
 		require.NoError(b, b.Admin.DeleteTopic(b.Topics.Orders))
 		b.Eventually("creation", func() bool {
@@ -85,14 +82,13 @@ func TestATopicRecreatedWhileNobodyRanIsAnError(t *testing.T) {
 		var offset *OffsetError
 		require.ErrorAs(b, CheckPositions(b.Context(), b.Kafka, b.Namespace, store), &offset)
 		require.Contains(b, offset.Found, "of topic id "+known)
-		require.NoError(b, CheckPositions(b.Context(), b.Kafka, b.Namespace, newFakeStore()), "a database that has settled nothing")
+		require.NoError(b, CheckPositions(b.Context(), b.Kafka, b.Namespace, newDatabase()), "a database that has settled nothing")
 	})
 }
 
 func TestASettlerStopsAtADatabaseThatIsBehind(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
-		store := newFakeStore()
-		store.behind = 1
+		store := newDatabase()
 		b.produceOrders(1, 8)
 		p := b.start(store)
 		b.Eventually("orders", func() bool { return store.settledOrders() == 16 })
@@ -100,7 +96,7 @@ func TestASettlerStopsAtADatabaseThatIsBehind(t *testing.T) {
 		young.Epoch = 2
 		b.Produce(1, sale.AppendBatch(nil, young))
 		require.ErrorIs(b, p.wait(), sale.ErrBehind)
-		require.Equal(b, 16, store.requireOnce(b))
+		require.Equal(b, 16, store.settledOrders())
 		require.EqualValues(b, 2, b.committed()[1], "its offset was not committed")
 	})
 }
@@ -108,7 +104,7 @@ func TestASettlerStopsAtADatabaseThatIsBehind(t *testing.T) {
 // A database that is away at the start of a session is waited for without leaving the group.
 func TestASessionWaitsForThePositions(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
-		store := newFakeStore()
+		store := newDatabase()
 		store.unread = 8
 		b.produceOrders(1, 8)
 		p := b.start(store)
@@ -120,13 +116,12 @@ func TestASessionWaitsForThePositions(t *testing.T) {
 // The position in the database passes the records in the dead letters too.
 func TestBuriedRecordsArePassed(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
-		store := newFakeStore()
-		store.unknown["gone"] = true
+		store := newDatabase()
 		b.Produce(1, recordBytes("demo", 1, 1))
 		b.Produce(1, recordBytes("gone", 10, 1))
 		b.Produce(1, []byte("garbage"))
 		p := b.start(store)
-		b.Eventually("the position", func() bool { return store.next(1) == 3 })
+		b.Eventually("the position", func() bool { return store.position(1).Next == 3 })
 		b.Eventually("offsets", func() bool { return b.totalCommitted() == 3 })
 		require.NoError(b, p.stop())
 		added := store.added

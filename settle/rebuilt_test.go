@@ -30,12 +30,12 @@ func TestClientsThatCannotBeginAreRebuilt(t *testing.T) {
 		joined.Add(1)
 		return nil, nil, asked.Load() < 2 // taken, and never answered
 	})
-	store := newFakeStore()
+	store := newDatabase()
 	began := time.Now()
 	p := b.start(store)
 	require.Eventually(t, func() bool { return store.settledOrders() == 16 }, beginWithin+soon, often)
 	require.Less(t, time.Since(began), beginWithin+5*time.Second)
 	require.Greater(t, joined.Load(), int32(1))
 	require.NoError(t, p.stop())
-	require.Equal(t, 16, store.requireOnce(t))
+	require.Equal(t, 16, store.settledOrders())
 }

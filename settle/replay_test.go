@@ -11,10 +11,9 @@ import (
 )
 
 // withDeadLetter returns a store with one dead letter, "3-9": a record of a sale that does not exist.
-func withDeadLetter(t *testing.T) *fakeStore {
+func withDeadLetter(t *testing.T) *database {
 	t.Helper()
 	s, store, _ := newFakeSettling(t)
-	store.unknown["late-sale"] = true
 	require.NoError(t, s.settle(t.Context(), []record{delivered(9, recordBytes("late-sale", 50, 2))}))
 	require.Equal(t, []string{"3-9"}, store.letterIDs())
 	return store
@@ -22,29 +21,29 @@ func withDeadLetter(t *testing.T) *fakeStore {
 
 func TestReplaySettlesOnce(t *testing.T) {
 	store := withDeadLetter(t)
-	delete(store.unknown, "late-sale") // the operator has created the sale
+	store.preload("late-sale") // the operator has created the sale
 	changed, err := Replay(t.Context(), store, "3-9")
 	require.NoError(t, err)
 	require.True(t, changed)
-	require.Equal(t, sale.DeadLetterReplayed, store.letters["3-9"].State)
-	require.Equal(t, 2, store.requireOnce(t))
+	require.Equal(t, sale.DeadLetterReplayed, store.letter("3-9").State)
+	require.Equal(t, 2, store.settledOrders())
 
 	changed, err = Replay(t.Context(), store, "3-9")
 	require.NoError(t, err)
 	require.False(t, changed)
-	require.Equal(t, 2, store.requireOnce(t))
+	require.Equal(t, 2, store.settledOrders())
 }
 
 func TestReplayThatWasKilledBeforeItsMarkSettlesOnce(t *testing.T) {
 	store := withDeadLetter(t)
-	delete(store.unknown, "late-sale")
-	_, err := store.Settle(t.Context(), []sale.Delivery{delivered(9, store.letters["3-9"].Raw).Delivery})
+	store.preload("late-sale")
+	_, err := store.Settle(t.Context(), []sale.Delivery{delivered(9, store.letter("3-9").Raw).Delivery})
 	require.NoError(t, err)
 
 	changed, err := Replay(t.Context(), store, "3-9")
 	require.NoError(t, err)
 	require.True(t, changed)
-	require.Equal(t, 2, store.requireOnce(t))
+	require.Equal(t, 2, store.settledOrders())
 }
 
 func TestReplayOfWhatStillCannotSettle(t *testing.T) {
@@ -54,7 +53,7 @@ func TestReplayOfWhatStillCannotSettle(t *testing.T) {
 	require.ErrorAs(t, err, &poison)
 	require.Equal(t, sale.PoisonUnknownBucket, poison.Reason)
 	require.False(t, changed)
-	require.Equal(t, sale.DeadLetterWaiting, store.letters["3-9"].State)
+	require.Equal(t, sale.DeadLetterWaiting, store.letter("3-9").State)
 }
 
 func TestReplayOfWhatCannotBeDecoded(t *testing.T) {
@@ -69,7 +68,7 @@ func TestReplayOfWhatCannotBeDecoded(t *testing.T) {
 
 func TestReplayRetriesAFewTimes(t *testing.T) {
 	store := withDeadLetter(t)
-	delete(store.unknown, "late-sale")
+	store.preload("late-sale")
 	store.failures = []error{nil, errAway, errAway} // the look-up of the letter succeeds, then two attempts fail
 	changed, err := Replay(t.Context(), store, "3-9")
 	require.NoError(t, err)
@@ -79,7 +78,7 @@ func TestReplayRetriesAFewTimes(t *testing.T) {
 	store.failures = []error{nil, errAway, errAway, errAway, errAway, errAway}
 	_, err = Replay(t.Context(), store, "3-9")
 	require.ErrorIs(t, err, errAway)
-	require.Equal(t, sale.DeadLetterWaiting, store.letters["3-9"].State)
+	require.Equal(t, sale.DeadLetterWaiting, store.letter("3-9").State)
 }
 
 func TestRefuse(t *testing.T) {
@@ -87,7 +86,7 @@ func TestRefuse(t *testing.T) {
 	changed, err := Refuse(t.Context(), store, "3-9")
 	require.NoError(t, err)
 	require.True(t, changed)
-	require.Equal(t, sale.DeadLetterRefused, store.letters["3-9"].State)
+	require.Equal(t, sale.DeadLetterRefused, store.letter("3-9").State)
 
 	changed, err = Refuse(t.Context(), store, "3-9")
 	require.NoError(t, err)
@@ -96,24 +95,24 @@ func TestRefuse(t *testing.T) {
 	changed, err = Replay(t.Context(), store, "3-9")
 	require.NoError(t, err)
 	require.False(t, changed, "a refused letter is not replayed")
-	require.Zero(t, store.requireOnce(t))
+	require.Zero(t, store.settledOrders())
 }
 
 func TestRefuseOfAReplayedOneChangesNothing(t *testing.T) {
 	store := withDeadLetter(t)
-	delete(store.unknown, "late-sale")
+	store.preload("late-sale")
 	_, err := Replay(t.Context(), store, "3-9")
 	require.NoError(t, err)
 	changed, err := Refuse(t.Context(), store, "3-9")
 	require.NoError(t, err)
 	require.False(t, changed)
-	require.Equal(t, sale.DeadLetterReplayed, store.letters["3-9"].State)
+	require.Equal(t, sale.DeadLetterReplayed, store.letter("3-9").State)
 }
 
 func TestAnUnknownDeadLetter(t *testing.T) {
-	_, err := Replay(t.Context(), newFakeStore(), "0-0")
+	_, err := Replay(t.Context(), newDatabase(), "0-0")
 	require.ErrorIs(t, err, sale.ErrNotFound)
-	_, err = Refuse(t.Context(), newFakeStore(), "0-0")
+	_, err = Refuse(t.Context(), newDatabase(), "0-0")
 	require.ErrorIs(t, err, sale.ErrNotFound)
 }
 
@@ -123,7 +122,7 @@ func TestFaultsOfTheBooksReachTheOperator(t *testing.T) {
 	_, err := Refuse(t.Context(), store, "3-9")
 	require.ErrorIs(t, err, errAway)
 
-	delete(store.unknown, "late-sale")
+	store.preload("late-sale")
 	store.failures = []error{nil, nil, errAway}
 	_, err = Replay(t.Context(), store, "3-9")
 	require.ErrorIs(t, err, errAway)

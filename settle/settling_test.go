@@ -32,8 +32,8 @@ func TestSettleTakesOneTransactionForAll(t *testing.T) {
 	require.NoError(t, s.settle(t.Context(), records))
 
 	require.Equal(t, []int{21}, store.sizes)
-	require.Equal(t, 40, store.requireOnce(t))
-	require.Equal(t, []string{"token-1"}, store.fences)
+	require.Equal(t, 40, store.settledOrders())
+	require.Equal(t, []string{"token-1"}, store.fences())
 	require.Empty(t, dead.letters)
 	require.InDelta(t, 40, testutil.ToFloat64(s.metrics.rows), 0)
 }
@@ -59,16 +59,16 @@ func TestBisectionFindsExactlyThePoison(t *testing.T) {
 		for _, letter := range dead.letters {
 			moved = append(moved, letter.Offset)
 			require.Equal(rt, sale.PoisonData, letter.Reason)
-			require.Contains(rt, store.letters, letter.ID)
+			require.Contains(rt, store.letterIDs(), letter.ID)
 		}
 		require.Len(rt, moved, len(poison))
 		for _, offset := range moved {
 			require.True(rt, poison[offset], "record %d was moved without being poison", offset)
 		}
-		require.Equal(rt, 2*(count-len(poison)), store.requireOnce(t))
+		require.Equal(rt, 2*(count-len(poison)), store.settledOrders())
 		require.True(rt, slices.IsSorted(store.order), "committed out of order: %v", store.order)
 		require.LessOrEqual(rt, len(store.sizes), 1+len(poison)+2*len(poison)*(bits.Len(uint(count))+1))
-		require.EqualValues(rt, count, store.next(3))
+		require.EqualValues(rt, count, store.position(3).Next)
 	})
 }
 
@@ -76,7 +76,6 @@ func TestANamedPoisonIsCutOutWithoutSearching(t *testing.T) {
 	s, store, dead := newFakeSettling(t)
 	records := recordsOf(64)
 	records[40] = delivered(40, recordBytes("unknown-sale", 5000, 3))
-	store.unknown["unknown-sale"] = true
 
 	require.NoError(t, s.settle(t.Context(), records))
 
@@ -84,9 +83,9 @@ func TestANamedPoisonIsCutOutWithoutSearching(t *testing.T) {
 	require.Len(t, dead.letters, 1)
 	require.Equal(t, sale.PoisonUnknownBucket, dead.letters[0].Reason)
 	require.Equal(t, "3-40", dead.letters[0].ID)
-	require.Equal(t, "no bucket unknown-sale:phone:0", dead.letters[0].Detail)
+	require.Equal(t, "bucket unknown-sale:phone:0 is not in the stock table", dead.letters[0].Detail)
 	require.Len(t, dead.letters[0].Orders, 3)
-	require.Equal(t, 126, store.requireOnce(t))
+	require.Equal(t, 126, store.settledOrders())
 }
 
 func TestAFenceIsNotCommittedBeforeWhatStandsAheadOfIt(t *testing.T) {
@@ -119,8 +118,8 @@ func TestRecordsThatCannotBeDecodedAreBuriedAndTheRestSettles(t *testing.T) {
 			require.NoError(t, s.settle(t.Context(), records))
 
 			require.Equal(t, []int{3}, store.sizes)
-			require.Equal(t, 4, store.requireOnce(t))
-			require.EqualValues(t, 3, store.next(3))
+			require.Equal(t, 4, store.settledOrders())
+			require.EqualValues(t, 3, store.position(3).Next)
 			require.Len(t, dead.letters, 1)
 			letter := dead.letters[0]
 			require.Equal(t, sale.PoisonDecode, letter.Reason)
@@ -135,12 +134,11 @@ func TestRecordsThatCannotBeDecodedAreBuriedAndTheRestSettles(t *testing.T) {
 
 func TestTheSameRecordsAgainSettleOnce(t *testing.T) {
 	s, store, _ := newFakeSettling(t)
-	store.unknown["unknown-sale"] = true
 	records := append(recordsOf(5), delivered(5, recordBytes("unknown-sale", 700, 1)))
 	for range 3 {
 		require.NoError(t, s.settle(t.Context(), records))
 	}
-	require.Equal(t, 10, store.requireOnce(t))
+	require.Equal(t, 10, store.settledOrders())
 	require.Equal(t, []string{"3-5"}, store.letterIDs())
 	require.InDelta(t, 10, testutil.ToFloat64(s.metrics.rows), 0)
 }
@@ -159,7 +157,7 @@ func TestTransientErrorsAreRetriedUntilTheyPass(t *testing.T) {
 
 		require.NoError(t, s.settle(t.Context(), recordsOf(4)))
 
-		require.Equal(t, 8, store.requireOnce(t))
+		require.Equal(t, 8, store.settledOrders())
 		require.Empty(t, dead.letters)
 		require.Len(t, store.sizes, 301)
 		require.InDelta(t, 300, testutil.ToFloat64(s.metrics.retries), 0)
@@ -204,7 +202,7 @@ func TestRetryingEndsWithTheSession(t *testing.T) {
 		require.ErrorIs(t, s.settle(session, recordsOf(2)), context.DeadlineExceeded)
 
 		require.Equal(t, 10*time.Second, time.Since(began))
-		require.Zero(t, store.requireOnce(t))
+		require.Zero(t, store.settledOrders())
 	})
 }
 
@@ -221,7 +219,7 @@ func TestATransactionUnderWayIsFinished(t *testing.T) {
 		<-time.After(drainTimeout - time.Millisecond) // of the bubble: no time passes
 		store.gate <- struct{}{}
 		require.NoError(t, <-done)
-		require.Equal(t, 6, store.requireOnce(t))
+		require.Equal(t, 6, store.settledOrders())
 	})
 }
 
@@ -237,7 +235,7 @@ func TestATransactionThatHangsIsCutOff(t *testing.T) {
 		began := time.Now()
 		require.ErrorIs(t, <-done, context.Canceled)
 		require.Equal(t, drainTimeout, time.Since(began))
-		require.Zero(t, store.requireOnce(t))
+		require.Zero(t, store.settledOrders())
 	})
 }
 
@@ -280,8 +278,9 @@ func TestTransfersAndFencesSettleAmongTheBatches(t *testing.T) {
 		require.NoError(t, s.settle(t.Context(), records))
 	}
 	require.Equal(t, []int{4, 4}, store.sizes)
-	require.Equal(t, []sale.OrderID{77}, store.moved)
-	require.EqualValues(t, 4, store.next(3))
+	stored := store.Snapshot()
+	require.EqualValues(t, 1_000_000-30, stored.Stock[transfer.Bucket].Loaded, "its units have moved once")
+	require.EqualValues(t, 4, store.position(3).Next)
 }
 
 func TestATransferThatCannotSettleIsBuried(t *testing.T) {
@@ -291,7 +290,7 @@ func TestATransferThatCannotSettleIsBuried(t *testing.T) {
 	require.NoError(t, s.settle(t.Context(), []record{delivered(4, sale.AppendTransfer(nil, &transfer))}))
 	require.Equal(t, []string{"3-4"}, store.letterIDs())
 	require.Empty(t, dead.letters[0].Orders)
-	require.EqualValues(t, 5, store.next(3), "the position passes a record in the dead letters")
+	require.EqualValues(t, 5, store.position(3).Next, "the position passes a record in the dead letters")
 }
 
 // A commit whose answer is lost has happened: what is sent again under the same identity changes nothing.
@@ -301,7 +300,7 @@ func TestACommitWithoutAnAnswerSettlesOnce(t *testing.T) {
 		store.unanswered = 3
 		require.NoError(t, s.settle(t.Context(), recordsOf(4)))
 		require.Len(t, store.sizes, 4)
-		require.Equal(t, 8, store.requireOnce(t))
+		require.Equal(t, 8, store.settledOrders())
 	})
 }
 
@@ -314,13 +313,12 @@ func TestThePositionWaitsForWhatIsNotBuriedYet(t *testing.T) {
 	go func() { done <- s.settle(ended, records) }()
 	end()
 	require.ErrorIs(t, <-done, context.Canceled)
-	require.Zero(t, store.next(3), "nothing passes the record that is still to be moved")
+	require.Zero(t, store.position(3).Next, "nothing passes the record that is still to be moved")
 }
 
 // Neither a repetition nor the dead letters help when the database has lost what the records are built on.
 func TestADatabaseThatIsBehindStopsSettling(t *testing.T) {
 	s, store, dead := newFakeSettling(t)
-	store.behind = 2
 	young := batchOf("demo", 70, 1)
 	young.Epoch = 3
 
@@ -328,7 +326,7 @@ func TestADatabaseThatIsBehindStopsSettling(t *testing.T) {
 
 	require.ErrorIs(t, err, sale.ErrBehind)
 	require.Len(t, store.sizes, 1, "no attempt is repeated")
-	require.Zero(t, store.requireOnce(t))
+	require.Zero(t, store.settledOrders())
 	require.Empty(t, dead.letters)
 }
 

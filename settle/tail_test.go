@@ -14,17 +14,10 @@ import (
 	"flashsale/test/kafkabench"
 )
 
-// settledTo sets how far the database has settled a partition.
-func (b *fakeStore) settledTo(partition int32, topicID string, next int64) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.settled[partition] = sale.Position{Partition: partition, TopicID: topicID, Next: next}
-}
-
 // An order is found in Kafka as long as the database has not settled it, and no longer.
 func TestTailFindsWhatIsQueued(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
-		store := newFakeStore()
+		store := newDatabase()
 		tail := NewTail(b.Kafka, b.Namespace, store)
 		all := []int32{0, 1, 2, 3}
 		look := func(id int64, partitions ...int32) (sale.PendingOrder, bool) {
@@ -47,7 +40,7 @@ func TestTailFindsWhatIsQueued(t *testing.T) {
 		_, ok = look(1002, all...)
 		require.False(b, ok)
 
-		store.settledTo(1, "topic", 1)
+		store.SeedPosition(sale.Position{Partition: 1, TopicID: "topic", Next: 1})
 		_, ok = look(1011, all...)
 		require.False(b, ok, "it is settled")
 		_, ok = look(1051, all...)
@@ -55,7 +48,7 @@ func TestTailFindsWhatIsQueued(t *testing.T) {
 		b.produceOrders(2000, 1)
 		_, ok = look(2001, all...)
 		require.True(b, ok, "what came since")
-		store.settledTo(1, "another topic", 2)
+		store.SeedPosition(sale.Position{Partition: 1, TopicID: "another topic", Next: 2})
 		_, ok = look(1051, all...)
 		require.False(b, ok)
 	})
@@ -64,7 +57,7 @@ func TestTailFindsWhatIsQueued(t *testing.T) {
 // The tail is bounded, and never says that an order is not there when it has not read everything.
 func TestTailIsBounded(t *testing.T) {
 	b := newBench(t, kafkabench.StartFake(t))
-	tail := NewTail(b.Kafka, b.Namespace, newFakeStore())
+	tail := NewTail(b.Kafka, b.Namespace, newDatabase())
 	b.produceOrders(1000, 4)
 	tail.parts[7] = &tailPart{records: []tailRecord{{raw: make([]byte, maxTailBytes-1)}}}
 	var problem sale.Problem
@@ -78,7 +71,7 @@ func TestTailIsBounded(t *testing.T) {
 }
 
 func TestTailOfAKafkaThatIsAway(t *testing.T) {
-	tail := NewTail(kafka.Options{Brokers: []string{"127.0.0.1:1"}}, "away", newFakeStore())
+	tail := NewTail(kafka.Options{Brokers: []string{"127.0.0.1:1"}}, "away", newDatabase())
 	short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	_, _, err := tail.Queued(short, []int32{0}, 1)

@@ -64,7 +64,7 @@ func TestNoChangeNoVersion(t *testing.T) {
 		ctx := t.Context()
 		bucket := phone(t, s, 10, 1)
 		version := changesSince(t, s, 0).Version
-		row := books(t, s, bucket).BucketRow
+		row := countersOf(t, s, bucket).BucketRow
 		stale := row
 		stale.Epoch--
 		_, err := s.LoadStock(ctx, "eleven", 8)

@@ -139,11 +139,11 @@ func TestServerKilledInsideCommit(t *testing.T) {
 		})
 		kill("expire", func() error { _, err := s.ExpireOrders(t.Context(), 100); return err })
 		kill("outbox", func() error {
-			return s.OutboxDone(t.Context(), []sale.Applied{{Bucket: b, Epoch: 1, Number: books(t, s, b).GivenEpoch / 5,
+			return s.OutboxDone(t.Context(), []sale.Applied{{Bucket: b, Epoch: 1, Number: countersOf(t, s, b).GivenEpoch / 5,
 				Sequence: sequence}})
 		})
 	}
-	giver, receiver := books(t, s, a), books(t, s, b)
+	giver, receiver := countersOf(t, s, a), countersOf(t, s, b)
 	require.EqualValues(t, []int64{190, 8, 6, 18, 10, 6}, []int64{
 		giver.Loaded, giver.Settled, giver.Released, giver.SettledEpoch, giver.MovedEpoch, giver.GivenEpoch,
 	})

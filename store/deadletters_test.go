@@ -119,7 +119,7 @@ func TestOrdersOfWaitingDeadLetters(t *testing.T) {
 		require.NoError(t, s.RefuseDeadLetter(ctx, "3-7"))
 		require.Equal(t, sale.DeadLetterReplayed, state(t, s, "3-7"), "a settled one cannot be refused")
 		require.Equal(t, sale.StatusConfirmed, order(t, s, orders[0].OrderID).Status)
-		require.Equal(t, sale.BucketOpen, books(t, s, bucket).State)
+		require.Equal(t, sale.BucketOpen, countersOf(t, s, bucket).State)
 		all, err := s.DeadLetters(ctx)
 		require.NoError(t, err)
 		require.Empty(t, all)
@@ -143,7 +143,7 @@ func TestRefuseDeadLetter(t *testing.T) {
 			require.Equal(t, sale.ReasonDeadLetter, refused.Reason)
 			require.EqualValues(t, 129900, refused.UnitPriceCents)
 			require.Equal(t, sale.StatusConfirmed, order(t, s, orders[0].OrderID).Status, "a row is kept")
-			b := books(t, s, bucket)
+			b := countersOf(t, s, bucket)
 			require.Equal(t, sale.BucketClosed, b.State, "a rebuild gives the units back")
 			require.EqualValues(t, 1, b.Settled)
 			require.EqualValues(t, 4, b.SettledEpoch)
@@ -151,7 +151,7 @@ func TestRefuseDeadLetter(t *testing.T) {
 		require.Equal(t, sale.Settlement{Duplicate: 1}, settle(t, s, d), "a replay of a refused one changes nothing")
 		require.NoError(t, s.MarkReplayed(ctx, "3-7"))
 		require.Equal(t, sale.DeadLetterRefused, state(t, s, "3-7"))
-		loads, err := s.BeginLoads(ctx, []sale.BucketRow{books(t, s, bucket).BucketRow})
+		loads, err := s.BeginLoads(ctx, []sale.BucketRow{countersOf(t, s, bucket).BucketRow})
 		require.NoError(t, err)
 		require.EqualValues(t, 9, loads[0].Available)
 		require.ErrorIs(t, s.RefuseDeadLetter(ctx, "9-9"), sale.ErrNotFound)
@@ -167,7 +167,7 @@ func TestRefusedDeadLetterGivesBack(t *testing.T) {
 		add(t, s, letter(d, 7))
 		for range 2 {
 			require.NoError(t, s.RefuseDeadLetter(t.Context(), "3-7"))
-			b := books(t, s, bucket)
+			b := countersOf(t, s, bucket)
 			require.Equal(t, sale.BucketOpen, b.State)
 			require.EqualValues(t, []int64{0, 0, 3, 3, 5},
 				[]int64{b.Settled, b.Released, b.SettledEpoch, b.GivenEpoch, b.Sequence})
@@ -192,7 +192,7 @@ func TestRefuseDeadLetterThatSettledMeanwhile(t *testing.T) {
 		require.NoError(t, s.RefuseDeadLetter(t.Context(), "3-7"))
 		require.Equal(t, sale.DeadLetterReplayed, state(t, s, "3-7"))
 		require.Equal(t, sale.StatusConfirmed, order(t, s, d.Record.Batch.BatchID).Status)
-		require.Equal(t, sale.BucketOpen, books(t, s, bucket).State)
+		require.Equal(t, sale.BucketOpen, countersOf(t, s, bucket).State)
 	})
 }
 
@@ -201,11 +201,11 @@ func TestRefuseDeadLetterOfAnOlderEpoch(t *testing.T) {
 		bucket := phone(t, s, 10, 1)
 		d := batch(bucket, 1, 1, crowd(1)...)
 		add(t, s, letter(d, 7))
-		reopened(t, s, []sale.BucketRow{books(t, s, bucket).BucketRow})
+		reopened(t, s, []sale.BucketRow{countersOf(t, s, bucket).BucketRow})
 		require.NoError(t, s.RefuseDeadLetter(t.Context(), "3-7"))
 		require.Equal(t, sale.ReasonDeadLetter, order(t, s, d.Record.Batch.BatchID).Reason)
-		require.Equal(t, sale.BucketOpen, books(t, s, bucket).State, "the rebuild in between gave the units back")
-		require.Zero(t, books(t, s, bucket).SettledEpoch)
+		require.Equal(t, sale.BucketOpen, countersOf(t, s, bucket).State, "the rebuild in between gave the units back")
+		require.Zero(t, countersOf(t, s, bucket).SettledEpoch)
 	})
 }
 
@@ -237,7 +237,7 @@ func TestRefusedAtOnceWithAReplay(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		bucket := phone(t, s, 100, 1)
 		for i := range int64(10) {
-			d := batch(bucket, books(t, s, bucket).Epoch, i+1, crowd(2)...)
+			d := batch(bucket, countersOf(t, s, bucket).Epoch, i+1, crowd(2)...)
 			l := letter(d, i)
 			add(t, s, l)
 			require.NoError(t, together(2, func(k int) error {

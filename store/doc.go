@@ -1,4 +1,4 @@
-// Package store keeps the engine's books in SQL: catalogue, stock ledger, orders, markers, dead letters, leases, rules.
+// Package store keeps the engine's durable state in SQL: catalogue, stock, orders, markers, dead letters, leases, rules.
 //
 // It is the arbiter. Redis follows what stands here, never the other way round: which epoch of a bucket lives, how many
 // units it may sell, which order of a buyer counts. One Store runs on MySQL, MariaDB and TiDB through one set of
@@ -10,8 +10,8 @@
 //	sales row → stock rows, sorted by (sale, SKU, bucket) → rows of orders, markers, outbox and events → positions → counter
 //	of the catalogue
 //
-// A payment moves no units and locks the order's row alone. What a record or a release does to the books is decided in
-// package ledger; here it is read, written and guarded.
+// A payment moves no units and locks the order's row alone. Package ledger decides what a record or a release changes;
+// this package reads, writes and guards it.
 //
 // The counter comes last and is held until the commit: catalogue versions become visible in their own order, and a
 // reader who asks for all that changed since version n can never miss a change that commits later.

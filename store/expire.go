@@ -61,7 +61,7 @@ func (s *Store) expireOrders(ctx context.Context, tx *sql.Tx, ids []sale.OrderID
 	if err != nil {
 		return 0, err
 	}
-	leaving := make([]ledger.Held, 0, len(locked))
+	leaving := make([]ledger.Releasing, 0, len(locked))
 	for i := range locked {
 		o := &locked[i]
 		if !ledger.Expires(&o.Order, nowMS) || slices.Contains(paid, o.OrderID) {
@@ -70,12 +70,12 @@ func (s *Store) expireOrders(ctx context.Context, tx *sql.Tx, ids []sale.OrderID
 		if stock[o.bucket] == nil {
 			return 0, fmt.Errorf("order %d is of bucket %s, which is not in the stock table", o.OrderID, o.bucket)
 		}
-		leaving = append(leaving, o.held())
+		leaving = append(leaving, o.releasing())
 	}
 	if len(leaving) == 0 {
 		return 0, nil
 	}
-	decided := ledger.NewPlan(ledger.NewBooks(stock, nowMS, true))
+	decided := ledger.NewPlan(ledger.NewState(stock, nowMS, true))
 	decided.Release(leaving, sale.StatusExpired, sale.ReasonNone)
 	err = s.writePlan(ctx, tx, nowMS, decided)
 	faults.Point("store.expiry-written")

@@ -81,7 +81,7 @@ func TestExpireWhatIsDue(t *testing.T) {
 			require.Equal(t, status, order(t, s, due[i].OrderID).Status)
 		}
 		require.Equal(t, sale.StatusConfirmed, order(t, s, waits[0].OrderID).Status)
-		b := books(t, s, bucket)
+		b := countersOf(t, s, bucket)
 		require.EqualValues(t, 3, b.Released)
 		require.EqualValues(t, 3, b.GivenEpoch)
 		rows := waiting(t, s, bucket)
@@ -120,7 +120,7 @@ func TestExpireInPagesOverManyBuckets(t *testing.T) {
 		require.Equal(t, 3, expireDue(t, s, 10))
 		require.Zero(t, count(t, s, "SELECT COUNT(*) FROM allowances"))
 		for _, row := range rows {
-			b := books(t, s, row.Bucket)
+			b := countersOf(t, s, row.Bucket)
 			require.EqualValues(t, 5, b.Released)
 			var units int64
 			for i, given := range waiting(t, s, row.Bucket) {
@@ -154,7 +154,7 @@ func TestManyExpireInTime(t *testing.T) {
 	t.Logf("%d orders expired in %v: 100,000 in %v", expired, took, took*100_000/orders)
 	require.Equal(t, orders, expired)
 	require.Less(t, took, 6*time.Second)
-	require.EqualValues(t, orders, books(t, s, bucket).Released)
+	require.EqualValues(t, orders, countersOf(t, s, bucket).Released)
 }
 
 // BenchmarkExpire expires 100,000 orders in pages of 1000 and reports the seconds they take.

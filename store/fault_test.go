@@ -58,7 +58,7 @@ func bookOperations() []operation {
 		{"settle 2 records", func(ctx context.Context, s *Store) error {
 			return of(s.Settle(ctx, []sale.Delivery{d, fence("f")}))
 		}},
-		{"read books of eleven", func(ctx context.Context, s *Store) error { return of(s.Books(ctx, "eleven")) }},
+		{"read counters of eleven", func(ctx context.Context, s *Store) error { return of(s.SaleCounters(ctx, "eleven")) }},
 		{"read 1 orders", func(ctx context.Context, s *Store) error { return of(s.Order(ctx, 1)) }},
 		{"read orders of ann in eleven", func(ctx context.Context, s *Store) error {
 			return of(s.BuyerOrders(ctx, "eleven", "phone", "ann", 0, 10))
@@ -86,8 +86,8 @@ func bookOperations() []operation {
 func moveOperations() []operation {
 	bucket := sale.Bucket{Sale: "eleven", SKU: "phone"}
 	return []operation{
-		{"read books of 1 buckets", func(ctx context.Context, s *Store) error {
-			return of(s.BucketBooks(ctx, []sale.Bucket{bucket}))
+		{"read counters of 1 buckets", func(ctx context.Context, s *Store) error {
+			return of(s.BucketCounters(ctx, []sale.Bucket{bucket}))
 		}},
 		{"read positions", func(ctx context.Context, s *Store) error { return of(s.Positions(ctx)) }},
 		{"read the engine's id", func(ctx context.Context, s *Store) error { return of(s.EngineID(ctx)) }},
@@ -134,13 +134,13 @@ func TestEveryOperationSaysWhatFailed(t *testing.T) {
 func TestEveryOperationObeysItsContext(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		bucket := phone(t, s, 10, 1)
-		before := books(t, s, bucket)
+		before := countersOf(t, s, bucket)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		for _, o := range operations() {
 			require.ErrorIs(t, o.run(ctx, s), context.Canceled, o.words)
 		}
-		require.Equal(t, before, books(t, s, bucket))
+		require.Equal(t, before, countersOf(t, s, bucket))
 		require.Zero(t, count(t, s, "SELECT COUNT(*) FROM dead_letters")+count(t, s, "SELECT COUNT(*) FROM leases"))
 	})
 }

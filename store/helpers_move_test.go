@@ -29,7 +29,7 @@ func statusIn(err error) sale.OrderStatus {
 
 // drained reads, in pages, and forgets all events and returns their orders one after the other. No page names an order
 // twice.
-func drained(t testing.TB, s *Store) []sale.Order {
+func drained(t testing.TB, s database) []sale.Order {
 	t.Helper()
 	var told []sale.Order
 	for {

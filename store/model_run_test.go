@@ -4,15 +4,18 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
 	"flashsale/sale"
+	"flashsale/test/memory"
 )
 
 // Random batches, transfers, repeats, forks, late records, cancellations, payments, expiries, refusals by hand, outbox rows
-// applied and rebuilds: the store and the model agree on every row and counter after every step, and on what is told.
+// applied and rebuilds: the store and the model agree on every row and counter after every step, and on what is told. The
+// database in memory is asked the same and gives the same answers.
 func TestBooksAgreeWithModel(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		run := 0
@@ -28,11 +31,13 @@ func TestBooksAgreeWithModel(t *testing.T) {
 	})
 }
 
-// modelRun is one random run of store and model.
+// modelRun is one random run of the store, the database in memory and the model.
 type modelRun struct {
 	t     *testing.T
 	r     *rapid.T
 	s     *Store
+	twin  *memory.Database
+	ahead time.Duration // of the twin's clock
 	m     *model
 	sent  []sale.Delivery
 	known []sale.Bucket
@@ -46,12 +51,14 @@ func newRun(t *testing.T, r *rapid.T, s *Store, id string) *modelRun {
 	limit := rapid.IntRange(1, 3).Draw(r, "limit")
 	stock := rapid.Int64Range(0, 24).Draw(r, "stock")
 	w := &modelRun{t: t, r: r, s: s}
+	w.twin = memory.New(memory.Options{Now: func() time.Time { return time.Now().Add(w.ahead) }})
+	selling(t, w.twin, draft(id, limit, item("phone", stock, 2)))
 	for _, row := range selling(t, s, draft(id, limit, item("phone", stock, 2))) {
 		w.known = append(w.known, row.Bucket)
 	}
-	books, err := s.BucketBooks(t.Context(), w.known)
+	counters, err := askBoth(w, func(d database) ([]sale.BucketCounters, error) { return d.BucketCounters(t.Context(), w.known) })
 	require.NoError(r, err)
-	w.m = newModel(limit, books)
+	w.m = newModel(limit, counters)
 	return w
 }
 
@@ -64,11 +71,7 @@ func (w *modelRun) step() {
 	case 2:
 		w.pay()
 	case 3:
-		overdue(w.t, w.s)
-		expired, err := w.s.ExpireOrders(w.t.Context(), 1000)
-		require.NoError(w.r, err)
-		due := func(o *modelOrder) bool { return o.due }
-		require.Equal(w.r, w.m.leave(sale.StatusExpired, sale.ReasonNone, due), expired)
+		w.expire()
 	case 4:
 		w.refuse()
 	case 5:
@@ -78,11 +81,31 @@ func (w *modelRun) step() {
 	}
 }
 
+// askBoth asks the store and the database in memory.
+func askBoth[T any](w *modelRun, ask func(database) (T, error)) (T, error) {
+	return both(w.r, w.s, w.twin, ask)
+}
+
+// expire ends what is due: the orders of years ago. In memory the clock goes on until they are, in the store their
+// deadline goes back.
+func (w *modelRun) expire() {
+	overdue(w.t, w.s)
+	expired, err := w.s.ExpireOrders(w.t.Context(), 1000)
+	require.NoError(w.r, err)
+	w.ahead = time.Hour
+	expiredToo, err := w.twin.ExpireOrders(w.t.Context(), 1000)
+	w.ahead = 0
+	require.NoError(w.r, err)
+	require.Equal(w.r, expired, expiredToo)
+	due := func(o *modelOrder) bool { return o.due }
+	require.Equal(w.r, w.m.leave(sale.StatusExpired, sale.ReasonNone, due), expired)
+}
+
 func (w *modelRun) settle() {
 	deliveries := w.deliveries()
 	w.sent = append(w.sent, deliveries...)
 	w.payEarly(deliveries)
-	_, err := w.s.Settle(w.t.Context(), deliveries)
+	_, err := askBoth(w, func(d database) (sale.Settlement, error) { return d.Settle(w.t.Context(), deliveries) })
 	require.NoError(w.r, err)
 	for _, d := range deliveries {
 		if d.Record.Batch != nil {
@@ -104,7 +127,9 @@ func (w *modelRun) payEarly(deliveries []sale.Delivery) {
 				continue
 			}
 			payment := rapid.SampledFrom([]string{"p-1", "p-2"}).Draw(w.r, "payment")
-			remembered, err := w.s.RememberPayment(w.t.Context(), o.OrderID, payment)
+			remembered, err := askBoth(w, func(d database) (bool, error) {
+				return d.RememberPayment(w.t.Context(), o.OrderID, payment)
+			})
 			require.NoError(w.r, err)
 			require.Equal(w.r, w.m.early[o.OrderID] == "" || w.m.early[o.OrderID] == payment, remembered)
 			if remembered {
@@ -194,9 +219,11 @@ func (w *modelRun) transfer() sale.Delivery {
 
 func (w *modelRun) rebuild() {
 	row := rapid.SampledFrom(w.m.buckets).Draw(w.r, "rebuilt")
-	closed, err := w.s.CloseBuckets(w.t.Context(), []sale.BucketRow{row.BucketRow})
+	closed, err := askBoth(w, func(d database) ([]sale.BucketRow, error) {
+		return d.CloseBuckets(w.t.Context(), []sale.BucketRow{row.BucketRow})
+	})
 	require.NoError(w.r, err)
-	loads, err := w.s.BeginLoads(w.t.Context(), closed)
+	loads, err := askBoth(w, func(d database) ([]sale.Load, error) { return d.BeginLoads(w.t.Context(), closed) })
 	require.NoError(w.r, err)
 	require.Len(w.r, loads, 1)
 	require.Equal(w.r, row.Loaded-row.Settled+row.Released, loads[0].Available)
@@ -213,7 +240,7 @@ func (w *modelRun) rebuild() {
 	}
 	require.ElementsMatch(w.r, owners, loads[0].Owners)
 	require.ElementsMatch(w.r, released, loads[0].Released)
-	opened, err := w.s.OpenBuckets(w.t.Context(), rowsOf(loads))
+	opened, err := askBoth(w, func(d database) ([]sale.BucketRow, error) { return d.OpenBuckets(w.t.Context(), rowsOf(loads)) })
 	require.NoError(w.r, err)
 	require.Len(w.r, opened, 1)
 	w.m.rebuild(row.Bucket.Number)
@@ -234,7 +261,9 @@ func (w *modelRun) cancel() {
 	}
 	was := o.status
 	w.m.leave(sale.StatusCancelled, sale.ReasonBuyer, func(other *modelOrder) bool { return other == o })
-	got, err := w.s.CancelOrder(w.t.Context(), o.OrderID, sale.ReasonBuyer, o.Buyer)
+	got, err := askBoth(w, func(d database) (sale.Order, error) {
+		return d.CancelOrder(w.t.Context(), o.OrderID, sale.ReasonBuyer, o.Buyer)
+	})
 	if was != sale.StatusConfirmed && was != sale.StatusCancelled {
 		require.Equal(w.r, was, statusIn(err))
 		return
@@ -249,7 +278,7 @@ func (w *modelRun) pay() {
 		return
 	}
 	payment := rapid.SampledFrom([]string{"p-1", "p-2"}).Draw(w.r, "payment")
-	got, err := w.s.PayOrder(w.t.Context(), o.OrderID, payment)
+	got, err := askBoth(w, func(d database) (sale.Order, error) { return d.PayOrder(w.t.Context(), o.OrderID, payment) })
 	switch {
 	case o.status == sale.StatusConfirmed:
 		o.status, o.payment = sale.StatusPaid, payment
@@ -267,11 +296,27 @@ func (w *modelRun) pay() {
 	}
 }
 
+// both does the same in the store and in the database in memory.
+func (w *modelRun) both(do func(database) error) error { return bothDo(w.r, w.s, w.twin, do) }
+
+// agreeOnLetter compares a dead letter, and its orders where they wait in it.
+func (w *modelRun) agreeOnLetter(id string, d sale.Delivery) {
+	_, err := askBoth(w, func(db database) (sale.DeadLetter, error) { return db.DeadLetter(w.t.Context(), id) })
+	require.NoError(w.r, err)
+	for _, o := range d.Record.Batch.Orders {
+		_, err := askBoth(w, func(db database) (sale.Order, error) { return db.Order(w.t.Context(), o.OrderID) })
+		require.NoError(w.r, err)
+	}
+}
+
 func (w *modelRun) refuse() {
 	d := w.batch(rapid.IntRange(0, 3).Draw(w.r, "reuse") == 0)
 	offset := lastOrder.Add(1)
-	require.NoError(w.r, w.s.AddDeadLetter(w.t.Context(), letter(d, offset)))
-	require.NoError(w.r, w.s.RefuseDeadLetter(w.t.Context(), fmt.Sprintf("3-%d", offset)))
+	id := fmt.Sprintf("3-%d", offset)
+	require.NoError(w.r, w.both(func(db database) error { return db.AddDeadLetter(w.t.Context(), letter(d, offset)) }))
+	w.agreeOnLetter(id, d)
+	require.NoError(w.r, w.both(func(db database) error { return db.RefuseDeadLetter(w.t.Context(), id) }))
+	w.agreeOnLetter(id, d)
 	w.m.refuse(d.Record.Batch)
 	w.sent = append(w.sent, d)
 }
@@ -288,19 +333,21 @@ func (w *modelRun) apply() {
 		Sequence: rapid.Int64Range(1, 14).Draw(w.r, "sequence"),
 	}
 	for range rapid.IntRange(1, 2).Draw(w.r, "times") {
-		require.NoError(w.r, w.s.OutboxDone(w.t.Context(), []sale.Applied{a}))
+		require.NoError(w.r, w.both(func(d database) error { return d.OutboxDone(w.t.Context(), []sale.Applied{a}) }))
 		w.m.applied(a)
 	}
 }
 
 func (w *modelRun) agree() {
-	books, err := w.s.BucketBooks(w.t.Context(), w.known)
+	counters, err := askBoth(w, func(d database) ([]sale.BucketCounters, error) {
+		return d.BucketCounters(w.t.Context(), w.known)
+	})
 	require.NoError(w.r, err)
 	outbox, err := w.s.Outbox(w.t.Context(), 1_000_000)
 	require.NoError(w.r, err)
 	var waiting []sale.OutboxRow
 	for i, row := range w.m.buckets {
-		require.Equal(w.r, row.BucketBooks, books[i])
+		require.Equal(w.r, row.BucketCounters, counters[i])
 		require.LessOrEqual(w.r, row.Settled-row.Released, row.Loaded)
 		waiting = append(waiting, row.outbox...)
 	}
@@ -311,7 +358,10 @@ func (w *modelRun) agree() {
 		}
 	}
 	require.ElementsMatch(w.r, waiting, mine)
-	rows, err := w.s.Orders(w.t.Context(), w.m.ids())
+	outboxToo, err := w.twin.Outbox(w.t.Context(), 1_000_000)
+	require.NoError(w.r, err)
+	require.Equal(w.r, comparableAnswer(mine), comparableAnswer(outboxToo))
+	rows, err := askBoth(w, func(d database) ([]sale.Order, error) { return d.Orders(w.t.Context(), w.m.ids()) })
 	require.NoError(w.r, err)
 	require.Len(w.r, rows, len(w.m.orders))
 	for _, row := range rows {
@@ -340,7 +390,9 @@ func (w *modelRun) agreeOnSlots() {
 // agreeOnEvents drains the events: what is told of an order is what happened to it, in that order.
 func (w *modelRun) agreeOnEvents() {
 	told := map[sale.OrderID][]sale.OrderStatus{}
-	for _, o := range drained(w.t, w.s) {
+	happened := drained(w.t, w.s)
+	require.Equal(w.r, comparableAnswer(happened), comparableAnswer(drained(w.t, w.twin)))
+	for _, o := range happened {
 		told[o.OrderID] = append(told[o.OrderID], o.Status)
 		if o.Status == sale.StatusPaid {
 			require.NotEmpty(w.r, o.PaymentID)

@@ -7,7 +7,7 @@ import (
 	"flashsale/sale"
 )
 
-// model is the books as the protocol states them, one order after the other over plain maps, for the buckets of one SKU.
+// model is the database as the protocol states it, one order after the other over plain maps, for the buckets of one SKU.
 // It shares no code with the store or the ledger.
 type model struct {
 	limit   int
@@ -19,7 +19,7 @@ type model struct {
 }
 
 type modelBucket struct {
-	sale.BucketBooks
+	sale.BucketCounters
 	outbox []sale.OutboxRow
 }
 
@@ -32,13 +32,13 @@ type modelOrder struct {
 	due     bool
 }
 
-func newModel(limit int, rows []sale.BucketBooks) *model {
+func newModel(limit int, rows []sale.BucketCounters) *model {
 	m := &model{
 		limit: limit, orders: map[sale.OrderID]*modelOrder{}, places: map[[3]int64]map[sale.OrderID]bool{},
 		told: map[sale.OrderID][]sale.OrderStatus{}, early: map[sale.OrderID]string{},
 	}
 	for _, row := range rows {
-		m.buckets = append(m.buckets, &modelBucket{BucketBooks: row})
+		m.buckets = append(m.buckets, &modelBucket{BucketCounters: row})
 	}
 	return m
 }

@@ -66,8 +66,8 @@ func (s *Store) cancelOrder(
 	if err != nil || len(payments) > 0 {
 		return order, len(payments) > 0, err
 	}
-	decided := ledger.NewPlan(ledger.NewBooks(stock, nowMS, true))
-	decided.Release([]ledger.Held{locked[0].held()}, sale.StatusCancelled, reason)
+	decided := ledger.NewPlan(ledger.NewState(stock, nowMS, true))
+	decided.Release([]ledger.Releasing{locked[0].releasing()}, sale.StatusCancelled, reason)
 	order.Status, order.Reason, order.UpdatedAt = sale.StatusCancelled, reason, changedAt(order.CreatedAt, nowMS)
 	err = s.writePlan(ctx, tx, nowMS, decided)
 	faults.Point("store.cancel-written")

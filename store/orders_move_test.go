@@ -35,7 +35,7 @@ func TestCancelGivesUnitsBackOnce(t *testing.T) {
 			require.Equal(t, sale.StatusCancelled, got.Status)
 			require.Equal(t, sale.ReasonBuyer, got.Reason)
 			require.False(t, got.UpdatedAt.Before(got.CreatedAt.Time))
-			b := books(t, s, bucket)
+			b := countersOf(t, s, bucket)
 			require.EqualValues(t, 2, b.Settled, "settled and released only grow")
 			require.EqualValues(t, 1, b.Released)
 			require.EqualValues(t, 1, b.GivenEpoch)
@@ -87,7 +87,7 @@ func TestCancelOfWhatIsNotThere(t *testing.T) {
 		_, err = s.PayOrder(ctx, 12345, "p")
 		require.ErrorIs(t, err, sale.ErrNotFound)
 		require.Equal(t, sale.StatusConfirmed, order(t, s, ann.OrderID).Status)
-		require.Zero(t, books(t, s, bucket).Released)
+		require.Zero(t, countersOf(t, s, bucket).Released)
 	})
 }
 
@@ -109,7 +109,7 @@ func TestEndedOrdersStay(t *testing.T) {
 			sale.StatusPaid: orders[0].OrderID, sale.StatusCancelled: orders[1].OrderID, sale.StatusExpired: orders[2].OrderID,
 			sale.StatusRefused: b.Record.Batch.Orders[4].OrderID,
 		}
-		before := books(t, s, bucket)
+		before := countersOf(t, s, bucket)
 		for status, id := range ended {
 			was := order(t, s, id)
 			require.Equal(t, status, was.Status)
@@ -126,7 +126,7 @@ func TestEndedOrdersStay(t *testing.T) {
 			require.Zero(t, expired)
 			require.Equal(t, was, order(t, s, id))
 		}
-		require.Equal(t, before, books(t, s, bucket))
+		require.Equal(t, before, countersOf(t, s, bucket))
 	})
 }
 
@@ -136,7 +136,7 @@ func TestPay(t *testing.T) {
 		bucket := phone(t, s, 10, 1)
 		ann := one("ann", 1)
 		settle(t, s, batch(bucket, 1, 1, ann))
-		before := books(t, s, bucket)
+		before := countersOf(t, s, bucket)
 		payment := strings.Repeat("p", 64)
 		got := pay(t, s, ann.OrderID, payment)
 		require.Equal(t, order(t, s, ann.OrderID), got)
@@ -147,7 +147,7 @@ func TestPay(t *testing.T) {
 		var paid *sale.PaidError
 		require.ErrorAs(t, err, &paid)
 		require.Equal(t, payment, paid.PaymentID)
-		require.Equal(t, before, books(t, s, bucket), "no stock moves")
+		require.Equal(t, before, countersOf(t, s, bucket), "no stock moves")
 		require.Zero(t, count(t, s, "SELECT COUNT(*) FROM orders WHERE due_at IS NOT NULL"))
 		require.Equal(t, 1, settle(t, s, batch(bucket, 1, 2, one("ann", 1))).Refused, "a paid order counts")
 	})
@@ -178,7 +178,7 @@ func TestCancelWhileClosed(t *testing.T) {
 		_, err := s.SetState(ctx, "eleven", sale.StateClosed, sale.StateOpen)
 		require.NoError(t, err)
 		cancel(t, s, orders[0].OrderID)
-		loads, err := s.BeginLoads(ctx, []sale.BucketRow{books(t, s, bucket).BucketRow})
+		loads, err := s.BeginLoads(ctx, []sale.BucketRow{countersOf(t, s, bucket).BucketRow})
 		require.NoError(t, err)
 		require.EqualValues(t, 8, loads[0].Available)
 		require.EqualValues(t, 1, loads[0].Outbox)
@@ -188,8 +188,8 @@ func TestCancelWhileClosed(t *testing.T) {
 		require.Len(t, rows, 1)
 		require.EqualValues(t, 2, rows[0].Number, "numbers go on")
 		require.EqualValues(t, 2, rows[0].Epoch)
-		require.EqualValues(t, 1, books(t, s, bucket).GivenEpoch)
-		require.EqualValues(t, 2, books(t, s, bucket).Released)
+		require.EqualValues(t, 1, countersOf(t, s, bucket).GivenEpoch)
+		require.EqualValues(t, 2, countersOf(t, s, bucket).Released)
 		ledgerAgrees(t, s, bucket)
 	})
 }
@@ -204,7 +204,7 @@ func TestReleasedOrdersAreLoaded(t *testing.T) {
 		cancel(t, s, keyed.OrderID)
 		cancel(t, s, plain.OrderID)
 		require.NoError(t, s.ReportLoss(t.Context(), bucket, 1, "gone"))
-		loads, err := s.BeginLoads(t.Context(), []sale.BucketRow{books(t, s, bucket).BucketRow})
+		loads, err := s.BeginLoads(t.Context(), []sale.BucketRow{countersOf(t, s, bucket).BucketRow})
 		require.NoError(t, err)
 		require.Equal(t, []sale.RecordOrder{kept}, loads[0].Owners)
 		require.ElementsMatch(t, []sale.RecordOrder{keyed, plain}, loads[0].Released)

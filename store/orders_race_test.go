@@ -80,10 +80,10 @@ func TestPayCancelAndExpireAtOnce(t *testing.T) {
 	})
 }
 
-// agreesAfterMoves checks a bucket's books against its order rows, its outbox and its events.
+// agreesAfterMoves checks a bucket's counters against its order rows, its outbox and its events.
 func agreesAfterMoves(t *testing.T, s *Store, bucket sale.Bucket) {
 	t.Helper()
-	b := books(t, s, bucket)
+	b := countersOf(t, s, bucket)
 	gone := count(t, s, "SELECT COALESCE(SUM(quantity), 0) FROM orders WHERE status IN ('cancelled', 'expired')")
 	require.EqualValues(t, gone, b.Released)
 	require.EqualValues(t, gone, b.GivenEpoch)
@@ -128,12 +128,12 @@ func TestSameMoveAtOnce(t *testing.T) {
 			_, err := s.PayOrder(t.Context(), orders[1].OrderID, "p")
 			return err
 		}))
-		require.EqualValues(t, 1, books(t, s, bucket).Released)
+		require.EqualValues(t, 1, countersOf(t, s, bucket).Released)
 		agreesAfterMoves(t, s, bucket)
 	})
 }
 
-// Rebuilds beside cancellations and expiries: what a load holds is what the books say, and no outbox row outlives its epoch.
+// Rebuilds beside cancellations and expiries: a load has what the stock row says, and no outbox row outlives its epoch.
 func TestReleasesBesideRebuilds(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		bucket := phone(t, s, 1000, 1)
@@ -155,7 +155,7 @@ func TestReleasesBesideRebuilds(t *testing.T) {
 			}
 			return nil
 		}))
-		b := books(t, s, bucket)
+		b := countersOf(t, s, bucket)
 		require.EqualValues(t, 60, b.Released)
 		var given int64
 		for _, row := range waiting(t, s, bucket) {

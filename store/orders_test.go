@@ -96,9 +96,9 @@ func TestOrdersThatShopsHaveMoved(t *testing.T) {
 
 		again := one("bob", 1)
 		require.Equal(t, sale.Settlement{Rows: 1}, settle(t, s, batch(bucket, 1, 2, again)))
-		_, err = s.CloseBuckets(t.Context(), []sale.BucketRow{books(t, s, bucket).BucketRow})
+		_, err = s.CloseBuckets(t.Context(), []sale.BucketRow{countersOf(t, s, bucket).BucketRow})
 		require.NoError(t, err)
-		loads, err := s.BeginLoads(t.Context(), []sale.BucketRow{books(t, s, bucket).BucketRow})
+		loads, err := s.BeginLoads(t.Context(), []sale.BucketRow{countersOf(t, s, bucket).BucketRow})
 		require.NoError(t, err)
 		require.ElementsMatch(t, []sale.RecordOrder{paid, again}, loads[0].Owners)
 	})

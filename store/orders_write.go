@@ -24,8 +24,8 @@ type lockedOrder struct {
 	bucket sale.Bucket
 }
 
-func (o *lockedOrder) held() ledger.Held {
-	return ledger.Held{Bucket: o.bucket, ReleasedOrder: sale.ReleasedOrder{
+func (o *lockedOrder) releasing() ledger.Releasing {
+	return ledger.Releasing{Bucket: o.bucket, ReleasedOrder: sale.ReleasedOrder{
 		OrderID: o.OrderID, Quantity: o.Quantity, Buyer: o.BuyerID,
 	}}
 }
@@ -56,8 +56,8 @@ func (s *Store) lockOrders(ctx context.Context, tx *sql.Tx, ids []sale.OrderID) 
 // leaveOrders writes orders that leave confirmed, and gives their buyers' allowance back.
 func (s *Store) leaveOrders(ctx context.Context, tx *sql.Tx, nowMS int64, p *ledger.Plan) error {
 	now := datetime(nowMS)
-	for chunk := range slices.Chunk(p.Left, maxIDs) {
-		args := []any{string(p.LeftAs), string(p.LeftFor), now, now}
+	for chunk := range slices.Chunk(p.Released, maxIDs) {
+		args := []any{string(p.NewStatus), string(p.Reason), now, now}
 		for _, o := range chunk {
 			args = append(args, int64(o.OrderID))
 		}
@@ -66,7 +66,7 @@ func (s *Store) leaveOrders(ctx context.Context, tx *sql.Tx, nowMS int64, p *led
 			return err
 		}
 	}
-	for chunk := range slices.Chunk(p.Left, maxTerms) {
+	for chunk := range slices.Chunk(p.Released, maxTerms) {
 		var args []any
 		for _, o := range chunk {
 			args = append(args, o.Sale, o.SKU, o.Buyer, int64(o.OrderID))

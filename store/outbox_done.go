@@ -42,11 +42,11 @@ func (s *Store) outboxDone(ctx context.Context, tx *sql.Tx, applied []sale.Appli
 	if err != nil {
 		return err
 	}
-	books := &reading{ledger.NewBooks(stock, nowMS, true), s.dialect.forced}
-	if err := books.readMarkers(ctx, tx, places); err != nil {
+	read := &reading{ledger.NewState(stock, nowMS, true), s.dialect.forced}
+	if err := read.readMarkers(ctx, tx, places); err != nil {
 		return err
 	}
-	decided := ledger.NewPlan(books.Books)
+	decided := ledger.NewPlan(read.State)
 	for _, a := range applied {
 		decided.Applied(a)
 	}

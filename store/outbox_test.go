@@ -21,7 +21,7 @@ func done(t testing.TB, s *Store, bucket sale.Bucket, epoch, number, sequence in
 func released(t testing.TB, s *Store, bucket sale.Bucket, sequence int64, n int) []sale.RecordOrder {
 	t.Helper()
 	orders := crowd(n)
-	settle(t, s, batch(bucket, books(t, s, bucket).Epoch, sequence, orders...))
+	settle(t, s, batch(bucket, countersOf(t, s, bucket).Epoch, sequence, orders...))
 	for _, o := range orders {
 		cancel(t, s, o.OrderID)
 	}
@@ -38,7 +38,7 @@ func TestOutboxIsNumberedWithoutGaps(t *testing.T) {
 		rows := waiting(t, s, bucket)
 		require.Len(t, rows, 1)
 		require.EqualValues(t, 6, rows[0].Number)
-		b := books(t, s, bucket)
+		b := countersOf(t, s, bucket)
 		require.EqualValues(t, 6, b.GivenEpoch, "applied or not")
 		require.EqualValues(t, 22, b.Sequence)
 	})
@@ -53,7 +53,7 @@ func TestOutboxDoneMayBeRepeated(t *testing.T) {
 		for range 2 {
 			require.NoError(t, s.OutboxDone(t.Context(), applied))
 			require.Len(t, waiting(t, s, bucket), 1)
-			b := books(t, s, bucket)
+			b := countersOf(t, s, bucket)
 			require.EqualValues(t, 9, b.Sequence)
 			require.Equal(t, sale.BucketOpen, b.State)
 			require.Equal(t, 3, count(t, s, "SELECT COUNT(*) FROM batches"), "a marker for each write")
@@ -71,13 +71,13 @@ func TestForkOfAnOutboxWrite(t *testing.T) {
 		bucket := phone(t, s, 100, 1)
 		released(t, s, bucket, 1, 2)
 		done(t, s, bucket, 1, 1, 1)
-		require.Equal(t, sale.BucketClosed, books(t, s, bucket).State, "the batch came first")
+		require.Equal(t, sale.BucketClosed, countersOf(t, s, bucket).State, "the batch came first")
 		require.Equal(t, ledger.ClosedByFork, reason(t, s))
-		reopened(t, s, []sale.BucketRow{books(t, s, bucket).BucketRow})
+		reopened(t, s, []sale.BucketRow{countersOf(t, s, bucket).BucketRow})
 
 		released(t, s, bucket, 1, 1)
 		done(t, s, bucket, 2, 3, 2)
-		require.Equal(t, sale.BucketOpen, books(t, s, bucket).State)
+		require.Equal(t, sale.BucketOpen, countersOf(t, s, bucket).State)
 		forked := settle(t, s, batch(bucket, 2, 2, crowd(1)...))
 		require.Equal(t, sale.Settlement{Rows: 1, Closed: []sale.Bucket{bucket}}, forked, "the batch comes second")
 	})
@@ -97,7 +97,7 @@ func TestOutboxIsAbsorbedByARebuild(t *testing.T) {
 		other := selling(t, s, draft("other", 1, item("phone", 10, 1)))[0].Bucket
 		released(t, s, bucket, 1, 3)
 		released(t, s, other, 1, 1)
-		closed, err := s.CloseBuckets(t.Context(), []sale.BucketRow{books(t, s, bucket).BucketRow})
+		closed, err := s.CloseBuckets(t.Context(), []sale.BucketRow{countersOf(t, s, bucket).BucketRow})
 		require.NoError(t, err)
 		loads, err := s.BeginLoads(t.Context(), closed)
 		require.NoError(t, err)
@@ -105,9 +105,9 @@ func TestOutboxIsAbsorbedByARebuild(t *testing.T) {
 		require.EqualValues(t, 3, loads[0].Outbox, "Redis must not take an older row for a new one")
 		require.Empty(t, waiting(t, s, bucket))
 		require.Len(t, waiting(t, s, other), 1)
-		require.Zero(t, books(t, s, bucket).GivenEpoch)
+		require.Zero(t, countersOf(t, s, bucket).GivenEpoch)
 		done(t, s, bucket, 1, 3, 9)
-		require.Zero(t, books(t, s, bucket).Sequence)
+		require.Zero(t, countersOf(t, s, bucket).Sequence)
 		require.Equal(t, 2, count(t, s, "SELECT COUNT(*) FROM batches"))
 	})
 }
@@ -184,18 +184,21 @@ func TestOutboxBody(t *testing.T) {
 	}
 }
 
-func TestBucketBooks(t *testing.T) {
+func TestBucketCounters(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		rows := selling(t, s, draft("wide", 1, item("phone", 1000, 4)))
 		settle(t, s, batch(rows[2].Bucket, 1, 7, crowd(3)...))
 		asked := []sale.Bucket{rows[3].Bucket, rows[2].Bucket, rows[3].Bucket}
-		got, err := s.BucketBooks(t.Context(), asked)
+		got, err := s.BucketCounters(t.Context(), asked)
 		require.NoError(t, err)
-		require.Equal(t, []sale.BucketBooks{books(t, s, asked[0]), books(t, s, asked[1]), books(t, s, asked[2])}, got)
+		require.Len(t, got, 3)
+		for i, bucket := range asked {
+			require.Equal(t, countersOf(t, s, bucket), got[i])
+		}
 		require.EqualValues(t, 7, got[1].Sequence)
-		_, err = s.BucketBooks(t.Context(), append(asked, sale.Bucket{Sale: "x", SKU: "y"}))
+		_, err = s.BucketCounters(t.Context(), append(asked, sale.Bucket{Sale: "x", SKU: "y"}))
 		require.ErrorIs(t, err, sale.ErrNotFound)
-		got, err = s.BucketBooks(t.Context(), nil)
+		got, err = s.BucketCounters(t.Context(), nil)
 		require.NoError(t, err)
 		require.Empty(t, got)
 	})

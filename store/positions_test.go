@@ -50,7 +50,7 @@ func TestPositionOfAnotherTopic(t *testing.T) {
 		require.ErrorIs(t, err, sale.ErrBehind)
 		require.ErrorContains(t, err, "orders-a")
 		require.ErrorContains(t, err, "orders-b")
-		require.EqualValues(t, 1, books(t, s, bucket).Settled, "nothing of it settled")
+		require.EqualValues(t, 1, countersOf(t, s, bucket).Settled, "nothing of it settled")
 		require.EqualValues(t, 42, positions(t, s)[0].Next)
 	})
 }
@@ -101,7 +101,7 @@ func TestDatabaseBehindTheTopic(t *testing.T) {
 		require.ErrorContains(t, err, "bucket eleven:phone:0 is in epoch 1 here and in epoch 7 there")
 		_, err = s.Settle(ctx, []sale.Delivery{transfer(bucket, 0, 2, 4, 1)})
 		require.ErrorIs(t, err, sale.ErrBehind)
-		require.EqualValues(t, 1, books(t, s, bucket).Settled)
+		require.EqualValues(t, 1, countersOf(t, s, bucket).Settled)
 		version := count(t, s, "SELECT version FROM catalogue")
 
 		_, err = s.Settle(ctx, []sale.Delivery{older, d})
@@ -115,7 +115,7 @@ func TestDatabaseBehindTheTopic(t *testing.T) {
 		}
 		require.NoError(t, conn.Close())
 		require.Equal(t, sale.Settlement{Rows: 2, Refused: 1}, settle(t, s, older, d))
-		b := books(t, s, bucket)
+		b := countersOf(t, s, bucket)
 		require.Equal(t, sale.BucketClosed, b.State, "a rebuild follows")
 		require.EqualValues(t, 7, b.Epoch)
 		changes, err := s.Changes(ctx, int64(version))

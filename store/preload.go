@@ -86,7 +86,7 @@ func planStock(present *sale.Sale, rows []*ledger.Row, partitions int32) *stockG
 // planBucket plans one bucket and returns the units it adds: at most left, and not above the bucket's share.
 func (g *stockGrowth) planBucket(row *ledger.Row, bucket sale.Bucket, partitions int32, share, left int64) int64 {
 	if row == nil {
-		row = &ledger.Row{BucketBooks: sale.BucketBooks{
+		row = &ledger.Row{BucketCounters: sale.BucketCounters{
 			BucketRow: sale.BucketRow{Bucket: bucket, State: sale.BucketClosed, Partition: partitionOf(bucket, partitions)},
 			Loaded:    min(share, left),
 		}}

@@ -19,7 +19,7 @@ func load(t *testing.T, s *Store, id string) []sale.BucketRow {
 
 func loaded(t *testing.T, s *Store, id string) map[string][]int64 {
 	t.Helper()
-	all, err := s.Books(t.Context(), id)
+	all, err := s.SaleCounters(t.Context(), id)
 	require.NoError(t, err)
 	bySKU := map[string][]int64{}
 	for _, b := range all {
@@ -64,7 +64,7 @@ func TestLoadStockRaises(t *testing.T) {
 			require.Equal(t, sale.BucketClosed, row.State)
 			require.EqualValues(t, 1, row.Epoch)
 			require.Less(t, row.Partition, int32(8), "a bucket keeps its partition")
-			require.Equal(t, row, books(t, s, row.Bucket).BucketRow)
+			require.Equal(t, row, countersOf(t, s, row.Bucket).BucketRow)
 		}
 		require.Len(t, reopened(t, s, rows), 2)
 		require.Empty(t, load(t, s, "eleven"))

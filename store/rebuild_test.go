@@ -19,9 +19,11 @@ func TestRebuildSteps(t *testing.T) {
 		ann.Key = "it's a \x7e key"
 		settle(t, s, batch(b0, 1, 1, ann, bob), batch(b1, 1, 1, cat))
 		settle(t, s, batch(b0, 1, 1, one("dan", 1))) // a fork, which closes the bucket
-		require.Equal(t, sale.BucketClosed, books(t, s, b0).State)
+		require.Equal(t, sale.BucketClosed, countersOf(t, s, b0).State)
 
-		rows := []sale.BucketRow{books(t, s, b1).BucketRow, books(t, s, b0).BucketRow, {Bucket: sale.Bucket{Sale: "x", SKU: "y"}}}
+		rows := []sale.BucketRow{
+			countersOf(t, s, b1).BucketRow, countersOf(t, s, b0).BucketRow, {Bucket: sale.Bucket{Sale: "x", SKU: "y"}},
+		}
 		closed, err := s.CloseBuckets(ctx, rows)
 		require.NoError(t, err)
 		require.Len(t, closed, 2, "what does not exist is left out")
@@ -42,12 +44,12 @@ func TestRebuildSteps(t *testing.T) {
 		present, err := s.Sale(ctx, "eleven")
 		require.NoError(t, err)
 		require.Equal(t, sale.WindowOf(&present), loads[0].Window)
-		require.Zero(t, books(t, s, b0).SettledEpoch)
+		require.Zero(t, countersOf(t, s, b0).SettledEpoch)
 
 		opened, err := s.OpenBuckets(ctx, rowsOf(loads))
 		require.NoError(t, err)
 		require.Len(t, opened, 2)
-		require.Equal(t, opened[0], books(t, s, b0).BucketRow)
+		require.Equal(t, opened[0], countersOf(t, s, b0).BucketRow)
 		again, err := s.OpenBuckets(ctx, rowsOf(loads))
 		require.NoError(t, err)
 		require.Empty(t, again, "they are open already")
@@ -58,7 +60,7 @@ func TestRefusedOrdersOwnNothing(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		bucket := phone(t, s, 1, 1)
 		settle(t, s, batch(bucket, 1, 1, one("ann", 1), one("bob", 1)))
-		loads, err := s.BeginLoads(t.Context(), []sale.BucketRow{books(t, s, bucket).BucketRow})
+		loads, err := s.BeginLoads(t.Context(), []sale.BucketRow{countersOf(t, s, bucket).BucketRow})
 		require.NoError(t, err)
 		require.Len(t, loads, 1)
 		require.Len(t, loads[0].Owners, 1)
@@ -70,7 +72,7 @@ func TestWhoWasFasterWins(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
 		bucket := phone(t, s, 10, 1)
-		stale := books(t, s, bucket).BucketRow
+		stale := countersOf(t, s, bucket).BucketRow
 		begin := func(row sale.BucketRow) int {
 			loads, err := s.BeginLoads(ctx, []sale.BucketRow{row, row})
 			require.NoError(t, err)
@@ -82,13 +84,13 @@ func TestWhoWasFasterWins(t *testing.T) {
 		require.Equal(t, 1, begin(stale), "named twice, begun once")
 		require.Zero(t, begin(stale), "its epoch is over")
 
-		left := books(t, s, bucket).BucketRow
+		left := countersOf(t, s, bucket).BucketRow
 		require.Equal(t, sale.BucketLoading, left.State)
 		require.Equal(t, 1, begin(left), "one that a dead role left loading is taken over")
 		opened, err := s.OpenBuckets(ctx, []sale.BucketRow{left})
 		require.NoError(t, err)
 		require.Empty(t, opened, "the dead role comes back late")
-		require.EqualValues(t, 3, books(t, s, bucket).Epoch)
+		require.EqualValues(t, 3, countersOf(t, s, bucket).Epoch)
 
 		closed, err := s.CloseBuckets(ctx, []sale.BucketRow{stale})
 		require.NoError(t, err)
@@ -101,11 +103,11 @@ func TestReportLoss(t *testing.T) {
 		ctx := t.Context()
 		bucket := phone(t, s, 10, 1)
 		require.NoError(t, s.ReportLoss(ctx, bucket, 0, "an epoch that is over"))
-		require.Equal(t, sale.BucketOpen, books(t, s, bucket).State)
+		require.Equal(t, sale.BucketOpen, countersOf(t, s, bucket).State)
 		require.NoError(t, s.ReportLoss(ctx, sale.Bucket{Sale: "x", SKU: "y"}, 1, "nowhere"))
 
 		require.NoError(t, s.ReportLoss(ctx, bucket, 1, "bytes \xff\xfe and "+strings.Repeat("é", 300)))
-		require.Equal(t, sale.BucketClosed, books(t, s, bucket).State)
+		require.Equal(t, sale.BucketClosed, countersOf(t, s, bucket).State)
 		require.NoError(t, s.ReportLoss(ctx, bucket, 1, "again"))
 		var reason string
 		require.NoError(t, s.db.QueryRow("SELECT closed_reason FROM stock").Scan(&reason))

@@ -67,11 +67,11 @@ func (s *Store) refuseRecord(
 		unknown.BucketRow = sale.BucketRow{Bucket: bucket, Epoch: -1, State: sale.BucketClosed}
 		stock[bucket] = unknown
 	}
-	books := &reading{ledger.NewBooks(stock, nowMS, true), s.dialect.forced}
-	if err := books.readClosely(ctx, tx, []sale.Record{record}); err != nil || settledBefore(books.Books, record) {
+	read := &reading{ledger.NewState(stock, nowMS, true), s.dialect.forced}
+	if err := read.readClosely(ctx, tx, []sale.Record{record}); err != nil || settledBefore(read.State, record) {
 		return err == nil, nil, err
 	}
-	decided := ledger.NewPlan(books.Books)
+	decided := ledger.NewPlan(read.State)
 	if record.Batch != nil {
 		decided.Refuse(record.Batch)
 	} else {
@@ -84,9 +84,9 @@ func (s *Store) refuseRecord(
 	return false, decided.Closing, err
 }
 
-func settledBefore(books *ledger.Books, record sale.Record) bool {
+func settledBefore(state *ledger.State, record sale.Record) bool {
 	if record.Batch != nil {
-		return books.SettledBatch(record.Batch)
+		return state.SettledBatch(record.Batch)
 	}
-	return books.Settled(ledger.MarkOfTransfer(record.Transfer))
+	return state.Settled(ledger.MarkOfTransfer(record.Transfer))
 }

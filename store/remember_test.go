@@ -99,7 +99,7 @@ func TestRememberedPaymentBesideTheRow(t *testing.T) {
 			require.Equal(t, sale.StatusPaid, order(t, s, o.OrderID).Status)
 		}
 		forgotten(t, s)
-		require.EqualValues(t, 1, books(t, s, bucket).Released)
+		require.EqualValues(t, 1, countersOf(t, s, bucket).Released)
 		agreesAfterMoves(t, s, bucket)
 	})
 }

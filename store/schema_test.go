@@ -63,7 +63,7 @@ func TestMigrateOverWhatIsThere(t *testing.T) {
 	run("DELETE FROM schema_versions WHERE version_id > 1", "ALTER TABLE orders DROP INDEX orders_due", "DROP TABLE positions")
 	require.NoError(t, s.Migrate(ctx), "over half of the second")
 	require.NoError(t, s.CheckSchema(ctx))
-	require.Equal(t, sale.BucketOpen, books(t, s, bucket).State)
+	require.Equal(t, sale.BucketOpen, countersOf(t, s, bucket).State)
 	require.Positive(t, count(t, s, "SELECT version FROM catalogue"))
 	again, err := s.EngineID(ctx)
 	require.NoError(t, err)
@@ -102,7 +102,7 @@ func TestMigrateFromTheFirstSchema(t *testing.T) {
 			}
 			require.NoError(t, s.Migrate(ctx))
 			require.NoError(t, s.CheckSchema(ctx))
-			require.EqualValues(t, 42, books(t, s, sale.Bucket{Sale: "eleven", SKU: "phone"}).Sequence)
+			require.EqualValues(t, 42, countersOf(t, s, sale.Bucket{Sale: "eleven", SKU: "phone"}).Sequence)
 			expired, err := s.ExpireOrders(ctx, 10)
 			require.NoError(t, err)
 			require.Equal(t, 1, expired)

@@ -15,7 +15,7 @@ import (
 // errLookCloser ends a hasty settlement: something is not as in the ordinary case, so the rows have to be read first.
 var errLookCloser = errors.New("the ordinary case does not apply")
 
-// Settle writes deliveries into the books in one transaction: for each batch its marker, its orders and its units, for
+// Settle writes deliveries in one transaction: for each batch its marker, its orders and its units, for
 // each transfer its marker, the units it moves and the receiver's credit, for all of them the events to be told and the
 // positions in the orders topic.
 //
@@ -47,18 +47,18 @@ func (s *Store) Settle(ctx context.Context, deliveries []sale.Delivery) (sale.Se
 func (s *Store) settle(ctx context.Context, work *settling, closely bool) (sale.Settlement, error) {
 	var done sale.Settlement
 	err := s.transact(ctx, func(tx *sql.Tx) error {
-		books, err := s.readBooks(ctx, tx, work, closely)
+		state, err := s.readState(ctx, tx, work, closely)
 		if err != nil {
 			return err
 		}
-		decided := decide(books, work)
+		decided := decide(state, work)
 		if len(decided.Behind) > 0 {
-			return behind(decided.Behind, books.Stock)
+			return behind(decided.Behind, state.Stock)
 		}
 		if decided.LookCloser {
 			return errLookCloser
 		}
-		if err := s.writePlan(ctx, tx, books.NowMS, decided); err != nil {
+		if err := s.writePlan(ctx, tx, state.NowMS, decided); err != nil {
 			return s.judge(err, work, closely)
 		}
 		if err := s.writePositions(ctx, tx, work.positions); err != nil {
@@ -75,8 +75,8 @@ func (s *Store) settle(ctx context.Context, work *settling, closely bool) (sale.
 	return done, err
 }
 
-func decide(books *ledger.Books, work *settling) *ledger.Plan {
-	decided := ledger.NewPlan(books)
+func decide(state *ledger.State, work *settling) *ledger.Plan {
+	decided := ledger.NewPlan(state)
 	for _, r := range work.records {
 		if r.Batch != nil {
 			decided.Settle(r.Batch)

@@ -46,9 +46,9 @@ func TestSameRecordsSettledAtOnce(t *testing.T) {
 		require.NoError(t, err)
 		require.EqualValues(t, 100, written.Load())
 		require.Positive(t, duplicate.Load())
-		require.EqualValues(t, 100, books(t, s, bucket).Settled)
-		require.EqualValues(t, 100, books(t, s, bucket).SettledEpoch)
-		require.Equal(t, sale.BucketOpen, books(t, s, bucket).State)
+		require.EqualValues(t, 100, countersOf(t, s, bucket).Settled)
+		require.EqualValues(t, 100, countersOf(t, s, bucket).SettledEpoch)
+		require.Equal(t, sale.BucketOpen, countersOf(t, s, bucket).State)
 		ledgerAgrees(t, s, bucket)
 	})
 }
@@ -72,7 +72,7 @@ func TestBucketsOfOneSKUSettledAtOnce(t *testing.T) {
 		})
 		require.NoError(t, err)
 		for _, row := range rows {
-			require.EqualValues(t, 4*15*4, books(t, s, row.Bucket).Settled)
+			require.EqualValues(t, 4*15*4, countersOf(t, s, row.Bucket).Settled)
 			ledgerAgrees(t, s, row.Bucket)
 		}
 	})
@@ -123,7 +123,7 @@ func settleAgainstRebuild(t *testing.T, s *Store, limit int) {
 	})
 	err := together(settlers, func(i int) error {
 		for round := range rounds {
-			present, err := s.Books(t.Context(), bucket.Sale)
+			present, err := s.SaleCounters(t.Context(), bucket.Sale)
 			if err != nil {
 				return err
 			}
@@ -142,12 +142,12 @@ func settleAgainstRebuild(t *testing.T, s *Store, limit int) {
 	require.Positive(t, rebuilds)
 	require.Equal(t, settlers*rounds*orders, count(t, s, "SELECT COUNT(*) FROM orders"))
 	refused := count(t, s, "SELECT COUNT(*) FROM orders WHERE status = 'refused' AND reason = 'fenced'")
-	require.EqualValues(t, settlers*rounds*orders-refused, books(t, s, bucket).Settled, "%d rebuilds", rebuilds)
+	require.EqualValues(t, settlers*rounds*orders-refused, countersOf(t, s, bucket).Settled, "%d rebuilds", rebuilds)
 	ledgerAgrees(t, s, bucket)
 }
 
 func rebuildOnce(ctx context.Context, s *Store, bucket sale.Bucket) error {
-	present, err := s.Books(ctx, bucket.Sale)
+	present, err := s.SaleCounters(ctx, bucket.Sale)
 	if err != nil {
 		return err
 	}
@@ -194,7 +194,7 @@ func TestRebuildersAtOnce(t *testing.T) {
 		require.NoError(t, err)
 		var epochs int64
 		for _, row := range rows {
-			b := books(t, s, row.Bucket)
+			b := countersOf(t, s, row.Bucket)
 			require.Equal(t, sale.BucketOpen, b.State)
 			epochs += b.Epoch - 1
 		}

@@ -11,9 +11,9 @@ import (
 	"flashsale/sale"
 )
 
-// readBooks locks the stock rows of all records and reads what the way of settling needs. A record of a bucket that does
+// readState locks the stock rows of all records and reads what the way of settling needs. A record of a bucket that does
 // not exist is a *sale.PoisonError.
-func (s *Store) readBooks(ctx context.Context, tx *sql.Tx, work *settling, closely bool) (*ledger.Books, error) {
+func (s *Store) readState(ctx context.Context, tx *sql.Tx, work *settling, closely bool) (*ledger.State, error) {
 	stock, nowMS, err := s.lockStock(ctx, tx, ledger.Buckets(work.records))
 	if err != nil {
 		return nil, err
@@ -26,16 +26,16 @@ func (s *Store) readBooks(ctx context.Context, tx *sql.Tx, work *settling, close
 			}
 		}
 	}
-	books := &reading{ledger.NewBooks(stock, nowMS, closely), s.dialect.forced}
+	read := &reading{ledger.NewState(stock, nowMS, closely), s.dialect.forced}
 	if closely {
-		return books.Books, books.readClosely(ctx, tx, work.records)
+		return read.State, read.readClosely(ctx, tx, work.records)
 	}
-	return books.Books, books.readBought(ctx, tx, work.batches())
+	return read.State, read.readBought(ctx, tx, work.batches())
 }
 
-// reading fills books from the database.
+// reading fills a state from the database.
 type reading struct {
-	*ledger.Books
+	*ledger.State
 	forced string // the dialect's
 }
 

@@ -18,7 +18,7 @@ func TestSettleWritesOrders(t *testing.T) {
 		done := settle(t, s, batch(bucket, 1, 1, orders[:2]...), batch(bucket, 1, 2, orders[2]))
 		require.Equal(t, sale.Settlement{Rows: 3}, done)
 
-		b := books(t, s, bucket)
+		b := countersOf(t, s, bucket)
 		require.EqualValues(t, 3, b.Settled)
 		require.EqualValues(t, 3, b.SettledEpoch)
 		require.Equal(t, sale.BucketOpen, b.State)
@@ -57,13 +57,13 @@ func TestRedeliveryChangesNothing(t *testing.T) {
 		bucket := phone(t, s, 10, 1)
 		first, second := batch(bucket, 1, 1, crowd(2)...), batch(bucket, 1, 2, crowd(2)...)
 		settle(t, s, first)
-		before := books(t, s, bucket)
+		before := countersOf(t, s, bucket)
 		require.Equal(t, sale.Settlement{Duplicate: 1}, settle(t, s, first))
-		require.Equal(t, before, books(t, s, bucket))
+		require.Equal(t, before, countersOf(t, s, bucket))
 
 		require.Equal(t, sale.Settlement{Rows: 2, Duplicate: 1}, settle(t, s, first, second), "what is new beside it settles")
-		require.EqualValues(t, 4, books(t, s, bucket).Settled)
-		require.Equal(t, sale.BucketOpen, books(t, s, bucket).State)
+		require.EqualValues(t, 4, countersOf(t, s, bucket).Settled)
+		require.Equal(t, sale.BucketOpen, countersOf(t, s, bucket).State)
 	})
 }
 
@@ -72,7 +72,7 @@ func TestSameRecordTwiceInOneSettlement(t *testing.T) {
 		bucket := phone(t, s, 10, 1)
 		d := batch(bucket, 1, 1, crowd(2)...)
 		require.Equal(t, sale.Settlement{Rows: 2, Duplicate: 1}, settle(t, s, d, d))
-		require.EqualValues(t, 2, books(t, s, bucket).SettledEpoch)
+		require.EqualValues(t, 2, countersOf(t, s, bucket).SettledEpoch)
 	})
 }
 
@@ -81,7 +81,7 @@ func TestRedeliveryAfterRebuildIsNotLate(t *testing.T) {
 		bucket := phone(t, s, 10, 1)
 		orders := crowd(2)
 		settle(t, s, batch(bucket, 1, 1, orders...))
-		reopened(t, s, []sale.BucketRow{books(t, s, bucket).BucketRow})
+		reopened(t, s, []sale.BucketRow{countersOf(t, s, bucket).BucketRow})
 		require.Equal(t, sale.Settlement{Duplicate: 1}, settle(t, s, batch(bucket, 1, 1, orders...)))
 		require.Equal(t, sale.StatusConfirmed, order(t, s, orders[0].OrderID).Status)
 	})
@@ -98,7 +98,7 @@ func TestForkSettlesAndClosesTheBucket(t *testing.T) {
 		done := settle(t, s, fork)
 		require.Equal(t, sale.Settlement{Rows: 1, Closed: []sale.Bucket{bucket}}, done, "the shared order has its row")
 		require.Equal(t, sale.StatusConfirmed, order(t, s, other.OrderID).Status)
-		b := books(t, s, bucket)
+		b := countersOf(t, s, bucket)
 		require.Equal(t, sale.BucketClosed, b.State)
 		require.EqualValues(t, 3, b.Settled)
 		require.EqualValues(t, 4, b.SettledEpoch)
@@ -117,16 +117,16 @@ func TestMarkedBatchWithMoreOrders(t *testing.T) {
 		grown := batch(bucket, 1, 2, orders[:2]...)
 		require.Equal(t, sale.Settlement{Rows: 1, Closed: []sale.Bucket{bucket}}, settle(t, s, grown))
 		require.Equal(t, sale.StatusConfirmed, order(t, s, orders[1].OrderID).Status)
-		require.Equal(t, sale.BucketClosed, books(t, s, bucket).State)
-		require.EqualValues(t, 2, books(t, s, bucket).Settled)
+		require.Equal(t, sale.BucketClosed, countersOf(t, s, bucket).State)
+		require.EqualValues(t, 2, countersOf(t, s, bucket).Settled)
 		require.Equal(t, sale.Settlement{Duplicate: 2}, settle(t, s, grown, batch(bucket, 1, 2, orders[0])))
 		ledgerAgrees(t, s, bucket)
 
-		reopened(t, s, []sale.BucketRow{books(t, s, bucket).BucketRow})
+		reopened(t, s, []sale.BucketRow{countersOf(t, s, bucket).BucketRow})
 		late := sale.Settlement{Rows: 1, Refused: 1}
 		require.Equal(t, late, settle(t, s, batch(bucket, 1, 2, orders[:3]...)))
 		require.Equal(t, sale.ReasonFenced, order(t, s, orders[2].OrderID).Reason)
-		require.Equal(t, sale.BucketOpen, books(t, s, bucket).State, "what is late is no disagreement")
+		require.Equal(t, sale.BucketOpen, countersOf(t, s, bucket).State, "what is late is no disagreement")
 		require.Equal(t, late, settle(t, s, batch(bucket, 1, 2, orders...)), "and once more")
 		require.Equal(t, 1, count(t, s, "SELECT (SELECT COUNT(*) FROM batches) + (SELECT COUNT(*) FROM forks)"))
 	})
@@ -140,11 +140,11 @@ func TestMarkedBatchWithMoreOrdersThanWereRefused(t *testing.T) {
 		short, grown := batch(bucket, 1, 2, orders[0]), batch(bucket, 1, 2, orders[:2]...)
 		add(t, s, letter(short, 7), letter(grown, 8))
 		require.NoError(t, s.RefuseDeadLetter(t.Context(), "3-7"))
-		require.Equal(t, sale.BucketOpen, books(t, s, bucket).State)
+		require.Equal(t, sale.BucketOpen, countersOf(t, s, bucket).State)
 		require.NoError(t, s.RefuseDeadLetter(t.Context(), "3-8"))
 		require.Equal(t, sale.DeadLetterRefused, state(t, s, "3-8"), "not taken for settled")
 		require.Equal(t, sale.ReasonDeadLetter, order(t, s, orders[1].OrderID).Reason)
-		require.Equal(t, sale.BucketClosed, books(t, s, bucket).State)
+		require.Equal(t, sale.BucketClosed, countersOf(t, s, bucket).State)
 		require.Equal(t, sale.Settlement{Duplicate: 2}, settle(t, s, short, grown))
 
 		require.Equal(t, 0, settle(t, s, batch(bucket, 1, 2, orders...)).Refused)
@@ -165,13 +165,13 @@ func TestLateBatchIsRefused(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		bucket := phone(t, s, 10, 1)
 		orders := crowd(2)
-		reopened(t, s, []sale.BucketRow{books(t, s, bucket).BucketRow})
+		reopened(t, s, []sale.BucketRow{countersOf(t, s, bucket).BucketRow})
 		late := batch(bucket, 1, 1, crowd(2)...)
 		require.Equal(t, sale.Settlement{Rows: 2, Refused: 2}, settle(t, s, late))
 		refused := order(t, s, late.Record.Batch.BatchID)
 		require.Equal(t, sale.StatusRefused, refused.Status)
 		require.Equal(t, sale.ReasonFenced, refused.Reason)
-		b := books(t, s, bucket)
+		b := countersOf(t, s, bucket)
 		require.Equal(t, sale.BucketOpen, b.State, "late batches are no disagreement")
 		require.Zero(t, b.Settled)
 		require.Zero(t, b.SettledEpoch)
@@ -188,7 +188,7 @@ func TestFencesDecideNothing(t *testing.T) {
 		bucket := phone(t, s, 10, 1)
 		done := settle(t, s, batch(bucket, 1, 1, crowd(1)...), fence("f"), batch(bucket, 1, 2, crowd(1)...))
 		require.Equal(t, sale.Settlement{Rows: 2}, done)
-		reopened(t, s, []sale.BucketRow{books(t, s, bucket).BucketRow})
+		reopened(t, s, []sale.BucketRow{countersOf(t, s, bucket).BucketRow})
 		done = settle(t, s, batch(bucket, 1, 3, crowd(1)...), fence("g"))
 		require.Equal(t, sale.Settlement{Rows: 1, Refused: 1}, done)
 	})
@@ -199,18 +199,18 @@ func TestLateForkAndLateRepeat(t *testing.T) {
 		bucket := phone(t, s, 10, 1)
 		orders := crowd(3)
 		settle(t, s, batch(bucket, 1, 1, orders[0]))
-		reopened(t, s, []sale.BucketRow{books(t, s, bucket).BucketRow})
+		reopened(t, s, []sale.BucketRow{countersOf(t, s, bucket).BucketRow})
 		done := settle(t, s, batch(bucket, 1, 1, orders[1], orders[0]))
 		require.Equal(t, sale.Settlement{Rows: 1, Refused: 1}, done, "a confirmed order stays confirmed")
 		require.Equal(t, sale.StatusConfirmed, order(t, s, orders[0].OrderID).Status)
-		require.Equal(t, sale.BucketOpen, books(t, s, bucket).State)
+		require.Equal(t, sale.BucketOpen, countersOf(t, s, bucket).State)
 	})
 }
 
 func TestClosedBucketSettlesItsEpoch(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		bucket := phone(t, s, 10, 1)
-		_, err := s.CloseBuckets(t.Context(), []sale.BucketRow{books(t, s, bucket).BucketRow})
+		_, err := s.CloseBuckets(t.Context(), []sale.BucketRow{countersOf(t, s, bucket).BucketRow})
 		require.NoError(t, err)
 		require.Equal(t, sale.Settlement{Rows: 1}, settle(t, s, batch(bucket, 1, 1, crowd(1)...)))
 	})
@@ -225,7 +225,7 @@ func TestNeverBeyondLoaded(t *testing.T) {
 		for i, reason := range []sale.OrderReason{"", sale.ReasonSoldOut, "", sale.ReasonSoldOut} {
 			require.Equal(t, reason, order(t, s, orders[i].OrderID).Reason, "order %d", i)
 		}
-		b := books(t, s, bucket)
+		b := countersOf(t, s, bucket)
 		require.EqualValues(t, 3, b.Settled)
 		require.EqualValues(t, 6, b.SettledEpoch, "refused orders are no longer in flight")
 		require.Equal(t, sale.BucketClosed, b.State)
@@ -245,7 +245,7 @@ func TestNeverBeyondTheLimit(t *testing.T) {
 			done := settle(t, s, batch(bucket, 1, 50, beyond, one("bob", 1)))
 			require.Equal(t, sale.Settlement{Rows: 2, Refused: 1, Closed: []sale.Bucket{bucket}}, done)
 			require.Equal(t, sale.ReasonOverLimit, order(t, s, beyond.OrderID).Reason)
-			require.EqualValues(t, limit+1, books(t, s, bucket).Settled)
+			require.EqualValues(t, limit+1, countersOf(t, s, bucket).Settled)
 
 			alone := one("eve", limit+1)
 			settle(t, s, batch(bucket, 1, 51, alone))
@@ -278,19 +278,20 @@ func TestKeyMakesOneOrder(t *testing.T) {
 			refused := func(o sale.RecordOrder, more ...sale.RecordOrder) {
 				t.Helper()
 				sequence++
-				d := batch(bucket, books(t, s, bucket).Epoch, sequence, append(more, o)...)
+				d := batch(bucket, countersOf(t, s, bucket).Epoch, sequence, append(more, o)...)
 				done := settle(t, s, d)
 				require.Equal(t, sale.Settlement{Rows: 1 + len(more), Refused: 1, Closed: []sale.Bucket{bucket}}, done)
 				require.Equal(t, sale.ReasonOverLimit, order(t, s, o.OrderID).Reason)
 				require.Equal(t, sale.Settlement{Duplicate: 1}, settle(t, s, d))
-				reopened(t, s, []sale.BucketRow{books(t, s, bucket).BucketRow})
+				reopened(t, s, []sale.BucketRow{countersOf(t, s, bucket).BucketRow})
 			}
 			refused(second, first)
 			refused(pressed("ann", "k1"), crowd(2)...)
 			_, err := s.CancelOrder(t.Context(), first.OrderID, sale.ReasonBuyer, "")
 			require.NoError(t, err)
 			refused(pressed("ann", "k1"), pressed("bob", "k1"))
-			require.Zero(t, settle(t, s, batch(bucket, books(t, s, bucket).Epoch, 50, pressed("ann", "k2"))).Refused, "a new key")
+			fresh := batch(bucket, countersOf(t, s, bucket).Epoch, 50, pressed("ann", "k2"))
+			require.Zero(t, settle(t, s, fresh).Refused, "a new key")
 			ledgerAgrees(t, s, bucket)
 		}
 	})
@@ -307,8 +308,8 @@ func TestKeysAreReadWhereOrdersMayBe(t *testing.T) {
 				work, err := sortDeliveries([]sale.Delivery{batch(bucket, 1, 2, orders...)})
 				require.NoError(t, err)
 				require.NoError(t, s.transact(t.Context(), func(tx *sql.Tx) error {
-					books, err := s.readBooks(t.Context(), tx, work, closely)
-					for key := range books.Keys {
+					state, err := s.readState(t.Context(), tx, work, closely)
+					for key := range state.Keys {
 						keys = append(keys, key.Key)
 					}
 					return err
@@ -354,8 +355,8 @@ func TestOrderIDThatHasARowElsewhere(t *testing.T) {
 		settle(t, s, batch(bucket, 1, 1, orders[0]))
 		done := settle(t, s, batch(bucket, 1, 2, orders[0], orders[1]))
 		require.Equal(t, sale.Settlement{Rows: 1, Closed: []sale.Bucket{bucket}}, done, "counted twice by Redis")
-		require.EqualValues(t, 2, books(t, s, bucket).Settled)
-		require.EqualValues(t, 3, books(t, s, bucket).SettledEpoch)
+		require.EqualValues(t, 2, countersOf(t, s, bucket).Settled)
+		require.EqualValues(t, 3, countersOf(t, s, bucket).SettledEpoch)
 	})
 }
 
@@ -373,7 +374,7 @@ func TestManyBucketsInOneSettlement(t *testing.T) {
 		}
 		require.Equal(t, sale.Settlement{Rows: 600}, settle(t, s, deliveries...))
 		for i, row := range rows[:6] {
-			require.EqualValues(t, 1+i%3, books(t, s, row.Bucket).Settled)
+			require.EqualValues(t, 1+i%3, countersOf(t, s, row.Bucket).Settled)
 			ledgerAgrees(t, s, row.Bucket)
 		}
 		require.Equal(t, sale.Settlement{Duplicate: 300}, settle(t, s, deliveries...))
@@ -428,7 +429,7 @@ func TestPoisonIsNamed(t *testing.T) {
 			require.Equal(t, c.index, poison.Index, name)
 			require.Equal(t, c.reason, poison.Reason, name)
 		}
-		require.Zero(t, books(t, s, bucket).Settled, "nothing half done")
+		require.Zero(t, countersOf(t, s, bucket).Settled, "nothing half done")
 		require.Zero(t, count(t, s, "SELECT COUNT(*) FROM batches"))
 		require.Zero(t, count(t, s, "SELECT COUNT(*) FROM fences"))
 	})

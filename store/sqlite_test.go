@@ -53,7 +53,7 @@ func TestTwoStoresOnOneFile(t *testing.T) {
 		}
 		return nil
 	}))
-	require.EqualValues(t, 60, books(t, other, bucket).Settled)
+	require.EqualValues(t, 60, countersOf(t, other, bucket).Settled)
 }
 
 func TestSQLiteFaults(t *testing.T) {

@@ -91,7 +91,7 @@ func TestDatabaseThatStoodStill(t *testing.T) {
 	if err := <-unbounded; err != nil {
 		settle(t, s, interrupted)
 	}
-	require.EqualValues(t, 20, books(t, s, bucket).Settled)
+	require.EqualValues(t, 20, countersOf(t, s, bucket).Settled)
 	ledgerAgrees(t, s, bucket)
 }
 

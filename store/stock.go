@@ -87,41 +87,41 @@ func bucketsOf(rows []sale.BucketRow) []sale.Bucket {
 
 const whereSale = " WHERE sale_id = ? ORDER BY sku, bucket"
 
-// Books returns the ledger of every bucket of a sale, sorted; none before its first preload.
-func (s *Store) Books(ctx context.Context, saleID string) ([]sale.BucketBooks, error) {
+// SaleCounters returns the counters of every bucket of a sale, sorted; none before its first preload.
+func (s *Store) SaleCounters(ctx context.Context, saleID string) ([]sale.BucketCounters, error) {
 	rows, err := readStock(ctx, s.db, s.selectStock()+whereSale, saleID)
 	if err != nil {
-		return nil, fmt.Errorf("read books of %s: %w", saleID, err)
+		return nil, fmt.Errorf("read counters of %s: %w", saleID, err)
 	}
-	books := make([]sale.BucketBooks, len(rows))
+	counters := make([]sale.BucketCounters, len(rows))
 	for i, row := range rows {
-		books[i] = row.BucketBooks
+		counters[i] = row.BucketCounters
 	}
-	return books, nil
+	return counters, nil
 }
 
-// BucketBooks returns the ledger of these buckets, in the order asked. A bucket that does not exist makes the error wrap
+// BucketCounters returns the counters of these buckets, in the order asked. A bucket that does not exist makes the error wrap
 // sale.ErrNotFound.
-func (s *Store) BucketBooks(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketBooks, error) {
+func (s *Store) BucketCounters(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketCounters, error) {
 	found := make(map[sale.Bucket]*ledger.Row, len(buckets))
 	for chunk := range slices.Chunk(sorted(buckets), maxTerms) {
 		rows, err := readStock(ctx, s.db, s.selectStock()+" WHERE "+inKeys(len(chunk)), keyArgs(nil, chunk)...)
 		if err != nil {
-			return nil, fmt.Errorf("read books of %d buckets: %w", len(buckets), err)
+			return nil, fmt.Errorf("read counters of %d buckets: %w", len(buckets), err)
 		}
 		for _, row := range rows {
 			found[row.Bucket] = row
 		}
 	}
-	books := make([]sale.BucketBooks, len(buckets))
+	counters := make([]sale.BucketCounters, len(buckets))
 	for i, bucket := range buckets {
 		row := found[bucket]
 		if row == nil {
-			return nil, fmt.Errorf("read books of %s: %w", bucket, sale.ErrNotFound)
+			return nil, fmt.Errorf("read counters of %s: %w", bucket, sale.ErrNotFound)
 		}
-		books[i] = row.BucketBooks
+		counters[i] = row.BucketCounters
 	}
-	return books, nil
+	return counters, nil
 }
 
 func readStock(ctx context.Context, q querier, query string, args ...any) (found []*ledger.Row, err error) {

@@ -15,7 +15,7 @@ const (
 	DriverSQLite = "sqlite"
 )
 
-// Options say which database holds the books.
+// Options say which database the Store uses.
 type Options struct {
 	Driver         string // DriverMySQL or DriverSQLite
 	DSN            string // in the driver's own format; what the engine depends on is forced, whatever stands in it

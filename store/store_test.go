@@ -65,7 +65,7 @@ func item(sku string, stock int64, buckets int) sale.Item {
 	return sale.Item{SKU: sku, Stock: stock, PriceCents: 129900, Buckets: buckets}
 }
 
-func put(t testing.TB, s *Store, wanted sale.Sale) sale.Sale {
+func put(t testing.TB, s database, wanted sale.Sale) sale.Sale {
 	t.Helper()
 	put, _, err := s.PutSale(t.Context(), wanted)
 	require.NoError(t, err)
@@ -73,7 +73,7 @@ func put(t testing.TB, s *Store, wanted sale.Sale) sale.Sale {
 }
 
 // selling puts a sale, loads its stock and opens every bucket in epoch 1, as a preload and a rebuild do.
-func selling(t testing.TB, s *Store, wanted sale.Sale) []sale.BucketRow {
+func selling(t testing.TB, s database, wanted sale.Sale) []sale.BucketRow {
 	t.Helper()
 	put(t, s, wanted)
 	rows, err := s.LoadStock(t.Context(), wanted.ID, 8)
@@ -88,7 +88,7 @@ func selling(t testing.TB, s *Store, wanted sale.Sale) []sale.BucketRow {
 }
 
 // reopened runs the database's steps of a rebuild and returns the rows that are open then.
-func reopened(t testing.TB, s *Store, rows []sale.BucketRow) []sale.BucketRow {
+func reopened(t testing.TB, s database, rows []sale.BucketRow) []sale.BucketRow {
 	t.Helper()
 	closed, err := s.CloseBuckets(t.Context(), rows)
 	require.NoError(t, err)
@@ -149,10 +149,10 @@ func settle(t testing.TB, s *Store, deliveries ...sale.Delivery) sale.Settlement
 	return done
 }
 
-// books returns the ledger of a bucket.
-func books(t testing.TB, s *Store, bucket sale.Bucket) sale.BucketBooks {
+// countersOf returns the counters of a bucket.
+func countersOf(t testing.TB, s *Store, bucket sale.Bucket) sale.BucketCounters {
 	t.Helper()
-	all, err := s.Books(t.Context(), bucket.Sale)
+	all, err := s.SaleCounters(t.Context(), bucket.Sale)
 	require.NoError(t, err)
 	for _, b := range all {
 		if b.Bucket == bucket {
@@ -160,7 +160,7 @@ func books(t testing.TB, s *Store, bucket sale.Bucket) sale.BucketBooks {
 		}
 	}
 	require.FailNow(t, "no such bucket", bucket.String())
-	return sale.BucketBooks{}
+	return sale.BucketCounters{}
 }
 
 // order returns an order by id.
@@ -184,7 +184,7 @@ func ledgerAgrees(t testing.TB, s *Store, bucket sale.Bucket) {
 	t.Helper()
 	const live = "SELECT COALESCE(SUM(quantity), 0) FROM orders WHERE sale_id = ? AND sku = ? AND bucket = ? AND status IN " +
 		"('confirmed', 'paid')"
-	b := books(t, s, bucket)
+	b := countersOf(t, s, bucket)
 	require.EqualValues(t, b.Settled-b.Released, count(t, s, live, bucket.Sale, bucket.SKU, bucket.Number))
 	require.LessOrEqual(t, b.Settled-b.Released, b.Loaded)
 }

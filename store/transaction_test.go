@@ -142,7 +142,7 @@ func TestDatabaseKilled(t *testing.T) {
 	server.Start()
 	settle(t, s, interrupted)
 	require.Equal(t, sale.Settlement{Duplicate: len(settled) + 1}, settle(t, s, append(settled, interrupted)...))
-	require.EqualValues(t, 50*(len(settled)+1), books(t, s, bucket).Settled)
+	require.EqualValues(t, 50*(len(settled)+1), countersOf(t, s, bucket).Settled)
 	ledgerAgrees(t, s, bucket)
 }
 

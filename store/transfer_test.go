@@ -21,7 +21,7 @@ func TestTransferMovesLoadedUnits(t *testing.T) {
 		d := transfer(a, 1, 1, 5, 6)
 		settle(t, s, batch(a, 1, 4, crowd(2)...), d)
 		for range 2 {
-			giver, receiver := books(t, s, a), books(t, s, b)
+			giver, receiver := countersOf(t, s, a), countersOf(t, s, b)
 			require.EqualValues(t, []int64{4, 2, 8, 6, 0, 5}, []int64{
 				giver.Loaded, giver.Settled, giver.SettledEpoch, giver.MovedEpoch, giver.GivenEpoch, giver.Sequence,
 			})
@@ -42,13 +42,13 @@ func TestTransferMovesLoadedUnits(t *testing.T) {
 func TestLateTransferMovesNothing(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		a, b := pair(t, s, 20)
-		reopened(t, s, []sale.BucketRow{books(t, s, a).BucketRow})
-		before, receiver := books(t, s, a), books(t, s, b)
+		reopened(t, s, []sale.BucketRow{countersOf(t, s, a).BucketRow})
+		before, receiver := countersOf(t, s, a), countersOf(t, s, b)
 		late := transfer(a, 1, 1, 5, 6)
 		require.Equal(t, sale.Settlement{}, settle(t, s, late))
 		require.Equal(t, sale.Settlement{Duplicate: 1}, settle(t, s, late))
-		require.Equal(t, before, books(t, s, a), "the rebuild has counted the units as the giver's")
-		require.Equal(t, receiver, books(t, s, b))
+		require.Equal(t, before, countersOf(t, s, a), "the rebuild has counted the units as the giver's")
+		require.Equal(t, receiver, countersOf(t, s, b))
 		require.Empty(t, waiting(t, s, b))
 	})
 }
@@ -58,9 +58,9 @@ func TestTransferOfUnitsThatAreNotLoaded(t *testing.T) {
 		a, b := pair(t, s, 20)
 		done := settle(t, s, batch(a, 1, 4, crowd(5)...), transfer(a, 1, 1, 5, 6))
 		require.Equal(t, sale.Settlement{Rows: 5, Closed: []sale.Bucket{a}}, done)
-		require.EqualValues(t, 10, books(t, s, a).Loaded)
-		require.EqualValues(t, 10, books(t, s, b).Loaded)
-		require.Equal(t, sale.BucketOpen, books(t, s, b).State)
+		require.EqualValues(t, 10, countersOf(t, s, a).Loaded)
+		require.EqualValues(t, 10, countersOf(t, s, b).Loaded)
+		require.Equal(t, sale.BucketOpen, countersOf(t, s, b).State)
 	})
 }
 
@@ -70,7 +70,7 @@ func TestForkOfATransfer(t *testing.T) {
 		settle(t, s, transfer(a, 1, 1, 5, 6))
 		done := settle(t, s, transfer(a, 1, 1, 5, 1))
 		require.Equal(t, sale.Settlement{Closed: []sale.Bucket{a}}, done)
-		require.EqualValues(t, 16, books(t, s, b).Loaded, "once")
+		require.EqualValues(t, 16, countersOf(t, s, b).Loaded, "once")
 		done = settle(t, s, batch(a, 1, 5, crowd(1)...))
 		require.Equal(t, sale.Settlement{Rows: 1, Closed: []sale.Bucket{a}}, done)
 	})
@@ -93,11 +93,11 @@ func TestTransferToNowhereIsPoison(t *testing.T) {
 			require.Equal(t, sale.DeadLetterRefused, state(t, s, "3-7"))
 			require.Equal(t, []sale.OutboxRow{{Bucket: a, Number: 1, Epoch: 1, Kind: sale.OutboxCredit, Units: 6}},
 				waiting(t, s, a))
-			giver := books(t, s, a)
+			giver := countersOf(t, s, a)
 			require.EqualValues(t, []int64{10, 6, 6, 6},
 				[]int64{giver.Loaded, giver.SettledEpoch, giver.MovedEpoch, giver.GivenEpoch})
 		}
-		require.Equal(t, sale.BucketOpen, books(t, s, a).State, "the units go back to where they came from")
+		require.Equal(t, sale.BucketOpen, countersOf(t, s, a).State, "the units go back to where they came from")
 	})
 }
 
@@ -110,16 +110,16 @@ func TestTransferIsRefusedOrReplayed(t *testing.T) {
 		add(t, s, letter(refused, 7), letter(replayed, 8))
 		require.NoError(t, s.RefuseDeadLetter(ctx, "3-7"))
 		require.Equal(t, sale.Settlement{Duplicate: 1}, settle(t, s, refused))
-		require.EqualValues(t, []int64{10, 10}, []int64{books(t, s, a).Loaded, books(t, s, b).Loaded})
+		require.EqualValues(t, []int64{10, 10}, []int64{countersOf(t, s, a).Loaded, countersOf(t, s, b).Loaded})
 
 		require.Equal(t, sale.Settlement{}, settle(t, s, replayed))
 		require.NoError(t, s.RefuseDeadLetter(ctx, "3-8"))
 		require.Equal(t, sale.DeadLetterReplayed, state(t, s, "3-8"), "it has settled")
-		require.EqualValues(t, []int64{7, 13}, []int64{books(t, s, a).Loaded, books(t, s, b).Loaded})
+		require.EqualValues(t, []int64{7, 13}, []int64{countersOf(t, s, a).Loaded, countersOf(t, s, b).Loaded})
 		require.Equal(t, []sale.OutboxRow{{Bucket: a, Number: 1, Epoch: 1, Kind: sale.OutboxCredit, Units: 6}}, waiting(t, s, a))
 		require.Equal(t, []sale.OutboxRow{{Bucket: b, Number: 1, Epoch: 1, Kind: sale.OutboxCredit, Units: 3}}, waiting(t, s, b))
-		require.EqualValues(t, []int64{9, 6}, []int64{books(t, s, a).MovedEpoch, books(t, s, a).GivenEpoch})
-		require.Equal(t, sale.BucketOpen, books(t, s, a).State)
+		require.EqualValues(t, []int64{9, 6}, []int64{countersOf(t, s, a).MovedEpoch, countersOf(t, s, a).GivenEpoch})
+		require.Equal(t, sale.BucketOpen, countersOf(t, s, a).State)
 	})
 }
 
@@ -146,7 +146,7 @@ func TestTransfersAtOnce(t *testing.T) {
 		}))
 		var loaded int64
 		for _, bucket := range []sale.Bucket{a, b} {
-			own := books(t, s, bucket)
+			own := countersOf(t, s, bucket)
 			loaded += own.Loaded
 			require.EqualValues(t, 48, own.MovedEpoch)
 			require.EqualValues(t, 48, own.GivenEpoch)

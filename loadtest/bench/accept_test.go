@@ -51,13 +51,13 @@ func (s *stack) orders(name string) []*Figure {
 	for range repetitions {
 		own := s.ownSale(acceptOrders)
 		requests := s.presses(own, acceptOrders)
-		before, err := ScrapeHistogram("http://"+s.operatorsAt+"/metrics", "flashsale_batch_orders")
+		before, err := ScrapeHistogram("http://"+s.gateway.Operators+"/metrics", "flashsale_batch_orders")
 		require.NoError(s.b, err)
-		whole, err := StartMeter(s.kafka.PID(), s.settle.PID())
+		whole, err := StartMeter(s.Kafka.PID(), s.settle.PID())
 		require.NoError(s.b, err)
 		var used []time.Duration
 		count, took := s.take(requests, func(u []time.Duration) { used = u })
-		after, err := ScrapeHistogram("http://"+s.operatorsAt+"/metrics", "flashsale_batch_orders")
+		after, err := ScrapeHistogram("http://"+s.gateway.Operators+"/metrics", "flashsale_batch_orders")
 		require.NoError(s.b, err)
 		settled.Add(float64(s.settled(own)), float64(count.Answers))
 		s.finish(own)
@@ -90,7 +90,7 @@ func (s *stack) ownSale(units int) string {
 // take sends presses that must all be taken, and hands the CPU times of gateway, Redis and Kafka to used.
 func (s *stack) take(requests *Requests, used func([]time.Duration)) (Count, time.Duration) {
 	s.b.Helper()
-	count, times, took := s.drive(s.gatewayAt, requests, s.gateway.PID(), s.redis[0].PID(), s.kafka.PID())
+	count, times, took := s.drive(s.gateway.Listen, requests, s.gateway.PID(), s.Redis[0].PID(), s.Kafka.PID())
 	if used != nil {
 		used(times)
 	}
@@ -126,9 +126,9 @@ func (s *stack) oneByOne() []*Figure {
 	s.warm("rush")
 	s.setRules()
 	address := harness.Address(s.b)
-	other := s.startBaseline(address, oneByOneVariable+"="+address, redisVariable+"="+s.redis[0].Addr)
+	other := s.startBaseline(address, oneByOneVariable+"="+address, redisVariable+"="+s.Redis[0].Addr)
 	defer other.Kill()
-	s.redis[0].MustDo(s.b, "SET", oneByOneStock, oneByOneUnits)
+	s.Redis[0].MustDo(s.b, "SET", oneByOneStock, oneByOneUnits)
 	require.NoError(s.b, SetBareAnswer(address, s.answerBytes()))
 	s.drive(address, s.presses("rush", warmOrders))
 	server := &Figure{Name: "accept ÷ one EVALSHA a request: the server", Unit: "CPU µs an order"}
@@ -137,21 +137,21 @@ func (s *stack) oneByOne() []*Figure {
 	for range repetitions {
 		requests := s.presses("rush", acceptOrders)
 		s.drained()
-		count, theirs, theirTime := s.drive(address, requests, other.PID(), s.redis[0].PID())
+		count, theirs, theirTime := s.drive(address, requests, other.PID(), s.Redis[0].PID())
 		s.drained()
-		_, ours, ourTime := s.drive(s.gatewayAt, requests, s.gateway.PID(), s.redis[0].PID())
+		_, ours, ourTime := s.drive(s.gateway.Listen, requests, s.gateway.PID(), s.Redis[0].PID())
 		server.Add(perRequest(ours[0], count.Answers), perRequest(theirs[0], count.Answers))
 		redis.Add(perRequest(ours[1], count.Answers), perRequest(theirs[1], count.Answers))
 		rate.Add(float64(count.Answers)/ourTime.Seconds(), float64(count.Answers)/theirTime.Seconds())
 	}
-	s.redis[0].MustDo(s.b, "DEL", oneByOneBuyers, oneByOneStock)
+	s.Redis[0].MustDo(s.b, "DEL", oneByOneBuyers, oneByOneStock)
 	return []*Figure{server, redis, rate}
 }
 
 // answerBytes is how long the answer to a purchase is.
 func (s *stack) answerBytes() int {
 	s.b.Helper()
-	answer, err := Ask(s.gatewayAt, s.presses("rush", 1).At(0))
+	answer, err := Ask(s.gateway.Listen, s.presses("rush", 1).At(0))
 	require.NoError(s.b, err)
 	require.Equal(s.b, 202, answer.Status, answer.Body)
 	return answer.Bytes

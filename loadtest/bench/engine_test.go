@@ -119,7 +119,7 @@ func takeParts(b *testing.B, some []part) (figures []*Figure, failed []string) {
 func (p part) figures(b *testing.B, s *stack) []*Figure {
 	var figures []*Figure
 	if p.shared != nil {
-		s.b = b
+		s.b, s.T = b, b
 		figures = p.shared(s)
 	} else {
 		figures = p.own(b)

@@ -82,7 +82,7 @@ func (s *stack) orderCost(orders, connections int) [2]float64 {
 
 func (s *stack) requestCost(requests *Requests, connections int) [2]float64 {
 	s.b.Helper()
-	count, used, _ := s.driveOn(connections, s.gatewayAt, requests, s.gateway.PID(), s.redis[0].PID())
+	count, used, _ := s.driveOn(connections, s.gateway.Listen, requests, s.gateway.PID(), s.Redis[0].PID())
 	return [2]float64{perRequest(used[0], count.Answers), perRequest(used[1], count.Answers)}
 }
 
@@ -110,7 +110,7 @@ func (s *stack) idle() []*Figure {
 	redis := &Figure{Name: "  Redis", Unit: "% of a core", Target: 2}
 	settle := &Figure{Name: "  settle", Unit: "% of a core"}
 	for range repetitions {
-		meter, err := StartMeter(s.gateway.PID(), s.redis[0].PID(), s.settle.PID())
+		meter, err := StartMeter(s.gateway.PID(), s.Redis[0].PID(), s.settle.PID())
 		require.NoError(s.b, err)
 		<-time.After(idleFor)
 		used, took, err := meter.Stop()

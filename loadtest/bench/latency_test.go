@@ -49,7 +49,7 @@ func (s *stack) openLoop(name string, rate float64) []*Figure {
 	for range repetitions {
 		requests := s.presses("rush", int(rate*halfFor.Seconds()))
 		s.drained()
-		count := s.pressAt(s.gatewayAt, requests, rate, 202)
+		count := s.pressAt(s.gateway.Listen, requests, rate, 202)
 		p50.Ours = append(p50.Ours, milliseconds(count.P50))
 		p99.Ours = append(p99.Ours, milliseconds(count.P99))
 		late.Add(float64(count.Late), float64(count.Answers))
@@ -126,7 +126,7 @@ func (s *stack) inTurns(steps ...func() error) []time.Duration {
 // lonePresser sends one press after the other on one connection.
 func (s *stack) lonePresser(requests *Requests) (press func() error, leave func()) {
 	s.b.Helper()
-	server, err := client.ParseServer("http://" + s.gatewayAt)
+	server, err := client.ParseServer("http://" + s.gateway.Listen)
 	require.NoError(s.b, err)
 	conn := client.NewConn(server)
 	require.NoError(s.b, conn.Dial(s.b.Context()))
@@ -147,7 +147,7 @@ func milliseconds(d time.Duration) float64 { return d.Seconds() * 1000 }
 // pinger makes round trips to Redis on one connection.
 func (s *stack) pinger() (ping func() error, hangUp func()) {
 	s.b.Helper()
-	conn, err := net.Dial("tcp", s.redis[0].Addr)
+	conn, err := net.Dial("tcp", s.Redis[0].Addr)
 	require.NoError(s.b, err)
 	in := bufio.NewReader(conn)
 	return func() error {
@@ -166,7 +166,7 @@ func (s *stack) loneProducer() (produce func() error, end func()) {
 	config.Version, config.Net.MaxOpenRequests = sarama.V2_8_0_0, 1
 	config.Producer.RequiredAcks, config.Producer.Idempotent = sarama.WaitForAll, true
 	config.Producer.Return.Successes = true
-	producer, err := sarama.NewSyncProducer(s.kafka.Brokers, config)
+	producer, err := sarama.NewSyncProducer(s.Kafka.Brokers, config)
 	require.NoError(s.b, err)
 	value := sarama.ByteEncoder(make([]byte, ackBytes))
 	return func() error {

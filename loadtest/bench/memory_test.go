@@ -34,8 +34,8 @@ func million(b *testing.B) []*Figure {
 		redis.Add(redisCosts[last], redisCosts[n])
 	}
 	strangers := s.pressesOf("million", manyBuyers, acceptOrders)
-	s.latch(strangers.At(0), Purchase(s.gatewayAt, "million", s.sku, "", ""))
-	s.costOf(s.gatewayAt, s.gateway.PID(), acceptConnection, strangers, 409)
+	s.latch(strangers.At(0), Purchase(s.gateway.Listen, "million", s.sku, "", ""))
+	s.costOf(s.gateway.Listen, s.gateway.PID(), acceptConnection, strangers, 409)
 	return []*Figure{
 		{Name: "gateway that sold a SKU to 1,000,000 buyers and refuses others, once: resident", Unit: "MB", Target: 96,
 			Ours: []float64{s.resident("VmRSS")}},
@@ -52,7 +52,7 @@ func (s *stack) pressesOf(saleID string, from, n int) *Requests {
 	for i := range n {
 		token, err := s.signer.Token(buyerID(from+i), 24*time.Hour, now)
 		require.NoError(s.b, err)
-		requests.Add(Purchase(s.gatewayAt, saleID, s.sku, token, ""))
+		requests.Add(Purchase(s.gateway.Listen, saleID, s.sku, token, ""))
 	}
 	return requests
 }

@@ -22,7 +22,7 @@ func twoNodes(b *testing.B) []*Figure {
 	s.openBuckets("one", 1)
 	s.openBuckets("two", 2)
 	s.warm("one")
-	s.driveOn(nodeConnections, s.gatewayAt, s.presses("two", warmOrders))
+	s.driveOn(nodeConnections, s.gateway.Listen, s.presses("two", warmOrders))
 	figures := []*Figure{
 		{Name: "two Redis nodes: the first", Unit: "CPU µs an order of the node ÷ the only one", Target: 1.1},
 		{Name: "  the second", Unit: "CPU µs an order of the node ÷ the only one", Target: 1.1},
@@ -67,13 +67,13 @@ func (s *stack) openBuckets(saleID string, buckets int) {
 func (s *stack) nodeCosts(saleID string) []float64 {
 	s.b.Helper()
 	before := s.bucketsSettled(saleID)
-	pids := make([]int, len(s.redis))
-	for i, node := range s.redis {
+	pids := make([]int, len(s.Redis))
+	for i, node := range s.Redis {
 		pids[i] = node.PID()
 	}
-	count, used, _ := s.driveOn(nodeConnections, s.gatewayAt, s.presses(saleID, acceptOrders), pids...)
+	count, used, _ := s.driveOn(nodeConnections, s.gateway.Listen, s.presses(saleID, acceptOrders), pids...)
 	after := s.bucketsSettled(saleID)
-	costs := make([]float64, len(s.redis))
+	costs := make([]float64, len(s.Redis))
 	var all int64
 	for bucket := range after {
 		orders := after[bucket] - before[bucket]

@@ -108,7 +108,7 @@ func (s *stack) crowdAround() (stop func()) {
 	s.b.Helper()
 	var open []net.Conn
 	for n := range idleConnections + halfOpen {
-		conn, err := net.Dial("tcp", s.gatewayAt)
+		conn, err := net.Dial("tcp", s.gateway.Listen)
 		require.NoError(s.b, err)
 		open = append(open, conn)
 		if n < halfOpen {
@@ -129,7 +129,7 @@ func (s *stack) crowdAround() (stop func()) {
 				return
 			case <-ticker.C:
 			}
-			if conn, err := net.Dial("tcp", s.gatewayAt); err == nil {
+			if conn, err := net.Dial("tcp", s.gateway.Listen); err == nil {
 				_, _ = conn.Write(vanishing.At(n % vanishing.Len())) // nobody waits for the answer
 				_ = conn.Close()
 			}
@@ -160,7 +160,7 @@ func (o *offering) left(cores float64) float64 { return cores - o.client }
 func (s *stack) offer(rate float64) offering {
 	s.b.Helper()
 	requests := s.presses("rush", int(rate*overloadFor.Seconds()))
-	driver, err := NewDriver(s.b.Context(), s.gatewayAt, overloadConnections)
+	driver, err := NewDriver(s.b.Context(), s.gateway.Listen, overloadConnections)
 	require.NoError(s.b, err)
 	defer driver.Close()
 	used, err := CPUTime(os.Getpid())

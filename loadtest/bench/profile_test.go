@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	deployed "flashsale/test/stack"
 )
 
 // into names the folder that BenchmarkProfile writes to.
@@ -34,7 +36,7 @@ func BenchmarkProfile(b *testing.B) {
 	requests := s.presses("rush", orders)
 	var over atomic.Bool
 	var taking sync.WaitGroup
-	for name, address := range map[string]string{"gateway": s.operatorsAt, "settle": s.settleAt} {
+	for name, address := range map[string]string{"gateway": s.gateway.Operators, "settle": s.settle.Listen} {
 		taking.Go(func() {
 			defer over.Store(true)
 			pages, file := "http://"+address+"/debug/pprof/", filepath.Join(*into, name)
@@ -60,7 +62,7 @@ func download(url, file string) error {
 	if err != nil {
 		return err
 	}
-	request.Header.Set("Authorization", "Bearer "+adminToken)
+	request.Header.Set("Authorization", "Bearer "+deployed.AdminToken)
 	client := http.Client{Timeout: time.Minute}
 	defer client.CloseIdleConnections()
 	response, err := client.Do(request)

@@ -30,7 +30,7 @@ func (s *stack) rush() []*Figure {
 		s.openSale(saleID, rushUnits)
 		requests := s.presses(saleID, rushBuyers)
 		s.drained()
-		meter, err := StartMeter(s.gateway.PID(), s.settle.PID(), s.redis[0].PID(), s.kafka.PID(), s.mariadb.PID(), os.Getpid())
+		meter, err := StartMeter(s.gateway.PID(), s.settle.PID(), s.Redis[0].PID(), s.Kafka.PID(), s.MariaDB.PID(), os.Getpid())
 		require.NoError(s.b, err)
 		last := s.sellOut(requests)
 		s.waitSettled(saleID, rushUnits)
@@ -49,7 +49,7 @@ func (s *stack) rush() []*Figure {
 // sellOut has every buyer press once; the first of them get the units. It returns when the last one was answered.
 func (s *stack) sellOut(requests *Requests) time.Duration {
 	s.b.Helper()
-	driver, err := NewDriver(s.b.Context(), s.gatewayAt, acceptConnection)
+	driver, err := NewDriver(s.b.Context(), s.gateway.Listen, acceptConnection)
 	require.NoError(s.b, err)
 	defer driver.Close()
 	began := time.Now()

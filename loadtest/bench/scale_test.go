@@ -61,7 +61,7 @@ func (s *stack) loadList(saleID, file string) (took, filtered time.Duration) {
 	require.Eventually(s.b, func() bool { // whoever the filter lets pass costs Redis a look
 		before := s.looksAtLists()
 		for range 3 {
-			answer, err := Ask(s.gatewayAt, strangers.At(next%strangers.Len()))
+			answer, err := Ask(s.gateway.Listen, strangers.At(next%strangers.Len()))
 			require.NoError(s.b, err)
 			require.Equal(s.b, 403, answer.Status, answer.Body)
 			next++
@@ -74,7 +74,7 @@ func (s *stack) loadList(saleID, file string) (took, filtered time.Duration) {
 // looksAtLists is how often Redis was asked who is on a list.
 func (s *stack) looksAtLists() string {
 	s.b.Helper()
-	stats, ok := s.redis[0].MustDo(s.b, "INFO", "commandstats").(string)
+	stats, ok := s.Redis[0].MustDo(s.b, "INFO", "commandstats").(string)
 	require.True(s.b, ok)
 	_, calls, _ := strings.Cut(stats, "cmdstat_smismember:calls=")
 	calls, _, _ = strings.Cut(calls, ",")
@@ -98,7 +98,7 @@ func (s *stack) preloadMany(saleID string, skus int) (took, sold time.Duration) 
 	s.sku = fmt.Sprint("sku-", skus-1)
 	defer func() { s.sku = usual }()
 	require.Eventually(s.b, func() bool {
-		answer, err := Ask(s.gatewayAt, s.presses(saleID, 1).At(0))
+		answer, err := Ask(s.gateway.Listen, s.presses(saleID, 1).At(0))
 		return err == nil && answer.Status == 202
 	}, time.Minute, 10*time.Millisecond)
 	return took, time.Since(began)

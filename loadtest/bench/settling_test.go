@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	deployed "flashsale/test/stack"
 )
 
 const (
@@ -44,7 +46,7 @@ func (s *stack) settleBacklog() (rate, cost float64) {
 	s.waitSettled("rush", before+settleOrders)
 	used, took, err := meter.Stop()
 	require.NoError(s.b, err)
-	s.settleReady()
+	s.settle.Ready()
 	rows := before + settleOrders - first
 	require.Positive(s.b, rows, "settled before the clock was started")
 	return float64(rows) / took.Seconds(), perRequest(used[0], rows)
@@ -70,9 +72,9 @@ func (s *stack) finish(saleID string) {
 // inFlight returns the units of a sale that are taken in Redis and not yet settled, as operators see them.
 func (s *stack) inFlight(saleID string) int64 {
 	s.b.Helper()
-	answer, err := Ask(s.operatorsAt,
+	answer, err := Ask(s.gateway.Operators,
 		[]byte("GET /admin/v1/sales/"+saleID+"/stats HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer "+
-			adminToken+"\r\n\r\n"))
+			deployed.AdminToken+"\r\n\r\n"))
 	require.NoError(s.b, err)
 	require.Equal(s.b, 200, answer.Status, answer.Body)
 	var stats struct {

@@ -22,14 +22,14 @@ func perRequest(used time.Duration, n int64) float64 {
 // soldOut sells the sale "gone" out and measures the refusal of everybody else.
 func (s *stack) soldOut() []*Figure {
 	buyers := s.presses("gone", 1000)
-	driver, err := NewDriver(s.b.Context(), s.gatewayAt, 64)
+	driver, err := NewDriver(s.b.Context(), s.gateway.Listen, 64)
 	require.NoError(s.b, err)
 	defer driver.Close()
 	count, err := driver.Once(s.b.Context(), buyers)
 	require.NoError(s.b, err)
 	require.NoError(s.b, count.Only(202))
 	withTokens, without := s.presses("gone", soldOutTokens), &Requests{}
-	without.Add(Purchase(s.gatewayAt, "gone", "phone", "", ""))
+	without.Add(Purchase(s.gateway.Listen, "gone", "phone", "", ""))
 	s.latch(withTokens.At(0), without.At(0))
 	var figures []*Figure
 	for _, connections := range []int{64, 512} {
@@ -44,11 +44,11 @@ func (s *stack) soldOut() []*Figure {
 // refused from memory too: that is when the filter of owners is there.
 func (s *stack) latch(withToken, without []byte) {
 	s.b.Helper()
-	answer, err := Ask(s.gatewayAt, withToken)
+	answer, err := Ask(s.gateway.Listen, withToken)
 	require.NoError(s.b, err)
 	require.Equal(s.b, 409, answer.Status, answer.Body)
 	require.Eventually(s.b, func() bool {
-		answer, err := Ask(s.gatewayAt, without)
+		answer, err := Ask(s.gateway.Listen, without)
 		return err == nil && answer.Status == 409 && strings.Contains(answer.Body, "sold_out")
 	}, time.Minute, 10*time.Millisecond)
 }
@@ -56,12 +56,12 @@ func (s *stack) latch(withToken, without []byte) {
 // refusals measures gateway and bare handler in turns under the same requests.
 func (s *stack) refusals(name string, target float64, connections int, requests *Requests) *Figure {
 	figure := &Figure{Name: name, Unit: "gateway CPU µs a request ÷ bare", Target: target}
-	answer, err := Ask(s.gatewayAt, requests.At(0))
+	answer, err := Ask(s.gateway.Listen, requests.At(0))
 	require.NoError(s.b, err)
 	require.Equal(s.b, 409, answer.Status, answer.Body)
 	require.NoError(s.b, SetBareAnswer(s.bareAt, answer.Bytes))
 	for range repetitions {
-		ours := s.costOf(s.gatewayAt, s.gateway.PID(), connections, requests, 409)
+		ours := s.costOf(s.gateway.Listen, s.gateway.PID(), connections, requests, 409)
 		figure.Add(ours, s.costOf(s.bareAt, s.bare.PID(), connections, requests, 200))
 	}
 	return figure

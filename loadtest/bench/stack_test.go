@@ -13,6 +13,7 @@ import (
 
 	"flashsale/loadtest"
 	"flashsale/test/harness"
+	deployed "flashsale/test/stack"
 )
 
 // Variables that make this test binary a baseline on the address it holds: a process of its own, as the gateway is.
@@ -39,11 +40,7 @@ func TestMain(m *testing.M) {
 	os.Exit(1)
 }
 
-const (
-	secret     = "0123456789abcdef0123456789abcdef-bench"
-	adminToken = "operators-token-bench"
-	namespace  = "bench"
-)
+const namespace = "bench"
 
 // deployment says how a stack differs from the usual one.
 type deployment struct {
@@ -55,55 +52,33 @@ type deployment struct {
 
 // stack is one deployment with private servers: nothing else must share what is measured.
 type stack struct {
-	b                 *testing.B
-	env               []string
-	redis             []*harness.RedisServer
-	kafka             *harness.KafkaServer
-	mariadb           *harness.MariaDBServer
-	db                *sql.DB
-	gateway           *harness.Process
-	settle            *harness.Process
-	bare              *harness.Process
-	gatewayAt, bareAt string
-	operatorsAt       string
-	settleAt          string
-	signer            *loadtest.Signer
-	buyers            int    // tokens made so far
-	sales             int    // opened for one repetition each
-	sku               string // that presses ask for
-	keyed             bool   // presses carry keys
-	ruled, warmed     bool
-	rate              float64 // the greatest that was measured, orders/s
+	*deployed.Stack
+	b             *testing.B
+	db            *sql.DB
+	gateway       *deployed.Process
+	settle        *deployed.Process
+	bare          *harness.Process
+	bareAt        string
+	signer        *loadtest.Signer
+	buyers        int    // tokens made so far
+	sales         int    // opened for one repetition each
+	sku           string // that presses ask for
+	keyed         bool   // presses carry keys
+	ruled, warmed bool
+	rate          float64 // the greatest that was measured, orders/s
 }
 
 // newStack starts everything of a deployment; there is no sale yet.
 func newStack(b *testing.B, d deployment) *stack {
-	s := &stack{
-		b: b, sku: "phone", redis: startRedis(b, d), kafka: harness.Kafka(b, brokerJVM...), mariadb: harness.MariaDB(b),
-		gatewayAt: harness.Address(b), operatorsAt: harness.Address(b), settleAt: harness.Address(b), bareAt: harness.Address(b),
-	}
-	addresses := make([]string, len(s.redis))
-	for i, node := range s.redis {
-		addresses[i] = node.Addr
-	}
-	s.env = append([]string{
-		"FLASHSALE_NAMESPACE=" + namespace, "FLASHSALE_REDIS_ADDRS=" + strings.Join(addresses, ","),
-		"FLASHSALE_KAFKA_BROKERS=" + strings.Join(s.kafka.Brokers, ","), "FLASHSALE_MYSQL_DSN=" + s.mariadb.DSN(namespace),
-		"FLASHSALE_ADMIN_TOKEN=" + adminToken, "FLASHSALE_AUTH_HS256_SECRET=" + secret,
-		"FLASHSALE_GATEWAY_LISTEN=" + s.gatewayAt, "FLASHSALE_ADMIN_LISTEN=" + s.operatorsAt,
-		"FLASHSALE_SETTLE_LISTEN=" + s.settleAt, "FLASHSALE_ADMIN_URL=http://" + s.operatorsAt,
-	}, d.settings...)
-	signer, err := loadtest.NewSigner([]byte(secret), "", "")
+	s := &stack{b: b, sku: "phone", bareAt: harness.Address(b)}
+	s.Stack = deployed.New(b, deployed.Options{Name: namespace, Redis: startRedis(b, d), Kafka: harness.Kafka(b, brokerJVM...),
+		MariaDB: harness.MariaDB(b), Env: d.settings}).Migrate().Run(1, 1)
+	s.gateway, s.settle = s.Gateways[0], s.Settles[0]
+	signer, err := loadtest.NewSigner([]byte(deployed.Secret), "", "")
 	require.NoError(b, err)
 	s.signer = signer
-	bin := harness.Binary(b)
-	s.run("", "migrate")
-	s.gateway = harness.Start(b, bin, s.env, "gateway")
-	s.settle = harness.Start(b, bin, s.env, "settle")
-	s.gateway.WaitReady("http://" + s.gatewayAt + "/readyz")
-	s.settleReady()
 	s.bare = s.startBaseline(s.bareAt, bareVariable+"="+s.bareAt)
-	s.db = s.mariadb.Open(b, namespace)
+	s.db = s.DB()
 	return s
 }
 
@@ -133,13 +108,10 @@ func (s *stack) openUsual() {
 	s.openSale("rush", 10_000_000)
 }
 
-func (s *stack) settleReady() { s.settle.WaitReady("http://" + s.settleAt + "/readyz") }
-
 // run runs a command of the binary that has to succeed.
 func (s *stack) run(input string, args ...string) {
 	s.b.Helper()
-	result := harness.Run(s.b, input, harness.Binary(s.b), s.env, args...)
-	require.Zero(s.b, result.Code, "flashsale %s\n%s%s", strings.Join(args, " "), result.Stdout, result.Stderr)
+	s.SucceedWith(input, args...)
 }
 
 // openSale opens a sale of the SKU "phone" in one bucket.
@@ -165,7 +137,7 @@ func (s *stack) open(id string) {
 	s.run("", "sale", "open", id)
 	view := []byte("GET /v1/sales/" + id + " HTTP/1.1\r\nHost: bench\r\n\r\n")
 	require.Eventually(s.b, func() bool { // a gateway has up to a second to hear of it
-		answer, err := Ask(s.gatewayAt, view)
+		answer, err := Ask(s.gateway.Listen, view)
 		return err == nil && strings.Contains(answer.Body, `"state":"open"`)
 	}, 10*time.Second, 10*time.Millisecond)
 }
@@ -197,7 +169,7 @@ func (s *stack) presses(saleID string, n int) *Requests {
 		if s.keyed {
 			key = fmt.Sprint("press-", s.buyers)
 		}
-		requests.Add(Purchase(s.gatewayAt, saleID, s.sku, token, key))
+		requests.Add(Purchase(s.gateway.Listen, saleID, s.sku, token, key))
 	}
 	return requests
 }

@@ -63,14 +63,14 @@ func (s *stack) warmRound(saleID string, w warmth) float64 {
 	s.b.Helper()
 	requests := s.presses(saleID, w.orders)
 	compilers := func() time.Duration {
-		used, err := ThreadCPUTime(s.kafka.PID(), "C1 Compiler", "C2 Compiler")
+		used, err := ThreadCPUTime(s.Kafka.PID(), "C1 Compiler", "C2 Compiler")
 		require.NoError(s.b, err)
 		return used
 	}
-	whole, err := StartMeter(s.kafka.PID())
+	whole, err := StartMeter(s.Kafka.PID())
 	require.NoError(s.b, err)
 	before := compilers()
-	count, _, _ := s.driveOn(w.connections, s.gatewayAt, requests)
+	count, _, _ := s.driveOn(w.connections, s.gateway.Listen, requests)
 	s.finish(saleID)
 	compiling := compilers() - before
 	used, _, err := whole.Stop()
@@ -87,14 +87,14 @@ func (s *stack) warmBroker() {
 	const topic = "bench-warm"
 	ctx, cancel := context.WithTimeout(s.b.Context(), time.Minute)
 	defer cancel()
-	reader, err := kgo.NewClient(kgo.SeedBrokers(s.kafka.Brokers...), kgo.ConsumeTopics(topic))
+	reader, err := kgo.NewClient(kgo.SeedBrokers(s.Kafka.Brokers...), kgo.ConsumeTopics(topic))
 	require.NoError(s.b, err)
 	defer reader.Close()
 	s.createTopic(topic, warmProducers)
 	var producers sync.WaitGroup
 	for partition := range int32(warmProducers) {
 		producers.Go(func() {
-			client, err := kgo.NewClient(kgo.SeedBrokers(s.kafka.Brokers...), kgo.DefaultProduceTopic(topic),
+			client, err := kgo.NewClient(kgo.SeedBrokers(s.Kafka.Brokers...), kgo.DefaultProduceTopic(topic),
 				kgo.RecordPartitioner(kgo.ManualPartitioner()))
 			if err != nil {
 				s.b.Error(err)
@@ -121,7 +121,7 @@ func (s *stack) warmBroker() {
 // createTopic creates a topic beside those of the engine.
 func (s *stack) createTopic(topic string, partitions int32) {
 	s.b.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(s.kafka.Brokers...))
+	client, err := kgo.NewClient(kgo.SeedBrokers(s.Kafka.Brokers...))
 	require.NoError(s.b, err)
 	defer client.Close()
 	wanted := kmsg.NewCreateTopicsRequestTopic()

@@ -13,9 +13,9 @@ var bookBugs = []Bug{
 	{
 		Name: "marker-without-batch-id", What: "another batch at a settled place passes for the same",
 		Seeds: []Replacement{
-			before("ledger/books.go", `return marked && (id == m.ID || b.Forks[m])`,
+			before("ledger/state.go", `return marked && (id == m.ID || s.Forks[m])`,
 				`if faults.Bug("marker-without-batch-id") { return marked }`),
-			before("ledger/books.go", `for i := range batch.Orders {`,
+			before("ledger/state.go", `for i := range batch.Orders {`,
 				`if faults.Bug("marker-without-batch-id") { return true }`),
 		},
 		Checks: []Check{check("store", "^TestForkSettlesAndClosesTheBucket$")},
@@ -23,15 +23,15 @@ var bookBugs = []Bug{
 	{
 		Name: "duplicate-not-whole", What: "a marker passes for orders that came under its identity later",
 		Seeds: []Replacement{
-			before("ledger/books.go", `for i := range batch.Orders {`, `if faults.Bug("duplicate-not-whole") { return true }`),
+			before("ledger/state.go", `for i := range batch.Orders {`, `if faults.Bug("duplicate-not-whole") { return true }`),
 		},
 		Checks: []Check{check("store", "^TestMarkedBatchWithMoreOrders$")},
 	},
 	{
 		Name: "key-twice-in-books", What: "two orders of one key are confirmed",
 		Seeds: []Replacement{
-			instead("ledger/settle.go", `return o.Key != "" && p.books.Keys[o.key()]`,
-				`return o.Key != "" && p.books.Keys[o.key()] && !faults.Bug("key-twice-in-books")`),
+			instead("ledger/settle.go", `return o.Key != "" && p.state.Keys[o.key()]`,
+				`return o.Key != "" && p.state.Keys[o.key()] && !faults.Bug("key-twice-in-books")`),
 		},
 		Checks: []Check{check("store", "^TestKeyMakesOneOrder$")},
 	},

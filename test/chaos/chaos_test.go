@@ -22,8 +22,8 @@ var (
 	flagSeed   = flag.Uint64("seed", 1, "where every chance comes from")
 	flagBudget = flag.Duration("budget", 0, "begin no further round after this time (0: no bound)")
 	flagOnly   = flag.String("only", "", "do only the kinds of faults that begin with this")
-	flagLong   = flag.Bool("long", false, "let stores stand still for up to two minutes, one of them in every round")
 	flagBug    = flag.String("bug", "", "the seeded bug that our processes run with, to see it caught")
+	flagLong   = flag.Bool("long", false, "let stores stand still for up to two minutes, one of them in every round")
 )
 
 // TestFaults does a number of faults to real processes and checks every promise after each round of them. The table at
@@ -34,12 +34,14 @@ func TestFaults(t *testing.T) {
 	n.w = newWorld(t, *flagBug)
 	begun := time.Now()
 	var rounds []*outcome
-	defer func(commit string) { fmt.Println(table(rounds, *flagSeed, commit, time.Since(begun))) }(commit()) // also of a run that breaks off
+	defer func(commit string) { // also of a run that breaks off
+		fmt.Println(table(rounds, *flagSeed, commit, time.Since(begun)))
+	}(commit())
 	for number := 1; !n.reached() && (*flagBudget == 0 || time.Since(begun) < *flagBudget || number == 1); number++ {
 		o := n.w.play(n, number, *flagSeed*1000+uint64(number))
 		rounds = append(rounds, o)
-		t.Logf("round %d: %d faults (%d in all), %d operations in %s, %d violations; presses: %v", number, len(o.struck), len(n.log), o.ops,
-			o.took.Round(time.Second), len(o.faults()), o.codes)
+		t.Logf("round %d: %d faults (%d in all), %d operations in %s, %d violations; presses: %v",
+			number, len(o.struck), len(n.log), o.ops, o.took.Round(time.Second), len(o.faults()), o.codes)
 		for _, f := range o.faults() {
 			t.Errorf("round %d, seed %d: %s: %s", number, *flagSeed, f.Check, f.Text)
 		}

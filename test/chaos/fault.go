@@ -6,9 +6,9 @@ import (
 	"os"
 	"time"
 
-	"flashsale/test/chaos/clock"
-	"flashsale/test/chaos/link"
 	"flashsale/test/harness"
+	"flashsale/test/stack"
+	"flashsale/test/stack/link"
 )
 
 // fault is one kind of misfortune.
@@ -83,32 +83,41 @@ func plain(heal func(), told string) deed { return deed{heal: heal, told: told, 
 // nothing is a deed that needs no healing.
 func nothing(told string) deed { return plain(func() {}, told) }
 
-func (h *hand) gateway() *process { return pick(h.random, h.w.gateways) }
-func (h *hand) settle() *process  { return pick(h.random, h.w.settles) }
+// done is a deed that is done to one of our processes.
+func done(p *stack.Process, heal func(), told string) deed {
+	d := plain(heal, told)
+	if p.Operators != "" {
+		d.gateway = p.Number
+	}
+	return d
+}
+
+func (h *hand) gateway() *stack.Process { return pick(h.random, h.w.Gateways) }
+func (h *hand) settle() *stack.Process  { return pick(h.random, h.w.Settles) }
 
 func pick[T any](random *rand.Rand, from []T) T { return from[random.IntN(len(from))] }
 
-func killed(who func(*hand) *process) func(*hand) deed {
+func killed(who func(*hand) *stack.Process) func(*hand) deed {
 	return func(h *hand) deed {
 		p := who(h)
 		p.Kill()
-		return p.deed(p.Restart, p.name)
+		return done(p, p.Restart, p.Name)
 	}
 }
 
-func paused(who func(*hand) *process) func(*hand) deed {
+func paused(who func(*hand) *stack.Process) func(*hand) deed {
 	return func(h *hand) deed {
 		p := who(h)
 		p.Pause()
-		return p.deed(p.Continue, p.name)
+		return done(p, p.Continue, p.Name)
 	}
 }
 
-func restarted(who func(*hand) *process) func(*hand) deed {
+func restarted(who func(*hand) *stack.Process) func(*hand) deed {
 	return func(h *hand) deed {
 		p := who(h)
 		code := p.Term()
-		return p.deed(p.Restart, fmt.Sprintf("%s, which ended with %d", p.name, code))
+		return done(p, p.Restart, fmt.Sprintf("%s, which ended with %d", p.Name, code))
 	}
 }
 
@@ -217,26 +226,26 @@ func kafkaKilled(h *hand) deed {
 }
 
 func mariadbKilled(h *hand) deed {
-	h.w.mariadb.Kill()
-	return plain(h.w.mariadb.Start, "")
+	h.w.MariaDB.Kill()
+	return plain(h.w.MariaDB.Start, "")
 }
 
 func mariadbPaused(h *hand) deed {
-	h.w.mariadb.Pause()
-	return plain(h.w.mariadb.Continue, "")
+	h.w.MariaDB.Pause()
+	return plain(h.w.MariaDB.Continue, "")
 }
 
 func mariadbRestarted(h *hand) deed {
-	h.w.mariadb.Stop()
-	return plain(h.w.mariadb.Start, "")
+	h.w.MariaDB.Stop()
+	return plain(h.w.MariaDB.Start, "")
 }
 
 func linked(mode link.Mode) func(*hand) deed {
 	return func(h *hand) deed {
-		wire := pick(h.random, h.w.wires)
+		wire := pick(h.random, h.w.wires.All)
 		delay := h.between(20*time.Millisecond, 300*time.Millisecond)
 		wire.Set(mode, delay)
-		told := wire.name
+		told := wire.Name
 		if mode == link.Slow {
 			told += " by " + delay.String()
 		}
@@ -246,7 +255,7 @@ func linked(mode link.Mode) func(*hand) deed {
 
 // healWire makes a wire good again. What is on a frozen or deaf one arrives then, or is lost with its connections: that
 // is where outcomes nobody knows come from.
-func healWire(wire *wire, lost bool) func() {
+func healWire(wire *stack.Wire, lost bool) func() {
 	return func() {
 		if lost {
 			wire.Set(link.Cut, 0)
@@ -257,17 +266,12 @@ func healWire(wire *wire, lost bool) func() {
 
 // clockSet steps the clock of one process, forth or back, and sets it right again.
 func clockSet(h *hand) deed {
-	p := pick(h.random, h.w.processes())
+	p := pick(h.random, h.w.Processes())
 	steps := []time.Duration{50 * time.Millisecond, time.Second, 40 * time.Second, 11 * time.Minute, 2 * time.Hour}
 	offset := pick(h.random, steps)
 	if h.random.IntN(2) == 0 {
 		offset = -offset
 	}
-	set := func(to time.Duration) {
-		if err := clock.Set(p.clock, to); err != nil {
-			h.w.t.Fatal(err)
-		}
-	}
-	set(offset)
-	return plain(func() { set(0) }, fmt.Sprintf("%s by %s", p.name, offset))
+	p.SetClock(offset)
+	return plain(func() { p.SetClock(0) }, fmt.Sprintf("%s by %s", p.Name, offset))
 }

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"flashsale/test/chaos/check"
+	"flashsale/test/check"
 )
 
 // goal is how much a run has to do; both must be reached.
@@ -237,11 +237,12 @@ func nextEpochs(epochs []check.EpochSeen, moment int64) (last int64) {
 	return last
 }
 
-// together counts the faults that were in force while another was.
+// together counts the faults that were in force while another of their round was.
 func together(log []struck) (count int) {
 	for i, a := range log {
-		if slices.ContainsFunc(log[:i], func(b struck) bool { return a.span.Hits(b.span.FromUS, b.span.ToUS) }) ||
-			slices.ContainsFunc(log[i+1:], func(b struck) bool { return a.span.Hits(b.span.FromUS, b.span.ToUS) }) {
+		if slices.ContainsFunc(slices.Concat(log[:i], log[i+1:]), func(b struck) bool {
+			return a.round == b.round && a.span.Hits(b.span.FromUS, b.span.ToUS)
+		}) {
 			count++
 		}
 	}

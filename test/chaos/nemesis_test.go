@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"flashsale/test/chaos/check"
-	"flashsale/test/chaos/history"
+	"flashsale/test/buyers/history"
+	"flashsale/test/check"
 )
 
 // at is a fault of the kind that was in force between two moments.
@@ -21,6 +21,9 @@ func TestFaultsThatMeetAreCounted(t *testing.T) {
 	require.Equal(t, 0, together([]struck{at("a", 0, 10), at("b", 11, 20), at("c", 21, 30)}))
 	require.Equal(t, 2, together([]struck{at("a", 0, 10), at("b", 10, 20), at("c", 21, 30)}))
 	require.Equal(t, 3, together([]struck{at("a", 0, 30), at("b", 10, 20), at("c", 21, 30)}))
+	elsewhere := at("b", 10, 20)
+	elsewhere.round = 2 // a case of a crash point, which has a deployment of its own
+	require.Zero(t, together([]struck{at("a", 0, 30), elsewhere}))
 }
 
 // The first order that was given to a press made after the healing counts, through the gateway that was hit.
@@ -35,7 +38,8 @@ func TestTimeToSellAgain(t *testing.T) {
 		press(0, 11_500, 13_500, history.OK, 200), // a key answered again
 		press(1, 12_000, 15_000, history.OK, 202),
 		press(0, 13_000, 19_000, history.OK, 202),
-		{Invoke: 10_500, Return: 11_000, Question: history.Question{Verb: history.Cancel}, Answer: history.Answer{End: history.OK, Status: 202}},
+		{Invoke: 10_500, Return: 11_000, Question: history.Question{Verb: history.Cancel},
+			Answer: history.Answer{End: history.OK, Status: 202}},
 	}
 	all, one, never := at("a", 0, 10_000), at("b", 0, 10_000), at("c", 0, 20_000)
 	one.gateway = 0
@@ -146,7 +150,8 @@ func TestOnlyLossesExcuseLostWrites(t *testing.T) {
 	require.Equal(t, []check.Span{{FromUS: 30, ToUS: 40}}, losses)
 
 	epochs := []check.EpochSeen{{Sale: "s", SKU: "a", Epoch: 1, AtUS: 5}, {Sale: "s", SKU: "a", Epoch: 2, AtUS: 60},
-		{Sale: "s", SKU: "a", Epoch: 3, AtUS: 90}, {Sale: "s", SKU: "b", Epoch: 2, AtUS: 70}, {Sale: "s", SKU: "c", Epoch: 2, AtUS: 41 + fencedWithinUS}}
+		{Sale: "s", SKU: "a", Epoch: 3, AtUS: 90}, {Sale: "s", SKU: "b", Epoch: 2, AtUS: 70},
+		{Sale: "s", SKU: "c", Epoch: 2, AtUS: 41 + fencedWithinUS}}
 	_, losses = spans([]struck{kept, lost}, epochs)
 	require.Equal(t, []check.Span{{FromUS: 30, ToUS: 70}}, losses, "until the last bucket is in its next epoch, within bounds")
 }
@@ -160,6 +165,7 @@ func TestTable(t *testing.T) {
 	text := table([]*outcome{good, bad}, 9, "abc", time.Minute)
 	require.Contains(t, text, "| gateway killed | 2 | 1 | 90ms | 90ms | 9 |")
 	require.Contains(t, text, "| Redis killed | 1 | 0 | 0s | 0s | 9 |")
-	require.Contains(t, text, "3 faults in 1m0s (3 a minute), 3 processes killed, 0 faults while another was in force, 2 rounds, commit abc, 1 violations.")
+	require.Contains(t, text, "3 faults in 1m0s (3 a minute), 3 processes killed, 0 faults while another was in force, "+
+		"2 rounds, commit abc, 1 violations.")
 	require.Contains(t, text, "closed and seen open again 1 times, after 1s (median)")
 }

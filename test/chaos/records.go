@@ -11,9 +11,6 @@ import (
 )
 
 const (
-	ordersTopic  = namespace + ".orders"
-	eventsTopic  = namespace + ".events"
-	settleGroup  = namespace + ".settle"
 	kafkaWithin  = time.Minute
 	againAtOnce  = 20 // records delivered again by one fault
 	offsetBehind = 50 // records of each partition that are settled again
@@ -29,11 +26,7 @@ func split(address string) (host, port string) {
 
 // kafkaClient reaches the brokers as our processes do.
 func (w *world) kafkaClient(options ...kgo.Opt) *kgo.Client {
-	var seeds []string
-	for _, n := range w.kafka {
-		seeds = append(seeds, n.Brokers[0])
-	}
-	client, err := kgo.NewClient(append(options, kgo.SeedBrokers(seeds...))...)
+	client, err := kgo.NewClient(append(options, kgo.SeedBrokers(w.Kafka.Brokers...))...)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -46,7 +39,7 @@ func (w *world) ends(ctx context.Context, client *kgo.Client, topic string) (map
 	request.ReplicaID = -1
 	of := kmsg.NewListOffsetsRequestTopic()
 	of.Topic = topic
-	for p := range int32(partitions) {
+	for p := range int32(w.partitions) {
 		part := kmsg.NewListOffsetsRequestTopicPartition()
 		part.Partition, part.Timestamp = p, -1
 		of.Partitions = append(of.Partitions, part)
@@ -75,8 +68,8 @@ func (w *world) mustEnds() map[string]map[int32]int64 {
 	client := w.kafkaClient()
 	defer client.Close()
 	ends := map[string]map[int32]int64{}
-	for _, topic := range []string{ordersTopic, eventsTopic} {
-		for len(ends[topic]) < partitions {
+	for _, topic := range []string{w.ordersTopic(), w.eventsTopic()} {
+		for len(ends[topic]) < w.partitions {
 			var err error
 			if ends[topic], err = w.ends(ctx, client, topic); ctx.Err() != nil {
 				w.t.Fatalf("where does %s end: %v", topic, err)
@@ -100,7 +93,7 @@ func (w *world) readAll(topic string, each func(*kgo.Record)) error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", topic, err)
 	}
-	if len(ends) < partitions {
+	if len(ends) < w.partitions {
 		return fmt.Errorf("read %s: only %d partitions have a leader", topic, len(ends))
 	}
 	for p, end := range ends {
@@ -129,7 +122,7 @@ func delivered(h *hand) deed {
 	ctx, cancel := context.WithTimeout(context.Background(), kafkaWithin)
 	defer cancel()
 	var all []*kgo.Record
-	if err := h.w.readAll(ordersTopic, func(r *kgo.Record) { all = append(all, r) }); err != nil {
+	if err := h.w.readAll(h.w.ordersTopic(), func(r *kgo.Record) { all = append(all, r) }); err != nil {
 		return nothing("none, because Kafka does not answer: " + err.Error())
 	}
 	if len(all) == 0 {
@@ -150,11 +143,11 @@ func delivered(h *hand) deed {
 
 // offsetsReset ends every settle process, sets the group back in all partitions, and starts them again.
 func offsetsReset(h *hand) deed {
-	for _, p := range h.w.settles {
+	for _, p := range h.w.Settles {
 		p.Term()
 	}
 	restart := func() {
-		for _, p := range h.w.settles {
+		for _, p := range h.w.Settles {
 			p.Restart()
 		}
 	}
@@ -162,9 +155,9 @@ func offsetsReset(h *hand) deed {
 	defer cancel()
 	client := h.w.kafkaClient()
 	defer client.Close()
-	ends, err := h.w.ends(ctx, client, ordersTopic)
+	ends, err := h.w.ends(ctx, client, h.w.ordersTopic())
 	if err == nil {
-		err = commitOffsets(ctx, client, ends)
+		err = h.w.commitOffsets(ctx, client, ends)
 	}
 	if err != nil {
 		return plain(restart, "not, because Kafka refused: "+err.Error())
@@ -172,11 +165,11 @@ func offsetsReset(h *hand) deed {
 	return plain(restart, fmt.Sprintf("by up to %d records", offsetBehind))
 }
 
-func commitOffsets(ctx context.Context, client *kgo.Client, ends map[int32]int64) error {
+func (w *world) commitOffsets(ctx context.Context, client *kgo.Client, ends map[int32]int64) error {
 	request := kmsg.NewPtrOffsetCommitRequest()
-	request.Group, request.Generation = settleGroup, -1
+	request.Group, request.Generation = w.Name+".settle", -1
 	of := kmsg.NewOffsetCommitRequestTopic()
-	of.Topic = ordersTopic
+	of.Topic = w.ordersTopic()
 	for p, end := range ends {
 		part := kmsg.NewOffsetCommitRequestTopicPartition()
 		part.Partition, part.Offset = p, max(end-offsetBehind, 0)

@@ -7,19 +7,19 @@ import (
 	"strings"
 	"time"
 
-	"flashsale/test/chaos/link"
 	"flashsale/test/harness"
+	"flashsale/test/stack"
+	"flashsale/test/stack/link"
 )
 
-// redisPair is a primary and its replica, with the wire of the replication between them and the wires of the clients
-// that a failover leads to the other one. Every write is on the disk before it is answered, so that a plain kill loses
+// redisPair is a primary and its replica, with the wire of the replication between them. A failover leads the wires of the
+// clients to the other one. Every write is on the disk before it is answered, so that a plain kill loses
 // nothing and what is refused after one is a fault of ours.
 type redisPair struct {
 	w       *world
 	primary *harness.RedisServer
 	replica *harness.RedisServer
 	stream  *link.Link // from the replica to the primary
-	clients []*wire
 }
 
 func newRedisPair(w *world) *redisPair {
@@ -36,13 +36,6 @@ func newRedisPair(w *world) *redisPair {
 	p.stream = stream
 	p.follow()
 	return p
-}
-
-// wire makes a client's wire to the primary.
-func (p *redisPair) wire(name string) *wire {
-	made := p.w.newWire(name+" to redis", p.primary.Addr)
-	p.clients = append(p.clients, made)
-	return made
 }
 
 // follow makes the replica replicate through the stream.
@@ -84,7 +77,7 @@ func (p *redisPair) info(s *harness.RedisServer, name string) string {
 
 // lead makes the replica the primary and takes every client there.
 func (p *redisPair) lead() {
-	for _, c := range p.clients {
+	for _, c := range p.w.wires.To(stack.ToRedis) {
 		c.Set(link.Cut, 0)
 	}
 	p.replica.MustDo(p.w.t, "REPLICAOF", "NO", "ONE")
@@ -93,7 +86,7 @@ func (p *redisPair) lead() {
 }
 
 func (p *redisPair) reconnect() {
-	for _, c := range p.clients {
+	for _, c := range p.w.wires.To(stack.ToRedis) {
 		c.Lead(p.primary.Addr)
 		c.Heal()
 	}

@@ -9,9 +9,9 @@ import (
 	"sync"
 	"time"
 
-	"flashsale/sale"
-	"flashsale/test/chaos/check"
-	"flashsale/test/chaos/history"
+	"flashsale/test/buyers"
+	"flashsale/test/buyers/history"
+	"flashsale/test/check"
 )
 
 // Times of a round.
@@ -52,10 +52,10 @@ func (w *world) play(n *nemesis, number int, seed uint64) *outcome {
 		w.open(s)
 	}
 	seen := newWitness(w.books, sales)
-	c := &crowd{w: w, out: recorder, sales: sales}
+	c := w.crowdOf(sales, recorder)
 	ctx, cancel := context.WithCancel(context.Background())
 	var everybody sync.WaitGroup
-	everybody.Go(func() { c.run(ctx, seed) })
+	everybody.Go(func() { c.Mingle(ctx, seed) })
 	everybody.Go(func() { seen.run(ctx) })
 	n.rage(number, seed, begun.Add(rageFor))
 	w.healed()
@@ -129,17 +129,17 @@ func (w *world) until(otherwise string, within time.Duration, query string, args
 
 // finish brings the sales to their end: everything settles, the first is asked for until nothing is left, the unpaid
 // orders of the second expire, and everything that was decided reaches Redis and the shop.
-func (w *world) finish(c *crowd, seed uint64) (faults []check.Fault) {
+func (w *world) finish(c *buyers.Crowd, seed uint64) (faults []check.Fault) {
 	const onTheirWayBack = "batches of units are on their way back to Redis"
 	random := rand.New(rand.NewPCG(seed, 1<<32))
-	with := newClient()
-	defer with.CloseIdleConnections()
-	c.resume(with, random)
-	for _, s := range c.sales {
+	with := c.NewClient()
+	defer with.Close()
+	c.Resume(with, random)
+	for _, s := range w.sales {
 		if s.demand {
 			faults = append(faults, w.audit(s)...)
 			faults = append(faults, w.until(onTheirWayBack, tellWithin, "SELECT COUNT(*) FROM outbox WHERE sale_id = ?", s.id)...)
-			c.askForAll(s, seed)
+			c.Demand(s.target(), seed)
 		}
 		if s.ttlS == shortTTL {
 			faults = append(faults, w.until("unpaid orders do not expire", shortTTL*time.Second+tellWithin,
@@ -148,7 +148,7 @@ func (w *world) finish(c *crowd, seed uint64) (faults []check.Fault) {
 	}
 	faults = append(faults, w.until(onTheirWayBack, tellWithin, "SELECT COUNT(*) FROM outbox")...)
 	faults = append(faults, w.until("events are not told", tellWithin, "SELECT COUNT(*) FROM events")...)
-	for _, s := range c.sales {
+	for _, s := range w.sales {
 		faults = append(faults, w.audit(s)...)
 	}
 	return faults
@@ -156,49 +156,12 @@ func (w *world) finish(c *crowd, seed uint64) (faults []check.Fault) {
 
 // audit runs our own audit until the books are at rest.
 func (w *world) audit(s *saleUnderTest) []check.Fault {
-	result := w.command("audit", s.id, "--wait", restWithin)
+	result := w.Command("audit", s.id, "--wait", restWithin)
 	if result.Code == 0 {
 		return nil
 	}
 	return []check.Fault{{Check: "comes to rest", Text: fmt.Sprintf("audit %s ended with %d: %s%s", s.id, result.Code,
 		result.Stdout, result.Stderr)}}
-}
-
-// enough refusals in a row, by buyers of every bucket, say that nothing is left.
-const (
-	enoughRefusals = 40
-	demandWithin   = 4 * time.Minute
-)
-
-// askForAll lets fresh buyers press until nothing is left of any SKU.
-func (c *crowd) askForAll(s *saleUnderTest, seed uint64) {
-	var everybody sync.WaitGroup
-	for i, item := range s.items {
-		random := rand.New(rand.NewPCG(seed, 1<<33+uint64(i)))
-		everybody.Go(func() { c.askFor(s, item.SKU, random) })
-	}
-	everybody.Wait()
-}
-
-func (c *crowd) askFor(s *saleUnderTest, sku string, random *rand.Rand) {
-	with := newClient()
-	defer with.CloseIdleConnections()
-	deadline := time.Now().Add(demandWithin)
-	refused := 0
-	for buyer := 0; refused < enoughRefusals && time.Now().Before(deadline); buyer++ {
-		q := history.Question{Verb: history.Buy, Sale: s.id, SKU: sku, Quantity: 1, Gateway: random.IntN(gatewayCount),
-			Buyer: fmt.Sprintf("%s-late-%d", s.id, buyer)}
-		q.Key = fmt.Sprintf("late %s %d", sku, buyer)
-		switch op := c.ask(with, q); {
-		case op.Code == sale.OutcomeSoldOut.String():
-			refused++
-			<-time.After(30 * time.Millisecond) // so that the refusals span more than one look of the gateways
-		case op.End == history.OK:
-			refused = 0
-		default:
-			<-time.After(20 * time.Millisecond)
-		}
-	}
 }
 
 // soldAgain finds, for every fault, the first press after it was healed that was given an order: through the gateway that

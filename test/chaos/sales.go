@@ -1,14 +1,12 @@
 package chaos
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
 
-	"flashsale/test/chaos/check"
+	"flashsale/test/check"
 )
 
 // item and saleUnderTest are what the operator defines.
@@ -38,7 +36,8 @@ const shortTTL = 30
 func salesOf(round int, from time.Time, lasts time.Duration) []*saleUnderTest {
 	from = from.Truncate(time.Millisecond)
 	return []*saleUnderTest{
-		{id: fmt.Sprintf("r%d-kept", round), limit: 2, ttlS: 900, demand: true, starts: from.Add(lasts / 20), ends: from.Add(2 * time.Hour),
+		{id: fmt.Sprintf("r%d-kept", round), limit: 2, ttlS: 900, demand: true,
+			starts: from.Add(lasts / 20), ends: from.Add(2 * time.Hour),
 			buyUntil: from.Add(2 * time.Hour), items: []item{{"one", 250, 100, 1}, {"two", 150, 100, 1}, {"four", 350, 100, 4}}},
 		{id: fmt.Sprintf("r%d-short", round), limit: 1, ttlS: shortTTL, starts: from, ends: from.Add(lasts * 2 / 5),
 			buyUntil: from.Add(lasts / 2), items: []item{{"one", 100, 100, 1}, {"three", 90, 100, 3}}},
@@ -75,31 +74,13 @@ func (w *world) must(method, path string, body any) {
 	}
 	deadline := time.Now().Add(3 * time.Minute)
 	for {
-		answer, err := w.operator(method, path, text)
-		if err == nil {
+		status, answer, err := w.Operate(method, "/admin/v1/"+path, string(text))
+		if err == nil && status < 300 {
 			return
 		}
 		if time.Now().After(deadline) {
-			w.t.Fatalf("%s %s: %v %s", method, path, err, answer)
+			w.t.Fatalf("%s %s: %d %v %s", method, path, status, err, answer)
 		}
 		<-time.After(200 * time.Millisecond)
 	}
-}
-
-func (w *world) operator(method, path string, body []byte) ([]byte, error) {
-	request, err := http.NewRequest(method, "http://"+w.gateways[0].operators+"/admin/v1/"+path, bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	request.Header.Set("Authorization", "Bearer "+adminToken)
-	answer, err := (&http.Client{Timeout: time.Minute}).Do(request)
-	if err != nil {
-		return nil, err
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(answer.Body, bodyLimit))
-	if err == nil && answer.StatusCode >= 300 {
-		err = fmt.Errorf("status %d: %s", answer.StatusCode, text)
-	}
-	return text, err
 }

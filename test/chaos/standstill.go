@@ -10,9 +10,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flashsale/sale"
-	"flashsale/test/chaos/check"
-	"flashsale/test/chaos/history"
+	"flashsale/test/buyers"
+	"flashsale/test/buyers/history"
+	"flashsale/test/check"
 	"flashsale/test/harness"
+	"flashsale/test/stack"
 )
 
 // goesOnWithin is how soon after the return of a store everything has to go on, for however long it stood still.
@@ -64,7 +66,7 @@ func (n *nemesis) standstillOf(round int) (standstill, bool) {
 }
 
 // stand lets a store stand still with the crowd there, and checks that everything goes on at its return.
-func (n *nemesis) stand(c *crowd, h *hand, round int) []check.Fault {
+func (n *nemesis) stand(c *buyers.Crowd, h *hand, round int) []check.Fault {
 	s, there := n.standstillOf(round)
 	if !there {
 		return nil
@@ -95,7 +97,7 @@ const servesWithin = 30 * time.Second
 // goOn waits until every role has gone on behind what there is when the stores serve again, or until it is late, and names
 // those that have not: a record of every partition settles, what was decided is told and given back, every gateway answers
 // purchases, and every process says that it is ready. took is the time since a client of the suite's own was served.
-func (w *world) goOn(c *crowd) (took time.Duration, missing []string, err error) {
+func (w *world) goOn(c *buyers.Crowd) (took time.Duration, missing []string, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), servesWithin)
 	defer cancel()
 	ends, err := w.mark(ctx)
@@ -123,8 +125,8 @@ func (w *world) mark(ctx context.Context) (map[int32]int64, error) {
 	client := w.kafkaClient(kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	defer client.Close()
 	var records []*kgo.Record
-	for p := range int32(partitions) {
-		records = append(records, &kgo.Record{Topic: ordersTopic, Partition: p, Value: sale.AppendFence(nil, "standstill")})
+	for p := range int32(w.partitions) {
+		records = append(records, &kgo.Record{Topic: w.ordersTopic(), Partition: p, Value: sale.AppendFence(nil, "standstill")})
 	}
 	ends := map[int32]int64{}
 	for _, result := range client.ProduceSync(ctx, records...) {
@@ -156,7 +158,7 @@ func (w *world) waiting(ctx context.Context) (map[string]bool, error) {
 }
 
 // behind names what has not gone on.
-func (w *world) behind(ctx context.Context, c *crowd, ends map[int32]int64, waiting map[string]bool) (missing []string, err error) {
+func (w *world) behind(ctx context.Context, c *buyers.Crowd, ends map[int32]int64, waiting map[string]bool) (missing []string, err error) {
 	for partition, end := range ends {
 		var next int64
 		row := w.books.QueryRowContext(ctx, "SELECT COALESCE(MAX(next_offset), 0) FROM positions WHERE partition_id = ?", partition)
@@ -176,16 +178,16 @@ func (w *world) behind(ctx context.Context, c *crowd, ends map[int32]int64, wait
 			missing = append(missing, key)
 		}
 	}
-	for _, p := range w.processes() {
+	for _, p := range w.Processes() {
 		if !isReady(p) {
-			missing = append(missing, p.name+" is ready")
+			missing = append(missing, p.Name+" is ready")
 		}
 	}
-	return append(missing, c.unanswered()...), nil
+	return append(missing, w.unanswered(c)...), nil
 }
 
-func isReady(p *process) bool {
-	answer, err := (&http.Client{Timeout: time.Second}).Get("http://" + p.listen + "/readyz")
+func isReady(p *stack.Process) bool {
+	answer, err := (&http.Client{Timeout: time.Second}).Get("http://" + p.Listen + "/readyz")
 	if err != nil {
 		return false
 	}
@@ -194,14 +196,13 @@ func isReady(p *process) bool {
 }
 
 // unanswered names the gateways that cannot decide a purchase.
-func (c *crowd) unanswered() (missing []string) {
-	with := newClient()
-	defer with.CloseIdleConnections()
+func (w *world) unanswered(c *buyers.Crowd) (missing []string) {
+	with := c.NewClient()
+	defer with.Close()
 	for i := range gatewayCount {
-		s := c.sales[0]
-		n := c.nextKey.Add(1)
-		op := c.ask(with, history.Question{Verb: history.Buy, Sale: s.id, SKU: s.items[0].SKU, Quantity: 1, Gateway: i,
-			Buyer: fmt.Sprintf("%s-after-%d", s.id, n), Key: fmt.Sprintf("after %d", n)})
+		s, key := w.sales[0], c.FreshKey()
+		op := c.Ask(with, history.Question{Verb: history.Buy, Sale: s.id, SKU: s.items[0].SKU, Quantity: 1, Gateway: i,
+			Buyer: s.id + "-after-" + key[len("key "):], Key: key})
 		if op.Status == 0 || op.Status >= 500 {
 			missing = append(missing, fmt.Sprintf("gateway %d sells (%d %s)", i, op.Status, op.Code))
 		}

@@ -19,19 +19,33 @@ func table(rounds []*outcome, seed uint64, commit string, took time.Duration) st
 		blamed += len(o.faults())
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "| fault | times | violations | sold again after (median) | (most) | seed |\n| --- | --- | --- | --- | --- | --- |\n")
-	for _, l := range lanes {
-		for _, f := range l.faults {
-			row(&text, f.kind, ofKind(log, f.kind), violations, seed)
-		}
-	}
-	for _, kind := range standing() {
+	text.WriteString("| fault | times | violations | sold again after (median) | (most) | seed |\n" +
+		"| --- | --- | --- | --- | --- | --- |\n")
+	for _, kind := range kinds(log) {
 		row(&text, kind, ofKind(log, kind), violations, seed)
 	}
-	fmt.Fprintf(&text, "\n%d faults in %s (%.0f a minute), %d processes killed, %d faults while another was in force, %d rounds, "+
-		"commit %s, %d violations.\n", len(log), took.Round(time.Second), float64(len(log))/took.Minutes(), kills(log),
+	fmt.Fprintf(&text, "\n%d faults in %s (%.0f a minute), %d processes killed, %d faults while another was in force, "+
+		"%d rounds, commit %s, %d violations.\n", len(log), took.Round(time.Second), float64(len(log))/took.Minutes(), kills(log),
 		together(log), len(rounds), commit, blamed)
 	return text.String() + totals(rounds)
+}
+
+// kinds returns the kinds of faults in the order of the table: by lane, standstills, then crash points by name.
+func kinds(log []struck) (all []string) {
+	for _, l := range lanes {
+		for _, f := range l.faults {
+			all = append(all, f.kind)
+		}
+	}
+	all = append(all, standing()...)
+	var points []string
+	for _, s := range log {
+		if !slices.Contains(all, s.kind) {
+			points = append(points, s.kind)
+		}
+	}
+	slices.Sort(points)
+	return append(all, slices.Compact(points)...)
 }
 
 func ofKind(log []struck, kind string) []struck {

@@ -48,13 +48,13 @@ func (s *stack) buy(a ask) reply {
 	if a.body != "" {
 		body = a.body
 	}
-	return s.request(orElse(a.method, "POST"), "http://"+s.gateways[a.gateway].buyers+a.path(), body, headers...)
+	return s.request(orElse(a.method, "POST"), "http://"+s.Gateways[a.gateway].Buyers+a.path(), body, headers...)
 }
 
 // read sends a GET to the buyers' listener as a buyer.
 func (s *stack) read(path, buyer string) reply {
 	s.t.Helper()
-	return s.request("GET", "http://"+s.gateways[0].buyers+path, nil, "Authorization", "Bearer "+token(buyer))
+	return s.request("GET", "http://"+s.Gateways[0].Buyers+path, nil, "Authorization", "Bearer "+token(buyer))
 }
 
 // refused checks everything that is the same for all refusals and returns the members.
@@ -83,7 +83,8 @@ func (s *stack) refused(r reply, status int, code string, members ...string) obj
 	return decoded
 }
 
-var codesWithRetryAfter = []string{"not_started", "not_confirmed", "paused", "fenced", "rate_limited", "overloaded", "unavailable", "unknown"}
+var codesWithRetryAfter = []string{"not_started", "not_confirmed", "paused", "fenced", "rate_limited", "overloaded",
+	"unavailable", "unknown"}
 
 // retryWithin checks that Retry-After is whole seconds in the range.
 func (s *stack) retryWithin(r reply, low, high int) {

@@ -16,7 +16,7 @@ import (
 // repeat with the same key gets that very order; what comes while too much is in flight is overloaded.
 func TestRedisSilent(t *testing.T) {
 	redis := harness.Redis(t)
-	s := newStack(t, servers{redis: []*harness.RedisServer{redis}}).run(1, 1)
+	s := newStack(t, servers{Redis: []*harness.RedisServer{redis}}).run(1, 1)
 	s.open("rush", lasting(phone(100)))
 	s.rules(object{"isolation": []object{{"resource": "purchase", "concurrency": 1}}})
 	s.taken(ask{buyer: "warm"})
@@ -59,7 +59,7 @@ func TestRedisSilent(t *testing.T) {
 // the other pages stay. When it is back on its data, the sale goes on by itself.
 func TestRedisGone(t *testing.T) {
 	redis := harness.Redis(t, "--appendfsync", "always")
-	s := newStack(t, servers{redis: []*harness.RedisServer{redis}}).run(1, 1)
+	s := newStack(t, servers{Redis: []*harness.RedisServer{redis}}).run(1, 1)
 	s.open("rush", lasting(phone(1_000)))
 	s.taken(ask{buyer: "before", key: "k"})
 	redis.Kill()
@@ -77,8 +77,8 @@ func TestRedisGone(t *testing.T) {
 	for code := range codes {
 		assert.Contains(t, []string{"unavailable", "unknown"}, code)
 	}
-	require.Equal(t, 200, s.request("GET", "http://"+s.gateways[0].buyers+"/v1/sales/rush", nil).status)
-	require.Equal(t, 200, s.request("GET", "http://"+s.gateways[0].buyers+"/readyz", nil).status, "a store that goes away later does not change it")
+	require.Equal(t, 200, s.request("GET", "http://"+s.Gateways[0].Buyers+"/v1/sales/rush", nil).status)
+	require.Equal(t, 200, s.request("GET", "http://"+s.Gateways[0].Buyers+"/readyz", nil).status, "a store that goes away later does not change it")
 	redis.Start()
 	n := 0
 	require.Eventually(t, func() bool {
@@ -93,11 +93,11 @@ func TestRedisGone(t *testing.T) {
 // waiter who loses patience gets the order as it is.
 func TestWaitersAreWoken(t *testing.T) {
 	mariadb := harness.MariaDB(t)
-	s := newStack(t, servers{mariadb: mariadb}).run(1, 1)
+	s := newStack(t, servers{MariaDB: mariadb}).run(1, 1)
 	s.open("rush", lasting(phone(1_000)))
 	first := s.taken(ask{buyer: "first"})
 	assert.Equal(t, "confirmed", s.waited(first.OrderID, "first").Status)
-	require.Zero(t, s.settles[0].Term())
+	require.Zero(t, s.Settles[0].Term())
 	var group sync.WaitGroup
 	for i := range 20 {
 		buyer := "waiter-" + strconv.Itoa(i)
@@ -116,7 +116,7 @@ func TestWaitersAreWoken(t *testing.T) {
 	answer := s.ordered(s.read(ask{}.path()+"/"+impatient.OrderID+"?wait=1s", "impatient"), 200)
 	assert.Equal(t, "queued", answer.Status)
 	assert.InDelta(t, 1, time.Since(begun).Seconds(), 0.5)
-	s.settles[0].Restart()
+	s.Settles[0].Restart()
 	group.Wait()
 	s.audit()
 }

@@ -32,7 +32,7 @@ func (s *stack) tables(db *sql.DB) []string {
 // backup keeps a copy of every table.
 func (s *stack) backup() {
 	s.t.Helper()
-	db := s.db()
+	db := s.DB()
 	for _, name := range s.tables(db) {
 		s.exec(db, "CREATE TABLE "+backupPrefix+name+" AS SELECT * FROM "+name)
 	}
@@ -41,7 +41,7 @@ func (s *stack) backup() {
 // restore brings every table back to what it was at the backup. No process of ours may run.
 func (s *stack) restore() {
 	s.t.Helper()
-	db := s.db()
+	db := s.DB()
 	for _, name := range s.tables(db) {
 		s.exec(db, "DELETE FROM "+name, "INSERT INTO "+name+" SELECT * FROM "+backupPrefix+name)
 	}
@@ -64,7 +64,7 @@ func (s *stack) mend(said string) {
 	require.True(s.t, found, said)
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	tx, err := s.db().BeginTx(ctx, nil)
+	tx, err := s.DB().BeginTx(ctx, nil)
 	require.NoError(s.t, err)
 	for statement := range strings.SplitSeq(statements, ";") {
 		if strings.TrimSpace(statement) == "" {

@@ -21,14 +21,14 @@ import (
 // notReady waits until a gateway's check says all of these, and makes sure that the gateway sells nothing.
 func (s *stack) notReady(g *gateway, check string, says ...string) {
 	s.t.Helper()
-	g.WaitReady("http://" + g.buyers + "/livez")
+	g.WaitReady("http://" + g.Buyers + "/livez")
 	require.Eventually(s.t, func() bool {
-		answer := s.request("GET", "http://"+g.operators+"/readyz", nil)
+		answer := s.request("GET", "http://"+g.Operators+"/readyz", nil)
 		checks, _ := answer.json(s)["checks"].(object)
 		return answer.status == 503 && containsAll(fmt.Sprint(checks[check]), says)
 	}, 20*time.Second, 20*time.Millisecond, "check %s does not say %q", check, says)
 	require.Contains(s.t, g.Stderr(), says[0], "the log says it too")
-	told := s.refused(s.request("GET", "http://"+g.buyers+"/readyz", nil), 503, "unavailable")
+	told := s.refused(s.request("GET", "http://"+g.Buyers+"/readyz", nil), 503, "unavailable")
 	require.Equal(s.t, "the gateway is not ready", told["detail"], "buyers hear no names and no addresses")
 }
 
@@ -72,17 +72,17 @@ func (s *stack) gaveUp(w *worker) string {
 // TestForeignRedis: the Redis holds keys of somebody else, some of them where the engine writes its own.
 func TestForeignRedis(t *testing.T) {
 	redis := harness.Redis(t)
-	s := newStack(t, servers{redis: []*harness.RedisServer{redis}})
-	owner, tag := s.base+":engine", s.base+":{rush:phone:0}:"
+	s := newStack(t, servers{Redis: []*harness.RedisServer{redis}})
+	owner, tag := s.Name+":engine", s.Name+":{rush:phone:0}:"
 	redis.MustDo(t, "SET", "sessions", "of another program")
 	redis.MustDo(t, "RPUSH", owner, "a", "list")
-	s.launch(1, 1)
-	s.notReady(s.gateways[0], "engine", owner, "namespace", "delete the key")
+	s.Launch(1, 1)
+	s.notReady(s.Gateways[0], "engine", owner, "namespace", "delete the key")
 	s.sellsNothing(0)
 	assert.EqualValues(t, 2, redis.MustDo(t, "LLEN", owner), "nothing of it was touched")
 	redis.MustDo(t, "DEL", owner)
-	s.gateways[0].ready()
-	s.settles[0].ready()
+	s.Gateways[0].Ready()
+	s.Settles[0].Ready()
 
 	for key, kind := range map[string][]string{"meta": {"SET", "text"}, "buyers": {"RPUSH", "list"}, "journal": {"SADD", "set"}} {
 		redis.MustDo(t, kind[0], tag+key, kind[1])
@@ -108,7 +108,7 @@ func TestForeignRedis(t *testing.T) {
 func TestEmptyRedis(t *testing.T) {
 	const stock, before = 12, 5
 	redis := harness.Redis(t)
-	s := newStack(t, servers{redis: []*harness.RedisServer{redis}}).run(1, 1)
+	s := newStack(t, servers{Redis: []*harness.RedisServer{redis}}).run(1, 1)
 	s.open("rush", lasting(phone(stock)))
 	for i := range before {
 		s.confirmed(fmt.Sprintf("before-%d", i))
@@ -128,17 +128,18 @@ func TestEmptyRedis(t *testing.T) {
 // TestTwoEnginesOnOneRedis: a second database is pointed at the Redis and the namespace of an engine that sells.
 func TestTwoEnginesOnOneRedis(t *testing.T) {
 	redis := harness.Redis(t)
-	s := newStack(t, servers{redis: []*harness.RedisServer{redis}}).run(1, 1)
+	s := newStack(t, servers{Redis: []*harness.RedisServer{redis}}).run(1, 1)
 	s.open("rush", lasting(phone(10)))
 	s.sells(0, "one")
-	id := redis.MustDo(t, "GET", s.base+":engine")
+	id := redis.MustDo(t, "GET", s.Name+":engine")
 
-	second := *s
-	second.schema, second.gateways, second.settles = s.schema+"-2", nil, nil
-	second.env = append(append([]string{}, s.env...), "FLASHSALE_MYSQL_DSN="+s.mariadb.DSN(second.schema))
-	second.succeed("migrate")
-	second.launch(1, 1)
-	second.notReady(second.gateways[0], "engine", "belongs to another engine", fmt.Sprint(id), "namespace")
+	deployment := *s.Stack
+	second := &stack{&deployment, t}
+	second.Name, second.Gateways, second.Settles = s.Name+"-2", nil, nil
+	second.Env = append(append([]string{}, s.Env...), "FLASHSALE_MYSQL_DSN="+s.MariaDB.DSN(second.Name))
+	second.Succeed("migrate")
+	second.Launch(1, 1)
+	second.notReady(second.Gateways[0], "engine", "belongs to another engine", fmt.Sprint(id), "namespace")
 	second.create("rush", lasting(phone(1_000)))
 	second.refused(second.operate("POST", "/admin/v1/sales/rush/preload", nil), 503, "unavailable")
 	second.sellsNothing(0)
@@ -149,7 +150,7 @@ func TestTwoEnginesOnOneRedis(t *testing.T) {
 	s.audit("rush")
 	assert.Equal(t, 10, s.books("rush").units["phone"])
 	assert.Empty(t, second.books("rush").rows, "no record of the one was settled into the other")
-	assert.Equal(t, id, redis.MustDo(t, "GET", s.base+":engine"))
+	assert.Equal(t, id, redis.MustDo(t, "GET", s.Name+":engine"))
 }
 
 // TestRecreatedTopic: the orders topic was deleted and made again, empty, while the database knows batches of the old one.
@@ -161,33 +162,33 @@ func TestRecreatedTopic(t *testing.T) {
 	}
 	s.audit("rush")
 	s.recreateTopic() // under running processes
-	said := s.gaveUp(s.settles[0])
+	said := s.gaveUp(s.Settles[0])
 	for _, part := range []string{"recreated", "nothing is sold", "kafka-consumer-groups.sh", "DELETE FROM positions"} {
 		assert.Contains(t, said, part)
 	}
 	require.Eventually(t, func() bool { return s.buy(ask{buyer: "still"}).status == 503 }, 10*time.Second, 20*time.Millisecond)
 	s.sellsNothing(0)
 
-	s.gateways[0].Kill()
-	s.gateways[0].Restart()
-	s.settles[0].Restart()
-	s.notReady(s.gateways[0], "topics", "recreated", "nothing is sold")
-	assert.Contains(t, s.gaveUp(s.settles[0]), "recreated")
+	s.Gateways[0].Kill()
+	s.Gateways[0].Restart()
+	s.Settles[0].Restart()
+	s.notReady(s.Gateways[0], "topics", "recreated", "nothing is sold")
+	assert.Contains(t, s.gaveUp(s.Settles[0]), "recreated")
 	s.sellsNothing(0)
 	assert.Len(t, s.books("rush").rows, 5)
 }
 
 func (s *stack) recreateTopic() {
 	s.t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(s.kafka.Brokers...))
+	client, err := kgo.NewClient(kgo.SeedBrokers(s.Kafka.Brokers...))
 	require.NoError(s.t, err)
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	deleted, err := kadm.NewClient(client).DeleteTopic(ctx, s.base+".orders")
+	deleted, err := kadm.NewClient(client).DeleteTopic(ctx, s.Name+".orders")
 	require.NoError(s.t, err)
 	require.NoError(s.t, deleted.Err)
-	require.Eventually(s.t, func() bool { return s.command("migrate").Code == 0 }, 20*time.Second, 100*time.Millisecond)
+	require.Eventually(s.t, func() bool { return s.Command("migrate").Code == 0 }, 20*time.Second, 100*time.Millisecond)
 }
 
 // TestDatabaseOfYesterday: an old backup was restored, in which a bucket has not begun the epoch that Redis and the topic
@@ -195,7 +196,7 @@ func (s *stack) recreateTopic() {
 func TestDatabaseOfYesterday(t *testing.T) {
 	const stock = 10
 	redis := harness.Redis(t)
-	s := newStack(t, servers{redis: []*harness.RedisServer{redis}}).run(1, 1)
+	s := newStack(t, servers{Redis: []*harness.RedisServer{redis}}).run(1, 1)
 	s.open("rush", lasting(phone(stock)))
 	s.confirmed("before")
 	s.backup()
@@ -206,9 +207,9 @@ func TestDatabaseOfYesterday(t *testing.T) {
 	s.stop()
 	s.restore()
 
-	s.gateways[0].Restart()
-	s.settles[0].Restart()
-	said := s.gaveUp(s.settles[0])
+	s.Gateways[0].Restart()
+	s.Settles[0].Restart()
+	said := s.gaveUp(s.Settles[0])
 	for _, part := range []string{"behind", "backup", "epoch", "UPDATE stock"} {
 		assert.Contains(t, said, part)
 	}
@@ -217,9 +218,9 @@ func TestDatabaseOfYesterday(t *testing.T) {
 
 	s.stop()
 	s.mend(said)
-	s.gateways[0].Restart()
-	s.settles[0].Restart()
-	s.gateways[0].ready()
+	s.Gateways[0].Restart()
+	s.Settles[0].Restart()
+	s.Gateways[0].Ready()
 	for i := range stock - 3 {
 		s.sells(0, fmt.Sprintf("rest-%d", i))
 	}
@@ -235,10 +236,10 @@ func TestDatabaseOfYesterday(t *testing.T) {
 // stop ends every process of ours.
 func (s *stack) stop() {
 	s.t.Helper()
-	for _, g := range s.gateways {
+	for _, g := range s.Gateways {
 		g.Kill()
 	}
-	for _, w := range s.settles {
+	for _, w := range s.Settles {
 		w.Kill()
 	}
 }

@@ -19,24 +19,24 @@ import (
 // TestCommands takes a sale through its life with the commands alone, as an operator's script does.
 func TestCommands(t *testing.T) {
 	s := newStack(t, servers{}).run(1, 1)
-	assert.Equal(t, s.succeed("migrate"), s.succeed("migrate"), "migrate may be repeated")
+	assert.Equal(t, s.Succeed("migrate"), s.Succeed("migrate"), "migrate may be repeated")
 	yaml := fmt.Sprintf("name: By hand\nstarts_at: %s\nends_at: %s\neligibility: list\nitems:\n- {sku: phone, stock: 5, price_cents: 100}\n",
 		at(-time.Minute), at(time.Hour))
 	file := filepath.Join(t.TempDir(), "sale.yaml")
 	require.NoError(t, os.WriteFile(file, []byte(yaml), 0o600))
-	assert.Contains(t, s.succeed("sale", "create", "hand", "-f", file), `"hand"`)
-	listed := s.commandWith("alice\nbob\n", "sale", "buyers", "hand", "-f", "-")
+	assert.Contains(t, s.Succeed("sale", "create", "hand", "-f", file), `"hand"`)
+	listed := s.CommandWith("alice\nbob\n", "sale", "buyers", "hand", "-f", "-")
 	require.Zero(t, listed.Code, listed.Stderr)
 	assert.Contains(t, listed.Stdout, "2")
 	for _, verb := range []string{"preload", "open", "pause", "resume"} {
-		s.succeed("sale", verb, "hand")
+		s.Succeed("sale", verb, "hand")
 	}
-	assert.Contains(t, s.succeed("sale", "list"), "hand")
-	assert.Contains(t, s.succeed("sale", "show", "hand"), `"open"`)
-	s.eventuallyState(s.gateways[0], "hand", "open")
-	bearer := strings.TrimSpace(s.succeed("token", "--buyer", "alice", "--ttl", "1h"))
+	assert.Contains(t, s.Succeed("sale", "list"), "hand")
+	assert.Contains(t, s.Succeed("sale", "show", "hand"), `"open"`)
+	s.eventuallyState(s.Gateways[0], "hand", "open")
+	bearer := strings.TrimSpace(s.Succeed("token", "--buyer", "alice", "--ttl", "1h"))
 	s.taken(ask{sale: "hand", bearer: bearer})
-	tokens := strings.Fields(s.succeed("token", "--count", "3", "--prefix", "load-"))
+	tokens := strings.Fields(s.Succeed("token", "--count", "3", "--prefix", "load-"))
 	require.Len(t, tokens, 3)
 	for _, one := range tokens {
 		s.refused(s.buy(ask{sale: "hand", bearer: one}), 403, "not_eligible")
@@ -46,12 +46,12 @@ func TestCommands(t *testing.T) {
 		Holds bool `json:"holds"`
 		Items []struct{ Settled, Difference int }
 	}
-	require.NoError(t, json.Unmarshal([]byte(s.succeed("audit", "hand", "-o", "json")), &audit))
+	require.NoError(t, json.Unmarshal([]byte(s.Succeed("audit", "hand", "-o", "json")), &audit))
 	require.Len(t, audit.Items, 1)
 	assert.True(t, audit.Holds)
 	assert.Equal(t, 1, audit.Items[0].Settled)
-	s.succeed("sale", "close", "hand")
-	refused := s.command("sale", "open", "hand")
+	s.Succeed("sale", "close", "hand")
+	refused := s.Command("sale", "open", "hand")
 	assert.Equal(t, 1, refused.Code)
 	assert.Contains(t, refused.Stderr, "wrong_state")
 	assert.Empty(t, refused.Stdout)
@@ -61,25 +61,25 @@ func TestCommands(t *testing.T) {
 
 func ruleCommands(s *stack) {
 	s.t.Helper()
-	put := s.commandWith("buyer: {per_second: 5, burst: 10}\n", "rules", "put", "-f", "-")
+	put := s.CommandWith("buyer: {per_second: 5, burst: 10}\n", "rules", "put", "-f", "-")
 	require.Zero(s.t, put.Code, put.Stderr)
-	assert.Contains(s.t, s.succeed("rules", "get"), `"per_second"`)
-	bad := s.commandWith("buyer: {per_second: 0, burst: 10}\n", "rules", "put", "-f", "-")
+	assert.Contains(s.t, s.Succeed("rules", "get"), `"per_second"`)
+	bad := s.CommandWith("buyer: {per_second: 0, burst: 10}\n", "rules", "put", "-f", "-")
 	assert.Equal(s.t, 1, bad.Code)
 	assert.Contains(s.t, bad.Stderr, "buyer.per_second")
-	some := s.commandWith("flow: [{resource: purchase, qps: 5000}]\n", "rules", "put", "-f", "-")
+	some := s.CommandWith("flow: [{resource: purchase, qps: 5000}]\n", "rules", "put", "-f", "-")
 	require.Zero(s.t, some.Code, some.Stderr)
 	for set, says := range map[string]string{"{}": "removes every rule", "flow: [{resource: purchase, qps: 0}]": "refuses every request of purchase"} {
-		unmeant := s.commandWith(set, "rules", "put", "-f", "-")
+		unmeant := s.CommandWith(set, "rules", "put", "-f", "-")
 		assert.Equal(s.t, 80, unmeant.Code)
 		assert.Contains(s.t, unmeant.Stderr, says)
 		assert.Contains(s.t, unmeant.Stderr, "--yes")
 	}
-	assert.Equal(s.t, some.Stdout, s.succeed("rules", "get"), "what was not meant changes nothing")
-	stale := s.commandWith("{version: 1, flow: [{resource: purchase, qps: 7}]}", "rules", "put", "-f", "-")
+	assert.Equal(s.t, some.Stdout, s.Succeed("rules", "get"), "what was not meant changes nothing")
+	stale := s.CommandWith("{version: 1, flow: [{resource: purchase, qps: 7}]}", "rules", "put", "-f", "-")
 	assert.Equal(s.t, 1, stale.Code)
 	assert.Contains(s.t, stale.Stderr, "the present version is 2")
-	require.Zero(s.t, s.commandWith("buyer: null", "rules", "put", "--yes", "-f", "-").Code)
+	require.Zero(s.t, s.CommandWith("buyer: null", "rules", "put", "--yes", "-f", "-").Code)
 }
 
 // outcomesOfAudit: 1 when the books do not hold, 2 when they could not be read.
@@ -88,16 +88,16 @@ func outcomesOfAudit(s *stack) {
 	s.open("false", lasting(phone(5)))
 	s.taken(ask{sale: "false", buyer: "b"})
 	s.audit("false")
-	_, err := s.db().Exec("UPDATE stock SET loaded = loaded + 1 WHERE sale_id = 'false'")
+	_, err := s.DB().Exec("UPDATE stock SET loaded = loaded + 1 WHERE sale_id = 'false'")
 	require.NoError(s.t, err)
-	wrong := s.command("audit", "false")
+	wrong := s.Command("audit", "false")
 	assert.Equal(s.t, 1, wrong.Code, "%s%s", wrong.Stdout, wrong.Stderr)
-	_, err = s.db().Exec("UPDATE stock SET loaded = loaded - 1 WHERE sale_id = 'false'")
+	_, err = s.DB().Exec("UPDATE stock SET loaded = loaded - 1 WHERE sale_id = 'false'")
 	require.NoError(s.t, err)
 	s.audit("false")
-	away := harness.Run(s.t, "", s.bin, append(append([]string{}, s.env...), "FLASHSALE_ADMIN_URL=http://"+harness.Address(s.t)), "audit")
+	away := harness.Run(s.t, "", s.Bin, append(append([]string{}, s.Env...), "FLASHSALE_ADMIN_URL=http://"+harness.Address(s.t)), "audit")
 	assert.Equal(s.t, 2, away.Code, "%s%s", away.Stdout, away.Stderr)
-	assert.Equal(s.t, 2, s.command("audit", "nowhere").Code)
+	assert.Equal(s.t, 2, s.Command("audit", "nowhere").Code)
 }
 
 // TestWrongSettings: a wrong configuration stops at start, exit 80, with every fault named at once and no secret shown.
@@ -133,12 +133,12 @@ func TestTakenPort(t *testing.T) {
 	s := newStack(t, servers{})
 	address := taken.Addr().String()
 	for command, setting := range map[string]string{"gateway": "FLASHSALE_GATEWAY_LISTEN", "settle": "FLASHSALE_SETTLE_LISTEN"} {
-		env := append(append([]string{}, s.env...), "FLASHSALE_ADMIN_LISTEN="+harness.Address(t), setting+"="+address)
-		result := harness.Run(t, "", s.bin, env, command)
+		env := append(append([]string{}, s.Env...), "FLASHSALE_ADMIN_LISTEN="+harness.Address(t), setting+"="+address)
+		result := harness.Run(t, "", s.Bin, env, command)
 		assert.Equal(t, 80, result.Code, result.Stderr)
 		assert.Contains(t, result.Stderr, address)
 	}
-	dev := harness.Run(t, "", s.bin, []string{"FLASHSALE_GATEWAY_LISTEN=" + address, "FLASHSALE_ADMIN_LISTEN=" + harness.Address(t)}, "dev")
+	dev := harness.Run(t, "", s.Bin, []string{"FLASHSALE_GATEWAY_LISTEN=" + address, "FLASHSALE_ADMIN_LISTEN=" + harness.Address(t)}, "dev")
 	assert.Equal(t, 80, dev.Code, dev.Stderr)
 	assert.Contains(t, dev.Stderr, address)
 }
@@ -146,22 +146,21 @@ func TestTakenPort(t *testing.T) {
 // TestWaitsForItsStores: processes that find no database wait and say so; on a schema that is not there they end.
 func TestWaitsForItsStores(t *testing.T) {
 	mariadb := harness.MariaDB(t)
-	s := newStack(t, servers{mariadb: mariadb})
+	s := newStack(t, servers{MariaDB: mariadb})
 	mariadb.Stop()
-	g := &gateway{buyers: harness.Address(t), operators: harness.Address(t)}
-	env := append(append([]string{}, s.env...), "FLASHSALE_GATEWAY_LISTEN="+g.buyers, "FLASHSALE_ADMIN_LISTEN="+g.operators)
-	g.Process = harness.Start(t, s.bin, env, "gateway")
-	g.WaitReady("http://" + g.buyers + "/livez")
-	s.refused(s.request("GET", "http://"+g.buyers+"/readyz", nil), 503, "unavailable")
-	waiting := s.request("GET", "http://"+g.operators+"/readyz", nil)
+	g := s.NewGateway()
+	g.Start()
+	g.WaitReady("http://" + g.Buyers + "/livez")
+	s.refused(s.request("GET", "http://"+g.Buyers+"/readyz", nil), 503, "unavailable")
+	waiting := s.request("GET", "http://"+g.Operators+"/readyz", nil)
 	require.Equal(t, 503, waiting.status)
 	assert.NotEmpty(t, waiting.json(s)["checks"], "%s", waiting.body)
 	mariadb.Start()
-	g.ready()
-	empty := append(append([]string{}, s.env...), "FLASHSALE_MYSQL_DSN="+mariadb.DSN("empty"), "FLASHSALE_GATEWAY_LISTEN="+harness.Address(t),
+	g.Ready()
+	empty := append(append([]string{}, s.Env...), "FLASHSALE_MYSQL_DSN="+mariadb.DSN("empty"), "FLASHSALE_GATEWAY_LISTEN="+harness.Address(t),
 		"FLASHSALE_ADMIN_LISTEN="+harness.Address(t), "FLASHSALE_SETTLE_LISTEN="+harness.Address(t))
 	for _, command := range []string{"gateway", "settle"} {
-		result := harness.Run(t, "", s.bin, empty, command)
+		result := harness.Run(t, "", s.Bin, empty, command)
 		assert.Equal(t, 1, result.Code, result.Stderr)
 		assert.Contains(t, result.Stderr, "schema")
 	}

@@ -62,16 +62,16 @@ func TestComposeKafkaAsksForThePassword(t *testing.T) {
 		}
 	}
 	require.Len(t, login, 3)
-	s := newStack(t, servers{kafka: kafka, env: login}) // its migrate comes in from outside
-	assert.Contains(t, s.succeed("migrate", "--kafka-brokers", inside), "up to date")
+	s := newStack(t, servers{Kafka: kafka, Env: login}) // its migrate comes in from outside
+	assert.Contains(t, s.Succeed("migrate", "--kafka-brokers", inside), "up to date")
 	for _, wrong := range [][]string{{"--kafka-sasl-password", "a-guess"}, {"--kafka-sasl-username", "somebody"}} {
-		assert.NotZero(t, s.command(append([]string{"migrate"}, wrong...)...).Code, "%v", wrong)
+		assert.NotZero(t, s.Command(append([]string{"migrate"}, wrong...)...).Code, "%v", wrong)
 	}
 	var bare []string
-	for _, variable := range s.env {
+	for _, variable := range s.Env {
 		if !strings.Contains(variable, "_KAFKA_SASL_") {
 			bare = append(bare, variable)
 		}
 	}
-	assert.NotZero(t, harness.Run(t, "", s.bin, bare, "migrate").Code, "without a login")
+	assert.NotZero(t, harness.Run(t, "", s.Bin, bare, "migrate").Code, "without a login")
 }

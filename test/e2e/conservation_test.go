@@ -27,12 +27,12 @@ func (s *stack) pausedByEngine(id string) string {
 // reload has every bucket rebuilt from the database, as the operator's page says, and lets the sale go on.
 func (s *stack) reload(id string) {
 	s.t.Helper()
-	s.redis[0].MustDo(s.t, "SCRIPT", "FLUSH")
-	require.Eventually(s.t, func() bool { return s.command("audit", id).Code == 0 }, 20*time.Second, 50*time.Millisecond,
+	s.Redis[0].MustDo(s.t, "SCRIPT", "FLUSH")
+	require.Eventually(s.t, func() bool { return s.Command("audit", id).Code == 0 }, 20*time.Second, 50*time.Millisecond,
 		"the books do not balance again")
 	s.move(id, "resume")
 	assert.Empty(s.t, s.operate("GET", "/admin/v1/sales/"+id+"/stats", nil).json(s)["reason"])
-	for _, g := range s.gateways {
+	for _, g := range s.Gateways {
 		s.eventuallyState(g, id, "open")
 	}
 }
@@ -41,21 +41,21 @@ func (s *stack) reload(id string) {
 // when the operator has had it reloaded.
 func TestEnginePausesASaleWhoseBooksAreOff(t *testing.T) {
 	redis := harness.Redis(t)
-	s := newStack(t, servers{redis: []*harness.RedisServer{redis}}).run(1, 1)
+	s := newStack(t, servers{Redis: []*harness.RedisServer{redis}}).run(1, 1)
 	s.open("rush", lasting(phone(10)))
 	s.confirmed("before")
 	const gauge = `flashsale_conservation_error_units{sale="rush",sku="phone"}`
 	require.Eventually(t, func() bool {
-		off, shown := s.metrics(s.settles[0].listen)[gauge]
+		off, shown := s.metrics(s.Settles[0].Listen)[gauge]
 		return shown && off == 0
 	}, 20*time.Second, 50*time.Millisecond)
-	redis.MustDo(t, "HINCRBY", s.base+":{rush:phone:0}:meta", "available", "-3")
+	redis.MustDo(t, "HINCRBY", s.Name+":{rush:phone:0}:meta", "available", "-3")
 	stolen := time.Now()
 	reason := s.pausedByEngine("rush")
 	assert.GreaterOrEqual(t, time.Since(stolen), 4*time.Second, "a rebuild would have had time to repair it")
 	assert.Contains(t, reason, "SKU phone is off by 3 units: loaded 10, available 6, in flight 0, settled 1, released 0")
-	assert.EqualValues(t, 3, s.metrics(s.settles[0].listen)[gauge])
-	s.eventuallyState(s.gateways[0], "rush", "paused")
+	assert.EqualValues(t, 3, s.metrics(s.Settles[0].Listen)[gauge])
+	s.eventuallyState(s.Gateways[0], "rush", "paused")
 	s.refused(s.buy(ask{buyer: "late"}), 503, "paused")
 	s.reload("rush")
 	for i := range 9 {
@@ -70,7 +70,7 @@ func TestEnginePausesASaleWhoseBooksAreOff(t *testing.T) {
 // applied an outbox row that the database has not, so the bucket is rebuilt, and what the database says is sold.
 func TestDatabaseThatLostACancellation(t *testing.T) {
 	redis := harness.Redis(t)
-	s := newStack(t, servers{redis: []*harness.RedisServer{redis}}).run(1, 1)
+	s := newStack(t, servers{Redis: []*harness.RedisServer{redis}}).run(1, 1)
 	s.open("rush", lasting(phone(10)))
 	s.confirmed("before")
 	s.backup()
@@ -79,11 +79,11 @@ func TestDatabaseThatLostACancellation(t *testing.T) {
 	s.audit("rush") // the unit is in Redis again
 	s.stop()
 	s.restore()
-	s.gateways[0].Restart()
-	s.settles[0].Restart()
-	s.gateways[0].ready()
-	require.Eventually(t, func() bool { return strings.Contains(s.settles[0].Stderr(), `"reason":"outbox"`) }, 20*time.Second, 20*time.Millisecond)
-	require.Eventually(t, func() bool { return s.command("audit", "rush").Code == 0 }, 20*time.Second, 50*time.Millisecond,
+	s.Gateways[0].Restart()
+	s.Settles[0].Restart()
+	s.Gateways[0].Ready()
+	require.Eventually(t, func() bool { return strings.Contains(s.Settles[0].Stderr(), `"reason":"outbox"`) }, 20*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return s.Command("audit", "rush").Code == 0 }, 20*time.Second, 50*time.Millisecond,
 		"the books do not balance again")
 	assert.Equal(t, "confirmed", s.becomes(lost, "lost", "confirmed").Status, "the database decides")
 	require.Equal(t, 200, s.cancel(lost, "lost").status)

@@ -19,12 +19,12 @@ const readOnlyFor = 4 * time.Second
 // takes no write for some seconds. Buyers go on hearing queued, no process ends, and all of it settles once.
 func TestDatabaseBecomesReadOnly(t *testing.T) {
 	mariadb := harness.MariaDB(t)
-	s := newStack(t, servers{mariadb: mariadb})
+	s := newStack(t, servers{MariaDB: mariadb})
 	s.unprivileged()
 	s.run(2, 2)
 	s.open("rush", lasting(phone(2*rushUnits)))
 	c := newCrowd(s, "rush", 2*rushUnits)
-	admin := s.db()
+	admin := s.DB()
 	end, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -37,22 +37,23 @@ func TestDatabaseBecomesReadOnly(t *testing.T) {
 	s.exec(admin, "SET GLOBAL read_only = 0")
 	until := time.Now()
 	t.Log("read-only for", until.Sub(from))
-	c.heard(c.count() + lead)
+	c.heard(c.Out.Ended() + lead)
 	close(end)
 	<-ended
 	away := 0
-	for i := range c.history {
-		if a := &c.history[i]; a.sent.After(from) && a.sent.Before(until) {
+	ops := c.purchases()
+	for i := range ops {
+		if a := &ops[i]; a.Sent().After(from) && a.Sent().Before(until) {
 			away++
-			require.Equal(t, "queued", a.code)
+			require.Equal(t, "queued", a.Word())
 		}
 	}
 	assert.Greater(t, away, perSecond*int(readOnlyFor/time.Second)/2, "the traffic went on")
 	paused := time.Now()
 	b := c.check(1, map[string]int{"phone": 2 * rushUnits})
 	t.Log("everything is settled after", time.Since(paused))
-	require.Equal(t, len(c.history), b.units["phone"])
-	for _, w := range s.settles {
+	require.Equal(t, len(ops), b.units["phone"])
+	for _, w := range s.Settles {
 		assert.True(t, w.Running(), "a settle process ended")
 	}
 }
@@ -60,11 +61,11 @@ func TestDatabaseBecomesReadOnly(t *testing.T) {
 // unprivileged makes the processes of ours use an account that is bound by read_only, as a shop's account is.
 func (s *stack) unprivileged() {
 	s.t.Helper()
-	s.exec(s.db(), "CREATE USER shop@'%' IDENTIFIED BY 'shop'", "GRANT ALL PRIVILEGES ON `%`.* TO shop@'%'")
-	config, err := mysql.ParseDSN(s.mariadb.DSN(s.schema))
+	s.exec(s.DB(), "CREATE USER shop@'%' IDENTIFIED BY 'shop'", "GRANT ALL PRIVILEGES ON `%`.* TO shop@'%'")
+	config, err := mysql.ParseDSN(s.MariaDB.DSN(s.Name))
 	require.NoError(s.t, err)
 	config.User, config.Passwd = "shop", "shop"
-	s.env = append(s.env, "FLASHSALE_MYSQL_DSN="+config.FormatDSN())
+	s.Env = append(s.Env, "FLASHSALE_MYSQL_DSN="+config.FormatDSN())
 }
 
 // TestDatabaseThatLostItsTail: the database comes back from a backup of some minutes ago, in the same epoch. Settlement
@@ -75,20 +76,20 @@ func TestDatabaseThatLostItsTail(t *testing.T) {
 	s.open("rush", lasting(phone(units)))
 	c := newCrowd(s, "rush", 1_000)
 	list := c.presses(11, 0, []string{"phone"}, func(*rand.Rand) int { return 1 })
-	c.round(list[:first])
+	c.Round(list[:first])
 	s.audit("rush")
 	s.backup()
-	c.round(list[first : 2*first])
+	c.Round(list[first : 2*first])
 	s.audit("rush")
 	s.stop()
 	s.restore()
 	require.Len(t, s.books("rush").rows, first, "the tail is gone")
-	s.settles[0].Restart()
-	s.settles[0].ready()
+	s.Settles[0].Restart()
+	s.Settles[0].Ready()
 	require.Eventually(t, func() bool { return len(s.books("rush").rows) == 2*first }, 20*time.Second, 50*time.Millisecond,
 		"the topic still has the tail")
-	s.gateways[0].Restart()
-	s.gateways[0].ready()
+	s.Gateways[0].Restart()
+	s.Gateways[0].Ready()
 	c.rush(list)
 	b := c.check(1, map[string]int{"phone": units})
 	require.Equal(t, units, b.units["phone"], fmt.Sprint(c.codes()))

@@ -26,7 +26,7 @@ type letter struct {
 func (s *stack) letters() map[string]letter {
 	s.t.Helper()
 	var list []letter
-	require.NoError(s.t, json.Unmarshal([]byte(s.succeed("deadletter", "list", "-o", "json")), &list))
+	require.NoError(s.t, json.Unmarshal([]byte(s.Succeed("deadletter", "list", "-o", "json")), &list))
 	byReason := map[string]letter{}
 	for _, l := range list {
 		byReason[l.Reason+"/"+strings.Join(l.Orders, ",")] = l
@@ -37,13 +37,13 @@ func (s *stack) letters() map[string]letter {
 // produce puts records into the orders topic past the engine.
 func (s *stack) produce(records ...[]byte) {
 	s.t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(s.kafka.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	client, err := kgo.NewClient(kgo.SeedBrokers(s.Kafka.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	require.NoError(s.t, err)
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	for _, record := range records {
-		result := client.ProduceSync(ctx, &kgo.Record{Topic: s.base + ".orders", Partition: 0, Value: record})
+		result := client.ProduceSync(ctx, &kgo.Record{Topic: s.Name + ".orders", Partition: 0, Value: record})
 		require.NoError(s.t, result.FirstErr())
 	}
 }
@@ -71,7 +71,7 @@ func TestDeadLetters(t *testing.T) {
 	assert.Equal(t, "decode", s.letters()["decode/"].Reason)
 	replays(s, id, s.letters()[poison])
 	total := 0.0
-	for name, value := range s.metrics(s.settles[0].listen) {
+	for name, value := range s.metrics(s.Settles[0].Listen) {
 		if strings.HasPrefix(name, "flashsale_dead_letters_total") {
 			total += value
 		}
@@ -81,17 +81,17 @@ func TestDeadLetters(t *testing.T) {
 
 func replays(s *stack, id sale.OrderID, l letter) {
 	s.t.Helper()
-	assert.NotZero(s.t, s.command("deadletter", "replay", "no-such-letter").Code)
-	assert.Equal(s.t, 1, s.command("deadletter", "replay", l.ID).Code, "nobody sells it yet")
+	assert.NotZero(s.t, s.Command("deadletter", "replay", "no-such-letter").Code)
+	assert.Equal(s.t, 1, s.Command("deadletter", "replay", l.ID).Code, "nobody sells it yet")
 	waiting := s.operate("GET", "/admin/v1/orders/"+id.String(), nil)
 	require.Equal(s.t, http.StatusOK, waiting.status, "%s", waiting.body)
 	assert.Equal(s.t, "queued", waiting.json(s)["status"])
 	assert.Equal(s.t, "dead_letter", waiting.json(s)["reason"])
 	s.create("later", lasting(phone(5)))
 	s.move("later", "preload")
-	s.succeed("deadletter", "replay", l.ID)
-	s.succeed("deadletter", "replay", l.ID)
-	s.succeed("deadletter", "refuse", l.ID) // of a settled one changes nothing
+	s.Succeed("deadletter", "replay", l.ID)
+	s.Succeed("deadletter", "replay", l.ID)
+	s.Succeed("deadletter", "refuse", l.ID) // of a settled one changes nothing
 	b := s.books("later")
 	require.Len(s.t, b.rows, 1, "replayed twice it settles once")
 	assert.Contains(s.t, []string{"confirmed", "refused"}, b.rows[id.String()].status)

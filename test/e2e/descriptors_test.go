@@ -19,20 +19,18 @@ import (
 func TestBuyersCannotTakeEveryDescriptor(t *testing.T) {
 	const descriptors, buyers = 1100, 1300 // 100 for buyers
 	s := newStack(t, servers{})
-	g := &gateway{buyers: harness.Address(t), operators: harness.Address(t)}
-	env := append(append([]string{}, s.env...), "FLASHSALE_GATEWAY_LISTEN="+g.buyers, "FLASHSALE_ADMIN_LISTEN="+g.operators)
-	g.Process = harness.Start(t, "/bin/sh", env, "-c", "ulimit -n 1100 && exec \"$0\" gateway", s.bin)
-	s.gateways = append(s.gateways, g)
-	s.launch(0, 1)
-	g.ready()
-	s.settles[0].ready()
+	g := s.NewGateway()
+	g.Process = harness.Start(t, "/bin/sh", g.Env, "-c", "ulimit -n 1100 && exec \"$0\" gateway", s.Bin)
+	s.Launch(0, 1)
+	g.Ready()
+	s.Settles[0].Ready()
 	require.Contains(t, g.Stderr(), `"connections":100,"descriptors":1100`)
 	require.Contains(t, g.Stderr(), "ulimit -n", "it warns that the setting asks for more")
 	s.open("rush", lasting(phone(10)))
 
 	held := make([]net.Conn, 0, buyers)
 	for range buyers {
-		conn, err := net.DialTimeout("tcp", g.buyers, 5*time.Second)
+		conn, err := net.DialTimeout("tcp", g.Buyers, 5*time.Second)
 		require.NoError(t, err)
 		defer conn.Close()
 		held = append(held, conn)

@@ -12,17 +12,19 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/test/harness"
+	deployed "flashsale/test/stack"
 )
 
 // devEnv is a dev process on free ports with secrets of its own, so that two starts share them.
 func devEnv(t *testing.T) (env []string, s *stack) {
 	t.Helper()
-	g := &gateway{buyers: harness.Address(t), operators: harness.Address(t)}
+	buyers := harness.Address(t)
+	g := &gateway{Listen: buyers, Buyers: buyers, Operators: harness.Address(t)}
 	env = []string{
-		"FLASHSALE_GATEWAY_LISTEN=" + g.buyers, "FLASHSALE_ADMIN_LISTEN=" + g.operators, "FLASHSALE_SETTLE_LISTEN=" + harness.Address(t),
+		"FLASHSALE_GATEWAY_LISTEN=" + g.Buyers, "FLASHSALE_ADMIN_LISTEN=" + g.Operators, "FLASHSALE_SETTLE_LISTEN=" + harness.Address(t),
 		"FLASHSALE_ADMIN_TOKEN=" + adminToken, "FLASHSALE_AUTH_HS256_SECRET=" + secret,
 	}
-	return env, &stack{t: t, bin: harness.Binary(t), env: env, gateways: []*gateway{g}}
+	return env, &stack{&deployed.Stack{T: t, Bin: harness.Binary(t), Env: env, Gateways: []*gateway{g}}, t}
 }
 
 // curlLine waits for the line that dev prints at each start, to be pasted.
@@ -52,26 +54,26 @@ func TestDevIsKilledAndStartedAgain(t *testing.T) {
 	env, s := devEnv(t)
 	data := filepath.Join(t.TempDir(), "data")
 	begun := time.Now()
-	p := harness.Start(t, s.bin, env, "dev", "--data-dir", data)
+	p := harness.Start(t, s.Bin, env, "dev", "--data-dir", data)
 	line := curlLine(t, p, 1)
 	t.Logf("dev was ready after %s", time.Since(begun).Round(time.Millisecond))
 	banner := p.Stdout()
 	assert.Contains(t, banner, "trying and developing")
-	for _, shown := range []string{s.gateways[0].buyers, s.gateways[0].operators, adminToken} {
+	for _, shown := range []string{s.Gateways[0].Buyers, s.Gateways[0].Operators, adminToken} {
 		assert.Contains(t, banner, shown)
 	}
 	assert.Contains(t, paste(t, line), " 202 ")
 	assert.Contains(t, paste(t, line), "already_bought")
 	c := newCrowd(s, "demo", 6_000)
-	c.connections = 32
-	c.onTaken[1_500] = p.Kill
+	c.Connections = 32
+	c.OnTaken(1_500, p.Kill)
 	list := c.presses(7, 2_000, []string{"phone"}, single)
-	c.round(list)
+	c.Round(list)
 	require.Positive(t, c.codes()["no answer"])
 	p.Restart()
-	s.gateways[0].Process = p
-	s.gateways[0].ready()
-	s.eventuallyState(s.gateways[0], "demo", "open")
+	s.Gateways[0].Process = p
+	s.Gateways[0].Ready()
+	s.eventuallyState(s.Gateways[0], "demo", "open")
 	assert.Contains(t, paste(t, curlLine(t, p, 2)), "already_bought", "the order is still there")
 	assert.Contains(t, paste(t, line), "already_bought", "and the token still good")
 	checkDev(s, c)
@@ -86,14 +88,15 @@ func checkDev(s *stack, c *crowd) {
 	s.t.Helper()
 	s.audit("demo")
 	checked := 0
-	for i := range c.history {
-		if answer := &c.history[i]; answer.has() {
+	ops := c.purchases()
+	for i := range ops {
+		if told := ops[i].Order(); told.Order != "" {
 			checked++
-			got := s.operate("GET", "/admin/v1/orders/"+answer.order, nil)
-			require.Equal(s.t, 200, got.status, "%s %s is lost", answer.code, answer.order)
+			got := s.operate("GET", "/admin/v1/orders/"+told.Order, nil)
+			require.Equal(s.t, 200, got.status, "%s %s is lost", told.Status, told.Order)
 			decoded := got.json(s)
 			require.Equal(s.t, "confirmed", decoded["status"], "%s", got.body)
-			require.Equal(s.t, c.buyerID(answer.buyer), decoded["buyer_id"])
+			require.Equal(s.t, ops[i].Buyer, decoded["buyer_id"])
 		}
 	}
 	require.Positive(s.t, checked)
@@ -103,7 +106,7 @@ func checkDev(s *stack, c *crowd) {
 func TestDevDemo(t *testing.T) {
 	env, s := devEnv(t)
 	temporary := t.TempDir()
-	p := harness.Start(t, s.bin, append(env, "TMPDIR="+temporary), "dev", "--demo")
+	p := harness.Start(t, s.Bin, append(env, "TMPDIR="+temporary), "dev", "--demo")
 	require.Eventually(t, func() bool {
 		return regexp.MustCompile(`asked [1-9]\d*.*sold [1-9]\d*.*books hold`).MatchString(p.Stdout())
 	}, 20*time.Second, 20*time.Millisecond)

@@ -42,7 +42,7 @@ type listener struct {
 // listen begins to read the events topic; it ends with the test.
 func (s *stack) listen() *listener {
 	s.t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(s.kafka.Brokers...), kgo.ConsumeTopics(s.base+".events"),
+	client, err := kgo.NewClient(kgo.SeedBrokers(s.Kafka.Brokers...), kgo.ConsumeTopics(s.Name+".events"),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	require.NoError(s.t, err)
 	l := &listener{s: s, order: map[string][]string{}, latest: map[string]event{}}
@@ -69,7 +69,7 @@ func (l *listener) hear(record *kgo.Record) {
 	}
 	id, status := string(record.Key), e.Type[len("flashsale.order."):]
 	wellFormed := e.SpecVersion == "1.0" && e.ID == id+":"+status && e.Subject == id && e.DataContentType == "application/json" &&
-		e.Source == "/"+l.s.base+"/sales/"+e.Data["sale"].(string) && e.Data["order_id"] == id && e.Data["status"] == status &&
+		e.Source == "/"+l.s.Name+"/sales/"+e.Data["sale"].(string) && e.Data["order_id"] == id && e.Data["status"] == status &&
 		e.Time == e.Data["updated_at"] && e.Data["buyer_id"] != "" && len(record.Headers) == 1 &&
 		record.Headers[0].Key == "content-type" && string(record.Headers[0].Value) == "application/cloudevents+json; charset=UTF-8"
 	if !wellFormed {
@@ -128,21 +128,24 @@ func TestEventsOfEveryOrder(t *testing.T) {
 	shop := s.listen()
 	c := newCrowd(s, "rush", units)
 	kill := func(i int) func() {
-		return func() { s.settles[i].Kill(); s.settles[i].Restart() }
+		return func() { s.Settles[i].Kill(); s.Settles[i].Restart() }
 	}
-	c.onTaken[units/4], c.onTaken[units/2], c.onTaken[units-1] = kill(0), kill(1), kill(0)
+	c.OnTaken(units/4, kill(0))
+	c.OnTaken(units/2, kill(1))
+	c.OnTaken(units-1, kill(0))
 	c.rush(c.presses(11, 0, []string{"phone"}, single))
-	for _, w := range s.settles {
-		w.ready()
+	for _, w := range s.Settles {
+		w.Ready()
 	}
 	s.audit("rush")
+	ops := c.purchases()
 	for i := range 300 {
-		o := order{OrderID: c.history[i].order, Sale: "rush", SKU: "phone"}
+		o := order{OrderID: ops[i].Order().Order, Sale: "rush", SKU: "phone"}
 		switch i % 3 {
 		case 0:
 			require.Equal(t, 200, s.pay(o.OrderID, "pay-"+strconv.Itoa(i)).status)
 		case 1:
-			require.Equal(t, 200, s.cancel(o, c.buyerID(c.history[i].buyer)).status)
+			require.Equal(t, 200, s.cancel(o, ops[i].Buyer).status)
 		default:
 			require.Equal(t, 200, s.shop("DELETE", o.OrderID, nil).status)
 		}
@@ -150,7 +153,7 @@ func TestEventsOfEveryOrder(t *testing.T) {
 			kill(1)()
 		}
 	}
-	db := s.db()
+	db := s.DB()
 	s.exec(db, "UPDATE orders SET due_at = created_at, pay_by = created_at WHERE status = 'confirmed' AND order_id % 2 = 0")
 	require.Eventually(t, func() bool {
 		var due int
@@ -159,10 +162,10 @@ func TestEventsOfEveryOrder(t *testing.T) {
 	}, 40*time.Second, 50*time.Millisecond)
 	shop.told(db)
 	t.Log("events:", len(shop.latest), "records:", shop.arrivals)
-	paid := shop.latest[c.history[0].order+":paid"]
+	paid := shop.latest[ops[0].Order().Order+":paid"]
 	assert.Equal(t, "pay-0", paid.Data["payment_id"])
-	assert.NotContains(t, shop.latest[c.history[0].order+":confirmed"].Data, "payment_id", "what was not yet, is not told")
-	buyers, shops := shop.latest[c.history[1].order+":cancelled"], shop.latest[c.history[2].order+":cancelled"]
+	assert.NotContains(t, shop.latest[ops[0].Order().Order+":confirmed"].Data, "payment_id", "what was not yet, is not told")
+	buyers, shops := shop.latest[ops[1].Order().Order+":cancelled"], shop.latest[ops[2].Order().Order+":cancelled"]
 	assert.Equal(t, "buyer", buyers.Data["reason"])
 	assert.Equal(t, "shop", shops.Data["reason"])
 }
@@ -181,7 +184,7 @@ func TestEventsOfRefusedOrders(t *testing.T) {
 		Orders: []sale.RecordOrder{{OrderID: id, Quantity: 1, Buyer: "late"}},
 	}))
 	require.Eventually(t, func() bool { return len(shop.heard(id.String())) > 0 }, 20*time.Second, 20*time.Millisecond)
-	shop.told(s.db())
+	shop.told(s.DB())
 	assert.Equal(t, "fenced", shop.latest[id.String()+":refused"].Data["reason"])
 }
 
@@ -189,13 +192,13 @@ func TestEventsOfRefusedOrders(t *testing.T) {
 // Kafka is back.
 func TestEventsWaitForKafka(t *testing.T) {
 	kafka := harness.Kafka(t)
-	s := newStack(t, servers{kafka: kafka}).run(1, 2)
+	s := newStack(t, servers{Kafka: kafka}).run(1, 2)
 	s.open("rush", lasting(phone(20)))
 	var owned []order
 	for i := range 5 {
 		owned = append(owned, s.confirmed("buyer-"+strconv.Itoa(i)))
 	}
-	db := s.db()
+	db := s.DB()
 	require.Eventually(t, func() bool { // the gauge may still be from before these orders
 		var rows int
 		return db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM events").Scan(&rows) == nil && rows == 0
@@ -208,7 +211,7 @@ func TestEventsWaitForKafka(t *testing.T) {
 	kafka.Start()
 	s.waitingEvents(0)
 	shop := s.listen()
-	shop.told(s.db())
+	shop.told(s.DB())
 	s.audit("rush")
 }
 
@@ -217,8 +220,8 @@ func (s *stack) waitingEvents(rows float64) {
 	s.t.Helper()
 	require.Eventually(s.t, func() bool {
 		var answering []float64
-		for _, w := range s.settles {
-			if n, answers := s.metrics(w.listen)["flashsale_events_waiting_rows"]; answers {
+		for _, w := range s.Settles {
+			if n, answers := s.metrics(w.Listen)["flashsale_events_waiting_rows"]; answers {
 				answering = append(answering, n)
 			}
 		}

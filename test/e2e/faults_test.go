@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"flashsale/test/buyers/history"
 	"flashsale/test/harness"
 )
 
@@ -19,19 +20,19 @@ func TestKillDuringRush(t *testing.T) {
 	s.open("rush", lasting(phone(rushUnits)))
 	c := newCrowd(s, "rush", rushBuyers)
 	restarted := make(chan struct{})
-	c.onTaken[rushUnits/3] = func() {
-		s.gateways[1].Kill()
-		s.settles[1].Kill()
+	c.OnTaken(rushUnits/3, func() {
+		s.Gateways[1].Kill()
+		s.Settles[1].Kill()
 		go func() {
 			defer close(restarted)
-			s.gateways[1].Restart()
-			s.settles[1].Restart()
+			s.Gateways[1].Restart()
+			s.Settles[1].Restart()
 		}()
-	}
+	})
 	c.rush(c.presses(3, rushRepeats, []string{"phone"}, single))
 	<-restarted
-	s.gateways[1].ready()
-	s.settles[1].ready()
+	s.Gateways[1].Ready()
+	s.Settles[1].Ready()
 	t.Log("answers:", c.codes())
 	assert.Positive(t, c.codes()["no answer"], "the kill was felt")
 	b := c.check(1, map[string]int{"phone": rushUnits})
@@ -47,7 +48,7 @@ const (
 
 // duringOutage keeps up a steady traffic while stop and start take a server away for ten seconds, and returns the
 // presses sent while it was away.
-func duringOutage(c *crowd, stop, start func()) (away []told) {
+func duringOutage(c *crowd, stop, start func()) (away []history.Op) {
 	c.s.t.Helper()
 	end, ended := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -60,63 +61,39 @@ func duringOutage(c *crowd, stop, start func()) (away []told) {
 	<-time.After(outage) // the length of the outage is what is tested
 	until := time.Now()
 	start()
-	back := c.count()
+	back := time.Now()
 	require.Eventually(c.s.t, func() bool { return c.said("queued", back) }, 20*time.Second, 50*time.Millisecond,
 		"nobody is told queued again")
-	c.heard(c.count() + lead)
+	c.heard(c.Out.Ended() + lead)
 	close(end)
 	<-ended
-	for _, t := range c.history {
-		if t.sent.After(from) && t.sent.Before(until) {
-			away = append(away, t)
+	for _, op := range c.purchases() {
+		if op.Sent().After(from) && op.Sent().Before(until) {
+			away = append(away, op)
 		}
 	}
 	require.Greater(c.s.t, len(away), perSecond*5, "the traffic went on")
 	return away
 }
 
-// heard waits until so many answers have come.
-func (c *crowd) heard(n int) {
-	c.s.t.Helper()
-	require.Eventually(c.s.t, func() bool { return c.count() >= n }, 30*time.Second, 10*time.Millisecond)
-}
-
-// said reports whether an answer after the first so many had that code.
-func (c *crowd) said(code string, after int) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for i := after; i < len(c.history); i++ {
-		if c.history[i].code == code {
-			return true
-		}
-	}
-	return false
-}
-
-func (c *crowd) count() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.history)
-}
-
 // TestKafkaAway: the sale goes on with answers that say held, and all of them settle when Kafka is back.
 func TestKafkaAway(t *testing.T) {
 	kafka := harness.Kafka(t)
-	s := newStack(t, servers{kafka: kafka}).run(2, 2)
+	s := newStack(t, servers{Kafka: kafka}).run(2, 2)
 	s.open("rush", lasting(phone(2*rushUnits)))
 	c := newCrowd(s, "rush", 2*rushUnits)
 	away := duringOutage(c, kafka.Kill, kafka.Start)
 	t.Log("answers:", c.codes())
 	held := ""
 	for _, answer := range away {
-		require.Equal(t, http.StatusAccepted, answer.status, answer.code)
-		if answer.code == "held" {
-			held = answer.order
+		require.Equal(t, http.StatusAccepted, answer.Status, answer.Word())
+		if answer.Word() == "held" {
+			held = answer.Order().Order
 		}
 	}
 	require.NotEmpty(t, held, "nobody was told held")
 	b := c.check(1, map[string]int{"phone": 2 * rushUnits})
-	require.Equal(t, len(c.history), b.units["phone"])
+	require.Equal(t, len(c.purchases()), b.units["phone"])
 	require.Equal(t, "confirmed", b.rows[held].status)
 }
 
@@ -125,11 +102,11 @@ func TestKafkaAway(t *testing.T) {
 func TestJournalIsBounded(t *testing.T) {
 	const bound = 50
 	kafka := harness.Kafka(t)
-	s := newStack(t, servers{kafka: kafka, env: []string{"FLASHSALE_RESERVE_JOURNAL_MAX_ORDERS=50", "FLASHSALE_GATEWAY_ACK_TIMEOUT=100ms"}}).run(2, 1)
+	s := newStack(t, servers{Kafka: kafka, Env: []string{"FLASHSALE_RESERVE_JOURNAL_MAX_ORDERS=50", "FLASHSALE_GATEWAY_ACK_TIMEOUT=100ms"}}).run(2, 1)
 	s.open("rush", lasting(phone(rushUnits)))
 	c := newCrowd(s, "rush", 500)
 	kafka.Pause()
-	answers := c.round(c.presses(8, 0, []string{"phone"}, single))
+	answers := c.Round(c.presses(8, 0, []string{"phone"}, single))
 	t.Log("answers:", c.codes())
 	assert.LessOrEqual(t, countStatus(answers, 202), bound)
 	assert.Positive(t, c.codes()["held"])
@@ -144,37 +121,37 @@ func TestJournalIsBounded(t *testing.T) {
 // TestMariaDBAway: Kafka keeps what is sold, buyers are told queued, and all of it settles when the database is back.
 func TestMariaDBAway(t *testing.T) {
 	mariadb := harness.MariaDB(t)
-	s := newStack(t, servers{mariadb: mariadb}).run(2, 2)
+	s := newStack(t, servers{MariaDB: mariadb}).run(2, 2)
 	s.open("rush", lasting(phone(2*rushUnits)))
 	c := newCrowd(s, "rush", 2*rushUnits)
 	away := duringOutage(c, mariadb.Kill, mariadb.Start)
 	t.Log("answers:", c.codes())
 	for _, answer := range away {
-		require.Equal(t, "queued", answer.code)
+		require.Equal(t, "queued", answer.Word())
 	}
 	b := c.check(1, map[string]int{"phone": 2 * rushUnits})
-	require.Equal(t, len(c.history), b.units["phone"])
+	require.Equal(t, len(c.purchases()), b.units["phone"])
 }
 
 // TestColdStart: everything is stopped, Redis comes back empty, and the sale goes on from what the database knows:
 // owners keep their orders and their keys, and exactly the rest is sold.
 func TestColdStart(t *testing.T) {
 	redis := harness.Redis(t)
-	s := newStack(t, servers{redis: []*harness.RedisServer{redis}}).run(1, 1)
+	s := newStack(t, servers{Redis: []*harness.RedisServer{redis}}).run(1, 1)
 	const units, first = 300, 100
 	s.open("rush", lasting(phone(units)))
 	c := newCrowd(s, "rush", 1_000)
-	before := c.round(c.presses(4, 0, []string{"phone"}, single)[:first])
+	before := c.Round(c.presses(4, 0, []string{"phone"}, single)[:first])
 	s.audit("rush")
-	require.Zero(t, s.gateways[0].Term())
-	require.Zero(t, s.settles[0].Term())
+	require.Zero(t, s.Gateways[0].Term())
+	require.Zero(t, s.Settles[0].Term())
 	redis.MustDo(t, "FLUSHALL")
 	redis.Kill()
 	redis.Start()
-	s.settles[0].Restart()
-	s.settles[0].ready()
-	s.gateways[0].Restart()
-	s.gateways[0].ready()
+	s.Settles[0].Restart()
+	s.Settles[0].Ready()
+	s.Gateways[0].Restart()
+	s.Gateways[0].Ready()
 	c.rush(append(pressesOf(before), c.presses(5, 0, []string{"phone"}, func(*rand.Rand) int { return 1 })...))
 	t.Log("answers:", c.codes())
 	b := c.check(1, map[string]int{"phone": units})
@@ -184,10 +161,10 @@ func TestColdStart(t *testing.T) {
 	}
 }
 
-func pressesOf(answers []told) []press {
-	list := make([]press, len(answers))
+func pressesOf(answers []history.Op) []history.Question {
+	list := make([]history.Question, len(answers))
 	for i := range answers {
-		list[i] = answers[i].press
+		list[i] = answers[i].Question
 	}
 	return list
 }
@@ -199,18 +176,18 @@ func TestTermLosesNothing(t *testing.T) {
 	s.open("rush", lasting(phone(units)))
 	c := newCrowd(s, "rush", 20_000)
 	code := make(chan int, 1)
-	c.onTaken[units/2] = func() { go func() { code <- s.gateways[1].Term() }() }
-	require.Zero(t, s.settles[0].Term(), "a settle process that is asked to end exits 0")
+	c.OnTaken(units/2, func() { go func() { code <- s.Gateways[1].Term() }() })
+	require.Zero(t, s.Settles[0].Term(), "a settle process that is asked to end exits 0")
 	list := c.presses(6, 0, []string{"phone"}, single)
-	answers := c.round(list)
+	answers := c.Round(list)
 	require.Zero(t, <-code, "a gateway that is asked to end exits 0")
 	for _, answer := range answers {
-		require.NotEqual(t, http.StatusGatewayTimeout, answer.status)
+		require.NotEqual(t, http.StatusGatewayTimeout, answer.Status)
 	}
-	s.gateways[1].Restart()
-	s.gateways[1].ready()
-	s.settles[0].Restart()
-	s.settles[0].ready()
+	s.Gateways[1].Restart()
+	s.Gateways[1].Ready()
+	s.Settles[0].Restart()
+	s.Settles[0].Ready()
 	c.rush(list)
 	b := c.check(1, map[string]int{"phone": units})
 	require.Equal(t, units, b.units["phone"])

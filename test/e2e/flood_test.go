@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"flashsale/test/buyers"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -21,7 +23,7 @@ const (
 // answered. He is refused, the median read of others takes at most twice as long as without him, and a pause reaches the
 // gateway within its second.
 func TestFloodOfOneBuyerLeavesOthersTheirReads(t *testing.T) {
-	s := newStack(t, servers{limited: true}).run(1, 1)
+	s := limitedStack(t, servers{}).run(1, 1)
 	s.open("rush", lasting(phone(1000)))
 	tokens := make([]string, floodReaders)
 	for i := range tokens {
@@ -37,7 +39,7 @@ func TestFloodOfOneBuyerLeavesOthersTheirReads(t *testing.T) {
 	flooded := s.bestMedianRead(tokens)
 	s.move("rush", "pause")
 	paused := time.Now()
-	s.eventuallyState(s.gateways[0], "rush", "paused")
+	s.eventuallyState(s.Gateways[0], "rush", "paused")
 	assert.Less(t, time.Since(paused), time.Second, "the catalogue is followed on connections of its own")
 	answered, refused := flood()
 	t.Logf("median read of others %s, beside the flood %s; the flood was answered %d times and refused %d times",
@@ -59,13 +61,13 @@ func (s *stack) bestMedianRead(tokens []string) time.Duration {
 // medianRead lets every reader ask for his orders once and returns the median time.
 func (s *stack) medianRead(tokens []string) time.Duration {
 	s.t.Helper()
-	c, err := dial(s.gateways[0].buyers)
+	c, err := buyers.Dial(s.Gateways[0].Buyers)
 	require.NoError(s.t, err)
 	defer c.Close()
 	took := make([]time.Duration, len(tokens))
 	for i, token := range tokens {
 		begun := time.Now()
-		status, _, body, err := c.exchange(s.readRequest(token))
+		status, _, body, err := c.Exchange(s.readRequest(token))
 		took[i] = time.Since(begun)
 		require.NoError(s.t, err)
 		require.Equal(s.t, 200, status, "%s", body)
@@ -90,12 +92,12 @@ func (s *stack) flood(token string) (stop func() (answered, refused int64)) {
 	first.Add(floodConnections)
 	for range floodConnections {
 		all.Go(func() {
-			c, err := dial(s.gateways[0].buyers)
+			c, err := buyers.Dial(s.Gateways[0].Buyers)
 			told := sync.OnceFunc(first.Done)
 			defer told()
 			for err == nil && !over.Load() {
 				var status int
-				if status, _, _, err = c.exchange(request); status == 200 {
+				if status, _, _, err = c.Exchange(request); status == 200 {
 					answered.Add(1)
 				} else if status == 429 {
 					refused.Add(1)

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"flashsale/test/buyers"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -16,10 +18,10 @@ import (
 // raw sends bytes over a connection of their own and returns the answer, nil when the connection was closed without one.
 func (s *stack) raw(request string) *reply {
 	s.t.Helper()
-	c, err := dial(s.gateways[0].buyers)
+	c, err := buyers.Dial(s.Gateways[0].Buyers)
 	require.NoError(s.t, err)
 	defer func() { _ = c.Close() }()
-	status, header, body, err := c.exchange([]byte(request))
+	status, header, body, err := c.Exchange([]byte(request))
 	if errors.Is(err, io.EOF) || isReset(err) {
 		return nil
 	}
@@ -68,7 +70,7 @@ func TestFraming(t *testing.T) {
 	require.NotNil(t, chunked)
 	s.ordered(*chunked, 202)
 	assert.Len(t, s.booksAtRest("rush").rows, 1, "nothing of what was refused was taken")
-	assert.True(t, s.gateways[0].Running())
+	assert.True(t, s.Gateways[0].Running())
 }
 
 // limits goes beyond the bounds of bodies and headers.
@@ -102,13 +104,13 @@ func (s *stack) optional(r reply, member string) []string {
 func TestSlowHeaders(t *testing.T) {
 	s := newStack(t, servers{}).run(1, 1)
 	s.open("rush", lasting(phone(10)))
-	slow, err := dial(s.gateways[0].buyers)
+	slow, err := buyers.Dial(s.Gateways[0].Buyers)
 	require.NoError(t, err)
 	defer func() { _ = slow.Close() }()
 	begun := time.Now()
 	ended := make(chan time.Duration, 1)
 	go func() {
-		_, _, _, _ = slow.exchangeFor([]byte("POST /v1/sales/rush/items/phone/orders HTTP/1.1\r\nHost: a\r\nX: "), 30*time.Second)
+		_, _, _, _ = slow.ExchangeFor([]byte("POST /v1/sales/rush/items/phone/orders HTTP/1.1\r\nHost: a\r\nX: "), 30*time.Second)
 		ended <- time.Since(begun)
 	}()
 	s.taken(ask{buyer: "quick"})

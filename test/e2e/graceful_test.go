@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"flashsale/test/buyers"
 	"flashsale/test/harness"
 )
 
@@ -70,7 +71,7 @@ var (
 // they wait for, end when they are asked to, and are ready as soon as the last server is back.
 func TestProcessesStartInAnyOrder(t *testing.T) {
 	redis, kafka, mariadb := harness.Redis(t, "--appendfsync", "always"), harness.Kafka(t), harness.MariaDB(t)
-	s := newStack(t, servers{redis: []*harness.RedisServer{redis}, kafka: kafka, mariadb: mariadb}).run(1, 1)
+	s := newStack(t, servers{Redis: []*harness.RedisServer{redis}, Kafka: kafka, MariaDB: mariadb}).run(1, 1)
 	s.open("rush", lasting(phone(100)))
 	bought := 0
 	for name, server := range map[string]interface {
@@ -79,15 +80,15 @@ func TestProcessesStartInAnyOrder(t *testing.T) {
 	}{"redis": redis, "kafka": kafka, "mariadb": mariadb} {
 		s.term()
 		server.Kill()
-		s.gateways[0].Restart()
-		s.settles[0].Restart()
-		s.waitsFor(s.gateways[0].operators, gatewayWaits[name]...)
-		s.waitsFor(s.settles[0].listen, settleWaits[name]...)
+		s.Gateways[0].Restart()
+		s.Settles[0].Restart()
+		s.waitsFor(s.Gateways[0].Operators, gatewayWaits[name]...)
+		s.waitsFor(s.Settles[0].Listen, settleWaits[name]...)
 		assert.NotEqual(t, http.StatusAccepted, s.buy(ask{buyer: "early"}).status, "nothing is sold before every store was reached")
 		if name == "kafka" {
 			s.term()
-			s.gateways[0].Restart()
-			s.settles[0].Restart()
+			s.Gateways[0].Restart()
+			s.Settles[0].Restart()
 		}
 		server.Start()
 		s.ready()
@@ -98,15 +99,15 @@ func TestProcessesStartInAnyOrder(t *testing.T) {
 	for _, server := range []interface{ Kill() }{redis, kafka, mariadb} {
 		server.Kill()
 	}
-	s.settles[0].Restart()
-	s.gateways[0].Restart()
-	s.waitsFor(s.settles[0].listen, "redis", "engine", "kafka", "topics", "database")
+	s.Settles[0].Restart()
+	s.Gateways[0].Restart()
+	s.waitsFor(s.Settles[0].Listen, "redis", "engine", "kafka", "topics", "database")
 	s.term() // also while it waits for everything
-	s.gateways[0].Restart()
+	s.Gateways[0].Restart()
 	for _, server := range []interface{ Start() }{kafka, redis, mariadb} {
 		server.Start()
 	}
-	s.settles[0].Restart()
+	s.Settles[0].Restart()
 	s.ready()
 	s.sellsOnce("after-all")
 	s.audit("rush")
@@ -124,10 +125,10 @@ func (s *stack) term() {
 }
 
 func (s *stack) processes() (all []*harness.Process) {
-	for _, g := range s.gateways {
+	for _, g := range s.Gateways {
 		all = append(all, g.Process)
 	}
-	for _, w := range s.settles {
+	for _, w := range s.Settles {
 		all = append(all, w.Process)
 	}
 	return all
@@ -135,11 +136,11 @@ func (s *stack) processes() (all []*harness.Process) {
 
 func (s *stack) ready() {
 	s.t.Helper()
-	for _, g := range s.gateways {
-		g.ready()
+	for _, g := range s.Gateways {
+		g.Ready()
 	}
-	for _, w := range s.settles {
-		w.ready()
+	for _, w := range s.Settles {
+		w.Ready()
 	}
 }
 
@@ -180,7 +181,7 @@ func TestTermAnswersEveryone(t *testing.T) {
 					taken.Add(1)
 				}
 				if i > buyers/4 {
-					asked.Do(func() { go func() { ended <- s.gateways[1].Term() }() })
+					asked.Do(func() { go func() { ended <- s.Gateways[1].Term() }() })
 				}
 			}
 		})
@@ -197,18 +198,18 @@ func TestTermAnswersEveryone(t *testing.T) {
 type leaver struct {
 	s       *stack
 	gateway int
-	conn    *conn
+	conn    *buyers.Conn
 }
 
 func (l *leaver) buy(bearer string) (status int, err error) {
 	if l.conn == nil {
-		if l.conn, err = dial(l.s.gateways[l.gateway].buyers); err != nil {
+		if l.conn, err = buyers.Dial(l.s.Gateways[l.gateway].Buyers); err != nil {
 			return 0, err
 		}
 	}
 	request := fmt.Sprintf("POST /v1/sales/rush/items/phone/orders HTTP/1.1\r\nHost: flashsale\r\nAuthorization: Bearer %s\r\n"+
 		"Content-Length: 0\r\n\r\n", bearer)
-	status, header, _, err := l.conn.exchange([]byte(request))
+	status, header, _, err := l.conn.Exchange([]byte(request))
 	if err != nil || strings.EqualFold(header["connection"], "close") {
 		l.close()
 		l.gateway = 0
@@ -227,7 +228,7 @@ func (l *leaver) close() {
 // settles all the same.
 func TestTermWhileKafkaIsAway(t *testing.T) {
 	kafka := harness.Kafka(t)
-	s := newStack(t, servers{kafka: kafka, env: []string{"FLASHSALE_GATEWAY_ACK_TIMEOUT=100ms",
+	s := newStack(t, servers{Kafka: kafka, Env: []string{"FLASHSALE_GATEWAY_ACK_TIMEOUT=100ms",
 		"FLASHSALE_GATEWAY_SHUTDOWN_TIMEOUT=3s"}}).run(1, 1)
 	s.open("rush", lasting(phone(100)))
 	kafka.Pause()
@@ -236,11 +237,11 @@ func TestTermWhileKafkaIsAway(t *testing.T) {
 		held = append(held, s.taken(ask{buyer: "held-" + strconv.Itoa(i)}))
 	}
 	begin := time.Now()
-	assert.Equal(t, 1, s.gateways[0].Term(), "it says that something was left to the relay")
+	assert.Equal(t, 1, s.Gateways[0].Term(), "it says that something was left to the relay")
 	assert.Less(t, time.Since(begin), 10*time.Second)
 	kafka.Continue()
-	s.gateways[0].Restart()
-	s.gateways[0].ready()
+	s.Gateways[0].Restart()
+	s.Gateways[0].Ready()
 	for i, o := range held {
 		assert.Equal(t, "confirmed", s.becomes(o, "held-"+strconv.Itoa(i), "confirmed").Status)
 	}
@@ -254,22 +255,23 @@ func TestTermOfSettleHandsOver(t *testing.T) {
 	s.open("rush", lasting(phone(4_000)))
 	c := newCrowd(s, "rush", 4_000)
 	ended := make(chan time.Duration, 1)
-	c.onTaken[1_000] = func() {
+	c.OnTaken(1_000, func() {
 		go func() {
 			begin := time.Now()
-			assert.Zero(t, s.settles[0].Term())
+			assert.Zero(t, s.Settles[0].Term())
 			ended <- time.Since(begin)
 		}()
-	}
+	})
 	c.rush(c.presses(12, 0, []string{"phone"}, single))
 	assert.Less(t, <-ended, 10*time.Second)
 	b := c.check(1, map[string]int{"phone": 4_000})
 	require.Len(t, b.rows, 4_000)
 	begin := time.Now()
-	o := order{OrderID: c.history[0].order, Sale: "rush", SKU: "phone"}
-	require.Equal(t, 200, s.cancel(o, c.buyerID(c.history[0].buyer)).status)
+	first := c.purchases()[0]
+	o := order{OrderID: first.Order().Order, Sale: "rush", SKU: "phone"}
+	require.Equal(t, 200, s.cancel(o, first.Buyer).status)
 	require.Eventually(t, func() bool { return s.buy(ask{buyer: "next"}).status == http.StatusAccepted }, 20*time.Second, 20*time.Millisecond)
 	assert.Less(t, time.Since(begin), 5*time.Second, "the courier's lease was given back")
-	s.settles = s.settles[1:]
+	s.Settles = s.Settles[1:]
 	s.waitingEvents(0)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"flashsale/test/buyers"
 	"flashsale/test/harness"
 )
 
@@ -40,7 +41,7 @@ func TestOneBuyerOfManyOrdersSlowsNobody(t *testing.T) { slowsNobody(t, 100, 256
 // others' answers take at most twice as long.
 func slowsNobody(t *testing.T, limit, presses int) {
 	redis := harness.Redis(t)
-	s := newStack(t, servers{redis: []*harness.RedisServer{redis}}).run(1, 1)
+	s := newStack(t, servers{Redis: []*harness.RedisServer{redis}}).run(1, 1)
 	d := lasting(phone(1_000_000))
 	d.PerBuyerLimit = limit
 	s.open("rush", d)
@@ -61,7 +62,7 @@ func slowsNobody(t *testing.T, limit, presses int) {
 	t.Logf("without the limit of a buyer, what he was told: %v", told)
 	assert.Positive(t, told["too_many_cancellations"])
 	for _, buyer := range []string{"anna", "bert"} {
-		value, _ := redis.MustDo(t, "HGET", s.base+":{rush:phone:0}:buyers", buyer).(string)
+		value, _ := redis.MustDo(t, "HGET", s.Name+":{rush:phone:0}:buyers", buyer).(string)
 		assert.NotEmpty(t, value, buyer)
 		assert.LessOrEqual(t, strings.Count(value, ",-1,"), hoardReleased, value)
 		assert.LessOrEqual(t, strings.Count(value, `"`)+1, limit+hoardReleased, value)
@@ -154,12 +155,12 @@ func (s *stack) hoard(buyer string, presses int) map[string]int {
 }
 
 var hoardClient = &http.Client{
-	Timeout: answerWithin, Transport: &http.Transport{MaxIdleConnsPerHost: 1024},
+	Timeout: buyers.Patience, Transport: &http.Transport{MaxIdleConnsPerHost: 1024},
 }
 
 // send sends a request as a buyer and returns its status, the code or the status of the order, and the order's id.
 func (s *stack) send(method, path, buyer string) (status int, code, order string) {
-	request, err := http.NewRequest(method, "http://"+s.gateways[0].buyers+path, nil)
+	request, err := http.NewRequest(method, "http://"+s.Gateways[0].Buyers+path, nil)
 	if err != nil {
 		return 0, err.Error(), ""
 	}

@@ -22,27 +22,27 @@ func TestLoadCommands(t *testing.T) {
 	const units = 500
 	s.open("rush", lasting(phone(units)))
 	history := filepath.Join(t.TempDir(), "history")
-	aim := []string{"--url", "http://" + s.gateways[0].buyers + ",http://" + s.gateways[1].buyers, "--sale", "rush", "--sku", "phone", "--buyers", "2000"}
-	rush := s.command(append([]string{"load", "rush", "--rate", "1000", "--repeat", "0.3", "--history", history}, aim...)...)
+	aim := []string{"--url", "http://" + s.Gateways[0].Buyers + ",http://" + s.Gateways[1].Buyers, "--sale", "rush", "--sku", "phone", "--buyers", "2000"}
+	rush := s.Command(append([]string{"load", "rush", "--rate", "1000", "--repeat", "0.3", "--history", history}, aim...)...)
 	require.Zero(t, rush.Code, "%s%s", rush.Stdout, rush.Stderr)
 	for _, shown := range []string{"p50", "p99", "queued", "sold_out"} {
 		assert.Contains(t, rush.Stdout, shown)
 	}
 	s.audit("rush")
-	verdict := s.command("load", "verdict", "rush", "--history", history)
+	verdict := s.Command("load", "verdict", "rush", "--history", history)
 	require.Zero(t, verdict.Code, "%s%s", verdict.Stdout, verdict.Stderr)
 	for _, judged := range []string{"sold", "oversold", "duplicated", "lost", fmt.Sprint(units)} {
 		assert.Contains(t, verdict.Stdout, judged)
 	}
-	unjudged := s.command("load", "verdict", "rush")
+	unjudged := s.Command("load", "verdict", "rush")
 	require.Zero(t, unjudged.Code)
 	assert.Contains(t, unjudged.Stdout, "not judged", "without a history nobody knows what buyers were told")
 	forgeHistory(t, history)
-	lost := s.command("load", "verdict", "rush", "--history", history)
+	lost := s.Command("load", "verdict", "rush", "--history", history)
 	assert.Equal(t, 1, lost.Code, "%s%s", lost.Stdout, lost.Stderr)
-	_, err := s.db().Exec("UPDATE stock SET loaded = loaded - 1 WHERE sale_id = 'rush'")
+	_, err := s.DB().Exec("UPDATE stock SET loaded = loaded - 1 WHERE sale_id = 'rush'")
 	require.NoError(t, err)
-	assert.Equal(t, 1, s.command("load", "verdict", "rush", "--wait", "1s").Code, "one more sold than loaded")
+	assert.Equal(t, 1, s.Command("load", "verdict", "rush", "--wait", "1s").Code, "one more sold than loaded")
 	targets(s, aim)
 }
 
@@ -60,7 +60,7 @@ func forgeHistory(t *testing.T, name string) {
 // targets reads what vegeta would read: a JSON object a line, each with a token of another buyer.
 func targets(s *stack, aim []string) {
 	s.t.Helper()
-	lines := strings.Split(strings.TrimSpace(s.succeed(append([]string{"load", "targets"}, aim...)...)), "\n")
+	lines := strings.Split(strings.TrimSpace(s.Succeed(append([]string{"load", "targets"}, aim...)...)), "\n")
 	require.Len(s.t, lines, 2000)
 	tokens := map[string]bool{}
 	for _, line := range lines {

@@ -43,8 +43,8 @@ func cutLast(line string) (before, after string, found bool) {
 func checkMetrics(s *stack, c *crowd) {
 	s.t.Helper()
 	counted := map[string]float64{}
-	for _, g := range s.gateways {
-		values := s.metrics(g.operators)
+	for _, g := range s.Gateways {
+		values := s.metrics(g.Operators)
 		for _, outcome := range sale.Outcomes() {
 			name := `flashsale_purchases_total{outcome="` + outcome.String() + `"}`
 			value, there := values[name]
@@ -54,9 +54,10 @@ func checkMetrics(s *stack, c *crowd) {
 		assertNamed(s, values, "flashsale_build_info", "flashsale_http_request_duration_seconds_count", "flashsale_batch_orders_count")
 	}
 	heard := map[string]float64{}
-	for i := range c.history {
-		code := c.history[i].code
-		if c.history[i].status == http.StatusOK {
+	ops := c.purchases()
+	for i := range ops {
+		code := ops[i].Word()
+		if ops[i].Status == http.StatusOK {
 			code = sale.OutcomeReplayed.String()
 		}
 		heard[code]++
@@ -74,8 +75,8 @@ func checkSettleMetrics(s *stack) {
 	var rows float64
 	require.Eventually(s.t, func() bool { // the control role reads the books once a second or so
 		rows, leaders = 0, nil
-		for _, w := range s.settles {
-			values := s.metrics(w.listen)
+		for _, w := range s.Settles {
+			values := s.metrics(w.Listen)
 			rows += values["flashsale_settle_rows_total"]
 			if _, leads := values[unit]; leads {
 				leaders = append(leaders, values)

@@ -19,7 +19,7 @@ func TestMovesHoldAtEveryGateway(t *testing.T) {
 			began := time.Now()
 			s.move(id, verb)
 			took := time.Since(began)
-			for g := range s.gateways {
+			for g := range s.Gateways {
 				answer := s.buy(ask{gateway: g, sale: id, buyer: fmt.Sprintf("buyer-%s-%d", verb, g)})
 				if code == "" {
 					require.Equal(t, 202, answer.status, "%s at gateway %d: %s", verb, g, answer.body)

@@ -35,7 +35,7 @@ var operatorClient = &http.Client{Timeout: 60 * time.Second}
 // operate sends a request to the operators' API of the first gateway.
 func (s *stack) operate(method, path string, body any) reply {
 	s.t.Helper()
-	return s.request(method, "http://"+s.gateways[0].operators+path, body, "Authorization", "Bearer "+adminToken)
+	return s.request(method, "http://"+s.Gateways[0].Operators+path, body, "Authorization", "Bearer "+adminToken)
 }
 
 // request sends a request with the headers given as pairs. A body is a string, bytes, or something to encode as JSON.
@@ -115,7 +115,7 @@ func (s *stack) open(id string, d definition) {
 	s.create(id, d)
 	s.move(id, "preload")
 	s.move(id, "open")
-	for _, g := range s.gateways {
+	for _, g := range s.Gateways {
 		s.eventuallyState(g, id, "open")
 	}
 }
@@ -124,7 +124,7 @@ func (s *stack) open(id string, d definition) {
 func (s *stack) eventuallyState(g *gateway, id, state string) {
 	s.t.Helper()
 	require.Eventually(s.t, func() bool {
-		view := s.request("GET", "http://"+g.buyers+"/v1/sales/"+id, nil)
+		view := s.request("GET", "http://"+g.Buyers+"/v1/sales/"+id, nil)
 		return view.status == http.StatusOK && view.json(s)["state"] == state
-	}, 5*time.Second, 5*time.Millisecond, "gateway %s does not show %s as %s", g.buyers, id, state)
+	}, 5*time.Second, 5*time.Millisecond, "gateway %s does not show %s as %s", g.Buyers, id, state)
 }

@@ -41,7 +41,7 @@ func TestOperators(t *testing.T) {
 }
 
 func operatorsAccess(s *stack) {
-	base := "http://" + s.gateways[0].operators
+	base := "http://" + s.Gateways[0].Operators
 	for _, bearer := range []string{"", "Bearer wrong-token-0123456789", "Basic " + adminToken} {
 		answer := s.request("GET", base+"/admin/v1/sales", nil, "Authorization", bearer)
 		s.refused(answer, 401, "unauthenticated")
@@ -118,7 +118,7 @@ func operatorsLife(s *stack) {
 	s.move("life", "pause")
 	s.wrongMove("life", "open", "paused")
 	s.move("life", "resume")
-	s.eventuallyState(s.gateways[1], "life", "open")
+	s.eventuallyState(s.Gateways[1], "life", "open")
 	// After preload stock may rise, the end may move and the name may change; nothing else.
 	for what, change := range map[string]func(*definition){
 		"price":    func(d *definition) { d.Items[0].PriceCents++ },
@@ -154,13 +154,13 @@ func operatorsPreload(s *stack) {
 	}
 	s.create("wide", d)
 	var group sync.WaitGroup
-	answers := make([]reply, len(s.gateways))
+	answers := make([]reply, len(s.Gateways))
 	begun := time.Now()
-	for i, g := range s.gateways {
+	for i, g := range s.Gateways {
 		group.Add(1)
 		go func() {
 			defer group.Done()
-			answers[i] = s.request("POST", "http://"+g.operators+"/admin/v1/sales/wide/preload", nil,
+			answers[i] = s.request("POST", "http://"+g.Operators+"/admin/v1/sales/wide/preload", nil,
 				"Authorization", "Bearer "+adminToken, "Accept", "text/event-stream")
 		}()
 	}
@@ -180,7 +180,7 @@ func operatorsPreload(s *stack) {
 	assert.EqualValues(s.t, skus, most, "one of them loads, the other finds it done")
 	s.move("wide", "preload")
 	var units int
-	require.NoError(s.t, s.db().QueryRow("SELECT SUM(loaded) FROM stock WHERE sale_id = 'wide'").Scan(&units))
+	require.NoError(s.t, s.DB().QueryRow("SELECT SUM(loaded) FROM stock WHERE sale_id = 'wide'").Scan(&units))
 	assert.Equal(s.t, 3*skus, units, "two preloads at once load once")
 }
 
@@ -219,7 +219,7 @@ func operatorsList(s *stack) {
 	s.move("listed", "preload")
 	require.EqualValues(s.t, 2, put("y\nz").json(s)["buyers"], "before open the list may change")
 	s.move("listed", "open")
-	s.eventuallyState(s.gateways[0], "listed", "open")
+	s.eventuallyState(s.Gateways[0], "listed", "open")
 	s.refused(s.buy(ask{sale: "listed", buyer: "x"}), 403, "not_eligible")
 	s.taken(ask{sale: "listed", buyer: "z"})
 	s.refused(put("a\n"), 409, "wrong_state", "state")
@@ -259,7 +259,7 @@ func operatorsStats(s *stack) {
 // followStats reads three events of the stream of stats: one each second.
 func followStats(s *stack) {
 	s.t.Helper()
-	request, err := http.NewRequest("GET", "http://"+s.gateways[0].operators+"/admin/v1/sales/counted/stats", nil)
+	request, err := http.NewRequest("GET", "http://"+s.Gateways[0].Operators+"/admin/v1/sales/counted/stats", nil)
 	require.NoError(s.t, err)
 	request.Header.Set("Authorization", "Bearer "+adminToken)
 	request.Header.Set("Accept", "text/event-stream")
@@ -303,7 +303,7 @@ func operatorsRules(s *stack) {
 	s.open("ruled", lasting(phone(1_000)))
 	begun := time.Now()
 	put(object{"flow": []object{{"resource": "purchase", "qps": 0}}})
-	for i := range s.gateways {
+	for i := range s.Gateways {
 		require.Eventually(s.t, func() bool {
 			return s.buy(ask{gateway: i, sale: "ruled", buyer: fmt.Sprint("r", time.Now().UnixNano())}).status == 429
 		}, 3*time.Second, 5*time.Millisecond)
@@ -311,7 +311,7 @@ func operatorsRules(s *stack) {
 	assert.Less(s.t, time.Since(begun), time.Second)
 	assert.Equal(s.t, object{"per_second": 5.0, "burst": 10.0}, put(object{}).json(s)["buyer"], "left out is the default")
 	assert.Nil(s.t, put(object{"buyer": nil}).json(s)["buyer"], "null is off")
-	for i := range s.gateways {
+	for i := range s.Gateways {
 		require.Eventually(s.t, func() bool {
 			return s.buy(ask{gateway: i, sale: "ruled", buyer: fmt.Sprint("r", time.Now().UnixNano())}).status == 202
 		}, 3*time.Second, 5*time.Millisecond)
@@ -323,7 +323,7 @@ func operatorsOrders(s *stack) {
 	o := s.taken(ask{sale: "asked", buyer: "whose"})
 	s.audit("asked")
 	for _, bearer := range []string{adminToken, shopToken} {
-		answer := s.request("GET", "http://"+s.gateways[0].operators+"/admin/v1/orders/"+o.OrderID, nil, "Authorization", "Bearer "+bearer)
+		answer := s.request("GET", "http://"+s.Gateways[0].Operators+"/admin/v1/orders/"+o.OrderID, nil, "Authorization", "Bearer "+bearer)
 		require.Equal(s.t, 200, answer.status, "%s", answer.body)
 		assert.Equal(s.t, "whose", answer.json(s)["buyer_id"])
 		assert.Equal(s.t, "confirmed", answer.json(s)["status"])

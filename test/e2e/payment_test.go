@@ -18,7 +18,7 @@ func (s *stack) pay(id, payment string) reply {
 // shop sends a request about an order with the shop's token.
 func (s *stack) shop(method, order string, body any) reply {
 	s.t.Helper()
-	return s.request(method, "http://"+s.gateways[0].operators+"/admin/v1/orders/"+order, body, "Authorization", "Bearer "+shopToken)
+	return s.request(method, "http://"+s.Gateways[0].Operators+"/admin/v1/orders/"+order, body, "Authorization", "Bearer "+shopToken)
 }
 
 // cancel ends an order as its buyer does.
@@ -28,7 +28,7 @@ func (s *stack) cancel(o order, buyer string) reply {
 }
 
 func (s *stack) urlOf(o order) string {
-	return "http://" + s.gateways[0].buyers + ask{sale: o.Sale, sku: o.SKU}.path() + "/" + o.OrderID
+	return "http://" + s.Gateways[0].Buyers + ask{sale: o.Sale, sku: o.SKU}.path() + "/" + o.OrderID
 }
 
 // becomes waits until an order has a status.
@@ -75,14 +75,14 @@ func TestPaymentsAndCancellations(t *testing.T) {
 
 // beforeConfirmed: Kafka has the order, the database does not.
 func beforeConfirmed(s *stack) {
-	s.settles[0].Pause()
+	s.Settles[0].Pause()
 	o := s.taken(ask{buyer: "early"})
 	for _, r := range []reply{s.cancel(o, "early"), s.shop("DELETE", o.OrderID, nil)} {
 		s.refused(r, 409, "not_confirmed")
 		s.retryWithin(r, 1, 3)
 	}
 	s.remembered(o.OrderID, "pay-early")
-	s.settles[0].Continue()
+	s.Settles[0].Continue()
 	s.becomes(o, "early", "paid")
 }
 
@@ -128,7 +128,7 @@ func paid(s *stack) {
 // expired: the time to pay is over, here because the test moves it.
 func expired(s *stack) {
 	o := s.confirmed("slow")
-	_, err := s.db().Exec("UPDATE orders SET pay_by = created_at, due_at = created_at WHERE order_id = ?", o.OrderID)
+	_, err := s.DB().Exec("UPDATE orders SET pay_by = created_at, due_at = created_at WHERE order_id = ?", o.OrderID)
 	require.NoError(s.t, err)
 	s.becomes(o, "slow", "expired")
 	for _, r := range []reply{s.pay(o.OrderID, "pay-late"), s.cancel(o, "slow"), s.shop("DELETE", o.OrderID, nil)} {
@@ -149,7 +149,7 @@ func badPayments(s *stack) {
 		s.refused(s.pay(id, "pay-1"), 404, "order_not_found")
 		s.refused(s.shop("DELETE", id, nil), 404, "order_not_found")
 	}
-	url := "http://" + s.gateways[0].operators + "/admin/v1/orders/" + o.OrderID + "/payment"
+	url := "http://" + s.Gateways[0].Operators + "/admin/v1/orders/" + o.OrderID + "/payment"
 	for _, bearer := range []string{"", "Bearer wrong-token-0123456789", "Bearer " + token("honest")} {
 		s.refused(s.request("PUT", url, object{"payment_id": "p"}, "Authorization", bearer), 401, "unauthenticated")
 	}

@@ -35,7 +35,7 @@ func proxied(s *stack) *web {
 	folder, roots := certificate(s.t)
 	address := harness.Address(s.t)
 	harness.Nginx(s.t, pasted(s.t, string(text), map[string]string{
-		"listen 443 ssl http2;": "listen " + address + " ssl http2;", "server 127.0.0.1:8080;": "server " + s.gateways[0].buyers + ";",
+		"listen 443 ssl http2;": "listen " + address + " ssl http2;", "server 127.0.0.1:8080;": "server " + s.Gateways[0].Buyers + ";",
 		"/etc/nginx/shop.example.pem": filepath.Join(folder, "pem"), "/etc/nginx/shop.example.key": filepath.Join(folder, "key"),
 	}), address)
 	transport := &http.Transport{
@@ -104,7 +104,7 @@ func corsHeaders(answer webAnswer) map[string]string {
 // TestProxyServesAWebShop runs the reference configuration in a real nginx: a page of the shop may press and read its answers,
 // refusals too; another page may not; nothing but the buyers' routes is reachable.
 func TestProxyServesAWebShop(t *testing.T) {
-	s := newStack(t, servers{env: []string{"FLASHSALE_GATEWAY_TRUSTED_PROXIES=127.0.0.0/8"}}).run(1, 1)
+	s := newStack(t, servers{Env: []string{"FLASHSALE_GATEWAY_TRUSTED_PROXIES=127.0.0.0/8"}}).run(1, 1)
 	s.open("rush", lasting(phone(5)))
 	w := proxied(s)
 	const shop, other = "https://shop.example", "https://shop.example.evil"
@@ -134,7 +134,7 @@ func TestProxyServesAWebShop(t *testing.T) {
 	for _, hidden := range []string{"/admin/v1/sales", "/metrics", "/readyz", "/"} {
 		assert.Equal(t, http.StatusNotFound, w.ask("GET", hidden, shop, "Authorization", "Bearer "+adminToken).StatusCode, hidden)
 	}
-	s.gateways[0].Kill()
+	s.Gateways[0].Kill()
 	away := w.ask("GET", "/v1/sales/rush", shop)
 	assert.Equal(t, http.StatusBadGateway, away.StatusCode)
 	assert.Equal(t, shop, corsHeaders(away)["Allow-Origin"], "nginx's own answers can be read too")

@@ -42,19 +42,19 @@ func TestReadmeBlockWorksAsPasted(t *testing.T) {
 	harness.Program(t, "openssl", "openssl")
 	s := newStack(t, servers{}) // for its servers and its namespace
 	programs, dir := t.TempDir(), t.TempDir()
-	require.NoError(t, os.Symlink(s.bin, filepath.Join(programs, "flashsale")))
+	require.NoError(t, os.Symlink(s.Bin, filepath.Join(programs, "flashsale")))
 	buyers, operators := harness.Address(t), harness.Address(t)
 	block := productionBlock(t)
 	assert.Contains(t, block, "@tcp(db:3306)/flashsale", "a schema of its own, not the shop's")
 	script := pasted(t, block, map[string]string{
-		"flashsale:change-me@tcp(db:3306)/flashsale": s.mariadb.DSN(s.schema + "-pasted"), "redis:6379": s.redis[0].Addr,
-		"kafka:9092": s.kafka.Brokers[0], "http://127.0.0.1:8080": "http://" + buyers,
+		"flashsale:change-me@tcp(db:3306)/flashsale": s.MariaDB.DSN(s.Name + "-pasted"), "redis:6379": s.Redis[0].Addr,
+		"kafka:9092": s.Kafka.Brokers[0], "http://127.0.0.1:8080": "http://" + buyers,
 	})
 	// A terminal goes on after a line that failed; here the first one ends the script. What runs in the background ends with
 	// it, as with the terminal.
 	script = "set -eu\ntrap 'kill $(jobs -p); wait' EXIT\ncd " + dir + "\n" + script + "\nflashsale sale show double-11\n"
 	result := harness.Run(t, script, "bash", []string{
-		"PATH=" + programs + ":" + os.Getenv("PATH"), "FLASHSALE_NAMESPACE=" + s.base + "-pasted", "FLASHSALE_GATEWAY_LISTEN=" + buyers,
+		"PATH=" + programs + ":" + os.Getenv("PATH"), "FLASHSALE_NAMESPACE=" + s.Name + "-pasted", "FLASHSALE_GATEWAY_LISTEN=" + buyers,
 		"FLASHSALE_ADMIN_LISTEN=" + operators, "FLASHSALE_ADMIN_URL=http://" + operators, "FLASHSALE_SETTLE_LISTEN=" + harness.Address(t),
 	}, "-s")
 	require.Zero(t, result.Code, "%s\n%s", result.Stdout, result.Stderr)
@@ -73,13 +73,13 @@ func TestSaleIsShownAsItsFile(t *testing.T) {
 		if verb != "" {
 			s.move("rush", verb)
 		}
-		before := s.succeed("sale", "show", "rush")
-		same := s.commandWith(s.succeed("sale", "show", "rush", "-o", "yaml"), "sale", "create", "rush", "-f", "-")
+		before := s.Succeed("sale", "show", "rush")
+		same := s.CommandWith(s.Succeed("sale", "show", "rush", "-o", "yaml"), "sale", "create", "rush", "-f", "-")
 		require.Zero(t, same.Code, "after %q: %s", verb, same.Stderr)
-		require.Equal(t, before, s.succeed("sale", "show", "rush"))
+		require.Equal(t, before, s.Succeed("sale", "show", "rush"))
 	}
-	shown := s.succeed("sale", "show", "rush", "-o", "yaml")
-	require.Zero(t, s.commandWith(shown, "sale", "create", "copy", "-f", "-").Code)
-	require.Equal(t, shown, s.succeed("sale", "show", "copy", "-o", "yaml"))
-	require.Equal(t, 80, s.command("sale", "show", "rush", "-o", "xml").Code)
+	shown := s.Succeed("sale", "show", "rush", "-o", "yaml")
+	require.Zero(t, s.CommandWith(shown, "sale", "create", "copy", "-f", "-").Code)
+	require.Equal(t, shown, s.Succeed("sale", "show", "copy", "-o", "yaml"))
+	require.Equal(t, 80, s.Command("sale", "show", "rush", "-o", "xml").Code)
 }

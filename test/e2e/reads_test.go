@@ -17,7 +17,7 @@ func TestReads(t *testing.T) {
 	d := lasting(phone(10), stockItem{SKU: "watch", Stock: 5, PriceCents: 50})
 	d.Name, d.Currency, d.PaymentTTL = "Eleven Eleven", "EUR", new(int)
 	s.open("rush", d)
-	buyers := "http://" + s.gateways[0].buyers
+	buyers := "http://" + s.Gateways[0].Buyers
 	o := s.taken(ask{buyer: "owner", key: "k"})
 	assert.Equal(t, "EUR", o.Currency)
 	assert.Empty(t, o.PayBy, "a sale without a payment deadline")
@@ -68,7 +68,7 @@ func readOrders(s *stack, o order) {
 	require.Len(s.t, list.Orders, 1)
 	assert.Equal(s.t, o.OrderID, list.Orders[0].OrderID)
 	assert.Equal(s.t, `{"orders":[]}`, strings.TrimSpace(string(s.read(path, "someone").body)))
-	s.refused(s.request("GET", "http://"+s.gateways[0].buyers+path, nil), 401, "unauthenticated")
+	s.refused(s.request("GET", "http://"+s.Gateways[0].Buyers+path, nil), 401, "unauthenticated")
 	s.refused(s.read(ask{sale: "nowhere"}.path(), "owner"), 404, "sale_not_found")
 	s.refused(s.read(ask{sku: "nothing"}.path(), "owner"), 404, "sku_not_found")
 }
@@ -76,13 +76,13 @@ func readOrders(s *stack, o order) {
 // readEverywhere looks at probes and OpenAPI documents of both listeners.
 func readEverywhere(s *stack) {
 	s.t.Helper()
-	for _, listener := range []string{s.gateways[0].buyers, s.gateways[0].operators, s.settles[0].listen} {
+	for _, listener := range []string{s.Gateways[0].Buyers, s.Gateways[0].Operators, s.Settles[0].Listen} {
 		assert.Equal(s.t, 200, s.request("GET", "http://"+listener+"/livez", nil).status)
 		assert.Equal(s.t, 200, s.request("GET", "http://"+listener+"/readyz", nil).status)
 	}
 	for listener, path := range map[string]string{
-		s.gateways[0].buyers:    "/v1/sales/{sale}/items/{sku}/orders",
-		s.gateways[0].operators: "/admin/v1/sales/{sale}/preload",
+		s.Gateways[0].Buyers:    "/v1/sales/{sale}/items/{sku}/orders",
+		s.Gateways[0].Operators: "/admin/v1/sales/{sale}/preload",
 	} {
 		document := s.request("GET", "http://"+listener+"/openapi.json", nil)
 		require.Equal(s.t, 200, document.status)
@@ -96,7 +96,7 @@ func readEverywhere(s *stack) {
 func heads(s *stack, o order) {
 	s.t.Helper()
 	for _, path := range []string{"/v1/sales/rush", "/v1/time", "/livez", "/readyz", "/openapi.json", ask{}.path(), ask{}.path() + "/" + o.OrderID} {
-		url := "http://" + s.gateways[0].buyers + path
+		url := "http://" + s.Gateways[0].Buyers + path
 		get := s.request("GET", url, nil, "Authorization", "Bearer "+token("owner"))
 		head := s.request("HEAD", url, nil, "Authorization", "Bearer "+token("owner"))
 		assert.Equal(s.t, get.status, head.status, path)

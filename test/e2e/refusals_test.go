@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"flashsale/test/buyers"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -98,7 +100,7 @@ func refuseMalformed(s *stack) {
 func refusePaths(s *stack) {
 	for _, path := range []string{"/", "/v1", "/v1/sales", "/v1/sales/rush/", "/v1/nothing", "/v1/sales/rush/items/phone/orders/", "/V1/time",
 		"/v1/sales/rush/items/phone", "//v1/time", "/v1/time/../time/x"} {
-		s.refused(s.request("GET", "http://"+s.gateways[0].buyers+path, nil), 404, "not_found")
+		s.refused(s.request("GET", "http://"+s.Gateways[0].Buyers+path, nil), 404, "not_found")
 	}
 	for _, method := range []string{"PUT", "PATCH", "OPTIONS"} {
 		answer := s.buy(ask{method: method, bearer: "-", body: "{"})
@@ -107,7 +109,7 @@ func refusePaths(s *stack) {
 			assert.Contains(s.t, answer.header.Get("Allow"), allowed)
 		}
 	}
-	answer := s.request("POST", "http://"+s.gateways[0].buyers+"/v1/time", nil)
+	answer := s.request("POST", "http://"+s.Gateways[0].Buyers+"/v1/time", nil)
 	s.refused(answer, 405, "method_not_allowed")
 	assert.NotContains(s.t, answer.header.Get("Allow"), "POST")
 }
@@ -121,11 +123,11 @@ func refuseUnknown(s *stack) {
 	for _, unknown := range []string{"nowhere", "-bad", "UPPER", strings.Repeat("a", 65), "a.b", "a{b}", "%00", "a%2Fb", ".."} {
 		if unknown != ".." { // a path of dots names another path
 			s.refused(s.buy(ask{sale: unknown, bearer: "-"}), 404, "sale_not_found")
-			s.refused(s.request("GET", "http://"+s.gateways[0].buyers+"/v1/sales/"+unknown, nil), 404, "sale_not_found")
+			s.refused(s.request("GET", "http://"+s.Gateways[0].Buyers+"/v1/sales/"+unknown, nil), 404, "sale_not_found")
 		}
 	}
 	s.move(id, "preload")
-	s.eventuallyState(s.gateways[0], id, "upcoming")
+	s.eventuallyState(s.Gateways[0], id, "upcoming")
 	for _, unknown := range []string{"watch", "PHONE", strings.Repeat("p", 65), "%7B%7D"} {
 		s.refused(s.buy(ask{sale: id, sku: unknown, bearer: "-"}), 404, "sku_not_found") // above not_started
 	}
@@ -137,7 +139,7 @@ func refuseNotStarted(s *stack) {
 	d.StartsAt = at(30 * time.Second)
 	s.create(id, d)
 	s.move(id, "preload")
-	s.eventuallyState(s.gateways[0], id, "upcoming")
+	s.eventuallyState(s.Gateways[0], id, "upcoming")
 	check := func() {
 		answer := s.buy(ask{sale: id, bearer: "-"})
 		problem := s.refused(answer, 409, "not_started", "starts_at", "server_time")
@@ -151,7 +153,7 @@ func refuseNotStarted(s *stack) {
 	started := named(s) + "-unopened"
 	s.create(started, lasting(phone(1)))
 	s.move(started, "preload")
-	s.eventuallyState(s.gateways[0], started, "upcoming")
+	s.eventuallyState(s.Gateways[0], started, "upcoming")
 	answer := s.buy(ask{sale: started, bearer: "-"}) // after the start and not opened
 	s.refused(answer, 409, "not_started", "starts_at", "server_time")
 	s.retryWithin(answer, 1, 3)
@@ -163,9 +165,9 @@ func refuseEnded(s *stack) {
 	d.EndsAt = at(1500 * time.Millisecond)
 	s.open(id, d)
 	s.move(id, "pause")
-	s.eventuallyState(s.gateways[0], id, "paused")
+	s.eventuallyState(s.Gateways[0], id, "paused")
 	s.refused(s.buy(ask{sale: id, bearer: "-"}), 503, "paused")
-	s.eventuallyState(s.gateways[0], id, "ended")
+	s.eventuallyState(s.Gateways[0], id, "ended")
 	s.refused(s.buy(ask{sale: id, bearer: "-"}), 410, "sale_ended") // above paused, and above the token
 }
 
@@ -177,10 +179,10 @@ func refusePaused(s *stack) {
 	answer := s.buy(ask{sale: id, buyer: "someone"}) // paused is above sold_out, also in the moment after the answer
 	s.refused(answer, 503, "paused")
 	s.retryWithin(answer, 1, 3)
-	s.eventuallyState(s.gateways[0], id, "paused")
+	s.eventuallyState(s.Gateways[0], id, "paused")
 	s.refused(s.buy(ask{sale: id, bearer: "-"}), 503, "paused")
 	s.move(id, "resume")
-	s.eventuallyState(s.gateways[0], id, "open")
+	s.eventuallyState(s.Gateways[0], id, "open")
 	s.refused(s.buy(ask{sale: id, buyer: "someone"}), 409, "sold_out")
 }
 
@@ -192,7 +194,7 @@ func refuseSoldOut(s *stack) {
 	// Once the gateway knows, and knows the owners, a press needs no token to hear it.
 	require.Eventually(s.t, func() bool { return s.buy(ask{sale: id, bearer: "-"}).status == 409 }, 3*time.Second, 5*time.Millisecond)
 	s.refused(s.buy(ask{sale: id, bearer: "not.a.token"}), 409, "sold_out")
-	view := s.request("GET", "http://"+s.gateways[0].buyers+"/v1/sales/"+id, nil).json(s)
+	view := s.request("GET", "http://"+s.Gateways[0].Buyers+"/v1/sales/"+id, nil).json(s)
 	items, _ := view["items"].([]any)
 	require.Len(s.t, items, 1)
 	assert.Equal(s.t, object{"sku": "phone", "price_cents": 129900.0, "sold_out": true}, items[0])
@@ -200,7 +202,7 @@ func refuseSoldOut(s *stack) {
 	assert.Equal(s.t, owned.OrderID, s.ordered(s.buy(ask{sale: id, buyer: "owner", key: "mine"}), 200).OrderID)
 	s.refused(s.buy(ask{sale: id, buyer: "owner", key: "other"}), 409, "already_bought", "limit", "bought", "order_id")
 	for _, name := range []string{"owner", "nobody"} { // a name that no signature proves changes nothing
-		s.refused(s.buy(ask{sale: id, bearer: sign("another secret of 32 bytes or more", `{"alg":"HS256"}`,
+		s.refused(s.buy(ask{sale: id, bearer: buyers.Sign("another secret of 32 bytes or more", `{"alg":"HS256"}`,
 			fmt.Sprintf(`{"sub":%q,"exp":%d}`, name, unix(time.Hour)))}), 409, "sold_out")
 	}
 	// Raised stock is sold within a second of its preload.
@@ -221,7 +223,7 @@ func refuseToken(s *stack) {
 	s.operate("PUT", "/admin/v1/sales/"+id+"/buyers", "listed\n")
 	s.move(id, "preload")
 	s.move(id, "open")
-	s.eventuallyState(s.gateways[0], id, "open")
+	s.eventuallyState(s.Gateways[0], id, "open")
 	hs256 := `{"alg":"HS256","typ":"JWT"}`
 	good := object{"sub": "listed", "exp": unix(time.Hour)}
 	with := func(name string, value any) string {
@@ -237,10 +239,10 @@ func refuseToken(s *stack) {
 		"none":              "-",
 		"no token":          "garbage",
 		"two parts":         "a.b",
-		"alg none":          sign(secret, `{"alg":"none"}`, plain),
-		"alg none unsigned": unsigned(sign(secret, `{"alg":"none"}`, plain)),
-		"alg HS512":         sign(secret, `{"alg":"HS512"}`, plain),
-		"other secret":      sign("another secret of 32 bytes or more", hs256, plain),
+		"alg none":          buyers.Sign(secret, `{"alg":"none"}`, plain),
+		"alg none unsigned": unsigned(buyers.Sign(secret, `{"alg":"none"}`, plain)),
+		"alg HS512":         buyers.Sign(secret, `{"alg":"HS512"}`, plain),
+		"other secret":      buyers.Sign("another secret of 32 bytes or more", hs256, plain),
 		"expired":           with("exp", unix(-10*time.Second)),
 		"no exp":            with("exp", nil),
 		"exp a string":      with("exp", "tomorrow"),
@@ -259,7 +261,7 @@ func refuseToken(s *stack) {
 		s.refused(answer, 401, "unauthenticated") // above not_eligible
 		assert.Equal(s.t, "Bearer", strings.Split(answer.header.Get("WWW-Authenticate"), " ")[0], name)
 	}
-	s.refused(s.request("GET", "http://"+s.gateways[0].buyers+"/v1/sales/nowhere/items/x/orders", nil), 401, "unauthenticated")
+	s.refused(s.request("GET", "http://"+s.Gateways[0].Buyers+"/v1/sales/nowhere/items/x/orders", nil), 401, "unauthenticated")
 	s.taken(ask{sale: id, bearer: claimsToken(good)})
 	recent := object{"sub": "listed", "exp": unix(-3 * time.Second), "nbf": unix(3 * time.Second)} // within the leeway
 	s.refused(s.buy(ask{sale: id, bearer: claimsToken(recent)}), 409, "already_bought", "limit", "bought", "order_id")
@@ -281,7 +283,7 @@ func refuseNotEligible(s *stack) {
 	assert.EqualValues(s.t, 5000, uploaded.json(s)["buyers"])
 	s.move(id, "preload")
 	s.move(id, "open")
-	s.eventuallyState(s.gateways[0], id, "open")
+	s.eventuallyState(s.Gateways[0], id, "open")
 	s.taken(ask{sale: id, buyer: "vip-4999"})
 	for i := range 50 { // some of them get past the filter: the exact look-up refuses those
 		s.refused(s.buy(ask{sale: id, buyer: fmt.Sprintf("nobody-%d", i)}), 403, "not_eligible")
@@ -320,7 +322,7 @@ func refuseRateLimited(s *stack) {
 	s.taken(ask{sale: id, buyer: "first-from-here"})
 	s.refused(s.buy(ask{sale: id, buyer: "second-from-here"}), 429, "rate_limited")
 	s.rules(object{"flow": []object{{"resource": "sale", "qps": 0}, {"resource": "orders", "qps": 0}}})
-	s.refused(s.request("GET", "http://"+s.gateways[0].buyers+"/v1/sales/"+id, nil), 429, "rate_limited")
+	s.refused(s.request("GET", "http://"+s.Gateways[0].Buyers+"/v1/sales/"+id, nil), 429, "rate_limited")
 	s.refused(s.read(ask{sale: id}.path(), "owner"), 429, "rate_limited")
 	s.taken(ask{sale: id, buyer: "unhindered"})
 	s.rules(object{})

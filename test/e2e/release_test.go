@@ -17,7 +17,7 @@ import (
 // soldOutEverywhere presses at every gateway until all of them refuse strangers as sold out, which latches them.
 func (s *stack) soldOutEverywhere(buyer string) {
 	s.t.Helper()
-	for i := range s.gateways {
+	for i := range s.Gateways {
 		require.Eventually(s.t, func() bool {
 			return s.buy(ask{gateway: i, buyer: buyer}).status == 409 && s.shownSoldOut(i)
 		}, 10*time.Second, 20*time.Millisecond, "gateway %d", i)
@@ -27,7 +27,7 @@ func (s *stack) soldOutEverywhere(buyer string) {
 // shownSoldOut reports what a gateway's sale view says of the phone.
 func (s *stack) shownSoldOut(gateway int) bool {
 	s.t.Helper()
-	view := s.request("GET", "http://"+s.gateways[gateway].buyers+"/v1/sales/rush", nil).json(s)
+	view := s.request("GET", "http://"+s.Gateways[gateway].Buyers+"/v1/sales/rush", nil).json(s)
 	item, _ := view["items"].([]any)[0].(object)
 	soldOut, _ := item["sold_out"].(bool)
 	return soldOut
@@ -60,10 +60,10 @@ func TestReleasedUnitsAreSoldAgain(t *testing.T) {
 			}
 			delete(owned, buyer)
 		}
-		for i := range s.gateways {
+		for i := range s.Gateways {
 			s.withinASecond(since, "the latch of a gateway opens", func() bool { return !s.shownSoldOut(i) })
 		}
-		for i := range s.gateways {
+		for i := range s.Gateways {
 			buyer := fmt.Sprintf("next-%d-%d", turn, i)
 			var bought reply
 			s.withinASecond(since, "the unit is sold again", func() bool {
@@ -127,7 +127,7 @@ func TestUnpaidOrdersExpire(t *testing.T) {
 	list := c.presses(9, 0, []string{"phone"}, single)
 	c.rush(list)
 	s.audit("rush")
-	db := s.db()
+	db := s.DB()
 	winners, losers := s.payWhileExpiring(db, c)
 	s.audit("rush")
 	counts := s.statuses(db, "rush")
@@ -137,7 +137,7 @@ func TestUnpaidOrdersExpire(t *testing.T) {
 	again := newCrowd(s, "rush", unpaidOrders)
 	list = again.presses(10, 0, []string{"phone"}, single)
 	for i := range list {
-		list[i].key = "" // a key would answer with the order that has expired
+		list[i].Key = "" // a key would answer with the order that has expired
 	}
 	again.rush(list)
 	s.audit("rush")
@@ -150,6 +150,7 @@ func TestUnpaidOrdersExpire(t *testing.T) {
 // and how many came too late.
 func (s *stack) payWhileExpiring(db *sql.DB, c *crowd) (winners, losers int) {
 	s.t.Helper()
+	ops := c.purchases()
 	var group sync.WaitGroup
 	var mu sync.Mutex
 	begin := time.Now()
@@ -160,7 +161,7 @@ func (s *stack) payWhileExpiring(db *sql.DB, c *crowd) (winners, losers int) {
 		group.Go(func() {
 			for i := worker; i < payments; i += payers {
 				<-time.After(payEvery) // so that the payments go along with the expiry, which takes the oldest first
-				answered := s.pay(c.history[i*unpaidOrders/payments].order, "pay-"+strconv.Itoa(i))
+				answered := s.pay(ops[i*unpaidOrders/payments].Order().Order, "pay-"+strconv.Itoa(i))
 				mu.Lock()
 				switch answered.status {
 				case 200:

@@ -31,7 +31,7 @@ func (s *stack) remembered(id, payment string) {
 // payment is remembered and wins, whoever has not paid has his time from the row on, and the events tell it in order.
 func TestPaidBeforeTheRow(t *testing.T) {
 	kafka := harness.Kafka(t)
-	s := newStack(t, servers{kafka: kafka}).run(2, 1)
+	s := newStack(t, servers{Kafka: kafka}).run(2, 1)
 	heard := s.listen()
 	rules, ttl := lasting(phone(10)), 30
 	rules.PaymentTTL = &ttl
@@ -47,7 +47,7 @@ func TestPaidBeforeTheRow(t *testing.T) {
 	kafka.Continue()
 	s.becomes(held, "early", "paid")
 
-	require.Zero(t, s.settles[0].Term())
+	require.Zero(t, s.Settles[0].Term())
 	queued := s.becomes(s.ordered(s.buy(ask{gateway: 1, buyer: "winner"}), 202), "winner", "queued")
 	unpaid := s.becomes(s.ordered(s.buy(ask{gateway: 1, buyer: "sleeper"}), 202), "sleeper", "queued")
 	got := s.shown(queued.OrderID)
@@ -63,8 +63,8 @@ func TestPaidBeforeTheRow(t *testing.T) {
 	assert.Equal(t, false, second["remembered"])
 	s.refused(s.cancel(queued, "winner"), 409, "not_confirmed")
 	s.refused(s.pay(queued.OrderID[:len(queued.OrderID)-3]+"000", "pay-nobody"), 404, "order_not_found")
-	s.settles[0].Restart()
-	s.settles[0].ready()
+	s.Settles[0].Restart()
+	s.Settles[0].Ready()
 	assert.Equal(t, "paid", s.becomes(queued, "winner", "paid").Status)
 	assert.Equal(t, 200, s.pay(queued.OrderID, "pay-winner").status, "the shop's repeat")
 	assert.Equal(t, "pay-winner", s.refused(s.pay(queued.OrderID, "pay-other"), 409, "already_paid", "payment_id")["payment_id"])
@@ -82,7 +82,7 @@ func TestAuditWithDeadLetters(t *testing.T) {
 	s := newStack(t, servers{}).run(1, 1)
 	s.open("rush", lasting(phone(10)))
 	s.confirmed("good")
-	s.exec(s.db(), "ALTER TABLE orders ADD CONSTRAINT no_poison CHECK (buyer_id <> 'poison')")
+	s.exec(s.DB(), "ALTER TABLE orders ADD CONSTRAINT no_poison CHECK (buyer_id <> 'poison')")
 	poisoned := s.taken(ask{buyer: "poison"})
 	var id string
 	require.Eventually(t, func() bool {
@@ -91,13 +91,13 @@ func TestAuditWithDeadLetters(t *testing.T) {
 		}
 		return id != ""
 	}, 20*time.Second, 200*time.Millisecond)
-	said := s.succeed("audit", "rush")
+	said := s.Succeed("audit", "rush")
 	assert.Contains(t, strings.Join(strings.Fields(said), " "), "rush phone 10 8 1 1 0 0 yes", "loaded, available, in flight, settled")
 	assert.NotContains(t, said, "violated")
 	assert.Equal(t, "dead_letter", s.shown(poisoned.OrderID)["reason"])
 	s.remembered(poisoned.OrderID, "pay-poison")
-	s.exec(s.db(), "ALTER TABLE orders DROP CONSTRAINT no_poison")
-	s.succeed("deadletter", "replay", id)
+	s.exec(s.DB(), "ALTER TABLE orders DROP CONSTRAINT no_poison")
+	s.Succeed("deadletter", "replay", id)
 	s.becomes(poisoned, "poison", "paid")
 	s.audit("rush")
 }

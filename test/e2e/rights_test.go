@@ -104,7 +104,7 @@ func grant(t *testing.T, kafka *harness.KafkaServer, line []string) {
 
 // as has the processes and commands that come now log in to Kafka as a user.
 func (s *stack) as(user string) *stack {
-	s.env = append(slices.Clone(s.env), "FLASHSALE_KAFKA_SASL_USERNAME="+user, "FLASHSALE_KAFKA_SASL_PASSWORD="+harness.PasswordOf(user))
+	s.Env = append(slices.Clone(s.Env), "FLASHSALE_KAFKA_SASL_USERNAME="+user, "FLASHSALE_KAFKA_SASL_PASSWORD="+harness.PasswordOf(user))
 	return s
 }
 
@@ -119,13 +119,12 @@ func secured(t *testing.T) (*stack, rights) {
 	}
 	redis := harness.Redis(t)
 	redis.MustDo(t, r.redis...)
-	s := newStack(t, servers{redis: []*harness.RedisServer{redis}, kafka: kafka, env: []string{
-		"FLASHSALE_NAMESPACE=" + namespace, "FLASHSALE_REDIS_USERNAME=flashsale",
+	s := newStack(t, servers{Redis: []*harness.RedisServer{redis}, Kafka: kafka, Name: namespace, Env: []string{
+		"FLASHSALE_REDIS_USERNAME=flashsale",
 		"FLASHSALE_REDIS_PASSWORD=" + harness.PasswordOf("flashsale"), "FLASHSALE_KAFKA_SASL_MECHANISM=PLAIN",
 		"FLASHSALE_KAFKA_SASL_USERNAME=fs-migrate", "FLASHSALE_KAFKA_SASL_PASSWORD=" + harness.PasswordOf("fs-migrate"),
 		"FLASHSALE_RESERVE_RELAY_DEADLINE=100ms",
 	}})
-	s.base = namespace
 	return s, r
 }
 
@@ -134,14 +133,14 @@ func secured(t *testing.T) (*stack, rights) {
 // granted that nothing uses.
 func TestExactRights(t *testing.T) {
 	s, r := secured(t)
-	s.env = append(s.env, "FLASHSALE_KAFKA_PARTITIONS=9")
-	s.succeed("migrate") // the topics are there: their settings are set again, and one grows
-	redis := s.redis[0]
+	s.Env = append(s.Env, "FLASHSALE_KAFKA_PARTITIONS=9")
+	s.Succeed("migrate") // the topics are there: their settings are set again, and one grows
+	redis := s.Redis[0]
 	redis.MustDo(t, "CONFIG", "RESETSTAT")
-	s.as("fs-settle").launch(0, 1)
-	s.as("fs-gateway").launch(1, 0)
-	s.settles[0].ready()
-	s.gateways[0].ready()
+	s.as("fs-settle").Launch(0, 1)
+	s.as("fs-gateway").Launch(1, 0)
+	s.Settles[0].Ready()
+	s.Gateways[0].Ready()
 	listedSale(s)
 	s.as("fs-audit").audit("rush")
 
@@ -156,17 +155,17 @@ func TestExactRights(t *testing.T) {
 		assert.Contains(t, called, name, "granted, and nothing uses it")
 	}
 	assert.Empty(t, redis.MustDo(t, "ACL", "LOG"), "refused by Redis")
-	for _, log := range []string{s.gateways[0].Stderr(), s.settles[0].Stderr()} {
+	for _, log := range []string{s.Gateways[0].Stderr(), s.Settles[0].Stderr()} {
 		assert.NotRegexp(t, `(?i)NOPERM|not authorized|authorization`, log)
 	}
-	grant(t, s.kafka, []string{"shop", "--operation", "Read", "--topic", s.base + ".events"})
+	grant(t, s.Kafka, []string{"shop", "--operation", "Read", "--topic", s.Name + ".events"})
 	assert.Contains(t, s.firstEvents("shop", 3), "flashsale.order.confirmed")
 
 	redis.MustDo(t, "ACL", "SETUSER", "flashsale", "-info")
-	s.notReady(s.gateways[0], "engine", "INFO is refused", "fenced", "ACL SETUSER flashsale +info")
+	s.notReady(s.Gateways[0], "engine", "INFO is refused", "fenced", "ACL SETUSER flashsale +info")
 	assert.Contains(t, fmt.Sprint(s.refused(s.buy(ask{buyer: homeBuyer(2, 10)}), 503, "fenced")), "fenced")
 	redis.MustDo(t, "ACL", "SETUSER", "flashsale", "+info")
-	s.gateways[0].ready()
+	s.Gateways[0].Ready()
 	require.Eventually(t, func() bool { return s.buy(ask{buyer: homeBuyer(2, 10)}).json(s)["code"] == "sold_out" }, 10*time.Second, 50*time.Millisecond)
 }
 
@@ -183,14 +182,14 @@ func listedSale(s *stack) {
 	require.Equal(s.t, 200, s.operate("PUT", "/admin/v1/sales/rush/buyers", list.String()).status)
 	s.move("rush", "preload")
 	s.move("rush", "open")
-	s.eventuallyState(s.gateways[0], "rush", "open")
+	s.eventuallyState(s.Gateways[0], "rush", "open")
 	s.refused(s.buy(ask{buyer: "stranger"}), 403, "not_eligible")
 	first := s.confirmed(homeBuyer(2, 0))
 	require.Equal(s.t, 200, s.pay(first.OrderID, "pay-1").status)
-	s.settles[0].Pause()
+	s.Settles[0].Pause()
 	second := s.becomes(s.taken(ask{buyer: homeBuyer(2, 1)}), homeBuyer(2, 1), "queued")
 	assert.Equal(s.t, "queued", s.shown(second.OrderID)["status"], "the gateway reads it from Kafka")
-	s.settles[0].Continue()
+	s.Settles[0].Continue()
 	second = s.becomes(second, homeBuyer(2, 1), "confirmed")
 	for n := 2; n < 8; n++ {
 		s.sells(0, homeBuyer(2, n))
@@ -198,7 +197,7 @@ func listedSale(s *stack) {
 	s.soldOutEverywhere(homeBuyer(2, 8))
 	require.Equal(s.t, 200, s.read(ask{}.path(), homeBuyer(2, 3)).status)
 	require.Equal(s.t, 200, s.cancel(second, homeBuyer(2, 1)).status)
-	s.redis[0].MustDo(s.t, "SCRIPT", "FLUSH")
+	s.Redis[0].MustDo(s.t, "SCRIPT", "FLUSH")
 	s.sells(0, homeBuyer(2, 9))
 }
 
@@ -218,7 +217,7 @@ func calledCommands(t *testing.T, redis *harness.RedisServer) (names []string) {
 // firstEvents reads n events as a user and returns them as text.
 func (s *stack) firstEvents(user string, n int) string {
 	s.t.Helper()
-	client, err := s.kafka.ClientOf(user, kgo.ConsumeTopics(s.base+".events"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	client, err := s.Kafka.ClientOf(user, kgo.ConsumeTopics(s.Name+".events"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	require.NoError(s.t, err)
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)

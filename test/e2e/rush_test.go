@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"flashsale/test/buyers/history"
 	"flashsale/test/harness"
 )
 
@@ -35,15 +36,15 @@ func TestRush(t *testing.T) {
 	c := rushOnePhone(s)
 	codes := c.codes()
 	t.Log("answers:", codes)
-	assert.Equal(t, rushUnits, countStatus(c.history, 202), "each unit was taken once")
+	assert.Equal(t, rushUnits, countStatus(c.purchases(), 202), "each unit was taken once")
 	assert.Positive(t, codes["sold_out"])
 	checkMetrics(s, c)
 }
 
-func countStatus(history []told, status int) int {
+func countStatus(ops []history.Op, status int) int {
 	n := 0
-	for i := range history {
-		if history[i].status == status {
+	for i := range ops {
+		if ops[i].Status == status {
 			n++
 		}
 	}
@@ -56,7 +57,7 @@ func TestRushOfThreeSKUs(t *testing.T) {
 }
 
 func TestRushOnRedisCluster(t *testing.T) {
-	rushThreeSKUs(newStack(t, servers{redis: harness.RedisCluster(t, 3)}).run(2, 2))
+	rushThreeSKUs(newStack(t, servers{Redis: harness.RedisCluster(t, 3)}).run(2, 2))
 }
 
 func rushThreeSKUs(s *stack) {

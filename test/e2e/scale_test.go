@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"flashsale/test/buyers/history"
 	"flashsale/test/harness"
 )
 
@@ -25,12 +26,13 @@ const (
 // seconds exactly what is left, and gives back all units within thirty seconds of the end of the time to pay.
 func TestManyOrders(t *testing.T) {
 	redis := harness.Redis(t, "--appendonly", "no")
-	s := newStack(t, servers{redis: []*harness.RedisServer{redis}}).run(2, 2)
+	s := newStack(t, servers{Redis: []*harness.RedisServer{redis}}).run(2, 2)
 	s.open("rush", lasting(phone(manyOrders+probes)))
 	c := newCrowd(s, "rush", manyOrders+probes)
-	list := make([]press, manyOrders)
+	list := make([]history.Question, manyOrders)
 	for i := range list {
-		list[i] = press{buyer: i, sku: "phone", key: "k", gateway: i % 2}
+		list[i] = c.press(i, i%2)
+		list[i].Key = "k"
 	}
 	c.rush(list)
 	require.Equal(t, manyOrders, c.codes()["queued"]+c.codes()["held"])
@@ -48,7 +50,7 @@ func TestManyOrders(t *testing.T) {
 	b := c.check(1, map[string]int{"phone": manyOrders + probes})
 	require.GreaterOrEqual(t, len(b.rows), manyOrders+2)
 
-	db := s.db()
+	db := s.DB()
 	orders := s.statuses(db, "rush")["confirmed"]
 	s.exec(db, "UPDATE orders SET due_at = created_at, pay_by = created_at WHERE sale_id = 'rush' AND status = 'confirmed'")
 	due := time.Now()
@@ -60,23 +62,23 @@ func TestManyOrders(t *testing.T) {
 
 // probed lets buyers press at every gateway while during runs, and returns what they were told. during
 // may ask whether a press that was sent after a moment was answered with an order.
-func (c *crowd) probed(during func(sold func(from time.Time) bool)) []told {
+func (c *crowd) probed(during func(sold func(from time.Time) bool)) []history.Op {
 	c.s.t.Helper()
 	var mu sync.Mutex
-	var answers []told
+	var answers []history.Op
 	end := make(chan struct{})
 	var group sync.WaitGroup
 	for prober := range probers {
 		group.Go(func() {
-			w := newThumb(c)
-			defer w.close()
+			with := c.NewClient()
+			defer with.Close()
 			for i := manyOrders + prober; i < c.buyers; i += probers {
 				select {
 				case <-end:
 					return
 				case <-time.After(probeEvery):
 				}
-				answer := w.press(press{buyer: i, sku: "phone", gateway: prober % len(c.s.gateways)})
+				answer := c.Ask(with, c.press(i, prober%len(c.Gateways)))
 				mu.Lock()
 				answers = append(answers, answer)
 				mu.Unlock()
@@ -90,39 +92,40 @@ func (c *crowd) probed(during func(sold func(from time.Time) bool)) []told {
 			mu.Lock()
 			defer mu.Unlock()
 			for i := range answers {
-				if answers[i].status == 202 && answers[i].sent.After(from) {
+				if answers[i].Status == 202 && answers[i].Sent().After(from) {
 					return true
 				}
 			}
 			return false
 		})
 	}()
-	c.history = append(c.history, answers...)
 	return answers
 }
 
 // judgeLoss checks what was said from the moment Redis was back, without its data, until the first order.
-func (c *crowd) judgeLoss(answers []told, back time.Time) {
+func (c *crowd) judgeLoss(answers []history.Op, back time.Time) {
 	t := c.s.t
 	t.Helper()
 	sold := time.Time{}
 	for i := range answers {
-		if a := &answers[i]; a.status == 202 && a.sent.After(back) && (sold.IsZero() || a.got.Before(sold)) {
-			sold = a.got
+		if a := &answers[i]; a.Status == 202 && a.Sent().After(back) && (sold.IsZero() || a.Got().Before(sold)) {
+			sold = a.Got()
 		}
 	}
 	codes, slowest := map[string]int{}, time.Duration(0)
 	for i := range answers {
 		a := &answers[i]
-		if a.sent.Before(back.Add(noticeWithin)) || !a.sent.Before(sold) || a.status == 202 {
+		if a.Sent().Before(back.Add(noticeWithin)) || !a.Sent().Before(sold) || a.Status == 202 {
 			continue
 		}
-		codes[a.code]++
-		slowest = max(slowest, a.got.Sub(a.sent))
+		codes[a.Word()]++
+		slowest = max(slowest, a.Got().Sub(a.Sent()))
 	}
-	t.Logf("selling again after %s; meanwhile %v, the slowest answer in %s", sold.Sub(back).Round(time.Millisecond), codes, slowest)
+	t.Logf("selling again after %s; meanwhile %v, the slowest answer in %s", sold.Sub(back).Round(time.Millisecond), codes,
+		slowest)
 	assert.Positive(t, codes["fenced"])
-	assert.Len(t, codes, 1, "from %s after Redis was back until the bucket was open again everybody heard fenced: %v", noticeWithin, codes)
+	assert.Len(t, codes, 1, "from %s after Redis was back until the bucket was open again everybody heard fenced: %v",
+		noticeWithin, codes)
 	assert.Less(t, slowest, noticeWithin)
 	assert.Less(t, sold.Sub(back), reopenWithin)
 }

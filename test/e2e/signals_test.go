@@ -45,7 +45,7 @@ func TestSignals(t *testing.T) {
 	}
 	o := s.taken(ask{buyer: "after-the-hangup"})
 	s.becomes(o, "after-the-hangup", "confirmed")
-	gateway, settle := s.gateways[0].Process, s.settles[0].Process
+	gateway, settle := s.Gateways[0].Process, s.Settles[0].Process
 	ended := make(chan int, 1)
 	go func() { ended <- gateway.Term() }()
 	says(t, gateway, "ending: draining")
@@ -64,7 +64,7 @@ func TestSignals(t *testing.T) {
 	assert.Contains(t, said(settle, "ended: drained")[0], "rows")
 
 	env, _ := devEnv(t)
-	dev := harness.Start(t, s.bin, env, "dev")
+	dev := harness.Start(t, s.Bin, env, "dev")
 	curlLine(t, dev, 1)
 	dev.Hangup()
 	says(t, dev, "SIGHUP is ignored")

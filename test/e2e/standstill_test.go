@@ -22,7 +22,7 @@ const (
 // which needs its fence settled, has ended. Meanwhile settlement says that it stands, and how much waits.
 func TestKafkaStandsStill(t *testing.T) {
 	kafka := harness.Kafka(t)
-	s := newStack(t, servers{kafka: kafka}).run(1, 1)
+	s := newStack(t, servers{Kafka: kafka}).run(1, 1)
 	d := lasting(phone(1_000))
 	s.open("rush", d)
 	before := s.confirmed("before")
@@ -42,7 +42,7 @@ func TestKafkaStandsStill(t *testing.T) {
 	require.Equal(t, 200, s.operate("PUT", "/admin/v1/sales/rush", d).status)
 	s.move("rush", "preload")
 	s.nothingWaits("outbox", "events")
-	require.Empty(t, s.checks(s.settles[0].listen))
+	require.Empty(t, s.checks(s.Settles[0].Listen))
 	t.Log("everything went on after", time.Since(back).Round(time.Millisecond))
 	require.Less(t, time.Since(back), goesOnWithin)
 	s.audit("rush")
@@ -51,16 +51,16 @@ func TestKafkaStandsStill(t *testing.T) {
 // standsStill checks what a settling process tells while Kafka does not answer.
 func standsStill(s *stack) {
 	s.t.Helper()
-	values := s.metrics(s.settles[0].listen)
+	values := s.metrics(s.Settles[0].Listen)
 	assertNamed(s, values, "flashsale_settle_lag_records")
 	assert.Greater(s.t, values["flashsale_settle_stalled_seconds"], (standstill / 2).Seconds())
-	assert.Contains(s.t, s.checks(s.settles[0].listen)["settle"], "stands still for")
+	assert.Contains(s.t, s.checks(s.Settles[0].Listen)["settle"], "stands still for")
 }
 
 // nothingWaits waits until these tables are empty.
 func (s *stack) nothingWaits(tables ...string) {
 	s.t.Helper()
-	db := s.db()
+	db := s.DB()
 	for _, table := range tables {
 		require.Eventually(s.t, func() bool {
 			var rows int

@@ -32,7 +32,7 @@ func tear(t *testing.T, redis *harness.RedisServer) {
 func TestTornAppendOnlyFile(t *testing.T) {
 	const stock, before, between = 12, 3, 4
 	redis := harness.Redis(t, "--appendfsync", "always", "--logfile", "redis.log")
-	s := newStack(t, servers{redis: []*harness.RedisServer{redis}}).run(1, 1)
+	s := newStack(t, servers{Redis: []*harness.RedisServer{redis}}).run(1, 1)
 	s.open("rush", lasting(phone(stock)))
 	for i := range before {
 		s.confirmed(fmt.Sprintf("before-%d", i))

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
+	"flashsale/test/buyers/history"
 	"flashsale/test/harness"
 )
 
@@ -20,9 +21,9 @@ func bucketed(stock int) stockItem {
 }
 
 // atHome keeps the presses of buyers whose bucket is one of these.
-func (c *crowd) atHome(list []press, buckets ...int) []press {
-	return slices.DeleteFunc(list, func(p press) bool {
-		return !slices.Contains(buckets, sale.HomeBucket(c.buyerID(p.buyer), 4))
+func (c *crowd) atHome(list []history.Question, buckets ...int) []history.Question {
+	return slices.DeleteFunc(list, func(p history.Question) bool {
+		return !slices.Contains(buckets, sale.HomeBucket(p.Buyer, 4))
 	})
 }
 
@@ -33,7 +34,7 @@ func TestSkewedBuyersGetEveryUnit(t *testing.T) {
 }
 
 func TestSkewedBuyersOnRedisCluster(t *testing.T) {
-	skewedBuyers(newStack(t, servers{redis: harness.RedisCluster(t, 3)}).run(2, 1))
+	skewedBuyers(newStack(t, servers{Redis: harness.RedisCluster(t, 3)}).run(2, 1))
 }
 
 func skewedBuyers(s *stack) {
@@ -48,20 +49,20 @@ func skewedBuyers(s *stack) {
 	require.Equal(s.t, units, b.units["phone"], "every unit is sold")
 	require.Positive(s.t, c.codes()["sold_out"])
 	s.emptyBuckets("rush", units)
-	neverEarly(s.t, c.history)
-	require.Less(s.t, lateWord(c.history), time.Second, "overloaded although the last unit was taken")
+	neverEarly(s.t, c.purchases())
+	require.Less(s.t, lateWord(c.purchases()), time.Second, "overloaded although the last unit was taken")
 }
 
 // lateWord is how long after the last unit was taken somebody was still told anything else than sold_out: overloaded is no
 // answer to whom the SKU has nothing left.
-func lateWord(history []told) time.Duration {
+func lateWord(ops []history.Op) time.Duration {
 	var taken, doubt time.Time
-	for i := range history {
-		switch h := &history[i]; {
-		case h.status == 202 && h.got.After(taken):
-			taken = h.got
-		case h.code == "overloaded" && h.got.After(doubt):
-			doubt = h.got
+	for i := range ops {
+		switch h := &ops[i]; {
+		case h.Status == 202 && h.Got().After(taken):
+			taken = h.Got()
+		case h.Code == "overloaded" && h.Got().After(doubt):
+			doubt = h.Got()
 		}
 	}
 	return max(0, doubt.Sub(taken))
@@ -70,35 +71,36 @@ func lateWord(history []told) time.Duration {
 // emptyBuckets requires that the units stand in the buckets where they were sold, and that none is left in any.
 func (s *stack) emptyBuckets(saleID string, units int) {
 	s.t.Helper()
-	rows, err := s.db().Query("SELECT bucket, loaded, settled, released FROM stock WHERE sale_id = ? ORDER BY bucket", saleID)
+	rows, err := s.DB().Query("SELECT bucket, loaded, settled, released FROM stock WHERE sale_id = ? ORDER BY bucket", saleID)
 	require.NoError(s.t, err)
 	defer rows.Close()
-	loadedInAll := 0
+	var all sale.Stock
 	for rows.Next() {
-		var bucket, loaded, settled, released int
-		require.NoError(s.t, rows.Scan(&bucket, &loaded, &settled, &released))
-		s.t.Logf("bucket %d: loaded %d, settled %d, released %d", bucket, loaded, settled, released)
-		require.Equal(s.t, loaded, settled-released, "bucket %d holds units", bucket)
-		loadedInAll += loaded
+		var bucket int
+		var stock sale.Stock // nothing is available and nothing in flight: every unit that the bucket loaded is sold
+		require.NoError(s.t, rows.Scan(&bucket, &stock.Loaded, &stock.Settled, &stock.Released))
+		s.t.Logf("bucket %d: loaded %d, settled %d, released %d", bucket, stock.Loaded, stock.Settled, stock.Released)
+		require.Zero(s.t, stock.Difference(), "bucket %d holds units", bucket)
+		all = all.Add(stock)
 	}
 	require.NoError(s.t, rows.Err())
-	require.Equal(s.t, units, loadedInAll)
+	require.EqualValues(s.t, units, all.Loaded)
 }
 
 // neverEarly requires that nothing was taken by a press that began after somebody had heard sold out: no unit came back
 // meanwhile, so the SKU has to be empty from then on.
-func neverEarly(t testing.TB, history []told) {
+func neverEarly(t testing.TB, ops []history.Op) {
 	t.Helper()
 	first := time.Time{}
-	for i := range history {
-		if h := &history[i]; h.code == "sold_out" && (first.IsZero() || h.got.Before(first)) {
-			first = h.got
+	for i := range ops {
+		if h := &ops[i]; h.Code == "sold_out" && (first.IsZero() || h.Got().Before(first)) {
+			first = h.Got()
 		}
 	}
 	require.False(t, first.IsZero())
-	for i := range history {
-		if h := &history[i]; h.status == 202 && h.sent.After(first) {
-			t.Errorf("a unit was taken %s after somebody had heard sold out", h.sent.Sub(first))
+	for i := range ops {
+		if h := &ops[i]; h.Status == 202 && h.Sent().After(first) {
+			t.Errorf("a unit was taken %s after somebody had heard sold out", h.Sent().Sub(first))
 		}
 	}
 }
@@ -142,11 +144,11 @@ func homeBuyer(bucket, n int) string {
 // between two buckets is published by the relay, and all is sold in the end.
 func TestUnitsWhoseGatewayDiesArrive(t *testing.T) {
 	const units, buyers = 400, 4_000
-	s := newStack(t, servers{env: []string{"FLASHSALE_RESERVE_RELAY_DEADLINE=300ms"}}).run(2, 1)
+	s := newStack(t, servers{Env: []string{"FLASHSALE_RESERVE_RELAY_DEADLINE=300ms"}}).run(2, 1)
 	s.open("rush", lasting(bucketed(units)))
 	c := newCrowd(s, "rush", buyers)
 	for at := range int64(6) {
-		c.onTaken[60*(at+1)] = func() { s.gateways[at%2].Kill(); s.gateways[at%2].Restart(); s.gateways[at%2].ready() }
+		c.OnTaken(60*(at+1), func() { s.Gateways[at%2].Kill(); s.Gateways[at%2].Restart(); s.Gateways[at%2].Ready() })
 	}
 	c.rush(c.atHome(c.presses(4, 500, []string{"phone"}, single), 1))
 	b := c.check(1, map[string]int{"phone": units})

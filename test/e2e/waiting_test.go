@@ -17,13 +17,13 @@ import (
 // and every one of them arrives when the server is back.
 func TestWhatCannotBeDeliveredWaits(t *testing.T) {
 	redis, kafka := harness.Redis(t), harness.Kafka(t)
-	s := newStack(t, servers{redis: []*harness.RedisServer{redis}, kafka: kafka}).run(1, 1)
+	s := newStack(t, servers{Redis: []*harness.RedisServer{redis}, Kafka: kafka}).run(1, 1)
 	s.open("rush", lasting(phone(2)))
 	one, two := s.confirmed("one"), s.confirmed("two")
 	waiting := func(what string, some bool) {
 		t.Helper()
 		require.Eventually(t, func() bool {
-			rows, shown := s.metrics(s.settles[0].listen)["flashsale_"+what+"_waiting_rows"]
+			rows, shown := s.metrics(s.Settles[0].Listen)["flashsale_"+what+"_waiting_rows"]
 			return shown && (rows > 0) == some
 		}, 30*time.Second, 50*time.Millisecond, "%s: some wait: %v", what, some)
 	}
@@ -56,7 +56,7 @@ func TestWhatCannotBeDeliveredWaits(t *testing.T) {
 // told again counts once.
 func (s *stack) toldEvents(distinct int) map[string][]string {
 	s.t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(s.kafka.Brokers...), kgo.ConsumeTopics(s.base+".events"),
+	client, err := kgo.NewClient(kgo.SeedBrokers(s.Kafka.Brokers...), kgo.ConsumeTopics(s.Name+".events"),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	require.NoError(s.t, err)
 	defer client.Close()

@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"flashsale/test/buyers"
+	"flashsale/test/buyers/history"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -24,7 +27,7 @@ func TestWindow(t *testing.T) {
 	s.move("rush", "open")
 	var group sync.WaitGroup
 	var buyer atomic.Int64
-	for _, g := range s.gateways {
+	for _, g := range s.Gateways {
 		group.Add(1)
 		go func() {
 			defer group.Done()
@@ -44,29 +47,27 @@ func TestWindow(t *testing.T) {
 // watchWindow presses at one gateway until it hears that the sale is over: first not_started, then orders, then
 // sale_ended, each at once.
 func watchWindow(t *testing.T, g *gateway, buyer *atomic.Int64, starts, ends time.Time) {
-	c, err := dial(g.buyers)
-	if !assert.NoError(t, err) {
-		return
-	}
-	defer func() { _ = c.Close() }()
+	c := buyers.NewCrowd(&buyers.Deployment{Gateways: []buyers.Gateway{{Buyers: g.Buyers}}, Secret: secret}, &history.Recorder{})
+	with := c.NewClient()
+	defer with.Close()
 	var codes []string
 	for len(codes) == 0 || codes[len(codes)-1] != "sale_ended" {
 		name := "window-" + strconv.FormatInt(buyer.Add(1), 10)
-		answer, err := c.send(g.buyers, "/v1/sales/rush/items/phone/orders", token(name), press{})
-		if !assert.NoError(t, err) {
-			return
-		}
+		answer := c.Ask(with, history.Question{Verb: history.Buy, Sale: "rush", SKU: "phone", Buyer: name})
+		word := answer.Word()
 		const skew = 300 * time.Millisecond // how late a gateway may notice
 		switch {
-		case answer.code == "not_started" || answer.code == "sale_not_found":
-			assert.True(t, answer.sent.Before(starts.Add(skew)), "%s long after the start", answer.code)
-		case answer.code == "sale_ended":
-			assert.True(t, answer.got.After(ends.Add(-skew)), "ended long before the end")
+		case word == "not_started" || word == "sale_not_found":
+			assert.True(t, answer.Sent().Before(starts.Add(skew)), "%s long after the start", word)
+		case word == "sale_ended":
+			assert.True(t, answer.Got().After(ends.Add(-skew)), "ended long before the end")
 		default:
-			assert.Equal(t, 202, answer.status, answer.code)
+			if !assert.Equal(t, 202, answer.Status, word) {
+				return
+			}
 		}
-		if len(codes) == 0 || codes[len(codes)-1] != answer.code {
-			codes = append(codes, answer.code)
+		if len(codes) == 0 || codes[len(codes)-1] != word {
+			codes = append(codes, word)
 		}
 		<-time.After(2 * time.Millisecond) // a steady press, not a flood
 	}
@@ -90,25 +91,25 @@ func TestPauseAndResume(t *testing.T) {
 	s := newStack(t, servers{}).run(2, 1)
 	s.open("rush", lasting(phone(1_000_000)))
 	c := newCrowd(s, "rush", 40_000)
-	c.connections = 16
+	c.Connections = 16
 	end, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
 		c.paced(2_000, "phone", end)
 	}()
 	for round := range 3 {
-		c.heard(c.count() + 500)
+		c.heard(c.Out.Ended() + 500)
 		s.move("rush", "pause")
 		paused := time.Now()
-		for _, g := range s.gateways {
+		for _, g := range s.Gateways {
 			s.eventuallyState(g, "rush", "paused")
 		}
 		assert.Less(t, time.Since(paused), time.Second, "round %d: every gateway says so within a second", round)
-		c.heard(c.count() + 500)
+		c.heard(c.Out.Ended() + 500)
 		resuming := time.Now()
 		s.move("rush", "resume")
 		resumed := time.Now()
-		for i := range s.gateways {
+		for i := range s.Gateways {
 			c.eventuallySells(i)
 		}
 		assert.Less(t, time.Since(resumed), time.Second, "round %d: every gateway sells within a second", round)
@@ -122,12 +123,10 @@ func TestPauseAndResume(t *testing.T) {
 // nothingBetween fails when a press that was sent in that time was not refused as paused.
 func (c *crowd) nothingBetween(from, until time.Time) {
 	c.s.t.Helper()
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	refused := 0
-	for _, answer := range c.history {
-		if answer.sent.After(from) && answer.got.Before(until) {
-			require.Equal(c.s.t, "paused", answer.code)
+	for _, op := range c.purchases() {
+		if op.End != history.Open && op.Sent().After(from) && op.Got().Before(until) {
+			require.Equal(c.s.t, "paused", op.Word())
 			refused++
 		}
 	}
@@ -137,15 +136,12 @@ func (c *crowd) nothingBetween(from, until time.Time) {
 // eventuallySells presses as ever new buyers, from the end of the crowd, until the gateway takes an order.
 func (c *crowd) eventuallySells(gateway int) {
 	c.s.t.Helper()
-	w := newThumb(c)
-	defer w.close()
+	with := c.NewClient()
+	defer with.Close()
 	require.Eventually(c.s.t, func() bool {
 		c.spare++
-		answer := w.press(press{buyer: c.buyers - c.spare, sku: "phone", gateway: gateway})
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.history = append(c.history, answer)
-		return answer.status == 202
+		op := c.Ask(with, c.press(c.buyers-c.spare, gateway))
+		return op.Status == 202
 	}, 5*time.Second, 10*time.Millisecond)
 }
 
@@ -155,8 +151,8 @@ func TestCloseIsForGood(t *testing.T) {
 	s.open("rush", lasting(phone(100)))
 	newCrowd(s, "rush", 10).eventuallySells(1)
 	s.move("rush", "close")
-	for i, g := range s.gateways {
-		answer := s.request("POST", "http://"+g.buyers+"/v1/sales/rush/items/phone/orders", nil,
+	for i, g := range s.Gateways {
+		answer := s.request("POST", "http://"+g.Buyers+"/v1/sales/rush/items/phone/orders", nil,
 			"Authorization", "Bearer "+token("late-"+strconv.Itoa(i)))
 		require.Equal(t, 410, answer.status, "%s", answer.body)
 		s.eventuallyState(g, "rush", "ended")

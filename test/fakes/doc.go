@@ -1,2 +1,3 @@
-// Package fakes holds a database and a Kafka in memory that tests of the rooms can break.
+// Package fakes holds what the tests of reserve and recovery share: the database in memory with settlement and operators
+// in one word each, and a Kafka that may go away.
 package fakes

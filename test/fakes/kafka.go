@@ -21,6 +21,7 @@ type Kafka struct {
 
 var errAckLost = errors.New("acknowledgement lost")
 
+// Publish writes a record and acknowledges it by calling done, or keeps it while Kafka is away.
 func (k *Kafka) Publish(partition int32, _, value []byte, done func(error)) {
 	k.Mu.Lock()
 	defer k.Mu.Unlock()
@@ -44,12 +45,14 @@ func (k *Kafka) Publish(partition int32, _, value []byte, done func(error)) {
 	}
 }
 
+// GoAway makes records wait from now on.
 func (k *Kafka) GoAway() {
 	k.Mu.Lock()
 	defer k.Mu.Unlock()
 	k.Away = true
 }
 
+// ComeBack writes the records that wait.
 func (k *Kafka) ComeBack() {
 	k.Mu.Lock()
 	defer k.Mu.Unlock()
@@ -60,13 +63,14 @@ func (k *Kafka) ComeBack() {
 	k.Waiting = nil
 }
 
+// Attempted returns every record that was published, also those that wait.
 func (k *Kafka) Attempted() [][]byte {
 	k.Mu.Lock()
 	defer k.Mu.Unlock()
 	return append([][]byte(nil), k.attempts...)
 }
 
-// batches returns the decoded batches of the log, fences left out.
+// Batches returns the decoded batches of the log, fences left out.
 func (k *Kafka) Batches() []*sale.Batch {
 	k.Mu.Lock()
 	defer k.Mu.Unlock()

@@ -13,11 +13,11 @@ import (
 // process is one package, and a process has exactly one set: the one place where package state is what is meant.
 var shared struct {
 	sync.Mutex
-	redis   *RedisServer
-	mariadb *MariaDBServer
-	kafka   *KafkaServer
-	binary  string
-	lasting *lasting
+	redis    *RedisServer
+	mariadb  *MariaDBServer
+	kafka    *KafkaServer
+	binaries map[string]string // by their Build
+	lasting  *lasting
 }
 
 // lasting stands in for the test that owns a shared server: its cleanups run at the end of Main. Only the methods that
@@ -67,7 +67,7 @@ func Close(passed bool) bool {
 	for i := len(l.cleanups) - 1; i >= 0; i-- {
 		l.cleanups[i]()
 	}
-	shared.redis, shared.mariadb, shared.kafka, shared.binary, shared.lasting = nil, nil, nil, "", nil
+	shared.redis, shared.mariadb, shared.kafka, shared.binaries, shared.lasting = nil, nil, nil, nil, nil
 	return l.failed == !passed
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"flashsale/sale"
+	"flashsale/test/buyers/history"
 )
 
 // press is one press of Buy and what was heard of it.
@@ -36,10 +37,13 @@ func (p *press) acknowledged() bool {
 	return !p.perhaps && (p.Outcome == sale.OutcomeQueued || p.Outcome == sale.OutcomeReplayed && p.Status == sale.StatusQueued)
 }
 
-// giving is a cancellation that may have happened from a moment on.
-type giving struct {
-	id     sale.OrderID
-	called time.Duration
+// move is a cancellation or a payment that somebody asked for, again and again until an answer was final.
+type move struct {
+	verb             history.Verb
+	id               sale.OrderID
+	buyer            string
+	called, returned time.Duration
+	end              history.End
 }
 
 // crowd are the buyers of a sale and their history.
@@ -48,7 +52,7 @@ type crowd struct {
 
 	mu      sync.Mutex
 	presses []*press
-	givings []giving
+	moves   []*move
 }
 
 // begin sends the buyers. Each comes at a moment of his own.
@@ -95,7 +99,8 @@ func (c *crowd) insist(buyer, key string, quantity int, chance *chance) *press {
 		p := c.press(buyer, key, quantity, chance)
 		again := p.open() && key != ""
 		switch p.Outcome {
-		case sale.OutcomeFenced, sale.OutcomePaused, sale.OutcomeNotStarted, sale.OutcomeUnavailable, sale.OutcomeOverloaded, sale.OutcomeSaleNotFound:
+		case sale.OutcomeFenced, sale.OutcomePaused, sale.OutcomeNotStarted, sale.OutcomeUnavailable, sale.OutcomeOverloaded,
+			sale.OutcomeSaleNotFound:
 			again = true
 		}
 		if !again || patience == 0 {
@@ -164,10 +169,7 @@ func (c *crowd) own(id sale.OrderID, buyer string, chance *chance) {
 
 // cancel cancels an order, again while the answer is not final.
 func (c *crowd) cancel(id sale.OrderID, buyer string, chance *chance) {
-	c.mu.Lock()
-	c.givings = append(c.givings, giving{id, virtualNow()})
-	c.mu.Unlock()
-	c.repeat(chance, func(ctx context.Context, d clerk) error {
+	c.move(history.Cancel, id, buyer, chance, func(ctx context.Context, d clerk) error {
 		order, err := d.CancelOrder(ctx, id, sale.ReasonBuyer, buyer)
 		if err == nil && order.Status != sale.StatusCancelled {
 			c.world.watch.fault("cancelling order %s answered %s", id, order.Status)
@@ -177,28 +179,45 @@ func (c *crowd) cancel(id sale.OrderID, buyer string, chance *chance) {
 }
 
 func (c *crowd) pay(id sale.OrderID, chance *chance) {
-	c.repeat(chance, func(ctx context.Context, d clerk) error {
-		order, err := d.PayOrder(ctx, id, "payment-"+id.String())
-		if err == nil {
-			c.world.watch.paid(id, order.Status)
+	c.move(history.Pay, id, "", chance, func(ctx context.Context, d clerk) error {
+		order, err := d.PayOrder(ctx, id, paymentOf(id))
+		if err == nil && order.Status != sale.StatusPaid {
+			c.world.watch.fault("paying order %s answered %s", id, order.Status)
 		}
 		return err
 	})
 }
 
-func (c *crowd) repeat(chance *chance, do func(context.Context, clerk) error) {
+func paymentOf(id sale.OrderID) string { return "payment-" + id.String() }
+
+// move repeats what was asked until an answer is final, and notes both.
+func (c *crowd) move(verb history.Verb, id sale.OrderID, buyer string, chance *chance, do func(context.Context, clerk) error) {
+	m := &move{verb: verb, id: id, buyer: buyer, called: virtualNow(), end: history.Perhaps}
+	c.mu.Lock()
+	c.moves = append(c.moves, m)
+	c.mu.Unlock()
+	m.end = c.repeat(chance, do)
+	m.returned = virtualNow()
+}
+
+// repeat asks at most six times. It returns perhaps when no answer was final.
+func (c *crowd) repeat(chance *chance, do func(context.Context, clerk) error) history.End {
 	for range 6 {
 		if f := c.world.front(chance); f != nil {
 			ctx, cancel := f.patience(2 * time.Second)
 			err := do(ctx, clerk{f.process})
 			cancel()
 			var status *sale.StatusError
-			if err == nil || errors.As(err, &status) {
-				return
+			switch {
+			case err == nil:
+				return history.OK
+			case errors.As(err, &status):
+				return history.Refused
 			}
 		}
 		time.Sleep(chance.span(20*time.Millisecond, 400*time.Millisecond))
 	}
+	return history.Perhaps
 }
 
 // demand is what comes when everything works again: new buyers, one after the other, who pay at once, until one hears that

@@ -26,14 +26,16 @@ func (w *world) pause(d time.Duration) {
 // operator turns to another one.
 func (w *world) move(to sale.State) {
 	p := w.newProcess("operator")
-	for w.books.change(func(s *sale.Sale) { s.State = to }); !w.over(); {
-		w.books.mu.Lock()
-		window := sale.WindowOf(&w.books.sale)
-		var buckets []sale.Bucket
-		for _, row := range w.books.sorted() {
-			buckets = append(buckets, row.Bucket)
-		}
-		w.books.mu.Unlock()
+	moved, err := w.database.SetState(context.Background(), saleID, to, sale.StateOpen, sale.StatePaused)
+	if err != nil {
+		panic(err)
+	}
+	stored := w.database.Snapshot()
+	var buckets []sale.Bucket
+	for _, row := range stored.SortedStock() {
+		buckets = append(buckets, row.Bucket)
+	}
+	for window := sale.WindowOf(&moved); !w.over(); {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		err := scripts.NewRedis(p.redisClient(), scripts.Options{Namespace: namespace}).ApplyWindow(ctx, buckets, window)
 		cancel()

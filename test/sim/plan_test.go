@@ -38,7 +38,7 @@ var kinds = []string{
 var moments = []string{
 	"", "", "EVALSHA", "EVALSHA", "EVALSHA", "EVAL", "produce", "produce", "settle", "settle", "XRANGE", "close-buckets",
 	"begin-loads", "open-buckets", "fences-passed", "SCRIPT", "outbox", "outbox-done", "cancel", "pay", "expire",
-	"report-loss", "lease", "commit-offset", "bucket-books",
+	"report-loss", "lease", "commit-offset", "bucket-counters",
 }
 
 func drawPlan(c *chance, n int) *plan {
@@ -153,7 +153,7 @@ func (p *plan) strike(w *world, by *process, kind, what string) (becomes fate) {
 			time.AfterFunc(c.span(0, min(long, time.Second)), func() { p.second(w, by, "redis-loss") })
 		}
 	case "database-away":
-		w.books.place.away(long, false)
+		w.database.place.away(long, false)
 	case "offset-reset":
 		w.queue.reset(c)
 	case "clock-step":
@@ -164,7 +164,7 @@ func (p *plan) strike(w *world, by *process, kind, what string) (becomes fate) {
 	case "database-clock-step":
 		d := c.span(-2*time.Second, 2*time.Second)
 		detail = d.String()
-		w.books.step(d)
+		w.database.step(d)
 	case "junk-record":
 		w.queue.spoil(c)
 	case "pause-sale":

@@ -1,69 +1,57 @@
 package sim
 
 import (
+	"context"
 	"errors"
 	"time"
 
-	"flashsale/ledger"
 	"flashsale/sale"
+	"flashsale/test/memory"
 )
 
 var errPoison = errors.New("the database refuses its values")
 
-// poison returns the place of the record that cannot settle, -1 when none is. It is one batch of the sale, until the
-// operator has refused it.
-func (b *books) poison(records []sale.Record) int {
-	for i, r := range records {
-		if r.Batch == nil || b.read(records[i:i+1], true).SettledBatch(r.Batch) {
+// poison picks the record that cannot settle. It is one batch of the sale, until the operator has refused it.
+func (d *database) poison(t *memory.Tables, deliveries []sale.Delivery) *sale.PoisonError {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i := range deliveries {
+		batch := deliveries[i].Record.Batch
+		if batch == nil || t.Settled(batch) {
 			continue
 		}
-		if b.untilPoison > 0 {
-			if b.untilPoison--; b.untilPoison == 0 {
-				b.poisoned = r.Batch.BatchID
+		if d.untilPoison > 0 {
+			if d.untilPoison--; d.untilPoison == 0 {
+				d.poisoned = batch.BatchID
 			}
 		}
-		if r.Batch.BatchID == b.poisoned {
-			return i
+		if batch.BatchID == d.poisoned {
+			return &sale.PoisonError{Index: i, Reason: sale.PoisonData, Err: errPoison}
 		}
 	}
-	return -1
+	return nil
 }
 
-// bury keeps a dead letter. The operator refuses the batch in it after a while.
-func (b *books) bury(letter sale.DeadLetter) {
-	if _, known := b.letters[letter.ID]; known {
-		return
+// AddDeadLetter keeps a dead letter. The operator refuses the batch in a new one after a while.
+func (d *database) AddDeadLetter(ctx context.Context, letter sale.DeadLetter) error {
+	_, err := d.DeadLetter(ctx, letter.ID)
+	known := err == nil
+	if err := d.Database.AddDeadLetter(ctx, letter); err != nil || known || letter.Batch == nil {
+		return err
 	}
-	b.letters[letter.ID] = letter
-	if letter.Batch == nil {
-		return
-	}
-	w := b.watch.world
-	wait := newChance(w.seed, "refuse"+letter.ID).span(5*time.Second, 9*time.Second)
-	w.work.Go(func() {
+	wait := newChance(d.world.seed, "refuse"+letter.ID).span(5*time.Second, 9*time.Second)
+	d.world.work.Go(func() {
 		time.Sleep(wait)
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		b.refuse(letter)
+		if err := d.RefuseDeadLetter(context.Background(), letter.ID); err != nil {
+			d.world.watch.fault("dead letter %s could not be refused: %v", letter.ID, err)
+		}
 	})
-}
-
-// refuse ends the orders of a dead letter by the operator's hand, unless its batch has been settled or refused meanwhile.
-func (b *books) refuse(letter sale.DeadLetter) {
-	records := []sale.Record{{Batch: letter.Batch}}
-	if known := b.read(records, true); !known.SettledBatch(letter.Batch) {
-		plan := ledger.NewPlan(known)
-		plan.Refuse(letter.Batch)
-		b.write(plan)
-		b.watch.world.counter.count("operators: orders refused by hand", len(plan.Refused))
-	}
-	letter.State = sale.DeadLetterRefused
-	b.letters[letter.ID] = letter
+	return nil
 }
 
 // lettersWait reports whether a batch waits in the dead letters, and junk how many of the letters hold none.
-func (b *books) lettersWait() (waiting bool, junk int) {
-	for _, letter := range b.letters {
+func lettersWait(t *memory.Tables) (waiting bool, junk int) {
+	for _, letter := range t.Letters {
 		if letter.Batch == nil {
 			junk++
 		}

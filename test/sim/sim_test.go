@@ -16,7 +16,7 @@ var (
 	telling   = flag.Bool("sim.trace", false, "print what happened")
 )
 
-// A whole sale, from its first press to its books.
+// run is a whole sale, from its first press to its last order.
 func run(t *testing.T, seed uint64) (w *world, c *crowd) {
 	synctest.Test(t, func(*testing.T) {
 		time.Sleep(birth)
@@ -67,13 +67,13 @@ func (w *world) end() {
 }
 
 func (j *judge) empty() bool {
-	stocks, _ := j.stocks()
-	for _, s := range stocks {
-		if s.Available > 0 {
+	buckets := j.read()
+	for i := range buckets {
+		if buckets[i].Available > 0 {
 			return false
 		}
 	}
-	return stocks != nil
+	return buckets != nil
 }
 
 func (w *world) log(p *process) *slog.Logger {

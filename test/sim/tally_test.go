@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"flashsale/sale"
 )
 
 // tally counts what happened in sales: faults, answers, what the engine did about them.
@@ -63,7 +65,9 @@ func (w *world) finish(c *crowd) tally {
 			w.counter.count("answers: "+p.Outcome.String(), 1)
 		}
 	}
-	for _, o := range w.books.orders {
+	stored := w.database.Snapshot()
+	for _, o := range stored.Orders {
+		w.counter.count("operators: orders refused by hand", int(oneIf(o.Reason == sale.ReasonDeadLetter)))
 		w.counter.count("orders: "+strings.TrimSpace(fmt.Sprint(o.Status, " ", o.Reason)), 1)
 	}
 	return w.counter.tally

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"flashsale/sale"
+	"flashsale/test/check"
+	"flashsale/test/memory"
 )
 
 // watcher looks on while a sale runs, and keeps what must not happen.
@@ -15,11 +17,10 @@ type watcher struct {
 
 	mu     sync.Mutex
 	faults []string
-	paused bool           // pause has been answered, resume not asked
-	since  time.Duration  // it has
-	unheld bool           // Redis has lost that it has
-	late   []sale.OrderID // taken by a Redis that had lost it
-	pays   map[sale.OrderID]bool
+	paused bool                      // pause has been answered, resume not asked
+	since  time.Duration             // it has
+	unheld bool                      // Redis has lost that it has
+	late   []sale.OrderID            // taken by a Redis that had lost it
 	made   []*entry                  // journal entries, in the order in which Redis wrote them
 	byID   map[sale.OrderID][]*entry // by their batch ids
 	of     map[sale.OrderID]taking   // by order
@@ -44,7 +45,7 @@ type entry struct {
 
 func newWatcher(w *world) *watcher {
 	return &watcher{
-		world: w, pays: map[sale.OrderID]bool{}, byID: map[sale.OrderID][]*entry{}, of: map[sale.OrderID]taking{},
+		world: w, byID: map[sale.OrderID][]*entry{}, of: map[sale.OrderID]taking{},
 		epochs: map[sale.Bucket]int64{}, safe: true,
 	}
 }
@@ -66,51 +67,17 @@ func (w *watcher) found() []string {
 	return w.faults
 }
 
-// moved checks that statuses only move forward.
-func (w *watcher) moved(id sale.OrderID, from, to sale.OrderStatus) {
-	if from != sale.StatusConfirmed {
-		w.fault("order %s moves from %s to %s", id, from, to)
+// stored checks what must hold after every transaction. The database is locked.
+func (w *watcher) stored(t *memory.Tables) {
+	of := t.Sales[saleID]
+	e := &check.Evidence{Buckets: databaseBuckets(t), Sales: map[string]check.Sale{saleID: {Limit: of.PerBuyerLimit,
+		Loaded: map[string]int64{sku: of.Items[0].Stock}}}}
+	for _, o := range t.Orders {
+		e.Rows = append(e.Rows, check.Row{Sale: o.Sale, SKU: o.SKU, Buyer: o.BuyerID, Quantity: o.Quantity,
+			Status: string(o.Status)})
 	}
-}
-
-// paid notes what the shop was told.
-func (w *watcher) paid(id sale.OrderID, status sale.OrderStatus) {
-	w.mu.Lock()
-	w.pays[id] = true
-	w.mu.Unlock()
-	if status != sale.StatusPaid {
-		w.fault("paying order %s answered %s", id, status)
-	}
-}
-
-// books checks what must hold after every transaction. The database is locked.
-func (w *watcher) books(b *books) {
-	var loaded, sold int64
-	for _, row := range b.rows {
-		loaded += row.Loaded
-		sold += row.Settled - row.Released
-		if row.Settled-row.Released > row.Loaded || row.Loaded < 0 {
-			w.fault("bucket %s: %d settled less %d released are more than %d loaded", row.Bucket, row.Settled, row.Released, row.Loaded)
-		}
-	}
-	if stock := b.sale.Items[0].Stock; loaded != stock {
-		w.fault("the buckets have %d units loaded, the item has %d", loaded, stock)
-	}
-	var alive int64
-	bought := map[string]int{}
-	for _, o := range b.orders {
-		if o.Status == sale.StatusConfirmed || o.Status == sale.StatusPaid {
-			alive += int64(o.Quantity)
-			bought[o.BuyerID] += o.Quantity
-		}
-	}
-	if alive != sold {
-		w.fault("orders own %d units, the counters say %d", alive, sold)
-	}
-	for buyer, units := range bought {
-		if units > b.sale.PerBuyerLimit {
-			w.fault("buyer %s has %d units, the limit is %d", buyer, units, b.sale.PerBuyerLimit)
-		}
+	for _, fault := range check.Moment(e) {
+		w.fault("%s: %s", fault.Check, fault.Text)
 	}
 }
 
@@ -144,7 +111,7 @@ func (w *watcher) taken(data string) {
 	if over {
 		w.fault("taken in an epoch that is over, though redis has lost nothing: %s", head)
 	}
-	if starts := w.world.books.sale.StartsAt.UnixMilli(); record.Batch.CreatedMS < starts {
+	if starts := w.world.starts.UnixMilli(); record.Batch.CreatedMS < starts {
 		w.fault("taken %d ms before the sale starts: %s", starts-record.Batch.CreatedMS, head)
 	}
 }

@@ -12,18 +12,19 @@ import (
 
 // world is one simulated sale: the servers, the processes, the faults to come and everybody who watches.
 type world struct {
-	seed    uint64
-	shape   shape
-	cache   *cache
-	queue   *queue
-	books   *books
-	plan    *plan
-	trace   *trace
-	watch   *watcher
-	counter *counter
-	began   time.Time
-	ended   atomic.Bool
-	healed  atomic.Bool
+	seed     uint64
+	shape    shape
+	cache    *cache
+	queue    *queue
+	database *database
+	plan     *plan
+	trace    *trace
+	watch    *watcher
+	counter  *counter
+	began    time.Time
+	starts   time.Time // of the sale
+	ended    atomic.Bool
+	healed   atomic.Bool
 
 	pausing chan struct{}
 
@@ -81,13 +82,13 @@ func newWorld(seed uint64) *world {
 	w.watch = newWatcher(w)
 	w.cache = newCache(w.watch.taken, w.watch.lost, w.shape.hidden)
 	w.queue = newQueue(int(w.shape.partitions), w.watch.logged)
-	w.books = newBooks(sale.Sale{
+	w.starts = w.began.Add(w.shape.starts)
+	w.database = newDatabase(w, sale.Sale{
 		ID: saleID, State: sale.StateOpen, Name: "Sale", Currency: "CNY", PerBuyerLimit: w.shape.limit, PaymentTTL: w.shape.ttl,
-		Eligibility: sale.EligibilityOpen, StartsAt: sale.Time{Time: time.Now().Add(w.shape.starts)},
+		Eligibility: sale.EligibilityOpen, StartsAt: sale.Time{Time: w.starts},
 		EndsAt: sale.Time{Time: time.Now().Add(time.Hour)},
 		Items:  []sale.Item{{SKU: sku, Stock: w.shape.stock, PriceCents: 100, Buckets: w.shape.buckets}},
-	}, w.shape.partitions)
-	w.books.watch, w.books.untilPoison = w.watch, w.shape.poison
+	})
 	w.plan = drawPlan(newChance(seed, "plan"), w.shape.faults)
 	return w
 }
@@ -118,7 +119,7 @@ func (w *world) step(p *process, to *place, what string) (becomes fate) {
 // heal ends every fault: from now on everything works.
 func (w *world) heal() {
 	w.healed.Store(true)
-	for _, to := range []*place{w.cache.place, w.queue.place, w.books.place} {
+	for _, to := range []*place{w.cache.place, w.queue.place, w.database.place} {
 		to.mu.Lock()
 		to.downTo = time.Now()
 		to.mu.Unlock()

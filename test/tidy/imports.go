@@ -2,6 +2,7 @@ package tidy
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -61,16 +62,44 @@ var directions = map[string]direction{
 			"stores' room"},
 }
 
-// Tests may use more: the harness, the scripts, the settings list.
-var testsMay = []string{"sale", "scripts", "settings", "test/harness"}
+// scaffolds are the packages that every suite builds on, and what of ours their source files may import. The suites
+// themselves may import all of them.
+var scaffolds = map[string]direction{
+	"test/harness":        {nil, "the harness starts servers and processes: what runs in them is for its callers"},
+	"test/stack":          {[]string{"test/harness"}, "a deployment knows its processes and servers and no suite's questions"},
+	"test/memory":         {[]string{"sale", "ledger"}, "a database in memory decides by ledger, as every store does, and by nothing that tests it"},
+	"test/buyers":         {[]string{"sale", "test/stack"}, "the crowd is outside: it presses at listeners, as apps do, and judges nothing"},
+	"test/buyers/history": {nil, "the history is the language between crowd and judge, so it can depend on neither"},
+	"test/check":          {[]string{"sale", "test/buyers/history"}, "the judge sees evidence alone: whatever else it could reach could excuse a breach"},
+	"test/check/gather":   {[]string{"test/check"}, "evidence is read past the code under test, so none of that code may read it"},
+}
+
+// scaffoldOf returns the scaffold that a source file belongs to, "" when it is a test or a part of a suite.
+func scaffoldOf(s *source) (of string) {
+	if strings.HasSuffix(s.name, "_test.go") {
+		return ""
+	}
+	for name := range scaffolds {
+		if within(path.Dir(s.name), name) && len(name) > len(of) {
+			of = name
+		}
+	}
+	return of
+}
+
+// Tests may use more: the harness, a deployment of real processes, the database in memory, the scripts, the settings list.
+var testsMay = []string{"sale", "scripts", "settings", "test/harness", "test/stack", "test/memory"}
 
 // testsOfMay says what the tests of one room may use besides.
 var testsOfMay = map[string]direction{
-	"admin":   {[]string{"adminclient"}, "the operators' API is tested with the client that the commands use"},
-	"reserve": {[]string{"kafka"}, "the engine is tested with the producer that the processes use"},
-	"kafka":   {[]string{"test/kafkabench"}, "a broker with the topics of one namespace is the same for all who speak with Kafka"},
-	"settle":  {[]string{"test/kafkabench"}, "they read the topics that the room writes on the same bench as the tests of kafka"},
-	"events":  {[]string{"test/kafkabench"}, "they read the topics that the room writes on the same bench as the tests of kafka"},
+	"admin": {[]string{"adminclient"}, "the operators' API is tested with the client that the commands use"},
+	"reserve": {[]string{"kafka", "recovery", "test/fakes"},
+		"the engine is tested with the producer that the processes use, on buckets that a rebuild has opened"},
+	"recovery": {[]string{"kafka", "reserve", "test/fakes"},
+		"what a rebuild, a relay or a release does shows in what the engine sells before and after"},
+	"kafka":  {[]string{"test/kafkabench"}, "a broker with the topics of one namespace is the same for all who speak with Kafka"},
+	"settle": {[]string{"test/kafkabench"}, "they read the topics that the room writes on the same bench as the tests of kafka"},
+	"events": {[]string{"test/kafkabench"}, "they read the topics that the room writes on the same bench as the tests of kafka"},
 }
 
 // owner says which rooms may import a library outside their tests, and why nobody else.
@@ -148,12 +177,18 @@ func importFault(s *source, imported string) string {
 
 func directionFault(s *source, ours string) string {
 	room := s.room()
+	if _, apart := directions[path.Dir(s.name)]; apart {
+		room = path.Dir(s.name) // a folder with a line of its own
+	}
 	rule, known := directions[room]
 	if !known {
 		return fmt.Sprintf("room %q has no line in the table of directions", room)
 	}
 	allowed := append([]string{room}, rule.allowed...)
-	if s.isTest() {
+	if scaffold := scaffoldOf(s); scaffold != "" {
+		rule = scaffolds[scaffold]
+		allowed = append([]string{scaffold}, rule.allowed...)
+	} else if s.isTest() {
 		allowed = append(append(allowed, testsMay...), testsOfMay[room].allowed...)
 	}
 	for _, a := range allowed {

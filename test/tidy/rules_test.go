@@ -44,23 +44,25 @@ func text(found []finding) string {
 
 func TestImportsAgainstTheDirectionAreFound(t *testing.T) {
 	for file, imported := range map[string]string{
-		"gateway/a.go":      "flashsale/reserve",
-		"reserve/a.go":      "flashsale/store",
-		"sale/a.go":         "flashsale/settings",
-		"settle/sub/a.go":   "flashsale/admin",
-		"kitchen/a.go":      "flashsale/sale",
-		"gateway/b.go":      "database/sql",
-		"cmd/a/main.go":     "flashsale/app",
-		"app/a.go":          "flashsale/loadtest",
-		"app/b.go":          "github.com/alecthomas/kong",
-		"cli/a.go":          "flashsale/gateway",
-		"cli/b.go":          "github.com/redis/rueidis",
-		"admin/a.go":        "github.com/IBM/sarama",
-		"settle/a.go":       "github.com/valyala/fasthttp/fasthttputil",
-		"sale/b.go":         "github.com/stretchr/testify/require",
-		"gateway/a_test.go": "flashsale/reserve",
-		"reserve/b.go":      "flashsale/test/harness",
-		"store/a.go":        "github.com/twmb/franz-go/pkg/kgo",
+		"gateway/a.go":             "flashsale/reserve",
+		"reserve/a.go":             "flashsale/store",
+		"sale/a.go":                "flashsale/settings",
+		"settle/sub/a.go":          "flashsale/admin",
+		"kitchen/a.go":             "flashsale/sale",
+		"gateway/b.go":             "database/sql",
+		"cmd/a/main.go":            "flashsale/app",
+		"app/a.go":                 "flashsale/loadtest",
+		"app/b.go":                 "github.com/alecthomas/kong",
+		"cli/a.go":                 "flashsale/gateway",
+		"cli/b.go":                 "github.com/redis/rueidis",
+		"admin/a.go":               "github.com/IBM/sarama",
+		"settle/a.go":              "github.com/valyala/fasthttp/fasthttputil",
+		"sale/b.go":                "github.com/stretchr/testify/require",
+		"gateway/a_test.go":        "flashsale/reserve",
+		"reserve/b.go":             "flashsale/test/harness",
+		"store/a.go":               "github.com/twmb/franz-go/pkg/kgo",
+		"test/check/a.go":          "flashsale/test/harness",
+		"test/buyers/history/a.go": "flashsale/sale",
 	} {
 		found := importFindings(parse(t, file, fmt.Sprintf("package a\nimport %q\n", imported)))
 		require.Len(t, found, 1, "%s imports %s", file, imported)
@@ -86,6 +88,7 @@ func TestImportsAlongTheDirectionPass(t *testing.T) {
 		"sale/a.go":         "github.com/bwmarrin/snowflake",
 		"loadtest/a.go":     "flashsale/loadtest/client",
 		"test/e2e/a.go":     "flashsale/test/harness",
+		"test/check/a.go":   "flashsale/test/buyers/history",
 	} {
 		found := importFindings(parse(t, file, fmt.Sprintf("package a\nimport %q\n", imported)))
 		assert.Empty(t, text(found), "%s imports %s", file, imported)
@@ -95,6 +98,9 @@ func TestImportsAlongTheDirectionPass(t *testing.T) {
 func TestEveryDirectionHasAReason(t *testing.T) {
 	for room, rule := range directions {
 		assert.Greater(t, len(rule.reason), 30, room)
+	}
+	for name, rule := range scaffolds {
+		assert.Greater(t, len(rule.reason), 30, name)
 	}
 	for _, o := range owners {
 		assert.Greater(t, len(o.reason), 20, o.library)

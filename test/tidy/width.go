@@ -19,7 +19,7 @@ var measured = []string{".go", ".lua", ".sql", ".md", ".yaml", ".yml", ".sh"}
 
 // stillWide names the folders whose long lines are known and stay for now; "" is the root. The list only gets shorter.
 var stillWide = []string{
-	"", "admin", "ledger", "reserve", "settle", "test/bugs", "test/chaos", "test/crash", "test/e2e", "test/harness",
+	"", "admin", "ledger", "reserve", "settle", "test/bugs", "test/chaos", "test/e2e", "test/harness",
 	"test/model", "test/sim",
 }
 

@@ -1,0 +1,249 @@
+package store
+
+import (
+	"fmt"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"flashsale/sale"
+	"flashsale/test/memory"
+)
+
+// Random changes of sales, stock, lists, rules, gateways, leases and reports of loss: the database in memory gives the
+// store's answers and refusals, and both move the version of the catalogue at the same calls.
+func TestCatalogueAgreesWithMemory(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		twin := memory.New(memory.Options{})
+		run := 0
+		rapid.Check(t, func(r *rapid.T) {
+			run++
+			w := &catalogueRun{t: t, r: r, s: s, twin: twin, id: fmt.Sprintf("run-%d", run)}
+			for range rapid.IntRange(1, 24).Draw(r, "steps") {
+				w.step()
+			}
+		})
+	})
+}
+
+// catalogueRun is one random run over one sale.
+type catalogueRun struct {
+	t    *testing.T
+	r    *rapid.T
+	s    *Store
+	twin *memory.Database
+	id   string
+}
+
+func (w *catalogueRun) do(do func(database) error) { _ = bothDo(w.r, w.s, w.twin, do) } // that the kinds agree is all
+
+func answers[T any](w *catalogueRun, ask func(database) (T, error)) T {
+	answer, _ := both(w.r, w.s, w.twin, ask) // likewise
+	return answer
+}
+
+func (w *catalogueRun) step() {
+	before := [2]int64{w.version(w.s), w.version(w.twin)}
+	steps := []func(){
+		w.put, w.put, w.move, w.load, w.load, w.reopen, w.reopen, w.transfer, w.lose, w.list, w.rules,
+		w.gateways, w.lease, w.pause,
+	}
+	steps[rapid.IntRange(0, len(steps)-1).Draw(w.r, "step")]()
+	require.Equal(w.r, w.version(w.s)-before[0], w.version(w.twin)-before[1], "the version moves alike")
+	w.agree(before)
+}
+
+func (w *catalogueRun) version(d database) int64 {
+	version, err := d.CatalogueVersion(w.t.Context())
+	require.NoError(w.r, err)
+	return version
+}
+
+// agree compares the whole sale, and what has changed since the step began.
+func (w *catalogueRun) agree(since [2]int64) {
+	ctx := w.t.Context()
+	answers(w, func(d database) (sale.Sale, error) { return d.Sale(ctx, w.id) })
+	answers(w, func(d database) ([]sale.Sale, error) { return d.Sales(ctx) })
+	answers(w, func(d database) ([]sale.BucketCounters, error) { return d.SaleCounters(ctx, w.id) })
+	answers(w, func(d database) (sale.Rules, error) { return d.Rules(ctx) })
+	answers(w, func(d database) ([]string, error) {
+		listed := []string{}
+		err := d.EachListed(ctx, w.id, func(buyer string) error {
+			listed = append(listed, buyer)
+			return nil
+		})
+		return listed, err
+	})
+	changed, err := w.s.Changes(ctx, since[0])
+	require.NoError(w.r, err)
+	changedToo, err := w.twin.Changes(ctx, since[1])
+	require.NoError(w.r, err)
+	require.Equal(w.r, comparableAnswer(changed.Sales), comparableAnswer(changedToo.Sales))
+	require.ElementsMatch(w.r, changed.Buckets, changedToo.Buckets)
+	require.Equal(w.r, changed.Rules == nil, changedToo.Rules == nil)
+}
+
+// put draws a definition: a present sale with more stock, or one in which anything may be other than before, or bad.
+func (w *catalogueRun) put() {
+	stock := rapid.Int64Range(3, 9).Draw(w.r, "stock")
+	if present, err := w.s.Sale(w.t.Context(), w.id); err == nil && rapid.IntRange(0, 3).Draw(w.r, "terms") > 0 {
+		present.Items[0].Stock += stock - 4
+		w.putBoth(present)
+		return
+	}
+	wanted := draft(w.id, rapid.IntRange(0, 3).Draw(w.r, "limit"), item("phone", stock, 3))
+	wanted.Name = rapid.SampledFrom([]string{"Name", "Another name"}).Draw(w.r, "name")
+	kinds := []sale.Eligibility{sale.EligibilityOpen, sale.EligibilityList}
+	wanted.Eligibility = rapid.SampledFrom(kinds).Draw(w.r, "eligibility")
+	if rapid.IntRange(0, 3).Draw(w.r, "items") == 0 {
+		wanted.Items = append(wanted.Items, item("case", 1, 1))
+	}
+	if rapid.IntRange(0, 3).Draw(w.r, "ends") == 0 {
+		wanted.EndsAt = sale.TimeMillis(closing.Add(time.Hour).UnixMilli())
+	}
+	w.putBoth(wanted)
+}
+
+func (w *catalogueRun) putBoth(wanted sale.Sale) {
+	answers(w, func(d database) (sale.Sale, error) {
+		stored, _, err := d.PutSale(w.t.Context(), wanted)
+		return stored, err
+	})
+	answers(w, func(d database) (bool, error) {
+		_, created, err := d.PutSale(w.t.Context(), wanted)
+		return created, err
+	})
+}
+
+func (w *catalogueRun) move() {
+	states := []sale.State{sale.StatePreloaded, sale.StateOpen, sale.StatePaused, sale.StateClosed}
+	to, from := rapid.SampledFrom(states).Draw(w.r, "to"), rapid.SampledFrom(states).Draw(w.r, "from")
+	answers(w, func(d database) (sale.Sale, error) { return d.SetState(w.t.Context(), w.id, to, sale.StateDraft, from) })
+}
+
+func (w *catalogueRun) pause() {
+	w.do(func(d database) error { return d.PauseSale(w.t.Context(), w.id, "units are missing") })
+}
+
+func (w *catalogueRun) load() {
+	partitions := rapid.Int32Range(0, 6).Draw(w.r, "partitions")
+	answers(w, func(d database) ([]sale.BucketRow, error) { return d.LoadStock(w.t.Context(), w.id, partitions) })
+}
+
+func (w *catalogueRun) rows() (rows []sale.BucketRow) {
+	for _, c := range answers(w, func(d database) ([]sale.BucketCounters, error) { return d.SaleCounters(w.t.Context(), w.id) }) {
+		rows = append(rows, c.BucketRow)
+	}
+	return append(rows, sale.BucketRow{Bucket: sale.Bucket{Sale: w.id, SKU: "unknown"}})
+}
+
+// reopen goes through a rebuild of some buckets, or stops half-way, with rows that may be of an older epoch.
+func (w *catalogueRun) reopen() {
+	bucketOf := func(r sale.BucketRow) sale.Bucket { return r.Bucket }
+	rows := rapid.SliceOfDistinct(rapid.SampledFrom(w.rows()), bucketOf).Draw(w.r, "rows")
+	if len(rows) > 0 && rapid.IntRange(0, 3).Draw(w.r, "old") == 0 {
+		rows[0].Epoch--
+	}
+	ctx := w.t.Context()
+	if rapid.Bool().Draw(w.r, "closes") {
+		rows = answers(w, func(d database) ([]sale.BucketRow, error) { return d.CloseBuckets(ctx, rows) })
+	}
+	loads := answers(w, func(d database) ([]sale.Load, error) { return d.BeginLoads(ctx, rows) })
+	if rapid.IntRange(0, 3).Draw(w.r, "opens") > 0 {
+		answers(w, func(d database) ([]sale.BucketRow, error) { return d.OpenBuckets(ctx, rowsOf(loads)) })
+	}
+}
+
+// transfer moves units between two buckets, so that their shares are no longer even.
+func (w *catalogueRun) transfer() {
+	rows := w.rows()
+	from := rows[0]
+	if len(rows) < 4 {
+		return
+	}
+	sequence, units := rapid.Int64Range(1, 9).Draw(w.r, "sequence"), rapid.Int64Range(1, 6).Draw(w.r, "units")
+	d := transfer(from.Bucket, 1-from.Number, from.Epoch, sequence, units)
+	answers(w, func(db database) (sale.Settlement, error) { return db.Settle(w.t.Context(), []sale.Delivery{d}) })
+}
+
+func (w *catalogueRun) lose() {
+	row := rapid.SampledFrom(w.rows()).Draw(w.r, "lost")
+	epoch := row.Epoch - int64(rapid.IntRange(0, 1).Draw(w.r, "age"))
+	w.do(func(d database) error { return d.ReportLoss(w.t.Context(), row.Bucket, epoch, "a sequence went back") })
+}
+
+func (w *catalogueRun) list() {
+	listed := rapid.SliceOf(rapid.SampledFrom([]string{"ann", "bob", "Bob", "cat", "not an id"})).Draw(w.r, "listed")
+	answers(w, func(d database) (int64, error) {
+		at := -1
+		return d.ReplaceBuyers(w.t.Context(), w.id, func() (string, error) {
+			if at++; at >= len(listed) {
+				return "", io.EOF
+			}
+			return listed[at], nil
+		})
+	})
+}
+
+func (w *catalogueRun) rules() {
+	rules := sale.DefaultRules()
+	rules.Buyer = &sale.Limit{PerSecond: 1, Burst: rapid.SampledFrom([]int{0, 4, 7}).Draw(w.r, "burst")}
+	var expect *int64
+	if rapid.Bool().Draw(w.r, "expects") {
+		present := answers(w, func(d database) (int64, error) {
+			rules, err := d.Rules(w.t.Context())
+			return rules.Version, err
+		})
+		present += int64(rapid.IntRange(0, 1).Draw(w.r, "wrong"))
+		expect = &present
+	}
+	answers(w, func(d database) (sale.Rules, error) { return d.PutRules(w.t.Context(), rules, expect) })
+}
+
+func (w *catalogueRun) gateways() {
+	ctx := w.t.Context()
+	holder := rapid.SampledFrom([]string{"gate-1", "gate-2"}).Draw(w.r, "holder")
+	version := rapid.Int64Range(0, 9).Draw(w.r, "version")
+	if rapid.IntRange(0, 3).Draw(w.r, "ends") == 0 {
+		w.do(func(d database) error { return d.ForgetGateway(ctx, holder) })
+	} else {
+		w.do(func(d database) error { return d.NoteGateway(ctx, holder, version) })
+	}
+	answers(w, func(d database) ([]string, error) { return d.GatewaysBehind(ctx, version, time.Hour) })
+}
+
+func (w *catalogueRun) lease() {
+	ctx := w.t.Context()
+	name := rapid.SampledFrom([]string{"reaper", "relay"}).Draw(w.r, "lease")
+	holder := rapid.SampledFrom([]string{"a", "b"}).Draw(w.r, "by")
+	answers(w, func(d database) (bool, error) { return d.AcquireLease(ctx, w.id+name, holder, time.Hour) })
+	if rapid.Bool().Draw(w.r, "gives back") {
+		w.do(func(d database) error { return d.ReleaseLease(ctx, w.id+name, holder) })
+	}
+	w.do(func(d database) error { return d.RenewNode(ctx, sale.NodeLease{Node: 3, Holder: w.id}, 1, time.Hour) })
+}
+
+// Node ids are picked by chance in the store: what is compared is what a lease promises.
+func TestNodeLeasesAgreeWithMemory(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		twin := memory.New(memory.Options{})
+		ctx := t.Context()
+		ofStore, err := s.LeaseNode(ctx, "gate-1", time.Hour)
+		require.NoError(t, err)
+		ofMemory, err := twin.LeaseNode(ctx, "gate-1", time.Hour)
+		require.NoError(t, err)
+		for _, d := range []struct {
+			database
+			lease sale.NodeLease
+		}{{s, ofStore}, {twin, ofMemory}} {
+			require.Zero(t, d.lease.HighWaterMS)
+			require.NoError(t, d.RenewNode(ctx, d.lease, 7, time.Hour))
+			require.NoError(t, d.RenewNode(ctx, d.lease, 5, time.Hour))
+			d.lease.Holder = "gate-2"
+			require.ErrorIs(t, d.RenewNode(ctx, d.lease, 9, time.Hour), sale.ErrLeaseHeld)
+		}
+	})
+}

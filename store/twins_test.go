@@ -1,0 +1,177 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+	"flashsale/test/memory"
+)
+
+// database is what the store and the database in memory have in common, as the rooms use it.
+type database interface {
+	Settle(ctx context.Context, deliveries []sale.Delivery) (sale.Settlement, error)
+	Positions(ctx context.Context) ([]sale.Position, error)
+	CloseBuckets(ctx context.Context, rows []sale.BucketRow) ([]sale.BucketRow, error)
+	ReportLoss(ctx context.Context, bucket sale.Bucket, epoch int64, reason string) error
+	BeginLoads(ctx context.Context, rows []sale.BucketRow) ([]sale.Load, error)
+	OpenBuckets(ctx context.Context, rows []sale.BucketRow) ([]sale.BucketRow, error)
+	FencesPassed(ctx context.Context, tokens []string) (bool, error)
+	BucketCounters(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketCounters, error)
+	SaleCounters(ctx context.Context, saleID string) ([]sale.BucketCounters, error)
+	Outbox(ctx context.Context, maxRows int) ([]sale.OutboxRow, error)
+	OutboxDone(ctx context.Context, applied []sale.Applied) error
+	OrderEvents(ctx context.Context, maxOrders int) ([]sale.OrderEvent, error)
+	EventsPublished(ctx context.Context, ids []int64) error
+	Order(ctx context.Context, id sale.OrderID) (sale.Order, error)
+	Orders(ctx context.Context, ids []sale.OrderID) ([]sale.Order, error)
+	BuyerOrders(ctx context.Context, saleID, sku, buyer string, after sale.OrderID, limit int) ([]sale.Order, error)
+	EachOrder(ctx context.Context, saleID string, fn func(sale.Order) error) error
+	CancelOrder(ctx context.Context, id sale.OrderID, reason sale.OrderReason, buyer string) (sale.Order, error)
+	PayOrder(ctx context.Context, id sale.OrderID, paymentID string) (sale.Order, error)
+	RememberPayment(ctx context.Context, id sale.OrderID, paymentID string) (bool, error)
+	AddDeadLetter(ctx context.Context, letter sale.DeadLetter) error
+	DeadLetter(ctx context.Context, id string) (sale.DeadLetter, error)
+	DeadLetters(ctx context.Context) ([]sale.DeadLetter, error)
+	MarkReplayed(ctx context.Context, id string) error
+	RefuseDeadLetter(ctx context.Context, id string) error
+	catalogue
+}
+
+// catalogue is the part of a database that operators change.
+type catalogue interface {
+	PutSale(ctx context.Context, wanted sale.Sale) (sale.Sale, bool, error)
+	Sale(ctx context.Context, id string) (sale.Sale, error)
+	Sales(ctx context.Context) ([]sale.Sale, error)
+	SetState(ctx context.Context, id string, to sale.State, from ...sale.State) (sale.Sale, error)
+	PauseSale(ctx context.Context, id, reason string) error
+	LoadStock(ctx context.Context, id string, partitions int32) ([]sale.BucketRow, error)
+	ReplaceBuyers(ctx context.Context, id string, next func() (string, error)) (int64, error)
+	EachListed(ctx context.Context, id string, fn func(buyer string) error) error
+	Changes(ctx context.Context, since int64) (sale.Changes, error)
+	CatalogueVersion(ctx context.Context) (int64, error)
+	Rules(ctx context.Context) (sale.Rules, error)
+	PutRules(ctx context.Context, rules sale.Rules, expect *int64) (sale.Rules, error)
+	NoteGateway(ctx context.Context, holder string, version int64) error
+	ForgetGateway(ctx context.Context, holder string) error
+	GatewaysBehind(ctx context.Context, version int64, within time.Duration) ([]string, error)
+	AcquireLease(ctx context.Context, name, holder string, ttl time.Duration) (bool, error)
+	ReleaseLease(ctx context.Context, name, holder string) error
+	RenewNode(ctx context.Context, lease sale.NodeLease, highWaterMS int64, ttl time.Duration) error
+}
+
+var _, _ database = (*Store)(nil), (*memory.Database)(nil)
+
+// both asks the store and the database in memory the same, requires that their answers agree, and returns the store's.
+// Errors agree when their kinds do.
+func both[T any](t require.TestingT, s *Store, m *memory.Database, ask func(database) (T, error)) (T, error) {
+	ofStore, failed := ask(s)
+	ofMemory, failedToo := ask(m)
+	require.Equal(t, kindOf(failed), kindOf(failedToo), "store: %v, memory: %v", failed, failedToo)
+	require.Equal(t, comparableAnswer(ofStore), comparableAnswer(ofMemory), "what the store and the memory answer")
+	return ofStore, failed
+}
+
+// bothDo is both for a call without an answer.
+func bothDo(t require.TestingT, s *Store, m *memory.Database, do func(database) error) error {
+	_, err := both(t, s, m, func(d database) (struct{}, error) { return struct{}{}, do(d) })
+	return err
+}
+
+// kindOf says what callers can tell of an error.
+func kindOf(err error) string {
+	var status *sale.StatusError
+	var paid *sale.PaidError
+	var state *sale.StateError
+	var version *sale.VersionError
+	var poison *sale.PoisonError
+	var field *sale.FieldError
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &status):
+		return fmt.Sprint("status ", status.Status)
+	case errors.As(err, &paid):
+		return "paid by " + paid.PaymentID
+	case errors.As(err, &state):
+		return fmt.Sprint("state ", state.State)
+	case errors.As(err, &version):
+		return fmt.Sprint("version ", version.Present)
+	case errors.As(err, &poison):
+		return fmt.Sprint("poison ", poison.Index, poison.Reason)
+	case errors.As(err, &field):
+		return "field " + field.Field
+	}
+	for _, known := range []error{sale.ErrNotFound, sale.ErrBehind, sale.ErrLeaseHeld} {
+		if errors.Is(err, known) {
+			return known.Error()
+		}
+	}
+	return "fault"
+}
+
+// comparableAnswer leaves out of an answer what depends on the clock, on the other runs of the store, or on the order in which
+// a server reads its rows.
+func comparableAnswer(answer any) any {
+	switch a := answer.(type) {
+	case sale.Order:
+		return withoutClock(a)
+	case []sale.Order:
+		return mapped(a, withoutClock)
+	case []sale.OrderEvent:
+		return mapped(a, func(e sale.OrderEvent) []sale.Order { return mapped(e.Orders, withoutClock) })
+	case []sale.Load:
+		return mapped(a, func(l sale.Load) sale.Load {
+			l.Window.Version = 0
+			l.Owners, l.Released = byID(l.Owners), byID(l.Released)
+			return l
+		})
+	case sale.Sale:
+		a.Version = 0
+		return a
+	case []sale.Sale:
+		return mapped(a, func(s sale.Sale) any { return comparableAnswer(s) })
+	case sale.Rules:
+		a.Version = 0
+		return a
+	case []sale.BucketRow:
+		return mapped(a, func(r sale.BucketRow) sale.BucketRow { return r })
+	case []sale.BucketCounters:
+		return mapped(a, func(c sale.BucketCounters) sale.BucketCounters { return c })
+	case []sale.OutboxRow:
+		return mapped(a, func(r sale.OutboxRow) sale.OutboxRow {
+			r.Orders = mapped(r.Orders, func(o sale.ReleasedOrder) sale.ReleasedOrder { return o })
+			return r
+		})
+	}
+	return answer
+}
+
+// mapped is never nil, so that an empty answer equals a nil one.
+func mapped[T, R any](all []T, to func(T) R) []R {
+	found := make([]R, len(all))
+	for i := range all {
+		found[i] = to(all[i])
+	}
+	return found
+}
+
+func byID(orders []sale.RecordOrder) []sale.RecordOrder {
+	return slices.SortedFunc(slices.Values(orders), func(a, b sale.RecordOrder) int { return cmp.Compare(a.OrderID, b.OrderID) })
+}
+
+// withoutClock leaves out when an order changed and when it expires, where that depends on the moment of the settlement.
+func withoutClock(o sale.Order) sale.Order {
+	if o.CreatedAt.Before(time.Now()) {
+		if o.UpdatedAt = o.CreatedAt; o.PayBy != nil {
+			o.PayBy = &o.CreatedAt
+		}
+	}
+	return o
+}

@@ -1,0 +1,65 @@
+package buyers
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"flashsale/test/buyers/history"
+)
+
+// answerBody holds the members of an order, of a list of orders and of a problem.
+type answerBody struct {
+	orderBody
+	Orders      []orderBody `json:"orders"`
+	Code        string      `json:"code"`
+	OrderStatus string      `json:"order_status"`
+	Bought      int         `json:"bought"`
+	Available   int64       `json:"available"`
+}
+
+type orderBody struct {
+	OrderID   string          `json:"order_id"`
+	Status    json.RawMessage `json:"status"` // a word in an order, a number in a problem
+	Reason    string          `json:"reason"`
+	SKU       string          `json:"sku"`
+	Quantity  int             `json:"quantity"`
+	CreatedAt string          `json:"created_at"`
+}
+
+func (o *orderBody) seen() history.Seen {
+	s := history.Seen{Order: o.OrderID, Status: strings.Trim(string(o.Status), `"`), Reason: o.Reason, SKU: o.SKU,
+		Quantity: o.Quantity}
+	if at, err := time.Parse(time.RFC3339Nano, o.CreatedAt); err == nil {
+		s.CreatedMS = at.UnixMilli()
+	}
+	return s
+}
+
+// understand reads an answer. A refused purchase has taken nothing; of every other question a fault of the server leaves
+// open what happened.
+func understand(verb history.Verb, status int, text []byte) history.Answer {
+	a := history.Answer{End: history.Refused, Status: status}
+	var body answerBody
+	if err := json.Unmarshal(text, &body); err != nil {
+		a.End, a.Code = history.Perhaps, history.Unreadable
+		return a
+	}
+	if status < 300 {
+		a.End = history.OK
+		switch {
+		case verb == history.List:
+			for i := range body.Orders {
+				a.Orders = append(a.Orders, body.Orders[i].seen())
+			}
+		case body.OrderID != "":
+			a.Orders = []history.Seen{body.seen()}
+		}
+		return a
+	}
+	a.Code, a.Named, a.NamedIs, a.Bought, a.Available = body.Code, body.OrderID, body.OrderStatus, body.Bought, body.Available
+	if a.Code == "unknown" || a.Code == "" || (verb != history.Buy && status >= 500) {
+		a.End = history.Perhaps
+	}
+	return a
+}

@@ -1,0 +1,126 @@
+// Package history is what a crowd of buyers remembers: every operation with the moment before it was
+// sent and the moment after it was answered. The checkers read nothing else of what buyers, shops and operators did.
+//
+// A history is also a file of JSON lines, two for an operation: `invoke` when it was sent; `ok`, `refused` or `perhaps`
+// when it ended. Perhaps means that the answer leaves open what happened: no answer, a cut connection, an answer that says so.
+package history
+
+import "time"
+
+// Verb is what was asked.
+type Verb string
+
+// What buyers (Buy, Read, List, Cancel), the shop (Pay, ShopCancel) and operators (Pause, Resume) ask.
+const (
+	Buy        Verb = "buy"
+	Read       Verb = "read"
+	List       Verb = "list"
+	Cancel     Verb = "cancel"
+	ShopCancel Verb = "shop_cancel"
+	Pay        Verb = "pay"
+	Pause      Verb = "pause"
+	Resume     Verb = "resume"
+)
+
+// End says how an operation ended.
+type End string
+
+// Open is an operation that has not ended yet.
+const (
+	Open    End = "invoke"
+	OK      End = "ok"
+	Refused End = "refused"
+	Perhaps End = "perhaps"
+)
+
+// Seen is one order as an answer showed it.
+type Seen struct {
+	Order     string `json:"order_id"`
+	Status    string `json:"status"`
+	Reason    string `json:"reason,omitempty"`
+	SKU       string `json:"sku"`
+	Quantity  int    `json:"quantity"`
+	CreatedMS int64  `json:"created_ms,omitempty"`
+}
+
+// Question is what was asked, known before it was sent.
+type Question struct {
+	Verb     Verb   `json:"verb"`
+	Sale     string `json:"sale"`
+	SKU      string `json:"sku,omitempty"`
+	Buyer    string `json:"buyer,omitempty"`
+	Key      string `json:"key,omitempty"`
+	Quantity int    `json:"quantity,omitempty"`
+	Order    string `json:"order,omitempty"`   // read, cancel, pay: which one
+	Payment  string `json:"payment,omitempty"` // pay: its id
+	Gateway  int    `json:"gateway"`
+}
+
+// Answer is what came back.
+type Answer struct {
+	End       End    `json:"end"`
+	Status    int    `json:"status,omitempty"`    // HTTP; 0 when there was no answer
+	Code      string `json:"code,omitempty"`      // of a problem, or what the client made of the connection
+	Orders    []Seen `json:"orders,omitempty"`    // every order that the answer showed
+	Named     string `json:"named,omitempty"`     // the order that a problem names
+	NamedIs   string `json:"named_is,omitempty"`  // the status that a problem gives it
+	Bought    int    `json:"bought,omitempty"`    // already_bought
+	Available int64  `json:"available,omitempty"` // not_enough
+}
+
+// Op is one operation. Times are Unix microseconds by the clock of the machine, which is Redis's clock too.
+type Op struct {
+	N      int   `json:"n"`
+	Invoke int64 `json:"invoke_us"`
+	Return int64 `json:"return_us,omitempty"`
+	Question
+	Answer
+}
+
+// Order returns the order that a Buy was promised or told of, the zero Seen when it was not.
+func (o *Op) Order() Seen {
+	if o.End == OK && len(o.Orders) == 1 {
+		return o.Orders[0]
+	}
+	return Seen{}
+}
+
+// Codes that the client gives to what was not answered.
+const (
+	NotSent    = "not_sent"   // no connection: refused, because nothing was sent
+	NoAnswer   = "no_answer"  // the connection broke: perhaps
+	Unreadable = "unreadable" // the answer has no JSON of the contract: perhaps
+)
+
+// Word returns what the answer says: the status of the one order that it shows, else its code. Everything without an answer
+// is "no answer".
+func (o *Op) Word() string {
+	switch {
+	case o.Status == 0:
+		return "no answer"
+	case o.End == OK && len(o.Orders) == 1:
+		return o.Orders[0].Status
+	}
+	return o.Code
+}
+
+// Definite reports whether the answer to a purchase is the last word about its key: an order, or a refusal for a reason that
+// stays. A press before the start is repeated.
+func (o *Op) Definite() bool {
+	return o.End == OK || o.End == Refused && o.Status == 409 && o.Code != "not_started"
+}
+
+// Words counts operations by their words.
+func Words(ops []Op) map[string]int {
+	counts := map[string]int{}
+	for i := range ops {
+		counts[ops[i].Word()]++
+	}
+	return counts
+}
+
+// Sent returns the moment before the question was sent.
+func (o *Op) Sent() time.Time { return time.UnixMicro(o.Invoke) }
+
+// Got returns the moment after the answer was read.
+func (o *Op) Got() time.Time { return time.UnixMicro(o.Return) }

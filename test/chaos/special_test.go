@@ -1,0 +1,167 @@
+package chaos
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flashsale/sale"
+	"flashsale/test/buyers/history"
+	"flashsale/test/stack"
+)
+
+// begin starts the processes. A gateway leases a node id again and again while the marks of the free ones are ahead of
+// its clock: so it comes to a third lease in one life.
+func (s *story) begin() {
+	ahead := strings.HasSuffix(s.at.Name, "node-leased") && s.at.Time > 1
+	mark := func(ms int64) {
+		_, err := s.books.Exec("UPDATE node_leases SET high_water_ms = ?", ms)
+		require.NoError(s.t, err)
+	}
+	if ahead {
+		mark(time.Now().Add(time.Hour).UnixMilli())
+	}
+	s.start()
+	if ahead {
+		s.await("a gateway dies", func() bool { return s.died != "" })
+		mark(0)
+	}
+	s.ready()
+}
+
+// special is what some points need besides a sale.
+func (s *story) special() {
+	room, _, _ := strings.Cut(s.at.Name, ".")
+	switch {
+	case room == "relay":
+		s.leaveBehind()
+	case s.at.Name == "store.sale-paused":
+		s.unbalance()
+	case s.at.Name == "store.payment-remembered":
+		s.payEarly()
+	case s.at.Name == "identity.claimed":
+		s.forget(func() { s.redis.primary.MustDo(s.t, "DEL", s.Name+":engine") })
+	case s.at.Name == "orderids.mark-stored":
+		s.forget(func() {
+			_, err := s.books.Exec("UPDATE node_leases SET holder = 'another' WHERE holder <> ''")
+			require.NoError(s.t, err)
+		})
+	case s.at.Name == "store.node-renewed":
+		s.forget(func() {}) // it comes by itself, every ten seconds
+	case strings.Contains(s.at.Name, "dead-letter"), strings.Contains(s.at.Name, "refus"), s.at.Name == "settle.replayed":
+		s.deadLetters()
+	}
+}
+
+// forget takes from a process, again and again, what it has once in its life, until it has died.
+func (s *story) forget(take func()) {
+	var last time.Time
+	s.await("a process dies", func() bool {
+		if s.died == "" && time.Since(last) > time.Second {
+			last = time.Now()
+			take()
+		}
+		return s.died != ""
+	})
+}
+
+// leaveBehind has another gateway die between the script and Kafka: its entry is left to the relay.
+func (s *story) leaveBehind() {
+	victim := s.NewGateway()
+	s.crowd.Add(victim)
+	victim.Armed = &stack.CrashPoint{Name: "reserve.decided", Time: 1}
+	victim.Start()
+	victim.Ready()
+	buyer := s.newBuyer()
+	s.await("another gateway dies", func() bool {
+		s.ask(history.Question{Verb: history.Buy, Buyer: buyer, Key: "k", Quantity: 1, Gateway: victim.Number})
+		return !victim.Running()
+	})
+	s.await("the relay has cleared the journals", func() bool { return s.journaled() == 0 })
+	if heard := s.press(buyer, "k"); heard.order != "" {
+		s.own = append(s.own, heard)
+	}
+}
+
+// unbalance puts a unit too many into Redis until the engine pauses the sale, and takes it out again.
+func (s *story) unbalance() {
+	s.redis.primary.MustDo(s.t, "HINCRBY", s.key(0, "meta"), "available", "1")
+	s.await("the engine pauses the sale", func() bool {
+		var view struct{ State string }
+		_, text, err := s.Operate("GET", "/admin/v1/sales/s", "")
+		return err == nil && json.Unmarshal(text, &view) == nil && view.State == "paused"
+	})
+	s.redis.primary.MustDo(s.t, "HINCRBY", s.key(0, "meta"), "available", "-1")
+	s.operate("POST", "/admin/v1/sales/s/resume", "")
+}
+
+// payEarly pays for orders that wait in the dead letters: the payments are remembered, also when the gateway dies over it.
+func (s *story) payEarly() {
+	for range s.at.Time {
+		id := strconv.FormatInt(time.Now().UnixNano(), 10)
+		_, err := s.books.Exec("INSERT INTO dead_letter_orders (dead_letter_id, place, order_id, sale_id, sku, buyer_id, "+
+			"quantity, created_ms) VALUES ('early', 1, ?, 's', 'phone', 'x', 1, 1)", id)
+		require.NoError(s.t, err)
+		s.await("the payment is remembered", func() bool {
+			var problem struct{ Remembered bool }
+			_, text, err := s.Operate("PUT", "/admin/v1/orders/"+id+"/payment", `{"payment_id":"p`+id+`"}`)
+			return err == nil && json.Unmarshal(text, &problem) == nil && problem.Remembered
+		})
+		const remembered = "SELECT COUNT(*) FROM remembered_payments WHERE order_id = ? AND payment_id = ?"
+		require.Equal(s.t, 1, s.count(remembered, id, "p"+id))
+		_, err = s.books.Exec("DELETE FROM dead_letter_orders WHERE dead_letter_id = 'early'")
+		require.NoError(s.t, err)
+	}
+}
+
+const letters = 3 // that one command decides
+
+// deadLetters writes records that can never settle, and has one command replay or refuse them, armed the first time.
+func (s *story) deadLetters() {
+	client, err := kgo.NewClient(kgo.SeedBrokers(s.Kafka.Brokers...), kgo.DefaultProduceTopic(s.ordersTopic()))
+	require.NoError(s.t, err)
+	defer client.Close()
+	for range letters {
+		id := sale.OrderID(time.Now().UnixNano())
+		record := sale.AppendBatch(nil, &sale.Batch{Bucket: sale.Bucket{Sale: "nosuch", SKU: "phone"}, Epoch: 1,
+			Sequence: int64(id), BatchID: id, CreatedMS: 1, Orders: []sale.RecordOrder{{OrderID: id, Quantity: 1, Buyer: "x"}}})
+		require.NoError(s.t, client.ProduceSync(context.Background(), &kgo.Record{Value: record}).FirstErr())
+	}
+	var ids []string
+	s.await("the dead letters are kept", func() bool { ids = s.undecided(); return len(ids) == letters })
+	verb := "refuse"
+	if s.at.Name == "settle.replayed" || s.at.Name == "store.dead-letter-replayed" {
+		verb = "replay"
+		fence := sale.AppendFence(nil, "f"+strconv.FormatInt(time.Now().UnixNano(), 10))
+		_, err := s.books.Exec("UPDATE dead_letters SET record = ?", fence)
+		require.NoError(s.t, err) // ones that do settle, as after the cause was mended
+	}
+	decide := append([]string{"deadletter", verb}, ids...)
+	if s.diedOf(s.CommandArmed(s.at, decide...)) {
+		s.dies("deadletter " + verb)
+	}
+	s.await("the dead letters are decided", func() bool {
+		return len(s.undecided()) == 0 || s.Command(decide...).Code == 0
+	})
+}
+
+// undecided returns the ids of the dead letters that wait for a decision.
+func (s *story) undecided() []string {
+	listed := s.Command("deadletter", "list", "-o", "json")
+	var all []struct{ ID, State string }
+	if listed.Code != 0 || json.Unmarshal([]byte(listed.Stdout), &all) != nil {
+		return nil
+	}
+	var ids []string
+	for _, letter := range all {
+		if letter.State == string(sale.DeadLetterWaiting) {
+			ids = append(ids, letter.ID)
+		}
+	}
+	return ids
+}

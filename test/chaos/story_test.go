@@ -1,0 +1,217 @@
+package chaos
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+	"flashsale/test/buyers"
+	"flashsale/test/buyers/history"
+	"flashsale/test/check"
+	"flashsale/test/stack"
+)
+
+const (
+	storyRounds = 5 // in each of which every point of a sale is passed, most of them more than once
+	definings   = 4 // how often the sale is defined and preloaded before it opens: three lists follow the first
+	listed      = 240
+	rowStands   = "SELECT COUNT(*) FROM orders WHERE sale_id = 's' AND status <> 'refused' AND order_id = ?"
+)
+
+// pressed is one buyer's press of one key, and the order that it was given; "" when it was refused.
+type pressed struct{ buyer, key, order string }
+
+// story is one sale on its way to the crash point and then to its end.
+type story struct {
+	*doomed
+	sale  *saleUnderTest
+	crowd *buyers.Crowd
+	with  *buyers.Client
+	home  int    // the bucket of the buyers who press in this round
+	next  [2]int // number of the next new buyer of each bucket
+	said  []pressed
+	own   []pressed // orders that are neither paid nor given back
+}
+
+// newStory returns a sale that is not defined yet. Its window is open.
+func newStory(t *testing.T, at stack.CrashPoint) *story {
+	t.Helper()
+	begun := time.Now().Truncate(time.Millisecond)
+	s := &story{doomed: newDoomed(t, at), sale: &saleUnderTest{id: "s", limit: 2, ttlS: 600, demand: true,
+		starts: begun.Add(-time.Minute), ends: begun.Add(time.Hour), items: []item{{"phone", 12, 100, 2}}}}
+	out, err := history.NewRecorder(s.historyPath())
+	require.NoError(t, err)
+	s.sales = []*saleUnderTest{s.sale}
+	s.crowd = s.crowdOf(s.sales, out)
+	s.with = s.crowd.NewClient()
+	t.Cleanup(s.with.Close)
+	return s
+}
+
+func (s *story) historyPath() string { return filepath.Join(s.dir, "history") }
+
+func (s *story) buckets() int { return s.sale.items[0].Buckets }
+
+// define defines the sale, lists its buyers and loads its stock, again and again, and opens it.
+func (s *story) define() {
+	var names strings.Builder
+	for i := range listed {
+		fmt.Fprintln(&names, buyerName(i))
+	}
+	definition, err := json.Marshal(map[string]any{"name": s.sale.id, "starts_at": s.sale.starts.UTC().Format(sale.TimeLayout),
+		"ends_at": s.sale.ends.UTC().Format(sale.TimeLayout), "currency": "CNY", "per_buyer_limit": s.sale.limit,
+		"payment_ttl_s": s.sale.ttlS, "eligibility": "list", "items": s.sale.items})
+	require.NoError(s.t, err)
+	for range definings {
+		s.operate("PUT", "/admin/v1/rules", `{"buyer":null}`)
+		s.operate("PUT", "/admin/v1/sales/s", string(definition))
+		s.operate("PUT", "/admin/v1/sales/s/buyers", names.String())
+		s.operate("POST", "/admin/v1/sales/s/preload", "")
+	}
+	s.operate("POST", "/admin/v1/sales/s/open", "")
+}
+
+func buyerName(i int) string { return "b" + strconv.Itoa(i) }
+
+// newBuyer returns one who has not pressed yet, of this round's bucket.
+func (s *story) newBuyer() string {
+	s.t.Helper()
+	for next := &s.next[s.home]; *next < listed; {
+		name := buyerName(*next)
+		*next++
+		if sale.HomeBucket(name, s.buckets()) == s.home {
+			return name
+		}
+	}
+	require.Fail(s.t, "there are no more buyers")
+	return ""
+}
+
+// ask sends one question about the sale and records both ends.
+func (s *story) ask(q history.Question) history.Op {
+	q.Sale, q.SKU = s.sale.id, s.sale.items[0].SKU
+	return s.crowd.Ask(s.with, q)
+}
+
+// insistOn asks until the answer is that it is done.
+func (s *story) insistOn(q history.Question) {
+	s.t.Helper()
+	s.await(fmt.Sprintf("%s %s", q.Verb, q.Order), func() bool { return s.ask(q).End == history.OK })
+}
+
+// press buys one unit until the answer is definite, and remembers it.
+func (s *story) press(buyer, key string) pressed {
+	s.t.Helper()
+	heard := pressed{buyer: buyer, key: key}
+	s.await("an answer for "+buyer, func() bool {
+		op := s.ask(history.Question{Verb: history.Buy, Buyer: buyer, Key: key, Quantity: 1})
+		heard.order = op.Order().Order
+		return op.Definite()
+	})
+	s.said = append(s.said, heard)
+	return heard
+}
+
+// buy lets a new buyer press once, and reports whether the buyer got an order.
+func (s *story) buy() bool {
+	heard := s.press(s.newBuyer(), "k")
+	if heard.order != "" {
+		s.own = append(s.own, heard)
+	}
+	return heard.order != ""
+}
+
+// sellOut lets new buyers press until one hears that nothing is left. All are of one bucket, so units have to be moved.
+func (s *story) sellOut() {
+	for s.buy() {
+	}
+}
+
+// repeat presses again with a key that has an order: it gets the same one.
+func (s *story) repeat() {
+	if len(s.own) > 0 {
+		s.press(s.own[0].buyer, s.own[0].key)
+	}
+}
+
+// giveBack cancels, pays and lets expire, once each order has its row, until the units can be bought again.
+func (s *story) giveBack() {
+	require.GreaterOrEqual(s.t, len(s.own), 4)
+	cancelled, paid, taken, unpaid := s.own[0], s.own[1], s.own[2], s.own[3]
+	for _, o := range s.own[:4] {
+		s.await("a row of order "+o.order, func() bool { return s.count(rowStands, o.order) == 1 })
+	}
+	s.own = s.own[4:]
+	s.insistOn(history.Question{Verb: history.Cancel, Buyer: cancelled.buyer, Order: cancelled.order})
+	s.insistOn(history.Question{Verb: history.Pay, Order: paid.order, Payment: "p" + paid.order})
+	if s.at.Name == "release.loss-reported" {
+		s.redis.primary.MustDo(s.t, "DEL", s.key(s.count("SELECT bucket FROM orders WHERE order_id = ?", taken.order), "buyers"))
+	}
+	s.insistOn(history.Question{Verb: history.ShopCancel, Order: taken.order})
+	s.await("the shop knows of order "+unpaid.order, func() bool { // until then the event shows what changes here
+		return s.count("SELECT COUNT(*) FROM events WHERE FIND_IN_SET(?, order_ids)", unpaid.order) == 0
+	})
+	_, err := s.books.Exec("UPDATE orders SET pay_by = '2020-01-01', due_at = '2020-01-01' WHERE order_id = ?", unpaid.order)
+	require.NoError(s.t, err)
+	s.await("the units are back", func() bool {
+		return s.count("SELECT COUNT(*) FROM outbox") == 0 &&
+			s.count("SELECT COUNT(*) FROM orders WHERE due_at < '2021-01-01'") == 0 &&
+			s.count("SELECT COUNT(*) FROM stock WHERE state <> 'open'") == 0
+	})
+	s.await("the latch is open", func() bool { return s.shownAs("sold_out", false) })
+}
+
+// shownAs reports whether the gateway shows the only item of the sale with a member of this value.
+func (s *story) shownAs(member string, value any) bool {
+	answer, err := http.Get("http://" + s.Gateways[0].Buyers + "/v1/sales/s")
+	if err != nil {
+		return false
+	}
+	defer answer.Body.Close()
+	var view struct{ Items []map[string]any }
+	return json.NewDecoder(answer.Body).Decode(&view) == nil && len(view.Items) == 1 && view.Items[0][member] == value
+}
+
+func (s *story) pauseAndResume() {
+	s.insistOn(history.Question{Verb: history.Pause})
+	s.insistOn(history.Question{Verb: history.Resume})
+}
+
+// loseScript makes Redis look as after a restart. Gateways are fenced, and the buckets are rebuilt. A buyer presses at
+// once, so the gateway reports it before the keeper has looked, except where the keeper has to notice.
+func (s *story) loseScript() {
+	const epochs = "SELECT SUM(epoch) FROM stock"
+	before := s.count(epochs)
+	s.outages = append(s.outages, check.Span{FromUS: time.Now().UnixMicro()})
+	s.redis.primary.MustDo(s.t, "SCRIPT", "FLUSH")
+	if s.at.Name != "keeper.doubted-closed" {
+		s.buy()
+	}
+	s.await("the buckets are rebuilt", func() bool {
+		return s.count(epochs) > before && s.count("SELECT COUNT(*) FROM stock WHERE state <> 'open'") == 0
+	})
+	if s.died == "" {
+		s.mended()
+	}
+}
+
+// quiet waits until nothing is on its way any more.
+func (s *story) quiet() {
+	for _, heard := range s.said {
+		if heard.order != "" {
+			s.within(healsWithin, func() bool { return s.count(rowStands, heard.order) == 1 }) // the judge names what is lost
+		}
+	}
+	s.await("quiet", func() bool {
+		return s.count("SELECT COUNT(*) FROM outbox")+s.count("SELECT COUNT(*) FROM events") == 0 && s.journaled() == 0 &&
+			s.count("SELECT COUNT(*) FROM stock WHERE state <> 'open'") == 0
+	})
+}

@@ -1,0 +1,147 @@
+package memory
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"slices"
+	"strings"
+
+	"flashsale/ledger"
+	"flashsale/sale"
+)
+
+// maxLetters bounds the list of dead letters that wait.
+const maxLetters = 1000
+
+// maxDetail bounds the detail of a dead letter, in bytes.
+const maxDetail = 1000
+
+// AddDeadLetter keeps a record that cannot settle. The same record again changes nothing; another record of the same id is
+// kept under the id with a hash of its bytes behind it.
+func (d *Database) AddDeadLetter(ctx context.Context, letter sale.DeadLetter) error {
+	return d.run(ctx, "AddDeadLetter", func() error {
+		present := d.t.Letters[letter.ID]
+		if present != nil && string(present.Raw) != string(letter.Raw) {
+			h := fnv.New64a()
+			_, _ = h.Write(letter.Raw) // hash.Hash documents that Write never fails
+			letter.ID = fmt.Sprintf("%d-%d-%016x", letter.Partition, letter.Offset, h.Sum64())
+			present = d.t.Letters[letter.ID]
+		}
+		if present != nil {
+			return nil
+		}
+		kept := sale.DeadLetter{
+			ID: letter.ID, Reason: letter.Reason, Detail: cut(letter.Detail, maxDetail), State: sale.DeadLetterWaiting,
+			Partition: letter.Partition, Offset: letter.Offset, Raw: append([]byte{}, letter.Raw...),
+		}
+		if record, err := sale.DecodeRecord(letter.Raw); err == nil && record.Batch != nil {
+			kept.Batch, kept.Orders = record.Batch, record.Batch.Orders
+		}
+		d.t.Letters[letter.ID] = &kept
+		return nil
+	})
+}
+
+// cut makes text valid UTF-8 of at most n bytes.
+func cut(text string, n int) string {
+	text = strings.ToValidUTF8(text, "?")
+	return strings.ToValidUTF8(text[:min(n, len(text))], "")
+}
+
+// DeadLetters returns the dead letters that wait, in the order of partition and offset, at most 1000.
+func (d *Database) DeadLetters(ctx context.Context) ([]sale.DeadLetter, error) {
+	return call(ctx, d, "DeadLetters", func() ([]sale.DeadLetter, error) {
+		var waiting []sale.DeadLetter
+		for letter := range maps.Values(d.t.Letters) {
+			if letter.State == sale.DeadLetterWaiting {
+				waiting = append(waiting, *letter)
+			}
+		}
+		slices.SortFunc(waiting, func(a, b sale.DeadLetter) int {
+			return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset), cmp.Compare(a.ID, b.ID))
+		})
+		return waiting[:min(maxLetters, len(waiting))], nil
+	})
+}
+
+// DeadLetter returns a dead letter in any state.
+func (d *Database) DeadLetter(ctx context.Context, id string) (sale.DeadLetter, error) {
+	return call(ctx, d, "DeadLetter", func() (sale.DeadLetter, error) {
+		letter, err := d.t.letter(id)
+		if err != nil {
+			return sale.DeadLetter{}, err
+		}
+		return *letter, nil
+	})
+}
+
+func (t *Tables) letter(id string) (*sale.DeadLetter, error) {
+	letter := t.Letters[id]
+	if letter == nil {
+		return nil, fmt.Errorf("dead letter %s: %w", id, sale.ErrNotFound)
+	}
+	return letter, nil
+}
+
+// MarkReplayed notes that a waiting dead letter has settled.
+func (d *Database) MarkReplayed(ctx context.Context, id string) error {
+	return d.run(ctx, "MarkReplayed", func() error {
+		letter, err := d.t.letter(id)
+		if err == nil && letter.State == sale.DeadLetterWaiting {
+			letter.State = sale.DeadLetterReplayed
+		}
+		return err
+	})
+}
+
+// RefuseDeadLetter ends the orders of a waiting dead letter as refused. A letter whose record has settled meanwhile becomes
+// replayed.
+func (d *Database) RefuseDeadLetter(ctx context.Context, id string) error {
+	return d.run(ctx, "RefuseDeadLetter", func() error {
+		letter, err := d.t.letter(id)
+		if err != nil || letter.State != sale.DeadLetterWaiting {
+			return err
+		}
+		letter.State = sale.DeadLetterRefused
+		record, undecodable := sale.DecodeRecord(letter.Raw)
+		if undecodable == nil && (record.Batch != nil || record.Transfer != nil) && d.refuse(record) {
+			letter.State = sale.DeadLetterReplayed
+		}
+		return nil
+	})
+}
+
+// refuse ends what a record carries. It reports true, and does nothing, where the record has been settled.
+func (d *Database) refuse(record sale.Record) (settled bool) {
+	var bucket sale.Bucket
+	if record.Batch != nil {
+		bucket = record.Batch.Bucket
+	} else {
+		bucket = record.Transfer.Bucket
+	}
+	stock := d.t.lock([]sale.Bucket{bucket})
+	if stock[bucket] == nil { // there is no stock to give back and no price to write
+		unknown := &ledger.Row{}
+		unknown.BucketRow = sale.BucketRow{Bucket: bucket, Epoch: -1, State: sale.BucketClosed}
+		stock[bucket] = unknown
+	}
+	state := ledger.NewState(stock, d.nowMS(), true)
+	d.t.readRecords(state, []sale.Record{record})
+	plan := ledger.NewPlan(state)
+	switch {
+	case record.Batch != nil && state.SettledBatch(record.Batch):
+		return true
+	case record.Batch != nil:
+		plan.Refuse(record.Batch)
+	case state.Settled(ledger.MarkOfTransfer(record.Transfer)):
+		return true
+	default:
+		plan.RefuseTransfer(record.Transfer)
+	}
+	d.write(plan)
+	d.closePlanned(plan)
+	return false
+}

@@ -1,0 +1,159 @@
+package memory
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"flashsale/sale"
+)
+
+// PutSale creates a sale as a draft, or changes it, and returns it as it is then and whether it is new. A change that loaded
+// stock does not allow is a *sale.StateError, a member out of range a *sale.FieldError.
+func (d *Database) PutSale(ctx context.Context, wanted sale.Sale) (put sale.Sale, created bool, err error) {
+	err = d.run(ctx, "PutSale", func() (err error) {
+		put, created, err = d.putSale(wanted)
+		return err
+	})
+	if err != nil {
+		return sale.Sale{}, false, err
+	}
+	return put, created, nil
+}
+
+func (d *Database) putSale(wanted sale.Sale) (put sale.Sale, created bool, err error) {
+	if !sale.ValidID(wanted.ID) {
+		return put, false, sale.Fieldf("sale", "must match [a-z0-9][a-z0-9_-]{0,63}")
+	}
+	if err := wanted.Validate(); err != nil {
+		return put, false, err
+	}
+	present := d.t.Sales[wanted.ID]
+	if present == nil {
+		present = &Sale{Sale: sale.Sale{ID: wanted.ID, State: sale.StateDraft}}
+		d.t.Sales[wanted.ID] = present
+		present.define(&wanted)
+		return d.t.stampSale(present), true, nil
+	}
+	if same(&present.Sale, &wanted) {
+		return present.copied(), false, nil
+	}
+	if present.State != sale.StateDraft || d.t.hasStock(wanted.ID) {
+		if detail := forbidden(&present.Sale, &wanted, d.now()); detail != "" {
+			return put, false, &sale.StateError{State: present.State, Detail: detail}
+		}
+	}
+	present.define(&wanted)
+	return d.t.stampSale(present), false, nil
+}
+
+// define takes over what operators write of a sale.
+func (s *Sale) define(wanted *sale.Sale) {
+	s.Name, s.StartsAt, s.EndsAt, s.Currency = wanted.Name, wanted.StartsAt, wanted.EndsAt, wanted.Currency
+	s.PerBuyerLimit, s.PaymentTTL, s.Eligibility = wanted.PerBuyerLimit, wanted.PaymentTTL, wanted.Eligibility
+	s.Items = slices.Clone(wanted.Items)
+}
+
+func (t *Tables) stampSale(s *Sale) sale.Sale {
+	t.Version++
+	s.Version = t.Version
+	return s.copied()
+}
+
+func (t *Tables) hasStock(id string) bool {
+	for bucket := range t.Stock {
+		if bucket.Sale == id {
+			return true
+		}
+	}
+	return false
+}
+
+func same(a, b *sale.Sale) bool {
+	return a.Name == b.Name && a.StartsAt.Equal(b.StartsAt.Time) && a.EndsAt.Equal(b.EndsAt.Time) && sameTerms(a, b) &&
+		slices.Equal(a.Items, b.Items)
+}
+
+func sameTerms(a, b *sale.Sale) bool {
+	return a.Currency == b.Currency && a.PerBuyerLimit == b.PerBuyerLimit && a.PaymentTTL == b.PaymentTTL &&
+		a.Eligibility == b.Eligibility
+}
+
+// forbidden names the first change that a preloaded sale does not allow, "" when there is none.
+func forbidden(present, wanted *sale.Sale, now time.Time) string {
+	startMoves := !wanted.StartsAt.Equal(present.StartsAt.Time)
+	endMoves := !wanted.EndsAt.Equal(present.EndsAt.Time)
+	switch {
+	case present.State == sale.StateClosed && (startMoves || endMoves || !slices.Equal(present.Items, wanted.Items)):
+		return "a closed sale changes its name only"
+	case !sameTerms(present, wanted):
+		return "currency, limit, payment time and eligibility are fixed by the preload"
+	case startMoves && !now.Before(present.StartsAt.Time):
+		return "starts_at cannot move once the sale has started"
+	case len(wanted.Items) != len(present.Items):
+		return "items are fixed by the preload"
+	}
+	for i, item := range wanted.Items {
+		was := present.Items[i]
+		if item.SKU != was.SKU || item.PriceCents != was.PriceCents || item.Buckets != was.Buckets || item.Stock < was.Stock {
+			return fmt.Sprintf("items[%d]: only stock may change, and only rise", i)
+		}
+	}
+	return ""
+}
+
+// Sale returns a sale with its items in the operator's order.
+func (d *Database) Sale(ctx context.Context, id string) (sale.Sale, error) {
+	return call(ctx, d, "Sale", func() (sale.Sale, error) {
+		s, err := d.t.sale(id)
+		if err != nil {
+			return sale.Sale{}, err
+		}
+		return s.copied(), nil
+	})
+}
+
+func (t *Tables) sale(id string) (*Sale, error) {
+	s := t.Sales[id]
+	if s == nil {
+		return nil, fmt.Errorf("sale %s: %w", id, sale.ErrNotFound)
+	}
+	return s, nil
+}
+
+// Sales returns every sale, sorted by id.
+func (d *Database) Sales(ctx context.Context) ([]sale.Sale, error) {
+	return call(ctx, d, "Sales", func() ([]sale.Sale, error) { return d.t.sales(), nil })
+}
+
+// SetState moves a sale to a state from one of the states named and returns it. A sale that is in that state is returned as
+// it is; in any other state the error is a *sale.StateError.
+func (d *Database) SetState(ctx context.Context, id string, to sale.State, from ...sale.State) (sale.Sale, error) {
+	return call(ctx, d, "SetState", func() (sale.Sale, error) {
+		s, err := d.t.sale(id)
+		switch {
+		case err != nil:
+			return sale.Sale{}, err
+		case s.State == to:
+			return s.copied(), nil
+		case !slices.Contains(from, s.State):
+			return sale.Sale{}, &sale.StateError{State: s.State, Detail: fmt.Sprintf("it becomes %s only from %v", to, from)}
+		}
+		s.State, s.Reason = to, ""
+		return d.t.stampSale(s), nil
+	})
+}
+
+// PauseSale pauses an open sale by the engine itself. A sale in another state is left as it is.
+func (d *Database) PauseSale(ctx context.Context, id, reason string) error {
+	return d.run(ctx, "PauseSale", func() error {
+		s, err := d.t.sale(id)
+		if err != nil || s.State != sale.StateOpen {
+			return err
+		}
+		s.State, s.Reason = sale.StatePaused, cut(reason, maxClosedReason)
+		d.t.stampSale(s)
+		return nil
+	})
+}

@@ -1,0 +1,159 @@
+package memory
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"flashsale/ledger"
+	"flashsale/sale"
+)
+
+// Tables is the content of the database. Tests read it; only the database changes it.
+type Tables struct {
+	Version   int64 // of the catalogue
+	Sales     map[string]*Sale
+	Stock     map[sale.Bucket]*Row
+	Orders    map[sale.OrderID]*Order
+	Markers   map[ledger.Place]sale.OrderID
+	Forks     map[ledger.Mark]bool
+	Outbox    map[sale.Bucket][]sale.OutboxRow // in the order of their numbers
+	Events    []Event                          // in the order of their ids
+	Fences    map[string]bool
+	Positions map[int32]sale.Position
+	Letters   map[string]*sale.DeadLetter
+	Payments  map[sale.OrderID]string // of orders without a row
+	Leases    map[string]Lease
+	Nodes     map[int64]Node
+	Gateways  map[string]Gateway
+	Rules     sale.Rules
+
+	rulesVersion int64                       // of the catalogue, when the rules were last put
+	lastEvent    int64                       // id of the newest event
+	slots        map[slot]sale.OrderID       // the unique key over the units of a buyer
+	owners       map[ledger.Owner][]*Order   // every order of a buyer
+	keys         map[ledger.Key]sale.OrderID // idempotency keys of orders that are not refused
+}
+
+// Sale is a row of the sales table with its list of buyers.
+type Sale struct {
+	sale.Sale
+	Listed  []string // sorted
+	started int64    // number of the newest list whose upload has begun
+}
+
+// Row is a bucket's row of the stock table.
+type Row struct {
+	ledger.Row
+	ClosedReason string // why the bucket was closed, empty once a rebuild has begun
+	Version      int64  // of the catalogue, when epoch or state last changed
+}
+
+// Order is a row of the orders table.
+type Order struct {
+	sale.Order
+	Number int // of its bucket
+	Key    string
+	Slots  []int // units of its buyer, none once they have gone back
+}
+
+// Bucket returns the bucket that the order was sold from.
+func (o *Order) Bucket() sale.Bucket { return sale.Bucket{Sale: o.Sale, SKU: o.SKU, Number: o.Number} }
+
+func (o *Order) owner() ledger.Owner { return ledger.Owner{Sale: o.Sale, SKU: o.SKU, Buyer: o.BuyerID} }
+
+// Counts reports whether the order's units belong to its buyer.
+func (o *Order) Counts() bool { return o.Status == sale.StatusConfirmed || o.Status == sale.StatusPaid }
+
+// Event is a row of the events table.
+type Event struct {
+	ID     int64
+	Status sale.OrderStatus
+	AtMS   int64 // Unix milliseconds
+	Orders []sale.OrderID
+}
+
+// Lease is a named lease.
+type Lease struct {
+	Holder string
+	Until  time.Time
+}
+
+// Node is a node id for order ids that was leased at least once.
+type Node struct {
+	Lease
+	HighWaterMS int64
+}
+
+// Gateway is the version of the catalogue by which a gateway sells.
+type Gateway struct {
+	Version int64
+	Seen    time.Time
+}
+
+type slot struct {
+	ledger.Owner
+	number int
+}
+
+func emptyTables() Tables {
+	return Tables{
+		Sales: map[string]*Sale{}, Stock: map[sale.Bucket]*Row{}, Orders: map[sale.OrderID]*Order{},
+		Markers: map[ledger.Place]sale.OrderID{}, Forks: map[ledger.Mark]bool{}, Outbox: map[sale.Bucket][]sale.OutboxRow{},
+		Fences: map[string]bool{}, Positions: map[int32]sale.Position{}, Letters: map[string]*sale.DeadLetter{},
+		Payments: map[sale.OrderID]string{}, Leases: map[string]Lease{}, Nodes: map[int64]Node{},
+		Gateways: map[string]Gateway{}, Rules: sale.DefaultRules(), slots: map[slot]sale.OrderID{},
+		owners: map[ledger.Owner][]*Order{}, keys: map[ledger.Key]sale.OrderID{},
+	}
+}
+
+// clone copies all that a reader sees.
+func (t *Tables) clone() Tables {
+	c := *t
+	c.Sales, c.Stock, c.Orders = copies(t.Sales), copies(t.Stock), copies(t.Orders)
+	for _, o := range c.Orders {
+		o.Slots = slices.Clone(o.Slots)
+	}
+	c.Markers, c.Forks, c.Fences = maps.Clone(t.Markers), maps.Clone(t.Forks), maps.Clone(t.Fences)
+	c.Outbox = maps.Clone(t.Outbox)
+	for bucket, rows := range c.Outbox {
+		c.Outbox[bucket] = slices.Clone(rows)
+	}
+	c.Events, c.Positions, c.Letters = slices.Clone(t.Events), maps.Clone(t.Positions), copies(t.Letters)
+	c.Payments, c.Leases = maps.Clone(t.Payments), maps.Clone(t.Leases)
+	c.Nodes, c.Gateways = maps.Clone(t.Nodes), maps.Clone(t.Gateways)
+	c.slots, c.owners, c.keys = nil, nil, nil
+	return c
+}
+
+func copies[K comparable, V any](of map[K]*V) map[K]*V {
+	all := make(map[K]*V, len(of))
+	for key, value := range of {
+		copied := *value
+		all[key] = &copied
+	}
+	return all
+}
+
+// SortedStock returns all rows in the order of their buckets.
+func (t *Tables) SortedStock() []*Row {
+	return slices.SortedFunc(maps.Values(t.Stock), func(a, b *Row) int { return compareBuckets(a.Bucket, b.Bucket) })
+}
+
+// SortedOrders returns all order rows in the order of their ids.
+func (t *Tables) SortedOrders() []*Order {
+	return slices.SortedFunc(maps.Values(t.Orders), func(a, b *Order) int { return cmp.Compare(a.OrderID, b.OrderID) })
+}
+
+// Waiting counts the outbox rows that Redis has still to apply.
+func (t *Tables) Waiting() (rows int) {
+	for _, waiting := range t.Outbox {
+		rows += len(waiting)
+	}
+	return rows
+}
+
+func compareBuckets(a, b sale.Bucket) int {
+	return cmp.Or(cmp.Compare(a.Sale, b.Sale), cmp.Compare(a.SKU, b.SKU), cmp.Compare(a.Number, b.Number))
+}

@@ -1,0 +1,83 @@
+package sim
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"flashsale/ledger"
+	"flashsale/sale"
+	"flashsale/test/memory"
+)
+
+// database is the database of a simulated sale: the one in memory at its place in the network, with a clock of its own,
+// watched at every transaction.
+type database struct {
+	*memory.Database
+	world *world
+	place *place
+
+	mu          sync.Mutex
+	offset      time.Duration                  // of its clock
+	ahead       time.Duration                  // the most that it ever was
+	untilPoison int                            // batches that come before the one that cannot settle
+	poisoned    sale.OrderID                   // the batch that cannot settle
+	applied     map[sale.OrderID]time.Duration // when the outbox row of an order was done; absorbed ones never are
+}
+
+const nodes = 8 // few, so that the ids of dead processes come back
+
+func newDatabase(w *world, s sale.Sale) *database {
+	d := &database{world: w, place: newPlace("database"), untilPoison: w.shape.poison, applied: map[sale.OrderID]time.Duration{}}
+	d.place.refused = errRefused
+	d.Database = memory.New(memory.Options{
+		Now: d.now, Nodes: nodes, EngineID: "engine-of-the-simulator",
+		Hooks: memory.Hooks{
+			Poison: d.poison, Begun: d.begun, Settled: d.settled, Applied: d.noteApplied, Written: w.watch.stored,
+			Violated: func(fault string) { w.watch.fault("%s", fault) },
+		},
+	})
+	d.SeedSale(s)
+	if _, err := d.LoadStock(context.Background(), s.ID, w.shape.partitions); err != nil {
+		panic(err)
+	}
+	return d
+}
+
+// now is the time by the clock of the database.
+func (d *database) now() time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return time.Now().Add(d.offset)
+}
+
+// step moves that clock.
+func (d *database) step(by time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.offset += by
+	d.ahead = max(d.ahead, d.offset)
+}
+
+func (d *database) begun(load *sale.Load) {
+	d.world.counter.count("engine: rebuilds", 1)
+	d.world.watch.begun(load.Bucket, load.Epoch)
+}
+
+func (d *database) settled(plan *ledger.Plan, closely bool) {
+	count := d.world.counter.count
+	count("engine: settlements that look closer", int(oneIf(closely)))
+	count("engine: batches and transfers settled", len(plan.Markers)+len(plan.Forks))
+	count("engine: duplicates", plan.Settlement.Duplicate)
+	count("engine: forks", len(plan.Forks))
+	count("engine: units moved between buckets", len(plan.Outbox))
+	count("engine: buckets closed by settlement", len(plan.Settlement.Closed))
+}
+
+func (d *database) noteApplied(row *sale.OutboxRow) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, o := range row.Orders {
+		d.applied[o.OrderID] = virtualNow()
+	}
+}
