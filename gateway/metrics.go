@@ -30,7 +30,8 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 	}, []string{"outcome"})
 	m := &metrics{
 		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "flashsale_http_request_duration_seconds", Help: "Time from a request's last byte to the first byte of its answer.",
+			Name:    "flashsale_http_request_duration_seconds",
+			Help:    "Time from a request's last byte to the first byte of its answer.",
 			Buckets: durationBuckets,
 		}, []string{"route", "status"}),
 		panics: prometheus.NewCounter(prometheus.CounterOpts{

@@ -61,7 +61,8 @@ func TestRefusedBatchGoesThroughTheOutbox(t *testing.T) {
 	b := batch(0, 1, 9, made.one("ann", 1), made.one("bob", 2))
 	p.Refuse(b)
 	require.Equal(t, &Move{Epoch: 1, Sequence: 9, Gain: Gain{SettledEpoch: 3, GivenEpoch: 3, Outbox: 1}}, p.Moves[bucketNo(0)])
-	require.Equal(t, []sale.ReleasedOrder{{OrderID: 1, Quantity: 1, Buyer: "ann"}, {OrderID: 2, Quantity: 2, Buyer: "bob"}}, p.Outbox[0].Orders)
+	require.Equal(t, []sale.ReleasedOrder{{OrderID: 1, Quantity: 1, Buyer: "ann"}, {OrderID: 2, Quantity: 2, Buyer: "bob"}},
+		p.Outbox[0].Orders)
 	require.Equal(t, sale.OutboxRefusal, p.Outbox[0].Kind, "nothing is remembered of them")
 	require.Len(t, p.Refused, 2)
 	require.Empty(t, p.Closing)

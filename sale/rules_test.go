@@ -145,8 +145,10 @@ func TestCrawlingLimitsAreDrastic(t *testing.T) {
 		perSecond      float64
 		buyer, address string
 	}{
-		{0.001, "allows a buyer one request in 1000 s, after the first 3", "allows an address one request in 1000 s, after the first 3"},
-		{0.099, "allows a buyer one request in 10 s, after the first 3", "allows an address one request in 10 s, after the first 3"},
+		{0.001, "allows a buyer one request in 1000 s, after the first 3",
+			"allows an address one request in 1000 s, after the first 3"},
+		{0.099, "allows a buyer one request in 10 s, after the first 3",
+			"allows an address one request in 10 s, after the first 3"},
 		{0.1, "", ""},
 		{5, "", ""},
 	} {

@@ -98,12 +98,12 @@ func moveOperations() []operation {
 		{"pay order 1", func(ctx context.Context, s *Store) error { return of(s.PayOrder(ctx, 1, "p")) }},
 		{"look for unpaid orders", func(ctx context.Context, s *Store) error { return of(s.ExpireOrders(ctx, 10)) }},
 		{"read the outbox", func(ctx context.Context, s *Store) error { return of(s.Outbox(ctx, 10)) }},
-		{"note 1 applied outbox rows", func(ctx context.Context, s *Store) error {
+		{"delete 1 applied outbox rows", func(ctx context.Context, s *Store) error {
 			return s.OutboxDone(ctx, []sale.Applied{{Bucket: bucket, Epoch: 1, Number: 1, Sequence: 1}})
 		}},
 		{"read order events", func(ctx context.Context, s *Store) error { return of(s.OrderEvents(ctx, 10)) }},
 		{"forget 1 published events", func(ctx context.Context, s *Store) error { return s.EventsPublished(ctx, []int64{1}) }},
-		{"count what waits", func(ctx context.Context, s *Store) error {
+		{"count outbox rows and events", func(ctx context.Context, s *Store) error {
 			_, _, err := s.CountWaiting(ctx)
 			return err
 		}},

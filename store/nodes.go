@@ -12,8 +12,8 @@ import (
 
 const sqlHeldNodes = "SELECT node_id, holder FROM node_leases WHERE expires_ms > %s ORDER BY node_id"
 
-// noNode is the error of a gateway for which no node id is left. It says which ids are leased to whom, by machine, so that
-// an operator finds the processes that start again and again, or the second shop on his database.
+// noNode returns the error of a gateway for which no node id is free. It lists the leased ids by machine, so that an operator
+// finds processes that restart again and again, or a second shop on the database.
 func (s *Store) noNode(ctx context.Context) error {
 	held := map[string][]int64{}
 	err := each(ctx, s.db, fmt.Sprintf(sqlHeldNodes, s.dialect.nowMS), nil, func(rows scanner) error {
@@ -28,7 +28,7 @@ func (s *Store) noNode(ctx context.Context) error {
 		sale.ErrLeaseHeld), err)
 }
 
-// holdings tells whose node ids are which: "0-3 7 of a, 4-6 of b".
+// holdings lists node ids by machine: "0-3 7 of a, 4-6 of b".
 func holdings(held map[string][]int64) string {
 	var parts []string
 	for machine, nodes := range held {
@@ -38,7 +38,7 @@ func holdings(held map[string][]int64) string {
 	return strings.Join(parts, ", ")
 }
 
-// ranges writes sorted numbers with neighbours together.
+// ranges lists sorted numbers, consecutive ones as a range.
 func ranges(numbers []int64) string {
 	var words []string
 	for len(numbers) > 0 {

@@ -19,8 +19,7 @@ var measured = []string{".go", ".lua", ".sql", ".md", ".yaml", ".yml", ".sh"}
 
 // stillWide names the folders whose long lines are known and stay for now; "" is the root. The list only gets shorter.
 var stillWide = []string{
-	"", "admin", "ledger", "reserve", "settle", "test/bugs", "test/chaos", "test/e2e", "test/harness",
-	"test/model", "test/sim",
+	"", "admin", "reserve", "settle", "test/bugs", "test/chaos", "test/e2e", "test/harness", "test/model", "test/sim",
 }
 
 // widthFindings names the lines that are too long, outside the folders of an exception list.
