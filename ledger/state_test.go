@@ -80,7 +80,7 @@ func TestMarksTellRecordsApart(t *testing.T) {
 	remembers(first, true, true)
 }
 
-// A marker stands for the orders that came with it, and for no others.
+// A marker covers only the orders of its batch.
 func TestSettledBatchIsWhole(t *testing.T) {
 	var made ids
 	state := stateOf(true, 1, 10)

@@ -82,7 +82,7 @@ func bookOperations() []operation {
 	}
 }
 
-// moveOperations are those that move orders, and what follows from it.
+// moveOperations are the operations that change orders, outbox and events.
 func moveOperations() []operation {
 	bucket := sale.Bucket{Sale: "eleven", SKU: "phone"}
 	return []operation{
@@ -110,7 +110,7 @@ func moveOperations() []operation {
 	}
 }
 
-// A database that is gone is an error of every operation, and the error says what was not done.
+// Without a database every operation returns an error that names the operation.
 func TestEveryOperationSaysWhatFailed(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		gone, err := Open(Options{Driver: DriverSQLite, DSN: t.TempDir() + "/none/books.db"})
@@ -145,7 +145,7 @@ func TestEveryOperationObeysItsContext(t *testing.T) {
 	})
 }
 
-// Rows that nobody of ours wrote are errors, never a wrong answer.
+// Rows that the engine did not write cause errors, never a wrong answer.
 func TestGarbledRows(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		_, err := s.db.Exec("UPDATE rules SET body = 'not JSON', rules_version = 4")
