@@ -132,7 +132,7 @@ func (g *Gateway) Ready() map[string]string {
 		waiting["catalogue"] = "not read from the database yet"
 	}
 	if g.stock.Now().IsZero() {
-		waiting["clock"] = "Redis has not told its time yet"
+		waiting["clock"] = "no time from Redis yet"
 	}
 	if g.draining() {
 		waiting["gateway"] = "draining"

@@ -66,12 +66,12 @@ func (g *Gateway) readOrder(r reader, at location) (sale.Order, refusal) {
 	if row, refused, decided := g.readRow(limit, r, id); decided {
 		return row, refused
 	}
-	held, err := g.holding(limit, r.bucket.Bucket, r.buyer, id)
+	pending, err := g.holding(limit, r.bucket.Bucket, r.buyer, id)
 	switch {
 	case err != nil:
 		return sale.Order{}, g.refusal(sale.OutcomeUnavailable)
-	case held != nil:
-		return r.item.order(r.live, *held), nil
+	case pending != nil:
+		return r.item.order(r.live, *pending), nil
 	}
 	if row, refused, decided := g.readRow(limit, r, id); decided {
 		return row, refused

@@ -41,15 +41,15 @@ func (g *Gateway) replayed(
 		return g.refuse(ctx, sale.OutcomeUnavailable)
 	}
 	if !found {
-		held := sale.Holding{OrderID: a.OrderID, Quantity: a.Quantity, CreatedAt: a.CreatedAt, Status: sale.StatusHeld}
+		pending := sale.Holding{OrderID: a.OrderID, Quantity: a.Quantity, CreatedAt: a.CreatedAt, Status: sale.StatusHeld}
 		known, err := g.holding(limit, p.Bucket, p.Buyer, a.OrderID)
 		switch {
 		case err == nil && known != nil:
-			held.Status = known.Status
+			pending.Status = known.Status
 		case databaseErr != nil:
 			return g.refuse(ctx, sale.OutcomeUnavailable)
 		} // otherwise held: the weakest promise, which every order without a row has
-		row = g.waiters.recheckHeld(waiter{order: item.order(live, held), bucket: p.Bucket, buyer: p.Buyer}, g.stopping)
+		row = g.waiters.recheckHeld(waiter{order: item.order(live, pending), bucket: p.Bucket, buyer: p.Buyer}, g.stopping)
 	}
 	answerOrder(ctx, a.Outcome.Row().Status, &row)
 	setLocation(ctx, &row)

@@ -113,7 +113,7 @@ func moveOperations() []operation {
 // Without a database every operation returns an error that names the operation.
 func TestEveryOperationSaysWhatFailed(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
-		gone, err := Open(Options{Driver: DriverSQLite, DSN: t.TempDir() + "/none/books.db"})
+		gone, err := Open(Options{Driver: DriverSQLite, DSN: t.TempDir() + "/none/shop.db"})
 		if !s.dialect.oneWriter {
 			gone, err = Open(Options{Driver: DriverMySQL, DSN: "root@tcp(127.0.0.1:1)/shop"})
 		}

@@ -32,7 +32,7 @@ func migrated(t testing.TB, driver string) *Store {
 
 func unmigrated(t testing.TB, driver string) *Store {
 	t.Helper()
-	dsn := filepath.Join(t.TempDir(), "books.db")
+	dsn := filepath.Join(t.TempDir(), "shop.db")
 	if driver == DriverMySQL {
 		dsn = harness.SharedMariaDB(t).DSN(databaseName(t))
 	}
