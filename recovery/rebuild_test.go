@@ -268,7 +268,7 @@ func TestJournalIsNeverCounted(t *testing.T) {
 	w.kafka.ComeBack()
 	w.db.OnBeginLoads = func() {
 		server.MustDo(t, "RESTORE", keys.Journal, "0", old.(string), "REPLACE")
-		server.MustDo(t, "HSET", keys.Meta, "held", "2")
+		server.MustDo(t, "HSET", keys.Meta, "journaled", "2")
 	}
 	w.rebuild(w.closeRow(b))
 	require.Equal(t, int64(2), w.db.Settled(b), "published before the load, as always")

@@ -301,6 +301,10 @@ func TestACommitWithoutAnAnswerSettlesOnce(t *testing.T) {
 		require.NoError(t, s.settle(t.Context(), recordsOf(4)))
 		require.Len(t, store.sizes, 4)
 		require.Equal(t, 8, store.settledOrders())
+		require.Len(t, store.Snapshot().Markers, 4, "one identity a record")
+		for _, row := range store.Snapshot().Stock {
+			require.Equal(t, sale.BucketOpen, row.State, "a record that comes again under another identity closes its bucket")
+		}
 	})
 }
 
