@@ -36,9 +36,9 @@ func TestRulesPutAsksForYes(t *testing.T) {
 			append([]string{"rules", "put", "-f", "-"}, flags...)...)
 	}
 	for set, says := range map[string]string{
-		"{}":                                   "takes off every rule of the present version 7 but default limits",
-		"buyer: null":                          "takes off every rule of the present version 7 but default limits",
-		"{buyer: null, grief: {unpaid: 0}}":    "takes off every rule of the present version 7 and limits nothing",
+		"{}":                                   "removes every rule of the present version 7 except default limits",
+		"buyer: null":                          "removes every rule of the present version 7 except default limits",
+		"{buyer: null, grief: {unpaid: 0}}":    "removes every rule of the present version 7 and limits nothing",
 		"flow: [{resource: purchase, qps: 0}]": "refuses every request of purchase",
 	} {
 		refused := put(set)

@@ -158,7 +158,7 @@ func TestWatchdogTellsOfADatabaseThatIsBehind(t *testing.T) {
 			<-time.After(time.Second)
 		}
 		require.Equal(t, 1, countLines(log.String()))
-		require.Contains(t, log.String(), "redis knows epochs that this database has not begun")
+		require.Contains(t, log.String(), "redis has epochs that this database has not begun")
 		require.Contains(t, log.String(), "bucket autumn:phone:2 is in epoch 3 here and in epoch 5 there")
 		require.Contains(t, log.String(), "UPDATE stock SET epoch = 5, state = 'closed'")
 		w.noteAhead(row, 3)

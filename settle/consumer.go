@@ -32,7 +32,7 @@ type consumer struct {
 	// Setup writes these fields; the claims of the session, which run between Setup and Cleanup, read them.
 	starts    *partitionStarts
 	committer *committer
-	seekers   sync.WaitGroup
+	readers   sync.WaitGroup
 }
 
 // Setup starts the search for the offset at which each partition of the new session is continued. It returns when all
@@ -65,7 +65,7 @@ func (c *consumer) Setup(session sarama.ConsumerGroupSession) error {
 	c.starts = newPartitionStarts(session.Context(), topicID, partitions)
 	c.onStarts(c.starts)
 	for _, partition := range partitions {
-		c.seekers.Go(func() { c.seek(session, partition, committed.GetBlock(c.offsets.topic, partition), settled) })
+		c.readers.Go(func() { c.seek(session, partition, committed.GetBlock(c.offsets.topic, partition), settled) })
 	}
 	starts := c.starts.waitForAll()
 	c.progress.sessionBegan()
@@ -169,7 +169,7 @@ func (c *consumer) tryAgain(ctx context.Context, partition int32, failures int, 
 
 // Cleanup runs after the last claim has returned and commits the offsets that the claims marked.
 func (c *consumer) Cleanup(sarama.ConsumerGroupSession) error {
-	c.seekers.Wait()
+	c.readers.Wait()
 	c.committer.stop()
 	c.progress.sessionEnded()
 	return nil
