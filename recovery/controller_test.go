@@ -13,19 +13,20 @@ import (
 
 	"flashsale/sale"
 	"flashsale/scripts"
+	"flashsale/test/fakes"
 	"flashsale/test/harness"
 )
 
 // control runs a controller until the test ends.
 func (w *world) control() *Controller {
 	controller := NewController(ControllerOptions{
-		Redis: w.redis, Rebuilder: NewRebuilder(w.redis, w.kafka, w.db), Catalogue: w.db, Buckets: w.db, Units: w.db,
-		Leases: w.db, Owner: "controller-test", Log: slog.New(slog.DiscardHandler),
+		Redis: w.Redis, Rebuilder: NewRebuilder(w.Redis, w.Kafka, w.DB), Catalogue: w.DB, Buckets: w.DB, Units: w.DB,
+		Leases: w.DB, Owner: "controller-test", Log: slog.New(slog.DiscardHandler),
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { controller.Run(ctx) })
-	w.t.Cleanup(func() { cancel(); running.Wait() })
+	w.T.Cleanup(func() { cancel(); running.Wait() })
 	return controller
 }
 
@@ -33,10 +34,10 @@ func (w *world) control() *Controller {
 // orders.
 func TestControllerBringsRestartedRedisBack(t *testing.T) {
 	server := harness.Redis(t, "--appendfsync", "always")
-	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, nil)
-	b := w.stock("phone", 10, 1)
+	w := newWorldOn(t, fakes.On(t, server.Addr), nil)
+	b := w.Stock("phone", 10, 1)
 	w.control()
-	require.Equal(t, sale.OutcomeQueued, w.buy(b, "before").Outcome)
+	require.Equal(t, sale.OutcomeQueued, w.Buy(b, "before").Outcome)
 	server.Kill()
 	server.Start()
 	w.sellsSoon(b, "anna")
@@ -44,19 +45,19 @@ func TestControllerBringsRestartedRedisBack(t *testing.T) {
 	server.MustDo(t, "SCRIPT", "FLUSH")
 	w.sellsSoon(b, "bert")
 	for _, owner := range []string{"before", "anna", "bert"} {
-		require.Equal(t, sale.OutcomeAlreadyBought, w.buy(b, owner).Outcome, owner)
+		require.Equal(t, sale.OutcomeAlreadyBought, w.Buy(b, owner).Outcome, owner)
 	}
-	require.Equal(t, int64(7), w.reading(b).Available)
-	require.Equal(t, int64(3), w.db.Settled(b))
-	require.Empty(t, w.db.Refused())
+	require.Equal(t, int64(7), w.Reading(b).Available)
+	require.Equal(t, int64(3), w.DB.Settled(b))
+	require.Empty(t, w.DB.Refused())
 }
 
 // At its start a controller asks every bucket, so it notices data that was lost while no controller ran although the script is
 // loaded.
 func TestControllerAsksEveryBucketAtItsStart(t *testing.T) {
 	w := newWorld(t, nil)
-	b := w.stock("phone", 10, 1)
-	w.doOn("DEL", w.redis.Keys(b).Meta)
+	b := w.Stock("phone", 10, 1)
+	w.Do("DEL", w.Redis.Keys(b).Meta)
 	w.control()
 	w.sellsSoon(b, "anna")
 }
@@ -64,41 +65,41 @@ func TestControllerAsksEveryBucketAtItsStart(t *testing.T) {
 // Reported buckets are rebuilt, also those that a dead controller left loading; drafts are not changed.
 func TestControllerMendsWhatIsNotOpen(t *testing.T) {
 	w := newWorld(t, nil)
-	b := w.stock("phone", 10, 1)
-	draft := w.sale
+	b := w.Stock("phone", 10, 1)
+	draft := w.Sale
 	draft.ID, draft.State = "draft", sale.StateDraft
-	w.db.PutSale(draft)
+	w.DB.PutSale(draft)
 	untouched := sale.Bucket{Sale: "draft", SKU: "phone"}
-	w.db.AddBucket(untouched, 5, 0)
-	_, err := w.db.BeginLoads(context.Background(), []sale.BucketRow{w.closeRow(b)})
+	w.DB.AddBucket(untouched, 5, 0)
+	_, err := w.DB.BeginLoads(context.Background(), []sale.BucketRow{w.CloseRow(b)})
 	require.NoError(t, err)
 	w.control()
 	w.sellsSoon(b, "anna")
-	require.Equal(t, sale.BucketClosed, w.db.Row(untouched).State)
-	require.Zero(t, w.reading(untouched).Epoch)
+	require.Equal(t, sale.BucketClosed, w.DB.Row(untouched).State)
+	require.Zero(t, w.Reading(untouched).Epoch)
 }
 
 // When an operator's process dies before Redis has the pause, the controller applies it. It also loads a list that Redis lost.
 func TestControllerFinishesWhatOthersBegan(t *testing.T) {
 	w := newWorld(t, nil)
-	b := w.stock("phone", 10, 1)
+	b := w.Stock("phone", 10, 1)
 	w.control()
-	w.sale.State = sale.StatePaused
-	w.sale = w.db.PutSale(w.sale)
-	eventually(t, func() bool { return w.buy(b, "pat").Outcome == sale.OutcomePaused }, "the pause is applied")
+	w.Sale.State = sale.StatePaused
+	w.Sale = w.DB.PutSale(w.Sale)
+	fakes.Eventually(t, func() bool { return w.Buy(b, "pat").Outcome == sale.OutcomePaused }, "the pause is applied")
 
-	w.db.List("sale", "anna", "bert")
-	w.sale.State, w.sale.Eligibility, w.sale.ListVersion, w.sale.ListSize = sale.StateOpen, sale.EligibilityList, 1, 2
-	w.sale = w.db.PutSale(w.sale)
+	w.DB.List("sale", "anna", "bert")
+	w.Sale.State, w.Sale.Eligibility, w.Sale.ListVersion, w.Sale.ListSize = sale.StateOpen, sale.EligibilityList, 1, 2
+	w.Sale = w.DB.PutSale(w.Sale)
 	press := func(buyer string) sale.Outcome {
-		if w.db.Row(b).State != sale.BucketOpen { // as a gateway, which does not ask Redis then: that would report the new epoch
+		if w.DB.Row(b).State != sale.BucketOpen { // as a gateway, which does not ask Redis then: that would report the new epoch
 			return sale.OutcomeFenced
 		}
-		p := w.purchase(b, buyer)
+		p := w.Purchase(b, buyer)
 		p.ListVersion, p.ListSize = 1, 2
 		return w.engine.Reserve(p).Outcome
 	}
-	eventually(t, func() bool { return press("anna") == sale.OutcomeQueued }, "the list is loaded")
+	fakes.Eventually(t, func() bool { return press("anna") == sale.OutcomeQueued }, "the list is loaded")
 	require.Equal(t, sale.OutcomeNotEligible, press("carl"))
 	require.Equal(t, sale.OutcomeQueued, press("bert"))
 }
@@ -106,17 +107,17 @@ func TestControllerFinishesWhatOthersBegan(t *testing.T) {
 // While another process owns the lease of a sale, the controller does not rebuild it.
 func TestControllerRespectsTheLease(t *testing.T) {
 	w := newWorld(t, nil)
-	b := w.stock("phone", 10, 1)
-	w.db.HoldLease("sale/sale", "an operator")
-	row := w.closeRow(b)
+	b := w.Stock("phone", 10, 1)
+	w.DB.HoldLease("sale/sale", "an operator")
+	row := w.CloseRow(b)
 	controller := w.control()
-	eventually(t, func() bool {
+	fakes.Eventually(t, func() bool {
 		controller.mu.Lock()
 		defer controller.mu.Unlock()
 		return !controller.rebuilding["sale"].IsZero()
 	}, "the controller has tried")
-	require.Equal(t, row, w.db.Row(b))
-	require.NoError(t, w.db.ReleaseLease(context.Background(), "sale/sale", "an operator"))
+	require.Equal(t, row, w.DB.Row(b))
+	require.NoError(t, w.DB.ReleaseLease(context.Background(), "sale/sale", "an operator"))
 	w.sellsSoon(b, "anna")
 }
 
@@ -159,7 +160,7 @@ func TestViewWatched(t *testing.T) {
 func TestControllerGoesByRedissClock(t *testing.T) {
 	embedded := miniredis.RunT(t)
 	controller := NewController(ControllerOptions{
-		Redis: dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{embedded.Addr()}, Embedded: true}),
+		Redis: fakes.Dial(t, scripts.Options{Namespace: fakes.Namespace(t), Addrs: []string{embedded.Addr()}, Embedded: true}),
 	})
 	starts := time.Now().Add(time.Hour)
 	b := sale.Bucket{Sale: "sale", SKU: "phone"}
@@ -182,19 +183,19 @@ func TestControllerGoesByRedissClock(t *testing.T) {
 // One node of three restarts: its buckets are rebuilt, the others keep selling in their epoch.
 func TestClusterNodeRestarts(t *testing.T) {
 	nodes := harness.RedisCluster(t, 3)
-	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{nodes[0].Addr, nodes[1].Addr}}, nil)
+	w := newWorldOn(t, scripts.Options{Namespace: fakes.Namespace(t), Addrs: []string{nodes[0].Addr, nodes[1].Addr}}, nil)
 	var rows []sale.BucketRow
 	for i := range 9 {
-		rows = append(rows, w.db.AddBucket(sale.Bucket{Sale: "sale", SKU: "phone", Number: i}, 10, 0))
+		rows = append(rows, w.DB.AddBucket(sale.Bucket{Sale: "sale", SKU: "phone", Number: i}, 10, 0))
 	}
-	w.rebuild(rows...)
+	w.Rebuild(rows...)
 	w.control()
 	nodes[2].Kill()
 	nodes[2].Start()
 	later := 0
 	for _, row := range rows {
 		w.sellsSoon(row.Bucket, fmt.Sprint("buyer-", row.Number))
-		if w.db.Row(row.Bucket).Epoch > 1 {
+		if w.DB.Row(row.Bucket).Epoch > 1 {
 			later++
 		}
 	}

@@ -21,33 +21,33 @@ import (
 
 func (w *world) applier() *OutboxApplier {
 	return NewOutboxApplier(OutboxApplierOptions{
-		Redis: w.redis, Outbox: w.db, Report: w.db, Leases: w.db, Owner: "test", Log: slog.New(slog.DiscardHandler),
+		Redis: w.Redis, Outbox: w.DB, Report: w.DB, Leases: w.DB, Owner: "test", Log: slog.New(slog.DiscardHandler),
 	})
 }
 
 // Released units can be bought again, also by the buyer of the released order; the key of that order still answers with it.
 func TestOutboxApplierBringsReleasedUnitsBack(t *testing.T) {
 	w := newWorld(t, nil)
-	b := w.stock("phone", 2, 2)
+	b := w.Stock("phone", 2, 2)
 	press := func(buyer, key string, quantity int) sale.Answer {
-		p := w.purchase(b, buyer)
+		p := w.Purchase(b, buyer)
 		p.Key, p.Quantity = key, quantity
 		return w.engine.Reserve(p)
 	}
 	first := press("anna", "press 1", 2)
 	require.Equal(t, sale.OutcomeQueued, first.Outcome)
 	require.Equal(t, sale.OutcomeSoldOut, press("bert", "", 1).Outcome)
-	released := orderOf(first, "anna")
+	released := fakes.OrderOf(first, "anna")
 	released.Key = "press 1"
-	w.db.Release(b, released)
+	w.DB.Release(b, released)
 	require.NoError(t, w.applier().applyAll(context.Background()))
-	require.Empty(t, w.db.WaitingRows())
-	require.Empty(t, w.db.LeaseNames(), "the lease is released")
+	require.Empty(t, w.DB.WaitingRows())
+	require.Empty(t, w.DB.LeaseNames(), "the lease is released")
 	require.Equal(t, sale.Reading{
-		Epoch: 1, Sequence: 2, Available: 2, Taken: 2, Returned: 2, WindowsVersion: w.sale.Version,
-		Outbox: 1, JournalOrders: w.reading(b).JournalOrders, OldestJournal: w.reading(b).OldestJournal,
-	}, w.reading(b))
-	require.Equal(t, int64(2), w.db.Snapshot().Stock[b].Sequence, "the write of the release is known to the database")
+		Epoch: 1, Sequence: 2, Available: 2, Taken: 2, Returned: 2, WindowsVersion: w.Sale.Version,
+		Outbox: 1, JournalOrders: w.Reading(b).JournalOrders, OldestJournal: w.Reading(b).OldestJournal,
+	}, w.Reading(b))
+	require.Equal(t, int64(2), w.DB.Snapshot().Stock[b].Sequence, "the write of the release is known to the database")
 
 	again := press("anna", "press 1", 2)
 	require.Equal(t, sale.OutcomeReplayed, again.Outcome)
@@ -60,7 +60,7 @@ func TestOutboxApplierBringsReleasedUnitsBack(t *testing.T) {
 	require.Equal(t, sale.OutcomeQueued, press("bert", "", 1).Outcome)
 	require.Equal(t, sale.OutcomeSoldOut, press("carl", "", 1).Outcome)
 
-	w.rebuild(w.closeRow(b))
+	w.Rebuild(w.CloseRow(b))
 	require.Equal(t, first.OrderID, press("anna", "press 1", 2).OrderID, "the key answers after a rebuild too")
 	require.Equal(t, sale.OutcomeSoldOut, press("anna", "press 3", 1).Outcome, "a released order does not count then either")
 }
@@ -69,100 +69,100 @@ func TestOutboxApplierBringsReleasedUnitsBack(t *testing.T) {
 // the rule of cancellations nor as one of the eight, and its key takes a new order. The buyer's other orders stay.
 func TestOutboxApplierForgetsRefusedOrders(t *testing.T) {
 	w := newWorld(t, nil)
-	b := w.stock("phone", 100, 3)
+	b := w.Stock("phone", 100, 3)
 	press := func(buyer, key string) sale.Answer {
-		p := w.purchase(b, buyer)
+		p := w.Purchase(b, buyer)
 		p.Key, p.Grief = key, sale.Grief{Unpaid: 1, WindowS: 3600}
 		return w.engine.Reserve(p)
 	}
 	refusedOf := func(buyer, key string) sale.RecordOrder {
-		order := orderOf(press(buyer, key), buyer)
+		order := fakes.OrderOf(press(buyer, key), buyer)
 		order.Key = key
 		return order
 	}
 	first, second, kept, last := refusedOf("anna", "k1"), refusedOf("bert", "k1"), refusedOf("bert", "k2"),
 		refusedOf("bert", "k3")
-	w.db.Refuse(b, first, second)
-	w.db.Refuse(b, last)
-	rows, err := w.db.Outbox(context.Background(), applyRows)
+	w.DB.Refuse(b, first, second)
+	w.DB.Refuse(b, last)
+	rows, err := w.DB.Outbox(context.Background(), applyRows)
 	require.NoError(t, err)
 	for range 2 { // the marks were lost once
-		w.db.SetWaiting(rows...)
+		w.DB.SetWaiting(rows...)
 		require.NoError(t, w.applier().applyAll(context.Background()))
-		require.Empty(t, w.db.WaitingRows())
-		require.EqualValues(t, 99, w.reading(b).Available)
-		require.EqualValues(t, 1, w.server.MustDo(t, "HLEN", w.redis.Keys(b).Buyers),
+		require.Empty(t, w.DB.WaitingRows())
+		require.EqualValues(t, 99, w.Reading(b).Available)
+		require.EqualValues(t, 1, w.Server.MustDo(t, "HLEN", w.Redis.Keys(b).Buyers),
 			"nothing is left of a buyer without other orders")
-		require.Contains(t, w.value(b, "bert"), ",k2,")
-		require.NotContains(t, w.value(b, "bert"), `"`, "one entry")
+		require.Contains(t, w.Value(b, "bert"), ",k2,")
+		require.NotContains(t, w.Value(b, "bert"), `"`, "one entry")
 	}
 	for _, stage := range []string{"after the refusal", "after a rebuild"} {
 		again := press("anna", "k1 "+stage)
 		require.Equal(t, sale.OutcomeQueued, again.Outcome, "%s: it does not count against the buyer", stage)
 		require.Equal(t, kept.OrderID, press("bert", "k2").OrderID, stage)
-		w.rebuild(w.closeRow(b))
+		w.Rebuild(w.CloseRow(b))
 	}
 	again := press("anna", "k1")
 	require.Equal(t, sale.OutcomeQueued, again.Outcome, "the key takes a new order")
 	require.NotEqual(t, first.OrderID, again.OrderID)
-	require.Empty(t, w.db.Reported())
+	require.Empty(t, w.DB.Reported())
 }
 
 // Rows that were applied but not marked are marked by the next unit, and not applied again, also by another process.
 func TestOutboxApplierAppliesARowOnce(t *testing.T) {
 	w := newWorld(t, nil)
-	b := w.stock("phone", 10, 1)
+	b := w.Stock("phone", 10, 1)
 	for i := range 3 {
 		buyer := fmt.Sprint("buyer-", i)
-		w.db.Release(b, orderOf(w.buy(b, buyer), buyer))
+		w.DB.Release(b, fakes.OrderOf(w.Buy(b, buyer), buyer))
 	}
-	rows, err := w.db.Outbox(context.Background(), applyRows)
+	rows, err := w.DB.Outbox(context.Background(), applyRows)
 	require.NoError(t, err)
 	first := w.applier()
 	n, left, err := first.apply(context.Background(), rows)
 	require.NoError(t, err)
 	require.Equal(t, 1, n, "the rows of a bucket are one page")
 	require.Empty(t, left)
-	require.Equal(t, int64(10), w.reading(b).Available)
-	before := w.reading(b)
+	require.Equal(t, int64(10), w.Reading(b).Available)
+	before := w.Reading(b)
 
 	for _, applier := range []*OutboxApplier{first, w.applier()} {
-		w.db.SetWaiting(rows...) // the marks were lost
+		w.DB.SetWaiting(rows...) // the marks were lost
 		require.NoError(t, applier.applyAll(context.Background()))
-		require.Equal(t, before, w.reading(b))
-		require.Empty(t, w.db.WaitingRows())
+		require.Equal(t, before, w.Reading(b))
+		require.Empty(t, w.DB.WaitingRows())
 	}
 	credit := sale.OutboxRow{Kind: sale.OutboxCredit, Units: 5}
-	w.db.Give(b, credit)
-	rows = w.db.Waiting()
+	w.DB.Give(b, credit)
+	rows = w.DB.Waiting()
 	for range 2 {
 		require.NoError(t, w.applier().applyAll(context.Background()))
-		require.Equal(t, int64(15), w.reading(b).Available)
-		w.db.SetWaiting(rows...)
+		require.Equal(t, int64(15), w.Reading(b).Available)
+		w.DB.SetWaiting(rows...)
 	}
-	require.Empty(t, w.db.Reported())
+	require.Empty(t, w.DB.Reported())
 }
 
 // Many rows of many buckets are applied in pages that fit one call, in the order of their numbers.
 func TestOutboxApplierCarriesManyRows(t *testing.T) {
 	w := newWorld(t, nil)
-	buckets := []sale.Bucket{w.stock("phone", 2000, 1), w.stock("case", 2000, 1), w.stock("cable", 2000, 1)}
-	names := buyers("buyer", 2500)
+	buckets := []sale.Bucket{w.Stock("phone", 2000, 1), w.Stock("case", 2000, 1), w.Stock("cable", 2000, 1)}
+	names := fakes.Buyers("buyer", 2500)
 	for _, b := range buckets {
 		for at := 0; at < len(names); at += 500 {
-			for i, a := range w.buyAll(b, names[at:at+500]) {
+			for i, a := range w.BuyAll(b, names[at:at+500]) {
 				if a.OrderID != 0 && a.Outcome == sale.OutcomeQueued {
-					w.db.Release(b, orderOf(a, names[at+i]))
+					w.DB.Release(b, fakes.OrderOf(a, names[at+i]))
 				}
 			}
 		}
 	}
-	require.Greater(t, len(w.db.WaitingRows()), 3*scripts.MaxReleaseRows)
+	require.Greater(t, len(w.DB.WaitingRows()), 3*scripts.MaxReleaseRows)
 	require.NoError(t, w.applier().applyAll(context.Background()))
-	require.Empty(t, w.db.WaitingRows())
+	require.Empty(t, w.DB.WaitingRows())
 	for _, b := range buckets {
-		require.Equal(t, int64(2000), w.reading(b).Available, b)
-		require.Equal(t, int64(2000), w.reading(b).Returned, b)
+		require.Equal(t, int64(2000), w.Reading(b).Available, b)
+		require.Equal(t, int64(2000), w.Reading(b).Returned, b)
 	}
 }
 
@@ -170,35 +170,35 @@ func TestOutboxApplierCarriesManyRows(t *testing.T) {
 // the rebuild includes the row.
 func TestOutboxApplierReportsLoss(t *testing.T) {
 	spoil := map[string]func(w *world, b sale.Bucket){
-		"order":    func(w *world, b sale.Bucket) { w.doOn("DEL", w.redis.Keys(b).Buyers) },
+		"order":    func(w *world, b sale.Bucket) { w.Do("DEL", w.Redis.Keys(b).Buyers) },
 		"outbox":   func(w *world, b sale.Bucket) { w.spoilRow(func(row *sale.OutboxRow) { row.Number = 2 }) },
-		"missing":  func(w *world, b sale.Bucket) { w.doOn("DEL", w.redis.Keys(b).Meta) },
-		"replid":   func(w *world, b sale.Bucket) { w.doOn("HSET", w.redis.Keys(b).Meta, "replid", "ffff") },
-		"sequence": func(w *world, b sale.Bucket) { w.doOn("HSET", w.redis.Keys(b).Meta, "seq", "0") },
+		"missing":  func(w *world, b sale.Bucket) { w.Do("DEL", w.Redis.Keys(b).Meta) },
+		"replid":   func(w *world, b sale.Bucket) { w.Do("HSET", w.Redis.Keys(b).Meta, "replid", "ffff") },
+		"sequence": func(w *world, b sale.Bucket) { w.Do("HSET", w.Redis.Keys(b).Meta, "seq", "0") },
 	}
 	for reason, spoil := range spoil {
 		t.Run(reason, func(t *testing.T) {
 			w := newWorld(t, nil)
-			b := w.stock("phone", 10, 1)
-			a := w.buy(b, "anna")
-			w.db.Release(b, orderOf(a, "anna"))
+			b := w.Stock("phone", 10, 1)
+			a := w.Buy(b, "anna")
+			w.DB.Release(b, fakes.OrderOf(a, "anna"))
 			applier := w.applier()
 			applier.learn(b, scripts.WriteID{Epoch: 1, Sequence: 1})
-			before := w.reading(b)
+			before := w.Reading(b)
 			spoil(w, b)
 			require.NoError(t, applier.applyAll(context.Background()))
-			require.Equal(t, []string{fmt.Sprintf("%s epoch 1: %s", b, reason)}, w.db.Reported())
-			if after := w.reading(b); after.Epoch != 0 {
+			require.Equal(t, []string{fmt.Sprintf("%s epoch 1: %s", b, reason)}, w.DB.Reported())
+			if after := w.Reading(b); after.Epoch != 0 {
 				require.Equal(t, before.Available, after.Available)
 				require.Zero(t, after.Returned)
 			}
-			require.Len(t, w.db.WaitingRows(), 1)
-			require.Equal(t, sale.BucketClosed, w.db.Row(b).State)
-			w.rebuild(w.db.Row(b))
-			require.Empty(t, w.db.WaitingRows(), "included in the load")
-			require.Equal(t, int64(10), w.reading(b).Available)
+			require.Len(t, w.DB.WaitingRows(), 1)
+			require.Equal(t, sale.BucketClosed, w.DB.Row(b).State)
+			w.Rebuild(w.DB.Row(b))
+			require.Empty(t, w.DB.WaitingRows(), "included in the load")
+			require.Equal(t, int64(10), w.Reading(b).Available)
 			require.NoError(t, applier.applyAll(context.Background()))
-			require.Equal(t, int64(10), w.reading(b).Available)
+			require.Equal(t, int64(10), w.Reading(b).Available)
 		})
 	}
 }
@@ -206,14 +206,14 @@ func TestOutboxApplierReportsLoss(t *testing.T) {
 // Without the script nothing is applied, and the applier does not load it.
 func TestOutboxApplierDoesNotLoadTheScript(t *testing.T) {
 	server := harness.Redis(t)
-	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, nil)
-	b := w.stock("phone", 10, 1)
-	w.db.Release(b, orderOf(w.buy(b, "anna"), "anna"))
+	w := newWorldOn(t, fakes.On(t, server.Addr), nil)
+	b := w.Stock("phone", 10, 1)
+	w.DB.Release(b, fakes.OrderOf(w.Buy(b, "anna"), "anna"))
 	server.MustDo(t, "SCRIPT", "FLUSH")
 	require.NoError(t, w.applier().applyAll(context.Background()))
-	require.Equal(t, []string{fmt.Sprintf("%s epoch 1: noscript", b)}, w.db.Reported())
-	require.Equal(t, int64(9), w.reading(b).Available)
-	lacks, err := w.redis.LacksScript(context.Background())
+	require.Equal(t, []string{fmt.Sprintf("%s epoch 1: noscript", b)}, w.DB.Reported())
+	require.Equal(t, int64(9), w.Reading(b).Available)
+	lacks, err := w.Redis.LacksScript(context.Background())
 	require.NoError(t, err)
 	require.True(t, lacks)
 }
@@ -242,63 +242,63 @@ func TestOutboxApplierRepeatsItsReports(t *testing.T) {
 // Rows of an epoch before Redis's are ignored, and those of a later epoch wait.
 func TestOutboxApplierAppliesInTheRowsEpochOnly(t *testing.T) {
 	w := newWorld(t, nil)
-	b := w.stock("phone", 10, 1)
+	b := w.Stock("phone", 10, 1)
 	row := func(epoch int64) []sale.OutboxRow {
 		return []sale.OutboxRow{{Bucket: b, Number: 1, Epoch: epoch, Kind: sale.OutboxCredit, Units: 3}}
 	}
-	w.rebuild(w.closeRow(b))
-	require.Equal(t, int64(2), w.reading(b).Epoch)
+	w.Rebuild(w.CloseRow(b))
+	require.Equal(t, int64(2), w.Reading(b).Epoch)
 	for _, epoch := range []int64{1, 3} {
 		n, _, err := w.applier().apply(context.Background(), row(epoch))
 		require.NoError(t, err)
 		require.Zero(t, n)
 	}
-	w.doOn("HSET", w.redis.Keys(b).Meta, "loaded_state", "loading")
+	w.Do("HSET", w.Redis.Keys(b).Meta, "loaded_state", "loading")
 	n, _, err := w.applier().apply(context.Background(), row(2))
 	require.NoError(t, err)
 	require.Zero(t, n, "a bucket that is being loaded waits")
-	require.Equal(t, int64(10), w.reading(b).Available)
-	w.doOn("HSET", w.redis.Keys(b).Meta, "loaded_state", "open")
+	require.Equal(t, int64(10), w.Reading(b).Available)
+	w.Do("HSET", w.Redis.Keys(b).Meta, "loaded_state", "open")
 	n, left, err := w.applier().apply(context.Background(), append(row(2), sale.OutboxRow{
 		Bucket: b, Number: 3, Epoch: 2, Kind: sale.OutboxCredit, Units: 1,
 	}))
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
 	require.Len(t, left, 1, "the row after the page is left")
-	require.Equal(t, int64(13), w.reading(b).Available)
-	require.Empty(t, w.db.Reported())
+	require.Equal(t, int64(13), w.Reading(b).Available)
+	require.Empty(t, w.DB.Reported())
 }
 
 // spoilRow changes the first waiting outbox row.
 func (w *world) spoilRow(spoil func(*sale.OutboxRow)) {
-	rows := w.db.Waiting()
+	rows := w.DB.Waiting()
 	spoil(&rows[0])
-	w.db.SetWaiting(rows...)
+	w.DB.SetWaiting(rows...)
 }
 
 // While another process owns the lease, while the database is away, and with a row that the database cannot have written,
 // nothing is applied, and the next unit finds all rows.
 func TestOutboxApplierWaits(t *testing.T) {
 	w := newWorld(t, nil)
-	b := w.stock("phone", 10, 1)
-	w.db.Release(b, orderOf(w.buy(b, "anna"), "anna"))
+	b := w.Stock("phone", 10, 1)
+	w.DB.Release(b, fakes.OrderOf(w.Buy(b, "anna"), "anna"))
 	applier := w.applier()
-	w.db.HoldLease(string(lease.Outbox), "another")
+	w.DB.HoldLease(string(lease.Outbox), "another")
 	require.ErrorIs(t, applier.applyAll(context.Background()), sale.ErrLeaseHeld)
-	require.NoError(t, w.db.ReleaseLease(context.Background(), string(lease.Outbox), "another"))
+	require.NoError(t, w.DB.ReleaseLease(context.Background(), string(lease.Outbox), "another"))
 	away := errors.New("away")
-	w.db.SetAway(away)
+	w.DB.SetAway(away)
 	require.ErrorIs(t, applier.applyAll(context.Background()), away)
-	w.db.SetAway(nil)
+	w.DB.SetAway(nil)
 	w.spoilRow(func(row *sale.OutboxRow) { row.Units = 7 })
 	require.ErrorContains(t, applier.applyAll(context.Background()), "release of 7 units with 1 orders of 1 units")
-	require.Equal(t, int64(9), w.reading(b).Available)
+	require.Equal(t, int64(9), w.Reading(b).Available)
 	w.spoilRow(func(row *sale.OutboxRow) { row.Units = 1 })
 
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { applier.Run(ctx) })
-	eventually(t, func() bool { return w.reading(b).Available == 10 && len(w.db.WaitingRows()) == 0 }, "applied")
+	fakes.Eventually(t, func() bool { return w.Reading(b).Available == 10 && len(w.DB.WaitingRows()) == 0 }, "applied")
 	cancel()
 	running.Wait()
 }

@@ -18,42 +18,42 @@ import (
 
 func (w *world) newRelay(publisher RecordPublisher, watched ...Watched) *Relay {
 	return NewRelay(RelayOptions{
-		Redis: w.redis, Publisher: publisher, Leases: w.db, Owner: "relay-test", Log: slog.New(slog.DiscardHandler),
+		Redis: w.Redis, Publisher: publisher, Leases: w.DB, Owner: "relay-test", Log: slog.New(slog.DiscardHandler),
 		Watched: func(time.Time) []Watched { return watched },
 	})
 }
 
 // abandon takes some orders whose records never reach Kafka, as if the gateway had died.
 func (w *world) abandon(b sale.Bucket, buyers []string) {
-	w.t.Helper()
-	w.kafka.GoAway()
+	w.T.Helper()
+	w.Kafka.GoAway()
 	for _, buyer := range buyers {
-		require.Equal(w.t, sale.OutcomeHeld, w.buy(b, buyer).Outcome)
+		require.Equal(w.T, sale.OutcomeHeld, w.Buy(b, buyer).Outcome)
 	}
-	w.kafka.Mu.Lock()
-	w.kafka.Waiting = nil
-	w.kafka.Mu.Unlock()
+	w.Kafka.Mu.Lock()
+	w.Kafka.Waiting = nil
+	w.Kafka.Mu.Unlock()
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
-	require.Error(w.t, w.engine.Drain(ended))
+	require.Error(w.T, w.engine.Drain(ended))
 	w.ended = true
 }
 
 // The relay publishes the journal entries of a dead gateway after the deadline, with the same bytes, and trims them.
 func TestRelayPublishesWhatStayedBehind(t *testing.T) {
 	w := newWorld(t, impatient)
-	b := w.stock("phone", 200, 1)
-	w.abandon(b, buyers("orphan", 130)) // more than one page
-	written := w.kafka.Attempted()
-	other := &fakes.Kafka{Settle: w.db.Settle}
-	relay := w.newRelay(other, Watched{BucketRow: w.db.Row(b)})
+	b := w.Stock("phone", 200, 1)
+	w.abandon(b, fakes.Buyers("orphan", 130)) // more than one page
+	written := w.Kafka.Attempted()
+	other := &fakes.Kafka{Settle: w.DB.Settle}
+	relay := w.newRelay(other, Watched{BucketRow: w.DB.Row(b)})
 	require.NoError(t, relay.relayOnce(context.Background()))
 	require.Less(t, len(other.Log), 130, "entries younger than the deadline are their gateway's")
-	eventually(t, func() bool {
+	fakes.Eventually(t, func() bool {
 		require.NoError(t, relay.relayOnce(context.Background()))
-		return w.reading(b).JournalOrders == 0
+		return w.Reading(b).JournalOrders == 0
 	}, "everything is relayed")
-	require.Equal(t, int64(130), w.db.Settled(b))
+	require.Equal(t, int64(130), w.DB.Settled(b))
 	published := map[string]bool{}
 	for _, record := range other.Log {
 		published[string(record)] = true
@@ -64,30 +64,30 @@ func TestRelayPublishesWhatStayedBehind(t *testing.T) {
 		}
 	}
 	require.Empty(t, published, "bytes of no gateway")
-	require.Empty(t, w.db.LeaseNames(), "the lease is released")
+	require.Empty(t, w.DB.LeaseNames(), "the lease is released")
 }
 
 // While another process owns the lease the relay does nothing; while Kafka is away the entries stay in the journal.
 func TestRelayLeavesWhatItMayNotOrCannot(t *testing.T) {
 	w := newWorld(t, impatient)
-	b := w.stock("phone", 10, 1)
+	b := w.Stock("phone", 10, 1)
 	w.abandon(b, []string{"anna"})
-	relay := w.newRelay(&fakes.Kafka{}, Watched{BucketRow: w.db.Row(b)})
-	w.db.HoldLease(string(lease.Relay), "another")
+	relay := w.newRelay(&fakes.Kafka{}, Watched{BucketRow: w.DB.Row(b)})
+	w.DB.HoldLease(string(lease.Relay), "another")
 	require.ErrorIs(t, relay.relayOnce(context.Background()), sale.ErrLeaseHeld)
-	require.NoError(t, w.db.ReleaseLease(context.Background(), string(lease.Relay), "another"))
+	require.NoError(t, w.DB.ReleaseLease(context.Background(), string(lease.Relay), "another"))
 	away := w.newRelay(&fakes.Kafka{Away: true})
 	short, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
-	require.Error(t, away.relay(short, []sale.BucketRow{w.db.Row(b)}, time.Now().Add(time.Minute)))
-	require.Equal(t, int64(1), w.reading(b).JournalOrders)
+	require.Error(t, away.relay(short, []sale.BucketRow{w.DB.Row(b)}, time.Now().Add(time.Minute)))
+	require.Equal(t, int64(1), w.Reading(b).JournalOrders)
 }
 
 // The relay looks at a finished bucket without a journal once for each version of its sale, and at a selling one always.
 func TestRelayLooksOnlyWhereSomethingCanBe(t *testing.T) {
 	w := newWorld(t, nil)
-	b := w.stock("phone", 10, 1)
-	relay := w.newRelay(w.kafka)
+	b := w.Stock("phone", 10, 1)
+	relay := w.newRelay(w.Kafka)
 	look := func(watched Watched) bool {
 		_, before := relay.quiet[b]
 		delete(relay.quiet, b)
@@ -96,17 +96,17 @@ func TestRelayLooksOnlyWhereSomethingCanBe(t *testing.T) {
 		_, after := relay.quiet[b]
 		return !before && after
 	}
-	row := w.db.Row(b)
-	require.False(t, look(Watched{BucketRow: row, Version: w.sale.Version}), "it sells")
-	require.False(t, look(Watched{BucketRow: row, Version: w.sale.Version + 1, Done: true}),
+	row := w.DB.Row(b)
+	require.False(t, look(Watched{BucketRow: row, Version: w.Sale.Version}), "it sells")
+	require.False(t, look(Watched{BucketRow: row, Version: w.Sale.Version + 1, Done: true}),
 		"Redis does not know that it is over")
-	require.True(t, look(Watched{BucketRow: row, Version: w.sale.Version, Done: true}))
+	require.True(t, look(Watched{BucketRow: row, Version: w.Sale.Version, Done: true}))
 }
 
 // One unit looks at relayBuckets at most, and the next unit continues after them.
 func TestRelayLooksInTurn(t *testing.T) {
 	w := newWorld(t, nil)
-	relay := w.newRelay(w.kafka)
+	relay := w.newRelay(w.Kafka)
 	var watched []Watched
 	for i := range relayBuckets + 3 {
 		row := sale.BucketRow{Bucket: sale.Bucket{Sale: "many", SKU: fmt.Sprintf("sku-%05d", i)}, Epoch: 1}
@@ -122,10 +122,10 @@ func TestRelayLooksInTurn(t *testing.T) {
 // An entry that cannot be decoded is published too: settlement moves it to the dead letters.
 func TestRelayPublishesBrokenEntries(t *testing.T) {
 	w := newWorld(t, nil)
-	b := w.stock("phone", 10, 1)
-	w.doOn("XADD", w.redis.Keys(b).Journal, "10000000001-5", "r", "garbage")
+	b := w.Stock("phone", 10, 1)
+	w.Do("XADD", w.Redis.Keys(b).Journal, "10000000001-5", "r", "garbage")
 	other := &fakes.Kafka{}
-	n, err := publishJournal(context.Background(), w.redis, other, w.db.Row(b), 1)
+	n, err := publishJournal(context.Background(), w.Redis, other, w.DB.Row(b), 1)
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
 	require.Equal(t, "garbage", string(other.Log[0]))
@@ -136,17 +136,17 @@ func TestRelayPublishesBrokenEntries(t *testing.T) {
 // Controller and relay in one process, as settle runs them: the orders of a dead gateway are settled without an operator.
 func TestRelayRunsOnTheControllersView(t *testing.T) {
 	w := newWorld(t, impatient)
-	b := w.stock("phone", 10, 1)
+	b := w.Stock("phone", 10, 1)
 	w.abandon(b, []string{"anna", "bert"})
-	w.kafka.ComeBack()
+	w.Kafka.ComeBack()
 	relay := NewRelay(RelayOptions{
-		Redis: w.redis, Publisher: w.kafka, Leases: w.db, Owner: "settle", Watched: w.control().Watched,
+		Redis: w.Redis, Publisher: w.Kafka, Leases: w.DB, Owner: "settle", Watched: w.control().Watched,
 		Log: slog.New(slog.DiscardHandler),
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { relay.Run(ctx) })
-	eventually(t, func() bool { return w.db.Settled(b) == 2 && w.reading(b).JournalOrders == 0 }, "the journal is relayed")
+	fakes.Eventually(t, func() bool { return w.DB.Settled(b) == 2 && w.Reading(b).JournalOrders == 0 }, "the journal is relayed")
 	cancel()
 	running.Wait()
 }

@@ -11,6 +11,7 @@ import (
 
 	"flashsale/sale"
 	"flashsale/scripts"
+	"flashsale/test/fakes"
 	"flashsale/test/harness"
 )
 
@@ -18,7 +19,7 @@ import (
 func userOf(t *testing.T, server *harness.RedisServer) scripts.Options {
 	t.Helper()
 	server.MustDo(t, "ACL", "SETUSER", "shop", "on", ">word", "~*", "&*", "+@all")
-	return scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}, Username: "shop", Password: "word"}
+	return scripts.Options{Namespace: fakes.Namespace(t), Addrs: []string{server.Addr}, Username: "shop", Password: "word"}
 }
 
 // A user without INFO or ROLE is reported before anything is sold, and no bucket is closed for it. Without INFO every script
@@ -28,27 +29,27 @@ func TestRightsThatWouldBeMissedInSilence(t *testing.T) {
 		t.Run(command, func(t *testing.T) {
 			server := harness.Redis(t)
 			w := newWorldOn(t, userOf(t, server), nil)
-			b := w.stock("phone", 10, 1)
+			b := w.Stock("phone", 10, 1)
 			log := &safeBuffer{}
-			identity := NewIdentity(w.redis, &engineID{id: "ours"}, slog.New(slog.NewTextHandler(log, nil)))
+			identity := NewIdentity(w.Redis, &engineID{id: "ours"}, slog.New(slog.NewTextHandler(log, nil)))
 			ctx, cancel := context.WithCancel(context.Background())
 			require.NoError(t, identity.Check(ctx))
-			require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
+			require.Equal(t, sale.OutcomeQueued, w.Buy(b, "anna").Outcome)
 
 			server.MustDo(t, "ACL", "SETUSER", "shop", "-"+command)
 			var running sync.WaitGroup
 			running.Go(func() { identity.Run(ctx) })
 			t.Cleanup(func() { cancel(); running.Wait() })
-			eventually(t, func() bool { return identity.Doubt() != nil }, "noticed by the running process")
+			fakes.Eventually(t, func() bool { return identity.Doubt() != nil }, "noticed by the running process")
 			require.ErrorIs(t, identity.Doubt(), sale.ErrRights)
 			require.ErrorContains(t, identity.Doubt(), missed)
 			require.ErrorContains(t, identity.Doubt(), "ACL SETUSER shop +info +role")
-			require.Equal(t, sale.Answer{Outcome: sale.OutcomeFenced, Reason: "rights"}, w.buy(b, "bert"))
-			require.Empty(t, w.db.Reported(), "not the bucket is in doubt but the user")
+			require.Equal(t, sale.Answer{Outcome: sale.OutcomeFenced, Reason: "rights"}, w.Buy(b, "bert"))
+			require.Empty(t, w.DB.Reported(), "not the bucket is in doubt but the user")
 
 			server.MustDo(t, "ACL", "SETUSER", "shop", "+"+command)
-			eventually(t, func() bool { return identity.Doubt() == nil }, "granted again")
-			eventually(t, func() bool { return w.buy(b, "bert").Outcome == sale.OutcomeQueued }, "sold again")
+			fakes.Eventually(t, func() bool { return identity.Doubt() == nil }, "granted again")
+			fakes.Eventually(t, func() bool { return w.Buy(b, "bert").Outcome == sale.OutcomeQueued }, "sold again")
 			require.Equal(t, 1, bytes.Count([]byte(log.String()), []byte("nothing is sold until then")), "%s", log)
 		})
 	}

@@ -22,6 +22,7 @@ import (
 	"flashsale/role"
 	"flashsale/sale"
 	"flashsale/scripts"
+	"flashsale/test/fakes"
 	"flashsale/test/harness"
 )
 
@@ -30,10 +31,10 @@ func (w *world) another() *reserve.Engine {
 	o := w.engine.EngineOptions
 	o.Registerer = prometheus.NewRegistry()
 	e := reserve.NewEngine(o)
-	w.t.Cleanup(func() {
+	w.T.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		require.NoError(w.t, e.Drain(ctx))
+		require.NoError(w.T, e.Drain(ctx))
 	})
 	return e
 }
@@ -41,7 +42,7 @@ func (w *world) another() *reserve.Engine {
 // press buys through one of the gateways, and again with the same key while the answer says to try again.
 func (w *world) press(engines []*reserve.Engine, b sale.Bucket, buyer string, random *rand.Rand) sale.Answer {
 	for {
-		p := w.purchase(b, buyer)
+		p := w.Purchase(b, buyer)
 		p.Key = "press"
 		a := engines[random.IntN(len(engines))].Reserve(p)
 		switch a.Outcome {
@@ -58,10 +59,10 @@ func (w *world) press(engines []*reserve.Engine, b sale.Bucket, buyer string, ra
 func TestStorm(t *testing.T) {
 	const stock, crowd = 300, 450
 	server := harness.Redis(t)
-	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, func(o *reserve.EngineOptions) {
+	w := newWorldOn(t, fakes.On(t, server.Addr), func(o *reserve.EngineOptions) {
 		o.AckTimeout = 30 * time.Millisecond
 	})
-	b := w.stock("phone", stock, 1)
+	b := w.Stock("phone", stock, 1)
 	w.control()
 	engines := []*reserve.Engine{w.engine, w.another()}
 	seed := stormSeed(t)
@@ -77,8 +78,8 @@ func TestStorm(t *testing.T) {
 	over := make(chan struct{})
 	go func() { all.Wait(); close(over) }()
 	w.trouble(server, b, rand.New(rand.NewPCG(seed, crowd)), over)
-	w.kafka.ComeBack()
-	eventually(t, func() bool { return w.reading(b).JournalOrders == 0 }, "everything is settled")
+	w.Kafka.ComeBack()
+	fakes.Eventually(t, func() bool { return w.Reading(b).JournalOrders == 0 }, "everything is settled")
 	w.checkStorm(b, answers, stock)
 }
 
@@ -92,34 +93,34 @@ func (w *world) trouble(server *harness.RedisServer, b sale.Bucket, random *rand
 		}
 		switch random.IntN(5) {
 		case 0:
-			w.kafka.Mu.Lock()
-			w.kafka.Failures = 3
-			w.kafka.Mu.Unlock()
+			w.Kafka.Mu.Lock()
+			w.Kafka.Failures = 3
+			w.Kafka.Mu.Unlock()
 		case 1:
-			w.kafka.GoAway()
+			w.Kafka.GoAway()
 		case 2, 3:
-			w.kafka.ComeBack()
+			w.Kafka.ComeBack()
 		case 4:
 			if random.IntN(2) == 0 {
-				server.MustDo(w.t, "SCRIPT", "FLUSH")
+				server.MustDo(w.T, "SCRIPT", "FLUSH")
 			} else {
-				w.closeRow(b)
+				w.CloseRow(b)
 			}
 		}
 	}
 }
 
 func (w *world) checkStorm(b sale.Bucket, answers []sale.Answer, stock int64) {
-	t := w.t
+	t := w.T
 	rows := map[string]sale.OrderID{}
-	stored := w.db.Snapshot()
-	for _, id := range w.db.Owners(b) {
+	stored := w.DB.Snapshot()
+	for _, id := range w.DB.Owners(b) {
 		buyer := stored.Orders[id].BuyerID
 		require.NotContains(t, rows, buyer, "one order for each buyer")
 		rows[buyer] = id
 	}
 	refused := map[sale.OrderID]bool{}
-	for _, id := range w.db.Refused() {
+	for _, id := range w.DB.Refused() {
 		refused[id] = true
 	}
 	for i, a := range answers {
@@ -135,39 +136,39 @@ func (w *world) checkStorm(b sale.Bucket, answers []sale.Answer, stock int64) {
 		}
 	}
 	require.LessOrEqual(t, int64(len(rows)), stock)
-	reading := w.reading(b)
-	require.Equal(t, stock, reading.Available+w.db.Settled(b), "nothing leaks")
-	t.Logf("answers %v, epoch %d, refused %d", outcomes(answers), reading.Epoch, len(refused))
+	reading := w.Reading(b)
+	require.Equal(t, stock, reading.Available+w.DB.Settled(b), "nothing leaks")
+	t.Logf("answers %v, epoch %d, refused %d", fakes.Outcomes(answers), reading.Epoch, len(refused))
 }
 
 // Two controllers rebuild the same bucket at once, again and again: by compare-and-set every epoch has one load.
 func TestTwoControlRolesAtOnce(t *testing.T) {
 	w := newWorld(t, nil)
-	b := w.stock("phone", 40, 1)
+	b := w.Stock("phone", 40, 1)
 	for i := range 20 {
-		row := w.closeRow(b)
+		row := w.CloseRow(b)
 		var both sync.WaitGroup
 		for range 2 {
 			both.Go(func() {
 				// either may lose
-				_ = NewRebuilder(w.redis, w.kafka, w.db).Rebuild(context.Background(), []sale.BucketRow{row}, nil)
+				_ = NewRebuilder(w.Redis, w.Kafka, w.DB).Rebuild(context.Background(), []sale.BucketRow{row}, nil)
 			})
 		}
 		both.Wait()
-		if present := w.db.Row(b); present.State != sale.BucketOpen { // each left it to the other: a controller would try again
-			w.rebuild(present)
+		if present := w.DB.Row(b); present.State != sale.BucketOpen { // each left it to the other: a controller would try again
+			w.Rebuild(present)
 		}
-		require.Equal(t, sale.OutcomeQueued, w.buy(b, fmt.Sprintf("buyer-%d", i)).Outcome)
+		require.Equal(t, sale.OutcomeQueued, w.Buy(b, fmt.Sprintf("buyer-%d", i)).Outcome)
 	}
-	require.Equal(t, int64(20), w.reading(b).Available)
-	require.Empty(t, w.db.Refused())
+	require.Equal(t, int64(20), w.Reading(b).Available)
+	require.Empty(t, w.DB.Refused())
 }
 
 // Two gateways share a bucket: either answers a key, and neither sells a unit that the other has taken.
 func TestTwoGateways(t *testing.T) {
 	w := newWorld(t, nil)
-	b := w.stock("phone", 1, 1)
-	p := w.purchase(b, "anna")
+	b := w.Stock("phone", 1, 1)
+	p := w.Purchase(b, "anna")
 	p.Key = "k"
 	taken := w.engine.Reserve(p)
 	require.Equal(t, sale.OutcomeQueued, taken.Outcome)
@@ -175,20 +176,20 @@ func TestTwoGateways(t *testing.T) {
 	replay := other.Reserve(p)
 	require.Equal(t, sale.OutcomeReplayed, replay.Outcome)
 	require.Equal(t, taken.OrderID, replay.OrderID)
-	require.Equal(t, sale.OutcomeSoldOut, other.Reserve(w.purchase(b, "bert")).Outcome)
+	require.Equal(t, sale.OutcomeSoldOut, other.Reserve(w.Purchase(b, "bert")).Outcome)
 }
 
 // The same code runs on the embedded Redis.
 func TestEmbeddedEngine(t *testing.T) {
 	embedded := miniredis.RunT(t)
-	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{embedded.Addr()}, Embedded: true}, nil)
-	b := w.stock("phone", 50, 1)
+	w := newWorldOn(t, scripts.Options{Namespace: fakes.Namespace(t), Addrs: []string{embedded.Addr()}, Embedded: true}, nil)
+	b := w.Stock("phone", 50, 1)
 	w.control()
-	require.Equal(t, map[string]int{"queued": 50, "sold_out": 30}, outcomes(w.buyAll(b, buyers("buyer", 80))))
-	eventually(t, func() bool { return w.reading(b).JournalOrders == 0 }, "the journal is trimmed")
+	require.Equal(t, map[string]int{"queued": 50, "sold_out": 30}, fakes.Outcomes(w.BuyAll(b, fakes.Buyers("buyer", 80))))
+	fakes.Eventually(t, func() bool { return w.Reading(b).JournalOrders == 0 }, "the journal is trimmed")
 	embedded.FlushAll()
-	require.NoError(t, w.redis.LoadList(context.Background(), "sale", 1, 5, listOf(5)))
-	eventually(t, func() bool { return w.buy(b, "late").Outcome == sale.OutcomeSoldOut },
+	require.NoError(t, w.Redis.LoadList(context.Background(), "sale", 1, 5, fakes.ListOf(5)))
+	fakes.Eventually(t, func() bool { return w.Buy(b, "late").Outcome == sale.OutcomeSoldOut },
 		"the bucket is rebuilt, sold out as before")
 }
 
@@ -197,7 +198,7 @@ func TestEmbeddedEngine(t *testing.T) {
 func TestBuyersFitTheMemoryPromised(t *testing.T) {
 	const count = 120_000
 	server := harness.Redis(t)
-	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, nil)
+	w := newWorldOn(t, fakes.On(t, server.Addr), nil)
 	used := func() (bytes int) {
 		_, rest, _ := strings.Cut(server.MustDo(t, "INFO", "memory").(string), "used_memory:")
 		_, err := fmt.Sscanf(rest, "%d", &bytes)
@@ -205,14 +206,14 @@ func TestBuyersFitTheMemoryPromised(t *testing.T) {
 		return bytes
 	}
 	for promised, key := range map[int]string{130: "", 170: "11112222-3333-4444-8555-666677778888"} {
-		b := w.stock(fmt.Sprint("phone-", promised), sale.MaxStock, 1)
+		b := w.Stock(fmt.Sprint("phone-", promised), sale.MaxStock, 1)
 		before := used()
 		for from := 0; from < count; from += 4000 {
 			var queued atomic.Int64
 			var all sync.WaitGroup
 			for i := from; i < from+4000; i++ {
 				all.Go(func() {
-					p := w.purchase(b, fmt.Sprintf("%08x-0000-4000-8000-%012d", i, i))
+					p := w.Purchase(b, fmt.Sprintf("%08x-0000-4000-8000-%012d", i, i))
 					p.Key = key
 					if w.engine.Reserve(p).Outcome == sale.OutcomeQueued {
 						queued.Add(1)
@@ -222,7 +223,7 @@ func TestBuyersFitTheMemoryPromised(t *testing.T) {
 			all.Wait()
 			require.EqualValues(t, 4000, queued.Load())
 		}
-		eventually(t, func() bool { return w.reading(b).JournalOrders == 0 }, "the journal is trimmed")
+		fakes.Eventually(t, func() bool { return w.Reading(b).JournalOrders == 0 }, "the journal is trimmed")
 		bytes := (used() - before) / count
 		t.Logf("%d bytes a buyer, key %q", bytes, key)
 		require.LessOrEqual(t, bytes, promised)
@@ -232,11 +233,11 @@ func TestBuyersFitTheMemoryPromised(t *testing.T) {
 // An engine that has drained leaves no goroutine.
 func TestDrainLeavesNothingRunning(t *testing.T) {
 	w := newWorld(t, nil)
-	b := w.stock("phone", 50, 1)
-	w.buyAll(b, buyers("buyer", 100))
+	b := w.Stock("phone", 50, 1)
+	w.BuyAll(b, fakes.Buyers("buyer", 100))
 	w.end()
 	w.ended = true
-	eventually(t, func() bool {
+	fakes.Eventually(t, func() bool {
 		stacks := make([]byte, 1<<20)
 		text := string(stacks[:runtime.Stack(stacks, true)])
 		return !slices.ContainsFunc([]string{"batchWorker)", "rebalancer)", "janitor)", "reporter)", "Engine).runClock"},

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
+	"flashsale/test/fakes"
 )
 
 // Redis has lost writes, and no gateway that saw the higher sequence is alive: the controller closes the bucket, and the
@@ -24,23 +25,23 @@ func TestControllerNoticesARedisThatWentBack(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, nil)
-			b := w.stock("phone", 10, 1)
+			b := w.Stock("phone", 10, 1)
 			for i := range 3 {
-				require.Equal(t, sale.OutcomeQueued, w.buy(b, fmt.Sprint("buyer-", i)).Outcome)
+				require.Equal(t, sale.OutcomeQueued, w.Buy(b, fmt.Sprint("buyer-", i)).Outcome)
 			}
 			controller := w.control()
-			eventually(t,
+			fakes.Eventually(t,
 				func() bool {
 					controller.mu.Lock()
 					defer controller.mu.Unlock()
 					return len(controller.view.open()) == 1
 				},
 				"the controller has read the catalogue")
-			eventually(t, func() bool { return w.reading(b).JournalOrders == 0 }, "trimmed")
-			spoil[1] = w.redis.Keys(b).Meta
-			w.doOn(spoil...)
-			eventually(t, func() bool { return w.db.Row(b).Epoch == 2 && w.db.Row(b).State == sale.BucketOpen }, "rebuilt")
-			require.Equal(t, int64(7), w.reading(b).Available)
+			fakes.Eventually(t, func() bool { return w.Reading(b).JournalOrders == 0 }, "trimmed")
+			spoil[1] = w.Redis.Keys(b).Meta
+			w.Do(spoil...)
+			fakes.Eventually(t, func() bool { return w.DB.Row(b).Epoch == 2 && w.DB.Row(b).State == sale.BucketOpen }, "rebuilt")
+			require.Equal(t, int64(7), w.Reading(b).Available)
 		})
 	}
 }
@@ -51,47 +52,47 @@ func noWindows(sale.Bucket, int64) {}
 // Redis has lost only the write of a resume, which neither sequence nor epoch shows: the sale does not stay paused.
 func TestControllerGivesALostWindowAnew(t *testing.T) {
 	w := newWorld(t, nil)
-	b := w.stock("phone", 10, 1)
+	b := w.Stock("phone", 10, 1)
 	w.control()
 	for _, state := range []sale.State{sale.StatePaused, sale.StateOpen} {
-		w.sale.State = state
-		w.sale = w.db.PutSale(w.sale)
-		eventually(t, func() bool { return w.reading(b).WindowsVersion == w.sale.Version }, "the window is applied")
+		w.Sale.State = state
+		w.Sale = w.DB.PutSale(w.Sale)
+		fakes.Eventually(t, func() bool { return w.Reading(b).WindowsVersion == w.Sale.Version }, "the window is applied")
 	}
-	w.doOn("HSET", w.redis.Keys(b).Meta, "state", string(sale.StatePaused), "version", fmt.Sprint(w.sale.Version-1))
-	require.Equal(t, sale.OutcomePaused, w.buy(b, "ann").Outcome)
+	w.Do("HSET", w.Redis.Keys(b).Meta, "state", string(sale.StatePaused), "version", fmt.Sprint(w.Sale.Version-1))
+	require.Equal(t, sale.OutcomePaused, w.Buy(b, "ann").Outcome)
 	w.sellsSoon(b, "ann")
-	require.Equal(t, int64(1), w.db.Row(b).Epoch, "nothing was rebuilt for it")
+	require.Equal(t, int64(1), w.DB.Row(b).Epoch, "nothing was rebuilt for it")
 }
 
 // A backup of the database was restored within an epoch: Redis would take its new outbox rows for applied ones. The controller
 // closes the bucket, and the rebuild continues from the database's number.
 func TestControllerNoticesADatabaseThatWentBack(t *testing.T) {
 	w := newWorld(t, nil)
-	b := w.stock("phone", 10, 1)
+	b := w.Stock("phone", 10, 1)
 	controller := w.control()
-	eventually(t, func() bool {
+	fakes.Eventually(t, func() bool {
 		controller.mu.Lock()
 		defer controller.mu.Unlock()
 		return len(controller.view.open()) == 1
 	},
 		"the controller has read the catalogue")
-	w.doOn("HSET", w.redis.Keys(b).Meta, "outbox", "3", "seq", "9")
-	eventually(t, func() bool { return w.db.Row(b).Epoch == 2 && w.db.Row(b).State == sale.BucketOpen }, "rebuilt")
-	require.Zero(t, w.reading(b).Outbox)
-	require.Equal(t, int64(10), w.reading(b).Available)
+	w.Do("HSET", w.Redis.Keys(b).Meta, "outbox", "3", "seq", "9")
+	fakes.Eventually(t, func() bool { return w.DB.Row(b).Epoch == 2 && w.DB.Row(b).State == sale.BucketOpen }, "rebuilt")
+	require.Zero(t, w.Reading(b).Outbox)
+	require.Equal(t, int64(10), w.Reading(b).Available)
 }
 
 // Rows that are numbered and applied between the readings of the database and of Redis do not count as lost.
 func TestWatchdogReadsTheDatabaseAgain(t *testing.T) {
 	w := newWorld(t, nil)
-	b := w.stock("phone", 10, 1)
-	w.doOn("HSET", w.redis.Keys(b).Meta, "outbox", "5")
+	b := w.Stock("phone", 10, 1)
+	w.Do("HSET", w.Redis.Keys(b).Meta, "outbox", "5")
 	round := func(first, second int64, more func(row *sale.BucketCounters)) []sale.BucketRow {
 		t.Helper()
 		times := 0
-		w.db.OnCounters = func() {
-			w.db.ChangeRow(b, func(row *sale.BucketCounters) {
+		w.DB.OnCounters = func() {
+			w.DB.ChangeRow(b, func(row *sale.BucketCounters) {
 				if times++; times == 1 {
 					row.Outbox = first
 					return
@@ -100,7 +101,7 @@ func TestWatchdogReadsTheDatabaseAgain(t *testing.T) {
 				more(row)
 			})
 		}
-		doubted, err := newWatchdog(w.redis, w.db, silent(), noWindows).round(context.Background(), []sale.Bucket{b})
+		doubted, err := newWatchdog(w.Redis, w.DB, silent(), noWindows).round(context.Background(), []sale.Bucket{b})
 		require.NoError(t, err)
 		require.LessOrEqual(t, times, 2)
 		return doubted
@@ -109,9 +110,9 @@ func TestWatchdogReadsTheDatabaseAgain(t *testing.T) {
 	require.Empty(t, round(5, 0, nothing), "no difference")
 	require.Empty(t, round(6, 0, nothing), "a row that is still to be applied")
 	require.Empty(t, round(4, 5, nothing))
-	require.Equal(t, []sale.BucketRow{w.db.Row(b)}, round(4, 4, nothing))
+	require.Equal(t, []sale.BucketRow{w.DB.Row(b)}, round(4, 4, nothing))
 	require.Empty(t, round(4, 4, func(row *sale.BucketCounters) { row.State = sale.BucketClosed }), "in work already")
-	w.db.ChangeRow(b, func(row *sale.BucketCounters) { row.State = sale.BucketOpen })
+	w.DB.ChangeRow(b, func(row *sale.BucketCounters) { row.State = sale.BucketOpen })
 	require.Empty(t, round(4, 4, func(row *sale.BucketCounters) { row.Epoch = 2 }), "rebuilt meanwhile")
 }
 
@@ -200,15 +201,15 @@ func TestViewMoving(t *testing.T) {
 // While the database or Redis is away the round returns an error and doubts nothing.
 func TestWatchdogWithoutItsStores(t *testing.T) {
 	w := newWorld(t, nil)
-	b := w.stock("phone", 10, 1)
-	dog := newWatchdog(w.redis, w.db, silent(), noWindows)
+	b := w.Stock("phone", 10, 1)
+	dog := newWatchdog(w.Redis, w.DB, silent(), noWindows)
 	doubted, err := dog.round(context.Background(), []sale.Bucket{b})
 	require.NoError(t, err)
 	require.Empty(t, doubted)
-	w.db.SetAway(context.DeadlineExceeded)
+	w.DB.SetAway(context.DeadlineExceeded)
 	_, err = dog.round(context.Background(), []sale.Bucket{b})
 	require.ErrorIs(t, err, context.DeadlineExceeded)
-	w.db.SetAway(nil)
+	w.DB.SetAway(nil)
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
 	_, err = dog.round(ended, []sale.Bucket{b})

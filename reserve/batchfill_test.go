@@ -10,6 +10,7 @@ import (
 
 	"flashsale/role"
 	"flashsale/sale"
+	"flashsale/test/fakes"
 )
 
 // workerOfEight is a worker, and the only one, of a queue whose batches have eight purchases, without any server.
@@ -103,33 +104,33 @@ func TestEngineFillsBatches(t *testing.T) {
 	w := newWorld(t, func(o *EngineOptions) {
 		o.AckTimeout, o.BatchMaxOrders, o.BatchMaxWait = 4*time.Second, 8, 3*time.Second
 	})
-	b := w.stock("phone", 100, 1)
+	b := w.Stock("phone", 100, 1)
 	answers := make(chan []sale.Answer, 4)
-	press := func(name string, n int) { go func() { answers <- w.buyAll(b, buyers(name, n)) }() }
-	queue := w.engine.queue(w.purchase(b, "any"))
+	press := func(name string, n int) { go func() { answers <- w.BuyAll(b, fakes.Buyers(name, n)) }() }
+	queue := w.engine.queue(w.Purchase(b, "any"))
 	state := func() [2]int {
 		queue.mu.Lock()
 		defer queue.mu.Unlock()
 		return [2]int{len(queue.pending), queue.wanted}
 	}
 
-	w.kafka.GoAway()
+	w.Kafka.GoAway()
 	press("first", 1)
-	eventually(t, func() bool { return len(w.kafka.Attempted()) == 1 }, "the first batch is published")
+	fakes.Eventually(t, func() bool { return len(w.Kafka.Attempted()) == 1 }, "the first batch is published")
 	press("crowd", 6)
-	eventually(t, func() bool { return state() == [2]int{6, 0} }, "the crowd waits for its batch")
-	w.kafka.ComeBack()
-	eventually(t, func() bool { return state() == [2]int{0, 5} }, "the worker waits for five")
+	fakes.Eventually(t, func() bool { return state() == [2]int{6, 0} }, "the crowd waits for its batch")
+	w.Kafka.ComeBack()
+	fakes.Eventually(t, func() bool { return state() == [2]int{0, 5} }, "the worker waits for five")
 	press("back", 4)
-	eventually(t, func() bool { return state() == [2]int{4, 5} }, "four are not enough")
+	fakes.Eventually(t, func() bool { return state() == [2]int{4, 5} }, "four are not enough")
 	press("fifth", 1)
 	taken := 0
 	for range 4 {
-		taken += outcomes(<-answers)["queued"]
+		taken += fakes.Outcomes(<-answers)["queued"]
 	}
 	require.Equal(t, 12, taken)
 	sizes := []int{}
-	for _, batch := range w.kafka.Batches() {
+	for _, batch := range w.Kafka.Batches() {
 		sizes = append(sizes, len(batch.Orders))
 	}
 	require.Equal(t, []int{1, 6, 5}, sizes)

@@ -9,18 +9,19 @@ import (
 
 	"flashsale/sale"
 	"flashsale/scripts"
+	"flashsale/test/fakes"
 )
 
 // A buyer who was told queued never reads held afterwards, although the entry stays in the journal until it is trimmed.
 func TestQueuedNeverReadsHeldAgain(t *testing.T) {
 	w := newWorld(t, nil)
-	b := w.stock("phone", 100, 1)
+	b := w.Stock("phone", 100, 1)
 	journaled := 0
-	for _, buyer := range buyers("buyer", 40) {
-		p := w.purchase(b, buyer)
+	for _, buyer := range fakes.Buyers("buyer", 40) {
+		p := w.Purchase(b, buyer)
 		p.Key = "key"
 		require.Equal(t, sale.OutcomeQueued, w.engine.Reserve(p).Outcome)
-		if w.reading(b).JournalOrders > 0 {
+		if w.Reading(b).JournalOrders > 0 {
 			journaled++
 		}
 		holdings, err := w.engine.Holdings(context.Background(), b, buyer)

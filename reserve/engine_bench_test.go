@@ -10,6 +10,7 @@ import (
 
 	"flashsale/sale"
 	"flashsale/scripts"
+	"flashsale/test/fakes"
 	"flashsale/test/harness"
 )
 
@@ -18,11 +19,11 @@ import (
 func BenchmarkEngineReserve(b *testing.B) {
 	const waiting = 256
 	server := harness.Redis(b)
-	w := newWorldOn(b, scripts.Options{Namespace: namespace(b), Addrs: []string{server.Addr}}, func(o *EngineOptions) {
+	w := newWorldOn(b, scripts.Options{Namespace: fakes.Namespace(b), Addrs: []string{server.Addr}}, func(o *EngineOptions) {
 		o.Producer = instantKafka{}
 	})
-	bucket := w.stock("phone", sale.MaxStock, 1)
-	purchase := w.purchase(bucket, "")
+	bucket := w.Stock("phone", sale.MaxStock, 1)
+	purchase := w.Purchase(bucket, "")
 	var next, refused atomic.Int64
 	b.ReportAllocs()
 	b.ResetTimer()

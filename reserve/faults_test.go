@@ -9,19 +9,20 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
+	"flashsale/test/fakes"
 )
 
 // The relay publishes the records beyond the bound: the answer is held, and the engine keeps no record in memory.
 func TestTooManyUnackedBytesAreLeftToTheRelay(t *testing.T) {
 	w := newWorld(t, impatient)
-	b := w.stock("phone", 10, 1)
+	b := w.Stock("phone", 10, 1)
 	require.True(t, w.engine.unacked.reserve(maxUnackedBytes))
-	before := len(w.kafka.Attempted())
-	require.Equal(t, sale.OutcomeHeld, w.buy(b, "anna").Outcome)
-	require.Len(t, w.kafka.Attempted(), before)
+	before := len(w.Kafka.Attempted())
+	require.Equal(t, sale.OutcomeHeld, w.Buy(b, "anna").Outcome)
+	require.Len(t, w.Kafka.Attempted(), before)
 	w.engine.unacked.release(maxUnackedBytes)
-	w.rebuild(w.db.Row(b))
-	require.Equal(t, int64(1), w.db.Settled(b))
+	w.Rebuild(w.DB.Row(b))
+	require.Equal(t, int64(1), w.DB.Settled(b))
 }
 
 // A batch drops the purchases that waited too long for it and keeps the others.
@@ -51,8 +52,8 @@ func TestBatchWorkerDropsStalePurchases(t *testing.T) {
 // The scan of the owners ends with the first error of its callback.
 func TestOwnersStops(t *testing.T) {
 	w := newWorld(t, nil)
-	b := w.stock("phone", 10, 1)
-	require.Equal(t, 3, outcomes(w.buyAll(b, buyers("buyer", 3)))["queued"])
+	b := w.Stock("phone", 10, 1)
+	require.Equal(t, 3, fakes.Outcomes(w.BuyAll(b, fakes.Buyers("buyer", 3)))["queued"])
 	enough, calls := errors.New("enough"), 0
 	require.ErrorIs(t, w.engine.Owners(context.Background(), b, func(string) error { calls++; return enough }), enough)
 	require.Equal(t, 1, calls)

@@ -12,10 +12,10 @@ import (
 // Journaled finds a held order in its bucket's journal, however many pages precede it, and in no other journal.
 func TestJournaledFindsWhatIsHeld(t *testing.T) {
 	w := newWorld(t, impatient)
-	b, other := w.stock("phone", 2_000, 1), w.stock("case", 10, 1)
-	before := w.buy(b, "early")
-	w.kafka.GoAway()
-	held := w.buy(b, "late")
+	b, other := w.Stock("phone", 2_000, 1), w.Stock("case", 10, 1)
+	before := w.Buy(b, "early")
+	w.Kafka.GoAway()
+	held := w.Buy(b, "late")
 	require.Equal(t, sale.OutcomeHeld, held.Outcome)
 	look := func(id sale.OrderID, buckets ...sale.Bucket) (sale.PendingOrder, bool) {
 		t.Helper()
@@ -41,10 +41,10 @@ func TestJournaledFindsWhatIsHeld(t *testing.T) {
 // When a journal is too long to be searched, Journaled does not say that the order is missing.
 func TestJournaledIsBounded(t *testing.T) {
 	w := newWorld(t, nil)
-	b := w.stock("phone", 10, 1)
+	b := w.Stock("phone", 10, 1)
 	record := string(sale.AppendFence(nil, "f"))
 	for i := range searchEntries + 1 {
-		w.doOn("XADD", w.redis.Keys(b).Journal, strconv.Itoa(10_000_000_001+i)+"-5", "r", record)
+		w.Do("XADD", w.Redis.Keys(b).Journal, strconv.Itoa(10_000_000_001+i)+"-5", "r", record)
 	}
 	var problem sale.Problem
 	_, _, err := w.engine.Journaled(t.Context(), []sale.Bucket{b}, 1)

@@ -11,6 +11,7 @@ import (
 
 	"flashsale/sale"
 	"flashsale/scripts"
+	"flashsale/test/fakes"
 	"flashsale/test/harness"
 )
 
@@ -26,11 +27,11 @@ func BenchmarkMemory(b *testing.B) {
 func soldMemory(b *testing.B, keyed bool) float64 {
 	const buyers, waiting = 1_000_000, 512
 	server := harness.Redis(b, "--save", "", "--auto-aof-rewrite-percentage", "0")
-	w := newWorldOn(b, scripts.Options{Namespace: namespace(b), Addrs: []string{server.Addr}}, func(o *EngineOptions) {
+	w := newWorldOn(b, scripts.Options{Namespace: fakes.Namespace(b), Addrs: []string{server.Addr}}, func(o *EngineOptions) {
 		o.Producer = instantKafka{}
 	})
-	bucket := w.stock("phone", buyers, 1)
-	purchase := w.purchase(bucket, "")
+	bucket := w.Stock("phone", buyers, 1)
+	purchase := w.Purchase(bucket, "")
 	before := usedMemory(b, server)
 	var next, refused atomic.Int64
 	var all sync.WaitGroup
@@ -50,7 +51,7 @@ func soldMemory(b *testing.B, keyed bool) float64 {
 	}
 	all.Wait()
 	require.Zero(b, refused.Load())
-	eventually(b, func() bool { return w.reading(bucket).JournalOrders == 0 }, "the journal is trimmed")
+	fakes.Eventually(b, func() bool { return w.Reading(bucket).JournalOrders == 0 }, "the journal is trimmed")
 	return float64(usedMemory(b, server)-before) / 1e6
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
+	"flashsale/test/fakes"
 )
 
 // queueOf is a queue of small batches with one worker, without any server.
@@ -94,13 +95,13 @@ func TestPressesOfABuyerAreBounded(t *testing.T) {
 // one key all but the first get its order, and other buyers are served meanwhile.
 func TestEngineDecidesOnePressOfABuyerAtATime(t *testing.T) {
 	w := newWorld(t, func(o *EngineOptions) { o.BatchMaxOrders = 16 })
-	b := w.stock("phone", 1000, 100)
-	crowd := append(buyers("crowd", 40), make([]string, maxPresses)...)
+	b := w.Stock("phone", 1000, 100)
+	crowd := append(fakes.Buyers("crowd", 40), make([]string, maxPresses)...)
 	for i := range maxPresses {
 		crowd[40+i] = "anna"
 	}
-	require.Equal(t, map[string]int{"queued": len(crowd)}, outcomes(w.buyAll(b, crowd)))
-	for _, batch := range w.kafka.Batches() {
+	require.Equal(t, map[string]int{"queued": len(crowd)}, fakes.Outcomes(w.BuyAll(b, crowd)))
+	for _, batch := range w.Kafka.Batches() {
 		of := map[string]int{}
 		for _, o := range batch.Orders {
 			of[o.Buyer]++
@@ -108,7 +109,7 @@ func TestEngineDecidesOnePressOfABuyerAtATime(t *testing.T) {
 		require.LessOrEqual(t, of["anna"], 1)
 	}
 
-	p := w.purchase(b, "bert")
+	p := w.Purchase(b, "bert")
 	p.Key = "a key"
 	answers := make(chan sale.Answer, maxPresses)
 	for range maxPresses {
@@ -127,8 +128,8 @@ func TestEngineDecidesOnePressOfABuyerAtATime(t *testing.T) {
 
 // entries counts a buyer's entries, and among them the released ones, which have a minus before their quantity.
 func (w *world) entries(b sale.Bucket, buyer string) (all, released int) {
-	w.t.Helper()
-	for entry := range strings.SplitSeq(w.value(b, buyer), `"`) {
+	w.T.Helper()
+	for entry := range strings.SplitSeq(w.Value(b, buyer), `"`) {
 		all++
 		if _, rest, _ := strings.Cut(entry, ","); strings.HasPrefix(rest, "-") {
 			released++
@@ -143,9 +144,9 @@ func TestCancelledOrdersOfABuyerAreBounded(t *testing.T) {
 	for _, limit := range []int{1, 100} {
 		t.Run(fmt.Sprint("limit ", limit), func(t *testing.T) {
 			w := newWorld(t, nil)
-			b := w.stock("phone", 1000, limit)
+			b := w.Stock("phone", 1000, limit)
 			press := func(key string) sale.Answer {
-				p := w.purchase(b, "anna")
+				p := w.Purchase(b, "anna")
 				p.Key = key
 				return w.engine.Reserve(p)
 			}
@@ -165,9 +166,9 @@ func TestCancelledOrdersOfABuyerAreBounded(t *testing.T) {
 					require.Equal(t, sale.OutcomeReplayed, again.Outcome, stage)
 					require.Equal(t, taken[i].OrderID, again.OrderID, stage)
 				}
-				require.Equal(t, sale.OutcomeQueued, w.buy(b, "other of "+stage[:2]).Outcome,
+				require.Equal(t, sale.OutcomeQueued, w.Buy(b, "other of "+stage[:2]).Outcome,
 					"a buyer without cancellations may buy")
-				w.rebuild(w.closeRow(b))
+				w.Rebuild(w.CloseRow(b))
 			}
 		})
 	}
@@ -177,9 +178,9 @@ func TestCancelledOrdersOfABuyerAreBounded(t *testing.T) {
 // is deleted, and its key is refused instead of taking a second order.
 func TestSeveralOrdersCancelledAreBounded(t *testing.T) {
 	w := newWorld(t, nil)
-	b := w.stock("phone", 1000, 100)
+	b := w.Stock("phone", 1000, 100)
 	press := func(key string) sale.Answer {
-		p := w.purchase(b, "anna")
+		p := w.Purchase(b, "anna")
 		p.Key = key
 		return w.engine.Reserve(p)
 	}
@@ -198,16 +199,16 @@ func TestSeveralOrdersCancelledAreBounded(t *testing.T) {
 		require.Equal(t, sale.OutcomeTooManyCancellations, press("key 0").Outcome, "%s: deleted, and no second order", stage)
 		require.Equal(t, taken[orders-2].OrderID, press(fmt.Sprint("key ", orders-2)).OrderID, stage)
 		require.Equal(t, taken[orders-1].OrderID, press(fmt.Sprint("key ", orders-1)).OrderID, "%s: it counts", stage)
-		w.rebuild(w.closeRow(b))
+		w.Rebuild(w.CloseRow(b))
 	}
 }
 
 // The operators' rule refuses a buyer after fewer orders, of those made within its window; without the rule eight count.
 func TestGriefIsRefused(t *testing.T) {
 	w := newWorld(t, nil)
-	b := w.stock("phone", 1000, 1)
+	b := w.Stock("phone", 1000, 1)
 	press := func(grief sale.Grief) sale.Answer {
-		p := w.purchase(b, "anna")
+		p := w.Purchase(b, "anna")
 		p.Grief = grief
 		return w.engine.Reserve(p)
 	}
@@ -220,9 +221,9 @@ func TestGriefIsRefused(t *testing.T) {
 	}
 	refused := sale.Answer{Outcome: sale.OutcomeTooManyCancellations, Limit: 2, Unpaid: 2}
 	require.Equal(t, refused, press(rule))
-	w.rebuild(w.closeRow(b))
+	w.Rebuild(w.CloseRow(b))
 	require.Equal(t, refused, press(rule), "also with the orders of the database")
 	made := time.Now()
-	eventually(t, func() bool { return time.Since(made) > 1100*time.Millisecond }, "the window has passed")
+	fakes.Eventually(t, func() bool { return time.Since(made) > 1100*time.Millisecond }, "the window has passed")
 	require.Equal(t, sale.OutcomeQueued, press(sale.Grief{Unpaid: 2, WindowS: 1}).Outcome)
 }

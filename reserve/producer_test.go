@@ -12,6 +12,7 @@ import (
 
 	"flashsale/kafka"
 	"flashsale/sale"
+	"flashsale/test/fakes"
 )
 
 const ordersTopic = "test.orders"
@@ -57,9 +58,9 @@ func TestProducerCarriesTheEnginesRecords(t *testing.T) {
 	broker := newBroker(t)
 	producer := newTestProducer(t, broker.ListenAddrs())
 	w := newWorld(t, func(o *EngineOptions) { o.Producer = producer; o.AckTimeout = 4 * time.Second })
-	b := w.stock("phone", 40, 1)
-	answers := w.buyAll(b, buyers("buyer", 60))
-	require.Equal(t, map[string]int{"queued": 40, "sold_out": 20}, outcomes(answers))
+	b := w.Stock("phone", 40, 1)
+	answers := w.BuyAll(b, fakes.Buyers("buyer", 60))
+	require.Equal(t, map[string]int{"queued": 40, "sold_out": 20}, fakes.Outcomes(answers))
 	queued := map[sale.OrderID]bool{}
 	for _, a := range answers {
 		queued[a.OrderID] = a.Outcome == sale.OutcomeQueued
@@ -76,7 +77,7 @@ func TestProducerCarriesTheEnginesRecords(t *testing.T) {
 			}
 		}
 	}
-	eventually(t, func() bool { return w.reading(b).JournalOrders == 0 }, "the journal is trimmed")
+	fakes.Eventually(t, func() bool { return w.Reading(b).JournalOrders == 0 }, "the journal is trimmed")
 }
 
 // Kafka stops and starts again: first answers are held, then every record is in the topic and trimmed, and answers are queued
@@ -88,23 +89,23 @@ func TestProducerOutlivesTheBroker(t *testing.T) {
 	addr := broker.ListenAddrs()[0]
 	producer := newTestProducer(t, []string{addr})
 	w := newWorld(t, func(o *EngineOptions) { o.Producer = producer; o.AckTimeout = 500 * time.Millisecond })
-	b := w.stock("phone", 1000, 1)
-	eventually(t, producer.Ready, "connected")
-	require.Equal(t, sale.OutcomeQueued, w.buy(b, "before").Outcome)
+	b := w.Stock("phone", 1000, 1)
+	fakes.Eventually(t, producer.Ready, "connected")
+	require.Equal(t, sale.OutcomeQueued, w.Buy(b, "before").Outcome)
 	broker.Close()
-	for _, buyer := range buyers("held", 5) {
-		require.Equal(t, sale.OutcomeHeld, w.buy(b, buyer).Outcome)
+	for _, buyer := range fakes.Buyers("held", 5) {
+		require.Equal(t, sale.OutcomeHeld, w.Buy(b, buyer).Outcome)
 	}
-	require.Equal(t, int64(5), w.reading(b).JournalOrders)
+	require.Equal(t, int64(5), w.Reading(b).JournalOrders)
 	var port int
 	_, err = fmt.Sscanf(addr, "127.0.0.1:%d", &port)
 	require.NoError(t, err)
 	broker, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(port), kfake.DataDir(dir), kfake.SyncWrites())
 	require.NoError(t, err)
 	t.Cleanup(broker.Close)
-	require.Eventually(t, func() bool { return w.reading(b).JournalOrders == 0 }, time.Minute, 5*time.Millisecond,
+	require.Eventually(t, func() bool { return w.Reading(b).JournalOrders == 0 }, time.Minute, 5*time.Millisecond,
 		"everything is acknowledged and trimmed")
-	require.Equal(t, sale.OutcomeQueued, w.buy(b, "after").Outcome)
+	require.Equal(t, sale.OutcomeQueued, w.Buy(b, "after").Outcome)
 	found := map[string]bool{}
 	for _, record := range readAll(t, []string{addr}, 7) {
 		decoded, err := sale.DecodeRecord(record.Value)

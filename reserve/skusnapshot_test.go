@@ -59,7 +59,7 @@ func TestSkuSnapshotProvesNothingWhenAnythingDiffers(t *testing.T) {
 func TestSoldOutNoticesWhatHappensMeanwhile(t *testing.T) {
 	m := newMarket(t, 0, 0)
 	meanwhile := func(set ...string) {
-		m.db.OnCounters = func() { m.doOn("HSET", m.redis.Keys(m.buckets[1]).Meta, set[0], set[1]) }
+		m.DB.OnCounters = func() { m.Do("HSET", m.Redis.Keys(m.buckets[1]).Meta, set[0], set[1]) }
 	}
 	soldOut := func() bool {
 		found, err := m.engine.SoldOut(context.Background(), m.buckets)

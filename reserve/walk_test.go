@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
-	"flashsale/scripts"
+	"flashsale/test/fakes"
 	"flashsale/test/harness"
 )
 
@@ -40,14 +40,14 @@ func callsOf(inside string) (calls []string) {
 // the purchase into its queue, and the worker's goroutine is in the call.
 func TestWalkFromTheEngineToRedis(t *testing.T) {
 	server := harness.Redis(t)
-	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, nil)
-	b := w.stock("phone", 100, 1)
-	require.Equal(t, sale.OutcomeQueued, w.buy(b, "before").Outcome)
+	w := newWorldOn(t, fakes.On(t, server.Addr), nil)
+	b := w.Stock("phone", 100, 1)
+	require.Equal(t, sale.OutcomeQueued, w.Buy(b, "before").Outcome)
 	server.Pause()
 	answered := make(chan sale.Answer, 1)
-	go func() { answered <- w.buy(b, "anna") }()
+	go func() { answered <- w.Buy(b, "anna") }()
 	var worker []string
-	eventually(t, func() bool { worker = callsOf("flashsale/scripts.(*Redis).Reserve"); return worker != nil }, "a call is sent")
+	fakes.Eventually(t, func() bool { worker = callsOf("flashsale/scripts.(*Redis).Reserve"); return worker != nil }, "a call is sent")
 	buyer := callsOf("flashsale/reserve.(*Engine).Reserve")
 	server.Continue()
 	<-answered

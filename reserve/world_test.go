@@ -17,117 +17,54 @@ import (
 	"flashsale/test/harness"
 )
 
+func TestMain(m *testing.M) { harness.Main(m) }
+
 // world is an engine on a real Redis, with a Kafka and a database that tests can break.
 type world struct {
-	t       testing.TB
-	redis   *scripts.Redis
-	server  *harness.RedisServer // for commands past the client
-	kafka   *fakes.Kafka
-	db      *fakes.Database
+	*fakes.World
 	breaker *fakeBreaker
 	engine  *Engine
-	sale    sale.Sale
 	applies bool // the outbox is applied
 	ended   bool // the test has ended the engine itself
 }
 
 // newWorld starts an engine on the package's Redis; set may change its options.
 func newWorld(t testing.TB, set func(*EngineOptions)) *world {
-	return newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{harness.SharedRedis(t).Addr}}, set)
+	return newWorldOn(t, fakes.SharedRedis(t), set)
 }
 
 // newWorldOn starts an engine on another Redis.
 func newWorldOn(t testing.TB, on scripts.Options, set func(*EngineOptions)) *world {
-	r := dial(t, on)
-	w := &world{t: t, redis: r, server: &harness.RedisServer{Addr: on.Addrs[0]}, kafka: &fakes.Kafka{}, db: fakes.NewDatabase(),
-		breaker: &fakeBreaker{open: map[string]bool{}}}
-	w.kafka.Settle = w.db.Settle
-	now := time.Now()
-	w.sale = w.db.PutSale(sale.Sale{
-		ID: "sale", State: sale.StateOpen, Name: "a sale", PerBuyerLimit: 1,
-		StartsAt: sale.Time{Time: now.Add(-time.Hour)}, EndsAt: sale.Time{Time: now.Add(time.Hour)},
-	})
-	ids := NewOrderIDs(w.db, "test", slog.New(slog.DiscardHandler))
+	w := &world{World: fakes.NewWorld(t, on), breaker: &fakeBreaker{open: map[string]bool{}}}
+	w.Load = func(ctx context.Context, rows []sale.BucketRow) error {
+		return recovery.NewRebuilder(w.Redis, w.Kafka, w.DB).Rebuild(ctx, rows, nil)
+	}
+	ids := NewOrderIDs(w.DB, "test", slog.New(slog.DiscardHandler))
 	require.NoError(t, ids.keep(context.Background()))
 	o := EngineOptions{
-		Redis: r, Producer: w.kafka, IDs: ids, Breaker: w.breaker, Report: w.db, Buckets: w.db,
+		Redis: w.Redis, Producer: w.Kafka, IDs: ids, Breaker: w.breaker, Report: w.DB, Buckets: w.DB,
 		Registerer: prometheus.NewRegistry(),
 	}
 	if set != nil {
 		set(&o)
 	}
 	w.engine = NewEngine(o)
+	w.Reserve = w.engine.Reserve
 	t.Cleanup(w.end)
 	return w
 }
 
+func impatient(o *EngineOptions) { o.AckTimeout = time.Millisecond }
+
 // end makes Kafka available again and drains the engine.
 func (w *world) end() {
-	w.kafka.ComeBack()
+	w.Kafka.ComeBack()
 	if w.ended {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	require.NoError(w.t, w.engine.Drain(ctx))
-}
-
-// stock loads a SKU with some units and a limit into one bucket and opens it.
-func (w *world) stock(sku string, units int64, limit int) sale.Bucket {
-	w.sale.PerBuyerLimit = limit
-	w.sale = w.db.PutSale(w.sale)
-	b := sale.Bucket{Sale: w.sale.ID, SKU: sku}
-	w.rebuild(w.db.AddBucket(b, units, 2))
-	return b
-}
-
-func (w *world) rebuild(rows ...sale.BucketRow) {
-	w.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	require.NoError(w.t, recovery.NewRebuilder(w.redis, w.kafka, w.db).Rebuild(ctx, rows, nil))
-}
-
-func (w *world) purchase(b sale.Bucket, buyer string) sale.Purchase {
-	row := w.db.Row(b)
-	return sale.Purchase{Bucket: b, Epoch: row.Epoch, Partition: row.Partition, Buyer: buyer, Quantity: 1}
-}
-
-func (w *world) buy(b sale.Bucket, buyer string) sale.Answer {
-	return w.engine.Reserve(w.purchase(b, buyer))
-}
-
-// buyAll presses once for each buyer, all at once, and returns the answers in the same order.
-func (w *world) buyAll(b sale.Bucket, buyers []string) []sale.Answer {
-	answers := make([]sale.Answer, len(buyers))
-	var all sync.WaitGroup
-	for i, buyer := range buyers {
-		all.Go(func() { answers[i] = w.buy(b, buyer) })
-	}
-	all.Wait()
-	return answers
-}
-
-func (w *world) reading(b sale.Bucket) sale.Reading {
-	w.t.Helper()
-	readings, err := w.redis.Readings(context.Background(), []sale.Bucket{b})
-	require.NoError(w.t, err)
-	return readings[0]
-}
-
-// eventually waits for a condition, with the interval of the tests.
-func eventually(t testing.TB, condition func() bool, message string) {
-	t.Helper()
-	require.Eventually(t, condition, 8*time.Second, 5*time.Millisecond, message)
-}
-
-// outcomes counts answers by outcome.
-func outcomes(answers []sale.Answer) map[string]int {
-	counts := map[string]int{}
-	for _, a := range answers {
-		counts[a.Outcome.String()]++
-	}
-	return counts
+	require.NoError(w.T, w.engine.Drain(ctx))
 }
 
 // fakeBreaker has closed circuits, except those of open.
@@ -173,31 +110,23 @@ func (b *fakeBreaker) failures(resource string) int {
 // applyOutbox applies the outbox to Redis until the test ends.
 func (w *world) applyOutbox() {
 	applier := recovery.NewOutboxApplier(recovery.OutboxApplierOptions{
-		Redis: w.redis, Outbox: w.db, Report: w.db, Leases: w.db, Owner: "test", Log: slog.New(slog.DiscardHandler),
+		Redis: w.Redis, Outbox: w.DB, Report: w.DB, Leases: w.DB, Owner: "test", Log: slog.New(slog.DiscardHandler),
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { applier.Run(ctx) })
-	w.t.Cleanup(func() { cancel(); running.Wait() })
+	w.T.Cleanup(func() { cancel(); running.Wait() })
 	w.applies = true
 }
 
 // release ends an order in the database and waits until Redis has applied that.
 func (w *world) release(b sale.Bucket, buyer, key string, a sale.Answer) {
-	w.t.Helper()
+	w.T.Helper()
 	if !w.applies {
 		w.applyOutbox()
 	}
-	order := orderOf(a, buyer)
+	order := fakes.OrderOf(a, buyer)
 	order.Key = key
-	w.db.Release(b, order)
-	eventually(w.t, func() bool { return len(w.db.WaitingRows()) == 0 }, "Redis has the release")
-}
-
-// value is a buyer's value in the buyers hash.
-func (w *world) value(b sale.Bucket, buyer string) string {
-	w.t.Helper()
-	value, is := w.server.MustDo(w.t, "HGET", w.redis.Keys(b).Buyers, buyer).(string)
-	require.True(w.t, is)
-	return value
+	w.DB.Release(b, order)
+	fakes.Eventually(w.T, func() bool { return len(w.DB.WaitingRows()) == 0 }, "Redis has the release")
 }
