@@ -47,7 +47,10 @@ func TestWalkFromTheEngineToRedis(t *testing.T) {
 	answered := make(chan sale.Answer, 1)
 	go func() { answered <- w.Buy(b, "anna") }()
 	var worker []string
-	fakes.Eventually(t, func() bool { worker = callsOf("flashsale/scripts.(*Redis).Reserve"); return worker != nil }, "a call is sent")
+	fakes.Eventually(t, func() bool {
+		worker = callsOf("flashsale/scripts.(*Redis).Reserve")
+		return worker != nil
+	}, "a call is sent")
 	buyer := callsOf("flashsale/reserve.(*Engine).Reserve")
 	server.Continue()
 	<-answered
