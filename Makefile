@@ -8,21 +8,20 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 COMMIT  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X flashsale/app.version=$(VERSION) -X flashsale/app.commit=$(COMMIT)
 
-# Tools are pinned: another version is another result.
+# Tools are pinned, because another version gives other results.
 K6       := go.k6.io/k6@v1.8.1
 LINTER   := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOBIN    := $(CURDIR)/bin
 FUZZTIME ?= 20s
 ARGS     ?=
 
-# The end-to-end suite and the fault suites run alone, after the rest: they measure what happens within a second, start
-# a dozen processes of their own, or use every core. The rest runs two packages at a time, because each may start its
-# servers.
+# The end-to-end suite and the fault suites run alone, after the rest: they measure times below a second, start a
+# dozen processes, or use every core. Of the rest two packages run at a time, because each may start its own servers.
 SUITE  := ./test/e2e/...
 FAULTS := ./test/sim ./test/model ./test/bugs ./test/chaos
 REST    = $$(go list ./... | grep -vE '/test/(e2e|sim|model|bugs|chaos)$$')
 
-# How much of a fault suite its target does, and where its chances come from.
+# Size and random seed of a fault suite.
 N    ?= 1000
 SEED ?= 1
 
@@ -35,7 +34,7 @@ help: ## list these targets
 build: ## bin/flashsale: one static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/flashsale ./cmd/flashsale
 
-dev: build ## a live sale in one process on embedded engines (ARGS="--demo" sends a crowd, with a live line)
+dev: build ## a live sale in one process on embedded engines (ARGS="--demo" adds buyers and a line per second)
 	bin/flashsale dev $(ARGS)
 
 test: ## everything: house rules, unit, contract and end to end on real Redis, Kafka and MariaDB
@@ -45,14 +44,14 @@ test: ## everything: house rules, unit, contract and end to end on real Redis, K
 	go test -count=1 -p 1 -timeout 20m $(FAULTS)
 	go test -count=1 -timeout 20m $(SUITE)
 
-unit: ## without the end-to-end and fault suites, results cached
+unit: ## tests without the end-to-end and fault suites, results cached
 	go test -p 2 -timeout 10m $(REST)
 	go test -run '^TestTable' ./test/bugs
 
-e2e: ## the end-to-end suite alone (ARGS="-v -run TestRush" for a part of it)
+e2e: ## the end-to-end suite alone (ARGS="-v -run TestRush" for a part)
 	go test -count=1 -timeout 20m $(SUITE) $(ARGS)
 
-race: ## the same under the race detector (needs a C compiler)
+race: ## unit tests and simulator under the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race -count=1 -p 1 -timeout 20m $(REST) ./test/sim
 
 fuzz: ## every fuzz target for FUZZTIME (20s each)
@@ -60,26 +59,26 @@ fuzz: ## every fuzz target for FUZZTIME (20s each)
 		while read -r folder name; do \
 			go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$folder"; done
 
-chaos: ## N faults in real processes, drawn from SEED, and every promise checked (ARGS="-only Redis" for one kind)
+chaos: ## N faults in real processes, chosen by SEED; checks every promise (ARGS="-only Redis" for one kind)
 	go test -count=1 -timeout 0 -v -run '^TestFaults$$' ./test/chaos -args -faults $(N) -kills 0 -long -seed $(SEED) $(ARGS)
 
-crash: ## real processes die at every named point, the first and the third time
+crash: ## kill real processes at every named point, at the first and the third pass
 	go test -count=1 -timeout 0 -v -run '^TestKilledAtEveryPoint$$' ./test/chaos -args -crash.budget 0 -crash.seed $(SEED) $(ARGS)
 
-sim: ## N sales in virtual time with faults between any two steps, seeds from SEED (ARGS=-sim.trace tells one)
+sim: ## N sales in virtual time with faults between any two steps, seeds from SEED (ARGS=-sim.trace prints one)
 	go test -count=1 -timeout 0 -v -run '^TestSales$$' ./test/sim -args -sim.n $(N) -sim.seed $(SEED) $(ARGS)
 
-model: ## what breaks without each rule of the protocol, then larger searches (ARGS="-seconds 600" for longer ones)
+model: ## prove that each rule of the protocol is needed, then search further (ARGS="-seconds 600" for longer ones)
 	go run ./test/model/cmd -rules
 	go run ./test/model/cmd $(ARGS)
 
-seeded-bugs: ## each bug of the table in test/bugs, compiled in for the checks, and the check that catches it
+seeded-bugs: ## compile in each bug of test/bugs and require its check to catch it
 	go test -count=1 -timeout 20m -v -run '^TestEverySeededBugIsCaught$$' ./test/bugs
 
-bench: build ## every figure beside its baseline, on servers of its own (ARGS="-only sold-out,accept" for some parts)
+bench: build ## measure every figure and its baseline on private servers (ARGS="-only sold-out,accept" for some parts)
 	go test -count=1 -timeout 40m -run '^$$' -bench '^BenchmarkEngine$$' -benchtime 1x ./loadtest/bench -args $(ARGS)
 
-profile: ## where gateway and settle spend a rush: CPU and allocations, in bin/profile
+profile: ## CPU and allocation profiles of gateway and settle during a rush, in bin/profile
 	go test -count=1 -run '^$$' -bench '^BenchmarkProfile$$' -benchtime 1x ./loadtest/bench -args -into $(CURDIR)/bin/profile
 
 lint: bin/golangci-lint ## golangci-lint by .golangci.yml, and the OpenAPI documents by redocly and spectral

@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// secretToken is a token that opens routes, as its SHA-256 sum. Sums are compared in constant time, so that neither a
-// token's length nor a common prefix shows in the time that a refusal takes.
+// secretToken is a token that opens routes, stored as its SHA-256 sum. Sums are compared in constant time, so the time
+// of a refusal reveals neither the token's length nor a common prefix.
 type secretToken struct {
 	sum   [sha256.Size]byte
-	given int // 0: there is none, and no token is like it
+	given int // 0 when no token is configured: then no token matches
 }
 
 func newSecretToken(token string) secretToken {
@@ -35,13 +35,13 @@ func (a *API) allowed(need access, r *http.Request) bool {
 	case public:
 		return true
 	case shop:
-		operators, shops := a.admin.sent(r), a.shop.sent(r) // both, whatever the first says
+		operators, shops := a.admin.sent(r), a.shop.sent(r) // always compare both, so that the time is the same
 		return operators || shops
 	}
 	return a.admin.sent(r)
 }
 
-// bearer returns the token of the one Authorization header; two headers are none.
+// bearer returns the token of the only Authorization header. A request with two such headers has no token.
 func bearer(r *http.Request) (string, bool) {
 	values := r.Header.Values("Authorization")
 	if len(values) != 1 {

@@ -10,7 +10,7 @@ import (
 	"flashsale/sale"
 )
 
-// Codes that only the operators' API answers with; the others are outcomes of package sale.
+// Codes that only the operators' API answers with; package sale defines the others as outcomes.
 const (
 	codeWrongState      = "wrong_state"
 	codeVersionConflict = "version_conflict"
@@ -21,9 +21,10 @@ const (
 	codeInternal        = "internal"
 )
 
-// Problems that are always the same.
+// Problems without a detail.
 var (
-	problemInternal      = sale.Problem{Status: http.StatusInternalServerError, Code: codeInternal, Title: "The engine failed; its log says how"}
+	problemInternal = sale.Problem{Status: http.StatusInternalServerError, Code: codeInternal,
+		Title: "The engine failed; its log has the cause"}
 	problemOrderNotFound = sale.Problem{Status: http.StatusNotFound, Code: codeOrderNotFound, Title: "There is no such order"}
 )
 
@@ -37,14 +38,14 @@ func (c *call) answer(status int, value any) error {
 	return nil
 }
 
-// send writes a whole answer. Operators read states that change at any moment, so nothing may be cached.
+// send writes a whole answer. No answer may be cached, because the state of a sale can change at any moment.
 func send(w http.ResponseWriter, status int, mediaType string, body []byte) {
 	h := w.Header()
 	h.Set("Content-Type", mediaType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // a client that hung up is nobody's fault
+	_, _ = w.Write(body) // the client may have closed the connection
 }
 
 func writeProblem(w http.ResponseWriter, p sale.Problem) {
@@ -54,8 +55,8 @@ func writeProblem(w http.ResponseWriter, p sale.Problem) {
 	send(w, p.Status, sale.ProblemType, p.Append(nil))
 }
 
-// problemOf turns an error into the answer it stands for. fault is true when the error is a store's or the engine's, so
-// that it belongs into the log.
+// problemOf turns an error into the answer. fault is true when a store or the engine caused the error; such an error is
+// logged.
 func problemOf(err error) (p sale.Problem, fault bool) {
 	var (
 		problem sale.Problem
@@ -81,36 +82,37 @@ func problemOf(err error) (p sale.Problem, fault bool) {
 	case errors.As(err, &paid):
 		return sale.Problem{
 			Status: http.StatusConflict, Code: codeAlreadyPaid, Title: "The order was paid by another payment",
-			Detail:  "this payment is to be refunded",
+			Detail:  "refund this payment",
 			Members: []sale.Member{{Name: "payment_id", Value: paid.PaymentID}},
 		}, false
 	case errors.As(err, &large):
-		return sale.ProblemOf(sale.OutcomeBodyTooLarge, fmt.Sprintf("a body may have %d bytes", large.Limit)), false
+		return sale.ProblemOf(sale.OutcomeBodyTooLarge, fmt.Sprintf("a body has at most %d bytes", large.Limit)), false
 	case errors.Is(err, sale.ErrNotFound):
 		return sale.ProblemOf(sale.OutcomeSaleNotFound, ""), false
 	case errors.As(err, &version):
 		return sale.Problem{
-			Status: http.StatusConflict, Code: codeVersionConflict, Title: "The rules have another version by now",
-			Detail:  fmt.Sprintf("the present version is %d: read it, and put your change on top of it", version.Present),
+			Status: http.StatusConflict, Code: codeVersionConflict, Title: "The rules have another version",
+			Detail: fmt.Sprintf("the present version is %d: read the rules and apply your change to that version",
+				version.Present),
 			Members: []sale.Member{{Name: "version", Value: version.Present}},
 		}, false
 	case errors.Is(err, sale.ErrLeaseHeld):
-		return sale.ProblemOf(sale.OutcomeUnavailable, "another step of this sale is still under way"), false
+		return sale.ProblemOf(sale.OutcomeUnavailable, "another step of this sale is still running"), false
 	case errors.Is(err, sale.ErrForeign), errors.Is(err, sale.ErrBehind), errors.Is(err, sale.ErrRights):
-		return sale.ProblemOf(sale.OutcomeUnavailable, err.Error()), true // it says what was found and what to do
+		return sale.ProblemOf(sale.OutcomeUnavailable, err.Error()), true // the error names what was found and what to do
 	}
-	return sale.ProblemOf(sale.OutcomeUnavailable, awayDetail(sale.AwayStore(err))+"; asking again is safe"), true
+	return sale.ProblemOf(sale.OutcomeUnavailable, awayDetail(sale.AwayStore(err))+"; repeating the request is safe"), true
 }
 
-// awayDetail says who has to come back, and no more: addresses and what drivers say stand in the log.
+// awayDetail names only the store that failed. Addresses and the texts of drivers are logged, not answered.
 func awayDetail(store sale.Store) string {
 	if store == sale.StoreSettlement {
-		return "settlement has not come to what is on its way: is flashsale settle running?"
+		return "settlement is behind the orders topic: is flashsale settle running?"
 	}
-	return string(store) + " did not do its part"
+	return "the request to " + string(store) + " failed"
 }
 
-// wrongStatus refuses a move of an order. Only one that may still be confirmed is worth another try.
+// wrongStatus refuses a change of an order. Only a pending order may allow the change later.
 func wrongStatus(is sale.OrderStatus) sale.Problem {
 	if is.Pending() {
 		return sale.Problem{
@@ -124,18 +126,20 @@ func wrongStatus(is sale.OrderStatus) sale.Problem {
 	}
 }
 
-// notConfirmed refuses a payment of an order that is on its way, and says whether it is remembered until then.
+// notConfirmed refuses a payment of an order that has no row yet. remembered: the payment is stored until the row
+// exists.
 func notConfirmed(remembered bool) sale.Problem {
 	p := wrongStatus(sale.StatusQueued)
-	p.Detail = "another payment of the order is remembered, or there is no room to remember one; repeat it once the order is confirmed"
+	p.Detail = "another payment of the order is remembered, or there is no room to remember one; repeat it once the order is " +
+		"confirmed"
 	if remembered {
-		p.Detail = "the order will be paid when it is confirmed; repeat to hear that it is"
+		p.Detail = "the order will be paid when it is confirmed; repeat the request to learn the result"
 	}
 	p.Members = []sale.Member{{Name: "remembered", Value: remembered}}
 	return p
 }
 
-// malformed is bad input; field names the member or header at fault and is left out when there is none.
+// malformed refuses bad input. field names the member or header at fault; it is left out when empty.
 func malformed(field, detail string, members ...sale.Member) sale.Problem {
 	if field != "" {
 		members = append([]sale.Member{{Name: "field", Value: field}}, members...)

@@ -15,7 +15,7 @@ import (
 	"flashsale/sale"
 )
 
-// Sales is the catalogue as operators change it. Missing sales are sale.ErrNotFound, moves that do not fit
+// Sales is the catalogue as operators change it. A missing sale is sale.ErrNotFound, a move that the state forbids a
 // *sale.StateError.
 type Sales interface {
 	PutSale(ctx context.Context, s sale.Sale) (stored sale.Sale, created bool, err error)
@@ -25,7 +25,7 @@ type Sales interface {
 	ReplaceBuyers(ctx context.Context, id string, next func() (string, error)) (int64, error)
 }
 
-// Preloads is what the database keeps of a sale's stock and buyers, and the leases.
+// Preloads reads and writes a sale's stock and buyers in the database, and the leases.
 type Preloads interface {
 	LoadStock(ctx context.Context, id string, partitions int32) ([]sale.BucketRow, error)
 	SaleCounters(ctx context.Context, id string) ([]sale.BucketCounters, error)
@@ -33,7 +33,7 @@ type Preloads interface {
 	lease.Leases
 }
 
-// RuleBook keeps the limits of all gateways.
+// RuleBook stores the limits of all gateways.
 type RuleBook interface {
 	Rules(ctx context.Context) (sale.Rules, error)
 	PutRules(ctx context.Context, rules sale.Rules, expect *int64) (sale.Rules, error)
@@ -53,31 +53,31 @@ type Stock interface {
 	Readings(ctx context.Context, buckets []sale.Bucket) ([]sale.Reading, error)
 }
 
-// Gateways says which gateways do not sell by the newest catalogue yet.
+// Gateways lists the gateways that do not sell by the newest catalogue yet.
 type Gateways interface {
 	CatalogueVersion(ctx context.Context) (int64, error)
-	// GatewaysBehind returns those that were heard of within a time and have an older version.
+	// GatewaysBehind returns the gateways that reported within a time and have an older version.
 	GatewaysBehind(ctx context.Context, version int64, within time.Duration) ([]string, error)
 }
 
 // Options are the settings of the operators' API. Zero durations and functions take their defaults.
 type Options struct {
-	AdminToken string // operators' token; an empty one lets nobody in
+	AdminToken string // operators' token; when empty, every request is refused
 	ShopToken  string // shop's token, for the order routes only; empty: there is none
 	Version    string // of the binary, for the OpenAPI document
-	Partitions int32  // of the orders topic; a bucket keeps its partition from the first preload on
+	Partitions int32  // of the orders topic; the first preload fixes a bucket's partition
 
 	LeaseWait  time.Duration    // 30 s: how long a step waits for another process before it answers 503
-	MoveLimit  time.Duration    // 10 min: the longest a preload may take
-	ReadLimit  time.Duration    // 10 s: the longest a reading of the stores may take
-	BodyLimit  time.Duration    // 30 s: the longest a JSON body, or a silence inside an upload, may take
+	MoveLimit  time.Duration    // 10 min: the longest time of a preload
+	ReadLimit  time.Duration    // 10 s: the longest time of reading the stores
+	BodyLimit  time.Duration    // 30 s: the longest time of a JSON body, and the longest pause inside an upload
 	StatsEvery time.Duration    // 1 s
 	AuditWait  time.Duration    // 3 s: how long an audit waits for buckets that are being rebuilt
 	Now        func() time.Time // Redis's clock where there is one; default time.Now
 	Logger     *slog.Logger
 }
 
-// Deps are the parts behind the API.
+// Deps are the parts that the API calls.
 type Deps struct {
 	Sales     Sales
 	Preloads  Preloads
@@ -90,12 +90,12 @@ type Deps struct {
 	Tail      Tail
 	Gatherer  prometheus.Gatherer
 
-	Registerer prometheus.Registerer    // nil: what this API counts is shown nowhere
-	Ready      func() map[string]string // what the process still waits for; empty = ready
+	Registerer prometheus.Registerer    // nil: the API's own counters are not exported
+	Ready      func() map[string]string // what the process still waits for; empty: the process is ready
 	ClockAhead ClockAhead
 }
 
-// maxStreams bounds the Server-Sent Event streams that are open at once; one more is answered 503 overloaded.
+// maxStreams bounds the open Server-Sent Event streams; a request for one more is answered 503 overloaded.
 const maxStreams = 64
 
 // API is the operators' listener as a handler.
@@ -148,7 +148,7 @@ func (o *Options) setDefaults() {
 	}
 }
 
-// ServeHTTP answers one request. Paths that are not in their shortest form have no redirect here: they are other paths.
+// ServeHTTP answers one request. A path that is not clean is answered 404, without a redirect.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer a.recovered(w, r)
 	serveKnown(a.mux, w, r)
@@ -160,12 +160,14 @@ func (a *API) recovered(w http.ResponseWriter, r *http.Request) {
 	case http.ErrAbortHandler:
 		panic(cause)
 	default:
-		a.opts.Logger.Error("operators' request panicked", "method", r.Method, "path", r.URL.Path, "panic", cause, "stack", string(debug.Stack()))
+		a.opts.Logger.Error("operators' request panicked", "method", r.Method, "path", r.URL.Path, "panic", cause, "stack",
+			string(debug.Stack()))
 		writeProblem(w, problemInternal)
 	}
 }
 
-// serveKnown lets the mux answer what it has a route for and turns its own plain-text answers into problems.
+// serveKnown lets the mux answer the paths it has routes for, and replaces the mux's own plain-text answers by
+// problems.
 func serveKnown(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
 	if escaped := r.URL.EscapedPath(); r.Method != http.MethodConnect && path.Clean(escaped) == escaped {
 		handler, pattern := mux.Handler(r)
@@ -184,7 +186,7 @@ func serveKnown(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
 	writeProblem(w, sale.ProblemOf(sale.OutcomeNotFound, ""))
 }
 
-// unwritten learns what the mux would have answered: the status, and Allow.
+// unwritten records the status and the Allow header that the mux would have answered.
 type unwritten struct {
 	header http.Header
 	status int

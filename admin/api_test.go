@@ -22,7 +22,7 @@ const (
 	shopToken  = "shops-token-0123456789"
 )
 
-// bench is an API on fakes behind a real server.
+// bench is an API over fakes, served by a real server.
 type bench struct {
 	t        *testing.T
 	api      *API
@@ -73,7 +73,7 @@ func listen(t *testing.T, handler http.Handler) string {
 	return server.URL
 }
 
-// reply is an answer that was read whole.
+// reply is an answer that was read completely.
 type reply struct {
 	t      *testing.T
 	Status int
@@ -116,7 +116,7 @@ func do(t *testing.T, request *http.Request) *reply {
 	return &reply{t: t, Status: response.StatusCode, Header: response.Header, Body: read}
 }
 
-// is checks a success and decodes it.
+// is checks for a success and decodes the answer.
 func (r *reply) is(status int) map[string]any {
 	r.t.Helper()
 	require.Equal(r.t, status, r.Status, "%s", r.Body)
@@ -127,7 +127,7 @@ func (r *reply) is(status int) map[string]any {
 	return value
 }
 
-// problem checks everything that every error has, and decodes it.
+// problem checks the members that every error has and decodes the answer.
 func (r *reply) problem(status int, code string) map[string]any {
 	r.t.Helper()
 	require.Equal(r.t, status, r.Status, "%s", r.Body)
@@ -146,7 +146,7 @@ func (r *reply) problem(status int, code string) map[string]any {
 	return value
 }
 
-// field checks that bad input was named.
+// field checks that the answer names the bad input.
 func (r *reply) field(name string) {
 	r.t.Helper()
 	require.Equal(r.t, name, r.problem(http.StatusBadRequest, "malformed")["field"], "%s", r.Body)
@@ -160,7 +160,7 @@ func item(members string) string {
 	return `{"name":"n","starts_at":"2026-11-11T10:00:00Z","ends_at":"2026-11-11T12:00:00Z","items":[{` + members + `}]}`
 }
 
-// preloaded brings a sale to the state preloaded, open or paused by the API's own moves.
+// bring creates a sale and applies the API's own moves to it.
 func (b *bench) bring(id, body string, moves ...string) {
 	b.t.Helper()
 	b.ask("PUT", "/admin/v1/sales/"+id, body).is(201)
@@ -175,7 +175,7 @@ func TestAnswersEveryErrorAsProblem(t *testing.T) {
 		"/", "/nothing", "/admin/v1/sales/", "/admin/v1/sales/s/", "/admin//v1/sales", "/admin/v1/../v1/sales",
 		"/admin/v1/sales/s/refund", "/livez/", "/v1/sales/s",
 	} {
-		// The token plays no part: what is not there is not there for anybody.
+		// An unknown path is answered 404 with any token and without one.
 		b.ask("GET", path, "", "Authorization", "").problem(404, "not_found")
 	}
 	for path, allow := range map[string]string{
@@ -222,7 +222,7 @@ func TestRefusesTwoTokens(t *testing.T) {
 	do(t, request).problem(401, "unauthenticated")
 }
 
-// bodies are good ones, by the route's path.
+// bodies are valid bodies by the path of the route.
 var bodies = map[string]string{
 	"/admin/v1/sales/{sale}": phoneSale, "/admin/v1/rules": "{}", "/admin/v1/orders/{order_id}/payment": `{"payment_id":"p-1"}`,
 }
@@ -288,15 +288,15 @@ func TestStoreFaultsAreUnavailable(t *testing.T) {
 		path := strings.NewReplacer("{sale}", "s", "{order_id}", "77").Replace(route.path)
 		r := b.ask(route.method, path, bodies[route.path])
 		problem := r.problem(503, "unavailable")
-		require.NotContains(t, problem["detail"], errAway.Error(), "what a driver says is for the log")
-		require.Contains(t, problem["detail"], "the database did not do its part")
+		require.NotContains(t, problem["detail"], errAway.Error(), "the text of a driver is only logged")
+		require.Contains(t, problem["detail"], "the request to the database failed")
 	}
 }
 
-// Unavailable is not a word to act on: the answer says what has to come back.
+// An answer with unavailable names the store that failed.
 func TestUnavailableNamesTheStore(t *testing.T) {
 	for store, says := range map[sale.Store]string{
-		sale.StoreRedis: "Redis did not", sale.StoreKafka: "Kafka did not", sale.StoreDatabase: "the database did not",
+		sale.StoreRedis: "request to Redis", sale.StoreKafka: "request to Kafka", sale.StoreDatabase: "request to the database",
 		sale.StoreSettlement: "is flashsale settle running?",
 	} {
 		problem, fault := problemOf(fmt.Errorf("preload sale s: %w", sale.Away(store, errAway)))
@@ -306,7 +306,8 @@ func TestUnavailableNamesTheStore(t *testing.T) {
 	}
 }
 
-// TestWhatOnlyAnOperatorCanMendIsTold: other faults of a store are for the log, these say what to do.
+// TestWhatOnlyAnOperatorCanMendIsTold: the answer names the faults that only an operator can repair; the other faults
+// of a store are only logged.
 func TestWhatOnlyAnOperatorCanMendIsTold(t *testing.T) {
 	for _, cause := range []error{sale.ErrForeign, sale.ErrBehind, sale.ErrRights} {
 		problem, fault := problemOf(fmt.Errorf("preload sale s: %w: delete key k", cause))

@@ -10,11 +10,11 @@ import (
 	"flashsale/sale"
 )
 
-// auditPause is how long an audit waits before it reads buckets again that were being rebuilt.
+// auditPause is the pause before an audit reads again buckets that were being rebuilt.
 const auditPause = 50 * time.Millisecond
 
-// audit answers 200 whether or not the books hold: the question was answered. Where the numbers cannot be had, or do not
-// belong together because a bucket is being rebuilt, it answers 503.
+// audit answers 200 whether or not the equation holds. It answers 503 when the numbers cannot be read, or do not belong
+// together because a bucket is being rebuilt.
 func (a *API) audit(c *call) error {
 	ctx, cancel := a.reading(c)
 	defer cancel()
@@ -29,7 +29,7 @@ func (a *API) audit(c *call) error {
 	return c.answer(http.StatusOK, auditOf(s.ID, groups))
 }
 
-// coherentPositions reads until every bucket's numbers belong together, for AuditWait at most.
+// coherentPositions repeats the reading until every bucket's numbers belong together, for AuditWait at most.
 func (a *API) coherentPositions(ctx context.Context, s *sale.Sale) (groups []skuPositions, err error) {
 	waiting, cancel := context.WithTimeout(ctx, a.opts.AuditWait)
 	defer cancel()
@@ -52,7 +52,7 @@ func (a *API) coherentPositions(ctx context.Context, s *sale.Sale) (groups []sku
 		return nil, ctx.Err()
 	}
 	return nil, sale.ProblemOf(sale.OutcomeUnavailable, fmt.Sprintf(
-		"bucket %s is %s in epoch %d and Redis does not agree yet", doubtful.Bucket, doubtful.State, doubtful.Epoch))
+		"bucket %s is %s in epoch %d and Redis has another epoch or state", doubtful.Bucket, doubtful.State, doubtful.Epoch))
 }
 
 func firstDoubtful(groups []skuPositions) *position {
@@ -70,7 +70,8 @@ func auditOf(saleID string, groups []skuPositions) sale.Audit {
 	answer := sale.Audit{Holds: true, Items: []sale.AuditItem{}}
 	for i := range groups {
 		total := groups[i].total()
-		answer.Items = append(answer.Items, sale.AuditItem{Sale: saleID, SKU: groups[i].sku, Stock: total, Difference: total.Difference()})
+		answer.Items = append(answer.Items, sale.AuditItem{Sale: saleID, SKU: groups[i].sku, Stock: total,
+			Difference: total.Difference()})
 		answer.Holds = answer.Holds && total.Holds()
 	}
 	return answer

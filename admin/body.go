@@ -17,13 +17,13 @@ import (
 )
 
 const (
-	// maxDrainBytes and drainLimit bound what is read of a refused body, only so that the client reads the answer instead
-	// of a reset connection.
+	// maxDrainBytes and drainLimit bound how much of a refused body the server reads. It reads on so that the client
+	// gets the answer instead of a connection reset.
 	maxDrainBytes = 64 << 20
 	drainLimit    = 5 * time.Second
 )
 
-// readBody reads the whole body within its bounds of size and time.
+// readBody reads the whole body within its limits of size and time.
 func readBody(w http.ResponseWriter, r *http.Request, limit time.Duration) ([]byte, error) {
 	if r.ContentLength == 0 {
 		return nil, nil
@@ -44,25 +44,26 @@ func readBody(w http.ResponseWriter, r *http.Request, limit time.Duration) ([]by
 	if err != nil {
 		return nil, malformed("", "the body could not be read to its end")
 	}
-	// The server goes on reading to notice a client that hangs up; with the deadline left on, that would look like one.
+	// The server keeps reading to notice that a client closes the connection. A deadline that stays set would look like
+	// such a close.
 	if err := control.SetReadDeadline(time.Time{}); err != nil {
 		return nil, fmt.Errorf("bound the reading of a body: %w", err)
 	}
 	return body, nil
 }
 
-// drain reads on in a refused body, bounded. A client that waits for 100 Continue has sent nothing.
+// drain reads the rest of a refused body, bounded. A client that waits for 100 Continue has sent nothing.
 func drain(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Expect") != "" {
 		return
 	}
 	if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(drainLimit)); err == nil {
-		_, _ = io.CopyN(io.Discard, r.Body, maxDrainBytes) // best effort by purpose
+		_, _ = io.CopyN(io.Discard, r.Body, maxDrainBytes) // a failure changes nothing: the body is refused
 	}
 }
 
-// decodeStrict reads a JSON object into target: unknown and doubled members, wrong types and bytes after the object are
-// errors that name the member by its path.
+// decodeStrict reads a JSON object into target. An unknown or repeated member, a wrong type or bytes after the object
+// are errors that name the member by its path.
 func decodeStrict(body []byte, target any) error {
 	if trimmed := bytes.TrimLeft(body, " \t\r\n"); len(trimmed) == 0 || trimmed[0] != '{' {
 		return malformed("", "the body must be a JSON object")
@@ -83,22 +84,22 @@ func decodeStrict(body []byte, target any) error {
 		if errors.Is(err, jsontext.ErrDuplicateName) {
 			return sale.Fieldf(fieldPath(syntactic.JSONPointer), "stands twice")
 		}
-		return malformed("", fmt.Sprintf("the body is no JSON at byte %d", syntactic.ByteOffset))
+		return malformed("", fmt.Sprintf("the body is not valid JSON at byte %d", syntactic.ByteOffset))
 	case errors.As(err, &semantic):
 		return sale.Fieldf(fieldPath(semantic.JSONPointer), "%s", semanticDetail(semantic))
 	}
-	return malformed("", "the body is no JSON")
+	return malformed("", "the body is not valid JSON")
 }
 
 func semanticDetail(err *json.SemanticError) string {
 	var reason plainReason
 	switch {
 	case errors.Is(err, json.ErrUnknownName):
-		return "is not a member known here"
+		return "is not a known member"
 	case errors.As(err, &reason):
 		return string(reason)
 	case err.GoType == nil:
-		return "has a value that does not belong here"
+		return "has a value of the wrong type"
 	case err.GoType == reflect.TypeFor[sale.Time]():
 		return "must be an RFC 3339 time such as 2026-11-11T10:00:00Z"
 	}
@@ -131,18 +132,18 @@ func fieldPath(pointer jsontext.Pointer) string {
 	return text.String()
 }
 
-// plainReason is an error whose text is the detail of the answer.
+// plainReason is an error whose text becomes the detail of the answer.
 type plainReason string
 
 func (p plainReason) Error() string { return string(p) }
 
-// member is a value of which the decoder remembers whether it was there. null is refused: it would be neither.
+// member is a value that records whether the body contained it. null is refused: it would mean neither.
 type member[T any] struct {
 	value T
 	given bool
 }
 
-// UnmarshalJSONFrom reads the value.
+// UnmarshalJSONFrom reads the value; null is an error.
 func (m *member[T]) UnmarshalJSONFrom(decoder *jsontext.Decoder, opts json.Options) error {
 	if decoder.PeekKind() == 'n' {
 		if _, err := decoder.ReadToken(); err != nil {
@@ -154,7 +155,7 @@ func (m *member[T]) UnmarshalJSONFrom(decoder *jsontext.Decoder, opts json.Optio
 	return json.UnmarshalDecode(decoder, &m.value, opts)
 }
 
-// or returns the value, or the default where none was given.
+// or returns the value, or the default when the body did not contain the member.
 func (m *member[T]) or(otherwise T) T {
 	if m.given {
 		return m.value
@@ -162,7 +163,7 @@ func (m *member[T]) or(otherwise T) T {
 	return otherwise
 }
 
-// list is an array with a bound, so that a small body of many empty elements does not become a large one in memory.
+// list is an array of bounded length, so that a small body of many empty elements does not use much memory.
 type list[T any] []T
 
 // UnmarshalJSONFrom reads at most sale.MaxItems elements.
@@ -176,7 +177,8 @@ func (l *list[T]) UnmarshalJSONFrom(decoder *jsontext.Decoder, opts json.Options
 	for decoder.PeekKind() != ']' {
 		if len(*l) == sale.MaxItems {
 			at := decoder.StackPointer().Parent()
-			return &json.SemanticError{JSONPointer: at, Err: plainReason(fmt.Sprintf("must hold at most %d elements", sale.MaxItems))}
+			return &json.SemanticError{JSONPointer: at,
+				Err: plainReason(fmt.Sprintf("must have at most %d elements", sale.MaxItems))}
 		}
 		var element T
 		if err := json.UnmarshalDecode(decoder, &element, opts); err != nil {

@@ -7,16 +7,16 @@ import (
 	"flashsale/sale"
 )
 
-// position is where the units of one bucket are, by the database and by Redis.
+// position counts the units of one bucket by place, from the database and from Redis.
 type position struct {
 	sale.BucketRow
 	sale.Stock
 	Oldest   int64 // created_ms of the oldest journal entry, 0 when the journal is empty
-	Coherent bool  // both sides speak of the same epoch and the bucket is open, so the numbers belong together
+	Coherent bool  // both stores have the same epoch and the bucket is open, so the numbers belong together
 }
 
-// bookKeeper is the database's side of a reading, readings Redis's.
-type bookKeeper interface {
+// countersReader reads the counters in the database, readings those in Redis.
+type countersReader interface {
 	SaleCounters(ctx context.Context, id string) ([]sale.BucketCounters, error)
 }
 
@@ -24,9 +24,9 @@ type readings interface {
 	Readings(ctx context.Context, buckets []sale.Bucket) ([]sale.Reading, error)
 }
 
-// readPositions reads the database first and Redis second: the package comment says why the order matters.
-func readPositions(ctx context.Context, keeper bookKeeper, redis readings, saleID string) ([]position, error) {
-	books, err := keeper.SaleCounters(ctx, saleID)
+// readPositions reads the database first and Redis second; the package comment gives the reason for the order.
+func readPositions(ctx context.Context, db countersReader, redis readings, saleID string) ([]position, error) {
+	books, err := db.SaleCounters(ctx, saleID)
 	if err != nil {
 		return nil, fmt.Errorf("read the books of sale %s: %w", saleID, err)
 	}
@@ -44,7 +44,7 @@ func readPositions(ctx context.Context, keeper bookKeeper, redis readings, saleI
 	if len(seen) != len(books) {
 		return nil, fmt.Errorf("read the stock of sale %s in Redis: %d readings of %d buckets", saleID, len(seen), len(books))
 	}
-	later, err := booksAfter(ctx, keeper, saleID, books, seen)
+	later, err := booksAfter(ctx, db, saleID, books, seen)
 	if err != nil {
 		return nil, fmt.Errorf("read the books of sale %s again: %w", saleID, err)
 	}
@@ -55,15 +55,16 @@ func readPositions(ctx context.Context, keeper bookKeeper, redis readings, saleI
 	return positions, nil
 }
 
-// booksAfter reads the database once more, where Redis holds units that the first books have not given: they were given
-// between the two readings, or by nobody.
-func booksAfter(ctx context.Context, keeper bookKeeper, saleID string, books []sale.BucketCounters, seen []sale.Reading) (map[sale.Bucket]*sale.BucketCounters, error) {
+// booksAfter reads the database again when Redis has returned units that the first books do not contain: either they
+// were given between the two readings, or Redis has too many.
+func booksAfter(ctx context.Context, db countersReader, saleID string, books []sale.BucketCounters,
+	seen []sale.Reading) (map[sale.Bucket]*sale.BucketCounters, error) {
 	later := map[sale.Bucket]*sale.BucketCounters{}
 	for i := range books {
 		if surplus(&books[i], &seen[i]) == 0 {
 			continue
 		}
-		again, err := keeper.SaleCounters(ctx, saleID)
+		again, err := db.SaleCounters(ctx, saleID)
 		for j := range again {
 			later[again[j].Bucket] = &again[j]
 		}
@@ -72,7 +73,7 @@ func booksAfter(ctx context.Context, keeper bookKeeper, saleID string, books []s
 	return later, nil
 }
 
-// surplus is the units that the outbox has brought to Redis and that the books do not know of yet.
+// surplus counts the units that the outbox has returned to Redis and that the books do not contain yet.
 func surplus(books *sale.BucketCounters, seen *sale.Reading) int64 {
 	if seen.Epoch != books.Epoch || books.Epoch == 0 {
 		return 0
@@ -80,9 +81,9 @@ func surplus(books *sale.BucketCounters, seen *sale.Reading) int64 {
 	return max(0, seen.Returned-books.GivenEpoch)
 }
 
-// positionOf joins both sides. A bucket of epoch 0 was never loaded: its units are nowhere yet. Where the epochs differ,
-// Redis's counters say nothing about these books and are left out. later are books that were read after Redis, nil when
-// nothing asked for them.
+// positionOf joins both readings of a bucket. A bucket of epoch 0 was never loaded and has no units. When the epochs
+// differ, Redis's counters do not fit these books and are left out. later are the books read after Redis, nil when they
+// were not read.
 func positionOf(books *sale.BucketCounters, seen *sale.Reading, later *sale.BucketCounters) position {
 	p := position{BucketRow: books.BucketRow}
 	if books.Epoch == 0 {
@@ -100,10 +101,10 @@ func positionOf(books *sale.BucketCounters, seen *sale.Reading, later *sale.Buck
 	return p
 }
 
-// takeBack leaves out units that came to Redis after the books were read, if the later books say that they were given:
-// the first books still count them where they were before. They are for sale, or taken again and then in flight. A
-// surplus that the later books do not explain stays, and the equation shows it. Where the epoch has changed meanwhile
-// nobody can tell.
+// takeBack leaves out units that Redis received after the books were read, if the later books contain them: the first
+// books still count them where they were before. They are for sale, or taken again and then in flight. A surplus that
+// the later books do not explain stays, and the equation shows it. When the epoch has changed meanwhile, the position
+// is not coherent.
 func (p *position) takeBack(units int64, books, later *sale.BucketCounters) {
 	if units == 0 || later == nil {
 		return

@@ -11,7 +11,7 @@ import (
 	"flashsale/test/memory"
 )
 
-// sell moves units of the sale's first bucket: taken by Redis, of which settled ones are rows.
+// sell moves units of the sale's first bucket: Redis takes them, and those settled have rows.
 func (b *bench) sell(bucket sale.Bucket, taken, settled, released int64) {
 	b.stock.set(func() {
 		r := b.stock.readings[bucket]
@@ -83,10 +83,11 @@ func TestStatsStreamFollowsTheSale(t *testing.T) {
 	require.JSONEq(t, string(b.ask("GET", "/admin/v1/sales/s/stats", "").Body), first[0].data)
 
 	b.stock.set(func() { b.stock.away = true })
-	require.Eventually(t, func() bool { return events(t, response.Body, 1)[0].name == "problem" }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return events(t, response.Body, 1)[0].name == "problem" }, 5*time.Second,
+		time.Millisecond)
 	b.stock.set(func() { b.stock.away = false })
 	require.Eventually(t, func() bool { return events(t, response.Body, 1)[0].name == "stats" }, 5*time.Second, time.Millisecond,
-		"a stream outlives a store that goes away")
+		"a stream outlives a store that is away for a while")
 }
 
 func TestStatsStreamStartsWithAnAnswer(t *testing.T) {
@@ -128,7 +129,7 @@ func TestAuditStatesTheEquation(t *testing.T) {
 	require.EqualValues(t, 2, got["items"].([]any)[0].(map[string]any)["difference"])
 }
 
-// TestAuditCatchesSeededFaults: the checker is checked. Each fault is one that a broken engine would make.
+// TestAuditCatchesSeededFaults tests the checker: a broken engine would cause each of these faults.
 func TestAuditCatchesSeededFaults(t *testing.T) {
 	change := func(b *bench, reading func(*sale.Reading), row func(*sale.BucketCounters)) {
 		b.stock.set(func() { r := b.stock.readings[phone]; reading(&r); b.stock.readings[phone] = r })
@@ -136,16 +137,22 @@ func TestAuditCatchesSeededFaults(t *testing.T) {
 	}
 	noReading, noRow := func(*sale.Reading) {}, func(*sale.BucketCounters) {}
 	for name, fault := range map[string]func(*bench){
-		"a unit vanished from Redis":    func(b *bench) { change(b, func(r *sale.Reading) { r.Available-- }, noRow) },
-		"a unit came from nowhere":      func(b *bench) { change(b, func(r *sale.Reading) { r.Available++ }, noRow) },
-		"an order was lost after Redis": func(b *bench) { change(b, func(r *sale.Reading) { r.Taken-- }, noRow) },
-		"an order was settled twice":    func(b *bench) { change(b, noReading, func(r *sale.BucketCounters) { r.Settled++ }) },
-		"a unit was released by nobody": func(b *bench) { change(b, noReading, func(r *sale.BucketCounters) { r.Released++ }) },
+		"a unit vanished from Redis":       func(b *bench) { change(b, func(r *sale.Reading) { r.Available-- }, noRow) },
+		"a unit appeared without a source": func(b *bench) { change(b, func(r *sale.Reading) { r.Available++ }, noRow) },
+		"an order was lost after Redis":    func(b *bench) { change(b, func(r *sale.Reading) { r.Taken-- }, noRow) },
+		"an order was settled twice": func(b *bench) {
+			change(b, noReading, func(r *sale.BucketCounters) { r.Settled++ })
+		},
+		"a unit was returned without a release": func(b *bench) {
+			change(b, noReading, func(r *sale.BucketCounters) { r.Released++ })
+		},
 		"more settled than taken": func(b *bench) {
 			change(b, noReading, func(r *sale.BucketCounters) { r.SettledEpoch += 5; r.Settled += 5 })
 		},
-		"stock raised in the books alone":  func(b *bench) { change(b, noReading, func(r *sale.BucketCounters) { r.Loaded++ }) },
-		"two faults hide in the sum of in": func(b *bench) { change(b, func(r *sale.Reading) { r.Available -= 20; r.Taken += 20 }, noRow) },
+		"stock raised in the books alone": func(b *bench) { change(b, noReading, func(r *sale.BucketCounters) { r.Loaded++ }) },
+		"two faults hide in the sum of in": func(b *bench) {
+			change(b, func(r *sale.Reading) { r.Available -= 20; r.Taken += 20 }, noRow)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)

@@ -12,8 +12,8 @@ import (
 	"flashsale/sale"
 )
 
-// putBuyers replaces the list of a listed sale, read line by line: a list of any length passes through a few megabytes
-// of memory. The list takes effect only when its last line was good.
+// putBuyers replaces the list of a listed sale and reads it line by line, so a list of any length needs only a few
+// megabytes of memory. The list takes effect only when its last line is valid.
 func (a *API) putBuyers(c *call) error {
 	id, err := c.saleID()
 	if err != nil {
@@ -25,7 +25,7 @@ func (a *API) putBuyers(c *call) error {
 	}
 	lines := newBuyerLines(&patientBody{c: c, limit: a.opts.BodyLimit})
 	count, err := a.deps.Sales.ReplaceBuyers(c.r.Context(), id, lines.next)
-	if lines.fault != nil { // whatever the store made of it: the list itself is the cause
+	if lines.fault != nil { // the store's error is a consequence of the fault in the list
 		drain(c.w, c.r)
 		return lines.fault
 	}
@@ -36,7 +36,7 @@ func (a *API) putBuyers(c *call) error {
 	return c.answer(http.StatusOK, map[string]int64{"buyers": count})
 }
 
-// takesBuyers refuses early what the store would refuse after a million lines.
+// takesBuyers refuses at once what the store would refuse after a million lines.
 func (a *API) takesBuyers(c *call, id string) error {
 	ctx, cancel := a.reading(c)
 	defer cancel()
@@ -47,12 +47,12 @@ func (a *API) takesBuyers(c *call, id string) error {
 	case s.Eligibility != sale.EligibilityList:
 		return &sale.StateError{State: s.State, Detail: `only a sale with "eligibility":"list" has a list of buyers`}
 	case s.State != sale.StateDraft && s.State != sale.StatePreloaded:
-		return &sale.StateError{State: s.State, Detail: "the list of buyers is fixed once the sale was opened"}
+		return &sale.StateError{State: s.State, Detail: "the list of buyers is fixed once the sale has been opened"}
 	}
 	return nil
 }
 
-// patientBody reads a body of any length as long as no silence in it is longer than the limit.
+// patientBody reads a body of any length, as long as no pause in it exceeds the limit.
 type patientBody struct {
 	c     *call
 	limit time.Duration
@@ -65,14 +65,14 @@ func (p *patientBody) Read(into []byte) (int, error) {
 	}
 	n, err := p.c.r.Body.Read(into)
 	if err != nil {
-		// As in readBody: the connection is watched for a hang-up from here on.
+		// As in readBody: from here the server watches the connection for a close by the client.
 		err = errors.Join(err, control.SetReadDeadline(time.Time{}))
 	}
 	return n, err
 }
 
-// buyerLines hands out one buyer id a line and remembers the first fault. Lines end with \n or \r\n, the last one may
-// lack its end.
+// buyerLines returns one buyer id per line and records the first fault. A line ends with \n or \r\n; the end of the
+// last line is optional.
 type buyerLines struct {
 	reader *bufio.Reader
 	number int64
@@ -83,12 +83,12 @@ func newBuyerLines(r io.Reader) *buyerLines {
 	return &buyerLines{reader: bufio.NewReaderSize(r, 32<<10)}
 }
 
-// next returns the next id, io.EOF after the last. A list of nobody is a file that was not written.
+// next returns the next id, and io.EOF after the last one. An empty list is a fault: its file was probably not written.
 func (b *buyerLines) next() (string, error) {
 	line, err := b.reader.ReadSlice('\n')
 	if len(line) == 0 && errors.Is(err, io.EOF) {
 		if b.number == 0 {
-			b.fault = malformed("", "the body has no buyers: it is one buyer id a line")
+			b.fault = malformed("", "the body has no buyers: send one buyer id per line")
 			return "", b.fault
 		}
 		return "", io.EOF
@@ -99,7 +99,7 @@ func (b *buyerLines) next() (string, error) {
 	case errors.Is(err, bufio.ErrBufferFull):
 		return "", b.bad("is longer than any buyer id")
 	default:
-		b.fault = malformed("", fmt.Sprintf("the list could not be read to its end; it broke off in line %d", b.number))
+		b.fault = malformed("", fmt.Sprintf("the list could not be read to its end; it stopped in line %d", b.number))
 		return "", b.fault
 	}
 	id := bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))

@@ -15,7 +15,7 @@ import (
 const listedSale = `{"name":"Phones","starts_at":"2026-11-11T10:00:00Z","ends_at":"2026-11-11T12:00:00Z",
 "eligibility":"list","items":[{"sku":"phone","stock":10,"price_cents":129900}]}`
 
-// buyerStream writes ids one a line without ever holding them, and one bad line where it is asked to.
+// buyerStream writes one id per line without keeping them in memory, and one bad line when asked to.
 type buyerStream struct {
 	next, count int
 	badLine     int
@@ -145,7 +145,7 @@ func TestBuyersOfASilentClientEnd(t *testing.T) {
 	b.bring("s", listedSale)
 	pipe, feed := io.Pipe()
 	defer feed.Close()
-	go func() { _, _ = feed.Write([]byte("a\nb\n")) }() // and then nothing more; the server hangs up
+	go func() { _, _ = feed.Write([]byte("a\nb\n")) }() // then the client sends nothing more; the server closes the connection
 	response := b.askStream("PUT", "/admin/v1/sales/s/buyers", pipe)
 	response.problem(400, "malformed")
 	require.EqualValues(t, 0, b.store.sale("s").ListVersion)

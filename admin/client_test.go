@@ -79,7 +79,8 @@ func TestClientTurnsProblemsIntoErrors(t *testing.T) {
 	require.Equal(t, "order_not_found", refusal.Code)
 	_, err = c.PutSale(ctx, "s", []byte(`{"name":"n","colour":1}`))
 	require.ErrorAs(t, err, &refusal)
-	require.Equal(t, &adminclient.Refusal{Status: 400, Code: "malformed", Title: "The request is malformed", Field: "colour", Detail: "colour: is not a member known here"}, refusal)
+	require.Equal(t, &adminclient.Refusal{Status: 400, Code: "malformed", Title: "The request is malformed", Field: "colour",
+		Detail: "colour: is not a known member"}, refusal)
 	for _, id := range []string{"", "..", "a/b", "No Sale", "none"} {
 		_, err = c.Sale(ctx, id)
 		require.ErrorAs(t, err, &refusal, id)
@@ -177,7 +178,7 @@ func TestAuditWaitsUntilNothingIsInFlight(t *testing.T) {
 	require.Equal(t, 1, adminclient.ExitCode(err))
 	require.Contains(t, printed, `"in_flight":2`)
 	_, err = b.audit(adminclient.AuditRequest{})
-	require.NoError(t, err, "without waiting, units in flight are no fault")
+	require.NoError(t, err, "without waiting, units in flight are not a fault")
 
 	b.store.set(func() { b.store.away = true })
 	done := make(chan error, 1)
@@ -185,7 +186,7 @@ func TestAuditWaitsUntilNothingIsInFlight(t *testing.T) {
 		_, err := b.audit(adminclient.AuditRequest{Wait: time.Minute})
 		done <- err
 	}()
-	b.store.set(func() { b.store.away = false }) // a store that comes back is waited for
+	b.store.set(func() { b.store.away = false }) // the audit waits for a store that is away
 	b.sell(phone, 0, 2, 0)
 	require.NoError(t, <-done)
 }
@@ -202,5 +203,6 @@ func TestAuditThatCouldNotBeRead(t *testing.T) {
 	require.Equal(t, 2, adminclient.ExitCode(err))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.ErrorIs(t, b.client().PrintAudit(ctx, io.Discard, adminclient.AuditRequest{Wait: time.Minute}), adminclient.ErrUnreadable)
+	require.ErrorIs(t, b.client().PrintAudit(ctx, io.Discard, adminclient.AuditRequest{Wait: time.Minute}),
+		adminclient.ErrUnreadable)
 }

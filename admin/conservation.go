@@ -10,36 +10,36 @@ import (
 	"flashsale/sale"
 )
 
-// pauseAfter is how long the books of an open sale may be off before the engine pauses it. One reading is proof enough;
-// the time lets a rebuild that repairs the loss come first.
+// pauseAfter is how long the equation of an open sale may be off before the engine pauses the sale. One reading is
+// proof; the time lets a rebuild that repairs the loss finish first.
 const pauseAfter = 5 * time.Second
 
-// maxReasonBytes is what the database keeps of a reason.
+// maxReasonBytes is the longest reason that the database stores.
 const maxReasonBytes = 255
 
-// Pauser pauses an open sale in the engine's own name. The reason is shown in the sale's stats until it is resumed.
+// Pauser pauses an open sale for the engine. The sale's stats show the reason until the sale is resumed.
 type Pauser interface {
 	PauseSale(ctx context.Context, id, reason string) error
 }
 
-// watch remembers since when the books of each SKU of an open sale have been off.
+// watch records since when the equation of each SKU of an open sale has been off.
 type watch struct {
-	pauser Pauser           // nil: nothing is paused
-	now    func() time.Time // of this process
+	pauser Pauser           // nil: no sale is paused
+	now    func() time.Time // clock of this process
 	log    *slog.Logger
-	since  map[[2]string]time.Time // as of the last round
-	round  map[[2]string]time.Time // of the round under way
+	since  map[[2]string]time.Time // after the last round
+	round  map[[2]string]time.Time // of the current round
 }
 
 // begin starts a round, end makes it the last one.
 func (w *watch) begin() { w.round = map[[2]string]time.Time{} }
 func (w *watch) end()   { w.since = w.round }
 
-// forget counts anew: what was read while nobody looked, or somebody else did, proves no span of time.
+// forget restarts the count: after a time in which this process did not read, no span is proved.
 func (w *watch) forget() { w.since = nil }
 
-// look takes note of one reading of a sale and pauses the sale when it has been off for too long. Only SKUs whose buckets
-// are all coherent count: a rebuild is no fault, and ends the time that was counted.
+// look evaluates one reading of a sale and pauses the sale when its equation has been off for too long. Only SKUs whose
+// buckets are all coherent count: a rebuild is not a fault and restarts the time.
 func (w *watch) look(ctx context.Context, s *sale.Sale, groups []skuPositions) {
 	now := w.now()
 	for i := range groups {
@@ -51,7 +51,7 @@ func (w *watch) look(ctx context.Context, s *sale.Sale, groups []skuPositions) {
 		began, known := w.since[key]
 		if !known {
 			began = now
-			w.log.Warn("the books of a SKU do not balance", "sale", s.ID, "sku", groups[i].sku, "units", sum.Difference())
+			w.log.Warn("the stock equation of a SKU does not hold", "sale", s.ID, "sku", groups[i].sku, "units", sum.Difference())
 		}
 		w.round[key] = began
 		if now.Sub(began) >= pauseAfter {
@@ -61,7 +61,7 @@ func (w *watch) look(ctx context.Context, s *sale.Sale, groups []skuPositions) {
 	}
 }
 
-// pause stops the sale. What fails is tried again in the next round.
+// pause pauses the sale. After a failure the next round tries again.
 func (w *watch) pause(ctx context.Context, id, reason string) {
 	if w.pauser == nil {
 		return
@@ -70,15 +70,16 @@ func (w *watch) pause(ctx context.Context, id, reason string) {
 	switch err := w.pauser.PauseSale(ctx, id, reason); {
 	case err == nil:
 		w.log.Error("the engine paused a sale", "sale", id, "reason", reason)
-	case errors.As(err, &moved): // somebody else has stopped it
+	case errors.As(err, &moved): // the sale is no longer open
 	default:
-		w.log.Error("a sale whose books do not balance could not be paused", "sale", id, "reason", reason, "error", err)
+		w.log.Error("a sale whose stock equation does not hold could not be paused", "sale", id, "reason", reason, "error", err)
 	}
 }
 
-// imbalance is the reason that the sale's stats show.
+// imbalance returns the reason that the sale's stats show.
 func imbalance(sku string, sum sale.Stock) string {
-	reason := fmt.Sprintf("conservation: SKU %s is off by %d units: loaded %d, available %d, in flight %d, settled %d, released %d",
+	reason := fmt.Sprintf("conservation: SKU %s is off by %d units: loaded %d, available %d, in flight %d, settled %d, "+
+		"released %d",
 		sku, sum.Difference(), sum.Loaded, sum.Available, sum.InFlight, sum.Settled, sum.Released)
 	return reason[:min(len(reason), maxReasonBytes)]
 }

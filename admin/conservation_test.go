@@ -15,7 +15,7 @@ import (
 	"flashsale/sale"
 )
 
-// unitWorld is two buckets of one SKU, whose units move by every way there is, one step at a time, between any two
+// unitWorld is two buckets of one SKU. Its units move on every possible way, one step at a time, between any two
 // readings.
 type unitWorld struct {
 	t       *rapid.T
@@ -23,8 +23,8 @@ type unitWorld struct {
 	seen    [2]sale.Reading
 	queued  [2]int64 // taken by orders, not settled
 	transit [2]int64 // taken by transfers, not settled
-	owned   [2]int64 // settled and not given back
-	given   [2]int64 // given back and not in Redis yet
+	owned   [2]int64 // settled and not returned
+	given   [2]int64 // released in the database and not in Redis yet
 }
 
 func newUnitWorld(t *rapid.T) *unitWorld {
@@ -42,7 +42,7 @@ func newUnitWorld(t *rapid.T) *unitWorld {
 	return w
 }
 
-// step moves some units of one bucket on.
+// step moves some units of one bucket to the next place.
 func (w *unitWorld) step() {
 	i := rapid.IntRange(0, 1).Draw(w.t, "bucket")
 	db, redis, other := &w.books[i], &w.seen[i], &w.books[1-i]
@@ -57,7 +57,7 @@ func (w *unitWorld) step() {
 	case "release":
 		n := some(w.owned[i])
 		db.Released, db.GivenEpoch, w.owned[i], w.given[i] = db.Released+n, db.GivenEpoch+n, w.owned[i]-n, w.given[i]+n
-	case "refuse": // a dead letter's orders, by hand
+	case "refuse": // the orders of a dead letter, refused by an operator
 		n := some(w.queued[i])
 		db.SettledEpoch, db.GivenEpoch, w.queued[i], w.given[i] = db.SettledEpoch+n, db.GivenEpoch+n, w.queued[i]-n, w.given[i]+n
 	case "apply":
@@ -79,7 +79,7 @@ func (w *unitWorld) steps() {
 	}
 }
 
-// Books is one statement: it reads all rows at one moment.
+// SaleCounters reads all rows at one moment, as one statement does.
 func (w *unitWorld) SaleCounters(context.Context, string) ([]sale.BucketCounters, error) {
 	defer w.steps()
 	return slices.Clone(w.books[:]), nil
@@ -103,7 +103,7 @@ func (w *unitWorld) total() sale.Stock {
 	return group.total()
 }
 
-// TestTheEquationDoesNotFlicker: whatever moves between the readings, the sum holds to the unit in every one of them.
+// TestTheEquationDoesNotFlicker: whatever moves between the readings, every reading balances to the unit.
 func TestTheEquationDoesNotFlicker(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newUnitWorld(t)
@@ -114,8 +114,7 @@ func TestTheEquationDoesNotFlicker(t *testing.T) {
 	})
 }
 
-// TestEveryUnitThatIsLostShows: a unit that vanished, or came from nowhere, is in every reading from then on, whatever
-// moves meanwhile.
+// TestEveryUnitThatIsLostShows: after a unit is lost or added, every later reading shows it, whatever moves meanwhile.
 func TestEveryUnitThatIsLostShows(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newUnitWorld(t)
@@ -127,7 +126,7 @@ func TestEveryUnitThatIsLostShows(t *testing.T) {
 			w.seen[i].Available += wrong
 		case "taken":
 			w.seen[i].Taken += wrong
-		case "settled": // an order row that no batch carried
+		case "settled": // an order row without a batch
 			w.books[i].Settled += wrong
 		case "loaded":
 			w.books[i].Loaded += wrong
@@ -138,9 +137,11 @@ func TestEveryUnitThatIsLostShows(t *testing.T) {
 	})
 }
 
-// TestReleaseThatIsAppliedTwiceShows: Redis holds more than the books have ever given, and reading again explains nothing.
+// TestReleaseThatIsAppliedTwiceShows: Redis has more units than the books ever released, and reading again does not
+// explain them.
 func TestReleaseThatIsAppliedTwiceShows(t *testing.T) {
-	books := sale.BucketCounters{BucketRow: sale.BucketRow{Epoch: 3, State: sale.BucketOpen}, Loaded: 10, Settled: 3, SettledEpoch: 3, Released: 1, GivenEpoch: 1}
+	books := sale.BucketCounters{BucketRow: sale.BucketRow{Epoch: 3, State: sale.BucketOpen}, Loaded: 10, Settled: 3,
+		SettledEpoch: 3, Released: 1, GivenEpoch: 1}
 	seen := sale.Reading{Epoch: 3, Available: 9, Taken: 3, Returned: 2}
 	require.EqualValues(t, 1, surplus(&books, &seen))
 	p := positionOf(&books, &seen, &books)
@@ -158,10 +159,11 @@ func TestReleaseThatIsAppliedTwiceShows(t *testing.T) {
 	require.Zero(t, surplus(&books, &seen), "another life of the bucket")
 }
 
-// TestReturnedUnitsThatWereTakenAgain: there is nothing left for sale to leave them out of, so they are left out of what
-// is in flight.
+// TestReturnedUnitsThatWereTakenAgain: no returned unit is for sale any more, so the units are left out of those in
+// flight.
 func TestReturnedUnitsThatWereTakenAgain(t *testing.T) {
-	books := sale.BucketCounters{BucketRow: sale.BucketRow{Epoch: 3, State: sale.BucketOpen}, Loaded: 4, Settled: 4, SettledEpoch: 4}
+	books := sale.BucketCounters{BucketRow: sale.BucketRow{Epoch: 3, State: sale.BucketOpen}, Loaded: 4, Settled: 4,
+		SettledEpoch: 4}
 	later := books
 	later.Released, later.GivenEpoch = 3, 3
 	p := positionOf(&books, &sale.Reading{Epoch: 3, Available: 1, Taken: 6, Returned: 3}, &later)
@@ -192,7 +194,7 @@ func (o oneReading) Readings(context.Context, []sale.Bucket) ([]sale.Reading, er
 	return []sale.Reading{sale.Reading(o)}, nil
 }
 
-// watchBench is gauges over an open sale, with a clock that the test moves.
+// watchBench is the gauges over an open sale, with a clock that the test sets.
 func watchBench(t *testing.T) (*bench, *Gauges, *time.Time) {
 	t.Helper()
 	b := newBench(t)
@@ -203,7 +205,7 @@ func watchBench(t *testing.T) (*bench, *Gauges, *time.Time) {
 	return b, g, &now
 }
 
-// lose takes units out of Redis without a trace; a negative number mends it.
+// lose removes units from Redis without a record; a negative number adds them back.
 func (b *bench) lose(units int64) {
 	b.stock.set(func() { r := b.stock.readings[phone]; r.Available -= units; b.stock.readings[phone] = r })
 }
@@ -225,7 +227,7 @@ func TestTheEnginePausesASaleWhoseBooksStayOff(t *testing.T) {
 	require.Equal(t, "paused", stats["state"])
 	require.Equal(t, reason, stats["reason"])
 	require.NoError(t, testutil.CollectAndCompare(g, strings.NewReader(`
-# HELP flashsale_conservation_error_units Units by which the stock equation of a SKU does not hold; 0 is right.
+# HELP flashsale_conservation_error_units Units by which the stock equation of a SKU is off; 0 when it holds.
 # TYPE flashsale_conservation_error_units gauge
 flashsale_conservation_error_units{sale="s",sku="phone"} 3
 `), "flashsale_conservation_error_units"))
@@ -234,7 +236,7 @@ flashsale_conservation_error_units{sale="s",sku="phone"} 3
 	roundOf(t, g)
 	b.ask("POST", "/admin/v1/sales/s/resume", "").is(200)
 	roundOf(t, g)
-	require.Equal(t, sale.StateOpen, b.sale().State, "an operator who resumes it gets another 5 s")
+	require.Equal(t, sale.StateOpen, b.sale().State, "an operator who resumes it has another 5 s")
 	*now = now.Add(pauseAfter)
 	roundOf(t, g)
 	require.Equal(t, sale.StatePaused, b.sale().State)
@@ -255,7 +257,8 @@ func TestBooksThatAreOffForAMomentPauseNothing(t *testing.T) {
 	require.Equal(t, sale.StateOpen, b.sale().State)
 }
 
-// TestTimeThatNobodyWatchedDoesNotCount: a rebuild, a store that was away, or another process's turn begins it anew.
+// TestTimeThatNobodyWatchedDoesNotCount: a rebuild, a store that was away, or a turn of another process restarts the
+// time.
 func TestTimeThatNobodyWatchedDoesNotCount(t *testing.T) {
 	for name, interrupt := range map[string]func(*bench, *Gauges, bool){
 		"rebuild": func(b *bench, _ *Gauges, on bool) {
@@ -322,6 +325,7 @@ func TestSalesThatDoNotSellAreNotPaused(t *testing.T) {
 
 func TestReasonsFitTheirColumn(t *testing.T) {
 	most := int64(-1 << 63)
-	reason := imbalance(strings.Repeat("p", sale.MaxIDBytes), sale.Stock{Loaded: most, Available: most, InFlight: most, Settled: most, Released: most})
+	reason := imbalance(strings.Repeat("p", sale.MaxIDBytes),
+		sale.Stock{Loaded: most, Available: most, InFlight: most, Settled: most, Released: most})
 	require.Len(t, reason, maxReasonBytes)
 }

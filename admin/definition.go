@@ -8,8 +8,8 @@ import (
 	"flashsale/sale"
 )
 
-// putSale creates or changes a sale's definition. Changes of a sale that is there run under its lease: a preload that is
-// under way must not see items come and go. What has been preloaded gets the new window at once.
+// putSale creates or changes a sale's definition. A change of an existing sale runs under its lease, so that the items
+// stay the same during a preload. Redis gets the new window of a preloaded sale at once.
 func (a *API) putSale(c *call) error {
 	id, err := c.saleID()
 	if err != nil {

@@ -33,7 +33,8 @@ func TestPutSaleKeepsWhatIsGiven(t *testing.T) {
 	b := newBench(t)
 	got := b.ask("PUT", "/admin/v1/sales/s", `{"name":"Ünïcode","starts_at":"2026-11-11T10:00:00.5+08:00",
 		"ends_at":"2026-11-12T10:00:00Z","currency":"EUR","per_buyer_limit":100,"payment_ttl_s":0,"eligibility":"list",
-		"items":[{"sku":"a","stock":0,"price_cents":0,"buckets":64},{"buckets":1,"price_cents":1000000000000,"stock":10000000,"sku":"b-_9"}]}`).is(201)
+		"items":[{"sku":"a","stock":0,"price_cents":0,"buckets":64},
+			{"buckets":1,"price_cents":1000000000000,"stock":10000000,"sku":"b-_9"}]}`).is(201)
 	require.Equal(t, "2026-11-11T02:00:00.500Z", got["starts_at"])
 	require.Equal(t, "EUR", got["currency"])
 	require.EqualValues(t, 100, got["per_buyer_limit"])
@@ -44,9 +45,7 @@ func TestPutSaleKeepsWhatIsGiven(t *testing.T) {
 
 func TestPutSaleNamesTheMemberAtFault(t *testing.T) {
 	good := `"sku":"a","stock":1,"price_cents":1`
-	top := func(members string) string {
-		return strings.Replace(phoneSale, `{"name":"Phones"`, `{`+members, 1)
-	}
+	top := func(members string) string { return strings.Replace(phoneSale, `{"name":"Phones"`, `{`+members, 1) }
 	faults := map[string]struct{ body, field string }{
 		"no name":            {top(`"currency":"CNY"`), "name"},
 		"empty name":         {top(`"name":""`), "name"},
@@ -76,26 +75,29 @@ func TestPutSaleNamesTheMemberAtFault(t *testing.T) {
 		"payment a fraction": {top(`"name":"n","payment_ttl_s":30.5`), "payment_ttl_s"},
 		"eligibility":        {top(`"name":"n","eligibility":"vip"`), "eligibility"},
 		"no items":           {`{"name":"n","starts_at":"2026-11-11T10:00:00Z","ends_at":"2026-11-11T12:00:00Z"}`, "items"},
-		"empty items":        {`{"name":"n","starts_at":"2026-11-11T10:00:00Z","ends_at":"2026-11-11T12:00:00Z","items":[]}`, "items"},
-		"items an object":    {`{"name":"n","starts_at":"2026-11-11T10:00:00Z","ends_at":"2026-11-11T12:00:00Z","items":{}}`, "items"},
-		"item a number":      {strings.Replace(item(good), "[{", "[7,{", 1), "items[0]"},
-		"no SKU":             {item(`"stock":1,"price_cents":1`), "items[0].sku"},
-		"bad SKU":            {item(`"sku":"A","stock":1,"price_cents":1`), "items[0].sku"},
-		"long SKU":           {item(`"sku":"` + strings.Repeat("a", 65) + `","stock":1,"price_cents":1`), "items[0].sku"},
-		"doubled SKU":        {item(good + `},{` + good), "items[1].sku"},
-		"no stock":           {item(`"sku":"a","price_cents":1`), "items[0].stock"},
-		"negative stock":     {item(`"sku":"a","stock":-1,"price_cents":1`), "items[0].stock"},
-		"huge stock":         {item(`"sku":"a","stock":10000001,"price_cents":1`), "items[0].stock"},
-		"overflowing stock":  {item(`"sku":"a","stock":99999999999999999999,"price_cents":1`), "items[0].stock"},
-		"fractional stock":   {item(`"sku":"a","stock":1.5,"price_cents":1`), "items[0].stock"},
-		"stock a string":     {item(`"sku":"a","stock":"1","price_cents":1`), "items[0].stock"},
-		"stock null":         {item(`"sku":"a","stock":null,"price_cents":1`), "items[0].stock"},
-		"no price":           {item(`"sku":"a","stock":1`), "items[0].price_cents"},
-		"negative price":     {item(`"sku":"a","stock":1,"price_cents":-1`), "items[0].price_cents"},
-		"huge price":         {item(`"sku":"a","stock":1,"price_cents":1000000000001`), "items[0].price_cents"},
-		"no bucket":          {item(good + `,"buckets":0`), "items[0].buckets"},
-		"many buckets":       {item(good + `,"buckets":65`), "items[0].buckets"},
-		"third item":         {item(good + `},{"sku":"b","stock":1,"price_cents":1},{"sku":"c","stock":-1,"price_cents":1`), "items[2].stock"},
+		"empty items": {`{"name":"n","starts_at":"2026-11-11T10:00:00Z","ends_at":"2026-11-11T12:00:00Z","items":[]}`,
+			"items"},
+		"items an object": {`{"name":"n","starts_at":"2026-11-11T10:00:00Z","ends_at":"2026-11-11T12:00:00Z","items":{}}`,
+			"items"},
+		"item a number":     {strings.Replace(item(good), "[{", "[7,{", 1), "items[0]"},
+		"no SKU":            {item(`"stock":1,"price_cents":1`), "items[0].sku"},
+		"bad SKU":           {item(`"sku":"A","stock":1,"price_cents":1`), "items[0].sku"},
+		"long SKU":          {item(`"sku":"` + strings.Repeat("a", 65) + `","stock":1,"price_cents":1`), "items[0].sku"},
+		"doubled SKU":       {item(good + `},{` + good), "items[1].sku"},
+		"no stock":          {item(`"sku":"a","price_cents":1`), "items[0].stock"},
+		"negative stock":    {item(`"sku":"a","stock":-1,"price_cents":1`), "items[0].stock"},
+		"huge stock":        {item(`"sku":"a","stock":10000001,"price_cents":1`), "items[0].stock"},
+		"overflowing stock": {item(`"sku":"a","stock":99999999999999999999,"price_cents":1`), "items[0].stock"},
+		"fractional stock":  {item(`"sku":"a","stock":1.5,"price_cents":1`), "items[0].stock"},
+		"stock a string":    {item(`"sku":"a","stock":"1","price_cents":1`), "items[0].stock"},
+		"stock null":        {item(`"sku":"a","stock":null,"price_cents":1`), "items[0].stock"},
+		"no price":          {item(`"sku":"a","stock":1`), "items[0].price_cents"},
+		"negative price":    {item(`"sku":"a","stock":1,"price_cents":-1`), "items[0].price_cents"},
+		"huge price":        {item(`"sku":"a","stock":1,"price_cents":1000000000001`), "items[0].price_cents"},
+		"no bucket":         {item(good + `,"buckets":0`), "items[0].buckets"},
+		"many buckets":      {item(good + `,"buckets":65`), "items[0].buckets"},
+		"third item": {item(good + `},{"sku":"b","stock":1,"price_cents":1},{"sku":"c","stock":-1,"price_cents":1`),
+			"items[2].stock"},
 		"unknown in an item": {item(good + `,"colour":1`), "items[0].colour"},
 		"doubled in an item": {item(good + `,"stock":2`), "items[0].stock"},
 	}
@@ -130,7 +132,8 @@ func TestPutSaleBoundsTheItems(t *testing.T) {
 	}
 	body := strings.Replace(item("ITEMS"), "{ITEMS}", strings.Join(items, ","), 1)
 	b.ask("PUT", "/admin/v1/sales/s", body).is(201)
-	b.ask("PUT", "/admin/v1/sales/s", strings.Replace(body, "]}", `,{"sku":"one-more","stock":1,"price_cents":1}]}`, 1)).field("items")
+	b.ask("PUT", "/admin/v1/sales/s", strings.Replace(body, "]}", `,{"sku":"one-more","stock":1,"price_cents":1}]}`,
+		1)).field("items")
 	b.ask("PUT", "/admin/v1/sales/s", item("},"+strings.Repeat("{},", 1_000_000)+"{")).field("items")
 }
 
@@ -139,13 +142,13 @@ func TestBodiesHaveABound(t *testing.T) {
 	filler := strings.Repeat(" ", sale.MaxDocumentBytes-len(phoneSale))
 	b.ask("PUT", "/admin/v1/sales/s", phoneSale+filler).is(201)
 	b.ask("PUT", "/admin/v1/sales/s", phoneSale+filler+" ").problem(413, "body_too_large")
-	// Without a length in front, the bound is met while reading.
+	// Without Content-Length the server meets the bound while it reads.
 	b.askStream("PUT", "/admin/v1/sales/s", &endless{strings.NewReader(phoneSale + filler + " ")}).problem(413, "body_too_large")
 	b.ask("POST", "/admin/v1/sales/s/open", filler+phoneSale+" ").problem(413, "body_too_large")
 	b.ask("PUT", "/admin/v1/sales/s", phoneSale+filler+" ", "Authorization", "Bearer no").problem(401, "unauthenticated")
 }
 
-// endless hides the length of a reader from the client, so that it sends chunks.
+// endless hides the length of a reader from the client, so that the client sends chunks.
 type endless struct{ *strings.Reader }
 
 func (e *endless) Read(p []byte) (int, error) { return e.Reader.Read(p) }

@@ -20,7 +20,7 @@ import (
 	"flashsale/sale"
 )
 
-// saleFileOfDocs returns the sale file that the operators' page shows.
+// saleFileOfDocs returns the sale file in the operators' page of the documentation.
 func saleFileOfDocs(t *testing.T) string {
 	t.Helper()
 	page, err := os.ReadFile("../docs/operations.md")
@@ -40,7 +40,7 @@ func decodeYAML(t require.TestingT, text string) sale.Sale {
 	return s
 }
 
-// The page shows every member that the decoder knows, with its range, and the decoder takes the whole file.
+// The page shows every member that the decoder accepts, with its range, and the decoder accepts the whole file.
 func TestTheDocumentedSaleFileHasEveryMember(t *testing.T) {
 	text := saleFileOfDocs(t)
 	document, err := adminclient.ReadDocument(strings.NewReader(text))
@@ -59,28 +59,31 @@ func TestTheDocumentedSaleFileHasEveryMember(t *testing.T) {
 	for member, said := range map[string]string{
 		"name":            fmt.Sprintf("1 to %d bytes", sale.MaxNameBytes),
 		"per_buyer_limit": fmt.Sprintf("1 to %d; default %d", sale.MaxLimit, defaultLimit),
-		"payment_ttl_s":   fmt.Sprintf("%d to %d; 0 = never; default %d", sale.MinPaymentTTL, sale.MaxPaymentTTL, defaultPaymentTTL),
-		"items":           fmt.Sprintf("1 to %d; %d buckets in all", sale.MaxItems, sale.MaxSaleBuckets),
-		"stock":           fmt.Sprintf("0 to %d", sale.MaxStock),
-		"price_cents":     fmt.Sprintf("0 to %d", int64(sale.MaxPriceCents)),
-		"buckets":         fmt.Sprintf("1 to %d; default %d", sale.MaxBuckets, defaultBuckets),
+		"payment_ttl_s": fmt.Sprintf("%d to %d; 0 = never; default %d", sale.MinPaymentTTL, sale.MaxPaymentTTL,
+			defaultPaymentTTL),
+		"items":       fmt.Sprintf("1 to %d; %d buckets in all", sale.MaxItems, sale.MaxSaleBuckets),
+		"stock":       fmt.Sprintf("0 to %d", sale.MaxStock),
+		"price_cents": fmt.Sprintf("0 to %d", int64(sale.MaxPriceCents)),
+		"buckets":     fmt.Sprintf("1 to %d; default %d", sale.MaxBuckets, defaultBuckets),
 	} {
 		require.Regexp(t, `(?m)^ *`+member+`:.*# .*`+regexp.QuoteMeta(said), text)
 	}
 }
 
-// What a sale is shown as in YAML is read back as the same sale, whatever text its name is.
+// A sale's YAML decodes to the same sale, whatever the text of its name.
 func TestASaleShownAsYAMLIsReadBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := sale.Sale{
 			ID: "s", State: sale.StateDraft, Name: rapid.OneOf(rapid.StringN(1, 30, 200),
-				rapid.SampledFrom([]string{"yes", "null", "~", "1e3", "2026-11-11", "- a", "a: b", "#", " x ", "\"", "'", "\t", "\u2028", "&a", "!!int 3"})).Draw(t, "name"),
+				rapid.SampledFrom([]string{"yes", "null", "~", "1e3", "2026-11-11", "- a", "a: b", "#", " x ", "\"", "'", "\t",
+					"\u2028", "&a", "!!int 3"})).Draw(t, "name"),
 			StartsAt: sale.Time{Time: time.UnixMilli(rapid.Int64Range(0, 1<<40).Draw(t, "starts")).UTC()}, Currency: "CNY",
 			PerBuyerLimit: rapid.IntRange(1, sale.MaxLimit).Draw(t, "limit"), PaymentTTL: 60, Eligibility: sale.EligibilityList,
 		}
 		want.EndsAt = sale.Time{Time: want.StartsAt.Add(time.Hour)}
 		for i := range rapid.IntRange(1, 3).Draw(t, "items") {
-			want.Items = append(want.Items, sale.Item{SKU: []string{"null", "1e3", "0x1f"}[i], Stock: int64(i), PriceCents: 100, Buckets: 1})
+			want.Items = append(want.Items, sale.Item{SKU: []string{"null", "1e3", "0x1f"}[i], Stock: int64(i), PriceCents: 100,
+				Buckets: 1})
 		}
 		answer, err := sale.JSON(want)
 		require.NoError(t, err)
@@ -90,7 +93,7 @@ func TestASaleShownAsYAMLIsReadBack(t *testing.T) {
 	})
 }
 
-// The file is for people: blocks, in the order of the API, and nothing of the sale's life.
+// The file has blocks in the order of the API and nothing of the sale's state.
 func TestDefinitionYAMLIsReadable(t *testing.T) {
 	b := newBench(t)
 	b.ask("PUT", "/admin/v1/sales/s", phoneSale)
@@ -131,10 +134,10 @@ items:
 	document, err = adminclient.ReadDocument(strings.NewReader("name: Phones\ncolour: red\nname: again\n"))
 	require.NoError(t, err)
 	_, err = b.client().PutSale(t.Context(), "yaml", document)
-	require.ErrorContains(t, err, "colour: is not a member known here", "the API names what it does not know")
+	require.ErrorContains(t, err, "colour: is not a known member", "the API names the unknown member")
 }
 
-// A sale is shown with the members that PUT reads, and no other.
+// A sale's YAML has exactly the members that PUT reads.
 func TestDefinitionYAMLShowsTheMembersOfABody(t *testing.T) {
 	answer, err := sale.JSON(sale.Sale{ID: "s", Items: []sale.Item{{SKU: "a"}}})
 	require.NoError(t, err)
@@ -150,7 +153,7 @@ func TestDefinitionYAMLShowsTheMembersOfABody(t *testing.T) {
 	require.ElementsMatch(t, membersOf(reflect.TypeFor[itemBody]()), slices.Collect(maps.Keys(items[0])))
 }
 
-// membersOf returns the names that a body's type reads.
+// membersOf returns the names of the members that a body's type reads.
 func membersOf(body reflect.Type) (names []string) {
 	for i := range body.NumField() {
 		name, _, _ := strings.Cut(body.Field(i).Tag.Get("json"), ",")

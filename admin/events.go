@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	eventTimeout     = 10 * time.Second       // a client that takes an event more slowly has hung up
-	progressInterval = 100 * time.Millisecond // at most ten progress events a second, however many buckets there are
+	eventTimeout     = 10 * time.Second       // a client that takes an event more slowly is treated as gone
+	progressInterval = 100 * time.Millisecond // at most ten progress events a second, for any number of buckets
 )
 
 // wantsEvents reports whether the client asked for Server-Sent Events.
@@ -28,7 +28,7 @@ func wantsEvents(r *http.Request) bool {
 	return false
 }
 
-// takeStream takes one of the places for streams, or refuses.
+// takeStream takes one of the maxStreams places, or refuses.
 func (a *API) takeStream() (release func(), err error) {
 	select {
 	case a.streams <- struct{}{}:
@@ -38,7 +38,8 @@ func (a *API) takeStream() (release func(), err error) {
 	}
 }
 
-// stream writes Server-Sent Events. Its header goes out with the first event, so an error before it is a plain problem.
+// stream writes Server-Sent Events. The first event sends the header, so an error before it is answered as a plain
+// problem.
 type stream struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
@@ -57,7 +58,7 @@ func (s *stream) start() {
 	h := s.w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
-	h.Set("X-Accel-Buffering", "no") // nginx would collect events
+	h.Set("X-Accel-Buffering", "no") // nginx would buffer events
 	s.w.WriteHeader(http.StatusOK)
 }
 
@@ -76,13 +77,14 @@ func (s *stream) send(event string, data []byte) error {
 	return nil
 }
 
-// progress tells how far a preload is, to a client that asked for events; to others it stays silent until the end.
+// progress reports how far a preload is to a client that asked for events; for other clients it writes only the final
+// answer.
 type progress struct {
 	c      *call
 	mu     sync.Mutex // a rebuild may report from several goroutines
 	stream *stream    // nil for a plain answer
 	last   time.Time
-	broken bool // the client is gone; the preload goes on
+	broken bool // the client is gone; the preload continues
 }
 
 func (a *API) newProgress(c *call) (*progress, func(), error) {
@@ -107,7 +109,7 @@ func (p *progress) report(done, total int) {
 	p.broken = p.stream.send("progress", fmt.Appendf(nil, `{"done":%d,"total":%d}`, done, total)) != nil
 }
 
-// finish answers the sale, or the error: as the whole answer, or as the last event of a stream that has begun.
+// finish answers with the sale or the error: as the whole answer, or as the last event of a stream that has begun.
 func (p *progress) finish(a *API, s sale.Sale, err error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -121,23 +123,24 @@ func (p *progress) finish(a *API, s sale.Sale, err error) error {
 	case err != nil:
 		return a.failInStream(p.c, p.stream, err)
 	}
-	if !p.stream.started { // everything was loaded before: one event says so
+	if !p.stream.started { // everything was loaded before: one progress event reports it
 		p.broken = p.stream.send("progress", []byte(`{"done":0,"total":0}`)) != nil
 	}
 	body, err := sale.JSON(s)
 	if err != nil {
 		return a.failInStream(p.c, p.stream, err)
 	}
-	_ = p.stream.send("sale", body) // the last word to a client that may be gone
+	_ = p.stream.send("sale", body) // the client may be gone
 	return nil
 }
 
-// failInStream sends an error as the event problem; the status is long out. It returns nil: the answer is given.
+// failInStream sends an error as the event problem, because the status was sent before. It returns nil: the request is
+// answered.
 func (a *API) failInStream(c *call, s *stream, err error) error {
 	problem, fault := problemOf(err)
 	if fault {
 		a.opts.Logger.Error("operators' stream failed", "path", c.r.URL.Path, "error", err)
 	}
-	_ = s.send("problem", problem.Append(nil)) // a client that is gone needs no reason
+	_ = s.send("problem", problem.Append(nil)) // the client may be gone
 	return nil
 }

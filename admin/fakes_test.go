@@ -24,9 +24,9 @@ type fakeStore struct {
 	away      bool     // every call fails
 	onBehind  func()   // before the gateways are read
 	acquired  []string // names of the leases taken, in order
-	unheld    []string // changes that were made without the sale's lease
+	unheld    []string // changes made without the sale's lease
 	renewals  int
-	stolen    bool // renewals find the lease in other hands
+	stolen    bool // another process has taken the lease when it is renewed
 	partition int32
 }
 
@@ -134,12 +134,12 @@ type fakeStock struct {
 	mu       sync.Mutex
 	readings map[sale.Bucket]sale.Reading
 	windows  map[sale.Bucket]sale.Window
-	lists    map[string][]string // of the list version that is loaded last
+	lists    map[string][]string // of the list version that was loaded last
 	versions map[string]int64
 	away     bool
-	halfway  bool          // the next rebuild stops short, as after a restart of Redis
-	gate     chan struct{} // a rebuild waits for it, where there is one
-	entered  chan struct{} // told when a rebuild has begun, where there is one
+	halfway  bool          // the next rebuild ends early, as after a restart of Redis
+	gate     chan struct{} // when set, a rebuild waits for it
+	entered  chan struct{} // when set, a rebuild signals it at its start
 	rebuilds int
 	applied  int
 }

@@ -7,15 +7,16 @@ import (
 	"flashsale/role"
 )
 
-// Bounds of the wait for gateways. They look for changes every 100 ms and leave word of them, and every 10 s anyway.
+// Bounds of the wait for gateways. A gateway polls for changes every 100 ms and reports the version it sells by after
+// each change, and at least every 10 s.
 const (
-	gatewaysWait  = time.Second           // then the change is answered all the same
-	gatewaysEvery = 20 * time.Millisecond // between two questions
-	gatewaySilent = 25 * time.Second      // a gateway that nobody has heard of for so long is not waited for
+	gatewaysWait  = time.Second           // after it the change is answered anyway
+	gatewaysEvery = 20 * time.Millisecond // between two polls
+	gatewaySilent = 25 * time.Second      // a gateway that has not reported for this long is ignored
 )
 
-// awaitGateways waits until every gateway that lives sells by what the catalogue says now, so that a change holds for buyers
-// when its answer is out. A change is made by then: what goes wrong here is logged and no error.
+// awaitGateways waits until every live gateway sells by the present catalogue, so that a change applies to all buyers
+// when it is answered. The change itself is already made: a failure here is logged and is not an error.
 func (a *API) awaitGateways(ctx context.Context, saleID string) {
 	ctx, cancel := context.WithTimeout(ctx, gatewaysWait)
 	defer cancel()
@@ -34,5 +35,5 @@ func (a *API) awaitGateways(ctx context.Context, saleID string) {
 	if err == nil {
 		err = context.Cause(ctx)
 	}
-	a.opts.Logger.Warn("gateways may not know of a change yet", "sale", saleID, "behind", behind, "error", err)
+	a.opts.Logger.Warn("gateways may not have applied a change yet", "sale", saleID, "behind", behind, "error", err)
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestMovesAnswerWhenEveryGatewayHasThem: no buyer hears an older word once the operator has heard the new one.
+// TestMovesAnswerWhenEveryGatewayHasThem: after the operator's answer no buyer is answered by the earlier state.
 func TestMovesAnswerWhenEveryGatewayHasThem(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale)
@@ -29,7 +29,7 @@ func TestMovesAnswerWhenEveryGatewayHasThem(t *testing.T) {
 	}
 }
 
-// TestMovesDoNotWaitLongForAGateway: one that stalls keeps no operator from his sale.
+// TestMovesDoNotWaitLongForAGateway: a gateway that stalls does not block an operator.
 func TestMovesDoNotWaitLongForAGateway(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale, "preload")
@@ -40,7 +40,7 @@ func TestMovesDoNotWaitLongForAGateway(t *testing.T) {
 	require.Less(t, time.Since(began), gatewaysWait+500*time.Millisecond)
 }
 
-// TestMoveIsAnsweredWithoutWordOfTheGateways: it is made when the database goes away.
+// TestMoveIsAnsweredWithoutWordOfTheGateways: the move is already made when the database goes away.
 func TestMoveIsAnsweredWithoutWordOfTheGateways(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale, "preload")

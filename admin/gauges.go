@@ -17,7 +17,7 @@ import (
 	"flashsale/sale"
 )
 
-// GaugeBooks is what the gauges read in the database, and the lease that makes one process show them.
+// GaugeBooks is what the gauges read in the database, and the lease that lets one process export them.
 type GaugeBooks interface {
 	Sales(ctx context.Context) ([]sale.Sale, error)
 	SaleCounters(ctx context.Context, id string) ([]sale.BucketCounters, error)
@@ -31,38 +31,38 @@ type GaugeStock interface {
 
 // GaugeOptions are the settings of the gauges. Zero values take their defaults.
 type GaugeOptions struct {
-	Pauser Pauser           // pauses a sale whose books do not balance; nil: they are only shown
-	Every  time.Duration    // 1 s between two rounds; longer where a round takes long or reads many buckets
-	Limit  time.Duration    // 5 s: the longest a round may take
-	Keep   time.Duration    // 24 h: how long after its end a sale is still shown, the bound of the metric's size
+	Pauser Pauser           // pauses a sale whose equation is off; nil: no sale is paused
+	Every  time.Duration    // 1 s between two rounds; longer when a round is slow or reads many buckets
+	Limit  time.Duration    // 5 s: the longest time of a round
+	Keep   time.Duration    // 24 h: how long after its end a sale is still exported; bounds the number of series
 	Now    func() time.Time // Redis's clock where there is one; default time.Now
 	Logger *slog.Logger
 }
 
 const (
-	restPerRound = 4    // keeps a process with very many sales from doing nothing else
-	restBuckets  = 2000 // for which a second of rest is due: the cost of looking does not grow with the buckets
+	restPerRound = 4    // leaves time for other work in a process with very many sales
+	restBuckets  = 2000 // per second of rest: the cost of a round does not grow with the buckets
 	longestRest  = 8 * time.Second
 )
 
 var (
 	stockUnitsDesc = prometheus.NewDesc("flashsale_stock_units",
-		"Units of a SKU by where they are.", []string{"sale", "sku", "state"}, nil)
+		"Units of a SKU by place.", []string{"sale", "sku", "state"}, nil)
 	errorUnitsDesc = prometheus.NewDesc("flashsale_conservation_error_units",
-		"Units by which the stock equation of a SKU does not hold; 0 is right.", []string{"sale", "sku"}, nil)
+		"Units by which the stock equation of a SKU is off; 0 when it holds.", []string{"sale", "sku"}, nil)
 	epochDesc = prometheus.NewDesc("flashsale_epoch",
 		"Epoch of a bucket in the database.", []string{"sale", "sku", "bucket"}, nil)
 	oldestDesc = prometheus.NewDesc("flashsale_journal_oldest_age_seconds",
 		"Age of the oldest journal entry, 0 when all journals are empty.", nil, nil)
 )
 
-// Gauges is the role that shows the stock equation as metrics, in whichever process has its lease. The others show
-// nothing, so that a sum over processes counts every unit once.
+// Gauges is the role that exports the stock equation as metrics, in the one process that has its lease. Other processes
+// export no stock gauge, so a sum over processes counts every unit once.
 type Gauges struct {
 	books GaugeBooks
 	stock GaugeStock
 	opts  GaugeOptions
-	watch watch // as the members below, used by Run alone
+	watch watch // used by Run alone, as are the members below
 
 	sums    map[[2]string]sale.Stock // last coherent sum of each SKU
 	buckets int                      // read in the last round
@@ -73,7 +73,7 @@ type Gauges struct {
 	shown []prometheus.Metric
 }
 
-// NewGauges registers the gauges. They stay empty until Run has the lease.
+// NewGauges registers the gauges. They stay empty until Run has acquired the lease.
 func NewGauges(books GaugeBooks, stock GaugeStock, registerer prometheus.Registerer, opts GaugeOptions) (*Gauges, error) {
 	opts.Every = cmp.Or(opts.Every, time.Second)
 	opts.Limit = cmp.Or(opts.Limit, 5*time.Second)
@@ -101,7 +101,7 @@ func (g *Gauges) Describe(out chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect hands out the last round.
+// Collect sends the metrics of the last round.
 func (g *Gauges) Collect(out chan<- prometheus.Metric) {
 	g.mu.Lock()
 	shown := g.shown
@@ -111,7 +111,7 @@ func (g *Gauges) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
-// Run shows a round every GaugeOptions.Every, while this process has the lease, until the context ends.
+// Run measures every GaugeOptions.Every while this process has the lease, until the context ends.
 func (g *Gauges) Run(ctx context.Context) {
 	of := lease.Lease{
 		Leases: g.books, Name: lease.Gauges, Owner: "gauges-" + rand.Text(), Owned: g.own, Log: g.opts.Logger,
@@ -121,13 +121,13 @@ func (g *Gauges) Run(ctx context.Context) {
 	})
 }
 
-// rest is the pause after a round that took so long.
+// rest is the pause after a round of a given duration.
 func (g *Gauges) rest(took time.Duration) time.Duration {
 	due := time.Duration(g.buckets) * time.Second / restBuckets
 	return max(g.opts.Every, restPerRound*took, min(due, longestRest))
 }
 
-// own notes whether this process has the lease; without it the gauges show nothing.
+// own records whether this process has the lease; without it the gauges are empty.
 func (g *Gauges) own(owned bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -135,7 +135,7 @@ func (g *Gauges) own(owned bool) {
 	g.shown = nil
 }
 
-// show replaces what is shown, unless the lease was lost while it was measured.
+// show replaces the exported metrics, unless the lease was lost during the round.
 func (g *Gauges) show(metrics []prometheus.Metric) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -153,7 +153,8 @@ func (g *Gauges) begin() bool {
 	return anew
 }
 
-// round shows fresh numbers. When they cannot be read it shows none: a stale gauge looks alive.
+// round exports fresh numbers. When it cannot read them it exports none, because a stale gauge cannot be told from a
+// fresh one.
 func (g *Gauges) round(ctx context.Context) error {
 	if g.begin() {
 		g.watch.forget()
@@ -201,7 +202,7 @@ func (g *Gauges) measure(ctx context.Context) ([]prometheus.Metric, error) {
 	return append(metrics, gauge(oldestDesc, age(now, oldest))), nil
 }
 
-// addStock shows each SKU's units. While a bucket is being rebuilt the SKU keeps its last numbers that belonged together.
+// addStock exports each SKU's units. While a bucket is being rebuilt, the SKU keeps its last coherent numbers.
 func (g *Gauges) addStock(
 	metrics []prometheus.Metric, s *sale.Sale, groups []skuPositions, fresh map[[2]string]sale.Stock,
 ) []prometheus.Metric {

@@ -17,7 +17,7 @@ import (
 	"flashsale/sale"
 )
 
-// gaugeBench runs rounds by hand on the store and stock of a bench.
+// gaugeBench runs single rounds on the store and stock of a bench.
 func gaugeBench(t *testing.T, b *bench) *Gauges {
 	t.Helper()
 	g, err := NewGauges(b.store, b.stock, prometheus.NewRegistry(), GaugeOptions{
@@ -29,7 +29,7 @@ func gaugeBench(t *testing.T, b *bench) *Gauges {
 	return g
 }
 
-// roundOf does one round, in which a store may be away.
+// roundOf runs one round, in which a store may be away.
 func roundOf(t *testing.T, g *Gauges) {
 	t.Helper()
 	if err := g.round(t.Context()); err != nil {
@@ -51,7 +51,7 @@ func TestGaugesShowWhereEveryUnitIs(t *testing.T) {
 	require.Zero(t, testutil.CollectAndCount(g), "nothing before the first round")
 	roundOf(t, g)
 	require.NoError(t, testutil.CollectAndCompare(g, strings.NewReader(`
-# HELP flashsale_conservation_error_units Units by which the stock equation of a SKU does not hold; 0 is right.
+# HELP flashsale_conservation_error_units Units by which the stock equation of a SKU is off; 0 when it holds.
 # TYPE flashsale_conservation_error_units gauge
 flashsale_conservation_error_units{sale="s",sku="phone"} 0
 # HELP flashsale_epoch Epoch of a bucket in the database.
@@ -60,7 +60,7 @@ flashsale_epoch{bucket="0",sale="s",sku="phone"} 1
 # HELP flashsale_journal_oldest_age_seconds Age of the oldest journal entry, 0 when all journals are empty.
 # TYPE flashsale_journal_oldest_age_seconds gauge
 flashsale_journal_oldest_age_seconds 1.5
-# HELP flashsale_stock_units Units of a SKU by where they are.
+# HELP flashsale_stock_units Units of a SKU by place.
 # TYPE flashsale_stock_units gauge
 flashsale_stock_units{sale="s",sku="phone",state="available"} 7
 flashsale_stock_units{sale="s",sku="phone",state="in_flight"} 1
@@ -70,7 +70,7 @@ flashsale_stock_units{sale="s",sku="phone",state="settled"} 3
 `)))
 }
 
-// One process shows the gauges, also between two rounds; when it ends, another one does.
+// One process exports the gauges, also between two rounds; when it ends, another one does.
 func TestGaugesOfOneProcessOnly(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale, "preload")
@@ -101,7 +101,7 @@ func TestGaugesOfOneProcessOnly(t *testing.T) {
 	})
 }
 
-// What was measured under a lease that was lost meanwhile is not shown.
+// Numbers of a round in which the lease was lost are not exported.
 func TestGaugesOfALeaseThatWasLostAreNotShown(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale, "preload")
@@ -140,10 +140,10 @@ func TestGaugesKeepTheLastNumbersThroughARebuild(t *testing.T) {
 	roundOf(t, g)
 	require.Equal(t, 8, testutil.CollectAndCount(g))
 	require.NoError(t, testutil.CollectAndCompare(g, strings.NewReader(`
-# HELP flashsale_conservation_error_units Units by which the stock equation of a SKU does not hold; 0 is right.
+# HELP flashsale_conservation_error_units Units by which the stock equation of a SKU is off; 0 when it holds.
 # TYPE flashsale_conservation_error_units gauge
 flashsale_conservation_error_units{sale="s",sku="phone"} 0
-`), "flashsale_conservation_error_units"), "a rebuild is no fault")
+`), "flashsale_conservation_error_units"), "a rebuild is not a fault")
 }
 
 func TestGaugesDropSalesOfThePast(t *testing.T) {

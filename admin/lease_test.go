@@ -76,7 +76,7 @@ func TestLeaseThatIsLostEndsTheStep(t *testing.T) {
 				require.ErrorIs(t, err, lease.ErrLost)
 				problem, fault := problemOf(err)
 				require.Equal(t, "unavailable", problem.Code)
-				require.True(t, fault, "the log tells")
+				require.True(t, fault, "the log has the fault")
 			})
 		})
 	}

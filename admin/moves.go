@@ -26,36 +26,37 @@ var (
 	moveClose  = move{"close", sale.StateClosed, []sale.State{sale.StatePreloaded, sale.StateOpen, sale.StatePaused}}
 )
 
-// allows refuses a wrong move; a repeated one is allowed and changes nothing.
+// allows refuses a move that the state forbids; a repeated move is allowed and changes nothing.
 func (m move) allows(state sale.State) error {
 	if state == m.to || slices.Contains(m.from, state) {
 		return nil
 	}
-	detail := fmt.Sprintf("%s does not fit a sale that is %s", m.verb, state)
-	return &sale.StateError{State: state, Detail: detail + ": " + nextStep(m.verb, state)}
+	detail := fmt.Sprintf("%s is not possible: the sale is %s", m.verb, state)
+	return &sale.StateError{State: state, Detail: detail + "; " + nextStep(m.verb, state)}
 }
 
-// nextStep says what an operator does instead of a move that does not fit.
+// nextStep names the step that an operator takes instead of a refused move.
 func nextStep(verb string, state sale.State) string {
 	switch {
 	case state == sale.StateClosed:
 		return "a closed sale stays closed"
 	case verb == movePause.verb || verb == moveClose.verb:
-		return "it does not sell yet"
+		return "it is not open yet"
 	case state == sale.StateDraft:
 		return "preload first"
 	case state == sale.StatePaused:
-		return "resume goes on with it"
+		return "use resume instead"
 	}
-	return "open first" // resume of what was only preloaded
+	return "open first" // resume of a sale that was only preloaded
 }
 
 func (a *API) pause(c *call) error     { return a.stateFirst(c, movePause) }
 func (a *API) resume(c *call) error    { return a.stateFirst(c, moveResume) }
 func (a *API) closeSale(c *call) error { return a.stateFirst(c, moveClose) }
 
-// stateFirst moves the state in the database before it waits for the lease: gateways read it there, so a sale stops
-// selling even while a preload of it is under way. Under the lease Redis then gets the sale as it is by then.
+// stateFirst changes the state in the database before it waits for the lease. Gateways read the state there, so a sale
+// stops selling even while it is being preloaded. Under the lease Redis then gets the sale as the database has it at
+// that moment.
 func (a *API) stateFirst(c *call, m move) error {
 	return a.moveSale(c, m, func(ctx context.Context, id string) (s sale.Sale, err error) {
 		if err = a.moveState(ctx, id, m); err != nil {
@@ -71,9 +72,9 @@ func (a *API) stateFirst(c *call, m move) error {
 	})
 }
 
-// underLease does one step of a sale while no other step of that sale runs anywhere. It waits its turn for LeaseWait and
-// then returns sale.ErrLeaseHeld. The context of the step ends when the lease is lost. Every step is an owner of its own, so
-// two steps in one process exclude each other too.
+// underLease runs one step of a sale while no other step of that sale runs in any process. It waits up to LeaseWait for
+// the lease and then returns sale.ErrLeaseHeld. The step's context ends when the lease is lost. Every step is an owner
+// of its own, so two steps in one process exclude each other too.
 func (a *API) underLease(ctx context.Context, saleID string, step func(context.Context) error) error {
 	of := lease.Lease{
 		Leases: a.deps.Preloads, Name: lease.Sale(saleID), Owner: "admin-" + rand.Text(), Wait: a.opts.LeaseWait,
@@ -88,8 +89,8 @@ func (a *API) moveState(ctx context.Context, id string, m move) error {
 	return err
 }
 
-// open makes sure that Redis has the list of buyers before any gateway may sell. The list is fixed from that moment; one
-// that was replaced in between is loaded as well.
+// open makes sure that Redis has the list of buyers before any gateway may sell. From then on the list is fixed; a list
+// that was replaced meanwhile is loaded as well.
 func (a *API) open(c *call) error {
 	return a.moveSale(c, moveOpen, func(ctx context.Context, id string) (s sale.Sale, err error) {
 		err = a.underLease(ctx, id, func(ctx context.Context) error {
@@ -117,15 +118,16 @@ func (a *API) open(c *call) error {
 	})
 }
 
-// buyersListed refuses to open a listed sale that would sell to nobody, for good: its list is fixed from then on.
+// buyersListed refuses to open a listed sale without buyers: its list could never be changed afterwards.
 func buyersListed(s *sale.Sale) error {
 	if s.State != moveOpen.to && s.Eligibility == sale.EligibilityList && s.ListSize == 0 {
-		return &sale.StateError{State: s.State, Detail: `open does not fit a sale with "eligibility":"list" that has no list: sale buyers first`}
+		return &sale.StateError{State: s.State,
+			Detail: `open is not possible: the sale has "eligibility":"list" and no list; run sale buyers first`}
 	}
 	return nil
 }
 
-// moveSale refuses wrong moves at once, before any waiting, and answers the sale.
+// moveSale refuses a wrong move at once, before it waits, and answers with the sale.
 func (a *API) moveSale(c *call, m move, run func(ctx context.Context, id string) (sale.Sale, error)) error {
 	id, err := c.saleID()
 	if err != nil {
@@ -149,8 +151,8 @@ func (a *API) moveSale(c *call, m move, run func(ctx context.Context, id string)
 	return c.answer(http.StatusOK, after)
 }
 
-// carryWindow takes a sale's state, times and limit into every bucket that Redis knows. A draft has none. When it has
-// returned, scripts decide by the new window.
+// carryWindow writes a sale's state, times and limit into every bucket that Redis has. A draft has no buckets. When it
+// has returned, the scripts decide by the new window.
 func (a *API) carryWindow(ctx context.Context, s *sale.Sale) error {
 	if s.State == sale.StateDraft {
 		return nil

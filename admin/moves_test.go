@@ -27,7 +27,7 @@ func TestMovesFollowTheStates(t *testing.T) {
 		require.Equal(t, "s", got["sale"])
 		require.Equal(t, step.state, b.ask("GET", "/admin/v1/sales/s", "").is(200)["state"])
 		window := b.stock.windows[phone]
-		require.Equal(t, sale.State(step.state), window.State, "Redis knows the state when the answer is out")
+		require.Equal(t, sale.State(step.state), window.State, "Redis has the state when the move is answered")
 		require.Equal(t, b.store.sale("s").Version, window.Version)
 	}
 	require.Empty(t, b.store.unheld)
@@ -59,16 +59,17 @@ func TestWrongMovesAreRefused(t *testing.T) {
 	}
 }
 
-// A refusal says what to do instead.
+// A refusal names the step to take instead.
 func TestWrongMovesNameTheNextStep(t *testing.T) {
 	for _, c := range []struct {
 		state      sale.State
 		move, says string
 	}{
-		{sale.StateDraft, "open", "open does not fit a sale that is draft: preload first"},
-		{sale.StateDraft, "resume", "preload first"}, {sale.StateDraft, "pause", "does not sell yet"}, {sale.StateDraft, "close", "does not sell yet"},
-		{sale.StatePreloaded, "resume", "open first"}, {sale.StatePreloaded, "pause", "does not sell yet"},
-		{sale.StatePaused, "open", "resume goes on with it"}, {sale.StateClosed, "open", "a closed sale stays closed"},
+		{sale.StateDraft, "open", "open is not possible: the sale is draft; preload first"},
+		{sale.StateDraft, "resume", "preload first"}, {sale.StateDraft, "pause", "is not open yet"},
+		{sale.StateDraft, "close", "is not open yet"},
+		{sale.StatePreloaded, "resume", "open first"}, {sale.StatePreloaded, "pause", "is not open yet"},
+		{sale.StatePaused, "open", "use resume instead"}, {sale.StateClosed, "open", "a closed sale stays closed"},
 	} {
 		b := newBench(t)
 		b.bring("s", phoneSale, "preload")
@@ -137,7 +138,8 @@ func TestOpenLoadsAListThatWasReplacedAfterPreload(t *testing.T) {
 	require.EqualValues(t, 2, b.stock.versions["s"])
 }
 
-// TestListedSaleWithoutAListIsNotOpened: nothing could mend it afterwards. Until it is open its list may be replaced.
+// TestListedSaleWithoutAListIsNotOpened: it could not be repaired afterwards. Until a sale is open its list may be
+// replaced.
 func TestListedSaleWithoutAListIsNotOpened(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", listedSale, "preload")
@@ -155,7 +157,7 @@ func TestListedSaleWithoutAListIsNotOpened(t *testing.T) {
 	b.ask("PUT", "/admin/v1/sales/s/buyers", "b\n").is(200)
 	b.ask("POST", "/admin/v1/sales/s/open", "").is(200)
 	require.Equal(t, []string{"b"}, b.stock.lists["s"])
-	b.store.changeSale("s", func(s *memory.Sale) { s.ListSize, s.Listed = 0, nil }) // opened by an earlier version
+	b.store.changeSale("s", func(s *memory.Sale) { s.ListSize, s.Listed = 0, nil }) // an earlier version opened it
 	require.Equal(t, "open", b.ask("POST", "/admin/v1/sales/s/open", "").is(200)["state"], "a repeated move answers the same")
 }
 
@@ -172,7 +174,7 @@ func TestOpenLoadsAListThatIsReplacedMeanwhile(t *testing.T) {
 	require.Equal(t, sale.StateOpen, b.stock.windows[phone].State)
 }
 
-// replacesList has an upload end right after open has looked at the list for the first time.
+// replacesList ends an upload right after open has read the list for the first time.
 type replacesList struct {
 	*fakeStock
 	replace func()
@@ -191,7 +193,7 @@ func TestPreloadLoadsNoStockWithoutItsList(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", listedSale)
 	b.ask("PUT", "/admin/v1/sales/s/buyers", "a\n").is(200)
-	b.store.changeSale("s", func(s *memory.Sale) { s.Listed = nil }) // the database gives another list than it counted
+	b.store.changeSale("s", func(s *memory.Sale) { s.Listed = nil }) // the database returns another list than it counted
 	b.ask("POST", "/admin/v1/sales/s/preload", "").problem(503, "unavailable")
 	require.Equal(t, sale.StateDraft, b.store.sale("s").State)
 	require.Empty(t, b.stock.readings, "no stock for a sale whose buyers are not known")

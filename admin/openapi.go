@@ -12,8 +12,8 @@ import (
 //go:embed openapi.json
 var openAPI []byte
 
-// documentOf returns the OpenAPI document with the binary's version in it. A document that is no JSON object cannot be
-// built into a binary that passed its tests.
+// documentOf returns the OpenAPI document with the binary's version in it. The embedded document is always a JSON
+// object: the tests of the binary check it.
 func documentOf(version string) []byte {
 	var document map[string]any
 	if err := json.Unmarshal(openAPI, &document); err != nil {
@@ -21,7 +21,7 @@ func documentOf(version string) []byte {
 	}
 	info, ok := document["info"].(map[string]any)
 	if !ok {
-		panic("embedded openapi.json: info is no object")
+		panic("embedded openapi.json: info is not an object")
 	}
 	if version != "" {
 		info["version"] = version

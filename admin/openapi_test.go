@@ -151,7 +151,7 @@ func TestAnswersFitTheDocument(t *testing.T) {
 	}
 }
 
-// TestDocumentRefusesWhatTheDecodersRefuse: bounds in the document are those in the code.
+// TestDocumentRefusesWhatTheDecodersRefuse: the document and the code have the same bounds.
 func TestDocumentRefusesWhatTheDecodersRefuse(t *testing.T) {
 	doc := document(t)
 	definition, _ := doc.resolve("#/components/schemas/SaleDefinition")
@@ -168,13 +168,16 @@ func TestDocumentRefusesWhatTheDecodersRefuse(t *testing.T) {
 		requireBothRefuse(t, doc, definition, body, func() error { _, err := decodeSale("s", []byte(body)); return err })
 	}
 	payment, _ := doc.resolve("#/components/schemas/Payment")
-	for _, body := range []string{`{}`, `{"payment_id":""}`, `{"payment_id":"a b"}`, `{"payment_id":"a","x":1}`, `{"payment_id":7}`} {
+	for _, body := range []string{`{}`, `{"payment_id":""}`, `{"payment_id":"a b"}`, `{"payment_id":"a","x":1}`,
+		`{"payment_id":7}`} {
 		requireBothRefuse(t, doc, payment, body, func() error { _, err := decodePayment([]byte(body)); return err })
 	}
 	for _, body := range []string{
-		`{"flow":[{"resource":"redis","qps":1}]}`, `{"flow":[{"resource":"sale"}]}`, `{"isolation":[{"resource":"sale","concurrency":0}]}`,
+		`{"flow":[{"resource":"redis","qps":1}]}`, `{"flow":[{"resource":"sale"}]}`,
+		`{"isolation":[{"resource":"sale","concurrency":0}]}`,
 		`{"buyer":{"per_second":0,"burst":1}}`, `{"address":{"per_second":1,"burst":0}}`, `{"circuit_breaker":[{}]}`, `{"x":1}`,
-		`{"circuit_breaker":[{"resource":"kafka","strategy":"error_count","threshold":5,"window_ms":99,"min_requests":1,"retry_ms":1}]}`,
+		`{"circuit_breaker":[{"resource":"kafka","strategy":"error_count","threshold":5,"window_ms":99,"min_requests":1,` +
+			`"retry_ms":1}]}`,
 	} {
 		requireBothRefuse(t, doc, rules, body, func() error { _, _, err := decodeRules([]byte(body)); return err })
 	}

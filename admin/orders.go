@@ -9,15 +9,15 @@ import (
 	"flashsale/sale"
 )
 
-// Decisions moves orders on, in the database. An order that it does not know is sale.ErrNotFound, a status that does not
-// allow the move *sale.StatusError.
+// Decisions changes orders in the database. An unknown order is sale.ErrNotFound, a status that forbids the change a
+// *sale.StatusError.
 type Decisions interface {
-	// CancelOrder returns the cancelled order, also when it was cancelled before; an empty buyer is any.
+	// CancelOrder returns the cancelled order, also when it was cancelled before; an empty buyer matches any buyer.
 	CancelOrder(ctx context.Context, id sale.OrderID, reason sale.OrderReason, buyer string) (sale.Order, error)
-	// PayOrder returns the paid order, also when this payment paid it before; another payment is *sale.PaidError.
+	// PayOrder returns the paid order, also when this payment paid it before; a different payment is a *sale.PaidError.
 	PayOrder(ctx context.Context, id sale.OrderID, paymentID string) (sale.Order, error)
-	// RememberPayment keeps the payment of an order that is on its way, so that its row is paid when it comes, and reports
-	// whether this payment is the one that is kept.
+	// RememberPayment stores the payment of an order that has no row yet, so that the row is paid when it is written.
+	// It reports whether this payment is the one stored.
 	RememberPayment(ctx context.Context, id sale.OrderID, paymentID string) (remembered bool, err error)
 }
 
@@ -26,30 +26,31 @@ type paymentBody struct {
 	PaymentID member[string] `json:"payment_id"`
 }
 
-// getOrder answers an order with what only the shop and operators may read.
+// getOrder answers with an order and the members that only the shop and operators may read.
 func (a *API) getOrder(c *call) error { return a.withOrder(c, a.reading, a.orPending) }
 
-// cancelOrder cancels in the shop's name, as the buyer's own request does.
+// cancelOrder cancels for the shop, as the buyer's own request does.
 func (a *API) cancelOrder(c *call) error {
 	return a.withOrder(c, a.deciding, a.orUnconfirmed(func(ctx context.Context, id sale.OrderID) (sale.Order, error) {
 		return a.deps.Decisions.CancelOrder(ctx, id, sale.ReasonShop, "")
 	}))
 }
 
-// payOrder says that an order was paid. The engine knows no payments, only their ids: it remembers the first one of an
-// order and refuses every other, which is then to be refunded.
+// payOrder records the payment of an order. The engine knows payments only by their ids: it stores the first one of an
+// order and refuses every other, which the shop then refunds.
 func (a *API) payOrder(c *call) error {
 	payment, err := decodePayment(c.body)
 	if err != nil {
 		return err
 	}
-	return a.withOrder(c, a.deciding, a.orRemembered(payment, a.orUnconfirmed(func(ctx context.Context, id sale.OrderID) (sale.Order, error) {
-		return a.deps.Decisions.PayOrder(ctx, id, payment)
-	})))
+	return a.withOrder(c, a.deciding, a.orRemembered(payment,
+		a.orUnconfirmed(func(ctx context.Context, id sale.OrderID) (sale.Order, error) {
+			return a.deps.Decisions.PayOrder(ctx, id, payment)
+		})))
 }
 
-// orRemembered keeps the payment of an order that is known to be on its way, and then pays once more: the row may have come
-// while the payment was written.
+// orRemembered stores the payment of an order that is on its way and then tries to pay again, because the row may have
+// been written meanwhile.
 func (a *API) orRemembered(payment string, pay decision) decision {
 	return func(ctx context.Context, id sale.OrderID) (sale.Order, error) {
 		order, err := pay(ctx, id)
@@ -77,15 +78,15 @@ func decodePayment(body []byte) (string, error) {
 	switch id := in.PaymentID.value; {
 	case !in.PaymentID.given:
 		return "", sale.Fieldf("payment_id", "is required")
-	case !sale.ValidBuyerID(id): // the same characters, so that every store and log takes it as it is
+	case !sale.ValidBuyerID(id): // the same characters as in a buyer id, so that every store and log takes the id unchanged
 		return "", sale.Fieldf("payment_id", "must be 1 to %d of A-Za-z0-9._:@|+-", sale.MaxIDBytes)
 	default:
 		return id, nil
 	}
 }
 
-// withOrder runs one request about the order that the path names, within its bound of time, and answers the order. An id
-// that is no order id is unknown.
+// withOrder runs one request about the order in the path, within its time limit, and answers with the order. A
+// malformed order id is answered as unknown.
 func (a *API) withOrder(c *call, bound func(*call) (context.Context, context.CancelFunc), run decision) error {
 	id, err := sale.ParseOrderID(c.r.PathValue("order_id"))
 	if err != nil {
@@ -103,7 +104,7 @@ func (a *API) withOrder(c *call, bound func(*call) (context.Context, context.Can
 	return c.answer(http.StatusOK, order.ForOperator())
 }
 
-// deciding bounds a change of one order. It outlives a client that hangs up: a decision that was begun is made.
+// deciding bounds a change of one order. The change is finished even when the client closes the connection.
 func (a *API) deciding(c *call) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(c.r.Context()), a.opts.ReadLimit)
 }

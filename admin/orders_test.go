@@ -82,7 +82,7 @@ func TestPaymentCountsOnce(t *testing.T) {
 	require.EqualValues(t, "paid", b.cancel("7301").problem(409, "wrong_status")["order_status"])
 
 	b.order(7302, sale.StatusConfirmed)
-	b.pay("7302", "pay:1").is(200) // one payment may be for several orders: only the shop knows
+	b.pay("7302", "pay:1").is(200) // one payment may pay several orders
 }
 
 func TestOrdersThatHaveEndedAreNotMoved(t *testing.T) {
@@ -141,7 +141,7 @@ func TestBadPaymentsAreNamed(t *testing.T) {
 	b.pay("7301", strings.Repeat("p", 64)).is(200)
 }
 
-// TestOnePaymentWins: of many at once, one is answered and the others hear which.
+// TestOnePaymentWins: of many payments at once, one is accepted and the others are answered with its id.
 func TestOnePaymentWins(t *testing.T) {
 	const payments = 16
 	b := newBench(t)

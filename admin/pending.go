@@ -9,22 +9,22 @@ import (
 	"flashsale/sale"
 )
 
-// Journals are the orders that Redis does not know to be in Kafka.
+// Journals finds orders whose records Redis does not know to be in Kafka.
 type Journals interface {
 	Journaled(ctx context.Context, buckets []sale.Bucket, id sale.OrderID) (found sale.PendingOrder, ok bool, err error)
 }
 
-// Tail is the orders that Kafka has and the database does not.
+// Tail finds orders that Kafka has and the database does not.
 type Tail interface {
 	Queued(ctx context.Context, partitions []int32, id sale.OrderID) (found sale.PendingOrder, ok bool, err error)
 }
 
-// decision moves one order on.
+// decision changes one order.
 type decision func(ctx context.Context, id sale.OrderID) (sale.Order, error)
 
-// orUnconfirmed looks for an order that the database does not know: its row may be on its way, and then the shop is to ask
-// again, and not to believe that there is no such order. When it is not on its way the decision is made once more, since the
-// row may have come after the first one.
+// orUnconfirmed looks for an order that has no row: while it is on its way, the shop must repeat its request and must
+// not conclude that the order does not exist. When the order is not on its way the decision is made once more, because
+// its row may have been written after the first attempt.
 func (a *API) orUnconfirmed(decide decision) decision {
 	return func(ctx context.Context, id sale.OrderID) (sale.Order, error) {
 		order, err := decide(ctx, id)
@@ -42,14 +42,15 @@ func (a *API) orUnconfirmed(decide decision) decision {
 	}
 }
 
-// pending returns an order that is on its way to the database: held in a journal, or queued behind the position of
-// settlement. The error wraps sale.ErrNotFound when it was in neither: an order goes from the journal to Kafka and from there
-// to the database, and is looked for in this direction, so that it cannot slip by. The database is asked by the caller, before
-// and after.
+// pending returns an order that is on its way to the database: held in a journal, or queued in Kafka after the position
+// of settlement. The error wraps sale.ErrNotFound when the order was in neither. An order moves from the journal to
+// Kafka and from there to the database, and pending searches in this direction, so it cannot miss the order. The caller
+// asks the database before and after.
 //
-// Every sale that is not a draft is asked. An id carries its moment, by the clock of the gateway that made it, and the window of
-// its sale may have moved since: so the moment only says which sales are likely, and these are asked first. Of a sale, the
-// buckets with a journal are asked, and the partitions of its buckets from where settlement stands.
+// Every sale that is not a draft is searched. An order id contains its time by the clock of the gateway that made it,
+// and the window of its sale may have changed since; so the time only tells which sales are likely, and those are
+// searched first. Of a sale, pending searches the buckets with a journal, and the partitions of its buckets from the
+// position of settlement on.
 func (a *API) pending(ctx context.Context, id sale.OrderID) (sale.Order, error) {
 	sales, err := a.deps.Sales.Sales(ctx)
 	if err != nil {
@@ -65,7 +66,7 @@ func (a *API) pending(ctx context.Context, id sale.OrderID) (sale.Order, error) 
 			return sale.Order{}, err
 		}
 		i := slices.IndexFunc(sales, func(s sale.Sale) bool { return s.ID == found.Sale })
-		if i < 0 { // it exists: it must not be said that it does not
+		if i < 0 { // the order exists, so the answer must not deny it
 			return sale.Order{}, fmt.Errorf("order %s is on its way to sale %s, which is not known", id, found.Sale)
 		}
 		return found.Order(&sales[i]), nil
@@ -73,9 +74,9 @@ func (a *API) pending(ctx context.Context, id sale.OrderID) (sale.Order, error) 
 	return sale.Order{}, sale.ErrNotFound
 }
 
-// pendingIn looks for an order in the likely sales, or in the others. Partitions are shared, so that the order found may be of
-// any sale.
-func (a *API) pendingIn(ctx context.Context, sales []sale.Sale, likely bool, id sale.OrderID) (found sale.PendingOrder, err error) {
+// pendingIn searches the likely sales, or the others. Sales share partitions, so the order found may be of any sale.
+func (a *API) pendingIn(ctx context.Context, sales []sale.Sale, likely bool, id sale.OrderID) (found sale.PendingOrder,
+	err error) {
 	var journaled []sale.Bucket
 	var partitions []int32
 	for i := range sales {
@@ -101,7 +102,8 @@ func (a *API) pendingIn(ctx context.Context, sales []sale.Sale, likely bool, id 
 	return a.findPending(ctx, journaled, partitions, id)
 }
 
-func (a *API) findPending(ctx context.Context, journaled []sale.Bucket, partitions []int32, id sale.OrderID) (found sale.PendingOrder, err error) {
+func (a *API) findPending(ctx context.Context, journaled []sale.Bucket, partitions []int32,
+	id sale.OrderID) (found sale.PendingOrder, err error) {
 	var ok bool
 	if len(journaled) > 0 {
 		if found, ok, err = a.deps.Journals.Journaled(ctx, journaled, id); ok || err != nil {
@@ -122,7 +124,7 @@ func inWindow(s *sale.Sale, id sale.OrderID) bool {
 	return !made.Before(s.StartsAt.Time) && !made.After(s.EndsAt.Time)
 }
 
-// orPending answers an order that is on its way as the buyer's own look-up does.
+// orPending answers with an order that is on its way, as the buyer's own look-up does.
 func (a *API) orPending(ctx context.Context, id sale.OrderID) (sale.Order, error) {
 	order, err := a.deps.Orders.Order(ctx, id)
 	if !errors.Is(err, sale.ErrNotFound) {
@@ -130,7 +132,7 @@ func (a *API) orPending(ctx context.Context, id sale.OrderID) (sale.Order, error
 	}
 	order, err = a.pending(ctx, id)
 	if errors.Is(err, sale.ErrNotFound) {
-		return a.deps.Orders.Order(ctx, id) // its row may have come after the first look
+		return a.deps.Orders.Order(ctx, id) // its row may have been written after the first look-up
 	}
 	return order, err
 }

@@ -12,15 +12,15 @@ import (
 	"flashsale/sale"
 )
 
-// idAt is an order id made at a moment.
+// idAt is an order id made at a given time.
 func idAt(moment time.Time) sale.OrderID {
 	return sale.OrderID((moment.UnixMilli()-sale.IDEpoch)<<22 | 5<<12 | 7)
 }
 
-// fakeWay is the journals and the orders topic: what is on its way to the database.
+// fakeWay is the journals and the orders topic: the orders on their way to the database.
 type fakeWay struct {
 	held, queued map[sale.OrderID]sale.PendingOrder
-	asked        []string // where an order was looked for, in order
+	asked        []string // where an order was searched, in order
 	buckets      []sale.Bucket
 	partitions   []int32
 	fault        error
@@ -38,7 +38,7 @@ func (f *fakeWay) Queued(_ context.Context, partitions []int32, id sale.OrderID)
 	return found, ok, f.fault
 }
 
-// underWay puts an order of bob's on its way.
+// underWay puts an order of buyer bob on its way.
 func (b *bench) underWay(id sale.OrderID, status sale.OrderStatus) {
 	order := sale.PendingOrder{
 		Bucket: phone, RecordOrder: sale.RecordOrder{OrderID: id, Quantity: 2, Buyer: "bob", Key: "k"},
@@ -58,8 +58,8 @@ func (b *bench) underWay(id sale.OrderID, status sale.OrderStatus) {
 
 var elevenOClock = time.Date(2026, 11, 11, 11, 0, 0, 0, time.UTC)
 
-// A fresh winner is found before the database has the row, with what the buyer's own look-up says, and his payment is
-// remembered.
+// A fresh order is found before the database has its row, with the status of the buyer's own look-up, and its payment
+// is remembered.
 func TestOrderOnItsWayIsFound(t *testing.T) {
 	for _, status := range []sale.OrderStatus{sale.StatusHeld, sale.StatusQueued} {
 		t.Run(string(status), func(t *testing.T) {
@@ -94,7 +94,7 @@ func TestOrderOnItsWayIsFound(t *testing.T) {
 	}
 }
 
-// What is not on its way is not found, and no payment of it is remembered.
+// An order that is not on its way is not found, and its payment is not remembered.
 func TestOrderThatIsNotOnItsWay(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale, "preload", "open")
@@ -126,7 +126,7 @@ func TestOrderThatIsNotOnItsWay(t *testing.T) {
 	require.Equal(t, []sale.Bucket{phone}, b.way.buckets, "a rebuild has not emptied its journal yet")
 }
 
-// The row may come between the looks.
+// The row may be written between the look-ups.
 func TestRowThatComesBetweenTheLooks(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale, "preload", "open")
@@ -152,7 +152,7 @@ func TestRowThatComesBetweenTheLooks(t *testing.T) {
 	require.Equal(t, sale.StatusPaid, got.Status, "the look after the payment was written")
 }
 
-// Where nobody can say whether an order is on its way, nobody says that it is not.
+// When no store can tell whether an order is on its way, the answer does not deny it.
 func TestOrderOfStoresThatAreAway(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale, "preload", "open")
@@ -174,7 +174,8 @@ func TestOrderOfStoresThatAreAway(t *testing.T) {
 	b.pay("1", "pay:1").problem(503, "unavailable") // also where the id's moment is far from every sale
 }
 
-// An order is found whatever its id's moment says: its gateway's clock was minutes off, or the window has moved since.
+// An order is found whatever the time in its id: its gateway's clock may have been minutes off, or the window has moved
+// since.
 func TestOrderOnItsWayIsFoundOutsideTheWindow(t *testing.T) {
 	for name, id := range map[string]sale.OrderID{
 		"a clock behind":        idAt(elevenOClock.Add(-2 * time.Hour)),
@@ -199,7 +200,7 @@ func TestOrderOnItsWayIsFoundOutsideTheWindow(t *testing.T) {
 	}
 }
 
-// The likely sale is asked first, and where it has the order no other sale is asked.
+// The likely sale is searched first; when it has the order, no other sale is searched.
 func TestLikelySaleIsAskedFirst(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale, "preload", "open")
@@ -228,7 +229,7 @@ func TestLikelySaleIsAskedFirst(t *testing.T) {
 	require.Equal(t, phones("other"), b.way.buckets)
 }
 
-// An order whose sale is not known is on its way all the same.
+// An order of an unknown sale is not denied.
 func TestOrderOfAnUnknownSaleIsNotDenied(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale, "preload", "open")

@@ -8,11 +8,11 @@ import (
 	"flashsale/sale"
 )
 
-// loadAttempts bounds how often a preload starts over where Redis changed under it.
+// loadAttempts bounds how often a preload starts over because Redis changed meanwhile.
 const loadAttempts = 5
 
-// preload loads what is not loaded yet: stock rows, the list of buyers, Redis. Repeated, it finds everything there and
-// answers the same; a second one at the same time waits for the first.
+// preload loads what is not loaded yet: stock rows, the list of buyers, Redis. A repeated preload finds everything
+// loaded and answers the same; a second one at the same time waits for the first.
 func (a *API) preload(c *call) error {
 	id, err := c.saleID()
 	if err != nil {
@@ -75,7 +75,7 @@ func (a *API) load(ctx context.Context, id string, progress func(done, total int
 	return s, a.carryWindow(ctx, &s)
 }
 
-// loadStock rebuilds rows until none is left that needs it. A rebuild may stop short where Redis restarted meanwhile.
+// loadStock rebuilds rows until every row is loaded. A rebuild may end early when Redis restarts meanwhile.
 func (a *API) loadStock(ctx context.Context, id string, progress func(done, total int)) error {
 	var rows []sale.BucketRow
 	var err error
@@ -90,12 +90,14 @@ func (a *API) loadStock(ctx context.Context, id string, progress func(done, tota
 			return fmt.Errorf("load the stock of sale %s into Redis: %w", id, err)
 		}
 	}
-	return sale.Away(sale.StoreRedis, fmt.Errorf("load the stock of sale %s into Redis: %d buckets are not open after %d attempts",
-		id, len(rows), loadAttempts))
+	return sale.Away(sale.StoreRedis,
+		fmt.Errorf("load the stock of sale %s into Redis: %d buckets are not open after %d attempts",
+			id, len(rows), loadAttempts))
 }
 
-// ensureList has Redis hold the present list of a listed sale. A listed sale without a list gets an empty one: it would
-// sell to nobody, where version 0 would read as a sale that is open to all. It is not opened before it has a real one.
+// ensureList makes Redis have the present list of a listed sale. A listed sale without a list gets an empty list, which
+// excludes every buyer; version 0 would be read as a sale that is open to all. Such a sale is not opened before it has
+// a real list.
 func (a *API) ensureList(ctx context.Context, s *sale.Sale) error {
 	if s.Eligibility != sale.EligibilityList {
 		return nil

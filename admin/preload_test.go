@@ -45,7 +45,7 @@ func events(t *testing.T, body io.Reader, enough int) []event {
 				return all
 			}
 		default:
-			t.Fatalf("line %q is no event's", lines.Text())
+			t.Fatalf("line %q does not belong to an event", lines.Text())
 		}
 	}
 	return all

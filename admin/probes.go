@@ -13,8 +13,8 @@ import (
 	"flashsale/sale"
 )
 
-// Probes is the listener of a process that serves no API of its own: /metrics, /livez and /readyz, and the process's
-// profiles for who has the operators' token.
+// Probes is the listener of a process without an API of its own: /metrics, /livez and /readyz, and the process's
+// profiles for a request with the operators' token.
 type Probes struct {
 	*stopper
 	mux       *http.ServeMux
@@ -25,10 +25,10 @@ type Probes struct {
 // ProbesOptions are the parts of a Probes.
 type ProbesOptions struct {
 	Gatherer   prometheus.Gatherer
-	Registerer prometheus.Registerer    // nil: wrong tokens are counted nowhere
-	Ready      func() map[string]string // what the process still waits for; empty = ready
+	Registerer prometheus.Registerer    // nil: wrong tokens are not counted
+	Ready      func() map[string]string // what the process still waits for; empty: the process is ready
 	ClockAhead ClockAhead
-	AdminToken string // opens the profiles; empty: nobody gets them
+	AdminToken string // opens the profiles; when empty, every request for one is refused
 	Logger     *slog.Logger
 }
 
@@ -55,7 +55,7 @@ func NewProbes(o ProbesOptions) *Probes {
 	return p
 }
 
-// guarded lets only operators through.
+// guarded admits only requests with the operators' token.
 func (p *Probes) guarded(handle func(*call) error) func(*call) error {
 	return func(c *call) error {
 		if !p.token.sent(c.r) {
@@ -77,7 +77,7 @@ func NewBuildInfo(version, commit string) prometheus.Collector {
 	}, func() float64 { return 1 })
 }
 
-// serveMetrics gathers first, so that a collector's fault is a problem as every other error and no torn page.
+// serveMetrics gathers before it answers, so that a collector's error becomes a problem and not a truncated page.
 func serveMetrics(gatherer prometheus.Gatherer) func(*call) error {
 	return func(c *call) error {
 		families, err := gatherer.Gather()
@@ -92,11 +92,12 @@ func serveMetrics(gatherer prometheus.Gatherer) func(*call) error {
 
 func serveLive(c *call) error { return c.answer(http.StatusOK, map[string]string{"status": "live"}) }
 
-// ClockAhead returns how far the process's clock is ahead of Redis's and whether that is known; nil: it never is.
+// ClockAhead returns how far the process's clock is ahead of Redis's and whether that is known. A nil ClockAhead is
+// never known.
 type ClockAhead func() (ahead time.Duration, known bool)
 
-// serveReady tells what the process still waits for, and how far its clock is from Redis's. A store that goes away later is
-// not among it: purchases say so.
+// serveReady answers with what the process still waits for, and with the distance between its clock and Redis's. A
+// store that goes away later does not make the process unready: purchases report it.
 func serveReady(ready func() map[string]string, clock ClockAhead) func(*call) error {
 	return func(c *call) error {
 		details := map[string]any{}

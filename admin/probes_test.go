@@ -38,7 +38,8 @@ func TestReadyTellsHowFarTheClockIs(t *testing.T) {
 	clock := func() (time.Duration, bool) { return -90*time.Minute - time.Microsecond, known }
 	b := newBench(t)
 	b.api.mux = http.NewServeMux()
-	b.api.mux.Handle("GET /readyz", b.api.serve(route{access: public, handle: serveReady(func() map[string]string { return checks }, clock)}))
+	b.api.mux.Handle("GET /readyz", b.api.serve(route{access: public,
+		handle: serveReady(func() map[string]string { return checks }, clock)}))
 	probes := listen(t, NewProbes(ProbesOptions{Ready: func() map[string]string { return checks }, ClockAhead: clock}))
 	for _, url := range []string{b.url, probes} {
 		checks, known = map[string]string{}, false
@@ -162,7 +163,8 @@ func TestShutdownEndsStreams(t *testing.T) {
 
 func TestProblemListenerLeavesAnswersAlone(t *testing.T) {
 	text := "HTTP/1.1 400 Bad Request\r\nDate: now\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
-	for _, page := range []string{text, "", "HTTP/1.1 4", "HTTP/1.1 200 OK" + string(serverError), strings.Repeat("x", 1000) + string(serverError)} {
+	for _, page := range []string{text, "", "HTTP/1.1 4", "HTTP/1.1 200 OK" + string(serverError), strings.Repeat("x", 1000) +
+		string(serverError)} {
 		_, own := serverErrorStatus([]byte(page))
 		require.False(t, own, "%.40s", page)
 	}

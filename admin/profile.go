@@ -12,17 +12,17 @@ import (
 	"flashsale/sale"
 )
 
-// profilePath is where Go's tools look for profiles: go tool pprof http://…/debug/pprof/profile. They say where the process
-// spends its time and what it allocates, and so need the operators' token.
+// profilePath is the path where Go's tools look for profiles: go tool pprof http://…/debug/pprof/profile. Profiles
+// reveal how the process spends its time and memory, so they need the operators' token.
 const profilePath = "GET /debug/pprof/{profile}"
 
-// Bounds of a profile of the processor's time.
+// Bounds of a CPU profile.
 const (
 	profileFor     = 30 * time.Second
 	profileLongest = 5 * time.Minute
 )
 
-// stopper tells requests that would go on for long that the server wants to end.
+// stopper ends long requests when the server shuts down.
 type stopper struct {
 	stop chan struct{}
 	once sync.Once
@@ -30,10 +30,10 @@ type stopper struct {
 
 func newStopper() *stopper { return &stopper{stop: make(chan struct{})} }
 
-// StopStreams ends what goes on for long: event streams, profiles.
+// StopStreams ends long requests: event streams and profiles.
 func (s *stopper) StopStreams() { s.once.Do(func() { close(s.stop) }) }
 
-// serveProfile answers with one of the profiles of runtime/pprof, or with where the time of the next seconds goes.
+// serveProfile answers with a profile of runtime/pprof, or with a CPU profile of the next seconds.
 func (s *stopper) serveProfile(c *call) error {
 	name := c.r.PathValue("profile")
 	if name == "profile" {
@@ -53,18 +53,18 @@ func (s *stopper) serveProfile(c *call) error {
 
 const profileType = "application/octet-stream"
 
-// profileTime watches the processor for the seconds asked for. There is one such profile in a process at a time.
+// profileTime takes a CPU profile for the seconds in the query. A process takes one such profile at a time.
 func (s *stopper) profileTime(c *call) error {
 	length := profileFor
 	if text := c.r.URL.Query().Get("seconds"); text != "" {
 		seconds, err := strconv.Atoi(text)
 		if length = time.Duration(seconds) * time.Second; err != nil || seconds < 1 || length > profileLongest {
-			return sale.ProblemOf(sale.OutcomeMalformed, "seconds is 1 to 300", sale.Member{Name: "field", Value: "seconds"})
+			return sale.ProblemOf(sale.OutcomeMalformed, "seconds must be 1 to 300", sale.Member{Name: "field", Value: "seconds"})
 		}
 	}
 	var page bytes.Buffer
 	if err := pprof.StartCPUProfile(&page); err != nil {
-		return sale.ProblemOf(sale.OutcomeOverloaded, "another profile of the processor's time is being taken")
+		return sale.ProblemOf(sale.OutcomeOverloaded, "another CPU profile is being taken")
 	}
 	over := time.NewTimer(length)
 	defer over.Stop()

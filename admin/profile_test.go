@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// gzipped is how every profile begins.
+// gzipped is the prefix of every profile.
 const gzipped = "\x1f\x8b"
 
 // profiled are the two listeners that have profiles.
@@ -66,7 +66,8 @@ func TestProfilesWithoutATokenAreNobodys(t *testing.T) {
 	}
 }
 
-// TestOneProfileOfTimeAtOnce: while one is being taken another is refused, and the end of the process waits for none.
+// TestOneProfileOfTimeAtOnce: while a CPU profile is being taken another one is refused, and the shutdown does not wait
+// for it.
 func TestOneProfileOfTimeAtOnce(t *testing.T) {
 	for name, on := range profiled(t) {
 		t.Run(name, func(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"flashsale/sale"
 )
 
-// access says whose token a route believes.
+// access is the token that a route needs.
 type access int
 
 const (
@@ -59,8 +59,7 @@ type call struct {
 	body []byte
 }
 
-// serve puts the checks that all routes share before a route's handler: the token before anything that the request
-// names, then the body's bound.
+// serve runs the checks that all routes share before a route's handler: first the token, then the bound of the body.
 func (a *API) serve(route route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !a.allowed(route.access, r) {
@@ -81,7 +80,7 @@ func (a *API) serve(route route) http.Handler {
 	})
 }
 
-// fail answers an error; faults of the stores go to the log as well, because the answer does not tell them.
+// fail answers an error. Faults of the stores are also logged, because the answer leaves out their details.
 func (a *API) fail(c *call, err error) {
 	problem, fault := problemOf(err)
 	if fault {
@@ -90,7 +89,7 @@ func (a *API) fail(c *call, err error) {
 	writeProblem(c.w, problem)
 }
 
-// saleID returns the sale that the path names. An id outside its pattern is unknown.
+// saleID returns the sale id in the path. An id outside its pattern is answered as unknown.
 func (c *call) saleID() (string, error) {
 	id := c.r.PathValue("sale")
 	if !sale.ValidID(id) {
@@ -99,7 +98,7 @@ func (c *call) saleID() (string, error) {
 	return id, nil
 }
 
-// askedSale returns the sale that the path names.
+// askedSale returns the sale in the path.
 func (a *API) askedSale(ctx context.Context, c *call) (sale.Sale, error) {
 	id, err := c.saleID()
 	if err != nil {
@@ -113,8 +112,7 @@ func (a *API) reading(c *call) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(c.r.Context(), a.opts.ReadLimit)
 }
 
-// moving bounds a step that changes something. It outlives a client that hangs up, so that no step is left half done for
-// that reason.
+// moving bounds a step that changes something. The step is finished even when the client closes the connection.
 func (a *API) moving(c *call) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(c.r.Context()), a.opts.MoveLimit)
 }

@@ -2,7 +2,7 @@ package admin
 
 import "net/http"
 
-// getRules answers the present set. Every gateway follows it by the catalogue's version.
+// getRules answers with the rules in force. Every gateway follows them by the catalogue's version.
 func (a *API) getRules(c *call) error {
 	ctx, cancel := a.reading(c)
 	defer cancel()
@@ -14,7 +14,7 @@ func (a *API) getRules(c *call) error {
 	return c.answer(http.StatusOK, rules)
 }
 
-// putRules replaces the whole set. A body that names a version replaces that version or nothing.
+// putRules replaces all rules. A body with a version replaces only that version.
 func (a *API) putRules(c *call) error {
 	wanted, expect, err := decodeRules(c.body)
 	if err != nil {

@@ -14,12 +14,15 @@ import (
 
 const fullRules = `{"version":1,"flow":[{"resource":"purchase","qps":5000}],
 "isolation":[{"resource":"purchase","concurrency":2000}],
-"circuit_breaker":[{"resource":"redis","strategy":"slow_ratio","threshold":0.5,"max_rt_ms":50,"window_ms":1000,"min_requests":20,"retry_ms":2000}],
+"circuit_breaker":[{"resource":"redis","strategy":"slow_ratio","threshold":0.5,"max_rt_ms":50,"window_ms":1000,
+"min_requests":20,"retry_ms":2000}],
 "buyer":{"per_second":5,"burst":10},"address":null,"grief":{"unpaid":2,"window_s":600}}`
 
 func TestRulesStartEmpty(t *testing.T) {
 	b := newBench(t)
-	require.JSONEq(t, `{"version":1,"flow":[],"isolation":[],"circuit_breaker":[],"buyer":null,"address":null,"grief":{"unpaid":3,"window_s":86400}}`,
+	require.JSONEq(t,
+		`{"version":1,"flow":[],"isolation":[],"circuit_breaker":[],"buyer":null,"address":null,"grief":{"unpaid":3,`+
+			`"window_s":86400}}`,
 		string(b.ask("GET", "/admin/v1/rules", "").Body))
 }
 
@@ -29,21 +32,26 @@ func TestPutRulesReplacesTheWholeSet(t *testing.T) {
 	require.JSONEq(t, strings.Replace(fullRules, `"version":1`, `"version":2`, 1), string(put.Body))
 	put.is(200)
 	require.Equal(t, put.Body, b.ask("GET", "/admin/v1/rules", "").Body)
-	require.JSONEq(t, `{"version":3,"flow":[],"isolation":[],"circuit_breaker":[],"buyer":null,"address":{"per_second":0.5,"burst":1},"grief":{"unpaid":0,"window_s":86400}}`,
-		string(b.ask("PUT", "/admin/v1/rules", `{"buyer":null,"address":{"per_second":0.5,"burst":1},"grief":{"unpaid":0}}`).Body))
+	require.JSONEq(t,
+		`{"version":3,"flow":[],"isolation":[],"circuit_breaker":[],"buyer":null,"address":{"per_second":0.5,"burst":1},`+
+			`"grief":{"unpaid":0,"window_s":86400}}`,
+		string(b.ask("PUT", "/admin/v1/rules",
+			`{"buyer":null,"address":{"per_second":0.5,"burst":1},"grief":{"unpaid":0}}`).Body))
 }
 
-// TestGriefOfNullNamesTheWay: other than the limits it is not turned off by null.
+// TestGriefOfNullNamesTheWay: unlike a limit, the rule is not turned off by null.
 func TestGriefOfNullNamesTheWay(t *testing.T) {
 	problem := newBench(t).ask("PUT", "/admin/v1/rules", `{"grief":null}`).problem(400, "malformed")
 	require.Contains(t, problem["detail"], "unpaid: 0")
 	require.Equal(t, "grief", problem["field"])
 }
 
-// TestLimitLeftOutIsTheDefaultOne: only null takes it off.
+// TestLimitLeftOutIsTheDefaultOne: only null turns a limit off.
 func TestLimitLeftOutIsTheDefaultOne(t *testing.T) {
 	b := newBench(t)
-	require.JSONEq(t, `{"version":2,"flow":[],"isolation":[],"circuit_breaker":[],"buyer":{"per_second":5,"burst":10},"address":null,"grief":{"unpaid":3,"window_s":86400}}`,
+	require.JSONEq(t,
+		`{"version":2,"flow":[],"isolation":[],"circuit_breaker":[],"buyer":{"per_second":5,"burst":10},"address":null,`+
+			`"grief":{"unpaid":3,"window_s":86400}}`,
 		string(b.ask("PUT", "/admin/v1/rules", `{}`).Body))
 	require.Nil(t, b.ask("PUT", "/admin/v1/rules", `{"buyer":null}`).is(200)["buyer"])
 }
@@ -61,13 +69,13 @@ func TestPutRulesOfAnotherVersionConflicts(t *testing.T) {
 
 func TestPutRulesNamesTheMemberAtFault(t *testing.T) {
 	breaker := func(change, to string) string {
-		rule := `{"circuit_breaker":[{"resource":"kafka","strategy":"error_count","threshold":5,"window_ms":1000,"min_requests":20,"retry_ms":2000}]}`
-		changed := strings.Replace(rule, change, to, 1)
-		require.NotEqual(t, rule, changed)
-		return changed
+		rule := `{"circuit_breaker":[{"resource":"kafka","strategy":"error_count","threshold":5,"window_ms":1000,` +
+			`"min_requests":20,"retry_ms":2000}]}`
+		require.Contains(t, rule, change)
+		return strings.Replace(rule, change, to, 1)
 	}
 	faults := []struct{ body, field string }{
-		{`{"flows":[]}`, "flows"},
+		{`{"flow_rules":[]}`, "flow_rules"},
 		{`{"version":1.5}`, "version"},
 		{`{"grief":null}`, "grief"},
 		{`{"grief":{}}`, "grief.unpaid"},
@@ -130,9 +138,10 @@ func TestPutRulesNamesTheMemberAtFault(t *testing.T) {
 	require.Equal(t, before, b.ask("GET", "/admin/v1/rules", "").Body, "a refused set changes nothing")
 }
 
-// FuzzDecodeRules: whatever is accepted is valid, and its JSON is accepted again as the same rules.
+// FuzzDecodeRules: rules that are accepted are valid, and their JSON decodes to the same rules.
 func FuzzDecodeRules(f *testing.F) {
-	for _, seed := range []string{fullRules, "{}", "null", `{"flow":[{}]}`, `{"buyer":{"per_second":1e-300,"burst":1}}`, `{"a":1,"a":2}`} {
+	for _, seed := range []string{fullRules, "{}", "null", `{"flow":[{}]}`, `{"buyer":{"per_second":1e-300,"burst":1}}`,
+		`{"a":1,"a":2}`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -171,7 +180,7 @@ func FuzzDecodeSale(f *testing.F) {
 	})
 }
 
-// requireRefusal: what a body is refused for is the client's fault and can be said.
+// requireRefusal checks that a refused body is the client's fault and that the answer can name the fault.
 func requireRefusal(t *testing.T, err error) {
 	t.Helper()
 	problem, fault := problemOf(err)

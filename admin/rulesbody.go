@@ -9,8 +9,8 @@ import (
 	"flashsale/sale"
 )
 
-// rulesBody is the body of PUT /admin/v1/rules: the whole set. Lists left out are empty, limits left out are the
-// default ones, and a limit that is null is off. The rule against grief is off by 0.
+// rulesBody is the body of PUT /admin/v1/rules: all rules. An absent list is empty, an absent limit takes its default,
+// and a limit that is null is off. The rule against grief is turned off by 0.
 type rulesBody struct {
 	Version        *int64              `json:"version"`
 	Flow           list[flowBody]      `json:"flow"`
@@ -46,7 +46,7 @@ type limitBody struct {
 	Burst     member[int]     `json:"burst"`
 }
 
-// limitMember is a limit, null or absent: three things that mean three.
+// limitMember is a limit, null or absent; each has a meaning of its own.
 type limitMember struct {
 	body  *limitBody
 	given bool
@@ -58,7 +58,7 @@ func (m *limitMember) UnmarshalJSONFrom(decoder *jsontext.Decoder, opts json.Opt
 	return json.UnmarshalDecode(decoder, &m.body, opts)
 }
 
-// griefMember is the rule against grief, which null does not turn off: its window would be unknown.
+// griefMember is the rule against grief. null does not turn it off: its window would be unknown.
 type griefMember struct{ member[griefBody] }
 
 // UnmarshalJSONFrom reads the rule.
@@ -67,7 +67,8 @@ func (m *griefMember) UnmarshalJSONFrom(decoder *jsontext.Decoder, opts json.Opt
 		if _, err := decoder.ReadToken(); err != nil {
 			return err
 		}
-		return &json.SemanticError{JSONPointer: decoder.StackPointer(), Err: plainReason("must not be null; unpaid: 0 turns it off")}
+		return &json.SemanticError{JSONPointer: decoder.StackPointer(),
+			Err: plainReason("must not be null; unpaid: 0 turns it off")}
 	}
 	return m.member.UnmarshalJSONFrom(decoder, opts)
 }
@@ -77,7 +78,7 @@ type griefBody struct {
 	WindowS member[int64] `json:"window_s"`
 }
 
-// decodeRules reads a whole set of rules and the version that it is meant to replace, nil when none was named.
+// decodeRules reads all rules and the version that they replace, nil when the body has none.
 func decodeRules(body []byte) (sale.Rules, *int64, error) {
 	var in rulesBody
 	if err := decodeStrict(body, &in); err != nil {
@@ -95,7 +96,8 @@ func decodeRules(body []byte) (sale.Rules, *int64, error) {
 		rules.Isolation = append(rules.Isolation, need.isolation(fmt.Sprintf("isolation[%d]", i), &in.Isolation[i]))
 	}
 	for i := range in.CircuitBreaker {
-		rules.CircuitBreaker = append(rules.CircuitBreaker, need.breaker(fmt.Sprintf("circuit_breaker[%d]", i), &in.CircuitBreaker[i]))
+		rules.CircuitBreaker = append(rules.CircuitBreaker,
+			need.breaker(fmt.Sprintf("circuit_breaker[%d]", i), &in.CircuitBreaker[i]))
 	}
 	if need.missing != "" {
 		return sale.Rules{}, nil, sale.Fieldf(need.missing, "is required")
@@ -104,7 +106,8 @@ func decodeRules(body []byte) (sale.Rules, *int64, error) {
 	return rules, in.Version, rules.Validate()
 }
 
-// required remembers the first member that a rule lacks. A number left out would read as 0, which is a limit too.
+// required records the first member that a rule lacks. An absent number would otherwise be read as 0, which is a limit
+// too.
 type required struct{ missing string }
 
 func (n *required) check(path string, given bool) {
@@ -139,7 +142,7 @@ func (n *required) breaker(at string, in *breakerBody) sale.BreakerRule {
 	}
 }
 
-// grief takes over a rule that was given.
+// grief copies the rule when the body has it.
 func (n *required) grief(to *sale.Grief, at string, in *member[griefBody]) {
 	if in.given {
 		n.check(at+".unpaid", in.value.Unpaid.given)
@@ -147,7 +150,7 @@ func (n *required) grief(to *sale.Grief, at string, in *member[griefBody]) {
 	}
 }
 
-// limit takes over a limit that was given; one that is null is off.
+// limit copies a limit when the body has it; null turns it off.
 func (n *required) limit(to **sale.Limit, at string, in limitMember) {
 	switch {
 	case !in.given:

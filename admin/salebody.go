@@ -12,7 +12,7 @@ const (
 	defaultBuckets    = 1
 )
 
-// saleBody is the body of PUT /admin/v1/sales/{sale}. The id is in the path and the state moves by its own requests, so
+// saleBody is the body of PUT /admin/v1/sales/{sale}. The id is in the path and other routes change the state, so
 // neither is a member.
 type saleBody struct {
 	Name          member[string]    `json:"name"`
@@ -32,7 +32,7 @@ type itemBody struct {
 	Buckets    member[int]    `json:"buckets"`
 }
 
-// decodeSale reads the definition of a sale: strictly, with the defaults, and checked whole.
+// decodeSale reads the definition of a sale strictly, fills in the defaults and validates the result.
 func decodeSale(id string, body []byte) (sale.Sale, error) {
 	var in saleBody
 	if err := decodeStrict(body, &in); err != nil {
@@ -58,7 +58,7 @@ func decodeSale(id string, body []byte) (sale.Sale, error) {
 	return s, s.Validate()
 }
 
-// required refuses what has no default and is not there.
+// required refuses a body that lacks a member without a default.
 func (in *saleBody) required() error {
 	for _, need := range []struct {
 		name  string

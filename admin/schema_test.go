@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// schemas checks JSON values against the document's schemas: as much of JSON Schema as the document uses. A keyword that
-// it does not know is a fault, so that the document never says more than is checked.
+// schemas checks JSON values against the document's schemas. It implements the part of JSON Schema that the document
+// uses; an unknown keyword is a fault, so that everything in the document is checked.
 type schemas struct{ document map[string]any }
 
 var annotations = []string{"description", "default", "format"}
@@ -27,7 +27,7 @@ func (s *schemas) resolve(ref string) (map[string]any, bool) {
 	return found, ok
 }
 
-// faults returns what of the value at path does not fit the schema.
+// faults returns the faults of the value at a path.
 func (s *schemas) faults(schema map[string]any, value any, path string) []string {
 	var found []string
 	fault := func(format string, args ...any) { found = append(found, path+": "+fmt.Sprintf(format, args...)) }
@@ -42,7 +42,7 @@ func (s *schemas) faults(schema map[string]any, value any, path string) []string
 			found = append(found, s.faults(target, value, path)...)
 		case "type":
 			if !isType(value, want.(string)) {
-				fault("%v is no %s", value, want)
+				fault("%v is not of type %s", value, want)
 			}
 		case "const":
 			if value != want {
@@ -86,12 +86,12 @@ func (s *schemas) oneOf(choices []any, value any, path string) []string {
 	return nil
 }
 
-// properties takes members that the schema does not name as faults too, although JSON Schema would let them pass: what
-// is answered must be documented.
+// properties also reports members that the schema does not name, although JSON Schema would accept them: every answered
+// member must be documented.
 func (s *schemas) properties(schema map[string]any, value any, path string) []string {
 	object, ok := value.(map[string]any)
 	if !ok {
-		return nil // the keyword type tells
+		return nil // the keyword type reports it
 	}
 	var found []string
 	known := schema["properties"].(map[string]any)

@@ -14,13 +14,13 @@ import (
 const (
 	headerTimeout = 10 * time.Second
 	idleTimeout   = 2 * time.Minute
-	// maxHeaderBytes keeps headers at 8 KiB: net/http reads 4 KiB beyond what it is told.
+	// maxHeaderBytes keeps headers at 8 KiB: net/http reads 4 KiB more than its limit.
 	maxHeaderBytes = 4 << 10
 )
 
-// NewServer returns a server for the operators' API or the probes. Headers have 10 s. Bodies and answers have no bound
-// of time here, because a list of buyers and an event stream may take long: the handlers bound each read and write.
-// Serve it on a ProblemListener. Shutdown ends open event streams.
+// NewServer returns a server for the operators' API or the probes. A client has 10 s to send its headers. The server
+// sets no time limit for bodies and answers, because a list of buyers and an event stream may take long: the handlers
+// bound each read and write. Serve it on a ProblemListener. Shutdown ends open event streams.
 func NewServer(handler http.Handler) *http.Server {
 	server := &http.Server{
 		Handler:           handler,
@@ -35,8 +35,8 @@ func NewServer(handler http.Handler) *http.Server {
 	return server
 }
 
-// ProblemListener makes problems of the few errors that net/http answers by itself, in plain text and before any handler
-// runs: broken framing, headers that are too large.
+// ProblemListener replaces the few errors that net/http writes by itself, in plain text and before any handler runs
+// (broken framing, headers that are too large), by problems.
 func ProblemListener(inner net.Listener) net.Listener { return problemListener{inner} }
 
 type problemListener struct{ net.Listener }
@@ -51,20 +51,20 @@ func (l problemListener) Accept() (net.Conn, error) {
 
 type problemConn struct{ net.Conn }
 
-// serverError is how net/http begins the header of its own errors. A handler's answer never looks like this: the server
-// puts Date into it.
+// serverError begins the header of net/http's own errors. A handler's answer never has this header, because the server
+// adds Date to it.
 var serverError = []byte("\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n")
 
-// maxStatusLine bounds the search for the end of a status line in what may be a large body.
+// maxStatusLine bounds the search for the end of a status line in a possibly large body.
 const maxStatusLine = 256
 
-// Write passes everything on but the server's own errors, which are written in one piece.
+// Write replaces the server's own errors, which the server writes in one piece, and passes everything else through.
 func (c problemConn) Write(p []byte) (int, error) {
 	status, own := serverErrorStatus(p)
 	if !own {
 		return c.Conn.Write(p)
 	}
-	problem := sale.ProblemOf(sale.OutcomeMalformed, "the request is no HTTP request that can be answered")
+	problem := sale.ProblemOf(sale.OutcomeMalformed, "the request is not a valid HTTP request")
 	if status == http.StatusRequestHeaderFieldsTooLarge {
 		problem = sale.ProblemOf(sale.OutcomeHeadersTooLarge, "")
 	}
@@ -78,7 +78,8 @@ func (c problemConn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// CloseWrite lets the server half-close, so that a client reads the answer before the connection is gone.
+// CloseWrite lets the server half-close the connection, so that a client reads the answer before the connection is
+// closed.
 func (c problemConn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
@@ -86,7 +87,7 @@ func (c problemConn) CloseWrite() error {
 	return nil
 }
 
-// serverErrorStatus recognizes "HTTP/1.1 4xx …" or 5xx followed at once by serverError.
+// serverErrorStatus recognizes "HTTP/1.1 4xx …" or 5xx directly followed by serverError.
 func serverErrorStatus(p []byte) (status int, own bool) {
 	const prefix = "HTTP/1.1 "
 	end := bytes.IndexByte(p[:min(len(p), maxStatusLine)], '\r')

@@ -8,11 +8,11 @@ import (
 	"flashsale/sale"
 )
 
-// statsAnswer is where every unit of a sale is, at one moment.
+// statsAnswer counts every unit of a sale by place, at one moment.
 type statsAnswer struct {
 	Sale   string      `json:"sale"`
 	State  sale.State  `json:"state"`
-	Reason string      `json:"reason"` // why the engine itself paused the sale, empty otherwise
+	Reason string      `json:"reason"` // why the engine paused the sale, empty otherwise
 	At     sale.Time   `json:"at"`
 	Items  []statsItem `json:"items"`
 }
@@ -31,7 +31,7 @@ type statsBucket struct {
 	sale.Stock
 }
 
-// stats answers once, or each second as events until the client hangs up.
+// stats answers once, or every second as events until the client disconnects.
 func (a *API) stats(c *call) error {
 	id, err := c.saleID()
 	if err != nil {
@@ -60,7 +60,7 @@ func (a *API) readStats(ctx context.Context, id string) (*statsAnswer, error) {
 	}
 	now := a.opts.Now()
 	if now.IsZero() {
-		return nil, sale.ProblemOf(sale.OutcomeUnavailable, "Redis has not told its time yet")
+		return nil, sale.ProblemOf(sale.OutcomeUnavailable, "Redis's clock has not been read yet")
 	}
 	answer := &statsAnswer{
 		Sale: s.ID, State: s.State, Reason: s.Reason, At: sale.Time{Time: now}, Items: []statsItem{},
@@ -76,8 +76,8 @@ func (a *API) readStats(ctx context.Context, id string) (*statsAnswer, error) {
 	return answer, nil
 }
 
-// streamStats sends the first event at once. A reading that fails later is the event problem, and the stream goes on: the
-// console that watches should see the store come back.
+// streamStats sends the first event at once. A later reading that fails is sent as the event problem and the stream
+// continues, so that a console shows when the store is back.
 func (a *API) streamStats(c *call, id string) error {
 	release, err := a.takeStream()
 	if err != nil {

@@ -13,18 +13,18 @@ import (
 	"flashsale/sale"
 )
 
-// Bounds on who sends wrong tokens. A right one never waits, also from the same address: whoever guesses tokens must not
-// keep an operator from pausing a sale.
+// Bounds on clients that send wrong tokens. A request with the right token never waits, even from the same address:
+// guessing tokens must not keep an operator from pausing a sale.
 const (
-	strangerPace    = 100 * time.Millisecond // between two wrong tokens of one address, once its burst is used up
+	strangerPace    = 100 * time.Millisecond // between two wrong tokens of one address, after its burst
 	strangerBurst   = 20
-	strangerWait    = 5 * time.Second // the longest that one waits for his refusal, so that 50 of one address wait at most
-	strangerEntries = 4096            // addresses remembered; beyond them the newcomers share one entry
-	strangerLog     = time.Second     // at most one line in this time
+	strangerWait    = 5 * time.Second // the longest delay of a refusal, so that at most 50 requests of one address wait
+	strangerEntries = 4096            // addresses remembered; further addresses share one entry
+	strangerLog     = time.Second     // at most one log line in this time
 )
 
-// strangers are those who send a wrong operators' or shop's token: counted, logged once a second with a count, and slowed
-// per address.
+// strangers are the clients that send a wrong operators' or shop's token. Their requests are counted, logged at most
+// once a second with a count, and slowed per address.
 type strangers struct {
 	log     *slog.Logger
 	refused prometheus.Counter
@@ -32,12 +32,12 @@ type strangers struct {
 
 	mu     sync.Mutex
 	next   map[netip.Addr]time.Time // when the address has its whole burst again
-	silent bool                     // a line was written within strangerLog
-	count  int                      // of those who are not logged yet
-	last   netip.Addr               // where the last of them came from
+	silent bool                     // a line was logged within strangerLog
+	count  int                      // requests that are not logged yet
+	last   netip.Addr               // address of the last of them
 }
 
-// newStrangers shows the count as flashsale_operator_token_refusals_total.
+// newStrangers exports the count as flashsale_operator_token_refusals_total.
 func newStrangers(registerer prometheus.Registerer, log *slog.Logger) *strangers {
 	s := &strangers{
 		log: log, pace: strangerPace, next: map[netip.Addr]time.Time{},
@@ -52,21 +52,21 @@ func newStrangers(registerer prometheus.Registerer, log *slog.Logger) *strangers
 	return s
 }
 
-// refuse counts and logs a request that carries a wrong token, and returns its answer when that is due. Where the address's
-// line is full it is rate_limited, at once, and the connection ends: a guess beyond the pace costs a new one. No pace hides from
-// a guesser that his token is wrong, because a right one is answered at once: against that it is long.
-// A request without any token is nobody's guess: its answer is due at once.
+// refuse counts and logs a request with a wrong token, and returns its answer when the answer is due. When the
+// address's queue is full, the answer is rate_limited at once and the connection is closed, so every further guess
+// costs a new connection. A delay does not hide that a token is wrong, because a right one is answered at once; the
+// tokens' length protects against guessing. A request without a token is not a guess: its answer is due at once.
 func (s *strangers) refuse(w http.ResponseWriter, r *http.Request) sale.Problem {
 	if !s.inTime(r) {
 		w.Header().Set("Retry-After", strconv.Itoa(int(strangerWait/time.Second)))
 		w.Header().Set("Connection", "close")
-		return sale.ProblemOf(sale.OutcomeRateLimited, "too many wrong tokens come from this address")
+		return sale.ProblemOf(sale.OutcomeRateLimited, "this address has sent too many wrong tokens")
 	}
 	w.Header().Set("WWW-Authenticate", "Bearer")
 	return sale.ProblemOf(sale.OutcomeUnauthenticated, "")
 }
 
-// inTime returns true when the answer is due, and false at once where the address's line is full.
+// inTime returns true when the answer is due, and false at once when the address's queue is full.
 func (s *strangers) inTime(r *http.Request) bool {
 	if len(r.Header.Values("Authorization")) == 0 {
 		return true
@@ -87,8 +87,9 @@ func (s *strangers) inTime(r *http.Request) bool {
 	return true
 }
 
-// delay returns how long a wrong token of the address has to wait (the generic cell rate algorithm, as the buyers' limits), and
-// false where that is too long: then it takes no place in the line.
+// delay returns how long the answer to a wrong token of the address is delayed, by the generic cell rate algorithm as
+// for the buyers' limits. It returns false when the delay would exceed strangerWait; such a request takes no place in
+// the queue.
 func (s *strangers) delay(address netip.Addr, now time.Time) (wait time.Duration, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,7 +115,7 @@ func (s *strangers) delay(address netip.Addr, now time.Time) (wait time.Duration
 	return wait, true
 }
 
-// note writes a line, unless one was written just now: then the next line tells of this one too.
+// note logs the request, unless a line was logged just now: then the next line counts it too.
 func (s *strangers) note(address netip.Addr) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -125,7 +126,7 @@ func (s *strangers) note(address netip.Addr) {
 	}
 }
 
-// tell writes the line and keeps silent for a while. The lock is held.
+// tell logs the line and suppresses further lines for strangerLog. The caller owns the mutex.
 func (s *strangers) tell() {
 	s.log.Warn("wrong operators' token", "count", s.count, "address", s.last)
 	s.count, s.silent = 0, true
@@ -139,11 +140,11 @@ func (s *strangers) tell() {
 	})
 }
 
-// strangerOf returns whom a wrong token is held against: the peer, an IPv6 one by its /64.
+// strangerOf returns the address that a wrong token counts against: the peer, an IPv6 one by its /64.
 func strangerOf(r *http.Request) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
-		return netip.Addr{} // no TCP connection: all of them share one entry
+		return netip.Addr{} // not a TCP connection: all of these share one entry
 	}
 	address := peer.Addr().Unmap().WithZone("")
 	if address.Is4() {

@@ -21,7 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// paper is a log that tests may read while it is written.
+// paper is a log that a test may read while it is written.
 type paper struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -33,7 +33,7 @@ func (p *paper) Write(b []byte) (int, error) {
 	return p.text.Write(b)
 }
 
-// counts returns the counts that the lines tell.
+// counts returns the counts in the log lines.
 func (p *paper) counts(t *testing.T) (counts []int) {
 	t.Helper()
 	p.mu.Lock()
@@ -50,7 +50,7 @@ func (p *paper) counts(t *testing.T) (counts []int) {
 	return counts
 }
 
-// TestWrongTokensAreCounted by either listener, a missing one is not, and a right one goes through beside them.
+// TestWrongTokensAreCounted by either listener; a missing token is not counted, and a right one is accepted meanwhile.
 func TestWrongTokensAreCounted(t *testing.T) {
 	log := &paper{}
 	b := newBench(t, func(o *Options) { o.Logger = slog.New(slog.NewJSONHandler(log, nil)) })
@@ -62,7 +62,8 @@ func TestWrongTokensAreCounted(t *testing.T) {
 	require.Equal(t, 200, b.ask("GET", "/admin/v1/sales", "").Status)
 
 	registry := prometheus.NewRegistry()
-	probes := NewProbes(ProbesOptions{Gatherer: registry, Registerer: registry, AdminToken: adminToken, Logger: slog.New(slog.DiscardHandler)})
+	probes := NewProbes(ProbesOptions{Gatherer: registry, Registerer: registry, AdminToken: adminToken,
+		Logger: slog.New(slog.DiscardHandler)})
 	request := httptest.NewRequest("GET", "/debug/pprof/heap", nil)
 	request.Header.Set("Authorization", "Bearer wrong")
 	answer := httptest.NewRecorder()
@@ -83,7 +84,8 @@ func refusalsOf(t *testing.T, registry *prometheus.Registry) float64 {
 	return -1
 }
 
-// TestWrongTokensAreLoggedOnceASecondWithTheirCount: none is left out, and a flood writes no flood of lines.
+// TestWrongTokensAreLoggedOnceASecondWithTheirCount: the counts include every request, and many requests write few
+// lines.
 func TestWrongTokensAreLoggedOnceASecondWithTheirCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &paper{}
@@ -99,14 +101,15 @@ func TestWrongTokensAreLoggedOnceASecondWithTheirCount(t *testing.T) {
 		s.note(address)
 		<-time.After(3 * strangerLog)
 		synctest.Wait()
-		require.Equal(t, []int{1, 499, 1}, log.counts(t), "nobody came: nothing to say")
+		require.Equal(t, []int{1, 499, 1}, log.counts(t), "without requests nothing is logged")
 		s.note(address)
-		require.Equal(t, []int{1, 499, 1, 1}, log.counts(t), "the first after a silence is told at once")
+		require.Equal(t, []int{1, 499, 1, 1}, log.counts(t), "the first after a pause is logged at once")
 		<-time.After(strangerLog)
 	})
 }
 
-// TestWrongTokensAreSlowedPerAddress: a burst at once, then at their pace, and never longer than the bound.
+// TestWrongTokensAreSlowedPerAddress: a burst is answered at once, then the pace applies, and no delay exceeds the
+// bound.
 func TestWrongTokensAreSlowedPerAddress(t *testing.T) {
 	s := newStrangers(nil, slog.New(slog.DiscardHandler))
 	now := time.Now()
@@ -129,10 +132,10 @@ func TestWrongTokensAreSlowedPerAddress(t *testing.T) {
 	require.LessOrEqual(t, delay(other, now), time.Duration(0), "another address is not slowed")
 	require.Equal(t, strangerWait, delay(guesser, now.Add(strangerPace)), "one has left the line")
 	later := now.Add(strangerWait + (strangerBurst+1)*strangerPace)
-	require.LessOrEqual(t, delay(guesser, later), time.Duration(0), "who stops guessing is free again")
+	require.LessOrEqual(t, delay(guesser, later), time.Duration(0), "an address that stops guessing has its burst again")
 }
 
-// TestWrongTokensWait for their refusals, once the burst is used up, unless the client hangs up.
+// TestWrongTokensWait for their refusals after the burst, unless the client disconnects.
 func TestWrongTokensWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStrangers(nil, slog.New(slog.DiscardHandler))
@@ -156,13 +159,13 @@ func TestWrongTokensWait(t *testing.T) {
 		require.Equal(t, 5*strangerPace, time.Since(begun))
 		request.Header.Del("Authorization")
 		refuse(request)
-		require.Equal(t, 5*strangerPace, time.Since(begun), "no token is no guess")
-		<-time.After(2 * strangerLog) // what is left of the log
+		require.Equal(t, 5*strangerPace, time.Since(begun), "a request without a token is not a guess")
+		<-time.After(2 * strangerLog) // the rest of the log
 	})
 }
 
-// TestManyConnectionsMakeForNoMoreGuesses: of 400 that guess at once from one address, and again as soon as they are answered,
-// ten a second are answered 401, and the others are sent away.
+// TestManyConnectionsMakeForNoMoreGuesses: 400 clients of one address guess at once, and again as soon as they are
+// answered; ten a second are answered 401, and the others 429.
 func TestManyConnectionsMakeForNoMoreGuesses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const seconds = 20
@@ -193,11 +196,11 @@ func TestManyConnectionsMakeForNoMoreGuesses(t *testing.T) {
 		require.LessOrEqual(t, answered.Load(), most)
 		require.Greater(t, answered.Load(), most/2)
 		require.Positive(t, sent.Load())
-		<-time.After(2 * strangerLog) // what is left of the log
+		<-time.After(2 * strangerLog) // the rest of the log
 	})
 }
 
-// TestFullLineSendsStrangersAway and lets the right token through, from the same address, on either listener.
+// TestFullLineSendsStrangersAway: the right token is accepted from the same address, on either listener.
 func TestFullLineSendsStrangersAway(t *testing.T) {
 	b := newBench(t)
 	registry := prometheus.NewRegistry()
@@ -229,7 +232,7 @@ func TestFullLineSendsStrangersAway(t *testing.T) {
 	}
 }
 
-// TestStrangersAreRememberedWithinABound: of more addresses than that the newcomers share one pace.
+// TestStrangersAreRememberedWithinABound: beyond the bound, further addresses share one pace.
 func TestStrangersAreRememberedWithinABound(t *testing.T) {
 	s := newStrangers(nil, slog.New(slog.DiscardHandler))
 	now := time.Now()
@@ -243,7 +246,7 @@ func TestStrangersAreRememberedWithinABound(t *testing.T) {
 	require.False(t, ok, "the entry they share has no room left")
 	_, ok = s.delay(at, now.Add(time.Hour))
 	require.True(t, ok)
-	require.LessOrEqual(t, len(s.next), 2, "those who gave up are forgotten")
+	require.LessOrEqual(t, len(s.next), 2, "addresses that stopped are forgotten")
 }
 
 func TestStrangerIsHisNetwork(t *testing.T) {

@@ -14,27 +14,27 @@ import (
 	"flashsale/sale"
 )
 
-// Answers of an audit that are no. Commands exit 1.
+// Errors of an audit that was answered with no. The command exits 1.
 var (
 	ErrBooksDoNotHold = errors.New("the stock equation does not hold")
 	ErrStillInFlight  = errors.New("units are still in flight")
 )
 
-// defaultPoll is how often a waiting audit asks.
+// defaultPoll is the interval in which a waiting audit asks.
 const defaultPoll = 200 * time.Millisecond
 
-// AuditRequest says what to audit and how to print it.
+// AuditRequest selects what to audit and how to print it.
 type AuditRequest struct {
-	Sale string        // empty: every sale that is no draft
-	Wait time.Duration // wait this long for nothing to be in flight; 0: do not wait
-	JSON bool          // one object, else a line per SKU and a line per invariant
-	Poll time.Duration // how often to ask while waiting, default 200 ms
+	Sale string        // empty: every sale except drafts
+	Wait time.Duration // how long to wait until no unit is in flight; 0: do not wait
+	JSON bool          // true: one JSON object; false: a line per SKU and a line per invariant
+	Poll time.Duration // interval of the requests while waiting, default 200 ms
 
-	// Certify reads the stores a second time, past the engine. nil: the engine's own answer is all there is.
+	// Certify reads the stores a second time without the engine. nil: PrintAudit prints only the engine's answer.
 	Certify func(ctx context.Context) (Certificate, error)
 }
 
-// Certificate is what a reading of the stores past the engine found. It is printed as the member "certificate".
+// Certificate is the result of reading the stores without the engine. It is printed as the member "certificate".
 type Certificate interface {
 	Violated() bool
 	Print(out io.Writer) error // a line per invariant
@@ -46,8 +46,9 @@ type certifiedAnswer struct {
 	Certificate Certificate `json:"certificate,omitempty"`
 }
 
-// PrintAudit prints the stock equation of every SKU, and what Certify finds. It returns nil when all hold (and, with Wait,
-// nothing is in flight), ErrBooksDoNotHold or ErrStillInFlight when not, and wraps ErrUnreadable when there is no answer.
+// PrintAudit prints the stock equation of every SKU and the result of Certify. It returns nil when all hold (and, with
+// Wait, nothing is in flight), ErrBooksDoNotHold or ErrStillInFlight when not, and an error that wraps ErrUnreadable
+// when there is no answer.
 func (c *Client) PrintAudit(ctx context.Context, out io.Writer, request AuditRequest) error {
 	answer := certifiedAnswer{}
 	var err error
@@ -72,8 +73,8 @@ func (c *Client) PrintAudit(ctx context.Context, out io.Writer, request AuditReq
 	return nil
 }
 
-// auditWhenSettled asks until nothing is in flight or the time is over. While it waits, a reading that fails may be one of
-// a store that is coming back, so it asks again.
+// auditWhenSettled asks until nothing is in flight or the time is over. While it waits it repeats a failed reading,
+// because the store may return.
 func (c *Client) auditWhenSettled(ctx context.Context, request AuditRequest) (sale.Audit, error) {
 	deadline := time.Now().Add(request.Wait)
 	poll := request.Poll
@@ -94,13 +95,13 @@ func (c *Client) auditWhenSettled(ctx context.Context, request AuditRequest) (sa
 	}
 }
 
-// hopeless reports refusals that no waiting mends, such as an unknown sale.
+// hopeless reports whether waiting cannot change a refusal, such as that of an unknown sale.
 func hopeless(err error) bool {
 	var refusal *Refusal
 	return errors.As(err, &refusal) && refusal.Status < http.StatusInternalServerError
 }
 
-// Audit reads the stock equation of one sale, or of all that have stock when id is empty, into one answer.
+// Audit reads the stock equation of one sale into one answer; an empty id means every sale with stock.
 func (c *Client) Audit(ctx context.Context, id string) (sale.Audit, error) {
 	all := sale.Audit{Holds: true, Items: []sale.AuditItem{}}
 	ids := []string{id}
@@ -125,7 +126,7 @@ func (c *Client) Audit(ctx context.Context, id string) (sale.Audit, error) {
 	return all, nil
 }
 
-// soldSales lists the sales that have stock to audit.
+// soldSales lists the sales with stock to audit.
 func (c *Client) soldSales(ctx context.Context) ([]string, error) {
 	var list struct {
 		Sales []struct {
@@ -149,7 +150,7 @@ func (c *Client) soldSales(ctx context.Context) ([]string, error) {
 	return ids, nil
 }
 
-// asUnreadable: an audit that gets no answer, for whatever reason, could not be read.
+// asUnreadable marks an error: an audit without an answer, for whatever reason, could not be read.
 func asUnreadable(err error) error {
 	if errors.Is(err, ErrUnreadable) {
 		return err

@@ -17,14 +17,14 @@ import (
 )
 
 const (
-	maxAnswerBytes = 64 << 20 // the largest answer that a command reads
+	maxAnswerBytes = 64 << 20 // of the largest answer that a command reads
 	dialLimit      = 5 * time.Second
-	idleLimit      = 2 * time.Minute  // as long as the API keeps a connection
-	quickLimit     = 60 * time.Second // of every request but preload and buyers, which take what they take
+	idleLimit      = 2 * time.Minute  // the API closes idle connections after the same time
+	quickLimit     = 60 * time.Second // for every request except preload and buyers, which have no limit
 )
 
-// ErrUnreadable is wrapped by errors of commands that read and could not: the listener did not answer, or a store did
-// not. Commands exit 2.
+// ErrUnreadable is wrapped by the error of a command that only reads and could not: the listener or a store did not
+// answer. The command exits 2.
 var ErrUnreadable = errors.New("could not be read")
 
 // Refusal is an error answer of the operators' API.
@@ -36,7 +36,7 @@ type Refusal struct {
 	Field  string `json:"field"`
 }
 
-// Error gives the code and the detail, which names the member at fault; where there is none, the title.
+// Error returns the code and the detail, which names the member at fault, or the title when there is no detail.
 func (r *Refusal) Error() string {
 	said := r.Detail
 	if said == "" {
@@ -45,7 +45,7 @@ func (r *Refusal) Error() string {
 	return fmt.Sprintf("%s (%d): %s", r.Code, r.Status, said)
 }
 
-// ExitCode is what a command ends with: 0 done, 1 failed or the answer is no, 2 could not be read.
+// ExitCode returns the exit code of a command: 0 done, 1 failed or answered with no, 2 could not be read.
 func ExitCode(err error) int {
 	switch {
 	case err == nil:
@@ -56,8 +56,8 @@ func ExitCode(err error) int {
 	return 1
 }
 
-// Client asks the operators' API. Every method returns the answer's JSON as the API wrote it, or an error: *Refusal where
-// the API refused, ErrUnreadable where reading failed.
+// Client sends requests to the operators' API. Every method returns the answer's JSON unchanged, or an error: *Refusal
+// when the API refused, ErrUnreadable when reading failed.
 type Client struct {
 	base  string
 	token string
@@ -107,17 +107,17 @@ func (c *Client) Sales(ctx context.Context) ([]byte, error) {
 	return c.quick(ctx, http.MethodGet, "/admin/v1/sales", nil)
 }
 
-// Stats reads where every unit of a sale is.
+// Stats counts the units of a sale by place.
 func (c *Client) Stats(ctx context.Context, id string) ([]byte, error) {
 	return c.quick(ctx, http.MethodGet, salePath(id, "stats"), nil)
 }
 
-// Rules reads the present rules.
+// Rules reads the rules in force.
 func (c *Client) Rules(ctx context.Context) ([]byte, error) {
 	return c.quick(ctx, http.MethodGet, "/admin/v1/rules", nil)
 }
 
-// PutRules replaces the rules; document is the whole set as JSON (see ReadDocument).
+// PutRules replaces the rules; document is the complete set as JSON (see ReadDocument).
 func (c *Client) PutRules(ctx context.Context, document []byte) ([]byte, error) {
 	return c.quick(ctx, http.MethodPut, "/admin/v1/rules", bytes.NewReader(document))
 }
@@ -127,7 +127,7 @@ func (c *Client) Order(ctx context.Context, id sale.OrderID) ([]byte, error) {
 	return c.quick(ctx, http.MethodGet, "/admin/v1/orders/"+id.String(), nil)
 }
 
-// Preload loads a sale. progress, which may be nil, hears how far it is.
+// Preload loads a sale. progress may be nil; it is called with the buckets loaded and the buckets to load.
 func (c *Client) Preload(ctx context.Context, id string, progress func(done, total int)) ([]byte, error) {
 	response, err := c.send(ctx, http.MethodPost, salePath(id, "preload"), nil, "text/event-stream")
 	if err != nil {
@@ -158,19 +158,19 @@ func (c *Client) do(ctx context.Context, method, path string, body io.Reader) ([
 func (c *Client) send(ctx context.Context, method, path string, body io.Reader, accept string) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
 	if err != nil {
-		return nil, fmt.Errorf("ask the operators' API: %w", err)
+		return nil, fmt.Errorf("send a request to the operators' API: %w", err)
 	}
 	request.Header.Set("Authorization", "Bearer "+c.token)
 	request.Header.Set("Accept", accept)
 	response, err := c.http.Do(request)
 	if err != nil {
 		return nil, unreadable(method, fmt.Errorf(
-			"ask the operators' API at %s, is a gateway running there (admin.url)? %w", c.base, cause(err)))
+			"send a request to the operators' API at %s, is a gateway running there (admin.url)? %w", c.base, cause(err)))
 	}
 	return response, nil
 }
 
-// cause drops the method and the whole URL, which the client's errors begin with: the address has been named.
+// cause removes the method and the whole URL from the client's error, because the caller names the address.
 func cause(err error) error {
 	var request *url.Error
 	if errors.As(err, &request) {
@@ -184,7 +184,7 @@ func readAnswer(response *http.Response) ([]byte, error) {
 	method := response.Request.Method
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes+1))
 	if err == nil && len(body) > maxAnswerBytes {
-		err = fmt.Errorf("it is larger than %d bytes", maxAnswerBytes)
+		err = fmt.Errorf("the answer is larger than %d bytes", maxAnswerBytes)
 	}
 	if err != nil {
 		return nil, unreadable(method, fmt.Errorf("read the operators' API's answer: %w", err))
@@ -199,7 +199,7 @@ func readAnswer(response *http.Response) ([]byte, error) {
 	return nil, err
 }
 
-// refusalOf reads a problem; what is none, such as a proxy's page, keeps its status.
+// refusalOf reads a problem. An answer that is not a problem, such as a proxy's page, keeps only its status.
 func refusalOf(status int, body []byte) error {
 	refusal := &Refusal{}
 	if err := json.Unmarshal(body, refusal); err != nil || refusal.Code == "" {
@@ -208,7 +208,8 @@ func refusalOf(status int, body []byte) error {
 	return refusal
 }
 
-// unreadable marks the errors of reads: what could not be changed has failed, what could not be read is unknown.
+// unreadable marks the errors of reads: a change that got no answer has failed, a value that could not be read is
+// unknown.
 func unreadable(method string, err error) error {
 	if method == http.MethodGet {
 		return fmt.Errorf("%w: %w", ErrUnreadable, err)
@@ -217,10 +218,10 @@ func unreadable(method string, err error) error {
 }
 
 func closeBody(response *http.Response) {
-	_ = response.Body.Close() // the answer is read; nothing is left to lose
+	_ = response.Body.Close() // the answer has been read
 }
 
-// salePath escapes the id, so that what is no id reaches the API as one segment and is refused there.
+// salePath escapes the id, so that a malformed id reaches the API as one segment and the API refuses it.
 func salePath(id string, verb ...string) string {
 	return strings.Join(append([]string{"/admin/v1/sales/" + url.PathEscape(id)}, verb...), "/")
 }

@@ -18,11 +18,11 @@ import (
 	"flashsale/sale"
 )
 
-// How the client and the API fit is tested with the API, in package admin.
+// The tests of the client against the API are in package admin.
 
 const token = "operators-token-0123456789"
 
-// ask returns a client of a server that answers by a handler.
+// ask returns a client of a server with the given handler.
 func ask(t *testing.T, handler http.Handler) *Client {
 	t.Helper()
 	server := httptest.NewServer(handler)
@@ -32,7 +32,7 @@ func ask(t *testing.T, handler http.Handler) *Client {
 	return c
 }
 
-// answers is a handler that gives each route of the operators' API one answer, and 404 to others.
+// answers is a handler that gives each route of the operators' API one answer, and 404 for every other path.
 func answers(routes map[string]string) *http.ServeMux {
 	mux := http.NewServeMux()
 	for route, answer := range routes {
@@ -47,7 +47,7 @@ func answers(routes map[string]string) *http.ServeMux {
 	return mux
 }
 
-// Every method asks its own route, with the operators' token, and hands on what it is answered.
+// Every method requests its own route with the operators' token and returns the answer.
 func TestEveryMethodAsksItsRoute(t *testing.T) {
 	ctx, lines := t.Context(), strings.NewReader("b")
 	routes := map[string]func(*Client) ([]byte, error){
@@ -78,7 +78,7 @@ func TestClientOfSomethingElse(t *testing.T) {
 		http.Error(w, "<html>a proxy's page", http.StatusBadGateway)
 	})
 	pages.HandleFunc("GET /admin/v1/sales", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Length", "100") // and then less
+		w.Header().Set("Content-Length", "100") // the body is shorter
 	})
 	pages.HandleFunc("POST /admin/v1/sales/cut/preload", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
@@ -109,7 +109,7 @@ func TestReadPreloadEndsWithItsProblem(t *testing.T) {
 	require.ErrorIs(t, err, errStreamEnded)
 }
 
-// audited is an API of one sale whose stock is read one after the other; the last one stays.
+// audited is an API with one sale. Each request reads the next stock; the last one stays.
 func audited(stocks ...sale.Stock) http.Handler {
 	mux := answers(map[string]string{
 		"GET /admin/v1/sales": `{"sales":[{"sale":"s","state":"open"},{"sale":"draft","state":"draft"}]}`,
@@ -126,7 +126,7 @@ func audited(stocks ...sale.Stock) http.Handler {
 	return mux
 }
 
-// certificate is what a second reading found.
+// certificate is the result of a second reading.
 type certificate struct {
 	violated bool
 	fails    error
@@ -192,12 +192,12 @@ type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, errFull }
 
-// broken is a reader whose source has gone.
+// broken is a reader that always fails.
 type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, errors.New("cable pulled") }
 
 func ExampleRefusal() {
-	fmt.Println(&Refusal{Status: 409, Code: "wrong_state", Detail: "open does not fit a sale that is draft"})
-	// Output: wrong_state (409): open does not fit a sale that is draft
+	fmt.Println(&Refusal{Status: 409, Code: "wrong_state", Detail: "open is not possible: the sale is draft"})
+	// Output: wrong_state (409): open is not possible: the sale is draft
 }

@@ -13,8 +13,8 @@ import (
 	"flashsale/sale"
 )
 
-// DefinitionYAML turns a sale as the API answers it into the YAML that PUT takes: the members of its definition, without
-// what belongs to the sale's life.
+// DefinitionYAML turns a sale from the API's answer into the YAML that PUT accepts: the members of its definition,
+// without its state.
 func DefinitionYAML(answer []byte) ([]byte, error) {
 	decoder := json.NewDecoder(bytes.NewReader(answer))
 	decoder.UseNumber()
@@ -23,7 +23,7 @@ func DefinitionYAML(answer []byte) ([]byte, error) {
 		return nil, fmt.Errorf("read the sale: %w", err)
 	}
 	if root.Kind != yaml.MappingNode {
-		return nil, fmt.Errorf("the answer is no sale: %.100q", answer)
+		return nil, fmt.Errorf("the answer is not a sale: %.100q", answer)
 	}
 	members := membersOf(reflect.TypeFor[sale.Sale]())
 	delete(members, "sale")
@@ -45,8 +45,8 @@ func DefinitionYAML(answer []byte) ([]byte, error) {
 	return out.Bytes(), encoder.Close()
 }
 
-// yamlOf reads one JSON value. JSON is nearly YAML, but a reader of YAML refuses control characters that JSON may hold, and
-// a map would lose the order of the members.
+// yamlOf reads one JSON value. Most JSON is YAML, but a YAML reader refuses control characters that JSON allows, and a
+// map would lose the order of the members.
 func yamlOf(decoder *json.Decoder) (*yaml.Node, error) {
 	token, err := decoder.Token()
 	if err != nil {
@@ -69,9 +69,9 @@ func yamlOf(decoder *json.Decoder) (*yaml.Node, error) {
 		_, err = decoder.Token() // the closing brace
 		return node, err
 	case string:
-		node.Tag, node.Value = "!!str", value // the encoder quotes what would be read as something else
+		node.Tag, node.Value = "!!str", value // the encoder quotes a text that would be read as another type
 		if strings.ContainsFunc(value, unicode.IsControl) {
-			node.Style = yaml.DoubleQuotedStyle // in a block some of them cannot be read back
+			node.Style = yaml.DoubleQuotedStyle // in a block scalar some of them cannot be read back
 		}
 	case json.Number:
 		node.Value = value.String()
@@ -81,7 +81,7 @@ func yamlOf(decoder *json.Decoder) (*yaml.Node, error) {
 	return node, nil
 }
 
-// membersOf returns the names that a type has as JSON, so that a new member cannot be forgotten here.
+// membersOf returns the JSON names of a type's members, so that a new member is included without a change here.
 func membersOf(noun reflect.Type) map[string]bool {
 	names := map[string]bool{}
 	for i := range noun.NumField() {

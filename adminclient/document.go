@@ -28,8 +28,8 @@ func OpenInput(name string, stdin io.Reader) (io.ReadCloser, error) {
 	return file, nil
 }
 
-// ReadDocument reads a JSON or YAML document and returns it as JSON with every member as it was written: unknown and
-// doubled ones are kept, so that the API, which knows the members, is the one that names them.
+// ReadDocument reads a JSON or YAML document and returns it as JSON with every member as written. Unknown and repeated
+// members are kept, so that the API refuses and names them.
 func ReadDocument(in io.Reader) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(in, sale.MaxDocumentBytes+1))
 	if err != nil {
@@ -59,7 +59,7 @@ func ReadDocument(in io.Reader) ([]byte, error) {
 	return writer.out.Bytes(), nil
 }
 
-// jsonWriter writes YAML nodes as JSON. Aliases are written out, so its output is bounded as a body is.
+// jsonWriter writes YAML nodes as JSON. It expands aliases; its output has the bound of a request body.
 type jsonWriter struct{ out bytes.Buffer }
 
 func (w *jsonWriter) node(n *yaml.Node, depth int) error {
@@ -111,8 +111,7 @@ func (w *jsonWriter) mapping(n *yaml.Node, depth int) error {
 	return nil
 }
 
-// scalar keeps numbers that are JSON as they are written and times as their text; YAML's other spellings of numbers are
-// converted.
+// scalar writes numbers that are valid JSON unchanged and times as text; it converts YAML's other spellings of numbers.
 func (w *jsonWriter) scalar(n *yaml.Node) error {
 	switch n.ShortTag() {
 	case "!!null":

@@ -10,10 +10,10 @@ import (
 	"strings"
 )
 
-// errStreamEnded says that a preload's stream broke off before its last event. The preload itself goes on.
-var errStreamEnded = errors.New("the stream ended before the preload did; asking again is safe")
+// errStreamEnded means that a preload's stream ended before its last event. The preload itself continues.
+var errStreamEnded = errors.New("the stream ended before the preload did; repeating the preload is safe")
 
-// readPreload follows the events of a preload to the last one: the sale, or a problem.
+// readPreload reads the events of a preload up to the last one: the sale, or a problem.
 func readPreload(events io.Reader, progress func(done, total int)) ([]byte, error) {
 	lines := bufio.NewScanner(events)
 	lines.Buffer(make([]byte, 0, 64<<10), maxAnswerBytes)

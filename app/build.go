@@ -6,14 +6,14 @@ import (
 	"runtime/debug"
 )
 
-// The build sets both: -ldflags "-X flashsale/app.version=… -X flashsale/app.commit=…". A build in a checkout knows its
-// commit without that.
+// The build sets both with -ldflags "-X flashsale/app.version=… -X flashsale/app.commit=…". A build in a checkout knows
+// its commit without them.
 var (
 	version = "dev"
 	commit  string
 )
 
-// Build tells which build of the program this is.
+// Build identifies a build of the program.
 type Build struct{ Version, Commit, Go string }
 
 // String returns the line that the version command prints.
@@ -21,7 +21,7 @@ func (b Build) String() string {
 	return fmt.Sprintf("flashsale %s, commit %s, %s", b.Version, b.Commit, b.Go)
 }
 
-// ThisBuild returns the running build. Commit is "unknown" where neither the linker nor the toolchain recorded it.
+// ThisBuild returns the running build. Commit is "unknown" when neither the linker nor the toolchain recorded it.
 func ThisBuild() Build {
 	b := Build{Version: version, Commit: "unknown", Go: runtime.Version()}
 	if info, ok := debug.ReadBuildInfo(); ok {

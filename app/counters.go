@@ -7,13 +7,13 @@ import (
 	dto "github.com/prometheus/client_model/go"
 )
 
-// counted is one series of a counter or histogram: its labels, and how often it was counted.
+// counted is one series of a counter or histogram: its labels and its count.
 type counted struct {
 	labels map[string]string
 	n      int64
 }
 
-// countsOf returns the series of one metric. A metric that nothing has counted yet has none.
+// countsOf returns the series of one metric; before the first count there is no series.
 func countsOf(metrics prometheus.Gatherer, name string) ([]counted, error) {
 	families, err := metrics.Gather()
 	if err != nil {

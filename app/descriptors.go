@@ -5,23 +5,23 @@ import (
 	"math"
 )
 
-// Descriptors of a gateway beside those of its buyers.
+// File descriptors of a gateway that buyers' connections must leave free.
 const (
-	ownDescriptors   = 1000 // stores, operators, buyers whom the gateway refuses for want of room, files
-	leastConnections = 16   // a process with fewer descriptors than ownDescriptors starts all the same
+	ownDescriptors   = 1000 // for stores, operators, buyers refused for lack of room, and files
+	leastConnections = 16   // minimum for a process with fewer descriptors than ownDescriptors
 )
 
-// buyersConnections returns how many connections buyers may have: what is wanted, and no more than the process's limit of
-// descriptors leaves once the engine's own are taken off. Otherwise buyers could take all of them, and an operator would
-// find no room to pause a sale.
+// buyersConnections returns how many connections buyers may have: the wanted number, but at most the process's
+// descriptor limit less the engine's own descriptors. Without this bound buyers could use all descriptors, and an
+// operator could not connect to pause a sale.
 func buyersConnections(wanted int, limit uint64) int {
-	if limit > math.MaxInt32 { // no limit, or one beyond every setting
+	if limit > math.MaxInt32 { // unlimited, or a limit beyond every setting
 		return wanted
 	}
 	return min(wanted, max(int(limit)-ownDescriptors, leastConnections))
 }
 
-// boundConnections returns the bound and logs it, with a warning when it is below what is wanted.
+// boundConnections returns the bound and logs it, with a warning when it is below the wanted number.
 func boundConnections(log *slog.Logger, wanted int) int {
 	limit := descriptorLimit()
 	bound := buyersConnections(wanted, limit)

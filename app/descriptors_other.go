@@ -4,5 +4,5 @@ package app
 
 import "math"
 
-// descriptorLimit: the system has no such limit.
+// descriptorLimit returns the largest value: this system has no such limit.
 func descriptorLimit() uint64 { return math.MaxUint64 }

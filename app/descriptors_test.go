@@ -24,7 +24,7 @@ func TestBuyersLeaveDescriptorsToTheEngine(t *testing.T) {
 	}
 }
 
-// TestTheBoundIsSaid at every start, and warned of where the process's limit is what bounds.
+// TestTheBoundIsSaid: every start logs the bound, and warns when the process's limit is below the setting.
 func TestTheBoundIsSaid(t *testing.T) {
 	var log bytes.Buffer
 	to := slog.New(slog.NewJSONHandler(&log, nil))

@@ -7,12 +7,12 @@ import (
 	"syscall"
 )
 
-// descriptorLimit returns how many descriptors the process may have open. Go has raised the soft limit to the hard one
-// before main (package syscall), so that this is the most that can be had.
+// descriptorLimit returns how many descriptors the process may have open. Package syscall raises the soft limit to the
+// hard one before main, so this is the maximum.
 func descriptorLimit() uint64 {
 	var limit syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {
-		return math.MaxUint64 // not known: the setting alone bounds
+		return math.MaxUint64 // unknown: only the setting bounds
 	}
 	return uint64(limit.Cur) //nolint:unconvert // signed on some systems
 }

@@ -15,10 +15,11 @@ import (
 	"flashsale/store"
 )
 
-// Dev is both roles in one process, on embedded engines. It is for trying and developing only.
+// Dev runs both roles in one process, on embedded engines, for trying and developing only.
 type Dev struct{ site *site }
 
-// OpenDev points the settings at the engines and prepares them: the schema, the topics, and every bucket closed.
+// OpenDev points the settings at the embedded engines and prepares them: the schema, the topics, and every bucket
+// closed.
 func OpenDev(ctx context.Context, s *settings.Settings, log *slog.Logger, engines *embedded.Engines) (*Dev, error) {
 	s.Redis, s.Kafka.Brokers = settings.Redis{Addrs: []string{engines.RedisAddr}}, engines.KafkaBrokers
 	s.Kafka.TLS, s.Kafka.SASLMechanism, s.Kafka.Replication = false, "", 1
@@ -38,8 +39,8 @@ func OpenDev(ctx context.Context, s *settings.Settings, log *slog.Logger, engine
 	return d, nil
 }
 
-// prepare closes the buckets of an earlier run, because the embedded Redis begins empty: each bucket has to be rebuilt before
-// it sells, and the preload of the demo sale waits for that.
+// prepare closes the buckets of an earlier run, because the embedded Redis starts empty: each bucket must be rebuilt
+// before it sells, and the preload of the demo sale waits for the rebuild.
 func (d *Dev) prepare(ctx context.Context) error {
 	if err := d.site.db.Migrate(ctx); err != nil {
 		return fmt.Errorf("migrate the embedded database: %w", err)
@@ -57,10 +58,10 @@ func (d *Dev) prepare(ctx context.Context) error {
 // Store returns the embedded database.
 func (d *Dev) Store() *store.Store { return d.site.db }
 
-// Close ends the connections to the engines. Run must have returned.
+// Close closes the connections to the engines. Run must have returned.
 func (d *Dev) Close() { d.site.close() }
 
-// Run runs both roles, and present beside them, until ctx ends or one of the three fails.
+// Run runs both roles and present, until ctx ends or one of the three fails.
 func (d *Dev) Run(parent context.Context, present func(context.Context, *DevGateway) error) error {
 	ctx, stop := context.WithCancel(parent)
 	defer stop()
@@ -75,7 +76,7 @@ func (d *Dev) Run(parent context.Context, present func(context.Context, *DevGate
 	defer ignoreHangup(d.site.log)()
 	drained := watchEnding(parent, d.site.log, "dev", gateway.metrics(), settling.metrics())
 	ended := make(chan error, 3)
-	// The settling role ends after the gateway, so that it settles also what the gateway queued last.
+	// The settling role ends after the gateway, so that it settles what the gateway queued last.
 	settleCtx, stopSettle := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopSettle()
 	go func() { ended <- settling.run(settleCtx); stop() }()
@@ -93,7 +94,7 @@ func (d *Dev) Run(parent context.Context, present func(context.Context, *DevGate
 	return errors.Join(faults...)
 }
 
-// DevGateway is the running gateway as the function that presents it sees it.
+// DevGateway is the running gateway, for the function that presents it.
 type DevGateway struct{ role *gatewayRole }
 
 // Buyers returns the address of the buyers' listener.
@@ -102,7 +103,7 @@ func (g *DevGateway) Buyers() net.Addr { return g.role.buyers.Addr() }
 // Operators returns the address of the operators' listener.
 func (g *DevGateway) Operators() net.Addr { return g.role.operators.Addr() }
 
-// Ready reports whether the gateway waits for nothing.
+// Ready reports whether every readiness check of the gateway has passed.
 func (g *DevGateway) Ready() bool { return len(g.role.ready()) == 0 }
 
 // Presses counts presses of Buy by outcome, since the gateway started.

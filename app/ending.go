@@ -12,14 +12,14 @@ import (
 	"flashsale/sale"
 )
 
-// ending logs that a process was asked to end, and afterwards what the process did until it ended.
+// ending logs that a process was told to end, and afterwards how much the process did until it ended.
 type ending struct {
 	log     *slog.Logger
 	role    string
 	metrics []prometheus.Gatherer
 	once    sync.Once
 	begun   time.Time
-	before  map[string]int64 // the counts at that moment
+	before  map[string]int64 // the counts when the process was told to end
 }
 
 // drainCounts are the attributes of the last line: by how much each metric rose between the two lines.
@@ -29,8 +29,8 @@ var drainCounts = [...]struct{ attribute, metric string }{
 	{"rows", "flashsale_settle_rows_total"},
 }
 
-// watchEnding logs a line when ctx ends. The caller calls ended when the process has drained, and ended logs the last line. It
-// logs nothing when ctx has not ended: then a fault ended the process, and its error names the fault.
+// watchEnding logs a line when ctx ends. The caller calls ended when the process has drained, and ended logs the last
+// line. It logs nothing when ctx has not ended: then an error ended the process, and that error is reported.
 func watchEnding(ctx context.Context, log *slog.Logger, role string, metrics ...prometheus.Gatherer) (ended func(error)) {
 	e := &ending{log: log, role: role, metrics: metrics}
 	begin := func() { e.once.Do(func() { e.begin(context.Cause(ctx)) }) }
@@ -64,14 +64,14 @@ func (e *ending) end(fault error) {
 	e.log.Info("ended: drained", drained...)
 }
 
-// counts returns by attribute everything that this process counts.
+// counts returns every count of this process by attribute.
 func (e *ending) counts() map[string]int64 {
 	sums := map[string]int64{}
 	for _, what := range drainCounts {
 		for _, metrics := range e.metrics {
 			series, err := countsOf(metrics, what.metric)
 			if err != nil {
-				e.log.Warn("what was drained is not known", "error", err)
+				e.log.Warn("the drained work could not be counted", "error", err)
 			}
 			for _, one := range series {
 				if outcome, has := one.labels["outcome"]; !has || slices.Contains(takenOutcomes(), outcome) {

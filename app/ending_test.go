@@ -13,13 +13,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// logLines returns the lines of a log whose message begins so.
+// logLines returns the lines of a log whose message begins with a text.
 func logLines(t *testing.T, log, message string) (found []map[string]any) {
 	t.Helper()
 	for _, text := range strings.Split(strings.TrimSpace(log), "\n") {
 		var line map[string]any
 		if json.Unmarshal([]byte(text), &line) != nil {
-			continue // a warning of a library
+			continue // a library's warning
 		}
 		if said, _ := line["msg"].(string); strings.HasPrefix(said, message) {
 			found = append(found, line)
@@ -28,7 +28,7 @@ func logLines(t *testing.T, log, message string) (found []map[string]any) {
 	return found
 }
 
-// What was counted before the process was asked to end does not count as drained, and neither do refusals.
+// Presses before the process was told to end are not counted as drained, and neither are refusals.
 func TestEndingTellsWhatWasDrained(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	presses := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flashsale_purchases_total"}, []string{"outcome"})
@@ -39,14 +39,14 @@ func TestEndingTellsWhatWasDrained(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	ended := watchEnding(ctx, slog.New(slog.NewJSONHandler(&log, nil)), "gateway", registry)
 	cancel(errors.New("terminated signal received"))
-	ended(nil) // also where it comes before the watcher has run
+	ended(nil) // also when it is called before the watcher has run
 	begins := logLines(t, log.String(), "ending: draining")
 	require.Len(t, begins, 1)
 	require.Equal(t, "terminated signal received", begins[0]["why"])
 	ends := logLines(t, log.String(), "ended: drained")
 	require.Len(t, ends, 1)
 	require.Equal(t, []any{0.0, 0.0, "gateway"}, []any{ends[0]["orders"], ends[0]["rows"], ends[0]["process"]})
-	require.NotContains(t, ends[0], "requests", "what this process does not count is not told of")
+	require.NotContains(t, ends[0], "requests", "a count that this process does not have is not logged")
 
 	log.Reset()
 	e := &ending{log: slog.New(slog.NewJSONHandler(&log, nil)), role: "gateway", metrics: []prometheus.Gatherer{registry}}
@@ -61,7 +61,7 @@ func TestEndingTellsWhatWasDrained(t *testing.T) {
 	require.Equal(t, []any{4.0, 7.0, "kafka is away"}, []any{ends[0]["orders"], ends[0]["rows"], ends[0]["error"]})
 }
 
-// A fault that ends a process is told by its error, not as an end that somebody asked for.
+// An error that ends a process is reported as an error, not as a requested end.
 func TestEndingIsSilentWhenNobodyAsked(t *testing.T) {
 	var log bytes.Buffer
 	watchEnding(t.Context(), slog.New(slog.NewJSONHandler(&log, nil)), "settle", prometheus.NewRegistry())(errors.New("fault"))

@@ -22,19 +22,20 @@ import (
 	"flashsale/store"
 )
 
-// RunGateway serves buyers and operators until ctx ends, then drains. A listener that cannot be had is a *settings.Faults.
+// RunGateway serves buyers and operators until ctx ends, then drains. It returns a *settings.Faults when it cannot open
+// a listener.
 func RunGateway(ctx context.Context, s *settings.Settings, log *slog.Logger) error {
-	return runProcess(ctx, "gateway", s, log, func(site *site) (role, error) {
+	return runProcess(ctx, "gateway", s, log, func(site *site) (processRole, error) {
 		debug.SetGCPercent(s.Gateway.GCPercent)
 		if s.Auth.Audience == "" {
-			log.Warn("a token that was made for another service is believed too: auth.audience is not set")
+			log.Warn("auth.audience is not set: tokens that the issuer made for other services are accepted too")
 		}
 		return newGatewayRole(site)
 	})
 }
 
-// farewellTime is how long a gateway goes on answering after it was asked to end, so that proxies and keep-alive clients
-// turn to another gateway by themselves.
+// farewellTime is how long a gateway still answers after it was told to end, so that proxies and keep-alive clients
+// switch to another gateway.
 const farewellTime = time.Second
 
 // gatewayRole is the role that sells: buyers' listener, operators' listener.
@@ -46,11 +47,11 @@ type gatewayRole struct {
 	ids               *reserve.OrderIDs
 	engine            *reserve.Engine
 	gateway           *gateway.Gateway
-	catalogue         *store.Store // the follower's own connections: readers of orders may take all others
+	catalogue         *store.Store // the follower's own connections, because readers of orders may use all others
 	api               *admin.API
 }
 
-// catalogueConnections are for the follower, and for the list of buyers that may be read beside it.
+// catalogueConnections are for the follower and for a list of buyers that is read at the same time.
 const catalogueConnections = 2
 
 func newGatewayRole(s *site) (*gatewayRole, error) {
@@ -69,7 +70,7 @@ func newGatewayRole(s *site) (*gatewayRole, error) {
 	return r, nil
 }
 
-// build makes the parts; no store need be up.
+// build makes the parts; the stores need not be up.
 func (r *gatewayRole) build() (err error) {
 	refusals, err := kafka.NewRefusals(r.site.registry, r.log)
 	if err != nil {
@@ -122,7 +123,7 @@ func (r *gatewayRole) build() (err error) {
 	return nil
 }
 
-// operatorStock is what the operators' API does to Redis: the connection, and the rebuild that a preload is.
+// operatorStock is the operators' API's access to Redis: the connection, and the rebuild that a preload runs.
 type operatorStock struct {
 	*scripts.Redis
 	*recovery.Rebuilder
@@ -139,7 +140,7 @@ func (r *gatewayRole) abandon() error {
 	return errors.Join(r.buyers.Close(), r.operators.Close(), r.closeCatalogue())
 }
 
-// closeCatalogue ends the follower's connections if they were opened.
+// closeCatalogue closes the follower's connections if they were opened.
 func (r *gatewayRole) closeCatalogue() error {
 	if r.catalogue == nil {
 		return nil
@@ -149,7 +150,7 @@ func (r *gatewayRole) closeCatalogue() error {
 
 // run serves until ctx ends, then drains: buyers first, then the stock engine, then the producer.
 func (r *gatewayRole) run(ctx context.Context) error {
-	background, stop := context.WithCancel(context.WithoutCancel(ctx)) // outlives ctx: answers under way need it
+	background, stop := context.WithCancel(context.WithoutCancel(ctx)) // outlives ctx, because running requests need it
 	defer stop()
 	group, serving := errgroup.WithContext(ctx)
 	var roles errgroup.Group
@@ -170,17 +171,17 @@ func (r *gatewayRole) run(ctx context.Context) error {
 	return errors.Join(err, r.closeCatalogue())
 }
 
-// forget deletes the gateway's row, which names the version of the catalogue that it sells by. It waits a second at most when
-// the database is away.
+// forget deletes the gateway's row, which has the version of the catalogue that it sells by. It waits at most a second
+// when the database is away.
 func (r *gatewayRole) forget() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	if err := r.catalogue.ForgetGateway(ctx, r.holder); err != nil {
-		r.log.Warn("the gateway is still named in the database", "error", err)
+		r.log.Warn("the gateway's row could not be deleted from the database", "error", err)
 	}
 }
 
-// start waits for the stores and calls lease after that, which leases the node id. The gateway sells nothing without a node
+// start waits for the stores and then calls lease, which leases the node id. The gateway sells nothing without a node
 // id, so it sells nothing before it has reached every store.
 func (r *gatewayRole) start(ctx context.Context, lease func()) error {
 	if err := r.awaitStores(ctx, r.started, r.producer, r.knownTopics); err != nil || ctx.Err() != nil {

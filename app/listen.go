@@ -12,30 +12,30 @@ import (
 	"flashsale/settings"
 )
 
-// Listener is one listener that a role wants: the setting that names its address, and the address.
+// Listener is one listener of a role: the setting with its address, and the address.
 type Listener struct{ Setting, Addr string }
 
-// GatewayListeners returns what a gateway listens on, in the order in which it takes them.
+// GatewayListeners returns the listeners of a gateway, in the order in which it opens them.
 func GatewayListeners(s *settings.Settings) []Listener {
 	return []Listener{{"gateway.listen", s.Gateway.Listen}, {"admin.listen", s.Admin.Listen}}
 }
 
-// SettleListeners returns what a settling process listens on.
+// SettleListeners returns the listeners of a settling process.
 func SettleListeners(s *settings.Settings) []Listener {
 	return []Listener{{"settle.listen", s.Settle.Listen}}
 }
 
-// CheckListeners opens every listener and closes it again. Its error is a *settings.Faults with one line for each that
-// cannot be had.
+// CheckListeners opens every listener and closes it again. Its error is a *settings.Faults with one line for each
+// listener that cannot be opened.
 func CheckListeners(wanted []Listener) error {
 	opened, err := listenAll(wanted)
 	for _, listener := range opened {
-		_ = listener.Close() // nothing was served on it
+		_ = listener.Close() // it has served nothing
 	}
 	return err
 }
 
-// listen opens a listener. A taken or wrong address is a fault of the settings.
+// listen opens a listener. A taken or invalid address is a fault of the settings.
 func listen(setting, addr string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -44,7 +44,8 @@ func listen(setting, addr string) (net.Listener, error) {
 	return listener, nil
 }
 
-// listenAll opens every wanted listener, or none: its error is a *settings.Faults with one line for each that cannot be had.
+// listenAll opens every wanted listener, or none. Its error is a *settings.Faults with one line for each listener that
+// cannot be opened.
 func listenAll(wanted []Listener) ([]net.Listener, error) {
 	faults := &settings.Faults{}
 	var opened []net.Listener
@@ -61,13 +62,13 @@ func listenAll(wanted []Listener) ([]net.Listener, error) {
 		return opened, nil
 	}
 	for _, listener := range opened {
-		_ = listener.Close() // nothing was served on it
+		_ = listener.Close() // it has served nothing
 	}
 	return nil, faults
 }
 
-// serveHTTP serves until ctx ends. Then it calls stop, which ends the answers that would go on for ever, and waits for the
-// requests under way, at most for timeout.
+// serveHTTP serves until ctx ends. Then it calls stop, which ends endless answers, and waits up to timeout for the
+// running requests.
 func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler, stop func(), timeout time.Duration) error {
 	server := admin.NewServer(handler)
 	ended := make(chan error, 1)

@@ -12,7 +12,7 @@ import (
 	"flashsale/settings"
 )
 
-// Every listener that cannot be had is named at once, and none stays open beside it.
+// The error names every listener that cannot be opened, and none stays open.
 func TestListenersAreHadAllOrNone(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -38,7 +38,7 @@ func TestListenersAreHadAllOrNone(t *testing.T) {
 	require.NoError(t, opened[0].Close())
 }
 
-// A server that is asked to end answers what it has accepted, and takes nothing new.
+// A server that is told to end answers the requests that it has accepted and accepts no more.
 func TestServeHTTPDrains(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

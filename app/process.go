@@ -12,14 +12,17 @@ import (
 	"flashsale/settings"
 )
 
-// role is what a process runs. run returns when ctx ends and everything is drained, or with the fault that ended it.
-type role interface {
+// processRole is what a process runs. run returns when ctx has ended and everything is drained, or with the error that ended
+// it.
+type processRole interface {
 	run(ctx context.Context) error
 	metrics() prometheus.Gatherer
 }
 
 // runProcess opens a site, builds one role on it and runs the role until ctx ends or the role fails.
-func runProcess(ctx context.Context, name string, s *settings.Settings, log *slog.Logger, build func(*site) (role, error)) error {
+func runProcess(
+	ctx context.Context, name string, s *settings.Settings, log *slog.Logger, build func(*site) (processRole, error),
+) error {
 	site, err := openSite(s, log)
 	if err != nil {
 		return err
@@ -36,8 +39,8 @@ func runProcess(ctx context.Context, name string, s *settings.Settings, log *slo
 	return err
 }
 
-// ignoreHangup keeps a process alive when its terminal is gone. It logs the first SIGHUP only, for an operator who sends one
-// to have the settings read again: log rotation may send one a day. It lasts until the caller calls stop.
+// ignoreHangup keeps a process alive when its terminal is closed. It logs only the first SIGHUP, for an operator who
+// expects the settings to be read again; log rotation may send one a day. It lasts until the caller calls stop.
 func ignoreHangup(log *slog.Logger) (stop func()) {
 	hangups, done := make(chan os.Signal, 1), make(chan struct{})
 	signal.Notify(hangups, syscall.SIGHUP)

@@ -21,9 +21,9 @@ import (
 	"flashsale/store"
 )
 
-// RunSettle settles until ctx ends, then drains. A listener that cannot be had is a *settings.Faults.
+// RunSettle settles until ctx ends, then drains. It returns a *settings.Faults when it cannot open a listener.
 func RunSettle(ctx context.Context, s *settings.Settings, log *slog.Logger) error {
-	return runProcess(ctx, "settle", s, log, func(site *site) (role, error) {
+	return runProcess(ctx, "settle", s, log, func(site *site) (processRole, error) {
 		debug.SetGCPercent(s.Settle.GCPercent)
 		return newSettleRole(site)
 	})
@@ -51,7 +51,7 @@ func newSettleRole(s *site) (*settleRole, error) {
 		return nil, err
 	}
 	r := &settleRole{
-		site: s, probes: listeners[0], registry: newRegistry(), // its own registry: another role may run on the same site
+		site: s, probes: listeners[0], registry: newRegistry(), // its own: another role may share the site
 		started: newStartup(checkDatabase, checkRedis, checkEngine, checkTopics, checkKafka),
 	}
 	if err := r.build(); err != nil {
@@ -111,13 +111,13 @@ func (r *settleRole) ready() map[string]string {
 	if waiting := r.waiting(r.started)(); len(waiting) > 0 {
 		return waiting
 	}
-	return r.settler.Ready() // it starts when every other check has passed
+	return r.settler.Ready() // the settler starts when every other check has passed
 }
 
 // metrics returns the registry of the role.
 func (r *settleRole) metrics() prometheus.Gatherer { return r.registry }
 
-// run settles until ctx ends, then finishes the transactions under way.
+// run settles until ctx ends, then finishes the running transactions.
 func (r *settleRole) run(ctx context.Context) error {
 	group, working := errgroup.WithContext(ctx)
 	group.Go(func() error {
@@ -148,8 +148,9 @@ func (r *settleRole) run(ctx context.Context) error {
 	return errors.Join(err, r.producer.Close(drain))
 }
 
-// settle settles until ctx ends. What cannot settle must not be sold: when the settler ends with a fault that only an
-// operator can mend, settle closes every bucket, and no bucket opens again before settlement passes the fence of its rebuild.
+// settle settles until ctx ends. The engine must not sell what cannot settle: when the settler ends with an error that
+// only an operator can repair, settle closes every bucket, and no bucket opens before settlement has passed the fence
+// of its rebuild.
 func (r *settleRole) settle(ctx context.Context) error {
 	err := r.settler.Run(ctx)
 	if err == nil {

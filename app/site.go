@@ -1,7 +1,7 @@
-// Package app assembles the processes: it makes the parts of every room from the settings, passes each part what it needs
-// from the others, and runs them. It is the only package that imports every room, and it knows no command line. RunGateway
-// and RunSettle are the processes of a deployment. Dev runs both in one process; the build tag nodev leaves it out, and
-// nothing else in this package knows of it.
+// Package app assembles the processes: it makes the parts of every room from the settings, passes each part what it
+// needs from the others, and runs them. It is the only package that imports every room, and it has no command line.
+// RunGateway and RunSettle are the processes of a deployment. Dev runs both in one process; the build tag nodev leaves
+// Dev out, and nothing else in this package depends on it.
 package app
 
 import (
@@ -21,14 +21,14 @@ import (
 	"flashsale/store"
 )
 
-// site is what the roles of one process share: settings, log and the stores. No store need be up.
+// site is what the roles of one process share: settings, log and stores. The stores need not be up.
 type site struct {
 	settings *settings.Settings
 	log      *slog.Logger
 	db       *store.Store
 	redis    *scripts.Redis
 	identity *recovery.Identity
-	holder   string // names this process, and no other, in leases
+	holder   string // the unique name of this process in leases
 	registry *prometheus.Registry
 }
 
@@ -40,7 +40,7 @@ func openSite(s *settings.Settings, log *slog.Logger) (*site, error) {
 	return newSite(s, log, db, false)
 }
 
-// newSite takes db over: it closes db where it fails, and close closes it later.
+// newSite takes over db: it closes db when it fails, and close closes it later.
 func newSite(s *settings.Settings, log *slog.Logger, db *store.Store, embedded bool) (*site, error) {
 	redis, err := dialRedis(s, embedded)
 	if err != nil {
@@ -52,8 +52,8 @@ func newSite(s *settings.Settings, log *slog.Logger, db *store.Store, embedded b
 	}, nil
 }
 
-// newHolder returns host, process id and a random part: a process that starts again, also with the same id, is another
-// holder.
+// newHolder returns host, process id and a random part: a restarted process is another holder, even with the same
+// process id.
 func newHolder() string {
 	host, err := os.Hostname()
 	if err != nil {
@@ -73,10 +73,10 @@ func newRegistry() *prometheus.Registry {
 	return registry
 }
 
-// close ends the connections to the stores. The roles that use them must have ended before.
+// close closes the connections to the stores. The roles that use them must have ended before.
 func (s *site) close() {
 	s.redis.Close()
 	if err := s.db.Close(); err != nil {
-		s.log.Warn("the database connections did not close", "error", err)
+		s.log.Warn("the database connections could not be closed", "error", err)
 	}
 }

@@ -11,11 +11,12 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"flashsale/kafka"
+	"flashsale/role"
 	"flashsale/sale"
 	"flashsale/settle"
 )
 
-// Names of the checks that /readyz shows.
+// Names of the checks in /readyz.
 const (
 	checkDatabase = "database"
 	checkRedis    = "redis"
@@ -25,16 +26,16 @@ const (
 	checkNode     = "node_id"
 )
 
-// startup is what a process still waits for; /readyz shows it. A check that has passed does not return, also when its store
-// goes away later.
+// startup is the readiness checks that a process still waits for; /readyz lists them. A check that has passed does not
+// return, even when its store goes away later.
 type startup struct {
 	mu      sync.Mutex
 	waiting map[string]string
 }
 
 const (
-	startupRetry = 200 * time.Millisecond // from one try to the next
-	startupTry   = 5 * time.Second        // for the answer of one try
+	startupRetry = 200 * time.Millisecond // between two tries
+	startupTry   = 5 * time.Second        // limit of one try
 )
 
 func newStartup(names ...string) *startup {
@@ -45,7 +46,7 @@ func newStartup(names ...string) *startup {
 	return s
 }
 
-// missing returns the checks that have not passed, by name, with what they found last.
+// missing returns the checks that have not passed, by name, with their last findings.
 func (s *startup) missing() map[string]string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -62,37 +63,35 @@ func (s *startup) note(name, found string) {
 	s.waiting[name] = found
 }
 
-// wait repeats a check until it passes or ctx ends. It returns an error for a database of another schema only, because
+// wait repeats a check until it passes or ctx ends. It returns an error only for a database of another schema, because
 // waiting does not change the schema. It logs a finding when the finding changes.
-func (s *startup) wait(ctx context.Context, log *slog.Logger, name string, check func(context.Context) error) error {
+func (s *startup) wait(
+	ctx context.Context, log *slog.Logger, name string, check func(context.Context) error,
+) (fault error) {
 	said := ""
-	for {
+	role.Until(ctx, role.Always(startupRetry), func() (done bool) {
 		try, cancel := context.WithTimeout(ctx, startupTry)
-		err := check(try)
-		cancel()
-		switch {
+		defer cancel()
+		switch err := check(try); {
 		case err == nil:
 			s.note(name, "")
-			return nil
-		case ctx.Err() != nil:
-			return nil //nolint:nilerr // asked to end while waiting: what the check found does not matter any more
+			return true
+		case ctx.Err() != nil: // the process was told to end, so the finding no longer matters
+			return true
 		case errors.Is(err, sale.ErrSchema):
-			return err
-		}
-		if err.Error() != said {
+			fault = err
+			return true
+		case err.Error() != said:
 			said = err.Error()
 			log.Warn("waiting", "for", name, "error", said)
 		}
 		s.note(name, said)
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(startupRetry):
-		}
-	}
+		return false
+	})
+	return fault
 }
 
-// errNotYet is the finding of a check that has not run yet or knows no reason.
+// errNotYet is the finding of a check that has not run yet or has no reason.
 var errNotYet = errors.New("not reached yet")
 
 func yet(ready func() bool) func(context.Context) error {
@@ -104,8 +103,8 @@ func yet(ready func() bool) func(context.Context) error {
 	}
 }
 
-// awaitStores waits for everything a process needs at its start, for all of it at once, so that /readyz names exactly what
-// is away. Its errors are those of wait.
+// awaitStores waits for all stores that a process needs at its start at the same time, so that /readyz names exactly
+// those that are away. Its errors are those of wait.
 func (s *site) awaitStores(
 	ctx context.Context, started *startup, producer *kafka.Producer, topics func(context.Context) error,
 ) error {
@@ -122,13 +121,13 @@ func (s *site) awaitStores(
 	return group.Wait()
 }
 
-// topics checks that the topics exist with the partitions that the settings name.
+// topics checks that the topics exist with the number of partitions in the settings.
 func (s *site) topics(ctx context.Context) error {
 	return kafka.CheckTopics(ctx, KafkaOptions(s.settings), s.settings.Namespace, int32(s.settings.Kafka.Partitions))
 }
 
-// knownTopics checks also that the database knows these topics: the gateway must not publish orders to a topic that was made
-// anew. The settling role compares the same, and more, by itself.
+// knownTopics also checks that the database has settled from these topics: the gateway must not publish orders to a
+// topic that was created anew. The settling role makes this check and others itself.
 func (s *site) knownTopics(ctx context.Context) error {
 	if err := s.topics(ctx); err != nil {
 		return err
@@ -136,7 +135,7 @@ func (s *site) knownTopics(ctx context.Context) error {
 	return settle.CheckPositions(ctx, KafkaOptions(s.settings), s.settings.Namespace, s.db)
 }
 
-// waiting returns what a process waits for: what its start still needs, and a Redis that belongs to another database.
+// waiting returns what a process waits for: its remaining start checks, and a Redis that belongs to another database.
 func (s *site) waiting(started *startup) func() map[string]string {
 	return func() map[string]string {
 		waiting := started.missing()

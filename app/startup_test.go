@@ -16,7 +16,7 @@ import (
 	"flashsale/sale"
 )
 
-// A check is repeated until it passes; meanwhile /readyz shows the last finding, and the log each finding once.
+// A check is repeated until it passes; meanwhile /readyz shows the last finding, and the log has each finding once.
 func TestStartupWaitsForACheck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
@@ -41,7 +41,7 @@ func TestStartupWaitsForACheck(t *testing.T) {
 	})
 }
 
-// A try that gets no answer ends by itself, and a process that is asked to end does not finish its wait.
+// A try without an answer ends by itself, and a process that is told to end stops waiting.
 func TestStartupWaitEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*startupTry)
@@ -58,7 +58,7 @@ func TestStartupWaitEndsWithItsContext(t *testing.T) {
 	})
 }
 
-// No time mends a database of another schema, so the process ends.
+// Waiting does not repair a database of another schema, so the process ends.
 func TestStartupDoesNotWaitForAnotherSchema(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()

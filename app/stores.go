@@ -7,7 +7,7 @@ import (
 	"flashsale/store"
 )
 
-// OpenStore opens the database that the settings name. The database need not be up yet.
+// OpenStore opens the database in the settings. The database need not be up yet.
 func OpenStore(s *settings.Settings) (*store.Store, error) {
 	return store.Open(store.Options{Driver: store.DriverMySQL, DSN: s.MySQL.DSN.Reveal()})
 }
@@ -20,7 +20,7 @@ func dialRedis(s *settings.Settings, embedded bool) (*scripts.Redis, error) {
 	})
 }
 
-// KafkaOptions returns how to reach the brokers that the settings name. No other function reads them.
+// KafkaOptions returns the options for the brokers in the settings. No other function reads those settings.
 func KafkaOptions(s *settings.Settings) kafka.Options {
 	return kafka.Options{
 		Brokers: s.Kafka.Brokers, TLS: s.Kafka.TLS, SASLMechanism: s.Kafka.SASLMechanism,
@@ -28,8 +28,8 @@ func KafkaOptions(s *settings.Settings) kafka.Options {
 	}
 }
 
-// newProducer returns the producer of the orders topic. It calls refused at each attempt that the broker refuses or
-// does not answer; the producer repeats the record.
+// newProducer returns the producer of the orders topic. The producer calls refused at each attempt that the broker
+// refuses or does not answer, and then repeats the record.
 func newProducer(s *settings.Settings, refused func(error)) (*kafka.Producer, error) {
 	return kafka.NewProducer(kafka.ProducerOptions{
 		Kafka: KafkaOptions(s), Topic: kafka.TopicsOf(s.Namespace).Orders, Linger: s.Kafka.Linger, Refused: refused,

@@ -19,11 +19,11 @@ const (
 	dialTimeout = 3 * time.Second
 	readTimeout = 20 * time.Second
 	scanCount   = 1000
-	maxReadings = 5 // attempts at a moment of rest
+	maxReadings = 5 // attempts to read while the sale is at rest
 	restPause   = 500 * time.Millisecond
 )
 
-// Options say where the stores are.
+// Options are the addresses and credentials of the stores.
 type Options struct {
 	DSN       string // of the database, in the form of the Go MySQL driver
 	Namespace string
@@ -39,28 +39,28 @@ type Options struct {
 	KafkaUsername, KafkaPassword string
 }
 
-// Servers are the versions of the stores that were read.
+// Servers are the versions of the stores.
 type Servers struct {
 	Redis    string `json:"redis"`
 	Kafka    string `json:"kafka"`
 	Database string `json:"database"`
 }
 
-// Counts are how much was read, over all sales of the audit.
+// Counts are how many items the audit read, over all its sales.
 type Counts struct {
-	// of these sales in the topic, batches and transfers, repeated ones included
+	// batches and transfers of these sales in the topic, repeated ones included
 	Records      int64            `json:"records"`
 	Unreadable   int64            `json:"unreadable"` // records that are neither a batch, a transfer nor a fence
-	Orders       int64            `json:"orders"`     // different ones in the topic
-	Rows         map[string]int64 `json:"rows"`       // of the orders table, by status
-	Entries      int64            `json:"entries"`    // orders in Redis, those that count no more included
-	Journal      int64            `json:"journal"`    // entries that Redis does not know to be in Kafka
+	Orders       int64            `json:"orders"`     // distinct orders in the topic
+	Rows         map[string]int64 `json:"rows"`       // rows of the orders table by status
+	Entries      int64            `json:"entries"`    // orders in Redis, including those that no longer count
+	Journal      int64            `json:"journal"`    // journal entries that Redis does not know to be in Kafka
 	DeadLetters  int64            `json:"dead_letters"`
 	Forks        int64            `json:"forks"`
-	SequenceGaps int64            `json:"sequence_gaps"` // writes that Redis lost before Kafka had them
+	SequenceGaps int64            `json:"sequence_gaps"` // sequence numbers that Redis lost before Kafka had their records
 }
 
-// Report is what an audit found.
+// Report is the result of an audit.
 type Report struct {
 	Verdict    Verdict   `json:"verdict"` // violated if any line is, else not_judged if any line is, else holds
 	At         sale.Time `json:"at"`
@@ -71,17 +71,17 @@ type Report struct {
 
 // Auditor reads the stores.
 type Auditor struct {
-	options Options
-	books   *books
-	redis   rueidis.Client
-	topic   *kgo.Client
+	options  Options
+	database *database
+	redis    rueidis.Client
+	topic    *kgo.Client
 }
 
-// Open connects to the stores. An error means that the audit could not be read.
+// Open prepares the connections to the stores. An error means that the audit could not be read.
 func Open(o Options) (*Auditor, error) {
 	a := &Auditor{options: o}
 	var err error
-	if a.books, err = openBooks(o.DSN); err == nil {
+	if a.database, err = openDatabase(o.DSN); err == nil {
 		a.topic, err = openTopic(o)
 	}
 	if err == nil {
@@ -93,7 +93,7 @@ func Open(o Options) (*Auditor, error) {
 	return a, nil
 }
 
-// Close ends the connections.
+// Close closes the connections.
 func (a *Auditor) Close() error {
 	if a.redis != nil {
 		a.redis.Close()
@@ -101,21 +101,21 @@ func (a *Auditor) Close() error {
 	if a.topic != nil {
 		a.topic.Close()
 	}
-	if a.books != nil {
-		return a.books.db.Close()
+	if a.database != nil {
+		return a.database.db.Close()
 	}
 	return nil
 }
 
-// Run audits one sale, or every sale that has stock when id is empty. It tries a few times to find a moment of rest; what
-// it cannot judge without one is not judged. A sale without stock has nothing to judge. The error says what could not be
-// read.
+// Run audits one sale, or every sale with stock when id is empty. It tries maxReadings times to read the stores while
+// the sale is at rest; invariants that need rest are not judged otherwise. A sale without stock has nothing to judge.
+// The error names what could not be read.
 func (a *Auditor) Run(ctx context.Context, id string) (*Report, error) {
 	servers, err := a.versions(ctx)
 	if err != nil {
 		return nil, err
 	}
-	sales, err := a.books.sales(ctx)
+	sales, err := a.database.sales(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list the sales: %w", err)
 	}
@@ -138,7 +138,7 @@ func (a *Auditor) Run(ctx context.Context, id string) (*Report, error) {
 	}
 }
 
-// reading is everything that one pass over the stores found.
+// reading is the result of one pass over the stores.
 type reading struct {
 	facts      []*facts
 	records    int64
@@ -146,8 +146,9 @@ type reading struct {
 	resting    bool
 }
 
-// read passes over the stores once: the end of the topic, then Redis and the database, then the topic up to that end, then
-// Redis's sequence numbers and the end again. When nothing has moved in between and nothing is under way, it was at rest.
+// read passes over the stores once: the end offsets of the topic, then Redis and the database, then the topic up to
+// those ends, then Redis's sequence numbers and the ends again. When nothing has moved in between and nothing is in
+// flight, the sale was at rest.
 func (a *Auditor) read(ctx context.Context, sales []saleRow) (*reading, error) {
 	before, err := a.ends(ctx)
 	if err != nil {
@@ -157,7 +158,7 @@ func (a *Auditor) read(ctx context.Context, sales []saleRow) (*reading, error) {
 	byItem := map[[2]string]*facts{}
 	from := time.Now()
 	for _, s := range sales {
-		snap, err := a.books.read(ctx, s)
+		snap, err := a.database.read(ctx, s)
 		if err != nil {
 			return nil, err
 		}
@@ -187,7 +188,7 @@ func (a *Auditor) read(ctx context.Context, sales []saleRow) (*reading, error) {
 	return r, nil
 }
 
-// note files one record of the topic. Records of sales that are not audited are none of this audit's business.
+// note files one record of the topic. It skips records of sales that are not audited.
 func (r *reading) note(byItem map[[2]string]*facts, text string) {
 	found, ok := parseRecord(text)
 	if !ok {
@@ -209,8 +210,8 @@ func (r *reading) note(byItem map[[2]string]*facts, text string) {
 	}
 }
 
-// quiet reports whether nothing of the SKU is under way: every record is settled, the journal and the outbox are empty, and
-// every bucket is open in the epoch that Redis is in.
+// quiet reports whether nothing of the SKU is in flight: every record is settled, the journal and the outbox are empty,
+// and every bucket is open in Redis's epoch.
 func (f *facts) quiet(moved, ends map[int32]int64) bool {
 	for _, b := range f.buckets {
 		if b.waiting != 0 || b.epoch > 0 && (b.state != sale.BucketOpen || moved[b.partition] < ends[b.partition]) {
@@ -220,7 +221,7 @@ func (f *facts) quiet(moved, ends map[int32]int64) bool {
 	return f.journal == 0
 }
 
-// unmoved reports whether Redis and the topic are where they were when the reading began.
+// unmoved reports whether Redis and the topic have not changed since the reading began.
 func (a *Auditor) unmoved(ctx context.Context, r *reading, before map[int32]int64) (bool, error) {
 	if !r.resting {
 		return false, nil
@@ -248,7 +249,7 @@ func (a *Auditor) unmoved(ctx context.Context, r *reading, before map[int32]int6
 	return true, nil
 }
 
-// report judges what was read.
+// report judges a reading.
 func (r *reading) report(servers Servers) *Report {
 	report := &Report{Verdict: Holds, At: sale.Time{Time: time.Now()}, Servers: servers, Invariants: []Line{}}
 	report.Counts = Counts{Records: r.records, Unreadable: r.unreadable, Rows: map[string]int64{}}
@@ -282,15 +283,15 @@ func (c *Counts) add(f *facts) {
 }
 
 func (a *Auditor) versions(ctx context.Context) (s Servers, err error) {
-	if s.Database, err = a.books.version(ctx); err != nil {
-		return s, fmt.Errorf("ask the database for its version: %w", err)
+	if s.Database, err = a.database.version(ctx); err != nil {
+		return s, fmt.Errorf("read the version of the database: %w", err)
 	}
 	if s.Redis, err = a.redisVersion(ctx); err != nil {
 		return s, err
 	}
 	found, err := kadm.NewClient(a.topic).ApiVersions(ctx)
 	if err != nil {
-		return s, fmt.Errorf("ask kafka for its version: %w", err)
+		return s, fmt.Errorf("read the version of kafka: %w", err)
 	}
 	s.Kafka = "unknown"
 	for _, broker := range found.Sorted() {

@@ -12,11 +12,11 @@ import (
 	"flashsale/sale"
 )
 
-// books is the database, read by this package's own statements.
-type books struct{ db *sql.DB }
+// database reads the database with this package's own statements.
+type database struct{ db *sql.DB }
 
-// openBooks prepares the connection: times as text, ids by bytes, nothing else asked of the server.
-func openBooks(dsn string) (*books, error) {
+// openDatabase prepares the connection: times as text, ids compared by bytes, no other settings of the server.
+func openDatabase(dsn string) (*database, error) {
 	config, err := mysql.ParseDSN(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("read mysql.dsn: %w", err)
@@ -27,7 +27,7 @@ func openBooks(dsn string) (*books, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read mysql.dsn: %w", err)
 	}
-	return &books{sql.OpenDB(connector)}, nil
+	return &database{sql.OpenDB(connector)}, nil
 }
 
 // saleRow is what the audit needs of a sale.
@@ -53,17 +53,17 @@ const (
 	sqlVersion = "SELECT VERSION()"
 )
 
-// snapshot is everything that the database says of one sale, at one moment.
+// snapshot is what the database has of one sale at one moment.
 type snapshot struct {
 	sale  saleRow
 	skus  map[string]*facts
-	moved map[int32]int64 // how far settlement has come in each partition
+	moved map[int32]int64 // next offset to settle in each partition
 }
 
-// sales lists the sales that have stock.
-func (b *books) sales(ctx context.Context) ([]saleRow, error) {
+// sales lists the sales with stock.
+func (d *database) sales(ctx context.Context) ([]saleRow, error) {
 	var found []saleRow
-	err := query(ctx, b.db, sqlSales, nil, func(rows *sql.Rows) error {
+	err := query(ctx, d.db, sqlSales, nil, func(rows *sql.Rows) error {
 		var s saleRow
 		var starts string
 		err := rows.Scan(&s.id, &s.limit, &starts)
@@ -76,11 +76,11 @@ func (b *books) sales(ctx context.Context) ([]saleRow, error) {
 	return found, err
 }
 
-// read reads a sale in one snapshot of the database: the plain reads of a repeatable-read transaction see the moment of the
-// first one. Every supported database takes this form; TiDB refuses START TRANSACTION READ ONLY (error 1235) as long as its
-// tidb_enable_noop_functions is off.
-func (b *books) read(ctx context.Context, s saleRow) (*snapshot, error) {
-	tx, err := b.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead})
+// read reads a sale in one snapshot of the database: all plain reads of a repeatable-read transaction see the moment of
+// the first one. Every supported database accepts this form; TiDB refuses START TRANSACTION READ ONLY (error 1235)
+// while its tidb_enable_noop_functions is off.
+func (d *database) read(ctx context.Context, s saleRow) (*snapshot, error) {
+	tx, err := d.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead})
 	if err != nil {
 		return nil, fmt.Errorf("begin a snapshot: %w", err)
 	}
@@ -101,8 +101,8 @@ func (s *snapshot) read(ctx context.Context, tx *sql.Tx) error {
 		{sqlRows, byID, s.noteRow},
 		{sqlDead, byID, s.noteDead},
 		{sqlLetters, nil, s.noteLetter},
-		{sqlMarkers, byID, s.noteMark(func(f *facts, at place, id sale.OrderID) { f.markers[at] = id })},
-		{sqlForked, byID, s.noteMark(func(f *facts, at place, id sale.OrderID) { f.forks[at] = append(f.forks[at], id) })},
+		{sqlMarkers, byID, s.noteMark(func(f *facts, at writeID, id sale.OrderID) { f.markers[at] = id })},
+		{sqlForked, byID, s.noteMark(func(f *facts, at writeID, id sale.OrderID) { f.forks[at] = append(f.forks[at], id) })},
 	}
 	for _, step := range steps {
 		if err := query(ctx, tx, step.query, step.args, step.note); err != nil {
@@ -112,7 +112,8 @@ func (s *snapshot) read(ctx context.Context, tx *sql.Tx) error {
 	return nil
 }
 
-// of returns the facts of an SKU. Whatever names one has a stock row, or the audit should say so.
+// of returns the facts of a SKU. A row of a SKU without a stock row gets facts of its own, so that the audit reports
+// it.
 func (s *snapshot) of(sku string) *facts {
 	if s.skus[sku] == nil {
 		s.skus[sku] = newFacts(s.sale.id, sku, s.sale.limit)
@@ -154,7 +155,8 @@ func (s *snapshot) noteDead(rows *sql.Rows) error {
 	return err
 }
 
-// noteLetter files a record that waits in the dead letters. One that cannot be read names no orders, and is counted nowhere.
+// noteLetter files a record that is in the dead letters. A record that cannot be parsed names no orders and is not
+// counted.
 func (s *snapshot) noteLetter(rows *sql.Rows) error {
 	var text string
 	if err := rows.Scan(&text); err != nil {
@@ -166,10 +168,10 @@ func (s *snapshot) noteLetter(rows *sql.Rows) error {
 	return nil
 }
 
-func (s *snapshot) noteMark(note func(*facts, place, sale.OrderID)) func(*sql.Rows) error {
+func (s *snapshot) noteMark(note func(*facts, writeID, sale.OrderID)) func(*sql.Rows) error {
 	return func(rows *sql.Rows) error {
 		var sku string
-		var at place
+		var at writeID
 		var id sale.OrderID
 		err := rows.Scan(&sku, &at.bucket, &at.epoch, &at.sequence, &id)
 		note(s.of(sku), at, id)
@@ -177,8 +179,8 @@ func (s *snapshot) noteMark(note func(*facts, place, sale.OrderID)) func(*sql.Ro
 	}
 }
 
-func (b *books) version(ctx context.Context) (version string, err error) {
-	err = b.db.QueryRowContext(ctx, sqlVersion).Scan(&version)
+func (d *database) version(ctx context.Context) (version string, err error) {
+	err = d.db.QueryRowContext(ctx, sqlVersion).Scan(&version)
 	return version, err
 }
 

@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { harness.Main(m) }
 
-// strict is a database that takes no transaction which TiDB refuses, and tells of every statement before it runs.
+// strict is a database that refuses every transaction that TiDB refuses, and reports every statement before it runs.
 type strict struct {
 	driver.Connector
 	before func(query string)
@@ -71,8 +71,8 @@ var tables = []string{
 	"INSERT INTO dead_letters VALUES ('waiting', 'fs1 batch other phone 0 1 2 53 1 1\n53 3 eve\n')",
 }
 
-// A settlement that commits in the middle of the reading is seen as a whole or not at all, and nothing is asked of the
-// database that one of the supported ones refuses.
+// A settlement that commits during the reading is seen completely or not at all, and the audit sends no statement that
+// a supported database refuses.
 func TestTheBooksAreReadAtOneMoment(t *testing.T) {
 	server := harness.SharedMariaDB(t)
 	db := server.Open(t, "audit_snapshot")
@@ -99,7 +99,7 @@ func TestTheBooksAreReadAtOneMoment(t *testing.T) {
 		}
 	}})
 	t.Cleanup(func() { require.NoError(t, pool.Close()) })
-	b := &books{pool}
+	b := &database{pool}
 	for reading, rows := range []int{0, 1} {
 		snap, err := b.read(t.Context(), saleRow{id: "rush", limit: 1})
 		require.NoError(t, err)
@@ -107,8 +107,8 @@ func TestTheBooksAreReadAtOneMoment(t *testing.T) {
 		require.Len(t, f.rows, rows, "reading %d", reading)
 		require.EqualValues(t, rows, f.buckets[0].settled)
 		require.Len(t, snap.skus, 1)
-		require.Equal(t, map[mark]recorded{{place{0, 1, 2}, 51}: {
-			sale: "rush", sku: "phone", at: place{0, 1, 2}, id: 51,
+		require.Equal(t, map[mark]recorded{{writeID{0, 1, 2}, 51}: {
+			sale: "rush", sku: "phone", at: writeID{0, 1, 2}, id: 51,
 			orders: map[sale.OrderID]row{51: {bucket: 0, buyer: "eve", quantity: 3}},
 		}}, f.letters)
 	}

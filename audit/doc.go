@@ -1,8 +1,10 @@
-// Package audit reads Redis, Kafka and the database for itself and judges whether they tell one story.
+// Package audit reads Redis, Kafka and the database without the engine and judges whether they agree.
 //
-// It shares the nouns with the rest of the engine and no code: its own SQL, its own reading of records and of Redis, another
-// Kafka client. So a mistake in the hot path's way of counting does not repeat itself in the check. It writes nothing.
+// It shares the nouns of package sale with the engine, and no code: it has its own SQL, its own parsing of records and
+// of Redis's values, and another Kafka client. So a mistake in the hot path is not repeated in the check. It writes
+// nothing.
 //
-// Each invariant is one line of the certificate: it holds, it is violated, or it could not be judged because the sale was
-// still in motion. What stands in one database snapshot can always be judged; what compares stores needs a moment of rest.
+// Each invariant is one line of the certificate: it holds, it is violated, or it could not be judged because the sale
+// was in motion. An invariant inside one database snapshot can always be judged; one that compares stores needs a
+// reading at rest.
 package audit

@@ -6,55 +6,55 @@ import (
 	"flashsale/sale"
 )
 
-// place is where a batch, a transfer or an applied outbox row stands in the life of its bucket.
-type place struct {
+// writeID identifies a batch, a transfer or an applied outbox row within its bucket.
+type writeID struct {
 	bucket          int
 	epoch, sequence int64
 }
 
-// mark names a batch or a transfer: two of them at one place are a fork.
+// mark names a batch or a transfer. Two marks with one writeID are a fork.
 type mark struct {
-	at place
+	at writeID
 	id sale.OrderID
 }
 
-// row is an order as one of the stores knows it.
+// row is an order as one of the stores has it.
 type row struct {
 	bucket   int
 	buyer    string
 	quantity int64
-	status   sale.OrderStatus // of the database's rows only
-	key      string           // the buyer's idempotency key, of the database's rows only
+	status   sale.OrderStatus // only of rows of the database
+	key      string           // the buyer's idempotency key; only of rows of the database
 }
 
-// live reports whether the order holds units.
+// live reports whether the order owns units.
 func (r row) live() bool { return r.status == sale.StatusConfirmed || r.status == sale.StatusPaid }
 
-// facts are what the stores say about one SKU.
+// facts are what the stores contain about one SKU.
 type facts struct {
 	sale, sku string
 	limit     int64
 
-	// Of the database, from one snapshot.
+	// From the database, in one snapshot.
 	buckets map[int]*bucketFacts
 	rows    map[sale.OrderID]row
-	dead    map[sale.OrderID]bool  // orders that wait in a dead letter
-	letters map[mark]recorded      // the records that wait there, each once however often it was delivered
-	markers map[place]sale.OrderID // negative ids are applied outbox rows
-	forks   map[place][]sale.OrderID
+	dead    map[sale.OrderID]bool    // orders in the dead letters
+	letters map[mark]recorded        // records in the dead letters, each once however often it was delivered
+	markers map[writeID]sale.OrderID // a negative id is an applied outbox row
+	forks   map[writeID][]sale.OrderID
 
-	// Of the topic, from the sale's start to the end that it had when reading began.
-	records map[place][]sale.OrderID // batch and transfer ids
+	// From the topic, from the sale's start to the end at which the reading began.
+	records map[writeID][]sale.OrderID // batch and transfer ids
 	orders  map[sale.OrderID]row
 
-	// Of Redis.
-	entries map[sale.OrderID]row // units of entries that count no more are negative
+	// From Redis.
+	entries map[sale.OrderID]row // entries that no longer count have negative units
 	journal int64                // entries that Redis does not know to be in Kafka
 
-	resting bool // nothing moved while the stores were read, and nothing was under way
+	resting bool // nothing moved while the stores were read, and nothing was in flight
 }
 
-// bucketFacts is one stock row, and what Redis says beside it.
+// bucketFacts is one stock row and Redis's values of the same bucket.
 type bucketFacts struct {
 	epoch                                     int64
 	state                                     sale.BucketState
@@ -67,14 +67,14 @@ type bucketFacts struct {
 func newFacts(saleID, sku string, limit int64) *facts {
 	return &facts{
 		sale: saleID, sku: sku, limit: limit, buckets: map[int]*bucketFacts{}, rows: map[sale.OrderID]row{},
-		dead: map[sale.OrderID]bool{}, letters: map[mark]recorded{}, markers: map[place]sale.OrderID{},
-		forks:   map[place][]sale.OrderID{},
-		records: map[place][]sale.OrderID{}, orders: map[sale.OrderID]row{}, entries: map[sale.OrderID]row{},
+		dead: map[sale.OrderID]bool{}, letters: map[mark]recorded{}, markers: map[writeID]sale.OrderID{},
+		forks:   map[writeID][]sale.OrderID{},
+		records: map[writeID][]sale.OrderID{}, orders: map[sale.OrderID]row{}, entries: map[sale.OrderID]row{},
 	}
 }
 
-// waiting returns the units of a bucket that wait in the dead letters. What Redis took in another epoch went back with the
-// rebuild that ended it, and an order that Redis does not count took nothing.
+// waiting returns the units of a bucket that are in the dead letters. Units that Redis took in an earlier epoch went
+// back with the rebuild that ended it, and an order that Redis does not count took none.
 func (f *facts) waiting(number int, b *bucketFacts) (units int64) {
 	for m, letter := range f.letters {
 		if m.at.bucket != number || m.at.epoch != b.epoch || f.markers[m.at] == m.id {
@@ -90,13 +90,13 @@ func (f *facts) waiting(number int, b *bucketFacts) (units int64) {
 	return units
 }
 
-// stock is the SKU's side of the stock equation as the stores tell it at rest: in flight is what waits in the outbox and in
-// the dead letters, and nothing else.
+// stock returns the SKU's terms of the stock equation at rest: only units in the outbox and in the dead letters are in
+// flight.
 func (f *facts) stock() sale.Stock {
 	var sum sale.Stock
 	for number, b := range f.buckets {
 		if b.epoch == 0 {
-			continue // never loaded: its units are nowhere yet
+			continue // never loaded: it has no units
 		}
 		sum = sum.Add(sale.Stock{
 			Loaded: b.loaded, Available: b.redisAvailable, InFlight: b.waiting + f.waiting(number, b), Settled: b.settled,

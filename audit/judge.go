@@ -8,7 +8,7 @@ import (
 	"flashsale/sale"
 )
 
-// Verdict is what became of one invariant, and of the whole audit.
+// Verdict is the result of one invariant, or of the whole audit.
 type Verdict string
 
 // An invariant that compares stores is not judged while the sale is in motion.
@@ -24,13 +24,14 @@ type Line struct {
 	SKU       string  `json:"sku"`
 	Invariant string  `json:"invariant"`
 	Verdict   Verdict `json:"verdict"`
-	Detail    string  `json:"detail,omitempty"` // the first evidence, or why it could not be judged
+	Detail    string  `json:"detail,omitempty"` // the first evidence, or why the invariant could not be judged
 }
 
-// invariant is a rule and how it is judged: the answer is the first evidence against it, empty when there is none.
+// invariant is a rule and the function that judges it. The function returns the first evidence against the rule, empty
+// when there is none.
 type invariant struct {
 	name   string
-	atRest bool // compares stores, so that it can be judged only at rest
+	atRest bool // compares stores, so it can be judged only at rest
 	judge  func(*facts) string
 }
 
@@ -61,7 +62,7 @@ func judge(f *facts) []Line {
 	return lines
 }
 
-// oversold: the units of rows that count never exceed what is loaded.
+// oversold: the units of live rows never exceed the units loaded.
 func oversold(f *facts) string {
 	var loaded, live int64
 	for _, b := range f.buckets {
@@ -96,14 +97,14 @@ func rowsAgainstBooks(f *facts) string {
 	for _, number := range slices.Sorted(maps.Keys(f.buckets)) {
 		b, s := f.buckets[number], found[number]
 		if b.settled != s.settled || b.released != s.released {
-			return fmt.Sprintf("bucket %d: the books say settled %d, released %d; its rows say %d and %d",
+			return fmt.Sprintf("bucket %d: the stock row counts %d settled, %d released; its orders sum up to %d and %d",
 				number, b.settled, b.released, s.settled, s.released)
 		}
 	}
 	return ""
 }
 
-// overLimit: no buyer holds more units than the limit.
+// overLimit: no buyer owns more units than the limit.
 func overLimit(f *facts) string {
 	held := map[string]int64{}
 	for _, r := range f.rows {
@@ -113,13 +114,13 @@ func overLimit(f *facts) string {
 	}
 	for _, buyer := range slices.Sorted(maps.Keys(held)) {
 		if held[buyer] > f.limit {
-			return fmt.Sprintf("buyer %s holds %d units, the limit is %d", buyer, held[buyer], f.limit)
+			return fmt.Sprintf("buyer %s owns %d units, the limit is %d", buyer, held[buyer], f.limit)
 		}
 	}
 	return ""
 }
 
-// repeatedKey: of the orders that one idempotency key of a buyer made, all but one are refused.
+// repeatedKey: of the orders with the same idempotency key of a buyer, all but one are refused.
 func repeatedKey(f *facts) string {
 	made := map[[2]string]sale.OrderID{}
 	for _, id := range slices.Sorted(maps.Keys(f.rows)) {
@@ -150,7 +151,7 @@ func equation(f *facts) string {
 	return ""
 }
 
-// unsettled: every record of the topic has its marker, and every order in it a row or a place in the dead letters.
+// unsettled: every record of the topic has its marker, and every order in it has a row or is in the dead letters.
 func unsettled(f *facts) string {
 	for at, ids := range f.records {
 		for _, id := range ids {
@@ -168,14 +169,14 @@ func unsettled(f *facts) string {
 	return ""
 }
 
-// unrecorded: every row is an order of the topic, for the same buyer, quantity and bucket.
+// unrecorded: every row is an order of the topic with the same buyer, quantity and bucket.
 func unrecorded(f *facts) string {
 	for _, id := range slices.Sorted(maps.Keys(f.rows)) {
 		recorded, found := f.orders[id]
 		written := f.rows[id]
 		switch {
 		case !found:
-			return fmt.Sprintf("order %d has a row and stands in no record of the topic", id)
+			return fmt.Sprintf("order %d has a row and is in no record of the topic", id)
 		case recorded.buyer != written.buyer || recorded.quantity != written.quantity || recorded.bucket != written.bucket:
 			return fmt.Sprintf("order %d: the record says buyer %s, %d units, bucket %d; its row says %s, %d, %d", id,
 				recorded.buyer, recorded.quantity, recorded.bucket, written.buyer, written.quantity, written.bucket)
@@ -184,7 +185,7 @@ func unrecorded(f *facts) string {
 	return ""
 }
 
-// redisAgainstRows: in open buckets, Redis counts exactly the orders that hold units.
+// redisAgainstRows: in open buckets, Redis counts exactly the orders that own units.
 func redisAgainstRows(f *facts) string {
 	for _, id := range slices.Sorted(maps.Keys(f.rows)) {
 		r := f.rows[id]
@@ -193,7 +194,7 @@ func redisAgainstRows(f *facts) string {
 		}
 		entry, known := f.entries[id]
 		if r.live() && (!known || entry.quantity != r.quantity || entry.buyer != r.buyer) {
-			return fmt.Sprintf("order %d of buyer %s holds %d units, Redis has %d for it", id, r.buyer, r.quantity,
+			return fmt.Sprintf("order %d of buyer %s owns %d units, Redis has %d for it", id, r.buyer, r.quantity,
 				entry.quantity)
 		}
 		if !r.live() && known && entry.quantity > 0 {
@@ -202,14 +203,14 @@ func redisAgainstRows(f *facts) string {
 	}
 	for _, id := range slices.Sorted(maps.Keys(f.entries)) {
 		if _, settled := f.rows[id]; !settled && !f.dead[id] && f.entries[id].quantity > 0 {
-			return fmt.Sprintf("order %d stands in Redis and has no row", id)
+			return fmt.Sprintf("order %d is in Redis and has no row", id)
 		}
 	}
 	return ""
 }
 
-// gaps counts the sequence numbers below the highest one of each epoch that nothing settled has taken: writes that Redis
-// lost before Kafka had them. Their orders had been answered held at most.
+// gaps counts, in each epoch, the sequence numbers below the highest one that no settled record has: Redis lost those
+// records before Kafka had them. Their orders were answered held at most.
 func (f *facts) gaps() int64 {
 	type life struct {
 		bucket int

@@ -31,8 +31,8 @@ func atRest() *facts {
 		11: {bucket: 0, buyer: "ann", quantity: 2}, 12: {bucket: 0, buyer: "bob", quantity: -1},
 		21: {bucket: 1, buyer: "cid", quantity: 1},
 	}
-	f.records = map[place][]sale.OrderID{{0, 1, 1}: {11}, {0, 1, 2}: {12}, {0, 1, 3}: {99}, {1, 1, 1}: {22}, {1, 2, 1}: {21}}
-	f.markers = map[place]sale.OrderID{{0, 1, 1}: 11, {0, 1, 2}: 12, {0, 1, 3}: 99, {0, 1, 4}: -1, {1, 1, 1}: 22, {1, 2, 1}: 21,
+	f.records = map[writeID][]sale.OrderID{{0, 1, 1}: {11}, {0, 1, 2}: {12}, {0, 1, 3}: {99}, {1, 1, 1}: {22}, {1, 2, 1}: {21}}
+	f.markers = map[writeID]sale.OrderID{{0, 1, 1}: 11, {0, 1, 2}: 12, {0, 1, 3}: 99, {0, 1, 4}: -1, {1, 1, 1}: 22, {1, 2, 1}: 21,
 		{1, 2, 2}: -1}
 	return f
 }
@@ -54,7 +54,7 @@ func TestEveryInvariantHoldsAtRest(t *testing.T) {
 	assert.Zero(t, f.gaps())
 }
 
-// Each story breaks one thing and names the invariants that must tell. None may pass.
+// Each case breaks one thing and lists the invariants that must report it; every case must be reported.
 func TestEveryInvariantCatchesItsFault(t *testing.T) {
 	for _, story := range []struct {
 		name  string
@@ -66,7 +66,7 @@ func TestEveryInvariantCatchesItsFault(t *testing.T) {
 		}, []string{"no_oversell", "stock_equation"}},
 		{"settled counts a row twice", func(f *facts) { f.buckets[0].settled++ }, []string{"rows_match_books", "stock_equation"}},
 		{"a release is not counted", func(f *facts) { f.buckets[0].released-- }, []string{"rows_match_books", "stock_equation"}},
-		{"a row stands in another bucket", func(f *facts) {
+		{"a row is in another bucket", func(f *facts) {
 			r := f.rows[11]
 			r.bucket = 1
 			f.rows[11] = r
@@ -88,9 +88,9 @@ func TestEveryInvariantCatchesItsFault(t *testing.T) {
 		{"redis lost a unit", func(f *facts) { f.buckets[1].redisAvailable-- }, []string{"stock_equation"}},
 		{"redis lives in another epoch", func(f *facts) { f.buckets[1].redisEpoch = 1 }, []string{"stock_equation"}},
 		{"a batch was never settled", func(f *facts) {
-			delete(f.markers, place{1, 2, 1})
+			delete(f.markers, writeID{1, 2, 1})
 		}, []string{"every_record_settled"}},
-		{"a marker names another batch", func(f *facts) { f.markers[place{0, 1, 1}] = 12 }, []string{"every_record_settled"}},
+		{"a marker names another batch", func(f *facts) { f.markers[writeID{0, 1, 1}] = 12 }, []string{"every_record_settled"}},
 		{"an order of the topic has no row", func(f *facts) { delete(f.rows, 22) }, []string{"every_record_settled"}},
 		{"a row was never recorded", func(f *facts) { delete(f.orders, 21) }, []string{"every_row_recorded"}},
 		{"a row names another quantity", func(f *facts) {
@@ -100,7 +100,7 @@ func TestEveryInvariantCatchesItsFault(t *testing.T) {
 		{"redis still counts a cancelled order", func(f *facts) {
 			f.entries[12] = row{bucket: 0, buyer: "bob", quantity: 1}
 		}, []string{"redis_matches_rows"}},
-		{"redis counts an order that nobody settled", func(f *facts) {
+		{"redis counts an order that was never settled", func(f *facts) {
 			f.entries[77] = row{bucket: 0, buyer: "eve", quantity: 1}
 		}, []string{"redis_matches_rows"}},
 	} {
@@ -119,7 +119,7 @@ func TestEveryInvariantCatchesItsFault(t *testing.T) {
 	}
 }
 
-// Other buyers may send the same key, a refused order leaves it, and without a key there is nothing to compare.
+// Other buyers may send the same key, a refused order frees it, and orders without a key are not compared.
 func TestKeysThatMakeOneOrder(t *testing.T) {
 	f := newFacts("rush", "phone", 9)
 	add := func(buyer string, status sale.OrderStatus, key string) {
@@ -137,14 +137,14 @@ func TestKeysThatMakeOneOrder(t *testing.T) {
 	assert.Equal(t, `key "k1" of buyer bob made orders 6 and 7`, repeatedKey(f))
 }
 
-// What waits in a dead letter or is a fork has its place; a sale in motion is not judged across stores.
+// Records in a dead letter or in a fork are not faults; a sale in motion is not judged across stores.
 func TestWhatIsNoFault(t *testing.T) {
 	f := atRest()
 	delete(f.rows, 22)
-	delete(f.markers, place{1, 1, 1})
-	f.moveToDeadLetters(22, place{1, 1, 1}, row{bucket: 1, buyer: "dot", quantity: 1})
-	f.records[place{0, 1, 1}] = append(f.records[place{0, 1, 1}], 12)
-	f.forks[place{0, 1, 1}] = []sale.OrderID{12}
+	delete(f.markers, writeID{1, 1, 1})
+	f.moveToDeadLetters(22, writeID{1, 1, 1}, row{bucket: 1, buyer: "dot", quantity: 1})
+	f.records[writeID{0, 1, 1}] = append(f.records[writeID{0, 1, 1}], 12)
+	f.forks[writeID{0, 1, 1}] = []sale.OrderID{12}
 	for invariant, verdict := range verdicts(f) {
 		assert.Equal(t, Holds, verdict, invariant)
 	}
@@ -159,34 +159,34 @@ func TestWhatIsNoFault(t *testing.T) {
 }
 
 // moveToDeadLetters puts an order into a dead letter of its own.
-func (f *facts) moveToDeadLetters(id sale.OrderID, at place, r row) {
+func (f *facts) moveToDeadLetters(id sale.OrderID, at writeID, r row) {
 	f.dead[id] = true
 	f.letters[mark{at, id}] = recorded{sale: f.sale, sku: f.sku, at: at, id: id, orders: map[sale.OrderID]row{id: r}}
 	f.orders[id], f.records[at] = r, append(f.records[at], id)
 }
 
-// Units that wait in the dead letters are in flight: as many as Redis has taken for them in the present epoch.
+// Units in the dead letters are in flight: as many as Redis has taken for them in the present epoch.
 func TestDeadLettersAreInFlight(t *testing.T) {
 	taken := row{bucket: 0, buyer: "eve", quantity: 2}
 	f := atRest()
-	f.moveToDeadLetters(51, place{0, 1, 5}, taken)
+	f.moveToDeadLetters(51, writeID{0, 1, 5}, taken)
 	f.entries[51] = taken
 	f.buckets[0].redisAvailable -= 2
 	assert.EqualValues(t, 2, f.stock().InFlight)
 	for _, line := range judge(f) {
 		assert.Equal(t, Holds, line.Verdict, "%s: %s", line.Invariant, line.Detail)
 	}
-	f.markers[place{0, 1, 5}] = 51
+	f.markers[writeID{0, 1, 5}] = 51
 	assert.Zero(t, f.stock().InFlight, "it has settled meanwhile")
 	f = atRest()
-	f.moveToDeadLetters(51, place{1, 1, 9}, row{bucket: 1, buyer: "eve", quantity: 2})
+	f.moveToDeadLetters(51, writeID{1, 1, 9}, row{bucket: 1, buyer: "eve", quantity: 2})
 	assert.Zero(t, f.stock().InFlight, "the rebuild of the next epoch gave it back")
-	f.moveToDeadLetters(52, place{0, 1, 5}, taken)
+	f.moveToDeadLetters(52, writeID{0, 1, 5}, taken)
 	assert.Zero(t, f.stock().InFlight, "Redis never took it")
 	assert.Equal(t, Holds, verdicts(f)["stock_equation"])
 
 	f = atRest()
-	at := place{1, 2, 3}
+	at := writeID{1, 2, 3}
 	f.letters[mark{at, 60}] = recorded{sale: f.sale, sku: f.sku, at: at, id: 60, moved: 3}
 	f.records[at] = []sale.OrderID{60}
 	f.buckets[1].redisAvailable -= 3
@@ -197,8 +197,8 @@ func TestDeadLettersAreInFlight(t *testing.T) {
 
 func TestGapsAreWritesThatWereLost(t *testing.T) {
 	f := atRest()
-	delete(f.markers, place{0, 1, 2})
-	f.markers[place{1, 2, 9}] = 5
+	delete(f.markers, writeID{0, 1, 2})
+	f.markers[writeID{1, 2, 9}] = 5
 	assert.EqualValues(t, 1+6, f.gaps())
 }
 

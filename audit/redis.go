@@ -34,7 +34,7 @@ func (a *Auditor) key(saleID, sku string, number int, part string) string {
 	return fmt.Sprintf("%s:{%s:%s:%d}:%s", a.options.Namespace, saleID, sku, number, part)
 }
 
-// readRedis adds what Redis knows of every bucket of an SKU.
+// readRedis adds Redis's values of every bucket of a SKU.
 func (a *Auditor) readRedis(ctx context.Context, f *facts) error {
 	for number, b := range f.buckets {
 		if err := a.readBucket(ctx, f, number, b); err != nil {
@@ -79,7 +79,7 @@ func (a *Auditor) readMeta(ctx context.Context, f *facts, number int, b *bucketF
 	}
 	for i, target := range []*int64{&b.redisEpoch, &b.redisSequence, &b.redisAvailable} {
 		if values[i].IsNil() {
-			continue // a bucket that Redis does not know is in epoch 0, with nothing
+			continue // a bucket without keys in Redis is in epoch 0 and empty
 		}
 		if *target, err = values[i].AsInt64(); err != nil {
 			return err
@@ -88,8 +88,8 @@ func (a *Auditor) readMeta(ctx context.Context, f *facts, number int, b *bucketF
 	return nil
 }
 
-// noteEntries reads a buyer's value: entries joined by `"`, each `id in base 36,quantity,key,…`; a negative quantity counts no
-// more.
+// noteEntries parses a buyer's value: entries joined by `"`, each `id in base 36,quantity,key,…`; a negative quantity
+// no longer counts.
 func (f *facts) noteEntries(number int, buyer, value string) error {
 	for _, entry := range strings.Split(value, `"`) {
 		fields := strings.SplitN(entry, ",", 3)
@@ -109,7 +109,7 @@ func (f *facts) noteEntries(number int, buyer, value string) error {
 func (a *Auditor) redisVersion(ctx context.Context) (string, error) {
 	info, err := a.redis.Do(ctx, a.redis.B().Info().Section("server").Build()).ToString()
 	if err != nil {
-		return "", fmt.Errorf("ask redis for its version: %w", err)
+		return "", fmt.Errorf("read the version of redis: %w", err)
 	}
 	for line := range strings.Lines(info) {
 		if version, found := strings.CutPrefix(strings.TrimSpace(line), "redis_version:"); found {

@@ -17,10 +17,11 @@ import (
 	"flashsale/sale"
 )
 
-// clockMargin is how far the clocks that stamp records may be off: reading begins that much before the sale's start.
+// clockMargin is the largest difference of the clocks that stamp records: the reading begins this long before the
+// sale's start.
 const clockMargin = time.Hour
 
-// openTopic prepares the client; it connects at the first use.
+// openTopic prepares the client; it connects at its first use.
 func openTopic(o Options) (*kgo.Client, error) {
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(o.KafkaBrokers...), kgo.DialTimeout(dialTimeout), kgo.RetryTimeout(readTimeout),
@@ -38,7 +39,7 @@ func openTopic(o Options) (*kgo.Client, error) {
 	case "SCRAM-SHA-512":
 		opts = append(opts, kgo.SASL(scram.Auth{User: o.KafkaUsername, Pass: o.KafkaPassword}.AsSha512Mechanism()))
 	default:
-		return nil, fmt.Errorf("kafka.sasl_mechanism %q is not known", o.KafkaMechanism)
+		return nil, fmt.Errorf("kafka.sasl_mechanism %q is unknown", o.KafkaMechanism)
 	}
 	return kgo.NewClient(opts...)
 }
@@ -107,16 +108,17 @@ func partitionsOf(offsets map[int32]kgo.Offset) []int32 {
 	return partitions
 }
 
-// recorded is one record as the audit reads it.
+// recorded is one parsed record.
 type recorded struct {
 	sale, sku string
-	at        place
+	at        writeID
 	id        sale.OrderID
-	orders    map[sale.OrderID]row // none for a transfer
+	orders    map[sale.OrderID]row // empty for a transfer
 	moved     int64                // units of a transfer
 }
 
-// parseRecord reads the text of a batch or a transfer, in its own way. ok is false for fences and for what it cannot read.
+// parseRecord parses the text of a batch or a transfer with code of its own. ok is false for a fence and for a text
+// that it cannot parse.
 func parseRecord(text string) (r recorded, ok bool) {
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	head := strings.Fields(lines[0])
@@ -132,7 +134,7 @@ func parseRecord(text string) (r recorded, ok bool) {
 		numbers[i] = n
 	}
 	r = recorded{
-		sale: head[2], sku: head[3], at: place{int(numbers[0]), numbers[1], numbers[2]}, id: sale.OrderID(numbers[3]),
+		sale: head[2], sku: head[3], at: writeID{int(numbers[0]), numbers[1], numbers[2]}, id: sale.OrderID(numbers[3]),
 		orders: map[sale.OrderID]row{},
 	}
 	if head[1] == "transfer" {

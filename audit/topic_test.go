@@ -8,7 +8,7 @@ import (
 	"flashsale/sale"
 )
 
-// The audit's own reading of records agrees with what the engine writes.
+// The audit's own parser agrees with what the engine writes.
 func TestParseRecord(t *testing.T) {
 	batch := sale.Batch{
 		Bucket: sale.Bucket{Sale: "rush", SKU: "phone", Number: 3}, Epoch: 2, Sequence: 9, BatchID: 41,
@@ -19,13 +19,13 @@ func TestParseRecord(t *testing.T) {
 	got, ok := parseRecord(string(sale.AppendBatch(nil, &batch)))
 	assert.True(t, ok)
 	assert.Equal(t, recorded{
-		sale: "rush", sku: "phone", at: place{3, 2, 9}, id: 41,
+		sale: "rush", sku: "phone", at: writeID{3, 2, 9}, id: 41,
 		orders: map[sale.OrderID]row{41: {bucket: 3, buyer: "ann", quantity: 1}, 42: {bucket: 3, buyer: "bob", quantity: 3}},
 	}, got)
 	transfer := sale.Transfer{Bucket: batch.Bucket, Epoch: 2, Sequence: 10, TransferID: 50, CreatedMS: 1, To: 1, Units: 4}
 	got, ok = parseRecord(string(sale.AppendTransfer(nil, &transfer)))
 	assert.True(t, ok)
-	assert.Equal(t, recorded{sale: "rush", sku: "phone", at: place{3, 2, 10}, id: 50, orders: map[sale.OrderID]row{}, moved: 4},
+	assert.Equal(t, recorded{sale: "rush", sku: "phone", at: writeID{3, 2, 10}, id: 50, orders: map[sale.OrderID]row{}, moved: 4},
 		got)
 }
 
@@ -57,7 +57,7 @@ func TestNoteFilesRecords(t *testing.T) {
 	}
 	assert.EqualValues(t, 2, r.records)
 	assert.EqualValues(t, 1, r.unreadable)
-	assert.Equal(t, map[place][]sale.OrderID{{0, 1, 1}: {41}}, f.records, "delivered twice it is one record")
+	assert.Equal(t, map[writeID][]sale.OrderID{{0, 1, 1}: {41}}, f.records, "delivered twice it is one record")
 	assert.Equal(t, map[sale.OrderID]row{41: {buyer: "ann", quantity: 1}}, f.orders)
 }
 

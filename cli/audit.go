@@ -16,13 +16,13 @@ import (
 
 // Audit prints the stock equation.
 type Audit struct {
-	Sale   string        `arg:"" optional:"" help:"Sale id; all sales when left out."`
-	Wait   time.Duration `help:"First wait this long until nothing is in flight."`
-	Output string        `short:"o" enum:"text,json" default:"text" help:"text or json."`
+	Sale   string        `arg:"" optional:"" help:"Sale id; default: all sales."`
+	Wait   time.Duration `help:"Wait up to this long until no unit is in flight."`
+	Output string        `short:"o" enum:"text,json" default:"text" help:"Output format: text or json."`
 }
 
-// Run prints the stock equation as the engine reads it. Where mysql.dsn is set, the audit also reads Redis, the orders topic
-// and the database for itself, past the engine, and prints what that finds; a dev sale has no such stores.
+// Run prints the stock equation as the engine reads it. When mysql.dsn is set, the audit also reads Redis, the orders
+// topic and the database without the engine and prints its result; a dev sale has no such stores.
 func (c Audit) Run(inv *invocation) error {
 	s, err := inv.settings("audit")
 	if err != nil {
@@ -39,7 +39,7 @@ func (c Audit) Run(inv *invocation) error {
 	return exitOf(client.PrintAudit(inv.ctx, inv.stdout, request))
 }
 
-// certificate is what the second reading found, and which build looked.
+// certificate is the result of the second reading, with the build that made it.
 type certificate struct {
 	Version string `json:"version"`
 	Commit  string `json:"commit"`

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// output is what one command line left behind.
+// output is the result of one command line.
 type output struct {
 	code           int
 	stdout, stderr string
@@ -24,7 +24,7 @@ const (
 	testDSN    = "FLASHSALE_MYSQL_DSN=root@tcp(127.0.0.1:1)/flashsale"
 )
 
-// table has every command, without the help texts of the table in cmd/flashsale.
+// table has every command, without the help texts of cmd/flashsale.
 type table struct {
 	Globals
 
@@ -53,7 +53,7 @@ func command(t *testing.T, environ []string, stdin string, args ...string) outpu
 	return output{code, stdout.String(), stderr.String()}
 }
 
-// closedPort returns an address of this machine on which nobody listens.
+// closedPort returns an address of this machine without a listener.
 func closedPort(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -62,7 +62,7 @@ func closedPort(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// watchedBuffer is an output that says when a text has appeared in it.
+// watchedBuffer is an output that signals when a text has appeared in it.
 type watchedBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -71,7 +71,7 @@ type watchedBuffer struct {
 	told bool
 }
 
-// Write appends and looks for the text.
+// Write appends and searches the text.
 func (b *watchedBuffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

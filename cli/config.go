@@ -8,7 +8,7 @@ import (
 // Config shows every setting.
 type Config struct{}
 
-// Run prints a row per setting: name, value, origin.
+// Run prints a row per setting: name, value, source.
 func (Config) Run(inv *invocation) error {
 	s, err := inv.settings("config")
 	if err != nil {

@@ -12,18 +12,18 @@ import (
 	"flashsale/store"
 )
 
-// Deadletter shows and decides the records that could not settle.
+// Deadletter lists and decides the records that could not settle.
 type Deadletter struct {
 	List   deadletterList   `cmd:"" help:"Print the dead letters."`
-	Replay deadletterReplay `cmd:"" help:"Settle them again. One that is settled stays as it is."`
-	Refuse deadletterRefuse `cmd:"" help:"End their orders as refused and give the units back."`
+	Replay deadletterReplay `cmd:"" help:"Settle records again. A settled record stays as it is."`
+	Refuse deadletterRefuse `cmd:"" help:"Refuse the orders of records and return their units."`
 }
 
 type deadletterList struct {
-	Output string `short:"o" enum:"text,json" default:"text" help:"text or json."`
+	Output string `short:"o" enum:"text,json" default:"text" help:"Output format: text or json."`
 }
 
-// listedLetter is what the list shows of a dead letter.
+// listedLetter is a dead letter in the list.
 type listedLetter struct {
 	ID        string               `json:"id"`
 	Reason    string               `json:"reason"`
@@ -71,10 +71,10 @@ func printLetters(w io.Writer, rows []listedLetter) error {
 }
 
 type deadletterReplay struct {
-	ID []string `arg:"" help:"Ids from the list."`
+	ID []string `arg:"" help:"Dead letter ids, as the list shows them."`
 }
 
-// Run settles the letters again, each on its own.
+// Run settles the letters again, one at a time.
 func (c deadletterReplay) Run(inv *invocation) error {
 	return inv.decide(c.ID, func(db *store.Store, id string) (string, error) {
 		ctx, cancel := within(inv.ctx)
@@ -85,10 +85,10 @@ func (c deadletterReplay) Run(inv *invocation) error {
 }
 
 type deadletterRefuse struct {
-	ID []string `arg:"" help:"Ids from the list."`
+	ID []string `arg:"" help:"Dead letter ids, as the list shows them."`
 }
 
-// Run refuses the letters, each on its own.
+// Run refuses the letters, one at a time.
 func (c deadletterRefuse) Run(inv *invocation) error {
 	return inv.decide(c.ID, func(db *store.Store, id string) (string, error) {
 		ctx, cancel := within(inv.ctx)
@@ -105,7 +105,7 @@ func word(changed bool, done string) string {
 	return "unchanged"
 }
 
-// decide runs one decision per letter and goes on after a failure. It returns all errors together.
+// decide runs one decision per letter and continues after a failure. It returns all errors together.
 func (inv *invocation) decide(ids []string, decide func(*store.Store, string) (string, error)) error {
 	db, err := inv.store("deadletter")
 	if err != nil {
@@ -116,7 +116,7 @@ func (inv *invocation) decide(ids []string, decide func(*store.Store, string) (s
 	for _, id := range ids {
 		done, err := decide(db, id)
 		if err != nil {
-			failed = append(failed, inv.explain(db, err)) // it names the letter
+			failed = append(failed, inv.explain(db, err)) // the error names the letter
 			continue
 		}
 		if _, err := fmt.Fprintf(inv.stdout, "%s %s\n", id, done); err != nil {

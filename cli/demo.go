@@ -16,28 +16,28 @@ import (
 	"flashsale/sale"
 )
 
-// demoCrowd is larger than the stock, so that the demo shows sold_out too.
+// demoCrowd is larger than the stock, so that the demo also shows sold_out.
 const (
 	demoCrowd = 2 * devStock
 	demoRate  = 2000
 )
 
-// demo is a crowd on the running gateway.
+// demo sends buyers to the running gateway.
 type demo struct {
 	out       io.Writer
 	gateway   *app.DevGateway
 	operators *adminclient.Client
 	signer    *loadtest.Signer
 	base      string        // of the buyers' URLs
-	life      time.Duration // of the crowd's tokens
+	life      time.Duration // lifetime of the buyers' tokens
 }
 
-// run sends a crowd to a sale of its own, so that the line of the banner still finds units afterwards, and prints a
-// line a second: asked, sold, refused by reason, stock, books.
+// run sends buyers to a separate sale, so that the command in the banner still finds units afterwards. It prints a line
+// a second: asked, sold, refused by reason, stock, books.
 func (d *demo) run(ctx context.Context) error {
 	id := "rush-" + randomHex(3)
 	if err := prepareSale(ctx, d.operators, id, "Demo rush"); err != nil {
-		return unlessEnded(ctx, fmt.Errorf("prepare the sale of the demo crowd: %w", err))
+		return unlessEnded(ctx, fmt.Errorf("prepare the sale of the demo buyers: %w", err))
 	}
 	until(ctx, func() bool { return answersBuyers(ctx, d.base, id) })
 	crowd, err := loadtest.NewCrowd(d.signer, id+"-", demoCrowd, d.life, time.Now())
@@ -48,7 +48,7 @@ func (d *demo) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(d.out, "a crowd of %d buys %s of sale %s\n", demoCrowd, devSKU, id)
+	fmt.Fprintf(d.out, "%d buyers buy %s of sale %s\n", demoCrowd, devSKU, id)
 	rush := make(chan error, 1)
 	go func() {
 		_, err := loadtest.Rush(ctx, loadtest.RushOptions{
@@ -60,7 +60,7 @@ func (d *demo) run(ctx context.Context) error {
 	return d.watch(ctx, id, before, rush)
 }
 
-// watch prints the line each second until the rush has ended.
+// watch prints a line each second until the rush has ended.
 func (d *demo) watch(ctx context.Context, id string, before presses, rush <-chan error) error {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
@@ -71,7 +71,7 @@ func (d *demo) watch(ctx context.Context, id string, before presses, rush <-chan
 			return nil
 		case err := <-rush:
 			if err != nil {
-				return unlessEnded(ctx, fmt.Errorf("demo crowd: %w", err))
+				return unlessEnded(ctx, fmt.Errorf("demo buyers: %w", err))
 			}
 			ended = true
 		case <-ticker.C:
@@ -82,13 +82,13 @@ func (d *demo) watch(ctx context.Context, id string, before presses, rush <-chan
 		}
 		fmt.Fprintln(d.out, line)
 		if ended {
-			fmt.Fprintf(d.out, "the crowd has gone home; sale %s stays open; the line above buys from sale %s\n", id, devSale)
+			fmt.Fprintf(d.out, "the demo buyers are done; sale %s stays open; the command above buys from sale %s\n", id, devSale)
 			return nil
 		}
 	}
 }
 
-// unlessEnded drops the error of a demo that was asked to end.
+// unlessEnded drops the error of a demo whose process was told to end.
 func unlessEnded(ctx context.Context, err error) error {
 	if ctx.Err() == nil {
 		return err
@@ -96,8 +96,8 @@ func unlessEnded(ctx context.Context, err error) error {
 	return nil
 }
 
-// line reads the gateway's metrics and the operators' stats. Presses from before the crowd do not count, such as those by
-// which dev finds out that the gateway is ready.
+// line reads the gateway's metrics and the operators' stats. It subtracts the presses before the demo, such as those
+// with which dev checks that the gateway is ready.
 func (d *demo) line(ctx context.Context, id string, before presses) (string, error) {
 	now, err := d.gateway.Presses()
 	if err != nil {
@@ -120,8 +120,8 @@ func (d *demo) line(ctx context.Context, id string, before presses) (string, err
 // presses counts presses of Buy by outcome.
 type presses map[string]int64
 
-// since sums up what was added to before: all, those taken, those answered with an order they had already, and the rest as
-// "reason n, reason n".
+// since counts the presses after before: all, those that made an order, those answered with an earlier order, and the
+// rest as "reason n, reason n".
 func (p presses) since(before presses) string {
 	var asked, sold, again int64
 	var reasons []string

@@ -14,7 +14,7 @@ import (
 	"flashsale/settings"
 )
 
-// Run starts the engines, both roles and the demo sale, and stays until the process is asked to end.
+// Run starts the engines, both roles and the demo sale, and runs until the process is told to end.
 func (c Dev) Run(inv *invocation) (err error) {
 	s, err := inv.processSettings("dev")
 	if err != nil {
@@ -41,14 +41,14 @@ func (c Dev) Run(inv *invocation) (err error) {
 	defer dev.Close()
 	home := devHome{dir: dir}
 	if home.kept, err = keptData(inv.ctx, dev.Store(), keptSecrets); err != nil {
-		return fmt.Errorf("read what an earlier run has kept: %w", err)
+		return fmt.Errorf("read the data of an earlier run: %w", err)
 	}
 	return dev.Run(inv.ctx, func(ctx context.Context, gateway *app.DevGateway) error {
 		return c.present(ctx, inv, s, gateway, home)
 	})
 }
 
-// devHome is the data directory, and what was in it at the start.
+// devHome is the data directory and a description of what it contained at the start.
 type devHome struct{ dir, kept string }
 
 // present prepares the demo sale through the operators' API, as an operator would, and prints how to use it.

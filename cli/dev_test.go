@@ -20,7 +20,7 @@ import (
 	"flashsale/settings"
 )
 
-// devRun is one life of "flashsale dev" inside the test.
+// devRun is one run of "flashsale dev" inside the test.
 type devRun struct {
 	t      *testing.T
 	cancel context.CancelFunc
@@ -47,7 +47,7 @@ func startDev(t *testing.T, want string, args ...string) *devRun {
 		t.Fatalf("dev ended with %d: %s", code, d.stderr)
 	case <-time.After(30 * time.Second):
 		cancel()
-		t.Fatalf("dev did not say %q: %s%s", want, d.stdout, d.stderr)
+		t.Fatalf("dev did not print %q: %s%s", want, d.stdout, d.stderr)
 	}
 	return d
 }
@@ -66,7 +66,7 @@ func (d *devRun) find(pattern string) string {
 	return found[1]
 }
 
-// call does what the banner's curl line does, and returns the order or the problem.
+// call does what the banner's curl command does, and returns the order or the problem.
 func (d *devRun) call(method string) (int, map[string]any) {
 	d.t.Helper()
 	return d.callAs(method, d.find(`'Authorization: ([^']+)'`))
@@ -115,9 +115,9 @@ func TestDevSellsAndKeepsItsOrders(t *testing.T) {
 	require.Len(t, orders, 1)
 	require.Equal(t, order["order_id"], orders[0].(map[string]any)["order_id"])
 	require.Equal(t, "confirmed", orders[0].(map[string]any)["status"])
-	audit = second.audit() // answers once the stock is rebuilt
+	audit = second.audit() // answers after the stock is rebuilt
 	require.Equal(t, ExitDone, audit.code, audit.stderr)
-	require.Eventually(t, func() bool { // the gateway hears of the new epoch a moment later
+	require.Eventually(t, func() bool { // the gateway reads the new epoch a moment later
 		status, problem = second.call(http.MethodPost)
 		return status == http.StatusConflict && problem["code"] == "already_bought"
 	}, 5*time.Second, 20*time.Millisecond)
@@ -173,11 +173,11 @@ func TestDevKeepsItsSecrets(t *testing.T) {
 	require.Contains(t, got.stderr, secrets)
 }
 
-// An empty folder is a variable of the shell that was not set: it is not the current directory.
+// An empty directory is an unset shell variable, not the current directory.
 func TestDevRefusesAnEmptyDataDir(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, words := range [][]string{{"--data-dir="}, {"--data-dir", ""}} {
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // a dev that takes it would run on
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // a dev that accepts it would keep running
 		var stdout, stderr bytes.Buffer
 		code := run(ctx, append(append([]string{"dev"}, anyPort...), words...), nil, "", &stdout, &stderr)
 		cancel()
@@ -189,7 +189,7 @@ func TestDevRefusesAnEmptyDataDir(t *testing.T) {
 	require.Empty(t, entries)
 }
 
-// A secret that somebody gave is used and not written down.
+// A given secret is used and not written to the file.
 func TestDevDoesNotWriteGivenSecretsDown(t *testing.T) {
 	dir := t.TempDir()
 	source, _, err := settings.FromCommandLine(nil, []string{testSecret, testToken})
@@ -203,7 +203,7 @@ func TestDevDoesNotWriteGivenSecretsDown(t *testing.T) {
 	require.NoFileExists(t, filepath.Join(dir, secretsName))
 }
 
-// What an earlier run left sold out or paused is said where the line to paste stands.
+// The banner says beside the command to paste when an earlier run left the sale sold out or paused.
 func TestDevSaysThatItsSaleDoesNotSell(t *testing.T) {
 	dir := t.TempDir()
 	first := startDev(t, "curl -i", "--data-dir", dir)
@@ -213,13 +213,13 @@ func TestDevSaysThatItsSaleDoesNotSell(t *testing.T) {
 	first.stop()
 	second := startDev(t, "curl -i", "--data-dir", dir)
 	require.Contains(t, second.stdout.String(),
-		"buy one (refused now: sale demo is paused; flashsale sale resume demo goes on with it):")
+		"buy one (refused now: sale demo is paused; flashsale sale resume demo resumes it):")
 	moved = command(t, []string{"FLASHSALE_ADMIN_URL=" + second.find(`operators +(\S+)\n`)}, "", "sale", "close", "demo",
 		"--config", filepath.Join(dir, secretsName))
 	require.Equal(t, ExitDone, moved.code, moved.stderr)
 	second.stop()
 	third := startDev(t, "curl -i", "--data-dir", dir)
-	require.Contains(t, third.stdout.String(), "buy one (refused now: sale demo is closed; a new --data-dir begins a new one):")
+	require.Contains(t, third.stdout.String(), "buy one (refused now: sale demo is closed; a new --data-dir starts a new one):")
 	third.stop()
 }
 
@@ -246,13 +246,13 @@ func TestDevTellsItsEnding(t *testing.T) {
 	}
 }
 
-// logLines returns the lines of a log whose message begins so.
+// logLines returns the lines of a log whose message begins with a text.
 func logLines(t *testing.T, log, message string) (found []map[string]any) {
 	t.Helper()
 	for _, text := range strings.Split(strings.TrimSpace(log), "\n") {
 		var line map[string]any
 		if json.Unmarshal([]byte(text), &line) != nil {
-			continue // a warning of a library
+			continue // a library's warning
 		}
 		if said, _ := line["msg"].(string); strings.HasPrefix(said, message) {
 			found = append(found, line)

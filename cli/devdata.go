@@ -20,13 +20,13 @@ import (
 	"flashsale/store"
 )
 
-// directory returns where dev keeps its data, and what to do with it at the end.
+// directory returns the data directory and a function that removes it at the end if it is temporary.
 func (c Dev) directory() (dir string, remove func() error, err error) {
 	switch {
 	case c.DataDir == nil:
-	case *c.DataDir == "": // as a variable of the shell that is not set
+	case *c.DataDir == "": // an unset shell variable
 		return "", nil, &exitError{ExitUsage,
-			errors.New("--data-dir is empty: name a folder, or leave it out for a temporary one")}
+			errors.New("--data-dir is empty: name a folder, or omit the flag for a temporary one")}
 	default:
 		return kong.ExpandPath(*c.DataDir), func() error { return nil }, nil
 	}
@@ -37,13 +37,13 @@ func (c Dev) directory() (dir string, remove func() error, err error) {
 	return dir, func() error { return os.RemoveAll(dir) }, nil
 }
 
-// secretsName is the file in the data directory that holds the secrets which dev has made. It is a file of settings, so
-// --config takes it.
+// secretsName is the file in the data directory with the secrets that dev has made. It is a file of settings, so
+// --config accepts it.
 const secretsName = "secrets.yaml"
 
 const secretsHead = "# The secrets that flashsale dev has made for this data: with --config and this file the commands of " +
-	"operators, and\n# flashsale token, work on it. Remove the file, and the next start makes new ones: tokens of before are " +
-	"refused then.\n"
+	"operators, and\n# flashsale token, work on it. If the file is removed, the next start makes new ones and refuses earlier " +
+	"tokens.\n"
 
 // devSecrets is the content of that file.
 type devSecrets struct {
@@ -55,9 +55,9 @@ type devSecrets struct {
 	} `yaml:"auth"`
 }
 
-// keepSecrets fills the secrets that the settings lack: with those of an earlier run on the same data, so that its tokens
-// stay good, otherwise with new ones, which it writes down. This process must own the directory. kept is true when any secret
-// is an earlier one.
+// keepSecrets fills in the secrets that the settings lack: with those of an earlier run on the same data, so that its
+// tokens stay valid, otherwise with new ones, which it writes to the file. This process must own the directory. kept is
+// true when any secret is an earlier one.
 func keepSecrets(dir string, s *settings.Settings) (kept bool, err error) {
 	name := filepath.Join(dir, secretsName)
 	file, err := readDevSecrets(name)
@@ -70,7 +70,7 @@ func keepSecrets(dir string, s *settings.Settings) (kept bool, err error) {
 		kept *string
 	}{{&s.Admin.Token, &file.Admin.Token}, {&s.Auth.HS256Secret, &file.Auth.Secret}} {
 		if *secret.used != "" {
-			continue // given, so not written down
+			continue // given by the operator, so not written to the file
 		}
 		if *secret.kept == "" {
 			*secret.kept, made = randomHex(32), true
@@ -89,7 +89,7 @@ func keepSecrets(dir string, s *settings.Settings) (kept bool, err error) {
 	return kept, writePrivate(name, append([]byte(secretsHead), text...))
 }
 
-// readDevSecrets reads the file and takes away the rights of others on it; no file holds no secrets.
+// readDevSecrets reads the file and removes the other users' rights on it; without a file it returns no secrets.
 func readDevSecrets(name string) (file devSecrets, err error) {
 	if _, err := os.Stat(name); errors.Is(err, os.ErrNotExist) {
 		return file, nil
@@ -98,7 +98,7 @@ func readDevSecrets(name string) (file devSecrets, err error) {
 	if err != nil {
 		return file, err
 	}
-	loaded, err := source.Load("dev") // by the rules of settings: too short a secret is refused here
+	loaded, err := source.Load("dev") // applies the checks of settings: too short a secret is refused here
 	if err != nil {
 		return file, fmt.Errorf("the secrets that dev keeps: %w", err)
 	}
@@ -109,7 +109,7 @@ func readDevSecrets(name string) (file devSecrets, err error) {
 	return file, nil
 }
 
-// writePrivate writes a file that only its owner may read, whole or not at all.
+// writePrivate writes a file that only its owner may read, completely or not at all.
 func writePrivate(name string, text []byte) error {
 	half, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*") // with mode 0600
 	if err != nil {
@@ -125,7 +125,7 @@ func writePrivate(name string, text []byte) error {
 	return nil
 }
 
-// keptData describes what an earlier run has left in the database; it is empty when there was none.
+// keptData describes what an earlier run left in the database; it is empty when there was none.
 func keptData(ctx context.Context, db *store.Store, secrets bool) (string, error) {
 	sales, err := db.Sales(ctx)
 	if err != nil || len(sales) == 0 {
@@ -141,7 +141,7 @@ func keptData(ctx context.Context, db *store.Store, secrets bool) (string, error
 	}
 	kept := fmt.Sprintf("of an earlier run: sales %s with %d orders", strings.Join(names, ", "), orders)
 	if secrets {
-		kept += "; its secrets, so its tokens stay good"
+		kept += "; its secrets, so its tokens stay valid"
 	}
 	return kept, nil
 }

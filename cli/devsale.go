@@ -22,7 +22,7 @@ const (
 	devBuyer = "alice"
 )
 
-// prepareSale creates, loads and opens a sale of one SKU; one that is there from an earlier run goes on.
+// prepareSale creates, loads and opens a sale of one SKU. A sale of an earlier run is kept.
 func prepareSale(ctx context.Context, operators *adminclient.Client, id, name string) error {
 	_, err := operators.Sale(ctx, id)
 	var refusal *adminclient.Refusal
@@ -39,7 +39,7 @@ func prepareSale(ctx context.Context, operators *adminclient.Client, id, name st
 	}
 	for _, verb := range []string{"preload", "open"} {
 		_, err := operators.Move(ctx, id, verb)
-		// A sale of an earlier run may be paused or closed by its operator; that is his business.
+		// An operator may have paused or closed the sale of an earlier run; it stays so.
 		if errors.As(err, &refusal) && refusal.Code == "wrong_state" {
 			continue
 		}
@@ -50,18 +50,19 @@ func prepareSale(ctx context.Context, operators *adminclient.Client, id, name st
 	return nil
 }
 
-// notSelling says in the banner why the line to paste buys nothing, where an earlier run has left the sale so.
+// notSelling explains in the banner why the command to paste buys nothing, when an earlier run left the sale in such a
+// state.
 func notSelling(ctx context.Context, operators *adminclient.Client) (string, error) {
 	stats, err := readStats(ctx, operators, devSale)
 	switch {
 	case err != nil:
 		return "", err
 	case stats.State == sale.StatePaused:
-		return fmt.Sprintf(" (refused now: sale %s is paused; flashsale sale resume %s goes on with it)", devSale, devSale), nil
+		return fmt.Sprintf(" (refused now: sale %s is paused; flashsale sale resume %s resumes it)", devSale, devSale), nil
 	case stats.State != sale.StateOpen:
-		return fmt.Sprintf(" (refused now: sale %s is %s; a new --data-dir begins a new one)", devSale, stats.State), nil
+		return fmt.Sprintf(" (refused now: sale %s is %s; a new --data-dir starts a new one)", devSale, stats.State), nil
 	case stats.sum().Available == 0:
-		return fmt.Sprintf(" (refused now: sale %s is sold out; a new --data-dir begins a new one)", devSale), nil
+		return fmt.Sprintf(" (refused now: sale %s is sold out; a new --data-dir starts a new one)", devSale), nil
 	}
 	return "", nil
 }
@@ -79,9 +80,9 @@ func until(ctx context.Context, passed func() bool) {
 	}
 }
 
-// answersBuyers reports whether the gateway knows the sale and its stock, which it reads from the database a moment later
-// than the operators' API has answered: the line to paste must work at once. A press without a token takes nothing, and
-// the gateway checks sale and stock before the token.
+// answersBuyers reports whether the gateway knows the sale and its stock. The gateway reads them from the database a
+// moment after the operators' API has answered, and the command to paste must work at once. A press without a token
+// takes nothing, and the gateway checks sale and stock before the token.
 func answersBuyers(ctx context.Context, base, id string) bool {
 	url := base + "/v1/sales/" + id + "/items/" + devSKU + "/orders"
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, nil)
@@ -101,7 +102,7 @@ func answersBuyers(ctx context.Context, base, id string) bool {
 	return err == nil && !unknown
 }
 
-// saleStats is what the operators' stats say of a sale.
+// saleStats is the part of the operators' stats that the banner needs.
 type saleStats struct {
 	State sale.State `json:"state"`
 	Items []struct {

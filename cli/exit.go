@@ -13,11 +13,11 @@ import (
 const (
 	ExitDone       = 0
 	ExitFailed     = 1  // the command failed, or the answer is no
-	ExitUnreadable = 2  // the command could not read what it was asked for
+	ExitUnreadable = 2  // the command could not read what it needs
 	ExitUsage      = 80 // the command line or a setting is wrong
 )
 
-// exitError ends the process with a code; a nil cause prints nothing, because the command has printed it already.
+// exitError ends the process with a code. A nil cause prints nothing, because the command has already printed it.
 type exitError struct {
 	code  int
 	cause error
@@ -34,7 +34,7 @@ func (e *exitError) Error() string {
 // Unwrap returns the cause.
 func (e *exitError) Unwrap() error { return e.cause }
 
-// exitOf gives an error of the operators' API its exit code.
+// exitOf adds the exit code to an error of the operators' API.
 func exitOf(err error) error {
 	if err == nil {
 		return nil

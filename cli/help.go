@@ -10,7 +10,7 @@ import (
 	"flashsale/settings"
 )
 
-// printHelp prints the help of a command, and after it the settings that the command reads, which are no flags of its own.
+// printHelp prints the help of a command, then the settings that the command reads and that are not flags of its own.
 func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
 	if err := kong.DefaultHelpPrinter(options, ctx); err != nil {
 		return err
@@ -23,7 +23,7 @@ func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
 	return printSettings(ctx.Stdout, command)
 }
 
-// printSettings prints two lines a setting: its spellings with the default, and what it is.
+// printSettings prints two lines per setting: its spellings with the default, and its meaning.
 func printSettings(out io.Writer, command string) error {
 	var text strings.Builder
 	text.WriteString("\nSettings, as a flag, an environment variable or a member of the YAML file that --config names:\n")

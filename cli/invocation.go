@@ -13,7 +13,7 @@ import (
 	"flashsale/store"
 )
 
-// invocation is what every command gets: its surroundings, and the source of the settings that it loads.
+// invocation is what every command gets: its streams and environment, and the source of the settings that it loads.
 type invocation struct {
 	ctx    context.Context
 	stdin  io.Reader
@@ -22,8 +22,8 @@ type invocation struct {
 	source settings.Source
 }
 
-// settings loads the settings for a command and logs their warnings. With an error it returns the settings as far as it
-// could read them.
+// settings loads the settings for a command and logs their warnings. With an error it returns the settings that it
+// could read.
 func (inv *invocation) settings(command string) (*settings.Settings, error) {
 	s, err := inv.source.Load(command)
 	if err != nil {
@@ -36,7 +36,7 @@ func (inv *invocation) settings(command string) (*settings.Settings, error) {
 	return s, nil
 }
 
-// newLogger writes JSON lines. The settings have checked level.
+// newLogger writes JSON lines. The settings have validated level.
 func newLogger(w io.Writer, level string) *slog.Logger {
 	var least slog.Level
 	if err := least.UnmarshalText([]byte(level)); err != nil {
@@ -54,11 +54,11 @@ func (inv *invocation) store(command string) (*store.Store, error) {
 	return app.OpenStore(s)
 }
 
-// explain returns why a statement failed where the schema is the reason: the table that is not there, or the column, is
-// only how it shows.
+// explain replaces the error of a statement by the schema's error, when the schema is the cause: a missing table or
+// column is only its symptom.
 func (inv *invocation) explain(db *store.Store, err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return err // a database that did not answer one question will not answer another
+		return err // the database did not answer; it would not answer this query either
 	}
 	ctx, cancel := within(inv.ctx)
 	defer cancel()
@@ -68,7 +68,7 @@ func (inv *invocation) explain(db *store.Store, err error) error {
 	return err
 }
 
-// within bounds a command that talks to a store.
+// within bounds a command that uses a store.
 func within(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, commandTimeout)
 }

@@ -13,39 +13,39 @@ import (
 	"flashsale/loadtest"
 )
 
-// Load tests a sale under load and judges it from the books.
+// Load tests a sale under load and judges the result from the database.
 type Load struct {
-	Rush    loadRush    `cmd:"" help:"Open-loop generator with distinct buyers and retries."`
+	Rush    loadRush    `cmd:"" help:"Run an open-loop load generator with distinct buyers and retries."`
 	Targets loadTargets `cmd:"" help:"Print vegeta targets with distinct buyers, for vegeta attack -format=json."`
-	Verdict loadVerdict `cmd:"" help:"Judge a sale from the books: sold, oversold, lost, duplicated. Exit 1 when bad."`
+	Verdict loadVerdict `cmd:"" help:"Judge a sale from the database: sold, oversold, lost, duplicated. Exit 1 when bad."`
 }
 
 // crowdFlags name the buyers and what they buy.
 type crowdFlags struct {
-	URL    []string `name:"url" help:"Gateways, or the proxy in front of them. Default: where gateway.listen is."`
+	URL    []string `name:"url" help:"Gateways, or the proxy in front of them. Default: gateway.listen."`
 	Sale   string   `required:"" help:"Sale id."`
 	SKU    []string `name:"sku" required:"" help:"SKUs to buy."`
 	Buyers int      `help:"Distinct buyers, named PREFIX1 to PREFIXn." default:"10000"`
-	Prefix string   `help:"What their ids start with." default:"load-"`
-	Tokens string   `help:"File with one token a line, instead of signing tokens for --buyers. - for stdin."`
+	Prefix string   `help:"Prefix of the buyer ids." default:"load-"`
+	Tokens string   `help:"File with one token per line, used instead of signed tokens; - for stdin."`
 	tokenLife
 }
 
-// servers returns where to press: the URLs that were given, else where a gateway of this configuration listens.
+// servers returns the URLs to press at: those given, else the one of a gateway with this configuration.
 func (c *crowdFlags) servers(inv *invocation) ([]string, error) {
 	if len(c.URL) > 0 {
 		return c.URL, nil
 	}
-	s, err := inv.settings("load") // not the whole command: tokens from a file need no secret
+	s, err := inv.settings("load") // only these settings: tokens from a file need no secret
 	if err != nil {
 		return nil, err
 	}
 	host, port, err := net.SplitHostPort(s.Gateway.Listen)
 	if err != nil || port == "0" {
-		return nil, &exitError{ExitUsage, fmt.Errorf("gateway.listen %s names no port to press at: give --url", s.Gateway.Listen)}
+		return nil, &exitError{ExitUsage, fmt.Errorf("gateway.listen %s has no port: set --url", s.Gateway.Listen)}
 	}
 	if address := net.ParseIP(host); host == "" || address.IsUnspecified() {
-		host = "127.0.0.1" // a listener for every address of the machine
+		host = "127.0.0.1" // the listener accepts every address of the machine
 	}
 	return []string{"http://" + net.JoinHostPort(host, port)}, nil
 }
@@ -76,16 +76,16 @@ func (c *crowdFlags) crowd(inv *invocation, command string) (loadtest.Crowd, err
 
 type loadRush struct {
 	crowdFlags
-	Rate           float64       `help:"Arrivals a second." default:"5000"`
-	Repeat         float64       `help:"Share of arrivals that are repeats: same key, no key or a new one." default:"0"`
-	MaxQuantity    int           `help:"Each press asks for 1 to this many units." default:"1"`
-	Connections    int           `help:"Connections open from the start." default:"256"`
+	Rate           float64       `help:"Arrivals per second." default:"5000"`
+	Repeat         float64       `help:"Share of arrivals that repeat a press: same key, no key or a new one." default:"0"`
+	MaxQuantity    int           `help:"Largest quantity of a press; each asks for 1 to this many units." default:"1"`
+	Connections    int           `help:"Connections opened at the start." default:"256"`
 	MaxConnections int           `help:"Connections opened when presses leave late." default:"4096"`
-	Timeout        time.Duration `help:"Of one attempt." default:"10s"`
-	MaxAttempts    int           `help:"Of one press, the first included." default:"10"`
-	Seed           uint64        `help:"Of SKUs, quantities and repeats." default:"1"`
-	History        string        `help:"File for what buyers were told, one JSON line an answer."`
-	Output         string        `short:"o" enum:"text,json" default:"text" help:"text or json."`
+	Timeout        time.Duration `help:"Time limit of one attempt." default:"10s"`
+	MaxAttempts    int           `help:"Attempts per press, including the first." default:"10"`
+	Seed           uint64        `help:"Seed for SKUs, quantities and repeats." default:"1"`
+	History        string        `help:"File for the answers to the buyers, one JSON line per answer."`
+	Output         string        `short:"o" enum:"text,json" default:"text" help:"Output format: text or json."`
 }
 
 // Run presses Buy for every buyer and prints the report.
@@ -120,10 +120,10 @@ func (c loadRush) Run(inv *invocation) (err error) {
 
 type loadTargets struct {
 	crowdFlags
-	Quantity int `help:"Units of every press." default:"1"`
+	Quantity int `help:"Quantity of every press." default:"1"`
 }
 
-// Run prints one target a buyer.
+// Run prints one target per buyer.
 func (c loadTargets) Run(inv *invocation) error {
 	crowd, err := c.crowd(inv, "load targets")
 	if err != nil {

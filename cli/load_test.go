@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// operatorsThatAnswer is an operators' API that says the same to everybody.
+// operatorsThatAnswer is an operators' API that gives every request the same answer.
 func operatorsThatAnswer(t *testing.T, status int, code, title string) []string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -22,7 +22,7 @@ func operatorsThatAnswer(t *testing.T, status int, code, title string) []string 
 	return []string{testToken, testDSN, "FLASHSALE_ADMIN_URL=" + server.URL}
 }
 
-// A rush that cannot buy anything, whatever the stock, is no measurement.
+// A rush that cannot buy anything, whatever the stock, is not a measurement.
 func TestRushThatIsRefusedAsAWholeFails(t *testing.T) {
 	environ := append(operatorsThatAnswer(t, 404, "sale_not_found", "There is no such sale"), testSecret)
 	_, url, _ := strings.Cut(environ[2], "=")
@@ -33,10 +33,10 @@ func TestRushThatIsRefusedAsAWholeFails(t *testing.T) {
 	environ = append(operatorsThatAnswer(t, 409, "sold_out", "Nothing is left"), testSecret)
 	_, url, _ = strings.Cut(environ[2], "=")
 	got = command(t, environ, "", "load", "rush", "--url", url, "--sale", "s", "--sku", "a", "--buyers", "3", "--rate", "1000")
-	require.Equal(t, ExitDone, got.code, "who is late is part of a rush: %s", got.stderr)
+	require.Equal(t, ExitDone, got.code, "buyers who are too late are part of a rush: %s", got.stderr)
 }
 
-// The generator presses where the configuration says that a gateway listens, and fails when it could not press at all.
+// The generator presses at the listener of the configuration, and fails when it could not press at all.
 func TestRushGoesToTheConfiguredGateway(t *testing.T) {
 	_, port, _ := strings.Cut(closedPort(t), ":")
 	for _, host := range []string{"127.0.0.1", "0.0.0.0", "", "[::]"} {

@@ -7,7 +7,7 @@ import (
 	"flashsale/kafka"
 )
 
-// Migrate brings the schema and the topics up.
+// Migrate migrates the schema and creates the topics.
 type Migrate struct{}
 
 // Run changes the database first, then creates the topics.

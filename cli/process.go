@@ -8,8 +8,8 @@ import (
 	"flashsale/settings"
 )
 
-// processSettings loads the settings of a process that listens. Where they are wrong already, it looks for taken ports too,
-// so that the operator reads of every fault at once.
+// processSettings loads the settings of a process that listens. When they are wrong it also checks for taken ports, so
+// that the operator reads all faults at once.
 func (inv *invocation) processSettings(command string) (*settings.Settings, error) {
 	s, err := inv.settings(command)
 	var faults *settings.Faults
@@ -23,7 +23,7 @@ func (inv *invocation) processSettings(command string) (*settings.Settings, erro
 	return nil, faults
 }
 
-// listenersOf returns what a process listens on; dev is gateway and settle in one.
+// listenersOf returns the listeners of a process; dev is gateway and settle in one.
 func listenersOf(command string, s *settings.Settings) []app.Listener {
 	switch command {
 	case "gateway":
@@ -34,7 +34,7 @@ func listenersOf(command string, s *settings.Settings) []app.Listener {
 	return append(app.GatewayListeners(s), app.SettleListeners(s)...)
 }
 
-// alsoWrong returns what is wrong with the settings of a process whose command line cannot be read.
+// alsoWrong returns the faults in the settings of a process whose command line cannot be parsed.
 func (inv *invocation) alsoWrong(args []string) error {
 	if len(args) == 0 || !slices.Contains([]string{"dev", "gateway", "settle"}, args[0]) {
 		return nil

@@ -56,7 +56,7 @@ func TestProcessEndsWhileItWaitsForItsStores(t *testing.T) {
 	require.Equal(t, ExitDone, <-done, stderr.String())
 }
 
-// TestGatewayWarnsOnceOfTokensForAnybody: a token of the same issuer for another service would buy.
+// TestGatewayWarnsOnceOfTokensForAnybody: a token that the same issuer made for another service would be accepted.
 func TestGatewayWarnsOnceOfTokensForAnybody(t *testing.T) {
 	environment := []string{testDSN, testSecret, "FLASHSALE_ADMIN_TOKEN=0123456789abcdef"}
 	for _, c := range []struct {

@@ -10,8 +10,8 @@ import (
 
 // Rules reads and replaces the limits of every gateway.
 type Rules struct {
-	Get rulesGet `cmd:"" help:"Print the present rules."`
-	Put rulesPut `cmd:"" help:"Replace the whole set from a YAML or JSON file."`
+	Get rulesGet `cmd:"" help:"Print the rules in force."`
+	Put rulesPut `cmd:"" help:"Replace all rules from a YAML or JSON file."`
 }
 
 type rulesGet struct{}
@@ -22,11 +22,11 @@ func (rulesGet) Run(inv *invocation) error {
 }
 
 type rulesPut struct {
-	File string `short:"f" required:"" help:"The rules as YAML or JSON, - for stdin."`
-	Yes  bool   `help:"Do it also where the set refuses a whole route or takes off every rule."`
+	File string `short:"f" required:"" help:"File with the rules as YAML or JSON; - for stdin."`
+	Yes  bool   `help:"Confirm rules that refuse a whole route or remove every rule."`
 }
 
-// Run replaces the rules. What is a mistake more often than meant has to be confirmed.
+// Run replaces the rules. A set that is more often a mistake than an intention needs --yes.
 func (c rulesPut) Run(inv *invocation) error {
 	return inv.operate("rules", func(client *adminclient.Client) ([]byte, error) {
 		document, err := inv.document(c.File)
@@ -42,7 +42,7 @@ func (c rulesPut) Run(inv *invocation) error {
 	})
 }
 
-// confirmed returns an error where a set of rules needs --yes. The API refuses a set that is wrong.
+// confirmed returns an error when a set of rules needs --yes. The API refuses an invalid set.
 func (inv *invocation) confirmed(client *adminclient.Client, document []byte) error {
 	next, present := sale.DefaultRules(), sale.Rules{}
 	if json.Unmarshal(document, &next) != nil || next.Validate() != nil {
@@ -56,7 +56,7 @@ func (inv *invocation) confirmed(client *adminclient.Client, document []byte) er
 		return fmt.Errorf("read the present rules: %w", err)
 	}
 	if what := next.Drastic(&present); what != "" {
-		return &exitError{ExitUsage, fmt.Errorf("this set %s: repeat with --yes if that is meant", what)}
+		return &exitError{ExitUsage, fmt.Errorf("this set %s: repeat with --yes to confirm", what)}
 	}
 	return nil
 }

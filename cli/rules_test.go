@@ -13,14 +13,14 @@ import (
 	"flashsale/sale"
 )
 
-// TestRulesPutAsksForYes where a set is a mistake more often than meant, and puts nothing before it has it.
+// TestRulesPutAsksForYes for a set that is probably a mistake, and sends nothing before --yes.
 func TestRulesPutAsksForYes(t *testing.T) {
 	present := sale.Rules{Version: 7, Flow: []sale.FlowRule{{Resource: sale.ResourcePurchase, QPS: 5000}}}
 	var puts atomic.Int64
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPut {
 			puts.Add(1)
-			_, _ = io.Copy(w, r.Body) // the connection's fault would fail the command
+			_, _ = io.Copy(w, r.Body) // an error of the connection would fail the command
 			return
 		}
 		body, err := json.Marshal(present)
@@ -36,9 +36,9 @@ func TestRulesPutAsksForYes(t *testing.T) {
 			append([]string{"rules", "put", "-f", "-"}, flags...)...)
 	}
 	for set, says := range map[string]string{
-		"{}":                                   "takes off every rule of the present version 7 but default limits",
-		"buyer: null":                          "takes off every rule of the present version 7 but default limits",
-		"{buyer: null, grief: {unpaid: 0}}":    "takes off every rule of the present version 7 and limits nothing",
+		"{}":                                   "removes every rule of the present version 7 except default limits",
+		"buyer: null":                          "removes every rule of the present version 7 except default limits",
+		"{buyer: null, grief: {unpaid: 0}}":    "removes every rule of the present version 7 and limits nothing",
 		"flow: [{resource: purchase, qps: 0}]": "refuses every request of purchase",
 	} {
 		refused := put(set)
@@ -52,7 +52,7 @@ func TestRulesPutAsksForYes(t *testing.T) {
 	}
 	for _, set := range []string{"flow: [{resource: purchase, qps: 1}]", "address: {per_second: 10, burst: 10}", "flow: 7",
 		"buyer: {per_second: 0, burst: 10}"} {
-		require.Equal(t, ExitDone, put(set).code, "%s: the API is the judge of what is no mistake of this kind", set)
+		require.Equal(t, ExitDone, put(set).code, "%s: the API judges every other set", set)
 		require.EqualValues(t, 1, puts.Swap(0), set)
 	}
 }

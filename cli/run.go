@@ -1,6 +1,6 @@
-// Package cli runs the commands: each file holds one, named after it, and the rest is what they share. The table in
-// cmd/flashsale says which there are. A command reads its settings, calls a room or the operators' API, and prints; package
-// app assembles the processes.
+// Package cli runs the commands. Each file contains one command and is named after it; the others contain what commands
+// share. The table of commands is in cmd/flashsale. A command reads its settings, calls a room or the operators' API,
+// and prints; package app assembles the processes.
 package cli
 
 import (
@@ -14,20 +14,20 @@ import (
 	"flashsale/settings"
 )
 
-// Globals are the flags that every command line takes. The settings read --config before the table does.
+// Globals are the flags that every command line takes. The settings read --config before kong parses the command line.
 type Globals struct {
-	ConfigFile  string           `name:"config" placeholder:"FILE" help:"YAML file of settings."`
-	ShowVersion kong.VersionFlag `name:"version" help:"Print version, commit and Go."`
+	ConfigFile  string           `name:"config" placeholder:"FILE" help:"YAML file with settings."`
+	ShowVersion kong.VersionFlag `name:"version" help:"Print version, commit and Go version."`
 }
 
-// Streams are where a command reads and writes.
+// Streams are the input and the outputs of a command.
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
 }
 
-// Run executes one command line by a table, which is a pointer to a struct of Globals and commands, and returns the exit
-// code. A process among the commands drains when ctx ends. Run panics when the table itself is wrong.
+// Run executes one command line by a table, a pointer to a struct of Globals and commands, and returns the exit code. A
+// process among the commands drains when ctx ends. Run panics when the table itself is invalid.
 func Run(ctx context.Context, table any, args, environ []string, streams Streams) int {
 	source, rest, err := settings.FromCommandLine(args, environ)
 	if err != nil {
@@ -43,7 +43,7 @@ func Run(ctx context.Context, table any, args, environ []string, streams Streams
 		panic(err) // a programming error that the first test finds
 	}
 	if len(rest) == 0 {
-		rest = []string{"--help"} // the bare name asks what there is
+		rest = []string{"--help"} // a command line without a command prints the help
 	}
 	parsed, err := parser.Parse(rest)
 	if ended >= 0 { // --help has printed

@@ -11,22 +11,22 @@ import (
 	"flashsale/sale"
 )
 
-// Sale is the life cycle of a sale through the operators' API. What it prints is the API's own JSON.
+// Sale runs the life cycle of a sale through the operators' API. It prints the API's own JSON.
 type Sale struct {
 	Create  saleCreate  `cmd:"" help:"Create or change a sale from a YAML or JSON file."`
-	Buyers  saleBuyers  `cmd:"" help:"Replace the list of a listed sale: one buyer id a line."`
-	Preload salePreload `cmd:"" help:"Load the stock into Redis. Repeated, it loads what was raised."`
-	Open    saleMove    `cmd:"" help:"Sell from starts_at on."`
-	Pause   saleMove    `cmd:"" help:"Stop selling for now. Nothing is taken once this has answered."`
-	Resume  saleMove    `cmd:"" help:"Go on after a pause."`
-	Close   saleMove    `cmd:"" help:"End the sale for good."`
+	Buyers  saleBuyers  `cmd:"" help:"Replace the list of a listed sale: one buyer id per line."`
+	Preload salePreload `cmd:"" help:"Load the stock into Redis. A repeated preload loads the stock that was added."`
+	Open    saleMove    `cmd:"" help:"Open the sale, so that it sells from starts_at on."`
+	Pause   saleMove    `cmd:"" help:"Pause the sale. After the answer no further unit is sold."`
+	Resume  saleMove    `cmd:"" help:"Resume a paused sale."`
+	Close   saleMove    `cmd:"" help:"Close the sale permanently."`
 	Show    saleShow    `cmd:"" help:"Print a sale."`
 	List    saleList    `cmd:"" help:"Print all sales."`
 }
 
 type saleCreate struct {
 	Sale string `arg:"" help:"Sale id."`
-	File string `short:"f" required:"" help:"The sale as YAML or JSON, - for stdin."`
+	File string `short:"f" required:"" help:"File with the sale as YAML or JSON; - for stdin."`
 }
 
 // Run puts the sale.
@@ -42,7 +42,7 @@ func (c saleCreate) Run(inv *invocation) error {
 
 type saleBuyers struct {
 	Sale string `arg:"" help:"Sale id."`
-	File string `short:"f" required:"" help:"One buyer id a line, - for stdin."`
+	File string `short:"f" required:"" help:"File with one buyer id per line; - for stdin."`
 }
 
 // Run streams the list.
@@ -61,7 +61,7 @@ type salePreload struct {
 	Sale string `arg:"" help:"Sale id."`
 }
 
-// Run loads the sale, with its progress on stderr.
+// Run loads the sale and prints its progress on stderr.
 func (c salePreload) Run(inv *invocation) error {
 	return inv.operate("sale", func(client *adminclient.Client) ([]byte, error) {
 		answer, err := client.Preload(inv.ctx, c.Sale, func(done, total int) {
@@ -91,21 +91,21 @@ func (c saleMove) Run(inv *invocation, parsed *kong.Context) error {
 	})
 }
 
-// warnOfEnded prints on stderr that a sale which was moved on has ended and sells nothing. The command succeeds all the same,
-// because the operator may move the end.
+// warnOfEnded prints on stderr that the sale has ended and sells nothing. The command succeeds, because the operator
+// may still move the end.
 func (inv *invocation) warnOfEnded(answer []byte) {
 	var moved sale.Sale
 	if json.Unmarshal(answer, &moved) != nil || moved.State == sale.StateClosed || !moved.EndsAt.Before(time.Now()) {
 		return
 	}
 	fmt.Fprintf(inv.stderr,
-		"flashsale: sale %s ended at %s, so it sells nothing: sale create with a later ends_at goes on with it\n",
+		"flashsale: sale %s ended at %s, so it sells nothing: sale create with a later ends_at lets it sell again\n",
 		moved.ID, moved.EndsAt)
 }
 
 type saleShow struct {
 	Sale   string `arg:"" help:"Sale id."`
-	Output string `short:"o" enum:"json,yaml" default:"json" help:"json: the sale with its state. yaml: its definition, as create -f takes it."`
+	Output string `short:"o" enum:"json,yaml" default:"json" help:"json: sale with state; yaml: definition for create -f."`
 }
 
 // Run prints the sale.

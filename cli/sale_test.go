@@ -14,7 +14,7 @@ import (
 	"flashsale/sale"
 )
 
-// TestMovesOfASaleThatHasEndedSaySo on stderr: it is no fault, because the end may be moved.
+// TestMovesOfASaleThatHasEndedSaySo on stderr: this is not an error, because the end may be moved.
 func TestMovesOfASaleThatHasEndedSaySo(t *testing.T) {
 	var answer atomic.Pointer[sale.Sale]
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -5,7 +5,7 @@ import "flashsale/app"
 // Settle is the process that settles.
 type Settle struct{}
 
-// Run settles until the process is asked to end.
+// Run settles until the process is told to end.
 func (Settle) Run(inv *invocation) error {
 	s, err := inv.processSettings("settle")
 	if err != nil {

@@ -10,13 +10,13 @@ import (
 
 // Token signs test tokens.
 type Token struct {
-	Buyer  string `help:"Buyer id to sign one token for." xor:"who" required:""`
+	Buyer  string `help:"Buyer id of a single token." xor:"who" required:""`
 	Count  int    `help:"Number of tokens to sign, for buyers PREFIX1 to PREFIXcount." xor:"who" required:""`
-	Prefix string `help:"What the buyer ids of --count start with." default:"load-"`
+	Prefix string `help:"Prefix of the buyer ids of --count." default:"load-"`
 	tokenLife
 }
 
-// Run prints one token a line.
+// Run prints one token per line.
 func (c Token) Run(inv *invocation) error {
 	s, err := inv.settings("token")
 	if err != nil {
@@ -45,12 +45,12 @@ func (c Token) Run(inv *invocation) error {
 	return err
 }
 
-// tokenLife is how long signed tokens are good.
+// tokenLife is how long signed tokens are valid.
 type tokenLife struct {
-	TTL *time.Duration `name:"ttl" help:"How long signed tokens are valid, at most auth.max_lifetime. Default: 1h, or auth.max_lifetime where that is less."`
+	TTL *time.Duration `name:"ttl" help:"Lifetime of the tokens, at most auth.max_lifetime. Default: 1h or that, if less."`
 }
 
-// life refuses what the gateway would refuse: a token that lives longer buys nothing.
+// life refuses a lifetime that the gateway would refuse.
 func (l tokenLife) life(s *settings.Settings) (time.Duration, error) {
 	longest := s.Auth.MaxLifetime
 	switch {
@@ -58,7 +58,7 @@ func (l tokenLife) life(s *settings.Settings) (time.Duration, error) {
 		return min(time.Hour, longest), nil
 	case *l.TTL > longest:
 		return 0, &exitError{ExitUsage, fmt.Errorf(
-			"--ttl %s: a gateway refuses tokens that live longer than auth.max_lifetime, which is %s here", *l.TTL, longest)}
+			"--ttl %s: a gateway refuses tokens that live longer than auth.max_lifetime, which is %s", *l.TTL, longest)}
 	}
 	return *l.TTL, nil
 }

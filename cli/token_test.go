@@ -24,7 +24,7 @@ func TestTokens(t *testing.T) {
 		short := []string{testSecret, "FLASHSALE_AUTH_MAX_LIFETIME=10m"}
 		got = command(t, short, "", append(words, "--ttl", "11m")...)
 		require.Equal(t, ExitUsage, got.code, words)
-		require.Contains(t, got.stderr, "auth.max_lifetime, which is 10m0s here")
+		require.Contains(t, got.stderr, "auth.max_lifetime, which is 10m0s")
 		got = command(t, short, "", words...)
 		require.Equal(t, ExitDone, got.code, got.stderr)
 		require.WithinDuration(t, time.Now().Add(10*time.Minute), expiryIn(t, got.stdout), time.Minute,

@@ -18,9 +18,9 @@ import (
 
 type loadVerdict struct {
 	Sale    string        `arg:"" help:"Sale id."`
-	History []string      `help:"What buyers were told: files of load rush, of k6 (--out json) or of vegeta (encode --to json or csv)."`
-	Wait    time.Duration `help:"First wait this long until nothing is in flight." default:"30s"`
-	Output  string        `short:"o" enum:"text,json" default:"text" help:"text or json."`
+	History []string      `help:"Answers to buyers: files of load rush, k6 --out json or vegeta encode (json, csv)."`
+	Wait    time.Duration `help:"Wait up to this long until no unit is in flight." default:"30s"`
+	Output  string        `short:"o" enum:"text,json" default:"text" help:"Output format: text or json."`
 }
 
 // Run judges the sale.
@@ -56,7 +56,7 @@ func (c loadVerdict) Run(inv *invocation) error {
 	return nil
 }
 
-// unjudged gives the reason for no verdict its exit code: a sale that is not there cannot be good, which is an answer.
+// unjudged adds the exit code to the reason for no verdict: an unknown sale is an answer, and the answer is no.
 func unjudged(err error) error {
 	if errors.Is(err, sale.ErrNotFound) {
 		return &exitError{ExitFailed, err}
@@ -64,7 +64,7 @@ func unjudged(err error) error {
 	return &exitError{ExitUnreadable, err}
 }
 
-// memory reads every history, nil when there is none: then what buyers were told is not judged.
+// memory reads every history. It returns nil when there is none; then the answers to buyers are not judged.
 func (c *loadVerdict) memory() (*loadtest.Memory, error) {
 	if len(c.History) == 0 {
 		return nil, nil

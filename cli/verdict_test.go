@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A sale that is not there has no verdict, however long one waits; who asks hears so at once.
+// An unknown sale has no verdict, and waiting does not change that; the command fails at once.
 func TestVerdictOfAnUnknownSale(t *testing.T) {
 	begin := time.Now()
 	got := command(t, operatorsThatAnswer(t, 404, "sale_not_found", "There is no such sale"), "",

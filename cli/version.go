@@ -6,7 +6,7 @@ import (
 	"flashsale/app"
 )
 
-// Version tells which build this is.
+// Version prints which build this is.
 type Version struct{}
 
 // Run prints one line.

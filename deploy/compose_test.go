@@ -16,7 +16,7 @@ import (
 	"flashsale/test/harness"
 )
 
-// composeFile is what the tests need to know of compose.yaml; the decoder resolves its anchors.
+// composeFile is the part of compose.yaml that the tests read; the decoder resolves its anchors.
 type composeFile struct {
 	Services map[string]composeService `yaml:"services"`
 	Volumes  map[string]any            `yaml:"volumes"`
@@ -39,7 +39,7 @@ type composeService struct {
 	StopGracePeriod string `yaml:"stop_grace_period"`
 }
 
-// ours names the services that run the engine; the service is called as its command.
+// ours names the services that run the engine; each service has the name of its command.
 var ours = []string{"migrate", "gateway", "settle"}
 
 func readCompose(t *testing.T) composeFile {
@@ -73,7 +73,7 @@ func TestComposeHasTheWholePath(t *testing.T) {
 			}
 			require.FileExists(t, source)
 		}
-		if name != "migrate" { // it ends: its exit code is its health
+		if name != "migrate" { // it ends; its exit code is its health
 			require.NotNil(t, service.Healthcheck, "%s has no health check", name)
 		}
 	}
@@ -99,8 +99,8 @@ func TestComposeContainersHaveNoRights(t *testing.T) {
 	}
 }
 
-// Each container's environment must be accepted by the command it runs: no unknown name, no value out of range, nothing
-// missing, no secret in the file.
+// The command in each container must accept the container's environment: no unknown name, no value out of range,
+// nothing missing, no secret in the file.
 func TestComposeSettingsAreAccepted(t *testing.T) {
 	compose := readCompose(t)
 	for _, name := range ours {
@@ -123,7 +123,7 @@ func TestComposeSecretsComeFromOutside(t *testing.T) {
 	for _, name := range ours {
 		for variable, value := range compose.Services[name].Environment {
 			if secret[variable] {
-				require.Contains(t, value, "${", "%s of %s stands in the file", variable, name)
+				require.Contains(t, value, "${", "%s of %s is written in the file", variable, name)
 			}
 		}
 	}
@@ -144,7 +144,8 @@ func TestComposeSecretsComeFromOutside(t *testing.T) {
 	require.Contains(t, string(unbuilt), "**/.env")
 }
 
-// The lines at the head of the file must make every variable that the file demands, in a file that nobody else reads.
+// The commands in the head of the file must create every variable that the file requires, in a file that only its owner
+// can read.
 func TestComposeHeadMakesEveryVariable(t *testing.T) {
 	harness.Program(t, "openssl", "openssl")
 	text, err := os.ReadFile("compose.yaml")
@@ -168,7 +169,7 @@ func TestComposeHeadMakesEveryVariable(t *testing.T) {
 	}
 }
 
-// The stores' addresses in the environment are the other services, and settings that clients must share are one value.
+// The stores' addresses in the environment are the other services, and settings that clients must share have one value.
 func TestComposeServicesFindEachOther(t *testing.T) {
 	compose := readCompose(t)
 	for _, name := range ours {

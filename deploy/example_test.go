@@ -18,7 +18,7 @@ const exampleFile = "config.example.yaml"
 
 var write = flag.Bool("write", false, "write "+exampleFile+" from the list of settings")
 
-// The example is the list of settings in another form; it is written by the test, so it cannot fall behind.
+// The example is the list of settings in another form. The test writes it, so it is always up to date.
 func TestExampleShowsEverySetting(t *testing.T) {
 	want := renderExample()
 	if *write {
@@ -29,7 +29,7 @@ func TestExampleShowsEverySetting(t *testing.T) {
 	require.Equal(t, want, string(found), "write it anew with: go test ./deploy -write")
 }
 
-// The example as it stands is a valid file and changes nothing.
+// The unchanged example is a valid file and changes no setting.
 func TestExampleLoadsAsTheDefaults(t *testing.T) {
 	load := func(args ...string) []settings.Value {
 		source, rest, err := settings.FromCommandLine(args, nil)
@@ -45,7 +45,7 @@ func TestExampleLoadsAsTheDefaults(t *testing.T) {
 	for i, value := range example {
 		require.Equal(t, defaults[i].Text, value.Text, value.Setting.Name)
 		if value.Setting.Default != "" {
-			require.Contains(t, value.Origin, exampleFile, "%s stands in the file", value.Setting.Name)
+			require.Contains(t, value.Origin, exampleFile, "%s is set in the file", value.Setting.Name)
 		}
 	}
 }
@@ -85,7 +85,8 @@ func renderExample() string {
 	return text.String()
 }
 
-// inSections groups settings by section, in the order in which the sections first appear, those without one first.
+// inSections groups settings by section, in the order in which the sections first appear; settings without a section
+// are first.
 func inSections(list []settings.Setting) []settings.Setting {
 	order := map[string]int{}
 	rank := func(s settings.Setting) int {
@@ -105,7 +106,7 @@ func inSections(list []settings.Setting) []settings.Setting {
 	return list
 }
 
-// describe says what a setting is: purpose, form and range, default, who reads it, the other spellings.
+// describe describes a setting: purpose, form and range, default, the commands that read it, the other spellings.
 func describe(s settings.Setting) []string {
 	form := s.Type()
 	for _, more := range []string{s.Unit, s.Range()} {
@@ -127,7 +128,7 @@ func describe(s settings.Setting) []string {
 	return append(lines, s.Env()+", "+s.Flag()+"; read by "+strings.Join(s.Used, ", "))
 }
 
-// yamlValue spells the default as YAML; a list in the list form of YAML.
+// yamlValue writes the default as YAML; a list in the list form of YAML.
 func yamlValue(s settings.Setting) string {
 	if s.Default == "" || (s.Type() != "list" && s.Type() != "networks") {
 		return s.Default

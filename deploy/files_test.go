@@ -26,7 +26,7 @@ func read(t *testing.T, name string) string {
 // redisLine is one directive of redis.conf.
 type redisLine struct{ name, value string }
 
-// redisLines returns the directives and fails for one that has no comment right above it.
+// redisLines returns the directives and fails for a directive without a comment directly above it.
 func redisLines(t *testing.T) []redisLine {
 	t.Helper()
 	var all []redisLine
@@ -47,7 +47,7 @@ func redisLines(t *testing.T) []redisLine {
 	return all
 }
 
-// A real Redis must take every line and run with its value.
+// A real Redis must accept every line and run with its value.
 func TestRedisTakesEveryLine(t *testing.T) {
 	var args []string
 	lines := redisLines(t)
@@ -58,12 +58,12 @@ func TestRedisTakesEveryLine(t *testing.T) {
 	for _, line := range lines {
 		reply, ok := server.MustDo(t, "CONFIG", "GET", line.name).([]any)
 		require.True(t, ok)
-		require.Len(t, reply, 2, "Redis knows no %s", line.name)
+		require.Len(t, reply, 2, "Redis has no setting %s", line.name)
 		require.Equal(t, inBytes(t, line.value), reply[1], line.name)
 	}
 }
 
-// inBytes returns what Redis answers for a value that may be a size with its unit.
+// inBytes returns Redis's answer for a value that may be a size with its unit.
 func inBytes(t *testing.T, value string) string {
 	for unit, shift := range map[string]int{"mb": 20, "gb": 30} {
 		if number, is := strings.CutSuffix(value, unit); is {
@@ -75,7 +75,7 @@ func inBytes(t *testing.T, value string) string {
 	return value
 }
 
-// What the engine cannot do without.
+// The directives that the engine needs.
 func TestRedisKeepsWhatItIsTold(t *testing.T) {
 	has := map[string]string{}
 	for _, line := range redisLines(t) {
@@ -99,7 +99,7 @@ func TestImageIsStaticAndHasNoRights(t *testing.T) {
 	require.Contains(t, dockerfile, `ENTRYPOINT ["/usr/local/bin/flashsale"]`)
 }
 
-// The compiler of the image is the one of go.mod, and the linker sets variables that exist.
+// The image's compiler is the one of go.mod, and the linker sets variables that exist.
 func TestImageIsBuiltAsTheTreeIs(t *testing.T) {
 	dockerfile := read(t, "Dockerfile")
 	wanted := regexp.MustCompile(`(?m)^go ([0-9]+\.[0-9]+\.[1-9][0-9]*)$`).FindStringSubmatch(read(t,
@@ -127,7 +127,7 @@ func setOf(pattern *regexp.Regexp, text string) map[string]bool {
 	return set
 }
 
-// Every variable that a file of this folder speaks of is a setting.
+// Every variable that a file of this folder names is a setting.
 func TestFilesNameRealSettings(t *testing.T) {
 	known := map[string]bool{}
 	for _, s := range settings.All() {
@@ -142,7 +142,7 @@ func TestFilesNameRealSettings(t *testing.T) {
 	}
 }
 
-// The reference proxy keeps the points of proxy.md that a change could silently lose.
+// The reference proxy keeps the points of proxy.md that a change could silently remove.
 func TestProxyDoesNotRepeatPresses(t *testing.T) {
 	conf := read(t, "nginx.conf")
 	for _, line := range []string{

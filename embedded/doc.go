@@ -1,11 +1,11 @@
-// Package embedded runs the engines of "flashsale dev" inside the process: miniredis for Redis, kfake for Kafka, and a
-// SQLite file for the database. They are for trying and developing; production and the full tests use the real ones.
+// Package embedded runs the stores of "flashsale dev" inside the process: miniredis for Redis, kfake for Kafka, and a SQLite
+// file for the database. They are for trials and development; production and the full tests use the real servers.
 //
-// What outlives the process is what the engine's promises need. Kafka's records, topics and offsets and the database are
-// files in one directory and survive kill -9 (not a power cut: nothing is forced to the disk). Redis starts empty every
-// time and is rebuilt from the other two, as after any loss of Redis.
+// Kafka's records, topics and offsets and the database are files in one directory, because the engine's promises need them.
+// They survive kill -9, but not a power cut, because Kafka's writes are not synced to the disk. Redis starts empty, and the
+// engine rebuilds it from the other two, as after any loss of Redis.
 //
-// Differences from the real servers that the rest of the code must allow for: Redis speaks RESP2 without client-side
-// caching and hides INFO replication, so the replication id is not compared; Kafka calls a consumer group that has never
-// been seen an error, where a broker says that it has no offset.
+// The rest of the code must allow for these differences from the real servers: Redis speaks RESP2 without client-side caching
+// and has no INFO replication, so the engine does not compare the replication id; Kafka returns an error for an unknown
+// consumer group, where a broker returns that it has no offset.
 package embedded

@@ -13,25 +13,25 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 )
 
-// Options of the engines.
+// Options are the directory and the ports of the engines.
 type Options struct {
-	Dir       string // holds everything that outlives the process, for its owner only; created when missing
-	RedisPort int    // on 127.0.0.1; 0 takes a free one
-	KafkaPort int    // likewise
+	Dir       string // for the files of Kafka and the database, readable by its owner only; Start creates it if it is missing
+	RedisPort int    // on 127.0.0.1; 0 takes a free port
+	KafkaPort int    // on 127.0.0.1; 0 takes a free port
 }
 
-// Engines are the running engines.
+// Engines are the running stores.
 type Engines struct {
 	RedisAddr    string   // host:port
 	KafkaBrokers []string // host:port
-	DSN          string   // of the SQLite database; the file appears with the first connection
+	DSN          string   // of the SQLite database; the first connection creates the file
 
 	redis *miniredis.Miniredis
 	kafka *kfake.Cluster
 	lock  *os.File
 }
 
-// PortError says that a port which was asked for is taken.
+// PortError reports that a requested port is in use.
 type PortError struct {
 	Engine string
 	Addr   string
@@ -46,8 +46,8 @@ func (e *PortError) Error() string {
 // Unwrap returns the cause.
 func (e *PortError) Unwrap() error { return e.Err }
 
-// Start starts the engines on the directory, which no other process may use meanwhile. The error is a *PortError when a
-// port is taken.
+// Start starts the engines on the directory and locks it; the error of a second process names the directory. If a port is in
+// use, the error is a *PortError.
 func Start(o Options) (*Engines, error) {
 	dir, err := filepath.Abs(o.Dir)
 	if err != nil {
@@ -69,7 +69,7 @@ func Start(o Options) (*Engines, error) {
 	return e, nil
 }
 
-// Close stops the engines; everything that uses them must be closed before. What is in Redis is gone.
+// Close stops the engines. The caller must close every client before. The content of Redis is lost.
 func (e *Engines) Close() error {
 	if e.kafka != nil {
 		e.kafka.Close()
@@ -85,7 +85,7 @@ func (e *Engines) Close() error {
 
 func (e *Engines) startRedis(port int) error {
 	e.redis = miniredis.NewMiniRedis()
-	// Keys expire by the clock, as on a real server; without this only a call from a test would let time pass for them.
+	// Keys expire by the clock, as on a real server. Without ClockTTL they expire only by calls of tests.
 	e.redis.ClockTTL(true)
 	addr := loopback(port)
 	if err := e.redis.StartAddr(addr); err != nil {

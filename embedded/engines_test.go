@@ -62,7 +62,7 @@ func TestFixedPortsAndATakenPort(t *testing.T) {
 		require.ErrorContains(t, err, port)
 	}
 
-	e, err := Start(Options{Dir: dir}) // what failed has let go of the directory
+	e, err := Start(Options{Dir: dir}) // the failed Start has released the directory
 	require.NoError(t, err)
 	redis, kafka := portOf(t, e.RedisAddr), portOf(t, e.KafkaBrokers[0])
 	require.NoError(t, e.Close())
@@ -94,7 +94,7 @@ func TestADirectoryThatCannotBe(t *testing.T) {
 	require.ErrorContains(t, err, "create data directory")
 }
 
-// redisDo runs one command and returns its answer in the protocol's own form.
+// redisDo runs one command and returns its answer in the form of the protocol.
 func redisDo(t *testing.T, e *Engines, command ...string) string {
 	t.Helper()
 	client, err := proto.Dial(e.RedisAddr)
@@ -116,7 +116,7 @@ func redisMicros(t *testing.T, e *Engines, command ...string) int64 {
 	return seconds*1_000_000 + micros
 }
 
-// Sales open and close by this clock, so it must run, also for a script, and be the machine's.
+// Sales open and close by this clock, so it must be the machine's and must advance, also for a script.
 func TestRedisTimeRuns(t *testing.T) {
 	e := start(t, Options{Dir: t.TempDir()})
 	before := redisMicros(t, e, "TIME")
@@ -132,7 +132,7 @@ func TestRedisKeysExpireByThemselves(t *testing.T) {
 	require.Eventually(t, func() bool { return redisDo(t, e, "EXISTS", "lease") == proto.Int(0) }, soon, time.Millisecond)
 }
 
-// Every command and property of Redis that the engine's scripts and roles build on.
+// Every command and property of Redis on which the engine's scripts and roles depend.
 func TestRedisHasWhatTheScriptsNeed(t *testing.T) {
 	e := start(t, Options{Dir: t.TempDir()})
 	const script = `
@@ -201,7 +201,7 @@ func kafkaClient(t testing.TB, e *Engines, options ...kgo.Opt) *kgo.Client {
 	return client
 }
 
-// readAll returns the values of a topic's only partition, count of them.
+// readAll returns count values of a topic's only partition.
 func readAll(t *testing.T, e *Engines, topic string, count int) []string {
 	t.Helper()
 	client := kafkaClient(t, e, kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
@@ -215,7 +215,7 @@ func readAll(t *testing.T, e *Engines, topic string, count int) []string {
 	return values
 }
 
-// Whatever the directory was, nobody but its owner reads what is sold; a directory that others use is not taken from them.
+// After Start only its owner can read the data directory, and Start refuses a directory that other users use.
 func TestTheDataDirectoryIsPrivate(t *testing.T) {
 	for name, inside := range map[string]string{"empty": "", "of a run before": databaseName} {
 		dir := filepath.Join(t.TempDir(), "data")
@@ -233,7 +233,7 @@ func TestTheDataDirectoryIsPrivate(t *testing.T) {
 	_, err := Start(Options{Dir: foreign})
 	require.ErrorContains(t, err, foreign)
 	require.Equal(t, os.FileMode(0o755), modeOf(t, foreign))
-	require.NoError(t, os.Chmod(foreign, 0o700)) // nobody else uses it
+	require.NoError(t, os.Chmod(foreign, 0o700)) // no other user uses it
 	start(t, Options{Dir: foreign})
 }
 

@@ -8,11 +8,11 @@ import (
 	"slices"
 )
 
-// databaseName is the file that tells a data directory from others.
+// databaseName is the file by which makePrivate recognizes a data directory.
 const databaseName = "flashsale.db"
 
-// makePrivate makes the directory, or takes the rights of others on it away. A directory that is open to others and holds
-// what is not of this engine, such as a home or /tmp, is refused: it would be closed to everybody who uses it.
+// makePrivate creates the directory, or removes the rights of other users on it. It refuses a directory that is open to others
+// and contains files of others, such as a home or /tmp, because its other users would lose their access.
 func makePrivate(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("create data directory: %w", err)
@@ -33,26 +33,26 @@ func makePrivate(dir string) error {
 		return fmt.Errorf("data directory %s is open to others and holds other files: name an empty or a new one", dir)
 	}
 	if err := os.Chmod(dir, 0o700); err != nil {
-		return fmt.Errorf("take the rights of others on the data directory away: %w", err)
+		return fmt.Errorf("remove the rights of other users on the data directory: %w", err)
 	}
 	return nil
 }
 
-// lockDir takes the directory for this process. The lock is the kernel's, so it ends with the process, however that dies.
+// lockDir locks the directory for this process. It is a lock of the kernel, so it ends with the process, even after kill -9.
 func lockDir(dir string) (*os.File, error) {
 	file, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock data directory: %w", err)
 	}
 	if err := lockFile(file); err != nil {
-		_ = file.Close() // nothing was written; the error below is the one to tell
+		_ = file.Close() // nothing was written; the caller gets the error of the lock
 		return nil, fmt.Errorf("data directory %s is in use by another process: %w", dir, err)
 	}
 	return file, nil
 }
 
-// sqliteDSN returns the name of a database file as a URI, in which the path may hold any character. How the file is opened
-// is the store's business.
+// sqliteDSN returns the path of a database file as a URI, in which the path may have any character. The store adds its own
+// parameters.
 func sqliteDSN(path string) string {
 	return (&url.URL{Scheme: "file", OmitHost: true, Path: path}).String()
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kversion"
 )
 
-// victimDir names the data directory to a copy of this test binary that is there to be killed.
+// victimDir names the data directory for a copy of this test binary that the test kills.
 const victimDir = "FLASHSALE_TEST_VICTIM_DIR"
 
 func TestMain(m *testing.M) {
@@ -33,8 +33,8 @@ const (
 	killAfter = 500 // acknowledged records
 )
 
-// sellUntilKilled starts the engines and prints a line for each record that Kafka has acknowledged; every tenth offset
-// is committed before its line.
+// sellUntilKilled starts the engines and prints a line for each record that Kafka has acknowledged. It commits every tenth
+// offset before its line.
 func sellUntilKilled(dir string) error {
 	e, err := Start(Options{Dir: dir})
 	if err != nil {
@@ -94,7 +94,7 @@ func commit(ctx context.Context, client *kgo.Client, offset int64) error {
 	return kerr.ErrorForCode(answer.Topics[0].Partitions[0].ErrorCode)
 }
 
-// Killed at any moment, the directory holds every acknowledged record, the topic with its settings, and the offsets.
+// After a kill at any time, the directory has every acknowledged record, the topic with its settings, and the offsets.
 func TestKafkaSurvivesKill(t *testing.T) {
 	dir := t.TempDir()
 	acknowledged := killVictim(t, dir)
@@ -138,7 +138,7 @@ func retention(t *testing.T, client *kgo.Client) string {
 	return *answer.Resources[0].Configs[0].Value
 }
 
-// killVictim lets a process sell on the directory, kills it without warning, and returns what it had acknowledged.
+// killVictim starts a process that sells on the directory, kills it, and returns the acknowledged records.
 func killVictim(t *testing.T, dir string) []string {
 	t.Helper()
 	self, err := os.Executable()
@@ -155,7 +155,7 @@ func killVictim(t *testing.T, dir string) []string {
 		acknowledged = append(acknowledged, lines.Text())
 	}
 	require.NoError(t, victim.Process.Kill())
-	for lines.Scan() { // acknowledged between the last line read and the kill
+	for lines.Scan() { // records between the last line read and the kill
 		acknowledged = append(acknowledged, lines.Text())
 	}
 	require.Error(t, victim.Wait())

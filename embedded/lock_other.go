@@ -4,5 +4,5 @@ package embedded
 
 import "os"
 
-// lockFile has no portable lock to take here: two processes on one directory are the user's mistake.
+// lockFile does nothing, because there is no portable lock. Users must not start two processes on one directory.
 func lockFile(*os.File) error { return nil }

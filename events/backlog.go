@@ -8,8 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// backlog knows how many rows of the database wait for Redis and for the events topic. It is a prometheus.Collector that
-// reports only while this process owns the lease of events, so that a sum over the processes is right.
+// backlog counts the rows of the database that wait for Redis and for the events topic. It is a prometheus.Collector
+// that reports only while this process owns the lease of events, so that a sum over the processes is right.
 type backlog struct {
 	outbox, events *prometheus.Desc
 	mu             sync.Mutex
@@ -28,7 +28,7 @@ func newBacklog() *backlog {
 	}
 }
 
-// setOwned notes whether this process owns the lease of events.
+// setOwned records whether this process owns the lease of events.
 func (b *backlog) setOwned(owned bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

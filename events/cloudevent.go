@@ -10,17 +10,17 @@ import (
 // cloudEventsMediaType is the content type in the header of every event.
 const cloudEventsMediaType = "application/cloudevents+json; charset=UTF-8"
 
-// pageOfEvents writes events as the shop reads them: CloudEvents 1.0 in structured JSON. It writes the bytes itself,
-// because reflection costs more than settling the order does. The key of a record is the order, so that the events of one
-// order share a partition and keep their order there.
+// pageOfEvents writes events in the form that the shop reads: CloudEvents 1.0 in structured JSON. It writes the bytes
+// itself, because reflection costs more than settling the order does. The key of a record is the order id, so that the
+// events of one order share a partition and keep their order there.
 type pageOfEvents struct {
 	namespace string
 	headers   kafka.Headers // of every record
-	text      []byte        // of all records, one behind the other
+	text      []byte        // of all records, one after the other
 	records   []kafka.Record
 }
 
-// eventBytes is room for an event of usual length.
+// eventBytes is the usual length of an event, rounded up.
 const eventBytes = 640
 
 func newPageOfEvents(namespace string, events []sale.OrderEvent) *pageOfEvents {
@@ -40,8 +40,8 @@ func newPageOfEvents(namespace string, events []sale.OrderEvent) *pageOfEvents {
 	return p
 }
 
-// add writes the event that an order has reached its status. Each repetition of the event has the same id, because an order
-// reaches each status once.
+// add writes the event that an order has reached its status. Every repetition of the event has the same id, because an
+// order reaches each status once.
 func (p *pageOfEvents) add(o *sale.Order) {
 	began := len(p.text)
 	b := append(p.text, `{"specversion":"1.0","id":"`...)

@@ -15,7 +15,7 @@ import (
 	"flashsale/sale"
 )
 
-// cloudEvent is an event as a shop may declare it, and the oracle of what is written.
+// cloudEvent is an event as a shop may declare it, and the expected form of what is written.
 type cloudEvent struct {
 	SpecVersion     string             `json:"specversion"`
 	ID              string             `json:"id"`
@@ -32,7 +32,7 @@ func eventsOf(orders ...sale.Order) []kafka.Record {
 	return newPageOfEvents("shop", []sale.OrderEvent{{ID: 1, Orders: orders}}).records
 }
 
-// fieldOf returns the last word of a text member of an event.
+// fieldOf returns the value of a text member of an event.
 func fieldOf(r kafka.Record, name string) string {
 	var members map[string]any
 	if err := json.Unmarshal(r.Value, &members); err != nil {
@@ -60,8 +60,8 @@ func TestAnEventIsACloudEvent(t *testing.T) {
 			"pay_by": "2027-01-15T08:15:00.000Z", "buyer_id": "buyer-77", "payment_id": "pay-1"}}`, string(r.Value))
 }
 
-// TestThePagesEventIsTheCodes: the example in the operators' page is what the code writes of such an order, to the byte but
-// for the spaces.
+// TestThePagesEventIsTheCodes: the example in the operators' page equals the code's event of such an order, except for
+// spaces.
 func TestThePagesEventIsTheCodes(t *testing.T) {
 	page, err := os.ReadFile("../docs/operations.md")
 	require.NoError(t, err)
@@ -91,7 +91,7 @@ func TestEveryStatusThatIsToldHasAType(t *testing.T) {
 	}
 }
 
-// What is written by hand is, byte for byte, what encoding/json writes.
+// The events equal the output of encoding/json byte for byte.
 func TestEventsAreWrittenAsTheLibraryWouldWriteThem(t *testing.T) {
 	moment := rapid.Custom(func(r *rapid.T) sale.Time {
 		moments := []int64{0, 999, 1_800_000_000_000, 1_800_000_000_001, sale.MaxCreatedMS}

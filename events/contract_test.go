@@ -34,7 +34,8 @@ func publish(b *kafkabench.Bench, out Outgoing) (end func()) {
 	return end
 }
 
-// read reads the events topic until it has found a number of different events, and returns their types by key, in order.
+// read reads the events topic until it has found a given number of distinct events, and returns their types by key, in
+// order.
 func read(b *kafkabench.Bench, count int) map[string][]string {
 	b.Helper()
 	byKey, partitionOf, ids := map[string][]string{}, map[string]int32{}, map[string]bool{}
@@ -97,7 +98,7 @@ func TestEventsWaitForABrokerThatIsKilled(t *testing.T) {
 	end()
 }
 
-// The connection of an idle publisher may be closed by the broker, and the sender opens another.
+// A broker may close the connection of an idle publisher; the sender then opens another.
 func TestEventsGoOnOverANewConnection(t *testing.T) {
 	kafkabench.OnEvery(t, func(b *kafkabench.Bench) {
 		topic := &topic{open: func() (sender, error) { return kafka.NewSender(b.Client, b.Topics.Events), nil }}

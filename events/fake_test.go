@@ -16,7 +16,7 @@ import (
 	"flashsale/test/memory"
 )
 
-// errAway is what a store that cannot be reached answers.
+// errAway is the error of a store that cannot be reached.
 var errAway = errors.New("connection refused")
 
 // database is the database in memory with events that wait, and rows of the outbox beside them.
@@ -48,7 +48,7 @@ type fakeEvents struct {
 	opened   int
 	closed   int
 	failures []error // of the next calls: nil is a success
-	partly   bool    // a call that fails has appended its first half
+	partly   bool    // a failing call has appended its first half
 	silent   bool    // calls hang until the gate is closed
 	gate     chan struct{}
 }

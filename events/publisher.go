@@ -16,12 +16,12 @@ import (
 	"flashsale/sale"
 )
 
-// Outgoing is the database as publishing needs it.
+// Outgoing is the part of the database that publishing needs.
 type Outgoing interface {
 	// OrderEvents returns the next events, in the order of their commits, with the orders as they were at that moment. A
 	// page has no order twice. maxOrders bounds the orders of the page, except those of its first event.
 	OrderEvents(ctx context.Context, maxOrders int) ([]sale.OrderEvent, error)
-	// EventsPublished forgets events that the topic has.
+	// EventsPublished deletes events that the topic has.
 	EventsPublished(ctx context.Context, ids []int64) error
 	// CountWaiting returns the rows that wait for Redis, and those that wait for the events topic.
 	CountWaiting(ctx context.Context) (outbox, events int64, err error)
@@ -29,16 +29,16 @@ type Outgoing interface {
 
 // Bounds of the publisher.
 const (
-	publishOrders = 2000 // in one page: a megabyte or so
+	publishOrders = 2000 // in one page: about a megabyte
 	publishEvery  = 100 * time.Millisecond
-	// publishPressed is between two pages while rows wait to be settled: rows go first, but the publisher never sends slower
-	// than a page of publishOrders each time.
+	// publishPressed is the pause between two pages while rows wait to be settled: rows go first, but the publisher
+	// never sends slower than a page of publishOrders each time.
 	publishPressed = 500 * time.Millisecond
 	countEvery     = time.Second
 	countTimeout   = 5 * time.Second
-	// pageTimeout bounds a page: what hangs is given up and done again.
+	// pageTimeout bounds a page; a page that hangs is cancelled and repeated.
 	pageTimeout = 6 * time.Second
-	// drainTimeout bounds the page that is under way when the process is asked to end, and the end of the connection.
+	// drainTimeout bounds the running page when the process is told to end, and the end of the connection.
 	drainTimeout = 5 * time.Second
 )
 
@@ -51,14 +51,14 @@ type PublisherOptions struct {
 	Owner      string // names this process in the lease
 	Registerer prometheus.Registerer
 	Log        *slog.Logger
-	Refused    func(error) // called with the error of each page that Kafka did not take; may be nil
+	Refused    func(error) // called with the error of each page that Kafka refused; may be nil
 	Pressed    func() bool // whether order rows wait, to which events give way; nil: never
 }
 
 // Publisher sends the events of orders to the events topic: at least once, and each order's events in their order. One
-// process at a time does it. It sends a page, waits until every replica has all of it, then deletes its rows; when a step
-// fails it sends the same page again, and the next page waits. A process that was stopped for longer than its lease can
-// repeat an event after later events of the order; the id of the event shows the repetition.
+// process at a time runs it. It sends a page, waits until every replica has all of it, then deletes its rows; when a
+// step fails it sends the same page again before the next one. A process that was suspended for longer than its lease
+// can repeat an event after later events of the order; the id of the event shows the repetition.
 type Publisher struct {
 	PublisherOptions
 	topic     *topic
@@ -67,7 +67,7 @@ type Publisher struct {
 	paged     time.Time // when the last page was read
 }
 
-// NewPublisher checks the options and registers the metrics; it does not need Kafka to be up.
+// NewPublisher checks the options and registers the metrics; Kafka need not be up.
 func NewPublisher(o PublisherOptions) (*Publisher, error) {
 	if _, err := o.Kafka.Config(); err != nil {
 		return nil, err
@@ -103,7 +103,7 @@ func (p *Publisher) Run(ctx context.Context) {
 	more := false
 	own := &lease.Lease{Leases: p.Leases, Name: lease.Events, Owner: p.Owner, Log: p.Log, Owned: p.backlog.setOwned}
 	own.Serve(ctx, role.Loop{
-		Name: "events", Failing: "events could not be published and wait", Log: p.Log,
+		Name: "events", Failing: "events could not be published and will be repeated", Log: p.Log,
 		Unit: func(ctx context.Context) (err error) { more, err = p.page(ctx); return err },
 		Rest: func(time.Duration) time.Duration {
 			if more {
@@ -163,7 +163,7 @@ func (p *Publisher) send(ctx context.Context, events []sale.OrderEvent) error {
 // count reads the backlog once a second while this process has the lease.
 func (p *Publisher) count(ctx context.Context) {
 	counting := role.Loop{
-		Name: "backlog", Failing: "the rows that wait could not be counted", Log: p.Log, Every: countEvery,
+		Name: "backlog", Failing: "the waiting rows could not be counted", Log: p.Log, Every: countEvery,
 		Unit: func(ctx context.Context) error { return p.backlog.read(ctx, p.Outgoing) },
 	}
 	counting.Run(ctx)

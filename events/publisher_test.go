@@ -48,7 +48,7 @@ func TestEventsReachTheTopicInOrder(t *testing.T) {
 	})
 }
 
-// firstOf drops repetitions.
+// firstOf removes repetitions.
 func firstOf(ids []string) []string {
 	var first []string
 	for _, id := range ids {
@@ -118,8 +118,8 @@ func TestEventsWaitForTheirTopicAndTheirDatabase(t *testing.T) {
 	})
 }
 
-// A topic that hangs cuts off the page in time for the next owner of the lease, and no second connection sends beside one
-// that may still be sending.
+// When the topic hangs, the publisher ends the page before the next owner of the lease begins, and opens no second
+// connection beside one that may still be sending.
 func TestASilentTopicIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out, topic, leases := newDatabase(), &fakeEvents{silent: true, gate: make(chan struct{})}, newDatabase()

@@ -14,12 +14,12 @@ type sender interface {
 	Close() error
 }
 
-// topic sends to the events topic. At most one sender of this process is in use: one that was given up has sent its last
-// record before the next one opens. One goroutine uses a topic.
+// topic sends to the events topic. At most one sender of this process is in use: the next sender opens only after an
+// abandoned one has sent its last record. One goroutine uses a topic.
 type topic struct {
 	open   func() (sender, error)
 	sender sender        // nil until it is needed, and after a fault
-	ending chan struct{} // of the sender given up last: closed at its end
+	ending chan struct{} // of the sender abandoned last: closed at its end
 }
 
 // publish returns nil when every replica has every event. After an error it is unknown which of them the topic has.
@@ -44,7 +44,7 @@ func (t *topic) publish(ctx context.Context, records []kafka.Record) error {
 	}
 }
 
-// connect opens a sender where none is open.
+// connect opens a sender when none is open.
 func (t *topic) connect(ctx context.Context) error {
 	if err := t.ended(ctx); err != nil || t.sender != nil {
 		return err
@@ -74,18 +74,18 @@ func (t *topic) connect(ctx context.Context) error {
 	}
 }
 
-// giveUp closes the sender once the call under way has ended: sarama's own timeouts bound it.
+// giveUp closes the sender after its running call has ended: sarama's own timeouts bound it.
 func (t *topic) giveUp(sent <-chan error) {
 	given, ended := t.sender, make(chan struct{})
 	t.sender, t.ending = nil, ended
 	go func() {
 		defer close(ended)
-		<-sent            //nolint:errcheck // the page is sent again, whatever became of it
-		_ = given.Close() // another sender sends again what this one could not
+		<-sent            //nolint:errcheck // the page is sent again in any case
+		_ = given.Close() // another sender repeats what this one could not send
 	}()
 }
 
-// ended waits for the end of a sender that was given up.
+// ended waits for the end of an abandoned sender.
 func (t *topic) ended(ctx context.Context) error {
 	if t.ending == nil {
 		return nil
@@ -99,7 +99,7 @@ func (t *topic) ended(ctx context.Context) error {
 	}
 }
 
-// close ends the sender, or waits for the end of the one that was given up.
+// close ends the sender, or waits for the end of the abandoned one.
 func (t *topic) close(ctx context.Context) error {
 	if t.sender == nil {
 		return t.ended(ctx)

@@ -13,20 +13,20 @@ import (
 	"flashsale/role"
 )
 
-// Unpaid is the database as expiry needs it.
+// Unpaid is the part of the database that expiry needs.
 type Unpaid interface {
-	// ExpireOrders ends at most limit confirmed orders whose payment time is over as expired, gives their units back,
-	// and returns how many it ended. A payment that commits first wins.
+	// ExpireOrders expires at most limit confirmed orders whose payment time is over, returns their units, and reports
+	// how many it expired. A payment that commits first wins.
 	ExpireOrders(ctx context.Context, limit int) (int, error)
 }
 
-// Bounds of the reaper. A page is one transaction or a few; 100,000 orders that are due at once are a hundred pages.
+// Bounds of the reaper. A page is one transaction or a few; 100,000 due orders are a hundred pages.
 const (
 	reaperPage  = 1000
 	reaperEvery = 250 * time.Millisecond
-	// pageTimeout bounds a page: what hangs is given up and done again.
+	// pageTimeout bounds a page; a page that hangs is cancelled and repeated.
 	pageTimeout = 6 * time.Second
-	// drainTimeout bounds the page that is under way when the process is asked to end.
+	// drainTimeout bounds the running page when the process is told to end.
 	drainTimeout = 5 * time.Second
 )
 
@@ -39,8 +39,7 @@ type ReaperOptions struct {
 	Log        *slog.Logger
 }
 
-// Reaper ends unpaid orders when their time is over. One process at a time does it; two would only wait for each other's
-// locks.
+// Reaper expires unpaid orders. One process at a time does it; two would only wait for each other's locks.
 type Reaper struct {
 	ReaperOptions
 	expired prometheus.Counter
@@ -58,7 +57,8 @@ func NewReaper(o ReaperOptions) (*Reaper, error) {
 	return r, nil
 }
 
-// Run reaps until ctx ends. A page that has begun then may go on for drainTimeout: each can be repeated.
+// Run expires orders until ctx ends. A page that is running then may take up to drainTimeout; every page can be
+// repeated.
 func (r *Reaper) Run(ctx context.Context) {
 	more := false
 	own := &lease.Lease{Leases: r.Leases, Name: lease.Expiry, Owner: r.Owner, Log: r.Log}
@@ -75,7 +75,7 @@ func (r *Reaper) Run(ctx context.Context) {
 	})
 }
 
-// page is one unit of work; a full page means that more may be due.
+// page is one unit of work; a full page means that more orders may be due.
 func (r *Reaper) page(ctx context.Context) (more bool, err error) {
 	n, err := r.Orders.ExpireOrders(ctx, reaperPage)
 	if err != nil {

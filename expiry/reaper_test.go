@@ -18,7 +18,7 @@ import (
 	"flashsale/test/memory"
 )
 
-// errAway is what a database that cannot be reached answers.
+// errAway is the error of a database that cannot be reached.
 var errAway = errors.New("connection refused")
 
 // countedLeases are leases in memory that count how often they are asked.
@@ -29,7 +29,7 @@ func countedLeases(asked *atomic.Int64) lease.Leases {
 	}}})
 }
 
-// fakeUnpaid is a number of orders that are due.
+// fakeUnpaid has a number of due orders.
 type fakeUnpaid struct {
 	mu    sync.Mutex
 	due   int
@@ -124,7 +124,7 @@ func TestReaperWaitsForItsDatabase(t *testing.T) {
 	})
 }
 
-// A database that takes a statement and never answers costs the time of one page.
+// A database that accepts a statement and never answers costs the time of one page.
 func TestAPageThatHangsIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		unpaid := &fakeUnpaid{due: 10, hangs: 1}

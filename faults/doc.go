@@ -5,5 +5,5 @@
 //	FLASHSALE_CRASH_POINT=settle.committed  die (SIGKILL) when this point is passed …
 //	FLASHSALE_CRASH_TIME=3                  … for the third time; default 1
 //
-// Names of points are `room.what-has-just-happened`; each stands once in the source. A test reads them from there.
+// Names of points are `room.what-has-just-happened`; each occurs once in the source, where a test reads them.
 package faults

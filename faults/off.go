@@ -2,5 +2,5 @@
 
 package faults
 
-// Point is where the process can be made to die. In this build it never does.
+// Point does nothing in this build. Built with the tag faults it may kill the process.
 func Point(string) {}

@@ -10,7 +10,7 @@ import (
 	"syscall"
 )
 
-// armed is what the environment asked for when the process began.
+// armed is the crash point that the environment names.
 type armed struct {
 	point  string
 	time   int64
@@ -27,8 +27,8 @@ func arm(env func(string) string) *armed {
 	return a
 }
 
-// Point kills the process when this is the chosen point and the chosen time. The last line on standard error says so: a
-// process that was killed by somebody else has died for another reason.
+// Point kills the process when this is the chosen point and the chosen time. Its last line on standard error says so: without
+// that line the process has died for another reason.
 func Point(name string) {
 	if name != chosen.point || chosen.passed.Add(1) != chosen.time {
 		return

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// A build of the fault tests dies where and when it is told.
+// A build of the fault tests dies at the point and the time that the environment names.
 func TestThisBuildDiesWhereItIsTold(t *testing.T) {
 	if os.Getenv("FLASHSALE_CRASH_POINT") == "a.b" {
 		for range 2 {
@@ -20,7 +20,7 @@ func TestThisBuildDiesWhereItIsTold(t *testing.T) {
 		}
 		os.Stderr.WriteString("alive\n")
 		Point("a.b")
-		os.Exit(7) // nobody comes here
+		os.Exit(7) // not reached
 	}
 	command := exec.Command(os.Args[0], "-test.run=^TestThisBuildDiesWhereItIsTold$")
 	command.Env = append(os.Environ(), "FLASHSALE_CRASH_POINT=a.b", "FLASHSALE_CRASH_TIME=3")
@@ -37,13 +37,13 @@ func TestThisBuildDiesWhereItIsTold(t *testing.T) {
 func TestArm(t *testing.T) {
 	of := func(env map[string]string) *armed { return arm(func(name string) string { return env[name] }) }
 	if a := of(nil); a.point != "" || a.time != 1 {
-		t.Error("armed by nobody")
+		t.Error("armed without the variable")
 	}
 	a := of(map[string]string{"FLASHSALE_CRASH_POINT": "a.b", "FLASHSALE_CRASH_TIME": "3"})
 	if a.point != "a.b" || a.time != 3 {
 		t.Error("not armed as the environment asks")
 	}
 	if a := of(map[string]string{"FLASHSALE_CRASH_TIME": "never"}); a.time != 1 {
-		t.Error("a time that is no number")
+		t.Error("a time that is not a number")
 	}
 }

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Kafka 4.1.1: records that were acknowledged with acks=all before the brokers were killed cannot be read, and are not counted
-# by the end offset, as long as fewer copies are in sync than min.insync.replicas says. They are not lost: once enough copies
-# are back they are there.
+# by the end offset, while fewer copies are in sync than min.insync.replicas. They are not lost: once enough copies are
+# back they can be read.
 #
-# A broker writes down how far all copies are, the high watermark, every five seconds. Killed and started alone it goes on
-# from the one written last, and while the in-sync copies are below the minimum the watermark does not move. Readers end at
-# it. Kafka 3.6.2 moved it as soon as the one broker was the only copy in sync, and gave the records to readers at once.
+# A broker stores the high watermark, the offset that all copies have reached, every five seconds. Killed and started alone
+# it continues from the stored one, and while the in-sync copies are below the minimum the watermark does not move. Readers
+# read up to it. Kafka 3.6.2 moved it as soon as the one broker was the only copy in sync, so the records were readable at once.
 source "$(dirname "$0")/lib.sh"
 
 cat >"$FOLDER/Records.java" <<'JAVA'
@@ -58,7 +58,7 @@ records() {
 		cannot "$(tail -3 "$FOLDER/client")"
 }
 
-# tried VERSION READABLE: what one of two killed brokers shows of 100 acknowledged records.
+# tried VERSION READABLE: how many of 100 acknowledged records one of two killed brokers returns.
 tried() {
 	VERSION=$1
 	local base controller first second

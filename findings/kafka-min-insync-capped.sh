@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Kafka 3.7.2 and 4.1.1: min.insync.replicas above the number of copies is no error, not even with acks=all: it counts as
-# the number of copies. A topic of one copy and min.insync.replicas=2 takes every record and acknowledges it. Kafka 3.6.2
-# refused each one with NOT_ENOUGH_REPLICAS. So a topic that was made with too few copies by mistake shows it no more.
+# Kafka 3.7.2 and 4.1.1: min.insync.replicas above the number of copies is not an error, even with acks=all: it counts as
+# the number of copies. A topic of one copy and min.insync.replicas=2 acknowledges every record. Kafka 3.6.2
+# refused each one with NOT_ENOUGH_REPLICAS. So no error reveals a topic that was created with too few copies by mistake.
 source "$(dirname "$0")/lib.sh"
 
 cat >"$FOLDER/Send.java" <<'JAVA'
@@ -31,7 +31,7 @@ public class Send {
 }
 JAVA
 
-# sent VERSION: what a producer with acks=all hears from a broker of that version.
+# sent VERSION: the answer of a broker of that version to a producer with acks=all.
 sent() {
 	local base
 	base=$(port 4)

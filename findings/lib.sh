@@ -1,4 +1,4 @@
-# What the findings share: a temporary folder that goes at the end, public packages unpacked into it, and verdicts. Sourced.
+# Shared by the findings: a temporary folder that is removed at the end, public packages unpacked into it, and verdicts. Sourced.
 set -euo pipefail
 
 FOLDER=$(mktemp -d)
@@ -13,10 +13,10 @@ finish() {
 }
 trap finish EXIT
 
-# cannot ends the script: it says nothing about the finding.
+# cannot ends the script without a result for the finding.
 cannot() { echo "cannot be tried here: $*" >&2; exit 2; }
 
-# still TEXT FOUND EXPECTED: one behaviour as it was seen. Another one ends the script with 1.
+# still TEXT FOUND EXPECTED: checks one behaviour. A different one ends the script with 1.
 still() {
 	if [ "$2" = "$3" ]; then
 		echo "as seen: $1: $2"
@@ -26,7 +26,7 @@ still() {
 	fi
 }
 
-# debian SUITE PACKAGE: unpacks a Debian package, with all that it depends on, into $FOLDER/SUITE; nothing is installed.
+# debian SUITE PACKAGE: unpacks a Debian package, with its dependencies, into $FOLDER/SUITE; nothing is installed.
 debian() {
 	local suite=$1 package=$2 root=$FOLDER/$1 apt=$FOLDER/apt-$1 mirror key
 	command -v apt-get >/dev/null || cannot "no apt-get"
@@ -55,7 +55,7 @@ within() {
 		"$root/usr/bin/$2" "${@:3}"
 }
 
-# port N: the first of N free ports on loopback in a row; those 10,000 above, where a Redis cluster has its bus, are free too.
+# port N: the first of N consecutive free ports on loopback; the ports 10,000 above, for a Redis cluster's bus, are free too.
 port() {
 	python3 - "$1" <<-'PYTHON'
 		import random, socket, sys
@@ -72,7 +72,7 @@ port() {
 	PYTHON
 }
 
-# eventually COMMAND…: until it succeeds, at most 60 s.
+# eventually COMMAND…: repeats the command until it succeeds, at most 60 s.
 eventually() {
 	for _ in $(seq 600); do
 		if "$@" >/dev/null 2>&1; then return; fi
@@ -108,7 +108,7 @@ XML
 }
 
 # broker VERSION NODE VOTERS BASE [ROLES]: starts one node of a cluster whose nodes 1 to VOTERS are the controllers; node i
-# listens on BASE+2i for clients and on BASE+2i+1 as a controller. ROLES are broker,controller where none are named. BROKER is
+# listens on BASE+2i for clients and on BASE+2i+1 as a controller. ROLES are broker,controller by default. BROKER is
 # its process.
 broker() {
 	local home=$FOLDER/kafka-$1 node=$2 roles=${5:-broker,controller} voters='' listeners=''
@@ -146,5 +146,5 @@ PROPERTIES
 	eventually listens $((${listeners##*:}))
 }
 
-# listens PORT succeeds when something accepts connections there.
+# listens PORT: succeeds when a process accepts connections on the port.
 listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1"); }

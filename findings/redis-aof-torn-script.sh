@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Redis 7.0.15 and 8.0.2: an append-only file that ends inside the block of a script is mended so that the block stays open.
+# Redis 7.0.15 and 8.0.2: an append-only file that ends inside the block of a script is repaired so that the block stays open.
 #
-# A script's writes stand in the file between MULTI and EXEC. A crash may cut the file anywhere. Where the cut falls inside a
+# A script's writes are between MULTI and EXEC in the file. A crash may cut the file anywhere. When the cut is inside a
 # command of the block, the next start truncates to the end of the last whole command, and MULTI without EXEC stays in the
-# file. The server serves, without anything of the cut script, and appends what it acknowledges behind the open MULTI. The
-# start after that, in order and with nothing cut, takes all of it for the rest of the block:
-#   - plain writes up to the end are thrown away, acknowledged and fsynced as they are;
-#   - a later script's EXEC closes the block, and then the first half of the cut script is applied too, which was not there
-#     while the server ran: half of an atomic step.
+# file. The server runs without the writes of the cut script, and appends later acknowledged writes after the open MULTI. The
+# following start, clean and with nothing cut, reads all of them as the rest of the block:
+#   - plain writes up to the end are dropped, although they were acknowledged and fsynced;
+#   - a later script's EXEC closes the block, and then the first half of the cut script is applied too, which did not
+#     exist while the server ran: half of an atomic step.
 # Valkey 9.1.2 truncates to before MULTI and does neither. "aof-load-truncated yes" is the default, and its log line says that
-# a truncated file was loaded. The way out is BGREWRITEAOF after every start that logs a truncation.
+# a truncated file was loaded. The workaround is BGREWRITEAOF after every start that logs a truncation.
 source "$(dirname "$0")/lib.sh"
 
 ask() { (within "$SUITE" "$CLI" -p "$PORT" "$@") 2>/dev/null; }
@@ -46,7 +46,7 @@ again() {
 	start
 }
 
-# engine SUITE PACKAGE SERVER CLI VERSION LOST HALF: what a version does.
+# engine SUITE PACKAGE SERVER CLI VERSION LOST HALF: checks one version.
 engine() {
 	SUITE=$1 SERVER=$3 CLI=$4
 	debian "$SUITE" "$2"

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Redis 7.0.15: while a cluster moves a slot, a script with several keys of that slot is refused for keys that never existed,
-# by the old owner and by the new one alike, until the move has ended.
+# by both the old and the new owner, until the move has ended.
 #
-# The old owner has no such key, so it answers ASK, as for keys that have moved already. The new owner has none either, takes
-# them for keys that may still come, and answers TRYAGAIN. A script with one key goes through. So nothing that makes its first
-# keys under one hash tag can begin there meanwhile, however often it asks: the answer is no race of a moment.
+# The old owner has no such key, so it answers ASK, as for keys that have moved already. The new owner has none either,
+# assumes that they may still be moved, and answers TRYAGAIN. A script with one key succeeds. So a script that creates the
+# first keys under a hash tag fails there during the whole move, however often it is repeated: it is not a short race.
 source "$(dirname "$0")/lib.sh"
 debian bookworm redis-server
 OLD=$(port 2)

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# sarama 1.61.1: a ClusterAdmin whose broker stood still for longer than the read timeout fails for good once the broker is back.
+# sarama 1.61.1: a ClusterAdmin whose broker was suspended for longer than the read timeout still fails after the broker is back.
 #
 # The request that timed out leaves the connection to the controller broken, and the client keeps it: every later call fails
-# at once with that connection's error, and only the next refresh of the metadata, ten minutes by default, dials anew. A
-# client made at the same moment works. So whoever keeps a ClusterAdmin closes the controller's connection after an error. The
-# broker here is franz-go's kfake behind a link that is held for a moment.
+# at once with that connection's error, and only the next refresh of the metadata, ten minutes by default, dials again. A
+# client made at the same moment works. So a program that keeps a ClusterAdmin must close the controller's connection after an
+# error. The broker here is franz-go's kfake behind a link that is paused briefly.
 source "$(dirname "$0")/lib.sh"
 go_program github.com/IBM/sarama@v1.61.1 github.com/twmb/franz-go@v1.22.2 \
 	github.com/twmb/franz-go/pkg/kfake@v0.0.0-20260918054303-01f206a7e32c <<'GO'

@@ -2,13 +2,13 @@
 # sentinel-golang 1.0.4: an error ratio of 0 opens a circuit breaker while every call succeeds; a rule that is loaded again
 # with any other field closes an open breaker.
 #
-# A breaker opens when the ratio is at least the threshold, so 0 is reached by no error at all, as soon as there are
-# MinRequestAmount calls. The rule is valid for the library. Who means "at the first error" uses ErrorCount with 1.
+# A breaker opens when the ratio is at least the threshold, so a threshold of 0 is reached without any error, as soon as
+# there are MinRequestAmount calls. The library accepts the rule. ErrorCount with 1 opens at the first error.
 #
 # LoadRules keeps the breaker of a rule only when the rule is equal in every field that is compared. With another retry time
 # the breaker is a new one, closed, on the old counts: every call passes until the first of them ends and opens it again. With
 # another window or least number of calls the counts are gone too. So an operator who edits a rule while a store is down sends
-# the crowd at the store. Equal rules loaded again change nothing.
+# the full load to the store. Loading equal rules again changes nothing.
 source "$(dirname "$0")/lib.sh"
 go_program github.com/alibaba/sentinel-golang@v1.0.4 <<'GO'
 package main

@@ -8,12 +8,12 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// forwardedFor is the header in which proxies append the address they took a request from.
+// forwardedFor is the header to which each proxy appends the address of its peer.
 const forwardedFor = "X-Forwarded-For"
 
-// addressOf returns whom the address limit counts: the peer or, behind trusted proxies, the right-most address of
-// X-Forwarded-For that is not itself a trusted proxy; addresses further left were written by the buyer. An IPv6 address
-// counts by its /64, which is what one subscriber has. It is not valid when the listener has no addresses.
+// addressOf returns the address that the address limit counts: the peer or, if the peer is a trusted proxy, the right-most
+// address of X-Forwarded-For that is not a trusted proxy. The client may have written any address further left. The
+// address is not valid if the listener has none.
 func addressOf(ctx *fasthttp.RequestCtx, trusted []netip.Prefix) netip.Addr {
 	conn, ok := ctx.Conn().(*boundedConn)
 	if !ok {
@@ -33,8 +33,8 @@ func peerOf(conn net.Conn) netip.Addr {
 	return netip.Addr{}
 }
 
-// nearestUntrusted walks the hops from the right. What is no address is skipped: an empty element, "unknown", an address in
-// brackets without a port. A proxy of ours that writes such an element hides the address that sent the request to it.
+// nearestUntrusted walks the hops from the right. It skips an element that is not an address: an empty one, "unknown", an
+// address in brackets without a port. A trusted proxy that writes such an element hides the address of its peer.
 func nearestUntrusted(peer netip.Addr, lines [][]byte, trusted []netip.Prefix) netip.Addr {
 	for i := len(lines) - 1; i >= 0; i-- {
 		line := lines[i]
@@ -58,7 +58,7 @@ func nearestUntrusted(peer netip.Addr, lines [][]byte, trusted []netip.Prefix) n
 	return peer
 }
 
-// parseHop reads an address as proxies write it, some of them with the port.
+// parseHop reads an address with or without a port, because some proxies append it.
 func parseHop(text string) (netip.Addr, bool) {
 	if address, err := netip.ParseAddr(text); err == nil {
 		return address.Unmap(), true
@@ -76,7 +76,7 @@ func isTrusted(address netip.Addr, trusted []netip.Prefix) bool {
 	return false
 }
 
-// subscriber appends the bytes by which the limiter counts an address.
+// subscriber appends the bytes by which the limiter counts an address: of IPv6 the /64, which is that of one subscriber.
 func subscriber(dst []byte, address netip.Addr) []byte {
 	if address.Is4() {
 		bits := address.As4()

@@ -10,7 +10,7 @@ import (
 	"flashsale/sale"
 )
 
-// Header names and values that nearly every answer carries, as fasthttp wants them: canonical, as bytes.
+// Header names and values of most answers, in the form of fasthttp: canonical, as bytes.
 var (
 	headerCacheControl = []byte(fasthttp.HeaderCacheControl)
 	headerRetryAfter   = []byte(fasthttp.HeaderRetryAfter)
@@ -24,10 +24,10 @@ var (
 	soon               = [...][]byte{[]byte("1"), []byte("2"), []byte("3")}
 )
 
-// maxRetryAfter bounds Retry-After of a limit, in seconds. A limit may be edited meanwhile, so no answer asks for more.
+// maxRetryAfter bounds Retry-After of a limit, in seconds: an operator may raise the limit in the meantime.
 const maxRetryAfter = 3600
 
-// Codes of problems that are no outcome of a purchase.
+// Codes of problems that are not outcomes of a purchase.
 const (
 	codeOrderNotFound  = "order_not_found"
 	codeNotConfirmed   = "not_confirmed"
@@ -36,7 +36,7 @@ const (
 	codeInternal       = "internal"
 )
 
-// refusals are the bodies of the problems that are the same for everybody, encoded once.
+// refusals are the bodies of the problems without members of their own, by outcome, encoded once.
 type refusals [256][]byte
 
 func newRefusals() *refusals {
@@ -49,7 +49,7 @@ func newRefusals() *refusals {
 	return &bodies
 }
 
-// refuse answers with the fixed problem of an outcome. It allocates nothing.
+// refuse answers with the fixed problem of an outcome. It does not allocate.
 func (g *Gateway) refuse(ctx *fasthttp.RequestCtx, o sale.Outcome) sale.Outcome {
 	row := o.Row()
 	head(ctx, row.Status, typeProblem)
@@ -63,10 +63,10 @@ func (g *Gateway) refuse(ctx *fasthttp.RequestCtx, o sale.Outcome) sale.Outcome 
 	return o
 }
 
-// refuseLate refuses a buyer or an address over a limit of its own, lateness after the decision: a client that asks again as
-// soon as it is answered would otherwise take the processor from all other buyers. One connection waits, which is all that it
-// costs. Retry-After is not before the next token, which takes as long as wait, and up to 2 s later, so that clients that are
-// refused together do not return together. It allocates nothing.
+// refuseLate refuses a buyer or an address over its own limit. The gateway sends the answer after lateness, because a client
+// that repeats a request at once would otherwise take the processor from all other buyers; the delay only costs a waiting
+// connection. Retry-After is the time to the next token, which is wait, plus up to 2 s, so that clients that are refused
+// together do not return together. It does not allocate.
 func (g *Gateway) refuseLate(ctx *fasthttp.RequestCtx, wait time.Duration) {
 	if conn, ok := ctx.Conn().(*boundedConn); ok {
 		conn.late = true
@@ -88,28 +88,28 @@ func (g *Gateway) refuseWith(ctx *fasthttp.RequestCtx, o sale.Outcome, detail st
 	return o
 }
 
-// What may be sent, as the detail of a malformed answer says it.
+// Valid forms, for the detail of a malformed answer.
 const (
-	formOfBody = `the body is empty, {} or {"quantity":n} with n an integer from 1 to 100`
-	formOfKey  = `Idempotency-Key is given once: 1 to 128 characters of printable ASCII without " and \, in quotes or bare,` +
-		` no space at its end`
-	formOfWait = "wait is given once: 0s to 30s, such as 5s or 1500ms"
-	formOfPage = "limit and cursor are given once each: limit an integer from 1 to 1000, cursor the next of the page before, " +
-		"empty for the first page"
+	formOfBody = `the body must be empty, {} or {"quantity":n} with n an integer from 1 to 100`
+	formOfKey  = `Idempotency-Key may occur once: 1 to 128 characters of printable ASCII without " and \, quoted or bare,` +
+		` with no space at the end`
+	formOfWait = "wait may occur once: 0s to 30s, such as 5s or 1500ms"
+	formOfPage = "limit and cursor may occur once each: limit is an integer from 1 to 1000, cursor is next of the page before, " +
+		"or empty for the first page"
 )
 
-// malformed names the field at fault, a member's path or a header's name, and the form that is taken.
+// malformed answers with the invalid field, which is the path of a member or the name of a header, and the valid form.
 func (g *Gateway) malformed(ctx *fasthttp.RequestCtx, field, form string) sale.Outcome {
 	return g.refuseWith(ctx, sale.OutcomeMalformed, form, sale.Member{Name: "field", Value: field})
 }
 
-// refuseEarly says when the sale starts. Before the start this is what nearly every press gets, so it is assembled from
-// prepared parts and allocates nothing.
+// refuseEarly answers not_started with the start of the sale. Before the start most purchase requests get this answer, so
+// refuseEarly joins prepared parts and does not allocate.
 func (g *Gateway) refuseEarly(ctx *fasthttp.RequestCtx, live *liveSale, now time.Time) sale.Outcome {
 	var text [32]byte
 	head(ctx, sale.OutcomeNotStarted.Row().Status, typeProblem)
 	wait := (live.starts - now.UnixMilli() + 999) / 1000
-	if wait < 1 { // it could have been opened already: repeat soon
+	if wait < 1 { // the start is over, but an operator has not opened the sale: repeat soon
 		wait = 1 + rand.Int64N(3)
 	}
 	ctx.Response.Header.SetCanonical(headerRetryAfter, strconv.AppendInt(text[:0], wait, 10))
@@ -118,7 +118,7 @@ func (g *Gateway) refuseEarly(ctx *fasthttp.RequestCtx, live *liveSale, now time
 	return sale.OutcomeNotStarted
 }
 
-// earlyProblem is the not_started problem of a sale, cut where the server's time belongs.
+// earlyProblem returns the not_started problem of a sale up to the server's time.
 func earlyProblem(s *sale.Sale) []byte {
 	body := sale.ProblemOf(sale.OutcomeNotStarted, "", sale.Member{Name: "starts_at", Value: s.StartsAt}).Append(nil)
 	return append(body[:len(body)-1], `,"server_time":"`...)
@@ -130,25 +130,26 @@ func problem(ctx *fasthttp.RequestCtx, p sale.Problem) {
 	ctx.Response.SetBodyRaw(p.Append(nil))
 }
 
-// head sets what nearly every answer has: status, type and no-store.
+// head sets the status, the content type and no-store.
 func head(ctx *fasthttp.RequestCtx, status int, contentType []byte) {
 	ctx.Response.SetStatusCode(status)
 	ctx.Response.Header.SetContentTypeBytes(contentType)
 	ctx.Response.Header.SetCanonical(headerCacheControl, noStore)
 }
 
-// orderBytes is room for any order: two ids of 64, three times and the words between.
+// orderBytes is enough for any order: two ids of 64 bytes, three times and the member names.
 const orderBytes = 512
 
-// answerOrder answers with an order and, when it was bought by this request, where it is.
+// answerOrder answers with an order.
 func answerOrder(ctx *fasthttp.RequestCtx, status int, o *sale.Order) {
 	var text [orderBytes]byte
 	head(ctx, status, typeJSON)
 	ctx.Response.AppendBody(sale.AppendOrder(text[:0], o))
 }
 
+// setLocation sets the Location header to the path of an order.
 func setLocation(ctx *fasthttp.RequestCtx, o *sale.Order) {
-	var text [192]byte // two ids of 64 and an order id fit
+	var text [192]byte // enough for two ids of 64 bytes and an order id
 	at := append(append(text[:0], salesPrefix...), o.Sale...)
 	at = append(append(append(at, '/'), itemsSegment...), o.SKU...)
 	at = append(append(append(at, '/'), ordersName...), '/')

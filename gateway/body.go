@@ -9,13 +9,13 @@ import (
 	"flashsale/sale"
 )
 
-// fieldBody names the body as a whole in the `field` of a malformed answer, where no member can be blamed.
+// fieldBody is the `field` of a malformed answer if the body is invalid as a whole.
 const fieldBody = "body"
 
 const fieldQuantity = "quantity"
 
-// parseBody reads the body of a purchase and returns the quantity, or the field at fault. An empty body and {} mean one
-// unit. The three usual forms take the fast path; everything else goes to the strict reader.
+// parseBody reads the body of a purchase and returns the quantity, or the invalid field. An empty body and {} mean one unit.
+// parseBody reads the three usual forms itself and leaves all others to parseBodyStrictly.
 func parseBody(body []byte) (quantity int, field string) {
 	const before, after = `{"quantity":`, '}'
 	switch {
@@ -29,7 +29,7 @@ func parseBody(body []byte) (quantity int, field string) {
 	return parseBodyStrictly(body)
 }
 
-// parseQuantity reads an integer from 1 to MaxQuantity as JSON writes it: digits, no sign, no leading zero.
+// parseQuantity reads a JSON integer from 1 to MaxQuantity: digits, no sign, no leading zero.
 func parseQuantity(digits []byte) (int, bool) {
 	if len(digits) == 0 || len(digits) > 3 || digits[0] == '0' {
 		return 0, false
@@ -44,8 +44,8 @@ func parseQuantity(digits []byte) (int, bool) {
 	return n, n <= sale.MaxQuantity
 }
 
-// parseBodyStrictly accepts exactly one JSON object with at most one member, quantity. A fraction or an exponent is
-// refused even where its value is whole: no app means to buy 1e0 units.
+// parseBodyStrictly accepts exactly one JSON object with at most one member, quantity. It refuses a fraction or an exponent
+// even if the value is whole: an app that sends 1e0 units has a bug.
 func parseBodyStrictly(body []byte) (quantity int, field string) {
 	if !utf8.Valid(body) || !json.Valid(body) {
 		return 0, fieldBody
@@ -76,8 +76,8 @@ func parseBodyStrictly(body []byte) (quantity int, field string) {
 	return quantity, ""
 }
 
-// shortName returns an unknown member's name as the buyer may see it again: bounded, so that no answer grows with the
-// request.
+// shortName returns the name of an unknown member for the answer. It cuts the name at 64 bytes, so that the answer does not
+// grow with the request.
 func shortName(name json.Token) string {
 	const limit = 64
 	text, ok := name.(string)

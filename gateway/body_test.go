@@ -81,7 +81,7 @@ func TestContentTypeIsNotLookedAt(t *testing.T) {
 	}
 }
 
-// FuzzBody compares the parser with encoding/json: what it accepts is one object with at most one member, quantity.
+// FuzzBody compares the parser with encoding/json: it accepts only one object with at most one member, quantity.
 func FuzzBody(f *testing.F) {
 	for _, seed := range []string{
 		"", "{}", `{"quantity":1}`, `{"quantity":100}`, `{"quantity":1.0}`, `{"quantity":01}`, `{"quantity":1,"quantity":2}`,

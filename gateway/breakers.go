@@ -18,24 +18,24 @@ import (
 	"flashsale/sale"
 )
 
-// Breakers runs flow, isolation and circuit-breaker rules on Sentinel. It is protection and never correctness:
-// Sentinel checks first and counts afterwards, so a rule may let up to twice its number pass in a bad second, and an
-// internal fault of Sentinel means pass.
+// Breakers runs flow, isolation and circuit-breaker rules on Sentinel. They protect the gateway and are not exact: Sentinel
+// checks first and counts afterwards, so a rule may let up to twice its number pass in a second, and a fault inside Sentinel
+// lets the request pass.
 //
-// Sentinel keeps rules and counters in process globals, so all Breakers of a process share one set, and one goroutine
-// alone may call Load. A resource without rules costs one atomic load.
+// Sentinel has its rules and counters in process globals, so all Breakers of a process share one set, and only one goroutine
+// may call Load. A resource without rules costs one atomic load.
 type Breakers struct {
-	last   sale.Rules // what Load applied last
+	last   sale.Rules // the rules of the last Load
 	routes map[string]*guard
 	stores map[string]*storeCircuit
 	open   *circuits
 	chain  *base.SlotChain // of the stores
 }
 
-// storeCircuit is what is known of one store's rules.
+// storeCircuit is the state of one store's rules.
 type storeCircuit struct {
-	ruled atomic.Bool   // it has a circuit breaker
-	shut  atomic.Uint64 // until then its circuit is open whatever Sentinel says, in milliseconds of Sentinel's clock
+	ruled atomic.Bool   // the store has a circuit breaker
+	shut  atomic.Uint64 // Enter refuses until then without asking Sentinel, in milliseconds of Sentinel's clock
 }
 
 // NewBreakers starts Sentinel without its files, collectors and clocks, and without rules.
@@ -57,7 +57,7 @@ func NewBreakers() (*Breakers, error) {
 	return b, nil
 }
 
-// startSentinel runs once a process: Sentinel's own state is global, and starting it again would race with its users.
+// startSentinel runs once a process: Sentinel's state is global, and a second start would race with its users.
 var startSentinel = sync.OnceValues(func() (*circuits, error) {
 	util.SetClock(newSteadyClock())
 	settings := config.NewDefaultConfig()
@@ -73,8 +73,8 @@ var startSentinel = sync.OnceValues(func() (*circuits, error) {
 	return open, nil
 })
 
-// Enter asks to call a store. Where ok, exit must be called once with the error of the call; otherwise the store's
-// circuit is open.
+// Enter asks to call a store. If ok, the caller must call exit once with the error of the call; otherwise the store's circuit
+// is open.
 func (b *Breakers) Enter(resource string) (exit func(error), ok bool) {
 	store := b.stores[resource]
 	if store == nil || !store.ruled.Load() {
@@ -97,7 +97,7 @@ func (b *Breakers) Enter(resource string) (exit func(error), ok bool) {
 
 func leave(error) {}
 
-// Load puts a new set of rules to work and skips the kinds that did not change, whose counters go on.
+// Load applies a new set of rules. It skips the kinds of rules that did not change, so that they keep their counters.
 func (b *Breakers) Load(rules sale.Rules) error {
 	last := b.last
 	b.last = rules
@@ -124,8 +124,8 @@ func (b *Breakers) Load(rules sale.Rules) error {
 	return nil
 }
 
-// loadCircuit replaces the circuit breakers of one store. One that is open stays so for its time, whatever was edited;
-// only a store without a rule is free at once.
+// loadCircuit replaces the circuit breakers of one store. An open circuit stays open for its time after any edit, unless the
+// store has no rule any more.
 func (b *Breakers) loadCircuit(resource string, store *storeCircuit, next []*circuitbreaker.Rule) error {
 	until := max(store.shut.Load(), b.open.replaced(resource, next))
 	if len(next) == 0 {
@@ -200,7 +200,7 @@ func breakerRules(rules []sale.BreakerRule) []*circuitbreaker.Rule {
 	return out
 }
 
-// silence is Sentinel's logger: it reports rule reloads and blocked entries, which the gateway's metrics already count.
+// silence discards Sentinel's log: rule reloads and blocked entries, which the gateway's metrics count.
 type silence struct{}
 
 func (silence) Debug(string, ...any)        {}

@@ -6,30 +6,31 @@ import (
 	"sync"
 )
 
-// requestsPerBuyer is how many reads, waits and cancellations one buyer may have under way in a gateway. One more ends the
-// request that waits longest, which is answered at once: its client may be gone, which the gateway sees only when it writes the
-// answer. Where none waits, one more is answered rate_limited: an app has no use for it, and each counts against MaxReads.
+// requestsPerBuyer is how many reads, waits and cancellations of one buyer may be in progress in a gateway. One more ends the
+// longest wait among them: the gateway answers that request at once, because its client may be gone, which the gateway
+// notices only when it writes the answer. If none of them waits, the new request gets rate_limited: an app does not need
+// more, and each counts against MaxReads.
 const requestsPerBuyer = 4
 
 const requestShards = 64
 
-// buyerRequests holds what every buyer has under way. A buyer with nothing under way takes no memory, so that the bounds on
+// buyerRequests is the table of the requests in progress by buyer. A buyer without one takes no memory, so the bounds on
 // reads and waiters bound this table too.
 type buyerRequests struct {
 	seed   maphash.Seed
 	shards [requestShards]requestShard
 }
 
-// requestShard holds the buyers of one part of the keys, which are keyed hashes: buyers cannot choose to collide.
+// requestShard is one part of the table. Keys are keyed hashes, so a buyer cannot choose a collision.
 type requestShard struct {
 	sync.Mutex
 	underWay map[uint64][]*buyerRequest // of each buyer at most requestsPerBuyer, the oldest first
 }
 
-// buyerRequest is one request of a buyer that is under way.
+// buyerRequest is one request in progress of a buyer.
 type buyerRequest struct {
 	key   uint64
-	woken chan struct{} // nil before the request waits; closed when a newer request ends the wait
+	woken chan struct{} // nil until the request waits; closed when a newer request ends the wait
 }
 
 func newBuyerRequests() *buyerRequests {
@@ -42,8 +43,8 @@ func newBuyerRequests() *buyerRequests {
 
 func (b *buyerRequests) shard(key uint64) *requestShard { return &b.shards[key%requestShards] }
 
-// begin adds a request of the buyer. Where he has as many as allowed it ends the wait of his longest waiter, and returns nil
-// where none of them waits. Otherwise end must be called.
+// begin adds a request of the buyer; the caller must call end after it. If the buyer has requestsPerBuyer requests, begin
+// ends the longest wait among them, and returns nil if none of them waits.
 func (b *buyerRequests) begin(buyer string) *buyerRequest {
 	key := maphash.String(b.seed, buyer)
 	shard := b.shard(key)
@@ -55,7 +56,7 @@ func (b *buyerRequests) begin(buyer string) *buyerRequest {
 		if longest < 0 {
 			return nil
 		}
-		close(underWay[longest].woken) // once: it leaves the list here
+		close(underWay[longest].woken) // once: the next line removes it
 		underWay = slices.Delete(underWay, longest, longest+1)
 	}
 	one := &buyerRequest{key: key}
@@ -63,7 +64,7 @@ func (b *buyerRequests) begin(buyer string) *buyerRequest {
 	return one
 }
 
-// wait notes that the request only waits from now on, and returns what is closed when a newer request ends the wait.
+// wait marks the request as one that only waits, and returns the channel that closes when a newer request ends the wait.
 func (b *buyerRequests) wait(one *buyerRequest) <-chan struct{} {
 	shard := b.shard(one.key)
 	shard.Lock()

@@ -12,8 +12,8 @@ import (
 	"flashsale/sale"
 )
 
-// TestWaitsKeepNoBuyerOut: whoever waits longest is answered with the order as it is, and so makes room. Their clients may be
-// gone, as a phone's that has lost its network.
+// TestWaitsKeepNoBuyerOut: a new request ends the longest wait, which gets the present order, because the client of that wait
+// may be gone, like a phone that has lost its network.
 func TestWaitsKeepNoBuyerOut(t *testing.T) {
 	s := newScene(t).open(autumn())
 	s.hold("ann", sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusQueued})
@@ -43,7 +43,7 @@ func TestWaitsKeepNoBuyerOut(t *testing.T) {
 	require.Eventually(t, func() bool { return s.gateway.buyerRequests.count() == 0 }, 10*time.Second, time.Millisecond)
 }
 
-// TestBuyerHasFewReadsUnderWay: beyond them, where none of them waits, he is refused, and nobody else is.
+// TestBuyerHasFewReadsUnderWay: if none of them waits, the gateway refuses one more of this buyer and none of other buyers.
 func TestBuyerHasFewReadsUnderWay(t *testing.T) {
 	s := newScene(t).open(autumn())
 	var busy [requestsPerBuyer]*buyerRequest
@@ -54,7 +54,7 @@ func TestBuyerHasFewReadsUnderWay(t *testing.T) {
 		s.refused(s.get(path, "ann"), sale.OutcomeRateLimited, nil)
 	}
 	s.refused(s.send(http.MethodDelete, phoneOrders+"/7", "", bearer("ann")), sale.OutcomeRateLimited, nil)
-	require.Equal(t, http.StatusAccepted, s.press("ann", "").status, "a press is no read")
+	require.Equal(t, http.StatusAccepted, s.press("ann", "").status, "a purchase does not count as a read")
 	require.Equal(t, http.StatusOK, s.get(phoneOrders, "bob").status)
 	for _, one := range busy {
 		s.gateway.buyerRequests.end(one)
@@ -138,7 +138,7 @@ func TestLongestWaiterIsWokenFirst(t *testing.T) {
 	b.end(first)
 	require.NotNil(t, b.begin("ann"), "the second wait ends: the first request was removed already")
 	require.True(t, woken(later))
-	require.Nil(t, b.begin("ann"), "nobody waits any more")
+	require.Nil(t, b.begin("ann"), "no request waits any more")
 	require.Equal(t, requestsPerBuyer, b.most())
 	for _, one := range []*buyerRequest{reads, second, also} {
 		b.end(one)
@@ -168,9 +168,9 @@ func (b *buyerRequests) count() (buyers int) {
 	return buyers
 }
 
-// TestWhoIsOverHisLimitHearsSoLate: asking again as fast as one is answered is not worth the gateway's time. What refuses
-// the crowd as a whole answers at once.
-func TestWhoIsOverHisLimitHearsSoLate(t *testing.T) {
+// TestRefusalsOverABuyersLimitAreDelayed: a client that repeats at once must not take the gateway's time. Refusals by limits
+// that all buyers share are not delayed.
+func TestRefusalsOverABuyersLimitAreDelayed(t *testing.T) {
 	s := newScene(t).open(autumn())
 	took := func(o sale.Outcome) time.Duration {
 		begun := time.Now()

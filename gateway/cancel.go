@@ -12,19 +12,19 @@ import (
 	"flashsale/sale"
 )
 
-// Cancels ends orders in the database, which decides it.
+// Cancels cancels orders in the database.
 type Cancels interface {
-	// CancelOrder cancels a confirmed order of the buyer and returns it, also when it was cancelled before. A status that
-	// does not allow it is a *sale.StatusError, another buyer's order sale.ErrNotFound.
+	// CancelOrder cancels a confirmed order of the buyer and returns it, also if it was cancelled before. The error is a
+	// *sale.StatusError if the status does not allow it, and sale.ErrNotFound for the order of another buyer.
 	CancelOrder(ctx context.Context, id sale.OrderID, reason sale.OrderReason, buyer string) (sale.Order, error)
 }
 
-// cancelsAtOnce bounds the cancellations that a gateway has under way in the database. Those of one bucket wait for the
-// lock of its stock row, each on a connection that catalogue and look-ups would need; the others wait here, for the time
-// of one look-up.
+// cancelsAtOnce bounds the cancellations of a gateway in progress in the database. Cancellations of one bucket wait for the
+// lock of its stock row, each on a connection that catalogue and look-ups need too. Others wait in the gateway, for
+// StoreTimeout at most.
 const cancelsAtOnce = 4
 
-// cancels ends orders for their buyers, a few at a time.
+// cancels runs the buyers' cancellations, at most cancelsAtOnce at a time.
 type cancels struct {
 	database Cancels
 	lookups  *lookups
@@ -35,8 +35,8 @@ func newCancels(database Cancels, l *lookups) *cancels {
 	return &cancels{database: database, lookups: l, slots: make(chan struct{}, cancelsAtOnce)}
 }
 
-// cancel ends an order. An error that is no *sale.StatusError and not sale.ErrNotFound means that it is not known whether
-// the order has ended; asking again is safe.
+// cancel cancels an order. After an error other than *sale.StatusError and sale.ErrNotFound the order may or may not be
+// cancelled; the caller may repeat the call.
 func (c *cancels) cancel(ctx context.Context, id sale.OrderID, buyer string) (cancelled sale.Order, err error) {
 	select {
 	case c.slots <- struct{}{}:
@@ -48,7 +48,7 @@ func (c *cancels) cancel(ctx context.Context, id sale.OrderID, buyer string) (ca
 	err = c.lookups.call(ctx, "cancel an order", func(ctx context.Context) error {
 		cancelled, err = c.database.CancelOrder(ctx, id, sale.ReasonBuyer, buyer)
 		if status := (*sale.StatusError)(nil); errors.As(err, &status) || errors.Is(err, sale.ErrNotFound) {
-			refused, err = err, nil // an answer and no fault of the database: its circuit breaker does not count it
+			refused, err = err, nil // an answer, not a fault: the circuit breaker of the database does not count it
 		}
 		return err
 	})
@@ -56,8 +56,8 @@ func (c *cancels) cancel(ctx context.Context, id sale.OrderID, buyer string) (ca
 	return cancelled, errors.Join(err, refused)
 }
 
-// cancelOrder ends one order of the caller. What the database has not confirmed yet cannot be cancelled; what has ended
-// otherwise, or was paid, stays so.
+// cancelOrder cancels one order of the buyer. It refuses an order that the database has not confirmed yet, and one that is
+// paid, expired or refused.
 func (g *Gateway) cancelOrder(ctx *fasthttp.RequestCtx, at location, h *headers) {
 	r, ok := g.admitReader(ctx, at, h)
 	if !ok {
@@ -91,7 +91,7 @@ func (g *Gateway) cancelOrder(ctx *fasthttp.RequestCtx, at location, h *headers)
 	answerCancel(ctx, &order)
 }
 
-// answerCancel answers with the status of an order that was to be cancelled.
+// answerCancel answers a cancellation by the status of the order after it.
 func answerCancel(ctx *fasthttp.RequestCtx, o *sale.Order) {
 	switch {
 	case o.Status == sale.StatusCancelled:

@@ -51,8 +51,8 @@ func TestCancelEndsAConfirmedOrderOnce(t *testing.T) {
 
 	again := s.cancel("7", "ann")
 	require.Equal(t, first.status, again.status)
-	require.Equal(t, first.body, again.body, "repeated, the same")
-	require.Equal(t, 1, s.cancels(), "what has ended is read, not ended again")
+	require.Equal(t, first.body, again.body, "a repeated request gets the same answer")
+	require.Equal(t, 1, s.cancels(), "the gateway reads a cancelled order and does not cancel it again")
 	require.Equal(t, "cancelled", s.get(phoneOrders+"/7", "ann").members(t)["status"])
 	require.EqualValues(t, 2, s.metric("flashsale_http_request_duration_seconds", "route", "cancel"))
 }
@@ -84,9 +84,9 @@ func TestCancelOfAnOrderThatHasEndedOtherwise(t *testing.T) {
 	require.Zero(t, s.cancels())
 }
 
-// TestCancelHearsWhatWonTheRace: between the reading and the lock of the row, the order was paid, came to be somebody's
-// who cancels it twice, or was lost with the database's tail.
-func TestCancelHearsWhatWonTheRace(t *testing.T) {
+// TestCancelLosesARace: between the reading and the lock of the row, the order was paid or cancelled, or the database lost
+// its last commits.
+func TestCancelLosesARace(t *testing.T) {
 	s := newScene(t).open(autumn())
 	becomes := func(change func(*fakeDatabase)) {
 		s.store(rowOf(7, sale.StatusConfirmed))
@@ -104,7 +104,7 @@ func TestCancelHearsWhatWonTheRace(t *testing.T) {
 	s.problem(s.cancel("7", "ann"), http.StatusNotFound, "order_not_found", "The buyer has no such order", nil)
 }
 
-// TestCancelOfAForeignOrder: nobody ends, or learns anything about, what is another buyer's or another item's.
+// TestCancelOfAForeignOrder: a buyer cannot cancel an order of another buyer or item, and the answers reveal nothing about it.
 func TestCancelOfAForeignOrder(t *testing.T) {
 	s := newScene(t).open(autumn(), autumn(func(s *sale.Sale) { s.ID = "winter" }))
 	foreign := rowOf(8, sale.StatusConfirmed)
@@ -122,8 +122,8 @@ func TestCancelOfAForeignOrder(t *testing.T) {
 	require.Equal(t, "confirmed", s.get(phoneOrders+"/7", "ann").members(t)["status"])
 }
 
-// TestCancelAsksTheDatabaseForTheBuyersOwn: the look-up before it is no lock, so the database is told whose the order
-// must be.
+// TestCancelAsksTheDatabaseForTheBuyersOwn: the look-up before it takes no lock, so the gateway passes the buyer to the
+// database.
 func TestCancelAsksTheDatabaseForTheBuyersOwn(t *testing.T) {
 	s := newScene(t).open(autumn())
 	s.store(rowOf(7, sale.StatusConfirmed))
@@ -209,7 +209,7 @@ func TestCancelGivesUpItsTurnWithItsTime(t *testing.T) {
 	require.Equal(t, http.StatusOK, s.cancel("7", "ann").status)
 }
 
-// TestRefusedCancelsDoNotOpenTheBreaker: an answer of the database is no fault of it.
+// TestRefusedCancelsDoNotOpenTheBreaker: a refusal is an answer of the database and not a fault.
 func TestRefusedCancelsDoNotOpenTheBreaker(t *testing.T) {
 	s := newScene(t).open(autumn())
 	s.database.rules(sale.Rules{CircuitBreaker: []sale.BreakerRule{{

@@ -9,16 +9,16 @@ import (
 	"flashsale/sale"
 )
 
-// snapshot is the catalogue at one version. It is never changed after it was published: an update builds the next one
-// from the parts that did not change.
+// snapshot is the catalogue at one version. It does not change after its publication: an update builds the next snapshot
+// and reuses the parts that did not change.
 type snapshot struct {
 	version int64
 	grief   sale.Grief
 	sales   map[string]*liveSale
-	names   *bloom.BloomFilter // "{sale}/items/{sku}" of every item; nil: ask the maps
+	names   *bloom.BloomFilter // "{sale}/items/{sku}" of every item; nil: only the maps decide
 }
 
-// liveSale is one sale as this gateway sells it.
+// liveSale is one sale of a snapshot, with the gateway's own state of it.
 type liveSale struct {
 	sale.Sale
 	starts   int64 // Unix milliseconds
@@ -28,18 +28,18 @@ type liveSale struct {
 	early    []byte      // the not_started problem up to its server_time
 	list     *atomic.Pointer[listFilter]
 	rendered *atomic.Pointer[saleView]
-	looked   *atomic.Int64 // when the stock was last read on behalf of viewers, Unix milliseconds
+	looked   *atomic.Int64 // time of the last look at the stock for viewers, Unix milliseconds
 }
 
 // liveItem is one SKU of a sale.
 type liveItem struct {
 	sale.Item
-	buckets []sale.BucketRow // by number; a row that has not been seen yet is closed
+	buckets []sale.BucketRow // by number; closed until the database reports the row
 	open    int              // buckets that are open
-	latch   *latch           // outlives the snapshots
+	latch   *latch           // shared by the snapshots
 }
 
-// phase is where a sale is in its window.
+// phase is the part of a sale's window at a time.
 type phase uint8
 
 const (
@@ -47,10 +47,11 @@ const (
 	phaseOpen
 	phasePaused
 	phaseEnded
-	phaseUnknown // Redis's time is not known yet, and every phase but that of a closed sale depends on it
+	phaseUnknown // the gateway does not have Redis's time yet, and the sale is not closed
 )
 
-// phaseAt follows the order of the ladder: not opened or before the start, then ended, then paused.
+// phaseAt returns the phase at a time of Redis's clock, zero for unknown. It checks in the order of the outcomes: not opened
+// or before the start, then ended, then paused.
 func (s *liveSale) phaseAt(now time.Time) phase {
 	ms := now.UnixMilli()
 	switch {
@@ -68,8 +69,8 @@ func (s *liveSale) phaseAt(now time.Time) phase {
 	return phaseOpen
 }
 
-// listed reports whether the buyer may be on the list of a listed sale. A filter that is not there yet, or belongs to
-// another list, lets every buyer pass to the exact look-up; a listed sale without a list sells no unit.
+// listed reports whether the buyer may be on the list of a listed sale. Without a filter of the present list every buyer
+// passes, and the look-up in Redis decides. If a listed sale has no list or an empty one, no buyer passes.
 func (s *liveSale) listed(buyer string) bool {
 	if s.Eligibility != sale.EligibilityList {
 		return true
@@ -85,8 +86,8 @@ func (i *liveItem) home(buyer []byte) *sale.BucketRow {
 	return &i.buckets[sale.HomeBucket(buyer, len(i.buckets))]
 }
 
-// find returns the sale and the item that a path names, or the refusal; nil is a catalogue that was not read yet. A draft is
-// unknown to buyers. The filter answers first: floods of made-up SKUs never reach the maps.
+// find returns the sale and the item of a path, or the refusal. A nil snapshot is a catalogue that the gateway has not read
+// yet. Buyers do not see a draft. find asks the filter first, so that made-up SKUs do not reach the map of items.
 func (s *snapshot) find(at location) (*liveSale, *liveItem, sale.Outcome) {
 	if s == nil {
 		return nil, nil, sale.OutcomeUnavailable
@@ -113,7 +114,7 @@ func (s *snapshot) visible(id []byte) *liveSale {
 	return live
 }
 
-// namesFalsePositives is the share of unknown SKUs that the filter lets pass to the maps.
+// namesFalsePositives is the share of unknown SKUs that pass the filter.
 const namesFalsePositives = 0.01
 
 // buildNames makes the filter of all SKUs.
@@ -152,7 +153,7 @@ func (s *snapshot) next(changes sale.Changes) *snapshot {
 		delete(rows, changed.ID)
 	}
 	for id, changed := range rows {
-		if live := out.sales[id]; live != nil { // always: a sale is committed before its rows
+		if live := out.sales[id]; live != nil { // always true: the database commits a sale before its rows
 			out.sales[id] = newLiveSale(live.Sale, live, changed)
 		}
 	}
@@ -162,7 +163,7 @@ func (s *snapshot) next(changes sale.Changes) *snapshot {
 	return out
 }
 
-// newLiveSale carries over what outlives a change: latches, filters, and the rows that did not change.
+// newLiveSale builds a sale and takes over from before the latches, the filter of listed buyers and the unchanged rows.
 func newLiveSale(s sale.Sale, before *liveSale, rows []sale.BucketRow) *liveSale {
 	live := &liveSale{
 		Sale: s, starts: s.StartsAt.UnixMilli(), ends: s.EndsAt.UnixMilli(),

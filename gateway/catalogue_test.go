@@ -22,7 +22,7 @@ func TestIdlePollsChangeNothing(t *testing.T) {
 	before := s.gateway.catalogue.current.Load()
 	allocations := testing.AllocsPerRun(50, s.pollCatalogue)
 	require.Same(t, before, s.gateway.catalogue.current.Load())
-	require.Less(t, allocations, 20.0, "whatever the number of sales")
+	require.Less(t, allocations, 20.0, "for any number of sales")
 }
 
 func TestRulesAloneLeaveTheSalesAlone(t *testing.T) {
@@ -100,7 +100,7 @@ func TestListsAreReadOnceAndDroppedAtTheEnd(t *testing.T) {
 
 	s.database.set(func(b *fakeDatabase) { b.listed["autumn"] = []string{"ann"} })
 	require.ErrorContains(t, build(noon), "1 buyers, expected 2")
-	require.Nil(t, current().sales["autumn"].list.Load(), "a list that changed while it was read is no filter")
+	require.Nil(t, current().sales["autumn"].list.Load(), "a list that changed during the reading gives no filter")
 
 	s.database.set(func(b *fakeDatabase) { b.listed["autumn"] = []string{"ann", "bob"}; b.failing = errAway })
 	require.ErrorIs(t, build(noon), errAway)
@@ -112,9 +112,9 @@ func TestListsAreReadOnceAndDroppedAtTheEnd(t *testing.T) {
 	require.Same(t, filter, current().sales["autumn"].list.Load())
 
 	s.open(autumn(func(s *sale.Sale) { s.Eligibility, s.ListVersion, s.ListSize = sale.EligibilityList, 2, 3 }))
-	require.True(t, current().sales["autumn"].listed("cid"), "a filter of another list refuses nobody")
+	require.True(t, current().sales["autumn"].listed("cid"), "a filter of another list refuses no buyer")
 	require.NoError(t, build(noon.Add(2*time.Hour)))
-	require.Nil(t, current().sales["autumn"].list.Load(), "nobody needs it after the end")
+	require.Nil(t, current().sales["autumn"].list.Load(), "an ended sale needs no filter")
 }
 
 // TestRolesBuildListsAndLookForViewers runs the real roles, with a list that cannot be read at first.

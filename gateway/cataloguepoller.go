@@ -9,15 +9,15 @@ import (
 	"flashsale/sale"
 )
 
-// cataloguePoller keeps the snapshot up to date with the database. When nothing changed a poll costs one cheap query,
-// whatever the number of sales.
+// cataloguePoller updates the snapshot from the database. If nothing changed, a poll costs one cheap query, for any number of
+// sales.
 type cataloguePoller struct {
 	source  Catalogue
 	timeout time.Duration
 	current atomic.Pointer[snapshot] // nil until the first answer
 }
 
-// poll asks once for changes and publishes the next snapshot. It returns the changes, which may be empty.
+// poll reads the changes once and publishes the next snapshot. It returns the changes, which may be empty.
 func (p *cataloguePoller) poll(ctx context.Context) (sale.Changes, error) {
 	present := p.current.Load()
 	since := int64(0)
@@ -39,7 +39,7 @@ func (p *cataloguePoller) poll(ctx context.Context) (sale.Changes, error) {
 	return changes, nil
 }
 
-// touchesSales reports whether changes touch what is sold, and not only the rules.
+// touchesSales reports whether changes contain sales or buckets, and not only rules.
 func touchesSales(changes sale.Changes) bool {
 	return len(changes.Sales) > 0 || len(changes.Buckets) > 0
 }

@@ -8,9 +8,9 @@ import (
 	"github.com/alibaba/sentinel-golang/util"
 )
 
-// circuits remembers the open circuits and until when each stays so. Sentinel (1.0.4) begins with a closed circuit where a
-// rule differs in any member from the ones it has: an operator who edits the rule of a store that is away would let
-// everybody at it. What was open is kept shut from here for its time.
+// circuits remembers until when each open circuit stays open. Sentinel (1.0.4) closes the circuit of a rule if any member of
+// the rule changes: an edit of the rule of a failed store would send all calls to that store again. Breakers uses circuits
+// to keep such a circuit open for its time.
 type circuits struct {
 	mu    sync.Mutex
 	until map[circuitbreaker.Rule]uint64 // in milliseconds of Sentinel's clock
@@ -23,7 +23,7 @@ func (c *circuits) OnTransformToOpen(_ circuitbreaker.State, rule circuitbreaker
 	c.until[rule] = util.CurrentTimeMillis() + uint64(rule.RetryTimeoutMs)
 }
 
-// OnTransformToHalfOpen forgets the circuit: its time was over.
+// OnTransformToHalfOpen forgets the circuit, because its time is over.
 func (c *circuits) OnTransformToHalfOpen(_ circuitbreaker.State, rule circuitbreaker.Rule) {
 	c.forget(rule)
 }
@@ -39,8 +39,8 @@ func (c *circuits) forget(rule circuitbreaker.Rule) {
 	delete(c.until, rule)
 }
 
-// replaced forgets the circuits of a resource whose rules are not among the next ones, and returns until when the last of
-// them would have been open.
+// replaced forgets the open circuits of a resource whose rules are not in next. It returns until when the last of them would
+// have stayed open, 0 if there is none.
 func (c *circuits) replaced(resource string, next []*circuitbreaker.Rule) (until uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

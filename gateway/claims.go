@@ -5,7 +5,7 @@ import (
 	"encoding/base64"
 )
 
-// span is a piece of a decoded payload. Positions and not slices, so that the payload can be used again.
+// span is a part of a decoded payload. It has positions instead of a slice, so that the payload's memory can be reused.
 type span struct{ from, to int }
 
 func (s span) of(payload []byte) []byte { return payload[s.from:s.to] }
@@ -19,23 +19,23 @@ type claims struct {
 	begins   int64 // nbf, in seconds
 }
 
-// strictBase64 is base64url without padding that refuses stray bits in the last character, so that no two texts are the
-// same token.
+// strictBase64 is base64url without padding. It refuses stray bits in the last character, so that two texts never decode to
+// the same token.
 var strictBase64 = base64.RawURLEncoding.Strict()
 
-// payloadBytes is the largest decoded payload that the fast path takes; it lives in the verifier.
+// payloadBytes is the largest decoded payload of the fast path, which is the buffer of a verifier.
 const payloadBytes = 512
 
-// splitToken cuts a compact JWS in its three parts.
+// splitToken cuts a compact JWS into its three parts.
 func splitToken(token []byte) (header, payload, signature []byte, ok bool) {
 	header, rest, first := bytes.Cut(token, []byte{'.'})
 	payload, signature, second := bytes.Cut(rest, []byte{'.'})
 	return header, payload, signature, first && second && bytes.IndexByte(signature, '.') < 0
 }
 
-// scanClaims reads a flat JSON object of plain strings, integers and literals: what nearly every token is. The audience may
-// be a list of one. It returns false when the payload is anything else, valid or not, or names a claim it reads twice: then a
-// general decoder decides.
+// scanClaims reads a flat JSON object of plain strings, integers and literals, the form of most tokens. The audience may be
+// a list of one. It returns false for any other payload, valid or not, and for one that has a claim twice that it reads: a
+// general decoder then decides.
 func scanClaims(p []byte) (c claims, ok bool) {
 	s := scanner{text: p}
 	for name, more := s.member(); more; name, more = s.member() {
@@ -55,7 +55,7 @@ func (c *claims) read(s *scanner, name []byte) (ok bool) {
 		c.issuer, ok = s.plainString()
 		return ok && s.once(1)
 	case "aud":
-		list := s.take('[') // of one, as many identity providers write it
+		list := s.take('[') // a list of one: many identity providers write it
 		c.audience, ok = s.plainString()
 		return ok && (!list || s.take(']')) && s.once(2)
 	case "exp":
@@ -68,8 +68,7 @@ func (c *claims) read(s *scanner, name []byte) (ok bool) {
 	return s.skip()
 }
 
-// scanner walks over JSON text. Every method skips white space first; after one that returned false the position is not
-// defined.
+// scanner reads JSON text. Every method skips white space first. After a method returns false, the position is undefined.
 type scanner struct {
 	text   []byte
 	at     int
@@ -78,8 +77,8 @@ type scanner struct {
 	seen   uint8
 }
 
-// member reads the name of the object's next member, up to its value. It returns false behind the last one, and where the
-// text is not one that it reads; whole tells which.
+// member reads the name of the object's next member, up to its value. It returns false after the last member and for text
+// that it does not read; whole distinguishes the two.
 func (s *scanner) member() (name span, ok bool) {
 	switch {
 	case !s.inside:
@@ -103,7 +102,7 @@ func (s *scanner) member() (name span, ok bool) {
 // whole reports whether the text was one object and nothing else.
 func (s *scanner) whole() bool { return s.closed && s.done() }
 
-// once reports whether a member of this number, 0 to 7, is read for the first time.
+// once reports whether it is called for the first time with a number, 0 to 7: each claim has one.
 func (s *scanner) once(number int) bool {
 	first := s.seen&(1<<number) == 0
 	s.seen |= 1 << number
@@ -152,7 +151,7 @@ func (s *scanner) plainString() (span, bool) {
 	return span{}, false
 }
 
-// integer reads a whole number of 1 to 15 digits, exact in every JSON reader.
+// integer reads a whole number of 1 to 15 digits, which every JSON reader reads exactly.
 func (s *scanner) integer() (n int64, ok bool) {
 	s.space()
 	from := s.at

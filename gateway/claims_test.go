@@ -38,7 +38,7 @@ func TestScanClaimsTakesUsualPayloads(t *testing.T) {
 	}
 }
 
-// TestScanClaimsLeavesTheRestAlone: what it does not take is for the general decoder, valid or not.
+// TestScanClaimsLeavesTheRestAlone: it leaves every other payload, valid or not, to the general decoder.
 func TestScanClaimsLeavesTheRestAlone(t *testing.T) {
 	for _, payload := range []string{
 		``, `{`, `}`, `[]`, `"sub"`, `{"sub"}`, `{"sub":}`, `{"sub":"ann"`, `{"sub":"ann",}`, `{"sub":"ann"}}`, `{"sub":"ann"} x`,

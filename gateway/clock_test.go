@@ -9,8 +9,8 @@ import (
 	"flashsale/sale"
 )
 
-// TestNoWordAboutTimeBeforeRedis: this machine's clock may be hours away from Redis's, by which sales open and close.
-func TestNoWordAboutTimeBeforeRedis(t *testing.T) {
+// TestNoAnswerAboutTimeBeforeRedis: sales open and close by Redis's clock, from which this machine's may differ by hours.
+func TestNoAnswerAboutTimeBeforeRedis(t *testing.T) {
 	s := newScene(t).open(autumn(), autumn(func(s *sale.Sale) { s.ID, s.State = "over", sale.StateClosed }))
 	s.stock.now.Store(unknown)
 	s.refused(s.send("GET", "/v1/time", ""), sale.OutcomeUnavailable, nil)

@@ -15,47 +15,47 @@ const (
 	lingerBytes   = 256 << 10
 )
 
-// lateness is how long a late answer is held back: below what Retry-After asks for, and enough that 600
-// connections of one buyer are 3,000 refusals a second and not as many as the processor can make.
+// lateness is the delay of a late answer. It is shorter than Retry-After, and limits 600 connections of one buyer to 3,000
+// refusals a second.
 const lateness = 200 * time.Millisecond
 
-// boundedConn leaves its listener's count of open connections once, when it is closed, and arms deadlines only where
-// something can block.
+// boundedConn leaves its listener's count of open connections when it is closed, and arms a deadline only before a call that
+// can block.
 //
-// fasthttp sets three deadlines for every request, and arming a timer costs more than many a refusal. Here a deadline is
-// only noted; it is armed when a read or write needs it, and not even then while one is armed that strikes at most
-// slack earlier. A request whose bytes are there already so costs one timer a second and not three. The methods are
-// called by the connection's own goroutine alone, as fasthttp does; only Close may be called by another.
+// fasthttp sets three deadlines for every request, and arming a timer costs more than many a refusal. So SetReadDeadline and
+// SetWriteDeadline only note a deadline. Read and Write arm it, unless the armed one is at most slack earlier. A connection
+// whose requests arrive at once then costs one timer a second instead of three a request. fasthttp calls the methods from
+// one goroutine; another goroutine may only call Close.
 type boundedConn struct {
 	net.Conn
 	listener *boundedListener
 	peer     netip.Addr
 	once     sync.Once
-	lingers  atomic.Bool // the peer may still be sending: do not reset the connection under its answer
+	lingers  atomic.Bool // the peer may still be sending: Close must not reset the connection before it reads the answer
 	read     deadline
 	write    deadline
-	late     bool        // the answer under way is to be held back
-	holding  *time.Timer // nil until the first one
+	late     bool        // delay the present answer
+	delay    *time.Timer // nil until the first delay
 }
 
-// holdBack waits for the lateness, or until the gateway stops.
-func (c *boundedConn) holdBack(stopping <-chan struct{}) {
-	if c.holding == nil {
-		c.holding = time.NewTimer(lateness)
+// delayAnswer waits for lateness, or until the gateway stops.
+func (c *boundedConn) delayAnswer(stopping <-chan struct{}) {
+	if c.delay == nil {
+		c.delay = time.NewTimer(lateness)
 	} else {
-		c.holding.Reset(lateness)
+		c.delay.Reset(lateness)
 	}
 	select {
-	case <-c.holding.C:
+	case <-c.delay.C:
 	case <-stopping:
-		c.holding.Stop()
+		c.delay.Stop()
 	}
 }
 
-// deadline is the moment asked for and the moment armed; zero is never.
+// deadline is the deadline that fasthttp asked for and the one that is armed; zero is none.
 type deadline struct{ asked, armed time.Time }
 
-// due reports whether the armed moment does not serve for the one asked, and takes it as armed then.
+// due reports whether the caller must arm the deadline asked for, and notes it as armed.
 func (d *deadline) due(slack time.Duration) bool {
 	if d.asked.Equal(d.armed) {
 		return false
@@ -67,19 +67,19 @@ func (d *deadline) due(slack time.Duration) bool {
 	return true
 }
 
-// SetReadDeadline notes when a read must have ended.
+// SetReadDeadline notes the deadline of reads.
 func (c *boundedConn) SetReadDeadline(t time.Time) error {
 	c.read.asked = t
 	return nil
 }
 
-// SetWriteDeadline notes when a write must have ended.
+// SetWriteDeadline notes the deadline of writes.
 func (c *boundedConn) SetWriteDeadline(t time.Time) error {
 	c.write.asked = t
 	return nil
 }
 
-// SetDeadline notes both.
+// SetDeadline notes both deadlines.
 func (c *boundedConn) SetDeadline(t time.Time) error {
 	c.read.asked, c.write.asked = t, t
 	return nil
@@ -105,7 +105,7 @@ func (c *boundedConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// Close closes the connection, after letting the peer read its answer where that was asked for.
+// Close closes the connection. If lingers is set, it first gives the peer time to read its answer.
 func (c *boundedConn) Close() error {
 	if c.lingers.Load() {
 		linger(c.Conn)
@@ -115,14 +115,14 @@ func (c *boundedConn) Close() error {
 	return err
 }
 
-// linger ends our direction and swallows what still arrives, within bounds. Closing with unread input would reset the
-// connection, and the peer might never see why it was refused.
+// linger shuts down the writing side and discards input, at most lingerBytes within lingerTimeout. A close with unread input
+// would reset the connection, and the peer might not get the answer.
 func linger(conn net.Conn) {
 	half, ok := conn.(interface{ CloseWrite() error })
 	if !ok || half.CloseWrite() != nil {
 		return
 	}
 	if conn.SetReadDeadline(time.Now().Add(lingerTimeout)) == nil {
-		_, _ = io.CopyN(io.Discard, conn, lingerBytes) // the peer's end, the bound or the deadline: all end it
+		_, _ = io.CopyN(io.Discard, conn, lingerBytes) // the end of input, the bound or the deadline ends it
 	}
 }

@@ -64,7 +64,7 @@ func TestDeadlineOnAClosedConnectionIsAnError(t *testing.T) {
 	require.Zero(t, conn.listener.open.Load(), "a connection is counted out once")
 }
 
-// TestLingeringCloseDeliversTheAnswer: unread input must not reset the connection under the last words.
+// TestLingeringCloseDeliversTheAnswer: unread input must not reset the connection before the peer has read its answer.
 func TestLingeringCloseDeliversTheAnswer(t *testing.T) {
 	conn, peer := pair(t)
 	_, err := io.WriteString(peer, strings.Repeat("unread ", 10_000))
@@ -113,7 +113,7 @@ func TestConnectionsOverTheBoundAreRefusedOrDropped(t *testing.T) {
 	require.NoError(t, told.Close())
 	require.Eventually(t, func() bool { return l.refusing.Load() == 0 }, 10*time.Second, time.Millisecond)
 
-	l.refusing.Store(maxRefusing) // as many are being told already
+	l.refusing.Store(maxRefusing) // as many connections are getting an answer already
 	dropped, err := net.Dial("tcp", inner.Addr().String())
 	require.NoError(t, err)
 	heard, err = io.ReadAll(dropped)
@@ -135,7 +135,7 @@ func TestTransientFaults(t *testing.T) {
 	require.False(t, transient(net.ErrClosed))
 }
 
-// TestListenerWithoutAddresses: on a Unix socket there is no address to count; everybody shares one.
+// TestListenerWithoutAddresses: a Unix socket has no addresses, so all clients share one limit.
 func TestListenerWithoutAddresses(t *testing.T) {
 	inner, err := net.Listen("unix", filepath.Join(t.TempDir(), "socket"))
 	require.NoError(t, err)

@@ -35,7 +35,7 @@ var (
 
 var errAway = errors.New("the store is away")
 
-// fakeStock decides by a function of the test and remembers what it was asked.
+// fakeStock decides by a function of the test and records the calls.
 type fakeStock struct {
 	mu       sync.Mutex
 	decide   func(sale.Purchase) sale.Answer
@@ -115,7 +115,7 @@ func (s *fakeStock) Now() time.Time {
 	return time.Time{}
 }
 
-// unknown stands for the time of a Redis that was never reached.
+// unknown is the time before the first contact with Redis.
 const unknown = 0
 
 func (s *fakeStock) set(change func(*fakeStock)) {
@@ -216,7 +216,7 @@ func (b *fakeDatabase) BuyerOrders(
 	return out[:min(len(out), limit)], b.failing
 }
 
-// CancelOrder does what the database does with a row, and counts.
+// CancelOrder changes a row as the database does, and counts the calls.
 func (b *fakeDatabase) CancelOrder(
 	_ context.Context, id sale.OrderID, reason sale.OrderReason, buyer string,
 ) (sale.Order, error) {
@@ -362,7 +362,7 @@ type response struct {
 	status int
 	header http.Header
 	body   string
-	closes bool // the server says that the connection ends
+	closes bool // the server closes the connection
 }
 
 func (r response) members(t testing.TB) map[string]any {
@@ -379,7 +379,7 @@ func (s *scene) raw(request string) response {
 	require.NoError(s.t, err)
 	defer conn.Close()
 	require.NoError(s.t, conn.SetDeadline(time.Now().Add(20*time.Second)))
-	_, unsent := io.WriteString(conn, request) // a gateway need not read to its end what it refuses: the answer tells
+	_, unsent := io.WriteString(conn, request) // the write may fail: a gateway need not read all of a request that it refuses
 	method, _, _ := strings.Cut(request, " ")
 	reader := bufio.NewReader(conn)
 	_, err = reader.Peek(1)

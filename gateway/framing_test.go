@@ -15,7 +15,7 @@ import (
 	"flashsale/sale"
 )
 
-// TestBrokenFraming: each gets a problem, the connection closes, and the Stock hears nothing.
+// TestBrokenFraming: each request gets a problem, the connection closes, and no request reaches the Stock.
 func TestBrokenFraming(t *testing.T) {
 	s := newScene(t).open(autumn())
 	start := "POST " + phoneOrders + " HTTP/1.1\r\nHost: shop\r\n" + bearer("ann") + "\r\n"
@@ -58,7 +58,7 @@ func TestBrokenFraming(t *testing.T) {
 		})
 	}
 	require.Empty(t, s.stock.purchases())
-	require.Equal(t, http.StatusOK, s.send("GET", "/livez", "").status, "the process goes on")
+	require.Equal(t, http.StatusOK, s.send("GET", "/livez", "").status, "the process continues")
 }
 
 // halfClosed sends a request, ends its own direction and reads the answer and the end of the connection.
@@ -93,8 +93,8 @@ func TestHeaderSizes(t *testing.T) {
 	require.EqualValues(t, 3, s.counted(sale.OutcomeHeadersTooLarge))
 }
 
-// TestLargeBodyStillHearsItsAnswer sends far more than is read: the answer must not be lost in a reset.
-func TestLargeBodyStillHearsItsAnswer(t *testing.T) {
+// TestLargeBodyStillGetsItsAnswer sends far more than the gateway reads: a reset must not lose the answer.
+func TestLargeBodyStillGetsItsAnswer(t *testing.T) {
 	s := newScene(t).open(autumn())
 	for range 20 {
 		size := 200 << 10

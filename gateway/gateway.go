@@ -15,7 +15,7 @@ import (
 	"flashsale/sale"
 )
 
-// Gateway serves buyers. Its life: New, then Run in the background and Serve in front, then Shutdown.
+// Gateway serves buyers. Create it with New, call Run in one goroutine and Serve in others, and end it with Shutdown.
 type Gateway struct {
 	options   Options
 	stock     Stock
@@ -47,7 +47,7 @@ type Gateway struct {
 	listeners []*boundedListener
 }
 
-// New checks options and dependencies and builds a Gateway that is not running yet.
+// New checks options and dependencies and builds a Gateway.
 func New(o Options, d Deps) (*Gateway, error) {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -77,13 +77,13 @@ func New(o Options, d Deps) (*Gateway, error) {
 	return g, nil
 }
 
-// Serve answers buyers on a listener, which it closes, until Shutdown; it returns nil then.
+// Serve answers buyers on a listener until Shutdown, and then returns nil. It closes the listener.
 func (g *Gateway) Serve(listener net.Listener) error {
 	bounded := g.bounded(listener)
 	g.mu.Lock()
 	g.listeners = append(g.listeners, bounded)
 	g.mu.Unlock()
-	if g.draining() { // Shutdown came first and may not have seen this listener
+	if g.draining() { // Shutdown began before and may have missed this listener
 		return bounded.Close()
 	}
 	if err := g.server.Serve(bounded); err != nil {
@@ -92,17 +92,17 @@ func (g *Gateway) Serve(listener net.Listener) error {
 	return nil
 }
 
-// Shutdown ends readiness, lets buyers in for the farewell time, stops accepting, answers those who wait, and returns when
-// every connection has had its answer or ctx is over. Purchases that are under way are answered; call it before the Stock
-// is drained.
+// Shutdown ends readiness, accepts connections for FarewellTime more, closes the listeners and answers waiting requests. It
+// returns when every request has its answer or ctx is over. Call it before draining the Stock, because requests in progress
+// still need it.
 func (g *Gateway) Shutdown(ctx context.Context) error {
 	g.stopOnce.Do(func() {
 		close(g.stopping)
 		g.farewell(ctx)
 	})
-	g.mu.Lock() // fasthttp knows a listener only once its Serve runs
+	g.mu.Lock() // fasthttp closes only the listeners whose Serve has begun
 	for _, listener := range g.listeners {
-		_ = listener.Close() // closing is all there is to do; an error would say that it is closed
+		_ = listener.Close() // the only possible error: it is closed already
 	}
 	g.mu.Unlock()
 	if err := g.server.ShutdownWithContext(ctx); err != nil {
@@ -111,7 +111,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	return nil
 }
 
-// farewell waits while buyers are still answered and sent away.
+// farewell waits for FarewellTime while the gateway still serves buyers and closes each connection after an answer.
 func (g *Gateway) farewell(ctx context.Context) {
 	timer := time.NewTimer(g.options.FarewellTime)
 	defer timer.Stop()
@@ -121,8 +121,8 @@ func (g *Gateway) farewell(ctx context.Context) {
 	}
 }
 
-// Ready returns what the gateway still waits for, by name; empty means ready. A store that goes away later does not
-// change it: purchases say so themselves.
+// Ready returns what the gateway still waits for, by name; empty means ready. A store that fails later does not change it:
+// the purchases answer unavailable then.
 func (g *Gateway) Ready() map[string]string {
 	waiting := map[string]string{}
 	if g.checks != nil {
@@ -132,7 +132,7 @@ func (g *Gateway) Ready() map[string]string {
 		waiting["catalogue"] = "not read from the database yet"
 	}
 	if g.stock.Now().IsZero() {
-		waiting["clock"] = "Redis has not told its time yet"
+		waiting["clock"] = "no time from Redis yet"
 	}
 	if g.draining() {
 		waiting["gateway"] = "draining"
@@ -149,10 +149,10 @@ func (g *Gateway) draining() bool {
 	}
 }
 
-// catalogueTimeout is for one read of the changes; the first one reads everything.
+// catalogueTimeout bounds one read of the changes; the first read gets the whole catalogue.
 const catalogueTimeout = 10 * time.Second
 
-// Run works off the background roles until ctx is over, and returns when all of them have ended.
+// Run runs the background roles until ctx is over, and returns when all of them have ended.
 func (g *Gateway) Run(ctx context.Context) {
 	var roles sync.WaitGroup
 	start := func(role func(context.Context)) { roles.Go(func() { role(ctx) }) }
@@ -168,7 +168,7 @@ func (g *Gateway) Run(ctx context.Context) {
 	roles.Wait()
 }
 
-// pollCatalogue takes over one set of changes, and then writes the heartbeat. No other code reloads rules.
+// pollCatalogue applies the changes of the catalogue and then writes the heartbeat. No other code reloads rules.
 func (g *Gateway) pollCatalogue(ctx context.Context) error {
 	changes, err := g.catalogue.poll(ctx)
 	if err != nil {

@@ -14,45 +14,45 @@ import (
 	"flashsale/sale"
 )
 
-// guard asks Sentinel's flow and isolation rules about the requests of one route. The checks and the counters are
-// Sentinel's; what its general entry does for other kinds of rules is left out, and what it answers is asked for no more
-// often than the answer can change (BenchmarkAccept).
+// guard applies Sentinel's flow and isolation rules to the requests of one route. It uses Sentinel's checks and counters,
+// without the work of its general entry for other kinds of rules. It asks Sentinel only when the answer may have changed
+// (BenchmarkAccept).
 type guard struct {
 	resource *base.ResourceWrapper
-	node     *stat.ResourceNode // counts the requests that passed and those that are inside
+	node     *stat.ResourceNode // counts the requests that passed and those in progress
 	flow     *base.SlotChain
 	inside   *base.SlotChain
 	contexts sync.Pool
-	window   uint64        // milliseconds in which what flow rules have counted only grows
+	window   uint64        // milliseconds in which the counts of flow rules only grow
 	left     atomic.Uint64 // requests that have ended
 	ruled    atomic.Pointer[ruled]
 }
 
-// ruled is what is known of one set of rules of a route.
+// ruled is the state of one set of rules of a route.
 type ruled struct {
 	flow   ahead
 	inside ahead // isolation rules
 
-	// A refusal is given again without asking until it can be another one, so that a refused crowd costs nothing: a flow
-	// rule's in the same window, an isolation rule's until a request ends. Both are the number plus one; 0 is none.
+	// enter repeats a refusal without asking Sentinel while it cannot change, so that a refused crowd costs little: that of a
+	// flow rule in the same window, that of an isolation rule until a request ends. Both are the number plus one; 0 is none.
 	refusedIn   atomic.Uint64
 	refusedLeft atomic.Uint64
 }
 
-// ahead is how many requests the rules of one kind have allowed ahead. What flow rules have allowed expires at the end of the
-// window; isolation rules tolerate so many more requests inside at any later time.
+// ahead is the requests that the rules of one kind have allowed in advance. Those of flow rules expire at the end of the
+// window. Those of isolation rules do not expire, so at most batch more requests than the rule allows are in progress.
 type ahead struct {
-	batch  uint32        // how many are asked for together, 0: there is no rule
+	batch  uint32        // requests per question to Sentinel, 0: there is no rule
 	passed atomic.Uint64 // the window, then the number in the last 8 bits
 }
 
-// Bounds of asking ahead: a thousandth of what the narrowest rule allows is what it may be wrong by.
+// Bounds of a batch: at most a thousandth of the narrowest rule, which is also the error of the limit.
 const (
 	maxAhead  = 64
 	aheadPart = 1000
 )
 
-// narrow takes a rule into account that allows so many.
+// narrow adds a rule that allows most requests.
 func (a *ahead) narrow(most float64) {
 	batch := max(1, uint32(min(most/aheadPart, maxAhead)))
 	if a.batch == 0 || batch < a.batch {
@@ -60,7 +60,7 @@ func (a *ahead) narrow(most float64) {
 	}
 }
 
-// take takes one request that was allowed ahead in this window.
+// take takes one request that the rules have allowed in advance in this window, and reports whether there was one.
 func (a *ahead) take(window uint64) bool {
 	for {
 		passed := a.passed.Load()
@@ -89,7 +89,7 @@ func newGuard(name string) *guard {
 	return g
 }
 
-// load takes over rules that Sentinel has loaded already.
+// load applies rules that Sentinel has loaded already.
 func (g *guard) load(rules *sale.Rules) {
 	next := &ruled{}
 	for _, rule := range rules.Flow {
@@ -108,7 +108,7 @@ func (g *guard) load(rules *sale.Rules) {
 	g.ruled.Store(next)
 }
 
-// permit allows one request, until leave. The zero permit is that of a route without rules.
+// permit allows one request until leave. The zero permit is that of a route without rules.
 type permit struct{ guard *guard }
 
 func (p permit) leave() {
@@ -118,13 +118,13 @@ func (p permit) leave() {
 	}
 }
 
-// enter asks to serve a request. The outcome is rate_limited or overloaded where ok is false.
+// enter asks to serve a request. If ok is false, the outcome is rate_limited or overloaded.
 func (g *guard) enter() (p permit, refusal sale.Outcome, ok bool) {
 	r := g.ruled.Load()
 	if r == nil {
 		return permit{}, 0, true
 	}
-	window, left := util.CurrentTimeMillis()/g.window, g.left.Load() // both before any question
+	window, left := util.CurrentTimeMillis()/g.window, g.left.Load() // both before asking Sentinel
 	switch {
 	case r.refusedIn.Load() == window+1:
 		return permit{}, sale.OutcomeRateLimited, false
@@ -144,7 +144,7 @@ func (g *guard) enter() (p permit, refusal sale.Outcome, ok bool) {
 	return permit{g}, 0, true
 }
 
-// isolationAllows reports whether the isolation rules allow one more request inside.
+// isolationAllows reports whether the isolation rules allow one more request in progress.
 func (g *guard) isolationAllows(r *ruled) bool {
 	if r.inside.batch == 0 || r.inside.take(0) {
 		return true
@@ -169,7 +169,7 @@ func (g *guard) flowAllows(r *ruled, window uint64) bool {
 	return ok
 }
 
-// ask asks the rules of a kind for a batch, and where that is too much for one request.
+// ask asks the rules of a kind for a batch and, if they refuse it, for one request.
 func (g *guard) ask(kind *base.SlotChain, batch uint32) (uint32, bool) {
 	if batch > 1 && g.allowed(kind, batch) {
 		return batch, true
@@ -177,14 +177,14 @@ func (g *guard) ask(kind *base.SlotChain, batch uint32) (uint32, bool) {
 	return 1, g.allowed(kind, 1)
 }
 
-// allowed reports whether the rules of a kind allow so many requests. A fault inside Sentinel allows them, since its rules
-// protect the gateway and decide nothing about stock.
+// allowed reports whether the rules of a kind allow that many requests. A fault inside Sentinel allows them, because its rules
+// protect the gateway and do not decide about stock.
 func (g *guard) allowed(kind *base.SlotChain, requests uint32) bool {
 	ctx := g.contexts.Get().(*base.EntryContext)
 	ctx.Input.BatchCount = requests
 	result := kind.Entry(ctx)
 	if result == nil {
-		return true // that context may hold anything, so it does not return to the pool
+		return true // the context is in an unknown state, so it does not return to the pool
 	}
 	ok := !result.IsBlocked()
 	ctx.RuleCheckResult.ResetToPass()

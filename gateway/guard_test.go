@@ -44,8 +44,8 @@ func TestRulesAreAskedAheadForNoMoreThanTheyBear(t *testing.T) {
 	require.Equal(t, uint32(20), g.ruled.Load().inside.batch)
 }
 
-// TestFlowRuleLetsPassWhatItSays: asking ahead and refusing again change nothing of the number.
-func TestFlowRuleLetsPassWhatItSays(t *testing.T) {
+// TestFlowRuleAllowsItsNumber: batches and repeated refusals do not change the number of allowed requests.
+func TestFlowRuleAllowsItsNumber(t *testing.T) {
 	for _, qps := range []int{7, 500, 5000, 20_000} {
 		g, b := guardWith(t, flowOf(float64(qps)))
 		quietSecond(t, g)
@@ -74,8 +74,8 @@ func quietSecond(t *testing.T, g *guard) {
 	}, 10*time.Second, time.Millisecond)
 }
 
-// TestIsolationRuleBearsItsNumberInside also where it is asked ahead, and with others coming and going.
-func TestIsolationRuleBearsItsNumberInside(t *testing.T) {
+// TestIsolationRuleAllowsItsNumberInside also with batches, and while requests begin and end.
+func TestIsolationRuleAllowsItsNumberInside(t *testing.T) {
 	for _, most := range []int{1, 700, 5000} {
 		g, b := guardWith(t, isolationOf(uint32(most)))
 		var inside []permit
@@ -117,7 +117,7 @@ func TestIsolationRuleIsAskedAgainWhenSomebodyLeaves(t *testing.T) {
 	require.Zero(t, g.node.CurrentConcurrency())
 }
 
-// TestIsolationRuleIsNeverStuck: whoever is refused while others leave is served once nobody is inside.
+// TestIsolationRuleIsNeverStuck: a refusal while requests end does not last after the end of all of them.
 func TestIsolationRuleIsNeverStuck(t *testing.T) {
 	g, _ := guardWith(t, isolationOf(2))
 	var crowd sync.WaitGroup

@@ -6,15 +6,15 @@ import (
 	"flashsale/sale"
 )
 
-// headers are the request headers that the gateway reads, found in one pass over the raw bytes. The slices point into
-// the request and die with it.
+// headers are the request headers that the gateway reads, in one pass over the raw bytes. The slices point into the request
+// and are valid as long as it.
 type headers struct {
 	authorization  []byte
 	authorizations int
 	key            []byte // Idempotency-Key as sent
 	keys           int
-	length         bool // Content-Length is there
-	encoding       bool // Transfer-Encoding is there
+	length         bool // there is a Content-Length
+	encoding       bool // there is a Transfer-Encoding
 	folded         bool // a line continues the one before
 }
 
@@ -60,8 +60,8 @@ func (h *headers) readLine(line []byte) {
 	}
 }
 
-// broken reports framing that two servers may read in two ways: both lengths given, or a folded line (RFC 9112, 5.2
-// and 6.1). Behind a proxy that is request smuggling.
+// broken reports framing that two servers may read in two ways: both Content-Length and Transfer-Encoding, or a folded line
+// (RFC 9112, 5.2 and 6.1). Behind a proxy it allows request smuggling.
 func (h *headers) broken() bool { return h.folded || h.length && h.encoding }
 
 // headerValue returns the trimmed value of a line that begins with the lower-case name, colon included.
@@ -91,8 +91,8 @@ func trim(b []byte) []byte {
 	return b
 }
 
-// idempotencyKey returns the key without its quotes, empty when none was sent. A key is a quoted string or the same
-// characters bare; an empty, doubled or unquotable one is malformed.
+// idempotencyKey returns the key without its quotes, empty if there is none. A key is a quoted string or the same characters
+// bare. An empty, repeated or invalid key is not ok.
 func (h *headers) idempotencyKey() (key []byte, ok bool) {
 	if h.keys == 0 {
 		return nil, true
@@ -104,8 +104,8 @@ func (h *headers) idempotencyKey() (key []byte, ok bool) {
 	return key, h.keys == 1 && sale.ValidKey(key)
 }
 
-// bearer returns the token of the Authorization header, empty when there is none, when the scheme is another one, or
-// when the header is doubled, which leaves open whom it names.
+// bearer returns the token of the Authorization header. It is empty if there is no such header, if the scheme is another one,
+// or if the header occurs twice and may name two buyers.
 func (h *headers) bearer() []byte {
 	const scheme = "bearer "
 	if h.authorizations != 1 {

@@ -56,7 +56,7 @@ func TestReadHeaders(t *testing.T) {
 	}())
 }
 
-// FuzzHeaders feeds the header scanner anything; what it finds lies in the input.
+// FuzzHeaders feeds the header scanner any bytes; every result is a part of the input.
 func FuzzHeaders(f *testing.F) {
 	for _, seed := range []string{"", "\n", "Authorization: Bearer x\r\n\r\n", "Idempotency-Key", "idempotency-key:\r\nA: b",
 		" folded\r\n", "\t\r\n"} {

@@ -11,7 +11,7 @@ import (
 	"flashsale/sale"
 )
 
-// TestGatewayWritesTheVersionItSellsBy: only after it sells by that version, and when idle once in heartbeatEvery.
+// TestGatewayWritesTheVersionItSellsBy: it writes a version only after it uses it, and again once in heartbeatEvery.
 func TestGatewayWritesTheVersionItSellsBy(t *testing.T) {
 	var written []int64
 	var s *scene
@@ -46,7 +46,7 @@ func TestHeartbeatIsRepeated(t *testing.T) {
 		require.NoError(t, h.beat(t.Context(), 7))
 		require.Equal(t, 2, written)
 		<-time.After(time.Millisecond)
-		require.NoError(t, h.beat(t.Context(), 7), "a sign of life")
+		require.NoError(t, h.beat(t.Context(), 7), "the same version again after a period")
 		require.Equal(t, 3, written)
 	})
 }

@@ -14,7 +14,7 @@ import (
 	"flashsale/sale"
 )
 
-// refusalCase is one refusal that a crowd can provoke, and what arranges it.
+// refusalCase is one refusal that a crowd can provoke, and its set-up.
 type refusalCase struct {
 	name    string
 	headers string
@@ -113,7 +113,7 @@ func requestOf(t testing.TB, s *scene, headers, body string) *fasthttp.RequestCt
 	return ctx
 }
 
-// TestRefusalsDoNotAllocate holds the refusal path to its promise: the crowd costs no garbage.
+// TestRefusalsDoNotAllocate: refusing a crowd causes no garbage collection.
 func TestRefusalsDoNotAllocate(t *testing.T) {
 	for _, c := range refusalCases() {
 		t.Run(c.name, func(t *testing.T) {
@@ -143,7 +143,7 @@ func BenchmarkRefusal(b *testing.B) {
 	}
 }
 
-// strangers are presses by buyers who come once, each with his own token.
+// strangers are purchase requests of different buyers, one each, with their own tokens.
 func strangers(t testing.TB, s *scene, count int) func() sale.Outcome {
 	t.Helper()
 	tokens := make([][]byte, count)
@@ -160,7 +160,7 @@ func strangers(t testing.TB, s *scene, count int) func() sale.Outcome {
 	}
 }
 
-// TestSoldOutStrangersDoNotAllocate: nobody of the crowd has been seen before.
+// TestSoldOutStrangersDoNotAllocate: each buyer of the crowd sends the first request.
 func TestSoldOutStrangersDoNotAllocate(t *testing.T) {
 	s := newScene(t).open(autumn())
 	latchOf(s, "bob")
@@ -173,7 +173,7 @@ func TestSoldOutStrangersDoNotAllocate(t *testing.T) {
 	require.Empty(t, s.stock.purchases())
 }
 
-// BenchmarkSoldOutStrangers is the cost of a sold-out answer inside the ladder, to a buyer with a token of his own.
+// BenchmarkSoldOutStrangers is the cost of a sold-out answer inside purchase, to a buyer with a new token.
 func BenchmarkSoldOutStrangers(b *testing.B) {
 	s := newScene(b).open(autumn())
 	latchOf(s, "bob")
@@ -184,7 +184,7 @@ func BenchmarkSoldOutStrangers(b *testing.B) {
 	}
 }
 
-// BenchmarkAccept is the cost of an accepted purchase inside the ladder, the Stock's own work left out.
+// BenchmarkAccept is the cost of an accepted purchase inside purchase, without the work of the Stock.
 func BenchmarkAccept(b *testing.B) {
 	for _, c := range []struct {
 		name   string

@@ -8,30 +8,30 @@ import (
 	"flashsale/sale"
 )
 
-// latch remembers that a SKU is sold out, so that the crowd is refused from local memory. All its buckets close together, by
-// the Stock's own verdict on the whole SKU, and open together when a look finds units in any of them; the latch watcher
-// looks ten times a second, at closed ones only.
+// latch remembers that a SKU is sold out, so that the gateway refuses purchases from local memory. All its buckets close
+// together, when the Stock answers that the whole SKU is sold out. They open together, when a look finds units in any of
+// them; the latch watcher looks at the closed ones ten times a second.
 type latch struct {
 	buckets []bucketLatch
 	closed  atomic.Int32 // how many buckets are closed
-	until   atomic.Int64 // Unix milliseconds after which it is not looked at any more
+	until   atomic.Int64 // Unix milliseconds after which the watcher does not look at it
 	stock   atomic.Int64 // units of the whole SKU: an upper bound of its owners
 }
 
-// bucketLatch is the latch of one bucket; no state means open.
+// bucketLatch is the latch of one bucket; a nil state means open.
 type bucketLatch struct {
 	bucket   sale.Bucket
 	latch    *latch
-	epoch    atomic.Int64 // in which the bucket is open as far as the catalogue is known, else 0
+	epoch    atomic.Int64 // epoch of the bucket if it is open in the catalogue, else 0
 	state    atomic.Pointer[soldOut]
-	owners   atomic.Pointer[owners] // as they were read last, kept while the latch opens and closes
-	building atomic.Bool            // a reading of the owners is ordered
-	rests    atomic.Int64           // until when none is ordered, by the owners reader's clock
+	owners   atomic.Pointer[owners] // of the last reading; stays while the latch opens and closes
+	building atomic.Bool            // there is an order to read the owners
+	rests    atomic.Int64           // no new order until then, by the clock of the owners reader
 }
 
-// soldOut is a closed bucket. It is replaced, never changed.
+// soldOut is the state of a closed bucket. The gateway replaces it and never changes it.
 type soldOut struct {
-	owners *bloom.BloomFilter // buyers who own a unit; nil: not known, so every press goes on to the exact path
+	owners *bloom.BloomFilter // buyers who own a unit; nil: not known, so every purchase goes to Redis
 }
 
 func newLatch(rows []sale.BucketRow) *latch {
@@ -43,8 +43,8 @@ func newLatch(rows []sale.BucketRow) *latch {
 	return l
 }
 
-// sold notes a purchase that took units. The owners are those that were known before it was sent to Redis, so that it is not
-// in their reading already. Until the next look everybody goes on to the exact path: the filter at work may lack the buyer.
+// sold notes a purchase that took units. known are the owners from before the call to Redis, so that their reading does not
+// contain this purchase already. The filter in use may lack the buyer, so until the next look every purchase goes to Redis.
 func (b *bucketLatch) sold(known *owners, p *sale.Purchase, units int) {
 	if known != nil && known.epoch == p.Epoch {
 		known.add(p.Buyer, int64(units))
@@ -54,7 +54,7 @@ func (b *bucketLatch) sold(known *owners, p *sale.Purchase, units int) {
 	}
 }
 
-// update takes over what a changed sale means for the latch.
+// update applies a changed sale to the latch.
 func (l *latch) update(live *liveSale, item *liveItem) {
 	until := live.ends
 	if live.State == sale.StateClosed {
@@ -74,8 +74,8 @@ func (l *latch) update(live *liveSale, item *liveItem) {
 // all reports whether the SKU is sold out.
 func (l *latch) all() bool { return int(l.closed.Load()) == len(l.buckets) }
 
-// refuses reports whether a press can be refused as sold out: nothing is left and the buyer, proven by his token, owns no
-// unit of his bucket. Empty means that the token proves no buyer: then no bucket is his home and no unit his own.
+// refuses reports whether the gateway can refuse a purchase as sold out: the SKU is sold out, and the buyer of a verified
+// token owns no unit of the home bucket. An empty buyer is a request without a valid token, which has no home bucket.
 func (l *latch) refuses(buyer []byte) bool {
 	if l.closed.Load() == 0 {
 		return false

@@ -45,8 +45,8 @@ func TestOwnersGoOnToTheExactPath(t *testing.T) {
 	require.Len(t, s.stock.purchases(), 1)
 }
 
-// TestNoAnswerDependsOnAnUnprovenName: whoever cannot prove who he is hears what somebody without a token hears, whomever
-// he names, so that nobody learns who has bought.
+// TestNoAnswerDependsOnAnUnprovenName: a request with an invalid token gets the answer of one without a token, for any name in
+// it, so that the answers do not reveal who has bought.
 func TestNoAnswerDependsOnAnUnprovenName(t *testing.T) {
 	s := newScene(t).open(autumn())
 	latchOf(s, "owner")
@@ -79,8 +79,8 @@ func TestNoAnswerDependsOnAnUnprovenName(t *testing.T) {
 	require.Equal(t, http.StatusAccepted, s.send(http.MethodPost, phoneOrders, "", "Authorization: Bearer "+escaped).status)
 }
 
-// TestDoubtIsToldToWhoIsProven: with some buckets in doubt, whose home is one of them follows from the name.
-func TestDoubtIsToldToWhoIsProven(t *testing.T) {
+// TestDoubtNeedsAValidToken: if some buckets are closed, the home bucket follows from the name in the token.
+func TestDoubtNeedsAValidToken(t *testing.T) {
 	s := newScene(t).open(autumn(func(s *sale.Sale) { s.Items[0].Buckets = 2 }))
 	s.database.bucket(sale.BucketRow{Bucket: sale.Bucket{Sale: "autumn", SKU: "phone", Number: 1}, Epoch: 1,
 		State: sale.BucketClosed})
@@ -157,7 +157,7 @@ func TestLatchOfSeveralBuckets(t *testing.T) {
 	first, second := phone, sale.Bucket{Sale: "autumn", SKU: "phone", Number: 1}
 	own := []sale.Bucket{first, second}[sale.HomeBucket(owner, 2)]
 	s.stock.set(func(f *fakeStock) {
-		f.owners[own] = []string{owner} // nobody owns a unit of the other bucket
+		f.owners[own] = []string{owner} // the other bucket has no owners
 		f.readings[first], f.readings[second] = sale.Reading{Epoch: 1}, sale.Reading{Epoch: 1}
 	})
 	soldOutNow(s)
@@ -177,11 +177,11 @@ func TestLatchOfSeveralBuckets(t *testing.T) {
 	for _, stranger := range []string{left, right} {
 		before := len(s.stock.purchases())
 		s.press(stranger, "")
-		require.Len(t, s.stock.purchases(), before+1, "units of one bucket are for everybody")
+		require.Len(t, s.stock.purchases(), before+1, "every buyer may buy units of one bucket")
 	}
 }
 
-// TestBucketInDoubtMayHoldUnits: its SKU is not sold out, whatever was seen before.
+// TestBucketInDoubtMayHoldUnits: its SKU is not sold out, even if it was before.
 func TestBucketInDoubtMayHoldUnits(t *testing.T) {
 	s := newScene(t).open(autumn(func(s *sale.Sale) { s.Items[0].Buckets = 2 }))
 	second := sale.Bucket{Sale: "autumn", SKU: "phone", Number: 1}
@@ -246,7 +246,7 @@ func TestLooksAreBoundedAndFair(t *testing.T) {
 			seen[b] = true
 		}
 	}
-	require.Len(t, seen, items, "nobody is left out in the next round")
+	require.Len(t, seen, items, "the next look takes the other buckets")
 }
 
 func TestLatchesOfFinishedSalesRestUntilTheSaleChanges(t *testing.T) {

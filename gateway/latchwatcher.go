@@ -13,12 +13,12 @@ import (
 
 // Bounds of the watcher's work.
 const (
-	looksPerRound = 1000 // buckets looked at in one round; when more are closed, the rounds take them in rotation
+	looksPerRound = 1000 // buckets of one look; if more are closed, the looks take them in rotation
 	staleAfter    = time.Second
 )
 
-// latchWatcher looks after the closed latches: it opens those whose stock is back, and orders the owners of the others, again
-// when other gateways have sold. Open latches cost nothing.
+// latchWatcher watches the closed latches. It opens those whose stock is back. For the others it orders a reading of the
+// owners, and another one after other gateways have sold. Open latches cost nothing.
 type latchWatcher struct {
 	stock   Stock
 	levels  Levels
@@ -29,16 +29,16 @@ type latchWatcher struct {
 
 	mu     sync.Mutex
 	closed []*bucketLatch
-	rested []*bucketLatch // closed latches of sales that are over: they are not looked at until the sale changes
-	next   int            // where the next round begins
-	looked time.Time      // when a look last succeeded, by the local clock
+	rested []*bucketLatch // closed latches of sales that are over: no look until the sale changes
+	next   int            // index in closed where the next look begins
+	looked time.Time      // time of the last successful look, by the local clock
 }
 
 func newLatchWatcher(d Deps, timeout time.Duration) *latchWatcher {
 	return &latchWatcher{stock: d.Stock, levels: d.Levels, timeout: timeout, owners: newOwnersReader(d.Stock)}
 }
 
-// soldOut closes the latch of a SKU on the Stock's verdict.
+// soldOut closes the latch of a SKU after the Stock answered that it is sold out.
 func (w *latchWatcher) soldOut(l *latch) {
 	if l.all() {
 		return
@@ -58,7 +58,7 @@ func (w *latchWatcher) soldOut(l *latch) {
 	}
 }
 
-// open opens the latch of a SKU in all its buckets: units of any bucket are moved to where buyers ask for them.
+// open opens the latch of a SKU in all its buckets, because transfers move units of any bucket to the others.
 func (w *latchWatcher) open(l *latch) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -93,7 +93,7 @@ func (w *latchWatcher) look(ctx context.Context) error {
 	return nil
 }
 
-// read looks at buckets, in one trip.
+// read reads buckets in one round trip.
 func (w *latchWatcher) read(ctx context.Context, buckets []sale.Bucket) ([]sale.Reading, error) {
 	ctx, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
@@ -118,7 +118,7 @@ func (w *latchWatcher) confirm(ctx context.Context, item *liveItem) (bool, error
 	return soldOut, nil
 }
 
-// due returns the latches of this round and sets those of sales that are over aside; they stay closed.
+// due returns the latches of this look. It moves latches of sales that are over to rested; they stay closed.
 func (w *latchWatcher) due() []*bucketLatch {
 	now := w.stock.Now().UnixMilli()
 	w.mu.Lock()
@@ -143,8 +143,8 @@ func (w *latchWatcher) due() []*bucketLatch {
 	return due
 }
 
-// tally is what was known of a bucket's owners before a look at it. A count made afterwards may hide a sale that the look has
-// read.
+// tally is the count of a bucket's owners from before a look at the bucket. A count from after the look may contain a
+// purchase of this gateway instead of one of another gateway that the look has read.
 type tally struct {
 	owners  *owners
 	counted int64
@@ -158,15 +158,16 @@ func (b *bucketLatch) tally() tally {
 	return tally{known, known.counted()}
 }
 
-// complete reports whether no owner was missing when the bucket was read.
+// complete reports whether no owner is missing, by the units sold that the look has read.
 func (t tally) complete(r sale.Reading) bool {
 	return t.owners != nil && t.owners.epoch == r.Epoch && t.counted == sold(r)
 }
 
-// sold is how many units of a bucket its epoch has sold, also those that came back since.
+// sold returns the units that the epoch of a bucket has sold, including those returned since.
 func sold(r sale.Reading) int64 { return r.Taken - r.Moved }
 
-// judge decides about one latch. A latch whose bucket Redis does not know opens too: the exact path says what is wrong.
+// judge decides about one latch. A latch whose bucket Redis does not have opens too, because the call to Redis gives the
+// right answer.
 func (w *latchWatcher) judge(b *bucketLatch, r sale.Reading, known tally) {
 	if r.Available > 0 || r.Epoch == 0 {
 		w.open(b.latch)
@@ -181,7 +182,7 @@ func (w *latchWatcher) judge(b *bucketLatch, r sale.Reading, known tally) {
 			b.state.CompareAndSwap(state, &soldOut{owners: all})
 		}
 		return
-	case state.owners != nil: // another gateway has sold since, or the bucket was loaded anew: the filter may lack an owner
+	case state.owners != nil: // another gateway has sold since, or a rebuild loaded the bucket: the filter may lack an owner
 		unknown := &soldOut{}
 		if !b.state.CompareAndSwap(state, unknown) {
 			return
@@ -191,7 +192,7 @@ func (w *latchWatcher) judge(b *bucketLatch, r sale.Reading, known tally) {
 	w.owners.request(ownersOrder{b, state, r.Epoch, sold(r)})
 }
 
-// wake looks at every closed latch again: a sale has changed, perhaps its end.
+// wake makes the rested latches due again, because a sale has changed and its end may have too.
 func (w *latchWatcher) wake() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -205,7 +206,7 @@ func (w *latchWatcher) noteLook() {
 	w.looked = time.Now()
 }
 
-// distrust drops the filters when Redis could not be looked at for a while: an owner could be missing in them.
+// distrust drops the filters if no look has succeeded for staleAfter, because they may lack an owner.
 func (w *latchWatcher) distrust() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

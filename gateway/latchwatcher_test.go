@@ -43,7 +43,7 @@ func TestFailedBuildIsOrderedAgain(t *testing.T) {
 	require.NotNil(t, b.state.Load().owners)
 }
 
-// TestBuildForAnotherLifeOfTheLatchIsDropped: between order and build the latch opened and closed again.
+// TestBuildForAnotherLifeOfTheLatchIsDropped: between the order and the reading the latch opened and closed again.
 func TestBuildForAnotherLifeOfTheLatchIsDropped(t *testing.T) {
 	s, b := closedLatch(t)
 	order := <-s.gateway.latchWatcher.owners.orders
@@ -53,7 +53,7 @@ func TestBuildForAnotherLifeOfTheLatchIsDropped(t *testing.T) {
 	require.Nil(t, b.state.Load().owners)
 }
 
-// TestLatchThatOpensDuringABuildStaysOpen: the filter comes too late.
+// TestLatchThatOpensDuringABuildStaysOpen: the filter is too late.
 func TestLatchThatOpensDuringABuildStaysOpen(t *testing.T) {
 	s, b := closedLatch(t)
 	order := <-s.gateway.latchWatcher.owners.orders
@@ -137,7 +137,7 @@ func TestOwnersFilterNeverMissesAnOwner(t *testing.T) {
 			f.owners[phone] = append(f.owners[phone], fmt.Sprintf("owner-%d", i))
 		}
 	})
-	s.look() // far more owners than the stock says: the filter lets more strangers pass, and no owner less
+	s.look() // far more owners than units: more other buyers pass the filter, and still every owner does
 	filter := b.state.Load().owners
 	for i := range owners {
 		require.True(t, filter.TestString(fmt.Sprintf("owner-%d", i)))

@@ -12,7 +12,7 @@ import (
 	"flashsale/sale"
 )
 
-// limits are the token buckets of buyers and addresses. Without a rule they cost one atomic load each.
+// limits are the token buckets of buyers and addresses. Each costs one atomic load if there is no rule.
 type limits struct {
 	entries int
 	start   time.Time
@@ -20,10 +20,10 @@ type limits struct {
 	address atomic.Pointer[limiter]
 }
 
-// now is the moment in nanoseconds since the start, by the monotonic clock: a step of the wall clock refuses no buyer.
+// now returns the nanoseconds since the start by the monotonic clock, so that a step of the wall clock does not refuse buyers.
 func (l *limits) now() int64 { return int64(time.Since(l.start)) }
 
-// load puts new limits to work; an unchanged one keeps its counts.
+// load applies new limits; an unchanged limit keeps its counts.
 func (l *limits) load(rules sale.Rules) {
 	for _, part := range []struct {
 		slot  *atomic.Pointer[limiter]
@@ -39,7 +39,8 @@ func (l *limits) load(rules sale.Rules) {
 	}
 }
 
-// takeBuyer takes a token of the buyer, where there is such a limit. It returns 0, or how long the next token takes.
+// takeBuyer takes a token of the buyer, if there is such a limit. It returns 0, or the time to the next token if there is
+// none.
 func (l *limits) takeBuyer(buyer string) time.Duration {
 	limiter := l.buyer.Load()
 	if limiter == nil {
@@ -48,7 +49,7 @@ func (l *limits) takeBuyer(buyer string) time.Duration {
 	return limiter.take(maphash.String(limiter.seed, buyer), l.now())
 }
 
-// takeAddress takes a token of the address that sends the request, where there is such a limit. It returns as takeBuyer.
+// takeAddress takes a token of the client's address, if there is such a limit. It returns the same as takeBuyer.
 func (l *limits) takeAddress(ctx *fasthttp.RequestCtx, trusted []netip.Prefix) time.Duration {
 	limiter := l.address.Load()
 	if limiter == nil {
@@ -59,7 +60,7 @@ func (l *limits) takeAddress(ctx *fasthttp.RequestCtx, trusted []netip.Prefix) t
 	return limiter.take(maphash.Bytes(limiter.seed, address), l.now())
 }
 
-// overAddressLimit takes a token of the address. Where there is none it refuses the request, and reports so.
+// overAddressLimit takes a token of the address. If there is none, it refuses the request and returns true.
 func (g *Gateway) overAddressLimit(ctx *fasthttp.RequestCtx) bool {
 	wait := g.limits.takeAddress(ctx, g.options.TrustedProxies)
 	if wait > 0 {
@@ -68,7 +69,7 @@ func (g *Gateway) overAddressLimit(ctx *fasthttp.RequestCtx) bool {
 	return wait > 0
 }
 
-// overBuyerLimit does so with a token of the buyer.
+// overBuyerLimit takes a token of the buyer. If there is none, it refuses the request and returns true.
 func (g *Gateway) overBuyerLimit(ctx *fasthttp.RequestCtx, buyer string) bool {
 	wait := g.limits.takeBuyer(buyer)
 	if wait > 0 {
@@ -77,34 +78,33 @@ func (g *Gateway) overBuyerLimit(ctx *fasthttp.RequestCtx, buyer string) bool {
 	return wait > 0
 }
 
-// limiter is a token bucket for each of very many keys in a table of fixed size. It keeps one number a key, the moment
-// at which the key's bucket will be full again (the generic cell rate algorithm, ITU-T I.371): a bucket that is full is
-// the same as one that is absent, so forgetting the key that will be full first is harmless as long as there is room, and
-// beyond that gives the longest idle key a fresh burst.
+// limiter is a token bucket for each of many keys in a table of fixed size. It stores one number a key, the time at which the
+// key's bucket will be full (the generic cell rate algorithm, ITU-T I.371). A full bucket equals an absent one, so the limiter
+// replaces the key that is full first. That is exact while the set has a full key; otherwise that key gets a fresh burst.
 type limiter struct {
 	limit    sale.Limit
 	interval int64 // nanoseconds a token
 	burst    int64 // nanoseconds of a full bucket
 	seed     maphash.Seed
 	sets     []limitSet
-	locks    [limitLocks]limitLock // of the sets, apart from them: a set is two lines of the processor's cache then
+	locks    [limitLocks]limitLock // of the sets, apart from them, so that a set takes two cache lines
 }
 
 const limitWays = 8 // keys in a set
 
-// maxBurst is the longest time to fill a bucket, a century in nanoseconds: every sum with the present time stays inside
-// an int64. A limit that asks for more refills faster than it says.
+// maxBurst is the longest time to fill a bucket, a century in nanoseconds, so that every sum with the present time fits an
+// int64. A limit with a longer time refills faster than the rule demands.
 const maxBurst = 3e18
 
 const limitLocks = 256
 
-// limitLock fills a cache line, so that two processors take two locks without waiting for each other.
+// limitLock fills a cache line, so that two processors with two locks do not share a line.
 type limitLock struct {
 	sync.Mutex
 	_ [56]byte
 }
 
-// limitSet is where a key may live. Keys are 64-bit keyed hashes: buyers cannot choose to collide.
+// limitSet is the entries for the keys of one set. Keys are 64-bit keyed hashes, so a buyer cannot choose a collision.
 type limitSet struct {
 	keys [limitWays]uint64
 	full [limitWays]int64 // when the bucket is full, in nanoseconds since the start of the limits
@@ -122,8 +122,8 @@ func newLimiter(limit sale.Limit, entries int) *limiter {
 	}
 }
 
-// take takes a token of the key at a moment in nanoseconds since the start of the limits. It returns 0, or where there is no
-// token, how long the next one takes.
+// take takes a token of the key; now is in nanoseconds since the start of the limits. It returns 0, or the time to the next
+// token if there is none.
 func (l *limiter) take(key uint64, now int64) time.Duration {
 	index := key & uint64(len(l.sets)-1)
 	set, lock := &l.sets[index], &l.locks[index%limitLocks]
@@ -138,7 +138,7 @@ func (l *limiter) take(key uint64, now int64) time.Duration {
 	return 0
 }
 
-// find returns the way of the key, taking over the one that is full first when the key is new.
+// find returns the way of the key. A new key takes the way that is full first.
 func (s *limitSet) find(key uint64) int {
 	first := 0
 	for way := range s.keys {

@@ -13,12 +13,12 @@ import (
 
 // Bounds of the accept loop.
 const (
-	maxRefusing = 256 // connections over the bound that are being answered so; one more is closed without an answer
+	maxRefusing = 256 // connections over the bound that get an answer at the same time; one more is closed without one
 	acceptPause = 20 * time.Millisecond
 )
 
-// boundedListener holds the number of open connections under a bound. fasthttp's own bound answers in plain text, and a
-// transient fault of accept, such as too many open files, would end its server: both are handled here.
+// boundedListener limits the number of open connections. It replaces fasthttp's own bound, which answers in plain text. It
+// also handles transient errors of accept, such as too many open files, which would end fasthttp's server.
 type boundedListener struct {
 	net.Listener
 	bound    int64
@@ -26,7 +26,7 @@ type boundedListener struct {
 	refusing atomic.Int64
 	refused  func()
 	answer   []byte        // the whole response for a connection over the bound
-	slack    time.Duration // how much earlier than asked a deadline may strike
+	slack    time.Duration // a deadline may expire that much earlier than fasthttp asked for
 	once     sync.Once
 }
 
@@ -42,7 +42,7 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 		conn, err := l.Listener.Accept()
 		switch {
 		case err != nil && transient(err):
-			time.Sleep(acceptPause) // files or memory are short: let some connections end
+			time.Sleep(acceptPause) // too few files or too little memory: give connections time to end
 			continue
 		case err != nil:
 			return nil, err
@@ -54,7 +54,7 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 		l.refused()
 		if l.refusing.Add(1) > maxRefusing {
 			l.refusing.Add(-1)
-			_ = conn.Close() // nothing was promised to it
+			_ = conn.Close() // the connection has had no request
 			continue
 		}
 		go l.refuse(conn)
@@ -64,10 +64,10 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 func (l *boundedListener) refuse(conn net.Conn) {
 	defer l.refusing.Add(-1)
 	if conn.SetWriteDeadline(time.Now().Add(lingerTimeout)) == nil {
-		_, _ = conn.Write(l.answer) // a peer that is gone already needs no answer
+		_, _ = conn.Write(l.answer) // fails if the peer is gone, and then no answer is needed
 		linger(conn)
 	}
-	_ = conn.Close() // nothing was promised to it
+	_ = conn.Close() // the connection has had no request
 }
 
 func transient(err error) bool {

@@ -164,7 +164,7 @@ func TestShutdownEndsReadinessAndAccepting(t *testing.T) {
 		return err != nil && s.gateway.Ready()["gateway"] == "draining"
 	}, 10*time.Second, time.Millisecond)
 	close(release)
-	require.Equal(t, http.StatusAccepted, (<-answer).status, "what is under way is answered")
+	require.Equal(t, http.StatusAccepted, (<-answer).status, "a request in progress gets its answer")
 	require.NoError(t, <-ended)
 }
 
@@ -188,7 +188,7 @@ func TestShutdownGivesUpWithItsContext(t *testing.T) {
 	<-answer
 }
 
-// While a gateway says farewell, buyers still get in, and each is sent away with the answer.
+// During FarewellTime a gateway accepts connections and closes each after its answer.
 func TestShutdownSaysFarewellFirst(t *testing.T) {
 	s := newScene(t, func(o *Options, _ *Deps) { o.FarewellTime = time.Minute }).open(autumn())
 	const ask = "GET /v1/time HTTP/1.1\r\nHost: shop\r\n\r\n"

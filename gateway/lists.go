@@ -16,35 +16,35 @@ const (
 	listFalsePositives = 0.001
 	listTimeout        = 2 * time.Minute
 	listRetry          = time.Second
-	maxListRoom        = 50_000_000 // buyers a filter makes room for (90 MB); a longer list lets more strangers pass
+	maxListRoom        = 50_000_000 // buyers in the largest filter (90 MB); with a longer list more other buyers pass
 )
 
-// listFilter may say of a stranger that he is on the list, and never of a listed buyer that he is not.
+// listFilter is a filter of listed buyers. It contains every buyer of the list, and some other buyers pass it too.
 type listFilter struct {
 	version int64
 	buyers  *bloom.BloomFilter
 }
 
-// lists builds the filters of listed buyers, off the path and one at a time.
+// lists builds the filters of listed buyers in the background, one at a time.
 type lists struct {
 	source Catalogue
-	wanted chan struct{} // holds one: the catalogue has changed
+	wanted chan struct{} // capacity 1: the catalogue has changed
 }
 
 func newLists(source Catalogue) *lists {
 	return &lists{source: source, wanted: make(chan struct{}, 1)}
 }
 
-// changed says that there may be a new list. It never blocks.
+// changed signals that there may be a new list. It never blocks.
 func (l *lists) changed() {
 	select {
 	case l.wanted <- struct{}{}:
-	default: // one look is due already and will see this change too
+	default: // the pending build includes this change
 	}
 }
 
-// build makes the missing filters of a snapshot and drops those that are of no use any more. Until a filter is there
-// every buyer passes to the exact look-up, so a failure costs Redis work and refuses no buyer.
+// build makes the missing filters of a snapshot and drops those of drafts and ended sales. While a filter is missing, every
+// buyer passes to the look-up in Redis, so a failure costs Redis work and refuses no buyer.
 func (l *lists) build(ctx context.Context, s *snapshot, now time.Time) error {
 	var faults []error
 	for _, live := range s.sales {
@@ -78,7 +78,7 @@ func (l *lists) read(ctx context.Context, live *liveSale) (*listFilter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the list of sale %s: %w", live.ID, err)
 	}
-	if count != live.ListSize { // replaced while it was read: the change that says so is on its way
+	if count != live.ListSize { // an operator replaced it during the reading: the next changes contain the new list
 		return nil, fmt.Errorf("read the list of sale %s: %d buyers, expected %d", live.ID, count, live.ListSize)
 	}
 	return &listFilter{version: live.ListVersion, buyers: buyers}, nil

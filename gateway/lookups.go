@@ -16,15 +16,15 @@ import (
 const (
 	idsPerQuery   = 500
 	queriesAtOnce = 2
-	maxPending    = 50_000 // questions that wait for a query; one more fails at once
+	maxPending    = 50_000 // look-ups that wait for a query; one more fails at once
 )
 
 var errTooManyPending = errors.New("too many look-ups wait for the database")
 
 var errBreakerOpen = errors.New("the circuit breaker of the database is open")
 
-// lookups reads order rows. Ids that are asked for while a query is under way go together in the next one, so that a
-// crowd that polls its orders costs the database a few queries and not one each.
+// lookups reads order rows. The next query takes all ids that requests asked for during the present one, so that a crowd that
+// polls its orders costs the database a few queries instead of one each.
 type lookups struct {
 	orders   Orders
 	breakers *Breakers
@@ -36,18 +36,18 @@ type lookups struct {
 	running int
 }
 
-// lookup is one question; its members are set before done is closed.
+// lookup is the question for one order. The query sets its members and then closes done.
 type lookup struct {
 	id    sale.OrderID
 	order sale.Order
 	found bool
 	err   error
 	done  chan struct{}
-	gone  atomic.Bool // no request waits for the answer any more
+	gone  atomic.Bool // the request does not wait any more
 }
 
-// ask returns the row of an order, if there is one. It gives up after the time of one look-up, also when the query before
-// it is still under way.
+// ask returns the row of an order, if there is one. It fails after the timeout of one look-up, even if the query before it
+// has not ended.
 func (l *lookups) ask(ctx context.Context, id sale.OrderID) (sale.Order, bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
@@ -95,8 +95,8 @@ func (l *lookups) run() {
 	}
 }
 
-// take returns the questions of the next query, and leaves out those that no request waits for: a database that hung must not
-// be asked about the past when it is back.
+// take returns the questions of the next query. It drops those that no request waits for, so that a database that was stuck
+// does not get old questions afterwards.
 func (l *lookups) take() []*lookup {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -125,7 +125,7 @@ func (l *lookups) fetch(ctx context.Context, ids []sale.OrderID) (map[sale.Order
 	return found, err
 }
 
-// ofBuyer reads the rows of a reader's orders of his SKU that come after one, as many as the limit.
+// ofBuyer reads the rows of a buyer's orders of one SKU with ids above after, at most limit of them.
 func (l *lookups) ofBuyer(ctx context.Context, r reader, after sale.OrderID, limit int) (rows []sale.Order, err error) {
 	err = l.call(ctx, "read a buyer's orders", func(ctx context.Context) error {
 		rows, err = l.orders.BuyerOrders(ctx, r.live.ID, r.item.SKU, r.buyer, after, limit)
@@ -134,8 +134,8 @@ func (l *lookups) ofBuyer(ctx context.Context, r reader, after sale.OrderID, lim
 	return rows, err
 }
 
-// call runs one query within its time and the database's circuit breaker, unless no request waits for it any more. The time is
-// its own: what another store has used up of the caller's must not look like a fault of the database.
+// call runs one query with a timeout and the circuit breaker of the database, unless ctx is over. The query gets a timeout of
+// its own, not the rest of the caller's: otherwise time that another store used would count as a fault of the database.
 func (l *lookups) call(ctx context.Context, what string, query func(context.Context) error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", what, context.Cause(ctx))

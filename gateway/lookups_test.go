@@ -9,7 +9,7 @@ import (
 	"flashsale/sale"
 )
 
-// TestDatabaseHasItsOwnTime: what another store has used up of a caller's time is no fault of the database to its circuit.
+// TestDatabaseHasItsOwnTime: time of the caller that another store has used does not count as a fault of the database.
 func TestDatabaseHasItsOwnTime(t *testing.T) {
 	s := newScene(t)
 	rule := sale.BreakerRule{
@@ -28,7 +28,7 @@ func TestDatabaseHasItsOwnTime(t *testing.T) {
 	for range 3 {
 		asked := false
 		require.ErrorIs(t, l.call(caller, "read", func(context.Context) error { asked = true; return nil }), context.Canceled)
-		require.False(t, asked, "nobody waits for the answer")
+		require.False(t, asked, "no request waits for the answer")
 	}
 	require.NoError(t, l.call(t.Context(), "read", func(context.Context) error { return nil }), "the circuit is closed")
 	require.ErrorIs(t, l.call(t.Context(), "read", func(context.Context) error { return errAway }), errAway)

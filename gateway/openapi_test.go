@@ -81,8 +81,8 @@ func TestDocumentHasTheRoutersPaths(t *testing.T) {
 	}
 }
 
-// TestDocumentHasEveryOutcome: the ladder's codes in its order, each under its own status at the purchase, with
-// Retry-After where the table says so.
+// TestDocumentHasEveryOutcome: the codes in their order, each under its status at the purchase, with Retry-After if the
+// outcome table has it.
 func TestDocumentHasEveryOutcome(t *testing.T) {
 	d := document(t)
 	var codes []string
@@ -165,7 +165,7 @@ func TestDocumentSaysWhereTokensAreNeeded(t *testing.T) {
 	}
 }
 
-// TestDocumentedMembers: what the gateway writes is in the schemas.
+// TestDocumentedMembers: the schemas have every member that the gateway writes.
 func TestDocumentedMembers(t *testing.T) {
 	d := document(t)
 	order := rowOf(7, sale.StatusRefused)

@@ -15,39 +15,40 @@ import (
 
 // Catalogue reads sales, buckets, rules and lists of buyers from the database.
 type Catalogue interface {
-	// Changes returns what changed since a version; it must be cheap when nothing did.
+	// Changes returns what changed since a version; it must be cheap if nothing changed.
 	Changes(ctx context.Context, since int64) (sale.Changes, error)
-	// EachListed calls each with every buyer on the sale's present list.
+	// EachListed calls each with every buyer on the present list of a sale.
 	EachListed(ctx context.Context, saleID string, each func(buyer string) error) error
 }
 
-// Stock decides purchases and knows the buyers of a bucket.
+// Stock decides purchases and reads the orders of a bucket in Redis.
 type Stock interface {
 	// Reserve blocks and always answers, within 5 s.
 	Reserve(p sale.Purchase) sale.Answer
-	// Holdings returns what Redis knows of a buyer's orders in a bucket, settled or not.
+	// Holdings returns a buyer's orders in a bucket that Redis has, settled or not.
 	Holdings(ctx context.Context, b sale.Bucket, buyer string) ([]sale.Holding, error)
-	// Owners calls each with every buyer who holds a unit of the bucket.
+	// Owners calls each with every buyer who owns a unit of the bucket.
 	Owners(ctx context.Context, b sale.Bucket, each func(buyer string) error) error
-	// SoldOut reports whether nothing is left in any of a SKU's buckets and nothing is on its way to one.
+	// SoldOut reports whether all of a SKU's buckets are empty and no transfer is on its way to one.
 	SoldOut(ctx context.Context, buckets []sale.Bucket) (bool, error)
-	// Now is Redis's clock, the zero time while Redis has never told it. Sales open and close by this clock alone.
+	// Now returns the time by Redis's clock, the zero time before the first answer of Redis. Only this clock opens and
+	// closes sales.
 	Now() time.Time
 }
 
-// Levels reads buckets in one trip, in the order asked.
+// Levels reads buckets in one round trip; the readings are in the order of the buckets.
 type Levels interface {
 	Readings(ctx context.Context, buckets []sale.Bucket) ([]sale.Reading, error)
 }
 
-// Orders reads order rows, and orders that wait in the dead letters.
+// Orders reads order rows, and orders in waiting dead letters.
 type Orders interface {
 	Orders(ctx context.Context, ids []sale.OrderID) ([]sale.Order, error)
 	// BuyerOrders returns a buyer's orders of a SKU with ids above after, sorted by id, the first limit of them.
 	BuyerOrders(ctx context.Context, saleID, sku, buyer string, after sale.OrderID, limit int) ([]sale.Order, error)
 }
 
-// Deps are the parts that a Gateway works with; all are required except Checks and Heartbeat.
+// Deps are the dependencies of a Gateway; all are required except Checks and Heartbeat.
 type Deps struct {
 	Catalogue  Catalogue
 	Stock      Stock
@@ -58,37 +59,37 @@ type Deps struct {
 	Checks     func() map[string]string // what other parts of the process still wait for, shown by /readyz
 	Registerer prometheus.Registerer
 
-	// Heartbeat writes which version of the catalogue this gateway sells by; nil: it is written nowhere.
+	// Heartbeat writes which version of the catalogue this gateway uses; nil: the gateway does not write it.
 	Heartbeat func(ctx context.Context, version int64) error
 }
 
 // Options are the bounds and settings of a Gateway. A zero number takes its default.
 type Options struct {
 	Keys           KeySource
-	Issuer         string         // `iss` to demand, empty: any
-	Audience       string         // `aud` to demand, empty: any
-	MaxLifetime    time.Duration  // how far ahead `exp` of a token may lie
-	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
+	Issuer         string         // required `iss`, empty: any
+	Audience       string         // required `aud`, empty: any
+	MaxLifetime    time.Duration  // longest time from now to the `exp` of a token
+	TrustedProxies []netip.Prefix // proxies whose X-Forwarded-For the gateway trusts
 	Log            *slog.Logger
 
-	MaxConnections int // open connections; one more is answered 503 overloaded and closed
-	MaxInFlight    int // purchases under way; one more is answered 503 overloaded
-	MaxReads       int // look-ups of orders under way; one more is answered 503 overloaded
-	MaxWaiters     int // requests that wait for an order; one more is answered at once with the order as it is
-	TokenCache     int // verified tokens remembered; a newer one replaces an older one
-	LimitEntries   int // buyers, and addresses, that the limits remember; the ones longest idle are forgotten first
+	MaxConnections int // open connections; one more gets 503 overloaded and is closed
+	MaxInFlight    int // purchases in progress; one more gets 503 overloaded
+	MaxReads       int // look-ups of orders in progress; one more gets 503 overloaded
+	MaxWaiters     int // requests that wait for an order; one more gets the present order at once
+	TokenCache     int // cached tokens; a newer token replaces an older one
+	LimitEntries   int // buyers, and as many addresses, in the tables of the limits; a new one replaces the longest idle
 
 	ReadTimeout  time.Duration // for a whole request
 	WriteTimeout time.Duration // for a whole answer
 	IdleTimeout  time.Duration // between two requests of a connection
 	StoreTimeout time.Duration // for one look-up in the database or in Redis
 
-	// FarewellTime is how long buyers are still let in once Shutdown has been called, 0 for not at all: proxies see that
-	// readiness has ended, and every answer closes its connection, so that few are cut off between two requests.
+	// FarewellTime is how long the gateway still accepts connections after the call of Shutdown. Meanwhile proxies see that
+	// readiness has ended, and every answer closes its connection, so that Shutdown cuts off few idle connections.
 	FarewellTime time.Duration
 }
 
-// Bounds of the wire, from the buyers' contract.
+// Bounds of requests, which docs/buyers.md states.
 const (
 	maxBodyBytes       = 4 << 10
 	maxHeaderBytes     = 8 << 10
@@ -100,7 +101,7 @@ const (
 const (
 	pollInterval = 100 * time.Millisecond // catalogue and rules
 	lookInterval = 100 * time.Millisecond // sold-out latches
-	waitInterval = 25 * time.Millisecond  // orders that someone waits for
+	waitInterval = 25 * time.Millisecond  // orders with a waiting request
 )
 
 // withDefaults returns the options with every number set, or an error that names all faults.

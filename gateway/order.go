@@ -9,8 +9,8 @@ import (
 	"flashsale/sale"
 )
 
-// oneOrder answers with one order of the caller. With `wait` it answers at once unless the order is held or queued, else
-// when its status changes or the time is over. It says held only of an order that stays so for a moment.
+// oneOrder answers with one order of the buyer. With `wait` it answers at once unless the order is held or queued; then it
+// answers when the status changes or the time is over. It answers held only if the order stays held for heldRecheck.
 func (g *Gateway) oneOrder(ctx *fasthttp.RequestCtx, at location, h *headers) {
 	patience, ok := waitOf(ctx)
 	if !ok {
@@ -37,10 +37,10 @@ func (g *Gateway) oneOrder(ctx *fasthttp.RequestCtx, at location, h *headers) {
 	answerOrder(ctx, fasthttp.StatusOK, &order)
 }
 
-// fieldWait names the query member at fault in a malformed answer.
+// fieldWait is the `field` of a malformed answer for the query member wait.
 const fieldWait = "wait"
 
-// waitOf returns how long the caller is willing to wait: 0s to 30s, 0 when he did not say.
+// waitOf returns the wait of the query: 0s to 30s, 0 if there is none.
 func waitOf(ctx *fasthttp.RequestCtx) (time.Duration, bool) {
 	text, times := queryMember(ctx, fieldWait)
 	if times == 0 {
@@ -50,12 +50,12 @@ func waitOf(ctx *fasthttp.RequestCtx) (time.Duration, bool) {
 	return patience, err == nil && patience >= 0 && patience <= maxWait && times == 1
 }
 
-// refusal answers a reader who gets no order.
+// refusal answers a request that gets no order.
 type refusal func(*fasthttp.RequestCtx)
 
-// readOrder finds an order in the database or, before its row is there, in Redis. Someone else's order is not found. The
-// database is asked again before an order is said not to be there: its row may have come after the first look, and Redis
-// may have released it since.
+// readOrder finds an order in the database or, before it has a row, in Redis. It does not find another buyer's order. It asks
+// the database again before it answers that there is no such order: between the two reads settlement may have written the
+// row, and Redis may have released the order.
 func (g *Gateway) readOrder(r reader, at location) (sale.Order, refusal) {
 	id, err := sale.ParseOrderID(string(at.order))
 	if err != nil {
@@ -66,24 +66,24 @@ func (g *Gateway) readOrder(r reader, at location) (sale.Order, refusal) {
 	if row, refused, decided := g.readRow(limit, r, id); decided {
 		return row, refused
 	}
-	held, err := g.holding(limit, r.bucket.Bucket, r.buyer, id)
+	pending, err := g.holding(limit, r.bucket.Bucket, r.buyer, id)
 	switch {
 	case err != nil:
 		return sale.Order{}, g.refusal(sale.OutcomeUnavailable)
-	case held != nil:
-		return r.item.order(r.live, *held), nil
+	case pending != nil:
+		return r.item.order(r.live, *pending), nil
 	}
 	if row, refused, decided := g.readRow(limit, r, id); decided {
 		return row, refused
 	}
 	if r.bucket.State != sale.BucketOpen {
-		return sale.Order{}, g.refusal(sale.OutcomeFenced) // it may be on its way where neither store shows it
+		return sale.Order{}, g.refusal(sale.OutcomeFenced) // during a rebuild an order may be in neither store
 	}
 	return sale.Order{}, orderNotFound
 }
 
-// readRow asks the database for the caller's order; decided is false when there is no row of his. Another buyer's row is as
-// good as none, also for the steps that follow: neither the answer nor its time tells which ids are orders.
+// readRow asks the database for the buyer's order; decided is false if the buyer has no such row. Another buyer's row counts
+// as none, also for the steps that follow, so that neither the answer nor its time reveals which ids are orders.
 func (g *Gateway) readRow(ctx context.Context, r reader, id sale.OrderID) (row sale.Order, refused refusal, decided bool) {
 	row, found, err := g.lookups.ask(ctx, id)
 	if err != nil {
@@ -92,7 +92,7 @@ func (g *Gateway) readRow(ctx context.Context, r reader, id sale.OrderID) (row s
 	return row, nil, found && r.owns(&row)
 }
 
-// refusal is the fixed problem of an outcome.
+// refusal returns the answer with the fixed problem of an outcome.
 func (g *Gateway) refusal(o sale.Outcome) refusal {
 	return func(ctx *fasthttp.RequestCtx) { g.refuse(ctx, o) }
 }

@@ -11,10 +11,10 @@ import (
 	"flashsale/sale"
 )
 
-// answerWithin is how long a purchase may take in all; the contract says 5 s and the network wants its share.
+// answerWithin is the time of a purchase in the gateway: 5 s by docs/buyers.md, less a share for the network.
 const answerWithin = 4500 * time.Millisecond
 
-// order is an order as Redis and the catalogue know it, before the database has its row.
+// order returns an order from Redis and the catalogue, for an order without a row in the database.
 func (i *liveItem) order(live *liveSale, h sale.Holding) sale.Order {
 	created := h.CreatedAt
 	if created.IsZero() {
@@ -28,9 +28,9 @@ func (i *liveItem) order(live *liveSale, h sale.Holding) sale.Order {
 	}
 }
 
-// replayed answers a key that has its order already: with the order as it is now. Without the database, what Redis knows
-// is still true of an order that Redis has seen being taken and still counts. Of one that only the database knew, or that
-// has been released, it is not: only the database says what became of it.
+// replayed answers a purchase whose key has an order already, with the present order. Without the database, Redis's state is
+// enough for an order that Redis took and still counts. It is not enough for an order that Redis has from the database, or
+// that Redis has released: only the database has its status.
 func (g *Gateway) replayed(
 	ctx *fasthttp.RequestCtx, live *liveSale, item *liveItem, p *sale.Purchase, a *sale.Answer,
 ) sale.Outcome {
@@ -41,22 +41,22 @@ func (g *Gateway) replayed(
 		return g.refuse(ctx, sale.OutcomeUnavailable)
 	}
 	if !found {
-		held := sale.Holding{OrderID: a.OrderID, Quantity: a.Quantity, CreatedAt: a.CreatedAt, Status: sale.StatusHeld}
+		pending := sale.Holding{OrderID: a.OrderID, Quantity: a.Quantity, CreatedAt: a.CreatedAt, Status: sale.StatusHeld}
 		known, err := g.holding(limit, p.Bucket, p.Buyer, a.OrderID)
 		switch {
 		case err == nil && known != nil:
-			held.Status = known.Status
+			pending.Status = known.Status
 		case databaseErr != nil:
 			return g.refuse(ctx, sale.OutcomeUnavailable)
-		} // otherwise held: the weakest word, and true of every order that has no row yet
-		row = g.waiters.recheckHeld(waiter{order: item.order(live, held), bucket: p.Bucket, buyer: p.Buyer}, g.stopping)
+		} // otherwise held: the weakest promise, which every order without a row has
+		row = g.waiters.recheckHeld(waiter{order: item.order(live, pending), bucket: p.Bucket, buyer: p.Buyer}, g.stopping)
 	}
 	answerOrder(ctx, a.Outcome.Row().Status, &row)
 	setLocation(ctx, &row)
 	return a.Outcome
 }
 
-// holding returns what Redis knows of one order, nil when it knows nothing.
+// holding returns one order of a buyer in Redis, nil if Redis does not have it.
 func (g *Gateway) holding(ctx context.Context, b sale.Bucket, buyer string, id sale.OrderID) (*sale.Holding, error) {
 	ctx, cancel := context.WithTimeout(ctx, g.options.StoreTimeout)
 	defer cancel()
@@ -72,24 +72,24 @@ func (g *Gateway) holding(ctx context.Context, b sale.Bucket, buyer string, id s
 	return nil, nil
 }
 
-// reader is a buyer who reads his orders of one item.
+// reader is a request of a buyer for orders of one item.
 type reader struct {
 	buyer   string
-	request *buyerRequest // this one, among those of the buyer
+	request *buyerRequest // this request in the table of the buyer's requests
 	live    *liveSale
 	item    *liveItem
 	bucket  *sale.BucketRow
 	permit  permit
 }
 
-// admitReader checks the address's limit, the token, the buyer's limits, then ids, then the gateway's limits. Where ok,
-// endLookup must follow, and then endRequest.
+// admitReader checks the address's limit, the token, the buyer's limits, then ids, then the gateway's limits. If ok, the
+// caller must call endLookup and then endRequest.
 func (g *Gateway) admitReader(ctx *fasthttp.RequestCtx, at location, h *headers) (r reader, ok bool) {
 	if g.overAddressLimit(ctx) {
 		return r, false
 	}
 	now := g.stock.Now()
-	if now.IsZero() { // whether a token is good depends on the time
+	if now.IsZero() { // without the time the gateway cannot verify a token
 		g.refuse(ctx, sale.OutcomeUnavailable)
 		return r, false
 	}
@@ -112,7 +112,7 @@ func (g *Gateway) admitReader(ctx *fasthttp.RequestCtx, at location, h *headers)
 	return r, ok
 }
 
-// admitRead finds what is to be read and applies the limits that all readers share.
+// admitRead finds the item and its bucket and applies the limits that all readers share.
 func (g *Gateway) admitRead(r *reader, at location) (refusal sale.Outcome, ok bool) {
 	if r.live, r.item, refusal = g.catalogue.current.Load().find(at); r.item == nil {
 		return refusal, false
@@ -128,26 +128,26 @@ func (g *Gateway) admitRead(r *reader, at location) (refusal sale.Outcome, ok bo
 	return 0, true
 }
 
-// owns reports whether a row is the caller's, and of the item that the path names.
+// owns reports whether a row belongs to the buyer and to the item of the path.
 func (r *reader) owns(row *sale.Order) bool {
 	return row.BuyerID == r.buyer && row.Sale == r.live.ID && row.SKU == r.item.SKU
 }
 
-// waiterOf is the reader as he waits for one of his orders, until a newer request of his ends the wait.
+// waiterOf returns the waiter for one order of the reader. A newer request of the buyer may end its wait.
 func (g *Gateway) waiterOf(r reader, order sale.Order) waiter {
 	return waiter{order: order, bucket: r.bucket.Bucket, buyer: r.buyer, woken: g.buyerRequests.wait(r.request)}
 }
 
-// endRequest ends the request among those of the buyer, when he has been answered.
+// endRequest removes the request from the table of the buyer's requests.
 func (g *Gateway) endRequest(r reader) { g.buyerRequests.end(r.request) }
 
-// endLookup ends the look-up among those under way in the gateway.
+// endLookup ends the look-up, which then no longer counts against MaxReads and the rules.
 func (g *Gateway) endLookup(r reader) {
 	g.reads.Add(-1)
 	r.permit.leave()
 }
 
-// ownOrders answers with a page of the caller's orders of one SKU, oldest first: how an app finds an order whose answer was
+// ownOrders answers with a page of the buyer's orders of one SKU, oldest first. An app finds an order here whose answer was
 // lost.
 func (g *Gateway) ownOrders(ctx *fasthttp.RequestCtx, at location, h *headers) {
 	wanted, field := pageOf(ctx)
@@ -161,7 +161,7 @@ func (g *Gateway) ownOrders(ctx *fasthttp.RequestCtx, at location, h *headers) {
 	}
 	defer g.endRequest(r)
 	orders, refused := g.readOrders(r, wanted)
-	g.endLookup(r) // before the wait: one who waits for held orders does not count against MaxReads
+	g.endLookup(r) // before the wait: a request that waits for held orders does not count against MaxReads
 	if refused != nil {
 		refused(ctx)
 		return
@@ -172,8 +172,8 @@ func (g *Gateway) ownOrders(ctx *fasthttp.RequestCtx, at location, h *headers) {
 	ctx.Response.SetBodyRaw(appendPage(make([]byte, 0, 64+320*len(orders)), orders, next))
 }
 
-// readOrders finds the caller's orders of a page and, where there are more, the first of the next one. Redis is read first:
-// an order that moves on in between is then seen in the database.
+// readOrders finds the buyer's orders of a page and, if there are more, the first one of the next page. It reads Redis first,
+// so that it finds an order that settles in between in the database.
 func (g *Gateway) readOrders(r reader, wanted page) ([]sale.Order, refusal) {
 	limit, cancel := context.WithTimeout(context.Background(), g.options.StoreTimeout)
 	defer cancel()
@@ -187,12 +187,12 @@ func (g *Gateway) readOrders(r reader, wanted page) ([]sale.Order, refusal) {
 	}
 	orders := r.merge(rows, holdings, wanted.after)
 	if len(orders) == 0 && r.bucket.State != sale.BucketOpen {
-		return nil, g.refusal(sale.OutcomeFenced) // an order may be on its way that neither store shows: silence would be a lie
+		return nil, g.refusal(sale.OutcomeFenced) // during a rebuild an order may be in neither store: [] could be wrong
 	}
 	return orders, nil
 }
 
-// merge adds to the rows the orders after one that only Redis knows.
+// merge adds to the rows the orders with ids above after that only Redis has, and sorts by id.
 func (r *reader) merge(rows []sale.Order, holdings []sale.Holding, after sale.OrderID) []sale.Order {
 	for _, h := range holdings {
 		if h.OrderID > after && !slices.ContainsFunc(rows, func(o sale.Order) bool { return o.OrderID == h.OrderID }) {

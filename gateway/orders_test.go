@@ -56,7 +56,7 @@ func TestReplayOfAnOrderWithoutARow(t *testing.T) {
 	require.Equal(t, "held", s.press("ann", "").members(t)["status"])
 
 	s.hold("ann")
-	require.Equal(t, "held", s.press("ann", "").members(t)["status"], "the weakest word is true of every order taken")
+	require.Equal(t, "held", s.press("ann", "").members(t)["status"], "held is true of every order taken")
 }
 
 func TestReplayWithoutTheDatabase(t *testing.T) {
@@ -69,8 +69,8 @@ func TestReplayWithoutTheDatabase(t *testing.T) {
 	require.Equal(t, "queued", r.members(t)["status"])
 
 	s.hold("ann")
-	s.refused(s.press("ann", ""), sale.OutcomeUnavailable, nil)                         // released: only the database knows why
-	s.stock.answer(sale.Answer{Outcome: sale.OutcomeReplayed, OrderID: 7, Quantity: 1}) // only the database knows it
+	s.refused(s.press("ann", ""), sale.OutcomeUnavailable, nil)                         // released
+	s.stock.answer(sale.Answer{Outcome: sale.OutcomeReplayed, OrderID: 7, Quantity: 1}) // only the database has it
 	s.refused(s.press("ann", ""), sale.OutcomeUnavailable, nil)
 }
 
@@ -93,10 +93,10 @@ func TestOwnOrders(t *testing.T) {
 	require.Equal(t, sale.OrderID(5), got.Orders[0].OrderID)
 	require.Equal(t, sale.StatusHeld, got.Orders[0].Status)
 	require.Equal(t, 2, got.Orders[0].Quantity)
-	require.Equal(t, sale.StatusConfirmed, got.Orders[1].Status, "the database knows better")
+	require.Equal(t, sale.StatusConfirmed, got.Orders[1].Status, "the row has the newer status")
 }
 
-// A buyer's orders come page by page, those that have a row and those that have none in one order.
+// Pages of a buyer's orders are sorted by id, orders with and without a row together.
 func TestOwnOrdersArePaged(t *testing.T) {
 	s := newScene(t).open(autumn())
 	var holdings []sale.Holding
@@ -168,7 +168,7 @@ func TestOneOrder(t *testing.T) {
 	r := s.get(phoneOrders+"/7", "ann")
 	require.Equal(t, http.StatusOK, r.status)
 	require.Equal(t, "confirmed", r.members(t)["status"])
-	require.Equal(t, "queued", s.get(phoneOrders+"/6", "ann").members(t)["status"], "its row is not there yet")
+	require.Equal(t, "queued", s.get(phoneOrders+"/6", "ann").members(t)["status"], "it has no row yet")
 
 	for name, path := range map[string]string{
 		"someone else's": phoneOrders + "/8", "unknown": phoneOrders + "/99", "no id": phoneOrders + "/abc",
@@ -219,7 +219,7 @@ func TestReadersShowTheirTokenFirst(t *testing.T) {
 		s.refused(s.get(path, "ann"), sale.OutcomeSaleNotFound, nil)
 	}
 	s.refused(s.get("/v1/sales/autumn/items/none/orders", "ann"), sale.OutcomeSKUNotFound, nil)
-	require.Zero(t, s.counted(sale.OutcomeUnauthenticated), "reading is no press of Buy")
+	require.Zero(t, s.counted(sale.OutcomeUnauthenticated), "a read does not count as a purchase")
 }
 
 func TestReadsUnderWayAreBounded(t *testing.T) {

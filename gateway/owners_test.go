@@ -29,7 +29,7 @@ func ownersScene(t *testing.T) (*scene, *bucketLatch, *int) {
 	return s, b, readings
 }
 
-// moves changes what the bucket says of itself.
+// moves changes the reading of the bucket.
 func (s *scene) moves(change func(*sale.Reading)) {
 	s.stock.set(func(f *fakeStock) {
 		r := f.readings[phone]
@@ -55,7 +55,7 @@ func (s *scene) cancelled(buyer string) {
 	s.refused(s.press("late", ""), sale.OutcomeSoldOut, nil)
 }
 
-// TestCancelsDoNotHaveTheOwnersReadAgain: the gateway knows to whom it has sold what came back.
+// TestCancelsDoNotHaveTheOwnersReadAgain: the gateway has counted its own sales of returned units.
 func TestCancelsDoNotHaveTheOwnersReadAgain(t *testing.T) {
 	s, b, readings := ownersScene(t)
 	for i := range 50 {
@@ -73,7 +73,7 @@ func TestCancelsDoNotHaveTheOwnersReadAgain(t *testing.T) {
 	}
 }
 
-// TestReleasesAndTransfersKeepTheFilter: whoever gives a unit back may stay in it, and nobody new owns one.
+// TestReleasesAndTransfersKeepTheFilter: a buyer who gives a unit back may stay in it, and there is no new owner.
 func TestReleasesAndTransfersKeepTheFilter(t *testing.T) {
 	s, b, readings := ownersScene(t)
 	filter := b.state.Load().owners
@@ -83,7 +83,7 @@ func TestReleasesAndTransfersKeepTheFilter(t *testing.T) {
 	require.Equal(t, 1, *readings)
 }
 
-// TestSalesOfOtherGatewaysHaveTheOwnersReadAgain: this gateway has not heard of their buyers.
+// TestSalesOfOtherGatewaysHaveTheOwnersReadAgain: this gateway does not have their buyers.
 func TestSalesOfOtherGatewaysHaveTheOwnersReadAgain(t *testing.T) {
 	s, _, readings := ownersScene(t)
 	s.cancelled("mine")
@@ -99,7 +99,7 @@ func TestSalesOfOtherGatewaysHaveTheOwnersReadAgain(t *testing.T) {
 	require.Len(t, s.stock.purchases(), before+3)
 }
 
-// TestPurchaseUnderWayDuringTheReadingIsNotCounted: Redis may have counted it before, and it would hide somebody else's.
+// TestPurchaseUnderWayDuringTheReadingIsNotCounted: the reading may contain it already, and then it would hide another sale.
 func TestPurchaseUnderWayDuringTheReadingIsNotCounted(t *testing.T) {
 	s, b, _ := ownersScene(t)
 	b.owners.Store(nil)
@@ -111,13 +111,13 @@ func TestPurchaseUnderWayDuringTheReadingIsNotCounted(t *testing.T) {
 	})
 	require.Equal(t, http.StatusAccepted, s.press("owner", "").status)
 	require.EqualValues(t, 101, b.owners.Load().counted())
-	require.Nil(t, b.state.Load().owners, "everybody goes on to the exact path until the next look")
+	require.Nil(t, b.state.Load().owners, "every purchase goes to Redis until the next look")
 	s.moves(func(r *sale.Reading) { r.Taken = 102 })
 	require.NoError(t, s.gateway.latchWatcher.look(context.Background()))
-	require.Nil(t, b.state.Load().owners, "somebody else's sale is not taken for it")
+	require.Nil(t, b.state.Load().owners, "a sale of another gateway does not count as this one")
 }
 
-// TestReadingsOfOwnersAreSpaced: ten times what the last one took, whatever the latch does meanwhile.
+// TestReadingsOfOwnersAreSpaced: by ten times the time of the last one, also if the latch opens and closes meanwhile.
 func TestReadingsOfOwnersAreSpaced(t *testing.T) {
 	const took = 300 * time.Millisecond
 	s, b, readings := ownersScene(t)
@@ -133,14 +133,14 @@ func TestReadingsOfOwnersAreSpaced(t *testing.T) {
 	s.moves(func(r *sale.Reading) { r.Taken++ })
 	look()
 	require.Equal(t, 2, *readings)
-	for range 9 { // others go on selling
+	for range 9 { // other gateways sell
 		now += took
 		s.moves(func(r *sale.Reading) { r.Taken++ })
 		w.open(b.latch)
 		w.soldOut(b.latch)
 		look()
 		require.Equal(t, 2, *readings)
-		require.Nil(t, b.state.Load().owners, "meanwhile everybody goes on to the exact path")
+		require.Nil(t, b.state.Load().owners, "meanwhile every purchase goes to Redis")
 	}
 	now += took
 	look()
@@ -148,7 +148,7 @@ func TestReadingsOfOwnersAreSpaced(t *testing.T) {
 	require.NotNil(t, b.state.Load().owners)
 }
 
-// TestOwnersWithoutRoomAreReadAgain: a filter that is too full lets every stranger pass.
+// TestOwnersWithoutRoomAreReadAgain: every buyer passes a filter that is too full.
 func TestOwnersWithoutRoomAreReadAgain(t *testing.T) {
 	s, b, readings := ownersScene(t)
 	known := b.owners.Load()

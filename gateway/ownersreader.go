@@ -13,21 +13,21 @@ import (
 // Bounds of reading owners.
 const (
 	ownersLoaders       = 2   // buckets read at once
-	ownersQueue         = 256 // orders that wait; the watcher's next look repeats what was not queued
+	ownersQueue         = 256 // orders that wait; the watcher's next look repeats an order that found the queue full
 	ownersTimeout       = time.Minute
-	ownersFalsePositive = 0.001 // share of strangers who are sent to Redis for nothing
+	ownersFalsePositive = 0.001 // share of other buyers who pass the filter and cause a needless call to Redis
 	minOwners           = 1024  // room of the smallest filter
-	ownersRest          = 10    // between two readings of a bucket's owners, in times of what the last one took
+	ownersRest          = 10    // pause between two readings of a bucket's owners, as a multiple of the last reading's time
 )
 
-// ownersReader reads the owners of sold-out buckets into filters, as the latch watcher orders them.
+// ownersReader reads the owners of sold-out buckets into filters, by orders of the latch watcher.
 type ownersReader struct {
 	stock  Stock
 	clock  func() time.Duration // monotonic, since the start
 	orders chan ownersOrder
 }
 
-// ownersOrder asks for one filter of owners. It counts only while the latch is still in the state it was made for.
+// ownersOrder orders one filter of owners. It is void when the state of the latch has changed.
 type ownersOrder struct {
 	bucket *bucketLatch
 	state  *soldOut
@@ -42,8 +42,8 @@ func newOwnersReader(stock Stock) *ownersReader {
 	}
 }
 
-// request queues an order unless the bucket has one already or was read a short while ago: a reading costs Redis as much as
-// there are owners. Where the epochs differ it queues nothing, because a rebuild may not have loaded every owner yet.
+// request queues an order unless the bucket has one already or rests after its last reading, because the cost of a reading in
+// Redis grows with the owners. If the epochs differ it queues nothing, because a rebuild may not have loaded every owner yet.
 func (r *ownersReader) request(order ownersOrder) {
 	b := order.bucket
 	if order.epoch != b.epoch.Load() || int64(r.clock()) < b.rests.Load() || !b.building.CompareAndSwap(false, true) {
@@ -56,7 +56,7 @@ func (r *ownersReader) request(order ownersOrder) {
 	}
 }
 
-// read reads the owners of a bucket and puts their filter to work, unless the latch has changed since the order.
+// read reads the owners of a bucket and installs their filter, unless the latch has changed since the order.
 func (r *ownersReader) read(ctx context.Context, order ownersOrder) error {
 	b := order.bucket
 	defer b.building.Store(false)

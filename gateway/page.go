@@ -14,20 +14,20 @@ const (
 	maxPageOrders = 1000
 )
 
-// Query members of a page, named at fault in a malformed answer.
+// Query members of a page, the `field` of a malformed answer.
 const (
 	fieldLimit  = "limit"
 	fieldCursor = "cursor"
 )
 
-// page is the part of a buyer's own orders that he asks for.
+// page is the part of a buyer's own orders that a request asks for.
 type page struct {
 	after sale.OrderID // orders with a higher id, 0 for the first page
 	limit int
 }
 
-// pageOf reads limit (1 to 1000, otherwise 100) and cursor (the next of the page before), or the field at fault.
-// An empty cursor is that of the first page.
+// pageOf reads limit (1 to 1000, 100 if absent) and cursor (next of the page before; empty for the first page), or returns
+// the invalid field.
 func pageOf(ctx *fasthttp.RequestCtx) (p page, field string) {
 	p.limit = pageOrders
 	text, times := queryMember(ctx, fieldLimit)
@@ -52,8 +52,8 @@ func pageOf(ctx *fasthttp.RequestCtx) (p page, field string) {
 	return p, ""
 }
 
-// queryMember returns a member of the query and how often it is there: of one that is doubled two servers may read
-// different ones, so its reader refuses it.
+// queryMember returns a member of the query and how often it occurs. The gateway refuses a repeated member, because two
+// servers may read different values of it.
 func queryMember(ctx *fasthttp.RequestCtx, name string) (value []byte, times int) {
 	for key, text := range ctx.QueryArgs().All() {
 		if string(key) == name {
@@ -64,7 +64,7 @@ func queryMember(ctx *fasthttp.RequestCtx, name string) (value []byte, times int
 	return value, times
 }
 
-// cut returns the orders of the page, and where the next one begins, 0 when there is none. The orders are sorted by id.
+// cut returns the orders of the page and the cursor of the next page, 0 if there is none. The orders must be sorted by id.
 func (p page) cut(orders []sale.Order) (cut []sale.Order, next sale.OrderID) {
 	if len(orders) <= p.limit {
 		return orders, 0
@@ -72,7 +72,7 @@ func (p page) cut(orders []sale.Order) (cut []sale.Order, next sale.OrderID) {
 	return orders[:p.limit], orders[p.limit-1].OrderID
 }
 
-// appendPage writes a page as its reader gets it.
+// appendPage writes the body of the answer with a page.
 func appendPage(body []byte, orders []sale.Order, next sale.OrderID) []byte {
 	body = append(body, `{"orders":[`...)
 	for i := range orders {

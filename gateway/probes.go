@@ -21,8 +21,8 @@ func (g *Gateway) live(ctx *fasthttp.RequestCtx) {
 	ctx.Response.SetBodyString(`{"status":"ok"}`)
 }
 
-// ready answers 200 when nothing is waited for, else 503. What is waited for tells addresses and names that are no buyer's
-// business: the operators' listener shows it.
+// ready answers 200 if Ready is empty, else 503. It does not show what the gateway waits for, because that contains addresses
+// and names that buyers must not see; the operators' listener shows it.
 func (g *Gateway) ready(ctx *fasthttp.RequestCtx) {
 	if len(g.Ready()) > 0 {
 		g.refuseWith(ctx, sale.OutcomeUnavailable, "the gateway is not ready")

@@ -6,9 +6,9 @@ import (
 	"flashsale/sale"
 )
 
-// purchase is the ladder: one press of Buy, from the cheapest refusal to the Stock's own answer. The order of the rows is
-// the contract's, and the first that applies is given. Everything above Reserve is decided from local memory, and nothing is
-// allocated before the buyer is known to be served.
+// purchase checks one purchase request, from the cheapest refusal to the answer of the Stock. docs/buyers.md promises the
+// order of the checks; the request gets the first refusal that applies. All checks before Reserve use local memory, and the
+// first allocation of a well-formed request follows the check of its token.
 func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers) sale.Outcome {
 	quantity, field := parseBody(ctx.PostBody())
 	if field != "" {
@@ -39,10 +39,10 @@ func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers) sa
 		return g.refuse(ctx, sale.OutcomeFenced)
 	}
 	soldOut := item.soldOut()
-	if !soldOut && g.overAddressLimit(ctx) { // before the token: guessing tokens is not free
+	if !soldOut && g.overAddressLimit(ctx) { // before the token, so that the limit also counts guessed tokens
 		return sale.OutcomeRateLimited
 	}
-	var who buyerID // no answer depends on a name that no signature proves: a bad token is answered as no token is
+	var who buyerID // zero without a verified token: no answer depends on the name in an unverified one
 	proven := g.tokens.prove(h.bearer(), now, &who)
 	switch {
 	case soldOut && item.latch.refuses(who.text()):
@@ -66,24 +66,24 @@ func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers) sa
 		return g.refuse(ctx, refusal)
 	}
 	defer g.leave(permit)
-	p := item.press(live, buyer, key, quantity)
+	p := item.purchaseOf(live, buyer, key, quantity)
 	p.ArrivedAt, p.Grief = ctx.Time(), catalogue.grief.ForSale(live.PaymentTTL)
 	owners := item.latch.buckets[p.Bucket.Number].owners.Load() // before Reserve: a later reading may count this purchase
 	answer := g.stock.Reserve(p)
 	return g.reply(ctx, live, item, owners, &p, &answer)
 }
 
-// fieldKey names the header at fault in a malformed answer.
+// fieldKey is the `field` of a malformed answer for the header.
 const fieldKey = "Idempotency-Key"
 
-// whole reports whether no bucket is in doubt: one that is may hold units, so that the SKU is not known to be sold out.
+// whole reports whether every bucket is open. One that is not may have units, so the SKU is not known to be sold out.
 func (i *liveItem) whole() bool { return i.open == len(i.buckets) }
 
 // soldOut reports whether the SKU is known to be sold out.
 func (i *liveItem) soldOut() bool { return i.whole() && i.latch.all() }
 
-// press is what the Stock needs to know. Its strings are copies or belong to the catalogue.
-func (i *liveItem) press(live *liveSale, buyer string, key []byte, quantity int) sale.Purchase {
+// purchaseOf returns the purchase for the Stock. Its strings are copies or belong to the catalogue.
+func (i *liveItem) purchaseOf(live *liveSale, buyer string, key []byte, quantity int) sale.Purchase {
 	row := &i.buckets[sale.HomeBucket(buyer, len(i.buckets))]
 	p := sale.Purchase{
 		Bucket: row.Bucket, Epoch: row.Epoch, Partition: row.Partition,
@@ -95,7 +95,7 @@ func (i *liveItem) press(live *liveSale, buyer string, key []byte, quantity int)
 	return p
 }
 
-// admit applies the bounds that everybody shares. Where ok, leave must follow.
+// admit applies the bounds that all purchases share. If ok, the caller must call leave.
 func (g *Gateway) admit() (p permit, refusal sale.Outcome, ok bool) {
 	if p, refusal, ok = g.purchases.enter(); !ok {
 		return p, refusal, false
@@ -112,7 +112,7 @@ func (g *Gateway) leave(p permit) {
 	p.leave()
 }
 
-// reply answers what the Stock decided. The owners are those that were known before it was asked.
+// reply answers with the decision of the Stock. known are the owners from before the call of Reserve.
 func (g *Gateway) reply(
 	ctx *fasthttp.RequestCtx, live *liveSale, item *liveItem, known *owners, p *sale.Purchase, a *sale.Answer,
 ) sale.Outcome {
@@ -145,7 +145,7 @@ func (g *Gateway) reply(
 	return a.Outcome
 }
 
-// taken answers a purchase that took its units.
+// taken answers a purchase that took units.
 func (g *Gateway) taken(ctx *fasthttp.RequestCtx, live *liveSale, item *liveItem, a *sale.Answer) {
 	status := sale.StatusQueued
 	if a.Outcome == sale.OutcomeHeld {

@@ -221,7 +221,7 @@ func latchOf(s *scene, owner string) {
 	s.look()
 }
 
-// look lets the latch watcher look once and reads every filter that it orders.
+// look makes one look of the latch watcher and reads every filter that it orders.
 func (s *scene) look() {
 	s.t.Helper()
 	for _, b := range s.gateway.latchWatcher.closed {
@@ -311,7 +311,7 @@ func buyerOf(bucket, buckets int) string {
 func TestListedSaleAsksForTheListItKnows(t *testing.T) {
 	s := newScene(t).open(autumn(func(s *sale.Sale) { s.Eligibility, s.ListVersion, s.ListSize = sale.EligibilityList, 4, 2 }))
 	require.Equal(t, http.StatusAccepted, s.press("stranger", "").status,
-		"without a filter everybody passes to the exact look-up")
+		"without a filter every buyer passes to Redis")
 	asked := s.stock.purchases()
 	require.EqualValues(t, 4, asked[0].ListVersion)
 	require.EqualValues(t, 2, asked[0].ListSize)

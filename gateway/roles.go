@@ -10,7 +10,7 @@ import (
 	"flashsale/role"
 )
 
-// every returns a role that does one unit of work at once, and then begins the next one each period.
+// every returns a role that runs one unit of work at once and then starts one each period.
 func (g *Gateway) every(name string, period time.Duration, unit func(context.Context) error) *role.Loop {
 	return &role.Loop{
 		Name: name, Log: g.options.Log, Rest: role.Steady(period),
@@ -18,7 +18,7 @@ func (g *Gateway) every(name string, period time.Duration, unit func(context.Con
 	}
 }
 
-// whileWaiting returns a role that works in the given period while some request waits for an order, and rests otherwise.
+// whileWaiting returns a role that runs each period while a request waits for an order, and sleeps otherwise.
 func (g *Gateway) whileWaiting(name string, wake <-chan struct{}, period time.Duration,
 	unit func(context.Context) error) *role.Loop {
 	var waited bool // whether there was a waiter when the last unit began
@@ -36,13 +36,13 @@ func (g *Gateway) whileWaiting(name string, wake <-chan struct{}, period time.Du
 			if waited = g.waiters.anyone(); waited {
 				result = g.safely(name, func() error { return unit(ctx) })
 			}
-			return result // without waiters the result of before stands: nothing was tried, so nothing works again
+			return result // without waiters the last result: a unit that did nothing must not log a recovery
 		},
 	}
 }
 
-// listBuilder returns the role that makes filters of listed buyers when the catalogue has changed, and tries again a while
-// after a failure.
+// listBuilder returns the role that builds the filters of listed buyers after a change of the catalogue, and retries
+// listRetry after a failure.
 func (g *Gateway) listBuilder() *role.Loop {
 	const name = "lists of buyers"
 	return &role.Loop{
@@ -53,17 +53,17 @@ func (g *Gateway) listBuilder() *role.Loop {
 	}
 }
 
-// readOwners makes filters of owners as the latch watcher orders them.
+// readOwners builds the filters of owners that the latch watcher orders.
 func (g *Gateway) readOwners(ctx context.Context) {
 	eachOf(ctx, g, "owners of sold-out buckets", g.latchWatcher.owners.orders, g.latchWatcher.owners.read)
 }
 
-// lookForViewers looks at the stock of sales that are being watched.
+// lookForViewers looks at the stock of sales with viewers.
 func (g *Gateway) lookForViewers(ctx context.Context) {
 	eachOf(ctx, g, "watched sales", g.viewers.watched, g.viewers.look)
 }
 
-// eachOf does one unit of work for every item of a channel until ctx is over.
+// eachOf runs one unit of work for every item of a channel until ctx is over.
 func eachOf[T any](ctx context.Context, g *Gateway, name string, items <-chan T, unit func(context.Context, T) error) {
 	health := &role.Health{Name: name, Log: g.options.Log}
 	role.Each(ctx, items, health, func(ctx context.Context, item T) error {
@@ -71,7 +71,7 @@ func eachOf[T any](ctx context.Context, g *Gateway, name string, items <-chan T,
 	})
 }
 
-// safely runs one unit of work and turns a panic into an error, so that a fault costs one unit and not the process.
+// safely runs one unit of work and turns a panic into an error, so that a panic ends one unit and not the process.
 func (g *Gateway) safely(what string, work func() error) (err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
@@ -82,7 +82,7 @@ func (g *Gateway) safely(what string, work func() error) (err error) {
 	return work()
 }
 
-// fault counts and reports a panic.
+// fault counts and logs a panic.
 func (g *Gateway) fault(what string, fault any) {
 	g.metrics.panics.Inc()
 	g.options.Log.Error("panic", slog.String("in", what), slog.Any("fault", fault), slog.String("stack", string(debug.Stack())))

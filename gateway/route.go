@@ -20,7 +20,7 @@ const (
 	pathOpenAPI
 )
 
-// paths are the templates as the OpenAPI document writes them, and the methods offered at each.
+// paths are the templates of the OpenAPI document and the methods of each.
 var paths = [...]struct{ template, allow string }{
 	pathNone:    {"", ""},
 	pathOrders:  {"/v1/sales/{sale}/items/{sku}/orders", "GET, HEAD, POST"},
@@ -32,7 +32,7 @@ var paths = [...]struct{ template, allow string }{
 	pathOpenAPI: {"/openapi.json", "GET, HEAD"},
 }
 
-// location is a request's path taken apart. The slices point into the request.
+// location is the parts of a request's path. The slices point into the request.
 type location struct {
 	path  path
 	sale  []byte
@@ -47,8 +47,8 @@ const (
 	ordersName   = "orders"
 )
 
-// locate finds what a path names. Ids are not checked here: one outside its pattern is simply unknown further down.
-// A trailing slash or an empty segment is another path, which is none.
+// locate returns the parts of a path. It does not check ids: the catalogue does not find an invalid one. A path with a
+// trailing slash or an empty segment does not exist.
 func locate(p []byte) location {
 	if bytes.IndexByte(p, '%') >= 0 {
 		p = unescape(p)
@@ -99,8 +99,8 @@ func locateSale(p []byte) location {
 	return at
 }
 
-// unescape decodes the percent escapes of unreserved characters, which mean the same as the characters themselves
-// (RFC 3986, 6.2.2.2). Every other escape stays as it is, so an id that holds one is outside its pattern.
+// unescape decodes the percent escapes of unreserved characters, which equal the characters themselves (RFC 3986, 6.2.2.2).
+// It leaves every other escape, so an id with one is invalid.
 func unescape(p []byte) []byte {
 	out := make([]byte, 0, len(p))
 	for i := 0; i < len(p); i++ {
@@ -139,11 +139,11 @@ func hexDigit(c byte) (byte, bool) {
 	return 0, false
 }
 
-// route is the label of a request in flashsale_http_request_duration_seconds: a path and, where it matters, a method.
+// route is the label of a request in flashsale_http_request_duration_seconds: a path and, for orders, a method.
 type route uint8
 
 const (
-	routeNone route = iota // no such path, or a method that is not offered
+	routeNone route = iota // no such path, or a method that it does not allow
 	routePurchase
 	routeOrders
 	routeOrder
@@ -163,7 +163,7 @@ var routeNames = [routeCount]string{
 	routeTime: "time", routeLive: "livez", routeReady: "readyz", routeOpenAPI: "openapi",
 }
 
-// routeOf returns the route of a request; every GET answers HEAD too.
+// routeOf returns the route of a request; HEAD has the route of GET.
 func routeOf(ctx *fasthttp.RequestCtx, p path) route {
 	read := ctx.IsGet() || ctx.IsHead()
 	switch {

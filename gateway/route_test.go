@@ -108,7 +108,7 @@ func TestStrangeIdsAreUnknown(t *testing.T) {
 		bearer("ann")).status)
 }
 
-// FuzzLocate: whatever a path looks like, what is found in it has the form of its template.
+// FuzzLocate: the parts found in any path have the form of its template.
 func FuzzLocate(f *testing.F) {
 	for _, seed := range []string{"/v1/sales/a/items/b/orders/1", "/v1/sales/%61", "/v1/sales//", "%", "/%2", "/v1/time?x"} {
 		f.Add([]byte(seed))

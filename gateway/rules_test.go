@@ -171,7 +171,7 @@ func TestBuyerLimit(t *testing.T) {
 	s.refused(s.press("ann", ""), sale.OutcomeRateLimited, nil)
 	require.Equal(t, http.StatusAccepted, s.press("bob", "").status)
 	for _, path := range []string{phoneOrders, phoneOrders + "/7"} {
-		s.refused(s.get(path, "ann"), sale.OutcomeRateLimited, nil) // whatever a buyer does with his token
+		s.refused(s.get(path, "ann"), sale.OutcomeRateLimited, nil) // on every route with a token
 	}
 	s.refused(s.send(http.MethodDelete, phoneOrders+"/7", "", bearer("ann")), sale.OutcomeRateLimited, nil)
 
@@ -197,7 +197,7 @@ func TestAddressLimit(t *testing.T) {
 	require.Equal(t, http.StatusAccepted, from("2001:db8:0:2::1").status)
 }
 
-// TestRetryAfterReachesUpToTheNextToken: an app that keeps to it is not refused again for having come too soon.
+// TestRetryAfterReachesUpToTheNextToken: an app that obeys Retry-After is not refused again.
 func TestRetryAfterReachesUpToTheNextToken(t *testing.T) {
 	s := newScene(t).open(autumn())
 	for name, c := range map[string]struct {
@@ -263,7 +263,7 @@ func TestLimiterForgetsTheLongestIdle(t *testing.T) {
 	for key := range uint64(limitWays) {
 		require.Zero(t, l.take(key+1, int64(key)))
 	}
-	require.Positive(t, l.take(1, 10), "everybody is remembered")
+	require.Positive(t, l.take(1, 10), "the limiter has every key")
 	require.Zero(t, l.take(100, 11), "the newcomer takes the place of the first")
 	require.Positive(t, l.take(2, 12))
 	require.Zero(t, l.take(1, 13))
@@ -314,7 +314,7 @@ func TestAddresses(t *testing.T) {
 	require.Len(t, subscriber(nil, netip.MustParseAddr("203.0.113.9")), 4)
 }
 
-// TestAddressLimitCountsBeforeTheToken: whoever guesses tokens uses up his address's limit on every route that takes one.
+// TestAddressLimitCountsBeforeTheToken: a client that guesses tokens uses up its address's limit on every route with a token.
 func TestAddressLimitCountsBeforeTheToken(t *testing.T) {
 	for name, ask := range map[string]func(*scene, string) response{
 		"press":  func(s *scene, token string) response { return s.send("POST", phoneOrders, "", token) },
@@ -356,17 +356,17 @@ func TestEditingABreakerKeepsItsCircuitOpen(t *testing.T) {
 	edited.Threshold, edited.RetryMS = 5, 50
 	load(edited, other)
 	require.False(t, enters(b, sale.ResourceMySQL), "the edited rule's circuit stays open for its time")
-	require.False(t, enters(b, sale.ResourceKafka), "and so does that of a rule that nobody touched")
+	require.False(t, enters(b, sale.ResourceKafka), "and so does that of an unchanged rule")
 	load(other, edited, edited)
 	require.False(t, enters(b, sale.ResourceMySQL), "also when it is edited again")
 	load(other)
 	require.True(t, enters(b, sale.ResourceMySQL), "without a rule there is no circuit")
 	load(rule, other)
-	require.True(t, enters(b, sale.ResourceMySQL), "and a rule that comes back begins anew")
+	require.True(t, enters(b, sale.ResourceMySQL), "and a rule that is added again begins anew")
 	require.False(t, enters(b, sale.ResourceKafka))
 }
 
-// TestEditedBreakerLetsThroughAfterItsTime: what is kept open closes when the old rule would have tried again.
+// TestEditedBreakerLetsThroughAfterItsTime: the circuit closes when the old rule would have retried.
 func TestEditedBreakerLetsThroughAfterItsTime(t *testing.T) {
 	b, err := NewBreakers()
 	require.NoError(t, err)
@@ -393,7 +393,7 @@ func openCircuit(t *testing.T, b *Breakers, resource string) {
 	require.False(t, enters(b, resource), "the circuit is open")
 }
 
-// enters reports whether a call of the store would be let through, and lets it succeed.
+// enters reports whether the circuit allows a call of the store, and ends that call with success.
 func enters(b *Breakers, resource string) bool {
 	exit, ok := b.Enter(resource)
 	if ok {

@@ -13,13 +13,13 @@ import (
 	"flashsale/sale"
 )
 
-// newServer sets every bound of fasthttp; most are unlimited by default. There is none on connections per address: that
-// is the business of the rules.
+// newServer sets the bounds of fasthttp, most of which are unlimited by default. It does not bound connections per address:
+// the rules limit addresses.
 func (g *Gateway) newServer() *fasthttp.Server {
 	return &fasthttp.Server{
 		Handler:                      g.answer,
 		ErrorHandler:                 g.failed,
-		Concurrency:                  g.options.MaxConnections + 1024, // our listener refuses first, and says why
+		Concurrency:                  g.options.MaxConnections + 1024, // boundedListener refuses first, with a problem
 		ReadBufferSize:               maxHeaderBytes,
 		WriteBufferSize:              4 << 10,
 		MaxRequestBodySize:           maxBodyBytes,
@@ -36,7 +36,7 @@ func (g *Gateway) newServer() *fasthttp.Server {
 	}
 }
 
-// serverLog writes what fasthttp has to say, mostly broken connections, where an operator can ask for it.
+// serverLog writes fasthttp's messages, mostly about broken connections, at level debug.
 type serverLog struct{ log *slog.Logger }
 
 func (l serverLog) Printf(format string, args ...any) {
@@ -56,16 +56,16 @@ func (g *Gateway) bounded(listener net.Listener) *boundedListener {
 	}
 }
 
-// answer handles one request, and holds back a late answer.
+// answer handles one request, and delays a late answer.
 func (g *Gateway) answer(ctx *fasthttp.RequestCtx) {
 	g.handle(ctx)
 	if conn, ok := ctx.Conn().(*boundedConn); ok && conn.late {
 		conn.late = false
-		conn.holdBack(g.stopping)
+		conn.delayAnswer(g.stopping)
 	}
 }
 
-// handle answers one request. A fault of the program costs that request and nothing else.
+// handle answers one request. A panic ends only that request.
 func (g *Gateway) handle(ctx *fasthttp.RequestCtx) {
 	route := routeNone
 	defer g.recovered(ctx, &route)
@@ -89,7 +89,7 @@ func (g *Gateway) handle(ctx *fasthttp.RequestCtx) {
 	g.metrics.served(route, ctx.Response.StatusCode(), time.Since(ctx.Time()))
 }
 
-// serveOther answers everything that is no purchase.
+// serveOther answers every request that is not a purchase.
 func (g *Gateway) serveOther(ctx *fasthttp.RequestCtx, r route, at location, h *headers) {
 	switch r {
 	case routeOrders:
@@ -113,7 +113,7 @@ func (g *Gateway) serveOther(ctx *fasthttp.RequestCtx, r route, at location, h *
 	}
 }
 
-// nowhere answers a path that does not exist or a method that is not offered there.
+// nowhere answers a request for a path that does not exist or with a method that the path does not allow.
 func (g *Gateway) nowhere(ctx *fasthttp.RequestCtx, p path) sale.Outcome {
 	if p == pathNone {
 		return g.refuse(ctx, sale.OutcomeNotFound)
@@ -138,8 +138,8 @@ func (g *Gateway) recovered(ctx *fasthttp.RequestCtx, r *route) {
 	g.metrics.served(*r, fasthttp.StatusInternalServerError, time.Since(ctx.Time()))
 }
 
-// failed answers a request that fasthttp could not read. The connection closes afterwards, since the
-// beginning of the next request is not known.
+// failed answers a request that fasthttp could not read. It closes the connection, because the start of the next request is
+// unknown.
 func (g *Gateway) failed(ctx *fasthttp.RequestCtx, err error) {
 	var small *fasthttp.ErrSmallBuffer
 	var network net.Error
@@ -161,7 +161,7 @@ func (g *Gateway) failed(ctx *fasthttp.RequestCtx, err error) {
 	hangUp(ctx)
 }
 
-// hangUp closes the connection after the answer, leaving the peer time to read it.
+// hangUp closes the connection after the answer and gives the peer time to read it.
 func hangUp(ctx *fasthttp.RequestCtx) {
 	ctx.SetConnectionClose()
 	if conn, ok := ctx.Conn().(*boundedConn); ok {

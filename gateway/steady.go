@@ -2,8 +2,8 @@ package gateway
 
 import "time"
 
-// steadyClock is Sentinel's clock: the wall clock as it was at the start, and the monotonic clock since then. A step of the
-// wall clock shifts no window of a rule, and a look costs half of what the wall clock costs.
+// steadyClock is Sentinel's clock: the wall clock at the start plus the monotonic time since then. A step of the wall clock
+// does not shift a rule's window, and a call costs half as much as the wall clock.
 type steadyClock struct {
 	began time.Time
 	nanos int64 // of began, Unix

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The steady clock goes as the wall clock does while nobody sets that one.
+// The steady clock equals the wall clock while that one is not set.
 func TestSteadyClock(t *testing.T) {
 	clock := newSteadyClock()
 	for range 3 {

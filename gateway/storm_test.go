@@ -54,8 +54,8 @@ func (s *smallStock) giveBack(buyer string) {
 	})
 }
 
-// TestStorm lets a crowd press through the real roles, while units come back. Every unit is sold, and an owner who
-// presses again always hears of his order, however the latch, its filter and the returned units fall.
+// TestStorm runs a crowd of buyers with the real roles while units are returned. The gateway sells every unit, and an owner
+// who buys again always gets already_bought, for any order of latch, filter and returned units.
 func TestStorm(t *testing.T) {
 	const buyers, units, presses = 60, 20, 40
 	s := newScene(t).open(autumn())

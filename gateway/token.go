@@ -12,10 +12,11 @@ import (
 	"flashsale/sale"
 )
 
-// KeySource yields the keys that may have signed a token which names this algorithm and key id, the most likely first. An
-// empty key id asks for all keys of the algorithm. The gateway asks for HS256 only; other algorithms and key sets are other
-// sources. Keys are never changed in place, and one shorter than 32 bytes is not used. The key id must not be kept.
+// KeySource returns the keys of tokens.
 type KeySource interface {
+	// Keys returns the keys that may have signed a token with this algorithm and key id, the most likely first. An empty key
+	// id asks for all keys of the algorithm. The gateway asks for HS256 only, and does not use a key shorter than 32 bytes.
+	// Keys must not change a returned key later, and must not keep keyID.
 	Keys(algorithm string, keyID []byte) [][]byte
 }
 
@@ -23,15 +24,16 @@ type KeySource interface {
 const (
 	algorithm      = "HS256"
 	leeway         = 5 * time.Second // for clocks that differ
-	lastSecond     = 253402300799    // 9999-12-31T23:59:59Z: a later time is no time, but milliseconds or a mistake
+	lastSecond     = 253402300799    // 9999-12-31T23:59:59Z: a larger number is in milliseconds or a mistake
 	maxTokenBytes  = 4096
 	minSecretBytes = 32
 )
 
-// secrets is the KeySource of the settings: one secret and perhaps the one before it.
+// secrets is the KeySource of the settings: the current secret and perhaps the previous one.
 type secrets [][]byte
 
-// NewSecrets returns the keys of HS256: the current secret and, unless empty, the previous one, which is still believed.
+// NewSecrets returns the keys of HS256: the current secret and, unless empty, the previous one. A secret must have 32 bytes
+// or more.
 func NewSecrets(current, previous []byte) (KeySource, error) {
 	if len(current) < minSecretBytes || len(previous) > 0 && len(previous) < minSecretBytes {
 		return nil, fmt.Errorf("an HS256 secret must have %d bytes or more", minSecretBytes)
@@ -43,7 +45,7 @@ func NewSecrets(current, previous []byte) (KeySource, error) {
 	return keys, nil
 }
 
-// Keys returns both secrets for HS256, whatever the key id, and none for anything else.
+// Keys returns both secrets for HS256 and any key id, and none for another algorithm.
 func (s secrets) Keys(alg string, _ []byte) [][]byte {
 	if alg != algorithm {
 		return nil
@@ -51,25 +53,24 @@ func (s secrets) Keys(alg string, _ []byte) [][]byte {
 	return s
 }
 
-// grant is when a verified token may be believed; it is checked again at every use.
+// grant is the time in which a verified token is valid; the gateway checks it at every use.
 type grant struct {
 	expires int64 // Unix milliseconds
 	begins  int64 // Unix milliseconds, 0 = at once
 }
 
-// valid reports whether it is time, and whether the end lies no further ahead than a token may live.
+// valid reports whether now is within the grant and the end is at most lifetime ahead, both with leeway.
 func (g *grant) valid(now time.Time, lifetime time.Duration) bool {
 	ms := now.UnixMilli()
 	return ms < g.expires+leeway.Milliseconds() && ms >= g.begins-leeway.Milliseconds() &&
 		g.expires <= ms+(lifetime+leeway).Milliseconds()
 }
 
-// buyerID is a buyer's id by value, so that a buyer who is refused for want of stock leaves no garbage. The zero
-// value is no buyer.
+// buyerID is a buyer id as a value, so that the refusal of a buyer does not allocate. The zero value means no buyer.
 type buyerID struct {
 	bytes [sale.MaxIDBytes]byte
 	size  int
-	kept  string // the same, where it is a string already
+	kept  string // the id as a string if there is one, else empty
 }
 
 func (b *buyerID) text() []byte { return b.bytes[:b.size] }
@@ -81,7 +82,7 @@ func (b *buyerID) String() string {
 	return string(b.text())
 }
 
-// set takes over an id, unless it is none.
+// set copies an id and reports whether it is valid.
 func (b *buyerID) set(id []byte) bool {
 	if !sale.ValidBuyerID(id) {
 		return false
@@ -95,7 +96,7 @@ type tokens struct {
 	keys      KeySource
 	issuer    string
 	audience  string
-	lifetime  time.Duration // how far ahead `exp` may lie
+	lifetime  time.Duration // longest time from now to `exp`
 	parser    *jwt.Parser
 	cache     grantCache
 	verifiers sync.Pool // of *verifier
@@ -104,7 +105,7 @@ type tokens struct {
 func newTokens(o Options) *tokens {
 	options := []jwt.ParserOption{
 		jwt.WithValidMethods([]string{algorithm}), jwt.WithStrictDecoding(),
-		jwt.WithoutClaimsValidation(), // times are checked at every use, issuer and audience by grantOf
+		jwt.WithoutClaimsValidation(), // prove checks times at every use, grantOf issuer and audience
 	}
 	return &tokens{
 		keys: o.Keys, issuer: o.Issuer, audience: o.Audience, lifetime: o.MaxLifetime,
@@ -112,7 +113,7 @@ func newTokens(o Options) *tokens {
 	}
 }
 
-// buyer returns the buyer whom the token names, and whether it may be believed at this moment.
+// buyer returns the buyer of a token, and false if the token is not valid now.
 func (t *tokens) buyer(token []byte, now time.Time) (string, bool) {
 	var who buyerID
 	if !t.prove(token, now, &who) {
@@ -121,7 +122,7 @@ func (t *tokens) buyer(token []byte, now time.Time) (string, bool) {
 	return who.String(), true
 }
 
-// prove finds the buyer whom the token names, and reports whether it may be believed at this moment. Otherwise who stays zero.
+// prove sets who to the buyer of a token and reports whether the token is valid now. Otherwise who stays zero.
 func (t *tokens) prove(token []byte, now time.Time, who *buyerID) bool {
 	if len(token) == 0 || len(token) > maxTokenBytes {
 		return false
@@ -148,16 +149,15 @@ func (t *tokens) prove(token []byte, now time.Time, who *buyerID) bool {
 	return true
 }
 
-// verify checks form, signature and claims, but not whether it is time. The header comes first, then the signature over
-// the bytes as they were sent, and only what is signed is decoded further: a client without a key can make the gateway hash,
-// and no more. Usual tokens take a path without a general decoder; anything unusual is golang-jwt's, once it is signed, and
-// the two agree on every token (FuzzToken).
+// verify checks form, signature and claims, but not the times. It reads the header, then checks the signature over the raw
+// bytes, and decodes the rest only after that: a client without a key makes the gateway hash, and no more. It reads usual
+// tokens without a general decoder and leaves unusual signed ones to golang-jwt; both agree on every token (FuzzToken).
 func (t *tokens) verify(token []byte, who *buyerID) (grant, bool) {
 	header, payload, signature, ok := splitToken(token)
 	if !ok {
 		return grant{}, false
 	}
-	v, _ := t.verifiers.Get().(*verifier) // nil when the pool is empty
+	v, _ := t.verifiers.Get().(*verifier) // nil if the pool is empty
 	if v == nil {
 		v = new(verifier)
 	}
@@ -185,7 +185,7 @@ func (t *tokens) verify(token []byte, who *buyerID) (grant, bool) {
 	return g, ok && who.set(c.subject.of(v.payload[:]))
 }
 
-// newGrant takes times in seconds. One that RFC 3339 could not write makes no grant, so that no sum with it overflows.
+// newGrant returns the grant of two times in Unix seconds. It refuses times after the year 9999, so that no sum overflows.
 func newGrant(expires, begins int64) (grant, bool) {
 	if expires <= 0 || expires > lastSecond || begins < 0 || begins > lastSecond {
 		return grant{}, false
@@ -195,12 +195,12 @@ func newGrant(expires, begins int64) (grant, bool) {
 
 var errNoKey = errors.New("no key for this token")
 
-// verifyUnusual is the complete check by golang-jwt. A critical header parameter is one we do not understand (RFC 7515,
-// 4.1.11).
+// verifyUnusual checks a token with golang-jwt. It refuses a token with a critical header parameter, because the gateway
+// implements none (RFC 7515, 4.1.11).
 func (t *tokens) verifyUnusual(token []byte, who *buyerID) (grant, bool) {
 	members := jwt.MapClaims{}
 	_, err := t.parser.ParseWithClaims(string(token), members, func(parsed *jwt.Token) (any, error) {
-		keyID, _ := parsed.Header["kid"].(string) // another type is no key id
+		keyID, _ := parsed.Header["kid"].(string) // empty for another type
 		set := jwt.VerificationKeySet{}
 		for _, key := range t.keys.Keys(algorithm, []byte(keyID)) {
 			if len(key) >= minSecretBytes {
@@ -234,7 +234,7 @@ func (t *tokens) grantOf(members jwt.MapClaims, who *buyerID) (grant, bool) {
 	if begins != nil {
 		from = begins.Unix()
 	}
-	for _, name := range [...]string{"exp", "nbf"} { // before they became integers, which not every number can
+	for _, name := range [...]string{"exp", "nbf"} { // as floats, because some do not fit an integer
 		if seconds, _ := members[name].(float64); seconds < 0 || seconds > lastSecond {
 			return grant{}, false
 		}

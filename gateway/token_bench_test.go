@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// BenchmarkToken is what a token costs: verified at its first and second coming, found in the cache from the third on, and
-// in a crowd in which nobody comes twice; with the header of identity providers and with the shortest one.
+// BenchmarkToken is the cost of a token: verified at its first and second use, cached from the third on, and in a crowd in
+// which each token is used once; with the header of identity providers and with the shortest one.
 func BenchmarkToken(b *testing.B) {
 	const withKeyID, plain = `{"alg":"HS256","kid":"2026-11","typ":"JWT"}`, `{"alg":"HS256"}`
 	for _, c := range []struct {
@@ -34,7 +34,7 @@ func BenchmarkToken(b *testing.B) {
 	}
 }
 
-// BenchmarkForgedToken is what a token without a good signature costs, a usual one and one that is all members.
+// BenchmarkForgedToken is the cost of a token with an invalid signature, a usual one and one with very many members.
 func BenchmarkForgedToken(b *testing.B) {
 	other := []byte("another secret of thirty-two byte")
 	claims := claimsAt(noon.Add(time.Minute))

@@ -153,7 +153,7 @@ func TestCachedTokenExpires(t *testing.T) {
 	require.True(t, ok)
 }
 
-// TestLifetimeIsASetting: it is measured from now, whatever the token says about when it was made.
+// TestLifetimeIsASetting: it counts from now, also if the token has the time of its creation.
 func TestLifetimeIsASetting(t *testing.T) {
 	known := tokensWith(t, func(o *Options) { o.MaxLifetime = time.Hour })
 	token := []byte(sign(secret, fmt.Sprintf(`{"sub":"ann","exp":%d,"iat":%d}`, noon.Add(2*time.Hour).Unix(),
@@ -190,7 +190,7 @@ func (k *countingKeys) Keys(string, []byte) [][]byte { k.asked++; return k.keys 
 func TestTokenCacheIsBounded(t *testing.T) {
 	known := tokensWith(t, func(o *Options) { o.TokenCache = 5 })
 	require.Len(t, known.cache.slots, 8)
-	for i := range 600 { // each comes three times in a row
+	for i := range 600 { // each is used three times in a row
 		buyer, ok := known.buyer([]byte(tokenOf(fmt.Sprintf("buyer-%d", i/3))), noon)
 		require.True(t, ok)
 		require.Equal(t, fmt.Sprintf("buyer-%d", i/3), buyer)

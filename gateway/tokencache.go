@@ -5,11 +5,11 @@ import (
 	"sync/atomic"
 )
 
-// grantCache remembers verified tokens in a table of fixed size: a token has one slot, and a newer token takes it. No
-// lock, no growth, no sweep. Two tokens that share a slot only cost verifications.
+// grantCache caches verified tokens in a table of fixed size, without locks: a token has one slot, and a newer token replaces
+// the one in it. If two tokens share a slot, the gateway verifies them more often.
 //
-// A token is remembered when it is sent for the second time: nearly every buyer of a crowd sends it once, and what is kept of him
-// would be the larger part of a gateway's memory and of its garbage collection.
+// The cache stores a token at its second use. Most buyers of a crowd send theirs once, and storing all of them would be the
+// larger part of a gateway's memory and garbage collection.
 type grantCache struct {
 	seed  maphash.Seed
 	slots []grantSlot
@@ -18,17 +18,17 @@ type grantCache struct {
 // grantSlot is one slot of the cache.
 type grantSlot struct {
 	kept atomic.Pointer[kept]
-	seen atomic.Uint64 // hash of the token that came here last and was not kept
+	seen atomic.Uint64 // hash of the last token with its first use
 }
 
-// kept is a remembered grant and its token.
+// kept is a cached grant and its token.
 type kept struct {
 	grant
 	buyer string
 	token string
 }
 
-// newGrantCache makes room for at least size tokens, rounded up to a power of two.
+// newGrantCache returns a cache of size slots, rounded up to a power of two.
 func newGrantCache(size int) grantCache {
 	slots := 1
 	for slots < size {
@@ -43,7 +43,7 @@ func (c *grantCache) at(token []byte) (*grantSlot, uint64) {
 	return &c.slots[hash&uint64(len(c.slots)-1)], hash
 }
 
-// find returns the grant of this very token, or nil.
+// find returns the grant of the token, or nil if the slot has another one.
 func (s *grantSlot) find(token []byte) *kept {
 	if k := s.kept.Load(); k != nil && k.token == string(token) {
 		return k
@@ -51,8 +51,8 @@ func (s *grantSlot) find(token []byte) *kept {
 	return nil
 }
 
-// add keeps the grant of a token that has been here before, and otherwise notes that it was here. A hash that another token
-// shares only keeps one token too early.
+// add stores the grant at the second use of a token, and notes the hash at the first. If two tokens share a hash, add stores
+// one of them too early, which does no harm.
 func (s *grantSlot) add(token []byte, hash uint64, g grant, who *buyerID) {
 	if s.seen.Load() == hash {
 		who.kept = who.String()

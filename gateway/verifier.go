@@ -8,37 +8,37 @@ import (
 
 // Bounds of a verifier.
 const (
-	headerBytes = 512 // the largest decoded header that is read without a general decoder
-	maxMACs     = 4   // keyed hashes kept; of more keys the last ones are keyed anew each time
+	headerBytes = 512 // the largest decoded header of the fast path
+	maxMACs     = 4   // cached keyed hashes; with more keys, the last ones share a slot
 )
 
-// verifier is the memory of one verification, used again by the next.
+// verifier is the memory of one verification, reused by the next.
 type verifier struct {
 	macs    []mac
-	encoded [headerBytes*4/3 + 1]byte // the header that was read last, size bytes of it
+	encoded [headerBytes*4/3 + 1]byte // the last header, size bytes of it
 	size    int
-	parsed  tokenHeader       // what it says
-	header  [headerBytes]byte // and it decoded
+	parsed  tokenHeader       // the members of the last header
+	header  [headerBytes]byte // the last header, decoded
 	payload [payloadBytes]byte
 	sum     [sha256.Size]byte
 	sent    [sha256.Size]byte
 }
 
-// mac is a keyed hash; keying it costs more than hashing a token.
+// mac is a keyed hash; setting the key costs more than hashing a token.
 type mac struct {
 	key  []byte
 	hash hash.Hash
 }
 
-// readHeader reads the header of a token. It is not ok where the token cannot be one of HS256, or has a critical parameter,
-// which is one that we do not understand (RFC 7515, 4.1.11). A header that the scanner leaves alone is not usual and has no
-// key id: a general decoder decides once the token is known to be signed.
+// readHeader reads the header of a token. ok is false if the algorithm is not HS256 or the header has a critical parameter,
+// because the gateway implements none (RFC 7515, 4.1.11). usual is false, and there is no key id, for a header that the
+// scanner does not read: a general decoder then decides after the check of the signature.
 func (v *verifier) readHeader(encoded []byte) (keyID []byte, usual, ok bool) {
 	if strictBase64.DecodedLen(len(encoded)) > headerBytes {
 		return nil, false, true
 	}
 	h := v.parsed
-	// an identity provider writes the same header in all its tokens
+	// the tokens of one identity provider have the same header
 	if v.size == 0 || string(encoded) != string(v.encoded[:v.size]) {
 		v.size = 0
 		n, err := strictBase64.Decode(v.header[:], encoded)
@@ -53,7 +53,7 @@ func (v *verifier) readHeader(encoded []byte) (keyID []byte, usual, ok bool) {
 	return h.keyID.of(v.header[:]), true, string(h.algorithm.of(v.header[:])) == algorithm && !h.critical
 }
 
-// tokenHeader is what the gateway reads of a token's header; an absent member is zero.
+// tokenHeader is the members of a token's header that the gateway reads; an absent member is zero.
 type tokenHeader struct {
 	algorithm span
 	keyID     span

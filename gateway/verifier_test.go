@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// usualHeaders are those of identity providers: with a key id, a type, and members that say nothing about the signature.
+// usualHeaders are those of identity providers: with a key id, a type, and members that do not affect the signature.
 var usualHeaders = []string{
 	`{"alg":"HS256"}`, `{"alg":"HS256","typ":"JWT"}`, `{"typ":"JWT","alg":"HS256"}`,
 	`{"alg":"HS256","kid":"2026-11","typ":"JWT"}`,
@@ -19,7 +19,7 @@ var usualHeaders = []string{
 	"{ \"typ\" : \"JWT\",\n \"alg\" : \"HS256\", \"kid\" : \"\" }",
 }
 
-// TestUsualHeadersTakeTheFastPath: a new token costs no garbage, whatever identity provider has made it.
+// TestUsualHeadersTakeTheFastPath: a new token of any identity provider costs no allocation.
 func TestUsualHeadersTakeTheFastPath(t *testing.T) {
 	for _, header := range usualHeaders {
 		token := []byte(signAs(secret, header, claimsAt(noon.Add(time.Minute))))

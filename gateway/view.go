@@ -12,13 +12,14 @@ import (
 	"flashsale/sale"
 )
 
-// publicSecond lets caches in front answer the crowd that watches a sale.
+// publicSecond lets caches in front of the gateway answer viewers of a sale.
 var publicSecond = []byte("public, max-age=1")
 
-// states are the words of the sale view.
+// states are the values of `state` in the sale view.
 var states = [...]string{phaseUpcoming: "upcoming", phaseOpen: "open", phasePaused: "paused", phaseEnded: "ended"}
 
-// saleView is a sale's view, rendered up to what changes with every request. It is good for one generation of latches.
+// saleView is the rendered parts of a sale's view that do not change with every request. It is valid for one generation of
+// latches.
 type saleView struct {
 	generation uint64
 	head       []byte // up to the state
@@ -26,7 +27,7 @@ type saleView struct {
 	tail       []byte // after it
 }
 
-// saleView answers with what a shop's page shows. It needs no token.
+// saleView answers with the public view of a sale. It needs no token.
 func (g *Gateway) saleView(ctx *fasthttp.RequestCtx, at location) {
 	catalogue := g.catalogue.current.Load()
 	if catalogue == nil {
@@ -64,7 +65,7 @@ func (g *Gateway) saleView(ctx *fasthttp.RequestCtx, at location) {
 	ctx.Response.AppendBody(view.tail)
 }
 
-// view returns the rendered parts, made again when a latch has moved since.
+// view returns the rendered parts. It renders them again if a latch has opened or closed since.
 func (s *liveSale) view(generation uint64) *saleView {
 	if view := s.rendered.Load(); view != nil && view.generation == generation {
 		return view
@@ -93,7 +94,7 @@ func (s *liveSale) view(generation uint64) *saleView {
 	return view
 }
 
-// serverTime answers with Redis's clock, by which sales open and close.
+// serverTime answers with the time of Redis's clock, by which sales open and close.
 func (g *Gateway) serverTime(ctx *fasthttp.RequestCtx) {
 	permit, refusal, ok := g.breakers.routes[sale.ResourceSale].enter()
 	if !ok {
@@ -111,14 +112,14 @@ func (g *Gateway) serverTime(ctx *fasthttp.RequestCtx) {
 	ctx.Response.AppendBody(append(sale.AppendTime(append(text[:0], `{"server_time":"`...), now), '"', '}'))
 }
 
-// Bounds of the looks on behalf of viewers.
+// Bounds of the looks for viewers.
 const (
 	watchedQueue  = 16
 	watchInterval = time.Second
 )
 
-// viewers keeps sold_out true on a gateway that sees viewers of a sale and no purchase: a sale that is watched is
-// looked at once a second.
+// viewers updates sold_out on a gateway that gets views of a sale and no purchases: it looks at the stock of a sale with
+// viewers once a second.
 type viewers struct {
 	latchWatcher *latchWatcher
 	watched      chan *liveSale
@@ -128,7 +129,7 @@ func newViewers(w *latchWatcher) *viewers {
 	return &viewers{latchWatcher: w, watched: make(chan *liveSale, watchedQueue)}
 }
 
-// watch asks for a look unless there was one in this second. It never blocks.
+// watch orders a look unless there was one in the last second. It never blocks.
 func (v *viewers) watch(live *liveSale, now time.Time) {
 	last := live.looked.Load()
 	if ms := now.UnixMilli(); ms-last < watchInterval.Milliseconds() || !live.looked.CompareAndSwap(last, ms) {
@@ -136,12 +137,12 @@ func (v *viewers) watch(live *liveSale, now time.Time) {
 	}
 	select {
 	case v.watched <- live:
-	default: // busy: the next viewer asks again
+	default: // the queue is full: a view after the next second orders again
 	}
 }
 
-// look closes the latches of SKUs that are empty, as the Stock's verdict on a purchase would. At most looksPerRound buckets
-// of a sale are looked at; of larger sales, the items that are shown first.
+// look closes the latches of empty SKUs, like a sold-out answer to a purchase does. It looks at looksPerRound buckets of a
+// sale at most; of a larger sale, at those of the first items.
 func (v *viewers) look(ctx context.Context, live *liveSale) error {
 	var items []*liveItem
 	var buckets []sale.Bucket
@@ -160,7 +161,7 @@ func (v *viewers) look(ctx context.Context, live *liveSale) error {
 	for _, item := range items {
 		empty := item.emptyIn(readings)
 		readings = readings[len(item.buckets):]
-		if empty && len(item.buckets) > 1 { // units may be on their way from one bucket to another
+		if empty && len(item.buckets) > 1 { // a transfer may have units on their way to another bucket
 			if empty, err = v.latchWatcher.confirm(ctx, item); err != nil {
 				return err
 			}
@@ -179,7 +180,7 @@ func (i *liveItem) appendBuckets(buckets []sale.Bucket) []sale.Bucket {
 	return buckets
 }
 
-// emptyIn reports whether the item's buckets, whose readings are the first, are empty in the epochs that are known here.
+// emptyIn reports whether the item's buckets, which have the first readings, are empty in the epochs of the catalogue.
 func (i *liveItem) emptyIn(readings []sale.Reading) bool {
 	for n := range i.buckets {
 		if readings[n].Available != 0 || readings[n].Epoch != i.buckets[n].Epoch {

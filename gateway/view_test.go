@@ -56,7 +56,7 @@ func TestStatesOfTheSaleView(t *testing.T) {
 	s.refused(s.send("GET", "/v1/sales/autumn", ""), sale.OutcomeSaleNotFound, nil)
 }
 
-// TestWatchedSaleShowsSoldOut: a gateway that nobody buys at learns of empty stock from its viewers.
+// TestWatchedSaleShowsSoldOut: a gateway without purchases detects empty stock because of its viewers.
 func TestWatchedSaleShowsSoldOut(t *testing.T) {
 	s := newScene(t).open(autumn(func(s *sale.Sale) { s.Items[0].Buckets = 2 }))
 	second := sale.Bucket{Sale: "autumn", SKU: "phone", Number: 1}
@@ -73,7 +73,7 @@ func TestWatchedSaleShowsSoldOut(t *testing.T) {
 	require.False(t, s.item("autumn", "phone").latch.all())
 	s.stock.set(func(f *fakeStock) { f.readings[second] = sale.Reading{Epoch: 2} })
 	look()
-	require.False(t, s.item("autumn", "phone").latch.all(), "another epoch says nothing about this one")
+	require.False(t, s.item("autumn", "phone").latch.all(), "a reading of another epoch does not count")
 	s.stock.set(func(f *fakeStock) { f.readings[second], f.moving = sale.Reading{Epoch: 1}, true })
 	look()
 	require.False(t, s.item("autumn", "phone").latch.all(), "units are on their way from one bucket to another")
@@ -119,7 +119,7 @@ func TestProbes(t *testing.T) {
 		s.gateway.Ready())
 	r := s.send("GET", "/readyz", "")
 	s.refused(r, sale.OutcomeUnavailable, nil)
-	require.NotContains(t, r.body, "lease", "what is waited for is no buyer's business")
+	require.NotContains(t, r.body, "lease", "buyers do not see the cause")
 	s.pollCatalogue()
 	delete(waiting, "node id")
 	require.JSONEq(t, `{"status":"ok"}`, s.send("GET", "/readyz", "").body)

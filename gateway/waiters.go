@@ -8,30 +8,30 @@ import (
 	"flashsale/sale"
 )
 
-// heldPerRound bounds the questions to Redis in one round; when more are held, the rounds take them in random order.
+// heldPerRound bounds the calls to Redis in one round; if more orders are held, the rounds take them in random order.
 const heldPerRound = 64
 
-// heldRecheck is how long an order has to stay held before a reader is answered so. The gateway that published an order
-// answers queued before its entry has left the journal; another one, which sees the entry, looks again until the entry
-// has gone or the row is there, so that the status of an order does not go back in the answers.
+// heldRecheck is how long an order must stay held before the gateway answers a read with held. The gateway that published the
+// order answers queued before the entry leaves the journal. Another gateway still sees the entry, so it looks again until the
+// entry is gone or the order has a row. Otherwise the status of an order would go back from queued to held in the answers.
 const heldRecheck = 500 * time.Millisecond
 
-// waiter is one request that waits for its order to move on.
+// waiter is one request that waits for a change of its order's status.
 type waiter struct {
-	order  sale.Order // as known when the wait began
+	order  sale.Order // at the start of the wait
 	bucket sale.Bucket
 	buyer  string
-	woken  <-chan struct{} // closed when the wait is to end early; nil: never
-	moved  chan sale.Order // holds one: the order with its new status
+	woken  <-chan struct{} // closed to end the wait early; nil: never
+	moved  chan sale.Order // capacity 1: the order with its new status
 }
 
-// waiters asks for the orders that requests wait for: all of them in one query every 25 ms, and none while no request waits.
+// waiters reads the orders that requests wait for: all of them in one query every 25 ms, and none while no request waits.
 type waiters struct {
 	lookups *lookups
 	stock   Stock
 	timeout time.Duration
 	bound   int
-	rows    chan struct{} // each holds one: there is a waiter
+	rows    chan struct{} // capacity 1, like held: there is a waiter
 	held    chan struct{}
 
 	mu      sync.Mutex
@@ -45,8 +45,8 @@ func newWaiters(l *lookups, s Stock, o Options) *waiters {
 	}
 }
 
-// wait returns the order when its status has changed, else as it was when the time is over, the waiter is woken or the gateway
-// stops. Beyond the bound it returns at once: the app polls, as it does without `wait`.
+// wait returns the changed order when its status changes. It returns the unchanged order when patience is over, the waiter is
+// woken or the gateway stops. Beyond the bound of waiters it returns at once; the app then polls, as without `wait`.
 func (w *waiters) wait(one waiter, patience time.Duration, stopping <-chan struct{}) sale.Order {
 	one.moved = make(chan sale.Order, 1)
 	if !w.add(&one) {
@@ -63,21 +63,22 @@ func (w *waiters) wait(one waiter, patience time.Duration, stopping <-chan struc
 	case <-stopping:
 	}
 	select {
-	case order := <-one.moved: // in the same moment
+	case order := <-one.moved: // select may have taken another case at the same time
 		return order
 	default:
 		return one.order
 	}
 }
 
-// recheckHeld returns a held order as it is heldRecheck later, or sooner when its status has changed; any other at once.
+// recheckHeld returns a held order after heldRecheck, or sooner if its status changes. It returns any other order at once.
 func (w *waiters) recheckHeld(one waiter, stopping <-chan struct{}) sale.Order {
 	orders := []sale.Order{one.order}
 	w.recheckAllHeld(orders, one, stopping)
 	return orders[0]
 }
 
-// recheckAllHeld does so with some orders of one buyer, in the time of one. All but the order is as in the waiter.
+// recheckAllHeld does the same with orders of one buyer, within heldRecheck in all. one has the members of the waiter except
+// the order.
 func (w *waiters) recheckAllHeld(orders []sale.Order, one waiter, stopping <-chan struct{}) {
 	over := time.Now().Add(heldRecheck)
 	for i := range orders {
@@ -121,12 +122,12 @@ func (w *waiters) anyone() bool {
 	return len(w.waiting) > 0
 }
 
-// list returns the waiters, or only those of held orders.
+// list returns the waiters, or only those of held orders, at most bound.
 func (w *waiters) list(heldOnly bool, bound int) []*waiter {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var out []*waiter
-	for one := range w.waiting { // in random order, so that a bound is fair
+	for one := range w.waiting { // in random order, so that the bound is fair
 		if len(out) == bound {
 			break
 		}
@@ -137,7 +138,7 @@ func (w *waiters) list(heldOnly bool, bound int) []*waiter {
 	return out
 }
 
-// askRows asks the database once for every order waited for.
+// askRows reads from the database every order with a waiter.
 func (w *waiters) askRows(ctx context.Context) error {
 	all := w.list(false, w.bound)
 	for len(all) > 0 {
@@ -160,12 +161,12 @@ func (w *waiters) askRows(ctx context.Context) error {
 	return nil
 }
 
-// askHeldOrders asks Redis whether held orders have reached Kafka. It is a role of its own, so that a slow Redis does not keep
-// the requests that wait for the database.
+// askHeldOrders asks Redis whether held orders have reached Kafka. It is a role of its own, so that a slow Redis does not
+// delay requests that wait for the database.
 func (w *waiters) askHeldOrders(ctx context.Context) error {
 	for _, one := range w.list(true, heldPerRound) {
 		if err := w.askHeld(ctx, one); err != nil {
-			return err // Redis is away: the others would wait for nothing
+			return err // Redis is not reachable, so the other calls would fail too
 		}
 	}
 	return nil
@@ -188,13 +189,13 @@ func (w *waiters) askHeld(ctx context.Context, one *waiter) error {
 	return nil
 }
 
-// deliver ends the wait if the order's status is another one now.
+// deliver ends the wait if the order's status has changed.
 func (w *waiter) deliver(order sale.Order) {
 	if order.Status == w.order.Status {
 		return
 	}
 	select {
 	case w.moved <- order:
-	default: // delivered already
+	default: // there is a change already
 	}
 }

@@ -38,8 +38,8 @@ func TestWaitAnswersAtOnceUnlessPending(t *testing.T) {
 	}
 }
 
-// TestWaiterHearsOfTheCommitWithin100ms takes the median of some waits: a busy machine delays any single one.
-func TestWaiterHearsOfTheCommitWithin100ms(t *testing.T) {
+// TestWaiterGetsTheCommitWithin100ms takes the median of some waits: a busy machine delays any single one.
+func TestWaiterGetsTheCommitWithin100ms(t *testing.T) {
 	const waits = 7
 	s := newScene(t).open(autumn())
 	s.run()
@@ -65,7 +65,7 @@ func TestManyWaitersShareAQuery(t *testing.T) {
 	const waiters = 50
 	s := newScene(t).open(autumn())
 	answers := make([]chan response, waiters)
-	for i := range answers { // one order, so that one row tells all of them
+	for i := range answers { // one order, so that one row answers all of them
 		buyer := fmt.Sprintf("buyer-%d", i)
 		s.hold(buyer, sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusQueued})
 		answers[i] = s.ask(phoneOrders+"/7?wait=30s", buyer)
@@ -100,8 +100,8 @@ func TestHeldWaiterHearsOfQueued(t *testing.T) {
 	require.Equal(t, "queued", (<-answer).members(t)["status"])
 }
 
-// An order that another gateway was acknowledged for stands in the journal for a moment: its reader is told what comes of
-// it, whether or not he asked to wait.
+// An order that another gateway got acknowledged stays in the journal for a moment: a read of it waits for the change, with
+// and without `wait`.
 func TestHeldIsCheckedAgain(t *testing.T) {
 	s := newScene(t).open(autumn())
 	held := sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusHeld}
@@ -204,8 +204,8 @@ func TestWaitMember(t *testing.T) {
 	require.Zero(t, s.counted(sale.OutcomeMalformed))
 }
 
-// TestNobodyWaitsCostsNothing: without waiters the database is not asked.
-func TestNobodyWaitsCostsNothing(t *testing.T) {
+// TestNoWaitersCostNothing: without waiters the gateway does not ask the database.
+func TestNoWaitersCostNothing(t *testing.T) {
 	s := newScene(t).open(autumn())
 	require.NoError(t, s.gateway.waiters.askRows(context.Background()))
 	require.NoError(t, s.gateway.waiters.askHeldOrders(context.Background()))

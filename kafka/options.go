@@ -13,7 +13,7 @@ import (
 	"flashsale/socket"
 )
 
-// Options say how to reach the brokers.
+// Options are the addresses and credentials of the brokers.
 type Options struct {
 	Brokers       []string // host:port
 	TLS           bool
@@ -24,7 +24,7 @@ type Options struct {
 
 const (
 	dialTimeout = 3 * time.Second
-	// answerTimeout bounds the wait for an answer where the client sets no other.
+	// answerTimeout bounds the wait for an answer when the client sets no other timeout.
 	answerTimeout = 12 * time.Second
 	retryBackoff  = 250 * time.Millisecond // of sarama's own retries
 	// requestTimeout is how long a broker may work on a request of the admin or of a Sender.
@@ -34,8 +34,8 @@ const (
 	maxMessageBytes = 2 * sale.MaxRecordBytes
 )
 
-// Config returns sarama's settings of a client for the admin, a Sender, or, with the settings that package settle adds, the
-// consumer group. The error names the setting that cannot work.
+// Config returns sarama's settings of a client for the admin, a Sender, or, with the settings that package settle adds,
+// the consumer group. The error names the invalid setting.
 func (o Options) Config() (*sarama.Config, error) {
 	c := o.common("flashsale-settle", dialTimeout)
 	c.Net.ReadTimeout = answerTimeout
@@ -44,12 +44,12 @@ func (o Options) Config() (*sarama.Config, error) {
 	return c, o.login(c)
 }
 
-// common returns the settings that every client shares. One request in flight keeps the order of records; topics are created
-// by CreateTopics alone, because one that a broker creates by itself has a retention limit.
+// common returns the settings that every client shares. One request in flight keeps the order of records. Only
+// CreateTopics creates topics, because a topic that a broker creates by itself has a retention limit.
 func (o Options) common(clientID string, timeout time.Duration) *sarama.Config {
 	c := sarama.NewConfig()
 	c.ClientID = clientID
-	c.Version = sarama.V2_8_0_0 // the oldest broker that is served; newer ones still speak it
+	c.Version = sarama.V2_8_0_0 // the oldest supported broker; newer ones still accept it
 	c.Net.MaxOpenRequests = 1
 	c.Net.DialTimeout, c.Net.ReadTimeout, c.Net.WriteTimeout = timeout, timeout, timeout
 	c.Net.Proxy.Enable, c.Net.Proxy.Dialer = true, socket.Dialer{Dialer: net.Dialer{Timeout: timeout}}
@@ -58,7 +58,7 @@ func (o Options) common(clientID string, timeout time.Duration) *sarama.Config {
 	return c
 }
 
-// login adds TLS and SASL and validates the whole.
+// login adds TLS and SASL and validates all settings.
 func (o Options) login(c *sarama.Config) error {
 	if o.TLS {
 		c.Net.TLS.Enable = true
@@ -74,7 +74,7 @@ func (o Options) login(c *sarama.Config) error {
 	case sarama.SASLTypeSCRAMSHA256, sarama.SASLTypeSCRAMSHA512:
 		c.Net.SASL.SCRAMClientGeneratorFunc = newSCRAM(c.Net.SASL.Mechanism)
 	default:
-		return fmt.Errorf("kafka settings: kafka SASL mechanism %q: PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512 are known",
+		return fmt.Errorf("kafka settings: kafka SASL mechanism %q: it must be PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512",
 			o.SASLMechanism)
 	}
 	if err := c.Validate(); err != nil {
@@ -83,8 +83,8 @@ func (o Options) login(c *sarama.Config) error {
 	return nil
 }
 
-// BoundTo returns settings whose connections end with a context, so that a call over a client that was given up fails at
-// once instead of waiting for its timeout.
+// BoundTo returns settings whose connections end with a context, so that a call on an abandoned client fails at once
+// instead of waiting for its timeout.
 func BoundTo(until context.Context, common *sarama.Config) *sarama.Config {
 	c := *common
 	c.Net.Proxy.Dialer = socket.Dialer{Dialer: net.Dialer{Timeout: dialTimeout}, Until: until}

@@ -79,7 +79,7 @@ func TestKafkaOptions(t *testing.T) {
 	require.False(t, login.Done())
 }
 
-// The login speaks with a SCRAM server that knows the password, and not with one that knows another.
+// The login succeeds with a SCRAM server that has the same password, and fails with one that has another.
 func TestSCRAMConversation(t *testing.T) {
 	hashes := map[sarama.SASLMechanism]scram.HashGeneratorFcn{
 		sarama.SASLTypeSCRAMSHA256: scram.SHA256, sarama.SASLTypeSCRAMSHA512: scram.SHA512,
@@ -92,9 +92,9 @@ func TestSCRAMConversation(t *testing.T) {
 
 func converse(t *testing.T, mechanism sarama.SASLMechanism, hash scram.HashGeneratorFcn, known string) error {
 	t.Helper()
-	keeper, err := hash.NewClient("shop", known, "")
+	account, err := hash.NewClient("shop", known, "")
 	require.NoError(t, err)
-	stored, err := keeper.GetStoredCredentialsWithError(scram.KeyFactors{Salt: "salt-of-the-test", Iters: 4096})
+	stored, err := account.GetStoredCredentialsWithError(scram.KeyFactors{Salt: "salt-of-the-test", Iters: 4096})
 	require.NoError(t, err)
 	server, err := hash.NewServer(func(string) (scram.StoredCredentials, error) { return stored, nil })
 	require.NoError(t, err)

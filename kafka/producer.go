@@ -13,16 +13,16 @@ import (
 	"flashsale/role"
 )
 
-// Errors of records that the library was not given.
+// Errors of records that were not given to the library.
 var (
 	errAway   = errors.New("kafka has not been reached yet")
-	errBusy   = errors.New("too many records wait for kafka")
+	errBusy   = errors.New("too many records are queued for kafka")
 	errClosed = errors.New("the producer is closed")
 )
 
 const connectRetry = 250 * time.Millisecond
 
-// Producer sends records to the orders topic. It connects on its own and goes on trying.
+// Producer sends records to the orders topic. It connects by itself and repeats failed attempts.
 type Producer struct {
 	topic   string
 	refused func(error)
@@ -31,7 +31,7 @@ type Producer struct {
 	stop    context.CancelFunc
 	ended   chan struct{} // closed when every record has been answered after Close
 
-	lock   sync.RWMutex // Close writes under it, so that no record is sent into a closed channel
+	lock   sync.RWMutex // Close locks it for writing, so that no record is sent into a closed channel
 	closed bool
 }
 
@@ -94,9 +94,9 @@ func (p *Producer) connect(ctx context.Context, brokers []string, config *sarama
 	return async, connected
 }
 
-// Publish sends a record and never blocks. done is called once, from another goroutine: nil when every replica has the
-// record; an error means unknown: the record may be in the log, and the caller publishes the same bytes again. It fails at
-// once when Kafka was never reached or too many records wait.
+// Publish queues a record and never blocks. done is called once, from another goroutine: with nil when every replica
+// has the record; with an error when the outcome is unknown: the record may be in the log, and the caller publishes the
+// same bytes again. Publish fails at once when Kafka was never reached or too many records are queued.
 func (p *Producer) Publish(partition int32, key, value []byte, done func(error)) {
 	if err := p.enqueue(partition, key, value, done); err != nil {
 		go done(err)
@@ -124,8 +124,8 @@ func (p *Producer) enqueue(partition int32, key, value []byte, done func(error))
 	}
 }
 
-// Close flushes what was published and ends the producer. When ctx ends first, the rest is given up: the journal has it, and
-// the relay publishes it.
+// Close flushes the published records and ends the producer. When ctx ends first, the remaining records are dropped:
+// the journal has them, and the relay publishes them.
 func (p *Producer) Close(ctx context.Context) error {
 	p.lock.Lock()
 	if !p.closed {

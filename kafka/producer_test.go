@@ -73,7 +73,8 @@ func readAll(t *testing.T, brokers []string, n int) []*kgo.Record {
 	return records
 }
 
-// The producer needs no broker to start; records before the first contact are unknown, and it connects by itself.
+// The producer needs no broker to start; records before the first contact have an unknown outcome, and it connects by
+// itself.
 func TestProducerConnectsLater(t *testing.T) {
 	broker := newBroker(t, 0)
 	addr := broker.ListenAddrs()[0]
@@ -94,14 +95,14 @@ func TestProducerConnectsLater(t *testing.T) {
 	require.Equal(t, "v", string(readAll(t, []string{addr}, 1)[0].Value))
 }
 
-// Close flushes what was published, and everything after it is refused.
+// Close flushes the published records, and the producer refuses every later one.
 func TestProducerCloseFlushes(t *testing.T) {
 	broker := newBroker(t, 0)
 	p := newTestProducer(t, broker.ListenAddrs())
 	eventually(t, p.Ready, "connected")
 	const partitions, records = 4, 500
 	results := make(chan error, records)
-	for i := range partitions { // a leader that is not known yet costs a retry, which a producer that is closing does not make
+	for i := range partitions { // finding a leader costs a retry, which a producer that is closing does not make
 		require.NoError(t, publish(t.Context(), p, int32(i), "v"))
 	}
 	for i := range records {
@@ -119,7 +120,7 @@ func TestProducerCloseFlushes(t *testing.T) {
 	require.Len(t, readAll(t, broker.ListenAddrs(), partitions+records), partitions+records)
 }
 
-// The producer reports a record that Kafka does not take, because its publisher repeats it without a word.
+// The producer reports a record that Kafka refuses, because its publisher repeats the record without logging.
 func TestProducerTellsOfRefusals(t *testing.T) {
 	broker := newBroker(t, 0)
 	refused := make(chan error, 1)

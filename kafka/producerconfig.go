@@ -11,22 +11,23 @@ import (
 type ProducerOptions struct {
 	Kafka   Options
 	Topic   string
-	Linger  time.Duration // how long a record waits for others to share its request; 0 for not at all
-	Refused func(error)   // called with the error of each record that Kafka did not take; may be nil
+	Linger  time.Duration // how long a record waits for others to share its request; 0: not at all
+	Refused func(error)   // called with the error of each record that Kafka refused; may be nil
 }
 
 // Bounds of the producer.
 const (
 	producerTimeout       = 4 * time.Second
-	producerRetries       = 10 // a slice of that length is allocated for every partition
+	producerRetries       = 10 // the library allocates a slice of that length for every partition
 	producerBackoff       = 50 * time.Millisecond
 	producerBackoffMax    = time.Second
-	producerBuffered      = 4096 // records that may wait for the library, and inside it for a retry
+	producerBuffered      = 4096 // records that may be queued for the library, and inside it for a retry
 	producerBufferedBytes = 64 << 20
 )
 
-// config: acks=all and idempotent with one request in flight, because everything less can lose or reorder records; both
-// result channels on, because an answer says queued only after the acknowledgement; the caller chooses the partition.
+// config sets acks=all and idempotence with one request in flight, because weaker settings can lose or reorder records.
+// Both result channels are on, because the engine answers queued only after the acknowledgement. The caller chooses the
+// partition.
 func (o ProducerOptions) config() (*sarama.Config, error) {
 	if len(o.Kafka.Brokers) == 0 {
 		return nil, errors.New("kafka settings: kafka needs a broker")

@@ -9,11 +9,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// sayEvery is the least time between two logged refusals of one topic.
+// sayEvery is the shortest time between two logged refusals of one topic.
 const sayEvery = 10 * time.Second
 
-// Refusals counts the records that Kafka did not take from this process and logs the reason, because the publishers repeat
-// a record without a word. It logs the first refusal of a topic at once, further ones together every sayEvery.
+// Refusals counts the records that Kafka refused from this process and logs the reason, because the publishers repeat a
+// record without logging. It logs the first refusal of a topic at once, and further ones together every sayEvery.
 type Refusals struct {
 	log    *slog.Logger
 	counts *prometheus.CounterVec
@@ -43,7 +43,7 @@ func (r *Refusals) Of(topic string) func(error) {
 		defer mu.Unlock()
 		unsaid++
 		if now := time.Now(); said.IsZero() || now.Sub(said) >= sayEvery {
-			r.log.Warn("kafka did not take records; they are published again", "topic", topic, "attempts", unsaid, "error", err)
+			r.log.Warn("kafka refused records; they will be published again", "topic", topic, "attempts", unsaid, "error", err)
 			said, unsaid = now, 0
 		}
 	}

@@ -26,7 +26,7 @@ func TestRefusalsAreCountedAndSaid(t *testing.T) {
 			orders(sarama.ErrInvalidTimestamp)
 		}
 		dead(errors.New("connection refused"))
-		require.Equal(t, 2, strings.Count(said.String(), "kafka did not take records"), said.String())
+		require.Equal(t, 2, strings.Count(said.String(), "kafka refused records"), said.String())
 		require.Contains(t, said.String(), sarama.ErrInvalidTimestamp.Error())
 		<-time.After(sayEvery)
 		orders(sarama.ErrInvalidTimestamp)

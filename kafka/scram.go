@@ -7,7 +7,7 @@ import (
 	"github.com/xdg-go/scram"
 )
 
-// scramLogin is one SCRAM conversation with a broker, in the shape that sarama asks for.
+// scramLogin is one SCRAM conversation with a broker, as sarama's interface.
 type scramLogin struct {
 	hash scram.HashGeneratorFcn
 	*scram.ClientConversation

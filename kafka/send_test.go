@@ -58,7 +58,7 @@ func TestAClosedSenderSendsNothing(t *testing.T) {
 	})
 }
 
-// Claims of several partitions move records to the dead letters at the same time, over one sender.
+// Claims of several partitions move records to the dead letters at the same time, through one sender.
 func TestASenderServesSeveralAtATime(t *testing.T) {
 	kafkabench.OnEvery(t, func(b *kafkabench.Bench) {
 		sender := kafka.NewSender(b.Client, b.Topics.Dead)

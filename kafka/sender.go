@@ -8,18 +8,18 @@ import (
 )
 
 const (
-	// maxBatchBytes bounds a partition's part of one request; the topics accept twice as much and more. A record that is
-	// larger makes a batch of its own.
+	// maxBatchBytes bounds a partition's part of one request; the topics accept at least twice as much. A larger record
+	// makes a batch of its own.
 	maxBatchBytes = 512 << 10
-	// recordOverhead is more than what the format adds to an event, its header included.
+	// recordOverhead is more than the format adds to an event, including its header.
 	recordOverhead = 160
-	// produceVersion is the newest produce request that the oldest broker served understands.
+	// produceVersion is the newest produce request that the oldest supported broker accepts.
 	produceVersion = 7
-	// noProducer is in the fields of the identity that only idempotent producers have.
+	// noProducer is the value of the identity fields that only idempotent producers use.
 	noProducer = -1
 )
 
-// Record is what a Sender sends. Records of one key share a partition and keep their order there.
+// Record is a record that a Sender sends. Records of one key share a partition and keep their order there.
 type Record struct {
 	Key, Value []byte
 	Headers    Headers // records may share them
@@ -33,9 +33,10 @@ func (h Headers) With(name, value string) Headers {
 	return append(h[:len(h):len(h)], &sarama.RecordHeader{Key: []byte(name), Value: []byte(value)})
 }
 
-// Sender sends pages of records to the leaders of their partitions: of a page, one batch for each partition and one request
-// for each broker. The library's own producer hands every record through five channels, which costs more than all else.
-// Several goroutines may use a Sender; records of one key keep their order when one goroutine sends them.
+// Sender sends pages of records to the leaders of their partitions: per page one batch for each partition and one
+// request for each broker. The library's own producer passes every record through five channels, which costs more than
+// everything else. Several goroutines may use a Sender; records of one key keep their order when one goroutine sends
+// them.
 type Sender struct {
 	client sarama.Client
 	topic  string
@@ -55,7 +56,7 @@ func OpenSender(o Options, topic string) (*Sender, error) {
 	return &Sender{client: client, topic: topic, closes: true}, nil
 }
 
-// NewSender returns a Sender that uses a client beside others. Closing it leaves the client open.
+// NewSender returns a Sender that shares a client. Closing it leaves the client open.
 func NewSender(client sarama.Client, topic string) *Sender {
 	return &Sender{client: client, topic: topic}
 }
@@ -88,10 +89,10 @@ func (s *Sender) Send(records []Record) error {
 	return nil
 }
 
-// placement gives each record its partition, the one that the library's producer would choose.
+// placement gives each record the partition that the library's producer would choose.
 type placement struct {
 	partitioner sarama.Partitioner
-	message     sarama.ProducerMessage // what the partitioner reads of a record
+	message     sarama.ProducerMessage // the members of a record that the partitioner reads
 	partitions  int32
 }
 
@@ -99,7 +100,8 @@ func newPlacement(topic string, partitions int) *placement {
 	return &placement{partitioner: sarama.NewHashPartitioner(topic), partitions: int32(partitions)}
 }
 
-// batches distributes the first n records to their partitions, as many as fit one batch of each.
+// batches distributes the first records to their partitions, as many as fit one batch of each, and returns their
+// number.
 func (p *placement) batches(records []Record) (batches map[int32]*sarama.RecordBatch, n int, err error) {
 	batches = make(map[int32]*sarama.RecordBatch, p.partitions)
 	bytes := make(map[int32]int, p.partitions)
@@ -132,8 +134,8 @@ func (p *placement) batches(records []Record) (batches map[int32]*sarama.RecordB
 	return batches, len(records), nil
 }
 
-// deliver sends batches, and once more those that the first attempt did not deliver: a broker may have closed a connection
-// that was idle, or a leader has moved.
+// deliver sends batches, and repeats once those that the first attempt did not deliver: a broker may have closed an
+// idle connection, or a leader may have moved.
 func (s *Sender) deliver(batches map[int32]*sarama.RecordBatch) error {
 	err := s.attempt(batches)
 	if err == nil || len(batches) == 0 {
@@ -163,7 +165,7 @@ func (s *Sender) attempt(batches map[int32]*sarama.RecordBatch) error {
 	return nil
 }
 
-// produce sends one request to a leader and removes the batches that it acknowledges.
+// produce sends one request to a leader and removes the batches that the leader acknowledges.
 func (s *Sender) produce(leader *sarama.Broker, partitions []int32, batches map[int32]*sarama.RecordBatch) error {
 	request := &sarama.ProduceRequest{
 		RequiredAcks: sarama.WaitForAll, Timeout: int32(requestTimeout / time.Millisecond), Version: produceVersion,
@@ -173,7 +175,7 @@ func (s *Sender) produce(leader *sarama.Broker, partitions []int32, batches map[
 	}
 	response, err := leader.Produce(request)
 	if err != nil {
-		_ = leader.Close() // a connection that failed; looking for the leader opens the next one
+		_ = leader.Close() // the connection failed; the next search for the leader opens another
 		return fmt.Errorf("send to broker %s: %w", leader.Addr(), err)
 	}
 	for _, partition := range partitions {

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// recordsOf returns records with keys from 1 on, and values of a length.
+// recordsOf returns records with keys from 1 on and values of a given length.
 func recordsOf(count, length int) []Record {
 	records := make([]Record, count)
 	for i := range records {
@@ -19,7 +19,8 @@ func recordsOf(count, length int) []Record {
 	return records
 }
 
-// A record goes where the library's own producer has always sent it: an order's events must not change their partition.
+// A record goes to the partition that the library's own producer chose: an order's events must not change their
+// partition.
 func TestEventsArePlacedByTheirKeys(t *testing.T) {
 	records := recordsOf(500, 10)
 	headers := Headers{}.With("content-type", "application/json")
@@ -52,7 +53,7 @@ func TestEventsArePlacedByTheirKeys(t *testing.T) {
 	}
 }
 
-// No batch is beyond what the topic accepts, and what does not fit one request goes with the next, in order.
+// No batch exceeds what the topic accepts; records that do not fit one request are sent with the next one, in order.
 func TestALargePageIsSeveralRequests(t *testing.T) {
 	records := recordsOf(3000, 700)
 	placing := newPlacement("shop.events", 1)

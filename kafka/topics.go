@@ -28,10 +28,10 @@ func (t Topics) list() []string { return []string{t.Orders, t.Dead, t.Events} }
 // GroupOf returns the consumer group of a namespace.
 func GroupOf(namespace string) string { return namespace + ".settle" }
 
-// CreateTopics creates the topics of the namespace that are missing and sets on all of them what the engine relies on: no
-// retention limit and records as large as it writes. The orders topic grows to the number of partitions given and never
-// shrinks; the other topics keep their partitions, because another number would change the order of their keys. A second
-// call changes nothing.
+// CreateTopics creates the missing topics of the namespace and sets on all of them what the engine needs: no retention
+// limit, and records as large as it writes. The orders topic grows to the given number of partitions and never shrinks;
+// the other topics keep their partitions, because another number would change the order of their keys. A second call
+// changes nothing.
 func CreateTopics(ctx context.Context, o Options, namespace string, partitions int32, replication int16) error {
 	topics := TopicsOf(namespace)
 	return WithAdmin(ctx, o, func(admin sarama.ClusterAdmin) error {
@@ -74,7 +74,8 @@ func topicSettings() map[string]string {
 		"retention.ms":      "-1",
 		"retention.bytes":   "-1",
 		"max.message.bytes": strconv.Itoa(maxMessageBytes),
-		// The broker's time: it refuses records whose own is more than an hour ahead, as those of a machine with a wrong clock.
+		// The broker's time. With the producer's own time a broker refuses records that are more than an hour ahead, as
+		// from a machine with a wrong clock.
 		"message.timestamp.type": "LogAppendTime",
 	}
 }
@@ -82,7 +83,7 @@ func topicSettings() map[string]string {
 func createTopic(admin sarama.ClusterAdmin, topic string, partitions int32, replication int16) error {
 	settings := topicSettings()
 	if replication >= 3 {
-		settings["min.insync.replicas"] = "2" // an acknowledgement of one replica alone could be lost with it
+		settings["min.insync.replicas"] = "2" // with one replica an acknowledged record could be lost with that replica
 	}
 	detail := &sarama.TopicDetail{NumPartitions: partitions, ReplicationFactor: replication, ConfigEntries: map[string]*string{}}
 	for name, value := range settings {
@@ -100,11 +101,11 @@ func createTopic(admin sarama.ClusterAdmin, topic string, partitions int32, repl
 	return admin.IncrementalAlterConfig(sarama.TopicResource, topic, entries, false)
 }
 
-// grow adds partitions to a topic. Buckets keep the partition that their first preload gave them, so none moves.
+// grow adds partitions to a topic. Buckets keep the partition of their first preload, so none moves.
 func grow(admin sarama.ClusterAdmin, topic string, partitions int32) error {
 	described, err := Describe(admin, topic)
 	if errors.Is(err, sarama.ErrUnknownTopicOrPartition) {
-		return nil // created a moment ago, with all its partitions, and not known to every broker yet
+		return nil // just created with all its partitions, and still unknown to some brokers
 	}
 	if err != nil {
 		return err
@@ -132,7 +133,7 @@ func Describe(admin sarama.ClusterAdmin, topic string) (*sarama.TopicMetadata, e
 	return found[0], nil
 }
 
-// Check is CheckTopics over a connection that is open.
+// Check is CheckTopics over an open connection.
 func (t Topics) Check(admin sarama.ClusterAdmin, partitions int32) error {
 	for _, topic := range t.list() {
 		found, err := Describe(admin, topic)

@@ -92,8 +92,8 @@ func TestTopicsOfABrokerThatIsAway(t *testing.T) {
 	require.ErrorContains(t, kafka.CheckTopics(t.Context(), kafka.Options{SASLMechanism: "MAGIC"}, "shop", 1), "kafka settings")
 }
 
-// Brokers refuse records that are more than an hour ahead of them by their own time. Topics of an earlier version, which
-// kept the producer's, are mended.
+// Brokers refuse records with a producer's time more than an hour ahead. Topics of an earlier version, which kept the
+// producer's time, are repaired.
 func TestTopicsTakeRecordsOfAClockThatIsAhead(t *testing.T) {
 	kafkabench.OnEvery(t, func(b *kafkabench.Bench) {
 		own := "CreateTime"

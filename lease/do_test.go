@@ -46,7 +46,7 @@ func TestLeasesOfOtherNamesDoNotMatter(t *testing.T) {
 	})
 }
 
-// Whatever happens to the lease, the context of the work ends before the database lets another owner in.
+// However the lease is lost, the context of the work ends before another owner can acquire it.
 func TestWorkEndsBeforeItsLease(t *testing.T) {
 	for name, lose := range map[string]func(*fakeTable){
 		"the database is away":   func(f *fakeTable) { f.set(func() { f.away = true }) },
@@ -68,7 +68,7 @@ func TestWorkEndsBeforeItsLease(t *testing.T) {
 					return ctx.Err()
 				})
 				require.ErrorIs(t, err, ErrLost)
-				require.ErrorIs(t, err, context.Canceled, "and what the work said")
+				require.ErrorIs(t, err, context.Canceled, "and the error of the work")
 			})
 		})
 	}
@@ -160,7 +160,7 @@ func TestDoWaitsForAnotherOwner(t *testing.T) {
 		began := time.Now()
 		require.NoError(t, waiting().Do(t.Context(), func(context.Context) error { return nil }))
 		require.InDelta(t, TTL, time.Since(began), float64(longestWait))
-		require.Less(t, table.questions(), 32, "it asks more and more seldom")
+		require.Less(t, table.questions(), 32, "the waits between its questions grow")
 
 		table.steal("x")
 		time.AfterFunc(time.Second, func() { _ = table.ReleaseLease(t.Context(), "x", "thief") })
@@ -185,13 +185,13 @@ func TestDoWaitsNoLongerThanAsked(t *testing.T) {
 		require.NoError(t, table.lease("you").Do(t.Context(), func(context.Context) error {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
-			require.ErrorIs(t, mine.Do(ctx, nil), context.DeadlineExceeded, "the caller has gone")
+			require.ErrorIs(t, mine.Do(ctx, nil), context.DeadlineExceeded, "the caller's context has ended")
 			return nil
 		}))
 	})
 }
 
-// A database that hangs for a moment is asked again, one that says no is not.
+// A database that hangs for a moment is asked again, and one that returns an error is not.
 func TestDoWaitsForADatabaseThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		table := newFakeTable()

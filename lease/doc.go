@@ -4,16 +4,16 @@
 //
 // # What a lease guarantees
 //
-// Two owners never have a lease of one name at the same moment of the database's clock. That is not enough to make work
-// safe: a process that was stopped, or a statement that was delayed on the way to a store, may go on after its lease has
-// ended. A lease therefore saves work and keeps two processes out of each other's way; every step under a lease is also
-// guarded by itself (docs/recovery.md: compare-and-set on epoch and state, numbers of the outbox, ids of events).
+// At any moment of the database's clock a lease has at most one owner. That alone does not make work safe: a process that
+// was stopped may continue after its lease has ended, and a delayed statement may reach a store after it. A lease therefore
+// saves work and prevents conflicts between processes, and every step under a lease has a guard of its own
+// (docs/recovery.md: compare-and-set on epoch and state, numbers of the outbox, ids of events).
 //
 // # How long it lasts
 //
 // A lease lasts 6 s (TTL) from its last renewal. The owner renews it every second for as long as the work lasts, in a
-// goroutine of its own, so the work may take longer than the TTL and may rest. Where the owner dies, another process
-// acquires the lease 6 s later at the latest, or as soon as it asks after that. An owner that ends releases the lease, so
+// goroutine of its own, so the work may take longer than the TTL and may rest. When the owner dies, another process can
+// acquire the lease 6 s later at the latest. An owner that ends releases the lease, so
 // that another process need not wait.
 //
 // # How it is lost
@@ -24,10 +24,10 @@
 //
 // # What it assumes of clocks
 //
-// The database's clock decides who owns a lease, and only the length of its seconds matters. The owner counts the 4 s by
-// its own monotonic clock, from the moment at which it asked, which is before the moment at which the database answered. So
-// the work ends before the lease does as long as the two clocks run at rates that differ by less than a third, and the
-// owner is not stopped. An owner that was stopped for longer than that loses the lease before it begins another unit.
+// The database's clock decides which process owns a lease, and only the length of its seconds matters. The owner counts the
+// 4 s by its own monotonic clock, from the moment of its request, which is before the database's answer. So the work ends
+// before the lease as long as the rates of the two clocks differ by less than a third and the owner is not stopped. An owner
+// that was stopped for longer loses the lease before it begins another unit.
 //
 // # How it is used
 //

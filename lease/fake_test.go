@@ -74,7 +74,7 @@ func (f *fakeTable) lease(owner string) *Lease {
 	return &Lease{Leases: f, Name: "x", Owner: owner, Log: slog.New(slog.DiscardHandler)}
 }
 
-// after lets time go by in a bubble.
+// after lets time pass in a bubble.
 func after(d time.Duration) { <-time.After(d) }
 
 func TestTimesOfALease(t *testing.T) {

@@ -7,13 +7,13 @@ type Name string
 // Names of the roles that one process at a time has. Old and new processes share the database while a release is rolled
 // out, so a name never changes.
 const (
-	Relay  Name = "relay"  // publishes what stays behind in the journals
+	Relay  Name = "relay"  // publishes overdue journal entries
 	Outbox Name = "outbox" // applies the outbox to Redis
 	Events Name = "events" // publishes order events
 	Expiry Name = "expiry" // ends unpaid orders
 	Gauges Name = "gauges" // shows the stock equation as metrics
 )
 
-// Sale returns the name of a sale's lease. Every step that writes the sale's stock or definition runs under it, whichever
-// process does it: preload, rebuild, and changes of the definition and the state.
+// Sale returns the name of a sale's lease. Every step of any process that writes the sale's stock or definition runs under it:
+// preload, rebuild, and changes of the definition and the state.
 func Sale(id string) Name { return Name("sale/" + id) }

@@ -73,7 +73,7 @@ func TestServeKeepsTheLeaseBetweenUnits(t *testing.T) {
 		require.Positive(t, second.units.Load())
 		second.end()
 		require.Empty(t, table.ownerOf("x"))
-		require.Empty(t, first.said.String()+second.said.String(), "waiting is no failure")
+		require.Empty(t, first.said.String()+second.said.String(), "waiting is not a failure")
 	})
 }
 
@@ -152,7 +152,7 @@ func TestServeEndsAUnitWhoseLeaseIsLost(t *testing.T) {
 	})
 }
 
-// A process that stood still for longer than its lease asks again before it works.
+// A process that was stopped for longer than its lease asks again before it works.
 func TestAnOwnerThatStoodStillAsksAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		table := newFakeTable()

@@ -12,7 +12,7 @@ import (
 	"flashsale/sale"
 )
 
-// tenure is the time during which one owner has a lease: from its acquisition until it is lost or released.
+// tenure is the time during which an owner has a lease: from its acquisition until it is lost or released.
 type tenure struct {
 	lease   *Lease
 	asked   time.Time     // when it was acquired: renewals count from it, on the monotonic clock
@@ -36,7 +36,7 @@ func (l *Lease) begin(ctx context.Context) (*tenure, error) {
 	faults.Point("lease.acquired")
 	t := &tenure{lease: l, asked: asked, renewed: make(chan struct{})}
 	t.until.Store(int64(usable))
-	// Work that has begun may go on after ctx, so the renewals do.
+	// Work that has begun may continue after ctx, and so must the renewals.
 	t.alive, t.over = context.WithCancelCause(context.WithoutCancel(ctx))
 	l.tell(true)
 	go t.renew()
@@ -93,7 +93,7 @@ func (t *tenure) do(ctx context.Context, work func(context.Context) error) error
 	return err
 }
 
-// drop ends the tenure and leaves the lease to run out.
+// drop ends the tenure; the lease ends at its time.
 func (t *tenure) drop() {
 	t.over(nil)
 	<-t.renewed

@@ -1,8 +1,8 @@
 // Package ledger decides what the database writes: which orders of a batch are confirmed and which are refused, whether a
 // transfer moves units, what a release gives back, when a bucket is closed. A store reads a State under its locks, the
-// ledger makes a Plan of it, and the store writes the plan in the same transaction. It reads no clock and no database, so
-// every store, and the simulator, decides alike.
+// ledger makes a Plan from it, and the store writes the plan in the same transaction. The ledger reads no clock and no
+// database, so that every store and the simulator decide alike.
 //
-// Everything that counts units happens in the epoch of the bucket's row. A record of an older epoch is late: it is noted
-// and changes no count. A record of a newer one means that the database has lost what others saw of it.
+// Counts of units change only in the epoch of the bucket's row. A record of an older epoch is late: the plan marks it and
+// changes no count. A record of a newer epoch means that the database has lost epochs that other stores have seen.
 package ledger

@@ -56,7 +56,7 @@ func TestRefusedOrderLeavesItsKey(t *testing.T) {
 	require.Empty(t, p.Closing)
 
 	p = settled(state, batch(0, 0, 2, keyed(made.one("ann", 1), "k1")))
-	require.Equal(t, sale.ReasonFenced, p.Refused[0].Reason, "what is late is fenced, whatever its key")
+	require.Equal(t, sale.ReasonFenced, p.Refused[0].Reason, "a late order is fenced with any key")
 	require.Empty(t, p.Closing)
 }
 
@@ -71,5 +71,5 @@ func TestMayHaveOrders(t *testing.T) {
 	slots.Set(2)
 	require.True(t, hasty.MayHaveOrders(row, ann))
 	row.Released = 1
-	require.True(t, hasty.MayHaveOrders(row, Owner{"eleven", "phone", "bob"}), "what was given back may have been his")
+	require.True(t, hasty.MayHaveOrders(row, Owner{"eleven", "phone", "bob"}), "bob may have given units back")
 }

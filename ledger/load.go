@@ -2,13 +2,13 @@ package ledger
 
 import "flashsale/sale"
 
-// MayBegin reports whether step (e) of a rebuild may begin the next epoch of a row: it is still in the epoch that the
-// rebuild knows, and closed, or left loading by a process that died.
+// MayBegin reports whether step (e) of a rebuild may begin the next epoch of a row: the row is in the given epoch, and it is
+// closed, or loading because a process died during a rebuild.
 func (r *Row) MayBegin(epoch int64) bool { return r.Epoch == epoch && r.State != sale.BucketOpen }
 
-// Begin moves a row into its next epoch and returns what Redis is to be loaded with, all but buyers and window. Every
-// outbox row up to Load.Outbox is absorbed in the units: it is to be deleted (rule: outbox-absorbed), and its number goes
-// along (rule: outbox-number-loaded).
+// Begin moves a row into its next epoch and returns the load for Redis without buyers and window. The units contain every
+// outbox row up to Load.Outbox: the caller must delete these rows (rule: outbox-absorbed) and load their number
+// (rule: outbox-number-loaded).
 func (r *Row) Begin() sale.Load {
 	r.Epoch++
 	r.State = sale.BucketLoading

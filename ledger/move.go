@@ -2,7 +2,7 @@ package ledger
 
 // Gain is what a plan adds to the counters of a bucket's row.
 type Gain struct {
-	Loaded       int64 // negative where a transfer takes units out
+	Loaded       int64 // negative if a transfer takes units out
 	Settled      int64 // units of confirmed orders
 	Released     int64
 	SettledEpoch int64 // units of all orders and transfers of the epoch's records
@@ -11,18 +11,18 @@ type Gain struct {
 	Outbox       int64 // outbox rows
 }
 
-// Needs returns the units that must be free in the row before the gain: settled − released + Needs ≤ loaded.
+// Needs returns the free units that the row must have before the gain: settled − released + Needs ≤ loaded.
 func (g Gain) Needs() int64 { return g.Settled - g.Released - g.Loaded }
 
 // Move is what a plan does to a bucket's row.
 type Move struct {
-	Epoch    int64 // the row must still be in it
-	Sequence int64 // the row's from then on
+	Epoch    int64 // the epoch that the row must have
+	Sequence int64 // the row's new sequence
 	Gain
 }
 
-// Apply moves a row, as an UPDATE guarded by epoch and stock does; false, and nothing is changed, when the guard does not
-// match. Rule: guard-with-released.
+// Apply changes a row like an UPDATE that is guarded by epoch and stock. If the guard does not match, it changes nothing and
+// returns false. Rule: guard-with-released.
 func (m *Move) Apply(r *Row) bool {
 	if r.Epoch != m.Epoch || r.Settled-r.Released+m.Needs() > r.Loaded {
 		return false

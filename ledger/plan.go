@@ -7,13 +7,14 @@ import (
 	"flashsale/sale"
 )
 
-// Plan is what the store is going to write, decided record by record against a state that the plan keeps up to date.
+// Plan is what the store must write. It decides record by record and updates the state after each.
 type Plan struct {
 	state *State
 
-	// LookCloser says that the state was not read closely and does not suffice: nothing of the plan may be written.
+	// LookCloser reports that the state was not read closely and is not sufficient: the store must not write the plan.
 	LookCloser bool
-	// Behind names buckets of which records of a later epoch have come, with that epoch: nothing of the plan may be written.
+	// Behind is the buckets with records of a later epoch, and that epoch. If there are any, the store must not write the
+	// plan.
 	Behind map[sale.Bucket]int64
 
 	Markers    []Mark
@@ -21,18 +22,18 @@ type Plan struct {
 	Confirmed  []Order
 	Refused    []Order
 	Allowances []Allowance
-	Released   []Releasing      // orders that leave confirmed and give their units back
-	NewStatus  sale.OrderStatus // what they become
-	Reason     sale.OrderReason // why they leave it
+	Released   []Releasing      // confirmed orders that give their units back
+	NewStatus  sale.OrderStatus // their new status
+	Reason     sale.OrderReason // their new reason
 	Outbox     []sale.OutboxRow
 	Done       []sale.Applied // outbox rows that Redis has applied
 	Moves      map[sale.Bucket]*Move
-	Closing    map[sale.Bucket]string // why
+	Closing    map[sale.Bucket]string // the reason
 
 	Settlement sale.Settlement
 }
 
-// Order is an order row to be written.
+// Order is an order row that the store must write.
 type Order struct {
 	*sale.RecordOrder
 	*Terms
@@ -44,14 +45,14 @@ func (o *Order) owner() Owner { return Owner{o.Sale, o.SKU, o.Buyer} }
 
 func (o *Order) key() Key { return Key{o.owner(), o.RecordOrder.Key} }
 
-// Terms are what all orders of a batch have in common.
+// Terms are the columns that all orders of a batch share.
 type Terms struct {
 	sale.Bucket
 	PriceCents int64
 	Currency   string
 	CreatedMS  int64
 	UpdatedMS  int64
-	PayByMS    int64 // -1: no deadline
+	PayByMS    int64 // Unix milliseconds; -1: no deadline
 }
 
 // Allowance is a unit of a buyer in a sale whose limit is above 1.
@@ -61,8 +62,8 @@ type Allowance struct {
 	OrderID sale.OrderID
 }
 
-// Bounds of a moment that every store can hold, in Unix milliseconds: 1970 to the end of year 9998, which leaves room for
-// a payment deadline.
+// Bounds of a time that every store can hold, in Unix milliseconds: 1970 to the end of year 9998, so that a payment deadline
+// after it fits too.
 const (
 	MinMomentMS = 0
 	MaxMomentMS = 253_370_764_799_999
@@ -75,15 +76,15 @@ func NewPlan(state *State) *Plan {
 	}
 }
 
-// place is how a record relates to the state.
-type place struct {
+// standing is how a record relates to the state.
+type standing struct {
 	row        *Row
 	late, fork bool
 }
 
-// enter finds a record's place and marks it as settled. ok is false when there is nothing to decide: it was settled
-// before, it is of an epoch that the row has not begun, or the state does not suffice.
-func (p *Plan) enter(m Mark, settled bool) (at place, ok bool) {
+// enter finds a record's standing and marks it as settled. ok is false if there is nothing to decide: the record was settled
+// before, the row has not begun its epoch, or the state is not sufficient.
+func (p *Plan) enter(m Mark, settled bool) (at standing, ok bool) {
 	if settled {
 		p.Settlement.Duplicate++
 		return at, false
@@ -102,7 +103,7 @@ func (p *Plan) enter(m Mark, settled bool) (at place, ok bool) {
 	return at, true
 }
 
-// mark plans a record's marker, unless its identity is marked already, and reports whether it is a fork.
+// mark plans a record's marker, unless its identity has one, and reports whether the record is a fork.
 func (p *Plan) mark(m Mark) (fork bool) {
 	fork, marked := p.state.remember(m)
 	switch {
@@ -123,7 +124,7 @@ func (p *Plan) move(row *Row) *Move {
 	return m
 }
 
-// advance notes the sequence of a write of the row's epoch.
+// advance raises the row's sequence to that of a write of its epoch.
 func (p *Plan) advance(row *Row, sequence int64) {
 	if sequence > row.Sequence {
 		row.Sequence = sequence
@@ -131,8 +132,8 @@ func (p *Plan) advance(row *Row, sequence int64) {
 	}
 }
 
-// close plans to close a bucket of which Redis and the database disagree, so that a rebuild starts. One that is closed
-// already is reported all the same.
+// close plans to close a bucket about which Redis and the database disagree, so that a rebuild starts. It also reports a
+// bucket that is closed already.
 func (p *Plan) close(row *Row, why string) {
 	if _, planned := p.Closing[row.Bucket]; planned {
 		return
@@ -141,7 +142,7 @@ func (p *Plan) close(row *Row, why string) {
 	p.Settlement.Closed = append(p.Settlement.Closed, row.Bucket)
 }
 
-// give adds an outbox row for a bucket in its present epoch, whatever the bucket's state: a rebuild absorbs it.
+// give adds an outbox row for a bucket in its present epoch. The bucket may have any state, because a rebuild absorbs the row.
 func (p *Plan) give(row *Row, kind sale.OutboxKind, units int64, orders []sale.ReleasedOrder) {
 	row.Outbox++
 	m := p.move(row)
@@ -152,7 +153,7 @@ func (p *Plan) give(row *Row, kind sale.OutboxKind, units int64, orders []sale.R
 	})
 }
 
-// Statuses returns the ids of the plan's orders by the status that they get, in the order in which they are written.
+// Statuses returns the ids of the plan's orders by their new status, in the order of the plan.
 func (p *Plan) Statuses() map[sale.OrderStatus][]sale.OrderID {
 	ids := map[sale.OrderStatus][]sale.OrderID{}
 	for _, o := range p.Confirmed {
@@ -167,8 +168,8 @@ func (p *Plan) Statuses() map[sale.OrderStatus][]sale.OrderID {
 	return ids
 }
 
-// Buckets returns the buckets whose rows a settlement of these records needs: those that took the units and those that
-// transfers bring them to.
+// Buckets returns the buckets whose rows a settlement of these records needs: those of the records and the receivers of the
+// transfers.
 func Buckets(records []sale.Record) []sale.Bucket {
 	needed := map[sale.Bucket]bool{}
 	for i := range records {

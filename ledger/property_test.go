@@ -99,8 +99,8 @@ func TestHastyPlansNeverDiffer(t *testing.T) {
 	require.Positive(t, same)
 }
 
-// Whatever comes: no bucket has more units out than loaded, transfers make and lose none, every buyer is within the limit
-// and has one order of a key, outbox rows are numbered without gaps, and the moves are what the plan has decided on.
+// After any records no bucket has sold more units than loaded, transfers make and lose none, every buyer is within the limit
+// and has one order per key, outbox rows have numbers without gaps, and the moves match the decisions of the plan.
 func TestPlansKeepThePromise(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		d := draw(r)
@@ -147,7 +147,7 @@ func TestPlansKeepThePromise(t *testing.T) {
 	})
 }
 
-// everythingIsNoted checks that each order has one row and each identity one marker, whatever came how often.
+// everythingIsNoted checks that each order has one row and each identity one marker, after any repetitions.
 func everythingIsNoted(r *rapid.T, d drawn, p *Plan) {
 	rows, marks := map[sale.OrderID]int{}, map[Mark]int{}
 	for _, o := range slices.Concat(p.Confirmed, p.Refused) {

@@ -6,17 +6,17 @@ import (
 	"flashsale/sale"
 )
 
-// Releasing is a confirmed order, its row locked, that is to give its units back.
+// Releasing is a confirmed order with a locked row, which must give its units back.
 type Releasing struct {
 	sale.Bucket
 	sale.ReleasedOrder
 }
 
-// MaxReleased bounds the orders of one outbox row, so that applying it is one short script call.
+// MaxReleased bounds the orders of one outbox row, so that one short script call applies it.
 const MaxReleased = 1000
 
-// Release decides that orders become cancelled or expired: their units and allowances go back once, in the database now and
-// in Redis through one outbox row per bucket. The orders were seen confirmed under their locks.
+// Release plans that orders become cancelled or expired. They give back their units and allowances once: in the database with
+// this plan, in Redis through one outbox row per bucket and MaxReleased orders. The orders must be confirmed and locked.
 func (p *Plan) Release(orders []Releasing, status sale.OrderStatus, reason sale.OrderReason) {
 	p.NewStatus, p.Reason = status, reason
 	of := map[sale.Bucket][]sale.ReleasedOrder{}
@@ -47,9 +47,10 @@ func unitsOf(orders []sale.ReleasedOrder) int64 {
 	return units
 }
 
-// Refuse ends every order of a batch that could not settle and has no row yet. In the row's epoch Redis has taken the
-// units: they go back through the outbox, or, where the state has the place or one of the orders already, by a rebuild.
-// Released does not grow, because nothing had settled. In another epoch the rebuild in between has given them back.
+// Refuse refuses every order without a row of a batch that could not settle. In the row's epoch Redis has taken the units, so
+// the plan gives them back through the outbox; if another record has the same sequence or one of the orders has a row, the
+// plan closes the bucket instead and a rebuild gives them back. Released does not grow, because nothing had settled. In an
+// older epoch a rebuild has given the units back already.
 func (p *Plan) Refuse(b *sale.Batch) {
 	row := p.state.Stock[b.Bucket]
 	fork := p.mark(MarkOfBatch(b))
@@ -74,9 +75,9 @@ func (p *Plan) Refuse(b *sale.Batch) {
 	p.give(row, sale.OutboxRefusal, b.Units(), orders) // rule: refused-forgotten
 }
 
-// Applied decides what Redis's answer about a bucket's outbox rows means: they are done, and the sequence of the write
-// that brought them is marked, so that a batch of another life at the same place is found to be a fork. Another marker
-// there closes the bucket. In another epoch the rows were absorbed and there is nothing to note.
+// Applied plans the end of outbox rows that Redis has applied. It marks the sequence of the write in Redis: if Redis loses
+// that write and a batch takes the same sequence, the batch is found as a fork. If the sequence has another marker, Applied
+// closes the bucket. It does nothing if the row has another epoch, because a rebuild has absorbed the outbox rows.
 func (p *Plan) Applied(a sale.Applied) {
 	row := p.state.Stock[a.Bucket]
 	if row == nil || row.Epoch != a.Epoch {

@@ -8,7 +8,7 @@ import (
 	"flashsale/sale"
 )
 
-func held(number int, id sale.OrderID, quantity int) Releasing {
+func releasing(number int, id sale.OrderID, quantity int) Releasing {
 	return Releasing{bucketNo(number), sale.ReleasedOrder{OrderID: id, Quantity: quantity, Buyer: "ann"}}
 }
 
@@ -18,7 +18,7 @@ func TestReleaseIsOneOutboxRowPerBucket(t *testing.T) {
 		row.Settled, row.Outbox, row.Sequence = 8, 4, 11
 	}
 	p := NewPlan(state)
-	p.Release([]Releasing{held(1, 5, 2), held(0, 6, 1), held(1, 7, 3)}, sale.StatusExpired, sale.ReasonNone)
+	p.Release([]Releasing{releasing(1, 5, 2), releasing(0, 6, 1), releasing(1, 7, 3)}, sale.StatusExpired, sale.ReasonNone)
 	require.Equal(t, []sale.OutboxRow{
 		{Bucket: bucketNo(1), Number: 5, Epoch: 1, Kind: sale.OutboxRelease, Units: 5, Orders: []sale.ReleasedOrder{
 			{OrderID: 5, Quantity: 2, Buyer: "ann"}, {OrderID: 7, Quantity: 3, Buyer: "ann"},
@@ -35,7 +35,7 @@ func TestReleaseIsOneOutboxRowPerBucket(t *testing.T) {
 func TestManyReleasesAreSeveralOutboxRows(t *testing.T) {
 	orders := make([]Releasing, 2*MaxReleased+1)
 	for i := range orders {
-		orders[i] = held(0, sale.OrderID(i+1), 1)
+		orders[i] = releasing(0, sale.OrderID(i+1), 1)
 	}
 	p := NewPlan(stateOf(true, 1, 10_000))
 	p.Release(orders, sale.StatusExpired, sale.ReasonNone)
@@ -61,7 +61,8 @@ func TestRefusedBatchGoesThroughTheOutbox(t *testing.T) {
 	b := batch(0, 1, 9, made.one("ann", 1), made.one("bob", 2))
 	p.Refuse(b)
 	require.Equal(t, &Move{Epoch: 1, Sequence: 9, Gain: Gain{SettledEpoch: 3, GivenEpoch: 3, Outbox: 1}}, p.Moves[bucketNo(0)])
-	require.Equal(t, []sale.ReleasedOrder{{OrderID: 1, Quantity: 1, Buyer: "ann"}, {OrderID: 2, Quantity: 2, Buyer: "bob"}}, p.Outbox[0].Orders)
+	require.Equal(t, []sale.ReleasedOrder{{OrderID: 1, Quantity: 1, Buyer: "ann"}, {OrderID: 2, Quantity: 2, Buyer: "bob"}},
+		p.Outbox[0].Orders)
 	require.Equal(t, sale.OutboxRefusal, p.Outbox[0].Kind, "nothing is remembered of them")
 	require.Len(t, p.Refused, 2)
 	require.Empty(t, p.Closing)

@@ -12,10 +12,10 @@ const (
 	ClosedByRefusal  = "a dead letter was refused"
 )
 
-// Settle decides one batch. A batch that is marked, with a row for each of its orders, is done. In the row's epoch each
-// order is confirmed while the limit and the loaded units allow it, otherwise refused; in an older epoch the batch is late
-// and each order without a row is refused as fenced. A fork, a refusal or an order that has a row already means, in the
-// row's epoch, that Redis and the database count differently: the bucket is closed (rule: disagreement-closes).
+// Settle decides one batch. It skips a batch that has a marker and a row for each of its orders. In the row's epoch it confirms
+// each order that the limit and the loaded units allow, and refuses the others. In an older epoch the batch is late, and
+// Settle refuses each order without a row as fenced. In the row's epoch, a fork, a refusal or an order that has a row already
+// means that Redis and the database count differently, so Settle closes the bucket (rule: disagreement-closes).
 func (p *Plan) Settle(b *sale.Batch) {
 	at, ok := p.enter(MarkOfBatch(b), p.state.SettledBatch(b))
 	if !ok {
@@ -44,7 +44,7 @@ func (p *Plan) Settle(b *sale.Batch) {
 func (p *Plan) order(o Order, row *Row, late bool) (agreed bool) {
 	switch {
 	case p.state.Orders[o.OrderID]: // rule: order-once
-		return late // its row is there, in whatever status: one of the two counts it twice
+		return late // it has a row already, so Redis or the database counts it twice
 	case late:
 		p.refuse(o, sale.ReasonFenced)
 	case p.keyUsed(o): // rule: key-once-in-books
@@ -62,8 +62,8 @@ func (p *Plan) order(o Order, row *Row, late bool) (agreed bool) {
 	return true
 }
 
-// keyUsed reports whether the order's key has made another order that was not refused, be it one whose units have gone
-// back: a key makes one order. After Redis lost writes it may have taken two.
+// keyUsed reports whether the order's key has another order that was not refused, also one that has given its units back. A
+// key makes one order, but Redis may take two after it has lost writes.
 func (p *Plan) keyUsed(o Order) bool {
 	return o.Key != "" && p.state.Keys[o.key()]
 }
@@ -73,10 +73,10 @@ func fits(row *Row, units int64) bool {
 	return row.Settled-row.Released+units <= row.Loaded
 }
 
-// allow takes the buyer's slots for an order, when the limit leaves them.
+// allow takes the buyer's slots for an order, and reports false if the limit leaves too few.
 func (p *Plan) allow(o *Order, row *Row) bool {
 	if row.Limit == 1 && !p.state.Closely {
-		o.Slotted = true // nothing was read: the unique key will tell
+		o.Slotted = true // the slot was not read: the unique key decides
 		return o.Quantity == 1
 	}
 	who := o.owner()
@@ -96,7 +96,7 @@ func (p *Plan) allow(o *Order, row *Row) bool {
 
 func (p *Plan) confirm(o Order, row *Row) {
 	p.note(o.OrderID)
-	if o.Key != "" && (row.Limit > 1 || p.state.Closely) { // otherwise the unique key over slot 0 will tell
+	if o.Key != "" && (row.Limit > 1 || p.state.Closely) { // otherwise the unique key over slot 0 decides
 		p.state.Keys[o.key()] = true
 	}
 	p.Confirmed = append(p.Confirmed, o)
@@ -114,7 +114,7 @@ func (p *Plan) refuse(o Order, reason sale.OrderReason) {
 	p.LookCloser = p.LookCloser || !p.state.Closely
 }
 
-// note keeps a second order of the same id in the same plan from being written.
+// note marks an order as written, so that the plan does not write a second one with the same id.
 func (p *Plan) note(id sale.OrderID) {
 	if p.state.Orders != nil {
 		p.state.Orders[id] = true
@@ -125,7 +125,7 @@ func (p *Plan) termsOf(b *sale.Batch, row *Row) *Terms {
 	created := min(max(b.CreatedMS, MinMomentMS), MaxMomentMS)
 	t := &Terms{
 		Bucket: b.Bucket, PriceCents: row.PriceCents, Currency: row.Currency,
-		CreatedMS: created, UpdatedMS: max(created, p.state.NowMS), // no order changes before it is made
+		CreatedMS: created, UpdatedMS: max(created, p.state.NowMS), // not before its creation
 		PayByMS: -1,
 	}
 	if row.PaymentTTL > 0 {

@@ -22,7 +22,7 @@ func TestHastyPlansAreTheSame(t *testing.T) {
 	}
 }
 
-// A plan that needs what a hasty state has not read asks for a closer look instead of deciding.
+// A plan that needs more than a hasty state has sets LookCloser instead of deciding.
 func TestHastyPlansLookCloser(t *testing.T) {
 	var made ids
 	first := batch(0, 1, 1, made.one("ann", 1))
@@ -43,9 +43,10 @@ func TestHastyPlansLookCloser(t *testing.T) {
 
 func TestPlanClosesOncePerBucket(t *testing.T) {
 	var made ids
-	p := settled(stateOf(true, 1, 1), batch(0, 1, 1, made.crowd(2)...), batch(0, 1, 2, made.crowd(1)...), batch(0, 1, 2, made.crowd(1)...))
+	p := settled(stateOf(true, 1, 1), batch(0, 1, 1, made.crowd(2)...), batch(0, 1, 2, made.crowd(1)...),
+		batch(0, 1, 2, made.crowd(1)...))
 	require.Equal(t, sale.Settlement{Rows: 4, Refused: 3, Closed: []sale.Bucket{bucketNo(0)}}, p.Settlement)
-	require.Equal(t, ClosedByOrder, p.Closing[bucketNo(0)], "the first reason stands")
+	require.Equal(t, ClosedByOrder, p.Closing[bucketNo(0)], "the first reason stays")
 	require.Equal(t, &Move{Epoch: 1, Sequence: 2, Gain: Gain{Settled: 1, SettledEpoch: 4}}, p.Moves[bucketNo(0)])
 	require.Len(t, p.Markers, 2)
 	require.Len(t, p.Forks, 1)
@@ -57,7 +58,8 @@ func TestOrdersOfABatch(t *testing.T) {
 	p := settled(stateOf(true, 3, 10), batch(0, 1, 8, ann, bob, made.one("ann", 2)))
 	require.Len(t, p.Confirmed, 2)
 	require.Equal(t, &Terms{
-		Bucket: bucketNo(0), PriceCents: 129900, Currency: "CNY", CreatedMS: noonMS, UpdatedMS: noonMS + 5, PayByMS: noonMS + 900_000,
+		Bucket: bucketNo(0), PriceCents: 129900, Currency: "CNY", CreatedMS: noonMS, UpdatedMS: noonMS + 5, PayByMS: noonMS +
+			900_000,
 	}, p.Confirmed[0].Terms)
 	require.Equal(t, []Allowance{
 		{Owner{"eleven", "phone", "ann"}, 0, ann.OrderID}, {Owner{"eleven", "phone", "ann"}, 1, ann.OrderID},

@@ -66,7 +66,7 @@ func settled(state *State, batches ...*sale.Batch) *Plan {
 
 func TestMarksTellRecordsApart(t *testing.T) {
 	state := stateOf(true, 1, 10)
-	first, other := Mark{Place{bucketNo(0), 1, 4}, 7}, Mark{Place{bucketNo(0), 1, 4}, 8}
+	first, other := Mark{WriteID{bucketNo(0), 1, 4}, 7}, Mark{WriteID{bucketNo(0), 1, 4}, 8}
 	require.False(t, state.Settled(first))
 	remembers := func(m Mark, wantFork, wantMarked bool) {
 		fork, marked := state.remember(m)
@@ -80,7 +80,7 @@ func TestMarksTellRecordsApart(t *testing.T) {
 	remembers(first, true, true)
 }
 
-// A marker stands for the orders that came with it, and for no others.
+// A marker covers only the orders of its batch.
 func TestSettledBatchIsWhole(t *testing.T) {
 	var made ids
 	state := stateOf(true, 1, 10)
@@ -89,7 +89,7 @@ func TestSettledBatchIsWhole(t *testing.T) {
 	require.Equal(t, MarkOfBatch(short), MarkOfBatch(whole))
 	state.Orders[ann.OrderID] = true
 	require.False(t, state.SettledBatch(short), "nothing is marked")
-	state.Markers[MarkOfBatch(short).Place] = short.BatchID
+	state.Markers[MarkOfBatch(short).WriteID] = short.BatchID
 	require.True(t, state.SettledBatch(short))
 	require.False(t, state.SettledBatch(whole))
 	state.Orders[bob.OrderID] = true
@@ -99,11 +99,11 @@ func TestSettledBatchIsWhole(t *testing.T) {
 func TestMarksOfAllWrites(t *testing.T) {
 	var made ids
 	b := batch(2, 3, 4, made.one("ann", 1))
-	require.Equal(t, Mark{Place{bucketNo(2), 3, 4}, b.BatchID}, MarkOfBatch(b))
+	require.Equal(t, Mark{WriteID{bucketNo(2), 3, 4}, b.BatchID}, MarkOfBatch(b))
 	move := transfer(2, 0, 3, 5, 9)
-	require.Equal(t, Mark{Place{bucketNo(2), 3, 5}, move.TransferID}, MarkOfTransfer(move))
+	require.Equal(t, Mark{WriteID{bucketNo(2), 3, 5}, move.TransferID}, MarkOfTransfer(move))
 	applied := sale.Applied{Bucket: bucketNo(2), Epoch: 3, Number: 12, Sequence: 6}
-	require.Equal(t, Mark{Place{bucketNo(2), 3, 6}, -12}, MarkOfApplied(&applied), "no record has a negative id")
+	require.Equal(t, Mark{WriteID{bucketNo(2), 3, 6}, -12}, MarkOfApplied(&applied), "no record has a negative id")
 }
 
 func TestBucketsOfRecords(t *testing.T) {

@@ -4,8 +4,8 @@ import (
 	"flashsale/sale"
 )
 
-// Cancels decides whether an order becomes cancelled: true when it does now, false without an error when it was before.
-// Otherwise the error is a *sale.StatusError.
+// Cancels decides about a cancellation. It returns true if the order becomes cancelled, and false without an error if it was
+// cancelled before. For any other status the error is a *sale.StatusError.
 func Cancels(o *sale.Order) (bool, error) {
 	switch o.Status {
 	case sale.StatusConfirmed:
@@ -16,8 +16,8 @@ func Cancels(o *sale.Order) (bool, error) {
 	return false, &sale.StatusError{Status: o.Status}
 }
 
-// Pays decides whether an order becomes paid: true when it does now, false without an error when this payment has paid it
-// before. The error is a *sale.PaidError for another payment, a *sale.StatusError for any other status.
+// Pays decides about a payment. It returns true if the order becomes paid, and false without an error if this payment has
+// paid it before. The error is a *sale.PaidError if another payment has, and a *sale.StatusError for any other status.
 func Pays(o *sale.Order, paymentID string) (bool, error) {
 	switch {
 	case o.Status == sale.StatusConfirmed:
@@ -30,7 +30,7 @@ func Pays(o *sale.Order, paymentID string) (bool, error) {
 	return false, &sale.StatusError{Status: o.Status}
 }
 
-// Expires decides whether an order expires: it waits for its payment and the time is over.
+// Expires reports whether an order expires at a time in Unix milliseconds: it is confirmed and its payment time is over.
 func Expires(o *sale.Order, nowMS int64) bool {
 	return o.Status == sale.StatusConfirmed && o.PayBy != nil && o.PayBy.UnixMilli() <= nowMS
 }

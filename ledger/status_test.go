@@ -101,9 +101,11 @@ func TestMoveObeysItsGuard(t *testing.T) {
 		require.False(t, m.Apply(row), name)
 		require.Equal(t, before, *row, name)
 	}
-	fits := Move{Epoch: 1, Sequence: 5, Gain: Gain{Loaded: -1, Settled: 3, Released: 1, SettledEpoch: 4, MovedEpoch: 1, GivenEpoch: 1, Outbox: 1}}
+	fits := Move{Epoch: 1, Sequence: 5, Gain: Gain{Loaded: -1, Settled: 3, Released: 1, SettledEpoch: 4, MovedEpoch: 1,
+		GivenEpoch: 1, Outbox: 1}}
 	require.True(t, fits.Apply(row))
 	require.EqualValues(t, 9, row.Loaded)
 	require.EqualValues(t, 9, row.Settled-row.Released)
-	require.EqualValues(t, []int64{4, 1, 1, 1, 5}, []int64{row.SettledEpoch, row.MovedEpoch, row.GivenEpoch, row.Outbox, row.Sequence})
+	require.EqualValues(t, []int64{4, 1, 1, 1, 5},
+		[]int64{row.SettledEpoch, row.MovedEpoch, row.GivenEpoch, row.Outbox, row.Sequence})
 }

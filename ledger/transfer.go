@@ -4,10 +4,10 @@ import (
 	"flashsale/sale"
 )
 
-// Transfer decides one transfer. In the giving row's epoch its units move to the receiving bucket, whose credit goes
-// through the outbox, so that Redis gets them once; nobody credits the receiver directly (rule: credit-through-outbox).
-// A late transfer moves nothing: the rebuild has counted its units as the giver's. A fork, or units that the row does
-// not have, closes the giver.
+// Transfer decides one transfer. In the giving row's epoch it moves the units to the receiving bucket, and an outbox row
+// credits them in Redis once; nothing else credits the receiver (rule: credit-through-outbox). A late transfer moves nothing,
+// because the rebuild has loaded its units into the giving bucket. A fork closes the giving bucket, and so does a transfer of
+// more units than the row has.
 func (p *Plan) Transfer(t *sale.Transfer) {
 	m := MarkOfTransfer(t)
 	at, ok := p.enter(m, p.state.Settled(m))
@@ -42,7 +42,7 @@ func (p *Plan) leave(row *Row, t *sale.Transfer) {
 	p.advance(row, t.Sequence)
 }
 
-// RefuseTransfer ends a transfer that could not settle: in the row's epoch its units go back to the bucket that gave them.
+// RefuseTransfer refuses a transfer that could not settle: in the row's epoch the giving bucket gets its units back.
 func (p *Plan) RefuseTransfer(t *sale.Transfer) {
 	row := p.state.Stock[t.Bucket]
 	fork := p.mark(MarkOfTransfer(t))

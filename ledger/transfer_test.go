@@ -75,7 +75,8 @@ func TestForkOfATransferMovesNothing(t *testing.T) {
 func TestRefusedTransferGoesBackToItsGiver(t *testing.T) {
 	p := NewPlan(stateOf(true, 1, 10))
 	p.RefuseTransfer(transfer(0, 63, 1, 4, 6))
-	require.Equal(t, &Move{Epoch: 1, Sequence: 4, Gain: Gain{SettledEpoch: 6, MovedEpoch: 6, GivenEpoch: 6, Outbox: 1}}, p.Moves[bucketNo(0)])
+	require.Equal(t, &Move{Epoch: 1, Sequence: 4, Gain: Gain{SettledEpoch: 6, MovedEpoch: 6, GivenEpoch: 6, Outbox: 1}},
+		p.Moves[bucketNo(0)])
 	require.Equal(t, []sale.OutboxRow{{Bucket: bucketNo(0), Number: 1, Epoch: 1, Kind: sale.OutboxCredit, Units: 6}}, p.Outbox)
 
 	p = NewPlan(stateOf(true, 1, 10))

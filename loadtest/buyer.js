@@ -1,15 +1,15 @@
-// One buyer for k6: what rush.js and retry.js share. Neither needs anything but k6 itself.
+// One buyer for k6, shared by rush.js and retry.js. Both need only k6 itself.
 //
 // Parameters, as k6 run -e NAME=VALUE:
-//   TOKENS  file of tokens, one a line, one buyer each: flashsale token --count 100000 --prefix load- > FILE. Required.
+//   TOKENS  file of tokens, one per line, one buyer each: flashsale token --count 100000 --prefix load- > FILE. Required.
 //   URLS    base URLs of gateways, comma-separated, default http://127.0.0.1:8080
 //   SALE    sale id, default demo
 //   SKUS    SKUs, comma-separated, default phone
-//   NONCE   first part of every idempotency key, default the moment of the start: a second run is new presses
+//   NONCE   first part of every idempotency key, default the start time, so that a second run makes new presses
 //
 // k6 run --out json=FILE writes the history that flashsale load verdict reads: each answer is one sample of the counter
-// flashsale_told. Whom it was for stands in the sample's metadata, not in its tags, because every new tag value would
-// make a time series.
+// flashsale_told. The buyer is in the sample's metadata, not in its tags, because every new tag value would create a
+// time series.
 import http from 'k6/http';
 import encoding from 'k6/encoding';
 import exec from 'k6/execution';
@@ -27,7 +27,7 @@ const urls = list(__ENV.URLS, 'http://127.0.0.1:8080').map((url) => url.replace(
 const skus = list(__ENV.SKUS, 'phone');
 const sale = __ENV.SALE || 'demo';
 
-// Every answer of the contract to a well-formed press. What is not here counts as a failed request.
+// Every answer of the contract to a well-formed press. Any other answer counts as a failed request.
 http.setResponseCallback(http.expectedStatuses(200, 202, 403, 409, 410, 422, 429, 503, 504));
 
 const toldCounter = new Counter('flashsale_told');
@@ -63,7 +63,7 @@ export function buyerOf(run, i) {
   return { token, buyer: claims.sub, sku: skus[member % skus.length], key: `${run.nonce}-${member}`, home: member % urls.length };
 }
 
-// press sends one attempt and returns what the buyer was told.
+// press sends one attempt and returns the answer.
 export function press(buyer, attempt, timeout) {
   const url = urls[(buyer.home + attempt - 1) % urls.length];
   const response = http.post(`${url}/v1/sales/${sale}/items/${buyer.sku}/orders`, null, {
@@ -80,15 +80,15 @@ export function press(buyer, attempt, timeout) {
   return told;
 }
 
-// read turns a response into what the contract says it means.
+// read turns a response into its meaning by the contract.
 function read(response) {
   const told = { status: response.status, code: 'unreadable', orderID: '', orderStatus: '', retryAfter: 0, kept: false };
   if (response.status === 0) {
-    // 1101–1119 name look-up, 1210–1213 dialing: the request never left. Everything else is perhaps.
+    // 1101–1119 name look-up, 1210–1213 dialing: the request was not sent. After any other error the outcome is unknown.
     const neverSent = (response.error_code >= 1100 && response.error_code < 1120) ||
       (response.error_code >= 1210 && response.error_code <= 1213);
     told.code = neverSent ? 'not_sent' : 'no_answer';
-    told.kept = true; // the connection's fault, which the verdict allows for
+    told.kept = true; // a failure of the connection, which the verdict allows
     return told;
   }
   told.retryAfter = Number(response.headers['Retry-After'] || 0);
@@ -122,7 +122,7 @@ function report(buyer, attempt, told) {
   Object.keys(members).forEach((name) => delete metadata[name]);
 }
 
-// comesBack says whether an app presses again by itself: after perhaps, and where the gateway asks it to.
+// comesBack reports whether an app presses again by itself: after an unknown outcome, and when the gateway asks for a retry.
 export function comesBack(told) {
   return ['no_answer', 'not_sent', 'unreadable', 'unknown', 'not_started'].includes(told.code) ||
     told.status === 429 || told.status === 503;

@@ -10,8 +10,8 @@ import (
 	"flashsale/sale"
 )
 
-// chaos is a shop whose buyers lose answers, press again and again, cancel, and whose orders are refused late: all that
-// the promise allows. It keeps the history as the buyers heard it.
+// chaos is a shop whose buyers lose answers, press again, and cancel, and whose orders are refused late: everything
+// that the promise allows. It keeps the history as the buyers received it.
 type chaos struct {
 	*shop
 	random  *rand.Rand
@@ -39,10 +39,10 @@ func (c *chaos) press() {
 	told := Told{Buyer: at.buyer, Sale: "spring", SKU: at.sku, Key: at.key, Quantity: 1 + c.random.IntN(2)}
 	switch c.random.IntN(10) {
 	case 0:
-		told.Code = CodeNoAnswer // on the way there
+		told.Code = CodeNoAnswer // lost on the way to the gateway
 	case 1:
 		c.buy(at, told.Quantity)
-		told.Code = CodeNoAnswer // on the way back
+		told.Code = CodeNoAnswer // lost on the way back
 	case 2:
 		told.Code = sale.OutcomeUnavailable.String()
 	default:
@@ -75,7 +75,7 @@ func (c *chaos) endOne() {
 	})
 }
 
-// promised returns a standing order that some buyer was promised, nil when there is none.
+// promised returns a live order that was promised to a buyer, nil when there is none.
 func (c *chaos) promised() *sale.Order {
 	told := map[sale.OrderID]bool{}
 	for _, one := range c.history {
@@ -99,7 +99,7 @@ func TestVerdictAllowsWhateverThePromiseAllows(t *testing.T) {
 	}
 }
 
-// One thing that the promise forbids, done to books that are otherwise good, is found in every one of them.
+// Each single violation of the promise is found in otherwise correct data.
 func TestVerdictForbidsOneBrokenPromise(t *testing.T) {
 	for name, break1 := range map[string]func(c *chaos, o *sale.Order){
 		"the row vanishes": func(c *chaos, o *sale.Order) { c.drop(o) },
@@ -110,15 +110,15 @@ func TestVerdictForbidsOneBrokenPromise(t *testing.T) {
 				units.Available += int64(o.Quantity)
 			})
 		},
-		"the row changes hands":  func(_ *chaos, o *sale.Order) { o.BuyerID = "somebody-else" },
+		"the row changes hands":  func(_ *chaos, o *sale.Order) { o.BuyerID = "another-buyer" },
 		"the row changes its id": func(_ *chaos, o *sale.Order) { o.OrderID += 1_000_000 },
-		"the row comes twice": func(c *chaos, o *sale.Order) {
+		"the row exists twice": func(c *chaos, o *sale.Order) {
 			twin := *o
 			twin.OrderID += 1_000_000
 			c.orders = append(c.orders, &twin)
 		},
 		"the row is released unbooked": func(_ *chaos, o *sale.Order) { o.Status = sale.StatusExpired },
-		"a unit goes back twice": func(c *chaos, o *sale.Order) {
+		"a unit is returned twice": func(c *chaos, o *sale.Order) {
 			c.change(o.SKU, func(units *sale.Stock) { units.Available += int64(o.Quantity) })
 		},
 	} {

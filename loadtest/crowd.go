@@ -45,7 +45,7 @@ func NewCrowd(signer *Signer, prefix string, count int, ttl time.Duration, now t
 	return crowd, nil
 }
 
-// WriteTokens writes the crowd's tokens, one a line: what ReadCrowd, rush.js and retry.js read.
+// WriteTokens writes the crowd's tokens, one per line, as ReadCrowd, rush.js and retry.js read them.
 func (c Crowd) WriteTokens(w io.Writer) error {
 	out := bufio.NewWriter(w)
 	for i := range c {
@@ -62,9 +62,9 @@ func (c Crowd) WriteTokens(w io.Writer) error {
 	return nil
 }
 
-// ReadCrowd reads tokens, one a line, empty lines ignored, and takes each buyer from its token's subject without
-// verifying the signature: the gateway under test does that. Two tokens of one buyer are an error, because the verdict
-// counts buyers.
+// ReadCrowd reads tokens, one per line, and ignores empty lines. It takes each buyer from the token's subject without
+// verifying the signature, because the gateway under test verifies it. Two tokens of one buyer are an error, because
+// the verdict counts buyers.
 func ReadCrowd(r io.Reader) (Crowd, error) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 0, 4<<10), maxTokenBytes)
@@ -80,7 +80,7 @@ func ReadCrowd(r io.Reader) (Crowd, error) {
 			return nil, fmt.Errorf("token in line %d: %w", n, err)
 		}
 		if first, doubled := seen[buyer]; doubled {
-			return nil, fmt.Errorf("token in line %d: buyer %q stands already in line %d", n, buyer, first)
+			return nil, fmt.Errorf("token in line %d: buyer %q is already in line %d", n, buyer, first)
 		}
 		if len(crowd) == MaxCrowd {
 			return nil, fmt.Errorf("token in line %d: a crowd has at most %d buyers", n, MaxCrowd)
@@ -92,7 +92,7 @@ func ReadCrowd(r io.Reader) (Crowd, error) {
 		return nil, fmt.Errorf("read tokens: %w", err)
 	}
 	if len(crowd) == 0 {
-		return nil, fmt.Errorf("read tokens: the file holds none")
+		return nil, fmt.Errorf("read tokens: the file has none")
 	}
 	return crowd, nil
 }
@@ -101,7 +101,7 @@ func ReadCrowd(r io.Reader) (Crowd, error) {
 func subject(token string) (string, error) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
-		return "", fmt.Errorf("a JWT has three parts, this has %d", len(parts))
+		return "", fmt.Errorf("a JWT has three parts, this one has %d", len(parts))
 	}
 	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
 	if err != nil {
@@ -114,7 +114,7 @@ func subject(token string) (string, error) {
 		return "", fmt.Errorf("payload is not JSON: %w", err)
 	}
 	if !sale.ValidBuyerID(claims.Subject) {
-		return "", fmt.Errorf("sub %.70q is no buyer id", claims.Subject)
+		return "", fmt.Errorf("sub %.70q is not a buyer id", claims.Subject)
 	}
 	return claims.Subject, nil
 }

@@ -57,13 +57,13 @@ func TestTokenWithoutIssuerAndAudienceNamesNone(t *testing.T) {
 
 func TestSignerRefusesBadInput(t *testing.T) {
 	_, err := NewSigner([]byte("short"), "", "")
-	require.ErrorContains(t, err, "32 bytes or more")
+	require.ErrorContains(t, err, "at least 32 bytes")
 	for _, buyer := range []string{"", "a b", strings.Repeat("x", 65), "zoë"} {
 		_, err := newTestSigner(t).Token(buyer, time.Hour, time.Now())
 		require.Error(t, err, buyer)
 	}
 	_, err = newTestSigner(t).Token("load-1", 0, time.Now())
-	require.ErrorContains(t, err, "time to live")
+	require.ErrorContains(t, err, "lifetime")
 }
 
 func TestCrowdGoesThroughATokenFile(t *testing.T) {
@@ -92,12 +92,12 @@ func TestBadTokenFilesNameTheLine(t *testing.T) {
 	good := newTestCrowd(t, 1)[0].Token
 	part := base64.RawURLEncoding.EncodeToString
 	for name, tc := range map[string]struct{ file, want string }{
-		"empty":       {"\n\n", "holds none"},
+		"empty":       {"\n\n", "has none"},
 		"no JWT":      {good + "\nhello\n", "line 2"},
 		"not base64":  {"a.!.c\n", "base64url"},
 		"not JSON":    {"a." + part([]byte("hello")) + ".c\n", "not JSON"},
-		"no subject":  {"a." + part([]byte("{}")) + ".c\n", "no buyer id"},
-		"doubled":     {good + "\n\n" + good + "\n", `line 3: buyer "load-1" stands already in line 1`},
+		"no subject":  {"a." + part([]byte("{}")) + ".c\n", "not a buyer id"},
+		"doubled":     {good + "\n\n" + good + "\n", `line 3: buyer "load-1" is already in line 1`},
 		"endless row": {strings.Repeat("x", maxTokenBytes+1), "token too long"},
 	} {
 		_, err := ReadCrowd(strings.NewReader(tc.file))

@@ -9,8 +9,8 @@ import (
 	"flashsale/sale"
 )
 
-// Whatever a file holds, reading it ends without a panic, and every answer that comes out of it is one that the verdict
-// can rely on.
+// Whatever a file contains, reading it ends without a panic, and every answer read from it is one that the verdict can
+// use.
 func FuzzReadHistory(f *testing.F) {
 	for _, file := range [][]byte{
 		[]byte(`{"buyer":"load-1","sale":"spring","sku":"phone","code":"queued","order_id":"1001"}` + "\n"),
@@ -40,7 +40,7 @@ func FuzzReadHistory(f *testing.F) {
 	})
 }
 
-// Token files come from outside as well.
+// Token files are foreign input as well.
 func FuzzReadCrowd(f *testing.F) {
 	f.Add("a.eyJzdWIiOiJsb2FkLTEifQ.c\n")
 	f.Add("\n\r\n a.b.c ")

@@ -10,13 +10,13 @@ import (
 	"io"
 )
 
-// maxHistoryLine bounds one line of a history: vegeta's carry whole answers.
+// maxHistoryLine bounds one line of a history: vegeta's lines contain whole answers.
 const maxHistoryLine = 4 << 20
 
-// ReadHistory reads what buyers were told and gives each answer to each, in the order of the file. It recognises the
-// format by its first bytes: the history of Rush, k6's JSON output (k6 run --out json=FILE, of rush.js and retry.js),
-// vegeta's results as JSON, CSV or as vegeta attack writes them (gob), each also compressed by gzip. Answers of other
-// requests than purchases are passed over.
+// ReadHistory reads the answers to buyers and passes them to each, in the order of the file. It recognises the format
+// by its first bytes: the history of Rush, k6's JSON output (k6 run --out json=FILE, of rush.js and retry.js), vegeta's
+// results as JSON, CSV or as vegeta attack writes them (gob), each also compressed by gzip. It skips answers to other
+// requests than purchases.
 func ReadHistory(r io.Reader, each func(Told) error) error {
 	in := bufio.NewReaderSize(r, historyBuffer)
 	head, err := peek(in, 2)
@@ -58,10 +58,10 @@ func peek(in *bufio.Reader, n int) ([]byte, error) {
 	return head, nil
 }
 
-// lineReader turns one JSON line into an answer; nil where the line is none.
+// lineReader turns one JSON line into an answer; nil when the line contains none.
 type lineReader func(line []byte) (*Told, error)
 
-// readLines reads JSON lines; the members of the first line say whose they are.
+// readLines reads JSON lines; the members of the first line identify their format.
 func readLines(in io.Reader, each func(Told) error) error {
 	lines := bufio.NewScanner(in)
 	lines.Buffer(make([]byte, 0, 64<<10), maxHistoryLine)
@@ -112,7 +112,7 @@ func readerOf(line []byte) (lineReader, error) {
 	case has("seq", "code", "url"):
 		return readVegetaLine, nil
 	}
-	return nil, errors.New("neither an answer of ours, nor a line of k6's JSON output, nor a result of vegeta")
+	return nil, errors.New("neither an answer of load rush, nor a line of k6's JSON output, nor a result of vegeta")
 }
 
 func readOwnLine(line []byte) (*Told, error) {

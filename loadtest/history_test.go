@@ -30,7 +30,7 @@ func readAll(t *testing.T, file []byte) []Told {
 	return all
 }
 
-// What the same three presses look like in every format: taken, sold out, no answer.
+// The same three presses in every format: taken, sold out, no answer.
 var (
 	queuedBody  = []byte(`{"order_id":"1001","status":"queued","sale":"spring","sku":"phone","quantity":1}`)
 	soldOutBody = sale.ProblemOf(sale.OutcomeSoldOut, "").Append(nil)
@@ -112,7 +112,7 @@ func TestVegetaResultsOfEveryEncodingSayTheSame(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			told := readAll(t, encode(t, vegetaResults()))
-			require.Len(t, told, 3, "the sale view is no purchase")
+			require.Len(t, told, 3, "the sale view is not a purchase")
 			require.Equal(t, "load-1", told[0].Buyer)
 			require.Equal(t, "k-load-1", told[0].Key)
 			require.Equal(t, "spring", told[0].Sale)
@@ -175,8 +175,8 @@ func TestBadHistoriesAreErrorsThatNameThePlace(t *testing.T) {
 		"array":                 {"[1]\n", "neither JSON nor CSV"},
 		"truncated":             {own + own[:20], "line 2"},
 		"first line truncated":  {own[:20], "line 1"},
-		"bad buyer":             {strings.ReplaceAll(own, "load-1", "a b"), "no buyer id"},
-		"bad sku":               {strings.ReplaceAll(own, "phone", "PHONE"), "no SKU"},
+		"bad buyer":             {strings.ReplaceAll(own, "load-1", "a b"), "not a buyer id"},
+		"bad sku":               {strings.ReplaceAll(own, "phone", "PHONE"), "not a SKU"},
 		"no code":               {strings.ReplaceAll(own, "queued", ""), "without a code"},
 		"bad order id":          {strings.ReplaceAll(own, "1001", "x1"), "order id"},
 		"long line":             {own + strings.Repeat("x", maxHistoryLine+1), "token too long"},

@@ -8,8 +8,8 @@ import (
 	"flashsale/sale"
 )
 
-// k6Metric is the counter in which rush.js and retry.js say what a buyer was told; k6Sample.Data.Metadata carries whom
-// and what, because metadata, unlike tags, does not make a time series of every buyer.
+// k6Metric is the counter with which rush.js and retry.js report answers. Buyer and answer are in
+// k6Sample.Data.Metadata, because metadata, unlike tags, does not create a time series per buyer.
 const k6Metric = "flashsale_told"
 
 // k6Sample is one line of k6's JSON output.

@@ -25,8 +25,8 @@ func newEngine(t *testing.T) *stack.Stack {
 		MariaDB: harness.MariaDB(t)}).Migrate().Run(2, 1)
 }
 
-// TestK6AgainstTheEngine is the whole chain as a load tester walks it: tokens from the command, k6 against real gateways,
-// the verdict from the books and from k6's output.
+// TestK6AgainstTheEngine runs the whole chain of a load test: tokens from the command, k6 against real gateways, the
+// verdict from the database and k6's output.
 func TestK6AgainstTheEngine(t *testing.T) {
 	e, folder := newEngine(t), t.TempDir()
 	urls := "http://" + e.Gateways[0].Buyers + ",http://" + e.Gateways[1].Buyers
@@ -38,7 +38,8 @@ func TestK6AgainstTheEngine(t *testing.T) {
 	} {
 		saleID := strings.TrimSuffix(script, ".js")
 		now := time.Now()
-		e.SucceedWith(fmt.Sprintf(`{"name":"k6","starts_at":%q,"ends_at":%q,"items":[{"sku":"phone","stock":500,"price_cents":1}]}`,
+		e.SucceedWith(fmt.Sprintf(`{"name":"k6","starts_at":%q,"ends_at":%q,"items":[{"sku":"phone","stock":500,`+
+			`"price_cents":1}]}`,
 			now.Add(-time.Minute).Format(time.RFC3339), now.Add(time.Hour).Format(time.RFC3339)), "sale", "create", saleID,
 			"-f", "-")
 		e.Succeed("sale", "preload", saleID)

@@ -16,7 +16,7 @@ import (
 	"flashsale/sale"
 )
 
-// k6Binary is the k6 that make k6 has built, or the one that FLASHSALE_TEST_K6 names.
+// k6Binary is the k6 that make k6 has built, or the one in FLASHSALE_TEST_K6.
 func k6Binary(t *testing.T) string {
 	t.Helper()
 	path := os.Getenv("FLASHSALE_TEST_K6")
@@ -29,7 +29,7 @@ func k6Binary(t *testing.T) string {
 	return absolute
 }
 
-// runK6 runs a script for a crowd against a shop and returns k6's exit code, its history and its words.
+// runK6 runs a script for a crowd against a shop and returns k6's exit code, its history and its output.
 func runK6(t *testing.T, s *shop, script string, buyers int, parameters ...string) (int, []Told, string) {
 	t.Helper()
 	folder := t.TempDir()
@@ -94,7 +94,7 @@ func TestK6RetryGetsOneOrderPerKey(t *testing.T) {
 		case 5:
 			cut(w)
 		case 7:
-			<-time.After(300 * time.Millisecond) // longer than the app's patience
+			<-time.After(300 * time.Millisecond) // longer than the app waits
 			return false
 		default:
 			return false

@@ -6,39 +6,39 @@ import (
 	"flashsale/sale"
 )
 
-// Memory is what buyers of one sale were told, from one or several histories: about 300 bytes a buyer.
+// Memory is the answers to the buyers of one sale, from one or several histories: about 300 bytes per buyer.
 type Memory struct {
 	sale    string
 	answers int64
 	buyers  map[holder]*remembered
 	orders  map[sale.OrderID]*promise
 	keys    map[pressKey]sale.OrderID // first order promised under a key
-	doubts  map[pressKey]struct{}     // presses that perhaps became an order, and were never answered better
+	doubts  map[pressKey]struct{}     // presses that perhaps became an order and have no later answer
 	forks   []fork                    // keys under which a second order was promised
 	clashes []string                  // orders that were promised to two buyers
 }
 
-// remembered is what one buyer knows about one SKU.
+// remembered is what one buyer was told about one SKU.
 type remembered struct {
-	perhaps bool // some press of his may have been taken without his knowing
-	untold  int  // rows of his that nobody promised
+	perhaps bool // some press may have been taken without an answer to the buyer
+	untold  int  // the buyer's rows that were never promised
 }
 
-// promise is an order whose id a buyer was told.
+// promise is an order id that a buyer was told.
 type promise struct {
 	holder
 	row    bool // a row of this buyer and SKU has the id
-	stands bool // and it is confirmed or paid
+	stands bool // the row is confirmed or paid
 }
 
-// pressKey is one idempotency key of one buyer; all his presses without a key share the empty one.
+// pressKey is one idempotency key of one buyer; all presses of a buyer without a key share the empty key.
 type pressKey struct {
 	holder
 	key string
 }
 
-// fork is one press that was answered with two order ids. Only when Redis lost writes can it happen, and then at most
-// one of them may become an order that stands.
+// fork is one press that was answered with two order ids. It happens only when Redis lost writes, and then at most one
+// of the two may become a confirmed or paid order.
 type fork struct{ first, second sale.OrderID }
 
 // NewMemory returns an empty memory for the answers of one sale.
@@ -49,7 +49,7 @@ func NewMemory(saleID string) *Memory {
 	}
 }
 
-// Add remembers one answer; answers of other sales are passed over. It is the callback of ReadHistory.
+// Add records one answer and skips answers of other sales. It is the callback of ReadHistory.
 func (m *Memory) Add(t Told) error {
 	if t.Sale != m.sale {
 		return nil
@@ -69,7 +69,7 @@ func (m *Memory) Add(t Told) error {
 	return nil
 }
 
-// promise remembers an order id, and that the press with its key is no longer in doubt.
+// promise records an order id, and that the press with its key is no longer in doubt.
 func (m *Memory) promise(at pressKey, t *Told) {
 	switch known := m.orders[t.orderID]; {
 	case known == nil:
@@ -79,7 +79,7 @@ func (m *Memory) promise(at pressKey, t *Told) {
 			t.orderID, known.buyer, known.sku, at.buyer, at.sku))
 	}
 	if t.Key == "" || t.Code == sale.OutcomeAlreadyBought.String() {
-		return // already_bought names the buyer's latest order, whatever key it has
+		return // already_bought returns the buyer's latest order, whatever its key
 	}
 	delete(m.doubts, at)
 	switch first, pressed := m.keys[at]; {
@@ -90,27 +90,27 @@ func (m *Memory) promise(at pressKey, t *Told) {
 	}
 }
 
-// seen compares one order row with what was told.
+// seen compares one order row with the answers.
 func (m *Memory) seen(o *sale.Order, stands bool) {
 	who := holder{o.SKU, o.BuyerID}
 	if told := m.orders[o.OrderID]; told != nil && told.holder == who {
 		told.row, told.stands = true, stands
 		return
 	}
-	// A refused row that nobody was told of is a batch that came too late: nothing was promised, nothing is owned.
+	// A refused row without an answer is a batch that was settled too late: nothing was promised, nothing is owned.
 	if buyer := m.buyers[who]; buyer != nil && o.Status != sale.StatusRefused {
 		buyer.untold++
 	}
 }
 
-// judgeMemory holds the promises against the rows that were seen.
+// judgeMemory compares the promises with the rows that were seen.
 func (j *judge) judgeMemory() {
 	var lost, untold int64
 	counts := &ToldCounts{Answers: j.memory.answers, Buyers: int64(len(j.memory.buyers)), Orders: int64(len(j.memory.orders))}
 	for id, told := range j.memory.orders {
 		if !told.row {
 			lost++
-			j.example("%s: buyer %s was promised order %s, which is not in the books", told.sku, told.buyer, id)
+			j.example("%s: buyer %s was promised order %s, which has no row", told.sku, told.buyer, id)
 		}
 	}
 	for at := range j.memory.doubts {
@@ -123,7 +123,7 @@ func (j *judge) judgeMemory() {
 		}
 		if buyer.untold > 0 {
 			untold += int64(buyer.untold)
-			j.example("%s: buyer %s has %d orders in the books that he was never told of", who.sku, who.buyer, buyer.untold)
+			j.example("%s: buyer %s has %d orders that no answer mentions", who.sku, who.buyer, buyer.untold)
 		}
 	}
 	for _, f := range j.memory.forks {

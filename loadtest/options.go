@@ -9,13 +9,13 @@ import (
 	"flashsale/sale"
 )
 
-// RushOptions say who presses Buy, where, how fast and how stubbornly.
+// RushOptions are who presses Buy, where, how fast and how persistently.
 type RushOptions struct {
 	Servers        []string      // base URLs of gateways or of the proxy in front; buyers are spread over them
 	Sale           string        // sale id
-	SKUs           []string      // each press takes one at random
+	SKUs           []string      // each press asks for one of them at random
 	Crowd          Crowd         // each buyer presses at least once
-	Rate           float64       // arrivals a second, retries by apps not counted
+	Rate           float64       // arrivals a second, without the retries of apps
 	Repeat         float64       // share of arrivals that are repeats of recent buyers, 0 to 0.9: same key, no key or new key
 	MaxQuantity    int           // each press asks for 1 to MaxQuantity units, default 1
 	Connections    int           // open from the start, default 256
@@ -23,9 +23,9 @@ type RushOptions struct {
 	Timeout        time.Duration // of one attempt, default 10s: the contract answers within 5s
 	MaxAttempts    int           // of one press, the first included, default 10
 	Seed           uint64        // of SKUs, quantities and repeats; default 1
-	Nonce          string        // first part of every idempotency key; default: the moment of the start
-	History        io.Writer     // what buyers were told, one JSON line an answer; nil: none
-	Progress       io.Writer     // a line a second; nil: none
+	Nonce          string        // first part of every idempotency key; default: the start time
+	History        io.Writer     // the answers to buyers, one JSON line per answer; nil: none
+	Progress       io.Writer     // one line per second; nil: none
 	Rewrite        bool          // Progress is a terminal: each line replaces the one before
 }
 
@@ -38,9 +38,9 @@ const (
 	defaultMaxConns    = 4096
 	defaultTimeout     = 10 * time.Second
 	defaultAttempts    = 10
-	lateAfter          = 10 * time.Millisecond // a press that leaves this late asks for one more connection
+	lateAfter          = 10 * time.Millisecond // a press that leaves this late makes the rush open one more connection
 	maxRetryAfter      = time.Minute
-	perhapsDelay       = 200 * time.Millisecond // least wait before a lost answer is asked for again
+	perhapsDelay       = 200 * time.Millisecond // shortest wait before a press with a lost answer is repeated
 	progressEvery      = time.Second
 )
 
@@ -69,17 +69,17 @@ func (o *RushOptions) validate() error {
 		}
 	}
 	check(len(o.Servers) > 0, "at least one server is needed")
-	check(sale.ValidID(o.Sale), "sale %.70q is no sale id", o.Sale)
+	check(sale.ValidID(o.Sale), "sale %.70q is not a sale id", o.Sale)
 	check(len(o.SKUs) > 0, "at least one SKU is needed")
 	for _, sku := range o.SKUs {
-		check(sale.ValidID(sku), "SKU %.70q is no SKU", sku)
+		check(sale.ValidID(sku), "%.70q is not a SKU", sku)
 	}
 	check(len(o.Crowd) > 0 && len(o.Crowd) <= MaxCrowd, "a crowd has 1 to %d buyers, not %d", MaxCrowd, len(o.Crowd))
 	check(o.Rate > 0 && o.Rate <= maxRate, "rate must be above 0 and at most %d a second", maxRate)
 	check(o.Repeat >= 0 && o.Repeat <= maxRepeat, "the share of repeats must be 0 to %g", maxRepeat)
 	check(o.MaxQuantity >= 1 && o.MaxQuantity <= sale.MaxQuantity, "quantity must be 1 to %d", sale.MaxQuantity)
 	check(o.Connections >= 1 && o.Connections <= o.MaxConnections && o.MaxConnections <= maxConnections,
-		"connections must be 1 to the greatest number, and that at most %d", maxConnections)
+		"connections must be 1 to the largest number, which is at most %d", maxConnections)
 	check(o.Timeout > 0, "timeout must be above 0")
 	check(o.MaxAttempts >= 1, "attempts must be 1 or more")
 	check(sale.ValidKey(o.Nonce) && len(o.Nonce) <= sale.MaxKeyBytes/2, "nonce %.70q cannot begin a key", o.Nonce)

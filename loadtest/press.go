@@ -7,21 +7,21 @@ import (
 	"flashsale/loadtest/client"
 )
 
-// press is one press of Buy with everything that its repeats need to be the same press again.
+// press is one press of Buy with everything that its repeats need.
 type press struct {
 	number   int // place among the presses of the rush, from 0
 	member   int // index in the crowd
 	sku      string
-	key      string // empty: without a key each press is a new purchase
+	key      string // empty: every attempt is a new purchase
 	quantity int
-	server   int // index of the gateway that gets it first
+	server   int // index of the gateway that is asked first
 
 	attempt int       // from 1
-	first   time.Time // when the first attempt was meant to leave
-	due     time.Time // when this attempt is meant to leave
+	first   time.Time // when the first attempt was due
+	due     time.Time // when this attempt is due
 }
 
-// repeatKind is what a buyer does who presses again.
+// repeatKind is how a buyer presses again.
 type repeatKind int
 
 const (
@@ -31,7 +31,7 @@ const (
 	repeatKinds
 )
 
-// keyOf names the idempotency key of a buyer's press; nonce separates runs against the same sale.
+// keyOf returns the idempotency key of a buyer's press; nonce separates runs against the same sale.
 func keyOf(nonce string, number int) string { return nonce + "-" + strconv.Itoa(number) }
 
 // purchasePath is the path of the contract's purchase.
@@ -39,7 +39,7 @@ func purchasePath(saleID, sku string) string {
 	return "/v1/sales/" + saleID + "/items/" + sku + "/orders"
 }
 
-// bodyOf is the request body of a quantity: nothing for one unit, as most apps send.
+// bodyOf is the request body for a quantity: empty for one unit, as most apps send it.
 func bodyOf(quantity int) string {
 	if quantity == 1 {
 		return ""

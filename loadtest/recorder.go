@@ -20,13 +20,13 @@ const (
 	historyBuffer   = 1 << 20
 )
 
-// recorder collects answers from all workers.
+// recorder collects the answers of all workers.
 type recorder struct {
 	start time.Time
 
 	mu       sync.Mutex
 	attempts map[string]int64 // answers by code
-	finals   map[string]int64 // what presses ended with
+	finals   map[string]int64 // presses by the code of their last answer
 	latency  *hdrhistogram.Histogram
 	decided  *hdrhistogram.Histogram
 	second   *hdrhistogram.Histogram // latency since the last line of progress
@@ -34,8 +34,8 @@ type recorder struct {
 	retries  int64
 	lates    int64
 	history  *bufio.Writer // nil without a history
-	failure  error         // the first error of the history
-	unsent   error         // why the last press that was not sent was not
+	failure  error         // the first error of writing the history
+	unsent   error         // the error of the last press that was not sent
 }
 
 func newRecorder(history io.Writer, start time.Time) *recorder {
@@ -57,13 +57,13 @@ func (r *recorder) late() {
 	r.mu.Unlock()
 }
 
-// answer records one answer; final says that the press ends with it, took after its first attempt was due.
+// answer records one answer. final: it is the press's last; took: the time since the press's first attempt was due.
 func (r *recorder) answer(t *Told, final bool, took time.Duration) {
 	var line []byte
 	if r.history != nil {
 		encoded, err := json.Marshal(t)
 		if err != nil {
-			panic(fmt.Sprintf("history line of buyer %s: %v", t.Buyer, err)) // strings and numbers of ours
+			panic(fmt.Sprintf("history line of buyer %s: %v", t.Buyer, err)) // only strings and numbers of this package
 		}
 		line = append(encoded, '\n')
 	}
@@ -84,21 +84,21 @@ func (r *recorder) answer(t *Told, final bool, took time.Duration) {
 	}
 }
 
-// record counts a latency, cut to the histogram's range.
+// record counts a latency, clipped to the histogram's range.
 func record(h *hdrhistogram.Histogram, us int64) {
 	if err := h.RecordValue(min(max(us, 1), histogramMax)); err != nil {
-		panic(fmt.Sprintf("latency of %d µs: %v", us, err)) // cut to the range just before
+		panic(fmt.Sprintf("latency of %d µs: %v", us, err)) // clipped to the range just before
 	}
 }
 
-// notSent remembers why a press did not leave.
+// notSent records why a press was not sent.
 func (r *recorder) notSent(why error) {
 	r.mu.Lock()
 	r.unsent = why
 	r.mu.Unlock()
 }
 
-// nothingSent returns ErrNothingSent, with the reason where there is one, unless some press left.
+// nothingSent returns ErrNothingSent, with a reason if there is one, unless some press was sent.
 func (r *recorder) nothingSent() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -108,12 +108,13 @@ func (r *recorder) nothingSent() error {
 		}
 	}
 	if r.unsent == nil {
-		return ErrNothingSent // it was ended before its first press
+		return ErrNothingSent // the rush ended before its first press
 	}
 	return fmt.Errorf("%w: %w", ErrNothingSent, r.unsent)
 }
 
-// allRefused returns ErrAllRefused with the code where every answer was the same mistake of who set up the rush.
+// allRefused returns ErrAllRefused with the code when every answer has the same code and that code means a mistake in
+// the rush's options.
 func (r *recorder) allRefused() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -127,7 +128,7 @@ func (r *recorder) allRefused() error {
 	return nil
 }
 
-// flush writes the rest of the history and returns its first error.
+// flush writes the rest of the history and returns the first error of writing it.
 func (r *recorder) flush() error {
 	if r.history == nil {
 		return nil
@@ -153,7 +154,7 @@ type snapshot struct {
 	finals   map[string]int64
 }
 
-// snap reads what the line of progress shows and begins a new second.
+// snap reads the numbers of the line of progress and begins a new second.
 func (r *recorder) snap(since time.Duration) snapshot {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -172,7 +173,7 @@ func (r *recorder) snap(since time.Duration) snapshot {
 
 func micros(us int64) time.Duration { return time.Duration(us) * time.Microsecond }
 
-// report sums the rush up.
+// report returns the totals of the rush.
 func (r *recorder) report(took time.Duration, connections int) *Report {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -12,17 +12,17 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// Report is what a rush measured.
+// Report is the measurement of a rush.
 type Report struct {
 	Seconds     float64          `json:"seconds"`
-	Presses     int64            `json:"presses"` // ended, by a buyer or an app giving up
+	Presses     int64            `json:"presses"` // ended, with a last answer or because the app gave up
 	Retries     int64            `json:"retries"`
 	Rate        float64          `json:"answers_per_s"`
 	Connections int              `json:"connections"`
-	Late        int64            `json:"late"` // left over 10 ms after their moment: the latencies count that wait
+	Late        int64            `json:"late"` // left over 10 ms after they were due: the latencies include that wait
 	Answers     map[string]int64 `json:"answers"`
 	Ended       map[string]int64 `json:"ended"`
-	Latency     Percentiles      `json:"latency_ms"` // of every answer, from the moment its attempt was meant to leave
+	Latency     Percentiles      `json:"latency_ms"` // of every answer, from the moment its attempt was due
 	Decided     Percentiles      `json:"decided_ms"` // of every press, from its first attempt to its last answer
 	Seed        uint64           `json:"seed"`
 	Nonce       string           `json:"nonce"`
@@ -60,7 +60,7 @@ func (r *Report) WriteTo(w io.Writer) (int64, error) {
 		return 0, fmt.Errorf("format report: %w", err)
 	}
 	fmt.Fprintln(&text)
-	fmt.Fprintln(table, "code\tanswers\tended with it\t")
+	fmt.Fprintln(table, "code\tanswers\tlast answer\t")
 	for _, code := range slices.Sorted(maps.Keys(r.Answers)) {
 		fmt.Fprintf(table, "%s\t%d\t%d\t\n", code, r.Answers[code], r.Ended[code])
 	}
@@ -71,7 +71,7 @@ func (r *Report) WriteTo(w io.Writer) (int64, error) {
 	return int64(n), err
 }
 
-// showProgress prints a line a second until the function it returns is called.
+// showProgress prints a line per second until the caller calls the function that it returns.
 func (r *rush) showProgress() (stop func()) {
 	if r.opts.Progress == nil {
 		return func() {}
@@ -113,7 +113,7 @@ func shortDuration(d time.Duration) string {
 	return fmt.Sprintf("%.1fms", float64(d)/float64(time.Millisecond))
 }
 
-// shownCodes bounds the line of progress.
+// shownCodes bounds the codes in the line of progress.
 const shownCodes = 6
 
 // topCodes lists the most frequent codes.

@@ -1,16 +1,16 @@
-// Impatient apps: every buyer gives up on slow answers and presses again under the same key, at another gateway when there
-// is one, and comes back as often as the gateway asks. However often a buyer presses, one key is one order.
+// Impatient apps: every buyer abandons slow answers and presses again under the same key, at another gateway when there is
+// one, and repeats when the gateway asks for a retry. However often a buyer presses, one key makes one order.
 //
 //   k6 run -e TOKENS=tokens.txt -e SALE=demo -e TIMEOUT_MS=20 --out json=told.json loadtest/retry.js
 //   flashsale load verdict demo --history told.json
 //
-// Parameters beside those of buyer.js:
+// Parameters in addition to those of buyer.js:
 //   RATE         buyers a second, default 500
 //   DURATION     seconds, default: until every token has pressed
-//   TIMEOUT_MS   patience of an app with its first attempts, default 50; the last one waits 10 s
-//   ATTEMPTS     presses an app makes by itself at most, default 6
-//   AGAIN        presses more after an order was promised, which must name the same order, default 1
-//   MAX_VUS      apps at work at once, default 2000
+//   TIMEOUT_MS   timeout of an app's first attempts, default 50; the last one waits 10 s
+//   ATTEMPTS     presses that an app makes by itself at most, default 6
+//   AGAIN        further presses after an order was promised; they must return the same order, default 1
+//   MAX_VUS      apps running at once, default 2000
 import exec from 'k6/execution';
 import { sleep } from 'k6';
 import { Rate } from 'k6/metrics';

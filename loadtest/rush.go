@@ -10,17 +10,16 @@ import (
 	"flashsale/loadtest/client"
 )
 
-// ErrNothingSent says that no press reached a gateway: there was no rush, and nothing was measured.
+// ErrNothingSent means that no press reached a gateway, so nothing was measured.
 var ErrNothingSent = errors.New("nothing was sent")
 
-// ErrAllRefused says that every press got the one refusal that depends on what was pressed for or with which token, and on
-// nothing that happens in a sale: nothing that is worth its figures was measured.
+// ErrAllRefused means that every press got the one refusal that depends only on the sale, the SKU or the token in the
+// options, and on nothing that happens during a sale, so the figures measure nothing.
 var ErrAllRefused = errors.New("every press was refused")
 
-// Rush runs an open-loop rush to its end, or until ctx is done, and returns what was measured. Buyers who get an error
-// are part of the measurement; an error is returned for options that cannot be carried out, and beside the report for a
-// history that cannot be written and for a rush of which nothing was sent or
-// everything was refused as wrong.
+// Rush runs an open-loop rush to its end, or until ctx is done, and returns the report. Answers with errors are part of
+// the measurement. Rush returns an error for invalid options and, with the report, for a history that cannot be
+// written, for a rush without any sent press (ErrNothingSent) and for one refused as a whole (ErrAllRefused).
 func Rush(ctx context.Context, opts RushOptions) (*Report, error) {
 	opts.setDefaults(time.Now())
 	if err := opts.validate(); err != nil {
@@ -43,7 +42,7 @@ type rush struct {
 	schedule *schedule
 	recorder *recorder
 	workers  sync.WaitGroup
-	count    atomic.Int64 // workers
+	count    atomic.Int64 // number of workers
 }
 
 func (r *rush) run(ctx context.Context) (*Report, error) {

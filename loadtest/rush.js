@@ -1,16 +1,16 @@
-// A rush: distinct buyers press Buy once each, at a rate that climbs and then stays, whatever the answers cost.
+// A rush: distinct buyers press Buy once each, at a rate that rises and then stays constant, whatever the answers' latency.
 //
 //   flashsale token --count 100000 --prefix load- > tokens.txt
 //   k6 run -e TOKENS=tokens.txt -e SALE=demo -e RATE=2000 --out json=told.json loadtest/rush.js
 //   flashsale load verdict demo --history told.json
 //
-// Parameters beside those of buyer.js:
-//   RATE          presses a second once the rush is there, default 1000
-//   RAMP          seconds until then, default 5
-//   HOLD          seconds it stays, default: until every token has pressed, and up to a second more
-//   MAX_VUS       presses that may wait for their answer at once, default 2000
-//   P99_MS        99 of 100 answers must be there after so many ms, default 500
-//   MAX_DROPPED   presses that k6 may fail to start for want of VUs, default 0
+// Parameters in addition to those of buyer.js:
+//   RATE          presses a second after the rise, default 1000
+//   RAMP          seconds of the rise, default 5
+//   HOLD          seconds at that rate, default: until every token has pressed, and up to a second more
+//   MAX_VUS       presses in flight at most, default 2000
+//   P99_MS        99 of 100 answers must arrive within so many ms, default 500
+//   MAX_DROPPED   presses that k6 may fail to start for lack of VUs, default 0
 import exec from 'k6/execution';
 import { buyerOf, number, press, start, tokens } from './buyer.js';
 

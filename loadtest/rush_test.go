@@ -150,7 +150,8 @@ func TestStalledServerShowsInTheLatencies(t *testing.T) {
 		<-stall
 		return false
 	}
-	// Two connections and a closed stall: a client that waits for its answers would send 2 slow presses and 98 fast ones.
+	// Two connections and a closed stall: a client that waits for its answers would send 2 slow presses and 98 fast
+	// ones.
 	report, _ := rushOf(t, s, 100, func(o *RushOptions) { o.Connections, o.MaxConnections, o.Rate = 2, 2, 500 })
 	require.Greater(t, report.Latency.P50, 50.0, "half of the presses were meant to leave during the stall")
 	require.Greater(t, report.Late, int64(50))
@@ -165,7 +166,7 @@ func TestLatePressesOpenConnections(t *testing.T) {
 		if waiting.Add(1) == 10 {
 			close(all)
 		}
-		<-all // answered only when ten presses are in at once
+		<-all // answered only when ten presses are in flight at once
 		return false
 	}
 	report, _ := rushOf(t, s, 20, func(o *RushOptions) {
@@ -180,10 +181,10 @@ func TestLatePressesOpenConnections(t *testing.T) {
 func TestUnreachableGatewayTakesNothing(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	nobody := "http://" + listener.Addr().String()
+	closed := "http://" + listener.Addr().String()
 	require.NoError(t, listener.Close())
 	s := newShop(1, map[string]int64{"phone": 10})
-	report, told := rushOf(t, s, 4, func(o *RushOptions) { o.Servers = []string{nobody, o.Servers[0]} })
+	report, told := rushOf(t, s, 4, func(o *RushOptions) { o.Servers = []string{closed, o.Servers[0]} })
 	require.Equal(t, map[string]int64{"queued": 4}, report.Ended, "the repeat goes to the next gateway")
 	require.EqualValues(t, 2, report.Answers["not_sent"])
 	verdict := verdictOf(t, s, told)
@@ -194,14 +195,14 @@ func TestUnreachableGatewayTakesNothing(t *testing.T) {
 func TestRushThatSentNothingFails(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	nobody := listener.Addr().String()
+	closed := listener.Addr().String()
 	require.NoError(t, listener.Close())
-	options := RushOptions{Servers: []string{"http://" + nobody}, Sale: "spring", SKUs: []string{"phone"},
+	options := RushOptions{Servers: []string{"http://" + closed}, Sale: "spring", SKUs: []string{"phone"},
 		Crowd: newTestCrowd(t, 3),
 		Rate:  1000, MaxAttempts: 2}
 	report, err := Rush(t.Context(), options)
 	require.ErrorIs(t, err, ErrNothingSent)
-	require.ErrorContains(t, err, nobody, "the reason")
+	require.ErrorContains(t, err, closed, "the reason")
 	require.Equal(t, map[string]int64{"not_sent": 3}, report.Ended)
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -230,7 +231,7 @@ func TestRushOptionsNameEveryFault(t *testing.T) {
 	})
 	require.ErrorContains(t, err, "server URL")
 	err = (&RushOptions{Connections: 10, MaxConnections: 5, Timeout: -1, SKUs: []string{"UP"}}).validate()
-	for _, want := range []string{"connections", "timeout", "attempts", "no SKU"} {
+	for _, want := range []string{"connections", "timeout", "attempts", "not a SKU"} {
 		require.ErrorContains(t, err, want)
 	}
 }

@@ -7,25 +7,25 @@ import (
 	"time"
 )
 
-// schedule hands out presses in the order in which they are due: fresh arrivals at a constant rate, repeats by apps and
-// retries of earlier presses. It never waits for an answer, which is what makes the generator open-loop.
+// schedule returns presses in the order in which they are due: new arrivals at a constant rate, repeats by apps and
+// retries of earlier presses. It never waits for an answer, so the generator is open-loop.
 type schedule struct {
 	opts     *RushOptions
 	start    time.Time
 	interval float64 // nanoseconds between arrivals
 
 	mu      sync.Mutex
-	changed sync.Cond // a retry was added, or nothing more will come
+	changed sync.Cond // a retry was added, or no further press will follow
 	random  *rand.Rand
-	emitted int // arrivals handed out
+	emitted int // arrivals returned
 	fresh   int // buyers who have pressed
 	recent  []press
 	retries retryHeap
-	open    int // presses handed out and not finished
+	open    int // presses returned and not finished
 	stopped bool
 }
 
-// recentPresses is how far back a repeat reaches: buyers press again within moments, not after the sale.
+// recentPresses bounds how many presses back a repeat reaches: buyers press again within moments, not after the sale.
 const recentPresses = 1024
 
 func newSchedule(opts *RushOptions, start time.Time) *schedule {
@@ -40,8 +40,8 @@ func newSchedule(opts *RushOptions, start time.Time) *schedule {
 // seedStream separates the generator's two seed words.
 const seedStream = 0x9e3779b97f4a7c15
 
-// next returns the press that is due first and blocks while there is none but one may still come. ok is false when the
-// rush is over. Every press it returns is given back by retry or finish.
+// next returns the press that is due first. It blocks while there is none but a retry may still be added. ok is false
+// when the rush is over. The caller passes every press to retry or finish.
 func (s *schedule) next() (p press, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -64,7 +64,7 @@ func (s *schedule) next() (p press, ok bool) {
 	}
 }
 
-// arrive makes the next arrival: a fresh buyer, or with the share of repeats someone who pressed a moment ago.
+// arrive makes the next arrival: a new buyer, or for the share of repeats a buyer who pressed a moment ago.
 func (s *schedule) arrive(at time.Time) press {
 	var p press
 	if s.fresh > 0 && s.random.Float64() < s.opts.Repeat {
@@ -106,7 +106,7 @@ func (s *schedule) pressAgain(p press) press {
 	return p
 }
 
-// retry puts a press back to be sent again at due, at the next gateway.
+// retry schedules a press again at due, at the next gateway.
 func (s *schedule) retry(p press, due time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -120,7 +120,7 @@ func (s *schedule) retry(p press, due time.Time) {
 	s.changed.Broadcast()
 }
 
-// finish takes a press off the books.
+// finish removes a press from the open ones.
 func (s *schedule) finish() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -129,7 +129,7 @@ func (s *schedule) finish() {
 	}
 }
 
-// stop lets no further press begin; those under way end by themselves.
+// stop ends the arrivals; the presses in flight end by themselves.
 func (s *schedule) stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -125,7 +125,7 @@ func TestRushIsNotOverWhileAPressMayComeBack(t *testing.T) {
 				taken <- again
 			}
 		}()
-		synctest.Wait() // the second worker waits: nothing is due, but one press is under way
+		synctest.Wait() // the second worker waits: nothing is due, but one press is in flight
 		s.retry(p, testNow)
 		require.Equal(t, 2, (<-taken).attempt)
 		synctest.Wait()

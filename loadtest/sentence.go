@@ -20,7 +20,7 @@ func (v *Verdict) WriteTo(w io.Writer) (int64, error) {
 		return 0, fmt.Errorf("format verdict: %w", err)
 	}
 	if v.Told != nil {
-		fmt.Fprintf(&text, "told: %d answers to %d buyers, %d orders promised, %d buyers left with perhaps\n",
+		fmt.Fprintf(&text, "told: %d answers to %d buyers, %d orders promised, %d buyers left with an unknown outcome\n",
 			v.Told.Answers, v.Told.Buyers, v.Told.Orders, v.Told.Perhaps)
 	}
 	fmt.Fprintf(&text, "sold %d  oversold %d  duplicated %d  missing %d  lost %s  untold %s  refused %d\n",
@@ -32,7 +32,7 @@ func (v *Verdict) WriteTo(w io.Writer) (int64, error) {
 	case v.Good:
 		fmt.Fprintf(&text, "sale %s: good\n", v.Sale)
 	case v.InFlight > 0:
-		fmt.Fprintf(&text, "sale %s: BAD, or not over: %d units are still in flight\n", v.Sale, v.InFlight)
+		fmt.Fprintf(&text, "sale %s: BAD, or not finished: %d units are still in flight\n", v.Sale, v.InFlight)
 	default:
 		fmt.Fprintf(&text, "sale %s: BAD\n", v.Sale)
 	}

@@ -15,8 +15,8 @@ import (
 	"flashsale/sale"
 )
 
-// shop is a small correct engine with its books: what a gateway answers, without any of its parts. Tests break its
-// answers and its books on purpose.
+// shop is a small correct engine with its database: it gives a gateway's answers without any of its parts. Tests break
+// its answers and its rows on purpose.
 type shop struct {
 	mu     sync.Mutex
 	sale   sale.Sale
@@ -25,9 +25,9 @@ type shop struct {
 	keys   map[pressKey]*sale.Order
 	nextID sale.OrderID
 
-	// meddle, when set, sees every press before it is decided; true says that it has answered.
+	// meddle, when set, sees every press before it is decided; it returns true when it has answered.
 	meddle func(w http.ResponseWriter, r *http.Request, n int) bool
-	// afterwards sees the answer before it leaves; true says that it has answered otherwise.
+	// afterwards sees the answer before it is sent; it returns true when it has sent another answer.
 	afterwards func(w http.ResponseWriter, n int, o *sale.Order) bool
 	presses    int
 }
@@ -148,17 +148,17 @@ func writeProblem(w http.ResponseWriter, outcome sale.Outcome, members ...sale.M
 	}
 }
 
-// cut ends the connection without an answer.
+// cut closes the connection without an answer.
 func cut(w http.ResponseWriter) {
 	conn, _, err := w.(http.Hijacker).Hijack()
 	if err != nil {
 		panic(err)
 	}
-	_ = conn.(*net.TCPConn).SetLinger(0) // a reset, as a killed gateway's
+	_ = conn.(*net.TCPConn).SetLinger(0) // a reset, as from a killed gateway
 	_ = conn.Close()
 }
 
-// Sale, Stock and EachOrder make the shop the books of a verdict.
+// Sale, Stock and EachOrder implement Books for a verdict.
 func (s *shop) Sale(_ context.Context, id string) (sale.Sale, error) {
 	if id != s.sale.ID {
 		return sale.Sale{}, sale.ErrNotFound

@@ -9,14 +9,14 @@ import (
 	"flashsale/sale"
 )
 
-// MinSecretBytes is the least length of an HS256 secret that a gateway accepts.
+// MinSecretBytes is the shortest HS256 secret that a gateway accepts.
 const MinSecretBytes = 32
 
-// keyID is the `kid` of test tokens. A gateway with one secret takes any; the tokens of most identity providers have one, and
-// figures that are measured with these tokens are of such.
+// keyID is the `kid` of test tokens. A gateway with one secret accepts any; the tokens of most identity providers have
+// one, so the measured tokens have one too.
 const keyID = "load"
 
-// Signer makes test tokens with the secret that the gateway verifies with.
+// Signer makes test tokens with the gateway's secret.
 type Signer struct {
 	secret   []byte
 	issuer   string
@@ -26,7 +26,7 @@ type Signer struct {
 // NewSigner returns a signer for an HS256 secret; issuer and audience are left out of the tokens when empty.
 func NewSigner(secret []byte, issuer, audience string) (*Signer, error) {
 	if len(secret) < MinSecretBytes {
-		return nil, fmt.Errorf("an HS256 secret has %d bytes or more, this has %d", MinSecretBytes, len(secret))
+		return nil, fmt.Errorf("an HS256 secret has at least %d bytes, this one has %d", MinSecretBytes, len(secret))
 	}
 	s := &Signer{secret: secret, issuer: issuer}
 	if audience != "" {
@@ -41,7 +41,7 @@ func (s *Signer) Token(buyer string, ttl time.Duration, now time.Time) (string, 
 	case !sale.ValidBuyerID(buyer):
 		return "", fmt.Errorf("buyer %.70q: a buyer id is 1–64 characters of A-Za-z0-9._:@|+-", buyer)
 	case ttl < time.Second:
-		return "", fmt.Errorf("a token's time to live is 1s or more, not %s", ttl)
+		return "", fmt.Errorf("a token's lifetime is at least 1s, not %s", ttl)
 	}
 	claims := jwt.RegisteredClaims{
 		Subject:   buyer,

@@ -23,20 +23,20 @@ type Target struct {
 }
 
 // Names of the query members in a target's URL. A gateway ignores unknown query members, and vegeta's results repeat
-// the URL but no request header, so this is how the verdict knows whom an answer was for.
+// the URL but no request header, so the verdict finds the buyer and key of an answer in the URL.
 const (
 	queryBuyer = "buyer"
 	queryKey   = "key"
 )
 
-// TargetOptions say whose presses become targets.
+// TargetOptions select the presses that become targets.
 type TargetOptions struct {
 	Servers  []string // base URLs; buyers are spread over them
 	Sale     string
 	SKUs     []string // buyers are spread over them
 	Crowd    Crowd
 	Quantity int    // of every press, default 1
-	Nonce    string // first part of every idempotency key; default: the moment of the start
+	Nonce    string // first part of every idempotency key; default: the start time
 }
 
 func (o *TargetOptions) validate() error {
@@ -45,11 +45,11 @@ func (o *TargetOptions) validate() error {
 		errs = append(errs, errors.New("servers, SKUs and buyers must not be empty"))
 	}
 	if !sale.ValidID(o.Sale) {
-		errs = append(errs, fmt.Errorf("sale %.70q is no sale id", o.Sale))
+		errs = append(errs, fmt.Errorf("sale %.70q is not a sale id", o.Sale))
 	}
 	for _, sku := range o.SKUs {
 		if !sale.ValidID(sku) {
-			errs = append(errs, fmt.Errorf("SKU %.70q is no SKU", sku))
+			errs = append(errs, fmt.Errorf("%.70q is not a SKU", sku))
 		}
 	}
 	if o.Quantity < 1 || o.Quantity > sale.MaxQuantity {
@@ -61,8 +61,9 @@ func (o *TargetOptions) validate() error {
 	return errors.Join(errs...)
 }
 
-// WriteTargets writes one target a buyer. Every line ends with a newline: vegeta drops a last line without one. An attack
-// longer than the crowd sends the same targets again, which the engine sees as repeats under the same keys.
+// WriteTargets writes one target per buyer. Every line ends with a newline, because vegeta drops a last line without
+// one. An attack longer than the crowd sends the same targets again, which the engine treats as repeats under the same
+// keys.
 func WriteTargets(w io.Writer, opts TargetOptions) error {
 	setDefault(&opts.Quantity, 1)
 	setDefault(&opts.Nonce, fmt.Sprintf("vegeta-%x", time.Now().UnixMilli()))

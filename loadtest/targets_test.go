@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// parseTargets reads targets as vegeta's JSON targeter does: one object a line, a last line without its newline is
+// parseTargets reads targets as vegeta's JSON targeter does: one object per line, a last line without its newline is
 // dropped, method and url are required, no other members than body (base64) and header (lists of strings).
 func parseTargets(t *testing.T, file []byte) []Target {
 	t.Helper()
@@ -81,7 +81,7 @@ func TestTargetBuyersOfEveryCharacterComeBackFromTheURL(t *testing.T) {
 
 func TestTargetOptionsNameEveryFault(t *testing.T) {
 	err := WriteTargets(&bytes.Buffer{}, TargetOptions{Sale: "Spring", SKUs: []string{"a/b"}, Quantity: 101, Nonce: `"`})
-	for _, want := range []string{"must not be empty", "no sale id", "no SKU", "quantity", "nonce"} {
+	for _, want := range []string{"must not be empty", "not a sale id", "not a SKU", "quantity", "nonce"} {
 		require.ErrorContains(t, err, want)
 	}
 	err = WriteTargets(&bytes.Buffer{}, TargetOptions{

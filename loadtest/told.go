@@ -8,36 +8,36 @@ import (
 	"flashsale/sale"
 )
 
-// Told is what one buyer was told once: one line of a history. Every source (Rush, k6, vegeta) is read into it.
+// Told is one answer to one buyer: one line of a history. Every source (Rush, k6, vegeta) is converted to it.
 type Told struct {
-	At          sale.Time `json:"at"` // when the answer was there
+	At          sale.Time `json:"at"` // when the answer arrived
 	Buyer       string    `json:"buyer"`
 	Sale        string    `json:"sale"`
 	SKU         string    `json:"sku"`
 	Key         string    `json:"key,omitempty"`
 	Quantity    int       `json:"quantity,omitempty"`
 	Attempt     int       `json:"attempt"`
-	Status      int       `json:"status"`             // HTTP, 0 when there was no answer
+	Status      int       `json:"status"`             // HTTP status, 0 without an answer
 	Code        string    `json:"code"`               // an outcome's code, or one of the codes below
-	OrderID     string    `json:"order_id,omitempty"` // decimal, whenever the answer named one
+	OrderID     string    `json:"order_id,omitempty"` // decimal, whenever the answer contains one
 	OrderStatus string    `json:"order_status,omitempty"`
-	LatencyUS   int64     `json:"latency_us"` // from the moment the attempt was meant to leave
+	LatencyUS   int64     `json:"latency_us"` // from the moment the attempt was due
 	orderID     sale.OrderID
 }
 
-// Codes that no gateway gives: what a client makes of a connection.
+// Codes that no gateway sends; the client sets them for a connection without a valid answer.
 const (
 	CodeNoAnswer   = "no_answer"  // sent, then cut or timed out: perhaps taken
 	CodeNotSent    = "not_sent"   // no connection: nothing can have been taken
-	CodeUnreadable = "unreadable" // an answer that is no answer of the contract
+	CodeUnreadable = "unreadable" // an answer outside the contract
 )
 
-// kind sorts answers by what they promise.
+// kind classifies answers by what they promise.
 type kind int
 
 const (
-	kindRefused kind = iota // nothing was taken by this press
-	kindPerhaps             // the buyer cannot know
+	kindRefused kind = iota // this press took nothing
+	kindPerhaps             // the outcome is unknown to the buyer
 	kindOrder               // an order of this buyer exists, with this id
 )
 
@@ -48,15 +48,15 @@ func (t *Told) kind() kind {
 		if t.orderID != 0 {
 			return kindOrder
 		}
-		return kindPerhaps // promised without a name: nothing to look for, nothing to rule out
+		return kindPerhaps // promised without an id, so the order can neither be found nor excluded
 	case CodeNoAnswer, CodeUnreadable, sale.OutcomeUnknown.String():
 		return kindPerhaps
 	}
 	return kindRefused
 }
 
-// comesBack reports whether the app repeats the press by itself: after perhaps when there is a key to repeat it under
-// (without one it would be a new purchase), and where nothing was taken and the gateway asks to come back.
+// comesBack reports whether the app repeats the press by itself: after an unknown outcome when there is a key (without
+// a key it would be a new purchase), and when nothing was taken and the gateway asks for a retry.
 func (t *Told) comesBack() bool {
 	if t.kind() == kindPerhaps {
 		return t.Key != ""
@@ -65,11 +65,11 @@ func (t *Told) comesBack() bool {
 		t.Status == http.StatusTooManyRequests || t.Status == http.StatusServiceUnavailable
 }
 
-// answerBody holds the members of an order and of a problem that a buyer's app acts on.
+// answerBody is the members of an order and of a problem that a buyer's app uses.
 type answerBody struct {
 	Code    string `json:"code"`
 	OrderID string `json:"order_id"`
-	Status  any    `json:"status"` // of an order its status, of a problem the HTTP status
+	Status  any    `json:"status"` // an order's status, or a problem's HTTP status
 }
 
 // readAnswer fills in status, code and order from an HTTP answer.
@@ -96,7 +96,7 @@ func (t *Told) readAnswer(status int, body []byte) {
 	}
 }
 
-// setCode sets the code and checks the order id that came with it.
+// setCode sets the code and checks the order id of the answer.
 func (t *Told) setCode(code string) {
 	t.Code = code
 	if t.OrderID == "" {
@@ -114,9 +114,9 @@ func (t *Told) setCode(code string) {
 func (t *Told) validate() error {
 	switch {
 	case !sale.ValidBuyerID(t.Buyer):
-		return fmt.Errorf("buyer %.70q is no buyer id", t.Buyer)
+		return fmt.Errorf("buyer %.70q is not a buyer id", t.Buyer)
 	case !sale.ValidID(t.SKU):
-		return fmt.Errorf("sku %.70q is no SKU", t.SKU)
+		return fmt.Errorf("%.70q is not a SKU", t.SKU)
 	case t.Code == "":
 		return fmt.Errorf("buyer %s: an answer without a code", t.Buyer)
 	}

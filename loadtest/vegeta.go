@@ -33,7 +33,7 @@ type vegetaResult struct {
 	Headers   http.Header   `json:"headers"`
 }
 
-// told returns what the buyer in the result's URL was told, nil when the request was no purchase.
+// told returns the answer to the buyer in the result's URL, nil when the request was not a purchase.
 func (v *vegetaResult) told() (*Told, error) {
 	u, err := url.Parse(v.URL)
 	if err != nil {

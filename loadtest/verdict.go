@@ -11,33 +11,33 @@ import (
 	"flashsale/sale"
 )
 
-// Books is what the verdict reads: the database's order rows and the stock equation's terms of each SKU.
+// Books is what the verdict reads: the database's order rows and the terms of each SKU's stock equation.
 type Books interface {
 	Sale(ctx context.Context, saleID string) (sale.Sale, error)
 	Stock(ctx context.Context, saleID string) (map[string]sale.Stock, error)
 	EachOrder(ctx context.Context, saleID string, each func(sale.Order) error) error
 }
 
-// Verdict is the judgement of one sale. The members that only a history can tell are nil without one: not judged.
+// Verdict is the judgement of one sale. Members that need a history are nil without one: not judged.
 type Verdict struct {
 	Sale  string        `json:"sale"`
 	Good  bool          `json:"good"`
 	Items []ItemVerdict `json:"items"`
 
-	Sold       int64  `json:"sold"`       // units of order rows that stand
-	Oversold   int64  `json:"oversold"`   // units beyond what was loaded, or that the equation has too many
+	Sold       int64  `json:"sold"`       // units of confirmed and paid order rows
+	Oversold   int64  `json:"oversold"`   // units beyond those loaded, or too many in the equation
 	Duplicated int64  `json:"duplicated"` // units beyond a buyer's limit, and second orders of one idempotency key
-	Missing    int64  `json:"missing"`    // units that the equation has too few, or rows and counters disagree about
-	InFlight   int64  `json:"in_flight"`  // units not settled yet: the books are not final
-	Lost       *int64 `json:"lost"`       // orders promised to a buyer that have no row of his
-	Untold     *int64 `json:"untold"`     // order rows of buyers who heard nothing but refusals
+	Missing    int64  `json:"missing"`    // units missing from the equation, or differing between rows and counters
+	InFlight   int64  `json:"in_flight"`  // units not settled yet: the rows are not final
+	Lost       *int64 `json:"lost"`       // orders promised to a buyer without a row of that buyer
+	Untold     *int64 `json:"untold"`     // order rows of buyers who were only refused
 
 	Told     *ToldCounts `json:"told"`     // nil without a history
-	Refused  int64       `json:"refused"`  // rows that ended as refused: promised or not, the buyer can read why
+	Refused  int64       `json:"refused"`  // rows that ended as refused; promised or not, the buyer can read the reason
 	Examples []string    `json:"examples"` // the first findings, by id
 }
 
-// ItemVerdict is the judgement of one SKU's books.
+// ItemVerdict is the judgement of one SKU.
 type ItemVerdict struct {
 	SKU string `json:"sku"`
 	sale.Stock
@@ -46,23 +46,23 @@ type ItemVerdict struct {
 	Oversold   int64 `json:"oversold"`
 }
 
-// ToldCounts sums up what buyers were told.
+// ToldCounts are the totals of the answers to buyers.
 type ToldCounts struct {
 	Answers int64 `json:"answers"`
 	Buyers  int64 `json:"buyers"`  // distinct, per SKU
 	Orders  int64 `json:"orders"`  // distinct order ids promised
-	Perhaps int64 `json:"perhaps"` // buyers whose last word was perhaps: either outcome is right
+	Perhaps int64 `json:"perhaps"` // buyers whose last answer left the outcome unknown: an order or none is right
 }
 
 // maxExamples bounds the findings that are named.
 const maxExamples = 20
 
-// ErrRefused is wrapped by errors of Books that no waiting mends, such as a token that is not the operators'.
+// ErrRefused is wrapped by errors of Books that waiting cannot change, such as a token that is not the operators'.
 var ErrRefused = errors.New("refused")
 
-// WaitDrained returns once no unit of the sale is in flight, or when ctx is done: that too is no error, the verdict shows
-// what is still in flight. Books that cannot be read are asked again until ctx is done, and then are an error; a sale that
-// is not there (sale.ErrNotFound) and books that refuse (ErrRefused) are one at once.
+// WaitDrained returns when no unit of the sale is in flight, or when ctx is done. The end of ctx is not an error: the
+// verdict shows the units that are still in flight. A failed reading is repeated until ctx is done and is an error
+// then; an unknown sale (sale.ErrNotFound) and a refusal (ErrRefused) are errors at once.
 func WaitDrained(ctx context.Context, books Books, saleID string, every time.Duration) error {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
@@ -92,8 +92,8 @@ func sumStock(stock map[string]sale.Stock) (sum sale.Stock) {
 	return sum
 }
 
-// Judge reads the books of a sale and holds them against the promise; with a memory, also against what buyers were told.
-// An error means that the books could not be read, not that they are bad.
+// Judge reads the rows and the stock equation of a sale and compares them with the promise; with a memory, also with
+// the answers to buyers. An error means that they could not be read, not that the sale is bad.
 func Judge(ctx context.Context, books Books, saleID string, memory *Memory) (*Verdict, error) {
 	definition, err := books.Sale(ctx, saleID)
 	if err != nil {
@@ -103,8 +103,8 @@ func Judge(ctx context.Context, books Books, saleID string, memory *Memory) (*Ve
 		verdict: &Verdict{Sale: saleID, Examples: []string{}}, limit: int64(definition.PerBuyerLimit),
 		rows: map[string]*rowUnits{}, holders: map[holder]int64{}, memory: memory,
 	}
-	// Rows first: a unit settled between the two readings then shows in the counters only, and is counted as missing
-	// rather than overlooked.
+	// Rows are read first: a unit settled between the two readings is then only in the counters and counts as missing;
+	// in the other order it would be overlooked.
 	if err := books.EachOrder(ctx, saleID, j.row); err != nil {
 		return nil, fmt.Errorf("read orders of sale %s: %w", saleID, err)
 	}
@@ -123,7 +123,7 @@ func Judge(ctx context.Context, books Books, saleID string, memory *Memory) (*Ve
 // rowUnits are the units of one SKU's order rows.
 type rowUnits struct {
 	standing int64 // confirmed or paid
-	written  int64 // every row but the refused: what the settled counter counts
+	written  int64 // every row except refused ones: the units of the settled counter
 	released int64 // cancelled or expired
 }
 
@@ -134,11 +134,11 @@ type judge struct {
 	verdict *Verdict
 	limit   int64
 	rows    map[string]*rowUnits
-	holders map[holder]int64 // standing units
+	holders map[holder]int64 // confirmed and paid units
 	memory  *Memory
 }
 
-// row takes one order row into account.
+// row counts one order row.
 func (j *judge) row(o sale.Order) error {
 	units := j.rows[o.SKU]
 	if units == nil {
@@ -158,7 +158,7 @@ func (j *judge) row(o sale.Order) error {
 		units.standing += int64(o.Quantity)
 		j.holders[holder{o.SKU, o.BuyerID}] += int64(o.Quantity)
 	default:
-		return fmt.Errorf("order %s has the status %q, which no row can have", o.OrderID, o.Status)
+		return fmt.Errorf("order %s has the status %q, which is not a status of a row", o.OrderID, o.Status)
 	}
 	if j.memory != nil {
 		j.memory.seen(&o, stands)
@@ -166,7 +166,7 @@ func (j *judge) row(o sale.Order) error {
 	return nil
 }
 
-// judgeItems holds each SKU's rows against its counters and the stock equation.
+// judgeItems compares each SKU's rows with its counters and the stock equation.
 func (j *judge) judgeItems(stock map[string]sale.Stock) {
 	for sku := range j.rows {
 		if _, known := stock[sku]; !known {
@@ -200,12 +200,12 @@ func (j *judge) judgeItems(stock map[string]sale.Stock) {
 	}
 }
 
-// judgeBuyers finds buyers who hold more than the limit.
+// judgeBuyers finds buyers who own more than the limit.
 func (j *judge) judgeBuyers() {
 	for who, units := range j.holders {
 		if units > j.limit {
 			j.verdict.Duplicated += units - j.limit
-			j.example("%s: buyer %s holds %d units, the limit is %d", who.sku, who.buyer, units, j.limit)
+			j.example("%s: buyer %s owns %d units, the limit is %d", who.sku, who.buyer, units, j.limit)
 		}
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"flashsale/sale"
 )
 
-// goodSale is a sale that went well, with its history: 3 buyers bought 5 of 10 phones, one was refused, one got no
-// answer though his order was taken, one got no answer and nothing was taken, one cancelled.
+// goodSale is a correct sale with its history: 3 buyers bought 5 of 10 phones, one was refused, one got no answer
+// although an order was taken, one got no answer and nothing was taken, one cancelled.
 func goodSale() (*shop, []Told) {
 	s := newShop(3, map[string]int64{"phone": 10, "case": 4})
 	var history []Told
@@ -64,7 +64,7 @@ func (s *shop) drop(o *sale.Order) {
 	}
 }
 
-// write adds a row and books its units as settled.
+// write adds a row and counts its units as settled.
 func (s *shop) write(o sale.Order) {
 	s.nextID++
 	if o.OrderID == 0 {
@@ -104,10 +104,10 @@ func TestWithoutAHistoryLossIsNotJudged(t *testing.T) {
 	require.Contains(t, text.String(), "sale spring: good")
 }
 
-// finding is what a verdict must say of a seeded fault.
+// finding is the result that a verdict must have for a seeded fault.
 type finding struct{ oversold, duplicated, missing, inFlight, lost, untold int64 }
 
-// fault breaks a good sale's books or what its buyers were told.
+// fault breaks the rows of a good sale or the answers to its buyers.
 type fault struct {
 	seed func(s *shop, history *[]Told)
 	want finding
@@ -175,7 +175,7 @@ func promiseFaults() map[string]fault {
 			s.write(sale.Order{SKU: "phone", BuyerID: "stranger", Quantity: 3})
 			s.write(sale.Order{SKU: "phone", BuyerID: "stranger", Quantity: 1})
 		}, finding{duplicated: 1}},
-		"one press, two orders that stand": {func(s *shop, history *[]Told) {
+		"one press, two confirmed orders": {func(s *shop, history *[]Told) {
 			s.write(sale.Order{SKU: "phone", BuyerID: "ben", Quantity: 1})
 			second := s.orders[len(s.orders)-1].OrderID
 			*history = append(*history, Told{Buyer: "ben", Sale: "spring", SKU: "phone", Key: "b1", Code: "queued",
@@ -189,10 +189,10 @@ func promiseFaults() map[string]fault {
 		"refused buyer has an order": {func(s *shop, history *[]Told) {
 			s.write(sale.Order{SKU: "phone", BuyerID: "dan", Quantity: 1})
 		}, finding{untold: 1}},
-		"second order without a word": {func(s *shop, _ *[]Told) {
+		"second order without an answer": {func(s *shop, _ *[]Told) {
 			s.write(sale.Order{SKU: "phone", BuyerID: "cat", Quantity: 1})
 		}, finding{untold: 1}},
-		"doubt cleared, then an order nobody spoke of": {func(s *shop, history *[]Told) {
+		"doubt cleared, then an order without an answer": {func(s *shop, history *[]Told) {
 			*history = append(*history, Told{
 				Buyer: "eve", Sale: "spring", SKU: "phone", Key: "e1", Code: "replayed", orderID: s.orderOf("eve").OrderID,
 			})
@@ -205,7 +205,7 @@ func promiseFaults() map[string]fault {
 	}
 }
 
-// Each seeded fault of an engine must make the verdict bad, and by the right name.
+// For each seeded fault of an engine the verdict must be bad and name the fault.
 func TestVerdictFindsEverySeededFault(t *testing.T) {
 	faults := stockFaults()
 	maps.Copy(faults, promiseFaults())
@@ -233,7 +233,7 @@ func TestWhatIsAllowedStaysGood(t *testing.T) {
 			o.Status, o.Reason = sale.StatusRefused, sale.ReasonFenced
 			s.change("phone", func(units *sale.Stock) { units.Settled--; units.Available++ })
 		},
-		"refused row that nobody was told of": func(s *shop, _ *[]Told) {
+		"refused row without an answer": func(s *shop, _ *[]Told) {
 			s.orders = append(s.orders, &sale.Order{OrderID: 5, SKU: "phone", BuyerID: "dan", Quantity: 1,
 				Status: sale.StatusRefused})
 		},
@@ -242,7 +242,7 @@ func TestWhatIsAllowedStaysGood(t *testing.T) {
 				Status: sale.StatusRefused})
 			*history = append(*history, Told{Buyer: "ben", Sale: "spring", SKU: "phone", Key: "b1", Code: "queued", orderID: 5})
 		},
-		"buyers whom the history does not know": func(s *shop, _ *[]Told) {
+		"buyers without a line in the history": func(s *shop, _ *[]Told) {
 			s.write(sale.Order{SKU: "phone", BuyerID: "stranger", Quantity: 3})
 		},
 		"answers of another sale": func(_ *shop, history *[]Told) {
@@ -269,7 +269,7 @@ func TestExamplesAreBounded(t *testing.T) {
 	require.EqualValues(t, 3*maxExamples, *verdict.Lost)
 }
 
-// faultyBooks fails at one of its answers.
+// faultyBooks fails at one of its calls.
 type faultyBooks struct {
 	*shop
 	sale, stock, orders error
@@ -307,7 +307,7 @@ func TestBooksThatCannotBeReadAreNoVerdict(t *testing.T) {
 	require.ErrorIs(t, err, sale.ErrNotFound)
 	s.orders[0].Status = sale.StatusHeld
 	_, err = Judge(t.Context(), s, "spring", nil)
-	require.ErrorContains(t, err, "no row can have")
+	require.ErrorContains(t, err, "is not a status of a row")
 }
 
 func TestWaitDrained(t *testing.T) {
@@ -327,7 +327,7 @@ func TestWaitDrained(t *testing.T) {
 	require.NoError(t, WaitDrained(t.Context(), s, "spring", time.Millisecond))
 }
 
-// A sale that is not there will not come, and a token that is refused will be refused again: both are told at once.
+// An unknown sale and a refused token do not change with time, so both are errors at once.
 func TestWaitDrainedEndsWhereWaitingIsNoUse(t *testing.T) {
 	s, _ := goodSale()
 	for _, why := range []error{sale.ErrNotFound, ErrRefused} {

@@ -10,7 +10,7 @@ import (
 	"flashsale/sale"
 )
 
-// work is one worker: it takes the press that is due first, waits for its moment, and sends it.
+// work is one worker: it takes the press that is due first, waits until it is due, and sends it.
 func (r *rush) work(ctx context.Context) {
 	w := &worker{rush: r, conns: make([]*client.Conn, len(r.servers)), timer: time.NewTimer(time.Hour)}
 	defer w.close()
@@ -68,7 +68,7 @@ func (w *worker) waitUntil(ctx context.Context, due time.Time) bool {
 	return ctx.Err() == nil
 }
 
-// send makes one attempt of a press and returns what the buyer was told.
+// send makes one attempt of a press and returns the answer.
 func (w *worker) send(ctx context.Context, p *press) Told {
 	server := &w.rush.servers[p.server]
 	if w.conns[p.server] == nil {
@@ -103,8 +103,8 @@ func (w *worker) delay(t *Told) time.Duration {
 	return perhapsDelay + rand.N(perhapsDelay)
 }
 
-// deadline is now + timeout, rounded up by a hundredth of the timeout: setting a new one for each request would cost a
-// good part of the request.
+// deadline is now + timeout, rounded up by a hundredth of the timeout: setting a new deadline for each request would be
+// a notable part of a request's cost.
 func deadline(now time.Time, timeout time.Duration) time.Time {
 	step := max(timeout/100, 1)
 	return now.Add(timeout + step).Truncate(step)

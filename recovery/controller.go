@@ -2,7 +2,6 @@ package recovery
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -15,13 +14,13 @@ import (
 	"flashsale/scripts"
 )
 
-// Catalogue is what the control role reads of the database.
+// Catalogue is what the controller reads of the database.
 type Catalogue interface {
 	Changes(ctx context.Context, since int64) (sale.Changes, error)
 	EachListed(ctx context.Context, saleID string, each func(buyer string) error) error
 }
 
-// KeeperOptions are the parts of a Keeper.
+// ControllerOptions are the parts of a Controller.
 type ControllerOptions struct {
 	Redis     *scripts.Redis
 	Rebuilder *Rebuilder
@@ -29,11 +28,11 @@ type ControllerOptions struct {
 	Buckets   Buckets
 	Units     BucketReader
 	Leases    lease.Leases
-	Owner     string // of leases: this process and no other
+	Owner     string // of leases, unique to this process
 	Log       *slog.Logger
 }
 
-// Times of the keeper.
+// Times and bounds of the controller.
 const (
 	controlEvery    = 100 * time.Millisecond
 	watchEvery      = time.Second
@@ -41,26 +40,27 @@ const (
 	rebuildTimeout  = 10 * time.Minute
 	rebuildParallel = 4 // sales at once
 	controlTimeout  = 5 * time.Second
-	relayAfterEnd   = 10 * time.Second // a sale that ended this long ago takes nothing more
+	relayAfterEnd   = 10 * time.Second // so long after its end no call of a sale can take units any more
 )
 
-// Keeper is the control role: it notices buckets that are not open, and servers that lost the reserve script, and has
-// them rebuilt; and it gives every bucket its sale's newest window, also when the operator's process died half-way.
+// Controller finds buckets that are not open, servers that lost the reserve script and buckets that lost writes, and has them
+// rebuilt. It also gives every bucket the newest window of its sale, also when the operator's process died before all buckets
+// had it.
 type Controller struct {
 	ControllerOptions
 	view     *view
 	watchdog *watchdog
 	clock    *scripts.Clock
-	watched  time.Time // when Run has last looked for doubts
+	watched  time.Time // when watch ran last
 
 	mu         sync.Mutex
-	rebuilding map[string]time.Time // sales in work (zero), or the moment from which they may be tried again
+	rebuilding map[string]time.Time // sales that are being rebuilt (zero), or the moment from which a sale may be rebuilt again
 	slots      chan struct{}
 	rebuilds   sync.WaitGroup
-	probed     bool // every bucket has been asked once since the start
+	probed     bool // every open bucket has been asked once since the start
 }
 
-// NewKeeper returns a keeper; Run does its work.
+// NewController returns a controller; Run does its work.
 func NewController(o ControllerOptions) *Controller {
 	v := newView()
 	return &Controller{
@@ -92,7 +92,7 @@ func (c *Controller) control(ctx context.Context) error {
 	return err
 }
 
-// readChanges reads what changed in the catalogue, and gives changed sales' windows to their buckets.
+// readChanges reads the changes of the catalogue, and gives the windows of changed sales to their buckets.
 func (c *Controller) readChanges(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, controlTimeout)
 	defer cancel()
@@ -112,8 +112,8 @@ func (c *Controller) readChanges(ctx context.Context) error {
 	return nil
 }
 
-// watch looks, once a second, for servers without the reserve script, at the start and then for any doubt about any bucket,
-// and for buckets that went back. Buckets in doubt are closed in the database; follow then sees them.
+// watch looks, once a second, for servers without the reserve script and for buckets that lost writes, and after the start once
+// for any doubt about any bucket. It closes the buckets in doubt in the database; readChanges then finds them.
 func (c *Controller) watch(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, controlTimeout)
 	defer cancel()
@@ -140,7 +140,7 @@ func (c *Controller) watch(ctx context.Context) error {
 	return c.close(ctx, doubted)
 }
 
-// moving returns the buckets that may be selling by now, by the clock that they sell by.
+// moving returns the buckets that may sell by now, by Redis's clock.
 func (c *Controller) moving(ctx context.Context) ([]sale.Bucket, error) {
 	if err := c.clock.Poll(ctx, c.Redis); err != nil {
 		return nil, fmt.Errorf("read redis's clock: %w", err)
@@ -149,7 +149,7 @@ func (c *Controller) moving(ctx context.Context) ([]sale.Bucket, error) {
 	return c.view.moving(now), nil
 }
 
-// probe asks the reserve script about every bucket.
+// probe asks the reserve script about every open bucket, and closes the buckets in doubt.
 func (c *Controller) probe(ctx context.Context) error {
 	rows := c.view.open()
 	doubted, reasons, err := c.Redis.Doubted(ctx, rows)
@@ -175,83 +175,4 @@ func (c *Controller) close(ctx context.Context, doubted []sale.BucketRow) error 
 	}
 	faults.Point("keeper.doubted-closed")
 	return nil
-}
-
-// mendBroken begins to rebuild the buckets that are not open, a few sales at a time.
-func (c *Controller) rebuildClosed(ctx context.Context) {
-	for id, rows := range c.view.broken() {
-		if !c.claim(id) {
-			continue
-		}
-		c.rebuilds.Go(func() {
-			err := c.rebuildSale(ctx, id, rows)
-			if err != nil && ctx.Err() == nil && !errors.Is(err, sale.ErrLeaseHeld) {
-				c.Log.Warn("a sale's buckets could not be rebuilt", "sale", id, "buckets", len(rows), "error", err)
-			}
-			c.unclaim(id, err)
-		})
-	}
-}
-
-// claim takes a sale into work when a place is free and it is not in work or resting.
-func (c *Controller) claim(id string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	again, known := c.rebuilding[id]
-	if known && (again.IsZero() || time.Now().Before(again)) {
-		return false
-	}
-	select {
-	case c.slots <- struct{}{}:
-		c.rebuilding[id] = time.Time{}
-		return true
-	default:
-		return false
-	}
-}
-
-// unclaim ends the work. A sale rests before the next try, so that the view has caught up with what was done.
-func (c *Controller) unclaim(id string, err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	<-c.slots
-	rest := 2 * controlEvery
-	if err != nil {
-		rest = rebuildPause
-	}
-	c.rebuilding[id] = time.Now().Add(rest)
-}
-
-// mend rebuilds some buckets of one sale under its lease: its list first, because a listed sale does not sell without.
-func (c *Controller) rebuildSale(ctx context.Context, id string, rows []sale.BucketRow) error {
-	ctx, cancel := context.WithTimeout(ctx, rebuildTimeout)
-	defer cancel()
-	one := lease.Lease{Leases: c.Leases, Name: lease.Sale(id), Owner: c.Owner, Log: c.Log}
-	return one.Do(ctx, func(ctx context.Context) error {
-		s, _ := c.view.saleOf(id)
-		if err := c.ensureList(ctx, s); err != nil {
-			return err
-		}
-		began := time.Now()
-		if err := c.Rebuilder.Rebuild(ctx, rows, nil); err != nil {
-			return err
-		}
-		c.Log.Info("buckets were rebuilt", "sale", id, "buckets", len(rows), "seconds", time.Since(began).Seconds())
-		s, buckets := c.view.saleOf(id)
-		return c.Redis.ApplyWindow(ctx, buckets, sale.WindowOf(&s))
-	})
-}
-
-// ensureList brings a listed sale's list into Redis when it is not whole there.
-func (c *Controller) ensureList(ctx context.Context, s sale.Sale) error {
-	if s.Eligibility != sale.EligibilityList || s.ListVersion == 0 {
-		return nil
-	}
-	whole, err := c.Redis.HasList(ctx, s.ID, s.ListVersion, s.ListSize)
-	if err != nil || whole {
-		return err
-	}
-	return c.Redis.LoadList(ctx, s.ID, s.ListVersion, s.ListSize, func(add func(string) error) error {
-		return c.Catalogue.EachListed(ctx, s.ID, add)
-	})
 }

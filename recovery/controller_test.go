@@ -16,27 +16,26 @@ import (
 	"flashsale/test/harness"
 )
 
-// keep runs a keeper until the test ends.
-func (w *world) keep() *Controller {
-	k := NewController(ControllerOptions{
+// control runs a controller until the test ends.
+func (w *world) control() *Controller {
+	controller := NewController(ControllerOptions{
 		Redis: w.redis, Rebuilder: NewRebuilder(w.redis, w.kafka, w.db), Catalogue: w.db, Buckets: w.db, Units: w.db,
-		Leases: w.db,
-		Owner:  "keeper-test", Log: slog.New(slog.DiscardHandler),
+		Leases: w.db, Owner: "controller-test", Log: slog.New(slog.DiscardHandler),
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { k.Run(ctx) })
+	running.Go(func() { controller.Run(ctx) })
 	w.t.Cleanup(func() { cancel(); running.Wait() })
-	return k
+	return controller
 }
 
-// Redis restarts, with its data or without: the keeper notices that the script is gone and brings the buckets back, with
-// the orders of before.
+// Redis restarts, with its data or without: the controller finds that the script is missing and rebuilds the buckets, with all
+// orders.
 func TestControllerBringsRestartedRedisBack(t *testing.T) {
 	server := harness.Redis(t, "--appendfsync", "always")
 	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, nil)
 	b := w.stock("phone", 10, 1)
-	w.keep()
+	w.control()
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "before").Outcome)
 	server.Kill()
 	server.Start()
@@ -52,17 +51,17 @@ func TestControllerBringsRestartedRedisBack(t *testing.T) {
 	require.Empty(t, w.db.Refused())
 }
 
-// At its start a keeper asks every bucket, so data that vanished while nobody looked is noticed though the script is
-// there.
+// At its start a controller asks every bucket, so it notices data that was lost while no controller ran although the script is
+// loaded.
 func TestControllerAsksEveryBucketAtItsStart(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
 	w.doOn("DEL", w.redis.Keys(b).Meta)
-	w.keep()
+	w.control()
 	w.sellsSoon(b, "anna")
 }
 
-// Reported buckets are rebuilt, also those that a dead control role left loading; drafts are left alone.
+// Reported buckets are rebuilt, also those that a dead controller left loading; drafts are not changed.
 func TestControllerMendsWhatIsNotOpen(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
@@ -73,17 +72,17 @@ func TestControllerMendsWhatIsNotOpen(t *testing.T) {
 	w.db.AddBucket(untouched, 5, 0)
 	_, err := w.db.BeginLoads(context.Background(), []sale.BucketRow{w.closeRow(b)})
 	require.NoError(t, err)
-	w.keep()
+	w.control()
 	w.sellsSoon(b, "anna")
 	require.Equal(t, sale.BucketClosed, w.db.Row(untouched).State)
 	require.Zero(t, w.reading(untouched).Epoch)
 }
 
-// A pause whose operator died before telling Redis is finished by the keeper; a list that Redis lost is loaded again.
+// When an operator's process dies before Redis has the pause, the controller applies it. It also loads a list that Redis lost.
 func TestControllerFinishesWhatOthersBegan(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
-	w.keep()
+	w.control()
 	w.sale.State = sale.StatePaused
 	w.sale = w.db.PutSale(w.sale)
 	eventually(t, func() bool { return w.buy(b, "pat").Outcome == sale.OutcomePaused }, "the pause is applied")
@@ -92,26 +91,30 @@ func TestControllerFinishesWhatOthersBegan(t *testing.T) {
 	w.sale.State, w.sale.Eligibility, w.sale.ListVersion, w.sale.ListSize = sale.StateOpen, sale.EligibilityList, 1, 2
 	w.sale = w.db.PutSale(w.sale)
 	press := func(buyer string) sale.Outcome {
-		if w.db.Row(b).State != sale.BucketOpen { // a gateway does not ask Redis then; asking would report the new epoch too
+		if w.db.Row(b).State != sale.BucketOpen { // as a gateway, which does not ask Redis then: that would report the new epoch
 			return sale.OutcomeFenced
 		}
 		p := w.purchase(b, buyer)
 		p.ListVersion, p.ListSize = 1, 2
 		return w.engine.Reserve(p).Outcome
 	}
-	eventually(t, func() bool { return press("anna") == sale.OutcomeQueued }, "the list is there")
+	eventually(t, func() bool { return press("anna") == sale.OutcomeQueued }, "the list is loaded")
 	require.Equal(t, sale.OutcomeNotEligible, press("carl"))
 	require.Equal(t, sale.OutcomeQueued, press("bert"))
 }
 
-// A lease of another process keeps the keeper out of its sale.
+// While another process owns the lease of a sale, the controller does not rebuild it.
 func TestControllerRespectsTheLease(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
 	w.db.HoldLease("sale/sale", "an operator")
 	row := w.closeRow(b)
-	k := w.keep()
-	eventually(t, func() bool { k.mu.Lock(); defer k.mu.Unlock(); return !k.rebuilding["sale"].IsZero() }, "the keeper has tried")
+	controller := w.control()
+	eventually(t, func() bool {
+		controller.mu.Lock()
+		defer controller.mu.Unlock()
+		return !controller.rebuilding["sale"].IsZero()
+	}, "the controller has tried")
 	require.Equal(t, row, w.db.Row(b))
 	require.NoError(t, w.db.ReleaseLease(context.Background(), "sale/sale", "an operator"))
 	w.sellsSoon(b, "anna")
@@ -141,40 +144,42 @@ func TestViewWatched(t *testing.T) {
 		done[w.Sale] = w.Done
 	}
 	require.Equal(t, map[string]bool{"now": false, "over": true, "closed": true}, done)
-	require.Equal(t, int64(9), v.since(), "a page that comes late does not turn the version back")
+	require.Equal(t, int64(9), v.since(), "a late page does not lower the version")
 	require.Len(t, v.broken(), 4, "live sales only")
 
-	v.update(sale.Changes{Buckets: []sale.BucketRow{{Bucket: sale.Bucket{Sale: "now", SKU: "phone"}, Epoch: 2, State: sale.BucketOpen}}})
-	v.update(sale.Changes{Buckets: []sale.BucketRow{{Bucket: sale.Bucket{Sale: "now", SKU: "phone"}, Epoch: 1, State: sale.BucketClosed}}})
-	require.Len(t, v.open(), 1, "rows do not go back")
+	row := sale.BucketRow{Bucket: sale.Bucket{Sale: "now", SKU: "phone"}, Epoch: 2, State: sale.BucketOpen}
+	v.update(sale.Changes{Buckets: []sale.BucketRow{row}})
+	row.Epoch, row.State = 1, sale.BucketClosed
+	v.update(sale.Changes{Buckets: []sale.BucketRow{row}})
+	require.Len(t, v.open(), 1, "a row does not return to an older epoch")
 }
 
-// Which buckets the keeper compares is decided by the clock that they sell by: a settling process whose own clock is behind
-// must not leave a sale unwatched.
+// The controller picks the buckets to compare by Redis's clock, by which they sell: a settling process whose own clock is
+// behind must not leave a sale unwatched.
 func TestControllerGoesByRedissClock(t *testing.T) {
 	embedded := miniredis.RunT(t)
-	k := NewController(ControllerOptions{
+	controller := NewController(ControllerOptions{
 		Redis: dial(t, scripts.Options{Namespace: namespace(t), Addrs: []string{embedded.Addr()}, Embedded: true}),
 	})
 	starts := time.Now().Add(time.Hour)
 	b := sale.Bucket{Sale: "sale", SKU: "phone"}
-	k.view.update(sale.Changes{
+	controller.view.update(sale.Changes{
 		Sales:   []sale.Sale{{ID: "sale", State: sale.StateOpen, StartsAt: sale.Time{Time: starts}}},
 		Buckets: []sale.BucketRow{{Bucket: b, Epoch: 1, State: sale.BucketOpen}},
 	})
-	moving, err := k.moving(t.Context())
+	moving, err := controller.moving(t.Context())
 	require.NoError(t, err)
 	require.Empty(t, moving)
 	embedded.SetTime(starts.Add(time.Second))
-	moving, err = k.moving(t.Context())
+	moving, err = controller.moving(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, []sale.Bucket{b}, moving)
 	embedded.Close()
-	_, err = k.moving(t.Context())
-	require.Error(t, err, "nobody else's clock counts")
+	_, err = controller.moving(t.Context())
+	require.Error(t, err, "no other clock is used")
 }
 
-// One node of three restarts: its buckets are rebuilt, the others go on in their epoch.
+// One node of three restarts: its buckets are rebuilt, the others keep selling in their epoch.
 func TestClusterNodeRestarts(t *testing.T) {
 	nodes := harness.RedisCluster(t, 3)
 	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{nodes[0].Addr, nodes[1].Addr}}, nil)
@@ -183,7 +188,7 @@ func TestClusterNodeRestarts(t *testing.T) {
 		rows = append(rows, w.db.AddBucket(sale.Bucket{Sale: "sale", SKU: "phone", Number: i}, 10, 0))
 	}
 	w.rebuild(rows...)
-	w.keep()
+	w.control()
 	nodes[2].Kill()
 	nodes[2].Start()
 	later := 0
@@ -194,5 +199,5 @@ func TestClusterNodeRestarts(t *testing.T) {
 		}
 	}
 	require.Positive(t, later)
-	require.Less(t, later, len(rows), "buckets of the other nodes were left alone")
+	require.Less(t, later, len(rows), "buckets of the other nodes were not rebuilt")
 }

@@ -11,7 +11,7 @@ import (
 	"flashsale/sale"
 )
 
-// orderOf is what the database has of an answer's order.
+// orderOf is the database's order of an answer.
 func orderOf(a sale.Answer, buyer string) sale.RecordOrder {
 	return sale.RecordOrder{OrderID: a.OrderID, Quantity: a.Quantity, Buyer: buyer}
 }
@@ -44,7 +44,7 @@ func buyers(prefix string, n int) []string {
 	return all
 }
 
-// listOf passes on n buyers, listed-0 and so on.
+// listOf passes n buyers on, listed-0 and so on.
 func listOf(n int) func(func(string) error) error {
 	return func(add func(string) error) error {
 		for i := range n {

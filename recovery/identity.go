@@ -13,7 +13,7 @@ import (
 	"flashsale/scripts"
 )
 
-// EngineIDs tells which engine a database belongs to.
+// EngineIDs returns the id of the engine that a database belongs to.
 type EngineIDs interface {
 	EngineID(ctx context.Context) (string, error)
 }
@@ -23,16 +23,16 @@ const (
 	identityTimeout = 5 * time.Second
 )
 
-// Identity keeps two engines off one Redis: the first to come writes its database's id under a key of the namespace, and
-// every process compares it once a second. Without it, two databases would rebuild the same buckets in turn, each with
-// its own stock.
+// Identity prevents two engines from using one namespace of Redis. The first process writes the id of its database under a key
+// of the namespace, and every process compares it once a second. Without it, two databases would rebuild the same buckets
+// alternately, each with its own stock.
 type Identity struct {
 	redis     *scripts.Redis
 	databases EngineIDs
 	log       *slog.Logger
 
 	mu sync.Mutex
-	id string // read once: it never changes
+	id string // of the database; read once, because it never changes
 }
 
 // NewIdentity returns an identity. From now on nothing is done with this Redis until Check has succeeded.
@@ -42,9 +42,9 @@ func NewIdentity(redis *scripts.Redis, databases EngineIDs, log *slog.Logger) *I
 	return &Identity{redis: redis, databases: databases, log: log}
 }
 
-// Check claims the namespace of this Redis for the database, or compares. Its error is sale.ErrForeign when it belongs to
-// another one, and sale.ErrRights when a server withholds what would be missed in silence; every other error says that a
-// store did not answer, and changes nothing.
+// Check claims the namespace of this Redis for the database, or compares the owner. Its error wraps sale.ErrForeign when the
+// namespace belongs to another database, and sale.ErrRights when a server denies a command whose denial no call reports. Every
+// other error means that a store did not answer, and changes nothing.
 func (i *Identity) Check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, identityTimeout)
 	defer cancel()
@@ -72,7 +72,7 @@ func (i *Identity) Check(ctx context.Context) error {
 	return err
 }
 
-// isDoubt reports whether an error says that nothing may be done with this Redis. Any other says nothing about it.
+// isDoubt reports whether an error means that nothing may be done with this Redis. Other errors say nothing about its owner.
 func isDoubt(err error) bool {
 	return errors.Is(err, sale.ErrForeign) || errors.Is(err, sale.ErrRights)
 }
@@ -98,23 +98,23 @@ func (i *Identity) foreign(id, found string) error {
 		sale.ErrForeign, i.redis.OwnerKey(), found, id)
 }
 
-// Doubt returns why nothing is sold now, nil when this Redis is known to be ours.
+// Doubt returns why nothing is sold now, nil when this Redis is known to belong to this engine.
 func (i *Identity) Doubt() error { return i.redis.Doubt() }
 
-// Run compares until ctx ends. It logs when nothing may be sold and when Redis serves this engine again.
+// Run checks once a second until ctx ends. It logs when nothing may be sold, and when Redis serves this engine again.
 func (i *Identity) Run(ctx context.Context) {
-	said := ""
+	logged := ""
 	loop := role.Loop{Name: "identity", Every: identityEvery, Log: i.log, Unit: func(ctx context.Context) error {
 		err := i.Check(ctx)
 		switch {
-		case isDoubt(err) && err.Error() != said:
-			said = err.Error()
+		case isDoubt(err) && err.Error() != logged:
+			logged = err.Error()
 			i.log.Error("nothing is sold", "error", err)
-		case err == nil && said != "":
-			said = ""
+		case err == nil && logged != "":
+			logged = ""
 			i.log.Info("redis serves this engine again", "key", i.redis.OwnerKey())
 		}
-		return nil // a store that does not answer is named by the roles that need it
+		return nil // the roles that need a store report that it does not answer
 	}}
 	loop.Run(ctx)
 }

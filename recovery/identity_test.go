@@ -15,7 +15,7 @@ import (
 	"flashsale/test/harness"
 )
 
-// engineID is a database that says who it is, or fails.
+// engineID is a database that returns an engine's id, or an error.
 type engineID struct {
 	mu   sync.Mutex
 	id   string
@@ -30,7 +30,7 @@ func (e *engineID) EngineID(context.Context) (string, error) {
 
 func silent() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-// safeBuffer is a log that is read while it is written.
+// safeBuffer is a log that may be read while it is written.
 type safeBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -48,8 +48,7 @@ func (b *safeBuffer) String() string {
 	return b.text.String()
 }
 
-// The first engine to come gets the namespace. Another one sells, loads, relays and carries nothing, and says what it
-// found.
+// The first engine gets the namespace. Another one sells, loads, relays and applies nothing, and its error says what it found.
 func TestOneEngineOwnsANamespace(t *testing.T) {
 	ctx := context.Background()
 	shared := scripts.Options{Namespace: namespace(t), Addrs: []string{harness.SharedRedis(t).Addr}}
@@ -73,12 +72,12 @@ func TestOneEngineOwnsANamespace(t *testing.T) {
 	require.ErrorIs(t, other.redis.ApplyWindow(ctx, []sale.Bucket{b}, sale.Window{Version: 99}), sale.ErrForeign)
 	require.ErrorIs(t, other.redis.LoadList(ctx, "sale", 1, 0, nil), sale.ErrForeign)
 	require.Equal(t, sale.Answer{Outcome: sale.OutcomeFenced, Reason: "foreign"}, other.buy(b, "bert"))
-	require.Empty(t, other.db.Reported(), "the bucket is not ours to report")
+	require.Empty(t, other.db.Reported(), "the bucket of another engine is not reported")
 	require.Equal(t, int64(9), w.reading(b).Available)
-	require.Equal(t, sale.OutcomeQueued, w.buy(b, "bert").Outcome, "the owner sells on")
+	require.Equal(t, sale.OutcomeQueued, w.buy(b, "bert").Outcome, "the owner still sells")
 }
 
-// Before the database has said who it is nothing is sold; a database or Redis that is away later changes nothing.
+// Before the database has returned its id nothing is sold; a database or Redis that is away later changes nothing.
 func TestIdentityIsKnownBeforeAnythingIsSold(t *testing.T) {
 	ctx := context.Background()
 	w := newWorld(t, nil)
@@ -98,10 +97,10 @@ func TestIdentityIsKnownBeforeAnythingIsSold(t *testing.T) {
 	ended, cancel := context.WithCancel(ctx)
 	cancel()
 	require.Error(t, identity.Check(ended))
-	require.NoError(t, identity.Doubt(), "no answer is no doubt")
+	require.NoError(t, identity.Doubt(), "a missing answer is not a doubt")
 }
 
-// A running process notices that the key was taken over, and that it is its own again, within a second or two.
+// A running process notices within two seconds that another program has replaced the key, and that the key is its own again.
 func TestIdentityIsComparedAllTheTime(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
@@ -118,19 +117,22 @@ func TestIdentityIsComparedAllTheTime(t *testing.T) {
 	eventually(t, func() bool { return w.buy(b, "bert").Outcome == sale.OutcomeQueued }, "claimed again")
 	w.doOn("DEL", w.redis.OwnerKey())
 	w.doOn("HSET", w.redis.OwnerKey(), "field", "value")
-	eventually(t, func() bool { return errors.Is(identity.Doubt(), sale.ErrForeign) }, "a key of another kind is somebody's too")
+	eventually(t, func() bool { return errors.Is(identity.Doubt(), sale.ErrForeign) },
+		"a key of another type belongs to another program too")
 	require.ErrorContains(t, identity.Doubt(), "key "+w.redis.OwnerKey()+" is not what the engine writes there")
-	eventually(t, func() bool { return bytes.Count([]byte(log.String()), []byte("nothing is sold")) == 2 }, "each finding is logged once")
+	eventually(t, func() bool { return bytes.Count([]byte(log.String()), []byte("nothing is sold")) == 2 },
+		"each error is logged once")
 }
 
-// Keys of a bucket that somebody else has written are named, with what to do, and left alone; nothing is sold.
+// When another program has written a key of a bucket, the error names the key and what to do, and the key is not changed;
+// nothing is sold.
 func TestForeignKeysAreNamed(t *testing.T) {
 	ctx := context.Background()
 	for name, kind := range map[string][]string{
 		"meta":    {"SET", "text"},
 		"buyers":  {"LPUSH", "text"},
 		"journal": {"SET", "text"},
-		"hash":    {"HSET", "field", "value"}, // the right kind, and not ours
+		"hash":    {"HSET", "field", "value"}, // the right type, and not the engine's
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := harness.SharedRedis(t)
@@ -154,7 +156,7 @@ func TestForeignKeysAreNamed(t *testing.T) {
 	}
 }
 
-// A key that is replaced while the bucket sells is named by whoever reads it.
+// When a key is replaced while the bucket sells, every reader's error names it.
 func TestForeignMetaIsNamedByReaders(t *testing.T) {
 	ctx := context.Background()
 	w := newWorld(t, nil)

@@ -14,38 +14,38 @@ import (
 	"flashsale/scripts"
 )
 
-// Outbox holds what the database has decided about a bucket's stock and Redis has still to apply.
+// Outbox has the decisions of the database about a bucket's stock that Redis must still apply.
 type Outbox interface {
-	// Outbox returns open rows sorted by bucket and number: of every bucket its first ones, at most maxRows in all.
+	// Outbox returns open rows sorted by bucket and number: the first ones of every bucket, at most maxRows in all.
 	Outbox(ctx context.Context, maxRows int) ([]sale.OutboxRow, error)
-	// OutboxDone closes rows that Redis has applied, and keeps the sequence of the write that did it as a marker.
+	// OutboxDone closes the rows that Redis has applied, and stores the sequence of the write that applied them as a marker.
 	OutboxDone(ctx context.Context, applied []sale.Applied) error
 }
 
-// LossReporter tells the database that a bucket's stock in Redis is in doubt. The database closes the bucket when the epoch
-// still is the present one, which starts a rebuild.
+// LossReporter tells the database that a bucket's stock in Redis is in doubt. The database closes the bucket if epoch is still
+// its present one, and the closed bucket is rebuilt.
 type LossReporter interface {
 	ReportLoss(ctx context.Context, bucket sale.Bucket, epoch int64, reason string) error
 }
 
-// lostBucket is a bucket that lacks what the outbox refers to.
+// lostBucket is a bucket whose data in Redis lacks what an outbox row refers to.
 type lostBucket struct {
 	bucket sale.Bucket
 	epoch  int64
 	reason string
 }
 
-// OutboxApplierOptions are the parts of a Courier.
+// OutboxApplierOptions are the parts of an OutboxApplier.
 type OutboxApplierOptions struct {
 	Redis  *scripts.Redis
 	Outbox Outbox
 	Report LossReporter
 	Leases lease.Leases
-	Owner  string // of leases: this process and no other
+	Owner  string // of leases, unique to this process
 	Log    *slog.Logger
 }
 
-// Times and bounds of the courier.
+// Times and bounds of the outbox applier.
 const (
 	applyEvery   = 100 * time.Millisecond
 	applyRows    = 20_000
@@ -53,25 +53,27 @@ const (
 	reportAgain  = time.Second      // while a loss lasts
 )
 
-// Courier carries releases and credits from the database into Redis: the pages of all buckets together, the rows of a
-// bucket one after the other, each once. What Redis cannot take now waits in the outbox; what it cannot know, because it
-// lost writes, is reported, and the rebuild absorbs it.
+// OutboxApplier applies releases and credits of the database to Redis: one page of every bucket at a time, the rows of a bucket
+// in order and each once. Rows that Redis cannot apply now stay in the outbox. When Redis lacks the orders or rows that a row
+// refers to, it has lost writes: the applier reports the bucket, and the load of the rebuild includes the row.
 type OutboxApplier struct {
 	OutboxApplierOptions
-	highest map[sale.Bucket]scripts.WriteID // the highest sequence seen, of buckets with rows
-	told    map[sale.Bucket]reportedLoss
+	highest  map[sale.Bucket]scripts.WriteID // the highest sequence seen, of buckets with rows
+	reported map[sale.Bucket]reportedLoss
 }
 
-// telling is a loss that was reported: again every second while it lasts, because a report that came while the bucket was
-// being loaded changed nothing; but logged once.
+// reportedLoss is a loss that was reported. The report is repeated every second while the loss lasts, because a report has no
+// effect while the bucket is being loaded. It is logged once.
 type reportedLoss struct {
 	epoch int64
 	at    time.Time
 }
 
-// NewCourier returns a courier; Run does its work.
+// NewOutboxApplier returns an outbox applier; Run does its work.
 func NewOutboxApplier(o OutboxApplierOptions) *OutboxApplier {
-	return &OutboxApplier{OutboxApplierOptions: o, highest: map[sale.Bucket]scripts.WriteID{}, told: map[sale.Bucket]reportedLoss{}}
+	return &OutboxApplier{
+		OutboxApplierOptions: o, highest: map[sale.Bucket]scripts.WriteID{}, reported: map[sale.Bucket]reportedLoss{},
+	}
 }
 
 // Run applies the outbox until ctx ends.
@@ -83,7 +85,7 @@ func (a *OutboxApplier) Run(ctx context.Context) {
 	loop.Run(ctx)
 }
 
-// applyAll is one unit of work: it applies page after page under the lease while Redis takes them.
+// applyAll is one unit of work: under the lease it applies page after page as long as Redis applies any.
 func (a *OutboxApplier) applyAll(ctx context.Context) error {
 	if err := a.Redis.Doubt(); err != nil {
 		return err
@@ -118,7 +120,7 @@ func (a *OutboxApplier) read(ctx context.Context) ([]sale.OutboxRow, error) {
 	return rows, nil
 }
 
-// apply carries the first page of every bucket, and returns how many pages were applied and the rows behind them.
+// apply applies the first page of every bucket. It returns how many pages Redis applied, and the rows after them.
 func (a *OutboxApplier) apply(ctx context.Context, rows []sale.OutboxRow) (int, []sale.OutboxRow, error) {
 	pages, err := releasePages(rows)
 	if err != nil {
@@ -138,18 +140,18 @@ func (a *OutboxApplier) apply(ctx context.Context, rows []sale.OutboxRow) (int, 
 		}
 	})
 	faults.Point("release.applied")
-	// What was applied is marked even when a later piece of the pipeline failed (rule: release-marked).
+	// The applied pages are marked even when a later piece of the pipeline failed (rule: release-marked).
 	if len(applied) > 0 {
 		if failed := a.Outbox.OutboxDone(ctx, applied); failed != nil {
 			return 0, nil, errors.Join(err, fmt.Errorf("mark %d pages of the outbox as applied: %w", len(applied), failed))
 		}
 		faults.Point("release.marked")
 	}
-	return len(applied), behindPages(rows, applied), errors.Join(err, a.reportLost(ctx, lost))
+	return len(applied), rowsAfter(rows, applied), errors.Join(err, a.reportLost(ctx, lost))
 }
 
-// behindPages returns the rows of the buckets that took a page, without that page.
-func behindPages(rows []sale.OutboxRow, applied []sale.Applied) []sale.OutboxRow {
+// rowsAfter returns the rows of the buckets that applied a page, without that page.
+func rowsAfter(rows []sale.OutboxRow, applied []sale.Applied) []sale.OutboxRow {
 	upTo := make(map[sale.Bucket]int64, len(applied))
 	for _, a := range applied {
 		upTo[a.Bucket] = a.Number
@@ -177,10 +179,10 @@ func (a *OutboxApplier) learn(b sale.Bucket, at scripts.WriteID) {
 	}
 }
 
-// reportLost tells the database about the buckets whose rows Redis could not know.
+// reportLost reports the lost buckets to the database.
 func (a *OutboxApplier) reportLost(ctx context.Context, lost []lostBucket) error {
 	for _, l := range lost {
-		before := a.told[l.bucket]
+		before := a.reported[l.bucket]
 		if before.epoch == l.epoch && time.Since(before.at) < reportAgain {
 			continue
 		}
@@ -188,7 +190,7 @@ func (a *OutboxApplier) reportLost(ctx context.Context, lost []lostBucket) error
 			return fmt.Errorf("report bucket %s: %w", l.bucket, err)
 		}
 		faults.Point("release.loss-reported")
-		a.told[l.bucket] = reportedLoss{epoch: l.epoch, at: time.Now()}
+		a.reported[l.bucket] = reportedLoss{epoch: l.epoch, at: time.Now()}
 		if before.epoch == l.epoch {
 			continue
 		}

@@ -25,8 +25,7 @@ func (w *world) applier() *OutboxApplier {
 	})
 }
 
-// Released units can be bought again, also by the buyer who gave them back; the key of the released order still answers
-// with that order.
+// Released units can be bought again, also by the buyer of the released order; the key of that order still answers with it.
 func TestOutboxApplierBringsReleasedUnitsBack(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 2, 2)
@@ -56,8 +55,8 @@ func TestOutboxApplierBringsReleasedUnitsBack(t *testing.T) {
 	require.Equal(t, sale.OutcomeKeyReused, press("anna", "press 1", 1).Outcome)
 	holdings, err := w.engine.Holdings(context.Background(), b, "anna")
 	require.NoError(t, err)
-	require.Empty(t, holdings, "what became of it is the database's to say")
-	require.Equal(t, sale.OutcomeQueued, press("anna", "press 2", 1).Outcome, "the limit is free again")
+	require.Empty(t, holdings, "its outcome is the database's to tell")
+	require.Equal(t, sale.OutcomeQueued, press("anna", "press 2", 1).Outcome, "the units do not count any more")
 	require.Equal(t, sale.OutcomeQueued, press("bert", "", 1).Outcome)
 	require.Equal(t, sale.OutcomeSoldOut, press("carl", "", 1).Outcome)
 
@@ -66,8 +65,8 @@ func TestOutboxApplierBringsReleasedUnitsBack(t *testing.T) {
 	require.Equal(t, sale.OutcomeSoldOut, press("anna", "press 3", 1).Outcome, "a released order does not count then either")
 }
 
-// Of an order that the operator refused Redis remembers as much as a rebuild would load: nothing. It counts neither against
-// the rule of cancellations nor as one of the eight, and its key takes a new order. What else its buyer has stays.
+// Redis keeps as much of an order that the operator refused as a rebuild would load: nothing. The order counts neither against
+// the rule of cancellations nor as one of the eight, and its key takes a new order. The buyer's other orders stay.
 func TestOutboxApplierForgetsRefusedOrders(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 100, 3)
@@ -81,7 +80,8 @@ func TestOutboxApplierForgetsRefusedOrders(t *testing.T) {
 		order.Key = key
 		return order
 	}
-	first, second, kept, last := refusedOf("anna", "k1"), refusedOf("bert", "k1"), refusedOf("bert", "k2"), refusedOf("bert", "k3")
+	first, second, kept, last := refusedOf("anna", "k1"), refusedOf("bert", "k1"), refusedOf("bert", "k2"),
+		refusedOf("bert", "k3")
 	w.db.Refuse(b, first, second)
 	w.db.Refuse(b, last)
 	rows, err := w.db.Outbox(context.Background(), applyRows)
@@ -91,13 +91,14 @@ func TestOutboxApplierForgetsRefusedOrders(t *testing.T) {
 		require.NoError(t, w.applier().applyAll(context.Background()))
 		require.Empty(t, w.db.WaitingRows())
 		require.EqualValues(t, 99, w.reading(b).Available)
-		require.EqualValues(t, 1, w.server.MustDo(t, "HLEN", w.redis.Keys(b).Buyers), "nothing is left of who had nothing else")
+		require.EqualValues(t, 1, w.server.MustDo(t, "HLEN", w.redis.Keys(b).Buyers),
+			"nothing is left of a buyer without other orders")
 		require.Contains(t, w.value(b, "bert"), ",k2,")
 		require.NotContains(t, w.value(b, "bert"), `"`, "one entry")
 	}
 	for _, stage := range []string{"after the refusal", "after a rebuild"} {
 		again := press("anna", "k1 "+stage)
-		require.Equal(t, sale.OutcomeQueued, again.Outcome, "%s: it does not count against her", stage)
+		require.Equal(t, sale.OutcomeQueued, again.Outcome, "%s: it does not count against the buyer", stage)
 		require.Equal(t, kept.OrderID, press("bert", "k2").OrderID, stage)
 		w.rebuild(w.closeRow(b))
 	}
@@ -107,7 +108,7 @@ func TestOutboxApplierForgetsRefusedOrders(t *testing.T) {
 	require.Empty(t, w.db.Reported())
 }
 
-// What is applied but not marked is marked by the next pass, and not applied again: in another process too.
+// Rows that were applied but not marked are marked by the next unit, and not applied again, also by another process.
 func TestOutboxApplierAppliesARowOnce(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
@@ -125,9 +126,9 @@ func TestOutboxApplierAppliesARowOnce(t *testing.T) {
 	require.Equal(t, int64(10), w.reading(b).Available)
 	before := w.reading(b)
 
-	for _, courier := range []*OutboxApplier{first, w.applier()} {
+	for _, applier := range []*OutboxApplier{first, w.applier()} {
 		w.db.SetWaiting(rows...) // the marks were lost
-		require.NoError(t, courier.applyAll(context.Background()))
+		require.NoError(t, applier.applyAll(context.Background()))
 		require.Equal(t, before, w.reading(b))
 		require.Empty(t, w.db.WaitingRows())
 	}
@@ -142,7 +143,7 @@ func TestOutboxApplierAppliesARowOnce(t *testing.T) {
 	require.Empty(t, w.db.Reported())
 }
 
-// Many rows of many buckets go in pages that a script can hold, in the order of their numbers.
+// Many rows of many buckets are applied in pages that fit one call, in the order of their numbers.
 func TestOutboxApplierCarriesManyRows(t *testing.T) {
 	w := newWorld(t, nil)
 	buckets := []sale.Bucket{w.stock("phone", 2000, 1), w.stock("case", 2000, 1), w.stock("cable", 2000, 1)}
@@ -165,8 +166,8 @@ func TestOutboxApplierCarriesManyRows(t *testing.T) {
 	}
 }
 
-// A release that Redis cannot know says that Redis lost writes: nothing is written, and the bucket is reported. The rebuild
-// absorbs the row.
+// When Redis lacks what a release refers to, it has lost writes: nothing is written, and the bucket is reported. The load of
+// the rebuild includes the row.
 func TestOutboxApplierReportsLoss(t *testing.T) {
 	spoil := map[string]func(w *world, b sale.Bucket){
 		"order":    func(w *world, b sale.Bucket) { w.doOn("DEL", w.redis.Keys(b).Buyers) },
@@ -181,11 +182,11 @@ func TestOutboxApplierReportsLoss(t *testing.T) {
 			b := w.stock("phone", 10, 1)
 			a := w.buy(b, "anna")
 			w.db.Release(b, orderOf(a, "anna"))
-			courier := w.applier()
-			courier.learn(b, scripts.WriteID{Epoch: 1, Sequence: 1})
+			applier := w.applier()
+			applier.learn(b, scripts.WriteID{Epoch: 1, Sequence: 1})
 			before := w.reading(b)
 			spoil(w, b)
-			require.NoError(t, courier.applyAll(context.Background()))
+			require.NoError(t, applier.applyAll(context.Background()))
 			require.Equal(t, []string{fmt.Sprintf("%s epoch 1: %s", b, reason)}, w.db.Reported())
 			if after := w.reading(b); after.Epoch != 0 {
 				require.Equal(t, before.Available, after.Available)
@@ -194,15 +195,15 @@ func TestOutboxApplierReportsLoss(t *testing.T) {
 			require.Len(t, w.db.WaitingRows(), 1)
 			require.Equal(t, sale.BucketClosed, w.db.Row(b).State)
 			w.rebuild(w.db.Row(b))
-			require.Empty(t, w.db.WaitingRows(), "absorbed")
+			require.Empty(t, w.db.WaitingRows(), "included in the load")
 			require.Equal(t, int64(10), w.reading(b).Available)
-			require.NoError(t, courier.applyAll(context.Background()))
+			require.NoError(t, applier.applyAll(context.Background()))
 			require.Equal(t, int64(10), w.reading(b).Available)
 		})
 	}
 }
 
-// Without the script nothing is applied, and the courier does not load it.
+// Without the script nothing is applied, and the applier does not load it.
 func TestOutboxApplierDoesNotLoadTheScript(t *testing.T) {
 	server := harness.Redis(t)
 	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, nil)
@@ -233,11 +234,12 @@ func TestOutboxApplierRepeatsItsReports(t *testing.T) {
 		require.Len(t, db.Reported(), 4)
 		require.Equal(t, 2, countLines(log.String()))
 		db.SetAway(errors.New("away"))
-		require.ErrorContains(t, c.reportLost(t.Context(), []lostBucket{{bucket: b, epoch: 6, reason: "order"}}), "report bucket sale:phone:0: away")
+		err := c.reportLost(t.Context(), []lostBucket{{bucket: b, epoch: 6, reason: "order"}})
+		require.ErrorContains(t, err, "report bucket sale:phone:0: away")
 	})
 }
 
-// Rows of an epoch that Redis has left are done with, and those of one that it has not reached wait.
+// Rows of an epoch before Redis's are ignored, and those of a later epoch wait.
 func TestOutboxApplierAppliesInTheRowsEpochOnly(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
@@ -262,46 +264,46 @@ func TestOutboxApplierAppliesInTheRowsEpochOnly(t *testing.T) {
 	}))
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
-	require.Len(t, left, 1, "what is behind the page is left")
+	require.Len(t, left, 1, "the row after the page is left")
 	require.Equal(t, int64(13), w.reading(b).Available)
 	require.Empty(t, w.db.Reported())
 }
 
-// spoilRow changes the first outbox row that waits.
+// spoilRow changes the first waiting outbox row.
 func (w *world) spoilRow(spoil func(*sale.OutboxRow)) {
 	rows := w.db.Waiting()
 	spoil(&rows[0])
 	w.db.SetWaiting(rows...)
 }
 
-// With another process at work, with a database that is away, or a row that nobody could have written, nothing is carried,
-// and the next pass finds everything as it was.
+// While another process owns the lease, while the database is away, and with a row that the database cannot have written,
+// nothing is applied, and the next unit finds all rows.
 func TestOutboxApplierWaits(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
 	w.db.Release(b, orderOf(w.buy(b, "anna"), "anna"))
-	courier := w.applier()
+	applier := w.applier()
 	w.db.HoldLease(string(lease.Outbox), "another")
-	require.ErrorIs(t, courier.applyAll(context.Background()), sale.ErrLeaseHeld)
+	require.ErrorIs(t, applier.applyAll(context.Background()), sale.ErrLeaseHeld)
 	require.NoError(t, w.db.ReleaseLease(context.Background(), string(lease.Outbox), "another"))
 	away := errors.New("away")
 	w.db.SetAway(away)
-	require.ErrorIs(t, courier.applyAll(context.Background()), away)
+	require.ErrorIs(t, applier.applyAll(context.Background()), away)
 	w.db.SetAway(nil)
 	w.spoilRow(func(row *sale.OutboxRow) { row.Units = 7 })
-	require.ErrorContains(t, courier.applyAll(context.Background()), "release of 7 units with 1 orders of 1 units")
+	require.ErrorContains(t, applier.applyAll(context.Background()), "release of 7 units with 1 orders of 1 units")
 	require.Equal(t, int64(9), w.reading(b).Available)
 	w.spoilRow(func(row *sale.OutboxRow) { row.Units = 1 })
 
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { courier.Run(ctx) })
-	eventually(t, func() bool { return w.reading(b).Available == 10 && len(w.db.WaitingRows()) == 0 }, "carried")
+	running.Go(func() { applier.Run(ctx) })
+	eventually(t, func() bool { return w.reading(b).Available == 10 && len(w.db.WaitingRows()) == 0 }, "applied")
 	cancel()
 	running.Wait()
 }
 
-// A page holds consecutive rows of one bucket and epoch, as many as a call may have.
+// A page has consecutive rows of one bucket and epoch, as many as one call may have.
 func TestReleasePages(t *testing.T) {
 	b := sale.Bucket{Sale: "sale", SKU: "phone"}
 	row := func(bucket sale.Bucket, number, epoch int64, orders int) sale.OutboxRow {
@@ -328,7 +330,8 @@ func TestReleasePages(t *testing.T) {
 	refusal.Kind = sale.OutboxRefusal
 	pages, err = releasePages([]sale.OutboxRow{refusal, row(b, 2, 1, 1)})
 	require.NoError(t, err)
-	require.Equal(t, []string{"1", "8", "1", "2", "0", "anna", "anna", "10,1", "10,1", "-1", "1"}, pages[0].Args(8), "the kind of each order")
+	want := []string{"1", "8", "1", "2", "0", "anna", "anna", "10,1", "10,1", "-1", "1"}
+	require.Equal(t, want, pages[0].Args(8), "the kind of each order")
 	pages, err = releasePages([]sale.OutboxRow{row(b, 1, 1, 1), row(b, 2, 2, 1)})
 	require.NoError(t, err)
 	require.Equal(t, 1, pages[0].Rows, "an epoch ends a page")

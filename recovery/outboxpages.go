@@ -7,7 +7,7 @@ import (
 	"flashsale/scripts"
 )
 
-// releasePages makes one page for each bucket: its first rows, as many as a call may have. The rows are sorted by bucket and
+// releasePages makes one page for each bucket: its first rows, as many as one call may have. The rows are sorted by bucket and
 // number.
 func releasePages(rows []sale.OutboxRow) ([]scripts.ReleasePage, error) {
 	var pages []scripts.ReleasePage
@@ -46,7 +46,7 @@ func addRow(p *scripts.ReleasePage, row *sale.OutboxRow) {
 	}
 }
 
-// checkRow refuses a row that the database could not have written.
+// checkRow refuses a row that the database cannot have written.
 func checkRow(row *sale.OutboxRow) error {
 	units := int64(0)
 	for _, o := range row.Orders {

@@ -2,8 +2,6 @@ package recovery
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"fmt"
 	"time"
 
@@ -18,15 +16,15 @@ import (
 // Bounds of a rebuild.
 const (
 	rebuildChunk     = 256 // buckets at once
-	rebuildPasses    = 8   // attempts at each, because Redis may change under a rebuild
+	rebuildPasses    = 8   // attempts at them, because Redis may change during a rebuild
 	rebuildRetry     = 200 * time.Millisecond
 	fencePoll        = 10 * time.Millisecond
 	journalParallels = 8    // journals published at once
-	maxServers       = 1000 // that one rebuild loads the script on
+	maxServers       = 1000 // on which one rebuild loads the scripts
 )
 
-// Rebuilder brings buckets back from the database: the steps (a) to (h), each named where it is done. It is the only
-// place that loads the fenced scripts.
+// Rebuilder loads buckets from the database into Redis. Its steps (a) to (h) are named in the code. Only a rebuild loads the
+// fenced scripts.
 type Rebuilder struct {
 	redis     *scripts.Redis
 	publisher RecordPublisher
@@ -38,38 +36,47 @@ func NewRebuilder(redis *scripts.Redis, publisher RecordPublisher, buckets Bucke
 	return &Rebuilder{redis: redis, publisher: publisher, buckets: buckets}
 }
 
-// Rebuild brings the buckets of some rows to the next epoch, open. Rows that somebody else has brought further meanwhile
-// are done too. progress, which may be nil, hears how many buckets are done. The caller holds the sale's lease.
+// Rebuild brings the buckets of some rows to the next epoch and opens them. A bucket that another process has opened in a later
+// epoch meanwhile is done too. Rebuild passes the number of buckets done to progress, which may be nil. The caller owns the
+// sale's lease.
 func (b *Rebuilder) Rebuild(ctx context.Context, rows []sale.BucketRow, progress func(done, total int)) error {
 	if err := b.redis.Doubt(); err != nil {
 		return fmt.Errorf("rebuild %d buckets: %w", len(rows), err)
 	}
 	done := 0
 	for from := 0; from < len(rows); from += rebuildChunk {
-		left := rows[from:min(from+rebuildChunk, len(rows))]
-		for attempt := 1; len(left) > 0; attempt++ {
-			if attempt > 1 {
-				role.Pause(ctx, rebuildRetry)
-			}
-			before := len(left)
-			var err error
-			if left, err = b.pass(ctx, left); err != nil {
-				return fmt.Errorf("rebuild %d buckets: %w", len(rows), err)
-			}
-			if len(left) > 0 && (attempt == rebuildPasses || ctx.Err() != nil) {
-				return sale.Away(sale.StoreRedis, fmt.Errorf("rebuild: redis changed under %d buckets in %d attempts, the first is %s",
-					len(left), attempt, left[0].Bucket))
-			}
-			done += before - len(left)
-			if progress != nil {
+		err := b.rebuildUntilDone(ctx, rows[from:min(from+rebuildChunk, len(rows))], func(n int) {
+			if done += n; progress != nil {
 				progress(done, len(rows))
 			}
+		})
+		if err != nil {
+			return fmt.Errorf("rebuild %d buckets: %w", len(rows), err)
 		}
 	}
 	return nil
 }
 
-// pass does every step once and returns the rows that have to begin again at (a), with their present epochs.
+// rebuildUntilDone does pass after pass until every bucket is done, at most rebuildPasses.
+func (b *Rebuilder) rebuildUntilDone(ctx context.Context, left []sale.BucketRow, done func(n int)) (err error) {
+	attempts := 0
+	role.Until(ctx, role.Always(rebuildRetry), func() bool {
+		attempts++
+		before := len(left)
+		if left, err = b.pass(ctx, left); err != nil {
+			return true
+		}
+		done(before - len(left))
+		return len(left) == 0 || attempts == rebuildPasses
+	})
+	if err == nil && len(left) > 0 {
+		err = sale.Away(sale.StoreRedis, fmt.Errorf("redis changed under %d buckets in %d attempts, the first is %s",
+			len(left), attempts, left[0].Bucket))
+	}
+	return err
+}
+
+// pass does every step once and returns the rows that must begin again at (a), with their present epochs.
 func (b *Rebuilder) pass(ctx context.Context, rows []sale.BucketRow) ([]sale.BucketRow, error) {
 	closed, newer, err := b.closeBuckets(ctx, rows)
 	if err != nil || len(closed) == 0 {
@@ -101,9 +108,9 @@ func (b *Rebuilder) pass(ctx context.Context, rows []sale.BucketRow) ([]sale.Buc
 	return append(newer, again...), nil
 }
 
-// closeBuckets is (a) and (b). It returns the rows that are ours to rebuild, and those that Redis has in a later epoch and
-// the database by now too: somebody was faster, and whether he is through is seen at the next attempt. The rows that are
-// open in a later epoch are done.
+// closeBuckets is (a) and (b). It returns the rows to rebuild, and those that Redis and by now the database too have in a later
+// epoch: another process was faster, and the next attempt finds out whether it has finished. The rows that are open in a later
+// epoch are done.
 func (b *Rebuilder) closeBuckets(ctx context.Context, rows []sale.BucketRow) (closed, newer []sale.BucketRow, err error) {
 	present, err := b.buckets.CloseBuckets(ctx, rows)
 	if err != nil {
@@ -117,15 +124,15 @@ func (b *Rebuilder) closeBuckets(ctx context.Context, rows []sale.BucketRow) (cl
 		}
 	}
 	closed, newer, err = b.redis.CloseBuckets(ctx, shut)
-	faults.Point("rebuild.redis-closed") // and only now the journal (rule: redis-closed-first)
+	faults.Point("rebuild.redis-closed") // the journal is published after this (rule: redis-closed-first)
 	if err == nil && len(newer) > 0 {
 		newer, err = b.overtaken(ctx, newer)
 	}
 	return closed, newer, err
 }
 
-// overtaken asks the database once more about buckets that Redis has in a later epoch. An epoch begins in the database
-// first: where the database still does not know it, it has forgotten it.
+// overtaken asks the database again about buckets that Redis has in a later epoch. An epoch begins in the database first: a
+// database that still does not know it has lost it.
 func (b *Rebuilder) overtaken(ctx context.Context, newer []sale.BucketRow) ([]sale.BucketRow, error) {
 	present, err := b.buckets.CloseBuckets(ctx, newer)
 	if err != nil {
@@ -151,7 +158,8 @@ func (b *Rebuilder) overtaken(ctx context.Context, newer []sale.BucketRow) ([]sa
 	return left, nil
 }
 
-// drain is (c) and (d) for the buckets that ever sold: their journals are published, and settlement is past it all.
+// drain is (c) and (d) for the buckets that were ever loaded: it publishes their journals and waits until settlement has
+// committed all of it.
 func (b *Rebuilder) drain(ctx context.Context, rows []sale.BucketRow) error {
 	partitions := map[int32]sale.Bucket{}
 	var sold []sale.BucketRow
@@ -174,117 +182,4 @@ func (b *Rebuilder) drain(ctx context.Context, rows []sale.BucketRow) error {
 	}
 	faults.Point("rebuild.journals-published")
 	return b.passFences(ctx, partitions) // rule: fence-passed
-}
-
-// passFences writes one fence into each partition and waits until settlement has committed past them all. Nothing else
-// hangs on a fence: it is a read barrier.
-func (b *Rebuilder) passFences(ctx context.Context, partitions map[int32]sale.Bucket) error {
-	if len(partitions) == 0 {
-		return nil
-	}
-	tokens := make([]string, 0, len(partitions))
-	for partition, bucket := range partitions {
-		token := "f" + hex.EncodeToString(randomBytes())
-		record := sale.AppendFence(nil, token)
-		if err := publishAndWait(ctx, b.publisher, partition, []byte(bucket.String()), record); err != nil {
-			return fmt.Errorf("write a fence: %w", err)
-		}
-		faults.Point("rebuild.fence-written")
-		tokens = append(tokens, token)
-	}
-	for {
-		passed, err := b.buckets.FencesPassed(ctx, tokens)
-		if err != nil {
-			return fmt.Errorf("ask for the fences: %w", err)
-		}
-		if passed {
-			faults.Point("rebuild.fence-passed")
-			return nil
-		}
-		if role.Pause(ctx, fencePoll); ctx.Err() != nil {
-			return sale.Away(sale.StoreSettlement, fmt.Errorf("wait for settlement to pass %d fences: %w", len(tokens), ctx.Err()))
-		}
-	}
-}
-
-// verify is (g). The reserve script itself is asked, without purchases, whether it would sell in the new epoch: that
-// proves in one atomic step that the script is there and that epoch, state and replication id are right. Where it is
-// not there it is loaded, one server after the other, and asked again.
-func (b *Rebuilder) verify(ctx context.Context, loads []sale.Load) (good, again []sale.BucketRow, err error) {
-	rows := make([]sale.BucketRow, len(loads))
-	for i, load := range loads {
-		rows[i] = load.BucketRow
-	}
-	for server := 0; len(rows) > 0; server++ { // rule: verify
-		if server == maxServers {
-			return good, append(again, rows...), nil
-		}
-		probed, err := b.redis.Probe(ctx, rows)
-		if err != nil {
-			return nil, nil, err
-		}
-		var missing []sale.BucketRow
-		for i, doubt := range probed {
-			switch doubt {
-			case "":
-				good = append(good, rows[i])
-			case scripts.DetailNoScript:
-				missing = append(missing, rows[i])
-			default:
-				again = append(again, rows[i])
-			}
-		}
-		if len(missing) > 0 {
-			if err := b.install(ctx, missing[0].Bucket); err != nil {
-				return nil, nil, err
-			}
-		}
-		rows = missing
-	}
-	return good, again, nil
-}
-
-// install loads the fenced scripts on the server of a bucket. A server without them may have gone back with everything it
-// holds, and with the scripts its other buckets would sell again as if nothing had happened; so those are closed first
-// (rule: others-closed).
-func (b *Rebuilder) install(ctx context.Context, at sale.Bucket) error {
-	return b.redis.InstallFenced(ctx, at, func() error { return b.closeOthers(ctx) })
-}
-
-// closeOthers closes the buckets in doubt, in the database and in Redis, because a gateway learns later what the database
-// says. A bucket that is loading is left to its rebuild, which verifies it: only earlier lives of it are closed.
-func (b *Rebuilder) closeOthers(ctx context.Context) error {
-	changes, err := b.buckets.Changes(ctx, 0)
-	if err != nil {
-		return fmt.Errorf("look for other buckets in doubt: %w", err)
-	}
-	var others, past []sale.BucketRow
-	for _, row := range changes.Buckets {
-		if row.State == sale.BucketLoading {
-			row.Epoch--
-			past = append(past, row)
-		} else {
-			others = append(others, row)
-		}
-	}
-	doubted, _, err := b.redis.Doubted(ctx, others)
-	if err != nil {
-		return fmt.Errorf("look for other buckets in doubt: %w", err)
-	}
-	if len(doubted) > 0 {
-		if _, err := b.buckets.CloseBuckets(ctx, doubted); err != nil {
-			return fmt.Errorf("close %d other buckets in doubt: %w", len(doubted), err)
-		}
-	}
-	faults.Point("rebuild.others-closed")
-	if _, _, err := b.redis.CloseBuckets(ctx, append(doubted, past...)); err != nil { // a later epoch is another rebuild's
-		return fmt.Errorf("close %d other buckets in doubt: %w", len(doubted), err)
-	}
-	return nil
-}
-
-func randomBytes() []byte {
-	token := make([]byte, 12)
-	_, _ = rand.Read(token) // crypto/rand never fails: it ends the process instead
-	return token
 }

@@ -17,7 +17,7 @@ import (
 	"flashsale/test/harness"
 )
 
-// A bucket comes back with the database's units and buyers; keys, limits and look-ups answer as before.
+// A rebuilt bucket has the database's units and buyers; keys, limits and look-ups answer as before.
 func TestRebuildBringsUnitsAndBuyers(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 3)
@@ -43,13 +43,13 @@ func TestRebuildBringsUnitsAndBuyers(t *testing.T) {
 	require.Equal(t, sale.StatusQueued, holdings[0].Status)
 }
 
-// What was held in the journal is published and settled before the new epoch is read, so nobody loses an order.
+// A rebuild publishes the journal and waits for its settlement before it reads the new epoch, so no order is lost.
 func TestRebuildPublishesTheJournalFirst(t *testing.T) {
 	w := newWorld(t, func(o *reserve.EngineOptions) { o.AckTimeout = 10 * time.Millisecond })
 	b := w.stock("phone", 100, 1)
 	w.kafka.GoAway()
 	require.Equal(t, 70, outcomes(w.buyAll(b, buyers("buyer", 70)))["held"])
-	other := &fakes.Kafka{Settle: w.db.Settle} // the gateway's connection stays broken, the control role's works
+	other := &fakes.Kafka{Settle: w.db.Settle} // the gateway's connection stays broken, the controller's works
 	row := w.closeRow(b)
 	require.NoError(t, NewRebuilder(w.redis, other, w.db).Rebuild(context.Background(), []sale.BucketRow{row}, nil))
 	require.Equal(t, int64(70), w.db.Settled(b))
@@ -61,7 +61,7 @@ func TestRebuildPublishesTheJournalFirst(t *testing.T) {
 	require.Equal(t, int64(70), w.db.Settled(b), "the gateway's own records are duplicates")
 }
 
-// The load takes whatever number of buckets and buyers, in chunks, and tells how far it is.
+// A rebuild loads any number of buckets and buyers, in chunks, and reports its progress.
 func TestRebuildManyBucketsAndBuyers(t *testing.T) {
 	w := newWorld(t, nil)
 	var rows []sale.BucketRow
@@ -72,17 +72,18 @@ func TestRebuildManyBucketsAndBuyers(t *testing.T) {
 	for i := range 2500 {
 		for k := range 1 + i%3 {
 			w.db.SeedOrders(big, sale.StatusConfirmed, sale.RecordOrder{
-				OrderID: sale.OrderID(1_000_000*(3-k) + i), Quantity: 1, Buyer: fmt.Sprintf("buyer-%d", i), Key: fmt.Sprintf("key %d", k),
+				OrderID: sale.OrderID(1_000_000*(3-k) + i), Quantity: 1, Buyer: fmt.Sprintf("buyer-%d", i),
+				Key: fmt.Sprintf("key %d", k),
 			})
 		}
 	}
-	var heard []int
+	var progress []int
 	err := NewRebuilder(w.redis, w.kafka, w.db).Rebuild(context.Background(), rows, func(done, total int) {
 		require.Equal(t, 300, total)
-		heard = append(heard, done)
+		progress = append(progress, done)
 	})
 	require.NoError(t, err)
-	require.Equal(t, []int{256, 300}, heard)
+	require.Equal(t, []int{256, 300}, progress)
 	readings, err := w.redis.Readings(context.Background(), []sale.Bucket{rows[0].Bucket, rows[255].Bucket, big})
 	require.NoError(t, err)
 	require.Equal(t, []int64{0, 255, 299}, []int64{readings[0].Available, readings[1].Available, readings[2].Available})
@@ -93,7 +94,7 @@ func TestRebuildManyBucketsAndBuyers(t *testing.T) {
 	require.Empty(t, w.kafka.Log, "buckets that never sold need no fence")
 }
 
-// When Redis loses the load half-way the rebuild begins again, in a later epoch.
+// When Redis changes during the load, the rebuild begins again, in a later epoch.
 func TestRebuildBeginsAgainWhenRedisChanges(t *testing.T) {
 	server := harness.Redis(t)
 	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, nil)
@@ -101,7 +102,7 @@ func TestRebuildBeginsAgainWhenRedisChanges(t *testing.T) {
 	times := 0
 	w.db.OnBeginLoads = func() {
 		if times++; times == 1 {
-			// A newer life of the bucket begins behind the control role's back, and its control role dies.
+			// Another controller begins a later epoch of the bucket and dies.
 			w.db.ChangeRow(b, func(row *sale.BucketCounters) { row.Epoch, row.State = 3, sale.BucketClosed })
 			server.MustDo(t, "HSET", w.redis.Keys(b).Meta, "epoch", "3")
 		}
@@ -112,8 +113,8 @@ func TestRebuildBeginsAgainWhenRedisChanges(t *testing.T) {
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
 }
 
-// A server that has lost its scripts may have lost writes of every bucket: the rebuild that loads them again for one bucket
-// does not let another sell, which nobody has reported yet.
+// A server that has lost its scripts may have lost writes of every bucket: a rebuild that loads them for one bucket first
+// closes another one that no process has reported yet.
 func TestRebuildClosesTheOtherBucketsOfAServerWithoutScripts(t *testing.T) {
 	server := harness.Redis(t)
 	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, nil)
@@ -123,15 +124,16 @@ func TestRebuildClosesTheOtherBucketsOfAServerWithoutScripts(t *testing.T) {
 	require.Equal(t, sale.OutcomeQueued, w.buy(reported, "anna").Outcome)
 	require.Equal(t, sale.BucketClosed, w.db.Row(silent).State)
 	fenced := w.engine.Reserve(w.at(silent, "late", w.db.Row(silent).Epoch))
-	require.Equal(t, sale.Answer{Outcome: sale.OutcomeFenced, Reason: "state"}, fenced, "a gateway that has not heard of it yet")
+	require.Equal(t, sale.Answer{Outcome: sale.OutcomeFenced, Reason: "state"}, fenced,
+		"a gateway that has not progress of it yet")
 	require.Equal(t, sale.BucketOpen, w.db.Row(reported).State)
 	w.rebuild(w.db.Row(silent))
 	require.Equal(t, sale.OutcomeQueued, w.buy(silent, "anna").Outcome)
 	w.rebuild(w.closeRow(reported))
-	require.Equal(t, sale.BucketOpen, w.db.Row(silent).State, "the scripts were there")
+	require.Equal(t, sale.BucketOpen, w.db.Row(silent).State, "the scripts were loaded")
 }
 
-// A server that ends after its other buckets were closed may come back with them open: it is not given the scripts.
+// A server that restarts after its other buckets were closed may have them open again: it does not get the scripts.
 func TestRebuildLoadsNoScriptsOnAServerThatEndedMeanwhile(t *testing.T) {
 	server := harness.Redis(t)
 	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, nil)
@@ -154,8 +156,8 @@ func TestRebuildLoadsNoScriptsOnAServerThatEndedMeanwhile(t *testing.T) {
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
 }
 
-// The earlier life of a bucket that another rebuild is loading does not sell again either, to a gateway that still knows it;
-// the new life is left to that rebuild.
+// The earlier epoch of a bucket that another rebuild is loading does not sell again either, to a gateway that still knows that
+// epoch. The new epoch is left to the other rebuild.
 func TestRebuildClosesEarlierLivesOfBucketsThatAreLoading(t *testing.T) {
 	server := harness.Redis(t)
 	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, nil)
@@ -171,8 +173,8 @@ func TestRebuildClosesEarlierLivesOfBucketsThatAreLoading(t *testing.T) {
 	require.Equal(t, "open", server.MustDo(t, "HGET", w.redis.Keys(radio).Meta, "loaded_state"))
 }
 
-// A database that does not know an epoch which Redis has lived was restored from a backup: nothing is rebuilt on top of it,
-// and the error says what to do.
+// A database that does not know an epoch of Redis was restored from a backup: the rebuild refuses it, and the error says what
+// to do.
 func TestRebuildRefusesADatabaseThatIsBehind(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
@@ -181,7 +183,8 @@ func TestRebuildRefusesADatabaseThatIsBehind(t *testing.T) {
 	err := NewRebuilder(w.redis, w.kafka, w.db).Rebuild(context.Background(), []sale.BucketRow{row}, nil)
 	require.ErrorIs(t, err, sale.ErrBehind)
 	require.ErrorContains(t, err, "bucket sale:phone:0 is in epoch 1 here and in epoch 7 there")
-	require.ErrorContains(t, err, "run: BEGIN; UPDATE catalogue SET version = version + 1 WHERE id = 1; UPDATE stock SET epoch = 7, state = 'closed'")
+	require.ErrorContains(t, err, "run: BEGIN; UPDATE catalogue SET version = version + 1 WHERE id = 1; "+
+		"UPDATE stock SET epoch = 7, state = 'closed'")
 	require.Equal(t, row, w.db.Row(b), "no epoch has begun")
 	require.Equal(t, sale.OutcomeFenced, w.buy(b, "anna").Outcome)
 
@@ -191,7 +194,7 @@ func TestRebuildRefusesADatabaseThatIsBehind(t *testing.T) {
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
 }
 
-// A control role that was overtaken changes nothing: neither its load nor its close reaches a later epoch.
+// A controller that was overtaken changes nothing: neither its load nor its close reaches a later epoch.
 func TestRebuildOfAnOldEpochChangesNothing(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
@@ -199,7 +202,7 @@ func TestRebuildOfAnOldEpochChangesNothing(t *testing.T) {
 	w.rebuild(w.closeRow(b))
 	ctx := context.Background()
 	rebuilder := NewRebuilder(w.redis, w.kafka, w.db)
-	require.NoError(t, rebuilder.Rebuild(ctx, []sale.BucketRow{old}, nil), "someone else was faster")
+	require.NoError(t, rebuilder.Rebuild(ctx, []sale.BucketRow{old}, nil), "another rebuild was faster")
 	require.Equal(t, int64(2), w.db.Row(b).Epoch)
 
 	zombie := sale.Load{BucketRow: old, Available: 999, Window: sale.WindowOf(&w.sale)}
@@ -221,7 +224,7 @@ func (w *world) at(b sale.Bucket, buyer string, epoch int64) sale.Purchase {
 	return p
 }
 
-// A window that came while the load was under way stays.
+// A load does not replace a window that was applied meanwhile.
 func TestLoadKeepsANewerWindow(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
@@ -234,7 +237,7 @@ func TestLoadKeepsANewerWindow(t *testing.T) {
 	require.Equal(t, sale.OutcomePaused, w.buy(b, "anna").Outcome)
 }
 
-// A bucket of 100,000 orders, half of them released, is back long before the ten seconds that buyers are promised.
+// A bucket of 100,000 orders, half of them released, is rebuilt in half of the ten seconds that the documentation promises.
 func TestRebuildOfAHundredThousandOrders(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 100_000, 1)
@@ -256,8 +259,8 @@ func TestRebuildOfAHundredThousandOrders(t *testing.T) {
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "buyer-1").Outcome)
 }
 
-// Entries that stand in the journal when the new epoch is loaded, as on a server that came back with an old one, are not
-// sold: only the database counts. They stay, and the relay publishes them though they are of an epoch that is over.
+// Entries that are in the journal when the new epoch is loaded, as on a server that restarted with an old journal, are not
+// sold: only the database counts. The entries stay, and the relay publishes them although their epoch is over.
 func TestJournalIsNeverCounted(t *testing.T) {
 	w := newWorld(t, impatient)
 	b := w.stock("phone", 10, 1)
@@ -271,7 +274,7 @@ func TestJournalIsNeverCounted(t *testing.T) {
 		server.MustDo(t, "HSET", keys.Meta, "journaled", "2")
 	}
 	w.rebuild(w.closeRow(b))
-	require.Equal(t, int64(2), w.db.Settled(b), "published before the load, as always")
+	require.Equal(t, int64(2), w.db.Settled(b), "published before the load")
 	reading := w.reading(b)
 	require.Equal(t, int64(2), reading.Epoch)
 	require.Equal(t, int64(8), reading.Available)
@@ -286,7 +289,7 @@ func TestJournalIsNeverCounted(t *testing.T) {
 	require.Equal(t, int64(8), w.reading(b).Available)
 }
 
-// A rebuild that waits for a settlement that never comes ends with its context, and the bucket stays closed.
+// A rebuild whose records are never settled ends with its context, and the bucket stays closed.
 func TestRebuildWaitsForTheFence(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
@@ -300,7 +303,7 @@ func TestRebuildWaitsForTheFence(t *testing.T) {
 	require.Equal(t, sale.OutcomeFenced, w.buy(b, "anna").Outcome)
 }
 
-// With the database away a rebuild stops with its error and opens nothing; the next one brings the bucket back.
+// While the database is away a rebuild returns its error and opens nothing; the next one opens the bucket.
 func TestRebuildWithoutTheDatabase(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
@@ -317,7 +320,7 @@ func TestRebuildWithoutTheDatabase(t *testing.T) {
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
 }
 
-// A rebuild that waits in vain names the store that it waits for.
+// The error of a rebuild that ends while it waits names the store that it waits for.
 func TestRebuildNamesWhatItWaitsFor(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)

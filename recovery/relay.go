@@ -13,8 +13,8 @@ import (
 	"flashsale/scripts"
 )
 
-// Watched is a bucket whose journal the relay looks at. Done says that the sale is over, so that nothing more can be
-// taken once Redis has the sale's Version; until then the bucket is looked at again and again.
+// Watched is a bucket whose journal the relay looks at. Done means that the sale is over: no call takes units any more once
+// Redis has the sale's Version. Until then the relay looks at the bucket again.
 type Watched struct {
 	sale.BucketRow
 	Version int64
@@ -26,7 +26,7 @@ type RelayOptions struct {
 	Redis     *scripts.Redis
 	Publisher RecordPublisher
 	Leases    lease.Leases
-	Owner     string                        // of leases: this process and no other
+	Owner     string                        // of leases, unique to this process
 	Watched   func(now time.Time) []Watched // the buckets that may have a journal now, in order
 	Deadline  time.Duration                 // an entry that its gateway has not trimmed within it is published again [2 s]
 	Log       *slog.Logger
@@ -37,12 +37,12 @@ const (
 	relayDeadline = 2 * time.Second
 	relayEvery    = time.Second
 	relayTimeout  = 30 * time.Second // of one unit of work
-	relayBuckets  = 2000             // looked at in one pass, in turn
+	relayBuckets  = 2000             // looked at in one unit, in turn
 )
 
-// Relay publishes the journal entries that stay behind: their gateway died, or Kafka was away for longer than it kept
-// them. One process at a time does it; two would only publish the same bytes twice. Only buckets of sales that sell are
-// looked at, and not more than relayBuckets a second, so its cost does not grow with the number of sales.
+// Relay publishes the journal entries that were not trimmed in time: their gateway died, or Kafka was away for longer than the
+// gateway kept the records. One process at a time relays; two would only publish the same bytes twice. The relay looks only at
+// buckets of sales that sell, at most relayBuckets a second, so its cost does not grow with the number of sales.
 type Relay struct {
 	RelayOptions
 	clock *scripts.Clock
@@ -55,7 +55,9 @@ func NewRelay(o RelayOptions) *Relay {
 	if o.Deadline <= 0 {
 		o.Deadline = relayDeadline
 	}
-	return &Relay{RelayOptions: o, clock: scripts.NewClock(nil), turns: roundRobin{most: relayBuckets}, quiet: map[sale.Bucket]int64{}}
+	return &Relay{
+		RelayOptions: o, clock: scripts.NewClock(nil), turns: roundRobin{most: relayBuckets}, quiet: map[sale.Bucket]int64{},
+	}
 }
 
 // Run relays until ctx ends.
@@ -67,11 +69,11 @@ func (r *Relay) Run(ctx context.Context) {
 	loop.Run(ctx)
 }
 
-// ClockAhead returns how far this machine's clock is ahead of Redis's, negative when it is behind, and whether that is known.
+// ClockAhead returns how far this machine's clock is ahead of Redis's, negative when it is behind, and whether the relay has
+// learned Redis's time.
 func (r *Relay) ClockAhead() (time.Duration, bool) { return r.clock.Ahead() }
 
-// relayOnce is one unit of work: it looks at the watched journals whose turn it is, and publishes under the lease when any
-// has entries.
+// relayOnce is one unit of work: it looks at the next watched journals, and publishes under the lease when any has entries.
 func (r *Relay) relayOnce(ctx context.Context) error {
 	if err := r.Redis.Doubt(); err != nil {
 		return err
@@ -90,8 +92,7 @@ func (r *Relay) relayOnce(ctx context.Context) error {
 	})
 }
 
-// journaled asks which of the watched buckets whose turn it is have a journal, and remembers the finished ones that have
-// none.
+// journaled returns those of the next watched buckets that have a journal, and remembers the finished ones that have none.
 func (r *Relay) journaled(ctx context.Context, watched []Watched) ([]sale.BucketRow, error) {
 	look := watched[:0:0]
 	for _, w := range watched {
@@ -120,7 +121,7 @@ func (r *Relay) journaled(ctx context.Context, watched []Watched) ([]sale.Bucket
 	return found, nil
 }
 
-// relay publishes the overdue entries of some journals, and goes on with the next journal when one fails.
+// relay publishes the overdue entries of some journals. When one journal fails it continues with the next.
 func (r *Relay) relay(ctx context.Context, journals []sale.BucketRow, before time.Time) error {
 	var failed []error
 	for _, b := range journals {
@@ -129,7 +130,7 @@ func (r *Relay) relay(ctx context.Context, journals []sale.BucketRow, before tim
 			failed = append(failed, fmt.Errorf("bucket %s: %w", b.Bucket, err))
 		}
 		if n > 0 {
-			r.Log.Info("journal entries that stayed behind were published", "bucket", b.Bucket.String(), "entries", n)
+			r.Log.Info("overdue journal entries were published", "bucket", b.Bucket.String(), "entries", n)
 		}
 	}
 	return errors.Join(failed...)

@@ -23,7 +23,7 @@ func (w *world) newRelay(publisher RecordPublisher, watched ...Watched) *Relay {
 	})
 }
 
-// abandon takes some orders whose records never reach Kafka, as a gateway does that dies.
+// abandon takes some orders whose records never reach Kafka, as if the gateway had died.
 func (w *world) abandon(b sale.Bucket, buyers []string) {
 	w.t.Helper()
 	w.kafka.GoAway()
@@ -39,7 +39,7 @@ func (w *world) abandon(b sale.Bucket, buyers []string) {
 	w.ended = true
 }
 
-// What a dead gateway left in the journal is published after the deadline, the same bytes, and trimmed.
+// The relay publishes the journal entries of a dead gateway after the deadline, with the same bytes, and trims them.
 func TestRelayPublishesWhatStayedBehind(t *testing.T) {
 	w := newWorld(t, impatient)
 	b := w.stock("phone", 200, 1)
@@ -63,11 +63,11 @@ func TestRelayPublishesWhatStayedBehind(t *testing.T) {
 			delete(published, string(record))
 		}
 	}
-	require.Empty(t, published, "bytes that no gateway has written")
+	require.Empty(t, published, "bytes of no gateway")
 	require.Empty(t, w.db.LeaseNames(), "the lease is released")
 }
 
-// Another process's lease keeps the relay out; a Kafka that is away keeps the entries in the journal.
+// While another process owns the lease the relay does nothing; while Kafka is away the entries stay in the journal.
 func TestRelayLeavesWhatItMayNotOrCannot(t *testing.T) {
 	w := newWorld(t, impatient)
 	b := w.stock("phone", 10, 1)
@@ -83,7 +83,7 @@ func TestRelayLeavesWhatItMayNotOrCannot(t *testing.T) {
 	require.Equal(t, int64(1), w.reading(b).JournalOrders)
 }
 
-// A finished bucket without a journal is looked at once for each version of its sale, a selling one always.
+// The relay looks at a finished bucket without a journal once for each version of its sale, and at a selling one always.
 func TestRelayLooksOnlyWhereSomethingCanBe(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
@@ -98,11 +98,12 @@ func TestRelayLooksOnlyWhereSomethingCanBe(t *testing.T) {
 	}
 	row := w.db.Row(b)
 	require.False(t, look(Watched{BucketRow: row, Version: w.sale.Version}), "it sells")
-	require.False(t, look(Watched{BucketRow: row, Version: w.sale.Version + 1, Done: true}), "Redis does not know that it is over")
+	require.False(t, look(Watched{BucketRow: row, Version: w.sale.Version + 1, Done: true}),
+		"Redis does not know that it is over")
 	require.True(t, look(Watched{BucketRow: row, Version: w.sale.Version, Done: true}))
 }
 
-// One pass looks at relayBuckets at most, and the next one at those behind them.
+// One unit looks at relayBuckets at most, and the next unit continues after them.
 func TestRelayLooksInTurn(t *testing.T) {
 	w := newWorld(t, nil)
 	relay := w.newRelay(w.kafka)
@@ -118,7 +119,7 @@ func TestRelayLooksInTurn(t *testing.T) {
 	}
 }
 
-// An entry that cannot be decoded is published too: the dead letters are the place for it.
+// An entry that cannot be decoded is published too: settlement moves it to the dead letters.
 func TestRelayPublishesBrokenEntries(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
@@ -132,14 +133,14 @@ func TestRelayPublishesBrokenEntries(t *testing.T) {
 	require.Error(t, err)
 }
 
-// Keeper and relay of one process, as settle runs them: what a dead gateway left is settled without anybody's help.
+// Controller and relay in one process, as settle runs them: the orders of a dead gateway are settled without an operator.
 func TestRelayRunsOnTheControllersView(t *testing.T) {
 	w := newWorld(t, impatient)
 	b := w.stock("phone", 10, 1)
 	w.abandon(b, []string{"anna", "bert"})
 	w.kafka.ComeBack()
 	relay := NewRelay(RelayOptions{
-		Redis: w.redis, Publisher: w.kafka, Leases: w.db, Owner: "settle", Watched: w.keep().Watched,
+		Redis: w.redis, Publisher: w.kafka, Leases: w.db, Owner: "settle", Watched: w.control().Watched,
 		Log: slog.New(slog.DiscardHandler),
 	})
 	ctx, cancel := context.WithCancel(context.Background())

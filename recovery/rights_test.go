@@ -14,15 +14,15 @@ import (
 	"flashsale/test/harness"
 )
 
-// userOf makes a user that may do everything, and returns how to connect as that user.
+// userOf makes a user with all rights, and returns the options to connect as that user.
 func userOf(t *testing.T, server *harness.RedisServer) scripts.Options {
 	t.Helper()
 	server.MustDo(t, "ACL", "SETUSER", "shop", "on", ">word", "~*", "&*", "+@all")
 	return scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}, Username: "shop", Password: "word"}
 }
 
-// A user without INFO or ROLE is told so before anything is sold, and no bucket is closed for it. Without INFO every
-// script would fence; without ROLE a replica would pass for a primary, and neither would be said.
+// A user without INFO or ROLE is reported before anything is sold, and no bucket is closed for it. Without INFO every script
+// would fence, and without ROLE a replica would pass for a primary, and no call would report either.
 func TestRightsThatWouldBeMissedInSilence(t *testing.T) {
 	for command, missed := range map[string]string{"info": "fenced", "role": "passes for a primary"} {
 		t.Run(command, func(t *testing.T) {
@@ -39,15 +39,15 @@ func TestRightsThatWouldBeMissedInSilence(t *testing.T) {
 			var running sync.WaitGroup
 			running.Go(func() { identity.Run(ctx) })
 			t.Cleanup(func() { cancel(); running.Wait() })
-			eventually(t, func() bool { return identity.Doubt() != nil }, "noticed while it runs")
+			eventually(t, func() bool { return identity.Doubt() != nil }, "noticed by the running process")
 			require.ErrorIs(t, identity.Doubt(), sale.ErrRights)
 			require.ErrorContains(t, identity.Doubt(), missed)
 			require.ErrorContains(t, identity.Doubt(), "ACL SETUSER shop +info +role")
 			require.Equal(t, sale.Answer{Outcome: sale.OutcomeFenced, Reason: "rights"}, w.buy(b, "bert"))
-			require.Empty(t, w.db.Reported(), "the bucket is not in doubt, the user is")
+			require.Empty(t, w.db.Reported(), "not the bucket is in doubt but the user")
 
 			server.MustDo(t, "ACL", "SETUSER", "shop", "+"+command)
-			eventually(t, func() bool { return identity.Doubt() == nil }, "given back")
+			eventually(t, func() bool { return identity.Doubt() == nil }, "granted again")
 			eventually(t, func() bool { return w.buy(b, "bert").Outcome == sale.OutcomeQueued }, "sold again")
 			require.Equal(t, 1, bytes.Count([]byte(log.String()), []byte("nothing is sold until then")), "%s", log)
 		})

@@ -7,14 +7,14 @@ import (
 	"flashsale/sale"
 )
 
-// rota lets all buckets have their turn, so many at a time, so that the cost of looking at them does not grow with their
-// number: only the time does, after which each has been looked at.
+// roundRobin picks a bounded number of buckets at a time, all of them in turn. So the cost of looking at buckets does not grow
+// with their number; only the time until each has been looked at does.
 type roundRobin struct {
 	most  int
-	after sale.Bucket // the last one of the turn before
+	after sale.Bucket // the last one picked before
 }
 
-// inTurn returns the members of a sorted list whose turn it is.
+// nextOf returns the next members of a sorted list.
 func nextOf[T any](r *roundRobin, sorted []T, bucketOf func(T) sale.Bucket) []T {
 	if len(sorted) <= r.most {
 		return sorted
@@ -23,11 +23,11 @@ func nextOf[T any](r *roundRobin, sorted []T, bucketOf func(T) sale.Bucket) []T 
 	if found {
 		at++
 	}
-	turn := make([]T, 0, r.most)
-	turn = append(turn, sorted[at:min(at+r.most, len(sorted))]...)
-	turn = append(turn, sorted[:r.most-len(turn)]...)
-	r.after = bucketOf(turn[len(turn)-1])
-	return turn
+	next := make([]T, 0, r.most)
+	next = append(next, sorted[at:min(at+r.most, len(sorted))]...)
+	next = append(next, sorted[:r.most-len(next)]...)
+	r.after = bucketOf(next[len(next)-1])
+	return next
 }
 
 func compareBuckets(a, b sale.Bucket) int {

@@ -11,7 +11,7 @@ import (
 	"flashsale/sale"
 )
 
-// When there are more buckets than a turn takes, every one has its turn, also while others come and go.
+// When there are more buckets than one call returns, every bucket has its turn, also while buckets are added and removed.
 func TestRoundRobinGivesEveryBucketItsTurn(t *testing.T) {
 	itself := func(b sale.Bucket) sale.Bucket { return b }
 	var all []sale.Bucket
@@ -22,9 +22,9 @@ func TestRoundRobinGivesEveryBucketItsTurn(t *testing.T) {
 	r := &roundRobin{most: 100}
 	looked := map[sale.Bucket]int{}
 	for range 4 {
-		turn := nextOf(r, all, itself)
-		require.Len(t, turn, 100)
-		for _, b := range turn {
+		next := nextOf(r, all, itself)
+		require.Len(t, next, 100)
+		for _, b := range next {
 			looked[b]++
 		}
 	}
@@ -35,12 +35,12 @@ func TestRoundRobinGivesEveryBucketItsTurn(t *testing.T) {
 	last := r.after
 	all = slices.DeleteFunc(all, func(b sale.Bucket) bool { return b == last })
 	next, _ := slices.BinarySearchFunc(all, last, compareBuckets)
-	require.Equal(t, all[next], nextOf(r, all, itself)[0], "the turn goes on where the one before ended")
+	require.Equal(t, all[next], nextOf(r, all, itself)[0], "the call continues where the one before ended")
 	require.Empty(t, nextOf(r, nil, itself))
 	require.Len(t, nextOf(r, all[:5], itself), 5)
 }
 
-// The view hands out its buckets in order, whatever the order in which it heard of them.
+// The view returns its buckets in order, whatever the order of the changes.
 func TestViewKeepsTheOrder(t *testing.T) {
 	now := time.Now()
 	v := newView()
@@ -49,7 +49,8 @@ func TestViewKeepsTheOrder(t *testing.T) {
 	}
 	for _, id := range []string{"b", "a"} {
 		v.update(sale.Changes{Sales: []sale.Sale{{
-			ID: id, State: sale.StateOpen, StartsAt: sale.Time{Time: now.Add(-time.Hour)}, EndsAt: sale.Time{Time: now.Add(time.Hour)},
+			ID: id, State: sale.StateOpen, StartsAt: sale.Time{Time: now.Add(-time.Hour)},
+			EndsAt: sale.Time{Time: now.Add(time.Hour)},
 		}}})
 	}
 	v.update(sale.Changes{Buckets: []sale.BucketRow{open("b", "x", 0), open("a", "x", 1)}})

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -37,7 +38,7 @@ func (w *world) another() *reserve.Engine {
 	return e
 }
 
-// press buys through one of the gateways and, as an app does, again with the same key while the answer says try again.
+// press buys through one of the gateways, and again with the same key while the answer says to try again.
 func (w *world) press(engines []*reserve.Engine, b sale.Bucket, buyer string, random *rand.Rand) sale.Answer {
 	for {
 		p := w.purchase(b, buyer)
@@ -52,8 +53,8 @@ func (w *world) press(engines []*reserve.Engine, b sale.Bucket, buyer string, ra
 	}
 }
 
-// A storm: two gateways, lost acknowledgements, Kafka that comes and goes, the script lost again and again, buckets
-// closed and rebuilt under the feet of the buyers. At rest every unit is sold once, and every answer was true.
+// TestStorm has two gateways, lost acknowledgements, a Kafka that is away now and then, scripts that are lost again and again,
+// and buckets that are closed and rebuilt during the sale. At rest every unit is sold once, and every answer was true.
 func TestStorm(t *testing.T) {
 	const stock, crowd = 300, 450
 	server := harness.Redis(t)
@@ -61,7 +62,7 @@ func TestStorm(t *testing.T) {
 		o.AckTimeout = 30 * time.Millisecond
 	})
 	b := w.stock("phone", stock, 1)
-	w.keep()
+	w.control()
 	engines := []*reserve.Engine{w.engine, w.another()}
 	seed := stormSeed(t)
 	answers := make([]sale.Answer, crowd)
@@ -125,9 +126,10 @@ func (w *world) checkStorm(b sale.Bucket, answers []sale.Answer, stock int64) {
 		buyer := fmt.Sprintf("buyer-%d", i)
 		switch a.Outcome {
 		case sale.OutcomeQueued, sale.OutcomeHeld, sale.OutcomeReplayed:
-			require.True(t, rows[buyer] == a.OrderID || refused[a.OrderID], "%s was told %+v and has row %d", buyer, a, rows[buyer])
+			require.True(t, rows[buyer] == a.OrderID || refused[a.OrderID], "%s was told %+v and has row %d", buyer, a,
+				rows[buyer])
 		case sale.OutcomeSoldOut:
-			require.NotContains(t, rows, buyer, "who was refused has nothing")
+			require.NotContains(t, rows, buyer, "a refused buyer has no order")
 		default:
 			t.Errorf("%s was told %+v", buyer, a)
 		}
@@ -138,7 +140,7 @@ func (w *world) checkStorm(b sale.Bucket, answers []sale.Answer, stock int64) {
 	t.Logf("answers %v, epoch %d, refused %d", outcomes(answers), reading.Epoch, len(refused))
 }
 
-// Two control roles rebuild the same bucket at once, again and again: compare-and-set lets every epoch have one load.
+// Two controllers rebuild the same bucket at once, again and again: by compare-and-set every epoch has one load.
 func TestTwoControlRolesAtOnce(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 40, 1)
@@ -147,11 +149,12 @@ func TestTwoControlRolesAtOnce(t *testing.T) {
 		var both sync.WaitGroup
 		for range 2 {
 			both.Go(func() {
-				_ = NewRebuilder(w.redis, w.kafka, w.db).Rebuild(context.Background(), []sale.BucketRow{row}, nil) // either may lose
+				// either may lose
+				_ = NewRebuilder(w.redis, w.kafka, w.db).Rebuild(context.Background(), []sale.BucketRow{row}, nil)
 			})
 		}
 		both.Wait()
-		if present := w.db.Row(b); present.State != sale.BucketOpen { // both stopped in favour of the other: the keeper's case
+		if present := w.db.Row(b); present.State != sale.BucketOpen { // each left it to the other: a controller would try again
 			w.rebuild(present)
 		}
 		require.Equal(t, sale.OutcomeQueued, w.buy(b, fmt.Sprintf("buyer-%d", i)).Outcome)
@@ -160,7 +163,7 @@ func TestTwoControlRolesAtOnce(t *testing.T) {
 	require.Empty(t, w.db.Refused())
 }
 
-// Two gateways share a bucket: a key is answered by either, and what one has taken is gone for the other.
+// Two gateways share a bucket: either answers a key, and neither sells a unit that the other has taken.
 func TestTwoGateways(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 1, 1)
@@ -175,20 +178,22 @@ func TestTwoGateways(t *testing.T) {
 	require.Equal(t, sale.OutcomeSoldOut, other.Reserve(w.purchase(b, "bert")).Outcome)
 }
 
-// The embedded engine is served by the same code.
+// The same code runs on the embedded Redis.
 func TestEmbeddedEngine(t *testing.T) {
 	embedded := miniredis.RunT(t)
 	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{embedded.Addr()}, Embedded: true}, nil)
 	b := w.stock("phone", 50, 1)
-	w.keep()
+	w.control()
 	require.Equal(t, map[string]int{"queued": 50, "sold_out": 30}, outcomes(w.buyAll(b, buyers("buyer", 80))))
 	eventually(t, func() bool { return w.reading(b).JournalOrders == 0 }, "the journal is trimmed")
 	embedded.FlushAll()
 	require.NoError(t, w.redis.LoadList(context.Background(), "sale", 1, 5, listOf(5)))
-	eventually(t, func() bool { return w.buy(b, "late").Outcome == sale.OutcomeSoldOut }, "the bucket is rebuilt, sold out as before")
+	eventually(t, func() bool { return w.buy(b, "late").Outcome == sale.OutcomeSoldOut },
+		"the bucket is rebuilt, sold out as before")
 }
 
-// A million buyers with ids of 36 characters are promised 130 MB, with keys of 36 characters 170 MB: so many bytes each.
+// The documentation promises at most 130 MB for a million buyers with ids of 36 characters, and 170 MB with keys of 36
+// characters: so many bytes per buyer.
 func TestBuyersFitTheMemoryPromised(t *testing.T) {
 	const count = 120_000
 	server := harness.Redis(t)
@@ -224,7 +229,7 @@ func TestBuyersFitTheMemoryPromised(t *testing.T) {
 	}
 }
 
-// An engine that has drained leaves nothing running.
+// An engine that has drained leaves no goroutine.
 func TestDrainLeavesNothingRunning(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 50, 1)
@@ -234,8 +239,8 @@ func TestDrainLeavesNothingRunning(t *testing.T) {
 	eventually(t, func() bool {
 		stacks := make([]byte, 1<<20)
 		text := string(stacks[:runtime.Stack(stacks, true)])
-		return !strings.Contains(text, "reserve.(*flow)") && !strings.Contains(text, "reserve.(*janitor)") &&
-			!strings.Contains(text, "reserve.(*reporter)") && !strings.Contains(text, "reserve.(*reserve.Engine).runClock")
+		return !slices.ContainsFunc([]string{"batchWorker)", "rebalancer)", "janitor)", "reporter)", "Engine).runClock"},
+			func(role string) bool { return strings.Contains(text, "reserve.(*"+role) })
 	}, "goroutines of the engine are left")
 }
 

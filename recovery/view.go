@@ -9,22 +9,22 @@ import (
 	"flashsale/sale"
 )
 
-// view is the catalogue as the control role knows it: sales and bucket rows, brought up to date by version. What is to
-// be done is kept apart, so that asking for it costs nothing while there is nothing, however many sales there are.
+// view is the controller's copy of the catalogue: sales and bucket rows, updated by version. It keeps the pending work apart,
+// so that finding none costs nothing, however many sales there are.
 type view struct {
 	mu      sync.Mutex
 	version int64
 	sales   map[string]*saleView
 	shut    map[sale.Bucket]struct{} // buckets that are not open
-	changed map[string]struct{}      // sales whose newest window has not been given to their buckets
-	order   []*bucketView            // every bucket, sorted once somebody asks for them in order
+	changed map[string]struct{}      // sales whose buckets may lack the newest window
+	order   []*bucketView            // every bucket; live sorts it
 	mixed   bool                     // order is not sorted
 }
 
 // saleView is one sale with its buckets.
 type saleView struct {
 	sale  sale.Sale
-	known bool // the sale itself has been seen, not only buckets of it
+	known bool // the sale itself is in the view, not only buckets of it
 	rows  map[sale.Bucket]*bucketView
 }
 
@@ -38,7 +38,7 @@ func newView() *view {
 	return &view{sales: map[string]*saleView{}, shut: map[sale.Bucket]struct{}{}, changed: map[string]struct{}{}}
 }
 
-// update takes changes in. Rows never go back to an older epoch: pages of changes may overlap.
+// update adds changes to the view. A row never changes to an older epoch: pages of changes may overlap.
 func (v *view) update(c sale.Changes) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -77,7 +77,7 @@ func (v *view) bucket(b sale.Bucket) *bucketView {
 	return s.rows[b]
 }
 
-// live returns the buckets of live sales in order; the caller holds the lock until it has gone through them.
+// live returns the buckets of live sales in order; the caller has the lock during the iteration.
 func (v *view) live() iter.Seq[*bucketView] {
 	if v.mixed {
 		slices.SortFunc(v.order, func(a, b *bucketView) int { return compareBuckets(a.Bucket, b.Bucket) })
@@ -92,14 +92,15 @@ func (v *view) live() iter.Seq[*bucketView] {
 	}
 }
 
-// since is the version to ask the next changes from.
+// since is the version from which to read the next changes.
 func (v *view) since() int64 {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.version
 }
 
-// live reports whether the sale's buckets are to be kept: a draft is the operator's alone until its preload is through.
+// live reports whether the controller is responsible for the sale's buckets: those of a draft belong to the operator alone
+// until the preload has finished.
 func (s *saleView) live() bool { return s.known && s.sale.State != sale.StateDraft }
 
 // broken returns, by sale, the rows of live sales that are not open.
@@ -128,8 +129,8 @@ func (v *view) open() []sale.BucketRow {
 	return found
 }
 
-// moving returns, in order, the open buckets of live sales whose time has come and that are not closed: after the end of a
-// sale its units still come back.
+// moving returns, in order, the open buckets of live sales that have begun and are not closed: after the end of a sale released
+// units still return.
 func (v *view) moving(now time.Time) []sale.Bucket {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -165,7 +166,8 @@ func (v *view) applied(id string, version int64) {
 	}
 }
 
-// hasWindow notes which version of its sale's window a bucket was seen with: an older one is given anew.
+// hasWindow notes the version of the window that a bucket has. When it is older than the sale's, the window is given to the
+// sale's buckets again.
 func (v *view) hasWindow(b sale.Bucket, version int64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()

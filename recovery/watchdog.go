@@ -16,57 +16,54 @@ const (
 	behindAfter     = 2 * time.Second
 )
 
-// DatabaseReader is the database's view of buckets.
-type BucketReader interface {
-	// BucketCounters returns what the database knows of buckets, in the order asked, all of one moment.
-	BucketCounters(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketCounters, error)
-}
-
-// watchdog compares what Redis says of the buckets of sales that are not closed with what the database has seen of them.
-// The database's sequence is read first, and every number in it came from Redis: a lower one in Redis means that Redis
-// went back, also when no gateway that saw the higher number is alive (rule: sequence-watched). With outbox rows it is the
-// other way round: every number that Redis has applied came from the database, so a lower one there, read after Redis,
-// means that the database went back, within an epoch; rows that it numbers anew would be taken for applied.
+// watchdog compares Redis's counters of the buckets of unclosed sales with the database's.
+//
+// It reads the database first. Every sequence in the database was in Redis before, so a lower one in Redis means that Redis has
+// lost writes, also when no gateway that saw the higher number is alive (rule: sequence-watched). Outbox rows go the other way:
+// the database numbered every row that Redis has applied. So when the database, read again after Redis, has a lower number in
+// the same epoch, it has lost rows, and Redis would take new rows with those numbers for applied ones.
 type watchdog struct {
 	redis *scripts.Redis
 	units BucketReader
 	log   *slog.Logger
 	turns roundRobin
-	ahead map[sale.Bucket]time.Time // since when Redis has a later epoch than the database; zero = told
+	ahead map[sale.Bucket]time.Time // since when Redis has a later epoch than the database; zero = logged
 
-	// window hears which version of its sale's window a bucket has in Redis: a Redis that went back by no more than that
-	// write would otherwise keep a sale paused, or open, that is not.
+	// window is called with the version of the window that a bucket has in Redis. A Redis that has lost only the write of a
+	// window would otherwise keep a sale paused, or open, against the catalogue.
 	window func(b sale.Bucket, version int64)
 }
 
-func newWatchdog(redis *scripts.Redis, units BucketReader, log *slog.Logger, window func(b sale.Bucket, version int64)) *watchdog {
+func newWatchdog(redis *scripts.Redis, units BucketReader, log *slog.Logger,
+	window func(b sale.Bucket, version int64)) *watchdog {
 	return &watchdog{
 		redis: redis, units: units, log: log, turns: roundRobin{most: watchdogBuckets}, ahead: map[sale.Bucket]time.Time{},
 		window: window,
 	}
 }
 
-// round is one unit of work on buckets in order: it returns the open ones whose copy in Redis went back or is gone.
+// round is one unit of work on the next buckets of moving, which are in order. It returns the open ones whose data in Redis is
+// lost or out of date.
 func (w *watchdog) round(ctx context.Context, moving []sale.Bucket) ([]sale.BucketRow, error) {
 	buckets := nextOf(&w.turns, moving, func(b sale.Bucket) sale.Bucket { return b })
 	if len(buckets) == 0 {
 		return nil, nil
 	}
-	books, err := w.units.BucketCounters(ctx, buckets)
+	counters, err := w.units.BucketCounters(ctx, buckets)
 	if err != nil {
-		return nil, fmt.Errorf("read the books of %d buckets: %w", len(buckets), err)
+		return nil, fmt.Errorf("read the counters of %d buckets: %w", len(buckets), err)
 	}
 	readings, err := w.redis.Readings(ctx, buckets)
 	if err != nil {
 		return nil, err
 	}
-	forgot, err := w.wentBack(ctx, books, readings)
+	forgot, err := w.wentBack(ctx, counters, readings)
 	if err != nil {
 		return nil, err
 	}
 	var doubted []sale.BucketRow
-	for i := range books {
-		row, reason := books[i].BucketRow, doubtOf(&books[i], &readings[i])
+	for i := range counters {
+		row, reason := counters[i].BucketRow, doubtOf(&counters[i], &readings[i])
 		if reason == "" && forgot[row.Bucket] {
 			reason = "outbox"
 		}
@@ -76,14 +73,14 @@ func (w *watchdog) round(ctx context.Context, moving []sale.Bucket) ([]sale.Buck
 		}
 		if reason != "" {
 			w.log.Warn("a bucket is in doubt", "bucket", row.Bucket.String(), "epoch", row.Epoch, "reason", reason,
-				"redis_epoch", readings[i].Epoch, "redis_sequence", readings[i].Sequence, "sequence", books[i].Sequence)
+				"redis_epoch", readings[i].Epoch, "redis_sequence", readings[i].Sequence, "sequence", counters[i].Sequence)
 			doubted = append(doubted, row)
 		}
 	}
 	return doubted, nil
 }
 
-// doubtOf says why an open bucket's copy in Redis cannot be right, empty when it can. A bucket is open only after Redis
+// doubtOf returns why an open bucket's data in Redis cannot be right, empty when it can. A bucket is opened only after Redis
 // has been loaded in its epoch.
 func doubtOf(b *sale.BucketCounters, r *sale.Reading) string {
 	switch {
@@ -101,14 +98,15 @@ func doubtOf(b *sale.BucketCounters, r *sale.Reading) string {
 	return ""
 }
 
-// wentBack returns the buckets of which the database has forgotten outbox rows. Where Redis has applied more than the books
-// said, the books are read again: they may have gone on since.
-func (w *watchdog) wentBack(ctx context.Context, books []sale.BucketCounters, readings []sale.Reading) (map[sale.Bucket]bool, error) {
+// wentBack returns the buckets of which the database has lost outbox rows. Where Redis has applied more rows than the database
+// had, it reads the database again, which may have written them since.
+func (w *watchdog) wentBack(ctx context.Context, counters []sale.BucketCounters, readings []sale.Reading,
+) (map[sale.Bucket]bool, error) {
 	var suspects []sale.Bucket
 	var applied []*sale.Reading
-	for i := range books {
-		if forgotOutbox(&books[i], &readings[i]) {
-			suspects, applied = append(suspects, books[i].Bucket), append(applied, &readings[i])
+	for i := range counters {
+		if forgotOutbox(&counters[i], &readings[i]) {
+			suspects, applied = append(suspects, counters[i].Bucket), append(applied, &readings[i])
 		}
 	}
 	if len(suspects) == 0 {
@@ -116,7 +114,7 @@ func (w *watchdog) wentBack(ctx context.Context, books []sale.BucketCounters, re
 	}
 	again, err := w.units.BucketCounters(ctx, suspects)
 	if err != nil {
-		return nil, fmt.Errorf("read the books of %d buckets again: %w", len(suspects), err)
+		return nil, fmt.Errorf("read the counters of %d buckets again: %w", len(suspects), err)
 	}
 	found := map[sale.Bucket]bool{}
 	for i := range again {
@@ -129,8 +127,8 @@ func forgotOutbox(b *sale.BucketCounters, r *sale.Reading) bool {
 	return b.State == sale.BucketOpen && b.Epoch == r.Epoch && b.Outbox < r.Outbox
 }
 
-// noteAhead tells, once, of a bucket that Redis has had in a later epoch than the database for longer than a rebuild
-// between two readings explains.
+// noteAhead logs, once, that Redis has had a bucket in a later epoch than the database for longer than behindAfter: a rebuild
+// between two readings does not explain that.
 func (w *watchdog) noteAhead(row sale.BucketRow, epoch int64) {
 	since, known := w.ahead[row.Bucket]
 	switch {
@@ -144,7 +142,7 @@ func (w *watchdog) noteAhead(row sale.BucketRow, epoch int64) {
 	}
 }
 
-// behind is the error of a database that does not know an epoch which Redis has lived. Nothing is sold from the bucket.
+// behind is the error of a database that does not know an epoch of Redis. Nothing is sold from the bucket.
 func behind(row sale.BucketRow, epoch int64) error {
 	return sale.Behind("redis", []sale.BehindBucket{{Bucket: row.Bucket, Here: row.Epoch, There: epoch}})
 }

@@ -13,8 +13,8 @@ import (
 	"flashsale/sale"
 )
 
-// Redis went back and nobody who saw the higher sequence is left: the keeper closes the bucket, and the rebuild sells on
-// with every order of before.
+// Redis has lost writes, and no gateway that saw the higher sequence is alive: the controller closes the bucket, and the
+// rebuilt bucket has every order.
 func TestControllerNoticesARedisThatWentBack(t *testing.T) {
 	for name, spoil := range map[string][]string{
 		"sequence": {"HSET", "", "seq", "1", "available", "9", "taken", "1"},
@@ -28,8 +28,14 @@ func TestControllerNoticesARedisThatWentBack(t *testing.T) {
 			for i := range 3 {
 				require.Equal(t, sale.OutcomeQueued, w.buy(b, fmt.Sprint("buyer-", i)).Outcome)
 			}
-			k := w.keep()
-			eventually(t, func() bool { k.mu.Lock(); defer k.mu.Unlock(); return len(k.view.open()) == 1 }, "the keeper looks")
+			controller := w.control()
+			eventually(t,
+				func() bool {
+					controller.mu.Lock()
+					defer controller.mu.Unlock()
+					return len(controller.view.open()) == 1
+				},
+				"the controller has read the catalogue")
 			eventually(t, func() bool { return w.reading(b).JournalOrders == 0 }, "trimmed")
 			spoil[1] = w.redis.Keys(b).Meta
 			w.doOn(spoil...)
@@ -39,15 +45,14 @@ func TestControllerNoticesARedisThatWentBack(t *testing.T) {
 	}
 }
 
-// noWindows is for a watchdog of which nobody hears about windows.
+// noWindows ignores the versions of windows.
 func noWindows(sale.Bucket, int64) {}
 
-// Redis went back by the write of a resume and nothing else, which neither sequence nor epoch tells: the sale does not stay
-// paused.
+// Redis has lost only the write of a resume, which neither sequence nor epoch shows: the sale does not stay paused.
 func TestControllerGivesALostWindowAnew(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
-	w.keep()
+	w.control()
 	for _, state := range []sale.State{sale.StatePaused, sale.StateOpen} {
 		w.sale.State = state
 		w.sale = w.db.PutSale(w.sale)
@@ -59,21 +64,26 @@ func TestControllerGivesALostWindowAnew(t *testing.T) {
 	require.Equal(t, int64(1), w.db.Row(b).Epoch, "nothing was rebuilt for it")
 }
 
-// A backup of the database was restored within an epoch: it numbers outbox rows anew that Redis would take for applied. The
-// keeper closes the bucket, and the rebuild goes on from the number that the database has.
+// A backup of the database was restored within an epoch: Redis would take its new outbox rows for applied ones. The controller
+// closes the bucket, and the rebuild continues from the database's number.
 func TestControllerNoticesADatabaseThatWentBack(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
-	k := w.keep()
-	eventually(t, func() bool { k.mu.Lock(); defer k.mu.Unlock(); return len(k.view.open()) == 1 }, "the keeper looks")
+	controller := w.control()
+	eventually(t, func() bool {
+		controller.mu.Lock()
+		defer controller.mu.Unlock()
+		return len(controller.view.open()) == 1
+	},
+		"the controller has read the catalogue")
 	w.doOn("HSET", w.redis.Keys(b).Meta, "outbox", "3", "seq", "9")
 	eventually(t, func() bool { return w.db.Row(b).Epoch == 2 && w.db.Row(b).State == sale.BucketOpen }, "rebuilt")
 	require.Zero(t, w.reading(b).Outbox)
 	require.Equal(t, int64(10), w.reading(b).Available)
 }
 
-// Rows that are numbered and applied between the readings of the books and of Redis are no sign of it.
-func TestWatchdogReadsTheBooksAgain(t *testing.T) {
+// Rows that are numbered and applied between the readings of the database and of Redis do not count as lost.
+func TestWatchdogReadsTheDatabaseAgain(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
 	w.doOn("HSET", w.redis.Keys(b).Meta, "outbox", "5")
@@ -96,7 +106,7 @@ func TestWatchdogReadsTheBooksAgain(t *testing.T) {
 		return doubted
 	}
 	nothing := func(*sale.BucketCounters) {}
-	require.Empty(t, round(5, 0, nothing), "all is well at once")
+	require.Empty(t, round(5, 0, nothing), "no difference")
 	require.Empty(t, round(6, 0, nothing), "a row that is still to be applied")
 	require.Empty(t, round(4, 5, nothing))
 	require.Equal(t, []sale.BucketRow{w.db.Row(b)}, round(4, 4, nothing))
@@ -105,34 +115,34 @@ func TestWatchdogReadsTheBooksAgain(t *testing.T) {
 	require.Empty(t, round(4, 4, func(row *sale.BucketCounters) { row.Epoch = 2 }), "rebuilt meanwhile")
 }
 
-// What is no doubt: a bucket that is being rebuilt, one that has gone on since the books were read, and one in a later
-// epoch, which is the database's trouble.
+// Not in doubt are: a bucket that is being rebuilt, one that has sold since the database was read, and one in a later epoch,
+// which is a fault of the database.
 func TestDoubtOf(t *testing.T) {
-	books := func(state sale.BucketState, epoch, sequence int64) *sale.BucketCounters {
+	counters := func(state sale.BucketState, epoch, sequence int64) *sale.BucketCounters {
 		return &sale.BucketCounters{BucketRow: sale.BucketRow{Epoch: epoch, State: state}, Sequence: sequence}
 	}
 	for _, c := range []struct {
-		books   *sale.BucketCounters
-		reading sale.Reading
-		doubt   string
+		counters *sale.BucketCounters
+		reading  sale.Reading
+		doubt    string
 	}{
-		{books(sale.BucketOpen, 3, 7), sale.Reading{Epoch: 3, Sequence: 7}, ""},
-		{books(sale.BucketOpen, 3, 7), sale.Reading{Epoch: 3, Sequence: 9}, ""},
-		{books(sale.BucketOpen, 3, 7), sale.Reading{Epoch: 3, Sequence: 6}, "sequence"},
-		{books(sale.BucketOpen, 3, 7), sale.Reading{Epoch: 2, Sequence: 9}, "epoch"},
-		{books(sale.BucketOpen, 3, 7), sale.Reading{Epoch: 3, Sequence: 7, Shut: true}, "state"},
-		{books(sale.BucketClosed, 3, 7), sale.Reading{Epoch: 3, Sequence: 7, Shut: true}, ""},
-		{books(sale.BucketOpen, 3, 7), sale.Reading{Epoch: 4, Shut: true}, ""},
-		{books(sale.BucketOpen, 3, 7), sale.Reading{}, "missing"},
-		{books(sale.BucketOpen, 3, 7), sale.Reading{Epoch: 4}, ""},
-		{books(sale.BucketLoading, 3, 7), sale.Reading{Epoch: 2}, ""},
-		{books(sale.BucketClosed, 3, 7), sale.Reading{}, ""},
+		{counters(sale.BucketOpen, 3, 7), sale.Reading{Epoch: 3, Sequence: 7}, ""},
+		{counters(sale.BucketOpen, 3, 7), sale.Reading{Epoch: 3, Sequence: 9}, ""},
+		{counters(sale.BucketOpen, 3, 7), sale.Reading{Epoch: 3, Sequence: 6}, "sequence"},
+		{counters(sale.BucketOpen, 3, 7), sale.Reading{Epoch: 2, Sequence: 9}, "epoch"},
+		{counters(sale.BucketOpen, 3, 7), sale.Reading{Epoch: 3, Sequence: 7, Shut: true}, "state"},
+		{counters(sale.BucketClosed, 3, 7), sale.Reading{Epoch: 3, Sequence: 7, Shut: true}, ""},
+		{counters(sale.BucketOpen, 3, 7), sale.Reading{Epoch: 4, Shut: true}, ""},
+		{counters(sale.BucketOpen, 3, 7), sale.Reading{}, "missing"},
+		{counters(sale.BucketOpen, 3, 7), sale.Reading{Epoch: 4}, ""},
+		{counters(sale.BucketLoading, 3, 7), sale.Reading{Epoch: 2}, ""},
+		{counters(sale.BucketClosed, 3, 7), sale.Reading{}, ""},
 	} {
-		require.Equal(t, c.doubt, doubtOf(c.books, &c.reading), "%+v", c)
+		require.Equal(t, c.doubt, doubtOf(c.counters, &c.reading), "%+v", c)
 	}
 }
 
-// A database that is behind Redis is told about once, after longer than a rebuild between two readings explains.
+// A database that is behind Redis is logged once, after a longer time than a rebuild between two readings explains.
 func TestWatchdogTellsOfADatabaseThatIsBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &safeBuffer{}
@@ -148,7 +158,7 @@ func TestWatchdogTellsOfADatabaseThatIsBehind(t *testing.T) {
 			<-time.After(time.Second)
 		}
 		require.Equal(t, 1, countLines(log.String()))
-		require.Contains(t, log.String(), "redis knows epochs that this database has not begun")
+		require.Contains(t, log.String(), "redis has epochs that this database has not begun")
 		require.Contains(t, log.String(), "bucket autumn:phone:2 is in epoch 3 here and in epoch 5 there")
 		require.Contains(t, log.String(), "UPDATE stock SET epoch = 5, state = 'closed'")
 		w.noteAhead(row, 3)
@@ -166,7 +176,7 @@ func countLines(text string) int {
 	return n
 }
 
-// Only buckets that are open in a sale that has begun are compared, until it is closed.
+// The buckets to compare are those that are open in a sale that has begun and is not closed.
 func TestViewMoving(t *testing.T) {
 	now := time.Now()
 	v := newView()
@@ -187,7 +197,7 @@ func TestViewMoving(t *testing.T) {
 	require.ElementsMatch(t, []sale.Bucket{{Sale: "now", SKU: "phone"}, {Sale: "over", SKU: "phone"}}, v.moving(now))
 }
 
-// Books or Redis away: the round says so and doubts nothing.
+// While the database or Redis is away the round returns an error and doubts nothing.
 func TestWatchdogWithoutItsStores(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)

@@ -17,17 +17,16 @@ import (
 	"flashsale/test/harness"
 )
 
-// world is an engine on a real Redis with a Kafka and a database that tests can break.
+// world is an engine on a real Redis, with a Kafka and a database that tests can break.
 type world struct {
-	t       testing.TB
-	redis   *scripts.Redis
-	server  *harness.RedisServer // for commands past the client
-	kafka   *fakes.Kafka
-	db      *fakes.Database
-	breaker *fakeBreaker
-	engine  *reserve.Engine
-	sale    sale.Sale
-	ended   bool // the test has ended the engine itself
+	t      testing.TB
+	redis  *scripts.Redis
+	server *harness.RedisServer // for commands past the client
+	kafka  *fakes.Kafka
+	db     *fakes.Database
+	engine *reserve.Engine
+	sale   sale.Sale
+	ended  bool // the test has ended the engine itself
 }
 
 // newWorld starts an engine on the package's Redis; set may change its options.
@@ -38,7 +37,7 @@ func newWorld(t testing.TB, set func(*reserve.EngineOptions)) *world {
 // newWorldOn starts an engine on another Redis.
 func newWorldOn(t testing.TB, on scripts.Options, set func(*reserve.EngineOptions)) *world {
 	r := dial(t, on)
-	w := &world{t: t, redis: r, server: &harness.RedisServer{Addr: on.Addrs[0]}, kafka: &fakes.Kafka{}, db: fakes.NewDatabase(), breaker: &fakeBreaker{open: map[string]bool{}}}
+	w := &world{t: t, redis: r, server: &harness.RedisServer{Addr: on.Addrs[0]}, kafka: &fakes.Kafka{}, db: fakes.NewDatabase()}
 	w.kafka.Settle = w.db.Settle
 	now := time.Now()
 	w.sale = w.db.PutSale(sale.Sale{
@@ -53,7 +52,7 @@ func newWorldOn(t testing.TB, on scripts.Options, set func(*reserve.EngineOption
 	eventually(t, ids.Ready, "a node is leased")
 
 	o := reserve.EngineOptions{
-		Redis: r, Producer: w.kafka, IDs: ids, Breaker: w.breaker, Report: w.db, Buckets: w.db,
+		Redis: r, Producer: w.kafka, IDs: ids, Breaker: closedCircuits{}, Report: w.db, Buckets: w.db,
 		Registerer: prometheus.NewRegistry(),
 	}
 	if set != nil {
@@ -64,7 +63,7 @@ func newWorldOn(t testing.TB, on scripts.Options, set func(*reserve.EngineOption
 	return w
 }
 
-// end drains the engine; whatever the test has broken is mended first.
+// end makes Kafka available again and drains the engine.
 func (w *world) end() {
 	w.kafka.ComeBack()
 	if w.ended {
@@ -133,56 +132,12 @@ func outcomes(answers []sale.Answer) map[string]int {
 	return counts
 }
 
-// fakeBreaker lets everything pass but the resources that are open.
-type fakeBreaker struct {
-	mu     sync.Mutex
-	open   map[string]bool
-	failed map[string]int
-	heard  map[string]int // results, good or bad
-}
+// closedCircuits is a circuit breaker that never opens.
+type closedCircuits struct{}
 
-func (b *fakeBreaker) Enter(resource string) (func(error), bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return func(err error) {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		if b.heard == nil {
-			b.heard = map[string]int{}
-		}
-		b.heard[resource]++
-		if err != nil {
-			if b.failed == nil {
-				b.failed = map[string]int{}
-			}
-			b.failed[resource]++
-		}
-	}, !b.open[resource]
-}
+func (closedCircuits) Enter(string) (exit func(error), ok bool) { return func(error) {}, true }
 
-// results returns how many results a circuit has heard.
-func (b *fakeBreaker) results(resource string) int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.heard[resource]
-}
-
-func (b *fakeBreaker) failures(resource string) int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.failed[resource]
-}
-
-// release ends an order in the books and carries that to Redis.
-func (w *world) release(b sale.Bucket, buyer, key string, a sale.Answer) {
-	w.t.Helper()
-	order := orderOf(a, buyer)
-	order.Key = key
-	w.db.Release(b, order)
-	require.NoError(w.t, w.applier().applyAll(context.Background()))
-}
-
-// value is what the buyers hash says of a buyer, "" when it does not know him.
+// value is a buyer's value in the buyers hash.
 func (w *world) value(b sale.Bucket, buyer string) string {
 	w.t.Helper()
 	value, is := w.server.MustDo(w.t, "HGET", w.redis.Keys(b).Buyers, buyer).(string)

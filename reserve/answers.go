@@ -18,9 +18,10 @@ func (w *batchWorker) answerVerdicts(reply scripts.ReserveReply) {
 		}
 		return
 	}
-	text, rest := "", reply.Verdicts
+	verdicts := reply.Verdicts
 	for i, r := range w.batch {
-		text, rest, _ = strings.Cut(rest, "\n")
+		text, rest, _ := strings.Cut(verdicts, "\n")
+		verdicts = rest
 		v, ok := scripts.ReadVerdict(text, reply.Detail)
 		switch {
 		case !ok:

@@ -19,7 +19,7 @@ type batchWorker struct {
 	orderIDs     []sale.OrderID
 	trims        []scripts.Trim // that the batch's call deletes
 	highest      int64          // sequence seen in the batch's epoch
-	lines        []*presses     // of the batch's buyers, until their next presses may go on
+	lines        []*presses     // of the batch's buyers, until their next presses may be taken
 	arguments    *scripts.ArgumentBuffer
 	publications []*publication
 }
@@ -55,8 +55,8 @@ func (w *batchWorker) run() {
 }
 
 // prepare makes the checks that come before the script, and the order ids. It enters Redis's circuit last, because a circuit
-// that is entered is told of a call. It answers whoever does not get further, and reports whether any purchase is left; exit
-// tells the circuit how the call went.
+// that is entered is told of a call. It answers the purchases that fail a check, and reports whether any is left; exit tells
+// the circuit the result of the call.
 func (w *batchWorker) prepare() (exit func(error), ok bool) {
 	if doubt := w.engine.Redis.Doubt(); doubt != nil {
 		w.refuse(sale.Answer{Outcome: sale.OutcomeFenced, Reason: scripts.DoubtReason(doubt)})

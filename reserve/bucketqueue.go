@@ -40,8 +40,8 @@ type bucketQueue struct {
 
 	mu           sync.Mutex
 	pending      []*request
-	lines        map[string]*presses // of the buyers who have a press here or under way
-	ready        int                 // of them, those of whom none is under way
+	lines        map[string]*presses // of the buyers with a press that waits here or is under way
+	ready        int                 // of them, those without a press under way
 	wanted       int                 // purchases that the one worker waits for, 0 when it does not
 	workers      int                 // at work
 	waitingAside int                 // workers that wait to call again or for Kafka, while others may take batches
@@ -111,7 +111,7 @@ func (q *bucketQueue) stepAside() bool {
 	}
 	if q.workers == 1 && q.ready > 0 {
 		if !q.engine.gate.enter() {
-			return false // the engine drains: no purchase arrives any more
+			return false // the engine drains: no further purchase arrives
 		}
 		q.startWorker()
 	}
@@ -137,7 +137,7 @@ func (q *bucketQueue) moveUp() {
 }
 
 // next gives a worker its next batch, with the trims for its call and the highest sequence seen in its epoch. It reports
-// false when the worker has to end: no purchase that waits may go on, or another worker is at work and no full batch waits.
+// false when the worker has to end: no waiting purchase may be taken, or another worker is at work and no full batch waits.
 func (q *bucketQueue) next(w *batchWorker) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -153,7 +153,7 @@ func (q *bucketQueue) next(w *batchWorker) bool {
 	return true
 }
 
-// decided ends the script phase of a worker's batch: the next presses of its buyers may go on. When the script has run,
+// decided ends the script phase of a worker's batch: the next presses of its buyers may be taken. When the script has run,
 // the queue keeps the sequence and notes the trims as done; otherwise it takes the trims back.
 func (q *bucketQueue) decided(w *batchWorker, ran bool, epoch, sequence int64) {
 	now := time.Now()

@@ -70,8 +70,8 @@ func (q *bucketQueue) addToJanitor() {
 	}
 }
 
-// leaveJanitor ends the janitor's work on an idle queue: nothing runs, waits, is to be trimmed or remembered. It reports
-// whether it did.
+// leaveJanitor ends the janitor's work on the queue when it is idle: no worker, purchase, trim or acknowledged write is left. It
+// reports whether it did.
 func (q *bucketQueue) leaveJanitor() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -11,7 +11,7 @@ import (
 	"flashsale/scripts"
 )
 
-// A buyer who heard queued never reads held afterwards, although the entry stays in the journal until it is trimmed.
+// A buyer who was told queued never reads held afterwards, although the entry stays in the journal until it is trimmed.
 func TestQueuedNeverReadsHeldAgain(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 100, 1)
@@ -31,13 +31,17 @@ func TestQueuedNeverReadsHeldAgain(t *testing.T) {
 		require.Equal(t, sale.OutcomeReplayed, replay.Outcome)
 		require.Equal(t, sale.StatusQueued, replay.Status)
 	}
-	require.Positive(t, journaled, "no answer came before its trim: nothing was tested")
+	require.Positive(t, journaled, "every entry was trimmed before its answer: nothing was tested")
 }
 
-// What was acknowledged is remembered until it has been trimmed for a while, and no longer.
-func TestAckedPlacesFade(t *testing.T) {
+// An acknowledged write is remembered until ackedMemory after its trim.
+func TestAckedWritesFade(t *testing.T) {
 	now := time.Now()
-	a := ackedWrites{{Epoch: 1, Sequence: 1}: {}, {Epoch: 1, Sequence: 2}: now.Add(-ackedMemory - time.Second), {Epoch: 1, Sequence: 3}: now}
+	a := ackedWrites{
+		{Epoch: 1, Sequence: 1}: {},
+		{Epoch: 1, Sequence: 2}: now.Add(-ackedMemory - time.Second),
+		{Epoch: 1, Sequence: 3}: now,
+	}
 	a.fade(now)
 	require.Contains(t, a, scripts.WriteID{Epoch: 1, Sequence: 1})
 	require.NotContains(t, a, scripts.WriteID{Epoch: 1, Sequence: 2})

@@ -35,7 +35,7 @@ func (w *batchWorker) callScript() (scripts.ReserveReply, ending) {
 		reply, err := w.engine.Redis.Reserve(call, w.arguments)
 		switch {
 		case err == nil && reply.Code == scripts.CodeLate && late < 2:
-			late++ // Redis's clock is known better now; this call took nothing
+			late++ // the clock has learned from the reply; this call took nothing
 		case err == nil && reply.Code == scripts.CodeLate:
 			return reply, w.ended(call, sale.OutcomeUnavailable, errLateCall)
 		case err == nil:

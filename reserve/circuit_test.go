@@ -12,7 +12,7 @@ import (
 	"flashsale/test/harness"
 )
 
-// Kafka's circuit hears of records and of nothing else: not of refusals, and not of a Redis that is away.
+// Only published records count for Kafka's circuit: refusals do not, and neither does a Redis that is away.
 func TestKafkasCircuitHearsOfDeliveriesAlone(t *testing.T) {
 	server := harness.Redis(t)
 	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, nil)
@@ -26,14 +26,14 @@ func TestKafkasCircuitHearsOfDeliveriesAlone(t *testing.T) {
 	node := w.engine.IDs.lease.Swap(nil)
 	require.Equal(t, sale.OutcomeUnavailable, w.buy(b, "carl").Outcome)
 	w.engine.IDs.lease.Store(node)
-	require.Equal(t, asked, w.breaker.results(sale.ResourceRedis), "without an order id nobody asks Redis")
+	require.Equal(t, asked, w.breaker.results(sale.ResourceRedis), "without an order id Redis is not asked")
 	server.Kill()
 	require.NotEqual(t, sale.OutcomeQueued, w.buy(b, "dora").Outcome)
 	require.Positive(t, w.breaker.failures(sale.ResourceRedis))
 	require.Equal(t, 1, w.breaker.results(sale.ResourceKafka), "nothing was published")
 }
 
-// Kafka's open circuit refuses nobody by itself: whoever has bought already hears that, and what is taken is held at once and
+// Kafka's open circuit refuses no purchase: a buyer who has bought already is told so, and a taken purchase is held at once and
 // left to the relay.
 func TestKafkasOpenCircuitHoldsWhatIsTaken(t *testing.T) {
 	w := newWorld(t, nil)
@@ -44,7 +44,7 @@ func TestKafkasOpenCircuitHoldsWhatIsTaken(t *testing.T) {
 	require.Equal(t, sale.OutcomeAlreadyBought, w.buy(b, "anna").Outcome)
 	began := time.Now()
 	require.Equal(t, sale.OutcomeHeld, w.buy(b, "bert").Outcome)
-	require.Less(t, time.Since(began), w.engine.AckTimeout, "nobody waits for what is not sent")
+	require.Less(t, time.Since(began), w.engine.AckTimeout, "no answer waits for a record that is not sent")
 	require.Equal(t, sale.OutcomeSoldOut, w.buy(b, "carl").Outcome)
 	require.Len(t, w.kafka.Attempted(), before)
 	require.Zero(t, w.engine.unacked.bytes.Load())
@@ -53,19 +53,19 @@ func TestKafkasOpenCircuitHoldsWhatIsTaken(t *testing.T) {
 	require.Equal(t, int64(2), w.db.Settled(b), "the journal had it")
 }
 
-// Records beyond the bound of bytes say nothing about Kafka.
+// A record beyond the bound of bytes is not sent and does not count for Kafka's circuit.
 func TestKafkasCircuitHearsNothingOfWhatIsNotSent(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
 	require.True(t, w.engine.unacked.reserve(maxUnackedBytes))
 	began := time.Now()
 	require.Equal(t, sale.OutcomeHeld, w.buy(b, "anna").Outcome)
-	require.Less(t, time.Since(began), w.engine.AckTimeout, "nobody waits for what is not sent")
+	require.Less(t, time.Since(began), w.engine.AckTimeout, "no answer waits for a record that is not sent")
 	w.engine.unacked.release(maxUnackedBytes)
 	require.Zero(t, w.breaker.results(sale.ResourceKafka))
 }
 
-// While Kafka is away a refusal does not wait with those who are held.
+// While Kafka is away a refusal does not wait with the held purchases.
 func TestRefusalDoesNotWaitForKafka(t *testing.T) {
 	w := newWorld(t, func(o *EngineOptions) { o.AckTimeout = 3 * time.Second })
 	b := w.stock("phone", 3, 1)
@@ -85,11 +85,15 @@ func TestRefusalDoesNotWaitForKafka(t *testing.T) {
 	for range 3 {
 		require.Equal(t, sale.OutcomeHeld, (<-held).Outcome)
 	}
-	shelf := w.engine.queue(w.purchase(b, "anna"))
-	eventually(t, func() bool { shelf.mu.Lock(); defer shelf.mu.Unlock(); return shelf.waitingAside+shelf.workers == 0 }, "all flows ended")
+	queue := w.engine.queue(w.purchase(b, "anna"))
+	eventually(t, func() bool {
+		queue.mu.Lock()
+		defer queue.mu.Unlock()
+		return queue.waitingAside+queue.workers == 0
+	}, "all workers ended")
 }
 
-// A store's circuit does not hear of the time that another store has used up.
+// The time that one store has used up does not count as a failure of another store.
 func TestEachStoreHasItsOwnTime(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 1, 1)
@@ -101,23 +105,23 @@ func TestEachStoreHasItsOwnTime(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 	require.Zero(t, w.breaker.results(sale.ResourceMySQL)+w.breaker.results(sale.ResourceRedis))
 	short, cancel := context.WithCancel(context.Background())
-	w.engine.Buckets = lateBooks{w.db, cancel}
+	w.engine.Buckets = lateReader{w.db, cancel}
 	_, err = w.engine.readDatabase(short, []sale.Bucket{b})
 	require.NoError(t, err)
 	require.Zero(t, w.breaker.failures(sale.ResourceMySQL))
 }
 
-// lateBooks answer after the caller's time is over, if theirs is not.
-type lateBooks struct {
+// lateReader answers after its caller's time is over, and returns the error of its own context.
+type lateReader struct {
 	BucketReader
 	over context.CancelFunc
 }
 
-func (l lateBooks) BucketCounters(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketCounters, error) {
+func (l lateReader) BucketCounters(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketCounters, error) {
 	l.over()
-	books, err := l.BucketReader.BucketCounters(ctx, buckets)
+	counters, err := l.BucketReader.BucketCounters(ctx, buckets)
 	if err == nil {
 		err = ctx.Err()
 	}
-	return books, err
+	return counters, err
 }

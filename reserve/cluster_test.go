@@ -29,7 +29,8 @@ func TestClusterSellsFromSeveralNodes(t *testing.T) {
 	}
 	sold := 0
 	for _, b := range buckets {
-		sold += outcomes(w.buyAll(b, buyers(fmt.Sprintf("bucket-%d", b.Number), 15)))["queued"] // each buyer at home in one bucket
+		// each buyer at home in one bucket
+		sold += outcomes(w.buyAll(b, buyers(fmt.Sprintf("bucket-%d", b.Number), 15)))["queued"]
 	}
 	require.Equal(t, 10*count, sold)
 	for _, b := range buckets {
@@ -63,8 +64,8 @@ func TestClusterSellsFromSeveralNodes(t *testing.T) {
 	}
 }
 
-// While a slot moves, Redis refuses a script of which a key is not there yet, as the buyers' hash is before the first
-// purchase. Nothing is sold from that bucket, nothing is taken, and it goes on once the move has ended or is called off.
+// While a slot moves, Redis refuses a script whose keys are not all there, as the buyers' hash is not before the first
+// purchase. The bucket then sells nothing and takes nothing, and sells again once the move has ended or is called off.
 func TestASlotOnTheMoveSellsNothing(t *testing.T) {
 	nodes := harness.RedisCluster(t, 2)
 	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{nodes[0].Addr}}, nil)

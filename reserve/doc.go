@@ -1,32 +1,56 @@
-// Package reserve takes stock: it is the only package that speaks to Redis, and it owns the way of a batch from the
-// requests that wait for it to the record that Kafka has acknowledged.
+// Package reserve is the path of a purchase: from the request that waits for its batch to the record that Kafka has
+// acknowledged. Package scripts makes the calls to Redis; package recovery repairs what a loss or a dead gateway leaves.
 //
 // # The path of a purchase
 //
-// Engine.Reserve puts the purchase on the shelf of its bucket. A flow, one goroutine, takes what lies on the shelf, makes
-// order ids, asks the reserve script about the whole batch in one call, answers the refused, publishes the taken as one
-// record and answers them when Kafka has acknowledged (queued) or has not in time (held). The next batch of a bucket
-// starts when the one before is through, or when a full batch waits: batches grow with the load, without a timer, and an
-// idle bucket has no goroutine.
+// Engine.Reserve puts the purchase into the bucketQueue of its bucket. A batchWorker, one goroutine, takes the waiting
+// purchases as one batch, makes their order ids and calls the reserve script once for all of them. It answers the refused
+// purchases at once, and publishes the taken ones as one record: the publication. When Kafka acknowledges the record in
+// time the answer is queued, otherwise held.
+//
+// The worker takes the next batch when the present one is answered. A full batch starts a second worker at once. Batches
+// therefore grow with the load, without a timer, and an idle bucket has no goroutine. Under load a worker waits up to
+// BatchMaxWait for a fuller batch (batchfill). A worker alone owns its batch, and enters the queue three times for it: to
+// take it, when the script has decided it, and when Kafka has acknowledged it.
+//
+// At most one press of a buyer is under way to Redis; later presses wait for it (presses). Otherwise one buyer with many
+// presses could make the script read the same entries again and again, at the expense of all other buyers.
 //
 // # What must hold
 //
-// A call whose outcome is unknown is asked again with the same order ids, never with new ones, and nothing is undone
-// because of an error. Every call carries a deadline by Redis's clock, and the next one is sent only after it, so a call
-// that was delayed in a socket cannot take anything behind the back of its gateway. A record that Kafka did not
-// acknowledge is published again, the same bytes, until it is; what a dead gateway leaves in the journal is published by
-// the Relay. Acknowledged entries are deleted exactly, by the next call of the bucket or by the janitor.
+// A call whose outcome is unknown is repeated with the same order ids, never with new ones, and no error undoes anything.
+// Every call carries a deadline by Redis's clock, and the worker sends the next call of a batch only after it. So a call that
+// was delayed in a socket takes nothing after its worker has given it up. An answer queued requires an acknowledged record
+// (rule: answer-after-ack).
+//
+// A record without an acknowledgement is published again, the same bytes, until Kafka acknowledges it; settlement drops the
+// duplicates. An acknowledged entry is deleted from the journal by its id: the next call of the bucket does it, or the
+// janitor when no call follows. The relay of package recovery publishes the entries that a dead gateway leaves, and the
+// records that exceed maxUnackedBytes.
 //
 // # Loss
 //
-// A reply that does not fit what the gateway knows (no script, another epoch, state or replication id, a sequence that
-// went back) is answered fenced and reported; the Keeper notices closed buckets, and by comparing sequences with the
-// database those that nobody asked, and the Rebuilder brings them back from the database in the next epoch. Only the
-// Rebuilder loads the scripts that move stock. Identity sees to it that no two engines share one Redis: until a process
-// knows that it is its own, everything is fenced.
+// A reply contradicts what the gateway knows when the server lacks the script, or when epoch, state or replication id
+// differ, or when the sequence is lower than one seen before. Then the stock in Redis is in doubt: the worker answers fenced,
+// and the reporter tells the database, which closes the bucket. The controller of package recovery rebuilds it.
 //
-// # Giving back
+// # Buckets of one SKU
 //
-// The database decides what comes back to a bucket and numbers it; the Courier carries it to Redis, each number once and
-// in order, in its own epoch.
+// A SKU may have several buckets, and each buyer belongs to one of them. When that bucket has too few units, the purchase
+// waits up to 950 ms at the SKU's rebalancer. One goroutine does a round every 20 ms for all waiting purchases: it reads all
+// buckets, tells those purchases to try again that have enough units now, and moves units from the fullest buckets to the
+// others. A transfer is a journal entry as a batch is, and the database credits the receiving bucket when it settles.
+// Sold out is answered only after a skuSnapshot has proved that no bucket has units and none are on their way.
+//
+// # Order ids
+//
+// An order id is a Snowflake id with a node id, which OrderIDs leases from the database for 10 minutes. The row of the lease
+// has a high-water mark above every id that the process can make, and the next owner of the node starts above it. Without a
+// valid lease nothing is sold.
+//
+// # Bounds
+//
+// Every purchase is answered within 5 s. A queue has at most 16,384 waiting purchases and 64 of one buyer; a bucket has at
+// most 8 batches at work and 32 that wait aside; records of 64 MiB wait for Kafka. What exceeds a bound is answered
+// overloaded, rate limited, held or unavailable.
 package reserve

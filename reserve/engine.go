@@ -14,15 +14,15 @@ import (
 	"flashsale/scripts"
 )
 
-// Breaker is the circuit breaker of the stores. Enter is called before a store is used; ok false means that its circuit
-// is open. exit tells how the use went.
+// Breaker is the circuit breaker of the stores. Enter is called before a store is used; ok is false when the store's circuit is
+// open. exit takes the result of the use.
 type Breaker interface {
 	Enter(resource string) (exit func(error), ok bool)
 }
 
-// Report tells the database that a bucket's stock in Redis is in doubt. It closes the bucket when the epoch still is the
-// present one, which starts a rebuild.
-type Report interface {
+// LossReporter tells the database that a bucket's stock in Redis is in doubt. The database closes the bucket if epoch is still
+// its present one, and the closed bucket is rebuilt.
+type LossReporter interface {
 	ReportLoss(ctx context.Context, bucket sale.Bucket, epoch int64, reason string) error
 }
 
@@ -31,36 +31,36 @@ type EngineOptions struct {
 	Redis            *scripts.Redis
 	Producer         Publisher
 	IDs              *OrderIDs
-	AckTimeout       time.Duration // longest wait for Kafka before the answer is held [1 s]
-	JournalMaxOrders int           // orders that a bucket's journal may hold [100000]
+	AckTimeout       time.Duration // longest wait for Kafka's acknowledgement; then the answer is held [1 s]
+	JournalMaxOrders int           // orders in a bucket's journal; more are refused [100000]
 	BatchMaxOrders   int           // purchases in one script call, up to 1000 [256]
-	BatchMaxWait     time.Duration // longest wait for a fuller batch where one is at hand; 0 = none
+	BatchMaxWait     time.Duration // longest wait for a fuller batch under load; 0 = none
 	Breaker          Breaker
-	Report           Report
+	Report           LossReporter
 	Buckets          BucketReader // asked before a SKU of several buckets is called sold out
 	Registerer       prometheus.Registerer
 	Log              *slog.Logger // nil = silent
 }
 
-// Bounds that are not settings. Together they keep the promise that every purchase is answered within 5 s: a purchase
-// waits at most queueWait for its batch, and its batch is through answerWithin after its oldest purchase came.
+// Bounds that are not settings. Together they guarantee that every purchase is answered within 5 s: a purchase waits at most
+// queueWait for its batch, and the batch is answered within answerWithin of the arrival of its oldest purchase.
 const (
 	answerWithin     = 4500 * time.Millisecond
 	queueWait        = 1500 * time.Millisecond
 	callTimeout      = time.Second           // one script call; its deadline inside Redis
-	askMargin        = 20 * time.Millisecond // after the deadline, before asking again
+	askMargin        = 20 * time.Millisecond // after the deadline, before the next call
 	askPause         = 100 * time.Millisecond
 	maxPending       = 16_384   // purchases that wait in one queue; more are overloaded
 	maxWorkers       = 8        // batches of one bucket between script and acknowledgement
-	maxAside         = 32       // of them besides, that wait to ask again or for a slow Kafka
+	maxAside         = 32       // batches besides, that wait to call again or for a slow Kafka
 	maxTrims         = 64       // entries that one call deletes
-	maxUnackedBytes  = 64 << 20 // records kept for Kafka; what is beyond is left to the relay
+	maxUnackedBytes  = 64 << 20 // bytes of records that wait for Kafka; the relay publishes what is beyond
 	janitorEvery     = 100 * time.Millisecond
 	clockEvery       = time.Second
 	republishFirst   = 50 * time.Millisecond
 	republishMost    = 2 * time.Second
-	shortPatience    = 20 * time.Millisecond // wait for Kafka once it is known to be away
-	patienceTimeouts = 2                     // timeouts in a row that make it known
+	shortPatience    = 20 * time.Millisecond // wait for Kafka after patienceTimeouts
+	patienceTimeouts = 2                     // timeouts in a row after which Kafka counts as away
 )
 
 // Engine takes stock for a gateway: purchase in, answer out.
@@ -150,22 +150,23 @@ func (e *Engine) Reserve(p sale.Purchase) sale.Answer {
 	}
 }
 
-// Now returns Redis's time, the zero time while Redis has never told it.
+// Now returns Redis's time, the zero time while the engine has never learned it.
 func (e *Engine) Now() time.Time {
 	now, _ := e.clock.Now()
 	return now
 }
 
-// ClockAhead returns how far this machine's clock is ahead of Redis's, negative when it is behind, and whether that is known.
+// ClockAhead returns how far this machine's clock is ahead of Redis's, negative when it is behind, and whether the engine has
+// learned Redis's time.
 func (e *Engine) ClockAhead() (time.Duration, bool) { return e.clock.Ahead() }
 
-// runClock keeps Redis's time while Redis answers; without it the last offset stays the best guess. While nothing is known
+// runClock keeps Redis's time while Redis answers; without answers the last offset stays the best guess. Until the first answer
 // it asks more often.
 func (e *Engine) runClock(ctx context.Context) {
 	loop := role.Loop{
 		Name: "clock", Log: e.Log,
 		Unit: func(ctx context.Context) error {
-			_ = e.clock.Poll(ctx, e.Redis) // the calls that need Redis say that it is away
+			_ = e.clock.Poll(ctx, e.Redis) // the calls that need Redis report that it is away
 			return nil
 		},
 		Rest: func(time.Duration) time.Duration {
@@ -178,8 +179,8 @@ func (e *Engine) runClock(ctx context.Context) {
 	loop.Run(ctx)
 }
 
-// Drain ends the engine: no new purchase is taken, every waiting one is answered, every record is acknowledged or left
-// to the relay when ctx ends first, which is an error, and acknowledged journal entries are trimmed.
+// Drain ends the engine. It takes no new purchase, answers every waiting one, waits until every record is acknowledged, and
+// trims the acknowledged journal entries. When ctx ends first it leaves the rest to the relay and returns an error.
 func (e *Engine) Drain(ctx context.Context) error {
 	e.draining.Store(true)
 	err := e.gate.drain(ctx)
@@ -190,7 +191,7 @@ func (e *Engine) Drain(ctx context.Context) error {
 	return err
 }
 
-// queue returns the queue of the purchase's bucket. Queues are bounded by the buckets of the catalogue.
+// queue returns the queue of the purchase's bucket. The number of queues is bounded by the buckets of the catalogue.
 func (e *Engine) queue(p sale.Purchase) *bucketQueue {
 	e.mu.RLock()
 	found := e.queues[p.Bucket]

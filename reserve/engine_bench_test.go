@@ -13,8 +13,8 @@ import (
 	"flashsale/test/harness"
 )
 
-// BenchmarkEngineReserve measures a purchase with 256 of them waiting at any moment and a Kafka that acknowledges at
-// once: CPU of this process and of Redis for an order, allocations, and the mean batch.
+// BenchmarkEngineReserve measures a purchase while 256 of them wait at any moment and Kafka acknowledges at once: CPU time of
+// this process and of Redis per order, allocations, and the mean batch.
 func BenchmarkEngineReserve(b *testing.B) {
 	const waiting = 256
 	server := harness.Redis(b)

@@ -39,7 +39,7 @@ func TestEngineSellsExactlyTheStock(t *testing.T) {
 	require.Equal(t, int64(50), w.db.Settled(b))
 }
 
-// The next batch of a bucket waits for the acknowledgement of the one before, and takes all that came meanwhile.
+// The next batch of a bucket waits for the acknowledgement of the one before, and takes all purchases that arrived meanwhile.
 func TestEngineBatchesWhatComesMeanwhile(t *testing.T) {
 	w := newWorld(t, func(o *EngineOptions) { o.AckTimeout = 4 * time.Second })
 	b := w.stock("phone", 1000, 1)
@@ -49,8 +49,8 @@ func TestEngineBatchesWhatComesMeanwhile(t *testing.T) {
 	eventually(t, func() bool { return len(w.kafka.Attempted()) == 1 }, "the first batch is published")
 	rest := make(chan []sale.Answer, 1)
 	go func() { rest <- w.buyAll(b, buyers("rest", 100)) }()
-	shelf := w.engine.queue(w.purchase(b, "any"))
-	eventually(t, func() bool { shelf.mu.Lock(); defer shelf.mu.Unlock(); return len(shelf.pending) == 100 }, "all wait")
+	queue := w.engine.queue(w.purchase(b, "any"))
+	eventually(t, func() bool { queue.mu.Lock(); defer queue.mu.Unlock(); return len(queue.pending) == 100 }, "all wait")
 	w.kafka.ComeBack()
 	require.Equal(t, sale.OutcomeQueued, (<-first).Outcome)
 	require.Equal(t, map[string]int{"queued": 100}, outcomes(<-rest))
@@ -75,8 +75,8 @@ func TestEngineStartsAFullBatchAtOnce(t *testing.T) {
 	require.Equal(t, 5, outcomes(append(<-done, <-done...))["queued"])
 }
 
-// While Kafka is away answers are held, soon without waiting; replays say held as long as the entry is journaled; when
-// Kafka is back everything is queued and trimmed.
+// While Kafka is away answers are held, after some timeouts without waiting. A replay is held as long as the entry is
+// journaled. When Kafka is back every order is queued and its entry trimmed.
 func TestEngineHoldsWhileKafkaIsAway(t *testing.T) {
 	w := newWorld(t, func(o *EngineOptions) { o.AckTimeout = 300 * time.Millisecond })
 	b := w.stock("phone", 100, 1)
@@ -111,8 +111,8 @@ func TestEngineHoldsWhileKafkaIsAway(t *testing.T) {
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "last").Outcome)
 }
 
-// Of two presses of one buyer with one key the second is decided after the first, whose order it gets, and is not told
-// queued before Kafka has it.
+// Of two presses of one buyer with one key the second is decided after the first, answers with its order, and is not queued
+// before Kafka has acknowledged it.
 func TestReplayInTheNextBatchIsHeldWhileKafkaIsAway(t *testing.T) {
 	w := newWorld(t, func(o *EngineOptions) { o.AckTimeout = 400 * time.Millisecond })
 	b := w.stock("phone", 100, 1)
@@ -126,8 +126,8 @@ func TestReplayInTheNextBatchIsHeldWhileKafkaIsAway(t *testing.T) {
 	for range 2 {
 		go func() { both <- w.engine.Reserve(p) }()
 	}
-	shelf := w.engine.queue(p)
-	eventually(t, func() bool { shelf.mu.Lock(); defer shelf.mu.Unlock(); return len(shelf.pending) == 2 }, "both wait")
+	queue := w.engine.queue(p)
+	eventually(t, func() bool { queue.mu.Lock(); defer queue.mu.Unlock(); return len(queue.pending) == 2 }, "both wait")
 	taken, replay := <-both, <-both
 	if taken.Outcome == sale.OutcomeReplayed {
 		taken, replay = replay, taken
@@ -147,7 +147,7 @@ func (w *world) holding(b sale.Bucket, buyer string) sale.Holding {
 	return holdings[0]
 }
 
-// A lost acknowledgement is not the end: the same bytes go out until one arrives, and the answer waits for it.
+// After a lost acknowledgement the engine publishes the same bytes until one arrives, and the answer waits for it.
 func TestEnginePublishesTheSameBytesAgain(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
@@ -164,7 +164,7 @@ func TestEnginePublishesTheSameBytesAgain(t *testing.T) {
 	require.Equal(t, int64(1), w.db.Settled(b))
 }
 
-// A full journal sheds, and sells again once it is drained.
+// A bucket with a full journal refuses, and sells again once the journal is trimmed.
 func TestEngineShedsWhenTheJournalIsFull(t *testing.T) {
 	w := newWorld(t, func(o *EngineOptions) { o.AckTimeout, o.JournalMaxOrders = 20*time.Millisecond, 3 })
 	b := w.stock("phone", 100, 1)
@@ -195,7 +195,8 @@ func TestEngineAnswers(t *testing.T) {
 	require.Equal(t, 2, replay.Quantity)
 	require.Equal(t, sale.Answer{Outcome: sale.OutcomeKeyReused, OrderID: first.OrderID}, press("anna", "k", 1))
 	require.Equal(t, sale.Answer{Outcome: sale.OutcomeOverLimit, Limit: 3}, press("bert", "", 4))
-	require.Equal(t, sale.Answer{Outcome: sale.OutcomeAlreadyBought, Limit: 3, Bought: 2, OrderID: first.OrderID}, press("anna", "", 2))
+	bought := sale.Answer{Outcome: sale.OutcomeAlreadyBought, Limit: 3, Bought: 2, OrderID: first.OrderID}
+	require.Equal(t, bought, press("anna", "", 2))
 	require.Equal(t, sale.OutcomeQueued, press("bert", "", 2).Outcome)
 	require.Equal(t, sale.Answer{Outcome: sale.OutcomeNotEnough, Available: 1}, press("carl", "", 2))
 	require.Equal(t, sale.OutcomeQueued, press("carl", "", 1).Outcome)
@@ -204,7 +205,7 @@ func TestEngineAnswers(t *testing.T) {
 	require.Zero(t, w.reading(b).Available)
 }
 
-// The window is Redis's: paused, not started and ended are answered until a newer window comes.
+// Redis decides by its window: paused, not started and ended are the answers until it gets a newer one.
 func TestEngineWindows(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 5, 1)
@@ -228,7 +229,7 @@ func TestEngineWindows(t *testing.T) {
 	require.Equal(t, w.sale.Version, w.reading(b).WindowsVersion)
 }
 
-// Open circuits, an id lease that is gone and a full shelf refuse before Redis is asked.
+// An open circuit, a lost id lease and a full queue refuse a purchase before Redis is asked.
 func TestEngineRefusesBeforeRedis(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 5, 1)
@@ -239,18 +240,18 @@ func TestEngineRefusesBeforeRedis(t *testing.T) {
 	require.Equal(t, sale.OutcomeUnavailable, w.buy(b, "anna").Outcome)
 	w.engine.IDs.lease.Store(node)
 
-	shelf := w.engine.queue(w.purchase(b, "anna"))
-	shelf.mu.Lock()
-	shelf.pending = make([]*request, maxPending)
-	shelf.mu.Unlock()
+	queue := w.engine.queue(w.purchase(b, "anna"))
+	queue.mu.Lock()
+	queue.pending = make([]*request, maxPending)
+	queue.mu.Unlock()
 	require.Equal(t, sale.OutcomeOverloaded, w.buy(b, "anna").Outcome)
-	shelf.mu.Lock()
-	shelf.pending = nil
-	shelf.mu.Unlock()
+	queue.mu.Lock()
+	queue.pending = nil
+	queue.mu.Unlock()
 	require.Equal(t, int64(5), w.reading(b).Available)
 }
 
-// A draining engine answers all that it has and takes nothing new.
+// A draining engine answers all waiting purchases and takes no new one.
 func TestEngineDrains(t *testing.T) {
 	w := newWorld(t, func(o *EngineOptions) { o.AckTimeout = 100 * time.Millisecond })
 	b := w.stock("phone", 500, 1)
@@ -264,7 +265,7 @@ func TestEngineDrains(t *testing.T) {
 	require.Equal(t, sale.OutcomeUnavailable, w.buy(b, "too-late").Outcome)
 	got := outcomes(<-answers)
 	require.Equal(t, 300, got["held"]+got["unavailable"])
-	require.Equal(t, int64(got["held"]), w.reading(b).Taken, "whoever was not answered held has nothing")
+	require.Equal(t, int64(got["held"]), w.reading(b).Taken, "only held purchases have taken units")
 }
 
 // Owners, holdings and units of buckets with and without orders.

@@ -11,7 +11,7 @@ import (
 	"flashsale/sale"
 )
 
-// Records beyond the bound are left to the relay: the answer is held, and nothing is kept in memory.
+// The relay publishes the records beyond the bound: the answer is held, and the engine keeps no record in memory.
 func TestTooManyUnackedBytesAreLeftToTheRelay(t *testing.T) {
 	w := newWorld(t, impatient)
 	b := w.stock("phone", 10, 1)
@@ -24,36 +24,36 @@ func TestTooManyUnackedBytesAreLeftToTheRelay(t *testing.T) {
 	require.Equal(t, int64(1), w.db.Settled(b))
 }
 
-// A batch drops the purchases that waited too long for it and goes on with the others.
+// A batch drops the purchases that waited too long for it and keeps the others.
 func TestBatchWorkerDropsStalePurchases(t *testing.T) {
-	f := &batchWorker{queue: &bucketQueue{}}
+	w := &batchWorker{queue: &bucketQueue{}}
 	now := time.Now()
 	fill := func(ages ...time.Duration) {
-		f.batch = nil
+		w.batch = nil
 		for _, age := range ages {
-			f.batch = append(f.batch, &request{arrivedAt: now.Add(-age), done: make(chan struct{}, 1)})
+			w.batch = append(w.batch, &request{arrivedAt: now.Add(-age), done: make(chan struct{}, 1)})
 		}
-		f.oldest = f.batch[0].arrivedAt
+		w.oldest = w.batch[0].arrivedAt
 	}
 	fill(2*queueWait, 2*queueWait, 0)
-	stale := append([]*request(nil), f.batch[:2]...)
-	require.True(t, f.dropStale())
-	require.Len(t, f.batch, 1)
-	require.Equal(t, now, f.oldest)
+	stale := append([]*request(nil), w.batch[:2]...)
+	require.True(t, w.dropStale())
+	require.Len(t, w.batch, 1)
+	require.Equal(t, now, w.oldest)
 	for _, r := range stale {
 		<-r.done
 		require.Equal(t, sale.OutcomeUnavailable, r.answer.Outcome)
 	}
 	fill(2 * queueWait)
-	require.False(t, f.dropStale())
+	require.False(t, w.dropStale())
 }
 
-// Scanning the owners ends with the first error of whoever listens.
+// The scan of the owners ends with the first error of its callback.
 func TestOwnersStops(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
 	require.Equal(t, 3, outcomes(w.buyAll(b, buyers("buyer", 3)))["queued"])
-	enough, heard := errors.New("enough"), 0
-	require.ErrorIs(t, w.engine.Owners(context.Background(), b, func(string) error { heard++; return enough }), enough)
-	require.Equal(t, 1, heard)
+	enough, calls := errors.New("enough"), 0
+	require.ErrorIs(t, w.engine.Owners(context.Background(), b, func(string) error { calls++; return enough }), enough)
+	require.Equal(t, 1, calls)
 }

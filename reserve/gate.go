@@ -6,17 +6,17 @@ import (
 	"sync"
 )
 
-// gate counts what is under way, so that a draining engine knows when nothing is.
+// gate counts the work under way, so that a draining engine knows when there is none.
 type gate struct {
 	mu     sync.Mutex
 	count  int
 	closed bool
-	empty  chan struct{} // closed when the gate is closed and nobody is inside
+	empty  chan struct{} // closed when the gate is closed and count is 0
 }
 
 func newGate() *gate { return &gate{empty: make(chan struct{})} }
 
-// enter counts one more; false when the gate is closed.
+// enter counts one more. It returns false when the gate is closed.
 func (g *gate) enter() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -27,12 +27,12 @@ func (g *gate) enter() bool {
 	return true
 }
 
-// follow counts one more on behalf of somebody who is inside, also when the gate is closed.
-func (g *gate) follow() {
+// add counts one more on behalf of a caller that is counted already, also when the gate is closed.
+func (g *gate) add() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.count == 0 {
-		panic("gate: follow without anybody inside")
+		panic("gate: add without an entry inside")
 	}
 	g.count++
 }
@@ -49,7 +49,7 @@ func (g *gate) leave() {
 	}
 }
 
-// drain closes the gate and waits until nobody is inside.
+// drain closes the gate and waits until the count is 0. Its error wraps that of ctx and says how much is still under way.
 func (g *gate) drain(ctx context.Context) error {
 	g.mu.Lock()
 	if !g.closed {

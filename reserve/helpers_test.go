@@ -10,7 +10,7 @@ import (
 	"flashsale/sale"
 )
 
-// orderOf is what the database has of an answer's order.
+// orderOf is the database's order of an answer.
 func orderOf(a sale.Answer, buyer string) sale.RecordOrder {
 	return sale.RecordOrder{OrderID: a.OrderID, Quantity: a.Quantity, Buyer: buyer}
 }
@@ -23,11 +23,6 @@ func (w *world) closeRow(b sale.Bucket) sale.BucketRow {
 }
 
 func impatient(o *EngineOptions) { o.AckTimeout = time.Millisecond }
-
-func (w *world) sellsSoon(b sale.Bucket, buyer string) {
-	w.t.Helper()
-	eventually(w.t, func() bool { return w.buy(b, buyer).Outcome == sale.OutcomeQueued }, "the bucket sells again")
-}
 
 // doOn sends one raw command to the world's Redis.
 func (w *world) doOn(args ...string) {
@@ -43,7 +38,7 @@ func buyers(prefix string, n int) []string {
 	return all
 }
 
-// listOf passes on n buyers, listed-0 and so on.
+// listOf passes n buyers on, listed-0 and so on.
 func listOf(n int) func(func(string) error) error {
 	return func(add func(string) error) error {
 		for i := range n {

@@ -12,18 +12,18 @@ import (
 	"flashsale/scripts"
 )
 
-// janitor looks after the queues that are in use, and only those: it answers purchases that waited too long, and trims
-// what no further call of an idle bucket takes along.
+// janitor works for the queues that are in use, and only for those: it answers purchases that waited too long, and trims the
+// entries that no further call of an idle bucket trims.
 type janitor struct {
 	mu       sync.Mutex
 	queues   []*bucketQueue
-	flushing atomic.Bool    // one flush at a time; a stuck one must not delay the answers to waiting purchases
+	flushing atomic.Bool    // one flush at a time; one that hangs must not delay the answers to waiting purchases
 	flushes  sync.WaitGroup // at most one
 }
 
 func newJanitor() *janitor { return &janitor{} }
 
-// add hands a queue over; the queue sees to it that it is added once.
+// add registers a queue; the queue makes sure that it is added once.
 func (j *janitor) add(q *bucketQueue) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -61,15 +61,15 @@ func (j *janitor) sweep(ctx context.Context) {
 	}
 }
 
-// sweepLast trims what is acknowledged when the engine ends. What cannot be trimmed now is published once more by the
-// relay and trimmed then.
+// sweepLast trims the acknowledged entries when the engine ends. The relay publishes once more, and then trims, what cannot be
+// trimmed now.
 func (j *janitor) sweepLast(ctx context.Context) {
 	j.flushes.Wait() // it may have put trims back
 	j.sweep(ctx)
 	j.flushes.Wait()
 }
 
-// flushTrims deletes acknowledged entries of the idle ones among some queues, in one pipeline.
+// flushTrims deletes, in one pipeline, the acknowledged entries of those queues that are idle.
 func flushTrims(ctx context.Context, queues []*bucketQueue) {
 	var calls []scripts.TrimCall
 	var owners []*bucketQueue

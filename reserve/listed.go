@@ -7,9 +7,9 @@ import (
 	"flashsale/sale"
 )
 
-// onlyListed asks, for the whole batch at once, who is on the list of a listed sale, and answers the others. It reports
-// whether anybody is left, and otherwise what the circuit breaker of Redis hears. A list that is not whole in Redis refuses
-// nobody by mistake: the batch is fenced. The order ids of those who go are left over.
+// onlyListed asks Redis which buyers of the batch are on the list of a listed sale, and answers the others. It reports whether
+// any purchase is left, and otherwise the result for Redis's circuit breaker. When Redis does not have the whole list, the
+// batch is fenced, so no buyer is refused by mistake. The order ids beyond the remaining purchases are not used.
 func (w *batchWorker) onlyListed() (left bool, err error) {
 	first := w.batch[0].purchase
 	if first.ListVersion == 0 {

@@ -2,13 +2,14 @@ package reserve
 
 import (
 	"context"
-	"flashsale/sale"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
 )
 
-// Only listed buyers buy; a list that is not whole refuses nobody by mistake, and is reported.
+// Only listed buyers buy. A list that is not whole in Redis refuses no buyer by mistake, and is reported.
 func TestListedSale(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 100, 1)

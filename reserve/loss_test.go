@@ -51,7 +51,7 @@ func TestLossIsFencedAndReported(t *testing.T) {
 	}
 }
 
-// A server without the script sells nothing, and nothing but a rebuild installs it.
+// A server without the script sells nothing, and only a rebuild installs the script.
 func TestServerWithoutTheScriptSellsNothing(t *testing.T) {
 	server := harness.Redis(t)
 	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, nil)
@@ -67,7 +67,7 @@ func TestServerWithoutTheScriptSellsNothing(t *testing.T) {
 	require.Equal(t, sale.OutcomeQueued, w.buy(b, "anna").Outcome)
 }
 
-// A gateway whose view is older than Redis is refused, and nobody is called.
+// A purchase of an older epoch than Redis's is fenced, and no loss is reported.
 func TestOldViewIsFencedButNotReported(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
@@ -81,7 +81,7 @@ func TestOldViewIsFencedButNotReported(t *testing.T) {
 	require.Empty(t, w.db.Reported())
 }
 
-// Reports wait for a database that is away, and go out once.
+// A report waits while the database is away, and is made once.
 func TestReportsWaitForTheDatabase(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)
@@ -93,7 +93,7 @@ func TestReportsWaitForTheDatabase(t *testing.T) {
 	eventually(t, func() bool { return len(w.db.Reported()) == 1 }, "the loss is reported")
 }
 
-// A reply that is lost on the way is asked for again under the same ids: taken once, and answered with that order.
+// After a lost reply the engine calls again with the same ids: the units are taken once, and the answer names that order.
 func TestLostReplyIsAskedForAgain(t *testing.T) {
 	w, proxy := newLossyWorld(t)
 	b := w.stock("phone", 100, 2)
@@ -115,7 +115,7 @@ func TestLostReplyIsAskedForAgain(t *testing.T) {
 	require.Positive(t, proxy.lost())
 }
 
-// While a call whose reply was lost waits to be asked again, others are answered at once.
+// While a batch waits for its second call, others are answered at once.
 func TestOthersDoNotWaitForALostReply(t *testing.T) {
 	w, proxy := newLossyWorld(t)
 	b := w.stock("phone", 100, 1)
@@ -123,8 +123,8 @@ func TestOthersDoNotWaitForALostReply(t *testing.T) {
 	proxy.loseNextReply()
 	first := make(chan sale.Answer, 1)
 	go func() { first <- w.buy(b, "anna") }()
-	shelf := w.engine.queue(w.purchase(b, "anna"))
-	aside := func() int { shelf.mu.Lock(); defer shelf.mu.Unlock(); return shelf.waitingAside }
+	queue := w.engine.queue(w.purchase(b, "anna"))
+	aside := func() int { queue.mu.Lock(); defer queue.mu.Unlock(); return queue.waitingAside }
 	eventually(t, func() bool { return aside() == 1 }, "the call waits to be asked again")
 	for _, buyer := range buyers("next", 5) {
 		require.Equal(t, sale.OutcomeQueued, w.buy(b, buyer).Outcome)
@@ -135,24 +135,25 @@ func TestOthersDoNotWaitForALostReply(t *testing.T) {
 	require.Equal(t, int64(93), w.reading(b).Available)
 }
 
-// What lies on the shelf when a flow steps aside is taken by another one, unless too many are aside or the engine drains.
+// When a worker steps aside another one takes the waiting purchases, unless too many are aside or the engine drains.
 func TestStepAside(t *testing.T) {
-	s := queueOf(3)
-	require.True(t, s.stepAside())
-	require.Equal(t, []int{0, 1}, []int{s.workers, s.waitingAside})
-	s.stepBack()
-	require.Equal(t, []int{1, 0}, []int{s.workers, s.waitingAside})
-	s.waitingAside = maxAside
-	require.False(t, s.stepAside())
-	require.Equal(t, 1, s.workers)
-	s.waitingAside = 0
-	s.lay(t, "anna", time.Now())
-	s.engine.gate.closed = true
-	require.False(t, s.stepAside(), "draining")
-	require.Equal(t, []int{1, 0}, []int{s.workers, s.waitingAside})
+	q := queueOf(3)
+	require.True(t, q.stepAside())
+	require.Equal(t, []int{0, 1}, []int{q.workers, q.waitingAside})
+	q.stepBack()
+	require.Equal(t, []int{1, 0}, []int{q.workers, q.waitingAside})
+	q.waitingAside = maxAside
+	require.False(t, q.stepAside())
+	require.Equal(t, 1, q.workers)
+	q.waitingAside = 0
+	q.enqueue(t, "anna", time.Now())
+	q.engine.gate.closed = true
+	require.False(t, q.stepAside(), "draining")
+	require.Equal(t, []int{1, 0}, []int{q.workers, q.waitingAside})
 }
 
-// When Redis stays silent the answer is unknown, with the order's id, within 5 s; who has not been sent is unavailable.
+// When Redis does not answer, the answer is unknown, with the order's id, within 5 s; a purchase that was not sent is
+// unavailable.
 func TestSilentRedisIsUnknown(t *testing.T) {
 	server := harness.Redis(t)
 	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, nil)
@@ -162,11 +163,11 @@ func TestSilentRedisIsUnknown(t *testing.T) {
 	began := time.Now()
 	first := make(chan sale.Answer, 1)
 	go func() { first <- w.buy(b, "anna") }()
-	shelf := w.engine.queue(w.purchase(b, "anna"))
+	queue := w.engine.queue(w.purchase(b, "anna"))
 	eventually(t, func() bool {
-		shelf.mu.Lock()
-		defer shelf.mu.Unlock()
-		return shelf.workers == 1 && len(shelf.pending) == 0
+		queue.mu.Lock()
+		defer queue.mu.Unlock()
+		return queue.workers == 1 && len(queue.pending) == 0
 	}, "sent")
 	require.Equal(t, sale.OutcomeUnavailable, w.buy(b, "bert").Outcome)
 	unknown := <-first
@@ -180,11 +181,11 @@ func TestSilentRedisIsUnknown(t *testing.T) {
 	eventually(t, func() bool { return w.buy(b, "carl").Outcome != sale.OutcomeUnavailable }, "sells again")
 	holdings, err := w.engine.Holdings(context.Background(), b, "anna")
 	require.NoError(t, err)
-	require.Empty(t, holdings, "calls that Redis got after their deadline took nothing")
+	require.Empty(t, holdings, "calls that arrived after their deadline took nothing")
 	require.Equal(t, int64(98), w.reading(b).Available)
 }
 
-// A Redis that is not there refuses at once: nothing was sent.
+// While no connection to Redis can be made, a purchase is refused at once: it was not sent.
 func TestAbsentRedisIsUnavailable(t *testing.T) {
 	server := harness.Redis(t)
 	w := newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{server.Addr}}, nil)
@@ -202,7 +203,7 @@ func newLossyWorld(t *testing.T) (*world, *lossyProxy) {
 	return newWorldOn(t, scripts.Options{Namespace: namespace(t), Addrs: []string{proxy.addr}}, nil), proxy
 }
 
-// lossyProxy stands between client and server and, once told, swallows the next long reply and cuts the connection.
+// lossyProxy forwards between client and server. Once armed, it drops the next long reply and closes the connection.
 type lossyProxy struct {
 	addr   string
 	target string
@@ -240,7 +241,7 @@ func (p *lossyProxy) lost() int {
 	return p.losses
 }
 
-// loses decides about one piece of a reply: the reserve script's is the one that carries a record.
+// loses decides about one piece of a reply: the reserve script's reply is the one that contains a record.
 func (p *lossyProxy) loses(piece []byte) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -272,8 +273,8 @@ func (p *lossyProxy) serve(client net.Conn) {
 	}
 }
 
-// A call that Redis gets after its deadline, because the gateway's idea of Redis's clock is wrong, takes nothing; the
-// gateway learns the clock from the reply and asks again.
+// A call that arrives after its deadline, because the gateway's offset of Redis's clock is wrong, takes nothing. The gateway
+// learns the clock from the reply and calls again.
 func TestWrongClockIsLearned(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 5, 1)

@@ -14,15 +14,15 @@ import (
 	"flashsale/test/harness"
 )
 
-// BenchmarkMemory sells one SKU to a million buyers with ids of 36 characters, without keys and with keys of 36 characters,
-// and reports what Redis holds for them. It counts buyers and not b.N.
+// BenchmarkMemory sells one SKU to a million buyers with ids of 36 characters, without keys and with keys of 36 characters, and
+// reports how much memory Redis needs for them. It counts buyers and not b.N.
 func BenchmarkMemory(b *testing.B) {
 	b.ReportMetric(soldMemory(b, false), "MB-without-keys")
 	b.ReportMetric(soldMemory(b, true), "MB-with-keys")
 	b.ReportMetric(0, "ns/op")
 }
 
-// soldMemory returns by how many megabytes (10^6 bytes) the memory of a Redis grows that sells to a million.
+// soldMemory returns by how many megabytes (10^6 bytes) the memory of a Redis grows that sells to a million buyers.
 func soldMemory(b *testing.B, keyed bool) float64 {
 	const buyers, waiting = 1_000_000, 512
 	server := harness.Redis(b, "--save", "", "--auto-aof-rewrite-percentage", "0")

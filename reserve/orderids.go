@@ -13,21 +13,24 @@ import (
 	"flashsale/sale"
 )
 
-// NodeLeases hands out node ids for order ids. A lease and its high-water mark are a row in the database.
+// NodeLeases leases node ids for order ids. A lease and its high-water mark are a row of the database.
 type NodeLeases interface {
 	LeaseNode(ctx context.Context, holder string, ttl time.Duration) (sale.NodeLease, error)
 	RenewNode(ctx context.Context, lease sale.NodeLease, highWaterMS int64, ttl time.Duration) error
 }
 
-// Times of a node lease. The lease is long, so that sales go on while the database is away; the mark reaches as far as
-// the lease, so whoever gets the node id next starts behind every id that this process could make.
+// Times of a node lease. The lease is long, so that sales continue while the database is away. The mark reaches as far as the
+// lease, so the next owner of the node id starts after every id that this process could have made.
 const (
 	nodeLeaseTTL    = 10 * time.Minute
 	nodeRenewEvery  = 10 * time.Second
-	nodeLeaseMargin = 30 * time.Second // given up this long before the lease ends: clocks of two machines differ
+	nodeLeaseMargin = 30 * time.Second // it is given up so long before its end: clocks of two machines differ
 	nodeRetry       = time.Second
 	nodeCallTimeout = 5 * time.Second
 )
+
+// errNoLease is the error of work that needs an order id while there is no lease.
+var errNoLease = errors.New("no valid lease of a node id")
 
 // OrderIDs makes Snowflake ids from a leased node id. Without a valid lease there are none, and nothing is sold.
 type OrderIDs struct {
@@ -35,28 +38,28 @@ type OrderIDs struct {
 	holder string
 	log    *slog.Logger
 	lease  atomic.Pointer[nodeInUse]
-	found  atomic.Pointer[error] // by the last attempt that failed
+	found  atomic.Pointer[error] // error of the last attempt that failed
 }
 
-// nodeInUse is a node id with the moment, on the monotonic clock, from which it may not be used any more.
+// nodeInUse is a leased node id and the moment, on the monotonic clock, until which it may be used.
 type nodeInUse struct {
 	sale.NodeLease
 	generator *sale.OrderIDNode
-	born      time.Time // when the generator was made: it counts on from there, whatever becomes of the wall clock
+	born      time.Time // when the generator was made: ids count from there, also when the wall clock is set
 	until     time.Time
 }
 
-// mark is the high-water mark that covers every id made until a lease ends which was asked for at a moment.
+// mark is the high-water mark above every id that can be made until the end of a lease that was asked for at a moment.
 func (n *nodeInUse) mark(asked time.Time) int64 {
 	return n.born.Add(asked.Sub(n.born) + nodeLeaseTTL).UnixMilli()
 }
 
-// NewOrderIDs returns a generator without a lease; Run gets one. holder names this process and no other, ever.
+// NewOrderIDs returns a generator without a lease; Run acquires one. holder must be unique to this process, for ever.
 func NewOrderIDs(leases NodeLeases, holder string, log *slog.Logger) *OrderIDs {
 	return &OrderIDs{leases: leases, holder: holder, log: log}
 }
 
-// Check returns why no ids can be made now, nil when they can: what the last attempt to get a lease found.
+// Check returns why no ids can be made now: the error of the last attempt to get a lease. It returns nil when ids can be made.
 func (o *OrderIDs) Check(context.Context) error {
 	if o.Ready() {
 		return nil
@@ -73,7 +76,7 @@ func (o *OrderIDs) Ready() bool {
 	return node != nil && time.Now().Before(node.until)
 }
 
-// Next returns a fresh order id; false without a valid lease.
+// Next returns a fresh order id. It returns false without a valid lease.
 func (o *OrderIDs) Next() (sale.OrderID, bool) {
 	ids, ok := o.Append(nil, 1)
 	if !ok {
@@ -82,8 +85,8 @@ func (o *OrderIDs) Next() (sale.OrderID, bool) {
 	return ids[0], true
 }
 
-// Append appends n fresh order ids, each greater than all before it; false without a valid lease. The lease outlasts the
-// making of any batch: it is given up nodeLeaseMargin before its end.
+// Append appends n fresh order ids, each greater than all before it. It returns false without a valid lease. A lease does not
+// end while a batch is being made: it is given up nodeLeaseMargin before its end.
 func (o *OrderIDs) Append(ids []sale.OrderID, n int) ([]sale.OrderID, bool) {
 	node := o.lease.Load()
 	if node == nil || !time.Now().Before(node.until) {
@@ -95,7 +98,7 @@ func (o *OrderIDs) Append(ids []sale.OrderID, n int) ([]sale.OrderID, bool) {
 	return ids, true
 }
 
-// Run gets a lease and renews it until ctx ends. A lost lease is replaced by another one.
+// Run acquires a lease and renews it until ctx ends. It replaces a lost lease by another one.
 func (o *OrderIDs) Run(ctx context.Context) {
 	loop := role.Loop{
 		Name: "order ids", Every: nodeRenewEvery, Retry: func(int) time.Duration { return nodeRetry }, Log: o.log,
@@ -111,7 +114,7 @@ func (o *OrderIDs) Run(ctx context.Context) {
 	loop.Run(ctx)
 }
 
-// keep is one unit of work: renew the lease, or get one.
+// keep is one unit of work: it renews the lease, or acquires one.
 func (o *OrderIDs) keep(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, nodeCallTimeout)
 	defer cancel()
@@ -120,7 +123,7 @@ func (o *OrderIDs) keep(ctx context.Context) error {
 	if node != nil && asked.Before(node.until) {
 		if err := o.leases.RenewNode(ctx, node.NodeLease, node.mark(asked), nodeLeaseTTL); err != nil {
 			if errors.Is(err, sale.ErrLeaseHeld) {
-				o.lease.Store(nil) // somebody else makes ids with it
+				o.lease.Store(nil) // another process makes ids with it
 			}
 			return fmt.Errorf("renew node %d: %w", node.Node, err)
 		}
@@ -133,8 +136,8 @@ func (o *OrderIDs) keep(ctx context.Context) error {
 	return o.obtain(ctx)
 }
 
-// obtain leases a node id. It is used only when the clock has passed the mark of its last holder, and after its own mark
-// is stored.
+// obtain leases a node id. It uses the id only when the clock has passed the mark of the last owner, and after its own mark is
+// stored.
 func (o *OrderIDs) obtain(ctx context.Context) error {
 	lease, err := o.leases.LeaseNode(ctx, o.holder, nodeLeaseTTL)
 	if err != nil {

@@ -15,12 +15,12 @@ import (
 	"flashsale/sale"
 )
 
-// leaseDesk hands out node ids and remembers what it was told.
+// leaseDesk leases node ids and records the calls.
 type leaseDesk struct {
 	mu     sync.Mutex
 	away   error
 	next   int64
-	mark   int64 // of the last holder of the next node
+	mark   int64 // of the last owner of the next node
 	leased []int64
 	marks  []int64
 }
@@ -51,7 +51,7 @@ func (d *leaseDesk) setAway(err error) {
 	d.away = err
 }
 
-// in2027 moves a bubble's clock past the epoch of order ids.
+// in2027 moves a bubble's clock past the beginning of order ids.
 func in2027() { <-time.After(time.Until(time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC))) }
 
 // withOrderIDs runs a generator inside a bubble of fake time.
@@ -93,7 +93,8 @@ func TestOrderIDsRiseBelowTheMark(t *testing.T) {
 	})
 }
 
-// While the database is away ids go on until the lease is nearly over, then there are none; back again, a fresh node.
+// While the database is away there are ids until the lease is nearly over, and none afterwards. When it is back, another node
+// is leased.
 func TestOrderIDsOutliveTheDatabaseForAWhile(t *testing.T) {
 	desk := &leaseDesk{}
 	withOrderIDs(t, desk, func(t *testing.T, ids *OrderIDs) {
@@ -113,7 +114,7 @@ func TestOrderIDsOutliveTheDatabaseForAWhile(t *testing.T) {
 	})
 }
 
-// A node whose last holder was ahead of this clock is not used before the clock has passed the mark.
+// A node whose last owner was ahead of this clock is not used before the clock has passed the mark.
 func TestOrderIDsWaitForTheMark(t *testing.T) {
 	desk := &leaseDesk{mark: time.Date(2027, 1, 1, 0, 0, 30, 0, time.UTC).UnixMilli()}
 	withOrderIDs(t, desk, func(t *testing.T, ids *OrderIDs) {
@@ -128,7 +129,7 @@ func TestOrderIDsWaitForTheMark(t *testing.T) {
 	})
 }
 
-// A lease that somebody else has got is given up at once, not when its time is over.
+// A lease that another process has acquired is given up at once, not at the end of its time.
 func TestOrderIDsGiveUpALostLease(t *testing.T) {
 	desk := &leaseDesk{}
 	withOrderIDs(t, desk, func(t *testing.T, ids *OrderIDs) {
@@ -145,7 +146,7 @@ func TestOrderIDsRefuseAWrongNode(t *testing.T) {
 	})
 }
 
-// Who waits for a node id hears why there is none.
+// Check returns why there is no node id.
 func TestOrderIDsSayWhatTheyWaitFor(t *testing.T) {
 	none := errors.New("none of 1024 is free")
 	desk := &leaseDesk{away: none}

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// patience is how long batches of one partition wait for Kafka: once it is known to be away, hardly at all.
+// patience bounds how long batches of one partition wait for Kafka. After patienceTimeouts timeouts in a row it is
+// shortPatience, until Kafka acknowledges a record again.
 type patience struct{ timeouts atomic.Int32 }
 
 func (p *patience) limit(full time.Duration) time.Duration {
@@ -17,16 +18,3 @@ func (p *patience) limit(full time.Duration) time.Duration {
 
 func (p *patience) timedOut() { p.timeouts.Add(1) }
 func (p *patience) acked()    { p.timeouts.Store(0) }
-
-// unackedBytes bounds the records that are kept for Kafka.
-type unackedBytes struct{ bytes atomic.Int64 }
-
-func (u *unackedBytes) reserve(n int) bool {
-	if u.bytes.Add(int64(n)) > maxUnackedBytes {
-		u.bytes.Add(int64(-n))
-		return false
-	}
-	return true
-}
-
-func (u *unackedBytes) release(n int) { u.bytes.Add(int64(-n)) }

@@ -7,11 +7,11 @@ const maxPresses = 64
 // that had to read a buyer's orders again for each of many presses would keep Redis from every other buyer.
 type presses struct {
 	buyer    string
-	count    int // that wait, and the one under way
+	count    int // the waiting ones, and the one under way
 	underWay bool
 }
 
-// lineUp counts a press of its buyer; the caller holds the lock. It refuses the press where too many wait already.
+// lineUp counts a press of its buyer; the caller holds the lock. It refuses the press when too many wait already.
 func (q *bucketQueue) lineUp(r *request) bool {
 	line := q.lines[r.purchase.Buyer]
 	switch {
@@ -28,7 +28,7 @@ func (q *bucketQueue) lineUp(r *request) bool {
 	return true
 }
 
-// spareLine returns one that no buyer uses.
+// spareLine returns presses that no buyer uses.
 func (q *bucketQueue) spareLine() *presses {
 	last := len(q.spareLines) - 1
 	if last < 0 {
@@ -39,7 +39,7 @@ func (q *bucketQueue) spareLine() *presses {
 	return line
 }
 
-// forget ends a press that neither waits any more nor is under way; the caller holds the lock.
+// forget uncounts a press that neither waits nor is under way any more; the caller holds the lock.
 func (q *bucketQueue) forget(line *presses) {
 	if line.count--; line.count == 0 {
 		q.ready--
@@ -52,8 +52,8 @@ func (q *bucketQueue) forget(line *presses) {
 }
 
 // takeBatch moves a batch from the queue to a worker: purchases of one epoch, list and rule, in their order, of each buyer
-// the first if none of that buyer is under way. The worker keeps whose presses they are, because a request that has been
-// answered does not tell any more. The caller holds the lock.
+// the first if none of that buyer is under way. The worker keeps the buyers' presses by itself, because it must not read a
+// request that has been answered. The caller holds the lock.
 func (q *bucketQueue) takeBatch(w *batchWorker) {
 	left := q.pending[:0]
 	for i, r := range q.pending {
@@ -74,8 +74,8 @@ func (q *bucketQueue) takeBatch(w *batchWorker) {
 	q.pending = left
 }
 
-// releaseLines lets the next presses of a batch's buyers go on: Redis has decided these presses, or they go no further. The
-// caller holds the lock.
+// releaseLines allows the next presses of a batch's buyers: Redis has decided these presses, or they end undecided. The caller
+// holds the lock.
 func (q *bucketQueue) releaseLines(w *batchWorker) {
 	for i, line := range w.lines {
 		line.underWay = false

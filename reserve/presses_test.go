@@ -11,7 +11,7 @@ import (
 	"flashsale/sale"
 )
 
-// shelfOf is a shelf of small batches at which one flow works, without any server.
+// queueOf is a queue of small batches with one worker, without any server.
 func queueOf(batch int) *bucketQueue {
 	return &bucketQueue{
 		engine: &Engine{EngineOptions: EngineOptions{BatchMaxOrders: batch}, gate: newGate()},
@@ -19,10 +19,10 @@ func queueOf(batch int) *bucketQueue {
 	}
 }
 
-// lay puts a press on the shelf of which only buyer and age matter, and starts no flow.
-func (q *bucketQueue) lay(t testing.TB, buyer string, came time.Time) *request {
+// enqueue puts a press into the queue of which only buyer and age matter, and starts no worker.
+func (q *bucketQueue) enqueue(t testing.TB, buyer string, arrivedAt time.Time) *request {
 	t.Helper()
-	r := &request{purchase: sale.Purchase{Buyer: buyer}, arrivedAt: came, done: make(chan struct{}, 1)}
+	r := &request{purchase: sale.Purchase{Buyer: buyer}, arrivedAt: arrivedAt, done: make(chan struct{}, 1)}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	require.True(t, q.lineUp(r))
@@ -30,7 +30,7 @@ func (q *bucketQueue) lay(t testing.TB, buyer string, came time.Time) *request {
 	return r
 }
 
-// buyersOfNext takes the worker's next batch, and returns who is in it.
+// buyersOfNext takes the worker's next batch and returns its buyers.
 func (w *batchWorker) buyersOfNext() (buyers string) {
 	w.queue.next(w)
 	for _, r := range w.batch {
@@ -42,20 +42,20 @@ func (w *batchWorker) buyersOfNext() (buyers string) {
 // letNext ends the script phase of the worker's batch.
 func (w *batchWorker) letNext() { w.queue.decided(w, false, 0, 0) }
 
-// One press of a buyer at a time is under way; the others wait for it, in their order, and hold up nobody else.
+// One press of a buyer at a time is under way. The others wait for it, in their order, and delay no other buyer.
 func TestOnePressOfABuyerIsUnderWay(t *testing.T) {
-	s := queueOf(3)
-	s.workers = 2
+	q := queueOf(3)
+	q.workers = 2
 	for _, buyer := range []string{"a", "a", "b", "a", "c", "d", "e", "f"} {
-		s.lay(t, buyer, time.Now())
+		q.enqueue(t, buyer, time.Now())
 	}
-	one, two := &batchWorker{engine: s.engine, queue: s}, &batchWorker{engine: s.engine, queue: s}
+	one, two := &batchWorker{engine: q.engine, queue: q}, &batchWorker{engine: q.engine, queue: q}
 	require.Equal(t, "abc", one.buyersOfNext())
 	require.Equal(t, "def", two.buyersOfNext())
-	require.Len(t, s.pending, 2)
-	require.Zero(t, s.ready, "both are of a buyer who has one under way")
+	require.Len(t, q.pending, 2)
+	require.Zero(t, q.ready, "both are of a buyer who has one under way")
 	require.Equal(t, "", two.buyersOfNext())
-	require.Equal(t, 1, s.workers, "a flow that finds nobody who may go on ends")
+	require.Equal(t, 1, q.workers, "a worker without a purchase to take ends")
 	two.letNext()
 	one.letNext()
 	require.Equal(t, "a", one.buyersOfNext())
@@ -64,33 +64,34 @@ func TestOnePressOfABuyerIsUnderWay(t *testing.T) {
 	require.Equal(t, "a", one.buyersOfNext())
 	one.letNext()
 	require.Equal(t, "", one.buyersOfNext())
-	require.Zero(t, s.workers)
-	require.Empty(t, s.lines)
-	require.Zero(t, s.ready)
-	require.LessOrEqual(t, len(s.spareLines), 3, "as many as a batch")
+	require.Zero(t, q.workers)
+	require.Empty(t, q.lines)
+	require.Zero(t, q.ready)
+	require.LessOrEqual(t, len(q.spareLines), 3, "as many as a batch")
 }
 
-// What waits of one buyer is bounded; others are not refused because of him. Who waits too long leaves the line.
+// The waiting presses of one buyer are bounded, and other buyers are not refused because of them. A press that waits too long
+// is not counted any more.
 func TestPressesOfABuyerAreBounded(t *testing.T) {
-	s := queueOf(8)
+	q := queueOf(8)
 	old := time.Now().Add(-2 * queueWait)
 	for range maxPresses {
-		s.lay(t, "a", old)
+		q.enqueue(t, "a", old)
 	}
-	outcome, refused := s.put(&request{purchase: sale.Purchase{Buyer: "a"}})
+	outcome, refused := q.put(&request{purchase: sale.Purchase{Buyer: "a"}})
 	require.True(t, refused)
 	require.Equal(t, sale.OutcomeRateLimited, outcome)
-	s.lay(t, "b", time.Now())
-	require.Equal(t, 2, s.ready)
-	s.expire(time.Now())
-	require.Len(t, s.pending, 1)
-	require.Equal(t, 1, s.ready)
-	_, refused = s.put(&request{purchase: sale.Purchase{Buyer: "a"}})
+	q.enqueue(t, "b", time.Now())
+	require.Equal(t, 2, q.ready)
+	q.expire(time.Now())
+	require.Len(t, q.pending, 1)
+	require.Equal(t, 1, q.ready)
+	_, refused = q.put(&request{purchase: sale.Purchase{Buyer: "a"}})
 	require.False(t, refused)
 }
 
-// A buyer who presses many times at once has one press in a call, each decided after the one before: with one key all but
-// the first get its order, and others are served meanwhile.
+// Of a buyer who presses many times at once, one press at a time is in a call, and each is decided after the one before: with
+// one key all but the first get its order, and other buyers are served meanwhile.
 func TestEngineDecidesOnePressOfABuyerAtATime(t *testing.T) {
 	w := newWorld(t, func(o *EngineOptions) { o.BatchMaxOrders = 16 })
 	b := w.stock("phone", 1000, 100)
@@ -124,7 +125,7 @@ func TestEngineDecidesOnePressOfABuyerAtATime(t *testing.T) {
 	require.Len(t, orders, 1)
 }
 
-// entries counts those of a buyer's value, and of them those that count no more: a minus before their quantity says so.
+// entries counts a buyer's entries, and among them the released ones, which have a minus before their quantity.
 func (w *world) entries(b sale.Bucket, buyer string) (all, released int) {
 	w.t.Helper()
 	for entry := range strings.SplitSeq(w.value(b, buyer), `"`) {
@@ -136,8 +137,8 @@ func (w *world) entries(b sale.Bucket, buyer string) (all, released int) {
 	return all, released
 }
 
-// A buyer who buys and cancels is refused after eight orders, whatever the limit: what Redis keeps of him is bounded, and
-// the keys of those eight go on answering, also after a rebuild.
+// A buyer who buys and cancels is refused after eight orders, whatever the limit: Redis keeps a bounded number of entries, and
+// the keys of those eight still answer, also after a rebuild.
 func TestCancelledOrdersOfABuyerAreBounded(t *testing.T) {
 	for _, limit := range []int{1, 100} {
 		t.Run(fmt.Sprint("limit ", limit), func(t *testing.T) {
@@ -164,15 +165,16 @@ func TestCancelledOrdersOfABuyerAreBounded(t *testing.T) {
 					require.Equal(t, sale.OutcomeReplayed, again.Outcome, stage)
 					require.Equal(t, taken[i].OrderID, again.OrderID, stage)
 				}
-				require.Equal(t, sale.OutcomeQueued, w.buy(b, "other of "+stage[:2]).Outcome, "who has not cancelled may buy")
+				require.Equal(t, sale.OutcomeQueued, w.buy(b, "other of "+stage[:2]).Outcome,
+					"a buyer without cancellations may buy")
 				w.rebuild(w.closeRow(b))
 			}
 		})
 	}
 }
 
-// A buyer may hold several orders and cancel one after the other: what is remembered of him is bounded all the same. The
-// oldest is forgotten, and its key is refused instead of taking a second order.
+// A buyer may own several orders and cancel one after the other, and Redis still keeps a bounded number of entries. The oldest
+// is deleted, and its key is refused instead of taking a second order.
 func TestSeveralOrdersCancelledAreBounded(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 1000, 100)
@@ -193,7 +195,7 @@ func TestSeveralOrdersCancelledAreBounded(t *testing.T) {
 	for _, stage := range []string{"as released", "rebuilt"} {
 		all, released := w.entries(b, "anna")
 		require.Equal(t, [2]int{sale.MaxReleased + 1, sale.MaxReleased}, [2]int{all, released}, stage)
-		require.Equal(t, sale.OutcomeTooManyCancellations, press("key 0").Outcome, "%s: forgotten, and no second order", stage)
+		require.Equal(t, sale.OutcomeTooManyCancellations, press("key 0").Outcome, "%s: deleted, and no second order", stage)
 		require.Equal(t, taken[orders-2].OrderID, press(fmt.Sprint("key ", orders-2)).OrderID, stage)
 		require.Equal(t, taken[orders-1].OrderID, press(fmt.Sprint("key ", orders-1)).OrderID, "%s: it counts", stage)
 		w.rebuild(w.closeRow(b))
@@ -213,13 +215,13 @@ func TestGriefIsRefused(t *testing.T) {
 	for range 2 {
 		taken := press(rule)
 		require.Equal(t, sale.OutcomeQueued, taken.Outcome)
-		require.Equal(t, sale.OutcomeAlreadyBought, press(rule).Outcome, "who has an order is told of it")
+		require.Equal(t, sale.OutcomeAlreadyBought, press(rule).Outcome, "a buyer with an order is told of it")
 		w.release(b, "anna", "", taken)
 	}
 	refused := sale.Answer{Outcome: sale.OutcomeTooManyCancellations, Limit: 2, Unpaid: 2}
 	require.Equal(t, refused, press(rule))
 	w.rebuild(w.closeRow(b))
-	require.Equal(t, refused, press(rule), "also of what the database has told")
+	require.Equal(t, refused, press(rule), "also with the orders of the database")
 	made := time.Now()
 	eventually(t, func() bool { return time.Since(made) > 1100*time.Millisecond }, "the window has passed")
 	require.Equal(t, sale.OutcomeQueued, press(sale.Grief{Unpaid: 2, WindowS: 1}).Outcome)

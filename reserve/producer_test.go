@@ -11,7 +11,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flashsale/kafka"
-	"flashsale/role"
 	"flashsale/sale"
 )
 
@@ -52,8 +51,8 @@ func readAll(t *testing.T, brokers []string, n int) []*kgo.Record {
 	return records
 }
 
-// An engine on a real client of Kafka: queued means that the record is in the topic, in the bucket's partition, byte for
-// byte the journal's.
+// With a real Kafka client, queued means that the record is in the topic, in the bucket's partition, with the same bytes as in
+// the journal.
 func TestProducerCarriesTheEnginesRecords(t *testing.T) {
 	broker := newBroker(t)
 	producer := newTestProducer(t, broker.ListenAddrs())
@@ -80,8 +79,8 @@ func TestProducerCarriesTheEnginesRecords(t *testing.T) {
 	eventually(t, func() bool { return w.reading(b).JournalOrders == 0 }, "the journal is trimmed")
 }
 
-// Kafka stops in the middle and comes back: held answers, then everything is in the topic and trimmed, and answers are
-// queued again.
+// Kafka stops and starts again: first answers are held, then every record is in the topic and trimmed, and answers are queued
+// again.
 func TestProducerOutlivesTheBroker(t *testing.T) {
 	dir := t.TempDir()
 	broker, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(4, ordersTopic), kfake.DataDir(dir), kfake.SyncWrites())
@@ -115,21 +114,4 @@ func TestProducerOutlivesTheBroker(t *testing.T) {
 		}
 	}
 	require.Len(t, found, 7)
-}
-
-// publishAndWait publishes a record until it is acknowledged or ctx ends.
-func publishAndWait(ctx context.Context, p Publisher, partition int32, key, value []byte) error {
-	for {
-		result := make(chan error, 1)
-		p.Publish(partition, key, value, func(err error) { result <- err })
-		select {
-		case err := <-result:
-			if err == nil {
-				return nil
-			}
-			role.Pause(ctx, republishFirst)
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
 }

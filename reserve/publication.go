@@ -165,7 +165,7 @@ func (p *publication) releaseBytes() {
 
 // send begins to publish a record whose bytes are counted.
 func (p *publication) send() {
-	p.queue.engine.gate.follow()
+	p.queue.engine.gate.add()
 	p.publish()
 }
 

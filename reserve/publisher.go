@@ -1,7 +1,24 @@
 package reserve
 
-// Publisher sends records to the orders topic. It calls done once, from another goroutine: nil when every replica has the
-// record; an error leaves open whether the log has it, and the caller publishes the same bytes again. Publish never blocks.
+import "sync/atomic"
+
+// Publisher sends records to the orders topic. It calls done once, from another goroutine: with nil when every replica has the
+// record. After an error the log may have the record or not, and the caller publishes the same bytes again. Publish never
+// blocks.
 type Publisher interface {
 	Publish(partition int32, key, value []byte, done func(error))
 }
+
+// unackedBytes counts the bytes of records that wait for Kafka.
+type unackedBytes struct{ bytes atomic.Int64 }
+
+// reserve counts n bytes. It returns false, and counts nothing, when they exceed maxUnackedBytes.
+func (u *unackedBytes) reserve(n int) bool {
+	if u.bytes.Add(int64(n)) > maxUnackedBytes {
+		u.bytes.Add(int64(-n))
+		return false
+	}
+	return true
+}
+
+func (u *unackedBytes) release(n int) { u.bytes.Add(int64(-n)) }

@@ -2,7 +2,6 @@ package reserve
 
 import (
 	"context"
-	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,13 +12,13 @@ import (
 
 // Bounds of a search for units in the other buckets of a SKU.
 const (
-	unitsWithin         = 950 * time.Millisecond // from the moment a purchase came: nobody waits longer than 1 s for units
-	roundEvery          = 20 * time.Millisecond  // between the beginnings of two turns
+	unitsWithin         = 950 * time.Millisecond // from the arrival of a purchase: it waits at most 1 s for units
+	roundEvery          = 20 * time.Millisecond  // between the beginnings of two rounds
 	roundTimeout        = time.Second
 	maxWaitingPurchases = maxPending // of one SKU; more are overloaded
 )
 
-// lacking reports whether a purchase was refused because its bucket has too little.
+// lacking reports whether a purchase was refused because its bucket has too few units.
 func lacking(a sale.Answer) bool {
 	return a.Outcome == sale.OutcomeSoldOut || a.Outcome == sale.OutcomeNotEnough
 }
@@ -27,60 +26,61 @@ func lacking(a sale.Answer) bool {
 // item names a SKU of a sale.
 type item struct{ sale, sku string }
 
-// movers are the SKUs of several buckets that somebody has sought units in, at most those of the catalogue.
+// rebalancers are the rebalancers of the SKUs of several buckets, at most one for each SKU of the catalogue.
 type rebalancers struct {
 	mu sync.Mutex
 	of map[item]*rebalancer
 }
 
-// mover brings units to the buyers of one SKU whose own bucket has too little, and decides when nothing is left in any
-// bucket. It works while somebody seeks, turn after turn, one goroutine for all of them; see turn.
+// rebalancer moves units to the buckets of one SKU whose buyers wait for them, and finds out when no bucket has any left.
+// One goroutine works for all waiting purchases, round after round, and ends when none waits; see round.
 type rebalancer struct {
 	engine  *Engine
 	buckets []sale.Bucket     // of the SKU, by number
-	pending []pendingTransfer // the goroutine's own, as is failing
-	failing bool
+	pending []pendingTransfer // used by the goroutine only
+	health  role.Health       // used by the goroutine only
 
 	mu      sync.Mutex
 	waiting []*waitingPurchase
 	running bool
 }
 
-// seeker is a purchase that its bucket has refused. It waits for exactly one finding.
+// waitingPurchase is a purchase that its bucket has refused. It receives exactly one result.
 type waitingPurchase struct {
-	home      int
+	home      int // number of its bucket
 	quantity  int64
 	until     time.Time
-	found     chan result // holds one
-	done      bool        // the finding was given; the mover's goroutine alone looks at it
-	abandoned atomic.Bool // nobody waits for the finding any more
+	found     chan result // of capacity 1
+	done      bool        // the result is sent; used by the rebalancer's goroutine only
+	abandoned atomic.Bool // the buyer's goroutine does not wait any more
 }
 
-// finding tells a seeker to try again, or how to answer.
+// result tells a waiting purchase to try again, or its answer.
 type result struct {
 	again  bool
 	answer sale.Answer
 }
 
-func (p *waitingPurchase) deliver(f result) {
+func (p *waitingPurchase) deliver(r result) {
 	p.done = true
-	p.found <- f
+	p.found <- r
 }
 
-// wait returns the finding. A turn that is under way may take longer than the seeker waits: then nobody knows.
+func (p *waitingPurchase) refuse(o sale.Outcome) { p.deliver(result{answer: sale.Answer{Outcome: o}}) }
+
+// wait returns the result. A round may take longer than the purchase may wait: then the answer is overloaded, because the
+// engine does not know whether the SKU has units.
 func (p *waitingPurchase) wait() result {
 	timer := time.NewTimer(time.Until(p.until))
 	defer timer.Stop()
 	select {
-	case f := <-p.found:
-		return f
+	case r := <-p.found:
+		return r
 	case <-timer.C:
 		p.abandoned.Store(true)
 		return result{answer: sale.Answer{Outcome: sale.OutcomeOverloaded}}
 	}
 }
-
-func (p *waitingPurchase) refuse(o sale.Outcome) { p.deliver(result{answer: sale.Answer{Outcome: o}}) }
 
 // waitForUnits waits on behalf of a purchase that its bucket has refused: until there are units for it and it may be tried
 // again, until the whole SKU was seen to have too few since the purchase arrived, or until its time is over; then the answer is
@@ -103,12 +103,16 @@ func (e *Engine) rebalancer(p sale.Purchase) *rebalancer {
 	e.rebalancers.mu.Lock()
 	defer e.rebalancers.mu.Unlock()
 	name := item{p.Bucket.Sale, p.Bucket.SKU}
-	m := e.rebalancers.of[name]
-	if m == nil {
-		m = &rebalancer{engine: e, buckets: bucketsOf(p)}
-		e.rebalancers.of[name] = m
+	r := e.rebalancers.of[name]
+	if r == nil {
+		r = &rebalancer{engine: e, buckets: bucketsOf(p), health: role.Health{
+			Failing: "units cannot be moved between the buckets of a SKU",
+			Working: "units can be moved between the buckets again",
+			Log:     e.Log.With("sku", name.sale+"/"+name.sku),
+		}}
+		e.rebalancers.of[name] = r
 	}
-	return m
+	return r
 }
 
 func bucketsOf(p sale.Purchase) []sale.Bucket {
@@ -119,62 +123,54 @@ func bucketsOf(p sale.Purchase) []sale.Bucket {
 	return buckets
 }
 
-// join adds a seeker, whom the next turn will see, and starts the goroutine when it rests. The caller is inside the gate.
-func (r *rebalancer) join(s *waitingPurchase) bool {
+// join adds a purchase, which the next round includes, and starts the goroutine when it does not run. It returns false when
+// too many purchases wait. The caller is inside the gate.
+func (r *rebalancer) join(p *waitingPurchase) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.waiting) >= maxWaitingPurchases {
 		return false
 	}
-	r.waiting = append(r.waiting, s)
+	r.waiting = append(r.waiting, p)
 	if !r.running {
 		r.running = true
-		r.engine.gate.follow()
+		r.engine.gate.add()
 		go r.run()
 	}
 	return true
 }
 
-// run takes turns until nobody seeks any more.
+// run does rounds until no purchase waits.
 func (r *rebalancer) run() {
 	defer r.engine.gate.leave()
-	for seekers := r.next(); len(seekers) > 0; seekers = r.next() {
-		began := time.Now()
+	var began time.Time
+	rest := func(int) time.Duration { return roundEvery - time.Since(began) }
+	role.Until(context.Background(), rest, func() (idle bool) {
+		waiting := r.next()
+		if len(waiting) == 0 {
+			return true
+		}
+		began = time.Now()
 		ctx, cancel := context.WithTimeout(context.Background(), roundTimeout)
-		r.note(r.round(ctx, seekers))
-		cancel()
-		role.Pause(context.Background(), roundEvery-time.Since(began))
-	}
+		defer cancel()
+		r.health.Note(context.Background(), r.round(ctx, waiting))
+		return false
+	})
 }
 
-// note reports when turns begin to fail and when they succeed again, and not every failure in between.
-func (r *rebalancer) note(err error) {
-	failing := err != nil
-	if failing == r.failing {
-		return
-	}
-	r.failing = failing
-	sku := slog.String("sku", r.buckets[0].Sale+"/"+r.buckets[0].SKU)
-	if failing {
-		r.engine.Log.Warn("units cannot be sought in other buckets", sku, slog.Any("error", err))
-		return
-	}
-	r.engine.Log.Info("units can be sought in other buckets again", sku)
-}
-
-// next returns the seekers of the next turn, in the order in which they came, and answers those whose time is over. None:
-// the goroutine has to end.
+// next returns the purchases of the next round in the order of their arrival, and answers those whose time is over. When it
+// returns none, the goroutine has to end.
 func (r *rebalancer) next() []*waitingPurchase {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
 	kept := r.waiting[:0]
-	for _, s := range r.waiting {
-		if !s.done && now.After(s.until) {
-			s.refuse(sale.OutcomeOverloaded)
+	for _, p := range r.waiting {
+		if !p.done && now.After(p.until) {
+			p.refuse(sale.OutcomeOverloaded)
 		}
-		if !s.done && !s.abandoned.Load() {
-			kept = append(kept, s)
+		if !p.done && !p.abandoned.Load() {
+			kept = append(kept, p)
 		}
 	}
 	clear(r.waiting[len(kept):])

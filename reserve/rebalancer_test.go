@@ -23,7 +23,7 @@ type market struct {
 	buckets []sale.Bucket
 }
 
-// newMarket opens a SKU whose buckets hold so many units, with a limit of 5 for each buyer.
+// newMarket opens a SKU whose buckets have so many units, with a limit of 5 per buyer.
 func newMarket(t testing.TB, units ...int64) *market {
 	m := &market{world: newWorld(t, nil)}
 	m.sale.PerBuyerLimit = 5
@@ -51,25 +51,25 @@ func (m *market) press(number int, buyer string, quantity int) sale.Answer {
 	return m.engine.Reserve(p)
 }
 
-func (m *market) sight() *skuSnapshot {
+func (m *market) snapshot() *skuSnapshot {
 	m.t.Helper()
 	readings, err := m.redis.Readings(context.Background(), m.buckets)
 	require.NoError(m.t, err)
-	books, err := m.db.BucketCounters(context.Background(), m.buckets)
+	counters, err := m.db.BucketCounters(context.Background(), m.buckets)
 	require.NoError(m.t, err)
-	return &skuSnapshot{readings: readings, books: books, promised: make([]int64, len(readings))}
+	return &skuSnapshot{readings: readings, counters: counters, promised: make([]int64, len(readings))}
 }
 
-// balanced waits until nothing is on its way and requires every bucket to hold what the database says.
+// balanced waits until no unit is on its way, and requires that every bucket has as many units as the database computes.
 func (m *market) balanced() {
 	m.t.Helper()
 	eventually(m.t, func() bool {
-		v := m.sight()
+		v := m.snapshot()
 		return !v.moving()
-	}, "units stay on their way")
-	v := m.sight()
+	}, "units do not arrive")
+	v := m.snapshot()
 	for number, r := range v.readings {
-		b := v.books[number]
+		b := v.counters[number]
 		require.Equal(m.t, b.Loaded-b.Settled+b.Released, r.Available, "bucket %d: %+v %+v", number, b, r)
 		eventually(m.t, func() bool { return m.reading(m.buckets[number]).JournalOrders == 0 }, "the journal is trimmed")
 	}
@@ -79,15 +79,15 @@ func TestUnitsMoveToTheBuyerWhoAsks(t *testing.T) {
 	m := newMarket(t, 10, 0).carry()
 	require.Equal(t, sale.OutcomeQueued, m.press(1, "anna", 1).Outcome)
 	m.balanced()
-	v := m.sight()
-	require.Equal(t, []int64{5, 5}, []int64{v.books[0].Loaded, v.books[1].Loaded}, "half has moved")
+	v := m.snapshot()
+	require.Equal(t, []int64{5, 5}, []int64{v.counters[0].Loaded, v.counters[1].Loaded}, "half has moved")
 	require.Equal(t, []int64{5, 4}, []int64{v.readings[0].Available, v.readings[1].Available})
 	require.Equal(t, int64(5), v.readings[0].Moved)
 	require.Equal(t, int64(5), v.readings[1].Returned)
 	require.Empty(t, m.db.Reported())
 }
 
-// TestUnitsAreTakenFromSeveralBuckets: what is asked is more than any bucket has.
+// TestUnitsAreTakenFromSeveralBuckets: a purchase asks for more than any bucket has.
 func TestUnitsAreTakenFromSeveralBuckets(t *testing.T) {
 	m := newMarket(t, 1, 1, 1, 1).carry()
 	a := m.press(2, "anna", 4)
@@ -112,8 +112,8 @@ func TestUnitsOnTheirWayAreNotSoldOut(t *testing.T) {
 	m.kafka.GoAway()
 	began := time.Now()
 	require.Equal(t, sale.OutcomeOverloaded, m.press(1, "anna", 1).Outcome)
-	require.Less(t, time.Since(began), 1100*time.Millisecond, "nobody waits longer than a second")
-	require.Equal(t, sale.OutcomeOverloaded, m.press(0, "bert", 1).Outcome, "his bucket is empty, the SKU is not")
+	require.Less(t, time.Since(began), 1100*time.Millisecond, "no purchase waits longer than a second")
+	require.Equal(t, sale.OutcomeOverloaded, m.press(0, "bert", 1).Outcome, "the bucket is empty, the SKU is not")
 	soldOut, err := m.engine.SoldOut(context.Background(), m.buckets)
 	require.NoError(t, err)
 	require.False(t, soldOut)
@@ -128,7 +128,7 @@ func TestUnitsOnTheirWayAreNotSoldOut(t *testing.T) {
 	m.balanced()
 }
 
-// TestTransferInADeadLetter: its units are in no bucket until the operator has decided, and nobody hears sold out before.
+// TestTransferInADeadLetter: its units are in no bucket until the operator has decided, and no answer is sold out before.
 func TestTransferInADeadLetter(t *testing.T) {
 	for name, refuse := range map[string]bool{"replayed": false, "refused": true} {
 		t.Run(name, func(t *testing.T) {
@@ -147,7 +147,7 @@ func TestTransferInADeadLetter(t *testing.T) {
 	}
 }
 
-// TestReleasedUnitsOnTheirWayAreNotSoldOut: the database has given a unit back, and Redis does not know.
+// TestReleasedUnitsOnTheirWayAreNotSoldOut: the database has given a unit back, and Redis does not have it yet.
 func TestReleasedUnitsOnTheirWayAreNotSoldOut(t *testing.T) {
 	m := newMarket(t, 1, 0)
 	a := m.press(0, "anna", 1)
@@ -156,11 +156,11 @@ func TestReleasedUnitsOnTheirWayAreNotSoldOut(t *testing.T) {
 	m.db.Release(m.buckets[0], sale.RecordOrder{OrderID: a.OrderID, Quantity: 1, Buyer: "anna"})
 	require.Equal(t, sale.OutcomeOverloaded, m.press(1, "bert", 1).Outcome)
 	m.carry()
-	require.Equal(t, sale.OutcomeQueued, m.press(1, "bert", 1).Outcome, "it came to bucket 0 and moved on to bucket 1")
+	require.Equal(t, sale.OutcomeQueued, m.press(1, "bert", 1).Outcome, "it was released to bucket 0 and moved to bucket 1")
 	m.balanced()
 }
 
-// TestOneTransferAtATimeToABucket: a hundred who wait there do not empty the other bucket bit by bit.
+// TestOneTransferAtATimeToABucket: a hundred purchases that wait at a bucket do not empty the other bucket bit by bit.
 func TestOneTransferAtATimeToABucket(t *testing.T) {
 	m := newMarket(t, 64, 0).carry()
 	m.kafka.GoAway()
@@ -170,11 +170,11 @@ func TestOneTransferAtATimeToABucket(t *testing.T) {
 	}
 	all.Wait()
 	r := m.reading(m.buckets[0])
-	require.GreaterOrEqual(t, r.Moved, int64(32), "half, or what those ask who wait")
+	require.GreaterOrEqual(t, r.Moved, int64(32), "half, or as many as the waiting purchases ask for")
 	require.EqualValues(t, 1, r.JournalOrders)
 }
 
-// TestEverythingIsSoldWhereverTheUnitsAre: buyers of all buckets, units in one; nobody hears sold out while a unit is left.
+// TestEverythingIsSoldWhereverTheUnitsAre: buyers of all buckets, units in one; no answer is sold out while a unit is left.
 func TestEverythingIsSoldWhereverTheUnitsAre(t *testing.T) {
 	const units, buyers = 300, 450
 	m := newMarket(t, units, 0, 0, 0).carry()
@@ -189,7 +189,7 @@ func TestEverythingIsSoldWhereverTheUnitsAre(t *testing.T) {
 					taken.Add(1)
 					return
 				case sale.OutcomeSoldOut:
-					if v := m.sight(); v.total() > 0 || v.moving() {
+					if v := m.snapshot(); v.total() > 0 || v.moving() {
 						early.Add(1)
 					}
 					return
@@ -203,13 +203,13 @@ func TestEverythingIsSoldWhereverTheUnitsAre(t *testing.T) {
 	}
 	all.Wait()
 	require.EqualValues(t, units, taken.Load())
-	require.Zero(t, early.Load(), "heard sold out while units were left")
+	require.Zero(t, early.Load(), "sold out while units were left")
 	m.balanced()
-	require.Zero(t, m.sight().total())
+	require.Zero(t, m.snapshot().total())
 }
 
-// TestNobodyKnowsWithoutTheBooks: while the database is away nothing is moved and nothing is called sold out.
-func TestNobodyKnowsWithoutTheBooks(t *testing.T) {
+// TestNothingMovesWithoutTheDatabase: while the database is away no unit is moved and nothing is called sold out.
+func TestNothingMovesWithoutTheDatabase(t *testing.T) {
 	m := newMarket(t, 4, 0).carry()
 	m.db.SetAway(errors.New("away"))
 	require.Equal(t, sale.OutcomeOverloaded, m.press(1, "anna", 1).Outcome)
@@ -231,7 +231,8 @@ func TestOpenCircuitsAreNotAsked(t *testing.T) {
 	require.Equal(t, sale.OutcomeOverloaded, m.press(1, "anna", 1).Outcome)
 }
 
-// TestBucketInDoubtEndsTheSearchAtOnce: it may hold anything, and its rebuild takes longer than anybody waits.
+// TestBucketInDoubtEndsTheSearchAtOnce: the bucket may have any number of units, and its rebuild takes longer than a purchase
+// can wait.
 func TestBucketInDoubtEndsTheSearchAtOnce(t *testing.T) {
 	m := newMarket(t, 0, 0)
 	require.NoError(t, m.db.ReportLoss(context.Background(), m.buckets[0], 1, "test"))
@@ -250,44 +251,46 @@ func TestTransferOutOfADoubtfulServerIsReported(t *testing.T) {
 	require.Zero(t, m.reading(m.buckets[0]).Moved)
 }
 
-// TestAllThatIsAskedComesInOneRound: where more wait at a bucket than any other holds, every other gives, and the next round
-// of transfers need not wait for the settlement of this one.
+// TestAllThatIsAskedComesInOneRound: where more purchases wait at a bucket than any other has units for, every other bucket
+// gives, and the next transfers need not wait for the settlement of the first.
 func TestAllThatIsAskedComesInOneRound(t *testing.T) {
 	m := newMarket(t, 0, 0, 4, 4, 4).carry()
 	m.kafka.GoAway() // nothing settles
-	seekers := make([]*waitingPurchase, 20)
-	for i := range seekers {
-		seekers[i] = &waitingPurchase{home: i % 20 / 15, quantity: 1, found: make(chan result, 1)} // 15 at one bucket, 5 at another
+	waiting := make([]*waitingPurchase, 20)
+	for i := range waiting {
+		// 15 at one bucket, 5 at another
+		waiting[i] = &waitingPurchase{home: i % 20 / 15, quantity: 1, found: make(chan result, 1)}
 	}
 	p := m.purchase(m.buckets[0], "anna")
 	p.Buckets = len(m.buckets)
-	turn := func() {
+	round := func() {
 		t.Helper()
-		require.True(t, m.engine.gate.enter()) // as those who seek have
+		require.True(t, m.engine.gate.enter()) // as the waiting purchases have
 		defer m.engine.gate.leave()
-		require.NoError(t, m.engine.rebalancer(p).round(t.Context(), seekers))
+		require.NoError(t, m.engine.rebalancer(p).round(t.Context(), waiting))
 	}
-	turn()
+	round()
 	moved := func() (units []int64) {
-		for _, r := range m.sight().readings {
+		for _, r := range m.snapshot().readings {
 			units = append(units, r.Moved)
 		}
 		return units
 	}
 	require.Equal(t, []int64{0, 0, 4, 4, 4}, moved(), "every other bucket gives")
-	turn()
-	require.Equal(t, []int64{0, 0, 4, 4, 4}, moved(), "all is on its way")
+	round()
+	require.Equal(t, []int64{0, 0, 4, 4, 4}, moved(), "all units are on their way")
 	m.kafka.ComeBack()
 	m.balanced()
-	require.Equal(t, int64(12), m.sight().total())
-	require.Equal(t, []int64{8, 4}, []int64{m.reading(m.buckets[0]).Available, m.reading(m.buckets[1]).Available}, "they took turns")
+	require.Equal(t, int64(12), m.snapshot().total())
+	require.Equal(t, []int64{8, 4}, []int64{m.reading(m.buckets[0]).Available, m.reading(m.buckets[1]).Available},
+		"they took turns")
 }
 
-// TestSlowRoundKeepsNobody: those who seek wait a second at most, also where the database takes longer to answer a turn.
-func TestSlowRoundKeepsNobody(t *testing.T) {
+// TestSlowRoundDelaysNoAnswer: a purchase waits for units at most a second, also when the database takes longer to answer.
+func TestSlowRoundDelaysNoAnswer(t *testing.T) {
 	m := newMarket(t, 0, 0)
 	answered := make(chan struct{})
-	m.engine.Buckets = stuckBooks{m.db, answered}
+	m.engine.Buckets = slowReader{m.db, answered}
 	began := time.Now()
 	require.Equal(t, sale.OutcomeOverloaded, m.press(1, "anna", 1).Outcome)
 	require.Less(t, time.Since(began), 1100*time.Millisecond)
@@ -295,19 +298,19 @@ func TestSlowRoundKeepsNobody(t *testing.T) {
 	require.Equal(t, sale.OutcomeSoldOut, m.press(1, "anna", 1).Outcome)
 }
 
-// stuckBooks answer when a channel is closed.
-type stuckBooks struct {
+// slowReader answers when a channel is closed.
+type slowReader struct {
 	BucketReader
 	free <-chan struct{}
 }
 
-func (s stuckBooks) BucketCounters(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketCounters, error) {
+func (s slowReader) BucketCounters(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketCounters, error) {
 	<-s.free
 	return s.BucketReader.BucketCounters(ctx, buckets)
 }
 
-// TestDrainWaitsForThoseWhoSeek: a draining engine answers them all.
-func TestDrainWaitsForThoseWhoSeek(t *testing.T) {
+// TestDrainAnswersWaitingPurchases: a draining engine answers the purchases that wait for units.
+func TestDrainAnswersWaitingPurchases(t *testing.T) {
 	m := newMarket(t, 1, 0).carry()
 	m.kafka.GoAway()
 	answers := make(chan sale.Answer, 1)
@@ -323,10 +326,11 @@ func TestDrainWaitsForThoseWhoSeek(t *testing.T) {
 	m.kafka.ComeBack()
 	require.NoError(t, <-drained)
 	m.ended = true
-	require.Equal(t, sale.OutcomeUnavailable, m.engine.waitForUnits(sale.Purchase{Bucket: m.buckets[1], Buckets: 2}, time.Now()).answer.Outcome)
+	late := m.engine.waitForUnits(sale.Purchase{Bucket: m.buckets[1], Buckets: 2}, time.Now())
+	require.Equal(t, sale.OutcomeUnavailable, late.answer.Outcome)
 }
 
-// TestTransferOfADeadGatewayIsRelayed: it has taken the units and published nothing.
+// TestTransferOfADeadGatewayIsRelayed: the gateway has taken the units and published nothing.
 func TestTransferOfADeadGatewayIsRelayed(t *testing.T) {
 	m := newMarket(t, 8, 0).carry()
 	keys := m.redis.Keys(m.buckets[0])
@@ -337,7 +341,8 @@ func TestTransferOfADeadGatewayIsRelayed(t *testing.T) {
 	require.Equal(t, []any{scripts.CodeOK, int64(4), int64(4)}, []any{reply.Code, reply.Units, reply.Moved})
 	require.Equal(t, int64(1), m.reading(m.buckets[0]).JournalOrders)
 	relay := recovery.NewRelay(recovery.RelayOptions{
-		Redis: m.redis, Publisher: m.kafka, Leases: m.db, Owner: "test", Deadline: time.Nanosecond, Log: slog.New(slog.DiscardHandler),
+		Redis: m.redis, Publisher: m.kafka, Leases: m.db, Owner: "test", Deadline: time.Nanosecond,
+		Log:     slog.New(slog.DiscardHandler),
 		Watched: func(time.Time) []recovery.Watched { return []recovery.Watched{{BucketRow: m.db.Row(m.buckets[0])}} },
 	})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -347,5 +352,5 @@ func TestTransferOfADeadGatewayIsRelayed(t *testing.T) {
 	eventually(t, func() bool { return len(m.kafka.Attempted()) > 0 }, "it is relayed")
 	require.Equal(t, reply.Record, string(m.kafka.Attempted()[len(m.kafka.Attempted())-1]), "the same bytes")
 	m.balanced()
-	require.Equal(t, int64(4), m.sight().books[1].Loaded)
+	require.Equal(t, int64(4), m.snapshot().counters[1].Loaded)
 }

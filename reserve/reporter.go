@@ -18,10 +18,10 @@ const (
 	reportRetry   = time.Second
 )
 
-// reporter tells the database about buckets in doubt, once for each bucket and epoch, and goes on trying while the
-// database is away. It never keeps a purchase waiting. Its memory is bounded by the buckets of the catalogue.
+// reporter reports buckets in doubt to the database, once for each bucket and epoch, and tries again while the database is
+// away. No purchase waits for it. Its memory is bounded by the buckets of the catalogue.
 type reporter struct {
-	sink Report
+	sink LossReporter
 	log  *slog.Logger
 	wake chan struct{}
 
@@ -36,7 +36,7 @@ type loss struct {
 	reason string
 }
 
-func newReporter(sink Report, log *slog.Logger) *reporter {
+func newReporter(sink LossReporter, log *slog.Logger) *reporter {
 	return &reporter{
 		sink: sink, log: log, wake: make(chan struct{}, 1),
 		reported: map[sale.Bucket]int64{}, waiting: map[sale.Bucket]loss{},
@@ -66,7 +66,7 @@ func (r *reporter) run(ctx context.Context) {
 	loop.Run(ctx)
 }
 
-// flush is one unit of work: it reports what waits.
+// flush is one unit of work: it reports the losses that wait.
 func (r *reporter) flush(ctx context.Context) error {
 	r.mu.Lock()
 	losses := maps.Clone(r.waiting)

@@ -6,50 +6,51 @@ import (
 	"flashsale/sale"
 )
 
-// ticket is a transfer that is not known to be settled yet.
+// pendingTransfer is a transfer that is not known to be settled yet.
 type pendingTransfer struct {
 	from, to int
 	epoch    int64 // of the giving bucket
-	moved    int64 // units that transfers had taken from it, these included
+	moved    int64 // units that transfers have taken from it, including these
 }
 
-// turn is one unit of the mover's work for those who seek: read Redis, and send on whoever finds enough in his bucket;
-// read the books, and refuse whoever asks for more than the SKU has; for the others, take units out of the fullest
-// buckets. All is read after the seekers came. Whoever hears nothing waits for the next turn.
-func (r *rebalancer) round(ctx context.Context, seekers []*waitingPurchase) error {
+// round is one unit of the rebalancer's work. It reads Redis and tells every purchase that has enough units in its bucket to
+// try again. For the others it reads the database, refuses those that ask for more than the SKU has, and takes units out of
+// the fullest buckets for the rest. All readings are younger than the purchases. A purchase that gets no result waits for
+// the next round.
+func (r *rebalancer) round(ctx context.Context, waiting []*waitingPurchase) error {
 	readings, err := r.engine.readRedis(ctx, r.buckets)
 	if err != nil {
 		return err
 	}
-	v := &skuSnapshot{readings: readings}
-	left := v.retryServed(seekers)
+	snapshot := &skuSnapshot{readings: readings}
+	left := snapshot.retryServed(waiting)
 	if len(left) == 0 {
 		return nil
 	}
-	if v.books, err = r.engine.readDatabase(ctx, r.buckets); err != nil {
+	if snapshot.counters, err = r.engine.readDatabase(ctx, r.buckets); err != nil {
 		return err
 	}
-	total := v.total()
+	total := snapshot.total()
 	var beyond, within []*waitingPurchase
-	for _, s := range left {
-		if s.quantity > total {
-			beyond = append(beyond, s)
+	for _, p := range left {
+		if p.quantity > total {
+			beyond = append(beyond, p)
 		} else {
-			within = append(within, s)
+			within = append(within, p)
 		}
 	}
-	if err := r.refuse(ctx, beyond, v); err != nil {
+	if err := r.refuse(ctx, beyond, snapshot); err != nil {
 		return err
 	}
-	return r.bring(ctx, within, v)
+	return r.bring(ctx, within, snapshot)
 }
 
-// sendOn tells those to try again for whom there is enough in their buckets, in the order in which they came, and
+// retryServed tells those purchases to try again whose bucket has enough units for them, in the order of their arrival, and
 // returns the others.
-func (s *skuSnapshot) retryServed(seekers []*waitingPurchase) []*waitingPurchase {
+func (s *skuSnapshot) retryServed(waiting []*waitingPurchase) []*waitingPurchase {
 	s.promised = make([]int64, len(s.readings))
 	var left []*waitingPurchase
-	for _, p := range seekers {
+	for _, p := range waiting {
 		if s.unpromised(p.home) < p.quantity {
 			left = append(left, p)
 			continue
@@ -60,84 +61,85 @@ func (s *skuSnapshot) retryServed(seekers []*waitingPurchase) []*waitingPurchase
 	return left
 }
 
-// refuse answers those who ask for more than the SKU has, if that can be proved. A bucket in doubt may hold anything, and
-// a rebuild takes longer than they can wait. While units are on their way, or buckets move, they wait.
-func (r *rebalancer) refuse(ctx context.Context, beyond []*waitingPurchase, v *skuSnapshot) error {
+// refuse answers the purchases that ask for more than the SKU has, if the snapshot proves it. When a bucket is in doubt, the
+// answer is overloaded: the bucket may have any number of units, and a rebuild takes longer than a purchase can wait. While
+// units are on their way or buckets change, the purchases wait.
+func (r *rebalancer) refuse(ctx context.Context, beyond []*waitingPurchase, snapshot *skuSnapshot) error {
 	if len(beyond) == 0 {
 		return nil
 	}
-	if !v.whole() {
-		tellAll(beyond, sale.Answer{Outcome: sale.OutcomeOverloaded})
+	if !snapshot.whole() {
+		deliverAll(beyond, sale.Answer{Outcome: sale.OutcomeOverloaded})
 		return nil
 	}
-	if v.moving() {
+	if snapshot.moving() {
 		return nil
 	}
 	again, err := r.engine.readRedis(ctx, r.buckets)
-	if err != nil || !v.still(again) {
+	if err != nil || !snapshot.still(again) {
 		return err
 	}
-	answer := sale.Answer{Outcome: sale.OutcomeNotEnough, Available: v.total()}
+	answer := sale.Answer{Outcome: sale.OutcomeNotEnough, Available: snapshot.total()}
 	if answer.Available == 0 {
 		answer = sale.Answer{Outcome: sale.OutcomeSoldOut}
 	}
-	tellAll(beyond, answer)
+	deliverAll(beyond, answer)
 	return nil
 }
 
-func tellAll(seekers []*waitingPurchase, a sale.Answer) {
-	for _, s := range seekers {
-		s.deliver(result{answer: a})
+func deliverAll(waiting []*waitingPurchase, a sale.Answer) {
+	for _, p := range waiting {
+		p.deliver(result{answer: a})
 	}
 }
 
-// want is what those ask who wait at a bucket.
+// want is how many units the waiting purchases of one bucket need.
 type want struct {
 	to    int
 	asked int64
 }
 
-// bring takes units out of other buckets for those where somebody waits. Nothing is brought to a bucket while units are on
-// their way to it, so it is brought all that is asked there at once: a round takes as long as settlement, and a SKU near its
-// end is not sold out before the last one. The buckets take turns, so that none gets everything.
-func (r *rebalancer) bring(ctx context.Context, within []*waitingPurchase, v *skuSnapshot) error {
-	r.pending = r.unsettled(v)
+// bring moves units to the buckets of waiting purchases. It moves nothing to a bucket while units are on their way to it, so
+// it moves all units that the bucket's purchases need at once: a transfer takes as long as its settlement, and many small
+// ones would delay the sale of a SKU's last units. The buckets take turns, so that none gets all units.
+func (r *rebalancer) bring(ctx context.Context, within []*waitingPurchase, snapshot *skuSnapshot) error {
+	r.pending = r.unsettled(snapshot)
 	served := make([]bool, len(r.buckets))
 	asked := make([]int64, len(r.buckets))
-	for _, s := range within {
-		asked[s.home] += s.quantity
+	for _, p := range within {
+		asked[p.home] += p.quantity
 	}
 	var wants []want
-	for _, s := range within {
-		if !v.sound(s.home) {
-			s.refuse(sale.OutcomeOverloaded)
+	for _, p := range within {
+		if !snapshot.sound(p.home) {
+			p.refuse(sale.OutcomeOverloaded)
 			continue
 		}
-		if served[s.home] || r.hasPending(s.home, v) {
+		if served[p.home] || r.hasPending(p.home, snapshot) {
 			continue
 		}
-		served[s.home] = true // and gives to nobody in this turn
-		wants = append(wants, want{s.home, asked[s.home] - v.unpromised(s.home)})
+		served[p.home] = true // it gives no units in this round
+		wants = append(wants, want{p.home, asked[p.home] - snapshot.unpromised(p.home)})
 	}
 	for len(wants) > 0 {
 		var err error
-		if wants, err = r.takeFromFullest(ctx, wants, served, v); err != nil {
+		if wants, err = r.takeFromFullest(ctx, wants, served, snapshot); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// gather has the fullest bucket give to each that wants: half, or as much as is asked. It returns what is still wanted, none
-// when no bucket has anything to give.
-func (r *rebalancer) takeFromFullest(ctx context.Context, wants []want, served []bool, v *skuSnapshot) ([]want, error) {
+// takeFromFullest takes units out of the fullest bucket for each want: half of its units, or as many as asked. It returns the
+// wants that are left, none when no bucket has units to give.
+func (r *rebalancer) takeFromFullest(ctx context.Context, wants []want, served []bool, snapshot *skuSnapshot) ([]want, error) {
 	left := wants[:0]
 	for _, w := range wants {
-		giver := v.fullest(served)
+		giver := snapshot.fullest(served)
 		if giver < 0 {
 			return nil, nil
 		}
-		units, err := r.take(ctx, giver, w.to, w.asked, v)
+		units, err := r.take(ctx, giver, w.to, w.asked, snapshot)
 		if err != nil {
 			return nil, err
 		}
@@ -148,9 +150,9 @@ func (r *rebalancer) takeFromFullest(ctx context.Context, wants []want, served [
 	return left, nil
 }
 
-// take moves units of one bucket to another and returns how many; when they are fewer than asked the giver is empty.
-func (r *rebalancer) take(ctx context.Context, giver, to int, asked int64, v *skuSnapshot) (int64, error) {
-	id, ok := r.engine.IDs.Next() // before the circuit: one that is entered hears of a call
+// take moves units of one bucket to another and returns how many. When they are fewer than asked, the giver is empty.
+func (r *rebalancer) take(ctx context.Context, giver, to int, asked int64, snapshot *skuSnapshot) (int64, error) {
+	id, ok := r.engine.IDs.Next() // before the circuit: once entered, the circuit must be told of a call
 	if !ok {
 		return 0, errNoLease
 	}
@@ -158,14 +160,14 @@ func (r *rebalancer) take(ctx context.Context, giver, to int, asked int64, v *sk
 	if !ok {
 		return 0, errCircuitOpen
 	}
-	reply, err := r.engine.transfer(ctx, id, v.books[giver].BucketRow, to, asked, v.promised[giver])
+	reply, err := r.engine.transfer(ctx, id, snapshot.counters[giver].BucketRow, to, asked, snapshot.promised[giver])
 	exit(err)
 	if err != nil {
 		return 0, err
 	}
-	v.readings[giver].Available -= reply.Units
+	snapshot.readings[giver].Available -= reply.Units
 	if reply.Units < asked {
-		v.readings[giver].Available = 0
+		snapshot.readings[giver].Available = 0
 	}
 	if reply.Units == 0 {
 		return 0, nil
@@ -174,35 +176,24 @@ func (r *rebalancer) take(ctx context.Context, giver, to int, asked int64, v *sk
 	return reply.Units, nil
 }
 
-// open returns the tickets of transfers that the books have not settled: their giving bucket is in the same epoch, and the
-// database has not moved as much from it.
-func (r *rebalancer) unsettled(v *skuSnapshot) []pendingTransfer {
+// unsettled returns the pending transfers that the database has not settled: their giving bucket is in the same epoch, and
+// the database has moved fewer units from it.
+func (r *rebalancer) unsettled(snapshot *skuSnapshot) []pendingTransfer {
 	kept := r.pending[:0]
 	for _, t := range r.pending {
-		if b := &v.books[t.from]; b.Epoch == t.epoch && b.MovedEpoch < t.moved {
+		if c := &snapshot.counters[t.from]; c.Epoch == t.epoch && c.MovedEpoch < t.moved {
 			kept = append(kept, t)
 		}
 	}
 	return kept
 }
 
-// coming reports whether units are on their way to a bucket, as far as this gateway knows.
-func (r *rebalancer) hasPending(to int, v *skuSnapshot) bool {
+// hasPending reports whether units are on their way to a bucket, as far as this gateway knows.
+func (r *rebalancer) hasPending(to int, snapshot *skuSnapshot) bool {
 	for _, t := range r.pending {
 		if t.to == to {
 			return true
 		}
 	}
-	return v.books[to].GivenEpoch > v.readings[to].Returned
-}
-
-// fullest returns the bucket with the most to spare of those that sell and were not served, -1 when none has anything.
-func (s *skuSnapshot) fullest(served []bool) int {
-	best, most := -1, int64(0)
-	for number := range s.readings {
-		if spare := s.unpromised(number); spare > most && !served[number] && s.sound(number) {
-			best, most = number, spare
-		}
-	}
-	return best
+	return snapshot.counters[to].GivenEpoch > snapshot.readings[to].Returned
 }

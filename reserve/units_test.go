@@ -17,55 +17,55 @@ import (
 	"flashsale/test/fakes"
 )
 
-// Whoever is refused takes his request back while the rest of his batch is still being packed: the parcels are of the epoch
-// that Redis has answered, and a record that is written anew says so.
+// A refused request may be reused while the publications of its batch are still being made: they use the epoch of Redis's
+// reply, and so does a restored record.
 func TestPublicationsOutliveTheRequestsThatWereRefused(t *testing.T) {
 	b := sale.Bucket{Sale: "sale", SKU: "phone"}
 	refused, taken := &request{done: make(chan struct{}, 1)}, &request{done: make(chan struct{}, 1)}
 	taken.purchase = sale.Purchase{Bucket: b, Epoch: 7, Buyer: "anna", Quantity: 1}
-	f := &batchWorker{queue: &bucketQueue{bucket: b}, batch: []*request{refused, taken}, orderIDs: []sale.OrderID{20, 21}}
-	f.answerVerdicts(scripts.ReserveReply{Epoch: 7, Sequence: 5, Verdicts: "S\nA 3 1790000000123"})
+	w := &batchWorker{queue: &bucketQueue{bucket: b}, batch: []*request{refused, taken}, orderIDs: []sale.OrderID{20, 21}}
+	w.answerVerdicts(scripts.ReserveReply{Epoch: 7, Sequence: 5, Verdicts: "S\nA 3 1790000000123"})
 	require.Equal(t, sale.OutcomeSoldOut, refused.answer.Outcome)
-	require.Len(t, f.publications, 1)
-	require.Equal(t, scripts.WriteID{Epoch: 7, Sequence: 3}, f.publications[0].WriteID)
-	f.restore(f.publications[0])
-	record, err := sale.DecodeRecord(f.publications[0].record)
+	require.Len(t, w.publications, 1)
+	require.Equal(t, scripts.WriteID{Epoch: 7, Sequence: 3}, w.publications[0].WriteID)
+	w.restore(w.publications[0])
+	record, err := sale.DecodeRecord(w.publications[0].record)
 	require.NoError(t, err)
 	require.EqualValues(t, 7, record.Batch.Epoch)
-	require.Equal(t, "70000000003-21", f.publications[0].entryID)
+	require.Equal(t, "70000000003-21", w.publications[0].entryID)
 }
 
-// Whoever is not told apart by the script hears that the outcome is unknown.
+// A purchase whose verdict cannot be read is answered unknown.
 func TestUnreadableVerdictsAreUnknown(t *testing.T) {
 	e := &Engine{EngineOptions: EngineOptions{Log: slog.New(slog.DiscardHandler)}}
-	f := &batchWorker{engine: e, queue: &bucketQueue{engine: e}}
+	w := &batchWorker{engine: e, queue: &bucketQueue{engine: e}}
 	for i := range 3 {
-		f.batch = append(f.batch, &request{done: make(chan struct{}, 1)})
-		f.orderIDs = append(f.orderIDs, sale.OrderID(i+1))
+		w.batch = append(w.batch, &request{done: make(chan struct{}, 1)})
+		w.orderIDs = append(w.orderIDs, sale.OrderID(i+1))
 	}
-	f.answerVerdicts(scripts.ReserveReply{Code: scripts.CodeOK, Verdicts: "X\nA 5"})
-	for i, r := range f.batch {
+	w.answerVerdicts(scripts.ReserveReply{Code: scripts.CodeOK, Verdicts: "X\nA 5"})
+	for i, r := range w.batch {
 		<-r.done
 		require.Equal(t, sale.OutcomeUnknown, r.answer.Outcome)
 		require.Equal(t, sale.OrderID(i+1), r.answer.OrderID)
 	}
-	require.Empty(t, f.publications)
+	require.Empty(t, w.publications)
 }
 
 func TestGate(t *testing.T) {
 	g := newGate()
 	require.True(t, g.enter())
-	g.follow()
+	g.add()
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
 	require.ErrorIs(t, g.drain(ended), context.Canceled)
 	require.False(t, g.enter(), "closed")
-	g.follow()
+	g.add()
 	for range 3 {
 		g.leave()
 	}
 	require.NoError(t, g.drain(context.Background()))
-	require.Panics(t, g.follow)
+	require.Panics(t, g.add)
 	require.Panics(t, g.leave)
 }
 
@@ -73,7 +73,7 @@ func TestPatience(t *testing.T) {
 	var p patience
 	require.Equal(t, time.Second, p.limit(time.Second))
 	p.timedOut()
-	require.Equal(t, time.Second, p.limit(time.Second), "once is no proof")
+	require.Equal(t, time.Second, p.limit(time.Second), "one timeout is not enough")
 	p.timedOut()
 	require.Equal(t, shortPatience, p.limit(time.Second))
 	require.Equal(t, time.Millisecond, p.limit(time.Millisecond))
@@ -81,7 +81,7 @@ func TestPatience(t *testing.T) {
 	require.Equal(t, time.Second, p.limit(time.Second))
 }
 
-// Records beyond the bound are not kept for Kafka: they are in the journal.
+// Records beyond the bound do not wait for Kafka in memory: they are in the journal.
 func TestUnackedBytesAreBounded(t *testing.T) {
 	var u unackedBytes
 	require.True(t, u.reserve(maxUnackedBytes-1))
@@ -91,11 +91,11 @@ func TestUnackedBytesAreBounded(t *testing.T) {
 	require.True(t, u.reserve(maxUnackedBytes))
 }
 
-// A shelf keeps purchases of different epochs and lists apart, and lets a second flow take full batches only.
+// A batch has purchases of one epoch and list only, and a second worker takes full batches only.
 func TestBucketQueueNext(t *testing.T) {
-	s := queueOf(3)
+	q := queueOf(3)
 	add := func(epoch, list int64) {
-		r := s.lay(t, fmt.Sprint("buyer ", len(s.lines)), time.Now())
+		r := q.enqueue(t, fmt.Sprint("buyer ", len(q.lines)), time.Now())
 		r.purchase.Epoch, r.purchase.ListVersion = epoch, list
 	}
 	for _, p := range [][2]int64{{1, 0}, {1, 0}, {2, 0}, {2, 1}, {2, 1}, {2, 1}, {2, 1}} {
@@ -103,54 +103,55 @@ func TestBucketQueueNext(t *testing.T) {
 	}
 	var sizes []int
 	for {
-		w := &batchWorker{engine: s.engine, queue: s}
-		if !s.next(w) {
+		w := &batchWorker{engine: q.engine, queue: q}
+		if !q.next(w) {
 			break
 		}
 		sizes = append(sizes, len(w.batch))
 	}
 	require.Equal(t, []int{2, 1, 3, 1}, sizes)
-	require.Zero(t, s.workers)
-	s.workers = 2
+	require.Zero(t, q.workers)
+	q.workers = 2
 	add(1, 0)
-	w := &batchWorker{engine: s.engine, queue: s}
-	require.False(t, s.next(w), "the other worker takes it")
-	require.Equal(t, 1, s.workers)
-	require.True(t, s.next(w))
+	w := &batchWorker{engine: q.engine, queue: q}
+	require.False(t, q.next(w), "the other worker takes it")
+	require.Equal(t, 1, q.workers)
+	require.True(t, q.next(w))
 	require.Len(t, w.batch, 1)
 }
 
-// Purchases that waited too long for their batch are answered, the younger ones go on waiting.
+// Purchases that waited too long for their batch are answered; the younger ones stay.
 func TestBucketQueueExpire(t *testing.T) {
-	s := queueOf(8)
+	q := queueOf(8)
 	now := time.Now()
 	for _, age := range []time.Duration{2 * queueWait, queueWait + 1, queueWait, 0} {
-		s.lay(t, fmt.Sprint("buyer ", age), now.Add(-age))
+		q.enqueue(t, fmt.Sprint("buyer ", age), now.Add(-age))
 	}
-	old := s.pending[:2:2]
+	old := q.pending[:2:2]
 	old = append([]*request(nil), old...)
-	s.expire(now)
+	q.expire(now)
 	for _, r := range old {
 		<-r.done
 		require.Equal(t, sale.OutcomeUnavailable, r.answer.Outcome)
 	}
-	require.Len(t, s.pending, 2)
+	require.Len(t, q.pending, 2)
 }
 
 // The highest sequence belongs to an epoch.
 func TestBucketQueueLearns(t *testing.T) {
-	s := &bucketQueue{}
-	s.learn(2, 7)
-	s.learn(2, 5)
-	s.learn(1, 99)
-	require.Equal(t, int64(7), s.seen(2))
-	require.Zero(t, s.seen(1))
-	s.learn(3, 1)
-	require.Equal(t, int64(1), s.seen(3))
-	require.Zero(t, s.seen(2))
+	q := &bucketQueue{}
+	q.learn(2, 7)
+	q.learn(2, 5)
+	q.learn(1, 99)
+	require.Equal(t, int64(7), q.seen(2))
+	require.Zero(t, q.seen(1))
+	q.learn(3, 1)
+	require.Equal(t, int64(1), q.seen(3))
+	require.Zero(t, q.seen(2))
 }
 
-// A loss is reported once for an epoch, the newest one wins while the database is away, and none is forgotten.
+// A loss is reported once for an epoch. While the database is away the newest loss of a bucket replaces older ones, and none is
+// forgotten.
 func TestReporter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := fakes.NewDatabase()

@@ -51,7 +51,8 @@ func TestWalkFromTheEngineToRedis(t *testing.T) {
 	buyer := callsOf("flashsale/reserve.(*Engine).Reserve")
 	server.Continue()
 	<-answered
-	require.Equal(t, []string{"scripts.(*Redis).Reserve", "reserve.(*batchWorker).callScript", "reserve.(*batchWorker).run"}, worker)
+	require.Equal(t, []string{"scripts.(*Redis).Reserve", "reserve.(*batchWorker).callScript", "reserve.(*batchWorker).run"},
+		worker)
 	require.Equal(t, "reserve.(*Engine).Reserve", buyer[0], "put has returned")
 	require.LessOrEqual(t, len(worker)+1+len([]string{"bucketQueue.put"}), maxCalls)
 }

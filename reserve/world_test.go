@@ -17,7 +17,7 @@ import (
 	"flashsale/test/harness"
 )
 
-// world is an engine on a real Redis with a Kafka and a database that tests can break.
+// world is an engine on a real Redis, with a Kafka and a database that tests can break.
 type world struct {
 	t       testing.TB
 	redis   *scripts.Redis
@@ -39,7 +39,8 @@ func newWorld(t testing.TB, set func(*EngineOptions)) *world {
 // newWorldOn starts an engine on another Redis.
 func newWorldOn(t testing.TB, on scripts.Options, set func(*EngineOptions)) *world {
 	r := dial(t, on)
-	w := &world{t: t, redis: r, server: &harness.RedisServer{Addr: on.Addrs[0]}, kafka: &fakes.Kafka{}, db: fakes.NewDatabase(), breaker: &fakeBreaker{open: map[string]bool{}}}
+	w := &world{t: t, redis: r, server: &harness.RedisServer{Addr: on.Addrs[0]}, kafka: &fakes.Kafka{}, db: fakes.NewDatabase(),
+		breaker: &fakeBreaker{open: map[string]bool{}}}
 	w.kafka.Settle = w.db.Settle
 	now := time.Now()
 	w.sale = w.db.PutSale(sale.Sale{
@@ -60,7 +61,7 @@ func newWorldOn(t testing.TB, on scripts.Options, set func(*EngineOptions)) *wor
 	return w
 }
 
-// end drains the engine; whatever the test has broken is mended first.
+// end makes Kafka available again and drains the engine.
 func (w *world) end() {
 	w.kafka.ComeBack()
 	if w.ended {
@@ -129,12 +130,12 @@ func outcomes(answers []sale.Answer) map[string]int {
 	return counts
 }
 
-// fakeBreaker lets everything pass but the resources that are open.
+// fakeBreaker has closed circuits, except those of open.
 type fakeBreaker struct {
 	mu     sync.Mutex
 	open   map[string]bool
 	failed map[string]int
-	heard  map[string]int // results, good or bad
+	told   map[string]int // results, good or bad
 }
 
 func (b *fakeBreaker) Enter(resource string) (func(error), bool) {
@@ -143,10 +144,10 @@ func (b *fakeBreaker) Enter(resource string) (func(error), bool) {
 	return func(err error) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		if b.heard == nil {
-			b.heard = map[string]int{}
+		if b.told == nil {
+			b.told = map[string]int{}
 		}
-		b.heard[resource]++
+		b.told[resource]++
 		if err != nil {
 			if b.failed == nil {
 				b.failed = map[string]int{}
@@ -156,11 +157,11 @@ func (b *fakeBreaker) Enter(resource string) (func(error), bool) {
 	}, !b.open[resource]
 }
 
-// results returns how many results a circuit has heard.
+// results returns how many results a circuit has got.
 func (b *fakeBreaker) results(resource string) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.heard[resource]
+	return b.told[resource]
 }
 
 func (b *fakeBreaker) failures(resource string) int {
@@ -181,7 +182,7 @@ func (w *world) applyOutbox() {
 	w.applies = true
 }
 
-// release ends an order in the database and waits until Redis knows.
+// release ends an order in the database and waits until Redis has applied that.
 func (w *world) release(b sale.Bucket, buyer, key string, a sale.Answer) {
 	w.t.Helper()
 	if !w.applies {
@@ -193,7 +194,7 @@ func (w *world) release(b sale.Bucket, buyer, key string, a sale.Answer) {
 	eventually(w.t, func() bool { return len(w.db.WaitingRows()) == 0 }, "Redis has the release")
 }
 
-// value is what the buyers hash says of a buyer, "" when it does not know him.
+// value is a buyer's value in the buyers hash.
 func (w *world) value(b sale.Bucket, buyer string) string {
 	w.t.Helper()
 	value, is := w.server.MustDo(w.t, "HGET", w.redis.Keys(b).Buyers, buyer).(string)

@@ -4,9 +4,9 @@
 // # What a loop guarantees
 //
 // A loop runs one unit at a time. The rest between two units counts from the end of the first to the beginning of the
-// second, so a unit that takes long never makes the loop run without a rest; a role that must keep a pace instead uses
-// Steady. A role that has nothing to do until it is signalled rests UntilWoken. A signal ends no other rest, so units never
-// follow each other faster the more signals arrive.
+// second, so a full rest follows also a long unit; a role that must keep a pace uses Steady instead. A role that has nothing
+// to do until it is signalled rests UntilWoken. A signal ends no other rest, so many signals do not make units follow each
+// other faster.
 //
 // # How a loop ends
 //
@@ -18,5 +18,5 @@
 // A loop logs the first failure of a row of failures, and the first success after it with the number of failures and their
 // time. An outage of an hour makes two lines, whatever the interval is. Errors in Quiet count as successes.
 //
-// A unit that may panic recovers by itself: a loop does not hide a panic.
+// A loop does not recover from panics: a unit that may panic recovers by itself.
 package role

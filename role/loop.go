@@ -25,7 +25,7 @@ type Loop struct {
 	Wake <-chan struct{}
 
 	Limit   time.Duration // a unit's context ends after it; 0: no limit
-	Linger  time.Duration // a unit under way when the loop's context ends may go on for so long
+	Linger  time.Duration // a unit under way when the loop's context ends may take so much longer
 	Quiet   []error       // errors, compared with errors.Is, that count as successes
 	Failing string        // the log message when the unit begins to fail; empty: "role fails"
 }

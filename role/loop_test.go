@@ -135,12 +135,12 @@ func TestALoopIsSignalled(t *testing.T) {
 		require.Len(t, r.units(), 4, "a signal does not end the rest after a failure")
 		r.from(0, nil)
 		after(time.Minute)
-		require.Equal(t, seconds(3600, 7200, 7201, 7202, 7203, 7203), r.units(), "the signal was not forgotten")
+		require.Equal(t, seconds(3600, 7200, 7201, 7202, 7203, 7203), r.units(), "the signal was not lost")
 		r.end()
 	})
 }
 
-// A role that works in an interval while there is something to do, and rests until it is signalled otherwise.
+// A role that works in an interval while it has work, and otherwise rests until it is signalled.
 func TestALoopRestsUntilItIsSignalled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		wake, busy := make(chan struct{}, 1), 0
@@ -221,7 +221,7 @@ func TestAUnitEndsWithItsLimitAndItsLoop(t *testing.T) {
 		began := time.Now()
 		r.end()
 		require.Zero(t, time.Since(began))
-		require.Equal(t, 1, bytes.Count(r.said.Bytes(), []byte("\n")), "the end of the process is no failure")
+		require.Equal(t, 1, bytes.Count(r.said.Bytes(), []byte("\n")), "the end of the process is not a failure")
 	})
 }
 

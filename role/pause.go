@@ -19,18 +19,18 @@ func Pause(ctx context.Context, wait time.Duration) bool {
 	}
 }
 
-// Waits of Backoff: short at first, because most faults are a deadlock or a cut connection, and never so long that a store
-// which is back stays unused.
+// Waits of Backoff. They are short at first, because most failures are a deadlock or a cut connection, and bounded, so that a
+// store is used again soon after it is back.
 const (
 	backoffFirst   = 20 * time.Millisecond
 	backoffLongest = time.Second
 )
 
 // Backoff returns the wait after so many failures in a row, from 1: 20 ms at first, doubled with every failure up to 1 s,
-// less up to a half at random, so that many which failed together do not try again together.
+// shortened at random by up to a half, so that many workers that failed together do not try again together.
 func Backoff(failures int) time.Duration { return backoff(failures, rand.Float64()) }
 
-// backoff takes the share of a half away that spread, 0 to 1, says.
+// backoff shortens the wait by a share, spread, of its half; spread is from 0 to 1.
 func backoff(failures int, spread float64) time.Duration {
 	wait := backoffLongest
 	if failures <= 6 { // backoffFirst<<6 is beyond backoffLongest
@@ -39,12 +39,12 @@ func backoff(failures int, spread float64) time.Duration {
 	return wait - time.Duration(spread*float64(wait/2))
 }
 
-// Noteworthy says which failures in a row, from 1, are logged where each attempt tells more than the first: the 1st, 2nd,
+// Noteworthy reports which failures in a row, from 1, are logged where each attempt tells more than the first: the 1st, 2nd,
 // 4th, 8th and so on, so that an outage of an hour does not fill the log.
 func Noteworthy(failures int) bool { return bits.OnesCount(uint(failures)) == 1 }
 
-// Linger returns a context that ends so long after ctx: work that has begun may end, work that hangs is cut off. Without a
-// time it ends with ctx. Call end when the work is done.
+// Linger returns a context that ends so long after ctx: work that has begun may finish, and work that hangs is cut off. With 0
+// it ends with ctx. Call end when the work is done.
 func Linger(ctx context.Context, linger time.Duration) (work context.Context, end context.CancelFunc) {
 	if linger <= 0 {
 		return context.WithCancel(ctx)

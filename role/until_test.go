@@ -31,7 +31,7 @@ func TestUntilEndsWithItsContext(t *testing.T) {
 		never := func() bool { attempts++; return false }
 		require.False(t, Until(ctx, Always(time.Second), never))
 		require.Equal(t, 2, attempts)
-		require.False(t, Until(ctx, Backoff, never), "one attempt is made, which finds out by itself")
+		require.False(t, Until(ctx, Backoff, never), "one attempt is made")
 		require.Equal(t, 3, attempts)
 		require.True(t, Until(ctx, Backoff, func() bool { return true }))
 	})

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// AppendTime writes TimeLayout for a year of four digits. The general formatter costs five times as much, and this one runs
-// on every press before a sale starts and for every event.
+// AppendTime writes t in TimeLayout; the year must have four digits. The formatter of package time takes five times as long,
+// and this runs for every purchase request before a sale starts and for every event.
 func AppendTime(dst []byte, t time.Time) []byte {
 	t = t.UTC()
 	year, month, day := t.Date()
@@ -38,7 +38,7 @@ func AppendOrder(dst []byte, o *Order) []byte {
 	dst = strconv.AppendInt(append(dst, `,"unit_price_cents":`...), o.UnitPriceCents, 10)
 	dst = AppendText(append(dst, `,"currency":`...), o.Currency)
 	dst = AppendTime(append(dst, `,"created_at":"`...), o.CreatedAt.Time)
-	if o.UpdatedAt == o.CreatedAt { // of every order that was just taken
+	if o.UpdatedAt == o.CreatedAt { // a new order: copy the text
 		dst = append(append(dst, `","updated_at":"`...), dst[len(dst)-len(TimeLayout):]...)
 	} else {
 		dst = AppendTime(append(dst, `","updated_at":"`...), o.UpdatedAt.Time)
@@ -59,11 +59,11 @@ func AppendOperatorOrder(dst []byte, o *Order) []byte {
 	return append(dst, '}')
 }
 
-// AppendText writes a JSON string as encoding/json does.
+// AppendText writes text as a JSON string, as encoding/json does.
 func AppendText(dst []byte, text string) []byte {
 	for i := range len(text) {
 		if c := text[i]; c < 0x20 || c > 0x7e || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
-			escaped, _ := json.Marshal(text) // a string is always written
+			escaped, _ := json.Marshal(text) // a string never fails
 			return append(dst, escaped...)
 		}
 	}

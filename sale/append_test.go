@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// orderRow is an order row of ann's.
+// orderRow returns an order of the buyer ann.
 func orderRow(id OrderID, status OrderStatus) Order {
 	noon := time.Date(2026, 11, 11, 12, 0, 0, 0, time.UTC)
 	return Order{

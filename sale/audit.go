@@ -1,8 +1,8 @@
 package sale
 
-// Audit is the stock equation of every SKU of one sale or of several, as the operators' API answers it.
+// Audit is the answer of the operators' API: the stock equation of every SKU of one or more sales.
 type Audit struct {
-	Holds bool        `json:"holds"` // for every item
+	Holds bool        `json:"holds"` // the equation holds for every item
 	Items []AuditItem `json:"items"`
 }
 
@@ -11,7 +11,7 @@ type AuditItem struct {
 	Sale string `json:"sale"`
 	SKU  string `json:"sku"`
 	Stock
-	Difference int64 `json:"difference"` // units missing, negative for units too many
+	Difference int64 `json:"difference"` // missing units; negative for surplus units
 }
 
 // InFlight returns the units of all items that are taken in Redis and not settled.

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The operators' API and its client read and write these members.
+// The operators' API writes these members and its client reads them.
 func TestAuditIsWrittenAsJSON(t *testing.T) {
 	audit := Audit{Holds: true, Items: []AuditItem{
 		{Sale: "s", SKU: "a", Stock: Stock{Loaded: 9, Available: 3, InFlight: 2, Settled: 5, Released: 1}, Difference: 0},

@@ -2,30 +2,30 @@ package sale
 
 import "errors"
 
-// Store names what the engine stands on, for those who have to bring it back.
+// Store names a store that the engine needs, for the operators who restore it.
 type Store string
 
-// The stores. An error that names none is the database's: nothing else is asked without saying so.
+// The stores. An error without a store is the database's, because calls of every other store use Away.
 const (
 	StoreDatabase   Store = "the database"
 	StoreRedis      Store = "Redis"
 	StoreKafka      Store = "Kafka"
-	StoreSettlement Store = "settlement" // no store, but a rebuild waits for it as for one
+	StoreSettlement Store = "settlement" // not a store, but a rebuild waits for it like for one
 )
 
-// AwayError says which store did not do its part. It adds no words to its cause.
+// AwayError names the store that failed. Its text is that of its cause.
 type AwayError struct {
 	Store Store
 	Err   error
 }
 
-// Error returns what the cause says.
+// Error returns the text of the cause.
 func (e *AwayError) Error() string { return e.Err.Error() }
 
 // Unwrap returns the cause.
 func (e *AwayError) Unwrap() error { return e.Err }
 
-// Away marks an error with its store, unless one that is further down has been named already.
+// Away adds a store to an error. It returns nil for nil, and err itself if err names a store already.
 func Away(store Store, err error) error {
 	var named *AwayError
 	if err == nil || errors.As(err, &named) {

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The store that failed first is the one that is named, whoever else it held up; the words stay those of the cause.
+// An error names the store that failed first, not those that this failure stops. Its text stays that of the cause.
 func TestAwayNamesTheStoreFurthestDown(t *testing.T) {
 	cause := errors.New("connection refused")
 	err := Away(StoreRedis, fmt.Errorf("rebuild: %w", Away(StoreKafka, cause)))

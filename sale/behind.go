@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// BehindBucket is a bucket of which another store has seen a later epoch than the database has begun.
+// BehindBucket is a bucket for which another store has a later epoch than the database.
 type BehindBucket struct {
 	Bucket
 	Here, There int64 // epoch in the database and in the other store
 }
 
-// Behind is the error, which wraps ErrBehind, of a database that knows fewer epochs than another store has seen: an epoch
-// begins in the database, so that it was restored from an old backup. It gives the SQL that lets the engine go on with it:
-// each bucket is closed in the epoch seen, so that what comes of that epoch settles and a rebuild follows.
+// Behind returns the error for a database that has earlier epochs than another store. It wraps ErrBehind. Only the database
+// begins an epoch, so the database was restored from an old backup. The text contains the SQL with which the engine can use
+// this database: it closes each bucket in the later epoch, so that batches of that epoch settle and a rebuild follows.
 func Behind(where string, buckets []BehindBucket) error {
 	found := make([]string, len(buckets))
 	repair := []string{"BEGIN", "UPDATE catalogue SET version = version + 1 WHERE id = 1"}
@@ -26,7 +26,7 @@ func Behind(where string, buckets []BehindBucket) error {
 				"WHERE sale_id = '%s' AND sku = '%s' AND bucket = %d AND epoch < %d", b.There, b.Sale, b.SKU, b.Number, b.There))
 	}
 	repair = append(repair, "COMMIT")
-	return fmt.Errorf("%w: %s knows epochs that this database has not begun, as after an old backup was restored: %s; restore "+
-		"the database that belongs to it, or, to go on with this one, run: %s;",
+	return fmt.Errorf("%w: %s has epochs that this database has not begun, as after a restore of an old backup: %s; restore "+
+		"the database that belongs to it, or, to use this one, run: %s;",
 		ErrBehind, where, strings.Join(found, ", "), strings.Join(repair, "; "))
 }

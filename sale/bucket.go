@@ -12,9 +12,9 @@ type Bucket struct {
 // String returns "sale:sku:number", the text inside the Redis hash tag and the key of the bucket's Kafka records.
 func (b Bucket) String() string { return fmt.Sprintf("%s:%s:%d", b.Sale, b.SKU, b.Number) }
 
-// HomeBucket returns the bucket number, 0 to buckets-1, in which all purchases of a buyer are decided, so that the
-// purchase limit is checked in one place. It is FNV-1a (32 bit) of the buyer id modulo the bucket count; the mapping is
-// part of the stored state and must not change. It does not allocate: gateways call it for presses they refuse.
+// HomeBucket returns the number, 0 to buckets-1, of the bucket that decides all purchases of a buyer, so that one bucket
+// checks the purchase limit. It is FNV-1a (32 bit) of the buyer id modulo the bucket count; the mapping is part of the
+// stored state and must not change. It does not allocate: gateways also call it for requests that they refuse.
 func HomeBucket[T Text](buyer T, buckets int) int {
 	const offset, prime = 2166136261, 16777619
 	if buckets <= 1 {
@@ -27,8 +27,8 @@ func HomeBucket[T Text](buyer T, buckets int) int {
 	return int(h % uint32(buckets))
 }
 
-// BucketStock returns the units that bucket number of a SKU with stock units in all starts with: an even split, the
-// remainder to the first buckets.
+// BucketStock returns the units with which bucket number starts, when the SKU has stock units in buckets buckets: an even
+// split, with the remainder in the first buckets.
 func BucketStock(stock int64, number, buckets int) int64 {
 	share := stock / int64(buckets)
 	if int64(number) < stock%int64(buckets) {
@@ -37,10 +37,10 @@ func BucketStock(stock int64, number, buckets int) int64 {
 	return share
 }
 
-// BucketState is the life of a bucket in the database. Only the database decides it.
+// BucketState is the state of a bucket in the database. Only the database changes it.
 type BucketState string
 
-// A bucket is created closed with epoch 0; a rebuild takes it through loading to open in the next epoch.
+// A new bucket is closed and has epoch 0. A rebuild begins the next epoch: the bucket is loading, then open.
 const (
 	BucketClosed  BucketState = "closed"
 	BucketLoading BucketState = "loading"

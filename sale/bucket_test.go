@@ -15,7 +15,7 @@ func TestBucketNamesItselfAsTheHashTagDoes(t *testing.T) {
 	assert.Equal(t, "a:b:63", Bucket{Sale: "a", SKU: "b", Number: 63}.String())
 }
 
-// Two buckets never share a name, because the separator cannot stand inside an id.
+// Two buckets never share a name, because an id cannot contain the separator.
 func TestBucketNamesAreUnique(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := drawBucket(t, "a"), drawBucket(t, "b")
@@ -70,7 +70,7 @@ func TestBucketStockSharesEverything(t *testing.T) {
 	})
 }
 
-// A raise of the stock never takes units from a bucket, so loading the difference is enough.
+// A raise of the stock lowers the share of no bucket, so a preload only loads the difference.
 func TestBucketStockOnlyRises(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		before := rapid.Int64Range(0, MaxStock).Draw(t, "before")

@@ -1,6 +1,5 @@
 // Package sale holds the nouns of the engine: sale, item, bucket, order, batch record, outcome and the stock equation.
 //
-// It imports the standard library and the Snowflake id generator only, and nothing of ours, so every other package can
-// speak the same words. A type lives here when it crosses a boundary between two packages; what only one package needs
-// stays there.
+// It imports the standard library and the Snowflake id generator only, so every other package can use its types. A type
+// belongs here if two packages share it.
 package sale

@@ -35,7 +35,7 @@ func TestEquation(t *testing.T) {
 	}
 }
 
-// Every single lost or doubled unit must be noticed, whichever counter it happens in.
+// Difference must report one lost or doubled unit in any counter.
 func TestEquationNoticesEverySingleUnit(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := drawBalanced(t, "s")
@@ -53,7 +53,7 @@ func TestEquationNoticesEverySingleUnit(t *testing.T) {
 	})
 }
 
-// Whatever moves a unit along its life leaves the equation as it was.
+// A purchase, a settlement or a release of a unit does not change Difference.
 func TestMovesKeepTheEquation(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := Stock{Loaded: rapid.Int64Range(0, 1000).Draw(t, "loaded")}

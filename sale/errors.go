@@ -7,23 +7,23 @@ import (
 
 // Errors that cross package boundaries; compare with errors.Is or errors.As.
 var (
-	// ErrNotFound: no such sale, order or dead letter.
+	// ErrNotFound: there is no such sale, order or dead letter.
 	ErrNotFound = errors.New("not found")
-	// ErrVersionConflict: the rules were changed by someone else since the version named.
+	// ErrVersionConflict: the rules have changed since the given version.
 	ErrVersionConflict = errors.New("version is not the present one")
-	// ErrLeaseHeld: another process holds the lease.
+	// ErrLeaseHeld: another process owns the lease.
 	ErrLeaseHeld = errors.New("lease is held by another process")
-	// ErrBehind: the database has lost what other stores have seen of it, as after an old backup was restored.
+	// ErrBehind: the database lacks state that other stores have seen, as after a restore of an old backup.
 	ErrBehind = errors.New("the database is behind")
-	// ErrForeign: Redis belongs to another engine's database.
+	// ErrForeign: Redis belongs to the database of another engine.
 	ErrForeign = errors.New("redis belongs to another engine")
-	// ErrRights: a store does not let the engine's user do what the engine relies on.
+	// ErrRights: a store denies the engine's user a right that the engine needs.
 	ErrRights = errors.New("a right is missing")
 	// ErrSchema: the database schema is older or newer than this binary.
 	ErrSchema = errors.New("database schema does not fit this binary")
 )
 
-// StateError says that a move does not fit the state a sale is in.
+// StateError reports that the state of a sale does not allow a change of state.
 type StateError struct {
 	State  State
 	Detail string
@@ -32,7 +32,7 @@ type StateError struct {
 // Error returns the detail and the state.
 func (e *StateError) Error() string { return fmt.Sprintf("%s (the sale is %s)", e.Detail, e.State) }
 
-// VersionError says that the rules have another version than the one that was to be replaced. It is an ErrVersionConflict.
+// VersionError reports that the rules do not have the version that was to be replaced. It wraps ErrVersionConflict.
 type VersionError struct{ Present int64 }
 
 // Error names the present version.
@@ -43,13 +43,13 @@ func (e *VersionError) Error() string {
 // Unwrap returns ErrVersionConflict.
 func (e *VersionError) Unwrap() error { return ErrVersionConflict }
 
-// StatusError says that an order's status does not allow what was asked. A Pending status passes.
+// StatusError reports that the status of an order does not allow the change. A Pending status is temporary.
 type StatusError struct{ Status OrderStatus }
 
 // Error names the status.
 func (e *StatusError) Error() string { return fmt.Sprintf("the order is %s", e.Status) }
 
-// PaidError says that an order was paid before, by another payment.
+// PaidError reports that another payment has paid the order already.
 type PaidError struct{ PaymentID string }
 
 // Error names the payment.
@@ -57,7 +57,7 @@ func (e *PaidError) Error() string {
 	return fmt.Sprintf("the order was paid by payment %q", e.PaymentID)
 }
 
-// PoisonError says that one record of a settlement can never settle, and why. Index is its place among the deliveries.
+// PoisonError reports that one record of a settlement can never settle. Index is its index among the deliveries.
 type PoisonError struct {
 	Index  int
 	Reason string // one of the Poison reasons
@@ -66,8 +66,8 @@ type PoisonError struct {
 
 // Reasons of dead letters: the label of flashsale_dead_letters_total.
 const (
-	PoisonDecode        = "decode"         // not a record of a known version
-	PoisonUnknownBucket = "unknown_bucket" // names a sale, SKU or bucket that the database does not have
+	PoisonDecode        = "decode"         // it is not a record of a known version
+	PoisonUnknownBucket = "unknown_bucket" // it names a sale, SKU or bucket that the database does not have
 	PoisonData          = "data"           // the database refuses its values
 )
 

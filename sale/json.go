@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// MaxDocumentBytes bounds the documents that operators write: sales and rules. Lists of buyers may be larger.
+// MaxDocumentBytes is the size limit of the documents that operators write: sales and rules. Buyer lists may be larger.
 const MaxDocumentBytes = 16 << 20
 
 // JSON writes a value as JSON without HTML escapes and without a final newline.

@@ -1,19 +1,19 @@
 package sale
 
-// Limits of the names that buyers and operators choose.
+// Limits of what buyers and operators write.
 const (
 	MaxIDBytes     = 64  // sale id, SKU, buyer id
 	MaxKeyBytes    = 128 // idempotency key
 	MaxQuantity    = 100 // units in one purchase
 	MaxBuckets     = 64  // buckets of one SKU
 	MaxItems       = 10_000
-	MaxSaleBuckets = 65_536 // of all items of a sale: each is a row, three keys, and a place in every process
+	MaxSaleBuckets = 65_536 // of all items of a sale: each takes a row, three keys, and memory in every process
 	MaxStock       = 10_000_000
 	MaxPriceCents  = 1_000_000_000_000
 	MaxLimit       = 100 // per_buyer_limit
 )
 
-// Text is what the validators accept: the hot path holds bytes, the other paths hold strings.
+// Text is the input of the validators: bytes on the hot path, strings elsewhere.
 type Text interface{ ~string | ~[]byte }
 
 // ValidID reports whether id is a sale id or SKU: [a-z0-9][a-z0-9_-]{0,63}.
@@ -43,12 +43,12 @@ func ValidBuyerID[T Text](id T) bool {
 }
 
 // ValidKey reports whether key is an idempotency key without its quotes: 1–128 characters of printable ASCII, neither
-// `"` nor `\`, the last of them no space. The database pads keys with spaces before it compares them: it would take a key
-// that ends in one for the key without, and a blank one for none.
+// `"` nor `\`, and no space at the end. The database pads keys with spaces before it compares them: to it, a key that ends
+// in a space equals the key without that space, and a blank key equals no key.
 func ValidKey[T Text](key T) bool { return quotable(key) && key[len(key)-1] != ' ' }
 
-// quotable is what a record can hold as a key. The buyers hash in Redis uses `"` between entries, so a key can never break
-// out of its entry.
+// quotable reports whether a record can contain the key. The buyers hash in Redis separates its entries with `"`, so a key
+// without it stays inside its entry.
 func quotable[T Text](key T) bool {
 	if len(key) == 0 || len(key) > MaxKeyBytes {
 		return false

@@ -40,7 +40,7 @@ func TestValidKey(t *testing.T) {
 	}
 }
 
-// The three validators are the patterns that the documentation gives, for text and for bytes alike.
+// The three validators match the patterns of the documentation, for strings and bytes.
 func FuzzNames(f *testing.F) {
 	for _, seed := range []string{"", "a", "-a", "A.b", "key one", "key ", `quote"`, "nul\x00", "ä", strings.Repeat("a", 64),
 		strings.Repeat("a", 65), strings.Repeat("k", 129)} {
@@ -59,7 +59,7 @@ func FuzzNames(f *testing.F) {
 	})
 }
 
-// What the record format and the buyers hash lean on: a name holds no separator of theirs.
+// The record format and the buyers hash rely on this: a name contains none of their separators.
 func TestNamesHoldNoSeparators(t *testing.T) {
 	for c := range 256 {
 		text := "a" + string([]byte{byte(c)})

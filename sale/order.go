@@ -2,12 +2,12 @@ package sale
 
 import "time"
 
-// OrderStatus says how durable an order is and where its life has led.
+// OrderStatus is the durability of an order and, after that, its result.
 // It only moves along held → queued → confirmed → paid, cancelled or expired, or from held or queued to refused.
 type OrderStatus string
 
-// The words are promises: held = taken in Redis and journaled there; queued = acknowledged by Kafka; confirmed =
-// committed in the database.
+// The statuses. The first three are promises: held = taken in Redis and journaled there; queued = acknowledged by Kafka;
+// confirmed = committed in the database.
 const (
 	StatusHeld      OrderStatus = "held"
 	StatusQueued    OrderStatus = "queued"
@@ -18,7 +18,7 @@ const (
 	StatusRefused   OrderStatus = "refused"
 )
 
-// Pending reports whether the order's row is not in the database yet, so that a waiting reader goes on waiting.
+// Pending reports whether the order has no row in the database yet; a waiting reader then keeps waiting.
 func (s OrderStatus) Pending() bool { return s == StatusHeld || s == StatusQueued }
 
 // OrderReason explains a status where the status alone does not.
@@ -27,10 +27,10 @@ type OrderReason string
 // Reasons of refused orders, of queued orders that wait for the operator (ReasonDeadLetter), and of cancelled ones.
 const (
 	ReasonNone       OrderReason = ""
-	ReasonFenced     OrderReason = "fenced"      // the batch belongs to an epoch that is over
+	ReasonFenced     OrderReason = "fenced"      // the epoch of the batch was over
 	ReasonDeadLetter OrderReason = "dead_letter" // the record could not settle; the operator decides or has decided
-	ReasonOverLimit  OrderReason = "over_limit"  // Redis and the database disagreed about the buyer; the database won
-	ReasonSoldOut    OrderReason = "sold_out"    // Redis and the database disagreed about the stock; the database won
+	ReasonOverLimit  OrderReason = "over_limit"  // Redis let the buyer buy more than the database allows
+	ReasonSoldOut    OrderReason = "sold_out"    // Redis sold more units than the database allows
 	ReasonBuyer      OrderReason = "buyer"       // the buyer cancelled
 	ReasonShop       OrderReason = "shop"        // the shop or an operator cancelled
 )
@@ -49,11 +49,11 @@ type Order struct {
 	UpdatedAt      Time        `json:"updated_at"`
 	PayBy          *Time       `json:"pay_by,omitempty"` // absent when the sale has no payment deadline
 
-	BuyerID   string `json:"-"` // operators see it, through OperatorOrder
+	BuyerID   string `json:"-"` // only OperatorOrder shows it
 	PaymentID string `json:"-"`
 }
 
-// OperatorOrder is an order with what only the shop and operators may read.
+// OperatorOrder is an order with the members that only the shop and operators may read.
 type OperatorOrder struct {
 	Order
 	BuyerID   string `json:"buyer_id"`
@@ -65,8 +65,9 @@ func (o Order) ForOperator() OperatorOrder {
 	return OperatorOrder{Order: o, BuyerID: o.BuyerID, PaymentID: o.PaymentID}
 }
 
-// LeastToPay is what an order gets at least to be paid after it is confirmed, in seconds, or its payment time where that is
-// less: the payment time runs from the press, and settlement may have been away until it was over.
+// LeastToPay is the least time, in seconds, between the confirmation of an order and its payment deadline; a shorter payment
+// time of the sale replaces it. The payment time starts with the purchase, so without LeastToPay an outage of settlement
+// could use it up.
 const LeastToPay = 60
 
 // PayBy returns the payment deadline of an order created at created, nil when ttlSeconds is 0.

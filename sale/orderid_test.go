@@ -84,7 +84,7 @@ func TestGeneratorsOfDifferentNodesNeverCollide(t *testing.T) {
 		wait.Go(func() {
 			node, err := NewOrderIDNode(int64(n))
 			if err != nil {
-				return // the missing ids fail the count below
+				return // the count below fails
 			}
 			for range each {
 				ids[n] = append(ids[n], node.Next())

@@ -1,38 +1,37 @@
 package sale
 
-// OutboxKind says why units go back to a bucket in Redis.
+// OutboxKind is the reason why a bucket in Redis gets units.
 type OutboxKind string
 
-// A release gives the units of orders back, and so does a refusal by hand, of whose orders nothing is remembered; a credit
-// brings the units of a transfer.
+// A release gives back the units of orders, and Redis remembers these orders. A refusal by an operator gives back the units
+// of orders that Redis forgets. A credit adds the units of a transfer.
 const (
 	OutboxRelease OutboxKind = "release"
 	OutboxRefusal OutboxKind = "refusal"
 	OutboxCredit  OutboxKind = "credit"
 )
 
-// OutboxRow is a change of a bucket's stock that the database has decided and Redis has still to apply, once. Rows of a
-// bucket are numbered 1, 2, 3, … under the lock of its stock row, so that their order is the order of their commits, and
-// Redis remembers how far it has come by one number. A row belongs to the epoch in which it was decided: a rebuild absorbs
-// the rows of the epochs before.
+// OutboxRow is a change of a bucket's stock that the database has committed and Redis has to apply once. The rows of a
+// bucket have the numbers 1, 2, 3, …, given under the lock of its stock row: their order is the order of their commits, so
+// Redis needs only the number of the last row that it applied. A row belongs to the epoch in which it was committed; a
+// rebuild absorbs the rows of earlier epochs.
 type OutboxRow struct {
 	Bucket
 	Number int64
 	Epoch  int64
 	Kind   OutboxKind
 	Units  int64
-	Orders []ReleasedOrder // of a release or a refusal
+	Orders []ReleasedOrder // only of a release or a refusal
 }
 
-// ReleasedOrder is an order whose units go back.
+// ReleasedOrder is an order that gives back its units.
 type ReleasedOrder struct {
 	OrderID  OrderID
 	Quantity int
 	Buyer    string
 }
 
-// Applied says that Redis has applied a bucket's outbox rows up to a number, the last of them in the write that took
-// Sequence.
+// Applied reports that Redis has applied the outbox rows of a bucket up to Number, the last one in the write with Sequence.
 type Applied struct {
 	Bucket
 	Epoch    int64
@@ -40,7 +39,7 @@ type Applied struct {
 	Sequence int64
 }
 
-// OrderEvent is something that happened to orders, committed with them and still to be told on the events topic.
+// OrderEvent is a change of orders, committed with them and to be published on the events topic.
 type OrderEvent struct {
 	ID     int64 // rises in the order of the commits of one order's events
 	Orders []Order

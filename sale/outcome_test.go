@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// The ladder as buyers' apps rely on it: order, code and status of every outcome.
+// Buyers' apps rely on the order, the code and the status of every outcome.
 func TestTheOutcomeTable(t *testing.T) {
 	ladder := []struct {
 		code       string

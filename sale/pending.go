@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// PendingOrder is an order that is on its way to the database, as its record tells of it.
+// PendingOrder is an order that has no row in the database yet, read from its record.
 type PendingOrder struct {
 	Bucket
 	RecordOrder
@@ -13,13 +13,13 @@ type PendingOrder struct {
 	Status    OrderStatus // held or queued
 }
 
-// FindPending finds an order in the bytes of a record; ok is false when the record is no batch or does not hold it.
+// FindPending finds an order in the bytes of a record; ok is false if the record is not a batch or does not contain it.
 func FindPending(raw []byte, id OrderID) (found PendingOrder, ok bool) {
-	if !bytes.Contains(raw, strconv.AppendInt([]byte{'\n'}, int64(id), 10)) { // nearly every record, without decoding it
+	if !bytes.Contains(raw, strconv.AppendInt([]byte{'\n'}, int64(id), 10)) { // passes over most records without decoding
 		return found, false
 	}
 	record, err := DecodeRecord(raw)
-	if err != nil || record.Batch == nil { // what cannot be decoded ends in the dead letters, which are looked at elsewhere
+	if err != nil || record.Batch == nil { // an undecodable record becomes a dead letter, which its caller reads elsewhere
 		return found, false
 	}
 	for _, o := range record.Batch.Orders {
@@ -30,7 +30,7 @@ func FindPending(raw []byte, id OrderID) (found PendingOrder, ok bool) {
 	return found, false
 }
 
-// Order returns the order as buyers see it before its row is there. The sale is the one that sells it; without its item the
+// Order returns the order as buyers see it before it has a row. s is the sale of the order; if s has no item of its SKU, the
 // price is unknown and 0.
 func (p *PendingOrder) Order(s *Sale) Order {
 	created := TimeMillis(p.CreatedMS)

@@ -14,10 +14,10 @@ type Problem struct {
 	Code    string
 	Title   string
 	Detail  string
-	Members []Member // beyond the standard ones, in the order in which they are written
+	Members []Member // extension members, in the order of the answer
 }
 
-// Member is one extension member of a problem; Value must be encodable as JSON.
+// Member is one extension member of a problem. Append panics if JSON cannot encode Value.
 type Member struct {
 	Name  string
 	Value any
@@ -52,7 +52,7 @@ func (p Problem) Append(dst []byte) []byte {
 func appendMember(dst []byte, name string, value any) []byte {
 	encoded, err := json.Marshal(value)
 	if err != nil {
-		panic(fmt.Sprintf("problem member %s: %v", name, err)) // members are strings, numbers and times of ours
+		panic(fmt.Sprintf("problem member %s: %v", name, err)) // the engine passes only strings, numbers and times
 	}
 	dst = append(append(append(dst, '"'), name...), '"', ':')
 	return append(dst, encoded...)

@@ -28,7 +28,7 @@ func TestProblemsAreAppended(t *testing.T) {
 	assert.Equal(t, "before{", string(got[:7]))
 }
 
-// Whatever text a detail or a member carries, the answer is JSON and says the same.
+// For any text in a detail or a member, the answer is JSON with that text.
 func TestProblemsAreAlwaysJSON(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		outcome := rapid.SampledFrom(Outcomes()).Draw(t, "outcome")

@@ -2,13 +2,13 @@ package sale
 
 import "time"
 
-// Purchase is one press of Buy that passed every check a gateway can make alone. All strings are copies: nothing of the
-// HTTP request is kept.
+// Purchase is one purchase request that passed every check of the gateway. All strings are copies: it shares no memory with
+// the HTTP request.
 type Purchase struct {
 	Bucket      Bucket
 	Epoch       int64
 	Partition   int32
-	Buckets     int // that the SKU has; with more than one, units move to where buyers ask for them
+	Buckets     int // buckets of the SKU; with more than one, transfers move units to the buckets of the demand
 	Buyer       string
 	Key         string // idempotency key, empty when the buyer sent none
 	Quantity    int    // 1 to MaxQuantity
@@ -16,28 +16,28 @@ type Purchase struct {
 	ListSize    int64  // buyers on that list
 	Grief       Grief  // the rule against buyers who take units and do not pay
 
-	ArrivedAt time.Time // when the gateway had read the request; it bounds the whole purchase. Zero: the time of Reserve
+	ArrivedAt time.Time // when the gateway had read the request: the deadline of the purchase counts from it. Zero: from Reserve
 }
 
-// Answer is what became of a purchase. Which members are set depends on the outcome.
+// Answer is the result of a purchase. The outcome decides which members are set.
 type Answer struct {
 	Outcome   Outcome
 	OrderID   OrderID     // taken, replayed, key reused, already bought (the latest), unknown
 	Quantity  int         // taken, replayed
-	CreatedAt time.Time   // by Redis's clock; zero for a replay of an order that is in the database
+	CreatedAt time.Time   // by Redis's clock; zero for a replay of an order with a row in the database
 	Status    OrderStatus // replayed: held while journaled, queued otherwise
-	Limit     int         // over limit, already bought; too many cancellations: of the orders that count in Unpaid
+	Limit     int         // over limit, already bought: units per buyer; too many cancellations: limit of Unpaid
 	Unpaid    int         // too many cancellations: the buyer's orders of the SKU that were cancelled or expired
-	Bought    int         // already bought: units this buyer holds
+	Bought    int         // already bought: units of the buyer's orders
 	Available int64       // not enough: units left of the SKU, in all its buckets
-	Reason    string      // fenced: what was found; for the log, not for buyers
+	Reason    string      // fenced: the cause, for the log and not for buyers
 }
 
-// MaxReleased is how many cancelled or expired orders of a buyer are remembered for a SKU, the newest; their keys go on
-// answering. A buyer who has so many takes nothing more, so that what is remembered of him is bounded.
+// MaxReleased is how many cancelled or expired orders of a buyer Redis remembers for a SKU, the newest ones; their
+// idempotency keys still get an answer. A buyer with this many gets no more orders, so the memory per buyer is bounded.
 const MaxReleased = 8
 
-// Holding is one order of a buyer as Redis knows it, whether or not the database has its row.
+// Holding is one order of a buyer in Redis, with or without a row in the database.
 type Holding struct {
 	OrderID   OrderID
 	Quantity  int
@@ -48,7 +48,7 @@ type Holding struct {
 
 // Changes is what changed in the catalogue since a version: whole sales and whole bucket rows.
 type Changes struct {
-	Version int64 // the newest version covered; ask with it next time
+	Version int64 // the newest version in it, for the next call
 	Sales   []Sale
 	Buckets []BucketRow
 	Rules   *Rules // nil when unchanged

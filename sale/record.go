@@ -13,23 +13,23 @@ import (
 //	fs1 batch SALE SKU BUCKET EPOCH SEQUENCE BATCH_ID CREATED_MS COUNT\n
 //	ORDER_ID QUANTITY BUYER[ KEY]\n            COUNT times
 //
-// One space between fields, decimal numbers without sign or leading zero, nothing after the last newline. BATCH_ID is
-// the first order's id. A key may hold spaces: it is the rest of its line. scripts/reserve.lua writes these bytes; they
-// are the journal entry, the Kafka record and the input of settlement alike. The record of a fence is
+// There is one space between fields and nothing after the last newline; numbers are decimal, without sign or leading zero.
+// BATCH_ID is the id of the first order. A key may contain spaces: it is the rest of its line. scripts/reserve.lua writes
+// these bytes; the journal entry, the Kafka record and the input of settlement are the same bytes. The record of a fence is
 //
 //	fs1 fence TOKEN\n
 //
-// where TOKEN is an id of the control role's own. The record of a transfer, written by scripts/transfer.lua, is
+// where TOKEN is an id that the rebuild chooses. The record of a transfer, written by scripts/transfer.lua, is
 //
 //	fs1 transfer SALE SKU FROM EPOCH SEQUENCE TRANSFER_ID CREATED_MS TO UNITS\n
 //
 // where FROM and TO are bucket numbers of one SKU. The first word is the version of the format.
 
-// Limits of a record; anything beyond them is no record of ours.
+// Limits of a record: DecodeRecord refuses a record beyond them.
 const (
 	MaxRecordBytes  = 1 << 20
 	MaxRecordOrders = 1000
-	MaxCreatedMS    = 253_402_300_799_999 // 9999-12-31T23:59:59.999Z, the last moment a database can hold
+	MaxCreatedMS    = 253_402_300_799_999 // 9999-12-31T23:59:59.999Z, the latest time of a database
 	maxHeaderFields = 10
 )
 
@@ -41,18 +41,18 @@ type RecordOrder struct {
 	Key      string
 }
 
-// Batch is the accepted orders of one script call, the unit from Redis to the database. Its identity is (Bucket, Epoch,
-// Sequence, BatchID).
+// Batch is the accepted orders of one script call. They travel from Redis to the database together. The identity of a batch
+// is (Bucket, Epoch, Sequence, BatchID).
 type Batch struct {
 	Bucket
 	Epoch     int64
 	Sequence  int64
 	BatchID   OrderID
-	CreatedMS int64 // Unix milliseconds by Redis's clock, the created_at of every order in it
+	CreatedMS int64 // Unix milliseconds by Redis's clock: the created_at of its orders
 	Orders    []RecordOrder
 }
 
-// Units returns the units that the batch's orders take.
+// Units returns the sum of the orders' quantities.
 func (b *Batch) Units() int64 {
 	var units int64
 	for i := range b.Orders {
@@ -68,14 +68,14 @@ type Record struct {
 	Fence    string
 }
 
-// ErrRecord is wrapped by every error of DecodeRecord.
+// ErrRecord is the error that every error of DecodeRecord wraps.
 var ErrRecord = errors.New("record cannot be decoded")
 
 func recordErr(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrRecord, fmt.Sprintf(format, args...))
 }
 
-// AppendBatch writes the record of a batch. It is what reserve.lua does in Lua, for tests, tools and the simulator.
+// AppendBatch writes the record of a batch, as reserve.lua does in Lua. Tests, tools and the simulator use it.
 func AppendBatch(dst []byte, b *Batch) []byte {
 	dst = fmt.Appendf(dst, "fs1 batch %s %s %d %d %d %d %d %d\n",
 		b.Sale, b.SKU, b.Number, b.Epoch, b.Sequence, b.BatchID, b.CreatedMS, len(b.Orders))
@@ -85,7 +85,7 @@ func AppendBatch(dst []byte, b *Batch) []byte {
 	return dst
 }
 
-// AppendOrderLine writes one order's line without its newline: what a gateway hands to reserve.lua for each purchase.
+// AppendOrderLine writes the line of one order without its newline. A gateway passes it to reserve.lua for each purchase.
 func AppendOrderLine(dst []byte, o *RecordOrder) []byte {
 	dst = strconv.AppendInt(dst, int64(o.OrderID), 10)
 	dst = strconv.AppendInt(append(dst, ' '), int64(o.Quantity), 10)
@@ -101,7 +101,7 @@ func AppendFence(dst []byte, token string) []byte {
 	return append(append(append(dst, "fs1 fence "...), token...), '\n')
 }
 
-// DecodeRecord reads a record and checks every limit. The result shares no memory with data.
+// DecodeRecord reads a record and checks every limit. The result shares no memory with data. Every error wraps ErrRecord.
 func DecodeRecord(data []byte) (Record, error) {
 	if len(data) > MaxRecordBytes {
 		return Record{}, recordErr("%d bytes are more than %d", len(data), MaxRecordBytes)
@@ -158,11 +158,11 @@ func decodeBatch(fields [][]byte, rest []byte) (*Batch, error) {
 
 func (b *Batch) decodeOrders(count int, rest []byte) error {
 	b.Orders = make([]RecordOrder, count)
-	text := string(rest) // one copy; buyers and keys are slices of it
+	text := string(rest) // one copy: buyers and keys are parts of it
 	for i := range b.Orders {
 		end := strings.IndexByte(text, '\n')
 		if end < 0 {
-			return recordErr("%d of %d orders, then the end", i, count)
+			return recordErr("it ends after %d of %d orders", i, count)
 		}
 		if !decodeOrderLine(text[:end], &b.Orders[i]) {
 			return recordErr("order %d: %.80q", i, text[:end])
@@ -176,12 +176,12 @@ func (b *Batch) decodeOrders(count int, rest []byte) error {
 		return recordErr("batch id %d is not the first order id %d", b.BatchID, b.Orders[0].OrderID)
 	}
 	if id, doubled := doubledOrder(b.Orders); doubled {
-		return recordErr("order %d stands twice", id)
+		return recordErr("order %d occurs twice", id)
 	}
 	return nil
 }
 
-// doubledOrder finds an id that two orders share. Ids mostly rise within a batch, and then nothing is allocated.
+// doubledOrder finds an id that two orders share. If ids rise, as in most batches, it does not allocate.
 func doubledOrder(orders []RecordOrder) (OrderID, bool) {
 	rises := true
 	for i := 1; i < len(orders) && rises; i++ {
@@ -223,7 +223,7 @@ func decodeOrderLine(line string, o *RecordOrder) bool {
 	return ValidBuyerID(o.Buyer)
 }
 
-// decimal reads a non-negative integer that AppendInt would write.
+// decimal reads a non-negative integer in the form that AppendInt writes.
 func decimal[T Text](text T) (int64, bool) {
 	if len(text) == 0 || len(text) > 19 || (text[0] == '0' && len(text) > 1) {
 		return 0, false

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// BenchmarkRecord writes and reads the record of a batch, with keys as shops are told to send and buyers of 36 characters.
+// BenchmarkRecord writes and reads the record of a batch, with keys in the recommended form and buyer ids of 36 characters.
 func BenchmarkRecord(b *testing.B) {
 	for _, orders := range []int{1, 32, 256} {
 		batch := Batch{

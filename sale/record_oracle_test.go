@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The record format a second time, as patterns: slow, obvious, and written without a look at the decoder.
+// The record format a second time, as patterns: slow, simple and independent of the decoder.
 var (
 	oracleFence = regexp.MustCompile(`\Afs1 fence [a-z0-9][a-z0-9_-]{0,63}\n\z`)
 	oracleHead  = regexp.MustCompile(`\Afs1 batch ([a-z0-9][a-z0-9_-]{0,63}) ([a-z0-9][a-z0-9_-]{0,63}) ` +
@@ -20,7 +20,7 @@ var (
 	oracleOrder = regexp.MustCompile(`\A([1-9][0-9]{0,18}) ([1-9][0-9]?|100) ([A-Za-z0-9._:@|+-]{1,64})( [ !#-\[\]-~]{1,128})?\z`)
 )
 
-// oracleAccepts says whether a record is one, by the words of the format's comment.
+// oracleAccepts reports whether data is a record, by the comment of the format.
 func oracleAccepts(data string) bool {
 	if len(data) > MaxRecordBytes {
 		return false
@@ -66,7 +66,7 @@ func oracleOrders(lines []string, batchID int64) bool {
 	return true
 }
 
-// Records with one change somewhere: decoder and oracle agree about every one of them.
+// Decoder and oracle agree about records with one random change.
 func TestDecoderAgreesWithTheOracle(t *testing.T) {
 	accepted, refused := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
@@ -143,7 +143,7 @@ func TestDoubledOrderIsFoundWhereverItStands(t *testing.T) {
 	})
 }
 
-// The decoder is on settlement's path: one text for the whole record, one slice for its orders, and a few for the header.
+// Settlement decodes every record: one string for the whole record, one slice for its orders, and a few for the header.
 func TestDecodingAllocatesPerRecordAndNotPerOrder(t *testing.T) {
 	allocations := func(n int) float64 {
 		b := sampleBatch()
@@ -154,7 +154,7 @@ func TestDecodingAllocatesPerRecordAndNotPerOrder(t *testing.T) {
 		data := AppendBatch(nil, b)
 		return testing.AllocsPerRun(20, func() {
 			if _, err := DecodeRecord(data); err != nil {
-				panic(err) // a record that the test has written
+				panic(err) // the test wrote the record
 			}
 		})
 	}

@@ -23,7 +23,7 @@ func sampleBatch() *Batch {
 	}
 }
 
-// The bytes are stored in Redis and Kafka, and a script writes them too: they never change within a version.
+// Redis and Kafka store these bytes, and a script writes them too: they never change within a version.
 func TestRecordBytes(t *testing.T) {
 	want := strings.Replace(sampleRecord, "b:3|x \n", "b:3|x\n", 1)
 	assert.Equal(t, want, string(AppendBatch(nil, sampleBatch())))
@@ -64,7 +64,7 @@ func TestRecordsRoundTrip(t *testing.T) {
 	})
 }
 
-// A record that lost its end, at any byte, is refused: nothing settles from half a batch.
+// DecodeRecord refuses a record that is cut at any byte: no part of a batch settles alone.
 func TestTruncatedRecordsAreRefused(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		whole := AppendBatch(nil, drawBatch(t))
@@ -163,7 +163,7 @@ func TestAnOrderStandsOnceInABatch(t *testing.T) {
 	b := sampleBatch()
 	b.Orders[2].OrderID = 1001
 	_, err := DecodeRecord(AppendBatch(nil, b))
-	assert.ErrorContains(t, err, "order 1001 stands twice")
+	assert.ErrorContains(t, err, "order 1001 occurs twice")
 
 	b = sampleBatch()
 	b.Orders[1].OrderID, b.Orders[2].OrderID = 900, 950 // ids need not rise
@@ -191,7 +191,7 @@ func TestLimitsOfARecord(t *testing.T) {
 	assert.ErrorContains(t, err, "bytes are more than")
 }
 
-// An error never carries a whole hostile record into the log.
+// An error contains at most a part of a hostile record, so that the log stays short.
 func TestErrorsOfRecordsAreShort(t *testing.T) {
 	long := strings.Repeat("x", 100_000)
 	for _, text := range []string{long + "\n", "fs1 " + long + "\n", "fs1 fence " + long + "!\n", "fs1 batch " + long +
@@ -203,7 +203,7 @@ func TestErrorsOfRecordsAreShort(t *testing.T) {
 	}
 }
 
-// Whatever decodes, encodes to the same bytes: settlement, relay and replay may compare records by their bytes.
+// A decoded record encodes to the same bytes, so settlement, relay and replay may compare records by their bytes.
 func FuzzDecodeRecord(f *testing.F) {
 	f.Add([]byte(sampleRecord))
 	f.Add(AppendBatch(nil, sampleBatch()))

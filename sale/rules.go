@@ -23,14 +23,13 @@ const (
 	StrategyErrorCount = "error_count" // threshold in calls that failed
 )
 
-// Limit of one buyer where nobody has set another: no thumb is faster, and an app that polls has enough.
+// Default limit of one buyer: more than a thumb needs, and enough for an app that polls.
 const (
 	defaultBuyerPerSecond = 5
 	defaultBuyerBurst     = 10
 )
 
-// Rules are the limits of every gateway; numbers are per gateway. At first there are the buyers' limit and the
-// rule against grief alone.
+// Rules are the limits of the gateways; each gateway applies the numbers on its own, except those of Grief.
 type Rules struct {
 	Version        int64           `json:"version"`
 	Flow           []FlowRule      `json:"flow"`
@@ -41,17 +40,17 @@ type Rules struct {
 	Grief          Grief           `json:"grief"`
 }
 
-// DefaultRules are the rules of a new engine, and what stands for a member that is left out. Addresses have no limit: a
-// whole network of phones may share one, and so does everybody behind a proxy that the gateway was not told of.
+// DefaultRules returns the rules of a new engine: a limit per buyer and the rule against grief. They are also the values of
+// members that a document leaves out. Addresses have no limit, because many phones may share one, and so do all buyers
+// behind a proxy that is not in gateway.trusted_proxies.
 func DefaultRules() Rules {
 	rules := Rules{Buyer: &Limit{PerSecond: defaultBuyerPerSecond, Burst: defaultBuyerBurst}, Grief: DefaultGrief()}
 	rules.Normalize()
 	return rules
 }
 
-// Drastic says what this set does that is a mistake more often than meant, where it replaces the present one: it refuses
-// every request of a route, lets a buyer or an address in too seldom, or takes off all that limits anything. It is empty
-// otherwise.
+// Drastic describes what this set does if it is probably a mistake as the successor of present: it refuses every request of
+// a route, allows a buyer or an address less than a request in 10 s, or removes all rules. It returns "" otherwise.
 func (r *Rules) Drastic(present *Rules) string {
 	for _, rule := range r.Flow {
 		if rule.QPS == 0 {
@@ -63,17 +62,17 @@ func (r *Rules) Drastic(present *Rules) string {
 	}
 	switch {
 	case r.limitsNothing() && !present.limitsNothing():
-		return fmt.Sprintf("takes off every rule of the present version %d and limits nothing", present.Version)
+		return fmt.Sprintf("removes every rule of the present version %d and limits nothing", present.Version)
 	case r.plain() && !present.plain():
-		return fmt.Sprintf("takes off every rule of the present version %d but default limits", present.Version)
+		return fmt.Sprintf("removes every rule of the present version %d except default limits", present.Version)
 	}
 	return ""
 }
 
-// limitsNothing reports whether everybody may do everything.
+// limitsNothing reports whether the set has no limit at all.
 func (r *Rules) limitsNothing() bool { return r.plain() && r.Buyer == nil && r.Grief.Unpaid == 0 }
 
-// crawls names a limit of a buyer or an address with less than a token in 10 s: an app that looks after its order is refused
+// crawls describes a limit of a buyer or an address with less than a token in 10 s: it refuses an app that polls its order
 // for that long.
 func (r *Rules) crawls() string {
 	for _, part := range []struct {
@@ -81,21 +80,21 @@ func (r *Rules) crawls() string {
 		limit *Limit
 	}{{"a buyer", r.Buyer}, {"an address", r.Address}} {
 		if part.limit != nil && part.limit.PerSecond < crawlingRate {
-			return fmt.Sprintf("lets %s in once in %.0f s, after the first %d", part.who, 1/part.limit.PerSecond,
+			return fmt.Sprintf("allows %s one request in %.0f s, after the first %d", part.who, 1/part.limit.PerSecond,
 				part.limit.Burst)
 		}
 	}
 	return ""
 }
 
-// plain reports whether nothing is limited that is not limited by default.
+// plain reports whether the set has at most the default limits.
 func (r *Rules) plain() bool {
 	ofBuyer := r.Buyer == nil || *r.Buyer == *DefaultRules().Buyer
 	ofGrief := r.Grief.Unpaid == 0 || r.Grief == DefaultGrief()
 	return len(r.Flow)+len(r.Isolation)+len(r.CircuitBreaker) == 0 && r.Address == nil && ofBuyer && ofGrief
 }
 
-// Normalize turns absent lists into empty ones, so that they are written as [] and never as null.
+// Normalize turns absent lists into empty ones, so that JSON has [] and not null.
 func (r *Rules) Normalize() {
 	if r.Flow == nil {
 		r.Flow = []FlowRule{}
@@ -108,13 +107,13 @@ func (r *Rules) Normalize() {
 	}
 }
 
-// FlowRule bounds requests a second of a resource.
+// FlowRule limits the requests a second of a resource.
 type FlowRule struct {
 	Resource string  `json:"resource"`
 	QPS      float64 `json:"qps"`
 }
 
-// IsolationRule bounds requests in flight of a resource.
+// IsolationRule limits the concurrent requests of a resource.
 type IsolationRule struct {
 	Resource    string `json:"resource"`
 	Concurrency uint32 `json:"concurrency"`
@@ -131,20 +130,20 @@ type BreakerRule struct {
 	RetryMS     uint32  `json:"retry_ms"`
 }
 
-// Grief refuses a buyer a SKU of a sale after Unpaid of his orders of it were cancelled or have expired within the last
-// WindowS seconds. Unpaid 0 is off. Other than the limits it holds across gateways, because Redis decides it.
+// Grief is the rule against buyers who take units and do not pay: after Unpaid cancelled or expired orders of one SKU within
+// WindowS seconds, a buyer gets no more of it. Unpaid 0 turns it off. It applies across gateways, because Redis decides it.
 type Grief struct {
 	Unpaid  int   `json:"unpaid"`
 	WindowS int64 `json:"window_s"`
 }
 
-// DefaultGrief is the rule where the operators have set none.
+// DefaultGrief returns the rule of a new engine.
 func DefaultGrief() Grief { return Grief{Unpaid: 3, WindowS: 86_400} }
 
-// ForSale is the rule as it goes to Redis with a purchase. Redis knows when an order was made, not when it ended, so its
-// window is longer by the time that an order may stay unpaid: otherwise orders that expire one after the other would leave
-// a short window before there are enough of them. An order that was confirmed late has LeastToPay from there. What was
-// cancelled early counts for that much longer.
+// ForSale returns the rule for Redis, where paymentTTL is that of the sale in seconds. Redis has the time when an order was
+// made, not when it ended. So the window for Redis is longer by the longest time that an order may stay unpaid; otherwise
+// orders that expire one after the other would leave a short window before they reach Unpaid. An order that is confirmed
+// late may stay unpaid for LeastToPay more. An order that is cancelled early counts longer by the same time.
 func (g Grief) ForSale(paymentTTL int64) Grief {
 	if g.Unpaid > 0 {
 		g.WindowS += paymentTTL + min(paymentTTL, LeastToPay)
@@ -162,7 +161,7 @@ func (g Grief) validate() error {
 	return nil
 }
 
-// Limit is a token bucket: PerSecond tokens a second, at most Burst saved.
+// Limit is a token bucket: PerSecond tokens a second, at most Burst of them saved.
 type Limit struct {
 	PerSecond float64 `json:"per_second"`
 	Burst     int     `json:"burst"`
@@ -171,9 +170,9 @@ type Limit struct {
 // Bounds of the rules.
 const (
 	maxRulesEach   = 100
-	minRate        = 0.001 // a token in a quarter of an hour: what refills more slowly is shut for good
-	crawlingRate   = 0.1   // below, a limit of a buyer or an address has to be meant
-	minRatio       = 0.001 // Sentinel opens a circuit at the ratio, so that 0 opens it while every call is good
+	minRate        = 0.001 // a token in a quarter of an hour: a lower rate never opens again for a buyer
+	crawlingRate   = 0.1   // a lower limit of a buyer or an address is drastic
+	minRatio       = 0.001 // Sentinel opens a circuit when the ratio is reached: 0 would open it without a failed call
 	maxRate        = 10_000_000
 	maxConcurrency = 10_000_000
 	maxWindowMS    = 600_000

@@ -79,21 +79,21 @@ func TestTheFirstFaultIsNamed(t *testing.T) {
 	rules.Flow = make([]FlowRule, maxRulesEach+1)
 	rules.Isolation = make([]IsolationRule, maxRulesEach+1)
 	rules.Buyer.Burst = 0
-	for range 20 { // the same one each time
+	for range 20 { // the same fault each time
 		var fault *FieldError
 		require.True(t, errors.As(rules.Validate(), &fault))
 		require.Equal(t, "flow", fault.Field)
 	}
 }
 
-// TestRatioOfZeroNamesTheWay: who wants a circuit to open at any error has another way to say it.
+// TestRatioOfZeroNamesTheWay: the error for a ratio of 0 names the rule that opens the circuit at any error.
 func TestRatioOfZeroNamesTheWay(t *testing.T) {
 	rules := validRules()
 	rules.CircuitBreaker[1].Threshold = 0
 	require.ErrorContains(t, rules.Validate(), "error_count with threshold 1")
 	rules = validRules()
 	rules.Flow[0].QPS = 0
-	require.NoError(t, rules.Validate(), "nothing at all may be asked for")
+	require.NoError(t, rules.Validate(), "a flow rule may refuse everything")
 }
 
 func TestDefaultRulesLimitTheBuyer(t *testing.T) {
@@ -103,16 +103,16 @@ func TestDefaultRulesLimitTheBuyer(t *testing.T) {
 	assert.Nil(t, rules.Address, "a whole network may share one")
 }
 
-// TestDrasticRules: what shuts a route or empties the set has to be meant.
+// TestDrasticRules: a set that shuts a route or removes all rules is drastic.
 func TestDrasticRules(t *testing.T) {
 	full, empty := validRules(), DefaultRules()
 	full.Version, full.Flow = 7, []FlowRule{{Resource: ResourcePurchase, QPS: 5}}
 	stops := validRules()
 	stops.Flow = []FlowRule{{Resource: ResourcePurchase, QPS: 0}}
 	assert.Equal(t, "refuses every request of purchase", stops.Drastic(&full))
-	assert.Equal(t, "takes off every rule of the present version 7 but default limits", empty.Drastic(&full))
+	assert.Equal(t, "removes every rule of the present version 7 except default limits", empty.Drastic(&full))
 	nothing := Rules{}
-	assert.Equal(t, "takes off every rule of the present version 7 and limits nothing", nothing.Drastic(&full))
+	assert.Equal(t, "removes every rule of the present version 7 and limits nothing", nothing.Drastic(&full))
 	for name, part := range map[string]func(*Rules){
 		"flow":            func(r *Rules) { r.Flow = full.Flow },
 		"isolation":       func(r *Rules) { r.Isolation = full.Isolation },
@@ -128,25 +128,27 @@ func TestDrasticRules(t *testing.T) {
 	}
 	assert.Empty(t, full.Drastic(&empty))
 	assert.Empty(t, empty.Drastic(&empty), "there is nothing to lose")
-	assert.Equal(t, "takes off every rule of the present version 0 and limits nothing", nothing.Drastic(&empty))
+	assert.Equal(t, "removes every rule of the present version 0 and limits nothing", nothing.Drastic(&empty))
 	unlimited, forgiving := DefaultRules(), DefaultRules()
 	unlimited.Buyer, forgiving.Grief = nil, Grief{}
-	assert.Empty(t, unlimited.Drastic(&empty), "one default limit is taken off by its name, the other stays")
+	assert.Empty(t, unlimited.Drastic(&empty), "it removes one default limit by name and keeps the other")
 	assert.Empty(t, forgiving.Drastic(&empty))
 	assert.NotEmpty(t, nothing.Drastic(&unlimited), "the last limit goes")
 	assert.NotEmpty(t, nothing.Drastic(&forgiving), "the last limit goes")
 	assert.Empty(t, nothing.Drastic(&nothing), "there is nothing to lose")
 }
 
-// TestCrawlingLimitsAreDrastic: seconds may be taken for tokens a second, and then the shop stands.
+// TestCrawlingLimitsAreDrastic: an operator may write seconds instead of tokens a second, which would stop the shop.
 func TestCrawlingLimitsAreDrastic(t *testing.T) {
 	present := DefaultRules()
 	for _, c := range []struct {
 		perSecond      float64
 		buyer, address string
 	}{
-		{0.001, "lets a buyer in once in 1000 s, after the first 3", "lets an address in once in 1000 s, after the first 3"},
-		{0.099, "lets a buyer in once in 10 s, after the first 3", "lets an address in once in 10 s, after the first 3"},
+		{0.001, "allows a buyer one request in 1000 s, after the first 3",
+			"allows an address one request in 1000 s, after the first 3"},
+		{0.099, "allows a buyer one request in 10 s, after the first 3",
+			"allows an address one request in 10 s, after the first 3"},
 		{0.1, "", ""},
 		{5, "", ""},
 	} {
@@ -175,13 +177,13 @@ func TestGriefRanges(t *testing.T) {
 	}
 }
 
-// An order counts for the whole window from when it ended, though it ends as late as its time to pay lets it.
+// An order counts for the whole window after its end, even if it ends at the end of its payment time.
 func TestGriefOutlastsTheTimeToPay(t *testing.T) {
 	rule := Grief{Unpaid: 2, WindowS: 600}
 	require.Equal(t, rule, rule.ForSale(0), "orders that never expire")
 	require.Equal(t, Grief{Unpaid: 2, WindowS: 600 + 30 + 30}, rule.ForSale(MinPaymentTTL))
 	require.Equal(t, Grief{Unpaid: 2, WindowS: 600 + MaxPaymentTTL + LeastToPay}, rule.ForSale(MaxPaymentTTL))
-	require.Equal(t, Grief{WindowS: 600}, Grief{WindowS: 600}.ForSale(900), "off stays off")
+	require.Equal(t, Grief{WindowS: 600}, Grief{WindowS: 600}.ForSale(900), "a rule that is off stays off")
 }
 
 func TestEmptyRulesAreWrittenAsLists(t *testing.T) {

@@ -2,7 +2,7 @@ package sale
 
 import "fmt"
 
-// State is where a sale is in its life: draft → preloaded → open ⇄ paused, and from all but draft → closed, for good.
+// State is the state of a sale: draft → preloaded → open ⇄ paused, and from all but draft → closed, which is final.
 type State string
 
 // The states of a sale as operators see them.
@@ -14,10 +14,10 @@ const (
 	StateClosed    State = "closed"
 )
 
-// Eligibility says who may buy.
+// Eligibility is the choice of buyers who may buy.
 type Eligibility string
 
-// Open sales sell to every valid token, listed ones to the buyers of their list.
+// An open sale sells to every buyer with a valid token, a sale with a list to the buyers on it.
 const (
 	EligibilityOpen Eligibility = "open"
 	EligibilityList Eligibility = "list"
@@ -26,7 +26,7 @@ const (
 // Item is one SKU of a sale.
 type Item struct {
 	SKU        string `json:"sku"`
-	Stock      int64  `json:"stock"` // units, 0 to MaxStock; what is loaded follows at the next preload
+	Stock      int64  `json:"stock"` // units, 0 to MaxStock; the next preload loads the difference
 	PriceCents int64  `json:"price_cents"`
 	Buckets    int    `json:"buckets"` // 1 to MaxBuckets, fixed at the first preload
 }
@@ -47,10 +47,10 @@ type Sale struct {
 	Version     int64  `json:"-"` // catalogue version of the last change
 	ListVersion int64  `json:"-"` // rises with every replaced list of buyers, 0 before the first
 	ListSize    int64  `json:"-"` // buyers on the list
-	Reason      string `json:"-"` // why the sale was paused by the engine itself, empty otherwise
+	Reason      string `json:"-"` // why the engine paused the sale; empty otherwise
 }
 
-// Item returns the item of a SKU and whether there is one.
+// Item returns the item of a SKU, and false if the sale has none.
 func (s *Sale) Item(sku string) (Item, bool) {
 	for _, item := range s.Items {
 		if item.SKU == sku {
@@ -60,7 +60,7 @@ func (s *Sale) Item(sku string) (Item, bool) {
 	return Item{}, false
 }
 
-// FieldError is bad input that names the member at fault by its path, such as items[2].stock.
+// FieldError is the error of an invalid member. Field is its path, such as items[2].stock.
 type FieldError struct {
 	Field  string
 	Detail string

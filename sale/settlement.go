@@ -9,32 +9,32 @@ type Delivery struct {
 	Record    Record
 }
 
-// Position is where settlement stands in one partition by the database's own count, committed with the rows.
+// Position is the progress of settlement in one partition. The database stores it in the transaction of the rows.
 type Position struct {
 	Partition int32
 	TopicID   string
 	Next      int64 // offset of the next record to settle
 }
 
-// Settlement is what one settling transaction did.
+// Settlement is the result of one settling transaction.
 type Settlement struct {
 	Rows      int      // order rows written, refused ones included
 	Refused   int      // of those, rows written as refused
-	Duplicate int      // batches whose marker was there already
-	Closed    []Bucket // buckets set closed because Redis and the database disagreed: they need a rebuild
+	Duplicate int      // batches that were settled before
+	Closed    []Bucket // buckets closed because Redis and the database disagreed: they need a rebuild
 }
 
-// DeadLetterState is where a dead letter is in its life.
+// DeadLetterState is the state of a dead letter.
 type DeadLetterState string
 
-// A dead letter waits for the operator, who replays or refuses it.
+// A dead letter is waiting until an operator replays or refuses it.
 const (
 	DeadLetterWaiting  DeadLetterState = "waiting"
 	DeadLetterReplayed DeadLetterState = "replayed"
 	DeadLetterRefused  DeadLetterState = "refused"
 )
 
-// DeadLetter is a record that cannot settle, kept with its reason.
+// DeadLetter is a record that cannot settle, stored with its reason.
 type DeadLetter struct {
 	ID        string // "{partition}-{offset}" of the record in the orders topic
 	Reason    string // one of the Poison reasons
@@ -43,24 +43,23 @@ type DeadLetter struct {
 	Partition int32
 	Offset    int64
 	Raw       []byte
-	Orders    []RecordOrder // empty when the record could not be decoded
-	Batch     *Batch        // nil when the record could not be decoded
+	Orders    []RecordOrder // empty if the record cannot be decoded
+	Batch     *Batch        // nil if the record cannot be decoded
 }
 
-// Load is what a rebuild loads into Redis for one bucket: the database's view, read in the transaction that began the
-// new epoch.
+// Load is what a rebuild loads into Redis for one bucket. The transaction that begins the new epoch reads it.
 type Load struct {
-	BucketRow               // Epoch is the new one
+	BucketRow               // Epoch is the new epoch
 	Available int64         // loaded − settled + released
 	Owners    []RecordOrder // orders that count against the buyers' limits
-	Released  []RecordOrder // orders that count no more; the newest of each buyer are loaded, see MaxReleased
-	Outbox    int64         // number of the last outbox row that is absorbed in Available
+	Released  []RecordOrder // orders that no longer count; Redis gets the newest MaxReleased of each buyer
+	Outbox    int64         // number of the last outbox row in Available
 	Window    Window
 }
 
-// Window is what a bucket's script call needs to know of its sale; Redis keeps a copy and takes a newer Version only.
+// Window is what the scripts of a bucket need of its sale. Redis stores a copy and replaces it only by a newer Version.
 type Window struct {
-	Version  int64 // catalogue version of the sale
+	Version  int64 // catalogue version of the sale's last change
 	State    State
 	StartsMS int64
 	EndsMS   int64
@@ -75,19 +74,19 @@ func WindowOf(s *Sale) Window {
 	}
 }
 
-// Reading is what Redis knows of one bucket, read in one step. A bucket that Redis does not know has Epoch 0.
+// Reading is the state of one bucket in Redis, read by one script. It has Epoch 0 if Redis does not have the bucket.
 type Reading struct {
 	Epoch          int64
 	Sequence       int64
 	Available      int64
-	Taken          int64 // units taken in this epoch by orders and transfers, counted on its own
-	Moved          int64 // of those, units taken by transfers
-	Returned       int64 // units that the outbox brought in this epoch
+	Taken          int64 // units that orders and transfers took in this epoch: a counter of its own
+	Moved          int64 // of those, units that transfers took
+	Returned       int64 // units that outbox rows added in this epoch
 	JournalOrders  int64
-	OldestJournal  int64 // created_ms of the oldest journal entry, 0 when the journal is empty
+	OldestJournal  int64 // created_ms of the oldest journal entry, 0 if the journal is empty
 	WindowsVersion int64
-	Outbox         int64 // number of the last outbox row applied, or absorbed by the load
-	Shut           bool  // the bucket is closed, or its load has not come to its end
+	Outbox         int64 // number of the last outbox row that Redis applied or a load absorbed
+	Shut           bool  // the bucket is closed, or its load is not complete
 }
 
 // BucketCounters is the database's view of one bucket's units.
@@ -103,9 +102,9 @@ type BucketCounters struct {
 	Outbox       int64 // number of the bucket's last outbox row, of all epochs
 }
 
-// NodeLease is a leased node id for order ids.
+// NodeLease is the lease of a node id for order ids.
 type NodeLease struct {
 	Node        int64
 	Holder      string
-	HighWaterMS int64 // no id of this node was made after this moment; refuse to start before the clock has passed it
+	HighWaterMS int64 // Unix ms: no earlier holder made an id after it; the next starts only when its clock has passed it
 }

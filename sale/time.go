@@ -8,7 +8,7 @@ import (
 // TimeLayout is RFC 3339 in UTC with milliseconds, the only form in which the engine writes a time.
 const TimeLayout = "2006-01-02T15:04:05.000Z"
 
-// Time is a moment that crosses JSON as RFC 3339 UTC with milliseconds.
+// Time is a time that JSON carries as RFC 3339 in UTC with milliseconds.
 type Time struct{ time.Time }
 
 // TimeMillis returns the Time of Unix milliseconds.
@@ -22,7 +22,7 @@ func (t Time) MarshalJSON() ([]byte, error) {
 	return t.UTC().AppendFormat(nil, `"`+TimeLayout+`"`), nil
 }
 
-// MarshalText makes the time readable to YAML and flags; it writes TimeLayout.
+// MarshalText writes TimeLayout, for YAML and flags.
 func (t Time) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
 // UnmarshalText reads any RFC 3339 time and keeps whole milliseconds.

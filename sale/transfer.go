@@ -2,14 +2,14 @@ package sale
 
 import "fmt"
 
-// Transfer is units on their way from one bucket of a SKU to another: taken out of the giving bucket in Redis as one
-// journal entry, moved in the database when it settles, and credited to the receiving bucket through the outbox. Its
-// identity is that of a batch: (Bucket, Epoch, Sequence, TransferID).
+// Transfer moves units from one bucket of a SKU to another. A script takes them from the giving bucket in Redis and adds one
+// journal entry, settlement moves them in the database, and the outbox credits them to the receiving bucket. Its identity
+// is like that of a batch: (Bucket, Epoch, Sequence, TransferID).
 type Transfer struct {
-	Bucket     // the giving one
+	Bucket     // the giving bucket
 	Epoch      int64
 	Sequence   int64
-	TransferID OrderID // made like an order id, so that it names no order
+	TransferID OrderID // from the generator of order ids, so that no order has it
 	CreatedMS  int64   // Unix milliseconds by Redis's clock
 	To         int     // number of the receiving bucket
 	Units      int64   // 1 to MaxStock
@@ -20,7 +20,7 @@ const transferHeaderFields = 11
 // Receiver names the receiving bucket.
 func (t *Transfer) Receiver() Bucket { return Bucket{Sale: t.Sale, SKU: t.SKU, Number: t.To} }
 
-// AppendTransfer writes the record of a transfer. It is what transfer.lua does in Lua.
+// AppendTransfer writes the record of a transfer, as transfer.lua does in Lua.
 func AppendTransfer(dst []byte, t *Transfer) []byte {
 	return fmt.Appendf(dst, "fs1 transfer %s %s %d %d %d %d %d %d %d\n",
 		t.Sale, t.SKU, t.Number, t.Epoch, t.Sequence, t.TransferID, t.CreatedMS, t.To, t.Units)

@@ -25,7 +25,7 @@ func TestTransferRecord(t *testing.T) {
 	assert.Equal(t, Bucket{Sale: "rush", SKU: "phone", Number: 5}, got.Transfer.Receiver())
 }
 
-// Whatever is not exactly what transfer.lua writes is no record.
+// DecodeRecord refuses every transfer that differs from the output of transfer.lua.
 func TestTransferRecordRefused(t *testing.T) {
 	good := aTransfer()
 	for name, change := range map[string]func(*Transfer){

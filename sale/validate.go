@@ -12,8 +12,8 @@ const (
 	MaxPaymentTTL = 604_800 // seconds, a week
 )
 
-// Validate checks every range of the sale's definition and returns a *FieldError for the first member at fault. Members
-// that may be left out must hold their defaults by now: zero is a value like any other here.
+// Validate checks every range of the sale's definition and returns a *FieldError for the first invalid member. The caller
+// fills in defaults first: Validate takes a zero as a value.
 func (s *Sale) Validate() error {
 	switch {
 	case s.Name == "" || len(s.Name) > MaxNameBytes || !utf8.ValidString(s.Name):
@@ -51,7 +51,7 @@ func (s *Sale) validateItems() error {
 		case !ValidID(item.SKU):
 			return Fieldf(at("sku"), "must match [a-z0-9][a-z0-9_-]{0,63}")
 		case doubled:
-			return Fieldf(at("sku"), "%q stands already in items[%d]", item.SKU, first)
+			return Fieldf(at("sku"), "%q is already in items[%d]", item.SKU, first)
 		case item.Stock < 0 || item.Stock > MaxStock:
 			return Fieldf(at("stock"), "must be 0 to %d", MaxStock)
 		case item.PriceCents < 0 || item.PriceCents > MaxPriceCents:
@@ -68,7 +68,7 @@ func (s *Sale) validateItems() error {
 	return nil
 }
 
-// storable reports whether every database holds the time and Redis counts it in milliseconds from zero up.
+// storable reports whether every database can store the time and its Unix milliseconds are not negative.
 func storable(t Time) bool { return t.UnixMilli() >= 0 && t.UnixMilli() <= MaxCreatedMS }
 
 func validCurrency(code string) bool {

@@ -58,7 +58,7 @@ func manyItems(n int) []Item {
 	return items
 }
 
-// bucketed returns n items of as many buckets as an item may have.
+// bucketed returns n items of MaxBuckets buckets.
 func bucketed(n int) []Item {
 	items := manyItems(n)
 	for i := range items {
@@ -108,10 +108,10 @@ func TestSalesNameTheMemberAtFault(t *testing.T) {
 func TestADoubledSKUNamesBothPlaces(t *testing.T) {
 	s := validSale()
 	s.Items = append(manyItems(3), Item{SKU: "sku-0", Buckets: 1})
-	assert.EqualError(t, s.Validate(), `items[3].sku: "sku-0" stands already in items[0]`)
+	assert.EqualError(t, s.Validate(), `items[3].sku: "sku-0" is already in items[0]`)
 }
 
-// Members that only the engine knows never reach operators, and the rest survives JSON.
+// JSON omits the engine's internal members and preserves all others.
 func TestSalesSurviveJSON(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := validSale()

@@ -9,20 +9,20 @@ import (
 	"flashsale/sale"
 )
 
-// What fails names the store that has to come back: an operator who reads "Kafka" does not restart Redis.
+// An error names the store that is away: an operator who reads "Kafka" does not restart Redis.
 func TestErrorsNameTheirStore(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, listener.Close())
-	nobody, err := Dial(Options{Namespace: "away", Addrs: []string{listener.Addr().String()}})
+	away, err := Dial(Options{Namespace: "away", Addrs: []string{listener.Addr().String()}})
 	require.NoError(t, err)
-	defer nobody.Close()
+	defer away.Close()
 	buckets := []sale.Bucket{{Sale: "s", SKU: "phone"}}
-	_, readings := nobody.Readings(t.Context(), buckets)
-	_, list := nobody.HasList(t.Context(), "s", 1, 1)
+	_, readings := away.Readings(t.Context(), buckets)
+	_, list := away.HasList(t.Context(), "s", 1, 1)
 	for what, err := range map[string]error{
-		"window": nobody.ApplyWindow(t.Context(), buckets, sale.Window{Version: 1}), "readings": readings, "list": list,
-		"buyers": nobody.LoadList(t.Context(), "s", 1, 3, listOf(3)),
+		"window": away.ApplyWindow(t.Context(), buckets, sale.Window{Version: 1}), "readings": readings, "list": list,
+		"buyers": away.LoadList(t.Context(), "s", 1, 3, listOf(3)),
 	} {
 		require.Error(t, err, what)
 		require.Equal(t, sale.StoreRedis, sale.AwayStore(err), "%s: %v", what, err)

@@ -3,7 +3,6 @@ package scripts
 import (
 	"context"
 	"errors"
-	"flashsale/test/harness"
 	"fmt"
 	"net"
 	"testing"
@@ -11,6 +10,8 @@ import (
 
 	"github.com/redis/rueidis"
 	"github.com/stretchr/testify/require"
+
+	"flashsale/test/harness"
 )
 
 func TestDialChecksItsOptions(t *testing.T) {
@@ -35,7 +36,7 @@ func TestNotSent(t *testing.T) {
 	require.False(t, notSent(context.DeadlineExceeded))
 }
 
-// The bound on calls in flight is a wait that ends with its context, and then nothing was sent.
+// At the bound on calls in flight a call waits until its context ends, and is not sent then.
 func TestCallsInFlightAreBounded(t *testing.T) {
 	r := dial(t, Options{Namespace: "n", Addrs: []string{"127.0.0.1:1"}})
 	for range maxInFlight {
@@ -48,16 +49,15 @@ func TestCallsInFlightAreBounded(t *testing.T) {
 	require.NoError(t, r.enter(context.Background()))
 }
 
-// The library counts connections in powers of two, and takes 0 for its own choice.
+// The library takes the exponent of a power of two, and 0 for its own default.
 func TestConnectionsArePowersOfTwo(t *testing.T) {
 	for connections, power := range map[int]int{0: 1, 1: -1, 2: 1, 3: 2, 4: 2, 5: 3, 64: 6, 256: rueidis.MaxPipelineMultiplex} {
 		require.Equal(t, power, multiplex(connections), connections)
 	}
 }
 
-// TestARedisThatLeftWithoutAWord: its connections stay open and carry nothing. They are given up soon enough that everything
-// goes on within five seconds.
-func TestARedisThatLeftWithoutAWord(t *testing.T) {
+// TestASilentRedis: the connections stay open and carry no data. The client closes them and works again within five seconds.
+func TestASilentRedis(t *testing.T) {
 	wire := harness.NewWire(t, harness.SharedRedis(t).Addr)
 	redis, err := Dial(Options{Namespace: "silence", Addrs: []string{wire.Addr}})
 	require.NoError(t, err)

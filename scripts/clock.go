@@ -9,11 +9,11 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// clock tells Redis's time without asking: this process's monotonic clock plus an offset learned from answers.
+// Clock returns Redis's time without asking Redis: this process's monotonic clock plus an offset that it learns from replies.
 //
-// An answer of Redis's time lies somewhere between sending and receiving, so the tighter the two, the better the offset.
-// A sample replaces the present one when it is tighter, when the present one is old (clocks drift), or when the two
-// cannot both be right, which means that Redis's clock was set.
+// Redis read its clock at some moment between sending and receiving, so the shorter that interval is, the better is the offset.
+// A sample replaces the present one when its interval is shorter, when the present one is older than 2 s (clocks drift), or
+// when both cannot be right, which means that Redis's clock was set.
 type Clock struct {
 	mu       sync.Mutex
 	known    bool
@@ -24,19 +24,20 @@ type Clock struct {
 	fallback *Clock // asked while nothing is known; nil for none
 }
 
-// Bounds of a sample: milliseconds are all that a script tells, and clocks may drift apart by 1 in 1000 at worst.
+// Bounds of a sample. A script returns whole milliseconds, and two clocks drift apart by at most 1 in 1000.
 const (
 	clockPrecision = 2 * time.Millisecond
 	clockStale     = 2 * time.Second
 	clockDrift     = 1000
 )
 
+// NewClock returns a clock without a sample. While it has none, Now returns the time of fallback, which may be nil.
 func NewClock(fallback *Clock) *Clock { return &Clock{started: time.Now(), fallback: fallback} }
 
-// reading is the monotonic clock that learn wants.
+// Reading is the monotonic time to pass to Learn.
 func (c *Clock) Reading() time.Duration { return time.Since(c.started) }
 
-// learn takes a sample: Redis's clock showed unix at some moment from sent to received.
+// Learn takes a sample: Redis's clock showed unix at some moment from sent to received, which are Readings.
 func (c *Clock) Learn(sent, received time.Duration, unix time.Duration) {
 	offset, spread := unix-(sent+received)/2, (received-sent)/2
 	c.mu.Lock()
@@ -49,8 +50,8 @@ func (c *Clock) Learn(sent, received time.Duration, unix time.Duration) {
 	}
 }
 
-// now returns Redis's time and whether any sample was ever taken; without one it is the zero time, because this machine's
-// may be hours away from it.
+// Now returns Redis's time and whether any sample was taken. Without a sample it returns the zero time, because this machine's
+// clock may differ by hours.
 func (c *Clock) Now() (time.Time, bool) {
 	c.mu.Lock()
 	known, offset := c.known, c.offset
@@ -77,13 +78,14 @@ func (c *Clock) Time(ctx context.Context, r *Redis) (time.Time, error) {
 	return now, nil
 }
 
-// Ahead returns how far this machine's wall clock is ahead of Redis's, and whether that is known.
+// Ahead returns how far this machine's wall clock is ahead of Redis's, negative when it is behind, and whether a sample was
+// taken.
 func (c *Clock) Ahead() (time.Duration, bool) {
 	now, known := c.Now()
 	return time.Now().Round(0).Sub(now), known
 }
 
-// poll asks Redis for its time once.
+// Poll asks Redis for its time once and learns from the reply.
 func (c *Clock) Poll(ctx context.Context, r *Redis) error {
 	sent := c.Reading()
 	values, err := r.do(ctx, func(cl rueidis.Client) rueidis.Completed { return cl.B().Time().Build() }).AsIntSlice()

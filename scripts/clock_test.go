@@ -21,11 +21,11 @@ func TestClockPrefersTightSamples(t *testing.T) {
 	c.Learn(0, 100*ms, time.Hour+90*ms) // somewhere within 100 ms
 	require.Equal(t, 40*ms, offsetOf(c))
 	c.Learn(200*ms, 202*ms, time.Hour+201*ms)
-	require.Equal(t, time.Duration(0), offsetOf(c), "a tighter sample wins")
+	require.Equal(t, time.Duration(0), offsetOf(c), "a shorter sample wins")
 	c.Learn(300*ms, 320*ms, time.Hour+319*ms)
-	require.Equal(t, time.Duration(0), offsetOf(c), "a wider one that fits does not")
+	require.Equal(t, time.Duration(0), offsetOf(c), "a longer one that agrees does not")
 	c.Learn(3000*ms, 3020*ms, time.Hour+3015*ms)
-	require.Equal(t, 5*ms, offsetOf(c), "but an old one gives way")
+	require.Equal(t, 5*ms, offsetOf(c), "but it replaces an old one")
 }
 
 func TestClockFollowsAStep(t *testing.T) {

@@ -9,7 +9,8 @@ import (
 	"flashsale/sale"
 )
 
-// closeBuckets stops buckets from selling, and returns those that Redis has in a later epoch apart from the others.
+// CloseBuckets stops buckets from selling. It returns the rows that are closed or unknown to Redis, and apart from them the
+// rows of buckets that Redis has in a later epoch, which it leaves as they are.
 func (r *Redis) CloseBuckets(ctx context.Context, rows []sale.BucketRow) (closed, newer []sale.BucketRow, err error) {
 	calls := make([]scriptCall, len(rows))
 	for i, row := range rows {

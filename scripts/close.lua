@@ -2,9 +2,9 @@
 --
 -- KEYS[1] {bucket}:meta  hash  epoch, loaded_state
 --
--- ARGV[1] epoch  the epoch that the database remembers
+-- ARGV[1] epoch  the bucket's epoch in the database
 --
--- Reply: closed | absent, Redis does not know the bucket | newer, Redis is in a later epoch and goes on
+-- Reply: closed | absent, Redis does not know the bucket | newer, Redis is in a later epoch and keeps selling
 --
 -- Invariant: a closed bucket answers every reserve call with fenced until load.lua opens a later epoch.
 -- Cost: O(1).

@@ -11,7 +11,8 @@ import (
 
 const ownersPage = 1000
 
-// holdings reads them; queued tells which batches are acknowledged though they still are in the journal.
+// Holdings returns the orders of a buyer that Redis has and that are not released, oldest first. An order whose batch is in the
+// journal is held; queued reports which of these batches Kafka has acknowledged all the same, and their orders are queued.
 func (r *Redis) Holdings(ctx context.Context, b sale.Bucket, buyer string, queued func(WriteID) bool) ([]sale.Holding, error) {
 	keys := r.Keys(b)
 	var meta []rueidis.RedisMessage
@@ -38,7 +39,7 @@ func (r *Redis) Holdings(ctx context.Context, b sale.Bucket, buyer string, queue
 	}
 	fields := fieldReader{values: meta}
 	epoch, base := fields.number(0), fields.number(1)
-	// A bucket that an older version has loaded has no count of this name: then the journal itself is asked.
+	// A bucket that an older version loaded has no count of this name: then the journal itself is read.
 	some := meta[2].IsNil() || fields.number(2) > 0
 	if fields.err != nil {
 		return nil, fields.err
@@ -71,8 +72,10 @@ func holdingsOf(entries []buyerEntry, base int64, journaled map[int64]bool) []sa
 	return holdings
 }
 
-// journaled tells which sequences of the entries still are in the journal, where it may hold some.
-func (r *Redis) journaled(ctx context.Context, keys BucketKeys, epoch int64, some bool, entries []buyerEntry) (map[int64]bool, error) {
+// journaled reports which sequences of the entries are in the journal. It does not ask when some is false: then the journal is
+// empty.
+func (r *Redis) journaled(ctx context.Context, keys BucketKeys, epoch int64, some bool, entries []buyerEntry,
+) (map[int64]bool, error) {
 	var sequences []int64
 	for _, e := range entries {
 		if some && e.sequence > 0 && !e.released {
@@ -91,7 +94,8 @@ func (r *Redis) journaled(ctx context.Context, keys BucketKeys, epoch int64, som
 	return found, err
 }
 
-// eachOwner calls each with every buyer who owns units of the bucket. While buyers are added it may pass one more than once.
+// EachOwner calls each with every buyer who owns units of the bucket. While buyers are added it may pass a buyer more than
+// once.
 func (r *Redis) EachOwner(ctx context.Context, b sale.Bucket, each func(buyer string) error) error {
 	key := r.Keys(b).Buyers
 	for cursor := uint64(0); ; {

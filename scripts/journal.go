@@ -11,21 +11,24 @@ import (
 	"flashsale/sale"
 )
 
+// Fields of a journal entry.
 const (
-	journalHead      = "h" // the record's first line, where the script does not write the record in one piece
-	journalField     = "r"
-	JournalBeginning = "-"
+	journalHead  = "h" // the record's first line, when the script does not write the record in one piece
+	journalField = "r" // the rest of the record, or all of it
 )
 
-// journalEntry is one batch or transfer that Redis does not know to be in Kafka.
+// JournalBeginning is the id from which JournalFrom reads a journal's first page.
+const JournalBeginning = "-"
+
+// JournalEntry is one batch or transfer that Redis does not know to be in Kafka.
 type JournalEntry struct {
 	ID        string
 	Record    []byte
 	orders    int   // in the record, 1 for a transfer; 0 when it cannot be decoded
-	CreatedMS int64 // of the record; 0 when it cannot be decoded: old enough for everybody
+	CreatedMS int64 // of the record; 0 when it cannot be decoded: older than every deadline
 }
 
-// journalFrom reads a page of a bucket's journal, beginning at an id, "-" for the first.
+// JournalFrom reads at most count entries of a bucket's journal, from an id on.
 func (r *Redis) JournalFrom(ctx context.Context, keys BucketKeys, from string, count int64) ([]JournalEntry, error) {
 	found, err := r.do(ctx, func(c rueidis.Client) rueidis.Completed {
 		return c.B().Xrange().Key(keys.Journal).Start(from).End("+").Count(count).Build()
@@ -40,8 +43,8 @@ func (r *Redis) JournalFrom(ctx context.Context, keys BucketKeys, from string, c
 	return entries, nil
 }
 
-// newJournalEntry reads the record. One that cannot be decoded is published like any other: settlement keeps it as a
-// dead letter with its reason.
+// newJournalEntry decodes the record of an entry. The relay publishes a record that cannot be decoded like any other:
+// settlement keeps it as a dead letter with its reason.
 func newJournalEntry(x rueidis.XRangeEntry) JournalEntry {
 	entry := JournalEntry{ID: x.ID, Record: journaledRecord(x)}
 	record, err := sale.DecodeRecord(entry.Record)
@@ -55,12 +58,12 @@ func newJournalEntry(x rueidis.XRangeEntry) JournalEntry {
 	return entry
 }
 
-// journaledRecord returns the bytes of the record that an entry holds.
+// journaledRecord returns the bytes of an entry's record.
 func journaledRecord(x rueidis.XRangeEntry) []byte {
 	return []byte(x.FieldValues[journalHead] + x.FieldValues[journalField])
 }
 
-// afterEntry returns the lowest id above an entry's.
+// AfterEntry returns the lowest id above an entry's. It returns an error for a text that is not the id of an entry.
 func AfterEntry(id string) (string, error) {
 	life, batch, ok := strings.Cut(id, "-")
 	n, err := strconv.ParseUint(batch, 10, 64)
@@ -70,7 +73,7 @@ func AfterEntry(id string) (string, error) {
 	return life + "-" + strconv.FormatUint(n+1, 10), nil
 }
 
-// trimEntries deletes exactly these entries.
+// TrimEntries deletes exactly these entries.
 func (r *Redis) TrimEntries(ctx context.Context, keys BucketKeys, entries []JournalEntry) error {
 	if len(entries) == 0 {
 		return nil
@@ -82,15 +85,15 @@ func (r *Redis) TrimEntries(ctx context.Context, keys BucketKeys, entries []Jour
 	return r.Trim(ctx, []TrimCall{{keys, trims}})
 }
 
-// journalCount is what a bucket's meta hash says of its journal.
-type journalCount struct {
+// JournalCount is what a bucket's meta hash has of its journal.
+type JournalCount struct {
 	Orders        int64 // in the journal
 	WindowVersion int64 // version of the sale's window that the bucket has
 }
 
-// journalCounts reads the counts of buckets, in their order. A bucket that Redis does not know counts 0.
-func (r *Redis) JournalCounts(ctx context.Context, buckets []sale.Bucket) ([]journalCount, error) {
-	counts := make([]journalCount, len(buckets))
+// JournalCounts reads the counts of buckets, in their order. A bucket that Redis does not know counts 0.
+func (r *Redis) JournalCounts(ctx context.Context, buckets []sale.Bucket) ([]JournalCount, error) {
+	counts := make([]JournalCount, len(buckets))
 	err := r.pipeline(ctx, len(buckets), func(c rueidis.Client, i int) rueidis.Completed {
 		return c.B().Hmget().Key(r.Keys(buckets[i]).Meta).Field("journaled", "version").Build()
 	}, func(i int, result rueidis.RedisResult) error {
@@ -99,13 +102,17 @@ func (r *Redis) JournalCounts(ctx context.Context, buckets []sale.Bucket) ([]jou
 			return err
 		}
 		fields := fieldReader{values: values}
-		counts[i] = journalCount{Orders: fields.number(0), WindowVersion: fields.number(1)}
+		counts[i] = JournalCount{Orders: fields.number(0), WindowVersion: fields.number(1)}
 		return fields.err
 	})
 	return counts, err
 }
 
-// entryID is the journal's name for a batch: epoch, sequence and batch id, so that it is the identity and rises.
+// EntryID returns the id of a batch's journal entry: epoch, sequence and batch id. It identifies the batch, and later batches
+// of the bucket have greater ids.
 func EntryID(epoch, sequence int64, batchID sale.OrderID) string {
 	return fmt.Sprintf("%d%010d-%d", epoch, sequence, batchID)
 }
+
+// WriteID identifies one write of a script to a bucket: the epoch of the write, and its sequence number in that epoch.
+type WriteID struct{ Epoch, Sequence int64 }

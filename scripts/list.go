@@ -12,16 +12,17 @@ import (
 	"flashsale/sale"
 )
 
-// Bounds of loading a list: while some buyers are added, the next ones are read.
+// Bounds of loading a list. While Redis adds some buyers, the next ones are read.
 const (
 	listChunk     = 1000 // buyers in one SADD
 	listParallels = 2    // SADDs under way
 )
 
-// LoadList brings one version of a sale's list of buyers into Redis: one list a sale, whatever the number of SKUs. each
-// must call its argument with every buyer; size is how many there are. Loading twice is harmless. The list that was
-// loaded before is freed.
-func (r *Redis) LoadList(ctx context.Context, saleID string, version, size int64, each func(func(buyer string) error) error) error {
+// LoadList loads one version of a sale's list of buyers into Redis: one list per sale, whatever the number of SKUs. each must
+// call its argument with every buyer; size is the number of buyers. Loading twice is harmless. LoadList frees the list that was
+// loaded before. When Redis does not have size buyers afterwards, the error names Redis (sale.Away).
+func (r *Redis) LoadList(ctx context.Context, saleID string, version, size int64,
+	each func(func(buyer string) error) error) error {
 	if err := r.Doubt(); err != nil {
 		return fmt.Errorf("load list %d of sale %s: %w", version, saleID, err)
 	}
@@ -33,13 +34,14 @@ func (r *Redis) LoadList(ctx context.Context, saleID string, version, size int64
 		return err
 	}
 	if !whole {
-		return sale.Away(sale.StoreRedis, fmt.Errorf("list %d of sale %s does not hold %d buyers after loading", version, saleID, size))
+		return sale.Away(sale.StoreRedis,
+			fmt.Errorf("list %d of sale %s does not have %d buyers after loading", version, saleID, size))
 	}
 	faults.Point("list.loaded")
 	return r.freeOldList(ctx, saleID, version)
 }
 
-// HasList reports whether Redis holds the whole list.
+// HasList reports whether Redis has the whole list.
 func (r *Redis) HasList(ctx context.Context, saleID string, version, size int64) (bool, error) {
 	found, err := r.do(ctx, func(c rueidis.Client) rueidis.Completed {
 		return c.B().Scard().Key(r.listKey(saleID, version)).Build()
@@ -50,7 +52,7 @@ func (r *Redis) HasList(ctx context.Context, saleID string, version, size int64)
 	return found == size, nil
 }
 
-// freeOldList remembers the version that was loaded and frees the one remembered before it.
+// freeOldList stores the version that was loaded, and frees the list of the version stored before.
 func (r *Redis) freeOldList(ctx context.Context, saleID string, version int64) error {
 	now := strconv.FormatInt(version, 10)
 	old, err := r.do(ctx, func(c rueidis.Client) rueidis.Completed {
@@ -80,7 +82,7 @@ func (r *Redis) addListed(ctx context.Context, key string, each func(func(buyer 
 	flush := func() error {
 		members := chunk
 		chunk = make([]string, 0, listChunk)
-		adding.Go(func() error { return r.addChunk(ctx, key, members) }) // waits until one of the others is through
+		adding.Go(func() error { return r.addChunk(ctx, key, members) }) // Go waits while listParallels are under way
 		return ctx.Err()
 	}
 	readErr := each(func(buyer string) error {
@@ -92,7 +94,7 @@ func (r *Redis) addListed(ctx context.Context, key string, each func(func(buyer 
 	if readErr == nil && len(chunk) > 0 {
 		readErr = flush()
 	}
-	if err := adding.Wait(); err != nil { // the cause, where the reading ended because of it
+	if err := adding.Wait(); err != nil { // it may be the reason why reading ended
 		return err
 	}
 	return readErr
@@ -106,9 +108,10 @@ func (r *Redis) addChunk(ctx context.Context, key string, members []string) erro
 	return sale.Away(sale.StoreRedis, err)
 }
 
-// listed reports for each buyer whether one version of a sale's list names him, and how many buyers that version has in
-// Redis: fewer than it should have means that the answers prove nothing.
-func (r *Redis) Listed(ctx context.Context, saleID string, version int64, buyers []string) (members []bool, size int64, err error) {
+// Listed reports for each buyer whether one version of a sale's list contains the buyer, and how many buyers that version has
+// in Redis. When that is fewer than the list should have, the answers prove nothing.
+func (r *Redis) Listed(ctx context.Context, saleID string, version int64, buyers []string,
+) (members []bool, size int64, err error) {
 	key := r.listKey(saleID, version)
 	err = r.pipeline(ctx, 2, func(c rueidis.Client, i int) rueidis.Completed {
 		if i == 0 {

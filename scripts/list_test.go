@@ -20,7 +20,7 @@ func listOf(n int) func(func(string) error) error {
 	}
 }
 
-// A list is whole or it is not there; the one before it is freed.
+// HasList reports true only for a complete list; a load frees the list before it.
 func TestListLoads(t *testing.T) {
 	r := dialShared(t)
 	ctx := context.Background()

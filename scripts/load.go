@@ -11,11 +11,12 @@ import (
 	"flashsale/sale"
 )
 
-// loadChunk bounds the values of one HSET: a script may not hold more than some thousand.
+// loadChunk bounds the values of one HSET: Lua's unpack takes no more than some thousand.
 const loadChunk = 1000
 
-// load is (f): every bucket's units and buyers, its state last, where all buyers are there (rule: load-counted). A bucket
-// that cannot be loaded is noticed by verify.
+// Load is step (f) of a rebuild: it loads every bucket's units and buyers, and opens the bucket last, if all buyers have
+// arrived (rule: load-counted). It does not report a bucket that was not loaded: step (g), verify, finds it. Its error wraps
+// sale.ErrForeign when a key of a bucket is another program's.
 func (r *Redis) Load(ctx context.Context, loads []sale.Load) error {
 	var begins, buyers, opens []scriptCall
 	for _, load := range loads {
@@ -41,6 +42,7 @@ func (r *Redis) Load(ctx context.Context, loads []sale.Load) error {
 	return r.runScripts(ctx, LoadScript(), opens, nil)
 }
 
+// loadSteps are the calls of load.lua for one bucket.
 type loadSteps struct {
 	begin, open scriptCall
 	buyers      []scriptCall

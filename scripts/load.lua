@@ -1,27 +1,26 @@
--- Purpose: one step of loading a bucket's new epoch: begin, then buyers in chunks, then open, which writes the state
--- last.
+-- Purpose: load a bucket's new epoch, one step a call: begin, then buyers in chunks, then open.
 --
 -- KEYS[1] {bucket}:meta     hash    the life, counters and window of the bucket
 -- KEYS[2] {bucket}:buyers   hash    buyer -> entries, see reserve.lua
--- KEYS[3] {bucket}:journal  stream  stays as it is: the relay publishes what is left in it
+-- KEYS[3] {bucket}:journal  stream  not changed: the relay publishes the entries that are left in it
 --
 -- ARGV[1] step   begin, buyers or open
--- ARGV[2] epoch  the new epoch, that the database began for this load alone
+-- ARGV[2] epoch  the new epoch, which the database began for this load alone
 -- with begin:
 -- ARGV[3] available  units
 -- ARGV[4] version, ARGV[5] state, ARGV[6] starts_ms, ARGV[7] ends_ms, ARGV[8] limit: as in window.lua
 -- ARGV[9] watch      1 = remember the replication id and compare it, 0 = this server hides it (embedded)
--- ARGV[10] outbox    number of the last outbox row that is absorbed in available
+-- ARGV[10] outbox    number of the last outbox row whose units available includes
 -- with buyers: from ARGV[3] on, pairs (buyer, entries)
 -- with open:
--- ARGV[3] buyers  that the load has brought
+-- ARGV[3] buyers  number of buyers that the load has sent
 --
 -- Reply: done | older, Redis is in this epoch already or in a later one | lost, the load's begin or some of its buyers
--- are gone: start over | foreign meta, foreign buyers or foreign journal: that key is somebody else's, nothing is
--- written
+-- are gone: start over | foreign meta, foreign buyers or foreign journal: another program has written that key, nothing
+-- is written
 --
--- Invariant: the bucket sells only after open; a step of an older load changes nothing; a window that is newer than the
--- load's stays. Each step may be sent twice.
+-- Invariant: the bucket sells only after open; a step of an older load changes nothing; the load never replaces a newer
+-- window. Each step may be sent twice.
 -- Cost: begin O(1) with the old buyers freed in the background, buyers O(pairs), open O(1).
 
 local step, epoch = ARGV[1], ARGV[2]
@@ -33,7 +32,7 @@ local function hidden_or_replid(watch)
   return type(info) == 'string' and string.match(info, 'master_replid:(%x+)') or ''
 end
 
--- The first key that is not of the kind that the engine makes, or a hash of somebody else's; nil when there is none.
+-- Returns the first key whose type is not the engine's, or that is a hash of another program; nil when there is none.
 local function foreign_key()
   local kinds = {call('TYPE', KEYS[1]).ok, call('TYPE', KEYS[2]).ok, call('TYPE', KEYS[3]).ok}
   if kinds[1] ~= 'none' and (kinds[1] ~= 'hash' or call('HEXISTS', KEYS[1], 'epoch') == 0) then return 'meta' end
@@ -53,7 +52,7 @@ if step == 'begin' then
   local time = call('TIME')
   local now = time[1] * 1000 + math.floor(time[2] / 1000)
   local journaled = call('XLEN', KEYS[3]) > 0 and m[4] or 0
-  call('UNLINK', KEYS[2]) -- and not the journal (rules: journal-stays, journal-not-counted)
+  call('UNLINK', KEYS[2]) -- but not the journal (rules: journal-stays, journal-not-counted)
   call('HSET', KEYS[1], 'epoch', epoch, 'loaded_state', 'loading', 'base_ms', now, 'available', ARGV[3],
     'seq', 0, 'taken', 0, 'moved', 0, 'returned', 0, 'outbox', ARGV[10], 'outbox_seq', 0, 'journaled', journaled or 0,
     'replid', hidden_or_replid(ARGV[9]), 'checked_ms', 0)

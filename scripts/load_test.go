@@ -11,14 +11,15 @@ import (
 	"flashsale/test/harness"
 )
 
-// A step of a load whose begin is gone, or that was overtaken, is refused.
+// A step of a load is refused when its begin is lost or when a later load has begun.
 func TestLoadStepsAreFenced(t *testing.T) {
 	r, ctx, server := dialShared(t), context.Background(), harness.SharedRedis(t)
 	b := sale.Bucket{Sale: "sale", SKU: "phone"}
 	require.NoError(t, r.InstallFenced(ctx, b, nil))
 	now := time.Now()
 	load := sale.Load{
-		BucketRow: sale.BucketRow{Bucket: b, Epoch: 7}, Available: 5, Owners: []sale.RecordOrder{{OrderID: 1, Quantity: 1, Buyer: "zed"}},
+		BucketRow: sale.BucketRow{Bucket: b, Epoch: 7}, Available: 5,
+		Owners: []sale.RecordOrder{{OrderID: 1, Quantity: 1, Buyer: "zed"}},
 		Window: sale.Window{
 			Version: 1, State: sale.StateOpen, Limit: 1,
 			StartsMS: now.Add(-time.Hour).UnixMilli(), EndsMS: now.Add(time.Hour).UnixMilli(),
@@ -43,17 +44,18 @@ func TestLoadStepsAreFenced(t *testing.T) {
 	require.Equal(t, "lost", reply(steps.open))
 	require.Equal(t, "done", reply(steps.begin))
 	require.Equal(t, "state", doubt(), "loading")
-	require.Equal(t, "lost", reply(steps.open), "the buyers are not there")
+	require.Equal(t, "lost", reply(steps.open), "the buyers are missing")
 	require.Equal(t, "done", reply(steps.buyers[0]))
 	server.MustDo(t, "HSET", r.Keys(b).Buyers, "ann", "1,1,1,0")
-	require.Equal(t, "lost", reply(steps.open), "the hash holds another buyer")
+	require.Equal(t, "lost", reply(steps.open), "the hash has another buyer")
 	server.MustDo(t, "HDEL", r.Keys(b).Buyers, "ann")
 	require.Equal(t, "done", reply(steps.open))
 	require.Equal(t, "done", reply(steps.open), "sent twice")
 	require.Equal(t, "older", reply(steps.begin), "an open epoch is not loaded again")
 	require.Empty(t, doubt())
 	call := ReserveCall{
-		Keys: r.Keys(b), Head: "sale phone 0", Clock: NewClock(nil), Within: time.Second, Epoch: 7, DeadlineMS: farDeadline, MaxJournal: 10, OrderIDs: []sale.OrderID{2, 3},
+		Keys: r.Keys(b), Head: "sale phone 0", Clock: NewClock(nil), Within: time.Second, Epoch: 7, DeadlineMS: farDeadline,
+		MaxJournal: 10, OrderIDs: []sale.OrderID{2, 3},
 		Purchases: []*sale.Purchase{{Buyer: "zed", Quantity: 1}, {Buyer: "ann", Quantity: 1}},
 	}
 	sold, err := r.Reserve(&call, NewArgumentBuffer())

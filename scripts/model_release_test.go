@@ -16,7 +16,7 @@ import (
 	"flashsale/test/harness"
 )
 
-// release is what release.lua must answer.
+// release returns the reply that release.lua must give.
 func (m *stockModel) release(p *ReleasePage, highest int64) ReleaseReply {
 	answer := func(code, detail string) ReleaseReply {
 		return ReleaseReply{Code: code, Detail: detail, epoch: m.epoch, Sequence: m.seq, Number: m.outbox}
@@ -58,7 +58,7 @@ func (m *stockModel) release(p *ReleasePage, highest int64) ReleaseReply {
 	return answer("done", "")
 }
 
-// sold reports whether every order is known as sold in its quantity, and none stands twice.
+// sold reports whether every order is in its buyer's entries, unreleased and with its quantity, and no order occurs twice.
 func (m *stockModel) sold(orders []PageOrder) bool {
 	seen := map[sale.OrderID]bool{}
 	for _, o := range orders {
@@ -71,7 +71,7 @@ func (m *stockModel) sold(orders []PageOrder) bool {
 	return true
 }
 
-// forgetRefused leaves nothing of an order that was refused by hand, and nothing of its buyer when it was his last.
+// forgetRefused deletes the entry of an order that an operator refused, and the buyer when it was the last entry.
 func (m *stockModel) forgetRefused(o sale.ReleasedOrder) {
 	m.buyers[o.Buyer] = slices.DeleteFunc(m.buyers[o.Buyer], func(e buyerEntry) bool { return e.orderID == o.OrderID })
 	if len(m.buyers[o.Buyer]) == 0 {
@@ -89,7 +89,7 @@ func (m *stockModel) entryOf(o sale.ReleasedOrder) *buyerEntry {
 	return nil
 }
 
-// release applies a page that is mostly right: orders that are there, the next number, the present epoch.
+// release applies a page that is usually valid: existing orders, the next number, the present epoch.
 func (m *modelRun) release() {
 	m.done++
 	page := ReleasePage{Bucket: m.bucket, Epoch: m.model.epoch, First: m.model.outbox + 1, Orders: m.someSold()}
@@ -106,7 +106,8 @@ func (m *modelRun) release() {
 	case 3, 4:
 		page.First += int64(m.random.IntN(3)) - 1
 	case 5:
-		page.Orders = append(page.Orders, PageOrder{sale.ReleasedOrder{OrderID: m.nextID + 1, Quantity: 1, Buyer: "nobody"}, m.one(2)})
+		unknown := sale.ReleasedOrder{OrderID: m.nextID + 1, Quantity: 1, Buyer: "nobody"}
+		page.Orders = append(page.Orders, PageOrder{unknown, m.one(2)})
 	case 6:
 		if len(page.Orders) > 0 {
 			page.Orders[0].Quantity++
@@ -125,7 +126,7 @@ func (m *modelRun) release() {
 	m.seen["forgotten"], m.seen["refused"] = m.model.forgotten, m.model.refused
 }
 
-// someSold picks up to eight orders of the buyers, among them some that were released before.
+// someSold picks up to eight orders of the buyers, some of them released before.
 func (m *modelRun) someSold() []PageOrder {
 	var found []PageOrder
 	buyers := slices.Sorted(maps.Keys(m.model.buyers))
@@ -133,7 +134,8 @@ func (m *modelRun) someSold() []PageOrder {
 		buyer := buyers[(at+m.done)%len(buyers)]
 		for _, e := range m.model.buyers[buyer] {
 			if !e.released || m.one(60) {
-				found = append(found, PageOrder{sale.ReleasedOrder{OrderID: e.orderID, Quantity: e.quantity, Buyer: buyer}, m.one(4)})
+				order := sale.ReleasedOrder{OrderID: e.orderID, Quantity: e.quantity, Buyer: buyer}
+				found = append(found, PageOrder{order, m.one(4)})
 			}
 		}
 		if len(found) > m.random.IntN(9) {
@@ -143,32 +145,33 @@ func (m *modelRun) someSold() []PageOrder {
 	return found
 }
 
-// everyRelease is what a long run must have seen.
+// everyRelease is what a long run must see.
 var everyRelease = []string{
 	"release done", "release older", "release later epoch", "release later state", "release fenced sequence",
 	"release fenced outbox", "release fenced order", "forgotten", "refused",
 }
 
-// The comparison finds bugs that are put into the release script, each within a short run.
+// The comparison finds seeded bugs of the release script, each within a short run.
 func TestModelFindsBugsOfReleases(t *testing.T) {
 	bugs := map[string][2]string{
-		"applied twice":                    {"if first <= outbox then", "if false then"},
-		"a lost row is skipped":            {"if first > outbox + 1 then", "if false then"},
-		"in a later epoch":                 {"then return answer('older', '') end", "then end"},
-		"in an earlier epoch":              {"then return answer('later', 'epoch') end", "then end"},
-		"into a closed bucket":             {"if meta[8] ~= 'open'", "if false"},
-		"into another server's data":       {"if wrong_replid()", "if false and wrong_replid()"},
-		"an older sequence passes":         {"if sequence < tonumber(ARGV[2])", "if false"},
-		"the units stay away":              {"tonumber(meta[3]) + units", "tonumber(meta[3])"},
-		"returned does not grow":           {"tonumber(meta[5]) + units", "tonumber(meta[5])"},
-		"no sequence number of its own":    {"sequence + 1, first", "sequence, first"},
-		"credits are forgotten":            {"rows, units = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])", "rows, units = tonumber(ARGV[3]), tonumber(ARGV[4]), 0"},
+		"applied twice":                 {"if first <= outbox then", "if false then"},
+		"a lost row is skipped":         {"if first > outbox + 1 then", "if false then"},
+		"in a later epoch":              {"then return answer('older', '') end", "then end"},
+		"in an earlier epoch":           {"then return answer('later', 'epoch') end", "then end"},
+		"into a closed bucket":          {"if meta[8] ~= 'open'", "if false"},
+		"into another server's data":    {"if wrong_replid()", "if false and wrong_replid()"},
+		"an older sequence passes":      {"if sequence < tonumber(ARGV[2])", "if false"},
+		"the units stay away":           {"tonumber(meta[3]) + units", "tonumber(meta[3])"},
+		"returned does not grow":        {"tonumber(meta[5]) + units", "tonumber(meta[5])"},
+		"no sequence number of its own": {"sequence + 1, first", "sequence, first"},
+		"credits are forgotten": {"rows, units = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])",
+			"rows, units = tonumber(ARGV[3]), tonumber(ARGV[4]), 0"},
 		"an order is one unit":             {"units = units + math.abs(quantity)", "units = units + 1"},
 		"nothing is forgotten":             {"if released <= 8 then", "if true then"},
 		"one more is remembered":           {"released - 8)", "math.max(released - 9, 1))"},
 		"a refused order is remembered":    {"if quantity > 0 then", "if true then"},
-		"a buyer of nothing is kept":       {"if changed[buyer] == '' then", "if false then"},
-		"the entries behind it go too":     {"string.find(entries, '\"', to, true) or #entries + 1", "#entries + 1"},
+		"an empty buyer is kept":           {"if changed[buyer] == '' then", "if false then"},
+		"the entries after it go too":      {"string.find(entries, '\"', to, true) or #entries + 1", "#entries + 1"},
 		"a refused order takes units":      {"units + math.abs(quantity)", "units + quantity"},
 		"the entry still counts":           {"string.gsub(head, ',', ',-', 1)", "head"},
 		"the second of a buyer replaces":   {"changed[buyer] or (known[i]", "(known[i]"},

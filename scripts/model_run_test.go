@@ -20,10 +20,10 @@ import (
 	"flashsale/test/harness"
 )
 
-// seedVariable replays a run: its value is the seed that a run has printed.
+// seedVariable names the environment variable that replays a run: its value is the seed that the run printed.
 const seedVariable = "FLASHSALE_MODEL_SEED"
 
-// everyVerdict is what even a short run must have seen; everything is what a long one must.
+// everyVerdict is what even a short run must see; everything is what a long run must see.
 var (
 	everyVerdict = []string{"T", "A", "R", "K", "L", "B", "S", "J", "W", "C"}
 	everything   = append([]string{
@@ -32,8 +32,8 @@ var (
 	}, everyVerdict...)
 )
 
-// TestModelAgreesWithRedis sends the same random operations to the model and to the scripts: they agree on every reply
-// and on the whole state.
+// TestModelAgreesWithRedis sends the same random operations to the model and to the scripts: they agree on every reply and on
+// the whole state.
 func TestModelAgreesWithRedis(t *testing.T) {
 	server := harness.SharedRedis(t)
 	r := dial(t, Options{Namespace: namespace(t), Addrs: []string{server.Addr}})
@@ -69,7 +69,7 @@ func runModel(t *testing.T, r *Redis, replid string, operations int, mustSee []s
 	}
 }
 
-// modelSeed returns the seed of the environment, or a fresh one, and prints how to replay it.
+// modelSeed returns the seed of the environment, or a fresh one, and prints how to replay the run.
 func modelSeed(t *testing.T) uint64 {
 	seed := uint64(time.Now().UnixNano())
 	if text := os.Getenv(seedVariable); text != "" {
@@ -81,7 +81,7 @@ func modelSeed(t *testing.T) uint64 {
 	return seed
 }
 
-// modelRun is one run: Redis and model side by side.
+// modelRun is one run: it sends every operation to Redis and to the model.
 type modelRun struct {
 	t         require.TestingT
 	redis     *Redis
@@ -186,7 +186,8 @@ func (m *modelRun) note(reply ReserveReply) {
 	}
 }
 
-// newCall makes a batch: mostly right, sometimes of another epoch, with a sequence from the future or too late.
+// newCall makes a batch: usually a valid one, sometimes with another epoch, a sequence that does not exist yet or a deadline
+// that has passed.
 func (m *modelRun) newCall() ReserveCall {
 	call := ReserveCall{
 		Keys: m.keys, Head: m.model.head, Epoch: m.model.epoch, Highest: m.random.Int64N(m.model.seq + 1),
@@ -236,7 +237,7 @@ func (m *modelRun) purchase(buyers, quantities int) sale.Purchase {
 	}
 }
 
-// someTrims names entries that are there, or that never were.
+// someTrims picks entries of the journal, and entries that never existed.
 func (m *modelRun) someTrims() []Trim {
 	var trims []Trim
 	for range m.random.IntN(4) {
@@ -284,7 +285,7 @@ func (m *modelRun) newWindow() sale.Window {
 	}
 	switch m.random.IntN(12) {
 	case 0:
-		w.StartsMS = now + 5 // opens while the run goes on
+		w.StartsMS = now + 5 // opens during the run
 	case 1:
 		w.EndsMS = now + 5
 	case 2:
@@ -311,7 +312,7 @@ func (m *modelRun) close() {
 	m.seen[got]++
 }
 
-// load brings a new epoch with some of the orders that the old one had, or tries an epoch that is not new.
+// load loads a new epoch with some of the orders of the old one, or tries an epoch that is not new.
 func (m *modelRun) load() {
 	l := sale.Load{Available: m.random.Int64N(300), Window: m.newWindow(), Outbox: m.random.Int64N(1000)}
 	l.Bucket, l.Epoch = m.bucket, m.highest+1+m.random.Int64N(2)
@@ -323,7 +324,8 @@ func (m *modelRun) load() {
 			if m.one(2) {
 				l.Owners = append(l.Owners, sale.RecordOrder{OrderID: e.orderID, Quantity: e.quantity, Buyer: buyer, Key: e.key})
 			} else if m.one(2) {
-				l.Released = append(l.Released, sale.RecordOrder{OrderID: e.orderID, Quantity: e.quantity, Buyer: buyer, Key: e.key})
+				o := sale.RecordOrder{OrderID: e.orderID, Quantity: e.quantity, Buyer: buyer, Key: e.key}
+				l.Released = append(l.Released, o)
 			}
 		}
 	}
@@ -347,7 +349,7 @@ func (m *modelRun) load() {
 	m.seen["loaded"]++
 }
 
-// base is the moment of the last load by Redis's clock, which the model is told.
+// base is the time of the last load by Redis's clock, for the model.
 func (m *modelRun) base() int64 {
 	text, err := m.redis.do(context.Background(), func(c rueidis.Client) rueidis.Completed {
 		return c.B().Hget().Key(m.keys.Meta).Field("base_ms").Build()
@@ -391,12 +393,14 @@ func (m *modelRun) compareState() {
 	require.Equal(m.t, m.model.image(), redisImage(m.t, m.redis, m.keys), "after %d operations", m.done)
 }
 
-// redisImage is stockModel.image of what Redis holds.
+// redisImage is stockModel.image for the state in Redis.
 func redisImage(t require.TestingT, r *Redis, keys BucketKeys) []string {
 	ctx := context.Background()
 	meta, err := r.do(ctx, func(c rueidis.Client) rueidis.Completed { return c.B().Hgetall().Key(keys.Meta).Build() }).AsStrMap()
 	require.NoError(t, err)
-	buyers, err := r.do(ctx, func(c rueidis.Client) rueidis.Completed { return c.B().Hgetall().Key(keys.Buyers).Build() }).AsStrMap()
+	buyers, err := r.do(ctx, func(c rueidis.Client) rueidis.Completed {
+		return c.B().Hgetall().Key(keys.Buyers).Build()
+	}).AsStrMap()
 	require.NoError(t, err)
 	entries, err := r.do(ctx, func(c rueidis.Client) rueidis.Completed {
 		return c.B().Xrange().Key(keys.Journal).Start("-").End("+").Build()
@@ -404,11 +408,12 @@ func redisImage(t require.TestingT, r *Redis, keys BucketKeys) []string {
 	require.NoError(t, err)
 	var lines []string
 	if len(meta) > 0 {
-		lines = append(lines, fmt.Sprintf("meta epoch=%s state=%s replid=%s checked=%s base=%s available=%s seq=%s taken=%s journaled=%s "+
-			"moved=%s returned=%s outbox=%s outbox_seq=%s version=%s sale=%s starts=%s ends=%s limit=%s", meta["epoch"], meta["loaded_state"], meta["replid"], meta["checked_ms"],
-			meta["base_ms"], meta["available"], meta["seq"], meta["taken"], meta["journaled"], meta["moved"], meta["returned"],
-			meta["outbox"], meta["outbox_seq"], meta["version"], meta["state"],
-			meta["starts_ms"], meta["ends_ms"], meta["limit"]))
+		lines = append(lines,
+			fmt.Sprintf("meta epoch=%s state=%s replid=%s checked=%s base=%s available=%s seq=%s taken=%s journaled=%s "+
+				"moved=%s returned=%s outbox=%s outbox_seq=%s version=%s sale=%s starts=%s ends=%s limit=%s",
+				meta["epoch"], meta["loaded_state"], meta["replid"], meta["checked_ms"], meta["base_ms"], meta["available"],
+				meta["seq"], meta["taken"], meta["journaled"], meta["moved"], meta["returned"], meta["outbox"],
+				meta["outbox_seq"], meta["version"], meta["state"], meta["starts_ms"], meta["ends_ms"], meta["limit"]))
 	}
 	for buyer, value := range buyers {
 		lines = append(lines, "buyer "+buyer+" "+value)

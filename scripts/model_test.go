@@ -9,8 +9,8 @@ import (
 	"flashsale/sale"
 )
 
-// stockModel states the rules of the scripts in Go, for one bucket, without Redis. What it cannot know (Redis's clock)
-// it is told.
+// stockModel states the rules of the scripts in Go, for one bucket, without Redis. Its caller passes what the model cannot
+// know: Redis's clock.
 type stockModel struct {
 	here                             bool // the meta hash exists
 	epoch                            int64
@@ -20,14 +20,14 @@ type stockModel struct {
 	available, seq, taken, journaled int64
 	moved                            int64 // part of taken, by transfers
 	returned                         int64 // by the outbox
-	outbox, outboxSeq                int64 // the highest row applied, and the sequence of the write that did it
+	outbox, outboxSeq                int64 // the highest row applied, and the sequence of the write that applied it
 	version                          int64
 	state                            sale.State
 	starts, ends                     int64
 	limit                            int
 	buyers                           map[string][]buyerEntry
-	forgotten                        int // released orders that releases have pushed out
-	refused                          int // orders of which a refusal by hand has left nothing
+	forgotten                        int // released orders that were deleted because the buyer had more than sale.MaxReleased
+	refused                          int // orders that an operator refused
 	journal                          []modelJournal
 	head                             string
 }
@@ -41,7 +41,7 @@ type modelJournal struct {
 
 func (j modelJournal) id() string { return EntryID(j.epoch, j.seq, j.batchID) }
 
-// reserve is what reserve.lua must answer at Redis's time now.
+// reserve returns the reply that reserve.lua must give at Redis's time now.
 func (m *stockModel) reserve(c *ReserveCall, now int64) ReserveReply {
 	refuse := func(code, detail string) ReserveReply {
 		return ReserveReply{Code: code, Detail: detail, Epoch: m.epoch, Sequence: m.seq, NowMS: now, available: m.available}
@@ -110,7 +110,8 @@ func (m *stockModel) window(now int64) string {
 	return ""
 }
 
-// decide goes through the batch in order. A replay looks at the journal before this call, and at what the call itself takes.
+// decide goes through the batch in order. A replay compares with the journal before this call, and with what the call itself
+// takes.
 func (m *stockModel) decide(c *ReserveCall, now int64, window string, reply *ReserveReply) {
 	before := slices.Clone(m.journal)
 	journaledBefore := m.journaled
@@ -119,7 +120,8 @@ func (m *stockModel) decide(c *ReserveCall, now int64, window string, reply *Res
 	for i := range c.Purchases {
 		p, id := *c.Purchases[i], c.OrderIDs[i]
 		unpaid := m.tooMany(p.Buyer, c.Grief, now)
-		verdict := m.ladder(p, id, window, unpaid, journaledBefore+int64(len(batch.Orders)) >= int64(c.MaxJournal), before, journaledBefore)
+		full := journaledBefore+int64(len(batch.Orders)) >= int64(c.MaxJournal)
+		verdict := m.ladder(p, id, window, unpaid, full, before, journaledBefore)
 		if verdict == "T" {
 			batch.Orders = append(batch.Orders, sale.RecordOrder{OrderID: id, Quantity: p.Quantity, Buyer: p.Buyer, Key: p.Key})
 			m.buyers[p.Buyer] = append(m.buyers[p.Buyer], buyerEntry{
@@ -146,8 +148,10 @@ func (m *stockModel) decide(c *ReserveCall, now int64, window string, reply *Res
 	m.journaled += int64(entry.orders)
 }
 
-// ladder is one purchase: the first rule that applies, one line each.
-func (m *stockModel) ladder(p sale.Purchase, id sale.OrderID, window, unpaid string, full bool, journal []modelJournal, journaled int64) string {
+// ladder decides one purchase: the first rule that applies, one line each.
+func (m *stockModel) ladder(p sale.Purchase, id sale.OrderID, window, unpaid string, full bool, journal []modelJournal,
+	journaled int64,
+) string {
 	entries := m.buyers[p.Buyer]
 	bought, latest := 0, sale.OrderID(0)
 	var same *buyerEntry
@@ -188,7 +192,7 @@ func (m *stockModel) ladder(p sale.Purchase, id sale.OrderID, window, unpaid str
 	return "T"
 }
 
-// tooMany is the refusal of a buyer of whose orders too many were released, "" when they are not.
+// tooMany returns the refusal of a buyer with too many released orders, "" when the buyer has fewer.
 func (m *stockModel) tooMany(buyer string, grief sale.Grief, now int64) string {
 	released, recent := 0, 0
 	for _, e := range m.buyers[buyer] {
@@ -213,7 +217,7 @@ func (m *stockModel) tooMany(buyer string, grief sale.Grief, now int64) string {
 	return ""
 }
 
-// forgetOldest drops the oldest released orders beyond those that are remembered.
+// forgetOldest drops the oldest released orders beyond sale.MaxReleased.
 func (m *stockModel) forgetOldest(buyer string) (dropped int) {
 	for count := m.released(buyer); count > sale.MaxReleased; count-- {
 		oldest := slices.IndexFunc(m.buyers[buyer], func(e buyerEntry) bool { return e.released })
@@ -239,7 +243,7 @@ func (m *stockModel) created(e buyerEntry) int64 {
 	return m.base + e.sinceMS
 }
 
-// trim is trim.lua for one entry; it reports whether the entry was there.
+// trim is trim.lua for one entry; it reports whether the entry existed.
 func (m *stockModel) trim(t Trim) bool {
 	at := slices.IndexFunc(m.journal, func(j modelJournal) bool { return j.id() == t.EntryID })
 	if at < 0 {
@@ -302,7 +306,8 @@ func (m *stockModel) load(l sale.Load, base int64, watched bool) bool {
 		m.buyers[o.Buyer] = append(m.buyers[o.Buyer], buyerEntry{orderID: o.OrderID, quantity: o.Quantity, key: o.Key})
 	}
 	for _, o := range l.Released {
-		m.buyers[o.Buyer] = append(m.buyers[o.Buyer], buyerEntry{orderID: o.OrderID, quantity: o.Quantity, released: true, key: o.Key})
+		entry := buyerEntry{orderID: o.OrderID, quantity: o.Quantity, released: true, key: o.Key}
+		m.buyers[o.Buyer] = append(m.buyers[o.Buyer], entry)
 	}
 	for buyer, entries := range m.buyers {
 		slices.SortFunc(entries, func(a, b buyerEntry) int { return int(a.orderID - b.orderID) })
@@ -311,18 +316,21 @@ func (m *stockModel) load(l sale.Load, base int64, watched bool) bool {
 	return true
 }
 
-// forget is what a server does that restarts empty.
+// forget is the effect of a restart of a server that has saved nothing.
 func (m *stockModel) forget() {
-	*m = stockModel{realReplid: m.realReplid, head: m.head, forgotten: m.forgotten, refused: m.refused, buyers: map[string][]buyerEntry{}}
+	*m = stockModel{realReplid: m.realReplid, head: m.head, forgotten: m.forgotten, refused: m.refused,
+		buyers: map[string][]buyerEntry{}}
 }
 
-// image is the whole state as text, to be compared with Redis's.
+// image is the whole state as text, for comparison with Redis's.
 func (m *stockModel) image() []string {
 	var lines []string
 	if m.here {
-		lines = append(lines, fmt.Sprintf("meta epoch=%d state=%s replid=%s checked=%d base=%d available=%d seq=%d taken=%d journaled=%d "+
-			"moved=%d returned=%d outbox=%d outbox_seq=%d version=%d sale=%s starts=%d ends=%d limit=%d", m.epoch, m.loaded, m.replid, m.checked, m.base, m.available, m.seq,
-			m.taken, m.journaled, m.moved, m.returned, m.outbox, m.outboxSeq, m.version, m.state, m.starts, m.ends, m.limit))
+		lines = append(lines,
+			fmt.Sprintf("meta epoch=%d state=%s replid=%s checked=%d base=%d available=%d seq=%d taken=%d journaled=%d "+
+				"moved=%d returned=%d outbox=%d outbox_seq=%d version=%d sale=%s starts=%d ends=%d limit=%d",
+				m.epoch, m.loaded, m.replid, m.checked, m.base, m.available, m.seq, m.taken, m.journaled,
+				m.moved, m.returned, m.outbox, m.outboxSeq, m.version, m.state, m.starts, m.ends, m.limit))
 	}
 	for buyer, entries := range m.buyers {
 		var value []string

@@ -14,7 +14,7 @@ import (
 	"flashsale/test/harness"
 )
 
-// transfer is what transfer.lua must answer at Redis's time now.
+// transfer returns the reply that transfer.lua must give at Redis's time now.
 func (m *stockModel) transfer(c *TransferCall, now int64) TransferReply {
 	refuse := func(code, detail string) TransferReply {
 		return TransferReply{Code: code, Detail: detail, Epoch: m.epoch, Sequence: m.seq, NowMS: now, Moved: m.moved}
@@ -51,10 +51,10 @@ func (m *stockModel) transfer(c *TransferCall, now int64) TransferReply {
 	return reply
 }
 
-// transferred is half of what there is to spare, rounded up, or what is asked when that is more and there.
+// transferred is half of the spare units, rounded up, or as many as asked if that is more, up to all of them.
 func transferred(spare, asked int64) int64 { return min(spare, max(asked, (spare+1)/2)) }
 
-// transfer calls the script with arguments that are mostly right.
+// transfer calls the script, usually with valid arguments.
 func (m *modelRun) transfer() {
 	m.done++
 	m.nextID += 1 + sale.OrderID(m.random.IntN(1<<20))
@@ -74,7 +74,8 @@ func (m *modelRun) transfer() {
 		call.MaxJournal = m.random.IntN(20)
 	}
 	got, err := decodeTransfer(m.redis.do(context.Background(), func(c rueidis.Client) rueidis.Completed {
-		return c.B().Evalsha().Sha1(m.transferSHA).Numkeys(2).Key(call.Keys.Meta, call.Keys.Journal).Arg(call.arguments()...).Build()
+		return c.B().Evalsha().Sha1(m.transferSHA).Numkeys(2).Key(call.Keys.Meta, call.Keys.Journal).
+			Arg(call.arguments()...).Build()
 	}))
 	require.NoError(m.t, err)
 	require.Equal(m.t, m.model.transfer(&call, got.NowMS), got, "after %d operations: %+v", m.done, call)
@@ -83,18 +84,18 @@ func (m *modelRun) transfer() {
 	}
 }
 
-// everyTransfer is what a long run must have seen.
+// everyTransfer is what a long run must see.
 var everyTransfer = []string{
 	"transfer ok", "transfer none", "transfer full", "transfer late", "transfer not_started", "transfer ended",
 	"transfer paused", "transfer epoch", "transfer state", "transfer sequence",
 }
 
-// The comparison finds bugs that are put into the transfer script, each within a short run.
+// The comparison finds seeded bugs of the transfer script, each within a short run.
 func TestModelFindsBugsOfTransfers(t *testing.T) {
 	bugs := map[string][2]string{
 		"takes what is kept":                     {"local spare = available - tonumber(ARGV[9])", "local spare = available"},
-		"takes more than there is":               {"math.min(spare, ", "math.max(0, "},
-		"brings too little":                      {"math.max(tonumber(ARGV[8]), ", "math.max(0, "},
+		"takes more than it has":                 {"math.min(spare, ", "math.max(0, "},
+		"takes too little":                       {"math.max(tonumber(ARGV[8]), ", "math.max(0, "},
 		"rounds down":                            {"math.ceil", "math.floor"},
 		"the units stay":                         {"'available', available - units", "'available', available"},
 		"taken does not grow":                    {"'taken', taken + units", "'taken', taken"},

@@ -13,11 +13,11 @@ import (
 	"flashsale/sale"
 )
 
-// owner is whose Redis this is, as far as it is known. Nothing is sold, loaded, released or published while it is not
-// known to be ours.
+// owner is what this process knows of the namespace's owner. While it does not know that the namespace is its own, nothing is
+// sold, loaded, released or published.
 type owner struct{ doubt atomic.Pointer[error] }
 
-// Doubt returns why nothing may be done with this Redis, nil when it is ours.
+// Doubt returns why nothing may be done with this Redis, nil when it is known to be this engine's.
 func (r *Redis) Doubt() error {
 	if doubt := r.owner.doubt.Load(); doubt != nil {
 		return *doubt
@@ -25,7 +25,7 @@ func (r *Redis) Doubt() error {
 	return nil
 }
 
-// SetDoubt says why nothing may be done with this Redis from now on; nil says that it is ours.
+// SetDoubt sets the result of Doubt.
 func (r *Redis) SetDoubt(doubt error) {
 	if doubt == nil {
 		r.owner.doubt.Store(nil)
@@ -34,10 +34,10 @@ func (r *Redis) SetDoubt(doubt error) {
 	r.owner.doubt.Store(&doubt)
 }
 
-// ownerKey holds the id of the engine whose Redis this is.
+// OwnerKey is the key that contains the id of the engine that this namespace belongs to.
 func (r *Redis) OwnerKey() string { return r.options.Namespace + ":engine" }
 
-// claim writes the id when nobody's stands there, and returns the one that does.
+// Claim writes an engine's id under OwnerKey if the key is absent, and returns the id that the key has afterwards.
 func (r *Redis) Claim(ctx context.Context, id string) (string, error) {
 	key := r.OwnerKey()
 	taken, err := r.do(ctx, func(c rueidis.Client) rueidis.Completed {
@@ -57,7 +57,7 @@ func (r *Redis) Claim(ctx context.Context, id string) (string, error) {
 	return found, nil
 }
 
-// foreignKind turns Redis's complaint about a key of another kind into one that says what to do. keys says which it may be.
+// foreignKind turns Redis's error about a key of another type into one that says what to do. keys says which keys it may be.
 func foreignKind(keys string, err error) error {
 	if redisErr, ok := rueidis.IsRedisErr(err); ok && strings.Contains(redisErr.Error(), "WRONGTYPE") {
 		return fmt.Errorf("%w: %w", foreignKey(keys), err)
@@ -65,13 +65,13 @@ func foreignKind(keys string, err error) error {
 	return err
 }
 
-// foreignKey is the error of a key that somebody else has written where the engine has its own.
+// foreignKey is the error of a key that another program has written where the engine has its own.
 func foreignKey(keys string) error {
-	return fmt.Errorf("%w: %s is not what the engine writes there, so somebody else has written it. Give the engine a "+
+	return fmt.Errorf("%w: %s is not what the engine writes there, so another program has written it. Give the engine a "+
 		"namespace of its own, or delete the key", sale.ErrForeign, keys)
 }
 
-// DoubtReason is the doubt in one word, for the answer to a purchase.
+// DoubtReason is the doubt in one word, for the answer to a purchase: rights or foreign.
 func DoubtReason(doubt error) string {
 	if errors.Is(doubt, sale.ErrRights) {
 		return "rights"

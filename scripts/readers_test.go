@@ -2,15 +2,16 @@ package scripts
 
 import (
 	"context"
-	"flashsale/sale"
-	"flashsale/test/harness"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+	"flashsale/test/harness"
 )
 
-// With Redis away every reader says so, in bounded time, and nothing is mistaken for an empty answer.
+// While Redis is away every reader returns an error, in bounded time, and not an empty answer.
 func TestReadersWithoutRedis(t *testing.T) {
 	server := harness.Redis(t)
 	r := dial(t, Options{Namespace: namespace(t), Addrs: []string{server.Addr}})

@@ -9,8 +9,8 @@ import (
 	"flashsale/sale"
 )
 
-// Readings returns what Redis knows of each bucket, pipelined. Each bucket's counters are read in one step; the age of
-// its journal in a second one, and only when something is journaled.
+// Readings returns what Redis has of each bucket, in the order asked. It reads a bucket's counters in one step, and in a second
+// step the age of the oldest journal entry of the buckets that have a journal.
 func (r *Redis) Readings(ctx context.Context, buckets []sale.Bucket) ([]sale.Reading, error) {
 	readings := make([]sale.Reading, len(buckets))
 	err := r.pipeline(ctx, len(buckets), func(c rueidis.Client, i int) rueidis.Completed {
@@ -25,8 +25,8 @@ func (r *Redis) Readings(ctx context.Context, buckets []sale.Bucket) ([]sale.Rea
 		fields := fieldReader{values: values}
 		readings[i] = sale.Reading{
 			Epoch: fields.number(0), Sequence: fields.number(1), Available: fields.number(2), Taken: fields.number(3),
-			Moved: fields.number(4), Returned: fields.number(5), JournalOrders: fields.number(6), WindowsVersion: fields.number(7),
-			Outbox: fields.number(8), Shut: values[9].IsNil() || fields.text(9) != "open",
+			Moved: fields.number(4), Returned: fields.number(5), JournalOrders: fields.number(6),
+			WindowsVersion: fields.number(7), Outbox: fields.number(8), Shut: values[9].IsNil() || fields.text(9) != "open",
 		}
 		return fields.err
 	})

@@ -18,7 +18,7 @@ import (
 	"flashsale/socket"
 )
 
-// Options say where Redis is and how it is spoken to.
+// Options are the address of Redis and how to connect to it.
 type Options struct {
 	Namespace string   // prefix of every key
 	Addrs     []string // one server, or some of a cluster
@@ -32,36 +32,33 @@ type Options struct {
 
 // Bounds of the client.
 const (
-	maxInFlight      = 512 // calls and pipelines under way; stays below the ring of 1024, which ignores contexts when full
+	maxInFlight      = 512 // calls and pipelines; below the ring of 1024 of rueidis, which ignores contexts when it is full
 	maxPipeline      = 500 // commands in one pipeline
-	embeddedPipeline = 50  // miniredis takes milliseconds for a script, and a piece has readTimeout
+	embeddedPipeline = 50  // miniredis takes milliseconds for a script, and a piece must end within readTimeout
 	dialTimeout      = time.Second
 	writeTimeout     = 2 * time.Second // also bounds reads
-	readTimeout      = 3 * time.Second // of everything but purchases, which have their own
-	silentAfter      = time.Second     // of a connection that brings nothing; then it is asked, and given up after writeTimeout
+	readTimeout      = 3 * time.Second // of every command but purchases, whose calls have their own
+	silentAfter      = time.Second     // idle: the client then pings, and closes the connection after writeTimeout
 	redialInterval   = 100 * time.Millisecond
 	socketBuffer     = 1 << 17 // bytes, each way and connection
 
-	defaultConnections = 2 // so that a purchase need not wait behind a long pipeline; more were not faster
+	defaultConnections = 2 // a purchase need not wait for a long pipeline; more connections were not faster
 )
 
-// errNotSent is wrapped by errors of calls that certainly never reached Redis.
-var ErrNotSent = errors.New("the call was not sent")
-
-// Redis is the connection to one Redis or one Redis Cluster. It connects at the first use, and again when that failed.
+// Redis is the client of one Redis or one Redis Cluster. It connects at the first use, and again when that failed.
 type Redis struct {
 	options  Options
-	inFlight chan struct{}
+	inFlight chan struct{} // one element for each call in flight
 	client   atomic.Pointer[rueidis.Client]
 	owner    owner
 
-	mu       sync.Mutex // held while connecting
+	mu       sync.Mutex // locked while connecting
 	closed   bool
 	dialedAt time.Time
 	dialErr  error
 }
 
-// Dial checks the options; the server need not be up yet.
+// Dial returns a client and does not connect yet. It returns an error for a missing or malformed option.
 func Dial(o Options) (*Redis, error) {
 	if len(o.Addrs) == 0 || o.Namespace == "" {
 		return nil, errors.New("redis needs an address and a namespace")
@@ -74,8 +71,8 @@ func Dial(o Options) (*Redis, error) {
 	return &Redis{options: o, inFlight: make(chan struct{}, maxInFlight)}, nil
 }
 
-// NewRedis speaks through a client that the caller has made, as the simulator does: addresses are not looked at. Close
-// closes the client.
+// NewRedis returns a client on a connection that the caller has made, as the simulator does; it ignores the addresses. Close
+// closes the connection too.
 func NewRedis(client rueidis.Client, o Options) *Redis {
 	r := &Redis{options: o, inFlight: make(chan struct{}, maxInFlight)}
 	r.client.Store(&client)
@@ -101,7 +98,7 @@ func (r *Redis) Ping(ctx context.Context) error {
 	return nil
 }
 
-// connected returns the client, connecting when there is none. At most one attempt each redialInterval.
+// connected returns the connection, and connects when there is none: at most once in each redialInterval.
 func (r *Redis) connected() (rueidis.Client, error) {
 	if client := r.client.Load(); client != nil {
 		return *client, nil
@@ -127,8 +124,8 @@ func (r *Redis) connected() (rueidis.Client, error) {
 	return client, nil
 }
 
-// clientOption: DisableRetry because a write that failed may have happened, and only the caller knows the ids to ask
-// again with; DisableCache because nothing is cached on the client and it would cost 128 MiB a connection.
+// clientOption sets DisableRetry because a write that failed may have happened, and only the caller knows the ids to ask again
+// with; and DisableCache because the client caches nothing, and the cache would cost 128 MiB per connection.
 func (r *Redis) clientOption() rueidis.ClientOption {
 	o := r.options
 	option := rueidis.ClientOption{
@@ -136,7 +133,7 @@ func (r *Redis) clientOption() rueidis.ClientOption {
 		Dialer: net.Dialer{Timeout: dialTimeout, KeepAlive: silentAfter}, DialCtxFn: socket.DialTCP,
 		ConnWriteTimeout: writeTimeout, DisableRetry: true, DisableCache: true, AlwaysPipelining: true,
 		ReadBufferEachConn: socketBuffer, WriteBufferEachConn: socketBuffer,
-		ClientSetInfo:     rueidis.DisableClientSetInfo, // Redis 7.0 has it not, so its users cannot be given it
+		ClientSetInfo:     rueidis.DisableClientSetInfo, // Redis 7.0 lacks it, so its ACL cannot grant it
 		ForceSingleClient: o.Embedded, AlwaysRESP2: o.Embedded, PipelineMultiplex: multiplex(o.Connections),
 	}
 	if o.TLS {
@@ -145,14 +142,14 @@ func (r *Redis) clientOption() rueidis.ClientOption {
 	return option
 }
 
-// multiplex is the library's word for a number of connections: the power of two, where 0 is left to the library and one
-// connection is -1.
+// multiplex returns the option by which rueidis opens so many connections: the exponent of the next power of two, and -1 for
+// one connection, because 0 is the library's default.
 func multiplex(connections int) int {
 	power := bits.Len(uint(cmp.Or(connections, defaultConnections) - 1))
 	return cmp.Or(power, -1)
 }
 
-// enter waits for a place among the calls in flight.
+// enter counts a call in flight, and waits while maxInFlight are. Its error wraps ErrNotSent.
 func (r *Redis) enter(ctx context.Context) error {
 	select {
 	case r.inFlight <- struct{}{}:
@@ -169,7 +166,7 @@ func (r *Redis) enter(ctx context.Context) error {
 
 func (r *Redis) leave() { <-r.inFlight }
 
-// do sends one command, bounded by readTimeout and the bound on calls in flight.
+// do sends one command. readTimeout bounds it, and so does the number of calls in flight.
 func (r *Redis) do(ctx context.Context, build func(rueidis.Client) rueidis.Completed) rueidis.RedisResult {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -184,8 +181,8 @@ func (r *Redis) do(ctx context.Context, build func(rueidis.Client) rueidis.Compl
 	return client.Do(ctx, build(client))
 }
 
-// pipeline sends n commands, in pieces of maxPipeline, and hands the results over in order. It stops at the first error
-// of each. Its errors name Redis.
+// pipeline sends n commands in pieces of maxPipeline and passes the results to each in order. It stops at the first error of
+// each. Its errors name Redis (sale.Away).
 func (r *Redis) pipeline(ctx context.Context, n int, build func(c rueidis.Client, i int) rueidis.Completed,
 	each func(i int, result rueidis.RedisResult) error) (err error) {
 	defer func() { err = sale.Away(sale.StoreRedis, err) }()
@@ -212,6 +209,7 @@ func (r *Redis) pipeline(ctx context.Context, n int, build func(c rueidis.Client
 	return nil
 }
 
+// piece sends one piece of a pipeline.
 func (r *Redis) piece(ctx context.Context, client rueidis.Client, from, to int,
 	build func(c rueidis.Client, i int) rueidis.Completed) ([]rueidis.RedisResult, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
@@ -225,13 +223,4 @@ func (r *Redis) piece(ctx context.Context, client rueidis.Client, from, to int,
 		commands = append(commands, build(client, i))
 	}
 	return client.DoMulti(ctx, commands...), nil
-}
-
-// notSent reports whether err means that Redis certainly did not get the call: no connection could be made.
-func notSent(err error) bool {
-	if errors.Is(err, ErrNotSent) || errors.Is(err, rueidis.ErrNoSlot) {
-		return true
-	}
-	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial"
 }

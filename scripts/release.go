@@ -18,28 +18,30 @@ const (
 	codeLater = "later"
 )
 
-// releasePage is consecutive outbox rows of one bucket and epoch that one call of the release script applies.
+// ReleasePage is a run of consecutive outbox rows of one bucket and epoch. One call of the release script applies it.
 type ReleasePage struct {
 	Bucket  sale.Bucket
 	Epoch   int64
 	First   int64
 	Rows    int
-	Credits int64 // units
+	Credits int64 // units of the transfers among the rows
 	Orders  []PageOrder
 }
 
-// pageOrder is an order of a page. Of a refused one Redis remembers nothing.
+// PageOrder is an order of a page. Redis forgets a refused order.
 type PageOrder struct {
 	sale.ReleasedOrder
 	Refused bool
 }
 
+// Bounds of one call of the release script.
 const (
-	MaxReleaseOrders = 1000 // orders in one call; a row never has more
+	MaxReleaseOrders = 1000 // a row never has more
 	MaxReleaseRows   = 1000
 )
 
-// args are the script's, as scripts/release.lua describes them. highest is the highest sequence seen in the epoch.
+// Args returns the arguments of the script, in the order that release.lua describes. highest is the highest sequence seen in
+// the epoch.
 func (p *ReleasePage) Args(highest int64) []string {
 	n := len(p.Orders)
 	args := make([]string, 5+3*n)
@@ -56,13 +58,13 @@ func (p *ReleasePage) Args(highest int64) []string {
 	return args
 }
 
-// releaseReply is the script's answer.
+// ReleaseReply is the script's reply.
 type ReleaseReply struct {
 	Code, Detail            string
 	epoch, Sequence, Number int64
 }
 
-// decodeRelease reads it. A server without the script answers fenced, as with the reserve script.
+// decodeRelease decodes a reply. Like the reserve script, a server without the script answers fenced.
 func decodeRelease(result rueidis.RedisResult) (ReleaseReply, error) {
 	if lacksIt(result) {
 		return ReleaseReply{Code: CodeFenced, Detail: DetailNoScript}, nil
@@ -76,7 +78,8 @@ func decodeRelease(result rueidis.RedisResult) (ReleaseReply, error) {
 	}
 	fields := fieldReader{values: values}
 	reply := ReleaseReply{
-		Code: fields.text(0), Detail: fields.text(1), epoch: fields.number(2), Sequence: fields.number(3), Number: fields.number(4),
+		Code: fields.text(0), Detail: fields.text(1), epoch: fields.number(2), Sequence: fields.number(3),
+		Number: fields.number(4),
 	}
 	switch reply.Code {
 	case CodeDone, codeOlder, codeLater, CodeFenced:
@@ -85,8 +88,9 @@ func decodeRelease(result rueidis.RedisResult) (ReleaseReply, error) {
 	return reply, errors.Join(fields.err, fmt.Errorf("release script answered %q", reply.Code))
 }
 
-// release calls the script for every page, pipelined, and hands the replies over in order. seen returns the highest sequence
-// that was seen in the page's epoch.
+// Release calls the script for every page, pipelined, and passes the replies to each in order. seen returns the highest
+// sequence that the caller has seen in the page's epoch. Release stops at the first error; each has then received the replies
+// before it.
 func (r *Redis) Release(ctx context.Context, pages []ReleasePage, seen func(*ReleasePage) int64,
 	each func(*ReleasePage, ReleaseReply)) error {
 	script := ReleaseScript()

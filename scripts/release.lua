@@ -1,9 +1,9 @@
--- Purpose: apply a page of a bucket's outbox rows, once: give the units of released orders back, and take credits in.
+-- Purpose: apply a page of a bucket's outbox rows, once: add the units of released orders and of credits to available.
 --
--- KEYS[1] {bucket}:meta    hash  life and counters of the bucket; outbox, the highest row applied; outbox_seq, the
---                                sequence of the write that did it; returned, the units that came so in this epoch
+-- KEYS[1] {bucket}:meta    hash  epoch and counters of the bucket; outbox, the highest row applied; outbox_seq, the
+--                                sequence of the write that applied it; returned, the units added so in this epoch
 -- KEYS[2] {bucket}:buyers  hash  buyer -> entries, see reserve.lua; a released entry has a minus before its quantity,
---                                and a buyer has 8 of them at most, the latest
+--                                and a buyer has at most 8 of them, the latest
 --
 -- ARGV[1] epoch     of the rows, decimal
 -- ARGV[2] sequence  the highest one that the caller has seen in that epoch
@@ -11,19 +11,19 @@
 -- ARGV[4] rows      in the page, one number after the other, 1 to 1000
 -- ARGV[5] credits   units of the transfers among the rows
 -- then buyers, as many heads of their entries (`id,quantity`), as many quantities: one of each for every order of the
--- releases and refusals among the rows, 0 to 1000 orders. A quantity below 0 is that of an order that was refused by
--- hand: its entry goes, as a rebuild would not load it, and counts nowhere
+-- releases and refusals among the rows, 0 to 1000 orders. A quantity below 0 marks an order that an operator refused:
+-- its entry is deleted, as a rebuild would not load it either
 --
 -- Reply, always five values: code, detail, epoch, sequence, number
 --   done    the rows up to number are applied, the last of them by the write that took sequence
 --   older   Redis is in a later epoch, whose load has absorbed the rows
 --   later   Redis is in an earlier epoch or does not sell yet: ask again
---   fenced  detail missing, replid, sequence, outbox (a row before these was lost) or order (one of them is not known
---           as sold): the stock is in doubt; nothing written
+--   fenced  detail missing, replid, sequence, outbox (a row before these was lost) or order (the buyers hash lacks one
+--           of the orders): the stock is in doubt; nothing written
 --
 -- Invariant: available + taken - returned of one epoch never changes; a row is applied once, in its epoch, after the
--- rows before it. Every check stands before the first write, because Redis does not roll a script back.
--- Cost: six commands at most and one INFO, O(orders) by a buyer's value, which is bounded.
+-- rows before it. The script makes every check before its first write, because Redis does not roll a script back.
+-- Cost: at most six commands and one INFO; O(orders) times the length of a buyer's value, which is bounded.
 
 local meta_key, buyers_key = KEYS[1], KEYS[2]
 local call = redis.call
@@ -56,8 +56,8 @@ if first <= outbox then -- rule: release-once
 end
 if first > outbox + 1 then return answer('fenced', 'outbox') end -- rule: release-in-order
 
--- Each order is found as a sold one, between the quotation marks that part a buyer's entries, and marked
--- (rule: release-known); of a refused one nothing is left (rule: refused-forgotten).
+-- Each order must be among its buyer's entries, which quotation marks separate. A released order is marked
+-- (rule: release-known); the entry of a refused one is deleted (rule: refused-forgotten).
 local changed, order_of_buyers = {}, {}
 local known = n > 0 and call('HMGET', buyers_key, unpack(ARGV, 6, 5 + n)) or {}
 for i = 1, n do
@@ -77,8 +77,8 @@ for i = 1, n do
   units = units + math.abs(quantity)
 end
 
--- A buyer who holds several orders may have more of them released than are remembered. What is forgotten are the oldest
--- released ones; their keys are refused from then on (rule: released-bounded).
+-- Keeps the 8 latest of a buyer's released entries, and deletes older ones: a buyer with several orders may have more
+-- of them released. A purchase with the key of a deleted entry is refused from then on (rule: released-bounded).
 local function bounded(entries)
   local _, released = string.gsub(entries, '"%w+,%-', '')
   if released <= 8 then return entries end

@@ -1,14 +1,14 @@
--- Purpose: decide a batch of purchases of one bucket, in order, and write those taken as one journal entry.
+-- Purpose: decide a batch of purchases of one bucket, in order, and write the taken ones as one journal entry.
 --
--- KEYS[1] {bucket}:meta     hash    life, counters and window of the bucket
+-- KEYS[1] {bucket}:meta     hash    epoch, counters and window of the bucket
 -- KEYS[2] {bucket}:buyers   hash    buyer -> entries joined by `"`; an entry is `id,quantity,key,sequence,dt`: all but
 --                                   quantity and key in base 36, key "" = none, sequence 0 = from the database, dt =
---                                   created_ms - base_ms of meta; a minus before the quantity = released: counts no
---                                   more, its key still answers. At most 8 of a buyer's entries are released
+--                                   created_ms - base_ms of meta; a minus before the quantity = released: its units do
+--                                   not count, its key still answers. At most 8 of a buyer's entries are released
 -- KEYS[3] {bucket}:journal  stream  entry id `<epoch><sequence, 10 digits>-<batch id>`; field h, then field r = the
 --                                   record's bytes: its first line and the lines of the orders
 --
--- ARGV[1]  epoch            the bucket's epoch as the database tells it, decimal
+-- ARGV[1]  epoch            the bucket's epoch in the database, decimal
 -- ARGV[2]  sequence         the highest one that this gateway has seen in that epoch
 -- ARGV[3]  deadline_ms      Unix ms by Redis's clock: a call that arrives later decides nothing
 -- ARGV[4]  asked again      1 when an earlier call with the same order ids had an unknown outcome, else 0
@@ -18,31 +18,33 @@
 -- ARGV[8]  n                purchases, 0 to 1000; 0 = ask the fences only
 -- ARGV[9]  quantities       1 when the column is there, 0 = every quantity is 1
 -- ARGV[10] lines            of the record, n of them: `decimal id quantity buyer[ key]` and a newline
--- ARGV[11] unpaid           as many released orders of a buyer, made within the window, are too many; 0 = off
+-- ARGV[11] unpaid           a buyer with so many released orders made within the window is refused; 0 = no limit
 -- ARGV[12] window_ms        the window before now; longer than the operators' by the time that an order may stay unpaid
 -- then pairs (entry id, orders in it) for the trims, then the columns, n values each: buyers, heads of their entries
--- (`id,quantity,key`), quantities. The lines say everything once more in the record's form, as one value: mostly all of
--- a batch is taken, and then they go into the journal as they came.
+-- (`id,quantity,key`), quantities. The lines repeat all of them in the record's form, as one value: when the whole
+-- batch is taken, as most are, the script writes the lines into the journal unchanged.
 --
 -- Reply, always ten values: code, detail, epoch, sequence, now_ms, available, entry id, head and lines of the record,
 -- verdicts
---   ok      decided; entry id, head and lines are "" when nothing was taken; verdicts are `all` when everything was,
---           and lines is "" then, being those of the call; otherwise one for each purchase, joined by a newline:
+--   ok      decided; entry id, head and lines are "" when nothing was taken; verdicts are `all` when everything was
+--           taken, and lines is "" then, because the caller has them; otherwise one for each purchase, joined by a
+--           newline:
 --           T  taken
 --           A sequence created_ms  taken by the earlier call
 --           R id quantity sequence created_ms journaled(0|1)  replayed; sequence and created_ms 0 = in the database
 --             (ids in base 36)
 --           K id  key reused                 L limit  over the limit
 --           B limit bought id  already bought, id is the latest
---           C limit unpaid  too many cancellations: of the buyer's orders, unpaid were released, and limit are too many
+--           C limit unpaid  too many cancellations: unpaid orders of the buyer were released, limit are too many
 --           E available  not enough          S  sold out
---           J  journal full                  W  window closed, detail says how
+--           J  journal full                  W  window closed, see detail
 --   window  detail not_started, ended or paused: the sale does not sell at Redis's time; nothing written
 --   late    the deadline has passed; nothing written
 --   fenced  detail missing, epoch, state, replid or sequence: the stock is in doubt; nothing written
 --
 -- Invariant: available + taken - returned of one epoch never changes; one entry, one sequence number and one write of
--- meta for all that a call takes. Every check stands before the first write, because Redis does not roll a script back.
+-- meta for all that a call takes. The script makes every check before its first write, because Redis does not roll a
+-- script back.
 -- Cost: six commands, O(n), and one INFO every 50 ms; measured by BenchmarkReserveScript.
 
 local meta_key, buyers_key, journal_key = KEYS[1], KEYS[2], KEYS[3]
@@ -68,7 +70,7 @@ local function nothing(code, detail)
   return {code, detail, epoch, sequence, now, available, '', '', '', ''}
 end
 
--- The replication id is due for a look every 50 ms, and whenever the clock went back.
+-- Compares the replication id: at most every 50 ms, and whenever the clock went back.
 local function wrong_replid()
   if replid == '' or (now >= checked and now - checked < 50) then return false end
   local info = redis.pcall('INFO', 'replication')
@@ -123,8 +125,8 @@ local function taken_at(seq, sign, dt)
   return seq, seq == 0 and 0 or base + (sign == '' and dt or -dt)
 end
 
--- Whether the order of a released entry was made in the window. Of an order from the database its id says when, by the
--- clock of the gateway that made it: 22 bits below the milliseconds since 2026.
+-- Whether the order of a released entry was made in the window. For an order from the database the time is in its id,
+-- by the clock of the gateway that made it: milliseconds since 2026, above 22 other bits.
 local function recently(entries, at)
   local id, seq, sign, dt = match(entries, '^(%w+),[^"]*,(%w+),(%-?)(%w+)"', at)
   local number, made = taken_at(seq, sign, dt)
@@ -132,10 +134,11 @@ local function recently(entries, at)
   return made >= since
 end
 
--- What a buyer's entries say: units bought, latest order id, orders released at all and of those made in the window;
--- and a verdict when one of them is this purchase itself: by its order id (rule: same-ids-asked-again) or by its key,
--- released or not (rules: key-answers-once, key-answers-after-release). A released order counts no more
--- (rule: released-counts-not). A buyer may have some hundred entries: each costs two searches.
+-- Returns, from a buyer's entries: units bought, latest order id, number of released orders, and number of those made
+-- in the window; and a verdict when one of the entries is this purchase itself: by its order id
+-- (rule: same-ids-asked-again) or by its key, released or not (rules: key-answers-once, key-answers-after-release). The
+-- units of a released order do not count (rule: released-counts-not). A buyer may have some hundred entries: each costs
+-- two searches.
 local function judge(entries, head, count)
   local bought, latest, released, recent, verdict = 0, 0, 0, 0, nil
   local own, key = match(head, '^(%w+),%d+,(.*)$')
@@ -167,8 +170,9 @@ local function judge(entries, head, count)
   return bought, match(entries, '^%w+', latest) or '', released, recent, verdict, false
 end
 
--- Why a buyer with so many released orders takes nothing more. Eight are all that is remembered of him, so that a ninth
--- would push the oldest out, and a purchase with its key would pass for a new one (rule: released-bounded).
+-- Returns the verdict that refuses a buyer with so many released orders, nil when there are fewer. Redis keeps eight
+-- per buyer: a ninth would delete the oldest, and a purchase with that key would count as a new one
+-- (rule: released-bounded).
 local function too_many(released, recent)
   if unpaid_max > 0 and recent >= unpaid_max then return 'C ' .. unpaid_max .. ' ' .. recent end
   if released >= 8 then return 'C 8 ' .. released end
@@ -202,7 +206,7 @@ for i = 1, n do
 end
 
 local function lines_taken()
-  if took == n then return ARGV[10] end -- as they came
+  if took == n then return ARGV[10] end
   local at, kept = 0, {}
   for line in string.gmatch(ARGV[10], '[^\n]*\n') do
     at = at + 1

@@ -13,7 +13,8 @@ import (
 	"flashsale/sale"
 )
 
-// right is a command whose refusal no reply shows: whoever lacks another one is told so by the call that needs it.
+// right is a command that a script or the client uses without reporting that Redis denied it. The denial of any other
+// command is an error of the call that needs it.
 type right struct {
 	command string
 	missed  string // what happens without it
@@ -29,8 +30,8 @@ func silentRights() []right {
 	}
 }
 
-// checkRights asks every server for the commands that would be missed in silence. Its error is sale.ErrRights when one is
-// refused; a server that does not answer is no finding.
+// CheckRights tries, on every server, the commands whose denial no call would report. Its error wraps sale.ErrRights when a
+// server denies one; a server that does not answer causes no error.
 func (r *Redis) CheckRights(ctx context.Context) error {
 	if r.options.Embedded {
 		return nil // it has neither access control nor replicas
@@ -43,7 +44,7 @@ func (r *Redis) CheckRights(ctx context.Context) error {
 	defer cancel()
 	var refused []error
 	nodes := client.Nodes()
-	for _, addr := range slices.Sorted(maps.Keys(nodes)) { // the same words for the same finding: they are logged once
+	for _, addr := range slices.Sorted(maps.Keys(nodes)) { // sorted: equal errors are logged once
 		node := nodes[addr]
 		for _, right := range silentRights() {
 			if err := node.Do(ctx, right.ask(node)).Error(); isDenied(err) {
@@ -55,7 +56,7 @@ func (r *Redis) CheckRights(ctx context.Context) error {
 	return errors.Join(refused...)
 }
 
-// rightsError names the server, and what to type there.
+// rightsError adds the server's address and the command that grants the rights.
 func (r *Redis) rightsError(addr string, err error) error {
 	user := r.options.Username
 	if user == "" {
@@ -65,7 +66,7 @@ func (r *Redis) rightsError(addr string, err error) error {
 		"nothing is sold until then", sale.ErrRights, addr, err, user)
 }
 
-// isDenied reports whether the access control list of Redis refused a command.
+// isDenied reports whether Redis's access control list refused a command.
 func isDenied(err error) bool {
 	redisErr, ok := rueidis.IsRedisErr(err)
 	return ok && strings.HasPrefix(redisErr.Error(), "NOPERM")

@@ -14,9 +14,8 @@ import (
 	"flashsale/test/harness"
 )
 
-// floorScript is the least that any script does that decides and records a batch of new buyers: it reads them, writes them
-// and the journal entry, reads and writes meta, and deletes the entry of the call before. It checks nothing and composes
-// nothing.
+// floorScript is the least that a script must do to record a batch of new buyers: it reads the buyers, writes them and the
+// journal entry, reads and writes meta, and deletes the entry of the call before. It makes no check and builds no text.
 //
 // ARGV: record, entry id, entry to delete or "", n, then n buyers and n values.
 const floorScript = `
@@ -38,8 +37,8 @@ const (
 	benchID     = sale.OrderID(117_000_000_000_000_000)
 )
 
-// BenchmarkReserveScript measures the CPU that Redis spends on an order, by the size of the batch: new buyers with ids, and
-// where it says so keys, of 36 characters, and the trim of the call before. The column is redis-us/order.
+// BenchmarkReserveScript measures Redis's CPU time per order, by the size of the batch: new buyers with ids of 36 characters,
+// in the -keyed cases keys of 36 characters too, and the trim of the call before. The column is redis-us/order.
 func BenchmarkReserveScript(b *testing.B) {
 	for _, n := range []int{1, 32, 128, 256} {
 		for name, keyed := range map[string]bool{"": false, "-keyed": true} {
@@ -56,7 +55,7 @@ func BenchmarkReserveScript(b *testing.B) {
 	}
 }
 
-// BenchmarkFloorScript measures the reserve script beside the floor script at batches of 256, in turns.
+// BenchmarkFloorScript measures the reserve script beside the floor script at batches of 256, alternately.
 func BenchmarkFloorScript(b *testing.B) {
 	const turns = 4
 	bench := newScriptBench(b, 256, false)
@@ -82,11 +81,12 @@ type scriptBench struct {
 	arguments *ArgumentBuffer
 }
 
-// newScriptBench starts a Redis that does not rewrite its file meanwhile.
+// newScriptBench starts a Redis that does not rewrite its file during the measurement.
 func newScriptBench(b *testing.B, n int, keyed bool) *scriptBench {
 	server := harness.Redis(b, "--auto-aof-rewrite-percentage", "0")
 	client, err := rueidis.NewClient(rueidis.ClientOption{
-		InitAddress: []string{server.Addr}, DisableCache: true, WriteBufferEachConn: socketBuffer, ReadBufferEachConn: socketBuffer,
+		InitAddress: []string{server.Addr}, DisableCache: true, WriteBufferEachConn: socketBuffer,
+		ReadBufferEachConn: socketBuffer,
 	})
 	if err != nil {
 		b.Fatal(err)
@@ -95,7 +95,7 @@ func newScriptBench(b *testing.B, n int, keyed bool) *scriptBench {
 	return &scriptBench{b: b, client: client, n: n, keyed: keyed, arguments: NewArgumentBuffer()}
 }
 
-// turn empties Redis, sends calls one after the other and returns the µs of Redis's CPU for an order.
+// turn empties Redis, sends the calls one after the other and returns Redis's CPU time per order in µs.
 func (s *scriptBench) turn(source string, arguments func(call int) []string) float64 {
 	s.b.Helper()
 	sha, err := s.must(s.client.B().ScriptLoad().Script(source).Build()).ToString()
@@ -105,7 +105,8 @@ func (s *scriptBench) turn(source string, arguments func(call int) []string) flo
 	s.must(s.client.B().Flushall().Sync().Build())
 	keys := []string{"b:{s:k:0}:meta", "b:{s:k:0}:buyers", "b:{s:k:0}:journal"}
 	s.must(s.client.B().Arbitrary("HSET").Keys(keys[0]).Args("epoch", "1", "replid", "", "checked_ms", "0",
-		"base_ms", strconv.FormatInt(time.Now().UnixMilli()-benchSince, 10), "available", "1000000000", "seq", "0", "taken", "0", "journaled", "0", "version", "1",
+		"base_ms", strconv.FormatInt(time.Now().UnixMilli()-benchSince, 10), "available", "1000000000", "seq", "0", "taken", "0",
+		"journaled", "0", "version", "1",
 		"state", "open", "starts_ms", "0", "ends_ms", "9000000000000", "limit", "1", "loaded_state", "open").Build())
 	commands := make([]rueidis.Completed, benchOrders/s.n)
 	for call := range commands {
@@ -140,7 +141,7 @@ func (s *scriptBench) order(i int) sale.RecordOrder {
 	return o
 }
 
-// entry is the journal's name for what a call has taken.
+// entry is the id of the journal entry of a call.
 func (s *scriptBench) entry(call int) string {
 	return EntryID(1, int64(call+1), benchID+sale.OrderID(call*s.n))
 }

@@ -1,8 +1,3 @@
-// Package scripts holds the Lua files that change stock in Redis, and their embedding.
-//
-// One verb a file. Each begins with its contract: purpose, every key with its type, every argument with its unit, every
-// reply, the invariant and the cost; a test reads these headers. All keys of a script carry one hash tag. Nothing in
-// them differs between a real Redis and the embedded one.
 package scripts
 
 import (
@@ -18,39 +13,39 @@ var files embed.FS
 type Script struct {
 	Name   string // the verb: the file's name without .lua
 	Source string
-	SHA    string // what EVALSHA takes
+	SHA    string // of Source, in hexadecimal: the argument of EVALSHA
 }
 
-// sources are the scripts by name, as this process runs them.
+// sources are the scripts of this process, by name.
 var sources = readAll()
 
-// Reserve decides a batch of purchases. It is fenced, and its text names the other fenced scripts: a server that knows it
-// knows exactly those, because it is loaded after them.
+// ReserveScript decides a batch of purchases. It is fenced. Its text names the other fenced scripts, and it is loaded after
+// them, so a server that knows it has exactly those.
 func ReserveScript() Script { return sources["reserve"] }
 
-// Release applies outbox rows. It is fenced.
+// ReleaseScript applies outbox rows. It is fenced.
 func ReleaseScript() Script { return sources["release"] }
 
-// Transfer takes units out of one bucket for another. It is fenced.
+// TransferScript takes units out of one bucket for another. It is fenced.
 func TransferScript() Script { return sources["transfer"] }
 
-// Fenced returns the scripts that move stock, in the order in which they are loaded. A rebuild loads them and nothing else
-// does: a server that restarted or was promoted answers NOSCRIPT and moves nothing (rule: script-fence).
+// Fenced returns the scripts that move stock, in the order in which they are loaded. Only a rebuild loads them: a server that
+// restarted or was promoted answers NOSCRIPT and moves nothing (rule: script-fence).
 func Fenced() []Script { return []Script{ReleaseScript(), TransferScript(), ReserveScript()} }
 
-// Trim deletes acknowledged journal entries.
+// TrimScript deletes acknowledged journal entries.
 func TrimScript() Script { return sources["trim"] }
 
-// Window gives a bucket the state and times of its sale.
+// WindowScript gives a bucket the state, times and limit of its sale.
 func WindowScript() Script { return sources["window"] }
 
-// Close stops a bucket before its rebuild.
+// CloseScript stops a bucket before its rebuild.
 func CloseScript() Script { return sources["close"] }
 
-// Load brings a bucket's new epoch into Redis, step by step.
+// LoadScript loads a bucket's new epoch into Redis, step by step.
 func LoadScript() Script { return sources["load"] }
 
-// All returns every script, by name.
+// All returns every script, sorted by name.
 func All() []Script {
 	return []Script{CloseScript(), LoadScript(), ReleaseScript(), ReserveScript(), TransferScript(), TrimScript(), WindowScript()}
 }

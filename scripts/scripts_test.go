@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// contract is what a script's header says.
+// contract is the header and the body of a script.
 type contract struct {
 	head string
 	body string
@@ -86,7 +86,7 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// Redis does not roll a script back: in the script that takes stock no refusal stands after the first write.
+// Redis does not roll a script back: the reserve script makes no check after its first write.
 func TestReserveChecksBeforeItWrites(t *testing.T) {
 	body := readContract(t, ReserveScript()).body
 	write := firstWrite.FindStringIndex(body)
@@ -94,11 +94,11 @@ func TestReserveChecksBeforeItWrites(t *testing.T) {
 		t.Fatal("no write found")
 	}
 	if last := strings.LastIndex(body, "return nothing("); last < 0 || last > write[0] {
-		t.Errorf("a refusal at %d stands after the first write at %d", last, write[0])
+		t.Errorf("a refusal at %d follows the first write at %d", last, write[0])
 	}
 }
 
-// Nothing writes keys that were not passed in, and no key is built in a script: a cluster routes by KEYS alone.
+// No script uses a key that is not in KEYS: a cluster routes a call by KEYS alone.
 func TestScriptsUseOnlyTheirKeys(t *testing.T) {
 	call := regexp.MustCompile(`call\('([A-Z]+)',? ?([^,)]*)`)
 	keyless := map[string]bool{"TIME": true, "INFO": true}
@@ -107,12 +107,12 @@ func TestScriptsUseOnlyTheirKeys(t *testing.T) {
 			if keyless[found[1]] || strings.HasPrefix(found[2], "KEYS[") || strings.HasSuffix(found[2], "_key") {
 				continue
 			}
-			t.Errorf("%s: %s of %q, which is no key of the call", s.Name, found[1], found[2])
+			t.Errorf("%s: %s of %q, which is not a key of the call", s.Name, found[1], found[2])
 		}
 	}
 }
 
-// The digest is what Redis names the script by.
+// Redis names a script by its digest.
 func TestDigests(t *testing.T) {
 	names := map[string]bool{}
 	for _, s := range All() {
@@ -126,7 +126,7 @@ func TestDigests(t *testing.T) {
 	}
 }
 
-// The reserve script names the others that move stock, so that it cannot be there without exactly them.
+// The reserve script names the other scripts that move stock, so a server that has it has exactly those.
 func TestReserveNamesTheOtherFencedScripts(t *testing.T) {
 	fenced := Fenced()
 	last := fenced[len(fenced)-1]

@@ -12,7 +12,7 @@ import (
 	"flashsale/test/harness"
 )
 
-// slot is the cluster slot of a key: CRC16 (XMODEM) of its hash tag, modulo 16384, as the cluster specification says.
+// slot is the cluster slot of a key: CRC16 (XMODEM) of its hash tag, modulo 16384, see the cluster specification.
 func slot(key string) int {
 	if from := strings.IndexByte(key, '{'); from >= 0 {
 		if to := strings.IndexByte(key[from+1:], '}'); to > 0 {
@@ -33,7 +33,7 @@ func slot(key string) int {
 	return int(crc % 16384)
 }
 
-// Every key of a script lands in one cluster slot, whatever the names; buckets of a SKU spread.
+// All keys of a script call are in one cluster slot, whatever the names; buckets of a SKU spread over the slots.
 func TestKeysOfABucketShareASlot(t *testing.T) {
 	require.Equal(t, 12739, slot("123456789"), "the specification's test vector, modulo 16384")
 	node := harness.RedisCluster(t, 3)[0]

@@ -10,16 +10,16 @@ import (
 	"flashsale/sale"
 )
 
-// transferCall is one call of the transfer script, as scripts/transfer.lua describes its arguments.
+// TransferCall is one call of the transfer script; transfer.lua describes its arguments.
 type TransferCall struct {
 	Keys       BucketKeys
 	Head       string // SALE SKU NUMBER of the giving bucket
 	Epoch      int64
-	Highest    int64
-	DeadlineMS int64
-	MaxJournal int
+	Highest    int64 // sequence seen in the epoch
+	DeadlineMS int64 // by Redis's clock, Unix milliseconds
+	MaxJournal int   // orders
 	ID         sale.OrderID
-	To         int
+	To         int   // number of the receiving bucket
 	Asked      int64 // units that the receiving bucket needs at least
 	Kept       int64 // units that stay
 }
@@ -32,7 +32,7 @@ func (c *TransferCall) arguments() []string {
 	}
 }
 
-// transferReply is the script's answer.
+// TransferReply is the script's reply.
 type TransferReply struct {
 	Code     string
 	Detail   string
@@ -40,12 +40,12 @@ type TransferReply struct {
 	Sequence int64
 	NowMS    int64
 	Units    int64
-	Moved    int64 // units that transfers have taken in this epoch, these included
+	Moved    int64 // units that transfers have taken in this epoch, including these
 	EntryID  string
 	Record   string
 }
 
-// transfer calls the script. As with reserve, a server without it answers fenced.
+// Transfer calls the script once. Like the reserve script, a server without it answers fenced.
 func (r *Redis) Transfer(ctx context.Context, call *TransferCall) (TransferReply, error) {
 	result := r.do(ctx, func(c rueidis.Client) rueidis.Completed {
 		return c.B().Evalsha().Sha1(TransferScript().SHA).Numkeys(2).Key(call.Keys.Meta, call.Keys.Journal).

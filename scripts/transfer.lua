@@ -1,9 +1,9 @@
 -- Purpose: take units out of one bucket, for another bucket of the same SKU, as one journal entry.
 --
--- KEYS[1] {bucket}:meta     hash    life, counters and window of the giving bucket
+-- KEYS[1] {bucket}:meta     hash    epoch, counters and window of the giving bucket
 -- KEYS[2] {bucket}:journal  stream  entry id `<epoch><sequence, 10 digits>-<transfer id>`, field r = the record's bytes
 --
--- ARGV[1] epoch            the bucket's epoch as the database tells it, decimal
+-- ARGV[1] epoch            the bucket's epoch in the database, decimal
 -- ARGV[2] sequence         the highest one that this gateway has seen in that epoch
 -- ARGV[3] deadline_ms      Unix ms by Redis's clock: a call that arrives later takes nothing
 -- ARGV[4] journal maximum  orders that the journal may hold; a transfer counts as one
@@ -11,11 +11,11 @@
 -- ARGV[6] transfer id      made like an order id, decimal
 -- ARGV[7] to               number of the receiving bucket
 -- ARGV[8] asked            units that the receiving bucket needs at least
--- ARGV[9] kept             units that stay here, for buyers of this bucket who wait
+-- ARGV[9] kept             units that stay here, for waiting buyers of this bucket
 --
 -- Reply, always nine values: code, detail, epoch, sequence, now_ms, units, moved, entry id, record
---   ok      taken: half of what is not kept, rounded up, or what is asked when that is more and there
---   none    nothing is here beyond what is kept; nothing written
+--   ok      taken: of the units beyond kept, half, rounded up, or as many as asked if that is more, up to all of them
+--   none    no units beyond kept; nothing written
 --   full    the journal is full; nothing written
 --   window  detail not_started, ended or paused: the sale does not sell at Redis's time; nothing written
 --   late    the deadline has passed; nothing written
@@ -23,7 +23,7 @@
 --
 -- Invariant: available + taken - returned of one epoch never changes; moved is the part of taken that transfers took.
 -- The receiving bucket is not touched here: the database credits it when the entry settles.
--- Every check stands before the first write, because Redis does not roll a script back.
+-- The script makes every check before its first write, because Redis does not roll a script back.
 -- Cost: four commands, O(1), and one INFO every 50 ms.
 
 local meta_key, journal_key = KEYS[1], KEYS[2]
@@ -41,7 +41,7 @@ local function nothing(code, detail)
   return {code, detail, epoch, sequence, now, 0, moved, '', ''}
 end
 
--- The replication id is due for a look every 50 ms, and whenever the clock went back.
+-- Compares the replication id: at most every 50 ms, and whenever the clock went back.
 local function wrong_replid()
   if replid == '' or (now >= checked and now - checked < 50) then return false end
   local info = redis.pcall('INFO', 'replication')

@@ -5,20 +5,20 @@ import (
 	"strconv"
 )
 
-// trim is an acknowledged journal entry that is still to be deleted.
+// Trim is an acknowledged journal entry that the trim script, or the next call of the reserve script, deletes.
 type Trim struct {
 	WriteID
 	EntryID string
 	Orders  int
 }
 
-// trimCall is one call of the trim script: entries of one bucket's journal.
+// TrimCall is one call of the trim script, for entries of one bucket's journal.
 type TrimCall struct {
 	Keys  BucketKeys
 	Trims []Trim
 }
 
-// trim deletes exactly these entries, in one pipeline. An entry that is gone already stays gone: trimming twice changes nothing.
+// Trim deletes exactly these entries, in one pipeline. Trimming an entry twice changes nothing.
 func (r *Redis) Trim(ctx context.Context, calls []TrimCall) error {
 	all := make([]scriptCall, len(calls))
 	for i := range calls {

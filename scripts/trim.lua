@@ -5,10 +5,10 @@
 --
 -- ARGV    pairs (entry id, orders in it), 1 to 64 of them
 --
--- Reply: number of entries deleted, 0 when others were faster
+-- Reply: number of entries deleted, 0 when other calls have deleted them all before
 --
--- Invariant: the count `journaled` falls by the orders of deleted entries and by nothing else. Any epoch, any state: an
--- entry id is an identity, so a late trim cannot hit another life of the bucket.
+-- Invariant: the count `journaled` falls by the orders of deleted entries and by nothing else. The script runs in any
+-- epoch and state: an entry id names one entry of one epoch, so a late trim cannot delete an entry of another epoch.
 -- Cost: O(pairs).
 
 local deleted, orders = 0, 0

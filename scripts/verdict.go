@@ -8,18 +8,18 @@ import (
 	"flashsale/sale"
 )
 
-// verdict is what the reserve script decided about one purchase.
-type verdict struct {
+// Verdict is the decision of the reserve script about one purchase.
+type Verdict struct {
 	Taken     bool        // units were taken, by this call or by an earlier one with the same order id
-	Earlier   bool        // by an earlier one, whose reply was lost
-	Sequence  int64       // of the write that took them; of a replayed order 0 when the order was loaded from the database
+	Earlier   bool        // an earlier call took them, and its reply was lost
+	Sequence  int64       // of the write that took them; 0 for a replayed order that was loaded from the database
 	CreatedMS int64       // when the earlier call took them, Unix milliseconds
 	Answer    sale.Answer // of a purchase that took nothing now
 }
 
-// readVerdict reads one verdict. detail is the script's word for a closed window. It reports whether the verdict is one
-// that this version of the script knows.
-func ReadVerdict(text, detail string) (v verdict, ok bool) {
+// ReadVerdict decodes one verdict. detail is the reply's detail: for W, how the window is closed. It returns false when this
+// version of the client does not know the verdict.
+func ReadVerdict(text, detail string) (v Verdict, ok bool) {
 	words := wordReader{text: text}
 	switch words.next() {
 	case "T":
@@ -59,6 +59,7 @@ func ReadVerdict(text, detail string) (v verdict, ok bool) {
 	return v, !words.bad
 }
 
+// WindowOutcome returns the outcome for a closed window: not_started, ended, or paused for any other detail.
 func WindowOutcome(detail string) sale.Outcome {
 	switch detail {
 	case "not_started":
@@ -69,7 +70,7 @@ func WindowOutcome(detail string) sale.Outcome {
 	return sale.OutcomePaused
 }
 
-// createdAt turns Unix milliseconds into a time; 0 stays the zero time: the database knows better.
+// CreatedAt turns Unix milliseconds into a time. It returns the zero time for 0: then only the database knows the time.
 func CreatedAt(ms int64) time.Time {
 	if ms == 0 {
 		return time.Time{}
@@ -77,7 +78,7 @@ func CreatedAt(ms int64) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-// wordReader reads a verdict word by word and notes what is missing or wrong.
+// wordReader reads a verdict word by word and notes whether a word is missing or malformed.
 type wordReader struct {
 	text string
 	bad  bool

@@ -10,8 +10,8 @@
 --
 -- Reply: applied | newer, the bucket has this version or a later one | absent, Redis does not know the bucket
 --
--- Invariant: versions only rise. An absent bucket sells nothing, so there is nothing to tell it: the rebuild that
--- brings it back reads the window from the database.
+-- Invariant: versions only rise. An absent bucket sells nothing and needs no window: its rebuild reads the window from
+-- the database.
 -- Cost: O(1).
 
 local version = redis.call('HGET', KEYS[1], 'version')

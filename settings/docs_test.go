@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The operator's page holds one row for each setting, in the order of the list, with its default and its range.
+// docs/operations.md must have one row for each setting, in the order of the list, with its default and its range.
 func TestTheOperatorsPageListsEverySetting(t *testing.T) {
 	page, err := os.ReadFile("../docs/operations.md")
 	require.NoError(t, err)

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Faults is the error of this package: everything that is wrong, one line each. It never holds a secret's value.
+// Faults is the error of this package: everything that is wrong, one line each. It never contains a secret's value.
 type Faults struct {
 	Lines []string
 }

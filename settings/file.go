@@ -34,7 +34,7 @@ func fileLayer(ix index, path string, faults *Faults) layer {
 	return l
 }
 
-// readYAML returns the root of the file's only document, nil when the file holds none.
+// readYAML returns the root of the file's only document, nil when the file is empty.
 func readYAML(path string) (*yaml.Node, error) {
 	text, err := readBounded(path, maxConfigBytes)
 	if err != nil {
@@ -58,7 +58,7 @@ func readBounded(path string, limit int64) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer file.Close() // it was only read
+	defer file.Close() // opened to read: closing loses nothing
 	text, err := io.ReadAll(io.LimitReader(file, limit+1))
 	if err != nil {
 		return "", err
@@ -69,8 +69,8 @@ func readBounded(path string, limit int64) (string, error) {
 	return string(text), nil
 }
 
-// fileReader walks the nodes of the file. It takes the text of a scalar as it stands, so that 012 stays 012 and a number
-// may be a password.
+// fileReader walks the nodes of the file. It takes a scalar as text, unconverted, so that 012 stays 012 and a number may be
+// a password.
 type fileReader struct {
 	path   string
 	ix     index

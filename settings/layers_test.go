@@ -78,7 +78,7 @@ func steady() []Setting {
 	})
 }
 
-// Whatever the three sources give, the strongest wins for each setting on its own, and the listing says which.
+// For each setting on its own, the strongest of the three sources wins, and the listing names it.
 func TestTheStrongestSourceWins(t *testing.T) {
 	folder := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
@@ -138,7 +138,7 @@ func yamlOfSections(file map[string][]string) string {
 	return text.String()
 }
 
-// Every wrong value is named, whichever source it stands in, and no other setting is blamed.
+// A wrong value in any source is one fault of its setting, and no fault names another setting.
 func TestEveryWrongValueIsNamed(t *testing.T) {
 	wrong := map[string]string{
 		"text": "", "secret": "short", "list": "no-port", "networks": "10.0.0.0/99", "true or false": "maybe", "number": "-1",
@@ -150,7 +150,7 @@ func TestEveryWrongValueIsNamed(t *testing.T) {
 			bad = "{wrong}"
 		}
 		if bad == "" || s.Type() == "secret" && s.Range() == "" {
-			continue // every text will do
+			continue // every text is allowed
 		}
 		t.Run(s.Name, func(t *testing.T) {
 			file := write(t, "c.yaml", yamlOf(s.Name, bad))
@@ -161,7 +161,7 @@ func TestEveryWrongValueIsNamed(t *testing.T) {
 			} {
 				own := slices.DeleteFunc(faults, func(fault string) bool {
 					return strings.HasPrefix(fault,
-						"kafka.sasl_mechanism: mechanism")
+						"kafka.sasl_mechanism: set mechanism")
 				})
 				require.Len(t, own, 1, "%v", faults)
 				assert.True(t, strings.HasPrefix(own[0], s.Name+": "), own[0])
@@ -172,7 +172,7 @@ func TestEveryWrongValueIsNamed(t *testing.T) {
 	}
 }
 
-// A wrong value in a weaker source does no harm: what counts is the value that would be used.
+// A wrong value in a weaker source is not a fault, because a stronger source overrides it.
 func TestAWrongValueThatLosesIsNoFault(t *testing.T) {
 	file := write(t, "c.yaml", "kafka:\n  partitions: many\n")
 	s := mustLoad(t, "config", []string{"--config", file, "--redis-tls=true"},
@@ -181,7 +181,7 @@ func TestAWrongValueThatLosesIsNoFault(t *testing.T) {
 	assert.True(t, s.Redis.TLS)
 }
 
-// The sum of all settings as YAML is read back to the same values.
+// A YAML file with every default gives the same values as no file.
 func TestDefaultsSurviveAFile(t *testing.T) {
 	file := map[string][]string{}
 	for _, s := range All() {
@@ -197,7 +197,7 @@ func TestDefaultsSurviveAFile(t *testing.T) {
 	assert.Equal(t, want, got)
 }
 
-// Two loads share nothing: what one process changes in its settings is not seen by another.
+// Two loads share no memory: a change in the settings of one process does not appear in those of another.
 func TestLoadsShareNothing(t *testing.T) {
 	source, _, err := FromCommandLine(nil, nil)
 	require.NoError(t, err)
@@ -212,7 +212,7 @@ func TestLoadsShareNothing(t *testing.T) {
 	assert.Equal(t, "namespace", All()[0].Name)
 }
 
-// No file, however broken, ends the process, and what is wrong with it is always said in Faults.
+// No file makes Load panic, and Load reports every fault of a file in Faults.
 func FuzzConfigFile(f *testing.F) {
 	for _, seed := range []string{
 		"", "kafka:\n  brokers: [a:1, b:2]\n", "kafka: &k {tls: true}\nredis: *k\n", "a: &a [*a]\n",
@@ -226,7 +226,7 @@ func FuzzConfigFile(f *testing.F) {
 	folder := f.TempDir()
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if strings.Contains(string(data), fileSuffix) {
-			return // would read a file of the machine
+			return // it would read a file of this machine
 		}
 		path := filepath.Join(folder, "c.yaml")
 		require.NoError(t, os.WriteFile(path, data, 0o600))

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The names, variables and defaults that others rely on: they change only with a note in the change log.
+// Deployments rely on these names, variables and defaults: a change needs an entry in the change log.
 func TestTheListIsWhatIsPromised(t *testing.T) {
 	promised := map[string]string{
 		"FLASHSALE_GATEWAY_LISTEN": "127.0.0.1:8080", "FLASHSALE_ADMIN_LISTEN": "127.0.0.1:8081",
@@ -50,7 +50,7 @@ func TestEveryRowIsComplete(t *testing.T) {
 	seen := map[string]bool{}
 	for _, s := range All() {
 		assert.Regexp(t, name, s.Name)
-		assert.False(t, seen[s.Name], "%s stands twice", s.Name)
+		assert.False(t, seen[s.Name], "%s is in the list twice", s.Name)
 		seen[s.Name] = true
 		assert.True(t, strings.HasSuffix(s.Doc, ".") && len(s.Doc) < 140, "%s: %q", s.Name, s.Doc)
 		assert.NotEmpty(t, s.Used, s.Name)
@@ -72,7 +72,7 @@ func TestEveryRowIsComplete(t *testing.T) {
 	}
 }
 
-// Each row fills a member of its own, and no member of Settings is left without a row.
+// Each row fills a member of its own, and each member of Settings has a row.
 func TestRowsAndMembersMatch(t *testing.T) {
 	var settings Settings
 	members := map[uintptr]bool{}

@@ -11,9 +11,9 @@ import (
 	"github.com/knadh/koanf/v2"
 )
 
-// Load reads every setting for a command, such as "gateway" or "load verdict". The error is *Faults and names all that
-// is wrong: unknown keys, values of the wrong type or out of range, secrets that the command needs and nobody gave. With
-// it come the settings as far as they could be read, so that a caller can look for more faults before it gives up.
+// Load reads every setting for a command, such as "gateway" or "load verdict". The error is *Faults and names everything
+// that is wrong: unknown keys, values of the wrong type or out of range, settings that the command needs and no source
+// gives. Load then also returns the settings that it could read, so that a caller can look for more faults.
 func (s Source) Load(command string) (*Settings, error) {
 	ix, faults := newIndex(), &Faults{}
 	fromFile := fileLayer(ix, s.configFile, faults)
@@ -36,7 +36,7 @@ func (s Source) Load(command string) (*Settings, error) {
 	return settings, faults.orNil()
 }
 
-// fill reads one value, checks it against the setting's rule, and names where a wrong one stands.
+// fill reads one value and checks it against the setting's rule. A fault names the source of the value.
 func (s *Settings) fill(setting Setting, value any, faults *Faults) {
 	origin := s.origins[setting.Name]
 	text, ok := value.(string)
@@ -49,7 +49,7 @@ func (s *Settings) fill(setting Setting, value any, faults *Faults) {
 		origin += ", which names " + string(path)
 		s.origins[setting.Name] = origin
 	} else if !ok {
-		panic(fmt.Sprintf("setting %s holds a %T", setting.Name, value)) // layers hold nothing else
+		panic(fmt.Sprintf("setting %s holds a %T", setting.Name, value)) // a layer has only these two types
 	}
 	target := setting.bind(s)
 	if err := parse(text, target); err != nil {
@@ -59,7 +59,7 @@ func (s *Settings) fill(setting Setting, value any, faults *Faults) {
 	}
 }
 
-// readSecret returns the content of a secret's file without the newline that editors and echo put at its end.
+// readSecret returns the content of a secret's file without the newline that editors and echo append.
 func readSecret(path string) (string, error) {
 	text, err := readBounded(path, maxSecretBytes)
 	if err != nil {
@@ -81,29 +81,29 @@ func (s *Settings) checkNeeded(command string, faults *Faults) {
 	}
 }
 
-// name reports whether a fault of this setting has been found already.
+// name reports whether there is a fault of this setting already.
 func (f *Faults) name(setting string) bool {
 	return slices.ContainsFunc(f.Lines, func(line string) bool { return strings.HasPrefix(line, setting+": ") })
 }
 
-// checkTogether finds faults that no setting has alone.
+// checkTogether finds the faults of settings that do not fit each other.
 func (s *Settings) checkTogether(faults *Faults) {
 	if s.Shop.Token != "" && s.Shop.Token == s.Admin.Token {
-		faults.addf("shop.token: must differ from admin.token, or the shop may do all that operators may")
+		faults.addf("shop.token: must differ from admin.token, or the shop may do all that operators may do")
 	}
 	if mechanism := s.Kafka.SASLMechanism; (mechanism == "") != (s.Kafka.SASLUsername == "" && s.Kafka.SASLPassword == "") {
-		faults.addf("kafka.sasl_mechanism: mechanism, username and password belong together")
+		faults.addf("kafka.sasl_mechanism: set mechanism, username and password together or none of them")
 	} else if mechanism != "" && (s.Kafka.SASLUsername == "" || s.Kafka.SASLPassword == "") {
 		faults.addf("kafka.sasl_mechanism: %s needs kafka.sasl_username and kafka.sasl_password", mechanism)
 	}
 }
 
-// Read returns the layer's values, nested by section; with ReadBytes it makes a layer a koanf provider.
+// Read returns the layer's values, nested by section. Read and ReadBytes make a layer a koanf provider.
 func (l layer) Read() (map[string]any, error) { return koanfmaps.Unflatten(l.values, "."), nil }
 
-// ReadBytes says that a layer is no document.
+// ReadBytes returns an error: koanf calls it only for layers that need a parser.
 func (l layer) ReadBytes() ([]byte, error) {
-	return nil, errors.New("a layer of settings is no document")
+	return nil, errors.New("a layer of settings is not a document")
 }
 
 func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }

@@ -206,7 +206,7 @@ func TestEveryFaultIsNamedAtOnce(t *testing.T) {
 		"c.yaml line 10: unknown key telemetry",
 		"c.yaml line 12: a key must be text",
 		"log.level: must be one of debug, info, warn and error (flag --log-level)",
-		"kafka.sasl_mechanism: mechanism, username and password belong together",
+		"kafka.sasl_mechanism: set mechanism, username and password together or none of them",
 		"admin.token: must be 16 characters or more (environment FLASHSALE_ADMIN_TOKEN)",
 		"reserve.batch_max_orders: must be 1 to 1000 (environment",
 		"gateway.listen: must be host:port",
@@ -275,11 +275,11 @@ func TestNeededByCommand(t *testing.T) {
 
 func TestValuesThatExcludeEachOther(t *testing.T) {
 	faults := faultsOf(t, "gateway", []string{"--shop-token", testToken}, complete())
-	assert.Equal(t, []string{"shop.token: must differ from admin.token, or the shop may do all that operators may"}, faults)
+	assert.Equal(t, []string{"shop.token: must differ from admin.token, or the shop may do all that operators may do"}, faults)
 	faults = faultsOf(t, "config", []string{"--kafka-sasl-mechanism=PLAIN", "--kafka-sasl-username=u"}, nil)
 	assert.Contains(t, faults[0], "PLAIN needs kafka.sasl_username and kafka.sasl_password")
 	faults = faultsOf(t, "config", []string{"--kafka-sasl-mechanism=PLAIN"}, nil)
-	assert.Contains(t, faults[0], "belong together")
+	assert.Contains(t, faults[0], "together or none of them")
 	s := mustLoad(t, "config", []string{"--kafka-sasl-mechanism=SCRAM-SHA-512", "--kafka-sasl-username=u",
 		"--kafka-sasl-password=p"}, nil)
 	assert.Equal(t, "p", s.Kafka.SASLPassword.Reveal())

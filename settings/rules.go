@@ -13,7 +13,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
-// rule says which values of a type are allowed. The same words stand in the fault and in the documentation.
+// rule is the check of a setting's values. Faults and documentation use the same text.
 type rule struct {
 	text  string // completes "must be …"
 	holds func(target any) bool
@@ -43,7 +43,7 @@ func mustDuration(text string) time.Duration {
 	return d
 }
 
-// oneOf allows the values named; an empty one is allowed without being listed in the words.
+// oneOf allows the given values; the text does not list an empty one.
 func oneOf(values ...string) rule {
 	shown := slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "" })
 	last := len(shown) - 1
@@ -52,7 +52,7 @@ func oneOf(values ...string) rule {
 	}}
 }
 
-// atLeast bounds a secret from below; one that is not set passes, because whether it is needed is another question.
+// atLeast sets the least length of a secret. A secret that is not set passes: Setting.Needed decides whether it must be.
 func atLeast(least int, unit string) rule {
 	return rule{fmt.Sprintf("%d %s or more", least, unit), func(target any) bool {
 		secret := target.(*Secret).Reveal()
@@ -64,8 +64,8 @@ func atLeast(least int, unit string) rule {
 	}}
 }
 
-// A namespace is part of topic names and stands outside the hash tag of Redis keys, so it holds neither braces nor
-// anything that Kafka refuses.
+// A namespace is part of topic names and of Redis keys, before their hash tag. It may contain neither braces nor characters
+// that Kafka refuses.
 var namespaceRule = rule{"1 to 64 letters, digits, dots, dashes and underscores, the first a letter or digit",
 	func(target any) bool {
 		name := *target.(*string)
@@ -77,7 +77,7 @@ var namespaceRule = rule{"1 to 64 letters, digits, dots, dashes and underscores,
 		})
 	}}
 
-// Port 0 is allowed here and not in addressesRule: a listener may let the system choose.
+// listenRule allows port 0, which lets the system choose one; addressesRule does not.
 var listenRule = rule{"host:port, or :port for every address of the machine", func(target any) bool {
 	_, port, ok := hostPort(*target.(*string))
 	return ok && port <= 65535
@@ -105,7 +105,7 @@ var urlRule = rule{"an http or https URL without query", func(target any) bool {
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.RawQuery == "" && u.Fragment == ""
 }}
 
-// The driver is the judge of a data source name; a name without a database would fail only at the first query.
+// dsnRule lets the driver parse the data source name. It also requires a database: without one the first query would fail.
 var dsnRule = rule{"in the driver's form user:password@tcp(host:3306)/database", func(target any) bool {
 	dsn := target.(*Secret).Reveal()
 	if dsn == "" {

@@ -42,7 +42,7 @@ func TestSecretsNeverPrint(t *testing.T) {
 	var environ []string
 	for i, setting := range All() {
 		if setting.Secret() {
-			environ = append(environ, fmt.Sprintf("%s=%s@tcp(h:1)/%d", setting.Env(), secret, i)) // also a fine DSN
+			environ = append(environ, fmt.Sprintf("%s=%s@tcp(h:1)/%d", setting.Env(), secret, i)) // also a valid DSN
 		}
 	}
 	s := mustLoad(t, "config", []string{"--kafka-sasl-mechanism=PLAIN", "--kafka-sasl-username=u"}, environ)
@@ -62,7 +62,7 @@ func TestSecretsNeverPrint(t *testing.T) {
 	}
 
 	for i, entry := range environ {
-		environ[i] = strings.ReplaceAll(entry, secret, "sEcReT") // too short now, and no DSN
+		environ[i] = strings.ReplaceAll(entry, secret, "sEcReT") // too short, and not a DSN
 	}
 	environ = append(environ, "FLASHSALE_MYSQL_DSN=sEcReT:pw")
 	for _, fault := range faultsOf(t, "gateway", nil, environ) {

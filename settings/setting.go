@@ -8,9 +8,9 @@ import (
 // Setting is one row of the list.
 type Setting struct {
 	Name    string   // section.member
-	Default string   // as the environment would spell it; empty when there is none
+	Default string   // in the spelling of the environment; empty when there is none
 	Unit    string   // what a number counts, or the form of a text
-	Doc     string   // one line for people
+	Doc     string   // one line for the documentation, below 140 bytes
 	Used    []string // processes and commands that read it
 	Needed  []string // commands that do not start without it
 
@@ -29,7 +29,7 @@ func (s Setting) Env() string { return envName(s.Name) }
 // Flag returns the flag with its two dashes.
 func (s Setting) Flag() string { return "--" + flagName(s.Name) }
 
-// Range returns the values that are allowed in words, empty when every value of the type is.
+// Range returns the allowed values in words, empty when every value of the type is allowed.
 func (s Setting) Range() string { return s.check.text }
 
 // Secret reports whether the value must never be printed.
@@ -38,7 +38,7 @@ func (s Setting) Secret() bool {
 	return secret
 }
 
-// Type returns the type of the setting for people: text, secret, list, networks, true or false, number or duration.
+// Type returns the type of the setting in words: text, secret, list, networks, true or false, number or duration.
 func (s Setting) Type() string { return typeOf(s.bind(new(Settings))) }
 
 // UsedBy returns the settings that a command, such as "gateway" or "sale create", reads, in the order of the list.
@@ -52,7 +52,7 @@ func UsedBy(command string) []Setting {
 	return used
 }
 
-// names reports whether a word of the columns Used and Needed means a command: itself, or the command above it.
+// names reports whether a word of the columns Used and Needed means a command: the word is that command or its parent.
 func names(word, command string) bool {
 	return word == everything[0] || command == word || strings.HasPrefix(command, word+" ")
 }
@@ -73,8 +73,8 @@ func flagName(name string) string {
 // index finds settings by any of their spellings.
 type index struct {
 	byName map[string]Setting
-	byEnv  map[string]string // to the name; companions included
-	byFlag map[string]string // without dashes, to the name; companions included
+	byEnv  map[string]string // from variable to name; companions included
+	byFlag map[string]string // from flag without its leading dashes to name; companions included
 }
 
 func newIndex() index {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Settings are the values of one process. A member is documented in the list, once.
+// Settings are the values of one process. The list, not this struct, documents each member.
 type Settings struct {
 	Namespace string
 	Gateway   Gateway
@@ -36,14 +36,14 @@ type Gateway struct {
 	GCPercent       int
 }
 
-// Admin is the operators' listener and how commands find it.
+// Admin is the operators' listener and the address at which commands call it.
 type Admin struct {
 	Listen string
 	URL    string
 	Token  Secret
 }
 
-// Shop is what the shop's backend needs.
+// Shop is the access of the shop's backend.
 type Shop struct{ Token Secret }
 
 // Settle is the settling process.
@@ -56,7 +56,7 @@ type Settle struct {
 	GCPercent     int
 }
 
-// Auth is how buyers' tokens are believed.
+// Auth is how gateways verify buyers' tokens.
 type Auth struct {
 	HS256Secret         Secret
 	HS256PreviousSecret Secret
@@ -65,7 +65,7 @@ type Auth struct {
 	MaxLifetime         time.Duration
 }
 
-// Redis is where stock lives.
+// Redis is the store of the stock on sale.
 type Redis struct {
 	Addrs    []string
 	Username string
@@ -98,10 +98,10 @@ type Reserve struct {
 // MySQL is the database.
 type MySQL struct{ DSN Secret }
 
-// Log is what is written to stderr.
+// Log is the log on stderr.
 type Log struct{ Level string }
 
-// Secret is a text that never prints. Reveal gives the value to the client library that needs it.
+// Secret is a text that prints as a placeholder. Reveal returns the value for the client library that needs it.
 type Secret string
 
 const hidden = "(secret)"
@@ -126,17 +126,17 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 // Reveal returns the value.
 func (s Secret) Reveal() string { return string(s) }
 
-// Warnings returns what is odd about the sources but no fault, such as unknown variables.
+// Warnings returns what looks wrong in the sources but is not a fault, such as unknown variables.
 func (s *Settings) Warnings() []string { return s.warnings }
 
-// Value is one setting as it stands, for the listing of the config command.
+// Value is one setting with its present value, for the listing of the config command.
 type Value struct {
 	Setting Setting
-	Text    string // as the environment would spell it; a placeholder for a secret that is set
-	Origin  string // which flag, variable or file gave the value, or "default"
+	Text    string // in the spelling of the environment; a placeholder for a secret that is set
+	Origin  string // the flag, variable or file that gave the value, or "default"
 }
 
-// Values returns every setting in the order of the list, secrets hidden.
+// Values returns every setting in the order of the list, with placeholders for secrets.
 func (s *Settings) Values() []Value {
 	all := All()
 	values := make([]Value, len(all))

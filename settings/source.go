@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// configFlag names the YAML file. It is no setting: a file cannot name itself.
+// configFlag names the YAML file. It is not a setting, because a file cannot name itself.
 const configFlag = "config"
 
-// Source is where the settings of one command line come from.
+// Source is everything that gives settings to one command line.
 type Source struct {
 	configFile string
 	flags      map[string]string // by name of the setting
@@ -16,8 +16,9 @@ type Source struct {
 }
 
 // FromCommandLine takes the flags of settings and --config out of args and returns the other arguments in their order.
-// A flag is --name=value or --name value; one of type true or false stands alone for true and takes a value only after "=".
-// The last of several wins. Everything after "--" is left alone. The error is *Faults: a flag without its value.
+// A flag is --name=value or --name value; a flag of type true or false means true alone and takes a value only after "=".
+// If a flag is repeated, the last one wins. FromCommandLine does not touch what follows "--". The error is *Faults: a flag
+// without its value.
 func FromCommandLine(args, environ []string) (Source, []string, error) {
 	source := Source{flags: map[string]string{}, environ: slices.Clone(environ)}
 	ix, faults := newIndex(), &Faults{}
@@ -57,24 +58,24 @@ func (s *Source) set(flag, name, value string) {
 	s.flags[name] = value
 }
 
-// alone reports whether the flag of a setting may stand without a value.
+// alone reports whether the flag of a setting needs no value.
 func (ix index) alone(name string) bool {
 	s, setting := ix.byName[name]
 	return setting && s.Type() == typeOf(new(bool))
 }
 
-// layer is one source of values, the form in which koanf takes it.
+// layer is the values of one source, a koanf provider.
 type layer struct {
-	values map[string]any    // by name: string, or filePath for a secret that a file holds
-	origin map[string]string // by name: where the value stands
+	values map[string]any    // by name: string, or filePath for a secret in a file
+	origin map[string]string // by name: the flag, variable or line that gave the value
 }
 
-// filePath is the value of a secret whose companion names a file. The file is read only if this layer wins.
+// filePath is the value of a secret whose companion names a file. Load reads the file only if this layer wins.
 type filePath string
 
 func newLayer() layer { return layer{values: map[string]any{}, origin: map[string]string{}} }
 
-// put adds a value and names the fault of a secret that is given twice, by itself and by its file.
+// put adds a value. A secret that one source gives twice, by itself and by its file, is a fault.
 func (l layer) put(ix index, name, value, origin string, faults *Faults) {
 	var stored any = value
 	if secret, companion := ix.secretOf(name); companion {
@@ -95,8 +96,8 @@ func (s Source) flagLayer(ix index, faults *Faults) layer {
 	return l
 }
 
-// environmentLayer reads the variables. An empty one counts as not set, because compose files and charts write one for
-// every value that was left out. Unknown ones are returned as warnings.
+// environmentLayer reads the variables. An empty variable counts as not set, because compose files and charts write one
+// for every value that is left out. environmentLayer returns the unknown ones as warnings.
 func (s Source) environmentLayer(ix index, faults *Faults) (l layer, warnings []string) {
 	l = newLayer()
 	variables := map[string]string{} // the last of equal names wins, as in a shell

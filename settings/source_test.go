@@ -64,14 +64,14 @@ func FuzzFromCommandLine(f *testing.F) {
 	f.Add("--", "--namespace", "=", "FLASHSALE_")
 	f.Fuzz(func(t *testing.T, a, b, c, variable string) {
 		if a == "--config" || len(a) > 9 && a[:9] == "--config=" || b == "--config" || c == "--config" {
-			return // would read a file of the machine
+			return // it would read a file of this machine
 		}
 		source, rest, err := FromCommandLine([]string{a, b, c}, []string{variable})
 		if err != nil || source.configFile != "" {
 			return
 		}
 		require.LessOrEqual(t, len(rest), 3)
-		for name := range source.flags { // no files of the machine
+		for name := range source.flags { // no files of this machine
 			if _, companion := newIndex().secretOf(name); companion {
 				return
 			}

@@ -12,7 +12,7 @@ import (
 // maxListItems bounds a comma-separated list.
 const maxListItems = 256
 
-// typeOf names the type behind a pointer that a setting is bound to.
+// typeOf names the type of the value that a setting is bound to.
 func typeOf(target any) string {
 	switch target.(type) {
 	case *string:
@@ -30,10 +30,10 @@ func typeOf(target any) string {
 	case *time.Duration:
 		return "duration"
 	}
-	panic(fmt.Sprintf("no setting can be a %T", target))
+	panic(fmt.Sprintf("a setting cannot be a %T", target))
 }
 
-// parse reads text into the value behind target. The error does not repeat the text: it may be a secret.
+// parse reads text into the value that target points to. The error does not contain the text, because it may be a secret.
 func parse(text string, target any) (err error) {
 	switch v := target.(type) {
 	case *string:
@@ -57,12 +57,12 @@ func parse(text string, target any) (err error) {
 			err = errors.New("must be a duration such as 500ms, 1s or 2m")
 		}
 	default:
-		panic(fmt.Sprintf("no setting can be a %T", target))
+		panic(fmt.Sprintf("a setting cannot be a %T", target))
 	}
 	return err
 }
 
-// format writes the value behind target as the environment would spell it, a placeholder for a secret.
+// format writes the value that target points to in the spelling of the environment, a secret as a placeholder.
 func format(target any) string {
 	switch v := target.(type) {
 	case *[]string:
@@ -84,7 +84,7 @@ func format(target any) string {
 	case *time.Duration:
 		return formatDuration(*v)
 	}
-	panic(fmt.Sprintf("no setting can be a %T", target))
+	panic(fmt.Sprintf("a setting cannot be a %T", target))
 }
 
 // formatDuration writes a duration without the zero units that Duration.String appends: 2m, not 2m0s.
@@ -98,7 +98,7 @@ func formatDuration(d time.Duration) string {
 	return text
 }
 
-// splitList reads a comma-separated list; spaces around an item do not count. Empty text is the empty list.
+// splitList reads a comma-separated list and trims spaces around each item. Empty text is the empty list.
 func splitList(text string) ([]string, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
@@ -127,7 +127,7 @@ func parseNetworks(text string) ([]netip.Prefix, error) {
 		if err != nil {
 			addr, addrErr := netip.ParseAddr(item)
 			if addrErr != nil {
-				return nil, fmt.Errorf("%q is no network such as 10.0.0.0/8", item)
+				return nil, fmt.Errorf("%q is not a network such as 10.0.0.0/8", item)
 			}
 			network = netip.PrefixFrom(addr, addr.BitLen())
 		}

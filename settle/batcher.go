@@ -6,7 +6,7 @@ import (
 	"flashsale/sale"
 )
 
-// recordBatcher takes the records that wait in one partition, in batches that fit one transaction.
+// recordBatcher takes the records that are ready in one partition, in batches that fit one transaction.
 type recordBatcher struct {
 	messages <-chan *sarama.ConsumerMessage
 	topicID  string
@@ -16,8 +16,9 @@ type recordBatcher struct {
 	carried  *record // taken from messages, but beyond the bounds of the last batch
 }
 
-// next blocks for the first record, adds those that wait already, and returns them in the partition's order. The bounds
-// hold except for a single record that alone is beyond them. It returns false when done is closed or the messages end.
+// next blocks for the first record, adds the records that are ready, and returns them in the partition's order. The
+// bounds hold, except for a single record that exceeds them alone. It returns false when done is closed or the messages
+// end.
 func (b *recordBatcher) next(done <-chan struct{}) ([]record, bool) {
 	first, ok := b.first(done)
 	if !ok {
@@ -47,7 +48,7 @@ func (b *recordBatcher) first(done <-chan struct{}) (record, bool) {
 		return r, true
 	}
 	select {
-	case <-done: // also when records wait: the partition may have another owner soon
+	case <-done: // also when records are ready: the partition may have another owner soon
 		return record{}, false
 	default:
 	}
@@ -82,7 +83,8 @@ func (b *recordBatcher) decode(message *sarama.ConsumerMessage) record {
 	return r
 }
 
-// rows is what the record adds to a transaction: a row for each order, or the one of a transfer, a fence or a dead letter.
+// rows returns how many rows the record adds to a transaction: one for each order, or one for a transfer, a fence or a
+// dead letter.
 func (r *record) rows() int {
 	if r.Record.Batch == nil {
 		return 1

@@ -9,17 +9,17 @@ import (
 	"flashsale/kafka"
 )
 
-// Times of the group protocol. A dead process gives up its partitions after sessionTimeout, the least that brokers
-// allow by default. A rebalance waits for every member to let go, so a claim may use half of rebalanceTimeout to finish
-// the transaction it is in.
+// Times of the group protocol. A dead process loses its partitions after sessionTimeout, the shortest that brokers
+// allow by default. A rebalance waits until every member has released its partitions, so a claim may use half of
+// rebalanceTimeout to finish its transaction.
 const (
 	sessionTimeout    = 6 * time.Second
 	heartbeatInterval = 1 * time.Second
 	rebalanceTimeout  = 10 * time.Second
 	drainTimeout      = rebalanceTimeout / 2
 
-	// The answer to a join waits for the whole rebalance; a shorter read timeout would make the member join again and
-	// again.
+	// The answer to a join arrives after the whole rebalance; with a shorter read timeout the member would join again
+	// and again.
 	readTimeout = rebalanceTimeout + 2*time.Second
 
 	retryBackoff = 250 * time.Millisecond // of sarama's own retries
@@ -41,7 +41,7 @@ func consumerConfig(o kafka.Options) (*sarama.Config, error) {
 	c.Net.ReadTimeout = readTimeout
 	c.Consumer.Return.Errors = true
 	c.Consumer.Retry.Backoff = retryBackoff
-	c.Consumer.Fetch.Max = 0 // any limit would make sarama skip a record that is larger
+	c.Consumer.Fetch.Max = 0 // with a limit sarama would skip a record that is larger
 	c.Consumer.Offsets.Initial = sarama.OffsetOldest
 	c.Consumer.Offsets.AutoCommit.Enable = false
 	c.Consumer.Group.ResetInvalidOffsets = false
@@ -55,7 +55,8 @@ func consumerConfig(o kafka.Options) (*sarama.Config, error) {
 	return c, nil
 }
 
-// groupConfig returns the settings of the consumer group's own client: it looks at one topic, but often.
+// groupConfig returns the settings of the consumer group's own client: it refreshes the metadata of only one topic, but
+// often.
 func groupConfig(common *sarama.Config) *sarama.Config {
 	c := *common
 	c.Metadata.Full = false

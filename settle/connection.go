@@ -11,17 +11,17 @@ import (
 	"flashsale/role"
 )
 
-// connection is everything that is open towards Kafka. A broker answers the requests of one connection in their order, and
-// a fetch waits for records: what must not wait with it goes over the side client.
+// connection is every open connection to Kafka. A broker answers the requests of one connection in their order, and a
+// fetch waits for records: requests that must not wait for a fetch use the side client.
 type connection struct {
-	giveUp context.CancelFunc // ends every connection, so that what waits for an answer fails at once
+	giveUp context.CancelFunc // ends every connection, so that every pending request fails at once
 	client *groupClient       // of the group
 	group  sarama.ConsumerGroup
 	side   sarama.Client // of the admin, the offsets and the dead letters
 	admin  sarama.ClusterAdmin
 }
 
-// connect opens the connection and checks the topics, again and again until both succeed; nil when ctx ends first.
+// connect repeats tryConnect until it succeeds; it returns nil when ctx ends first.
 func (s *Settler) connect(ctx context.Context) (conn *connection) {
 	failures := 0
 	role.Until(ctx, role.Backoff, func() (done bool) {
@@ -83,7 +83,7 @@ func (c *connection) open(until context.Context, s *Settler) (err error) {
 	return nil
 }
 
-// close leaves the group and closes what was opened; the admin has nothing of its own.
+// close leaves the group and closes the clients; the admin uses the side client.
 func (c *connection) close() error {
 	var err error
 	if c.group != nil {

@@ -27,17 +27,17 @@ type consumer struct {
 	maxBytes int
 	progress *progress
 	onStarts func(*partitionStarts) // called with the starts of each session
-	halt     func(error)            // ends this process's settling for good, with the reason
+	halt     func(error)            // ends this process's settling permanently, with the reason
 
-	// Set by Setup, read by the claims of the session, which begin after it and end before Cleanup.
+	// Setup writes these fields; the claims of the session, which run between Setup and Cleanup, read them.
 	starts    *partitionStarts
 	committer *committer
-	seekers   sync.WaitGroup
+	readers   sync.WaitGroup
 }
 
-// Setup begins to find where every partition of the new session is continued, and returns when it knows that of all, or
-// after startsWithin: a partition that is found later begins later. Setup waits for a database that is away, and the session
-// stays alive meanwhile.
+// Setup starts the search for the offset at which each partition of the new session is continued. It returns when all
+// offsets are found, or after startsWithin; a partition whose offset is found later begins later. Setup waits for a
+// database that is away, and the session stays alive meanwhile.
 func (c *consumer) Setup(session sarama.ConsumerGroupSession) error {
 	c.committer = startCommitter(session)
 	partitions := session.Claims()[c.offsets.topic]
@@ -65,7 +65,7 @@ func (c *consumer) Setup(session sarama.ConsumerGroupSession) error {
 	c.starts = newPartitionStarts(session.Context(), topicID, partitions)
 	c.onStarts(c.starts)
 	for _, partition := range partitions {
-		c.seekers.Go(func() { c.seek(session, partition, committed.GetBlock(c.offsets.topic, partition), settled) })
+		c.readers.Go(func() { c.seek(session, partition, committed.GetBlock(c.offsets.topic, partition), settled) })
 	}
 	starts := c.starts.waitForAll()
 	c.progress.sessionBegan()
@@ -73,7 +73,7 @@ func (c *consumer) Setup(session sarama.ConsumerGroupSession) error {
 	return nil
 }
 
-// settled reads what the database has settled. While it is away, Kafka is not what keeps the session from beginning.
+// settled reads what the database has settled. While the database is away, the wait does not count as a wait for Kafka.
 func (c *consumer) settled(ctx context.Context) (settled []sale.Position, err error) {
 	c.progress.stopWaitingForKafka()
 	defer c.progress.waitForKafka()
@@ -84,14 +84,14 @@ func (c *consumer) settled(ctx context.Context) (settled []sale.Position, err er
 	return settled, err
 }
 
-// Found waits until it is known where a partition of the session is continued; false when the session ends first. The caller
-// of the sessions asks before the partition is read.
+// Found waits until the start offset of a partition is found; it returns false when the session ends first. The caller
+// of the sessions calls it before it reads the partition.
 func (c *consumer) Found(partition int32) bool {
 	_, found := c.starts.wait(partition)
 	return found
 }
 
-// seek finds where a partition is continued and has the session read it from there.
+// seek finds the offset at which a partition is continued and makes the session read it from there.
 func (c *consumer) seek(session sarama.ConsumerGroupSession, partition int32, committed *sarama.OffsetFetchResponseBlock,
 	settled []sale.Position) {
 	start, found := c.locate(c.starts, partition, committed, settled)
@@ -102,8 +102,8 @@ func (c *consumer) seek(session sarama.ConsumerGroupSession, partition int32, co
 	c.starts.set(partition, start)
 }
 
-// locate tries until it is known where a partition is continued; false when the session ends first, or when it cannot be
-// continued, which ends settling.
+// locate repeats the search for a partition's start offset. It returns false when the session ends first, or when the
+// partition cannot be continued, which ends settling.
 func (c *consumer) locate(starts *partitionStarts, partition int32, committed *sarama.OffsetFetchResponseBlock,
 	settled []sale.Position) (start int64, found bool) {
 	for failures := 1; ; failures++ {
@@ -121,11 +121,11 @@ func (c *consumer) locate(starts *partitionStarts, partition int32, committed *s
 		case !c.tryAgain(starts.ctx, partition, failures, err):
 			return 0, false
 		}
-		committed = nil // it may be what was wrong
+		committed = nil // read it again: it may be wrong
 	}
 }
 
-// recheck finds out whether a partition can still be continued; false when it cannot, or when the session ends first.
+// recheck reports whether a partition can still be continued; false also when the session ends first.
 func (c *consumer) recheck(starts *partitionStarts, partition int32) bool {
 	settled, err := c.settled(starts.ctx)
 	if err != nil {
@@ -135,14 +135,15 @@ func (c *consumer) recheck(starts *partitionStarts, partition int32) bool {
 	return found
 }
 
-// errGivenUp describes what sarama does when a broker answers that an offset is out of range: it ends the partition, and with
-// it the session.
-var errGivenUp = errors.New("its records are not read any more, because its offset was told to be out of range")
+// errGivenUp describes what sarama does when a broker answers that an offset is out of range: it ends the partition,
+// and with it the session.
+var errGivenUp = errors.New("its records are not read any more, because a broker answered that its offset is out of range")
 
-// recheckAfter is how long a partition that sarama has given up rests before the consumer looks at it again.
+// recheckAfter is the pause before the consumer checks again a partition that sarama has given up.
 const recheckAfter = time.Second
 
-// waitGivenUp keeps the session alive for the other partitions while one that sarama has given up cannot be continued.
+// waitGivenUp keeps the session alive for the other partitions while a partition that sarama has given up cannot be
+// continued.
 func (c *consumer) waitGivenUp(starts *partitionStarts, partition int32) {
 	c.progress.unreadable(partition, errGivenUp)
 	c.log.Warn("a partition is not settled and will be tried again", "topic", c.offsets.topic, "partition", partition,
@@ -152,7 +153,8 @@ func (c *consumer) waitGivenUp(starts *partitionStarts, partition int32) {
 	}
 }
 
-// tryAgain names a partition that cannot be read and waits before the next attempt; false when ctx ends first.
+// tryAgain logs the partition that cannot be read and waits before the next attempt; it returns false when ctx ends
+// first.
 func (c *consumer) tryAgain(ctx context.Context, partition int32, failures int, why error) bool {
 	if ctx.Err() != nil {
 		return false
@@ -165,9 +167,9 @@ func (c *consumer) tryAgain(ctx context.Context, partition int32, failures int, 
 	return role.Pause(ctx, role.Backoff(failures))
 }
 
-// Cleanup runs after the last claim has returned and commits what they marked.
+// Cleanup runs after the last claim has returned and commits the offsets that the claims marked.
 func (c *consumer) Cleanup(sarama.ConsumerGroupSession) error {
-	c.seekers.Wait()
+	c.readers.Wait()
 	c.committer.stop()
 	c.progress.sessionEnded()
 	return nil
@@ -208,13 +210,13 @@ func (c *consumer) ConsumeClaim(session sarama.ConsumerGroupSession, claim saram
 	}
 }
 
-// commitEvery is the least time between two commits of a session: each is a record in a topic of the broker's own, and the
-// position that counts is committed with the rows.
+// commitEvery is the shortest time between two commits of a session: each commit is a record in one of the broker's own
+// topics, and the authoritative position is committed with the rows.
 const commitEvery = 500 * time.Millisecond
 
-// committer commits the marked offsets of one session beside the transactions, one commit each commitEvery; a commit takes
-// all marks since the last one. The next commit makes up for one that fails; a commit that is lost makes records arrive
-// twice.
+// committer commits the marked offsets of one session beside the transactions, one commit per commitEvery; a commit
+// includes all marks since the last one. The next commit makes up for one that fails; when a commit is lost, records
+// are delivered twice.
 type committer struct {
 	session sarama.ConsumerGroupSession
 	marked  chan struct{}
@@ -237,11 +239,11 @@ func startCommitter(session sarama.ConsumerGroupSession) *committer {
 func (c *committer) wake() {
 	select {
 	case c.marked <- struct{}{}:
-	default: // a commit that has not begun yet will take this mark along
+	default: // the pending commit will include this mark
 	}
 }
 
-// stop ends the committer after a last commit. wake must not be called any more.
+// stop ends the committer after a last commit. wake must not be called afterwards.
 func (c *committer) stop() {
 	close(c.marked)
 	<-c.ended

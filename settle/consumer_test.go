@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fakeSession remembers what was marked and committed. Methods that the consumer does not call are not there.
+// fakeSession records what was marked and committed. It lacks the methods that the consumer does not call.
 type fakeSession struct {
 	sarama.ConsumerGroupSession
 	ctx context.Context
@@ -73,7 +73,8 @@ func newFakeConsumer(t *testing.T, session *fakeSession) (*consumer, *database) 
 	at := newPartitionStarts(session.ctx, "id-of-t", []int32{3})
 	at.set(3, 0)
 	return &consumer{
-		settling: s, lag: s.progress.lag, pressure: &pressure{}, log: slog.New(slog.DiscardHandler), maxRows: 1, maxBytes: 1 << 20,
+		settling: s, lag: s.progress.lag, pressure: &pressure{}, log: slog.New(slog.DiscardHandler), maxRows: 1,
+		maxBytes: 1 << 20,
 		progress: s.progress, starts: at, committer: startCommitter(session),
 	}, store
 }
@@ -90,9 +91,9 @@ func TestOffsetsAreMarkedOnlyAfterTheBooks(t *testing.T) {
 
 		for settled := range int64(2) {
 			<-store.started
-			synctest.Wait() // nothing moves until the transaction commits
+			synctest.Wait() // nothing changes until the transaction commits
 			marked, commits := session.at()
-			assert.Equal(t, settled, marked) // and goes on: the consumer must end in this bubble
+			assert.Equal(t, settled, marked) // and continues: the consumer must end in this bubble
 			for _, committed := range commits {
 				assert.LessOrEqual(t, committed, settled)
 			}
@@ -143,7 +144,7 @@ func TestCommitsGatherWhileOneIsUnderWay(t *testing.T) {
 		<-session.begin
 		for offset := int64(2); offset <= 50; offset++ {
 			session.MarkOffset("t", 3, offset, "")
-			c.wake() // never waits
+			c.wake() // never blocks
 		}
 		session.finish <- struct{}{}
 		stopped := make(chan struct{})
@@ -157,8 +158,8 @@ func TestCommitsGatherWhileOneIsUnderWay(t *testing.T) {
 	})
 }
 
-// However many transactions there are, the group's offsets are committed ten times a second at most, and at once when the
-// session ends.
+// However many transactions there are, the group's offsets are committed at most ten times a second, and at once when
+// the session ends.
 func TestCommitsAreSpread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, revoke := context.WithCancel(t.Context())
@@ -206,8 +207,8 @@ flashsale_settle_lag_records{partition="5"} ` + five + "\n"
 	require.Empty(t, left)
 }
 
-// TestLagStaysWhileNoSessionIsUnderWay: what waits grows, what another process settles is taken off, and the partition goes
-// when the next session has others.
+// TestLagStaysWhileNoSessionIsUnderWay: the lag grows with new records, shrinks when another process settles, and the
+// partition disappears when the next session has others.
 func TestLagStaysWhileNoSessionIsUnderWay(t *testing.T) {
 	l := newLag()
 	l.claim(3, 10, 14)
@@ -218,11 +219,13 @@ func TestLagStaysWhileNoSessionIsUnderWay(t *testing.T) {
 			"# TYPE flashsale_settle_lag_records gauge\n" + strings.Join(lines, "")
 	}
 	const five = "flashsale_settle_lag_records{partition=\"5\"} 2\n"
-	require.NoError(t, testutil.CollectAndCompare(l, strings.NewReader(report("flashsale_settle_lag_records{partition=\"3\"} 4\n", five))))
+	require.NoError(t, testutil.CollectAndCompare(l,
+		strings.NewReader(report("flashsale_settle_lag_records{partition=\"3\"} 4\n", five))))
 	l.noteEnd(3, 20)
 	l.noteSettled(3, 15)
-	l.noteSettled(5, 2) // its own claim knows better
-	require.NoError(t, testutil.CollectAndCompare(l, strings.NewReader(report("flashsale_settle_lag_records{partition=\"3\"} 5\n", five))))
+	l.noteSettled(5, 2) // its own claim has the newer number
+	require.NoError(t, testutil.CollectAndCompare(l,
+		strings.NewReader(report("flashsale_settle_lag_records{partition=\"3\"} 5\n", five))))
 	l.keepOnly([]int32{5, 6})
 	require.NoError(t, testutil.CollectAndCompare(l, strings.NewReader(report(five))))
 }

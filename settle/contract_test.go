@@ -27,10 +27,10 @@ const (
 	partitions = kafkabench.Partitions
 )
 
-// bench is a broker with the topics of one namespace, and the group of that namespace.
+// bench is a broker with the topics and the group of one namespace.
 type bench struct{ *kafkabench.Bench }
 
-// onEveryKafka runs a test against the embedded broker and against a real one, at the same time.
+// onEveryKafka runs a test against the embedded broker and a real one, at the same time.
 func onEveryKafka(t *testing.T, test func(*bench)) {
 	t.Helper()
 	kafkabench.OnEvery(t, func(b *kafkabench.Bench) { test(&bench{b}) })
@@ -41,7 +41,7 @@ func newBench(t testing.TB, brokers []string) *bench {
 	return &bench{kafkabench.New(t, brokers)}
 }
 
-// produceOrders appends count records of two orders each, spread over the partitions, with ids from first on.
+// produceOrders appends count records of two orders each over the partitions, with ids from first on.
 func (b *bench) produceOrders(first int64, count int) {
 	b.Helper()
 	for i := range count {
@@ -77,7 +77,7 @@ func (b *bench) totalCommitted() int64 {
 	return total
 }
 
-// process is a running Settler, as one process would have it.
+// process is a running Settler, as in one process.
 type process struct {
 	*Settler
 	bench    *bench
@@ -106,7 +106,7 @@ func (b *bench) start(store Store) *process {
 	return p
 }
 
-// stop ends the process in order and returns what Run returned.
+// stop ends the process gracefully and returns what Run returned.
 func (p *process) stop() error {
 	p.cancel()
 	return p.wait()

@@ -11,16 +11,16 @@ import (
 	"flashsale/sale"
 )
 
-// maxDetailBytes bounds the explanation that is kept with a dead letter.
+// maxDetailBytes bounds the explanation stored with a dead letter.
 const maxDetailBytes = 1000
 
-// deadLetterPublisher keeps a copy of a dead letter outside the database.
+// deadLetterPublisher stores a copy of a dead letter outside the database.
 type deadLetterPublisher interface {
 	publish(ctx context.Context, letter *sale.DeadLetter) error
 }
 
-// moveToDeadLetters puts a record into the dead letters: first into the dead-letter topic, then into the database, so that a
-// database never has the row of a record of which no copy exists. Both steps repeat until they succeed. A second move of the same
+// moveToDeadLetters puts a record into the dead letters: first into the dead-letter topic, then into the database, so
+// that the database has no dead letter without a copy. Both steps repeat until they succeed. A second move of the same
 // record changes nothing in the database and adds a second copy to the topic.
 func (s *settling) moveToDeadLetters(ctx context.Context, d *sale.Delivery, reason string, cause error) error {
 	letter := newLetter(d, reason, cause)
@@ -31,7 +31,7 @@ func (s *settling) moveToDeadLetters(ctx context.Context, d *sale.Delivery, reas
 		return err
 	}
 	faults.Point("settle.dead-letter-published")
-	err = s.persist(ctx, "keep dead letter", func(ctx context.Context) error {
+	err = s.persist(ctx, "store dead letter", func(ctx context.Context) error {
 		return s.store.AddDeadLetter(ctx, letter)
 	})
 	if err != nil {
@@ -69,8 +69,8 @@ func clip(text string, limit int) string {
 	return strings.ToValidUTF8(text, "")
 }
 
-// RecordSender sends records to one topic. It returns nil when every replica has every record; after an error it is unknown
-// which of them the topic has.
+// RecordSender sends records to one topic. It returns nil when every replica has every record; after an error it is
+// unknown which of them the topic has.
 type RecordSender interface {
 	Send(records []kafka.Record) error
 }
@@ -81,7 +81,7 @@ type deadLetterTopic struct {
 	refused func(error)
 }
 
-// publish returns nil when every replica has the letter, and an error when that is not known.
+// publish returns nil when every replica has the letter, and an error when that is unknown.
 func (t *deadLetterTopic) publish(ctx context.Context, letter *sale.DeadLetter) error {
 	record := kafka.Record{
 		Key:   []byte(letter.ID),

@@ -10,7 +10,7 @@ import (
 	"flashsale/sale"
 )
 
-// refusingSender is a broker that takes no record.
+// refusingSender is a broker that accepts no record.
 type refusingSender struct{}
 
 func (refusingSender) Send([]kafka.Record) error { return sarama.ErrInvalidTimestamp }
@@ -22,7 +22,7 @@ func TestRefusedDeadLetterIsHeardOf(t *testing.T) {
 	require.Equal(t, []error{sarama.ErrInvalidTimestamp}, refused)
 }
 
-// keptSender keeps what it is given.
+// keptSender keeps the records that it is given.
 type keptSender struct{ records []kafka.Record }
 
 func (s *keptSender) Send(records []kafka.Record) error {
@@ -30,11 +30,12 @@ func (s *keptSender) Send(records []kafka.Record) error {
 	return nil
 }
 
-// A dead letter carries the bytes as they were received, under its id, and says why it is there.
+// A dead letter has the bytes as they were received, under its id, and the reason.
 func TestADeadLetterCarriesItsRecordAndItsReason(t *testing.T) {
 	kept := &keptSender{}
 	topic := deadLetterTopic{sender: kept}
-	letter := sale.DeadLetter{ID: "3-9", Reason: sale.PoisonData, Detail: "out of range", Partition: 3, Offset: 9, Raw: []byte("raw")}
+	letter := sale.DeadLetter{ID: "3-9", Reason: sale.PoisonData, Detail: "out of range", Partition: 3, Offset: 9,
+		Raw: []byte("raw")}
 	require.NoError(t, topic.publish(t.Context(), &letter))
 	require.Len(t, kept.records, 1)
 	require.Equal(t, "3-9", string(kept.records[0].Key))

@@ -22,7 +22,7 @@ func owners(processes ...*process) []int {
 	return counts
 }
 
-// claimed returns how many partitions the process settles at present.
+// claimed returns how many partitions the process settles now.
 func (p *process) claimed() int {
 	claimed, _ := p.lag.claims()
 	return len(claimed)
@@ -51,15 +51,15 @@ func TestTwoProcessesShareThePartitions(t *testing.T) {
 	})
 }
 
-// A rebalance that arrives in the middle of a transaction waits for it; its offset is committed before the partition
-// goes to the next owner.
+// A rebalance that begins during a transaction waits for it; its offset is committed before the partition has its next
+// owner.
 func TestARevokedPartitionIsDrained(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
 		store := newDatabase()
 		store.started, store.gate = make(chan struct{}, 100), make(chan struct{}, 100)
 		b.Produce(3, recordBytes("demo", 1, 2))
 		first := b.start(store)
-		<-store.started // the transaction of the only record is under way
+		<-store.started // the transaction of the only record is running
 		second := b.start(store)
 		b.Eventually("the rebalance", func() bool { return first.claimed() == 1 })
 		store.gate <- struct{}{}
@@ -67,7 +67,7 @@ func TestARevokedPartitionIsDrained(t *testing.T) {
 		b.Eventually("the offset", func() bool { return b.committed()[3] == 1 })
 		require.NoError(b, first.stop())
 		require.NoError(b, second.stop())
-		require.Equal(b, []int{1}, store.sizes, "nobody settled it again")
+		require.Equal(b, []int{1}, store.sizes, "no process settled it again")
 	})
 }
 
@@ -128,11 +128,11 @@ func TestAnOffsetBeyondTheEndIsAnErrorNotAReset(t *testing.T) {
 		b.commitByHand(2, 500, "")
 		before := b.committed()
 
-		b.requireOffsetError(b.start(store), "offset 500 lies beyond the end 2")
+		b.requireOffsetError(b.start(store), "offset 500 is beyond the end 2")
 		require.Equal(b, before, b.committed())
 		require.Equal(b, 8, len(store.order))
 
-		b.commitByHand(2, 0, "") // the operator's way on
+		b.commitByHand(2, 0, "") // as the operator's instructions say
 		p := b.start(store)
 		b.Eventually("the partition again", func() bool { return b.committed()[2] == 2 })
 		require.NoError(b, p.stop())
@@ -159,7 +159,8 @@ func TestATopicOfAnotherIDIsAnError(t *testing.T) {
 	})
 }
 
-// Brokers delete the group's offsets with a topic: only the running process can know that the topic is another one now.
+// Brokers delete the group's offsets with a topic, so only the running process can find out that the topic is another
+// one.
 func TestATopicRecreatedUnderARunningProcessIsAnError(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
 		store := newDatabase()
@@ -176,8 +177,8 @@ func TestATopicRecreatedUnderARunningProcessIsAnError(t *testing.T) {
 	})
 }
 
-// The new topic may have more records than the old one had when the process looks again; it must not go on in their
-// middle for long, and what it left out must not be taken for settled.
+// When the process looks again, the new topic may have more records than the old one had. The process must not continue
+// in their middle for long, and the records that it left out must not count as settled.
 func TestATopicRecreatedAndFilledIsAnError(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
 		store := newDatabase()
@@ -201,7 +202,7 @@ func TestATopicRecreatedAndFilledIsAnError(t *testing.T) {
 	})
 }
 
-// A broker that dies and comes back: what it acknowledged is settled, and the process joins the group again by itself.
+// A broker dies and returns: what it acknowledged is settled, and the process joins the group again by itself.
 func TestABrokerThatComesBack(t *testing.T) {
 	server := harness.Kafka(t)
 	b := newBench(t, server.Brokers)

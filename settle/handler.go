@@ -14,14 +14,14 @@ type Links struct {
 	DeadLetters RecordSender
 }
 
-// Handler is the consumer of one process. Before a partition of a session is read, the caller asks Found for it.
+// Handler is the consumer of one process. The caller calls Found before it reads a partition of a session.
 type Handler interface {
 	sarama.ConsumerGroupHandler
 	Found(partition int32) bool
 }
 
-// NewHandler returns the consumer of one process for a group whose sessions the caller runs, as the simulator does. It calls
-// halt with an error that ends settlement for good.
+// NewHandler returns the consumer of one process for a group whose sessions the caller runs, as the simulator does. It
+// calls halt with an error that ends settlement permanently.
 func NewHandler(o Options, store Store, links Links, halt func(error), registerer prometheus.Registerer) (Handler, error) {
 	s, err := New(o, store, registerer)
 	if err != nil {

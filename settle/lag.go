@@ -10,8 +10,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// lag knows, for each partition that this process settles, how many records wait, and since when none was settled. It is a
-// prometheus.Collector. A partition stays when its session ends: it goes when another session has begun without it.
+// lag counts, for each partition that this process settles, the unsettled records, and records since when none was
+// settled. It is a prometheus.Collector. A partition stays after its session has ended, until another session begins
+// without it.
 type lag struct {
 	description *prometheus.Desc
 	mu          sync.Mutex
@@ -21,10 +22,10 @@ type lag struct {
 // partitionLag is the lag of one partition. lag.mu guards it.
 type partitionLag struct {
 	lag     *lag
-	claimed bool      // whether a claim settles it at present
-	next    int64     // offset of the first record that is not settled
+	claimed bool      // whether a claim settles it now
+	next    int64     // offset of the first unsettled record
 	end     int64     // offset of the next record to be written, by the last answer
-	since   time.Time // when next moved last, or when the first record that waits arrived
+	since   time.Time // when next moved last, or when the first unsettled record arrived
 }
 
 func newLag() *lag {
@@ -35,7 +36,7 @@ func newLag() *lag {
 	}
 }
 
-// claim notes that a claim settles the partition from start on.
+// claim records that a claim settles the partition from start on.
 func (l *lag) claim(partition int32, start, end int64) *partitionLag {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -47,7 +48,7 @@ func (l *lag) claim(partition int32, start, end int64) *partitionLag {
 	return p
 }
 
-// endClaim notes that no claim settles the partition for now.
+// endClaim records that no claim settles the partition for now.
 func (l *lag) endClaim(partition int32) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -56,7 +57,7 @@ func (l *lag) endClaim(partition int32) {
 	}
 }
 
-// keepOnly forgets every other partition, because a session has begun with these.
+// keepOnly removes every other partition, because a session has begun with these.
 func (l *lag) keepOnly(partitions []int32) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -83,7 +84,7 @@ func (l *lag) claims() (claimed, left []int32) {
 	return claimed, left
 }
 
-// noteEnd notes where a partition ends.
+// noteEnd records the end of a partition.
 func (l *lag) noteEnd(partition int32, end int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -99,7 +100,7 @@ func (p *partitionLag) noteEnd(end int64) {
 	p.end = max(p.end, end)
 }
 
-// noteSettled notes how far the database has settled a partition that no claim of this process settles.
+// noteSettled records how far the database has settled a partition that no claim of this process settles.
 func (l *lag) noteSettled(partition int32, next int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -108,7 +109,7 @@ func (l *lag) noteSettled(partition int32, next int64) {
 	}
 }
 
-// stalledFor returns for how long the partition with the oldest standstill has had records that wait.
+// stalledFor returns how long the partition that has stalled longest has had unsettled records without progress.
 func (l *lag) stalledFor() (longest time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -23,7 +23,7 @@ func newMetrics(registerer prometheus.Registerer, lag *lag, progress *progress) 
 		}),
 		retries: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "flashsale_settle_retries_total",
-			Help: "Attempts to settle or to keep a dead letter that failed and were repeated.",
+			Help: "Attempts to settle or to store a dead letter that failed and were repeated.",
 		}),
 		deadLetters: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "flashsale_dead_letters_total",

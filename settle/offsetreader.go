@@ -11,8 +11,9 @@ import (
 	"flashsale/sale"
 )
 
-// offsetReader reads where the partitions are continued. It remembers the id of the topic, so that it notices a topic that was
-// recreated under a running process, although brokers forget a group's offsets together with the topic.
+// offsetReader finds the offsets at which the partitions are continued. It remembers the id of the topic, so that it
+// notices when the topic is recreated while the process runs, although brokers delete a group's offsets together with
+// the topic.
 type offsetReader struct {
 	client sarama.Client
 	admin  sarama.ClusterAdmin
@@ -23,8 +24,8 @@ type offsetReader struct {
 	knownID string // of the topic that this process reads; empty before the first session
 }
 
-// identify returns the id of the topic. The error is an *OffsetError when it is not the one that this process has read so
-// far; any other may pass.
+// identify returns the id of the topic. The error is an *OffsetError when it differs from the id that this process has
+// read before; any other error may be transient.
 func (r *offsetReader) identify() (topicID string, err error) {
 	described, err := kafka.Describe(r.admin, r.topic)
 	if err != nil {
@@ -34,14 +35,14 @@ func (r *offsetReader) identify() (topicID string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.knownID != "" && r.knownID != topicID {
-		found := fmt.Sprintf("the topic was recreated: its id was %s and is %s now", r.knownID, topicID)
+		found := fmt.Sprintf("the topic was recreated: its id was %s and is now %s", r.knownID, topicID)
 		return "", &OffsetError{Topic: r.topic, Group: r.group, Found: found}
 	}
 	r.knownID = topicID
 	return topicID, nil
 }
 
-// known returns the id of the topic that this process has read so far, empty when there is none.
+// known returns the id of the topic that this process has read before, empty when there is none.
 func (r *offsetReader) known() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -57,8 +58,9 @@ func (r *offsetReader) committed(partitions []int32) (*sarama.OffsetFetchRespons
 	return committed, nil
 }
 
-// start returns where to go on in a partition, given what the group and the database have settled; the group's offset is
-// read where it is not given. The error is an *OffsetError when the partition cannot be continued; any other may pass.
+// start returns the offset at which a partition is continued, given what the group and the database have settled; it
+// reads the group's offset when that is not given. The error is an *OffsetError when the partition cannot be continued;
+// any other error may be transient.
 func (r *offsetReader) start(partition int32, topicID string, committed *sarama.OffsetFetchResponseBlock,
 	settled []sale.Position) (int64, error) {
 	if committed == nil {
@@ -95,7 +97,7 @@ func (r *offsetReader) read(partition int32, committed *sarama.OffsetFetchRespon
 	return at, err
 }
 
-// note takes over what the database has settled of the partition.
+// note copies what the database has settled of the partition.
 func (p *partitionOffsets) note(partition int32, settled []sale.Position) {
 	p.settled = noOffset
 	for _, s := range settled {
@@ -105,14 +107,14 @@ func (p *partitionOffsets) note(partition int32, settled []sale.Position) {
 	}
 }
 
-// begin has a session read a partition from its start, whichever side of the group's offset that is.
+// begin makes a session read a partition from its start, whether that is before or after the group's offset.
 func begin(session sarama.ConsumerGroupSession, topic string, partition int32, topicID string, start int64) {
 	session.MarkOffset(topic, partition, start, topicID)
 	session.ResetOffset(topic, partition, start, topicID)
 }
 
-// CheckPositions compares the topic with what the database has settled of it. The error is an *OffsetError when the topic
-// is another one than the database knows; any other may pass.
+// CheckPositions compares the topic with what the database has settled of it. The error is an *OffsetError when the
+// database has settled from another topic; any other error may be transient.
 func CheckPositions(ctx context.Context, o kafka.Options, namespace string, store Store) error {
 	settled, err := store.Positions(ctx)
 	if err != nil || len(settled) == 0 {

@@ -51,7 +51,7 @@ func TestADatabaseThatLostAPartitionGetsItBack(t *testing.T) {
 	})
 }
 
-// Brokers forget the offsets of a group that was away for long, and lose what a process committed last.
+// Brokers delete the offsets of a group that was away for long, and lose the last commit of a process.
 func TestAGroupThatLostItsOffsetsGoesOnFromTheDatabase(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
 		store := newDatabase()
@@ -66,7 +66,7 @@ func TestAGroupThatLostItsOffsetsGoesOnFromTheDatabase(t *testing.T) {
 	})
 }
 
-// Brokers delete the group's offsets with the topic, so only the database can know that it settled another one.
+// Brokers delete the group's offsets with the topic, so only the database shows that it has settled another topic.
 func TestATopicRecreatedWhileNobodyRanIsAnError(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
 		store := newDatabase()
@@ -82,7 +82,8 @@ func TestATopicRecreatedWhileNobodyRanIsAnError(t *testing.T) {
 		var offset *OffsetError
 		require.ErrorAs(b, CheckPositions(b.Context(), b.Kafka, b.Namespace, store), &offset)
 		require.Contains(b, offset.Found, "of topic id "+known)
-		require.NoError(b, CheckPositions(b.Context(), b.Kafka, b.Namespace, newDatabase()), "a database that has settled nothing")
+		require.NoError(b, CheckPositions(b.Context(), b.Kafka, b.Namespace, newDatabase()),
+			"a database that has settled nothing")
 	})
 }
 
@@ -101,7 +102,7 @@ func TestASettlerStopsAtADatabaseThatIsBehind(t *testing.T) {
 	})
 }
 
-// A database that is away at the start of a session is waited for without leaving the group.
+// When the database is away at the start of a session, the session waits without leaving the group.
 func TestASessionWaitsForThePositions(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
 		store := newDatabase()
@@ -113,7 +114,7 @@ func TestASessionWaitsForThePositions(t *testing.T) {
 	})
 }
 
-// The position in the database passes the records in the dead letters too.
+// The position in the database also passes the records in the dead letters.
 func TestBuriedRecordsArePassed(t *testing.T) {
 	onEveryKafka(t, func(b *bench) {
 		store := newDatabase()
@@ -133,7 +134,7 @@ func TestBuriedRecordsArePassed(t *testing.T) {
 	})
 }
 
-// sessionOffsets remembers what a session is to begin with.
+// sessionOffsets records the offsets at which a session begins.
 type sessionOffsets struct {
 	sarama.ConsumerGroupSession
 	at map[int32]int64

@@ -4,8 +4,8 @@ import (
 	"fmt"
 )
 
-// OffsetError says that a partition cannot be continued where settlement left off. Nothing was reset: records may be
-// missing, and only an operator can know which.
+// OffsetError means that a partition cannot be continued where settlement stopped. No offset was reset: records may be
+// missing, and only an operator can determine which.
 type OffsetError struct {
 	Topic     string
 	Partition int32
@@ -13,7 +13,7 @@ type OffsetError struct {
 	Found     string
 }
 
-// Error names the partition, what was found, and the way on.
+// Error names the partition, what was found, and the operator's next step.
 func (e *OffsetError) Error() string {
 	return fmt.Sprintf("partition %d of topic %s cannot be continued: %s. No offset was reset and nothing is sold. Run "+
 		"\"flashsale audit\"; when what is missing is known, run \"DELETE FROM positions WHERE partition_id = %d\" in the "+
@@ -25,23 +25,23 @@ func (e *OffsetError) Error() string {
 // noOffset is what brokers report for a group that has not committed in a partition.
 const noOffset = -1
 
-// partitionOffsets say how far one partition is settled: by the group's offset in Kafka, and by the position that the database
-// committed together with the rows.
+// partitionOffsets are how far one partition is settled: by the group's offset in Kafka, and by the position that the
+// database committed together with the rows.
 type partitionOffsets struct {
-	committed   int64  // next record to settle by the group, noOffset when it has never committed
+	committed   int64  // next record to settle by the group, noOffset when the group has never committed
 	committedID string // id of the topic that committed belongs to; empty when set by hand
-	settled     int64  // next record to settle by the database, noOffset when it has settled nothing here
+	settled     int64  // next record to settle by the database, noOffset when it has settled nothing of the partition
 	settledID   string // id of the topic that settled belongs to
 	oldest      int64  // first record that the partition still has
 	end         int64  // offset of the next record to be written
 }
 
-// start returns the offset to go on from, or what is wrong with the offsets. topicID names the topic as it is now.
+// start returns the offset to continue from, or the fault in the offsets. topicID names the topic as it is now.
 //
-// The lower of the two counts is right: a group that is ahead of the database means that the database lost its tail or
-// that an offset went out before its rows, one that is behind means that a commit of an offset was lost, and what is
-// settled again changes nothing. Where the database has settled nothing, an offset counts only when an operator set it by
-// hand; one that this process committed belongs to rows that were lost.
+// The lower of the two counts is right. When the group is ahead of the database, the database lost its tail or an
+// offset was committed before its rows; when the group is behind, a commit of an offset was lost, and settling again
+// changes nothing. When the database has settled nothing, an offset counts only when an operator set it by hand; an
+// offset that this process committed belongs to rows that were lost.
 func (p partitionOffsets) start(topicID string) (offset int64, fault string) {
 	if fault := p.strange(topicID); fault != "" {
 		return 0, fault
@@ -65,20 +65,20 @@ func (p partitionOffsets) start(topicID string) (offset int64, fault string) {
 	return offset, ""
 }
 
-// strange says what cannot belong to the topic as it is now.
+// strange describes an offset that cannot belong to the topic as it is now.
 func (p partitionOffsets) strange(topicID string) (fault string) {
 	switch {
 	case p.settled != noOffset && p.settledID != topicID:
 		return fmt.Sprintf("the database has settled up to offset %d of topic id %s, but the topic was recreated and its id is "+
 			"%s now", p.settled, p.settledID, topicID)
 	case p.committedID != "" && p.committedID != topicID:
-		return fmt.Sprintf("offset %d belongs to topic id %s, but the topic was recreated and its id is %s now",
+		return fmt.Sprintf("offset %d belongs to topic id %s, but the topic was recreated and its id is now %s",
 			p.committed, p.committedID, topicID)
 	case p.settled > p.end:
 		return fmt.Sprintf("the database has settled up to offset %d, beyond the end %d: records were lost or the topic was "+
 			"recreated", p.settled, p.end)
 	case p.committed > p.end:
-		return fmt.Sprintf("offset %d lies beyond the end %d: records were lost or the topic was recreated", p.committed, p.end)
+		return fmt.Sprintf("offset %d is beyond the end %d: records were lost or the topic was recreated", p.committed, p.end)
 	}
 	return ""
 }

@@ -15,27 +15,37 @@ func TestStartOfAPartition(t *testing.T) {
 		start int64
 		fault string
 	}{
-		"new":                   {partitionOffsets{committed: noOffset, settled: noOffset, end: 40}, 0, ""},
-		"new, empty":            {partitionOffsets{committed: noOffset, settled: noOffset}, 0, ""},
-		"new, records gone":     {partitionOffsets{committed: noOffset, settled: noOffset, oldest: 7, end: 40}, 0, "records before 7 are gone"},
-		"in step":               {partitionOffsets{committed: 12, committedID: "A", settled: 12, settledID: "A", oldest: 3, end: 40}, 12, ""},
-		"at the oldest":         {partitionOffsets{committed: 3, committedID: "A", settled: 3, settledID: "A", oldest: 3, end: 40}, 3, ""},
-		"at the end":            {partitionOffsets{committed: 40, committedID: "A", settled: 40, settledID: "A", end: 40}, 40, ""},
-		"a commit was lost":     {partitionOffsets{committed: 9, committedID: "A", settled: 12, settledID: "A", end: 40}, 9, ""},
-		"the group was lost":    {partitionOffsets{committed: noOffset, settled: 12, settledID: "A", end: 40}, 12, ""},
-		"the tail was lost":     {partitionOffsets{committed: 12, committedID: "A", settled: 9, settledID: "A", end: 40}, 9, ""},
-		"the rows were lost":    {partitionOffsets{committed: 12, committedID: "A", settled: noOffset, end: 40}, 0, ""},
-		"rows and records lost": {partitionOffsets{committed: 12, committedID: "A", settled: noOffset, oldest: 5, end: 40}, 0, "records before 5 are gone"},
+		"new":        {partitionOffsets{committed: noOffset, settled: noOffset, end: 40}, 0, ""},
+		"new, empty": {partitionOffsets{committed: noOffset, settled: noOffset}, 0, ""},
+		"new, records gone": {partitionOffsets{committed: noOffset, settled: noOffset, oldest: 7, end: 40}, 0,
+			"records before 7 are gone"},
+		"in step": {partitionOffsets{committed: 12, committedID: "A", settled: 12, settledID: "A", oldest: 3,
+			end: 40}, 12, ""},
+		"at the oldest": {partitionOffsets{committed: 3, committedID: "A", settled: 3, settledID: "A", oldest: 3,
+			end: 40}, 3, ""},
+		"at the end": {partitionOffsets{committed: 40, committedID: "A", settled: 40, settledID: "A", end: 40}, 40,
+			""},
+		"a commit was lost":  {partitionOffsets{committed: 9, committedID: "A", settled: 12, settledID: "A", end: 40}, 9, ""},
+		"the group was lost": {partitionOffsets{committed: noOffset, settled: 12, settledID: "A", end: 40}, 12, ""},
+		"the tail was lost":  {partitionOffsets{committed: 12, committedID: "A", settled: 9, settledID: "A", end: 40}, 9, ""},
+		"the rows were lost": {partitionOffsets{committed: 12, committedID: "A", settled: noOffset, end: 40}, 0, ""},
+		"rows and records lost": {partitionOffsets{committed: 12, committedID: "A", settled: noOffset, oldest: 5, end: 40}, 0,
+			"records before 5 are gone"},
 		"set back by hand":      {partitionOffsets{committed: 5, settled: 12, settledID: "A", end: 40}, 5, ""},
 		"forward by hand":       {partitionOffsets{committed: 20, settled: 12, settledID: "A", end: 40}, 12, ""},
 		"by hand alone":         {partitionOffsets{committed: 20, settled: noOffset, oldest: 15, end: 40}, 20, ""},
 		"by hand to the oldest": {partitionOffsets{committed: 15, settled: noOffset, oldest: 15, end: 40}, 15, ""},
-		"beyond the end":        {partitionOffsets{committed: 41, committedID: "A", settled: 40, settledID: "A", end: 40}, 0, "offset 41 lies beyond the end 40"},
-		"by hand beyond":        {partitionOffsets{committed: 41, settled: noOffset, end: 40}, 0, "beyond the end 40"},
-		"settled beyond":        {partitionOffsets{committed: noOffset, settled: 41, settledID: "A", end: 40}, 0, "settled up to offset 41, beyond the end 40"},
-		"deleted below":         {partitionOffsets{committed: 5, committedID: "A", settled: 6, settledID: "A", oldest: 9, end: 40}, 0, "records from 5 to 8 were deleted"},
-		"group of another":      {partitionOffsets{committed: 5, committedID: "B", settled: noOffset, end: 40}, 0, "belongs to topic id B, but the topic was recreated"},
-		"rows of another":       {partitionOffsets{committed: noOffset, settled: 5, settledID: "B", end: 40}, 0, "up to offset 5 of topic id B, but the topic was recreated"},
+		"beyond the end": {partitionOffsets{committed: 41, committedID: "A", settled: 40, settledID: "A", end: 40}, 0,
+			"offset 41 is beyond the end 40"},
+		"by hand beyond": {partitionOffsets{committed: 41, settled: noOffset, end: 40}, 0, "beyond the end 40"},
+		"settled beyond": {partitionOffsets{committed: noOffset, settled: 41, settledID: "A", end: 40}, 0,
+			"settled up to offset 41, beyond the end 40"},
+		"deleted below": {partitionOffsets{committed: 5, committedID: "A", settled: 6, settledID: "A", oldest: 9,
+			end: 40}, 0, "records from 5 to 8 were deleted"},
+		"group of another": {partitionOffsets{committed: 5, committedID: "B", settled: noOffset, end: 40}, 0,
+			"belongs to topic id B, but the topic was recreated"},
+		"rows of another": {partitionOffsets{committed: noOffset, settled: 5, settledID: "B", end: 40}, 0,
+			"up to offset 5 of topic id B, but the topic was recreated"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -50,12 +60,13 @@ func TestStartOfAPartition(t *testing.T) {
 	}
 }
 
-// Whatever was lost on either side: a start is never behind the first record, never ahead of what the database has
-// settled, and never ahead of an offset that the group committed.
+// Whatever either side lost: a start is never before the first record, never after what the database has settled, and
+// never after an offset that the group committed.
 func TestAStartLeavesNothingOut(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		at := partitionOffsets{
-			committed: rapid.Int64Range(noOffset, 12).Draw(t, "committed"), settled: rapid.Int64Range(noOffset, 12).Draw(t, "settled"),
+			committed:   rapid.Int64Range(noOffset, 12).Draw(t, "committed"),
+			settled:     rapid.Int64Range(noOffset, 12).Draw(t, "settled"),
 			committedID: rapid.SampledFrom([]string{"", "A", "B"}).Draw(t, "committed id"),
 			settledID:   rapid.SampledFrom([]string{"A", "B"}).Draw(t, "settled id"),
 			oldest:      rapid.Int64Range(0, 5).Draw(t, "oldest"), end: rapid.Int64Range(5, 10).Draw(t, "end"),

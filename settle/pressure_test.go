@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Pressure is what a transaction leaves over, and it passes when transactions are not full any more.
+// A full transaction is pressure, and the pressure ends when transactions are not full any more.
 func TestFullTransactionsArePressure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		raw := recordBytes("demo", 1, 4)

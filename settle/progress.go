@@ -9,26 +9,27 @@ import (
 )
 
 const (
-	// beginWithin is how long Kafka alone may keep a session from beginning before its clients are rebuilt: longer than a
-	// rebalance that waits for every member.
+	// beginWithin is how long Kafka alone may delay a session before its clients are rebuilt: longer than a rebalance
+	// that waits for every member.
 	beginWithin = 15 * time.Second
-	// stalledAfter is how long settlement may stand still before readiness reports it.
+	// stalledAfter is how long settlement may stall before readiness reports it.
 	stalledAfter = 10 * time.Second
-	// silentAfter is how long Kafka may leave the watcher's questions, one each second, unanswered.
+	// silentAfter is how long Kafka may leave the watcher's requests, one each second, unanswered.
 	silentAfter = 3 * time.Second
 )
 
-// progress knows whether settlement of this process goes on: since when it has stood still, and why. It is a prometheus.Collector.
+// progress tracks whether this process's settlement progresses: since when it has stalled, and why. It is a
+// prometheus.Collector.
 type progress struct {
 	stalled *prometheus.Desc
 	lag     *lag
 
 	mu       sync.Mutex
-	session  bool      // whether one is under way
-	ended    time.Time // when the last one ended; before the first, when this process began
-	tried    time.Time // since when Kafka alone has kept the next one from beginning; zero while something else does
+	session  bool      // whether a session runs
+	ended    time.Time // when the last session ended; before the first one, when this process began
+	tried    time.Time // since when Kafka alone has delayed the next session; zero while another cause delays it
 	answered time.Time // when Kafka answered last, during a session
-	trouble  string    // what failed last, until something is settled
+	trouble  string    // the last failure, until something is settled
 	unread   map[int32]unread
 }
 
@@ -42,19 +43,19 @@ func newProgress(l *lag) *progress {
 	return &progress{
 		lag: l, ended: time.Now(), unread: map[int32]unread{},
 		stalled: prometheus.NewDesc("flashsale_settle_stalled_seconds",
-			"Time for which this process has not settled although it should: outside a session, with records that wait, "+
-				"or without an answer of Kafka. 0 while it goes on.", nil, nil),
+			"Time for which this process has not settled although it should: outside a session, with unsettled records, "+
+				"or without an answer of Kafka. 0 while it progresses.", nil, nil),
 	}
 }
 
-// start notes that settling begins: the time before it does not count as a standstill.
+// start records that settling begins: the time before it does not count as a stall.
 func (p *progress) start() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ended = time.Now()
 }
 
-// waitForKafka notes that Kafka alone keeps the next session from beginning, from now on.
+// waitForKafka records that from now on Kafka alone delays the next session.
 func (p *progress) waitForKafka() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -63,28 +64,28 @@ func (p *progress) waitForKafka() {
 	}
 }
 
-// stopWaitingForKafka notes that something else does, until waitForKafka is called.
+// stopWaitingForKafka records that another cause delays it, until waitForKafka is called.
 func (p *progress) stopWaitingForKafka() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.tried = time.Time{}
 }
 
-// sessionBegan notes that a session is under way.
+// sessionBegan records that a session runs.
 func (p *progress) sessionBegan() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.session, p.tried, p.answered = true, time.Time{}, time.Now()
 }
 
-// kafkaAnswered notes that Kafka answers.
+// kafkaAnswered records that Kafka answers.
 func (p *progress) kafkaAnswered() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.answered = time.Now()
 }
 
-// sessionEnded notes the end of a session, or of an attempt to begin one.
+// sessionEnded records the end of a session, or of an attempt to begin one.
 func (p *progress) sessionEnded() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -94,21 +95,21 @@ func (p *progress) sessionEnded() {
 	}
 }
 
-// settled notes that something reached its end.
+// settled records that a record reached its end.
 func (p *progress) settled() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.trouble = ""
 }
 
-// failed notes what keeps settlement from going on.
+// failed records the failure that stops settlement.
 func (p *progress) failed(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.trouble = err.Error()
 }
 
-// unreadable notes that Kafka returns no offsets of a partition.
+// unreadable records that Kafka returns no offsets of a partition.
 func (p *progress) unreadable(partition int32, why error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -119,21 +120,21 @@ func (p *progress) unreadable(partition int32, why error) {
 	p.unread[partition] = unread{since, why.Error()}
 }
 
-// readable notes that Kafka returns them.
+// readable records that Kafka returns them.
 func (p *progress) readable(partition int32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.unread, partition)
 }
 
-// stuck reports whether Kafka has kept a session from beginning for too long.
+// stuck reports whether Kafka has delayed a session for too long.
 func (p *progress) stuck() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return !p.tried.IsZero() && time.Since(p.tried) > beginWithin
 }
 
-// stalledFor returns for how long settlement has stood still; 0 while it goes on.
+// stalledFor returns how long settlement has stalled; 0 while it progresses.
 func (p *progress) stalledFor() time.Duration {
 	waiting := p.lag.stalledFor()
 	p.mu.Lock()
@@ -157,7 +158,7 @@ func (p *progress) checks() map[string]string {
 	defer p.mu.Unlock()
 	found := map[string]string{}
 	if stalled > stalledAfter {
-		found["settle"] = fmt.Sprintf("stands still for %s", stalled.Round(time.Second))
+		found["settle"] = fmt.Sprintf("has stalled for %s", stalled.Round(time.Second))
 		if p.trouble != "" {
 			found["settle"] += ": " + p.trouble
 		}

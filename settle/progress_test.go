@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// stalledAt lets time pass, in which Kafka answers, and returns for how long settlement has stood still then.
+// stalledAt lets time pass while Kafka answers, and returns how long settlement has stalled then.
 func (p *progress) stalledAt(after time.Duration) time.Duration {
 	<-time.After(after)
 	p.kafkaAnswered()
@@ -26,7 +26,7 @@ func TestSettlementStandsOutsideASession(t *testing.T) {
 		require.Empty(t, p.checks(), "it may still be starting")
 		p.failed(errors.New("join the group: no answer"))
 		require.Equal(t, 16*time.Second, p.stalledAt(6*time.Second))
-		require.Equal(t, map[string]string{"settle": "stands still for 16s: join the group: no answer"}, p.checks())
+		require.Equal(t, map[string]string{"settle": "has stalled for 16s: join the group: no answer"}, p.checks())
 		p.sessionBegan()
 		require.Zero(t, p.stalledAt(time.Hour), "nothing waits")
 		<-time.After(silentAfter)
@@ -51,9 +51,9 @@ func TestSettlementStandsWhileRecordsWait(t *testing.T) {
 		l.noteEnd(3, 12)
 		require.Equal(t, 20*time.Second, p.stalledAt(20*time.Second))
 		p.failed(errors.New("settle: the database is away"))
-		require.Equal(t, map[string]string{"settle": "stands still for 20s: settle: the database is away"}, p.checks())
+		require.Equal(t, map[string]string{"settle": "has stalled for 20s: settle: the database is away"}, p.checks())
 		l.endClaim(3)
-		l.claim(3, 10, 12) // another session, and still nothing is settled
+		l.claim(3, 10, 12) // another session, and nothing is settled yet
 		require.Equal(t, 30*time.Second, p.stalledAt(10*time.Second))
 		require.InDelta(t, 30, testutil.ToFloat64(p), 0)
 		f := l.claim(3, 10, 12)
@@ -80,8 +80,8 @@ func TestAPartitionThatIsNotToldIsNamed(t *testing.T) {
 	})
 }
 
-// TestClientsAreStuckOnlyByKafka: the time that the database or a session takes does not count, and attempts that fail one
-// after the other do.
+// TestClientsAreStuckOnlyByKafka: the time that the database or a session takes does not count; consecutive failed
+// attempts do.
 func TestClientsAreStuckOnlyByKafka(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newProgress(newLag())
@@ -96,7 +96,7 @@ func TestClientsAreStuckOnlyByKafka(t *testing.T) {
 		p.waitForKafka()
 		require.False(t, after(beginWithin))
 		p.sessionBegan()
-		p.waitForKafka() // a partition is looked at again within the session
+		p.waitForKafka() // a partition is checked again within the session
 		require.False(t, after(time.Hour))
 		p.sessionEnded()
 		require.False(t, after(beginWithin))

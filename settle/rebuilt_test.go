@@ -10,8 +10,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// TestClientsThatCannotBeginAreRebuilt: sarama asks once which broker coordinates the group. When that one takes requests and
-// never answers, as a broker does whose process stands still, the group has another coordinator long before sarama asks again.
+// TestClientsThatCannotBeginAreRebuilt: sarama asks once which broker coordinates the group. When that broker accepts
+// requests and never answers, as one whose process is suspended does, the group has another coordinator long before
+// sarama asks again.
 func TestClientsThatCannotBeginAreRebuilt(t *testing.T) {
 	t.Parallel()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.DataDir(t.TempDir()))
@@ -28,7 +29,7 @@ func TestClientsThatCannotBeginAreRebuilt(t *testing.T) {
 	cluster.ControlKey(int16(kmsg.JoinGroup), func(kmsg.Request) (kmsg.Response, error, bool) {
 		cluster.KeepControl()
 		joined.Add(1)
-		return nil, nil, asked.Load() < 2 // taken, and never answered
+		return nil, nil, asked.Load() < 2 // accepted, and never answered
 	})
 	store := newDatabase()
 	began := time.Now()

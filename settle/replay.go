@@ -10,16 +10,17 @@ import (
 	"flashsale/sale"
 )
 
-// Replay settles a waiting dead letter again, as the operator asks for it, and reports whether that changed anything: a
-// letter that was replayed or refused before stays as it is. The orders of an epoch that is over become refused, like those
-// of any late batch. The position of the partition stays where it is. The error is a *sale.PoisonError when the record still
-// cannot settle, and sale.ErrNotFound when there is no such letter.
+// Replay settles a waiting dead letter again for an operator, and reports whether that changed anything: a letter that
+// was replayed or refused before is unchanged. The orders of an epoch that is over become refused, like those of any
+// late batch. The position of the partition is unchanged. The error is a *sale.PoisonError when the record still cannot
+// settle, and sale.ErrNotFound when there is no such letter.
 //
-// Killed between the two steps it may be called again: the markers keep the second settlement from writing anything.
+// When the process is killed between the two steps, Replay may be called again: because of the markers the second
+// settlement writes nothing.
 func Replay(ctx context.Context, letters Letters, id string) (changed bool, err error) {
 	letter, err := letters.DeadLetter(ctx, id)
 	if err != nil {
-		return false, err // says which letter, as every error of Letters but Settle's does
+		return false, err // the error names the letter, as every error of Letters but Settle's does
 	}
 	if letter.State != sale.DeadLetterWaiting {
 		return false, nil
@@ -38,7 +39,7 @@ func Replay(ctx context.Context, letters Letters, id string) (changed bool, err 
 	return true, nil
 }
 
-// replayTries bounds the attempts of a command: an operator is there to repeat it.
+// replayTries bounds the attempts of a command: the operator can repeat it.
 const replayTries = 5
 
 func replayUntilDone(ctx context.Context, letters Letters, delivery sale.Delivery) (err error) {
@@ -52,8 +53,8 @@ func replayUntilDone(ctx context.Context, letters Letters, delivery sale.Deliver
 	return err
 }
 
-// Refuse ends a waiting dead letter for good: its orders become refused and their units go back on sale. It reports
-// whether that changed anything: a letter that was replayed or refused before stays as it is.
+// Refuse ends a waiting dead letter permanently: its orders become refused and their units return to the sale. It
+// reports whether that changed anything: a letter that was replayed or refused before is unchanged.
 func Refuse(ctx context.Context, letters Letters, id string) (changed bool, err error) {
 	letter, err := letters.DeadLetter(ctx, id)
 	if err != nil {

@@ -18,8 +18,8 @@ import (
 	"flashsale/sale"
 )
 
-// Bounds used where Options leaves them 0: where larger transactions were not faster any more, and where fewer fetches did
-// not save the broker much.
+// Defaults for bounds that Options leaves 0: larger transactions were not faster, and fewer fetches did not save the
+// broker much work.
 const (
 	DefaultMaxRows       = 1000
 	DefaultMaxBytes      = 1 << 20
@@ -27,21 +27,21 @@ const (
 	DefaultFetchMaxWait  = 50 * time.Millisecond
 )
 
-// shortSession is the length below which a session counts as failed: the next one waits before it begins.
+// shortSession is the length below which a session counts as failed: the consumer pauses before the next one.
 const shortSession = time.Second
 
 // Options of a Settler.
 type Options struct {
 	Kafka      kafka.Options
 	Namespace  string       // prefix of the topics and of the consumer group
-	Partitions int32        // that the orders topic must have at least
+	Partitions int32        // the least number that the orders topic must have
 	MaxRows    int          // orders in one transaction; a single record may have more
-	MaxBytes   int          // bytes of records in one transaction; likewise
+	MaxBytes   int          // bytes of records in one transaction; a single record may have more
 	Log        *slog.Logger // slog.Default() when nil
-	Refused    func(error)  // called with the error of each dead letter that Kafka did not take; may be nil
+	Refused    func(error)  // called with the error of each dead letter that Kafka refused; may be nil
 
-	// A broker answers a fetch when it has FetchMinBytes of records, or after FetchMaxWait: each answer costs it as much as
-	// a produce request, and a batch for each would double its work.
+	// A broker answers a fetch when it has FetchMinBytes of records, or after FetchMaxWait. Each answer costs the
+	// broker as much as a produce request, so an answer per batch would double its work.
 	FetchMinBytes int
 	FetchMaxWait  time.Duration
 }
@@ -65,7 +65,7 @@ type Settler struct {
 	waiting map[string]string // what readiness waits for
 }
 
-// New checks the options and registers the metrics; it does not need Kafka to be up.
+// New checks the options and registers the metrics; Kafka need not be up.
 func New(o Options, store Store, registerer prometheus.Registerer) (*Settler, error) {
 	config, err := consumerConfig(o.Kafka)
 	if err != nil {
@@ -87,11 +87,11 @@ func New(o Options, store Store, registerer prometheus.Registerer) (*Settler, er
 	return s, err
 }
 
-// Pressed reports whether more rows wait than a transaction takes.
+// Pressed reports whether more rows are ready than a transaction takes.
 func (s *Settler) Pressed() bool { return s.pressure.high() }
 
-// Ready returns what the process waits for, by the name of the check; empty means ready. A broker that goes away later
-// does not change it before settlement has stood for stalledAfter.
+// Ready returns what the process waits for, by the name of the check; an empty map means ready. When a broker goes away
+// later, Ready reports it only after settlement has stalled for stalledAfter.
 func (s *Settler) Ready() map[string]string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,12 +110,12 @@ func (s *Settler) setKafka(waiting string) {
 	s.waiting["kafka"] = waiting
 }
 
-// errStuck says why the clients are rebuilt.
+// errStuck is the reason for rebuilding the clients.
 var errStuck = fmt.Errorf("no session has begun within %s", beginWithin)
 
-// Run settles until ctx ends, then finishes the transactions under way, commits their offsets, leaves the group and
-// returns nil. It waits for a broker that is away. It returns an *OffsetError when a partition cannot be continued, and an
-// error that is sale.ErrBehind when the database has lost what the records are built on.
+// Run settles until ctx ends, then finishes the running transactions, commits their offsets, leaves the group and
+// returns nil. It waits for a broker that is away. It returns an *OffsetError when a partition cannot be continued, and
+// an error that is sale.ErrBehind when the database has lost what the records depend on.
 func (s *Settler) Run(ctx context.Context) error {
 	s.progress.start()
 	for {
@@ -128,14 +128,16 @@ func (s *Settler) Run(ctx context.Context) error {
 		if !errors.Is(err, errStuck) {
 			return err
 		}
-		s.log.Warn("the kafka clients are rebuilt", "error", err)
+		s.log.Warn("the kafka clients are being rebuilt", "error", err)
 	}
 }
 
-// settle settles over a connection until ctx ends, and closes it. errStuck says that it is of no use any more.
+// settle settles over a connection until ctx ends, and closes the connection. errStuck means that the connection must
+// be replaced.
 func (s *Settler) settle(ctx context.Context, conn *connection) error {
 	offsets := &offsetReader{
-		client: conn.side, admin: conn.admin, topic: s.topics.Orders, group: kafka.GroupOf(s.options.Namespace), knownID: s.knownID,
+		client: conn.side, admin: conn.admin, topic: s.topics.Orders, group: kafka.GroupOf(s.options.Namespace),
+		knownID: s.knownID,
 	}
 	sessions, end := context.WithCancelCause(ctx)
 	context.AfterFunc(sessions, func() {
@@ -167,16 +169,17 @@ func (s *Settler) settle(ctx context.Context, conn *connection) error {
 	return err
 }
 
-// waitUntilStuck returns true as soon as Kafka has kept a session from beginning for too long; false when ctx ends first.
+// waitUntilStuck returns true as soon as Kafka has delayed a session for too long; false when ctx ends first.
 func (s *Settler) waitUntilStuck(ctx context.Context) bool {
 	return role.Until(ctx, role.Always(watchInterval), s.progress.stuck)
 }
 
-// faultInterval is the least time between two logged faults: an outage makes every partition report several a second.
+// faultInterval is the shortest time between two logged faults: during an outage every partition reports several a
+// second.
 const faultInterval = 10 * time.Second
 
-// logFaults drains the faults that sarama mends by itself. What they lead to is seen elsewhere: a session that fails, an
-// offset that is committed later.
+// logFaults drains the faults that sarama repairs by itself. Their consequences are reported elsewhere: a session that
+// fails, an offset that is committed later.
 func (s *Settler) logFaults(faults <-chan error) {
 	var last time.Time
 	unlogged := 0
@@ -190,14 +193,14 @@ func (s *Settler) logFaults(faults <-chan error) {
 	}
 }
 
-// final reports whether an error ends settling for good: only an operator can mend what it found.
+// final reports whether an error ends settling permanently: only an operator can repair its cause.
 func final(err error) bool {
 	var offset *OffsetError
 	return errors.As(err, &offset) || errors.Is(err, sale.ErrBehind)
 }
 
-// consume takes part in the group, session after session, until ctx ends; a session or a claim that finds what only an
-// operator can mend ends it by halt.
+// consume runs session after session of the group until ctx ends. A session or a claim whose error only an operator can
+// repair ends it through halt.
 func (s *Settler) consume(ctx context.Context, halt context.CancelCauseFunc, conn *connection, offsets *offsetReader) error {
 	member := s.member(kafka.NewSender(conn.side, s.topics.Dead), offsets, conn.client.starts.Store, halt)
 	conn.client.member = member

@@ -12,16 +12,17 @@ import (
 	"flashsale/sale"
 )
 
-// attemptTimeout bounds one transaction, so that a connection that hangs becomes an error that is tried again.
+// attemptTimeout bounds one transaction, so that a connection that hangs becomes an error and the transaction is
+// repeated.
 const attemptTimeout = 30 * time.Second
 
-// record is a delivery, or one that could not be decoded when fault is set.
+// record is a delivery; when fault is set, it could not be decoded.
 type record struct {
 	sale.Delivery
 	fault error
 }
 
-// settling brings records to their end: settled or in the dead letters, never skipped.
+// settling settles each record or moves it to the dead letters; it skips none.
 type settling struct {
 	store       Store
 	deadLetters deadLetterPublisher
@@ -30,12 +31,13 @@ type settling struct {
 	log         *slog.Logger
 }
 
-// settle returns nil when every record is settled or in the dead letters. It returns an error that is sale.ErrBehind when
-// the database is behind what it is to settle, which no waiting mends, and otherwise only when ctx has ended first; then
-// some records may have reached their end, and the next owner of the partition finds them as duplicates.
+// settle returns nil when every record is settled or in the dead letters. It returns an error that is sale.ErrBehind
+// when the database lacks what the records depend on; repeating does not help then. Any other error means that ctx has
+// ended first; some records may then have reached their end, and the next owner of the partition finds them as
+// duplicates.
 //
-// A record that cannot be decoded goes to the dead letters first. It then moves the partition's position in its turn among
-// the others, so that the position never passes a record that has not reached its end.
+// A record that cannot be decoded goes to the dead letters first. It then moves the partition's position in its turn
+// among the others, so that the position never passes a record that has not reached its end.
 func (s *settling) settle(ctx context.Context, records []record) error {
 	deliveries := make([]sale.Delivery, 0, len(records))
 	for i := range records {
@@ -56,8 +58,8 @@ func passed(d *sale.Delivery) sale.Delivery {
 	return sale.Delivery{TopicID: d.TopicID, Partition: d.Partition, Offset: d.Offset}
 }
 
-// bisect settles the deliveries in as few transactions as it can and moves those that no transaction takes to the dead
-// letters. The order of the partition is kept: nothing behind a fence is committed before everything ahead of it.
+// bisect settles the deliveries in as few transactions as it can and moves those that no transaction accepts to the
+// dead letters. It keeps the order of the partition: nothing after a fence is committed before everything ahead of it.
 func (s *settling) bisect(ctx context.Context, deliveries []sale.Delivery) error {
 	if len(deliveries) == 0 {
 		return nil
@@ -85,7 +87,7 @@ func (s *settling) bisect(ctx context.Context, deliveries []sale.Delivery) error
 	return nil
 }
 
-// transact settles the deliveries together, again and again until it succeeds or the data is at fault.
+// transact settles the deliveries together, and repeats until it succeeds or the data is at fault.
 func (s *settling) transact(ctx context.Context, deliveries []sale.Delivery) (poison *sale.PoisonError, err error) {
 	err = s.persist(ctx, "settle", func(ctx context.Context) error {
 		poison = nil
@@ -109,8 +111,8 @@ func (s *settling) report(done *sale.Settlement) {
 	}
 }
 
-// persist repeats do, with growing waits, until it returns nil or an error that no waiting mends. An attempt that has begun
-// may go on for drainTimeout after ctx has ended; no new one begins then, and persist returns ctx's error.
+// persist repeats do, with growing pauses, until it returns nil or a permanent error. When ctx has ended, a running
+// attempt may take up to drainTimeout; no new attempt begins, and persist returns ctx's error.
 func (s *settling) persist(ctx context.Context, what string, do func(context.Context) error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()

@@ -44,8 +44,8 @@ func TestSettleOfNothingTouchesNothing(t *testing.T) {
 	require.Empty(t, store.sizes)
 }
 
-// Whatever set of records is poison: exactly those go to the dead letters, all others are settled once, in order, and the number of
-// transactions stays within that of a bisection.
+// For every set of poison records: exactly those go to the dead letters, all others are settled once, in order, and the
+// number of transactions is at most that of a bisection.
 func TestBisectionFindsExactlyThePoison(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s, store, dead := newFakeSettling(t)
@@ -143,10 +143,11 @@ func TestTheSameRecordsAgainSettleOnce(t *testing.T) {
 	require.InDelta(t, 10, testutil.ToFloat64(s.metrics.rows), 0)
 }
 
-// longestWait is the longest wait of role.Backoff.
+// longestWait is the longest pause of role.Backoff.
 const longestWait = time.Second
 
-// A fault that passes is waited for, however long it lasts, and nothing goes to the dead letters or is skipped meanwhile.
+// settle repeats after a transient error for as long as it lasts, and meanwhile moves no record to the dead letters and
+// skips none.
 func TestTransientErrorsAreRetriedUntilTheyPass(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, store, dead := newFakeSettling(t)
@@ -206,7 +207,7 @@ func TestRetryingEndsWithTheSession(t *testing.T) {
 	})
 }
 
-// The transaction under way when a partition is revoked may end within the drain time, and counts.
+// When a partition is revoked, the running transaction may end within the drain time, and counts.
 func TestATransactionUnderWayIsFinished(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, store, _ := newFakeSettling(t)
@@ -247,7 +248,7 @@ func TestAHangingTransactionIsRepeatedWithinTheSession(t *testing.T) {
 		began := time.Now()
 		go func() { done <- s.settle(t.Context(), recordsOf(1)) }()
 		<-store.started
-		<-store.started // the first attempt hung until its time was over
+		<-store.started // the first attempt hung until its timeout
 		require.GreaterOrEqual(t, time.Since(began), attemptTimeout)
 		store.gate <- struct{}{}
 		require.NoError(t, <-done)
@@ -262,7 +263,8 @@ func TestClosedBucketsAreReported(t *testing.T) {
 
 func TestPoisonWithAnImpossibleIndexIsSearchedFor(t *testing.T) {
 	s, store, dead := newFakeSettling(t)
-	store.failures = []error{fmt.Errorf("settle: %w", &sale.PoisonError{Index: 99, Reason: sale.PoisonData, Err: errors.New("x")})}
+	store.failures = []error{fmt.Errorf("settle: %w",
+		&sale.PoisonError{Index: 99, Reason: sale.PoisonData, Err: errors.New("x")})}
 	require.NoError(t, s.settle(t.Context(), recordsOf(4)))
 	require.Equal(t, []int{4, 2, 2}, store.sizes)
 	require.Empty(t, dead.letters)
@@ -271,7 +273,8 @@ func TestPoisonWithAnImpossibleIndexIsSearchedFor(t *testing.T) {
 func TestTransfersAndFencesSettleAmongTheBatches(t *testing.T) {
 	s, store, _ := newFakeSettling(t)
 	transfer := sale.Transfer{
-		Bucket: sale.Bucket{Sale: "demo", SKU: "phone", Number: 1}, Epoch: 1, Sequence: 9, TransferID: 77, CreatedMS: 5, To: 0, Units: 30,
+		Bucket: sale.Bucket{Sale: "demo", SKU: "phone", Number: 1}, Epoch: 1, Sequence: 9, TransferID: 77, CreatedMS: 5, To: 0,
+		Units: 30,
 	}
 	records := append(recordsOf(2), delivered(2, sale.AppendTransfer(nil, &transfer)), delivered(3, sale.AppendFence(nil, "f")))
 	for range 2 {
@@ -293,7 +296,7 @@ func TestATransferThatCannotSettleIsBuried(t *testing.T) {
 	require.EqualValues(t, 5, store.position(3).Next, "the position passes a record in the dead letters")
 }
 
-// A commit whose answer is lost has happened: what is sent again under the same identity changes nothing.
+// A commit whose answer is lost has happened: sending the same identity again changes nothing.
 func TestACommitWithoutAnAnswerSettlesOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, store, _ := newFakeSettling(t)
@@ -320,7 +323,7 @@ func TestThePositionWaitsForWhatIsNotBuriedYet(t *testing.T) {
 	require.Zero(t, store.position(3).Next, "nothing passes the record that is still to be moved")
 }
 
-// Neither a repetition nor the dead letters help when the database has lost what the records are built on.
+// Neither a repetition nor the dead letters help when the database has lost what the records depend on.
 func TestADatabaseThatIsBehindStopsSettling(t *testing.T) {
 	s, store, dead := newFakeSettling(t)
 	young := batchOf("demo", 70, 1)

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// startsWithin is how long a session waits for the offsets of all its partitions before it begins with those that it knows.
+// startsWithin is how long a session waits for the offsets of all its partitions before it begins with those found.
 const startsWithin = 2 * time.Second
 
-// partitionStarts are the offsets from which the partitions of one session are continued. The consumer finds each of them
+// partitionStarts are the offsets at which the partitions of one session are continued. The consumer finds each of them
 // separately, so that a partition whose offsets Kafka does not return delays no other partition.
 type partitionStarts struct {
 	ctx     context.Context // of the session
@@ -16,9 +16,9 @@ type partitionStarts struct {
 	of      map[int32]*partitionStart
 }
 
-// partitionStart is the offset from which one partition is continued.
+// partitionStart is the offset at which one partition is continued.
 type partitionStart struct {
-	found  chan struct{} // closed when offset is known
+	found  chan struct{} // closed when offset is set
 	offset int64
 }
 
@@ -30,14 +30,14 @@ func newPartitionStarts(ctx context.Context, topicID string, partitions []int32)
 	return s
 }
 
-// set notes where a partition is continued. It may be called once for a partition.
+// set records the start offset of a partition. It may be called once per partition.
 func (s *partitionStarts) set(partition int32, offset int64) {
 	start := s.of[partition]
 	start.offset = offset
 	close(start.found)
 }
 
-// wait returns where a partition is continued as soon as that is known; false when the session ends first.
+// wait returns the start offset of a partition as soon as it is set; false when the session ends first.
 func (s *partitionStarts) wait(partition int32) (offset int64, found bool) {
 	start := s.of[partition]
 	select {
@@ -53,7 +53,7 @@ func (s *partitionStarts) wait(partition int32) (offset int64, found bool) {
 	}
 }
 
-// waitForAll waits until every start is known, or for startsWithin, and returns the offsets that are known then.
+// waitForAll waits until every start is set, or for startsWithin, and returns the offsets that are set then.
 func (s *partitionStarts) waitForAll() map[int32]int64 {
 	patience := time.NewTimer(startsWithin)
 	defer patience.Stop()

@@ -14,7 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// withhold has the cluster answer with an error when it is asked for the offsets of a partition, for as long as given is false.
+// withhold makes the cluster answer requests for the offsets of a partition with an error while given is false.
 func withhold(cluster *kfake.Cluster, partition int32, given *atomic.Bool) {
 	cluster.ControlKey(int16(kmsg.ListOffsets), func(request kmsg.Request) (kmsg.Response, error, bool) {
 		cluster.KeepControl()
@@ -33,7 +33,8 @@ func withhold(cluster *kfake.Cluster, partition int32, given *atomic.Bool) {
 	})
 }
 
-// TestAPartitionThatIsNotToldKeepsNoOther: the others are settled, the one is named and tried again.
+// TestAPartitionThatIsNotToldKeepsNoOther: the others are settled; readiness names the partition, and it is tried
+// again.
 func TestAPartitionThatIsNotToldKeepsNoOther(t *testing.T) {
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.DataDir(t.TempDir()))
 	require.NoError(t, err)
@@ -59,7 +60,7 @@ func TestAPartitionThatIsNotToldKeepsNoOther(t *testing.T) {
 	require.Len(t, store.order, 16, "nothing was read twice: it was one session")
 }
 
-// TestASessionBeginsWithWhatIsTold: it waits for all partitions for a moment, and begins with those that are known then.
+// TestASessionBeginsWithWhatIsTold: it waits briefly for all partitions and begins with those whose offsets are found.
 func TestASessionBeginsWithWhatIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPartitionStarts(t.Context(), "id-of-t", []int32{1, 2, 3})
@@ -76,7 +77,7 @@ func TestASessionBeginsWithWhatIsTold(t *testing.T) {
 	})
 }
 
-// listClient returns offsets from a list, one each call, and at the end the last for ever.
+// listClient returns offsets from a list, one per call, and then the last one forever.
 type listClient struct {
 	sarama.Client
 	offsets []int64
@@ -91,7 +92,8 @@ func (c *listClient) GetOffset(string, int32, int64) (offset int64, err error) {
 	return offset, err
 }
 
-// TestASessionWaitsForTheOffsetsOfAClaim: sarama ends a session for the error of one offset, so sarama never gets it.
+// TestASessionWaitsForTheOffsetsOfAClaim: sarama ends a session for the error of one offset, so the client never
+// returns that error.
 func TestASessionWaitsForTheOffsetsOfAClaim(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, revoke := context.WithCancel(t.Context())
@@ -115,7 +117,7 @@ func TestASessionWaitsForTheOffsetsOfAClaim(t *testing.T) {
 	})
 }
 
-// lateAdmin knows one committed offset.
+// lateAdmin has one committed offset.
 type lateAdmin struct {
 	sarama.ClusterAdmin
 	offset int64
@@ -131,8 +133,8 @@ func (a lateAdmin) ListConsumerGroupOffsets(_ string, of map[string][]int32) (*s
 	return response, nil
 }
 
-// TestAnEndBeforeTheStartIsLookedAtAgain: a broker that has lost the leadership may return an old end. When the other brokers
-// return the same end, records were lost, and settlement ends.
+// TestAnEndBeforeTheStartIsLookedAtAgain: a broker that has lost the leadership may return an old end. When the other
+// brokers return the same end, records were lost, and settlement ends.
 func TestAnEndBeforeTheStartIsLookedAtAgain(t *testing.T) {
 	for name, test := range map[string]struct {
 		elsewhere int64 // the end that the other client returns
@@ -165,19 +167,20 @@ func TestAnEndBeforeTheStartIsLookedAtAgain(t *testing.T) {
 	}
 }
 
-// TestAClaimThatTheLibraryGaveUpIsLookedAt: the session goes on for the others until the partition can be read again.
+// TestAClaimThatTheLibraryGaveUpIsLookedAt: the session continues for the others until the partition can be read again.
 func TestAClaimThatTheLibraryGaveUpIsLookedAt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		session := &fakeSession{ctx: t.Context()}
 		c, _ := newFakeConsumer(t, session)
 		defer c.committer.stop()
-		side := &listClient{offsets: []int64{-1, -1, 0, 9}, errors: []error{sarama.ErrOffsetNotAvailable, sarama.ErrOffsetNotAvailable, nil, nil}}
+		side := &listClient{offsets: []int64{-1, -1, 0, 9},
+			errors: []error{sarama.ErrOffsetNotAvailable, sarama.ErrOffsetNotAvailable, nil, nil}}
 		c.offsets = &offsetReader{topic: "t", client: side, admin: lateAdmin{offset: 6}}
 		claim := &fakeClaim{messages: feed()}
 		close(claim.messages)
 		began := time.Now()
 		require.NoError(t, c.ConsumeClaim(session, claim))
-		require.Positive(t, time.Since(began), "it was not told at first")
+		require.Positive(t, time.Since(began), "no offset was returned at first")
 		require.Empty(t, c.progress.checks())
 	})
 }

@@ -13,26 +13,27 @@ import (
 	"flashsale/sale"
 )
 
-// maxTailBytes bounds the records that a Tail keeps. At some 45 bytes an order these are 350,000 orders.
+// maxTailBytes bounds the records that a Tail keeps. At about 45 bytes an order these are 350,000 orders.
 const maxTailBytes = 16 << 20
 
-// tailWait is how long a fetch behind the last record may wait. The client has one fetch under way for all partitions, so the
-// next partition waits for it.
+// tailWait is how long a fetch after the last record may wait. The client has one fetch in flight for all partitions,
+// so the next partition waits for it.
 const tailWait = 5 * time.Millisecond
 
-// Tail is what the orders topic has behind the database's positions: the records that are not settled. It keeps what it has
-// read, so that a look-up reads only what is new, and forgets what was settled. One look-up reads at a time.
+// Tail is the unsettled records of the orders topic, those after the database's positions. It keeps what it has read,
+// so that a look-up reads only new records, and drops records that are settled. One look-up reads at a time.
 type Tail struct {
 	kafka kafka.Options
 	topic string
 	store Store
 
-	reading chan struct{} // holds one token while a look-up is under way
+	reading chan struct{} // contains one token while a look-up runs
 	parts   map[int32]*tailPart
 	bytes   int
 }
 
-// tailPart is the tail of one partition: records with offsets from first on, without gaps that matter.
+// tailPart is the tail of one partition: its records from offset first on. Offsets without a record in between are not
+// orders.
 type tailPart struct {
 	topicID string
 	next    int64 // offset to read from
@@ -44,15 +45,17 @@ type tailRecord struct {
 	raw    []byte
 }
 
-// NewTail returns an empty tail. It connects for each look-up that finds something new, and keeps no connection.
+// NewTail returns an empty tail. It connects for each look-up that finds something new, and closes the connection
+// afterwards.
 func NewTail(o kafka.Options, namespace string, store Store) *Tail {
 	return &Tail{
-		kafka: o, topic: kafka.TopicsOf(namespace).Orders, store: store, reading: make(chan struct{}, 1), parts: map[int32]*tailPart{},
+		kafka: o, topic: kafka.TopicsOf(namespace).Orders, store: store, reading: make(chan struct{}, 1),
+		parts: map[int32]*tailPart{},
 	}
 }
 
-// Queued finds an order in the unsettled records of some partitions. With more of them than the tail keeps the error is a
-// problem overloaded, because the order may be among the rest.
+// Queued finds an order in the unsettled records of some partitions. When there are more records than the tail keeps,
+// the error is a problem overloaded, because the order may be among the others.
 func (t *Tail) Queued(ctx context.Context, partitions []int32, id sale.OrderID) (found sale.PendingOrder, ok bool, err error) {
 	select {
 	case t.reading <- struct{}{}:
@@ -75,7 +78,7 @@ func (t *Tail) Queued(ctx context.Context, partitions []int32, id sale.OrderID) 
 	return found, ok, nil
 }
 
-// forget drops what is settled, and all of a partition whose topic is another one by now.
+// forget drops settled records, and all records of a partition whose topic was recreated.
 func (t *Tail) forget(settled []sale.Position) {
 	for _, s := range settled {
 		part := t.parts[s.Partition]
@@ -110,8 +113,8 @@ func (t *Tail) find(partitions []int32, id sale.OrderID) (found sale.PendingOrde
 	return found, false
 }
 
-// extend reads each partition up to its present end, or until the tail is full. What a call that outlives ctx reads is thrown
-// away.
+// extend reads each partition up to its present end, or until the tail is full. It drops what a call reads after ctx
+// has ended.
 func (t *Tail) extend(ctx context.Context, partitions []int32) error {
 	config, err := consumerConfig(t.kafka)
 	if err != nil {
@@ -147,12 +150,12 @@ func (t *Tail) extend(ctx context.Context, partitions []int32) error {
 		}
 	}
 	if t.bytes >= maxTailBytes {
-		return sale.ProblemOf(sale.OutcomeOverloaded, "too many orders wait for the database to find one of them")
+		return sale.ProblemOf(sale.OutcomeOverloaded, "too many unsettled orders to search for one of them")
 	}
 	return nil
 }
 
-// readTails reads partitions from the offsets given to their ends, and stops when it has read room bytes.
+// readTails reads partitions from the given offsets to their ends, and stops when it has read room bytes.
 func readTails(ctx context.Context, client sarama.Client, topic string, from map[int32]int64, room int) (
 	read map[int32][]tailRecord, err error) {
 	consumer, err := sarama.NewConsumerFromClient(client)
@@ -163,7 +166,7 @@ func readTails(ctx context.Context, client sarama.Client, topic string, from map
 	claims, err := claimTails(client, consumer, topic, from)
 	defer func() {
 		for _, c := range claims {
-			c.AsyncClose() // its records are thrown away, its errors are those of a connection that is closed next
+			c.AsyncClose() // its records are dropped; its errors are those of a connection that is closed next
 		}
 	}()
 	if err != nil {
@@ -181,14 +184,14 @@ func readTails(ctx context.Context, client sarama.Client, topic string, from map
 	return read, nil
 }
 
-// tailClaim is one partition that has records up to an end.
+// tailClaim is one partition with records up to an end.
 type tailClaim struct {
 	sarama.PartitionConsumer
 	end int64
 }
 
-// claimTails begins to read every partition that has something new, all before the first is read: each takes the library a
-// tenth of a second, which they spend together. It returns those that it has begun also with an error.
+// claimTails starts to read every partition with new records before it reads the first: starting takes the library a
+// tenth of a second each, which then overlap. It returns the started ones also with an error.
 func claimTails(client sarama.Client, consumer sarama.Consumer, topic string, from map[int32]int64) (map[int32]tailClaim, error) {
 	claims := map[int32]tailClaim{}
 	for p, start := range from {

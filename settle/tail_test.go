@@ -47,14 +47,14 @@ func TestTailFindsWhatIsQueued(t *testing.T) {
 		require.True(b, ok, "the one behind it is not")
 		b.produceOrders(2000, 1)
 		_, ok = look(2001, all...)
-		require.True(b, ok, "what came since")
+		require.True(b, ok, "what was written since")
 		store.SeedPosition(sale.Position{Partition: 1, TopicID: "another topic", Next: 2})
 		_, ok = look(1051, all...)
 		require.False(b, ok)
 	})
 }
 
-// The tail is bounded, and never says that an order is not there when it has not read everything.
+// The tail is bounded, and does not deny an order when it has not read every record.
 func TestTailIsBounded(t *testing.T) {
 	b := newBench(t, kafkabench.StartFake(t))
 	tail := NewTail(b.Kafka, b.Namespace, newDatabase())
@@ -78,5 +78,5 @@ func TestTailOfAKafkaThatIsAway(t *testing.T) {
 	require.Error(t, err)
 	tail.reading <- struct{}{}
 	_, _, err = tail.Queued(short, []int32{0}, 1)
-	require.ErrorIs(t, err, context.DeadlineExceeded, "somebody else is looking")
+	require.ErrorIs(t, err, context.DeadlineExceeded, "another look-up is running")
 }

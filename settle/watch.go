@@ -11,12 +11,13 @@ import (
 	"flashsale/role"
 )
 
-// watchInterval is how often the watcher looks at the orders topic from outside the group.
+// watchInterval is how often the watcher reads the orders topic without the group.
 const watchInterval = time.Second
 
-// watcher looks after what a session does not notice by itself. It reads the ends of the partitions, because a fetch reports
-// no new end once settling has stopped, which is when the lag matters. And it reads the topic's id, because records of a topic
-// that was recreated may reach the old offsets before the next session begins, which would then continue in their middle.
+// watcher checks what a session does not notice by itself. It reads the ends of the partitions, because a fetch reports
+// no new end once settling has stopped, which is when the lag matters. It also reads the topic's id, because the
+// records of a recreated topic may reach the old offsets before the next session begins, which would then continue in
+// their middle.
 type watcher struct {
 	offsets  *offsetReader
 	store    Store
@@ -24,7 +25,7 @@ type watcher struct {
 	progress *progress
 }
 
-// run watches until ctx ends, or returns the *OffsetError of a topic that was recreated. While the broker is away, the last
+// run watches until ctx ends, or returns the *OffsetError of a recreated topic. While the broker is away, the last
 // answers count.
 func (w *watcher) run(ctx context.Context) error {
 	var offset *OffsetError
@@ -38,7 +39,7 @@ func (w *watcher) run(ctx context.Context) error {
 	return nil
 }
 
-// look asks for every end, also when a broker returns an error for one.
+// look reads every end, also when a broker returns an error for one.
 func (w *watcher) look(ctx context.Context) error {
 	if _, err := w.offsets.identify(); err != nil {
 		w.progress.failed(err)

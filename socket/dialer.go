@@ -6,16 +6,16 @@ import (
 	"net"
 )
 
-// Dialer dials as net.Dialer does and returns what Of makes of the connection, as one that ends when a read or a write of it
+// Dialer dials as net.Dialer does and returns the connection that Of makes. A connection ends when one of its reads or writes
 // times out (see kept).
 type Dialer struct {
 	net.Dialer
-	// Until bounds the life of the connections: with its end they end, and with them whatever waits for an answer; later
-	// attempts to connect fail at once. nil: they end by themselves.
+	// Until bounds the life of the connections: when it ends, they end, with every call that waits on them, and later attempts
+	// to connect fail at once. nil: no bound.
 	Until context.Context
 }
 
-// Dial has the form that sarama asks for.
+// Dial has the form that sarama needs.
 func (d Dialer) Dial(network, address string) (net.Conn, error) {
 	return d.DialContext(context.Background(), network, address)
 }
@@ -35,8 +35,8 @@ func (d Dialer) DialContext(ctx context.Context, network, address string) (net.C
 	return keep(d.Until, Of(conn)), nil
 }
 
-// DialTCP has the form that rueidis asks for. With a configuration of TLS it is the standard library that dials and shakes hands,
-// both within the dialer's timeout.
+// DialTCP has the form that rueidis needs. With a TLS configuration the standard library dials and shakes hands, both within
+// the dialer's timeout.
 func DialTCP(ctx context.Context, address string, dialer *net.Dialer, config *tls.Config) (net.Conn, error) {
 	if config != nil {
 		return (&tls.Dialer{NetDialer: dialer, Config: config}).DialContext(ctx, "tcp", address)

@@ -45,7 +45,7 @@ func TestDialerTellsWhyNot(t *testing.T) {
 	require.Equal(t, "dial", failed.Op)
 }
 
-// TestDialTCPSpeaksTLS: the server's certificate is looked at under the name in the address.
+// TestDialTCPSpeaksTLS: the server's certificate is verified for the host in the address.
 func TestDialTCPSpeaksTLS(t *testing.T) {
 	server := httptest.NewTLSServer(http.NotFoundHandler())
 	defer server.Close()
@@ -71,7 +71,7 @@ func TestDialTCPSpeaksTLS(t *testing.T) {
 	require.ErrorAs(t, err, &other)
 }
 
-// TestDialTCPWaitsForNoHandshake: a server that accepts and stays silent costs the dialer's timeout, not more.
+// TestDialTCPWaitsForNoHandshake: a server that accepts and does not answer costs the dialer's timeout, not more.
 func TestDialTCPWaitsForNoHandshake(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -1,8 +1,8 @@
-// Package socket reads and writes TCP connections without telling Go's scheduler that a system call may block: on the
-// runtime's sockets none does. An ordinary read or write gives its processor away and takes it back. On a busy machine the
-// runtime hands it to another thread in between, which costs more than the call; and where the process was idle before, each
-// wakes the runtime's monitor thread, which then looks around every 20 µs for a millisecond. Waiting and deadlines stay those
-// of net.Conn.
+// Package socket reads and writes TCP connections without announcing a blocking system call to Go's scheduler: on the
+// runtime's sockets no call blocks. An ordinary read or write releases its processor (P) and takes it back. On a busy machine
+// the runtime gives that processor to another thread in between, which costs more than the call. In an idle process each call
+// wakes the runtime's monitor thread, which then polls every 20 µs for a millisecond. Waiting and deadlines are those of
+// net.Conn.
 //
-// What it saves shows in a busy process, as the bench suite measures; one connection alone, as in BenchmarkConn, saves nothing.
+// The bench suite measures the gain in a busy process; one connection alone, as in BenchmarkConn, gains nothing.
 package socket

@@ -8,19 +8,19 @@ import (
 	"net"
 )
 
-// kept is a connection of a client that keeps it from call to call. After a read or a write that timed out it is of no use any
-// more, because the late answer would be taken for that of the next call. A client may go on with it all the same: sarama
-// answers every later call with the first timeout. So the connection ends there, and the error says what every client
-// understands: the other side is gone, connect again.
+// kept is a connection that its client keeps from call to call. After a read or a write that timed out it must not be used any
+// more, because the late answer would be taken for that of the next call. A client may use it all the same: sarama answers
+// every later call with the first timeout. So the connection ends then, with an error that makes every client connect again:
+// the other side has closed.
 type kept struct {
 	net.Conn
-	forget func() bool // that it ends with somebody else's context; nil: it does not
+	forget func() bool // undoes that the connection ends with Until; nil: it does not
 }
 
 func keep(until context.Context, conn net.Conn) net.Conn {
 	c := &kept{Conn: conn}
 	if until != nil {
-		c.forget = context.AfterFunc(until, func() { _ = conn.Close() }) // whoever uses it hears of it
+		c.forget = context.AfterFunc(until, func() { _ = conn.Close() }) // its user gets the error
 	}
 	return c
 }
@@ -52,10 +52,10 @@ func (c *kept) Close() error {
 }
 
 func (c *kept) judge(err error) error {
-	var failed net.Error // also the kernel's own, of a peer that acknowledges nothing
+	var failed net.Error // also the kernel's, for a peer that acknowledges nothing
 	if !errors.As(err, &failed) || !failed.Timeout() {
 		return err
 	}
-	_ = c.Close() // the timeout is what went wrong
+	_ = c.Close() // the timeout is the error to report
 	return fmt.Errorf("no answer in time, so that the connection was given up: %w (%w)", io.EOF, err)
 }

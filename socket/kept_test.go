@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// silent listens and says nothing; it hands over what it accepts.
+// silent listens and sends nothing; it passes on the connections that it accepts.
 func silent(t *testing.T) (address string, accepted <-chan net.Conn) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -37,13 +37,13 @@ func silent(t *testing.T) (address string, accepted <-chan net.Conn) {
 	return listener.Addr().String(), conns
 }
 
-// TestATimeoutEndsTheConnection: the late answer must not be taken for that of the next question, and the client hears what
-// makes it connect again.
+// TestATimeoutEndsTheConnection: the late answer must not be taken for that of the next question, and the error makes
+// the client connect again.
 func TestATimeoutEndsTheConnection(t *testing.T) {
 	address, accepted := silent(t)
 	for name, wait := range map[string]func(net.Conn) error{
 		"read":  func(c net.Conn) error { _, err := c.Read(make([]byte, 1)); return err },
-		"write": func(c net.Conn) error { _, err := c.Write(make([]byte, 64<<20)); return err }, // nobody reads
+		"write": func(c net.Conn) error { _, err := c.Write(make([]byte, 64<<20)); return err }, // no peer reads
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn, err := Dialer{}.Dial("tcp", address)
@@ -55,13 +55,13 @@ func TestATimeoutEndsTheConnection(t *testing.T) {
 			peer := <-accepted
 			require.NoError(t, peer.SetDeadline(time.Now().Add(5*time.Second)))
 			_, err = io.Copy(io.Discard, peer)
-			require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "the other side hears of the end")
+			require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "the peer sees the end")
 			require.ErrorIs(t, wait(conn), net.ErrClosed)
 		})
 	}
 }
 
-// unheard is a connection whose peer the kernel has given up.
+// unheard is a connection whose peer does not acknowledge any more.
 type unheard struct {
 	net.Conn
 	closed bool
@@ -70,7 +70,7 @@ type unheard struct {
 func (c *unheard) Read([]byte) (int, error) { return 0, syscall.ETIMEDOUT }
 func (c *unheard) Close() error             { c.closed = true; return nil }
 
-// TestTheKernelsTimeoutIsOne: by the library's words it is a timeout like that of a deadline.
+// TestTheKernelsTimeoutIsOne: the kernel's own timeout is treated as that of a deadline.
 func TestTheKernelsTimeoutIsOne(t *testing.T) {
 	conn := &unheard{}
 	_, err := keep(context.Background(), conn).Read(make([]byte, 1))
@@ -78,7 +78,7 @@ func TestTheKernelsTimeoutIsOne(t *testing.T) {
 	require.True(t, conn.closed)
 }
 
-// TestConnectionsEndWithTheirClient: what waits for an answer fails at once, and nothing is opened afterwards.
+// TestConnectionsEndWithTheirClient: calls that wait fail at once, and no connection is opened afterwards.
 func TestConnectionsEndWithTheirClient(t *testing.T) {
 	address, _ := silent(t)
 	until, giveUp := context.WithCancel(t.Context())

@@ -9,8 +9,8 @@ import (
 	"unsafe"
 )
 
-// Of returns a connection that reads and writes conn without the scheduler. One goroutine at a time may read and one may
-// write, as with most users of connections; what is not TCP is returned as it is.
+// Of returns a connection that reads and writes conn without the scheduler. One goroutine at a time may read and one may write,
+// as most users of connections do. A connection that is not TCP is returned unchanged.
 func Of(conn net.Conn) net.Conn {
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
@@ -36,7 +36,7 @@ type tcpConn struct {
 // direction holds the argument and the results of the call under way, so that a call allocates nothing.
 type direction struct {
 	trap   uintptr                           // of the system call
-	wait   func(func(fd uintptr) bool) error // calls try, and again whenever the connection is ready, until it is done
+	wait   func(func(fd uintptr) bool) error // calls try, and again when the connection is ready, until try returns true
 	try    func(fd uintptr) (done bool)
 	buf    []byte
 	n      int // bytes of buf that are done
@@ -63,7 +63,7 @@ func (c *tcpConn) Write(p []byte) (int, error) {
 	return c.out.run(p)
 }
 
-// run takes p through the direction and returns how far it came.
+// run reads into p or writes p, and returns how many bytes are done.
 func (d *direction) run(p []byte) (int, error) {
 	d.buf, d.n, d.failed = p, 0, 0
 	err := d.wait(d.try)
@@ -74,7 +74,7 @@ func (d *direction) run(p []byte) (int, error) {
 	return d.n, err
 }
 
-// all goes on until nothing of buf is left; false means that the peer has to read first.
+// all calls once until nothing of buf is left; false means that the peer has to read first.
 func (d *direction) all(fd uintptr) (done bool) {
 	for d.n < len(d.buf) && d.failed == 0 {
 		if !d.once(fd) {
@@ -84,7 +84,7 @@ func (d *direction) all(fd uintptr) (done bool) {
 	return true
 }
 
-// once makes the system call for what is left of buf; false means that it would have to wait.
+// once makes one system call for the rest of buf; false means that the call would block.
 func (d *direction) once(fd uintptr) (done bool) {
 	left := d.buf[d.n:]
 	for {

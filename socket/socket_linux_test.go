@@ -98,7 +98,7 @@ func TestObeysDeadlines(t *testing.T) {
 	require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Millisecond)))
 	_, err := conn.Read(make([]byte, 10))
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
-	n, err := conn.Write(make([]byte, 64<<20)) // nobody reads
+	n, err := conn.Write(make([]byte, 64<<20)) // no peer reads
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 	require.Less(t, n, 64<<20)
 }
@@ -124,7 +124,7 @@ func TestCloseEndsAReadUnderWay(t *testing.T) {
 	require.ErrorIs(t, <-ended, net.ErrClosed)
 }
 
-// TestNothingAskedIsNothingDone: a read into nothing is not the end.
+// TestNothingAskedIsNothingDone: a read into an empty slice is not the end of the stream.
 func TestNothingAskedIsNothingDone(t *testing.T) {
 	conn, _ := pair(t)
 	n, err := conn.Read(nil)
@@ -140,7 +140,7 @@ func TestWhatIsNotTCPStaysAsItIs(t *testing.T) {
 	require.Same(t, one, Of(one))
 }
 
-// TestAllocatesNothing: it is under every request.
+// TestAllocatesNothing: every request uses it.
 func TestAllocatesNothing(t *testing.T) {
 	conn, peer := pair(t)
 	buf := make([]byte, 64)
@@ -156,7 +156,7 @@ func TestAllocatesNothing(t *testing.T) {
 	}))
 }
 
-// BenchmarkConn is a request and its answer over loopback, beside those of net.Conn.
+// BenchmarkConn measures a request and its answer over loopback, and the same with net.Conn.
 func BenchmarkConn(b *testing.B) {
 	conn, peer := pair(b)
 	go func() { _, _ = io.Copy(peer, peer) }() // ends with the connection

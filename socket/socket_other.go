@@ -4,6 +4,6 @@ package socket
 
 import "net"
 
-// Of returns conn as it is: what this package knows of system calls is Linux's, and the race detector takes what goes through
-// net.Conn for the order in which things happen.
+// Of returns conn unchanged: this package knows Linux's system calls only, and the race detector derives the order of events
+// from net.Conn.
 func Of(conn net.Conn) net.Conn { return conn }

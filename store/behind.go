@@ -8,10 +8,11 @@ import (
 	"flashsale/sale"
 )
 
-// maxBehind bounds the buckets that an error names; the next attempt names the next ones.
+// maxBehind bounds the buckets in an error; the error of the next attempt has the next ones.
 const maxBehind = 10
 
-// behind says that records of later epochs have come than the database has begun: each bucket with the highest one seen.
+// behind returns the error for records of later epochs than the database has begun. epochs is the highest epoch of each
+// bucket.
 func behind(epochs map[sale.Bucket]int64, stock map[sale.Bucket]*ledger.Row) error {
 	buckets := slices.SortedFunc(maps.Keys(epochs), compareBuckets)
 	var found []sale.BehindBucket

@@ -12,9 +12,8 @@ import (
 	"flashsale/sale"
 )
 
-// BenchmarkSettle settles transactions of 1000 orders in 4 batches, and next to each writes 1000 such rows with nothing
-// but a multi-row INSERT, written out in advance, in a transaction on the same server: what settling adds is marker, lock,
-// guard, decision and event.
+// BenchmarkSettle settles transactions of 1000 orders in 4 batches. Beside each it writes 1000 such rows with only a prepared
+// multi-row INSERT, in a transaction on the same server: settling adds marker, lock, guard, decision and event.
 // It reports rows a second of both and their ratio. With a limit above 1 settling also reads and writes a row per unit in
 // the allowances table, which the plain INSERT does not.
 func BenchmarkSettle(b *testing.B) {
@@ -52,7 +51,7 @@ func benchmarkSettle(b *testing.B, s *Store, limit int) {
 	b.ReportMetric(inserting.Seconds()/settling.Seconds(), "ratio")
 }
 
-// pressed is a crowd whose buyers sent keys, as shops are told to.
+// pressed returns orders of a crowd with idempotency keys in the recommended form.
 func pressed(n int) []sale.RecordOrder {
 	orders := crowd(n)
 	for i := range orders {

@@ -14,7 +14,7 @@ import (
 	"flashsale/sale"
 )
 
-// maxListed bounds the buyers of one list: far above any sale, far below what would fill a disk unnoticed.
+// maxListed bounds the buyers of one list, so that an upload cannot fill the disk.
 const maxListed = 50_000_000
 
 const (
@@ -24,10 +24,10 @@ const (
 	sqlCountList  = "SELECT COUNT(*) FROM buyers WHERE sale_id = ? AND list_version = ?"
 )
 
-// ReplaceBuyers replaces the list of a sale whose eligibility is list, before it is open, and returns the buyers on it;
-// one who is named twice counts once. Next returns one id a call and io.EOF after the last; with any other error nothing
-// changes and the error is returned. The new list grows beside the old one and counts from one moment to the next. When
-// two uploads overlap, the one that began last wins and the other gets an error.
+// ReplaceBuyers replaces the list of a sale with eligibility list before the sale is open, and returns the number of distinct
+// buyers on it. next returns one id a call and io.EOF after the last. On any other error ReplaceBuyers changes nothing and
+// returns it. It writes the new list beside the old one and switches to it in one transaction. If two uploads overlap, the one
+// that began last wins and the other gets an error.
 func (s *Store) ReplaceBuyers(ctx context.Context, id string, next func() (string, error)) (int64, error) {
 	version, err := s.startList(ctx, id)
 	if err != nil {
@@ -47,7 +47,7 @@ func (s *Store) ReplaceBuyers(ctx context.Context, id string, next func() (strin
 	return size, nil
 }
 
-// startList draws the number of a new list.
+// startList assigns the number of a new list.
 func (s *Store) startList(ctx context.Context, id string) (version int64, err error) {
 	err = s.transact(ctx, func(tx *sql.Tx) error {
 		present, started, err := s.lockSale(ctx, tx, id)
@@ -75,14 +75,14 @@ func mayReplaceBuyers(present *sale.Sale) error {
 	return nil
 }
 
-// Bounds of an upload. Rows in the order of the key cost the database a third less than others, so a run of buyers is
-// sorted before it is written; while some runs are written, the next one is read.
+// Bounds of an upload. Rows in the order of the key cost the database a third less, so ReplaceBuyers sorts a run of buyers
+// before it writes it. It reads the next run while it writes others.
 const (
 	listRun     = 25_000 // buyers sorted together, 2 MB of memory at most
-	listWriters = 2      // runs written at once; a third was no faster
+	listWriters = 2      // runs written at the same time; a third one did not make it faster
 )
 
-// uploadList writes the ids in runs. Nobody reads the list before it is switched to.
+// uploadList writes the ids in runs. No reader uses the list before switchList.
 func (s *Store) uploadList(ctx context.Context, id string, version int64, next func() (string, error)) error {
 	writers, ctx := errgroup.WithContext(ctx)
 	writers.SetLimit(listWriters)
@@ -96,7 +96,7 @@ func (s *Store) uploadList(ctx context.Context, id string, version int64, next f
 	return readErr
 }
 
-// eachRun hands out runs of valid ids, each in memory of its own, until the end or as long as take wants more.
+// eachRun calls take with runs of valid ids, each in memory of its own, until the end or until take returns false.
 func eachRun(next func() (string, error), take func(run []string) bool) error {
 	var run []string
 	for read := 1; ; read++ {
@@ -139,7 +139,7 @@ func (s *Store) insertListed(ctx context.Context, id string, version int64, run 
 	return nil
 }
 
-// switchList makes an uploaded list the one that counts.
+// switchList makes an uploaded list the present one.
 func (s *Store) switchList(ctx context.Context, id string, version int64) (size int64, err error) {
 	err = s.transact(ctx, func(tx *sql.Tx) error {
 		present, started, err := s.lockSale(ctx, tx, id)
@@ -174,8 +174,8 @@ const (
 
 const listPage = 5000
 
-// EachListed calls fn for every buyer on the present list of a sale, sorted. A list that is replaced meanwhile is an
-// error, because what was read of it may be incomplete. Fn runs between statements and may take its time.
+// EachListed calls fn for every buyer on the present list of a sale, sorted. It returns an error if the list is replaced
+// meanwhile, because the reading may be incomplete. fn runs between statements, so it may take long.
 func (s *Store) EachListed(ctx context.Context, id string, fn func(buyer string) error) error {
 	present, err := s.Sale(ctx, id)
 	if err != nil {

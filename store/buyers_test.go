@@ -108,7 +108,7 @@ func TestReplaceBuyersFitsTheSale(t *testing.T) {
 		require.NoError(t, err)
 		_, err = s.ReplaceBuyers(ctx, "eleven", reader(io.EOF, "ann"))
 		require.NoError(t, err)
-		// The sale opens while a list is uploaded: the list comes too late.
+		// The sale opens during an upload: the list is too late.
 		opens := func() (string, error) {
 			_, err := s.SetState(ctx, "eleven", sale.StateOpen, sale.StatePreloaded)
 			require.NoError(t, err)
@@ -169,7 +169,7 @@ func TestReplaceManyBuyers(t *testing.T) {
 		listedSale(t, s)
 		n := 0
 		next := func() (string, error) {
-			if n++; n > size+maxRows { // some come again in another run
+			if n++; n > size+maxRows { // some occur again in another run
 				return "", io.EOF
 			}
 			return fmt.Sprintf("buyer-%d", n*7919%size), nil // in no order
@@ -186,7 +186,7 @@ func TestReplaceManyBuyers(t *testing.T) {
 	})
 }
 
-// An upload that cannot be written ends soon, whatever is still to be read, and leaves nothing.
+// An upload that cannot be written ends soon, before the end of its input, and leaves no rows.
 func TestUploadThatIsCutOff(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		listedSale(t, s)

@@ -13,8 +13,8 @@ const sqlVersion = "SELECT version FROM catalogue WHERE id = 1"
 
 const sqlNextVersion = "UPDATE catalogue SET version = version + 1 WHERE id = 1"
 
-// nextVersion draws the version of a change. The counter stays locked until the commit, so call it last, after every
-// other lock, and write the version in the same transaction.
+// nextVersion returns the version of a change. The counter stays locked until the commit, so call nextVersion after taking
+// every other lock, and write the version in the same transaction.
 func nextVersion(ctx context.Context, tx *sql.Tx) (int64, error) {
 	if _, err := tx.ExecContext(ctx, sqlNextVersion); err != nil {
 		return 0, fmt.Errorf("draw a version: %w", err)
@@ -28,9 +28,9 @@ func nextVersion(ctx context.Context, tx *sql.Tx) (int64, error) {
 
 const sqlChangedBuckets = "SELECT sale_id, sku, bucket, epoch, state, partition_id FROM stock WHERE version > ?"
 
-// Changes returns what changed in the catalogue since a version, whole rows, everything for 0. When nothing changed it
-// is one read by primary key. A counter below since means that the database is another one than before: everything is
-// returned. Rows newer than Version may be among the answer; they come again with the next one.
+// Changes returns the rows of the catalogue that changed since a version, all rows for 0. If nothing changed, it is one read
+// by primary key. If the counter is below since, the database is not the one of the last call, and Changes returns all rows.
+// The answer may contain rows newer than its Version; the next answer contains them again.
 func (s *Store) Changes(ctx context.Context, since int64) (sale.Changes, error) {
 	var changes sale.Changes
 	if err := s.db.QueryRowContext(ctx, sqlVersion).Scan(&changes.Version); err != nil {
@@ -66,7 +66,7 @@ func (s *Store) changedBuckets(ctx context.Context, since int64, changes *sale.C
 
 func (s *Store) changedRules(ctx context.Context, since int64, changes *sale.Changes) error {
 	rules, version, err := readRules(ctx, s.db, "")
-	if err == nil && (version > since || since == 0) { // the default ones have version 0
+	if err == nil && (version > since || since == 0) { // the default rules have version 0
 		changes.Rules = &rules
 	}
 	return err

@@ -29,7 +29,7 @@ func TestEveryKindOfChangeIsSeen(t *testing.T) {
 		put(t, s, draft("eleven", 1, item("phone", 10, 2)))
 		seen := changesSince(t, s, 0)
 		require.Len(t, seen.Sales, 2)
-		require.Equal(t, sale.DefaultRules(), *seen.Rules, "who knows nothing yet hears the rules that stand from the start")
+		require.Equal(t, sale.DefaultRules(), *seen.Rules, "the first poll gets the default rules")
 
 		var rows []sale.BucketRow
 		next := func(step string, do func() error, sales, buckets int, rules bool) {
@@ -90,8 +90,8 @@ func TestADatabaseWithALowerCounterIsReadWhole(t *testing.T) {
 	})
 }
 
-// Whoever follows the versions misses nothing, although the changes overlap: the last state that each poll has told of
-// every sale and bucket is the state in the tables.
+// A reader of the versions misses no change, although the changes overlap: the last state of every sale and bucket in the
+// polls is the state in the tables.
 func TestNoChangeIsMissed(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		const writers, rounds = 4, 8

@@ -14,8 +14,8 @@ import (
 	"flashsale/test/harness"
 )
 
-// commitCutter stands between the store and the server and, when armed, strikes at the next COMMIT: it lets it through or
-// not, kills the server, and never brings the answer back.
+// commitCutter is a proxy between the store and the server. If it is armed, it forwards the next COMMIT or not, kills the
+// server, and never forwards the answer.
 type commitCutter struct {
 	server  *harness.MariaDBServer
 	address string
@@ -88,7 +88,7 @@ func (c *commitCutter) carry(client net.Conn) {
 	}
 }
 
-// strike kills the server before the COMMIT has come, or when the server has answered it.
+// strike kills the server before it gets the COMMIT, or after its answer.
 func (c *commitCutter) strike(server net.Conn, commit []byte, answered <-chan struct{}) {
 	if c.through {
 		if _, err := server.Write(commit); err == nil {
@@ -101,8 +101,8 @@ func (c *commitCutter) strike(server net.Conn, commit []byte, answered <-chan st
 
 func closeQuietly(conn net.Conn) { _ = conn.Close() }
 
-// The server is killed inside COMMIT, before or after it is done: the caller hears an error, repeats, and everything has
-// happened once.
+// The test kills the server during COMMIT, before or after its effect: the caller gets an error and repeats, and everything
+// has happened once.
 func TestServerKilledInsideCommit(t *testing.T) {
 	server := harness.MariaDB(t)
 	cutter := newCommitCutter(t, server)

@@ -11,7 +11,7 @@ import (
 	"flashsale/sale"
 )
 
-// maxDeadLetters bounds the list of waiting dead letters: the oldest are returned, the rest when these are decided.
+// maxDeadLetters bounds the list of waiting dead letters: it has the oldest, and the others after a decision about these.
 const maxDeadLetters = 1000
 
 const (
@@ -24,9 +24,9 @@ const (
 	sqlForget      = "DELETE FROM dead_letter_orders WHERE dead_letter_id = ?"
 )
 
-// AddDeadLetter keeps a record that cannot settle; its orders are found as queued with reason dead_letter from now on.
-// Adding the same record again changes nothing. Another record of the same id, as after the topic was made anew, is kept
-// under the id with a hash of its bytes behind it.
+// AddDeadLetter stores a record that cannot settle. Its orders are then queued with reason dead_letter. A second call with the
+// same record changes nothing. If another record has the same id, as after the topic was recreated, AddDeadLetter appends a
+// hash of the record's bytes to the id.
 func (s *Store) AddDeadLetter(ctx context.Context, letter sale.DeadLetter) error {
 	err := s.transact(ctx, func(tx *sql.Tx) error {
 		present, err := s.readDeadLetter(ctx, tx, letter.ID, "")
@@ -68,7 +68,7 @@ func insertDeadLetter(ctx context.Context, tx *sql.Tx, letter *sale.DeadLetter) 
 	}
 	record, err := sale.DecodeRecord(letter.Raw)
 	if err != nil || record.Batch == nil {
-		return nil //nolint:nilerr // a record that cannot be decoded is kept, but nobody can tell whose orders these were
+		return nil //nolint:nilerr // the letter is stored, but the orders of a record that cannot be decoded are unknown
 	}
 	place := 0
 	return insert(ctx, tx, sqlInsertDeadOrders, "(?,?,?,?,?,?,?,?)", record.Batch.Orders,
@@ -116,13 +116,13 @@ func scanDeadLetter(row scanner) (sale.DeadLetter, error) {
 	if err := row.Scan(&l.ID, &l.Reason, &l.Detail, &l.State, &l.Partition, &l.Offset, &l.Raw); err != nil {
 		return sale.DeadLetter{}, err
 	}
-	if record, err := sale.DecodeRecord(l.Raw); err == nil && record.Batch != nil { // otherwise Batch stays nil, as documented
+	if record, err := sale.DecodeRecord(l.Raw); err == nil && record.Batch != nil { // otherwise Batch is nil, as documented
 		l.Batch, l.Orders = record.Batch, record.Batch.Orders
 	}
 	return l, nil
 }
 
-// MarkReplayed notes that a waiting dead letter has settled; one that was decided already keeps its state.
+// MarkReplayed sets a waiting dead letter to replayed after it has settled. A letter in another state keeps it.
 func (s *Store) MarkReplayed(ctx context.Context, id string) error {
 	err := s.transact(ctx, func(tx *sql.Tx) error {
 		if _, err := s.readDeadLetter(ctx, tx, id, s.dialect.lock); err != nil {

@@ -158,7 +158,7 @@ func TestRefuseDeadLetter(t *testing.T) {
 	})
 }
 
-// In the ordinary case the units go back through the outbox, and the sale goes on.
+// In the ordinary case the outbox gives the units back, and the bucket stays open.
 func TestRefusedDeadLetterGivesBack(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		bucket := phone(t, s, 10, 1)
@@ -178,7 +178,7 @@ func TestRefusedDeadLetterGivesBack(t *testing.T) {
 				},
 			}}, waiting(t, s, bucket))
 		}
-		require.Len(t, drained(t, s), 2, "refusals are told")
+		require.Len(t, drained(t, s), 2, "refusals are events")
 		require.Zero(t, settle(t, s, batch(bucket, 1, 6, one("ann", 1))).Refused, "she may buy again")
 	})
 }
@@ -214,7 +214,7 @@ func TestRefuseDeadLetterWithoutAHome(t *testing.T) {
 		ctx := t.Context()
 		lost := batch(sale.Bucket{Sale: "lost", SKU: "phone"}, 1, 1, crowd(1)...)
 		timeless := batch(phone(t, s, 1, 1), 1, 2, crowd(1)...)
-		timeless.Record.Batch.CreatedMS = sale.MaxCreatedMS // with the payment time it is beyond what the database holds
+		timeless.Record.Batch.CreatedMS = sale.MaxCreatedMS // with the payment time it is outside the times of the database
 		timeless.Raw = sale.AppendBatch(nil, timeless.Record.Batch)
 		add(t, s, letter(lost, 1), letter(timeless, 2), sale.DeadLetter{ID: "3-3", Reason: sale.PoisonDecode, Raw: []byte("?")})
 		unpriced := order(t, s, lost.Record.Batch.BatchID)
@@ -229,7 +229,7 @@ func TestRefuseDeadLetterWithoutAHome(t *testing.T) {
 		}
 		put(t, s, draft("lost", 1, item("phone", 1, 1)))
 		reopened(t, s, load(t, s, "lost"))
-		require.Equal(t, sale.Settlement{Duplicate: 1}, settle(t, s, lost), "the sale exists by now; the refusal stands")
+		require.Equal(t, sale.Settlement{Duplicate: 1}, settle(t, s, lost), "the sale exists by now; the refusal stays")
 	})
 }
 

@@ -1,31 +1,31 @@
 package store
 
-// dialect holds what differs between the databases: a few fragments of SQL and the meaning of errors.
+// dialect is the differences between the databases: a few fragments of SQL and the meaning of errors.
 type dialect struct {
 	goose      string // name of the dialect in goose
 	migrations string // folder of the migrations
 
-	// Queries of one number that take and give back the server's lock on migrations; empty where there is no server.
-	// Taking answers 1, or another value after 10 seconds.
+	// Queries that take and release the server's lock on migrations; empty if there is no server. Taking returns 1, or
+	// another value after 10 seconds.
 	takeMigrationLock, giveMigrationLock string
 
-	// columns is a query of the columns of every table: the table's name, the column's, and whether the server takes names
-	// of tables that differ in case alone for the same.
+	// columns is a query of the columns of every table: the name of the table, the name of the column, and whether the server
+	// ignores case in table names.
 	columns string
 
 	now    string // expression: the database's clock in the form of DATETIME(3), UTC
 	nowMS  string // expression: the same as Unix milliseconds
-	forced string // after a table's name: use the primary key, so that no other rows are locked on the way
+	forced string // after a table's name: use the primary key, so that the statement locks no other rows
 	lock   string // after a SELECT: lock its rows until the commit
 
-	// remove begins a DELETE from a table whose condition follows; like forced it locks no other rows on the way.
+	// remove begins a DELETE from a table, up to its condition; like forced, it locks no other rows.
 	remove func(table string) string
 
-	// absent follows an INSERT: a row that is there already is left; column is one that the row and the new one share.
+	// absent follows an INSERT: the INSERT then skips a row that exists. column is one in which the two rows are equal.
 	absent func(column string) string
 
-	// oneWriter says that the database has a single writer. Its transactions then queue in this process: the database's
-	// own waiting is by polling, and whoever polls rarely starves.
+	// oneWriter means that the database allows one writer at a time. The transactions then queue in this process, because
+	// the database itself waits by polling, which can starve one of them.
 	oneWriter      bool
 	maxConnections int
 	fault          func(error) fault
@@ -36,8 +36,8 @@ type fault int
 
 const (
 	faultOther     fault = iota
-	faultDuplicate       // a unique key stopped the row
-	faultTransient       // nothing happened; the whole transaction may be run again at once
-	faultData            // the database refuses the values: running it again cannot help
-	faultNoTable         // the schema is not there
+	faultDuplicate       // a unique key refused the row
+	faultTransient       // nothing was written; the whole transaction may run again at once
+	faultData            // the database refuses the values, and will again
+	faultNoTable         // there is no schema
 )

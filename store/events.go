@@ -32,8 +32,8 @@ type event struct {
 	orders []sale.OrderID
 }
 
-// writeEvents notes what orders become, in the transaction that makes them so. An order's events have rising ids: whoever
-// changes it next has waited for this commit.
+// writeEvents writes the new statuses of orders as events, in the transaction that changes the orders. The events of an order
+// have rising ids, because the next change of the order waits for this commit.
 func writeEvents(ctx context.Context, tx *sql.Tx, nowMS int64, orders map[sale.OrderStatus][]sale.OrderID) error {
 	var events []event
 	for _, status := range []sale.OrderStatus{
@@ -71,21 +71,21 @@ func parted(text string) ([]sale.OrderID, error) {
 	return ids, nil
 }
 
-// OrderEvents returns what is still to be told about orders, in the order in which it happened to each of them, with the
-// orders as they were at that moment. An answer holds at most maxOrders orders, unless its first event alone has more, and
-// no order twice, so that all of it may be told at once.
+// OrderEvents returns events that are not published yet, with the orders as they were at the event. The events of each order
+// are in their order. An answer has at most maxOrders orders, unless its first event alone has more, and no order twice, so
+// that the caller may publish all of it at once.
 func (s *Store) OrderEvents(ctx context.Context, maxOrders int) ([]sale.OrderEvent, error) {
 	events, err := s.readEvents(ctx, maxOrders)
 	if err != nil {
 		return nil, fmt.Errorf("read order events: %w", err)
 	}
-	told := make([]sale.OrderEvent, len(events))
+	found := make([]sale.OrderEvent, len(events))
 	places := map[sale.OrderID]*sale.Order{}
 	var ids []sale.OrderID
 	for i, e := range events {
-		told[i] = sale.OrderEvent{ID: e.id, Orders: make([]sale.Order, len(e.orders))}
+		found[i] = sale.OrderEvent{ID: e.id, Orders: make([]sale.Order, len(e.orders))}
 		for k, id := range e.orders {
-			places[id] = &told[i].Orders[k]
+			places[id] = &found[i].Orders[k]
 		}
 		ids = append(ids, e.orders...)
 	}
@@ -94,17 +94,17 @@ func (s *Store) OrderEvents(ctx context.Context, maxOrders int) ([]sale.OrderEve
 	}
 	for i, e := range events {
 		for k, id := range e.orders {
-			order := &told[i].Orders[k]
+			order := &found[i].Orders[k]
 			if order.OrderID != id {
 				return nil, fmt.Errorf("event %d names order %d, which has no row", e.id, id)
 			}
 			takeBack(order, &e)
 		}
 	}
-	return told, nil
+	return found, nil
 }
 
-// readEvents reads the first events, up to the first that names an order again.
+// readEvents reads the first events, up to maxOrders orders and before the first event with an order of an earlier one.
 func (s *Store) readEvents(ctx context.Context, maxOrders int) ([]event, error) {
 	var events []event
 	named := map[sale.OrderID]bool{}
@@ -130,8 +130,7 @@ func (s *Store) readEvents(ctx context.Context, maxOrders int) ([]event, error) 
 	return events, err
 }
 
-// takeBack makes an order what it was at the moment of an event. Only confirmed has anything after it; every other status
-// is the order's last.
+// takeBack gives an order its state at an event. Only confirmed has later statuses; every other status is final.
 func takeBack(o *sale.Order, e *event) {
 	if e.status == sale.StatusConfirmed {
 		o.Status, o.Reason, o.PaymentID = e.status, sale.ReasonNone, ""
@@ -139,7 +138,7 @@ func takeBack(o *sale.Order, e *event) {
 	}
 }
 
-// readInto reads orders into their places; one that has no row leaves its place as it is.
+// readInto reads orders into the given variables. It does not change that of an order without a row.
 func (s *Store) readInto(ctx context.Context, ids []sale.OrderID, places map[sale.OrderID]*sale.Order) error {
 	for chunk := range slices.Chunk(ids, maxIDs) {
 		args := make([]any, len(chunk))
@@ -160,7 +159,7 @@ func (s *Store) readInto(ctx context.Context, ids []sale.OrderID, places map[sal
 	return nil
 }
 
-// EventsPublished forgets events that the events topic has acknowledged.
+// EventsPublished deletes events that the events topic has acknowledged.
 func (s *Store) EventsPublished(ctx context.Context, ids []int64) error {
 	for chunk := range slices.Chunk(ids, maxIDs) {
 		args := make([]any, len(chunk))
@@ -180,13 +179,13 @@ const (
 	sqlCountEvents = "SELECT COUNT(*) FROM events"
 )
 
-// CountWaiting counts the rows of the outbox and of the events that wait.
+// CountWaiting returns the numbers of outbox rows that are not applied and of events that are not published.
 func (s *Store) CountWaiting(ctx context.Context) (outbox, events int64, err error) {
 	if err = s.db.QueryRowContext(ctx, sqlCountOutbox).Scan(&outbox); err == nil {
 		err = s.db.QueryRowContext(ctx, sqlCountEvents).Scan(&events)
 	}
 	if err != nil {
-		return 0, 0, fmt.Errorf("count what waits: %w", err)
+		return 0, 0, fmt.Errorf("count outbox rows and events: %w", err)
 	}
 	return outbox, events, nil
 }

@@ -16,7 +16,7 @@ func page(t testing.TB, s *Store, most int) []sale.OrderEvent {
 	return events
 }
 
-// Every change of an order is told as it was at its moment, whatever has happened to the order since.
+// Every event has the order as it was at the event, also after later changes.
 func TestEventsTellTheMoment(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		bucket := phone(t, s, 10, 1)
@@ -62,7 +62,7 @@ func TestEventsOfAPageNameNoOrderTwice(t *testing.T) {
 	})
 }
 
-// Events come with the rows or not at all: a record settled twice, or refused by the database, tells nothing.
+// Events are committed with the rows: a record that is settled twice or that the database refuses makes no event.
 func TestEventsAreWrittenWithTheRows(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		bucket := phone(t, s, 10, 1)

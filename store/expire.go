@@ -13,9 +13,9 @@ import (
 
 const sqlDue = "SELECT order_id, sale_id, sku, bucket FROM orders WHERE due_at <= %s ORDER BY due_at LIMIT ?"
 
-// ExpireOrders ends up to limit confirmed orders whose payment time is over by the database's clock, those of the longest
-// ago first, gives their units and allowances back, and returns how many it ended. It returns limit while there may be
-// more. What is paid or cancelled between the look and the lock is left alone.
+// ExpireOrders expires up to limit confirmed orders whose payment time is over by the database's clock, the longest ago first.
+// It gives their units and allowances back and returns how many it expired; there may be more if that is limit. It skips an
+// order that is paid or cancelled between the search and the lock.
 func (s *Store) ExpireOrders(ctx context.Context, limit int) (int, error) {
 	ids, buckets, err := s.dueOrders(ctx, limit)
 	if err != nil {
@@ -36,7 +36,7 @@ func (s *Store) ExpireOrders(ctx context.Context, limit int) (int, error) {
 	return expired, nil
 }
 
-// dueOrders looks without a lock and outside a transaction, so that a look that finds nothing costs one statement.
+// dueOrders searches without a lock and outside a transaction, so that a search without a result costs one statement.
 func (s *Store) dueOrders(ctx context.Context, limit int) (ids []sale.OrderID, buckets []sale.Bucket, err error) {
 	err = each(ctx, s.db, fmt.Sprintf(sqlDue, s.dialect.now), []any{limit}, func(rows scanner) error {
 		var id sale.OrderID
@@ -57,7 +57,7 @@ func (s *Store) expireOrders(ctx context.Context, tx *sql.Tx, ids []sale.OrderID
 	if err != nil {
 		return 0, err
 	}
-	paid, err := s.payRemembered(ctx, tx, nowMS, ids) // what is remembered came first
+	paid, err := s.payRemembered(ctx, tx, nowMS, ids) // a remembered payment precedes the expiry
 	if err != nil {
 		return 0, err
 	}

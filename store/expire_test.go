@@ -9,7 +9,7 @@ import (
 	"flashsale/sale"
 )
 
-// longAgo is the time of orders whose payment time is over, whatever clock the database has.
+// longAgo is the time of orders whose payment time is over by any database's clock.
 var longAgo = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
 
 // unpaid settles n orders of a bucket whose payment time is over.
@@ -31,8 +31,7 @@ func overdue(t testing.TB, s *Store) {
 	require.NoError(t, err)
 }
 
-// Whoever is confirmed when the payment time is over, or nearly so, has another minute, or the payment time where that is
-// less.
+// An order that is confirmed at or after the end of its payment time gets another minute, or the payment time if that is less.
 func TestTimeToPayAfterConfirmation(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		for name, story := range map[string]struct{ ttl, pressed, least, most int64 }{

@@ -82,7 +82,7 @@ func bookOperations() []operation {
 	}
 }
 
-// moveOperations are those that move orders, and what follows from it.
+// moveOperations are the operations that change orders, outbox and events.
 func moveOperations() []operation {
 	bucket := sale.Bucket{Sale: "eleven", SKU: "phone"}
 	return []operation{
@@ -98,22 +98,22 @@ func moveOperations() []operation {
 		{"pay order 1", func(ctx context.Context, s *Store) error { return of(s.PayOrder(ctx, 1, "p")) }},
 		{"look for unpaid orders", func(ctx context.Context, s *Store) error { return of(s.ExpireOrders(ctx, 10)) }},
 		{"read the outbox", func(ctx context.Context, s *Store) error { return of(s.Outbox(ctx, 10)) }},
-		{"note 1 applied outbox rows", func(ctx context.Context, s *Store) error {
+		{"delete 1 applied outbox rows", func(ctx context.Context, s *Store) error {
 			return s.OutboxDone(ctx, []sale.Applied{{Bucket: bucket, Epoch: 1, Number: 1, Sequence: 1}})
 		}},
 		{"read order events", func(ctx context.Context, s *Store) error { return of(s.OrderEvents(ctx, 10)) }},
 		{"forget 1 published events", func(ctx context.Context, s *Store) error { return s.EventsPublished(ctx, []int64{1}) }},
-		{"count what waits", func(ctx context.Context, s *Store) error {
+		{"count outbox rows and events", func(ctx context.Context, s *Store) error {
 			_, _, err := s.CountWaiting(ctx)
 			return err
 		}},
 	}
 }
 
-// A database that is gone is an error of every operation, and the error says what was not done.
+// Without a database every operation returns an error that names the operation.
 func TestEveryOperationSaysWhatFailed(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
-		gone, err := Open(Options{Driver: DriverSQLite, DSN: t.TempDir() + "/none/books.db"})
+		gone, err := Open(Options{Driver: DriverSQLite, DSN: t.TempDir() + "/none/shop.db"})
 		if !s.dialect.oneWriter {
 			gone, err = Open(Options{Driver: DriverMySQL, DSN: "root@tcp(127.0.0.1:1)/shop"})
 		}
@@ -145,7 +145,7 @@ func TestEveryOperationObeysItsContext(t *testing.T) {
 	})
 }
 
-// Rows that nobody of ours wrote are errors, never a wrong answer.
+// Rows that the engine did not write cause errors, never a wrong answer.
 func TestGarbledRows(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		_, err := s.db.Exec("UPDATE rules SET body = 'not JSON', rules_version = 4")

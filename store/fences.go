@@ -14,7 +14,7 @@ const (
 	sqlFences       = "SELECT COUNT(*) FROM fences WHERE token IN ("
 )
 
-// fenceLife is how long a passed fence is remembered: far longer than any rebuild waits for it.
+// fenceLife is how long the row of a passed fence stays: much longer than a rebuild waits for it.
 const fenceLife = 24 * time.Hour
 
 func (s *Store) passFences(ctx context.Context, tx *sql.Tx, tokens []string) error {
@@ -31,7 +31,7 @@ func (s *Store) passFences(ctx context.Context, tx *sql.Tx, tokens []string) err
 	return err
 }
 
-// FencesPassed reports whether settlement has committed past every one of these fence records.
+// FencesPassed reports whether settlement has committed all of these fence records.
 func (s *Store) FencesPassed(ctx context.Context, tokens []string) (bool, error) {
 	distinct := slices.Compact(slices.Sorted(slices.Values(tokens)))
 	passed := 0

@@ -12,16 +12,16 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// checkForeign returns an error that names the tables which have a name of the engine's and were not made by it. Nothing
-// is changed before it returns nil: a schema with a shop's own orders in it is left as it is.
+// checkForeign returns an error that names the tables which have a name of the engine's tables and which the engine has not
+// made. Migrate changes nothing before it returns nil, so a schema with a shop's own orders stays unchanged.
 //
-// A table is the engine's when its migration has a row in the table of versions. Those of a migration without a row are
-// what a process left that died half-way, because MySQL commits each of them alone: they are known by their columns, and
-// by the table of versions, which is made before them.
+// A table is the engine's if its migration has a row in the table of versions. MySQL commits each statement of a migration, so
+// a process that died during one leaves tables without that row. checkForeign recognizes them by their columns and by the
+// table of versions, which the migration makes first.
 func (s *Store) checkForeign(ctx context.Context, sources []*goose.Source) error {
 	present, err := s.presentTables(ctx)
 	if err != nil {
-		return fmt.Errorf("look for tables that are there already: %w", err)
+		return fmt.Errorf("look for existing tables: %w", err)
 	}
 	versions, hasVersions := present[schemaTable]
 	begun := hasVersions && sameNames(versions, versionColumns)
@@ -54,14 +54,14 @@ func (s *Store) checkForeign(ctx context.Context, sources []*goose.Source) error
 		return nil
 	}
 	slices.Sort(foreign)
-	return fmt.Errorf("the schema holds tables of the engine's names that it has not made: %s; nothing was changed. The engine "+
-		"needs a schema of its own: create one and name it in mysql.dsn", strings.Join(foreign, ", "))
+	return fmt.Errorf("the schema holds tables that have names of the engine's tables and are not its own: %s; nothing was "+
+		"changed. The engine needs a schema of its own: create one and name it in mysql.dsn", strings.Join(foreign, ", "))
 }
 
-// versionColumns are those of the table of versions, as the library makes it.
+// versionColumns are the columns of the table of versions, which the library makes.
 var versionColumns = []string{"id", "version_id", "is_applied", "tstamp"}
 
-// presentTables returns the columns of every table and view of the schema, under the name by which the server finds it.
+// presentTables returns the columns of every table and view of the schema, by the name that the server uses.
 func (s *Store) presentTables(ctx context.Context) (map[string][]string, error) {
 	present := map[string][]string{}
 	err := each(ctx, s.db, s.dialect.columns, nil, func(rows scanner) error {
@@ -77,8 +77,8 @@ func (s *Store) presentTables(ctx context.Context) (map[string][]string, error) 
 	return present, err
 }
 
-// newestVersion returns the version of the last migration that has a row, -1 where not even the first row is there: then
-// no migration has begun.
+// newestVersion returns the version of the last migration that has a row, -1 if there is no row because no migration has
+// begun.
 func (s *Store) newestVersion(ctx context.Context) (version int64, err error) {
 	err = s.db.QueryRowContext(ctx, "SELECT COALESCE(MAX(version_id), -1) FROM "+schemaTable).Scan(&version)
 	return version, err

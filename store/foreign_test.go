@@ -42,19 +42,19 @@ func TestMigrateLeavesAShopsTablesAlone(t *testing.T) {
 				_, err := s.db.Exec(statement)
 				require.NoError(t, err)
 			}
-			require.NoError(t, s.Migrate(t.Context()), "tables of other names are no matter")
+			require.NoError(t, s.Migrate(t.Context()), "tables with other names do not matter")
 		})
 	}
 }
 
-// Each state that is not the engine's own is refused, whatever the table of versions says of it.
+// Migrate refuses each state that is not the engine's own, with any table of versions.
 func TestMigrateKnowsItsOwnTables(t *testing.T) {
 	for name, story := range map[string]struct {
 		version    int64 // that the engine has reached before
 		statements []string
 		foreign    string
 	}{
-		"a table of versions of somebody else's": {0, []string{"CREATE TABLE schema_versions (version INT)"},
+		"a foreign table of versions": {0, []string{"CREATE TABLE schema_versions (version INT)"},
 			": schema_versions;"},
 		"an empty table of versions": {0, []string{
 			"CREATE TABLE schema_versions (id INT, version_id INT, is_applied INT, tstamp INT)", "CREATE TABLE stock (id INT)",
@@ -94,7 +94,7 @@ func TestMigrateAfterTheTableOfVersionsAlone(t *testing.T) {
 	require.NoError(t, s.CheckSchema(t.Context()))
 }
 
-// What is read from the text of the migrations is what they make.
+// tablesMadeBy reads from the text of the migrations the tables that they make.
 func TestTablesMadeByMigrations(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		provider, err := s.migrator()

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Gateways leave here which version of the catalogue they sell by, so that whoever has changed it can wait for them.
+// Gateways write here which version of the catalogue they use, so that a process that has changed it can wait for them.
 
 const (
 	sqlNoteGateway   = "UPDATE gateways SET version = ?, seen_ms = %s WHERE holder = ?"
@@ -16,13 +16,13 @@ const (
 	sqlBehind        = "SELECT holder FROM gateways WHERE version < ? AND seen_ms > %s - ? ORDER BY holder"
 )
 
-// oldGateway is how long the row of a gateway that ended without a word is kept.
+// oldGateway is how long the row of a gateway stays that ended without ForgetGateway.
 const oldGateway = time.Hour
 
-// NoteGateway notes that a gateway sells by a version of the catalogue now.
+// NoteGateway writes which version of the catalogue a gateway uses now.
 func (s *Store) NoteGateway(ctx context.Context, holder string, version int64) error {
 	noted, err := s.changed(ctx, fmt.Sprintf(sqlNoteGateway, s.dialect.nowMS), version, holder)
-	if err == nil && !noted { // no row yet, or one that says the very same since this millisecond
+	if err == nil && !noted { // there is no row, or it has equal values written in this millisecond
 		err = s.addGateway(ctx, holder, version)
 	}
 	if err != nil {
@@ -42,7 +42,7 @@ func (s *Store) addGateway(ctx context.Context, holder string, version int64) er
 	return err
 }
 
-// ForgetGateway removes a gateway that ends, so that nobody waits for it.
+// ForgetGateway removes a gateway that ends, so that no process waits for it.
 func (s *Store) ForgetGateway(ctx context.Context, holder string) error {
 	if _, err := s.execute(ctx, sqlForgetGateway, holder); err != nil {
 		return fmt.Errorf("forget gateway %s: %w", holder, err)
@@ -58,7 +58,7 @@ func (s *Store) CatalogueVersion(ctx context.Context) (version int64, err error)
 	return version, nil
 }
 
-// GatewaysBehind returns the gateways that were seen within a time and sell by an older version of the catalogue.
+// GatewaysBehind returns the gateways that wrote within a time and use an older version of the catalogue.
 func (s *Store) GatewaysBehind(ctx context.Context, version int64, within time.Duration) ([]string, error) {
 	var behind []string
 	err := each(ctx, s.db, fmt.Sprintf(sqlBehind, s.dialect.nowMS), []any{version, within.Milliseconds()},

@@ -15,7 +15,7 @@ func TestGatewaysThatAreBehind(t *testing.T) {
 			require.NoError(t, err)
 			return holders
 		}
-		require.Empty(t, behind(1, time.Minute), "nobody is there")
+		require.Empty(t, behind(1, time.Minute), "there is no gateway")
 		require.NoError(t, s.NoteGateway(t.Context(), "one", 4))
 		require.NoError(t, s.NoteGateway(t.Context(), "two", 5))
 		require.Equal(t, []string{"one"}, behind(5, time.Minute))
@@ -29,7 +29,7 @@ func TestGatewaysThatAreBehind(t *testing.T) {
 
 		_, err := s.db.Exec("UPDATE gateways SET seen_ms = seen_ms - 120000 WHERE holder = 'two'")
 		require.NoError(t, err)
-		require.Empty(t, behind(5, time.Minute), "a gateway that nobody has heard of is not waited for")
+		require.Empty(t, behind(5, time.Minute), "no process waits for a silent gateway")
 		require.NoError(t, s.ForgetGateway(t.Context(), "one"))
 		require.Empty(t, behind(9, time.Minute))
 

@@ -15,7 +15,7 @@ import (
 	"flashsale/test/harness"
 )
 
-// What docs/operations.md lists. The processes need the first, migrate needs both.
+// The rights that docs/operations.md lists. The processes need the first list, migrate needs both.
 var (
 	processGrants = []string{"SELECT", "INSERT", "UPDATE", "DELETE"}
 	migrateGrants = []string{"CREATE", "ALTER", "INDEX"}
@@ -67,7 +67,7 @@ func TestGrants(t *testing.T) {
 	}
 }
 
-// everythingOnce does with the database what gateways, settlement and operators do.
+// everythingOnce runs once every operation of gateways, settlement and operators.
 func everythingOnce(t *testing.T, s *Store) {
 	ctx := t.Context()
 	listed := draft("listed", 2, item("phone", 100, 2))

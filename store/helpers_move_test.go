@@ -43,7 +43,7 @@ func drained(t testing.TB, s database) []sale.Order {
 		for _, e := range page {
 			ids = append(ids, e.ID)
 			for _, o := range e.Orders {
-				require.False(t, seen[o.OrderID], "order %d stands twice in a page", o.OrderID)
+				require.False(t, seen[o.OrderID], "order %d is in a page twice", o.OrderID)
 				seen[o.OrderID] = true
 				told = append(told, o)
 			}

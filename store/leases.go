@@ -19,7 +19,7 @@ const (
 	sqlReleaseLease = "DELETE FROM leases WHERE name = ? AND holder = ?"
 )
 
-// AcquireLease takes a named lease, or renews it for the holder who has it; false means that another one has it.
+// AcquireLease acquires a named lease, or renews it for its owner. It returns false if another holder owns it.
 func (s *Store) AcquireLease(ctx context.Context, name, holder string, ttl time.Duration) (bool, error) {
 	taken, err := s.acquireLease(ctx, name, holder, ttl.Milliseconds())
 	if err != nil {
@@ -43,13 +43,13 @@ func (s *Store) acquireLease(ctx context.Context, name, holder string, ttlMS int
 	if s.dialect.fault(err) != faultDuplicate {
 		return false, err
 	}
-	// Someone's row. It may be ours: an UPDATE to the very same values changes no row.
+	// There is a row. It may be the holder's own, because an UPDATE to equal values changes no row.
 	var ours int
 	err = s.db.QueryRowContext(ctx, fmt.Sprintf(sqlHolder, s.dialect.nowMS), name, holder).Scan(&ours)
 	return ours == 1, err
 }
 
-// ReleaseLease gives a lease back; one that the holder does not have is left alone.
+// ReleaseLease releases a lease. It does nothing if the holder does not own it.
 func (s *Store) ReleaseLease(ctx context.Context, name, holder string) error {
 	if _, err := s.execute(ctx, sqlReleaseLease, name, holder); err != nil {
 		return fmt.Errorf("release lease %s of %s: %w", name, holder, err)
@@ -66,11 +66,11 @@ const (
 		"high_water_ms = CASE WHEN high_water_ms < ? THEN ? ELSE high_water_ms END WHERE node_id = ? AND holder = ?"
 )
 
-// maxNodeAttempts bounds the race of many gateways for the same free node ids.
+// maxNodeAttempts bounds the attempts when many gateways compete for the same free node ids.
 const maxNodeAttempts = 64
 
-// LeaseNode leases a node id for order ids, one of those that have rested longest. Holder must be unique to the process.
-// The error wraps sale.ErrLeaseHeld when every id is taken.
+// LeaseNode leases a node id for order ids, one of those that have been free longest. holder must be unique to the process.
+// The error wraps sale.ErrLeaseHeld if no id is free.
 func (s *Store) LeaseNode(ctx context.Context, holder string, ttl time.Duration) (sale.NodeLease, error) {
 	for range maxNodeAttempts {
 		free, err := s.freeNodes(ctx)
@@ -107,12 +107,12 @@ func (s *Store) freeNodes(ctx context.Context) ([]int64, error) {
 	return free, err
 }
 
-// RenewNode extends a lease and raises its high-water mark; the mark never falls. It works as long as nobody else has
-// leased the node id, also after the lease has ended; then the error wraps sale.ErrLeaseHeld.
+// RenewNode extends a lease and raises its high-water mark; the mark never falls. It also succeeds after the end of the lease
+// while no other process has leased the node id. Otherwise the error wraps sale.ErrLeaseHeld.
 func (s *Store) RenewNode(ctx context.Context, lease sale.NodeLease, highWaterMS int64, ttl time.Duration) error {
 	renewed, err := s.changed(ctx, fmt.Sprintf(sqlRenewNode, s.dialect.nowMS), ttl.Milliseconds(), highWaterMS, highWaterMS,
 		lease.Node, lease.Holder)
-	if err == nil && !renewed { // nobody's change, or one to the very same values
+	if err == nil && !renewed { // the lease has another holder, or the values were equal
 		err = s.db.QueryRowContext(ctx, sqlNodeWater, lease.Node, lease.Holder).Scan(new(int64))
 		if isNoRows(err) {
 			err = sale.ErrLeaseHeld

@@ -33,7 +33,7 @@ func TestLease(t *testing.T) {
 		require.True(t, acquire(t, s, "sale/b", "two", time.Minute))
 
 		require.NoError(t, s.ReleaseLease(t.Context(), "sale/a", "two"))
-		require.False(t, acquire(t, s, "sale/a", "two", time.Minute), "it was not his to release")
+		require.False(t, acquire(t, s, "sale/a", "two", time.Minute), "the caller did not own it")
 		require.NoError(t, s.ReleaseLease(t.Context(), "sale/a", "one"))
 		require.True(t, acquire(t, s, "sale/a", "two", time.Minute))
 
@@ -106,7 +106,7 @@ func TestNodeLeaseKeepsItsHighWaterMark(t *testing.T) {
 
 		_, err = s.db.Exec("UPDATE node_leases SET expires_ms = 1 WHERE node_id = 5")
 		require.NoError(t, err)
-		require.NoError(t, s.RenewNode(ctx, lease, 6000, 0), "late, but nobody else came")
+		require.NoError(t, s.RenewNode(ctx, lease, 6000, 0), "late, but no other process has leased it")
 		taken, err := s.LeaseNode(ctx, "two", time.Minute)
 		require.NoError(t, err)
 		require.Equal(t, sale.NodeLease{Node: 5, Holder: "two", HighWaterMS: 6000}, taken)

@@ -9,15 +9,15 @@ import (
 	"flashsale/sale"
 )
 
-// Orders that count are loaded, and those that gave their units back, because their keys still answer and too many of them
-// are refused. A refusal is not remembered: its key may succeed later.
+// A load has the orders that count and those that gave their units back, because Redis still answers their keys and counts
+// them for the grief rule. It has no refused order: the key of one may succeed later.
 const sqlOwners = "SELECT sku, bucket, order_id, quantity, buyer_id, idempotency_key, status IN ('confirmed', 'paid') " +
 	"FROM orders WHERE sale_id = ? AND status IN ('confirmed', 'paid', 'cancelled', 'expired') AND sku IN ("
 
 const sqlWindows = "SELECT sale_id, version, state, starts_at, ends_at, per_buyer_limit FROM sales WHERE sale_id = ?"
 
-// readLoads reads what Redis needs to know of locked stock rows: the database's view of available units, buyers and
-// window. The rows in the answer are in the epoch that is about to begin.
+// readLoads reads the loads of locked stock rows: available units, buyers and window. The rows of the answer have the next
+// epoch.
 func readLoads(ctx context.Context, tx *sql.Tx, rows map[sale.Bucket]*ledger.Row) ([]sale.Load, error) {
 	loads := make([]sale.Load, 0, len(rows))
 	bySale := map[string][]string{} // SKUs that may have owners
@@ -26,7 +26,7 @@ func readLoads(ctx context.Context, tx *sql.Tx, rows map[sale.Bucket]*ledger.Row
 		row := rows[key]
 		never := row.Epoch == 0
 		load := row.Begin()
-		if skus := bySale[row.Sale]; never { // never sold: nobody owns anything
+		if skus := bySale[row.Sale]; never { // never sold: it has no owners
 			bySale[row.Sale] = skus
 		} else if len(skus) == 0 || skus[len(skus)-1] != row.SKU {
 			bySale[row.Sale] = append(skus, row.SKU)

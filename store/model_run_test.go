@@ -13,9 +13,9 @@ import (
 	"flashsale/test/memory"
 )
 
-// Random batches, transfers, repeats, forks, late records, cancellations, payments, expiries, refusals by hand, outbox rows
-// applied and rebuilds: the store and the model agree on every row and counter after every step, and on what is told. The
-// database in memory is asked the same and gives the same answers.
+// Random batches, transfers, repeats, forks, late records, cancellations, payments, expiries, refusals by hand, applied outbox
+// rows and rebuilds: the store and the model agree on every row and counter after every step, and on the events. The database
+// in memory gets the same calls and gives the same answers.
 func TestBooksAgreeWithModel(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		run := 0
@@ -86,8 +86,8 @@ func askBoth[T any](w *modelRun, ask func(database) (T, error)) (T, error) {
 	return both(w.r, w.s, w.twin, ask)
 }
 
-// expire ends what is due: the orders of years ago. In memory the clock goes on until they are, in the store their
-// deadline goes back.
+// expire makes the orders of years ago due and expires them: in memory it advances the clock, in the store it moves their
+// deadlines back.
 func (w *modelRun) expire() {
 	overdue(w.t, w.s)
 	expired, err := w.s.ExpireOrders(w.t.Context(), 1000)
@@ -175,7 +175,7 @@ func (w *modelRun) batch(reuse bool) sale.Delivery {
 	return d
 }
 
-// orders draws orders of the buyers who are at home in a bucket: a buyer takes from no other.
+// orders draws orders of the buyers with a home bucket, because a buyer takes units only from it.
 func (w *modelRun) orders(bucket sale.Bucket) []sale.RecordOrder {
 	buyers := [][]string{{"ann", "Ann"}, {"bob", "Bob", "cat"}}[bucket.Number]
 	var orders []sale.RecordOrder
@@ -321,7 +321,7 @@ func (w *modelRun) refuse() {
 	w.sent = append(w.sent, d)
 }
 
-// apply says that Redis has applied some of a bucket's rows, now or in the epoch before.
+// apply reports that Redis has applied some of a bucket's rows, in the present or the previous epoch.
 func (w *modelRun) apply() {
 	row := rapid.SampledFrom(w.m.buckets).Draw(w.r, "applied")
 	if len(row.outbox) == 0 {
@@ -387,7 +387,7 @@ func (w *modelRun) agreeOnSlots() {
 	require.Equal(w.r, live, count(w.t, w.s, slots, w.known[0].Sale, w.known[0].Sale))
 }
 
-// agreeOnEvents drains the events: what is told of an order is what happened to it, in that order.
+// agreeOnEvents drains the events: those of each order match its changes and their order.
 func (w *modelRun) agreeOnEvents() {
 	told := map[sale.OrderID][]sale.OrderStatus{}
 	happened := drained(w.t, w.s)

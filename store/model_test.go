@@ -15,7 +15,7 @@ type model struct {
 	orders  map[sale.OrderID]*modelOrder
 	places  map[[3]int64]map[sale.OrderID]bool // bucket, epoch, sequence
 	told    map[sale.OrderID][]sale.OrderStatus
-	early   map[sale.OrderID]string // payments that came before the row
+	early   map[sale.OrderID]string // payments from before the row
 }
 
 type modelBucket struct {
@@ -43,7 +43,7 @@ func newModel(limit int, rows []sale.BucketCounters) *model {
 	return m
 }
 
-// enter marks a record and reports whether it is new, and whether another one stands at its place.
+// enter marks a record and reports whether it is new, and whether another one has its sequence.
 func (m *model) enter(bucket int, epoch, sequence int64, id sale.OrderID) (fresh, fork bool) {
 	at := [3]int64{int64(bucket), epoch, sequence}
 	if m.places[at][id] {
@@ -57,8 +57,8 @@ func (m *model) enter(bucket int, epoch, sequence int64, id sale.OrderID) (fresh
 	return true, fork
 }
 
-// enterBatch does the same for a batch. Its identity does not say how many orders it has: one without a row makes it new,
-// and what is marked there, if only its own identity, another one.
+// enterBatch does the same for a batch. Its identity does not contain the number of its orders: an order without a row makes
+// the batch new, and any marker at its sequence, even its own, then counts as that of another batch.
 func (m *model) enterBatch(b *sale.Batch) (fresh, fork bool) {
 	fresh, fork = m.enter(b.Number, b.Epoch, b.Sequence, b.BatchID)
 	for _, o := range b.Orders {

@@ -7,11 +7,11 @@ import (
 	"flashsale/sale"
 )
 
-// datetimeLayout is how DATETIME(3) is written and read as text, the same in every dialect. Text avoids the drivers'
-// own conversions, which depend on DSN and session time zone.
+// datetimeLayout is the text form of DATETIME(3) in every dialect. Text avoids the conversions of the drivers, which depend on
+// DSN and session time zone.
 const datetimeLayout = "2006-01-02 15:04:05.000"
 
-// dateEnds is where the layout has its space.
+// dateEnds is the index of the space in the layout.
 const dateEnds = len("2006-01-02")
 
 // moment is a DATETIME(3) column.
@@ -35,7 +35,7 @@ func (m *moment) Scan(source any) error {
 	if n != len(datetimeLayout) || text[dateEnds] != ' ' {
 		return fmt.Errorf("read a time: %q is not of the form %s", text[:n], datetimeLayout)
 	}
-	text[dateEnds], text[n] = 'T', 'Z' // the form that the library reads several times as fast
+	text[dateEnds], text[n] = 'T', 'Z' // package time reads this form several times as fast
 	if err := m.Time.Time.UnmarshalText(text[:]); err != nil {
 		return fmt.Errorf("read a time: %w", err)
 	}

@@ -35,19 +35,20 @@ func mysqlDialect() *dialect {
 	}
 }
 
-// The name holds the database's, because the lock is per server; LEFT keeps it within the 64 characters allowed.
+// migrationLockName contains the name of the database, because the lock is per server. LEFT cuts it at the 64 allowed
+// characters.
 const migrationLockName = "LEFT(CONCAT('migrate ', DATABASE()), 64)"
 
-// Defaults for what a DSN leaves out. The read timeout is above the lock wait, so that a wait ends with the server's
-// own error and never with a cut connection.
+// Defaults for what a DSN leaves out. The read timeout exceeds the lock wait, so that a wait ends with the server's error and
+// not with a cut connection.
 const (
 	mysqlDialTimeout  = 3 * time.Second
 	mysqlReadTimeout  = 15 * time.Second
 	mysqlWriteTimeout = 15 * time.Second
 )
 
-// What every session needs, in a form that MySQL 8.4, MariaDB 10.11 and TiDB share (MariaDB 10.11 has no
-// transaction_isolation variable). Strict mode makes the server refuse a value where it would cut it.
+// Settings of every session, in a form that MySQL 8.4, MariaDB 10.11 and TiDB share (MariaDB 10.11 has no
+// transaction_isolation variable). In strict mode the server refuses a value that it would otherwise cut.
 const (
 	sqlSession = "SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', " +
 		"innodb_lock_wait_timeout = 5"
@@ -66,8 +67,8 @@ func openMySQL(dsn string) (*sql.DB, error) {
 	return sql.OpenDB(sessionConnector{connector}), nil
 }
 
-// mysqlConfig reads a DSN and forces what the store depends on. Times cross as text (see moment), ids are compared by
-// bytes, affected rows count changes, and a node that has become read-only is left for the new primary.
+// mysqlConfig reads a DSN and sets what the store depends on: times are text (see moment), ids compare by bytes, affected rows
+// count changes, and the driver drops a connection to a node that has become read-only.
 func mysqlConfig(dsn string) (*mysql.Config, error) {
 	config, err := mysql.ParseDSN(dsn)
 	if err != nil {
@@ -103,7 +104,7 @@ func orDefault(value, otherwise time.Duration) time.Duration {
 	return otherwise
 }
 
-// sessionConnector sets up every new connection. It runs after the DSN's own variables and so has the last word.
+// sessionConnector sets up every new connection after the variables of the DSN, so that its settings win.
 type sessionConnector struct{ driver.Connector }
 
 // Connect opens a connection and sets its session.

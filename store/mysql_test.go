@@ -17,7 +17,7 @@ import (
 	"flashsale/test/harness"
 )
 
-// hostile says the opposite of everything that the store depends on.
+// hostile sets the opposite of everything on which the store depends.
 const hostile = "&parseTime=true&loc=Asia%2FShanghai&time_zone=%27%2B08%3A00%27&sql_mode=%27ANSI_QUOTES%27&charset=latin1" +
 	"&collation=latin1_swedish_ci&clientFoundRows=true&multiStatements=true" +
 	"&interpolateParams=false&innodb_lock_wait_timeout=50&columnsWithAlias=true"
@@ -57,7 +57,7 @@ func TestSettingsAreForced(t *testing.T) {
 	require.True(t, acquire(t, s, "a", "one", time.Minute))
 }
 
-// What another client of the same server reads, whatever its own settings: UTC with milliseconds.
+// Another client of the same server reads UTC with milliseconds, with any settings of its own.
 func TestTimesAreStoredInUTC(t *testing.T) {
 	server, name := harness.SharedMariaDB(t), databaseName(t)
 	s, err := Open(Options{Driver: DriverMySQL, DSN: server.DSN(name)})
@@ -102,7 +102,7 @@ func TestMySQLConfig(t *testing.T) {
 	require.ErrorContains(t, err, "postgres")
 }
 
-// Every conflict that is repeated stands in the table of the page, and no other.
+// The table of the page has exactly the conflicts that the store repeats.
 func TestConflictsAreDocumented(t *testing.T) {
 	page, err := os.ReadFile("../docs/compatibility.md")
 	require.NoError(t, err)

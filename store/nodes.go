@@ -10,35 +10,35 @@ import (
 	"flashsale/sale"
 )
 
-const sqlHeldNodes = "SELECT node_id, holder FROM node_leases WHERE expires_ms > %s ORDER BY node_id"
+const sqlLeasedNodes = "SELECT node_id, holder FROM node_leases WHERE expires_ms > %s ORDER BY node_id"
 
-// noNode is the error of a gateway for which no node id is left. It says which ids are leased to whom, by machine, so that
-// an operator finds the processes that start again and again, or the second shop on his database.
+// noNode returns the error of a gateway for which no node id is free. It lists the leased ids by machine, so that an operator
+// finds processes that restart again and again, or a second shop on the database.
 func (s *Store) noNode(ctx context.Context) error {
-	held := map[string][]int64{}
-	err := each(ctx, s.db, fmt.Sprintf(sqlHeldNodes, s.dialect.nowMS), nil, func(rows scanner) error {
+	leased := map[string][]int64{}
+	err := each(ctx, s.db, fmt.Sprintf(sqlLeasedNodes, s.dialect.nowMS), nil, func(rows scanner) error {
 		var node int64
 		var holder string
 		err := rows.Scan(&node, &holder)
 		machine, _, _ := strings.Cut(holder, "/")
-		held[machine] = append(held[machine], node)
+		leased[machine] = append(leased[machine], node)
 		return err
 	})
-	return errors.Join(fmt.Errorf("lease a node id: none of %d is free: %s: %w", sale.MaxNode+1, holdings(held),
+	return errors.Join(fmt.Errorf("lease a node id: none of %d is free: %s: %w", sale.MaxNode+1, nodesByMachine(leased),
 		sale.ErrLeaseHeld), err)
 }
 
-// holdings tells whose node ids are which: "0-3 7 of a, 4-6 of b".
-func holdings(held map[string][]int64) string {
+// nodesByMachine lists node ids by machine: "0-3 7 of a, 4-6 of b".
+func nodesByMachine(leased map[string][]int64) string {
 	var parts []string
-	for machine, nodes := range held {
+	for machine, nodes := range leased {
 		parts = append(parts, fmt.Sprintf("%s of %s", ranges(nodes), machine))
 	}
 	slices.Sort(parts)
 	return strings.Join(parts, ", ")
 }
 
-// ranges writes sorted numbers with neighbours together.
+// ranges lists sorted numbers, consecutive ones as a range.
 func ranges(numbers []int64) string {
 	var words []string
 	for len(numbers) > 0 {

@@ -15,13 +15,13 @@ const (
 	sqlOrders = "SELECT " + orderColumns + " FROM orders WHERE "
 )
 
-// Orders of dead letters have no row of their own: price, currency and payment time are the sale's, if it exists.
+// Orders of dead letters have no order row: price, currency and payment time are those of the sale, if it exists.
 const sqlWaitingOrders = "SELECT d.order_id, d.sale_id, d.sku, d.quantity, COALESCE(i.price_cents, 0), " +
 	"COALESCE(s.currency, ''), d.created_ms, COALESCE(s.payment_ttl_s, 0), d.buyer_id FROM dead_letter_orders d " +
 	"LEFT JOIN sales s ON s.sale_id = d.sale_id LEFT JOIN items i ON i.sale_id = d.sale_id AND i.sku = d.sku WHERE "
 
-// Order returns an order that has a row, or that waits in a dead letter (queued, reason dead_letter). Otherwise the error
-// wraps sale.ErrNotFound.
+// Order returns an order that has a row or is in a waiting dead letter (queued, reason dead_letter). Otherwise the error wraps
+// sale.ErrNotFound.
 func (s *Store) Order(ctx context.Context, id sale.OrderID) (sale.Order, error) {
 	found, err := s.Orders(ctx, []sale.OrderID{id})
 	if err != nil {
@@ -33,7 +33,7 @@ func (s *Store) Order(ctx context.Context, id sale.OrderID) (sale.Order, error) 
 	return found[0], nil
 }
 
-// Orders returns those of the orders that have a row or wait in a dead letter, sorted by id.
+// Orders returns those of the orders that have a row or are in a waiting dead letter, sorted by id.
 func (s *Store) Orders(ctx context.Context, ids []sale.OrderID) ([]sale.Order, error) {
 	args := make([]any, len(ids))
 	for i, id := range ids {
@@ -51,8 +51,8 @@ func (s *Store) Orders(ctx context.Context, ids []sale.OrderID) ([]sale.Order, e
 	return distinct(found), nil
 }
 
-// BuyerOrders returns a buyer's orders of a SKU with ids above one, sorted by id, the first so many of them: those that have
-// a row and those that wait in a dead letter.
+// BuyerOrders returns a buyer's orders of a SKU with ids above after, sorted by id, the first limit of them: those that have a
+// row and those in waiting dead letters.
 func (s *Store) BuyerOrders(ctx context.Context, saleID, sku, buyer string, after sale.OrderID, limit int) ([]sale.Order, error) {
 	const first = " ORDER BY order_id LIMIT ?"
 	found, err := s.readOrders(ctx, "sale_id = ? AND sku = ? AND buyer_id = ? AND order_id > ?"+first,
@@ -65,9 +65,9 @@ func (s *Store) BuyerOrders(ctx context.Context, saleID, sku, buyer string, afte
 	return found[:min(len(found), limit)], nil
 }
 
-// EachOrder calls fn once with every order of a sale that has a row or waits in a dead letter, in no particular order. Rows
-// are streamed, so a sale of any size can be judged; only the orders of waiting dead letters are held in memory. They are
-// read first, so that one that settles meanwhile is found as a row.
+// EachOrder calls fn once with every order of a sale that has a row or is in a waiting dead letter, in no particular order. It
+// streams rows, so that a sale may have any size, and has only the orders of waiting dead letters in memory. It reads those
+// first, so that it finds the row of an order that settles meanwhile.
 func (s *Store) EachOrder(ctx context.Context, saleID string, fn func(sale.Order) error) error {
 	waiting := map[sale.OrderID]sale.Order{}
 	err := each(ctx, s.db, sqlWaitingOrders+"d.sale_id = ?", []any{saleID}, func(r scanner) error {
@@ -96,8 +96,8 @@ func (s *Store) EachOrder(ctx context.Context, saleID string, fn func(sale.Order
 	return nil
 }
 
-// readOrders reads by a condition on the orders table and the same on waiting dead letters. Dead letters are read first:
-// one that settles in between is then found as a row, and a row comes before what waits.
+// readOrders reads by a condition on the orders table and the same one on waiting dead letters. It reads dead letters first,
+// so that it finds the row of an order that settles in between, and returns rows before them.
 func (s *Store) readOrders(ctx context.Context, where, whereWaiting string, args []any) ([]sale.Order, error) {
 	var rows, waiting []sale.Order
 	err := each(ctx, s.db, sqlWaitingOrders+whereWaiting, args, func(r scanner) error {
@@ -116,7 +116,7 @@ func (s *Store) readOrders(ctx context.Context, where, whereWaiting string, args
 	return append(rows, waiting...), err
 }
 
-// scanOrder reads orderColumns and what the query names behind them.
+// scanOrder reads orderColumns and the columns that the query has after them.
 func scanOrder(r scanner, more ...any) (sale.Order, error) {
 	var o sale.Order
 	var created, updated moment

@@ -10,10 +10,9 @@ import (
 	"flashsale/sale"
 )
 
-// CancelOrder ends a confirmed order and gives its units and its buyer's allowance back, once; one that was cancelled
-// before is returned as it is. Buyer, when not empty, must be the order's own: to anyone else it does not exist, and the
-// error wraps sale.ErrNotFound. An order in any other status, also one that waits in a dead letter, is a
-// *sale.StatusError.
+// CancelOrder cancels a confirmed order and gives its units and its buyer's allowance back, once. It returns an order that was
+// cancelled before unchanged. If buyer is not empty and not the order's, the error wraps sale.ErrNotFound. For any other
+// status, also that of an order in a waiting dead letter, the error is a *sale.StatusError.
 func (s *Store) CancelOrder(ctx context.Context, id sale.OrderID, reason sale.OrderReason, buyer string) (sale.Order, error) {
 	var order sale.Order
 	paid := false
@@ -21,7 +20,7 @@ func (s *Store) CancelOrder(ctx context.Context, id sale.OrderID, reason sale.Or
 		order, paid, err = s.cancelOrder(ctx, tx, id, reason, buyer)
 		return err
 	})
-	if err == nil && paid { // what is remembered was paid instead, and that is committed
+	if err == nil && paid { // the transaction has committed a remembered payment instead
 		err = &sale.StatusError{Status: sale.StatusPaid}
 	}
 	if err != nil {
@@ -62,7 +61,7 @@ func (s *Store) cancelOrder(
 	if moves, err := ledger.Cancels(&order); err != nil || !moves {
 		return order, false, err
 	}
-	payments, err := s.payRemembered(ctx, tx, nowMS, []sale.OrderID{id}) // what is remembered came first
+	payments, err := s.payRemembered(ctx, tx, nowMS, []sale.OrderID{id}) // a remembered payment precedes
 	if err != nil || len(payments) > 0 {
 		return order, len(payments) > 0, err
 	}
@@ -74,12 +73,13 @@ func (s *Store) cancelOrder(
 	return order, false, err
 }
 
-// changedAt returns the moment of a change of an order: now, but never before the order was made.
+// changedAt returns the time of a change of an order: now, but not before its creation.
 func changedAt(created sale.Time, nowMS int64) sale.Time {
 	return sale.TimeMillis(max(created.UnixMilli(), nowMS))
 }
 
-// missing says what an order without a row is: one that waits in a dead letter, or none of this buyer.
+// missing returns the error for an order without a row: a *sale.StatusError if it is in a waiting dead letter and belongs to
+// the buyer, otherwise sale.ErrNotFound.
 func (s *Store) missing(ctx context.Context, q querier, id sale.OrderID, buyer string) error {
 	err := sale.ErrNotFound
 	failed := each(ctx, q, sqlWaitingOrders+"d.order_id = ?", []any{int64(id)}, func(r scanner) error {
@@ -98,16 +98,17 @@ func (s *Store) missing(ctx context.Context, q querier, id sale.OrderID, buyer s
 const sqlPay = "UPDATE orders%s SET status = 'paid', payment_id = ?, due_at = NULL, updated_at = ? " +
 	"WHERE order_id = ? AND status = 'confirmed'"
 
-// PayOrder notes the payment of a confirmed order; the same payment again changes nothing and returns the order. Another
-// payment is a *sale.PaidError, an order in another status a *sale.StatusError, an unknown one wraps sale.ErrNotFound.
-// No stock moves, so only the order's row is locked: that lock decides between payment, expiry and cancellation.
+// PayOrder writes the payment of a confirmed order. A second call with the same payment changes nothing and returns the order.
+// The error is a *sale.PaidError if another payment has paid it, a *sale.StatusError for another status, and wraps
+// sale.ErrNotFound for an unknown order. A payment moves no stock, so it locks only the order's row; that lock decides between
+// payment, expiry and cancellation.
 func (s *Store) PayOrder(ctx context.Context, id sale.OrderID, paymentID string) (sale.Order, error) {
 	var order sale.Order
 	err := s.transact(ctx, func(tx *sql.Tx) (err error) {
 		order, err = s.payOrder(ctx, tx, id, paymentID)
 		return err
 	})
-	if err == nil && order.PaymentID != paymentID { // one that was remembered before has paid it now
+	if err == nil && order.PaymentID != paymentID { // a remembered payment has paid it in this transaction
 		err = &sale.PaidError{PaymentID: order.PaymentID}
 	}
 	if err != nil {
@@ -133,7 +134,7 @@ func (s *Store) payOrder(ctx context.Context, tx *sql.Tx, id sale.OrderID, payme
 	if err != nil {
 		return order, err
 	}
-	if first != "" { // what is remembered came first
+	if first != "" { // a remembered payment precedes
 		paymentID = first
 		if _, err := tx.ExecContext(ctx, sqlForgetOf+"?)", int64(id)); err != nil {
 			return order, err

@@ -91,7 +91,7 @@ func TestCancelOfWhatIsNotThere(t *testing.T) {
 	})
 }
 
-// Status only moves forward: what has ended stays as it is, whatever is asked.
+// Status only moves forward: no call changes an order with a final status.
 func TestEndedOrdersStay(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
@@ -186,7 +186,7 @@ func TestCancelWhileClosed(t *testing.T) {
 		cancel(t, s, orders[1].OrderID) // while it is loading
 		rows := waiting(t, s, bucket)
 		require.Len(t, rows, 1)
-		require.EqualValues(t, 2, rows[0].Number, "numbers go on")
+		require.EqualValues(t, 2, rows[0].Number, "numbers continue")
 		require.EqualValues(t, 2, rows[0].Epoch)
 		require.EqualValues(t, 1, countersOf(t, s, bucket).GivenEpoch)
 		require.EqualValues(t, 2, countersOf(t, s, bucket).Released)

@@ -16,8 +16,8 @@ func refusal(err error) bool {
 	return statusIn(err) != "" || errors.As(err, &paid)
 }
 
-// Payment, cancellation and expiry of the same orders at once, beside settlement of new ones: each order has one winner,
-// which is the only one that was told so, and units go back once.
+// Payment, cancellation and expiry of the same orders at once, beside settlement of new ones: one call wins each order, only
+// that one succeeds, and units go back once.
 func TestPayCancelAndExpireAtOnce(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		const rounds, each = 4, 25
@@ -133,7 +133,7 @@ func TestSameMoveAtOnce(t *testing.T) {
 	})
 }
 
-// Rebuilds beside cancellations and expiries: a load has what the stock row says, and no outbox row outlives its epoch.
+// Rebuilds beside cancellations and expiries: a load has the units of the stock row, and no outbox row outlives its epoch.
 func TestReleasesBesideRebuilds(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		bucket := phone(t, s, 1000, 1)

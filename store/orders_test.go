@@ -24,7 +24,7 @@ func TestOrdersByID(t *testing.T) {
 		ids = append(ids, ids[0])
 		found, err := s.Orders(ctx, ids)
 		require.NoError(t, err)
-		require.Len(t, found, len(orders), "unknown ids are left out, doubled ones come once")
+		require.Len(t, found, len(orders), "unknown ids are omitted, repeated ids occur once")
 		for i := range found {
 			require.Equal(t, orders[i].OrderID, found[i].OrderID, "sorted")
 			require.Equal(t, orders[i].Buyer, found[i].BuyerID)
@@ -82,7 +82,7 @@ func TestBuyerOrdersAreBounded(t *testing.T) {
 	})
 }
 
-// A paid order counts like a confirmed one, and its payment is read back; a cancelled one lets its buyer buy again.
+// A paid order counts like a confirmed one and has its payment; after a cancelled one the buyer may buy again.
 func TestOrdersThatShopsHaveMoved(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		bucket := phone(t, s, 10, 1)
@@ -117,7 +117,7 @@ func TestEachOrder(t *testing.T) {
 		statuses := map[sale.OrderStatus]int{}
 		seen := map[sale.OrderID]bool{}
 		require.NoError(t, s.EachOrder(t.Context(), "eleven", func(o sale.Order) error {
-			require.False(t, seen[o.OrderID], "order %d comes twice", o.OrderID)
+			require.False(t, seen[o.OrderID], "order %d occurs twice", o.OrderID)
 			seen[o.OrderID] = true
 			statuses[o.Status]++
 			return nil

@@ -18,7 +18,7 @@ const (
 	ofAllowance    = "(sale_id = ? AND sku = ? AND buyer_id = ? AND order_id = ?)"
 )
 
-// lockedOrder is an order whose row is locked until the commit.
+// lockedOrder is an order with a row that is locked until the commit.
 type lockedOrder struct {
 	sale.Order
 	bucket sale.Bucket
@@ -30,8 +30,8 @@ func (o *lockedOrder) releasing() ledger.Releasing {
 	}}
 }
 
-// lockOrders locks those of the orders that have a row, in the order of their ids, and returns them with the database's
-// clock. Whoever is going to release them has locked their stock rows before.
+// lockOrders locks those of the orders that have a row, in the order of their ids, and returns them with the time of the
+// database. A caller that releases them must have locked their stock rows before.
 func (s *Store) lockOrders(ctx context.Context, tx *sql.Tx, ids []sale.OrderID) (found []lockedOrder, nowMS int64, err error) {
 	head := fmt.Sprintf(sqlLockOrders, s.dialect.nowMS, s.dialect.forced)
 	for chunk := range slices.Chunk(slices.Sorted(slices.Values(ids)), maxIDs) {
@@ -53,7 +53,7 @@ func (s *Store) lockOrders(ctx context.Context, tx *sql.Tx, ids []sale.OrderID) 
 	return found, nowMS, nil
 }
 
-// leaveOrders writes orders that leave confirmed, and gives their buyers' allowance back.
+// leaveOrders writes the new status of released orders and gives their buyers' allowances back.
 func (s *Store) leaveOrders(ctx context.Context, tx *sql.Tx, nowMS int64, p *ledger.Plan) error {
 	now := datetime(nowMS)
 	for chunk := range slices.Chunk(p.Released, maxIDs) {

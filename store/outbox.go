@@ -23,15 +23,14 @@ const (
 	upTo           = "(sale_id = ? AND sku = ? AND bucket = ? AND number <= ?)"
 )
 
-// pageUnits bounds the units, and with them the orders, of one bucket's rows in an answer, unless the first row alone has
-// more.
+// pageUnits bounds the units, and thereby the orders, of one bucket's rows in an answer, unless the first row alone has more.
 const pageUnits = 4 * ledger.MaxReleased
 
 func outboxArgs(args []any, r sale.OutboxRow) []any {
 	return append(args, r.Sale, r.SKU, r.Bucket.Number, r.Number, r.Epoch, string(r.Kind), r.Units, outboxBody(r.Orders))
 }
 
-// outboxBody writes an order a line: "id quantity buyer".
+// outboxBody writes one order per line: "id quantity buyer".
 func outboxBody(orders []sale.ReleasedOrder) string {
 	var b strings.Builder
 	for i := range orders {
@@ -60,9 +59,8 @@ func ordersOfBody(body string) ([]sale.ReleasedOrder, error) {
 	return orders, nil
 }
 
-// Outbox returns rows that Redis has still to apply: the first ones of every bucket, so that a bucket which cannot be
-// reached keeps no other waiting; at most maxRows in all, sorted by bucket and number. Where more buckets than that wait,
-// chance picks them.
+// Outbox returns rows that Redis has not applied yet, sorted by bucket and number: the first ones of every bucket, so that an
+// unreachable bucket does not block another, and at most maxRows in all. If more buckets have rows, it picks some at random.
 func (s *Store) Outbox(ctx context.Context, maxRows int) ([]sale.OutboxRow, error) {
 	heads, err := s.outboxHeads(ctx)
 	if err == nil && len(heads) > maxRows {
@@ -87,7 +85,7 @@ func (s *Store) Outbox(ctx context.Context, maxRows int) ([]sale.OutboxRow, erro
 	return rows, nil
 }
 
-// outboxHead is a bucket with outbox rows: its first number, and later the last one to read.
+// outboxHead is a bucket with outbox rows: its first number, and after bound the last one to read.
 type outboxHead struct {
 	sale.Bucket
 	number int64
@@ -103,7 +101,7 @@ func (s *Store) outboxHeads(ctx context.Context) (heads []outboxHead, err error)
 	return heads, err
 }
 
-// bound moves each head's number to the last row to read: at most share rows and pageUnits units a bucket.
+// bound sets each head's number to the last row to read: at most share rows and pageUnits units a bucket.
 func (s *Store) bound(ctx context.Context, heads []outboxHead, share int64) error {
 	byBucket := make(map[sale.Bucket]*outboxHead, len(heads))
 	units := make(map[sale.Bucket]int64, len(heads))

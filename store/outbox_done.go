@@ -15,9 +15,9 @@ import (
 
 const upToOfEpoch = "(sale_id = ? AND sku = ? AND bucket = ? AND number <= ? AND epoch = ?)"
 
-// OutboxDone forgets outbox rows that Redis has applied and marks the sequences of the writes that brought them, so that a
-// batch of another life of Redis at the same place is found to be a fork; where such a batch has settled already the
-// bucket is closed. What belongs to an epoch that is over was absorbed and is left out. It may be repeated.
+// OutboxDone deletes outbox rows that Redis has applied and marks the sequences of those writes: if Redis loses one and a
+// batch takes the same sequence, settlement finds that batch as a fork. If such a batch has settled already, OutboxDone closes
+// the bucket. It skips rows of an epoch that is over, because a rebuild has absorbed them. It is repeatable.
 func (s *Store) OutboxDone(ctx context.Context, applied []sale.Applied) error {
 	sorted := slices.SortedFunc(slices.Values(applied), func(a, b sale.Applied) int {
 		return cmp.Or(compareBuckets(a.Bucket, b.Bucket), cmp.Compare(a.Number, b.Number))
@@ -25,7 +25,7 @@ func (s *Store) OutboxDone(ctx context.Context, applied []sale.Applied) error {
 	for chunk := range slices.Chunk(sorted, maxTerms) {
 		err := s.transact(ctx, func(tx *sql.Tx) error { return s.outboxDone(ctx, tx, chunk) })
 		if err != nil {
-			return fmt.Errorf("note %d applied outbox rows: %w", len(chunk), err)
+			return fmt.Errorf("delete %d applied outbox rows: %w", len(chunk), err)
 		}
 		faults.Point("store.outbox-done")
 	}
@@ -34,16 +34,16 @@ func (s *Store) OutboxDone(ctx context.Context, applied []sale.Applied) error {
 
 func (s *Store) outboxDone(ctx context.Context, tx *sql.Tx, applied []sale.Applied) error {
 	buckets := make([]sale.Bucket, len(applied))
-	places := make([]ledger.Place, len(applied))
+	writes := make([]ledger.WriteID, len(applied))
 	for i := range applied {
-		buckets[i], places[i] = applied[i].Bucket, ledger.MarkOfApplied(&applied[i]).Place
+		buckets[i], writes[i] = applied[i].Bucket, ledger.MarkOfApplied(&applied[i]).WriteID
 	}
 	stock, nowMS, err := s.lockStock(ctx, tx, buckets)
 	if err != nil {
 		return err
 	}
 	read := &reading{ledger.NewState(stock, nowMS, true), s.dialect.forced}
-	if err := read.readMarkers(ctx, tx, places); err != nil {
+	if err := read.readMarkers(ctx, tx, writes); err != nil {
 		return err
 	}
 	decided := ledger.NewPlan(read.State)

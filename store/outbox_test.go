@@ -10,7 +10,7 @@ import (
 	"flashsale/sale"
 )
 
-// done says that Redis has applied a bucket's rows.
+// done reports that Redis has applied a bucket's rows.
 func done(t testing.TB, s *Store, bucket sale.Bucket, epoch, number, sequence int64) {
 	t.Helper()
 	require.NoError(t, s.OutboxDone(t.Context(),
@@ -65,13 +65,13 @@ func TestOutboxDoneMayBeRepeated(t *testing.T) {
 	})
 }
 
-// The write that brought outbox rows and a batch stand at one place: two lives of Redis, whichever comes first.
+// The write of outbox rows and a batch have one sequence, because Redis lost writes: it is a fork in either order.
 func TestForkOfAnOutboxWrite(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		bucket := phone(t, s, 100, 1)
 		released(t, s, bucket, 1, 2)
 		done(t, s, bucket, 1, 1, 1)
-		require.Equal(t, sale.BucketClosed, countersOf(t, s, bucket).State, "the batch came first")
+		require.Equal(t, sale.BucketClosed, countersOf(t, s, bucket).State, "the batch was first")
 		require.Equal(t, ledger.ClosedByFork, reason(t, s))
 		reopened(t, s, []sale.BucketRow{countersOf(t, s, bucket).BucketRow})
 
@@ -79,7 +79,7 @@ func TestForkOfAnOutboxWrite(t *testing.T) {
 		done(t, s, bucket, 2, 3, 2)
 		require.Equal(t, sale.BucketOpen, countersOf(t, s, bucket).State)
 		forked := settle(t, s, batch(bucket, 2, 2, crowd(1)...))
-		require.Equal(t, sale.Settlement{Rows: 1, Closed: []sale.Bucket{bucket}}, forked, "the batch comes second")
+		require.Equal(t, sale.Settlement{Rows: 1, Closed: []sale.Bucket{bucket}}, forked, "the batch is second")
 	})
 }
 
@@ -90,7 +90,7 @@ func reason(t testing.TB, s *Store) string {
 	return reason
 }
 
-// Rows of an epoch that is over are absorbed by the rebuild; news of them that comes late changes nothing.
+// A rebuild absorbs the rows of older epochs; a late report about them changes nothing.
 func TestOutboxIsAbsorbedByARebuild(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		bucket := phone(t, s, 100, 1)

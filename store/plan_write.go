@@ -23,8 +23,8 @@ const (
 	allowanceRow        = "(?,?,?,?,?)"
 )
 
-// writePlan writes what was decided, all but the closing of buckets: that takes the counter of the catalogue, the last
-// lock of a transaction. Markers come first: where one stands already nothing else was worth the effort.
+// writePlan writes a plan except the closing of buckets, which needs the counter of the catalogue, the last lock of a
+// transaction. It writes markers first, so that a duplicate fails before the other work.
 func (s *Store) writePlan(ctx context.Context, tx *sql.Tx, nowMS int64, p *ledger.Plan) error {
 	byID := func(a, b ledger.Order) int { return cmp.Compare(a.OrderID, b.OrderID) }
 	slices.SortFunc(p.Confirmed, byID)
@@ -80,8 +80,8 @@ func markArgs(args []any, m ledger.Mark) []any {
 	return append(args, m.Sale, m.SKU, m.Number, m.Epoch, m.Sequence, int64(m.ID))
 }
 
-// insertOrders writes orders that begin with a status. Their statements hold the values themselves: an argument for each
-// would cost more than all else that settling a row costs this process.
+// insertOrders writes new orders with a status. Their statements contain the values, because an argument for each would cost
+// this process more than all other work of settling a row.
 func insertOrders(ctx context.Context, tx *sql.Tx, status sale.OrderStatus, orders []ledger.Order) error {
 	for chunk := range slices.Chunk(orders, maxRows) {
 		if _, err := tx.ExecContext(ctx, ordersStatement(status, chunk)); err != nil {
@@ -91,7 +91,7 @@ func insertOrders(ctx context.Context, tx *sql.Tx, status sale.OrderStatus, orde
 	return nil
 }
 
-// orderBytes is room for an order row of usual length.
+// orderBytes is the usual length of an order row.
 const orderBytes = 320
 
 func ordersStatement(status sale.OrderStatus, orders []ledger.Order) string {
@@ -126,7 +126,7 @@ func ordersStatement(status sale.OrderStatus, orders []ledger.Order) string {
 	return string(b)
 }
 
-// termsText is the end of a row, which all orders of a batch share.
+// termsText returns the end of a row, which all orders of a batch share.
 func termsText(status sale.OrderStatus, t *ledger.Terms) []byte {
 	b := appendText([]byte{','}, string(status))
 	b = appendText(append(b, ','), t.Sale)
@@ -141,7 +141,7 @@ func termsText(status sale.OrderStatus, t *ledger.Terms) []byte {
 		payBy = appendText([]byte{','}, datetime(t.PayByMS))
 	}
 	b = append(b, payBy...)
-	if status == sale.StatusConfirmed { // it is due while it is confirmed
+	if status == sale.StatusConfirmed { // only a confirmed order has due_at
 		b = append(b, payBy...)
 	} else {
 		b = append(b, ",NULL"...)

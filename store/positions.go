@@ -17,7 +17,7 @@ const (
 	sqlAddPosition  = "INSERT INTO positions (partition_id, topic_id, next_offset) VALUES (?, ?, ?)"
 )
 
-// Positions returns where settlement stands, by the database's own count, in every partition it has settled from, sorted.
+// Positions returns the progress of settlement in every partition from which it has settled, sorted.
 func (s *Store) Positions(ctx context.Context) ([]sale.Position, error) {
 	var positions []sale.Position
 	err := each(ctx, s.db, sqlPositions+" ORDER BY partition_id", nil, func(rows scanner) error {
@@ -32,8 +32,8 @@ func (s *Store) Positions(ctx context.Context) ([]sale.Position, error) {
 	return positions, nil
 }
 
-// positionsAfter returns the position behind the last delivery of each partition, sorted by partition. What was not
-// delivered by a topic has none.
+// positionsAfter returns the position after the last delivery of each partition, sorted by partition. It skips a replayed
+// dead letter, which has no topic.
 func positionsAfter(deliveries []sale.Delivery) []sale.Position {
 	var positions []sale.Position
 	for i := range deliveries {
@@ -56,8 +56,8 @@ func positionsAfter(deliveries []sale.Delivery) []sale.Position {
 	return positions
 }
 
-// writePositions moves positions forward; one that is further already, as with records delivered again, stays. A position
-// in another topic is never overwritten: its offsets would mean something else.
+// writePositions moves positions forward. A position that is further already, as with records delivered again, stays. A
+// position in another topic is an error, because its offsets belong to that topic.
 func (s *Store) writePositions(ctx context.Context, tx *sql.Tx, positions []sale.Position) error {
 	for _, p := range positions {
 		result, err := tx.ExecContext(ctx, sqlMovePosition, p.Next, p.Partition, p.TopicID, p.Next)

@@ -55,7 +55,7 @@ func TestPositionOfAnotherTopic(t *testing.T) {
 	})
 }
 
-// A position is never ahead of the rows: what fails moves none.
+// A position is never ahead of the rows: a failed settlement moves none.
 func TestPositionsAreCommittedWithTheRows(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		bucket := phone(t, s, 100, 1)
@@ -89,7 +89,7 @@ func TestPositionsMadeAtOnce(t *testing.T) {
 	})
 }
 
-// Records of an epoch that this database has not begun stop settlement, with the SQL that lets the engine go on.
+// Records of an epoch that this database has not begun stop settlement; the error has the SQL with which it can continue.
 func TestDatabaseBehindTheTopic(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
@@ -120,7 +120,7 @@ func TestDatabaseBehindTheTopic(t *testing.T) {
 		require.EqualValues(t, 7, b.Epoch)
 		changes, err := s.Changes(ctx, int64(version))
 		require.NoError(t, err)
-		require.Len(t, changes.Buckets, 1, "gateways hear of it")
+		require.Len(t, changes.Buckets, 1, "gateways get the change")
 	})
 }
 

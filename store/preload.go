@@ -18,9 +18,10 @@ const sqlInsertStock = "INSERT INTO stock (sale_id, sku, bucket, loaded, state, 
 const sqlGrowStock = "UPDATE stock SET loaded = loaded + ?, state = ?, closed_reason = 'stock was raised', version = ? " +
 	"WHERE sale_id = ? AND sku = ? AND bucket = ?"
 
-// LoadStock brings the ledger to what the sale's items say and returns the rows that a rebuild has to load: those it
-// made (closed, epoch 0), those whose loaded units it raised (closed now), and those that were not open before. Run
-// again it changes nothing. A bucket's partition is fixed when its row is made. A closed sale is a *sale.StateError.
+// LoadStock creates and raises the stock rows of a sale by its items, and returns the rows that a rebuild must load: those it
+// created (closed, epoch 0), those whose loaded units it raised (now closed), and those that were not open before. A second
+// call changes nothing. The partition of a bucket is fixed when its row is created. For a closed sale the error is a
+// *sale.StateError.
 func (s *Store) LoadStock(ctx context.Context, id string, partitions int32) ([]sale.BucketRow, error) {
 	if partitions < 1 {
 		return nil, fmt.Errorf("load stock of %s: %d partitions", id, partitions)
@@ -52,18 +53,18 @@ func (s *Store) LoadStock(ctx context.Context, id string, partitions int32) ([]s
 	return unloaded, nil
 }
 
-// stockGrowth is what a preload does to the ledger.
+// stockGrowth is what a preload does to the stock rows.
 type stockGrowth struct {
 	terms    *sale.Sale
 	prices   map[string]int64
 	made     []*ledger.Row
-	raised   []*ledger.Row // rows with the units to add in raise, same index
+	raised   []*ledger.Row // rows to raise, by the units with the same index in raise
 	raise    []int64
 	unloaded []sale.BucketRow
 }
 
-// planStock compares items and rows. A row is raised towards its even share, and all rows of a SKU together by exactly
-// what the item grew: units that have moved between buckets stay where they are.
+// planStock compares items and rows. It raises a row towards its even share, and all rows of a SKU together by exactly the
+// growth of the item. Units that transfers have moved stay in their buckets.
 func planStock(present *sale.Sale, rows []*ledger.Row, partitions int32) *stockGrowth {
 	g := &stockGrowth{terms: present, prices: make(map[string]int64, len(present.Items))}
 	byBucket := make(map[sale.Bucket]*ledger.Row, len(rows))

@@ -59,7 +59,7 @@ func TestLoadStockRaises(t *testing.T) {
 		rows, err := s.LoadStock(ctx, "eleven", 99) // another number of partitions by now
 		require.NoError(t, err)
 		require.Equal(t, map[string][]int64{"phone": {3, 2, 2}, "case": {7}}, loaded(t, s, "eleven"))
-		require.Len(t, rows, 2, "the bucket whose share did not grow goes on selling")
+		require.Len(t, rows, 2, "the bucket whose share did not grow stays open")
 		for _, row := range rows {
 			require.Equal(t, sale.BucketClosed, row.State)
 			require.EqualValues(t, 1, row.Epoch)
@@ -71,7 +71,7 @@ func TestLoadStockRaises(t *testing.T) {
 	})
 }
 
-// Units that moved between buckets stay where they are, and a raise adds exactly what the item grew.
+// Units that transfers moved stay in their buckets, and a raise adds exactly the growth of the item.
 func TestLoadStockAfterUnitsMoved(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		wanted := draft("eleven", 1, item("phone", 9, 3))

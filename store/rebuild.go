@@ -12,9 +12,8 @@ import (
 	"flashsale/sale"
 )
 
-// CloseBuckets is step (a) of a rebuild: it closes every bucket whose epoch is the one named and returns the rows as
-// they now are, sorted. Buckets that do not exist are left out; one in another epoch is returned untouched, and tells
-// the caller that someone else was faster.
+// CloseBuckets is step (a) of a rebuild: it closes every bucket that has the given epoch and returns the present rows, sorted.
+// It omits buckets that do not exist. It returns a bucket with another epoch unchanged: another rebuild was faster.
 func (s *Store) CloseBuckets(ctx context.Context, rows []sale.BucketRow) ([]sale.BucketRow, error) {
 	var present []sale.BucketRow
 	err := s.transact(ctx, func(tx *sql.Tx) (err error) {
@@ -28,7 +27,7 @@ func (s *Store) CloseBuckets(ctx context.Context, rows []sale.BucketRow) ([]sale
 	return present, nil
 }
 
-// ReportLoss closes a bucket when its epoch is still the one in which the loss was seen; otherwise it does nothing.
+// ReportLoss closes a bucket if its epoch is the one of the loss; otherwise it does nothing.
 func (s *Store) ReportLoss(ctx context.Context, bucket sale.Bucket, epoch int64, reason string) error {
 	row := sale.BucketRow{Bucket: bucket, Epoch: epoch}
 	err := s.transact(ctx, func(tx *sql.Tx) error {
@@ -57,7 +56,7 @@ func (s *Store) closeBuckets(ctx context.Context, tx *sql.Tx, rows []sale.Bucket
 	return sortedRows(found), s.stampStock(ctx, tx, "state = 'closed', closed_reason = ?", []any{cut(reason, 255)}, closing)
 }
 
-// stampStock changes stock rows that are locked already, and gives them the next catalogue version.
+// stampStock changes locked stock rows and gives them the next catalogue version.
 func (s *Store) stampStock(ctx context.Context, tx *sql.Tx, set string, args []any, buckets []sale.Bucket) error {
 	if len(buckets) == 0 {
 		return nil
@@ -69,10 +68,10 @@ func (s *Store) stampStock(ctx context.Context, tx *sql.Tx, set string, args []a
 	return s.updateStock(ctx, tx, set+", version = ?", append(args, version), buckets)
 }
 
-// BeginLoads is step (e): every bucket that is still closed, or was left loading by a control role that died, in the
-// epoch named begins the next epoch and is loading. It returns what Redis has to be loaded with, sorted; the others are
-// left out. Rows are locked while their buyers are read, so the answer is one moment's. The buckets' outbox rows are
-// absorbed: what they give back stands in the units to load.
+// BeginLoads is step (e): it begins the next epoch of every bucket that has the given epoch and is closed, or is loading
+// because a process died during a rebuild. It sets these buckets to loading and returns their loads, sorted; it omits the
+// others. It reads the buyers under the locks of the rows, so that the loads are consistent. It deletes the outbox rows of the
+// buckets, because the units of the loads contain what these give back.
 func (s *Store) BeginLoads(ctx context.Context, rows []sale.BucketRow) ([]sale.Load, error) {
 	var loads []sale.Load
 	err := s.transact(ctx, func(tx *sql.Tx) error {
@@ -80,7 +79,7 @@ func (s *Store) BeginLoads(ctx context.Context, rows []sale.BucketRow) ([]sale.L
 		if err != nil {
 			return err
 		}
-		for _, row := range rows { // what is not to begin is forgotten
+		for _, row := range rows { // drops the rows that must not begin
 			if r := found[row.Bucket]; r != nil && !r.MayBegin(row.Epoch) {
 				delete(found, row.Bucket)
 			}
@@ -107,7 +106,7 @@ func (s *Store) BeginLoads(ctx context.Context, rows []sale.BucketRow) ([]sale.L
 const sqlBegin = "epoch = epoch + 1, state = 'loading', settled_epoch = 0, moved_epoch = 0, given_epoch = 0, sequence = 0, " +
 	"closed_reason = ''"
 
-// OpenBuckets is step (h): buckets that are loading in the epoch named become open. It returns those that really did.
+// OpenBuckets is step (h): it opens the buckets that have the given epoch and are loading, and returns those.
 func (s *Store) OpenBuckets(ctx context.Context, rows []sale.BucketRow) ([]sale.BucketRow, error) {
 	var opened []sale.BucketRow
 	err := s.transact(ctx, func(tx *sql.Tx) error {
@@ -118,7 +117,7 @@ func (s *Store) OpenBuckets(ctx context.Context, rows []sale.BucketRow) ([]sale.
 		opened = nil
 		for _, row := range rows {
 			if r := found[row.Bucket]; r != nil && r.Epoch == row.Epoch && r.State == sale.BucketLoading {
-				r.State = sale.BucketOpen // also keeps a bucket that is named twice from being returned twice
+				r.State = sale.BucketOpen // so that a bucket that rows contains twice is returned once
 				opened = append(opened, r.BucketRow)
 			}
 		}
@@ -140,7 +139,7 @@ func sortedRows(found map[sale.Bucket]*ledger.Row) []sale.BucketRow {
 	return rows
 }
 
-// cut makes text valid UTF-8 of at most n bytes, which every column of that length takes.
+// cut makes text valid UTF-8 of at most n bytes, so that a column of that length accepts it.
 func cut(text string, n int) string {
 	text = strings.ToValidUTF8(text, "?")
 	return strings.ToValidUTF8(text[:min(n, len(text))], "")

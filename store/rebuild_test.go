@@ -89,7 +89,7 @@ func TestWhoWasFasterWins(t *testing.T) {
 		require.Equal(t, 1, begin(left), "one that a dead role left loading is taken over")
 		opened, err := s.OpenBuckets(ctx, []sale.BucketRow{left})
 		require.NoError(t, err)
-		require.Empty(t, opened, "the dead role comes back late")
+		require.Empty(t, opened, "the late call of a dead process opens nothing")
 		require.EqualValues(t, 3, countersOf(t, s, bucket).Epoch)
 
 		closed, err := s.CloseBuckets(ctx, []sale.BucketRow{stale})

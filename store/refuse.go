@@ -11,13 +11,12 @@ import (
 	"flashsale/sale"
 )
 
-// RefuseDeadLetter ends the orders of a waiting dead letter as refused, with the marker of their batch, so that neither a
-// replay nor a redelivery can settle them. Redis has taken the units: when the batch belongs to the bucket's present
-// epoch they and the buyers' allowances go back through the outbox, in an older epoch the last rebuild has given them
-// back. Orders that have a row keep it; then Redis has counted them twice, and a rebuild of the bucket gives the units
-// back. The units of a transfer go back to the bucket that gave them. A letter whose record has settled meanwhile becomes
-// replayed; one that was decided before stays as it is. A record that cannot be decoded has nothing to end and is only
-// marked.
+// RefuseDeadLetter writes the orders of a waiting dead letter as refused, with the marker of their batch, so that neither a
+// replay nor a redelivery can settle them. Redis has taken the units: if the batch belongs to the bucket's present epoch, the
+// outbox gives back the units and the buyers' allowances; in an older epoch the last rebuild has given them back. An order
+// that has a row keeps it; Redis has then counted it twice, and a rebuild of the bucket gives the units back. The units of a
+// transfer return to the giving bucket. A letter whose record has settled meanwhile becomes replayed. A letter that was decided
+// before keeps its state. For a record that cannot be decoded only the state of the letter changes.
 func (s *Store) RefuseDeadLetter(ctx context.Context, id string) error {
 	err := s.transact(ctx, func(tx *sql.Tx) error {
 		letter, err := s.readDeadLetter(ctx, tx, id, s.dialect.lock)
@@ -50,16 +49,16 @@ func (s *Store) RefuseDeadLetter(ctx context.Context, id string) error {
 	return nil
 }
 
-// refuseRecord reports true, and does nothing, when the record has been settled. It returns the buckets to close.
+// refuseRecord refuses a record and returns the buckets to close. It does nothing and returns true if the record has settled.
 func (s *Store) refuseRecord(
 	ctx context.Context, tx *sql.Tx, record sale.Record,
 ) (settled bool, closing map[sale.Bucket]string, err error) {
-	bucket := placesOf([]sale.Record{record})[0].Bucket
+	bucket := writesOf([]sale.Record{record})[0].Bucket
 	stock, nowMS, err := s.lockStock(ctx, tx, []sale.Bucket{bucket})
 	if err != nil {
 		return false, nil, err
 	}
-	if stock[bucket] == nil { // an unknown bucket: there is no stock to give back and no price to write
+	if stock[bucket] == nil { // an unknown bucket: it has neither stock to give back nor a price
 		if err := tx.QueryRowContext(ctx, "SELECT "+s.dialect.nowMS).Scan(&nowMS); err != nil {
 			return false, nil, err
 		}

@@ -12,8 +12,8 @@ import (
 	"flashsale/sale"
 )
 
-// Bounds of what is remembered. An order whose row has not come after maxRemembered is one that Redis lost while Kafka was
-// away; nobody will settle it.
+// Bounds of remembered payments. If an order has no row after maxRemembered, Redis has lost it while Kafka was not reachable,
+// and it will never settle.
 const (
 	maxRememberedRows = 100_000
 	maxRemembered     = 7 * 24 * time.Hour
@@ -29,12 +29,12 @@ const (
 	sqlForgetOf      = "DELETE FROM remembered_payments WHERE order_id IN ("
 )
 
-// RememberPayment keeps the payment of an order that is on its way to the database: when its row comes it is paid in the same
-// transaction. It reports whether this payment is the one that is remembered: the first of an order counts, and there is
-// room for 100,000. A row forgets its payment, whatever became of the order, and so do seven days.
+// RememberPayment stores the payment of an order that has no row yet: the transaction that writes the row also pays it. It
+// reports whether this payment is stored: the first payment of an order counts, and there is room for 100,000 rows. The
+// payment is deleted when the order gets a row in any status, and after seven days.
 //
-// Whoever remembers has to pay once more afterwards: a settlement that looked for payments
-// before this commit has written its row before that look, so that PayOrder waits for it and finds it.
+// The caller must call PayOrder once more afterwards. A settlement that looked for payments before this commit has written
+// the row before that look, so PayOrder waits for its commit and finds the row.
 func (s *Store) RememberPayment(ctx context.Context, id sale.OrderID, paymentID string) (remembered bool, err error) {
 	err = s.transact(ctx, func(tx *sql.Tx) (err error) {
 		remembered, err = s.rememberPayment(ctx, tx, id, paymentID)
@@ -66,7 +66,7 @@ func (s *Store) rememberPayment(ctx context.Context, tx *sql.Tx, id sale.OrderID
 	return err == nil, err
 }
 
-// rememberedPayment returns the payment that is remembered for an order, empty when there is none.
+// rememberedPayment returns the stored payment of an order, empty if there is none.
 func (s *Store) rememberedPayment(ctx context.Context, q querier, id sale.OrderID) (payment string, err error) {
 	err = q.QueryRowContext(ctx, sqlRemembered, int64(id)).Scan(&payment)
 	if isNoRows(err) {
@@ -75,11 +75,10 @@ func (s *Store) rememberedPayment(ctx context.Context, q querier, id sale.OrderI
 	return payment, err
 }
 
-// payRemembered pays those of the orders for which a payment is remembered, and forgets it, also where the order was
-// refused. It returns the ones that it has paid. Their rows are locked: written in this transaction, or read for update.
+// payRemembered pays those of the orders that have a stored payment and returns the orders that it has paid. It deletes the
+// payments, also that of a refused order. The rows must be locked: written in this transaction, or read for update.
 //
-// It looks once the rows are written and never before. Nearly always nothing is remembered,
-// and one small query says so.
+// Call it only after writing the rows. Most of the time there is no stored payment at all, and it costs one small query.
 func (s *Store) payRemembered(ctx context.Context, tx *sql.Tx, nowMS int64, ids []sale.OrderID) (paid []sale.OrderID, err error) {
 	if len(ids) == 0 {
 		return nil, nil
@@ -94,7 +93,7 @@ func (s *Store) payRemembered(ctx context.Context, tx *sql.Tx, nowMS int64, ids 
 	for chunk := range slices.Chunk(ids, maxIDs) {
 		some, err := s.payRememberedOf(ctx, tx, nowMS, chunk)
 		if err != nil {
-			return nil, fmt.Errorf("pay what is remembered: %w", err)
+			return nil, fmt.Errorf("pay orders with remembered payments: %w", err)
 		}
 		paid = append(paid, some...)
 	}

@@ -21,7 +21,7 @@ func forgotten(t testing.TB, s *Store) {
 	require.Zero(t, count(t, s, "SELECT COUNT(*) FROM remembered_payments"))
 }
 
-// A payment that came before the row wins: the row is paid in the transaction that makes it, and told as confirmed first.
+// A payment from before the row wins: the transaction that writes the row pays it, with a confirmed event before the paid one.
 func TestRememberedPaymentWins(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		bucket := phone(t, s, 2, 1)
@@ -64,7 +64,7 @@ func paidIn(err error) *sale.PaidError {
 	return paid
 }
 
-// A dead letter that is replayed pays what is remembered, one that is refused forgets it.
+// A replay of a dead letter uses the stored payment, a refusal deletes it.
 func TestRememberedPaymentsOfDeadLetters(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		bucket := phone(t, s, 10, 1)
@@ -81,7 +81,7 @@ func TestRememberedPaymentsOfDeadLetters(t *testing.T) {
 	})
 }
 
-// With several writers a row may have come beside the remembering. Whatever comes next finds the payment.
+// With several writers another transaction may write the row beside the payment. The next change of the order finds it.
 func TestRememberedPaymentBesideTheRow(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		bucket := phone(t, s, 10, 1)
@@ -132,7 +132,7 @@ func TestRememberBesideSettlement(t *testing.T) {
 	})
 }
 
-// toldAsPaid checks that each paid order was told as confirmed and as paid, once each.
+// toldAsPaid checks that each paid order has one confirmed and one paid event.
 func toldAsPaid(t *testing.T, s *Store) {
 	t.Helper()
 	told := map[sale.OrderID][]sale.OrderStatus{}
@@ -144,7 +144,7 @@ func toldAsPaid(t *testing.T, s *Store) {
 	}
 }
 
-// What is remembered is bounded, in rows and in time.
+// Stored payments are bounded in rows and in time.
 func TestRememberedPaymentsAreBounded(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		require.True(t, remember(t, s, 1, "old"))

@@ -14,14 +14,14 @@ const sqlRules = "SELECT rules_version, body, version FROM rules WHERE id = 1"
 
 const sqlPutRules = "UPDATE rules SET rules_version = ?, body = ?, version = ? WHERE id = 1"
 
-// Rules returns the present rules; version 0 are the default ones, of a new database.
+// Rules returns the present rules. A new database has the default rules with version 0.
 func (s *Store) Rules(ctx context.Context) (sale.Rules, error) {
 	rules, _, err := readRules(ctx, s.db, "")
 	return rules, err
 }
 
-// PutRules replaces the whole set and returns it with its version, one above the last. With expect it first checks that
-// the present version is that one: otherwise the error is a *sale.VersionError. Bad rules are a *sale.FieldError.
+// PutRules replaces all rules and returns them with their version, one above the last. If expect is not nil and not the
+// present version, the error is a *sale.VersionError. For invalid rules it is a *sale.FieldError.
 func (s *Store) PutRules(ctx context.Context, rules sale.Rules, expect *int64) (sale.Rules, error) {
 	if err := rules.Validate(); err != nil {
 		return sale.Rules{}, err
@@ -60,7 +60,7 @@ func writeRules(ctx context.Context, tx *sql.Tx, rules *sale.Rules) error {
 
 // readRules returns the rules and the catalogue version of their last change.
 func readRules(ctx context.Context, q querier, lock string) (sale.Rules, int64, error) {
-	rules := sale.DefaultRules() // for what the body leaves out; a limit that is off is there as null
+	rules := sale.DefaultRules() // for members that the body leaves out; it has null for a limit that is off
 	var number, version int64
 	var body string
 	if err := q.QueryRowContext(ctx, sqlRules+lock).Scan(&number, &body, &version); err != nil {

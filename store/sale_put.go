@@ -26,10 +26,10 @@ const sqlInsertItems = "INSERT INTO items (sale_id, sku, place, stock, price_cen
 
 const sqlHasStock = "SELECT COUNT(*) FROM (SELECT 1 AS present FROM stock WHERE sale_id = ? LIMIT 1) AS rows_present"
 
-// PutSale creates a sale as a draft, or changes it, and returns it as it now is and whether it is new. From its first
-// preload on a sale may change its name, ends_at, starts_at while its start lies ahead, and raise stock; a closed one
-// only its name. Anything else is a *sale.StateError, a member out of range a *sale.FieldError; nothing is done then.
-// A sale that is put as it is keeps its version.
+// PutSale creates a sale as a draft, or changes it. It returns the sale and whether it is new. After the first preload only
+// name, ends_at, starts_at before the start, and a raise of stock may change; after the close only the name. For any other
+// change the error is a *sale.StateError, for a member out of range a *sale.FieldError, and PutSale then changes nothing. An
+// unchanged sale keeps its version.
 func (s *Store) PutSale(ctx context.Context, wanted sale.Sale) (put sale.Sale, created bool, err error) {
 	if !sale.ValidID(wanted.ID) {
 		return sale.Sale{}, false, sale.Fieldf("sale", "must match [a-z0-9][a-z0-9_-]{0,63}")
@@ -59,7 +59,7 @@ func (s *Store) createSale(ctx context.Context, tx *sql.Tx, wanted sale.Sale) (s
 	_, err := tx.ExecContext(ctx, sqlInsertSale, wanted.ID, sale.StateDraft, wanted.Name, moment{wanted.StartsAt},
 		moment{wanted.EndsAt}, wanted.Currency, wanted.PerBuyerLimit, wanted.PaymentTTL, wanted.Eligibility)
 	if s.dialect.fault(err) == faultDuplicate {
-		return sale.Sale{}, errors.Join(errStartOver, err) // created by someone else since we looked
+		return sale.Sale{}, errors.Join(errStartOver, err) // another process created it since lockSale
 	}
 	if err != nil {
 		return sale.Sale{}, err
@@ -130,14 +130,14 @@ func sameDefinition(a, b *sale.Sale) bool {
 		sameTerms(a, b) && slices.Equal(a.Items, b.Items)
 }
 
-// sameTerms compares what orders and limits are made of, fixed from the first preload on.
+// sameTerms compares the members that are fixed from the first preload on, because orders and limits depend on them.
 func sameTerms(a, b *sale.Sale) bool {
 	return a.Currency == b.Currency && a.PerBuyerLimit == b.PerBuyerLimit && a.PaymentTTL == b.PaymentTTL &&
 		a.Eligibility == b.Eligibility
 }
 
-// mayChange refuses what would contradict loaded stock. A draft whose preload died half-way counts as preloaded: its
-// stock rows carry the old terms already.
+// mayChange refuses a change that would contradict loaded stock. A draft whose preload died counts as preloaded, because its
+// stock rows have the old terms already.
 func (s *Store) mayChange(ctx context.Context, tx *sql.Tx, present, wanted *sale.Sale) error {
 	if present.State == sale.StateDraft {
 		var loaded int
@@ -158,17 +158,17 @@ func (s *Store) mayChange(ctx context.Context, tx *sql.Tx, present, wanted *sale
 	return nil
 }
 
-// forbiddenChange names the first change that a preloaded sale does not allow, "" when there is none.
+// forbiddenChange describes the first change that a preloaded sale does not allow, "" if there is none.
 func forbiddenChange(present, wanted *sale.Sale, now time.Time) string {
 	startMoves := !wanted.StartsAt.Equal(present.StartsAt.Time)
 	endMoves := !wanted.EndsAt.Equal(present.EndsAt.Time)
 	switch {
 	case present.State == sale.StateClosed && (startMoves || endMoves || !slices.Equal(present.Items, wanted.Items)):
-		return "a closed sale changes its name only"
+		return "only the name of a closed sale can change"
 	case !sameTerms(present, wanted):
 		return "currency, limit, payment time and eligibility are fixed by the preload"
 	case startMoves && !now.Before(present.StartsAt.Time):
-		return "starts_at cannot move once the sale has started"
+		return "starts_at cannot change after the start"
 	case len(wanted.Items) != len(present.Items):
 		return "items are fixed by the preload"
 	}

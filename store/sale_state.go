@@ -13,8 +13,8 @@ import (
 
 const sqlSetState = "UPDATE sales SET state = ?, reason = '' WHERE sale_id = ?"
 
-// SetState moves a sale to a state from one of the states named and returns it. A sale that is in that state already is
-// returned as it is; in any other state the error is a *sale.StateError.
+// SetState changes the state of a sale from one of the given states and returns the sale. It returns a sale that has the state
+// already unchanged. For any other state the error is a *sale.StateError.
 func (s *Store) SetState(ctx context.Context, id string, to sale.State, from ...sale.State) (sale.Sale, error) {
 	var moved sale.Sale
 	err := s.transact(ctx, func(tx *sql.Tx) error {
@@ -44,8 +44,8 @@ func (s *Store) SetState(ctx context.Context, id string, to sale.State, from ...
 
 const sqlPauseSale = "UPDATE sales SET state = ?, reason = ? WHERE sale_id = ?"
 
-// PauseSale pauses an open sale by the engine itself; the reason stands in its stats until someone resumes it. A sale in
-// another state is left as it is.
+// PauseSale pauses an open sale on behalf of the engine. The stats of the sale show the reason until an operator resumes it.
+// PauseSale does nothing if the sale is not open.
 func (s *Store) PauseSale(ctx context.Context, id, reason string) error {
 	err := s.transact(ctx, func(tx *sql.Tx) error {
 		present, _, err := s.lockSale(ctx, tx, id)

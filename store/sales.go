@@ -34,8 +34,8 @@ func (s *Store) Sales(ctx context.Context) ([]sale.Sale, error) {
 	return found, nil
 }
 
-// readSales returns the sales that meet a condition on their own columns, sorted by id. Items are read by the same
-// condition, not by a list of ids, so that any number of sales is two statements.
+// readSales returns the sales that meet a condition on their own columns, sorted by id. It reads the items by the same
+// condition instead of a list of ids, so that any number of sales takes two statements.
 func readSales(ctx context.Context, q querier, condition string, args ...any) ([]sale.Sale, error) {
 	var found []sale.Sale
 	place := map[string]int{}
@@ -52,7 +52,7 @@ func readSales(ctx context.Context, q querier, condition string, args ...any) ([
 		var id string
 		var item sale.Item
 		err := rows.Scan(&id, &item.SKU, &item.Stock, &item.PriceCents, &item.Buckets)
-		if i, read := place[id]; read { // a sale that appeared between the two statements is left for the next reading
+		if i, read := place[id]; read { // skips a sale that was committed between the two statements
 			found[i].Items = append(found[i].Items, item)
 		}
 		return err
@@ -71,8 +71,8 @@ func scanSale(rows scanner) (sale.Sale, error) {
 
 const sqlLockSale = "SELECT list_started FROM sales WHERE sale_id = ?"
 
-// lockSale locks a sale's row until the commit and then reads the sale: the first lock of every transaction that changes
-// a sale. The number is that of the newest list whose upload has begun.
+// lockSale locks a sale's row until the commit and then reads the sale. It is the first lock of every transaction that changes
+// a sale. It also returns the number of the newest list whose upload has begun.
 func (s *Store) lockSale(ctx context.Context, tx *sql.Tx, id string) (sale.Sale, int64, error) {
 	var started int64
 	err := tx.QueryRowContext(ctx, sqlLockSale+s.dialect.lock, id).Scan(&started)

@@ -237,13 +237,13 @@ func TestPauseByTheEngine(t *testing.T) {
 		}
 		changes, err := s.Changes(ctx, found.Version)
 		require.NoError(t, err)
-		require.Len(t, changes.Sales, 1, "gateways hear of it")
+		require.Len(t, changes.Sales, 1, "gateways get the change")
 		require.Equal(t, sale.StatePaused, changes.Sales[0].State)
 		require.NotEmpty(t, changes.Sales[0].Reason)
 		require.LessOrEqual(t, len(changes.Sales[0].Reason), 255)
 		found, err = s.SetState(ctx, "eleven", sale.StateOpen, sale.StatePaused)
 		require.NoError(t, err)
-		require.Empty(t, found.Reason, "whoever resumes it has seen to it")
+		require.Empty(t, found.Reason, "resume clears the reason")
 		require.ErrorIs(t, s.PauseSale(ctx, "nowhere", "why"), sale.ErrNotFound)
 	})
 }

@@ -24,12 +24,12 @@ const (
 	sqlMendVersions  = "INSERT INTO " + schemaTable + " (version_id, is_applied) VALUES (0, 1)"
 )
 
-// maxLockWaits times 10 seconds is how long a migration waits for another process's.
+// maxLockWaits times 10 seconds is how long a migration waits for that of another process.
 const maxLockWaits = 12
 
-// Migrate brings the schema up to this binary's version. It may be run again at any time, and by several processes at
-// once: one of them works, the others wait and find nothing to do. In a schema with tables of the engine's names that it
-// has not made it changes nothing and names them.
+// Migrate updates the schema to this binary's version. It is repeatable. If several processes call it at once, one of them
+// migrates, and the others wait and find nothing to do. If the schema has tables with names of the engine's that the engine
+// has not made, Migrate changes nothing and returns an error that names them.
 func (s *Store) Migrate(ctx context.Context) error {
 	s.migrating.Lock()
 	defer s.migrating.Unlock()
@@ -54,8 +54,8 @@ func (s *Store) Migrate(ctx context.Context) error {
 	return nil
 }
 
-// lockMigrations takes a lock of the server's on a connection of its own, with which it ends. The library's locks are not
-// used: it looks for pending migrations before it takes them.
+// lockMigrations takes a lock of the server on a connection of its own; the lock ends with the connection. It does not use the
+// locks of the library, which looks for pending migrations before it takes them.
 func (s *Store) lockMigrations(ctx context.Context) (unlock func() error, err error) {
 	if s.dialect.takeMigrationLock == "" {
 		return func() error { return nil }, nil
@@ -79,8 +79,8 @@ func (s *Store) lockMigrations(ctx context.Context) (unlock func() error, err er
 	return nil, errors.Join(errors.New("another process is migrating"), conn.Close())
 }
 
-// mendVersions adds the row that the library demands. It makes the table and the row in one transaction, but MySQL commits
-// the table alone: whoever dies in between would leave a database that nobody can migrate.
+// mendVersions adds the first row of the table of versions. The library creates the table and that row in one transaction, but
+// MySQL commits the table alone: a process that died in between has left a database that the library cannot migrate.
 func (s *Store) mendVersions(ctx context.Context) error {
 	var rows int
 	err := s.db.QueryRowContext(ctx, sqlZeroVersion).Scan(&rows)
@@ -93,8 +93,8 @@ func (s *Store) mendVersions(ctx context.Context) error {
 	return err
 }
 
-// CheckSchema returns an error that wraps sale.ErrSchema when the schema is older or newer than this binary, another
-// error when the database could not be asked. It changes nothing.
+// CheckSchema returns an error that wraps sale.ErrSchema if the schema is older or newer than this binary, and another error
+// if the query fails. It changes nothing.
 func (s *Store) CheckSchema(ctx context.Context) error {
 	provider, err := s.migrator()
 	if err != nil {

@@ -34,8 +34,8 @@ func TestCheckSchema(t *testing.T) {
 	}
 }
 
-// A migration that died half-way has left tables but no version, as MySQL commits each change of a table alone: it is run
-// again over what is there.
+// A migration that died has left tables but no version, because MySQL commits each change of a table alone: the next run
+// accepts these tables.
 func TestMigrateOverWhatIsThere(t *testing.T) {
 	s := unmigrated(t, DriverMySQL)
 	ctx := t.Context()
@@ -70,8 +70,8 @@ func TestMigrateOverWhatIsThere(t *testing.T) {
 	require.Equal(t, engine, again, "the other stores know it by this name")
 }
 
-// A database of the first schema, with a sale under way, goes on: what waits for a payment is due at its time, and the
-// highest sequence of the epoch is known.
+// A database of the first schema with an open sale continues after the migration: unpaid orders have due_at, and the stock
+// rows have the highest sequence of the epoch.
 func TestMigrateFromTheFirstSchema(t *testing.T) {
 	for _, driver := range []string{DriverMySQL, DriverSQLite} {
 		t.Run(driver, func(t *testing.T) {
@@ -124,7 +124,7 @@ func TestMigrateAtOnce(t *testing.T) {
 	}
 }
 
-// What shops may rely on: names, types and character sets of the columns, and the indexes.
+// Shops may rely on names, types and character sets of the columns, and on the indexes.
 func TestTablesThatShopsRead(t *testing.T) {
 	s := migrated(t, DriverMySQL)
 	const id = "varchar(64) ascii_bin"

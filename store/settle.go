@@ -12,22 +12,21 @@ import (
 	"flashsale/sale"
 )
 
-// errLookCloser ends a hasty settlement: something is not as in the ordinary case, so the rows have to be read first.
+// errLookCloser ends a hasty settlement that is not the ordinary case: Settle must read the rows first.
 var errLookCloser = errors.New("the ordinary case does not apply")
 
-// Settle writes deliveries in one transaction: for each batch its marker, its orders and its units, for
-// each transfer its marker, the units it moves and the receiver's credit, for all of them the events to be told and the
-// positions in the orders topic.
+// Settle writes deliveries in one transaction: for each batch its marker, its orders and its units; for each transfer its
+// marker, the moved units and the receiver's credit; for all of them the events and the positions in the orders topic.
 //
-// It first runs hastily: it locks the stock rows, takes for granted that no marker, order or other purchase of the
-// buyers is there, and lets the unique keys object. When they do, or a record is late, a fork or beyond what is loaded,
-// it rolls back and runs again with everything read first. Both ways make their decisions in the same function.
+// It first runs hastily: it locks the stock rows, assumes that there are no markers, orders or earlier purchases of the buyers,
+// and relies on the unique keys. If a unique key refuses a row, or a record is late, a fork or beyond the loaded units, it
+// rolls back and runs again after reading everything. The same function decides in both cases.
 //
-// Delivered again, a record changes nothing. Fences are recorded in the same transaction. A record that can never settle
-// is a *sale.PoisonError with its index, or with index -1 when the database refuses the values of one of several records
-// without saying which. A record of an epoch that the database has not begun, or of a topic other than the one that it
-// has settled from, is an error that wraps sale.ErrBehind. After any other error nothing or everything has happened:
-// settle the same deliveries again.
+// A record that is delivered again changes nothing. The same transaction records fences. For a record that can never settle
+// the error is a *sale.PoisonError with its index, or with index -1 if the database refuses the values of one of several
+// records without naming it. For a record of an epoch that the database has not begun, or of a topic other than the one from
+// which it has settled, the error wraps sale.ErrBehind. After any other error Settle has written all or nothing: settle the
+// same deliveries again.
 func (s *Store) Settle(ctx context.Context, deliveries []sale.Delivery) (sale.Settlement, error) {
 	work, err := sortDeliveries(deliveries)
 	if err != nil || len(deliveries) == 0 {
@@ -87,11 +86,11 @@ func decide(state *ledger.State, work *settling) *ledger.Plan {
 	return decided
 }
 
-// judge says what a failed write means for the settlement.
+// judge returns the error of the settlement after a failed write.
 func (s *Store) judge(err error, work *settling, closely bool) error {
 	switch s.dialect.fault(err) {
 	case faultDuplicate:
-		if closely { // written by someone else after we had read
+		if closely { // another transaction wrote it after the reading
 			return errors.Join(errStartOver, err)
 		}
 		return errLookCloser
@@ -108,7 +107,7 @@ func (s *Store) judge(err error, work *settling, closely bool) error {
 // settling is the work of one settlement.
 type settling struct {
 	records   []sale.Record // batches and transfers
-	index     []int         // of each among the deliveries
+	index     []int         // of each record in the deliveries
 	fences    []string
 	positions []sale.Position // one a partition
 }
@@ -128,13 +127,13 @@ func sortDeliveries(deliveries []sale.Delivery) (*settling, error) {
 	for i := range deliveries {
 		record := deliveries[i].Record
 		switch {
-		case record.Batch == nil && record.Transfer == nil && record.Fence == "": // a dead letter, passed by
+		case record.Batch == nil && record.Transfer == nil && record.Fence == "": // a dead letter: skip it
 			continue
 		case record.Batch == nil && record.Transfer == nil:
 			work.fences = append(work.fences, record.Fence)
 			continue
 		case record.Batch != nil && (record.Batch.CreatedMS < ledger.MinMomentMS || record.Batch.CreatedMS > ledger.MaxMomentMS):
-			err := fmt.Errorf("created_ms %d is no time that the database can hold", record.Batch.CreatedMS)
+			err := fmt.Errorf("created_ms %d is outside the times of the database", record.Batch.CreatedMS)
 			return nil, &sale.PoisonError{Index: i, Reason: sale.PoisonData, Err: err}
 		}
 		work.records, work.index = append(work.records, record), append(work.index, i)

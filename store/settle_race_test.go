@@ -78,7 +78,7 @@ func TestBucketsOfOneSKUSettledAtOnce(t *testing.T) {
 	})
 }
 
-// A buyer belongs to one bucket; when a fault makes two buckets sell to him, the unique key still decides.
+// A buyer has one home bucket; if a fault makes two buckets sell to the buyer, the unique key still decides.
 func TestOneBuyerInTwoBucketsAtOnce(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		rows := selling(t, s, draft("wide", 1, item("phone", 1000, 4)))
@@ -98,8 +98,8 @@ func TestOneBuyerInTwoBucketsAtOnce(t *testing.T) {
 	})
 }
 
-// Settlement and rebuild run against each other. Whatever their order, each BeginLoads must see every unit either for
-// sale or with its owner, and each order must end confirmed or refused, once.
+// Settlement and rebuild run at the same time. In any order, each BeginLoads must see every unit either for sale or with its
+// owner, and each order must become confirmed or refused once.
 func TestSettleAgainstRebuild(t *testing.T) {
 	for _, limit := range []int{1, 3} {
 		t.Run(fmt.Sprintf("limit %d", limit), func(t *testing.T) {

@@ -11,8 +11,8 @@ import (
 	"flashsale/sale"
 )
 
-// readState locks the stock rows of all records and reads what the way of settling needs. A record of a bucket that does
-// not exist is a *sale.PoisonError.
+// readState locks the stock rows of all records and reads the state, closely or not. For a record of a bucket that does not
+// exist the error is a *sale.PoisonError.
 func (s *Store) readState(ctx context.Context, tx *sql.Tx, work *settling, closely bool) (*ledger.State, error) {
 	stock, nowMS, err := s.lockStock(ctx, tx, ledger.Buckets(work.records))
 	if err != nil {
@@ -40,7 +40,7 @@ type reading struct {
 }
 
 func (r *reading) readClosely(ctx context.Context, tx *sql.Tx, records []sale.Record) error {
-	if err := r.readMarkers(ctx, tx, placesOf(records)); err != nil {
+	if err := r.readMarkers(ctx, tx, writesOf(records)); err != nil {
 		return err
 	}
 	var batches []*sale.Batch
@@ -56,7 +56,7 @@ func (r *reading) readClosely(ctx context.Context, tx *sql.Tx, records []sale.Re
 	return r.readBought(ctx, tx, batches)
 }
 
-// readBought reads what the buyers of these batches have bought already.
+// readBought reads the slots and keys of the buyers of these batches.
 func (r *reading) readBought(ctx context.Context, tx *sql.Tx, batches []*sale.Batch) error {
 	if err := r.readSlots(ctx, tx, batches); err != nil {
 		return err
@@ -64,32 +64,32 @@ func (r *reading) readBought(ctx context.Context, tx *sql.Tx, batches []*sale.Ba
 	return r.readKeys(ctx, tx, batches)
 }
 
-func placesOf(records []sale.Record) []ledger.Place {
-	places := make([]ledger.Place, len(records))
+func writesOf(records []sale.Record) []ledger.WriteID {
+	writes := make([]ledger.WriteID, len(records))
 	for i := range records {
 		if records[i].Batch != nil {
-			places[i] = ledger.MarkOfBatch(records[i].Batch).Place
+			writes[i] = ledger.MarkOfBatch(records[i].Batch).WriteID
 		} else {
-			places[i] = ledger.MarkOfTransfer(records[i].Transfer).Place
+			writes[i] = ledger.MarkOfTransfer(records[i].Transfer).WriteID
 		}
 	}
-	return places
+	return writes
 }
 
 const (
 	sqlMarkers = "SELECT sale_id, sku, bucket, epoch, sequence, batch_id FROM batches"
 	sqlForks   = "SELECT sale_id, sku, bucket, epoch, sequence, batch_id FROM forks"
-	atPlace    = "(sale_id = ? AND sku = ? AND bucket = ? AND epoch = ? AND sequence = ?)"
+	ofWrite    = "(sale_id = ? AND sku = ? AND bucket = ? AND epoch = ? AND sequence = ?)"
 )
 
-func (r *reading) readMarkers(ctx context.Context, tx *sql.Tx, places []ledger.Place) error {
-	for chunk := range slices.Chunk(places, maxTerms) {
+func (r *reading) readMarkers(ctx context.Context, tx *sql.Tx, writes []ledger.WriteID) error {
+	for chunk := range slices.Chunk(writes, maxTerms) {
 		args := make([]any, 0, 5*len(chunk))
 		for _, p := range chunk {
 			args = append(args, p.Sale, p.SKU, p.Number, p.Epoch, p.Sequence)
 		}
-		where := repeated(r.forced+" WHERE ", atPlace, " OR ", len(chunk), "")
-		err := eachMark(ctx, tx, sqlMarkers+where, args, func(m ledger.Mark) { r.Markers[m.Place] = m.ID })
+		where := repeated(r.forced+" WHERE ", ofWrite, " OR ", len(chunk), "")
+		err := eachMark(ctx, tx, sqlMarkers+where, args, func(m ledger.Mark) { r.Markers[m.WriteID] = m.ID })
 		if err != nil {
 			return err
 		}
@@ -152,8 +152,8 @@ func (r *reading) readSlots(ctx context.Context, tx *sql.Tx, batches []*sale.Bat
 	return r.readBuyers(ctx, tx, sqlAllowances, batches, ofMany, r.noteSlot)
 }
 
-// readKeys reads the idempotency keys under which the buyers of these batches have orders, once their slots are read: as
-// long as nothing has been given back and few buy again, it asks for few or none.
+// readKeys reads the idempotency keys of the orders of these batches' buyers, after readSlots. It asks for few or none while
+// no units were given back and few buyers buy again.
 func (r *reading) readKeys(ctx context.Context, tx *sql.Tx, batches []*sale.Batch) error {
 	needed := func(row *ledger.Row, o *sale.RecordOrder) bool {
 		return o.Key != "" && r.MayHaveOrders(row, ledger.Owner{Sale: row.Sale, SKU: row.SKU, Buyer: o.Buyer})
@@ -166,7 +166,7 @@ func (r *reading) readKeys(ctx context.Context, tx *sql.Tx, batches []*sale.Batc
 	})
 }
 
-// readBuyers runs a query about the buyers of those orders that a condition picks, a few hundred at a time.
+// readBuyers runs a query about the buyers of the orders that pick accepts, a few hundred at a time.
 func (r *reading) readBuyers(ctx context.Context, tx *sql.Tx, query string, batches []*sale.Batch,
 	pick func(*ledger.Row, *sale.RecordOrder) bool, note func(scanner) error,
 ) error {

@@ -126,13 +126,13 @@ func TestMarkedBatchWithMoreOrders(t *testing.T) {
 		late := sale.Settlement{Rows: 1, Refused: 1}
 		require.Equal(t, late, settle(t, s, batch(bucket, 1, 2, orders[:3]...)))
 		require.Equal(t, sale.ReasonFenced, order(t, s, orders[2].OrderID).Reason)
-		require.Equal(t, sale.BucketOpen, countersOf(t, s, bucket).State, "what is late is no disagreement")
+		require.Equal(t, sale.BucketOpen, countersOf(t, s, bucket).State, "a late batch is not a disagreement")
 		require.Equal(t, late, settle(t, s, batch(bucket, 1, 2, orders...)), "and once more")
 		require.Equal(t, 1, count(t, s, "SELECT (SELECT COUNT(*) FROM batches) + (SELECT COUNT(*) FROM forks)"))
 	})
 }
 
-// What was refused by hand has its rows and stays refused; what came beside it under the same identity does not.
+// Orders of a refused dead letter stay refused; other orders of a batch with the same identity settle.
 func TestMarkedBatchWithMoreOrdersThanWereRefused(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		bucket := phone(t, s, 10, 1)
@@ -172,7 +172,7 @@ func TestLateBatchIsRefused(t *testing.T) {
 		require.Equal(t, sale.StatusRefused, refused.Status)
 		require.Equal(t, sale.ReasonFenced, refused.Reason)
 		b := countersOf(t, s, bucket)
-		require.Equal(t, sale.BucketOpen, b.State, "late batches are no disagreement")
+		require.Equal(t, sale.BucketOpen, b.State, "late batches are not a disagreement")
 		require.Zero(t, b.Settled)
 		require.Zero(t, b.SettledEpoch)
 
@@ -263,7 +263,7 @@ func TestSameBuyerTwiceInOneBatch(t *testing.T) {
 	})
 }
 
-// After Redis lost writes two orders of one key may come: one of them becomes an order, whatever the limit leaves.
+// After Redis lost writes there may be two orders with one key: the database confirms one of them, with any limit.
 func TestKeyMakesOneOrder(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		pressed := func(buyer, key string) sale.RecordOrder {
@@ -297,7 +297,7 @@ func TestKeyMakesOneOrder(t *testing.T) {
 	})
 }
 
-// Keys are asked for where orders may be under them: of who has slots, and of everybody once units have gone back.
+// The store reads the keys of buyers with slots, and of all buyers once units were given back.
 func TestKeysAreReadWhereOrdersMayBe(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		for limit := 1; limit <= 2; limit++ {
@@ -328,7 +328,7 @@ func TestKeysAreReadWhereOrdersMayBe(t *testing.T) {
 			_, err := s.CancelOrder(t.Context(), gone.OrderID, sale.ReasonBuyer, "")
 			require.NoError(t, err)
 			require.ElementsMatch(t, []string{sold.Key, gone.Key}, read(false, again...))
-			require.Empty(t, read(false, more...), "nobody sent a key")
+			require.Empty(t, read(false, more...), "no order has a key")
 		}
 	})
 }
@@ -447,7 +447,7 @@ func TestUpdatedAtIsNeverBeforeCreatedAt(t *testing.T) {
 	})
 }
 
-// The guard does not rely on what was decided before it.
+// The guard does not rely on the decisions of the plan.
 func TestGuardIsTheLastWord(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		bucket := phone(t, s, 3, 1)

@@ -10,12 +10,13 @@ import (
 	"time"
 )
 
-// silence knows when a call on any connection of a pool was left without an answer. A server that went away without a word
-// leaves all of them open: each would cost a caller a timeout of its own. So what was heard last before then is not used again.
+// silence records when a call on any connection of a pool last got no answer. A server that fails without closing its
+// connections leaves all of them open, and each would cost a caller a timeout. So the pool does not use a connection again
+// that has received nothing since then.
 type silence struct{ last atomic.Int64 } // Unix nanoseconds
 
-// silentAfter is how long a read has to wait before the end of its connection counts as silence: callers also end their
-// connections because they do not need the answer any more.
+// silentAfter is how long a read must wait before the end of its connection counts as silence, because a caller also closes
+// its connection when it no longer needs the answer.
 const silentAfter = time.Second
 
 // dial opens a connection of the pool.
@@ -38,7 +39,7 @@ func (s *silence) dial(ctx context.Context, network, address string) (net.Conn, 
 type pooled struct {
 	*net.TCPConn
 	silence *silence
-	heard   atomic.Int64 // when it last brought something, Unix nanoseconds
+	heard   atomic.Int64 // time of the last data, Unix nanoseconds
 }
 
 // Read implements net.Conn.
@@ -55,9 +56,10 @@ func (c *pooled) Read(p []byte) (int, error) {
 	return n, err
 }
 
-var errSilence = errors.New("another connection of the pool was left without an answer since this one was heard")
+var errSilence = errors.New("another connection of the pool has got no answer since the last data on this one")
 
-// SyscallConn is what the driver looks at a connection by before it uses it again; with an error it takes another.
+// SyscallConn returns an error after a silence. The driver calls it before it uses the connection again, and takes another
+// connection after an error.
 func (c *pooled) SyscallConn() (syscall.RawConn, error) {
 	if c.heard.Load() < c.silence.last.Load() {
 		return nil, errSilence

@@ -12,9 +12,9 @@ import (
 	"flashsale/test/harness"
 )
 
-// TestAServerThatLeftWithoutAWord: every connection of the pool is dead and none says so. One caller's timeout finds that
-// out for all of them; without that each of the pool's connections would cost a timeout of its own.
-func TestAServerThatLeftWithoutAWord(t *testing.T) {
+// TestServerFailsSilently: every connection of the pool is dead without an error. After the timeout of one call the pool uses
+// none of them again; otherwise each connection would cost a timeout of its own.
+func TestServerFailsSilently(t *testing.T) {
 	const warm, patience = 8, 1200 * time.Millisecond
 	server := harness.SharedMariaDB(t)
 	wire := harness.NewWire(t, server.Addr)
@@ -51,8 +51,8 @@ func TestAServerThatLeftWithoutAWord(t *testing.T) {
 	require.Less(t, time.Since(began), patience)
 }
 
-// TestACallerWhoLeavesIsNoSilence: a connection that its caller ended soon says nothing about the others.
-func TestACallerWhoLeavesIsNoSilence(t *testing.T) {
+// TestCancelledCallIsNotSilence: a caller that closes its connection soon does not affect the other connections.
+func TestCancelledCallIsNotSilence(t *testing.T) {
 	server := harness.SharedMariaDB(t)
 	s, err := Open(Options{Driver: DriverMySQL, DSN: server.DSN(databaseName(t))})
 	require.NoError(t, err)

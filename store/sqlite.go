@@ -28,8 +28,8 @@ func sqliteDialect() *dialect {
 	}
 }
 
-// What every connection needs: readers beside the one writer, a writer that waits for its turn and takes the lock when
-// it begins (so no transaction fails half-way), and a commit that is on the disk when it answers.
+// Settings of every connection: readers run beside the one writer, a writer waits for the lock and takes it at the begin (so
+// that no transaction fails half-way), and a commit returns when its data is on the disk.
 const sqliteParameters = "_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)" +
 	"&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)"
 
@@ -41,8 +41,8 @@ func openSQLite(dsn string) (*sql.DB, error) {
 	return sql.Open("sqlite", forced)
 }
 
-// sqliteDSN takes a path or file: URI. Parameters of the engine's own names replace the DSN's; a database in memory is
-// refused, because every connection would get one of its own.
+// sqliteDSN takes a path or a file: URI. The engine's parameters replace those of the DSN. It refuses a database in memory,
+// because every connection would get one of its own.
 func sqliteDSN(dsn string) (string, error) {
 	path, query, _ := strings.Cut(dsn, "?")
 	values, err := url.ParseQuery(query)

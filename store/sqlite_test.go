@@ -11,15 +11,15 @@ import (
 
 func TestSQLiteDSN(t *testing.T) {
 	for given, wanted := range map[string]string{
-		"/a b/books.db": "file:/a%20b/books.db?",
-		"books.db":      "file:books.db?",
-		"file:books.db?vfs=x&_pragma=synchronous(OFF)&_txlock=d": "file:books.db?vfs=x&",
+		"/a b/shop.db": "file:/a%20b/shop.db?",
+		"shop.db":      "file:shop.db?",
+		"file:shop.db?vfs=x&_pragma=synchronous(OFF)&_txlock=d": "file:shop.db?vfs=x&",
 	} {
 		got, err := sqliteDSN(given)
 		require.NoError(t, err)
 		require.Equal(t, wanted+sqliteParameters, got)
 	}
-	for _, bad := range []string{"", ":memory:", "file::memory:", "file:x?mode=memory", "books.db?%zz"} {
+	for _, bad := range []string{"", ":memory:", "file::memory:", "file:x?mode=memory", "shop.db?%zz"} {
 		_, err := Open(Options{Driver: DriverSQLite, DSN: bad})
 		require.Error(t, err, bad)
 	}

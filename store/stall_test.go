@@ -12,7 +12,7 @@ import (
 	"flashsale/test/harness"
 )
 
-// Times of a database that stands still: the hold is as long as the read timeout, so that both ends of waiting are met.
+// Times of a stalled database: the stall is as long as the read timeout, so that some calls time out and some succeed.
 const (
 	stallFor     = 15 * time.Second
 	patience     = time.Second
@@ -37,8 +37,8 @@ func connections(t *testing.T, s *Store, n int) map[int64]bool {
 	return ids
 }
 
-// A MariaDB that stands still for 15 s holds nobody up for longer than he is willing to wait, and within 5 s of its return
-// everything works; a connection on which somebody's patience ended is never used again.
+// A MariaDB that stalls for 15 s delays no call beyond its context, and within 5 s of its return every call works; the pool
+// never uses a connection again on which a context ended.
 func TestDatabaseThatStoodStill(t *testing.T) {
 	const size = 8
 	server := harness.MariaDB(t)

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Bounds of one statement. Together with the longest row they stay below 1 MiB, far under every server's packet limit.
+// Bounds of one statement. With rows of the longest size it stays below 1 MiB, the lowest packet limit of the servers.
 const (
 	maxRows  = 1000 // rows of one INSERT
 	maxTerms = 100  // alternatives in one WHERE
@@ -30,14 +30,14 @@ func repeated(head, part, separator string, n int, tail string) string {
 // placeholders returns "?,?,…" for an IN list of n values.
 func placeholders(n int) string { return repeated("", "?", ",", n, "") }
 
-// inKeys returns a condition that is true for the rows of n bucket keys. It is spelled as alternatives, because
-// MariaDB 10.11 finds no range in (sale_id, sku, bucket) IN (…).
+// inKeys returns a condition that is true for the rows of n bucket keys. It consists of alternatives, because MariaDB 10.11
+// finds no range in (sale_id, sku, bucket) IN (…).
 func inKeys(n int) string {
 	return repeated("(", "(sale_id = ? AND sku = ? AND bucket = ?)", " OR ", n, ")")
 }
 
-// appendText writes a string literal that every database reads alike, whatever its settings: printable ASCII without a
-// backslash between quotes, anything else, which no validated record has, by its bytes.
+// appendText writes a string literal that every database reads alike with any settings: printable ASCII without a backslash in
+// quotes, any other text, which no validated record has, as bytes.
 func appendText(b []byte, text string) []byte {
 	for i := range len(text) {
 		if c := text[i]; c < 0x20 || c > 0x7e || c == '\\' {

@@ -40,7 +40,7 @@ func TestTextIsALiteral(t *testing.T) {
 	}
 }
 
-// Whatever stands in a literal, the database reads the same text and nothing else.
+// For any text in a literal, the database reads exactly that text.
 func TestLiteralsAreReadAsTheyWere(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		rapid.Check(t, func(r *rapid.T) {

@@ -27,8 +27,8 @@ func scanStock(rows scanner, nowMS *int64) (*ledger.Row, error) {
 	return &r, err
 }
 
-// lockStock locks the rows of buckets until the commit, in the order of their keys. It returns those that exist, and the
-// database's clock when the last of them was read, 0 when there is none.
+// lockStock locks the rows of buckets until the commit, in the order of their keys. It returns those that exist, and the time
+// of the database at the last of them, 0 if there is none.
 func (s *Store) lockStock(
 	ctx context.Context, tx *sql.Tx, buckets []sale.Bucket,
 ) (found map[sale.Bucket]*ledger.Row, nowMS int64, err error) {
@@ -87,7 +87,7 @@ func bucketsOf(rows []sale.BucketRow) []sale.Bucket {
 
 const whereSale = " WHERE sale_id = ? ORDER BY sku, bucket"
 
-// SaleCounters returns the counters of every bucket of a sale, sorted; none before its first preload.
+// SaleCounters returns the counters of every bucket of a sale, sorted. A sale has none before its first preload.
 func (s *Store) SaleCounters(ctx context.Context, saleID string) ([]sale.BucketCounters, error) {
 	rows, err := readStock(ctx, s.db, s.selectStock()+whereSale, saleID)
 	if err != nil {
@@ -100,8 +100,8 @@ func (s *Store) SaleCounters(ctx context.Context, saleID string) ([]sale.BucketC
 	return counters, nil
 }
 
-// BucketCounters returns the counters of these buckets, in the order asked. A bucket that does not exist makes the error wrap
-// sale.ErrNotFound.
+// BucketCounters returns the counters of these buckets, in their order. The error wraps sale.ErrNotFound if one of them does
+// not exist.
 func (s *Store) BucketCounters(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketCounters, error) {
 	found := make(map[sale.Bucket]*ledger.Row, len(buckets))
 	for chunk := range slices.Chunk(sorted(buckets), maxTerms) {
@@ -125,7 +125,7 @@ func (s *Store) BucketCounters(ctx context.Context, buckets []sale.Bucket) ([]sa
 }
 
 func readStock(ctx context.Context, q querier, query string, args ...any) (found []*ledger.Row, err error) {
-	var nowMS int64 // not of use where nothing is locked
+	var nowMS int64 // not needed without locks
 	err = each(ctx, q, query, args, func(rows scanner) error {
 		row, err := scanStock(rows, &nowMS)
 		found = append(found, row)

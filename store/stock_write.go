@@ -14,9 +14,9 @@ import (
 // guarded picks the rows of a move. Rule: guard-with-released.
 const guarded = "(sale_id = ? AND sku = ? AND bucket = ? AND epoch = ? AND settled - released + ? <= loaded)"
 
-// moveStock adds the gains to the stock rows. The guard repeats what the plan has decided under the rows' locks: it is the
-// last word against overselling, and a row that it does not match starts the transaction over. Rows that gain the same
-// share a statement, so a sale of thousands of SKUs does not cost a statement each.
+// moveStock adds the gains to the stock rows. The guard repeats the decision of the plan under the rows' locks and is the last
+// protection against overselling: a row that does not match it starts the transaction over. Rows with equal gains share a
+// statement, so that a sale of thousands of SKUs does not cost a statement each.
 func (s *Store) moveStock(ctx context.Context, tx *sql.Tx, moves map[sale.Bucket]*ledger.Move) error {
 	alike := map[ledger.Gain][]sale.Bucket{}
 	for bucket, m := range moves {
@@ -34,7 +34,7 @@ func (s *Store) moveStock(ctx context.Context, tx *sql.Tx, moves map[sale.Bucket
 	return nil
 }
 
-// gainStatement is the UPDATE of buckets that gain the same; their sequences differ.
+// gainStatement returns the UPDATE of buckets with equal gains; their sequences differ.
 func gainStatement(forced string, gain ledger.Gain, buckets []sale.Bucket, moves map[sale.Bucket]*ledger.Move) (string, []any) {
 	statement := "UPDATE stock" + forced + " SET "
 	var args []any
@@ -79,7 +79,7 @@ func changeExactly(ctx context.Context, tx *sql.Tx, wanted int, what, statement 
 	return err
 }
 
-// closePlanned closes buckets, those for the same reason together.
+// closePlanned closes buckets, those with equal reasons in one statement.
 func (s *Store) closePlanned(ctx context.Context, tx *sql.Tx, closing map[sale.Bucket]string) error {
 	byReason := map[string][]sale.Bucket{}
 	for bucket, reason := range closing {

@@ -9,23 +9,23 @@ import (
 	"time"
 )
 
-// Drivers that Open knows.
+// Drivers of Open.
 const (
 	DriverMySQL  = "mysql" // MySQL, MariaDB, TiDB
 	DriverSQLite = "sqlite"
 )
 
-// Options say which database the Store uses.
+// Options are the database of a Store.
 type Options struct {
 	Driver         string // DriverMySQL or DriverSQLite
-	DSN            string // in the driver's own format; what the engine depends on is forced, whatever stands in it
-	MaxConnections int    // 0: 16 for MySQL, 4 for SQLite, where writers queue for one lock anyway
+	DSN            string // in the driver's format; Open overrides the parameters on which the engine depends
+	MaxConnections int    // 0: 16 for MySQL, 4 for SQLite, where writers queue for one lock
 }
 
-// minConnections: a migration holds a lock on one connection and works on another.
+// minConnections: a migration has its lock on one connection and works on another.
 const minConnections = 2
 
-// connectionLifetime is below the idle limits of common proxies and lets a failed-over name be resolved again.
+// connectionLifetime is below the idle limits of common proxies. After a failover the driver resolves the name again.
 const connectionLifetime = 3 * time.Minute
 
 // Store is one database. It is safe for concurrent use.
@@ -33,14 +33,14 @@ type Store struct {
 	options Options
 	db      *sql.DB
 	dialect *dialect
-	// repeatFor is how long a transaction that meets conflicts is run again; tests shorten it.
+	// repeatFor is how long transact repeats a transaction after conflicts; tests shorten it.
 	repeatFor time.Duration
-	writer    chan struct{} // holds one token while a transaction runs; nil where writers need not queue
+	writer    chan struct{} // contains a token while a transaction runs; nil if writers need not queue
 
 	migrating sync.Mutex
 }
 
-// Open prepares a Store and checks the options; it does not need the database to be up.
+// Open checks the options and returns a Store. It does not connect to the database.
 func Open(options Options) (*Store, error) {
 	var open func(dsn string) (*sql.DB, error)
 	var d *dialect
@@ -71,8 +71,8 @@ func Open(options Options) (*Store, error) {
 	return s, nil
 }
 
-// Apart opens the same database again with connections of its own, for a reader whom no crowd on the others may keep
-// waiting. Writers of SQLite queue in their own Store: this one is for reading.
+// Apart opens the same database again with connections of its own, for a reader that must not wait for a connection behind
+// others. Use it only for reading: with SQLite the writers of a Store queue in that Store.
 func (s *Store) Apart(connections int) (*Store, error) {
 	options := s.options
 	options.MaxConnections = connections
@@ -90,7 +90,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	return nil
 }
 
-// querier is what statements run on: the database or a transaction.
+// querier runs statements: the database or a transaction.
 type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row

@@ -32,7 +32,7 @@ func migrated(t testing.TB, driver string) *Store {
 
 func unmigrated(t testing.TB, driver string) *Store {
 	t.Helper()
-	dsn := filepath.Join(t.TempDir(), "books.db")
+	dsn := filepath.Join(t.TempDir(), "shop.db")
 	if driver == DriverMySQL {
 		dsn = harness.SharedMariaDB(t).DSN(databaseName(t))
 	}
@@ -179,7 +179,7 @@ func count(t testing.TB, s *Store, query string, args ...any) int {
 	return n
 }
 
-// ledgerAgrees checks what must hold at any moment: the counters are those of the order rows, and never above loaded.
+// ledgerAgrees checks the invariant: the counters match the order rows and are never above loaded.
 func ledgerAgrees(t testing.TB, s *Store, bucket sale.Bucket) {
 	t.Helper()
 	const live = "SELECT COALESCE(SUM(quantity), 0) FROM orders WHERE sale_id = ? AND sku = ? AND bucket = ? AND status IN " +
@@ -189,7 +189,7 @@ func ledgerAgrees(t testing.TB, s *Store, bucket sale.Bucket) {
 	require.LessOrEqual(t, b.Settled-b.Released, b.Loaded)
 }
 
-// statements returns how many statements the server has been sent, 0 where there is no server that counts.
+// statements returns the number of statements that the server has received, 0 if there is no server that counts them.
 func statements(t testing.TB, s *Store) int {
 	t.Helper()
 	if s.dialect.oneWriter {

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// Bounds of running a transaction again: as long as conflicts come quickly repeatFor, and where each costs a lock wait at
-// least leastAttempts. With sorted locks conflicts are rare on one writer; a cluster of several writers finds them at the
-// commit only, one after the other. Whoever still loses gets the error, which is his to repeat.
+// Bounds of repeating a transaction after conflicts: repeatFor, and at least leastAttempts, because each conflict may cost a
+// lock wait. With sorted locks conflicts are rare on one writer; a cluster of several writers finds them only at the commit,
+// one after the other. After the last attempt transact returns the error, and the caller may repeat the call.
 const (
 	repeatFor     = 5 * time.Second
 	leastAttempts = 6
@@ -19,11 +19,11 @@ const (
 	maxRetryWait  = 200 * time.Millisecond
 )
 
-// errStartOver asks transact for another attempt: what the transaction saw has changed under it.
+// errStartOver makes transact repeat the transaction, because rows that it has read have changed.
 var errStartOver = errors.New("the rows changed while the transaction ran")
 
-// transact runs work in a READ COMMITTED transaction and commits it. Work may run several times: it must keep nothing
-// from an earlier run. An error of the commit other than a conflict means unknown, as when the connection was lost.
+// transact runs work in a READ COMMITTED transaction and commits it. work may run several times and must not use results of an
+// earlier run. After an error of the commit that is not a conflict, such as a lost connection, the result is unknown.
 func (s *Store) transact(ctx context.Context, work func(tx *sql.Tx) error) error {
 	began := time.Now()
 	for attempt := 1; ; attempt++ {
@@ -57,7 +57,7 @@ func (s *Store) transactOnce(ctx context.Context, work func(tx *sql.Tx) error) e
 	}
 	finished := false
 	defer func() {
-		if !finished { // work panicked: its locks must not outlive it
+		if !finished { // work panicked: release its locks
 			_ = tx.Rollback()
 		}
 	}()
@@ -75,7 +75,7 @@ func (s *Store) transactOnce(ctx context.Context, work func(tx *sql.Tx) error) e
 	return nil
 }
 
-// execute runs one statement in a transaction of its own and returns the rows it changed.
+// execute runs one statement in a transaction of its own and returns the number of changed rows.
 func (s *Store) execute(ctx context.Context, statement string, args ...any) (changed int64, err error) {
 	err = s.transact(ctx, func(tx *sql.Tx) error {
 		result, err := tx.ExecContext(ctx, statement, args...)
@@ -88,7 +88,7 @@ func (s *Store) execute(ctx context.Context, statement string, args ...any) (cha
 	return changed, err
 }
 
-// pause waits, or returns the context's error when that ends first.
+// pause waits, or returns the context's error if ctx ends first.
 func pause(ctx context.Context, wait time.Duration) error {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()

@@ -106,7 +106,7 @@ func TestDeadlockIsRepeated(t *testing.T) {
 	require.Equal(t, 4, count(t, s, "SELECT SUM(expires_ms) FROM leases"))
 }
 
-// The server dies and comes back. What was answered is there, what was not is settled again, once.
+// The server dies and restarts. It has every acknowledged settlement, and the others settle again, once.
 func TestDatabaseKilled(t *testing.T) {
 	server := harness.MariaDB(t)
 	s, err := Open(Options{Driver: DriverMySQL, DSN: server.DSN("killed")})
@@ -152,6 +152,6 @@ func TestOpenNeedsNoDatabase(t *testing.T) {
 	require.Error(t, s.Ping(t.Context()))
 	err = s.CheckSchema(t.Context())
 	require.Error(t, err)
-	require.NotErrorIs(t, err, sale.ErrSchema, "nobody knows its schema")
+	require.NotErrorIs(t, err, sale.ErrSchema, "its schema is unknown")
 	require.NoError(t, s.Close())
 }

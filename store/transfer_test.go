@@ -33,7 +33,7 @@ func TestTransferMovesLoadedUnits(t *testing.T) {
 			require.Empty(t, waiting(t, s, a))
 			require.Equal(t, sale.Settlement{Duplicate: 1}, settle(t, s, d), "delivered again")
 		}
-		require.Len(t, page(t, s, 10), 1, "nobody is told of a transfer")
+		require.Len(t, page(t, s, 10), 1, "a transfer makes no event")
 		require.Zero(t, settle(t, s, batch(b, 1, 9, crowd(16)...)).Refused, "the receiver may sell them")
 		require.Equal(t, 1, settle(t, s, batch(a, 1, 9, crowd(3)...)).Refused, "the giver may not")
 	})
@@ -97,11 +97,11 @@ func TestTransferToNowhereIsPoison(t *testing.T) {
 			require.EqualValues(t, []int64{10, 6, 6, 6},
 				[]int64{giver.Loaded, giver.SettledEpoch, giver.MovedEpoch, giver.GivenEpoch})
 		}
-		require.Equal(t, sale.BucketOpen, countersOf(t, s, a).State, "the units go back to where they came from")
+		require.Equal(t, sale.BucketOpen, countersOf(t, s, a).State, "the units go back to the giving bucket")
 	})
 }
 
-// Of a transfer in the dead letters either the giver or the receiver gets the units, once, whatever is typed afterwards.
+// Either the giver or the receiver of a transfer in the dead letters gets the units, once, after any further commands.
 func TestTransferIsRefusedOrReplayed(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
@@ -123,7 +123,7 @@ func TestTransferIsRefusedOrReplayed(t *testing.T) {
 	})
 }
 
-// Transfers in both directions, beside batches, at once: no unit is made or lost, and nobody waits in a circle for long.
+// Transfers in both directions beside batches: no unit is made or lost, and no transaction waits long in a deadlock.
 func TestTransfersAtOnce(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		a, b := pair(t, s, 400)

@@ -226,7 +226,7 @@ func (w *catalogueRun) lease() {
 	w.do(func(d database) error { return d.RenewNode(ctx, sale.NodeLease{Node: 3, Holder: w.id}, 1, time.Hour) })
 }
 
-// Node ids are picked by chance in the store: what is compared is what a lease promises.
+// The store picks node ids at random, so the test compares only the promises of a lease.
 func TestNodeLeasesAgreeWithMemory(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		twin := memory.New(memory.Options{})

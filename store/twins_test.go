@@ -84,7 +84,7 @@ func bothDo(t require.TestingT, s *Store, m *memory.Database, do func(database) 
 	return err
 }
 
-// kindOf says what callers can tell of an error.
+// kindOf returns the kind of an error that callers can distinguish.
 func kindOf(err error) string {
 	var status *sale.StatusError
 	var paid *sale.PaidError
@@ -116,8 +116,8 @@ func kindOf(err error) string {
 	return "fault"
 }
 
-// comparableAnswer leaves out of an answer what depends on the clock, on the other runs of the store, or on the order in which
-// a server reads its rows.
+// comparableAnswer removes from an answer everything that depends on the clock, on other runs of the store, or on the order in
+// which a server reads its rows.
 func comparableAnswer(answer any) any {
 	switch a := answer.(type) {
 	case sale.Order:

@@ -15,22 +15,22 @@ import (
 type commands struct {
 	cli.Globals
 
-	Dev        cli.Dev        `cmd:"" help:"Everything in one process on embedded engines, with a demo sale. For trying and developing."`
-	Gateway    cli.Gateway    `cmd:"" help:"Buyers' listener and operators' listener."`
-	Settle     cli.Settle     `cmd:"" help:"Consumer, relay, dead letters and rebuild."`
-	Migrate    cli.Migrate    `cmd:"" help:"Bring the database schema up and create the topics. May be repeated."`
-	Sale       cli.Sale       `cmd:"" help:"The life cycle of a sale, through the operators' API."`
-	Rules      cli.Rules      `cmd:"" help:"The limits of every gateway, through the operators' API."`
-	Audit      cli.Audit      `cmd:"" help:"Print the stock equation per SKU. Exit 0: holds, 1: does not, 2: could not be read."`
-	Token      cli.Token      `cmd:"" help:"Sign test tokens with the HS256 secret, one a line."`
-	Load       cli.Load       `cmd:"" help:"Open-loop load generator, vegeta targets, and the verdict from the books."`
-	Deadletter cli.Deadletter `cmd:"" help:"Records that could not settle: list, replay, refuse."`
-	Config     cli.Config     `cmd:"" help:"Every setting with its value and where it came from. Secrets are not printed."`
-	Version    cli.Version    `cmd:"" help:"Version, commit and Go."`
+	Dev        cli.Dev        `cmd:"" help:"Run everything in one process with a demo sale, for trying and developing."`
+	Gateway    cli.Gateway    `cmd:"" help:"Sell: the buyers' listener and the operators' listener."`
+	Settle     cli.Settle     `cmd:"" help:"Settle: consumer, relay, dead letters, rebuild and expiry."`
+	Migrate    cli.Migrate    `cmd:"" help:"Migrate the database schema and create the topics. Can be repeated."`
+	Sale       cli.Sale       `cmd:"" help:"Create, load, open, pause and close sales through the operators' API."`
+	Rules      cli.Rules      `cmd:"" help:"Read and replace the limits of every gateway through the operators' API."`
+	Audit      cli.Audit      `cmd:"" help:"Print the stock equation per SKU. Exit 0: holds, 1: does not hold, 2: unreadable."`
+	Token      cli.Token      `cmd:"" help:"Sign test tokens with the HS256 secret, one per line."`
+	Load       cli.Load       `cmd:"" help:"Generate open-loop load, print vegeta targets, judge a sale from the database."`
+	Deadletter cli.Deadletter `cmd:"" help:"List, replay or refuse the records that could not settle."`
+	Config     cli.Config     `cmd:"" help:"Print every setting with its value and its source. Secrets are not printed."`
+	Version    cli.Version    `cmd:"" help:"Print version, commit and Go version."`
 }
 
 func main() {
-	// The first signal asks for a graceful end, a second one ends the process at once.
+	// The first signal starts a graceful end, a second one ends the process at once.
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	context.AfterFunc(ctx, stop)
 	os.Exit(cli.Run(ctx, &commands{}, os.Args[1:], os.Environ(), cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))

@@ -12,7 +12,7 @@ import (
 	"flashsale/settings"
 )
 
-// output is what one command line left behind.
+// output is the result of one command line.
 type output struct {
 	code           int
 	stdout, stderr string
@@ -36,7 +36,7 @@ func TestHelpNamesEveryCommand(t *testing.T) {
 	}
 }
 
-// Whoever types the bare name is told what there is.
+// The command line without a command prints the help.
 func TestBareNamePrintsTheHelp(t *testing.T) {
 	bare, asked := command(t, nil), command(t, nil, "--help")
 	require.Equal(t, cli.ExitDone, bare.code)
@@ -45,7 +45,7 @@ func TestBareNamePrintsTheHelp(t *testing.T) {
 	require.Equal(t, bare.stdout, command(t, nil, "--namespace", "other").stdout, "also beside a setting")
 }
 
-// The help of a command lists the settings that it reads, in the spelling of the environment too, and no others.
+// The help of a command lists exactly the settings that it reads, with their environment variables.
 func TestHelpListsTheSettingsOfACommand(t *testing.T) {
 	for name, words := range map[string][]string{"gateway": {"gateway"}, "settle": {"settle"}, "dev": {"dev"},
 		"migrate": {"migrate"}, "audit": {"audit"}, "sale": {"sale", "create"},

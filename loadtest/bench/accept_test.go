@@ -13,13 +13,13 @@ import (
 const (
 	acceptConnection = 256
 	acceptOrders     = 100_000 // in one repetition
-	leastRate        = 35_000  // orders/s that have to be reached
+	leastRate        = 35_000  // orders/s that must be reached
 )
 
-// accept measures orders of new buyers, all of them taken, with settlement at work beside it: as a shop sells, with limits
-// and rules, then without any, and then with a key on every press too. Each repetition sells a sale of its own: a table of
-// buyers that doubles while it is measured, as one of Redis does at every power of two, would be somebody's bad luck. What
-// the number of buyers costs is measured as growth.
+// accept measures orders of new buyers, all of them accepted, while settlement runs: with a shop's limits and rules,
+// then without rules, and then with a key on every press. Each repetition sells a sale of its own, because Redis
+// doubles the table of buyers at every power of two, and a doubling during one repetition would distort it. The cost of
+// the number of buyers is measured as growth.
 func (s *stack) accept() []*Figure {
 	s.warm("rush")
 	bare := s.orders("accept without rules, 256 connections, a new token each")
@@ -35,7 +35,7 @@ func (s *stack) accept() []*Figure {
 	return slices.Concat(figures, bare, keyed)
 }
 
-// orders measures gateway, Redis and Kafka for each order taken, the batches, and how fast the answers come.
+// orders measures gateway, Redis and Kafka per accepted order, the batches, and the latency of the answers.
 func (s *stack) orders(name string) []*Figure {
 	cost := &Figure{Name: name, Unit: "gateway CPU µs an order ÷ bare"}
 	redis := &Figure{Name: "  Redis", Unit: "CPU µs an order"}
@@ -44,7 +44,7 @@ func (s *stack) orders(name string) []*Figure {
 	rate := &Figure{Name: "  rate, all processes and the client on this machine", Unit: "orders/s"}
 	settled := &Figure{Name: "  settled by the last answer", Unit: "orders ÷ taken"}
 	told := []*Figure{
-		{Name: "  Kafka, until every order is a row and every event told", Unit: "CPU µs an order"},
+		{Name: "  Kafka, until every order has its row and its event", Unit: "CPU µs an order"},
 		{Name: "  settle, until then", Unit: "CPU µs an order"},
 	}
 	p50, p99 := &Figure{Name: "  p50", Unit: "ms"}, &Figure{Name: "  p99", Unit: "ms"}
@@ -78,7 +78,7 @@ func (s *stack) orders(name string) []*Figure {
 	return append([]*Figure{cost, redis, kafka, batch, rate, settled, p50, p99}, told...)
 }
 
-// ownSale opens a sale of its own for the units that one repetition sells.
+// ownSale opens a separate sale with the units of one repetition.
 func (s *stack) ownSale(units int) string {
 	s.b.Helper()
 	s.sales++
@@ -87,7 +87,7 @@ func (s *stack) ownSale(units int) string {
 	return id
 }
 
-// take sends presses that must all be taken, and hands the CPU times of gateway, Redis and Kafka to used.
+// take sends presses that must all be accepted, and passes the CPU times of gateway, Redis and Kafka to used.
 func (s *stack) take(requests *Requests, used func([]time.Duration)) (Count, time.Duration) {
 	s.b.Helper()
 	count, times, took := s.drive(s.gateway.Listen, requests, s.gateway.PID(), s.Redis[0].PID(), s.Kafka.PID())
@@ -97,13 +97,13 @@ func (s *stack) take(requests *Requests, used func([]time.Duration)) (Count, tim
 	return count, took
 }
 
-// drive sends presses that must all be taken to whoever listens at address, and returns what the processes used for it.
+// drive sends presses that must all be accepted to the server at address, and returns the CPU times of the processes.
 func (s *stack) drive(address string, requests *Requests, pids ...int) (Count, []time.Duration, time.Duration) {
 	s.b.Helper()
 	return s.driveOn(acceptConnection, address, requests, pids...)
 }
 
-// driveOn is drive on so many connections.
+// driveOn is drive on a given number of connections.
 func (s *stack) driveOn(
 	connections int, address string, requests *Requests, pids ...int,
 ) (Count, []time.Duration, time.Duration) {
@@ -121,7 +121,7 @@ func (s *stack) driveOn(
 	return count, times, took
 }
 
-// oneByOne measures accepting beside a server that calls a script for each request and does nothing else.
+// oneByOne measures accepting next to a server that only calls a script for each request.
 func (s *stack) oneByOne() []*Figure {
 	s.warm("rush")
 	s.setRules()
@@ -148,7 +148,7 @@ func (s *stack) oneByOne() []*Figure {
 	return []*Figure{server, redis, rate}
 }
 
-// answerBytes is how long the answer to a purchase is.
+// answerBytes is the length of the answer to a purchase.
 func (s *stack) answerBytes() int {
 	s.b.Helper()
 	answer, err := Ask(s.gateway.Listen, s.presses("rush", 1).At(0))
@@ -157,7 +157,7 @@ func (s *stack) answerBytes() int {
 	return answer.Bytes
 }
 
-// bareCost is the bare handler's CPU µs for the same requests, answered with as many bytes as an order takes.
+// bareCost is the bare handler's CPU µs for the same requests, answered with the number of bytes of an order.
 func (s *stack) bareCost(requests *Requests) float64 {
 	s.b.Helper()
 	require.NoError(s.b, SetBareAnswer(s.bareAt, s.answerBytes()))

@@ -10,19 +10,19 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// barePrefix is the path that tells the bare handler how long its bodies are from now on.
+// barePrefix is the path that sets the length of the bare handler's bodies.
 const barePrefix = "/body/"
 
-// bareReadBuffer takes requests with a token and a key, as a gateway's must.
+// bareReadBuffer is large enough for requests with a token and a key, as the gateway's is.
 const bareReadBuffer = 16 << 10
 
-// ServeBare answers every request with a body of the length last set, and does nothing else: what is left of a request's
-// cost when there is no engine behind it. It returns when the listener is closed.
+// ServeBare answers every request with a body of the length last set, and does nothing else: this is the cost of a
+// request without an engine. It returns when the listener is closed.
 func ServeBare(listener net.Listener) error {
 	return serve(listener, func(*fasthttp.RequestCtx) {})
 }
 
-// serve answers as ServeBare says, after work has been done for the request.
+// serve answers as ServeBare does, after it has run work for the request.
 func serve(listener net.Listener, work func(*fasthttp.RequestCtx)) error {
 	var body atomic.Pointer[[]byte]
 	body.Store(new([]byte))

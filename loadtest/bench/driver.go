@@ -14,7 +14,7 @@ import (
 )
 
 // Driver is a cheap client. Once and For are a closed loop: each connection sends its next request when the last one is
-// answered, which is right for CPU time a request. At is an open loop, for latency under a given load.
+// answered, which suits the CPU time per request. At is an open loop, for latency under a given load.
 type Driver struct {
 	conns []*client.Conn
 }
@@ -37,47 +37,47 @@ func NewDriver(ctx context.Context, address string, connections int) (*Driver, e
 	return d, nil
 }
 
-// Close ends the connections.
+// Close closes the connections.
 func (d *Driver) Close() {
 	for _, conn := range d.conns {
 		conn.Close()
 	}
 }
 
-// Count is what a run was answered.
+// Count is the number of answers of a run.
 type Count struct {
 	Answers  int64
 	ByStatus map[int]int64
-	Late     int64 // left more than lateAfter after they were due
+	Late     int64 // left more than lateAfter after their due time
 	P50, P99 time.Duration
 }
 
-// Only returns an error unless every answer has the status.
+// Only returns an error unless every answer has the given status.
 func (c Count) Only(status int) error {
 	if c.ByStatus[status] != c.Answers || c.Answers == 0 {
-		return fmt.Errorf("%d answers, of status %d only were expected: %v", c.Answers, status, c.ByStatus)
+		return fmt.Errorf("%d answers, expected only status %d: %v", c.Answers, status, c.ByStatus)
 	}
 	return nil
 }
 
-// Once sends every request one time.
+// Once sends every request once.
 func (d *Driver) Once(ctx context.Context, requests *Requests) (Count, error) {
 	n := int64(requests.Len())
 	return d.run(ctx, requests, func(i int64) bool { return i < n }, nil, answerTimeout+time.Hour)
 }
 
-// lateAfter is how late a request may leave without being counted.
+// lateAfter is the delay beyond which a request counts as late.
 const lateAfter = 10 * time.Millisecond
 
-// At sends every request one time, so many a second, whether or not those before it were answered, as long as there are
-// connections that wait for none. An answer's time counts from the moment at which its request was due.
+// At sends every request once at a given rate, without waiting for earlier answers, as long as a connection is free.
+// The latency of an answer counts from the moment at which its request was due.
 func (d *Driver) At(ctx context.Context, requests *Requests, rate float64) (Count, error) {
 	n, start := int64(requests.Len()), time.Now()
 	due := func(i int64) time.Time { return start.Add(time.Duration(float64(i) / rate * float64(time.Second))) }
 	return d.run(ctx, requests, func(i int64) bool { return i < n }, due, answerTimeout+time.Hour)
 }
 
-// For sends the requests again and again for as long as it says.
+// For repeats the requests for the given duration.
 func (d *Driver) For(ctx context.Context, requests *Requests, duration time.Duration) (Count, error) {
 	end := time.Now().Add(duration)
 	var over atomic.Bool
@@ -93,7 +93,7 @@ const (
 	statusesReserved = 1000
 )
 
-// lane is what one connection counts, apart from the others so that they do not share cache lines.
+// lane is the counters of one connection. Each connection has its own, so that they do not share cache lines.
 type lane struct {
 	byStatus [statusesReserved]int64
 	late     int64
@@ -101,8 +101,8 @@ type lane struct {
 	err      error
 }
 
-// run lets every connection send the next request while more says so of its number, when it is due or at once. One
-// deadline serves the whole run: setting it for each request would cost as much as the request.
+// run lets every connection send the next request, when it is due or at once, while more returns true for its number.
+// The whole run has one deadline: setting it for each request would cost as much as the request.
 func (d *Driver) run(ctx context.Context, requests *Requests, more func(int64) bool, due func(int64) time.Time,
 	within time.Duration) (Count, error) {
 	var next atomic.Int64

@@ -14,20 +14,20 @@ import (
 	"flashsale/test/harness"
 )
 
-// only names the parts to run, by commas.
+// only lists the parts to run, separated by commas.
 var only = flag.String("only", "", "parts to run, by commas; empty: all")
 
-// repetitions of every figure: its noise is what lies between them.
+// repetitions of every figure; the spread between them is its noise.
 const repetitions = 3
 
 // part is one block of the table.
 type part struct {
-	name   string                       // what -only calls it
+	name   string                       // value of -only
 	shared func(s *stack) []*Figure     // measured on the one deployment that these parts share, in the table's order
-	own    func(b *testing.B) []*Figure // or: starts what it needs, when the shared deployment has gone
+	own    func(b *testing.B) []*Figure // or: starts its own deployment after the shared one has ended
 }
 
-// parts is the table from top to bottom: those of the shared deployment, then the others.
+// parts is the table from top to bottom: first those on the shared deployment, then the others.
 var parts = []part{
 	{name: "sold-out", shared: (*stack).soldOut},
 	{name: "accept", shared: (*stack).accept},
@@ -46,8 +46,9 @@ var parts = []part{
 	{name: "overload", own: overload},
 }
 
-// BenchmarkEngine takes every figure once, prints the table and the same as one line of JSON, and fails when a target is
-// missed by more than its noise or a part could not be measured. It starts everything itself; it counts presses and not b.N.
+// BenchmarkEngine takes every figure once, prints the table and the same as one line of JSON, and fails when a target
+// is missed by more than its noise or a part could not be measured. It starts all servers itself; it counts presses and
+// not b.N.
 func BenchmarkEngine(b *testing.B) {
 	machine, err := ThisMachine(harness.Root(b))
 	require.NoError(b, err)
@@ -74,7 +75,7 @@ func BenchmarkEngine(b *testing.B) {
 	}
 }
 
-// chosenParts returns the parts that names asks for, in the order of the table.
+// chosenParts returns the parts in names, in the order of the table.
 func chosenParts(b *testing.B, names string) []part {
 	if names == "" {
 		return parts
@@ -90,8 +91,8 @@ func chosenParts(b *testing.B, names string) []part {
 	return chosen
 }
 
-// takeParts measures parts of the shared deployment, or one part that has its own, and names the parts that failed. What
-// they start ends with them.
+// takeParts measures parts of the shared deployment, or one part with its own, and returns the names of the parts that
+// failed. Servers that the parts started end with them.
 func takeParts(b *testing.B, some []part) (figures []*Figure, failed []string) {
 	ok := b.Run("servers", func(b *testing.B) {
 		var s *stack
@@ -107,7 +108,7 @@ func takeParts(b *testing.B, some []part) (figures []*Figure, failed []string) {
 			say("%s took %s", p.name, time.Since(began).Round(time.Second))
 		}
 	})
-	if !ok && len(failed) == 0 { // the deployment itself
+	if !ok && len(failed) == 0 { // the deployment itself failed
 		for _, p := range some {
 			failed = append(failed, p.name)
 		}
@@ -115,7 +116,7 @@ func takeParts(b *testing.B, some []part) (figures []*Figure, failed []string) {
 	return figures, failed
 }
 
-// figures measures the part, on the shared deployment for as long as the part's own benchmark lasts.
+// figures measures the part, on the shared deployment while the part's own benchmark runs.
 func (p part) figures(b *testing.B, s *stack) []*Figure {
 	var figures []*Figure
 	if p.shared != nil {

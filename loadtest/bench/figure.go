@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// Figure is one measure taken several times, with what it has to reach.
+// Figure is one measure taken several times, with its target.
 type Figure struct {
 	Name   string    `json:"name"`
 	Unit   string    `json:"unit"`             // of Ours and Base
-	Ours   []float64 `json:"ours"`             // one value a repetition
-	Base   []float64 `json:"base,omitempty"`   // the baseline's in the same repetitions; none: Ours itself is the measure
-	Target float64   `json:"target,omitempty"` // 0: shown, nothing is demanded
-	Least  bool      `json:"least,omitempty"`  // the measure has to be at least Target; otherwise at most
+	Ours   []float64 `json:"ours"`             // one value per repetition
+	Base   []float64 `json:"base,omitempty"`   // the baseline's values of the same repetitions; empty: Ours itself is the measure
+	Target float64   `json:"target,omitempty"` // 0: shown without a target
+	Least  bool      `json:"least,omitempty"`  // the measure must be at least Target; otherwise at most
 }
 
 // Add appends one repetition with a baseline.
@@ -21,7 +21,7 @@ func (f *Figure) Add(ours, base float64) {
 	f.Ours, f.Base = append(f.Ours, ours), append(f.Base, base)
 }
 
-// Measures returns the figure's value of each repetition: ours by the baseline's, or ours alone.
+// Measures returns the figure's value of each repetition: ours divided by the baseline's, or ours alone.
 func (f *Figure) Measures() []float64 {
 	measures := slices.Clone(f.Ours)
 	for i := range f.Base {
@@ -30,7 +30,7 @@ func (f *Figure) Measures() []float64 {
 	return measures
 }
 
-// Median is the measure that is judged.
+// Median is the measure that is compared with the target.
 func (f *Figure) Median() float64 { return median(f.Measures()) }
 
 // Noise is half of the distance between the lowest and the highest measure.
@@ -42,8 +42,8 @@ func (f *Figure) Noise() float64 {
 	return (slices.Max(measures) - slices.Min(measures)) / 2
 }
 
-// Missed reports whether the target is missed by more than the noise, or in every repetition: one that is far off makes
-// the noise large, and excuses nothing.
+// Missed reports whether the target is missed by more than the noise, or in every repetition: a single outlier makes
+// the noise large, and must not excuse the others.
 func (f *Figure) Missed() bool {
 	switch {
 	case f.Target == 0:
@@ -54,7 +54,7 @@ func (f *Figure) Missed() bool {
 	return f.Median()-f.Noise() > f.Target || slices.Min(f.Measures()) > f.Target
 }
 
-// verdict is the last column of the table.
+// verdict returns the last column of the table.
 func (f *Figure) verdict() string {
 	met := f.Median() <= f.Target
 	if f.Least {
@@ -71,7 +71,7 @@ func (f *Figure) verdict() string {
 	return "met within noise"
 }
 
-// wanted writes the target with its direction.
+// wanted returns the target with its direction.
 func (f *Figure) wanted() string {
 	switch {
 	case f.Target == 0:
@@ -94,7 +94,7 @@ func median(values []float64) float64 {
 	return (sorted[middle-1] + sorted[middle]) / 2
 }
 
-// short writes a number with as many digits as matter.
+// short returns a number with its significant digits.
 func short(n float64) string {
 	switch {
 	case n >= 1000:

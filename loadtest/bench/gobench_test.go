@@ -10,7 +10,7 @@ import (
 	"flashsale/test/harness"
 )
 
-// goBench runs a benchmark of another package, which may use what is closed to this one, and returns its lines.
+// goBench runs a benchmark of another package, which can use unexported code of that package, and returns its lines.
 func goBench(b *testing.B, folder, name string) []map[string]float64 {
 	b.Helper()
 	command := exec.Command("go", "test", "-count", strconv.Itoa(repetitions), "-run", "^$", "-bench", name, folder)
@@ -22,7 +22,7 @@ func goBench(b *testing.B, folder, name string) []map[string]float64 {
 	return lines
 }
 
-// settlingSQLite measures transactions of settling beside a raw multi-row INSERT of the same rows in the same file.
+// settlingSQLite measures settling transactions next to a raw multi-row INSERT of the same rows in the same file.
 func settlingSQLite(b *testing.B) []*Figure {
 	rate := &Figure{Name: "settle on SQLite: rows a second", Unit: "rows/s ÷ raw INSERT", Target: 0.7, Least: true}
 	for _, line := range goBench(b, "./store", "^BenchmarkSettle$/^sqlite$/^limit=1$") {
@@ -31,7 +31,7 @@ func settlingSQLite(b *testing.B) []*Figure {
 	return []*Figure{rate}
 }
 
-// floor measures the reserve script beside one that only writes what has to be written, at batches of 256.
+// floor measures the reserve script next to a script with only the necessary writes, at batches of 256.
 func floor(b *testing.B) []*Figure {
 	cost := &Figure{Name: "reserve script, batch 256", Unit: "Redis CPU µs an order ÷ floor script", Target: 1.3}
 	for _, line := range goBench(b, "./reserve", "^BenchmarkFloorScript$") {

@@ -10,13 +10,13 @@ import (
 
 const (
 	growthOrders = 40_000 // in one repetition
-	growthLimit  = 1.3    // times the smallest
+	growthLimit  = 1.3    // times the smallest cost
 	spreadOrders = 10_000 // in one repetition, when every order is of another SKU
 	idleFor      = 5 * time.Second
 )
 
-// growth measures whether an order costs more with more connections and with more SKUs live, and what an engine costs that
-// has ten thousand SKUs and nothing to do. It leaves the SKUs behind: it is the last part of its deployment.
+// growth measures whether an order costs more with more connections and with more live SKUs, and what an idle engine
+// with ten thousand SKUs costs. It leaves the SKUs behind, so it is the last part of its deployment.
 func (s *stack) growth() []*Figure {
 	s.warm("rush")
 	s.setRules()
@@ -33,10 +33,10 @@ func (s *stack) growth() []*Figure {
 	return append(figures, s.idle()...)
 }
 
-// costs are the CPU µs an order of gateway and Redis, a pair for each repetition.
+// costs are the CPU µs per order of gateway and Redis, a pair for each repetition.
 type costs [][2]float64
 
-// connections measures the three numbers of connections in turns.
+// connections measures the three numbers of connections alternately.
 func (s *stack) connections() []*Figure {
 	numbers := []int{64, 512, 4096}
 	measured := make([]costs, len(numbers))
@@ -71,7 +71,7 @@ func (s *stack) orderCosts(orders, connections int) (all costs) {
 	return all
 }
 
-// orderCost takes orders of a sale of their own and returns what each cost gateway and Redis.
+// orderCost accepts orders of a separate sale and returns what each cost gateway and Redis.
 func (s *stack) orderCost(orders, connections int) [2]float64 {
 	s.b.Helper()
 	own := s.ownSale(orders)
@@ -86,7 +86,7 @@ func (s *stack) requestCost(requests *Requests, connections int) [2]float64 {
 	return [2]float64{perRequest(used[0], count.Answers), perRequest(used[1], count.Answers)}
 }
 
-// spreadCosts has each order ask for any of the SKUs: a batch is of one SKU, so there are many small ones.
+// spreadCosts lets each order ask for any of the SKUs: a batch contains one SKU, so there are many small batches.
 func (s *stack) spreadCosts(saleID string, skus int) (all costs) {
 	s.b.Helper()
 	usual := s.sku
@@ -102,7 +102,7 @@ func (s *stack) spreadCosts(saleID string, skus int) (all costs) {
 	return all
 }
 
-// idle measures an engine that nobody asks for anything, after it has settled what was asked before.
+// idle measures an engine without requests, after it has settled the earlier ones.
 func (s *stack) idle() []*Figure {
 	s.b.Helper()
 	s.drained()

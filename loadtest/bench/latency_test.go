@@ -15,9 +15,9 @@ import (
 
 const (
 	halfFor      = 4 * time.Second
-	alonePresses = 300 // of the one buyer after the other, in one repetition
+	alonePresses = 300 // of one buyer after the other, in one repetition
 	ackTopic     = "bench-ack"
-	ackBytes     = 256 // a record of one order is about that long
+	ackBytes     = 256 // about the length of a record of one order
 )
 
 // greatestRate is the rate of orders that the closed loop reaches on this deployment.
@@ -31,8 +31,8 @@ func (s *stack) greatestRate() float64 {
 	return s.rate
 }
 
-// half measures how long buyers wait who come at half of the greatest rate, whether or not anybody was answered. A press
-// that leaves late has waited since it was due.
+// half measures the latency for buyers who arrive at half of the greatest rate, in an open loop. The latency of a press
+// that leaves late counts from the time it was due.
 func (s *stack) half() []*Figure {
 	s.setRules()
 	figures := s.openLoop("half of that rate", s.greatestRate()/2)
@@ -40,7 +40,7 @@ func (s *stack) half() []*Figure {
 	return append(figures, s.openLoop("half of the rate to reach", leastRate/2)...)
 }
 
-// openLoop measures how long buyers wait who come at a rate.
+// openLoop measures the latency for buyers who arrive at a given rate.
 func (s *stack) openLoop(name string, rate float64) []*Figure {
 	p50 := &Figure{Name: fmt.Sprintf("accept at %.0f orders/s, %s, open loop: p50", rate, name), Unit: "ms"}
 	p99 := &Figure{Name: "  p99", Unit: "ms"}
@@ -60,8 +60,8 @@ func (s *stack) openLoop(name string, rate float64) []*Figure {
 	return []*Figure{p50, p99, late, bare}
 }
 
-// pressAt sends presses in an open loop, all of which must be answered with the status. There are more connections than in
-// the closed loop, so that none that waits for an answer keeps a press from leaving.
+// pressAt sends presses in an open loop, all of which must be answered with the status. It has more connections than
+// the closed loop, so that connections that wait for an answer do not delay a press.
 func (s *stack) pressAt(address string, requests *Requests, rate float64, status int) Count {
 	s.b.Helper()
 	driver, err := NewDriver(s.b.Context(), address, 2*acceptConnection)
@@ -73,9 +73,9 @@ func (s *stack) pressAt(address string, requests *Requests, rate float64, status
 	return count
 }
 
-// alone measures one buyer after the other on an idle engine, in turns with what none of them can do without: a round trip
-// to Redis and an acknowledgement of Kafka, asked from here as the gateway asks. In turns, because whoever is asked without a
-// pause answers sooner than whoever has been asleep.
+// alone measures one buyer after the other on an idle engine, alternately with the parts of every purchase: a round
+// trip to Redis and an acknowledgement of Kafka, requested as the gateway does. They alternate, because a server
+// answers faster when it is asked without a pause than after a pause.
 func (s *stack) alone() []*Figure {
 	s.warm("rush")
 	s.setRules()
@@ -104,7 +104,7 @@ func (s *stack) alone() []*Figure {
 	return figures
 }
 
-// inTurns takes alonePresses turns of the steps and returns the median time of each step.
+// inTurns runs the steps alternately alonePresses times and returns the median time of each step.
 func (s *stack) inTurns(steps ...func() error) []time.Duration {
 	s.b.Helper()
 	times := make([][]time.Duration, len(steps))
@@ -156,10 +156,10 @@ func (s *stack) pinger() (ping func() error, hangUp func()) {
 		}
 		_, err := in.ReadString('\n')
 		return err
-	}, func() { _ = conn.Close() } // nothing waits on it
+	}, func() { _ = conn.Close() } // no request is pending on it
 }
 
-// loneProducer has Kafka acknowledge one record after the other to the library that the gateway uses.
+// loneProducer lets Kafka acknowledge one record after the other, through the library that the gateway uses.
 func (s *stack) loneProducer() (produce func() error, end func()) {
 	s.b.Helper()
 	config := sarama.NewConfig()

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// BenchmarkLines reads what go test printed: for each line of a benchmark its values by unit, ns/op among them.
+// BenchmarkLines parses the output of go test: for each line of a benchmark its values by unit, including ns/op.
 func BenchmarkLines(output string) []map[string]float64 {
 	var lines []map[string]float64
 	for text := bufio.NewScanner(strings.NewReader(output)); text.Scan(); {

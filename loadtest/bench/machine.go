@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Machine says where and of what a run was.
+// Machine describes the machine and the commit of a run.
 type Machine struct {
 	Processor string `json:"processor"`
 	Cores     int    `json:"cores"`
@@ -36,12 +36,12 @@ func ThisMachine(root string) (Machine, error) {
 	}, nil
 }
 
-// String is the line above the table.
+// String returns the line above the table.
 func (m Machine) String() string {
 	return fmt.Sprintf("%d cores of %s, Linux %s, %s, commit %s", m.Cores, m.Processor, m.Kernel, m.Go, m.Commit)
 }
 
-// processorName finds the model in /proc/cpuinfo; architectures without one are named by their own name.
+// processorName finds the model in /proc/cpuinfo; without a model it returns the name of the architecture.
 func processorName(cpuinfo io.Reader) string {
 	lines := bufio.NewScanner(cpuinfo)
 	for lines.Scan() {
@@ -52,7 +52,7 @@ func processorName(cpuinfo io.Reader) string {
 	return runtime.GOARCH
 }
 
-// commitOf names the commit, "unknown" outside a repository.
+// commitOf returns the commit, "unknown" outside a repository.
 func commitOf(root string) string {
 	git := func(args ...string) (string, error) {
 		out, err := exec.Command("git", append([]string{"-C", root}, args...)...).Output()

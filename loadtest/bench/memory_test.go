@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// million sells one SKU to a million buyers, once: how large the gateway has grown, and whether the last orders cost more
-// than the first.
+// million sells one SKU to a million buyers, once: it measures the memory of the gateway, and whether the last orders
+// cost more than the first.
 func million(b *testing.B) []*Figure {
 	s := newStack(b, deployment{})
 	s.openSale("rush", 10_000_000)
@@ -44,7 +44,7 @@ func million(b *testing.B) []*Figure {
 	}
 }
 
-// pressesOf makes presses of the buyers numbered from, with tokens that the gateway has not seen.
+// pressesOf makes presses of the buyers numbered from, with tokens that are new to the gateway.
 func (s *stack) pressesOf(saleID string, from, n int) *Requests {
 	s.b.Helper()
 	requests := &Requests{}
@@ -57,7 +57,7 @@ func (s *stack) pressesOf(saleID string, from, n int) *Requests {
 	return requests
 }
 
-// resident reads one size of the gateway's memory from the kernel: VmRSS now, VmHWM at the most.
+// resident reads one size of the gateway's memory from the kernel: VmRSS is the present size, VmHWM the largest.
 func (s *stack) resident(size string) float64 {
 	s.b.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.gateway.PID()))
@@ -69,7 +69,7 @@ func (s *stack) resident(size string) float64 {
 	return float64(kilobytes) * 1024 / 1e6
 }
 
-// memory measures what Redis holds for a million buyers of one SKU with ids of 36 characters.
+// memory measures Redis's memory for a million buyers of one SKU with ids of 36 characters.
 func memory(b *testing.B) []*Figure {
 	without := &Figure{Name: "Redis memory of 1,000,000 buyers, ids of 36 characters", Unit: "MB", Target: 130}
 	with := &Figure{Name: "  with keys of 36 characters", Unit: "MB", Target: 170}

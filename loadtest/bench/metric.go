@@ -9,13 +9,13 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// Histogram is the sum and the count of a Prometheus histogram, all labels together.
+// Histogram is the sum and the count of a Prometheus histogram over all labels.
 type Histogram struct {
 	Sum   float64
 	Count float64
 }
 
-// MeanSince returns the mean of what was observed since an earlier reading, 0 when nothing was.
+// MeanSince returns the mean of the observations since an earlier reading, 0 when there were none.
 func (h Histogram) MeanSince(earlier Histogram) float64 {
 	if h.Count == earlier.Count {
 		return 0
@@ -50,7 +50,7 @@ func readHistogram(page io.Reader, name string) (Histogram, error) {
 		all.Count += float64(metric.GetHistogram().GetSampleCount())
 	}
 	if families[name] == nil {
-		return Histogram{}, fmt.Errorf("scrape %s: the page does not have it", name)
+		return Histogram{}, fmt.Errorf("scrape %s: the page does not have the histogram", name)
 	}
 	return all, nil
 }

@@ -12,9 +12,9 @@ import (
 
 const nodeConnections = 1024
 
-// twoNodes sells from one node and then, with a bucket on each, from both nodes of the same cluster, in turns: what an
-// order costs a node must not depend on how many there are. The load is that of a shop that needs two nodes: enough buyers at
-// once for full batches of both buckets.
+// twoNodes sells from one node and then, with a bucket on each, from both nodes of the same cluster, alternately: the
+// cost of an order for a node must not depend on the number of nodes. The load is that of a shop that needs two nodes:
+// enough concurrent buyers for full batches of both buckets.
 func twoNodes(b *testing.B) []*Figure {
 	s := newStack(b, deployment{nodes: 2, homes: map[string]int{
 		metaKey("one", 0): 0, metaKey("two", 0): 0, metaKey("two", 1): 1,
@@ -40,9 +40,9 @@ func metaKey(saleID string, bucket int) string {
 	return fmt.Sprintf("%s:{%s:phone:%d}:meta", namespace, saleID, bucket)
 }
 
-// placeKeys moves the slots of keys to the nodes that have to have them, as whoever runs a cluster of two has to: where
-// each half of the slots is a node's, the first two buckets of a SKU are always on the same one, because their names differ
-// in the last bit.
+// placeKeys moves the slots of keys to the given nodes, as the operator of a cluster of two nodes must: when each node
+// has one half of the slots, the first two buckets of a SKU are always on the same node, because their names differ in
+// the last bit.
 func placeKeys(b *testing.B, nodes []*harness.RedisServer, homes map[string]int) {
 	b.Helper()
 	for key, home := range homes {
@@ -63,7 +63,7 @@ func (s *stack) openBuckets(saleID string, buckets int) {
 	s.open(saleID)
 }
 
-// nodeCosts returns the CPU µs that each node spends on an order of its own; a node without orders has 0.
+// nodeCosts returns the CPU µs that each node spends per order of its own; a node without orders has 0.
 func (s *stack) nodeCosts(saleID string) []float64 {
 	s.b.Helper()
 	before := s.bucketsSettled(saleID)
@@ -84,7 +84,7 @@ func (s *stack) nodeCosts(saleID string) []float64 {
 	return costs
 }
 
-// bucketsSettled waits until every order of a sale is a row, and returns how many each bucket has sold.
+// bucketsSettled waits until every order of a sale has its row, and returns how many each bucket has sold.
 func (s *stack) bucketsSettled(saleID string) []int64 {
 	s.b.Helper()
 	s.finish(saleID)

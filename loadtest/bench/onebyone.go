@@ -8,7 +8,7 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// oneByOneScript takes a unit for a buyer who has none yet: one set of buyers, one counter.
+// oneByOneScript takes a unit for a buyer without one: one set of buyers, one counter.
 const oneByOneScript = `if redis.call('SISMEMBER', KEYS[1], ARGV[1]) == 1 then return 0 end
 if tonumber(redis.call('GET', KEYS[2]) or '0') <= 0 then return -1 end
 redis.call('SADD', KEYS[1], ARGV[1])
@@ -19,13 +19,13 @@ const (
 	oneByOneBuyers = "onebyone:{phone}:buyers"
 	oneByOneStock  = "onebyone:{phone}:stock"
 	oneByOneUnits  = "1000000000"
-	// buyerBytes of the token's end stand for the buyer: they differ and are as long as a UUID.
+	// buyerBytes are the last bytes of the token, which stand for the buyer: they differ and have the length of a UUID.
 	buyerBytes = 36
 )
 
-// ServeOneByOne sells as most flash sales do: one script call for each request, answered when Redis has answered. It
-// verifies no token, has no rules, keeps no journal and sends nothing to Kafka; its Redis client pipelines what waits at
-// the same moment by itself, which is more than most have. It returns when the listener is closed.
+// ServeOneByOne sells as most flash sales do: one script call per request, answered when Redis has answered. It
+// verifies no token, has no rules, keeps no journal and sends nothing to Kafka. Its Redis client pipelines concurrent
+// calls, which is more than most have. It returns when the listener is closed.
 func ServeOneByOne(listener net.Listener, redis string) error {
 	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{redis}, DisableCache: true})
 	if err != nil {

@@ -16,22 +16,22 @@ import (
 )
 
 const (
-	overloadTimes       = 3    // of the greatest rate
-	overloadConnections = 6000 // that press
-	overloadBound       = 4000 // purchases that a rule lets in at once, afterwards: fewer than connections that press
+	overloadTimes       = 3    // times the greatest rate
+	overloadConnections = 6000 // that send presses
+	overloadBound       = 4000 // purchases that a rule admits at once in the second part: fewer than overloadConnections
 	greatestOrders      = 3 * acceptOrders
 	idleConnections     = 10_000
 	halfOpen            = 200 // connections that sent half a request
 	vanishEvery         = 5 * time.Millisecond
 	overloadFor         = 3 * time.Second
-	answerWithin        = 5 * time.Second // the contract's
-	overloadMemory      = 700             // MB: 16,000 connections of 30 KB, garbage included, and what an engine needs
+	answerWithin        = 5 * time.Second // the contract's limit
+	overloadMemory      = 700             // MB: 16,000 connections of 30 KB, garbage included, and the engine's own memory
 )
 
-// overload presses three times as often as orders can be taken, whether or not anybody was answered, among idle, broken
-// and vanishing clients: with the settings as they come, which let everybody in, and then under a rule that refuses whoever
-// comes while too many are in. The client works on the same cores as the engine: what it uses more than when the greatest
-// rate was measured is taken off that rate in the second figure.
+// overload sends three times the presses that can be accepted, in an open loop, next to idle, broken and vanishing
+// clients: first with the default settings, which admit every buyer, and then under a rule that refuses presses while
+// too many are in flight. The client uses the same cores as the engine: the CPU time that it uses beyond that of the
+// measurement of the greatest rate is subtracted from that rate in the second figure.
 func overload(b *testing.B) []*Figure {
 	s := newStack(b, deployment{})
 	s.openSale("rush", 9_999_999)
@@ -60,7 +60,7 @@ func overload(b *testing.B) []*Figure {
 	return slices.Concat(figures, []*Figure{accepted, fair}, bounded, []*Figure{refused, memory})
 }
 
-// overloads offers presses in each repetition and returns how they were answered.
+// overloads offers presses in each repetition and returns the answers.
 func (s *stack) overloads(name string, greatest float64, each func(offering)) []*Figure {
 	s.b.Helper()
 	offered := &Figure{Name: name + ": answered", Unit: "presses/s"}
@@ -82,7 +82,7 @@ func (s *stack) overloads(name string, greatest float64, each func(offering)) []
 	return []*Figure{offered, late, slowest, due}
 }
 
-// greatestBesideClient measures the greatest rate, kept up about as long as the overload will last, and how many cores the
+// greatestBesideClient measures the greatest rate for about as long as the overload will last, and how many cores the
 // client left to the engine.
 func (s *stack) greatestBesideClient() (rate, left float64) {
 	s.b.Helper()
@@ -103,7 +103,7 @@ func (s *stack) cores() float64 {
 	return float64(machine.Cores)
 }
 
-// crowdAround opens the connections that nobody uses well, until stop.
+// crowdAround opens the idle, broken and vanishing connections, until stop.
 func (s *stack) crowdAround() (stop func()) {
 	s.b.Helper()
 	var open []net.Conn
@@ -130,7 +130,7 @@ func (s *stack) crowdAround() (stop func()) {
 			case <-ticker.C:
 			}
 			if conn, err := net.Dial("tcp", s.gateway.Listen); err == nil {
-				_, _ = conn.Write(vanishing.At(n % vanishing.Len())) // nobody waits for the answer
+				_, _ = conn.Write(vanishing.At(n % vanishing.Len())) // the client reads no answer
 				_ = conn.Close()
 			}
 		}
@@ -144,19 +144,19 @@ func (s *stack) crowdAround() (stop func()) {
 	}
 }
 
-// offering is what presses at a given rate were answered.
+// offering is the answers to presses at a given rate.
 type offering struct {
 	taken, refused, other, late int64
 	slowest, slowestDue         time.Duration
 	took                        time.Duration
-	client                      float64 // cores that the client was busy with
+	client                      float64 // cores that the client used
 }
 
 // left is how many cores the client left to the engine.
 func (o *offering) left(cores float64) float64 { return cores - o.client }
 
-// offer presses at a rate for overloadFor. The presses of a connection have their moments; one that is due while the answer
-// to the one before is not there leaves late: what it has waited since it was due is counted beside what the gateway took.
+// offer sends presses at a rate for overloadFor. Each press of a connection has its due time; a press that is due
+// before the previous answer has arrived leaves late, and its wait is counted in addition to the gateway's latency.
 func (s *stack) offer(rate float64) offering {
 	s.b.Helper()
 	requests := s.presses("rush", int(rate*overloadFor.Seconds()))
@@ -185,7 +185,7 @@ func (s *stack) offer(rate float64) offering {
 	return all
 }
 
-// press sends every step-th request from the first at its moment.
+// press sends every step-th request from the first at its due time.
 func (o *offering) press(
 	ctx context.Context, conn *client.Conn, requests *Requests, first, step int, began time.Time, rate float64,
 ) {

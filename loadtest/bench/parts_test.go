@@ -26,7 +26,7 @@ func TestCPUTimeIsWhatTheProcessUsed(t *testing.T) {
 	output, err := child.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, child.Start())
-	_, err = output.Read(make([]byte, 1)) // now it waits, and uses nothing more
+	_, err = output.Read(make([]byte, 1)) // from here it blocks and uses nothing more
 	require.NoError(t, err)
 	used, err := CPUTime(child.Process.Pid)
 	require.NoError(t, err)

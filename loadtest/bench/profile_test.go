@@ -20,11 +20,11 @@ import (
 // into names the folder that BenchmarkProfile writes to.
 var into = flag.String("into", "", "folder for the profiles of BenchmarkProfile")
 
-// profileSeconds of a rush are watched.
+// profileSeconds is how long a rush is profiled.
 const profileSeconds = 10
 
-// BenchmarkProfile writes where gateway and settle spend their time during a rush, and what they have allocated by then.
-// It measures nothing else: a profile costs what it watches.
+// BenchmarkProfile writes CPU and allocation profiles of gateway and settle during a rush. It measures nothing else,
+// because profiling has a cost of its own.
 func BenchmarkProfile(b *testing.B) {
 	require.NotEmpty(b, *into, "-into names no folder")
 	require.NoError(b, os.MkdirAll(*into, 0o755))
@@ -56,7 +56,7 @@ func BenchmarkProfile(b *testing.B) {
 	say("go tool pprof -top %s", filepath.Join(*into, "gateway-cpu.pprof"))
 }
 
-// download writes what an operators' page answers into a file.
+// download writes the answer of an operators' page into a file.
 func download(url, file string) error {
 	request, err := http.NewRequest(http.MethodGet, url, nil)
 	if err != nil {

@@ -23,7 +23,7 @@ func (r *Requests) Add(request []byte) {
 	r.ends = append(r.ends, len(r.bytes))
 }
 
-// Len returns how many there are.
+// Len returns the number of requests.
 func (r *Requests) Len() int { return len(r.ends) }
 
 // At returns request i; it must not be changed.
@@ -35,7 +35,7 @@ func (r *Requests) At(i int) []byte {
 	return r.bytes[begin:r.ends[i]]
 }
 
-// Slice returns requests from to to, sharing the memory.
+// Slice returns the requests from (included) to to (excluded); it shares the memory.
 func (r *Requests) Slice(from, to int) *Requests {
 	part := &Requests{ends: make([]int, 0, to-from)}
 	begin := 0
@@ -49,7 +49,7 @@ func (r *Requests) Slice(from, to int) *Requests {
 	return part
 }
 
-// Purchase writes a press of Buy; token and key may be empty.
+// Purchase returns a press of Buy; token and key may be empty.
 func Purchase(host, saleID, sku, token, key string) []byte {
 	request := "POST /v1/sales/" + saleID + "/items/" + sku + "/orders HTTP/1.1\r\nHost: " + host + "\r\n"
 	if token != "" {
@@ -61,17 +61,17 @@ func Purchase(host, saleID, sku, token, key string) []byte {
 	return []byte(request + "Content-Length: 0\r\n\r\n")
 }
 
-// answerTimeout bounds one answer: the contract's 5 s and then some.
+// answerTimeout bounds one answer: more than the contract's 5 s.
 const answerTimeout = 10 * time.Second
 
-// Answer is one answer with the bytes it took on the wire, status line and headers included.
+// Answer is one answer with its bytes on the wire, status line and headers included.
 type Answer struct {
 	Status int
 	Body   string
 	Bytes  int
 }
 
-// Ask sends one request on a connection of its own.
+// Ask sends one request on a separate connection.
 func Ask(address string, request []byte) (Answer, error) {
 	conn, err := net.DialTimeout("tcp", address, answerTimeout)
 	if err != nil {
@@ -109,8 +109,9 @@ func (c *countingReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// SetBareAnswer makes the bare handler at address answer with as many bytes on the wire as wanted. One length in ten
-// thousand cannot be had, because the length's own digits are part of it: then one byte less is right.
+// SetBareAnswer makes the bare handler at address answer with the wanted number of bytes on the wire. One length in ten
+// thousand is impossible, because the digits of the length are part of the answer; SetBareAnswer then accepts one byte
+// less.
 func SetBareAnswer(address string, wanted int) error {
 	last := 0
 	for body, tries := wanted, 0; tries < 5; tries++ { // headers and digits settle after three

@@ -46,7 +46,7 @@ func (s *stack) rush() []*Figure {
 	return append([]*Figure{took, ours, answered}, parts...)
 }
 
-// sellOut has every buyer press once; the first of them get the units. It returns when the last one was answered.
+// sellOut lets every buyer press once; the first ones get the units. It returns when the last one was answered.
 func (s *stack) sellOut(requests *Requests) time.Duration {
 	s.b.Helper()
 	driver, err := NewDriver(s.b.Context(), s.gateway.Listen, acceptConnection)

@@ -16,10 +16,10 @@ const (
 	manyBuyers = 1_000_000
 )
 
-// buyerID is an id as long as a UUID, in no order.
+// buyerID is an id of the length of a UUID, in no order.
 func buyerID(n int) string { return fmt.Sprintf("%08x-0000-4000-8000-%012d", uint32(n)*2654435761, n) }
 
-// scale measures what is large: a list of a million buyers, a sale of ten thousand SKUs.
+// scale measures large sales: a list of a million buyers, a sale of ten thousand SKUs.
 func scale(b *testing.B) []*Figure {
 	s := newStack(b, deployment{})
 	list := filepath.Join(b.TempDir(), "buyers")
@@ -43,7 +43,7 @@ func scale(b *testing.B) []*Figure {
 	return []*Figure{uploaded, filtered, preloaded, opened}
 }
 
-// loadList uploads and loads a list, and returns how long it took, and how long until the gateway's filter was there.
+// loadList uploads and loads a list, and returns how long it took, and how long until the gateway had its filter.
 func (s *stack) loadList(saleID, file string) (took, filtered time.Duration) {
 	s.b.Helper()
 	now := time.Now()
@@ -58,7 +58,7 @@ func (s *stack) loadList(saleID, file string) (took, filtered time.Duration) {
 	s.open(saleID)
 	strangers := s.presses(saleID, 1000)
 	next := 0
-	require.Eventually(s.b, func() bool { // whoever the filter lets pass costs Redis a look
+	require.Eventually(s.b, func() bool { // a buyer who passes the filter costs Redis a look-up
 		before := s.looksAtLists()
 		for range 3 {
 			answer, err := Ask(s.gateway.Listen, strangers.At(next%strangers.Len()))
@@ -71,7 +71,7 @@ func (s *stack) loadList(saleID, file string) (took, filtered time.Duration) {
 	return took, time.Since(began)
 }
 
-// looksAtLists is how often Redis was asked who is on a list.
+// looksAtLists is the number of look-ups of lists in Redis.
 func (s *stack) looksAtLists() string {
 	s.b.Helper()
 	stats, ok := s.Redis[0].MustDo(s.b, "INFO", "commandstats").(string)

@@ -14,25 +14,26 @@ import (
 
 const (
 	settleOrders   = 120_000 // in one repetition
-	rowsAStatement = 1000    // of a raw INSERT: as many as a settling transaction at most
+	rowsAStatement = 1000    // of a raw INSERT: the largest number in a settling transaction
 )
 
-// settling measures how fast waiting orders become rows, beside a raw multi-row INSERT of the same rows into a table of
-// the same form on the same server. Markers, the guarded stock update and the queue are part of ours and not of the raw.
+// settling measures how fast queued orders become rows, next to a raw multi-row INSERT of the same rows into a table of
+// the same form on the same server. Markers, the guarded stock update and the queue are part of settling and not of the
+// raw INSERT.
 func (s *stack) settling() []*Figure {
 	rate := &Figure{Name: "settle: rows a second", Unit: "rows/s ÷ raw INSERT", Target: 0.7, Least: true}
 	cost := &Figure{Name: "settle: own CPU", Unit: "CPU µs an order"}
 	for range repetitions {
 		ours, used := s.settleBacklog()
-		s.drained() // the events are told after the rows are written: nobody else uses the server while the baseline does
+		s.drained() // the events are published after the rows: the server must be idle during the baseline
 		rate.Add(ours, s.rawInsert())
 		cost.Ours = append(cost.Ours, used)
 	}
 	return []*Figure{rate, cost}
 }
 
-// settleBacklog lets orders pile up in Kafka while settle is down, and returns rows a second from the first settled unit
-// to the last, and settle's CPU µs an order.
+// settleBacklog queues orders in Kafka while settle is down, and returns rows a second from the first settled unit to
+// the last, and settle's CPU µs per order.
 func (s *stack) settleBacklog() (rate, cost float64) {
 	s.b.Helper()
 	before := s.drained()
@@ -52,15 +53,15 @@ func (s *stack) settleBacklog() (rate, cost float64) {
 	return float64(rows) / took.Seconds(), perRequest(used[0], rows)
 }
 
-// drained waits until every order of the sale "rush" is a row whose event was told, and returns how many there are.
+// drained waits until every order of the sale "rush" has its row and its event is published, and returns their number.
 func (s *stack) drained() int64 {
 	s.b.Helper()
 	s.finish("rush")
 	return s.settled("rush")
 }
 
-// finish waits until every order of a sale is a row and every event was told: what was left undone would be counted
-// against whoever is measured next.
+// finish waits until every order of a sale has its row and every event is published: remaining work would be counted in
+// the next measurement.
 func (s *stack) finish(saleID string) {
 	s.b.Helper()
 	require.Eventually(s.b, func() bool { return s.inFlight(saleID) == 0 }, 2*time.Minute, 10*time.Millisecond)
@@ -101,7 +102,7 @@ const (
 	lastTuples = "SELECT CONCAT('(',%s,')') FROM orders WHERE sale_id = 'rush' ORDER BY order_id DESC LIMIT %d"
 )
 
-// rawInsert returns rows a second of plain INSERT statements that were written out in advance.
+// rawInsert returns rows a second of plain INSERT statements that were generated in advance.
 func (s *stack) rawInsert() float64 {
 	s.b.Helper()
 	ctx := s.b.Context()
@@ -121,8 +122,8 @@ func (s *stack) rawInsert() float64 {
 	return settleOrders / time.Since(began).Seconds()
 }
 
-// rawStatements writes the last order rows out as INSERT statements in the order of their ids. The server quotes the
-// values: it knows best how it reads them back.
+// rawStatements writes the last order rows as INSERT statements in the order of their ids. The server quotes the
+// values, so that it reads them back exactly.
 func (s *stack) rawStatements() []string {
 	s.b.Helper()
 	columns := column[string](s, orderColumns)

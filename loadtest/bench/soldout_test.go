@@ -11,7 +11,7 @@ import (
 const (
 	warmFor       = 500 * time.Millisecond
 	measureFor    = 1500 * time.Millisecond
-	soldOutTokens = 100_000 // different tokens that refused buyers come with
+	soldOutTokens = 100_000 // distinct tokens of refused buyers
 )
 
 // perRequest is the CPU time of one process for each of n requests, in µs.
@@ -19,7 +19,7 @@ func perRequest(used time.Duration, n int64) float64 {
 	return float64(used.Nanoseconds()) / 1000 / float64(n)
 }
 
-// soldOut sells the sale "gone" out and measures the refusal of everybody else.
+// soldOut sells the sale "gone" out and measures the refusal of all other buyers.
 func (s *stack) soldOut() []*Figure {
 	buyers := s.presses("gone", 1000)
 	driver, err := NewDriver(s.b.Context(), s.gateway.Listen, 64)
@@ -40,8 +40,8 @@ func (s *stack) soldOut() []*Figure {
 	return figures
 }
 
-// latch presses once with a token, which closes the gateway's sold-out latch, and waits until those without a token are
-// refused from memory too: that is when the filter of owners is there.
+// latch presses once with a token, which closes the gateway's sold-out latch, and waits until presses without a token
+// are refused from memory too: then the gateway has the filter of owners.
 func (s *stack) latch(withToken, without []byte) {
 	s.b.Helper()
 	answer, err := Ask(s.gateway.Listen, withToken)
@@ -53,7 +53,7 @@ func (s *stack) latch(withToken, without []byte) {
 	}, time.Minute, 10*time.Millisecond)
 }
 
-// refusals measures gateway and bare handler in turns under the same requests.
+// refusals measures gateway and bare handler alternately with the same requests.
 func (s *stack) refusals(name string, target float64, connections int, requests *Requests) *Figure {
 	figure := &Figure{Name: name, Unit: "gateway CPU µs a request ÷ bare", Target: target}
 	answer, err := Ask(s.gateway.Listen, requests.At(0))
@@ -67,7 +67,7 @@ func (s *stack) refusals(name string, target float64, connections int, requests 
 	return figure
 }
 
-// costOf returns the CPU µs a request of one process, after a warm-up.
+// costOf returns the CPU µs per request of one process, after a warm-up.
 func (s *stack) costOf(address string, pid, connections int, requests *Requests, status int) float64 {
 	s.b.Helper()
 	driver, err := NewDriver(s.b.Context(), address, connections)

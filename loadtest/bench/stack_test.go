@@ -16,7 +16,7 @@ import (
 	deployed "flashsale/test/stack"
 )
 
-// Variables that make this test binary a baseline on the address it holds: a process of its own, as the gateway is.
+// Variables that make this test binary a baseline server on the given address: a separate process, as the gateway is.
 const (
 	bareVariable     = "FLASHSALE_TEST_BARE"
 	oneByOneVariable = "FLASHSALE_TEST_ONE_BY_ONE"
@@ -42,15 +42,15 @@ func TestMain(m *testing.M) {
 
 const namespace = "bench"
 
-// deployment says how a stack differs from the usual one.
+// deployment describes how a stack differs from the usual one.
 type deployment struct {
 	nodes    int            // Redis nodes; above 1 they are a cluster
-	homes    map[string]int // keys, and the nodes that have to have them
+	homes    map[string]int // keys, and the nodes that must have them
 	redis    []string       // further options of redis-server
 	settings []string       // further settings of our processes, "FLASHSALE_…=…"
 }
 
-// stack is one deployment with private servers: nothing else must share what is measured.
+// stack is one deployment with private servers, so that nothing else shares what is measured.
 type stack struct {
 	*deployed.Stack
 	b             *testing.B
@@ -68,7 +68,7 @@ type stack struct {
 	rate          float64 // the greatest that was measured, orders/s
 }
 
-// newStack starts everything of a deployment; there is no sale yet.
+// newStack starts every process of a deployment; there is no sale yet.
 func newStack(b *testing.B, d deployment) *stack {
 	s := &stack{b: b, sku: "phone", bareAt: harness.Address(b)}
 	s.Stack = deployed.New(b, deployed.Options{Name: namespace, Redis: startRedis(b, d), Kafka: harness.Kafka(b, brokerJVM...),
@@ -82,7 +82,7 @@ func newStack(b *testing.B, d deployment) *stack {
 	return s
 }
 
-// startBaseline starts this test binary as what the variables say.
+// startBaseline starts this test binary as the baseline in the variables.
 func (s *stack) startBaseline(address string, variables ...string) *harness.Process {
 	s.b.Helper()
 	self, err := os.Executable()
@@ -101,7 +101,7 @@ func startRedis(b *testing.B, d deployment) []*harness.RedisServer {
 	return []*harness.RedisServer{harness.Redis(b, d.redis...)}
 }
 
-// openUsual opens the sales "gone" (1,000 units) and "rush" (more than will be asked for), of one SKU "phone" each.
+// openUsual opens the sales "gone" (1,000 units) and "rush" (more than will be sold), each of one SKU "phone".
 func (s *stack) openUsual() {
 	s.b.Helper()
 	s.openSale("gone", 1000)
@@ -136,13 +136,13 @@ func (s *stack) open(id string) {
 	s.b.Helper()
 	s.run("", "sale", "open", id)
 	view := []byte("GET /v1/sales/" + id + " HTTP/1.1\r\nHost: bench\r\n\r\n")
-	require.Eventually(s.b, func() bool { // a gateway has up to a second to hear of it
+	require.Eventually(s.b, func() bool { // a gateway may learn of it a second later
 		answer, err := Ask(s.gateway.Listen, view)
 		return err == nil && strings.Contains(answer.Body, `"state":"open"`)
 	}, 10*time.Second, 10*time.Millisecond)
 }
 
-// setRules sets a rule of every kind, none of which refuses anything; at first there is only the buyers' limit.
+// setRules sets a rule of every kind, none of which refuses anything; before, only the buyers' limit exists.
 func (s *stack) setRules() {
 	s.b.Helper()
 	if s.ruled {
@@ -156,7 +156,7 @@ func (s *stack) setRules() {
 "buyer":{"per_second":1000,"burst":1000},"address":{"per_second":1000000,"burst":1000000}}`, "rules", "put", "-f", "-")
 }
 
-// presses makes n presses of new buyers, each with a token of its own, and with a key when keyed.
+// presses makes n presses of new buyers, each with its own token, and with a key when keyed.
 func (s *stack) presses(saleID string, n int) *Requests {
 	s.b.Helper()
 	requests := &Requests{}
@@ -174,7 +174,7 @@ func (s *stack) presses(saleID string, n int) *Requests {
 	return requests
 }
 
-// settled returns the units of a sale that the database has as settled.
+// settled returns the settled units of a sale in the database.
 func (s *stack) settled(saleID string) int64 {
 	s.b.Helper()
 	var units int64

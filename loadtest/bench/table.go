@@ -8,7 +8,7 @@ import (
 	"text/tabwriter"
 )
 
-// Results are all figures of one run and where it ran.
+// Results are all figures of one run and its machine.
 type Results struct {
 	Machine Machine   `json:"machine"`
 	Figures []*Figure `json:"figures"`
@@ -46,7 +46,7 @@ func (r *Results) WriteTo(w io.Writer) (int64, error) {
 	return int64(n), err
 }
 
-// WriteJSON prints the same for programs, every repetition included.
+// WriteJSON prints the same for programs, with every repetition.
 func (r *Results) WriteJSON(w io.Writer) error {
 	if err := json.NewEncoder(w).Encode(r); err != nil {
 		return fmt.Errorf("write results: %w", err)

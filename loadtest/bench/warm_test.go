@@ -12,7 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// brokerJVM is how Kafka's own start script runs a broker: every compiler, its collector, its heap.
+// brokerJVM is the options of Kafka's own start script: every compiler, its collector, its heap.
 var brokerJVM = []string{
 	"-XX:TieredStopAtLevel=4", "-Xms1g", "-Xmx1g",
 	"-XX:-UseSerialGC", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35",
@@ -20,25 +20,25 @@ var brokerJVM = []string{
 
 const (
 	warmProducers = 4
-	warmRecords   = 20_000 // of each producer, a request each
-	warmCompiling = 0.1    // of the broker's CPU: below that its compilers count as done
-	warmOrders    = 50_000 // in a round as it will be measured
+	warmRecords   = 20_000 // of each producer, one request each
+	warmCompiling = 0.1    // share of the broker's CPU: below it the compilers count as finished
+	warmOrders    = 50_000 // in a round like the measured ones
 )
 
-// warmth is a kind of round that is repeated until the compilers are done in some rounds in a row.
+// warmth is a kind of round that is repeated until the compilers are finished in several consecutive rounds.
 type warmth struct {
 	orders, connections int
-	calm                int // rounds in a row
-	most                int // rounds
+	calm                int // consecutive rounds
+	most                int // largest number of rounds
 }
 
-// warmths: few connections make small batches, and so ten times as many requests a second as the rounds after them, which
-// are what will be measured.
+// warmths: few connections make small batches, and so ten times as many requests a second as the second kind, which is
+// like the measured rounds.
 var warmths = []warmth{{20_000, 16, 2, 15}, {warmOrders, acceptConnection, 3, 20}}
 
-// warm works the engine until the compilers of the broker's Java machine are done. They wait for thousands of calls, of
-// which batching leaves few, and take a quarter of the broker's CPU for a minute: small records of our own to another topic
-// come first.
+// warm runs the engine until the compilers of the broker's Java machine are finished. They start after thousands of
+// calls, of which batching leaves few, and use a quarter of the broker's CPU for a minute; so small records to another
+// topic precede the rounds.
 func (s *stack) warm(saleID string) {
 	s.b.Helper()
 	if s.warmed {
@@ -58,7 +58,7 @@ func (s *stack) warm(saleID string) {
 	say("warm after %s", time.Since(began).Round(time.Second))
 }
 
-// warmRound sells some orders and returns which part of the broker's CPU went to its compilers.
+// warmRound sells some orders and returns which share of the broker's CPU its compilers used.
 func (s *stack) warmRound(saleID string, w warmth) float64 {
 	s.b.Helper()
 	requests := s.presses(saleID, w.orders)
@@ -76,12 +76,13 @@ func (s *stack) warmRound(saleID string, w warmth) float64 {
 	used, _, err := whole.Stop()
 	require.NoError(s.b, err)
 	part := compiling.Seconds() / used[0].Seconds()
-	say("warm-up, %d connections: Kafka %.2f CPU µs an order until its event is told, %.0f %% of it for compilers", w.connections,
+	say("warm-up, %d connections: Kafka %.2f CPU µs an order until its event is published, %.0f %% of it for compilers",
+		w.connections,
 		perRequest(used[0], count.Answers), 100*part)
 	return part
 }
 
-// warmBroker writes and reads small records of a topic that nobody else knows.
+// warmBroker writes and reads small records of a topic of its own.
 func (s *stack) warmBroker() {
 	s.b.Helper()
 	const topic = "bench-warm"
@@ -118,7 +119,7 @@ func (s *stack) warmBroker() {
 	producers.Wait()
 }
 
-// createTopic creates a topic beside those of the engine.
+// createTopic creates a topic in addition to the engine's.
 func (s *stack) createTopic(topic string, partitions int32) {
 	s.b.Helper()
 	client, err := kgo.NewClient(kgo.SeedBrokers(s.Kafka.Brokers...))
@@ -132,5 +133,5 @@ func (s *stack) createTopic(topic string, partitions int32) {
 	require.NoError(s.b, err)
 }
 
-// say tells whoever waits how far it is: a benchmark's own log comes at its end, and shortened.
+// say prints progress at once: a benchmark's own log appears at its end, and shortened.
 func say(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }

@@ -1,8 +1,8 @@
 // Package client is a keep-alive HTTP/1.1 connection that sends requests built in advance.
 //
-// A load generator on the same machine as the engine must be cheap, or it measures itself: no goroutine beside the
-// caller's, no map of headers, one write and usually one read a request. It understands what a gateway or the proxy in
-// front of it can answer (Content-Length, chunked, until close) and nothing else.
+// A load generator on the same machine as the engine must be cheap, or it measures itself: it uses no goroutine besides
+// the caller's, no map of headers, one write and usually one read per request. It accepts exactly the answers of a
+// gateway or a proxy (Content-Length, chunked, until close).
 package client
 
 import (
@@ -18,14 +18,14 @@ import (
 	"flashsale/socket"
 )
 
-// Bounds of one answer: what exceeds them ends the connection with an error.
+// Bounds of one answer; an answer that exceeds them ends the connection with an error.
 const (
 	maxHeaderBytes = 16 << 10
 	maxBodyBytes   = 1 << 20
 	readBuffer     = 4 << 10
 )
 
-// Server is where requests go.
+// Server is the destination of requests.
 type Server struct {
 	Base   string // as given, without a trailing slash
 	Host   string // value of the Host header
@@ -67,19 +67,19 @@ func trimSlash(path string) string {
 	return path
 }
 
-// Conn is one connection, used by one goroutine at a time. The zero Conn of a Server dials at the first request.
+// Conn is one connection, used by one goroutine at a time. A Conn dials at its first request.
 type Conn struct {
 	server   Server
 	conn     net.Conn
 	in       *bufio.Reader
-	deadline time.Time // set on conn
+	deadline time.Time // the deadline set on conn
 }
 
-// NewConn returns a connection that is not dialed yet.
+// NewConn returns a connection that dials at its first request.
 func NewConn(server Server) *Conn { return &Conn{server: server} }
 
-// ErrNotSent is wrapped by errors before the first byte of the request left: the server cannot have seen it. Every other
-// error of Do leaves the outcome unknown.
+// ErrNotSent is wrapped by errors before the first byte of the request was sent: the server cannot have received it.
+// After every other error of Do the outcome is unknown.
 var ErrNotSent = errors.New("the request was not sent")
 
 // Dial connects when there is no connection.
@@ -100,8 +100,8 @@ func (c *Conn) Dial(ctx context.Context) error {
 	return nil
 }
 
-// dial connects. It is not socket's own dialer, whose connections end at a timeout and then say so as an end of the stream: a
-// load test tells a server that is slow from one that hangs up.
+// dial connects. It does not use package socket's dialer, whose connections report a timeout as the end of the stream:
+// a load test distinguishes a slow server from one that closes the connection.
 func (s *Server) dial(ctx context.Context) (net.Conn, error) {
 	if s.tls != nil {
 		return (&tls.Dialer{Config: s.tls}).DialContext(ctx, "tcp", s.addr)
@@ -113,9 +113,9 @@ func (s *Server) dial(ctx context.Context) (net.Conn, error) {
 	return socket.Of(conn), nil
 }
 
-// Do sends a complete request and reads its answer into res, all before the deadline. After an error the connection is
-// closed and the next Do dials again. It looks at ctx only while it dials. A deadline that is the same as last time costs
-// nothing, so callers who need no exact one round it up.
+// Do sends a complete request and reads its answer into res, before the deadline. After an error the connection is
+// closed and the next Do dials again. Do checks ctx only while it dials. A deadline equal to the previous one costs
+// nothing, so callers that need no exact deadline round it up.
 func (c *Conn) Do(ctx context.Context, request []byte, deadline time.Time, res *Response) error {
 	if c.conn == nil {
 		dialCtx, cancel := context.WithDeadline(ctx, deadline)
@@ -154,10 +154,10 @@ func (c *Conn) exchange(request []byte, deadline time.Time, res *Response) error
 	return nil
 }
 
-// Close ends the connection; Do may be called again and dials anew.
+// Close closes the connection; the next Do dials again.
 func (c *Conn) Close() {
 	if c.conn != nil {
-		_ = c.conn.Close() // nothing more can be done about a connection that is being given up
+		_ = c.conn.Close() // the connection is not used any more
 		c.conn = nil
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// canned is a server that gives one connection after the other its scripted bytes, one piece a request, and closes.
+// canned is a server that sends each connection its scripted bytes, one piece per request, and closes it.
 func canned(t *testing.T, connections ...[]string) Server {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Whatever a server sends, reading it ends without a panic and within the bounds; where the standard library reads the
-// same answer, status and body are the same.
+// Whatever a server sends, reading it ends without a panic and within the bounds; when the standard library accepts the
+// same answer, status and body are equal.
 func FuzzResponse(f *testing.F) {
 	for _, answer := range []string{
 		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
@@ -36,7 +36,7 @@ func FuzzResponse(f *testing.F) {
 			theirs, err = http.ReadResponse(in, nil)
 		}
 		if err != nil {
-			return // stricter than this client about headers that it does not look at
+			return // the library is stricter about headers that this client ignores
 		}
 		body, err := io.ReadAll(theirs.Body)
 		require.NoError(t, theirs.Body.Close())

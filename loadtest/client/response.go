@@ -10,21 +10,21 @@ import (
 	"strconv"
 )
 
-// Response is one answer. A Response may be used again for the next request: its body's memory is reused.
+// Response is one answer. A Response may be reused for the next request: the memory of its body is reused.
 type Response struct {
 	Status     int
 	Body       []byte
 	RetryAfter int  // whole seconds, 0 when absent
-	Close      bool // the server will not take another request on this connection
+	Close      bool // the server accepts no further request on this connection
 
 	length  int64 // Content-Length, -1 when absent
 	chunked bool
-	old     bool // HTTP/1.0, which knows no chunks
+	old     bool // HTTP/1.0, which has no chunks
 }
 
 var errResponse = errors.New("not an HTTP/1.1 answer")
 
-// read reads one answer, passing over interim ones (1xx).
+// read reads one answer and skips interim ones (1xx).
 func (r *Response) read(in *bufio.Reader) error {
 	for {
 		if err := r.readHead(in); err != nil {
@@ -160,12 +160,12 @@ func readLine(in *bufio.Reader) ([]byte, error) {
 	return line, nil
 }
 
-// is compares a header's name or a token without regard to ASCII case and without memory.
+// is compares a header's name or a token without regard to ASCII case and without allocating.
 func is(text []byte, want string) bool {
 	return len(text) == len(want) && bytes.EqualFold(text, []byte(want))
 }
 
-// noEOF turns an end in the middle of an answer into an error that says so.
+// noEOF turns an end of the stream inside an answer into io.ErrUnexpectedEOF.
 func noEOF(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF

@@ -19,7 +19,7 @@ var recoveryBugs = []Bug{
 	},
 	{
 		Name: "relay-skips-old", What: "the relay leaves the oldest entries",
-		Seeds: []Replacement{before("recovery/publishjournal.go", `if entry.CreatedMS <= createdBeforeMS {`,
+		Seeds: []Replacement{before("recovery/journal.go", `if entry.CreatedMS <= createdBeforeMS {`,
 			`if faults.Bug("relay-skips-old") && !strings.HasPrefix(entry.ID, fmt.Sprintf("%d0", b.Epoch)) { continue }`)},
 		Checks: []Check{check("recovery", "^TestJournalIsNeverCounted$")},
 	},
@@ -34,13 +34,13 @@ var recoveryBugs = []Bug{
 	{
 		Name: "load-counts-released", What: "a rebuild loads released orders as owners",
 		Seeds: []Replacement{
-			instead("scripts/entries.go", `released: true}`, `released: !faults.Bug("load-counts-released")}`),
+			instead("scripts/buyers.go", `released: true}`, `released: !faults.Bug("load-counts-released")}`),
 		},
 		Checks: []Check{check("recovery", "^TestOutboxApplierBringsReleasedUnitsBack$"), simulated()},
 	},
 	{
 		Name: "verify-skipped", What: "a rebuild opens without asking Redis again",
-		Seeds: []Replacement{before("recovery/rebuild.go", `for server := 0; len(rows) > 0; server++ {`,
+		Seeds: []Replacement{before("recovery/verify.go", `for server := 0; len(rows) > 0; server++ {`,
 			`if faults.Bug("verify-skipped") {
 	for _, row := range rows {
 		if err := b.redis.InstallFenced(ctx, row.Bucket, nil); err != nil { return nil, nil, err }
@@ -52,7 +52,7 @@ var recoveryBugs = []Bug{
 	{
 		Name: "others-left-open", What: "a rebuild brings the scripts back under other buckets that went back",
 		Seeds: []Replacement{
-			before("recovery/rebuild.go", `return b.redis.InstallFenced(ctx, at, func() error {`,
+			before("recovery/verify.go", `return b.redis.InstallFenced(ctx, at, func() error {`,
 				`if faults.Bug("others-left-open") { return b.redis.InstallFenced(ctx, at, nil) }`),
 		},
 		Checks: []Check{check("recovery", "^TestRebuildClosesTheOtherBucketsOfAServerWithoutScripts$")},

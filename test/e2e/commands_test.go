@@ -71,7 +71,7 @@ func ruleCommands(s *stack) {
 	some := s.CommandWith("flow: [{resource: purchase, qps: 5000}]\n", "rules", "put", "-f", "-")
 	require.Zero(s.t, some.Code, some.Stderr)
 	for set, effect := range map[string]string{
-		"{}":                                   "takes off every rule",
+		"{}":                                   "removes every rule",
 		"flow: [{resource: purchase, qps: 0}]": "refuses every request of purchase",
 	} {
 		unmeant := s.CommandWith(set, "rules", "put", "-f", "-")

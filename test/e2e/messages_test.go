@@ -23,13 +23,13 @@ func TestMessagesNameWhatIsAway(t *testing.T) {
 	redis.Kill()
 	lost := s.Command("sale", "preload", "rush")
 	assert.Equal(t, 1, lost.Code)
-	assert.Contains(t, lost.Stderr, "unavailable (503): Redis did not do its part")
+	assert.Contains(t, lost.Stderr, "unavailable (503): the request to Redis failed")
 	redis.Start()
 	mariadb.Kill()
 	for _, words := range [][]string{{"sale", "show", "rush"}, {"rules", "get"}, {"audit", "rush"}} {
 		lost := s.Command(words...)
 		assert.Equal(t, 2, lost.Code, "%v", words)
-		assert.Contains(t, lost.Stderr, "unavailable (503): the database did not do its part", "%v", words)
+		assert.Contains(t, lost.Stderr, "unavailable (503): the request to the database failed", "%v", words)
 	}
 	mariadb.Start()
 

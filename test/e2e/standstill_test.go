@@ -55,7 +55,7 @@ func standsStill(s *stack) {
 	values := s.metrics(s.Settles[0].Listen)
 	assertNamed(s, values, "flashsale_settle_lag_records")
 	assert.Greater(s.t, values["flashsale_settle_stalled_seconds"], (standstill / 2).Seconds())
-	assert.Contains(s.t, s.checks(s.Settles[0].Listen)["settle"], "stands still for")
+	assert.Contains(s.t, s.checks(s.Settles[0].Listen)["settle"], "has stalled for")
 }
 
 // nothingWaits waits until these tables are empty.

@@ -53,8 +53,8 @@ func (t *Tables) readRecords(state *ledger.State, records []sale.Record) {
 }
 
 func (t *Tables) readMark(state *ledger.State, m ledger.Mark) {
-	if id, marked := t.Markers[m.Place]; marked {
-		state.Markers[m.Place] = id
+	if id, marked := t.Markers[m.WriteID]; marked {
+		state.Markers[m.WriteID] = id
 	}
 	if t.Forks[m] {
 		state.Forks[m] = true

@@ -86,11 +86,11 @@ func forbidden(present, wanted *sale.Sale, now time.Time) string {
 	endMoves := !wanted.EndsAt.Equal(present.EndsAt.Time)
 	switch {
 	case present.State == sale.StateClosed && (startMoves || endMoves || !slices.Equal(present.Items, wanted.Items)):
-		return "a closed sale changes its name only"
+		return "only the name of a closed sale can change"
 	case !sameTerms(present, wanted):
 		return "currency, limit, payment time and eligibility are fixed by the preload"
 	case startMoves && !now.Before(present.StartsAt.Time):
-		return "starts_at cannot move once the sale has started"
+		return "starts_at cannot change after the start"
 	case len(wanted.Items) != len(present.Items):
 		return "items are fixed by the preload"
 	}

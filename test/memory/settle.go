@@ -54,7 +54,7 @@ func (d *Database) settleable(deliveries []sale.Delivery) ([]sale.Record, error)
 	for i := range deliveries {
 		record := deliveries[i].Record
 		if b := record.Batch; b != nil && (b.CreatedMS < ledger.MinMomentMS || b.CreatedMS > ledger.MaxMomentMS) {
-			err := fmt.Errorf("created_ms %d is no time that the database can hold", b.CreatedMS)
+			err := fmt.Errorf("created_ms %d is outside the times of the database", b.CreatedMS)
 			return nil, &sale.PoisonError{Index: i, Reason: sale.PoisonData, Err: err}
 		}
 		if record.Batch != nil || record.Transfer != nil {
@@ -92,7 +92,7 @@ func decide(state *ledger.State, records []sale.Record) *ledger.Plan {
 // collides reports whether a unique key would object to a plan: a marker, an order or a slot that is there already.
 func (d *Database) collides(plan *ledger.Plan) bool {
 	for _, m := range plan.Markers {
-		if _, marked := d.t.Markers[m.Place]; marked {
+		if _, marked := d.t.Markers[m.WriteID]; marked {
 			return true
 		}
 	}

@@ -16,7 +16,7 @@ type Tables struct {
 	Sales     map[string]*Sale
 	Stock     map[sale.Bucket]*Row
 	Orders    map[sale.OrderID]*Order
-	Markers   map[ledger.Place]sale.OrderID
+	Markers   map[ledger.WriteID]sale.OrderID
 	Forks     map[ledger.Mark]bool
 	Outbox    map[sale.Bucket][]sale.OutboxRow // in the order of their numbers
 	Events    []Event                          // in the order of their ids
@@ -100,7 +100,7 @@ type slot struct {
 func emptyTables() Tables {
 	return Tables{
 		Sales: map[string]*Sale{}, Stock: map[sale.Bucket]*Row{}, Orders: map[sale.OrderID]*Order{},
-		Markers: map[ledger.Place]sale.OrderID{}, Forks: map[ledger.Mark]bool{}, Outbox: map[sale.Bucket][]sale.OutboxRow{},
+		Markers: map[ledger.WriteID]sale.OrderID{}, Forks: map[ledger.Mark]bool{}, Outbox: map[sale.Bucket][]sale.OutboxRow{},
 		Fences: map[string]bool{}, Positions: map[int32]sale.Position{}, Letters: map[string]*sale.DeadLetter{},
 		Payments: map[sale.OrderID]string{}, Leases: map[string]Lease{}, Nodes: map[int64]Node{},
 		Gateways: map[string]Gateway{}, Rules: sale.DefaultRules(), slots: map[slot]sale.OrderID{},

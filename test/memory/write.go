@@ -18,10 +18,10 @@ func (d *Database) write(p *ledger.Plan) {
 	slices.SortFunc(p.Confirmed, byID)
 	slices.SortFunc(p.Refused, byID)
 	for _, m := range p.Markers {
-		if other, marked := d.t.Markers[m.Place]; marked {
+		if other, marked := d.t.Markers[m.WriteID]; marked {
 			d.violated("record %d takes the place of record %d in bucket %s", m.ID, other, m.Bucket)
 		}
-		d.t.Markers[m.Place] = m.ID
+		d.t.Markers[m.WriteID] = m.ID
 	}
 	for _, m := range p.Forks {
 		d.t.Forks[m] = true

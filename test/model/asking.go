@@ -1,4 +1,4 @@
-package model
+package protocol
 
 // answered ends the asking: the gateway has an outcome, or gave the answer unknown. A call that is still under way may
 // reach Redis later.

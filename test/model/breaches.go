@@ -1,4 +1,4 @@
-package model
+package protocol
 
 // Breach is a setup in which the promise breaks without a rule, and holds with it. BeltOf names rules that catch the same:
 // with one of them on nothing breaks without the other, and both off break.

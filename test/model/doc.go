@@ -1,4 +1,4 @@
-// Package model explores the protocol of loss and rebuild: every interleaving, within stated bounds, of gateways, relay,
+// Package protocol explores the protocol of loss and rebuild: every interleaving, within stated bounds, of gateways, relay,
 // settlement, outbox applier, transfers and two control roles on a Redis that loses writes. Batches have up to two orders,
 // quantities and limits exceed 1, and idempotency keys answer again, also after their order was given back.
 //
@@ -15,4 +15,4 @@
 //	go run ./test/model/cmd -walk -seconds 600   random walks through setups with everything at once
 //	go run ./test/model/cmd -rules               what breaks without each rule
 //	go run ./test/model/cmd -off trim-exact      the trace that a rule prevents
-package model
+package protocol

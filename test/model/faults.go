@@ -1,4 +1,4 @@
-package model
+package protocol
 
 // doubting is every role that detects a bucket in doubt and closes it in the database, under the epoch in which it was
 // seen: gateways that are fenced, the controller's check for servers without the script, the watchdog's check of the

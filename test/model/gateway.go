@@ -1,4 +1,4 @@
-package model
+package protocol
 
 // calls are the calls that gateways may make now to a bucket: under the epoch that is open in the database, or under an
 // older one that a stalled gateway still uses; to Redis, or to an old primary that was left behind.

@@ -1,4 +1,4 @@
-package model
+package protocol
 
 // transferring takes units out of a bucket for the other one: half of them rounded up, or all, as one journal entry.
 func (x *expansion) transferring(k int) {

@@ -1,4 +1,4 @@
-package model
+package protocol
 
 // givingBack decides in the database that orders give their units back: one order cancelled, or two expired together.
 func (x *expansion) givingBack() {

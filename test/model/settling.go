@@ -1,4 +1,4 @@
-package model
+package protocol
 
 // settling settles the next record of a partition in one transaction; a settled record may be delivered again.
 func (x *expansion) settling(k int) {

@@ -1,4 +1,4 @@
-package model
+package protocol
 
 // Bounds of a state. A step that would go beyond one is not taken and counted as cut.
 const (

@@ -1,4 +1,4 @@
-package model
+package protocol
 
 // Verdicts of one purchase.
 const (

@@ -43,7 +43,7 @@ func TestOneLoop(t *testing.T)         { nothing(t, loopFindings(houseSources(t)
 func TestFileLengths(t *testing.T)     { everywhere(t, fileFindings) }
 func TestWords(t *testing.T)           { everywhere(t, wordFindings) }
 func TestLineWidths(t *testing.T) {
-	everywhere(t, func(tree fs.FS) ([]finding, error) { return widthFindings(tree, stillWide) })
+	everywhere(t, widthFindings)
 }
 func TestScriptContracts(t *testing.T) { everywhere(t, scriptFindings) }
 

@@ -2,9 +2,6 @@ package tidy
 
 import "regexp"
 
-// oldWordsForbidden switches on the rule against words that have been replaced: set it to true when no room uses them any more.
-const oldWordsForbidden = false
-
 // oldWords are the names that the code had before, each with the name that it has now. A pattern spares English and names of
 // libraries: what is also an English word is matched as an identifier only.
 var oldWords = []word{

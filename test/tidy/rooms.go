@@ -58,3 +58,47 @@ func roomFindings(names []string, page, text string) []finding {
 	}
 	return found
 }
+
+// importsColumn is the column of the table of rooms that names what a room imports.
+const importsColumn = "imports of ours"
+
+// roomImportFindings compares that column with the directions: for each row of a room that has a direction, both name the same
+// rooms.
+func roomImportFindings(page, text string) (found []finding) {
+	table := roomTable.FindStringSubmatch(text)
+	if table == nil {
+		return []finding{{page, "has no table that begins with | room |"}}
+	}
+	head, _, _ := strings.Cut(table[0], "\n")
+	column := slices.Index(cellsOf(head), importsColumn)
+	if column < 0 {
+		return []finding{{page, "the table of rooms has no column " + importsColumn}}
+	}
+	for row := range strings.Lines(table[1]) {
+		cells := cellsOf(row)
+		room := strings.Trim(cells[0], "`")
+		rule, known := directions[room]
+		if !known || len(cells) <= column {
+			continue
+		}
+		var listed []string
+		for _, hit := range quoted.FindAllStringSubmatch(cells[column], -1) {
+			listed = append(listed, hit[1])
+		}
+		slices.Sort(listed)
+		if allowed := slices.Sorted(slices.Values(rule.allowed)); !slices.Equal(listed, allowed) {
+			fault := fmt.Sprintf("%s imports %v by its row and %v by its direction", room, listed, allowed)
+			found = append(found, finding{page, fault})
+		}
+	}
+	return found
+}
+
+// cellsOf returns the cells of a row of a Markdown table.
+func cellsOf(row string) []string {
+	cells := strings.Split(strings.Trim(strings.TrimSpace(row), "|"), "|")
+	for i := range cells {
+		cells[i] = strings.TrimSpace(cells[i])
+	}
+	return cells
+}

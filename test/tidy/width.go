@@ -17,20 +17,15 @@ const (
 
 var measured = []string{".go", ".lua", ".sql", ".md", ".yaml", ".yml", ".sh"}
 
-// stillWide names the folders that may have long lines for now; "" is the root. The list only gets shorter.
-var stillWide = []string{
-	"", "admin", "ledger", "reserve", "settle",
-}
-
-// widthFindings names the lines that are too long, outside the folders of an exception list.
-func widthFindings(tree fs.FS, excused []string) ([]finding, error) {
+// widthFindings names the lines that are too long.
+func widthFindings(tree fs.FS) ([]finding, error) {
 	names, err := files(tree)
 	if err != nil {
 		return nil, err
 	}
 	var found []finding
 	for _, name := range names {
-		if !slices.Contains(measured, path.Ext(name)) || slices.Contains(excused, roomOf(name)) {
+		if !slices.Contains(measured, path.Ext(name)) {
 			continue
 		}
 		text, err := fs.ReadFile(tree, name)

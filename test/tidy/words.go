@@ -32,12 +32,9 @@ var words = []word{
 // generated files repeat what others wrote.
 var generated = map[string]bool{"go.sum": true, "go.mod": true}
 
-// wordFindings finds the words that are never allowed, and the replaced ones where that is switched on.
+// wordFindings finds the words that are never allowed, and the replaced ones.
 func wordFindings(tree fs.FS) ([]finding, error) {
-	if oldWordsForbidden {
-		return findWords(tree, append(slices.Clone(words), oldWords...))
-	}
-	return findWords(tree, words)
+	return findWords(tree, slices.Concat(words, oldWords))
 }
 
 // findWords reads every text file of the tree but this package, which has to name the words.

@@ -1,11 +1,11 @@
 -- Ids are ascii with binary collation: case counts, an index entry is one byte a character. Times are UTC.
--- Every statement can be repeated: MySQL commits each DDL statement on its own, so a migration that died half-way is
--- simply run again.
+-- Every statement is repeatable: MySQL commits each DDL statement on its own, so a migration that died must be able to
+-- run again.
 
 -- +goose Up
 
--- One row: the version of the last committed change of the catalogue. Whoever changes sales, stock or rules updates it
--- in the same transaction and holds it until the commit, so versions become visible in their own order.
+-- One row: the version of the last committed change of the catalogue. A transaction that changes sales, stock or rules
+-- updates and locks it until the commit, so versions become visible in their order.
 CREATE TABLE IF NOT EXISTS catalogue (
   id TINYINT NOT NULL PRIMARY KEY,
   version BIGINT NOT NULL
@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS sales (
   payment_ttl_s BIGINT NOT NULL,
   eligibility VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   reason VARCHAR(255) NOT NULL DEFAULT '',
-  list_version BIGINT NOT NULL DEFAULT 0, -- the list of buyers that counts
+  list_version BIGINT NOT NULL DEFAULT 0, -- the present list of buyers
   list_started BIGINT NOT NULL DEFAULT 0, -- the newest list whose upload has begun
   list_size BIGINT NOT NULL DEFAULT 0,
   version BIGINT NOT NULL,
@@ -32,15 +32,15 @@ CREATE TABLE IF NOT EXISTS sales (
 CREATE TABLE IF NOT EXISTS items (
   sale_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   sku VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-  place INT NOT NULL, -- order in which the operator listed them
+  place INT NOT NULL, -- index in the operator's definition
   stock BIGINT NOT NULL,
   price_cents BIGINT NOT NULL,
   buckets INT NOT NULL,
   PRIMARY KEY (sale_id, sku)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
--- Price, currency, limit and payment time are the sale's, fixed at the first preload and copied here so that settling
--- reads and locks one row.
+-- Price, currency, limit and payment time are copies of the sale's from the first preload, so that settling reads and
+-- locks one row.
 CREATE TABLE IF NOT EXISTS stock (
   sale_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   sku VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
@@ -69,8 +69,8 @@ CREATE TABLE IF NOT EXISTS buyers (
   PRIMARY KEY (sale_id, list_version, buyer_id)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
--- slot: 0 for an order that counts in a sale of limit 1, NULL otherwise; NULLs never collide, so the unique key stops a
--- second order of the buyer and lets a refused, cancelled or expired one be bought again. It is also the index on
+-- slot: 0 for an order that counts in a sale of limit 1, NULL otherwise. NULLs never collide, so the unique key refuses a
+-- second order of the buyer, and allows one after a refused, cancelled or expired one. It is also the index on
 -- (sale_id, sku, buyer_id).
 CREATE TABLE IF NOT EXISTS orders (
   order_id BIGINT NOT NULL PRIMARY KEY,
@@ -93,7 +93,7 @@ CREATE TABLE IF NOT EXISTS orders (
   KEY orders_updated (updated_at)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
--- One row per unit bought in a sale whose limit is above 1: slots 0 to limit-1, so the key is the limit.
+-- One row per unit bought in a sale with a limit above 1: slots 0 to limit-1, so the key enforces the limit.
 CREATE TABLE IF NOT EXISTS allowances (
   sale_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   sku VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
@@ -103,8 +103,8 @@ CREATE TABLE IF NOT EXISTS allowances (
   PRIMARY KEY (sale_id, sku, buyer_id, slot)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
--- The marker of a settled batch. A second batch at the same place is a fork and gets its own table, so that inserting
--- the marker finds it out.
+-- The marker of a settled batch. A second batch at the same sequence is a fork: its insert fails here, and it gets a row
+-- in forks.
 CREATE TABLE IF NOT EXISTS batches (
   sale_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   sku VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
@@ -142,7 +142,7 @@ CREATE TABLE IF NOT EXISTS dead_letters (
   KEY dead_letters_state (state, partition_id, record_offset)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
--- The orders of waiting dead letters, so that their buyers find them; removed when the operator has decided.
+-- The orders of waiting dead letters, so that their buyers find them; deleted when the operator has decided.
 CREATE TABLE IF NOT EXISTS dead_letter_orders (
   dead_letter_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   place INT NOT NULL,
@@ -173,7 +173,7 @@ CREATE TABLE IF NOT EXISTS node_leases (
 
 CREATE TABLE IF NOT EXISTS rules (
   id TINYINT NOT NULL PRIMARY KEY,
-  rules_version BIGINT NOT NULL, -- what operators see: one more with every change
+  rules_version BIGINT NOT NULL, -- the version that operators see: one more with every change
   body MEDIUMTEXT NOT NULL,
   version BIGINT NOT NULL
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;

@@ -1,5 +1,5 @@
--- Release, transfer, outbox and events. MySQL has no ADD COLUMN IF NOT EXISTS: what adds columns asks the schema first,
--- so that a migration that died half-way is simply run again.
+-- Release, transfer, outbox and events. MySQL has no ADD COLUMN IF NOT EXISTS, so statements that add columns read the
+-- schema first: a migration that died must be able to run again.
 
 -- +goose Up
 
@@ -16,7 +16,7 @@ PREPARE change_schema FROM @ddl;
 EXECUTE change_schema;
 DEALLOCATE PREPARE change_schema;
 
--- sequence: highest write of the present epoch that settled or was applied. moved_epoch: units of settled_epoch that
+-- sequence: highest settled or applied write of the present epoch. moved_epoch: units of settled_epoch that
 -- transfers took. given_epoch: units of the present epoch's outbox rows. outbox_number: of the bucket's last outbox row.
 SET @ddl = IF((SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = 'stock'
     AND column_name = 'outbox_number') > 0, 'DO 0',
@@ -31,8 +31,8 @@ UPDATE orders SET due_at = pay_by WHERE status = 'confirmed' AND pay_by IS NOT N
 UPDATE stock SET sequence = (SELECT COALESCE(MAX(b.sequence), 0) FROM batches b WHERE b.sale_id = stock.sale_id
   AND b.sku = stock.sku AND b.bucket = stock.bucket AND b.epoch = stock.epoch) WHERE sequence = 0;
 
--- Changes of a bucket's stock that are decided here and still to be applied in Redis, numbered without gaps in the order
--- of their commits. body: of a release an order a line, "id quantity buyer"; of a credit nothing.
+-- Changes of a bucket's stock that Redis has not applied yet, numbered without gaps in the order of their commits. body:
+-- one order per line for a release, "id quantity buyer"; empty for a credit.
 CREATE TABLE IF NOT EXISTS outbox (
   sale_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   sku VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
@@ -45,7 +45,7 @@ CREATE TABLE IF NOT EXISTS outbox (
   PRIMARY KEY (sale_id, sku, bucket, number)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
--- What happened to orders and is still to be told: a row per transaction and status, order ids with commas between.
+-- Events of orders that are not published yet: a row per transaction and status, order ids separated by commas.
 CREATE TABLE IF NOT EXISTS events (
   event_id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
   status VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
@@ -53,14 +53,14 @@ CREATE TABLE IF NOT EXISTS events (
   order_ids MEDIUMTEXT CHARACTER SET ascii COLLATE ascii_bin NOT NULL
 ) ENGINE = InnoDB /*T![auto_id_cache] AUTO_ID_CACHE=1 */ DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
--- Where settlement stands in the orders topic, committed with the rows.
+-- The progress of settlement in the orders topic, committed with the rows.
 CREATE TABLE IF NOT EXISTS positions (
   partition_id INT NOT NULL PRIMARY KEY,
   topic_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   next_offset BIGINT NOT NULL
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
--- One row: who this database is to the other stores.
+-- One row: the id of this database for the other stores.
 CREATE TABLE IF NOT EXISTS engine (
   id TINYINT NOT NULL PRIMARY KEY,
   engine_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL

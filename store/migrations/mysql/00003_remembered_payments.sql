@@ -1,4 +1,4 @@
--- Payments that came before their order's row, so that the row is paid when it comes.
+-- Payments of orders that have no row yet: the transaction that writes the row pays it.
 
 -- +goose Up
 

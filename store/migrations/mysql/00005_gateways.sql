@@ -1,8 +1,8 @@
--- Which version of the catalogue each gateway sells by.
+-- The version of the catalogue that each gateway uses.
 
 -- +goose Up
 
--- A row for each gateway process. seen_ms: when it was last heard of, by the database's clock.
+-- A row for each gateway process. seen_ms: time of its last heartbeat, by the database's clock.
 CREATE TABLE IF NOT EXISTS gateways (
   holder VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
   version BIGINT NOT NULL,

@@ -1,11 +1,11 @@
--- The same tables as in ../mysql, column by column. Text compares by bytes, so ids are case-sensitive; times are text in
--- the form in which MySQL writes DATETIME(3), so they sort and read alike. Types bind nothing here: what MySQL refuses
--- for its type is refused by a CHECK where records from outside are written.
+-- The same tables and columns as in ../mysql. Text compares by bytes, so ids are case-sensitive. Times are text in the
+-- form of MySQL's DATETIME(3), so they sort and read alike. SQLite does not enforce types: in tables with data of records a
+-- CHECK refuses what MySQL refuses by its type.
 
 -- +goose Up
 
--- One row: the version of the last committed change of the catalogue. Whoever changes sales, stock or rules updates it
--- in the same transaction and holds it until the commit, so versions become visible in their own order.
+-- One row: the version of the last committed change of the catalogue. A transaction that changes sales, stock or rules
+-- updates and locks it until the commit, so versions become visible in their order.
 CREATE TABLE IF NOT EXISTS catalogue (
   id INTEGER NOT NULL PRIMARY KEY,
   version INTEGER NOT NULL
@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS sales (
   payment_ttl_s INTEGER NOT NULL,
   eligibility TEXT NOT NULL,
   reason TEXT NOT NULL DEFAULT '',
-  list_version INTEGER NOT NULL DEFAULT 0, -- the list of buyers that counts
+  list_version INTEGER NOT NULL DEFAULT 0, -- the present list of buyers
   list_started INTEGER NOT NULL DEFAULT 0, -- the newest list whose upload has begun
   list_size INTEGER NOT NULL DEFAULT 0,
   version INTEGER NOT NULL
@@ -32,15 +32,15 @@ CREATE INDEX IF NOT EXISTS sales_version ON sales (version);
 CREATE TABLE IF NOT EXISTS items (
   sale_id TEXT NOT NULL,
   sku TEXT NOT NULL,
-  place INTEGER NOT NULL, -- order in which the operator listed them
+  place INTEGER NOT NULL, -- index in the operator's definition
   stock INTEGER NOT NULL,
   price_cents INTEGER NOT NULL,
   buckets INTEGER NOT NULL,
   PRIMARY KEY (sale_id, sku)
 ) WITHOUT ROWID;
 
--- Price, currency, limit and payment time are the sale's, fixed at the first preload and copied here so that settling
--- reads and locks one row.
+-- Price, currency, limit and payment time are copies of the sale's from the first preload, so that settling reads and
+-- locks one row.
 CREATE TABLE IF NOT EXISTS stock (
   sale_id TEXT NOT NULL,
   sku TEXT NOT NULL,
@@ -69,8 +69,8 @@ CREATE TABLE IF NOT EXISTS buyers (
   PRIMARY KEY (sale_id, list_version, buyer_id)
 ) WITHOUT ROWID;
 
--- slot: 0 for an order that counts in a sale of limit 1, NULL otherwise; NULLs never collide, so the unique key stops a
--- second order of the buyer and lets a refused, cancelled or expired one be bought again. It is also the index on
+-- slot: 0 for an order that counts in a sale of limit 1, NULL otherwise. NULLs never collide, so the unique key refuses a
+-- second order of the buyer, and allows one after a refused, cancelled or expired one. It is also the index on
 -- (sale_id, sku, buyer_id).
 CREATE TABLE IF NOT EXISTS orders (
   order_id INTEGER NOT NULL PRIMARY KEY,
@@ -93,7 +93,7 @@ CREATE TABLE IF NOT EXISTS orders (
 CREATE UNIQUE INDEX IF NOT EXISTS orders_allowance ON orders (sale_id, sku, buyer_id, slot);
 CREATE INDEX IF NOT EXISTS orders_updated ON orders (updated_at);
 
--- One row per unit bought in a sale whose limit is above 1: slots 0 to limit-1, so the key is the limit.
+-- One row per unit bought in a sale with a limit above 1: slots 0 to limit-1, so the key enforces the limit.
 CREATE TABLE IF NOT EXISTS allowances (
   sale_id TEXT NOT NULL,
   sku TEXT NOT NULL,
@@ -103,8 +103,8 @@ CREATE TABLE IF NOT EXISTS allowances (
   PRIMARY KEY (sale_id, sku, buyer_id, slot)
 ) WITHOUT ROWID;
 
--- The marker of a settled batch. A second batch at the same place is a fork and gets its own table, so that inserting
--- the marker finds it out.
+-- The marker of a settled batch. A second batch at the same sequence is a fork: its insert fails here, and it gets a row
+-- in forks.
 CREATE TABLE IF NOT EXISTS batches (
   sale_id TEXT NOT NULL,
   sku TEXT NOT NULL,
@@ -142,7 +142,7 @@ CREATE TABLE IF NOT EXISTS dead_letters (
 );
 CREATE INDEX IF NOT EXISTS dead_letters_state ON dead_letters (state, partition_id, record_offset);
 
--- The orders of waiting dead letters, so that their buyers find them; removed when the operator has decided.
+-- The orders of waiting dead letters, so that their buyers find them; deleted when the operator has decided.
 CREATE TABLE IF NOT EXISTS dead_letter_orders (
   dead_letter_id TEXT NOT NULL,
   place INTEGER NOT NULL,
@@ -173,7 +173,7 @@ CREATE INDEX IF NOT EXISTS node_leases_free ON node_leases (expires_ms, node_id)
 
 CREATE TABLE IF NOT EXISTS rules (
   id INTEGER NOT NULL PRIMARY KEY,
-  rules_version INTEGER NOT NULL, -- what operators see: one more with every change
+  rules_version INTEGER NOT NULL, -- the version that operators see: one more with every change
   body TEXT NOT NULL,
   version INTEGER NOT NULL
 );

@@ -1,11 +1,11 @@
--- The same as in ../mysql. SQLite takes a migration back as a whole when it dies half-way.
+-- The same as in ../mysql. SQLite rolls back a migration that died.
 
 -- +goose Up
 
 ALTER TABLE orders ADD COLUMN due_at TEXT NULL; -- pay_by while the order is confirmed, NULL otherwise
 CREATE INDEX orders_due ON orders (due_at);
 
--- sequence: highest write of the present epoch that settled or was applied. moved_epoch: units of settled_epoch that
+-- sequence: highest settled or applied write of the present epoch. moved_epoch: units of settled_epoch that
 -- transfers took. given_epoch: units of the present epoch's outbox rows. outbox_number: of the bucket's last outbox row.
 ALTER TABLE stock ADD COLUMN sequence INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE stock ADD COLUMN moved_epoch INTEGER NOT NULL DEFAULT 0;
@@ -17,8 +17,8 @@ UPDATE orders SET due_at = pay_by WHERE status = 'confirmed' AND pay_by IS NOT N
 UPDATE stock SET sequence = (SELECT COALESCE(MAX(b.sequence), 0) FROM batches b WHERE b.sale_id = stock.sale_id
   AND b.sku = stock.sku AND b.bucket = stock.bucket AND b.epoch = stock.epoch);
 
--- Changes of a bucket's stock that are decided here and still to be applied in Redis, numbered without gaps in the order
--- of their commits. body: of a release an order a line, "id quantity buyer"; of a credit nothing.
+-- Changes of a bucket's stock that Redis has not applied yet, numbered without gaps in the order of their commits. body:
+-- one order per line for a release, "id quantity buyer"; empty for a credit.
 CREATE TABLE outbox (
   sale_id TEXT NOT NULL,
   sku TEXT NOT NULL,
@@ -31,7 +31,7 @@ CREATE TABLE outbox (
   PRIMARY KEY (sale_id, sku, bucket, number)
 ) WITHOUT ROWID;
 
--- What happened to orders and is still to be told: a row per transaction and status, order ids with commas between.
+-- Events of orders that are not published yet: a row per transaction and status, order ids separated by commas.
 CREATE TABLE events (
   event_id INTEGER PRIMARY KEY AUTOINCREMENT,
   status TEXT NOT NULL,
@@ -39,14 +39,14 @@ CREATE TABLE events (
   order_ids TEXT NOT NULL
 );
 
--- Where settlement stands in the orders topic, committed with the rows.
+-- The progress of settlement in the orders topic, committed with the rows.
 CREATE TABLE positions (
   partition_id INTEGER NOT NULL PRIMARY KEY,
   topic_id TEXT NOT NULL,
   next_offset INTEGER NOT NULL
 );
 
--- One row: who this database is to the other stores.
+-- One row: the id of this database for the other stores.
 CREATE TABLE engine (
   id INTEGER NOT NULL PRIMARY KEY,
   engine_id TEXT NOT NULL

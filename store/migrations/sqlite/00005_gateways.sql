@@ -1,8 +1,8 @@
--- Which version of the catalogue each gateway sells by.
+-- The version of the catalogue that each gateway uses.
 
 -- +goose Up
 
--- A row for each gateway process. seen_ms: when it was last heard of, by the database's clock.
+-- A row for each gateway process. seen_ms: time of its last heartbeat, by the database's clock.
 CREATE TABLE gateways (
   holder TEXT NOT NULL PRIMARY KEY,
   version INTEGER NOT NULL,

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"flashsale/test/model"
+	protocol "flashsale/test/model"
 )
 
 func main() {
@@ -61,7 +61,7 @@ func run(args []string, out io.Writer) error {
 }
 
 // chosen returns the setups of the command line, or all.
-func (o *options) chosen() ([]model.Named, error) {
+func (o *options) chosen() ([]protocol.Named, error) {
 	without, err := o.without()
 	switch {
 	case err != nil:
@@ -73,8 +73,8 @@ func (o *options) chosen() ([]model.Named, error) {
 	case len(without) > 0:
 		return withoutRules(without), nil
 	}
-	var setups []model.Named
-	for _, named := range append(model.Small(), model.Large()...) {
+	var setups []protocol.Named
+	for _, named := range append(protocol.Small(), protocol.Large()...) {
 		if strings.Contains(named.Name, o.only) {
 			setups = append(setups, named)
 		}
@@ -85,9 +85,9 @@ func (o *options) chosen() ([]model.Named, error) {
 	return setups, nil
 }
 
-func (o *options) without() (rules []model.Rule, err error) {
+func (o *options) without() (rules []protocol.Rule, err error) {
 	for _, name := range strings.FieldsFunc(o.off, func(r rune) bool { return r == ',' }) {
-		rule, err := model.ParseRule(name)
+		rule, err := protocol.ParseRule(name)
 		if err != nil {
 			return nil, err
 		}
@@ -97,11 +97,11 @@ func (o *options) without() (rules []model.Rule, err error) {
 }
 
 // withoutRules returns the setups that show what some rules are for, without them.
-func withoutRules(rules []model.Rule) (setups []model.Named) {
-	for _, b := range model.Breaches() {
+func withoutRules(rules []protocol.Rule) (setups []protocol.Named) {
+	for _, b := range protocol.Breaches() {
 		for _, rule := range rules {
 			if b.Rule == rule {
-				setups = append(setups, model.Named{Name: "without " + rule.String(), Setup: b.Without()})
+				setups = append(setups, protocol.Named{Name: "without " + rule.String(), Setup: b.Without()})
 			}
 		}
 	}
@@ -109,28 +109,28 @@ func withoutRules(rules []model.Rule) (setups []model.Named) {
 }
 
 // shaped returns the shapes of the command line, each with every set of faults.
-func (o *options) shaped(without []model.Rule) ([]model.Named, error) {
-	var setups []model.Named
+func (o *options) shaped(without []protocol.Rule) ([]protocol.Named, error) {
+	var setups []protocol.Named
 	for _, shape := range strings.Split(o.shape, ",") {
-		setup, known := model.Shapes()[shape]
+		setup, known := protocol.Shapes()[shape]
 		if !known {
 			return nil, fmt.Errorf("no shape is named %q", shape)
 		}
 		for _, set := range strings.Split(o.faults, ",") {
-			parsed, err := model.ParseFaults(set)
+			parsed, err := protocol.ParseFaults(set)
 			if err != nil {
 				return nil, err
 			}
 			setup := setup.With(parsed...)
-			setup.Hidden, setup.Steady, setup.Shared, setup.Off = o.hidden, o.steady, o.one, model.Without(without...)
-			setups = append(setups, model.Named{Name: shape + " " + set, Setup: setup})
+			setup.Hidden, setup.Steady, setup.Shared, setup.Off = o.hidden, o.steady, o.one, protocol.Without(without...)
+			setups = append(setups, protocol.Named{Name: shape + " " + set, Setup: setup})
 		}
 	}
 	return setups, nil
 }
 
 // explore gives every setup an equal share of the time that is left.
-func (o *options) explore(setups []model.Named, out io.Writer) error {
+func (o *options) explore(setups []protocol.Named, out io.Writer) error {
 	began := time.Now()
 	var total int64
 	broken := 0
@@ -155,18 +155,18 @@ func (o *options) explore(setups []model.Named, out io.Writer) error {
 }
 
 // look searches a setup, or walks through it.
-func (o *options) look(s model.Setup, share time.Duration) model.Result {
+func (o *options) look(s protocol.Setup, share time.Duration) protocol.Result {
 	if o.walk {
-		return model.Walk(s, model.Walks{Seed: o.seed, Count: o.walks, Until: share})
+		return protocol.Walk(s, protocol.Walks{Seed: o.seed, Count: o.walks, Until: share})
 	}
-	return model.Search(s, model.Bounds{States: o.states, Until: share, Heals: true})
+	return protocol.Search(s, protocol.Bounds{States: o.states, Until: share, Heals: true})
 }
 
 // rich returns the setups with everything at once, without some rules.
-func rich(without []model.Rule) []model.Named {
-	setups := model.Rich()
+func rich(without []protocol.Rule) []protocol.Named {
+	setups := protocol.Rich()
 	for i := range setups {
-		setups[i].Off = model.Without(without...)
+		setups[i].Off = protocol.Without(without...)
 	}
 	return setups
 }
@@ -177,9 +177,9 @@ var errNotShown = errors.New("some rules are not shown to be needed")
 func rules(out io.Writer) error {
 	shown := true
 	fmt.Fprintln(out, "| rule | setup | what breaks without it | steps | states with it |\n| --- | --- | --- | --- | --- |")
-	for _, b := range model.Breaches() {
-		with := model.Search(b.Setup, model.Bounds{Heals: true})
-		without := model.Search(b.Without(), model.Bounds{})
+	for _, b := range protocol.Breaches() {
+		with := protocol.Search(b.Setup, protocol.Bounds{Heals: true})
+		without := protocol.Search(b.Without(), protocol.Bounds{})
 		rule := b.Rule.String()
 		for _, other := range b.BeltOf {
 			rule += ", belt of " + other.String()
@@ -187,7 +187,7 @@ func rules(out io.Writer) error {
 		fmt.Fprintf(out, "| %s | %s | %s | %d | %d |\n", rule, b.Setup.String(), without.Broken, len(without.Trace), with.States)
 		shown = shown && with.Whole && with.Broken == "" && without.Broken == b.Broken
 	}
-	fmt.Fprintf(out, "%d rules\n", len(model.Rules()))
+	fmt.Fprintf(out, "%d rules\n", len(protocol.Rules()))
 	if !shown {
 		return errNotShown
 	}

@@ -12,21 +12,23 @@ import (
 	"flashsale/scripts"
 )
 
-// RecordPublisher sends records to the orders topic. It calls done once, from another goroutine: nil when every replica has
-// the record; an error leaves open whether the log has it, and the caller publishes the same bytes again. Publish never blocks.
+// RecordPublisher sends records to the orders topic. It calls done once, from another goroutine: with nil when every replica
+// has the record. After an error the log may have the record or not, and the caller publishes the same bytes again. Publish
+// never blocks.
 type RecordPublisher interface {
 	Publish(partition int32, key, value []byte, done func(error))
 }
 
 const (
 	republishAfter = 50 * time.Millisecond
-	journalPage    = 64            // entries read, and under way to Kafka, at once
-	wholeJournal   = math.MaxInt64 // created before this: all of it
+	journalPage    = 64            // entries in one reading, and on their way to Kafka at once
+	wholeJournal   = math.MaxInt64 // the creation time of the last entry to publish: all entries
 )
 
-// publishJournal publishes the entries of a bucket's journal that were created at or before a moment, and trims each one
-// that Kafka has acknowledged. It returns how many.
-func publishJournal(ctx context.Context, r *scripts.Redis, p RecordPublisher, b sale.BucketRow, createdBeforeMS int64) (int, error) {
+// publishJournal publishes the entries of a bucket's journal that were created at or before a moment, and trims each one that
+// Kafka has acknowledged. It returns how many.
+func publishJournal(ctx context.Context, r *scripts.Redis, p RecordPublisher, b sale.BucketRow, createdBeforeMS int64) (int,
+	error) {
 	keys := r.Keys(b.Bucket)
 	published := 0
 	for from := scripts.JournalBeginning; ; {
@@ -55,7 +57,7 @@ func publishJournal(ctx context.Context, r *scripts.Redis, p RecordPublisher, b 
 	}
 }
 
-// publishEntries publishes a page, all entries at once, and waits until every one is acknowledged.
+// publishEntries publishes the entries of a page, all at once, and waits until each is acknowledged.
 func publishEntries(ctx context.Context, p RecordPublisher, b sale.BucketRow, entries []scripts.JournalEntry) error {
 	key := []byte(b.Bucket.String())
 	results := make(chan error, len(entries))
@@ -75,19 +77,18 @@ func publishEntries(ctx context.Context, p RecordPublisher, b sale.BucketRow, en
 
 // publishAndWait publishes a record until it is acknowledged or ctx ends.
 func publishAndWait(ctx context.Context, p RecordPublisher, partition int32, key, value []byte) error {
-	for {
+	acknowledged := role.Until(ctx, role.Always(republishAfter), func() bool {
 		result := make(chan error, 1)
 		p.Publish(partition, key, value, func(err error) { result <- err })
 		select {
 		case err := <-result:
-			if err == nil {
-				return nil
-			}
-			role.Pause(ctx, republishAfter)
+			return err == nil
 		case <-ctx.Done():
+			return false
 		}
-		if ctx.Err() != nil {
-			return sale.Away(sale.StoreKafka, fmt.Errorf("publish to partition %d: %w", partition, ctx.Err()))
-		}
+	})
+	if !acknowledged {
+		return sale.Away(sale.StoreKafka, fmt.Errorf("publish to partition %d: %w", partition, ctx.Err()))
 	}
+	return nil
 }

@@ -2,15 +2,16 @@ package scripts
 
 import (
 	"context"
-	"flashsale/sale"
-	"flashsale/test/harness"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
+	"flashsale/test/harness"
 )
 
-// The keeper takes a server that may not say what it is for neither primary nor replica.
-func TestAServerThatMayNotSayItsRole(t *testing.T) {
+// LacksScript takes a server that denies ROLE neither for a primary nor for a replica.
+func TestAServerThatDeniesItsRole(t *testing.T) {
 	server := harness.Redis(t)
 	server.MustDo(t, "ACL", "SETUSER", "shop", "on", ">word", "~*", "&*", "+@all", "-role")
 	r := dial(t, Options{Namespace: namespace(t), Addrs: []string{server.Addr}, Username: "shop", Password: "word"})

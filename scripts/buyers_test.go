@@ -1,10 +1,11 @@
 package scripts
 
 import (
-	"flashsale/sale"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
 )
 
 func TestEntries(t *testing.T) {

@@ -17,7 +17,7 @@ type scriptCall struct {
 // maxScriptArgs bounds the arguments of one pipeline of script calls.
 const maxScriptArgs = 20_000
 
-// runScripts calls one script for many buckets, pipelined, and hands the replies over in order; each may be nil.
+// runScripts calls one script for many buckets, pipelined, and passes the replies to each in order; each may be nil.
 func (r *Redis) runScripts(ctx context.Context, s Script, calls []scriptCall,
 	each func(i int, reply rueidis.RedisMessage) error) error {
 	for from, to := 0, 0; from < len(calls); from = to {
@@ -35,8 +35,8 @@ func (r *Redis) runScripts(ctx context.Context, s Script, calls []scriptCall,
 	return nil
 }
 
-// runPiece runs one pipeline. A server that does not know the script is sent its source: only the fenced ones may not
-// be installed on the way.
+// runPiece runs one pipeline, and sends the script's source to a server that lacks it. The fenced scripts are not run this way,
+// because only InstallFenced may load them.
 func (r *Redis) runPiece(ctx context.Context, s Script, calls []scriptCall) ([]rueidis.RedisMessage, error) {
 	replies := make([]rueidis.RedisMessage, len(calls))
 	var unknown []int

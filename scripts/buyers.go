@@ -9,11 +9,10 @@ import (
 	"flashsale/sale"
 )
 
-// A buyer's value in the buyers hash is `entry"entry…`, an entry `id,quantity,key,sequence,dt`; see scripts/reserve.lua.
-// Id, sequence and dt are in base 36: decimal ones would need the next larger piece of memory, 16 bytes for each of a
-// million buyers. Sequence 0 means that the entry was loaded from the database. A minus before the quantity marks an order
-// whose units went back: it counts no more, and its key still answers. A key may hold commas.
-
+// A buyer's value in the buyers hash is `entry"entry…`, an entry `id,quantity,key,sequence,dt`; see reserve.lua. Id, sequence
+// and dt are in base 36: decimal ones would need the next larger piece of memory, 16 bytes for each of a million buyers.
+// Sequence 0 means that the entry was loaded from the database. A minus before the quantity marks a released order: its units
+// do not count any more, and its key still answers. A key may contain commas.
 const idBase = 36
 
 // appendHead writes the part of an entry that names the order.
@@ -37,7 +36,7 @@ type buyerEntry struct {
 	quantity int
 	released bool
 	sequence int64
-	sinceMS  int64 // created_ms less base_ms of the bucket
+	sinceMS  int64 // created_ms minus base_ms of the bucket
 	key      string
 }
 
@@ -76,14 +75,14 @@ func (e *buyerEntry) parse(text string) (err error) {
 	return err
 }
 
-// loadedOrder is an order that the database knows, on its way into Redis.
+// loadedOrder is an order of the database that is loaded into Redis.
 type loadedOrder struct {
 	sale.RecordOrder
 	released bool
 }
 
-// buyersOf builds the pairs (buyer, value) of the orders that the database knows, one pair a buyer, each buyer's orders in
-// the order of their ids. Of the released ones of a buyer the newest sale.MaxReleased are loaded (rule: released-bounded).
+// buyersOf builds the pairs (buyer, value) of the database's orders: one pair per buyer, with the buyer's orders sorted by id.
+// Of a buyer's released orders it takes the newest sale.MaxReleased (rule: released-bounded).
 func buyersOf(owners, released []sale.RecordOrder) []string {
 	orders := make([]loadedOrder, 0, len(owners)+len(released))
 	for _, o := range owners {
@@ -114,9 +113,9 @@ func buyersOf(owners, released []sale.RecordOrder) []string {
 	return pairs
 }
 
-// newestReleased keeps of each buyer's released orders the newest sale.MaxReleased. The orders are sorted by buyer and id.
+// newestReleased keeps the newest sale.MaxReleased released orders of each buyer. The orders are sorted by buyer and id.
 func newestReleased(orders []loadedOrder) []loadedOrder {
-	keep := len(orders) // from the end, in place: what is kept is never overtaken
+	keep := len(orders) // it fills the slice from its end: it never overwrites an order that it has not read yet
 	released := 0
 	for i := len(orders) - 1; i >= 0; i-- {
 		if i+1 == len(orders) || orders[i+1].Buyer != orders[i].Buyer {

@@ -9,7 +9,7 @@ import (
 	"flashsale/sale"
 )
 
-// An order is found in the journal while Kafka is away, page behind page, and only there.
+// Journaled finds a held order in its bucket's journal, however many pages precede it, and in no other journal.
 func TestJournaledFindsWhatIsHeld(t *testing.T) {
 	w := newWorld(t, impatient)
 	b, other := w.stock("phone", 2_000, 1), w.stock("case", 10, 1)
@@ -38,7 +38,7 @@ func TestJournaledFindsWhatIsHeld(t *testing.T) {
 	require.False(t, ok)
 }
 
-// A journal that is too long to be searched is no reason to say that an order is not there.
+// When a journal is too long to be searched, Journaled does not say that the order is missing.
 func TestJournaledIsBounded(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.stock("phone", 10, 1)

@@ -2,7 +2,6 @@ package reserve
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"flashsale/faults"
@@ -10,10 +9,9 @@ import (
 	"flashsale/scripts"
 )
 
-var errNoLease = errors.New("there is no valid lease of a node id")
-
-// transfer takes units out of a bucket for another one of its SKU and begins to publish them. No units is no error. A call
-// whose outcome is unknown is not repeated: what it has taken stands in the journal, and the relay publishes it.
+// transfer takes units out of a bucket for another bucket of the SKU, and begins to publish the journal entry. A reply without
+// units is not an error. A call whose outcome is unknown is not repeated: if it has taken units they are in the journal, and
+// the relay publishes the entry.
 func (e *Engine) transfer(ctx context.Context, id sale.OrderID, giver sale.BucketRow, to int, asked, kept int64,
 ) (scripts.TransferReply, error) {
 	q := e.queue(sale.Purchase{Bucket: giver.Bucket, Partition: giver.Partition})
@@ -40,11 +38,12 @@ func (e *Engine) transfer(ctx context.Context, id sale.OrderID, giver sale.Bucke
 	return reply, nil
 }
 
-// forward begins to publish a transfer's entry, as the entry of a batch for which no request waits.
+// forward begins to publish a transfer's entry: a publication without requests.
 func (q *bucketQueue) forward(reply scripts.TransferReply) {
 	p := &publication{
-		queue: q, WriteID: scripts.WriteID{Epoch: reply.Epoch, Sequence: reply.Sequence}, nowMS: reply.NowMS, entryID: reply.EntryID,
-		record: []byte(reply.Record), backoff: republishFirst, acked: make(chan struct{}),
+		queue: q, WriteID: scripts.WriteID{Epoch: reply.Epoch, Sequence: reply.Sequence}, nowMS: reply.NowMS,
+		entryID: reply.EntryID,
+		record:  []byte(reply.Record), backoff: republishFirst, acked: make(chan struct{}),
 	}
 	if p.reserveBytes() {
 		p.send()
