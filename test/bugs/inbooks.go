@@ -1,6 +1,6 @@
 package bugs
 
-// bookBugs are the bugs in what a record does to the database, decided in ledger and written by store.
+// bookBugs are the bugs in the effect of a record on the database, which ledger decides and store writes.
 var bookBugs = []Bug{
 	{
 		Name: "missing-unique-key", What: "nothing stops a row beyond the limit",

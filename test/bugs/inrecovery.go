@@ -1,6 +1,6 @@
 package bugs
 
-// recoveryBugs are the bugs of what runs beside the purchases: outbox rows brought to Redis, the relay, rebuilds.
+// recoveryBugs are the bugs in the background roles of Redis: the outbox applier, the relay, rebuilds.
 var recoveryBugs = []Bug{
 	{
 		Name: "refused-remembered", What: "an order that was refused by hand counts as a cancelled one",

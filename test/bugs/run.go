@@ -42,7 +42,7 @@ func (l *Lab) Compile(packages []string) error {
 	return nil
 }
 
-// Verdict is how a check ended: with all its tests passed, or with an assertion that does not hold.
+// Verdict is how a check ended: all its tests passed, or an assertion failed.
 type Verdict struct {
 	Failed bool
 	By     string // the first test that failed

@@ -20,10 +20,10 @@ var importable = map[string]string{
 	"rueidis": "github.com/redis/rueidis", "faults": "flashsale/faults", "sale": "flashsale/sale", "scripts": "flashsale/scripts",
 }
 
-// qualified finds the packages that a piece of Go names: an identifier before a dot that is itself behind none.
+// qualified finds the packages that a piece of Go names: an identifier before a dot that does not itself follow a dot.
 var qualified = regexp.MustCompile(`(?:^|[^.\w])([a-z]+)\.[A-Z]`)
 
-// seeding is the tree while replacements are made in it.
+// seeding is the tree with the replacements so far.
 type seeding struct {
 	root    string
 	found   map[string]string          // files as they are in the tree
@@ -86,7 +86,7 @@ func (s *seeding) replace(texts map[string]string, r Replacement) error {
 	return nil
 }
 
-// elsewhere names the other files of the product that have the old text exactly once: code may have moved there.
+// elsewhere names the other files of the product that have the old text exactly once: the code may have moved there.
 func (s *seeding) elsewhere(r Replacement) string {
 	product, err := productFiles(os.DirFS(s.root))
 	if err != nil || r.Old == "" {

@@ -18,15 +18,15 @@ type Bug struct {
 }
 
 // Replacement is an exact change of one file of the product. Replacements of Go files are compiled into one program
-// together, so they must not touch each other's old text, and what they change asks faults.Bug. Those of scripts are made
-// when the process starts, only for the bug that is chosen.
+// together, so they must not touch each other's old text, and the new text asks faults.Bug. Replacements of scripts are
+// made when the process starts, for the chosen bug only.
 type Replacement struct {
 	File string // from the root of the module, with slashes
 	Old  string // is in the file exactly once
 	New  string
 }
 
-// Bugs is the table: in the order of a purchase's way through the engine.
+// Bugs returns the table, in the order in which a purchase passes through the engine.
 func Bugs() []Bug {
 	return slices.Concat(scriptBugs, reserveBugs, recoveryBugs, bookBugs, settleBugs, gatewayBugs)
 }

@@ -16,7 +16,7 @@ import (
 	"flashsale/test/harness"
 )
 
-// fewest is how many bugs the table has at least: none may be lost.
+// fewest is the least number of bugs in the table: none may be lost.
 const fewest = 54
 
 var asked = regexp.MustCompile(`faults\.Bug\("([^"]*)"\)`)

@@ -36,8 +36,8 @@ func (o *orderBody) seen() history.Seen {
 	return s
 }
 
-// understand reads an answer. A refused purchase has taken nothing; of every other question a fault of the server leaves
-// open what happened.
+// understand reads an answer. A refused purchase has taken nothing; after a fault of the server the outcome of any other
+// question is unknown.
 func understand(verb history.Verb, status int, text []byte) history.Answer {
 	a := history.Answer{End: history.Refused, Status: status}
 	var body answerBody

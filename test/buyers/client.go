@@ -11,13 +11,13 @@ import (
 	"flashsale/test/buyers/history"
 )
 
-// tokenLasts outlives every suite and every clock that a suite sets.
+// tokenLasts is longer than every suite and every step of a clock in it.
 const tokenLasts = 20 * time.Hour
 
 // Gateway is the two listeners of a gateway, host:port.
 type Gateway struct{ Buyers, Operators string }
 
-// Deployment is where a deployment answers, and the secrets that open it.
+// Deployment has the addresses of a deployment and the secrets to use it.
 type Deployment struct {
 	Gateways []Gateway
 	Secret   string // of the buyers' tokens
@@ -91,8 +91,8 @@ type Client struct {
 // NewClient returns a client without connections.
 func (d *Deployment) NewClient() *Client { return &Client{to: d, conns: map[string]*Conn{}} }
 
-// Ask sends one question and reads the answer into the words of the history. Without a connection nothing was sent, so the
-// question is refused with the code not_sent; a connection that breaks afterwards ends in perhaps.
+// Ask sends one question and returns its answer in the words of the history. Without a connection nothing was sent, so the
+// answer is refused with the code not_sent; when the connection breaks afterwards the answer is perhaps.
 func (c *Client) Ask(q history.Question) history.Answer {
 	t := c.to.call(&q)
 	conn, err := c.connection(t.address)

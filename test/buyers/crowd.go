@@ -23,7 +23,7 @@ type Crowd struct {
 	*Deployment
 	Out         *history.Recorder
 	Targets     []Target // of a mingling crowd; the operator pauses the first sale
-	Connections int      // of a rush: so many workers, each with a connection to every gateway
+	Connections int      // of a rush: number of workers, each with a connection to every gateway
 
 	nextKey atomic.Int64
 	taken   atomic.Int64
@@ -54,7 +54,7 @@ func (c *Crowd) Ask(with *Client, q history.Question) history.Op {
 // OnTaken calls do once, when the given number of purchases has been answered 202. Call it before the crowd starts.
 func (c *Crowd) OnTaken(purchases int64, do func()) { c.hooks[purchases] = do }
 
-// call runs a hook when the one before it is through: two that kill and restart the same process must not meet.
+// call runs a hook after the previous one has ended: two that kill and restart the same process must not overlap.
 func (c *Crowd) call(hook func()) {
 	c.turn.Lock()
 	defer c.turn.Unlock()

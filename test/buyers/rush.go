@@ -10,8 +10,8 @@ import (
 	"flashsale/test/buyers/history"
 )
 
-// Rush describes the purchases of a rush: every buyer presses once, and again Repeats presses are spread behind their
-// firsts, each with the same key, without a key, or with the same key at another gateway.
+// Rush describes the purchases of a rush: every buyer presses once, and Repeats further presses are spread among them, each
+// with the same key, without a key, or with the same key at another gateway.
 type Rush struct {
 	Sale            string
 	SKUs            []string
@@ -59,8 +59,9 @@ func interleave(random *rand.Rand, list []history.Question, firsts int) []histor
 // rushRounds bounds the repetitions of a rush.
 const rushRounds = 40
 
-// Rush sends all purchases as fast as the connections carry them, then repeats what an app repeats until nothing is left to
-// repeat. It fails when that does not end, or when an answer has no JSON of the contract.
+// Rush sends all purchases as fast as the connections carry them, then repeats those that an app repeats, at most
+// rushRounds times. It returns an error when some are then still without a final answer, or when an answer has no JSON of
+// the contract.
 func (c *Crowd) Rush(list []history.Question) error {
 	for range rushRounds {
 		answers := c.Round(list)
@@ -109,8 +110,8 @@ func (c *Crowd) Round(list []history.Question) []history.Op {
 	return answers
 }
 
-// Paced sends one purchase of each of so many buyers, one after the other at a steady rate, whatever the answers, until
-// stop is closed. It is the traffic under which servers are stopped.
+// Paced sends one purchase for each of the given number of buyers, at a steady rate that does not depend on the answers,
+// until stop is closed. Suites stop servers under this traffic.
 func (c *Crowd) Paced(perSecond int, saleID, sku string, buyers int, stop <-chan struct{}) {
 	tick := time.NewTicker(time.Second / time.Duration(perSecond))
 	defer tick.Stop()

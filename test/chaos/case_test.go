@@ -44,8 +44,8 @@ func playCase(t *testing.T, at stack.CrashPoint, number int) *outcome {
 	return o
 }
 
-// judge gathers everything about the sale, which is at rest, and has it judged. No store loses anything in a story, and no
-// key that was refused is pressed again.
+// judge collects the evidence of the sale, which is at rest, and has it judged. No store loses anything in a story, and no
+// refused key is pressed again.
 func (s *story) judge(number int, begun time.Time) *outcome {
 	s.t.Helper()
 	require.NoError(s.t, s.crowd.Out.Close())
@@ -60,14 +60,14 @@ func (s *story) judge(number int, begun time.Time) *outcome {
 	return o
 }
 
-// struck is the death as the table counts it.
+// struck returns the death as a line of the table.
 func (s *story) struck(number int) []struck {
 	outage := s.outages[s.death]
 	return []struck{{fault: fault{kind: "killed at crash point " + s.at.Name, kills: 1}, deed: nothing(s.died), round: number,
 		span: check.Span{FromUS: outage.FromUS, ToUS: outage.ToUS - recoveryUS}}}
 }
 
-// waiting counts what is on its way out of the database, and the orders that Redis counts as journaled.
+// waiting counts the rows of the outbox and of the events, and the orders that Redis counts as journaled.
 func (s *story) waiting() map[string]int64 {
 	s.t.Helper()
 	waiting, err := gather.Waiting(context.Background(), s.db)
@@ -78,7 +78,7 @@ func (s *story) waiting() map[string]int64 {
 	return waiting
 }
 
-// journaled returns how many entries the journals hold.
+// journaled returns the number of entries in the journals.
 func (s *story) journaled() (entries int64) {
 	s.t.Helper()
 	for k := range s.buckets() {

@@ -15,7 +15,7 @@ import (
 
 func TestMain(m *testing.M) { harness.Main(m) }
 
-// What a run without arguments does is the smoke of make test.
+// A run without arguments is the smoke test of make test.
 var (
 	flagFaults = flag.Int("faults", 50, "faults to do at least")
 	flagKills  = flag.Int("kills", 50, "processes to kill at least")

@@ -63,7 +63,7 @@ func TestKilledAtEveryPoint(t *testing.T) {
 		len(points), len(cases), run, len(ended), time.Since(began).Round(time.Second))
 }
 
-// casesOf orders the cases by chance, so that runs with a budget arrive at all of them in time.
+// casesOf orders the cases randomly, so that runs with a budget cover all of them over time.
 func casesOf(t *testing.T, points []Point) []stack.CrashPoint {
 	t.Helper()
 	wanted, err := regexp.Compile(*crashOnly)

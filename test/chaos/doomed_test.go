@@ -30,7 +30,7 @@ type doomed struct {
 	outages []check.Span // in which something was broken
 }
 
-// newDoomed makes the database of a deployment; the processes are there and do not run.
+// newDoomed prepares a deployment with its database and its processes, without starting them.
 func newDoomed(t *testing.T, at stack.CrashPoint) *doomed {
 	t.Helper()
 	redis := harness.Redis(t)
@@ -54,7 +54,7 @@ func newDoomed(t *testing.T, at stack.CrashPoint) *doomed {
 	return d
 }
 
-// doomedProcesses are those that are armed. A story may add gateways, which die otherwise.
+// doomedProcesses returns the armed processes. A story may add gateways, which die in other ways.
 func (d *doomed) doomedProcesses() []*stack.Process {
 	return []*stack.Process{d.Gateways[0], d.Settles[0]}
 }
@@ -71,7 +71,7 @@ func (d *doomed) dies(who string) {
 	d.outages = append(d.outages, check.Span{FromUS: d.alive.UnixMicro()})
 }
 
-// mended notes that what was broken works again.
+// mended ends the outage.
 func (d *doomed) mended() {
 	for i := range d.outages {
 		if d.outages[i].ToUS == 0 {
@@ -103,7 +103,7 @@ func (d *doomed) ready() {
 	}
 }
 
-// await asks again and again, and mends meanwhile.
+// await polls a condition, and mends meanwhile.
 func (d *doomed) await(what string, done func() bool) {
 	d.t.Helper()
 	require.True(d.t, d.within(healsWithin, done), "%s: not within %s\ngateway:\n%s\nsettle:\n%s", what, healsWithin,

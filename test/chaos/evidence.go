@@ -57,7 +57,7 @@ const (
 	sqlReasons = "SELECT sale_id, reason FROM sales WHERE sale_id IN (?, ?) AND reason <> ''"
 )
 
-// look reads once; a database that is away is looked at again soon.
+// look reads once; after a failure the next look follows soon.
 func (w *witness) look(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, witnessWithin)
 	defer cancel()
@@ -85,7 +85,7 @@ func (w *witness) look(ctx context.Context) {
 	if err != nil {
 		return
 	}
-	_ = each(ctx, w.db, sqlReasons, func(rows *sql.Rows) error { // as with the others: the next look finds it
+	_ = each(ctx, w.db, sqlReasons, func(rows *sql.Rows) error { // as above: the next look finds it
 		var id, reason string
 		if err := rows.Scan(&id, &reason); err != nil {
 			return err

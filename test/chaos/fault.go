@@ -11,7 +11,7 @@ import (
 	"flashsale/test/stack/link"
 )
 
-// fault is one kind of misfortune.
+// fault is one kind of fault.
 type fault struct {
 	kind   string
 	weight int
@@ -74,7 +74,7 @@ var lanes = []lane{
 	}},
 }
 
-// noGateway is the gateway of a deed that is done to something else.
+// noGateway is the gateway of a deed that hits something else.
 const noGateway = -1
 
 // plain is a deed that is not done to a gateway.
@@ -263,7 +263,7 @@ func healWire(wire *stack.Wire, lost bool) func() {
 	}
 }
 
-// clockSet steps the clock of one process, forth or back, and sets it right again.
+// clockSet steps the clock of one process forward or back, and heals it.
 func clockSet(h *hand) deed {
 	p := pick(h.random, h.w.Processes())
 	steps := []time.Duration{50 * time.Millisecond, time.Second, 40 * time.Second, 11 * time.Minute, 2 * time.Hour}

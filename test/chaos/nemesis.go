@@ -43,15 +43,15 @@ type deed struct {
 	gateway int
 }
 
-// How the faults follow each other. The pauses are short: a fault while the engine still mends the last one is what
-// finds the holes.
+// Times between the faults. The pauses are short, because most mistakes show when a fault hits an engine that still
+// recovers from the last one.
 const (
 	shortestHold  = 20 * time.Millisecond
 	longestHold   = 1500 * time.Millisecond
 	longHoldOneIn = 24
 	noticed       = 400 * time.Millisecond // by then a loss has been noticed
 	reopenWithin  = 15 * time.Second
-	recoveryUS    = 2_000_000 // what the checkers give the engine after a fault was healed
+	recoveryUS    = 2_000_000 // the time that the checkers allow the engine after a fault was healed
 )
 
 // possible returns nil when the run can reach its goal.
@@ -80,7 +80,7 @@ func (n *nemesis) possible() error {
 
 func (n *nemesis) wants(f fault) bool { return strings.HasPrefix(f.kind, n.only) }
 
-// reached reports whether the run has done what it was asked for.
+// reached reports whether the run has reached its goal.
 func (n *nemesis) reached() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -108,8 +108,8 @@ func (n *nemesis) of(round int) []struck {
 	return slices.DeleteFunc(slices.Clone(n.log), func(s struck) bool { return s.round != round })
 }
 
-// rage does faults with all hands until a moment, and returns when all are healed. A hand that could not heal what it
-// broke ends the run.
+// rage does faults with all hands until a moment, and returns when all are healed. A hand that cannot heal its fault ends
+// the run.
 func (n *nemesis) rage(round int, seed uint64, until time.Time) {
 	var all sync.WaitGroup
 	done := make([]bool, len(lanes))

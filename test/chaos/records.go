@@ -24,7 +24,7 @@ func split(address string) (host, port string) {
 	return host, port
 }
 
-// kafkaClient reaches the brokers as our processes do.
+// kafkaClient returns a client that connects as the processes do.
 func (w *world) kafkaClient(options ...kgo.Opt) *kgo.Client {
 	client, err := kgo.NewClient(append(options, kgo.SeedBrokers(w.Kafka.Brokers...))...)
 	if err != nil {
@@ -61,7 +61,7 @@ func (w *world) ends(ctx context.Context, client *kgo.Client, topic string) (map
 	return ends, nil
 }
 
-// mustEnds returns where both topics end now.
+// mustEnds returns the present ends of both topics.
 func (w *world) mustEnds() map[string]map[int32]int64 {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*kafkaWithin)
 	defer cancel()
@@ -79,7 +79,7 @@ func (w *world) mustEnds() map[string]map[int32]int64 {
 	return ends
 }
 
-// readAll reads a topic from where it ended when the round began to the records that are there now.
+// readAll reads a topic from its end at the beginning of the round to its present end.
 func (w *world) readAll(topic string, each func(*kgo.Record)) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*kafkaWithin)
 	defer cancel()

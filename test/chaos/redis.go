@@ -14,8 +14,8 @@ import (
 )
 
 // redisPair is a primary and its replica, with the wire of the replication between them. A failover leads the wires of the
-// clients to the other one. Every write is on the disk before it is answered, so that a plain kill loses
-// nothing and what is refused after one is a fault of ours.
+// clients to the other one. Every write is on the disk before it is answered, so that a plain kill loses nothing and an
+// order refused after one is a fault of the engine.
 type redisPair struct {
 	w       *world
 	primary *harness.RedisServer
@@ -65,7 +65,7 @@ func (p *redisPair) synced() {
 	}
 }
 
-// lead makes the replica the primary and takes every client there.
+// lead makes the replica the primary and leads every client to it.
 func (p *redisPair) lead() {
 	for _, c := range p.w.wires.To(stack.ToRedis) {
 		c.Set(link.Cut, 0)

@@ -21,7 +21,7 @@ const (
 	tellWithin = 2 * time.Minute // for events and units on their way back
 )
 
-// outcome is what became of one round.
+// outcome is the result of one round.
 type outcome struct {
 	number int
 	ops    int
@@ -164,8 +164,8 @@ func (w *world) audit(s *saleUnderTest) []check.Fault {
 		result.Stdout, result.Stderr)}}
 }
 
-// soldAgain finds, for every fault, the first press after it was healed that was given an order: through the gateway that
-// was hit, or through any.
+// soldAgain finds, for every fault, the first press after its healing that got an order: through the gateway that was hit,
+// else through any.
 func soldAgain(log []struck, ops []history.Op) {
 	for i := range log {
 		s := &log[i]

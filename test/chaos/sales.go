@@ -24,7 +24,7 @@ type saleUnderTest struct {
 	items        []item
 	starts, ends time.Time
 	buyUntil     time.Time // the crowd buys until then
-	demand       bool      // at the end it is asked for until nothing is left
+	demand       bool      // at the end the crowd asks for it until nothing is left
 }
 
 // shortTTL is the least payment time that a sale may have.
@@ -66,7 +66,7 @@ func (w *world) open(s *saleUnderTest) {
 	w.must(http.MethodPost, "sales/"+s.id+"/open", nil)
 }
 
-// must asks the operators' API until it answers well: between rounds everything is healed, but may still be recovering.
+// must repeats an operator's request until it succeeds: between rounds everything is healed, but may still recover.
 func (w *world) must(method, path string, body any) {
 	text, err := json.Marshal(body)
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 
 var builds = regexp.MustCompile(`(?m)^.*go build.*$`)
 
-// TestShippedBinaryHasNoFaults: what people build has neither a crash point nor a seeded bug in it, and nothing that asks the
-// environment for one. The binary with the crash points and the bugs has all of them, so they would be seen.
+// TestShippedBinaryHasNoFaults: the shipped binary has neither a crash point nor a seeded bug, and reads no variable for
+// one. The test also finds all of them in the binary that is built with them.
 func TestShippedBinaryHasNoFaults(t *testing.T) {
 	root := harness.Root(t)
 	for _, recipe := range []string{"Makefile", "deploy/Dockerfile"} {
@@ -26,7 +26,7 @@ func TestShippedBinaryHasNoFaults(t *testing.T) {
 		lines := builds.FindAllString(string(text), -1)
 		require.NotEmpty(t, lines, recipe)
 		for _, line := range lines {
-			// The production image leaves the embedded engines out, by a tag that brings nothing in.
+			// The production image is built without the embedded engines, by a tag that adds nothing.
 			require.NotContains(t, strings.Replace(line, " -tags nodev ", " ", 1), "-tags", recipe)
 		}
 	}

@@ -34,7 +34,7 @@ func (s *story) begin() {
 	s.ready()
 }
 
-// special is what some points need besides a sale.
+// special maps points to the actions that they need besides a sale.
 func (s *story) special() {
 	room, _, _ := strings.Cut(s.at.Name, ".")
 	switch {
@@ -58,7 +58,7 @@ func (s *story) special() {
 	}
 }
 
-// forget takes from a process, again and again, what it has once in its life, until it has died.
+// forget undoes, again and again, what a process does once in its life, until the process has died.
 func (s *story) forget(take func()) {
 	var last time.Time
 	s.await("a process dies", func() bool {
@@ -88,7 +88,7 @@ func (s *story) leaveBehind() {
 	}
 }
 
-// unbalance puts a unit too many into Redis until the engine pauses the sale, and takes it out again.
+// unbalance adds a unit to Redis until the engine pauses the sale, and removes it again.
 func (s *story) unbalance() {
 	s.redis.primary.MustDo(s.t, "HINCRBY", s.key(0, "meta"), "available", "1")
 	s.await("the engine pauses the sale", func() bool {
@@ -140,7 +140,7 @@ func (s *story) deadLetters() {
 		verb = "replay"
 		fence := sale.AppendFence(nil, "f"+strconv.FormatInt(time.Now().UnixNano(), 10))
 		_, err := s.db.Exec("UPDATE dead_letters SET record = ?", fence)
-		require.NoError(s.t, err) // ones that do settle, as after the cause was mended
+		require.NoError(s.t, err) // records that do settle, as after a repair
 	}
 	decide := append([]string{"deadletter", verb}, ids...)
 	if s.diedOf(s.CommandArmed(s.at, decide...)) {

@@ -110,7 +110,7 @@ func (w *world) goOn(c *buyers.Crowd) (took time.Duration, missing []string, err
 		return 0, nil, err
 	}
 	back := time.Now()
-	within, end := context.WithTimeout(context.Background(), 2*goesOnWithin) // what is late is named all the same
+	within, end := context.WithTimeout(context.Background(), 2*goesOnWithin) // the result also names late roles
 	defer end()
 	for {
 		missing, err = w.behind(within, c, ends, waiting)
@@ -158,7 +158,7 @@ func (w *world) waiting(ctx context.Context) (map[string]bool, error) {
 	return keys, rows.Err()
 }
 
-// behind names what has not gone on.
+// behind names the roles that have not processed everything yet.
 func (w *world) behind(ctx context.Context, c *buyers.Crowd, ends map[int32]int64, waiting map[string]bool,
 ) (missing []string, err error) {
 	for partition, end := range ends {

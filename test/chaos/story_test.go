@@ -101,13 +101,13 @@ func (s *story) ask(q history.Question) history.Op {
 	return s.crowd.Ask(s.with, q)
 }
 
-// insistOn asks until the answer is that it is done.
+// insistOn repeats a question until the answer is success.
 func (s *story) insistOn(q history.Question) {
 	s.t.Helper()
 	s.await(fmt.Sprintf("%s %s", q.Verb, q.Order), func() bool { return s.ask(q).End == history.OK })
 }
 
-// press buys one unit until the answer is definite, and remembers it.
+// press buys one unit, repeats until the answer is definite, and records it.
 func (s *story) press(buyer, key string) pressed {
 	s.t.Helper()
 	asked := pressed{buyer: buyer, key: key}
@@ -143,7 +143,8 @@ func (s *story) repeat() {
 	}
 }
 
-// giveBack cancels, pays and lets expire, once each order has its row, until the units can be bought again.
+// giveBack cancels orders, pays one and lets one expire, once each has its row, and waits until the units can be bought
+// again.
 func (s *story) giveBack() {
 	require.GreaterOrEqual(s.t, len(s.own), 4)
 	cancelled, paid, taken, unpaid := s.own[0], s.own[1], s.own[2], s.own[3]
@@ -157,7 +158,7 @@ func (s *story) giveBack() {
 		s.redis.primary.MustDo(s.t, "DEL", s.key(s.count("SELECT bucket FROM orders WHERE order_id = ?", taken.order), "buyers"))
 	}
 	s.insistOn(history.Question{Verb: history.ShopCancel, Order: taken.order})
-	s.await("the event of order "+unpaid.order, func() bool { // until then the event shows what changes here
+	s.await("the event of order "+unpaid.order+" is published", func() bool { // until then the event shows what changes here
 		return s.count("SELECT COUNT(*) FROM events WHERE FIND_IN_SET(?, order_ids)", unpaid.order) == 0
 	})
 	_, err := s.db.Exec("UPDATE orders SET pay_by = '2020-01-01', due_at = '2020-01-01' WHERE order_id = ?", unpaid.order)
@@ -208,7 +209,7 @@ func (s *story) loseScript() {
 func (s *story) quiet() {
 	for _, asked := range s.pressed {
 		if asked.order != "" {
-			s.within(healsWithin, func() bool { return s.count(rowStands, asked.order) == 1 }) // the judge names what is lost
+			s.within(healsWithin, func() bool { return s.count(rowStands, asked.order) == 1 }) // the judge names lost orders
 		}
 	}
 	s.await("quiet", func() bool {

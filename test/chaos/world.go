@@ -61,7 +61,7 @@ func newWorld(t testing.TB, bug string) *world {
 	return w
 }
 
-// build returns how the binary under test is built: with clocks that can be set, and with a bug when there is to be one.
+// build describes the binary under test: with settable clocks, and with the seeded bug when one is named.
 func build(t testing.TB, bug string) harness.Build {
 	base, err := os.UserCacheDir()
 	if err != nil {

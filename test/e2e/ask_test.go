@@ -11,7 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// ask is one purchase. The zero value of each member is what a purchase that would be taken has.
+// ask is one purchase. A zero member means the value in its comment, so that the zero ask with a buyer is a purchase that
+// is taken.
 type ask struct {
 	gateway int
 	sale    string // "rush"
@@ -57,7 +58,7 @@ func (s *stack) read(path, buyer string) reply {
 	return s.request("GET", "http://"+s.Gateways[0].Buyers+path, nil, "Authorization", "Bearer "+token(buyer))
 }
 
-// refused checks everything that is the same for all refusals and returns the members.
+// refused checks everything that all refusals share and returns the members.
 func (s *stack) refused(r reply, status int, code string, members ...string) object {
 	s.t.Helper()
 	require.Equal(s.t, status, r.status, "%s", r.body)

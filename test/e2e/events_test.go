@@ -121,7 +121,7 @@ func (l *listener) complete(db *sql.DB) {
 	require.Empty(t, l.faults)
 }
 
-// TestEventsOfEveryOrder: what happens to orders reaches the events topic, each order's events in order and under stable
+// TestEventsOfEveryOrder: every change of an order reaches the events topic, each order's events in order and under stable
 // ids, although both processes that settle are killed and started again meanwhile.
 func TestEventsOfEveryOrder(t *testing.T) {
 	const units = 2_000

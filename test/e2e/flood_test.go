@@ -48,7 +48,7 @@ func TestFloodOfOneBuyerLeavesOthersTheirReads(t *testing.T) {
 	assert.Greater(t, refused, 10*answered)
 }
 
-// bestMedianRead is the best of a few: the machine does other things too, and they are not what is measured.
+// bestMedianRead returns the best of a few medians: other load of the machine is not what the test measures.
 func (s *stack) bestMedianRead(tokens []string) time.Duration {
 	s.t.Helper()
 	best := time.Hour

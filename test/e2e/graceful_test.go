@@ -225,8 +225,8 @@ func (l *leaver) close() {
 	}
 }
 
-// TestTermWhileKafkaIsAway: what a gateway has answered held, and could not publish before its time to end was over,
-// settles all the same.
+// TestTermWhileKafkaIsAway: orders that a gateway has answered held and could not publish before its time to end was over
+// settle all the same.
 func TestTermWhileKafkaIsAway(t *testing.T) {
 	kafka := harness.Kafka(t)
 	s := newStack(t, servers{Kafka: kafka, Env: []string{"FLASHSALE_GATEWAY_ACK_TIMEOUT=100ms",
@@ -249,8 +249,8 @@ func TestTermWhileKafkaIsAway(t *testing.T) {
 	s.audit("rush")
 }
 
-// TestTermOfSettleHandsOver: a settle process that is asked to end in the middle of its work commits it, gives its leases
-// back, and the other one takes over without waiting for anything to run out.
+// TestTermOfSettleHandsOver: a settle process that gets SIGTERM in the middle of its work commits it and releases its
+// leases, and the other one takes over without waiting for a timeout.
 func TestTermOfSettleHandsOver(t *testing.T) {
 	s := newStack(t, servers{}).run(1, 2)
 	s.open("rush", lasting(phone(4_000)))

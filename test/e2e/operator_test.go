@@ -85,14 +85,14 @@ type stockItem struct {
 	Buckets    int    `json:"buckets,omitempty"`
 }
 
-// lasting is a sale that began a minute ago and lasts an hour.
+// lasting defines a sale that began a minute ago and lasts an hour.
 func lasting(items ...stockItem) definition {
 	return definition{Name: "Rush", StartsAt: at(-time.Minute), EndsAt: at(time.Hour), PerBuyerLimit: 1, Items: items}
 }
 
 func phone(stock int) stockItem { return stockItem{SKU: "phone", Stock: stock, PriceCents: 129900} }
 
-// at writes the moment after from now, by this machine's clock, which is also that of Redis.
+// at formats the moment after from now, by this machine's clock, which is also that of Redis.
 func at(after time.Duration) string { return time.Now().Add(after).UTC().Format(sale.TimeLayout) }
 
 // create puts a sale and has it preloaded.
@@ -102,7 +102,7 @@ func (s *stack) create(id string, d definition) {
 	require.Equal(s.t, http.StatusCreated, made.status, "%s", made.body)
 }
 
-// move takes a sale one step of its life on.
+// move takes a sale to its next state.
 func (s *stack) move(id, verb string) {
 	s.t.Helper()
 	moved := s.operate("POST", "/admin/v1/sales/"+id+"/"+verb, nil)

@@ -98,7 +98,7 @@ func operatorsDefinition(s *stack) {
 	require.Len(s.t, listed, 1)
 }
 
-// wrongMove checks that a step is refused and where the sale stays.
+// wrongMove checks that a step is refused and that the sale keeps its state.
 func (s *stack) wrongMove(id, verb, state string) {
 	s.t.Helper()
 	problem := s.refused(s.operate("POST", "/admin/v1/sales/"+id+"/"+verb, nil), 409, "wrong_state", "state")

@@ -11,7 +11,7 @@ import (
 	"flashsale/test/check/gather"
 )
 
-// row is one order as the database has it.
+// row is one order in the database.
 type row struct {
 	id, sku, buyer, status string
 	quantity               int

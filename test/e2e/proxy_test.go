@@ -46,7 +46,7 @@ func proxied(s *stack) *web {
 	return &web{s, "https://" + address, &http.Client{Transport: transport, Timeout: 20 * time.Second}}
 }
 
-// certificate makes a certificate of shop.example and its key as files, and the pool that believes it.
+// certificate makes a certificate of shop.example and its key as files, and a pool that trusts it.
 func certificate(t testing.TB) (folder string, roots *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -87,7 +87,7 @@ func (w *web) ask(method, path, origin string, headers ...string) webAnswer {
 	return webAnswer{answer.StatusCode, answer.Header}
 }
 
-// webAnswer is what a page may look at before its body.
+// webAnswer is the status and the headers of an answer.
 type webAnswer struct {
 	StatusCode int
 	Header     http.Header

@@ -46,7 +46,7 @@ func TestRefusals(t *testing.T) {
 	s.audit()
 }
 
-// named returns a sale id of its own for a rung.
+// named returns a sale id that only this rung uses.
 func named(s *stack) string {
 	parts := strings.Split(s.t.Name(), "/")
 	return strings.ToLower(strings.ReplaceAll(parts[len(parts)-1], "_", "-"))

@@ -41,7 +41,7 @@ func (s *stack) withinASecond(since time.Time, what string, holds func() bool) {
 }
 
 // TestReleasedUnitsAreSoldAgain: what buyers and the shop give back opens the sold-out latch of every gateway within a
-// second, is sold again, and leaves the books as they have to be, time and again.
+// second, is sold again, and keeps the stock equation, time and again.
 func TestReleasedUnitsAreSoldAgain(t *testing.T) {
 	s := newStack(t, servers{}).run(2, 2)
 	s.open("rush", lasting(phone(2)))

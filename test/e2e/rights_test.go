@@ -150,7 +150,7 @@ func TestExactRights(t *testing.T) {
 			continue // a server is asked for one of them, from Redis 8 on for shards
 		}
 		if name == "hdel" {
-			continue // called where a dead letter of a whole buyer is refused, which this story has not
+			continue // called when a dead letter of a whole buyer is refused, which this test does not do
 		}
 		assert.Contains(t, called, name, "granted, and nothing uses it")
 	}

@@ -23,7 +23,7 @@ type (
 	worker  = deployed.Process // a settle process
 )
 
-// stack is one deployment and what this suite asks of it.
+// stack is one deployment with this suite's helpers.
 type stack struct {
 	*deployed.Stack
 	t testing.TB

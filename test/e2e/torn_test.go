@@ -26,9 +26,9 @@ func tear(t *testing.T, redis *harness.RedisServer) {
 	require.NoError(t, os.Truncate(found[0], int64(len(text)-5)))
 }
 
-// TestTornAppendOnlyFile: Redis mends a file that was cut inside a script's block so that the block stays open; its next start
-// in order applies half of that script and may forget what it acknowledged since (docs/compatibility.md). What was answered
-// queued is sold all the same, once.
+// TestTornAppendOnlyFile: Redis repairs a file that was cut inside a script's block so that the block stays open; its next
+// orderly start applies half of that script and may lose what it acknowledged since (docs/compatibility.md). Orders that
+// were answered queued are sold all the same, once.
 func TestTornAppendOnlyFile(t *testing.T) {
 	const stock, before, between = 12, 3, 4
 	redis := harness.Redis(t, "--appendfsync", "always", "--logfile", "redis.log")

@@ -140,8 +140,8 @@ func homeBuyer(bucket, n int) string {
 	}
 }
 
-// TestUnitsWhoseGatewayDiesArrive: every gateway is killed while buyers of one bucket empty the others; what was on its way
-// between two buckets is published by the relay, and all is sold in the end.
+// TestUnitsWhoseGatewayDiesArrive: every gateway is killed while buyers of one bucket empty the others; the relay publishes
+// the units on their way between two buckets, and all units are sold in the end.
 func TestUnitsWhoseGatewayDiesArrive(t *testing.T) {
 	const units, buyers = 400, 4_000
 	s := newStack(t, servers{Env: []string{"FLASHSALE_RESERVE_RELAY_DEADLINE=300ms"}}).run(2, 1)

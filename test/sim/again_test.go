@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Most sales run again in exactly the same way: a seed that is printed is worth something. (The race detector shuffles what
-// runs next, so that nothing runs again the same way under it.)
+// Most sales have exactly the same history in a second run, so that a printed seed repeats a failure. (Under the race
+// detector, which shuffles the scheduler, no run repeats.)
 func TestSalesRunAgain(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	const tried = 24

@@ -15,7 +15,8 @@ import (
 )
 
 // A real Redis and the model get the same commands and have to give the same answers: the engine's scripts, with arguments
-// drawn at random, and the plain commands beside them. The scripts read the time from a key, so that both have the same.
+// drawn at random, and the plain commands beside them. In this test the scripts read the time from a key, so that both
+// servers have the same time.
 
 const (
 	agreeCalls  = 4000
@@ -69,7 +70,7 @@ func (p *pair) do(args ...string) any {
 	return got
 }
 
-// plain turns a reply of the model into what the harness makes of a real one.
+// plain converts a reply of the model to the harness's form of a real reply.
 func plain(reply any) any {
 	switch r := reply.(type) {
 	case status:
@@ -100,7 +101,7 @@ func sortedPairs(reply any) []string {
 	return sorted
 }
 
-// script sends one by its hash, and now and then its source or nothing but the wish to have it.
+// script sends a script by its hash, and now and then by its source, or only loads it.
 func (p *pair) script(s scripts.Script, keys []string, args ...string) any {
 	source := strings.ReplaceAll(s.Source, "call('TIME')", "call('HMGET', '"+agreeClock+"', 's', 'us')")
 	name, what := "EVALSHA", shaOf(source)
@@ -117,7 +118,7 @@ func (p *pair) script(s scripts.Script, keys []string, args ...string) any {
 	return p.do(append(append([]string{name, what, strconv.Itoa(len(keys))}, keys...), args...)...)
 }
 
-// meta reads a field as the model has it, which is how the real one has it too.
+// meta reads a field from the model; the real server has the same value.
 func (p *pair) meta(field string) int64 {
 	h, _ := p.model.data.keys[agreeBucket+"meta"].(hash)
 	n, _ := strconv.ParseInt(h[field], 10, 64)

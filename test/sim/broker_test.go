@@ -6,7 +6,7 @@ import (
 	"flashsale/kafka"
 )
 
-// broker answers what settling asks of Kafka beside the records. Methods that it does not use panic.
+// broker is the cluster client of settlement. Methods that settlement does not use panic.
 type broker struct{ *process }
 
 func (b *broker) ask(do func(q *queue)) error {
@@ -53,7 +53,7 @@ func (a brokerAdmin) ListConsumerGroupOffsets(_ string, of map[string][]int32) (
 	return response, err
 }
 
-// brokerDeadLetters takes copies of dead letters.
+// brokerDeadLetters is the producer for copies of dead letters.
 type brokerDeadLetters struct{ broker *broker }
 
 func (d brokerDeadLetters) Send([]kafka.Record) error { return d.broker.ask(func(*queue) {}) }

@@ -92,7 +92,7 @@ func (c *cache) failover(lag, down time.Duration) (writes int) {
 	return writes
 }
 
-// past is what the old primary has done since it was left.
+// past is the state in which an old primary serves again.
 type past int
 
 const (

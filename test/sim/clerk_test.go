@@ -7,10 +7,10 @@ import (
 	"flashsale/sale"
 )
 
-// clerk is the database as one process reaches it: every call travels, and what becomes of it is up to chance.
+// clerk is one process's connection to the database: every call travels and may be struck by a fault.
 type clerk struct{ *process }
 
-// ask has one transaction done and brings its result back. A process that dies meanwhile does not stop the transaction.
+// ask runs one transaction and returns its result. The death of the process does not stop the transaction.
 func ask[T any](ctx context.Context, c clerk, what string, do func(context.Context, *database) (T, error)) (T, error) {
 	type result struct {
 		value T

@@ -69,7 +69,7 @@ func (c *crowd) begin() {
 	buyers.Wait()
 }
 
-// live is what one buyer does: some purchases, and then whatever people do with orders.
+// live is one buyer: some purchases, then payments and cancellations of the orders.
 func (c *crowd) live(buyer string, chance *chance) {
 	for n := range chance.between(1, 2) {
 		key := ""
@@ -141,7 +141,7 @@ func (w *world) front(chance *chance) *front {
 	return alive[chance.below(len(alive))]
 }
 
-// own decides what becomes of an order: it is cancelled, paid, both at once, or left.
+// own cancels an order, pays it, does both at once, or leaves it.
 func (c *crowd) own(id sale.OrderID, buyer string, chance *chance) {
 	cancels, pays := chance.one(3), chance.one(3)
 	if !cancels && !pays {
@@ -190,7 +190,7 @@ func (c *crowd) pay(id sale.OrderID, chance *chance) {
 
 func paymentOf(id sale.OrderID) string { return "payment-" + id.String() }
 
-// move repeats what was asked until an answer is final, and notes both.
+// move repeats a question until its answer is final, and records both.
 func (c *crowd) move(verb history.Verb, id sale.OrderID, buyer string, chance *chance, do func(context.Context, clerk) error) {
 	m := &move{verb: verb, id: id, buyer: buyer, called: virtualNow(), end: history.Perhaps}
 	c.mu.Lock()

@@ -10,8 +10,8 @@ import (
 	"flashsale/test/memory"
 )
 
-// database is the database of a simulated sale: the one in memory at its place in the network, with a clock of its own,
-// watched at every transaction.
+// database is the database of a simulated sale: package memory's, behind the model network, with a clock of its own,
+// checked after every transaction.
 type database struct {
 	*memory.Database
 	world *world

@@ -17,8 +17,8 @@ import (
 // clock.
 const endOfTimeMS = 1 << 50
 
-// read gathers the buckets from the database and Redis in the same moment: nothing else may run now. It is nil when Redis
-// cannot be read or lives in other epochs.
+// read reads the buckets from the database and Redis at one moment: nothing else may run meanwhile. It returns nil when
+// Redis cannot be read or is in other epochs.
 func (j *judge) read() []check.Bucket {
 	j.stored = j.database.Snapshot()
 	var buckets []sale.Bucket

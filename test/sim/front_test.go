@@ -13,7 +13,7 @@ import (
 	"flashsale/scripts"
 )
 
-// front is a gateway: the real engine and order ids, behind a catalogue that follows the database as a gateway's does.
+// front is a gateway: the real engine and order ids, with a catalogue that polls the database as a gateway's does.
 type front struct {
 	*process
 	engine *reserve.Engine
@@ -50,7 +50,7 @@ func (w *world) startFront(name string) {
 	p.end = func() {
 		gone, cancel := context.WithCancel(context.Background())
 		cancel()
-		_ = f.engine.Drain(gone) // what it had under way is lost with the process
+		_ = f.engine.Drain(gone) // its calls under way are lost with the process
 	}
 	w.work.Go(func() { ids.Run(p.ctx) })
 	w.work.Go(func() { identity.Run(p.ctx) })

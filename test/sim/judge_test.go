@@ -83,7 +83,7 @@ func (j *judge) rest() bool {
 	why := ""
 	for range 600 {
 		if why = j.quiet(); why == "" {
-			time.Sleep(300 * time.Millisecond) // what is on its way arrives
+			time.Sleep(300 * time.Millisecond) // messages under way arrive
 			if why = j.quiet(); why == "" {
 				return true
 			}
@@ -136,7 +136,7 @@ func (j *judge) verdict() {
 	}
 }
 
-// surplus reports whether an order was taken by a Redis that had gone back before the engine could notice.
+// surplus reports whether an order was taken by a Redis that had gone back before the engine could detect it.
 func (j *judge) surplus(id sale.OrderID) bool {
 	if j.plan.silently {
 		return true

@@ -86,7 +86,8 @@ func (a *answers) givenBack(id sale.OrderID, t taking, c *crowd) {
 	a.Gives(t.Buyer, id.String(), t.Quantity, from, max(from, to))
 }
 
-// inOrder puts the history of a sale in order. A history that is too long, or not decided in time, is counted as such.
+// inOrder lets porcupine decide the history of a sale. A history that is too long, or not decided in time, is counted as
+// such.
 func (w *world) inOrder(c *crowd) {
 	if w.unnoticed() {
 		w.counter.count("histories: of a redis that went back unnoticed, which may sell what is not there", 1)

@@ -37,7 +37,7 @@ func newMember(p *process, registerer prometheus.Registerer, log *slog.Logger) *
 	return &member{process: p, handler: handler}
 }
 
-// run takes part in session after session. A session ends when the group changes, which it looks for now and then.
+// run takes part in one session after the other. A session ends when the group changes, which run checks now and then.
 func (m *member) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		mine := m.world.shares(m)
@@ -76,7 +76,7 @@ func (m *member) session(ctx context.Context, mine []int32) error {
 	return m.handler.Cleanup(s)
 }
 
-// watchGroup returns when the partitions are dealt otherwise, as a heartbeat would find out.
+// watchGroup returns when the partitions are dealt anew, as a heartbeat would report.
 func (m *member) watchGroup(ctx context.Context, mine []int32) {
 	for ctx.Err() == nil {
 		_ = hold(ctx, 300*time.Millisecond) // the loop looks at ctx
@@ -137,7 +137,7 @@ func (s *session) Commit() {
 	s.lock.Unlock()
 	ctx, cancel := s.patience(time.Second)
 	defer cancel()
-	_ = s.call(ctx, s.world.queue.place, "commit-offset", func() { // a commit that fails is made up for by the next
+	_ = s.call(ctx, s.world.queue.place, "commit-offset", func() { // the next commit replaces one that fails
 		for partition, next := range marked {
 			s.world.queue.commit(partition, next)
 		}

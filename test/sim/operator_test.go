@@ -22,8 +22,8 @@ func (w *world) pause(d time.Duration) {
 	})
 }
 
-// move gives the sale another state everywhere, and returns when that is answered. When the process dies half-way, the
-// operator turns to another one.
+// move sets the sale's state in the database and in Redis, and returns when that is answered. When the process dies
+// half-way, the operator asks another one.
 func (w *world) move(to sale.State) {
 	p := w.newProcess("operator")
 	moved, err := w.database.SetState(context.Background(), saleID, to, sale.StateOpen, sale.StatePaused)

@@ -26,7 +26,7 @@ type fault struct {
 	nth  int
 }
 
-// kinds of faults. The first ones strike the call itself, or the process that makes it.
+// kinds of faults. The first ones hit the call itself, or the process that makes it.
 var kinds = []string{
 	"answer-lost", "answer-lost", "no-answer", "late", "late",
 	"crash", "crash", "crash", "stop", "stop", "long-stop",
@@ -36,7 +36,7 @@ var kinds = []string{
 	"database-clock-step", "pause-sale", "junk-record",
 }
 
-// moments are kinds of calls, each as likely as the others: most calls of a run only ask for news.
+// moments are kinds of calls, all equally likely to be hit: most calls of a run only poll.
 var moments = []string{
 	"", "", "EVALSHA", "EVALSHA", "EVALSHA", "EVAL", "produce", "produce", "settle", "settle", "XRANGE", "close-buckets",
 	"begin-loads", "open-buckets", "fences-passed", "SCRIPT", "outbox", "outbox-done", "cancel", "pay", "expire",
@@ -119,7 +119,7 @@ func (p *plan) strikeRedis(w *world, kind string, down time.Duration) string {
 	return fmt.Sprint(n, " writes")
 }
 
-// strike does one fault and returns what becomes of the call at which it strikes.
+// strike does one fault and returns the fate of the call that it hits.
 func (p *plan) strike(w *world, by *process, kind, what string) (becomes fate) {
 	c := p.chance
 	detail := ""
@@ -152,7 +152,7 @@ func (p *plan) strike(w *world, by *process, kind, what string) (becomes fate) {
 		w.cache.place.away(long, false)
 	case "kafka-away":
 		w.queue.place.away(long, false)
-		if c.one(3) { // the only way in which what was held can be lost
+		if c.one(3) { // the only way to lose orders that were held
 			time.AfterFunc(c.span(0, min(long, time.Second)), func() { p.second(w, by, "redis-loss") })
 		}
 	case "database-away":

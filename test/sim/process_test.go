@@ -21,7 +21,7 @@ type process struct {
 
 	mu     sync.Mutex
 	isDead bool
-	unsent map[string]bool // what its producer has not brought into the log
+	unsent map[string]bool // records that its producer has not yet written to the log
 	frozen time.Time       // stopped until this moment
 }
 

@@ -48,7 +48,7 @@ func (q *queue) append(partition int32, key, value []byte) {
 	q.grown = make(chan struct{})
 }
 
-// from returns the records of a partition from an offset on, and what is closed when there are more.
+// from returns the records of a partition from an offset on, and a channel that is closed when there are more.
 func (q *queue) from(partition int32, offset int64) ([]record, <-chan struct{}) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

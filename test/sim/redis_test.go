@@ -37,7 +37,7 @@ func newRedisServer(now func() time.Time, replid string) *redisServer {
 	return &redisServer{now: now, replid: replid, scripts: map[string]*lua.FunctionProto{}, data: newDataset()}
 }
 
-// execute runs one command. A script counts as one: what it writes is lost or kept together.
+// execute runs one command. A script counts as one command: its writes are lost or kept together.
 func (s *redisServer) execute(args []string) any {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -63,7 +63,7 @@ func (c *redisClient) Nodes() map[string]rueidis.Client {
 func (c *redisClient) Mode() rueidis.ClientMode { return rueidis.ClientModeStandalone }
 func (c *redisClient) Close()                   {}
 
-// dedicatedClient is one connection: it ends with the server that it was made to.
+// dedicatedClient is one connection, which ends with its server.
 type dedicatedClient struct {
 	rueidis.DedicatedClient
 	*redisClient
@@ -80,7 +80,7 @@ func (d dedicatedClient) DoMulti(ctx context.Context, commands ...rueidis.Comple
 }
 func (d dedicatedClient) Close() {}
 
-// message turns a reply into the library's form, through the one door that it leaves open: its form for caches.
+// message converts a reply to the library's form by the only constructor that the library exports: its form for caches.
 func message(reply any) rueidis.RedisMessage {
 	var m rueidis.RedisMessage
 	if err := m.CacheUnmarshalView(appendMessage(make([]byte, 7, 64), reply)); err != nil {
@@ -114,5 +114,5 @@ func appendMessage(to []byte, reply any) []byte {
 	panic("a reply of no kind that Redis has")
 }
 
-// keptPast is how far back a server can lose its writes.
+// keptPast is the longest time whose writes a server can lose.
 const keptPast = 10 * time.Second

@@ -59,7 +59,7 @@ func drawWrite(c *chance, i int) []string {
 	return []string{"XTRIM", key + "s", "MINID", fmt.Sprint(c.below(i + 1))}
 }
 
-// What a server keeps through a restart, a promotion and the way back, and what it does not.
+// The state that a server keeps through a restart, a promotion and a fail-back, and the state that it loses.
 func TestServersKeepWhatTheyShould(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lost := 0

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// dataset is what one Redis server holds, with the way back: every write notes how it is undone, so that the server can
-// lose its last writes as an append-only file or a lagging replica does, at the border of a command or a script.
+// dataset is the data of one Redis server with an undo log: the server can lose its last writes, as an append-only file or
+// a lagging replica does, at the border of a command or a script.
 type dataset struct {
 	keys map[string]any // hash, *stream, set or text
 	past []undo
@@ -42,7 +42,7 @@ type stream struct {
 
 func newDataset() *dataset { return &dataset{keys: map[string]any{}} }
 
-// clone copies the data; the past is shared, because its steps name what they change by key.
+// clone copies the data; copies share the undo log, because its steps refer to data by key.
 func (d *dataset) clone() *dataset {
 	other := &dataset{keys: make(map[string]any, len(d.keys)), past: slices.Clone(d.past)}
 	for key, value := range d.keys {
@@ -63,7 +63,7 @@ func cloneValue(value any) any {
 	return value
 }
 
-// rewind undoes every command after a moment and returns how many steps that were.
+// rewind undoes every command after a moment and returns the number of undone steps.
 func (d *dataset) rewind(to time.Duration) (steps int) {
 	for n := len(d.past); n > 0 && d.past[n-1].at > to; n-- {
 		d.past[n-1].back(d)
@@ -73,7 +73,7 @@ func (d *dataset) rewind(to time.Duration) (steps int) {
 	return steps
 }
 
-// forget drops the way back further than a moment.
+// forget drops the undo log before a moment.
 func (d *dataset) forget(before time.Duration) {
 	n := sort.Search(len(d.past), func(i int) bool { return d.past[i].at >= before })
 	if n > 1024 {

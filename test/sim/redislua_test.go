@@ -70,7 +70,7 @@ func (m *machine) command(l *lua.LState, raise bool) int {
 	return 1
 }
 
-// argument is what a command of a script gets: Redis writes whole numbers without a fraction.
+// argument converts an argument of a script's command: Redis writes whole numbers without a fraction.
 func argument(v lua.LValue) string {
 	if n, is := v.(lua.LNumber); is {
 		if f := float64(n); f == float64(int64(f)) {

@@ -21,8 +21,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Sales run one after the other on one processor: that is twice as fast as on two, because nothing has to wake another
-// processor, and goroutines take turns in the same order when a seed runs again. Two processors run two processes.
+// Sales run one after the other on one processor. That is twice as fast as on two, because no goroutine has to wake another
+// processor, and goroutines run in the same order when a seed runs again. Two processors run two processes.
 var (
 	shares = flag.Int("sim.shares", runtime.NumCPU(), "processes that share the sales")
 	step   = flag.Uint64("sim.step", 0, "distance from one seed to the next; set for the processes that share the sales")
@@ -79,7 +79,7 @@ func ownTime(t *testing.T) time.Duration {
 // endWithParent ends this process when the process that started it has ended and with it the other end of the pipe.
 func endWithParent() {
 	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin) // whatever ends the pipe ends the process
+		_, _ = io.Copy(io.Discard, os.Stdin) // any end of the pipe ends the process
 		os.Exit(1)
 	}()
 }

@@ -41,7 +41,7 @@ func run(t *testing.T, seed uint64) (w *world, c *crowd) {
 	return w, c
 }
 
-// birth is when simulated time begins: after the moment that order ids count from. The bubble's own clock begins in 2000.
+// birth is the beginning of simulated time: after the epoch of order ids. The bubble's own clock begins in 2000.
 const birth = 27 * 365 * 24 * time.Hour
 
 // rounds of demand: unpaid units return and need another round.
@@ -63,7 +63,7 @@ func (w *world) end() {
 		p.crash()
 	}
 	w.work.Wait()
-	time.Sleep(time.Minute) // what is still on its way arrives, and finds that all is over
+	time.Sleep(time.Minute) // messages under way arrive and have no effect
 }
 
 func (j *judge) empty() bool {

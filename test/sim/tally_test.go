@@ -10,7 +10,7 @@ import (
 	"flashsale/sale"
 )
 
-// tally counts what happened in sales: faults, answers, what the engine did about them.
+// tally counts the events of sales: faults, answers, reactions of the engine.
 type tally map[string]int64
 
 func (t tally) add(other tally) {
@@ -47,7 +47,7 @@ func (c *counter) count(what string, n int) {
 	}
 }
 
-// counts names what is counted of a call that goes wrong.
+// counts returns the name under which a failed call is counted.
 var counts = [fates]string{
 	lostRequest: "calls that go wrong: request lost", lostReply: "calls that go wrong: answer lost",
 	silence: "calls that go wrong: no answer", late: "calls that go wrong: late", slow: "calls that go wrong: slow",

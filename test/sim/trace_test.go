@@ -10,7 +10,7 @@ import (
 	"flashsale/scripts"
 )
 
-// trace is what happened, step by step.
+// trace records a sale step by step.
 type trace struct {
 	mu    sync.Mutex
 	lines []line
@@ -45,7 +45,7 @@ func scriptName(text string) string {
 	return "another script"
 }
 
-// note is what the network does with a call.
+// note records the fate of a call in the network.
 func (t *trace) note(p *process, to *place, what string, fate fate) {
 	if quiet[what] && fate == arrives {
 		return
@@ -56,7 +56,7 @@ func (t *trace) note(p *process, to *place, what string, fate fate) {
 	t.add(p.name, to.name+" "+what)
 }
 
-// quiet calls ask for news all the time.
+// quiet lists calls that poll all the time.
 var quiet = map[string]bool{"changes": true, "outbox": true, "expire": true, "HMGET": true, "SCRIPT": true, "TIME": true,
 	"fetch": true, "fences-passed": true}
 
@@ -66,7 +66,7 @@ var fateNames = map[fate]string{
 
 func (l line) String() string { return fmt.Sprintf("%12.6f %-10s %s", l.at.Seconds(), l.who, l.what) }
 
-// hash is the same for runs that did the same at the same moments.
+// hash is equal for runs with the same steps at the same moments.
 func (t *trace) hash() uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -11,7 +11,7 @@ import (
 	"flashsale/test/memory"
 )
 
-// watcher looks on while a sale runs, and keeps what must not happen.
+// watcher observes a sale while it runs and keeps its violations.
 type watcher struct {
 	world *world
 

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Faults of the network between a process and a server, one for each thing that can become of a call.
+// Faults of the network between a process and a server, one for each fate of a call.
 type fate int
 
 const (
@@ -27,12 +27,12 @@ var (
 	errDead  = errors.New("this process has died")
 )
 
-// place is a server as the network sees it.
+// place is a server's state in the network.
 type place struct {
 	name    string
 	mu      sync.Mutex
 	downTo  time.Time // not reachable before this moment
-	life    int       // rises when the server restarts: what was under way to it is lost
+	life    int       // rises when the server restarts: messages under way to it are lost
 	refused error     // the error of a call while the server is down
 }
 
@@ -84,7 +84,7 @@ func (p *process) call(ctx context.Context, to *place, what string, do func()) e
 	return p.callWithin(ctx, 0, to, what, do)
 }
 
-// callWithin is call with a time-out, 0 = none. Most calls need no timer for it: they are there and back long before.
+// callWithin is call with a time-out, 0 = none. Most calls need no timer: they return long before.
 func (p *process) callWithin(ctx context.Context, patience time.Duration, to *place, what string, do func()) error {
 	if patience > 0 && p.frozenFor(0) {
 		var done context.CancelFunc

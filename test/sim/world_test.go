@@ -45,7 +45,7 @@ type shape struct {
 	settlers   int
 	partitions int32
 	buyers     int
-	noise      int           // one call in so many goes wrong, 0 = none
+	noise      int           // one call in this many fails, 0 = none
 	slowness   time.Duration // longest ordinary travel of a message
 	faults     int
 	span       time.Duration // in which the buyers arrive
@@ -94,16 +94,16 @@ func newWorld(seed uint64) *world {
 	return w
 }
 
-// over reports whether the sale has been judged: what is still under way then does nothing more.
+// over reports whether the sale has been judged: messages still under way then have no effect.
 func (w *world) over() bool { return w.ended.Load() }
 
 // travel draws how long a message is on its way.
 func (w *world) travel(c *chance) time.Duration { return c.span(20*time.Microsecond, w.shape.slowness) }
 
-// noisy reports whether something goes wrong by itself now.
+// noisy reports whether the next call may fail by chance.
 func (w *world) noisy(c *chance) bool { return !w.healed.Load() && c.one(w.shape.noise) }
 
-// step is asked before every call of every process: what is to become of the call, and is it time for a fault?
+// step is called before every call of every process. It returns the fate of the call and does the fault that is due.
 func (w *world) step(p *process, to *place, what string) (becomes fate) {
 	if !w.healed.Load() {
 		becomes = w.plan.reached(w, p, what)

@@ -26,12 +26,12 @@ func (c CrashPoint) In(stderr string) bool {
 	return strings.Contains(stderr, fmt.Sprintf("killed at crash point %s, time %d\n", c.Name, c.Time))
 }
 
-// Killed reports whether a process that has ended was killed by its crash point and not otherwise.
+// Killed reports whether a process that has ended was killed by its crash point.
 func (p *Process) Killed() bool {
 	return p.Armed != nil && p.ExitCode() < 0 && p.Armed.In(p.Stderr())
 }
 
-// CommandArmed is Command for one that kills itself at the point.
+// CommandArmed is Command, armed with the crash point.
 func (s *Stack) CommandArmed(at CrashPoint, args ...string) harness.Result {
 	s.T.Helper()
 	return harness.Run(s.T, "", s.Bin, slices.Concat(s.commandEnv(), at.Env()), args...)

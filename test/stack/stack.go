@@ -107,7 +107,7 @@ func (s *Stack) SucceedWith(input string, args ...string) string {
 	return result.Stdout
 }
 
-// DB opens the database of the deployment, for checks that read rows past the code under test and past every wire.
+// DB opens the database of the deployment directly: its reads use neither the code under test nor a wire.
 func (s *Stack) DB() *sql.DB {
 	s.T.Helper()
 	return s.MariaDB.Open(s.T, s.Name)

@@ -15,7 +15,7 @@ import (
 
 func TestMain(m *testing.M) { harness.Main(m) }
 
-// withoutServers is a deployment whose processes can be made and not started.
+// withoutServers returns a deployment whose processes can be made but not started.
 func withoutServers(t *testing.T) *Stack {
 	return &Stack{T: t, Bin: "flashsale", Env: []string{"FLASHSALE_NAMESPACE=n"}}
 }

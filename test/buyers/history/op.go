@@ -61,7 +61,7 @@ type Question struct {
 type Answer struct {
 	End       End    `json:"end"`
 	Status    int    `json:"status,omitempty"`    // HTTP; 0 when there was no answer
-	Code      string `json:"code,omitempty"`      // of a problem, or what the client made of the connection
+	Code      string `json:"code,omitempty"`      // of a problem, else one of the client's own codes
 	Orders    []Seen `json:"orders,omitempty"`    // every order that the answer showed
 	Named     string `json:"named,omitempty"`     // the order that a problem names
 	NamedIs   string `json:"named_is,omitempty"`  // the status that a problem gives it
@@ -86,7 +86,7 @@ func (o *Op) Order() Seen {
 	return Seen{}
 }
 
-// Codes that the client gives to what was not answered.
+// Codes that the client sets when there is no answer of the contract.
 const (
 	NotSent    = "not_sent"   // no connection: refused, because nothing was sent
 	NoAnswer   = "no_answer"  // the connection broke: perhaps

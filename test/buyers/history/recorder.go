@@ -80,7 +80,7 @@ func (r *Recorder) Ended() int {
 	return r.over
 }
 
-// Any reports whether an operation that has ended is what the caller looks for.
+// Any reports whether some operation that has ended meets a condition.
 func (r *Recorder) Any(is func(*Op) bool) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -21,13 +21,13 @@ import (
 // end first.
 const Variable = "FLASHSALE_CLOCK_FILE"
 
-// What is replaced in time.go, and by what.
+// The replacement in time.go.
 const (
 	original = "func Now() Time {\n\tsec, nsec, mono := runtimeNow()\n"
 	shifted  = "func Now() Time {\n\tsec, nsec, mono := runtimeNow()\n\tsec, nsec = shifted(sec, nsec)\n"
 )
 
-// source is the file that joins the package time. The offset is read from mapped memory: the runtime calls time.Now where
+// source is the file that is added to package time. The offset is read from mapped memory: the runtime calls time.Now where
 // no system call may be made.
 const source = `package time
 
@@ -94,7 +94,7 @@ func Overlay(work string) (map[string]string, error) {
 	return replace, nil
 }
 
-// writeOnce leaves a file that is right already alone: the build cache looks at its time.
+// writeOnce does not rewrite a file with the same content: the build cache compares modification times.
 func writeOnce(path, content string) error {
 	if present, err := os.ReadFile(path); err == nil && string(present) == content {
 		return nil
@@ -105,8 +105,8 @@ func writeOnce(path, content string) error {
 	return os.WriteFile(path, []byte(content), 0o644)
 }
 
-// Set writes an offset where a process has it mapped; the next time.Now has it. The file keeps its place, because a
-// process would not see another one.
+// Set writes an offset into the mapped file; the next time.Now of the process adds it. Set overwrites the file in place,
+// because a process has mapped this very file.
 func Set(path string, offset time.Duration) (err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
