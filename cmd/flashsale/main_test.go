@@ -60,7 +60,7 @@ func TestHelpListsTheSettingsOfACommand(t *testing.T) {
 	gateway := command(t, nil, "gateway", "--help").stdout
 	for _, said := range []string{"FLASHSALE_ADMIN_TOKEN (or FLASHSALE_ADMIN_TOKEN_FILE), needed",
 		"FLASHSALE_GATEWAY_LISTEN, default 127.0.0.1:8080",
-		"Buyers' listener", "--config"} {
+		"Address of the buyers' listener", "--config"} {
 		require.Contains(t, gateway, said)
 	}
 }
