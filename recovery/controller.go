@@ -106,7 +106,7 @@ func (c *Controller) readChanges(ctx context.Context) error {
 		if err := c.Redis.ApplyWindow(ctx, buckets, sale.WindowOf(&s)); err != nil {
 			return fmt.Errorf("sale %s: %w", s.ID, err)
 		}
-		faults.Point("keeper.window-applied")
+		faults.Point("controller.window-applied")
 		c.view.applied(s.ID, s.Version)
 	}
 	return nil
@@ -173,6 +173,6 @@ func (c *Controller) close(ctx context.Context, doubted []sale.BucketRow) error 
 	if _, err := c.Buckets.CloseBuckets(ctx, doubted); err != nil {
 		return fmt.Errorf("close %d buckets in doubt: %w", len(doubted), err)
 	}
-	faults.Point("keeper.doubted-closed")
+	faults.Point("controller.doubted-closed")
 	return nil
 }

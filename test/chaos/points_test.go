@@ -21,7 +21,7 @@ func TestPointsAreThere(t *testing.T) {
 		rooms[room+"."]++
 	}
 	for _, room := range []string{
-		"admin.", "events.", "expiry.", "gateway.", "identity.", "keeper.", "lease.", "list.", "orderids.", "rebuild.", "relay.",
+		"admin.", "controller.", "events.", "expiry.", "gateway.", "identity.", "lease.", "list.", "orderids.", "rebuild.", "relay.",
 		"release.", "reserve.", "settle.", "store.", "topics.", "window.",
 	} {
 		require.Positive(t, rooms[room], "no crash point begins with %s", room)

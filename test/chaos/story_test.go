@@ -194,7 +194,7 @@ func (s *story) loseScript() {
 	before := s.count(epochs)
 	s.outages = append(s.outages, check.Span{FromUS: time.Now().UnixMicro()})
 	s.redis.primary.MustDo(s.t, "SCRIPT", "FLUSH")
-	if s.at.Name != "keeper.doubted-closed" {
+	if s.at.Name != "controller.doubted-closed" {
 		s.buy()
 	}
 	s.await("the buckets are rebuilt", func() bool {

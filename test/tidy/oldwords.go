@@ -24,8 +24,7 @@ var oldWords = []word{
 		"say Releasing, Released, NewStatus, Reason: *held* is only what a buyer was promised"},
 	{regexp.MustCompile(`(?i)\bcouriers?\b|[a-z]Courier|\bcourier[A-Z]`),
 		"say outboxApplier: it applies in Redis what the database has given back"},
-	// A crash point keeps its name ("keeper.doubted-closed"): operators arm a process with it.
-	{regexp.MustCompile(`\b[Kk]eepers?($|[^\w.]|\.($|[^a-z"]))|\b[a-z]+Keepers?\b|\b[Kk]eeper[A-Z]`),
+	{regexp.MustCompile(`\b[Kk]eepers?\b|\b[a-z]+Keepers?\b|\b[Kk]eeper[A-Z]`),
 		"say controller where it rebuilds buckets, latchWatcher where it opens sold-out latches"},
 	{regexp.MustCompile(`\b[Rr]otas?\b|\brota[A-Z]|[a-z]Rota\b`), "say roundRobin: work that is taken in rotation"},
 	{regexp.MustCompile(`\b[Cc]ame\b *(:=|= |time\.)|\bCame:|\.[Cc]ame\b`),

@@ -282,7 +282,7 @@ func TestReplacedWordsAreFound(t *testing.T) {
 		"a parcel", "newParcel()", "parcelBytes", "v *sight", "m.sight()", "the mover", "newMover(", "seekers []",
 		"type turn struct", "[]*ticket",
 		"expectNoMore", "func (s *queue) gather(", "plan.LeftAs", "ledger.Held", "the courier", "courierEvery", "a keeper",
-		"newKeeper(", "keeperEvery", "keeper.Run(",
+		"newKeeper(", "keeperEvery", "keeper.Run(", `faults.Point("keeper.closed")`,
 		"the rota", "newRota(", "p.Came", "came := now", "decide(p sale.Purchase, came time.Time", "an undertaker", "is buried",
 		"newGrave(",
 		"books *store.Store", "books, err := store.Open(", "settle/places.go", "catalogue follower", "leave word of it",
@@ -296,7 +296,7 @@ func TestReplacedWordsAreFound(t *testing.T) {
 		"whoever came first", "rotation", "itself",
 		"ZooKeeper", "in sight of", "remove", "remover := 1", "registry.Gather()", "it is your turn", "the books hold",
 		"a ticket of the waiting room",
-		"gravel", `faults.Point("keeper.doubted-closed")`, "sale.StatusHeld", "sale.OutcomeHeld", "left as it is",
+		"gravel", "sale.StatusHeld", "sale.OutcomeHeld", "left as it is",
 	} {
 		found, err := findWords(treeOf(t, "docs/a.md", line+"\n"), oldWords)
 		require.NoError(t, err)
