@@ -226,7 +226,7 @@ func TestHistogramIsReadFromAMetricsPage(t *testing.T) {
 	require.Equal(t, 40.0, read.MeanSince(Histogram{10, 1}))
 	require.Zero(t, read.MeanSince(read))
 	_, err = ScrapeHistogram(server.URL+"/metrics", "absent")
-	require.ErrorContains(t, err, "does not have it")
+	require.ErrorContains(t, err, "does not have the histogram")
 	_, err = ScrapeHistogram(server.URL+"/", "absent")
 	require.ErrorContains(t, err, "404")
 	_, err = ScrapeHistogram("http://127.0.0.1:1/", "absent")
