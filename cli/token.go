@@ -10,8 +10,8 @@ import (
 
 // Token signs test tokens.
 type Token struct {
-	Buyer  string `help:"Buyer id of a single token." xor:"who" required:""`
-	Count  int    `help:"Number of tokens to sign, for buyers PREFIX1 to PREFIXcount." xor:"who" required:""`
+	Buyer  string `help:"Buyer id of a single token; this or --count." xor:"who" required:""`
+	Count  int    `help:"Number of tokens, for buyers PREFIX1 to PREFIXcount." xor:"who" required:""`
 	Prefix string `help:"Prefix of the buyer ids of --count." default:"load-"`
 	tokenLife
 }

@@ -25,8 +25,9 @@ func (r *request) reply(a sale.Answer) {
 	r.done <- struct{}{}
 }
 
-// bucketQueue keeps the purchases of one bucket that wait for their batch, and what the engine knows of the bucket. A worker
-// enters it three times for a batch: to take the batch, when the script has decided it, and when Kafka has acknowledged it.
+// bucketQueue keeps the purchases of one bucket that wait for their batch, and what the engine knows of the bucket. It changes
+// for a batch at three points: its worker takes it (next), its worker reports what the script decided (decided), and the
+// producer's callback reports Kafka's acknowledgement (acknowledge).
 type bucketQueue struct {
 	engine    *Engine
 	bucket    sale.Bucket

@@ -10,8 +10,8 @@
 //
 // The worker takes the next batch when the present one is answered. A full batch starts a second worker at once. Batches
 // therefore grow with the load, without a timer, and an idle bucket has no goroutine. Under load a worker waits up to
-// BatchMaxWait for a fuller batch (batchfill). A worker alone owns its batch, and enters the queue three times for it: to
-// take it, when the script has decided it, and when Kafka has acknowledged it.
+// BatchMaxWait for a fuller batch (batchfill). A worker alone owns its batch. The queue changes for a batch when the worker
+// takes it, when the script has decided it, and when Kafka has acknowledged it.
 //
 // At most one press of a buyer is under way to Redis; later presses wait for it (presses). Otherwise one buyer with many
 // presses could make the script read the same entries again and again, at the expense of all other buyers.
