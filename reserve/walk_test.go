@@ -61,6 +61,10 @@ func TestWalkFromTheEngineToRedis(t *testing.T) {
 	}, "a call is sent")
 	server.Continue()
 	<-answered
-	require.Equal(t, []string{"reserve.(*bucketQueue).startWorker", "reserve.(*bucketQueue).put", "reserve.(*Engine).Reserve"}, buyer)
-	require.Equal(t, []string{"scripts.(*Redis).Reserve", "reserve.(*batchWorker).callScript", "reserve.(*batchWorker).run"}, worker)
+	require.Equal(t, []string{
+		"reserve.(*bucketQueue).startWorker", "reserve.(*bucketQueue).put", "reserve.(*Engine).Reserve",
+	}, buyer)
+	require.Equal(t, []string{
+		"scripts.(*Redis).Reserve", "reserve.(*batchWorker).callScript", "reserve.(*batchWorker).run",
+	}, worker)
 }
