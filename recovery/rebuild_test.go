@@ -271,7 +271,7 @@ func TestJournalIsNeverCounted(t *testing.T) {
 	w.Kafka.ComeBack()
 	w.DB.OnBeginLoads = func() {
 		server.MustDo(t, "RESTORE", keys.Journal, "0", old.(string), "REPLACE")
-		server.MustDo(t, "HSET", keys.Meta, "journaled", "2")
+		server.MustDo(t, "HSET", keys.Meta, "held", "2")
 	}
 	w.Rebuild(w.CloseRow(b))
 	require.Equal(t, int64(2), w.DB.Settled(b), "published before the load")

@@ -45,8 +45,8 @@ func (w *batchWorker) callScript() (scripts.ReserveReply, ending) {
 		default:
 			call.AskedAgain = call.AskedAgain || !scripts.Definite(err) // rule: same-ids-asked-again
 			w.restBeforeAsking(call)
-			call.Highest = w.queue.seen(call.Epoch)
 		}
+		call.Highest = w.queue.seen(call.Epoch)
 		if time.Now().After(giveUp) {
 			return reply, w.ended(call, sale.OutcomeUnavailable, fmt.Errorf("no answer in time: %w", err))
 		}

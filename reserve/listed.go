@@ -41,5 +41,6 @@ func (w *batchWorker) onlyListed() (left bool, err error) {
 		}
 	}
 	w.batch, w.orderIDs = kept, w.orderIDs[:len(kept)]
+	w.highest = w.queue.seen(first.Epoch) // other workers may have seen more meanwhile
 	return len(kept) > 0, nil
 }

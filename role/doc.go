@@ -16,7 +16,8 @@
 // # What a loop logs
 //
 // A loop logs the first failure of a row of failures, and the first success after it with the number of failures and their
-// time. An outage of an hour makes two lines, whatever the interval is. Errors in Quiet count as successes.
+// time. In between it logs a failure again where the error is another one, at most every 10 s. So an outage of an hour with
+// one error makes two lines, whatever the interval is. Errors in Quiet are rests: they neither fail nor end a row of failures.
 //
 // A loop does not recover from panics: a unit that may panic recovers by itself.
 package role

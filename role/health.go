@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Health logs when repeated work begins to fail and when it succeeds again, and no failure in between. One goroutine uses
-// it at a time.
+// Health logs when repeated work begins to fail, when it fails with another error, and when it succeeds again. One goroutine
+// uses it at a time.
 type Health struct {
 	Name    string // attribute "role" of both messages; empty: they have none
 	Failing string // the message when work begins to fail; empty: "role fails"
@@ -16,6 +16,8 @@ type Health struct {
 
 	failures int
 	since    time.Time // the first of the failures
+	said     string    // the error that was logged last
+	saidAt   time.Time
 }
 
 // Note takes the result of one piece of work. After the end of ctx it ignores failures: they are its consequence.
@@ -27,12 +29,24 @@ func (h *Health) Note(ctx context.Context, err error) {
 		h.failures = 0
 	case err == nil || ctx.Err() != nil:
 	default:
-		if h.failures++; h.failures == 1 {
-			h.since = time.Now()
-			h.say(slog.LevelWarn, h.Failing, "role fails", slog.Any("error", err))
-		}
+		h.fail(err)
 	}
 }
+
+// fail logs the first failure of a row, and a later one with another error, at most one each anotherAfter.
+func (h *Health) fail(err error) {
+	now := time.Now()
+	if h.failures++; h.failures == 1 {
+		h.since, h.said = now, ""
+	}
+	if text := err.Error(); h.said == "" || text != h.said && now.Sub(h.saidAt) >= anotherAfter {
+		h.said, h.saidAt = text, now
+		h.say(slog.LevelWarn, h.Failing, "role fails", slog.Any("error", err))
+	}
+}
+
+// anotherAfter is the least time between two logged failures of a row: texts may differ in an address or a count alone.
+const anotherAfter = 10 * time.Second
 
 func (h *Health) say(level slog.Level, message, otherwise string, attributes ...slog.Attr) {
 	if message == "" {

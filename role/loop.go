@@ -26,7 +26,7 @@ type Loop struct {
 
 	Limit   time.Duration // a unit's context ends after it; 0: no limit
 	Linger  time.Duration // a unit under way when the loop's context ends may take so much longer
-	Quiet   []error       // errors, compared with errors.Is, that count as successes
+	Quiet   []error       // errors, compared with errors.Is, that the log does not mention: the unit had nothing to do
 	Failing string        // the log message when the unit begins to fail; empty: "role fails"
 }
 
@@ -52,29 +52,31 @@ func (l *Loop) Run(ctx context.Context) {
 	}
 	for failures := 0; ctx.Err() == nil; {
 		began := time.Now()
-		err := l.unit(work)
+		quiet, err := l.unit(work)
 		if failures++; err == nil {
 			failures = 0
 		}
-		health.Note(ctx, err)
+		if !quiet {
+			health.Note(ctx, err)
+		}
 		l.wait(ctx, l.rest(time.Since(began), err, failures))
 	}
 }
 
-// unit does one unit within its limit; a quiet error is none.
-func (l *Loop) unit(ctx context.Context) error {
+// unit does one unit within its limit. A quiet error is not returned as one.
+func (l *Loop) unit(ctx context.Context) (quiet bool, failed error) {
 	if l.Limit > 0 {
 		limited, cancel := context.WithTimeout(ctx, l.Limit)
 		defer cancel()
 		ctx = limited
 	}
 	err := l.Unit(ctx)
-	for _, quiet := range l.Quiet {
-		if errors.Is(err, quiet) {
-			return nil
+	for _, expected := range l.Quiet {
+		if errors.Is(err, expected) {
+			return true, nil
 		}
 	}
-	return err
+	return false, err
 }
 
 // rest returns how long to wait after a unit.

@@ -212,6 +212,37 @@ func TestALoopLogsChangesOnly(t *testing.T) {
 	})
 }
 
+// A row of failures may change its cause: the second one is logged too, at most every 10 s.
+func TestALoopLogsAnotherError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := run(t, Loop{Every: time.Second})
+		r.from(0, errBroken)
+		after(1500 * time.Millisecond)
+		r.from(0, errors.New("refused"))
+		after(12 * time.Second)
+		r.from(0, errBroken)
+		after(time.Second)
+		r.end()
+		require.Equal(t, 1, bytes.Count(r.said.Bytes(), []byte("error=refused")), r.said.String())
+		require.Equal(t, 2, bytes.Count(r.said.Bytes(), []byte("\n")), r.said.String())
+	})
+}
+
+// A process that failed and then has nothing to do, because another one has the lease, has not recovered.
+func TestAQuietErrorEndsNoRowOfFailures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		quiet := errors.New("another process does it")
+		r := run(t, Loop{Every: time.Second, Quiet: []error{quiet}})
+		r.from(0, errBroken)
+		after(1500 * time.Millisecond)
+		r.from(0, quiet)
+		after(time.Minute)
+		r.end()
+		require.NotContains(t, r.said.String(), "works again")
+		require.Equal(t, 1, bytes.Count(r.said.Bytes(), []byte("\n")))
+	})
+}
+
 func TestAUnitEndsWithItsLimitAndItsLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hangs := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }

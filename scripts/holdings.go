@@ -19,7 +19,7 @@ func (r *Redis) Holdings(ctx context.Context, b sale.Bucket, buyer string, queue
 	var value string
 	err := r.pipeline(ctx, 2, func(c rueidis.Client, i int) rueidis.Completed {
 		if i == 0 {
-			return c.B().Hmget().Key(keys.Meta).Field("epoch", "base_ms", "journaled").Build()
+			return c.B().Hmget().Key(keys.Meta).Field("epoch", "base_ms", "held").Build()
 		}
 		return c.B().Hget().Key(keys.Buyers).Field(buyer).Build()
 	}, func(i int, result rueidis.RedisResult) (err error) {
@@ -39,8 +39,7 @@ func (r *Redis) Holdings(ctx context.Context, b sale.Bucket, buyer string, queue
 	}
 	fields := fieldReader{values: meta}
 	epoch, base := fields.number(0), fields.number(1)
-	// A bucket that an older version loaded has no count of this name: then the journal itself is read.
-	some := meta[2].IsNil() || fields.number(2) > 0
+	some := fields.number(2) > 0 // orders in the journal
 	if fields.err != nil {
 		return nil, fields.err
 	}

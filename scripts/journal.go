@@ -95,7 +95,7 @@ type JournalCount struct {
 func (r *Redis) JournalCounts(ctx context.Context, buckets []sale.Bucket) ([]JournalCount, error) {
 	counts := make([]JournalCount, len(buckets))
 	err := r.pipeline(ctx, len(buckets), func(c rueidis.Client, i int) rueidis.Completed {
-		return c.B().Hmget().Key(r.Keys(buckets[i]).Meta).Field("journaled", "version").Build()
+		return c.B().Hmget().Key(r.Keys(buckets[i]).Meta).Field("held", "version").Build()
 	}, func(i int, result rueidis.RedisResult) error {
 		values, err := result.ToArray()
 		if err != nil {

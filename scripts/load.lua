@@ -43,7 +43,7 @@ end
 local stranger = step == 'begin' and foreign_key()
 if stranger then return 'foreign ' .. stranger end
 
-local m = call('HMGET', KEYS[1], 'epoch', 'loaded_state', 'version', 'journaled')
+local m = call('HMGET', KEYS[1], 'epoch', 'loaded_state', 'version', 'held')
 local present = tonumber(m[1] or 0)
 
 if step == 'begin' then
@@ -54,7 +54,7 @@ if step == 'begin' then
   local journaled = call('XLEN', KEYS[3]) > 0 and m[4] or 0
   call('UNLINK', KEYS[2]) -- but not the journal (rules: journal-stays, journal-not-counted)
   call('HSET', KEYS[1], 'epoch', epoch, 'loaded_state', 'loading', 'base_ms', now, 'available', ARGV[3],
-    'seq', 0, 'taken', 0, 'moved', 0, 'returned', 0, 'outbox', ARGV[10], 'outbox_seq', 0, 'journaled', journaled or 0,
+    'seq', 0, 'taken', 0, 'moved', 0, 'returned', 0, 'outbox', ARGV[10], 'outbox_seq', 0, 'held', journaled or 0,
     'replid', hidden_or_replid(ARGV[9]), 'checked_ms', 0)
   if tonumber(m[3] or -1) < tonumber(ARGV[4]) then
     call('HSET', KEYS[1], 'version', ARGV[4], 'state', ARGV[5], 'starts_ms', ARGV[6], 'ends_ms', ARGV[7],

@@ -62,3 +62,16 @@ func TestLoadStepsAreFenced(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "B 1 1 1\nT", sold.Verdicts)
 }
+
+// Gateways of two releases share a bucket while a release is rolled out, so the fields of the meta hash keep their names.
+func TestFieldsOfABucketKeepTheirNames(t *testing.T) {
+	r, ctx, server := dialShared(t), context.Background(), harness.SharedRedis(t)
+	b := sale.Bucket{Sale: "sale", SKU: "phone"}
+	require.NoError(t, r.Load(ctx, []sale.Load{{BucketRow: sale.BucketRow{Bucket: b, Epoch: 1}, Available: 5}}))
+	fields, is := server.MustDo(t, "HKEYS", r.Keys(b).Meta).([]any)
+	require.True(t, is)
+	require.ElementsMatch(t, []any{
+		"epoch", "loaded_state", "replid", "checked_ms", "base_ms", "available", "seq", "taken", "held", "moved", "returned",
+		"outbox", "outbox_seq", "version", "state", "starts_ms", "ends_ms", "limit",
+	}, fields)
+}

@@ -412,7 +412,7 @@ func redisImage(t require.TestingT, r *Redis, keys BucketKeys) []string {
 			fmt.Sprintf("meta epoch=%s state=%s replid=%s checked=%s base=%s available=%s seq=%s taken=%s journaled=%s "+
 				"moved=%s returned=%s outbox=%s outbox_seq=%s version=%s sale=%s starts=%s ends=%s limit=%s",
 				meta["epoch"], meta["loaded_state"], meta["replid"], meta["checked_ms"], meta["base_ms"], meta["available"],
-				meta["seq"], meta["taken"], meta["journaled"], meta["moved"], meta["returned"], meta["outbox"],
+				meta["seq"], meta["taken"], meta["held"], meta["moved"], meta["returned"], meta["outbox"],
 				meta["outbox_seq"], meta["version"], meta["state"], meta["starts_ms"], meta["ends_ms"], meta["limit"]))
 	}
 	for buyer, value := range buyers {

@@ -100,7 +100,7 @@ func TestModelFindsBugsOfTransfers(t *testing.T) {
 		"the units stay":                         {"'available', available - units", "'available', available"},
 		"taken does not grow":                    {"'taken', taken + units", "'taken', taken"},
 		"moved does not grow":                    {"'moved', moved + units", "'moved', moved"},
-		"the count of the journal does not grow": {"'journaled', journaled + 1", "'journaled', journaled"},
+		"the count of the journal does not grow": {"'held', journaled + 1", "'held', journaled"},
 		"no sequence number of its own":          {"sequence = sequence + 1", ""},
 		"not journaled":                          {"call('XADD', journal_key, entry_id, 'r', record)", ""},
 		"an older sequence passes":               {"if sequence < tonumber(ARGV[2])", "if false"},

@@ -15,7 +15,7 @@ func (r *Redis) Readings(ctx context.Context, buckets []sale.Bucket) ([]sale.Rea
 	readings := make([]sale.Reading, len(buckets))
 	err := r.pipeline(ctx, len(buckets), func(c rueidis.Client, i int) rueidis.Completed {
 		return c.B().Hmget().Key(r.Keys(buckets[i]).Meta).
-			Field("epoch", "seq", "available", "taken", "moved", "returned", "journaled", "version", "outbox",
+			Field("epoch", "seq", "available", "taken", "moved", "returned", "held", "version", "outbox",
 				"loaded_state").Build()
 	}, func(i int, result rueidis.RedisResult) error {
 		values, err := result.ToArray()

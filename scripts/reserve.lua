@@ -1,6 +1,8 @@
 -- Purpose: decide a batch of purchases of one bucket, in order, and write the taken ones as one journal entry.
 --
--- KEYS[1] {bucket}:meta     hash    epoch, counters and window of the bucket
+-- KEYS[1] {bucket}:meta     hash    epoch, counters and window of the bucket. Field `held` is the variable journaled,
+--                                   the orders in the journal: a field keeps its name, because gateways of two
+--                                   releases share a bucket while a release is rolled out
 -- KEYS[2] {bucket}:buyers   hash    buyer -> entries joined by `"`; an entry is `id,quantity,key,sequence,dt`: all but
 --                                   quantity and key in base 36, key "" = none, sequence 0 = from the database, dt =
 --                                   created_ms - base_ms of meta; a minus before the quantity = released: its units do
@@ -61,7 +63,7 @@ local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local since = now - tonumber(ARGV[12])
 local meta = call('HMGET', meta_key, 'epoch', 'replid', 'checked_ms', 'base_ms', 'available', 'seq', 'taken',
-  'journaled', 'state', 'starts_ms', 'ends_ms', 'limit', 'loaded_state')
+  'held', 'state', 'starts_ms', 'ends_ms', 'limit', 'loaded_state')
 local epoch, replid, checked, base = meta[1] or '0', meta[2], tonumber(meta[3] or 0), tonumber(meta[4] or 0)
 local available, sequence = tonumber(meta[5] or 0), tonumber(meta[6] or 0)
 local taken, journaled, limit = tonumber(meta[7] or 0), tonumber(meta[8] or 0), tonumber(meta[12] or 0)
@@ -230,7 +232,7 @@ for at = trims_at + 1, buyers_at, 2 do -- rule: trim-exact
 end
 if took > 0 or trims > 0 or checked ~= tonumber(meta[3]) then
   call('HSET', meta_key, 'available', available, 'seq', sequence, 'taken', taken + units,
-    'journaled', math.max(journaled + took, 0), 'checked_ms', checked)
+    'held', math.max(journaled + took, 0), 'checked_ms', checked)
 end
 if took == n then return {'ok', '', epoch, sequence, now, available, entry_id, head, '', 'all'} end
 return {'ok', window or '', epoch, sequence, now, available, entry_id, head, lines, concat(verdicts, '\n')}

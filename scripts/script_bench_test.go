@@ -20,7 +20,7 @@ import (
 // ARGV: record, entry id, entry to delete or "", n, then n buyers and n values.
 const floorScript = `
 local call, n = redis.call, tonumber(ARGV[4])
-local meta = call('HMGET', KEYS[1], 'epoch', 'replid', 'checked_ms', 'base_ms', 'available', 'seq', 'taken', 'journaled',
+local meta = call('HMGET', KEYS[1], 'epoch', 'replid', 'checked_ms', 'base_ms', 'available', 'seq', 'taken', 'held',
   'state', 'starts_ms', 'ends_ms', 'limit', 'loaded_state')
 call('HMGET', KEYS[2], unpack(ARGV, 5, 4 + n))
 local writes = {}
@@ -28,7 +28,7 @@ for i = 1, n do writes[2 * i - 1], writes[2 * i] = ARGV[4 + i], ARGV[4 + n + i] 
 call('XADD', KEYS[3], ARGV[2], 'r', ARGV[1])
 call('HSET', KEYS[2], unpack(writes))
 if ARGV[3] ~= '' then call('XDEL', KEYS[3], ARGV[3]) end
-call('HSET', KEYS[1], 'available', meta[5] - n, 'seq', meta[6] + 1, 'taken', meta[7] + n, 'journaled', n, 'checked_ms', 0)
+call('HSET', KEYS[1], 'available', meta[5] - n, 'seq', meta[6] + 1, 'taken', meta[7] + n, 'held', n, 'checked_ms', 0)
 return 'ok'`
 
 const (
@@ -106,7 +106,7 @@ func (s *scriptBench) turn(source string, arguments func(call int) []string) flo
 	keys := []string{"b:{s:k:0}:meta", "b:{s:k:0}:buyers", "b:{s:k:0}:journal"}
 	s.must(s.client.B().Arbitrary("HSET").Keys(keys[0]).Args("epoch", "1", "replid", "", "checked_ms", "0",
 		"base_ms", strconv.FormatInt(time.Now().UnixMilli()-benchSince, 10), "available", "1000000000", "seq", "0", "taken", "0",
-		"journaled", "0", "version", "1",
+		"held", "0", "version", "1",
 		"state", "open", "starts_ms", "0", "ends_ms", "9000000000000", "limit", "1", "loaded_state", "open").Build())
 	commands := make([]rueidis.Completed, benchOrders/s.n)
 	for call := range commands {

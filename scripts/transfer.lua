@@ -31,7 +31,7 @@ local call, match = redis.call, string.match
 
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local meta = call('HMGET', meta_key, 'epoch', 'replid', 'checked_ms', 'available', 'seq', 'taken', 'journaled', 'moved',
+local meta = call('HMGET', meta_key, 'epoch', 'replid', 'checked_ms', 'available', 'seq', 'taken', 'held', 'moved',
   'state', 'starts_ms', 'ends_ms', 'loaded_state')
 local epoch, replid, checked = meta[1] or '0', meta[2], tonumber(meta[3] or 0)
 local available, sequence = tonumber(meta[4] or 0), tonumber(meta[5] or 0)
@@ -74,5 +74,5 @@ local entry_id = epoch .. string.format('%010.0f', sequence) .. '-' .. ARGV[6]
 local record = table.concat({'fs1 transfer', ARGV[5], epoch, sequence, ARGV[6], now, ARGV[7], units}, ' ') .. '\n'
 call('XADD', journal_key, entry_id, 'r', record) -- rule: transfer-journaled
 call('HSET', meta_key, 'available', available - units, 'seq', sequence, 'taken', taken + units, 'moved', moved + units,
-  'journaled', journaled + 1, 'checked_ms', checked)
+  'held', journaled + 1, 'checked_ms', checked)
 return {'ok', '', epoch, sequence, now, units, moved + units, entry_id, record}

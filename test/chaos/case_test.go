@@ -73,7 +73,7 @@ func (s *story) waiting() map[string]int64 {
 	waiting, err := gather.Waiting(context.Background(), s.db)
 	require.NoError(s.t, err)
 	for k := range s.buckets() {
-		waiting["journaled orders"] += gather.Number(s.meta(k, "journaled")[0])
+		waiting["journaled orders"] += gather.Number(s.meta(k, "held")[0])
 	}
 	return waiting
 }
