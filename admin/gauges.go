@@ -111,7 +111,7 @@ func (g *Gauges) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
-// Run measures every GaugeOptions.Every while this process has the lease, until the context ends.
+// Run measures at most once every GaugeOptions.Every while this process has the lease, until the context ends.
 func (g *Gauges) Run(ctx context.Context) {
 	of := lease.Lease{
 		Leases: g.books, Name: lease.Gauges, Owner: "gauges-" + rand.Text(), Owned: g.own, Log: g.opts.Logger,

@@ -29,7 +29,8 @@ func RunSettle(ctx context.Context, s *settings.Settings, log *slog.Logger) erro
 	})
 }
 
-// settleRole is the role that settles: consumer, relay, rebuild, outbox, events, expiry, gauges, probes.
+// settleRole is the role that settles: consumer, dead letters, relay, rebuild, outbox, events, expiry and gauges, and the
+// listener for probes.
 type settleRole struct {
 	*site
 	probes     net.Listener

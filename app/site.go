@@ -1,7 +1,7 @@
-// Package app assembles the processes: it makes the parts of every room from the settings, passes each part what it
-// needs from the others, and runs them. It is the only package that imports every room, and it has no command line.
-// RunGateway and RunSettle are the processes of a deployment. Dev runs both in one process; the build tag nodev leaves
-// Dev out, and nothing else in this package depends on it.
+// Package app assembles the processes: it makes the parts of every room from the settings, passes each part what it needs
+// from the others, and runs them. It is the only package that imports every room that a process needs, and it has no
+// command line. RunGateway and RunSettle are the processes of a deployment. Dev runs both in one process; the build tag
+// nodev leaves Dev out, and nothing else in this package depends on it.
 package app
 
 import (

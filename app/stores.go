@@ -20,7 +20,8 @@ func dialRedis(s *settings.Settings, embedded bool) (*scripts.Redis, error) {
 	})
 }
 
-// KafkaOptions returns the options for the brokers in the settings. No other function reads those settings.
+// KafkaOptions returns the options for the brokers in the settings. The audit alone does not use it: package cli hands those
+// settings to the audit's own client.
 func KafkaOptions(s *settings.Settings) kafka.Options {
 	return kafka.Options{
 		Brokers: s.Kafka.Brokers, TLS: s.Kafka.TLS, SASLMechanism: s.Kafka.SASLMechanism,

@@ -73,8 +73,8 @@ var startSentinel = sync.OnceValues(func() (*circuits, error) {
 	return open, nil
 })
 
-// Enter asks to call a store. If ok, the caller must call exit once with the error of the call; otherwise the store's circuit
-// is open.
+// Enter asks whether a store may be called. If ok, the caller must call exit once with the error of the call; otherwise the
+// store's circuit is open.
 func (b *Breakers) Enter(resource string) (exit func(error), ok bool) {
 	store := b.stores[resource]
 	if store == nil || !store.ruled.Load() {

@@ -23,12 +23,12 @@ func (c *circuits) OnTransformToOpen(_ circuitbreaker.State, rule circuitbreaker
 	c.until[rule] = util.CurrentTimeMillis() + uint64(rule.RetryTimeoutMs)
 }
 
-// OnTransformToHalfOpen forgets the circuit, because its time is over.
+// OnTransformToHalfOpen removes the circuit from the open circuits, because its time is over.
 func (c *circuits) OnTransformToHalfOpen(_ circuitbreaker.State, rule circuitbreaker.Rule) {
 	c.forget(rule)
 }
 
-// OnTransformToClosed forgets the circuit.
+// OnTransformToClosed removes the circuit from the open circuits.
 func (c *circuits) OnTransformToClosed(_ circuitbreaker.State, rule circuitbreaker.Rule) {
 	c.forget(rule)
 }

@@ -13,8 +13,8 @@ import (
 )
 
 // RecordPublisher sends records to the orders topic. It calls done once, from another goroutine: with nil when every replica
-// has the record. After an error the log may have the record or not, and the caller publishes the same bytes again. Publish
-// never blocks.
+// has the record. After an error the topic may or may not have the record, and the caller publishes the same bytes again.
+// Publish never blocks.
 type RecordPublisher interface {
 	Publish(partition int32, key, value []byte, done func(error))
 }

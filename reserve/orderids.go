@@ -54,7 +54,7 @@ func (n *nodeInUse) mark(asked time.Time) int64 {
 	return n.born.Add(asked.Sub(n.born) + nodeLeaseTTL).UnixMilli()
 }
 
-// NewOrderIDs returns a generator without a lease; Run acquires one. holder must be unique to this process, for ever.
+// NewOrderIDs returns a generator without a lease; Run acquires one. holder must be unique to this process and never reused.
 func NewOrderIDs(leases NodeLeases, holder string, log *slog.Logger) *OrderIDs {
 	return &OrderIDs{leases: leases, holder: holder, log: log}
 }

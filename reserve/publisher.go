@@ -3,8 +3,8 @@ package reserve
 import "sync/atomic"
 
 // Publisher sends records to the orders topic. It calls done once, from another goroutine: with nil when every replica has the
-// record. After an error the log may have the record or not, and the caller publishes the same bytes again. Publish never
-// blocks.
+// record. After an error the topic may or may not have the record, and the caller publishes the same bytes again. Publish
+// never blocks.
 type Publisher interface {
 	Publish(partition int32, key, value []byte, done func(error))
 }

@@ -16,8 +16,8 @@ type BucketReader interface {
 
 var errCircuitOpen = errors.New("the circuit breaker is open")
 
-// SoldOut reports whether, at some moment after the call, no bucket of a SKU had units and none were on their way to one.
-// buckets are all buckets of the SKU. It also returns false when it cannot prove that.
+// SoldOut reports whether, at some moment between the call and its return, no bucket of a SKU had units and none were on
+// their way to one. buckets are all buckets of the SKU. It also returns false when it cannot prove that.
 func (e *Engine) SoldOut(ctx context.Context, buckets []sale.Bucket) (bool, error) {
 	readings, err := e.readRedis(ctx, buckets)
 	if err != nil {

@@ -17,7 +17,7 @@
 -- ARGV[5]  journal maximum  orders that the journal may hold
 -- ARGV[6]  record head      `SALE SKU NUMBER`
 -- ARGV[7]  trims            number of acknowledged entries to delete, 0 to 64
--- ARGV[8]  n                purchases, 0 to 1000; 0 = ask the fences only
+-- ARGV[8]  n                purchases, 0 to 1000; 0 = run the fence checks only
 -- ARGV[9]  quantities       1 when the column is there, 0 = every quantity is 1
 -- ARGV[10] lines            of the record, n of them: `decimal id quantity buyer[ key]` and a newline
 -- ARGV[11] unpaid           a buyer with so many released orders made within the window is refused; 0 = no limit

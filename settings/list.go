@@ -77,7 +77,8 @@ func gatewaySection() []Setting {
 				"one again.",
 			bind: func(s *Settings) any { return &s.Gateway.TokenCacheSize }},
 		{Name: "gateway.shutdown_timeout", Default: "20s", Used: []string{gateway, settle, dev}, check: durations("1s", "5m"),
-			Doc:  "Longest time after SIGTERM to finish open requests and to get records acknowledged.",
+			Doc: "Longest time after SIGTERM for gateway to finish open requests, and for gateway and settle to get records " +
+				"acknowledged.",
 			bind: func(s *Settings) any { return &s.Gateway.ShutdownTimeout }},
 		{Name: "gateway.gc_percent", Default: "100", Unit: "percent", Used: []string{gateway}, check: between(20, 10_000),
 			Doc: "Heap growth that starts a garbage collection, in place of GOGC: a higher value takes less CPU and more " +

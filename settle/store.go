@@ -20,7 +20,7 @@ type Store interface {
 	Positions(ctx context.Context) ([]sale.Position, error)
 }
 
-// Letters is the part of the database that an operator's decision over a dead letter needs.
+// Letters is the part of the database that an operator's decision about a dead letter needs.
 type Letters interface {
 	// Settle is Store's Settle.
 	Settle(ctx context.Context, deliveries []sale.Delivery) (sale.Settlement, error)

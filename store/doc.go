@@ -18,4 +18,7 @@
 // Where a duplicate has a meaning, the store uses plain INSERT, lets the unique key decide, and reads the row. It uses the
 // count of affected rows only for guarded UPDATEs that change at least one column. It runs a transaction again after a
 // deadlock or a lock wait timeout. After a lost connection the caller may repeat the call: every operation is repeatable.
+//
+// The numbers of the migrations only rise, the same in every dialect, and none is used again: Migrate fails when a file is not
+// applied and has a lower number than one that is. No migration 4 was ever made, and the number stays free.
 package store

@@ -13,9 +13,9 @@ import (
 
 const sqlDue = "SELECT order_id, sale_id, sku, bucket FROM orders WHERE due_at <= %s ORDER BY due_at LIMIT ?"
 
-// ExpireOrders expires up to limit confirmed orders whose payment time is over by the database's clock, the longest ago first.
-// It gives their units and allowances back and returns how many it expired; there may be more if that is limit. It skips an
-// order that is paid or cancelled between the search and the lock.
+// ExpireOrders expires up to limit confirmed orders whose payment time is over by the database's clock, oldest first. It gives
+// their units and allowances back and returns how many it expired; if it returns limit, there may be more. It skips an order
+// that is paid or cancelled between the search and the lock.
 func (s *Store) ExpireOrders(ctx context.Context, limit int) (int, error) {
 	ids, buckets, err := s.dueOrders(ctx, limit)
 	if err != nil {

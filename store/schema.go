@@ -28,8 +28,8 @@ const (
 const maxLockWaits = 12
 
 // Migrate updates the schema to this binary's version. It is repeatable. If several processes call it at once, one of them
-// migrates, and the others wait and find nothing to do. If the schema has tables with names of the engine's that the engine
-// has not made, Migrate changes nothing and returns an error that names them.
+// migrates, and the others wait and find nothing to do. If the schema has tables with the engine's names that it did not
+// create, Migrate changes nothing and returns an error that names them.
 func (s *Store) Migrate(ctx context.Context) error {
 	s.migrating.Lock()
 	defer s.migrating.Unlock()

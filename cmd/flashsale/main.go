@@ -17,7 +17,7 @@ type commands struct {
 
 	Dev        cli.Dev        `cmd:"" help:"Run everything in one process with a demo sale, for trying and developing."`
 	Gateway    cli.Gateway    `cmd:"" help:"Sell: the buyers' listener and the operators' listener."`
-	Settle     cli.Settle     `cmd:"" help:"Settle: consumer, relay, dead letters, rebuild and expiry."`
+	Settle     cli.Settle     `cmd:"" help:"Settle: consumer, dead letters, relay, rebuild, outbox, events, expiry and gauges."`
 	Migrate    cli.Migrate    `cmd:"" help:"Migrate the database schema and create the topics. Can be repeated."`
 	Sale       cli.Sale       `cmd:"" help:"Create, load, open, pause and close sales through the operators' API."`
 	Rules      cli.Rules      `cmd:"" help:"Read and replace the limits of every gateway through the operators' API."`

@@ -4,8 +4,8 @@
 //
 //	go test -timeout 0 ./test/chaos -v -run '^TestFaults$' -args -faults N -kills K -seed S
 //
-// runs until N faults are done and K processes are killed; -budget bounds the time; -only "MariaDB killed" or -only Redis
-// restricts it to the kinds with that prefix. Without arguments it is a smoke test: 50 of each.
+// runs until at least N faults are done and these have killed at least K processes; -budget bounds the time; -only "MariaDB
+// killed" or -only Redis restricts it to the kinds with that prefix. Without arguments it is a smoke test: N and K are 50.
 //
 // The servers and processes live through a whole run. It is divided into rounds, each with sales of its own, so that a
 // history is small enough to be decided and a violation points to a few faults. In a round every part of the deployment

@@ -5,7 +5,7 @@ import "fmt"
 // Rule is one rule of the protocol. A comment beside the engine's code for it has the same name.
 type Rule uint8
 
-// The rules, in the order of docs/recovery.md.
+// The rules, in the groups of docs/recovery.md; within a group the page has its own order.
 const (
 	// Taking stock.
 	ScriptFence Rule = iota
