@@ -15,8 +15,9 @@ GOBIN    := $(CURDIR)/bin
 FUZZTIME ?= 20s
 ARGS     ?=
 
-# The end-to-end suite and the fault suites run alone, after the rest: they measure times below a second, start a
-# dozen processes, or use every core. Of the rest two packages run at a time, because each may start its own servers.
+# The end-to-end suite runs alone, after the rest: it measures what happens within a second and starts a dozen processes. The
+# fault suites run two packages at a time: the simulator takes what the others leave of the cores. The rest runs three
+# packages at a time, because each may start servers and then mostly waits.
 SUITE  := ./test/e2e/...
 FAULTS := ./test/sim ./test/model ./test/bugs ./test/chaos
 REST    = $$(go list ./... | grep -vE '/test/(e2e|sim|model|bugs|chaos)$$')
@@ -40,8 +41,8 @@ dev: build ## a live sale in one process on embedded engines (ARGS="--demo" adds
 test: ## everything: house rules, unit, contract and end to end on real Redis, Kafka and MariaDB
 	go vet ./...
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted by gofmt: $$unformatted"; exit 1; fi
-	go test -count=1 -p 2 -timeout 15m $(REST)
-	go test -count=1 -p 1 -timeout 20m $(FAULTS)
+	go test -count=1 -p 3 -timeout 15m $(REST)
+	go test -count=1 -p 2 -timeout 20m $(FAULTS)
 	go test -count=1 -timeout 20m $(SUITE)
 
 unit: ## tests without the end-to-end and fault suites, results cached
