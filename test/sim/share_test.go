@@ -117,8 +117,9 @@ func share(ctx context.Context, first, step uint64, n int) (tally, string, error
 		return nil, "", err
 	}
 	// The sales run in virtual time, so they give way to suites that measure real time.
-	command := exec.CommandContext(ctx, "nice", "-n", "19", program, "-test.run=^TestSales$", "-test.timeout=0", fmt.Sprint("-sim.seed=", first),
-		fmt.Sprint("-sim.step=", step), fmt.Sprint("-sim.n=", n), fmt.Sprint("-sim.ordered=", *ordered))
+	command := exec.CommandContext(ctx, "nice", "-n", "19", program, "-test.run=^TestSales$", "-test.timeout=0",
+		fmt.Sprint("-sim.seed=", first), fmt.Sprint("-sim.step=", step), fmt.Sprint("-sim.n=", n),
+		fmt.Sprint("-sim.ordered=", *ordered))
 	alive, err := command.StdinPipe()
 	if err != nil {
 		return nil, "", err
