@@ -61,14 +61,16 @@ func TestModelFindsSeededBugs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			source := ReserveScript().Source
 			require.Equal(t, 1, strings.Count(source, change[0]), "the place of the bug")
-			found := runWithBug(t, r.options, replid, seed, strings.Replace(source, change[0], change[1], 1))
+			found := runWithBug(t, r.options, replid, seed, strings.Replace(source, change[0], change[1], 1),
+				func(run *modelRun, sha string) { run.arguments.sha = sha })
 			require.True(t, found, "60,000 operations agreed with a script that has this bug")
 		})
 	}
 }
 
-// runWithBug runs the comparison against another source of the script until it disagrees, and reports whether it did.
-func runWithBug(t *testing.T, o Options, replid string, seed uint64, source string) bool {
+// runWithBug runs the comparison against another source of a script until it disagrees, and reports whether it did. use
+// makes a run call that source.
+func runWithBug(t *testing.T, o Options, replid string, seed uint64, source string, use func(run *modelRun, sha string)) bool {
 	o.Namespace = namespace(t)
 	r := dial(t, o)
 	require.NoError(t, r.do(context.Background(), func(c rueidis.Client) rueidis.Completed {
@@ -77,7 +79,7 @@ func runWithBug(t *testing.T, o Options, replid string, seed uint64, source stri
 	var d disagreement
 	run := newModelRun(&d, r, replid, seed)
 	sum := sha1.Sum([]byte(source))
-	run.arguments.sha = hex.EncodeToString(sum[:])
+	use(run, hex.EncodeToString(sum[:]))
 	run.until(60_000)
 	return d.found
 }

@@ -2,8 +2,6 @@ package scripts
 
 import (
 	"context"
-	"crypto/sha1"
-	"encoding/hex"
 	"maps"
 	"slices"
 	"strings"
@@ -186,25 +184,12 @@ func TestModelFindsBugsOfReleases(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			source := ReleaseScript().Source
 			require.Equal(t, 1, strings.Count(source, change[0]), "the place of the bug")
-			require.True(t, releasesWithBug(t, r.options, replid, seed, strings.Replace(source, change[0], change[1], 1)),
-				"60,000 operations agreed with a script that has this bug")
+			found := runWithBug(t, r.options, replid, seed, strings.Replace(source, change[0], change[1], 1),
+				func(run *modelRun, sha string) {
+					run.installScript()
+					run.releaseSHA, run.mostlyReleases = sha, true
+				})
+			require.True(t, found, "60,000 operations agreed with a script that has this bug")
 		})
 	}
-}
-
-// releasesWithBug is runWithBug for another source of the release script.
-func releasesWithBug(t *testing.T, o Options, replid string, seed uint64, source string) bool {
-	o.Namespace = namespace(t)
-	r := dial(t, o)
-	require.NoError(t, r.do(context.Background(), func(c rueidis.Client) rueidis.Completed {
-		return c.B().ScriptLoad().Script(source).Build()
-	}).Error())
-	var d disagreement
-	run := newModelRun(&d, r, replid, seed)
-	run.installScript()
-	sum := sha1.Sum([]byte(source))
-	run.releaseSHA = hex.EncodeToString(sum[:])
-	run.mostlyReleases = true
-	run.until(60_000)
-	return d.found
 }

@@ -2,8 +2,6 @@ package scripts
 
 import (
 	"context"
-	"crypto/sha1"
-	"encoding/hex"
 	"strings"
 	"testing"
 
@@ -118,25 +116,12 @@ func TestModelFindsBugsOfTransfers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			source := TransferScript().Source
 			require.Equal(t, 1, strings.Count(source, change[0]), "the place of the bug")
-			require.True(t, transfersWithBug(t, r.options, replid, seed, strings.Replace(source, change[0], change[1], 1)),
-				"60,000 operations agreed with a script that has this bug")
+			found := runWithBug(t, r.options, replid, seed, strings.Replace(source, change[0], change[1], 1),
+				func(run *modelRun, sha string) {
+					run.installScript()
+					run.transferSHA, run.mostlyTransfers = sha, true
+				})
+			require.True(t, found, "60,000 operations agreed with a script that has this bug")
 		})
 	}
-}
-
-// transfersWithBug is runWithBug for another source of the transfer script.
-func transfersWithBug(t *testing.T, o Options, replid string, seed uint64, source string) bool {
-	o.Namespace = namespace(t)
-	r := dial(t, o)
-	require.NoError(t, r.do(context.Background(), func(c rueidis.Client) rueidis.Completed {
-		return c.B().ScriptLoad().Script(source).Build()
-	}).Error())
-	var d disagreement
-	run := newModelRun(&d, r, replid, seed)
-	run.installScript()
-	sum := sha1.Sum([]byte(source))
-	run.transferSHA = hex.EncodeToString(sum[:])
-	run.mostlyTransfers = true
-	run.until(60_000)
-	return d.found
 }

@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"flashsale/faults"
+	"flashsale/ledger"
 	"flashsale/sale"
 )
 
@@ -71,7 +71,7 @@ func (s *Store) createSale(ctx context.Context, tx *sql.Tx, wanted sale.Sale) (s
 }
 
 func (s *Store) changeSale(ctx context.Context, tx *sql.Tx, present, wanted sale.Sale) (sale.Sale, error) {
-	if sameDefinition(&present, &wanted) {
+	if ledger.SameDefinition(&present, &wanted) {
 		return present, nil
 	}
 	if err := s.mayChange(ctx, tx, &present, &wanted); err != nil {
@@ -125,17 +125,6 @@ func insertItems(ctx context.Context, tx *sql.Tx, id string, items []sale.Item) 
 	return nil
 }
 
-func sameDefinition(a, b *sale.Sale) bool {
-	return a.Name == b.Name && a.StartsAt.Equal(b.StartsAt.Time) && a.EndsAt.Equal(b.EndsAt.Time) &&
-		sameTerms(a, b) && slices.Equal(a.Items, b.Items)
-}
-
-// sameTerms compares the members that are fixed from the first preload on, because orders and limits depend on them.
-func sameTerms(a, b *sale.Sale) bool {
-	return a.Currency == b.Currency && a.PerBuyerLimit == b.PerBuyerLimit && a.PaymentTTL == b.PaymentTTL &&
-		a.Eligibility == b.Eligibility
-}
-
 // mayChange refuses a change that would contradict loaded stock. A draft whose preload died counts as preloaded, because its
 // stock rows have the old terms already.
 func (s *Store) mayChange(ctx context.Context, tx *sql.Tx, present, wanted *sale.Sale) error {
@@ -152,36 +141,8 @@ func (s *Store) mayChange(ctx context.Context, tx *sql.Tx, present, wanted *sale
 	if err := tx.QueryRowContext(ctx, "SELECT "+s.dialect.now).Scan(&now); err != nil {
 		return err
 	}
-	if detail := forbiddenChange(present, wanted, now.Time.Time); detail != "" {
+	if detail := ledger.ForbiddenChange(present, wanted, now.Time.Time); detail != "" {
 		return &sale.StateError{State: present.State, Detail: detail}
 	}
 	return nil
-}
-
-// forbiddenChange describes the first change that a preloaded sale does not allow, "" if there is none.
-func forbiddenChange(present, wanted *sale.Sale, now time.Time) string {
-	startMoves := !wanted.StartsAt.Equal(present.StartsAt.Time)
-	endMoves := !wanted.EndsAt.Equal(present.EndsAt.Time)
-	switch {
-	case present.State == sale.StateClosed && (startMoves || endMoves || !slices.Equal(present.Items, wanted.Items)):
-		return "only the name of a closed sale can change"
-	case !sameTerms(present, wanted):
-		return "currency, limit, payment time and eligibility are fixed by the preload"
-	case startMoves && !now.Before(present.StartsAt.Time):
-		return "starts_at cannot change after the start"
-	case len(wanted.Items) != len(present.Items):
-		return "items are fixed by the preload"
-	}
-	for i, item := range wanted.Items {
-		was := present.Items[i]
-		switch {
-		case item.SKU != was.SKU:
-			return fmt.Sprintf("items are fixed by the preload, also their order: items[%d] is %s", i, was.SKU)
-		case item.PriceCents != was.PriceCents || item.Buckets != was.Buckets:
-			return fmt.Sprintf("price and buckets are fixed by the preload: items[%d]", i)
-		case item.Stock < was.Stock:
-			return fmt.Sprintf("stock can only be raised: items[%d] has %d", i, was.Stock)
-		}
-	}
-	return ""
 }

@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
+	"flashsale/ledger"
 	"flashsale/sale"
 )
 
@@ -36,11 +36,11 @@ func (d *Database) putSale(wanted sale.Sale) (put sale.Sale, created bool, err e
 		present.define(&wanted)
 		return d.t.stampSale(present), true, nil
 	}
-	if same(&present.Sale, &wanted) {
+	if ledger.SameDefinition(&present.Sale, &wanted) {
 		return present.copied(), false, nil
 	}
 	if present.State != sale.StateDraft || d.t.hasStock(wanted.ID) {
-		if detail := forbidden(&present.Sale, &wanted, d.now()); detail != "" {
+		if detail := ledger.ForbiddenChange(&present.Sale, &wanted, d.now()); detail != "" {
 			return put, false, &sale.StateError{State: present.State, Detail: detail}
 		}
 	}
@@ -68,39 +68,6 @@ func (t *Tables) hasStock(id string) bool {
 		}
 	}
 	return false
-}
-
-func same(a, b *sale.Sale) bool {
-	return a.Name == b.Name && a.StartsAt.Equal(b.StartsAt.Time) && a.EndsAt.Equal(b.EndsAt.Time) && sameTerms(a, b) &&
-		slices.Equal(a.Items, b.Items)
-}
-
-func sameTerms(a, b *sale.Sale) bool {
-	return a.Currency == b.Currency && a.PerBuyerLimit == b.PerBuyerLimit && a.PaymentTTL == b.PaymentTTL &&
-		a.Eligibility == b.Eligibility
-}
-
-// forbidden names the first change that a preloaded sale does not allow, "" when there is none.
-func forbidden(present, wanted *sale.Sale, now time.Time) string {
-	startMoves := !wanted.StartsAt.Equal(present.StartsAt.Time)
-	endMoves := !wanted.EndsAt.Equal(present.EndsAt.Time)
-	switch {
-	case present.State == sale.StateClosed && (startMoves || endMoves || !slices.Equal(present.Items, wanted.Items)):
-		return "only the name of a closed sale can change"
-	case !sameTerms(present, wanted):
-		return "currency, limit, payment time and eligibility are fixed by the preload"
-	case startMoves && !now.Before(present.StartsAt.Time):
-		return "starts_at cannot change after the start"
-	case len(wanted.Items) != len(present.Items):
-		return "items are fixed by the preload"
-	}
-	for i, item := range wanted.Items {
-		was := present.Items[i]
-		if item.SKU != was.SKU || item.PriceCents != was.PriceCents || item.Buckets != was.Buckets || item.Stock < was.Stock {
-			return fmt.Sprintf("items[%d]: only stock may change, and only rise", i)
-		}
-	}
-	return ""
 }
 
 // Sale returns a sale with its items in the operator's order.
