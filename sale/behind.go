@@ -19,11 +19,14 @@ func Behind(where string, buckets []BehindBucket) error {
 	repair := []string{"BEGIN", "UPDATE catalogue SET version = version + 1 WHERE id = 1"}
 	for i, b := range buckets {
 		found[i] = fmt.Sprintf("bucket %s is in epoch %d here and in epoch %d there", b.Bucket, b.Here, b.There)
+		// The units first: their statement depends on the epoch that the second one changes.
 		repair = append(repair,
-			fmt.Sprintf("UPDATE stock SET epoch = %d, state = 'closed', closed_reason = 'database was behind', "+
-				"settled_epoch = 0, moved_epoch = 0, given_epoch = 0, sequence = 0, version = (SELECT version FROM catalogue "+
-				"WHERE id = 1) "+
-				"WHERE sale_id = '%s' AND sku = '%s' AND bucket = %d AND epoch < %d", b.There, b.Sale, b.SKU, b.Number, b.There))
+			fmt.Sprintf("UPDATE stock SET settled_epoch = 0, moved_epoch = 0, given_epoch = 0 WHERE sale_id = '%s' AND bucket = %d "+
+				"AND (SELECT epoch FROM buckets WHERE sale_id = '%s' AND bucket = %d) < %d",
+				b.Sale, b.Number, b.Sale, b.Number, b.There),
+			fmt.Sprintf("UPDATE buckets SET epoch = %d, state = 'closed', closed_reason = 'database was behind', sequence = 0, "+
+				"version = (SELECT version FROM catalogue WHERE id = 1) WHERE sale_id = '%s' AND bucket = %d AND epoch < %d",
+				b.There, b.Sale, b.Number, b.There))
 	}
 	repair = append(repair, "COMMIT")
 	return fmt.Errorf("%w: %s has epochs that this database has not begun, as after a restore of an old backup: %s; restore "+

@@ -2,19 +2,27 @@ package sale
 
 import "fmt"
 
-// Bucket names a slice of a SKU's stock that lives on one Redis slot and one Kafka partition.
+// Bucket names a slice of a sale that lives on one Redis slot and one Kafka partition. It has units of all the sale's SKUs.
 type Bucket struct {
 	Sale   string
-	SKU    string
 	Number int // 0 to MaxBuckets-1
 }
 
-// String returns "sale:sku:number", the text inside the Redis hash tag and the key of the bucket's Kafka records.
-func (b Bucket) String() string { return fmt.Sprintf("%s:%s:%d", b.Sale, b.SKU, b.Number) }
+// String returns "sale:number", the text inside the Redis hash tag and the key of the bucket's Kafka records.
+func (b Bucket) String() string { return fmt.Sprintf("%s:%d", b.Sale, b.Number) }
 
-// HomeBucket returns the number, 0 to buckets-1, of the bucket that decides all purchases of a buyer, so that one bucket
-// checks the purchase limit. It is FNV-1a (32 bit) of the buyer id modulo the bucket count; the mapping is part of the
-// stored state and must not change. It does not allocate: gateways also call it for requests that they refuse.
+// Shelf names the units of one SKU in one bucket.
+type Shelf struct {
+	Bucket
+	SKU string
+}
+
+// String returns "sale:number/sku".
+func (s Shelf) String() string { return s.Bucket.String() + "/" + s.SKU }
+
+// HomeBucket returns the number, 0 to buckets-1, of the bucket that decides all purchases of a buyer in a sale, so that one
+// bucket checks the purchase limits. It is FNV-1a (32 bit) of the buyer id modulo the bucket count; the mapping is part of
+// the stored state and must not change. It does not allocate: gateways also call it for requests that they refuse.
 func HomeBucket[T Text](buyer T, buckets int) int {
 	const offset, prime = 2166136261, 16777619
 	if buckets <= 1 {
@@ -27,8 +35,8 @@ func HomeBucket[T Text](buyer T, buckets int) int {
 	return int(h % uint32(buckets))
 }
 
-// BucketStock returns the units with which bucket number starts, when the SKU has stock units in buckets buckets: an even
-// split, with the remainder in the first buckets.
+// BucketStock returns the units of a SKU with which bucket number starts, when the SKU has stock units and its sale has
+// buckets buckets: an even split, with the remainder in the first buckets.
 func BucketStock(stock int64, number, buckets int) int64 {
 	share := stock / int64(buckets)
 	if int64(number) < stock%int64(buckets) {
@@ -47,7 +55,7 @@ const (
 	BucketOpen    BucketState = "open"
 )
 
-// BucketRow is one row of the stock table without its counters: what gateways need to sell from the bucket.
+// BucketRow is one row of the buckets table without its counters: what gateways need to sell from the bucket.
 type BucketRow struct {
 	Bucket
 	Epoch     int64

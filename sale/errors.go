@@ -19,6 +19,8 @@ var (
 	ErrForeign = errors.New("redis belongs to another engine")
 	// ErrRights: a store denies the engine's user a right that the engine needs.
 	ErrRights = errors.New("a right is missing")
+	// ErrChangeReused: the idempotency key belongs to a stock change of another number of units.
+	ErrChangeReused = errors.New("the idempotency key belongs to another stock change")
 	// ErrSchema: the database schema is older or newer than this binary.
 	ErrSchema = errors.New("database schema does not fit this binary")
 )

@@ -2,27 +2,34 @@ package sale
 
 // Limits of what buyers and operators write.
 const (
-	MaxIDBytes     = 64  // sale id, SKU, buyer id
-	MaxKeyBytes    = 128 // idempotency key
-	MaxQuantity    = 100 // units in one purchase
-	MaxBuckets     = 64  // buckets of one SKU
-	MaxItems       = 10_000
-	MaxSaleBuckets = 65_536 // of all items of a sale: each takes a row, three keys, and memory in every process
-	MaxStock       = 10_000_000
-	MaxPriceCents  = 1_000_000_000_000
-	MaxLimit       = 100 // per_buyer_limit
+	MaxIDBytes      = 64  // sale id, SKU, buyer id
+	MaxKeyBytes     = 128 // idempotency key
+	MaxQuantity     = 100 // units in one line of a purchase
+	MaxLines        = 20  // lines of one purchase
+	MaxBuckets      = 64  // buckets of a sale
+	MaxItems        = 10_000
+	MaxShelves      = 65_536 // items of a sale times its buckets: each takes a row and a field in Redis
+	MaxStock        = 10_000_000
+	MaxPriceCents   = 1_000_000_000_000
+	MaxLimit        = 100   // per_buyer_limit
+	MaxSaleLimit    = 1_000 // per_buyer_sale_limit
+	MaxBuyerOrders  = 1_000 // orders of a buyer in a sale that Redis keeps; more are refused like a limit for the sale
+	MaxTransferSKUs = 1_000 // SKUs of one transfer
 )
 
 // Text is the input of the validators: bytes on the hot path, strings elsewhere.
 type Text interface{ ~string | ~[]byte }
 
-// ValidID reports whether id is a sale id or SKU: [a-z0-9][a-z0-9_-]{0,63}.
+// FormOfID is the pattern of sale ids and SKUs. Case counts.
+const FormOfID = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+
+// ValidID reports whether id is a sale id or SKU: it matches FormOfID.
 func ValidID[T Text](id T) bool {
-	if len(id) == 0 || len(id) > MaxIDBytes || id[0] == '_' || id[0] == '-' {
+	if len(id) == 0 || len(id) > MaxIDBytes || !letterOrDigit(id[0]) {
 		return false
 	}
-	for i := 0; i < len(id); i++ {
-		if c := id[i]; !lowerOrDigit(c) && c != '_' && c != '-' {
+	for i := 1; i < len(id); i++ {
+		if c := id[i]; !letterOrDigit(c) && c != '_' && c != '-' && c != '.' {
 			return false
 		}
 	}
@@ -64,7 +71,7 @@ func quotable[T Text](key T) bool {
 var buyerByte = func() (set [256]bool) {
 	for c := range set {
 		b := byte(c)
-		set[c] = lowerOrDigit(b) || (b >= 'A' && b <= 'Z')
+		set[c] = letterOrDigit(b)
 	}
 	for _, c := range []byte("._:@|+-") {
 		set[c] = true
@@ -72,4 +79,6 @@ var buyerByte = func() (set [256]bool) {
 	return set
 }()
 
-func lowerOrDigit(c byte) bool { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') }
+func letterOrDigit(c byte) bool {
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z')
+}

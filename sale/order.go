@@ -35,29 +35,47 @@ const (
 	ReasonShop       OrderReason = "shop"        // the shop or an operator cancelled
 )
 
-// Order is one accepted purchase as shops and buyers see it.
+// Order is one accepted purchase as shops and buyers see it. Its JSON has the members of AppendOrder.
 type Order struct {
-	OrderID        OrderID     `json:"order_id"`
-	Status         OrderStatus `json:"status"`
-	Reason         OrderReason `json:"reason,omitempty"`
-	Sale           string      `json:"sale"`
-	SKU            string      `json:"sku"`
-	Quantity       int         `json:"quantity"`
-	UnitPriceCents int64       `json:"unit_price_cents"`
-	Currency       string      `json:"currency"`
-	CreatedAt      Time        `json:"created_at"`
-	UpdatedAt      Time        `json:"updated_at"`
-	PayBy          *Time       `json:"pay_by,omitempty"` // absent when the sale has no payment deadline
+	OrderID   OrderID     `json:"order_id"`
+	Status    OrderStatus `json:"status"`
+	Reason    OrderReason `json:"reason,omitempty"`
+	Sale      string      `json:"sale"`
+	Lines     []Line      `json:"lines"`
+	Currency  string      `json:"currency"`
+	CreatedAt Time        `json:"created_at"`
+	UpdatedAt Time        `json:"updated_at"`
+	PayBy     *Time       `json:"pay_by,omitempty"` // absent when the sale has no payment deadline
 
 	BuyerID   string `json:"-"` // only OperatorOrder shows it
 	PaymentID string `json:"-"`
 }
+
+// Has reports whether a line of the order is of this SKU.
+func (o *Order) Has(sku string) bool {
+	for i := range o.Lines {
+		if o.Lines[i].SKU == sku {
+			return true
+		}
+	}
+	return false
+}
+
+// MarshalJSON writes the order as AppendOrder does.
+func (o Order) MarshalJSON() ([]byte, error) { return AppendOrder(nil, &o), nil }
 
 // OperatorOrder is an order with the members that only the shop and operators may read.
 type OperatorOrder struct {
 	Order
 	BuyerID   string `json:"buyer_id"`
 	PaymentID string `json:"payment_id,omitempty"`
+}
+
+// MarshalJSON writes the order as AppendOperatorOrder does.
+func (o OperatorOrder) MarshalJSON() ([]byte, error) {
+	order := o.Order
+	order.BuyerID, order.PaymentID = o.BuyerID, o.PaymentID
+	return AppendOperatorOrder(nil, &order), nil
 }
 
 // ForOperator returns the operators' view of the order.

@@ -63,7 +63,7 @@ var outcomeTable = [outcomeCount]OutcomeRow{
 	OutcomeOverloaded:       {"overloaded", 503, "Too many purchases are in progress", true},
 	OutcomeUnavailable:      {"unavailable", 503, "A store is not available", true},
 	OutcomeReplayed:         {"replayed", 200, "", false},
-	OutcomeKeyReused:        {"idempotency_key_reused", 422, "The key belongs to an order with another quantity", false},
+	OutcomeKeyReused:        {"idempotency_key_reused", 422, "The key belongs to an order with other lines", false},
 	OutcomeOverLimit:        {"over_limit", 409, "The quantity exceeds the limit per buyer", false},
 	OutcomeAlreadyBought:    {"already_bought", 409, "The buyer's limit is used up", false},
 	OutcomeTooManyCancellations: {

@@ -30,18 +30,11 @@ func FindPending(raw []byte, id OrderID) (found PendingOrder, ok bool) {
 	return found, false
 }
 
-// Order returns the order as buyers see it before it has a row. s is the sale of the order; if s has no item of its SKU, the
-// price is unknown and 0.
+// Order returns the order as buyers see it before it has a row. s is the sale of the order.
 func (p *PendingOrder) Order(s *Sale) Order {
 	created := TimeMillis(p.CreatedMS)
-	order := Order{
-		OrderID: p.OrderID, Status: p.Status, Sale: p.Sale, SKU: p.SKU, Quantity: p.Quantity, Currency: s.Currency,
+	return Order{
+		OrderID: p.OrderID, Status: p.Status, Sale: p.Sale, Lines: p.Lines, Currency: s.Currency,
 		CreatedAt: created, UpdatedAt: created, PayBy: PayBy(created.Time, s.PaymentTTL), BuyerID: p.Buyer,
 	}
-	for i := range s.Items {
-		if s.Items[i].SKU == p.SKU {
-			order.UnitPriceCents = s.Items[i].PriceCents
-		}
-	}
-	return order
 }

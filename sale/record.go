@@ -10,35 +10,38 @@ import (
 
 // The record of a batch is text, so that an operator can read the topic with any console consumer:
 //
-//	fs1 batch SALE SKU BUCKET EPOCH SEQUENCE BATCH_ID CREATED_MS COUNT\n
-//	ORDER_ID QUANTITY BUYER[ KEY]\n            COUNT times
+//	fs2 batch SALE BUCKET EPOCH SEQUENCE BATCH_ID CREATED_MS COUNT\n
+//	ORDER_ID LINES BUYER[ KEY]\n            COUNT times
 //
 // There is one space between fields and nothing after the last newline; numbers are decimal, without sign or leading zero.
-// BATCH_ID is the id of the first order. A key may contain spaces: it is the rest of its line. scripts/reserve.lua writes
-// these bytes; the journal entry, the Kafka record and the input of settlement are the same bytes. The record of a fence is
+// BUCKET is the number of the bucket, BATCH_ID the id of the first order. LINES are 1 to 20 lines SKU:QUANTITY:PRICE joined by
+// a comma, where PRICE is the unit price in cents that the buyer was told. A key may contain spaces: it is the rest of its
+// line. scripts/reserve.lua writes these bytes; the journal entry, the Kafka record and the input of settlement are the same
+// bytes. The record of a fence is
 //
-//	fs1 fence TOKEN\n
+//	fs2 fence TOKEN\n
 //
 // where TOKEN is an id that the rebuild chooses. The record of a transfer, written by scripts/transfer.lua, is
 //
-//	fs1 transfer SALE SKU FROM EPOCH SEQUENCE TRANSFER_ID CREATED_MS TO UNITS\n
+//	fs2 transfer SALE FROM EPOCH SEQUENCE TRANSFER_ID CREATED_MS TO SKU:UNITS[,SKU:UNITS...]\n
 //
-// where FROM and TO are bucket numbers of one SKU. The first word is the version of the format.
+// where FROM and TO are bucket numbers of one sale. The first word is the version of the format.
 
 // Limits of a record: DecodeRecord refuses a record beyond them.
 const (
-	MaxRecordBytes  = 1 << 20
-	MaxRecordOrders = 1000
-	MaxCreatedMS    = 253_402_300_799_999 // 9999-12-31T23:59:59.999Z, the latest time of a database
-	maxHeaderFields = 10
+	MaxRecordBytes    = 1 << 20
+	MaxRecordOrders   = 1000
+	MaxRecordLines    = 2000                // of all orders together
+	MaxCreatedMS      = 253_402_300_799_999 // 9999-12-31T23:59:59.999Z, the latest time of a database
+	batchHeaderFields = 9
 )
 
 // RecordOrder is one order inside a batch.
 type RecordOrder struct {
-	OrderID  OrderID
-	Quantity int
-	Buyer    string
-	Key      string
+	OrderID OrderID
+	Lines   []Line
+	Buyer   string
+	Key     string
 }
 
 // Batch is the accepted orders of one script call. They travel from Redis to the database together. The identity of a batch
@@ -50,15 +53,6 @@ type Batch struct {
 	BatchID   OrderID
 	CreatedMS int64 // Unix milliseconds by Redis's clock: the created_at of its orders
 	Orders    []RecordOrder
-}
-
-// Units returns the sum of the orders' quantities.
-func (b *Batch) Units() int64 {
-	var units int64
-	for i := range b.Orders {
-		units += int64(b.Orders[i].Quantity)
-	}
-	return units
 }
 
 // Record is one decoded record: a batch, a transfer, or a fence when both are nil.
@@ -77,8 +71,8 @@ func recordErr(format string, args ...any) error {
 
 // AppendBatch writes the record of a batch, as reserve.lua does in Lua. Tests, tools and the simulator use it.
 func AppendBatch(dst []byte, b *Batch) []byte {
-	dst = fmt.Appendf(dst, "fs1 batch %s %s %d %d %d %d %d %d\n",
-		b.Sale, b.SKU, b.Number, b.Epoch, b.Sequence, b.BatchID, b.CreatedMS, len(b.Orders))
+	dst = fmt.Appendf(dst, "fs2 batch %s %d %d %d %d %d %d\n",
+		b.Sale, b.Number, b.Epoch, b.Sequence, b.BatchID, b.CreatedMS, len(b.Orders))
 	for i := range b.Orders {
 		dst = append(AppendOrderLine(dst, &b.Orders[i]), '\n')
 	}
@@ -88,7 +82,7 @@ func AppendBatch(dst []byte, b *Batch) []byte {
 // AppendOrderLine writes the line of one order without its newline. A gateway passes it to reserve.lua for each purchase.
 func AppendOrderLine(dst []byte, o *RecordOrder) []byte {
 	dst = strconv.AppendInt(dst, int64(o.OrderID), 10)
-	dst = strconv.AppendInt(append(dst, ' '), int64(o.Quantity), 10)
+	dst = AppendLines(append(dst, ' '), o.Lines)
 	dst = append(append(dst, ' '), o.Buyer...)
 	if o.Key != "" {
 		dst = append(append(dst, ' '), o.Key...)
@@ -98,7 +92,7 @@ func AppendOrderLine(dst []byte, o *RecordOrder) []byte {
 
 // AppendFence writes the record of a fence; token must match the pattern of a sale id.
 func AppendFence(dst []byte, token string) []byte {
-	return append(append(append(dst, "fs1 fence "...), token...), '\n')
+	return append(append(append(dst, "fs2 fence "...), token...), '\n')
 }
 
 // DecodeRecord reads a record and checks every limit. The result shares no memory with data. Every error wraps ErrRecord.
@@ -111,7 +105,7 @@ func DecodeRecord(data []byte) (Record, error) {
 		return Record{}, recordErr("no complete header line")
 	}
 	fields := bytes.SplitN(header, []byte{' '}, transferHeaderFields+1)
-	if string(fields[0]) != "fs1" {
+	if string(fields[0]) != "fs2" {
 		return Record{}, recordErr("unknown version %.16q", fields[0])
 	}
 	switch {
@@ -120,7 +114,7 @@ func DecodeRecord(data []byte) (Record, error) {
 			return Record{}, recordErr("fence token %.70q", fields[2])
 		}
 		return Record{Fence: string(fields[2])}, nil
-	case len(fields) == maxHeaderFields && string(fields[1]) == "batch":
+	case len(fields) == batchHeaderFields && string(fields[1]) == "batch":
 		batch, err := decodeBatch(fields, rest)
 		return Record{Batch: batch}, err
 	case len(fields) == transferHeaderFields && string(fields[1]) == "transfer" && len(rest) == 0:
@@ -131,19 +125,19 @@ func DecodeRecord(data []byte) (Record, error) {
 }
 
 func decodeBatch(fields [][]byte, rest []byte) (*Batch, error) {
-	if !ValidID(fields[2]) || !ValidID(fields[3]) {
-		return nil, recordErr("sale %.70q or SKU %.70q", fields[2], fields[3])
+	if !ValidID(fields[2]) {
+		return nil, recordErr("sale %.70q", fields[2])
 	}
 	var numbers [6]int64
 	for i := range numbers {
-		n, ok := decimal(fields[4+i])
+		n, ok := decimal(fields[3+i])
 		if !ok {
-			return nil, recordErr("header number %.24q", fields[4+i])
+			return nil, recordErr("header number %.24q", fields[3+i])
 		}
 		numbers[i] = n
 	}
 	b := &Batch{
-		Bucket: Bucket{Sale: string(fields[2]), SKU: string(fields[3]), Number: int(numbers[0])},
+		Bucket: Bucket{Sale: string(fields[2]), Number: int(numbers[0])},
 		Epoch:  numbers[1], Sequence: numbers[2], BatchID: OrderID(numbers[3]), CreatedMS: numbers[4],
 	}
 	count := numbers[5]
@@ -158,16 +152,18 @@ func decodeBatch(fields [][]byte, rest []byte) (*Batch, error) {
 
 func (b *Batch) decodeOrders(count int, rest []byte) error {
 	b.Orders = make([]RecordOrder, count)
-	text := string(rest) // one copy: buyers and keys are parts of it
+	lines := make([]Line, 0, count) // of all orders; it grows when orders have several lines
+	text := string(rest)            // one copy: buyers, keys and SKUs are parts of it
 	for i := range b.Orders {
 		end := strings.IndexByte(text, '\n')
 		if end < 0 {
 			return recordErr("it ends after %d of %d orders", i, count)
 		}
-		if !decodeOrderLine(text[:end], &b.Orders[i]) {
+		more, ok := decodeOrderLine(text[:end], &b.Orders[i], lines)
+		if !ok {
 			return recordErr("order %d: %.80q", i, text[:end])
 		}
-		text = text[end+1:]
+		lines, text = more, text[end+1:]
 	}
 	if len(text) != 0 {
 		return recordErr("%d bytes after the last order", len(text))
@@ -177,6 +173,17 @@ func (b *Batch) decodeOrders(count int, rest []byte) error {
 	}
 	if id, doubled := doubledOrder(b.Orders); doubled {
 		return recordErr("order %d occurs twice", id)
+	}
+	return b.checkLines()
+}
+
+func (b *Batch) checkLines() error {
+	lines := 0
+	for i := range b.Orders {
+		lines += len(b.Orders[i].Lines)
+	}
+	if lines > MaxRecordLines {
+		return recordErr("%d lines are more than %d", lines, MaxRecordLines)
 	}
 	return nil
 }
@@ -201,26 +208,28 @@ func doubledOrder(orders []RecordOrder) (OrderID, bool) {
 	return 0, false
 }
 
-func decodeOrderLine(line string, o *RecordOrder) bool {
-	var id, quantity string
+// decodeOrderLine appends the lines of the order to lines, of which o.Lines becomes a part.
+func decodeOrderLine(line string, o *RecordOrder, lines []Line) ([]Line, bool) {
+	var id, what string
 	if id, line = cutSpace(line); line == "" {
-		return false
+		return lines, false
 	}
-	if quantity, line = cutSpace(line); line == "" {
-		return false
+	if what, line = cutSpace(line); line == "" {
+		return lines, false
 	}
 	n, err := ParseOrderID(id)
-	q, ok := decimal(quantity)
-	if err != nil || !ok || q < 1 || q > MaxQuantity {
-		return false
+	first := len(lines)
+	lines, ok := ParseLines(lines, what)
+	if err != nil || !ok {
+		return lines, false
 	}
-	o.OrderID, o.Quantity = n, int(q)
+	o.OrderID, o.Lines = n, lines[first:len(lines):len(lines)]
 	if at := strings.IndexByte(line, ' '); at >= 0 {
 		o.Buyer, o.Key = line[:at], line[at+1:]
-		return ValidBuyerID(o.Buyer) && quotable(o.Key)
+		return lines, ValidBuyerID(o.Buyer) && quotable(o.Key)
 	}
 	o.Buyer = line
-	return ValidBuyerID(o.Buyer)
+	return lines, ValidBuyerID(o.Buyer)
 }
 
 // decimal reads a non-negative integer in the form that AppendInt writes.

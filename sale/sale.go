@@ -25,10 +25,25 @@ const (
 
 // Item is one SKU of a sale.
 type Item struct {
-	SKU        string `json:"sku"`
-	Stock      int64  `json:"stock"` // units, 0 to MaxStock; the next preload loads the difference
-	PriceCents int64  `json:"price_cents"`
-	Buckets    int    `json:"buckets"` // 1 to MaxBuckets, fixed at the first preload
+	SKU           string `json:"sku"`
+	Stock         int64  `json:"stock"` // units, 0 to MaxStock
+	PriceCents    int64  `json:"price_cents"`
+	Name          string `json:"name"`            // for people, at most MaxNameBytes
+	PerBuyerLimit *int   `json:"per_buyer_limit"` // units per buyer, 1 to MaxLimit; nil: the sale's
+
+	// Number is the short name of the SKU in Redis: 1, 2, 3, … in the order in which the database got the sale's items. It
+	// never changes and no other item of the sale gets it. Operators do not set it.
+	Number int `json:"-"`
+}
+
+// Same reports whether two items have the same members of a definition.
+func (i *Item) Same(o *Item) bool {
+	return i.SKU == o.SKU && i.Stock == o.Stock && i.PriceCents == o.PriceCents && i.Name == o.Name &&
+		sameLimit(i.PerBuyerLimit, o.PerBuyerLimit)
+}
+
+func sameLimit(a, b *int) bool {
+	return a == b || a != nil && b != nil && *a == *b
 }
 
 // Sale is one event with a window, rules and SKUs, as operators write and read it.
@@ -39,9 +54,11 @@ type Sale struct {
 	StartsAt      Time        `json:"starts_at"`
 	EndsAt        Time        `json:"ends_at"`
 	Currency      string      `json:"currency"`
-	PerBuyerLimit int         `json:"per_buyer_limit"` // units per buyer and SKU
-	PaymentTTL    int64       `json:"payment_ttl_s"`   // seconds from created_at, 0 = never expires
+	PerBuyerLimit int         `json:"per_buyer_limit"`      // units per buyer and SKU, unless the item has its own
+	SaleLimit     int         `json:"per_buyer_sale_limit"` // units per buyer over all SKUs, 0 = none
+	PaymentTTL    int64       `json:"payment_ttl_s"`        // seconds from created_at, 0 = never expires
 	Eligibility   Eligibility `json:"eligibility"`
+	Buckets       int         `json:"buckets"` // 1 to MaxBuckets, fixed at the first preload
 	Items         []Item      `json:"items"`
 
 	Version     int64  `json:"-"` // catalogue version of the last change
@@ -58,6 +75,23 @@ func (s *Sale) Item(sku string) (Item, bool) {
 		}
 	}
 	return Item{}, false
+}
+
+// LimitOf returns the units of an item per buyer.
+func (s *Sale) LimitOf(item *Item) int {
+	if item.PerBuyerLimit != nil {
+		return *item.PerBuyerLimit
+	}
+	return s.PerBuyerLimit
+}
+
+// BucketNames returns the buckets of the sale, by number.
+func (s *Sale) BucketNames() []Bucket {
+	buckets := make([]Bucket, s.Buckets)
+	for number := range buckets {
+		buckets[number] = Bucket{Sale: s.ID, Number: number}
+	}
+	return buckets
 }
 
 // FieldError is the error of an invalid member. Field is its path, such as items[2].stock.
