@@ -13,7 +13,9 @@ func (d *Database) SaleCounters(ctx context.Context, saleID string) ([]sale.Stoc
 		counters := []sale.StockCounters{}
 		for _, row := range d.t.SortedBuckets() {
 			if row.Sale == saleID {
-				counters = append(counters, sale.StockCounters{BucketCounters: row.BucketCounters, Shelves: d.t.allShelves(row.Bucket)})
+				counters = append(counters, sale.StockCounters{
+					BucketCounters: row.BucketCounters, Shelves: d.t.allShelves(row.Bucket),
+				})
 			}
 		}
 		return counters, nil

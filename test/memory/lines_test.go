@@ -130,7 +130,8 @@ func TestCounters(t *testing.T) {
 	d, _ := selling(10, Hooks{})
 	settle(t, d, delivered(0, batch(1, ordered(1, "ann", 2))))
 	row := sale.BucketCounters{BucketRow: sale.BucketRow{Bucket: first, Epoch: 1, State: sale.BucketOpen}, Sequence: 1}
-	cover, phone := sale.ShelfCounters{SKU: "case", Loaded: 2}, sale.ShelfCounters{SKU: "phone", Loaded: 10, Settled: 2, SettledEpoch: 2}
+	cover := sale.ShelfCounters{SKU: "case", Loaded: 2}
+	phone := sale.ShelfCounters{SKU: "phone", Loaded: 10, Settled: 2, SettledEpoch: 2}
 	all := []sale.StockCounters{{BucketCounters: row, Shelves: []sale.ShelfCounters{cover, phone}}}
 	ofSale, err := d.SaleCounters(t.Context(), "eleven")
 	require.NoError(t, err)

@@ -19,25 +19,36 @@ func (d *Database) ChangeStock(ctx context.Context, asked sale.StockChange) (sal
 		if err != nil {
 			return sale.StockChange{}, err
 		}
-		at := slices.IndexFunc(s.Items, func(item sale.Item) bool { return item.SKU == asked.SKU })
-		if at < 0 {
-			return sale.StockChange{}, fmt.Errorf("change the stock of %s in sale %s: %w", asked.SKU, asked.Sale, sale.ErrNotFound)
-		}
-		id := ChangeID{asked.Sale, asked.SKU, asked.Key}
-		change := d.t.Changes[id]
-		switch {
-		case change != nil && change.Asked != asked.Asked:
-			return sale.StockChange{}, fmt.Errorf("change the stock of %s in sale %s: %w", asked.SKU, asked.Sale, sale.ErrChangeReused)
-		case change == nil:
-			if err := changeable(s, &s.Items[at], asked.Asked); err != nil {
-				return sale.StockChange{}, err
-			}
-			change = &ledger.Change{StockChange: sale.StockChange{Sale: asked.Sale, SKU: asked.SKU, Key: asked.Key, Asked: asked.Asked}}
-			d.t.Changes[id] = change
+		change, err := d.t.changeOf(s, asked)
+		if err != nil {
+			return sale.StockChange{}, fmt.Errorf("change the stock of %s in sale %s: %w", asked.SKU, asked.Sale, err)
 		}
 		d.change(s, change)
 		return change.StockChange, nil
 	})
+}
+
+// changeOf returns the row of a change, a new one where its key is new.
+func (t *Tables) changeOf(s *Sale, asked sale.StockChange) (*ledger.Change, error) {
+	item, known := s.Item(asked.SKU)
+	if !known {
+		return nil, sale.ErrNotFound
+	}
+	id := ChangeID{asked.Sale, asked.SKU, asked.Key}
+	change := t.Changes[id]
+	if change != nil {
+		if change.Asked != asked.Asked {
+			return nil, sale.ErrChangeReused
+		}
+		return change, nil
+	}
+	if err := changeable(s, &item, asked.Asked); err != nil {
+		return nil, err
+	}
+	asked.Added, asked.Loaded, asked.Done = 0, 0, false
+	change = &ledger.Change{StockChange: asked}
+	t.Changes[id] = change
+	return change, nil
 }
 
 // changeable returns the error for a new change that is not allowed.

@@ -48,7 +48,8 @@ func (d *Database) write(p *ledger.Plan) {
 func (d *Database) apply(p *ledger.Plan) {
 	for bucket, move := range p.Moves {
 		if !move.Apply(&d.t.Buckets[bucket].Row) {
-			d.violated("the guard refused what the plan had decided for bucket %s: %+v on %+v", bucket, move, d.t.Buckets[bucket].Row)
+			row := d.t.Buckets[bucket].Row
+			d.violated("the guard refused what the plan had decided for bucket %s: %+v on %+v", bucket, move, row)
 		}
 	}
 	for shelf, gain := range p.Gains {
