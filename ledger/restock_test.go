@@ -53,8 +53,9 @@ func TestRestockOfTheSameStockDoesNothing(t *testing.T) {
 // Takes that Redis has still to decide count as done: the same definition again asks for nothing more.
 func TestRestockCountsOpenTakes(t *testing.T) {
 	first, _ := restocked(shopState(), nil, func(s *sale.Sale) { s.Items[0].Stock = 4 })
-	takes := append(first.Outbox, sale.OutboxRow{Kind: sale.OutboxRaise, Lines: []sale.OutboxLine{aLine("phone", 9, 1, 1)}},
-		sale.OutboxRow{Bucket: sale.Bucket{Sale: "other"}, Kind: sale.OutboxTake, Lines: []sale.OutboxLine{aLine("phone", 9, 1, 1)}})
+	nine := []sale.OutboxLine{aLine("phone", 9, 1, 1)}
+	takes := append(first.Outbox, sale.OutboxRow{Bucket: bucketNo(0), Kind: sale.OutboxRaise, Lines: nine},
+		sale.OutboxRow{Bucket: sale.Bucket{Sale: "other"}, Kind: sale.OutboxTake, Lines: nine})
 	require.EqualValues(t, 4, Pending(soldSale(sale.StateOpen), takes).Items[0].Stock)
 	again, items := restocked(shopState(), takes, func(s *sale.Sale) { s.Items[0].Stock = 4 })
 	require.Empty(t, again.Outbox)

@@ -28,9 +28,10 @@ func TestTransferMovesUnits(t *testing.T) {
 	require.Equal(t, map[sale.Shelf]*Gain{
 		phones(0): {Loaded: -6, SettledEpoch: 6, MovedEpoch: 6}, phones(1): {Loaded: 6, GivenEpoch: 6},
 	}, p.Gains)
-	require.Equal(t, []sale.OutboxRow{{Bucket: bucketNo(1), Number: 8, Epoch: 5, Kind: sale.OutboxCredit, Lines: []sale.OutboxLine{
-		{SKU: "phone", Units: 6, Number: 1, Limit: 1},
-	}}}, p.Outbox)
+	require.Equal(t, []sale.OutboxRow{{
+		Bucket: bucketNo(1), Number: 8, Epoch: 5, Kind: sale.OutboxCredit,
+		Lines: []sale.OutboxLine{{SKU: "phone", Units: 6, Number: 1, Limit: 1}},
+	}}, p.Outbox)
 	require.Equal(t, []Mark{MarkOfTransfer(one)}, p.Markers)
 	require.EqualValues(t, 4, state.Stock[phones(0)].Loaded)
 	require.EqualValues(t, 10, state.Stock[phones(1)].Loaded)
@@ -101,9 +102,10 @@ func TestRefusedTransferGoesBackToItsGiver(t *testing.T) {
 	p.RefuseTransfer(transfer(0, 63, 1, 4, 6))
 	require.Equal(t, &Move{Epoch: 1, Sequence: 4, Outbox: 1}, p.Moves[bucketNo(0)])
 	require.Equal(t, &Gain{SettledEpoch: 6, MovedEpoch: 6, GivenEpoch: 6}, p.Gains[phones(0)])
-	require.Equal(t, []sale.OutboxRow{{Bucket: bucketNo(0), Number: 1, Epoch: 1, Kind: sale.OutboxCredit, Lines: []sale.OutboxLine{
-		{SKU: "phone", Units: 6, Number: 1, Limit: 1},
-	}}}, p.Outbox)
+	require.Equal(t, []sale.OutboxRow{{
+		Bucket: bucketNo(0), Number: 1, Epoch: 1, Kind: sale.OutboxCredit,
+		Lines: []sale.OutboxLine{{SKU: "phone", Units: 6, Number: 1, Limit: 1}},
+	}}, p.Outbox)
 
 	p = NewPlan(stateOf(true, 1, 10))
 	p.RefuseTransfer(transfer(0, 63, 0, 4, 6))
