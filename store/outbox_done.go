@@ -43,11 +43,11 @@ func (s *Store) OutboxDone(ctx context.Context, applied []sale.Applied) error {
 func (s *Store) outboxDone(ctx context.Context, tx *sql.Tx, applied []sale.Applied) error {
 	buckets := make([]sale.Bucket, len(applied))
 	writes := make([]ledger.WriteID, len(applied))
-	var numbers []wanted
+	var numbers []rowsWanted
 	for i := range applied {
 		a := &applied[i]
 		buckets[i], writes[i] = a.Bucket, ledger.MarkOfApplied(a).WriteID
-		numbers = append(numbers, wanted{[]any{a.Sale, a.Bucket.Number}, []any{a.Number}})
+		numbers = append(numbers, rowsWanted{[]any{a.Sale, a.Bucket.Number}, []any{a.Number}})
 	}
 	rows, nowMS, takes, err := s.lockTaking(ctx, tx, buckets, takesOfNumber, numbers)
 	if err != nil {
@@ -103,7 +103,7 @@ func shelvesOfTakes(takes []sale.OutboxRow) []sale.Shelf {
 // to be decided. A take that is decided changes items, which the row of its sale guards, so it locks the rows of such sales first. A
 // take that was added between the two locks starts the transaction over.
 func (s *Store) lockTaking(
-	ctx context.Context, tx *sql.Tx, buckets []sale.Bucket, form string, all []wanted,
+	ctx context.Context, tx *sql.Tx, buckets []sale.Bucket, form string, all []rowsWanted,
 ) (rows map[sale.Bucket]*ledger.Row, nowMS int64, takes []sale.OutboxRow, err error) {
 	before, err := readTakes(ctx, tx, form, all)
 	if err != nil {
@@ -130,7 +130,7 @@ func (s *Store) lockTaking(
 }
 
 // readTakes reads the takes that are wanted, those of a bucket in the order of their numbers.
-func readTakes(ctx context.Context, q querier, form string, all []wanted) (takes []sale.OutboxRow, err error) {
+func readTakes(ctx context.Context, q querier, form string, all []rowsWanted) (takes []sale.OutboxRow, err error) {
 	err = eachWhere(form, all, func(where string, args []any) error {
 		where += " ORDER BY sale_id, bucket, number"
 		return eachOutboxRow(ctx, q, where, args, func(r sale.OutboxRow) { takes = append(takes, r) })

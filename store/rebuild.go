@@ -83,9 +83,9 @@ const (
 
 func (s *Store) beginLoads(ctx context.Context, tx *sql.Tx, rows []sale.BucketRow) ([]sale.Load, error) {
 	asked := sorted(bucketsOf(rows))
-	of := make([]wanted, len(asked))
+	of := make([]rowsWanted, len(asked))
 	for i, bucket := range asked {
-		of[i] = wanted{[]any{bucket.Sale}, []any{bucket.Number}}
+		of[i] = rowsWanted{[]any{bucket.Sale}, []any{bucket.Number}}
 	}
 	found, _, takes, err := s.lockTaking(ctx, tx, asked, takesOfBucket, of)
 	if err != nil {

@@ -68,7 +68,7 @@ func (s *Store) createSale(ctx context.Context, tx *sql.Tx, wanted sale.Sale) (s
 }
 
 func (s *Store) changeSale(ctx context.Context, tx *sql.Tx, present, wanted sale.Sale) (sale.Sale, error) {
-	takes, err := readTakes(ctx, tx, takesOfSale, []wanted{{values: []any{present.ID}}})
+	takes, err := readTakes(ctx, tx, takesOfSale, []rowsWanted{{values: []any{present.ID}}})
 	if err != nil {
 		return sale.Sale{}, err
 	}
