@@ -43,7 +43,7 @@ func TestOrderOfSeveralLines(t *testing.T) {
 // An order is confirmed with all of its lines or with none.
 func TestLinesAreTakenTogether(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
-		of := draft("wide", 3, item("phone", 10), item("case", 1), limited(item("cable", 10), 1))
+		of := draft("wide", 3, item("phone", 10), item("case", 2), limited(item("cable", 10), 1))
 		of.SaleLimit = 5
 		bucket := selling(t, s, of)[0].Bucket
 		sequence := int64(0)
@@ -58,7 +58,7 @@ func TestLinesAreTakenTogether(t *testing.T) {
 				reopened(t, s, []sale.BucketRow{countersOf(t, s, bucket).BucketRow})
 			}
 		}
-		settles(sale.ReasonSoldOut, lined("ann", units("phone", 1), units("case", 2)))
+		settles(sale.ReasonSoldOut, lined("ann", units("phone", 1), units("case", 3)))
 		settles(sale.ReasonOverLimit, lined("ann", units("phone", 1), units("cable", 2)))
 		settles("", lined("ann", units("phone", 2), units("case", 1), units("cable", 1)))
 		settles(sale.ReasonOverLimit, lined("ann", units("phone", 1), units("cable", 1)))
@@ -66,7 +66,7 @@ func TestLinesAreTakenTogether(t *testing.T) {
 		settles("", one("ann", 1))
 		settles(sale.ReasonOverLimit, lined("ann", units("case", 1)))
 		settles("", one("bob", 3))
-		settles(sale.ReasonSoldOut, lined("bob", units("case", 1), units("cable", 1)))
+		settles(sale.ReasonSoldOut, lined("bob", units("case", 2), units("cable", 1)))
 		ledgerAgrees(t, s, bucket)
 		require.EqualValues(t, 6, countersOf(t, s, bucket).Settled)
 	})
@@ -119,7 +119,7 @@ func TestManyOrdersOfSeveralLines(t *testing.T) {
 func TestBuyerOrdersBySKU(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		bucket := wide(t, s, 100, 9)
-		both, phones := lined("ann", units("case", 1), units("phone", 1)), one("ann", 1)
+		phones, both := one("ann", 1), lined("ann", units("case", 1), units("phone", 1))
 		settle(t, s, batch(bucket, 1, 1, phones, both, one("bob", 1)))
 		letters := batch(bucket, 1, 2, lined("ann", units("cable", 1), units("case", 1)))
 		add(t, s, letter(letters, 1))

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -103,7 +104,9 @@ var changes = []change{
 	{"more stock", func(w *sale.Sale) { w.Items[1].Stock++ }, true},
 	{"name of an item", func(w *sale.Sale) { w.Items[0].Name = "A phone" }, true},
 	{"order of items", func(w *sale.Sale) { w.Items[0], w.Items[1] = w.Items[1], w.Items[0] }, true},
-	{"more items", func(w *sale.Sale) { w.Items = append([]sale.Item{item("new", 1)}, w.Items...) }, true},
+	{"more items", func(w *sale.Sale) {
+		w.Items = append([]sale.Item{item(fmt.Sprint("new-", len(w.Items)), 1)}, w.Items...)
+	}, true},
 	{"price", func(w *sale.Sale) { w.Items[0].PriceCents++ }, false},
 	{"buckets", func(w *sale.Sale) { w.Buckets++ }, false},
 	{"limit", func(w *sale.Sale) { w.PerBuyerLimit++ }, false},
