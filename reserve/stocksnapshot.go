@@ -43,7 +43,9 @@ func (s *stockSnapshot) setCounters(counters []sale.StockCounters) {
 // shelf returns the index of a bucket's units of a SKU.
 func (s *stockSnapshot) shelf(number, column int) int { return number*len(s.skus) + column }
 
-func (s *stockSnapshot) available(number, column int) int64 { return s.readings[number].Shelves[column].Available }
+func (s *stockSnapshot) available(number, column int) int64 {
+	return s.readings[number].Shelves[column].Available
+}
 
 // unpromised is how many units a bucket has beyond those promised.
 func (s *stockSnapshot) unpromised(number, column int) int64 {

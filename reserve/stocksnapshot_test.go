@@ -1,148 +1,140 @@
 package reserve
 
 import (
-	"context"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
 )
 
-// quiet is a snapshot of a SKU with two buckets, sold to the last unit. One of its units was moved from the first bucket to the
-// second.
-func quiet() *skuSnapshot {
-	open := func(number int, epoch int64) sale.BucketRow {
-		return sale.BucketRow{Bucket: sale.Bucket{Sale: "s", SKU: "k", Number: number}, Epoch: epoch, State: sale.BucketOpen}
+// The columns of quiet.
+const (
+	goneColumn = iota
+	leftColumn
+)
+
+// quiet is a snapshot of a sale with two buckets and two SKUs. The first SKU is sold to the last unit, after a unit of it was
+// moved from the first bucket to the second; of the second SKU the second bucket has two units.
+func quiet() *stockSnapshot {
+	row := func(number int, epoch int64) sale.BucketCounters {
+		return sale.BucketCounters{BucketRow: sale.BucketRow{
+			Bucket: sale.Bucket{Sale: "s", Number: number}, Epoch: epoch, State: sale.BucketOpen,
+		}}
 	}
-	return &skuSnapshot{
-		readings: []sale.Reading{{Epoch: 3, Sequence: 7, Taken: 5, Moved: 1}, {Epoch: 2, Sequence: 4, Taken: 6, Returned: 1}},
-		counters: []sale.BucketCounters{{BucketRow: open(0, 3), MovedEpoch: 1}, {BucketRow: open(1, 2), GivenEpoch: 1}},
-		promised: make([]int64, 2),
-	}
+	s := newStockSnapshot([]string{"gone", "left"}, []sale.StockReading{
+		{Reading: sale.Reading{Epoch: 3, Sequence: 7}, Shelves: []sale.ShelfReading{{Taken: 5, Moved: 1}, {}}},
+		{Reading: sale.Reading{Epoch: 2, Sequence: 4}, Shelves: []sale.ShelfReading{{Taken: 6, Returned: 1}, {Available: 2}}},
+	})
+	s.setCounters([]sale.StockCounters{
+		{BucketCounters: row(0, 3), Shelves: []sale.ShelfCounters{{MovedEpoch: 1}, {}}},
+		{BucketCounters: row(1, 2), Shelves: []sale.ShelfCounters{{GivenEpoch: 1}, {}}},
+	})
+	return s
 }
 
-// TestSkuSnapshotProvesNothingWhenAnythingDiffers: each single difference prevents the proof, whichever bucket it is in.
-func TestSkuSnapshotProvesNothingWhenAnythingDiffers(t *testing.T) {
-	proves := func(v *skuSnapshot, again []sale.Reading) bool {
-		return v.total() == 0 && v.whole() && !v.moving() && v.still(again)
-	}
-	require.True(t, proves(quiet(), quiet().readings))
-	for name, change := range map[string]func(v *skuSnapshot, again []sale.Reading){
-		"a unit is left":            func(v *skuSnapshot, _ []sale.Reading) { v.readings[1].Available = 1 },
-		"a bucket is closed":        func(v *skuSnapshot, _ []sale.Reading) { v.counters[0].State = sale.BucketClosed },
-		"a bucket is loading":       func(v *skuSnapshot, _ []sale.Reading) { v.counters[1].State = sale.BucketLoading },
-		"redis is an epoch behind":  func(v *skuSnapshot, _ []sale.Reading) { v.counters[1].Epoch++ },
-		"redis is an epoch ahead":   func(v *skuSnapshot, _ []sale.Reading) { v.counters[0].Epoch-- },
-		"taken and not settled":     func(v *skuSnapshot, _ []sale.Reading) { v.readings[0].Moved++ },
-		"settled before it is seen": func(v *skuSnapshot, _ []sale.Reading) { v.counters[0].MovedEpoch++ },
-		"given and not there":       func(v *skuSnapshot, _ []sale.Reading) { v.counters[1].GivenEpoch++ },
-		"there before it is seen":   func(v *skuSnapshot, _ []sale.Reading) { v.readings[1].Returned++ },
-		"a bucket has moved":        func(_ *skuSnapshot, again []sale.Reading) { again[0].Sequence++ },
-		"another write happened":    func(_ *skuSnapshot, again []sale.Reading) { again[0].Moved++ },
-		"another credit arrived":    func(_ *skuSnapshot, again []sale.Reading) { again[1].Returned++ },
-		"a unit returned":           func(_ *skuSnapshot, again []sale.Reading) { again[1].Available++ },
-		"a bucket was loaded anew":  func(_ *skuSnapshot, again []sale.Reading) { again[1].Epoch++ },
+// provesSoldOut reports whether two readings prove that a SKU has no unit left.
+func (s *stockSnapshot) provesSoldOut(column int, again []sale.StockReading) bool {
+	s.setCounters(s.counters)
+	of := s.judged[column]
+	return of.total == 0 && of.whole && !of.moving && s.still(column, again, column)
+}
+
+// TestStockSnapshotProvesNothingWhenAnythingDiffers: each single difference prevents the proof, whichever bucket it is in.
+func TestStockSnapshotProvesNothingWhenAnythingDiffers(t *testing.T) {
+	require.True(t, quiet().provesSoldOut(goneColumn, quiet().readings))
+	require.False(t, quiet().provesSoldOut(leftColumn, quiet().readings))
+	gone := func(r []sale.StockReading, number int) *sale.ShelfReading { return &r[number].Shelves[goneColumn] }
+	books := func(s *stockSnapshot, number int) *sale.ShelfCounters { return &s.counters[number].Shelves[goneColumn] }
+	for name, change := range map[string]func(s *stockSnapshot, again []sale.StockReading){
+		"a unit is left":            func(s *stockSnapshot, _ []sale.StockReading) { gone(s.readings, 1).Available = 1 },
+		"a bucket is closed":        func(s *stockSnapshot, _ []sale.StockReading) { s.counters[0].State = sale.BucketClosed },
+		"a bucket is loading":       func(s *stockSnapshot, _ []sale.StockReading) { s.counters[1].State = sale.BucketLoading },
+		"redis is an epoch behind":  func(s *stockSnapshot, _ []sale.StockReading) { s.counters[1].Epoch++ },
+		"redis is an epoch ahead":   func(s *stockSnapshot, _ []sale.StockReading) { s.counters[0].Epoch-- },
+		"another program wrote":     func(s *stockSnapshot, _ []sale.StockReading) { gone(s.readings, 0).Foreign = true },
+		"taken and not settled":     func(s *stockSnapshot, _ []sale.StockReading) { gone(s.readings, 0).Moved++ },
+		"settled before it is seen": func(s *stockSnapshot, _ []sale.StockReading) { books(s, 0).MovedEpoch++ },
+		"given and not there":       func(s *stockSnapshot, _ []sale.StockReading) { books(s, 1).GivenEpoch++ },
+		"there before it is seen":   func(s *stockSnapshot, _ []sale.StockReading) { gone(s.readings, 1).Returned++ },
+		"a bucket went back":        func(_ *stockSnapshot, again []sale.StockReading) { again[0].Sequence-- },
+		"a unit was taken":          func(_ *stockSnapshot, again []sale.StockReading) { gone(again, 0).Taken++ },
+		"another write happened":    func(_ *stockSnapshot, again []sale.StockReading) { gone(again, 0).Moved++ },
+		"another credit arrived":    func(_ *stockSnapshot, again []sale.StockReading) { gone(again, 1).Returned++ },
+		"a unit returned":           func(_ *stockSnapshot, again []sale.StockReading) { gone(again, 1).Available++ },
+		"a bucket was loaded anew":  func(_ *stockSnapshot, again []sale.StockReading) { again[1].Epoch++ },
 	} {
 		t.Run(name, func(t *testing.T) {
-			v, again := quiet(), quiet().readings
-			change(v, again)
-			require.False(t, proves(v, again))
+			s, again := quiet(), quiet().readings
+			change(s, again)
+			require.False(t, s.provesSoldOut(goneColumn, again))
 		})
 	}
 }
 
-// TestSoldOutNoticesWhatHappensMeanwhile: a credit arrives and is bought while the database is read, so both readings of Redis
-// show empty buckets.
-func TestSoldOutNoticesWhatHappensMeanwhile(t *testing.T) {
-	m := newMarket(t, 0, 0)
-	meanwhile := func(set ...string) {
-		m.DB.OnCounters = func() { m.Do("HSET", m.Redis.Keys(m.buckets[1]).Meta, set[0], set[1]) }
+// TestStockSnapshotIsOfOneSKU: what happens to another SKU of the sale does not prevent the proof, or no SKU of a busy sale
+// would ever be sold out.
+func TestStockSnapshotIsOfOneSKU(t *testing.T) {
+	for name, change := range map[string]func(s *stockSnapshot, again []sale.StockReading){
+		"sold meanwhile": func(_ *stockSnapshot, again []sale.StockReading) {
+			again[1].Sequence++
+			again[1].Shelves[leftColumn].Available--
+			again[1].Shelves[leftColumn].Taken++
+		},
+		"on its way": func(s *stockSnapshot, _ []sale.StockReading) { s.counters[1].Shelves[leftColumn].GivenEpoch++ },
+		"foreign":    func(s *stockSnapshot, _ []sale.StockReading) { s.readings[0].Shelves[leftColumn].Foreign = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, again := quiet(), quiet().readings
+			change(s, again)
+			require.True(t, s.provesSoldOut(goneColumn, again))
+		})
 	}
-	soldOut := func() bool {
-		found, err := m.engine.SoldOut(context.Background(), m.buckets)
-		require.NoError(t, err)
-		return found
+}
+
+// waitingFor is a purchase of the SKUs of quiet: so many units of each.
+func waitingFor(home int, gone, left int) *waitingPurchase {
+	p := &waitingPurchase{home: home, found: make(chan result, 1)}
+	for column, quantity := range []int{gone, left} {
+		if quantity > 0 {
+			p.lines = append(p.lines, sale.Line{SKU: quiet().skus[column], Quantity: quantity})
+			p.columns = append(p.columns, column)
+		}
 	}
-	require.True(t, soldOut())
-	meanwhile("seq", "2")
-	require.False(t, soldOut())
-	require.True(t, soldOut(), "nothing has changed since")
-	meanwhile("moved", "1")
-	require.False(t, soldOut(), "the bucket lost a write, and a transfer took the sequence of an order")
-	meanwhile("moved", "0")
-	require.False(t, soldOut())
-	meanwhile("epoch", "2")
-	require.False(t, soldOut())
+	return p
 }
 
 // TestWaitingPurchasesAreRetriedInTheirOrder: no more purchases are retried than there are units, so a crowd does not retry for
 // one unit.
 func TestWaitingPurchasesAreRetriedInTheirOrder(t *testing.T) {
-	v := quiet()
-	v.readings[0].Available, v.readings[1].Available = 3, 1
-	one := func(home int, quantity int64) *waitingPurchase {
-		return &waitingPurchase{home: home, quantity: quantity, found: make(chan result, 1)}
+	s := quiet()
+	s.readings[0].Shelves[goneColumn].Available, s.readings[1].Shelves[goneColumn].Available = 3, 1
+	all := []*waitingPurchase{
+		waitingFor(0, 2, 0), waitingFor(0, 2, 0), waitingFor(1, 1, 0), waitingFor(0, 1, 0), waitingFor(1, 1, 0),
+		waitingFor(0, 0, 1), waitingFor(1, 0, 2),
 	}
-	all := []*waitingPurchase{one(0, 2), one(0, 2), one(1, 1), one(0, 1), one(1, 1)}
-	left := v.retryServed(all)
-	require.Equal(t, []*waitingPurchase{all[1], all[4]}, left)
-	for _, s := range all {
-		require.Equal(t, !slices.Contains(left, s), s.done)
+	left := s.retryServed(all)
+	require.Equal(t, []*waitingPurchase{all[1], all[4], all[5]}, left)
+	for _, p := range all {
+		require.Equal(t, !slices.Contains(left, p), p.done)
 	}
-	require.Equal(t, -1, v.fullest(make([]bool, 2)), "promised units are not moved")
+	b := bringingOf(s)
+	require.Equal(t, -1, b.giver(&receiver{number: 0, wants: []want{{goneColumn, 1}, {leftColumn, 1}}}, true),
+		"promised units are not moved")
 }
 
-func TestFullestBucketGives(t *testing.T) {
-	v := quiet()
-	v.readings[0].Available, v.readings[1].Available = 3, 9
-	require.Equal(t, 1, v.fullest([]bool{false, false}))
-	require.Equal(t, 0, v.fullest([]bool{false, true}), "a bucket that was served gives nothing in the same round")
-	v.promised[1] = 7
-	require.Equal(t, 0, v.fullest([]bool{false, false}))
-	v.counters[0].State = sale.BucketLoading
-	require.Equal(t, 1, v.fullest([]bool{false, false}))
-}
+// TestAPurchaseIsRetriedWhenItsBucketHasAllLines: and a purchase that is not retried holds nothing back.
+func TestAPurchaseIsRetriedWhenItsBucketHasAllLines(t *testing.T) {
+	s := quiet()
+	s.readings[0].Shelves[leftColumn].Available = 1
+	lacks, single := waitingFor(0, 1, 1), waitingFor(0, 0, 1)
+	require.Equal(t, []*waitingPurchase{lacks}, s.retryServed([]*waitingPurchase{lacks, single}))
+	require.True(t, single.done)
 
-// TestPendingTransfersEnd: when the transfer is settled, or when its epoch is over.
-func TestPendingTransfersEnd(t *testing.T) {
-	m := &rebalancer{pending: []pendingTransfer{
-		{from: 0, to: 1, epoch: 3, moved: 1}, {from: 0, to: 1, epoch: 3, moved: 2}, {from: 1, to: 0, epoch: 1, moved: 9},
-	}}
-	v := quiet()
-	m.pending = m.unsettled(v)
-	require.Equal(t, []pendingTransfer{{from: 0, to: 1, epoch: 3, moved: 2}}, m.pending)
-	require.True(t, m.hasPending(1, v))
-	require.False(t, m.hasPending(0, v))
-	v.counters[0].MovedEpoch = 2
-	m.pending = m.unsettled(v)
-	require.False(t, m.hasPending(1, v))
-	v.counters[1].GivenEpoch = 2
-	require.True(t, m.hasPending(1, v), "settled, and not applied to Redis")
-}
-
-// TestTriedAgainGoesFirst: the first of a batch is its oldest, because the bounds of a batch count from it.
-func TestTriedAgainGoesFirst(t *testing.T) {
-	q := &bucketQueue{}
-	at := time.Now()
-	for _, second := range []int{1, 3, 5, 4, 0, 5} {
-		q.pending = append(q.pending, &request{arrivedAt: at.Add(time.Duration(second) * time.Second)})
-		q.moveUp()
-	}
-	for i := 1; i < len(q.pending); i++ {
-		require.False(t, q.pending[i].arrivedAt.Before(q.pending[i-1].arrivedAt))
-	}
-}
-
-// TestWaitingPurchasesAreBounded: purchases beyond the bound are overloaded at once.
-func TestWaitingPurchasesAreBounded(t *testing.T) {
-	m := &rebalancer{running: true, waiting: make([]*waitingPurchase, maxWaitingPurchases)}
-	require.False(t, m.join(&waitingPurchase{}))
-	late := &waitingPurchase{until: time.Now().Add(-time.Second), found: make(chan result, 1)}
-	m.waiting = []*waitingPurchase{late}
-	require.Empty(t, m.next())
-	require.False(t, m.running)
-	require.Equal(t, sale.OutcomeOverloaded, (<-late.found).answer.Outcome)
+	s = quiet()
+	s.readings[0].Shelves[goneColumn].Available, s.readings[0].Shelves[leftColumn].Available = 1, 1
+	both, late := waitingFor(0, 1, 1), waitingFor(0, 0, 1)
+	require.Equal(t, []*waitingPurchase{late}, s.retryServed([]*waitingPurchase{both, late}))
+	require.True(t, both.done)
 }
