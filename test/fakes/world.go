@@ -206,7 +206,9 @@ func Outcomes(answers []sale.Answer) map[string]int {
 }
 
 // OrderOf is the database's order of an answer, without its lines.
-func OrderOf(a sale.Answer, buyer string) sale.RecordOrder { return sale.RecordOrder{OrderID: a.OrderID, Buyer: buyer} }
+func OrderOf(a sale.Answer, buyer string) sale.RecordOrder {
+	return sale.RecordOrder{OrderID: a.OrderID, Buyer: buyer}
+}
 
 // Buyers returns n names, prefix-0 and so on.
 func Buyers(prefix string, n int) []string {
