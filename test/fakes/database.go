@@ -74,8 +74,8 @@ func (d *Database) PutSale(s sale.Sale) sale.Sale {
 		t.Sales[s.ID].Listed = listed
 		for bucket, row := range t.Buckets {
 			if bucket.Sale == s.ID {
-				row.SaleLimit = s.SaleLimit
-				shelve(t, bucket, &s)
+				row.SaleLimit = stored.SaleLimit
+				shelve(t, bucket, &stored)
 			}
 		}
 	})
@@ -103,13 +103,17 @@ func (d *Database) List(saleID string, buyers ...string) {
 // others.
 func (d *Database) AddBucket(b sale.Bucket, partition int32, units ...sale.SKUUnits) sale.BucketRow {
 	row := sale.BucketRow{Bucket: b, State: sale.BucketClosed, Partition: partition}
-	d.SeedBucket(sale.StockCounters{BucketCounters: sale.BucketCounters{BucketRow: row}})
-	d.Change(func(t *memory.Tables) {
-		shelve(t, b, &t.Sales[b.Sale].Sale)
+	counters := sale.StockCounters{BucketCounters: sale.BucketCounters{BucketRow: row}}
+	for _, item := range d.Snapshot().Sales[b.Sale].Items {
+		shelf := sale.ShelfCounters{SKU: item.SKU}
 		for _, u := range units {
-			t.Stock[sale.Shelf{Bucket: b, SKU: u.SKU}].Loaded = u.Units
+			if u.SKU == item.SKU {
+				shelf.Loaded = u.Units
+			}
 		}
-	})
+		counters.Shelves = append(counters.Shelves, shelf)
+	}
+	d.SeedStock(counters)
 	return row
 }
 

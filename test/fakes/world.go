@@ -66,7 +66,7 @@ func (w *World) StockAll(limit int, skus []string, units ...[]int64) []sale.Buck
 	w.T.Helper()
 	for _, sku := range skus {
 		if _, known := w.Sale.Item(sku); !known {
-			w.Sale.Items = append(w.Sale.Items, sale.Item{SKU: sku, PriceCents: Price, Number: len(w.Sale.Items) + 1})
+			w.Sale.Items = append(w.Sale.Items, sale.Item{SKU: sku, PriceCents: Price})
 		}
 	}
 	buckets := make([]sale.Bucket, len(units))
