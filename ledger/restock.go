@@ -47,8 +47,8 @@ func Numbered(present, wanted []sale.Item) []sale.Item {
 // Restock plans what a new definition of a preloaded sale changes of its stock, and returns the items as the database keeps
 // them: numbered, and with the stock that is loaded. A higher stock is loaded at once. A lower one is asked back by takes, and
 // the stock of the item falls when they are decided. Of a new item each bucket gets a raise, also of 0 units, so that Redis
-// knows the SKU. Takes are the open ones of the sale. The state must have every bucket, and every SKU of the definition in
-// each: those of a new item without units.
+// knows the SKU. Takes are the open ones of the sale. The state must have every bucket, and in each of them every SKU whose stock
+// changes: that of a new item without units.
 func (p *Plan) Restock(buckets []sale.Bucket, present, wanted *sale.Sale, takes []sale.OutboxRow) []sale.Item {
 	pending := Pending(present, takes)
 	was := make(map[string]int, len(present.Items))
@@ -65,9 +65,10 @@ func (p *Plan) Restock(buckets []sale.Bucket, present, wanted *sale.Sale, takes 
 			continue
 		}
 		units := item.Stock - pending.Items[at].Stock
-		if units > 0 {
+		switch {
+		case units > 0:
 			p.lines(raises, buckets, item.SKU, SpreadRaise(units, p.unitsIn(buckets, item.SKU, loadedUnits)), false)
-		} else {
+		case units < 0:
 			p.lines(lowers, buckets, item.SKU, SpreadTake(-units, p.unitsIn(buckets, item.SKU, (*Units).Free)), false)
 		}
 		item.Stock = present.Items[at].Stock + max(units, 0)

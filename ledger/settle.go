@@ -134,8 +134,9 @@ func (p *Plan) note(id sale.OrderID) {
 func (p *Plan) termsOf(b *sale.Batch, row *Row) *Terms {
 	created := min(max(b.CreatedMS, MinMomentMS), MaxMomentMS)
 	t := &Terms{
-		Bucket: b.Bucket, Currency: row.Currency, CreatedMS: created, UpdatedMS: max(created, p.state.NowMS), // not before its creation
-		PayByMS: -1,
+		Bucket: b.Bucket, Currency: row.Currency, CreatedMS: created,
+		UpdatedMS: max(created, p.state.NowMS), // not before its creation
+		PayByMS:   -1,
 	}
 	if row.PaymentTTL > 0 {
 		t.PayByMS = max(created+row.PaymentTTL*1000, t.UpdatedMS+min(row.PaymentTTL, sale.LeastToPay)*1000)

@@ -27,11 +27,11 @@ func NewArgumentBuffer() *ArgumentBuffer {
 
 // of returns the arguments of a call; they are valid until the next call of of.
 func (a *ArgumentBuffer) of(call *ReserveCall) []string {
-	heads, specs := a.write(call)
+	heads, counts, specs := a.write(call)
 	a.args = append(a.args[:0],
 		strconv.FormatInt(call.Epoch, 10), strconv.FormatInt(call.Highest, 10), strconv.FormatInt(call.DeadlineMS, 10),
 		flag(call.AskedAgain), strconv.Itoa(call.MaxJournal), call.Head,
-		strconv.Itoa(len(call.Trims)), strconv.Itoa(len(call.Purchases)), strconv.Itoa(len(a.skus)), specs, a.lines,
+		strconv.Itoa(len(call.Trims)), strconv.Itoa(len(call.Purchases)), strconv.Itoa(len(a.skus)), counts, specs, a.lines,
 		strconv.Itoa(call.Grief.Unpaid), strconv.FormatInt(call.Grief.WindowS*1000, 10))
 	for _, t := range call.Trims {
 		a.args = append(a.args, t.EntryID, strconv.Itoa(t.Orders))
@@ -57,9 +57,9 @@ func (a *ArgumentBuffer) replyOf(result rueidis.RedisResult) (ReserveReply, erro
 	return reply, err
 }
 
-// write returns the heads, notes where each ends, and the specs, and sets the SKUs and the lines. All texts are slices of one
-// string: one allocation a batch.
-func (a *ArgumentBuffer) write(call *ReserveCall) (heads, specs string) {
+// write returns the heads, notes where each ends, the counts and the specs, and sets the SKUs and the lines. All texts are
+// slices of one string: one allocation a batch.
+func (a *ArgumentBuffer) write(call *ReserveCall) (heads, counts, specs string) {
 	a.text, a.ends, a.skus = a.text[:0], a.ends[:0], a.skus[:0]
 	clear(a.index)
 	for i, p := range call.Purchases {
@@ -68,16 +68,9 @@ func (a *ArgumentBuffer) write(call *ReserveCall) (heads, specs string) {
 		a.ends = append(a.ends, len(a.text))
 	}
 	afterHeads := len(a.text)
-	plain := true
-	for i, p := range call.Purchases {
-		if i > 0 {
-			a.text = append(a.text, ' ')
-		}
-		plain = a.appendSpec(p.Lines) && plain
-	}
-	if plain {
-		a.text = a.text[:afterHeads]
-	}
+	a.writeCounts(call.Purchases)
+	afterCounts := len(a.text)
+	a.writeSpecs(call.Purchases)
 	afterSpecs := len(a.text)
 	for i, p := range call.Purchases {
 		order := sale.RecordOrder{OrderID: call.OrderIDs[i], Lines: p.Lines, Buyer: p.Buyer, Key: p.Key}
@@ -85,26 +78,60 @@ func (a *ArgumentBuffer) write(call *ReserveCall) (heads, specs string) {
 	}
 	text := string(a.text)
 	a.lines = text[afterSpecs:]
-	return text[:afterHeads], text[afterHeads:afterSpecs]
+	return text[:afterHeads], text[afterHeads:afterCounts], text[afterCounts:afterSpecs]
 }
 
-// appendSpec writes what a purchase takes: for each line the index of its SKU, and :QUANTITY unless that is 1, joined by +. It
-// reports whether the purchase is one unit of the first SKU.
-func (a *ArgumentBuffer) appendSpec(lines []sale.Line) bool {
-	for i := range lines {
-		line := &lines[i]
-		at := a.index[line.SKU]
-		if at == 0 {
-			a.skus = append(a.skus, line.SKU)
-			at = len(a.skus)
-			a.index[line.SKU] = at
-		}
-		if i > 0 {
-			a.text = append(a.text, '+')
-		}
-		a.text = appendTimes(strconv.AppendInt(a.text, int64(at), 10), line.Quantity)
+// writeCounts writes the number of lines of each purchase, and nothing when all have one.
+func (a *ArgumentBuffer) writeCounts(purchases []*sale.Purchase) {
+	start, several := len(a.text), false
+	for _, p := range purchases {
+		a.text = append(a.text, byte(firstDigit+len(p.Lines)))
+		several = several || len(p.Lines) != 1
 	}
-	return len(lines) == 1 && len(a.skus) == 1 && lines[0].Quantity == 1
+	if !several {
+		a.text = a.text[:start]
+	}
+}
+
+// writeSpecs writes what the lines take, and nothing when each is one unit of the same SKU. It sets the SKUs.
+func (a *ArgumentBuffer) writeSpecs(purchases []*sale.Purchase) {
+	start, several := len(a.text), false
+	for _, p := range purchases {
+		for i := range p.Lines {
+			line := &p.Lines[i]
+			at := a.indexOf(line.SKU)
+			a.text = appendDigits(appendDigits(a.text, at), line.Quantity)
+			several = several || at != 1 || line.Quantity != 1
+		}
+	}
+	if !several {
+		a.text = a.text[:start]
+	}
+}
+
+// indexOf returns the index of a SKU among those of the batch, from 1.
+func (a *ArgumentBuffer) indexOf(sku string) int {
+	if n := len(a.skus); n > 0 && a.skus[n-1] == sku {
+		return n
+	}
+	at := a.index[sku]
+	if at == 0 {
+		a.skus = append(a.skus, sku)
+		at = len(a.skus)
+		a.index[sku] = at
+	}
+	return at
+}
+
+// Digits of the counts and specs.
+const (
+	firstDigit = '0'
+	digitBase  = 64
+)
+
+// appendDigits writes a number below digitBase squared as two digits.
+func appendDigits(dst []byte, n int) []byte {
+	return append(dst, byte(firstDigit+n/digitBase), byte(firstDigit+n%digitBase))
 }
 
 func flag(on bool) string {

@@ -36,9 +36,9 @@ type ReserveCall struct {
 	AskedAgain bool  // an earlier call with the same order ids may have taken units
 	MaxJournal int   // orders
 	Grief      sale.Grief
-	Trims      []Trim // at most 64
+	Trims      []Trim           // at most 64
 	Purchases  []*sale.Purchase // at most sale.MaxRecordOrders with sale.MaxRecordLines lines, all with numbers
-	OrderIDs   []sale.OrderID // one for each purchase
+	OrderIDs   []sale.OrderID   // one for each purchase
 }
 
 // ReserveReply is the script's reply.

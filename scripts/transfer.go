@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/redis/rueidis"
 
@@ -83,20 +84,27 @@ func decodeTransfer(result rueidis.RedisResult) (TransferReply, error) {
 		Code: fields.text(0), Detail: fields.text(1), Epoch: fields.number(2), Sequence: fields.number(3),
 		NowMS: fields.number(4), EntryID: fields.text(7), Record: fields.text(8),
 	}
-	units, unitsErr := unitsOf(fields.text(5))
-	moved, movedErr := unitsOf(fields.text(6))
-	reply.Units, reply.Moved = units, moved
-	return reply, errors.Join(fields.err, unitsErr, movedErr)
+	err = errors.Join(fields.err, reply.readUnits(fields.text(5), fields.text(6)))
+	return reply, err
 }
 
-// unitsOf reads units by SKU in the form of a record, "" for none.
-func unitsOf(text string) ([]sale.SKUUnits, error) {
-	if text == "" {
-		return nil, nil
+// readUnits reads the units taken, in the form of a record, and the moved counters of the same SKUs; "" for none.
+func (r *TransferReply) readUnits(units, moved string) error {
+	if units == "" {
+		return nil
 	}
-	units, ok := sale.ParseUnits(text)
-	if !ok {
-		return nil, fmt.Errorf("units by SKU: %.80q", text)
+	taken, ok := sale.ParseUnits(units)
+	totals := strings.Split(moved, ",")
+	if !ok || len(totals) != len(taken) {
+		return fmt.Errorf("transfer script answered units %.80q, moved %.80q", units, moved)
 	}
-	return units, nil
+	r.Units = taken
+	for i := range taken {
+		total, err := strconv.ParseInt(totals[i], 10, 64)
+		if err != nil {
+			return fmt.Errorf("transfer script answered moved %.80q: %w", moved, err)
+		}
+		r.Moved = append(r.Moved, sale.SKUUnits{SKU: taken[i].SKU, Units: total})
+	}
+	return nil
 }
