@@ -40,7 +40,8 @@ type liveSale struct {
 // liveItem is one SKU of a sale.
 type liveItem struct {
 	sale.Item
-	latch *latch // shared by the snapshots
+	latch *latch       // shared by the snapshots
+	unit  [1]sale.Line // the lines of a purchase of one unit; never changed
 }
 
 // phase is the part of a sale's window at a time.
@@ -231,8 +232,14 @@ func (s *liveSale) addItems(before *liveSale) {
 			next.latch = &latch{sale: s.latches, sku: next.SKU, number: next.Number}
 		}
 		next.latch.stock.Store(next.Stock)
+		next.unit[0] = next.line(1)
 		s.items[next.SKU], s.numbers[next.Number], s.shown[i] = next, next, next
 	}
+}
+
+// line returns a line of the item.
+func (i *liveItem) line(quantity int) sale.Line {
+	return sale.Line{SKU: i.SKU, Quantity: quantity, UnitPriceCents: i.PriceCents, Number: i.Number}
 }
 
 // withRows returns the sale with changed rows. It shares everything else.

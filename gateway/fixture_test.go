@@ -41,20 +41,27 @@ type fakeStock struct {
 	decide   func(sale.Purchase) sale.Answer
 	asked    []sale.Purchase
 	holdings map[string][]sale.Holding // by buyer
-	owners   map[sale.Bucket][]string
-	readings map[sale.Bucket]sale.Reading
-	moving   bool // units are on their way between buckets
+	owners   map[sale.Shelf][]string
+	readings map[sale.Shelf]level
+	numbers  map[string]int // of the items, by SKU
+	changes  int64          // the sequence of every bucket: each change of the fake counts as one
+	moving   bool           // units are on their way between buckets
 	failing  error
 	now      atomic.Int64 // Unix milliseconds
 	reads    atomic.Int64 // buckets read by Readings
+	shelves  atomic.Int64 // shelves read by StockReadings
 }
+
+// level is what the fake Redis has of a SKU in a bucket.
+type level struct{ Epoch, Available, Taken, Moved, Returned int64 }
 
 func newFakeStock() *fakeStock {
 	s := &fakeStock{
-		holdings: map[string][]sale.Holding{}, owners: map[sale.Bucket][]string{}, readings: map[sale.Bucket]sale.Reading{},
+		holdings: map[string][]sale.Holding{}, owners: map[sale.Shelf][]string{}, readings: map[sale.Shelf]level{},
+		numbers: map[string]int{},
 	}
 	s.decide = func(p sale.Purchase) sale.Answer {
-		return sale.Answer{Outcome: sale.OutcomeQueued, OrderID: 4242, Quantity: p.Quantity, CreatedAt: s.Now()}
+		return sale.Answer{Outcome: sale.OutcomeQueued, OrderID: 4242, CreatedAt: s.Now()}
 	}
 	s.now.Store(noon.UnixMilli())
 	return s
@@ -74,12 +81,19 @@ func (s *fakeStock) Holdings(_ context.Context, _ sale.Bucket, buyer string) ([]
 	return append([]sale.Holding(nil), s.holdings[buyer]...), s.failing
 }
 
-func (s *fakeStock) Owners(_ context.Context, b sale.Bucket, each func(string) error) error {
+func (s *fakeStock) Owners(_ context.Context, b sale.Bucket, each func(string, []int) error) error {
 	s.mu.Lock()
-	owners, err := s.owners[b], s.failing
+	numbers, err := map[string][]int{}, s.failing
+	for shelf, buyers := range s.owners {
+		if shelf.Bucket == b {
+			for _, buyer := range buyers {
+				numbers[buyer] = append(numbers[buyer], s.numbers[shelf.SKU])
+			}
+		}
+	}
 	s.mu.Unlock()
-	for _, owner := range owners {
-		if err := each(owner); err != nil {
+	for buyer, items := range numbers {
+		if err := each(buyer, items); err != nil {
 			return err
 		}
 	}
@@ -92,16 +106,46 @@ func (s *fakeStock) Readings(_ context.Context, buckets []sale.Bucket) ([]sale.R
 	s.reads.Add(int64(len(buckets)))
 	out := make([]sale.Reading, len(buckets))
 	for i, b := range buckets {
-		out[i] = s.readings[b]
+		out[i] = s.reading(b)
 	}
 	return out, s.failing
 }
 
-func (s *fakeStock) SoldOut(_ context.Context, buckets []sale.Bucket) (bool, error) {
+// reading has the epoch of any shelf of the bucket. The test holds the lock.
+func (s *fakeStock) reading(b sale.Bucket) sale.Reading {
+	r := sale.Reading{Sequence: s.changes}
+	for shelf, l := range s.readings {
+		if shelf.Bucket == b {
+			r.Epoch = max(r.Epoch, l.Epoch)
+		}
+	}
+	return r
+}
+
+func (s *fakeStock) StockReadings(_ context.Context, buckets []sale.Bucket, skus []string) ([]sale.StockReading, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.shelves.Add(int64(len(buckets) * len(skus)))
+	out := make([]sale.StockReading, len(buckets))
+	for i, b := range buckets {
+		out[i].Reading = s.reading(b)
+		for _, sku := range skus {
+			shelf := sale.ShelfReading{SKU: sku}
+			if l, ok := s.readings[sale.Shelf{Bucket: b, SKU: sku}]; ok {
+				shelf.Number, shelf.Available, shelf.Taken = s.numbers[sku], l.Available, l.Taken
+				shelf.Moved, shelf.Returned = l.Moved, l.Returned
+			}
+			out[i].Shelves = append(out[i].Shelves, shelf)
+		}
+	}
+	return out, s.failing
+}
+
+func (s *fakeStock) SoldOut(_ context.Context, buckets []sale.Bucket, sku string) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, b := range buckets {
-		if s.readings[b].Available > 0 {
+		if s.readings[sale.Shelf{Bucket: b, SKU: sku}].Available > 0 {
 			return false, s.failing
 		}
 	}
@@ -121,6 +165,7 @@ const unknown = 0
 func (s *fakeStock) set(change func(*fakeStock)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.changes++
 	change(s)
 }
 
@@ -136,6 +181,7 @@ func (s *fakeStock) purchases() []sale.Purchase {
 
 // fakeDatabase is the database: catalogue, rules, lists and order rows.
 type fakeDatabase struct {
+	stock   *fakeStock // learns the numbers of items
 	mu      sync.Mutex
 	version int64
 	pending sale.Changes
@@ -150,8 +196,8 @@ type fakeDatabase struct {
 	onCancel func() // before a cancellation
 }
 
-func newFakeDatabase() *fakeDatabase {
-	return &fakeDatabase{listed: map[string][]string{}, rows: map[sale.OrderID]sale.Order{}}
+func newFakeDatabase(stock *fakeStock) *fakeDatabase {
+	return &fakeDatabase{stock: stock, listed: map[string][]string{}, rows: map[sale.OrderID]sale.Order{}}
 }
 
 func (b *fakeDatabase) Changes(_ context.Context, since int64) (sale.Changes, error) {
@@ -208,7 +254,7 @@ func (b *fakeDatabase) BuyerOrders(
 	defer b.mu.Unlock()
 	var out []sale.Order
 	for _, row := range b.rows {
-		if row.Sale == saleID && row.SKU == sku && row.BuyerID == buyer && row.OrderID > after {
+		if row.Sale == saleID && (sku == "" || row.Has(sku)) && row.BuyerID == buyer && row.OrderID > after {
 			out = append(out, row)
 		}
 	}
@@ -251,18 +297,19 @@ func (b *fakeDatabase) set(change func(*fakeDatabase)) {
 	change(b)
 }
 
-// publish adds sales with all their buckets open, in epoch 1.
+// publish adds sales with all their buckets open, in epoch 1. It numbers their items.
 func (b *fakeDatabase) publish(sales ...sale.Sale) {
 	b.set(func(b *fakeDatabase) {
 		b.version++
-		b.pending.Sales = append(b.pending.Sales, sales...)
 		for _, s := range sales {
-			for _, item := range s.Items {
-				for n := range item.Buckets {
-					b.pending.Buckets = append(b.pending.Buckets, sale.BucketRow{
-						Bucket: sale.Bucket{Sale: s.ID, SKU: item.SKU, Number: n}, Epoch: 1, State: sale.BucketOpen, Partition: 3,
-					})
-				}
+			for i := range s.Items {
+				s.Items[i].Number = i + 1
+				b.stock.set(func(f *fakeStock) { f.numbers[s.Items[i].SKU] = i + 1 })
+			}
+			b.pending.Sales = append(b.pending.Sales, s)
+			for _, bucket := range s.BucketNames() {
+				b.pending.Buckets = append(b.pending.Buckets,
+					sale.BucketRow{Bucket: bucket, Epoch: 1, State: sale.BucketOpen, Partition: 3})
 			}
 		}
 	})
@@ -282,8 +329,8 @@ func autumn(change ...func(*sale.Sale)) sale.Sale {
 	s := sale.Sale{
 		ID: "autumn", State: sale.StateOpen, Name: "Autumn \"sale\"", Currency: "CNY", PerBuyerLimit: 1, PaymentTTL: 900,
 		Eligibility: sale.EligibilityOpen, StartsAt: sale.Time{Time: noon.Add(-time.Hour)},
-		EndsAt: sale.Time{Time: noon.Add(time.Hour)},
-		Items:  []sale.Item{{SKU: "phone", Stock: 100, PriceCents: 129900, Buckets: 1}},
+		EndsAt: sale.Time{Time: noon.Add(time.Hour)}, Buckets: 1,
+		Items: []sale.Item{{SKU: "phone", Name: "A phone", Stock: 100, PriceCents: 129900}},
 	}
 	for _, c := range change {
 		c(&s)
@@ -304,7 +351,8 @@ type scene struct {
 // newScene starts a gateway without its background roles: tests take one unit of work at a time, unless they call run.
 func newScene(t testing.TB, change ...func(*Options, *Deps)) *scene {
 	t.Helper()
-	s := &scene{t: t, stock: newFakeStock(), database: newFakeDatabase(), registry: prometheus.NewRegistry()}
+	stock := newFakeStock()
+	s := &scene{t: t, stock: stock, database: newFakeDatabase(stock), registry: prometheus.NewRegistry()}
 	keys, err := NewSecrets(secret, previous)
 	require.NoError(t, err)
 	breakers, err := NewBreakers()
@@ -355,7 +403,10 @@ func (s *scene) run() {
 	s.t.Cleanup(func() { cancel(); <-ended })
 }
 
-const phoneOrders = "/v1/sales/autumn/items/phone/orders"
+const (
+	autumnOrders = "/v1/sales/autumn/orders"
+	phoneOrders  = "/v1/sales/autumn/items/phone/orders"
+)
 
 // response is an answer, read to its end.
 type response struct {

@@ -219,7 +219,7 @@ func BenchmarkAccept(b *testing.B) {
 type instantStock struct{ Stock }
 
 func (s instantStock) Reserve(p sale.Purchase) sale.Answer {
-	return sale.Answer{Outcome: sale.OutcomeQueued, OrderID: 1 << 60, Quantity: p.Quantity, CreatedAt: noon}
+	return sale.Answer{Outcome: sale.OutcomeQueued, OrderID: 1 << 60, CreatedAt: noon}
 }
 
 // instantRefusal refuses every purchase at once.
@@ -228,4 +228,6 @@ type instantRefusal struct {
 	outcome sale.Outcome
 }
 
-func (s instantRefusal) Reserve(sale.Purchase) sale.Answer { return sale.Answer{Outcome: s.outcome} }
+func (s instantRefusal) Reserve(sale.Purchase) sale.Answer {
+	return sale.Answer{Outcome: s.outcome, SKU: "phone"}
+}

@@ -37,7 +37,7 @@ func (s *liveSale) held(h sale.Holding) (order sale.Order, ok bool) {
 		if item == nil {
 			return order, false
 		}
-		lines[i] = sale.Line{SKU: item.SKU, Quantity: line.Quantity, UnitPriceCents: item.PriceCents, Number: item.Number}
+		lines[i] = item.line(line.Quantity)
 	}
 	h.Lines = lines
 	return s.order(h), true

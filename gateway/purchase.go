@@ -92,18 +92,25 @@ func (s *liveSale) purchaseOf(buyer string, key []byte, lines []pressLine) sale.
 	row := &s.buckets[sale.HomeBucket(buyer, len(s.buckets))]
 	p := sale.Purchase{
 		Bucket: row.Bucket, Epoch: row.Epoch, Partition: row.Partition,
-		Buckets: len(s.buckets), Buyer: buyer, Key: string(key), Lines: make([]sale.Line, len(lines)),
-	}
-	for i := range lines {
-		item := lines[i].item
-		p.Lines[i] = sale.Line{
-			SKU: item.SKU, Quantity: lines[i].quantity, UnitPriceCents: item.PriceCents, Number: item.Number,
-		}
+		Buckets: len(s.buckets), Buyer: buyer, Key: string(key), Lines: linesOf(lines),
 	}
 	if s.Eligibility == sale.EligibilityList {
 		p.ListVersion, p.ListSize = s.ListVersion, s.ListSize
 	}
 	return p
+}
+
+// linesOf returns the lines for the Stock, which does not change them. Those of one unit, which most purchases ask for, belong
+// to the catalogue, so that a purchase that Redis refuses does not allocate.
+func linesOf(lines []pressLine) []sale.Line {
+	if len(lines) == 1 && lines[0].quantity == 1 {
+		return lines[0].item.unit[:]
+	}
+	asked := make([]sale.Line, len(lines))
+	for i := range lines {
+		asked[i] = lines[i].item.line(lines[i].quantity)
+	}
+	return asked
 }
 
 // admit applies the bounds that all purchases share. If ok, the caller must call leave.
