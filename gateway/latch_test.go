@@ -232,8 +232,9 @@ func TestLooksCostOnlyClosedLatches(t *testing.T) {
 	s.stock.set(func(f *fakeStock) {
 		f.readings[sale.Shelf{Bucket: sale.Bucket{Sale: "sale-7"}, SKU: "phone"}] = level{Epoch: 1}
 	})
-	s.look()
+	require.NoError(t, s.gateway.latchWatcher.look(context.Background()))
 	require.EqualValues(t, 1, s.stock.reads.Load())
+	require.EqualValues(t, 1, s.stock.shelves.Load())
 }
 
 func TestLooksAreBoundedAndFair(t *testing.T) {
