@@ -103,8 +103,8 @@ func (g *Gateway) refuseWith(ctx *fasthttp.RequestCtx, o sale.Outcome, detail st
 // Valid forms, for the detail of a malformed answer.
 const (
 	formOfBody  = `the body must be empty, {} or {"quantity":n} with n an integer from 1 to 100`
-	formOfLines = `the body must be {"lines":[{"sku":"…","quantity":n},…]} with 1 to 20 lines of distinct SKUs, n an integer from 1 ` +
-		`to 100, 1 where it is left out`
+	formOfLines = `the body must be {"lines":[{"sku":"…","quantity":n},…]} with 1 to 20 lines of distinct SKUs, ` +
+		`n an integer from 1 to 100, 1 where it is left out`
 	formOfKey = `Idempotency-Key may occur once: 1 to 128 characters of printable ASCII without " and \, quoted or bare,` +
 		` with no space at the end`
 	formOfWait = "wait may occur once: 0s to 30s, such as 5s or 1500ms"

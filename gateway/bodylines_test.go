@@ -25,13 +25,13 @@ func TestParseLines(t *testing.T) {
 	long := strings.Repeat("x", 64)
 	for body, want := range map[string]string{
 		`{"lines":[{"sku":"a","quantity":1},{"sku":"b","quantity":100}]}`: "a 1, b 100",
-		`{"lines":[{"sku":"a"}]}`:                                          "a 1",
-		`{"lines":[{"quantity":7,"sku":"a"}]}`:                             "a 7",
-		" {\n\"lines\" : [ { \"sku\" : \"a\" , \"quantity\" : 2 } ] }\r\n": "a 2",
-		`{"lines":[{"sku":"\u0061"}]}`:                                     "a 1",
-		`{"l\u0069nes":[{"sku":"a","quant\u0069ty":3}]}`:                   "a 3",
-		`{"lines":[{"sku":"A"},{"sku":"a"}]}`:                              "A 1, a 1",
-		`{"lines":[{"sku":"A.b-C_9"},{"sku":"` + long + `"}]}`:             "A.b-C_9 1, " + long + " 1",
+		`{"lines":[{"sku":"a"}]}`:                                         "a 1",
+		`{"lines":[{"quantity":7,"sku":"a"}]}`:                            "a 7",
+		"{\n\"lines\" : [ { \"sku\" : \"a\" , \"quantity\" : 2 } ] }\r\n": "a 2",
+		`{"lines":[{"sku":"\u0061"}]}`:                                    "a 1",
+		`{"l\u0069nes":[{"sku":"a","quant\u0069ty":3}]}`:                  "a 3",
+		`{"lines":[{"sku":"A"},{"sku":"a"}]}`:                             "A 1, a 1",
+		`{"lines":[{"sku":"A.b-C_9"},{"sku":"` + long + `"}]}`:            "A.b-C_9 1, " + long + " 1",
 	} {
 		lines, field := parseLines(nil, []byte(body))
 		require.Empty(t, field, body)
@@ -68,8 +68,9 @@ var malformedLines = map[string]string{
 	`{"lines":[{"sku":"a","quantity":null}]}`:                           "lines[0].quantity",
 	`{"lines":[{"sku":"a","quantity":1,"quantity":1}]}`:                 "lines[0].quantity",
 	`{"lines":[{"sku":"a","sku":"a"}]}`:                                 "lines[0].sku",
-	`{"lines":[{}]}`:                                                    "lines[0].sku", `{"lines":[{"quantity":1}]}`: "lines[0].sku",
-	`{"lines":[{"sku":""}]}`: "lines[0].sku", `{"lines":[{"sku":null}]}`: "lines[0].sku",
+	`{"lines":[{}]}`:                                                    "lines[0].sku",
+	`{"lines":[{"quantity":1}]}`:                                        "lines[0].sku",
+	`{"lines":[{"sku":""}]}`:                                            "lines[0].sku", `{"lines":[{"sku":null}]}`: "lines[0].sku",
 	`{"lines":[{"sku":1}]}`: "lines[0].sku", `{"lines":[{"sku":["a"]}]}`: "lines[0].sku",
 	`{"lines":[{"sku":"."}]}`: "lines[0].sku", `{"lines":[{"sku":".."}]}`: "lines[0].sku",
 	`{"lines":[{"sku":"-a"}]}`: "lines[0].sku", `{"lines":[{"sku":"a/b"}]}`: "lines[0].sku",

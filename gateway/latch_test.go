@@ -76,7 +76,8 @@ func TestNoAnswerDependsOnAnUnprovenName(t *testing.T) {
 		} {
 			t.Run(name+" "+fault, func(t *testing.T) {
 				for range 3 { // also when the token has been seen
-					s.refused(s.send(http.MethodPost, phoneOrders, "", "Authorization: Bearer "+token), sale.OutcomeSoldOut, soldOutPhone)
+					r := s.send(http.MethodPost, phoneOrders, "", "Authorization: Bearer "+token)
+					s.refused(r, sale.OutcomeSoldOut, soldOutPhone)
 				}
 			})
 		}

@@ -67,7 +67,8 @@ func TestPurchaseOfLinesIsTaken(t *testing.T) {
 	require.EqualValues(t, 1, s.metric("flashsale_http_request_duration_seconds", "route", "purchase"))
 
 	one := s.pressCart("ann", bodyOf("case")).members(t)
-	require.Equal(t, []any{"case", 1.0, 200.0, 200.0}, []any{one["sku"], one["quantity"], one["unit_price_cents"], one["total_cents"]})
+	require.Equal(t, []any{"case", 1.0, 200.0, 200.0},
+		[]any{one["sku"], one["quantity"], one["unit_price_cents"], one["total_cents"]})
 	require.Equal(t, phoneOrders+"/4242", s.press("ann", "").header.Get("Location"), "in the form of the request's path")
 }
 
@@ -113,7 +114,8 @@ func TestIdsOfEveryForm(t *testing.T) {
 	require.EqualValues(t, 300, r.members(t)["total_cents"])
 	for _, bad := range []string{".", "..", ".a", long + "Z"} {
 		s.refused(s.pressCart("ann", bodyOf("a", bad)), sale.OutcomeMalformed, map[string]any{"field": "lines[1].sku"})
-		s.refused(s.send(http.MethodPost, "/v1/sales/autumn/items/"+bad+"/orders", "", bearer("ann")), sale.OutcomeSKUNotFound, nil)
+		r := s.send(http.MethodPost, "/v1/sales/autumn/items/"+bad+"/orders", "", bearer("ann"))
+		s.refused(r, sale.OutcomeSKUNotFound, nil)
 		s.refused(s.send(http.MethodPost, "/v1/sales/"+bad+"/orders", bodyOf("a")), sale.OutcomeSaleNotFound, nil)
 	}
 	require.Equal(t, http.StatusAccepted,
@@ -136,7 +138,8 @@ func TestPrecedenceOfLines(t *testing.T) {
 		headers []string
 		outcome sale.Outcome
 	}{
-		{"malformed over unknown", `{"lines":[{"sku":"none"},{"sku":"case","quantity":0}]}`, nil, none, nil, sale.OutcomeMalformed},
+		{"malformed over unknown", `{"lines":[{"sku":"none"},{"sku":"case","quantity":0}]}`, nil, none, nil,
+			sale.OutcomeMalformed},
 		{"unknown over start", bodyOf("case", "none"), early, none, nil, sale.OutcomeSKUNotFound},
 		{"unknown over sold out", bodyOf("case", "none"), nil, soldOut, nil, sale.OutcomeSKUNotFound},
 		{"start over sold out", bodyOf("case"), early, soldOut, nil, sale.OutcomeNotStarted},
@@ -220,7 +223,8 @@ func TestOrdersOfSeveralLinesAreFoundUnderEachSKU(t *testing.T) {
 	two.Lines = append(two.Lines, sale.Line{SKU: "case", Quantity: 3, UnitPriceCents: 200})
 	s.store(two, rowOf(9, sale.StatusConfirmed))
 	s.hold("ann",
-		sale.Holding{OrderID: 7, Lines: []sale.Line{{Number: 1, Quantity: 1}, {Number: 2, Quantity: 3}}, Status: sale.StatusQueued},
+		sale.Holding{OrderID: 7, Lines: []sale.Line{{Number: 1, Quantity: 1}, {Number: 2, Quantity: 3}},
+			Status: sale.StatusQueued},
 		sale.Holding{OrderID: 8, Lines: []sale.Line{{Number: 2, Quantity: 2}, {Number: 3, Quantity: 4}}, CreatedAt: noon,
 			Status: sale.StatusQueued})
 	for path, ids := range map[string][]sale.OrderID{

@@ -175,8 +175,8 @@ func (g *Gateway) endLookup(r reader) {
 	r.permit.leave()
 }
 
-// ownOrders answers with a page of the buyer's orders of a sale or of one SKU, oldest first. An app finds an order here whose answer was
-// lost.
+// ownOrders answers with a page of the buyer's orders of a sale or of one SKU, oldest first. An app finds an order here whose
+// answer was lost.
 func (g *Gateway) ownOrders(ctx *fasthttp.RequestCtx, at location, h *headers) {
 	wanted, field := pageOf(ctx)
 	if field != "" {

@@ -104,7 +104,8 @@ func TestPurchaseUnderWayDuringTheReadingIsNotCounted(t *testing.T) {
 	b.owners.Store(nil)
 	s.stock.set(func(f *fakeStock) {
 		f.decide = func(p sale.Purchase) sale.Answer {
-			b.owners.Store(&owners{epoch: 1, sold: map[int]int64{1: 101}, filter: bloom.New(64, 3), room: 10}) // read after the unit was taken
+			// read after the unit was taken
+			b.owners.Store(&owners{epoch: 1, sold: map[int]int64{1: 101}, filter: bloom.New(64, 3), room: 10})
 			return sale.Answer{Outcome: sale.OutcomeQueued, OrderID: 77, CreatedAt: noon}
 		}
 	})

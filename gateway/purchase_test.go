@@ -25,7 +25,8 @@ func TestPurchaseIsTaken(t *testing.T) {
 	require.Equal(t, "application/json", r.header.Get("Content-Type"))
 	require.Equal(t, "no-store", r.header.Get("Cache-Control"))
 	require.JSONEq(t, `{"order_id":"777","status":"queued","sale":"autumn","sku":"phone","quantity":1,"unit_price_cents":129900,
-		"lines":[{"sku":"phone","quantity":1,"unit_price_cents":129900}],"total_cents":129900,"currency":"CNY","created_at":"2026-11-11T12:00:00.123Z",
+		"lines":[{"sku":"phone","quantity":1,"unit_price_cents":129900}],"total_cents":129900,"currency":"CNY",
+		"created_at":"2026-11-11T12:00:00.123Z",
 		"updated_at":"2026-11-11T12:00:00.123Z","pay_by":"2026-11-11T12:15:00.123Z"}`, r.body)
 	purchases := s.stock.purchases()
 	require.Len(t, purchases, 1)

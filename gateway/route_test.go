@@ -87,7 +87,8 @@ func TestEveryGetAnswersHead(t *testing.T) {
 	s := newScene(t).open(autumn())
 	s.store(rowOf(7, sale.StatusConfirmed))
 	for _, p := range []string{
-		phoneOrders, phoneOrders + "/7", phoneOrders + "/8", autumnOrders, autumnOrders + "/7", "/v1/sales/autumn", "/v1/sales/none", "/v1/time", "/livez",
+		phoneOrders, phoneOrders + "/7", phoneOrders + "/8", autumnOrders, autumnOrders + "/7",
+		"/v1/sales/autumn", "/v1/sales/none", "/v1/time", "/livez",
 		"/readyz",
 		"/openapi.json", "/nowhere",
 	} {

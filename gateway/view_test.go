@@ -22,7 +22,8 @@ func TestSaleView(t *testing.T) {
 	require.Equal(t, "public, max-age=1", r.header.Get("Cache-Control"))
 	require.Equal(t, "application/json", r.header.Get("Content-Type"))
 	require.JSONEq(t, `{"sale":"autumn","name":"Autumn \"sale\"","state":"open","starts_at":"2026-11-11T11:00:00.123Z",
-		"ends_at":"2026-11-11T13:00:00.123Z","server_time":"2026-11-11T12:00:00.123Z","currency":"CNY","per_buyer_sale_limit":5,"items":[
+		"ends_at":"2026-11-11T13:00:00.123Z","server_time":"2026-11-11T12:00:00.123Z","currency":"CNY",
+		"per_buyer_sale_limit":5,"items":[
 		{"sku":"phone","name":"A phone","price_cents":129900,"sold_out":false},
 		{"sku":"case","name":"","price_cents":0,"sold_out":false}]}`, r.body)
 
