@@ -69,10 +69,9 @@ func soldOutProblem(sku string) []byte {
 }
 
 // refuseSoldOut answers with the prepared problem of a closed latch. Most of a crowd gets it, so it does not allocate.
-func (g *Gateway) refuseSoldOut(ctx *fasthttp.RequestCtx, c *closing) sale.Outcome {
+func refuseSoldOut(ctx *fasthttp.RequestCtx, c *closing) {
 	head(ctx, sale.OutcomeSoldOut.Row().Status, typeProblem)
 	ctx.Response.SetBodyRaw(c.refusal)
-	return sale.OutcomeSoldOut
 }
 
 // refuseLate refuses a buyer or an address over its own limit. The gateway sends the answer after lateness, because a client

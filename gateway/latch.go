@@ -124,16 +124,6 @@ func anySoldOut(lines []pressLine) bool {
 	return false
 }
 
-// soldOutFor returns the first closed latch that refuses the lines of a buyer, nil if there is none.
-func soldOutFor(lines []pressLine, buyer []byte) *closing {
-	for i := range lines {
-		if c := lines[i].item.latch.closed.Load(); c != nil && c.refuses(buyer) {
-			return c
-		}
-	}
-	return nil
-}
-
 // refuses reports whether the gateway can refuse a purchase as sold out: the buyer of a verified token owns no unit of the
 // SKU in the home bucket. An empty buyer is a request without a valid token, which has no home bucket. It does not allocate.
 func (c *closing) refuses(buyer []byte) bool {

@@ -48,15 +48,11 @@ func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers) sa
 	}
 	var who buyerID // zero without a verified token: no answer depends on the name in an unverified one
 	proven := g.tokens.prove(h.bearer(), now, &who)
-	if soldOut {
-		if gone := soldOutFor(lines, who.text()); gone != nil {
-			return g.refuseSoldOut(ctx, gone)
-		}
-		if g.overAddressLimit(ctx) {
-			return sale.OutcomeRateLimited
-		}
-	}
 	switch {
+	case soldOut && refusedSoldOut(ctx, lines, who.text()):
+		return sale.OutcomeSoldOut
+	case soldOut && g.overAddressLimit(ctx):
+		return sale.OutcomeRateLimited
 	case !proven:
 		return g.refuse(ctx, sale.OutcomeUnauthenticated)
 	case live.home(who.text()).State != sale.BucketOpen:
@@ -82,6 +78,17 @@ func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers) sa
 		live.latches.sold(owners, &p, lines)
 	}
 	return g.reply(ctx, at, live, lines, &p, &answer)
+}
+
+// refusedSoldOut refuses the lines of a buyer as sold out if a closed latch refuses one of them, and reports whether it did.
+func refusedSoldOut(ctx *fasthttp.RequestCtx, lines []pressLine, buyer []byte) bool {
+	for i := range lines {
+		if c := lines[i].item.latch.closed.Load(); c != nil && c.refuses(buyer) {
+			refuseSoldOut(ctx, c)
+			return true
+		}
+	}
+	return false
 }
 
 // fieldKey is the `field` of a malformed answer for the header.
@@ -141,7 +148,8 @@ func (g *Gateway) reply(
 	case sale.OutcomeReplayed:
 		return g.replayed(ctx, at, live, p, a)
 	case sale.OutcomeSoldOut:
-		return g.refuseSoldOut(ctx, g.latchWatcher.soldOut(faultyItem(lines, a.SKU).latch))
+		refuseSoldOut(ctx, g.latchWatcher.soldOut(faultyItem(lines, a.SKU).latch))
+		return a.Outcome
 	case sale.OutcomeNotStarted:
 		return g.refuseEarly(ctx, live, g.stock.Now())
 	case sale.OutcomeKeyReused, sale.OutcomeUnknown, sale.OutcomeOverLimit, sale.OutcomeAlreadyBought,
