@@ -13,16 +13,17 @@ import (
 	"flashsale/sale"
 )
 
-// faults are what is wrong with a body, so that one answer names everything. The list has a bound; at has the path of
+// faultList is what is wrong with a body, so that one answer names everything. The list has a bound; at has the path of
 // every fault, also of those that the list has no room for.
-type faults struct {
+type faultList struct {
 	list sale.FieldErrors
 	at   map[string]bool
 	form func(path string) string // the range or the words of a member, "" when the fault says all
+	opts json.Options             // of the decoding
 }
 
 // add notes a fault of a member. A member has one fault: what follows from the first one is no news.
-func (f *faults) add(path, detail string) {
+func (f *faultList) add(path, detail string) {
 	if f.covers(path) {
 		return
 	}
@@ -35,14 +36,14 @@ func (f *faults) add(path, detail string) {
 	f.keep(sale.Fieldf(path, "%s", detail))
 }
 
-func (f *faults) keep(fault *sale.FieldError) {
+func (f *faultList) keep(fault *sale.FieldError) {
 	if len(f.list) < sale.MaxFieldErrors {
 		f.list = append(f.list, fault)
 	}
 }
 
 // covers reports whether the member, or one that contains it, has a fault.
-func (f *faults) covers(path string) bool {
+func (f *faultList) covers(path string) bool {
 	for {
 		if f.at[path] {
 			return true
@@ -56,7 +57,7 @@ func (f *faults) covers(path string) bool {
 }
 
 // need notes a member without a default that the body lacks.
-func (f *faults) need(path string, given bool) {
+func (f *faultList) need(path string, given bool) {
 	if !given {
 		f.add(path, "is required")
 	}
@@ -64,7 +65,7 @@ func (f *faults) need(path string, given bool) {
 
 // join adds the faults that the validation of the decoded value found. It leaves out those of members that could not be
 // decoded, because the value has a zero there.
-func (f *faults) join(err error) error {
+func (f *faultList) join(err error) error {
 	var found sale.FieldErrors
 	var one *sale.FieldError
 	switch {
@@ -87,13 +88,16 @@ func (f *faults) join(err error) error {
 
 // decodeStrict reads a JSON object into target. It notes every unknown or repeated member and every wrong type by the
 // member's path and reads on. The error is for a body that is not one JSON object: nothing after the mistake can be read.
-func decodeStrict(body []byte, target any, form func(path string) string) (*faults, error) {
-	found := &faults{at: map[string]bool{}, form: form}
+func decodeStrict(body []byte, target any, form func(path string) string) (*faultList, error) {
+	found := &faultList{at: map[string]bool{}, form: form}
 	if trimmed := bytes.TrimLeft(body, " \t\r\n"); len(trimmed) == 0 || trimmed[0] != '{' {
 		return found, malformed("", "the body must be a JSON object")
 	}
 	err := json.Unmarshal(body, target, jsontext.AllowDuplicateNames(true), json.WithUnmarshalers(json.UnmarshalFromFunc(
-		func(decoder *jsontext.Decoder, part checked) error { return part.readFrom(decoder, found) })))
+		func(decoder *jsontext.Decoder, part checked, opts json.Options) error {
+			found.opts = opts
+			return part.readFrom(decoder, found)
+		})))
 	var syntactic *jsontext.SyntacticError
 	switch {
 	case err == nil:

@@ -11,7 +11,7 @@ import (
 
 // checked is a part of a body that notes its own faults. Its error ends the reading: only a syntax error is one.
 type checked interface {
-	readFrom(decoder *jsontext.Decoder, found *faults) error
+	readFrom(decoder *jsontext.Decoder, found *faultList) error
 }
 
 // unknown receives the members that a body's type does not have; every one is a fault.
@@ -19,12 +19,12 @@ type unknown map[string]unknownMember
 
 type unknownMember struct{}
 
-func (*unknownMember) readFrom(decoder *jsontext.Decoder, found *faults) error {
+func (*unknownMember) readFrom(decoder *jsontext.Decoder, found *faultList) error {
 	return skip(decoder, found, "is not a known member")
 }
 
 // skip passes over the next value and notes a fault of it.
-func skip(decoder *jsontext.Decoder, found *faults, detail string) error {
+func skip(decoder *jsontext.Decoder, found *faultList, detail string) error {
 	if err := decoder.SkipValue(); err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ type member[T any] struct {
 	given bool
 }
 
-func (m *member[T]) readFrom(decoder *jsontext.Decoder, found *faults) error {
+func (m *member[T]) readFrom(decoder *jsontext.Decoder, found *faultList) error {
 	if m.given {
 		return skip(decoder, found, twice)
 	}
@@ -68,7 +68,7 @@ type nullable[T any] struct {
 	given bool
 }
 
-func (m *nullable[T]) readFrom(decoder *jsontext.Decoder, found *faults) error {
+func (m *nullable[T]) readFrom(decoder *jsontext.Decoder, found *faultList) error {
 	if m.given {
 		return skip(decoder, found, twice)
 	}
@@ -81,7 +81,7 @@ func (m *nullable[T]) readFrom(decoder *jsontext.Decoder, found *faults) error {
 }
 
 // readScalar reads one value as a whole, so that a wrong type leaves the decoder behind it.
-func readScalar(decoder *jsontext.Decoder, found *faults, into any) error {
+func readScalar(decoder *jsontext.Decoder, found *faultList, into any) error {
 	text, err := decoder.ReadValue()
 	if err != nil {
 		return err
@@ -93,11 +93,11 @@ func readScalar(decoder *jsontext.Decoder, found *faults, into any) error {
 }
 
 // readObject reads an object into a struct; any other value is a fault.
-func readObject(decoder *jsontext.Decoder, found *faults, into any) error {
+func readObject(decoder *jsontext.Decoder, found *faultList, into any) error {
 	if decoder.PeekKind() != '{' {
 		return skip(decoder, found, "must be an object")
 	}
-	return json.UnmarshalDecode(decoder, into)
+	return json.UnmarshalDecode(decoder, into, found.opts)
 }
 
 // list is an array of objects of bounded length, so that a small body of many empty elements does not use much memory.
@@ -107,7 +107,7 @@ type list[T any] struct {
 }
 
 // readFrom keeps at most sale.MaxItems elements.
-func (l *list[T]) readFrom(decoder *jsontext.Decoder, found *faults) error {
+func (l *list[T]) readFrom(decoder *jsontext.Decoder, found *faultList) error {
 	if l.given {
 		return skip(decoder, found, twice)
 	}

@@ -56,7 +56,7 @@ type limitMember struct {
 	given bool
 }
 
-func (m *limitMember) readFrom(decoder *jsontext.Decoder, found *faults) error {
+func (m *limitMember) readFrom(decoder *jsontext.Decoder, found *faultList) error {
 	if m.given {
 		return skip(decoder, found, twice)
 	}
@@ -74,7 +74,7 @@ type griefMember struct {
 	given bool
 }
 
-func (m *griefMember) readFrom(decoder *jsontext.Decoder, found *faults) error {
+func (m *griefMember) readFrom(decoder *jsontext.Decoder, found *faultList) error {
 	if m.given {
 		return skip(decoder, found, twice)
 	}
@@ -119,7 +119,7 @@ func decodeRules(body []byte) (sale.Rules, *int64, error) {
 }
 
 // required notes the members that a rule lacks. An absent number would otherwise be read as 0, which is a limit too.
-type required struct{ found *faults }
+type required struct{ found *faultList }
 
 func (n *required) check(path string, given bool) { n.found.need(path, given) }
 

@@ -68,7 +68,7 @@ func decodeSale(id string, body []byte) (sale.Sale, error) {
 }
 
 // required notes the members without a default that the body lacks.
-func (in *saleBody) required(found *faults) {
+func (in *saleBody) required(found *faultList) {
 	found.need("name", in.Name.given)
 	found.need("starts_at", in.StartsAt.given)
 	found.need("ends_at", in.EndsAt.given)
