@@ -120,7 +120,7 @@ func (s *snapshot) read(ctx context.Context, tx *sql.Tx) error {
 		}
 	}
 	for _, r := range s.rows {
-		sorted(r.lines)
+		sortLines(r.lines)
 	}
 	return nil
 }

@@ -49,9 +49,8 @@ func (r row) released() bool {
 	return r.status == sale.StatusCancelled || r.status == sale.StatusExpired
 }
 
-func sorted(lines []line) []line {
+func sortLines(lines []line) {
 	slices.SortFunc(lines, func(a, b line) int { return cmp.Compare(a.sku, b.sku) })
-	return lines
 }
 
 // sameUnits reports whether two orders have the same SKUs in the same quantities; prices reports it for the prices too.

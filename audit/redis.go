@@ -155,7 +155,7 @@ func (f *facts) noteEntries(bucket int, skus map[int64]string, buyer, value stri
 			}
 			r.lines = append(r.lines, l)
 		}
-		sorted(r.lines)
+		sortLines(r.lines)
 		f.entries[sale.OrderID(id)] = r
 	}
 	return nil

@@ -174,7 +174,7 @@ func parseOrder(text string) (sale.OrderID, row, bool) {
 		}
 		order.lines = append(order.lines, l)
 	}
-	sorted(order.lines)
+	sortLines(order.lines)
 	return sale.OrderID(id), order, err == nil
 }
 
