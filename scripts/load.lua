@@ -71,7 +71,7 @@ if present ~= tonumber(epoch) then return 'lost' end
 if step == 'open' and m[2] == 'open' then return 'done' end
 if m[2] ~= 'loading' then return 'lost' end
 if step == 'stock' then
-  -- Redis keeps a small hash as a list, in which it searches each field from the start: a batch over 256 SKUs would cost
+  -- Redis keeps a small hash as a list and searches each field from its start: a batch over 256 SKUs would cost
   -- half as much again. A value of more than 64 bytes makes it a hash table, which it stays.
   call('HSET', KEYS[2], '', string.rep(' ', 65), unpack(ARGV, 3))
   call('HDEL', KEYS[2], '')

@@ -81,8 +81,8 @@ for from = 1, s, chunk do
     local available, others, returned = match(value, '^(%d+) (%d+ %d+ %d+ %d+) (%-?%d+)$')
     if not available then return answer('fenced', 'sku') end
     if takes then -- rule: take-unsold
-      found[i] = math.min(units, tonumber(available))
-      units = -found[i]
+      units = -math.min(units, tonumber(available))
+      found[i] = -units .. '' -- a text: the embedded server answers a table of one number with a number
     end
     fields[#fields + 1] = ARGV[skus_at + i]
     fields[#fields + 1] = available + units .. ' ' .. others .. ' ' .. returned + units

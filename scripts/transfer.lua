@@ -78,7 +78,7 @@ for i = 1, n do
   local sku, spare = ARGV[7 + i], available - ARGV[7 + 2 * n + i]
   if spare > 0 then
     local some = math.min(spare, math.max(tonumber(ARGV[7 + n + i]), math.ceil(spare / 2)))
-    units[#units + 1], totals[#totals + 1] = sku .. ':' .. some, moved + some
+    units[#units + 1], totals[#totals + 1] = sku .. ':' .. some, moved + some .. ''
     fields[#fields + 1] = sku
     fields[#fields + 1] = table.concat({available - some, taken + some, limit, moved + some, returned}, ' ')
   end

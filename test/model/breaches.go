@@ -108,36 +108,36 @@ func breachesOfReturns() []Breach {
 }
 
 // alone is one buyer who presses some quantities, without keys, for so many units.
-func alone(stock int, quantities ...uint8) Setup {
-	s := Setup{Buckets: 1, Stock: stock, Limit: 1, Batch: 1, Buyers: make([][]Press, 1)}
+func alone(stock int8, quantities ...uint8) Setup {
+	s := Setup{Buckets: 1, Stock: units{stock}, Limit: 1, Batch: 1, Buyers: make([][]Press, 1)}
 	for _, quantity := range quantities {
-		s.Buyers[0] = append(s.Buyers[0], Press{quantity, 0})
+		s.Buyers[0] = append(s.Buyers[0], Press{quantity, 0, 0})
 	}
 	return s
 }
 
 // hoarder is a buyer of two orders who presses with the key of the first again, where Redis keeps one released order.
 func hoarder() Setup {
-	return Setup{Buckets: 1, Stock: 3, Limit: 2, Batch: 1, Kept: 1, Buyers: [][]Press{{{1, 1}, {1, 2}, {1, 1}}}}
+	return Setup{Buckets: 1, Stock: units{3}, Limit: 2, Batch: 1, Kept: 1, Buyers: [][]Press{{{1, 0, 1}, {1, 0, 2}, {1, 0, 1}}}}
 }
 
 // beside is a buyer of the second of two buckets, who presses twice.
 func beside() Setup {
 	s := twin()
-	s.Buyers[0], s.Buyers[1] = nil, []Press{{1, 0}, {1, 0}}
+	s.Buyers[0], s.Buyers[1] = nil, []Press{{1, 0, 0}, {1, 0, 0}}
 	return s
 }
 
 // couple is two buyers who press once.
-func couple(stock int) Setup {
-	return Setup{Buckets: 1, Stock: stock, Limit: 1, Batch: 1, Buyers: [][]Press{{{1, 0}}, {{1, 0}}}}
+func couple(stock int8) Setup {
+	return Setup{Buckets: 1, Stock: units{stock}, Limit: 1, Batch: 1, Buyers: [][]Press{{{1, 0, 0}}, {{1, 0, 0}}}}
 }
 
 // grown is a call of two purchases whose answer is lost: one of them was taken and settled. Before it a buyer took two
 // units in one write. When Redis goes back to the beginning and that buyer takes one unit, the repeated call takes both, at
 // the same sequence and under the same first order.
 func grown() Setup {
-	s := Setup{Buckets: 1, Stock: 3, Limit: 2, Batch: 2, Buyers: [][]Press{{{2, 0}, {1, 0}}, {{1, 0}, {1, 0}}}}.
+	s := Setup{Buckets: 1, Stock: units{3}, Limit: 2, Batch: 2, Buyers: [][]Press{{{2, 0, 0}, {1, 0, 0}}, {{1, 0, 0}, {1, 0, 0}}}}.
 		With(Blind, Unknown)
 	s.After = []string{"[0] (the replica", "[0] calls: order 1 of 2 for a", "[0] publishes", "[0] settles", "[0] trims",
 		"[0] calls for two, the answer is lost: order 2 of 1 for b ("}

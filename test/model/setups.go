@@ -14,37 +14,37 @@ type Named struct {
 
 // Shapes of sales, without faults.
 func single() Setup { // two buyers for one unit
-	return Setup{Buckets: 1, Stock: 1, Limit: 1, Batch: 1, Buyers: [][]Press{{{1, 1}, {1, 1}}, {{1, 1}}}}
+	return Setup{Buckets: 1, Stock: units{1}, Limit: 1, Batch: 1, Buyers: [][]Press{{{1, 0, 1}, {1, 0, 1}}, {{1, 0, 1}}}}
 }
 
 func pair() Setup { // batches of two, one unit for two buyers who press with keys
-	return Setup{Buckets: 1, Stock: 2, Limit: 1, Batch: 2, Buyers: [][]Press{{{1, 1}, {1, 1}}, {{1, 0}}}}
+	return Setup{Buckets: 1, Stock: units{2}, Limit: 1, Batch: 2, Buyers: [][]Press{{{1, 0, 1}, {1, 0, 1}}, {{1, 0, 0}}}}
 }
 
 func many() Setup { // limit 2, quantities of 1 and 2
-	return Setup{Buckets: 1, Stock: 2, Limit: 2, Batch: 2, Buyers: [][]Press{{{1, 1}, {1, 1}}, {{2, 1}}}}
+	return Setup{Buckets: 1, Stock: units{2}, Limit: 2, Batch: 2, Buyers: [][]Press{{{1, 0, 1}, {1, 0, 1}}, {{2, 0, 1}}}}
 }
 
 func twin() Setup { // two buckets of one SKU
-	return Setup{Buckets: 2, Stock: 1, Limit: 1, Batch: 1, Buyers: [][]Press{{{1, 0}}, {{1, 0}}}}
+	return Setup{Buckets: 2, Stock: units{1}, Limit: 1, Batch: 1, Buyers: [][]Press{{{1, 0, 0}}, {{1, 0, 0}}}}
 }
 
 func wide() Setup { // one buyer who presses twice, without keys, for two units
-	return Setup{Buckets: 1, Stock: 2, Limit: 1, Batch: 1, Buyers: [][]Press{{{1, 0}, {1, 0}}, {{1, 0}}}}
+	return Setup{Buckets: 1, Stock: units{2}, Limit: 1, Batch: 1, Buyers: [][]Press{{{1, 0, 0}, {1, 0, 0}}, {{1, 0, 0}}}}
 }
 
 func three() Setup { // limit 1, one unit each, three buyers without keys
-	return Setup{Buckets: 1, Stock: 1, Limit: 1, Batch: 1, Buyers: [][]Press{{{1, 0}, {1, 0}}, {{1, 0}, {1, 0}}}}
+	return Setup{Buckets: 1, Stock: units{1}, Limit: 1, Batch: 1, Buyers: [][]Press{{{1, 0, 0}, {1, 0, 0}}, {{1, 0, 0}, {1, 0, 0}}}}
 }
 
 func plenty() Setup { // as many, with a unit for each press
 	s := many()
-	s.Stock = 3
+	s.Stock = units{3}
 	return s
 }
 
 func crowded() Setup { // two buckets of two; both buyers live in the first
-	return Setup{Buckets: 2, Stock: 2, Limit: 1, Batch: 1, Buyers: [][]Press{{{1, 0}}, {}, {{1, 0}}}}
+	return Setup{Buckets: 2, Stock: units{2}, Limit: 1, Batch: 1, Buyers: [][]Press{{{1, 0, 0}}, {}, {{1, 0, 0}}}}
 }
 
 // returned is a buyer whose request has read the first of two buckets as empty, because of an order that is only in its
@@ -132,9 +132,9 @@ func Small() []Named {
 
 // Rich are setups with everything at once, for random walks.
 func Rich() []Named {
-	busy := Setup{Buckets: 1, Stock: 3, Limit: 2, Batch: 2, Buyers: [][]Press{{{1, 1}, {1, 1}}, {{2, 1}, {1, 0}}, {{1, 0}}}}.
+	busy := Setup{Buckets: 1, Stock: units{3}, Limit: 2, Batch: 2, Buyers: [][]Press{{{1, 0, 1}, {1, 0, 1}}, {{2, 0, 1}, {1, 0, 0}}, {{1, 0, 0}}}}.
 		With(Cancel, Expire, Unknown, Held, Crash, Duplicate, Redeliver, Zombie, FalseAlarm, Takeover, ControlDies)
-	moving := Setup{Buckets: 2, Stock: 2, Limit: 2, Batch: 2, Buyers: [][]Press{{{1, 1}, {1, 1}}, {{2, 0}}, {{1, 0}}}}.
+	moving := Setup{Buckets: 2, Stock: units{2}, Limit: 2, Batch: 2, Buyers: [][]Press{{{1, 0, 1}, {1, 0, 1}}, {{2, 0, 0}}, {{1, 0, 0}}}}.
 		With(Transfer, Transfer, Cancel, Unknown, Held, Crash, Duplicate, Redeliver, Zombie).
 		With(FalseAlarm, Takeover, ControlDies, Ask)
 	return []Named{
