@@ -21,8 +21,8 @@ type ending struct {
 	err     error // what the circuit breaker of Redis is told
 }
 
-// A bucket may lack a SKU for a moment: gateways know a new item before the outbox has brought it to Redis. Within newSKUWithin of
-// the arrival of its oldest purchase a batch waits for that; then the bucket is in doubt.
+// A bucket may lack a SKU for a moment: gateways know a new item before the outbox has brought it to Redis. Within newSKUWithin
+// of the arrival of its oldest purchase a batch waits for that; then the bucket is in doubt.
 const (
 	detailSKU    = "sku" // of a fenced reply: the bucket lacks a SKU of the batch
 	newSKUWithin = time.Second
