@@ -167,7 +167,7 @@ func Rich() []Named {
 		With(FalseAlarm, Takeover, ControlDies, Ask)
 	several := busy.With(Raise, Take, Take, Repeat)
 	several.Stock, several.SaleLimit = units{3, 2}, 2
-	several.Buyers = [][]Press{{{1, 1, 1}, {0, 1, 1}}, {{2, 0, 1}, {0, 1, 2}}, {{1, 1, 0}}}
+	several.Buyers = [][]Press{{{1, 0, 1}, {0, 1, 1}}, {{2, 0, 1}}, {{1, 1, 0}, {1, 0, 0}}}
 	rich := moving.With(Raise, Take, Take, Repeat)
 	rich.Stock, rich.Buyers = units{2, 1}, [][]Press{{{1, 1, 1}, {1, 0, 1}}, {{1, 1, 0}}, {{0, 1, 0}}}
 	return []Named{
