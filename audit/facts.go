@@ -47,6 +47,8 @@ type facts struct {
 	records map[writeID][]sale.OrderID // batch and transfer ids
 	orders  map[sale.OrderID]row
 
+	shortened map[int32]bool // partitions that may have had records of the sale before their first one
+
 	// From Redis.
 	entries map[sale.OrderID]row // entries that no longer count have negative units
 	journal int64                // entries that Redis does not know to be in Kafka
