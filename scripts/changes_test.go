@@ -19,7 +19,8 @@ func TestTakes(t *testing.T) {
 		require.Equal(t, ReleaseReply{Code: CodeDone, epoch: 1, Sequence: 1, Number: 1, Took: found}, first)
 		require.Equal(t, []string{"1 0 0 -4", "0 0 0 -5"}, s.stock("phone", "case"))
 		require.Equal(t, []string{"T", "S 1"}, s.buy(purchase("ann", "", "phone", 1), purchase("bob", "", "phone", 1)))
-		require.Equal(t, CodeDone, s.apply(ReleasePage{Gains: []sale.OutboxLine{{SKU: "case", Units: 3, Number: 2, Limit: 5}}}).Code)
+		raise := ReleasePage{Gains: []sale.OutboxLine{{SKU: "case", Units: 3, Number: 2, Limit: 5}}}
+		require.Equal(t, CodeDone, s.apply(raise).Code)
 		again := s.apply(take)
 		require.Equal(t, found, again.Took, "the answer of that time")
 		require.Equal(t, []string{"0 1 0 -4", "3 0 0 -2"}, s.stock("phone", "case"))
@@ -27,7 +28,8 @@ func TestTakes(t *testing.T) {
 		none := s.apply(ReleasePage{Take: []sale.OutboxLine{{SKU: "phone", Units: 2}}})
 		require.Equal(t, []sale.SKUUnits{{SKU: "phone"}}, none.Took)
 		require.Equal(t, "took", s.apply(take).Detail, "what the take before it found is not known any more")
-		require.Equal(t, "sku", s.apply(ReleasePage{Take: []sale.OutboxLine{{SKU: "late", Units: 2, Number: 1300, Limit: 1}}}).Detail)
+		unknown := ReleasePage{Take: []sale.OutboxLine{{SKU: "late", Units: 2, Number: 1300, Limit: 1}}}
+		require.Equal(t, "sku", s.apply(unknown).Detail)
 	})
 }
 

@@ -65,7 +65,9 @@ func TestLinesAreAllOrNothing(t *testing.T) {
 		require.Len(t, record.Batch.Orders, 3)
 		require.Equal(t, sale.RecordOrder{
 			OrderID: s.nextID - 2, Buyer: "c", Key: "k",
-			Lines: []sale.Line{{SKU: "cable", Quantity: 1, UnitPriceCents: 5}, {SKU: "phone", Quantity: 1, UnitPriceCents: 129_900}},
+			Lines: []sale.Line{
+				{SKU: "cable", Quantity: 1, UnitPriceCents: 5}, {SKU: "phone", Quantity: 1, UnitPriceCents: 129_900},
+			},
 		}, record.Batch.Orders[1])
 		holdings, err := r.Holdings(context.Background(), s.bucket, "c", func(WriteID) bool { return false })
 		require.NoError(t, err)

@@ -13,12 +13,15 @@ import (
 	"flashsale/sale"
 )
 
+// tester is a test or a rapid test.
+type tester interface {
+	require.TestingT
+	Helper()
+}
+
 // shop is one bucket in Redis, with the items of the catalogue.
 type shop struct {
-	t interface {
-		require.TestingT
-		Helper()
-	}
+	t tester
 	*Redis
 	bucket    sale.Bucket
 	keys      BucketKeys
@@ -40,7 +43,7 @@ func onBothServers(t *testing.T, test func(t *testing.T, r *Redis)) {
 }
 
 // newShop loads a bucket with the stock. saleLimit 0 is none.
-func newShop(t *testing.T, r *Redis, saleLimit int, stock []sale.ShelfLoad) *shop {
+func newShop(t tester, r *Redis, saleLimit int, stock []sale.ShelfLoad) *shop {
 	t.Helper()
 	s := &shop{
 		t: t, Redis: r, bucket: sale.Bucket{Sale: "sale", Number: 3}, arguments: NewArgumentBuffer(), clock: NewClock(nil),
