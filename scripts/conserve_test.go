@@ -65,7 +65,8 @@ func (b *books) someSKUs(t *rapid.T) []string {
 func (b *books) someBatch(t *rapid.T) {
 	var batch []*sale.Purchase
 	for range rapid.IntRange(1, 8).Draw(t, "purchases") {
-		p := purchase(rapid.SampledFrom(bookBuyers()).Draw(t, "buyer"), rapid.SampledFrom([]string{"", "", "k", "1,"}).Draw(t, "key"))
+		key := rapid.SampledFrom([]string{"", "", "k", "1,"}).Draw(t, "key")
+		p := purchase(rapid.SampledFrom(bookBuyers()).Draw(t, "buyer"), key)
 		for _, sku := range b.someSKUs(t) {
 			p.Lines = append(p.Lines, lines(sku, rapid.IntRange(1, 3).Draw(t, "quantity"))...)
 		}

@@ -52,7 +52,7 @@ func (m *modelRun) newCall() ReserveCall {
 		n = 100 + m.random.IntN(156)
 	}
 	buyers := 1 + m.random.IntN(300)
-	if m.one(3) {
+	if m.one(3) || m.mostlyReleases && m.one(2) {
 		buyers = 1 + m.random.IntN(3)
 	}
 	quantities := 1

@@ -23,7 +23,7 @@ func (m *modelRun) newWindow() sale.Window {
 	w := sale.Window{
 		Version: m.version, State: states[m.random.IntN(len(states))], StartsMS: now - 1000, EndsMS: now + 3_600_000,
 	}
-	if m.one(3) {
+	if m.one(3) && !m.mostlyReleases {
 		w.Limit = 2 + m.random.IntN(20)
 	}
 	switch m.random.IntN(12) {
@@ -97,7 +97,7 @@ func (m *modelRun) load() {
 func (m *modelRun) newStock() (stock []sale.ShelfLoad) {
 	for _, item := range catalogue[:len(catalogue)-1] {
 		shelf := sale.ShelfLoad{SKU: item.SKU, Available: m.random.Int64N(200), Number: item.Number, Limit: 1 + m.random.IntN(5)}
-		if m.one(3) {
+		if m.one(3) || m.mostlyReleases && m.one(2) {
 			shelf.Limit = 20 + m.random.IntN(20) // for buyers of many orders
 		}
 		stock = append(stock, shelf)
