@@ -29,7 +29,7 @@ func TestModelFindsSeededBugs(t *testing.T) {
 			"for line = 1, verdict and 0 or 1 do"},
 		"a refused order takes units":      {"for line = 1, verdict and 0 or lines do", "for line = 1, lines do"},
 		"one unit is free":                 {"available[shelf] = available[shelf] - 1 --", "--"},
-		"the limit is not kept in a batch": {"fresh[buyer] or known[i]", "known[i]"},
+		"the limit is not kept in a batch": {"repeats and fresh[buyer] or known[i]", "known[i]"},
 		"the limit of the SKU is one too high": {"bought[line] + quantity_of[line] > limit",
 			"bought[line] + quantity_of[line] > limit + 1"},
 		"the limit of the sale is one too high":  {"total + units > sale_limit", "total + units > sale_limit + 1"},
