@@ -86,7 +86,7 @@ func TestModelFindsSeededBugs(t *testing.T) {
 			require.Equal(t, 1, strings.Count(source, change[0]), "the place of the bug")
 			found := runWithBug(t, r.options, replid, seed, strings.Replace(source, change[0], change[1], 1),
 				func(run *modelRun, sha string) { run.arguments.sha = sha })
-			require.True(t, found, "60,000 operations agreed with a script that has this bug")
+			require.True(t, found, "200,000 operations agreed with a script that has this bug")
 		})
 	}
 }
@@ -103,7 +103,7 @@ func runWithBug(t *testing.T, o Options, replid string, seed uint64, source stri
 	run := newModelRun(&d, r, replid, seed)
 	sum := sha1.Sum([]byte(source))
 	use(run, hex.EncodeToString(sum[:]))
-	run.until(60_000)
+	run.until(200_000)
 	return d.found
 }
 

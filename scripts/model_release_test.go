@@ -323,7 +323,7 @@ func TestModelFindsBugsOfReleases(t *testing.T) {
 					run.installScript()
 					run.releaseSHA, run.mostlyReleases = sha, true
 				})
-			require.True(t, found, "60,000 operations agreed with a script that has this bug")
+			require.True(t, found, "200,000 operations agreed with a script that has this bug")
 		})
 	}
 }

@@ -152,7 +152,7 @@ func TestModelFindsBugsOfTransfers(t *testing.T) {
 					run.installScript()
 					run.transferSHA, run.mostlyTransfers = sha, true
 				})
-			require.True(t, found, "60,000 operations agreed with a script that has this bug")
+			require.True(t, found, "200,000 operations agreed with a script that has this bug")
 		})
 	}
 }
