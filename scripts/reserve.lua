@@ -183,12 +183,13 @@ local function replay(entries, wanted, key)
   return concat({'R', id, number, created, in_journal(number)}, ' ')
 end
 
--- Whether one of a buyer's entries may be this purchase of one line, have its key, or count against a limit. Plain
--- searches find too much at times and never too little, and cost a fraction of counting. An entry has 8 bytes or more.
+-- Whether one of a buyer's entries may be this purchase of one unit, have its key, or count against a limit. Plain
+-- searches find too much at times and never too little, and cost a fraction of counting. The entry that an earlier call
+-- wrote of this purchase has its SKU. An entry has 8 bytes or more, so 1000 are longer than 8000.
 local function concerned(entries, head, shelf)
   if sale_limit > 0 or #entries > 8000 or find(entries, '+', 1, true) then return true end
-  local own, key = match(head, '^(%w+,)[^,]+(,.*)$')
-  if find(entries, own, 1, true) or key ~= ',' and find(entries, key .. ',', 1, true) then return true end
+  local key = match(head, '^%w+,[^,]+(,.*)$')
+  if key ~= ',' and find(entries, key .. ',', 1, true) then return true end
   local number = number_of(shelf)
   return find(entries, ',' .. number .. ',', 1, true) or find(entries, ',' .. number .. ':', 1, true)
     or find(entries, ',-' .. number, 1, true)
