@@ -134,6 +134,48 @@ func TestPutSaleNamesTheMemberAtFault(t *testing.T) {
 	require.Empty(t, b.store.Snapshot().Sales, "a refused body changes nothing")
 }
 
+// One answer names every fault of the body, each with the range or the words of its member.
+func TestPutSaleNamesEveryFaultAtOnce(t *testing.T) {
+	b := newBench(t)
+	r := b.ask("PUT", "/admin/v1/sales/s", `{"name":7,"colour":"red","starts_at":"2026-11-11T10:00:00Z","currency":"cny",
+		"per_buyer_limit":null,"per_buyer_sale_limit":1001,"payment_ttl_s":29,"payment_ttl_s":30,"eligibility":"vip","buckets":65,
+		"items":[{"sku":"a","stock":-1,"price_cents":"1"},7,{"sku":"a","stock":1,"colour":1,"per_buyer_limit":0},{"sku":null}]}`)
+	got := r.problem(400, "malformed")
+	require.Equal(t, "name", got["field"])
+	require.Equal(t, "name: must be a string: 1 to 200 bytes of UTF-8", got["detail"])
+	faults := map[string]string{}
+	for _, one := range got["errors"].([]any) {
+		fault := one.(map[string]any)
+		faults[fault["field"].(string)] = fault["detail"].(string)
+	}
+	require.Equal(t, map[string]string{
+		"name":                     "must be a string: 1 to 200 bytes of UTF-8",
+		"colour":                   "is not a known member: " + formOfSale(""),
+		"ends_at":                  "is required: RFC 3339, between the years 1970 and 9999 (UTC)",
+		"currency":                 "must be three capital letters (ISO 4217)",
+		"per_buyer_limit":          "must not be null: 1 to 100",
+		"per_buyer_sale_limit":     "must be 0 to 1000; 0 is no limit",
+		"payment_ttl_s":            "stands twice: 0 or 30 to 604800",
+		"eligibility":              "must be open or list",
+		"buckets":                  "must be 1 to 64",
+		"items[0].stock":           "must be 0 to 10000000",
+		"items[0].price_cents":     "must be a whole number within its range: 0 to 1000000000000",
+		"items[1]":                 "must be an object: " + formOfItem(""),
+		"items[2].sku":             `"a" is already in items[0]`,
+		"items[2].colour":          "is not a known member: " + formOfItem(""),
+		"items[2].price_cents":     "is required: 0 to 1000000000000",
+		"items[2].per_buyer_limit": "must be 1 to 100, or null for the sale's",
+		"items[3].sku":             "must not be null: " + sale.FormOfID,
+		"items[3].stock":           "is required: 0 to 10000000",
+		"items[3].price_cents":     "is required: 0 to 1000000000000",
+	}, faults)
+	require.Len(t, got["errors"], len(faults), "each member once")
+
+	many := b.ask("PUT", "/admin/v1/sales/s", item(strings.Repeat(`"sku":"","stock":-1,"price_cents":-1},{`, 5000)+`"x":1`))
+	require.Len(t, many.problem(400, "malformed")["errors"], sale.MaxFieldErrors)
+	require.Empty(t, b.store.Snapshot().Sales)
+}
+
 func TestPutSaleRefusesWhatIsNoJSONObject(t *testing.T) {
 	b := newBench(t)
 	for _, body := range []string{
