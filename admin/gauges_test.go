@@ -189,8 +189,14 @@ func TestGaugesRestAfterManyShelves(t *testing.T) {
 	require.InDelta(t, 2.6, g.rest(200*time.Millisecond).Seconds(), 0.1)
 	g.shelves = 1_000_000
 	require.Equal(t, longestRest, g.rest(time.Second))
-	g.watch.since = map[[2]string]time.Time{{"s", "phone"}: {}}
-	require.Equal(t, time.Second, g.rest(200*time.Millisecond))
+	now := time.Now()
+	g.watch.now = func() time.Time { return now }
+	g.watch.since = map[[2]string]time.Time{{"s", "phone"}: now.Add(-time.Second), {"s", "case"}: now}
+	require.Equal(t, time.Second, g.rest(200*time.Millisecond), "books are off")
+	now = now.Add(1500 * time.Millisecond)
+	require.Equal(t, 500*time.Millisecond, g.rest(200*time.Millisecond), "no later than the pause")
+	now = now.Add(450 * time.Millisecond)
+	require.Equal(t, 200*time.Millisecond, g.rest(200*time.Millisecond))
 }
 
 func TestAgeIsNeverNegative(t *testing.T) {
