@@ -29,6 +29,9 @@ type Plan struct {
 	Closing   map[sale.Bucket]string // the reason
 
 	Settlement sale.Settlement
+
+	last     sale.Shelf // gain keeps its last answer, as State.shelf does
+	lastGain *Gain
 }
 
 // Order is an order row that the store must write.
@@ -131,12 +134,16 @@ func (p *Plan) close(row *Row, why string) {
 // gain returns what the plan adds to a stock row, and has the plan move its bucket.
 func (p *Plan) gain(row *Row, sku string) *Gain {
 	shelf := sale.Shelf{Bucket: row.Bucket, SKU: sku}
+	if p.lastGain != nil && p.last == shelf {
+		return p.lastGain
+	}
 	g := p.Gains[shelf]
 	if g == nil {
 		g = &Gain{}
 		p.Gains[shelf] = g
 		p.move(row)
 	}
+	p.last, p.lastGain = shelf, g
 	return g
 }
 

@@ -40,6 +40,9 @@ type State struct {
 	Forks   map[Mark]bool
 	Orders  map[sale.OrderID]bool // orders that have a row, nil if the store has not read them
 	Bought  map[Owner]*Bought     // of every owner of the batches, also if not read closely; none if it has no orders
+
+	last      sale.Shelf // most orders are of the SKU of the order before, so shelf keeps its last answer
+	lastUnits *Units
 }
 
 // WriteID identifies a write of a bucket in Redis; two records with one WriteID are a fork.
@@ -66,7 +69,11 @@ func NewState(buckets map[sale.Bucket]*Row, stock map[sale.Shelf]*Units, nowMS i
 
 // shelf returns the units of a SKU in a bucket, nil if the database has no such row.
 func (s *State) shelf(bucket sale.Bucket, sku string) *Units {
-	return s.Stock[sale.Shelf{Bucket: bucket, SKU: sku}]
+	asked := sale.Shelf{Bucket: bucket, SKU: sku}
+	if s.lastUnits == nil || s.last != asked {
+		s.last, s.lastUnits = asked, s.Stock[asked]
+	}
+	return s.lastUnits
 }
 
 // MarkOfBatch returns a batch's identity.

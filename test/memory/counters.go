@@ -56,7 +56,7 @@ func (d *Database) StockCounters(ctx context.Context, buckets []sale.Bucket, sku
 				return nil, fmt.Errorf("read counters of %s: %w", bucket, sale.ErrNotFound)
 			}
 			counters[i].BucketCounters = row.BucketCounters
-			if skus == nil {
+			if len(skus) == 0 {
 				counters[i].Shelves = d.t.allShelves(bucket)
 			}
 			for _, sku := range skus {

@@ -22,57 +22,78 @@ func (x *expansion) always(t *State) Broken {
 	if t.sold == 1 {
 		return "a server that went back was sold from"
 	}
-	loaded, inRedis := 0, 0
-	for k := range x.Buckets {
-		row, r := &t.rows[k], &t.redis[k]
-		if row.epoch == endless {
-			return "rebuilt again and again"
-		}
-		loaded += int(row.loaded)
-		if int(row.settled)-int(row.released) > int(row.loaded) {
-			return "oversell: a bucket has more orders than units"
-		}
-		if r.available < 0 {
-			return "redis has fewer than no units"
-		}
-		units := x.units(t, k)
-		if x.Buckets == 1 && units > int(row.loaded) {
-			return "redis holds more units than were loaded"
-		}
-		inRedis += units
+	if t.decided > t.takes {
+		return "a stock change was decided twice"
 	}
-	if loaded != x.Stock*x.Buckets {
-		return "the loaded units are not conserved"
+	if b := x.stockRows(t); b != "" {
+		return b
 	}
 	if b := x.orderRows(t); b != "" {
 		return b
 	}
 	if t.lost == 0 {
-		if inRedis > loaded {
-			return "redis holds more units than were loaded"
-		}
 		return x.answers(t)
 	}
 	return ""
 }
 
-// units counts what Redis has of a bucket's units: available ones and those of buyers.
-func (x *expansion) units(t *State, k int) int {
-	units := int(t.redis[k].available)
-	for o := uint8(1); o <= t.orders; o++ {
-		if t.redis[k].entries[o].sold() {
-			units += int(x.press(t, o).quantity)
+// stockRows checks each SKU's units, in every bucket and over all.
+func (x *expansion) stockRows(t *State) Broken {
+	var loaded, inRedis, slack units
+	for k := range x.Buckets {
+		row, r := &t.rows[k], &t.redis[k]
+		if row.epoch == endless {
+			return "rebuilt again and again"
 		}
+		loaded = loaded.plus(row.loaded)
+		if !row.loaded.covers(row.settled.minus(row.released)) {
+			return "oversell: a bucket has more orders than units"
+		}
+		if !r.available.covers(units{}) {
+			return "redis has fewer than no units"
+		}
+		here := x.units(t, k)
+		if t.lost == 1 || r.epoch < row.epoch {
+			slack = t.taken // Redis has again, or in the epoch that is over, what was taken back
+		}
+		if x.Buckets == 1 && !row.loaded.plus(slack).covers(here) {
+			return tooRich
+		}
+		inRedis = inRedis.plus(here)
 	}
-	return units
+	if loaded != x.stock().plus(t.raised).minus(t.taken) {
+		return "the loaded units are not conserved"
+	}
+	if t.lost == 0 && !loaded.plus(slack).covers(inRedis) {
+		return tooRich
+	}
+	return ""
 }
 
-// orderRows checks the rows that count: no more than loaded, than the limit, than one for a press or a key.
+// stock is what all buckets together were loaded with.
+func (x *expansion) stock() (all units) {
+	for range x.Buckets {
+		all = all.plus(x.Stock)
+	}
+	return all
+}
+
+// units counts what Redis has of a bucket's units: available ones and those of buyers.
+func (x *expansion) units(t *State, k int) units {
+	has := t.redis[k].available
+	for o := uint8(1); o <= t.orders; o++ {
+		if t.redis[k].entries[o].sold() {
+			has = has.plus(x.press(t, o).lines)
+		}
+	}
+	return has
+}
+
+// orderRows checks the rows that count: no more than loaded, than the limits, than one for a press or a key.
 func (x *expansion) orderRows(t *State) Broken {
-	var bought [maxBuyers]int8
-	all := int8(0)
+	var bought [maxBuyers]units
 	for k := range x.Buckets {
-		if int(t.rows[k].settled)-int(t.rows[k].released) != x.standing(t, k) {
+		if t.rows[k].settled.minus(t.rows[k].released) != x.standing(t, k) {
 			return "a stock row and its orders differ"
 		}
 	}
@@ -81,9 +102,13 @@ func (x *expansion) orderRows(t *State) Broken {
 			continue
 		}
 		press := x.press(t, o)
-		all += press.quantity
-		if bought[press.buyer] += press.quantity; int(bought[press.buyer]) > x.Limit {
+		has := &bought[press.buyer]
+		*has = has.plus(press.lines)
+		if !(units{int8(x.Limit), int8(x.Limit)}).covers(*has) {
 			return "a buyer is beyond the limit"
+		}
+		if x.SaleLimit > 0 && has.all() > x.SaleLimit {
+			return "a buyer is beyond the limit of the sale"
 		}
 		if t.told&bit(o) != 0 && t.lost == 0 {
 			return "an order that its buyer was refused"
@@ -100,22 +125,22 @@ func (x *expansion) orderRows(t *State) Broken {
 			}
 		}
 	}
-	if int(all) > x.Stock*x.Buckets {
-		return "oversell: more orders than units"
-	}
 	return x.refusals(t)
 }
 
 // answers checks the answers to buyers while Redis has lost nothing.
 func (x *expansion) answers(t *State) Broken {
-	promised := 0
+	var promised, loaded units
+	for k := range x.Buckets {
+		loaded = loaded.plus(t.rows[k].loaded)
+	}
 	for o := uint8(1); o <= t.orders; o++ {
 		if (t.queued|t.held)&bit(o) == 0 {
 			continue
 		}
 		press := x.press(t, o)
 		if t.queued&bit(o) != 0 && (t.status[o] == absent || t.status[o] == confirmed) {
-			promised += int(press.quantity)
+			promised = promised.plus(press.lines)
 		}
 		for other := uint8(1); other < o && press.key != 0; other++ {
 			p := x.press(t, other)
@@ -124,7 +149,7 @@ func (x *expansion) answers(t *State) Broken {
 			}
 		}
 	}
-	if promised > x.Stock*x.Buckets {
+	if !loaded.covers(promised) {
 		return "more was promised than loaded although redis lost nothing"
 	}
 	return ""
@@ -136,6 +161,9 @@ func (x *expansion) atRest(t *State) Broken {
 		if b := x.bucketAtRest(t, k); b != "" {
 			return b
 		}
+	}
+	if t.decided != t.takes {
+		return "lost: a take-back was never decided"
 	}
 	for o := uint8(1); o <= t.orders; o++ {
 		switch {
@@ -160,8 +188,8 @@ func (x *expansion) bucketAtRest(t *State, k int) Broken {
 		return "stuck: records wait"
 	case t.outbox[k][0].number != 0:
 		return "stuck: the outbox waits"
-	case int(r.available) != int(row.loaded)-int(row.settled)+int(row.released):
-		return Broken(fmt.Sprintf("leak: loaded %d, settled %d, released %d, but available %d",
+	case r.available != row.free():
+		return Broken(fmt.Sprintf("leak: loaded %s, settled %s, released %s, but available %s",
 			row.loaded, row.settled, row.released, r.available))
 	case r.moved != row.movedEpoch || r.returned != row.givenEpoch:
 		return "what moved in redis and in the books differs at rest"
@@ -183,15 +211,17 @@ func (x *expansion) bucketAtRest(t *State, k int) Broken {
 	return ""
 }
 
-// forgotten reports whether a buyer has given as many orders back after this one as Redis keeps.
+// forgotten reports whether a buyer has given as many orders of each of its SKUs back after this one as Redis keeps.
 func (x *expansion) forgotten(t *State, o uint8) bool {
-	later := 0
+	press := x.press(t, o)
+	var count [skus]int
+	press.count(&count)
 	for other := o + 1; other <= t.orders; other++ {
-		if t.status[other] == cancelled && x.press(t, other).buyer == x.press(t, o).buyer {
-			later++
+		if t.status[other] == cancelled && x.press(t, other).buyer == press.buyer {
+			x.press(t, other).count(&count)
 		}
 	}
-	return x.Kept > 0 && later >= x.Kept
+	return x.Kept > 0 && !x.newest(press, &count)
 }
 
 // barred reports whether the buyer of an order that was given back may not take the same again, without any other order.
@@ -211,14 +241,13 @@ func (x *expansion) barred(t *State, o uint8) bool {
 }
 
 // standing counts the units of a bucket's confirmed orders.
-func (x *expansion) standing(t *State, k int) int {
-	units := 0
+func (x *expansion) standing(t *State, k int) (has units) {
 	for o := uint8(1); o <= t.orders; o++ {
 		if press := x.press(t, o); t.status[o] == confirmed && press.bucket == k {
-			units += int(press.quantity)
+			has = has.plus(press.lines)
 		}
 	}
-	return units
+	return has
 }
 
 // refusals checks that no order that was queued or held is refused, unless Redis lost a write of that epoch or a later one,
