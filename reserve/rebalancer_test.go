@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -18,24 +19,26 @@ import (
 	"flashsale/test/fakes"
 )
 
-// market is a world with one SKU in several buckets.
+// market is a world with a sale of several buckets.
 type market struct {
 	*world
 	buckets []sale.Bucket
+	skus    []string
 }
 
-// newMarket opens a SKU whose buckets have so many units, with a limit of 5 per buyer.
+// newMarket opens a sale of one SKU whose buckets have so many units, with a limit of 5 per buyer.
 func newMarket(t testing.TB, units ...int64) *market {
-	m := &market{world: newWorld(t, nil)}
-	m.Sale.PerBuyerLimit = 5
-	m.Sale = m.DB.PutSale(m.Sale)
-	var rows []sale.BucketRow
+	rows := make([][]int64, len(units))
 	for number, n := range units {
-		b := sale.Bucket{Sale: m.Sale.ID, SKU: "hot", Number: number}
-		m.buckets = append(m.buckets, b)
-		rows = append(rows, m.DB.AddBucket(b, n, int32(number)))
+		rows[number] = []int64{n}
 	}
-	m.Rebuild(rows...)
+	return newMarketOf(t, []string{"hot"}, rows...)
+}
+
+// newMarketOf opens a sale whose buckets have so many units of each SKU.
+func newMarketOf(t testing.TB, skus []string, units ...[]int64) *market {
+	m := &market{world: newWorld(t, nil), skus: skus}
+	m.buckets = m.StockAll(5, skus, units...)
 	return m
 }
 
@@ -45,33 +48,85 @@ func (m *market) carry() *market {
 	return m
 }
 
-// press buys some units as a buyer whose bucket has this number.
+// press buys some units of the first SKU as a buyer whose bucket has this number.
 func (m *market) press(number int, buyer string, quantity int) sale.Answer {
-	p := m.Purchase(m.buckets[number], buyer)
-	p.Quantity, p.Buckets = quantity, len(m.buckets)
+	return m.basket(number, buyer, m.Line(m.skus[0], quantity))
+}
+
+// basket buys several SKUs.
+func (m *market) basket(number int, buyer string, lines ...sale.Line) sale.Answer {
+	p := m.Basket(m.buckets[number], buyer, lines...)
+	p.Buckets = len(m.buckets)
 	return m.engine.Reserve(p)
 }
 
-func (m *market) snapshot() *skuSnapshot {
+// insist is basket for an app that presses again while the engine does not know.
+func (m *market) insist(number int, buyer string, lines ...sale.Line) sale.Answer {
+	until := time.Now().Add(20 * time.Second)
+	for {
+		a := m.basket(number, buyer, lines...)
+		if a.Outcome != sale.OutcomeOverloaded || time.Now().After(until) {
+			return a
+		}
+	}
+}
+
+func (m *market) snapshot() *stockSnapshot {
 	m.T.Helper()
-	readings, err := m.Redis.Readings(context.Background(), m.buckets)
+	readings, err := m.Redis.StockReadings(context.Background(), m.buckets, m.skus)
 	require.NoError(m.T, err)
-	counters, err := m.DB.BucketCounters(context.Background(), m.buckets)
+	counters, err := m.DB.StockCounters(context.Background(), m.buckets, m.skus)
 	require.NoError(m.T, err)
-	return &skuSnapshot{readings: readings, counters: counters, promised: make([]int64, len(readings))}
+	s := newStockSnapshot(m.skus, readings)
+	s.setCounters(counters)
+	return s
+}
+
+// column returns what a reading has of the first SKU in each bucket.
+func (m *market) column(of func(*sale.ShelfReading) int64) (units []int64) {
+	m.T.Helper()
+	for _, r := range m.snapshot().readings {
+		units = append(units, of(&r.Shelves[0]))
+	}
+	return units
+}
+
+func availableUnits(r *sale.ShelfReading) int64 { return r.Available }
+func movedUnits(r *sale.ShelfReading) int64     { return r.Moved }
+
+// moving reports whether units of any SKU are on their way.
+func (m *market) moving() bool {
+	m.T.Helper()
+	return slices.ContainsFunc(m.snapshot().judged, func(of judged) bool { return of.moving })
+}
+
+// left is the sum of the units of every SKU in all buckets.
+func (m *market) left() (units int64) {
+	m.T.Helper()
+	for _, of := range m.snapshot().judged {
+		units += of.total
+	}
+	return units
+}
+
+// soldOut asks about the first SKU.
+func (m *market) soldOut() bool {
+	m.T.Helper()
+	found, err := m.engine.SoldOut(context.Background(), m.buckets, m.skus[0])
+	require.NoError(m.T, err)
+	return found
 }
 
 // balanced waits until no unit is on its way, and requires that every bucket has as many units as the database computes.
 func (m *market) balanced() {
 	m.T.Helper()
-	fakes.Eventually(m.T, func() bool {
-		v := m.snapshot()
-		return !v.moving()
-	}, "units do not arrive")
-	v := m.snapshot()
-	for number, r := range v.readings {
-		b := v.counters[number]
-		require.Equal(m.T, b.Loaded-b.Settled+b.Released, r.Available, "bucket %d: %+v %+v", number, b, r)
+	fakes.Eventually(m.T, func() bool { return !m.moving() }, "units do not arrive")
+	s := m.snapshot()
+	for number := range m.buckets {
+		for column, sku := range m.skus {
+			c := s.counters[number].Shelves[column]
+			require.Equal(m.T, c.Loaded-c.Settled+c.Released, s.available(number, column), "bucket %d, %s: %+v", number, sku, c)
+		}
 		fakes.Eventually(m.T, func() bool { return m.Reading(m.buckets[number]).JournalOrders == 0 }, "the journal is trimmed")
 	}
 }
@@ -80,11 +135,11 @@ func TestUnitsMoveToTheBuyerWhoAsks(t *testing.T) {
 	m := newMarket(t, 10, 0).carry()
 	require.Equal(t, sale.OutcomeQueued, m.press(1, "anna", 1).Outcome)
 	m.balanced()
-	v := m.snapshot()
-	require.Equal(t, []int64{5, 5}, []int64{v.counters[0].Loaded, v.counters[1].Loaded}, "half has moved")
-	require.Equal(t, []int64{5, 4}, []int64{v.readings[0].Available, v.readings[1].Available})
-	require.Equal(t, int64(5), v.readings[0].Moved)
-	require.Equal(t, int64(5), v.readings[1].Returned)
+	loaded := func(number int) int64 { return m.snapshot().counters[number].Shelves[0].Loaded }
+	require.Equal(t, []int64{5, 5}, []int64{loaded(0), loaded(1)}, "half has moved")
+	require.Equal(t, []int64{5, 4}, m.column(availableUnits))
+	require.Equal(t, int64(5), m.Shelf(m.buckets[0]).Moved)
+	require.Equal(t, int64(5), m.Shelf(m.buckets[1]).Returned)
 	require.Empty(t, m.DB.Reported())
 }
 
@@ -93,7 +148,6 @@ func TestUnitsAreTakenFromSeveralBuckets(t *testing.T) {
 	m := newMarket(t, 1, 1, 1, 1).carry()
 	a := m.press(2, "anna", 4)
 	require.Equal(t, sale.OutcomeQueued, a.Outcome)
-	require.Equal(t, 4, a.Quantity)
 	m.balanced()
 	require.Equal(t, sale.OutcomeSoldOut, m.press(0, "bert", 1).Outcome)
 }
@@ -101,9 +155,9 @@ func TestUnitsAreTakenFromSeveralBuckets(t *testing.T) {
 func TestNotEnoughCountsTheWholeSKU(t *testing.T) {
 	m := newMarket(t, 1, 0, 1).carry()
 	a := m.press(1, "anna", 3)
-	require.Equal(t, sale.Answer{Outcome: sale.OutcomeNotEnough, Available: 2}, a)
+	require.Equal(t, sale.Answer{Outcome: sale.OutcomeNotEnough, SKU: "hot", Available: 2}, a)
 	require.Equal(t, sale.OutcomeQueued, m.press(1, "anna", 2).Outcome)
-	require.Equal(t, sale.Answer{Outcome: sale.OutcomeSoldOut}, m.press(1, "bert", 1))
+	require.Equal(t, sale.Answer{Outcome: sale.OutcomeSoldOut, SKU: "hot"}, m.press(1, "bert", 1))
 	m.balanced()
 }
 
@@ -115,17 +169,13 @@ func TestUnitsOnTheirWayAreNotSoldOut(t *testing.T) {
 	require.Equal(t, sale.OutcomeOverloaded, m.press(1, "anna", 1).Outcome)
 	require.Less(t, time.Since(began), 1100*time.Millisecond, "no purchase waits longer than a second")
 	require.Equal(t, sale.OutcomeOverloaded, m.press(0, "bert", 1).Outcome, "the bucket is empty, the SKU is not")
-	soldOut, err := m.engine.SoldOut(context.Background(), m.buckets)
-	require.NoError(t, err)
-	require.False(t, soldOut)
+	require.False(t, m.soldOut())
 
 	m.Kafka.ComeBack()
 	require.Equal(t, sale.OutcomeQueued, m.press(1, "anna", 1).Outcome)
 	require.Equal(t, sale.OutcomeSoldOut, m.press(0, "bert", 1).Outcome)
 	require.Equal(t, sale.OutcomeSoldOut, m.press(1, "carl", 1).Outcome)
-	soldOut, err = m.engine.SoldOut(context.Background(), m.buckets)
-	require.NoError(t, err)
-	require.True(t, soldOut)
+	require.True(t, m.soldOut())
 	m.balanced()
 }
 
@@ -154,7 +204,7 @@ func TestReleasedUnitsOnTheirWayAreNotSoldOut(t *testing.T) {
 	a := m.press(0, "anna", 1)
 	require.Equal(t, sale.OutcomeQueued, a.Outcome)
 	require.Equal(t, sale.OutcomeSoldOut, m.press(1, "bert", 1).Outcome)
-	m.DB.Release(m.buckets[0], sale.RecordOrder{OrderID: a.OrderID, Quantity: 1, Buyer: "anna"})
+	m.DB.Release(m.buckets[0], fakes.OrderOf(a, "anna"))
 	require.Equal(t, sale.OutcomeOverloaded, m.press(1, "bert", 1).Outcome)
 	m.carry()
 	require.Equal(t, sale.OutcomeQueued, m.press(1, "bert", 1).Outcome, "it was released to bucket 0 and moved to bucket 1")
@@ -170,9 +220,9 @@ func TestOneTransferAtATimeToABucket(t *testing.T) {
 		all.Go(func() { m.press(1, fmt.Sprintf("buyer-%d", i), 1) })
 	}
 	all.Wait()
-	r := m.Reading(m.buckets[0])
-	require.GreaterOrEqual(t, r.Moved, int64(32), "half, or as many as the waiting purchases ask for")
-	require.EqualValues(t, 1, r.JournalOrders)
+	moved := m.Shelf(m.buckets[0]).Moved
+	require.GreaterOrEqual(t, moved, int64(32), "half, or as many as the waiting purchases ask for")
+	require.EqualValues(t, 1, m.Reading(m.buckets[0]).JournalOrders)
 }
 
 // TestEverythingIsSoldWhereverTheUnitsAre: buyers of all buckets, units in one; no answer is sold out while a unit is left.
@@ -190,7 +240,7 @@ func TestEverythingIsSoldWhereverTheUnitsAre(t *testing.T) {
 					taken.Add(1)
 					return
 				case sale.OutcomeSoldOut:
-					if v := m.snapshot(); v.total() > 0 || v.moving() {
+					if m.left() > 0 || m.moving() {
 						early.Add(1)
 					}
 					return
@@ -206,7 +256,7 @@ func TestEverythingIsSoldWhereverTheUnitsAre(t *testing.T) {
 	require.EqualValues(t, units, taken.Load())
 	require.Zero(t, early.Load(), "sold out while units were left")
 	m.balanced()
-	require.Zero(t, m.snapshot().total())
+	require.Zero(t, m.left())
 }
 
 // TestNothingMovesWithoutTheDatabase: while the database is away no unit is moved and nothing is called sold out.
@@ -214,9 +264,8 @@ func TestNothingMovesWithoutTheDatabase(t *testing.T) {
 	m := newMarket(t, 4, 0).carry()
 	m.DB.SetAway(errors.New("away"))
 	require.Equal(t, sale.OutcomeOverloaded, m.press(1, "anna", 1).Outcome)
-	require.Zero(t, m.Reading(m.buckets[0]).Moved)
-	_, err := m.engine.SoldOut(context.Background(), m.buckets)
-	require.NoError(t, err, "units are left: no question")
+	require.Zero(t, m.Shelf(m.buckets[0]).Moved)
+	require.False(t, m.soldOut(), "units are left: no question")
 	m.DB.SetAway(nil)
 	require.Equal(t, sale.OutcomeQueued, m.press(1, "anna", 1).Outcome)
 }
@@ -225,7 +274,7 @@ func TestOpenCircuitsAreNotAsked(t *testing.T) {
 	m := newMarket(t, 0, 0)
 	for _, resource := range []string{sale.ResourceMySQL, sale.ResourceRedis} {
 		m.breaker.open = map[string]bool{resource: true}
-		_, err := m.engine.SoldOut(context.Background(), m.buckets)
+		_, err := m.engine.SoldOut(context.Background(), m.buckets, "hot")
 		require.ErrorIs(t, err, errCircuitOpen)
 	}
 	m.breaker.open = map[string]bool{sale.ResourceMySQL: true}
@@ -249,7 +298,22 @@ func TestTransferOutOfADoubtfulServerIsReported(t *testing.T) {
 	require.Equal(t, sale.OutcomeOverloaded, m.press(1, "anna", 1).Outcome)
 	fakes.Eventually(t, func() bool { return len(m.DB.Reported()) == 1 }, "the loss is reported")
 	require.Contains(t, m.DB.Reported()[0], "replid")
-	require.Zero(t, m.Reading(m.buckets[0]).Moved)
+	require.Zero(t, m.Shelf(m.buckets[0]).Moved)
+}
+
+// waiting is a purchase that its bucket has refused.
+func (m *market) waiting(home int, lines ...sale.Line) *waitingPurchase {
+	return &waitingPurchase{home: home, lines: lines, found: make(chan result, 1)}
+}
+
+// round makes one round for waiting purchases.
+func (m *market) round(waiting ...*waitingPurchase) {
+	m.T.Helper()
+	p := m.Purchase(m.buckets[0], "any")
+	p.Buckets = len(m.buckets)
+	require.True(m.T, m.engine.gate.enter()) // as the waiting purchases have
+	defer m.engine.gate.leave()
+	require.NoError(m.T, m.engine.rebalancer(p).round(context.Background(), waiting))
 }
 
 // TestAllThatIsAskedComesInOneRound: where more purchases wait at a bucket than any other has units for, every other bucket
@@ -260,31 +324,16 @@ func TestAllThatIsAskedComesInOneRound(t *testing.T) {
 	waiting := make([]*waitingPurchase, 20)
 	for i := range waiting {
 		// 15 at one bucket, 5 at another
-		waiting[i] = &waitingPurchase{home: i % 20 / 15, quantity: 1, found: make(chan result, 1)}
+		waiting[i] = m.waiting(i%20/15, m.Line("hot", 1))
 	}
-	p := m.Purchase(m.buckets[0], "anna")
-	p.Buckets = len(m.buckets)
-	round := func() {
-		t.Helper()
-		require.True(t, m.engine.gate.enter()) // as the waiting purchases have
-		defer m.engine.gate.leave()
-		require.NoError(t, m.engine.rebalancer(p).round(t.Context(), waiting))
-	}
+	round := func() { m.round(waiting...) }
 	round()
-	moved := func() (units []int64) {
-		for _, r := range m.snapshot().readings {
-			units = append(units, r.Moved)
-		}
-		return units
-	}
-	require.Equal(t, []int64{0, 0, 4, 4, 4}, moved(), "every other bucket gives")
+	require.Equal(t, []int64{0, 0, 4, 4, 4}, m.column(movedUnits), "every other bucket gives")
 	round()
-	require.Equal(t, []int64{0, 0, 4, 4, 4}, moved(), "all units are on their way")
+	require.Equal(t, []int64{0, 0, 4, 4, 4}, m.column(movedUnits), "all units are on their way")
 	m.Kafka.ComeBack()
 	m.balanced()
-	require.Equal(t, int64(12), m.snapshot().total())
-	require.Equal(t, []int64{8, 4}, []int64{m.Reading(m.buckets[0]).Available, m.Reading(m.buckets[1]).Available},
-		"they took turns")
+	require.Equal(t, []int64{8, 4, 0, 0, 0}, m.column(availableUnits), "they took turns")
 }
 
 // TestSlowRoundDelaysNoAnswer: a purchase waits for units at most a second, also when the database takes longer to answer.
@@ -305,9 +354,9 @@ type slowReader struct {
 	free <-chan struct{}
 }
 
-func (s slowReader) BucketCounters(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketCounters, error) {
+func (s slowReader) StockCounters(ctx context.Context, buckets []sale.Bucket, skus []string) ([]sale.StockCounters, error) {
 	<-s.free
-	return s.BucketReader.BucketCounters(ctx, buckets)
+	return s.BucketReader.StockCounters(ctx, buckets, skus)
 }
 
 // TestDrainAnswersWaitingPurchases: a draining engine answers the purchases that wait for units.
@@ -316,7 +365,7 @@ func TestDrainAnswersWaitingPurchases(t *testing.T) {
 	m.Kafka.GoAway()
 	answers := make(chan sale.Answer, 1)
 	go func() { answers <- m.press(1, "anna", 1) }()
-	fakes.Eventually(t, func() bool { return m.Reading(m.buckets[0]).Moved == 1 }, "the unit is on its way")
+	fakes.Eventually(t, func() bool { return m.Shelf(m.buckets[0]).Moved == 1 }, "the unit is on its way")
 	drained := make(chan error, 1)
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -336,10 +385,13 @@ func TestTransferOfADeadGatewayIsRelayed(t *testing.T) {
 	m := newMarket(t, 8, 0).carry()
 	keys := m.Redis.Keys(m.buckets[0])
 	reply, err := m.Redis.Transfer(context.Background(), &scripts.TransferCall{
-		Keys: keys, Head: "sale hot 0", Epoch: 1, DeadlineMS: 1 << 52, MaxJournal: 10, ID: 1 << 60, To: 1, Asked: 1,
+		Keys: keys, Head: "sale 0", Epoch: 1, DeadlineMS: 1 << 52, MaxJournal: 10, ID: 1 << 60, To: 1,
+		Wants: []scripts.TransferWant{{SKU: "hot", Asked: 1}},
 	})
 	require.NoError(t, err)
-	require.Equal(t, []any{scripts.CodeOK, int64(4), int64(4)}, []any{reply.Code, reply.Units, reply.Moved})
+	require.Equal(t, scripts.CodeOK, reply.Code)
+	require.Equal(t, []sale.SKUUnits{{SKU: "hot", Units: 4}}, reply.Units)
+	require.Equal(t, reply.Units, reply.Moved)
 	require.Equal(t, int64(1), m.Reading(m.buckets[0]).JournalOrders)
 	relay := recovery.NewRelay(recovery.RelayOptions{
 		Redis: m.Redis, Publisher: m.Kafka, Leases: m.DB, Owner: "test", Deadline: time.Nanosecond,
@@ -353,5 +405,5 @@ func TestTransferOfADeadGatewayIsRelayed(t *testing.T) {
 	fakes.Eventually(t, func() bool { return len(m.Kafka.Attempted()) > 0 }, "it is relayed")
 	require.Equal(t, reply.Record, string(m.Kafka.Attempted()[len(m.Kafka.Attempted())-1]), "the same bytes")
 	m.balanced()
-	require.Equal(t, int64(4), m.snapshot().counters[1].Loaded)
+	require.Equal(t, int64(4), m.snapshot().counters[1].Shelves[0].Loaded)
 }

@@ -1,7 +1,6 @@
 package scripts
 
 import (
-	"slices"
 	"strconv"
 
 	"github.com/redis/rueidis"
@@ -16,24 +15,28 @@ type ArgumentBuffer struct {
 	args  []string
 	text  []byte
 	ends  []int
-	lines string // of the record, used when the script takes the whole batch
+	lines string         // of the record, used when the script takes the whole batch
+	skus  []string       // distinct ones of the batch
+	index map[string]int // of them: 1, 2, 3, …
 }
 
 // NewArgumentBuffer returns an empty buffer.
-func NewArgumentBuffer() *ArgumentBuffer { return &ArgumentBuffer{sha: ReserveScript().SHA} }
+func NewArgumentBuffer() *ArgumentBuffer {
+	return &ArgumentBuffer{sha: ReserveScript().SHA, index: map[string]int{}}
+}
 
 // of returns the arguments of a call; they are valid until the next call of of.
 func (a *ArgumentBuffer) of(call *ReserveCall) []string {
-	quantities := slices.ContainsFunc(call.Purchases, func(p *sale.Purchase) bool { return p.Quantity != 1 })
-	heads := a.write(call)
+	heads, counts, specs := a.write(call)
 	a.args = append(a.args[:0],
 		strconv.FormatInt(call.Epoch, 10), strconv.FormatInt(call.Highest, 10), strconv.FormatInt(call.DeadlineMS, 10),
 		flag(call.AskedAgain), strconv.Itoa(call.MaxJournal), call.Head,
-		strconv.Itoa(len(call.Trims)), strconv.Itoa(len(call.Purchases)), flag(quantities), a.lines,
+		strconv.Itoa(len(call.Trims)), strconv.Itoa(len(call.Purchases)), strconv.Itoa(len(a.skus)), counts, specs, a.lines,
 		strconv.Itoa(call.Grief.Unpaid), strconv.FormatInt(call.Grief.WindowS*1000, 10))
 	for _, t := range call.Trims {
 		a.args = append(a.args, t.EntryID, strconv.Itoa(t.Orders))
 	}
+	a.args = append(a.args, a.skus...)
 	for _, p := range call.Purchases {
 		a.args = append(a.args, p.Buyer)
 	}
@@ -41,11 +44,6 @@ func (a *ArgumentBuffer) of(call *ReserveCall) []string {
 	for _, end := range a.ends {
 		a.args = append(a.args, heads[from:end])
 		from = end
-	}
-	if quantities {
-		for _, p := range call.Purchases {
-			a.args = append(a.args, strconv.Itoa(p.Quantity)) // 1 to 100: no allocation below 100
-		}
 	}
 	return a.args
 }
@@ -59,22 +57,81 @@ func (a *ArgumentBuffer) replyOf(result rueidis.RedisResult) (ReserveReply, erro
 	return reply, err
 }
 
-// write returns the heads, notes where each ends, and sets the lines. Both are slices of one string: one allocation a batch.
-func (a *ArgumentBuffer) write(call *ReserveCall) (heads string) {
-	a.text, a.ends = a.text[:0], a.ends[:0]
+// write returns the heads, notes where each ends, the counts and the specs, and sets the SKUs and the lines. All texts are
+// slices of one string: one allocation a batch.
+func (a *ArgumentBuffer) write(call *ReserveCall) (heads, counts, specs string) {
+	a.text, a.ends, a.skus = a.text[:0], a.ends[:0], a.skus[:0]
+	clear(a.index)
 	for i, p := range call.Purchases {
-		a.text = append(appendHead(a.text, call.OrderIDs[i], p.Quantity), ',')
+		a.text = append(appendHead(a.text, call.OrderIDs[i], p.Lines), ',')
 		a.text = append(a.text, p.Key...)
 		a.ends = append(a.ends, len(a.text))
 	}
-	border := len(a.text)
+	afterHeads := len(a.text)
+	a.writeCounts(call.Purchases)
+	afterCounts := len(a.text)
+	a.writeSpecs(call.Purchases)
+	afterSpecs := len(a.text)
 	for i, p := range call.Purchases {
-		order := sale.RecordOrder{OrderID: call.OrderIDs[i], Quantity: p.Quantity, Buyer: p.Buyer, Key: p.Key}
+		order := sale.RecordOrder{OrderID: call.OrderIDs[i], Lines: p.Lines, Buyer: p.Buyer, Key: p.Key}
 		a.text = append(sale.AppendOrderLine(a.text, &order), '\n')
 	}
 	text := string(a.text)
-	a.lines = text[border:]
-	return text[:border]
+	a.lines = text[afterSpecs:]
+	return text[:afterHeads], text[afterHeads:afterCounts], text[afterCounts:afterSpecs]
+}
+
+// writeCounts writes the number of lines of each purchase, and nothing when all have one.
+func (a *ArgumentBuffer) writeCounts(purchases []*sale.Purchase) {
+	start, several := len(a.text), false
+	for _, p := range purchases {
+		a.text = append(a.text, byte(firstDigit+len(p.Lines)))
+		several = several || len(p.Lines) != 1
+	}
+	if !several {
+		a.text = a.text[:start]
+	}
+}
+
+// writeSpecs writes what the lines take, and nothing when each is one unit of the same SKU. It sets the SKUs.
+func (a *ArgumentBuffer) writeSpecs(purchases []*sale.Purchase) {
+	start, several := len(a.text), false
+	for _, p := range purchases {
+		for i := range p.Lines {
+			line := &p.Lines[i]
+			at := a.indexOf(line.SKU)
+			a.text = appendDigits(appendDigits(a.text, at), line.Quantity)
+			several = several || at != 1 || line.Quantity != 1
+		}
+	}
+	if !several {
+		a.text = a.text[:start]
+	}
+}
+
+// indexOf returns the index of a SKU among those of the batch, from 1.
+func (a *ArgumentBuffer) indexOf(sku string) int {
+	if n := len(a.skus); n > 0 && a.skus[n-1] == sku {
+		return n
+	}
+	at := a.index[sku]
+	if at == 0 {
+		a.skus = append(a.skus, sku)
+		at = len(a.skus)
+		a.index[sku] = at
+	}
+	return at
+}
+
+// Digits of the counts and specs.
+const (
+	firstDigit = '0'
+	digitBase  = 64
+)
+
+// appendDigits writes a number below digitBase squared as two digits.
+func appendDigits(dst []byte, n int) []byte {
+	return append(dst, byte(firstDigit+n/digitBase), byte(firstDigit+n%digitBase))
 }
 
 func flag(on bool) string {

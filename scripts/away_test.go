@@ -17,11 +17,13 @@ func TestErrorsNameTheirStore(t *testing.T) {
 	away, err := Dial(Options{Namespace: "away", Addrs: []string{listener.Addr().String()}})
 	require.NoError(t, err)
 	defer away.Close()
-	buckets := []sale.Bucket{{Sale: "s", SKU: "phone"}}
+	buckets := []sale.Bucket{{Sale: "s"}}
 	_, readings := away.Readings(t.Context(), buckets)
+	_, stock := away.StockReadings(t.Context(), buckets, nil)
 	_, list := away.HasList(t.Context(), "s", 1, 1)
 	for what, err := range map[string]error{
 		"window": away.ApplyWindow(t.Context(), buckets, sale.Window{Version: 1}), "readings": readings, "list": list,
+		"stock": stock, "bucket": away.DropBucket(t.Context(), buckets[0]), "lists": away.DropLists(t.Context(), "s", []int64{1}),
 		"buyers": away.LoadList(t.Context(), "s", 1, 3, listOf(3)),
 	} {
 		require.Error(t, err, what)

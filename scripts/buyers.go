@@ -2,23 +2,58 @@ package scripts
 
 import (
 	"fmt"
-	"sort"
 	"strconv"
 	"strings"
 
 	"flashsale/sale"
 )
 
-// A buyer's value in the buyers hash is `entry"entry…`, an entry `id,quantity,key,sequence,dt`; see reserve.lua. Id, sequence
-// and dt are in base 36: decimal ones would need the next larger piece of memory, 16 bytes for each of a million buyers.
-// Sequence 0 means that the entry was loaded from the database. A minus before the quantity marks a released order: its units
-// do not count any more, and its key still answers. A key may contain commas.
+// A buyer's value in the buyers hash is `entry"entry…`, an entry `id,lines,key,sequence,dt`; see reserve.lua. Id, sequence and
+// dt are in base 36: decimal ones would need the next larger piece of memory, 16 bytes for each of a million buyers. Lines are
+// joined by `+`, each the number of its SKU in base 36 and `:quantity` unless that is 1; they rise by number, so equal orders
+// have equal lines. Sequence 0 means that the entry was loaded from the database. A minus before the lines marks a released
+// order: its units do not count any more, and its key still answers. A key may contain commas.
 const idBase = 36
 
-// appendHead writes the part of an entry that names the order.
-func appendHead(dst []byte, id sale.OrderID, quantity int) []byte {
-	dst = strconv.AppendInt(dst, int64(id), idBase)
-	return strconv.AppendInt(append(dst, ','), int64(quantity), 10)
+// appendHead writes the part of an entry that names the order and its lines.
+func appendHead(dst []byte, id sale.OrderID, lines []sale.Line) []byte {
+	return appendEntryLines(append(strconv.AppendInt(dst, int64(id), idBase), ','), lines)
+}
+
+// appendEntryLines writes lines by rising number. The numbers of one order are distinct.
+func appendEntryLines(dst []byte, lines []sale.Line) []byte {
+	last := &sale.Line{}
+	for i := range lines {
+		next := lineAfter(lines, last.Number)
+		if i > 0 {
+			dst = append(dst, '+')
+		}
+		dst = appendTimes(strconv.AppendInt(dst, int64(next.Number), idBase), next.Quantity)
+		last = next
+	}
+	return dst
+}
+
+// lineAfter returns the line with the lowest number above number. It panics when there is none: the lines have no distinct
+// numbers, and an entry without them would let the buyer buy again.
+func lineAfter(lines []sale.Line, number int) *sale.Line {
+	var next *sale.Line
+	for i := range lines {
+		if l := &lines[i]; l.Number > number && (next == nil || l.Number < next.Number) {
+			next = l
+		}
+	}
+	if next == nil {
+		panic(fmt.Sprintf("lines without distinct numbers: %+v", lines))
+	}
+	return next
+}
+
+func appendTimes(dst []byte, quantity int) []byte {
+	if quantity == 1 {
+		return dst
+	}
+	return strconv.AppendInt(append(dst, ':'), int64(quantity), 10)
 }
 
 // parseID reads an order id of an entry or a verdict.
@@ -33,7 +68,7 @@ func parseID(text string) (sale.OrderID, error) {
 // buyerEntry is one order of a buyer as Redis knows it.
 type buyerEntry struct {
 	orderID  sale.OrderID
-	quantity int
+	lines    []sale.Line // with number and quantity
 	released bool
 	sequence int64
 	sinceMS  int64 // created_ms minus base_ms of the bucket
@@ -61,11 +96,14 @@ func (e *buyerEntry) parse(text string) (err error) {
 	if e.orderID, err = parseID(fields[0]); err != nil {
 		return err
 	}
-	if e.quantity, err = strconv.Atoi(fields[1]); err != nil {
-		return err
-	}
-	if e.quantity < 0 {
-		e.quantity, e.released = -e.quantity, true
+	lines, released := strings.CutPrefix(fields[1], "-")
+	e.released = released
+	for line := range strings.SplitSeq(lines, "+") {
+		number, quantity, err := parseEntryLine(line)
+		if err != nil {
+			return err
+		}
+		e.lines = append(e.lines, sale.Line{Number: number, Quantity: quantity})
 	}
 	e.key = strings.Join(fields[2:last-1], ",")
 	if e.sequence, err = strconv.ParseInt(fields[last-1], idBase, 64); err != nil {
@@ -75,68 +113,34 @@ func (e *buyerEntry) parse(text string) (err error) {
 	return err
 }
 
-// loadedOrder is an order of the database that is loaded into Redis.
-type loadedOrder struct {
-	sale.RecordOrder
-	released bool
+// parseEntryLine reads a number in base 36 and a quantity.
+func parseEntryLine(text string) (number, quantity int, err error) {
+	short, times, several := strings.Cut(text, ":")
+	n, err := strconv.ParseInt(short, idBase, 32)
+	if quantity = 1; err == nil && several {
+		quantity, err = strconv.Atoi(times)
+	}
+	if err == nil && (n < 1 || quantity < 1) {
+		err = fmt.Errorf("line %q", text)
+	}
+	return int(n), quantity, err
 }
 
-// buyersOf builds the pairs (buyer, value) of the database's orders: one pair per buyer, with the buyer's orders sorted by id.
-// Of a buyer's released orders it takes the newest sale.MaxReleased (rule: released-bounded).
-func buyersOf(owners, released []sale.RecordOrder) []string {
-	orders := make([]loadedOrder, 0, len(owners)+len(released))
-	for _, o := range owners {
-		orders = append(orders, loadedOrder{RecordOrder: o})
-	}
-	for _, o := range released {
-		orders = append(orders, loadedOrder{RecordOrder: o, released: true})
-	}
-	sort.Slice(orders, func(a, b int) bool {
-		if orders[a].Buyer != orders[b].Buyer {
-			return orders[a].Buyer < orders[b].Buyer
+// appendNumbers appends the numbers of all lines of a buyer's value, also of released orders.
+func appendNumbers(numbers []int, value string) ([]int, error) {
+	for entry := range strings.SplitSeq(value, `"`) {
+		_, rest, _ := strings.Cut(entry, ",")
+		lines, _, found := strings.Cut(rest, ",")
+		if !found {
+			return nil, fmt.Errorf("buyer's entry %q", entry)
 		}
-		return orders[a].OrderID < orders[b].OrderID
-	})
-	orders = newestReleased(orders)
-	pairs := make([]string, 0, 2*len(orders))
-	var value []byte
-	for i, o := range orders {
-		if len(value) > 0 {
-			value = append(value, '"')
-		}
-		value = appendLoaded(value, &o)
-		if i+1 == len(orders) || orders[i+1].Buyer != o.Buyer {
-			pairs = append(pairs, o.Buyer, string(value))
-			value = value[:0]
+		for line := range strings.SplitSeq(strings.TrimPrefix(lines, "-"), "+") {
+			number, _, err := parseEntryLine(line)
+			if err != nil {
+				return nil, fmt.Errorf("buyer's entry %q: %w", entry, err)
+			}
+			numbers = append(numbers, number)
 		}
 	}
-	return pairs
-}
-
-// newestReleased keeps the newest sale.MaxReleased released orders of each buyer. The orders are sorted by buyer and id.
-func newestReleased(orders []loadedOrder) []loadedOrder {
-	keep := len(orders) // it fills the slice from its end: it never overwrites an order that it has not read yet
-	released := 0
-	for i := len(orders) - 1; i >= 0; i-- {
-		if i+1 == len(orders) || orders[i+1].Buyer != orders[i].Buyer {
-			released = 0
-		}
-		if orders[i].released {
-			released++
-		}
-		if !orders[i].released || released <= sale.MaxReleased {
-			keep--
-			orders[keep] = orders[i]
-		}
-	}
-	return orders[keep:]
-}
-
-func appendLoaded(dst []byte, o *loadedOrder) []byte {
-	quantity := o.Quantity
-	if o.released {
-		quantity = -quantity
-	}
-	dst = append(append(appendHead(dst, o.OrderID, quantity), ','), o.Key...)
-	return append(dst, ",0,0"...)
+	return numbers, nil
 }

@@ -59,7 +59,7 @@ func holdingsOf(entries []buyerEntry, base int64, journaled map[int64]bool) []sa
 		if e.released {
 			continue
 		}
-		h := sale.Holding{OrderID: e.orderID, Quantity: e.quantity, Key: e.key, Status: sale.StatusQueued}
+		h := sale.Holding{OrderID: e.orderID, Lines: e.lines, Key: e.key, Status: sale.StatusQueued}
 		if e.sequence > 0 {
 			h.CreatedAt = CreatedAt(base + e.sinceMS)
 		}
@@ -93,10 +93,12 @@ func (r *Redis) journaled(ctx context.Context, keys BucketKeys, epoch int64, som
 	return found, err
 }
 
-// EachOwner calls each with every buyer who owns units of the bucket. While buyers are added it may pass a buyer more than
-// once.
-func (r *Redis) EachOwner(ctx context.Context, b sale.Bucket, each func(buyer string) error) error {
+// EachOwner calls each with every buyer of the bucket and the numbers of the items of the buyer's orders, also of released ones,
+// because their keys still answer. A number may occur twice; numbers is valid during the call. While buyers are added it may
+// pass a buyer more than once.
+func (r *Redis) EachOwner(ctx context.Context, b sale.Bucket, each func(buyer string, numbers []int) error) error {
 	key := r.Keys(b).Buyers
+	var numbers []int
 	for cursor := uint64(0); ; {
 		page, err := r.do(ctx, func(c rueidis.Client) rueidis.Completed {
 			return c.B().Hscan().Key(key).Cursor(cursor).Count(ownersPage).Build()
@@ -105,7 +107,10 @@ func (r *Redis) EachOwner(ctx context.Context, b sale.Bucket, each func(buyer st
 			return fmt.Errorf("scan the owners of bucket %s: %w", b, err)
 		}
 		for i := 0; i < len(page.Elements); i += 2 {
-			if err := each(page.Elements[i]); err != nil {
+			if numbers, err = appendNumbers(numbers[:0], page.Elements[i+1]); err != nil {
+				return fmt.Errorf("buyer %q of bucket %s: %w", page.Elements[i], b, err)
+			}
+			if err := each(page.Elements[i], numbers); err != nil {
 				return err
 			}
 		}

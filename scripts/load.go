@@ -14,15 +14,15 @@ import (
 // loadChunk bounds the values of one HSET: Lua's unpack takes no more than some thousand.
 const loadChunk = 1000
 
-// Load is step (f) of a rebuild: it loads every bucket's units and buyers, and opens the bucket last, if all buyers have
+// Load is step (f) of a rebuild: it loads every bucket's units and buyers, and opens the bucket last, if all SKUs and buyers have
 // arrived (rule: load-counted). It does not report a bucket that was not loaded: step (g), verify, finds it. Its error wraps
 // sale.ErrForeign when a key of a bucket is another program's.
 func (r *Redis) Load(ctx context.Context, loads []sale.Load) error {
-	var begins, buyers, opens []scriptCall
+	var begins, chunks, opens []scriptCall
 	for _, load := range loads {
 		step := r.loadSteps(load)
 		begins, opens = append(begins, step.begin), append(opens, step.open)
-		buyers = append(buyers, step.buyers...)
+		chunks = append(append(chunks, step.stock...), step.buyers...)
 	}
 	err := r.runScripts(ctx, LoadScript(), begins, func(i int, reply rueidis.RedisMessage) error {
 		word, err := reply.ToString()
@@ -35,7 +35,7 @@ func (r *Redis) Load(ctx context.Context, loads []sale.Load) error {
 		return err
 	}
 	faults.Point("rebuild.load-begun")
-	if err := r.runScripts(ctx, LoadScript(), buyers, nil); err != nil {
+	if err := r.runScripts(ctx, LoadScript(), chunks, nil); err != nil {
 		return err
 	}
 	faults.Point("rebuild.buyers-loaded")
@@ -44,24 +44,37 @@ func (r *Redis) Load(ctx context.Context, loads []sale.Load) error {
 
 // loadSteps are the calls of load.lua for one bucket.
 type loadSteps struct {
-	begin, open scriptCall
-	buyers      []scriptCall
+	begin, open   scriptCall
+	stock, buyers []scriptCall
 }
 
 func (r *Redis) loadSteps(load sale.Load) loadSteps {
 	keys := r.Keys(load.Bucket)
 	call := func(step string, args ...string) scriptCall {
 		return scriptCall{
-			keys: []string{keys.Meta, keys.Buyers, keys.Journal},
+			keys: keys.all(),
 			args: append([]string{step, fmt.Sprint(load.Epoch)}, args...),
 		}
 	}
-	begin := append([]string{fmt.Sprint(load.Available)}, windowArgs(load.Window)...)
-	begin = append(begin, flag(!r.options.Embedded), fmt.Sprint(load.Outbox))
-	pairs := buyersOf(load.Owners, load.Released)
-	steps := loadSteps{begin: call("begin", begin...), open: call("open", fmt.Sprint(len(pairs)/2))}
-	for from := 0; from < len(pairs); from += loadChunk {
-		steps.buyers = append(steps.buyers, call("buyers", pairs[from:min(from+loadChunk, len(pairs))]...))
+	chunks := func(step string, pairs []string) (calls []scriptCall) {
+		for from := 0; from < len(pairs); from += loadChunk {
+			calls = append(calls, call(step, pairs[from:min(from+loadChunk, len(pairs))]...))
+		}
+		return calls
 	}
-	return steps
+	stock, buyers := stockOf(load.Stock), buyersOf(load.Owners, load.Released)
+	return loadSteps{
+		begin: call("begin", append(windowArgs(load.Window), flag(!r.options.Embedded), fmt.Sprint(load.Outbox))...),
+		stock: chunks("stock", stock), buyers: chunks("buyers", buyers),
+		open: call("open", fmt.Sprint(len(stock)/2), fmt.Sprint(len(buyers)/2)),
+	}
+}
+
+// stockOf builds the pairs (SKU, value) of the stock hash; see reserve.lua.
+func stockOf(shelves []sale.ShelfLoad) []string {
+	pairs := make([]string, 0, 2*len(shelves))
+	for _, s := range shelves {
+		pairs = append(pairs, s.SKU, fmt.Sprintf("%d 0 %d %d 0 0", s.Available, s.Limit, s.Number))
+	}
+	return pairs
 }

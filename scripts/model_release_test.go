@@ -2,8 +2,10 @@ package scripts
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -33,35 +35,114 @@ func (m *stockModel) release(p *ReleasePage, highest int64) ReleaseReply {
 	case m.seq < highest:
 		return answer("fenced", "sequence")
 	case p.First <= m.outbox:
-		reply := answer("done", "")
-		reply.Sequence = m.outboxSeq
-		return reply
+		return m.repeated(p, answer("done", ""))
 	case p.First > m.outbox+1:
 		return answer("fenced", "outbox")
+	case !m.knows(p):
+		return answer("fenced", "sku")
 	case !m.sold(p.Orders):
 		return answer("fenced", "order")
 	}
-	units := p.Credits
+	m.gain(p)
+	took := m.takeBack(p)
+	m.seq, m.outbox = m.seq+1, p.First+int64(p.Rows)-1
+	m.outboxSeq = m.seq
+	reply := answer("done", "")
+	reply.Took = took
+	return reply
+}
+
+// repeated answers a page that is applied already.
+func (m *stockModel) repeated(p *ReleasePage, reply ReleaseReply) ReleaseReply {
+	number, found, _ := strings.Cut(m.took, ":")
+	switch {
+	case len(p.Take) == 0:
+	case number != strconv.FormatInt(p.First, 10):
+		reply.Code, reply.Detail = CodeFenced, "took"
+		return reply
+	default:
+		for i, units := range strings.Split(found, ",") {
+			n, err := strconv.ParseInt(units, 10, 64)
+			if err != nil {
+				panic(err)
+			}
+			reply.Took = append(reply.Took, sale.SKUUnits{SKU: p.Take[i].SKU, Units: n})
+		}
+	}
+	reply.Sequence = m.outboxSeq
+	return reply
+}
+
+// knows reports whether every SKU of a page is in the stock, or begins with it.
+func (m *stockModel) knows(p *ReleasePage) bool {
+	begins := map[string]bool{}
+	for _, line := range p.Gains {
+		begins[line.SKU] = true
+	}
+	for _, o := range p.Orders {
+		for _, line := range o.Lines {
+			if m.shelves[line.SKU] == nil && !begins[line.SKU] {
+				return false
+			}
+		}
+	}
+	return !slices.ContainsFunc(p.Take, func(l sale.OutboxLine) bool { return m.shelves[l.SKU] == nil })
+}
+
+// gain adds the units of a page's credits, raises and orders.
+func (m *stockModel) gain(p *ReleasePage) {
+	add := func(sku string, units int64) {
+		m.shelves[sku].available += units
+		m.shelves[sku].returned += units
+	}
+	for _, line := range p.Gains {
+		if m.shelves[line.SKU] == nil {
+			m.shelves[line.SKU] = &modelShelf{limit: line.Limit, number: line.Number}
+			m.began++
+		}
+		add(line.SKU, line.Units)
+	}
 	for _, o := range p.Orders {
 		if m.entryOf(o.ReleasedOrder).released = true; o.Refused {
 			m.forgetRefused(o.ReleasedOrder)
 		}
-		units += int64(o.Quantity)
+		for _, line := range o.Lines {
+			add(line.SKU, int64(line.Quantity))
+		}
 	}
 	for _, o := range p.Orders {
-		m.forgotten += m.forgetOldest(o.Buyer)
+		if len(m.buyers[o.Buyer]) > 0 {
+			m.forgotten += m.forgetOldest(o.Buyer)
+		}
 	}
-	m.available, m.returned, m.seq = m.available+units, m.returned+units, m.seq+1
-	m.outbox, m.outboxSeq = p.First+int64(p.Rows)-1, m.seq
-	return answer("done", "")
 }
 
-// sold reports whether every order is in its buyer's entries, unreleased and with its quantity, and no order occurs twice.
+// takeBack removes what a take asks, or what is left.
+func (m *stockModel) takeBack(p *ReleasePage) (took []sale.SKUUnits) {
+	var found []string
+	for _, line := range p.Take {
+		shelf := m.shelves[line.SKU]
+		units := min(line.Units, shelf.available)
+		if units < line.Units {
+			m.emptied++
+		}
+		shelf.available -= units
+		shelf.returned -= units
+		took = append(took, sale.SKUUnits{SKU: line.SKU, Units: units})
+		found = append(found, strconv.FormatInt(units, 10))
+	}
+	if len(p.Take) > 0 {
+		m.took = fmt.Sprintf("%d:%s", p.First, strings.Join(found, ","))
+	}
+	return took
+}
+
+// sold reports whether every order is in its buyer's entries, unreleased, and no order occurs twice.
 func (m *stockModel) sold(orders []PageOrder) bool {
 	seen := map[sale.OrderID]bool{}
 	for _, o := range orders {
 		entry := m.entryOf(o.ReleasedOrder)
-		if entry == nil || entry.released || entry.quantity != o.Quantity || seen[o.OrderID] {
+		if entry == nil || entry.released || seen[o.OrderID] {
 			return false
 		}
 		seen[o.OrderID] = true
@@ -92,8 +173,14 @@ func (m *modelRun) release() {
 	m.done++
 	page := ReleasePage{Bucket: m.bucket, Epoch: m.model.epoch, First: m.model.outbox + 1, Orders: m.someSold()}
 	page.Rows = 1 + m.random.IntN(len(page.Orders)+1)
-	if m.one(3) {
-		page.Credits = 1 + m.random.Int64N(20)
+	for m.one(3) {
+		item := catalogue[m.random.IntN(len(catalogue))]
+		page.Gains = append(page.Gains, sale.OutboxLine{
+			SKU: item.SKU, Units: m.random.Int64N(20), Number: item.Number, Limit: 3,
+		})
+	}
+	if m.one(5) {
+		page = m.takePage(page)
 	}
 	highest := m.random.Int64N(m.model.seq + 1)
 	switch m.random.IntN(24) {
@@ -104,24 +191,53 @@ func (m *modelRun) release() {
 	case 3, 4:
 		page.First += int64(m.random.IntN(3)) - 1
 	case 5:
-		unknown := sale.ReleasedOrder{OrderID: m.nextID + 1, Quantity: 1, Buyer: "nobody"}
+		unknown := sale.ReleasedOrder{OrderID: m.nextID + 1, Lines: []sale.Line{{SKU: "phone", Quantity: 1}}, Buyer: "nobody"}
 		page.Orders = append(page.Orders, PageOrder{unknown, m.one(2)})
 	case 6:
 		if len(page.Orders) > 0 {
-			page.Orders[0].Quantity++
+			page.Orders[0].Lines = []sale.Line{{SKU: "unknown", Quantity: 1}}
 		}
 	case 7:
 		if len(page.Orders) > 0 {
 			page.Orders = append(page.Orders, page.Orders[0])
 		}
 	}
-	got, err := decodeRelease(m.redis.do(context.Background(), func(c rueidis.Client) rueidis.Completed {
-		return c.B().Evalsha().Sha1(m.releaseSHA).Numkeys(2).Key(m.keys.Meta, m.keys.Buyers).Arg(page.Args(highest)...).Build()
+	if len(page.Take) > 0 && strings.HasPrefix(m.model.took, fmt.Sprintf("%d:", page.First)) {
+		page = m.lastTake // a row never changes
+	}
+	got, err := decodeRelease(&page, m.redis.do(context.Background(), func(c rueidis.Client) rueidis.Completed {
+		return c.B().Evalsha().Sha1(m.releaseSHA).Numkeys(3).Key(m.keys.Meta, m.keys.Stock, m.keys.Buyers).
+			Arg(page.Args(highest)...).Build()
 	}))
 	require.NoError(m.t, err)
 	require.Equal(m.t, m.model.release(&page, highest), got, "after %d operations: %+v", m.done, page)
 	m.seen[strings.TrimSpace("release "+got.Code+" "+got.Detail)]++
+	if len(page.Take) > 0 {
+		m.seen["take "+got.Code]++
+		if got.Code == CodeDone {
+			m.lastTake = page
+		}
+	}
 	m.seen["forgotten"], m.seen["refused"] = m.model.forgotten, m.model.refused
+	m.seen["began"], m.seen["emptied"] = m.model.began, m.model.emptied
+}
+
+// takePage makes a page of one take, at times the repeat of the last one.
+func (m *modelRun) takePage(page ReleasePage) ReleasePage {
+	if m.one(2) && m.lastTake.Rows > 0 {
+		m.seen["take repeated"]++
+		return m.lastTake
+	}
+	page.Gains, page.Orders, page.Rows = nil, nil, 1
+	for _, item := range m.random.Perm(len(catalogue))[:1+m.random.IntN(3)] {
+		if sku := catalogue[item].SKU; m.model.shelves[sku] != nil || m.one(10) {
+			page.Take = append(page.Take, sale.OutboxLine{SKU: sku, Units: m.random.Int64N(50), Number: 9, Limit: 9})
+		}
+	}
+	if page.Take == nil {
+		page.Take = []sale.OutboxLine{{SKU: "phone", Units: 1}}
+	}
+	return page
 }
 
 // someSold picks up to eight orders of the buyers, some of them released before.
@@ -132,7 +248,7 @@ func (m *modelRun) someSold() []PageOrder {
 		buyer := buyers[(at+m.done)%len(buyers)]
 		for _, e := range m.model.buyers[buyer] {
 			if !e.released || m.one(60) {
-				order := sale.ReleasedOrder{OrderID: e.orderID, Quantity: e.quantity, Buyer: buyer}
+				order := sale.ReleasedOrder{OrderID: e.orderID, Lines: withSKUs(e.lines), Buyer: buyer}
 				found = append(found, PageOrder{order, m.one(4)})
 			}
 		}
@@ -143,40 +259,58 @@ func (m *modelRun) someSold() []PageOrder {
 	return found
 }
 
+// withSKUs returns the lines of an entry with the SKUs of their numbers.
+func withSKUs(lines []sale.Line) []sale.Line {
+	named := slices.Clone(lines)
+	for i := range named {
+		at := slices.IndexFunc(catalogue, func(item sale.Line) bool { return item.Number == named[i].Number })
+		named[i].SKU = catalogue[at].SKU
+	}
+	return named
+}
+
 // everyRelease is what a long run must see.
 var everyRelease = []string{
 	"release done", "release older", "release later epoch", "release later state", "release fenced sequence",
-	"release fenced outbox", "release fenced order", "forgotten", "refused",
+	"release fenced outbox", "release fenced order", "release fenced sku", "release fenced took", "forgotten", "refused",
+	"began", "emptied", "take done", "take repeated",
 }
 
 // The comparison finds seeded bugs of the release script, each within a short run.
 func TestModelFindsBugsOfReleases(t *testing.T) {
 	bugs := map[string][2]string{
-		"applied twice":                 {"if first <= outbox then", "if false then"},
-		"a lost row is skipped":         {"if first > outbox + 1 then", "if false then"},
-		"in a later epoch":              {"then return answer('older', '') end", "then end"},
-		"in an earlier epoch":           {"then return answer('later', 'epoch') end", "then end"},
-		"into a closed bucket":          {"if meta[8] ~= 'open'", "if false"},
-		"into another server's data":    {"if wrong_replid()", "if false and wrong_replid()"},
-		"an older sequence passes":      {"if sequence < tonumber(ARGV[2])", "if false"},
-		"the units stay away":           {"tonumber(meta[3]) + units", "tonumber(meta[3])"},
-		"returned does not grow":        {"tonumber(meta[5]) + units", "tonumber(meta[5])"},
-		"no sequence number of its own": {"sequence + 1, first", "sequence, first"},
-		"credits are forgotten": {"rows, units = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])",
-			"rows, units = tonumber(ARGV[3]), tonumber(ARGV[4]), 0"},
-		"an order is one unit":             {"units = units + math.abs(quantity)", "units = units + 1"},
+		"applied twice":                    {"if first <= outbox then", "if false then"},
+		"a lost row is skipped":            {"if first > outbox + 1 then", "if false then"},
+		"in a later epoch":                 {"then return answer('older', '') end", "then end"},
+		"in an earlier epoch":              {"then return answer('later', 'epoch') end", "then end"},
+		"into a closed bucket":             {"if meta[6] ~= 'open'", "if false"},
+		"into another server's data":       {"if wrong_replid()", "if false and wrong_replid()"},
+		"an older sequence passes":         {"if sequence < tonumber(ARGV[2])", "if false"},
+		"the units stay away":              {"= available + units ..", "= available .."},
+		"returned does not grow":           {"' ' .. returned + units", "' ' .. returned"},
+		"no sequence of its own":           {"sequence + 1, first", "sequence, first"},
+		"a SKU begins with any gain":       {"not takes and begins ~= ''", "not takes"},
+		"a SKU never begins":               {"not takes and begins ~= ''", "false"},
+		"a SKU begins with a take":         {"not takes and begins ~= ''", "begins ~= ''"},
+		"limit and number change":          {"others .. ' ' .. returned", "(begins ~= '' and '0 ' .. begins or others) .. ' ' .. returned"},
+		"a take takes what is sold": {"-math.min(units, tonumber(available))", "-units"},
+		"a take finds what it asks": {"found[i] = -units ..", "found[i] = ARGV[units_at + i] .."},
+		"a take adds": {"found[i] = -units .. ''", "found[i], units = -units .. '', -units"},
+		"a take is forgotten":              {"if takes then call('HSET', meta_key, 'took'", "if false then call('HSET', meta_key, 'took'"},
+		"any take answers for any":         {"if takes and number ~= ARGV[3]", "if takes and not number"},
 		"nothing is forgotten":             {"if released <= 8 then", "if true then"},
-		"one more is remembered":           {"released - 8)", "math.max(released - 9, 1))"},
-		"a refused order is remembered":    {"if quantity > 0 then", "if true then"},
+		"one more is remembered":           {"count[number] <= 8", "count[number] <= 9"},
+		"one SKU decides for all":          {"newest or count[number] <= 8", "count[number] <= 8"},
+		"the oldest is remembered":         {"for i = #all, 1, -1 do", "for i = 1, #all do"},
+		"a refused one is remembered":      {"if sign == '' then", "if true then"},
 		"an empty buyer is kept":           {"if changed[buyer] == '' then", "if false then"},
-		"the entries after it go too":      {"string.find(entries, '\"', to, true) or #entries + 1", "#entries + 1"},
-		"a refused order takes units":      {"units + math.abs(quantity)", "units + quantity"},
-		"the entry still counts":           {"string.gsub(head, ',', ',-', 1)", "head"},
+		"the entries after it go too":      {"find(entries, '\"', to, true) or #entries + 1", "#entries + 1"},
+		"the entry still counts":           {".. '-' .. sub(entries, to + 1)", ".. sub(entries, to + 1)"},
+		"released twice":                   {"or sub(entries, to + 1, to + 1) == '-'", ""},
 		"the second of a buyer replaces":   {"changed[buyer] or (known[i]", "(known[i]"},
 		"the number is the first":          {"first + rows - 1", "first"},
 		"the marker's sequence is lost":    {"'outbox_seq', sequence", "'outbox_seq', 0"},
-		"an order of another quantity":     {"'\"' .. head .. ','", "'\"' .. string.match(head, '%w+,')"},
-		"a repeat names the present write": {"  sequence = tonumber(meta[7])\n", ""},
+		"a repeat names the present write": {"  sequence = tonumber(meta[5])\n", ""},
 	}
 	r := dial(t, Options{Namespace: namespace(t), Addrs: []string{harness.SharedRedis(t).Addr}})
 	replid, seed := replidOf(t, r), modelSeed(t)

@@ -25,10 +25,10 @@ const seedVariable = "FLASHSALE_MODEL_SEED"
 
 // everyVerdict is what even a short run must see; everything is what a long run must see.
 var (
-	everyVerdict = []string{"T", "A", "R", "K", "L", "B", "S", "J", "W", "C"}
+	everyVerdict = []string{"T", "A", "R", "K", "L", "l", "B", "b", "S", "J", "W", "C"}
 	everything   = append([]string{
-		"E", "C 8", "late", "missing", "epoch", "state", "sequence", "replid", "not_started", "ended", "paused",
-		"trimmed", "applied", "newer", "absent", "closed", "loaded",
+		"E", "C 8", "late", "missing", "epoch", "state", "sequence", "replid", "sku", "not_started", "ended", "paused",
+		"L of a later line", "B of a later line", "C of a later line", "E of a later line", "S of a later line", "trimmed", "applied", "newer", "absent", "closed", "loaded",
 	}, everyVerdict...)
 )
 
@@ -99,19 +99,29 @@ type modelRun struct {
 	version         int64
 	highest         int64         // epoch ever loaded
 	recent          []ReserveCall // to ask again
+	lastTake        ReleasePage   // to repeat
 	seen            map[string]int
 	done            int
 }
 
 func newModelRun(t require.TestingT, r *Redis, replid string, seed uint64) *modelRun {
-	bucket := sale.Bucket{Sale: "sale", SKU: "phone", Number: 3}
-	return &modelRun{
+	bucket := sale.Bucket{Sale: "sale", Number: 3}
+	run := &modelRun{
 		t: t, redis: r, keys: r.Keys(bucket), bucket: bucket, random: rand.New(rand.NewPCG(seed, 1)),
 		nextID:    sale.OrderID((time.Now().UnixMilli() - 3000 - sale.IDEpoch) << 22),
 		arguments: NewArgumentBuffer(), transferSHA: TransferScript().SHA, releaseSHA: ReleaseScript().SHA,
 		seen:  map[string]int{},
-		model: stockModel{realReplid: replid, head: "sale phone 3", buyers: map[string][]buyerEntry{}},
+		model: stockModel{realReplid: replid, head: "sale 3"},
 	}
+	run.model.forget()
+	return run
+}
+
+// catalogue is the sale's items, by the lines that orders have of them. The numbers begin with each other in base 36 and in
+// decimal. The last item is not loaded: a page of the outbox begins it.
+var catalogue = []sale.Line{
+	{SKU: "phone", Number: 1, UnitPriceCents: 129_900}, {SKU: "case", Number: 2}, {SKU: "cable", Number: 11, UnitPriceCents: 5},
+	{SKU: "plug", Number: 37, UnitPriceCents: sale.MaxPriceCents}, {SKU: "late", Number: 1300, UnitPriceCents: 1},
 }
 
 func (m *modelRun) one(out int) bool { return m.random.IntN(out) == 0 }
@@ -119,7 +129,7 @@ func (m *modelRun) one(out int) bool { return m.random.IntN(out) == 0 }
 // step does one operation on both sides.
 func (m *modelRun) step() {
 	dead := !m.model.here || m.model.loaded != "open" || m.model.replid != "" && m.model.replid != m.model.realReplid
-	stale := m.model.here && (m.model.available == 0 || m.model.state == sale.StateClosed)
+	stale := m.model.here && (m.model.available() < 100 || m.model.state == sale.StateClosed)
 	switch {
 	case dead && m.one(6):
 		m.window()
@@ -156,8 +166,8 @@ func (m *modelRun) reserve() {
 	m.done += max(1, len(call.Purchases))
 	client, err := m.redis.connected()
 	require.NoError(m.t, err)
-	got, err := m.arguments.replyOf(client.Do(context.Background(), client.B().Evalsha().Sha1(m.arguments.sha).Numkeys(3).
-		Key(call.Keys.Meta, call.Keys.Buyers, call.Keys.Journal).Arg(m.arguments.of(&call)...).Build()))
+	got, err := m.arguments.replyOf(client.Do(context.Background(), client.B().Evalsha().Sha1(m.arguments.sha).Numkeys(4).
+		Key(call.Keys.all()...).Arg(m.arguments.of(&call)...).Build()))
 	require.NoError(m.t, err)
 	want := m.model.reserve(&call, got.NowMS)
 	require.Equal(m.t, want, got, "after %d operations: %+v", m.done, call)
@@ -174,16 +184,42 @@ func (m *modelRun) note(reply ReserveReply) {
 		m.seen[reply.Detail]++
 		return
 	}
+	if reply.Verdicts == "" {
+		return
+	}
 	if reply.Verdicts == AllTaken {
 		m.seen["T"]++
 		return
 	}
 	for verdict := range strings.SplitSeq(reply.Verdicts, "\n") {
-		if verdict != "" {
-			m.seen[verdict[:1]]++
-			m.seen[verdict[:min(3, len(verdict))]]++
+		words := strings.Fields(verdict)
+		m.seen[words[0]]++
+		if strings.Contains("LBCES", words[0]) && words[1] != "1" {
+			m.seen[words[0]+" of a later line"]++
+		}
+		if words[0] == "C" {
+			m.seen["C "+words[2]]++
 		}
 	}
+}
+
+// lines are lines of the catalogue by SKU and quantity, in pairs.
+func lines(pairs ...any) (found []sale.Line) {
+	for i := 0; i < len(pairs); i += 2 {
+		at := slices.IndexFunc(catalogue, func(item sale.Line) bool { return item.SKU == pairs[i] })
+		line := catalogue[at]
+		line.Quantity = pairs[i+1].(int)
+		found = append(found, line)
+	}
+	return found
+}
+
+// available returns the units of all SKUs.
+func (m *stockModel) available() (units int64) {
+	for _, s := range m.shelves {
+		units += s.available
+	}
+	return units
 }
 
 // newCall makes a batch: usually a valid one, sometimes with another epoch, a sequence that does not exist yet or a deadline
@@ -230,11 +266,26 @@ func (m *modelRun) newCall() ReserveCall {
 }
 
 func (m *modelRun) purchase(buyers, quantities int) sale.Purchase {
-	keys := []string{"", "", "", "k", "k,k", "a key, with , and  spaces", "R 1 2", "0,0,0,0", "é"[:0], "~!#%^&*()_+{}|:<>?"}
-	return sale.Purchase{
-		Bucket: m.bucket, Buyer: fmt.Sprintf("buyer-%d@|+.:_", m.random.IntN(buyers)),
-		Quantity: 1 + m.random.IntN(quantities), Key: keys[m.random.IntN(len(keys))],
+	keys := []string{"", "", "", "k", "k,k", "a key, with , and  spaces", "R 1 2", "0,0,0,0", "1,", "~!#%^&*()_+{}|:<>?"}
+	lines := 1
+	if m.one(3) {
+		lines = 1 + m.random.IntN(4)
 	}
+	p := sale.Purchase{
+		Bucket: m.bucket, Buyer: fmt.Sprintf("buyer-%d@|+.:_", m.random.IntN(buyers)), Key: keys[m.random.IntN(len(keys))],
+	}
+	for _, item := range m.random.Perm(len(catalogue))[:lines] {
+		line := catalogue[item]
+		if m.model.shelves[line.SKU] == nil && !m.one(300) {
+			line = catalogue[0]
+		}
+		if slices.ContainsFunc(p.Lines, func(l sale.Line) bool { return l.SKU == line.SKU }) {
+			continue
+		}
+		line.Quantity = 1 + m.random.IntN(quantities)
+		p.Lines = append(p.Lines, line)
+	}
+	return p
 }
 
 // someTrims picks entries of the journal, and entries that never existed.
@@ -278,10 +329,9 @@ func (m *modelRun) newWindow() sale.Window {
 	}
 	w := sale.Window{
 		Version: m.version, State: states[m.random.IntN(len(states))], StartsMS: now - 1000, EndsMS: now + 3_600_000,
-		Limit: 1 + m.random.IntN(5),
 	}
 	if m.one(3) {
-		w.Limit = 20 + m.random.IntN(20) // for buyers of many orders
+		w.Limit = 2 + m.random.IntN(20)
 	}
 	switch m.random.IntN(12) {
 	case 0:
@@ -314,17 +364,17 @@ func (m *modelRun) close() {
 
 // load loads a new epoch with some of the orders of the old one, or tries an epoch that is not new.
 func (m *modelRun) load() {
-	l := sale.Load{Available: m.random.Int64N(300), Window: m.newWindow(), Outbox: m.random.Int64N(1000)}
+	l := sale.Load{Stock: m.newStock(), Window: m.newWindow(), Outbox: m.random.Int64N(1000)}
 	l.Bucket, l.Epoch = m.bucket, m.highest+1+m.random.Int64N(2)
 	if m.one(4) {
 		l.Epoch = max(m.model.epoch, 1)
 	}
 	for _, buyer := range slices.Sorted(maps.Keys(m.model.buyers)) {
 		for _, e := range m.model.buyers[buyer] {
+			o := sale.RecordOrder{OrderID: e.orderID, Lines: e.lines, Buyer: buyer, Key: e.key}
 			if m.one(2) {
-				l.Owners = append(l.Owners, sale.RecordOrder{OrderID: e.orderID, Quantity: e.quantity, Buyer: buyer, Key: e.key})
+				l.Owners = append(l.Owners, o)
 			} else if m.one(2) {
-				o := sale.RecordOrder{OrderID: e.orderID, Quantity: e.quantity, Buyer: buyer, Key: e.key}
 				l.Released = append(l.Released, o)
 			}
 		}
@@ -338,7 +388,8 @@ func (m *modelRun) load() {
 		return
 	}
 	require.True(m.t, m.model.load(l, m.base(), m.model.realReplid != ""))
-	for _, call := range append(append([]scriptCall{steps.begin}, steps.buyers...), steps.open, steps.open) {
+	calls := slices.Concat([]scriptCall{steps.begin}, steps.stock, steps.buyers, steps.stock, []scriptCall{steps.open, steps.open})
+	for _, call := range calls {
 		got, err := m.script(LoadScript(), call).ToString()
 		require.NoError(m.t, err)
 		require.Equal(m.t, "done", got)
@@ -347,6 +398,18 @@ func (m *modelRun) load() {
 	m.highest = l.Epoch
 	m.recent = nil
 	m.seen["loaded"]++
+}
+
+// newStock is the stock of a load: all items but the last.
+func (m *modelRun) newStock() (stock []sale.ShelfLoad) {
+	for _, item := range catalogue[:len(catalogue)-1] {
+		shelf := sale.ShelfLoad{SKU: item.SKU, Available: m.random.Int64N(200), Number: item.Number, Limit: 1 + m.random.IntN(5)}
+		if m.one(3) {
+			shelf.Limit = 20 + m.random.IntN(20) // for buyers of many orders
+		}
+		stock = append(stock, shelf)
+	}
+	return stock
 }
 
 // base is the time of the last load by Redis's clock, for the model.
@@ -360,7 +423,7 @@ func (m *modelRun) base() int64 {
 
 func (m *modelRun) forget() {
 	err := m.redis.do(context.Background(), func(c rueidis.Client) rueidis.Completed {
-		return c.B().Del().Key(m.keys.Meta, m.keys.Buyers, m.keys.Journal).Build()
+		return c.B().Del().Key(m.keys.all()...).Build()
 	}).Error()
 	require.NoError(m.t, err)
 	m.model.forget()
@@ -396,12 +459,12 @@ func (m *modelRun) compareState() {
 // redisImage is stockModel.image for the state in Redis.
 func redisImage(t require.TestingT, r *Redis, keys BucketKeys) []string {
 	ctx := context.Background()
-	meta, err := r.do(ctx, func(c rueidis.Client) rueidis.Completed { return c.B().Hgetall().Key(keys.Meta).Build() }).AsStrMap()
-	require.NoError(t, err)
-	buyers, err := r.do(ctx, func(c rueidis.Client) rueidis.Completed {
-		return c.B().Hgetall().Key(keys.Buyers).Build()
-	}).AsStrMap()
-	require.NoError(t, err)
+	hash := func(key string) map[string]string {
+		values, err := r.do(ctx, func(c rueidis.Client) rueidis.Completed { return c.B().Hgetall().Key(key).Build() }).AsStrMap()
+		require.NoError(t, err)
+		return values
+	}
+	meta, stock, buyers := hash(keys.Meta), hash(keys.Stock), hash(keys.Buyers)
 	entries, err := r.do(ctx, func(c rueidis.Client) rueidis.Completed {
 		return c.B().Xrange().Key(keys.Journal).Start("-").End("+").Build()
 	}).AsXRange()
@@ -409,11 +472,14 @@ func redisImage(t require.TestingT, r *Redis, keys BucketKeys) []string {
 	var lines []string
 	if len(meta) > 0 {
 		lines = append(lines,
-			fmt.Sprintf("meta epoch=%s state=%s replid=%s checked=%s base=%s available=%s seq=%s taken=%s journaled=%s "+
-				"moved=%s returned=%s outbox=%s outbox_seq=%s version=%s sale=%s starts=%s ends=%s limit=%s",
-				meta["epoch"], meta["loaded_state"], meta["replid"], meta["checked_ms"], meta["base_ms"], meta["available"],
-				meta["seq"], meta["taken"], meta["held"], meta["moved"], meta["returned"], meta["outbox"],
-				meta["outbox_seq"], meta["version"], meta["state"], meta["starts_ms"], meta["ends_ms"], meta["limit"]))
+			fmt.Sprintf("meta epoch=%s state=%s replid=%s checked=%s base=%s seq=%s journaled=%s outbox=%s outbox_seq=%s took=%s "+
+				"version=%s sale=%s starts=%s ends=%s sale_limit=%s",
+				meta["epoch"], meta["loaded_state"], meta["replid"], meta["checked_ms"], meta["base_ms"], meta["seq"],
+				meta["held"], meta["outbox"], meta["outbox_seq"], meta["took"], meta["version"], meta["state"],
+				meta["starts_ms"], meta["ends_ms"], meta["sale_limit"]))
+	}
+	for sku, value := range stock {
+		lines = append(lines, "shelf "+sku+" "+value)
 	}
 	for buyer, value := range buyers {
 		lines = append(lines, "buyer "+buyer+" "+value)

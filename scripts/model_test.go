@@ -12,24 +12,30 @@ import (
 // stockModel states the rules of the scripts in Go, for one bucket, without Redis. Its caller passes what the model cannot
 // know: Redis's clock.
 type stockModel struct {
-	here                             bool // the meta hash exists
-	epoch                            int64
-	loaded                           string // loaded_state
-	replid, realReplid               string
-	checked, base                    int64
-	available, seq, taken, journaled int64
-	moved                            int64 // part of taken, by transfers
-	returned                         int64 // by the outbox
-	outbox, outboxSeq                int64 // the highest row applied, and the sequence of the write that applied it
-	version                          int64
-	state                            sale.State
-	starts, ends                     int64
-	limit                            int
-	buyers                           map[string][]buyerEntry
-	forgotten                        int // released orders that were deleted because the buyer had more than sale.MaxReleased
-	refused                          int // orders that an operator refused
-	journal                          []modelJournal
-	head                             string
+	here                    bool // the meta hash exists
+	epoch                   int64
+	loaded                  string // loaded_state
+	replid, realReplid      string
+	checked, base           int64
+	seq, journaled          int64
+	outbox, outboxSeq       int64  // the highest row applied, and the sequence of the write that applied it
+	took                    string // number of the last take, and what it found
+	version                 int64
+	state                   sale.State
+	starts, ends            int64
+	saleLimit               int
+	shelves                 map[string]*modelShelf
+	buyers                  map[string][]buyerEntry
+	forgotten               int // released orders that were deleted because the buyer had more than sale.MaxReleased
+	refused, began, emptied int // orders that an operator refused; SKUs that a page began; takes that found less than asked
+	journal                 []modelJournal
+	head                    string
+}
+
+// modelShelf is a field of the stock hash.
+type modelShelf struct {
+	available, taken, moved, returned int64
+	limit, number                     int
 }
 
 type modelJournal struct {
@@ -44,7 +50,7 @@ func (j modelJournal) id() string { return EntryID(j.epoch, j.seq, j.batchID) }
 // reserve returns the reply that reserve.lua must give at Redis's time now.
 func (m *stockModel) reserve(c *ReserveCall, now int64) ReserveReply {
 	refuse := func(code, detail string) ReserveReply {
-		return ReserveReply{Code: code, Detail: detail, Epoch: m.epoch, Sequence: m.seq, NowMS: now, available: m.available}
+		return ReserveReply{Code: code, Detail: detail, Epoch: m.epoch, Sequence: m.seq, NowMS: now}
 	}
 	if doubt, late := m.fence(c, now); late {
 		return refuse("late", "")
@@ -65,6 +71,9 @@ func (m *stockModel) reserve(c *ReserveCall, now int64) ReserveReply {
 	if len(c.Purchases) == 0 {
 		return refuse("ok", "")
 	}
+	if m.lacks(c.Purchases) {
+		return refuse("fenced", "sku")
+	}
 	reply := refuse("ok", window)
 	m.decide(c, now, window, &reply)
 	for _, t := range c.Trims {
@@ -73,8 +82,15 @@ func (m *stockModel) reserve(c *ReserveCall, now int64) ReserveReply {
 	if reply.EntryID != "" || len(c.Trims) > 0 || checked != m.checked {
 		m.checked = checked
 	}
-	reply.Sequence, reply.available = m.seq, m.available
+	reply.Sequence = m.seq
 	return reply
+}
+
+// lacks reports whether the stock hash lacks a SKU of the purchases.
+func (m *stockModel) lacks(purchases []*sale.Purchase) bool {
+	return slices.ContainsFunc(purchases, func(p *sale.Purchase) bool {
+		return slices.ContainsFunc(p.Lines, func(l sale.Line) bool { return m.shelves[l.SKU] == nil })
+	})
 }
 
 func (m *stockModel) fence(c *ReserveCall, now int64) (doubt string, late bool) {
@@ -117,18 +133,22 @@ func (m *stockModel) decide(c *ReserveCall, now int64, window string, reply *Res
 	journaledBefore := m.journaled
 	var verdicts []string
 	var batch sale.Batch
-	for i := range c.Purchases {
-		p, id := *c.Purchases[i], c.OrderIDs[i]
-		unpaid := m.tooMany(p.Buyer, c.Grief, now)
-		full := journaledBefore+int64(len(batch.Orders)) >= int64(c.MaxJournal)
-		verdict := m.ladder(p, id, window, unpaid, full, before, journaledBefore)
+	for i, p := range c.Purchases {
+		id := c.OrderIDs[i]
+		judged := modelPurchase{
+			Purchase: p, id: id, window: window, grief: c.Grief, now: now, journal: before, journaled: journaledBefore,
+			full: journaledBefore+int64(len(batch.Orders)) >= int64(c.MaxJournal),
+		}
+		verdict := m.ladder(&judged)
 		if verdict == "T" {
-			batch.Orders = append(batch.Orders, sale.RecordOrder{OrderID: id, Quantity: p.Quantity, Buyer: p.Buyer, Key: p.Key})
+			batch.Orders = append(batch.Orders, sale.RecordOrder{OrderID: id, Lines: p.Lines, Buyer: p.Buyer, Key: p.Key})
 			m.buyers[p.Buyer] = append(m.buyers[p.Buyer], buyerEntry{
-				orderID: id, quantity: p.Quantity, sequence: m.seq + 1, sinceMS: now - m.base, key: p.Key,
+				orderID: id, lines: p.Lines, sequence: m.seq + 1, sinceMS: now - m.base, key: p.Key,
 			})
-			m.available -= int64(p.Quantity)
-			m.taken += int64(p.Quantity)
+			for _, line := range p.Lines {
+				m.shelves[line.SKU].available -= int64(line.Quantity)
+				m.shelves[line.SKU].taken += int64(line.Quantity)
+			}
 		}
 		verdicts = append(verdicts, verdict)
 	}
@@ -148,92 +168,169 @@ func (m *stockModel) decide(c *ReserveCall, now int64, window string, reply *Res
 	m.journaled += int64(entry.orders)
 }
 
-// ladder decides one purchase: the first rule that applies, one line each.
-func (m *stockModel) ladder(p sale.Purchase, id sale.OrderID, window, unpaid string, full bool, journal []modelJournal,
-	journaled int64,
-) string {
+// modelPurchase is a purchase to decide, and what the decision depends on.
+type modelPurchase struct {
+	*sale.Purchase
+	id        sale.OrderID
+	window    string
+	full      bool
+	grief     sale.Grief
+	now       int64
+	journal   []modelJournal // before the call
+	journaled int64          // before the call
+}
+
+// ladder decides one purchase: the first rule that applies.
+func (m *stockModel) ladder(p *modelPurchase) string {
 	entries := m.buyers[p.Buyer]
-	bought, latest := 0, sale.OrderID(0)
-	var same *buyerEntry
-	for i := range entries {
-		e := &entries[i]
-		if e.orderID == id {
-			return fmt.Sprintf("A %d %d", e.sequence, m.created(*e))
-		}
-		if p.Key != "" && e.key == p.Key && same == nil {
-			same = e
-		}
-		if !e.released {
-			bought, latest = bought+e.quantity, e.orderID
-		}
+	if at := slices.IndexFunc(entries, func(e buyerEntry) bool { return e.orderID == p.id }); at >= 0 {
+		return fmt.Sprintf("A %d %d", entries[at].sequence, m.created(entries[at]))
 	}
 	switch {
-	case window != "":
+	case p.window != "":
 		return "W"
-	case full:
+	case p.full:
 		return "J"
-	case same != nil && same.quantity != p.Quantity:
-		return "K " + base36(same.orderID)
-	case same != nil:
-		kept := slices.ContainsFunc(journal, func(j modelJournal) bool { return j.epoch == m.epoch && j.seq == same.sequence })
-		kept = kept && journaled > 0 || same.sequence == m.seq+1
-		return fmt.Sprintf("R %s %d %d %d %s", base36(same.orderID), same.quantity, same.sequence, m.created(*same), flag(kept))
-	case p.Quantity > m.limit:
-		return fmt.Sprintf("L %d", m.limit)
-	case bought+p.Quantity > m.limit:
-		return fmt.Sprintf("B %d %d %s", m.limit, bought, base36(latest))
-	case unpaid != "":
-		return unpaid
-	case m.available == 0:
-		return "S"
-	case m.available < int64(p.Quantity):
-		return fmt.Sprintf("E %d", m.available)
+	}
+	for _, rule := range []func(*modelPurchase) string{m.replay, m.overLimit, m.alreadyBought, m.tooMany, m.unavailable} {
+		if verdict := rule(p); verdict != "" {
+			return verdict
+		}
 	}
 	return "T"
 }
 
-// tooMany returns the refusal of a buyer with too many released orders, "" when the buyer has fewer.
-func (m *stockModel) tooMany(buyer string, grief sale.Grief, now int64) string {
-	released, recent := 0, 0
-	for _, e := range m.buyers[buyer] {
-		if !e.released {
-			continue
-		}
-		released++
-		made := m.base + e.sinceMS
-		if e.sequence == 0 {
-			made = int64(float64(e.orderID)/(1<<22)) + sale.IDEpoch
-		}
-		if made >= now-1000*grief.WindowS {
-			recent++
+func (m *stockModel) replay(p *modelPurchase) string {
+	at := slices.IndexFunc(m.buyers[p.Buyer], func(e buyerEntry) bool { return p.Key != "" && e.key == p.Key })
+	if at < 0 {
+		return ""
+	}
+	same := m.buyers[p.Buyer][at]
+	if !sameNumbers(same.lines, p.Lines) {
+		return "K " + base36(same.orderID)
+	}
+	kept := slices.ContainsFunc(p.journal, func(j modelJournal) bool { return j.epoch == m.epoch && j.seq == same.sequence })
+	kept = kept && p.journaled > 0 || same.sequence == m.seq+1
+	return fmt.Sprintf("R %s %d %d %s", base36(same.orderID), same.sequence, m.created(same), flag(kept))
+}
+
+// sameNumbers is sale.SameLines for lines that have numbers and may lack SKUs.
+func sameNumbers(a, b []sale.Line) bool {
+	return len(a) == len(b) && !slices.ContainsFunc(a, func(l sale.Line) bool {
+		return !slices.ContainsFunc(b, func(o sale.Line) bool { return o.Number == l.Number && o.Quantity == l.Quantity })
+	})
+}
+
+func (m *stockModel) overLimit(p *modelPurchase) string {
+	for i, line := range p.Lines {
+		if limit := m.shelves[line.SKU].limit; line.Quantity > limit {
+			return fmt.Sprintf("L %d %d", i+1, limit)
 		}
 	}
-	switch {
-	case grief.Unpaid > 0 && recent >= grief.Unpaid:
-		return fmt.Sprintf("C %d %d", grief.Unpaid, recent)
-	case released >= sale.MaxReleased:
-		return fmt.Sprintf("C %d %d", sale.MaxReleased, released)
+	if m.saleLimit > 0 && sale.UnitsOf(p.Lines) > m.saleLimit {
+		return fmt.Sprintf("l %d", m.saleLimit)
 	}
 	return ""
 }
 
-// forgetOldest drops the oldest released orders beyond sale.MaxReleased.
-func (m *stockModel) forgetOldest(buyer string) (dropped int) {
-	for count := m.released(buyer); count > sale.MaxReleased; count-- {
-		oldest := slices.IndexFunc(m.buyers[buyer], func(e buyerEntry) bool { return e.released })
-		m.buyers[buyer] = slices.Delete(m.buyers[buyer], oldest, oldest+1)
-		dropped++
-	}
-	return dropped
-}
-
-func (m *stockModel) released(buyer string) (count int) {
-	for _, e := range m.buyers[buyer] {
-		if e.released {
-			count++
+func (m *stockModel) alreadyBought(p *modelPurchase) string {
+	for i, line := range p.Lines {
+		limit := m.shelves[line.SKU].limit
+		if bought, latest := m.bought(p.Buyer, line.Number); bought+line.Quantity > limit {
+			return fmt.Sprintf("B %d %d %d %s", i+1, limit, bought, base36(latest))
 		}
 	}
-	return count
+	bought, latest := m.bought(p.Buyer, 0)
+	if m.saleLimit > 0 && bought+sale.UnitsOf(p.Lines) > m.saleLimit {
+		return fmt.Sprintf("b %d %d %s", m.saleLimit, bought, base36(latest))
+	}
+	if entries := m.buyers[p.Buyer]; len(entries) >= sale.MaxBuyerOrders {
+		return fmt.Sprintf("b %d %d %s", sale.MaxBuyerOrders, len(entries), base36(entries[len(entries)-1].orderID))
+	}
+	return ""
+}
+
+// bought returns a buyer's units of the item with the number, or of all items for 0, and the latest order of them.
+func (m *stockModel) bought(buyer string, number int) (units int, latest sale.OrderID) {
+	for _, e := range m.buyers[buyer] {
+		if n := e.unitsOf(number); n > 0 && !e.released {
+			units, latest = units+n, e.orderID
+		}
+	}
+	return units, latest
+}
+
+// unitsOf returns the entry's units of the item with the number, or of all items for 0.
+func (e *buyerEntry) unitsOf(number int) (units int) {
+	for _, line := range e.lines {
+		if number == 0 || line.Number == number {
+			units += line.Quantity
+		}
+	}
+	return units
+}
+
+// tooMany refuses a buyer with too many released orders of a SKU.
+func (m *stockModel) tooMany(p *modelPurchase) string {
+	for i, line := range p.Lines {
+		released, recent := 0, 0
+		for _, e := range m.buyers[p.Buyer] {
+			if !e.released || e.unitsOf(line.Number) == 0 {
+				continue
+			}
+			if released++; m.made(e) >= p.now-1000*p.grief.WindowS {
+				recent++
+			}
+		}
+		switch {
+		case p.grief.Unpaid > 0 && recent >= p.grief.Unpaid:
+			return fmt.Sprintf("C %d %d %d", i+1, p.grief.Unpaid, recent)
+		case released >= sale.MaxReleased:
+			return fmt.Sprintf("C %d %d %d", i+1, sale.MaxReleased, released)
+		}
+	}
+	return ""
+}
+
+// made returns when an order was made, by its id if the database has it.
+func (m *stockModel) made(e buyerEntry) int64 {
+	if e.sequence == 0 {
+		return int64(float64(e.orderID)/(1<<22)) + sale.IDEpoch
+	}
+	return m.base + e.sinceMS
+}
+
+func (m *stockModel) unavailable(p *modelPurchase) string {
+	for i, line := range p.Lines {
+		switch left := m.shelves[line.SKU].available; {
+		case left == 0:
+			return fmt.Sprintf("S %d", i+1)
+		case left < int64(line.Quantity):
+			return fmt.Sprintf("E %d %d", i+1, left)
+		}
+	}
+	return ""
+}
+
+// forgetOldest drops the released orders that are not among the newest sale.MaxReleased of any of their SKUs.
+func (m *stockModel) forgetOldest(buyer string) (dropped int) {
+	entries := m.buyers[buyer]
+	newer := map[int]int{} // released orders by number
+	for at := len(entries) - 1; at >= 0; at-- {
+		stays := !entries[at].released
+		for _, line := range entries[at].lines {
+			if entries[at].released {
+				newer[line.Number]++
+				stays = stays || newer[line.Number] <= sale.MaxReleased
+			}
+		}
+		if !stays {
+			entries = slices.Delete(entries, at, at+1)
+			dropped++
+		}
+	}
+	m.buyers[buyer] = entries
+	return dropped
 }
 
 func (m *stockModel) created(e buyerEntry) int64 {
@@ -269,7 +366,7 @@ func (m *stockModel) applyWindow(w sale.Window) string {
 }
 
 func (m *stockModel) setWindow(w sale.Window) {
-	m.version, m.state, m.starts, m.ends, m.limit = w.Version, w.State, w.StartsMS, w.EndsMS, w.Limit
+	m.version, m.state, m.starts, m.ends, m.saleLimit = w.Version, w.State, w.StartsMS, w.EndsMS, w.Limit
 }
 
 // close is close.lua.
@@ -296,17 +393,21 @@ func (m *stockModel) load(l sale.Load, base int64, watched bool) bool {
 		m.setWindow(l.Window)
 	}
 	m.here, m.epoch, m.loaded, m.base, m.checked = true, l.Epoch, "open", base, 0
-	m.available, m.seq, m.taken, m.moved, m.returned, m.replid = l.Available, 0, 0, 0, 0, ""
-	m.outbox, m.outboxSeq = l.Outbox, 0
+	m.seq, m.replid = 0, ""
+	m.outbox, m.outboxSeq, m.took = l.Outbox, 0, ""
+	m.shelves = map[string]*modelShelf{}
+	for _, s := range l.Stock {
+		m.shelves[s.SKU] = &modelShelf{available: s.Available, limit: s.Limit, number: s.Number}
+	}
 	if watched {
 		m.replid = m.realReplid
 	}
 	m.buyers = map[string][]buyerEntry{}
 	for _, o := range l.Owners {
-		m.buyers[o.Buyer] = append(m.buyers[o.Buyer], buyerEntry{orderID: o.OrderID, quantity: o.Quantity, key: o.Key})
+		m.buyers[o.Buyer] = append(m.buyers[o.Buyer], buyerEntry{orderID: o.OrderID, lines: o.Lines, key: o.Key})
 	}
 	for _, o := range l.Released {
-		entry := buyerEntry{orderID: o.OrderID, quantity: o.Quantity, released: true, key: o.Key}
+		entry := buyerEntry{orderID: o.OrderID, lines: o.Lines, released: true, key: o.Key}
 		m.buyers[o.Buyer] = append(m.buyers[o.Buyer], entry)
 	}
 	for buyer, entries := range m.buyers {
@@ -318,8 +419,10 @@ func (m *stockModel) load(l sale.Load, base int64, watched bool) bool {
 
 // forget is the effect of a restart of a server that has saved nothing.
 func (m *stockModel) forget() {
-	*m = stockModel{realReplid: m.realReplid, head: m.head, forgotten: m.forgotten, refused: m.refused,
-		buyers: map[string][]buyerEntry{}}
+	*m = stockModel{
+		realReplid: m.realReplid, head: m.head, forgotten: m.forgotten, refused: m.refused, began: m.began,
+		emptied: m.emptied, buyers: map[string][]buyerEntry{}, shelves: map[string]*modelShelf{},
+	}
 }
 
 // image is the whole state as text, for comparison with Redis's.
@@ -327,17 +430,21 @@ func (m *stockModel) image() []string {
 	var lines []string
 	if m.here {
 		lines = append(lines,
-			fmt.Sprintf("meta epoch=%d state=%s replid=%s checked=%d base=%d available=%d seq=%d taken=%d journaled=%d "+
-				"moved=%d returned=%d outbox=%d outbox_seq=%d version=%d sale=%s starts=%d ends=%d limit=%d",
-				m.epoch, m.loaded, m.replid, m.checked, m.base, m.available, m.seq, m.taken, m.journaled,
-				m.moved, m.returned, m.outbox, m.outboxSeq, m.version, m.state, m.starts, m.ends, m.limit))
+			fmt.Sprintf("meta epoch=%d state=%s replid=%s checked=%d base=%d seq=%d journaled=%d outbox=%d outbox_seq=%d took=%s "+
+				"version=%d sale=%s starts=%d ends=%d sale_limit=%d",
+				m.epoch, m.loaded, m.replid, m.checked, m.base, m.seq, m.journaled, m.outbox, m.outboxSeq, m.took,
+				m.version, m.state, m.starts, m.ends, m.saleLimit))
+	}
+	for sku, s := range m.shelves {
+		lines = append(lines, fmt.Sprintf("shelf %s %d %d %d %d %d %d", sku, s.available, s.taken, s.limit, s.number, s.moved,
+			s.returned))
 	}
 	for buyer, entries := range m.buyers {
 		var value []string
 		for _, e := range entries {
 			sign := map[bool]string{true: "-"}[e.released]
-			value = append(value, fmt.Sprintf("%s,%s%d,%s,%s,%s", base36(e.orderID), sign, e.quantity, e.key, base36(e.sequence),
-				base36(e.sinceMS)))
+			value = append(value, fmt.Sprintf("%s,%s%s,%s,%s,%s", base36(e.orderID), sign, textOf(e.lines), e.key,
+				base36(e.sequence), base36(e.sinceMS)))
 		}
 		lines = append(lines, "buyer "+buyer+" "+strings.Join(value, `"`))
 	}
@@ -350,11 +457,25 @@ func (m *stockModel) image() []string {
 
 func base36[N ~int64](n N) string { return strconv.FormatInt(int64(n), 36) }
 
+// textOf writes lines as an entry has them.
+func textOf(lines []sale.Line) string {
+	sorted := slices.SortedFunc(slices.Values(lines), func(a, b sale.Line) int { return a.Number - b.Number })
+	var texts []string
+	for _, line := range sorted {
+		text := base36(int64(line.Number))
+		if line.Quantity != 1 {
+			text += fmt.Sprintf(":%d", line.Quantity)
+		}
+		texts = append(texts, text)
+	}
+	return strings.Join(texts, "+")
+}
+
 func bucketOfHead(head string) sale.Bucket {
 	fields := strings.Fields(head)
-	number, err := strconv.Atoi(fields[2])
+	number, err := strconv.Atoi(fields[1])
 	if err != nil {
 		panic(err)
 	}
-	return sale.Bucket{Sale: fields[0], SKU: fields[1], Number: number}
+	return sale.Bucket{Sale: fields[0], Number: number}
 }

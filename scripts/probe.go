@@ -20,7 +20,7 @@ func (r *Redis) Probe(ctx context.Context, rows []sale.BucketRow) ([]string, err
 	err := r.pipeline(ctx, len(rows), func(c rueidis.Client, i int) rueidis.Completed {
 		keys := r.Keys(rows[i].Bucket)
 		call := ReserveCall{Epoch: rows[i].Epoch, DeadlineMS: farDeadline, MaxJournal: 1}
-		return c.B().Evalsha().Sha1(arguments.sha).Numkeys(3).Key(keys.Meta, keys.Buyers, keys.Journal).
+		return c.B().Evalsha().Sha1(arguments.sha).Numkeys(4).Key(keys.all()...).
 			Arg(arguments.of(&call)...).Build()
 	}, func(i int, result rueidis.RedisResult) error {
 		reply, err := decodeReserve(result)

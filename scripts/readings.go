@@ -9,29 +9,18 @@ import (
 	"flashsale/sale"
 )
 
-// Readings returns what Redis has of each bucket, in the order asked. It reads a bucket's counters in one step, and in a second
-// step the age of the oldest journal entry of the buckets that have a journal.
+// Readings returns what Redis has of each bucket besides its stock, in the order asked. It reads a bucket's counters in one
+// step, and in a second step the age of the oldest journal entry of the buckets that have a journal.
 func (r *Redis) Readings(ctx context.Context, buckets []sale.Bucket) ([]sale.Reading, error) {
 	readings := make([]sale.Reading, len(buckets))
 	err := r.pipeline(ctx, len(buckets), func(c rueidis.Client, i int) rueidis.Completed {
-		return c.B().Hmget().Key(r.Keys(buckets[i]).Meta).
-			Field("epoch", "seq", "available", "taken", "moved", "returned", "held", "version", "outbox",
-				"loaded_state").Build()
-	}, func(i int, result rueidis.RedisResult) error {
-		values, err := result.ToArray()
-		if err != nil {
-			return foreignKind("key "+r.Keys(buckets[i]).Meta, err)
-		}
-		fields := fieldReader{values: values}
-		readings[i] = sale.Reading{
-			Epoch: fields.number(0), Sequence: fields.number(1), Available: fields.number(2), Taken: fields.number(3),
-			Moved: fields.number(4), Returned: fields.number(5), JournalOrders: fields.number(6),
-			WindowsVersion: fields.number(7), Outbox: fields.number(8), Shut: values[9].IsNil() || fields.text(9) != "open",
-		}
-		return fields.err
+		return metaReading(c, r.Keys(buckets[i]).Meta)
+	}, func(i int, result rueidis.RedisResult) (err error) {
+		readings[i], err = readingOf(result)
+		return foreignKind("key "+r.Keys(buckets[i]).Meta, err)
 	})
 	if err == nil {
-		err = r.readOldest(ctx, buckets, readings)
+		err = r.readOldest(ctx, buckets, func(i int) *sale.Reading { return &readings[i] })
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read %d buckets: %w", len(buckets), err)
@@ -39,10 +28,30 @@ func (r *Redis) Readings(ctx context.Context, buckets []sale.Bucket) ([]sale.Rea
 	return readings, nil
 }
 
-func (r *Redis) readOldest(ctx context.Context, buckets []sale.Bucket, readings []sale.Reading) error {
+// metaReading is the command whose reply readingOf reads.
+func metaReading(c rueidis.Client, key string) rueidis.Completed {
+	return c.B().Hmget().Key(key).Field("epoch", "seq", "held", "version", "outbox", "loaded_state").Build()
+}
+
+func readingOf(result rueidis.RedisResult) (sale.Reading, error) {
+	values, err := result.ToArray()
+	if err != nil {
+		return sale.Reading{}, err
+	}
+	fields := fieldReader{values: values}
+	reading := sale.Reading{
+		Epoch: fields.number(0), Sequence: fields.number(1), JournalOrders: fields.number(2), WindowsVersion: fields.number(3),
+		Outbox: fields.number(4), Shut: values[5].IsNil() || fields.text(5) != "open",
+	}
+	return reading, fields.err
+}
+
+// readOldest reads the oldest journal entry of the buckets that have orders in the journal. reading returns the reading of a
+// bucket by its index.
+func (r *Redis) readOldest(ctx context.Context, buckets []sale.Bucket, reading func(i int) *sale.Reading) error {
 	var at []int
-	for i := range readings {
-		if readings[i].JournalOrders > 0 {
+	for i := range buckets {
+		if reading(i).JournalOrders > 0 {
 			at = append(at, i)
 		}
 	}
@@ -51,7 +60,7 @@ func (r *Redis) readOldest(ctx context.Context, buckets []sale.Bucket, readings 
 	}, func(i int, result rueidis.RedisResult) error {
 		entries, err := result.AsXRange()
 		if err == nil && len(entries) > 0 {
-			readings[at[i]].OldestJournal = newJournalEntry(entries[0]).CreatedMS
+			reading(at[i]).OldestJournal = newJournalEntry(entries[0]).CreatedMS
 		}
 		return err
 	})

@@ -27,7 +27,7 @@ const AllTaken = "all"
 // ReserveCall is one call of the reserve script; reserve.lua describes its arguments.
 type ReserveCall struct {
 	Keys       BucketKeys
-	Head       string // SALE SKU NUMBER
+	Head       string // SALE NUMBER
 	Clock      *Clock // of the server that holds the bucket
 	Within     time.Duration
 	Epoch      int64
@@ -36,22 +36,21 @@ type ReserveCall struct {
 	AskedAgain bool  // an earlier call with the same order ids may have taken units
 	MaxJournal int   // orders
 	Grief      sale.Grief
-	Trims      []Trim // at most 64
-	Purchases  []*sale.Purchase
-	OrderIDs   []sale.OrderID // one for each purchase
+	Trims      []Trim           // at most 64
+	Purchases  []*sale.Purchase // at most sale.MaxRecordOrders with sale.MaxRecordLines lines, all with numbers
+	OrderIDs   []sale.OrderID   // one for each purchase
 }
 
 // ReserveReply is the script's reply.
 type ReserveReply struct {
-	Code      string
-	Detail    string
-	Epoch     int64
-	Sequence  int64
-	NowMS     int64
-	available int64
-	EntryID   string
-	Record    string
-	Verdicts  string
+	Code     string
+	Detail   string
+	Epoch    int64
+	Sequence int64
+	NowMS    int64
+	EntryID  string
+	Record   string
+	Verdicts string
 }
 
 // Reserve calls the script once, with a deadline of call.Within by Redis's clock, and learns that clock from the reply. A
@@ -74,8 +73,8 @@ func (r *Redis) Reserve(call *ReserveCall, arguments *ArgumentBuffer) (ReserveRe
 		return ReserveReply{}, err
 	}
 	defer r.leave()
-	command := client.B().Evalsha().Sha1(arguments.sha).Numkeys(3).
-		Key(call.Keys.Meta, call.Keys.Buyers, call.Keys.Journal).Arg(arguments.of(call)...).Build()
+	command := client.B().Evalsha().Sha1(arguments.sha).Numkeys(4).
+		Key(call.Keys.all()...).Arg(arguments.of(call)...).Build()
 	reply, err := arguments.replyOf(client.Do(ctx, command))
 	if err == nil && reply.NowMS > 0 {
 		call.Clock.Learn(sent, call.Clock.Reading(), time.Duration(reply.NowMS)*time.Millisecond+time.Millisecond/2)
@@ -92,14 +91,13 @@ func decodeReserve(result rueidis.RedisResult) (ReserveReply, error) {
 	if err != nil {
 		return ReserveReply{}, err
 	}
-	if len(values) != 10 {
-		return ReserveReply{}, fmt.Errorf("reserve script answered %d values, not 10", len(values))
+	if len(values) != 9 {
+		return ReserveReply{}, fmt.Errorf("reserve script answered %d values, not 9", len(values))
 	}
 	fields := fieldReader{values: values}
 	reply := ReserveReply{
 		Code: fields.text(0), Detail: fields.text(1), Epoch: fields.number(2), Sequence: fields.number(3),
-		NowMS: fields.number(4), available: fields.number(5), EntryID: fields.text(6), Record: fields.text(7) + fields.text(8),
-		Verdicts: fields.text(9),
+		NowMS: fields.number(4), EntryID: fields.text(5), Record: fields.text(6) + fields.text(7), Verdicts: fields.text(8),
 	}
 	return reply, fields.err
 }

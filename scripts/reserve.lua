@@ -1,13 +1,18 @@
--- Purpose: decide a batch of purchases of one bucket, in order, and write the taken ones as one journal entry.
+-- Purpose: decide a batch of purchases of one bucket, in order, and write the taken ones as one journal entry. A
+-- purchase has lines of distinct SKUs, and is taken whole or not at all.
 --
 -- KEYS[1] {bucket}:meta     hash    epoch, counters and window of the bucket. Field `held` is the variable journaled,
---                                   the orders in the journal: a field keeps its name, because gateways of two
---                                   releases share a bucket while a release is rolled out
--- KEYS[2] {bucket}:buyers   hash    buyer -> entries joined by `"`; an entry is `id,quantity,key,sequence,dt`: all but
---                                   quantity and key in base 36, key "" = none, sequence 0 = from the database, dt =
---                                   created_ms - base_ms of meta; a minus before the quantity = released: its units do
---                                   not count, its key still answers. At most 8 of a buyer's entries are released
--- KEYS[3] {bucket}:journal  stream  entry id `<epoch><sequence, 10 digits>-<batch id>`; field h, then field r = the
+--                                   the orders in the journal; sale_limit = units per buyer over all SKUs, 0 = no limit
+-- KEYS[2] {bucket}:stock    hash    SKU -> `available taken limit number moved returned`, decimal: limit = units per
+--                                   buyer, number = short name of the SKU, moved = the part of taken that transfers
+--                                   took, returned = units that outbox rows added
+-- KEYS[3] {bucket}:buyers   hash    buyer -> entries joined by `"`; an entry is `id,lines,key,sequence,dt`. Lines are
+--                                   joined by `+` and rise by number; a line is a SKU's number, and `:quantity` unless
+--                                   that is 1. All but quantity and key are in base 36; key "" = none, sequence 0 =
+--                                   from the database, dt = created_ms - base_ms of meta; a minus before the lines =
+--                                   released: its units do not count, its key still answers. Of a buyer's released
+--                                   entries those stay that are among the newest 8 of any of their SKUs
+-- KEYS[4] {bucket}:journal  stream  entry id `<epoch><sequence, 10 digits>-<batch id>`; field h, then field r = the
 --                                   record's bytes: its first line and the lines of the orders
 --
 -- ARGV[1]  epoch            the bucket's epoch in the database, decimal
@@ -15,61 +20,67 @@
 -- ARGV[3]  deadline_ms      Unix ms by Redis's clock: a call that arrives later decides nothing
 -- ARGV[4]  asked again      1 when an earlier call with the same order ids had an unknown outcome, else 0
 -- ARGV[5]  journal maximum  orders that the journal may hold
--- ARGV[6]  record head      `SALE SKU NUMBER`
+-- ARGV[6]  record head      `SALE NUMBER`
 -- ARGV[7]  trims            number of acknowledged entries to delete, 0 to 64
 -- ARGV[8]  n                purchases, 0 to 1000; 0 = run the fence checks only
--- ARGV[9]  quantities       1 when the column is there, 0 = every quantity is 1
--- ARGV[10] lines            of the record, n of them: `decimal id quantity buyer[ key]` and a newline
--- ARGV[11] unpaid           a buyer with so many released orders made within the window is refused; 0 = no limit
--- ARGV[12] window_ms        the window before now; longer than the operators' by the time that an order may stay unpaid
--- then pairs (entry id, orders in it) for the trims, then the columns, n values each: buyers, heads of their entries
--- (`id,quantity,key`), quantities. The lines repeat all of them in the record's form, as one value: when the whole
--- batch is taken, as most are, the script writes the lines into the journal unchanged.
+-- ARGV[9]  m                distinct SKUs of the purchases, 1 to 2000; 0 when n is 0
+-- ARGV[10] counts           lines of each purchase, 1 to 20, as one digit each; "" = every purchase has one line
+-- ARGV[11] specs            of each line, in the order of the purchases and of their lines, four digits: two of the
+--                           index of its SKU, from 1, and two of its quantity; "" = every line is one unit of SKU 1.
+--                           These digits have base 64 and begin with the character `0`
+-- ARGV[12] lines            of the record, n of them: `decimal id SKU:quantity:price[,...] buyer[ key]` and a newline
+-- ARGV[13] unpaid           a buyer with so many released orders made within the window is refused; 0 = no limit
+-- ARGV[14] window_ms        the window before now; longer than the operators' by the time that an order may stay unpaid
+-- then pairs (entry id, orders in it) for the trims, m SKUs, n buyers, and n heads of their entries (`id,lines,key`).
+-- The record's lines repeat them in the record's form, as one value: when the whole batch is taken, as most are, the
+-- script writes the lines into the journal unchanged.
 --
--- Reply, always ten values: code, detail, epoch, sequence, now_ms, available, entry id, head and lines of the record,
--- verdicts
+-- Reply, always nine values: code, detail, epoch, sequence, now_ms, entry id, head and lines of the record, verdicts
 --   ok      decided; entry id, head and lines are "" when nothing was taken; verdicts are `all` when everything was
 --           taken, and lines is "" then, because the caller has them; otherwise one for each purchase, joined by a
---           newline:
+--           newline, where line is the first line at fault, from 1:
 --           T  taken
 --           A sequence created_ms  taken by the earlier call
---           R id quantity sequence created_ms journaled(0|1)  replayed; sequence and created_ms 0 = in the database
+--           R id sequence created_ms journaled(0|1)  replayed; sequence and created_ms 0 = in the database
 --             (ids in base 36)
---           K id  key reused                 L limit  over the limit
---           B limit bought id  already bought, id is the latest
---           C limit unpaid  too many cancellations: unpaid orders of the buyer were released, limit are too many
---           E available  not enough          S  sold out
---           J  journal full                  W  window closed, see detail
+--           K id  key reused with other lines
+--           L line limit  over the limit of the SKU    l limit  over the limit of the sale
+--           B line limit bought id  already bought, id is the latest of that SKU
+--           b limit bought id  the same for the sale, or 1000 orders of the buyer are here
+--           C line limit unpaid  too many cancellations: unpaid orders of the buyer were released, limit are too many
+--           E line available  not enough               S line  sold out
+--           J  journal full                            W  window closed, see detail
 --   window  detail not_started, ended or paused: the sale does not sell at Redis's time; nothing written
 --   late    the deadline has passed; nothing written
---   fenced  detail missing, epoch, state, replid or sequence: the stock is in doubt; nothing written
+--   fenced  detail missing, epoch, state, replid, sequence or sku (the stock hash lacks a SKU): the stock is in doubt;
+--           nothing written
 --
--- Invariant: available + taken - returned of one epoch never changes; one entry, one sequence number and one write of
--- meta for all that a call takes. The script makes every check before its first write, because Redis does not roll a
--- script back.
--- Cost: six commands, O(n), and one INFO every 50 ms; measured by BenchmarkReserveScript.
+-- Invariant: available + taken - returned of a SKU never changes in one epoch; one entry, one sequence number and one
+-- write of each hash for all that a call takes. The script makes every check before its first write, because Redis does
+-- not roll a script back.
+-- Cost: eight commands, O(lines + m), and one INFO every 50 ms; measured by BenchmarkReserveScript.
 
-local meta_key, buyers_key, journal_key = KEYS[1], KEYS[2], KEYS[3]
-local call, match, find, concat = redis.call, string.match, string.find, table.concat
-local asked_again, journal_max = ARGV[4] == '1', tonumber(ARGV[5])
-local trims, n = tonumber(ARGV[7]), tonumber(ARGV[8])
-local unpaid_max = tonumber(ARGV[11])
-local trims_at = 12
-local buyers_at = trims_at + 2 * trims
+local meta_key, stock_key, buyers_key, journal_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local call, concat, format = redis.call, table.concat, string.format
+local match, gmatch, find, byte = string.match, string.gmatch, string.find, string.byte
+local asked_again = ARGV[4] == '1'
+local trims, n, m = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
+local unpaid_max = tonumber(ARGV[13])
+local trims_at = 14
+local skus_at = trims_at + 2 * trims
+local buyers_at = skus_at + m
 local heads_at = buyers_at + n
-local quantities_at = ARGV[9] == '1' and heads_at + n
 
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local since = now - tonumber(ARGV[12])
-local meta = call('HMGET', meta_key, 'epoch', 'replid', 'checked_ms', 'base_ms', 'available', 'seq', 'taken',
-  'held', 'state', 'starts_ms', 'ends_ms', 'limit', 'loaded_state')
+local since = now - tonumber(ARGV[14])
+local meta = call('HMGET', meta_key, 'epoch', 'replid', 'checked_ms', 'base_ms', 'seq', 'held', 'state', 'starts_ms',
+  'ends_ms', 'sale_limit', 'loaded_state')
 local epoch, replid, checked, base = meta[1] or '0', meta[2], tonumber(meta[3] or 0), tonumber(meta[4] or 0)
-local available, sequence = tonumber(meta[5] or 0), tonumber(meta[6] or 0)
-local taken, journaled, limit = tonumber(meta[7] or 0), tonumber(meta[8] or 0), tonumber(meta[12] or 0)
+local sequence, journaled, sale_limit = tonumber(meta[5] or 0), tonumber(meta[6] or 0), tonumber(meta[10] or 0)
 
 local function nothing(code, detail)
-  return {code, detail, epoch, sequence, now, available, '', '', '', ''}
+  return {code, detail, epoch, sequence, now, '', '', '', ''}
 end
 
 -- Compares the replication id: at most every 50 ms, and whenever the clock went back.
@@ -81,31 +92,55 @@ local function wrong_replid()
 end
 
 local function closed_window()
-  local state = meta[9]
-  if state == 'draft' or state == 'preloaded' or now < tonumber(meta[10]) then return 'not_started' end
-  if state == 'closed' or now >= tonumber(meta[11]) then return 'ended' end
+  local state = meta[7]
+  if state == 'draft' or state == 'preloaded' or now < tonumber(meta[8]) then return 'not_started' end
+  if state == 'closed' or now >= tonumber(meta[9]) then return 'ended' end
   if state ~= 'open' then return 'paused' end
 end
 
 if now > tonumber(ARGV[3]) then return nothing('late', '') end -- rule: call-deadline
 if not meta[1] then return nothing('fenced', 'missing') end
 if epoch ~= ARGV[1] then return nothing('fenced', 'epoch') end -- rule: epoch-from-database
-if meta[13] ~= 'open' then return nothing('fenced', 'state') end -- rule: state-compared
+if meta[11] ~= 'open' then return nothing('fenced', 'state') end -- rule: state-compared
 if wrong_replid() then return nothing('fenced', 'replid') end -- rule: replid-compared
 if sequence < tonumber(ARGV[2]) then return nothing('fenced', 'sequence') end -- rule: sequence-compared
 local window = closed_window()
 if window and not asked_again then return nothing('window', window) end
 if n == 0 then return nothing('ok', '') end
 
+-- The stock of the batch's SKUs, by their index: units available before this call and now, units taken before it, and
+-- the rest of the value, of which only a check that needs it reads a part.
+local before, available, taken, rest = {}, {}, {}, {}
+local stock = call('HMGET', stock_key, unpack(ARGV, skus_at + 1, skus_at + m))
+for k = 1, m do
+  local left, gone, others = match(stock[k] or '', '^(%d+) (%d+)( .*)$')
+  if not left then return nothing('fenced', 'sku') end
+  left = left + 0
+  before[k], available[k], taken[k], rest[k] = left, left, gone, others
+end
+
 -- Base 36 keeps the entry of a buyer with a key of 36 characters within 64 bytes of memory.
 local digits = '0123456789abcdefghijklmnopqrstuvwxyz'
 local function base36(number)
-  local text, rest = '', math.abs(number)
+  local text, left = '', math.abs(number)
   repeat
-    local digit = rest % 36
-    text, rest = string.sub(digits, digit + 1, digit + 1) .. text, (rest - digit) / 36
-  until rest == 0
+    local digit = left % 36
+    text, left = string.sub(digits, digit + 1, digit + 1) .. text, (left - digit) / 36
+  until left == 0
   return number < 0 and '-' .. text or text
+end
+
+local limits, numbers = {}, {}
+-- A SKU's units per buyer.
+local function limit_of(k)
+  if not limits[k] then limits[k] = tonumber(match(rest[k], '^ (%d+)')) end
+  return limits[k]
+end
+
+-- A SKU's number as entries have it.
+local function number_of(k)
+  if not numbers[k] then numbers[k] = base36(tonumber(match(rest[k], '^ %d+ (%d+)'))) end
+  return numbers[k]
 end
 
 local entry_cache = {}
@@ -115,7 +150,7 @@ local function in_journal(seq)
   if seq == sequence + 1 then return '1' end
   if journaled == 0 or seq == 0 then return '0' end
   if not entry_cache[seq] then
-    local id = epoch .. string.format('%010.0f', seq)
+    local id = epoch .. format('%010.0f', seq)
     entry_cache[seq] = #call('XRANGE', journal_key, id, id, 'COUNT', 1) > 0 and '1' or '0'
   end
   return entry_cache[seq]
@@ -127,80 +162,164 @@ local function taken_at(seq, sign, dt)
   return seq, seq == 0 and 0 or base + (sign == '' and dt or -dt)
 end
 
--- Whether the order of a released entry was made in the window. For an order from the database the time is in its id,
--- by the clock of the gateway that made it: milliseconds since 2026, above 22 other bits.
-local function recently(entries, at)
-  local id, seq, sign, dt = match(entries, '^(%w+),[^"]*,(%w+),(%-?)(%w+)"', at)
+-- Whether the order of a released entry, whose key follows `at`, was made in the window. For an order from the database
+-- the time is in its id, by the clock of the gateway that made it: milliseconds since 2026, above 22 other bits.
+local function recently(entries, id, at)
+  local seq, sign, dt = match(entries, '^[^"]*,(%w+),(%-?)(%w+)"', at)
   local number, made = taken_at(seq, sign, dt)
   if number == 0 then made = math.floor(tonumber(id, 36) / 4194304) + 1767225600000 end
   return made >= since
 end
 
--- Returns, from a buyer's entries: units bought, latest order id, number of released orders, and number of those made
--- in the window; and a verdict when one of the entries is this purchase itself: by its order id
--- (rule: same-ids-asked-again) or by its key, released or not (rules: key-answers-once, key-answers-after-release). The
--- units of a released order do not count (rule: released-counts-not). A buyer may have some hundred entries: each costs
--- two searches.
-local function judge(entries, head, count)
-  local bought, latest, released, recent, verdict = 0, 0, 0, 0, nil
-  local own, key = match(head, '^(%w+),%d+,(.*)$')
-  entries = '"' .. entries .. '"'
-  local at = find(entries, '"' .. own .. ',', 1, true)
-  if at then
-    local seq, created = taken_at(match(entries, ',(%w+),(%-?)(%w+)"', at))
-    return 0, own, 0, 0, 'A ' .. seq .. ' ' .. created, true
-  end
-  if key ~= '' and find(entries, ',' .. key .. ',', 1, true) then
-    local literally = string.gsub(key, '%W', '%%%0')
-    local id, qty, seq, sign, dt = match(entries, '"(%w+),%-?(%d+),' .. literally .. ',(%w+),(%-?)(%w+)"')
-    if id and tonumber(qty) ~= count then verdict = 'K ' .. id
-    elseif id then
-      local number, created = taken_at(seq, sign, dt)
-      verdict = concat({'R', id, qty, number, created, in_journal(number)}, ' ')
-    end
-  end
-  at = 2
-  while at <= #entries do
-    local qty = tonumber(match(entries, '^%w+,(%-?%d+),', at))
-    if qty > 0 then bought, latest = bought + qty, at
-    else
-      released = released + 1
-      if unpaid_max > 0 and recently(entries, at) then recent = recent + 1 end
-    end
-    at = find(entries, '"', at, true) + 1
-  end
-  return bought, match(entries, '^%w+', latest) or '', released, recent, verdict, false
+-- Returns a verdict when the purchase has the key of one of its buyer's entries, released or not
+-- (rules: key-answers-once, key-answers-after-release).
+local function replay(entries, wanted, key)
+  if key == '' or not find(entries, ',' .. key .. ',', 1, true) then return nil end
+  local literally = string.gsub(key, '%W', '%%%0')
+  local id, lines, seq, sign, dt = match(entries, '"(%w+),%-?([%w:+]+),' .. literally .. ',(%w+),(%-?)(%w+)"')
+  if not id then return nil end
+  if lines ~= wanted then return 'K ' .. id end
+  local number, created = taken_at(seq, sign, dt)
+  return concat({'R', id, number, created, in_journal(number)}, ' ')
 end
 
--- Returns the verdict that refuses a buyer with so many released orders, nil when there are fewer. Redis keeps eight
--- per buyer: a ninth would delete the oldest, and a purchase with that key would count as a new one
--- (rule: released-bounded).
-local function too_many(released, recent)
-  if unpaid_max > 0 and recent >= unpaid_max then return 'C ' .. unpaid_max .. ' ' .. recent end
-  if released >= 8 then return 'C 8 ' .. released end
+-- Whether one of a buyer's entries may be this purchase of one line, have its key, or count against a limit. Plain
+-- searches find too much at times and never too little, and cost a fraction of counting. An entry has 8 bytes or more.
+local function concerned(entries, head, shelf)
+  if sale_limit > 0 or #entries > 8000 or find(entries, '+', 1, true) then return true end
+  local own, key = match(head, '^(%w+,)[^,]+(,.*)$')
+  if find(entries, own, 1, true) or key ~= ',' and find(entries, key .. ',', 1, true) then return true end
+  local number = number_of(shelf)
+  return find(entries, ',' .. number .. ',', 1, true) or find(entries, ',' .. number .. ':', 1, true)
+    or find(entries, ',-' .. number, 1, true)
+end
+
+-- The purchase that is decided: its lines' SKUs by index, and their quantities.
+local shelf_of, quantity_of = {}, {}
+
+-- Counts a buyer's entries against the limits. Returns the units bought of all SKUs and the latest order, the number of
+-- entries, and by line of the purchase: units bought and the latest order of its SKU, released orders and those of them
+-- made in the window. The units of a released order do not count (rule: released-counts-not).
+local function history(entries, lines)
+  local total, latest, count = 0, '', 0
+  local line_of, bought, last, released, recent = {}, {}, {}, {}, {}
+  for line = 1, lines do
+    line_of[number_of(shelf_of[line])], bought[line], released[line], recent[line] = line, 0, 0, 0
+  end
+  local function add(line, quantity, sign, id, at)
+    if sign == '' then
+      total = total + quantity
+      if line then bought[line], last[line] = bought[line] + quantity, id end
+    elseif line then
+      released[line] = released[line] + 1
+      if unpaid_max > 0 and recently(entries, id, at) then recent[line] = recent[line] + 1 end
+    end
+  end
+  for id, sign, what, at in gmatch(entries, '"(%w+),(%-?)([%w:+]+)(),[^"]*') do
+    count = count + 1
+    if sign == '' then latest = id end
+    if line_of[what] then add(line_of[what], 1, sign, id, at) -- most entries: one unit
+    else
+      for number, quantity in gmatch(what, '(%w+):?(%d*)') do
+        add(line_of[number], tonumber(quantity) or 1, sign, id, at)
+      end
+    end
+  end
+  return total, latest, count, bought, last, released, recent
+end
+
+-- Returns the verdict about a buyer with so many released orders of a SKU, nil when there are fewer. Redis keeps eight:
+-- a ninth would delete the oldest, and a purchase with that key would count as a new one (rule: released-bounded).
+local function too_many(line, released, recent)
+  if unpaid_max > 0 and recent >= unpaid_max then return concat({'C', line, unpaid_max, recent}, ' ') end
+  if released >= 8 then return concat({'C', line, 8, released}, ' ') end
+end
+
+-- Returns the verdict when the purchase goes beyond what its buyer may have, by the buyer's entries.
+local function beyond(entries, lines, units)
+  local total, latest, count, bought, last, released, recent = history(entries, lines)
+  for line = 1, lines do
+    local limit = limit_of(shelf_of[line])
+    if bought[line] + quantity_of[line] > limit then
+      return concat({'B', line, limit, bought[line], last[line]}, ' ')
+    end
+  end
+  if sale_limit > 0 and total + units > sale_limit then return concat({'b', sale_limit, total, latest}, ' ') end
+  if count >= 1000 then return concat({'b', 1000, count, match(entries, '"(%w+),[^"]*"$')}, ' ') end
+  for line = 1, lines do
+    local verdict = too_many(line, released[line], recent[line])
+    if verdict then return verdict end
+  end
+end
+
+-- Decides a purchase, whose lines are in shelf_of and quantity_of: returns nil when it may be taken, otherwise its
+-- verdict. A purchase that is among its buyer's entries already has been asked before (rule: same-ids-asked-again).
+local function refusal(entries, head, lines, full)
+  local wanted, key
+  if entries then
+    local own
+    own, wanted, key = match(head, '^(%w+),([^,]+),(.*)$')
+    entries = '"' .. entries .. '"'
+    local at = find(entries, '"' .. own .. ',', 1, true)
+    if at then
+      local seq, created = taken_at(match(entries, ',(%w+),(%-?)(%w+)"', at))
+      return 'A ' .. seq .. ' ' .. created
+    end
+  end
+  if window then return 'W' end
+  if full then return 'J' end
+  local verdict = entries and replay(entries, wanted, key)
+  if verdict then return verdict end
+  local units = 0
+  for line = 1, lines do
+    local shelf, quantity = shelf_of[line], quantity_of[line]
+    if quantity > 1 and quantity > limit_of(shelf) then return 'L ' .. line .. ' ' .. limit_of(shelf) end
+    units = units + quantity
+  end
+  if sale_limit > 0 and units > sale_limit then return 'l ' .. sale_limit end
+  verdict = entries and beyond(entries, lines, units)
+  if verdict then return verdict end
+  for line = 1, lines do
+    local left = available[shelf_of[line]]
+    if left == 0 then return 'S ' .. line end
+    if left < quantity_of[line] then return 'E ' .. line .. ' ' .. left end
+  end
 end
 
 local known = call('HMGET', buyers_key, unpack(ARGV, buyers_at + 1, buyers_at + n))
 local stamp = ',' .. base36(sequence + 1) .. ',' .. base36(now - base)
 local verdicts, fresh, writes = {}, {}, {}
-local took, units = 0, 0
+local took, room = 0, tonumber(ARGV[5]) - journaled
+local counts, specs = ARGV[10] ~= '' and ARGV[10], ARGV[11] ~= '' and ARGV[11]
+local spec_at = 1
+
+-- Reads the SKU, by index, and the quantity of the next line.
+local function next_line()
+  local a, b, c, d = byte(specs, spec_at, spec_at + 3)
+  spec_at = spec_at + 4
+  return 64 * a + b - 3120, 64 * c + d - 3120
+end
 
 for i = 1, n do
   local buyer, head = ARGV[buyers_at + i], ARGV[heads_at + i]
-  local count = quantities_at and tonumber(ARGV[quantities_at + i]) or 1
-  local entries = fresh[buyer] or known[i]
-  local bought, latest, released, recent, verdict, mine = 0, '', 0, 0, nil, false
-  if entries then bought, latest, released, recent, verdict, mine = judge(entries, head, count) end
-  if mine then verdicts[i] = verdict
-  elseif window then verdicts[i] = 'W'
-  elseif journaled + took >= journal_max then verdicts[i] = 'J'
-  elseif verdict then verdicts[i] = verdict
-  elseif bought + count > limit then
-    verdicts[i] = count > limit and 'L ' .. limit or concat({'B', limit, bought, latest}, ' ')
-  elseif too_many(released, recent) then verdicts[i] = too_many(released, recent)
-  elseif available < count then verdicts[i] = available == 0 and 'S' or 'E ' .. available
+  local entries, lines, shelf, quantity, verdict = fresh[buyer] or known[i], 1, 1, 1, nil
+  if counts then lines = byte(counts, i) - 48 end
+  if specs then shelf, quantity = next_line() end
+  if lines == 1 and quantity == 1 and took < room and not window and available[shelf] > 0
+    and not (entries and concerned(entries, head, shelf)) then
+    available[shelf] = available[shelf] - 1 -- most purchases: one unit, and no limit is lower
   else
-    took, units, available = took + 1, units + count, available - count
+    shelf_of[1], quantity_of[1] = shelf, quantity
+    for line = 2, lines do shelf_of[line], quantity_of[line] = next_line() end
+    verdict = refusal(entries, head, lines, took >= room)
+    for line = 1, verdict and 0 or lines do
+      shelf = shelf_of[line]
+      available[shelf] = available[shelf] - quantity_of[line]
+    end
+  end
+  if verdict then verdicts[i] = verdict
+  else
+    took = took + 1
     local entry = head .. stamp
     if entries then entry = entries .. '"' .. entry end
     verdicts[i], fresh[buyer], writes[2 * took - 1], writes[2 * took] = 'T', entry, buyer, entry
@@ -208,13 +327,26 @@ for i = 1, n do
 end
 
 local function lines_taken()
-  if took == n then return ARGV[10] end
+  if took == n then return ARGV[12] end
   local at, kept = 0, {}
-  for line in string.gmatch(ARGV[10], '[^\n]*\n') do
+  for line in gmatch(ARGV[12], '[^\n]*\n') do
     at = at + 1
     if verdicts[at] == 'T' then kept[#kept + 1] = line end
   end
   return concat(kept)
+end
+
+-- The fields of the stock hash that change, and their values.
+local function stock_taken()
+  local fields, at = {}, 0
+  for k = 1, m do
+    local left, was = available[k], before[k]
+    if left ~= was then
+      fields[at + 1], fields[at + 2] = ARGV[skus_at + k], format('%d %d', left, taken[k] + was - left) .. rest[k]
+      at = at + 2
+    end
+  end
+  return fields
 end
 
 local entry_id, head, lines = '', '', ''
@@ -222,17 +354,17 @@ if took > 0 then
   sequence = sequence + 1
   lines = lines_taken()
   local batch_id = match(lines, '^%d+')
-  entry_id = epoch .. string.format('%010.0f', sequence) .. '-' .. batch_id
-  head = concat({'fs1 batch', ARGV[6], epoch, sequence, batch_id, now, took}, ' ') .. '\n'
+  entry_id = epoch .. format('%010.0f', sequence) .. '-' .. batch_id
+  head = concat({'fs2 batch', ARGV[6], epoch, sequence, batch_id, now, took}, ' ') .. '\n'
   call('XADD', journal_key, entry_id, 'h', head, 'r', lines)
   call('HSET', buyers_key, unpack(writes))
+  call('HSET', stock_key, unpack(stock_taken()))
 end
-for at = trims_at + 1, buyers_at, 2 do -- rule: trim-exact
+for at = trims_at + 1, skus_at, 2 do -- rule: trim-exact
   if call('XDEL', journal_key, ARGV[at]) == 1 then journaled = journaled - ARGV[at + 1] end
 end
 if took > 0 or trims > 0 or checked ~= tonumber(meta[3]) then
-  call('HSET', meta_key, 'available', available, 'seq', sequence, 'taken', taken + units,
-    'held', math.max(journaled + took, 0), 'checked_ms', checked)
+  call('HSET', meta_key, 'seq', sequence, 'held', math.max(journaled + took, 0), 'checked_ms', checked)
 end
-if took == n then return {'ok', '', epoch, sequence, now, available, entry_id, head, '', 'all'} end
-return {'ok', window or '', epoch, sequence, now, available, entry_id, head, lines, concat(verdicts, '\n')}
+if took == n then return {'ok', '', epoch, sequence, now, entry_id, head, '', 'all'} end
+return {'ok', window or '', epoch, sequence, now, entry_id, head, lines, concat(verdicts, '\n')}

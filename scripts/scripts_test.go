@@ -17,7 +17,7 @@ type contract struct {
 var (
 	usedKey    = regexp.MustCompile(`KEYS\[(\d)\]`)
 	usedArg    = regexp.MustCompile(`ARGV\[(\d+)\]`)
-	keyLine    = regexp.MustCompile(`^KEYS\[\d\] \{bucket\}:(meta +hash|buyers +hash|journal +stream) +\S`)
+	keyLine    = regexp.MustCompile(`^KEYS\[\d\] \{bucket\}:(meta +hash|stock +hash|buyers +hash|journal +stream) +\S`)
 	firstWrite = regexp.MustCompile(`call\('(XADD|HSET|XDEL|UNLINK|DEL)'`)
 )
 

@@ -17,10 +17,10 @@ type Verdict struct {
 	Answer    sale.Answer // of a purchase that took nothing now
 }
 
-// ReadVerdict decodes one verdict. detail is the reply's detail: for W, how the window is closed. It returns false when this
-// version of the client does not know the verdict.
-func ReadVerdict(text, detail string) (v Verdict, ok bool) {
-	words := wordReader{text: text}
+// ReadVerdict decodes one verdict. detail is the reply's detail: for W, how the window is closed. lines are those of the
+// purchase, of which the verdict may name one. It returns false when this version of the client does not know the verdict.
+func ReadVerdict(text, detail string, lines []sale.Line) (v Verdict, ok bool) {
+	words := wordReader{text: text, lines: lines}
 	switch words.next() {
 	case "T":
 		v.Taken = true
@@ -28,7 +28,7 @@ func ReadVerdict(text, detail string) (v Verdict, ok bool) {
 		v.Taken, v.Earlier = true, true
 		v.Sequence, v.CreatedMS = words.number(), words.number()
 	case "R":
-		v.Answer = sale.Answer{Outcome: sale.OutcomeReplayed, OrderID: words.orderID(), Quantity: int(words.number())}
+		v.Answer = sale.Answer{Outcome: sale.OutcomeReplayed, OrderID: words.orderID()}
 		v.Sequence = words.number()
 		v.Answer.CreatedAt, v.Answer.Status = CreatedAt(words.number()), sale.StatusQueued
 		if words.number() == 1 && v.Sequence != 0 {
@@ -36,27 +36,41 @@ func ReadVerdict(text, detail string) (v Verdict, ok bool) {
 		}
 	case "K":
 		v.Answer = sale.Answer{Outcome: sale.OutcomeKeyReused, OrderID: words.orderID()}
-	case "L":
-		v.Answer = sale.Answer{Outcome: sale.OutcomeOverLimit, Limit: int(words.number())}
-	case "B":
-		v.Answer = sale.Answer{Outcome: sale.OutcomeAlreadyBought, Limit: int(words.number()), Bought: int(words.number())}
-		v.Answer.OrderID = words.orderID()
-	case "C":
-		v.Answer = sale.Answer{
-			Outcome: sale.OutcomeTooManyCancellations, Limit: int(words.number()), Unpaid: int(words.number()),
-		}
-	case "E":
-		v.Answer = sale.Answer{Outcome: sale.OutcomeNotEnough, Available: words.number()}
-	case "S":
-		v.Answer = sale.Answer{Outcome: sale.OutcomeSoldOut}
 	case "J":
 		v.Answer = sale.Answer{Outcome: sale.OutcomeUnavailable}
 	case "W":
 		v.Answer = sale.Answer{Outcome: WindowOutcome(detail)}
 	default:
-		return v, false
+		words.text = text
+		v.Answer = words.refusal()
 	}
 	return v, !words.bad
+}
+
+// refusal reads a verdict that names a line, or a limit of the whole sale.
+func (w *wordReader) refusal() (a sale.Answer) {
+	switch w.next() {
+	case "L":
+		a.Outcome, a.Scope, a.SKU, a.Limit = sale.OutcomeOverLimit, sale.ScopeSKU, w.sku(), int(w.number())
+	case "l":
+		a.Outcome, a.Scope, a.Limit = sale.OutcomeOverLimit, sale.ScopeSale, int(w.number())
+	case "B":
+		a.Outcome, a.Scope, a.SKU = sale.OutcomeAlreadyBought, sale.ScopeSKU, w.sku()
+		a.Limit, a.Bought, a.OrderID = int(w.number()), int(w.number()), w.orderID()
+	case "b":
+		a.Outcome, a.Scope = sale.OutcomeAlreadyBought, sale.ScopeSale
+		a.Limit, a.Bought, a.OrderID = int(w.number()), int(w.number()), w.orderID()
+	case "C":
+		a.Outcome, a.SKU = sale.OutcomeTooManyCancellations, w.sku()
+		a.Limit, a.Unpaid = int(w.number()), int(w.number())
+	case "E":
+		a.Outcome, a.SKU, a.Available = sale.OutcomeNotEnough, w.sku(), w.number()
+	case "S":
+		a.Outcome, a.SKU = sale.OutcomeSoldOut, w.sku()
+	default:
+		w.bad = true
+	}
+	return a
 }
 
 // WindowOutcome returns the outcome for a closed window: not_started, ended, or paused for any other detail.
@@ -80,8 +94,9 @@ func CreatedAt(ms int64) time.Time {
 
 // wordReader reads a verdict word by word and notes whether a word is missing or malformed.
 type wordReader struct {
-	text string
-	bad  bool
+	text  string
+	lines []sale.Line // of the purchase
+	bad   bool
 }
 
 func (w *wordReader) next() string {
@@ -95,6 +110,16 @@ func (w *wordReader) number() int64 {
 	n, err := strconv.ParseInt(w.next(), 10, 64)
 	w.bad = w.bad || err != nil
 	return n
+}
+
+// sku reads the index of a line, from 1, and returns its SKU.
+func (w *wordReader) sku() string {
+	line := w.number()
+	if line < 1 || line > int64(len(w.lines)) {
+		w.bad = true
+		return ""
+	}
+	return w.lines[line-1].SKU
 }
 
 func (w *wordReader) orderID() sale.OrderID {

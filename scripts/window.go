@@ -11,7 +11,7 @@ import (
 	"flashsale/sale"
 )
 
-// ApplyWindow gives buckets the state, times and limit of their sale, unless they have newer ones. After it has returned nil no
+// ApplyWindow gives buckets the state, times and sale limit of their sale, unless they have newer ones. After it has returned nil no
 // bucket sells by an older window: a bucket that Redis does not know sells nothing, and its rebuild reads the window from the
 // database.
 func (r *Redis) ApplyWindow(ctx context.Context, buckets []sale.Bucket, w sale.Window) error {

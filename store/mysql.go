@@ -24,8 +24,9 @@ func mysqlDialect() *dialect {
 
 		now:    "UTC_TIMESTAMP(3)",
 		nowMS:  "CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)",
-		forced: " FORCE INDEX (PRIMARY)",
-		lock:   " FOR UPDATE",
+		forced:  " FORCE INDEX (PRIMARY)",
+		byBuyer: " FORCE INDEX (orders_buyer)",
+		lock:    " FOR UPDATE",
 		remove: func(table string) string {
 			return "DELETE " + table + " FROM " + table + " FORCE INDEX (PRIMARY) WHERE "
 		},
