@@ -60,6 +60,7 @@ func writeProblem(w http.ResponseWriter, p sale.Problem) {
 func problemOf(err error) (p sale.Problem, fault bool) {
 	var (
 		problem sale.Problem
+		fields  sale.FieldErrors
 		field   *sale.FieldError
 		state   *sale.StateError
 		status  *sale.StatusError
@@ -70,8 +71,10 @@ func problemOf(err error) (p sale.Problem, fault bool) {
 	switch {
 	case errors.As(err, &problem):
 		return problem, false
+	case errors.As(err, &fields):
+		return malformedFields(fields), false
 	case errors.As(err, &field):
-		return malformed(field.Field, field.Detail), false
+		return malformedFields(sale.FieldErrors{field}), false
 	case errors.As(err, &state):
 		return sale.Problem{
 			Status: http.StatusConflict, Code: codeWrongState, Title: "The sale's state does not allow this",
@@ -87,6 +90,12 @@ func problemOf(err error) (p sale.Problem, fault bool) {
 		}, false
 	case errors.As(err, &large):
 		return sale.ProblemOf(sale.OutcomeBodyTooLarge, fmt.Sprintf("a body has at most %d bytes", large.Limit)), false
+	case errors.Is(err, sale.ErrChangeReused):
+		return sale.Problem{
+			Status: http.StatusUnprocessableEntity, Code: sale.OutcomeKeyReused.String(),
+			Title:  "The key belongs to another stock change",
+			Detail: "the " + fieldKey + " was sent with another number of units; use a new key for another change",
+		}, false
 	case errors.Is(err, sale.ErrNotFound):
 		return sale.ProblemOf(sale.OutcomeSaleNotFound, ""), false
 	case errors.As(err, &version):
@@ -146,4 +155,19 @@ func malformed(field, detail string, members ...sale.Member) sale.Problem {
 		detail = field + ": " + detail
 	}
 	return sale.ProblemOf(sale.OutcomeMalformed, detail, members...)
+}
+
+// fieldFault is one fault of a body.
+type fieldFault struct {
+	Field  string `json:"field"`
+	Detail string `json:"detail"` // names the range or the words of the member
+}
+
+// malformedFields refuses a body by all its faults; the first one is named at the top too.
+func malformedFields(found sale.FieldErrors) sale.Problem {
+	all := make([]fieldFault, len(found))
+	for i, fault := range found {
+		all[i] = fieldFault{fault.Field, fault.Detail}
+	}
+	return malformed(found[0].Field, found[0].Detail, sale.Member{Name: "errors", Value: all})
 }

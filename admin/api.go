@@ -28,7 +28,10 @@ type Sales interface {
 // Preloads reads and writes a sale's stock and buyers in the database, and the leases.
 type Preloads interface {
 	LoadStock(ctx context.Context, id string, partitions int32) ([]sale.BucketRow, error)
-	SaleCounters(ctx context.Context, id string) ([]sale.BucketCounters, error)
+	// ChangeStock adds or takes back units once for each key; a change that is not done is called again until it is.
+	ChangeStock(ctx context.Context, change sale.StockChange) (sale.StockChange, error)
+	SaleCounters(ctx context.Context, id string) ([]sale.StockCounters, error)
+	BucketCounters(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketCounters, error)
 	EachListed(ctx context.Context, id string, each func(buyer string) error) error
 	lease.Leases
 }
@@ -51,6 +54,7 @@ type Stock interface {
 	HasList(ctx context.Context, id string, version, size int64) (bool, error)
 	ApplyWindow(ctx context.Context, buckets []sale.Bucket, window sale.Window) error
 	Readings(ctx context.Context, buckets []sale.Bucket) ([]sale.Reading, error)
+	readings
 }
 
 // Gateways lists the gateways that do not sell by the newest catalogue yet.
@@ -73,6 +77,7 @@ type Options struct {
 	BodyLimit  time.Duration    // 30 s: the longest time of a JSON body, and the longest pause inside an upload
 	StatsEvery time.Duration    // 1 s
 	AuditWait  time.Duration    // 3 s: how long an audit waits for buckets that are being rebuilt
+	StockWait  time.Duration    // 3 s: how long a change of the stock waits until its units are taken back
 	Now        func() time.Time // Redis's clock where there is one; default time.Now
 	Logger     *slog.Logger
 }
@@ -140,6 +145,7 @@ func (o *Options) setDefaults() {
 	o.BodyLimit = cmp.Or(o.BodyLimit, 30*time.Second)
 	o.StatsEvery = cmp.Or(o.StatsEvery, time.Second)
 	o.AuditWait = cmp.Or(o.AuditWait, 3*time.Second)
+	o.StockWait = cmp.Or(o.StockWait, 3*time.Second)
 	if o.Now == nil {
 		o.Now = time.Now
 	}

@@ -40,7 +40,7 @@ func (a *API) coherentPositions(ctx context.Context, s *sale.Sale) (groups []sku
 			return true
 		}
 		groups = bySKU(s, positions)
-		doubtful = firstDoubtful(groups)
+		doubtful = firstDoubtful(positions)
 		return doubtful == nil
 	})
 	switch {
@@ -55,24 +55,22 @@ func (a *API) coherentPositions(ctx context.Context, s *sale.Sale) (groups []sku
 		"bucket %s is %s in epoch %d and Redis has another epoch or state", doubtful.Bucket, doubtful.State, doubtful.Epoch))
 }
 
-func firstDoubtful(groups []skuPositions) *position {
-	for i := range groups {
-		for j := range groups[i].buckets {
-			if p := &groups[i].buckets[j]; !p.Coherent {
-				return p
-			}
+func firstDoubtful(positions []position) *position {
+	for i := range positions {
+		if !positions[i].Coherent {
+			return &positions[i]
 		}
 	}
 	return nil
 }
 
 func auditOf(saleID string, groups []skuPositions) sale.Audit {
-	answer := sale.Audit{Holds: true, Items: []sale.AuditItem{}}
+	answer := sale.Audit{Items: []sale.AuditItem{}}
 	for i := range groups {
 		total := groups[i].total()
 		answer.Items = append(answer.Items, sale.AuditItem{Sale: saleID, SKU: groups[i].sku, Stock: total,
 			Difference: total.Difference()})
-		answer.Holds = answer.Holds && total.Holds()
 	}
+	_, answer.Holds = totalOf(groups)
 	return answer
 }

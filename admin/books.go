@@ -7,61 +7,126 @@ import (
 	"flashsale/sale"
 )
 
-// position counts the units of one bucket by place, from the database and from Redis.
+// position counts the units of one bucket by SKU and place, from the database and from Redis.
 type position struct {
 	sale.BucketRow
-	sale.Stock
 	Oldest   int64 // created_ms of the oldest journal entry, 0 when the journal is empty
 	Coherent bool  // both stores have the same epoch and the bucket is open, so the numbers belong together
+	shelves  []shelf
+}
+
+// shelf is one SKU in a bucket.
+type shelf struct {
+	sku string
+	sale.Stock
+	returning int64 // units that the outbox moves between the stores, in flight: given or taken back in one store alone
 }
 
 // countersReader reads the counters in the database, readings those in Redis.
 type countersReader interface {
-	SaleCounters(ctx context.Context, id string) ([]sale.BucketCounters, error)
+	SaleCounters(ctx context.Context, id string) ([]sale.StockCounters, error)
 }
 
 type readings interface {
-	Readings(ctx context.Context, buckets []sale.Bucket) ([]sale.Reading, error)
+	StockReadings(ctx context.Context, buckets []sale.Bucket, skus []string) ([]sale.StockReading, error)
 }
 
-// readPositions reads the database first and Redis second; the package comment gives the reason for the order.
+// readPositions reads the database first and Redis second; the package comment gives the reason for the order. Units that
+// Redis has too many of, and that the books read afterwards do not explain, are read once more: units that were taken back
+// at the same time hide those that were given.
 func readPositions(ctx context.Context, db countersReader, redis readings, saleID string) ([]position, error) {
+	positions, torn, err := readOnce(ctx, db, redis, saleID)
+	if err == nil && torn {
+		positions, _, err = readOnce(ctx, db, redis, saleID)
+	}
+	return positions, err
+}
+
+func readOnce(ctx context.Context, db countersReader, redis readings, saleID string) (all []position, torn bool, err error) {
 	books, err := db.SaleCounters(ctx, saleID)
 	if err != nil {
-		return nil, fmt.Errorf("read the books of sale %s: %w", saleID, err)
+		return nil, false, fmt.Errorf("read the books of sale %s: %w", saleID, err)
 	}
 	if len(books) == 0 {
-		return nil, nil
+		return nil, false, nil
 	}
 	buckets := make([]sale.Bucket, len(books))
 	for i := range books {
 		buckets[i] = books[i].Bucket
 	}
-	seen, err := redis.Readings(ctx, buckets)
+	seen, err := redis.StockReadings(ctx, buckets, nil)
 	if err != nil {
-		return nil, fmt.Errorf("read the stock of sale %s in Redis: %w", saleID, err)
+		return nil, false, fmt.Errorf("read the stock of sale %s in Redis: %w", saleID, err)
 	}
 	if len(seen) != len(books) {
-		return nil, fmt.Errorf("read the stock of sale %s in Redis: %d readings of %d buckets", saleID, len(seen), len(books))
+		return nil, false, fmt.Errorf("read the stock of sale %s in Redis: %d readings of %d buckets", saleID, len(seen),
+			len(books))
 	}
-	later, err := booksAfter(ctx, db, saleID, books, seen)
-	if err != nil {
-		return nil, fmt.Errorf("read the books of sale %s again: %w", saleID, err)
-	}
-	positions := make([]position, len(books))
+	pairs := make([]pair, len(books))
 	for i := range books {
-		positions[i] = positionOf(&books[i], &seen[i], later[books[i].Bucket])
+		pairs[i] = pairOf(&books[i], &seen[i])
 	}
-	return positions, nil
+	later, err := booksAfter(ctx, db, saleID, pairs)
+	if err != nil {
+		return nil, false, fmt.Errorf("read the books of sale %s again: %w", saleID, err)
+	}
+	all = make([]position, len(pairs))
+	for i := range pairs {
+		var unexplained bool
+		all[i], unexplained = pairs[i].position(later[books[i].Bucket])
+		torn = torn || unexplained
+	}
+	return all, torn, nil
 }
 
-// booksAfter reads the database again when Redis has returned units that the first books do not contain: either they
-// were given between the two readings, or Redis has too many.
-func booksAfter(ctx context.Context, db countersReader, saleID string, books []sale.BucketCounters,
-	seen []sale.Reading) (map[sale.Bucket]*sale.BucketCounters, error) {
-	later := map[sale.Bucket]*sale.BucketCounters{}
-	for i := range books {
-		if surplus(&books[i], &seen[i]) == 0 {
+// pair is both readings of a bucket.
+type pair struct {
+	books *sale.StockCounters
+	seen  *sale.StockReading
+	skus  []shelfPair
+	fits  bool // both are of the same epoch, so that Redis's counters belong to these books
+}
+
+// shelfPair is both readings of one SKU in a bucket. A SKU that one store lacks has zeros there.
+type shelfPair struct {
+	books sale.ShelfCounters
+	seen  sale.ShelfReading
+}
+
+// surplus counts the units that the outbox has returned to Redis and that the books do not contain yet.
+func (p *shelfPair) surplus() int64 { return max(0, p.seen.Returned-p.books.GivenEpoch) }
+
+// pairOf joins the SKUs of both readings: those of the books in their order, then those that only Redis has.
+func pairOf(books *sale.StockCounters, seen *sale.StockReading) pair {
+	p := pair{books: books, seen: seen, fits: books.Epoch != 0 && seen.Epoch == books.Epoch}
+	p.skus = make([]shelfPair, len(books.Shelves), len(books.Shelves)+1)
+	at := make(map[string]int, len(books.Shelves))
+	for i := range books.Shelves {
+		p.skus[i].books = books.Shelves[i]
+		at[books.Shelves[i].SKU] = i
+	}
+	if !p.fits {
+		return p
+	}
+	for i := range seen.Shelves {
+		if place, known := at[seen.Shelves[i].SKU]; known {
+			p.skus[place].seen = seen.Shelves[i]
+		} else {
+			p.skus = append(p.skus, shelfPair{books: sale.ShelfCounters{SKU: seen.Shelves[i].SKU}, seen: seen.Shelves[i]})
+		}
+	}
+	return p
+}
+
+// added reports whether only Redis has the SKU: an item that was added between the readings, or units without a source.
+func (p *pair) added(i int) bool { return i >= len(p.books.Shelves) }
+
+// booksAfter reads the database again when Redis has units or SKUs that the first books do not contain: either they were
+// given between the two readings, or Redis has too many.
+func booksAfter(ctx context.Context, db countersReader, saleID string, pairs []pair) (map[sale.Bucket]*sale.StockCounters, error) {
+	later := map[sale.Bucket]*sale.StockCounters{}
+	for i := range pairs {
+		if !pairs[i].doubtful() {
 			continue
 		}
 		again, err := db.SaleCounters(ctx, saleID)
@@ -73,90 +138,77 @@ func booksAfter(ctx context.Context, db countersReader, saleID string, books []s
 	return later, nil
 }
 
-// surplus counts the units that the outbox has returned to Redis and that the books do not contain yet.
-func surplus(books *sale.BucketCounters, seen *sale.Reading) int64 {
-	if seen.Epoch != books.Epoch || books.Epoch == 0 {
-		return 0
+func (p *pair) doubtful() bool {
+	if !p.fits {
+		return false
 	}
-	return max(0, seen.Returned-books.GivenEpoch)
+	for i := range p.skus {
+		if p.skus[i].surplus() != 0 {
+			return true
+		}
+	}
+	return len(p.skus) > len(p.books.Shelves)
 }
 
-// positionOf joins both readings of a bucket. A bucket of epoch 0 was never loaded and has no units. When the epochs
-// differ, Redis's counters do not fit these books and are left out. later are the books read after Redis, nil when they
-// were not read.
-func positionOf(books *sale.BucketCounters, seen *sale.Reading, later *sale.BucketCounters) position {
-	p := position{BucketRow: books.BucketRow}
-	if books.Epoch == 0 {
-		p.Coherent = true
-		return p
+// position counts the units of a pair. A bucket of epoch 0 was never loaded and has no units. When the epochs differ,
+// Redis's counters are left out. later are the books read after Redis, nil when they were not read; when they are of
+// another epoch, the position is not coherent. unexplained: a surplus of Redis is in none of the books.
+func (p *pair) position(later *sale.StockCounters) (at position, unexplained bool) {
+	at = position{BucketRow: p.books.BucketRow, Coherent: p.books.Epoch == 0 || p.fits && p.books.State == sale.BucketOpen}
+	if p.fits {
+		at.Oldest = p.seen.OldestJournal
 	}
-	p.Stock = sale.Stock{Loaded: books.Loaded, Settled: books.Settled, Released: books.Released}
-	if seen.Epoch == books.Epoch {
-		p.Available = seen.Available
-		p.InFlight = seen.Taken - books.SettledEpoch + max(0, books.GivenEpoch-seen.Returned)
-		p.Oldest = seen.OldestJournal
-		p.Coherent = books.State == sale.BucketOpen
-		p.takeBack(surplus(books, seen), books, later)
+	if later != nil && p.doubtful() && later.Epoch != p.books.Epoch {
+		at.Coherent, later = false, nil
 	}
-	return p
+	known := map[string]*sale.ShelfCounters{}
+	if later != nil {
+		for i := range later.Shelves {
+			known[later.Shelves[i].SKU] = &later.Shelves[i]
+		}
+	}
+	at.shelves = make([]shelf, 0, len(p.skus))
+	for i := range p.skus {
+		after := known[p.skus[i].books.SKU]
+		if p.added(i) && after != nil {
+			continue // an item that was added after the first books
+		}
+		units, torn := p.skus[i].shelf(p.books.Epoch != 0, p.fits, after)
+		at.shelves = append(at.shelves, units)
+		unexplained = unexplained || torn || p.added(i)
+	}
+	return at, unexplained && at.Coherent
+}
+
+// shelf counts one SKU's units. Redis's counters count only where they fit the books.
+func (p *shelfPair) shelf(loaded, fits bool, later *sale.ShelfCounters) (units shelf, unexplained bool) {
+	units.sku = p.books.SKU
+	if !loaded {
+		return units, false
+	}
+	units.Stock = sale.Stock{Loaded: p.books.Loaded, Settled: p.books.Settled, Released: p.books.Released}
+	if !fits {
+		return units, false
+	}
+	units.Available = p.seen.Available
+	units.returning = max(0, p.books.GivenEpoch-p.seen.Returned)
+	units.InFlight = p.seen.Taken - p.books.SettledEpoch + units.returning
+	surplus := p.surplus()
+	if surplus == 0 {
+		return units, false
+	}
+	return units, !units.takeBack(surplus, p.books.GivenEpoch, later)
 }
 
 // takeBack leaves out units that Redis received after the books were read, if the later books contain them: the first
-// books still count them where they were before. They are for sale, or taken again and then in flight. A surplus that
-// the later books do not explain stays, and the equation shows it. When the epoch has changed meanwhile, the position
-// is not coherent.
-func (p *position) takeBack(units int64, books, later *sale.BucketCounters) {
-	if units == 0 || later == nil {
-		return
+// books still count them where they were before. They are for sale, or taken again and then in flight. It returns false
+// for a surplus that the later books do not explain: that one stays, and the equation shows it.
+func (s *shelf) takeBack(units, given int64, later *sale.ShelfCounters) bool {
+	if later == nil || later.GivenEpoch < given+units {
+		return false
 	}
-	if later.Epoch != books.Epoch {
-		p.Coherent = false
-		return
-	}
-	if later.GivenEpoch < books.GivenEpoch+units {
-		return
-	}
-	fromAvailable := min(units, max(0, p.Available))
-	p.Available -= fromAvailable
-	p.InFlight -= units - fromAvailable
-}
-
-// skuPositions are the buckets of one SKU.
-type skuPositions struct {
-	sku     string
-	buckets []position
-}
-
-// bySKU groups positions in the order of the sale's items; a SKU that was never preloaded has no buckets.
-func bySKU(s *sale.Sale, positions []position) []skuPositions {
-	groups := make([]skuPositions, len(s.Items))
-	index := make(map[string]int, len(s.Items))
-	for i, item := range s.Items {
-		groups[i].sku, index[item.SKU] = item.SKU, i
-	}
-	for _, p := range positions {
-		if i, ok := index[p.SKU]; ok {
-			groups[i].buckets = append(groups[i].buckets, p)
-		}
-	}
-	return groups
-}
-
-// total adds up the SKU's buckets.
-func (g *skuPositions) total() sale.Stock {
-	var sum sale.Stock
-	for i := range g.buckets {
-		sum = sum.Add(g.buckets[i].Stock)
-	}
-	return sum
-}
-
-// coherent reports whether every bucket's numbers belong together.
-func (g *skuPositions) coherent() bool {
-	for i := range g.buckets {
-		if !g.buckets[i].Coherent {
-			return false
-		}
-	}
+	fromAvailable := min(units, max(0, s.Available))
+	s.Available -= fromAvailable
+	s.InFlight -= units - fromAvailable
 	return true
 }

@@ -10,9 +10,10 @@ import (
 	"flashsale/sale"
 )
 
-// pauseAfter is how long the equation of an open sale may be off before the engine pauses the sale. One reading is
-// proof; the time lets a rebuild that repairs the loss finish first.
-const pauseAfter = 5 * time.Second
+// pauseAfter is how long the equation of an open sale may be off in the readings before the engine pauses the sale. One
+// reading is proof; the time lets a rebuild that repairs the loss close the bucket first. With the rest before the first
+// reading and the round that finds the time over, a sale of up to restShelves shelves is paused within 5 s of the fault.
+const pauseAfter = 3 * time.Second
 
 // maxReasonBytes is the longest reason that the database stores.
 const maxReasonBytes = 255
@@ -34,6 +35,17 @@ type watch struct {
 // begin starts a round, end makes it the last one.
 func (w *watch) begin() { w.round = map[[2]string]time.Time{} }
 func (w *watch) end()   { w.since = w.round }
+
+// untilPause returns the time after which the first sale whose books are off is to be paused. doubts is false when the last
+// round found none.
+func (w *watch) untilPause() (left time.Duration, doubts bool) {
+	left = pauseAfter
+	now := w.now()
+	for _, began := range w.since {
+		left = min(left, pauseAfter-now.Sub(began))
+	}
+	return left, len(w.since) > 0
+}
 
 // forget restarts the count: after a time in which this process did not read, no span is proved.
 func (w *watch) forget() { w.since = nil }

@@ -9,7 +9,8 @@ import (
 )
 
 // putSale creates or changes a sale's definition. A change of an existing sale runs under its lease, so that the items
-// stay the same during a preload. Redis gets the new window of a preloaded sale at once.
+// stay the same during a preload. Redis gets the new window of a preloaded sale at once, and units that the definition
+// takes back are back when it is answered.
 func (a *API) putSale(c *call) error {
 	id, err := c.saleID()
 	if err != nil {
@@ -24,10 +25,8 @@ func (a *API) putSale(c *call) error {
 	var stored sale.Sale
 	created := false
 	change := func(ctx context.Context) error {
-		if stored, created, err = a.deps.Sales.PutSale(ctx, wanted); err != nil {
-			return err
-		}
-		return a.carryWindow(ctx, &stored)
+		stored, created, err = a.changedBy(ctx, &wanted)
+		return err
 	}
 	if _, err = a.deps.Sales.Sale(ctx, id); errors.Is(err, sale.ErrNotFound) {
 		err = change(ctx)

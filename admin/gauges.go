@@ -20,19 +20,19 @@ import (
 // GaugeBooks is what the gauges read in the database, and the lease that lets one process export them.
 type GaugeBooks interface {
 	Sales(ctx context.Context) ([]sale.Sale, error)
-	SaleCounters(ctx context.Context, id string) ([]sale.BucketCounters, error)
+	SaleCounters(ctx context.Context, id string) ([]sale.StockCounters, error)
 	lease.Leases
 }
 
 // GaugeStock is what the gauges read in Redis.
 type GaugeStock interface {
-	Readings(ctx context.Context, buckets []sale.Bucket) ([]sale.Reading, error)
+	StockReadings(ctx context.Context, buckets []sale.Bucket, skus []string) ([]sale.StockReading, error)
 }
 
 // GaugeOptions are the settings of the gauges. Zero values take their defaults.
 type GaugeOptions struct {
 	Pauser Pauser           // pauses a sale whose equation is off; nil: no sale is paused
-	Every  time.Duration    // 1 s between two rounds; longer when a round is slow or reads many buckets
+	Every  time.Duration    // 1 s between two rounds; longer when a round is slow or reads many shelves
 	Limit  time.Duration    // 5 s: the longest time of a round
 	Keep   time.Duration    // 24 h: how long after its end a sale is still exported; bounds the number of series
 	Now    func() time.Time // Redis's clock where there is one; default time.Now
@@ -40,9 +40,11 @@ type GaugeOptions struct {
 }
 
 const (
-	restPerRound = 4    // leaves time for other work in a process with very many sales
-	restBuckets  = 2000 // per second of rest: the cost of a round does not grow with the buckets
-	longestRest  = 8 * time.Second
+	restPerRound = 4 // leaves time for other work in a process with very many sales
+	// restShelves are read per second of rest: the cost does not grow with the shelves, that is the SKUs of a sale times its
+	// buckets. Redis reads a shelf in 0.15 µs, so 25,000 a second take less than 0.4 % of a core.
+	restShelves = 25_000
+	longestRest = 8 * time.Second
 )
 
 var (
@@ -51,7 +53,7 @@ var (
 	errorUnitsDesc = prometheus.NewDesc("flashsale_conservation_error_units",
 		"Units by which the stock equation of a SKU is off; 0 when it holds.", []string{"sale", "sku"}, nil)
 	epochDesc = prometheus.NewDesc("flashsale_epoch",
-		"Epoch of a bucket in the database.", []string{"sale", "sku", "bucket"}, nil)
+		"Epoch of a bucket in the database.", []string{"sale", "bucket"}, nil)
 	oldestDesc = prometheus.NewDesc("flashsale_journal_oldest_age_seconds",
 		"Age of the oldest journal entry, 0 when all journals are empty.", nil, nil)
 )
@@ -64,8 +66,8 @@ type Gauges struct {
 	opts  GaugeOptions
 	watch watch // used by Run alone, as are the members below
 
-	sums    map[[2]string]sale.Stock // last coherent sum of each SKU
-	buckets int                      // read in the last round
+	sums    map[[2]string]exported // last coherent sum of each SKU
+	shelves int                    // read in the last round
 
 	mu    sync.Mutex
 	owned bool // this process has the lease
@@ -85,7 +87,7 @@ func NewGauges(books GaugeBooks, stock GaugeStock, registerer prometheus.Registe
 		opts.Logger = slog.Default()
 	}
 	g := &Gauges{
-		books: books, stock: stock, opts: opts, sums: map[[2]string]sale.Stock{},
+		books: books, stock: stock, opts: opts, sums: map[[2]string]exported{},
 		watch: watch{pauser: opts.Pauser, now: time.Now, log: opts.Logger},
 	}
 	if err := registerer.Register(g); err != nil {
@@ -121,10 +123,14 @@ func (g *Gauges) Run(ctx context.Context) {
 	})
 }
 
-// rest is the pause after a round of a given duration.
+// rest is the pause after a round of a given duration. While books are off, the number of shelves does not count, and the
+// next round comes no later than the moment at which the sale is to be paused.
 func (g *Gauges) rest(took time.Duration) time.Duration {
-	due := time.Duration(g.buckets) * time.Second / restBuckets
-	return max(g.opts.Every, restPerRound*took, min(due, longestRest))
+	shortest := max(g.opts.Every, restPerRound*took)
+	if left, doubts := g.watch.untilPause(); doubts {
+		return max(took, min(shortest, left))
+	}
+	return max(shortest, min(time.Duration(g.shelves)*time.Second/restShelves, longestRest))
 }
 
 // own records whether this process has the lease; without it the gauges are empty.
@@ -174,10 +180,10 @@ func (g *Gauges) measure(ctx context.Context) ([]prometheus.Metric, error) {
 		return nil, fmt.Errorf("list sales: %w", err)
 	}
 	now := g.opts.Now()
-	g.buckets = 0
+	g.shelves = 0
 	g.watch.begin()
 	var metrics []prometheus.Metric
-	oldest, fresh := int64(0), map[[2]string]sale.Stock{}
+	oldest, fresh := int64(0), make(map[[2]string]exported, len(g.sums))
 	for i := range sales {
 		if sales[i].State == sale.StateDraft || now.Sub(sales[i].EndsAt.Time) > g.opts.Keep {
 			continue
@@ -186,9 +192,10 @@ func (g *Gauges) measure(ctx context.Context) ([]prometheus.Metric, error) {
 		if err != nil {
 			return nil, err
 		}
-		g.buckets += len(positions)
-		for _, p := range positions {
-			metrics = append(metrics, gauge(epochDesc, float64(p.Epoch), p.Sale, p.SKU, strconv.Itoa(p.Number)))
+		for i := range positions {
+			p := &positions[i]
+			g.shelves += len(p.shelves)
+			metrics = append(metrics, gauge(epochDesc, float64(p.Epoch), p.Sale, strconv.Itoa(p.Number)))
 			if p.Oldest != 0 && (oldest == 0 || p.Oldest < oldest) {
 				oldest = p.Oldest
 			}
@@ -202,32 +209,44 @@ func (g *Gauges) measure(ctx context.Context) ([]prometheus.Metric, error) {
 	return append(metrics, gauge(oldestDesc, age(now, oldest))), nil
 }
 
+// exported is a SKU's sum and its metrics, which the next round exports again while the sum is the same.
+type exported struct {
+	sum     sale.Stock
+	metrics []prometheus.Metric
+}
+
 // addStock exports each SKU's units. While a bucket is being rebuilt, the SKU keeps its last coherent numbers.
 func (g *Gauges) addStock(
-	metrics []prometheus.Metric, s *sale.Sale, groups []skuPositions, fresh map[[2]string]sale.Stock,
+	metrics []prometheus.Metric, s *sale.Sale, groups []skuPositions, fresh map[[2]string]exported,
 ) []prometheus.Metric {
-	for _, group := range groups {
-		key := [2]string{s.ID, group.sku}
-		sum, known := group.total(), true
-		if !group.coherent() {
-			sum, known = g.sums[key]
-		}
-		if !known {
+	for i := range groups {
+		key := [2]string{s.ID, groups[i].sku}
+		last, known := g.sums[key]
+		if groups[i].coherent() {
+			if sum := groups[i].total(); !known || sum != last.sum {
+				last = exported{sum, stockMetrics(s.ID, groups[i].sku, sum)}
+			}
+		} else if !known {
 			continue
 		}
-		fresh[key] = sum
-		for _, unit := range []struct {
-			state string
-			count int64
-		}{
-			{"loaded", sum.Loaded}, {"available", sum.Available}, {"in_flight", sum.InFlight},
-			{"settled", sum.Settled}, {"released", sum.Released},
-		} {
-			metrics = append(metrics, gauge(stockUnitsDesc, float64(unit.count), s.ID, group.sku, unit.state))
-		}
-		metrics = append(metrics, gauge(errorUnitsDesc, float64(sum.Difference()), s.ID, group.sku))
+		fresh[key] = last
+		metrics = append(metrics, last.metrics...)
 	}
 	return metrics
+}
+
+func stockMetrics(saleID, sku string, sum sale.Stock) []prometheus.Metric {
+	metrics := make([]prometheus.Metric, 0, 6)
+	for _, unit := range []struct {
+		state string
+		count int64
+	}{
+		{"loaded", sum.Loaded}, {"available", sum.Available}, {"in_flight", sum.InFlight},
+		{"settled", sum.Settled}, {"released", sum.Released},
+	} {
+		metrics = append(metrics, gauge(stockUnitsDesc, float64(unit.count), saleID, sku, unit.state))
+	}
+	return append(metrics, gauge(errorUnitsDesc, float64(sum.Difference()), saleID, sku))
 }
 
 func gauge(desc *prometheus.Desc, value float64, labels ...string) prometheus.Metric {

@@ -151,25 +151,15 @@ func (a *API) moveSale(c *call, m move, run func(ctx context.Context, id string)
 	return c.answer(http.StatusOK, after)
 }
 
-// carryWindow writes a sale's state, times and limit into every bucket that Redis has. A draft has no buckets. When it
+// carryWindow writes a sale's state, times and sale limit into every bucket that Redis has. A draft has no buckets. When it
 // has returned, the scripts decide by the new window.
 func (a *API) carryWindow(ctx context.Context, s *sale.Sale) error {
 	if s.State == sale.StateDraft {
 		return nil
 	}
-	if err := a.deps.Stock.ApplyWindow(ctx, bucketsOf(s), sale.WindowOf(s)); err != nil {
+	if err := a.deps.Stock.ApplyWindow(ctx, s.BucketNames(), sale.WindowOf(s)); err != nil {
 		return fmt.Errorf("carry the window of sale %s into Redis: %w", s.ID, err)
 	}
 	faults.Point("admin.window-carried")
 	return nil
-}
-
-func bucketsOf(s *sale.Sale) []sale.Bucket {
-	var buckets []sale.Bucket
-	for _, item := range s.Items {
-		for number := range item.Buckets {
-			buckets = append(buckets, sale.Bucket{Sale: s.ID, SKU: item.SKU, Number: number})
-		}
-	}
-	return buckets
 }

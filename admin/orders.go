@@ -24,6 +24,7 @@ type Decisions interface {
 // paymentBody is the body of PUT /admin/v1/orders/{order_id}/payment.
 type paymentBody struct {
 	PaymentID member[string] `json:"payment_id"`
+	Unknown   unknown        `json:",unknown"`
 }
 
 // getOrder answers with an order and the members that only the shop and operators may read.
@@ -72,17 +73,15 @@ func (a *API) orRemembered(payment string, pay decision) decision {
 
 func decodePayment(body []byte) (string, error) {
 	var in paymentBody
-	if err := decodeStrict(body, &in); err != nil {
+	found, err := decodeStrict(body, &in, nil)
+	if err != nil {
 		return "", err
 	}
-	switch id := in.PaymentID.value; {
-	case !in.PaymentID.given:
-		return "", sale.Fieldf("payment_id", "is required")
-	case !sale.ValidBuyerID(id): // the same characters as in a buyer id, so that every store and log takes the id unchanged
-		return "", sale.Fieldf("payment_id", "must be 1 to %d of A-Za-z0-9._:@|+-", sale.MaxIDBytes)
-	default:
-		return id, nil
+	found.need("payment_id", in.PaymentID.given)
+	if !sale.ValidBuyerID(in.PaymentID.value) { // its characters: every store and log takes such an id unchanged
+		err = sale.Fieldf("payment_id", "must be 1 to %d of A-Za-z0-9._:@|+-", sale.MaxIDBytes)
 	}
+	return in.PaymentID.value, found.join(err)
 }
 
 // withOrder runs one request about the order in the path, within its time limit, and answers with the order. A

@@ -83,23 +83,45 @@ func (a *API) pendingIn(ctx context.Context, sales []sale.Sale, likely bool, id 
 		if inWindow(&sales[i], id) != likely {
 			continue
 		}
-		positions, err := readPositions(ctx, a.deps.Preloads, a.deps.Stock, sales[i].ID)
+		journaled, partitions, err = a.wayOf(ctx, &sales[i], journaled, partitions)
 		if err != nil {
 			return found, fmt.Errorf("find out whether the order is on its way: %w", err)
 		}
-		for _, p := range positions {
-			if p.Epoch == 0 {
-				continue // it has never sold
-			}
-			if p.Oldest > 0 || !p.Coherent {
-				journaled = append(journaled, p.Bucket)
-			}
-			if !slices.Contains(partitions, p.Partition) {
-				partitions = append(partitions, p.Partition)
-			}
-		}
 	}
 	return a.findPending(ctx, journaled, partitions, id)
+}
+
+// wayOf adds where orders of a sale may be on their way: the buckets with a journal, or whose journal is not known because
+// they are being rebuilt, and the partitions of all.
+func (a *API) wayOf(ctx context.Context, s *sale.Sale, journaled []sale.Bucket, partitions []int32) ([]sale.Bucket, []int32,
+	error) {
+	books, err := a.deps.Preloads.BucketCounters(ctx, s.BucketNames())
+	if err != nil || len(books) == 0 {
+		return journaled, partitions, err
+	}
+	buckets := make([]sale.Bucket, len(books))
+	for i := range books {
+		buckets[i] = books[i].Bucket
+	}
+	seen, err := a.deps.Stock.Readings(ctx, buckets)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(seen) != len(books) {
+		return nil, nil, fmt.Errorf("read the journals of sale %s: %d readings of %d buckets", s.ID, len(seen), len(books))
+	}
+	for i := range books {
+		switch same := seen[i].Epoch == books[i].Epoch; {
+		case books[i].Epoch == 0:
+			continue // it has never sold
+		case !same, books[i].State != sale.BucketOpen, seen[i].OldestJournal > 0:
+			journaled = append(journaled, books[i].Bucket)
+		}
+		if !slices.Contains(partitions, books[i].Partition) {
+			partitions = append(partitions, books[i].Partition)
+		}
+	}
+	return journaled, partitions, nil
 }
 
 func (a *API) findPending(ctx context.Context, journaled []sale.Bucket, partitions []int32,

@@ -33,6 +33,7 @@ func (a *API) routes() []route {
 		{http.MethodGet, one, operator, false, a.getSale},
 		{http.MethodGet, "/admin/v1/sales", operator, false, a.listSales},
 		{http.MethodPut, one + "/buyers", operator, true, a.putBuyers},
+		{http.MethodPost, one + "/items/{sku}/stock", operator, false, a.changeStock},
 		{http.MethodPost, one + "/preload", operator, false, a.preload},
 		{http.MethodPost, one + "/open", operator, false, a.open},
 		{http.MethodPost, one + "/pause", operator, false, a.pause},
@@ -93,7 +94,7 @@ func (a *API) fail(c *call, err error) {
 func (c *call) saleID() (string, error) {
 	id := c.r.PathValue("sale")
 	if !sale.ValidID(id) {
-		return "", sale.ProblemOf(sale.OutcomeSaleNotFound, "a sale id matches [a-z0-9][a-z0-9_-]{0,63}")
+		return "", sale.ProblemOf(sale.OutcomeSaleNotFound, "a sale id matches "+sale.FormOfID)
 	}
 	return id, nil
 }

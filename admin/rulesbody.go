@@ -3,7 +3,6 @@ package admin
 import (
 	"fmt"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"flashsale/sale"
@@ -12,23 +11,26 @@ import (
 // rulesBody is the body of PUT /admin/v1/rules: all rules. An absent list is empty, an absent limit takes its default,
 // and a limit that is null is off. The rule against grief is turned off by 0.
 type rulesBody struct {
-	Version        *int64              `json:"version"`
+	Version        nullable[int64]     `json:"version"`
 	Flow           list[flowBody]      `json:"flow"`
 	Isolation      list[isolationBody] `json:"isolation"`
 	CircuitBreaker list[breakerBody]   `json:"circuit_breaker"`
 	Buyer          limitMember         `json:"buyer"`
 	Address        limitMember         `json:"address"`
 	Grief          griefMember         `json:"grief"`
+	Unknown        unknown             `json:",unknown"`
 }
 
 type flowBody struct {
 	Resource member[string]  `json:"resource"`
 	QPS      member[float64] `json:"qps"`
+	Unknown  unknown         `json:",unknown"`
 }
 
 type isolationBody struct {
 	Resource    member[string] `json:"resource"`
 	Concurrency member[uint32] `json:"concurrency"`
+	Unknown     unknown        `json:",unknown"`
 }
 
 type breakerBody struct {
@@ -39,11 +41,13 @@ type breakerBody struct {
 	WindowMS    member[uint32]  `json:"window_ms"`
 	MinRequests member[uint64]  `json:"min_requests"`
 	RetryMS     member[uint32]  `json:"retry_ms"`
+	Unknown     unknown         `json:",unknown"`
 }
 
 type limitBody struct {
 	PerSecond member[float64] `json:"per_second"`
 	Burst     member[int]     `json:"burst"`
+	Unknown   unknown         `json:",unknown"`
 }
 
 // limitMember is a limit, null or absent; each has a meaning of its own.
@@ -52,69 +56,72 @@ type limitMember struct {
 	given bool
 }
 
-// UnmarshalJSONFrom reads a limit or null.
-func (m *limitMember) UnmarshalJSONFrom(decoder *jsontext.Decoder, opts json.Options) error {
+func (m *limitMember) readFrom(decoder *jsontext.Decoder, found *faultList) error {
+	if m.given {
+		return skip(decoder, found, twice)
+	}
 	m.given = true
-	return json.UnmarshalDecode(decoder, &m.body, opts)
+	if decoder.PeekKind() == 'n' {
+		return decoder.SkipValue()
+	}
+	m.body = &limitBody{}
+	return readObject(decoder, found, m.body)
 }
 
 // griefMember is the rule against grief. null does not turn it off: its window would be unknown.
-type griefMember struct{ member[griefBody] }
+type griefMember struct {
+	body  griefBody
+	given bool
+}
 
-// UnmarshalJSONFrom reads the rule.
-func (m *griefMember) UnmarshalJSONFrom(decoder *jsontext.Decoder, opts json.Options) error {
-	if decoder.PeekKind() == 'n' {
-		if _, err := decoder.ReadToken(); err != nil {
-			return err
-		}
-		return &json.SemanticError{JSONPointer: decoder.StackPointer(),
-			Err: plainReason("must not be null; unpaid: 0 turns it off")}
+func (m *griefMember) readFrom(decoder *jsontext.Decoder, found *faultList) error {
+	if m.given {
+		return skip(decoder, found, twice)
 	}
-	return m.member.UnmarshalJSONFrom(decoder, opts)
+	m.given = true
+	if decoder.PeekKind() == 'n' {
+		return skip(decoder, found, notNull+"; unpaid: 0 turns it off")
+	}
+	return readObject(decoder, found, &m.body)
 }
 
 type griefBody struct {
 	Unpaid  member[int]   `json:"unpaid"`
 	WindowS member[int64] `json:"window_s"`
+	Unknown unknown       `json:",unknown"`
 }
 
-// decodeRules reads all rules and the version that they replace, nil when the body has none.
+// decodeRules reads all rules and the version that they replace, nil when the body has none. The error of rules that are
+// JSON names every member that cannot be decoded or is missing, and the first one out of its range: sale.FieldErrors.
 func decodeRules(body []byte) (sale.Rules, *int64, error) {
 	var in rulesBody
-	if err := decodeStrict(body, &in); err != nil {
+	found, err := decodeStrict(body, &in, nil)
+	if err != nil {
 		return sale.Rules{}, nil, err
 	}
-	var need required
+	need := required{found}
 	rules := sale.DefaultRules()
 	need.limit(&rules.Buyer, "buyer", in.Buyer)
 	need.limit(&rules.Address, "address", in.Address)
-	need.grief(&rules.Grief, "grief", &in.Grief.member)
-	for i := range in.Flow {
-		rules.Flow = append(rules.Flow, need.flow(fmt.Sprintf("flow[%d]", i), &in.Flow[i]))
+	need.grief(&rules.Grief, "grief", &in.Grief)
+	for i := range in.Flow.elements {
+		rules.Flow = append(rules.Flow, need.flow(fmt.Sprintf("flow[%d]", i), &in.Flow.elements[i]))
 	}
-	for i := range in.Isolation {
-		rules.Isolation = append(rules.Isolation, need.isolation(fmt.Sprintf("isolation[%d]", i), &in.Isolation[i]))
+	for i := range in.Isolation.elements {
+		rules.Isolation = append(rules.Isolation, need.isolation(fmt.Sprintf("isolation[%d]", i), &in.Isolation.elements[i]))
 	}
-	for i := range in.CircuitBreaker {
+	for i := range in.CircuitBreaker.elements {
 		rules.CircuitBreaker = append(rules.CircuitBreaker,
-			need.breaker(fmt.Sprintf("circuit_breaker[%d]", i), &in.CircuitBreaker[i]))
-	}
-	if need.missing != "" {
-		return sale.Rules{}, nil, sale.Fieldf(need.missing, "is required")
+			need.breaker(fmt.Sprintf("circuit_breaker[%d]", i), &in.CircuitBreaker.elements[i]))
 	}
 	rules.Normalize()
-	return rules, in.Version, rules.Validate()
+	return rules, in.Version.value, found.join(rules.Validate())
 }
 
-// required records the first member that a rule lacks. An absent number would otherwise be read as 0, which is a limit
-// too.
-type required struct{ missing string }
+// required notes the members that a rule lacks. An absent number would otherwise be read as 0, which is a limit too.
+type required struct{ found *faultList }
 
-func (n *required) check(path string, given bool) {
-	if !given && n.missing == "" {
-		n.missing = path
-	}
-}
+func (n *required) check(path string, given bool) { n.found.need(path, given) }
 
 func (n *required) flow(at string, in *flowBody) sale.FlowRule {
 	n.check(at+".resource", in.Resource.given)
@@ -143,10 +150,10 @@ func (n *required) breaker(at string, in *breakerBody) sale.BreakerRule {
 }
 
 // grief copies the rule when the body has it.
-func (n *required) grief(to *sale.Grief, at string, in *member[griefBody]) {
+func (n *required) grief(to *sale.Grief, at string, in *griefMember) {
 	if in.given {
-		n.check(at+".unpaid", in.value.Unpaid.given)
-		*to = sale.Grief{Unpaid: in.value.Unpaid.value, WindowS: in.value.WindowS.or(to.WindowS)}
+		n.check(at+".unpaid", in.body.Unpaid.given)
+		*to = sale.Grief{Unpaid: in.body.Unpaid.value, WindowS: in.body.WindowS.or(to.WindowS)}
 	}
 }
 

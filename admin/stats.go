@@ -14,7 +14,13 @@ type statsAnswer struct {
 	State  sale.State  `json:"state"`
 	Reason string      `json:"reason"` // why the engine paused the sale, empty otherwise
 	At     sale.Time   `json:"at"`
+	Total  statsTotal  `json:"total"` // of all SKUs
 	Items  []statsItem `json:"items"`
+}
+
+type statsTotal struct {
+	sale.Stock
+	Conserved bool `json:"conserved"` // the stock equation holds for every SKU
 }
 
 type statsItem struct {
@@ -65,11 +71,14 @@ func (a *API) readStats(ctx context.Context, id string) (*statsAnswer, error) {
 	answer := &statsAnswer{
 		Sale: s.ID, State: s.State, Reason: s.Reason, At: sale.Time{Time: now}, Items: []statsItem{},
 	}
-	for _, group := range bySKU(&s, positions) {
+	groups := bySKU(&s, positions)
+	answer.Total.Stock, answer.Total.Conserved = totalOf(groups)
+	for _, group := range groups {
 		total := group.total()
 		item := statsItem{SKU: group.sku, Stock: total, Conserved: total.Holds(), Buckets: []statsBucket{}}
-		for _, p := range group.buckets {
-			item.Buckets = append(item.Buckets, statsBucket{Bucket: p.Number, State: p.State, Epoch: p.Epoch, Stock: p.Stock})
+		for _, p := range group.places {
+			item.Buckets = append(item.Buckets,
+				statsBucket{Bucket: p.bucket.Number, State: p.bucket.State, Epoch: p.bucket.Epoch, Stock: p.units.Stock})
 		}
 		answer.Items = append(answer.Items, item)
 	}

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -155,26 +156,29 @@ func (a *Auditor) read(ctx context.Context, sales []saleRow) (*reading, error) {
 		return nil, err
 	}
 	r := &reading{resting: true}
-	byItem := map[[2]string]*facts{}
+	bySale := map[string]*facts{}
 	from := time.Now()
 	for _, s := range sales {
 		snap, err := a.database.read(ctx, s)
 		if err != nil {
 			return nil, err
 		}
-		for sku, f := range snap.skus {
-			if err := a.readRedis(ctx, f); err != nil {
-				return nil, err
-			}
-			byItem[[2]string{s.id, sku}] = f
-			r.facts = append(r.facts, f)
-			r.resting = r.resting && f.quiet(snap.moved, before)
+		f := snap.facts
+		if err := a.readRedis(ctx, f); err != nil {
+			return nil, err
 		}
+		bySale[s.id] = f
+		r.facts = append(r.facts, f)
+		r.resting = r.resting && f.quiet(snap.moved, before)
 		if s.starts.Before(from) {
 			from = s.starts
 		}
 	}
-	err = a.readTopic(ctx, from, before, func(value []byte) { r.note(byItem, string(value)) })
+	err = a.readTopic(ctx, from, before, func(value []byte) { r.note(bySale, string(value)) })
+	if err != nil {
+		return nil, err
+	}
+	shortened, err := a.shortened(ctx, from)
 	if err != nil {
 		return nil, err
 	}
@@ -182,14 +186,14 @@ func (a *Auditor) read(ctx context.Context, sales []saleRow) (*reading, error) {
 		return nil, err
 	}
 	for _, f := range r.facts {
-		f.resting = r.resting
+		f.resting, f.shortened = r.resting, shortened
 	}
-	slices.SortFunc(r.facts, compareItems)
+	slices.SortFunc(r.facts, func(a, b *facts) int { return cmp.Compare(a.sale, b.sale) })
 	return r, nil
 }
 
 // note files one record of the topic. It skips records of sales that are not audited.
-func (r *reading) note(byItem map[[2]string]*facts, text string) {
+func (r *reading) note(bySale map[string]*facts, text string) {
 	found, ok := parseRecord(text)
 	if !ok {
 		if !isFence(text) {
@@ -197,7 +201,7 @@ func (r *reading) note(byItem map[[2]string]*facts, text string) {
 		}
 		return
 	}
-	f := byItem[[2]string{found.sale, found.sku}]
+	f := bySale[found.sale]
 	if f == nil {
 		return
 	}
@@ -208,17 +212,6 @@ func (r *reading) note(byItem map[[2]string]*facts, text string) {
 	for id, order := range found.orders {
 		f.orders[id] = order
 	}
-}
-
-// quiet reports whether nothing of the SKU is in flight: every record is settled, the journal and the outbox are empty,
-// and every bucket is open in Redis's epoch.
-func (f *facts) quiet(moved, ends map[int32]int64) bool {
-	for _, b := range f.buckets {
-		if b.waiting != 0 || b.epoch > 0 && (b.state != sale.BucketOpen || moved[b.partition] < ends[b.partition]) {
-			return false
-		}
-	}
-	return f.journal == 0
 }
 
 // unmoved reports whether Redis and the topic have not changed since the reading began.
@@ -238,8 +231,8 @@ func (a *Auditor) unmoved(ctx context.Context, r *reading, before map[int32]int6
 	for _, f := range r.facts {
 		for number, b := range f.buckets {
 			var again bucketFacts
-			if err := a.readMeta(ctx, f, number, &again); err != nil {
-				return false, fmt.Errorf("read bucket %s:%s:%d in redis: %w", f.sale, f.sku, number, err)
+			if err := a.readMeta(ctx, f.sale, number, &again); err != nil {
+				return false, fmt.Errorf("read bucket %s:%d in redis: %w", f.sale, number, err)
 			}
 			if again.redisEpoch != b.redisEpoch || again.redisSequence != b.redisSequence {
 				return false, nil
@@ -274,7 +267,9 @@ func (c *Counts) add(f *facts) {
 		c.Rows[string(r.status)]++
 	}
 	c.Entries += int64(len(f.entries))
-	c.Journal += f.journal
+	for _, b := range f.buckets {
+		c.Journal += b.journal
+	}
 	c.DeadLetters += int64(len(f.dead))
 	for _, ids := range f.forks {
 		c.Forks += int64(len(ids))

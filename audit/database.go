@@ -33,30 +33,35 @@ func openDatabase(dsn string) (*database, error) {
 // saleRow is what the audit needs of a sale.
 type saleRow struct {
 	id     string
-	limit  int64
+	limit  int64 // units per buyer over all SKUs, 0 = none
 	starts time.Time
 }
 
 const (
-	sqlSales = "SELECT sale_id, per_buyer_limit, DATE_FORMAT(starts_at, '%Y-%m-%d %H:%i:%s') FROM sales " +
+	sqlSales = "SELECT sale_id, per_buyer_sale_limit, DATE_FORMAT(starts_at, '%Y-%m-%d %H:%i:%s') FROM sales " +
 		"WHERE state <> 'draft' ORDER BY sale_id"
-	sqlStock = "SELECT s.sku, s.bucket, s.epoch, s.state, s.partition_id, s.loaded, s.settled, s.released, " +
-		"COALESCE((SELECT SUM(o.units) FROM outbox o " +
-		"WHERE o.sale_id = s.sale_id AND o.sku = s.sku AND o.bucket = s.bucket), 0) " +
-		"FROM stock s WHERE s.sale_id = ?"
-	sqlRows    = "SELECT sku, order_id, bucket, buyer_id, quantity, status, idempotency_key FROM orders WHERE sale_id = ?"
-	sqlDead    = "SELECT sku, order_id FROM dead_letter_orders WHERE sale_id = ?"
+	sqlItems = "SELECT i.sku, i.number, i.stock, COALESCE(i.per_buyer_limit, s.per_buyer_limit) " +
+		"FROM items i JOIN sales s ON s.sale_id = i.sale_id WHERE i.sale_id = ?"
+	sqlBuckets = "SELECT b.bucket, b.epoch, b.state, b.partition_id, " +
+		"(SELECT COUNT(*) FROM outbox o WHERE o.sale_id = b.sale_id AND o.bucket = b.bucket) FROM buckets b WHERE b.sale_id = ?"
+	sqlStock = "SELECT bucket, sku, number, per_buyer_limit, loaded, settled, released FROM stock WHERE sale_id = ?"
+	sqlRows  = "SELECT order_id, bucket, buyer_id, COALESCE(sku, ''), quantity, COALESCE(unit_price_cents, 0), total_cents, " +
+		"line_count, status, idempotency_key FROM orders WHERE sale_id = ?"
+	sqlLines = "SELECT l.order_id, l.sku, l.quantity, l.unit_price_cents FROM order_lines l " +
+		"JOIN orders o ON o.order_id = l.order_id WHERE o.sale_id = ?"
+	sqlLoose = "SELECT DISTINCT l.order_id FROM order_lines l LEFT JOIN orders o ON o.order_id = l.order_id " +
+		"WHERE o.order_id IS NULL ORDER BY l.order_id LIMIT 20"
+	sqlDead    = "SELECT order_id FROM dead_letter_orders WHERE sale_id = ?"
 	sqlLetters = "SELECT record FROM dead_letters WHERE state = 'waiting'"
-	sqlMarkers = "SELECT sku, bucket, epoch, sequence, batch_id FROM batches WHERE sale_id = ?"
-	sqlForked  = "SELECT sku, bucket, epoch, sequence, batch_id FROM forks WHERE sale_id = ?"
+	sqlMarkers = "SELECT bucket, epoch, sequence, batch_id FROM batches WHERE sale_id = ?"
+	sqlForked  = "SELECT bucket, epoch, sequence, batch_id FROM forks WHERE sale_id = ?"
 	sqlReached = "SELECT partition_id, next_offset FROM positions"
 	sqlVersion = "SELECT VERSION()"
 )
 
 // snapshot is what the database has of one sale at one moment.
 type snapshot struct {
-	sale  saleRow
-	skus  map[string]*facts
+	*facts
 	moved map[int32]int64 // next offset to settle in each partition
 }
 
@@ -84,41 +89,40 @@ func (d *database) read(ctx context.Context, s saleRow) (*snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("begin a snapshot: %w", err)
 	}
-	snap := &snapshot{sale: s, skus: map[string]*facts{}, moved: map[int32]int64{}}
+	snap := &snapshot{facts: newFacts(s.id), moved: map[int32]int64{}}
+	snap.saleLimit = s.limit
 	err = snap.read(ctx, tx)
 	return snap, errors.Join(err, tx.Rollback())
 }
 
 func (s *snapshot) read(ctx context.Context, tx *sql.Tx) error {
-	byID := []any{s.sale.id}
+	byID := []any{s.sale}
 	steps := []struct {
 		query string
 		args  []any
 		note  func(*sql.Rows) error
 	}{
 		{sqlReached, nil, s.noteReached},
+		{sqlItems, byID, s.noteItem},
+		{sqlBuckets, byID, s.noteBucket},
 		{sqlStock, byID, s.noteStock},
 		{sqlRows, byID, s.noteRow},
+		{sqlLines, byID, s.noteLine},
+		{sqlLoose, nil, s.noteLoose},
 		{sqlDead, byID, s.noteDead},
 		{sqlLetters, nil, s.noteLetter},
-		{sqlMarkers, byID, s.noteMark(func(f *facts, at writeID, id sale.OrderID) { f.markers[at] = id })},
-		{sqlForked, byID, s.noteMark(func(f *facts, at writeID, id sale.OrderID) { f.forks[at] = append(f.forks[at], id) })},
+		{sqlMarkers, byID, noteMark(func(at writeID, id sale.OrderID) { s.markers[at] = id })},
+		{sqlForked, byID, noteMark(func(at writeID, id sale.OrderID) { s.forks[at] = append(s.forks[at], id) })},
 	}
 	for _, step := range steps {
 		if err := query(ctx, tx, step.query, step.args, step.note); err != nil {
-			return fmt.Errorf("read sale %s: %w", s.sale.id, err)
+			return fmt.Errorf("read sale %s: %w", s.sale, err)
 		}
 	}
-	return nil
-}
-
-// of returns the facts of a SKU. A row of a SKU without a stock row gets facts of its own, so that the audit reports
-// it.
-func (s *snapshot) of(sku string) *facts {
-	if s.skus[sku] == nil {
-		s.skus[sku] = newFacts(s.sale.id, sku, s.sale.limit)
+	for _, r := range s.rows {
+		sortLines(r.lines)
 	}
-	return s.skus[sku]
+	return nil
 }
 
 func (s *snapshot) noteReached(rows *sql.Rows) error {
@@ -129,29 +133,64 @@ func (s *snapshot) noteReached(rows *sql.Rows) error {
 	return err
 }
 
-func (s *snapshot) noteStock(rows *sql.Rows) error {
+func (s *snapshot) noteItem(rows *sql.Rows) error {
 	var sku string
-	var number int
-	var b bucketFacts
-	err := rows.Scan(&sku, &number, &b.epoch, &b.state, &b.partition, &b.loaded, &b.settled, &b.released, &b.waiting)
-	s.of(sku).buckets[number] = &b
+	var item itemFacts
+	err := rows.Scan(&sku, &item.number, &item.stock, &item.limit)
+	s.items[sku] = &item
 	return err
 }
 
+func (s *snapshot) noteBucket(rows *sql.Rows) error {
+	var number int
+	var b bucketFacts
+	err := rows.Scan(&number, &b.epoch, &b.state, &b.partition, &b.waiting)
+	s.buckets[number] = &b
+	return err
+}
+
+func (s *snapshot) noteStock(rows *sql.Rows) error {
+	var of shelfID
+	units := shelfFacts{inDatabase: true}
+	err := rows.Scan(&of.bucket, &of.sku, &units.number, &units.limit, &units.loaded, &units.settled, &units.released)
+	s.shelves[of] = &units
+	return err
+}
+
+// noteRow files an order. The line of an order of one SKU is in its row, the others follow in the table of lines.
 func (s *snapshot) noteRow(rows *sql.Rows) error {
-	var sku string
 	var id sale.OrderID
+	var price int64
 	var r row
-	err := rows.Scan(&sku, &id, &r.bucket, &r.buyer, &r.quantity, &r.status, &r.key)
-	s.of(sku).rows[id] = r
+	err := rows.Scan(&id, &r.bucket, &r.buyer, &r.sku, &r.quantity, &price, &r.total, &r.count, &r.status, &r.key)
+	if r.sku != "" {
+		r.lines = []line{{r.sku, r.quantity, price}}
+	}
+	s.rows[id] = r
+	return err
+}
+
+func (s *snapshot) noteLine(rows *sql.Rows) error {
+	var id sale.OrderID
+	var l line
+	err := rows.Scan(&id, &l.sku, &l.quantity, &l.price)
+	r := s.rows[id]
+	r.lines = append(r.lines, l)
+	s.rows[id] = r
+	return err
+}
+
+func (s *snapshot) noteLoose(rows *sql.Rows) error {
+	var id sale.OrderID
+	err := rows.Scan(&id)
+	s.loose = append(s.loose, id)
 	return err
 }
 
 func (s *snapshot) noteDead(rows *sql.Rows) error {
-	var sku string
 	var id sale.OrderID
-	err := rows.Scan(&sku, &id)
-	s.of(sku).dead[id] = true
+	err := rows.Scan(&id)
+	s.dead[id] = true
 	return err
 }
 
@@ -162,19 +201,18 @@ func (s *snapshot) noteLetter(rows *sql.Rows) error {
 	if err := rows.Scan(&text); err != nil {
 		return err
 	}
-	if letter, ok := parseRecord(text); ok && letter.sale == s.sale.id {
-		s.of(letter.sku).letters[mark{letter.at, letter.id}] = letter
+	if letter, ok := parseRecord(text); ok && letter.sale == s.sale {
+		s.letters[mark{letter.at, letter.id}] = letter
 	}
 	return nil
 }
 
-func (s *snapshot) noteMark(note func(*facts, writeID, sale.OrderID)) func(*sql.Rows) error {
+func noteMark(note func(writeID, sale.OrderID)) func(*sql.Rows) error {
 	return func(rows *sql.Rows) error {
-		var sku string
 		var at writeID
 		var id sale.OrderID
-		err := rows.Scan(&sku, &at.bucket, &at.epoch, &at.sequence, &id)
-		note(s.of(sku), at, id)
+		err := rows.Scan(&at.bucket, &at.epoch, &at.sequence, &id)
+		note(at, id)
 		return err
 	}
 }

@@ -56,19 +56,28 @@ func (c *strictConn) QueryContext(ctx context.Context, query string, args []driv
 // tables are the columns that the audit reads.
 var tables = []string{
 	"CREATE TABLE positions (partition_id INT, next_offset BIGINT)",
-	"CREATE TABLE outbox (sale_id VARCHAR(9), sku VARCHAR(9), bucket INT, units INT)",
-	"CREATE TABLE stock (sale_id VARCHAR(9), sku VARCHAR(9), bucket INT, epoch INT, state VARCHAR(9), partition_id INT, " +
-		"loaded INT, settled INT, released INT)",
-	"CREATE TABLE orders (sale_id VARCHAR(9), sku VARCHAR(9), order_id BIGINT, bucket INT, buyer_id VARCHAR(9), quantity " +
-		"INT, status VARCHAR(9), idempotency_key VARCHAR(9))",
-	"CREATE TABLE dead_letter_orders (sale_id VARCHAR(9), sku VARCHAR(9), order_id BIGINT)",
+	"CREATE TABLE sales (sale_id VARCHAR(9), per_buyer_limit INT)",
+	"CREATE TABLE items (sale_id VARCHAR(9), sku VARCHAR(9), number INT, stock INT, per_buyer_limit INT)",
+	"CREATE TABLE outbox (sale_id VARCHAR(9), bucket INT)",
+	"CREATE TABLE buckets (sale_id VARCHAR(9), bucket INT, epoch INT, state VARCHAR(9), partition_id INT)",
+	"CREATE TABLE stock (sale_id VARCHAR(9), bucket INT, sku VARCHAR(9), number INT, per_buyer_limit INT, loaded INT, " +
+		"settled INT, released INT)",
+	"CREATE TABLE orders (sale_id VARCHAR(9), order_id BIGINT, bucket INT, buyer_id VARCHAR(9), sku VARCHAR(9), quantity INT, " +
+		"unit_price_cents INT, total_cents INT, line_count INT, status VARCHAR(9), idempotency_key VARCHAR(9))",
+	"CREATE TABLE order_lines (order_id BIGINT, line INT, sku VARCHAR(9), quantity INT, unit_price_cents INT)",
+	"CREATE TABLE dead_letter_orders (sale_id VARCHAR(9), order_id BIGINT)",
 	"CREATE TABLE dead_letters (state VARCHAR(9), record LONGBLOB)",
-	"CREATE TABLE batches (sale_id VARCHAR(9), sku VARCHAR(9), bucket INT, epoch INT, sequence INT, batch_id BIGINT)",
-	"CREATE TABLE forks (sale_id VARCHAR(9), sku VARCHAR(9), bucket INT, epoch INT, sequence INT, batch_id BIGINT)",
-	"INSERT INTO stock VALUES ('rush', 'phone', 0, 1, 'open', 0, 10, 0, 0)",
-	"INSERT INTO dead_letters VALUES ('waiting', 'fs1 batch rush phone 0 1 2 51 1 1\n51 3 eve\n')",
-	"INSERT INTO dead_letters VALUES ('waiting', 'torn'), ('refused', 'fs1 batch rush phone 0 1 3 52 1 1\n52 3 eve\n')",
-	"INSERT INTO dead_letters VALUES ('waiting', 'fs1 batch other phone 0 1 2 53 1 1\n53 3 eve\n')",
+	"CREATE TABLE batches (sale_id VARCHAR(9), bucket INT, epoch INT, sequence INT, batch_id BIGINT)",
+	"CREATE TABLE forks (sale_id VARCHAR(9), bucket INT, epoch INT, sequence INT, batch_id BIGINT)",
+	"INSERT INTO sales VALUES ('rush', 2)",
+	"INSERT INTO items VALUES ('rush', 'phone', 1, 10, NULL), ('rush', 'case', 2, 5, 1)",
+	"INSERT INTO buckets VALUES ('rush', 0, 1, 'open', 0)",
+	"INSERT INTO outbox VALUES ('rush', 0), ('rush', 0), ('other', 0)",
+	"INSERT INTO stock VALUES ('rush', 0, 'phone', 1, 2, 10, 0, 0), ('rush', 0, 'case', 2, 1, 5, 0, 0)",
+	"INSERT INTO order_lines VALUES (9, 1, 'phone', 1, 100)",
+	"INSERT INTO dead_letters VALUES ('waiting', 'fs2 batch rush 0 1 2 51 1 1\n51 phone:3:100 eve\n')",
+	"INSERT INTO dead_letters VALUES ('waiting', 'torn'), ('refused', 'fs2 batch rush 0 1 3 52 1 1\n52 phone:3:1 eve\n')",
+	"INSERT INTO dead_letters VALUES ('waiting', 'fs2 batch other 0 1 2 53 1 1\n53 phone:3:1 eve\n')",
 }
 
 // A settlement that commits during the reading is seen completely or not at all, and the audit sends no statement that
@@ -92,7 +101,9 @@ func TestTheBooksAreReadAtOneMoment(t *testing.T) {
 		}
 		settled = true
 		for _, statement := range []string{
-			"UPDATE stock SET settled = 1", "INSERT INTO orders VALUES ('rush', 'phone', 41, 0, 'ann', 1, 'confirmed', '')",
+			"UPDATE stock SET settled = 1",
+			"INSERT INTO orders VALUES ('rush', 41, 0, 'ann', NULL, 2, NULL, 110, 2, 'confirmed', '')",
+			"INSERT INTO order_lines VALUES (41, 1, 'phone', 1, 100), (41, 2, 'case', 1, 10)",
 		} {
 			_, err := db.Exec(statement)
 			require.NoError(t, err)
@@ -103,14 +114,19 @@ func TestTheBooksAreReadAtOneMoment(t *testing.T) {
 	for reading, rows := range []int{0, 1} {
 		snap, err := b.read(t.Context(), saleRow{id: "rush", limit: 1})
 		require.NoError(t, err)
-		f := snap.skus["phone"]
-		require.Len(t, f.rows, rows, "reading %d", reading)
-		require.EqualValues(t, rows, f.buckets[0].settled)
-		require.Len(t, snap.skus, 1)
+		require.Len(t, snap.rows, rows, "reading %d", reading)
+		require.EqualValues(t, rows, snap.phonesOf(0).settled)
+		if rows > 0 {
+			require.Equal(t, together(1), snap.rows[41].lines)
+		}
+		require.Empty(t, rowsAgainstBooks(snap.facts))
+		require.Equal(t, map[string]*itemFacts{"phone": {1, 10, 2}, "case": {2, 5, 1}}, snap.items)
+		require.EqualValues(t, 2, snap.buckets[0].waiting)
+		require.Equal(t, []sale.OrderID{9}, snap.loose)
 		require.Equal(t, map[mark]recorded{{writeID{0, 1, 2}, 51}: {
-			sale: "rush", sku: "phone", at: writeID{0, 1, 2}, id: 51,
-			orders: map[sale.OrderID]row{51: {bucket: 0, buyer: "eve", quantity: 3}},
-		}}, f.letters)
+			sale: "rush", at: writeID{0, 1, 2}, id: 51,
+			orders: map[sale.OrderID]row{51: {bucket: 0, buyer: "eve", lines: phones(3)}},
+		}}, snap.letters)
 	}
 	require.True(t, settled)
 }

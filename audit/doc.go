@@ -4,7 +4,7 @@
 // of Redis's values, and another Kafka client. So a mistake in the hot path is not repeated in the check. It writes
 // nothing.
 //
-// Each invariant is one line of the certificate: it holds, it is violated, or it could not be judged because the sale
-// was in motion. An invariant inside one database snapshot can always be judged; one that compares stores needs a
+// Each invariant of a sale is one line of the certificate: it holds, or it could not be judged because the sale was in
+// motion. A violated one has a line for each SKU, bucket or order at fault. An invariant inside one database snapshot can always be judged; one that compares stores needs a
 // reading at rest.
 package audit

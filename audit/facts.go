@@ -2,6 +2,9 @@ package audit
 
 import (
 	"cmp"
+	"fmt"
+	"slices"
+	"strings"
 
 	"flashsale/sale"
 )
@@ -18,26 +21,64 @@ type mark struct {
 	id sale.OrderID
 }
 
+// line is one SKU of an order. Redis has no prices: they are 0 in its entries.
+type line struct {
+	sku             string
+	quantity, price int64
+}
+
 // row is an order as one of the stores has it.
 type row struct {
-	bucket   int
-	buyer    string
-	quantity int64
-	status   sale.OrderStatus // only of rows of the database
-	key      string           // the buyer's idempotency key; only of rows of the database
+	bucket int
+	buyer  string
+	lines  []line           // sorted by SKU
+	status sale.OrderStatus // only of rows of the database
+	key    string           // the buyer's idempotency key; only of rows of the database
+	gone   bool             // only of entries in Redis: the order no longer counts
+
+	// Of rows of the database: what the row says of its lines.
+	sku                    string // "" where there are several
+	quantity, total, count int64
 }
 
 // live reports whether the order owns units.
 func (r row) live() bool { return r.status == sale.StatusConfirmed || r.status == sale.StatusPaid }
 
-// facts are what the stores contain about one SKU.
+// released reports whether the order gave its units back.
+func (r row) released() bool {
+	return r.status == sale.StatusCancelled || r.status == sale.StatusExpired
+}
+
+func sortLines(lines []line) {
+	slices.SortFunc(lines, func(a, b line) int { return cmp.Compare(a.sku, b.sku) })
+}
+
+// sameUnits reports whether two orders have the same SKUs in the same quantities; prices reports it for the prices too.
+func sameUnits(a, b []line, prices bool) bool {
+	return slices.EqualFunc(a, b, func(x, y line) bool {
+		return x.sku == y.sku && x.quantity == y.quantity && (!prices || x.price == y.price)
+	})
+}
+
+func written(lines []line) string {
+	texts := make([]string, len(lines))
+	for i, l := range lines {
+		texts[i] = fmt.Sprintf("%d of %s at %d", l.quantity, l.sku, l.price)
+	}
+	return strings.Join(texts, ", ")
+}
+
+// facts are what the stores contain about one sale.
 type facts struct {
-	sale, sku string
-	limit     int64
+	sale      string
+	saleLimit int64 // units per buyer over all SKUs, 0 = none
 
 	// From the database, in one snapshot.
+	items   map[string]*itemFacts
 	buckets map[int]*bucketFacts
+	shelves map[shelfID]*shelfFacts
 	rows    map[sale.OrderID]row
+	loose   []sale.OrderID           // lines of no order
 	dead    map[sale.OrderID]bool    // orders in the dead letters
 	letters map[mark]recorded        // records in the dead letters, each once however often it was delivered
 	markers map[writeID]sale.OrderID // a negative id is an applied outbox row
@@ -47,65 +88,122 @@ type facts struct {
 	records map[writeID][]sale.OrderID // batch and transfer ids
 	orders  map[sale.OrderID]row
 
-	// From Redis.
-	entries map[sale.OrderID]row // entries that no longer count have negative units
-	journal int64                // entries that Redis does not know to be in Kafka
+	shortened map[int32]bool // partitions that may have had records of the sale before their first one
+
+	entries map[sale.OrderID]row // from Redis
 
 	resting bool // nothing moved while the stores were read, and nothing was in flight
 }
 
-// bucketFacts is one stock row and Redis's values of the same bucket.
+// itemFacts is one SKU as the operator has it.
+type itemFacts struct{ number, stock, limit int64 }
+
+// bucketFacts is one bucket in the database and in Redis.
 type bucketFacts struct {
-	epoch                                     int64
-	state                                     sale.BucketState
-	partition                                 int32
-	loaded, settled, released                 int64
-	waiting                                   int64 // units in the outbox
-	redisEpoch, redisSequence, redisAvailable int64
+	epoch                     int64
+	state                     sale.BucketState
+	partition                 int32
+	waiting                   int64 // rows in the outbox
+	redisEpoch, redisSequence int64
+	journal                   int64 // entries that Redis does not know to be in Kafka
 }
 
-func newFacts(saleID, sku string, limit int64) *facts {
+// shelfID names the units of one SKU in one bucket.
+type shelfID struct {
+	bucket int
+	sku    string
+}
+
+// shelfFacts are the units of one SKU in one bucket, in the database and in Redis.
+type shelfFacts struct {
+	number, limit, loaded, settled, released int64
+	inDatabase, inRedis                      bool
+	available, redisNumber, redisLimit       int64
+}
+
+func newFacts(saleID string) *facts {
 	return &facts{
-		sale: saleID, sku: sku, limit: limit, buckets: map[int]*bucketFacts{}, rows: map[sale.OrderID]row{},
-		dead: map[sale.OrderID]bool{}, letters: map[mark]recorded{}, markers: map[writeID]sale.OrderID{},
-		forks:   map[writeID][]sale.OrderID{},
+		sale: saleID, items: map[string]*itemFacts{}, buckets: map[int]*bucketFacts{}, shelves: map[shelfID]*shelfFacts{},
+		rows: map[sale.OrderID]row{}, dead: map[sale.OrderID]bool{}, letters: map[mark]recorded{},
+		markers: map[writeID]sale.OrderID{}, forks: map[writeID][]sale.OrderID{},
 		records: map[writeID][]sale.OrderID{}, orders: map[sale.OrderID]row{}, entries: map[sale.OrderID]row{},
 	}
 }
 
-// waiting returns the units of a bucket that are in the dead letters. Units that Redis took in an earlier epoch went
-// back with the rebuild that ended it, and an order that Redis does not count took none.
-func (f *facts) waiting(number int, b *bucketFacts) (units int64) {
+// bucket returns the facts of a bucket. A bucket that only a shelf names is closed and has no epoch.
+func (f *facts) bucket(number int) *bucketFacts {
+	if f.buckets[number] == nil {
+		f.buckets[number] = &bucketFacts{state: sale.BucketClosed}
+	}
+	return f.buckets[number]
+}
+
+func (f *facts) shelf(of shelfID) *shelfFacts {
+	if f.shelves[of] == nil {
+		f.shelves[of] = &shelfFacts{}
+	}
+	return f.shelves[of]
+}
+
+// sortedShelves returns the shelves by SKU and bucket.
+func (f *facts) sortedShelves() []shelfID {
+	all := make([]shelfID, 0, len(f.shelves))
+	for of := range f.shelves {
+		all = append(all, of)
+	}
+	slices.SortFunc(all, func(a, b shelfID) int {
+		return cmp.Or(cmp.Compare(a.sku, b.sku), cmp.Compare(a.bucket, b.bucket))
+	})
+	return all
+}
+
+// waiting returns the units of each shelf that are in the dead letters. Units that Redis took in an earlier epoch went back
+// with the rebuild that ended it, and an order that Redis does not count took none.
+func (f *facts) waiting() map[shelfID]int64 {
+	units := map[shelfID]int64{}
 	for m, letter := range f.letters {
-		if m.at.bucket != number || m.at.epoch != b.epoch || f.markers[m.at] == m.id {
+		b := f.buckets[m.at.bucket]
+		if b == nil || m.at.epoch != b.epoch || f.markers[m.at] == m.id {
 			continue
 		}
-		units += letter.moved
+		for sku, moved := range letter.moved {
+			units[shelfID{m.at.bucket, sku}] += moved
+		}
 		for id := range letter.orders {
-			if _, settled := f.rows[id]; !settled && f.entries[id].quantity > 0 {
-				units += f.entries[id].quantity
+			entry, known := f.entries[id]
+			if _, settled := f.rows[id]; settled || !known || entry.gone {
+				continue
+			}
+			for _, l := range entry.lines {
+				units[shelfID{m.at.bucket, l.sku}] += l.quantity
 			}
 		}
 	}
 	return units
 }
 
-// stock returns the SKU's terms of the stock equation at rest: only units in the outbox and in the dead letters are in
-// flight.
-func (f *facts) stock() sale.Stock {
-	var sum sale.Stock
-	for number, b := range f.buckets {
-		if b.epoch == 0 {
-			continue // never loaded: it has no units
+// stock returns the terms of the stock equation of each SKU at rest: only units in the dead letters are in flight.
+func (f *facts) stock() map[string]sale.Stock {
+	sums, waiting := map[string]sale.Stock{}, f.waiting()
+	for of, s := range f.shelves {
+		one := sale.Stock{}
+		if f.bucket(of.bucket).epoch > 0 { // a bucket that was never loaded has no units
+			one = sale.Stock{Loaded: s.loaded, Available: s.available, InFlight: waiting[of], Settled: s.settled,
+				Released: s.released}
 		}
-		sum = sum.Add(sale.Stock{
-			Loaded: b.loaded, Available: b.redisAvailable, InFlight: b.waiting + f.waiting(number, b), Settled: b.settled,
-			Released: b.released,
-		})
+		sums[of.sku] = sums[of.sku].Add(one)
 	}
-	return sum
+	return sums
 }
 
-func compareItems(a, b *facts) int {
-	return cmp.Or(cmp.Compare(a.sale, b.sale), cmp.Compare(a.sku, b.sku))
+// quiet reports whether nothing of the sale is in flight: every record is settled, the journals and the outbox are empty,
+// and every bucket is open in Redis's epoch.
+func (f *facts) quiet(moved, ends map[int32]int64) bool {
+	for _, b := range f.buckets {
+		if b.waiting != 0 || b.journal != 0 ||
+			b.epoch > 0 && (b.state != sale.BucketOpen || moved[b.partition] < ends[b.partition]) {
+			return false
+		}
+	}
+	return true
 }

@@ -18,110 +18,191 @@ const (
 	NotJudged Verdict = "not_judged"
 )
 
-// Line is one invariant of one SKU.
+// maxEvidence bounds the lines of one invariant of a sale: the first ones show what is wrong.
+const maxEvidence = 20
+
+// Line is one invariant of one sale. A violated one has a line for each piece of evidence, maxEvidence at
+// most.
 type Line struct {
 	Sale      string  `json:"sale"`
-	SKU       string  `json:"sku"`
+	SKU       string  `json:"sku"` // of the evidence, where it concerns one; else empty
 	Invariant string  `json:"invariant"`
 	Verdict   Verdict `json:"verdict"`
-	Detail    string  `json:"detail,omitempty"` // the first evidence, or why the invariant could not be judged
+	Detail    string  `json:"detail,omitempty"` // the evidence, or why the invariant could not be judged
 }
 
-// invariant is a rule and the function that judges it. The function returns the first evidence against the rule, empty
-// when there is none.
+// evidence is what speaks against an invariant.
+type evidence struct{ sku, text string }
+
+func against(sku, format string, args ...any) evidence {
+	return evidence{sku, fmt.Sprintf(format, args...)}
+}
+
+// invariant is a rule and the function that judges it. The function returns all evidence against the rule.
 type invariant struct {
 	name   string
 	atRest bool // compares stores, so it can be judged only at rest
-	judge  func(*facts) string
+	judge  func(*facts) []evidence
+	open   func(*facts) string // why a part could not be judged, empty when all was; nil: all always is
 }
 
 var invariants = []invariant{
-	{"no_oversell", false, oversold},
-	{"rows_match_books", false, rowsAgainstBooks},
-	{"limit_per_buyer", false, overLimit},
-	{"one_order_per_key", false, repeatedKey},
-	{"stock_equation", true, equation},
-	{"every_record_settled", true, unsettled},
-	{"every_row_recorded", true, unrecorded},
-	{"redis_matches_rows", true, redisAgainstRows},
+	{name: "no_oversell", judge: oversold},
+	{name: "loaded_matches_stock", judge: loadedAgainstStock},
+	{name: "orders_are_whole", judge: torn},
+	{name: "rows_match_books", judge: rowsAgainstBooks},
+	{name: "limit_per_buyer", judge: overLimit},
+	{name: "one_order_per_key", judge: repeatedKey},
+	{name: "stock_equation", atRest: true, judge: equation},
+	{name: "every_record_settled", atRest: true, judge: unsettled},
+	{name: "every_row_recorded", atRest: true, judge: unrecorded, open: deletedRecords},
+	{name: "redis_matches_shelves", atRest: true, judge: redisAgainstShelves},
+	{name: "redis_matches_rows", atRest: true, judge: redisAgainstRows},
 }
 
-// judge judges every invariant of a SKU.
+// judge judges every invariant of a sale.
 func judge(f *facts) []Line {
-	lines := make([]Line, len(invariants))
-	for i, rule := range invariants {
-		lines[i] = Line{Sale: f.sale, SKU: f.sku, Invariant: rule.name, Verdict: Holds}
+	var lines []Line
+	for _, rule := range invariants {
+		verdict := Line{Sale: f.sale, Invariant: rule.name, Verdict: Holds}
 		if rule.atRest && !f.resting {
-			lines[i].Verdict, lines[i].Detail = NotJudged, "the sale was in motion while the stores were read"
+			verdict.Verdict, verdict.Detail = NotJudged, "the sale was in motion while the stores were read"
+			lines = append(lines, verdict)
 			continue
 		}
-		if evidence := rule.judge(f); evidence != "" {
-			lines[i].Verdict, lines[i].Detail = Violated, evidence
+		found := rule.judge(f)
+		if len(found) == 0 {
+			if rule.open != nil && rule.open(f) != "" {
+				verdict.Verdict, verdict.Detail = NotJudged, rule.open(f)
+			}
+			lines = append(lines, verdict)
+		}
+		for _, one := range found[:min(len(found), maxEvidence)] {
+			lines = append(lines, Line{f.sale, one.sku, rule.name, Violated, one.text})
 		}
 	}
 	return lines
 }
 
-// oversold: the units of live rows never exceed the units loaded.
-func oversold(f *facts) string {
-	var loaded, live int64
-	for _, b := range f.buckets {
-		loaded += b.loaded
+// oversold: the units of live rows never exceed the units loaded, of no SKU.
+func oversold(f *facts) (found []evidence) {
+	loaded, live := map[string]int64{}, map[string]int64{}
+	for of, s := range f.shelves {
+		loaded[of.sku] += s.loaded
 	}
 	for _, r := range f.rows {
-		if r.live() {
-			live += r.quantity
+		for _, l := range r.lines {
+			if r.live() {
+				live[l.sku] += l.quantity
+			}
 		}
 	}
-	if live > loaded {
-		return fmt.Sprintf("%d units are sold, %d are loaded", live, loaded)
+	for _, sku := range slices.Sorted(maps.Keys(live)) {
+		if live[sku] > loaded[sku] {
+			found = append(found, against(sku, "%d units are sold, %d are loaded", live[sku], loaded[sku]))
+		}
 	}
-	return ""
+	return found
 }
 
-// rowsAgainstBooks: settled and released of every bucket are the sums of its rows.
-func rowsAgainstBooks(f *facts) string {
+// loadedAgainstStock: the units that the buckets have loaded of a SKU are its stock; raises, take-backs and transfers change
+// both in one transaction.
+func loadedAgainstStock(f *facts) (found []evidence) {
+	loaded := map[string]int64{}
+	for of, s := range f.shelves {
+		loaded[of.sku] += s.loaded
+		if _, known := f.items[of.sku]; !known {
+			f.items[of.sku] = &itemFacts{}
+		}
+	}
+	for _, sku := range slices.Sorted(maps.Keys(f.items)) {
+		if stock := f.items[sku].stock; loaded[sku] != stock {
+			found = append(found, against(sku, "the buckets have %d units loaded, the stock is %d", loaded[sku], stock))
+		}
+	}
+	return found
+}
+
+// torn: an order has all its lines, each SKU once, and its row has their sums. No line is without its order.
+func torn(f *facts) (found []evidence) {
+	for _, id := range f.loose {
+		found = append(found, against("", "order %d has lines and no row", id))
+	}
+	for _, id := range slices.Sorted(maps.Keys(f.rows)) {
+		r := f.rows[id]
+		var units, total int64
+		for i, l := range r.lines {
+			units, total = units+l.quantity, total+l.quantity*l.price
+			if i > 0 && r.lines[i-1].sku == l.sku {
+				found = append(found, against(l.sku, "order %d has the SKU in two lines", id))
+			}
+		}
+		if int64(len(r.lines)) != r.count || units != r.quantity || total != r.total || (r.sku == "") != (r.count > 1) {
+			found = append(found, against(r.sku, "order %d: its row says %d lines, %d units, %d cents; its lines are %s", id,
+				r.count, r.quantity, r.total, written(r.lines)))
+		}
+	}
+	return found
+}
+
+// rowsAgainstBooks: settled and released of every SKU in every bucket are the sums of its rows.
+func rowsAgainstBooks(f *facts) (found []evidence) {
 	type sums struct{ settled, released int64 }
-	found := map[int]sums{}
+	sold := map[shelfID]sums{}
 	for _, r := range f.rows {
-		s := found[r.bucket]
-		switch {
-		case r.live():
-			s.settled += r.quantity
-		case r.status == sale.StatusCancelled || r.status == sale.StatusExpired:
-			s.settled += r.quantity
-			s.released += r.quantity
+		if !r.live() && !r.released() {
+			continue
 		}
-		found[r.bucket] = s
-	}
-	for _, number := range slices.Sorted(maps.Keys(f.buckets)) {
-		b, s := f.buckets[number], found[number]
-		if b.settled != s.settled || b.released != s.released {
-			return fmt.Sprintf("bucket %d: the stock row counts %d settled, %d released; its orders sum up to %d and %d",
-				number, b.settled, b.released, s.settled, s.released)
+		for _, l := range r.lines {
+			of := shelfID{r.bucket, l.sku}
+			s := sold[of]
+			s.settled += l.quantity
+			if r.released() {
+				s.released += l.quantity
+			}
+			sold[of] = s
+			f.shelf(of)
 		}
 	}
-	return ""
+	for _, of := range f.sortedShelves() {
+		s, rows := f.shelves[of], sold[of]
+		if s.settled != rows.settled || s.released != rows.released {
+			found = append(found, against(of.sku,
+				"bucket %d: the stock row counts %d settled, %d released; its orders sum up to %d and %d",
+				of.bucket, s.settled, s.released, rows.settled, rows.released))
+		}
+	}
+	return found
 }
 
-// overLimit: no buyer owns more units than the limit.
-func overLimit(f *facts) string {
-	held := map[string]int64{}
+// overLimit: no buyer owns more units of a SKU than its limit, nor more units of all SKUs than the sale's.
+func overLimit(f *facts) (found []evidence) {
+	type share struct{ buyer, sku string }
+	held, together := map[share]int64{}, map[string]int64{}
 	for _, r := range f.rows {
-		if r.live() {
-			held[r.buyer] += r.quantity
+		for _, l := range r.lines {
+			if r.live() {
+				held[share{r.buyer, l.sku}] += l.quantity
+				together[r.buyer] += l.quantity
+			}
 		}
 	}
-	for _, buyer := range slices.Sorted(maps.Keys(held)) {
-		if held[buyer] > f.limit {
-			return fmt.Sprintf("buyer %s owns %d units, the limit is %d", buyer, held[buyer], f.limit)
+	for of, units := range held {
+		if item := f.items[of.sku]; item != nil && units > item.limit {
+			found = append(found, against(of.sku, "buyer %s owns %d units, the limit is %d", of.buyer, units, item.limit))
 		}
 	}
-	return ""
+	for buyer, units := range together {
+		if f.saleLimit > 0 && units > f.saleLimit {
+			found = append(found, against("", "buyer %s owns %d units of the sale, its limit is %d", buyer, units, f.saleLimit))
+		}
+	}
+	slices.SortFunc(found, func(a, b evidence) int { return compareTexts(a.sku, b.sku, a.text, b.text) })
+	return found
 }
 
-// repeatedKey: of the orders with the same idempotency key of a buyer, all but one are refused.
-func repeatedKey(f *facts) string {
+// repeatedKey: of a buyer's orders of the sale with the same idempotency key, all but one are refused.
+func repeatedKey(f *facts) (found []evidence) {
 	made := map[[2]string]sale.OrderID{}
 	for _, id := range slices.Sorted(maps.Keys(f.rows)) {
 		r := f.rows[id]
@@ -130,101 +211,9 @@ func repeatedKey(f *facts) string {
 		}
 		name := [2]string{r.buyer, r.key}
 		if other, twice := made[name]; twice {
-			return fmt.Sprintf("key %q of buyer %s made orders %d and %d", r.key, r.buyer, other, id)
+			found = append(found, against("", "key %q of buyer %s made orders %d and %d", r.key, r.buyer, other, id))
 		}
 		made[name] = id
 	}
-	return ""
-}
-
-// equation: loaded = available + in flight + settled − released.
-func equation(f *facts) string {
-	for _, number := range slices.Sorted(maps.Keys(f.buckets)) {
-		if b := f.buckets[number]; b.epoch != b.redisEpoch && b.state == sale.BucketOpen {
-			return fmt.Sprintf("bucket %d is open in epoch %d, Redis is in epoch %d", number, b.epoch, b.redisEpoch)
-		}
-	}
-	if stock := f.stock(); !stock.Holds() {
-		return fmt.Sprintf("loaded %d, available %d, in flight %d, settled %d, released %d: difference %d",
-			stock.Loaded, stock.Available, stock.InFlight, stock.Settled, stock.Released, stock.Difference())
-	}
-	return ""
-}
-
-// unsettled: every record of the topic has its marker, and every order in it has a row or is in the dead letters.
-func unsettled(f *facts) string {
-	for at, ids := range f.records {
-		for _, id := range ids {
-			if _, waits := f.letters[mark{at, id}]; f.markers[at] != id && !slices.Contains(f.forks[at], id) && !waits {
-				return fmt.Sprintf("record %d of bucket %d, epoch %d, sequence %d has no marker", id, at.bucket, at.epoch,
-					at.sequence)
-			}
-		}
-	}
-	for _, id := range slices.Sorted(maps.Keys(f.orders)) {
-		if _, settled := f.rows[id]; !settled && !f.dead[id] {
-			return fmt.Sprintf("order %d is in the topic and has no row", id)
-		}
-	}
-	return ""
-}
-
-// unrecorded: every row is an order of the topic with the same buyer, quantity and bucket.
-func unrecorded(f *facts) string {
-	for _, id := range slices.Sorted(maps.Keys(f.rows)) {
-		recorded, found := f.orders[id]
-		written := f.rows[id]
-		switch {
-		case !found:
-			return fmt.Sprintf("order %d has a row and is in no record of the topic", id)
-		case recorded.buyer != written.buyer || recorded.quantity != written.quantity || recorded.bucket != written.bucket:
-			return fmt.Sprintf("order %d: the record says buyer %s, %d units, bucket %d; its row says %s, %d, %d", id,
-				recorded.buyer, recorded.quantity, recorded.bucket, written.buyer, written.quantity, written.bucket)
-		}
-	}
-	return ""
-}
-
-// redisAgainstRows: in open buckets, Redis counts exactly the orders that own units.
-func redisAgainstRows(f *facts) string {
-	for _, id := range slices.Sorted(maps.Keys(f.rows)) {
-		r := f.rows[id]
-		if b := f.buckets[r.bucket]; b == nil || b.state != sale.BucketOpen {
-			continue
-		}
-		entry, known := f.entries[id]
-		if r.live() && (!known || entry.quantity != r.quantity || entry.buyer != r.buyer) {
-			return fmt.Sprintf("order %d of buyer %s owns %d units, Redis has %d for it", id, r.buyer, r.quantity,
-				entry.quantity)
-		}
-		if !r.live() && known && entry.quantity > 0 {
-			return fmt.Sprintf("order %d is %s, Redis still counts %d units", id, r.status, entry.quantity)
-		}
-	}
-	for _, id := range slices.Sorted(maps.Keys(f.entries)) {
-		if _, settled := f.rows[id]; !settled && !f.dead[id] && f.entries[id].quantity > 0 {
-			return fmt.Sprintf("order %d is in Redis and has no row", id)
-		}
-	}
-	return ""
-}
-
-// gaps counts, in each epoch, the sequence numbers below the highest one that no settled record has: Redis lost those
-// records before Kafka had them. Their orders were answered held at most.
-func (f *facts) gaps() int64 {
-	type life struct {
-		bucket int
-		epoch  int64
-	}
-	highest, count := map[life]int64{}, map[life]int64{}
-	for at := range f.markers {
-		l := life{at.bucket, at.epoch}
-		highest[l] = max(highest[l], at.sequence)
-		count[l]++
-	}
-	var missing int64
-	for l, top := range highest {
-		missing += top - count[l]
-	}
-	return missing
+	return found
 }

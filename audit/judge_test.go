@@ -10,31 +10,64 @@ import (
 	"flashsale/sale"
 )
 
-// atRest is a SKU of two buckets whose stores agree: ten units loaded, three confirmed, one cancelled, one refused, one
-// transferred.
+// phones returns the lines of an order of phones alone, at 100 cents.
+func phones(quantity int64) []line { return []line{{"phone", quantity, 100}} }
+
+// together returns the lines of an order of several lines: a case at 10 cents and phones.
+func together(quantity int64) []line { return []line{{"case", 1, 10}, {"phone", quantity, 100}} }
+
+// write adds an order to the database, the topic and Redis, as a settled one is there.
+func (f *facts) write(id sale.OrderID, bucket int, buyer string, status sale.OrderStatus, lines []line) {
+	r := row{bucket: bucket, buyer: buyer, lines: lines, status: status, key: fmt.Sprint(id), count: int64(len(lines))}
+	if len(lines) == 1 {
+		r.sku = lines[0].sku
+	}
+	for _, l := range lines {
+		r.quantity, r.total = r.quantity+l.quantity, r.total+l.quantity*l.price
+	}
+	f.rows[id] = r
+	f.orders[id] = row{bucket: bucket, buyer: buyer, lines: lines}
+	if status != sale.StatusRefused {
+		f.entries[id] = row{bucket: bucket, buyer: buyer, lines: lines, gone: !r.live()}
+	}
+}
+
+// atRest is a sale of two SKUs in two buckets whose stores agree: ten phones and three cases loaded, orders of one and of
+// several lines confirmed, cancelled, paid and refused, one transfer.
 func atRest() *facts {
-	f := newFacts("rush", "phone", 2)
-	f.resting = true
-	f.buckets[0] = &bucketFacts{epoch: 1, state: sale.BucketOpen, loaded: 4, settled: 3, released: 1,
-		redisEpoch: 1, redisSequence: 4, redisAvailable: 2}
-	f.buckets[1] = &bucketFacts{epoch: 2, state: sale.BucketOpen, loaded: 6, settled: 1, redisEpoch: 2, redisSequence: 2,
-		redisAvailable: 5}
-	order := func(id sale.OrderID, bucket int, buyer string, quantity int64, status sale.OrderStatus) {
-		f.rows[id] = row{bucket: bucket, buyer: buyer, quantity: quantity, status: status, key: fmt.Sprint(id)}
-		f.orders[id] = row{bucket: bucket, buyer: buyer, quantity: quantity}
+	f := newFacts("rush")
+	f.resting, f.saleLimit = true, 3
+	f.items = map[string]*itemFacts{"phone": {1, 10, 2}, "case": {2, 3, 1}}
+	f.buckets[0] = &bucketFacts{epoch: 1, state: sale.BucketOpen, redisEpoch: 1, redisSequence: 4}
+	f.buckets[1] = &bucketFacts{epoch: 2, state: sale.BucketOpen, redisEpoch: 2, redisSequence: 2}
+	shelf := func(bucket int, sku string, loaded, settled, released, available int64) {
+		item := f.items[sku]
+		f.shelves[shelfID{bucket, sku}] = &shelfFacts{number: item.number, limit: item.limit, loaded: loaded, settled: settled,
+			released: released, inDatabase: true, inRedis: true, available: available, redisNumber: item.number,
+			redisLimit: item.limit}
 	}
-	order(11, 0, "ann", 2, sale.StatusConfirmed)
-	order(12, 0, "bob", 1, sale.StatusCancelled)
-	order(21, 1, "cid", 1, sale.StatusPaid)
-	order(22, 1, "dot", 1, sale.StatusRefused)
-	f.entries = map[sale.OrderID]row{
-		11: {bucket: 0, buyer: "ann", quantity: 2}, 12: {bucket: 0, buyer: "bob", quantity: -1},
-		21: {bucket: 1, buyer: "cid", quantity: 1},
-	}
+	shelf(0, "phone", 4, 3, 1, 2)
+	shelf(1, "phone", 6, 1, 0, 5)
+	shelf(0, "case", 2, 1, 0, 1)
+	shelf(1, "case", 1, 0, 0, 1)
+	f.write(11, 0, "ann", sale.StatusConfirmed, together(2))
+	f.write(12, 0, "bob", sale.StatusCancelled, phones(1))
+	f.write(21, 1, "cid", sale.StatusPaid, phones(1))
+	f.write(22, 1, "dot", sale.StatusRefused, together(1))
 	f.records = map[writeID][]sale.OrderID{{0, 1, 1}: {11}, {0, 1, 2}: {12}, {0, 1, 3}: {99}, {1, 1, 1}: {22}, {1, 2, 1}: {21}}
 	f.markers = map[writeID]sale.OrderID{{0, 1, 1}: 11, {0, 1, 2}: 12, {0, 1, 3}: 99, {0, 1, 4}: -1, {1, 1, 1}: 22, {1, 2, 1}: 21,
 		{1, 2, 2}: -1}
 	return f
+}
+
+// phonesOf returns the shelf of phones in a bucket.
+func (f *facts) phonesOf(bucket int) *shelfFacts { return f.shelves[shelfID{bucket, "phone"}] }
+
+// change changes the row of an order.
+func (f *facts) change(id sale.OrderID, how func(*row)) {
+	r := f.rows[id]
+	how(&r)
+	f.rows[id] = r
 }
 
 func verdicts(f *facts) map[string]Verdict {
@@ -48,7 +81,7 @@ func verdicts(f *facts) map[string]Verdict {
 func TestEveryInvariantHoldsAtRest(t *testing.T) {
 	f := atRest()
 	for _, line := range judge(f) {
-		assert.Equal(t, Line{Sale: "rush", SKU: "phone", Invariant: line.Invariant, Verdict: Holds}, line)
+		assert.Equal(t, Line{Sale: "rush", Invariant: line.Invariant, Verdict: Holds}, line)
 	}
 	assert.Len(t, judge(f), len(invariants))
 	assert.Zero(t, f.gaps())
@@ -62,31 +95,57 @@ func TestEveryInvariantCatchesItsFault(t *testing.T) {
 		told  []string
 	}{
 		{"a unit too many is sold", func(f *facts) {
-			f.buckets[0].loaded, f.buckets[1].loaded = 1, 1
+			f.phonesOf(0).loaded, f.phonesOf(1).loaded, f.items["phone"].stock = 1, 1, 2
 		}, []string{"no_oversell", "stock_equation"}},
-		{"settled counts a row twice", func(f *facts) { f.buckets[0].settled++ }, []string{"rows_match_books", "stock_equation"}},
-		{"a release is not counted", func(f *facts) { f.buckets[0].released-- }, []string{"rows_match_books", "stock_equation"}},
-		{"a row is in another bucket", func(f *facts) {
-			r := f.rows[11]
-			r.bucket = 1
-			f.rows[11] = r
-		}, []string{"rows_match_books", "every_row_recorded"}},
-		{"a buyer has more than the limit", func(f *facts) {
-			r := f.rows[21]
-			r.buyer = "ann"
-			f.rows[21] = r
-		}, []string{"limit_per_buyer", "every_row_recorded", "redis_matches_rows"}},
-		{"a key made two orders, one of them cancelled", func(f *facts) {
-			for id, status := range map[sale.OrderID]sale.OrderStatus{31: sale.StatusConfirmed, 32: sale.StatusCancelled} {
-				f.rows[id] = row{bucket: 0, buyer: "eve", quantity: 1, status: status, key: "k1"}
-				f.orders[id] = row{bucket: 0, buyer: "eve", quantity: 1}
-			}
-			f.entries[31] = row{bucket: 0, buyer: "eve", quantity: 1}
-			f.buckets[0].settled, f.buckets[0].released, f.buckets[0].redisAvailable = 5, 2, 1
+		{"units were loaded that no operator gave", func(f *facts) {
+			f.phonesOf(0).loaded++
+			f.phonesOf(0).available++
+		}, []string{"loaded_matches_stock"}},
+		{"settled counts a row twice", func(f *facts) { f.phonesOf(0).settled++ }, []string{"rows_match_books", "stock_equation"}},
+		{"a release is not counted", func(f *facts) { f.phonesOf(0).released-- }, []string{"rows_match_books", "stock_equation"}},
+		{"a unit of one SKU is credited to another", func(f *facts) {
+			f.phonesOf(0).available--
+			f.shelves[shelfID{0, "case"}].available++
+		}, []string{"stock_equation", "stock_equation"}},
+		{"a unit is credited to another SKU in the database", func(f *facts) {
+			f.phonesOf(0).released++
+			f.shelves[shelfID{0, "case"}].released--
+		}, []string{"rows_match_books", "rows_match_books", "stock_equation", "stock_equation"}},
+		{"a row is in another bucket", func(f *facts) { f.change(21, func(r *row) { r.bucket = 0 }) },
+			[]string{"rows_match_books", "rows_match_books", "every_row_recorded", "redis_matches_rows"}},
+		{"an order lost a line", func(f *facts) { f.change(11, func(r *row) { r.lines = r.lines[1:] }) },
+			[]string{"orders_are_whole", "rows_match_books", "every_row_recorded", "redis_matches_rows"}},
+		{"an order has a wrong total", func(f *facts) { f.change(11, func(r *row) { r.total++ }) }, []string{"orders_are_whole"}},
+		{"an order has a wrong sum of units", func(f *facts) { f.change(11, func(r *row) { r.quantity-- }) },
+			[]string{"orders_are_whole"}},
+		{"an order of several lines names a SKU", func(f *facts) { f.change(11, func(r *row) { r.sku = "phone" }) },
+			[]string{"orders_are_whole"}},
+		{"lines without an order", func(f *facts) { f.loose = []sale.OrderID{5} }, []string{"orders_are_whole"}},
+		{"a row has another price than its record", func(f *facts) {
+			f.change(21, func(r *row) { r.lines, r.total = []line{{"phone", 1, 90}}, 90 })
+		}, []string{"every_row_recorded"}},
+		{"a buyer has more than the limit of a SKU", func(f *facts) { f.change(21, func(r *row) { r.buyer = "ann" }) },
+			[]string{"limit_per_buyer", "limit_per_buyer", "every_row_recorded", "redis_matches_rows"}},
+		{"a buyer has more than the limit of the sale", func(f *facts) { f.saleLimit = 2 }, []string{"limit_per_buyer"}},
+		{"a key made two orders of two SKUs, one of them cancelled", func(f *facts) {
+			f.write(31, 0, "eve", sale.StatusConfirmed, phones(1))
+			f.write(32, 0, "eve", sale.StatusCancelled, []line{{"case", 1, 10}})
+			f.change(31, func(r *row) { r.key = "k1" })
+			f.change(32, func(r *row) { r.key = "k1" })
+			f.phonesOf(0).settled, f.phonesOf(0).available = 4, 1
+			f.shelves[shelfID{0, "case"}].settled, f.shelves[shelfID{0, "case"}].released = 2, 1
 		}, []string{"one_order_per_key"}},
-		{"redis applied a release twice", func(f *facts) { f.buckets[0].redisAvailable++ }, []string{"stock_equation"}},
-		{"redis lost a unit", func(f *facts) { f.buckets[1].redisAvailable-- }, []string{"stock_equation"}},
+		{"redis applied a release twice", func(f *facts) { f.phonesOf(0).available++ }, []string{"stock_equation"}},
+		{"redis lost a unit", func(f *facts) { f.phonesOf(1).available-- }, []string{"stock_equation"}},
 		{"redis lives in another epoch", func(f *facts) { f.buckets[1].redisEpoch = 1 }, []string{"stock_equation"}},
+		{"redis lacks a SKU", func(f *facts) {
+			s := f.shelves[shelfID{1, "case"}]
+			s.inRedis, s.available = false, 0
+		}, []string{"stock_equation", "redis_matches_shelves"}},
+		{"redis has a SKU of nobody", func(f *facts) {
+			f.shelves[shelfID{1, "bag"}] = &shelfFacts{inRedis: true, available: 1}
+		}, []string{"stock_equation", "redis_matches_shelves"}},
+		{"redis has another limit", func(f *facts) { f.phonesOf(1).redisLimit++ }, []string{"redis_matches_shelves"}},
 		{"a batch was never settled", func(f *facts) {
 			delete(f.markers, writeID{1, 2, 1})
 		}, []string{"every_record_settled"}},
@@ -94,14 +153,17 @@ func TestEveryInvariantCatchesItsFault(t *testing.T) {
 		{"an order of the topic has no row", func(f *facts) { delete(f.rows, 22) }, []string{"every_record_settled"}},
 		{"a row was never recorded", func(f *facts) { delete(f.orders, 21) }, []string{"every_row_recorded"}},
 		{"a row names another quantity", func(f *facts) {
-			f.orders[22] = row{bucket: 1, buyer: "dot", quantity: 2}
+			f.orders[22] = row{bucket: 1, buyer: "dot", lines: together(2)}
 		}, []string{"every_row_recorded"}},
 		{"redis forgot an owner", func(f *facts) { delete(f.entries, 21) }, []string{"redis_matches_rows"}},
+		{"redis counts one line of an order", func(f *facts) {
+			f.entries[11] = row{bucket: 0, buyer: "ann", lines: phones(2)}
+		}, []string{"redis_matches_rows"}},
 		{"redis still counts a cancelled order", func(f *facts) {
-			f.entries[12] = row{bucket: 0, buyer: "bob", quantity: 1}
+			f.entries[12] = row{bucket: 0, buyer: "bob", lines: phones(1)}
 		}, []string{"redis_matches_rows"}},
 		{"redis counts an order that was never settled", func(f *facts) {
-			f.entries[77] = row{bucket: 0, buyer: "eve", quantity: 1}
+			f.entries[77] = row{bucket: 0, buyer: "eve", lines: phones(1)}
 		}, []string{"redis_matches_rows"}},
 	} {
 		t.Run(story.name, func(t *testing.T) {
@@ -119,9 +181,25 @@ func TestEveryInvariantCatchesItsFault(t *testing.T) {
 	}
 }
 
+// The evidence of an invariant over SKUs names the SKU, and many faults are shown by the first ones.
+func TestEvidenceNamesTheSKU(t *testing.T) {
+	f := atRest()
+	f.phonesOf(0).available--
+	f.shelves[shelfID{0, "case"}].available++
+	assert.Contains(t, judge(f), Line{"rush", "phone", "stock_equation", Violated,
+		"loaded 10, available 6, in flight 0, settled 4, released 1: difference 1"})
+	assert.Contains(t, judge(f), Line{"rush", "case", "stock_equation", Violated,
+		"loaded 3, available 3, in flight 0, settled 1, released 0: difference -1"})
+	f = atRest()
+	for id := range sale.OrderID(100) {
+		f.loose = append(f.loose, id)
+	}
+	assert.Len(t, judge(f), len(invariants)-1+maxEvidence)
+}
+
 // Other buyers may send the same key, a refused order frees it, and orders without a key are not compared.
 func TestKeysThatMakeOneOrder(t *testing.T) {
-	f := newFacts("rush", "phone", 9)
+	f := newFacts("rush")
 	add := func(buyer string, status sale.OrderStatus, key string) {
 		f.rows[sale.OrderID(len(f.rows))] = row{buyer: buyer, status: status, key: key}
 	}
@@ -134,7 +212,7 @@ func TestKeysThatMakeOneOrder(t *testing.T) {
 	add("bob", sale.StatusExpired, "k1")
 	assert.Empty(t, repeatedKey(f))
 	add("bob", sale.StatusCancelled, "k1")
-	assert.Equal(t, `key "k1" of buyer bob made orders 6 and 7`, repeatedKey(f))
+	assert.Equal(t, []evidence{{"", `key "k1" of buyer bob made orders 6 and 7`}}, repeatedKey(f))
 }
 
 // Records in a dead letter or in a fork are not faults; a sale in motion is not judged across stores.
@@ -142,7 +220,7 @@ func TestWhatIsNoFault(t *testing.T) {
 	f := atRest()
 	delete(f.rows, 22)
 	delete(f.markers, writeID{1, 1, 1})
-	f.moveToDeadLetters(22, writeID{1, 1, 1}, row{bucket: 1, buyer: "dot", quantity: 1})
+	f.moveToDeadLetters(22, writeID{1, 1, 1}, row{bucket: 1, buyer: "dot", lines: together(1)})
 	f.records[writeID{0, 1, 1}] = append(f.records[writeID{0, 1, 1}], 12)
 	f.forks[writeID{0, 1, 1}] = []sale.OrderID{12}
 	for invariant, verdict := range verdicts(f) {
@@ -150,46 +228,74 @@ func TestWhatIsNoFault(t *testing.T) {
 	}
 	f = atRest()
 	f.resting = false
-	f.buckets[0].settled++
+	f.phonesOf(0).settled++
 	assert.Equal(t, map[string]Verdict{
-		"no_oversell": Holds, "rows_match_books": Violated, "limit_per_buyer": Holds, "one_order_per_key": Holds,
-		"stock_equation":       NotJudged,
-		"every_record_settled": NotJudged, "every_row_recorded": NotJudged, "redis_matches_rows": NotJudged,
+		"no_oversell": Holds, "loaded_matches_stock": Holds, "orders_are_whole": Holds, "rows_match_books": Violated,
+		"limit_per_buyer": Holds, "one_order_per_key": Holds, "stock_equation": NotJudged,
+		"every_record_settled": NotJudged, "every_row_recorded": NotJudged, "redis_matches_shelves": NotJudged,
+		"redis_matches_rows": NotJudged,
 	}, verdicts(f))
+}
+
+// A row whose record may have been deleted is no fault and not judged; the rows whose records are there are judged, and those
+// of other partitions.
+func TestRecordsThatWereDeleted(t *testing.T) {
+	f := atRest()
+	f.buckets[1].partition = 5
+	f.shortened = map[int32]bool{0: true, 5: false}
+	assert.Equal(t, Holds, verdicts(f)["every_row_recorded"], "all records are there")
+	delete(f.orders, 11)
+	delete(f.orders, 12)
+	for _, line := range judge(f) {
+		want := Line{Sale: "rush", Invariant: line.Invariant, Verdict: Holds}
+		if line.Invariant == "every_row_recorded" {
+			want.Verdict = NotJudged
+			want.Detail = "the topic no longer has the records of 2 rows: they were deleted because of their age"
+		}
+		assert.Equal(t, want, line)
+	}
+	f.orders[12] = row{bucket: 0, buyer: "eve", lines: phones(1)}
+	assert.Equal(t, Violated, verdicts(f)["every_row_recorded"], "a record that is there differs")
+	f.orders[12] = row{bucket: 0, buyer: "bob", lines: phones(1)}
+	delete(f.orders, 21)
+	assert.Equal(t, Violated, verdicts(f)["every_row_recorded"], "its partition is whole")
 }
 
 // moveToDeadLetters puts an order into a dead letter of its own.
 func (f *facts) moveToDeadLetters(id sale.OrderID, at writeID, r row) {
 	f.dead[id] = true
-	f.letters[mark{at, id}] = recorded{sale: f.sale, sku: f.sku, at: at, id: id, orders: map[sale.OrderID]row{id: r}}
+	f.letters[mark{at, id}] = recorded{sale: f.sale, at: at, id: id, orders: map[sale.OrderID]row{id: r}}
 	f.orders[id], f.records[at] = r, append(f.records[at], id)
 }
 
-// Units in the dead letters are in flight: as many as Redis has taken for them in the present epoch.
+// Units in the dead letters are in flight: as many of each SKU as Redis has taken for them in the present epoch.
 func TestDeadLettersAreInFlight(t *testing.T) {
-	taken := row{bucket: 0, buyer: "eve", quantity: 2}
+	taken := row{bucket: 0, buyer: "eve", lines: together(1)}
 	f := atRest()
 	f.moveToDeadLetters(51, writeID{0, 1, 5}, taken)
 	f.entries[51] = taken
-	f.buckets[0].redisAvailable -= 2
-	assert.EqualValues(t, 2, f.stock().InFlight)
+	f.phonesOf(0).available--
+	f.shelves[shelfID{0, "case"}].available--
+	assert.EqualValues(t, 1, f.stock()["phone"].InFlight)
+	assert.EqualValues(t, 1, f.stock()["case"].InFlight)
 	for _, line := range judge(f) {
 		assert.Equal(t, Holds, line.Verdict, "%s: %s", line.Invariant, line.Detail)
 	}
 	f.markers[writeID{0, 1, 5}] = 51
-	assert.Zero(t, f.stock().InFlight, "it has settled meanwhile")
+	assert.Zero(t, f.stock()["phone"].InFlight, "it has settled meanwhile")
 	f = atRest()
-	f.moveToDeadLetters(51, writeID{1, 1, 9}, row{bucket: 1, buyer: "eve", quantity: 2})
-	assert.Zero(t, f.stock().InFlight, "the rebuild of the next epoch gave it back")
+	f.moveToDeadLetters(51, writeID{1, 1, 9}, row{bucket: 1, buyer: "eve", lines: phones(2)})
+	assert.Zero(t, f.stock()["phone"].InFlight, "the rebuild of the next epoch gave it back")
 	f.moveToDeadLetters(52, writeID{0, 1, 5}, taken)
-	assert.Zero(t, f.stock().InFlight, "Redis never took it")
+	assert.Zero(t, f.stock()["phone"].InFlight, "Redis never took it")
 	assert.Equal(t, Holds, verdicts(f)["stock_equation"])
 
 	f = atRest()
 	at := writeID{1, 2, 3}
-	f.letters[mark{at, 60}] = recorded{sale: f.sale, sku: f.sku, at: at, id: 60, moved: 3}
+	f.letters[mark{at, 60}] = recorded{sale: f.sale, at: at, id: 60, moved: map[string]int64{"phone": 3, "case": 1}}
 	f.records[at] = []sale.OrderID{60}
-	f.buckets[1].redisAvailable -= 3
+	f.phonesOf(1).available -= 3
+	f.shelves[shelfID{1, "case"}].available--
 	for _, line := range judge(f) {
 		assert.Equal(t, Holds, line.Verdict, "a transfer in a dead letter: %s: %s", line.Invariant, line.Detail)
 	}
@@ -214,7 +320,7 @@ func TestReportSumsUp(t *testing.T) {
 	}, good.Counts)
 	moving, bad := atRest(), atRest()
 	moving.resting = false
-	bad.buckets[0].redisAvailable++
+	bad.phonesOf(0).available++
 	assert.Equal(t, NotJudged, report(atRest(), moving).Verdict)
 	assert.Equal(t, Violated, report(moving, bad).Verdict)
 	assert.Equal(t, Holds, report().Verdict)
@@ -224,7 +330,7 @@ func TestQuiet(t *testing.T) {
 	ends := map[int32]int64{0: 7}
 	require.True(t, atRest().quiet(map[int32]int64{0: 7}, ends))
 	for name, spoil := range map[string]func(*facts){
-		"journal":  func(f *facts) { f.journal = 1 },
+		"journal":  func(f *facts) { f.buckets[1].journal = 1 },
 		"outbox":   func(f *facts) { f.buckets[0].waiting = 1 },
 		"rebuild":  func(f *facts) { f.buckets[0].state = sale.BucketLoading },
 		"unloaded": func(f *facts) { f.buckets[1].partition = 1; f.buckets[1].state = sale.BucketClosed },

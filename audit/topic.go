@@ -60,12 +60,9 @@ func (a *Auditor) ends(ctx context.Context) (map[int32]int64, error) {
 
 // readTopic reads the records from the start of the earliest sale to the given ends.
 func (a *Auditor) readTopic(ctx context.Context, from time.Time, ends map[int32]int64, note func([]byte)) error {
-	starts, err := kadm.NewClient(a.topic).ListOffsetsAfterMilli(ctx, from.Add(-clockMargin).UnixMilli(), a.options.Topic)
-	if err == nil {
-		err = starts.Error()
-	}
+	starts, err := a.startsOf(ctx, from)
 	if err != nil {
-		return fmt.Errorf("find the sale's start in topic %s: %w", a.options.Topic, err)
+		return err
 	}
 	left, assigned := map[int32]int64{}, map[int32]kgo.Offset{}
 	starts.Each(func(o kadm.ListedOffset) {
@@ -100,6 +97,41 @@ func (a *Auditor) readTopic(ctx context.Context, from time.Time, ends map[int32]
 	return nil
 }
 
+// shortened returns the partitions whose first record may not be the first since the start of the earliest sale, because
+// records before it were deleted. It is asked after the topic was read, so that it knows of what was deleted meanwhile.
+func (a *Auditor) shortened(ctx context.Context, from time.Time) (map[int32]bool, error) {
+	client := kadm.NewClient(a.topic)
+	first, err := client.ListStartOffsets(ctx, a.options.Topic)
+	if err == nil {
+		err = first.Error()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the starts of topic %s: %w", a.options.Topic, err)
+	}
+	starts, err := a.startsOf(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	found := map[int32]bool{}
+	first.Each(func(o kadm.ListedOffset) {
+		since, listed := starts.Lookup(o.Topic, o.Partition)
+		found[o.Partition] = o.Offset > 0 && (!listed || since.Offset <= o.Offset)
+	})
+	return found, nil
+}
+
+// startsOf returns the first record of each partition since the start of a sale, the end where there is none.
+func (a *Auditor) startsOf(ctx context.Context, from time.Time) (kadm.ListedOffsets, error) {
+	starts, err := kadm.NewClient(a.topic).ListOffsetsAfterMilli(ctx, from.Add(-clockMargin).UnixMilli(), a.options.Topic)
+	if err == nil {
+		err = starts.Error()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find the sale's start in topic %s: %w", a.options.Topic, err)
+	}
+	return starts, nil
+}
+
 func partitionsOf(offsets map[int32]kgo.Offset) []int32 {
 	partitions := make([]int32, 0, len(offsets))
 	for p := range offsets {
@@ -110,11 +142,11 @@ func partitionsOf(offsets map[int32]kgo.Offset) []int32 {
 
 // recorded is one parsed record.
 type recorded struct {
-	sale, sku string
-	at        writeID
-	id        sale.OrderID
-	orders    map[sale.OrderID]row // empty for a transfer
-	moved     int64                // units of a transfer
+	sale   string
+	at     writeID
+	id     sale.OrderID
+	orders map[sale.OrderID]row // empty for a transfer
+	moved  map[string]int64     // units of a transfer by SKU, nil for a batch
 }
 
 // parseRecord parses the text of a batch or a transfer with code of its own. ok is false for a fence and for a text
@@ -122,42 +154,74 @@ type recorded struct {
 func parseRecord(text string) (r recorded, ok bool) {
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	head := strings.Fields(lines[0])
-	if len(head) < 10 || head[0] != "fs1" || (head[1] != "batch" && head[1] != "transfer") {
+	if len(head) < 9 || head[0] != "fs2" || (head[1] != "batch" && head[1] != "transfer") {
 		return r, false
 	}
 	numbers := make([]int64, 4)
 	for i := range numbers {
-		n, err := strconv.ParseInt(head[4+i], 10, 64)
+		n, err := strconv.ParseInt(head[3+i], 10, 64)
 		if err != nil {
 			return r, false
 		}
 		numbers[i] = n
 	}
 	r = recorded{
-		sale: head[2], sku: head[3], at: writeID{int(numbers[0]), numbers[1], numbers[2]}, id: sale.OrderID(numbers[3]),
+		sale: head[2], at: writeID{int(numbers[0]), numbers[1], numbers[2]}, id: sale.OrderID(numbers[3]),
 		orders: map[sale.OrderID]row{},
 	}
 	if head[1] == "transfer" {
-		if len(lines) != 1 || len(head) != 11 {
+		if len(lines) != 1 || len(head) != 10 {
 			return r, false
 		}
-		units, err := strconv.ParseInt(head[10], 10, 64)
-		r.moved = units
-		return r, err == nil
+		r.moved, ok = parseMoved(head[9])
+		return r, ok
 	}
 	for _, line := range lines[1:] {
-		fields := strings.SplitN(line, " ", 4)
-		if len(fields) < 3 {
+		id, order, ok := parseOrder(line)
+		if !ok {
 			return r, false
 		}
-		id, badID := strconv.ParseInt(fields[0], 10, 64)
-		quantity, badQuantity := strconv.ParseInt(fields[1], 10, 64)
-		if badID != nil || badQuantity != nil {
-			return r, false
-		}
-		r.orders[sale.OrderID(id)] = row{bucket: r.at.bucket, buyer: fields[2], quantity: quantity}
+		order.bucket = r.at.bucket
+		r.orders[id] = order
 	}
-	return r, strconv.Itoa(len(r.orders)) == head[9]
+	return r, strconv.Itoa(len(r.orders)) == head[8]
 }
 
-func isFence(text string) bool { return strings.HasPrefix(text, "fs1 fence ") }
+// parseOrder parses "ID SKU:QUANTITY:PRICE[,…] BUYER[ KEY]".
+func parseOrder(text string) (sale.OrderID, row, bool) {
+	fields := strings.SplitN(text, " ", 4)
+	if len(fields) < 3 {
+		return 0, row{}, false
+	}
+	id, err := strconv.ParseInt(fields[0], 10, 64)
+	order := row{buyer: fields[2]}
+	for _, part := range strings.Split(fields[1], ",") {
+		of := strings.Split(part, ":")
+		if err != nil || len(of) != 3 {
+			return 0, order, false
+		}
+		l := line{sku: of[0]}
+		if l.quantity, err = strconv.ParseInt(of[1], 10, 64); err == nil {
+			l.price, err = strconv.ParseInt(of[2], 10, 64)
+		}
+		order.lines = append(order.lines, l)
+	}
+	sortLines(order.lines)
+	return sale.OrderID(id), order, err == nil
+}
+
+// parseMoved parses "SKU:UNITS[,…]".
+func parseMoved(text string) (map[string]int64, bool) {
+	moved := map[string]int64{}
+	for _, part := range strings.Split(text, ",") {
+		sku, units, _ := strings.Cut(part, ":")
+		n, err := strconv.ParseInt(units, 10, 64)
+		if err != nil {
+			return nil, false
+		}
+		moved[sku] += n
+	}
+	return moved, true
+}
+
+func isFence(text string) bool { return strings.HasPrefix(text, "fs2 fence ") }

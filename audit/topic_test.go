@@ -11,62 +11,82 @@ import (
 // The audit's own parser agrees with what the engine writes.
 func TestParseRecord(t *testing.T) {
 	batch := sale.Batch{
-		Bucket: sale.Bucket{Sale: "rush", SKU: "phone", Number: 3}, Epoch: 2, Sequence: 9, BatchID: 41,
-		CreatedMS: 1_800_000_000_000,
-		Orders: []sale.RecordOrder{{OrderID: 41, Quantity: 1, Buyer: "ann"},
-			{OrderID: 42, Quantity: 3, Buyer: "bob", Key: "a key"}},
+		Bucket: sale.Bucket{Sale: "rush", Number: 3}, Epoch: 2, Sequence: 9, BatchID: 41, CreatedMS: 1_800_000_000_000,
+		Orders: []sale.RecordOrder{
+			{OrderID: 41, Buyer: "ann", Lines: []sale.Line{{SKU: "phone", Quantity: 1, UnitPriceCents: 100},
+				{SKU: "case", Quantity: 2, UnitPriceCents: 10}}},
+			{OrderID: 42, Buyer: "bob", Key: "a key", Lines: []sale.Line{{SKU: "phone", Quantity: 3, UnitPriceCents: 100}}},
+		},
 	}
 	got, ok := parseRecord(string(sale.AppendBatch(nil, &batch)))
 	assert.True(t, ok)
 	assert.Equal(t, recorded{
-		sale: "rush", sku: "phone", at: writeID{3, 2, 9}, id: 41,
-		orders: map[sale.OrderID]row{41: {bucket: 3, buyer: "ann", quantity: 1}, 42: {bucket: 3, buyer: "bob", quantity: 3}},
+		sale: "rush", at: writeID{3, 2, 9}, id: 41,
+		orders: map[sale.OrderID]row{
+			41: {bucket: 3, buyer: "ann", lines: []line{{"case", 2, 10}, {"phone", 1, 100}}},
+			42: {bucket: 3, buyer: "bob", lines: phones(3)},
+		},
 	}, got)
-	transfer := sale.Transfer{Bucket: batch.Bucket, Epoch: 2, Sequence: 10, TransferID: 50, CreatedMS: 1, To: 1, Units: 4}
+	transfer := sale.Transfer{Bucket: batch.Bucket, Epoch: 2, Sequence: 10, TransferID: 50, CreatedMS: 1, To: 1,
+		Units: []sale.SKUUnits{{SKU: "phone", Units: 4}, {SKU: "case", Units: 1}}}
 	got, ok = parseRecord(string(sale.AppendTransfer(nil, &transfer)))
 	assert.True(t, ok)
-	assert.Equal(t, recorded{sale: "rush", sku: "phone", at: writeID{3, 2, 10}, id: 50, orders: map[sale.OrderID]row{}, moved: 4},
-		got)
+	assert.Equal(t, recorded{sale: "rush", at: writeID{3, 2, 10}, id: 50, orders: map[sale.OrderID]row{},
+		moved: map[string]int64{"phone": 4, "case": 1}}, got)
 }
 
 func TestParseRecordRefuses(t *testing.T) {
-	whole := "fs1 batch rush phone 3 2 9 41 1800000000000 1\n41 1 ann\n"
+	whole := "fs2 batch rush 3 2 9 41 1800000000000 1\n41 phone:1:100 ann\n"
 	_, ok := parseRecord(whole)
 	assert.True(t, ok)
 	for _, text := range []string{
-		"", "\x00\xff", "fs1 fence f1\n", "fs9" + whole[3:], whole[:len(whole)-5],
-		"fs1 batch rush phone x 2 9 41 1 1\n41 1 ann\n",
-		"fs1 batch rush phone 3 2 9 41 1 2\n41 1 ann\n", "fs1 batch rush phone 3 2 9 41 1 1\nx 1 ann\n",
-		"fs1 batch rush phone 3 2 9 41 1 1\n41 many ann\n", "fs1 transfer rush phone 3 2 9 41 1 1\n",
-		"fs1 transfer rush phone 3 2 9 41 1 1 some\n",
+		"", "\x00\xff", "fs2 fence f1\n", "fs1" + whole[3:], whole[:len(whole)-5],
+		"fs2 batch rush x 2 9 41 1 1\n41 phone:1:100 ann\n",
+		"fs2 batch rush 3 2 9 41 1 2\n41 phone:1:100 ann\n", "fs2 batch rush 3 2 9 41 1 1\nx phone:1:100 ann\n",
+		"fs2 batch rush 3 2 9 41 1 1\n41 phone:many:100 ann\n", "fs2 batch rush 3 2 9 41 1 1\n41 phone:1 ann\n",
+		"fs2 batch rush 3 2 9 41 1 1\n41 phone:1:free ann\n", "fs2 batch rush 3 2 9 41 1 1\n41 phone:1:1, ann\n",
+		"fs2 transfer rush 3 2 9 41 1 1\n", "fs2 transfer rush 3 2 9 41 1 1 phone:some\n", "fs2 transfer rush 3 2 9 41 1 1 phone\n",
 	} {
 		_, ok := parseRecord(text)
 		assert.False(t, ok, "%q", text)
 	}
-	assert.True(t, isFence("fs1 fence f1\n"))
+	assert.True(t, isFence("fs2 fence f1\n"))
 	assert.False(t, isFence(whole))
 }
 
 func TestNoteFilesRecords(t *testing.T) {
-	f := newFacts("rush", "phone", 1)
+	f := newFacts("rush")
 	r := &reading{}
-	byItem := map[[2]string]*facts{{"rush", "phone"}: f}
-	text := "fs1 batch rush phone 0 1 1 41 1800000000000 1\n41 1 ann\n"
-	for _, value := range []string{text, text, "fs1 fence f1\n", "torn", "fs1 batch other phone 0 1 1 41 1 1\n41 1 ann\n"} {
-		r.note(byItem, value)
+	bySale := map[string]*facts{"rush": f}
+	text := "fs2 batch rush 0 1 1 41 1800000000000 1\n41 phone:1:100 ann\n"
+	for _, value := range []string{text, text, "fs2 fence f1\n", "torn", "fs2 batch other 0 1 1 41 1 1\n41 phone:1:1 ann\n"} {
+		r.note(bySale, value)
 	}
 	assert.EqualValues(t, 2, r.records)
 	assert.EqualValues(t, 1, r.unreadable)
 	assert.Equal(t, map[writeID][]sale.OrderID{{0, 1, 1}: {41}}, f.records, "delivered twice it is one record")
-	assert.Equal(t, map[sale.OrderID]row{41: {buyer: "ann", quantity: 1}}, f.orders)
+	assert.Equal(t, map[sale.OrderID]row{41: {buyer: "ann", lines: phones(1)}}, f.orders)
 }
 
+// Redis names SKUs by numbers, which the bucket's stock hash gives.
 func TestNoteEntries(t *testing.T) {
-	f := newFacts("rush", "phone", 2)
-	assert.NoError(t, f.noteEntries(1, "ann", `z,1,,4,0"10,-2,a key,0,0`))
-	assert.Equal(t, map[sale.OrderID]row{35: {bucket: 1, buyer: "ann", quantity: 1}, 36: {bucket: 1, buyer: "ann", quantity: -2}},
-		f.entries)
-	for _, bad := range []string{"", "z,1", "z,many,1", "!,1,1"} {
-		assert.Error(t, f.noteEntries(1, "ann", bad), bad)
+	f := newFacts("rush")
+	assert.NoError(t, f.noteShelf(1, "phone", "5 3 2 35 0 1"))
+	assert.NoError(t, f.noteShelf(1, "case", "5 3 2 2 0 0"))
+	assert.Equal(t, &shelfFacts{inRedis: true, available: 5, redisNumber: 35, redisLimit: 2}, f.phonesOf(1))
+	skus := f.numbered(1)
+	assert.Equal(t, map[int64]string{35: "phone", 2: "case"}, skus)
+	assert.Empty(t, f.numbered(0))
+	assert.NoError(t, f.noteEntries(1, skus, "ann", `z,z+2:3,,4,0"10,-2:2,a key,0,0"11,9,,1,1`))
+	assert.Equal(t, map[sale.OrderID]row{
+		35: {bucket: 1, buyer: "ann", lines: []line{{"case", 3, 0}, {"phone", 1, 0}}},
+		36: {bucket: 1, buyer: "ann", lines: []line{{"case", 2, 0}}, gone: true},
+		37: {bucket: 1, buyer: "ann", lines: []line{{"number 9", 1, 0}}},
+	}, f.entries)
+	for _, bad := range []string{"", "z,1", "z,1:many,1", "!,1,1", "z,!,1"} {
+		assert.Error(t, f.noteEntries(1, skus, "ann", bad), bad)
+	}
+	for _, bad := range []string{"", "1 2 3 4 5", "x 1 1 1 0 0", "1 1 1 1 0 0 0"} {
+		assert.Error(t, f.noteShelf(1, "phone", bad), bad)
 	}
 }

@@ -63,6 +63,17 @@ func (g *Gateway) refuse(ctx *fasthttp.RequestCtx, o sale.Outcome) sale.Outcome 
 	return o
 }
 
+// soldOutProblem returns the sold_out problem of a SKU.
+func soldOutProblem(sku string) []byte {
+	return sale.ProblemOf(sale.OutcomeSoldOut, "", sale.Member{Name: fieldSKU, Value: sku}).Append(nil)
+}
+
+// refuseSoldOut answers with the prepared problem of a closed latch. Most of a crowd gets it, so it does not allocate.
+func refuseSoldOut(ctx *fasthttp.RequestCtx, c *closing) {
+	head(ctx, sale.OutcomeSoldOut.Row().Status, typeProblem)
+	ctx.Response.SetBodyRaw(c.refusal)
+}
+
 // refuseLate refuses a buyer or an address over its own limit. The gateway sends the answer after lateness, because a client
 // that repeats a request at once would otherwise take the processor from all other buyers; the delay only costs a waiting
 // connection. Retry-After is the time to the next token, which is wait, plus up to 2 s, so that clients that are refused
@@ -90,8 +101,10 @@ func (g *Gateway) refuseWith(ctx *fasthttp.RequestCtx, o sale.Outcome, detail st
 
 // Valid forms, for the detail of a malformed answer.
 const (
-	formOfBody = `the body must be empty, {} or {"quantity":n} with n an integer from 1 to 100`
-	formOfKey  = `Idempotency-Key may occur once: 1 to 128 characters of printable ASCII without " and \, quoted or bare,` +
+	formOfBody  = `the body must be empty, {} or {"quantity":n} with n an integer from 1 to 100`
+	formOfLines = `the body must be {"lines":[{"sku":"…","quantity":n},…]} with 1 to 20 lines of distinct SKUs, ` +
+		`n an integer from 1 to 100, 1 where it is left out`
+	formOfKey = `Idempotency-Key may occur once: 1 to 128 characters of printable ASCII without " and \, quoted or bare,` +
 		` with no space at the end`
 	formOfWait = "wait may occur once: 0s to 30s, such as 5s or 1500ms"
 	formOfPage = "limit and cursor may occur once each: limit is an integer from 1 to 1000, cursor is next of the page before, " +
@@ -137,8 +150,9 @@ func head(ctx *fasthttp.RequestCtx, status int, contentType []byte) {
 	ctx.Response.Header.SetCanonical(headerCacheControl, noStore)
 }
 
-// orderBytes is enough for any order: two ids of 64 bytes, three times and the member names.
-const orderBytes = 512
+// orderBytes is enough for an order of one line: three ids of 64 bytes, three times and the member names. A longer order
+// allocates.
+const orderBytes = 768
 
 // answerOrder answers with an order.
 func answerOrder(ctx *fasthttp.RequestCtx, status int, o *sale.Order) {
@@ -147,11 +161,13 @@ func answerOrder(ctx *fasthttp.RequestCtx, status int, o *sale.Order) {
 	ctx.Response.AppendBody(sale.AppendOrder(text[:0], o))
 }
 
-// setLocation sets the Location header to the path of an order.
-func setLocation(ctx *fasthttp.RequestCtx, o *sale.Order) {
+// setLocation sets the Location header to the path of an order, in the form of the request's path.
+func setLocation(ctx *fasthttp.RequestCtx, at location, id sale.OrderID) {
 	var text [192]byte // enough for two ids of 64 bytes and an order id
-	at := append(append(text[:0], salesPrefix...), o.Sale...)
-	at = append(append(append(at, '/'), itemsSegment...), o.SKU...)
-	at = append(append(append(at, '/'), ordersName...), '/')
-	ctx.Response.Header.SetCanonical(headerLocation, strconv.AppendInt(at, int64(o.OrderID), 10))
+	to := append(append(append(text[:0], salesPrefix...), at.sale...), '/')
+	if len(at.sku) > 0 {
+		to = append(append(append(to, itemsSegment...), at.sku...), '/')
+	}
+	to = append(append(to, ordersName...), '/')
+	ctx.Response.Header.SetCanonical(headerLocation, strconv.AppendInt(to, int64(id), 10))
 }

@@ -12,7 +12,7 @@ import (
 	"flashsale/sale"
 )
 
-func TestParseBody(t *testing.T) {
+func TestParseUnits(t *testing.T) {
 	cases := []struct {
 		body     string
 		quantity int
@@ -25,6 +25,7 @@ func TestParseBody(t *testing.T) {
 		{`{"quantity":99999999999999999999}`, 0, "quantity"}, {`{"quantity":"1"}`, 0, "quantity"},
 		{`{"quantity":null}`, 0, "quantity"}, {`{"quantity":true}`, 0, "quantity"}, {`{"quantity":[1]}`, 0, "quantity"},
 		{`{"quantity":{"quantity":1}}`, 0, "quantity"}, {`{"quantity":1,"quantity":1}`, 0, "quantity"},
+		{`{"lines":[{"sku":"phone"}]}`, 0, "lines"}, {`{"quantity":1,"lines":[]}`, 0, "lines"},
 		{`{"quantity":1,"colour":"red"}`, 0, "colour"}, {`{"Quantity":1}`, 0, "Quantity"}, {`{"":1}`, 0, `""`},
 		{`{"quantity":01}`, 0, "body"}, {`{"quantity":1`, 0, "body"}, {`{"quantity":1}}`, 0, "body"},
 		{`{"quantity":1} {}`, 0, "body"},
@@ -37,7 +38,7 @@ func TestParseBody(t *testing.T) {
 		{`{"quantity":` + strings.Repeat("[", 2000) + strings.Repeat("]", 2000) + "}", 0, "quantity"},
 	}
 	for _, c := range cases {
-		quantity, field := parseBody([]byte(c.body))
+		quantity, field := parseUnits([]byte(c.body))
 		require.Equal(t, c.field, field, "%.60q", c.body)
 		if c.field == "" {
 			require.Equal(t, c.quantity, quantity, "%.60q", c.body)
@@ -46,7 +47,7 @@ func TestParseBody(t *testing.T) {
 }
 
 func TestLongUnknownMembersAreCutShort(t *testing.T) {
-	_, field := parseBody([]byte(`{"` + strings.Repeat("x", 3000) + `":1}`))
+	_, field := parseUnits([]byte(`{"` + strings.Repeat("x", 3000) + `":1}`))
 	require.Equal(t, `"`+strings.Repeat("x", 64)+`"`, field)
 }
 
@@ -66,7 +67,7 @@ func TestChunkedBodies(t *testing.T) {
 	s := newScene(t).open(autumn())
 	head := "POST " + phoneOrders + " HTTP/1.1\r\nHost: shop\r\n" + bearer("ann") + "\r\nTransfer-Encoding: chunked\r\n\r\n"
 	require.Equal(t, http.StatusAccepted, s.raw(head+"e\r\n{\"quantity\":2}\r\n0\r\n\r\n").status)
-	require.Equal(t, 2, s.stock.purchases()[0].Quantity)
+	require.Equal(t, 2, s.stock.purchases()[0].Lines[0].Quantity)
 	require.Equal(t, http.StatusAccepted, s.raw(head+"0\r\n\r\n").status)
 	s.refused(s.raw(head+fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", maxBodyBytes+1, strings.Repeat(" ", maxBodyBytes+1))),
 		sale.OutcomeBodyTooLarge, nil)
@@ -91,7 +92,7 @@ func FuzzBody(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		quantity, field := parseBody(body)
+		quantity, field := parseUnits(body)
 		if field != "" {
 			return
 		}

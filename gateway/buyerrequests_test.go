@@ -16,7 +16,7 @@ import (
 // may be gone, like a phone that has lost its network.
 func TestWaitsKeepNoBuyerOut(t *testing.T) {
 	s := newScene(t).open(autumn())
-	s.hold("ann", sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusQueued})
+	s.hold("ann", sale.Holding{OrderID: 7, Lines: phones(1), CreatedAt: noon, Status: sale.StatusQueued})
 	answers := make([]chan response, requestsPerBuyer)
 	for i := range answers {
 		answers[i] = s.ask(phoneOrders+"/7?wait=30s", "ann")

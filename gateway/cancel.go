@@ -20,7 +20,7 @@ type Cancels interface {
 }
 
 // cancelsAtOnce bounds the cancellations of a gateway in progress in the database. Cancellations of one bucket wait for the
-// lock of its stock row, each on a connection that catalogue and look-ups need too. Others wait in the gateway, for
+// lock of its row, each on a connection that catalogue and look-ups need too. Others wait in the gateway, for
 // StoreTimeout at most.
 const cancelsAtOnce = 4
 

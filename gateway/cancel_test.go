@@ -62,8 +62,8 @@ func TestCancelOfAnOrderWithoutARow(t *testing.T) {
 	waiting := rowOf(8, sale.StatusQueued)
 	waiting.Reason = sale.ReasonDeadLetter
 	s.store(waiting)
-	s.hold("ann", sale.Holding{OrderID: 6, Quantity: 1, CreatedAt: noon, Status: sale.StatusHeld},
-		sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusQueued})
+	s.hold("ann", sale.Holding{OrderID: 6, Lines: phones(1), CreatedAt: noon, Status: sale.StatusHeld},
+		sale.Holding{OrderID: 7, Lines: phones(1), CreatedAt: noon, Status: sale.StatusQueued})
 	for _, id := range []string{"6", "7", "8"} {
 		s.notCancelled(s.cancel(id, "ann"), codeNotConfirmed)
 	}

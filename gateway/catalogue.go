@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -24,19 +25,23 @@ type liveSale struct {
 	starts   int64 // Unix milliseconds
 	ends     int64 // Unix milliseconds
 	items    map[string]*liveItem
-	shown    []*liveItem // in the sale's order
-	early    []byte      // the not_started problem up to its server_time
+	numbers  map[int]*liveItem // by the item's number, which Redis has instead of the SKU
+	shown    []*liveItem       // in the sale's order
+	buckets  []sale.BucketRow  // by number; closed until the database reports the row
+	open     int               // buckets that are open
+	latches  *saleLatches      // shared by the snapshots
+	early    []byte            // the not_started problem up to its server_time
 	list     *atomic.Pointer[listFilter]
 	rendered *atomic.Pointer[saleView]
 	looked   *atomic.Int64 // time of the last look at the stock for viewers, Unix milliseconds
+	viewed   *atomic.Int64 // index in shown where the next of these looks begins
 }
 
 // liveItem is one SKU of a sale.
 type liveItem struct {
 	sale.Item
-	buckets []sale.BucketRow // by number; closed until the database reports the row
-	open    int              // buckets that are open
-	latch   *latch           // shared by the snapshots
+	latch *latch       // shared by the snapshots
+	unit  [1]sale.Line // the lines of a purchase of one unit; never changed
 }
 
 // phase is the part of a sale's window at a time.
@@ -82,28 +87,48 @@ func (s *liveSale) listed(buyer string) bool {
 	return f == nil || f.version != s.ListVersion || f.buyers.TestString(buyer)
 }
 
-func (i *liveItem) home(buyer []byte) *sale.BucketRow {
-	return &i.buckets[sale.HomeBucket(buyer, len(i.buckets))]
+// home returns the bucket that decides all purchases of a buyer.
+func (s *liveSale) home(buyer []byte) *sale.BucketRow {
+	return &s.buckets[sale.HomeBucket(buyer, len(s.buckets))]
 }
 
-// find returns the sale and the item of a path, or the refusal. A nil snapshot is a catalogue that the gateway has not read
-// yet. Buyers do not see a draft. find asks the filter first, so that made-up SKUs do not reach the map of items.
+// whole reports whether every bucket is open. One that is not may have units, so no SKU is known to be sold out.
+func (s *liveSale) whole() bool { return s.open == len(s.buckets) }
+
+// find returns the sale of a path and, if the path names a SKU, the item; otherwise a nil sale and the refusal. A nil
+// snapshot is a catalogue that the gateway has not read yet. Buyers do not see a draft. find asks the filter first, so that
+// made-up SKUs do not reach the map of items.
 func (s *snapshot) find(at location) (*liveSale, *liveItem, sale.Outcome) {
 	if s == nil {
 		return nil, nil, sale.OutcomeUnavailable
 	}
-	if s.names == nil || s.names.Test(at.item) {
-		if live := s.visible(at.sale); live == nil {
-			return nil, nil, sale.OutcomeSaleNotFound
-		} else if item := live.items[string(at.sku)]; item != nil {
+	live := s.visible(at.sale)
+	switch {
+	case live == nil:
+		return nil, nil, sale.OutcomeSaleNotFound
+	case len(at.sku) == 0:
+		return live, nil, 0
+	case s.names == nil || s.names.Test(at.item):
+		if item := live.items[string(at.sku)]; item != nil {
 			return live, item, 0
 		}
-		return nil, nil, sale.OutcomeSKUNotFound
-	}
-	if s.visible(at.sale) == nil {
-		return nil, nil, sale.OutcomeSaleNotFound
 	}
 	return nil, nil, sale.OutcomeSKUNotFound
+}
+
+// resolve finds the item of every line, and returns the SKU of the first line that has none. item is that of the path, nil
+// if the path names no SKU.
+func (s *liveSale) resolve(lines []pressLine, item *liveItem) (unknown []byte) {
+	if item != nil {
+		lines[0].item = item
+		return nil
+	}
+	for i := range lines {
+		if lines[i].item = s.items[string(lines[i].sku)]; lines[i].item == nil {
+			return lines[i].sku
+		}
+	}
+	return nil
 }
 
 func (s *snapshot) visible(id []byte) *liveSale {
@@ -154,7 +179,7 @@ func (s *snapshot) next(changes sale.Changes) *snapshot {
 	}
 	for id, changed := range rows {
 		if live := out.sales[id]; live != nil { // always true: the database commits a sale before its rows
-			out.sales[id] = newLiveSale(live.Sale, live, changed)
+			out.sales[id] = live.withRows(changed)
 		}
 	}
 	if s.names == nil || len(changes.Sales) > 0 {
@@ -166,56 +191,79 @@ func (s *snapshot) next(changes sale.Changes) *snapshot {
 // newLiveSale builds a sale and takes over from before the latches, the filter of listed buyers and the unchanged rows.
 func newLiveSale(s sale.Sale, before *liveSale, rows []sale.BucketRow) *liveSale {
 	live := &liveSale{
-		Sale: s, starts: s.StartsAt.UnixMilli(), ends: s.EndsAt.UnixMilli(),
-		items: make(map[string]*liveItem, len(s.Items)), shown: make([]*liveItem, 0, len(s.Items)),
-		list: new(atomic.Pointer[listFilter]), rendered: new(atomic.Pointer[saleView]), looked: new(atomic.Int64),
+		Sale: s, starts: s.StartsAt.UnixMilli(), ends: s.EndsAt.UnixMilli(), buckets: make([]sale.BucketRow, max(s.Buckets, 1)),
+		list: new(atomic.Pointer[listFilter]), rendered: new(atomic.Pointer[saleView]),
+		looked: new(atomic.Int64), viewed: new(atomic.Int64),
 	}
 	live.early = earlyProblem(&s)
+	for number := range live.buckets {
+		live.buckets[number] = sale.BucketRow{Bucket: sale.Bucket{Sale: s.ID, Number: number}, State: sale.BucketClosed}
+	}
 	if before != nil {
-		live.list, live.looked = before.list, before.looked
+		live.list, live.looked, live.viewed = before.list, before.looked, before.viewed
 	}
-	for _, item := range s.Items {
-		var old *liveItem
-		if before != nil {
-			old = before.items[item.SKU]
-		}
-		next := newLiveItem(live.ID, item, old)
-		live.items[item.SKU] = next
-		live.shown = append(live.shown, next)
+	if before != nil && len(before.buckets) == len(live.buckets) {
+		copy(live.buckets, before.buckets)
+		live.latches = before.latches
+	} else {
+		live.latches = newSaleLatches(live.buckets)
+		before = nil // a draft with other buckets has sold nothing
 	}
-	for _, row := range rows {
-		if item := live.items[row.SKU]; item != nil && row.Number < len(item.buckets) {
-			item.buckets[row.Number] = row
-		}
-	}
-	for _, item := range live.shown {
-		item.countOpen()
-		item.latch.update(live, item)
-	}
+	live.addItems(before)
+	live.latches.changed(live)
+	live.setRows(rows)
 	return live
 }
 
-func newLiveItem(saleID string, item sale.Item, before *liveItem) *liveItem {
-	next := &liveItem{Item: item, buckets: make([]sale.BucketRow, max(item.Buckets, 1))}
-	for number := range next.buckets {
-		next.buckets[number] = sale.BucketRow{
-			Bucket: sale.Bucket{Sale: saleID, SKU: item.SKU, Number: number}, State: sale.BucketClosed,
+// addItems makes the items and takes over their latches from before, which may be nil.
+func (s *liveSale) addItems(before *liveSale) {
+	items := make([]liveItem, len(s.Items)) // in one piece: a sale may have ten thousand
+	s.items, s.numbers = make(map[string]*liveItem, len(items)), make(map[int]*liveItem, len(items))
+	s.shown = make([]*liveItem, len(items))
+	for i := range items {
+		next := &items[i]
+		next.Item = s.Items[i]
+		if before != nil {
+			if old := before.items[next.SKU]; old != nil && old.Number == next.Number {
+				next.latch = old.latch
+			}
 		}
+		if next.latch == nil {
+			next.latch = &latch{sale: s.latches, sku: next.SKU, number: next.Number}
+		}
+		next.latch.stock.Store(next.Stock)
+		next.unit[0] = next.line(1)
+		s.items[next.SKU], s.numbers[next.Number], s.shown[i] = next, next, next
 	}
-	if before != nil && len(before.buckets) == len(next.buckets) {
-		copy(next.buckets, before.buckets)
-		next.latch = before.latch
-	} else {
-		next.latch = newLatch(next.buckets)
-	}
-	return next
 }
 
-func (i *liveItem) countOpen() {
-	i.open = 0
-	for n := range i.buckets {
-		if i.buckets[n].State == sale.BucketOpen {
-			i.open++
+// line returns a line of the item.
+func (i *liveItem) line(quantity int) sale.Line {
+	return sale.Line{SKU: i.SKU, Quantity: quantity, UnitPriceCents: i.PriceCents, Number: i.Number}
+}
+
+// withRows returns the sale with changed rows. It shares everything else.
+func (s *liveSale) withRows(rows []sale.BucketRow) *liveSale {
+	next := *s
+	next.buckets = slices.Clone(s.buckets)
+	next.setRows(rows)
+	return &next
+}
+
+// setRows replaces rows, and brings the epochs of the open buckets to the latches.
+func (s *liveSale) setRows(rows []sale.BucketRow) {
+	for _, row := range rows {
+		if row.Number < len(s.buckets) {
+			s.buckets[row.Number] = row
 		}
+	}
+	s.open = 0
+	for n := range s.buckets {
+		epoch := int64(0)
+		if s.buckets[n].State == sale.BucketOpen {
+			epoch = s.buckets[n].Epoch
+			s.open++
+		}
+		s.latches.buckets[n].epoch.Store(epoch)
 	}
 }

@@ -36,28 +36,28 @@ func TestRulesAloneLeaveTheSalesAlone(t *testing.T) {
 }
 
 func TestChangesOfOneBucketLeaveTheOthers(t *testing.T) {
-	s := newScene(t).open(autumn(func(s *sale.Sale) { s.Items[0].Buckets = 3 }), autumn(func(s *sale.Sale) { s.ID = "winter" }))
+	s := newScene(t).open(autumn(func(s *sale.Sale) { s.Buckets = 3 }), autumn(func(s *sale.Sale) { s.ID = "winter" }))
 	before := s.gateway.catalogue.current.Load()
-	s.database.bucket(sale.BucketRow{Bucket: sale.Bucket{Sale: "autumn", SKU: "phone", Number: 1}, Epoch: 2,
+	s.database.bucket(sale.BucketRow{Bucket: sale.Bucket{Sale: "autumn", Number: 1}, Epoch: 2,
 		State: sale.BucketLoading, Partition: 9})
 	s.pollCatalogue()
 	after := s.gateway.catalogue.current.Load()
 	require.Same(t, before.sales["winter"], after.sales["winter"])
-	item := after.sales["autumn"].items["phone"]
-	require.Equal(t, 2, item.open)
-	require.EqualValues(t, []int64{1, 2, 1}, []int64{item.buckets[0].Epoch, item.buckets[1].Epoch, item.buckets[2].Epoch})
-	require.EqualValues(t, 3, before.sales["autumn"].items["phone"].open, "a published snapshot never changes")
+	live := after.sales["autumn"]
+	require.Equal(t, 2, live.open)
+	require.EqualValues(t, []int64{1, 2, 1}, []int64{live.buckets[0].Epoch, live.buckets[1].Epoch, live.buckets[2].Epoch})
+	require.EqualValues(t, 3, before.sales["autumn"].open, "a published snapshot never changes")
+	require.Same(t, before.sales["autumn"].items["phone"], live.items["phone"], "rows are no part of the items")
 }
 
-func TestRowsThatFitNoItemAreIgnored(t *testing.T) {
+func TestRowsThatFitNoBucketAreIgnored(t *testing.T) {
 	s := newScene(t).open(autumn())
-	for _, b := range []sale.Bucket{{Sale: "none", SKU: "phone"}, {Sale: "autumn", SKU: "none"},
-		{Sale: "autumn", SKU: "phone", Number: 5}} {
+	for _, b := range []sale.Bucket{{Sale: "none"}, {Sale: "autumn", Number: 5}} {
 		s.database.bucket(sale.BucketRow{Bucket: b, Epoch: 9, State: sale.BucketOpen})
 	}
 	s.pollCatalogue()
 	require.Len(t, s.gateway.catalogue.current.Load().sales, 1)
-	require.EqualValues(t, 1, s.item("autumn", "phone").buckets[0].Epoch)
+	require.EqualValues(t, 1, s.gateway.catalogue.current.Load().sales["autumn"].buckets[0].Epoch)
 }
 
 func TestBucketsThatHaveNoRowYetAreInDoubt(t *testing.T) {
@@ -73,7 +73,7 @@ func TestFilterOfNamesKnowsEveryItem(t *testing.T) {
 		s.database.publish(autumn(func(s *sale.Sale) {
 			s.ID, s.Items = fmt.Sprintf("sale-%d", i), nil
 			for j := range 20 {
-				s.Items = append(s.Items, sale.Item{SKU: fmt.Sprintf("sku-%d", j), Stock: 1, Buckets: 1})
+				s.Items = append(s.Items, sale.Item{SKU: fmt.Sprintf("sku-%d", j), Stock: 1})
 			}
 		}))
 	}
@@ -127,11 +127,11 @@ func TestRolesBuildListsAndLookForViewers(t *testing.T) {
 	s.database.set(func(b *fakeDatabase) { b.listed["autumn"] = []string{"ann", "bob"} })
 	require.Eventually(t, func() bool { return s.press("cid", "").status == 403 }, 10*time.Second, 10*time.Millisecond)
 
-	s.stock.set(func(f *fakeStock) { f.readings[phone] = sale.Reading{Epoch: 1} })
+	s.stock.set(func(f *fakeStock) { f.readings[phone] = level{Epoch: 1} })
 	require.Eventually(t, func() bool {
 		s.stock.now.Add(watchInterval.Milliseconds() / 10)
 		s.send("GET", "/v1/sales/autumn", "")
-		return s.item("autumn", "phone").latch.all()
+		return s.item("autumn", "phone").latch.soldOut()
 	}, 10*time.Second, 10*time.Millisecond)
 }
 

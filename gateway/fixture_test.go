@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -14,10 +13,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,255 +31,13 @@ var (
 
 var errAway = errors.New("the store is away")
 
-// fakeStock decides by a function of the test and records the calls.
-type fakeStock struct {
-	mu       sync.Mutex
-	decide   func(sale.Purchase) sale.Answer
-	asked    []sale.Purchase
-	holdings map[string][]sale.Holding // by buyer
-	owners   map[sale.Bucket][]string
-	readings map[sale.Bucket]sale.Reading
-	moving   bool // units are on their way between buckets
-	failing  error
-	now      atomic.Int64 // Unix milliseconds
-	reads    atomic.Int64 // buckets read by Readings
-}
-
-func newFakeStock() *fakeStock {
-	s := &fakeStock{
-		holdings: map[string][]sale.Holding{}, owners: map[sale.Bucket][]string{}, readings: map[sale.Bucket]sale.Reading{},
-	}
-	s.decide = func(p sale.Purchase) sale.Answer {
-		return sale.Answer{Outcome: sale.OutcomeQueued, OrderID: 4242, Quantity: p.Quantity, CreatedAt: s.Now()}
-	}
-	s.now.Store(noon.UnixMilli())
-	return s
-}
-
-func (s *fakeStock) Reserve(p sale.Purchase) sale.Answer {
-	s.mu.Lock()
-	s.asked = append(s.asked, p)
-	decide := s.decide
-	s.mu.Unlock()
-	return decide(p)
-}
-
-func (s *fakeStock) Holdings(_ context.Context, _ sale.Bucket, buyer string) ([]sale.Holding, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]sale.Holding(nil), s.holdings[buyer]...), s.failing
-}
-
-func (s *fakeStock) Owners(_ context.Context, b sale.Bucket, each func(string) error) error {
-	s.mu.Lock()
-	owners, err := s.owners[b], s.failing
-	s.mu.Unlock()
-	for _, owner := range owners {
-		if err := each(owner); err != nil {
-			return err
-		}
-	}
-	return err
-}
-
-func (s *fakeStock) Readings(_ context.Context, buckets []sale.Bucket) ([]sale.Reading, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.reads.Add(int64(len(buckets)))
-	out := make([]sale.Reading, len(buckets))
-	for i, b := range buckets {
-		out[i] = s.readings[b]
-	}
-	return out, s.failing
-}
-
-func (s *fakeStock) SoldOut(_ context.Context, buckets []sale.Bucket) (bool, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, b := range buckets {
-		if s.readings[b].Available > 0 {
-			return false, s.failing
-		}
-	}
-	return !s.moving, s.failing
-}
-
-func (s *fakeStock) Now() time.Time {
-	if ms := s.now.Load(); ms != unknown {
-		return time.UnixMilli(ms).UTC()
-	}
-	return time.Time{}
-}
-
-// unknown is the time before the first contact with Redis.
-const unknown = 0
-
-func (s *fakeStock) set(change func(*fakeStock)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	change(s)
-}
-
-func (s *fakeStock) answer(a sale.Answer) {
-	s.set(func(s *fakeStock) { s.decide = func(sale.Purchase) sale.Answer { return a } })
-}
-
-func (s *fakeStock) purchases() []sale.Purchase {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]sale.Purchase(nil), s.asked...)
-}
-
-// fakeDatabase is the database: catalogue, rules, lists and order rows.
-type fakeDatabase struct {
-	mu      sync.Mutex
-	version int64
-	pending sale.Changes
-	listed  map[string][]string
-	rows    map[sale.OrderID]sale.Order
-	failing error
-	queries atomic.Int64
-	polls   atomic.Int64
-	onQuery func()
-
-	cancels  int    // asked for
-	onCancel func() // before a cancellation
-}
-
-func newFakeDatabase() *fakeDatabase {
-	return &fakeDatabase{listed: map[string][]string{}, rows: map[sale.OrderID]sale.Order{}}
-}
-
-func (b *fakeDatabase) Changes(_ context.Context, since int64) (sale.Changes, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.polls.Add(1)
-	if b.failing != nil {
-		return sale.Changes{}, b.failing
-	}
-	if since == b.version {
-		return sale.Changes{Version: since}, nil
-	}
-	changes := b.pending
-	changes.Version = b.version
-	b.pending = sale.Changes{}
-	return changes, nil
-}
-
-func (b *fakeDatabase) EachListed(_ context.Context, saleID string, each func(string) error) error {
-	b.mu.Lock()
-	listed, err := b.listed[saleID], b.failing
-	b.mu.Unlock()
-	for _, buyer := range listed {
-		if err := each(buyer); err != nil {
-			return err
-		}
-	}
-	return err
-}
-
-func (b *fakeDatabase) Orders(_ context.Context, ids []sale.OrderID) ([]sale.Order, error) {
-	b.queries.Add(1)
-	b.mu.Lock()
-	hook := b.onQuery
-	b.mu.Unlock()
-	if hook != nil {
-		hook()
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var out []sale.Order
-	for _, id := range ids {
-		if row, ok := b.rows[id]; ok {
-			out = append(out, row)
-		}
-	}
-	return out, b.failing
-}
-
-func (b *fakeDatabase) BuyerOrders(
-	_ context.Context, saleID, sku, buyer string, after sale.OrderID, limit int,
-) ([]sale.Order, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var out []sale.Order
-	for _, row := range b.rows {
-		if row.Sale == saleID && row.SKU == sku && row.BuyerID == buyer && row.OrderID > after {
-			out = append(out, row)
-		}
-	}
-	slices.SortFunc(out, func(a, b sale.Order) int { return cmp.Compare(a.OrderID, b.OrderID) })
-	return out[:min(len(out), limit)], b.failing
-}
-
-// CancelOrder changes a row as the database does, and counts the calls.
-func (b *fakeDatabase) CancelOrder(
-	_ context.Context, id sale.OrderID, reason sale.OrderReason, buyer string,
-) (sale.Order, error) {
-	b.mu.Lock()
-	hook := b.onCancel
-	b.mu.Unlock()
-	if hook != nil {
-		hook()
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.cancels++
-	row, there := b.rows[id]
-	switch {
-	case b.failing != nil:
-		return sale.Order{}, b.failing
-	case !there, buyer != "" && row.BuyerID != buyer:
-		return sale.Order{}, fmt.Errorf("cancel order %s: %w", id, sale.ErrNotFound)
-	case row.Status == sale.StatusCancelled:
-		return row, nil
-	case row.Status != sale.StatusConfirmed:
-		return sale.Order{}, fmt.Errorf("cancel order %s: %w", id, &sale.StatusError{Status: row.Status})
-	}
-	row.Status, row.Reason = sale.StatusCancelled, reason
-	b.rows[id] = row
-	return row, nil
-}
-
-func (b *fakeDatabase) set(change func(*fakeDatabase)) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	change(b)
-}
-
-// publish adds sales with all their buckets open, in epoch 1.
-func (b *fakeDatabase) publish(sales ...sale.Sale) {
-	b.set(func(b *fakeDatabase) {
-		b.version++
-		b.pending.Sales = append(b.pending.Sales, sales...)
-		for _, s := range sales {
-			for _, item := range s.Items {
-				for n := range item.Buckets {
-					b.pending.Buckets = append(b.pending.Buckets, sale.BucketRow{
-						Bucket: sale.Bucket{Sale: s.ID, SKU: item.SKU, Number: n}, Epoch: 1, State: sale.BucketOpen, Partition: 3,
-					})
-				}
-			}
-		}
-	})
-}
-
-func (b *fakeDatabase) rules(r sale.Rules) {
-	r.Normalize()
-	b.set(func(b *fakeDatabase) { b.version++; b.pending.Rules = &r })
-}
-
-func (b *fakeDatabase) bucket(row sale.BucketRow) {
-	b.set(func(b *fakeDatabase) { b.version++; b.pending.Buckets = append(b.pending.Buckets, row) })
-}
-
 // autumn is an open sale with one SKU.
 func autumn(change ...func(*sale.Sale)) sale.Sale {
 	s := sale.Sale{
 		ID: "autumn", State: sale.StateOpen, Name: "Autumn \"sale\"", Currency: "CNY", PerBuyerLimit: 1, PaymentTTL: 900,
 		Eligibility: sale.EligibilityOpen, StartsAt: sale.Time{Time: noon.Add(-time.Hour)},
-		EndsAt: sale.Time{Time: noon.Add(time.Hour)},
-		Items:  []sale.Item{{SKU: "phone", Stock: 100, PriceCents: 129900, Buckets: 1}},
+		EndsAt: sale.Time{Time: noon.Add(time.Hour)}, Buckets: 1,
+		Items: []sale.Item{{SKU: "phone", Name: "A phone", Stock: 100, PriceCents: 129900}},
 	}
 	for _, c := range change {
 		c(&s)
@@ -304,7 +58,8 @@ type scene struct {
 // newScene starts a gateway without its background roles: tests take one unit of work at a time, unless they call run.
 func newScene(t testing.TB, change ...func(*Options, *Deps)) *scene {
 	t.Helper()
-	s := &scene{t: t, stock: newFakeStock(), database: newFakeDatabase(), registry: prometheus.NewRegistry()}
+	stock := newFakeStock()
+	s := &scene{t: t, stock: stock, database: newFakeDatabase(stock), registry: prometheus.NewRegistry()}
 	keys, err := NewSecrets(secret, previous)
 	require.NoError(t, err)
 	breakers, err := NewBreakers()
@@ -355,7 +110,10 @@ func (s *scene) run() {
 	s.t.Cleanup(func() { cancel(); <-ended })
 }
 
-const phoneOrders = "/v1/sales/autumn/items/phone/orders"
+const (
+	autumnOrders = "/v1/sales/autumn/orders"
+	phoneOrders  = "/v1/sales/autumn/items/phone/orders"
+)
 
 // response is an answer, read to its end.
 type response struct {

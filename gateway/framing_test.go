@@ -150,7 +150,7 @@ func TestExpectContinue(t *testing.T) {
 	_, err = io.WriteString(conn, `{"quantity":3}`)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusAccepted, s.read(reader, "POST").status)
-	require.Equal(t, 3, s.stock.purchases()[0].Quantity)
+	require.Equal(t, 3, s.stock.purchases()[0].Lines[0].Quantity)
 }
 
 func TestOldHTTP(t *testing.T) {

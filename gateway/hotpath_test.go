@@ -17,6 +17,7 @@ import (
 // refusalCase is one refusal that a crowd can provoke, and its set-up.
 type refusalCase struct {
 	name    string
+	path    string // phoneOrders if empty
 	headers string
 	body    string
 	sale    func(*sale.Sale)
@@ -38,6 +39,10 @@ func refusalCases() []refusalCase {
 		{name: "fenced", headers: authorized, arrange: doubt, outcome: sale.OutcomeFenced},
 		{name: "sold out", headers: authorized + "Idempotency-Key: k1\r\n", body: `{"quantity":1}`,
 			arrange: func(s *scene) { latchOf(s, "bob") }, outcome: sale.OutcomeSoldOut},
+		{name: "one of four lines sold out", path: autumnOrders, headers: authorized, body: bodyOf("a", "b", "c", "phone"),
+			sale: catalogued("a", "b", "c", "phone"), arrange: func(s *scene) { s.latch("phone", "bob") },
+			outcome: sale.OutcomeSoldOut},
+		{name: "lines, no token", path: autumnOrders, body: bodyOf("phone"), outcome: sale.OutcomeUnauthenticated},
 		{name: "no token", outcome: sale.OutcomeUnauthenticated},
 		{name: "not on the list", headers: authorized, sale: func(s *sale.Sale) { s.Eligibility = sale.EligibilityList },
 			outcome: sale.OutcomeNotEligible},
@@ -97,18 +102,22 @@ func (c *refusalCase) scene(t testing.TB) (*scene, *fasthttp.RequestCtx) {
 	if c.arrange != nil {
 		c.arrange(s)
 	}
-	return s, requestOf(t, s, c.headers, c.body)
+	path := c.path
+	if path == "" {
+		path = phoneOrders
+	}
+	return s, requestOf(t, s, path, c.headers, c.body)
 }
 
 // requestOf parses a purchase request as the server does.
-func requestOf(t testing.TB, s *scene, headers, body string) *fasthttp.RequestCtx {
+func requestOf(t testing.TB, s *scene, path, headers, body string) *fasthttp.RequestCtx {
 	t.Helper()
 	ctx := new(fasthttp.RequestCtx)
 	conn := &boundedConn{Conn: &net.TCPConn{}, listener: s.gateway.bounded(nil), peer: netip.MustParseAddr("127.0.0.1")}
 	ctx.Init2(conn, nil, true)
 	raw := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: app/1.0\r\nAccept: */*\r\n%sContent-Length: "+
 		"%d\r\n\r\n%s",
-		phoneOrders, headers, len(body), body)
+		path, headers, len(body), body)
 	require.NoError(t, ctx.Request.Read(newReader(raw)))
 	return ctx
 }
@@ -151,7 +160,7 @@ func strangers(t testing.TB, s *scene, count int) func() sale.Outcome {
 		tokens[i] = []byte("Bearer " + signAs(secret, `{"alg":"HS256","kid":"2026-11","typ":"JWT"}`,
 			fmt.Sprintf(`{"sub":"stranger-%d","exp":%d}`, i, noon.Add(time.Hour).Unix())))
 	}
-	ctx, at, n := requestOf(t, s, "", `{"quantity":1}`), locate([]byte(phoneOrders)), 0
+	ctx, at, n := requestOf(t, s, phoneOrders, "", `{"quantity":1}`), locate([]byte(phoneOrders)), 0
 	return func() sale.Outcome {
 		h := headers{authorization: tokens[n%count], authorizations: 1}
 		n++
@@ -201,7 +210,7 @@ func BenchmarkAccept(b *testing.B) {
 			for i := range tokens {
 				tokens[i] = []byte("Bearer " + tokenOf(fmt.Sprintf("buyer-%d", i)))
 			}
-			ctx := requestOf(b, s, "", `{"quantity":1}`)
+			ctx := requestOf(b, s, phoneOrders, "", `{"quantity":1}`)
 			at := locate([]byte(phoneOrders))
 			b.ReportAllocs()
 			n := 0
@@ -219,7 +228,7 @@ func BenchmarkAccept(b *testing.B) {
 type instantStock struct{ Stock }
 
 func (s instantStock) Reserve(p sale.Purchase) sale.Answer {
-	return sale.Answer{Outcome: sale.OutcomeQueued, OrderID: 1 << 60, Quantity: p.Quantity, CreatedAt: noon}
+	return sale.Answer{Outcome: sale.OutcomeQueued, OrderID: 1 << 60, CreatedAt: noon}
 }
 
 // instantRefusal refuses every purchase at once.
@@ -228,4 +237,6 @@ type instantRefusal struct {
 	outcome sale.Outcome
 }
 
-func (s instantRefusal) Reserve(sale.Purchase) sale.Answer { return sale.Answer{Outcome: s.outcome} }
+func (s instantRefusal) Reserve(sale.Purchase) sale.Answer {
+	return sale.Answer{Outcome: s.outcome, SKU: "phone"}
+}

@@ -8,81 +8,132 @@ import (
 	"flashsale/sale"
 )
 
-// latch remembers that a SKU is sold out, so that the gateway refuses purchases from local memory. All its buckets close
-// together, when the Stock answers that the whole SKU is sold out. They open together, when a look finds units in any of
-// them; the latch watcher looks at the closed ones ten times a second.
-type latch struct {
-	buckets []bucketLatch
-	closed  atomic.Int32 // how many buckets are closed
-	until   atomic.Int64 // Unix milliseconds after which the watcher does not look at it
-	stock   atomic.Int64 // units of the whole SKU: an upper bound of its owners
+// saleLatches are the latches of a sale's SKUs, and the owners by bucket. The snapshots of the catalogue share them.
+type saleLatches struct {
+	buckets    []bucketOwners
+	until      atomic.Int64  // Unix milliseconds after which the watcher does not look at the sale
+	generation atomic.Uint64 // rises when a latch of the sale closes or opens
+
+	// unsettled orders a look at the stock even if nothing has changed in Redis since the last one: a latch has closed, or
+	// the filter of one does not have all owners.
+	unsettled atomic.Bool
+
+	closed []*closing // in no order; under the lock of the latch watcher
+	round  round      // of the latch watcher's goroutine
 }
 
-// bucketLatch is the latch of one bucket; a nil state means open.
-type bucketLatch struct {
+// bucketOwners is the gateway's knowledge of who has bought in one bucket.
+type bucketOwners struct {
 	bucket   sale.Bucket
-	latch    *latch
-	epoch    atomic.Int64 // epoch of the bucket if it is open in the catalogue, else 0
-	state    atomic.Pointer[soldOut]
-	owners   atomic.Pointer[owners] // of the last reading; stays while the latch opens and closes
+	epoch    atomic.Int64           // epoch of the bucket if it is open in the catalogue, else 0
+	owners   atomic.Pointer[owners] // of the last reading; stays while latches open and close
 	building atomic.Bool            // there is an order to read the owners
 	rests    atomic.Int64           // no new order until then, by the clock of the owners reader
 }
 
-// soldOut is the state of a closed bucket. The gateway replaces it and never changes it.
-type soldOut struct {
-	owners *bloom.BloomFilter // buyers who own a unit; nil: not known, so every purchase goes to Redis
+// latch remembers that a SKU is sold out, so that the gateway refuses purchases from local memory. It closes when the Stock
+// answers that the SKU is sold out, which is about all buckets of the sale. It opens when a look finds units in any of them.
+// An open latch costs one pointer, whatever the number of buckets.
+type latch struct {
+	sale   *saleLatches
+	sku    string
+	number int
+	stock  atomic.Int64            // units of the SKU: an upper bound of its owners
+	closed atomic.Pointer[closing] // nil: open
 }
 
-func newLatch(rows []sale.BucketRow) *latch {
-	l := &latch{buckets: make([]bucketLatch, len(rows))}
+// closing is a closed latch, from the Stock's answer to the look that finds units.
+type closing struct {
+	latch   *latch
+	refusal []byte                         // the sold_out problem of the SKU
+	filters []atomic.Pointer[ownersFilter] // by bucket, never nil
+	sold    []soldUnits                    // by bucket, as the last look found them; of the latch watcher's goroutine
+	place   int                            // index in the sale's closed latches
+}
+
+// soldUnits are the units of a SKU that a bucket has sold in an epoch, including those returned since.
+type soldUnits struct{ epoch, units int64 }
+
+// ownersFilter has the buyers who own a unit of a closed latch's SKU in one bucket. It is replaced and never changed.
+type ownersFilter struct {
+	buyers *bloom.BloomFilter // nil: an owner may be missing, so every purchase goes to Redis
+}
+
+func newSaleLatches(rows []sale.BucketRow) *saleLatches {
+	l := &saleLatches{buckets: make([]bucketOwners, len(rows))}
 	for i := range rows {
 		l.buckets[i].bucket = rows[i].Bucket
-		l.buckets[i].latch = l
 	}
 	return l
 }
 
-// sold notes a purchase that took units. known are the owners from before the call to Redis, so that their reading does not
-// contain this purchase already. The filter in use may lack the buyer, so until the next look every purchase goes to Redis.
-func (b *bucketLatch) sold(known *owners, p *sale.Purchase, units int) {
-	if known != nil && known.epoch == p.Epoch {
-		known.add(p.Buyer, int64(units))
+func newClosing(l *latch) *closing {
+	c := &closing{
+		latch: l, refusal: soldOutProblem(l.sku), filters: make([]atomic.Pointer[ownersFilter], len(l.sale.buckets)),
+		sold: make([]soldUnits, len(l.sale.buckets)),
 	}
-	if state := b.state.Load(); state != nil && state.owners != nil {
-		b.state.CompareAndSwap(state, &soldOut{})
+	for n := range c.filters {
+		c.filters[n].Store(&ownersFilter{})
 	}
+	return c
 }
 
-// update applies a changed sale to the latch.
-func (l *latch) update(live *liveSale, item *liveItem) {
+// changed applies a changed sale to its latches.
+func (l *saleLatches) changed(live *liveSale) {
 	until := live.ends
 	if live.State == sale.StateClosed {
 		until = 0
 	}
 	l.until.Store(until)
-	l.stock.Store(item.Stock)
-	for n := range item.buckets {
-		epoch := int64(0)
-		if item.buckets[n].State == sale.BucketOpen {
-			epoch = item.buckets[n].Epoch
+}
+
+// names appends the sale's buckets.
+func (l *saleLatches) names(buckets []sale.Bucket) []sale.Bucket {
+	for n := range l.buckets {
+		buckets = append(buckets, l.buckets[n].bucket)
+	}
+	return buckets
+}
+
+// sold notes a purchase that took units. known are the owners of its bucket from before the call to Redis, so that their
+// reading does not contain this purchase already. The filters in use may lack the buyer, so until the next look every
+// purchase of these SKUs goes to Redis. The filter is replaced also where it is not known: a look that is under way has
+// perhaps joined a filter without this buyer, and must not put it to work.
+func (l *saleLatches) sold(known *owners, p *sale.Purchase, lines []pressLine) {
+	for i := range lines {
+		if known != nil && known.epoch == p.Epoch {
+			known.add(lines[i].item.Number, p.Buyer, int64(lines[i].quantity))
 		}
-		l.buckets[n].epoch.Store(epoch)
+		if c := lines[i].item.latch.closed.Load(); c != nil {
+			c.filters[p.Bucket.Number].Store(&ownersFilter{})
+			l.unsettled.Store(true)
+		}
 	}
 }
 
-// all reports whether the SKU is sold out.
-func (l *latch) all() bool { return int(l.closed.Load()) == len(l.buckets) }
+// soldOut reports whether the SKU is sold out.
+func (l *latch) soldOut() bool { return l.closed.Load() != nil }
 
-// refuses reports whether the gateway can refuse a purchase as sold out: the SKU is sold out, and the buyer of a verified
-// token owns no unit of the home bucket. An empty buyer is a request without a valid token, which has no home bucket.
-func (l *latch) refuses(buyer []byte) bool {
-	if l.closed.Load() == 0 {
+// anySoldOut reports whether the SKU of any line is sold out.
+func anySoldOut(lines []pressLine) bool {
+	for i := range lines {
+		if lines[i].item.latch.soldOut() {
+			return true
+		}
+	}
+	return false
+}
+
+// refuses reports whether the gateway can refuse a purchase as sold out: the buyer of a verified token owns no unit of the
+// SKU in the home bucket. An empty buyer is a request without a valid token, which has no home bucket. It does not allocate.
+func (c *closing) refuses(buyer []byte) bool {
+	if len(buyer) == 0 {
+		return true
+	}
+	buyers := c.filters[sale.HomeBucket(buyer, len(c.filters))].Load().buyers
+	if buyers == nil {
 		return false
 	}
-	if len(buyer) == 0 {
-		return l.all()
-	}
-	state := l.buckets[sale.HomeBucket(buyer, len(l.buckets))].state.Load()
-	return state != nil && state.owners != nil && !state.owners.Test(buyer)
+	var key [ownerKeyBytes]byte
+	return !buyers.Test(appendOwner(key[:0], c.latch.number, buyer))
 }

@@ -147,7 +147,7 @@ func TestShutdownEndsReadinessAndAccepting(t *testing.T) {
 		f.decide = func(p sale.Purchase) sale.Answer {
 			close(entered)
 			<-release
-			return sale.Answer{Outcome: sale.OutcomeQueued, OrderID: 1, Quantity: 1, CreatedAt: noon}
+			return sale.Answer{Outcome: sale.OutcomeQueued, OrderID: 1, CreatedAt: noon}
 		}
 	})
 	answer := make(chan response, 1)

@@ -125,10 +125,10 @@ func (l *lookups) fetch(ctx context.Context, ids []sale.OrderID) (map[sale.Order
 	return found, err
 }
 
-// ofBuyer reads the rows of a buyer's orders of one SKU with ids above after, at most limit of them.
+// ofBuyer reads the rows of a buyer's orders that a reader asks for, with ids above after, at most limit of them.
 func (l *lookups) ofBuyer(ctx context.Context, r reader, after sale.OrderID, limit int) (rows []sale.Order, err error) {
 	err = l.call(ctx, "read a buyer's orders", func(ctx context.Context) error {
-		rows, err = l.orders.BuyerOrders(ctx, r.live.ID, r.item.SKU, r.buyer, after, limit)
+		rows, err = l.orders.BuyerOrders(ctx, r.live.ID, r.sku(), r.buyer, after, limit)
 		return err
 	})
 	return rows, err

@@ -27,10 +27,10 @@ type Stock interface {
 	Reserve(p sale.Purchase) sale.Answer
 	// Holdings returns a buyer's orders in a bucket that Redis has, settled or not.
 	Holdings(ctx context.Context, b sale.Bucket, buyer string) ([]sale.Holding, error)
-	// Owners calls each with every buyer who owns a unit of the bucket.
-	Owners(ctx context.Context, b sale.Bucket, each func(buyer string) error) error
-	// SoldOut reports whether all of a SKU's buckets are empty and no transfer is on its way to one.
-	SoldOut(ctx context.Context, buckets []sale.Bucket) (bool, error)
+	// Owners calls each with every buyer who owns a unit in the bucket, and the numbers of the items of those units.
+	Owners(ctx context.Context, b sale.Bucket, each func(buyer string, numbers []int) error) error
+	// SoldOut reports whether no bucket of the sale has units of the SKU and no transfer brings any to one.
+	SoldOut(ctx context.Context, buckets []sale.Bucket, sku string) (bool, error)
 	// Now returns the time by Redis's clock, the zero time before the first answer of Redis. Only this clock opens and
 	// closes sales.
 	Now() time.Time
@@ -38,13 +38,17 @@ type Stock interface {
 
 // Levels reads buckets in one round trip; the readings are in the order of the buckets.
 type Levels interface {
+	// Readings reads buckets without their stock.
 	Readings(ctx context.Context, buckets []sale.Bucket) ([]sale.Reading, error)
+	// StockReadings reads buckets with the stock of the SKUs, in their order.
+	StockReadings(ctx context.Context, buckets []sale.Bucket, skus []string) ([]sale.StockReading, error)
 }
 
 // Orders reads order rows, and orders in waiting dead letters.
 type Orders interface {
 	Orders(ctx context.Context, ids []sale.OrderID) ([]sale.Order, error)
-	// BuyerOrders returns a buyer's orders of a SKU with ids above after, sorted by id, the first limit of them.
+	// BuyerOrders returns a buyer's orders in a sale with ids above after, sorted by id, the first limit of them: those that
+	// contain the SKU, all of them for an empty one.
 	BuyerOrders(ctx context.Context, saleID, sku, buyer string, after sale.OrderID, limit int) ([]sale.Order, error)
 }
 

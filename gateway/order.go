@@ -70,8 +70,11 @@ func (g *Gateway) readOrder(r reader, at location) (sale.Order, refusal) {
 	switch {
 	case err != nil:
 		return sale.Order{}, g.refusal(sale.OutcomeUnavailable)
-	case pending != nil:
-		return r.item.order(r.live, *pending), nil
+	case pending != nil && r.covers(pending):
+		if order, known := r.live.held(*pending); known {
+			return order, nil
+		}
+		return sale.Order{}, g.refusal(sale.OutcomeUnavailable)
 	}
 	if row, refused, decided := g.readRow(limit, r, id); decided {
 		return row, refused

@@ -14,25 +14,40 @@ import (
 // answerWithin is the time of a purchase in the gateway: 5 s by docs/buyers.md, less a share for the network.
 const answerWithin = 4500 * time.Millisecond
 
-// order returns an order from Redis and the catalogue, for an order without a row in the database.
-func (i *liveItem) order(live *liveSale, h sale.Holding) sale.Order {
+// order returns an order from Redis and the catalogue, for an order without a row in the database. The lines have SKUs and
+// prices already.
+func (s *liveSale) order(h sale.Holding) sale.Order {
 	created := h.CreatedAt
 	if created.IsZero() {
 		created = h.OrderID.Time()
 	}
 	return sale.Order{
-		OrderID: h.OrderID, Status: h.Status, Sale: live.ID, SKU: i.SKU, Quantity: h.Quantity,
-		UnitPriceCents: i.PriceCents, Currency: live.Currency,
+		OrderID: h.OrderID, Status: h.Status, Sale: s.ID, Lines: h.Lines, Currency: s.Currency,
 		CreatedAt: sale.Time{Time: created}, UpdatedAt: sale.Time{Time: created},
-		PayBy: sale.PayBy(created, live.PaymentTTL),
+		PayBy: sale.PayBy(created, s.PaymentTTL),
 	}
+}
+
+// held returns an order that Redis has. Redis names items by number, and the catalogue knows their SKUs and prices. ok is
+// false if the catalogue does not have an item yet, which another gateway has sold already.
+func (s *liveSale) held(h sale.Holding) (order sale.Order, ok bool) {
+	lines := make([]sale.Line, len(h.Lines))
+	for i, line := range h.Lines {
+		item := s.numbers[line.Number]
+		if item == nil {
+			return order, false
+		}
+		lines[i] = item.line(line.Quantity)
+	}
+	h.Lines = lines
+	return s.order(h), true
 }
 
 // replayed answers a purchase whose key has an order already, with the present order. Without the database, Redis's state is
 // enough for an order that Redis took and still counts. It is not enough for an order that Redis has from the database, or
 // that Redis has released: only the database has its status.
 func (g *Gateway) replayed(
-	ctx *fasthttp.RequestCtx, live *liveSale, item *liveItem, p *sale.Purchase, a *sale.Answer,
+	ctx *fasthttp.RequestCtx, at location, live *liveSale, p *sale.Purchase, a *sale.Answer,
 ) sale.Outcome {
 	limit, cancel := context.WithDeadline(context.Background(), ctx.Time().Add(answerWithin))
 	defer cancel()
@@ -41,7 +56,7 @@ func (g *Gateway) replayed(
 		return g.refuse(ctx, sale.OutcomeUnavailable)
 	}
 	if !found {
-		pending := sale.Holding{OrderID: a.OrderID, Quantity: a.Quantity, CreatedAt: a.CreatedAt, Status: sale.StatusHeld}
+		pending := sale.Holding{OrderID: a.OrderID, Lines: p.Lines, CreatedAt: a.CreatedAt, Status: sale.StatusHeld}
 		known, err := g.holding(limit, p.Bucket, p.Buyer, a.OrderID)
 		switch {
 		case err == nil && known != nil:
@@ -49,10 +64,10 @@ func (g *Gateway) replayed(
 		case databaseErr != nil:
 			return g.refuse(ctx, sale.OutcomeUnavailable)
 		} // otherwise held: the weakest promise, which every order without a row has
-		row = g.waiters.recheckHeld(waiter{order: item.order(live, pending), bucket: p.Bucket, buyer: p.Buyer}, g.stopping)
+		row = g.waiters.recheckHeld(waiter{order: live.order(pending), bucket: p.Bucket, buyer: p.Buyer}, g.stopping)
 	}
 	answerOrder(ctx, a.Outcome.Row().Status, &row)
-	setLocation(ctx, &row)
+	setLocation(ctx, at, a.OrderID)
 	return a.Outcome
 }
 
@@ -72,12 +87,12 @@ func (g *Gateway) holding(ctx context.Context, b sale.Bucket, buyer string, id s
 	return nil, nil
 }
 
-// reader is a request of a buyer for orders of one item.
+// reader is a request of a buyer for orders of a sale or, if the path names a SKU, for those that contain it.
 type reader struct {
 	buyer   string
 	request *buyerRequest // this request in the table of the buyer's requests
 	live    *liveSale
-	item    *liveItem
+	item    *liveItem // nil: all items of the sale
 	bucket  *sale.BucketRow
 	permit  permit
 }
@@ -112,12 +127,12 @@ func (g *Gateway) admitReader(ctx *fasthttp.RequestCtx, at location, h *headers)
 	return r, ok
 }
 
-// admitRead finds the item and its bucket and applies the limits that all readers share.
+// admitRead finds the sale, the item and the buyer's bucket and applies the limits that all readers share.
 func (g *Gateway) admitRead(r *reader, at location) (refusal sale.Outcome, ok bool) {
-	if r.live, r.item, refusal = g.catalogue.current.Load().find(at); r.item == nil {
+	if r.live, r.item, refusal = g.catalogue.current.Load().find(at); r.live == nil {
 		return refusal, false
 	}
-	r.bucket = r.item.home([]byte(r.buyer))
+	r.bucket = r.live.home([]byte(r.buyer))
 	if r.permit, refusal, ok = g.breakers.routes[sale.ResourceOrders].enter(); !ok {
 		return refusal, false
 	}
@@ -128,9 +143,22 @@ func (g *Gateway) admitRead(r *reader, at location) (refusal sale.Outcome, ok bo
 	return 0, true
 }
 
-// owns reports whether a row belongs to the buyer and to the item of the path.
+// owns reports whether a row belongs to the buyer and to the sale of the path, and contains the item of the path.
 func (r *reader) owns(row *sale.Order) bool {
-	return row.BuyerID == r.buyer && row.Sale == r.live.ID && row.SKU == r.item.SKU
+	return row.BuyerID == r.buyer && row.Sale == r.live.ID && (r.item == nil || row.Has(r.item.SKU))
+}
+
+// covers reports whether an order in Redis contains the item of the path.
+func (r *reader) covers(h *sale.Holding) bool {
+	return r.item == nil || slices.ContainsFunc(h.Lines, func(line sale.Line) bool { return line.Number == r.item.Number })
+}
+
+// sku returns the SKU of the path, empty if the path names none.
+func (r *reader) sku() string {
+	if r.item == nil {
+		return ""
+	}
+	return r.item.SKU
 }
 
 // waiterOf returns the waiter for one order of the reader. A newer request of the buyer may end its wait.
@@ -147,8 +175,8 @@ func (g *Gateway) endLookup(r reader) {
 	r.permit.leave()
 }
 
-// ownOrders answers with a page of the buyer's orders of one SKU, oldest first. An app finds an order here whose answer was
-// lost.
+// ownOrders answers with a page of the buyer's orders of a sale or of one SKU, oldest first. An app finds an order here whose
+// answer was lost.
 func (g *Gateway) ownOrders(ctx *fasthttp.RequestCtx, at location, h *headers) {
 	wanted, field := pageOf(ctx)
 	if field != "" {
@@ -185,20 +213,34 @@ func (g *Gateway) readOrders(r reader, wanted page) ([]sale.Order, refusal) {
 	if err != nil {
 		return nil, g.refusal(sale.OutcomeUnavailable)
 	}
-	orders := r.merge(rows, holdings, wanted.after)
+	orders, known := r.merge(rows, holdings, wanted.after)
+	if !known {
+		return nil, g.refusal(sale.OutcomeUnavailable)
+	}
 	if len(orders) == 0 && r.bucket.State != sale.BucketOpen {
 		return nil, g.refusal(sale.OutcomeFenced) // during a rebuild an order may be in neither store: [] could be wrong
 	}
 	return orders, nil
 }
 
-// merge adds to the rows the orders with ids above after that only Redis has, and sorts by id.
-func (r *reader) merge(rows []sale.Order, holdings []sale.Holding, after sale.OrderID) []sale.Order {
-	for _, h := range holdings {
-		if h.OrderID > after && !slices.ContainsFunc(rows, func(o sale.Order) bool { return o.OrderID == h.OrderID }) {
-			rows = append(rows, r.item.order(r.live, h))
+// merge adds to the rows the orders with ids above after that only Redis has, and sorts by id. known is false if the catalogue
+// does not have an item of such an order yet.
+func (r *reader) merge(rows []sale.Order, holdings []sale.Holding, after sale.OrderID) (orders []sale.Order, known bool) {
+	inDatabase := make(map[sale.OrderID]bool, len(rows)) // a buyer may have a thousand of both
+	for i := range rows {
+		inDatabase[rows[i].OrderID] = true
+	}
+	for i := range holdings {
+		h := &holdings[i]
+		if h.OrderID <= after || inDatabase[h.OrderID] || !r.covers(h) {
+			continue
 		}
+		order, ok := r.live.held(*h)
+		if !ok {
+			return nil, false
+		}
+		rows = append(rows, order)
 	}
 	slices.SortFunc(rows, func(a, b sale.Order) int { return cmp.Compare(a.OrderID, b.OrderID) })
-	return rows
+	return rows, true
 }

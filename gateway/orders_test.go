@@ -16,11 +16,15 @@ import (
 // rowOf is an order row of ann's.
 func rowOf(id sale.OrderID, status sale.OrderStatus) sale.Order {
 	return sale.Order{
-		OrderID: id, Status: status, Sale: "autumn", SKU: "phone", Quantity: 1, UnitPriceCents: 129900, Currency: "CNY",
+		OrderID: id, Status: status, Sale: "autumn", Currency: "CNY",
+		Lines:     []sale.Line{{SKU: "phone", Quantity: 1, UnitPriceCents: 129900}},
 		CreatedAt: sale.Time{Time: noon}, UpdatedAt: sale.Time{Time: noon.Add(time.Second)},
 		PayBy: sale.PayBy(noon, 900), BuyerID: "ann",
 	}
 }
+
+// phones are the lines of a holding of phones.
+func phones(quantity int) []sale.Line { return []sale.Line{{Number: 1, Quantity: quantity}} }
 
 func (s *scene) store(rows ...sale.Order) {
 	s.database.set(func(b *fakeDatabase) {
@@ -36,7 +40,7 @@ func (s *scene) hold(buyer string, holdings ...sale.Holding) {
 
 func TestReplayAnswersTheOrderAsItIsNow(t *testing.T) {
 	s := newScene(t).open(autumn())
-	s.stock.answer(sale.Answer{Outcome: sale.OutcomeReplayed, OrderID: 7, Quantity: 1, CreatedAt: noon})
+	s.stock.answer(sale.Answer{Outcome: sale.OutcomeReplayed, OrderID: 7, CreatedAt: noon})
 	s.store(rowOf(7, sale.StatusPaid))
 	r := s.press("ann", "", "Idempotency-Key: k")
 	require.Equal(t, http.StatusOK, r.status)
@@ -47,12 +51,12 @@ func TestReplayAnswersTheOrderAsItIsNow(t *testing.T) {
 
 func TestReplayOfAnOrderWithoutARow(t *testing.T) {
 	s := newScene(t).open(autumn())
-	s.stock.answer(sale.Answer{Outcome: sale.OutcomeReplayed, OrderID: 7, Quantity: 1, CreatedAt: noon})
+	s.stock.answer(sale.Answer{Outcome: sale.OutcomeReplayed, OrderID: 7, CreatedAt: noon})
 
-	s.hold("ann", sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusQueued})
+	s.hold("ann", sale.Holding{OrderID: 7, Lines: phones(1), CreatedAt: noon, Status: sale.StatusQueued})
 	require.Equal(t, "queued", s.press("ann", "").members(t)["status"])
 
-	s.hold("ann", sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusHeld})
+	s.hold("ann", sale.Holding{OrderID: 7, Lines: phones(1), CreatedAt: noon, Status: sale.StatusHeld})
 	require.Equal(t, "held", s.press("ann", "").members(t)["status"])
 
 	s.hold("ann")
@@ -62,15 +66,15 @@ func TestReplayOfAnOrderWithoutARow(t *testing.T) {
 func TestReplayWithoutTheDatabase(t *testing.T) {
 	s := newScene(t).open(autumn())
 	s.database.set(func(b *fakeDatabase) { b.failing = errAway })
-	s.stock.answer(sale.Answer{Outcome: sale.OutcomeReplayed, OrderID: 7, Quantity: 1, CreatedAt: noon})
-	s.hold("ann", sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusQueued})
+	s.stock.answer(sale.Answer{Outcome: sale.OutcomeReplayed, OrderID: 7, CreatedAt: noon})
+	s.hold("ann", sale.Holding{OrderID: 7, Lines: phones(1), CreatedAt: noon, Status: sale.StatusQueued})
 	r := s.press("ann", "")
 	require.Equal(t, http.StatusOK, r.status)
 	require.Equal(t, "queued", r.members(t)["status"])
 
 	s.hold("ann")
-	s.refused(s.press("ann", ""), sale.OutcomeUnavailable, nil)                         // released
-	s.stock.answer(sale.Answer{Outcome: sale.OutcomeReplayed, OrderID: 7, Quantity: 1}) // only the database has it
+	s.refused(s.press("ann", ""), sale.OutcomeUnavailable, nil)            // released
+	s.stock.answer(sale.Answer{Outcome: sale.OutcomeReplayed, OrderID: 7}) // only the database has it
 	s.refused(s.press("ann", ""), sale.OutcomeUnavailable, nil)
 }
 
@@ -82,8 +86,8 @@ func TestOwnOrders(t *testing.T) {
 	other.BuyerID = "bob"
 	s.store(rowOf(9, sale.StatusConfirmed), other)
 	s.hold("ann",
-		sale.Holding{OrderID: 9, Quantity: 1, Status: sale.StatusQueued},
-		sale.Holding{OrderID: 5, Quantity: 2, CreatedAt: noon, Status: sale.StatusHeld})
+		sale.Holding{OrderID: 9, Lines: phones(1), Status: sale.StatusQueued},
+		sale.Holding{OrderID: 5, Lines: phones(2), CreatedAt: noon, Status: sale.StatusHeld})
 	r := s.get(phoneOrders, "ann")
 	require.Equal(t, http.StatusOK, r.status)
 	require.Equal(t, "no-store", r.header.Get("Cache-Control"))
@@ -92,7 +96,7 @@ func TestOwnOrders(t *testing.T) {
 	require.Len(t, got.Orders, 2)
 	require.Equal(t, sale.OrderID(5), got.Orders[0].OrderID)
 	require.Equal(t, sale.StatusHeld, got.Orders[0].Status)
-	require.Equal(t, 2, got.Orders[0].Quantity)
+	require.Equal(t, []sale.Line{{SKU: "phone", Quantity: 2, UnitPriceCents: 129900}}, got.Orders[0].Lines)
 	require.Equal(t, sale.StatusConfirmed, got.Orders[1].Status, "the row has the newer status")
 }
 
@@ -102,7 +106,7 @@ func TestOwnOrdersArePaged(t *testing.T) {
 	var holdings []sale.Holding
 	for id := sale.OrderID(1); id <= 250; id++ {
 		if id%3 == 0 {
-			holdings = append(holdings, sale.Holding{OrderID: id, Quantity: 1, CreatedAt: noon, Status: sale.StatusQueued})
+			holdings = append(holdings, sale.Holding{OrderID: id, Lines: phones(1), CreatedAt: noon, Status: sale.StatusQueued})
 		} else {
 			s.store(rowOf(id, sale.StatusCancelled))
 		}
@@ -163,7 +167,7 @@ func TestOneOrder(t *testing.T) {
 	stranger := rowOf(8, sale.StatusConfirmed)
 	stranger.BuyerID = "bob"
 	s.store(rowOf(7, sale.StatusConfirmed), stranger)
-	s.hold("ann", sale.Holding{OrderID: 6, Quantity: 1, CreatedAt: noon, Status: sale.StatusQueued})
+	s.hold("ann", sale.Holding{OrderID: 6, Lines: phones(1), CreatedAt: noon, Status: sale.StatusQueued})
 
 	r := s.get(phoneOrders+"/7", "ann")
 	require.Equal(t, http.StatusOK, r.status)
@@ -307,7 +311,7 @@ func TestBodyOfManyOrdersIsOneDocument(t *testing.T) {
 // TestReplayIsAnsweredInTime: the Stock took most of the time, the database does not answer, and neither does Redis.
 func TestReplayIsAnsweredInTime(t *testing.T) {
 	s := newScene(t, func(o *Options, _ *Deps) { o.StoreTimeout = 30 * time.Millisecond }).open(autumn())
-	s.stock.answer(sale.Answer{Outcome: sale.OutcomeReplayed, OrderID: 7, Quantity: 1, CreatedAt: noon})
+	s.stock.answer(sale.Answer{Outcome: sale.OutcomeReplayed, OrderID: 7, CreatedAt: noon})
 	release := make(chan struct{})
 	s.database.set(func(b *fakeDatabase) { b.onQuery = func() { <-release } })
 	s.stock.set(func(f *fakeStock) { f.failing = errAway })
@@ -321,7 +325,7 @@ func TestReplayIsAnsweredInTime(t *testing.T) {
 func TestHoldingWithoutItsMomentShowsThatOfItsID(t *testing.T) {
 	s := newScene(t).open(autumn())
 	id := sale.OrderID((noon.UnixMilli() - sale.IDEpoch) << 22)
-	s.hold("ann", sale.Holding{OrderID: id, Quantity: 1, Status: sale.StatusQueued})
+	s.hold("ann", sale.Holding{OrderID: id, Lines: phones(1), Status: sale.StatusQueued})
 	require.Equal(t, "2026-11-11T12:00:00.123Z", s.get(phoneOrders+"/"+id.String(), "ann").members(t)["created_at"])
 }
 

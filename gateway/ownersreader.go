@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/bits-and-blooms/bloom/v3"
@@ -20,19 +21,20 @@ const (
 	ownersRest          = 10    // pause between two readings of a bucket's owners, as a multiple of the last reading's time
 )
 
-// ownersReader reads the owners of sold-out buckets into filters, by orders of the latch watcher.
+// ownersReader reads the owners of buckets with sold-out SKUs into filters, by orders of the latch watcher.
 type ownersReader struct {
 	stock  Stock
 	clock  func() time.Duration // monotonic, since the start
 	orders chan ownersOrder
 }
 
-// ownersOrder orders one filter of owners. It is void when the state of the latch has changed.
+// ownersOrder orders one filter of the owners of a bucket, for the SKUs that are sold out.
 type ownersOrder struct {
-	bucket *bucketLatch
-	state  *soldOut
+	sale   *saleLatches
+	bucket *bucketOwners
+	closed []*closing
 	epoch  int64
-	sold   int64 // units of the epoch before the owners are read
+	sold   map[int]int64 // by number of the SKU: units of the epoch before the owners are read
 }
 
 func newOwnersReader(stock Stock) *ownersReader {
@@ -42,12 +44,24 @@ func newOwnersReader(stock Stock) *ownersReader {
 	}
 }
 
-// request queues an order unless the bucket has one already or rests after its last reading, because the cost of a reading in
-// Redis grows with the owners. If the epochs differ it queues nothing, because a rebuild may not have loaded every owner yet.
-func (r *ownersReader) request(order ownersOrder) {
-	b := order.bucket
-	if order.epoch != b.epoch.Load() || int64(r.clock()) < b.rests.Load() || !b.building.CompareAndSwap(false, true) {
+// ready reports whether the owners of a bucket may be read: it has no order yet and does not rest after its last reading,
+// because the cost of a reading in Redis grows with the buyers, and Redis has it in the epoch of the catalogue, because before
+// that a rebuild may not have loaded every owner.
+func (r *ownersReader) ready(b *bucketOwners, epoch int64) bool {
+	return epoch == b.epoch.Load() && int64(r.clock()) >= b.rests.Load() && !b.building.Load()
+}
+
+// request queues an order for the bucket of a number, which is ready. closed are all closed latches of the sale.
+func (r *ownersReader) request(l *saleLatches, number int, epoch int64, closed []*closing) {
+	b := &l.buckets[number]
+	if !b.building.CompareAndSwap(false, true) {
 		return
+	}
+	order := ownersOrder{sale: l, bucket: b, closed: closed, epoch: epoch, sold: make(map[int]int64, len(closed))}
+	for _, c := range closed {
+		if c.sold[number].epoch == epoch {
+			order.sold[c.latch.number] = c.sold[number].units
+		}
 	}
 	select {
 	case r.orders <- order:
@@ -56,22 +70,27 @@ func (r *ownersReader) request(order ownersOrder) {
 	}
 }
 
-// read reads the owners of a bucket and installs their filter, unless the latch has changed since the order.
+// read reads the owners of a bucket, unless every SKU of the order has units again. The next look puts the filter to work,
+// if no owner is missing from it then.
 func (r *ownersReader) read(ctx context.Context, order ownersOrder) error {
 	b := order.bucket
 	defer b.building.Store(false)
-	if b.state.Load() != order.state || order.state.owners != nil {
+	if !order.wanted() {
 		return nil
 	}
 	began := r.clock()
 	ctx, cancel := context.WithTimeout(ctx, ownersTimeout)
 	defer cancel()
-	share := b.latch.stock.Load() / int64(len(b.latch.buckets))
-	room := min(max(2*share, minOwners), sale.MaxStock)
+	room := order.room()
 	filter := bloom.NewWithEstimates(uint(room), ownersFalsePositive)
-	err := r.stock.Owners(ctx, b.bucket, func(buyer string) error {
-		filter.AddString(buyer)
-		room--
+	var key [ownerKeyBytes]byte
+	err := r.stock.Owners(ctx, b.bucket, func(buyer string, numbers []int) error {
+		for _, number := range numbers {
+			if _, covered := order.sold[number]; covered {
+				filter.Add(appendOwner(key[:0], number, buyer))
+				room--
+			}
+		}
 		return nil
 	})
 	if err != nil {
@@ -80,6 +99,20 @@ func (r *ownersReader) read(ctx context.Context, order ownersOrder) error {
 	now := r.clock()
 	b.rests.Store(int64(now + ownersRest*(now-began)))
 	b.owners.Store(&owners{epoch: order.epoch, sold: order.sold, filter: filter, room: int(max(room, 0))})
-	b.state.CompareAndSwap(order.state, &soldOut{owners: filter})
+	order.sale.unsettled.Store(true)
 	return nil
+}
+
+// wanted reports whether any SKU of the order is still sold out.
+func (o *ownersOrder) wanted() bool {
+	return slices.ContainsFunc(o.closed, func(c *closing) bool { return c.latch.closed.Load() == c })
+}
+
+// room returns the owners for whom the filter has room: twice the bucket's share of the units, because units return.
+func (o *ownersOrder) room() int64 {
+	units := int64(0)
+	for _, c := range o.closed {
+		units += c.latch.stock.Load()
+	}
+	return min(max(2*units/int64(len(o.sale.buckets)), minOwners), sale.MaxStock)
 }

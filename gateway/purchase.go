@@ -10,9 +10,10 @@ import (
 // order of the checks; the request gets the first refusal that applies. All checks before Reserve use local memory, and the
 // first allocation of a well-formed request follows the check of its token.
 func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers) sale.Outcome {
-	quantity, field := parseBody(ctx.PostBody())
+	var room [usualLines]pressLine
+	lines, field := parseBody(room[:0], ctx.PostBody(), at.sku)
 	if field != "" {
-		return g.malformed(ctx, field, formOfBody)
+		return g.malformed(ctx, field, at.formOfBody())
 	}
 	key, ok := h.idempotencyKey()
 	if !ok {
@@ -20,8 +21,11 @@ func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers) sa
 	}
 	catalogue := g.catalogue.current.Load()
 	live, item, refusal := catalogue.find(at)
-	if item == nil {
+	if live == nil {
 		return g.refuse(ctx, refusal)
+	}
+	if unknown := live.resolve(lines, item); unknown != nil {
+		return g.refuseWith(ctx, sale.OutcomeSKUNotFound, "", sale.Member{Name: fieldSKU, Value: string(unknown)})
 	}
 	now := g.stock.Now()
 	switch live.phaseAt(now) {
@@ -35,23 +39,23 @@ func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers) sa
 		return g.refuse(ctx, sale.OutcomePaused)
 	case phaseOpen:
 	}
-	if item.open == 0 {
+	if live.open == 0 {
 		return g.refuse(ctx, sale.OutcomeFenced)
 	}
-	soldOut := item.soldOut()
+	soldOut := live.whole() && anySoldOut(lines)
 	if !soldOut && g.overAddressLimit(ctx) { // before the token, so that the limit also counts guessed tokens
 		return sale.OutcomeRateLimited
 	}
 	var who buyerID // zero without a verified token: no answer depends on the name in an unverified one
 	proven := g.tokens.prove(h.bearer(), now, &who)
 	switch {
-	case soldOut && item.latch.refuses(who.text()):
-		return g.refuse(ctx, sale.OutcomeSoldOut)
+	case soldOut && refusedSoldOut(ctx, lines, who.text()):
+		return sale.OutcomeSoldOut
 	case soldOut && g.overAddressLimit(ctx):
 		return sale.OutcomeRateLimited
 	case !proven:
 		return g.refuse(ctx, sale.OutcomeUnauthenticated)
-	case item.home(who.text()).State != sale.BucketOpen:
+	case live.home(who.text()).State != sale.BucketOpen:
 		return g.refuse(ctx, sale.OutcomeFenced)
 	}
 	buyer := who.String()
@@ -66,33 +70,54 @@ func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers) sa
 		return g.refuse(ctx, refusal)
 	}
 	defer g.leave(permit)
-	p := item.purchaseOf(live, buyer, key, quantity)
+	p := live.purchaseOf(buyer, key, lines)
 	p.ArrivedAt, p.Grief = ctx.Time(), catalogue.grief.ForSale(live.PaymentTTL)
-	owners := item.latch.buckets[p.Bucket.Number].owners.Load() // before Reserve: a later reading may count this purchase
+	owners := live.latches.buckets[p.Bucket.Number].owners.Load() // before Reserve: a later reading may count this purchase
 	answer := g.stock.Reserve(p)
-	return g.reply(ctx, live, item, owners, &p, &answer)
+	if answer.Outcome == sale.OutcomeQueued || answer.Outcome == sale.OutcomeHeld {
+		live.latches.sold(owners, &p, lines)
+	}
+	return g.reply(ctx, at, live, lines, &p, &answer)
+}
+
+// refusedSoldOut refuses the lines of a buyer as sold out if a closed latch refuses one of them, and reports whether it did.
+func refusedSoldOut(ctx *fasthttp.RequestCtx, lines []pressLine, buyer []byte) bool {
+	for i := range lines {
+		if c := lines[i].item.latch.closed.Load(); c != nil && c.refuses(buyer) {
+			refuseSoldOut(ctx, c)
+			return true
+		}
+	}
+	return false
 }
 
 // fieldKey is the `field` of a malformed answer for the header.
 const fieldKey = "Idempotency-Key"
 
-// whole reports whether every bucket is open. One that is not may have units, so the SKU is not known to be sold out.
-func (i *liveItem) whole() bool { return i.open == len(i.buckets) }
-
-// soldOut reports whether the SKU is known to be sold out.
-func (i *liveItem) soldOut() bool { return i.whole() && i.latch.all() }
-
 // purchaseOf returns the purchase for the Stock. Its strings are copies or belong to the catalogue.
-func (i *liveItem) purchaseOf(live *liveSale, buyer string, key []byte, quantity int) sale.Purchase {
-	row := &i.buckets[sale.HomeBucket(buyer, len(i.buckets))]
+func (s *liveSale) purchaseOf(buyer string, key []byte, lines []pressLine) sale.Purchase {
+	row := &s.buckets[sale.HomeBucket(buyer, len(s.buckets))]
 	p := sale.Purchase{
 		Bucket: row.Bucket, Epoch: row.Epoch, Partition: row.Partition,
-		Buckets: len(i.buckets), Buyer: buyer, Key: string(key), Quantity: quantity,
+		Buckets: len(s.buckets), Buyer: buyer, Key: string(key), Lines: linesOf(lines),
 	}
-	if live.Eligibility == sale.EligibilityList {
-		p.ListVersion, p.ListSize = live.ListVersion, live.ListSize
+	if s.Eligibility == sale.EligibilityList {
+		p.ListVersion, p.ListSize = s.ListVersion, s.ListSize
 	}
 	return p
+}
+
+// linesOf returns the lines for the Stock, which does not change them. Those of one unit, which most purchases ask for, belong
+// to the catalogue, so that a purchase that Redis refuses does not allocate.
+func linesOf(lines []pressLine) []sale.Line {
+	if len(lines) == 1 && lines[0].quantity == 1 {
+		return lines[0].item.unit[:]
+	}
+	asked := make([]sale.Line, len(lines))
+	for i := range lines {
+		asked[i] = lines[i].item.line(lines[i].quantity)
+	}
+	return asked
 }
 
 // admit applies the bounds that all purchases share. If ok, the caller must call leave.
@@ -112,46 +137,73 @@ func (g *Gateway) leave(p permit) {
 	p.leave()
 }
 
-// reply answers with the decision of the Stock. known are the owners from before the call of Reserve.
+// reply answers with the decision of the Stock.
 func (g *Gateway) reply(
-	ctx *fasthttp.RequestCtx, live *liveSale, item *liveItem, known *owners, p *sale.Purchase, a *sale.Answer,
+	ctx *fasthttp.RequestCtx, at location, live *liveSale, lines []pressLine, p *sale.Purchase, a *sale.Answer,
 ) sale.Outcome {
 	switch a.Outcome {
 	case sale.OutcomeQueued, sale.OutcomeHeld:
-		item.latch.buckets[p.Bucket.Number].sold(known, p, a.Quantity)
-		g.taken(ctx, live, item, a)
+		g.taken(ctx, at, live, p, a)
+		return a.Outcome
 	case sale.OutcomeReplayed:
-		return g.replayed(ctx, live, item, p, a)
+		return g.replayed(ctx, at, live, p, a)
 	case sale.OutcomeSoldOut:
-		g.latchWatcher.soldOut(item.latch)
-		return g.refuse(ctx, a.Outcome)
+		refuseSoldOut(ctx, g.latchWatcher.soldOut(faultyItem(lines, a.SKU).latch))
+		return a.Outcome
 	case sale.OutcomeNotStarted:
 		return g.refuseEarly(ctx, live, g.stock.Now())
-	case sale.OutcomeKeyReused, sale.OutcomeUnknown:
-		return g.refuseWith(ctx, a.Outcome, "", sale.Member{Name: "order_id", Value: a.OrderID})
-	case sale.OutcomeOverLimit:
-		return g.refuseWith(ctx, a.Outcome, "", sale.Member{Name: "limit", Value: a.Limit})
-	case sale.OutcomeAlreadyBought:
-		return g.refuseWith(ctx, a.Outcome, "", sale.Member{Name: "limit", Value: a.Limit},
-			sale.Member{Name: "bought", Value: a.Bought}, sale.Member{Name: "order_id", Value: a.OrderID})
-	case sale.OutcomeTooManyCancellations:
-		return g.refuseWith(ctx, a.Outcome, "", sale.Member{Name: "limit", Value: a.Limit},
-			sale.Member{Name: "unpaid", Value: a.Unpaid})
-	case sale.OutcomeNotEnough:
-		return g.refuseWith(ctx, a.Outcome, "", sale.Member{Name: "available", Value: a.Available})
+	case sale.OutcomeKeyReused, sale.OutcomeUnknown, sale.OutcomeOverLimit, sale.OutcomeAlreadyBought,
+		sale.OutcomeTooManyCancellations, sale.OutcomeNotEnough:
+		return g.refuseWith(ctx, a.Outcome, "", membersOf(a)...)
 	default:
 		return g.refuse(ctx, a.Outcome)
 	}
-	return a.Outcome
+}
+
+// faultyItem returns the item of the line that the Stock's answer names, and the first one if it names none.
+func faultyItem(lines []pressLine, sku string) *liveItem {
+	for i := range lines {
+		if lines[i].item.SKU == sku {
+			return lines[i].item
+		}
+	}
+	return lines[0].item
+}
+
+// membersOf returns the members of a refusal of the Stock.
+func membersOf(a *sale.Answer) (members []sale.Member) {
+	add := func(name string, value any) { members = append(members, sale.Member{Name: name, Value: value}) }
+	if a.Scope != "" {
+		add("scope", a.Scope)
+	}
+	if a.SKU != "" {
+		add(fieldSKU, a.SKU)
+	}
+	switch a.Outcome {
+	case sale.OutcomeOverLimit:
+		add("limit", a.Limit)
+	case sale.OutcomeAlreadyBought:
+		add("limit", a.Limit)
+		add("bought", a.Bought)
+		add("order_id", a.OrderID)
+	case sale.OutcomeTooManyCancellations:
+		add("limit", a.Limit)
+		add("unpaid", a.Unpaid)
+	case sale.OutcomeNotEnough:
+		add("available", a.Available)
+	default: // key reused, unknown
+		add("order_id", a.OrderID)
+	}
+	return members
 }
 
 // taken answers a purchase that took units.
-func (g *Gateway) taken(ctx *fasthttp.RequestCtx, live *liveSale, item *liveItem, a *sale.Answer) {
+func (g *Gateway) taken(ctx *fasthttp.RequestCtx, at location, live *liveSale, p *sale.Purchase, a *sale.Answer) {
 	status := sale.StatusQueued
 	if a.Outcome == sale.OutcomeHeld {
 		status = sale.StatusHeld
 	}
-	order := item.order(live, sale.Holding{OrderID: a.OrderID, Quantity: a.Quantity, CreatedAt: a.CreatedAt, Status: status})
+	order := live.order(sale.Holding{OrderID: a.OrderID, Lines: p.Lines, CreatedAt: a.CreatedAt, Status: status})
 	answerOrder(ctx, a.Outcome.Row().Status, &order)
-	setLocation(ctx, &order)
+	setLocation(ctx, at, a.OrderID)
 }

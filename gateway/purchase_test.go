@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bits-and-blooms/bloom/v3"
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
@@ -15,7 +16,7 @@ import (
 
 func TestPurchaseIsTaken(t *testing.T) {
 	s := newScene(t).open(autumn())
-	s.stock.answer(sale.Answer{Outcome: sale.OutcomeQueued, OrderID: 777, Quantity: 1, CreatedAt: noon})
+	s.stock.answer(sale.Answer{Outcome: sale.OutcomeQueued, OrderID: 777, CreatedAt: noon})
 	before := time.Now()
 	r := s.press("ann", `{"quantity":1}`, `Idempotency-Key: "first press"`)
 
@@ -23,23 +24,25 @@ func TestPurchaseIsTaken(t *testing.T) {
 	require.Equal(t, phoneOrders+"/777", r.header.Get("Location"))
 	require.Equal(t, "application/json", r.header.Get("Content-Type"))
 	require.Equal(t, "no-store", r.header.Get("Cache-Control"))
-	require.JSONEq(t, `{"order_id":"777","status":"queued","sale":"autumn","sku":"phone","quantity":1,
-		"unit_price_cents":129900,"currency":"CNY","created_at":"2026-11-11T12:00:00.123Z",
+	require.JSONEq(t, `{"order_id":"777","status":"queued","sale":"autumn","sku":"phone","quantity":1,"unit_price_cents":129900,
+		"lines":[{"sku":"phone","quantity":1,"unit_price_cents":129900}],"total_cents":129900,"currency":"CNY",
+		"created_at":"2026-11-11T12:00:00.123Z",
 		"updated_at":"2026-11-11T12:00:00.123Z","pay_by":"2026-11-11T12:15:00.123Z"}`, r.body)
 	purchases := s.stock.purchases()
 	require.Len(t, purchases, 1)
 	require.WithinRange(t, purchases[0].ArrivedAt, before, time.Now(), "when the request had arrived")
 	purchases[0].ArrivedAt = time.Time{}
 	require.Equal(t, sale.Purchase{
-		Bucket: sale.Bucket{Sale: "autumn", SKU: "phone"}, Epoch: 1, Partition: 3, Buckets: 1,
-		Buyer: "ann", Key: "first press", Quantity: 1, Grief: sale.DefaultGrief().ForSale(900),
+		Bucket: sale.Bucket{Sale: "autumn"}, Epoch: 1, Partition: 3, Buckets: 1,
+		Buyer: "ann", Key: "first press", Grief: sale.DefaultGrief().ForSale(900),
+		Lines: []sale.Line{{SKU: "phone", Quantity: 1, UnitPriceCents: 129900, Number: 1}},
 	}, purchases[0])
 	require.EqualValues(t, 1, s.counted(sale.OutcomeQueued))
 }
 
 func TestHeldAnswerSaysSo(t *testing.T) {
 	s := newScene(t).open(autumn(func(s *sale.Sale) { s.PaymentTTL = 0 }))
-	s.stock.answer(sale.Answer{Outcome: sale.OutcomeHeld, OrderID: 5, Quantity: 2, CreatedAt: noon})
+	s.stock.answer(sale.Answer{Outcome: sale.OutcomeHeld, OrderID: 5, CreatedAt: noon})
 	r := s.press("ann", `{"quantity":2}`)
 	require.Equal(t, http.StatusAccepted, r.status)
 	require.Equal(t, "held", r.members(t)["status"])
@@ -54,13 +57,19 @@ func TestStockRefusals(t *testing.T) {
 		members map[string]any
 	}{
 		{sale.Answer{Outcome: sale.OutcomeKeyReused, OrderID: 9}, map[string]any{"order_id": "9"}},
-		{sale.Answer{Outcome: sale.OutcomeOverLimit, Limit: 2}, map[string]any{"limit": 2.0}},
-		{sale.Answer{Outcome: sale.OutcomeAlreadyBought, Limit: 2, Bought: 1, OrderID: 8},
-			map[string]any{"limit": 2.0, "bought": 1.0, "order_id": "8"}},
-		{sale.Answer{Outcome: sale.OutcomeTooManyCancellations, Limit: 3, Unpaid: 4},
-			map[string]any{"limit": 3.0, "unpaid": 4.0}},
-		{sale.Answer{Outcome: sale.OutcomeNotEnough, Available: 3}, map[string]any{"available": 3.0}},
-		{sale.Answer{Outcome: sale.OutcomeSoldOut}, nil},
+		{sale.Answer{Outcome: sale.OutcomeOverLimit, Limit: 2, Scope: sale.ScopeSKU, SKU: "phone"},
+			map[string]any{"scope": "sku", "sku": "phone", "limit": 2.0}},
+		{sale.Answer{Outcome: sale.OutcomeOverLimit, Limit: 2, Scope: sale.ScopeSale},
+			map[string]any{"scope": "sale", "limit": 2.0}},
+		{sale.Answer{Outcome: sale.OutcomeAlreadyBought, Limit: 2, Bought: 1, OrderID: 8, Scope: sale.ScopeSKU, SKU: "phone"},
+			map[string]any{"scope": "sku", "sku": "phone", "limit": 2.0, "bought": 1.0, "order_id": "8"}},
+		{sale.Answer{Outcome: sale.OutcomeAlreadyBought, Limit: 2, Bought: 1, OrderID: 8, Scope: sale.ScopeSale},
+			map[string]any{"scope": "sale", "limit": 2.0, "bought": 1.0, "order_id": "8"}},
+		{sale.Answer{Outcome: sale.OutcomeTooManyCancellations, Limit: 3, Unpaid: 4, SKU: "phone"},
+			map[string]any{"sku": "phone", "limit": 3.0, "unpaid": 4.0}},
+		{sale.Answer{Outcome: sale.OutcomeNotEnough, Available: 3, SKU: "phone"},
+			map[string]any{"sku": "phone", "available": 3.0}},
+		{sale.Answer{Outcome: sale.OutcomeSoldOut, SKU: "phone"}, soldOutPhone},
 		{sale.Answer{Outcome: sale.OutcomeUnknown, OrderID: 7}, map[string]any{"order_id": "7"}},
 		{sale.Answer{Outcome: sale.OutcomeFenced, Reason: "epoch"}, nil},
 		{sale.Answer{Outcome: sale.OutcomePaused}, nil},
@@ -98,7 +107,7 @@ func TestLocalRefusals(t *testing.T) {
 		autumn(func(s *sale.Sale) { s.ID = "doubtful" }),
 		autumn(func(s *sale.Sale) { s.ID = "unlisted"; s.Eligibility = sale.EligibilityList }),
 	)
-	s.database.bucket(sale.BucketRow{Bucket: sale.Bucket{Sale: "doubtful", SKU: "phone"}, Epoch: 1, State: sale.BucketLoading})
+	s.database.bucket(sale.BucketRow{Bucket: sale.Bucket{Sale: "doubtful"}, Epoch: 1, State: sale.BucketLoading})
 	s.pollCatalogue()
 
 	early := func(startsAt string) map[string]any {
@@ -111,7 +120,7 @@ func TestLocalRefusals(t *testing.T) {
 	}{
 		{"unknown sale", "/v1/sales/none/items/phone/orders", "", "", sale.OutcomeSaleNotFound, nil},
 		{"draft", "/v1/sales/draft/items/phone/orders", "", "", sale.OutcomeSaleNotFound, nil},
-		{"id outside its pattern", "/v1/sales/Autumn/items/phone/orders", "", "", sale.OutcomeSaleNotFound, nil},
+		{"another case", "/v1/sales/Autumn/items/phone/orders", "", "", sale.OutcomeSaleNotFound, nil},
 		{"unknown SKU", "/v1/sales/autumn/items/none/orders", "", "", sale.OutcomeSKUNotFound, nil},
 		{"preloaded", "/v1/sales/preloaded/items/phone/orders", "", "", sale.OutcomeNotStarted,
 			early("2026-11-11T11:00:00.123Z")},
@@ -205,33 +214,50 @@ func TestPrecedence(t *testing.T) {
 }
 
 func doubt(s *scene) {
-	s.database.bucket(sale.BucketRow{Bucket: sale.Bucket{Sale: "autumn", SKU: "phone"}, Epoch: 1, State: sale.BucketClosed})
+	s.database.bucket(sale.BucketRow{Bucket: sale.Bucket{Sale: "autumn"}, Epoch: 1, State: sale.BucketClosed})
 	s.pollCatalogue()
 }
 
 // latchOf closes the latch of the phone, which the owner has bought.
 func latchOf(s *scene, owner string) {
 	s.t.Helper()
-	phone := sale.Bucket{Sale: "autumn", SKU: "phone"}
 	s.stock.set(func(f *fakeStock) {
 		f.owners[phone] = []string{owner}
-		f.readings[phone] = sale.Reading{Epoch: 1, Sequence: 9}
+		f.readings[phone] = level{Epoch: 1}
 	})
 	s.gateway.latchWatcher.soldOut(s.item("autumn", "phone").latch)
 	s.look()
 }
 
-// look makes one look of the latch watcher and reads every filter that it orders.
+// look makes one look of the latch watcher, reads every filter that it orders, and makes a look that puts them to work.
 func (s *scene) look() {
 	s.t.Helper()
-	for _, b := range s.gateway.latchWatcher.closed {
-		b.rests.Store(0)
+	w := s.gateway.latchWatcher
+	for _, l := range w.sales {
+		for n := range l.buckets {
+			l.buckets[n].rests.Store(0)
+		}
 	}
-	require.NoError(s.t, s.gateway.latchWatcher.look(context.Background()))
-	for len(s.gateway.latchWatcher.owners.orders) > 0 {
-		require.NoError(s.t, s.gateway.latchWatcher.owners.read(context.Background(), <-s.gateway.latchWatcher.owners.orders))
+	require.NoError(s.t, w.look(context.Background()))
+	if s.readOwners() {
+		require.NoError(s.t, w.look(context.Background()))
 	}
 }
+
+// readOwners reads every filter that was ordered, and reports whether there was one.
+func (s *scene) readOwners() (read bool) {
+	s.t.Helper()
+	for ; len(s.gateway.latchWatcher.owners.orders) > 0; read = true {
+		require.NoError(s.t, s.gateway.latchWatcher.owners.read(context.Background(), <-s.gateway.latchWatcher.owners.orders))
+	}
+	return read
+}
+
+// filter has the known owners of one of autumn's SKUs in the first bucket, nil while an owner may be missing.
+func (s *scene) filter(sku string) *bloom.BloomFilter { return s.closing(sku).filters[0].Load().buyers }
+
+// closing is the closed latch of one of autumn's SKUs, nil if it is open.
+func (s *scene) closing(sku string) *closing { return s.item("autumn", sku).latch.closed.Load() }
 
 func (s *scene) item(saleID, sku string) *liveItem {
 	return s.gateway.catalogue.current.Load().sales[saleID].items[sku]
@@ -276,7 +302,7 @@ func TestUnknownCatalogueIsUnavailable(t *testing.T) {
 
 func TestBucketOfTheBuyerDecides(t *testing.T) {
 	const buckets = 8
-	s := newScene(t).open(autumn(func(s *sale.Sale) { s.Items[0].Buckets = buckets }))
+	s := newScene(t).open(autumn(func(s *sale.Sale) { s.Buckets = buckets }))
 	seen := map[int]bool{}
 	for i := range 64 {
 		buyer := "buyer-" + strconv.Itoa(i)
@@ -290,8 +316,8 @@ func TestBucketOfTheBuyerDecides(t *testing.T) {
 }
 
 func TestOneBucketInDoubtRefusesItsBuyersOnly(t *testing.T) {
-	s := newScene(t).open(autumn(func(s *sale.Sale) { s.Items[0].Buckets = 2 }))
-	s.database.bucket(sale.BucketRow{Bucket: sale.Bucket{Sale: "autumn", SKU: "phone", Number: 1}, Epoch: 1,
+	s := newScene(t).open(autumn(func(s *sale.Sale) { s.Buckets = 2 }))
+	s.database.bucket(sale.BucketRow{Bucket: sale.Bucket{Sale: "autumn", Number: 1}, Epoch: 1,
 		State: sale.BucketClosed})
 	s.pollCatalogue()
 	s.refused(s.press(buyerOf(1, 2), ""), sale.OutcomeFenced, nil)
@@ -331,7 +357,7 @@ func TestPanicCostsOneRequest(t *testing.T) {
 	require.EqualValues(t, 1, s.metric("flashsale_panics_total", "", ""))
 	require.Zero(t, s.gateway.inFlight.Load(), "a purchase that has ended is not in flight")
 
-	s.stock.answer(sale.Answer{Outcome: sale.OutcomeQueued, OrderID: 1, Quantity: 1, CreatedAt: noon})
+	s.stock.answer(sale.Answer{Outcome: sale.OutcomeQueued, OrderID: 1, CreatedAt: noon})
 	require.Equal(t, http.StatusAccepted, s.press("ann", "").status)
 }
 

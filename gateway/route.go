@@ -13,6 +13,8 @@ const (
 	pathNone path = iota
 	pathOrders
 	pathOrder
+	pathItemOrders
+	pathItemOrder
 	pathSale
 	pathTime
 	pathLive
@@ -22,21 +24,23 @@ const (
 
 // paths are the templates of the OpenAPI document and the methods of each.
 var paths = [...]struct{ template, allow string }{
-	pathNone:    {"", ""},
-	pathOrders:  {"/v1/sales/{sale}/items/{sku}/orders", "GET, HEAD, POST"},
-	pathOrder:   {"/v1/sales/{sale}/items/{sku}/orders/{order_id}", "DELETE, GET, HEAD"},
-	pathSale:    {"/v1/sales/{sale}", "GET, HEAD"},
-	pathTime:    {"/v1/time", "GET, HEAD"},
-	pathLive:    {"/livez", "GET, HEAD"},
-	pathReady:   {"/readyz", "GET, HEAD"},
-	pathOpenAPI: {"/openapi.json", "GET, HEAD"},
+	pathNone:       {"", ""},
+	pathOrders:     {"/v1/sales/{sale}/orders", "GET, HEAD, POST"},
+	pathOrder:      {"/v1/sales/{sale}/orders/{order_id}", "DELETE, GET, HEAD"},
+	pathItemOrders: {"/v1/sales/{sale}/items/{sku}/orders", "GET, HEAD, POST"},
+	pathItemOrder:  {"/v1/sales/{sale}/items/{sku}/orders/{order_id}", "DELETE, GET, HEAD"},
+	pathSale:       {"/v1/sales/{sale}", "GET, HEAD"},
+	pathTime:       {"/v1/time", "GET, HEAD"},
+	pathLive:       {"/livez", "GET, HEAD"},
+	pathReady:      {"/readyz", "GET, HEAD"},
+	pathOpenAPI:    {"/openapi.json", "GET, HEAD"},
 }
 
 // location is the parts of a request's path. The slices point into the request.
 type location struct {
 	path  path
 	sale  []byte
-	sku   []byte
+	sku   []byte // empty on the paths of a sale
 	order []byte
 	item  []byte // "{sale}/items/{sku}", one contiguous slice: the key of the SKU filter
 }
@@ -77,26 +81,35 @@ func locateSale(p []byte) location {
 	if !more {
 		return location{path: pathSale, sale: sale}
 	}
-	if !bytes.HasPrefix(rest, []byte(itemsSegment)) {
-		return location{}
+	at, ofOne := location{path: pathOrders, sale: sale}, pathOrder
+	if bytes.HasPrefix(rest, []byte(itemsSegment)) {
+		at.path, ofOne = pathItemOrders, pathItemOrder
+		at.sku, rest, more = bytes.Cut(rest[len(itemsSegment):], []byte{'/'})
+		if len(at.sku) == 0 || !more {
+			return location{}
+		}
+		at.item = p[:len(sale)+1+len(itemsSegment)+len(at.sku)]
 	}
-	sku, rest, more := bytes.Cut(rest[len(itemsSegment):], []byte{'/'})
-	if len(sku) == 0 || !more || !bytes.HasPrefix(rest, []byte(ordersName)) {
+	if !bytes.HasPrefix(rest, []byte(ordersName)) {
 		return location{}
-	}
-	at := location{
-		path: pathOrders, sale: sale, sku: sku,
-		item: p[:len(sale)+1+len(itemsSegment)+len(sku)],
 	}
 	rest = rest[len(ordersName):]
 	if len(rest) == 0 {
 		return at
 	}
-	at.path, at.order = pathOrder, rest[1:]
+	at.path, at.order = ofOne, rest[1:]
 	if rest[0] != '/' || len(at.order) == 0 || bytes.IndexByte(at.order, '/') >= 0 {
 		return location{}
 	}
 	return at
+}
+
+// formOfBody returns the form of a purchase's body at this path.
+func (l location) formOfBody() string {
+	if len(l.sku) == 0 {
+		return formOfLines
+	}
+	return formOfBody
 }
 
 // unescape decodes the percent escapes of unreserved characters, which equal the characters themselves (RFC 3986, 6.2.2.2).
@@ -167,9 +180,9 @@ var routeNames = [routeCount]string{
 func routeOf(ctx *fasthttp.RequestCtx, p path) route {
 	read := ctx.IsGet() || ctx.IsHead()
 	switch {
-	case p == pathOrders && ctx.IsPost():
+	case (p == pathOrders || p == pathItemOrders) && ctx.IsPost():
 		return routePurchase
-	case p == pathOrder && ctx.IsDelete():
+	case (p == pathOrder || p == pathItemOrder) && ctx.IsDelete():
 		return routeCancel
 	case !read || p == pathNone:
 		return routeNone
@@ -178,6 +191,7 @@ func routeOf(ctx *fasthttp.RequestCtx, p path) route {
 }
 
 var readRoutes = [...]route{
-	pathOrders: routeOrders, pathOrder: routeOrder, pathSale: routeSale, pathTime: routeTime,
+	pathOrders: routeOrders, pathOrder: routeOrder, pathItemOrders: routeOrders, pathItemOrder: routeOrder,
+	pathSale: routeSale, pathTime: routeTime,
 	pathLive: routeLive, pathReady: routeReady, pathOpenAPI: routeOpenAPI,
 }

@@ -12,8 +12,17 @@ import (
 
 func TestLocate(t *testing.T) {
 	for p, expected := range map[string]location{
-		"/v1/sales/a/items/b/orders": {path: pathOrders, sale: []byte("a"), sku: []byte("b"), item: []byte("a/items/b")},
-		"/v1/sales/a/items/b/orders/7": {path: pathOrder, sale: []byte("a"), sku: []byte("b"), order: []byte("7"),
+		"/v1/sales/a/orders":         {path: pathOrders, sale: []byte("a")},
+		"/v1/sales/a/orders/7":       {path: pathOrder, sale: []byte("a"), order: []byte("7")},
+		"/v1/sales/items/orders":     {path: pathOrders, sale: []byte("items")},
+		"/v1/sales/a/orders/":        {},
+		"/v1/sales/a/ordersx":        {},
+		"/v1/sales/a/orders/7/":      {},
+		"/v1/sales/a/orders/7/8":     {},
+		"/v1/sales//orders":          {},
+		"/v1/sales/a/items/orders":   {},
+		"/v1/sales/a/items/b/orders": {path: pathItemOrders, sale: []byte("a"), sku: []byte("b"), item: []byte("a/items/b")},
+		"/v1/sales/a/items/b/orders/7": {path: pathItemOrder, sale: []byte("a"), sku: []byte("b"), order: []byte("7"),
 			item: []byte("a/items/b")},
 		"/v1/sales/a":                         {path: pathSale, sale: []byte("a")},
 		"/v1/s%61les/a":                       {},
@@ -56,7 +65,8 @@ func TestLocate(t *testing.T) {
 func TestMethodsThatAreNotOffered(t *testing.T) {
 	s := newScene(t).open(autumn())
 	for p, allow := range map[string]string{
-		phoneOrders: "GET, HEAD, POST", phoneOrders + "/7": "DELETE, GET, HEAD", "/v1/sales/autumn": "GET, HEAD",
+		phoneOrders: "GET, HEAD, POST", phoneOrders + "/7": "DELETE, GET, HEAD",
+		autumnOrders: "GET, HEAD, POST", autumnOrders + "/7": "DELETE, GET, HEAD", "/v1/sales/autumn": "GET, HEAD",
 		"/v1/time": "GET, HEAD",
 		"/livez":   "GET, HEAD", "/readyz": "GET, HEAD", "/openapi.json": "GET, HEAD",
 	} {
@@ -77,7 +87,8 @@ func TestEveryGetAnswersHead(t *testing.T) {
 	s := newScene(t).open(autumn())
 	s.store(rowOf(7, sale.StatusConfirmed))
 	for _, p := range []string{
-		phoneOrders, phoneOrders + "/7", phoneOrders + "/8", "/v1/sales/autumn", "/v1/sales/none", "/v1/time", "/livez",
+		phoneOrders, phoneOrders + "/7", phoneOrders + "/8", autumnOrders, autumnOrders + "/7",
+		"/v1/sales/autumn", "/v1/sales/none", "/v1/time", "/livez",
 		"/readyz",
 		"/openapi.json", "/nowhere",
 	} {

@@ -36,7 +36,7 @@ func TestGriefGoesWithThePurchase(t *testing.T) {
 	s.stock.set(func(f *fakeStock) {
 		f.decide = func(p sale.Purchase) sale.Answer {
 			asked = p.Grief
-			return sale.Answer{Outcome: sale.OutcomeQueued, OrderID: 1, Quantity: 1, CreatedAt: noon}
+			return sale.Answer{Outcome: sale.OutcomeQueued, OrderID: 1, CreatedAt: noon}
 		}
 	})
 	s.press("ann", "")
@@ -71,7 +71,7 @@ func TestIsolationRule(t *testing.T) {
 				close(entered)
 				<-release
 			}
-			return sale.Answer{Outcome: sale.OutcomeQueued, OrderID: 1, Quantity: 1, CreatedAt: noon}
+			return sale.Answer{Outcome: sale.OutcomeQueued, OrderID: 1, CreatedAt: noon}
 		}
 	})
 	slow := make(chan response, 1)

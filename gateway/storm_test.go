@@ -30,16 +30,17 @@ func (s *smallStock) Reserve(p sale.Purchase) sale.Answer {
 		return sale.Answer{Outcome: sale.OutcomeAlreadyBought, Limit: 1, Bought: 1, OrderID: id}
 	}
 	if s.left == 0 {
-		return sale.Answer{Outcome: sale.OutcomeSoldOut}
+		return sale.Answer{Outcome: sale.OutcomeSoldOut, SKU: "phone"}
 	}
 	s.left--
 	s.next++
 	s.orders[p.Buyer] = s.next
 	s.fakeStock.set(func(f *fakeStock) {
-		f.owners[p.Bucket] = append(f.owners[p.Bucket], p.Buyer)
-		f.readings[p.Bucket] = sale.Reading{Epoch: 1, Sequence: int64(s.next), Available: s.left}
+		shelf := sale.Shelf{Bucket: p.Bucket, SKU: p.Lines[0].SKU}
+		f.owners[shelf] = append(f.owners[shelf], p.Buyer)
+		f.readings[shelf] = level{Epoch: 1, Available: s.left}
 	})
-	return sale.Answer{Outcome: sale.OutcomeQueued, OrderID: s.next, Quantity: 1, CreatedAt: noon}
+	return sale.Answer{Outcome: sale.OutcomeQueued, OrderID: s.next, CreatedAt: noon}
 }
 
 // giveBack returns a buyer's unit.
@@ -50,7 +51,7 @@ func (s *smallStock) giveBack(buyer string) {
 	s.left++
 	s.next++
 	s.fakeStock.set(func(f *fakeStock) {
-		f.readings[phone] = sale.Reading{Epoch: 1, Sequence: int64(s.next), Available: s.left}
+		f.readings[phone] = level{Epoch: 1, Available: s.left}
 	})
 }
 
@@ -117,7 +118,7 @@ func (s *scene) pressAgainAndAgain(buyer string, presses int, taken, refused *at
 func TestManyGatewaysInOneProcess(t *testing.T) {
 	first, second := newScene(t).open(autumn()), newScene(t).open(autumn())
 	latchOf(first, "owner")
-	first.refused(first.press("ann", ""), sale.OutcomeSoldOut, nil)
+	first.refused(first.press("ann", ""), sale.OutcomeSoldOut, soldOutPhone)
 	require.Equal(t, 202, second.press("ann", "").status)
 	require.EqualValues(t, 1, first.counted(sale.OutcomeSoldOut))
 	require.Zero(t, second.counted(sale.OutcomeSoldOut))

@@ -1,8 +1,6 @@
 package gateway
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"time"
@@ -18,10 +16,17 @@ var publicSecond = []byte("public, max-age=1")
 // states are the values of `state` in the sale view.
 var states = [...]string{phaseUpcoming: "upcoming", phaseOpen: "open", phasePaused: "paused", phaseEnded: "ended"}
 
+// Bounds of rendering a view: one of many items is rendered at most once in viewRest, also while latches close and open.
+const (
+	manyItems = 500
+	viewRest  = 100 * time.Millisecond
+)
+
 // saleView is the rendered parts of a sale's view that do not change with every request. It is valid for one generation of
-// latches.
+// the sale's latches, and that of many items for viewRest.
 type saleView struct {
 	generation uint64
+	made       time.Time
 	head       []byte // up to the state
 	middle     []byte // from the state to the server's time
 	tail       []byte // after it
@@ -50,7 +55,7 @@ func (g *Gateway) saleView(ctx *fasthttp.RequestCtx, at location) {
 		g.refuse(ctx, sale.OutcomeUnavailable)
 		return
 	}
-	view := live.view(g.latchWatcher.generation.Load())
+	view := live.view(now)
 	phase := live.phaseAt(now)
 	if phase == phaseOpen {
 		g.viewers.watch(live, now)
@@ -66,32 +71,35 @@ func (g *Gateway) saleView(ctx *fasthttp.RequestCtx, at location) {
 }
 
 // view returns the rendered parts. It renders them again if a latch has opened or closed since.
-func (s *liveSale) view(generation uint64) *saleView {
-	if view := s.rendered.Load(); view != nil && view.generation == generation {
+func (s *liveSale) view(now time.Time) *saleView {
+	generation := s.latches.generation.Load()
+	view := s.rendered.Load()
+	if view != nil && (view.generation == generation || len(s.shown) > manyItems && now.Before(view.made.Add(viewRest))) {
 		return view
 	}
-	name, err := json.Marshal(s.Name)
-	if err != nil {
-		panic(fmt.Sprintf("encode name %q of sale %s: %v", s.Name, s.ID, err)) // strings always encode
-	}
-	view := &saleView{
-		generation: generation,
-		head:       fmt.Appendf(nil, `{"sale":"%s","name":%s,"state":"`, s.ID, name),
-		middle:     fmt.Appendf(nil, `","starts_at":"%s","ends_at":"%s","server_time":"`, s.StartsAt, s.EndsAt),
-		tail:       fmt.Appendf(nil, `","currency":"%s","items":[`, s.Currency),
+	view = &saleView{
+		generation: generation, made: now,
+		head:   append(sale.AppendText(fmt.Appendf(nil, `{"sale":"%s","name":`, s.ID), s.Name), `,"state":"`...),
+		middle: fmt.Appendf(nil, `","starts_at":"%s","ends_at":"%s","server_time":"`, s.StartsAt, s.EndsAt),
+		tail: fmt.Appendf(nil, `","currency":"%s","per_buyer_sale_limit":%d,"items":[`,
+			s.Currency, s.SaleLimit),
 	}
 	for i, item := range s.shown {
 		if i > 0 {
 			view.tail = append(view.tail, ',')
 		}
-		view.tail = append(append(append(view.tail, `{"sku":"`...), item.SKU...), `","price_cents":`...)
-		view.tail = strconv.AppendInt(view.tail, item.PriceCents, 10)
-		view.tail = strconv.AppendBool(append(view.tail, `,"sold_out":`...), item.latch.all())
-		view.tail = append(view.tail, '}')
+		view.tail = item.appendView(view.tail)
 	}
 	view.tail = append(view.tail, ']', '}')
 	s.rendered.Store(view)
 	return view
+}
+
+func (i *liveItem) appendView(dst []byte) []byte {
+	dst = append(append(append(dst, `{"sku":"`...), i.SKU...), `","name":`...)
+	dst = append(sale.AppendText(dst, i.Name), `,"price_cents":`...)
+	dst = strconv.AppendInt(dst, i.PriceCents, 10)
+	return append(strconv.AppendBool(append(dst, `,"sold_out":`...), i.latch.soldOut()), '}')
 }
 
 // serverTime answers with the time of Redis's clock, by which sales open and close.
@@ -110,82 +118,4 @@ func (g *Gateway) serverTime(ctx *fasthttp.RequestCtx) {
 	var text [64]byte
 	head(ctx, fasthttp.StatusOK, typeJSON)
 	ctx.Response.AppendBody(append(sale.AppendTime(append(text[:0], `{"server_time":"`...), now), '"', '}'))
-}
-
-// Bounds of the looks for viewers.
-const (
-	watchedQueue  = 16
-	watchInterval = time.Second
-)
-
-// viewers updates sold_out on a gateway that gets views of a sale and no purchases: it looks at the stock of a sale with
-// viewers once a second.
-type viewers struct {
-	latchWatcher *latchWatcher
-	watched      chan *liveSale
-}
-
-func newViewers(w *latchWatcher) *viewers {
-	return &viewers{latchWatcher: w, watched: make(chan *liveSale, watchedQueue)}
-}
-
-// watch orders a look unless there was one in the last second. It never blocks.
-func (v *viewers) watch(live *liveSale, now time.Time) {
-	last := live.looked.Load()
-	if ms := now.UnixMilli(); ms-last < watchInterval.Milliseconds() || !live.looked.CompareAndSwap(last, ms) {
-		return
-	}
-	select {
-	case v.watched <- live:
-	default: // the queue is full: a view after the next second orders again
-	}
-}
-
-// look closes the latches of empty SKUs, like a sold-out answer to a purchase does. It looks at looksPerRound buckets of a
-// sale at most; of a larger sale, at those of the first items.
-func (v *viewers) look(ctx context.Context, live *liveSale) error {
-	var items []*liveItem
-	var buckets []sale.Bucket
-	for _, item := range live.shown {
-		if len(buckets)+len(item.buckets) <= looksPerRound && item.whole() && item.latch.closed.Load() == 0 {
-			items, buckets = append(items, item), item.appendBuckets(buckets)
-		}
-	}
-	if len(items) == 0 {
-		return nil
-	}
-	readings, err := v.latchWatcher.read(ctx, buckets)
-	if err != nil {
-		return err
-	}
-	for _, item := range items {
-		empty := item.emptyIn(readings)
-		readings = readings[len(item.buckets):]
-		if empty && len(item.buckets) > 1 { // a transfer may have units on their way to another bucket
-			if empty, err = v.latchWatcher.confirm(ctx, item); err != nil {
-				return err
-			}
-		}
-		if empty {
-			v.latchWatcher.soldOut(item.latch)
-		}
-	}
-	return nil
-}
-
-func (i *liveItem) appendBuckets(buckets []sale.Bucket) []sale.Bucket {
-	for n := range i.buckets {
-		buckets = append(buckets, i.buckets[n].Bucket)
-	}
-	return buckets
-}
-
-// emptyIn reports whether the item's buckets, which have the first readings, are empty in the epochs of the catalogue.
-func (i *liveItem) emptyIn(readings []sale.Reading) bool {
-	for n := range i.buckets {
-		if readings[n].Available != 0 || readings[n].Epoch != i.buckets[n].Epoch {
-			return false
-		}
-	}
-	return true
 }

@@ -14,23 +14,26 @@ import (
 
 func TestSaleView(t *testing.T) {
 	s := newScene(t).open(autumn(func(s *sale.Sale) {
-		s.Items = append(s.Items, sale.Item{SKU: "case", Stock: 5, PriceCents: 0, Buckets: 1})
+		s.SaleLimit = 5
+		s.Items = append(s.Items, sale.Item{SKU: "case", Stock: 5, PriceCents: 0})
 	}))
 	r := s.send("GET", "/v1/sales/autumn", "")
 	require.Equal(t, http.StatusOK, r.status)
 	require.Equal(t, "public, max-age=1", r.header.Get("Cache-Control"))
 	require.Equal(t, "application/json", r.header.Get("Content-Type"))
 	require.JSONEq(t, `{"sale":"autumn","name":"Autumn \"sale\"","state":"open","starts_at":"2026-11-11T11:00:00.123Z",
-		"ends_at":"2026-11-11T13:00:00.123Z","server_time":"2026-11-11T12:00:00.123Z","currency":"CNY","items":[
-		{"sku":"phone","price_cents":129900,"sold_out":false},{"sku":"case","price_cents":0,"sold_out":false}]}`, r.body)
+		"ends_at":"2026-11-11T13:00:00.123Z","server_time":"2026-11-11T12:00:00.123Z","currency":"CNY",
+		"per_buyer_sale_limit":5,"items":[
+		{"sku":"phone","name":"A phone","price_cents":129900,"sold_out":false},
+		{"sku":"case","name":"","price_cents":0,"sold_out":false}]}`, r.body)
 
 	s.stock.now.Add(1)
 	latchOf(s, "owner")
 	members := s.send("GET", "/v1/sales/autumn", "").members(t)
 	require.Equal(t, "2026-11-11T12:00:00.124Z", members["server_time"])
 	require.Equal(t, []any{
-		map[string]any{"sku": "phone", "price_cents": 129900.0, "sold_out": true},
-		map[string]any{"sku": "case", "price_cents": 0.0, "sold_out": false},
+		map[string]any{"sku": "phone", "name": "A phone", "price_cents": 129900.0, "sold_out": true},
+		map[string]any{"sku": "case", "name": "", "price_cents": 0.0, "sold_out": false},
 	}, members["items"])
 }
 
@@ -58,10 +61,10 @@ func TestStatesOfTheSaleView(t *testing.T) {
 
 // TestWatchedSaleShowsSoldOut: a gateway without purchases detects empty stock because of its viewers.
 func TestWatchedSaleShowsSoldOut(t *testing.T) {
-	s := newScene(t).open(autumn(func(s *sale.Sale) { s.Items[0].Buckets = 2 }))
-	second := sale.Bucket{Sale: "autumn", SKU: "phone", Number: 1}
+	s := newScene(t).open(autumn(func(s *sale.Sale) { s.Buckets = 2 }))
+	second := phoneIn(1)
 	s.stock.set(func(f *fakeStock) {
-		f.readings[phone], f.readings[second] = sale.Reading{Epoch: 1}, sale.Reading{Epoch: 1, Available: 1}
+		f.readings[phone], f.readings[second] = level{Epoch: 1}, level{Epoch: 1, Available: 1}
 	})
 	look := func() {
 		t.Helper()
@@ -70,16 +73,16 @@ func TestWatchedSaleShowsSoldOut(t *testing.T) {
 		require.NoError(t, s.gateway.viewers.look(context.Background(), <-s.gateway.viewers.watched))
 	}
 	look()
-	require.False(t, s.item("autumn", "phone").latch.all())
-	s.stock.set(func(f *fakeStock) { f.readings[second] = sale.Reading{Epoch: 2} })
+	require.False(t, s.item("autumn", "phone").latch.soldOut())
+	s.stock.set(func(f *fakeStock) { f.readings[second] = level{Epoch: 2} })
 	look()
-	require.False(t, s.item("autumn", "phone").latch.all(), "a reading of another epoch does not count")
-	s.stock.set(func(f *fakeStock) { f.readings[second], f.moving = sale.Reading{Epoch: 1}, true })
+	require.False(t, s.item("autumn", "phone").latch.soldOut(), "a reading of another epoch does not count")
+	s.stock.set(func(f *fakeStock) { f.readings[second], f.moving = level{Epoch: 1}, true })
 	look()
-	require.False(t, s.item("autumn", "phone").latch.all(), "units are on their way from one bucket to another")
+	require.False(t, s.item("autumn", "phone").latch.soldOut(), "units are on their way from one bucket to another")
 	s.stock.set(func(f *fakeStock) { f.moving = false })
 	look()
-	require.True(t, s.item("autumn", "phone").latch.all())
+	require.True(t, s.item("autumn", "phone").latch.soldOut())
 	require.Contains(t, s.send("GET", "/v1/sales/autumn", "").body, `"sold_out":true`)
 }
 
@@ -97,7 +100,7 @@ func TestViewOfTenThousandItems(t *testing.T) {
 	s := newScene(t).open(autumn(func(s *sale.Sale) {
 		s.Items = nil
 		for i := range sale.MaxItems {
-			s.Items = append(s.Items, sale.Item{SKU: fmt.Sprintf("sku-%d", i), PriceCents: int64(i), Buckets: 1})
+			s.Items = append(s.Items, sale.Item{SKU: fmt.Sprintf("sku-%d", i), PriceCents: int64(i)})
 		}
 	}))
 	require.Len(t, s.send("GET", "/v1/sales/autumn", "").members(t)["items"], sale.MaxItems)

@@ -46,7 +46,7 @@ func TestWaiterGetsTheCommitWithin100ms(t *testing.T) {
 	took := make([]time.Duration, waits)
 	for i := range took {
 		id := sale.OrderID(i + 1)
-		s.hold("ann", sale.Holding{OrderID: id, Quantity: 1, CreatedAt: noon, Status: sale.StatusQueued})
+		s.hold("ann", sale.Holding{OrderID: id, Lines: phones(1), CreatedAt: noon, Status: sale.StatusQueued})
 		answer := s.ask(phoneOrders+"/"+id.String()+"?wait=30s", "ann")
 		s.waiting(1)
 		committed := time.Now()
@@ -67,7 +67,7 @@ func TestManyWaitersShareAQuery(t *testing.T) {
 	answers := make([]chan response, waiters)
 	for i := range answers { // one order, so that one row answers all of them
 		buyer := fmt.Sprintf("buyer-%d", i)
-		s.hold(buyer, sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusQueued})
+		s.hold(buyer, sale.Holding{OrderID: 7, Lines: phones(1), CreatedAt: noon, Status: sale.StatusQueued})
 		answers[i] = s.ask(phoneOrders+"/7?wait=30s", buyer)
 	}
 	s.waiting(waiters)
@@ -82,7 +82,7 @@ func TestManyWaitersShareAQuery(t *testing.T) {
 
 func TestWaitEndsWithItsTime(t *testing.T) {
 	s := newScene(t).open(autumn())
-	s.hold("ann", sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusQueued})
+	s.hold("ann", sale.Holding{OrderID: 7, Lines: phones(1), CreatedAt: noon, Status: sale.StatusQueued})
 	r := s.get(phoneOrders+"/7?wait=30ms", "ann")
 	require.Equal(t, http.StatusOK, r.status)
 	require.Equal(t, "queued", r.members(t)["status"])
@@ -90,12 +90,12 @@ func TestWaitEndsWithItsTime(t *testing.T) {
 
 func TestHeldWaiterHearsOfQueued(t *testing.T) {
 	s := newScene(t).open(autumn())
-	s.hold("ann", sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusHeld})
+	s.hold("ann", sale.Holding{OrderID: 7, Lines: phones(1), CreatedAt: noon, Status: sale.StatusHeld})
 	answer := s.ask(phoneOrders+"/7?wait=30s", "ann")
 	s.waiting(1)
 	require.NoError(t, s.gateway.waiters.askHeldOrders(context.Background()))
 	s.waiting(1)
-	s.hold("ann", sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusQueued})
+	s.hold("ann", sale.Holding{OrderID: 7, Lines: phones(1), CreatedAt: noon, Status: sale.StatusQueued})
 	require.NoError(t, s.gateway.waiters.askHeldOrders(context.Background()))
 	require.Equal(t, "queued", (<-answer).members(t)["status"])
 }
@@ -104,7 +104,7 @@ func TestHeldWaiterHearsOfQueued(t *testing.T) {
 // and without `wait`.
 func TestHeldIsCheckedAgain(t *testing.T) {
 	s := newScene(t).open(autumn())
-	held := sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusHeld}
+	held := sale.Holding{OrderID: 7, Lines: phones(1), CreatedAt: noon, Status: sale.StatusHeld}
 	queued := held
 	queued.Status = sale.StatusQueued
 	for _, path := range []string{phoneOrders + "/7", phoneOrders + "/7?wait=1ms"} {
@@ -124,8 +124,8 @@ func TestHeldIsCheckedAgain(t *testing.T) {
 func TestHeldOrdersOfAListAreCheckedAgainTogether(t *testing.T) {
 	s := newScene(t).open(autumn())
 	s.store(rowOf(1, sale.StatusPaid))
-	s.hold("ann", sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusHeld},
-		sale.Holding{OrderID: 8, Quantity: 1, CreatedAt: noon, Status: sale.StatusHeld})
+	s.hold("ann", sale.Holding{OrderID: 7, Lines: phones(1), CreatedAt: noon, Status: sale.StatusHeld},
+		sale.Holding{OrderID: 8, Lines: phones(1), CreatedAt: noon, Status: sale.StatusHeld})
 	begun := time.Now()
 	answer := s.ask(phoneOrders, "ann")
 	s.waiting(1)
@@ -141,8 +141,8 @@ func TestHeldOrdersOfAListAreCheckedAgainTogether(t *testing.T) {
 
 func TestRepeatedKeyOfAHeldOrderIsCheckedAgain(t *testing.T) {
 	s := newScene(t).open(autumn())
-	s.stock.answer(sale.Answer{Outcome: sale.OutcomeReplayed, OrderID: 7, Quantity: 1, CreatedAt: noon})
-	s.hold("ann", sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusHeld})
+	s.stock.answer(sale.Answer{Outcome: sale.OutcomeReplayed, OrderID: 7, CreatedAt: noon})
+	s.hold("ann", sale.Holding{OrderID: 7, Lines: phones(1), CreatedAt: noon, Status: sale.StatusHeld})
 	answer := make(chan response, 1)
 	go func() { answer <- s.press("ann", "") }()
 	s.waiting(1)
@@ -153,7 +153,7 @@ func TestRepeatedKeyOfAHeldOrderIsCheckedAgain(t *testing.T) {
 
 func TestWaitGoesOnWhileStoresAreAway(t *testing.T) {
 	s := newScene(t).open(autumn())
-	s.hold("ann", sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusHeld})
+	s.hold("ann", sale.Holding{OrderID: 7, Lines: phones(1), CreatedAt: noon, Status: sale.StatusHeld})
 	answer := s.ask(phoneOrders+"/7?wait=30s", "ann")
 	s.waiting(1)
 	s.database.set(func(b *fakeDatabase) { b.failing = errAway })
@@ -169,7 +169,7 @@ func TestWaitGoesOnWhileStoresAreAway(t *testing.T) {
 
 func TestWaitersAreBounded(t *testing.T) {
 	s := newScene(t, func(o *Options, _ *Deps) { o.MaxWaiters = 1 }).open(autumn())
-	s.hold("ann", sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusQueued})
+	s.hold("ann", sale.Holding{OrderID: 7, Lines: phones(1), CreatedAt: noon, Status: sale.StatusQueued})
 	first := s.ask(phoneOrders+"/7?wait=30s", "ann")
 	s.waiting(1)
 	require.Equal(t, "queued", s.get(phoneOrders+"/7?wait=30s", "ann").members(t)["status"], "at once, as it is")
@@ -180,7 +180,7 @@ func TestWaitersAreBounded(t *testing.T) {
 
 func TestShutdownAnswersWaiters(t *testing.T) {
 	s := newScene(t).open(autumn())
-	s.hold("ann", sale.Holding{OrderID: 7, Quantity: 1, CreatedAt: noon, Status: sale.StatusQueued})
+	s.hold("ann", sale.Holding{OrderID: 7, Lines: phones(1), CreatedAt: noon, Status: sale.StatusQueued})
 	answer := s.ask(phoneOrders+"/7?wait=30s", "ann")
 	s.waiting(1)
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)

@@ -1,9 +1,6 @@
 package ledger
 
 import (
-	"maps"
-	"slices"
-
 	"flashsale/sale"
 )
 
@@ -17,49 +14,40 @@ type Plan struct {
 	// plan.
 	Behind map[sale.Bucket]int64
 
-	Markers    []Mark
-	Forks      []Mark
-	Confirmed  []Order
-	Refused    []Order
-	Allowances []Allowance
-	Released   []Releasing      // confirmed orders that give their units back
-	NewStatus  sale.OrderStatus // their new status
-	Reason     sale.OrderReason // their new reason
-	Outbox     []sale.OutboxRow
-	Done       []sale.Applied // outbox rows that Redis has applied
-	Moves      map[sale.Bucket]*Move
-	Closing    map[sale.Bucket]string // the reason
+	Markers   []Mark
+	Forks     []Mark
+	Confirmed []Order
+	Refused   []Order
+	Released  []Releasing      // confirmed orders that give their units back
+	NewStatus sale.OrderStatus // their new status
+	Reason    sale.OrderReason // their new reason
+	Outbox    []sale.OutboxRow
+	Done      []sale.Applied // outbox rows that Redis has applied
+	Took      []Taken        // what takes that Redis has applied have removed
+	Moves     map[sale.Bucket]*Move
+	Gains     map[sale.Shelf]*Gain   // every bucket of a gain has a move
+	Closing   map[sale.Bucket]string // the reason
 
 	Settlement sale.Settlement
+
+	last     sale.Shelf // gain keeps its last answer, as State.shelf does
+	lastGain *Gain
 }
 
 // Order is an order row that the store must write.
 type Order struct {
 	*sale.RecordOrder
 	*Terms
-	Reason  sale.OrderReason // of a refused order
-	Slotted bool             // it takes slot 0 of its buyer
+	Reason sale.OrderReason // of a refused order
 }
-
-func (o *Order) owner() Owner { return Owner{o.Sale, o.SKU, o.Buyer} }
-
-func (o *Order) key() Key { return Key{o.owner(), o.RecordOrder.Key} }
 
 // Terms are the columns that all orders of a batch share.
 type Terms struct {
 	sale.Bucket
-	PriceCents int64
-	Currency   string
-	CreatedMS  int64
-	UpdatedMS  int64
-	PayByMS    int64 // Unix milliseconds; -1: no deadline
-}
-
-// Allowance is a unit of a buyer in a sale whose limit is above 1.
-type Allowance struct {
-	Owner
-	Slot    int
-	OrderID sale.OrderID
+	Currency  string
+	CreatedMS int64
+	UpdatedMS int64
+	PayByMS   int64 // Unix milliseconds; -1: no deadline
 }
 
 // Bounds of a time that every store can hold, in Unix milliseconds: 1970 to the end of year 9998, so that a payment deadline
@@ -72,7 +60,8 @@ const (
 // NewPlan begins a plan.
 func NewPlan(state *State) *Plan {
 	return &Plan{
-		state: state, Moves: map[sale.Bucket]*Move{}, Closing: map[sale.Bucket]string{}, Behind: map[sale.Bucket]int64{},
+		state: state, Moves: map[sale.Bucket]*Move{}, Gains: map[sale.Shelf]*Gain{}, Closing: map[sale.Bucket]string{},
+		Behind: map[sale.Bucket]int64{},
 	}
 }
 
@@ -89,7 +78,7 @@ func (p *Plan) enter(m Mark, settled bool) (at standing, ok bool) {
 		p.Settlement.Duplicate++
 		return at, false
 	}
-	at.row = p.state.Stock[m.Bucket]
+	at.row = p.state.Buckets[m.Bucket]
 	if m.Epoch > at.row.Epoch {
 		p.Behind[m.Bucket] = max(p.Behind[m.Bucket], m.Epoch)
 		return at, false
@@ -142,15 +131,29 @@ func (p *Plan) close(row *Row, why string) {
 	p.Settlement.Closed = append(p.Settlement.Closed, row.Bucket)
 }
 
+// gain returns what the plan adds to a stock row, and has the plan move its bucket.
+func (p *Plan) gain(row *Row, sku string) *Gain {
+	shelf := sale.Shelf{Bucket: row.Bucket, SKU: sku}
+	if p.lastGain != nil && p.last == shelf {
+		return p.lastGain
+	}
+	g := p.Gains[shelf]
+	if g == nil {
+		g = &Gain{}
+		p.Gains[shelf] = g
+		p.move(row)
+	}
+	p.last, p.lastGain = shelf, g
+	return g
+}
+
 // give adds an outbox row for a bucket in its present epoch. The bucket may have any state, because a rebuild absorbs the row.
-func (p *Plan) give(row *Row, kind sale.OutboxKind, units int64, orders []sale.ReleasedOrder) {
+// The caller counts the units that the row gives.
+func (p *Plan) give(row *Row, given sale.OutboxRow) {
 	row.Outbox++
-	m := p.move(row)
-	m.Gain.Outbox++
-	m.GivenEpoch += units
-	p.Outbox = append(p.Outbox, sale.OutboxRow{
-		Bucket: row.Bucket, Number: row.Outbox, Epoch: row.Epoch, Kind: kind, Units: units, Orders: orders,
-	})
+	p.move(row).Outbox++
+	given.Bucket, given.Number, given.Epoch = row.Bucket, row.Outbox, row.Epoch
+	p.Outbox = append(p.Outbox, given)
 }
 
 // Statuses returns the ids of the plan's orders by their new status, in the order of the plan.
@@ -166,19 +169,4 @@ func (p *Plan) Statuses() map[sale.OrderStatus][]sale.OrderID {
 		ids[p.NewStatus] = append(ids[p.NewStatus], o.OrderID)
 	}
 	return ids
-}
-
-// Buckets returns the buckets whose rows a settlement of these records needs: those of the records and the receivers of the
-// transfers.
-func Buckets(records []sale.Record) []sale.Bucket {
-	needed := map[sale.Bucket]bool{}
-	for i := range records {
-		switch r := &records[i]; {
-		case r.Batch != nil:
-			needed[r.Batch.Bucket] = true
-		case r.Transfer != nil:
-			needed[r.Transfer.Bucket], needed[r.Transfer.Receiver()] = true, true
-		}
-	}
-	return slices.Collect(maps.Keys(needed))
 }

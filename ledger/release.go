@@ -1,8 +1,6 @@
 package ledger
 
 import (
-	"slices"
-
 	"flashsale/sale"
 )
 
@@ -12,11 +10,13 @@ type Releasing struct {
 	sale.ReleasedOrder
 }
 
-// MaxReleased bounds the orders of one outbox row, so that one short script call applies it.
+// MaxReleased bounds the orders of one outbox row, so that one short script call applies it; sale.MaxRecordLines bounds their
+// lines.
 const MaxReleased = 1000
 
-// Release plans that orders become cancelled or expired. They give back their units and allowances once: in the database with
-// this plan, in Redis through one outbox row per bucket and MaxReleased orders. The orders must be confirmed and locked.
+// Release plans that orders become cancelled or expired. They give back the units of all their lines once: in the database
+// with this plan, in Redis through outbox rows of their buckets, of MaxReleased orders each. The orders must be confirmed and
+// locked.
 func (p *Plan) Release(orders []Releasing, status sale.OrderStatus, reason sale.OrderReason) {
 	p.NewStatus, p.Reason = status, reason
 	of := map[sale.Bucket][]sale.ReleasedOrder{}
@@ -29,30 +29,47 @@ func (p *Plan) Release(orders []Releasing, status sale.OrderStatus, reason sale.
 	}
 	p.Released = append(p.Released, orders...)
 	for _, bucket := range buckets {
-		row := p.state.Stock[bucket]
-		for page := range slices.Chunk(of[bucket], MaxReleased) {
-			units := unitsOf(page)
-			row.Released += units
-			p.move(row).Released += units
-			p.give(row, sale.OutboxRelease, units, page)
+		row := p.state.Buckets[bucket]
+		for rest := of[bucket]; len(rest) > 0; {
+			n := pageOf(rest)
+			p.release(row, rest[:n:n])
+			rest = rest[n:]
 		}
 	}
 }
 
-func unitsOf(orders []sale.ReleasedOrder) int64 {
-	var units int64
-	for i := range orders {
-		units += int64(orders[i].Quantity)
+// pageOf returns how many of the first orders one outbox row has.
+func pageOf(orders []sale.ReleasedOrder) int {
+	lines, n := 0, 0
+	for n < min(len(orders), MaxReleased) {
+		if lines += len(orders[n].Lines); n > 0 && lines > sale.MaxRecordLines {
+			break
+		}
+		n++
 	}
-	return units
+	return n
+}
+
+// release plans one outbox row of confirmed orders.
+func (p *Plan) release(row *Row, orders []sale.ReleasedOrder) {
+	for i := range orders {
+		for _, line := range orders[i].Lines {
+			units := int64(line.Quantity)
+			p.state.shelf(row.Bucket, line.SKU).Released += units
+			g := p.gain(row, line.SKU)
+			g.Released += units
+			g.GivenEpoch += units
+		}
+	}
+	p.give(row, sale.OutboxRow{Kind: sale.OutboxRelease, Orders: orders})
 }
 
 // Refuse refuses every order without a row of a batch that could not settle. In the row's epoch Redis has taken the units, so
-// the plan gives them back through the outbox; if another record has the same sequence or one of the orders has a row, the
-// plan closes the bucket instead and a rebuild gives them back. Released does not grow, because nothing had settled. In an
-// older epoch a rebuild has given the units back already.
+// the plan gives them back through the outbox; if another record has the same sequence, if one of the orders has a row, or if
+// the database does not have one of the SKUs, the plan closes the bucket instead and a rebuild gives them back. Released does
+// not grow, because nothing had settled. In an older epoch a rebuild has given the units back already.
 func (p *Plan) Refuse(b *sale.Batch) {
-	row := p.state.Stock[b.Bucket]
+	row := p.state.Buckets[b.Bucket]
 	fork := p.mark(MarkOfBatch(b))
 	terms := p.termsOf(b, row)
 	orders := make([]sale.ReleasedOrder, 0, len(b.Orders))
@@ -60,37 +77,20 @@ func (p *Plan) Refuse(b *sale.Batch) {
 		o := &b.Orders[i]
 		if !p.state.Orders[o.OrderID] {
 			p.refuse(Order{RecordOrder: o, Terms: terms}, sale.ReasonDeadLetter)
-			orders = append(orders, sale.ReleasedOrder{OrderID: o.OrderID, Quantity: o.Quantity, Buyer: o.Buyer})
+			orders = append(orders, sale.ReleasedOrder{OrderID: o.OrderID, Buyer: o.Buyer, Lines: o.Lines})
 		}
 	}
 	if b.Epoch != row.Epoch {
 		return
 	}
-	p.move(row).SettledEpoch += b.Units()
-	p.advance(row, b.Sequence)
-	if fork || len(orders) < len(b.Orders) {
+	if known := p.depart(row, b); fork || !known || len(orders) < len(b.Orders) {
 		p.close(row, ClosedByRefusal)
 		return
 	}
-	p.give(row, sale.OutboxRefusal, b.Units(), orders) // rule: refused-forgotten
-}
-
-// Applied plans the end of outbox rows that Redis has applied. It marks the sequence of the write in Redis: if Redis loses
-// that write and a batch takes the same sequence, the batch is found as a fork. If the sequence has another marker, Applied
-// closes the bucket. It does nothing if the row has another epoch, because a rebuild has absorbed the outbox rows.
-func (p *Plan) Applied(a sale.Applied) {
-	row := p.state.Stock[a.Bucket]
-	if row == nil || row.Epoch != a.Epoch {
-		return
+	for i := range orders {
+		for _, line := range orders[i].Lines {
+			p.gain(row, line.SKU).GivenEpoch += int64(line.Quantity)
+		}
 	}
-	p.Done = append(p.Done, a)
-	m := MarkOfApplied(&a)
-	if p.state.Settled(m) {
-		return
-	}
-	fork := p.mark(m)
-	p.advance(row, a.Sequence)
-	if fork {
-		p.close(row, ClosedByFork)
-	}
+	p.give(row, sale.OutboxRow{Kind: sale.OutboxRefusal, Orders: orders}) // rule: refused-forgotten
 }

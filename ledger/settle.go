@@ -9,11 +9,12 @@ const (
 	ClosedByFork     = "settlement: two records at one sequence"
 	ClosedByOrder    = "settlement: an order could not be inserted"
 	ClosedByTransfer = "settlement: a transfer of units that are not there"
+	ClosedByTake     = "units were taken back that orders have"
 	ClosedByRefusal  = "a dead letter was refused"
 )
 
 // Settle decides one batch. It skips a batch that has a marker and a row for each of its orders. In the row's epoch it confirms
-// each order that the limit and the loaded units allow, and refuses the others. In an older epoch the batch is late, and
+// each order that the limits and the loaded units allow, and refuses the others. In an older epoch the batch is late, and
 // Settle refuses each order without a row as fenced. In the row's epoch, a fork, a refusal or an order that has a row already
 // means that Redis and the database count differently, so Settle closes the bucket (rule: disagreement-closes).
 func (p *Plan) Settle(b *sale.Batch) {
@@ -30,8 +31,7 @@ func (p *Plan) Settle(b *sale.Batch) {
 	if late {
 		return
 	}
-	p.move(row).SettledEpoch += b.Units()
-	p.advance(row, b.Sequence)
+	p.depart(row, b)
 	switch {
 	case at.fork:
 		p.close(row, ClosedByFork)
@@ -40,69 +40,79 @@ func (p *Plan) Settle(b *sale.Batch) {
 	}
 }
 
-// order decides one order and reports whether Redis and the database agree about it.
+// depart counts a batch's units as no longer in flight, those of SKUs that the database does not have left out.
+func (p *Plan) depart(row *Row, b *sale.Batch) (known bool) {
+	known = true
+	for i := range b.Orders {
+		for _, line := range b.Orders[i].Lines {
+			if p.state.shelf(b.Bucket, line.SKU) == nil {
+				known = false
+				continue
+			}
+			p.gain(row, line.SKU).SettledEpoch += int64(line.Quantity)
+		}
+	}
+	p.advance(row, b.Sequence)
+	return known
+}
+
+// order decides one order, all its lines together, and reports whether Redis and the database agree about it.
 func (p *Plan) order(o Order, row *Row, late bool) (agreed bool) {
 	switch {
 	case p.state.Orders[o.OrderID]: // rule: order-once
 		return late // it has a row already, so Redis or the database counts it twice
 	case late:
 		p.refuse(o, sale.ReasonFenced)
-	case p.keyUsed(o): // rule: key-once-in-books
-		p.refuse(o, sale.ReasonOverLimit)
-		return false
-	case !fits(row, int64(o.Quantity)): // rule: stock-guard
-		p.refuse(o, sale.ReasonSoldOut)
-		return false
-	case !p.allow(&o, row): // rule: limit-guard
-		p.refuse(o, sale.ReasonOverLimit)
-		return false
-	default:
-		p.confirm(o, row)
-	}
-	return true
-}
-
-// keyUsed reports whether the order's key has another order that was not refused, also one that has given its units back. A
-// key makes one order, but Redis may take two after it has lost writes.
-func (p *Plan) keyUsed(o Order) bool {
-	return o.Key != "" && p.state.Keys[o.key()]
-}
-
-// fits is the guard against oversell. Rule: guard-with-released.
-func fits(row *Row, units int64) bool {
-	return row.Settled-row.Released+units <= row.Loaded
-}
-
-// allow takes the buyer's slots for an order, and reports false if the limit leaves too few.
-func (p *Plan) allow(o *Order, row *Row) bool {
-	if row.Limit == 1 && !p.state.Closely {
-		o.Slotted = true // the slot was not read: the unique key decides
-		return o.Quantity == 1
-	}
-	who := o.owner()
-	taken := p.state.SlotsOf(who).take(o.Quantity, row.Limit)
-	if taken == nil {
-		return false
-	}
-	if row.Limit == 1 {
-		o.Slotted = true
 		return true
 	}
-	for _, slot := range taken {
-		p.Allowances = append(p.Allowances, Allowance{who, slot, o.OrderID})
+	bought := p.state.BoughtBy(Owner{o.Sale, o.Buyer})
+	switch {
+	case o.Key != "" && bought.Keys[o.Key]: // rule: key-once-in-books
+		// A key makes one order, also one that has given its units back, but Redis may take two after it has lost writes.
+		p.refuse(o, sale.ReasonOverLimit)
+		return false
+	case !p.fits(&o): // rule: stock-guard
+		p.refuse(o, sale.ReasonSoldOut)
+		return false
+	case !p.allows(&o, row, bought): // rule: limit-guard
+		p.refuse(o, sale.ReasonOverLimit)
+		return false
+	}
+	bought.add(o.RecordOrder)
+	p.confirm(o, row)
+	return true
+}
+
+// fits is the guard against oversell, of every line. Rule: guard-with-released.
+func (p *Plan) fits(o *Order) bool {
+	for i := range o.Lines {
+		shelf := p.state.shelf(o.Bucket, o.Lines[i].SKU)
+		if shelf.Settled-shelf.Released+int64(o.Lines[i].Quantity) > shelf.Loaded {
+			return false
+		}
 	}
 	return true
+}
+
+// allows reports whether an order is within the limit of each SKU and within that of the sale.
+func (p *Plan) allows(o *Order, row *Row, bought *Bought) bool {
+	for i := range o.Lines {
+		if bought.Units[o.Lines[i].SKU]+o.Lines[i].Quantity > p.state.shelf(o.Bucket, o.Lines[i].SKU).Limit {
+			return false
+		}
+	}
+	return row.SaleLimit == 0 || bought.total()+sale.UnitsOf(o.Lines) <= row.SaleLimit
 }
 
 func (p *Plan) confirm(o Order, row *Row) {
 	p.note(o.OrderID)
-	if o.Key != "" && (row.Limit > 1 || p.state.Closely) { // otherwise the unique key over slot 0 decides
-		p.state.Keys[o.key()] = true
-	}
 	p.Confirmed = append(p.Confirmed, o)
 	p.Settlement.Rows++
-	row.Settled += int64(o.Quantity)
-	p.move(row).Settled += int64(o.Quantity)
+	for i := range o.Lines {
+		units := int64(o.Lines[i].Quantity)
+		p.state.shelf(o.Bucket, o.Lines[i].SKU).Settled += units
+		p.gain(row, o.Lines[i].SKU).Settled += units
+	}
 }
 
 func (p *Plan) refuse(o Order, reason sale.OrderReason) {
@@ -124,9 +134,9 @@ func (p *Plan) note(id sale.OrderID) {
 func (p *Plan) termsOf(b *sale.Batch, row *Row) *Terms {
 	created := min(max(b.CreatedMS, MinMomentMS), MaxMomentMS)
 	t := &Terms{
-		Bucket: b.Bucket, PriceCents: row.PriceCents, Currency: row.Currency,
-		CreatedMS: created, UpdatedMS: max(created, p.state.NowMS), // not before its creation
-		PayByMS: -1,
+		Bucket: b.Bucket, Currency: row.Currency, CreatedMS: created,
+		UpdatedMS: max(created, p.state.NowMS), // not before its creation
+		PayByMS:   -1,
 	}
 	if row.PaymentTTL > 0 {
 		t.PayByMS = max(created+row.PaymentTTL*1000, t.UpdatedMS+min(row.PaymentTTL, sale.LeastToPay)*1000)

@@ -4,28 +4,45 @@ import (
 	"flashsale/sale"
 )
 
-// Row is a bucket's row in the database. The store locks it from the reading until the commit of the plan. One row decides
-// all orders of a buyer and SKU, so the lock covers them too.
+// Row is a bucket's row in the database. The store locks it from the reading until the commit of the plan. All orders of a
+// buyer in a sale belong to one bucket, so the lock covers them too, and so it does the stock rows of the bucket.
 type Row struct {
 	sale.BucketCounters
-	PriceCents int64
 	Currency   string
-	Limit      int   // units per buyer
 	PaymentTTL int64 // seconds, 0 = no deadline
+	SaleLimit  int   // units per buyer over all SKUs of the sale, 0 = none
+}
+
+// Units is a stock row: the units of one SKU in one bucket.
+type Units struct {
+	sale.ShelfCounters
+	Number int // of the item
+	Limit  int // units per buyer
+}
+
+// Free returns the units that no order has: loaded − settled + released.
+func (u *Units) Free() int64 { return u.Loaded - u.Settled + u.Released }
+
+// line returns units of the shelf as a line of an outbox row.
+func (u *Units) line(units int64) sale.OutboxLine {
+	return sale.OutboxLine{SKU: u.SKU, Units: units, Number: u.Number, Limit: u.Limit}
 }
 
 // State is what a store has read for a plan. The plan updates it.
 type State struct {
-	// Closely is false if the store has not read markers, orders and, for a limit of 1, slots. The plan then assumes that
-	// there are none, and the store's unique keys fail the write if there is one.
+	// Closely is false if the store has not read markers and orders. The plan then assumes that there are none, and the
+	// store's unique keys fail the write if there is one.
 	Closely bool
 	NowMS   int64 // by the clock of the store, Unix milliseconds
-	Stock   map[sale.Bucket]*Row
+	Buckets map[sale.Bucket]*Row
+	Stock   map[sale.Shelf]*Units
 	Markers map[WriteID]sale.OrderID
 	Forks   map[Mark]bool
 	Orders  map[sale.OrderID]bool // orders that have a row, nil if the store has not read them
-	Keys    map[Key]bool          // idempotency keys of orders that are not refused, of owners with MayHaveOrders
-	Slots   map[Owner]*Slots
+	Bought  map[Owner]*Bought     // of every owner of the batches, also if not read closely; none if it has no orders
+
+	last      sale.Shelf // most orders are of the SKU of the order before, so shelf keeps its last answer
+	lastUnits *Units
 }
 
 // WriteID identifies a write of a bucket in Redis; two records with one WriteID are a fork.
@@ -41,22 +58,22 @@ type Mark struct {
 	ID sale.OrderID
 }
 
-// Owner is a buyer of a SKU.
-type Owner struct{ Sale, SKU, Buyer string }
-
-// Key is an owner's idempotency key.
-type Key struct {
-	Owner
-	Key string
-}
-
 // NewState returns a state with these rows and nothing else.
-func NewState(stock map[sale.Bucket]*Row, nowMS int64, closely bool) *State {
-	s := &State{Closely: closely, NowMS: nowMS, Stock: stock, Keys: map[Key]bool{}, Slots: map[Owner]*Slots{}}
+func NewState(buckets map[sale.Bucket]*Row, stock map[sale.Shelf]*Units, nowMS int64, closely bool) *State {
+	s := &State{Closely: closely, NowMS: nowMS, Buckets: buckets, Stock: stock, Bought: map[Owner]*Bought{}}
 	if closely {
 		s.Markers, s.Forks, s.Orders = map[WriteID]sale.OrderID{}, map[Mark]bool{}, map[sale.OrderID]bool{}
 	}
 	return s
+}
+
+// shelf returns the units of a SKU in a bucket, nil if the database has no such row.
+func (s *State) shelf(bucket sale.Bucket, sku string) *Units {
+	asked := sale.Shelf{Bucket: bucket, SKU: sku}
+	if s.lastUnits == nil || s.last != asked {
+		s.last, s.lastUnits = asked, s.Stock[asked]
+	}
+	return s.lastUnits
 }
 
 // MarkOfBatch returns a batch's identity.
@@ -109,22 +126,4 @@ func (s *State) remember(m Mark) (fork, marked bool) {
 		s.Forks[m] = true
 	}
 	return true, marked
-}
-
-// SlotsOf returns the slots of an owner, for reading and setting.
-func (s *State) SlotsOf(o Owner) *Slots {
-	taken := s.Slots[o]
-	if taken == nil {
-		taken = &Slots{}
-		s.Slots[o] = taken
-	}
-	return taken
-}
-
-// MayHaveOrders reports whether an owner may have an order that is not refused, so that the store must read the owner's keys
-// too. The store must have read the slots. If no order of the bucket has given units back, every such order has a slot; if
-// the store has not read the slots, the unique key over them fails the write.
-func (s *State) MayHaveOrders(row *Row, o Owner) bool {
-	taken := s.Slots[o]
-	return s.Closely || row.Released > 0 || taken != nil && *taken != Slots{}
 }

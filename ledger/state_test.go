@@ -11,28 +11,47 @@ import (
 
 const noonMS = 1_794_398_400_345
 
-func bucketNo(number int) sale.Bucket {
-	return sale.Bucket{Sale: "eleven", SKU: "phone", Number: number}
+func bucketNo(number int) sale.Bucket { return sale.Bucket{Sale: "eleven", Number: number} }
+
+func shelfNo(number int, sku string) sale.Shelf {
+	return sale.Shelf{Bucket: bucketNo(number), SKU: sku}
 }
 
-// stateOf is the state of buckets 0, 1, … with these units, all open in epoch 1, of which nothing else is known.
+// phones is the shelf of the SKU that most tests sell.
+func phones(number int) sale.Shelf { return shelfNo(number, "phone") }
+
+// stateOf is the state of buckets 0, 1, … with these units of the phone, all open in epoch 1, of which nothing else is known.
 func stateOf(closely bool, limit int, loaded ...int64) *State {
-	stock := map[sale.Bucket]*Row{}
-	for number, units := range loaded {
-		row := &Row{Limit: limit, PriceCents: 129900, Currency: "CNY", PaymentTTL: 900}
+	buckets := map[sale.Bucket]*Row{}
+	for number := range loaded {
+		row := &Row{Currency: "CNY", PaymentTTL: 900}
 		row.BucketRow = sale.BucketRow{Bucket: bucketNo(number), Epoch: 1, State: sale.BucketOpen}
-		row.Loaded = units
-		stock[row.Bucket] = row
+		buckets[row.Bucket] = row
 	}
-	return NewState(stock, noonMS+5, closely)
+	return shelve(NewState(buckets, map[sale.Shelf]*Units{}, noonMS+5, closely), "phone", 1, limit, loaded...)
+}
+
+// shelve adds the units of a SKU to the buckets 0, 1, … of a state.
+func shelve(s *State, sku string, number, limit int, loaded ...int64) *State {
+	for bucket, units := range loaded {
+		s.Stock[shelfNo(bucket, sku)] = &Units{
+			ShelfCounters: sale.ShelfCounters{SKU: sku, Loaded: units}, Number: number, Limit: limit,
+		}
+	}
+	return s
 }
 
 // ids makes order ids that no other test of the run has.
 type ids struct{ last sale.OrderID }
 
+// one returns an order of phones.
 func (i *ids) one(buyer string, quantity int) sale.RecordOrder {
+	return i.order(buyer, line("phone", quantity))
+}
+
+func (i *ids) order(buyer string, lines ...sale.Line) sale.RecordOrder {
 	i.last++
-	return sale.RecordOrder{OrderID: i.last, Quantity: quantity, Buyer: buyer}
+	return sale.RecordOrder{OrderID: i.last, Lines: lines, Buyer: buyer}
 }
 
 func (i *ids) crowd(n int) []sale.RecordOrder {
@@ -43,13 +62,22 @@ func (i *ids) crowd(n int) []sale.RecordOrder {
 	return orders
 }
 
+func line(sku string, quantity int) sale.Line {
+	return sale.Line{SKU: sku, Quantity: quantity, UnitPriceCents: 129900}
+}
+
 func batch(number int, epoch, sequence int64, orders ...sale.RecordOrder) *sale.Batch {
 	return &sale.Batch{
 		Bucket: bucketNo(number), Epoch: epoch, Sequence: sequence, BatchID: orders[0].OrderID, CreatedMS: noonMS, Orders: orders,
 	}
 }
 
+// transfer moves phones.
 func transfer(from, to int, epoch, sequence, units int64) *sale.Transfer {
+	return transferOf(from, to, epoch, sequence, sale.SKUUnits{SKU: "phone", Units: units})
+}
+
+func transferOf(from, to int, epoch, sequence int64, units ...sale.SKUUnits) *sale.Transfer {
 	return &sale.Transfer{
 		Bucket: bucketNo(from), Epoch: epoch, Sequence: sequence, TransferID: sale.OrderID(1<<40 + sequence), CreatedMS: noonMS,
 		To: to, Units: units,
@@ -104,12 +132,4 @@ func TestMarksOfAllWrites(t *testing.T) {
 	require.Equal(t, Mark{WriteID{bucketNo(2), 3, 5}, move.TransferID}, MarkOfTransfer(move))
 	applied := sale.Applied{Bucket: bucketNo(2), Epoch: 3, Number: 12, Sequence: 6}
 	require.Equal(t, Mark{WriteID{bucketNo(2), 3, 6}, -12}, MarkOfApplied(&applied), "no record has a negative id")
-}
-
-func TestBucketsOfRecords(t *testing.T) {
-	var made ids
-	require.Empty(t, Buckets([]sale.Record{{Fence: "f"}}))
-	require.ElementsMatch(t, []sale.Bucket{bucketNo(0), bucketNo(1), bucketNo(2)}, Buckets([]sale.Record{
-		{Batch: batch(0, 1, 1, made.one("ann", 1))}, {Transfer: transfer(0, 1, 1, 2, 3)}, {Transfer: transfer(2, 1, 1, 1, 3)},
-	}))
 }

@@ -14,8 +14,8 @@ var statuses = []sale.OrderStatus{
 	sale.StatusRefused,
 }
 
-// of returns the status that a refusal names, "" where there is none.
-func of(err error) sale.OrderStatus {
+// refusedAs returns the status that a refusal names, "" where there is none.
+func refusedAs(err error) sale.OrderStatus {
 	var wrong *sale.StatusError
 	if errors.As(err, &wrong) {
 		return wrong.Status
@@ -35,7 +35,7 @@ func TestCancels(t *testing.T) {
 			require.NoError(t, err)
 		default:
 			require.False(t, moves)
-			require.Equal(t, status, of(err))
+			require.Equal(t, status, refusedAs(err))
 		}
 	}
 }
@@ -52,7 +52,7 @@ func TestPays(t *testing.T) {
 			require.NoError(t, err, "the same payment again")
 		default:
 			require.False(t, moves)
-			require.Equal(t, status, of(err))
+			require.Equal(t, status, refusedAs(err))
 		}
 	}
 	_, err := Pays(&sale.Order{Status: sale.StatusPaid, PaymentID: "p-1"}, "p-2")
@@ -69,43 +69,4 @@ func TestExpires(t *testing.T) {
 		require.False(t, Expires(o, noonMS-1), status)
 	}
 	require.False(t, Expires(&sale.Order{Status: sale.StatusConfirmed}, noonMS), "without a deadline")
-}
-
-func TestBegin(t *testing.T) {
-	row := stateOf(true, 1, 10).Stock[bucketNo(0)]
-	require.False(t, row.MayBegin(1), "an open bucket begins nothing")
-	row.State = sale.BucketClosed
-	require.True(t, row.MayBegin(1))
-	require.False(t, row.MayBegin(2))
-	row.Settled, row.Released, row.SettledEpoch, row.MovedEpoch, row.GivenEpoch, row.Sequence, row.Outbox = 7, 2, 5, 1, 2, 9, 4
-	load := row.Begin()
-	require.EqualValues(t, 5, load.Available)
-	require.EqualValues(t, 4, load.Outbox)
-	require.EqualValues(t, 2, load.Epoch)
-	require.Equal(t, sale.BucketLoading, load.State)
-	require.Equal(t, load.BucketRow, row.BucketRow)
-	require.Zero(t, row.SettledEpoch+row.MovedEpoch+row.GivenEpoch+row.Sequence)
-	require.True(t, row.MayBegin(2), "one that a dead role left loading is taken over")
-}
-
-func TestMoveObeysItsGuard(t *testing.T) {
-	row := stateOf(true, 1, 10).Stock[bucketNo(0)]
-	row.Settled, row.Released = 9, 2
-	before := *row
-	for name, m := range map[string]Move{
-		"another epoch":     {Epoch: 2, Gain: Gain{Settled: 1}},
-		"beyond loaded":     {Epoch: 1, Gain: Gain{Settled: 4}},
-		"taken out":         {Epoch: 1, Gain: Gain{Loaded: -4}},
-		"both are too many": {Epoch: 1, Gain: Gain{Loaded: -2, Settled: 2}},
-	} {
-		require.False(t, m.Apply(row), name)
-		require.Equal(t, before, *row, name)
-	}
-	fits := Move{Epoch: 1, Sequence: 5, Gain: Gain{Loaded: -1, Settled: 3, Released: 1, SettledEpoch: 4, MovedEpoch: 1,
-		GivenEpoch: 1, Outbox: 1}}
-	require.True(t, fits.Apply(row))
-	require.EqualValues(t, 9, row.Loaded)
-	require.EqualValues(t, 9, row.Settled-row.Released)
-	require.EqualValues(t, []int64{4, 1, 1, 1, 5},
-		[]int64{row.SettledEpoch, row.MovedEpoch, row.GivenEpoch, row.Outbox, row.Sequence})
 }

@@ -53,8 +53,8 @@ const (
 	reportAgain  = time.Second      // while a loss lasts
 )
 
-// OutboxApplier applies releases and credits of the database to Redis: one page of every bucket at a time, the rows of a bucket
-// in order and each once. Rows that Redis cannot apply now stay in the outbox. When Redis lacks the orders or rows that a row
+// OutboxApplier applies releases, credits and stock changes of the database to Redis: one page of every bucket at a time, the
+// rows of a bucket in order and each once. It marks every page before it sends the bucket's next one. Rows that Redis cannot apply now stay in the outbox. When Redis lacks the orders or rows that a row
 // refers to, it has lost writes: the applier reports the bucket, and the load of the rebuild includes the row.
 type OutboxApplier struct {
 	OutboxApplierOptions
@@ -133,7 +133,7 @@ func (a *OutboxApplier) apply(ctx context.Context, rows []sale.OutboxRow) (int, 
 		case scripts.CodeDone:
 			a.learn(page.Bucket, scripts.WriteID{Epoch: page.Epoch, Sequence: reply.Sequence})
 			applied = append(applied, sale.Applied{
-				Bucket: page.Bucket, Epoch: page.Epoch, Number: reply.Number, Sequence: reply.Sequence,
+				Bucket: page.Bucket, Epoch: page.Epoch, Number: reply.Number, Sequence: reply.Sequence, Took: reply.Took,
 			})
 		case scripts.CodeFenced:
 			lost = append(lost, lostBucket{bucket: page.Bucket, epoch: page.Epoch, reason: reply.Detail})

@@ -30,10 +30,27 @@ func releasePages(rows []sale.OutboxRow) ([]scripts.ReleasePage, error) {
 	return pages, nil
 }
 
-// takes reports whether the row may follow in this page.
+// takes reports whether the row may follow in this page. A take is alone in its page, because Redis remembers what the last take
+// found and no more.
 func takes(p *scripts.ReleasePage, row *sale.OutboxRow) bool {
+	if p.Rows == 0 {
+		return true
+	}
 	return row.Epoch == p.Epoch && row.Number == p.First+int64(p.Rows) && p.Rows < scripts.MaxReleaseRows &&
-		(p.Rows == 0 || len(p.Orders)+len(row.Orders) <= scripts.MaxReleaseOrders)
+		row.Kind != sale.OutboxTake && len(p.Take) == 0 &&
+		len(p.Orders)+len(row.Orders) <= scripts.MaxReleaseOrders && gainsFit(p, row)
+}
+
+// gainsFit bounds the SKUs of a page.
+func gainsFit(p *scripts.ReleasePage, row *sale.OutboxRow) bool {
+	lines := len(p.Gains) + len(row.Lines)
+	for i := range row.Orders {
+		lines += len(row.Orders[i].Lines)
+	}
+	for i := range p.Orders {
+		lines += len(p.Orders[i].Lines)
+	}
+	return lines <= scripts.MaxReleaseLines
 }
 
 func addRow(p *scripts.ReleasePage, row *sale.OutboxRow) {
@@ -41,24 +58,53 @@ func addRow(p *scripts.ReleasePage, row *sale.OutboxRow) {
 	for _, o := range row.Orders {
 		p.Orders = append(p.Orders, scripts.PageOrder{ReleasedOrder: o, Refused: row.Kind == sale.OutboxRefusal})
 	}
-	if row.Kind == sale.OutboxCredit {
-		p.Credits += row.Units
+	switch row.Kind {
+	case sale.OutboxTake:
+		p.Take = row.Lines
+	case sale.OutboxCredit, sale.OutboxRaise:
+		p.Gains = append(p.Gains, row.Lines...)
 	}
 }
 
 // checkRow refuses a row that the database cannot have written.
 func checkRow(row *sale.OutboxRow) error {
-	units := int64(0)
-	for _, o := range row.Orders {
-		units += int64(o.Quantity)
+	fits := false
+	switch row.Kind {
+	case sale.OutboxRelease, sale.OutboxRefusal:
+		fits = len(row.Lines) == 0 && len(row.Orders) > 0 && len(row.Orders) <= scripts.MaxReleaseOrders && ordersHaveLines(row)
+	case sale.OutboxCredit, sale.OutboxRaise, sale.OutboxTake:
+		fits = len(row.Orders) == 0 && len(row.Lines) > 0 && linesAreSound(row)
 	}
-	gives := row.Kind == sale.OutboxRelease || row.Kind == sale.OutboxRefusal
-	switch {
-	case gives && len(row.Orders) > 0 && len(row.Orders) <= scripts.MaxReleaseOrders && units == row.Units:
-	case row.Kind == sale.OutboxCredit && len(row.Orders) == 0 && row.Units > 0:
-	default:
-		return fmt.Errorf("outbox row %d of bucket %s: %s of %d units with %d orders of %d units",
-			row.Number, row.Bucket, row.Kind, row.Units, len(row.Orders), units)
+	if fits {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("outbox row %d of bucket %s: %q with %d orders and %d lines", row.Number, row.Bucket, row.Kind,
+		len(row.Orders), len(row.Lines))
+}
+
+func ordersHaveLines(row *sale.OutboxRow) bool {
+	for i := range row.Orders {
+		if sale.UnitsOf(row.Orders[i].Lines) < 1 {
+			return false
+		}
+	}
+	return true
+}
+
+// linesAreSound reports whether the lines of a row are of distinct SKUs with a number and possible units. A raise of no units
+// makes Redis know the SKU.
+func linesAreSound(row *sale.OutboxRow) bool {
+	least := int64(1)
+	if row.Kind == sale.OutboxRaise {
+		least = 0
+	}
+	seen := make(map[string]bool, len(row.Lines))
+	for i := range row.Lines {
+		line := &row.Lines[i]
+		if seen[line.SKU] || line.Number < 1 || line.Limit < 1 || line.Units < least || line.Units > sale.MaxStock {
+			return false
+		}
+		seen[line.SKU] = true
+	}
+	return true
 }

@@ -31,5 +31,5 @@ func nextOf[T any](r *roundRobin, sorted []T, bucketOf func(T) sale.Bucket) []T 
 }
 
 func compareBuckets(a, b sale.Bucket) int {
-	return cmp.Or(cmp.Compare(a.Sale, b.Sale), cmp.Compare(a.SKU, b.SKU), cmp.Compare(a.Number, b.Number))
+	return cmp.Or(cmp.Compare(a.Sale, b.Sale), cmp.Compare(a.Number, b.Number))
 }

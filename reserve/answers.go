@@ -22,7 +22,7 @@ func (w *batchWorker) answerVerdicts(reply scripts.ReserveReply) {
 	for i, r := range w.batch {
 		text, rest, _ := strings.Cut(verdicts, "\n")
 		verdicts = rest
-		v, ok := scripts.ReadVerdict(text, reply.Detail)
+		v, ok := scripts.ReadVerdict(text, reply.Detail, r.purchase.Lines)
 		switch {
 		case !ok:
 			r.reply(w.unreadable(i, text))
@@ -42,5 +42,5 @@ func (w *batchWorker) answerVerdicts(reply scripts.ReserveReply) {
 // unreadable is the answer to a verdict that this client cannot read: the script may have taken units.
 func (w *batchWorker) unreadable(i int, verdict string) sale.Answer {
 	w.engine.Log.Error("a verdict of the reserve script cannot be read", "bucket", w.queue.bucket.String(), "verdict", verdict)
-	return sale.Answer{Outcome: sale.OutcomeUnknown, OrderID: w.orderIDs[i], Quantity: w.batch[i].purchase.Quantity}
+	return sale.Answer{Outcome: sale.OutcomeUnknown, OrderID: w.orderIDs[i]}
 }

@@ -24,7 +24,7 @@ func (w *batchWorker) batchfill(last int, began time.Time) {
 func (q *bucketQueue) waitForMore(last int) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	underWay, full := last+q.ready, q.engine.BatchMaxOrders
+	underWay, full := last+q.ready, q.batchSize()
 	wanted := min(underWay*7/8, full)
 	if q.workers > 1 || underWay < full*3/4 || q.ready >= wanted {
 		return false
@@ -35,7 +35,7 @@ func (q *bucketQueue) waitForMore(last int) bool {
 
 // signalIfFull signals the worker that waits when enough purchases wait; the caller holds the lock.
 func (q *bucketQueue) signalIfFull() {
-	if q.wanted > 0 && q.ready >= q.wanted {
+	if q.wanted > 0 && q.ready >= min(q.wanted, q.batchSize()) {
 		q.wanted = 0
 		q.enough <- struct{}{}
 	}

@@ -111,7 +111,7 @@ func (w *batchWorker) makeOrderIDs() (ok bool) {
 func (w *batchWorker) refuse(a sale.Answer) {
 	for i, r := range w.batch {
 		if a.Outcome == sale.OutcomeUnknown {
-			a.OrderID, a.Quantity = w.orderIDs[i], r.purchase.Quantity
+			a.OrderID = w.orderIDs[i]
 		}
 		r.reply(a)
 	}

@@ -33,7 +33,7 @@ type bucketQueue struct {
 	bucket    sale.Bucket
 	partition int32
 	keys      scripts.BucketKeys
-	head      string         // SALE SKU NUMBER, for the record
+	head      string         // SALE NUMBER, for the record
 	recordKey []byte         // of the bucket's Kafka records
 	clock     *scripts.Clock // of the server that holds the bucket
 	patience  *patience
@@ -41,6 +41,7 @@ type bucketQueue struct {
 
 	mu           sync.Mutex
 	pending      []*request
+	pendingLines int                 // of the pending purchases together
 	lines        map[string]*presses // of the buyers with a press that waits here or is under way
 	ready        int                 // of them, those without a press under way
 	wanted       int                 // purchases that the one worker waits for, 0 when it does not
@@ -59,7 +60,7 @@ func newBucketQueue(e *Engine, b sale.Bucket, partition int32, patience *patienc
 	return &bucketQueue{
 		engine: e, bucket: b, partition: partition, keys: e.Redis.Keys(b), clock: scripts.NewClock(e.clock), patience: patience,
 		acked: ackedWrites{}, lines: map[string]*presses{}, enough: make(chan struct{}, 1),
-		head: fmt.Sprintf("%s %s %d", b.Sale, b.SKU, b.Number), recordKey: []byte(b.String()),
+		head: fmt.Sprintf("%s %d", b.Sale, b.Number), recordKey: []byte(b.String()),
 	}
 }
 
@@ -77,7 +78,7 @@ func (q *bucketQueue) put(r *request) (sale.Outcome, bool) {
 	if !q.lineUp(r) {
 		return sale.OutcomeRateLimited, true
 	}
-	full := q.ready >= q.engine.BatchMaxOrders && q.workers < maxWorkers && q.wanted == 0
+	full := q.ready >= q.batchSize() && q.workers < maxWorkers && q.wanted == 0
 	if q.ready > 0 && (q.workers == 0 || full) {
 		if !q.engine.gate.enter() {
 			q.forget(r.line)
@@ -86,6 +87,7 @@ func (q *bucketQueue) put(r *request) (sale.Outcome, bool) {
 		q.startWorker()
 	}
 	q.pending = append(q.pending, r)
+	q.pendingLines += len(r.purchase.Lines)
 	if r.again {
 		q.moveUp()
 	}
@@ -143,7 +145,7 @@ func (q *bucketQueue) next(w *batchWorker) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	w.batch = w.batch[:0]
-	if q.ready == 0 || (q.workers > 1 && q.ready < q.engine.BatchMaxOrders) {
+	if q.ready == 0 || (q.workers > 1 && q.ready < q.batchSize()) {
 		q.workers--
 		return false
 	}
@@ -171,12 +173,6 @@ func (q *bucketQueue) decided(w *batchWorker, ran bool, epoch, sequence int64) {
 	q.releaseLines(w)
 }
 
-// sameTerms reports whether two purchases of a bucket may share a batch.
-func sameTerms(a, b *request) bool {
-	return a.purchase.Epoch == b.purchase.Epoch && a.purchase.Grief == b.purchase.Grief &&
-		a.purchase.ListVersion == b.purchase.ListVersion && a.purchase.ListSize == b.purchase.ListSize
-}
-
 // expire answers the purchases that have waited too long for a batch: none of them was sent, nothing was taken. It also
 // forgets the acknowledged writes that were trimmed long enough ago.
 func (q *bucketQueue) expire(now time.Time) {
@@ -190,6 +186,7 @@ func (q *bucketQueue) expire(now time.Time) {
 	for _, r := range late {
 		q.forget(r.line)
 		r.line = nil
+		q.pendingLines -= len(r.purchase.Lines)
 	}
 	rest := copy(q.pending, q.pending[n:])
 	clear(q.pending[rest:])

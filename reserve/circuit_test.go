@@ -74,11 +74,11 @@ func TestRefusalDoesNotWaitForKafka(t *testing.T) {
 	for _, buyer := range []string{"anna", "bert"} {
 		go func() { held <- w.Buy(b, buyer) }()
 	}
-	fakes.Eventually(t, func() bool { return w.Reading(b).Available == 1 }, "two are taken")
+	fakes.Eventually(t, func() bool { return w.Shelf(b).Available == 1 }, "two are taken")
 	began := time.Now()
 	require.Equal(t, sale.OutcomeAlreadyBought, w.Buy(b, "anna").Outcome)
 	go func() { held <- w.Buy(b, "carl") }()
-	fakes.Eventually(t, func() bool { return w.Reading(b).Available == 0 }, "the last one is taken")
+	fakes.Eventually(t, func() bool { return w.Shelf(b).Available == 0 }, "the last one is taken")
 	require.Equal(t, sale.OutcomeSoldOut, w.Buy(b, "dora").Outcome)
 	require.Less(t, time.Since(began), w.engine.AckTimeout/3)
 	require.Empty(t, held, "they still wait for Kafka")
@@ -97,16 +97,17 @@ func TestRefusalDoesNotWaitForKafka(t *testing.T) {
 func TestEachStoreHasItsOwnTime(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.Stock("phone", 1, 1)
+	phone := []string{"phone"}
 	over, cancel := context.WithCancel(context.Background())
 	cancel()
-	_, err := w.engine.readDatabase(over, []sale.Bucket{b})
+	_, err := w.engine.readDatabase(over, []sale.Bucket{b}, phone)
 	require.ErrorIs(t, err, context.Canceled)
-	_, err = w.engine.readRedis(over, []sale.Bucket{b})
+	_, err = w.engine.readRedis(over, []sale.Bucket{b}, phone)
 	require.ErrorIs(t, err, context.Canceled)
 	require.Zero(t, w.breaker.results(sale.ResourceMySQL)+w.breaker.results(sale.ResourceRedis))
 	short, cancel := context.WithCancel(context.Background())
 	w.engine.Buckets = lateReader{w.DB, cancel}
-	_, err = w.engine.readDatabase(short, []sale.Bucket{b})
+	_, err = w.engine.readDatabase(short, []sale.Bucket{b}, phone)
 	require.NoError(t, err)
 	require.Zero(t, w.breaker.failures(sale.ResourceMySQL))
 }
@@ -117,9 +118,9 @@ type lateReader struct {
 	over context.CancelFunc
 }
 
-func (l lateReader) BucketCounters(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketCounters, error) {
+func (l lateReader) StockCounters(ctx context.Context, buckets []sale.Bucket, skus []string) ([]sale.StockCounters, error) {
 	l.over()
-	counters, err := l.BucketReader.BucketCounters(ctx, buckets)
+	counters, err := l.BucketReader.StockCounters(ctx, buckets, skus)
 	if err == nil {
 		err = ctx.Err()
 	}

@@ -13,18 +13,16 @@ import (
 	"flashsale/test/harness"
 )
 
-// A SKU of several buckets, spread over a cluster of three: loaded, sold out exactly, read, listed, rebuilt.
+// A sale of several buckets, spread over a cluster of three: loaded, sold out exactly, read, listed, rebuilt.
 func TestClusterSellsFromSeveralNodes(t *testing.T) {
 	nodes := harness.RedisCluster(t, 3)
 	w := newWorldOn(t, scripts.Options{Namespace: fakes.Namespace(t), Addrs: []string{nodes[0].Addr}}, nil)
 	const count = 12
-	var rows []sale.BucketRow
-	var buckets []sale.Bucket
-	for i := range count {
-		b := sale.Bucket{Sale: "sale", SKU: "phone", Number: i}
-		buckets, rows = append(buckets, b), append(rows, w.DB.AddBucket(b, 10, int32(i%4)))
+	units := make([][]int64, count)
+	for i := range units {
+		units[i] = []int64{10}
 	}
-	w.Rebuild(rows...)
+	buckets := w.StockAll(1, []string{"phone"}, units...)
 	for i, node := range nodes {
 		require.Equal(t, int64(1), node.MustDo(t, "SCRIPT", "EXISTS", scripts.ReserveScript().SHA).([]any)[0], "node %d", i)
 	}
@@ -83,11 +81,11 @@ func TestASlotOnTheMoveSellsNothing(t *testing.T) {
 
 	answer := w.Buy(b, "anna")
 	require.Contains(t, []sale.Outcome{sale.OutcomeUnavailable, sale.OutcomeUnknown}, answer.Outcome)
-	require.Equal(t, int64(10), w.Reading(b).Available)
+	require.Equal(t, int64(10), w.Shelf(b).Available)
 	require.Zero(t, w.DB.Settled(b))
 
 	from.MustDo(t, "CLUSTER", "SETSLOT", number, "STABLE")
 	to.MustDo(t, "CLUSTER", "SETSLOT", number, "STABLE")
 	require.Equal(t, sale.OutcomeQueued, w.Buy(b, "anna").Outcome)
-	require.Equal(t, int64(9), w.Reading(b).Available)
+	require.Equal(t, int64(9), w.Shelf(b).Available)
 }

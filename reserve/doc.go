@@ -10,7 +10,8 @@
 //
 // The worker takes the next batch when the present one is answered. A full batch starts a second worker at once. Batches
 // therefore grow with the load, without a timer, and an idle bucket has no goroutine. Under load a worker waits up to
-// BatchMaxWait for a fuller batch (batchfill). A worker alone owns its batch. The queue changes for a batch when the worker
+// BatchMaxWait for a fuller batch (batchfill). A batch mixes the SKUs of the sale and orders of one and several lines, up to
+// the bounds of a record (batchsize). A worker alone owns its batch. The queue changes for a batch when the worker
 // takes it, when the script has decided it, and when Kafka has acknowledged it.
 //
 // At most one press of a buyer is under way to Redis; later presses wait for it (presses). Otherwise one buyer with many
@@ -31,16 +32,18 @@
 // # Loss
 //
 // A reply contradicts what the gateway knows when the server lacks the script, or when epoch, state or replication id
-// differ, or when the sequence is lower than one seen before. Then the stock in Redis is in doubt: the worker answers fenced,
-// and the reporter tells the database, which closes the bucket. The controller of package recovery rebuilds it.
+// differ, when the sequence is lower than one seen before, or when the bucket lacks a SKU for longer than the outbox needs to
+// bring a new one. Then the stock in Redis is in doubt: the worker answers fenced, and the reporter tells the database, which
+// closes the bucket. The controller of package recovery rebuilds it.
 //
-// # Buckets of one SKU
+// # Buckets of one sale
 //
-// A SKU may have several buckets, and each buyer belongs to one of them. When that bucket has too few units, the purchase
-// waits up to 950 ms at the SKU's rebalancer. One goroutine does a round every 20 ms for all waiting purchases: it reads all
-// buckets, tells those purchases to try again that have enough units now, and moves units from the fullest buckets to the
-// others. A transfer is a journal entry as a batch is, and the database credits the receiving bucket when it settles.
-// Sold out is answered only after a skuSnapshot has proved that no bucket has units and none are on their way.
+// A sale may have several buckets, and each buyer belongs to one of them. When that bucket has too few units for a line of a
+// purchase, the purchase waits up to 950 ms at the sale's rebalancer. One goroutine does a round every 20 ms for all waiting
+// purchases: it reads their SKUs in all buckets (roundSKUs), tells those purchases to try again whose buckets have enough units
+// for all lines now, and moves units from the fullest buckets to the others, of several SKUs by one transfer (bringing). A
+// transfer is a journal entry as a batch is, and the database credits the receiving bucket when it settles. A SKU is called
+// sold out only after a stockSnapshot has proved that no bucket has units of it and none are on their way.
 //
 // # Order ids
 //

@@ -37,7 +37,7 @@ type EngineOptions struct {
 	BatchMaxWait     time.Duration // longest wait for a fuller batch under load; 0 = none
 	Breaker          Breaker
 	Report           LossReporter
-	Buckets          BucketReader // asked before a SKU of several buckets is called sold out
+	Buckets          BucketReader // asked before a SKU of a sale of several buckets is called sold out
 	Registerer       prometheus.Registerer
 	Log              *slog.Logger // nil = silent
 }
@@ -91,7 +91,7 @@ func NewEngine(o EngineOptions) *Engine {
 		queues: map[sale.Bucket]*bucketQueue{}, patience: map[int32]*patience{}}
 	e.requests.New = func() any { return &request{done: make(chan struct{}, 1)} }
 	e.workers.New = func() any { return &batchWorker{arguments: scripts.NewArgumentBuffer()} }
-	e.rebalancers = rebalancers{of: map[item]*rebalancer{}}
+	e.rebalancers = rebalancers{of: map[string]*rebalancer{}}
 	e.janitor = newJanitor()
 	e.reporter = newReporter(o.Report, o.Log)
 	e.orders = prometheus.NewHistogram(prometheus.HistogramOpts{
@@ -123,8 +123,8 @@ func (o *EngineOptions) setDefaults() {
 	}
 }
 
-// Reserve decides a purchase. It blocks, and always answers within 5 s. When the buyer's bucket has too few units and the SKU
-// has other buckets, the purchase waits for units from them before it is refused.
+// Reserve decides a purchase. It blocks, and always answers within 5 s. When the buyer's bucket has too few units and the
+// sale has other buckets, the purchase waits for units from them before it is refused.
 func (e *Engine) Reserve(p sale.Purchase) sale.Answer {
 	arrivedAt := p.ArrivedAt
 	if arrivedAt.IsZero() {

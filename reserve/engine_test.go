@@ -23,7 +23,6 @@ func TestEngineSellsExactlyTheStock(t *testing.T) {
 			require.False(t, taken[a.OrderID], "an id was given twice")
 			taken[a.OrderID] = true
 			require.WithinDuration(t, time.Now(), a.CreatedAt, time.Minute)
-			require.Equal(t, 1, a.Quantity)
 		}
 	}
 	for _, batch := range w.Kafka.Batches() {
@@ -34,9 +33,9 @@ func TestEngineSellsExactlyTheStock(t *testing.T) {
 	}
 	require.Empty(t, taken, "orders without a record")
 	fakes.Eventually(t, func() bool { return w.Reading(b).JournalOrders == 0 }, "the journal is trimmed")
-	reading := w.Reading(b)
-	require.Equal(t, int64(0), reading.Available)
-	require.Equal(t, int64(50), reading.Taken)
+	shelf := w.Shelf(b)
+	require.Equal(t, int64(0), shelf.Available)
+	require.Equal(t, int64(50), shelf.Taken)
 	require.Equal(t, int64(50), w.DB.Settled(b))
 }
 
@@ -98,7 +97,7 @@ func TestEngineHoldsWhileKafkaIsAway(t *testing.T) {
 
 	replay := w.engine.Reserve(p)
 	require.Equal(t, sale.Answer{
-		Outcome: sale.OutcomeReplayed, OrderID: taken.OrderID, Quantity: 1, CreatedAt: taken.CreatedAt, Status: sale.StatusHeld,
+		Outcome: sale.OutcomeReplayed, OrderID: taken.OrderID, CreatedAt: taken.CreatedAt, Status: sale.StatusHeld,
 	}, replay)
 	require.Equal(t, sale.StatusHeld, w.holding(b, "anna").Status)
 	require.Equal(t, int64(7), w.Reading(b).JournalOrders)
@@ -185,7 +184,7 @@ func TestEngineAnswers(t *testing.T) {
 	b := w.Stock("phone", 5, 3)
 	press := func(buyer, key string, quantity int) sale.Answer {
 		p := w.Purchase(b, buyer)
-		p.Key, p.Quantity = key, quantity
+		p.Key, p.Lines[0].Quantity = key, quantity
 		return w.engine.Reserve(p)
 	}
 	first := press("anna", "k", 2)
@@ -193,17 +192,19 @@ func TestEngineAnswers(t *testing.T) {
 	replay := press("anna", "k", 2)
 	require.Equal(t, sale.OutcomeReplayed, replay.Outcome)
 	require.Equal(t, first.OrderID, replay.OrderID)
-	require.Equal(t, 2, replay.Quantity)
 	require.Equal(t, sale.Answer{Outcome: sale.OutcomeKeyReused, OrderID: first.OrderID}, press("anna", "k", 1))
-	require.Equal(t, sale.Answer{Outcome: sale.OutcomeOverLimit, Limit: 3}, press("bert", "", 4))
-	bought := sale.Answer{Outcome: sale.OutcomeAlreadyBought, Limit: 3, Bought: 2, OrderID: first.OrderID}
+	over := sale.Answer{Outcome: sale.OutcomeOverLimit, Scope: sale.ScopeSKU, SKU: "phone", Limit: 3}
+	require.Equal(t, over, press("bert", "", 4))
+	bought := sale.Answer{
+		Outcome: sale.OutcomeAlreadyBought, Scope: sale.ScopeSKU, SKU: "phone", Limit: 3, Bought: 2, OrderID: first.OrderID,
+	}
 	require.Equal(t, bought, press("anna", "", 2))
 	require.Equal(t, sale.OutcomeQueued, press("bert", "", 2).Outcome)
-	require.Equal(t, sale.Answer{Outcome: sale.OutcomeNotEnough, Available: 1}, press("carl", "", 2))
+	require.Equal(t, sale.Answer{Outcome: sale.OutcomeNotEnough, SKU: "phone", Available: 1}, press("carl", "", 2))
 	require.Equal(t, sale.OutcomeQueued, press("carl", "", 1).Outcome)
-	require.Equal(t, sale.Answer{Outcome: sale.OutcomeSoldOut}, press("dora", "", 1))
+	require.Equal(t, sale.Answer{Outcome: sale.OutcomeSoldOut, SKU: "phone"}, press("dora", "", 1))
 	require.Equal(t, first.OrderID, press("anna", "k", 2).OrderID, "the key answers after the stock is gone")
-	require.Zero(t, w.Reading(b).Available)
+	require.Zero(t, w.Shelf(b).Available)
 }
 
 // Redis decides by its window: paused, not started and ended are the answers until it gets a newer one.
@@ -249,7 +250,7 @@ func TestEngineRefusesBeforeRedis(t *testing.T) {
 	queue.mu.Lock()
 	queue.pending = nil
 	queue.mu.Unlock()
-	require.Equal(t, int64(5), w.Reading(b).Available)
+	require.Equal(t, int64(5), w.Shelf(b).Available)
 }
 
 // A draining engine answers all waiting purchases and takes no new one.
@@ -266,7 +267,7 @@ func TestEngineDrains(t *testing.T) {
 	require.Equal(t, sale.OutcomeUnavailable, w.Buy(b, "too-late").Outcome)
 	got := fakes.Outcomes(<-answers)
 	require.Equal(t, 300, got["held"]+got["unavailable"])
-	require.Equal(t, int64(got["held"]), w.Reading(b).Taken, "only held purchases have taken units")
+	require.Equal(t, int64(got["held"]), w.Shelf(b).Taken, "only held purchases have taken units")
 }
 
 // Owners, holdings and units of buckets with and without orders.
@@ -276,9 +277,13 @@ func TestEngineLooksUp(t *testing.T) {
 	want := fakes.Buyers("owner", 2500)
 	require.Equal(t, 2500, fakes.Outcomes(w.BuyAll(b, want))["queued"])
 	found := map[string]bool{}
-	require.NoError(t, w.engine.Owners(context.Background(), b, func(buyer string) error { found[buyer] = true; return nil }))
+	require.NoError(t, w.engine.Owners(context.Background(), b, func(buyer string, numbers []int) error {
+		require.Equal(t, []int{1}, numbers)
+		found[buyer] = true
+		return nil
+	}))
 	require.Len(t, found, len(want))
-	require.Equal(t, int64(2500), w.Reading(b).Available)
+	require.Equal(t, int64(2500), w.Shelf(b).Available)
 	none, err := w.engine.Holdings(context.Background(), b, "nobody")
 	require.NoError(t, err)
 	require.Empty(t, none)
@@ -291,6 +296,6 @@ func TestEngineLooksUp(t *testing.T) {
 	require.Equal(t, second.OrderID, holdings[1].OrderID)
 	require.Equal(t, "with, a comma", holdings[1].Key)
 	require.Equal(t, second.CreatedAt, holdings[1].CreatedAt)
-	require.Zero(t, w.Reading(sale.Bucket{Sale: "sale", SKU: "unknown"}).Epoch)
+	require.Zero(t, w.Reading(sale.Bucket{Sale: "sale", Number: 9}).Epoch)
 	require.WithinDuration(t, time.Now(), w.engine.Now(), time.Second)
 }

@@ -55,6 +55,6 @@ func TestOwnersStops(t *testing.T) {
 	b := w.Stock("phone", 10, 1)
 	require.Equal(t, 3, fakes.Outcomes(w.BuyAll(b, fakes.Buyers("buyer", 3)))["queued"])
 	enough, calls := errors.New("enough"), 0
-	require.ErrorIs(t, w.engine.Owners(context.Background(), b, func(string) error { calls++; return enough }), enough)
+	require.ErrorIs(t, w.engine.Owners(context.Background(), b, func(string, []int) error { calls++; return enough }), enough)
 	require.Equal(t, 1, calls)
 }

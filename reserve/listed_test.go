@@ -28,5 +28,5 @@ func TestListedSale(t *testing.T) {
 	require.Equal(t, "list 2 has 0 buyers, not 50", fenced.Reason)
 	require.Equal(t, sale.OutcomeFenced, press("listed-2", 1, 51).Outcome)
 	fakes.Eventually(t, func() bool { return len(w.DB.Reported()) == 1 }, "the loss is reported")
-	require.Equal(t, int64(99), w.Reading(b).Available)
+	require.Equal(t, int64(99), w.Shelf(b).Available)
 }

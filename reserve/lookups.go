@@ -18,8 +18,9 @@ func (e *Engine) Holdings(ctx context.Context, b sale.Bucket, buyer string) ([]s
 	return holdings, nil
 }
 
-// Owners calls each with every buyer who owns units of the bucket. While buyers are added it may pass a buyer more than once.
-func (e *Engine) Owners(ctx context.Context, b sale.Bucket, each func(buyer string) error) error {
+// Owners calls each with every buyer who owns units of the bucket, and the numbers of the items. While buyers are added it may
+// pass a buyer more than once.
+func (e *Engine) Owners(ctx context.Context, b sale.Bucket, each func(buyer string, numbers []int) error) error {
 	return e.Redis.EachOwner(ctx, b, each)
 }
 

@@ -26,9 +26,10 @@ func TestJournaledFindsWhatIsHeld(t *testing.T) {
 	found, ok := look(held.OrderID, other, b)
 	require.True(t, ok)
 	require.Equal(t, sale.PendingOrder{
-		Bucket: b, RecordOrder: sale.RecordOrder{OrderID: held.OrderID, Quantity: 1, Buyer: "late", Key: found.Key},
+		Bucket: b, RecordOrder: sale.RecordOrder{OrderID: held.OrderID, Lines: found.Lines, Buyer: "late"},
 		CreatedMS: held.CreatedAt.UnixMilli(), Status: sale.StatusHeld,
 	}, found)
+	require.True(t, sale.SameLines(w.Purchase(b, "late").Lines, found.Lines))
 	_, ok = look(held.OrderID, other)
 	require.False(t, ok, "another bucket's")
 	if found, ok = look(before.OrderID, b); ok { // acknowledged, and trimmed with the next batch

@@ -30,6 +30,7 @@ func TestLossIsFencedAndReported(t *testing.T) {
 		"sequence": func(w *world, keys scripts.BucketKeys) {
 			w.Do("HSET", keys.Meta, "seq", "0")
 		},
+		"sku": func(w *world, keys scripts.BucketKeys) { w.Do("HDEL", keys.Stock, "phone") },
 	}
 	for reason, spoil := range cases {
 		t.Run(reason, func(t *testing.T) {
@@ -47,7 +48,7 @@ func TestLossIsFencedAndReported(t *testing.T) {
 			require.Equal(t, sale.BucketClosed, w.DB.Row(b).State)
 			w.Rebuild(w.DB.Row(b))
 			require.Equal(t, sale.OutcomeQueued, w.Buy(b, "anna").Outcome)
-			require.Equal(t, int64(8), w.Reading(b).Available)
+			require.Equal(t, int64(8), w.Shelf(b).Available)
 		})
 	}
 }
@@ -110,7 +111,7 @@ func TestLostReplyIsAskedForAgain(t *testing.T) {
 			require.Equal(t, a.OrderID, holdings[round].OrderID)
 		}
 	}
-	require.Equal(t, int64(93), w.Reading(b).Available)
+	require.Equal(t, int64(93), w.Shelf(b).Available)
 	require.Equal(t, int64(7), w.DB.Settled(b))
 	fakes.Eventually(t, func() bool { return w.Reading(b).JournalOrders == 0 }, "restored records are trimmed by their right ids")
 	require.Positive(t, proxy.lost())
@@ -133,7 +134,7 @@ func TestOthersDoNotWaitForALostReply(t *testing.T) {
 	require.Equal(t, 1, aside(), "it still waits")
 	require.Equal(t, sale.OutcomeQueued, (<-first).Outcome)
 	require.Zero(t, aside())
-	require.Equal(t, int64(93), w.Reading(b).Available)
+	require.Equal(t, int64(93), w.Shelf(b).Available)
 }
 
 // When a worker steps aside another one takes the waiting purchases, unless too many are aside or the engine drains.
@@ -183,7 +184,7 @@ func TestSilentRedisIsUnknown(t *testing.T) {
 	holdings, err := w.engine.Holdings(context.Background(), b, "anna")
 	require.NoError(t, err)
 	require.Empty(t, holdings, "calls that arrived after their deadline took nothing")
-	require.Equal(t, int64(98), w.Reading(b).Available)
+	require.Equal(t, int64(98), w.Shelf(b).Available)
 }
 
 // While no connection to Redis can be made, a purchase is refused at once: it was not sent.
@@ -285,5 +286,5 @@ func TestWrongClockIsLearned(t *testing.T) {
 	require.Equal(t, sale.OutcomeQueued, w.Buy(b, "anna").Outcome)
 	now, _ := q.clock.Now()
 	require.WithinDuration(t, time.Now(), now, time.Minute)
-	require.Equal(t, int64(4), w.Reading(b).Available)
+	require.Equal(t, int64(4), w.Shelf(b).Available)
 }

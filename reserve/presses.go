@@ -51,13 +51,13 @@ func (q *bucketQueue) forget(line *presses) {
 	}
 }
 
-// takeBatch moves a batch from the queue to a worker: purchases of one epoch, list and rule, in their order, of each buyer
-// the first if none of that buyer is under way. The worker keeps the buyers' presses by itself, because it must not read a
+// takeBatch moves a batch from the queue to a worker: as many purchases as fit, in their order, of each buyer the first if
+// none of that buyer is under way. The worker keeps the buyers' presses by itself, because it must not read a
 // request that has been answered. The caller holds the lock.
 func (q *bucketQueue) takeBatch(w *batchWorker) {
-	left := q.pending[:0]
+	left, lines := q.pending[:0], 0
 	for i, r := range q.pending {
-		if len(w.batch) == q.engine.BatchMaxOrders || (len(w.batch) > 0 && !sameTerms(w.batch[0], r)) {
+		if !q.fits(w.batch, lines, r) {
 			left = append(left, q.pending[i:]...)
 			break
 		}
@@ -67,11 +67,13 @@ func (q *bucketQueue) takeBatch(w *batchWorker) {
 		}
 		r.line.underWay = true
 		q.ready--
+		lines += len(r.purchase.Lines)
 		w.batch, w.lines = append(w.batch, r), append(w.lines, r.line)
 		r.line = nil
 	}
 	clear(q.pending[len(left):])
 	q.pending = left
+	q.pendingLines -= lines
 }
 
 // releaseLines allows the next presses of a batch's buyers: Redis has decided these presses, or they end undecided. The caller

@@ -126,7 +126,7 @@ func TestEngineDecidesOnePressOfABuyerAtATime(t *testing.T) {
 	require.Len(t, orders, 1)
 }
 
-// entries counts a buyer's entries, and among them the released ones, which have a minus before their quantity.
+// entries counts a buyer's entries, and among them the released ones, which have a minus before their lines.
 func (w *world) entries(b sale.Bucket, buyer string) (all, released int) {
 	w.T.Helper()
 	for entry := range strings.SplitSeq(w.Value(b, buyer), `"`) {
@@ -158,7 +158,7 @@ func TestCancelledOrdersOfABuyerAreBounded(t *testing.T) {
 			}
 			for _, stage := range []string{"as released", "rebuilt"} {
 				require.Equal(t, sale.Answer{
-					Outcome: sale.OutcomeTooManyCancellations, Limit: sale.MaxReleased, Unpaid: sale.MaxReleased,
+					Outcome: sale.OutcomeTooManyCancellations, SKU: "phone", Limit: sale.MaxReleased, Unpaid: sale.MaxReleased,
 				}, press("another"), stage)
 				require.Equal(t, sale.OutcomeTooManyCancellations, press("").Outcome, stage)
 				for i := range taken {
@@ -219,7 +219,7 @@ func TestGriefIsRefused(t *testing.T) {
 		require.Equal(t, sale.OutcomeAlreadyBought, press(rule).Outcome, "a buyer with an order is told of it")
 		w.release(b, "anna", "", taken)
 	}
-	refused := sale.Answer{Outcome: sale.OutcomeTooManyCancellations, Limit: 2, Unpaid: 2}
+	refused := sale.Answer{Outcome: sale.OutcomeTooManyCancellations, SKU: "phone", Limit: 2, Unpaid: 2}
 	require.Equal(t, refused, press(rule))
 	w.Rebuild(w.CloseRow(b))
 	require.Equal(t, refused, press(rule), "also with the orders of the database")

@@ -28,7 +28,7 @@ type publication struct {
 // publicationOf adds the batch's i-th request to the publication of the write that took its units.
 func (w *batchWorker) publicationOf(i int, at scripts.WriteID, createdMS int64) *publication {
 	r := w.batch[i]
-	r.answer = sale.Answer{OrderID: w.orderIDs[i], Quantity: r.purchase.Quantity, CreatedAt: scripts.CreatedAt(createdMS)}
+	r.answer = sale.Answer{OrderID: w.orderIDs[i], CreatedAt: scripts.CreatedAt(createdMS)}
 	for _, p := range w.publications {
 		if p.WriteID == at {
 			p.indexes = append(p.indexes, i)
@@ -57,7 +57,7 @@ func (w *batchWorker) restore(p *publication) {
 	for _, i := range p.indexes {
 		purchase := w.batch[i].purchase
 		batch.Orders = append(batch.Orders, sale.RecordOrder{
-			OrderID: w.orderIDs[i], Quantity: purchase.Quantity, Buyer: purchase.Buyer, Key: purchase.Key,
+			OrderID: w.orderIDs[i], Lines: purchase.Lines, Buyer: purchase.Buyer, Key: purchase.Key,
 		})
 	}
 	batch.BatchID = batch.Orders[0].OrderID

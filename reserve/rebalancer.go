@@ -2,6 +2,7 @@ package reserve
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -10,12 +11,12 @@ import (
 	"flashsale/sale"
 )
 
-// Bounds of a search for units in the other buckets of a SKU.
+// Bounds of a search for units in the other buckets of a sale.
 const (
 	unitsWithin         = 950 * time.Millisecond // from the arrival of a purchase: it waits at most 1 s for units
 	roundEvery          = 20 * time.Millisecond  // between the beginnings of two rounds
 	roundTimeout        = time.Second
-	maxWaitingPurchases = maxPending // of one SKU; more are overloaded
+	maxWaitingPurchases = maxPending // of one sale; more are overloaded
 )
 
 // lacking reports whether a purchase was refused because its bucket has too few units.
@@ -23,32 +24,32 @@ func lacking(a sale.Answer) bool {
 	return a.Outcome == sale.OutcomeSoldOut || a.Outcome == sale.OutcomeNotEnough
 }
 
-// item names a SKU of a sale.
-type item struct{ sale, sku string }
-
-// rebalancers are the rebalancers of the SKUs of several buckets, at most one for each SKU of the catalogue.
+// rebalancers are the rebalancers of the sales of several buckets, at most one for each sale of the catalogue.
 type rebalancers struct {
 	mu sync.Mutex
-	of map[item]*rebalancer
+	of map[string]*rebalancer
 }
 
-// rebalancer moves units to the buckets of one SKU whose buyers wait for them, and finds out when no bucket has any left.
-// One goroutine works for all waiting purchases, round after round, and ends when none waits; see round.
+// rebalancer moves units to the buckets of one sale whose buyers wait for them, and finds out when no bucket has any of a SKU
+// left. One goroutine works for all waiting purchases, round after round, and ends when none waits; see round.
 type rebalancer struct {
 	engine  *Engine
-	buckets []sale.Bucket     // of the SKU, by number
-	pending []pendingTransfer // used by the goroutine only
-	health  role.Health       // used by the goroutine only
+	buckets []sale.Bucket    // of the sale, by number
+	pending pendingTransfers // used by the goroutine only
+	health  role.Health      // used by the goroutine only
 
 	mu      sync.Mutex
 	waiting []*waitingPurchase
 	running bool
+	rounds  int64 // so far
 }
 
 // waitingPurchase is a purchase that its bucket has refused. It receives exactly one result.
 type waitingPurchase struct {
 	home      int // number of its bucket
-	quantity  int64
+	lines     []sale.Line
+	columns   []int // of the lines, in the readings of a round; used by the rebalancer's goroutine only
+	turn      int64 // the last round that it took part in, at first the one that was under way when it joined
 	until     time.Time
 	found     chan result // of capacity 1
 	done      bool        // the result is sent; used by the rebalancer's goroutine only
@@ -69,7 +70,7 @@ func (p *waitingPurchase) deliver(r result) {
 func (p *waitingPurchase) refuse(o sale.Outcome) { p.deliver(result{answer: sale.Answer{Outcome: o}}) }
 
 // wait returns the result. A round may take longer than the purchase may wait: then the answer is overloaded, because the
-// engine does not know whether the SKU has units.
+// engine does not know whether the sale has units for it.
 func (p *waitingPurchase) wait() result {
 	timer := time.NewTimer(time.Until(p.until))
 	defer timer.Stop()
@@ -83,15 +84,15 @@ func (p *waitingPurchase) wait() result {
 }
 
 // waitForUnits waits on behalf of a purchase that its bucket has refused: until there are units for it and it may be tried
-// again, until the whole SKU was seen to have too few since the purchase arrived, or until its time is over; then the answer is
-// overloaded, because the engine does not know.
+// again, until one of its SKUs was seen to have too few in the whole sale since the purchase arrived, or until its time is over;
+// then the answer is overloaded, because the engine does not know.
 func (e *Engine) waitForUnits(p sale.Purchase, arrivedAt time.Time) result {
 	if !e.gate.enter() {
 		return result{answer: sale.Answer{Outcome: sale.OutcomeUnavailable}}
 	}
 	defer e.gate.leave()
 	waiting := &waitingPurchase{
-		home: p.Bucket.Number, quantity: int64(p.Quantity), until: arrivedAt.Add(unitsWithin), found: make(chan result, 1),
+		home: p.Bucket.Number, lines: slices.Clone(p.Lines), until: arrivedAt.Add(unitsWithin), found: make(chan result, 1),
 	}
 	if !e.rebalancer(p).join(waiting) {
 		return result{answer: sale.Answer{Outcome: sale.OutcomeOverloaded}}
@@ -102,25 +103,17 @@ func (e *Engine) waitForUnits(p sale.Purchase, arrivedAt time.Time) result {
 func (e *Engine) rebalancer(p sale.Purchase) *rebalancer {
 	e.rebalancers.mu.Lock()
 	defer e.rebalancers.mu.Unlock()
-	name := item{p.Bucket.Sale, p.Bucket.SKU}
-	r := e.rebalancers.of[name]
+	r := e.rebalancers.of[p.Bucket.Sale]
 	if r == nil {
-		r = &rebalancer{engine: e, buckets: bucketsOf(p), health: role.Health{
-			Failing: "units cannot be moved between the buckets of a SKU",
+		of := sale.Sale{ID: p.Bucket.Sale, Buckets: p.Buckets}
+		r = &rebalancer{engine: e, buckets: of.BucketNames(), pending: pendingTransfers{}, health: role.Health{
+			Failing: "units cannot be moved between the buckets of a sale",
 			Working: "units can be moved between the buckets again",
-			Log:     e.Log.With("sku", name.sale+"/"+name.sku),
+			Log:     e.Log.With("sale", of.ID),
 		}}
-		e.rebalancers.of[name] = r
+		e.rebalancers.of[of.ID] = r
 	}
 	return r
-}
-
-func bucketsOf(p sale.Purchase) []sale.Bucket {
-	buckets := make([]sale.Bucket, p.Buckets)
-	for number := range buckets {
-		buckets[number] = sale.Bucket{Sale: p.Bucket.Sale, SKU: p.Bucket.SKU, Number: number}
-	}
-	return buckets
 }
 
 // join adds a purchase, which the next round includes, and starts the goroutine when it does not run. It returns false when
@@ -131,6 +124,7 @@ func (r *rebalancer) join(p *waitingPurchase) bool {
 	if len(r.waiting) >= maxWaitingPurchases {
 		return false
 	}
+	p.turn = r.rounds
 	r.waiting = append(r.waiting, p)
 	if !r.running {
 		r.running = true
@@ -175,5 +169,6 @@ func (r *rebalancer) next() []*waitingPurchase {
 	}
 	clear(r.waiting[len(kept):])
 	r.waiting, r.running = kept, len(kept) > 0
+	r.rounds++
 	return append([]*waitingPurchase(nil), kept...)
 }

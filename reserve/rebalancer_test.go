@@ -18,73 +18,15 @@ import (
 	"flashsale/test/fakes"
 )
 
-// market is a world with one SKU in several buckets.
-type market struct {
-	*world
-	buckets []sale.Bucket
-}
-
-// newMarket opens a SKU whose buckets have so many units, with a limit of 5 per buyer.
-func newMarket(t testing.TB, units ...int64) *market {
-	m := &market{world: newWorld(t, nil)}
-	m.Sale.PerBuyerLimit = 5
-	m.Sale = m.DB.PutSale(m.Sale)
-	var rows []sale.BucketRow
-	for number, n := range units {
-		b := sale.Bucket{Sale: m.Sale.ID, SKU: "hot", Number: number}
-		m.buckets = append(m.buckets, b)
-		rows = append(rows, m.DB.AddBucket(b, n, int32(number)))
-	}
-	m.Rebuild(rows...)
-	return m
-}
-
-// carry applies the outbox until the test ends.
-func (m *market) carry() *market {
-	m.applyOutbox()
-	return m
-}
-
-// press buys some units as a buyer whose bucket has this number.
-func (m *market) press(number int, buyer string, quantity int) sale.Answer {
-	p := m.Purchase(m.buckets[number], buyer)
-	p.Quantity, p.Buckets = quantity, len(m.buckets)
-	return m.engine.Reserve(p)
-}
-
-func (m *market) snapshot() *skuSnapshot {
-	m.T.Helper()
-	readings, err := m.Redis.Readings(context.Background(), m.buckets)
-	require.NoError(m.T, err)
-	counters, err := m.DB.BucketCounters(context.Background(), m.buckets)
-	require.NoError(m.T, err)
-	return &skuSnapshot{readings: readings, counters: counters, promised: make([]int64, len(readings))}
-}
-
-// balanced waits until no unit is on its way, and requires that every bucket has as many units as the database computes.
-func (m *market) balanced() {
-	m.T.Helper()
-	fakes.Eventually(m.T, func() bool {
-		v := m.snapshot()
-		return !v.moving()
-	}, "units do not arrive")
-	v := m.snapshot()
-	for number, r := range v.readings {
-		b := v.counters[number]
-		require.Equal(m.T, b.Loaded-b.Settled+b.Released, r.Available, "bucket %d: %+v %+v", number, b, r)
-		fakes.Eventually(m.T, func() bool { return m.Reading(m.buckets[number]).JournalOrders == 0 }, "the journal is trimmed")
-	}
-}
-
 func TestUnitsMoveToTheBuyerWhoAsks(t *testing.T) {
 	m := newMarket(t, 10, 0).carry()
 	require.Equal(t, sale.OutcomeQueued, m.press(1, "anna", 1).Outcome)
 	m.balanced()
-	v := m.snapshot()
-	require.Equal(t, []int64{5, 5}, []int64{v.counters[0].Loaded, v.counters[1].Loaded}, "half has moved")
-	require.Equal(t, []int64{5, 4}, []int64{v.readings[0].Available, v.readings[1].Available})
-	require.Equal(t, int64(5), v.readings[0].Moved)
-	require.Equal(t, int64(5), v.readings[1].Returned)
+	loaded := func(number int) int64 { return m.snapshot().counters[number].Shelves[0].Loaded }
+	require.Equal(t, []int64{5, 5}, []int64{loaded(0), loaded(1)}, "half has moved")
+	require.Equal(t, []int64{5, 4}, m.column(availableUnits))
+	require.Equal(t, int64(5), m.Shelf(m.buckets[0]).Moved)
+	require.Equal(t, int64(5), m.Shelf(m.buckets[1]).Returned)
 	require.Empty(t, m.DB.Reported())
 }
 
@@ -93,7 +35,6 @@ func TestUnitsAreTakenFromSeveralBuckets(t *testing.T) {
 	m := newMarket(t, 1, 1, 1, 1).carry()
 	a := m.press(2, "anna", 4)
 	require.Equal(t, sale.OutcomeQueued, a.Outcome)
-	require.Equal(t, 4, a.Quantity)
 	m.balanced()
 	require.Equal(t, sale.OutcomeSoldOut, m.press(0, "bert", 1).Outcome)
 }
@@ -101,9 +42,9 @@ func TestUnitsAreTakenFromSeveralBuckets(t *testing.T) {
 func TestNotEnoughCountsTheWholeSKU(t *testing.T) {
 	m := newMarket(t, 1, 0, 1).carry()
 	a := m.press(1, "anna", 3)
-	require.Equal(t, sale.Answer{Outcome: sale.OutcomeNotEnough, Available: 2}, a)
+	require.Equal(t, sale.Answer{Outcome: sale.OutcomeNotEnough, SKU: "hot", Available: 2}, a)
 	require.Equal(t, sale.OutcomeQueued, m.press(1, "anna", 2).Outcome)
-	require.Equal(t, sale.Answer{Outcome: sale.OutcomeSoldOut}, m.press(1, "bert", 1))
+	require.Equal(t, sale.Answer{Outcome: sale.OutcomeSoldOut, SKU: "hot"}, m.press(1, "bert", 1))
 	m.balanced()
 }
 
@@ -115,17 +56,13 @@ func TestUnitsOnTheirWayAreNotSoldOut(t *testing.T) {
 	require.Equal(t, sale.OutcomeOverloaded, m.press(1, "anna", 1).Outcome)
 	require.Less(t, time.Since(began), 1100*time.Millisecond, "no purchase waits longer than a second")
 	require.Equal(t, sale.OutcomeOverloaded, m.press(0, "bert", 1).Outcome, "the bucket is empty, the SKU is not")
-	soldOut, err := m.engine.SoldOut(context.Background(), m.buckets)
-	require.NoError(t, err)
-	require.False(t, soldOut)
+	require.False(t, m.soldOut())
 
 	m.Kafka.ComeBack()
 	require.Equal(t, sale.OutcomeQueued, m.press(1, "anna", 1).Outcome)
 	require.Equal(t, sale.OutcomeSoldOut, m.press(0, "bert", 1).Outcome)
 	require.Equal(t, sale.OutcomeSoldOut, m.press(1, "carl", 1).Outcome)
-	soldOut, err = m.engine.SoldOut(context.Background(), m.buckets)
-	require.NoError(t, err)
-	require.True(t, soldOut)
+	require.True(t, m.soldOut())
 	m.balanced()
 }
 
@@ -154,7 +91,7 @@ func TestReleasedUnitsOnTheirWayAreNotSoldOut(t *testing.T) {
 	a := m.press(0, "anna", 1)
 	require.Equal(t, sale.OutcomeQueued, a.Outcome)
 	require.Equal(t, sale.OutcomeSoldOut, m.press(1, "bert", 1).Outcome)
-	m.DB.Release(m.buckets[0], sale.RecordOrder{OrderID: a.OrderID, Quantity: 1, Buyer: "anna"})
+	m.DB.Release(m.buckets[0], fakes.OrderOf(a, "anna"))
 	require.Equal(t, sale.OutcomeOverloaded, m.press(1, "bert", 1).Outcome)
 	m.carry()
 	require.Equal(t, sale.OutcomeQueued, m.press(1, "bert", 1).Outcome, "it was released to bucket 0 and moved to bucket 1")
@@ -170,9 +107,9 @@ func TestOneTransferAtATimeToABucket(t *testing.T) {
 		all.Go(func() { m.press(1, fmt.Sprintf("buyer-%d", i), 1) })
 	}
 	all.Wait()
-	r := m.Reading(m.buckets[0])
-	require.GreaterOrEqual(t, r.Moved, int64(32), "half, or as many as the waiting purchases ask for")
-	require.EqualValues(t, 1, r.JournalOrders)
+	moved := m.Shelf(m.buckets[0]).Moved
+	require.GreaterOrEqual(t, moved, int64(32), "half, or as many as the waiting purchases ask for")
+	require.EqualValues(t, 1, m.Reading(m.buckets[0]).JournalOrders)
 }
 
 // TestEverythingIsSoldWhereverTheUnitsAre: buyers of all buckets, units in one; no answer is sold out while a unit is left.
@@ -190,7 +127,7 @@ func TestEverythingIsSoldWhereverTheUnitsAre(t *testing.T) {
 					taken.Add(1)
 					return
 				case sale.OutcomeSoldOut:
-					if v := m.snapshot(); v.total() > 0 || v.moving() {
+					if m.left() > 0 || m.moving() {
 						early.Add(1)
 					}
 					return
@@ -206,7 +143,7 @@ func TestEverythingIsSoldWhereverTheUnitsAre(t *testing.T) {
 	require.EqualValues(t, units, taken.Load())
 	require.Zero(t, early.Load(), "sold out while units were left")
 	m.balanced()
-	require.Zero(t, m.snapshot().total())
+	require.Zero(t, m.left())
 }
 
 // TestNothingMovesWithoutTheDatabase: while the database is away no unit is moved and nothing is called sold out.
@@ -214,9 +151,8 @@ func TestNothingMovesWithoutTheDatabase(t *testing.T) {
 	m := newMarket(t, 4, 0).carry()
 	m.DB.SetAway(errors.New("away"))
 	require.Equal(t, sale.OutcomeOverloaded, m.press(1, "anna", 1).Outcome)
-	require.Zero(t, m.Reading(m.buckets[0]).Moved)
-	_, err := m.engine.SoldOut(context.Background(), m.buckets)
-	require.NoError(t, err, "units are left: no question")
+	require.Zero(t, m.Shelf(m.buckets[0]).Moved)
+	require.False(t, m.soldOut(), "units are left: no question")
 	m.DB.SetAway(nil)
 	require.Equal(t, sale.OutcomeQueued, m.press(1, "anna", 1).Outcome)
 }
@@ -225,7 +161,7 @@ func TestOpenCircuitsAreNotAsked(t *testing.T) {
 	m := newMarket(t, 0, 0)
 	for _, resource := range []string{sale.ResourceMySQL, sale.ResourceRedis} {
 		m.breaker.open = map[string]bool{resource: true}
-		_, err := m.engine.SoldOut(context.Background(), m.buckets)
+		_, err := m.engine.SoldOut(context.Background(), m.buckets, "hot")
 		require.ErrorIs(t, err, errCircuitOpen)
 	}
 	m.breaker.open = map[string]bool{sale.ResourceMySQL: true}
@@ -249,7 +185,7 @@ func TestTransferOutOfADoubtfulServerIsReported(t *testing.T) {
 	require.Equal(t, sale.OutcomeOverloaded, m.press(1, "anna", 1).Outcome)
 	fakes.Eventually(t, func() bool { return len(m.DB.Reported()) == 1 }, "the loss is reported")
 	require.Contains(t, m.DB.Reported()[0], "replid")
-	require.Zero(t, m.Reading(m.buckets[0]).Moved)
+	require.Zero(t, m.Shelf(m.buckets[0]).Moved)
 }
 
 // TestAllThatIsAskedComesInOneRound: where more purchases wait at a bucket than any other has units for, every other bucket
@@ -260,31 +196,16 @@ func TestAllThatIsAskedComesInOneRound(t *testing.T) {
 	waiting := make([]*waitingPurchase, 20)
 	for i := range waiting {
 		// 15 at one bucket, 5 at another
-		waiting[i] = &waitingPurchase{home: i % 20 / 15, quantity: 1, found: make(chan result, 1)}
+		waiting[i] = m.waiting(i%20/15, m.Line("hot", 1))
 	}
-	p := m.Purchase(m.buckets[0], "anna")
-	p.Buckets = len(m.buckets)
-	round := func() {
-		t.Helper()
-		require.True(t, m.engine.gate.enter()) // as the waiting purchases have
-		defer m.engine.gate.leave()
-		require.NoError(t, m.engine.rebalancer(p).round(t.Context(), waiting))
-	}
+	round := func() { m.round(waiting...) }
 	round()
-	moved := func() (units []int64) {
-		for _, r := range m.snapshot().readings {
-			units = append(units, r.Moved)
-		}
-		return units
-	}
-	require.Equal(t, []int64{0, 0, 4, 4, 4}, moved(), "every other bucket gives")
+	require.Equal(t, []int64{0, 0, 4, 4, 4}, m.column(movedUnits), "every other bucket gives")
 	round()
-	require.Equal(t, []int64{0, 0, 4, 4, 4}, moved(), "all units are on their way")
+	require.Equal(t, []int64{0, 0, 4, 4, 4}, m.column(movedUnits), "all units are on their way")
 	m.Kafka.ComeBack()
 	m.balanced()
-	require.Equal(t, int64(12), m.snapshot().total())
-	require.Equal(t, []int64{8, 4}, []int64{m.Reading(m.buckets[0]).Available, m.Reading(m.buckets[1]).Available},
-		"they took turns")
+	require.Equal(t, []int64{8, 4, 0, 0, 0}, m.column(availableUnits), "they took turns")
 }
 
 // TestSlowRoundDelaysNoAnswer: a purchase waits for units at most a second, also when the database takes longer to answer.
@@ -305,9 +226,9 @@ type slowReader struct {
 	free <-chan struct{}
 }
 
-func (s slowReader) BucketCounters(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketCounters, error) {
+func (s slowReader) StockCounters(ctx context.Context, buckets []sale.Bucket, skus []string) ([]sale.StockCounters, error) {
 	<-s.free
-	return s.BucketReader.BucketCounters(ctx, buckets)
+	return s.BucketReader.StockCounters(ctx, buckets, skus)
 }
 
 // TestDrainAnswersWaitingPurchases: a draining engine answers the purchases that wait for units.
@@ -316,7 +237,7 @@ func TestDrainAnswersWaitingPurchases(t *testing.T) {
 	m.Kafka.GoAway()
 	answers := make(chan sale.Answer, 1)
 	go func() { answers <- m.press(1, "anna", 1) }()
-	fakes.Eventually(t, func() bool { return m.Reading(m.buckets[0]).Moved == 1 }, "the unit is on its way")
+	fakes.Eventually(t, func() bool { return m.Shelf(m.buckets[0]).Moved == 1 }, "the unit is on its way")
 	drained := make(chan error, 1)
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -336,10 +257,13 @@ func TestTransferOfADeadGatewayIsRelayed(t *testing.T) {
 	m := newMarket(t, 8, 0).carry()
 	keys := m.Redis.Keys(m.buckets[0])
 	reply, err := m.Redis.Transfer(context.Background(), &scripts.TransferCall{
-		Keys: keys, Head: "sale hot 0", Epoch: 1, DeadlineMS: 1 << 52, MaxJournal: 10, ID: 1 << 60, To: 1, Asked: 1,
+		Keys: keys, Head: "sale 0", Epoch: 1, DeadlineMS: 1 << 52, MaxJournal: 10, ID: 1 << 60, To: 1,
+		Wants: []scripts.TransferWant{{SKU: "hot", Asked: 1}},
 	})
 	require.NoError(t, err)
-	require.Equal(t, []any{scripts.CodeOK, int64(4), int64(4)}, []any{reply.Code, reply.Units, reply.Moved})
+	require.Equal(t, scripts.CodeOK, reply.Code)
+	require.Equal(t, []sale.SKUUnits{{SKU: "hot", Units: 4}}, reply.Units)
+	require.Equal(t, reply.Units, reply.Moved)
 	require.Equal(t, int64(1), m.Reading(m.buckets[0]).JournalOrders)
 	relay := recovery.NewRelay(recovery.RelayOptions{
 		Redis: m.Redis, Publisher: m.Kafka, Leases: m.DB, Owner: "test", Deadline: time.Nanosecond,
@@ -353,5 +277,5 @@ func TestTransferOfADeadGatewayIsRelayed(t *testing.T) {
 	fakes.Eventually(t, func() bool { return len(m.Kafka.Attempted()) > 0 }, "it is relayed")
 	require.Equal(t, reply.Record, string(m.Kafka.Attempted()[len(m.Kafka.Attempted())-1]), "the same bytes")
 	m.balanced()
-	require.Equal(t, int64(4), m.snapshot().counters[1].Loaded)
+	require.Equal(t, int64(4), m.snapshot().counters[1].Shelves[0].Loaded)
 }

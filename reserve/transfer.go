@@ -9,10 +9,10 @@ import (
 	"flashsale/scripts"
 )
 
-// transfer takes units out of a bucket for another bucket of the SKU, and begins to publish the journal entry. A reply without
-// units is not an error. A call whose outcome is unknown is not repeated: if it has taken units they are in the journal, and
-// the relay publishes the entry.
-func (e *Engine) transfer(ctx context.Context, id sale.OrderID, giver sale.BucketRow, to int, asked, kept int64,
+// transfer takes units of some SKUs out of a bucket for another bucket of the sale, and begins to publish the journal entry. A
+// reply without units is not an error. A call whose outcome is unknown is not repeated: if it has taken units they are in the
+// journal, and the relay publishes the entry.
+func (e *Engine) transfer(ctx context.Context, id sale.OrderID, giver sale.BucketRow, to int, wants []scripts.TransferWant,
 ) (scripts.TransferReply, error) {
 	q := e.queue(sale.Purchase{Bucket: giver.Bucket, Partition: giver.Partition})
 	now, err := q.clock.Time(ctx, e.Redis)
@@ -21,7 +21,7 @@ func (e *Engine) transfer(ctx context.Context, id sale.OrderID, giver sale.Bucke
 	}
 	reply, err := e.Redis.Transfer(ctx, &scripts.TransferCall{
 		Keys: q.keys, Head: q.head, Epoch: giver.Epoch, Highest: q.seen(giver.Epoch),
-		DeadlineMS: now.Add(callTimeout).UnixMilli(), MaxJournal: e.JournalMaxOrders, ID: id, To: to, Asked: asked, Kept: kept,
+		DeadlineMS: now.Add(callTimeout).UnixMilli(), MaxJournal: e.JournalMaxOrders, ID: id, To: to, Wants: wants,
 	})
 	if err != nil {
 		return scripts.TransferReply{}, fmt.Errorf("transfer from bucket %s to %d: %w", giver.Bucket, to, err)

@@ -20,18 +20,21 @@ import (
 // A refused request may be reused while the publications of its batch are still being made: they use the epoch of Redis's
 // reply, and so does a restored record.
 func TestPublicationsOutliveTheRequestsThatWereRefused(t *testing.T) {
-	b := sale.Bucket{Sale: "sale", SKU: "phone"}
+	b := sale.Bucket{Sale: "sale"}
 	refused, taken := &request{done: make(chan struct{}, 1)}, &request{done: make(chan struct{}, 1)}
-	taken.purchase = sale.Purchase{Bucket: b, Epoch: 7, Buyer: "anna", Quantity: 1}
+	lines := []sale.Line{{SKU: "phone", Quantity: 2, UnitPriceCents: 5}, {SKU: "case", Quantity: 1, UnitPriceCents: 7}}
+	refused.purchase = sale.Purchase{Lines: lines}
+	taken.purchase = sale.Purchase{Bucket: b, Epoch: 7, Buyer: "anna", Lines: lines}
 	w := &batchWorker{queue: &bucketQueue{bucket: b}, batch: []*request{refused, taken}, orderIDs: []sale.OrderID{20, 21}}
-	w.answerVerdicts(scripts.ReserveReply{Epoch: 7, Sequence: 5, Verdicts: "S\nA 3 1790000000123"})
-	require.Equal(t, sale.OutcomeSoldOut, refused.answer.Outcome)
+	w.answerVerdicts(scripts.ReserveReply{Epoch: 7, Sequence: 5, Verdicts: "S 2\nA 3 1790000000123"})
+	require.Equal(t, sale.Answer{Outcome: sale.OutcomeSoldOut, SKU: "case"}, refused.answer)
 	require.Len(t, w.publications, 1)
 	require.Equal(t, scripts.WriteID{Epoch: 7, Sequence: 3}, w.publications[0].WriteID)
 	w.restore(w.publications[0])
 	record, err := sale.DecodeRecord(w.publications[0].record)
 	require.NoError(t, err)
 	require.EqualValues(t, 7, record.Batch.Epoch)
+	require.Equal(t, lines, record.Batch.Orders[0].Lines)
 	require.Equal(t, "70000000003-21", w.publications[0].entryID)
 }
 
@@ -39,11 +42,11 @@ func TestPublicationsOutliveTheRequestsThatWereRefused(t *testing.T) {
 func TestUnreadableVerdictsAreUnknown(t *testing.T) {
 	e := &Engine{EngineOptions: EngineOptions{Log: slog.New(slog.DiscardHandler)}}
 	w := &batchWorker{engine: e, queue: &bucketQueue{engine: e}}
-	for i := range 3 {
+	for i := range 4 {
 		w.batch = append(w.batch, &request{done: make(chan struct{}, 1)})
 		w.orderIDs = append(w.orderIDs, sale.OrderID(i+1))
 	}
-	w.answerVerdicts(scripts.ReserveReply{Code: scripts.CodeOK, Verdicts: "X\nA 5"})
+	w.answerVerdicts(scripts.ReserveReply{Code: scripts.CodeOK, Verdicts: "X\nA 5\nS 1"})
 	for i, r := range w.batch {
 		<-r.done
 		require.Equal(t, sale.OutcomeUnknown, r.answer.Outcome)
@@ -159,7 +162,7 @@ func TestReporter(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
 		running.Go(func() { r.run(ctx) })
-		b := sale.Bucket{Sale: "s", SKU: "k"}
+		b := sale.Bucket{Sale: "s"}
 		db.SetAway(errors.New("away"))
 		r.report(b, 1, "missing")
 		r.report(b, 1, "missing")
@@ -170,8 +173,32 @@ func TestReporter(t *testing.T) {
 		r.report(b, 2, "again")
 		r.report(b, 1, "late")
 		<-time.After(2 * reportRetry)
-		require.Equal(t, []string{"s:k:0 epoch 2: epoch"}, db.Reported())
+		require.Equal(t, []string{"s:0 epoch 2: epoch"}, db.Reported())
 		cancel()
 		running.Wait()
 	})
+}
+
+// TestTriedAgainGoesFirst: the first of a batch is its oldest, because the bounds of a batch count from it.
+func TestTriedAgainGoesFirst(t *testing.T) {
+	q := &bucketQueue{}
+	at := time.Now()
+	for _, second := range []int{1, 3, 5, 4, 0, 5} {
+		q.pending = append(q.pending, &request{arrivedAt: at.Add(time.Duration(second) * time.Second)})
+		q.moveUp()
+	}
+	for i := 1; i < len(q.pending); i++ {
+		require.False(t, q.pending[i].arrivedAt.Before(q.pending[i-1].arrivedAt))
+	}
+}
+
+// TestWaitingPurchasesAreBounded: purchases beyond the bound are overloaded at once.
+func TestWaitingPurchasesAreBounded(t *testing.T) {
+	m := &rebalancer{running: true, waiting: make([]*waitingPurchase, maxWaitingPurchases)}
+	require.False(t, m.join(&waitingPurchase{}))
+	late := &waitingPurchase{until: time.Now().Add(-time.Second), found: make(chan result, 1)}
+	m.waiting = []*waitingPurchase{late}
+	require.Empty(t, m.next())
+	require.False(t, m.running)
+	require.Equal(t, sale.OutcomeOverloaded, (<-late.found).answer.Outcome)
 }

@@ -35,17 +35,7 @@ func AppendOrder(dst []byte, o *Order) []byte {
 		dst = append(append(dst, `","reason":"`...), o.Reason...)
 	}
 	dst = AppendText(append(dst, `","sale":`...), o.Sale)
-	if len(o.Lines) == 1 {
-		dst = append(appendLine(dst, ',', &o.Lines[0]), `,"lines":[`...)
-	} else {
-		dst = append(dst, `,"lines":[`...)
-	}
-	for i := range o.Lines {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = append(appendLine(dst, '{', &o.Lines[i]), '}')
-	}
+	dst = appendLines(dst, o.Lines)
 	dst = strconv.AppendInt(append(dst, `],"total_cents":`...), TotalCents(o.Lines), 10)
 	dst = AppendText(append(dst, `,"currency":`...), o.Currency)
 	dst = AppendTime(append(dst, `,"created_at":"`...), o.CreatedAt.Time)
@@ -58,6 +48,25 @@ func AppendOrder(dst []byte, o *Order) []byte {
 		dst = AppendTime(append(dst, `","pay_by":"`...), o.PayBy.Time)
 	}
 	return append(dst, '"', '}')
+}
+
+// appendLines writes the members of an order's lines, and the list of them up to its end. Most orders have one line; its text is
+// copied into the list.
+func appendLines(dst []byte, lines []Line) []byte {
+	const list = `,"lines":[`
+	if len(lines) == 1 {
+		first := len(dst)
+		dst = append(appendLine(dst, ',', &lines[0]), list...)
+		return append(append(append(dst, '{'), dst[first+1:len(dst)-len(list)]...), '}')
+	}
+	dst = append(dst, list...)
+	for i := range lines {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(appendLine(dst, '{', &lines[i]), '}')
+	}
+	return dst
 }
 
 // appendLine writes the members of a line after one byte.

@@ -13,9 +13,42 @@ import (
 func orderRow(id OrderID, status OrderStatus) Order {
 	noon := time.Date(2026, 11, 11, 12, 0, 0, 0, time.UTC)
 	return Order{
-		OrderID: id, Status: status, Sale: "autumn", SKU: "phone", Quantity: 1, UnitPriceCents: 129900, Currency: "CNY",
-		CreatedAt: Time{noon}, UpdatedAt: Time{noon.Add(time.Second)}, PayBy: PayBy(noon, 900), BuyerID: "ann",
+		OrderID: id, Status: status, Sale: "autumn", Lines: []Line{{SKU: "phone", Quantity: 1, UnitPriceCents: 129900}},
+		Currency: "CNY", CreatedAt: Time{noon}, UpdatedAt: Time{noon.Add(time.Second)}, PayBy: PayBy(noon, 900), BuyerID: "ann",
 	}
+}
+
+// orderAsJSON is the order with the members that encoding/json writes by their tags: sku, quantity and price of the line where
+// there is one, and all lines.
+type orderAsJSON struct {
+	OrderID   OrderID     `json:"order_id"`
+	Status    OrderStatus `json:"status"`
+	Reason    OrderReason `json:"reason,omitempty"`
+	Sale      string      `json:"sale"`
+	*Line                 // nil where there are several
+	Lines     []Line      `json:"lines"`
+	Total     int64       `json:"total_cents"`
+	Currency  string      `json:"currency"`
+	CreatedAt Time        `json:"created_at"`
+	UpdatedAt Time        `json:"updated_at"`
+	PayBy     *Time       `json:"pay_by,omitempty"`
+	BuyerID   string      `json:"buyer_id,omitempty"`
+	PaymentID string      `json:"payment_id,omitempty"`
+}
+
+func encoded(t *testing.T, o Order, forOperator bool) string {
+	t.Helper()
+	as := orderAsJSON{OrderID: o.OrderID, Status: o.Status, Reason: o.Reason, Sale: o.Sale, Lines: o.Lines,
+		Total: TotalCents(o.Lines), Currency: o.Currency, CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt, PayBy: o.PayBy}
+	if len(o.Lines) == 1 {
+		as.Line = &o.Lines[0]
+	}
+	if forOperator {
+		as.BuyerID, as.PaymentID = o.BuyerID, o.PaymentID
+	}
+	text, err := json.Marshal(as)
+	require.NoError(t, err)
+	return string(text)
 }
 
 func TestOrdersEncodeAsJSONWould(t *testing.T) {
@@ -25,13 +58,17 @@ func TestOrdersEncodeAsJSONWould(t *testing.T) {
 	taken.UpdatedAt = taken.CreatedAt
 	paid := orderRow(9, StatusPaid)
 	paid.PaymentID = "p-1"
-	for _, order := range []Order{orderRow(7, StatusPaid), refused, taken, paid} {
-		expected, err := json.Marshal(order)
+	several := orderRow(10, StatusConfirmed)
+	several.Lines = []Line{{SKU: "phone", Quantity: 2, UnitPriceCents: 129900, Number: 4}, {SKU: "Case.1", Quantity: 100}}
+	for _, order := range []Order{orderRow(7, StatusPaid), refused, taken, paid, several} {
+		require.Equal(t, encoded(t, order, false), string(AppendOrder(nil, &order)))
+		require.Equal(t, encoded(t, order, true), string(AppendOperatorOrder(nil, &order)))
+		text, err := json.Marshal(order)
 		require.NoError(t, err)
-		require.Equal(t, string(expected), string(AppendOrder(nil, &order)))
-		expected, err = json.Marshal(order.ForOperator())
+		require.Equal(t, encoded(t, order, false), string(text))
+		text, err = json.Marshal(order.ForOperator())
 		require.NoError(t, err)
-		require.Equal(t, string(expected), string(AppendOperatorOrder(nil, &order)))
+		require.Equal(t, encoded(t, order, true), string(text))
 	}
 }
 

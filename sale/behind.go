@@ -21,8 +21,8 @@ func Behind(where string, buckets []BehindBucket) error {
 		found[i] = fmt.Sprintf("bucket %s is in epoch %d here and in epoch %d there", b.Bucket, b.Here, b.There)
 		// The units first: their statement depends on the epoch that the second one changes.
 		repair = append(repair,
-			fmt.Sprintf("UPDATE stock SET settled_epoch = 0, moved_epoch = 0, given_epoch = 0 WHERE sale_id = '%s' AND bucket = %d "+
-				"AND (SELECT epoch FROM buckets WHERE sale_id = '%s' AND bucket = %d) < %d",
+			fmt.Sprintf("UPDATE stock SET settled_epoch = 0, moved_epoch = 0, given_epoch = 0 "+
+				"WHERE sale_id = '%s' AND bucket = %d AND (SELECT epoch FROM buckets WHERE sale_id = '%s' AND bucket = %d) < %d",
 				b.Sale, b.Number, b.Sale, b.Number, b.There),
 			fmt.Sprintf("UPDATE buckets SET epoch = %d, state = 'closed', closed_reason = 'database was behind', sequence = 0, "+
 				"version = (SELECT version FROM catalogue WHERE id = 1) WHERE sale_id = '%s' AND bucket = %d AND epoch < %d",

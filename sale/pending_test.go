@@ -7,9 +7,12 @@ import (
 )
 
 func TestFindPending(t *testing.T) {
+	lines := []Line{{SKU: "phone", Quantity: 3, UnitPriceCents: 129900}, {SKU: "case", Quantity: 1}}
 	batch := &Batch{
-		Bucket: Bucket{Sale: "rush", SKU: "phone", Number: 3}, Epoch: 2, Sequence: 9, BatchID: 41, CreatedMS: 1_800_000_000_000,
-		Orders: []RecordOrder{{OrderID: 41, Quantity: 1, Buyer: "ann"}, {OrderID: 423, Quantity: 3, Buyer: "bob", Key: "a key"}},
+		Bucket: Bucket{Sale: "rush", Number: 3}, Epoch: 2, Sequence: 9, BatchID: 41, CreatedMS: 1_800_000_000_000,
+		Orders: []RecordOrder{
+			{OrderID: 41, Lines: lines, Buyer: "ann"}, {OrderID: 423, Lines: lines, Buyer: "bob", Key: "a key"},
+		},
 	}
 	raw := AppendBatch(nil, batch)
 	found, ok := FindPending(raw, 423)
@@ -25,9 +28,9 @@ func TestFindPending(t *testing.T) {
 		require.False(t, ok, "%q", other)
 	}
 	found.Status = StatusQueued
-	s := &Sale{Currency: "CNY", PaymentTTL: 900, Items: []Item{{SKU: "case", PriceCents: 1}, {SKU: "phone", PriceCents: 129900}}}
+	s := &Sale{Currency: "CNY", PaymentTTL: 900, Items: []Item{{SKU: "phone", PriceCents: 1}}}
 	require.Equal(t, Order{
-		OrderID: 423, Status: StatusQueued, Sale: "rush", SKU: "phone", Quantity: 3, UnitPriceCents: 129900, Currency: "CNY",
+		OrderID: 423, Status: StatusQueued, Sale: "rush", Lines: lines, Currency: "CNY", // the price is that of the record
 		CreatedAt: TimeMillis(1_800_000_000_000), UpdatedAt: TimeMillis(1_800_000_000_000),
 		BuyerID: "bob",
 	}, withoutDeadline(found.Order(s)))

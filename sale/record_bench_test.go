@@ -9,13 +9,13 @@ import (
 func BenchmarkRecord(b *testing.B) {
 	for _, orders := range []int{1, 32, 256} {
 		batch := Batch{
-			Bucket: Bucket{Sale: "spring", SKU: "phone"}, Epoch: 1, Sequence: 7, BatchID: 117_000_000_000_000_000,
+			Bucket: Bucket{Sale: "spring"}, Epoch: 1, Sequence: 7, BatchID: 117_000_000_000_000_000,
 			CreatedMS: 1_790_000_000_000,
 		}
 		for i := range orders {
 			batch.Orders = append(batch.Orders, RecordOrder{
-				OrderID: batch.BatchID + OrderID(i), Quantity: 1, Buyer: fmt.Sprintf("0191f2a4-7c3e-7d90-b1aa-%012d", i),
-				Key: fmt.Sprintf("press-%d", i),
+				OrderID: batch.BatchID + OrderID(i), Lines: []Line{{SKU: "phone", Quantity: 1, UnitPriceCents: 129900}},
+				Buyer: fmt.Sprintf("0191f2a4-7c3e-7d90-b1aa-%012d", i), Key: fmt.Sprintf("press-%d", i),
 			})
 		}
 		data := AppendBatch(nil, &batch)

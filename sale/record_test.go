@@ -11,15 +11,20 @@ import (
 	"pgregory.net/rapid"
 )
 
-const sampleRecord = "fs1 batch demo phone 3 2 41 1001 1793700000123 3\n" +
-	"1001 1 buyer-1\n" +
-	"1002 2 buyer-2 key with spaces\n" +
-	"1003 100 b:3|x \n"
+const sampleRecord = "fs2 batch demo 3 2 41 1001 1793700000123 3\n" +
+	"1001 phone:1:129900 buyer-1\n" +
+	"1002 phone:2:129900,Case.1:1:0 buyer-2 key with spaces\n" +
+	"1003 case:100:1000000000000 b:3|x \n"
 
 func sampleBatch() *Batch {
 	return &Batch{
-		Bucket: Bucket{"demo", "phone", 3}, Epoch: 2, Sequence: 41, BatchID: 1001, CreatedMS: 1793700000123,
-		Orders: []RecordOrder{{1001, 1, "buyer-1", ""}, {1002, 2, "buyer-2", "key with spaces"}, {1003, 100, "b:3|x", ""}},
+		Bucket: Bucket{"demo", 3}, Epoch: 2, Sequence: 41, BatchID: 1001, CreatedMS: 1793700000123,
+		Orders: []RecordOrder{
+			{1001, []Line{{SKU: "phone", Quantity: 1, UnitPriceCents: 129900}}, "buyer-1", ""},
+			{1002, []Line{{SKU: "phone", Quantity: 2, UnitPriceCents: 129900}, {SKU: "Case.1", Quantity: 1}}, "buyer-2",
+				"key with spaces"},
+			{1003, []Line{{SKU: "case", Quantity: 100, UnitPriceCents: MaxPriceCents}}, "b:3|x", ""},
+		},
 	}
 }
 
@@ -30,10 +35,9 @@ func TestRecordBytes(t *testing.T) {
 	got, err := DecodeRecord([]byte(want))
 	require.NoError(t, err)
 	assert.Equal(t, Record{Batch: sampleBatch()}, got)
-	assert.Equal(t, int64(103), got.Batch.Units())
 
-	assert.Equal(t, "fs1 fence r-2-demo\n", string(AppendFence(nil, "r-2-demo")))
-	got, err = DecodeRecord([]byte("fs1 fence r-2-demo\n"))
+	assert.Equal(t, "fs2 fence r-2-demo\n", string(AppendFence(nil, "r-2-demo")))
+	got, err = DecodeRecord([]byte("fs2 fence r-2-demo\n"))
 	require.NoError(t, err)
 	assert.Equal(t, Record{Fence: "r-2-demo"}, got)
 }
@@ -91,8 +95,8 @@ func TestDoubledRecordsAreRefused(t *testing.T) {
 }
 
 func TestRecordsOutsideTheFormatAreRefused(t *testing.T) {
-	head := func(fields string) string { return "fs1 batch " + fields + "\n1001 1 b\n" }
-	good := head("demo phone 0 1 1 1001 5 1")
+	head := func(fields string) string { return "fs2 batch " + fields + "\n1001 phone:1:0 b\n" }
+	good := head("demo 0 1 1 1001 5 1")
 	_, err := DecodeRecord([]byte(good))
 	require.NoError(t, err)
 	for name, text := range map[string]string{
@@ -100,35 +104,35 @@ func TestRecordsOutsideTheFormatAreRefused(t *testing.T) {
 		"a newline":                "\n",
 		"no record":                "hello\n",
 		"json":                     `{"order_id":"1"}` + "\n",
-		"a later version":          strings.Replace(good, "fs1", "fs2", 1),
+		"another version":          strings.Replace(good, "fs2", "fs1", 1),
 		"another kind":             strings.Replace(good, "batch", "transfer", 1),
-		"version alone":            "fs1\n",
-		"a fence without token":    "fs1 fence\n",
-		"a fence with empty token": "fs1 fence \n",
-		"a fence with two tokens":  "fs1 fence a b\n",
-		"a fence with capitals":    "fs1 fence A\n",
-		"a field too few":          head("demo phone 0 1 1 1001 5"),
-		"a field too many":         head("demo phone 0 1 1 1001 5 1 1"),
-		"two spaces":               head("demo  phone 0 1 1 1001 5 1"),
-		"a space at the end":       head("demo phone 0 1 1 1001 5 1 "),
+		"version alone":            "fs2\n",
+		"a fence without token":    "fs2 fence\n",
+		"a fence with empty token": "fs2 fence \n",
+		"a fence with two tokens":  "fs2 fence a b\n",
+		"a fence with no id":       "fs2 fence _A\n",
+		"a field too few":          head("demo 0 1 1 1001 5"),
+		"a field too many":         head("demo 0 1 1 1001 5 1 1"),
+		"two spaces":               head("demo  0 1 1 1001 5 1"),
+		"a space at the end":       head("demo 0 1 1 1001 5 1 "),
 		"carriage returns":         strings.ReplaceAll(good, "\n", "\r\n"),
-		"a sale with capitals":     head("Demo phone 0 1 1 1001 5 1"),
-		"a SKU too long":           head("demo " + strings.Repeat("p", 65) + " 0 1 1 1001 5 1"),
-		"a bucket out of range":    head("demo phone 64 1 1 1001 5 1"),
-		"a huge bucket":            head("demo phone 18446744073709551616 1 1 1001 5 1"),
-		"a bucket that wraps":      head("demo phone 4294967296 1 1 1001 5 1"),
-		"a negative epoch":         head("demo phone 0 -1 1 1001 5 1"),
-		"a signed sequence":        head("demo phone 0 1 +1 1001 5 1"),
-		"a leading zero":           head("demo phone 0 01 1 1001 5 1"),
-		"hexadecimal":              head("demo phone 0 0x1 1 1001 5 1"),
-		"a fraction":               head("demo phone 0 1 1.5 1001 5 1"),
-		"an id above 63 bits":      "fs1 batch demo phone 0 1 1 9223372036854775808 5 1\n9223372036854775808 1 b\n",
-		"a time after 9999":        head(fmt.Sprintf("demo phone 0 1 1 1001 %d 1", MaxCreatedMS+1)),
-		"no orders":                "fs1 batch demo phone 0 1 1 1001 5 0\n",
-		"fewer orders than said":   head("demo phone 0 1 1 1001 5 2"),
-		"more orders than said":    good + "1002 1 b\n",
-		"another batch id":         head("demo phone 0 1 1 1002 5 1"),
-		"an empty line":            "fs1 batch demo phone 0 1 1 1001 5 1\n\n",
+		"a sale that is no id":     head("_demo 0 1 1 1001 5 1"),
+		"a sale too long":          head(strings.Repeat("p", 65) + " 0 1 1 1001 5 1"),
+		"a bucket out of range":    head("demo 64 1 1 1001 5 1"),
+		"a huge bucket":            head("demo 18446744073709551616 1 1 1001 5 1"),
+		"a bucket that wraps":      head("demo 4294967296 1 1 1001 5 1"),
+		"a negative epoch":         head("demo 0 -1 1 1001 5 1"),
+		"a signed sequence":        head("demo 0 1 +1 1001 5 1"),
+		"a leading zero":           head("demo 0 01 1 1001 5 1"),
+		"hexadecimal":              head("demo 0 0x1 1 1001 5 1"),
+		"a fraction":               head("demo 0 1 1.5 1001 5 1"),
+		"an id above 63 bits":      "fs2 batch demo 0 1 1 9223372036854775808 5 1\n9223372036854775808 phone:1:0 b\n",
+		"a time after 9999":        head(fmt.Sprintf("demo 0 1 1 1001 %d 1", MaxCreatedMS+1)),
+		"no orders":                "fs2 batch demo 0 1 1 1001 5 0\n",
+		"fewer orders than said":   head("demo 0 1 1 1001 5 2"),
+		"more orders than said":    good + "1002 phone:1:0 b\n",
+		"another batch id":         head("demo 0 1 1 1002 5 1"),
+		"an empty line":            "fs2 batch demo 0 1 1 1001 5 1\n\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := DecodeRecord([]byte(text))
@@ -141,12 +145,16 @@ func TestRecordsOutsideTheFormatAreRefused(t *testing.T) {
 
 func TestOrderLinesOutsideTheFormatAreRefused(t *testing.T) {
 	for _, line := range []string{
-		"", "1001", "1001 1", "1001 1 ", "1001  b", " 1001 1 b", "0 1 b", "-1001 1 b", "01001 1 b", "x 1 b",
-		"1001 0 b", "1001 101 b", "1001 -1 b", "1001 +1 b", "1001 01 b", "1001 1.0 b", "1001 x b", "1001 99999999999999999999 b",
-		"1001 1 b/c", "1001 1 " + strings.Repeat("b", 65), "1001 1 b ", `1001 1 b k"`, `1001 1 b k\`, "1001 1 b k\x01",
-		"1001 1 b " + strings.Repeat("k", 129), "1001 1 bä", "1001\t1\tb",
+		"", "1001", "1001 p:1:0", "1001 p:1:0 ", "1001  p:1:0 b", " 1001 p:1:0 b", "0 p:1:0 b", "-1001 p:1:0 b", "01001 p:1:0 b",
+		"x p:1:0 b", "1001 1 b", "1001 p:1 b", "1001 p b", "1001  b", "1001 p:1:0, b", "1001 ,p:1:0 b", "1001 p:1:0;q:1:0 b",
+		"1001 p:1:0,p:1:0 b", "1001 p:1:0,q:1:0,p:2:0 b", "1001 p:0:0 b", "1001 p:101:0 b", "1001 p:-1:0 b", "1001 p:+1:0 b",
+		"1001 p:01:0 b", "1001 p:1.0:0 b", "1001 p:x:0 b", "1001 p:99999999999999999999:0 b", "1001 p:1: b", "1001 p::0 b",
+		"1001 :1:0 b", "1001 p:1:0:0 b", "1001 p:1:1000000000001 b", "1001 p:1:-1 b", "1001 p:1:00 b", "1001 _p:1:0 b",
+		"1001 " + strings.Repeat("p", 65) + ":1:0 b",
+		"1001 p:1:0 b/c", "1001 p:1:0 " + strings.Repeat("b", 65), "1001 p:1:0 b ", `1001 p:1:0 b k"`, `1001 p:1:0 b k\`,
+		"1001 p:1:0 b k\x01", "1001 p:1:0 b " + strings.Repeat("k", 129), "1001 p:1:0 bä", "1001\tp:1:0\tb",
 	} {
-		_, err := DecodeRecord([]byte("fs1 batch demo phone 0 1 1 1001 5 1\n" + line + "\n"))
+		_, err := DecodeRecord([]byte("fs2 batch demo 0 1 1 1001 5 1\n" + line + "\n"))
 		assert.ErrorIs(t, err, ErrRecord, "%q", line)
 	}
 }
@@ -174,29 +182,54 @@ func TestAnOrderStandsOnceInABatch(t *testing.T) {
 func TestLimitsOfARecord(t *testing.T) {
 	b := sampleBatch()
 	b.Orders = nil
+	dear := func(i int) Line { return Line{SKU: longSKU(i), Quantity: MaxQuantity, UnitPriceCents: MaxPriceCents} }
 	for i := range MaxRecordOrders {
-		b.Orders = append(b.Orders, RecordOrder{OrderID(math.MaxInt64 - i), MaxQuantity, strings.Repeat("b", MaxIDBytes),
-			strings.Repeat("k", MaxKeyBytes)})
+		b.Orders = append(b.Orders, RecordOrder{OrderID(math.MaxInt64 - i), []Line{dear(0), dear(1)},
+			strings.Repeat("b", MaxIDBytes), strings.Repeat("k", MaxKeyBytes)})
 	}
 	b.BatchID = b.Orders[0].OrderID
 	largest := AppendBatch(nil, b)
 	assert.LessOrEqual(t, len(largest), MaxRecordBytes, "the largest batch fits a record")
-	_, err := DecodeRecord(largest)
+	got, err := DecodeRecord(largest)
 	require.NoError(t, err)
-
-	b.Orders = append(b.Orders, RecordOrder{1, 1, "b", ""})
-	_, err = DecodeRecord(AppendBatch(nil, b))
-	assert.ErrorIs(t, err, ErrRecord)
+	require.Equal(t, b, got.Batch)
 	_, err = DecodeRecord(append(largest, make([]byte, MaxRecordBytes)...))
 	assert.ErrorContains(t, err, "bytes are more than")
+
+	b.Orders[7].Lines = append(b.Orders[7].Lines, dear(2))
+	_, err = DecodeRecord(AppendBatch(nil, b))
+	assert.ErrorContains(t, err, "2001 lines are more than 2000")
+	b.Orders = append(b.Orders, RecordOrder{1, []Line{dear(0)}, "b", ""})
+	_, err = DecodeRecord(AppendBatch(nil, b))
+	assert.ErrorIs(t, err, ErrRecord)
+}
+
+// longSKU returns the i-th SKU of the greatest length.
+func longSKU(i int) string { return fmt.Sprintf("%0*d", MaxIDBytes, i) }
+
+func TestMostLinesOfAnOrder(t *testing.T) {
+	b := sampleBatch()
+	lines := make([]Line, MaxLines+1)
+	for i := range lines {
+		lines[i] = Line{SKU: longSKU(i), Quantity: 1}
+	}
+	b.Orders[2].Lines = lines[:MaxLines]
+	got, err := DecodeRecord(AppendBatch(nil, b))
+	require.NoError(t, err)
+	require.Equal(t, b, got.Batch, "also where the lines of the orders before it were elsewhere in memory")
+	b.Orders[2].Lines = lines
+	_, err = DecodeRecord(AppendBatch(nil, b))
+	assert.ErrorIs(t, err, ErrRecord)
 }
 
 // An error contains at most a part of a hostile record, so that the log stays short.
 func TestErrorsOfRecordsAreShort(t *testing.T) {
 	long := strings.Repeat("x", 100_000)
-	for _, text := range []string{long + "\n", "fs1 " + long + "\n", "fs1 fence " + long + "!\n", "fs1 batch " + long +
-		" a 0 1 1 1 1 1\n",
-		"fs1 batch a a " + long + " 1 1 1 1 1\n", "fs1 batch a a 0 1 1 1 1 1\n" + long + "\n"} {
+	for _, text := range []string{long + "\n", "fs2 " + long + "\n", "fs2 fence " + long + "!\n", "fs2 batch " + long +
+		" 0 1 1 1 1 1\n",
+		"fs2 batch a " + long + " 1 1 1 1 1\n", "fs2 batch a 0 1 1 1 1 1\n" + long + "\n",
+		"fs2 transfer a 0 1 1 1 1 1 " + long + "\n",
+		"fs2 transfer " + long + " 0 1 1 1 1 1 a:1\n", "fs2 transfer a " + long + " 1 1 1 1 1 a:1\n"} {
 		_, err := DecodeRecord([]byte(text))
 		require.ErrorIs(t, err, ErrRecord)
 		assert.Less(t, len(err.Error()), 600)
@@ -208,20 +241,27 @@ func FuzzDecodeRecord(f *testing.F) {
 	f.Add([]byte(sampleRecord))
 	f.Add(AppendBatch(nil, sampleBatch()))
 	f.Add(AppendFence(nil, "token"))
-	f.Add([]byte("fs1 batch demo phone 63 0 0 1 253402300799999 1\n1 1 b  k \n"))
-	f.Add([]byte("fs1 batch demo phone 0 1 1 2 5 2\n2 1 b\n2 1 b\n"))
-	f.Add([]byte("fs2 batch demo phone 0 1 1 1 5 1\n1 1 b\n"))
+	f.Add([]byte("fs2 batch demo 63 0 0 1 253402300799999 1\n1 p:1:0 b  k \n"))
+	f.Add([]byte("fs2 batch demo 0 1 1 2 5 2\n2 p:1:0 b\n2 p:1:0 b\n"))
+	f.Add([]byte("fs2 batch demo 0 1 1 1 5 1\n1 p:1:0,p:1:0 b\n"))
+	f.Add([]byte("fs2 batch demo 0 1 1 1 5 1\n1 p:1:0,q:100:1000000000000 b\n"))
+	f.Add([]byte("fs1 batch demo 0 1 1 1 5 1\n1 p:1:0 b\n"))
+	f.Add([]byte("fs2 transfer demo 0 1 1 1 5 63 p:1,q:10000000\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		got, err := DecodeRecord(data)
 		switch {
 		case err != nil:
 			require.ErrorIs(t, err, ErrRecord)
 			require.Nil(t, got.Batch)
+		case got.Transfer != nil:
+			require.Equal(t, string(data), string(AppendTransfer(nil, got.Transfer)))
 		case got.Batch == nil:
 			require.Equal(t, string(data), string(AppendFence(nil, got.Fence)))
 		default:
 			require.Equal(t, string(data), string(AppendBatch(nil, got.Batch)))
-			require.GreaterOrEqual(t, got.Batch.Units(), int64(len(got.Batch.Orders)))
+			for _, o := range got.Batch.Orders {
+				require.GreaterOrEqual(t, UnitsOf(o.Lines), len(o.Lines))
+			}
 		}
 	})
 }
@@ -229,10 +269,10 @@ func FuzzDecodeRecord(f *testing.F) {
 func drawBatch(t *rapid.T) *Batch {
 	orders := rapid.SliceOfNDistinct(rapid.Custom(func(t *rapid.T) RecordOrder {
 		return RecordOrder{
-			OrderID:  OrderID(rapid.Int64Range(1, math.MaxInt64).Draw(t, "id")),
-			Quantity: rapid.IntRange(1, MaxQuantity).Draw(t, "quantity"),
-			Buyer:    drawBuyer(t, "buyer"),
-			Key:      rapid.StringMatching(`([ !#-\[\]-~]{1,128})?`).Draw(t, "key"),
+			OrderID: OrderID(rapid.Int64Range(1, math.MaxInt64).Draw(t, "id")),
+			Lines:   drawLines(t),
+			Buyer:   drawBuyer(t, "buyer"),
+			Key:     rapid.StringMatching(`([ !#-\[\]-~]{1,128})?`).Draw(t, "key"),
 		}
 	}), 1, 20, func(o RecordOrder) OrderID { return o.OrderID }).Draw(t, "orders")
 	return &Batch{

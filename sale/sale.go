@@ -39,10 +39,12 @@ type Item struct {
 // Same reports whether two items have the same members of a definition.
 func (i *Item) Same(o *Item) bool {
 	return i.SKU == o.SKU && i.Stock == o.Stock && i.PriceCents == o.PriceCents && i.Name == o.Name &&
-		sameLimit(i.PerBuyerLimit, o.PerBuyerLimit)
+		i.SameLimit(o)
 }
 
-func sameLimit(a, b *int) bool {
+// SameLimit reports whether two items have the same limit of their own, or both none.
+func (i *Item) SameLimit(o *Item) bool {
+	a, b := i.PerBuyerLimit, o.PerBuyerLimit
 	return a == b || a != nil && b != nil && *a == *b
 }
 

@@ -3,8 +3,8 @@ package sale
 import "fmt"
 
 // Transfer moves units of one or more SKUs from one bucket of a sale to another. A script takes them from the giving bucket
-// in Redis and adds one journal entry, settlement moves them in the database, and the outbox credits them to the receiving bucket. Its identity
-// is like that of a batch: (Bucket, Epoch, Sequence, TransferID).
+// in Redis and adds one journal entry, settlement moves them in the database, and the outbox credits them to the receiving
+// bucket. Its identity is like that of a batch: (Bucket, Epoch, Sequence, TransferID).
 type Transfer struct {
 	Bucket     // the giving bucket
 	Epoch      int64

@@ -60,8 +60,9 @@ func (s *Sale) Validate() error {
 	e.check(s.Buckets >= 1 && s.Buckets <= MaxBuckets, "buckets", "must be 1 to %d", MaxBuckets)
 	e.check(len(s.Items) >= 1 && len(s.Items) <= MaxItems, "items", "must hold 1 to %d items", MaxItems)
 	if len(s.Items) <= MaxItems && s.Buckets <= MaxBuckets {
-		e.check(len(s.Items)*s.Buckets <= MaxShelves, "buckets", "must be at most %d for %d items: items times buckets is at most %d",
-			MaxShelves/max(len(s.Items), 1), len(s.Items), MaxShelves)
+		e.check(len(s.Items)*s.Buckets <= MaxShelves, "buckets",
+			"must be at most %d for %d items: items times buckets is at most %d", MaxShelves/max(len(s.Items), 1), len(s.Items),
+			MaxShelves)
 	}
 	s.checkItems(&e)
 	if len(e) == 0 {
@@ -95,7 +96,8 @@ func (s *Sale) checkItems(e *FieldErrors) {
 		first, doubled := seen[item.SKU]
 		e.check(!doubled, at+"sku", "%q is already in items[%d]", item.SKU, first)
 		e.check(item.Stock >= 0 && item.Stock <= MaxStock, at+"stock", "must be 0 to %d", MaxStock)
-		e.check(item.PriceCents >= 0 && item.PriceCents <= MaxPriceCents, at+"price_cents", "must be 0 to %d", int64(MaxPriceCents))
+		e.check(item.PriceCents >= 0 && item.PriceCents <= MaxPriceCents,
+			at+"price_cents", "must be 0 to %d", int64(MaxPriceCents))
 		e.check(len(item.Name) <= MaxNameBytes && utf8.ValidString(item.Name),
 			at+"name", "must be at most %d bytes of UTF-8", MaxNameBytes)
 		e.check(item.PerBuyerLimit == nil || *item.PerBuyerLimit >= 1 && *item.PerBuyerLimit <= MaxLimit,

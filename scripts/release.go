@@ -42,6 +42,7 @@ type PageOrder struct {
 const (
 	MaxReleaseOrders = 1000 // a row never has more
 	MaxReleaseRows   = 1000
+	MaxReleaseLines  = 2000 // lines of the rows and the orders together
 )
 
 // releaseFixed is the number of arguments before the columns.

@@ -26,7 +26,7 @@ func nextVersion(ctx context.Context, tx *sql.Tx) (int64, error) {
 	return version, nil
 }
 
-const sqlChangedBuckets = "SELECT sale_id, sku, bucket, epoch, state, partition_id FROM stock WHERE version > ?"
+const sqlChangedBuckets = "SELECT sale_id, bucket, epoch, state, partition_id FROM buckets WHERE version > ?"
 
 // Changes returns the rows of the catalogue that changed since a version, all rows for 0. If nothing changed, it is one read
 // by primary key. If the counter is below since, the database is not the one of the last call, and Changes returns all rows.
@@ -58,7 +58,7 @@ func (s *Store) changedSales(ctx context.Context, since int64, changes *sale.Cha
 func (s *Store) changedBuckets(ctx context.Context, since int64, changes *sale.Changes) error {
 	return each(ctx, s.db, sqlChangedBuckets, []any{since}, func(rows scanner) error {
 		var row sale.BucketRow
-		err := rows.Scan(&row.Sale, &row.SKU, &row.Number, &row.Epoch, &row.State, &row.Partition)
+		err := rows.Scan(&row.Sale, &row.Number, &row.Epoch, &row.State, &row.Partition)
 		changes.Buckets = append(changes.Buckets, row)
 		return err
 	})

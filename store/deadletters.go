@@ -17,7 +17,7 @@ const maxDeadLetters = 1000
 const (
 	sqlInsertDeadLetter = "INSERT INTO dead_letters (dead_letter_id, reason, detail, state, partition_id, record_offset, " +
 		"record) VALUES (?, ?, ?, 'waiting', ?, ?, ?)"
-	sqlInsertDeadOrders = "INSERT INTO dead_letter_orders (dead_letter_id, place, order_id, sale_id, sku, buyer_id, quantity, " +
+	sqlInsertDeadOrders = "INSERT INTO dead_letter_orders (dead_letter_id, place, order_id, sale_id, buyer_id, order_lines, " +
 		"created_ms) VALUES "
 	sqlDeadLetters = "SELECT dead_letter_id, reason, detail, state, partition_id, record_offset, record FROM dead_letters WHERE "
 	sqlDecide      = "UPDATE dead_letters SET state = ? WHERE dead_letter_id = ? AND state = 'waiting'"
@@ -71,11 +71,12 @@ func insertDeadLetter(ctx context.Context, tx *sql.Tx, letter *sale.DeadLetter) 
 		return nil //nolint:nilerr // the letter is stored, but the orders of a record that cannot be decoded are unknown
 	}
 	place := 0
-	return insert(ctx, tx, sqlInsertDeadOrders, "(?,?,?,?,?,?,?,?)", record.Batch.Orders,
+	return insert(ctx, tx, sqlInsertDeadOrders, "(?,?,?,?,?,?,?)", record.Batch.Orders,
 		func(args []any, o sale.RecordOrder) []any {
 			b := record.Batch
 			place++
-			return append(args, letter.ID, place, int64(o.OrderID), b.Sale, b.SKU, o.Buyer, o.Quantity, b.CreatedMS)
+			return append(args, letter.ID, place, int64(o.OrderID), b.Sale, o.Buyer, string(sale.AppendLines(nil, o.Lines)),
+				b.CreatedMS)
 		})
 }
 

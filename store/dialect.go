@@ -16,7 +16,9 @@ type dialect struct {
 	now    string // expression: the database's clock in the form of DATETIME(3), UTC
 	nowMS  string // expression: the same as Unix milliseconds
 	forced string // after a table's name: use the primary key, so that the statement locks no other rows
-	lock   string // after a SELECT: lock its rows until the commit
+	// byBuyer after the table of orders and its alias: use the index of the buyers.
+	byBuyer string
+	lock    string // after a SELECT: lock its rows until the commit
 
 	// remove begins a DELETE from a table, up to its condition; like forced, it locks no other rows.
 	remove func(table string) string

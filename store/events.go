@@ -145,15 +145,12 @@ func (s *Store) readInto(ctx context.Context, ids []sale.OrderID, places map[sal
 		for i, id := range chunk {
 			args[i] = int64(id)
 		}
-		err := each(ctx, s.db, sqlOrders+"order_id IN ("+placeholders(len(chunk))+")", args, func(r scanner) error {
-			order, err := scanOrder(r)
-			if err == nil {
-				*places[order.OrderID] = order
-			}
-			return err
-		})
+		rows, err := readOrderRows(ctx, s.db, sqlOrders+" WHERE o.order_id IN ("+placeholders(len(chunk))+")", args)
 		if err != nil {
 			return err
+		}
+		for k := range rows {
+			*places[rows[k].OrderID] = rows[k].Order
 		}
 	}
 	return nil

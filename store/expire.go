@@ -11,10 +11,10 @@ import (
 	"flashsale/sale"
 )
 
-const sqlDue = "SELECT order_id, sale_id, sku, bucket FROM orders WHERE due_at <= %s ORDER BY due_at LIMIT ?"
+const sqlDue = "SELECT order_id, sale_id, bucket FROM orders WHERE due_at <= %s ORDER BY due_at LIMIT ?"
 
 // ExpireOrders expires up to limit confirmed orders whose payment time is over by the database's clock, oldest first. It gives
-// their units and allowances back and returns how many it expired; if it returns limit, there may be more. It skips an order
+// their units back and returns how many it expired; if it returns limit, there may be more. It skips an order
 // that is paid or cancelled between the search and the lock.
 func (s *Store) ExpireOrders(ctx context.Context, limit int) (int, error) {
 	ids, buckets, err := s.dueOrders(ctx, limit)
@@ -41,7 +41,7 @@ func (s *Store) dueOrders(ctx context.Context, limit int) (ids []sale.OrderID, b
 	err = each(ctx, s.db, fmt.Sprintf(sqlDue, s.dialect.now), []any{limit}, func(rows scanner) error {
 		var id sale.OrderID
 		var bucket sale.Bucket
-		err := rows.Scan(&id, &bucket.Sale, &bucket.SKU, &bucket.Number)
+		err := rows.Scan(&id, &bucket.Sale, &bucket.Number)
 		ids, buckets = append(ids, id), append(buckets, bucket)
 		return err
 	})
@@ -49,7 +49,7 @@ func (s *Store) dueOrders(ctx context.Context, limit int) (ids []sale.OrderID, b
 }
 
 func (s *Store) expireOrders(ctx context.Context, tx *sql.Tx, ids []sale.OrderID, buckets []sale.Bucket) (int, error) {
-	stock, _, err := s.lockStock(ctx, tx, buckets)
+	rows, _, err := s.lockBuckets(ctx, tx, buckets)
 	if err != nil {
 		return 0, err
 	}
@@ -67,16 +67,15 @@ func (s *Store) expireOrders(ctx context.Context, tx *sql.Tx, ids []sale.OrderID
 		if !ledger.Expires(&o.Order, nowMS) || slices.Contains(paid, o.OrderID) {
 			continue
 		}
-		if stock[o.bucket] == nil {
-			return 0, fmt.Errorf("order %d is of bucket %s, which is not in the stock table", o.OrderID, o.bucket)
-		}
 		leaving = append(leaving, o.releasing())
 	}
 	if len(leaving) == 0 {
 		return 0, nil
 	}
-	decided := ledger.NewPlan(ledger.NewState(stock, nowMS, true))
-	decided.Release(leaving, sale.StatusExpired, sale.ReasonNone)
+	decided, err := s.planRelease(ctx, tx, rows, nowMS, leaving, sale.StatusExpired, sale.ReasonNone)
+	if err != nil {
+		return 0, err
+	}
 	err = s.writePlan(ctx, tx, nowMS, decided)
 	faults.Point("store.expiry-written")
 	return len(leaving), err

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -10,15 +9,17 @@ import (
 )
 
 const (
-	orderColumns = "order_id, status, reason, sale_id, sku, quantity, unit_price_cents, currency, created_at, updated_at, " +
-		"pay_by, buyer_id, COALESCE(payment_id, '')"
-	sqlOrders = "SELECT " + orderColumns + " FROM orders WHERE "
+	orderColumns = "o.order_id, o.status, o.reason, o.sale_id, o.currency, o.created_at, o.updated_at, o.pay_by, o.buyer_id, " +
+		"COALESCE(o.payment_id, '')"
+	ownLine = "o.line_count, 1, COALESCE(o.sku, ''), o.quantity, COALESCE(o.unit_price_cents, 0)"
+
+	sqlOrders    = "SELECT " + orderColumns + ", " + ownLine + " FROM orders o"
+	sqlEachOrder = "SELECT " + orderColumns + ", " + joinedLine + " FROM orders o" + joinLines + " WHERE o.sale_id = ?"
 )
 
-// Orders of dead letters have no order row: price, currency and payment time are those of the sale, if it exists.
-const sqlWaitingOrders = "SELECT d.order_id, d.sale_id, d.sku, d.quantity, COALESCE(i.price_cents, 0), " +
-	"COALESCE(s.currency, ''), d.created_ms, COALESCE(s.payment_ttl_s, 0), d.buyer_id FROM dead_letter_orders d " +
-	"LEFT JOIN sales s ON s.sale_id = d.sale_id LEFT JOIN items i ON i.sale_id = d.sale_id AND i.sku = d.sku WHERE "
+// Orders of dead letters have no order row: currency and payment time are those of the sale, if it exists.
+const sqlWaitingOrders = "SELECT d.order_id, d.sale_id, d.order_lines, COALESCE(s.currency, ''), d.created_ms, " +
+	"COALESCE(s.payment_ttl_s, 0), d.buyer_id FROM dead_letter_orders d LEFT JOIN sales s ON s.sale_id = d.sale_id WHERE "
 
 // Order returns an order that has a row or is in a waiting dead letter (queued, reason dead_letter). Otherwise the error wraps
 // sale.ErrNotFound.
@@ -42,7 +43,7 @@ func (s *Store) Orders(ctx context.Context, ids []sale.OrderID) ([]sale.Order, e
 	var found []sale.Order
 	for chunk := range slices.Chunk(args, maxIDs) {
 		in := "order_id IN (" + placeholders(len(chunk)) + ")"
-		some, err := s.readOrders(ctx, in, "d."+in, chunk)
+		some, err := s.readOrders(ctx, " WHERE o."+in, chunk, "d."+in, chunk)
 		if err != nil {
 			return nil, fmt.Errorf("read %d orders: %w", len(ids), err)
 		}
@@ -51,15 +52,27 @@ func (s *Store) Orders(ctx context.Context, ids []sale.OrderID) ([]sale.Order, e
 	return distinct(found), nil
 }
 
-// BuyerOrders returns a buyer's orders of a SKU with ids above after, sorted by id, the first limit of them: those that have a
-// row and those in waiting dead letters.
+const (
+	ofBuyer  = " WHERE o.sale_id = ? AND o.buyer_id = ? AND o.order_id > ?"
+	ofHasSKU = " AND (o.sku = ? OR (o.line_count > 1 AND EXISTS " +
+		"(SELECT 1 FROM order_lines l WHERE l.order_id = o.order_id AND l.sku = ?)))"
+	ofBuyerWaiting = "d.sale_id = ? AND d.buyer_id = ? AND d.order_id > ?"
+)
+
+// BuyerOrders returns a buyer's orders in a sale with ids above after, sorted by id, the first limit of them: those that have a
+// row and those in waiting dead letters. If sku is not empty, it returns the orders that have a line of this SKU.
 func (s *Store) BuyerOrders(ctx context.Context, saleID, sku, buyer string, after sale.OrderID, limit int) ([]sale.Order, error) {
-	const first = " ORDER BY order_id LIMIT ?"
-	found, err := s.readOrders(ctx, "sale_id = ? AND sku = ? AND buyer_id = ? AND order_id > ?"+first,
-		"d.sale_id = ? AND d.sku = ? AND d.buyer_id = ? AND d.order_id > ?"+first,
-		[]any{saleID, sku, buyer, int64(after), limit})
+	where, waiting := s.dialect.byBuyer+ofBuyer, []any{saleID, buyer, int64(after)}
+	args := slices.Clone(waiting)
+	if sku != "" {
+		where, args = where+ofHasSKU, append(args, sku, sku)
+	}
+	found, err := s.readOrders(ctx, where+" ORDER BY o.order_id LIMIT ?", append(args, limit), ofBuyerWaiting, waiting)
 	if err != nil {
 		return nil, fmt.Errorf("read orders of %s in %s: %w", buyer, saleID, err)
+	}
+	if sku != "" {
+		found = slices.DeleteFunc(found, func(o sale.Order) bool { return !o.Has(sku) }) // those of dead letters
 	}
 	found = distinct(found)
 	return found[:min(len(found), limit)], nil
@@ -76,11 +89,7 @@ func (s *Store) EachOrder(ctx context.Context, saleID string, fn func(sale.Order
 		return err
 	})
 	if err == nil {
-		err = each(ctx, s.db, sqlOrders+"sale_id = ?", []any{saleID}, func(r scanner) error {
-			order, err := scanOrder(r)
-			if err != nil {
-				return err
-			}
+		err = s.eachRow(ctx, saleID, func(order sale.Order) error {
 			delete(waiting, order.OrderID)
 			return fn(order)
 		})
@@ -96,11 +105,32 @@ func (s *Store) EachOrder(ctx context.Context, saleID string, fn func(sale.Order
 	return nil
 }
 
-// readOrders reads by a condition on the orders table and the same one on waiting dead letters. It reads dead letters first,
-// so that it finds the row of an order that settles in between, and returns rows before them.
-func (s *Store) readOrders(ctx context.Context, where, whereWaiting string, args []any) ([]sale.Order, error) {
-	var rows, waiting []sale.Order
-	err := each(ctx, s.db, sqlWaitingOrders+whereWaiting, args, func(r scanner) error {
+// eachRow streams the orders of a sale that have a row, by one statement, so that they are of one moment.
+func (s *Store) eachRow(ctx context.Context, saleID string, fn func(sale.Order) error) error {
+	lines := gathering{}
+	err := each(ctx, s.db, sqlEachOrder, []any{saleID}, func(r scanner) error {
+		order, line, err := scanOrder(r)
+		if err != nil {
+			return err
+		}
+		if order.Lines = lines.add(order.OrderID, &line); order.Lines == nil {
+			return nil
+		}
+		return fn(order)
+	})
+	if err == nil {
+		err = lines.rest()
+	}
+	return err
+}
+
+// readOrders reads by a condition on the orders table and by one on waiting dead letters. It reads dead letters first, so that
+// it finds the row of an order that settles in between, and returns rows before them.
+func (s *Store) readOrders(
+	ctx context.Context, where string, args []any, whereWaiting string, argsWaiting []any,
+) ([]sale.Order, error) {
+	var waiting []sale.Order
+	err := each(ctx, s.db, sqlWaitingOrders+whereWaiting, argsWaiting, func(r scanner) error {
 		order, err := scanWaitingOrder(r)
 		waiting = append(waiting, order)
 		return err
@@ -108,37 +138,69 @@ func (s *Store) readOrders(ctx context.Context, where, whereWaiting string, args
 	if err != nil {
 		return nil, err
 	}
-	err = each(ctx, s.db, sqlOrders+where, args, func(r scanner) error {
-		order, err := scanOrder(r)
-		rows = append(rows, order)
-		return err
-	})
-	return append(rows, waiting...), err
+	rows, err := readOrderRows(ctx, s.db, sqlOrders+where, args)
+	if err != nil {
+		return nil, err
+	}
+	found := make([]sale.Order, 0, len(rows)+len(waiting))
+	for i := range rows {
+		found = append(found, rows[i].Order)
+	}
+	return append(found, waiting...), nil
 }
 
-// scanOrder reads orderColumns and the columns that the query has after them.
-func scanOrder(r scanner, more ...any) (sale.Order, error) {
+// orderRow is an order that has a row.
+type orderRow struct {
+	sale.Order
+	lines int // how many it has
+}
+
+// readOrderRows runs a query of orderColumns and ownLine, and reads the lines of orders of several lines.
+func readOrderRows(ctx context.Context, q querier, query string, args []any) ([]orderRow, error) {
+	var found []orderRow
+	err := each(ctx, q, query, args, func(r scanner) error {
+		order, line, err := scanOrder(r)
+		found = append(found, rowOf(order, &line))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return found, addLines(ctx, q, found)
+}
+
+// rowOf returns an order with its line, or with the number of the lines that addLines reads.
+func rowOf(order sale.Order, own *lineRow) orderRow {
+	if own.of == 1 {
+		order.Lines = []sale.Line{own.Line}
+	}
+	return orderRow{Order: order, lines: own.of}
+}
+
+// scanOrder reads orderColumns, a line, and the columns that the query has after them.
+func scanOrder(r scanner, more ...any) (sale.Order, lineRow, error) {
 	var o sale.Order
+	var line lineRow
 	var created, updated moment
 	var payBy nullMoment
-	columns := []any{&o.OrderID, &o.Status, &o.Reason, &o.Sale, &o.SKU, &o.Quantity, &o.UnitPriceCents, &o.Currency, &created,
-		&updated, &payBy, &o.BuyerID, &o.PaymentID}
-	err := r.Scan(append(columns, more...)...)
+	columns := []any{&o.OrderID, &o.Status, &o.Reason, &o.Sale, &o.Currency, &created, &updated, &payBy, &o.BuyerID, &o.PaymentID}
+	err := r.Scan(append(append(columns, line.columns()...), more...)...)
 	o.CreatedAt, o.UpdatedAt, o.PayBy = created.Time, updated.Time, payBy.time
-	return o, err
+	return o, line, err
 }
 
 func scanWaitingOrder(r scanner) (sale.Order, error) {
 	o := sale.Order{Status: sale.StatusQueued, Reason: sale.ReasonDeadLetter}
 	var createdMS, paymentTTL int64
-	err := r.Scan(&o.OrderID, &o.Sale, &o.SKU, &o.Quantity, &o.UnitPriceCents, &o.Currency, &createdMS, &paymentTTL, &o.BuyerID)
-	o.CreatedAt = sale.TimeMillis(createdMS)
+	var text string
+	if err := r.Scan(&o.OrderID, &o.Sale, &text, &o.Currency, &createdMS, &paymentTTL, &o.BuyerID); err != nil {
+		return o, err
+	}
+	lines, ok := sale.ParseLines(nil, text)
+	if !ok {
+		return o, fmt.Errorf("order %d of a dead letter has the lines %.80q", o.OrderID, text)
+	}
+	o.Lines, o.CreatedAt = lines, sale.TimeMillis(createdMS)
 	o.UpdatedAt, o.PayBy = o.CreatedAt, sale.PayBy(o.CreatedAt.Time, paymentTTL)
-	return o, err
-}
-
-// distinct sorts orders by id and keeps the first of each.
-func distinct(orders []sale.Order) []sale.Order {
-	slices.SortStableFunc(orders, func(a, b sale.Order) int { return cmp.Compare(a.OrderID, b.OrderID) })
-	return slices.CompactFunc(orders, func(a, b sale.Order) bool { return a.OrderID == b.OrderID })
+	return o, nil
 }

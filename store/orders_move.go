@@ -10,7 +10,7 @@ import (
 	"flashsale/sale"
 )
 
-// CancelOrder cancels a confirmed order and gives its units and its buyer's allowance back, once. It returns an order that was
+// CancelOrder cancels a confirmed order and gives its units back, once. It returns an order that was
 // cancelled before unchanged. If buyer is not empty and not the order's, the error wraps sale.ErrNotFound. For any other
 // status, also that of an order in a waiting dead letter, the error is a *sale.StatusError.
 func (s *Store) CancelOrder(ctx context.Context, id sale.OrderID, reason sale.OrderReason, buyer string) (sale.Order, error) {
@@ -30,14 +30,14 @@ func (s *Store) CancelOrder(ctx context.Context, id sale.OrderID, reason sale.Or
 	return order, nil
 }
 
-const sqlHome = "SELECT sale_id, sku, bucket, buyer_id FROM orders WHERE order_id = ?"
+const sqlHome = "SELECT sale_id, bucket, buyer_id FROM orders WHERE order_id = ?"
 
 func (s *Store) cancelOrder(
 	ctx context.Context, tx *sql.Tx, id sale.OrderID, reason sale.OrderReason, buyer string,
 ) (order sale.Order, paid bool, err error) {
 	var bucket sale.Bucket
 	var owner string
-	err = tx.QueryRowContext(ctx, sqlHome, int64(id)).Scan(&bucket.Sale, &bucket.SKU, &bucket.Number, &owner)
+	err = tx.QueryRowContext(ctx, sqlHome, int64(id)).Scan(&bucket.Sale, &bucket.Number, &owner)
 	switch {
 	case isNoRows(err):
 		return order, false, s.missing(ctx, tx, id, buyer)
@@ -46,7 +46,7 @@ func (s *Store) cancelOrder(
 	case buyer != "" && owner != buyer:
 		return order, false, sale.ErrNotFound
 	}
-	stock, _, err := s.lockStock(ctx, tx, []sale.Bucket{bucket})
+	rows, _, err := s.lockBuckets(ctx, tx, []sale.Bucket{bucket})
 	if err != nil {
 		return order, false, err
 	}
@@ -54,7 +54,7 @@ func (s *Store) cancelOrder(
 	if err != nil {
 		return order, false, err
 	}
-	if len(locked) == 0 || stock[bucket] == nil {
+	if len(locked) == 0 || rows[bucket] == nil {
 		return order, false, fmt.Errorf("its row or that of bucket %s has gone: %w", bucket, sale.ErrNotFound)
 	}
 	order = locked[0].Order
@@ -65,8 +65,11 @@ func (s *Store) cancelOrder(
 	if err != nil || len(payments) > 0 {
 		return order, len(payments) > 0, err
 	}
-	decided := ledger.NewPlan(ledger.NewState(stock, nowMS, true))
-	decided.Release([]ledger.Releasing{locked[0].releasing()}, sale.StatusCancelled, reason)
+	leaving := []ledger.Releasing{locked[0].releasing()}
+	decided, err := s.planRelease(ctx, tx, rows, nowMS, leaving, sale.StatusCancelled, reason)
+	if err != nil {
+		return order, false, err
+	}
 	order.Status, order.Reason, order.UpdatedAt = sale.StatusCancelled, reason, changedAt(order.CreatedAt, nowMS)
 	err = s.writePlan(ctx, tx, nowMS, decided)
 	faults.Point("store.cancel-written")

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"flashsale/faults"
 	"flashsale/ledger"
@@ -13,7 +14,7 @@ import (
 
 // RefuseDeadLetter writes the orders of a waiting dead letter as refused, with the marker of their batch, so that neither a
 // replay nor a redelivery can settle them. Redis has taken the units: if the batch belongs to the bucket's present epoch, the
-// outbox gives back the units and the buyers' allowances; in an older epoch the last rebuild has given them back. An order
+// outbox gives back the units; in an older epoch the last rebuild has given them back. An order
 // that has a row keeps it; Redis has then counted it twice, and a rebuild of the bucket gives the units back. The units of a
 // transfer return to the giving bucket. A letter whose record has settled meanwhile becomes replayed. A letter that was decided
 // before keeps its state. For a record that cannot be decoded only the state of the letter changes.
@@ -53,21 +54,28 @@ func (s *Store) RefuseDeadLetter(ctx context.Context, id string) error {
 func (s *Store) refuseRecord(
 	ctx context.Context, tx *sql.Tx, record sale.Record,
 ) (settled bool, closing map[sale.Bucket]string, err error) {
-	bucket := writesOf([]sale.Record{record})[0].Bucket
-	stock, nowMS, err := s.lockStock(ctx, tx, []sale.Bucket{bucket})
+	records := []sale.Record{record}
+	bucket := writesOf(records)[0].Bucket
+	rows, nowMS, err := s.lockBuckets(ctx, tx, []sale.Bucket{bucket})
 	if err != nil {
 		return false, nil, err
 	}
-	if stock[bucket] == nil { // an unknown bucket: it has neither stock to give back nor a price
+	if rows[bucket] == nil { // an unknown bucket: it has no stock to give back
 		if err := tx.QueryRowContext(ctx, "SELECT "+s.dialect.nowMS).Scan(&nowMS); err != nil {
 			return false, nil, err
 		}
 		unknown := &ledger.Row{}
 		unknown.BucketRow = sale.BucketRow{Bucket: bucket, Epoch: -1, State: sale.BucketClosed}
-		stock[bucket] = unknown
+		rows[bucket] = unknown
 	}
-	read := &reading{ledger.NewState(stock, nowMS, true), s.dialect.forced}
-	if err := read.readClosely(ctx, tx, []sale.Record{record}); err != nil || settledBefore(read.State, record) {
+	shelves := slices.DeleteFunc(ledger.Shelves(records), func(shelf sale.Shelf) bool { return shelf.Bucket != bucket })
+	stock, err := s.readStock(ctx, tx, shelves)
+	if err != nil {
+		return false, nil, err
+	}
+	read := &reading{ledger.NewState(rows, stock, nowMS, true), s.dialect}
+	work := &settling{records: records}
+	if err := read.readClosely(ctx, tx, records, work.batches()); err != nil || settledBefore(read.State, record) {
 		return err == nil, nil, err
 	}
 	decided := ledger.NewPlan(read.State)

@@ -8,10 +8,11 @@ import (
 	"flashsale/sale"
 )
 
-const sqlSales = "SELECT sale_id, state, name, starts_at, ends_at, currency, per_buyer_limit, payment_ttl_s, " +
-	"eligibility, reason, list_version, list_size, version FROM sales WHERE "
+const sqlSales = "SELECT sale_id, state, name, starts_at, ends_at, currency, per_buyer_limit, per_buyer_sale_limit, " +
+	"payment_ttl_s, buckets, eligibility, reason, list_version, list_size, version FROM sales WHERE "
 
-const sqlItems = "SELECT sale_id, sku, stock, price_cents, buckets FROM items WHERE sale_id IN (SELECT sale_id FROM sales WHERE "
+const sqlItems = "SELECT sale_id, sku, number, stock, price_cents, name, per_buyer_limit FROM items " +
+	"WHERE sale_id IN (SELECT sale_id FROM sales WHERE "
 
 // Sale returns a sale with its items in the operator's order, or an error that wraps sale.ErrNotFound.
 func (s *Store) Sale(ctx context.Context, id string) (sale.Sale, error) {
@@ -51,7 +52,7 @@ func readSales(ctx context.Context, q querier, condition string, args ...any) ([
 	err = each(ctx, q, sqlItems+condition+") ORDER BY sale_id, place", args, func(rows scanner) error {
 		var id string
 		var item sale.Item
-		err := rows.Scan(&id, &item.SKU, &item.Stock, &item.PriceCents, &item.Buckets)
+		err := rows.Scan(&id, &item.SKU, &item.Number, &item.Stock, &item.PriceCents, &item.Name, &item.PerBuyerLimit)
 		if i, read := place[id]; read { // skips a sale that was committed between the two statements
 			found[i].Items = append(found[i].Items, item)
 		}
@@ -63,8 +64,8 @@ func readSales(ctx context.Context, q querier, condition string, args ...any) ([
 func scanSale(rows scanner) (sale.Sale, error) {
 	var one sale.Sale
 	var starts, ends moment
-	err := rows.Scan(&one.ID, &one.State, &one.Name, &starts, &ends, &one.Currency, &one.PerBuyerLimit, &one.PaymentTTL,
-		&one.Eligibility, &one.Reason, &one.ListVersion, &one.ListSize, &one.Version)
+	err := rows.Scan(&one.ID, &one.State, &one.Name, &starts, &ends, &one.Currency, &one.PerBuyerLimit, &one.SaleLimit,
+		&one.PaymentTTL, &one.Buckets, &one.Eligibility, &one.Reason, &one.ListVersion, &one.ListSize, &one.Version)
 	one.StartsAt, one.EndsAt = starts.Time, ends.Time
 	return one, err
 }

@@ -18,8 +18,8 @@ var errLookCloser = errors.New("the ordinary case does not apply")
 // Settle writes deliveries in one transaction: for each batch its marker, its orders and its units; for each transfer its
 // marker, the moved units and the receiver's credit; for all of them the events and the positions in the orders topic.
 //
-// It first runs optimistically: it locks the stock rows, assumes that there are no markers, orders or earlier purchases of
-// the buyers, and relies on the unique keys. If a unique key refuses a row, or a record is late, a fork or beyond the loaded
+// It locks the bucket rows and reads the units and what the buyers have bought. It first runs optimistically: it assumes that
+// there are no markers and no rows of the orders, and relies on the unique keys. If a unique key refuses a row, or a record is late, a fork or beyond the loaded
 // units, it rolls back and runs again after reading everything. The same function decides in both cases.
 //
 // A record that is delivered again changes nothing. The same transaction records fences. For a record that can never settle
@@ -52,7 +52,7 @@ func (s *Store) settle(ctx context.Context, work *settling, closely bool) (sale.
 		}
 		decided := decide(state, work)
 		if len(decided.Behind) > 0 {
-			return behind(decided.Behind, state.Stock)
+			return behind(decided.Behind, state.Buckets)
 		}
 		if decided.LookCloser {
 			return errLookCloser

@@ -5,63 +5,86 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
-	"strings"
 
 	"flashsale/ledger"
 	"flashsale/sale"
 )
 
-// readState locks the stock rows of all records and reads the state, closely or not. For a record of a bucket that does not
-// exist the error is a *sale.PoisonError.
+// readState locks the bucket rows of all records and reads the state, closely or not. For a record of a bucket or an SKU that
+// does not exist the error is a *sale.PoisonError.
 func (s *Store) readState(ctx context.Context, tx *sql.Tx, work *settling, closely bool) (*ledger.State, error) {
-	stock, nowMS, err := s.lockStock(ctx, tx, ledger.Buckets(work.records))
+	rows, nowMS, err := s.lockBuckets(ctx, tx, ledger.Buckets(work.records))
 	if err != nil {
 		return nil, err
 	}
+	stock, err := s.readStock(ctx, tx, ledger.Shelves(work.records))
+	if err != nil {
+		return nil, fmt.Errorf("read stock rows: %w", err)
+	}
+	read := &reading{ledger.NewState(rows, stock, nowMS, closely), s.dialect}
 	for i := range work.records {
-		for _, bucket := range ledger.Buckets(work.records[i : i+1]) {
-			if stock[bucket] == nil {
-				err := fmt.Errorf("bucket %s is not in the stock table", bucket)
-				return nil, &sale.PoisonError{Index: work.index[i], Reason: sale.PoisonUnknownBucket, Err: err}
-			}
+		if err := read.unknown(&work.records[i]); err != nil {
+			return nil, &sale.PoisonError{Index: work.index[i], Reason: sale.PoisonUnknownBucket, Err: err}
 		}
 	}
-	read := &reading{ledger.NewState(stock, nowMS, closely), s.dialect.forced}
+	batches := work.batches()
 	if closely {
-		return read.State, read.readClosely(ctx, tx, work.records)
+		if err := read.readClosely(ctx, tx, work.records, batches); err != nil {
+			return nil, err
+		}
 	}
-	return read.State, read.readBought(ctx, tx, work.batches())
+	return read.State, read.readBought(ctx, tx, ledger.OwnersOf(batches))
 }
 
 // reading fills a state from the database.
 type reading struct {
 	*ledger.State
-	forced string // the dialect's
+	dialect *dialect
 }
 
-func (r *reading) readClosely(ctx context.Context, tx *sql.Tx, records []sale.Record) error {
+// unknown returns an error that names a bucket or an SKU of a record which the database does not have.
+func (r *reading) unknown(record *sale.Record) error {
+	if t := record.Transfer; t != nil {
+		for _, u := range t.Units {
+			for _, bucket := range []sale.Bucket{t.Bucket, t.Receiver()} {
+				if err := r.unknownShelf(sale.Shelf{Bucket: bucket, SKU: u.SKU}); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	var known sale.Shelf // most orders of a batch are of the SKU of the order before
+	for i := range record.Batch.Orders {
+		for _, line := range record.Batch.Orders[i].Lines {
+			shelf := sale.Shelf{Bucket: record.Batch.Bucket, SKU: line.SKU}
+			if shelf == known {
+				continue
+			}
+			if err := r.unknownShelf(shelf); err != nil {
+				return err
+			}
+			known = shelf
+		}
+	}
+	return nil
+}
+
+func (r *reading) unknownShelf(shelf sale.Shelf) error {
+	switch {
+	case r.Buckets[shelf.Bucket] == nil:
+		return fmt.Errorf("bucket %s is not in the database", shelf.Bucket)
+	case r.Stock[shelf] == nil:
+		return fmt.Errorf("bucket %s has no SKU %s", shelf.Bucket, shelf.SKU)
+	}
+	return nil
+}
+
+func (r *reading) readClosely(ctx context.Context, tx *sql.Tx, records []sale.Record, batches []*sale.Batch) error {
 	if err := r.readMarkers(ctx, tx, writesOf(records)); err != nil {
 		return err
 	}
-	var batches []*sale.Batch
-	for i := range records {
-		if b := records[i].Batch; b != nil {
-			batches = append(batches, b)
-		}
-	}
-	if err := r.readOrders(ctx, tx, batches); err != nil {
-		return err
-	}
-	batches = slices.DeleteFunc(batches, r.SettledBatch)
-	return r.readBought(ctx, tx, batches)
-}
-
-// readBought reads the slots and keys of the buyers of these batches.
-func (r *reading) readBought(ctx context.Context, tx *sql.Tx, batches []*sale.Batch) error {
-	if err := r.readSlots(ctx, tx, batches); err != nil {
-		return err
-	}
-	return r.readKeys(ctx, tx, batches)
+	return r.readOrders(ctx, tx, batches)
 }
 
 func writesOf(records []sale.Record) []ledger.WriteID {
@@ -77,18 +100,18 @@ func writesOf(records []sale.Record) []ledger.WriteID {
 }
 
 const (
-	sqlMarkers = "SELECT sale_id, sku, bucket, epoch, sequence, batch_id FROM batches"
-	sqlForks   = "SELECT sale_id, sku, bucket, epoch, sequence, batch_id FROM forks"
-	ofWrite    = "(sale_id = ? AND sku = ? AND bucket = ? AND epoch = ? AND sequence = ?)"
+	sqlMarkers = "SELECT sale_id, bucket, epoch, sequence, batch_id FROM batches"
+	sqlForks   = "SELECT sale_id, bucket, epoch, sequence, batch_id FROM forks"
+	ofWrite    = "(sale_id = ? AND bucket = ? AND epoch = ? AND sequence = ?)"
 )
 
 func (r *reading) readMarkers(ctx context.Context, tx *sql.Tx, writes []ledger.WriteID) error {
 	for chunk := range slices.Chunk(writes, maxTerms) {
-		args := make([]any, 0, 5*len(chunk))
+		args := make([]any, 0, 4*len(chunk))
 		for _, p := range chunk {
-			args = append(args, p.Sale, p.SKU, p.Number, p.Epoch, p.Sequence)
+			args = append(args, p.Sale, p.Number, p.Epoch, p.Sequence)
 		}
-		where := repeated(r.forced+" WHERE ", ofWrite, " OR ", len(chunk), "")
+		where := repeated(r.dialect.forced+" WHERE ", ofWrite, " OR ", len(chunk), "")
 		err := eachMark(ctx, tx, sqlMarkers+where, args, func(m ledger.Mark) { r.Markers[m.WriteID] = m.ID })
 		if err != nil {
 			return err
@@ -103,7 +126,7 @@ func (r *reading) readMarkers(ctx context.Context, tx *sql.Tx, writes []ledger.W
 func eachMark(ctx context.Context, tx *sql.Tx, query string, args []any, note func(ledger.Mark)) error {
 	return each(ctx, tx, query, args, func(rows scanner) error {
 		var m ledger.Mark
-		err := rows.Scan(&m.Sale, &m.SKU, &m.Number, &m.Epoch, &m.Sequence, &m.ID)
+		err := rows.Scan(&m.Sale, &m.Number, &m.Epoch, &m.Sequence, &m.ID)
 		note(m)
 		return err
 	})
@@ -132,88 +155,52 @@ func (r *reading) readOrders(ctx context.Context, tx *sql.Tx, batches []*sale.Ba
 	return nil
 }
 
+// The index of the buyers is forced, because a server whose statistics are of an empty table reads the whole table otherwise.
 const (
-	sqlSlots      = "SELECT sale_id, sku, buyer_id, slot FROM orders WHERE slot IS NOT NULL AND ("
-	sqlAllowances = "SELECT sale_id, sku, buyer_id, slot FROM allowances WHERE ("
-	sqlKeys       = "SELECT sale_id, sku, buyer_id, idempotency_key FROM orders WHERE idempotency_key <> '' AND " +
-		"status <> 'refused' AND ("
-	ofBuyers = "(sale_id = ? AND sku = ? AND buyer_id IN ("
+	sqlBought = "SELECT o.sale_id, o.buyer_id, o.idempotency_key, o.status IN ('confirmed', 'paid'), " + joinedSKU + ", " +
+		joinedQuantity + " FROM orders o%s" + joinLines + " WHERE "
+	ofBuyers = "(o.sale_id = ? AND o.buyer_id IN ("
 )
 
-// readSlots reads the slots that the buyers of these batches have taken.
-func (r *reading) readSlots(ctx context.Context, tx *sql.Tx, batches []*sale.Batch) error {
-	if r.Closely {
-		ofOne := func(row *ledger.Row, _ *sale.RecordOrder) bool { return row.Limit == 1 }
-		if err := r.readBuyers(ctx, tx, sqlSlots, batches, ofOne, r.noteSlot); err != nil {
-			return err
-		}
-	}
-	ofMany := func(row *ledger.Row, _ *sale.RecordOrder) bool { return row.Limit > 1 }
-	return r.readBuyers(ctx, tx, sqlAllowances, batches, ofMany, r.noteSlot)
-}
-
-// readKeys reads the idempotency keys of the orders of these batches' buyers, after readSlots. It asks for few or none while
-// no units were given back and few buyers buy again.
-func (r *reading) readKeys(ctx context.Context, tx *sql.Tx, batches []*sale.Batch) error {
-	needed := func(row *ledger.Row, o *sale.RecordOrder) bool {
-		return o.Key != "" && r.MayHaveOrders(row, ledger.Owner{Sale: row.Sale, SKU: row.SKU, Buyer: o.Buyer})
-	}
-	return r.readBuyers(ctx, tx, sqlKeys, batches, needed, func(rows scanner) error {
-		var k ledger.Key
-		err := rows.Scan(&k.Sale, &k.SKU, &k.Buyer, &k.Key)
-		r.Keys[k] = true
-		return err
+// readBought reads what owners have bought, a few hundred at a time.
+func (r *reading) readBought(ctx context.Context, tx *sql.Tx, owners []ledger.Owner) error {
+	query := fmt.Sprintf(sqlBought, r.dialect.byBuyer)
+	err := eachWhere(ofBuyers, wantedOwners(owners), func(where string, args []any) error {
+		return each(ctx, tx, query+where+" AND o.status <> 'refused'", args, r.noteBought)
 	})
+	if err != nil {
+		return fmt.Errorf("read the orders of %d buyers: %w", len(owners), err)
+	}
+	return nil
 }
 
-// readBuyers runs a query about the buyers of the orders that pick accepts, a few hundred at a time.
-func (r *reading) readBuyers(ctx context.Context, tx *sql.Tx, query string, batches []*sale.Batch,
-	pick func(*ledger.Row, *sale.RecordOrder) bool, note func(scanner) error,
-) error {
-	var where strings.Builder
-	var args []any
-	terms := 0
-	flush := func() error {
-		if terms == 0 {
-			return nil
+// wantedOwners groups sorted owners by sale.
+func wantedOwners(owners []ledger.Owner) []rowsWanted {
+	var all []rowsWanted
+	for i, o := range owners {
+		if i == 0 || o.Sale != owners[i-1].Sale {
+			all = append(all, rowsWanted{key: []any{o.Sale}})
 		}
-		err := each(ctx, tx, query+where.String()+")", args, note)
-		where.Reset()
-		args, terms = args[:0], 0
-		return err
+		last := &all[len(all)-1]
+		last.values = append(last.values, o.Buyer)
 	}
-	for _, b := range batches {
-		row := r.Stock[b.Bucket]
-		buyers := make([]any, 0, len(b.Orders))
-		for i := range b.Orders {
-			if pick(row, &b.Orders[i]) {
-				buyers = append(buyers, b.Orders[i].Buyer)
-			}
-		}
-		if len(buyers) == 0 {
-			continue
-		}
-		if terms == maxTerms || (terms > 0 && len(args)+len(buyers) > maxIDs) {
-			if err := flush(); err != nil {
-				return err
-			}
-		}
-		if terms > 0 {
-			where.WriteString(" OR ")
-		}
-		where.WriteString(repeated(ofBuyers, "?", ",", len(buyers), "))"))
-		args = append(append(args, b.Sale, b.SKU), buyers...)
-		terms++
-	}
-	return flush()
+	return all
 }
 
-func (r *reading) noteSlot(rows scanner) error {
+func (r *reading) noteBought(rows scanner) error {
 	var o ledger.Owner
-	var slot int
-	if err := rows.Scan(&o.Sale, &o.SKU, &o.Buyer, &slot); err != nil {
+	var key, sku string
+	var counts bool
+	var quantity int
+	if err := rows.Scan(&o.Sale, &o.Buyer, &key, &counts, &sku, &quantity); err != nil {
 		return err
 	}
-	r.SlotsOf(o).Set(slot)
+	bought := r.BoughtBy(o)
+	if key != "" {
+		bought.Keys[key] = true
+	}
+	if counts {
+		bought.Units[sku] += quantity
+	}
 	return nil
 }

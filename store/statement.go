@@ -2,13 +2,14 @@ package store
 
 import (
 	"encoding/hex"
+	"slices"
 	"strings"
 )
 
 // Bounds of one statement. With rows of the longest size it stays below 1 MiB, the lowest packet limit of the servers.
 const (
 	maxRows  = 1000 // rows of one INSERT
-	maxTerms = 100  // alternatives in one WHERE
+	maxTerms = 100  // alternatives in one WHERE or CASE
 	maxIDs   = 500  // values of one IN list; MariaDB turns 1000 into a derived table
 )
 
@@ -31,9 +32,47 @@ func repeated(head, part, separator string, n int, tail string) string {
 func placeholders(n int) string { return repeated("", "?", ",", n, "") }
 
 // inKeys returns a condition that is true for the rows of n bucket keys. It consists of alternatives, because MariaDB 10.11
-// finds no range in (sale_id, sku, bucket) IN (…).
+// finds no range in (sale_id, bucket) IN (…).
 func inKeys(n int) string {
-	return repeated("(", "(sale_id = ? AND sku = ? AND bucket = ?)", " OR ", n, ")")
+	return repeated("(", "(sale_id = ? AND bucket = ?)", " OR ", n, ")")
+}
+
+// rowsWanted is rows to find: those whose first columns are key and whose next column is one of values.
+type rowsWanted struct {
+	key, values []any
+}
+
+// eachWhere calls run with conditions that together are true for all wanted rows, each of at most maxTerms alternatives and
+// maxIDs values. form is an alternative up to its IN list: "(column = ? AND other IN (".
+func eachWhere(form string, all []rowsWanted, run func(where string, args []any) error) error {
+	var where strings.Builder
+	var args []any
+	terms, values := 0, 0
+	flush := func() error {
+		if terms == 0 {
+			return nil
+		}
+		err := run("("+where.String()+")", args)
+		where.Reset()
+		args, terms, values = nil, 0, 0
+		return err
+	}
+	for _, w := range all {
+		for chunk := range slices.Chunk(w.values, maxIDs) {
+			if terms == maxTerms || values+len(chunk) > maxIDs {
+				if err := flush(); err != nil {
+					return err
+				}
+			}
+			if terms > 0 {
+				where.WriteString(" OR ")
+			}
+			where.WriteString(repeated(form, "?", ",", len(chunk), "))"))
+			args = append(append(args, w.key...), chunk...)
+			terms, values = terms+1, values+len(chunk)
+		}
+	}
+	return flush()
 }
 
 // appendText writes a string literal that every database reads alike with any settings: printable ASCII without a backslash in

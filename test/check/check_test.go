@@ -36,7 +36,7 @@ type breach struct {
 var breaches = []breach{
 	{"a row too many", "no oversell", func(s *shop) bool {
 		for range shopUnits + 1 {
-			s.Rows = append(s.Rows, Row{Order: fmt.Sprint("x", len(s.Rows)), Sale: "s", SKU: "a", Buyer: "x", Quantity: 1,
+			s.Rows = append(s.Rows, Row{Order: fmt.Sprint("x", len(s.Rows)), Sale: "s", Lines: units("a", 1), Buyer: "x",
 				Status: "paid", CreatedMS: 1_500_000})
 		}
 		return true
@@ -60,14 +60,80 @@ var breaches = []breach{
 		return true
 	}},
 	{"a row of another quantity", "no lost order", func(s *shop) bool {
-		s.anyRow(s.promised).Quantity++
+		s.anyRow(s.promised).Lines[0].Quantity++
+		return true
+	}},
+	{"a row of another price", "no lost order", func(s *shop) bool {
+		s.anyRow(s.promised).Lines[0].UnitPriceCents++
+		return true
+	}},
+	{"a row lost a line", "no lost order", func(s *shop) bool {
+		row := s.anyRow(func(r *Row) bool { return len(r.Lines) > 1 && s.promised(r) })
+		if row == nil {
+			return false
+		}
+		row.Lines = row.Lines[1:]
+		return true
+	}},
+	{"a row's sums are not those of its lines", "all or nothing", func(s *shop) bool {
+		s.anyRow(s.promised).Sums.Units++
+		return true
+	}},
+	{"a row without a line", "all or nothing", func(s *shop) bool {
+		s.anyRow(s.promised).Lines = nil
+		return true
+	}},
+	{"a row with one SKU in two lines", "all or nothing", func(s *shop) bool {
+		row := s.anyRow(s.promised)
+		row.Lines = append(row.Lines, row.Lines[0])
+		return true
+	}},
+	{"an answer with a wrong total", "all or nothing", func(s *shop) bool {
+		s.anyOp(func(op *history.Op) bool { return op.Verb == history.Buy && op.Order().Order != "" }).Orders[0].TotalCents++
+		return true
+	}},
+	{"a refusal names a SKU that was not asked for", "refusals name their line", func(s *shop) bool {
+		op := s.anyOp(func(op *history.Op) bool { return op.Scope == "sku" || op.Code == "sold_out" })
+		op.NamedSKU = "c"
+		return true
+	}},
+	{"a limit is whose nobody says", "refusals name their line", func(s *shop) bool {
+		s.anyOp(func(op *history.Op) bool { return op.Scope == "sku" }).Scope = ""
+		return true
+	}},
+	{"a limit of the sale that names a SKU", "refusals name their line", func(s *shop) bool {
+		op := s.anyOp(func(op *history.Op) bool { return op.Scope == "sale" })
+		if op == nil {
+			return false
+		}
+		op.NamedSKU = "a"
+		return true
+	}},
+	{"a limit that leaves room", "refusals name their line", func(s *shop) bool {
+		op := s.anyOp(func(op *history.Op) bool { return op.Code == "already_bought" && op.Bought > 0 })
+		op.Bought = 0
+		return history.Units(op.Wanted()) <= 2
+	}},
+	{"over a limit that is not exceeded", "refusals name their line", func(s *shop) bool {
+		op := s.anyOp(func(op *history.Op) bool { return op.Code == "sold_out" })
+		op.Code, op.Scope, op.NamedSKU = "over_limit", "sku", op.AtFault()
 		return true
 	}},
 	{"beyond the limit", "limit", func(s *shop) bool {
 		row := s.anyRow(func(r *Row) bool { return r.takesUnits() })
 		twin := *row
-		twin.Order, twin.Quantity = "twin", shopLimit
+		twin.Order, twin.Lines, twin.Sums = "twin", units("a", shopLimit+1), nil
 		s.Rows = append(s.Rows, twin)
+		return true
+	}},
+	{"beyond the limit of the sale", "limit", func(s *shop) bool {
+		row := s.anyRow(func(r *Row) bool { return r.takesUnits() })
+		for i, sku := range []string{"c", "d", "e"} { // two units of each, which every SKU's limit allows
+			s.Sales["s"].Loaded[sku] = 2
+			twin := *row
+			twin.Order, twin.Lines, twin.Sums, twin.Key = fmt.Sprint("twin", i), units(sku, shopLimit), nil, ""
+			s.Rows = append(s.Rows, twin)
+		}
 		return true
 	}},
 	{"one key names two orders", "one key, one order", func(s *shop) bool {
@@ -82,7 +148,7 @@ var breaches = []breach{
 		return true
 	}},
 	{"a row without a press", "no row without an invocation", func(s *shop) bool {
-		s.Rows = append(s.Rows, Row{Order: "x", Sale: "s", SKU: "a", Buyer: "x", Quantity: 1, Status: "cancelled",
+		s.Rows = append(s.Rows, Row{Order: "x", Sale: "s", Lines: units("a", 1), Buyer: "x", Status: "cancelled",
 			CreatedMS: 1_500_000})
 		return true
 	}},
@@ -91,7 +157,7 @@ var breaches = []breach{
 		if op == nil {
 			return false
 		}
-		s.Rows = append(s.Rows, Row{Order: "x", Sale: "s", SKU: "a", Buyer: "fresh", Quantity: op.Quantity, Status: "cancelled",
+		s.Rows = append(s.Rows, Row{Order: "x", Sale: "s", Lines: op.Wanted(), Buyer: "fresh", Status: "cancelled",
 			CreatedMS: op.Return / 1000})
 		return true
 	}},
@@ -181,7 +247,7 @@ var breaches = []breach{
 	}},
 	{"taken under a closed epoch", "nothing under a closed epoch", func(s *shop) bool {
 		middle := s.Batches[len(s.Batches)/2]
-		s.Epochs = append(s.Epochs, EpochSeen{"s", "a", 0, 2, middle.CreatedMS*1000 - 1})
+		s.Epochs = append(s.Epochs, EpochSeen{"s", 0, 2, middle.CreatedMS*1000 - 1})
 		return true
 	}},
 	{"taken before the start", "nothing outside the window", func(s *shop) bool {
@@ -253,7 +319,8 @@ var breaches = []breach{
 		row := s.anyRow(func(r *Row) bool { return r.Buyer != "b1" })
 		s.Ops = append(s.Ops, history.Op{N: len(s.Ops), Invoke: s.now, Return: s.now + 1,
 			Question: history.Question{Verb: history.Buy, Sale: "s", SKU: "a", Buyer: "b1"},
-			Answer:   history.Answer{End: history.Refused, Code: "already_bought", Named: row.Order}})
+			Answer: history.Answer{End: history.Refused, Code: "already_bought", Named: row.Order, Scope: "sku",
+				NamedSKU: "a"}})
 		return true
 	}},
 	{"a refusal names an order that is not there", "no row without an invocation", func(s *shop) bool {
@@ -269,22 +336,38 @@ var breaches = []breach{
 		s.NoLatch = true
 		return s.pressAgain("sold_out", 0)
 	}},
-	{"a unit of a bucket leaks", "buckets agree", func(s *shop) bool { s.Buckets[0].Available++; return true }},
+	{"a unit of a bucket leaks", "buckets agree", func(s *shop) bool { s.Buckets[0].Shelves[1].Available++; return true }},
 	{"a unit of a bucket is in flight", "buckets agree", func(s *shop) bool {
-		s.Buckets[0].Settled--
-		s.Buckets[0].InFlight++
+		s.Buckets[0].Shelves[1].Settled--
+		s.Buckets[0].Shelves[1].InFlight++
 		return true
 	}},
 	{"a bucket gave back more than its rows", "buckets agree", func(s *shop) bool {
-		s.Buckets[0].Settled++
-		s.Buckets[0].Released++
+		s.Buckets[0].Shelves[1].Settled++
+		s.Buckets[0].Shelves[1].Released++
 		return true
+	}},
+	{"a unit of one SKU is credited to another", "buckets agree", func(s *shop) bool {
+		s.Buckets[0].Shelves[0].Released--
+		s.Buckets[0].Shelves[0].Available--
+		s.Buckets[0].Shelves[1].Released++
+		s.Buckets[0].Shelves[1].Available++
+		return true
+	}},
+	{"Redis counts one line of an order", "buckets agree", func(s *shop) bool {
+		for i := range s.Buckets[0].Owners {
+			if o := &s.Buckets[0].Owners[i]; len(o.Lines) > 1 && !o.Gone {
+				o.Lines = o.Lines[1:]
+				return true
+			}
+		}
+		return false
 	}},
 	{"a bucket is closed in Redis", "buckets agree", func(s *shop) bool { s.Buckets[0].RedisState = "closed"; return true }},
 	{"a bucket is closed in the database", "buckets agree", func(s *shop) bool { s.Buckets[0].State = "closed"; return true }},
 	{"a bucket lives in two epochs", "buckets agree", func(s *shop) bool { s.Buckets[0].RedisEpoch--; return true }},
 	{"Redis knows an owner too few", "buckets agree", func(s *shop) bool {
-		s.Buckets[0].Owners = slices.DeleteFunc(s.Buckets[0].Owners, func(o Owner) bool { return o.Units > 0 })[:0]
+		s.Buckets[0].Owners = slices.DeleteFunc(s.Buckets[0].Owners, func(o Owner) bool { return !o.Gone })[:0]
 		return true
 	}},
 	{"Redis remembers a refused order", "buckets agree", func(s *shop) bool {
@@ -332,6 +415,19 @@ var breaches = []breach{
 			Code: "not_enough", Available: 1}})
 		return true
 	}},
+	{"a buyer who owned nothing of the sale had bought", "linearizable", func(s *shop) bool {
+		s.Ops = append(s.Ops, history.Op{N: len(s.Ops), Invoke: 1, Return: 2, Question: history.Question{Verb: history.Buy,
+			Sale: "s", Lines: "a:1,b:1", Buyer: "b1"}, Answer: history.Answer{End: history.Refused, Code: "already_bought",
+			Scope: "sale", Bought: 3}})
+		return true
+	}},
+	{"a SKU of an order of several lines was sold out too early", "linearizable", func(s *shop) bool {
+		first := s.Ops[0]
+		s.Ops = append(s.Ops, history.Op{N: len(s.Ops), Invoke: first.Invoke, Return: first.Return, Question: history.Question{
+			Verb: history.Buy, Sale: "s", Lines: "a:1,b:1", Buyer: "early"}, Answer: history.Answer{End: history.Refused,
+			Code: "sold_out", NamedSKU: "b"}})
+		return true
+	}},
 	{"a buyer who owned nothing had bought", "linearizable", func(s *shop) bool {
 		s.Ops = append(s.Ops, history.Op{N: len(s.Ops), Invoke: 1, Return: 2, Question: history.Question{Verb: history.Buy,
 			Sale: "s", SKU: "a", Buyer: "b1", Quantity: 1}, Answer: history.Answer{End: history.Refused, Code: "already_bought",
@@ -344,13 +440,18 @@ var breaches = []breach{
 			return false
 		}
 		twin := *row
-		twin.Order, twin.Quantity, twin.Status = "twin", shopLimit, "cancelled"
+		twin.Order, twin.Lines, twin.Sums, twin.Status = "twin", units(row.Lines[0].SKU, shopOfB), nil, "cancelled"
 		s.Rows = append(s.Rows, twin)
 		s.now += 10_000
 		s.Ops = append(s.Ops, history.Op{N: len(s.Ops), Invoke: s.now, Return: s.now + 2000, Question: history.Question{
 			Verb: history.Cancel, Order: twin.Order}, Answer: history.Answer{End: history.OK}})
 		return true
 	}},
+}
+
+// units are lines of one SKU.
+func units(sku string, quantity int) []history.Line {
+	return []history.Line{{SKU: sku, Quantity: quantity}}
 }
 
 // Every breach is found by the check that is there for it, in nearly every history.
@@ -387,9 +488,9 @@ func TestEveryCheckIsTested(t *testing.T) {
 func TestALossExcusesWhatWasRefused(t *testing.T) {
 	found := func(status string, lossUS int64) bool {
 		e := &Evidence{Sales: map[string]Sale{"s": {}},
-			Rows:    []Row{{Order: "1", Sale: "s", SKU: "a", Status: status, CreatedMS: 50}},
-			Batches: []Batch{{Sale: "s", SKU: "a", Epoch: 1, CreatedMS: 50, Orders: []string{"1"}}},
-			Epochs:  []EpochSeen{{"s", "a", 0, 1, 10_000}, {"s", "a", 0, 2, 40_000}},
+			Rows:    []Row{{Order: "1", Sale: "s", Lines: units("a", 1), Status: status, CreatedMS: 50}},
+			Batches: []Batch{{Sale: "s", Epoch: 1, CreatedMS: 50, Orders: []string{"1"}}},
+			Epochs:  []EpochSeen{{"s", 0, 1, 10_000}, {"s", 0, 2, 40_000}},
 			Losses:  []Span{{FromUS: lossUS, ToUS: lossUS + 10_000}},
 		}
 		r := &report{counts: map[string]int{}}

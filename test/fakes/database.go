@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"flashsale/ledger"
 	"flashsale/sale"
 	"flashsale/test/memory"
 )
@@ -61,7 +62,8 @@ func (d *Database) SetAway(err error) {
 	d.away = err
 }
 
-// PutSale stores a sale as it is, as a new version. Its limit holds for buckets that are there already.
+// PutSale stores a sale as it is, as a new version. Its limits hold for buckets that are there already, and these have its new
+// items without units.
 func (d *Database) PutSale(s sale.Sale) sale.Sale {
 	var listed []string
 	if present := d.Snapshot().Sales[s.ID]; present != nil {
@@ -70,13 +72,26 @@ func (d *Database) PutSale(s sale.Sale) sale.Sale {
 	stored := d.SeedSale(s)
 	d.Change(func(t *memory.Tables) {
 		t.Sales[s.ID].Listed = listed
-		for bucket, row := range t.Stock {
+		for bucket, row := range t.Buckets {
 			if bucket.Sale == s.ID {
-				row.Limit = s.PerBuyerLimit
+				row.SaleLimit = stored.SaleLimit
+				shelve(t, bucket, &stored)
 			}
 		}
 	})
 	return stored
+}
+
+// shelve gives a bucket the sale's items and limits.
+func shelve(t *memory.Tables, bucket sale.Bucket, s *sale.Sale) {
+	for i := range s.Items {
+		item := &s.Items[i]
+		at := sale.Shelf{Bucket: bucket, SKU: item.SKU}
+		if t.Stock[at] == nil {
+			t.Stock[at] = &ledger.Units{ShelfCounters: sale.ShelfCounters{SKU: item.SKU}}
+		}
+		t.Stock[at].Number, t.Stock[at].Limit = item.Number, s.LimitOf(item)
+	}
 }
 
 // List sets the list of a sale, and not its size.
@@ -84,27 +99,56 @@ func (d *Database) List(saleID string, buyers ...string) {
 	d.Change(func(t *memory.Tables) { t.Sales[saleID].Listed = buyers })
 }
 
-// AddBucket stores a bucket that was never loaded.
-func (d *Database) AddBucket(b sale.Bucket, stock int64, partition int32) sale.BucketRow {
+// AddBucket stores a bucket of a stored sale that was never loaded, with some units of some of the sale's SKUs and none of the
+// others.
+func (d *Database) AddBucket(b sale.Bucket, partition int32, units ...sale.SKUUnits) sale.BucketRow {
 	row := sale.BucketRow{Bucket: b, State: sale.BucketClosed, Partition: partition}
-	d.SeedStock(sale.BucketCounters{BucketRow: row, Loaded: stock})
+	counters := sale.StockCounters{BucketCounters: sale.BucketCounters{BucketRow: row}}
+	for _, item := range d.Snapshot().Sales[b.Sale].Items {
+		shelf := sale.ShelfCounters{SKU: item.SKU}
+		for _, u := range units {
+			if u.SKU == item.SKU {
+				shelf.Loaded = u.Units
+			}
+		}
+		counters.Shelves = append(counters.Shelves, shelf)
+	}
+	d.SeedStock(counters)
 	return row
 }
 
 // Row returns a bucket's row.
-func (d *Database) Row(b sale.Bucket) sale.BucketRow { return d.counters(b).BucketRow }
+func (d *Database) Row(b sale.Bucket) (row sale.BucketRow) {
+	d.ChangeRow(b, func(present *sale.BucketCounters) { row = present.BucketRow })
+	return row
+}
 
-// Settled returns the units of a bucket that have settled in all epochs.
-func (d *Database) Settled(b sale.Bucket) int64 { return d.counters(b).Settled }
+// Units returns the counters of a SKU in a bucket.
+func (d *Database) Units(b sale.Bucket, sku string) (units sale.ShelfCounters) {
+	d.ChangeUnits(b, sku, func(present *sale.ShelfCounters) { units = *present })
+	return units
+}
 
-func (d *Database) counters(b sale.Bucket) (found sale.BucketCounters) {
-	d.ChangeRow(b, func(present *sale.BucketCounters) { found = *present })
-	return found
+// Settled returns the units of all SKUs of a bucket that have settled in all epochs.
+func (d *Database) Settled(b sale.Bucket) (units int64) {
+	d.Change(func(t *memory.Tables) {
+		for at, present := range t.Stock {
+			if at.Bucket == b {
+				units += present.Settled
+			}
+		}
+	})
+	return units
 }
 
 // ChangeRow changes a bucket's row as no call does.
 func (d *Database) ChangeRow(b sale.Bucket, change func(*sale.BucketCounters)) {
-	d.Change(func(t *memory.Tables) { change(&t.Stock[b].BucketCounters) })
+	d.Change(func(t *memory.Tables) { change(&t.Buckets[b].BucketCounters) })
+}
+
+// ChangeUnits changes the counters of a SKU in a bucket as no call does.
+func (d *Database) ChangeUnits(b sale.Bucket, sku string, change func(*sale.ShelfCounters)) {
+	d.Change(func(t *memory.Tables) { change(&t.Stock[sale.Shelf{Bucket: b, SKU: sku}].ShelfCounters) })
 }
 
 // HoldLease gives a lease to a holder for longer than any test lasts.
@@ -167,4 +211,12 @@ func (d *Database) BucketCounters(ctx context.Context, buckets []sale.Bucket) ([
 		d.OnCounters()
 	}
 	return d.Database.BucketCounters(ctx, buckets)
+}
+
+// StockCounters reads the counters of buckets and their stock.
+func (d *Database) StockCounters(ctx context.Context, buckets []sale.Bucket, skus []string) ([]sale.StockCounters, error) {
+	if d.OnCounters != nil {
+		d.OnCounters()
+	}
+	return d.Database.StockCounters(ctx, buckets, skus)
 }

@@ -42,12 +42,17 @@ func (d *Database) FailTransfers() {
 	d.failing = true
 }
 
+// RepairTransfers has transfers settle again.
+func (d *Database) RepairTransfers() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.failing = false
+}
+
 // EndDeadLetters ends the dead letters and returns how many there are: each is settled after all, or refused, which gives
 // its units back to the bucket that gave them.
 func (d *Database) EndDeadLetters(refuse bool) (letters int) {
-	d.mu.Lock()
-	d.failing = false
-	d.mu.Unlock()
+	d.RepairTransfers()
 	for id, letter := range d.Snapshot().Letters {
 		letters++
 		if refuse {
@@ -71,21 +76,33 @@ func (d *Database) Refuse(b sale.Bucket, orders ...sale.RecordOrder) {
 	out := sale.OutboxRow{Kind: sale.OutboxRefusal}
 	d.Change(func(t *memory.Tables) {
 		for _, o := range orders {
-			t.Stock[b].Settled -= int64(o.Quantity)
-			t.Orders[o.OrderID].Status, t.Orders[o.OrderID].Reason = sale.StatusRefused, sale.ReasonDeadLetter
-			out.Units += int64(o.Quantity)
-			out.Orders = append(out.Orders, sale.ReleasedOrder{OrderID: o.OrderID, Quantity: o.Quantity, Buyer: o.Buyer})
+			row := t.Orders[o.OrderID]
+			row.Status, row.Reason = sale.StatusRefused, sale.ReasonDeadLetter
+			for _, line := range row.Lines {
+				t.Stock[sale.Shelf{Bucket: b, SKU: line.SKU}].Settled -= int64(line.Quantity)
+			}
+			out.Orders = append(out.Orders, sale.ReleasedOrder{OrderID: o.OrderID, Buyer: o.Buyer, Lines: row.Lines})
 		}
 	})
 	d.Give(b, out)
 }
 
-// Give leaves an outbox row with the bucket's next number, in its epoch.
+// Give leaves an outbox row with the bucket's next number, in its epoch, and counts the units that it gives.
 func (d *Database) Give(b sale.Bucket, out sale.OutboxRow) {
 	d.Change(func(t *memory.Tables) {
-		row := t.Stock[b]
+		given := func(sku string) *int64 { return &t.Stock[sale.Shelf{Bucket: b, SKU: sku}].GivenEpoch }
+		for _, line := range out.Lines {
+			if out.Kind != sale.OutboxTake {
+				*given(line.SKU) += line.Units
+			}
+		}
+		for _, o := range out.Orders {
+			for _, line := range o.Lines {
+				*given(line.SKU) += int64(line.Quantity)
+			}
+		}
+		row := t.Buckets[b]
 		row.Outbox++
-		row.GivenEpoch += out.Units
 		out.Bucket, out.Epoch, out.Number = b, row.Epoch, row.Outbox
 		t.Outbox[b] = append(t.Outbox[b], out)
 	})
@@ -94,7 +111,7 @@ func (d *Database) Give(b sale.Bucket, out sale.OutboxRow) {
 // Waiting returns the outbox rows that wait, sorted by bucket and number.
 func (d *Database) Waiting() (rows []sale.OutboxRow) {
 	stored := d.Snapshot()
-	for _, row := range stored.SortedStock() {
+	for _, row := range stored.SortedBuckets() {
 		rows = append(rows, stored.Outbox[row.Bucket]...)
 	}
 	return rows

@@ -27,6 +27,8 @@ type World struct {
 	Sale    sale.Sale
 	Reserve func(sale.Purchase) sale.Answer
 	Load    func(ctx context.Context, rows []sale.BucketRow) error // rebuilds buckets
+
+	skus map[sale.Bucket]string // the SKU of a bucket that a test means when it names none
 }
 
 // SharedRedis is the package's Redis, with a namespace that no other test uses.
@@ -41,23 +43,62 @@ func On(t testing.TB, addr string) scripts.Options {
 func NewWorld(t testing.TB, on scripts.Options) *World {
 	w := &World{
 		T: t, Redis: Dial(t, on), Server: &harness.RedisServer{Addr: on.Addrs[0]}, Kafka: &Kafka{}, DB: NewDatabase(),
+		skus: map[sale.Bucket]string{},
 	}
 	w.Kafka.Settle = w.DB.Settle
 	now := time.Now()
 	w.Sale = w.DB.PutSale(sale.Sale{
-		ID: "sale", State: sale.StateOpen, Name: "a sale", PerBuyerLimit: 1,
+		ID: "sale", State: sale.StateOpen, Name: "a sale", PerBuyerLimit: 1, Currency: "CNY",
 		StartsAt: sale.Time{Time: now.Add(-time.Hour)}, EndsAt: sale.Time{Time: now.Add(time.Hour)},
 	})
 	return w
 }
 
-// Stock loads a SKU with some units and a limit into one bucket and opens it.
+// Stock opens the sale's next bucket, with some units of one SKU and none of the sale's others. The limit per buyer and SKU is
+// that of the whole sale. Redis has the SKU in the buckets before it only when they are rebuilt.
 func (w *World) Stock(sku string, units int64, limit int) sale.Bucket {
-	w.Sale.PerBuyerLimit = limit
+	w.T.Helper()
+	return w.StockAll(limit, []string{sku}, []int64{units})[0]
+}
+
+// StockAll opens the sale's next buckets: each with so many units of every SKU, in the order of skus.
+func (w *World) StockAll(limit int, skus []string, units ...[]int64) []sale.Bucket {
+	w.T.Helper()
+	for _, sku := range skus {
+		if _, known := w.Sale.Item(sku); !known {
+			w.Sale.Items = append(w.Sale.Items, sale.Item{SKU: sku, PriceCents: Price})
+		}
+	}
+	buckets := make([]sale.Bucket, len(units))
+	for i := range units {
+		buckets[i] = sale.Bucket{Sale: w.Sale.ID, Number: w.Sale.Buckets + i}
+		w.skus[buckets[i]] = skus[0]
+	}
+	w.Sale.PerBuyerLimit, w.Sale.Buckets = limit, w.Sale.Buckets+len(units)
 	w.Sale = w.DB.PutSale(w.Sale)
-	b := sale.Bucket{Sale: w.Sale.ID, SKU: sku}
-	w.Rebuild(w.DB.AddBucket(b, units, 2))
-	return b
+	rows := make([]sale.BucketRow, len(units))
+	for i, b := range buckets {
+		of := make([]sale.SKUUnits, len(skus))
+		for column, sku := range skus {
+			of[column] = sale.SKUUnits{SKU: sku, Units: units[i][column]}
+		}
+		rows[i] = w.DB.AddBucket(b, int32((b.Number+firstPartition)%partitions), of...)
+	}
+	w.Rebuild(rows...)
+	return buckets
+}
+
+// Price is the price of every SKU in cents.
+const Price = 1990
+
+// The partitions of buckets: the first bucket has firstPartition.
+const firstPartition, partitions = 2, 4
+
+// Line is a line of an order of the sale.
+func (w *World) Line(sku string, quantity int) sale.Line {
+	item, known := w.Sale.Item(sku)
+	require.True(w.T, known, sku)
+	return sale.Line{SKU: sku, Quantity: quantity, UnitPriceCents: item.PriceCents, Number: item.Number}
 }
 
 // Rebuild brings buckets to their next epoch.
@@ -75,10 +116,15 @@ func (w *World) CloseRow(b sale.Bucket) sale.BucketRow {
 	return rows[0]
 }
 
-// Purchase is a purchase of one unit in the bucket's present epoch.
+// Purchase is a purchase of one unit of the SKU with which the bucket was opened, in the bucket's present epoch.
 func (w *World) Purchase(b sale.Bucket, buyer string) sale.Purchase {
+	return w.Basket(b, buyer, w.Line(w.skus[b], 1))
+}
+
+// Basket is a purchase of several lines.
+func (w *World) Basket(b sale.Bucket, buyer string, lines ...sale.Line) sale.Purchase {
 	row := w.DB.Row(b)
-	return sale.Purchase{Bucket: b, Epoch: row.Epoch, Partition: row.Partition, Buyer: buyer, Quantity: 1}
+	return sale.Purchase{Bucket: b, Epoch: row.Epoch, Partition: row.Partition, Buyer: buyer, Lines: lines}
 }
 
 // Buy presses once.
@@ -95,7 +141,18 @@ func (w *World) BuyAll(b sale.Bucket, buyers []string) []sale.Answer {
 	return answers
 }
 
-// Reading is what Redis knows of a bucket.
+// Shelf is what Redis knows of the SKU with which a bucket was opened.
+func (w *World) Shelf(b sale.Bucket) sale.ShelfReading { return w.ShelfOf(b, w.skus[b]) }
+
+// ShelfOf is what Redis knows of a SKU in a bucket.
+func (w *World) ShelfOf(b sale.Bucket, sku string) sale.ShelfReading {
+	w.T.Helper()
+	readings, err := w.Redis.StockReadings(context.Background(), []sale.Bucket{b}, []string{sku})
+	require.NoError(w.T, err)
+	return readings[0].Shelves[0]
+}
+
+// Reading is what Redis knows of a bucket besides its stock.
 func (w *World) Reading(b sale.Bucket) sale.Reading {
 	w.T.Helper()
 	readings, err := w.Redis.Readings(context.Background(), []sale.Bucket{b})
@@ -148,9 +205,9 @@ func Outcomes(answers []sale.Answer) map[string]int {
 	return counts
 }
 
-// OrderOf is the database's order of an answer.
+// OrderOf is the database's order of an answer, without its lines.
 func OrderOf(a sale.Answer, buyer string) sale.RecordOrder {
-	return sale.RecordOrder{OrderID: a.OrderID, Quantity: a.Quantity, Buyer: buyer}
+	return sale.RecordOrder{OrderID: a.OrderID, Buyer: buyer}
 }
 
 // Buyers returns n names, prefix-0 and so on.

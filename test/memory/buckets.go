@@ -3,7 +3,6 @@ package memory
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 
 	"flashsale/sale"
@@ -36,7 +35,7 @@ func (d *Database) ReportLoss(ctx context.Context, bucket sale.Bucket, epoch int
 func (t *Tables) closeBuckets(rows []sale.BucketRow, reason string) {
 	var closing []*Row
 	for _, asked := range rows {
-		row := t.Stock[asked.Bucket]
+		row := t.Buckets[asked.Bucket]
 		if row != nil && row.Epoch == asked.Epoch && row.State != sale.BucketClosed && !slices.Contains(closing, row) {
 			closing = append(closing, row)
 		}
@@ -47,7 +46,7 @@ func (t *Tables) closeBuckets(rows []sale.BucketRow, reason string) {
 // named returns the rows of buckets, sorted, each once.
 func (t *Tables) named(rows []sale.BucketRow) (found []*Row) {
 	for _, asked := range rows {
-		if row := t.Stock[asked.Bucket]; row != nil && !slices.Contains(found, row) {
+		if row := t.Buckets[asked.Bucket]; row != nil && !slices.Contains(found, row) {
 			found = append(found, row)
 		}
 	}
@@ -78,14 +77,15 @@ func (d *Database) BeginLoads(ctx context.Context, rows []sale.BucketRow) ([]sal
 }
 
 func (d *Database) begin(row *Row) sale.Load {
-	load := row.Begin()
+	load, taken := row.Begin(d.t.Shelves(row.Bucket), d.t.Outbox[row.Bucket])
 	row.ClosedReason = ""
 	delete(d.t.Outbox, row.Bucket)
+	d.t.takeBack(taken)
 	if of := d.t.Sales[row.Sale]; of != nil {
 		load.Window = sale.WindowOf(&of.Sale)
 	}
 	for _, o := range d.t.ordersOf(row.Bucket) {
-		known := sale.RecordOrder{OrderID: o.OrderID, Quantity: o.Quantity, Buyer: o.BuyerID, Key: o.Key}
+		known := sale.RecordOrder{OrderID: o.OrderID, Lines: d.t.numbered(o), Buyer: o.BuyerID, Key: o.Key}
 		switch {
 		case o.Counts():
 			load.Owners = append(load.Owners, known)
@@ -99,10 +99,22 @@ func (d *Database) begin(row *Row) sale.Load {
 	return load
 }
 
+// numbered returns the lines of an order as Redis knows them: with the numbers of their items and without prices.
+func (t *Tables) numbered(o *Order) []sale.Line {
+	lines := slices.Clone(o.Lines)
+	for i := range lines {
+		lines[i].UnitPriceCents = 0
+		if units := t.Stock[sale.Shelf{Bucket: o.Bucket(), SKU: lines[i].SKU}]; units != nil {
+			lines[i].Number = units.Number
+		}
+	}
+	return lines
+}
+
 // ordersOf returns the orders of a bucket, sorted by id.
 func (t *Tables) ordersOf(bucket sale.Bucket) (found []*Order) {
 	for _, o := range t.Orders {
-		if o.Number == bucket.Number && o.SKU == bucket.SKU && o.Sale == bucket.Sale {
+		if o.Bucket() == bucket {
 			found = append(found, o)
 		}
 	}
@@ -115,7 +127,7 @@ func (d *Database) OpenBuckets(ctx context.Context, rows []sale.BucketRow) ([]sa
 	return call(ctx, d, "OpenBuckets", func() ([]sale.BucketRow, error) {
 		var opening []*Row
 		for _, asked := range rows {
-			row := d.t.Stock[asked.Bucket]
+			row := d.t.Buckets[asked.Bucket]
 			if row != nil && row.Epoch == asked.Epoch && row.State == sale.BucketLoading && !slices.Contains(opening, row) {
 				opening = append(opening, row)
 			}
@@ -134,34 +146,5 @@ func (d *Database) FencesPassed(ctx context.Context, tokens []string) (bool, err
 	return call(ctx, d, "FencesPassed", func() (bool, error) {
 		missing := func(token string) bool { return !d.t.Fences[token] }
 		return !slices.ContainsFunc(tokens, missing), nil
-	})
-}
-
-// SaleCounters returns the counters of every bucket of a sale, sorted.
-func (d *Database) SaleCounters(ctx context.Context, saleID string) ([]sale.BucketCounters, error) {
-	return call(ctx, d, "SaleCounters", func() ([]sale.BucketCounters, error) {
-		counters := []sale.BucketCounters{}
-		for _, row := range d.t.SortedStock() {
-			if row.Sale == saleID {
-				counters = append(counters, row.BucketCounters)
-			}
-		}
-		return counters, nil
-	})
-}
-
-// BucketCounters returns the counters of these buckets, in the order asked. A bucket that does not exist makes the error
-// wrap sale.ErrNotFound.
-func (d *Database) BucketCounters(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketCounters, error) {
-	return call(ctx, d, "BucketCounters", func() ([]sale.BucketCounters, error) {
-		counters := make([]sale.BucketCounters, len(buckets))
-		for i, bucket := range buckets {
-			row := d.t.Stock[bucket]
-			if row == nil {
-				return nil, fmt.Errorf("read counters of %s: %w", bucket, sale.ErrNotFound)
-			}
-			counters[i] = row.BucketCounters
-		}
-		return counters, nil
 	})
 }

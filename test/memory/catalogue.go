@@ -26,7 +26,7 @@ func (d *Database) Changes(ctx context.Context, since int64) (sale.Changes, erro
 				changes.Sales = append(changes.Sales, s)
 			}
 		}
-		for _, row := range d.t.SortedStock() {
+		for _, row := range d.t.SortedBuckets() {
 			if row.Version > since {
 				changes.Buckets = append(changes.Buckets, row.BucketRow)
 			}

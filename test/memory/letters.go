@@ -122,13 +122,12 @@ func (d *Database) refuse(record sale.Record) (settled bool) {
 	} else {
 		bucket = record.Transfer.Bucket
 	}
-	stock := d.t.lock([]sale.Bucket{bucket})
-	if stock[bucket] == nil { // there is no stock to give back and no price to write
+	state := d.locked([]sale.Bucket{bucket}, true)
+	if state.Buckets[bucket] == nil { // there is no stock to give back and no currency to write
 		unknown := &ledger.Row{}
 		unknown.BucketRow = sale.BucketRow{Bucket: bucket, Epoch: -1, State: sale.BucketClosed}
-		stock[bucket] = unknown
+		state.Buckets[bucket] = unknown
 	}
-	state := ledger.NewState(stock, d.nowMS(), true)
 	d.t.readRecords(state, []sale.Record{record})
 	plan := ledger.NewPlan(state)
 	switch {

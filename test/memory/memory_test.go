@@ -14,28 +14,36 @@ import (
 
 const noonMS = 1_794_398_400_345
 
-var phone = sale.Bucket{Sale: "eleven", SKU: "phone"}
+var (
+	first  = sale.Bucket{Sale: "eleven"}
+	second = sale.Bucket{Sale: "eleven", Number: 1}
+	phones = sale.Shelf{Bucket: first, SKU: "phone"}
+)
 
 // clock is a time that a test sets.
 type clock struct{ at time.Time }
 
 func (c *clock) now() time.Time { return c.at }
 
-// selling is a database in which one bucket of a sale is open in epoch 1, with a limit of two units a buyer.
+// selling is a database in which one bucket of a sale is open in epoch 1, with phones and two cases, and a limit of two units
+// of a SKU a buyer.
 func selling(units int64, hooks Hooks) (*Database, *clock) {
 	at := &clock{time.UnixMilli(noonMS)}
 	d := New(Options{Now: at.now, Hooks: hooks})
 	d.SeedSale(sale.Sale{
-		ID: phone.Sale, State: sale.StateOpen, Currency: "CNY", PerBuyerLimit: 2, PaymentTTL: 900,
-		Items: []sale.Item{{SKU: phone.SKU, Stock: units, PriceCents: 129900, Buckets: 1}},
+		ID: first.Sale, State: sale.StateOpen, Currency: "CNY", PerBuyerLimit: 2, PaymentTTL: 900, Buckets: 1,
+		Items: []sale.Item{{SKU: "phone", Stock: units, PriceCents: 129900}, {SKU: "case", Stock: 2, PriceCents: 900}},
 	})
-	d.SeedStock(sale.BucketCounters{BucketRow: sale.BucketRow{Bucket: phone, Epoch: 1, State: sale.BucketOpen}, Loaded: units})
+	d.SeedStock(sale.StockCounters{
+		BucketCounters: sale.BucketCounters{BucketRow: sale.BucketRow{Bucket: first, Epoch: 1, State: sale.BucketOpen}},
+		Shelves:        []sale.ShelfCounters{{SKU: "phone", Loaded: units}, {SKU: "case", Loaded: 2}},
+	})
 	return d, at
 }
 
 func batch(sequence int64, orders ...sale.RecordOrder) *sale.Batch {
 	return &sale.Batch{
-		Bucket: phone, Epoch: 1, Sequence: sequence, BatchID: orders[0].OrderID, CreatedMS: noonMS - 5, Orders: orders,
+		Bucket: first, Epoch: 1, Sequence: sequence, BatchID: orders[0].OrderID, CreatedMS: noonMS - 5, Orders: orders,
 	}
 }
 
@@ -44,7 +52,11 @@ func delivered(offset int64, b *sale.Batch) sale.Delivery {
 }
 
 func ordered(id int64, buyer string, quantity int) sale.RecordOrder {
-	return sale.RecordOrder{OrderID: sale.OrderID(id), Buyer: buyer, Quantity: quantity}
+	return orderedLines(id, buyer, sale.Line{SKU: "phone", Quantity: quantity, UnitPriceCents: 129900})
+}
+
+func orderedLines(id int64, buyer string, lines ...sale.Line) sale.RecordOrder {
+	return sale.RecordOrder{OrderID: sale.OrderID(id), Buyer: buyer, Lines: lines}
 }
 
 func settle(t *testing.T, d *Database, deliveries ...sale.Delivery) sale.Settlement {
@@ -63,9 +75,9 @@ func TestFailedCallsDoNothing(t *testing.T) {
 	require.ErrorIs(t, err, errAway)
 	_, err = d.Changes(t.Context(), 0)
 	require.ErrorIs(t, err, errAway)
-	require.ErrorIs(t, d.ReportLoss(t.Context(), phone, 1, "lost"), errAway)
+	require.ErrorIs(t, d.ReportLoss(t.Context(), first, 1, "lost"), errAway)
 	require.Empty(t, d.Snapshot().Orders)
-	require.Equal(t, sale.BucketOpen, d.Snapshot().Stock[phone].State)
+	require.Equal(t, sale.BucketOpen, d.Snapshot().Buckets[first].State)
 	d.Fail(nil)
 	require.Equal(t, 1, settle(t, d, delivered(0, batch(1, ordered(1, "ann", 1)))).Rows)
 }
@@ -171,9 +183,8 @@ func TestClockDecidesWhatExpires(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, expired, "no more than asked")
 	stored := d.Snapshot()
-	require.EqualValues(t, 2, stored.Stock[phone].Released)
+	require.EqualValues(t, 2, stored.Stock[phones].Released)
 	require.Equal(t, 1, stored.Waiting())
-	require.Empty(t, stored.Orders[1].Slots)
 	require.Equal(t, at.at.UnixMilli(), stored.Orders[1].UpdatedAt.UnixMilli())
 }
 
@@ -211,11 +222,17 @@ func TestViolations(t *testing.T) {
 	d, _ := selling(10, Hooks{Violated: func(fault string) { faults = append(faults, fault) }})
 	settle(t, d, delivered(0, batch(1, ordered(1, "ann", 1))))
 	o := d.t.Orders[1]
-	d.take(o, 0)
-	require.Len(t, faults, 1, "the slot is taken")
 	d.move(o, sale.StatusPaid)
 	d.move(o, sale.StatusExpired)
-	require.Len(t, faults, 2, "paid is the last status")
+	require.Len(t, faults, 1, "paid is the last status")
+	plan := ledger.NewPlan(d.locked([]sale.Bucket{first}, true))
+	plan.Settle(batch(2, ordered(2, "bob", 2)))
+	d.t.Buckets[first].Epoch = 2
+	d.t.Stock[phones].Loaded = 2
+	d.write(plan)
+	require.Len(t, faults, 3, "the guards of bucket and shelf")
+	d.write(plan)
+	require.Len(t, faults, 7, "marker and order are there too")
 	d.SetHooks(Hooks{})
 	require.Panics(t, func() { d.move(o, sale.StatusCancelled) })
 }
@@ -241,16 +258,16 @@ func TestHooksSeeWhatHappens(t *testing.T) {
 		_, err := d.CancelOrder(t.Context(), id+1, sale.ReasonShop, "")
 		require.NoError(t, err)
 	}
-	require.NoError(t, d.OutboxDone(t.Context(), []sale.Applied{{Bucket: phone, Epoch: 1, Number: 1, Sequence: 2}}))
+	require.NoError(t, d.OutboxDone(t.Context(), []sale.Applied{{Bucket: first, Epoch: 1, Number: 1, Sequence: 2}}))
 	require.Equal(t, []int64{1}, applied)
-	rows, err := d.CloseBuckets(t.Context(), []sale.BucketRow{{Bucket: phone, Epoch: 1}})
+	rows, err := d.CloseBuckets(t.Context(), []sale.BucketRow{{Bucket: first, Epoch: 1}})
 	require.NoError(t, err)
 	loads, err := d.BeginLoads(t.Context(), rows)
 	require.NoError(t, err)
 	require.Equal(t, []int64{2}, begun)
-	require.EqualValues(t, 10, loads[0].Available, "the row that was not applied is absorbed")
+	require.EqualValues(t, 10, loads[0].Stock[1].Available, "the row that was not applied is absorbed")
 	require.Len(t, loads[0].Released, 2)
-	require.Empty(t, d.Snapshot().Outbox[phone])
+	require.Empty(t, d.Snapshot().Outbox[first])
 	require.Equal(t, 5, written)
 	require.Equal(t, 1, closely, "the marker objects to the record that is there")
 }
@@ -264,9 +281,8 @@ func TestSnapshotIsOfOneMoment(t *testing.T) {
 	require.NoError(t, err)
 	settle(t, d, delivered(1, batch(2, ordered(2, "bob", 1))))
 	require.Equal(t, sale.StatusConfirmed, before.Orders[1].Status)
-	require.Equal(t, []int{0}, before.Orders[1].Slots)
 	require.Len(t, before.Orders, 1)
-	require.Zero(t, before.Stock[phone].Released)
+	require.Zero(t, before.Stock[phones].Released)
 	require.Zero(t, before.Waiting())
 	require.Len(t, before.Events, 1)
 }

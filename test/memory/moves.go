@@ -118,10 +118,10 @@ func (d *Database) release(orders []*Order, status sale.OrderStatus, reason sale
 	for i, o := range orders {
 		buckets[i] = o.Bucket()
 		releasing[i] = ledger.Releasing{Bucket: buckets[i], ReleasedOrder: sale.ReleasedOrder{
-			OrderID: o.OrderID, Quantity: o.Quantity, Buyer: o.BuyerID,
+			OrderID: o.OrderID, Buyer: o.BuyerID, Lines: o.Lines,
 		}}
 	}
-	plan := ledger.NewPlan(ledger.NewState(d.t.lock(buckets), d.nowMS(), true))
+	plan := ledger.NewPlan(d.locked(buckets, true))
 	plan.Release(releasing, status, reason)
 	d.write(plan)
 }
@@ -136,8 +136,8 @@ func (t *Tables) missing(id sale.OrderID, buyer string) error {
 	return fmt.Errorf("order %s: %w", id, sale.ErrNotFound)
 }
 
-// waitingOrders returns the orders of the dead letters that wait, sorted by id. They have no row: price, currency and
-// payment time are those of the sale, where it exists.
+// waitingOrders returns the orders of the dead letters that wait, sorted by id. They have no row: currency and payment
+// time are those of the sale, where it exists.
 func (t *Tables) waitingOrders() (waiting []sale.Order) {
 	for _, letter := range t.Letters {
 		if letter.State != sale.DeadLetterWaiting || letter.Batch == nil {
@@ -147,12 +147,11 @@ func (t *Tables) waitingOrders() (waiting []sale.Order) {
 		if known := t.Sales[letter.Batch.Sale]; known != nil {
 			of = &known.Sale
 		}
-		item, _ := of.Item(letter.Batch.SKU)
 		for _, o := range letter.Orders {
 			created := sale.TimeMillis(letter.Batch.CreatedMS)
 			waiting = append(waiting, sale.Order{
 				OrderID: o.OrderID, Status: sale.StatusQueued, Reason: sale.ReasonDeadLetter, Sale: letter.Batch.Sale,
-				SKU: letter.Batch.SKU, Quantity: o.Quantity, UnitPriceCents: item.PriceCents, Currency: of.Currency,
+				Lines: o.Lines, Currency: of.Currency,
 				CreatedAt: created, UpdatedAt: created, PayBy: sale.PayBy(created.Time, of.PaymentTTL), BuyerID: o.Buyer,
 			})
 		}

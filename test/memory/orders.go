@@ -31,13 +31,14 @@ func (d *Database) Orders(ctx context.Context, ids []sale.OrderID) ([]sale.Order
 	})
 }
 
-// BuyerOrders returns a buyer's orders of a SKU with ids above one, sorted by id, at most limit of them.
+// BuyerOrders returns a buyer's orders with ids above one, sorted by id, at most limit of them: all of the sale, or those with
+// a line of the SKU where one is named.
 func (d *Database) BuyerOrders(
 	ctx context.Context, saleID, sku, buyer string, after sale.OrderID, limit int,
 ) ([]sale.Order, error) {
 	return call(ctx, d, "BuyerOrders", func() ([]sale.Order, error) {
 		found := d.t.orders(func(o *sale.Order) bool {
-			return o.Sale == saleID && o.SKU == sku && o.BuyerID == buyer && o.OrderID > after
+			return o.Sale == saleID && (sku == "" || o.Has(sku)) && o.BuyerID == buyer && o.OrderID > after
 		})
 		return found[:min(limit, len(found))], nil
 	})

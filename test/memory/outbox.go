@@ -9,9 +9,6 @@ import (
 	"flashsale/sale"
 )
 
-// pageUnits bounds the units of one bucket's rows in an answer, unless the first row alone has more.
-const pageUnits = 4 * ledger.MaxReleased
-
 // Outbox returns the first rows of every bucket that Redis has still to apply, at most maxRows in all, sorted by bucket and
 // number. When more buckets than maxRows have rows, the real store returns any of them and this one the first.
 func (d *Database) Outbox(ctx context.Context, maxRows int) ([]sale.OutboxRow, error) {
@@ -32,11 +29,11 @@ func (d *Database) Outbox(ctx context.Context, maxRows int) ([]sale.OutboxRow, e
 	})
 }
 
-// page returns the first rows of a bucket, so many and so many units.
+// page returns the first rows of a bucket, so many and so many lines.
 func page(rows []sale.OutboxRow, most int) []sale.OutboxRow {
-	units, n := int64(0), 0
+	lines, n := int64(0), 0
 	for n < min(most, len(rows)) {
-		if units += rows[n].Units; n > 0 && units > pageUnits {
+		if lines += ledger.LinesOf(&rows[n]); n > 0 && lines > ledger.MaxPage {
 			break
 		}
 		n++
@@ -54,18 +51,28 @@ func (d *Database) OutboxDone(ctx context.Context, applied []sale.Applied) error
 		for i := range sorted {
 			buckets[i] = sorted[i].Bucket
 		}
-		state := ledger.NewState(d.t.lock(buckets), d.nowMS(), true)
+		state := d.locked(buckets, true)
 		for i := range sorted {
 			d.t.readMark(state, ledger.MarkOfApplied(&sorted[i]))
 		}
 		plan := ledger.NewPlan(state)
 		for _, a := range sorted {
-			plan.Applied(a)
+			plan.Applied(a, d.t.takeOf(a))
 		}
 		d.write(plan)
 		d.closePlanned(plan)
 		return nil
 	})
+}
+
+// takeOf returns the outbox row that Redis has applied alone because it is a take, nil where it is none or gone.
+func (t *Tables) takeOf(a sale.Applied) *sale.OutboxRow {
+	for i, row := range t.Outbox[a.Bucket] {
+		if row.Number == a.Number && row.Kind == sale.OutboxTake {
+			return &t.Outbox[a.Bucket][i]
+		}
+	}
+	return nil
 }
 
 // forgetApplied deletes outbox rows that Redis has applied, those of the epoch that is named.

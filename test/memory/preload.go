@@ -9,7 +9,7 @@ import (
 	"flashsale/sale"
 )
 
-// LoadStock brings the stock rows to the units of the sale's items and returns the rows that a rebuild has to load.
+// LoadStock creates the buckets of a sale and their stock at its first preload, and returns the buckets that are not open.
 func (d *Database) LoadStock(ctx context.Context, id string, partitions int32) ([]sale.BucketRow, error) {
 	return call(ctx, d, "LoadStock", func() ([]sale.BucketRow, error) {
 		s, err := d.t.sale(id)
@@ -25,53 +25,41 @@ func (d *Database) LoadStock(ctx context.Context, id string, partitions int32) (
 	})
 }
 
-// loadStock raises each row towards its even share, and all rows of a SKU together by what its item grew: units that have
-// moved between buckets stay where they are.
 func (t *Tables) loadStock(of *sale.Sale, partitions int32) (unloaded []sale.BucketRow) {
-	var changed []*Row
-	for _, item := range of.Items {
-		left := item.Stock - t.loaded(of.ID, item.SKU)
-		for number := range item.Buckets {
-			bucket := sale.Bucket{Sale: of.ID, SKU: item.SKU, Number: number}
-			row := t.Stock[bucket]
-			if row == nil {
-				row = newRow(of, &item, bucket, partitionOf(bucket, partitions))
-				t.Stock[bucket] = row
-				changed = append(changed, row)
-			}
-			if units := min(sale.BucketStock(item.Stock, number, item.Buckets)-row.Loaded, left); units > 0 {
-				row.Loaded += units
-				left -= units
-				if row.Version > 0 { // it was there before
-					row.State, row.ClosedReason = sale.BucketClosed, "stock was raised"
-					changed = append(changed, row)
-				}
-			}
-			if row.State != sale.BucketOpen {
-				unloaded = append(unloaded, row.BucketRow)
+	var made []*Row
+	for _, bucket := range of.BucketNames() {
+		row := t.Buckets[bucket]
+		if row == nil {
+			row = newRow(of, bucket)
+			row.Partition = partitionOf(bucket, partitions)
+			t.Buckets[bucket] = row
+			made = append(made, row)
+			for i := range of.Items {
+				t.addShelf(of, &of.Items[i], bucket).Loaded = sale.BucketStock(of.Items[i].Stock, bucket.Number, of.Buckets)
 			}
 		}
+		if row.State != sale.BucketOpen {
+			unloaded = append(unloaded, row.BucketRow)
+		}
 	}
-	t.stamp(changed, func(*Row) {})
+	t.stamp(made, func(*Row) {})
 	return unloaded
 }
 
-func (t *Tables) loaded(id, sku string) (units int64) {
-	for bucket, row := range t.Stock {
-		if bucket.Sale == id && bucket.SKU == sku {
-			units += row.Loaded
-		}
-	}
-	return units
+// newRow is the row of a bucket that was never loaded.
+func newRow(of *sale.Sale, bucket sale.Bucket) *Row {
+	row := &Row{Row: ledger.Row{Currency: of.Currency, PaymentTTL: of.PaymentTTL, SaleLimit: of.SaleLimit}}
+	row.BucketRow = sale.BucketRow{Bucket: bucket, State: sale.BucketClosed}
+	return row
 }
 
-// newRow is the row of a bucket that was never loaded.
-func newRow(of *sale.Sale, item *sale.Item, bucket sale.Bucket, partition int32) *Row {
-	row := &Row{Row: ledger.Row{
-		PriceCents: item.PriceCents, Currency: of.Currency, Limit: of.PerBuyerLimit, PaymentTTL: of.PaymentTTL,
-	}}
-	row.BucketRow = sale.BucketRow{Bucket: bucket, State: sale.BucketClosed, Partition: partition}
-	return row
+// addShelf adds a stock row without units.
+func (t *Tables) addShelf(of *sale.Sale, item *sale.Item, bucket sale.Bucket) *ledger.Units {
+	units := &ledger.Units{
+		ShelfCounters: sale.ShelfCounters{SKU: item.SKU}, Number: item.Number, Limit: of.LimitOf(item),
+	}
+	t.Stock[sale.Shelf{Bucket: bucket, SKU: item.SKU}] = units
+	return units
 }
 
 // partitionOf spreads buckets over the partitions of the orders topic by FNV-1a of the bucket's name.

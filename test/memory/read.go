@@ -7,7 +7,7 @@ import (
 
 // Settled reports whether this very batch has been settled, with a row for each of its orders.
 func (t *Tables) Settled(b *sale.Batch) bool {
-	state := ledger.NewState(nil, 0, true)
+	state := ledger.NewState(nil, nil, 0, true)
 	t.readMark(state, ledger.MarkOfBatch(b))
 	for i := range b.Orders {
 		state.Orders[b.Orders[i].OrderID] = t.Orders[b.Orders[i].OrderID] != nil
@@ -15,39 +15,71 @@ func (t *Tables) Settled(b *sale.Batch) bool {
 	return state.SettledBatch(b)
 }
 
-// lock copies the rows of buckets, as a transaction reads them under its locks. Buckets that do not exist are left out.
-func (t *Tables) lock(buckets []sale.Bucket) map[sale.Bucket]*ledger.Row {
-	stock := make(map[sale.Bucket]*ledger.Row, len(buckets))
+// locked returns a state with copies of the rows of buckets and of all their shelves, as a transaction reads them under its
+// locks. What does not exist is left out.
+func (d *Database) locked(buckets []sale.Bucket, closely bool) *ledger.State {
+	state := ledger.NewState(map[sale.Bucket]*ledger.Row{}, map[sale.Shelf]*ledger.Units{}, d.nowMS(), closely)
 	for _, bucket := range buckets {
-		if row := t.Stock[bucket]; row != nil {
+		if row := d.t.Buckets[bucket]; row != nil {
 			copied := row.Row
-			stock[bucket] = &copied
+			state.Buckets[bucket] = &copied
 		}
 	}
-	return stock
+	for shelf, units := range d.t.Stock {
+		if state.Buckets[shelf.Bucket] != nil {
+			copied := *units
+			state.Stock[shelf] = &copied
+		}
+	}
+	return state
 }
 
-// read returns what a settlement reads: closely, everything about these records; hastily, no more than the slots that the
-// unique keys do not guard alone.
+// read returns what a settlement reads: the rows and what the buyers have bought, and closely everything else about these
+// records.
 func (d *Database) read(records []sale.Record, closely bool) *ledger.State {
-	state := ledger.NewState(d.t.lock(ledger.Buckets(records)), d.nowMS(), closely)
+	state := d.locked(ledger.Buckets(records), closely)
 	d.t.readRecords(state, records)
 	return state
 }
 
 func (t *Tables) readRecords(state *ledger.State, records []sale.Record) {
+	var batches []*sale.Batch
 	for _, r := range records {
-		if state.Closely && r.Batch != nil {
-			t.readMark(state, ledger.MarkOfBatch(r.Batch))
+		if r.Batch != nil {
+			batches = append(batches, r.Batch)
 		}
-		if state.Closely && r.Transfer != nil {
+	}
+	for _, who := range ledger.OwnersOf(batches) {
+		t.readBought(state, who)
+	}
+	if !state.Closely {
+		return
+	}
+	for _, r := range records {
+		if r.Transfer != nil {
 			t.readMark(state, ledger.MarkOfTransfer(r.Transfer))
-		}
-		if r.Batch == nil {
 			continue
 		}
+		t.readMark(state, ledger.MarkOfBatch(r.Batch))
 		for i := range r.Batch.Orders {
-			t.readOrder(state, state.Stock[r.Batch.Bucket], &r.Batch.Orders[i])
+			if id := r.Batch.Orders[i].OrderID; t.Orders[id] != nil {
+				state.Orders[id] = true
+			}
+		}
+	}
+}
+
+// readBought reads what a buyer has bought in a sale, and under which keys.
+func (t *Tables) readBought(state *ledger.State, who ledger.Owner) {
+	for _, o := range t.owners[who] {
+		bought := state.BoughtBy(who)
+		if o.Counts() {
+			for _, line := range o.Lines {
+				bought.Units[line.SKU] += line.Quantity
+			}
+		}
+		if o.Key != "" && o.Status != sale.StatusRefused {
+			bought.Keys[o.Key] = true
 		}
 	}
 }
@@ -58,24 +90,5 @@ func (t *Tables) readMark(state *ledger.State, m ledger.Mark) {
 	}
 	if t.Forks[m] {
 		state.Forks[m] = true
-	}
-}
-
-// readOrder reads whether an order has a row, what its buyer has bought, and under which keys.
-func (t *Tables) readOrder(state *ledger.State, row *ledger.Row, o *sale.RecordOrder) {
-	if state.Closely && t.Orders[o.OrderID] != nil {
-		state.Orders[o.OrderID] = true
-	}
-	who := ledger.Owner{Sale: row.Sale, SKU: row.SKU, Buyer: o.Buyer}
-	if state.Closely || row.Limit > 1 {
-		for _, other := range t.owners[who] {
-			for _, number := range other.Slots {
-				state.SlotsOf(who).Set(number)
-			}
-		}
-	}
-	key := ledger.Key{Owner: who, Key: o.Key}
-	if _, used := t.keys[key]; used && state.MayHaveOrders(row, who) {
-		state.Keys[key] = true
 	}
 }

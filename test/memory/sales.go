@@ -24,7 +24,7 @@ func (d *Database) PutSale(ctx context.Context, wanted sale.Sale) (put sale.Sale
 
 func (d *Database) putSale(wanted sale.Sale) (put sale.Sale, created bool, err error) {
 	if !sale.ValidID(wanted.ID) {
-		return put, false, sale.Fieldf("sale", "must match [a-z0-9][a-z0-9_-]{0,63}")
+		return put, false, sale.Fieldf("sale", "must match %s", sale.FormOfID)
 	}
 	if err := wanted.Validate(); err != nil {
 		return put, false, err
@@ -33,26 +33,30 @@ func (d *Database) putSale(wanted sale.Sale) (put sale.Sale, created bool, err e
 	if present == nil {
 		present = &Sale{Sale: sale.Sale{ID: wanted.ID, State: sale.StateDraft}}
 		d.t.Sales[wanted.ID] = present
-		present.define(&wanted)
+		present.define(&wanted, ledger.Numbered(nil, wanted.Items))
 		return d.t.stampSale(present), true, nil
 	}
-	if ledger.SameDefinition(&present.Sale, &wanted) {
+	takes := d.t.openTakes(wanted.ID)
+	pending := ledger.Pending(&present.Sale, takes)
+	if ledger.SameDefinition(pending, &wanted) {
 		return present.copied(), false, nil
 	}
-	if present.State != sale.StateDraft || d.t.hasStock(wanted.ID) {
-		if detail := ledger.ForbiddenChange(&present.Sale, &wanted, d.now()); detail != "" {
-			return put, false, &sale.StateError{State: present.State, Detail: detail}
-		}
+	if present.State == sale.StateDraft && !d.t.hasStock(wanted.ID) {
+		present.define(&wanted, ledger.Numbered(present.Items, wanted.Items))
+		return d.t.stampSale(present), false, nil
 	}
-	present.define(&wanted)
+	if detail := ledger.ForbiddenChange(pending, &wanted, d.now()); detail != "" {
+		return put, false, &sale.StateError{State: present.State, Detail: detail}
+	}
+	d.restock(present, &wanted, takes)
 	return d.t.stampSale(present), false, nil
 }
 
 // define takes over what operators write of a sale.
-func (s *Sale) define(wanted *sale.Sale) {
+func (s *Sale) define(wanted *sale.Sale, items []sale.Item) {
 	s.Name, s.StartsAt, s.EndsAt, s.Currency = wanted.Name, wanted.StartsAt, wanted.EndsAt, wanted.Currency
-	s.PerBuyerLimit, s.PaymentTTL, s.Eligibility = wanted.PerBuyerLimit, wanted.PaymentTTL, wanted.Eligibility
-	s.Items = slices.Clone(wanted.Items)
+	s.PerBuyerLimit, s.SaleLimit, s.PaymentTTL = wanted.PerBuyerLimit, wanted.SaleLimit, wanted.PaymentTTL
+	s.Eligibility, s.Buckets, s.Items = wanted.Eligibility, wanted.Buckets, items
 }
 
 func (t *Tables) stampSale(s *Sale) sale.Sale {
@@ -62,7 +66,7 @@ func (t *Tables) stampSale(s *Sale) sale.Sale {
 }
 
 func (t *Tables) hasStock(id string) bool {
-	for bucket := range t.Stock {
+	for bucket := range t.Buckets {
 		if bucket.Sale == id {
 			return true
 		}

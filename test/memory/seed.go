@@ -8,7 +8,7 @@ import (
 )
 
 // Change has a test change the content, as an operator with SQL would. What the unique keys and the indexes of buyers are
-// made of, orders and their slots, is seeded instead.
+// made of, orders, is seeded instead.
 func (d *Database) Change(change func(t *Tables)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -16,7 +16,7 @@ func (d *Database) Change(change func(t *Tables)) {
 }
 
 // SeedSale stores a sale as it is, in whatever state, as the next version of the catalogue, and returns it. Its list, where
-// listed are given, counts from then on.
+// listed are given, counts from then on. Items without a number get one.
 func (d *Database) SeedSale(s sale.Sale, listed ...string) sale.Sale {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -24,21 +24,31 @@ func (d *Database) SeedSale(s sale.Sale, listed ...string) sale.Sale {
 		slices.Sort(listed)
 		s.ListVersion, s.ListSize = max(s.ListVersion, 1), int64(len(listed))
 	}
+	s.Items = ledger.Numbered(s.Items, s.Items)
 	d.t.Sales[s.ID] = &Sale{Sale: s, Listed: listed, started: s.ListVersion}
 	return d.t.stampSale(d.t.Sales[s.ID])
 }
 
-// SeedStock stores a bucket's row as it is, as the next version of the catalogue. Price, limit and payment time are those
-// of the sale when it exists, otherwise they are 0 and the limit is sale.MaxLimit.
-func (d *Database) SeedStock(counters sale.BucketCounters) {
+// SeedStock stores a bucket's row and its shelves as they are, as the next version of the catalogue. Currency, limits, numbers
+// and payment time are those of the sale when it exists, otherwise they are 0, the limit is sale.MaxLimit, and the numbers are
+// 1, 2, 3, …
+func (d *Database) SeedStock(counters sale.StockCounters) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	row := &Row{Row: ledger.Row{BucketCounters: counters, Limit: sale.MaxLimit}}
-	if of := d.t.Sales[counters.Sale]; of != nil {
-		item, _ := of.Item(counters.SKU)
-		row.PriceCents, row.Currency, row.Limit, row.PaymentTTL = item.PriceCents, of.Currency, of.PerBuyerLimit, of.PaymentTTL
+	of := &sale.Sale{PerBuyerLimit: sale.MaxLimit}
+	if known := d.t.Sales[counters.Sale]; known != nil {
+		of = &known.Sale
 	}
-	d.t.Stock[counters.Bucket] = row
+	row := newRow(of, counters.Bucket)
+	row.BucketCounters = counters.BucketCounters
+	d.t.Buckets[counters.Bucket] = row
+	for i, shelf := range counters.Shelves {
+		item, known := of.Item(shelf.SKU)
+		if !known {
+			item = sale.Item{SKU: shelf.SKU, Number: i + 1}
+		}
+		d.t.addShelf(of, &item, counters.Bucket).ShelfCounters = shelf
+	}
 	d.t.stamp([]*Row{row}, func(*Row) {})
 }
 
@@ -72,8 +82,9 @@ func (d *Database) SeedOrder(o sale.Order) {
 func (t *Tables) seedOrder(o sale.Order) {
 	row := t.Orders[o.OrderID]
 	if row == nil {
-		row = &Order{}
+		row = &Order{Order: o}
 		t.Orders[o.OrderID] = row
+		t.owners[row.owner()] = append(t.owners[row.owner()], row)
 	}
 	row.Order = o
 }
@@ -94,14 +105,14 @@ func (d *Database) SeedLease(name string, to Lease) {
 	d.t.Leases[name] = to
 }
 
-// SeedOrders stores orders of a bucket in one status, without slots.
+// SeedOrders stores orders of a bucket in one status.
 func (d *Database) SeedOrders(bucket sale.Bucket, status sale.OrderStatus, orders ...sale.RecordOrder) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	at := sale.TimeMillis(d.nowMS())
 	for _, o := range orders {
 		d.t.seedOrder(sale.Order{
-			OrderID: o.OrderID, Status: status, Sale: bucket.Sale, SKU: bucket.SKU, Quantity: o.Quantity, BuyerID: o.Buyer,
+			OrderID: o.OrderID, Status: status, Sale: bucket.Sale, Lines: o.Lines, BuyerID: o.Buyer,
 			CreatedAt: at, UpdatedAt: at,
 		})
 		row := d.t.Orders[o.OrderID]

@@ -62,11 +62,8 @@ func (d *Database) settleable(deliveries []sale.Delivery) ([]sale.Record, error)
 		}
 	}
 	for i := range deliveries {
-		for _, bucket := range ledger.Buckets([]sale.Record{deliveries[i].Record}) {
-			if d.t.Stock[bucket] == nil {
-				err := fmt.Errorf("bucket %s is not in the stock table", bucket)
-				return nil, &sale.PoisonError{Index: i, Reason: sale.PoisonUnknownBucket, Err: err}
-			}
+		if err := d.t.known(deliveries[i].Record); err != nil {
+			return nil, &sale.PoisonError{Index: i, Reason: sale.PoisonUnknownBucket, Err: err}
 		}
 	}
 	if d.hooks.Poison != nil {
@@ -75,6 +72,21 @@ func (d *Database) settleable(deliveries []sale.Delivery) ([]sale.Record, error)
 		}
 	}
 	return records, nil
+}
+
+// known returns an error for a record of a bucket or a SKU that the database does not have.
+func (t *Tables) known(record sale.Record) error {
+	for _, bucket := range ledger.Buckets([]sale.Record{record}) {
+		if t.Buckets[bucket] == nil {
+			return fmt.Errorf("bucket %s is not in the buckets table", bucket)
+		}
+	}
+	for _, shelf := range ledger.Shelves([]sale.Record{record}) {
+		if t.Stock[shelf] == nil {
+			return fmt.Errorf("%s is not in the stock table", shelf)
+		}
+	}
+	return nil
 }
 
 func decide(state *ledger.State, records []sale.Record) *ledger.Plan {
@@ -89,14 +101,13 @@ func decide(state *ledger.State, records []sale.Record) *ledger.Plan {
 	return plan
 }
 
-// collides reports whether a unique key would object to a plan: a marker, an order or a slot that is there already.
+// collides reports whether a unique key would object to a plan: a marker or an order that is there already.
 func (d *Database) collides(plan *ledger.Plan) bool {
 	for _, m := range plan.Markers {
 		if _, marked := d.t.Markers[m.WriteID]; marked {
 			return true
 		}
 	}
-	slotted := map[slot]bool{}
 	orders := map[sale.OrderID]bool{}
 	for i := range plan.Confirmed {
 		o := &plan.Confirmed[i]
@@ -104,14 +115,6 @@ func (d *Database) collides(plan *ledger.Plan) bool {
 			return true
 		}
 		orders[o.OrderID] = true
-		if !o.Slotted {
-			continue
-		}
-		key := slot{ledger.Owner{Sale: o.Sale, SKU: o.SKU, Buyer: o.Buyer}, 0}
-		if _, taken := d.t.slots[key]; taken || slotted[key] {
-			return true
-		}
-		slotted[key] = true
 	}
 	return false
 }

@@ -14,7 +14,9 @@ import (
 type Tables struct {
 	Version   int64 // of the catalogue
 	Sales     map[string]*Sale
-	Stock     map[sale.Bucket]*Row
+	Buckets   map[sale.Bucket]*Row
+	Stock     map[sale.Shelf]*ledger.Units
+	Changes   map[ChangeID]*ledger.Change // of stock
 	Orders    map[sale.OrderID]*Order
 	Markers   map[ledger.WriteID]sale.OrderID
 	Forks     map[ledger.Mark]bool
@@ -29,12 +31,13 @@ type Tables struct {
 	Gateways  map[string]Gateway
 	Rules     sale.Rules
 
-	rulesVersion int64                       // of the catalogue, when the rules were last put
-	lastEvent    int64                       // id of the newest event
-	slots        map[slot]sale.OrderID       // the unique key over the units of a buyer
-	owners       map[ledger.Owner][]*Order   // every order of a buyer
-	keys         map[ledger.Key]sale.OrderID // idempotency keys of orders that are not refused
+	rulesVersion int64                     // of the catalogue, when the rules were last put
+	lastEvent    int64                     // id of the newest event
+	owners       map[ledger.Owner][]*Order // every order of a buyer
 }
+
+// ChangeID names a change of stock.
+type ChangeID struct{ Sale, SKU, Key string }
 
 // Sale is a row of the sales table with its list of buyers.
 type Sale struct {
@@ -43,7 +46,7 @@ type Sale struct {
 	started int64    // number of the newest list whose upload has begun
 }
 
-// Row is a bucket's row of the stock table.
+// Row is a row of the buckets table.
 type Row struct {
 	ledger.Row
 	ClosedReason string // why the bucket was closed, empty once a rebuild has begun
@@ -55,13 +58,12 @@ type Order struct {
 	sale.Order
 	Number int // of its bucket
 	Key    string
-	Slots  []int // units of its buyer, none once they have gone back
 }
 
 // Bucket returns the bucket that the order was sold from.
-func (o *Order) Bucket() sale.Bucket { return sale.Bucket{Sale: o.Sale, SKU: o.SKU, Number: o.Number} }
+func (o *Order) Bucket() sale.Bucket { return sale.Bucket{Sale: o.Sale, Number: o.Number} }
 
-func (o *Order) owner() ledger.Owner { return ledger.Owner{Sale: o.Sale, SKU: o.SKU, Buyer: o.BuyerID} }
+func (o *Order) owner() ledger.Owner { return ledger.Owner{Sale: o.Sale, Buyer: o.BuyerID} }
 
 // Counts reports whether the order's units belong to its buyer.
 func (o *Order) Counts() bool { return o.Status == sale.StatusConfirmed || o.Status == sale.StatusPaid }
@@ -92,29 +94,23 @@ type Gateway struct {
 	Seen    time.Time
 }
 
-type slot struct {
-	ledger.Owner
-	number int
-}
-
 func emptyTables() Tables {
 	return Tables{
-		Sales: map[string]*Sale{}, Stock: map[sale.Bucket]*Row{}, Orders: map[sale.OrderID]*Order{},
+		Sales: map[string]*Sale{}, Buckets: map[sale.Bucket]*Row{}, Stock: map[sale.Shelf]*ledger.Units{},
+		Changes: map[ChangeID]*ledger.Change{}, Orders: map[sale.OrderID]*Order{},
 		Markers: map[ledger.WriteID]sale.OrderID{}, Forks: map[ledger.Mark]bool{}, Outbox: map[sale.Bucket][]sale.OutboxRow{},
 		Fences: map[string]bool{}, Positions: map[int32]sale.Position{}, Letters: map[string]*sale.DeadLetter{},
 		Payments: map[sale.OrderID]string{}, Leases: map[string]Lease{}, Nodes: map[int64]Node{},
-		Gateways: map[string]Gateway{}, Rules: sale.DefaultRules(), slots: map[slot]sale.OrderID{},
-		owners: map[ledger.Owner][]*Order{}, keys: map[ledger.Key]sale.OrderID{},
+		Gateways: map[string]Gateway{}, Rules: sale.DefaultRules(),
+		owners: map[ledger.Owner][]*Order{},
 	}
 }
 
 // clone copies all that a reader sees.
 func (t *Tables) clone() Tables {
 	c := *t
-	c.Sales, c.Stock, c.Orders = copies(t.Sales), copies(t.Stock), copies(t.Orders)
-	for _, o := range c.Orders {
-		o.Slots = slices.Clone(o.Slots)
-	}
+	c.Sales, c.Buckets, c.Stock = copies(t.Sales), copies(t.Buckets), copies(t.Stock)
+	c.Changes, c.Orders = copies(t.Changes), copies(t.Orders)
 	c.Markers, c.Forks, c.Fences = maps.Clone(t.Markers), maps.Clone(t.Forks), maps.Clone(t.Fences)
 	c.Outbox = maps.Clone(t.Outbox)
 	for bucket, rows := range c.Outbox {
@@ -123,7 +119,7 @@ func (t *Tables) clone() Tables {
 	c.Events, c.Positions, c.Letters = slices.Clone(t.Events), maps.Clone(t.Positions), copies(t.Letters)
 	c.Payments, c.Leases = maps.Clone(t.Payments), maps.Clone(t.Leases)
 	c.Nodes, c.Gateways = maps.Clone(t.Nodes), maps.Clone(t.Gateways)
-	c.slots, c.owners, c.keys = nil, nil, nil
+	c.owners = nil
 	return c
 }
 
@@ -136,9 +132,20 @@ func copies[K comparable, V any](of map[K]*V) map[K]*V {
 	return all
 }
 
-// SortedStock returns all rows in the order of their buckets.
-func (t *Tables) SortedStock() []*Row {
-	return slices.SortedFunc(maps.Values(t.Stock), func(a, b *Row) int { return compareBuckets(a.Bucket, b.Bucket) })
+// SortedBuckets returns all bucket rows in the order of their buckets.
+func (t *Tables) SortedBuckets() []*Row {
+	return slices.SortedFunc(maps.Values(t.Buckets), func(a, b *Row) int { return compareBuckets(a.Bucket, b.Bucket) })
+}
+
+// Shelves returns the stock rows of a bucket, sorted by SKU.
+func (t *Tables) Shelves(bucket sale.Bucket) (found []*ledger.Units) {
+	for shelf, units := range t.Stock {
+		if shelf.Bucket == bucket {
+			found = append(found, units)
+		}
+	}
+	slices.SortFunc(found, func(a, b *ledger.Units) int { return cmp.Compare(a.SKU, b.SKU) })
+	return found
 }
 
 // SortedOrders returns all order rows in the order of their ids.
@@ -155,5 +162,5 @@ func (t *Tables) Waiting() (rows int) {
 }
 
 func compareBuckets(a, b sale.Bucket) int {
-	return cmp.Or(cmp.Compare(a.Sale, b.Sale), cmp.Compare(a.SKU, b.SKU), cmp.Compare(a.Number, b.Number))
+	return cmp.Or(cmp.Compare(a.Sale, b.Sale), cmp.Compare(a.Number, b.Number))
 }

@@ -12,7 +12,8 @@ import (
 // maxEventOrders bounds the orders of one event.
 const maxEventOrders = 1000
 
-// write writes a plan, all but the closing of buckets. Rows of the stock table change through their guard alone.
+// write writes a plan, all but the closing of buckets. Rows of the tables of
+// buckets and stock change through their guards alone.
 func (d *Database) write(p *ledger.Plan) {
 	byID := func(a, b ledger.Order) int { return cmp.Compare(a.OrderID, b.OrderID) }
 	slices.SortFunc(p.Confirmed, byID)
@@ -27,9 +28,6 @@ func (d *Database) write(p *ledger.Plan) {
 		d.t.Forks[m] = true
 	}
 	written := append(d.insert(p.Confirmed, sale.StatusConfirmed), d.insert(p.Refused, sale.StatusRefused)...)
-	for _, a := range p.Allowances {
-		d.take(d.t.Orders[a.OrderID], a.Slot)
-	}
 	for _, o := range p.Released {
 		d.leave(o.OrderID, p.NewStatus, p.Reason)
 	}
@@ -37,16 +35,27 @@ func (d *Database) write(p *ledger.Plan) {
 		d.t.Outbox[row.Bucket] = append(d.t.Outbox[row.Bucket], row)
 	}
 	d.forgetApplied(p.Done)
+	d.t.takeBack(p.Took)
 	d.t.note(p.Statuses(), d.nowMS())
 	d.payRemembered(written)
+	d.apply(p)
+	if d.hooks.Written != nil {
+		d.hooks.Written(&d.t)
+	}
+}
+
+// apply changes the rows of buckets and stock.
+func (d *Database) apply(p *ledger.Plan) {
 	for bucket, move := range p.Moves {
-		if !move.Apply(&d.t.Stock[bucket].Row) {
-			row := d.t.Stock[bucket].Row
+		if !move.Apply(&d.t.Buckets[bucket].Row) {
+			row := d.t.Buckets[bucket].Row
 			d.violated("the guard refused what the plan had decided for bucket %s: %+v on %+v", bucket, move, row)
 		}
 	}
-	if d.hooks.Written != nil {
-		d.hooks.Written(&d.t)
+	for shelf, gain := range p.Gains {
+		if !gain.Apply(d.t.Stock[shelf]) {
+			d.violated("the guard refused what the plan had decided for %s: %+v on %+v", shelf, gain, d.t.Stock[shelf])
+		}
 	}
 }
 
@@ -54,7 +63,7 @@ func (d *Database) write(p *ledger.Plan) {
 func (d *Database) closePlanned(p *ledger.Plan) {
 	byReason := map[string][]*Row{}
 	for bucket, reason := range p.Closing {
-		byReason[reason] = append(byReason[reason], d.t.Stock[bucket])
+		byReason[reason] = append(byReason[reason], d.t.Buckets[bucket])
 	}
 	for _, reason := range slices.Sorted(maps.Keys(byReason)) {
 		d.t.stamp(byReason[reason], func(row *Row) { row.State, row.ClosedReason = sale.BucketClosed, reason })
@@ -82,12 +91,6 @@ func (d *Database) insert(orders []ledger.Order, status sale.OrderStatus) (writt
 		row := rowOf(o, status)
 		d.t.Orders[o.OrderID] = row
 		d.t.owners[row.owner()] = append(d.t.owners[row.owner()], row)
-		if row.Key != "" && status != sale.StatusRefused {
-			d.t.keys[ledger.Key{Owner: row.owner(), Key: row.Key}] = row.OrderID
-		}
-		if o.Slotted {
-			d.take(row, 0)
-		}
 		written = append(written, row)
 	}
 	return written
@@ -95,8 +98,8 @@ func (d *Database) insert(orders []ledger.Order, status sale.OrderStatus) (writt
 
 func rowOf(o *ledger.Order, status sale.OrderStatus) *Order {
 	row := &Order{Number: o.Number, Key: o.Key, Order: sale.Order{
-		OrderID: o.OrderID, Status: status, Reason: o.Reason, Sale: o.Sale, SKU: o.SKU, Quantity: o.Quantity,
-		UnitPriceCents: o.PriceCents, Currency: o.Currency, BuyerID: o.Buyer,
+		OrderID: o.OrderID, Status: status, Reason: o.Reason, Sale: o.Sale, Lines: slices.Clone(o.Lines),
+		Currency: o.Currency, BuyerID: o.Buyer,
 		CreatedAt: sale.TimeMillis(o.CreatedMS), UpdatedAt: sale.TimeMillis(o.UpdatedMS),
 	}}
 	if o.PayByMS >= 0 {
@@ -106,25 +109,10 @@ func rowOf(o *ledger.Order, status sale.OrderStatus) *Order {
 	return row
 }
 
-// take gives an order a slot of its buyer. The real stores have a unique key over it.
-func (d *Database) take(o *Order, number int) {
-	key := slot{o.owner(), number}
-	if other, taken := d.t.slots[key]; taken {
-		d.violated("order %s takes slot %d of buyer %s, which order %s has", o.OrderID, number, o.BuyerID, other)
-	}
-	d.t.slots[key] = o.OrderID
-	o.Slots = append(o.Slots, number)
-}
-
-// leave ends a confirmed order and gives its buyer's slots back.
+// leave ends a confirmed order.
 func (d *Database) leave(id sale.OrderID, status sale.OrderStatus, reason sale.OrderReason) {
-	o := d.t.Orders[id]
-	d.move(o, status)
-	o.Reason = reason
-	for _, number := range o.Slots {
-		delete(d.t.slots, slot{o.owner(), number})
-	}
-	o.Slots = nil
+	d.move(d.t.Orders[id], status)
+	d.t.Orders[id].Reason = reason
 }
 
 // move gives an order another status. Only a confirmed order may get one.

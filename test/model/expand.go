@@ -11,6 +11,7 @@ type expansion struct {
 	*Setup
 	flat    []pressed
 	first   []int // number of each buyer's first press
+	sold    int   // SKUs that the setup sells
 	from    *State
 	visit   func(fair bool, to *State)
 	tracing bool
@@ -21,6 +22,7 @@ type expansion struct {
 func newExpansion(s *Setup) *expansion {
 	x := &expansion{Setup: s}
 	x.flat, x.first = s.presses()
+	x.sold = s.skusSold()
 	return x
 }
 
@@ -35,6 +37,7 @@ func (x *expansion) all(from *State) {
 		x.doubting(k)
 		x.forgetting(k)
 		x.transferring(k)
+		x.restocking(k)
 	}
 	for g := range actors {
 		x.publishing(g)
@@ -112,7 +115,7 @@ func (x *expansion) describe(t *State, r record) string {
 	text := ""
 	switch r.kind {
 	case kindTransfer:
-		text = fmt.Sprintf("transfer of %d", r.second)
+		text = fmt.Sprintf("transfer of %s", unpacked(r.second))
 	case kindFence:
 		return fmt.Sprintf("fence of epoch %d", r.epoch)
 	}
@@ -121,7 +124,7 @@ func (x *expansion) describe(t *State, r record) string {
 			text += " and "
 		}
 		press := x.press(t, o)
-		text += fmt.Sprintf("order %d of %d for %c", o, press.quantity, 'a'+rune(press.buyer))
+		text += fmt.Sprintf("order %d of %s for %c", o, press.lines, 'a'+rune(press.buyer))
 	}
 	return fmt.Sprintf("%s (epoch %d, sequence %d)", text, r.epoch, r.seq)
 }

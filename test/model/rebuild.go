@@ -137,13 +137,14 @@ func (x *expansion) fenceWaits(k, c int) bool {
 	return false
 }
 
-// begin is (e): one transaction under the lock of the stock row.
+// begin is (e): one transaction under the lock of the bucket row.
 func (x *expansion) begin(t *State, k int, at *control, row *row) string {
 	if x.keeps(BeginIfClosed) && (row.epoch != at.epoch || row.state == open) {
 		*at = control{}
 		return "(e) stops: another rebuild was faster"
 	}
-	at.available = int8(row.loaded) - int8(row.settled) + int8(row.released)
+	x.absorbTakes(t, k)
+	at.available = row.free()
 	at.owners, at.released = 0, 0
 	for o := uint8(1); o <= t.orders; o++ {
 		press := x.press(t, o)
@@ -167,7 +168,7 @@ func (x *expansion) begin(t *State, k int, at *control, row *row) string {
 	}
 	at.epoch++
 	row.epoch, row.state = at.epoch, loading
-	row.movedEpoch, row.givenEpoch, row.seq = 0, 0, 0
+	row.movedEpoch, row.givenEpoch, row.seq = units{}, units{}, 0
 	at.step = stepFBegin
 	return "(e) begins the next epoch"
 }
@@ -176,8 +177,8 @@ func (x *expansion) begin(t *State, k int, at *control, row *row) string {
 func (x *expansion) countJournal(t *State, k int, at *control) {
 	for _, e := range t.redis[k].journal[:t.redis[k].journaled] {
 		for _, o := range e.ordersOf() {
-			if units := x.press(t, o).quantity; t.status[o] == absent && at.available >= units {
-				at.available -= units
+			if lines := x.press(t, o).lines; t.status[o] == absent && at.available.covers(lines) {
+				at.available = at.available.minus(lines)
 				at.owners |= bit(o)
 			}
 		}

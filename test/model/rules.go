@@ -17,10 +17,14 @@ const (
 	CallDeadline
 	AnswerAfterAck
 	HeldWhileJournaled
+	KeyOfSale
 	KeyAnswersOnce
 	KeyAnswersAfterRelease
 	ReleasedCountsNot
 	ReleasedBounded
+	KeyNotForgotten
+	LinesWhole
+	SaleLimit
 	TrimExact
 	// Settling.
 	MarkerHasBatchID
@@ -28,7 +32,9 @@ const (
 	LateIsRefused
 	GuardWithReleased
 	StockGuard
+	LinesWholeInBooks
 	LimitGuard
+	SaleLimitInBooks
 	KeyOnceInBooks
 	OrderOnce
 	DisagreementCloses
@@ -40,6 +46,7 @@ const (
 	BeginIfClosed
 	JournalNotCounted
 	OutboxAbsorbed
+	TakeAbsorbed
 	OutboxNumberLoaded
 	LoadConditional
 	LoadCounted
@@ -64,24 +71,37 @@ const (
 	WholeSKU
 	SoldOutByBooks
 	SoldOutReadAgain
+	// Changing stock.
+	ChangeOnce
+	RaiseThroughOutbox
+	TakeUnsold
+	TakeAlone
+	TakeReportsFound
+	FoundOfItsRow
+	FoundOnce
+	FoundLowersLoaded
+	FoundGuard
 	ruleCount
 )
 
 var ruleNames = [ruleCount]string{
 	"script-fence", "state-compared", "sequence-compared", "replid-compared", "epoch-from-database",
-	"same-ids-asked-again", "call-deadline", "answer-after-ack", "held-while-journaled", "key-answers-once",
-	"key-answers-after-release", "released-counts-not", "released-bounded", "trim-exact",
-	"marker-has-batch-id", "duplicate-is-whole", "late-is-refused", "guard-with-released", "stock-guard", "limit-guard",
-	"key-once-in-books", "order-once",
+	"same-ids-asked-again", "call-deadline", "answer-after-ack", "held-while-journaled", "key-of-sale", "key-answers-once",
+	"key-answers-after-release", "released-counts-not", "released-bounded", "key-not-forgotten", "lines-whole", "sale-limit",
+	"trim-exact",
+	"marker-has-batch-id", "duplicate-is-whole", "late-is-refused", "guard-with-released", "stock-guard",
+	"lines-whole-in-books", "limit-guard", "sale-limit-in-books", "key-once-in-books", "order-once",
 	"disagreement-closes",
 	"redis-closed-first", "close-conditional", "journal-published", "fence-passed", "begin-if-closed",
-	"journal-not-counted", "outbox-absorbed", "outbox-number-loaded", "load-conditional", "load-counted", "journal-stays",
-	"verify", "others-closed",
+	"journal-not-counted", "outbox-absorbed", "take-absorbed", "outbox-number-loaded", "load-conditional", "load-counted",
+	"journal-stays", "verify", "others-closed",
 	"open-if-loading", "sequence-watched", "state-watched",
 	"release-in-epoch", "release-once", "release-in-order", "release-known", "refused-forgotten", "release-sequence",
 	"release-marked",
 	"credit-through-outbox", "transfer-journaled", "transfer-guard", "late-transfer-moves-nothing",
 	"whole-sku", "sold-out-by-books", "sold-out-read-again",
+	"change-once", "raise-through-outbox", "take-unsold", "take-alone", "take-reports-found", "found-of-its-row", "found-once",
+	"found-lowers-loaded", "found-guard",
 }
 
 // String returns the rule's name.
@@ -107,16 +127,16 @@ func ParseRule(name string) (Rule, error) {
 }
 
 // Off is a set of rules that are switched off.
-type Off uint64
+type Off [ruleCount]bool
 
 // Without switches rules off.
 func Without(rules ...Rule) Off {
 	var off Off
 	for _, r := range rules {
-		off |= 1 << r
+		off[r] = true
 	}
 	return off
 }
 
 // keeps reports whether a rule is on.
-func (s *Setup) keeps(r Rule) bool { return s.Off&(1<<r) == 0 }
+func (s *Setup) keeps(r Rule) bool { return !s.Off[r] }

@@ -93,7 +93,8 @@ func (x *expansion) refusing(k int) {
 	if done || !x.known(&t, r) && !x.mark(&t, r) {
 		return
 	}
-	add := outboxRow{refused: 1, first: r.first, second: r.second}
+	add := outboxRow{kind: rowRefusal, first: r.first, second: r.second}
+	var back units
 	for _, o := range r.ordersOf() {
 		if t.status[o] != absent {
 			fork = true
@@ -101,8 +102,9 @@ func (x *expansion) refusing(k int) {
 		}
 		t.status[o] = refused
 		t.deadLetters |= bit(o)
-		add.units += uint8(x.press(&t, o).quantity)
+		back = back.plus(x.press(&t, o).lines)
 	}
+	add.packed = back.packed()
 	if r.epoch == row.epoch {
 		row.seq = max(row.seq, r.seq)
 		if fork {
@@ -177,81 +179,25 @@ func (r record) less(o record) bool {
 	return r.first < o.first
 }
 
-// settleOrder decides one order and reports whether Redis and the database agree about it.
-func (x *expansion) settleOrder(t *State, row *row, o uint8, late bool) bool {
-	switch {
-	case t.status[o] != absent && x.keeps(OrderOnce):
-		return late
-	case late && x.keeps(LateIsRefused):
-		t.status[o] = refused
-		return true
-	case !x.fits(row, uint8(x.press(t, o).quantity)) && x.keeps(StockGuard):
-		t.status[o] = refused
-		return false
-	case !x.allowed(t, o) && x.keeps(LimitGuard):
-		t.status[o] = refused
-		return false
-	case x.keyUsed(t, o) && x.keeps(KeyOnceInBooks):
-		t.status[o] = refused
-		return false
-	}
-	t.status[o] = confirmed
-	row.settled += uint8(x.press(t, o).quantity)
-	return true
-}
-
-// fits is the guard of the stock row.
-func (x *expansion) fits(row *row, units uint8) bool {
-	if !x.keeps(GuardWithReleased) {
-		return row.settled+units <= row.loaded
-	}
-	return row.settled-row.released+units <= row.loaded
-}
-
-// allowed is the unique key of slots: what a buyer has confirmed never exceeds the limit.
-func (x *expansion) allowed(t *State, o uint8) bool {
-	press := x.press(t, o)
-	units := press.quantity
-	for other := uint8(1); other <= t.orders; other++ {
-		if other != o && t.status[other] == confirmed && x.press(t, other).buyer == press.buyer {
-			units += x.press(t, other).quantity
-		}
-	}
-	return units <= int8(x.Limit)
-}
-
-// keyUsed reports whether another order that was not refused came from the same key of the same buyer.
-func (x *expansion) keyUsed(t *State, o uint8) bool {
-	press := x.press(t, o)
-	for other := uint8(1); press.key != 0 && other <= t.orders; other++ {
-		p := x.press(t, other)
-		if other != o && p.buyer == press.buyer && p.key == press.key &&
-			(t.status[other] == confirmed || t.status[other] == cancelled) {
-			return true
-		}
-	}
-	return false
-}
-
 // settleTransfer moves loaded units to the other bucket and leaves a credit for it in the outbox.
 func (x *expansion) settleTransfer(t *State, k int, r record, late, fork bool) (ok, moved bool) {
 	if late && x.keeps(LateTransferMovesNothing) {
 		return true, true
 	}
-	from, to := &t.rows[k], &t.rows[1-k]
-	fits := from.settled-from.released+r.second <= from.loaded && from.loaded >= r.second
+	from, to, moves := &t.rows[k], &t.rows[1-k], unpacked(r.second)
+	fits := from.loaded.covers(from.settled.minus(from.released).plus(moves)) && from.loaded.covers(moves)
 	if fork || !fits && x.keeps(TransferGuard) {
 		return true, false
 	}
-	from.loaded -= r.second
+	from.loaded = from.loaded.minus(moves)
 	if !late {
-		from.movedEpoch += r.second
+		from.movedEpoch = from.movedEpoch.plus(moves)
 	}
-	to.loaded += r.second
-	return x.outboxRow(t, 1-k, outboxRow{units: r.second}), true
+	to.loaded = to.loaded.plus(moves)
+	return x.outboxRow(t, 1-k, outboxRow{kind: rowCredit, packed: r.second}), true
 }
 
-// outboxRow numbers a change under the lock of the stock row and stamps it with the bucket's present epoch.
+// outboxRow numbers a change under the lock of the bucket row and stamps it with the bucket's present epoch.
 func (x *expansion) outboxRow(t *State, k int, add outboxRow) bool {
 	row := &t.rows[k]
 	for i := range t.outbox[k] {
@@ -259,7 +205,9 @@ func (x *expansion) outboxRow(t *State, k int, add outboxRow) bool {
 			row.number++
 			add.number, add.epoch = row.number, row.epoch
 			t.outbox[k][i] = add
-			row.givenEpoch += add.units
+			if add.kind != rowTake {
+				row.givenEpoch = row.givenEpoch.plus(unpacked(add.packed))
+			}
 			return true
 		}
 	}

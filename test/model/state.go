@@ -8,8 +8,9 @@ const (
 	maxJournal = 4
 	maxLog     = 8
 	maxMarkers = 10
-	maxOutbox  = 3
+	maxOutbox  = 4
 	maxBuyers  = 3
+	skus       = 2
 )
 
 // Kinds of records; applied is the marker that the outbox leaves in the database.
@@ -40,7 +41,7 @@ const (
 type record struct {
 	kind, bucket, epoch, seq uint8
 	first                    uint8 // order id, transfer id, number of an outbox row, or the control role of a fence
-	second                   uint8 // the batch's other order, or the units of a transfer
+	second                   uint8 // the batch's other order, or the units of a transfer, packed
 }
 
 func (r record) place() record { return record{0, r.bucket, r.epoch, r.seq, 0, 0} }
@@ -65,27 +66,38 @@ type redis struct {
 	script        uint8
 	back          uint8 // 1: it lost writes and the script, and the script was not loaded for it since
 	foreign       uint8 // 1: another replication id than meta's, not yet looked at; 2: noticed
-	available     int8
+	available     units
 	seq           uint8
 	outbox        uint8 // highest outbox row applied
 	outboxSeq     uint8
-	returned      uint8
-	moved         uint8
+	took          uint8 // what the last page found, if it was a take
+	returned      units // less what takes found
+	moved         units
 	entries       [maxOrders + 1]entry
 	journal       [maxJournal]record
 	journaled     uint8
 }
 
-// row is a bucket's stock row in the database.
+// row is a bucket in the database: its bucket row with its stock rows.
 type row struct {
-	epoch, state, loaded, settled, released uint8
-	movedEpoch, givenEpoch                  uint8
-	number                                  uint8 // of the last outbox row
-	seq                                     uint8 // highest sequence settled or applied in this epoch
+	epoch, state              uint8
+	loaded, settled, released units
+	movedEpoch, givenEpoch    units
+	number                    uint8 // of the last outbox row
+	seq                       uint8 // highest sequence settled or applied in this epoch
 }
 
-// outboxRow gives units back to a bucket: of one or two orders, refused by hand or not, or of a transfer.
-type outboxRow struct{ number, epoch, first, second, units, refused uint8 }
+// Kinds of outbox rows: of one or two orders, refused by hand or not, of a transfer, and of the operator's stock changes.
+const (
+	rowRelease = iota + 1
+	rowRefusal
+	rowCredit
+	rowRaise
+	rowTake
+)
+
+// outboxRow changes the units of a bucket. Those of a take, of one SKU, are asked.
+type outboxRow struct{ number, epoch, kind, first, second, packed uint8 }
 
 // What a gateway is doing.
 const (
@@ -115,6 +127,7 @@ type outboxApplier struct {
 	bucket, from, upTo, epoch uint8
 	rows                      [maxOutbox]outboxRow
 	appliedNumber, appliedSeq uint8
+	takes, found              uint8 // 1: the page has a take; what its last take found, packed
 }
 
 // control is one process in the middle of a bucket's rebuild; step is its next step.
@@ -128,20 +141,23 @@ type control struct {
 
 // loadAs is what (e) read from the database.
 type loadAs struct {
-	available        int8
+	available        units
 	owners, released uint8 // bits of orders
 	outbox           uint8
 }
 
-// asker verifies that a SKU is sold out, see moving.go.
+// asker verifies that a SKU is sold out, see asker.go.
 type asker struct {
-	step      uint8
+	step, sku uint8
 	emptySeen uint8 // at some moment since the request arrived no unit was free
 	seen      [maxBuckets]seen
 }
 
 // seen is what the asker saw of a bucket.
-type seen struct{ epoch, moved, returned, seq uint8 }
+type seen struct {
+	epoch, seq      uint8
+	moved, returned int8
+}
 
 // State is everything. All fields are single bytes, so that it has no padding and its memory can be hashed.
 type State struct {
@@ -166,6 +182,8 @@ type State struct {
 	controls         [maxBuckets][actors]control
 	asker            asker
 	pressed          [maxBuyers]uint8
+	raised, taken    units // by the operator's stock changes
+	takes, decided   uint8 // take-backs that the operator asked for, and those that the database has decided
 
 	// The answers queued, held and told (refused after an unknown outcome) are bits of orders. lost: Redis may have lost an
 	// acknowledged write. mislaid: orders that Redis journaled and lost. forked: a gateway made a batch at a sequence that

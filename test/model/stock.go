@@ -33,7 +33,7 @@ func (x *expansion) reserve(t *State, r *redis, k int, ids []uint8) (verdicts [2
 		if verdicts[i].kind != taken {
 			continue
 		}
-		r.available -= x.press(t, id).quantity
+		r.available = r.available.minus(x.takenOf(r, x.press(t, id).lines))
 		r.entries[id] = soldIn(batch.seq)
 		t.life[id] = r.epoch
 		if batch.first == 0 {
@@ -60,14 +60,22 @@ func (x *expansion) journal(r *redis, batch record) bool {
 	return true
 }
 
+// takenOf is what a purchase that is taken takes of its lines: all of them, or without that rule what is there.
+func (x *expansion) takenOf(r *redis, lines units) units {
+	if !x.keeps(LinesWhole) {
+		return lines.least(r.available)
+	}
+	return lines
+}
+
 // decide returns one purchase's verdict by the buyer's entries in the buyers hash.
 func (x *expansion) decide(t *State, r *redis, id uint8) verdict {
 	press := x.press(t, id)
 	if r.seenIn(id) {
 		return verdict{takenBefore, id, r.entries[id].sequence()}
 	}
-	var bought int8
-	released := 0
+	var bought units
+	var released [skus]int
 	for o := uint8(1); o <= t.orders; o++ {
 		e := r.entries[o]
 		if e == 0 {
@@ -77,42 +85,103 @@ func (x *expansion) decide(t *State, r *redis, id uint8) verdict {
 		if other.buyer != press.buyer {
 			continue
 		}
-		if press.key != 0 && other.key == press.key && x.keeps(KeyAnswersOnce) && (e.sold() || x.keeps(KeyAnswersAfterRelease)) {
-			if other.quantity != press.quantity {
+		if x.sameKey(press, other) && x.keeps(KeyAnswersOnce) && (e.sold() || x.keeps(KeyAnswersAfterRelease)) {
+			if other.lines != press.lines {
 				return verdict{keyReused, o, e.sequence()}
 			}
 			return verdict{replayed, o, e.sequence()}
 		}
 		if e.sold() || !x.keeps(ReleasedCountsNot) {
-			bought += other.quantity
+			bought = bought.plus(other.lines)
 		}
 		if e.released() {
-			released++
+			other.count(&released)
 		}
 	}
 	switch {
-	case bought+press.quantity > int8(x.Limit):
+	case x.overLimit(bought, press.lines):
 		return verdict{kind: overLimit}
-	case x.Kept > 0 && released >= x.Kept && x.keeps(ReleasedBounded):
+	case x.grieves(press, &released):
 		return verdict{kind: grieves}
-	case r.available < press.quantity:
+	case !x.left(r, press.lines):
 		return verdict{kind: notLeft}
 	}
 	return verdict{kind: taken, order: id}
 }
 
-// forget drops the oldest released orders of each buyer beyond those that are kept.
+// sameKey reports whether two presses of a buyer have one key: a key is one in the whole sale.
+func (x *expansion) sameKey(p, other *pressed) bool {
+	return p.key != 0 && other.key == p.key && (x.keeps(KeyOfSale) || p.lines.least(other.lines).all() > 0)
+}
+
+// overLimit reports whether the lines are beyond the limit of their SKUs or of the sale.
+func (x *expansion) overLimit(bought, lines units) bool {
+	if x.SaleLimit > 0 && x.keeps(SaleLimit) && bought.all()+lines.all() > x.SaleLimit {
+		return true
+	}
+	for sku, n := range lines {
+		if n > 0 && bought[sku]+n > int8(x.Limit) {
+			return true
+		}
+	}
+	return false
+}
+
+// grieves reports whether Redis keeps as many released orders of the buyer as it keeps at most of a SKU: of one of the
+// lines, or when the press has a key, of any SKU, because an older order with that key may be forgotten.
+func (x *expansion) grieves(p *pressed, released *[skus]int) bool {
+	for sku, n := range released {
+		if x.Kept == 0 || n < x.Kept {
+			continue
+		}
+		if p.lines[sku] > 0 && x.keeps(ReleasedBounded) || p.key != 0 && x.keeps(ReleasedBounded) && x.keeps(KeyNotForgotten) {
+			return true
+		}
+	}
+	return false
+}
+
+// left reports whether all units of the lines are there; without that rule any of them.
+func (x *expansion) left(r *redis, lines units) bool {
+	if !x.keeps(LinesWhole) {
+		return lines.least(r.available).all() > 0
+	}
+	return r.available.covers(lines)
+}
+
+// count adds an order to the count of each of its SKUs.
+func (p *pressed) count(of *[skus]int) {
+	for sku, n := range p.lines {
+		if n > 0 {
+			of[sku]++
+		}
+	}
+}
+
+// newest reports whether the order, counted already, is among the newest kept ones of any of its SKUs.
+func (x *expansion) newest(p *pressed, count *[skus]int) bool {
+	for sku, n := range p.lines {
+		if n > 0 && count[sku] <= x.Kept {
+			return true
+		}
+	}
+	return false
+}
+
+// forget drops of each buyer's released orders those that are not among the newest kept ones of any of their SKUs.
 func (x *expansion) forget(t *State, r *redis) {
 	if x.Kept == 0 {
 		return
 	}
-	var kept [maxBuyers]int
+	var kept [maxBuyers][skus]int
 	for o := t.orders; o > 0; o-- {
 		if !r.entries[o].released() {
 			continue
 		}
-		buyer := x.press(t, o).buyer
-		if kept[buyer]++; kept[buyer] > x.Kept {
+		press := x.press(t, o)
+		count := &kept[press.buyer]
+		press.count(count)
+		if !x.newest(press, count) {
 			r.entries[o] = 0
 		}
 	}
@@ -143,57 +212,4 @@ func (x *expansion) trim(r *redis, named record) {
 			i--
 		}
 	}
-}
-
-// Results of applying outbox rows.
-const (
-	done = iota
-	older
-	later
-	lossProved
-)
-
-// apply is the release script: the rows of one bucket in their order, in one write.
-func (x *expansion) apply(t *State, r *redis, c *outboxApplier) uint8 {
-	rows := c.rows[:c.upTo-c.from+1]
-	switch {
-	case r.script == 0 && x.keeps(ScriptFence) || r.loaded == unknownBucket || r.foreign == 2 && x.keeps(ReplidCompared):
-		return lossProved
-	case r.epoch < c.epoch || r.loaded != open:
-		return later
-	case r.epoch > c.epoch && x.keeps(ReleaseInEpoch):
-		return older
-	case r.epoch > c.epoch: // applied all the same, whatever its number
-	case r.outbox >= c.from && x.keeps(ReleaseOnce):
-		return done
-	case r.outbox+1 < c.from && x.keeps(ReleaseInOrder):
-		return lossProved
-	}
-	for _, row := range rows {
-		for _, o := range []uint8{row.first, row.second} {
-			if o != 0 && !r.entries[o].sold() && x.keeps(ReleaseKnown) {
-				return lossProved
-			}
-		}
-	}
-	for _, row := range rows {
-		for _, o := range []uint8{row.first, row.second} {
-			switch {
-			case o == 0 || !r.entries[o].sold():
-			case row.refused == 1 && x.keeps(RefusedForgotten):
-				r.entries[o] = 0
-			default:
-				r.entries[o] |= given
-			}
-		}
-		x.forget(t, r)
-		r.available += int8(row.units)
-		r.returned += row.units
-	}
-	t.sold |= r.back
-	if x.keeps(ReleaseSequence) {
-		r.seq++
-	}
-	r.outbox, r.outboxSeq = c.upTo, r.seq
-	return done
 }

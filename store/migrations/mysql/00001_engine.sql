@@ -4,7 +4,7 @@
 
 -- +goose Up
 
--- One row: the version of the last committed change of the catalogue. A transaction that changes sales, stock or rules
+-- One row: the version of the last committed change of the catalogue. A transaction that changes sales, buckets or rules
 -- updates and locks it until the commit, so versions become visible in their order.
 CREATE TABLE IF NOT EXISTS catalogue (
   id TINYINT NOT NULL PRIMARY KEY,
@@ -18,8 +18,10 @@ CREATE TABLE IF NOT EXISTS sales (
   starts_at DATETIME(3) NOT NULL,
   ends_at DATETIME(3) NOT NULL,
   currency VARCHAR(3) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-  per_buyer_limit INT NOT NULL,
+  per_buyer_limit INT NOT NULL, -- units per buyer and SKU
+  per_buyer_sale_limit INT NOT NULL, -- units per buyer over all SKUs, 0 = none
   payment_ttl_s BIGINT NOT NULL,
+  buckets INT NOT NULL,
   eligibility VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   reason VARCHAR(255) NOT NULL DEFAULT '',
   list_version BIGINT NOT NULL DEFAULT 0, -- the present list of buyers
@@ -32,34 +34,51 @@ CREATE TABLE IF NOT EXISTS sales (
 CREATE TABLE IF NOT EXISTS items (
   sale_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   sku VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  number INT NOT NULL, -- Redis' name of the SKU: 1, 2, 3, ... in the order in which the items came, never changed
   place INT NOT NULL, -- index in the operator's definition
   stock BIGINT NOT NULL,
   price_cents BIGINT NOT NULL,
-  buckets INT NOT NULL,
+  name VARCHAR(200) NOT NULL,
+  per_buyer_limit INT NULL, -- NULL: the sale's
   PRIMARY KEY (sale_id, sku)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
--- Price, currency, limit and payment time are copies of the sale's from the first preload, so that settling reads and
--- locks one row.
-CREATE TABLE IF NOT EXISTS stock (
+-- A bucket is a slice of a sale. Every transaction that changes units, orders or limits of a bucket locks this row first and
+-- counts itself in writes, so that a cluster of several writers finds two of them as a conflict. Currency, payment time and
+-- limit are copies of the sale's from the first preload, so that settling reads and locks one row.
+CREATE TABLE IF NOT EXISTS buckets (
   sale_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-  sku VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   bucket INT NOT NULL,
-  loaded BIGINT NOT NULL,
-  settled BIGINT NOT NULL DEFAULT 0,
-  released BIGINT NOT NULL DEFAULT 0,
-  settled_epoch BIGINT NOT NULL DEFAULT 0, -- units of the present epoch's batches, refused orders included
   epoch BIGINT NOT NULL DEFAULT 0,
   state VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   closed_reason VARCHAR(255) NOT NULL DEFAULT '',
   partition_id INT NOT NULL,
-  unit_price_cents BIGINT NOT NULL,
+  sequence BIGINT NOT NULL DEFAULT 0, -- highest settled or applied write of the present epoch
+  outbox_number BIGINT NOT NULL DEFAULT 0, -- of the bucket's last outbox row
+  writes BIGINT NOT NULL DEFAULT 0,
   currency VARCHAR(3) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-  per_buyer_limit INT NOT NULL,
   payment_ttl_s BIGINT NOT NULL,
+  sale_limit INT NOT NULL, -- units per buyer over all SKUs, 0 = none
   version BIGINT NOT NULL,
-  PRIMARY KEY (sale_id, sku, bucket),
-  KEY stock_version (version)
+  PRIMARY KEY (sale_id, bucket),
+  KEY buckets_version (version)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
+
+-- The units of a SKU in a bucket. The lock of the bucket's row covers these rows. The counters that end in epoch begin at 0
+-- with each epoch of the bucket.
+CREATE TABLE IF NOT EXISTS stock (
+  sale_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  bucket INT NOT NULL,
+  sku VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  number INT NOT NULL, -- of the item
+  per_buyer_limit INT NOT NULL,
+  loaded BIGINT NOT NULL,
+  settled BIGINT NOT NULL DEFAULT 0,
+  released BIGINT NOT NULL DEFAULT 0,
+  settled_epoch BIGINT NOT NULL DEFAULT 0, -- units of the epoch's batches and transfers, refused orders included
+  moved_epoch BIGINT NOT NULL DEFAULT 0, -- of these, units that transfers took
+  given_epoch BIGINT NOT NULL DEFAULT 0, -- units of the epoch's outbox rows, less those that were taken back
+  PRIMARY KEY (sale_id, bucket, sku)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
 CREATE TABLE IF NOT EXISTS buyers (
@@ -69,18 +88,20 @@ CREATE TABLE IF NOT EXISTS buyers (
   PRIMARY KEY (sale_id, list_version, buyer_id)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
--- slot: 0 for an order that counts in a sale of limit 1, NULL otherwise. NULLs never collide, so the unique key refuses a
--- second order of the buyer, and allows one after a refused, cancelled or expired one. It is also the index on
--- (sale_id, sku, buyer_id).
+-- An order of several lines has them in order_lines, and neither sku nor unit_price_cents. quantity: units of all lines.
+-- orders_buyer ends with order_id, so that the orders of a buyer
+-- are read in the order of their ids.
 CREATE TABLE IF NOT EXISTS orders (
   order_id BIGINT NOT NULL PRIMARY KEY,
   sale_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-  sku VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  sku VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL,
   buyer_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   quantity INT NOT NULL,
   status VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   reason VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '',
-  unit_price_cents BIGINT NOT NULL,
+  unit_price_cents BIGINT NULL,
+  total_cents BIGINT NOT NULL,
+  line_count TINYINT NOT NULL,
   currency VARCHAR(3) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   payment_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL,
   created_at DATETIME(3) NOT NULL,
@@ -88,41 +109,38 @@ CREATE TABLE IF NOT EXISTS orders (
   pay_by DATETIME(3) NULL,
   bucket INT NOT NULL,
   idempotency_key VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '',
-  slot TINYINT NULL,
-  UNIQUE KEY orders_allowance (sale_id, sku, buyer_id, slot),
+  KEY orders_buyer (sale_id, buyer_id, order_id),
   KEY orders_updated (updated_at)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
--- One row per unit bought in a sale with a limit above 1: slots 0 to limit-1, so the key enforces the limit.
-CREATE TABLE IF NOT EXISTS allowances (
-  sale_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-  sku VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-  buyer_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-  slot TINYINT NOT NULL,
+-- The lines of orders of several lines.
+CREATE TABLE IF NOT EXISTS order_lines (
   order_id BIGINT NOT NULL,
-  PRIMARY KEY (sale_id, sku, buyer_id, slot)
+  line TINYINT NOT NULL, -- 1, 2, 3, ... as the buyer wrote them
+  sku VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  quantity INT NOT NULL,
+  unit_price_cents BIGINT NOT NULL,
+  PRIMARY KEY (order_id, line)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
 -- The marker of a settled batch. A second batch at the same sequence is a fork: its insert fails here, and it gets a row
 -- in forks.
 CREATE TABLE IF NOT EXISTS batches (
   sale_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-  sku VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   bucket INT NOT NULL,
   epoch BIGINT NOT NULL,
   sequence BIGINT NOT NULL,
   batch_id BIGINT NOT NULL,
-  PRIMARY KEY (sale_id, sku, bucket, epoch, sequence)
+  PRIMARY KEY (sale_id, bucket, epoch, sequence)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
 CREATE TABLE IF NOT EXISTS forks (
   sale_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-  sku VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   bucket INT NOT NULL,
   epoch BIGINT NOT NULL,
   sequence BIGINT NOT NULL,
   batch_id BIGINT NOT NULL,
-  PRIMARY KEY (sale_id, sku, bucket, epoch, sequence, batch_id)
+  PRIMARY KEY (sale_id, bucket, epoch, sequence, batch_id)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
 CREATE TABLE IF NOT EXISTS fences (
@@ -148,13 +166,13 @@ CREATE TABLE IF NOT EXISTS dead_letter_orders (
   place INT NOT NULL,
   order_id BIGINT NOT NULL,
   sale_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-  sku VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   buyer_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-  quantity INT NOT NULL,
+  -- as in the record: SKU:QUANTITY:PRICE joined by a comma
+  order_lines VARCHAR(2000) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   created_ms BIGINT NOT NULL,
   PRIMARY KEY (dead_letter_id, place),
   KEY dead_letter_orders_order (order_id),
-  KEY dead_letter_orders_buyer (sale_id, sku, buyer_id)
+  KEY dead_letter_orders_buyer (sale_id, buyer_id)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
 CREATE TABLE IF NOT EXISTS leases (

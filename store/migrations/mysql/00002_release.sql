@@ -1,5 +1,5 @@
--- Release, transfer, outbox and events. MySQL has no ADD COLUMN IF NOT EXISTS, so statements that add columns read the
--- schema first: a migration that died must be able to run again.
+-- Release, transfer, outbox, stock changes and events. MySQL has no ADD COLUMN IF NOT EXISTS, so statements that add columns
+-- read the schema first: a migration that died must be able to run again.
 
 -- +goose Up
 
@@ -16,33 +16,35 @@ PREPARE change_schema FROM @ddl;
 EXECUTE change_schema;
 DEALLOCATE PREPARE change_schema;
 
--- sequence: highest settled or applied write of the present epoch. moved_epoch: units of settled_epoch that
--- transfers took. given_epoch: units of the present epoch's outbox rows. outbox_number: of the bucket's last outbox row.
-SET @ddl = IF((SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = 'stock'
-    AND column_name = 'outbox_number') > 0, 'DO 0',
-  'ALTER TABLE stock ADD COLUMN sequence BIGINT NOT NULL DEFAULT 0, ADD COLUMN moved_epoch BIGINT NOT NULL DEFAULT 0,
-    ADD COLUMN given_epoch BIGINT NOT NULL DEFAULT 0, ADD COLUMN outbox_number BIGINT NOT NULL DEFAULT 0');
-PREPARE change_schema FROM @ddl;
-EXECUTE change_schema;
-DEALLOCATE PREPARE change_schema;
-
 UPDATE orders SET due_at = pay_by WHERE status = 'confirmed' AND pay_by IS NOT NULL AND due_at IS NULL;
 
-UPDATE stock SET sequence = (SELECT COALESCE(MAX(b.sequence), 0) FROM batches b WHERE b.sale_id = stock.sale_id
-  AND b.sku = stock.sku AND b.bucket = stock.bucket AND b.epoch = stock.epoch) WHERE sequence = 0;
-
--- Changes of a bucket's stock that Redis has not applied yet, numbered without gaps in the order of their commits. body:
--- one order per line for a release, "id quantity buyer"; empty for a credit.
+-- Changes of a bucket's stock that Redis has not applied yet, numbered without gaps in the order of their commits. size: lines
+-- of the row. body of a release or a refusal: one order per line, "id lines buyer" with the lines as in the record; of other
+-- kinds: one SKU per line, "sku units number limit". change_key: of a row of stock_changes, empty without one.
 CREATE TABLE IF NOT EXISTS outbox (
   sale_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-  sku VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   bucket INT NOT NULL,
   number BIGINT NOT NULL,
   epoch BIGINT NOT NULL,
   kind VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-  units BIGINT NOT NULL,
+  size INT NOT NULL,
+  change_key VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '',
   body MEDIUMTEXT CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-  PRIMARY KEY (sale_id, sku, bucket, number)
+  PRIMARY KEY (sale_id, bucket, number)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
+
+-- Stock changes of operators by their idempotency keys. open_rows: takes of the outbox that are not decided. loaded: units of
+-- the SKU when the change was last looked at.
+CREATE TABLE IF NOT EXISTS stock_changes (
+  sale_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  sku VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  change_key VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  asked BIGINT NOT NULL,
+  added BIGINT NOT NULL,
+  open_rows INT NOT NULL,
+  loaded BIGINT NOT NULL,
+  done TINYINT NOT NULL,
+  PRIMARY KEY (sale_id, sku, change_key)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
 -- Events of orders that are not published yet: a row per transaction and status, order ids separated by commas.

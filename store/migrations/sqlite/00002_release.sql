@@ -5,30 +5,35 @@
 ALTER TABLE orders ADD COLUMN due_at TEXT NULL; -- pay_by while the order is confirmed, NULL otherwise
 CREATE INDEX orders_due ON orders (due_at);
 
--- sequence: highest settled or applied write of the present epoch. moved_epoch: units of settled_epoch that
--- transfers took. given_epoch: units of the present epoch's outbox rows. outbox_number: of the bucket's last outbox row.
-ALTER TABLE stock ADD COLUMN sequence INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE stock ADD COLUMN moved_epoch INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE stock ADD COLUMN given_epoch INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE stock ADD COLUMN outbox_number INTEGER NOT NULL DEFAULT 0;
-
 UPDATE orders SET due_at = pay_by WHERE status = 'confirmed' AND pay_by IS NOT NULL;
 
-UPDATE stock SET sequence = (SELECT COALESCE(MAX(b.sequence), 0) FROM batches b WHERE b.sale_id = stock.sale_id
-  AND b.sku = stock.sku AND b.bucket = stock.bucket AND b.epoch = stock.epoch);
-
--- Changes of a bucket's stock that Redis has not applied yet, numbered without gaps in the order of their commits. body:
--- one order per line for a release, "id quantity buyer"; empty for a credit.
+-- Changes of a bucket's stock that Redis has not applied yet, numbered without gaps in the order of their commits. size: lines
+-- of the row. body of a release or a refusal: one order per line, "id lines buyer" with the lines as in the record; of other
+-- kinds: one SKU per line, "sku units number limit". change_key: of a row of stock_changes, empty without one.
 CREATE TABLE outbox (
   sale_id TEXT NOT NULL,
-  sku TEXT NOT NULL,
   bucket INTEGER NOT NULL,
   number INTEGER NOT NULL,
   epoch INTEGER NOT NULL,
   kind TEXT NOT NULL,
-  units INTEGER NOT NULL,
+  size INTEGER NOT NULL,
+  change_key TEXT NOT NULL DEFAULT '',
   body TEXT NOT NULL,
-  PRIMARY KEY (sale_id, sku, bucket, number)
+  PRIMARY KEY (sale_id, bucket, number)
+) WITHOUT ROWID;
+
+-- Stock changes of operators by their idempotency keys. open_rows: takes of the outbox that are not decided. loaded: units of
+-- the SKU when the change was last looked at.
+CREATE TABLE stock_changes (
+  sale_id TEXT NOT NULL,
+  sku TEXT NOT NULL,
+  change_key TEXT NOT NULL,
+  asked INTEGER NOT NULL,
+  added INTEGER NOT NULL,
+  open_rows INTEGER NOT NULL,
+  loaded INTEGER NOT NULL,
+  done INTEGER NOT NULL,
+  PRIMARY KEY (sale_id, sku, change_key)
 ) WITHOUT ROWID;
 
 -- Events of orders that are not published yet: a row per transaction and status, order ids separated by commas.
