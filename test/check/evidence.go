@@ -62,11 +62,14 @@ func (s *Sale) LimitOf(sku string) int {
 	return s.Limit
 }
 
+// Line is one SKU of an order.
+type Line = history.Line
+
 // Row is one order row with its lines.
 type Row struct {
 	Order, Sale, Buyer, Key string
 	Bucket                  int
-	Lines                   []history.Line
+	Lines                   []Line
 	Status, Reason, Payment string
 	CreatedMS, UpdatedMS    int64
 
@@ -140,8 +143,8 @@ type Shelf struct {
 // Owner is one order in a bucket's entries of Redis.
 type Owner struct {
 	Buyer, Order string
-	Lines        []history.Line // with SKU and quantity
-	Gone         bool           // given back, remembered for its key
+	Lines        []Line // with SKU and quantity
+	Gone         bool   // given back, remembered for its key
 }
 
 // Totals sums buckets by SKU, in the order of the first bucket of each.
