@@ -222,9 +222,9 @@ func (j *judge) judgeItems(stock map[string]sale.Stock) {
 // judgeBuyers finds buyers who own more than the limit.
 func (j *judge) judgeBuyers() {
 	for who, units := range j.holders {
-		limit := j.limits[who.sku]
+		limit, known := j.limits[who.sku]
 		switch {
-		case units <= limit || who.sku == "" && limit == 0:
+		case !known || units <= limit || who.sku == "" && limit == 0: // of a SKU that the sale lacks every unit is oversold
 		case who.sku == "":
 			j.verdict.Duplicated += units - limit
 			j.example("buyer %s owns %d units of the sale, the limit is %d", who.buyer, units, limit)

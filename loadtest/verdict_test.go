@@ -134,7 +134,7 @@ func stockFaults() map[string]fault {
 			s.orderOf("ben").BuyerID = "zoe"
 		}, finding{lost: 1}},
 		"row of another SKU": {func(s *shop, _ *[]Told) {
-			s.orderOf("ben").Lines = lines("case", 2)
+			s.orderOf("ben").Lines = lines("case", 1)
 		}, finding{missing: 2, lost: 1}},
 		"oversold with honest counters": {func(s *shop, _ *[]Told) {
 			for i := range 6 {
