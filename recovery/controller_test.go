@@ -47,7 +47,7 @@ func TestControllerBringsRestartedRedisBack(t *testing.T) {
 	for _, owner := range []string{"before", "anna", "bert"} {
 		require.Equal(t, sale.OutcomeAlreadyBought, w.Buy(b, owner).Outcome, owner)
 	}
-	require.Equal(t, int64(7), w.Reading(b).Available)
+	require.Equal(t, int64(7), w.Shelf(b).Available)
 	require.Equal(t, int64(3), w.DB.Settled(b))
 	require.Empty(t, w.DB.Refused())
 }

@@ -74,7 +74,7 @@ func TestOneEngineOwnsANamespace(t *testing.T) {
 	require.ErrorIs(t, other.Redis.LoadList(ctx, "sale", 1, 0, nil), sale.ErrForeign)
 	require.Equal(t, sale.Answer{Outcome: sale.OutcomeFenced, Reason: "foreign"}, other.Buy(b, "bert"))
 	require.Empty(t, other.DB.Reported(), "the bucket of another engine is not reported")
-	require.Equal(t, int64(9), w.Reading(b).Available)
+	require.Equal(t, int64(9), w.Shelf(b).Available)
 	require.Equal(t, sale.OutcomeQueued, w.Buy(b, "bert").Outcome, "the owner still sells")
 }
 

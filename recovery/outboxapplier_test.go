@@ -90,7 +90,7 @@ func TestOutboxApplierForgetsRefusedOrders(t *testing.T) {
 		w.DB.SetWaiting(rows...)
 		require.NoError(t, w.applier().applyAll(context.Background()))
 		require.Empty(t, w.DB.WaitingRows())
-		require.EqualValues(t, 99, w.Reading(b).Available)
+		require.EqualValues(t, 99, w.Shelf(b).Available)
 		require.EqualValues(t, 1, w.Server.MustDo(t, "HLEN", w.Redis.Keys(b).Buyers),
 			"nothing is left of a buyer without other orders")
 		require.Contains(t, w.Value(b, "bert"), ",k2,")
@@ -123,7 +123,7 @@ func TestOutboxApplierAppliesARowOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, n, "the rows of a bucket are one page")
 	require.Empty(t, left)
-	require.Equal(t, int64(10), w.Reading(b).Available)
+	require.Equal(t, int64(10), w.Shelf(b).Available)
 	before := w.Reading(b)
 
 	for _, applier := range []*OutboxApplier{first, w.applier()} {
@@ -137,7 +137,7 @@ func TestOutboxApplierAppliesARowOnce(t *testing.T) {
 	rows = w.DB.Waiting()
 	for range 2 {
 		require.NoError(t, w.applier().applyAll(context.Background()))
-		require.Equal(t, int64(15), w.Reading(b).Available)
+		require.Equal(t, int64(15), w.Shelf(b).Available)
 		w.DB.SetWaiting(rows...)
 	}
 	require.Empty(t, w.DB.Reported())
@@ -161,8 +161,8 @@ func TestOutboxApplierCarriesManyRows(t *testing.T) {
 	require.NoError(t, w.applier().applyAll(context.Background()))
 	require.Empty(t, w.DB.WaitingRows())
 	for _, b := range buckets {
-		require.Equal(t, int64(2000), w.Reading(b).Available, b)
-		require.Equal(t, int64(2000), w.Reading(b).Returned, b)
+		require.Equal(t, int64(2000), w.Shelf(b).Available, b)
+		require.Equal(t, int64(2000), w.Shelf(b).Returned, b)
 	}
 }
 
@@ -196,9 +196,9 @@ func TestOutboxApplierReportsLoss(t *testing.T) {
 			require.Equal(t, sale.BucketClosed, w.DB.Row(b).State)
 			w.Rebuild(w.DB.Row(b))
 			require.Empty(t, w.DB.WaitingRows(), "included in the load")
-			require.Equal(t, int64(10), w.Reading(b).Available)
+			require.Equal(t, int64(10), w.Shelf(b).Available)
 			require.NoError(t, applier.applyAll(context.Background()))
-			require.Equal(t, int64(10), w.Reading(b).Available)
+			require.Equal(t, int64(10), w.Shelf(b).Available)
 		})
 	}
 }
@@ -212,7 +212,7 @@ func TestOutboxApplierDoesNotLoadTheScript(t *testing.T) {
 	server.MustDo(t, "SCRIPT", "FLUSH")
 	require.NoError(t, w.applier().applyAll(context.Background()))
 	require.Equal(t, []string{fmt.Sprintf("%s epoch 1: noscript", b)}, w.DB.Reported())
-	require.Equal(t, int64(9), w.Reading(b).Available)
+	require.Equal(t, int64(9), w.Shelf(b).Available)
 	lacks, err := w.Redis.LacksScript(context.Background())
 	require.NoError(t, err)
 	require.True(t, lacks)
@@ -257,7 +257,7 @@ func TestOutboxApplierAppliesInTheRowsEpochOnly(t *testing.T) {
 	n, _, err := w.applier().apply(context.Background(), row(2))
 	require.NoError(t, err)
 	require.Zero(t, n, "a bucket that is being loaded waits")
-	require.Equal(t, int64(10), w.Reading(b).Available)
+	require.Equal(t, int64(10), w.Shelf(b).Available)
 	w.Do("HSET", w.Redis.Keys(b).Meta, "loaded_state", "open")
 	n, left, err := w.applier().apply(context.Background(), append(row(2), sale.OutboxRow{
 		Bucket: b, Number: 3, Epoch: 2, Kind: sale.OutboxCredit, Units: 1,
@@ -265,7 +265,7 @@ func TestOutboxApplierAppliesInTheRowsEpochOnly(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
 	require.Len(t, left, 1, "the row after the page is left")
-	require.Equal(t, int64(13), w.Reading(b).Available)
+	require.Equal(t, int64(13), w.Shelf(b).Available)
 	require.Empty(t, w.DB.Reported())
 }
 
@@ -292,13 +292,13 @@ func TestOutboxApplierWaits(t *testing.T) {
 	w.DB.SetAway(nil)
 	w.spoilRow(func(row *sale.OutboxRow) { row.Units = 7 })
 	require.ErrorContains(t, applier.applyAll(context.Background()), "release of 7 units with 1 orders of 1 units")
-	require.Equal(t, int64(9), w.Reading(b).Available)
+	require.Equal(t, int64(9), w.Shelf(b).Available)
 	w.spoilRow(func(row *sale.OutboxRow) { row.Units = 1 })
 
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { applier.Run(ctx) })
-	fakes.Eventually(t, func() bool { return w.Reading(b).Available == 10 && len(w.DB.WaitingRows()) == 0 }, "applied")
+	fakes.Eventually(t, func() bool { return w.Shelf(b).Available == 10 && len(w.DB.WaitingRows()) == 0 }, "applied")
 	cancel()
 	running.Wait()
 }

@@ -53,7 +53,7 @@ func TestRebuildPublishesTheJournalFirst(t *testing.T) {
 	row := w.CloseRow(b)
 	require.NoError(t, NewRebuilder(w.Redis, other, w.DB).Rebuild(context.Background(), []sale.BucketRow{row}, nil))
 	require.Equal(t, int64(70), w.DB.Settled(b))
-	require.Equal(t, int64(30), w.Reading(b).Available)
+	require.Equal(t, int64(30), w.Shelf(b).Available)
 	require.Zero(t, w.Reading(b).JournalOrders)
 	w.Kafka.ComeBack()
 	fakes.Eventually(t, func() bool { return w.Buy(b, "buyer-1").Outcome == sale.OutcomeAlreadyBought }, "the order counts")
@@ -214,7 +214,7 @@ func TestRebuildOfAnOldEpochChangesNothing(t *testing.T) {
 	_, newer, err := w.Redis.CloseBuckets(ctx, []sale.BucketRow{old})
 	require.NoError(t, err)
 	require.Equal(t, []sale.BucketRow{old}, newer)
-	require.Equal(t, int64(10), w.Reading(b).Available)
+	require.Equal(t, int64(10), w.Shelf(b).Available)
 	require.Equal(t, sale.OutcomeQueued, w.Buy(b, "anna").Outcome)
 }
 
@@ -254,7 +254,7 @@ func TestRebuildOfAHundredThousandOrders(t *testing.T) {
 	w.Rebuild(w.CloseRow(b))
 	require.Less(t, time.Since(began), 5*time.Second)
 	t.Logf("rebuilt in %v", time.Since(began))
-	require.Equal(t, int64(50_000), w.Reading(b).Available)
+	require.Equal(t, int64(50_000), w.Shelf(b).Available)
 	require.Equal(t, sale.OutcomeAlreadyBought, w.Buy(b, "buyer-0").Outcome)
 	require.Equal(t, sale.OutcomeQueued, w.Buy(b, "buyer-1").Outcome)
 }
@@ -286,7 +286,7 @@ func TestJournalIsNeverCounted(t *testing.T) {
 		return w.Reading(b).JournalOrders == 0
 	}, "entries of an old epoch are relayed")
 	require.Equal(t, int64(2), w.DB.Settled(b))
-	require.Equal(t, int64(8), w.Reading(b).Available)
+	require.Equal(t, int64(8), w.Shelf(b).Available)
 }
 
 // A rebuild whose records are never settled ends with its context, and the bucket stays closed.

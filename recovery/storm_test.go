@@ -160,7 +160,7 @@ func TestTwoControlRolesAtOnce(t *testing.T) {
 		}
 		require.Equal(t, sale.OutcomeQueued, w.Buy(b, fmt.Sprintf("buyer-%d", i)).Outcome)
 	}
-	require.Equal(t, int64(20), w.Reading(b).Available)
+	require.Equal(t, int64(20), w.Shelf(b).Available)
 	require.Empty(t, w.DB.Refused())
 }
 

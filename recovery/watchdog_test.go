@@ -41,7 +41,7 @@ func TestControllerNoticesARedisThatWentBack(t *testing.T) {
 			spoil[1] = w.Redis.Keys(b).Meta
 			w.Do(spoil...)
 			fakes.Eventually(t, func() bool { return w.DB.Row(b).Epoch == 2 && w.DB.Row(b).State == sale.BucketOpen }, "rebuilt")
-			require.Equal(t, int64(7), w.Reading(b).Available)
+			require.Equal(t, int64(7), w.Shelf(b).Available)
 		})
 	}
 }
@@ -80,7 +80,7 @@ func TestControllerNoticesADatabaseThatWentBack(t *testing.T) {
 	w.Do("HSET", w.Redis.Keys(b).Meta, "outbox", "3", "seq", "9")
 	fakes.Eventually(t, func() bool { return w.DB.Row(b).Epoch == 2 && w.DB.Row(b).State == sale.BucketOpen }, "rebuilt")
 	require.Zero(t, w.Reading(b).Outbox)
-	require.Equal(t, int64(10), w.Reading(b).Available)
+	require.Equal(t, int64(10), w.Shelf(b).Available)
 }
 
 // Rows that are numbered and applied between the readings of the database and of Redis do not count as lost.

@@ -14,6 +14,7 @@ type answerBody struct {
 	Orders      []orderBody `json:"orders"`
 	Code        string      `json:"code"`
 	OrderStatus string      `json:"order_status"`
+	Scope       string      `json:"scope"`
 	Bought      int         `json:"bought"`
 	Available   int64       `json:"available"`
 }
@@ -24,12 +25,14 @@ type orderBody struct {
 	Reason    string          `json:"reason"`
 	SKU       string          `json:"sku"`
 	Quantity  int             `json:"quantity"`
+	Lines     []history.Line  `json:"lines"`
+	Total     int64           `json:"total_cents"`
 	CreatedAt string          `json:"created_at"`
 }
 
 func (o *orderBody) seen() history.Seen {
 	s := history.Seen{Order: o.OrderID, Status: strings.Trim(string(o.Status), `"`), Reason: o.Reason, SKU: o.SKU,
-		Quantity: o.Quantity}
+		Quantity: o.Quantity, Lines: o.Lines, TotalCents: o.Total}
 	if at, err := time.Parse(time.RFC3339Nano, o.CreatedAt); err == nil {
 		s.CreatedMS = at.UnixMilli()
 	}
@@ -58,6 +61,7 @@ func understand(verb history.Verb, status int, text []byte) history.Answer {
 		return a
 	}
 	a.Code, a.Named, a.NamedIs, a.Bought, a.Available = body.Code, body.OrderID, body.OrderStatus, body.Bought, body.Available
+	a.NamedSKU, a.Scope = body.SKU, body.Scope
 	if a.Code == "unknown" || a.Code == "" || (verb != history.Buy && status >= 500) {
 		a.End = history.Perhaps
 	}

@@ -43,12 +43,12 @@ type call struct{ address, method, path, bearer, body string }
 func (d *Deployment) call(q *history.Question) call {
 	g := d.Gateways[q.Gateway]
 	t := call{g.Buyers, http.MethodGet, "/v1/sales/" + q.Sale + "/items/" + q.SKU + "/orders", "", ""}
+	if q.SKU == "" {
+		t.path = "/v1/sales/" + q.Sale + "/orders"
+	}
 	switch q.Verb {
 	case history.Buy:
-		t.method = http.MethodPost
-		if q.Quantity > 0 {
-			t.body = `{"quantity":` + strconv.Itoa(q.Quantity) + "}"
-		}
+		t.method, t.body = http.MethodPost, purchase(q)
 	case history.Read:
 		t.path += "/" + q.Order
 	case history.Cancel:
@@ -65,6 +65,21 @@ func (d *Deployment) call(q *history.Question) call {
 		t.bearer = d.Token(q.Buyer)
 	}
 	return t
+}
+
+// purchase is the body of a purchase.
+func purchase(q *history.Question) string {
+	switch {
+	case q.SKU == "":
+		lines := make([]string, 0, 4)
+		for _, line := range q.Wanted() {
+			lines = append(lines, fmt.Sprintf(`{"sku":%q,"quantity":%d}`, line.SKU, line.Quantity))
+		}
+		return `{"lines":[` + strings.Join(lines, ",") + "]}"
+	case q.Quantity > 0:
+		return `{"quantity":` + strconv.Itoa(q.Quantity) + "}"
+	}
+	return ""
 }
 
 // appendTo writes the request in the form of HTTP/1.1.

@@ -3,6 +3,7 @@ package check
 // always lists the promises that the database keeps at every moment, not only at rest.
 var always = []rule{
 	{"no oversell", checkOversell},
+	{"all or nothing", checkWhole},
 	{"limit", checkLimit},
 	{"counters agree", checkCounters},
 }
@@ -23,9 +24,11 @@ func Moment(e *Evidence) []Fault {
 func checkCounters(e *Evidence, r *report) {
 	for i := range e.Buckets {
 		b := &e.Buckets[i]
-		if b.Settled-b.Released > b.Loaded || b.Loaded < 0 {
-			r.fault("bucket %s/%s/%d: %d settled less %d released are more than %d loaded", b.Sale, b.SKU, b.Number, b.Settled,
-				b.Released, b.Loaded)
+		for _, s := range b.Shelves {
+			if s.Settled-s.Released > s.Loaded || s.Loaded < 0 {
+				r.fault("bucket %s/%d, %s: %d settled less %d released are more than %d loaded", b.Sale, b.Number, s.SKU,
+					s.Settled, s.Released, s.Loaded)
+			}
 		}
 	}
 	standing := e.standing()

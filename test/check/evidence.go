@@ -18,6 +18,7 @@ type Evidence struct {
 	Batches []Batch
 	Epochs  []EpochSeen
 	Peaks   []Peak
+	Changes []StockChange // of stock while the sales ran
 	Events  []Event
 	Stock   []Stock
 	Buckets []Bucket
@@ -34,6 +35,7 @@ type Evidence struct {
 	ClockBack bool  // Redis's clock was set back, which revives calls that were given up: rows need no press
 	Unnoticed bool  // Redis may have sold for a while after it had gone back
 	NoLatch   bool  // the gateways keep no picture of the stock: sold_out is Redis's own word
+	Wordless  bool  // the answers are not those of the API: they have neither scope nor SKU of a line at fault
 }
 
 // Fate is what may become of one order, by a witness inside Redis.
@@ -45,22 +47,51 @@ type Fate struct {
 // Sale is the definition of a sale, as the operator gave it.
 type Sale struct {
 	StartsMS, EndsMS int64
-	Limit            int
-	Loaded           map[string]int64 // by SKU
+	Limit            int              // units of a buyer of each SKU
+	Limits           map[string]int   // by SKU, of the items with a limit of their own
+	SaleLimit        int              // units of a buyer of all SKUs, 0 = none
+	Loaded           map[string]int64 // by SKU, at rest: with what was added and taken back
 	Demand           map[string]bool  // SKUs that were asked for until nothing was left
 }
 
-// Row is one order row.
+// LimitOf returns the units of a buyer of a SKU.
+func (s *Sale) LimitOf(sku string) int {
+	if limit, own := s.Limits[sku]; own {
+		return limit
+	}
+	return s.Limit
+}
+
+// Line is one SKU of an order.
+type Line = history.Line
+
+// Row is one order row with its lines.
 type Row struct {
-	Order, Sale, SKU, Buyer, Key string
-	Bucket, Quantity             int
-	Status, Reason, Payment      string
-	CreatedMS, UpdatedMS         int64
+	Order, Sale, Buyer, Key string
+	Bucket                  int
+	Lines                   []Line
+	Status, Reason, Payment string
+	CreatedMS, UpdatedMS    int64
+
+	Sums *Sums // what the row says of its lines; nil: not read
+}
+
+// Sums are the members of a row that its lines must add up to.
+type Sums struct {
+	Lines, Units int
+	TotalCents   int64
+}
+
+// StockChange is a change of a SKU's stock by the operator, between the request and the answer.
+type StockChange struct {
+	Sale, SKU    string
+	Units        int64 // negative for units taken back
+	FromUS, ToUS int64
 }
 
 // Batch is one record of the orders topic that holds orders.
 type Batch struct {
-	Sale, SKU string
+	Sale      string
 	Bucket    int
 	Epoch     int64
 	CreatedMS int64
@@ -69,10 +100,10 @@ type Batch struct {
 
 // EpochSeen is an observation: the database was in this epoch at this moment.
 type EpochSeen struct {
-	Sale, SKU string
-	Bucket    int
-	Epoch     int64
-	AtUS      int64
+	Sale   string
+	Bucket int
+	Epoch  int64
+	AtUS   int64
 }
 
 // Peak is the highest number of units of confirmed and paid rows that was observed while the sale ran.
@@ -95,18 +126,25 @@ type Stock struct {
 
 // Bucket is one bucket at rest: where its units are, its epoch and state in both stores, and its owners in Redis.
 type Bucket struct {
-	Sale, SKU string
-	Number    int
-	sale.Stock
+	Sale              string
+	Number            int
+	Shelves           []Shelf
 	State, RedisState string
 	Epoch, RedisEpoch int64
 	Owners            []Owner // nil: not read
 }
 
+// Shelf is where the units of one SKU in a bucket are.
+type Shelf struct {
+	SKU string
+	sale.Stock
+}
+
 // Owner is one order in a bucket's entries of Redis.
 type Owner struct {
 	Buyer, Order string
-	Units        int // below 0: given back, remembered for its key
+	Lines        []Line // with SKU and quantity
+	Gone         bool   // given back, remembered for its key
 }
 
 // Totals sums buckets by SKU, in the order of the first bucket of each.
@@ -114,14 +152,16 @@ func Totals(buckets []Bucket) []Stock {
 	var all []Stock
 	at := map[item]int{}
 	for i := range buckets {
-		b := &buckets[i]
-		of := item{b.Sale, b.SKU}
-		if _, known := at[of]; !known {
-			at[of] = len(all)
-			all = append(all, Stock{Sale: b.Sale, SKU: b.SKU})
+		for j := range buckets[i].Shelves {
+			shelf := &buckets[i].Shelves[j]
+			of := item{buckets[i].Sale, shelf.SKU}
+			if _, known := at[of]; !known {
+				at[of] = len(all)
+				all = append(all, Stock{Sale: of.sale, SKU: of.sku})
+			}
+			sum := &all[at[of]]
+			sum.Stock = sum.Add(shelf.Stock)
 		}
-		sum := &all[at[of]]
-		sum.Stock = sum.Add(b.Stock)
 	}
 	return all
 }
@@ -163,6 +203,8 @@ type rule struct {
 var rules = []rule{
 	{"no oversell", checkOversell},
 	{"no lost order", checkLost},
+	{"all or nothing", checkWhole},
+	{"refusals name their line", checkRefusals},
 	{"limit", checkLimit},
 	{"one key, one order", checkKeys},
 	{"no row without an invocation", checkInvocations},

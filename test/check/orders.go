@@ -1,6 +1,9 @@
 package check
 
 import (
+	"slices"
+
+	"flashsale/sale"
 	"flashsale/test/buyers/history"
 )
 
@@ -25,7 +28,9 @@ func (e *Evidence) standing() map[item]int64 {
 	units := map[item]int64{}
 	for i := range e.Rows {
 		if row := &e.Rows[i]; row.takesUnits() {
-			units[item{row.Sale, row.SKU}] += int64(row.Quantity)
+			for _, line := range row.Lines {
+				units[item{row.Sale, line.SKU}] += int64(line.Quantity)
+			}
 		}
 	}
 	return units
@@ -47,11 +52,11 @@ func checkLost(e *Evidence, r *report) {
 			r.count("held orders lost with Redis", 1)
 		case row == nil:
 			r.fault("order %s of %s was answered %s (operation %d) and has no row", shown.Order, op.Buyer, shown.Status, op.N)
-		case row.Buyer != op.Buyer || row.Sale != op.Sale || row.SKU != op.SKU || row.Quantity != max(op.Quantity, 1) ||
-			row.Key != op.Key:
-			r.fault("order %s is %+v, but %s asked for %d of %s/%s with key %q", shown.Order, *row, op.Buyer, op.Quantity,
-				op.Sale,
-				op.SKU, op.Key)
+		case row.Buyer != op.Buyer || row.Sale != op.Sale || row.text() != linesOf(&op.Question) || row.Key != op.Key:
+			r.fault("order %s is %+v, but %s asked for %s of %s with key %q", shown.Order, *row, op.Buyer,
+				linesOf(&op.Question), op.Sale, op.Key)
+		case shown.Lines != nil && !samePrices(shown.Lines, row.Lines):
+			r.fault("order %s was answered with %v (operation %d) and has %v", shown.Order, shown.Lines, op.N, row.Lines)
 		case row.Status == "refused" && e.mayBeRefused(shown.Order, row, op):
 			r.count("promised orders refused after a loss", 1)
 		case row.Status == "refused":
@@ -68,27 +73,38 @@ func checkLost(e *Evidence, r *report) {
 	}
 }
 
-// checkLimit: no buyer owns more than the limit.
+// text is the row's lines, whatever their order.
+func (r *Row) text() string { return history.LinesText(bySKU(r.Lines)) }
+
+// samePrices reports whether two orders have the same lines at the same prices, in any order.
+func samePrices(a, b []history.Line) bool { return slices.Equal(bySKU(a), bySKU(b)) }
+
+// checkLimit: no buyer owns more of a SKU than its limit, nor more of the sale than the sale's.
 func checkLimit(e *Evidence, r *report) {
-	units := map[string]int{}
+	units := map[ownerOf]int{}
+	own := func(who ownerOf, more, limit int) {
+		if units[who] += more; units[who] > limit {
+			r.fault("%s has %d units, the limit is %d", who, units[who], limit)
+		}
+	}
 	for i := range e.Rows {
 		row := &e.Rows[i]
 		if !row.takesUnits() {
 			continue
 		}
-		units[e.owner(row)] += row.Quantity
-		if limit := e.Sales[row.Sale].Limit; units[e.owner(row)] > limit {
-			r.fault("%s has %d units, the limit is %d", e.owner(row), units[e.owner(row)], limit)
+		of := e.Sales[row.Sale]
+		for _, line := range row.Lines {
+			own(ownerOf{row.Sale, line.SKU, row.Buyer}, line.Quantity, of.LimitOf(line.SKU))
+		}
+		if of.SaleLimit > 0 {
+			own(ownerOf{row.Sale, "", row.Buyer}, history.Units(row.Lines), of.SaleLimit)
 		}
 	}
 	r.count("owners", len(units))
 }
 
 // press has the members by which a press explains a row.
-type press struct {
-	sale, sku, buyer, key string
-	quantity              int
-}
+type press struct{ sale, buyer, key, lines string }
 
 // checkInvocations: an order that a refusal names is the buyer's own. Every row has a press that named it, or one that ended
 // in perhaps, each of which can explain one row, and the press began no later than the order was taken.
@@ -111,7 +127,7 @@ func checkInvocations(e *Evidence, r *report) {
 			e.ownOrder(op, rows[op.Named], r)
 		}
 		if perhaps(op) {
-			p := press{op.Sale, op.SKU, op.Buyer, op.Key, max(op.Quantity, 1)}
+			p := press{op.Sale, op.Buyer, op.Key, linesOf(&op.Question)}
 			open[p] = append(open[p], op)
 		}
 	})
@@ -120,7 +136,7 @@ func checkInvocations(e *Evidence, r *report) {
 		if named[row.Order] || e.ClockBack {
 			continue
 		}
-		p := press{row.Sale, row.SKU, row.Buyer, row.Key, row.Quantity}
+		p := press{row.Sale, row.Buyer, row.Key, row.text()}
 		if !take(open, p, row.CreatedMS) {
 			r.fault("no press asked for order %s: %+v", row.Order, *row)
 		}
@@ -132,9 +148,18 @@ func (e *Evidence) ownOrder(op *history.Op, row *Row, r *report) {
 	switch {
 	case row == nil && (len(e.Losses) > 0 || e.Fates[op.Named].MayVanish):
 		r.count("refusals that name a lost order", 1)
-	case row == nil || row.Buyer != op.Buyer || row.Sale != op.Sale || row.SKU != op.SKU:
+	case row == nil || row.Buyer != op.Buyer || row.Sale != op.Sale || !row.concerns(op):
 		r.fault("%s was named order %s (operation %d, %s), which is not theirs: %+v", op.Buyer, op.Named, op.N, op.Code, row)
 	}
+}
+
+// concerns reports whether a refusal may name the row: a used key and a limit of the sale concern every order of the buyer,
+// a limit of a SKU those with the SKU.
+func (r *Row) concerns(op *history.Op) bool {
+	if op.Code == sale.OutcomeKeyReused.String() || op.Scope == string(sale.ScopeSale) {
+		return true
+	}
+	return slices.ContainsFunc(r.Lines, func(line history.Line) bool { return line.SKU == op.AtFault() })
 }
 
 // take removes one open press that began before the order was taken.

@@ -10,11 +10,17 @@ import (
 )
 
 const (
-	shopUnits  = 25
+	shopUnits  = 25 // of each SKU
 	shopBuyers = 16
-	shopLimit  = 2
+	shopLimit  = 2 // of a
+	shopOfB    = 3 // the limit of b
+	shopOfSale = 4
 	shopOps    = 400
+	shopPrice  = 7
 )
+
+// shopSKUs are sold in one sale, alone and together.
+var shopSKUs = [...]string{"a", "b"}
 
 // shop is a shop that keeps every promise: one unit after the other, with answers lost, orders cancelled, paid and
 // expired. Its evidence is good; tests break it in one place.
@@ -29,19 +35,19 @@ type shop struct {
 // newShop makes the history of a seed.
 func newShop(seed uint64) *shop {
 	s := &shop{random: rand.New(rand.NewPCG(seed, 7)), now: 1_000_000_000, Evidence: &Evidence{Sales: map[string]Sale{
-		"s": {StartsMS: 1_000_000, EndsMS: 2_000_000, Limit: shopLimit, Loaded: map[string]int64{"a": shopUnits},
-			Demand: map[string]bool{}},
+		"s": {StartsMS: 1_000_000, EndsMS: 2_000_000, Limit: shopLimit, Limits: map[string]int{"b": shopOfB},
+			SaleLimit: shopOfSale, Loaded: map[string]int64{"a": shopUnits, "b": shopUnits}, Demand: map[string]bool{}},
 	}}}
-	s.Epochs = []EpochSeen{{"s", "a", 0, 1, 0}}
+	s.Epochs = []EpochSeen{{"s", 0, 1, 0}}
 	for range shopOps {
 		s.act()
 	}
 	s.ask(history.Question{Verb: history.Resume}, func() history.Answer { return history.Answer{End: history.OK} })
 	s.paused = false
-	for range 200 {
-		s.buy()
+	for i := range 200 {
+		s.buyOf(fmt.Sprintf("late%d", i), []history.Line{{SKU: shopSKUs[i%2], Quantity: 1}})
 	}
-	s.Sales["s"].Demand["a"] = true
+	s.Sales["s"].Demand["a"], s.Sales["s"].Demand["b"] = true, true
 	s.Buckets = []Bucket{s.bucket()}
 	s.Stock = Totals(s.Buckets)
 	s.Waiting = map[string]int64{"outbox rows": 0}
@@ -54,19 +60,33 @@ func newShop(seed uint64) *shop {
 
 // bucket is the only one, at rest.
 func (s *shop) bucket() Bucket {
-	b := Bucket{Sale: "s", SKU: "a", Stock: sale.Stock{Loaded: shopUnits, Available: s.left()}, State: "open", RedisState: "open",
-		Epoch: 1, RedisEpoch: 1, Owners: []Owner{}}
+	b := Bucket{Sale: "s", State: "open", RedisState: "open", Epoch: 1, RedisEpoch: 1, Owners: []Owner{}}
+	for _, sku := range shopSKUs {
+		shelf := Shelf{SKU: sku, Stock: sale.Stock{Loaded: shopUnits, Available: s.left(sku)}}
+		for i := range s.Rows {
+			units := int64(of(s.Rows[i].Lines, sku))
+			shelf.Settled += units
+			if s.Rows[i].returned() {
+				shelf.Released += units
+			}
+		}
+		b.Shelves = append(b.Shelves, shelf)
+	}
 	for i := range s.Rows {
 		row := &s.Rows[i]
-		owner := Owner{row.Buyer, row.Order, row.Quantity}
-		b.Settled += int64(row.Quantity)
-		if row.returned() {
-			b.Released += int64(row.Quantity)
-			owner.Units = -owner.Units
-		}
-		b.Owners = append(b.Owners, owner)
+		b.Owners = append(b.Owners, Owner{Buyer: row.Buyer, Order: row.Order, Lines: row.Lines, Gone: row.returned()})
 	}
 	return b
+}
+
+// of returns the units of a SKU in lines.
+func of(lines []history.Line, sku string) (units int) {
+	for _, line := range lines {
+		if line.SKU == sku {
+			units += line.Quantity
+		}
+	}
+	return units
 }
 
 func (s *shop) act() {
@@ -100,36 +120,47 @@ func (s *shop) ask(q history.Question, do func() history.Answer) {
 	s.now += s.random.Int64N(5_000)
 }
 
-func (s *shop) held(buyer string) (units int) {
+// held returns the units of a SKU that a buyer owns, of the sale when sku is empty.
+func (s *shop) held(buyer, sku string) (units int) {
 	for i := range s.Rows {
 		if row := &s.Rows[i]; row.Buyer == buyer && row.takesUnits() {
-			units += row.Quantity
+			if sku == "" {
+				units += history.Units(row.Lines)
+			}
+			units += of(row.Lines, sku)
 		}
 	}
 	return units
 }
 
-func (s *shop) left() int64 {
+func (s *shop) left(sku string) int64 {
 	left := int64(shopUnits)
 	for i := range s.Rows {
 		if s.Rows[i].takesUnits() {
-			left -= int64(s.Rows[i].Quantity)
+			left -= int64(of(s.Rows[i].Lines, sku))
 		}
 	}
 	return left
 }
 
 func (s *shop) buy() {
-	buyer, quantity := fmt.Sprintf("b%d", s.random.IntN(shopBuyers)), 1+s.random.IntN(2)
-	key := ""
-	if s.random.IntN(3) > 0 {
-		key = fmt.Sprintf("k%d", s.random.IntN(40))
+	lines := []history.Line{{SKU: shopSKUs[s.random.IntN(2)], Quantity: 1 + s.random.IntN(2)}}
+	if s.random.IntN(3) == 0 {
+		lines = []history.Line{{SKU: "b", Quantity: 1 + s.random.IntN(2)}, {SKU: "a", Quantity: 1}}
 	}
-	q := history.Question{Verb: history.Buy, SKU: "a", Buyer: buyer, Key: key, Quantity: quantity}
+	s.buyOf(fmt.Sprintf("b%d", s.random.IntN(shopBuyers)), lines)
+}
+
+func (s *shop) buyOf(buyer string, lines []history.Line) {
+	q := history.Question{Verb: history.Buy, Sale: "s", Buyer: buyer}
+	if s.random.IntN(3) > 0 {
+		q.Key = fmt.Sprintf("k%d", s.random.IntN(40))
+	}
+	q.Want(lines)
 	s.ask(q, func() history.Answer {
 		for i := range s.Rows {
-			if row := &s.Rows[i]; key != "" && row.Buyer == buyer && row.Key == key {
-				if row.Quantity != quantity {
+			if row := &s.Rows[i]; q.Key != "" && row.Buyer == buyer && row.Key == q.Key {
+				if row.text() != linesOf(&q) {
 					return history.Answer{End: history.Refused, Status: 422, Code: "idempotency_key_reused", Named: row.Order}
 				}
 				return s.answer(200, row)
@@ -140,32 +171,57 @@ func (s *shop) buy() {
 }
 
 func (s *shop) decide(q history.Question) history.Answer {
-	refuse := func(code string) history.Answer { return history.Answer{End: history.Refused, Status: 409, Code: code} }
-	switch {
-	case s.paused:
+	if s.paused {
 		return history.Answer{End: history.Refused, Status: 503, Code: "paused"}
-	case s.held(q.Buyer)+q.Quantity > shopLimit:
-		a := refuse("already_bought")
-		a.Bought = s.held(q.Buyer)
-		return a
-	case s.left() == 0:
-		return refuse("sold_out")
-	case s.left() < int64(q.Quantity):
-		a := refuse("not_enough")
-		a.Available = s.left()
-		return a
+	}
+	if refused := s.refusal(q); refused.Code != "" {
+		refused.End, refused.Status = history.Refused, 409
+		return refused
 	}
 	s.next++
 	ms := s.now / 1000
-	row := Row{Order: fmt.Sprint(s.next), Sale: "s", SKU: "a", Buyer: q.Buyer, Key: q.Key, Quantity: q.Quantity,
-		Status: "confirmed", CreatedMS: ms, UpdatedMS: ms}
+	row := Row{Order: fmt.Sprint(s.next), Sale: "s", Buyer: q.Buyer, Key: q.Key, Lines: q.Wanted(), Status: "confirmed",
+		CreatedMS: ms, UpdatedMS: ms}
+	for i := range row.Lines {
+		row.Lines[i].UnitPriceCents = shopPrice
+	}
+	units := history.Units(row.Lines)
+	row.Sums = &Sums{len(row.Lines), units, int64(units) * shopPrice}
 	s.Rows = append(s.Rows, row)
-	s.Batches = append(s.Batches, Batch{Sale: "s", SKU: "a", Epoch: 1, CreatedMS: ms, Orders: []string{row.Order}})
+	s.Batches = append(s.Batches, Batch{Sale: "s", Epoch: 1, CreatedMS: ms, Orders: []string{row.Order}})
 	s.announce(&row)
 	if s.random.IntN(6) == 0 {
 		return history.Answer{End: history.Perhaps}
 	}
 	return s.answer(202, &row)
+}
+
+// refusal decides a purchase in the order of the checks; its code is empty when the purchase is taken.
+func (s *shop) refusal(q history.Question) history.Answer {
+	sales := s.Sales["s"]
+	lines := q.Wanted()
+	for _, l := range lines {
+		if l.Quantity > sales.LimitOf(l.SKU) {
+			return history.Answer{Code: "over_limit", Scope: "sku", NamedSKU: l.SKU}
+		}
+	}
+	for _, l := range lines {
+		if has := s.held(q.Buyer, l.SKU); has+l.Quantity > sales.LimitOf(l.SKU) {
+			return history.Answer{Code: "already_bought", Scope: "sku", NamedSKU: l.SKU, Bought: has}
+		}
+	}
+	if has := s.held(q.Buyer, ""); has+history.Units(lines) > sales.SaleLimit {
+		return history.Answer{Code: "already_bought", Scope: "sale", Bought: has}
+	}
+	for _, l := range lines {
+		switch left := s.left(l.SKU); {
+		case left == 0:
+			return history.Answer{Code: "sold_out", NamedSKU: l.SKU}
+		case left < int64(l.Quantity):
+			return history.Answer{Code: "not_enough", NamedSKU: l.SKU, Available: left}
+		}
+	}
+	return history.Answer{}
 }
 
 func (s *shop) answer(status int, row *Row) history.Answer {
@@ -177,7 +233,12 @@ func (s *shop) answer(status int, row *Row) history.Answer {
 }
 
 func (s *shop) seen(row *Row) history.Seen {
-	return history.Seen{Order: row.Order, Status: row.Status, SKU: "a", Quantity: row.Quantity, CreatedMS: row.CreatedMS}
+	seen := history.Seen{Order: row.Order, Status: row.Status, Lines: slices.Clone(row.Lines), CreatedMS: row.CreatedMS}
+	seen.TotalCents = int64(history.Units(row.Lines)) * shopPrice
+	if len(row.Lines) == 1 {
+		seen.SKU, seen.Quantity = row.Lines[0].SKU, row.Lines[0].Quantity
+	}
+	return seen
 }
 
 func (s *shop) announce(row *Row) {
@@ -235,11 +296,11 @@ func (s *shop) read() {
 }
 
 func (s *shop) list() {
-	buyer := fmt.Sprintf("b%d", s.random.IntN(shopBuyers))
-	s.ask(history.Question{Verb: history.List, SKU: "a", Buyer: buyer}, func() history.Answer {
+	buyer, sku := fmt.Sprintf("b%d", s.random.IntN(shopBuyers)), []string{"a", "b", ""}[s.random.IntN(3)]
+	s.ask(history.Question{Verb: history.List, SKU: sku, Buyer: buyer}, func() history.Answer {
 		a := history.Answer{End: history.OK, Status: 200}
 		for i := range s.Rows {
-			if s.Rows[i].Buyer == buyer {
+			if s.Rows[i].Buyer == buyer && (sku == "" || of(s.Rows[i].Lines, sku) > 0) {
 				a.Orders = append(a.Orders, s.seen(&s.Rows[i]))
 			}
 		}
@@ -292,9 +353,9 @@ func (s *shop) standing(id string) *Row {
 	return s.anyRow(func(r *Row) bool { return r.Order == id && r.takesUnits() })
 }
 
-// cancelled turns a standing order into a cancelled one, as a cancel does, and returns its id.
+// cancelled turns a standing order with the SKU a into a cancelled one, as a cancel does, and returns its id.
 func (s *shop) cancelled() string {
-	row := s.anyRow(func(r *Row) bool { return r.takesUnits() })
+	row := s.anyRow(func(r *Row) bool { return r.takesUnits() && of(r.Lines, "a") > 0 })
 	row.Status = "cancelled"
 	return row.Order
 }

@@ -34,14 +34,16 @@ const (
 	Perhaps End = "perhaps"
 )
 
-// Seen is one order as an answer showed it.
+// Seen is one order as an answer showed it. SKU and Quantity are those of an order of one line.
 type Seen struct {
-	Order     string `json:"order_id"`
-	Status    string `json:"status"`
-	Reason    string `json:"reason,omitempty"`
-	SKU       string `json:"sku"`
-	Quantity  int    `json:"quantity"`
-	CreatedMS int64  `json:"created_ms,omitempty"`
+	Order      string `json:"order_id"`
+	Status     string `json:"status"`
+	Reason     string `json:"reason,omitempty"`
+	SKU        string `json:"sku,omitempty"`
+	Quantity   int    `json:"quantity,omitempty"`
+	Lines      []Line `json:"lines,omitempty"`
+	TotalCents int64  `json:"total_cents,omitempty"`
+	CreatedMS  int64  `json:"created_ms,omitempty"`
 }
 
 // Question holds the members of an operation that are known before it is sent.
@@ -52,6 +54,7 @@ type Question struct {
 	Buyer    string `json:"buyer,omitempty"`
 	Key      string `json:"key,omitempty"`
 	Quantity int    `json:"quantity,omitempty"`
+	Lines    string `json:"lines,omitempty"`   // buy: of an order of several lines, in the form of LinesText; SKU is empty
 	Order    string `json:"order,omitempty"`   // read, cancel, pay: which one
 	Payment  string `json:"payment,omitempty"` // pay: its id
 	Gateway  int    `json:"gateway"`
@@ -65,6 +68,8 @@ type Answer struct {
 	Orders    []Seen `json:"orders,omitempty"`    // every order that the answer showed
 	Named     string `json:"named,omitempty"`     // the order that a problem names
 	NamedIs   string `json:"named_is,omitempty"`  // the status that a problem gives it
+	NamedSKU  string `json:"named_sku,omitempty"` // the SKU that a problem names
+	Scope     string `json:"scope,omitempty"`     // already_bought, over_limit: whose limit it is, sku or sale
 	Bought    int    `json:"bought,omitempty"`    // already_bought
 	Available int64  `json:"available,omitempty"` // not_enough
 }

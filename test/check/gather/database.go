@@ -8,19 +8,44 @@ import (
 	"flashsale/test/check"
 )
 
-const sqlRows = "SELECT order_id, sale_id, sku, buyer_id, idempotency_key, bucket, quantity, status, reason, " +
+const sqlRows = "SELECT order_id, sale_id, COALESCE(sku, ''), COALESCE(unit_price_cents, 0), line_count, quantity, " +
+	"total_cents, buyer_id, idempotency_key, bucket, status, reason, " +
 	"COALESCE(payment_id, ''), CAST(UNIX_TIMESTAMP(created_at) * 1000 AS SIGNED), " +
 	"CAST(UNIX_TIMESTAMP(updated_at) * 1000 AS SIGNED) FROM orders WHERE sale_id = ?"
 
-// Rows returns every order row of a sale.
+const sqlLines = "SELECT l.order_id, l.sku, l.quantity, l.unit_price_cents FROM order_lines l " +
+	"JOIN orders o ON o.order_id = l.order_id WHERE o.sale_id = ? ORDER BY l.order_id, l.line"
+
+// Rows returns every order row of a sale with its lines: that of an order of one line is in the row, the others are in a table
+// of their own.
 func Rows(ctx context.Context, db *sql.DB, saleID string) (all []check.Row, err error) {
 	err = each(ctx, db, sqlRows, func(found *sql.Rows) error {
-		var r check.Row
-		err := found.Scan(&r.Order, &r.Sale, &r.SKU, &r.Buyer, &r.Key, &r.Bucket, &r.Quantity, &r.Status, &r.Reason, &r.Payment,
-			&r.CreatedMS, &r.UpdatedMS)
+		r := check.Row{Sums: &check.Sums{}}
+		var only check.Line
+		err := found.Scan(&r.Order, &r.Sale, &only.SKU, &only.UnitPriceCents, &r.Sums.Lines, &r.Sums.Units, &r.Sums.TotalCents,
+			&r.Buyer, &r.Key, &r.Bucket, &r.Status, &r.Reason, &r.Payment, &r.CreatedMS, &r.UpdatedMS)
+		if only.SKU != "" {
+			only.Quantity = r.Sums.Units
+			r.Lines = []check.Line{only}
+		}
 		all = append(all, r)
 		return err
 	}, saleID)
+	places := map[string]int{}
+	for i := range all {
+		places[all[i].Order] = i
+	}
+	if err == nil {
+		err = each(ctx, db, sqlLines, func(found *sql.Rows) error {
+			var order string
+			var line check.Line
+			err := found.Scan(&order, &line.SKU, &line.Quantity, &line.UnitPriceCents)
+			if at, read := places[order]; read { // an order that was written meanwhile is not in the rows
+				all[at].Lines = append(all[at].Lines, line)
+			}
+			return err
+		}, saleID)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the rows of %s: %w", saleID, err)
 	}
@@ -28,12 +53,26 @@ func Rows(ctx context.Context, db *sql.DB, saleID string) (all []check.Row, err 
 }
 
 const sqlSale = "SELECT CAST(UNIX_TIMESTAMP(starts_at) * 1000 AS SIGNED), CAST(UNIX_TIMESTAMP(ends_at) * 1000 AS SIGNED), " +
-	"per_buyer_limit FROM sales WHERE sale_id = ?"
+	"per_buyer_limit, per_buyer_sale_limit FROM sales WHERE sale_id = ?"
 
-// Sale returns the window and the limit of a sale as the database has them. The caller, which defined the sale, adds what
+const sqlLimits = "SELECT sku, per_buyer_limit FROM items WHERE sale_id = ? AND per_buyer_limit IS NOT NULL"
+
+// Sale returns the window and the limits of a sale as the database has them. The caller, which defined the sale, adds what
 // was loaded.
 func Sale(ctx context.Context, db *sql.DB, saleID string) (s check.Sale, err error) {
-	err = each(ctx, db, sqlSale, func(found *sql.Rows) error { return found.Scan(&s.StartsMS, &s.EndsMS, &s.Limit) }, saleID)
+	s.Limits = map[string]int{}
+	err = each(ctx, db, sqlSale, func(found *sql.Rows) error {
+		return found.Scan(&s.StartsMS, &s.EndsMS, &s.Limit, &s.SaleLimit)
+	}, saleID)
+	if err == nil {
+		err = each(ctx, db, sqlLimits, func(found *sql.Rows) error {
+			var sku string
+			var limit int
+			err := found.Scan(&sku, &limit)
+			s.Limits[sku] = limit
+			return err
+		}, saleID)
+	}
 	if err != nil {
 		return s, fmt.Errorf("read the sale %s: %w", saleID, err)
 	}

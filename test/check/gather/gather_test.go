@@ -13,11 +13,13 @@ import (
 )
 
 func TestRecordsOfTheOrdersTopic(t *testing.T) {
-	made := sale.Batch{Bucket: sale.Bucket{Sale: "s", SKU: "a", Number: 3}, Epoch: 7, BatchID: 9, CreatedMS: 1234,
-		Orders: []sale.RecordOrder{{OrderID: 11, Buyer: "b", Quantity: 1}, {OrderID: 12, Buyer: "c", Quantity: 2, Key: "k"}}}
+	made := sale.Batch{Bucket: sale.Bucket{Sale: "s", Number: 3}, Epoch: 7, BatchID: 9, CreatedMS: 1234,
+		Orders: []sale.RecordOrder{
+			{OrderID: 11, Buyer: "b", Lines: []sale.Line{{SKU: "a", Quantity: 1}, {SKU: "b", Quantity: 2}}},
+			{OrderID: 12, Buyer: "c", Lines: []sale.Line{{SKU: "a", Quantity: 2}}, Key: "k"}}}
 	read, is := Batch(string(sale.AppendBatch(nil, &made)))
 	require.True(t, is)
-	assert.Equal(t, check.Batch{Sale: "s", SKU: "a", Bucket: 3, Epoch: 7, CreatedMS: 1234, Orders: []string{"11", "12"}}, read)
+	assert.Equal(t, check.Batch{Sale: "s", Bucket: 3, Epoch: 7, CreatedMS: 1234, Orders: []string{"11", "12"}}, read)
 	_, is = Batch(string(sale.AppendFence(nil, "token")))
 	assert.False(t, is)
 	_, is = Batch("")
@@ -30,11 +32,11 @@ func TestEvents(t *testing.T) {
 	assert.Equal(t, "7", Event([]byte("7"), []byte("no JSON")).ID)
 }
 
-// server answers two commands of one bucket.
+// server answers each command of one bucket by its key.
 type server map[string]any
 
 func (s server) Do(args ...string) (any, error) {
-	if answer, known := s[args[0]]; known {
+	if answer, known := s[args[0]+" "+args[1]]; known {
 		return answer, nil
 	}
 	return nil, errors.New("unknown command")
@@ -42,26 +44,32 @@ func (s server) Do(args ...string) (any, error) {
 
 func TestABucketInRedis(t *testing.T) {
 	id := strconv.FormatInt(1234567, 36)
-	redis := server{"HMGET": []any{"4", "open", "6", "9", "2"},
-		"HGETALL": []any{"bert", `"` + id + `,2,a,key,1,1"` + id + `,-1,,2,2"`}}
-	b := check.Bucket{Sale: "s", SKU: "a", Number: 1}
-	b.InFlight = -5 // of the database
-	require.Equal(t, "n:{s:a:1}:", Key("n", &b))
-	require.NoError(t, readBucket(redis, "n:{s:a:1}:", &b))
+	redis := server{"HMGET n:{s:1}:meta": []any{"4", "open"},
+		"HGETALL n:{s:1}:stock":  []any{"a", "6 9 1 35 0 2", "b", "1 0 1 2 0 0"},
+		"HGETALL n:{s:1}:buyers": []any{"bert", `"` + id + `,2:3+z,a,key,1,1"` + id + `,-9,,2,2"`}}
+	ofDatabase := check.Shelf{SKU: "a", Stock: sale.Stock{InFlight: -5}}
+	b := check.Bucket{Sale: "s", Number: 1, Shelves: []check.Shelf{ofDatabase}}
+	require.Equal(t, "n:{s:1}:", Key("n", &b))
+	require.NoError(t, readBucket(redis, "n:{s:1}:", &b))
 	assert.Equal(t, int64(4), b.RedisEpoch)
 	assert.Equal(t, "open", b.RedisState)
-	assert.Equal(t, int64(6), b.Available)
-	assert.Equal(t, int64(2), b.InFlight)
-	assert.Equal(t, []check.Owner{{Buyer: "bert", Order: "1234567", Units: 2}, {Buyer: "bert", Order: "1234567", Units: -1}},
-		b.Owners)
+	assert.Equal(t, []check.Shelf{{SKU: "a", Stock: sale.Stock{Available: 6, InFlight: 2}},
+		{SKU: "b", Stock: sale.Stock{Available: 1}}}, b.Shelves)
+	assert.Equal(t, []check.Owner{
+		{Buyer: "bert", Order: "1234567", Lines: []check.Line{{SKU: "b", Quantity: 3}, {SKU: "a", Quantity: 1}}},
+		{Buyer: "bert", Order: "1234567", Lines: []check.Line{{SKU: "number 9", Quantity: 1}}, Gone: true}}, b.Owners)
 }
 
 func TestWhatRedisCannotHave(t *testing.T) {
-	for _, entries := range []string{"", "?,1,", "a", "a,b"} {
-		_, err := Owners(nil, "bert", entries)
+	for _, entries := range []string{"", "?,1,", "a", "a,b:c", "a,?", "a,1:"} {
+		_, err := Owners(nil, nil, "bert", entries)
 		assert.Error(t, err, entries)
 	}
+	for _, value := range []string{"", "1 2 3", "1 2 3 4 5 6 7"} {
+		_, err := Shelves(&check.Bucket{}, []string{"a", value})
+		assert.Error(t, err, value)
+	}
 	assert.Error(t, readBucket(server{}, "n:", &check.Bucket{}))
-	assert.Error(t, readBucket(server{"HMGET": []any{"1"}}, "n:", &check.Bucket{}))
-	assert.Error(t, readBucket(server{"HMGET": []any{nil, nil, nil, nil, nil}}, "n:", &check.Bucket{}))
+	assert.Error(t, readBucket(server{"HMGET n:meta": []any{"1"}}, "n:", &check.Bucket{}))
+	assert.Error(t, readBucket(server{"HMGET n:meta": []any{nil, nil}}, "n:", &check.Bucket{}))
 }
