@@ -135,6 +135,9 @@ func (a *OutboxApplier) apply(ctx context.Context, rows []sale.OutboxRow) (int, 
 			applied = append(applied, sale.Applied{
 				Bucket: page.Bucket, Epoch: page.Epoch, Number: reply.Number, Sequence: reply.Sequence, Took: reply.Took,
 			})
+			if len(page.Take) > 0 {
+				faults.Point("release.take-applied")
+			}
 		case scripts.CodeFenced:
 			lost = append(lost, lostBucket{bucket: page.Bucket, epoch: page.Epoch, reason: reply.Detail})
 		}
