@@ -52,7 +52,9 @@ var bookBugs = []Bug{
 		Name: "guard-without-released", What: "released units are never sold again",
 		Seeds: []Replacement{
 			after("ledger/settle.go", `shelf := p.state.shelf(o.Bucket, o.Lines[i].SKU)`,
-				`if faults.Bug("guard-without-released") && shelf.Settled+int64(o.Lines[i].Quantity) > shelf.Loaded { return false }`),
+				`if faults.Bug("guard-without-released") && shelf.Settled+int64(o.Lines[i].Quantity) > shelf.Loaded {
+	return false
+}`),
 		},
 		Checks: []Check{check("store", "^TestCancelGivesUnitsBackOnce$"), simulated()},
 	},
@@ -165,7 +167,9 @@ var bookBugs = []Bug{
 		Name: "sale-limit-not-counted", What: "the limit of the sale counts the units of one order",
 		Seeds: []Replacement{
 			before("ledger/settle.go", `return row.SaleLimit == 0 || bought.total()`,
-				`if faults.Bug("sale-limit-not-counted") { return row.SaleLimit == 0 || sale.UnitsOf(o.Lines) <= row.SaleLimit }`),
+				`if faults.Bug("sale-limit-not-counted") {
+	return row.SaleLimit == 0 || sale.UnitsOf(o.Lines) <= row.SaleLimit
+}`),
 		},
 		Checks: []Check{check("ledger", "^TestOrdersOfSeveralLinesAreWhole$"), check("ledger", "^TestPlansKeepThePromise$")},
 	},

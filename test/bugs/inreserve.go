@@ -75,7 +75,8 @@ var reserveBugs = []Bug{
 	},
 	{
 		Name: "transfer-credited-directly", What: "the gateway credits the receiving bucket itself",
-		Seeds: []Replacement{before("reserve/bring.go", `b.note(giver, to, wants, reply.Units)`, `if faults.Bug("transfer-credited-directly") {
+		Seeds: []Replacement{before("reserve/bring.go", `b.note(giver, to, wants, reply.Units)`,
+			`if faults.Bug("transfer-credited-directly") {
 	for _, u := range reply.Units {
 		keys := b.engine.Redis.Keys(b.buckets[to.number])
 		if err := b.engine.Redis.CreditDirectly(ctx, keys, u.SKU, u.Units); err != nil { return err }

@@ -125,12 +125,16 @@ end`),
 	},
 	{
 		Name: "key-of-sku", What: "a key counts for one set of lines and not for the sale",
-		Seeds:  []Replacement{instead("scripts/reserve.lua", `if lines ~= wanted then return 'K ' .. id end`, `if lines ~= wanted then return nil end`)},
+		Seeds: []Replacement{
+			instead("scripts/reserve.lua", `if lines ~= wanted then return 'K ' .. id end`, `if lines ~= wanted then return nil end`),
+		},
 		Checks: []Check{check("reserve", "^TestAKeyBelongsToTheLines$"), check("scripts", "^TestAKeyOfAnOrderOfSeveralLines$")},
 	},
 	{
 		Name: "raise-applied-twice", What: "a raise that was applied is applied again",
-		Seeds:  []Replacement{instead("scripts/release.lua", `if first <= outbox then`, `if first <= outbox and (takes or n > 0) then`)},
+		Seeds: []Replacement{
+			instead("scripts/release.lua", `if first <= outbox then`, `if first <= outbox and (takes or n > 0) then`),
+		},
 		Checks: []Check{check("scripts", "^TestARaiseBeginsASKU$"), check("scripts", "^TestModelAgreesWithRedis$")},
 	},
 	{
