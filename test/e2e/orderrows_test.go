@@ -13,14 +13,14 @@ import (
 
 // row is one order in the database.
 type row struct {
-	id, sku, buyer, status string
-	quantity               int
+	id, buyer, status string
+	lines             []history.Line
 }
 
 // orderRows holds the order rows of a sale in the database.
 type orderRows struct {
 	rows    map[string]row   // by order id
-	byBuyer map[string][]row // "buyer/sku"
+	byBuyer map[string][]row // by "buyer/sku" of a line
 	units   map[string]int   // by SKU, refused orders left out
 }
 
@@ -34,13 +34,16 @@ func (s *stack) orderRows(sale string) orderRows {
 func orderRowsOf(rows []check.Row) orderRows {
 	b := orderRows{rows: map[string]row{}, byBuyer: map[string][]row{}, units: map[string]int{}}
 	for i := range rows {
-		r := row{rows[i].Order, rows[i].SKU, rows[i].Buyer, rows[i].Status, rows[i].Quantity}
+		r := row{rows[i].Order, rows[i].Buyer, rows[i].Status, rows[i].Lines}
 		b.rows[r.id] = r
 		if r.status == "refused" {
 			continue
 		}
-		b.byBuyer[r.buyer+"/"+r.sku] = append(b.byBuyer[r.buyer+"/"+r.sku], r)
-		b.units[r.sku] += r.quantity
+		for _, line := range r.lines {
+			of := r.buyer + "/" + line.SKU
+			b.byBuyer[of] = append(b.byBuyer[of], r)
+			b.units[line.SKU] += line.Quantity
+		}
 	}
 	return b
 }
