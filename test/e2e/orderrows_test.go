@@ -51,20 +51,25 @@ func orderRowsOf(rows []check.Row) orderRows {
 // check waits until nothing is in flight and lets package check judge the sale. Nothing was lost in it, so no order may be
 // refused. Every buyer who once got no definite answer first asks for the list of their orders.
 func (c *crowd) check(limit int, stock map[string]int) orderRows {
-	t := c.s.t
-	t.Helper()
+	c.s.t.Helper()
+	of := check.Sale{Limit: limit, Loaded: map[string]int64{}}
+	for sku, units := range stock {
+		of.Loaded[sku] = int64(units)
+	}
+	return orderRowsOf(c.judged(of, nil).Rows)
+}
+
+// judged is check with everything that the caller knows of the sale, except for its window, and of changes of its stock.
+func (c *crowd) judged(of check.Sale, changes []check.StockChange) *check.Evidence {
+	c.s.t.Helper()
 	c.s.audit(c.sale)
 	rest := time.Now().UnixMicro()
 	c.askWhoDidNotKnow()
 	e := c.s.evidence(c.sale)
-	of := e.Sales[c.sale]
-	of.Limit, of.Loaded = limit, map[string]int64{}
-	for sku, units := range stock {
-		of.Loaded[sku] = int64(units)
-	}
-	e.Sales[c.sale], e.Ops, e.RestUS = of, c.Out.Ops(), rest
+	of.StartsMS, of.EndsMS = e.Sales[c.sale].StartsMS, e.Sales[c.sale].EndsMS
+	e.Sales[c.sale], e.Changes, e.Ops, e.RestUS = of, changes, c.Out.Ops(), rest
 	c.s.judge(e, c.codes())
-	return orderRowsOf(e.Rows)
+	return e
 }
 
 // evidence reads the database and a single Redis for a sale that is at rest.
