@@ -43,6 +43,7 @@ var parts = []part{
 	{name: "memory", own: memory},
 	{name: "million", own: million},
 	{name: "scale", own: scale},
+	{name: "idle", own: idle},
 	{name: "overload", own: overload},
 }
 

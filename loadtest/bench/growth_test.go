@@ -3,16 +3,12 @@ package bench
 import (
 	"fmt"
 	"math/rand/v2"
-	"time"
-
-	"github.com/stretchr/testify/require"
 )
 
 const (
 	growthOrders = 40_000 // in one repetition
 	growthLimit  = 1.3    // times the smallest cost
 	spreadOrders = 10_000 // in one repetition, when every order is of another SKU
-	idleFor      = 5 * time.Second
 )
 
 // growth measures whether an order costs more with more connections and with more live SKUs, and what an idle engine
@@ -30,7 +26,7 @@ func (s *stack) growth() []*Figure {
 		figures = append(figures, grown(fmt.Sprintf("an order of any of %d SKUs ÷ of 1", skus), 0, one,
 			s.spreadCosts(saleID, skus))...)
 	}
-	return append(figures, s.idle()...)
+	return figures
 }
 
 // costs are the CPU µs per order of gateway and Redis, a pair for each repetition.
@@ -100,24 +96,4 @@ func (s *stack) spreadCosts(saleID string, skus int) (all costs) {
 		all = append(all, s.requestCost(requests, acceptConnection))
 	}
 	return all
-}
-
-// idle measures an engine without requests, after it has settled the earlier ones.
-func (s *stack) idle() []*Figure {
-	s.b.Helper()
-	s.drained()
-	gateway := &Figure{Name: fmt.Sprintf("idle with %d SKUs live: gateway", manySKUs), Unit: "% of a core", Target: 2}
-	redis := &Figure{Name: "  Redis", Unit: "% of a core", Target: 2}
-	settle := &Figure{Name: "  settle", Unit: "% of a core"}
-	for range repetitions {
-		meter, err := StartMeter(s.gateway.PID(), s.Redis[0].PID(), s.settle.PID())
-		require.NoError(s.b, err)
-		<-time.After(idleFor)
-		used, took, err := meter.Stop()
-		require.NoError(s.b, err)
-		for i, f := range []*Figure{gateway, redis, settle} {
-			f.Ours = append(f.Ours, 100*used[i].Seconds()/took.Seconds())
-		}
-	}
-	return []*Figure{gateway, redis, settle}
 }
