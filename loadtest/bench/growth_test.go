@@ -2,29 +2,23 @@ package bench
 
 import (
 	"fmt"
-	"math/rand/v2"
 )
 
 const (
 	growthOrders = 40_000 // in one repetition
 	growthLimit  = 1.3    // times the smallest cost
-	spreadOrders = 10_000 // in one repetition, when every order is of another SKU
 )
 
-// growth measures whether an order costs more with more connections and with more live SKUs, and what an idle engine
-// with ten thousand SKUs costs. It leaves the SKUs behind, so it is the last part of its deployment.
+// growth measures whether an order costs more with more connections and with more live SKUs. It leaves the SKUs behind.
 func (s *stack) growth() []*Figure {
 	s.warm("rush")
 	s.setRules()
 	figures := s.connections()
-	one := s.orderCosts(growthOrders, acceptConnection)
+	alone := s.orderCosts(growthOrders, acceptConnection)
 	for _, skus := range []int{100, manySKUs} {
-		saleID := fmt.Sprint("wide-", skus)
-		s.preloadMany(saleID, skus)
-		figures = append(figures, grown(fmt.Sprintf("an order with %d SKUs live ÷ 1", skus), growthLimit, one,
+		s.preloadMany(fmt.Sprint("wide-", skus), skus)
+		figures = append(figures, grown(fmt.Sprintf("an order with %d SKUs live ÷ 1", skus), growthLimit, alone,
 			s.orderCosts(growthOrders, acceptConnection))...)
-		figures = append(figures, grown(fmt.Sprintf("an order of any of %d SKUs ÷ of 1", skus), 0, one,
-			s.spreadCosts(saleID, skus))...)
 	}
 	return figures
 }
@@ -80,20 +74,4 @@ func (s *stack) requestCost(requests *Requests, connections int) [2]float64 {
 	s.b.Helper()
 	count, used, _ := s.driveOn(connections, s.gateway.Listen, requests, s.gateway.PID(), s.Redis[0].PID())
 	return [2]float64{perRequest(used[0], count.Answers), perRequest(used[1], count.Answers)}
-}
-
-// spreadCosts lets each order ask for any of the SKUs: a batch contains one SKU, so there are many small batches.
-func (s *stack) spreadCosts(saleID string, skus int) (all costs) {
-	s.b.Helper()
-	usual := s.sku
-	defer func() { s.sku = usual }()
-	for range repetitions {
-		requests := &Requests{}
-		for range spreadOrders {
-			s.sku = fmt.Sprint("sku-", rand.IntN(skus))
-			requests.Add(s.presses(saleID, 1).At(0))
-		}
-		all = append(all, s.requestCost(requests, acceptConnection))
-	}
-	return all
 }
