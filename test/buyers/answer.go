@@ -14,6 +14,8 @@ type answerBody struct {
 	Orders      []orderBody `json:"orders"`
 	Code        string      `json:"code"`
 	OrderStatus string      `json:"order_status"`
+	Scope       string      `json:"scope"`
+	Limit       int         `json:"limit"`
 	Bought      int         `json:"bought"`
 	Available   int64       `json:"available"`
 }
@@ -22,14 +24,14 @@ type orderBody struct {
 	OrderID   string          `json:"order_id"`
 	Status    json.RawMessage `json:"status"` // a word in an order, a number in a problem
 	Reason    string          `json:"reason"`
-	SKU       string          `json:"sku"`
-	Quantity  int             `json:"quantity"`
+	SKU       string          `json:"sku"`    // of an order of one line, or that a problem names
+	Lines     []history.Line  `json:"lines"`
 	CreatedAt string          `json:"created_at"`
 }
 
 func (o *orderBody) seen() history.Seen {
-	s := history.Seen{Order: o.OrderID, Status: strings.Trim(string(o.Status), `"`), Reason: o.Reason, SKU: o.SKU,
-		Quantity: o.Quantity}
+	s := history.Seen{Order: o.OrderID, Status: strings.Trim(string(o.Status), `"`), Reason: o.Reason,
+		Lines: o.Lines}
 	if at, err := time.Parse(time.RFC3339Nano, o.CreatedAt); err == nil {
 		s.CreatedMS = at.UnixMilli()
 	}
@@ -57,7 +59,8 @@ func understand(verb history.Verb, status int, text []byte) history.Answer {
 		}
 		return a
 	}
-	a.Code, a.Named, a.NamedIs, a.Bought, a.Available = body.Code, body.OrderID, body.OrderStatus, body.Bought, body.Available
+	a.Code, a.Named, a.NamedIs, a.Of, a.Scope = body.Code, body.OrderID, body.OrderStatus, body.SKU, body.Scope
+	a.Limit, a.Bought, a.Available = body.Limit, body.Bought, body.Available
 	if a.Code == "unknown" || a.Code == "" || (verb != history.Buy && status >= 500) {
 		a.End = history.Perhaps
 	}

@@ -43,12 +43,12 @@ type call struct{ address, method, path, bearer, body string }
 func (d *Deployment) call(q *history.Question) call {
 	g := d.Gateways[q.Gateway]
 	t := call{g.Buyers, http.MethodGet, "/v1/sales/" + q.Sale + "/items/" + q.SKU + "/orders", "", ""}
+	if q.SKU == "" {
+		t.path = "/v1/sales/" + q.Sale + "/orders"
+	}
 	switch q.Verb {
 	case history.Buy:
-		t.method = http.MethodPost
-		if q.Quantity > 0 {
-			t.body = `{"quantity":` + strconv.Itoa(q.Quantity) + "}"
-		}
+		t.method, t.body = http.MethodPost, pressBody(q)
 	case history.Read:
 		t.path += "/" + q.Order
 	case history.Cancel:
@@ -58,6 +58,9 @@ func (d *Deployment) call(q *history.Question) call {
 	case history.Pay:
 		t = call{g.Operators, http.MethodPut, "/admin/v1/orders/" + q.Order + "/payment", d.Shop,
 			fmt.Sprintf(`{"payment_id":%q}`, q.Payment)}
+	case history.Restock:
+		t = call{g.Operators, http.MethodPost, "/admin/v1/sales/" + q.Sale + "/items/" + q.SKU + "/stock", d.Operator,
+			fmt.Sprintf(`{"add":%d}`, q.Add)}
 	case history.Pause, history.Resume:
 		t = call{g.Operators, http.MethodPost, "/admin/v1/sales/" + q.Sale + "/" + string(q.Verb), d.Operator, ""}
 	}
@@ -65,6 +68,21 @@ func (d *Deployment) call(q *history.Question) call {
 		t.bearer = d.Token(q.Buyer)
 	}
 	return t
+}
+
+// pressBody is the body of a press of Buy: the lines, the quantity of the path's SKU, or nothing.
+func pressBody(q *history.Question) string {
+	switch {
+	case len(q.Lines) > 0:
+		lines := make([]string, len(q.Lines))
+		for i, line := range q.Lines {
+			lines[i] = fmt.Sprintf(`{"sku":%q,"quantity":%d}`, line.SKU, line.Quantity)
+		}
+		return `{"lines":[` + strings.Join(lines, ",") + "]}"
+	case q.Quantity > 0:
+		return `{"quantity":` + strconv.Itoa(q.Quantity) + "}"
+	}
+	return ""
 }
 
 // appendTo writes the request in the form of HTTP/1.1.

@@ -107,8 +107,9 @@ func TestWhatNobodyCanKnow(t *testing.T) {
 }
 
 func TestAnswersInTheWordsOfTheHistory(t *testing.T) {
-	order := `{"order_id":"7","status":"held","reason":"r","sku":"a","quantity":2,"created_at":"1970-01-01T00:00:01.000Z"}`
-	seen := history.Seen{Order: "7", Status: "held", Reason: "r", SKU: "a", Quantity: 2, CreatedMS: 1000}
+	order := `{"order_id":"7","status":"held","reason":"r","lines":[{"sku":"a","quantity":2}],` +
+		`"created_at":"1970-01-01T00:00:01.000Z"}`
+	seen := history.Seen{Order: "7", Status: "held", Reason: "r", Lines: history.One("a", 2), CreatedMS: 1000}
 	for name, c := range map[string]struct {
 		verb   history.Verb
 		status int
@@ -119,8 +120,9 @@ func TestAnswersInTheWordsOfTheHistory(t *testing.T) {
 		"orders": {history.List, 200, `{"orders":[` + order + `]}`, history.Answer{End: history.OK, Status: 200,
 			Orders: []history.Seen{seen}}},
 		"a move": {history.Pause, 200, `{}`, history.Answer{End: history.OK, Status: 200}},
-		"already bought": {history.Buy, 409, `{"code":"already_bought","status":409,"order_id":"7","bought":2}`,
-			history.Answer{End: history.Refused, Status: 409, Code: "already_bought", Named: "7", Bought: 2}},
+		"already bought": {history.Buy, 409, `{"code":"already_bought","status":409,"order_id":"7","sku":"a","scope":"sku","limit":2,` +
+			`"bought":2}`, history.Answer{End: history.Refused, Status: 409, Code: "already_bought", Named: "7", Of: "a",
+			Scope: "sku", Limit: 2, Bought: 2}},
 		"a wrong status": {history.Cancel, 409, `{"code":"wrong_status","status":409,"order_status":"paid"}`,
 			history.Answer{End: history.Refused, Status: 409, Code: "wrong_status", NamedIs: "paid"}},
 		"unknown": {history.Buy, 504, `{"code":"unknown","status":504,"order_id":"7"}`,

@@ -21,6 +21,7 @@ type Evidence struct {
 	Events  []Event
 	Stock   []Stock
 	Buckets []Bucket
+	Changes []Change
 	Losses  []Span            // in which Redis may have lost acknowledged writes
 	Outages []Span            // in which something was broken
 	Paused  map[string]string // sales that the engine paused because its books did not balance, to its reason
@@ -45,22 +46,40 @@ type Fate struct {
 // Sale is the definition of a sale, as the operator gave it.
 type Sale struct {
 	StartsMS, EndsMS int64
-	Limit            int
-	Loaded           map[string]int64 // by SKU
+	Limit            int              // units of a SKU per buyer
+	Limits           map[string]int   // of the SKUs with a limit of their own
+	SaleLimit        int              // units of all SKUs per buyer, 0 = none
+	Loaded           map[string]int64 // by SKU, without the stock changes
 	Demand           map[string]bool  // SKUs that were asked for until nothing was left
+}
+
+// limitOf returns the units of a SKU per buyer.
+func (s *Sale) limitOf(sku string) int {
+	if limit, own := s.Limits[sku]; own {
+		return limit
+	}
+	return s.Limit
+}
+
+// Change is one stock change that the database has, by its idempotency key.
+type Change struct {
+	Sale, SKU, Key string
+	Asked, Added   int64 // units, negative to take back
+	Done           bool
 }
 
 // Row is one order row.
 type Row struct {
-	Order, Sale, SKU, Buyer, Key string
-	Bucket, Quantity             int
-	Status, Reason, Payment      string
-	CreatedMS, UpdatedMS         int64
+	Order, Sale, Buyer, Key string
+	Lines                   []history.Line
+	Bucket                  int
+	Status, Reason, Payment string
+	CreatedMS, UpdatedMS    int64
 }
 
 // Batch is one record of the orders topic that holds orders.
 type Batch struct {
-	Sale, SKU string
+	Sale      string
 	Bucket    int
 	Epoch     int64
 	CreatedMS int64
@@ -69,10 +88,10 @@ type Batch struct {
 
 // EpochSeen is an observation: the database was in this epoch at this moment.
 type EpochSeen struct {
-	Sale, SKU string
-	Bucket    int
-	Epoch     int64
-	AtUS      int64
+	Sale   string
+	Bucket int
+	Epoch  int64
+	AtUS   int64
 }
 
 // Peak is the highest number of units of confirmed and paid rows that was observed while the sale ran.
@@ -95,33 +114,41 @@ type Stock struct {
 
 // Bucket is one bucket at rest: where its units are, its epoch and state in both stores, and its owners in Redis.
 type Bucket struct {
-	Sale, SKU string
-	Number    int
-	sale.Stock
+	Sale              string
+	Number            int
+	Shelves           []Shelf // of every SKU
 	State, RedisState string
 	Epoch, RedisEpoch int64
 	Owners            []Owner // nil: not read
 }
 
+// Shelf is where the units of a SKU in a bucket are.
+type Shelf struct {
+	SKU string
+	sale.Stock
+}
+
 // Owner is one order in a bucket's entries of Redis.
 type Owner struct {
 	Buyer, Order string
-	Units        int // below 0: given back, remembered for its key
+	Lines        []history.Line
+	Released     bool // its units were given back; it is remembered for its key
 }
 
-// Totals sums buckets by SKU, in the order of the first bucket of each.
+// Totals sums shelves by SKU, in the order of the first shelf of each.
 func Totals(buckets []Bucket) []Stock {
 	var all []Stock
 	at := map[item]int{}
 	for i := range buckets {
-		b := &buckets[i]
-		of := item{b.Sale, b.SKU}
-		if _, known := at[of]; !known {
-			at[of] = len(all)
-			all = append(all, Stock{Sale: b.Sale, SKU: b.SKU})
+		for _, shelf := range buckets[i].Shelves {
+			of := item{buckets[i].Sale, shelf.SKU}
+			if _, known := at[of]; !known {
+				at[of] = len(all)
+				all = append(all, Stock{Sale: of.sale, SKU: of.sku})
+			}
+			sum := &all[at[of]]
+			sum.Stock = sum.Add(shelf.Stock)
 		}
-		sum := &all[at[of]]
-		sum.Stock = sum.Add(b.Stock)
 	}
 	return all
 }
@@ -167,6 +194,8 @@ var rules = []rule{
 	{"one key, one order", checkKeys},
 	{"no row without an invocation", checkInvocations},
 	{"a key answers", checkKeysAnswer},
+	{"refusals are true", checkRefusals},
+	{"each stock change once", checkChanges},
 	{"conservation", checkConservation},
 	{"buckets agree", checkBuckets},
 	{"nothing waits", checkWaiting},

@@ -7,8 +7,8 @@ import (
 	"flashsale/test/buyers/history"
 )
 
-// keyOf names an idempotency key: it belongs to one buyer of one SKU.
-type keyOf struct{ sale, sku, buyer, key string }
+// keyOf names an idempotency key: it belongs to one buyer of one sale.
+type keyOf struct{ sale, buyer, key string }
 
 func gone(row *Row) bool { return row == nil || row.Status == "refused" }
 
@@ -22,7 +22,7 @@ func checkKeys(e *Evidence, r *report) {
 		if op.Key == "" || shown.Order == "" {
 			return
 		}
-		key := keyOf{op.Sale, op.SKU, op.Buyer, op.Key}
+		key := keyOf{op.Sale, op.Buyer, op.Key}
 		before := first[key]
 		if first[key] = shown.Order; before == "" || before == shown.Order {
 			return
@@ -39,7 +39,7 @@ func checkKeys(e *Evidence, r *report) {
 		if row.Key == "" || row.Status == "refused" {
 			continue
 		}
-		key := keyOf{row.Sale, row.SKU, row.Buyer, row.Key}
+		key := keyOf{row.Sale, row.Buyer, row.Key}
 		if other := counted[key]; other != "" {
 			r.fault("key %s has orders %s and %s", key, other, row.Order)
 		}
@@ -53,7 +53,7 @@ func checkKeys(e *Evidence, r *report) {
 // checkLastWords: a key that was refused for good has no order, whatever the outcome of its earlier presses.
 func checkLastWords(e *Evidence, counted map[keyOf]string, r *report) {
 	e.buys(func(op *history.Op) {
-		order := counted[keyOf{op.Sale, op.SKU, op.Buyer, op.Key}]
+		order := counted[keyOf{op.Sale, op.Buyer, op.Key}]
 		if op.Definite() && op.End == history.Refused && order != "" {
 			r.fault("%s was refused (operation %d) and has order %s", op.Buyer, op.N, order)
 		}
@@ -73,7 +73,7 @@ var undecided = []string{
 	sale.OutcomeRateLimited.String(),
 }
 
-// checkKeysAnswer: after a key was answered with an order, a later press with the same key and quantity is answered with it
+// checkKeysAnswer: after a key was answered with an order, a later press with the same key and lines is answered with it
 // too, also when nothing is left, unless the order was refused. A gateway whose sold-out latch is set reads the owners with
 // its next look at Redis; until then it may answer sold_out.
 func checkKeysAnswer(e *Evidence, r *report) {
@@ -83,15 +83,15 @@ func checkKeysAnswer(e *Evidence, r *report) {
 	rows := e.rowsByID()
 	shown := map[keyOf]*history.Op{} // the first answer with an order
 	e.buys(func(op *history.Op) {
-		key := keyOf{op.Sale, op.SKU, op.Buyer, op.Key}
+		key := keyOf{op.Sale, op.Buyer, op.Key}
 		if first := shown[key]; op.Key != "" && !gone(rows[op.Order().Order]) && (first == nil || op.Return < first.Return) {
 			shown[key] = op
 		}
 	})
 	e.buys(func(op *history.Op) {
-		first := shown[keyOf{op.Sale, op.SKU, op.Buyer, op.Key}]
+		first := shown[keyOf{op.Sale, op.Buyer, op.Key}]
 		if first == nil || op.Invoke <= first.Return || op.End != history.Refused || slices.Contains(undecided, op.Code) ||
-			max(op.Quantity, 1) != max(first.Quantity, 1) {
+			!history.Same(op.Wants(), first.Wants()) {
 			return
 		}
 		if op.Code == sale.OutcomeSoldOut.String() && !e.NoLatch && op.Invoke < first.Return+latchLookUS {

@@ -25,7 +25,8 @@ type Linear struct {
 }
 
 // Linearizable decides for every SKU whether some order of the operations, each between its question and its answer,
-// explains all answers: first for its stock, then for the units that each buyer owns.
+// explains all answers: first for its stock, then for the units that each buyer owns of it, and of the sale where that has a
+// limit.
 func Linearizable(e *Evidence) Linear {
 	var l Linear
 	b := newBuilder(e)
@@ -35,7 +36,12 @@ func Linearizable(e *Evidence) Linear {
 		}
 	}
 	for owner, ops := range b.buyers {
-		l.decide(buyerModel(e.Sales[owner.sale].Limit), ops, "buyer "+owner.buyer+" of "+owner.sale+"/"+owner.sku)
+		of := e.Sales[owner.sale]
+		limit := of.SaleLimit
+		if owner.sku != "" {
+			limit = of.limitOf(owner.sku)
+		}
+		l.decide(buyerModel(limit), ops, "buyer "+owner.buyer+" of "+owner.sale+"/"+owner.sku)
 	}
 	return l
 }
@@ -98,6 +104,7 @@ const (
 	gave    verb = "gave"    // its units were given back; they may arrive later
 	arrived verb = "arrived" // what was given back is there by now
 	ghost   verb = "ghost"   // taken by a Redis that forgot: units may be missing for a while, and belong to no buyer
+	left    verb = "left"    // what an operator took back is away by now
 	soldOut verb = "soldOut" // nothing was left
 	fewer   verb = "fewer"   // fewer than asked were left
 	bought  verb = "bought"  // the buyer's limit was used up
@@ -123,6 +130,8 @@ func stockModel(loaded int64) porcupine.Model {
 			return span{s.low + do.units, s.high}, true
 		case ghost:
 			return span{s.low - do.units, s.high}, true
+		case left:
+			return span{s.low, s.high - do.units}, s.high >= do.units
 		case soldOut:
 			return s, s.low <= 0
 		case fewer:

@@ -6,7 +6,8 @@ import (
 	"flashsale/test/buyers/history"
 )
 
-// checkLists: a list that was asked for at rest shows exactly the buyer's orders that were not refused.
+// checkLists: a list that was asked for at rest shows exactly the buyer's orders that were not refused: all of the sale, or
+// those with a line of the SKU that was named.
 func checkLists(e *Evidence, r *report) {
 	if e.RestUS == 0 {
 		return
@@ -14,8 +15,11 @@ func checkLists(e *Evidence, r *report) {
 	rows, owned := e.rowsByID(), map[ownerOf][]string{}
 	for i := range e.Rows {
 		if row := &e.Rows[i]; row.Status != "refused" {
-			who := ownerOf{row.Sale, row.SKU, row.Buyer}
-			owned[who] = append(owned[who], row.Order)
+			owned[ownerOf{row.Sale, "", row.Buyer}] = append(owned[ownerOf{row.Sale, "", row.Buyer}], row.Order)
+			for _, line := range row.Lines {
+				who := ownerOf{row.Sale, line.SKU, row.Buyer}
+				owned[who] = append(owned[who], row.Order)
+			}
 		}
 	}
 	for i := range e.Ops {

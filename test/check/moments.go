@@ -21,6 +21,7 @@ type builder struct {
 	moments map[string]int64 // when each order was taken
 }
 
+// ownerOf names a buyer of a SKU, or of a whole sale with the SKU "".
 type ownerOf struct{ sale, sku, buyer string }
 
 func newBuilder(e *Evidence) *builder {
@@ -39,6 +40,9 @@ func newBuilder(e *Evidence) *builder {
 		}
 	})
 	b.giveBacks()
+	for i := range e.Changes {
+		b.change(&e.Changes[i])
+	}
 	return b
 }
 
@@ -70,11 +74,11 @@ func moments(e *Evidence) map[string]int64 {
 
 // take adds the taking of an order. An order that was refused later was taken by a Redis that lost it.
 func (b *builder) take(row *Row) {
-	do := step{took, int64(row.Quantity), 0}
+	do := took
 	if row.Status == "refused" {
-		do.verb = ghost
+		do = ghost
 	}
-	b.add(row.Sale, row.SKU, row.Buyer, do, b.moments[row.Order])
+	b.add(row.Sale, row.Buyer, row.Lines, do, b.moments[row.Order])
 }
 
 // maybe adds the possible effect of a press without a row on a Redis that lost it.
@@ -87,20 +91,20 @@ func (b *builder) maybe(op *history.Op) {
 		end = op.Invoke
 	}
 	if anyHits(b.e.Losses, op.Invoke, end) {
-		b.add(op.Sale, op.SKU, op.Buyer, step{ghost, int64(max(op.Quantity, 1)), 0}, op.Invoke)
+		b.add(op.Sale, op.Buyer, op.Wants(), ghost, op.Invoke)
 	}
 }
 
 func (b *builder) refusal(op *history.Op) {
-	units := int64(max(op.Quantity, 1))
-	of := item{op.Sale, op.SKU}
+	units := int64(history.UnitsOf(op.Wants(), op.Of))
+	of := item{op.Sale, op.Of}
 	switch op.Code {
 	case "sold_out":
 		b.stock[of] = append(b.stock[of], operation(step{soldOut, units, 0}, b.stale(op), op.Return))
 	case "not_enough":
 		b.stock[of] = append(b.stock[of], operation(step{fewer, units, op.Available}, millisecond(op.Invoke), op.Return))
 	case "already_bought":
-		who := ownerOf{op.Sale, op.SKU, op.Buyer}
+		who := ownerOf{op.Sale, op.Of, op.Buyer} // of the whole sale where no SKU is named
 		b.buyers[who] = append(b.buyers[who], operation(step{bought, units, int64(op.Bought)}, millisecond(op.Invoke), op.Return))
 	}
 }
@@ -152,10 +156,9 @@ func (b *builder) giveBacks() {
 		if row.Status == "cancelled" {
 			from = max(from, asked[row.Order])
 		}
-		units := int64(row.Quantity)
-		b.add(row.Sale, row.SKU, row.Buyer, step{gave, units, 0}, from)
+		b.add(row.Sale, row.Buyer, row.Lines, gave, from)
 		decided := max(from, answered[row.Order], (row.UpdatedMS+1)*1000) // by the database's clock, the machine's too
-		b.add(row.Sale, row.SKU, row.Buyer, step{arrived, units, 0}, b.settled(decided))
+		b.add(row.Sale, row.Buyer, row.Lines, arrived, b.settled(decided))
 	}
 }
 
@@ -177,13 +180,50 @@ func (b *builder) settled(decided int64) int64 {
 	return moment
 }
 
-func (b *builder) add(sale, sku, buyer string, do step, moment int64) {
-	if _, ours := b.e.Sales[sale]; !ours {
+// change adds a stock change: units that may be there as soon as it was asked for and are a while after its answer, or units
+// that are taken back at some moment between.
+func (b *builder) change(c *Change) {
+	of, asked, answered := item{c.Sale, c.SKU}, int64(never), int64(never)
+	for i := range b.e.Ops {
+		op := &b.e.Ops[i]
+		if op.Verb == history.Restock && op.Sale == c.Sale && op.SKU == c.SKU && op.Key == c.Key && op.Add == c.Asked {
+			asked = min(asked, op.Invoke)
+			if op.End == history.OK {
+				answered = min(answered, op.Return)
+			}
+		}
+	}
+	first, then := step{gave, c.Added, 0}, step{arrived, c.Added, 0}
+	if c.Added < 0 {
+		first, then = step{ghost, -c.Added, 0}, step{left, -c.Added, 0}
+	}
+	b.stock[of] = append(b.stock[of], operation(first, asked, asked))
+	if answered < never {
+		moment := b.settled(answered)
+		b.stock[of] = append(b.stock[of], operation(then, moment, moment))
+	}
+}
+
+// never is a moment after all others.
+const never = 1 << 60
+
+// add adds what happened to the units of some lines.
+func (b *builder) add(sale, buyer string, lines []history.Line, what verb, moment int64) {
+	of, ours := b.e.Sales[sale]
+	if !ours {
 		return
 	}
-	of, who := item{sale, sku}, ownerOf{sale, sku, buyer}
-	b.stock[of] = append(b.stock[of], operation(do, moment, moment))
-	b.buyers[who] = append(b.buyers[who], operation(do, moment, moment))
+	for _, line := range lines {
+		do := operation(step{what, int64(line.Quantity), 0}, moment, moment)
+		at, who := item{sale, line.SKU}, ownerOf{sale, line.SKU, buyer}
+		b.stock[at] = append(b.stock[at], do)
+		b.buyers[who] = append(b.buyers[who], do)
+	}
+	if of.SaleLimit > 0 {
+		who := ownerOf{sale, "", buyer}
+		do := operation(step{what, int64(history.UnitsOf(lines, "")), 0}, moment, moment)
+		b.buyers[who] = append(b.buyers[who], do)
+	}
 }
 
 func operation(do step, from, until int64) porcupine.Operation {

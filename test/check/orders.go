@@ -9,12 +9,12 @@ import (
 func checkOversell(e *Evidence, r *report) {
 	standing := e.standing()
 	for of, units := range standing {
-		if loaded := e.Sales[of.sale].Loaded[of.sku]; units > loaded {
+		if loaded := e.loaded(of); units > loaded {
 			r.fault("%s/%s: %d units in standing rows, %d were loaded", of.sale, of.sku, units, loaded)
 		}
 	}
 	for _, p := range e.Peaks {
-		if loaded := e.Sales[p.Sale].Loaded[p.SKU]; p.Units > loaded {
+		if loaded := e.mostLoaded(item{p.Sale, p.SKU}); p.Units > loaded {
 			r.fault("%s/%s: %d units in standing rows at one moment, %d were loaded", p.Sale, p.SKU, p.Units, loaded)
 		}
 	}
@@ -25,13 +25,15 @@ func (e *Evidence) standing() map[item]int64 {
 	units := map[item]int64{}
 	for i := range e.Rows {
 		if row := &e.Rows[i]; row.takesUnits() {
-			units[item{row.Sale, row.SKU}] += int64(row.Quantity)
+			for _, line := range row.Lines {
+				units[item{row.Sale, line.SKU}] += int64(line.Quantity)
+			}
 		}
 	}
 	return units
 }
 
-// checkLost: every promised order has its row, as asked for. It may be refused only when Redis may have lost it, and a
+// checkLost: every promised order has its row, with all lines that were asked for. It may be refused only when Redis may have lost it, and a
 // held one may be gone only then.
 func checkLost(e *Evidence, r *report) {
 	rows := e.rowsByID()
@@ -47,11 +49,9 @@ func checkLost(e *Evidence, r *report) {
 			r.count("held orders lost with Redis", 1)
 		case row == nil:
 			r.fault("order %s of %s was answered %s (operation %d) and has no row", shown.Order, op.Buyer, shown.Status, op.N)
-		case row.Buyer != op.Buyer || row.Sale != op.Sale || row.SKU != op.SKU || row.Quantity != max(op.Quantity, 1) ||
-			row.Key != op.Key:
-			r.fault("order %s is %+v, but %s asked for %d of %s/%s with key %q", shown.Order, *row, op.Buyer, op.Quantity,
-				op.Sale,
-				op.SKU, op.Key)
+		case row.Buyer != op.Buyer || row.Sale != op.Sale || !history.Same(row.Lines, op.Wants()) || row.Key != op.Key:
+			r.fault("order %s is %+v, but %s asked for %v of %s with key %q", shown.Order, *row, op.Buyer, op.Wants(), op.Sale,
+				op.Key)
 		case row.Status == "refused" && e.mayBeRefused(shown.Order, row, op):
 			r.count("promised orders refused after a loss", 1)
 		case row.Status == "refused":
@@ -68,27 +68,33 @@ func checkLost(e *Evidence, r *report) {
 	}
 }
 
-// checkLimit: no buyer owns more than the limit.
+// checkLimit: no buyer owns more units than the limit of a SKU or of the sale.
 func checkLimit(e *Evidence, r *report) {
-	units := map[string]int{}
+	units := map[ownerOf]int{}
 	for i := range e.Rows {
 		row := &e.Rows[i]
 		if !row.takesUnits() {
 			continue
 		}
-		units[e.owner(row)] += row.Quantity
-		if limit := e.Sales[row.Sale].Limit; units[e.owner(row)] > limit {
-			r.fault("%s has %d units, the limit is %d", e.owner(row), units[e.owner(row)], limit)
+		of := e.Sales[row.Sale]
+		whole := ownerOf{row.Sale, "", row.Buyer}
+		for _, line := range row.Lines {
+			who := ownerOf{row.Sale, line.SKU, row.Buyer}
+			units[who] += line.Quantity
+			units[whole] += line.Quantity
+			if limit := of.limitOf(line.SKU); units[who] > limit {
+				r.fault("%s has %d units of %s/%s, the limit is %d", row.Buyer, units[who], row.Sale, line.SKU, limit)
+			}
+		}
+		if of.SaleLimit > 0 && units[whole] > of.SaleLimit {
+			r.fault("%s has %d units of %s, the limit of the sale is %d", row.Buyer, units[whole], row.Sale, of.SaleLimit)
 		}
 	}
 	r.count("owners", len(units))
 }
 
 // press has the members by which a press explains a row.
-type press struct {
-	sale, sku, buyer, key string
-	quantity              int
-}
+type press struct{ sale, buyer, key, lines string }
 
 // checkInvocations: an order that a refusal names is the buyer's own. Every row has a press that named it, or one that ended
 // in perhaps, each of which can explain one row, and the press began no later than the order was taken.
@@ -111,7 +117,7 @@ func checkInvocations(e *Evidence, r *report) {
 			e.ownOrder(op, rows[op.Named], r)
 		}
 		if perhaps(op) {
-			p := press{op.Sale, op.SKU, op.Buyer, op.Key, max(op.Quantity, 1)}
+			p := press{op.Sale, op.Buyer, op.Key, history.Text(op.Wants())}
 			open[p] = append(open[p], op)
 		}
 	})
@@ -120,7 +126,7 @@ func checkInvocations(e *Evidence, r *report) {
 		if named[row.Order] || e.ClockBack {
 			continue
 		}
-		p := press{row.Sale, row.SKU, row.Buyer, row.Key, row.Quantity}
+		p := press{row.Sale, row.Buyer, row.Key, history.Text(row.Lines)}
 		if !take(open, p, row.CreatedMS) {
 			r.fault("no press asked for order %s: %+v", row.Order, *row)
 		}
@@ -132,9 +138,14 @@ func (e *Evidence) ownOrder(op *history.Op, row *Row, r *report) {
 	switch {
 	case row == nil && (len(e.Losses) > 0 || e.Fates[op.Named].MayVanish):
 		r.count("refusals that name a lost order", 1)
-	case row == nil || row.Buyer != op.Buyer || row.Sale != op.Sale || row.SKU != op.SKU:
+	case row == nil || row.Buyer != op.Buyer || row.Sale != op.Sale || !ofLine(row, op):
 		r.fault("%s was named order %s (operation %d, %s), which is not theirs: %+v", op.Buyer, op.Named, op.N, op.Code, row)
 	}
+}
+
+// ofLine reports whether an order has the line that a refusal names, any order if it names none.
+func ofLine(row *Row, op *history.Op) bool {
+	return op.Of == "" || history.UnitsOf(row.Lines, op.Of) > 0
 }
 
 // take removes one open press that began before the order was taken.

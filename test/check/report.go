@@ -90,8 +90,6 @@ func created(row *Row, op *history.Op) int64 {
 	return op.Invoke
 }
 
-func (e *Evidence) owner(row *Row) string { return row.Sale + "/" + row.SKU + "/" + row.Buyer }
-
 // Codes counts how presses ended, by the code of the answer.
 func Codes(ops []history.Op) map[string]int {
 	codes := map[string]int{}

@@ -5,12 +5,14 @@ func checkConservation(e *Evidence, r *report) {
 	settled, released := map[item]int64{}, map[item]int64{}
 	for i := range e.Rows {
 		row := &e.Rows[i]
-		of := item{row.Sale, row.SKU}
-		if row.Status != "refused" {
-			settled[of] += int64(row.Quantity)
-		}
-		if row.returned() {
-			released[of] += int64(row.Quantity)
+		for _, line := range row.Lines {
+			of := item{row.Sale, line.SKU}
+			if row.Status != "refused" {
+				settled[of] += int64(line.Quantity)
+			}
+			if row.returned() {
+				released[of] += int64(line.Quantity)
+			}
 		}
 	}
 	for _, s := range e.Stock {
@@ -21,8 +23,8 @@ func checkConservation(e *Evidence, r *report) {
 				s.Available, s.InFlight, s.Settled, s.Released, s.Difference())
 		case s.InFlight != 0:
 			r.fault("%s/%s: %d units in flight at rest", s.Sale, s.SKU, s.InFlight)
-		case s.Loaded != e.Sales[s.Sale].Loaded[s.SKU]:
-			r.fault("%s/%s: %d units loaded, the operator gave %d", s.Sale, s.SKU, s.Loaded, e.Sales[s.Sale].Loaded[s.SKU])
+		case s.Loaded != e.loaded(of):
+			r.fault("%s/%s: %d units loaded, the operator gave %d", s.Sale, s.SKU, s.Loaded, e.loaded(of))
 		case s.Settled-s.Released != settled[of]-released[of]:
 			r.fault("%s/%s: settled %d and released %d, by the rows %d and %d", s.Sale, s.SKU, s.Settled, s.Released,
 				settled[of], released[of])
@@ -39,8 +41,9 @@ func checkUndersell(e *Evidence, r *report) {
 	standing := e.standing()
 	for id, s := range e.Sales {
 		for sku, wanted := range s.Demand {
-			if units := standing[item{id, sku}]; wanted && units < s.Loaded[sku] {
-				r.fault("%s/%s: %d of %d units sold, though there was demand for all", id, sku, units, s.Loaded[sku])
+			of := item{id, sku}
+			if units := standing[of]; wanted && units < e.loaded(of) {
+				r.fault("%s/%s: %d of %d units sold, though there was demand for all", id, sku, units, e.loaded(of))
 			}
 		}
 	}
@@ -70,13 +73,13 @@ func checkWindow(e *Evidence, r *report) {
 // orders; they are lost with its writes, or refused.
 func checkEpochs(e *Evidence, r *report) {
 	type life struct {
-		sale, sku string
-		bucket    int
-		epoch     int64
+		sale   string
+		bucket int
+		epoch  int64
 	}
 	seen := map[life]int64{} // the first moment at which the epoch was seen
 	for _, s := range e.Epochs {
-		at := life{s.Sale, s.SKU, s.Bucket, s.Epoch}
+		at := life{s.Sale, s.Bucket, s.Epoch}
 		if first, known := seen[at]; !known || s.AtUS < first {
 			seen[at] = s.AtUS
 		}
@@ -87,9 +90,9 @@ func checkEpochs(e *Evidence, r *report) {
 			continue
 		}
 		for at, first := range seen {
-			if at.sale == b.Sale && at.sku == b.SKU && at.bucket == b.Bucket && at.epoch > b.Epoch && b.CreatedMS*1000 > first {
-				r.fault("batch of %v was taken in epoch %d of %s/%s/%d at %d us, epoch %d was there at %d us", b.Orders, b.Epoch,
-					b.Sale, b.SKU, b.Bucket, b.CreatedMS*1000, at.epoch, first)
+			if at.sale == b.Sale && at.bucket == b.Bucket && at.epoch > b.Epoch && b.CreatedMS*1000 > first {
+				r.fault("batch of %v was taken in epoch %d of %s/%d at %d us, epoch %d was there at %d us", b.Orders, b.Epoch,
+					b.Sale, b.Bucket, b.CreatedMS*1000, at.epoch, first)
 			}
 		}
 	}

@@ -11,7 +11,7 @@ import "time"
 // Verb is the kind of a question.
 type Verb string
 
-// What buyers (Buy, Read, List, Cancel), the shop (Pay, ShopCancel) and operators (Pause, Resume) ask.
+// What buyers (Buy, Read, List, Cancel), the shop (Pay, ShopCancel) and operators (Pause, Resume, Restock) ask.
 const (
 	Buy        Verb = "buy"
 	Read       Verb = "read"
@@ -21,6 +21,7 @@ const (
 	Pay        Verb = "pay"
 	Pause      Verb = "pause"
 	Resume     Verb = "resume"
+	Restock    Verb = "restock" // units of a SKU are added or taken back
 )
 
 // End is how an operation ended.
@@ -39,12 +40,12 @@ type Seen struct {
 	Order     string `json:"order_id"`
 	Status    string `json:"status"`
 	Reason    string `json:"reason,omitempty"`
-	SKU       string `json:"sku"`
-	Quantity  int    `json:"quantity"`
+	Lines     []Line `json:"lines"`
 	CreatedMS int64  `json:"created_ms,omitempty"`
 }
 
-// Question holds the members of an operation that are known before it is sent.
+// Question holds the members of an operation that are known before it is sent. A press of Buy has SKU and Quantity when it
+// is sent to the path of an item, otherwise Lines.
 type Question struct {
 	Verb     Verb   `json:"verb"`
 	Sale     string `json:"sale"`
@@ -52,6 +53,8 @@ type Question struct {
 	Buyer    string `json:"buyer,omitempty"`
 	Key      string `json:"key,omitempty"`
 	Quantity int    `json:"quantity,omitempty"`
+	Lines    []Line `json:"lines,omitempty"`
+	Add      int64  `json:"add,omitempty"`     // restock: units, negative to take back
 	Order    string `json:"order,omitempty"`   // read, cancel, pay: which one
 	Payment  string `json:"payment,omitempty"` // pay: its id
 	Gateway  int    `json:"gateway"`
@@ -65,8 +68,12 @@ type Answer struct {
 	Orders    []Seen `json:"orders,omitempty"`    // every order that the answer showed
 	Named     string `json:"named,omitempty"`     // the order that a problem names
 	NamedIs   string `json:"named_is,omitempty"`  // the status that a problem gives it
+	Of        string `json:"of,omitempty"`        // the SKU that a problem names
+	Scope     string `json:"scope,omitempty"`     // already_bought, over_limit: sku or sale
+	Limit     int    `json:"limit,omitempty"`     // already_bought, over_limit, too_many_cancellations
 	Bought    int    `json:"bought,omitempty"`    // already_bought
 	Available int64  `json:"available,omitempty"` // not_enough
+	Added     int64  `json:"added,omitempty"`     // restock
 }
 
 // Op is one operation. Times are Unix microseconds by the clock of the machine, which is Redis's clock too.

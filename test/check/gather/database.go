@@ -5,22 +5,41 @@ import (
 	"database/sql"
 	"fmt"
 
+	"flashsale/test/buyers/history"
 	"flashsale/test/check"
 )
 
-const sqlRows = "SELECT order_id, sale_id, sku, buyer_id, idempotency_key, bucket, quantity, status, reason, " +
-	"COALESCE(payment_id, ''), CAST(UNIX_TIMESTAMP(created_at) * 1000 AS SIGNED), " +
-	"CAST(UNIX_TIMESTAMP(updated_at) * 1000 AS SIGNED) FROM orders WHERE sale_id = ?"
+const (
+	sqlRows = "SELECT order_id, sale_id, buyer_id, idempotency_key, bucket, COALESCE(sku, ''), quantity, status, reason, " +
+		"COALESCE(payment_id, ''), CAST(UNIX_TIMESTAMP(created_at) * 1000 AS SIGNED), " +
+		"CAST(UNIX_TIMESTAMP(updated_at) * 1000 AS SIGNED) FROM orders WHERE sale_id = ?"
+	sqlLines = "SELECT l.order_id, l.sku, l.quantity FROM order_lines l JOIN orders o ON o.order_id = l.order_id " +
+		"WHERE o.sale_id = ? ORDER BY l.order_id, l.line"
+)
 
-// Rows returns every order row of a sale.
+// Rows returns every order row of a sale with its lines.
 func Rows(ctx context.Context, db *sql.DB, saleID string) (all []check.Row, err error) {
-	err = each(ctx, db, sqlRows, func(found *sql.Rows) error {
-		var r check.Row
-		err := found.Scan(&r.Order, &r.Sale, &r.SKU, &r.Buyer, &r.Key, &r.Bucket, &r.Quantity, &r.Status, &r.Reason, &r.Payment,
-			&r.CreatedMS, &r.UpdatedMS)
-		all = append(all, r)
+	several := map[string][]history.Line{} // of the orders of several lines
+	err = each(ctx, db, sqlLines, func(found *sql.Rows) error {
+		var order string
+		var line history.Line
+		err := found.Scan(&order, &line.SKU, &line.Quantity)
+		several[order] = append(several[order], line)
 		return err
 	}, saleID)
+	if err == nil {
+		err = each(ctx, db, sqlRows, func(found *sql.Rows) error {
+			var r check.Row
+			var only history.Line
+			err := found.Scan(&r.Order, &r.Sale, &r.Buyer, &r.Key, &r.Bucket, &only.SKU, &only.Quantity, &r.Status, &r.Reason,
+				&r.Payment, &r.CreatedMS, &r.UpdatedMS)
+			if r.Lines = several[r.Order]; r.Lines == nil {
+				r.Lines = []history.Line{only}
+			}
+			all = append(all, r)
+			return err
+		}, saleID)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the rows of %s: %w", saleID, err)
 	}
@@ -28,16 +47,46 @@ func Rows(ctx context.Context, db *sql.DB, saleID string) (all []check.Row, err 
 }
 
 const sqlSale = "SELECT CAST(UNIX_TIMESTAMP(starts_at) * 1000 AS SIGNED), CAST(UNIX_TIMESTAMP(ends_at) * 1000 AS SIGNED), " +
-	"per_buyer_limit FROM sales WHERE sale_id = ?"
+	"per_buyer_limit, per_buyer_sale_limit FROM sales WHERE sale_id = ?"
 
-// Sale returns the window and the limit of a sale as the database has them. The caller, which defined the sale, adds what
+const sqlLimits = "SELECT sku, per_buyer_limit FROM items WHERE sale_id = ? AND per_buyer_limit IS NOT NULL"
+
+// Sale returns the window and the limits of a sale as the database has them. The caller, which defined the sale, adds what
 // was loaded.
 func Sale(ctx context.Context, db *sql.DB, saleID string) (s check.Sale, err error) {
-	err = each(ctx, db, sqlSale, func(found *sql.Rows) error { return found.Scan(&s.StartsMS, &s.EndsMS, &s.Limit) }, saleID)
+	s.Limits = map[string]int{}
+	err = each(ctx, db, sqlSale, func(found *sql.Rows) error {
+		return found.Scan(&s.StartsMS, &s.EndsMS, &s.Limit, &s.SaleLimit)
+	}, saleID)
+	if err == nil {
+		err = each(ctx, db, sqlLimits, func(found *sql.Rows) error {
+			var sku string
+			var limit int
+			err := found.Scan(&sku, &limit)
+			s.Limits[sku] = limit
+			return err
+		}, saleID)
+	}
 	if err != nil {
 		return s, fmt.Errorf("read the sale %s: %w", saleID, err)
 	}
 	return s, nil
+}
+
+const sqlChanges = "SELECT sku, change_key, asked, added, done FROM stock_changes WHERE sale_id = ?"
+
+// Changes returns the stock changes of a sale.
+func Changes(ctx context.Context, db *sql.DB, saleID string) (all []check.Change, err error) {
+	err = each(ctx, db, sqlChanges, func(found *sql.Rows) error {
+		c := check.Change{Sale: saleID}
+		err := found.Scan(&c.SKU, &c.Key, &c.Asked, &c.Added, &c.Done)
+		all = append(all, c)
+		return err
+	}, saleID)
+	if err != nil {
+		return nil, fmt.Errorf("read the stock changes of %s: %w", saleID, err)
+	}
+	return all, nil
 }
 
 // Waiting counts the rows of the tables outbox and events, by a name for each.

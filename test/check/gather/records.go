@@ -12,11 +12,10 @@ import (
 func Batch(record string) (check.Batch, bool) {
 	lines := strings.Split(strings.TrimSuffix(record, "\n"), "\n")
 	head := strings.Fields(lines[0])
-	if len(head) != 10 || head[0] != "fs1" || head[1] != "batch" {
+	if len(head) != 9 || head[0] != "fs2" || head[1] != "batch" {
 		return check.Batch{}, false
 	}
-	b := check.Batch{Sale: head[2], SKU: head[3], Bucket: int(Number(head[4])), Epoch: Number(head[5]),
-		CreatedMS: Number(head[8])}
+	b := check.Batch{Sale: head[2], Bucket: int(Number(head[3])), Epoch: Number(head[4]), CreatedMS: Number(head[7])}
 	for _, line := range lines[1:] {
 		id, _, _ := strings.Cut(line, " ")
 		b.Orders = append(b.Orders, id)
