@@ -106,8 +106,10 @@ func (c *crowd) insist(buyer, key string, lines []history.Line, chance *chance) 
 		again := p.open() && key != ""
 		switch p.Outcome {
 		case sale.OutcomeFenced, sale.OutcomePaused, sale.OutcomeNotStarted, sale.OutcomeUnavailable, sale.OutcomeOverloaded,
-			sale.OutcomeSaleNotFound, sale.OutcomeSKUNotFound:
+			sale.OutcomeSaleNotFound:
 			again = true
+		case sale.OutcomeSKUNotFound: // it may be added yet
+			again = chance.one(2)
 		}
 		if !again || patience == 0 {
 			return p

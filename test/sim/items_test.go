@@ -17,7 +17,9 @@ func (s *shape) drawItems(c *chance) {
 	low, high := 2, 10
 	switch {
 	case n > 3:
-		low, high = 0, 3
+		low, high = c.between(0, 1), 2
+	case n > 2:
+		low, high = 1, 3
 	case n > 1:
 		low, high = 1, 5
 	}
@@ -25,7 +27,7 @@ func (s *shape) drawItems(c *chance) {
 		s.items = append(s.items, drawItem(c, len(s.items), low, high))
 	}
 	if n < most && c.one(5) {
-		s.added = append(s.added, drawItem(c, n, 0, 4))
+		s.added = append(s.added, drawItem(c, n, 0, 3))
 	}
 }
 

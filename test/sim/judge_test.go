@@ -26,7 +26,7 @@ func newJudge(w *world, c *crowd) *judge {
 
 // quiet reports why the sale is not at rest, "" when it is.
 func (j *judge) quiet() string {
-	buckets := j.read()
+	j.stored = j.database.Snapshot()
 	now := j.database.now().UnixMilli()
 	if waiting, _ := lettersWait(&j.stored); waiting {
 		return "a dead letter waits"
@@ -49,6 +49,15 @@ func (j *judge) quiet() string {
 			return "order " + o.OrderID.String() + " is about to expire"
 		}
 	}
+	if why := j.unsettled(); why != "" {
+		return why
+	}
+	return j.inFlight()
+}
+
+// inFlight reports units that are nowhere at rest.
+func (j *judge) inFlight() string {
+	buckets := j.read()
 	if buckets == nil {
 		return "redis is in other epochs than the database"
 	}
@@ -59,7 +68,7 @@ func (j *judge) quiet() string {
 			}
 		}
 	}
-	return j.unsettled()
+	return ""
 }
 
 func (j *judge) unsettled() string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"flashsale/sale"
@@ -28,12 +29,16 @@ const (
 	addSKU                    // the sale is put with one more item
 )
 
+// leastTTL is the shortest time to pay, in seconds, with which a sale can be put. Other sales have shorter ones, so that more
+// orders expire.
+const leastTTL = 30
+
 // drawRestocks draws the changes of stock. Half of the sales have none.
 func (s *shape) drawRestocks(c *chance) {
 	wares := s.wares()
 	for range pick(c, 0, 0, 0, 1, 2, 3) {
 		r := restock{kind: pick(c, byKey, byKey, byPut), sku: wares[c.below(len(wares))].SKU, units: int64(c.between(1, 4)),
-			at: c.span(0, s.span+time.Second), twice: c.one(3), other: c.one(5)}
+			at: c.span(0, s.span) + c.span(0, 2*time.Second), twice: c.one(3), other: c.one(5)}
 		if c.one(2) {
 			r.units = -r.units
 		}
@@ -42,8 +47,12 @@ func (s *shape) drawRestocks(c *chance) {
 		}
 		s.restocks = append(s.restocks, r)
 	}
+	puts := len(s.added) > 0 || slices.ContainsFunc(s.restocks, func(r restock) bool { return r.kind != byKey })
+	if puts && s.ttl > 0 {
+		s.ttl = leastTTL
+	}
 	for _, item := range s.added {
-		s.restocks = append(s.restocks, restock{kind: addSKU, sku: item.SKU, at: c.span(0, s.span+time.Second), twice: c.one(3)})
+		s.restocks = append(s.restocks, restock{kind: addSKU, sku: item.SKU, at: c.span(0, s.span) + c.span(0, time.Second), twice: c.one(3)})
 	}
 }
 

@@ -24,7 +24,7 @@ func (w *world) startSettler(name string) {
 	log := w.log(p)
 	controller := recovery.NewController(recovery.ControllerOptions{
 		Redis: redis, Rebuilder: recovery.NewRebuilder(redis, publisher{p}, database), Catalogue: database, Buckets: database,
-		Leases: database, Owner: holder(p), Log: log,
+		Units: database, Leases: database, Owner: holder(p), Log: log,
 	})
 	relay := recovery.NewRelay(recovery.RelayOptions{
 		Redis: redis, Publisher: publisher{p}, Leases: database, Owner: holder(p), Watched: controller.Watched, Log: log,

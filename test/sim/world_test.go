@@ -61,7 +61,7 @@ type shape struct {
 
 func drawShape(c *chance) shape {
 	s := shape{
-		buckets: pick(c, 1, 1, 1, 2, 3, 4), limit: pick(c, 1, 1, 2, 3), saleLimit: pick(c, 0, 0, 0, 1, 2, 3, 4),
+		buckets: pick(c, 1, 1, 1, 2, 3, 4), limit: pick(c, 1, 1, 2, 3), saleLimit: pick(c, 0, 0, 0, 0, 1, 2, 3, 4),
 		ttl:      pick(c, int64(0), 0, 2, 4),
 		gateways: pick(c, 1, 2, 2), settlers: pick(c, 1, 2), partitions: int32(pick(c, 1, 2)),
 		noise: pick(c, 0, 0, 400, 150, 60), slowness: pick(c, 400*time.Microsecond, time.Millisecond, 12*time.Millisecond),
