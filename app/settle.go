@@ -29,8 +29,8 @@ func RunSettle(ctx context.Context, s *settings.Settings, log *slog.Logger) erro
 	})
 }
 
-// settleRole is the role that settles: consumer, dead letters, relay, rebuild, outbox, events, expiry and gauges, and the
-// listener for probes.
+// settleRole is the role that settles: consumer, dead letters, relay, rebuild, outbox, events, expiry, retention
+// and gauges, and the listener for probes.
 type settleRole struct {
 	*site
 	probes     net.Listener
@@ -43,6 +43,7 @@ type settleRole struct {
 	outbox     *recovery.OutboxApplier
 	events     *events.Publisher
 	reaper     *expiry.Reaper
+	retention  *settle.Retention
 	gauges     *admin.Gauges
 }
 
@@ -103,6 +104,13 @@ func (r *settleRole) build() (err error) {
 	if err != nil {
 		return err
 	}
+	r.retention, err = settle.NewRetention(settle.RetentionOptions{
+		Kafka: KafkaOptions(r.settings), Namespace: r.settings.Namespace, Keep: r.settings.Kafka.Retention,
+		Settled: r.db, Leases: r.db, Owner: r.holder, Registerer: r.registry, Log: r.log,
+	})
+	if err != nil {
+		return err
+	}
 	r.gauges, err = admin.NewGauges(r.db, r.redis, r.registry, admin.GaugeOptions{Pauser: r.db, Logger: r.log})
 	return err
 }
@@ -139,6 +147,7 @@ func (r *settleRole) run(ctx context.Context) error {
 		group.Go(func() error { r.outbox.Run(working); return nil })
 		group.Go(func() error { r.events.Run(working); return nil })
 		group.Go(func() error { r.reaper.Run(working); return nil })
+		group.Go(func() error { r.retention.Run(working); return nil })
 		group.Go(func() error { r.controller.Run(working); return nil })
 		group.Go(func() error { r.identity.Run(working); return nil })
 		return nil

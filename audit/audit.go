@@ -178,11 +178,15 @@ func (a *Auditor) read(ctx context.Context, sales []saleRow) (*reading, error) {
 	if err != nil {
 		return nil, err
 	}
+	shortened, err := a.shortened(ctx, from)
+	if err != nil {
+		return nil, err
+	}
 	if r.resting, err = a.unmoved(ctx, r, before); err != nil {
 		return nil, err
 	}
 	for _, f := range r.facts {
-		f.resting = r.resting
+		f.resting, f.shortened = r.resting, shortened
 	}
 	slices.SortFunc(r.facts, func(a, b *facts) int { return cmp.Compare(a.sale, b.sale) })
 	return r, nil

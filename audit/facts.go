@@ -88,6 +88,8 @@ type facts struct {
 	records map[writeID][]sale.OrderID // batch and transfer ids
 	orders  map[sale.OrderID]row
 
+	shortened map[int32]bool // partitions that may have had records of the sale before their first one
+
 	entries map[sale.OrderID]row // from Redis
 
 	resting bool // nothing moved while the stores were read, and nothing was in flight

@@ -237,6 +237,30 @@ func TestWhatIsNoFault(t *testing.T) {
 	}, verdicts(f))
 }
 
+// A row whose record may have been deleted is no fault and not judged; the rows whose records are there are judged, and those
+// of other partitions.
+func TestRecordsThatWereDeleted(t *testing.T) {
+	f := atRest()
+	f.buckets[1].partition = 5
+	f.shortened = map[int32]bool{0: true, 5: false}
+	assert.Equal(t, Holds, verdicts(f)["every_row_recorded"], "all records are there")
+	delete(f.orders, 11)
+	delete(f.orders, 12)
+	for _, line := range judge(f) {
+		want := Line{Sale: "rush", Invariant: line.Invariant, Verdict: Holds}
+		if line.Invariant == "every_row_recorded" {
+			want.Verdict = NotJudged
+			want.Detail = "the topic no longer has the records of 2 rows: they were deleted because of their age"
+		}
+		assert.Equal(t, want, line)
+	}
+	f.orders[12] = row{bucket: 0, buyer: "eve", lines: phones(1)}
+	assert.Equal(t, Violated, verdicts(f)["every_row_recorded"], "a record that is there differs")
+	f.orders[12] = row{bucket: 0, buyer: "bob", lines: phones(1)}
+	delete(f.orders, 21)
+	assert.Equal(t, Violated, verdicts(f)["every_row_recorded"], "its partition is whole")
+}
+
 // moveToDeadLetters puts an order into a dead letter of its own.
 func (f *facts) moveToDeadLetters(id sale.OrderID, at writeID, r row) {
 	f.dead[id] = true

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -52,6 +53,7 @@ func unrecorded(f *facts) (found []evidence) {
 		recorded, known := f.orders[id]
 		is := f.rows[id]
 		switch {
+		case !known && f.mayBeDeleted(is):
 		case !known:
 			found = append(found, against(is.sku, "order %d has a row and is in no record of the topic", id))
 		case recorded.buyer != is.buyer || recorded.bucket != is.bucket || !sameUnits(recorded.lines, is.lines, true):
@@ -61,6 +63,23 @@ func unrecorded(f *facts) (found []evidence) {
 	}
 	return found
 }
+
+// deletedRecords says how many rows cannot be compared with their records.
+func deletedRecords(f *facts) string {
+	count := 0
+	for id, written := range f.rows {
+		if _, found := f.orders[id]; !found && f.mayBeDeleted(written) {
+			count++
+		}
+	}
+	if count == 0 {
+		return ""
+	}
+	return fmt.Sprintf("the topic no longer has the records of %d rows: they were deleted because of their age", count)
+}
+
+// mayBeDeleted reports whether the record of a row may be among those that were deleted from the topic.
+func (f *facts) mayBeDeleted(r row) bool { return f.shortened[f.bucket(r.bucket).partition] }
 
 // redisAgainstShelves: in open buckets, Redis has exactly the SKUs of the database, with their numbers and limits.
 func redisAgainstShelves(f *facts) (found []evidence) {

@@ -60,12 +60,9 @@ func (a *Auditor) ends(ctx context.Context) (map[int32]int64, error) {
 
 // readTopic reads the records from the start of the earliest sale to the given ends.
 func (a *Auditor) readTopic(ctx context.Context, from time.Time, ends map[int32]int64, note func([]byte)) error {
-	starts, err := kadm.NewClient(a.topic).ListOffsetsAfterMilli(ctx, from.Add(-clockMargin).UnixMilli(), a.options.Topic)
-	if err == nil {
-		err = starts.Error()
-	}
+	starts, err := a.startsOf(ctx, from)
 	if err != nil {
-		return fmt.Errorf("find the sale's start in topic %s: %w", a.options.Topic, err)
+		return err
 	}
 	left, assigned := map[int32]int64{}, map[int32]kgo.Offset{}
 	starts.Each(func(o kadm.ListedOffset) {
@@ -98,6 +95,41 @@ func (a *Auditor) readTopic(ctx context.Context, from time.Time, ends map[int32]
 		})
 	}
 	return nil
+}
+
+// shortened returns the partitions whose first record may not be the first since the start of the earliest sale, because
+// records before it were deleted. It is asked after the topic was read, so that it knows of what was deleted meanwhile.
+func (a *Auditor) shortened(ctx context.Context, from time.Time) (map[int32]bool, error) {
+	client := kadm.NewClient(a.topic)
+	first, err := client.ListStartOffsets(ctx, a.options.Topic)
+	if err == nil {
+		err = first.Error()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the starts of topic %s: %w", a.options.Topic, err)
+	}
+	starts, err := a.startsOf(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	found := map[int32]bool{}
+	first.Each(func(o kadm.ListedOffset) {
+		since, listed := starts.Lookup(o.Topic, o.Partition)
+		found[o.Partition] = o.Offset > 0 && (!listed || since.Offset <= o.Offset)
+	})
+	return found, nil
+}
+
+// startsOf returns the first record of each partition since the start of a sale, the end where there is none.
+func (a *Auditor) startsOf(ctx context.Context, from time.Time) (kadm.ListedOffsets, error) {
+	starts, err := kadm.NewClient(a.topic).ListOffsetsAfterMilli(ctx, from.Add(-clockMargin).UnixMilli(), a.options.Topic)
+	if err == nil {
+		err = starts.Error()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find the sale's start in topic %s: %w", a.options.Topic, err)
+	}
+	return starts, nil
 }
 
 func partitionsOf(offsets map[int32]kgo.Offset) []int32 {

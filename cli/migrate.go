@@ -5,6 +5,7 @@ import (
 
 	"flashsale/app"
 	"flashsale/kafka"
+	"flashsale/settings"
 )
 
 // Migrate migrates the schema and creates the topics.
@@ -28,6 +29,25 @@ func (Migrate) Run(inv *invocation) error {
 	if err != nil {
 		return fmt.Errorf("create the topics: %w", err)
 	}
+	if err := printHandSetRetention(inv, s); err != nil {
+		return err
+	}
 	_, err = fmt.Fprintln(inv.stdout, "schema and topics are up to date")
 	return err
+}
+
+// printHandSetRetention names the limits that an operator has set on topics, because brokers apply them to records that are
+// not settled too.
+func printHandSetRetention(inv *invocation, s *settings.Settings) error {
+	limits, err := kafka.HandSetRetention(inv.ctx, app.KafkaOptions(s), s.Namespace)
+	if err != nil {
+		return fmt.Errorf("read the retention of the topics: %w", err)
+	}
+	for _, limit := range limits {
+		_, err := fmt.Fprintf(inv.stdout, "topic %s stays as it is set: kafka deletes records beyond it, settled or not\n", limit)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/IBM/sarama"
 
@@ -29,9 +28,9 @@ func (t Topics) list() []string { return []string{t.Orders, t.Dead, t.Events} }
 func GroupOf(namespace string) string { return namespace + ".settle" }
 
 // CreateTopics creates the missing topics of the namespace and sets on all of them what the engine needs: no retention
-// limit, and records as large as it writes. The orders topic grows to the given number of partitions and never shrinks;
-// the other topics keep their partitions, because another number would change the order of their keys. A second call
-// changes nothing.
+// limit, and records as large as it writes. A retention limit that an operator has set on a topic stays; HandSetRetention
+// names it. The orders topic grows to the given number of partitions and never shrinks; the other topics keep their
+// partitions, because another number would change the order of their keys. A second call changes nothing.
 func CreateTopics(ctx context.Context, o Options, namespace string, partitions int32, replication int16) error {
 	topics := TopicsOf(namespace)
 	return WithAdmin(ctx, o, func(admin sarama.ClusterAdmin) error {
@@ -68,20 +67,8 @@ func WithAdmin(ctx context.Context, o Options, do func(sarama.ClusterAdmin) erro
 	})
 }
 
-func topicSettings() map[string]string {
-	return map[string]string{
-		"cleanup.policy":    "delete",
-		"retention.ms":      "-1",
-		"retention.bytes":   "-1",
-		"max.message.bytes": strconv.Itoa(maxMessageBytes),
-		// The broker's time. With the producer's own time a broker refuses records that are more than an hour ahead, as
-		// from a machine with a wrong clock.
-		"message.timestamp.type": "LogAppendTime",
-	}
-}
-
 func createTopic(admin sarama.ClusterAdmin, topic string, partitions int32, replication int16) error {
-	settings := topicSettings()
+	settings := newTopicSettings()
 	if replication >= 3 {
 		settings["min.insync.replicas"] = "2" // with one replica an acknowledged record could be lost with that replica
 	}
@@ -94,11 +81,7 @@ func createTopic(admin sarama.ClusterAdmin, topic string, partitions int32, repl
 	if !errors.Is(err, sarama.ErrTopicAlreadyExists) {
 		return err
 	}
-	entries := make(map[string]sarama.IncrementalAlterConfigsEntry)
-	for name, value := range topicSettings() {
-		entries[name] = sarama.IncrementalAlterConfigsEntry{Operation: sarama.IncrementalAlterConfigsOperationSet, Value: &value}
-	}
-	return admin.IncrementalAlterConfig(sarama.TopicResource, topic, entries, false)
+	return mendTopic(admin, topic)
 }
 
 // grow adds partitions to a topic. Buckets keep the partition of their first preload, so none moves.

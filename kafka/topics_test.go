@@ -35,6 +35,17 @@ func setting(b *kafkabench.Bench, topic, name string) string {
 	return ""
 }
 
+// alter sets a topic's setting as an operator does; an empty value leaves it to the broker's default.
+func alter(b *kafkabench.Bench, topic, name, value string) {
+	b.Helper()
+	entry := sarama.IncrementalAlterConfigsEntry{Operation: sarama.IncrementalAlterConfigsOperationSet, Value: &value}
+	if value == "" {
+		entry = sarama.IncrementalAlterConfigsEntry{Operation: sarama.IncrementalAlterConfigsOperationDelete}
+	}
+	require.NoError(b, b.Admin.IncrementalAlterConfig(sarama.TopicResource, topic,
+		map[string]sarama.IncrementalAlterConfigsEntry{name: entry}, false))
+}
+
 func TestNamesOfANamespace(t *testing.T) {
 	require.Equal(t, kafka.Topics{Orders: "shop.orders", Dead: "shop.dead", Events: "shop.events"}, kafka.TopicsOf("shop"))
 	require.Equal(t, "shop.settle", kafka.GroupOf("shop"))
@@ -54,23 +65,69 @@ func TestTopicsKeepTheirRecords(t *testing.T) {
 
 func TestCreateTopicsAgainMendsThemAndGrowsOrdersAlone(t *testing.T) {
 	kafkabench.OnEvery(t, func(b *kafkabench.Bench) {
-		limit := "60000"
-		require.NoError(b, b.Admin.IncrementalAlterConfig(sarama.TopicResource, b.Topics.Orders,
-			map[string]sarama.IncrementalAlterConfigsEntry{
-				"retention.ms": {Operation: sarama.IncrementalAlterConfigsOperationSet, Value: &limit},
-			}, false))
+		alter(b, b.Topics.Orders, "retention.ms", "") // as on a topic that a broker made by itself
+		alter(b, b.Topics.Orders, "cleanup.policy", "compact")
+		alter(b, b.Topics.Orders, "max.message.bytes", "1000")
+		b.Eventually("the default", func() bool { return setting(b, b.Topics.Orders, "retention.ms") != "-1" })
 		require.Error(b, kafka.CheckTopics(b.Context(), b.Kafka, b.Namespace, 6))
 		for range 2 {
 			require.NoError(b, kafka.CreateTopics(b.Context(), b.Kafka, b.Namespace, 6, 1))
 		}
 		b.Eventually("growth", func() bool { return kafka.CheckTopics(b.Context(), b.Kafka, b.Namespace, 6) == nil })
-		b.Eventually("mended", func() bool { return setting(b, b.Topics.Orders, "retention.ms") == "-1" })
+		b.Eventually("mended", func() bool {
+			return setting(b, b.Topics.Orders, "retention.ms") == "-1" &&
+				setting(b, b.Topics.Orders, "cleanup.policy") == "delete" &&
+				setting(b, b.Topics.Orders, "max.message.bytes") == strconv.Itoa(2*sale.MaxRecordBytes)
+		})
 		events, err := kafka.Describe(b.Admin, b.Topics.Events)
 		require.NoError(b, err)
 		require.Len(b, events.Partitions, kafkabench.Partitions)
 
 		require.NoError(b, kafka.CreateTopics(b.Context(), b.Kafka, b.Namespace, 2, 1), "topics never shrink")
 		require.NoError(b, kafka.CheckTopics(b.Context(), b.Kafka, b.Namespace, 6))
+	})
+}
+
+// A limit that an operator has set stays, also the engine's own value set by hand, and the engine names those that delete.
+func TestCreateTopicsKeepsWhatAnOperatorHasSet(t *testing.T) {
+	kafkabench.OnEvery(t, func(b *kafkabench.Bench) {
+		alter(b, b.Topics.Orders, "retention.bytes", "5000000000")
+		alter(b, b.Topics.Events, "retention.ms", "86400000")
+		alter(b, b.Topics.Events, "max.message.bytes", "9000000")
+		alter(b, b.Topics.Events, "segment.ms", "3600000")
+		b.Eventually("the operator's settings", func() bool { return setting(b, b.Topics.Events, "segment.ms") == "3600000" })
+		for range 2 {
+			require.NoError(b, kafka.CreateTopics(b.Context(), b.Kafka, b.Namespace, kafkabench.Partitions, 1))
+		}
+		// The engine sets this one again; once it is there, all that it sets is.
+		alter(b, b.Topics.Events, "message.timestamp.type", "CreateTime")
+		b.Eventually("the change", func() bool { return setting(b, b.Topics.Events, "message.timestamp.type") == "CreateTime" })
+		require.NoError(b, kafka.CreateTopics(b.Context(), b.Kafka, b.Namespace, kafkabench.Partitions, 1))
+		b.Eventually("mended", func() bool { return setting(b, b.Topics.Events, "message.timestamp.type") == "LogAppendTime" })
+		for topic, want := range map[string]map[string]string{
+			b.Topics.Orders: {"retention.ms": "-1", "retention.bytes": "5000000000"},
+			b.Topics.Dead:   {"retention.ms": "-1", "retention.bytes": "-1"},
+			b.Topics.Events: {"retention.ms": "86400000", "max.message.bytes": "9000000", "segment.ms": "3600000"},
+		} {
+			for name, value := range want {
+				require.Equal(b, value, setting(b, topic, name), "%s of %s", name, topic)
+			}
+		}
+		limits, err := kafka.HandSetRetention(b.Context(), b.Kafka, b.Namespace)
+		require.NoError(b, err)
+		require.Equal(b, []string{
+			b.Topics.Orders + " retention.bytes=5000000000", b.Topics.Events + " retention.ms=86400000",
+		}, limits)
+	})
+}
+
+func TestNoTopicHasAHandSetRetention(t *testing.T) {
+	kafkabench.OnEvery(t, func(b *kafkabench.Bench) {
+		for _, namespace := range []string{b.Namespace, "no-such-namespace"} {
+			limits, err := kafka.HandSetRetention(b.Context(), b.Kafka, namespace)
+			require.NoError(b, err)
+			require.Empty(b, limits, namespace)
+		}
 	})
 }
 

@@ -12,6 +12,8 @@ const (
 	Events Name = "events" // publishes order events
 	Expiry Name = "expiry" // ends unpaid orders
 	Gauges Name = "gauges" // shows the stock equation as metrics
+
+	Retention Name = "retention" // deletes old records from the topics
 )
 
 // Sale returns the name of a sale's lease. Every step of any process that writes the sale's stock or definition runs under it:

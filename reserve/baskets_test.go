@@ -101,6 +101,29 @@ func TestAKeyBelongsToTheLines(t *testing.T) {
 	require.Equal(t, []int{1, 2}, owned)
 }
 
+// A purchase of an item that the outbox has not brought to Redis yet waits for it, and the bucket is not in doubt. Purchases of
+// other SKUs are sold meanwhile.
+func TestANewSKUIsAwaited(t *testing.T) {
+	w, b := shop(t, nil, 5, 5, 5)
+	w.Sale.Items = append(w.Sale.Items, sale.Item{SKU: "new", PriceCents: 5})
+	w.Sale = w.DB.PutSale(w.Sale)
+	answer := make(chan sale.Answer, 1)
+	go func() { answer <- w.engine.Reserve(w.Basket(b, "anna", w.Line("phone", 1), w.Line("new", 2))) }()
+	queue := w.engine.queue(w.Purchase(b, "any"))
+	aside := func() int { queue.mu.Lock(); defer queue.mu.Unlock(); return queue.waitingAside }
+	fakes.Eventually(t, func() bool { return aside() == 1 }, "the batch waits")
+	require.Equal(t, sale.OutcomeQueued, w.Buy(b, "bert").Outcome)
+	line := w.Line("new", 1)
+	w.DB.ChangeUnits(b, "new", func(units *sale.ShelfCounters) { units.Loaded = 3 })
+	w.DB.Give(b, sale.OutboxRow{Kind: sale.OutboxRaise, Lines: []sale.OutboxLine{
+		{SKU: "new", Units: 3, Number: line.Number, Limit: 3},
+	}})
+	w.applyOutbox()
+	require.Equal(t, sale.OutcomeQueued, (<-answer).Outcome)
+	require.Equal(t, int64(1), w.ShelfOf(b, "new").Available)
+	require.Empty(t, w.DB.Reported())
+}
+
 // After a lost reply the record of several lines is written anew with the same bytes as in the journal, so it settles once.
 func TestALostReplyOfBasketsIsAskedForAgain(t *testing.T) {
 	w, proxy := newLossyWorld(t)

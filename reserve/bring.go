@@ -155,7 +155,7 @@ func (b *bringing) take(ctx context.Context, giver int, to *receiver, alsoKept b
 		return err
 	}
 	if len(reply.Moved) != len(reply.Units) {
-		return fmt.Errorf("transfer from bucket %s: %d SKUs taken, %d moved", b.buckets[giver], len(reply.Units), len(reply.Moved))
+		return fmt.Errorf("transfer from %s: %d SKUs taken, %d moved", b.buckets[giver], len(reply.Units), len(reply.Moved))
 	}
 	b.refuses[giver] = reply.Code != scripts.CodeOK
 	for i, taken := range reply.Units {

@@ -21,6 +21,13 @@ type ending struct {
 	err     error // what the circuit breaker of Redis is told
 }
 
+// A bucket may lack a SKU for a moment: gateways know a new item before the outbox has brought it to Redis. Within newSKUWithin
+// of the arrival of its oldest purchase a batch waits for that; then the bucket is in doubt.
+const (
+	detailSKU    = "sku" // of a fenced reply: the bucket lacks a SKU of the batch
+	newSKUWithin = time.Second
+)
+
 var errLateCall = errors.New("redis got the call after its deadline")
 
 // callScript calls the script until the outcome is known or time is up.
@@ -38,6 +45,8 @@ func (w *batchWorker) callScript() (scripts.ReserveReply, ending) {
 			late++ // the clock has learned from the reply; this call took nothing
 		case err == nil && reply.Code == scripts.CodeLate:
 			return reply, w.ended(call, sale.OutcomeUnavailable, errLateCall)
+		case err == nil && w.awaitsSKU(reply):
+			w.restForSKU() // this call took nothing either
 		case err == nil:
 			return reply, w.judge(call, reply)
 		case scripts.Definite(err) && !call.AskedAgain:
@@ -74,6 +83,19 @@ func (w *batchWorker) restBeforeAsking(call *scripts.ReserveCall) {
 		defer w.queue.stepBack()
 	}
 	role.Pause(context.Background(), wait)
+}
+
+// awaitsSKU reports whether a call is worth to be repeated because the outbox may bring the SKU that the bucket lacks.
+func (w *batchWorker) awaitsSKU(reply scripts.ReserveReply) bool {
+	return reply.Code == scripts.CodeFenced && reply.Detail == detailSKU && time.Since(w.oldest) < newSKUWithin
+}
+
+// restForSKU waits a moment, while another worker takes the purchases that arrive.
+func (w *batchWorker) restForSKU() {
+	if w.queue.stepAside() {
+		defer w.queue.stepBack()
+	}
+	role.Pause(context.Background(), askPause)
 }
 
 // judge reads the code of a reply that arrived.

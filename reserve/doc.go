@@ -32,8 +32,9 @@
 // # Loss
 //
 // A reply contradicts what the gateway knows when the server lacks the script, or when epoch, state or replication id
-// differ, or when the sequence is lower than one seen before. Then the stock in Redis is in doubt: the worker answers fenced,
-// and the reporter tells the database, which closes the bucket. The controller of package recovery rebuilds it.
+// differ, when the sequence is lower than one seen before, or when the bucket lacks a SKU for longer than the outbox needs to
+// bring a new one. Then the stock in Redis is in doubt: the worker answers fenced, and the reporter tells the database, which
+// closes the bucket. The controller of package recovery rebuilds it.
 //
 // # Buckets of one sale
 //

@@ -30,6 +30,7 @@ func TestLossIsFencedAndReported(t *testing.T) {
 		"sequence": func(w *world, keys scripts.BucketKeys) {
 			w.Do("HSET", keys.Meta, "seq", "0")
 		},
+		"sku": func(w *world, keys scripts.BucketKeys) { w.Do("HDEL", keys.Stock, "phone") },
 	}
 	for reason, spoil := range cases {
 		t.Run(reason, func(t *testing.T) {

@@ -14,19 +14,6 @@ import (
 	"flashsale/test/fakes"
 )
 
-// transfers returns the transfers that were published.
-func (m *market) transfers() (all []*sale.Transfer) {
-	m.T.Helper()
-	for _, raw := range m.Kafka.Attempted() {
-		record, err := sale.DecodeRecord(raw)
-		require.NoError(m.T, err)
-		if record.Transfer != nil {
-			all = append(all, record.Transfer)
-		}
-	}
-	return all
-}
-
 // TestSeveralLinesLackInTheHomeBucket: one transfer brings all that lack, and none of what is there.
 func TestSeveralLinesLackInTheHomeBucket(t *testing.T) {
 	m := newMarketOf(t, []string{"a", "b", "c"}, []int64{8, 4, 9}, []int64{0, 0, 1}).carry()

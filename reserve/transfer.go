@@ -10,8 +10,8 @@ import (
 )
 
 // transfer takes units of some SKUs out of a bucket for another bucket of the sale, and begins to publish the journal entry. A
-// reply without units is not an error. A call whose outcome is unknown is not repeated: if it has taken units they are in the journal, and
-// the relay publishes the entry.
+// reply without units is not an error. A call whose outcome is unknown is not repeated: if it has taken units they are in the
+// journal, and the relay publishes the entry.
 func (e *Engine) transfer(ctx context.Context, id sale.OrderID, giver sale.BucketRow, to int, wants []scripts.TransferWant,
 ) (scripts.TransferReply, error) {
 	q := e.queue(sale.Purchase{Bucket: giver.Bucket, Partition: giver.Partition})

@@ -23,7 +23,8 @@ func TestPublicationsOutliveTheRequestsThatWereRefused(t *testing.T) {
 	b := sale.Bucket{Sale: "sale"}
 	refused, taken := &request{done: make(chan struct{}, 1)}, &request{done: make(chan struct{}, 1)}
 	lines := []sale.Line{{SKU: "phone", Quantity: 2, UnitPriceCents: 5}, {SKU: "case", Quantity: 1, UnitPriceCents: 7}}
-	refused.purchase, taken.purchase = sale.Purchase{Lines: lines}, sale.Purchase{Bucket: b, Epoch: 7, Buyer: "anna", Lines: lines}
+	refused.purchase = sale.Purchase{Lines: lines}
+	taken.purchase = sale.Purchase{Bucket: b, Epoch: 7, Buyer: "anna", Lines: lines}
 	w := &batchWorker{queue: &bucketQueue{bucket: b}, batch: []*request{refused, taken}, orderIDs: []sale.OrderID{20, 21}}
 	w.answerVerdicts(scripts.ReserveReply{Epoch: 7, Sequence: 5, Verdicts: "S 2\nA 3 1790000000123"})
 	require.Equal(t, sale.Answer{Outcome: sale.OutcomeSoldOut, SKU: "case"}, refused.answer)

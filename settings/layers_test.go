@@ -63,6 +63,9 @@ func goodValue(t *rapid.T, s Setting, label string) string {
 	case "number":
 		return fmt.Sprint(rapid.IntRange(1024, 1100).Draw(t, label))
 	case "duration":
+		if s.Name == "kafka.retention" {
+			return fmt.Sprintf("%dh", rapid.IntRange(1, 1000).Draw(t, label))
+		}
 		return fmt.Sprintf("%ds", rapid.IntRange(1, 3).Draw(t, label))
 	}
 	return rapid.StringMatching(`[a-z][a-z0-9]{0,20}`).Draw(t, label)

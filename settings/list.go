@@ -218,5 +218,8 @@ func kafkaSection() []Setting {
 		{Name: "kafka.replication", Default: "1", Unit: "copies", Used: []string{migrate}, check: between(1, 7),
 			Doc:  "Replicas of each partition, the leader included.",
 			bind: func(s *Settings) any { return &s.Kafka.Replication }},
+		{Name: "kafka.retention", Default: "0s", Used: []string{settle, dev}, check: zeroOr("1h", "87600h"),
+			Doc:  "Age at which settled orders, dead letters and events are deleted from the topics. 0s: never.",
+			bind: func(s *Settings) any { return &s.Kafka.Retention }},
 	}
 }

@@ -101,6 +101,7 @@ func TestPrecedenceOfEverySetting(t *testing.T) {
 		"gateway.gc_percent":     {"50", "200", "400"},
 		"settle.gc_percent":      {"50", "200", "400"},
 		"kafka.linger":           {"0s", "2ms", "100ms"},
+		"kafka.retention":        {"1h", "0s", "720h"},
 		"reserve.batch_max_wait": {"0s", "5ms", "100ms"},
 		"kafka.sasl_mechanism":   {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"},
 	}
@@ -270,6 +271,24 @@ func TestNeededByCommand(t *testing.T) {
 				assert.True(t, strings.HasPrefix(faults[i], name+": "+command+" needs it"), faults[i])
 			}
 		})
+	}
+}
+
+// Records that are deleted cannot be read again, so a retention that is too short to be meant is refused by its name.
+func TestRetentionsThatAreRefused(t *testing.T) {
+	for value, fault := range map[string]string{
+		"-1h": "must be 0s, or 1h to 87600h", "59m59s": "must be 0s, or 1h to 87600h", "1ms": "must be 0s, or 1h to 87600h",
+		"87601h": "must be 0s, or 1h to 87600h", "week": "must be a duration such as", "30d": "must be a duration such as",
+		"-1": "must be a duration such as", "604800": "must be a duration such as",
+	} {
+		t.Run(value, func(t *testing.T) {
+			faults := faultsOf(t, "settle", nil, complete("FLASHSALE_KAFKA_RETENTION="+value))
+			require.Len(t, faults, 1)
+			assert.True(t, strings.HasPrefix(faults[0], "kafka.retention: "+fault), faults[0])
+		})
+	}
+	for value, want := range map[string]time.Duration{"": 0, "0s": 0, "0": 0, "1h": time.Hour, "87600h": 87600 * time.Hour} {
+		assert.Equal(t, want, mustLoad(t, "settle", nil, complete("FLASHSALE_KAFKA_RETENTION="+value)).Kafka.Retention, value)
 	}
 }
 

@@ -35,6 +35,14 @@ func durations(low, high string) rule {
 	}}
 }
 
+// zeroOr allows durations within bounds, and 0s, which means that there is none.
+func zeroOr(low, high string) rule {
+	within := durations(low, high)
+	return rule{"0s, or " + within.text, func(target any) bool {
+		return *target.(*time.Duration) == 0 || within.holds(target)
+	}}
+}
+
 func mustDuration(text string) time.Duration {
 	d, err := time.ParseDuration(text)
 	if err != nil {

@@ -85,6 +85,7 @@ type Kafka struct {
 	Linger        time.Duration
 	Partitions    int
 	Replication   int
+	Retention     time.Duration
 }
 
 // Reserve is the purchase path between gateway and Kafka.

@@ -136,4 +136,3 @@ func appendLine(b []byte, id sale.OrderID, place int, line *sale.Line) []byte {
 	b = strconv.AppendInt(append(b, ','), int64(line.Quantity), 10)
 	return append(strconv.AppendInt(append(b, ','), line.UnitPriceCents, 10), ')')
 }
-

@@ -26,7 +26,9 @@ type lineRow struct {
 	sale.Line
 }
 
-func (r *lineRow) columns() []any { return []any{&r.of, &r.place, &r.SKU, &r.Quantity, &r.UnitPriceCents} }
+func (r *lineRow) columns() []any {
+	return []any{&r.of, &r.place, &r.SKU, &r.Quantity, &r.UnitPriceCents}
+}
 
 // gathering puts the lines of orders together. A server may answer a join in any order, so it keeps the orders of which lines
 // are missing; in the usual plans this is one at a time.

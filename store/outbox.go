@@ -22,9 +22,6 @@ const (
 	upTo           = "(sale_id = ? AND bucket = ? AND number <= ?)"
 )
 
-// pageLines bounds the lines of one bucket's rows in an answer, unless the first row alone has more.
-const pageLines = 4 * ledger.MaxReleased
-
 // Outbox returns rows that Redis has not applied yet, sorted by bucket and number: the first ones of every bucket, so that an
 // unreachable bucket does not block another, and at most maxRows in all. If more buckets have rows, it picks some at random.
 func (s *Store) Outbox(ctx context.Context, maxRows int) ([]sale.OutboxRow, error) {
@@ -67,7 +64,7 @@ func (s *Store) outboxHeads(ctx context.Context) (heads []outboxHead, err error)
 	return heads, err
 }
 
-// bound sets each head's number to the last row to read: at most share rows and pageLines lines a bucket.
+// bound sets each head's number to the last row to read: at most share rows and ledger.MaxPage lines a bucket.
 func (s *Store) bound(ctx context.Context, heads []outboxHead, share int64) error {
 	byBucket := make(map[sale.Bucket]*outboxHead, len(heads))
 	lines := make(map[sale.Bucket]int64, len(heads))
@@ -83,7 +80,7 @@ func (s *Store) bound(ctx context.Context, heads []outboxHead, share int64) erro
 		var more int64
 		err := rows.Scan(&row.Sale, &row.Bucket.Number, &row.number, &more)
 		lines[row.Bucket] += more
-		if head := byBucket[row.Bucket]; head != nil && (lines[row.Bucket] <= pageLines || lines[row.Bucket] == more) {
+		if head := byBucket[row.Bucket]; head != nil && (lines[row.Bucket] <= ledger.MaxPage || lines[row.Bucket] == more) {
 			head.number = max(head.number, row.number)
 		}
 		return err

@@ -5,24 +5,18 @@ import (
 	"strconv"
 	"strings"
 
+	"flashsale/ledger"
 	"flashsale/sale"
 )
 
 func outboxArgs(args []any, r sale.OutboxRow) []any {
-	return append(args, r.Sale, r.Bucket.Number, r.Number, r.Epoch, string(r.Kind), outboxSize(&r), r.Change, outboxBody(&r))
-}
-
-// outboxSize returns the number of lines of a row, those of its orders together.
-func outboxSize(r *sale.OutboxRow) int {
-	size := len(r.Lines)
-	for i := range r.Orders {
-		size += len(r.Orders[i].Lines)
-	}
-	return size
+	return append(args, r.Sale, r.Bucket.Number, r.Number, r.Epoch, string(r.Kind), ledger.LinesOf(&r), r.Change, outboxBody(&r))
 }
 
 // ofOrders reports whether a row of a kind has orders, and no lines of its own.
-func ofOrders(kind sale.OutboxKind) bool { return kind == sale.OutboxRelease || kind == sale.OutboxRefusal }
+func ofOrders(kind sale.OutboxKind) bool {
+	return kind == sale.OutboxRelease || kind == sale.OutboxRefusal
+}
 
 // outboxBody writes one order per line, "id lines buyer" with the lines as in a record, or one SKU per line, "sku units number
 // limit".

@@ -5,23 +5,20 @@ import (
 	"database/sql"
 	"fmt"
 	"hash/fnv"
-	"slices"
 
 	"flashsale/faults"
 	"flashsale/ledger"
 	"flashsale/sale"
 )
 
-const sqlInsertStock = "INSERT INTO stock (sale_id, sku, bucket, loaded, state, partition_id, unit_price_cents, currency, " +
-	"per_buyer_limit, payment_ttl_s, version) VALUES "
+const (
+	sqlInsertBuckets = "INSERT INTO buckets (sale_id, bucket, state, partition_id, currency, payment_ttl_s, sale_limit, version) VALUES "
+	sqlInsertStock   = "INSERT INTO stock (sale_id, bucket, sku, number, per_buyer_limit, loaded) VALUES "
+)
 
-const sqlGrowStock = "UPDATE stock SET loaded = loaded + ?, state = ?, closed_reason = 'stock was raised', version = ? " +
-	"WHERE sale_id = ? AND sku = ? AND bucket = ?"
-
-// LoadStock creates and raises the stock rows of a sale by its items, and returns the rows that a rebuild must load: those it
-// created (closed, epoch 0), those whose loaded units it raised (now closed), and those that were not open before. A second
-// call changes nothing. The partition of a bucket is fixed when its row is created. For a closed sale the error is a
-// *sale.StateError.
+// LoadStock creates the bucket and stock rows of a sale at its first preload, and returns the rows of the buckets that are not
+// open, which a rebuild must load: new ones are closed, in epoch 0. A second call changes nothing. The partition of a bucket is
+// fixed when its row is created. For a closed sale the error is a *sale.StateError.
 func (s *Store) LoadStock(ctx context.Context, id string, partitions int32) ([]sale.BucketRow, error) {
 	if partitions < 1 {
 		return nil, fmt.Errorf("load stock of %s: %d partitions", id, partitions)
@@ -35,16 +32,16 @@ func (s *Store) LoadStock(ctx context.Context, id string, partitions int32) ([]s
 		if present.State == sale.StateClosed {
 			return &sale.StateError{State: present.State, Detail: "a closed sale cannot be preloaded"}
 		}
-		rows, err := readStock(ctx, tx, s.selectStock()+whereSale+s.dialect.lock, id)
+		rows, err := s.lockSaleBuckets(ctx, tx, id)
 		if err != nil {
 			return err
 		}
-		growth := planStock(&present, rows, partitions)
-		if err := growth.write(ctx, tx); err != nil {
-			return err
+		if len(rows) == 0 {
+			rows = newBuckets(&present, partitions)
+			err = s.insertBuckets(ctx, tx, &present, rows)
 		}
-		unloaded = growth.unloaded
-		return nil
+		unloaded = notOpen(rows)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("load stock of %s: %w", id, err)
@@ -53,85 +50,59 @@ func (s *Store) LoadStock(ctx context.Context, id string, partitions int32) ([]s
 	return unloaded, nil
 }
 
-// stockGrowth is what a preload does to the stock rows.
-type stockGrowth struct {
-	terms    *sale.Sale
-	prices   map[string]int64
-	made     []*ledger.Row
-	raised   []*ledger.Row // rows to raise, by the units with the same index in raise
-	raise    []int64
-	unloaded []sale.BucketRow
-}
-
-// planStock compares items and rows. It raises a row towards its even share, and all rows of a SKU together by exactly the
-// growth of the item. Units that transfers have moved stay in their buckets.
-func planStock(present *sale.Sale, rows []*ledger.Row, partitions int32) *stockGrowth {
-	g := &stockGrowth{terms: present, prices: make(map[string]int64, len(present.Items))}
-	byBucket := make(map[sale.Bucket]*ledger.Row, len(rows))
-	missing := make(map[string]int64, len(present.Items)) // units of the item that no row has loaded
+func notOpen(rows []*ledger.Row) (closed []sale.BucketRow) {
 	for _, row := range rows {
-		byBucket[row.Bucket] = row
-		missing[row.SKU] -= row.Loaded
-	}
-	for _, item := range present.Items {
-		g.prices[item.SKU] = item.PriceCents
-		left := item.Stock + missing[item.SKU]
-		for number := range item.Buckets {
-			bucket := sale.Bucket{Sale: present.ID, SKU: item.SKU, Number: number}
-			left -= g.planBucket(byBucket[bucket], bucket, partitions, sale.BucketStock(item.Stock, number, item.Buckets), left)
+		if row.State != sale.BucketOpen {
+			closed = append(closed, row.BucketRow)
 		}
 	}
-	return g
+	return closed
 }
 
-// planBucket plans one bucket and returns the units it adds: at most left, and not above the bucket's share.
-func (g *stockGrowth) planBucket(row *ledger.Row, bucket sale.Bucket, partitions int32, share, left int64) int64 {
-	if row == nil {
-		row = &ledger.Row{BucketCounters: sale.BucketCounters{
-			BucketRow: sale.BucketRow{Bucket: bucket, State: sale.BucketClosed, Partition: partitionOf(bucket, partitions)},
-			Loaded:    min(share, left),
-		}}
-		g.made = append(g.made, row)
-		g.unloaded = append(g.unloaded, row.BucketRow)
-		return row.Loaded
+// newBuckets returns the rows of buckets that were never loaded.
+func newBuckets(of *sale.Sale, partitions int32) []*ledger.Row {
+	rows := make([]*ledger.Row, of.Buckets)
+	for number, bucket := range of.BucketNames() {
+		rows[number] = &ledger.Row{Currency: of.Currency, PaymentTTL: of.PaymentTTL, SaleLimit: of.SaleLimit}
+		rows[number].BucketRow = sale.BucketRow{
+			Bucket: bucket, State: sale.BucketClosed, Partition: partitionOf(bucket, partitions),
+		}
 	}
-	units := min(share-row.Loaded, left)
-	if units > 0 {
-		row.State = sale.BucketClosed
-		g.raised, g.raise = append(g.raised, row), append(g.raise, units)
-	}
-	if row.State != sale.BucketOpen {
-		g.unloaded = append(g.unloaded, row.BucketRow)
-	}
-	return max(units, 0)
+	return rows
 }
 
-func (g *stockGrowth) write(ctx context.Context, tx *sql.Tx) error {
-	if len(g.made)+len(g.raised) == 0 {
-		return nil
+// insertBuckets writes bucket rows and the even shares of every item.
+func (s *Store) insertBuckets(ctx context.Context, tx *sql.Tx, of *sale.Sale, rows []*ledger.Row) error {
+	shelves := make([]stockRow, 0, len(rows)*len(of.Items))
+	for _, row := range rows {
+		for i := range of.Items {
+			item := &of.Items[i]
+			units := sale.BucketStock(item.Stock, row.Number, of.Buckets)
+			shelves = append(shelves, newShelf(of, item, row.Bucket, units))
+		}
+	}
+	if err := insertStock(ctx, tx, shelves); err != nil {
+		return err
 	}
 	version, err := nextVersion(ctx, tx)
 	if err != nil {
 		return err
 	}
-	for chunk := range slices.Chunk(g.made, maxRows) {
-		args := make([]any, 0, 11*len(chunk))
-		for _, r := range chunk {
-			args = append(args, r.Sale, r.SKU, r.Number, r.Loaded, r.State, r.Partition, g.prices[r.SKU], g.terms.Currency,
-				g.terms.PerBuyerLimit, g.terms.PaymentTTL, version)
-		}
-		statement := repeated(sqlInsertStock, "(?,?,?,?,?,?,?,?,?,?,?)", ",", len(chunk), "")
-		if _, err := tx.ExecContext(ctx, statement, args...); err != nil {
-			return err
-		}
-	}
-	for i, r := range g.raised {
-		_, err := tx.ExecContext(ctx, sqlGrowStock, g.raise[i], sale.BucketClosed, version, r.Sale, r.SKU, r.Number)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return insert(ctx, tx, sqlInsertBuckets, "(?,?,?,?,?,?,?,?)", rows, func(args []any, r *ledger.Row) []any {
+		return append(args, r.Sale, r.Number, string(r.State), r.Partition, r.Currency, r.PaymentTTL, r.SaleLimit, version)
+	})
+}
+
+func newShelf(of *sale.Sale, item *sale.Item, bucket sale.Bucket, units int64) stockRow {
+	return stockRow{Bucket: bucket, Units: ledger.Units{
+		ShelfCounters: sale.ShelfCounters{SKU: item.SKU, Loaded: units}, Number: item.Number, Limit: of.LimitOf(item),
+	}}
+}
+
+func insertStock(ctx context.Context, tx *sql.Tx, shelves []stockRow) error {
+	return insert(ctx, tx, sqlInsertStock, "(?,?,?,?,?,?)", shelves, func(args []any, r stockRow) []any {
+		return append(args, r.Sale, r.Bucket.Number, r.SKU, r.Units.Number, r.Limit, r.Loaded)
+	})
 }
 
 // partitionOf spreads buckets over the partitions of the orders topic by FNV-1a of the bucket's name.

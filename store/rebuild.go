@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"flashsale/faults"
-	"flashsale/ledger"
 	"flashsale/sale"
 )
 
@@ -42,7 +41,7 @@ func (s *Store) ReportLoss(ctx context.Context, bucket sale.Bucket, epoch int64,
 }
 
 func (s *Store) closeBuckets(ctx context.Context, tx *sql.Tx, rows []sale.BucketRow, reason string) ([]sale.BucketRow, error) {
-	found, _, err := s.lockStock(ctx, tx, bucketsOf(rows))
+	found, _, err := s.lockBuckets(ctx, tx, bucketsOf(rows))
 	if err != nil {
 		return nil, err
 	}
@@ -53,46 +52,18 @@ func (s *Store) closeBuckets(ctx context.Context, tx *sql.Tx, rows []sale.Bucket
 			closing = append(closing, row.Bucket)
 		}
 	}
-	return sortedRows(found), s.stampStock(ctx, tx, "state = 'closed', closed_reason = ?", []any{cut(reason, 255)}, closing)
-}
-
-// stampStock changes locked stock rows and gives them the next catalogue version.
-func (s *Store) stampStock(ctx context.Context, tx *sql.Tx, set string, args []any, buckets []sale.Bucket) error {
-	if len(buckets) == 0 {
-		return nil
-	}
-	version, err := nextVersion(ctx, tx)
-	if err != nil {
-		return err
-	}
-	return s.updateStock(ctx, tx, set+", version = ?", append(args, version), buckets)
+	return sortedRows(found), s.stampBuckets(ctx, tx, "state = 'closed', closed_reason = ?", []any{cut(reason, 255)}, closing)
 }
 
 // BeginLoads is step (e): it begins the next epoch of every bucket that has the given epoch and is closed, or is loading
 // because a process died during a rebuild. It sets these buckets to loading and returns their loads, sorted; it omits the
-// others. It reads the buyers under the locks of the rows, so that the loads are consistent. It deletes the outbox rows of the
-// buckets, because the units of the loads contain what these give back.
+// others. It reads stock and buyers under the locks of the bucket rows, so that the loads are consistent. It deletes the outbox
+// rows of the buckets: the units of the loads contain what these give back, and without what the open takes remove, as far as
+// no order has it.
 func (s *Store) BeginLoads(ctx context.Context, rows []sale.BucketRow) ([]sale.Load, error) {
 	var loads []sale.Load
-	err := s.transact(ctx, func(tx *sql.Tx) error {
-		found, _, err := s.lockStock(ctx, tx, bucketsOf(rows))
-		if err != nil {
-			return err
-		}
-		for _, row := range rows { // drops the rows that must not begin
-			if r := found[row.Bucket]; r != nil && !r.MayBegin(row.Epoch) {
-				delete(found, row.Bucket)
-			}
-		}
-		loads, err = readLoads(ctx, tx, found)
-		if err != nil {
-			return err
-		}
-		beginning := bucketsOf(sortedRows(found))
-		if err := s.absorbOutbox(ctx, tx, beginning); err != nil {
-			return err
-		}
-		err = s.stampStock(ctx, tx, sqlBegin, nil, beginning)
+	err := s.transact(ctx, func(tx *sql.Tx) (err error) {
+		loads, err = s.beginLoads(ctx, tx, rows)
 		faults.Point("store.load-written")
 		return err
 	})
@@ -103,14 +74,76 @@ func (s *Store) BeginLoads(ctx context.Context, rows []sale.BucketRow) ([]sale.L
 	return loads, nil
 }
 
-const sqlBegin = "epoch = epoch + 1, state = 'loading', settled_epoch = 0, moved_epoch = 0, given_epoch = 0, sequence = 0, " +
-	"closed_reason = ''"
+const (
+	sqlBegin = "epoch = epoch + 1, state = 'loading', sequence = 0, closed_reason = '', writes = writes + 1"
+
+	sqlBeginStock  = "UPDATE stock%s SET settled_epoch = 0, moved_epoch = 0, given_epoch = 0 WHERE "
+	hasEpochCounts = " AND (settled_epoch <> 0 OR moved_epoch <> 0 OR given_epoch <> 0)"
+)
+
+func (s *Store) beginLoads(ctx context.Context, tx *sql.Tx, rows []sale.BucketRow) ([]sale.Load, error) {
+	asked := sorted(bucketsOf(rows))
+	of := make([]rowsWanted, len(asked))
+	for i, bucket := range asked {
+		of[i] = rowsWanted{[]any{bucket.Sale}, []any{bucket.Number}}
+	}
+	found, _, takes, err := s.lockTaking(ctx, tx, asked, takesOfBucket, of)
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range rows { // drops the rows that must not begin
+		if r := found[row.Bucket]; r != nil && !r.MayBegin(row.Epoch) {
+			delete(found, row.Bucket)
+		}
+	}
+	stock, err := s.stockOf(ctx, tx, bucketsOf(sortedRows(found)))
+	if err != nil {
+		return nil, fmt.Errorf("read stock rows: %w", err)
+	}
+	began := begin(found, stock, takes)
+	writes := []func() error{
+		func() error { return began.readOwners(ctx, tx) },
+		func() error { return s.resetEpochs(ctx, tx, began.buckets()) },
+		func() error { return s.moveStock(ctx, tx, began.removed()) },
+		func() error { return s.absorbOutbox(ctx, tx, began.buckets()) },
+		func() error { return s.absorbTakes(ctx, tx, began) },
+		func() error { return s.stampBuckets(ctx, tx, sqlBegin, nil, began.buckets()) },
+		func() error { return began.readWindows(ctx, tx) }, // contains what the takes have changed
+	}
+	for _, write := range writes {
+		if err := write(); err != nil {
+			return nil, err
+		}
+	}
+	return began.loads, nil
+}
+
+// absorbTakes counts what the open takes of each bucket have removed.
+func (s *Store) absorbTakes(ctx context.Context, tx *sql.Tx, began *beginning) error {
+	for _, taken := range began.taken {
+		if err := s.takeBack(ctx, tx, taken); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resetEpochs begins the counters of an epoch, in the stock rows that have any.
+func (s *Store) resetEpochs(ctx context.Context, tx *sql.Tx, buckets []sale.Bucket) error {
+	for chunk := range slices.Chunk(buckets, maxTerms) {
+		statement := fmt.Sprintf(sqlBeginStock, s.dialect.forced) + inKeys(len(chunk)) + hasEpochCounts
+		if _, err := tx.ExecContext(ctx, statement, keyArgs(nil, chunk)...); err != nil {
+			return fmt.Errorf("begin the epoch's counters: %w", err)
+		}
+	}
+	return nil
+}
 
 // OpenBuckets is step (h): it opens the buckets that have the given epoch and are loading, and returns those.
 func (s *Store) OpenBuckets(ctx context.Context, rows []sale.BucketRow) ([]sale.BucketRow, error) {
 	var opened []sale.BucketRow
 	err := s.transact(ctx, func(tx *sql.Tx) error {
-		found, _, err := s.lockStock(ctx, tx, bucketsOf(rows))
+		found, _, err := s.lockBuckets(ctx, tx, bucketsOf(rows))
 		if err != nil {
 			return err
 		}
@@ -121,22 +154,13 @@ func (s *Store) OpenBuckets(ctx context.Context, rows []sale.BucketRow) ([]sale.
 				opened = append(opened, r.BucketRow)
 			}
 		}
-		return s.stampStock(ctx, tx, "state = 'open'", nil, bucketsOf(opened))
+		return s.stampBuckets(ctx, tx, "state = 'open'", nil, bucketsOf(opened))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open %d buckets: %w", len(rows), err)
 	}
 	faults.Point("store.buckets-opened")
 	return opened, nil
-}
-
-func sortedRows(found map[sale.Bucket]*ledger.Row) []sale.BucketRow {
-	rows := make([]sale.BucketRow, 0, len(found))
-	for _, row := range found {
-		rows = append(rows, row.BucketRow)
-	}
-	slices.SortFunc(rows, func(a, b sale.BucketRow) int { return compareBuckets(a.Bucket, b.Bucket) })
-	return rows
 }
 
 // cut makes text valid UTF-8 of at most n bytes, so that a column of that length accepts it.

@@ -175,11 +175,11 @@ func (r *reading) readBought(ctx context.Context, tx *sql.Tx, owners []ledger.Ow
 }
 
 // wantedOwners groups sorted owners by sale.
-func wantedOwners(owners []ledger.Owner) []wanted {
-	var all []wanted
+func wantedOwners(owners []ledger.Owner) []rowsWanted {
+	var all []rowsWanted
 	for i, o := range owners {
 		if i == 0 || o.Sale != owners[i-1].Sale {
-			all = append(all, wanted{key: []any{o.Sale}})
+			all = append(all, rowsWanted{key: []any{o.Sale}})
 		}
 		last := &all[len(all)-1]
 		last.values = append(last.values, o.Buyer)

@@ -37,14 +37,14 @@ func inKeys(n int) string {
 	return repeated("(", "(sale_id = ? AND bucket = ?)", " OR ", n, ")")
 }
 
-// wanted is rows to find: those whose first columns are key and whose next column is one of values.
-type wanted struct {
+// rowsWanted is rows to find: those whose first columns are key and whose next column is one of values.
+type rowsWanted struct {
 	key, values []any
 }
 
 // eachWhere calls run with conditions that together are true for all wanted rows, each of at most maxTerms alternatives and
 // maxIDs values. form is an alternative up to its IN list: "(column = ? AND other IN (".
-func eachWhere(form string, all []wanted, run func(where string, args []any) error) error {
+func eachWhere(form string, all []rowsWanted, run func(where string, args []any) error) error {
 	var where strings.Builder
 	var args []any
 	terms, values := 0, 0

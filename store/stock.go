@@ -46,12 +46,12 @@ func (s *Store) readStock(ctx context.Context, q querier, shelves []sale.Shelf) 
 }
 
 // wantedShelves groups shelves by bucket.
-func wantedShelves(shelves []sale.Shelf) []wanted {
+func wantedShelves(shelves []sale.Shelf) []rowsWanted {
 	ordered := slices.Compact(slices.SortedFunc(slices.Values(shelves), compareShelves))
-	var all []wanted
+	var all []rowsWanted
 	for i, shelf := range ordered {
 		if i == 0 || shelf.Bucket != ordered[i-1].Bucket {
-			all = append(all, wanted{key: []any{shelf.Sale, shelf.Number}})
+			all = append(all, rowsWanted{key: []any{shelf.Sale, shelf.Number}})
 		}
 		last := &all[len(all)-1]
 		last.values = append(last.values, shelf.SKU)

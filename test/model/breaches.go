@@ -1,5 +1,7 @@
 package protocol
 
+import "slices"
+
 // Breach is a setup in which the promise breaks without a rule, and holds with it. BeltOf names rules that catch the same:
 // with one of them on nothing breaks without the other, and both off break.
 type Breach struct {
@@ -30,7 +32,7 @@ const (
 
 // Breaches shows what each rule is for.
 func Breaches() []Breach {
-	return append(append(breachesOfTaking(), breachesOfSettling()...), append(breachesOfRebuilds(), breachesOfReturns()...)...)
+	return slices.Concat(breachesOfTaking(), breachesOfSettling(), breachesOfRebuilds(), breachesOfReturns(), breachesOfChanges())
 }
 
 func breachesOfTaking() []Breach {
@@ -44,10 +46,14 @@ func breachesOfTaking() []Breach {
 		{CallDeadline, many().With(Unknown, Cancel), "an order that its buyer was refused", nil},
 		{AnswerAfterAck, three().With(Rewind, Held), firstLost, nil},
 		{HeldWhileJournaled, single().With(Rewind, Held), firstLost, nil},
+		{KeyOfSale, pressing(1, Press{1, 0, 1}, Press{0, 1, 1}), twoOfOne, nil},
 		{KeyAnswersOnce, many(), twoOfOne, nil},
 		{KeyAnswersAfterRelease, single().With(Cancel), twoOfOne, nil},
 		{ReleasedCountsNot, three().With(Cancel), "a buyer whose units went back may not buy again", nil},
 		{ReleasedBounded, hoarder().With(Cancel, Cancel), twoOfOne, nil},
+		{KeyNotForgotten, forgetful().With(Cancel, Cancel), twoOfOne, nil},
+		{LinesWhole, basket(), tooRich, nil},
+		{SaleLimit, pressing(1, Press{1, 0, 0}, Press{0, 1, 0}).atMost(1), falseLoss, nil},
 		{TrimExact, pair().With(Held), "leak: loaded 2, settled 1, released 0, but available 0", nil},
 	}
 }
@@ -59,7 +65,10 @@ func breachesOfSettling() []Breach {
 		{LateIsRefused, many().With(Rewind), "leak: loaded 2, settled 1, released 0, but available 2", nil},
 		{GuardWithReleased, three().With(Cancel), falseLoss, nil},
 		{StockGuard, three().With(Blind), tooMany, nil},
+		{LinesWholeInBooks, basket().With(Blind), "a stock row and its orders differ", nil},
 		{LimitGuard, alone(2, 1, 1).With(Blind), "a buyer is beyond the limit", nil},
+		{SaleLimitInBooks, pressing(1, Press{1, 0, 0}, Press{0, 1, 0}).atMost(1).With(Blind),
+			"a buyer is beyond the limit of the sale", nil},
 		{KeyOnceInBooks, many().With(Blind), "two orders for one key", nil},
 		{OrderOnce, again(), "a stock row and its orders differ", nil},
 		{DisagreementCloses, three().With(Blind).hidden(), halfSold, nil},
@@ -75,6 +84,7 @@ func breachesOfRebuilds() []Breach {
 		{BeginIfClosed, alone(1, 1, 1).With(FalseAlarm, Takeover, Cancel), tooRich, nil},
 		{JournalNotCounted, three().With(Split), "leak: loaded 1, settled 0, released 0, but available 0", nil},
 		{OutboxAbsorbed, three().With(FalseAlarm, Cancel), "stuck: the outbox waits", nil},
+		{TakeAbsorbed, alone(1).With(Take, FalseAlarm), "lost: a take-back was never decided", nil},
 		{OutboxNumberLoaded, three().With(FalseAlarm, Cancel, Cancel), falseLoss, nil},
 		{LoadConditional, alone(1, 1).With(FalseAlarm, Takeover), falseLoss, nil},
 		{LoadCounted, three().With(FalseAlarm, Rewind).hidden(), halfSold, nil},
@@ -105,6 +115,51 @@ func breachesOfReturns() []Breach {
 		{SoldOutByBooks, twin().With(Transfer, Ask), untrueEnd, nil},
 		{SoldOutReadAgain, forgotten(), untrueEnd, nil},
 	}
+}
+
+func breachesOfChanges() []Breach {
+	unconserved := Broken("the loaded units are not conserved")
+	nothing := Broken("leak: loaded 1, settled 0, released 0, but available 0")
+	return []Breach{
+		{ChangeOnce, alone(1).With(Raise, Repeat), unconserved, nil},
+		{RaiseThroughOutbox, alone(1).With(Raise, FalseAlarm), "leak: loaded 2, settled 0, released 0, but available 1", nil},
+		{TakeUnsold, alone(1).With(Take), "redis has fewer than no units", nil},
+		{TakeAlone, alone(3).With(Take, Take), "leak: loaded 2, settled 0, released 0, but available 0", nil},
+		{TakeReportsFound, alone(1).With(Take, Unknown), nothing, nil},
+		{FoundOfItsRow, pressing(1).With(Take, Take, Zombie), falseLoss, nil},
+		{FoundOnce, alone(1).With(Take, Zombie), tooMany, nil},
+		{FoundLowersLoaded, alone(1).With(Take), nothing, nil},
+		{FoundGuard, uneven().With(Take, Blind), tooMany, nil},
+	}
+}
+
+// pressing is one buyer for so many units of either SKU.
+func pressing(stock int8, presses ...Press) Setup {
+	return Setup{Buckets: 1, Stock: units{stock, stock}, Limit: 1, Batch: 1, Buyers: [][]Press{presses}}
+}
+
+// atMost is the setup with a limit of units of all SKUs a buyer.
+func (s Setup) atMost(limit int) Setup {
+	s.SaleLimit = limit
+	return s
+}
+
+// basket is a buyer of the second SKU and one of both, for one unit each.
+func basket() Setup {
+	return Setup{Buckets: 1, Stock: units{1, 1}, Limit: 1, Batch: 1, Buyers: [][]Press{{{0, 1, 0}}, {{1, 1, 0}}}}
+}
+
+// uneven is a buyer of two units and one of one.
+func uneven() Setup {
+	return Setup{Buckets: 1, Stock: units{3}, Limit: 2, Batch: 1, Buyers: [][]Press{{{2, 0, 0}}, {{1, 0, 0}}}}
+}
+
+// forgetful is a buyer of two orders of one SKU who presses for the other with the key of the first, where Redis keeps one
+// released order of a SKU.
+func forgetful() Setup {
+	s := hoarder()
+	s.Stock, s.Buyers = units{2, 1}, [][]Press{{{1, 0, 1}, {1, 0, 2}, {0, 1, 1}}}
+	return s
 }
 
 // alone is one buyer who presses some quantities, without keys, for so many units.

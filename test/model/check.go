@@ -39,7 +39,7 @@ func (x *expansion) always(t *State) Broken {
 
 // stockRows checks each SKU's units, in every bucket and over all.
 func (x *expansion) stockRows(t *State) Broken {
-	var loaded, inRedis units
+	var loaded, inRedis, slack units
 	for k := range x.Buckets {
 		row, r := &t.rows[k], &t.redis[k]
 		if row.epoch == endless {
@@ -53,7 +53,10 @@ func (x *expansion) stockRows(t *State) Broken {
 			return "redis has fewer than no units"
 		}
 		here := x.units(t, k)
-		if most := row.loaded.plus(t.taken); x.Buckets == 1 && !most.covers(here) { // what was taken may be there again
+		if t.lost == 1 || r.epoch < row.epoch {
+			slack = t.taken // Redis has again, or in the epoch that is over, what was taken back
+		}
+		if x.Buckets == 1 && !row.loaded.plus(slack).covers(here) {
 			return tooRich
 		}
 		inRedis = inRedis.plus(here)
@@ -61,7 +64,7 @@ func (x *expansion) stockRows(t *State) Broken {
 	if loaded != x.stock().plus(t.raised).minus(t.taken) {
 		return "the loaded units are not conserved"
 	}
-	if t.lost == 0 && !loaded.covers(inRedis) {
+	if t.lost == 0 && !loaded.plus(slack).covers(inRedis) {
 		return tooRich
 	}
 	return ""

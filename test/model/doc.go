@@ -1,10 +1,13 @@
 // Package protocol explores the protocol of loss and rebuild: every interleaving, within stated bounds, of gateways, relay,
-// settlement, outbox applier, transfers and two control roles on a Redis that loses writes. Batches have up to two orders,
-// quantities and limits exceed 1, and idempotency keys answer again, also after their order was given back.
+// settlement, outbox applier, transfers and two control roles on a Redis that loses writes. A bucket has units of up to two
+// SKUs and an order up to two lines, batches have up to two orders, quantities and limits exceed 1, also over both SKUs, and
+// idempotency keys answer again, also after their order was given back. An operator adds units to the stock while the sale
+// sells, and takes back what is unsold.
 //
 // The search checks in every state what must hold at every moment, and in every state at rest what must hold in the end:
-// each answer is true, every unit is counted once, every bucket sells. No bucket is closed unless Redis lost something, and
-// from every state fair steps (those that need no fault and no operator) lead to rest.
+// each answer is true, every unit of each SKU is counted once, an order counts with all its lines or with none, a stock change
+// happens once, every bucket sells. No bucket is closed unless Redis lost something, and from every state fair steps (those
+// that need no fault and no operator) lead to rest.
 //
 // It is a model and shares no code with the engine. Each of its rules has the name that a comment puts beside the engine's
 // code for that rule (`rule: trim-exact`). With a rule switched off, the search finds the shortest trace that breaks the

@@ -25,6 +25,20 @@ func many() Setup { // limit 2, quantities of 1 and 2
 	return Setup{Buckets: 1, Stock: units{2}, Limit: 2, Batch: 2, Buyers: [][]Press{{{1, 0, 1}, {1, 0, 1}}, {{2, 0, 1}}}}
 }
 
+func lines() Setup { // two SKUs, orders of both and of one, with keys
+	return Setup{Buckets: 1, Stock: units{1, 1}, Limit: 1, Batch: 2,
+		Buyers: [][]Press{{{1, 1, 1}, {1, 1, 1}}, {{0, 1, 0}, {1, 0, 0}}}}
+}
+
+func limited() Setup { // two SKUs, with a limit of two units in all, and a key pressed for other lines
+	return Setup{Buckets: 1, Stock: units{2, 2}, Limit: 2, SaleLimit: 2, Batch: 2,
+		Buyers: [][]Press{{{1, 0, 1}, {0, 1, 1}}, {{1, 1, 0}, {0, 1, 0}}}}
+}
+
+func both() Setup { // two buckets of two SKUs
+	return Setup{Buckets: 2, Stock: units{1, 1}, Limit: 1, Batch: 1, Buyers: [][]Press{{{1, 1, 0}}, {{0, 1, 0}}}}
+}
+
 func twin() Setup { // two buckets of one SKU
 	return Setup{Buckets: 2, Stock: units{1}, Limit: 1, Batch: 1, Buyers: [][]Press{{{1, 0, 0}}, {{1, 0, 0}}}}
 }
@@ -58,7 +72,7 @@ func returned() Setup {
 // Shapes of sales by name, without faults.
 func Shapes() map[string]Setup {
 	return map[string]Setup{"single": single(), "pair": pair(), "many": many(), "three": three(), "wide": wide(), "twin": twin(),
-		"plenty": plenty(), "crowded": crowded()}
+		"plenty": plenty(), "crowded": crowded(), "lines": lines(), "limited": limited(), "both": both()}
 }
 
 // ParseFaults reads faults joined by a plus.
@@ -127,6 +141,20 @@ func Small() []Named {
 		{"transfer, wipe", twin().With(Transfer, Wipe).steady()},
 		{"sold out, went back", returned()},
 		{"transfer, ask", twin().With(Transfer, Cancel, Ask)},
+		{"lines, rewind", lines().With(Rewind)},
+		{"lines, cancel, false alarm", lines().With(Cancel, FalseAlarm)},
+		{"lines, blind", basket().With(Blind, Cancel)},
+		{"lines, limits", limited().With(Cancel, Unknown)},
+		{"lines, forgetful", forgetful().With(Cancel, Cancel, FalseAlarm)},
+		{"lines, transfer, ask", both().With(Transfer, Ask)},
+		{"take, cancel, false alarm", couple(1).With(Take, Cancel, FalseAlarm)},
+		{"take, blind", alone(1, 1).With(Take, Blind)},
+		{"take, rewind", couple(2).With(Take, Rewind)},
+		{"take, zombie, crash", pressing(2, Press{1, 1, 0}).With(Take, Take, Zombie, Crash, Unknown)},
+		{"raise, take, repeat", couple(1).With(Raise, Take, Repeat, Unknown)},
+		{"raise, cancel, false alarm", couple(1).With(Raise, Cancel, FalseAlarm)},
+		{"raise, take, ask", twin().With(Raise, Take, Ask)},
+		{"take, transfer", twin().With(Take, Transfer).steady()},
 	}
 }
 
@@ -137,7 +165,15 @@ func Rich() []Named {
 	moving := Setup{Buckets: 2, Stock: units{2}, Limit: 2, Batch: 2, Buyers: [][]Press{{{1, 0, 1}, {1, 0, 1}}, {{2, 0, 0}}, {{1, 0, 0}}}}.
 		With(Transfer, Transfer, Cancel, Unknown, Held, Crash, Duplicate, Redeliver, Zombie).
 		With(FalseAlarm, Takeover, ControlDies, Ask)
+	several := busy.With(Raise, Take, Take, Repeat)
+	several.Stock, several.SaleLimit = units{3, 2}, 2
+	several.Buyers = [][]Press{{{1, 0, 1}, {0, 1, 1}}, {{2, 0, 1}}, {{1, 1, 0}, {1, 0, 0}}}
+	rich := moving.With(Raise, Take, Take, Repeat)
+	rich.Stock, rich.Buyers = units{2, 1}, [][]Press{{{1, 1, 1}, {1, 0, 1}}, {{1, 1, 0}}, {{0, 1, 0}}}
 	return []Named{
+		{"lines, failover", several.With(Split, Rewind)},
+		{"lines, blind, hidden", several.With(Blind, Rewind).hidden()},
+		{"lines, moving, blind", rich.With(Blind, Rewind)},
 		{"failover, fail-back", busy.With(Split, Rewind)},
 		{"blind", busy.With(Blind, Blind)},
 		{"blind, hidden", busy.With(Blind, Rewind).hidden()},
@@ -178,5 +214,15 @@ func Large() []Named {
 		{"two transfers, false alarm", crowded().With(Transfer, Transfer, FalseAlarm)},
 		{"two transfers, ask", crowded().With(Transfer, Transfer, Cancel, Ask)},
 		{"transfer, ask, blind", twin().With(Transfer, Ask, Blind, Held).steady()},
+		{"lines, rewind, cancel", lines().With(Rewind, Cancel)},
+		{"lines, blind, unknown", lines().With(Blind, Unknown)},
+		{"lines, transfer, rewind", both().With(Transfer, Rewind)},
+		{"lines, transfer, cancel, ask", both().With(Transfer, Cancel, Ask)},
+		{"take, blind, uneven", uneven().With(Take, Blind, Cancel)},
+		{"take, split", couple(2).With(Take, Split)},
+		{"take, takeover", couple(2).With(Take, FalseAlarm, Takeover, ControlDies)},
+		{"take, transfer, rewind", twin().With(Take, Transfer, Rewind).steady()},
+		{"raise, take, blind", couple(1).With(Raise, Take, Blind)},
+		{"raise, take, zombie, ask", twin().With(Raise, Take, Zombie, Ask)},
 	}
 }

@@ -37,7 +37,7 @@ var directions = map[string]direction{
 	"gateway":  {[]string{"sale", "faults", "socket", "role"}, apart},
 	"reserve":  {[]string{"sale", "faults", "scripts", "role"}, apart},
 	"recovery": {[]string{"sale", "faults", "scripts", "lease", "role"}, apart},
-	"settle":   {[]string{"sale", "faults", "kafka", "role"}, apart},
+	"settle":   {[]string{"sale", "faults", "kafka", "lease", "role"}, apart},
 	"events":   {[]string{"sale", "faults", "kafka", "lease", "role"}, apart},
 	"expiry":   {[]string{"sale", "faults", "lease", "role"}, apart},
 	"store":    {[]string{"sale", "ledger", "faults"}, apart},

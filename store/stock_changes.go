@@ -1,0 +1,183 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"maps"
+	"slices"
+
+	"flashsale/faults"
+	"flashsale/ledger"
+	"flashsale/sale"
+)
+
+const (
+	sqlChange = "SELECT asked, added, open_rows, loaded, done FROM stock_changes WHERE sale_id = ? AND sku = ? AND change_key = ?"
+
+	sqlInsertChange = "INSERT INTO stock_changes (asked, added, open_rows, loaded, done, sale_id, sku, change_key) " +
+		"VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+	sqlUpdateChange = "UPDATE stock_changes SET asked = ?, added = ?, open_rows = ?, loaded = ?, done = ? " +
+		"WHERE sale_id = ? AND sku = ? AND change_key = ?"
+	sqlTook = "UPDATE stock_changes SET open_rows = open_rows - ?, added = added - ? " +
+		"WHERE sale_id = ? AND sku = ? AND change_key = ?"
+
+	sqlGrowItem = "UPDATE items SET stock = stock + ? WHERE sale_id = ? AND sku = ?"
+)
+
+// ChangeStock adds units to a SKU of a preloaded sale, or takes unsold ones back, exactly once for each idempotency key. It
+// loads units to add at once; the outbox brings them to Redis. It asks for units to take back by takes of the outbox, and the
+// caller repeats the call with the same arguments until the change is done: if a take found less than it asked while other
+// buckets may have units, the next call asks for the rest.
+//
+// The error wraps sale.ErrNotFound for an unknown sale or SKU and sale.ErrChangeReused if the key belongs to another number of
+// units. It is a *sale.StateError for a draft or a closed sale, and a *sale.FieldError for a number out of range.
+func (s *Store) ChangeStock(ctx context.Context, asked sale.StockChange) (sale.StockChange, error) {
+	var changed sale.StockChange
+	err := s.transact(ctx, func(tx *sql.Tx) error {
+		change, err := s.changeStock(ctx, tx, asked)
+		if err == nil {
+			changed = change.StockChange
+		}
+		faults.Point("store.stock-change-written")
+		return err
+	})
+	if err != nil {
+		return sale.StockChange{}, fmt.Errorf("change the stock of %s in sale %s: %w", asked.SKU, asked.Sale, err)
+	}
+	faults.Point("store.stock-changed")
+	return changed, nil
+}
+
+func (s *Store) changeStock(ctx context.Context, tx *sql.Tx, asked sale.StockChange) (*ledger.Change, error) {
+	present, _, err := s.lockSale(ctx, tx, asked.Sale)
+	if err != nil {
+		return nil, err
+	}
+	item, known := present.Item(asked.SKU)
+	if !known {
+		return nil, fmt.Errorf("SKU %s: %w", asked.SKU, sale.ErrNotFound)
+	}
+	change, begun, err := readChange(ctx, tx, asked)
+	switch {
+	case err != nil:
+		return nil, err
+	case begun && change.Asked != asked.Asked:
+		return nil, sale.ErrChangeReused
+	case begun && change.Done:
+		return change, nil
+	case !begun:
+		if err := changeable(&present, &item, asked.Asked); err != nil {
+			return nil, err
+		}
+	}
+	before := change.Added
+	if err := s.planChange(ctx, tx, change); err != nil {
+		return nil, err
+	}
+	if err := writeChange(ctx, tx, change, begun); err != nil || change.Added == before {
+		return change, err
+	}
+	if _, err := tx.ExecContext(ctx, sqlGrowItem, change.Added-before, asked.Sale, asked.SKU); err != nil {
+		return nil, err
+	}
+	return change, stampSaleRow(ctx, tx, asked.Sale)
+}
+
+// changeable returns the error for a new change that is not allowed.
+func changeable(present *sale.Sale, item *sale.Item, asked int64) error {
+	switch {
+	case asked == 0 || asked < -sale.MaxStock || asked > sale.MaxStock:
+		return sale.Fieldf("add", "must be -%d to %d and not 0", sale.MaxStock, sale.MaxStock)
+	case present.State == sale.StateDraft || present.State == sale.StateClosed:
+		return &sale.StateError{State: present.State, Detail: "the stock of a preloaded sale can change"}
+	case item.Stock+asked > sale.MaxStock:
+		return sale.Fieldf("add", "the stock must stay at most %d, it is %d", sale.MaxStock, item.Stock)
+	}
+	return nil
+}
+
+// readChange returns the row of a change, or a new one.
+func readChange(ctx context.Context, tx *sql.Tx, asked sale.StockChange) (change *ledger.Change, begun bool, err error) {
+	change = &ledger.Change{StockChange: sale.StockChange{Sale: asked.Sale, SKU: asked.SKU, Key: asked.Key}}
+	err = tx.QueryRowContext(ctx, sqlChange, asked.Sale, asked.SKU, asked.Key).
+		Scan(&change.Asked, &change.Added, &change.OpenRows, &change.Loaded, &change.Done)
+	if isNoRows(err) {
+		change.Asked = asked.Asked
+		return change, false, nil
+	}
+	return change, err == nil, err
+}
+
+func writeChange(ctx context.Context, tx *sql.Tx, c *ledger.Change, begun bool) error {
+	statement := sqlInsertChange
+	if begun {
+		statement = sqlUpdateChange
+	}
+	_, err := tx.ExecContext(ctx, statement, c.Asked, c.Added, c.OpenRows, c.Loaded, c.Done, c.Sale, c.SKU, c.Key)
+	return err
+}
+
+// planChange decides what a change does now, and writes it.
+func (s *Store) planChange(ctx context.Context, tx *sql.Tx, change *ledger.Change) error {
+	rows, err := s.lockSaleBuckets(ctx, tx, change.Sale)
+	if err != nil {
+		return err
+	}
+	buckets := bucketsOfRows(rows)
+	decided, nowMS, err := s.planOn(ctx, tx, rows, []string{change.SKU})
+	if err != nil {
+		return err
+	}
+	decided.Change(change, buckets)
+	return s.writePlan(ctx, tx, nowMS, decided)
+}
+
+// planOn begins a plan about some SKUs in locked buckets. The error wraps sale.ErrNotFound if a bucket does not have one.
+func (s *Store) planOn(ctx context.Context, tx *sql.Tx, rows []*ledger.Row, skus []string) (*ledger.Plan, int64, error) {
+	var nowMS int64
+	if err := tx.QueryRowContext(ctx, "SELECT "+s.dialect.nowMS).Scan(&nowMS); err != nil {
+		return nil, 0, err
+	}
+	shelves := shelvesIn(bucketsOfRows(rows), skus)
+	stock, err := s.readStock(ctx, tx, shelves)
+	if err != nil {
+		return nil, 0, fmt.Errorf("read stock rows: %w", err)
+	}
+	for _, shelf := range shelves {
+		if stock[shelf] == nil {
+			return nil, 0, fmt.Errorf("stock row of %s: %w", shelf, sale.ErrNotFound)
+		}
+	}
+	return ledger.NewPlan(ledger.NewState(byBucket(rows), stock, nowMS, true)), nowMS, nil
+}
+
+// takeBack lowers the stock of items by what takes have removed, and counts it in their changes. Their sales get the next
+// versions of the catalogue. The rows of the sales are locked.
+func (s *Store) takeBack(ctx context.Context, tx *sql.Tx, taken []ledger.Taken) error {
+	type item struct{ sale, sku string }
+	removed := map[item]int64{}
+	lowered := map[string]bool{}
+	for _, t := range taken {
+		if t.Change != "" {
+			if _, err := tx.ExecContext(ctx, sqlTook, 1, t.Units, t.Sale, t.SKU, t.Change); err != nil {
+				return fmt.Errorf("count what change %q took: %w", t.Change, err)
+			}
+		}
+		if t.Units > 0 {
+			removed[item{t.Sale, t.SKU}] += t.Units
+			lowered[t.Sale] = true
+		}
+	}
+	for of, units := range removed {
+		if _, err := tx.ExecContext(ctx, sqlGrowItem, -units, of.sale, of.sku); err != nil {
+			return fmt.Errorf("lower the stock of %s in %s: %w", of.sku, of.sale, err)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(lowered)) {
+		if err := stampSaleRow(ctx, tx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
