@@ -236,17 +236,21 @@ func (c *crowd) repeat(chance *chance, do func(context.Context, clerk) error) hi
 }
 
 // demand runs when everything works again: new buyers press for each SKU, one after the other, and pay at once, until one is
-// answered that nothing is left of it.
+// answered that nothing is left of it. They take as many units as they may, in the end one.
 func (c *crowd) demand(round int, stock []check.Stock) {
 	chance := newChance(c.world.seed, fmt.Sprint("demand", round))
 	for _, of := range stock {
+		quantity := c.world.shape.mostOf(of.SKU)
 		for i := range of.Available + 30 {
-			p := c.insist(fmt.Sprintf("late-%d-%s-%d", round, of.SKU, i), "k", history.One(of.SKU, 1), chance)
+			p := c.insist(fmt.Sprintf("late-%d-%s-%d", round, of.SKU, i), "k", history.One(of.SKU, quantity), chance)
 			if id, ok := p.took(); ok {
 				c.pay(id, chance)
 			}
 			if p.Outcome == sale.OutcomeSoldOut {
 				break
+			}
+			if p.Outcome == sale.OutcomeNotEnough {
+				quantity = 1
 			}
 		}
 	}

@@ -60,6 +60,18 @@ func (s *shape) limitOf(item *sale.Item) int {
 	return s.limit
 }
 
+// mostOf returns the most units of a SKU that a buyer may have.
+func (s *shape) mostOf(sku string) int {
+	units := s.limit
+	if own, has := s.limits()[sku]; has {
+		units = own
+	}
+	if s.saleLimit > 0 {
+		units = min(units, s.saleLimit)
+	}
+	return units
+}
+
 // definition returns the limits of the sale for its judge, and no stock.
 func (s *shape) definition() check.Sale {
 	return check.Sale{EndsMS: endOfTimeMS, Limit: s.limit, Limits: s.limits(), SaleLimit: s.saleLimit,
@@ -80,11 +92,17 @@ func (s *shape) limits() map[string]int {
 // drawLines draws what a buyer asks for: one to three SKUs, sometimes more of one than a buyer may have.
 func (s *shape) drawLines(c *chance) []history.Line {
 	wares := s.wares()
-	n := min(pick(c, 1, 1, 1, 2, 2, 3), len(wares))
+	n := min(pick(c, 1, 1, 2, 2, 3), len(wares))
+	if s.saleLimit > 0 && !c.one(5) {
+		n = min(n, s.saleLimit)
+	}
 	var lines []history.Line
 	for first := c.below(len(wares)); len(lines) < n; first++ {
 		item := &wares[first%len(wares)]
 		quantity := c.between(1, s.limitOf(item))
+		if s.saleLimit > 0 && !c.one(5) {
+			quantity = min(quantity, s.saleLimit/n)
+		}
 		if c.one(20) {
 			quantity = s.limitOf(item) + 1
 		}
