@@ -24,7 +24,7 @@ type orderBody struct {
 	OrderID   string          `json:"order_id"`
 	Status    json.RawMessage `json:"status"` // a word in an order, a number in a problem
 	Reason    string          `json:"reason"`
-	SKU       string          `json:"sku"`    // of an order of one line, or that a problem names
+	SKU       string          `json:"sku"` // of an order of one line, or that a problem names
 	Lines     []history.Line  `json:"lines"`
 	CreatedAt string          `json:"created_at"`
 }

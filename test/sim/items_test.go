@@ -101,7 +101,7 @@ func (s *shape) drawLines(c *chance) []history.Line {
 		item := &wares[first%len(wares)]
 		quantity := c.between(1, s.limitOf(item))
 		if s.saleLimit > 0 && !c.one(5) {
-			quantity = min(quantity, s.saleLimit/n)
+			quantity = min(quantity, max(s.saleLimit/n, 1))
 		}
 		if c.one(20) {
 			quantity = s.limitOf(item) + 1
