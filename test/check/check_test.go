@@ -35,14 +35,14 @@ type breach struct {
 
 var breaches = []breach{
 	{"a row too many", "no oversell", func(s *shop) bool {
-		for range shopUnits + 1 {
-			s.Rows = append(s.Rows, Row{Order: fmt.Sprint("x", len(s.Rows)), Sale: "s", SKU: "a", Buyer: "x", Quantity: 1,
+		for range 2 * shopUnits {
+			s.Rows = append(s.Rows, Row{Order: fmt.Sprint("x", len(s.Rows)), Sale: "s", Lines: history.One("a", 1), Buyer: "x",
 				Status: "paid", CreatedMS: 1_500_000})
 		}
 		return true
 	}},
 	{"more rows for a moment", "no oversell", func(s *shop) bool {
-		s.Peaks = append(s.Peaks, Peak{"s", "a", shopUnits + 1})
+		s.Peaks = append(s.Peaks, Peak{"s", "a", 2 * shopUnits})
 		return true
 	}},
 	{"a promised row vanishes", "no lost order", func(s *shop) bool {
@@ -55,20 +55,103 @@ var breaches = []breach{
 		row.Status, row.Reason = "refused", "fenced"
 		return true
 	}},
+	{"an order lacks a line", "no lost order", func(s *shop) bool {
+		row := s.anyRow(func(r *Row) bool { return s.promised(r) && len(r.Lines) > 1 })
+		if row == nil {
+			return false
+		}
+		row.Lines = row.Lines[:1]
+		return true
+	}},
 	{"a row changes hands", "no lost order", func(s *shop) bool {
 		s.anyRow(s.promised).Buyer = "someone-else"
 		return true
 	}},
 	{"a row of another quantity", "no lost order", func(s *shop) bool {
-		s.anyRow(s.promised).Quantity++
+		row := s.anyRow(s.promised)
+		row.Lines = history.One(row.Lines[0].SKU, row.Lines[0].Quantity+1)
 		return true
 	}},
 	{"beyond the limit", "limit", func(s *shop) bool {
 		row := s.anyRow(func(r *Row) bool { return r.takesUnits() })
 		twin := *row
-		twin.Order, twin.Quantity = "twin", shopLimit
+		twin.Order, twin.Lines = "twin", history.One("a", shopLimit+1)
 		s.Rows = append(s.Rows, twin)
 		return true
+	}},
+	{"beyond the limit of the sale", "limit", func(s *shop) bool {
+		s.Rows = append(s.Rows,
+			Row{Order: "x", Sale: "s", Lines: history.One("a", shopLimit), Buyer: "x", Status: "paid", CreatedMS: 1_500_000},
+			Row{Order: "y", Sale: "s", Lines: []history.Line{{SKU: "b", Quantity: 1}, {SKU: "c", Quantity: 1}}, Buyer: "x",
+				Status: "paid", CreatedMS: 1_500_000})
+		return true
+	}},
+	{"beyond the item's own limit", "limit", func(s *shop) bool {
+		s.Rows = append(s.Rows, Row{Order: "x", Sale: "s", Lines: history.One("b", shopOther+1), Buyer: "x", Status: "paid",
+			CreatedMS: 1_500_000})
+		return true
+	}},
+	{"a refusal names a SKU that was not asked for", "refusals are true", func(s *shop) bool {
+		return s.lie(func(op *history.Op) { op.Of = "c" })
+	}},
+	{"a refusal has another limit", "refusals are true", func(s *shop) bool {
+		return s.lie(func(op *history.Op) { op.Limit++ })
+	}},
+	{"a refusal shows too few units for its limit", "refusals are true", func(s *shop) bool {
+		return s.lie(func(op *history.Op) { op.Bought = 0; op.Quantity = 1; op.Lines = nil; op.SKU = "a"; op.Of = "a" })
+	}},
+	{"a refusal without its scope", "refusals are true", func(s *shop) bool {
+		return s.lie(func(op *history.Op) { op.Scope = "" })
+	}},
+	{"an order is shown with other lines", "refusals are true", func(s *shop) bool {
+		op := s.anyOp(func(op *history.Op) bool { return op.Verb == history.Buy && op.Order().Order != "" })
+		op.Orders[0].Lines = history.One("c", 1)
+		return true
+	}},
+	{"a stock change that nobody asked for", "each stock change once", func(s *shop) bool {
+		s.Changes = append(s.Changes, Change{"s", "a", "other", 1, 1, true})
+		return true
+	}},
+	{"a stock change happens twice", "conservation", func(s *shop) bool {
+		if len(s.Changes) == 0 || s.Changes[0].Added == 0 {
+			return false
+		}
+		at := 0
+		if s.Changes[0].SKU == "b" {
+			at = 1
+		}
+		s.Stock[at].Loaded += s.Changes[0].Added
+		s.Stock[at].Available += s.Changes[0].Added
+		return true
+	}},
+	{"a stock change is there twice", "each stock change once", func(s *shop) bool {
+		if len(s.Changes) == 0 {
+			return false
+		}
+		s.Changes = append(s.Changes, s.Changes[0])
+		return true
+	}},
+	{"a stock change is answered with other units", "each stock change once", func(s *shop) bool {
+		op := s.anyOp(func(op *history.Op) bool { return op.Verb == history.Restock })
+		if op == nil {
+			return false
+		}
+		op.Added++
+		return true
+	}},
+	{"a stock change that was answered is not there", "each stock change once", func(s *shop) bool {
+		changes := len(s.Changes)
+		s.Changes = nil
+		return changes > 0
+	}},
+	{"a take-back takes more than it was asked", "each stock change once", func(s *shop) bool {
+		for i := range s.Changes {
+			if s.Changes[i].Asked < 0 {
+				s.Changes[i].Added = s.Changes[i].Asked - 1
+				return true
+			}
+		}
+		return false
 	}},
 	{"one key names two orders", "one key, one order", func(s *shop) bool {
 		op := s.anyOp(func(op *history.Op) bool { return op.Key != "" && s.standing(op.Order().Order) != nil })
@@ -77,12 +160,12 @@ var breaches = []breach{
 			return false
 		}
 		again := *op
-		again.N, again.Orders = len(s.Ops), []history.Seen{{Order: other.Order, Status: "queued"}}
+		again.N, again.Orders = len(s.Ops), []history.Seen{{Order: other.Order, Status: "queued", Lines: op.Wants()}}
 		s.Ops = append(s.Ops, again)
 		return true
 	}},
 	{"a row without a press", "no row without an invocation", func(s *shop) bool {
-		s.Rows = append(s.Rows, Row{Order: "x", Sale: "s", SKU: "a", Buyer: "x", Quantity: 1, Status: "cancelled",
+		s.Rows = append(s.Rows, Row{Order: "x", Sale: "s", Lines: history.One("a", 1), Buyer: "x", Status: "cancelled",
 			CreatedMS: 1_500_000})
 		return true
 	}},
@@ -91,7 +174,7 @@ var breaches = []breach{
 		if op == nil {
 			return false
 		}
-		s.Rows = append(s.Rows, Row{Order: "x", Sale: "s", SKU: "a", Buyer: "fresh", Quantity: op.Quantity, Status: "cancelled",
+		s.Rows = append(s.Rows, Row{Order: "x", Sale: "s", Lines: op.Wants(), Buyer: "fresh", Status: "cancelled",
 			CreatedMS: op.Return / 1000})
 		return true
 	}},
@@ -125,7 +208,7 @@ var breaches = []breach{
 		return true
 	}},
 	{"a unit that no buyer could get", "no undersell", func(s *shop) bool {
-		row := s.anyRow(func(r *Row) bool { return r.takesUnits() })
+		row := s.anyRow(func(r *Row) bool { return r.takesUnits() && history.UnitsOf(r.Lines, "a") > 0 })
 		row.Status = "expired"
 		return true
 	}},
@@ -181,7 +264,7 @@ var breaches = []breach{
 	}},
 	{"taken under a closed epoch", "nothing under a closed epoch", func(s *shop) bool {
 		middle := s.Batches[len(s.Batches)/2]
-		s.Epochs = append(s.Epochs, EpochSeen{"s", "a", 0, 2, middle.CreatedMS*1000 - 1})
+		s.Epochs = append(s.Epochs, EpochSeen{"s", 0, 2, middle.CreatedMS*1000 - 1})
 		return true
 	}},
 	{"taken before the start", "nothing outside the window", func(s *shop) bool {
@@ -269,22 +352,22 @@ var breaches = []breach{
 		s.NoLatch = true
 		return s.pressAgain("sold_out", 0)
 	}},
-	{"a unit of a bucket leaks", "buckets agree", func(s *shop) bool { s.Buckets[0].Available++; return true }},
+	{"a unit of a bucket leaks", "buckets agree", func(s *shop) bool { s.Buckets[0].Shelves[0].Available++; return true }},
 	{"a unit of a bucket is in flight", "buckets agree", func(s *shop) bool {
-		s.Buckets[0].Settled--
-		s.Buckets[0].InFlight++
+		s.Buckets[0].Shelves[1].Settled--
+		s.Buckets[0].Shelves[1].InFlight++
 		return true
 	}},
 	{"a bucket gave back more than its rows", "buckets agree", func(s *shop) bool {
-		s.Buckets[0].Settled++
-		s.Buckets[0].Released++
+		s.Buckets[0].Shelves[0].Settled++
+		s.Buckets[0].Shelves[0].Released++
 		return true
 	}},
 	{"a bucket is closed in Redis", "buckets agree", func(s *shop) bool { s.Buckets[0].RedisState = "closed"; return true }},
 	{"a bucket is closed in the database", "buckets agree", func(s *shop) bool { s.Buckets[0].State = "closed"; return true }},
 	{"a bucket lives in two epochs", "buckets agree", func(s *shop) bool { s.Buckets[0].RedisEpoch--; return true }},
 	{"Redis knows an owner too few", "buckets agree", func(s *shop) bool {
-		s.Buckets[0].Owners = slices.DeleteFunc(s.Buckets[0].Owners, func(o Owner) bool { return o.Units > 0 })[:0]
+		s.Buckets[0].Owners = slices.DeleteFunc(s.Buckets[0].Owners, func(o Owner) bool { return !o.Released })[:0]
 		return true
 	}},
 	{"Redis remembers a refused order", "buckets agree", func(s *shop) bool {
@@ -312,7 +395,7 @@ var breaches = []breach{
 		first := s.Ops[0]
 		early := history.Op{N: len(s.Ops), Invoke: first.Invoke, Return: first.Return, Question: history.Question{
 			Verb: history.Buy, Sale: "s", SKU: "a", Buyer: "early"}, Answer: history.Answer{End: history.Refused,
-			Code: "sold_out"}}
+			Code: "sold_out", Of: "a"}}
 		s.Ops = append(s.Ops, early)
 		return true
 	}},
@@ -322,20 +405,20 @@ var breaches = []breach{
 			history.Op{N: len(s.Ops), Invoke: s.now, Return: s.now + 1, Question: history.Question{Verb: history.Cancel,
 				Order: s.cancelled()}, Answer: history.Answer{End: history.OK}},
 			history.Op{N: len(s.Ops) + 1, Invoke: from, Return: from + 1, Question: history.Question{Verb: history.Buy, Sale: "s",
-				SKU: "a", Buyer: "late"}, Answer: history.Answer{End: history.Refused, Code: "sold_out"}})
+				SKU: "a", Buyer: "late"}, Answer: history.Answer{End: history.Refused, Code: "sold_out", Of: "a"}})
 		return true
 	}},
 	{"fewer left than there were", "linearizable", func(s *shop) bool {
 		first := s.Ops[0]
 		s.Ops = append(s.Ops, history.Op{N: len(s.Ops), Invoke: first.Invoke, Return: first.Return, Question: history.Question{
 			Verb: history.Buy, Sale: "s", SKU: "a", Buyer: "early", Quantity: 2}, Answer: history.Answer{End: history.Refused,
-			Code: "not_enough", Available: 1}})
+			Code: "not_enough", Of: "a", Available: 1}})
 		return true
 	}},
 	{"a buyer who owned nothing had bought", "linearizable", func(s *shop) bool {
 		s.Ops = append(s.Ops, history.Op{N: len(s.Ops), Invoke: 1, Return: 2, Question: history.Question{Verb: history.Buy,
 			Sale: "s", SKU: "a", Buyer: "b1", Quantity: 1}, Answer: history.Answer{End: history.Refused, Code: "already_bought",
-			Bought: 2}})
+			Of: "a", Scope: "sku", Limit: shopLimit, Bought: 2}})
 		return true
 	}},
 	{"beyond the limit for a while", "linearizable", func(s *shop) bool {
@@ -344,7 +427,7 @@ var breaches = []breach{
 			return false
 		}
 		twin := *row
-		twin.Order, twin.Quantity, twin.Status = "twin", shopLimit, "cancelled"
+		twin.Order, twin.Lines, twin.Status = "twin", history.One("a", shopLimit+1), "cancelled"
 		s.Rows = append(s.Rows, twin)
 		s.now += 10_000
 		s.Ops = append(s.Ops, history.Op{N: len(s.Ops), Invoke: s.now, Return: s.now + 2000, Question: history.Question{
@@ -387,9 +470,9 @@ func TestEveryCheckIsTested(t *testing.T) {
 func TestALossExcusesWhatWasRefused(t *testing.T) {
 	found := func(status string, lossUS int64) bool {
 		e := &Evidence{Sales: map[string]Sale{"s": {}},
-			Rows:    []Row{{Order: "1", Sale: "s", SKU: "a", Status: status, CreatedMS: 50}},
-			Batches: []Batch{{Sale: "s", SKU: "a", Epoch: 1, CreatedMS: 50, Orders: []string{"1"}}},
-			Epochs:  []EpochSeen{{"s", "a", 0, 1, 10_000}, {"s", "a", 0, 2, 40_000}},
+			Rows:    []Row{{Order: "1", Sale: "s", Lines: history.One("a", 1), Status: status, CreatedMS: 50}},
+			Batches: []Batch{{Sale: "s", Epoch: 1, CreatedMS: 50, Orders: []string{"1"}}},
+			Epochs:  []EpochSeen{{"s", 0, 1, 10_000}, {"s", 0, 2, 40_000}},
 			Losses:  []Span{{FromUS: lossUS, ToUS: lossUS + 10_000}},
 		}
 		r := &report{counts: map[string]int{}}

@@ -16,12 +16,12 @@ func TestARefusalInTheMillisecondOfATaking(t *testing.T) {
 		explained    bool
 	}{"the same": {5_033, 5_695, true}, "the next": {6_001, 6_695, false}} {
 		for code, answer := range map[string]history.Answer{
-			"what is left": {End: history.Refused, Code: "not_enough", Available: 1},
-			"what he has":  {End: history.Refused, Code: "already_bought", Bought: 0},
+			"what is left": {End: history.Refused, Code: "not_enough", Of: "a", Available: 1},
+			"what he has":  {End: history.Refused, Code: "already_bought", Of: "a", Bought: 0},
 		} {
 			evidence := &Evidence{
 				Sales: map[string]Sale{"s": {Loaded: map[string]int64{"a": 1}, Limit: 1, EndsMS: 1000}},
-				Rows:  []Row{{Order: "1", Sale: "s", SKU: "a", Buyer: "b", Quantity: 1, Status: "confirmed", CreatedMS: 5}},
+				Rows:  []Row{{Order: "1", Sale: "s", Lines: history.One("a", 1), Buyer: "b", Status: "confirmed", CreatedMS: 5}},
 				Ops: []history.Op{{Invoke: test.invoke, Return: test.back, Answer: answer, Question: history.Question{
 					Verb: history.Buy, Sale: "s", SKU: "a", Buyer: "b", Quantity: 2}}},
 			}

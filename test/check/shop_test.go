@@ -10,14 +10,18 @@ import (
 )
 
 const (
-	shopUnits  = 25
-	shopBuyers = 16
-	shopLimit  = 2
-	shopOps    = 400
+	shopUnits     = 25 // of a
+	shopOthers    = 12 // of b
+	shopBuyers    = 16
+	shopLimit     = 2 // of a
+	shopOther     = 1 // of b
+	shopSaleLimit = 3 // of both, so no order that has less than that is beyond it alone
+	shopOps       = 400
 )
 
 // shop is a shop that keeps every promise: one unit after the other, with answers lost, orders cancelled, paid and
-// expired. Its evidence is good; tests break it in one place.
+// expired, of one SKU or of both, and units that the operator adds and takes back. Its evidence is good; tests break it in
+// one place.
 type shop struct {
 	*Evidence
 	random *rand.Rand
@@ -29,17 +33,17 @@ type shop struct {
 // newShop makes the history of a seed.
 func newShop(seed uint64) *shop {
 	s := &shop{random: rand.New(rand.NewPCG(seed, 7)), now: 1_000_000_000, Evidence: &Evidence{Sales: map[string]Sale{
-		"s": {StartsMS: 1_000_000, EndsMS: 2_000_000, Limit: shopLimit, Loaded: map[string]int64{"a": shopUnits},
-			Demand: map[string]bool{}},
+		"s": {StartsMS: 1_000_000, EndsMS: 2_000_000, Limit: shopLimit, Limits: map[string]int{"b": shopOther},
+			SaleLimit: shopSaleLimit, Loaded: map[string]int64{"a": shopUnits, "b": shopOthers}, Demand: map[string]bool{}},
 	}}}
-	s.Epochs = []EpochSeen{{"s", "a", 0, 1, 0}}
+	s.Epochs = []EpochSeen{{"s", 0, 1, 0}}
 	for range shopOps {
 		s.act()
 	}
 	s.ask(history.Question{Verb: history.Resume}, func() history.Answer { return history.Answer{End: history.OK} })
 	s.paused = false
-	for range 200 {
-		s.buy()
+	for i := range int(s.left("a")) + 100 {
+		s.press(history.Question{Verb: history.Buy, SKU: "a", Buyer: fmt.Sprintf("d%d", i)})
 	}
 	s.Sales["s"].Demand["a"] = true
 	s.Buckets = []Bucket{s.bucket()}
@@ -54,17 +58,21 @@ func newShop(seed uint64) *shop {
 
 // bucket is the only one, at rest.
 func (s *shop) bucket() Bucket {
-	b := Bucket{Sale: "s", SKU: "a", Stock: sale.Stock{Loaded: shopUnits, Available: s.left()}, State: "open", RedisState: "open",
-		Epoch: 1, RedisEpoch: 1, Owners: []Owner{}}
+	b := Bucket{Sale: "s", State: "open", RedisState: "open", Epoch: 1, RedisEpoch: 1, Owners: []Owner{}}
+	for _, sku := range []string{"a", "b"} {
+		shelf := Shelf{sku, sale.Stock{Loaded: s.loaded(item{"s", sku}), Available: s.left(sku)}}
+		for i := range s.Rows {
+			units := int64(history.UnitsOf(s.Rows[i].Lines, sku))
+			shelf.Settled += units
+			if s.Rows[i].returned() {
+				shelf.Released += units
+			}
+		}
+		b.Shelves = append(b.Shelves, shelf)
+	}
 	for i := range s.Rows {
 		row := &s.Rows[i]
-		owner := Owner{row.Buyer, row.Order, row.Quantity}
-		b.Settled += int64(row.Quantity)
-		if row.returned() {
-			b.Released += int64(row.Quantity)
-			owner.Units = -owner.Units
-		}
-		b.Owners = append(b.Owners, owner)
+		b.Owners = append(b.Owners, Owner{row.Buyer, row.Order, row.Lines, row.returned()})
 	}
 	return b
 }
@@ -79,6 +87,8 @@ func (s *shop) act() {
 		s.read()
 	case k == 10 && s.random.IntN(4) == 0:
 		s.pause()
+	case k == 10 && s.random.IntN(4) == 0:
+		s.restock()
 	case k == 11:
 		s.list()
 	}
@@ -100,36 +110,71 @@ func (s *shop) ask(q history.Question, do func() history.Answer) {
 	s.now += s.random.Int64N(5_000)
 }
 
-func (s *shop) held(buyer string) (units int) {
+// held returns the units that a buyer has of a SKU, of both for "".
+func (s *shop) held(buyer, sku string) (units int) {
 	for i := range s.Rows {
 		if row := &s.Rows[i]; row.Buyer == buyer && row.takesUnits() {
-			units += row.Quantity
+			units += history.UnitsOf(row.Lines, sku)
 		}
 	}
 	return units
 }
 
-func (s *shop) left() int64 {
-	left := int64(shopUnits)
+func (s *shop) left(sku string) int64 {
+	left := s.loaded(item{"s", sku})
 	for i := range s.Rows {
 		if s.Rows[i].takesUnits() {
-			left -= int64(s.Rows[i].Quantity)
+			left -= int64(history.UnitsOf(s.Rows[i].Lines, sku))
 		}
 	}
 	return left
 }
 
+// restock adds some units of a SKU, or takes back what is left of them.
+func (s *shop) restock() {
+	q := history.Question{Verb: history.Restock, SKU: []string{"a", "b"}[s.random.IntN(2)], Key: fmt.Sprint("r", len(s.Ops)),
+		Add: int64(s.random.IntN(9) - 4)}
+	if q.Add == 0 {
+		return
+	}
+	added := max(q.Add, -s.left(q.SKU))
+	for range 1 + s.random.IntN(2) { // under its key it happens once
+		s.ask(q, func() history.Answer {
+			of := Change{Sale: "s", SKU: q.SKU, Key: q.Key, Asked: q.Add, Added: added, Done: true}
+			if !slices.Contains(s.Changes, of) {
+				s.Changes = append(s.Changes, of)
+			}
+			return history.Answer{End: history.OK, Status: 200, Added: added}
+		})
+	}
+}
+
 func (s *shop) buy() {
-	buyer, quantity := fmt.Sprintf("b%d", s.random.IntN(shopBuyers)), 1+s.random.IntN(2)
+	buyer := fmt.Sprintf("b%d", s.random.IntN(shopBuyers))
 	key := ""
 	if s.random.IntN(3) > 0 {
 		key = fmt.Sprintf("k%d", s.random.IntN(40))
 	}
-	q := history.Question{Verb: history.Buy, SKU: "a", Buyer: buyer, Key: key, Quantity: quantity}
+	q := history.Question{Verb: history.Buy, Buyer: buyer, Key: key}
+	switch lines := history.One("a", 1+s.random.IntN(2)); s.random.IntN(6) {
+	case 0:
+		q.SKU = "b"
+	case 1:
+		q.Lines = append(lines, history.Line{SKU: "b", Quantity: 1})
+	case 2:
+		q.Lines = lines
+	default:
+		q.SKU, q.Quantity = "a", lines[0].Quantity
+	}
+	s.press(q)
+}
+
+// press answers by the key, or decides.
+func (s *shop) press(q history.Question) {
 	s.ask(q, func() history.Answer {
 		for i := range s.Rows {
-			if row := &s.Rows[i]; key != "" && row.Buyer == buyer && row.Key == key {
-				if row.Quantity != quantity {
+			if row := &s.Rows[i]; q.Key != "" && row.Buyer == q.Buyer && row.Key == q.Key {
+				if !history.Same(row.Lines, q.Wants()) {
 					return history.Answer{End: history.Refused, Status: 422, Code: "idempotency_key_reused", Named: row.Order}
 				}
 				return s.answer(200, row)
@@ -140,32 +185,49 @@ func (s *shop) buy() {
 }
 
 func (s *shop) decide(q history.Question) history.Answer {
-	refuse := func(code string) history.Answer { return history.Answer{End: history.Refused, Status: 409, Code: code} }
-	switch {
-	case s.paused:
+	if s.paused {
 		return history.Answer{End: history.Refused, Status: 503, Code: "paused"}
-	case s.held(q.Buyer)+q.Quantity > shopLimit:
-		a := refuse("already_bought")
-		a.Bought = s.held(q.Buyer)
-		return a
-	case s.left() == 0:
-		return refuse("sold_out")
-	case s.left() < int64(q.Quantity):
-		a := refuse("not_enough")
-		a.Available = s.left()
+	}
+	if a, refused := s.refuse(q); refused {
 		return a
 	}
 	s.next++
 	ms := s.now / 1000
-	row := Row{Order: fmt.Sprint(s.next), Sale: "s", SKU: "a", Buyer: q.Buyer, Key: q.Key, Quantity: q.Quantity,
+	row := Row{Order: fmt.Sprint(s.next), Sale: "s", Lines: q.Wants(), Buyer: q.Buyer, Key: q.Key,
 		Status: "confirmed", CreatedMS: ms, UpdatedMS: ms}
 	s.Rows = append(s.Rows, row)
-	s.Batches = append(s.Batches, Batch{Sale: "s", SKU: "a", Epoch: 1, CreatedMS: ms, Orders: []string{row.Order}})
+	s.Batches = append(s.Batches, Batch{Sale: "s", Epoch: 1, CreatedMS: ms, Orders: []string{row.Order}})
 	s.announce(&row)
 	if s.random.IntN(6) == 0 {
 		return history.Answer{End: history.Perhaps}
 	}
 	return s.answer(202, &row)
+}
+
+// refuse returns the refusal of a purchase that a limit or the stock does not allow.
+func (s *shop) refuse(q history.Question) (a history.Answer, refused bool) {
+	a = history.Answer{End: history.Refused, Status: 409}
+	of := s.Sales["s"]
+	for _, line := range q.Wants() {
+		if has := s.held(q.Buyer, line.SKU); has+line.Quantity > of.limitOf(line.SKU) {
+			a.Code, a.Of, a.Scope, a.Limit, a.Bought = "already_bought", line.SKU, "sku", of.limitOf(line.SKU), has
+			return a, true
+		}
+	}
+	if has := s.held(q.Buyer, ""); has+history.UnitsOf(q.Wants(), "") > shopSaleLimit {
+		a.Code, a.Scope, a.Limit, a.Bought = "already_bought", "sale", shopSaleLimit, has
+		return a, true
+	}
+	for _, line := range q.Wants() {
+		left := s.left(line.SKU)
+		if a.Of, a.Code = line.SKU, "sold_out"; left == 0 {
+			return a, true
+		}
+		if a.Code, a.Available = "not_enough", left; left < int64(line.Quantity) {
+			return a, true
+		}
+	}
+	return history.Answer{}, false
 }
 
 func (s *shop) answer(status int, row *Row) history.Answer {
@@ -177,7 +239,7 @@ func (s *shop) answer(status int, row *Row) history.Answer {
 }
 
 func (s *shop) seen(row *Row) history.Seen {
-	return history.Seen{Order: row.Order, Status: row.Status, SKU: "a", Quantity: row.Quantity, CreatedMS: row.CreatedMS}
+	return history.Seen{Order: row.Order, Status: row.Status, Lines: row.Lines, CreatedMS: row.CreatedMS}
 }
 
 func (s *shop) announce(row *Row) {
@@ -236,10 +298,11 @@ func (s *shop) read() {
 
 func (s *shop) list() {
 	buyer := fmt.Sprintf("b%d", s.random.IntN(shopBuyers))
-	s.ask(history.Question{Verb: history.List, SKU: "a", Buyer: buyer}, func() history.Answer {
+	of := []string{"a", "b", ""}[s.random.IntN(3)]
+	s.ask(history.Question{Verb: history.List, SKU: of, Buyer: buyer}, func() history.Answer {
 		a := history.Answer{End: history.OK, Status: 200}
 		for i := range s.Rows {
-			if s.Rows[i].Buyer == buyer {
+			if s.Rows[i].Buyer == buyer && history.UnitsOf(s.Rows[i].Lines, of) > 0 {
 				a.Orders = append(a.Orders, s.seen(&s.Rows[i]))
 			}
 		}
@@ -294,7 +357,7 @@ func (s *shop) standing(id string) *Row {
 
 // cancelled turns a standing order into a cancelled one, as a cancel does, and returns its id.
 func (s *shop) cancelled() string {
-	row := s.anyRow(func(r *Row) bool { return r.takesUnits() })
+	row := s.anyRow(func(r *Row) bool { return r.takesUnits() && history.UnitsOf(r.Lines, "a") > 0 })
 	row.Status = "cancelled"
 	return row.Order
 }
@@ -307,5 +370,15 @@ func (s *shop) pressAgain(code string, laterUS int64) bool {
 	}
 	s.Ops = append(s.Ops, history.Op{N: len(s.Ops), Invoke: s.now + laterUS, Return: s.now + laterUS + 1, Question: op.Question,
 		Answer: history.Answer{End: history.Refused, Status: 409, Code: code}})
+	return true
+}
+
+// lie changes a refusal for the limit of a SKU.
+func (s *shop) lie(change func(*history.Op)) bool {
+	op := s.anyOp(func(op *history.Op) bool { return op.Code == "already_bought" && op.Scope == "sku" })
+	if op == nil {
+		return false
+	}
+	change(op)
 	return true
 }
