@@ -137,7 +137,7 @@ func (w *world) checkStorm(b sale.Bucket, answers []sale.Answer, stock int64) {
 	}
 	require.LessOrEqual(t, int64(len(rows)), stock)
 	reading := w.Reading(b)
-	require.Equal(t, stock, reading.Available+w.DB.Settled(b), "nothing leaks")
+	require.Equal(t, stock, w.Shelf(b).Available+w.DB.Settled(b), "nothing leaks")
 	t.Logf("answers %v, epoch %d, refused %d", fakes.Outcomes(answers), reading.Epoch, len(refused))
 }
 
@@ -160,7 +160,7 @@ func TestTwoControlRolesAtOnce(t *testing.T) {
 		}
 		require.Equal(t, sale.OutcomeQueued, w.Buy(b, fmt.Sprintf("buyer-%d", i)).Outcome)
 	}
-	require.Equal(t, int64(20), w.Reading(b).Available)
+	require.Equal(t, int64(20), w.Shelf(b).Available)
 	require.Empty(t, w.DB.Refused())
 }
 
