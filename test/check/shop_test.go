@@ -85,10 +85,12 @@ func (s *shop) act() {
 		s.end()
 	case k == 9:
 		s.read()
-	case k == 10 && s.random.IntN(4) == 0:
-		s.pause()
-	case k == 10 && s.random.IntN(4) == 0:
-		s.restock()
+	case k == 10:
+		if n := s.random.IntN(8); n < 2 {
+			s.pause()
+		} else if n == 2 {
+			s.restock()
+		}
 	case k == 11:
 		s.list()
 	}

@@ -126,8 +126,7 @@ func (f *front) press(buyer, key string, wanted []history.Line) (a sale.Answer, 
 	}
 	f.mu.Lock()
 	s := f.sale
-	var row sale.BucketRow
-	row = f.rows[sale.HomeBucket(buyer, s.Buckets)]
+	row := f.rows[sale.HomeBucket(buyer, s.Buckets)]
 	f.mu.Unlock()
 	lines, unknown := knownLines(&s, wanted)
 	switch {

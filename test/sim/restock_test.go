@@ -36,9 +36,10 @@ const leastTTL = 30
 // drawRestocks draws the changes of stock. Half of the sales have none.
 func (s *shape) drawRestocks(c *chance) {
 	wares := s.wares()
+	soon := pick(c, 0, 150*time.Millisecond, 150*time.Millisecond, 300*time.Millisecond) // most buckets are loaded by then
 	for range pick(c, 0, 0, 0, 1, 2, 3) {
 		r := restock{kind: pick(c, byKey, byKey, byPut), sku: wares[c.below(len(wares))].SKU, units: int64(c.between(1, 4)),
-			at: c.span(0, s.span) + c.span(0, 2*time.Second), twice: c.one(3), other: c.one(5)}
+			at: c.span(0, s.span) + c.span(soon, 2*time.Second), twice: c.one(3), other: c.one(5)}
 		if c.one(2) {
 			r.units = -r.units
 		}
@@ -52,7 +53,7 @@ func (s *shape) drawRestocks(c *chance) {
 		s.ttl = leastTTL
 	}
 	for _, item := range s.added {
-		s.restocks = append(s.restocks, restock{kind: addSKU, sku: item.SKU, at: c.span(0, s.span) + c.span(0, time.Second), twice: c.one(3)})
+		s.restocks = append(s.restocks, restock{kind: addSKU, sku: item.SKU, at: c.span(0, s.span) + c.span(soon, time.Second), twice: c.one(3)})
 	}
 }
 
@@ -128,9 +129,9 @@ func (c *crowd) changeStock(r restock, key string, chance *chance) {
 func (c *crowd) insistOnChange(chance *chance, do func(context.Context, clerk) (bool, error)) (err error) {
 	p := c.world.newProcess("operator")
 	defer func() { p.crash() }()
-	done := false
 	for range tries {
 		ctx, cancel := p.patience(2 * time.Second)
+		var done bool
 		done, err = do(ctx, clerk{p})
 		cancel()
 		switch {
