@@ -74,7 +74,8 @@ func TestOneEngineOwnsANamespace(t *testing.T) {
 	require.ErrorIs(t, other.applier().applyAll(ctx), sale.ErrForeign)
 	require.ErrorIs(t, other.Redis.ApplyWindow(ctx, []sale.Bucket{b}, sale.Window{Version: 99}), sale.ErrForeign)
 	require.ErrorIs(t, other.Redis.LoadList(ctx, "sale", 1, 0, nil), sale.ErrForeign)
-	require.Equal(t, sale.Answer{Outcome: sale.OutcomeFenced, Reason: "foreign"}, other.Reserve(other.Basket(b, "bert", other.Line("phone", 1))))
+	press := other.Basket(b, "bert", other.Line("phone", 1))
+	require.Equal(t, sale.Answer{Outcome: sale.OutcomeFenced, Reason: "foreign"}, other.Reserve(press))
 	require.Empty(t, other.DB.Reported(), "the bucket of another engine is not reported")
 	require.Equal(t, int64(9), w.Shelf(b).Available)
 	require.Equal(t, sale.OutcomeQueued, w.Buy(b, "bert").Outcome, "the owner still sells")
@@ -143,7 +144,8 @@ func TestForeignKeysAreNamed(t *testing.T) {
 			w := newWorld(t, nil)
 			b := sale.Bucket{Sale: w.Sale.ID}
 			keys := w.Redis.Keys(b)
-			key := map[string]string{"meta": keys.Meta, "stock": keys.Stock, "buyers": keys.Buyers, "journal": keys.Journal, "hash": keys.Meta}[name]
+			key := map[string]string{"meta": keys.Meta, "stock": keys.Stock, "buyers": keys.Buyers, "journal": keys.Journal,
+				"hash": keys.Meta}[name]
 			w.Do(append([]string{kind[0], key}, kind[1:]...)...)
 			before := server.MustDo(t, "DUMP", key)
 			w.Sale.Items = []sale.Item{{SKU: "phone"}}

@@ -30,7 +30,8 @@ func TestRebuildBringsUnitsAndBuyers(t *testing.T) {
 
 	p.Epoch = w.DB.Row(b).Epoch
 	require.Equal(t, int64(2), p.Epoch)
-	require.Equal(t, sale.Answer{Outcome: sale.OutcomeReplayed, OrderID: taken.OrderID, Status: sale.StatusQueued}, w.engine.Reserve(p), "the database knows when it was created")
+	replayed := sale.Answer{Outcome: sale.OutcomeReplayed, OrderID: taken.OrderID, Status: sale.StatusQueued}
+	require.Equal(t, replayed, w.engine.Reserve(p), "the database knows when it was created")
 	require.Equal(t, sale.OutcomeAlreadyBought, w.Buy(b, "anna").Outcome)
 	reading := w.Reading(b)
 	require.Equal(t, sale.Reading{Epoch: 2, WindowsVersion: w.Sale.Version}, reading)

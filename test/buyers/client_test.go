@@ -120,8 +120,8 @@ func TestAnswersInTheWordsOfTheHistory(t *testing.T) {
 		"orders": {history.List, 200, `{"orders":[` + order + `]}`, history.Answer{End: history.OK, Status: 200,
 			Orders: []history.Seen{seen}}},
 		"a move": {history.Pause, 200, `{}`, history.Answer{End: history.OK, Status: 200}},
-		"already bought": {history.Buy, 409, `{"code":"already_bought","status":409,"order_id":"7","sku":"a","scope":"sku","limit":2,` +
-			`"bought":2}`, history.Answer{End: history.Refused, Status: 409, Code: "already_bought", Named: "7", Of: "a",
+		"already bought": {history.Buy, 409, `{"code":"already_bought","status":409,"order_id":"7","sku":"a","scope":"sku",` +
+			`"limit":2,"bought":2}`, history.Answer{End: history.Refused, Status: 409, Code: "already_bought", Named: "7", Of: "a",
 			Scope: "sku", Limit: 2, Bought: 2}},
 		"a wrong status": {history.Cancel, 409, `{"code":"wrong_status","status":409,"order_status":"paid"}`,
 			history.Answer{End: history.Refused, Status: 409, Code: "wrong_status", NamedIs: "paid"}},

@@ -68,10 +68,13 @@ type Change struct {
 	Done           bool
 }
 
+// Line is a SKU of an order and its quantity.
+type Line = history.Line
+
 // Row is one order row.
 type Row struct {
 	Order, Sale, Buyer, Key string
-	Lines                   []history.Line
+	Lines                   []Line
 	Bucket                  int
 	Status, Reason, Payment string
 	CreatedMS, UpdatedMS    int64
@@ -131,7 +134,7 @@ type Shelf struct {
 // Owner is one order in a bucket's entries of Redis.
 type Owner struct {
 	Buyer, Order string
-	Lines        []history.Line
+	Lines        []Line
 	Released     bool // its units were given back; it is remembered for its key
 }
 

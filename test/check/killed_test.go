@@ -59,13 +59,13 @@ func TestJudgeOfAKilledSale(t *testing.T) {
 		"the operator gave 3":       func(e *Evidence) { e.Stock[0].Loaded, e.Stock[0].Settled = 2, 3 },
 		"units are left":            func(e *Evidence) { e.Stock[0].Available = 1 },
 		"1 events wait":             func(e *Evidence) { e.Waiting["events"] = 1 },
-		"its rows are":              func(e *Evidence) { e.Buckets[0].Shelves[0].Settled, e.Buckets[0].Shelves[0].Released = 5, 2 },
+		"its rows are":              func(e *Evidence) { shelf := &e.Buckets[0].Shelves[0]; shelf.Settled, shelf.Released = 5, 2 },
 		"in Redis closed":           func(e *Evidence) { e.Buckets[0].RedisState = "closed" },
 		"d was refused (operation 3) and has order 3": func(e *Evidence) {
 			e.Final, e.Rows[2].Buyer, e.Ops[3].N = true, "d", 3
 		},
 		"bucket s/0 is closed in epoch 2": func(e *Evidence) { e.Buckets[0].State = "closed" },
-		"1 units of a in flight":          func(e *Evidence) { e.Buckets[0].Shelves[0].InFlight, e.Buckets[0].Shelves[0].Loaded = 1, 4 },
+		"1 units of a in flight":          func(e *Evidence) { shelf := &e.Buckets[0].Shelves[0]; shelf.InFlight, shelf.Loaded = 1, 4 },
 		"off by -1":                       func(e *Evidence) { e.Buckets[0].Shelves[0].Available = 1 },
 		"in Redis open in epoch 1":        func(e *Evidence) { e.Buckets[0].RedisEpoch = 1 },
 		"off by 1":                        func(e *Evidence) { e.Buckets[0].Shelves[0].Available = -1 },

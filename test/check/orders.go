@@ -33,8 +33,8 @@ func (e *Evidence) standing() map[item]int64 {
 	return units
 }
 
-// checkLost: every promised order has its row, with all lines that were asked for. It may be refused only when Redis may have lost it, and a
-// held one may be gone only then.
+// checkLost: every promised order has its row, with all lines that were asked for. It may be refused only when Redis may have
+// lost it, and a held one may be gone only then.
 func checkLost(e *Evidence, r *report) {
 	rows := e.rowsByID()
 	e.buys(func(op *history.Op) {

@@ -133,7 +133,8 @@ func (c *crowd) press(buyer, key string, lines []history.Line, chance *chance) *
 		p.Answer, p.perhaps = f.press(buyer, key, lines)
 	}
 	p.returned = virtualNow()
-	c.world.trace.add(buyer, fmt.Sprintf("press %s %q: %v %v %s perhaps=%t", history.Text(lines), key, p.Outcome, p.OrderID, p.SKU, p.perhaps))
+	c.world.trace.add(buyer, fmt.Sprintf("press %s %q: %v %v %s perhaps=%t", history.Text(lines), key, p.Outcome, p.OrderID, p.SKU,
+		p.perhaps))
 	c.mu.Lock()
 	c.presses = append(c.presses, p)
 	c.mu.Unlock()

@@ -53,7 +53,8 @@ func (s *shape) drawRestocks(c *chance) {
 		s.ttl = leastTTL
 	}
 	for _, item := range s.added {
-		s.restocks = append(s.restocks, restock{kind: addSKU, sku: item.SKU, at: c.span(0, s.span) + c.span(soon, time.Second), twice: c.one(3)})
+		r := restock{kind: addSKU, sku: item.SKU, at: c.span(0, s.span) + c.span(soon, time.Second), twice: c.one(3)}
+		s.restocks = append(s.restocks, r)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 
-	"flashsale/test/buyers/history"
 	"flashsale/test/check"
 )
 
@@ -19,10 +18,10 @@ const (
 
 // Rows returns every order row of a sale with its lines.
 func Rows(ctx context.Context, db *sql.DB, saleID string) (all []check.Row, err error) {
-	several := map[string][]history.Line{} // of the orders of several lines
+	several := map[string][]check.Line{} // of the orders of several lines
 	err = each(ctx, db, sqlLines, func(found *sql.Rows) error {
 		var order string
-		var line history.Line
+		var line check.Line
 		err := found.Scan(&order, &line.SKU, &line.Quantity)
 		several[order] = append(several[order], line)
 		return err
@@ -30,11 +29,11 @@ func Rows(ctx context.Context, db *sql.DB, saleID string) (all []check.Row, err 
 	if err == nil {
 		err = each(ctx, db, sqlRows, func(found *sql.Rows) error {
 			var r check.Row
-			var only history.Line
+			var only check.Line
 			err := found.Scan(&r.Order, &r.Sale, &r.Buyer, &r.Key, &r.Bucket, &only.SKU, &only.Quantity, &r.Status, &r.Reason,
 				&r.Payment, &r.CreatedMS, &r.UpdatedMS)
 			if r.Lines = several[r.Order]; r.Lines == nil {
-				r.Lines = []history.Line{only}
+				r.Lines = []check.Line{only}
 			}
 			all = append(all, r)
 			return err

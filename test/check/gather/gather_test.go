@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
-	"flashsale/test/buyers/history"
 	"flashsale/test/check"
 )
 
@@ -62,8 +61,8 @@ func TestABucketInRedis(t *testing.T) {
 	assert.Equal(t, int64(6), b.Shelves[0].Available)
 	assert.Equal(t, int64(2), b.Shelves[0].InFlight)
 	assert.Equal(t, []check.Owner{
-		{Buyer: "bert", Order: "1234567", Lines: []history.Line{{SKU: "a", Quantity: 2}, {SKU: "k", Quantity: 1}}},
-		{Buyer: "bert", Order: "1234567", Lines: history.One("a", 1), Released: true},
+		{Buyer: "bert", Order: "1234567", Lines: []check.Line{{SKU: "a", Quantity: 2}, {SKU: "k", Quantity: 1}}},
+		{Buyer: "bert", Order: "1234567", Lines: []check.Line{{SKU: "a", Quantity: 1}}, Released: true},
 	}, b.Owners)
 }
 

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"flashsale/test/buyers/history"
 	"flashsale/test/check"
 )
 
@@ -124,11 +123,11 @@ func Owners(all []check.Owner, numbers Numbers, buyer, entries string) ([]check.
 
 // lines reads the lines of an entry: numbers in base 36 joined by a plus sign, each with a colon and the quantity unless that
 // is 1.
-func (n Numbers) lines(text string) (lines []history.Line, err error) {
+func (n Numbers) lines(text string) (lines []check.Line, err error) {
 	for one := range strings.SplitSeq(text, "+") {
 		short, times, several := strings.Cut(one, ":")
 		number, err := strconv.ParseInt(short, 36, 32)
-		line := history.Line{SKU: n[int(number)], Quantity: 1}
+		line := check.Line{SKU: n[int(number)], Quantity: 1}
 		if err == nil && several {
 			line.Quantity, err = strconv.Atoi(times)
 		}
