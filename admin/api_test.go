@@ -202,8 +202,8 @@ func TestChecksTheTokenBeforeTheIDs(t *testing.T) {
 		if route.access == public {
 			continue
 		}
-		for _, id := range []string{"s", "unknown", "NO-ID"} {
-			path := strings.NewReplacer("{sale}", id, "{order_id}", id).Replace(route.path)
+		for _, id := range []string{"s", "unknown", "-no-id"} {
+			path := strings.NewReplacer("{sale}", id, "{order_id}", id, "{sku}", id).Replace(route.path)
 			for _, header := range []string{"", "Bearer wrong", "Bearer ", "Bearer", "Basic " + adminToken, adminToken} {
 				r := b.ask(route.method, path, "no json", "Authorization", header)
 				r.problem(401, "unauthenticated")
@@ -211,7 +211,7 @@ func TestChecksTheTokenBeforeTheIDs(t *testing.T) {
 			}
 		}
 	}
-	b.ask("GET", "/admin/v1/sales/NO-ID", "").problem(404, "sale_not_found")
+	b.ask("GET", "/admin/v1/sales/-no-id", "").problem(404, "sale_not_found")
 	b.ask("GET", "/admin/v1/sales/unknown", "", "Authorization", "bearer  "+adminToken).problem(404, "sale_not_found")
 }
 
@@ -224,13 +224,14 @@ func TestRefusesTwoTokens(t *testing.T) {
 
 // bodies are valid bodies by the path of the route.
 var bodies = map[string]string{
-	"/admin/v1/sales/{sale}": phoneSale, "/admin/v1/rules": "{}", "/admin/v1/orders/{order_id}/payment": `{"payment_id":"p-1"}`,
+	"/admin/v1/sales/{sale}": phoneSale, "/admin/v1/sales/{sale}/items/{sku}/stock": `{"add":1}`,
+	"/admin/v1/rules": "{}", "/admin/v1/orders/{order_id}/payment": `{"payment_id":"p-1"}`,
 }
 
 func TestShopTokenOpensOrdersOnly(t *testing.T) {
 	b := newBench(t)
 	for _, route := range b.api.routes() {
-		path := strings.NewReplacer("{sale}", "unknown", "{order_id}", "77").Replace(route.path)
+		path := strings.NewReplacer("{sale}", "unknown", "{order_id}", "77", "{sku}", "phone").Replace(route.path)
 		r := b.ask(route.method, path, bodies[route.path], "Authorization", "Bearer "+shopToken)
 		switch route.access {
 		case operator:
@@ -259,7 +260,7 @@ func TestHeadAnswersAsGetWithoutBody(t *testing.T) {
 		if route.method != http.MethodGet {
 			continue
 		}
-		path := strings.NewReplacer("{sale}", "s", "{order_id}", "77").Replace(route.path)
+		path := strings.NewReplacer("{sale}", "s", "{order_id}", "77", "{sku}", "phone").Replace(route.path)
 		get, head := b.ask("GET", path, ""), b.ask("HEAD", path, "")
 		require.Equal(t, 200, get.Status, "%s %s", path, get.Body)
 		require.Equal(t, get.Status, head.Status, path)
@@ -285,7 +286,7 @@ func TestStoreFaultsAreUnavailable(t *testing.T) {
 		if route.access == public {
 			continue
 		}
-		path := strings.NewReplacer("{sale}", "s", "{order_id}", "77").Replace(route.path)
+		path := strings.NewReplacer("{sale}", "s", "{order_id}", "77", "{sku}", "phone").Replace(route.path)
 		r := b.ask(route.method, path, bodies[route.path])
 		problem := r.problem(503, "unavailable")
 		require.NotContains(t, problem["detail"], errAway.Error(), "the text of a driver is only logged")

@@ -123,7 +123,9 @@ func (p *pair) added(i int) bool { return i >= len(p.books.Shelves) }
 
 // booksAfter reads the database again when Redis has units or SKUs that the first books do not contain: either they were
 // given between the two readings, or Redis has too many.
-func booksAfter(ctx context.Context, db countersReader, saleID string, pairs []pair) (map[sale.Bucket]*sale.StockCounters, error) {
+func booksAfter(
+	ctx context.Context, db countersReader, saleID string, pairs []pair,
+) (map[sale.Bucket]*sale.StockCounters, error) {
 	later := map[sale.Bucket]*sale.StockCounters{}
 	for i := range pairs {
 		if !pairs[i].doubtful() {

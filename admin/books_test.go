@@ -11,14 +11,12 @@ import (
 	"flashsale/test/memory"
 )
 
-// sell moves units of the sale's first bucket: Redis takes them, and those settled have rows.
+// sell moves phones of a bucket: Redis takes them, and those settled have rows.
 func (b *bench) sell(bucket sale.Bucket, taken, settled, released int64) {
-	b.stock.set(func() {
-		r := b.stock.readings[bucket]
-		r.Taken, r.Available = r.Taken+taken, r.Available-taken+released
-		b.stock.readings[bucket] = r
+	b.stock.changeShelf(bucket, func(s *sale.ShelfReading) {
+		s.Taken, s.Available = s.Taken+taken, s.Available-taken+released
 	})
-	b.store.changeRow(bucket, func(row *sale.BucketCounters) {
+	b.store.changeShelf(bucket, func(row *sale.ShelfCounters) {
 		row.Settled, row.SettledEpoch, row.Released = row.Settled+settled, row.SettledEpoch+settled, row.Released+released
 	})
 }
@@ -26,13 +24,16 @@ func (b *bench) sell(bucket sale.Bucket, taken, settled, released int64) {
 func TestStatsCountEveryUnit(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", bucketedSale, "preload", "open")
-	b.sell(phone, 2, 1, 0)
-	b.sell(sale.Bucket{Sale: "s", SKU: "phone", Number: 3}, 2, 2, 1)
+	b.sell(first, 2, 1, 0)
+	b.sell(sale.Bucket{Sale: "s", Number: 3}, 2, 2, 1)
 	got := b.ask("GET", "/admin/v1/sales/s/stats", "").is(200)
 	require.Equal(t, "s", got["sale"])
 	require.Equal(t, "open", got["state"])
 	require.Equal(t, "", got["reason"])
 	require.Equal(t, "2026-11-11T10:00:00.123Z", got["at"])
+	require.Equal(t, map[string]any{
+		"loaded": 17.0, "available": 14.0, "in_flight": 1.0, "settled": 3.0, "released": 1.0, "conserved": true,
+	}, got["total"])
 	items := got["items"].([]any)
 	first := items[0].(map[string]any)
 	require.Len(t, first["buckets"], 4)
@@ -50,7 +51,8 @@ func TestStatsCountEveryUnit(t *testing.T) {
 func TestStatsOfADraftAreZero(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale)
-	require.JSONEq(t, `{"sale":"s","state":"draft","reason":"","at":"2026-11-11T10:00:00.123Z","items":[{"sku":"phone","loaded":0,
+	require.JSONEq(t, `{"sale":"s","state":"draft","reason":"","at":"2026-11-11T10:00:00.123Z","total":{
+		"loaded":0,"available":0,"in_flight":0,"settled":0,"released":0,"conserved":true},"items":[{"sku":"phone","loaded":0,
 		"available":0,"in_flight":0,"settled":0,"released":0,"conserved":true,"buckets":[]}]}`,
 		string(b.ask("GET", "/admin/v1/sales/s/stats", "").Body))
 }
@@ -58,8 +60,9 @@ func TestStatsOfADraftAreZero(t *testing.T) {
 func TestStatsShowWhatIsNotConserved(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale, "preload", "open")
-	b.stock.set(func() { r := b.stock.readings[phone]; r.Available--; b.stock.readings[phone] = r })
+	b.lose(1)
 	got := b.ask("GET", "/admin/v1/sales/s/stats", "").is(200)
+	require.Equal(t, false, got["total"].(map[string]any)["conserved"])
 	require.Equal(t, false, got["items"].([]any)[0].(map[string]any)["conserved"])
 	b.stock.set(func() { b.stock.away = true })
 	b.ask("GET", "/admin/v1/sales/s/stats", "").problem(503, "unavailable")
@@ -118,12 +121,12 @@ func TestStatsStreamEndsWithItsClientAndTheProcess(t *testing.T) {
 func TestAuditStatesTheEquation(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", bucketedSale, "preload", "open")
-	b.sell(phone, 2, 1, 0)
+	b.sell(first, 2, 1, 0)
 	require.JSONEq(t, `{"holds":true,"items":[
 		{"sale":"s","sku":"phone","loaded":10,"available":8,"in_flight":1,"settled":1,"released":0,"difference":0},
 		{"sale":"s","sku":"case","loaded":7,"available":7,"in_flight":0,"settled":0,"released":0,"difference":0}]}`,
 		string(b.ask("GET", "/admin/v1/sales/s/audit", "").Body))
-	b.stock.set(func() { r := b.stock.readings[phone]; r.Available -= 2; b.stock.readings[phone] = r })
+	b.lose(2)
 	got := b.ask("GET", "/admin/v1/sales/s/audit", "").is(200)
 	require.Equal(t, false, got["holds"])
 	require.EqualValues(t, 2, got["items"].([]any)[0].(map[string]any)["difference"])
@@ -131,33 +134,38 @@ func TestAuditStatesTheEquation(t *testing.T) {
 
 // TestAuditCatchesSeededFaults tests the checker: a broken engine would cause each of these faults.
 func TestAuditCatchesSeededFaults(t *testing.T) {
-	change := func(b *bench, reading func(*sale.Reading), row func(*sale.BucketCounters)) {
-		b.stock.set(func() { r := b.stock.readings[phone]; reading(&r); b.stock.readings[phone] = r })
-		b.store.changeRow(phone, row)
+	change := func(b *bench, reading func(*sale.ShelfReading), row func(*sale.ShelfCounters)) {
+		b.stock.changeShelf(first, reading)
+		b.store.changeShelf(first, row)
 	}
-	noReading, noRow := func(*sale.Reading) {}, func(*sale.BucketCounters) {}
+	noReading, noRow := func(*sale.ShelfReading) {}, func(*sale.ShelfCounters) {}
 	for name, fault := range map[string]func(*bench){
-		"a unit vanished from Redis":       func(b *bench) { change(b, func(r *sale.Reading) { r.Available-- }, noRow) },
-		"a unit appeared without a source": func(b *bench) { change(b, func(r *sale.Reading) { r.Available++ }, noRow) },
-		"an order was lost after Redis":    func(b *bench) { change(b, func(r *sale.Reading) { r.Taken-- }, noRow) },
+		"a unit vanished from Redis":       func(b *bench) { change(b, func(r *sale.ShelfReading) { r.Available-- }, noRow) },
+		"a unit appeared without a source": func(b *bench) { change(b, func(r *sale.ShelfReading) { r.Available++ }, noRow) },
+		"an order was lost after Redis":    func(b *bench) { change(b, func(r *sale.ShelfReading) { r.Taken-- }, noRow) },
 		"an order was settled twice": func(b *bench) {
-			change(b, noReading, func(r *sale.BucketCounters) { r.Settled++ })
+			change(b, noReading, func(r *sale.ShelfCounters) { r.Settled++ })
 		},
 		"a unit was returned without a release": func(b *bench) {
-			change(b, noReading, func(r *sale.BucketCounters) { r.Released++ })
+			change(b, noReading, func(r *sale.ShelfCounters) { r.Released++ })
 		},
 		"more settled than taken": func(b *bench) {
-			change(b, noReading, func(r *sale.BucketCounters) { r.SettledEpoch += 5; r.Settled += 5 })
+			change(b, noReading, func(r *sale.ShelfCounters) { r.SettledEpoch += 5; r.Settled += 5 })
 		},
-		"stock raised in the books alone": func(b *bench) { change(b, noReading, func(r *sale.BucketCounters) { r.Loaded++ }) },
+		"stock raised in the books alone": func(b *bench) { change(b, noReading, func(r *sale.ShelfCounters) { r.Loaded++ }) },
+		"a unit is credited to another SKU": func(b *bench) {
+			change(b, func(r *sale.ShelfReading) { r.Available-- }, noRow)
+			b.stock.set(func() { b.stock.shelf(first, "case").Available++ })
+		},
+		"Redis sells a SKU of nobody": func(b *bench) { b.stock.set(func() { b.stock.shelf(first, "bag").Available++ }) },
 		"two faults hide in the sum of in": func(b *bench) {
-			change(b, func(r *sale.Reading) { r.Available -= 20; r.Taken += 20 }, noRow)
+			change(b, func(r *sale.ShelfReading) { r.Available -= 20; r.Taken += 20 }, noRow)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
-			b.bring("s", phoneSale, "preload", "open")
-			b.sell(phone, 3, 2, 0)
+			b.bring("s", bucketedSale, "preload", "open")
+			b.sell(first, 3, 2, 0)
 			require.Equal(t, true, b.ask("GET", "/admin/v1/sales/s/audit", "").is(200)["holds"])
 			fault(b)
 			require.Equal(t, false, b.ask("GET", "/admin/v1/sales/s/audit", "").is(200)["holds"])
@@ -168,9 +176,9 @@ func TestAuditCatchesSeededFaults(t *testing.T) {
 func TestAuditSaysWhenItCouldNotRead(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale, "preload", "open")
-	b.store.changeRow(phone, func(r *sale.BucketCounters) { r.State, r.Epoch = sale.BucketLoading, 2 })
+	b.store.changeRow(first, func(r *sale.BucketCounters) { r.State, r.Epoch = sale.BucketLoading, 2 })
 	detail := b.ask("GET", "/admin/v1/sales/s/audit", "").problem(503, "unavailable")["detail"]
-	require.Contains(t, detail, "s:phone:0")
+	require.Contains(t, detail, "bucket s:0 ")
 	stats := b.ask("GET", "/admin/v1/sales/s/stats", "").is(200)["items"].([]any)[0].(map[string]any)
 	require.Equal(t, false, stats["conserved"], "stats show what is known")
 	require.EqualValues(t, 0, stats["available"])
@@ -181,10 +189,10 @@ func TestAuditSaysWhenItCouldNotRead(t *testing.T) {
 func TestAuditWaitsForARebuild(t *testing.T) {
 	b := newBench(t, func(o *Options) { o.AuditWait = 5 * time.Second })
 	b.bring("s", phoneSale, "preload", "open")
-	b.store.changeRow(phone, func(r *sale.BucketCounters) { r.State = sale.BucketClosed })
+	b.store.changeRow(first, func(r *sale.BucketCounters) { r.State = sale.BucketClosed })
 	answer := make(chan *reply, 1)
 	go func() { answer <- b.ask("GET", "/admin/v1/sales/s/audit", "") }()
-	b.stock.openBucket(sale.BucketRow{Bucket: phone})
+	require.NoError(t, b.stock.openBucket(t.Context(), sale.BucketRow{Bucket: first, Epoch: 1}))
 	require.Equal(t, true, (<-answer).is(200)["holds"])
 }
 
@@ -197,4 +205,6 @@ func TestReadPositionsRefusesAShortReading(t *testing.T) {
 
 type shortReading struct{}
 
-func (shortReading) Readings(context.Context, []sale.Bucket) ([]sale.Reading, error) { return nil, nil }
+func (shortReading) StockReadings(context.Context, []sale.Bucket, []string) ([]sale.StockReading, error) {
+	return nil, nil
+}

@@ -80,7 +80,8 @@ func TestClientTurnsProblemsIntoErrors(t *testing.T) {
 	_, err = c.PutSale(ctx, "s", []byte(`{"name":"n","colour":1}`))
 	require.ErrorAs(t, err, &refusal)
 	require.Equal(t, &adminclient.Refusal{Status: 400, Code: "malformed", Title: "The request is malformed", Field: "colour",
-		Detail: "colour: is not a known member"}, refusal)
+		Detail: "colour: is not a known member: " + formOfSale(""), Errors: refusal.Errors}, refusal)
+	require.Len(t, refusal.Errors, 4, "and each member that it lacks")
 	for _, id := range []string{"", "..", "a/b", "No Sale", "none"} {
 		_, err = c.Sale(ctx, id)
 		require.ErrorAs(t, err, &refusal, id)
@@ -127,7 +128,7 @@ func TestAuditPrintsALineForEachSKU(t *testing.T) {
 	b.bring("s", bucketedSale, "preload", "open")
 	b.bring("draft", phoneSale)
 	b.bring("other", phoneSale, "preload")
-	b.sell(phone, 2, 1, 0)
+	b.sell(first, 2, 1, 0)
 	printed, err := b.audit(adminclient.AuditRequest{})
 	require.NoError(t, err)
 	require.Equal(t, strings.Join([]string{
@@ -157,7 +158,7 @@ func TestAuditAnswersNo(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale, "preload", "open")
 	b.bring("other", phoneSale, "preload")
-	b.stock.set(func() { r := b.stock.readings[phone]; r.Available--; b.stock.readings[phone] = r })
+	b.lose(1)
 	for _, request := range []adminclient.AuditRequest{{}, {Sale: "s"}, {Sale: "s", JSON: true}, {Wait: time.Second}} {
 		printed, err := b.audit(request)
 		require.ErrorIs(t, err, adminclient.ErrBooksDoNotHold)
@@ -172,7 +173,7 @@ func TestAuditAnswersNo(t *testing.T) {
 func TestAuditWaitsUntilNothingIsInFlight(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale, "preload", "open")
-	b.sell(phone, 2, 0, 0)
+	b.sell(first, 2, 0, 0)
 	printed, err := b.audit(adminclient.AuditRequest{Wait: 10 * time.Millisecond, JSON: true})
 	require.ErrorIs(t, err, adminclient.ErrStillInFlight)
 	require.Equal(t, 1, adminclient.ExitCode(err))
@@ -187,7 +188,7 @@ func TestAuditWaitsUntilNothingIsInFlight(t *testing.T) {
 		done <- err
 	}()
 	b.store.set(func() { b.store.away = false }) // the audit waits for a store that is away
-	b.sell(phone, 0, 2, 0)
+	b.sell(first, 0, 2, 0)
 	require.NoError(t, <-done)
 }
 

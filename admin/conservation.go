@@ -36,8 +36,16 @@ type watch struct {
 func (w *watch) begin() { w.round = map[[2]string]time.Time{} }
 func (w *watch) end()   { w.since = w.round }
 
-// doubts reports whether the last round found books that are off.
-func (w *watch) doubts() bool { return len(w.since) > 0 }
+// untilPause returns the time after which the first sale whose books are off is to be paused. doubts is false when the last
+// round found none.
+func (w *watch) untilPause() (left time.Duration, doubts bool) {
+	left = pauseAfter
+	now := w.now()
+	for _, began := range w.since {
+		left = min(left, pauseAfter-now.Sub(began))
+	}
+	return left, len(w.since) > 0
+}
 
 // forget restarts the count: after a time in which this process did not read, no span is proved.
 func (w *watch) forget() { w.since = nil }

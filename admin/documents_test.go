@@ -61,10 +61,11 @@ func TestTheDocumentedSaleFileHasEveryMember(t *testing.T) {
 		"per_buyer_limit": fmt.Sprintf("1 to %d; default %d", sale.MaxLimit, defaultLimit),
 		"payment_ttl_s": fmt.Sprintf("%d to %d; 0 = never; default %d", sale.MinPaymentTTL, sale.MaxPaymentTTL,
 			defaultPaymentTTL),
-		"items":       fmt.Sprintf("1 to %d; %d buckets in all", sale.MaxItems, sale.MaxSaleBuckets),
-		"stock":       fmt.Sprintf("0 to %d", sale.MaxStock),
-		"price_cents": fmt.Sprintf("0 to %d", int64(sale.MaxPriceCents)),
-		"buckets":     fmt.Sprintf("1 to %d; default %d", sale.MaxBuckets, defaultBuckets),
+		"per_buyer_sale_limit": fmt.Sprintf("1 to %d; 0 = none; default 0", sale.MaxSaleLimit),
+		"buckets":              fmt.Sprintf("1 to %d; default %d", sale.MaxBuckets, defaultBuckets),
+		"items":                fmt.Sprintf("1 to %d; items times buckets at most %d", sale.MaxItems, sale.MaxShelves),
+		"stock":                fmt.Sprintf("0 to %d", sale.MaxStock),
+		"price_cents":          fmt.Sprintf("0 to %d", int64(sale.MaxPriceCents)),
 	} {
 		require.Regexp(t, `(?m)^ *`+member+`:.*# .*`+regexp.QuoteMeta(said), text)
 	}
@@ -79,11 +80,16 @@ func TestASaleShownAsYAMLIsReadBack(t *testing.T) {
 					"\u2028", "&a", "!!int 3"})).Draw(t, "name"),
 			StartsAt: sale.Time{Time: time.UnixMilli(rapid.Int64Range(0, 1<<40).Draw(t, "starts")).UTC()}, Currency: "CNY",
 			PerBuyerLimit: rapid.IntRange(1, sale.MaxLimit).Draw(t, "limit"), PaymentTTL: 60, Eligibility: sale.EligibilityList,
+			SaleLimit: rapid.IntRange(0, sale.MaxSaleLimit).Draw(t, "sale limit"),
+			Buckets:   rapid.IntRange(1, 64).Draw(t, "buckets"),
 		}
 		want.EndsAt = sale.Time{Time: want.StartsAt.Add(time.Hour)}
 		for i := range rapid.IntRange(1, 3).Draw(t, "items") {
 			want.Items = append(want.Items, sale.Item{SKU: []string{"null", "1e3", "0x1f"}[i], Stock: int64(i), PriceCents: 100,
-				Buckets: 1})
+				Name: []string{"", "yes", "~"}[i]})
+			if i > 0 {
+				want.Items[i].PerBuyerLimit = &i
+			}
 		}
 		answer, err := sale.JSON(want)
 		require.NoError(t, err)
@@ -104,13 +110,16 @@ starts_at: "2026-11-11T10:00:00.000Z"
 ends_at: "2026-11-11T12:00:00.000Z"
 currency: CNY
 per_buyer_limit: 1
+per_buyer_sale_limit: 0
 payment_ttl_s: 900
 eligibility: open
+buckets: 1
 items:
   - sku: phone
     stock: 10
     price_cents: 129900
-    buckets: 1
+    name: ""
+    per_buyer_limit: null
 `, string(text))
 	_, err = adminclient.DefinitionYAML([]byte(`["no sale"]`))
 	require.ErrorContains(t, err, "no sale")
@@ -156,8 +165,9 @@ func TestDefinitionYAMLShowsTheMembersOfABody(t *testing.T) {
 // membersOf returns the names of the members that a body's type reads.
 func membersOf(body reflect.Type) (names []string) {
 	for i := range body.NumField() {
-		name, _, _ := strings.Cut(body.Field(i).Tag.Get("json"), ",")
-		names = append(names, name)
+		if name, _, _ := strings.Cut(body.Field(i).Tag.Get("json"), ","); name != "" {
+			names = append(names, name)
+		}
 	}
 	return names
 }

@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -28,6 +29,8 @@ type fakeStore struct {
 	renewals  int
 	stolen    bool // another process has taken the lease when it is renewed
 	partition int32
+	changes   int                         // calls that change the stock
+	relay     func(context.Context) error // the settling process; nil: there is none
 }
 
 func newFakeStore() *fakeStore {
@@ -73,7 +76,12 @@ func (f *fakeStore) changeSale(id string, change func(*memory.Sale)) {
 
 // changeRow changes the row of a bucket.
 func (f *fakeStore) changeRow(bucket sale.Bucket, change func(*sale.BucketCounters)) {
-	f.Change(func(t *memory.Tables) { change(&t.Stock[bucket].BucketCounters) })
+	f.Change(func(t *memory.Tables) { change(&t.Buckets[bucket].BucketCounters) })
+}
+
+// changeShelf changes the stock row of phones in a bucket.
+func (f *fakeStore) changeShelf(bucket sale.Bucket, change func(*sale.ShelfCounters)) {
+	f.Change(func(t *memory.Tables) { change(&t.Stock[sale.Shelf{Bucket: bucket, SKU: "phone"}].ShelfCounters) })
 }
 
 // gateways sets by which version each gateway sells.
@@ -97,7 +105,25 @@ func (f *fakeStore) PutSale(ctx context.Context, s sale.Sale) (sale.Sale, bool, 
 	if f.sale(s.ID).ID != "" {
 		f.checkLease(s.ID, "put")
 	}
-	return f.Database.PutSale(ctx, s)
+	stored, created, err := f.Database.PutSale(ctx, s)
+	return stored, created, errors.Join(err, f.relayed(ctx))
+}
+
+func (f *fakeStore) ChangeStock(ctx context.Context, change sale.StockChange) (sale.StockChange, error) {
+	f.set(func() { f.changes++ })
+	changed, err := f.Database.ChangeStock(ctx, change)
+	return changed, errors.Join(err, f.relayed(ctx))
+}
+
+// relayed carries the outbox into Redis, as a settling process does soon after each commit.
+func (f *fakeStore) relayed(ctx context.Context) error {
+	f.mu.Lock()
+	relay := f.relay
+	f.mu.Unlock()
+	if relay == nil {
+		return nil
+	}
+	return relay(ctx)
 }
 
 func (f *fakeStore) checkLease(id, what string) {
@@ -132,7 +158,7 @@ type fakeStock struct {
 	store *fakeStore
 
 	mu       sync.Mutex
-	readings map[sale.Bucket]sale.Reading
+	readings map[sale.Bucket]*sale.StockReading
 	windows  map[sale.Bucket]sale.Window
 	lists    map[string][]string // of the list version that was loaded last
 	versions map[string]int64
@@ -145,10 +171,58 @@ type fakeStock struct {
 }
 
 func newFakeStock(store *fakeStore) *fakeStock {
-	return &fakeStock{
-		store: store, readings: map[sale.Bucket]sale.Reading{}, windows: map[sale.Bucket]sale.Window{},
+	f := &fakeStock{
+		store: store, readings: map[sale.Bucket]*sale.StockReading{}, windows: map[sale.Bucket]sale.Window{},
 		lists: map[string][]string{}, versions: map[string]int64{},
 	}
+	store.relay = f.applyOutbox
+	return f
+}
+
+// applyOutbox applies every row of the outbox as the scripts do and tells the database.
+func (f *fakeStock) applyOutbox(ctx context.Context) error {
+	rows, err := f.store.Outbox(ctx, 1000)
+	if err != nil {
+		return err
+	}
+	var applied []sale.Applied
+	f.set(func() {
+		for _, row := range rows {
+			reading := f.readings[row.Bucket]
+			reading.Sequence++
+			reading.Outbox = row.Number
+			done := sale.Applied{Bucket: row.Bucket, Epoch: row.Epoch, Number: row.Number, Sequence: reading.Sequence}
+			for _, line := range row.Lines {
+				shelf := f.shelf(row.Bucket, line.SKU)
+				shelf.Number, shelf.Limit = line.Number, line.Limit
+				if row.Kind == sale.OutboxTake {
+					found := min(line.Units, shelf.Available)
+					shelf.Available, shelf.Returned = shelf.Available-found, shelf.Returned-found
+					done.Took = append(done.Took, sale.SKUUnits{SKU: line.SKU, Units: found})
+				} else {
+					shelf.Available, shelf.Returned = shelf.Available+line.Units, shelf.Returned+line.Units
+				}
+			}
+			applied = append(applied, done)
+		}
+	})
+	return f.store.OutboxDone(ctx, applied)
+}
+
+// shelf returns what Redis has of a SKU in a bucket, and adds the SKU when it is new. The caller has the lock.
+func (f *fakeStock) shelf(bucket sale.Bucket, sku string) *sale.ShelfReading {
+	reading := f.readings[bucket]
+	at := slices.IndexFunc(reading.Shelves, func(s sale.ShelfReading) bool { return s.SKU == sku })
+	if at < 0 {
+		at = len(reading.Shelves)
+		reading.Shelves = append(reading.Shelves, sale.ShelfReading{SKU: sku})
+	}
+	return &reading.Shelves[at]
+}
+
+// changeShelf changes what Redis has of phones in a bucket.
+func (f *fakeStock) changeShelf(bucket sale.Bucket, change func(*sale.ShelfReading)) {
+	f.set(func() { change(f.shelf(bucket, "phone")) })
 }
 
 func (f *fakeStock) set(change func()) {
@@ -180,20 +254,29 @@ func (f *fakeStock) Rebuild(ctx context.Context, rows []sale.BucketRow, progress
 		if halfway && i >= len(rows)/2 {
 			return nil
 		}
-		f.openBucket(row)
+		if err := f.openBucket(ctx, row); err != nil {
+			return err
+		}
 		progress(i+1, len(rows))
 	}
 	return nil
 }
 
 // openBucket is steps (e) to (h) of a rebuild.
-func (f *fakeStock) openBucket(row sale.BucketRow) {
-	var load sale.Load
-	f.store.Change(func(t *memory.Tables) {
-		load = t.Stock[row.Bucket].Begin()
-		t.Stock[row.Bucket].State = sale.BucketOpen
-	})
-	f.set(func() { f.readings[row.Bucket] = sale.Reading{Epoch: load.Epoch, Available: load.Available} })
+func (f *fakeStock) openBucket(ctx context.Context, row sale.BucketRow) error {
+	loads, err := f.store.BeginLoads(ctx, []sale.BucketRow{row})
+	if err != nil || len(loads) != 1 {
+		return errors.Join(err, errors.New("the bucket is not to be loaded"))
+	}
+	load := loads[0]
+	reading := &sale.StockReading{Reading: sale.Reading{Epoch: load.Epoch, Outbox: load.Outbox}}
+	for _, s := range load.Stock {
+		reading.Shelves = append(reading.Shelves,
+			sale.ShelfReading{SKU: s.SKU, Available: s.Available, Number: s.Number, Limit: s.Limit})
+	}
+	f.set(func() { f.readings[row.Bucket] = reading })
+	_, err = f.store.OpenBuckets(ctx, []sale.BucketRow{load.BucketRow})
+	return err
 }
 
 func (f *fakeStock) LoadList(_ context.Context, id string, version, size int64, each func(func(string) error) error) error {
@@ -235,9 +318,28 @@ func (f *fakeStock) Readings(_ context.Context, buckets []sale.Bucket) ([]sale.R
 	if f.away {
 		return nil, errAway
 	}
-	var all []sale.Reading
-	for _, b := range buckets {
-		all = append(all, f.readings[b])
+	all := make([]sale.Reading, len(buckets))
+	for i, b := range buckets {
+		if reading := f.readings[b]; reading != nil {
+			all[i] = reading.Reading
+		}
+	}
+	return all, nil
+}
+
+// StockReadings reads all SKUs of each bucket.
+func (f *fakeStock) StockReadings(_ context.Context, buckets []sale.Bucket, _ []string) ([]sale.StockReading, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.away {
+		return nil, errAway
+	}
+	all := make([]sale.StockReading, len(buckets))
+	for i, b := range buckets {
+		if reading := f.readings[b]; reading != nil {
+			all[i] = *reading
+			all[i].Shelves = slices.Clone(reading.Shelves)
+		}
 	}
 	return all, nil
 }

@@ -123,14 +123,14 @@ func (g *Gauges) Run(ctx context.Context) {
 	})
 }
 
-// rest is the pause after a round of a given duration. While books are off, the rounds follow each other at the shortest
-// interval, so that the sale is paused in time.
+// rest is the pause after a round of a given duration. While books are off, the number of shelves does not count, and the
+// next round comes no later than the moment at which the sale is to be paused.
 func (g *Gauges) rest(took time.Duration) time.Duration {
-	due := min(time.Duration(g.shelves)*time.Second/restShelves, longestRest)
-	if g.watch.doubts() {
-		due = 0
+	shortest := max(g.opts.Every, restPerRound*took)
+	if left, doubts := g.watch.untilPause(); doubts {
+		return max(took, min(shortest, left))
 	}
-	return max(g.opts.Every, restPerRound*took, due)
+	return max(shortest, min(time.Duration(g.shelves)*time.Second/restShelves, longestRest))
 }
 
 // own records whether this process has the lease; without it the gauges are empty.

@@ -41,11 +41,9 @@ func TestGaugesShowWhereEveryUnitIs(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale, "preload", "open")
 	b.bring("draft", phoneSale)
-	b.sell(phone, 4, 3, 1)
+	b.sell(first, 4, 3, 1)
 	b.stock.set(func() {
-		r := b.stock.readings[phone]
-		r.OldestJournal = time.Date(2026, 11, 11, 10, 59, 58, 500e6, time.UTC).UnixMilli()
-		b.stock.readings[phone] = r
+		b.stock.readings[first].OldestJournal = time.Date(2026, 11, 11, 10, 59, 58, 500e6, time.UTC).UnixMilli()
 	})
 	g := gaugeBench(t, b)
 	require.Zero(t, testutil.CollectAndCount(g), "nothing before the first round")
@@ -56,7 +54,7 @@ func TestGaugesShowWhereEveryUnitIs(t *testing.T) {
 flashsale_conservation_error_units{sale="s",sku="phone"} 0
 # HELP flashsale_epoch Epoch of a bucket in the database.
 # TYPE flashsale_epoch gauge
-flashsale_epoch{bucket="0",sale="s",sku="phone"} 1
+flashsale_epoch{bucket="0",sale="s"} 1
 # HELP flashsale_journal_oldest_age_seconds Age of the oldest journal entry, 0 when all journals are empty.
 # TYPE flashsale_journal_oldest_age_seconds gauge
 flashsale_journal_oldest_age_seconds 1.5
@@ -131,12 +129,12 @@ func TestGaugesKeepTheLastNumbersThroughARebuild(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale, "preload", "open")
 	g := gaugeBench(t, b)
-	b.store.changeRow(phone, func(r *sale.BucketCounters) { r.State = sale.BucketLoading })
+	b.store.changeRow(first, func(r *sale.BucketCounters) { r.State = sale.BucketLoading })
 	roundOf(t, g)
 	require.Equal(t, 2, testutil.CollectAndCount(g), "epoch and journal only: there were no numbers yet")
-	b.store.changeRow(phone, func(r *sale.BucketCounters) { r.State = sale.BucketOpen })
+	b.store.changeRow(first, func(r *sale.BucketCounters) { r.State = sale.BucketOpen })
 	roundOf(t, g)
-	b.store.changeRow(phone, func(r *sale.BucketCounters) { r.State, r.Epoch = sale.BucketLoading, 2 })
+	b.store.changeRow(first, func(r *sale.BucketCounters) { r.State, r.Epoch = sale.BucketLoading, 2 })
 	roundOf(t, g)
 	require.Equal(t, 8, testutil.CollectAndCount(g))
 	require.NoError(t, testutil.CollectAndCompare(g, strings.NewReader(`
@@ -177,19 +175,28 @@ func TestGaugesRunUntilTheirContextEnds(t *testing.T) {
 	require.NotContains(t, b.store.Snapshot().Leases, string(lease.Gauges))
 }
 
-// The more buckets a round reads, the longer the rest after it; the lease is renewed meanwhile.
-func TestGaugesRestAfterManyBuckets(t *testing.T) {
+// The more shelves a round reads, the longer the rest after it; the lease is renewed meanwhile. While books are off, the
+// rounds follow each other closely.
+func TestGaugesRestAfterManyShelves(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale, "preload", "open")
 	g := gaugeBench(t, b)
 	roundOf(t, g)
-	require.Equal(t, 1, g.buckets)
+	require.Equal(t, 1, g.shelves)
 	require.Equal(t, time.Second, g.rest(time.Millisecond))
 	require.Equal(t, 4*time.Second, g.rest(time.Second))
-	g.buckets = 10_000
-	require.Equal(t, 5*time.Second, g.rest(200*time.Millisecond))
-	g.buckets = 1_000_000
+	g.shelves = sale.MaxShelves
+	require.InDelta(t, 2.6, g.rest(200*time.Millisecond).Seconds(), 0.1)
+	g.shelves = 1_000_000
 	require.Equal(t, longestRest, g.rest(time.Second))
+	now := time.Now()
+	g.watch.now = func() time.Time { return now }
+	g.watch.since = map[[2]string]time.Time{{"s", "phone"}: now.Add(-time.Second), {"s", "case"}: now}
+	require.Equal(t, time.Second, g.rest(200*time.Millisecond), "books are off")
+	now = now.Add(1500 * time.Millisecond)
+	require.Equal(t, 500*time.Millisecond, g.rest(200*time.Millisecond), "no later than the pause")
+	now = now.Add(450 * time.Millisecond)
+	require.Equal(t, 200*time.Millisecond, g.rest(200*time.Millisecond))
 }
 
 func TestAgeIsNeverNegative(t *testing.T) {

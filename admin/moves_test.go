@@ -12,7 +12,8 @@ import (
 	"flashsale/test/memory"
 )
 
-var phone = sale.Bucket{Sale: "s", SKU: "phone"}
+// first is the first bucket of the sale s.
+var first = sale.Bucket{Sale: "s"}
 
 func TestMovesFollowTheStates(t *testing.T) {
 	b := newBench(t)
@@ -26,7 +27,7 @@ func TestMovesFollowTheStates(t *testing.T) {
 		require.Equal(t, step.state, got["state"], step.move)
 		require.Equal(t, "s", got["sale"])
 		require.Equal(t, step.state, b.ask("GET", "/admin/v1/sales/s", "").is(200)["state"])
-		window := b.stock.windows[phone]
+		window := b.stock.windows[first]
 		require.Equal(t, sale.State(step.state), window.State, "Redis has the state when the move is answered")
 		require.Equal(t, b.store.sale("s").Version, window.Version)
 	}
@@ -87,14 +88,14 @@ func TestMovesOfUnknownSales(t *testing.T) {
 			method = "POST"
 		}
 		b.ask(method, "/admin/v1/sales/unknown/"+move, "").problem(404, "sale_not_found")
-		b.ask(method, "/admin/v1/sales/No.ID/"+move, "").problem(404, "sale_not_found")
+		b.ask(method, "/admin/v1/sales/-no.id/"+move, "").problem(404, "sale_not_found")
 	}
 }
 
 func TestPauseStopsGatewaysWhileAPreloadRuns(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale, "preload", "open")
-	b.ask("PUT", "/admin/v1/sales/s", more).is(200)
+	b.store.changeRow(first, func(r *sale.BucketCounters) { r.State = sale.BucketClosed }) // it is to be loaded anew
 	gate, entered := make(chan struct{}), make(chan struct{})
 	b.stock.set(func() { b.stock.gate, b.stock.entered = gate, entered })
 
@@ -111,7 +112,7 @@ func TestPauseStopsGatewaysWhileAPreloadRuns(t *testing.T) {
 	close(gate)
 	(<-preload).is(200)
 	require.Equal(t, "paused", (<-pause).is(200)["state"])
-	require.Equal(t, sale.StatePaused, b.stock.windows[phone].State)
+	require.Equal(t, sale.StatePaused, b.stock.windows[first].State)
 }
 
 func TestPauseSaysSoWhenRedisIsAwayAndFinishesLater(t *testing.T) {
@@ -120,10 +121,10 @@ func TestPauseSaysSoWhenRedisIsAwayAndFinishesLater(t *testing.T) {
 	b.stock.set(func() { b.stock.away = true })
 	b.ask("POST", "/admin/v1/sales/s/pause", "").problem(503, "unavailable")
 	require.Equal(t, sale.StatePaused, b.store.sale("s").State, "the database is ahead, never behind")
-	require.Equal(t, sale.StateOpen, b.stock.windows[phone].State)
+	require.Equal(t, sale.StateOpen, b.stock.windows[first].State)
 	b.stock.set(func() { b.stock.away = false })
 	b.ask("POST", "/admin/v1/sales/s/pause", "").is(200)
-	require.Equal(t, sale.StatePaused, b.stock.windows[phone].State)
+	require.Equal(t, sale.StatePaused, b.stock.windows[first].State)
 }
 
 func TestOpenLoadsAListThatWasReplacedAfterPreload(t *testing.T) {
@@ -146,7 +147,7 @@ func TestListedSaleWithoutAListIsNotOpened(t *testing.T) {
 	problem := b.ask("POST", "/admin/v1/sales/s/open", "").problem(409, "wrong_state")
 	require.Equal(t, "preloaded", problem["state"])
 	require.Contains(t, problem["detail"], "sale buyers first")
-	require.Equal(t, sale.StatePreloaded, b.stock.windows[phone].State)
+	require.Equal(t, sale.StatePreloaded, b.stock.windows[first].State)
 	s := b.store.sale("s")
 	require.EqualValues(t, 1, s.ListVersion, "version 0 would be a sale that is open to all")
 	require.Zero(t, s.ListSize)
@@ -171,7 +172,7 @@ func TestOpenLoadsAListThatIsReplacedMeanwhile(t *testing.T) {
 	}}
 	b.ask("POST", "/admin/v1/sales/s/open", "").is(200)
 	require.ElementsMatch(t, []string{"b", "c"}, b.stock.lists["s"], "the list that counts is the one that Redis has")
-	require.Equal(t, sale.StateOpen, b.stock.windows[phone].State)
+	require.Equal(t, sale.StateOpen, b.stock.windows[first].State)
 }
 
 // replacesList ends an upload right after open has read the list for the first time.

@@ -107,10 +107,13 @@ func TestAnswersFitTheDocument(t *testing.T) {
 	doc.fits(t, "SaleDefinition", []byte(bucketedSale))
 	doc.fits(t, "RulesDefinition", []byte(fullRules))
 	b.bring("s", bucketedSale, "preload", "open")
-	b.sell(phone, 2, 1, 1)
+	b.sell(first, 2, 1, 1)
 	at := sale.TimeMillis(1_794_391_200_123)
-	b.store.SeedOrder(sale.Order{OrderID: 7, Status: sale.StatusPaid, Sale: "s", SKU: "phone", Quantity: 1,
+	b.store.SeedOrder(sale.Order{OrderID: 7, Status: sale.StatusPaid, Sale: "s", Lines: phones(1),
 		Currency: "CNY", CreatedAt: at, UpdatedAt: at, PayBy: &at, BuyerID: "u", PaymentID: "p"})
+	b.store.SeedOrder(sale.Order{OrderID: 6, Status: sale.StatusConfirmed, Sale: "s", BuyerID: "u", Currency: "CNY",
+		Lines: append(phones(1), sale.Line{SKU: "case", Quantity: 2}), CreatedAt: at, UpdatedAt: at})
+	doc.fits(t, "StockChange", []byte(`{"add":-5}`))
 	b.order(9, sale.StatusConfirmed)
 	b.order(10, sale.StatusQueued)
 	b.order(11, sale.StatusConfirmed)
@@ -125,6 +128,7 @@ func TestAnswersFitTheDocument(t *testing.T) {
 		{"GET", "/admin/v1/sales/s/audit", "", "Audit"},
 		{"PUT", "/admin/v1/rules", fullRules, "Rules"},
 		{"GET", "/admin/v1/rules", "", "Rules"},
+		{"GET", "/admin/v1/orders/6", "", "Order"},
 		{"GET", "/admin/v1/orders/7", "", "Order"},
 		{"GET", "/admin/v1/orders/8", "", "Problem"},
 		{"PUT", "/admin/v1/orders/9/payment", `{"payment_id":"p-1"}`, "Order"},
@@ -138,6 +142,10 @@ func TestAnswersFitTheDocument(t *testing.T) {
 	} {
 		doc.fits(t, answer.schema, b.ask(answer.method, answer.path, answer.body).Body)
 	}
+	key := []string{"Idempotency-Key", "k"}
+	doc.fits(t, "StockChanged", b.ask("POST", "/admin/v1/sales/s/items/phone/stock", `{"add":5}`, key...).Body)
+	doc.fits(t, "Problem", b.ask("POST", "/admin/v1/sales/s/items/phone/stock", `{"add":6}`, key...).Body)
+	doc.fits(t, "Problem", b.ask("POST", "/admin/v1/sales/s/items/none/stock", `{"add":6}`, key...).Body)
 	b.ready = map[string]string{"kafka": "topics missing"}
 	doc.fits(t, "Problem", b.ask("GET", "/readyz", "").Body)
 	for name, response := range doc.document["components"].(map[string]any)["responses"].(map[string]any) {
@@ -157,15 +165,22 @@ func TestDocumentRefusesWhatTheDecodersRefuse(t *testing.T) {
 	definition, _ := doc.resolve("#/components/schemas/SaleDefinition")
 	rules, _ := doc.resolve("#/components/schemas/RulesDefinition")
 	for _, body := range []string{
-		item(`"sku":"A","stock":1,"price_cents":1`), item(`"sku":"a","price_cents":1`),
+		item(`"sku":"-A","stock":1,"price_cents":1`), item(`"sku":"a","price_cents":1`),
 		item(`"sku":"a","stock":10000001,"price_cents":1`), item(`"sku":"a","stock":1,"price_cents":1000000000001`),
-		item(`"sku":"a","stock":1,"price_cents":1,"buckets":65`), item(`"sku":"a","stock":1,"price_cents":1,"x":1`),
+		item(`"sku":"a","stock":1,"price_cents":1,"per_buyer_limit":101`), item(`"sku":"a","stock":1,"price_cents":1,"x":1`),
+		strings.Replace(phoneSale, `"name"`, `"buckets":65,"name"`, 1),
+		strings.Replace(phoneSale, `"name"`, `"per_buyer_sale_limit":1001,"name"`, 1),
 		strings.Replace(phoneSale, `"name"`, `"payment_ttl_s":604801,"name"`, 1),
 		strings.Replace(phoneSale, `"name"`, `"currency":"eu","name"`, 1),
 		strings.Replace(phoneSale, `"name"`, `"eligibility":"vip","name"`, 1),
 		strings.Replace(phoneSale, `"name"`, `"per_buyer_limit":101,"name"`, 1),
 	} {
 		requireBothRefuse(t, doc, definition, body, func() error { _, err := decodeSale("s", []byte(body)); return err })
+	}
+	change, _ := doc.resolve("#/components/schemas/StockChange")
+	for _, body := range []string{`{}`, `{"add":0}`, `{"add":10000001}`, `{"add":-10000001}`, `{"add":"5"}`, `{"add":1.5}`,
+		`{"add":5,"x":1}`} {
+		requireBothRefuse(t, doc, change, body, func() error { _, err := decodeStock([]byte(body)); return err })
 	}
 	payment, _ := doc.resolve("#/components/schemas/Payment")
 	for _, body := range []string{`{}`, `{"payment_id":""}`, `{"payment_id":"a b"}`, `{"payment_id":"a","x":1}`,

@@ -11,14 +11,20 @@ import (
 	"flashsale/sale"
 )
 
+// phones returns the lines of an order of phones alone, at 5 cents each.
+func phones(quantity int) []sale.Line {
+	return []sale.Line{{SKU: "phone", Quantity: quantity, UnitPriceCents: 5, Number: 1}}
+}
+
 // order puts an order of the buyer u:1 into the database.
 func (b *bench) order(id sale.OrderID, status sale.OrderStatus) {
 	at := sale.TimeMillis(1_794_391_200_123)
-	if b.store.Snapshot().Stock[phone] == nil {
-		b.store.SeedStock(sale.BucketCounters{BucketRow: sale.BucketRow{Bucket: phone}, Loaded: 10, Settled: 10})
+	if b.store.Snapshot().Buckets[first] == nil {
+		b.store.SeedStock(sale.StockCounters{BucketCounters: sale.BucketCounters{BucketRow: sale.BucketRow{Bucket: first}},
+			Shelves: []sale.ShelfCounters{{SKU: "phone", Loaded: 10, Settled: 10}}})
 	}
 	b.store.SeedOrder(sale.Order{
-		OrderID: id, Status: status, Sale: "s", SKU: "phone", Quantity: 1, UnitPriceCents: 5, Currency: "CNY",
+		OrderID: id, Status: status, Sale: "s", Lines: phones(1), Currency: "CNY",
 		CreatedAt: at, UpdatedAt: at, BuyerID: "u:1",
 	})
 }
@@ -37,8 +43,8 @@ func TestOrderShowsWhatOperatorsMayRead(t *testing.T) {
 	b := newBench(t)
 	at := sale.TimeMillis(1_794_391_200_123)
 	b.store.SeedOrder(sale.Order{
-		OrderID: 7301, Status: sale.StatusConfirmed, Sale: "s", SKU: "phone", Quantity: 1, UnitPriceCents: 5,
-		Currency: "CNY", CreatedAt: at, UpdatedAt: at, BuyerID: "u:1", PaymentID: "",
+		OrderID: 7301, Status: sale.StatusConfirmed, Sale: "s", Lines: phones(1), Currency: "CNY",
+		CreatedAt: at, UpdatedAt: at, BuyerID: "u:1", PaymentID: "",
 	})
 	for _, token := range []string{adminToken, shopToken} {
 		got := b.ask("GET", "/admin/v1/orders/7301", "", "Authorization", "Bearer "+token).is(200)
@@ -51,6 +57,26 @@ func TestOrderShowsWhatOperatorsMayRead(t *testing.T) {
 	for _, id := range []string{"7302", "0", "-1", "x", "99999999999999999999", "%20", "7301%00"} {
 		b.ask("GET", "/admin/v1/orders/"+id, "").problem(404, "order_not_found")
 	}
+}
+
+// An order of several lines has them all, and nothing at the top that only one line would have.
+func TestOrderOfSeveralLines(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", bucketedSale, "preload", "open")
+	at := sale.TimeMillis(1_794_391_200_123)
+	several := append(phones(2), sale.Line{SKU: "case", Quantity: 1, UnitPriceCents: 3, Number: 2})
+	b.store.SeedOrder(sale.Order{OrderID: 7301, Status: sale.StatusConfirmed, Sale: "s", Lines: several, Currency: "CNY",
+		CreatedAt: at, UpdatedAt: at, BuyerID: "u:1"})
+	got := b.ask("GET", "/admin/v1/orders/7301", "").is(200)
+	require.Equal(t, []any{
+		map[string]any{"sku": "phone", "quantity": 2.0, "unit_price_cents": 5.0},
+		map[string]any{"sku": "case", "quantity": 1.0, "unit_price_cents": 3.0},
+	}, got["lines"])
+	require.EqualValues(t, 13, got["total_cents"])
+	for _, name := range []string{"sku", "quantity", "unit_price_cents"} {
+		require.NotContains(t, got, name)
+	}
+	require.Equal(t, got["lines"], b.pay("7301", "pay:1").is(200)["lines"])
 }
 
 func TestCancelInTheShopsName(t *testing.T) {

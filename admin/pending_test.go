@@ -41,16 +41,12 @@ func (f *fakeWay) Queued(_ context.Context, partitions []int32, id sale.OrderID)
 // underWay puts an order of buyer bob on its way.
 func (b *bench) underWay(id sale.OrderID, status sale.OrderStatus) {
 	order := sale.PendingOrder{
-		Bucket: phone, RecordOrder: sale.RecordOrder{OrderID: id, Quantity: 2, Buyer: "bob", Key: "k"},
+		Bucket: first, RecordOrder: sale.RecordOrder{OrderID: id, Buyer: "bob", Key: "k", Lines: phones(2)},
 		CreatedMS: id.Time().UnixMilli(), Status: status,
 	}
 	if status == sale.StatusHeld {
 		b.way.held[id] = order
-		b.stock.set(func() {
-			reading := b.stock.readings[phone]
-			reading.OldestJournal = order.CreatedMS
-			b.stock.readings[phone] = reading
-		})
+		b.stock.set(func() { b.stock.readings[first].OldestJournal = order.CreatedMS })
 		return
 	}
 	b.way.queued[id] = order
@@ -74,6 +70,7 @@ func TestOrderOnItsWayIsFound(t *testing.T) {
 				require.Equal(t, "s", got["sale"])
 				require.Equal(t, "phone", got["sku"])
 				require.EqualValues(t, 2, got["quantity"])
+				require.EqualValues(t, 10, got["total_cents"])
 				require.Equal(t, "bob", got["buyer_id"])
 				require.NotEmpty(t, got["pay_by"])
 				require.Positive(t, got["unit_price_cents"])
@@ -99,7 +96,7 @@ func TestOrderThatIsNotOnItsWay(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale, "preload", "open")
 	b.bring("draft", phoneSale)
-	b.sell(phone, 2, 1, 0)
+	b.sell(first, 2, 1, 0)
 	starts, ends := time.Date(2026, 11, 11, 10, 0, 0, 0, time.UTC), time.Date(2026, 11, 11, 12, 0, 0, 0, time.UTC)
 	unknown := func(id string, asked ...string) {
 		t.Helper()
@@ -113,7 +110,7 @@ func TestOrderThatIsNotOnItsWay(t *testing.T) {
 		}
 	}
 	unknown(idAt(elevenOClock).String(), "kafka")
-	require.Equal(t, []int32{b.store.Snapshot().Stock[phone].Partition}, b.way.partitions)
+	require.Equal(t, []int32{b.store.Snapshot().Buckets[first].Partition}, b.way.partitions)
 	unknown(idAt(starts).String(), "kafka")
 	unknown(idAt(ends).String(), "kafka")
 	unknown(idAt(starts.Add(-2*time.Minute)).String(), "kafka")
@@ -121,9 +118,9 @@ func TestOrderThatIsNotOnItsWay(t *testing.T) {
 	unknown("1", "kafka")
 	require.Empty(t, b.store.Snapshot().Payments)
 
-	b.store.changeRow(phone, func(r *sale.BucketCounters) { r.State = sale.BucketLoading })
+	b.store.changeRow(first, func(r *sale.BucketCounters) { r.State = sale.BucketLoading })
 	unknown(idAt(elevenOClock).String(), "journal", "kafka")
-	require.Equal(t, []sale.Bucket{phone}, b.way.buckets, "a rebuild has not emptied its journal yet")
+	require.Equal(t, []sale.Bucket{first}, b.way.buckets, "a rebuild has not emptied its journal yet")
 }
 
 // The row may be written between the look-ups.
@@ -207,7 +204,7 @@ func TestLikelySaleIsAskedFirst(t *testing.T) {
 	b.bring("other", strings.NewReplacer("2026-11-11", "2026-12-12").Replace(phoneSale), "preload", "open")
 	phones := func(id string) (out []sale.Bucket) {
 		stored := b.store.Snapshot()
-		for _, row := range stored.SortedStock() {
+		for _, row := range stored.SortedBuckets() {
 			if row.Sale == id {
 				out = append(out, row.Bucket)
 			}

@@ -34,15 +34,28 @@ type Refusal struct {
 	Title  string `json:"title"`
 	Detail string `json:"detail"`
 	Field  string `json:"field"`
+
+	Errors []FieldFault `json:"errors"` // every member at fault, at most 50; the first one is Field
 }
 
-// Error returns the code and the detail, which names the member at fault, or the title when there is no detail.
+// FieldFault is one member at fault.
+type FieldFault struct {
+	Field  string `json:"field"`
+	Detail string `json:"detail"`
+}
+
+// Error returns the code and the detail, which names the member at fault, or the title when there is no detail. Further
+// members at fault follow, one a line.
 func (r *Refusal) Error() string {
 	said := r.Detail
 	if said == "" {
 		said = r.Title
 	}
-	return fmt.Sprintf("%s (%d): %s", r.Code, r.Status, said)
+	text := fmt.Sprintf("%s (%d): %s", r.Code, r.Status, said)
+	for _, fault := range r.Errors[min(1, len(r.Errors)):] {
+		text += "\n" + fault.Field + ": " + fault.Detail
+	}
+	return text
 }
 
 // ExitCode returns the exit code of a command: 0 done, 1 failed or answered with no, 2 could not be read.
@@ -97,6 +110,14 @@ func (c *Client) Move(ctx context.Context, id, verb string) ([]byte, error) {
 	return c.do(ctx, http.MethodPost, salePath(id, verb), nil)
 }
 
+// ChangeStock adds units to a SKU of a preloaded sale, or takes back units that nobody has bought when add is negative.
+// The key is the idempotency key: a repeated request with the same key changes nothing.
+func (c *Client) ChangeStock(ctx context.Context, id, sku, key string, add int64) ([]byte, error) {
+	body := fmt.Sprintf(`{"add":%d}`, add)
+	return c.quick(ctx, http.MethodPost, salePath(id, "items", url.PathEscape(sku), "stock"), strings.NewReader(body),
+		"Idempotency-Key", `"`+key+`"`)
+}
+
 // Sale reads one sale.
 func (c *Client) Sale(ctx context.Context, id string) ([]byte, error) {
 	return c.quick(ctx, http.MethodGet, salePath(id), nil)
@@ -140,14 +161,14 @@ func (c *Client) Preload(ctx context.Context, id string, progress func(done, tot
 	return readPreload(response.Body, progress)
 }
 
-func (c *Client) quick(ctx context.Context, method, path string, body io.Reader) ([]byte, error) {
+func (c *Client) quick(ctx context.Context, method, path string, body io.Reader, header ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, quickLimit)
 	defer cancel()
-	return c.do(ctx, method, path, body)
+	return c.do(ctx, method, path, body, header...)
 }
 
-func (c *Client) do(ctx context.Context, method, path string, body io.Reader) ([]byte, error) {
-	response, err := c.send(ctx, method, path, body, "application/json")
+func (c *Client) do(ctx context.Context, method, path string, body io.Reader, header ...string) ([]byte, error) {
+	response, err := c.send(ctx, method, path, body, "application/json", header...)
 	if err != nil {
 		return nil, err
 	}
@@ -155,13 +176,19 @@ func (c *Client) do(ctx context.Context, method, path string, body io.Reader) ([
 	return readAnswer(response)
 }
 
-func (c *Client) send(ctx context.Context, method, path string, body io.Reader, accept string) (*http.Response, error) {
+// send sends a request; header has further names and values, one after the other.
+func (c *Client) send(
+	ctx context.Context, method, path string, body io.Reader, accept string, header ...string,
+) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
 	if err != nil {
 		return nil, fmt.Errorf("send a request to the operators' API: %w", err)
 	}
 	request.Header.Set("Authorization", "Bearer "+c.token)
 	request.Header.Set("Accept", accept)
+	for i := 0; i+1 < len(header); i += 2 {
+		request.Header.Set(header[i], header[i+1])
+	}
 	response, err := c.http.Do(request)
 	if err != nil {
 		return nil, unreadable(method, fmt.Errorf(

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
@@ -62,7 +63,10 @@ func TestEveryMethodAsksItsRoute(t *testing.T) {
 		"GET /admin/v1/sales/s/stats":    func(c *Client) ([]byte, error) { return c.Stats(ctx, "s") },
 		"GET /admin/v1/rules":            func(c *Client) ([]byte, error) { return c.Rules(ctx) },
 		"PUT /admin/v1/rules":            func(c *Client) ([]byte, error) { return c.PutRules(ctx, []byte("{}")) },
-		"GET /admin/v1/orders/7":         func(c *Client) ([]byte, error) { return c.Order(ctx, 7) },
+		"POST /admin/v1/sales/s/items/a%20b/stock": func(c *Client) ([]byte, error) {
+			return c.ChangeStock(ctx, "s", "a b", "k", -5)
+		},
+		"GET /admin/v1/orders/7": func(c *Client) ([]byte, error) { return c.Order(ctx, 7) },
 	}
 	for route, call := range routes {
 		want := fmt.Sprintf("{%q: 1}", route)
@@ -196,6 +200,26 @@ func (full) Write([]byte) (int, error) { return 0, errFull }
 type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, errors.New("cable pulled") }
+
+// A stock change carries its key, and its number in the body.
+func TestChangeStockSendsItsKey(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /admin/v1/sales/s/items/a/stock", func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		assert.NoError(t, err)
+		assert.Equal(t, `{"add":-5}`, string(body))
+		assert.Equal(t, `"my key"`, r.Header.Get("Idempotency-Key"))
+		_, _ = io.WriteString(w, `{}`) // the test reads it or fails
+	})
+	_, err := ask(t, mux).ChangeStock(t.Context(), "s", "a", "my key", -5)
+	require.NoError(t, err)
+}
+
+func TestRefusalsNameEveryMember(t *testing.T) {
+	require.EqualError(t, &Refusal{Status: 400, Code: "malformed", Detail: "name: is required", Field: "name",
+		Errors: []FieldFault{{"name", "is required"}, {"buckets", "must be 1 to 64"}}},
+		"malformed (400): name: is required\nbuckets: must be 1 to 64")
+}
 
 func ExampleRefusal() {
 	fmt.Println(&Refusal{Status: 409, Code: "wrong_state", Detail: "open is not possible: the sale is draft"})

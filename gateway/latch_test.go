@@ -289,6 +289,33 @@ func TestLooksTakeSalesInRotation(t *testing.T) {
 	}
 }
 
+// TestLatchesThatOpenHideNoOther: a latch that opens leaves its place to the last one, which the round has not looked at yet.
+func TestLatchesThatOpenHideNoOther(t *testing.T) {
+	const items = 3 * looksPerRound
+	s := newScene(t).open(autumn(func(s *sale.Sale) {
+		s.Items = nil
+		for i := range items {
+			s.Items = append(s.Items, sale.Item{SKU: fmt.Sprintf("sku-%d", i), Stock: 1})
+		}
+	}))
+	s.stock.set(func(f *fakeStock) {
+		for i := range items {
+			units := int64(0)
+			if i < 10 || i >= items-10 {
+				units = 1
+			}
+			f.readings[sale.Shelf{Bucket: phone.Bucket, SKU: fmt.Sprintf("sku-%d", i)}] = level{Epoch: 1, Available: units}
+		}
+	})
+	for _, item := range s.gateway.catalogue.current.Load().sales["autumn"].shown {
+		s.gateway.latchWatcher.soldOut(item.latch)
+	}
+	for range 2 * items / looksPerRound {
+		require.NoError(t, s.gateway.latchWatcher.look(context.Background()))
+	}
+	require.Len(t, s.item("autumn", "sku-0").latch.sale.closed, items-20)
+}
+
 // TestQuietBucketsCostNoLookAtTheStock: ten thousand SKUs that are sold out cost one reading of their bucket.
 func TestQuietBucketsCostNoLookAtTheStock(t *testing.T) {
 	s := newScene(t).open(autumn(func(s *sale.Sale) {

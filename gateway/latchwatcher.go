@@ -74,6 +74,7 @@ func (w *latchWatcher) open(c *closing) {
 	l.closed[c.place].place = c.place
 	l.closed[last] = nil
 	l.closed = l.closed[:last]
+	l.unsettled.Store(true) // the latch that took this place may be one that the round has not looked at
 	if last == 0 {
 		same := func(one *saleLatches) bool { return one == l }
 		w.sales, w.rested = slices.DeleteFunc(w.sales, same), slices.DeleteFunc(w.rested, same)

@@ -64,14 +64,14 @@ func (c *chaos) endOne() {
 	if o.Status != sale.StatusConfirmed {
 		return
 	}
-	c.change(o.SKU, func(units *sale.Stock) {
-		units.Available += int64(o.Quantity)
+	c.change(o.Lines[0].SKU, func(units *sale.Stock) {
+		units.Available += int64(o.Lines[0].Quantity)
 		if o.Status = sale.StatusCancelled; c.random.IntN(2) == 0 {
 			o.Status = sale.StatusRefused
-			units.Settled -= int64(o.Quantity)
+			units.Settled -= int64(o.Lines[0].Quantity)
 			return
 		}
-		units.Released += int64(o.Quantity)
+		units.Released += int64(o.Lines[0].Quantity)
 	})
 }
 
@@ -105,9 +105,9 @@ func TestVerdictForbidsOneBrokenPromise(t *testing.T) {
 		"the row vanishes": func(c *chaos, o *sale.Order) { c.drop(o) },
 		"the row vanishes with its unit": func(c *chaos, o *sale.Order) {
 			c.drop(o)
-			c.change(o.SKU, func(units *sale.Stock) {
-				units.Settled -= int64(o.Quantity)
-				units.Available += int64(o.Quantity)
+			c.change(o.Lines[0].SKU, func(units *sale.Stock) {
+				units.Settled -= int64(o.Lines[0].Quantity)
+				units.Available += int64(o.Lines[0].Quantity)
 			})
 		},
 		"the row changes hands":  func(_ *chaos, o *sale.Order) { o.BuyerID = "another-buyer" },
@@ -119,7 +119,7 @@ func TestVerdictForbidsOneBrokenPromise(t *testing.T) {
 		},
 		"the row is released unbooked": func(_ *chaos, o *sale.Order) { o.Status = sale.StatusExpired },
 		"a unit is returned twice": func(c *chaos, o *sale.Order) {
-			c.change(o.SKU, func(units *sale.Stock) { units.Available += int64(o.Quantity) })
+			c.change(o.Lines[0].SKU, func(units *sale.Stock) { units.Available += int64(o.Lines[0].Quantity) })
 		},
 	} {
 		broken := 0

@@ -92,14 +92,16 @@ func (m *Memory) promise(at pressKey, t *Told) {
 
 // seen compares one order row with the answers.
 func (m *Memory) seen(o *sale.Order, stands bool) {
-	who := holder{o.SKU, o.BuyerID}
-	if told := m.orders[o.OrderID]; told != nil && told.holder == who {
+	if told := m.orders[o.OrderID]; told != nil && told.buyer == o.BuyerID && o.Has(told.sku) {
 		told.row, told.stands = true, stands
 		return
 	}
 	// A refused row without an answer is a batch that was settled too late: nothing was promised, nothing is owned.
-	if buyer := m.buyers[who]; buyer != nil && o.Status != sale.StatusRefused {
-		buyer.untold++
+	for i := range o.Lines {
+		if buyer := m.buyers[holder{o.Lines[i].SKU, o.BuyerID}]; buyer != nil && o.Status != sale.StatusRefused {
+			buyer.untold++
+			return
+		}
 	}
 }
 

@@ -39,6 +39,7 @@ func newShop(limit int, stock map[string]int64) *shop {
 	}
 	for sku, units := range stock {
 		s.stock[sku] = sale.Stock{Loaded: units, Available: units}
+		s.sale.Items = append(s.sale.Items, sale.Item{SKU: sku, Stock: units})
 	}
 	return s
 }
@@ -72,6 +73,9 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	writeAnswer(w, order, outcome)
 }
 
+// lines are those of an order of one SKU.
+func lines(sku string, quantity int) []sale.Line { return []sale.Line{{SKU: sku, Quantity: quantity}} }
+
 func quantityOf(body io.Reader) int {
 	asked := struct{ Quantity int }{1}
 	if err := json.NewDecoder(body).Decode(&asked); err != nil {
@@ -85,7 +89,7 @@ func (s *shop) buy(at pressKey, quantity int) (*sale.Order, sale.Outcome) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if known := s.keys[at]; known != nil && at.key != "" {
-		if known.Quantity != quantity {
+		if known.Lines[0].Quantity != quantity {
 			return known, sale.OutcomeKeyReused
 		}
 		return known, sale.OutcomeReplayed
@@ -93,8 +97,8 @@ func (s *shop) buy(at pressKey, quantity int) (*sale.Order, sale.Outcome) {
 	var latest *sale.Order
 	bought := 0
 	for _, o := range s.orders {
-		if o.SKU == at.sku && o.BuyerID == at.buyer {
-			latest, bought = o, bought+o.Quantity
+		if o.Lines[0].SKU == at.sku && o.BuyerID == at.buyer {
+			latest, bought = o, bought+o.Lines[0].Quantity
 		}
 	}
 	stock := s.stock[at.sku]
@@ -113,7 +117,7 @@ func (s *shop) buy(at pressKey, quantity int) (*sale.Order, sale.Outcome) {
 	s.stock[at.sku] = stock
 	s.nextID++
 	order := &sale.Order{
-		OrderID: s.nextID, Status: sale.StatusConfirmed, Sale: s.sale.ID, SKU: at.sku, Quantity: quantity, BuyerID: at.buyer,
+		OrderID: s.nextID, Status: sale.StatusConfirmed, Sale: s.sale.ID, Lines: lines(at.sku, quantity), BuyerID: at.buyer,
 	}
 	s.orders = append(s.orders, order)
 	s.keys[at] = order

@@ -100,7 +100,7 @@ func Judge(ctx context.Context, books Books, saleID string, memory *Memory) (*Ve
 		return nil, fmt.Errorf("read sale %s: %w", saleID, err)
 	}
 	j := &judge{
-		verdict: &Verdict{Sale: saleID, Examples: []string{}}, limit: int64(definition.PerBuyerLimit),
+		verdict: &Verdict{Sale: saleID, Examples: []string{}}, limits: limitsOf(&definition),
 		rows: map[string]*rowUnits{}, holders: map[holder]int64{}, memory: memory,
 	}
 	// Rows are read first: a unit settled between the two readings is then only in the counters and counts as missing;
@@ -127,43 +127,62 @@ type rowUnits struct {
 	released int64 // cancelled or expired
 }
 
-// holder is one buyer of one SKU.
+// holder is one buyer of one SKU, of all SKUs where sku is empty.
 type holder struct{ sku, buyer string }
 
 type judge struct {
 	verdict *Verdict
-	limit   int64
+	limits  map[string]int64 // units per buyer by SKU; of the empty SKU for the whole sale, 0 = none
 	rows    map[string]*rowUnits
 	holders map[holder]int64 // confirmed and paid units
 	memory  *Memory
 }
 
+func limitsOf(s *sale.Sale) map[string]int64 {
+	limits := map[string]int64{"": int64(s.SaleLimit)}
+	for i := range s.Items {
+		limits[s.Items[i].SKU] = int64(s.LimitOf(&s.Items[i]))
+	}
+	return limits
+}
+
 // row counts one order row.
 func (j *judge) row(o sale.Order) error {
-	units := j.rows[o.SKU]
-	if units == nil {
-		units = &rowUnits{}
-		j.rows[o.SKU] = units
-	}
-	stands := false
-	switch o.Status {
-	case sale.StatusRefused:
+	stands := o.Status == sale.StatusConfirmed || o.Status == sale.StatusPaid
+	released := o.Status == sale.StatusCancelled || o.Status == sale.StatusExpired
+	switch {
+	case o.Status == sale.StatusRefused:
 		j.verdict.Refused++
-	case sale.StatusCancelled, sale.StatusExpired:
-		units.written += int64(o.Quantity)
-		units.released += int64(o.Quantity)
-	case sale.StatusConfirmed, sale.StatusPaid:
-		stands = true
-		units.written += int64(o.Quantity)
-		units.standing += int64(o.Quantity)
-		j.holders[holder{o.SKU, o.BuyerID}] += int64(o.Quantity)
-	default:
+	case !stands && !released:
 		return fmt.Errorf("order %s has the status %q, which is not a status of a row", o.OrderID, o.Status)
+	}
+	for i := range o.Lines {
+		j.line(&o.Lines[i], o.BuyerID, stands, released)
 	}
 	if j.memory != nil {
 		j.memory.seen(&o, stands)
 	}
 	return nil
+}
+
+// line counts one line of an order row; one that is neither standing nor released was refused.
+func (j *judge) line(l *sale.Line, buyer string, stands, released bool) {
+	units := j.rows[l.SKU]
+	if units == nil {
+		units = &rowUnits{}
+		j.rows[l.SKU] = units
+	}
+	quantity := int64(l.Quantity)
+	switch {
+	case released:
+		units.written += quantity
+		units.released += quantity
+	case stands:
+		units.written += quantity
+		units.standing += quantity
+		j.holders[holder{l.SKU, buyer}] += quantity
+		j.holders[holder{"", buyer}] += quantity
+	}
 }
 
 // judgeItems compares each SKU's rows with its counters and the stock equation.
@@ -203,9 +222,15 @@ func (j *judge) judgeItems(stock map[string]sale.Stock) {
 // judgeBuyers finds buyers who own more than the limit.
 func (j *judge) judgeBuyers() {
 	for who, units := range j.holders {
-		if units > j.limit {
-			j.verdict.Duplicated += units - j.limit
-			j.example("%s: buyer %s owns %d units, the limit is %d", who.sku, who.buyer, units, j.limit)
+		limit, known := j.limits[who.sku]
+		switch {
+		case !known || units <= limit || who.sku == "" && limit == 0: // of a SKU that the sale lacks every unit is oversold
+		case who.sku == "":
+			j.verdict.Duplicated += units - limit
+			j.example("buyer %s owns %d units of the sale, the limit is %d", who.buyer, units, limit)
+		default:
+			j.verdict.Duplicated += units - limit
+			j.example("%s: buyer %s owns %d units, the limit is %d", who.sku, who.buyer, units, limit)
 		}
 	}
 }

@@ -72,9 +72,9 @@ func (s *shop) write(o sale.Order) {
 	}
 	o.Sale, o.Status = "spring", sale.StatusConfirmed
 	s.orders = append(s.orders, &o)
-	s.change(o.SKU, func(units *sale.Stock) {
-		units.Settled += int64(o.Quantity)
-		units.Available -= int64(o.Quantity)
+	s.change(o.Lines[0].SKU, func(units *sale.Stock) {
+		units.Settled += int64(o.Lines[0].Quantity)
+		units.Available -= int64(o.Lines[0].Quantity)
 	})
 }
 
@@ -134,23 +134,23 @@ func stockFaults() map[string]fault {
 			s.orderOf("ben").BuyerID = "zoe"
 		}, finding{lost: 1}},
 		"row of another SKU": {func(s *shop, _ *[]Told) {
-			s.orderOf("ben").SKU = "case"
+			s.orderOf("ben").Lines = lines("case", 1)
 		}, finding{missing: 2, lost: 1}},
 		"oversold with honest counters": {func(s *shop, _ *[]Told) {
 			for i := range 6 {
-				s.write(sale.Order{SKU: "phone", BuyerID: fmt.Sprintf("stranger-%d", i), Quantity: 1})
+				s.write(sale.Order{Lines: lines("phone", 1), BuyerID: fmt.Sprintf("stranger-%d", i)})
 			}
 		}, finding{oversold: 2}},
 		"oversold behind the counters' back": {func(s *shop, _ *[]Told) {
 			for i := range 6 {
 				s.orders = append(s.orders, &sale.Order{
-					OrderID: sale.OrderID(5000 + i), SKU: "phone", BuyerID: fmt.Sprintf("stranger-%d", i), Quantity: 1,
+					OrderID: sale.OrderID(5000 + i), Lines: lines("phone", 1), BuyerID: fmt.Sprintf("stranger-%d", i),
 					Status: sale.StatusPaid,
 				})
 			}
 		}, finding{oversold: 2, missing: 6}},
 		"rows of a SKU that was never loaded": {func(s *shop, _ *[]Told) {
-			s.orders = append(s.orders, &sale.Order{OrderID: 7, SKU: "ghost", BuyerID: "ann", Quantity: 2,
+			s.orders = append(s.orders, &sale.Order{OrderID: 7, Lines: lines("ghost", 2), BuyerID: "ann",
 				Status: sale.StatusConfirmed})
 		}, finding{oversold: 2, missing: 2}},
 		"units appear in Redis": {func(s *shop, _ *[]Told) {
@@ -172,11 +172,11 @@ func stockFaults() map[string]fault {
 func promiseFaults() map[string]fault {
 	return map[string]fault{
 		"buyer above the limit": {func(s *shop, _ *[]Told) {
-			s.write(sale.Order{SKU: "phone", BuyerID: "stranger", Quantity: 3})
-			s.write(sale.Order{SKU: "phone", BuyerID: "stranger", Quantity: 1})
+			s.write(sale.Order{Lines: lines("phone", 3), BuyerID: "stranger"})
+			s.write(sale.Order{Lines: lines("phone", 1), BuyerID: "stranger"})
 		}, finding{duplicated: 1}},
 		"one press, two confirmed orders": {func(s *shop, history *[]Told) {
-			s.write(sale.Order{SKU: "phone", BuyerID: "ben", Quantity: 1})
+			s.write(sale.Order{Lines: lines("phone", 1), BuyerID: "ben"})
 			second := s.orders[len(s.orders)-1].OrderID
 			*history = append(*history, Told{Buyer: "ben", Sale: "spring", SKU: "phone", Key: "b1", Code: "queued",
 				orderID: second})
@@ -187,16 +187,16 @@ func promiseFaults() map[string]fault {
 			})
 		}, finding{duplicated: 1}},
 		"refused buyer has an order": {func(s *shop, history *[]Told) {
-			s.write(sale.Order{SKU: "phone", BuyerID: "dan", Quantity: 1})
+			s.write(sale.Order{Lines: lines("phone", 1), BuyerID: "dan"})
 		}, finding{untold: 1}},
 		"second order without an answer": {func(s *shop, _ *[]Told) {
-			s.write(sale.Order{SKU: "phone", BuyerID: "cat", Quantity: 1})
+			s.write(sale.Order{Lines: lines("phone", 1), BuyerID: "cat"})
 		}, finding{untold: 1}},
 		"doubt cleared, then an order without an answer": {func(s *shop, history *[]Told) {
 			*history = append(*history, Told{
 				Buyer: "eve", Sale: "spring", SKU: "phone", Key: "e1", Code: "replayed", orderID: s.orderOf("eve").OrderID,
 			})
-			s.write(sale.Order{SKU: "phone", BuyerID: "eve", Quantity: 1})
+			s.write(sale.Order{Lines: lines("phone", 1), BuyerID: "eve"})
 		}, finding{untold: 1}},
 		"key answered with an order that is not there": {func(_ *shop, history *[]Told) {
 			*history = append(*history, Told{Buyer: "dan", Sale: "spring", SKU: "phone", Key: "d2", Code: "already_bought",
@@ -234,16 +234,16 @@ func TestWhatIsAllowedStaysGood(t *testing.T) {
 			s.change("phone", func(units *sale.Stock) { units.Settled--; units.Available++ })
 		},
 		"refused row without an answer": func(s *shop, _ *[]Told) {
-			s.orders = append(s.orders, &sale.Order{OrderID: 5, SKU: "phone", BuyerID: "dan", Quantity: 1,
+			s.orders = append(s.orders, &sale.Order{OrderID: 5, Lines: lines("phone", 1), BuyerID: "dan",
 				Status: sale.StatusRefused})
 		},
 		"one press, two promises, one of them refused": func(s *shop, history *[]Told) {
-			s.orders = append(s.orders, &sale.Order{OrderID: 5, SKU: "phone", BuyerID: "ben", Quantity: 1,
+			s.orders = append(s.orders, &sale.Order{OrderID: 5, Lines: lines("phone", 1), BuyerID: "ben",
 				Status: sale.StatusRefused})
 			*history = append(*history, Told{Buyer: "ben", Sale: "spring", SKU: "phone", Key: "b1", Code: "queued", orderID: 5})
 		},
 		"buyers without a line in the history": func(s *shop, _ *[]Told) {
-			s.write(sale.Order{SKU: "phone", BuyerID: "stranger", Quantity: 3})
+			s.write(sale.Order{Lines: lines("phone", 3), BuyerID: "stranger"})
 		},
 		"answers of another sale": func(_ *shop, history *[]Told) {
 			*history = append(*history, Told{Buyer: "ben", Sale: "autumn", SKU: "phone", Code: "queued", orderID: 5})

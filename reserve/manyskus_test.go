@@ -99,9 +99,13 @@ func TestASoldOutSKUIsToldWhileOthersSell(t *testing.T) {
 // TestTwoBucketsDoNotKeepTheLastUnits: two buyers need both SKUs, and each of their buckets has the last unit of one.
 func TestTwoBucketsDoNotKeepTheLastUnits(t *testing.T) {
 	m := newMarketOf(t, []string{"a", "b"}, []int64{1, 0}, []int64{0, 1}).carry()
+	both := []sale.Line{m.Line("a", 1), m.Line("b", 1)}
+	m.round(m.waiting(0, both...), m.waiting(1, both...)) // of one round, the elder first
+	require.Equal(t, int64(1), m.ShelfOf(m.buckets[1], "b").Moved, "the bucket with the elder purchase gets it")
+	require.Zero(t, m.ShelfOf(m.buckets[0], "a").Moved)
 	answers := make(chan sale.Answer, 2)
 	for number, buyer := range []string{"anna", "bert"} {
-		go func() { answers <- m.basket(number, buyer, m.Line("a", 1), m.Line("b", 1)) }()
+		go func() { answers <- m.basket(number, buyer, both...) }()
 	}
 	found := fakes.Outcomes([]sale.Answer{<-answers, <-answers})
 	require.Equal(t, map[string]int{"queued": 1, "sold_out": 1}, found)

@@ -18,11 +18,12 @@ type ArgumentBuffer struct {
 	lines string         // of the record, used when the script takes the whole batch
 	skus  []string       // distinct ones of the batch
 	index map[string]int // of them: 1, 2, 3, …
+	seen  map[string]bool
 }
 
 // NewArgumentBuffer returns an empty buffer.
 func NewArgumentBuffer() *ArgumentBuffer {
-	return &ArgumentBuffer{sha: ReserveScript().SHA, index: map[string]int{}}
+	return &ArgumentBuffer{sha: ReserveScript().SHA, index: map[string]int{}, seen: map[string]bool{}}
 }
 
 // of returns the arguments of a call; they are valid until the next call of of.
@@ -32,7 +33,7 @@ func (a *ArgumentBuffer) of(call *ReserveCall) []string {
 		strconv.FormatInt(call.Epoch, 10), strconv.FormatInt(call.Highest, 10), strconv.FormatInt(call.DeadlineMS, 10),
 		flag(call.AskedAgain), strconv.Itoa(call.MaxJournal), call.Head,
 		strconv.Itoa(len(call.Trims)), strconv.Itoa(len(call.Purchases)), strconv.Itoa(len(a.skus)), counts, specs, a.lines,
-		strconv.Itoa(call.Grief.Unpaid), strconv.FormatInt(call.Grief.WindowS*1000, 10))
+		strconv.Itoa(call.Grief.Unpaid), strconv.FormatInt(call.Grief.WindowS*1000, 10), flag(a.repeats(call.Purchases)))
 	for _, t := range call.Trims {
 		a.args = append(a.args, t.EntryID, strconv.Itoa(t.Orders))
 	}
@@ -121,6 +122,18 @@ func (a *ArgumentBuffer) indexOf(sku string) int {
 		a.index[sku] = at
 	}
 	return at
+}
+
+// repeats reports whether a buyer has more than one of the purchases. The script is faster when it need not look.
+func (a *ArgumentBuffer) repeats(purchases []*sale.Purchase) bool {
+	if len(purchases) < 2 {
+		return false
+	}
+	clear(a.seen)
+	for _, p := range purchases {
+		a.seen[p.Buyer] = true
+	}
+	return len(a.seen) < len(purchases)
 }
 
 // Digits of the counts and specs.

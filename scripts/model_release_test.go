@@ -279,28 +279,28 @@ var everyRelease = []string{
 // The comparison finds seeded bugs of the release script, each within a short run.
 func TestModelFindsBugsOfReleases(t *testing.T) {
 	bugs := map[string][2]string{
-		"applied twice":                    {"if first <= outbox then", "if false then"},
-		"a lost row is skipped":            {"if first > outbox + 1 then", "if false then"},
-		"in a later epoch":                 {"then return answer('older', '') end", "then end"},
-		"in an earlier epoch":              {"then return answer('later', 'epoch') end", "then end"},
-		"into a closed bucket":             {"if meta[6] ~= 'open'", "if false"},
-		"into another server's data":       {"if wrong_replid()", "if false and wrong_replid()"},
-		"an older sequence passes":         {"if sequence < tonumber(ARGV[2])", "if false"},
-		"the units stay away":              {"= available + units ..", "= available .."},
-		"returned does not grow":           {"' ' .. returned + units", "' ' .. returned"},
-		"no sequence of its own":           {"sequence + 1, first", "sequence, first"},
-		"a SKU begins with any gain":       {"not takes and begins ~= ''", "not takes"},
-		"a SKU never begins":               {"not takes and begins ~= ''", "false"},
-		"a SKU begins with a take":         {"not takes and begins ~= ''", "begins ~= ''"},
-		"limit and number change":          {"others .. ' ' .. returned", "(begins ~= '' and '0 ' .. begins or others) .. ' ' .. returned"},
+		"applied twice":              {"if first <= outbox then", "if false then"},
+		"a lost row is skipped":      {"if first > outbox + 1 then", "if false then"},
+		"in a later epoch":           {"then return answer('older', '') end", "then end"},
+		"in an earlier epoch":        {"then return answer('later', 'epoch') end", "then end"},
+		"into a closed bucket":       {"if meta[6] ~= 'open'", "if false"},
+		"into another server's data": {"if wrong_replid()", "if false and wrong_replid()"},
+		"an older sequence passes":   {"if sequence < tonumber(ARGV[2])", "if false"},
+		"the units stay away":        {"= available + units ..", "= available .."},
+		"returned does not grow":     {"' ' .. returned + units", "' ' .. returned"},
+		"no sequence of its own":     {"sequence + 1, first", "sequence, first"},
+		"a SKU never begins":         {"not takes and begins ~= ''", "false"},
+		"a SKU begins with a take":   {"not takes and begins ~= ''", "begins ~= ''"},
+		"limit and number change": {"others .. ' ' .. returned",
+			"(begins ~= '' and '0 ' .. begins or others) .. ' ' .. returned"},
 		"a take takes what is sold": {"-math.min(units, tonumber(available))", "-units"},
 		"a take finds what it asks": {"found[i] = -units ..", "found[i] = ARGV[units_at + i] .."},
-		"a take adds": {"found[i] = -units .. ''", "found[i], units = -units .. '', -units"},
-		"a take is forgotten":              {"if takes then call('HSET', meta_key, 'took'", "if false then call('HSET', meta_key, 'took'"},
+		"a take adds":               {"found[i] = -units .. ''", "found[i], units = -units .. '', -units"},
+		"a take is forgotten": {"if takes then call('HSET', meta_key, 'took'",
+			"if false then call('HSET', meta_key, 'took'"},
 		"any take answers for any":         {"if takes and number ~= ARGV[3]", "if takes and not number"},
 		"nothing is forgotten":             {"if released <= 8 then", "if true then"},
 		"one more is remembered":           {"count[number] <= 8", "count[number] <= 9"},
-		"one SKU decides for all":          {"newest or count[number] <= 8", "count[number] <= 8"},
 		"the oldest is remembered":         {"for i = #all, 1, -1 do", "for i = 1, #all do"},
 		"a refused one is remembered":      {"if sign == '' then", "if true then"},
 		"an empty buyer is kept":           {"if changed[buyer] == '' then", "if false then"},
@@ -323,7 +323,7 @@ func TestModelFindsBugsOfReleases(t *testing.T) {
 					run.installScript()
 					run.releaseSHA, run.mostlyReleases = sha, true
 				})
-			require.True(t, found, "60,000 operations agreed with a script that has this bug")
+			require.True(t, found, "200,000 operations agreed with a script that has this bug")
 		})
 	}
 }

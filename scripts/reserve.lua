@@ -31,6 +31,7 @@
 -- ARGV[12] lines            of the record, n of them: `decimal id SKU:quantity:price[,...] buyer[ key]` and a newline
 -- ARGV[13] unpaid           a buyer with so many released orders made within the window is refused; 0 = no limit
 -- ARGV[14] window_ms        the window before now; longer than the operators' by the time that an order may stay unpaid
+-- ARGV[15] repeats          1 when a buyer has more than one of the purchases, else 0
 -- then pairs (entry id, orders in it) for the trims, m SKUs, n buyers, and n heads of their entries (`id,lines,key`).
 -- The record's lines repeat them in the record's form, as one value: when the whole batch is taken, as most are, the
 -- script writes the lines into the journal unchanged.
@@ -66,7 +67,8 @@ local match, gmatch, find, byte = string.match, string.gmatch, string.find, stri
 local asked_again = ARGV[4] == '1'
 local trims, n, m = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 local unpaid_max = tonumber(ARGV[13])
-local trims_at = 14
+local repeats = ARGV[15] == '1'
+local trims_at = 15
 local skus_at = trims_at + 2 * trims
 local buyers_at = skus_at + m
 local heads_at = buyers_at + n
@@ -183,12 +185,13 @@ local function replay(entries, wanted, key)
   return concat({'R', id, number, created, in_journal(number)}, ' ')
 end
 
--- Whether one of a buyer's entries may be this purchase of one line, have its key, or count against a limit. Plain
--- searches find too much at times and never too little, and cost a fraction of counting. An entry has 8 bytes or more.
+-- Whether one of a buyer's entries may be this purchase of one unit, have its key, or count against a limit. Plain
+-- searches find too much at times and never too little, and cost a fraction of counting. The entry that an earlier call
+-- wrote of this purchase has its SKU. An entry has 8 bytes or more, so 1000 are longer than 8000.
 local function concerned(entries, head, shelf)
   if sale_limit > 0 or #entries > 8000 or find(entries, '+', 1, true) then return true end
-  local own, key = match(head, '^(%w+,)[^,]+(,.*)$')
-  if find(entries, own, 1, true) or key ~= ',' and find(entries, key .. ',', 1, true) then return true end
+  local key = match(head, '^%w+,[^,]+(,.*)$')
+  if key ~= ',' and find(entries, key .. ',', 1, true) then return true end
   local number = number_of(shelf)
   return find(entries, ',' .. number .. ',', 1, true) or find(entries, ',' .. number .. ':', 1, true)
     or find(entries, ',-' .. number, 1, true)
@@ -302,7 +305,7 @@ end
 
 for i = 1, n do
   local buyer, head = ARGV[buyers_at + i], ARGV[heads_at + i]
-  local entries, lines, shelf, quantity, verdict = fresh[buyer] or known[i], 1, 1, 1, nil
+  local entries, lines, shelf, quantity, verdict = repeats and fresh[buyer] or known[i], 1, 1, 1, nil
   if counts then lines = byte(counts, i) - 48 end
   if specs then shelf, quantity = next_line() end
   if lines == 1 and quantity == 1 and took < room and not window and available[shelf] > 0
@@ -322,7 +325,8 @@ for i = 1, n do
     took = took + 1
     local entry = head .. stamp
     if entries then entry = entries .. '"' .. entry end
-    verdicts[i], fresh[buyer], writes[2 * took - 1], writes[2 * took] = 'T', entry, buyer, entry
+    writes[2 * took - 1], writes[2 * took] = buyer, entry
+    if repeats then fresh[buyer] = entry end
   end
 end
 
@@ -331,7 +335,7 @@ local function lines_taken()
   local at, kept = 0, {}
   for line in gmatch(ARGV[12], '[^\n]*\n') do
     at = at + 1
-    if verdicts[at] == 'T' then kept[#kept + 1] = line end
+    if not verdicts[at] then kept[#kept + 1] = line end
   end
   return concat(kept)
 end
@@ -367,4 +371,5 @@ if took > 0 or trims > 0 or checked ~= tonumber(meta[3]) then
   call('HSET', meta_key, 'seq', sequence, 'held', math.max(journaled + took, 0), 'checked_ms', checked)
 end
 if took == n then return {'ok', '', epoch, sequence, now, entry_id, head, '', 'all'} end
+for i = 1, n do verdicts[i] = verdicts[i] or 'T' end
 return {'ok', window or '', epoch, sequence, now, entry_id, head, lines, concat(verdicts, '\n')}

@@ -68,7 +68,8 @@ func BenchmarkMixedScript(b *testing.B) {
 		name string
 		scriptBench
 	}{
-		{"100", scriptBench{skus: 100}}, {"distinct", scriptBench{skus: 256, distinct: true}}, {"10000", scriptBench{skus: 10_000}},
+		{"100", scriptBench{skus: 100}}, {"distinct", scriptBench{skus: 256, distinct: true}},
+		{"10000", scriptBench{skus: 10_000}},
 		{"quantity-2", scriptBench{skus: 100, quantity: 2}},
 		{"3-lines-of-100", scriptBench{skus: 100, lines: 3}}, {"3-lines-of-10000", scriptBench{skus: 10_000, lines: 3}},
 		{"buyers-100", scriptBench{skus: 100, bought: 4}},

@@ -40,7 +40,8 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{
-		"", "X", "C 1 8", "C 1 8 many", "R !", "B 1 3 2 !", "b 3 2 !", "E 1 many", "A", "A 1", "A 1 x", "S 0", "S 3", "E 3 1", "L x 1",
+		"", "X", "C 1 8", "C 1 8 many", "R !", "B 1 3 2 !", "b 3 2 !", "E 1 many", "A", "A 1", "A 1 x", "S 0", "S 3", "E 3 1",
+		"L x 1",
 	} {
 		_, ok := ReadVerdict(bad, "", bought)
 		require.False(t, ok, bad)

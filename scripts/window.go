@@ -11,9 +11,9 @@ import (
 	"flashsale/sale"
 )
 
-// ApplyWindow gives buckets the state, times and sale limit of their sale, unless they have newer ones. After it has returned nil no
-// bucket sells by an older window: a bucket that Redis does not know sells nothing, and its rebuild reads the window from the
-// database.
+// ApplyWindow gives buckets the state, times and sale limit of their sale, unless they have newer ones. After it has returned
+// nil no bucket sells by an older window: a bucket that Redis does not know sells nothing, and its rebuild reads the window
+// from the database.
 func (r *Redis) ApplyWindow(ctx context.Context, buckets []sale.Bucket, w sale.Window) error {
 	if err := r.Doubt(); err != nil {
 		return fmt.Errorf("apply window %d: %w", w.Version, err)

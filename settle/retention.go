@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	// retentionEvery is how often the keeper of the retention looks for old records.
+	// retentionEvery is how often the role looks for old records.
 	retentionEvery = time.Minute
 	// retentionTimeout bounds one look over all partitions of the three topics; the next look begins where it stopped.
 	retentionTimeout = time.Minute

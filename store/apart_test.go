@@ -15,7 +15,7 @@ func TestApartHasConnectionsOfItsOwn(t *testing.T) {
 		apart, err := s.Apart(2)
 		require.NoError(t, err)
 		defer func() { require.NoError(t, apart.Close()) }()
-		put(t, s, draft("eleven", 1, item("phone", 10, 1)))
+		put(t, s, draft("eleven", 1, item("phone", 10)))
 		for range s.db.Stats().MaxOpenConnections {
 			conn, err := s.db.Conn(t.Context())
 			require.NoError(t, err)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -12,32 +13,45 @@ import (
 	"flashsale/sale"
 )
 
-// BenchmarkSettle settles transactions of 1000 orders in 4 batches. Beside each it writes 1000 such rows with only a prepared
-// multi-row INSERT, in a transaction on the same server: settling adds marker, lock, guard, decision and event.
-// It reports rows a second of both and their ratio. With a limit above 1 settling also reads and writes a row per unit in
-// the allowances table, which the plain INSERT does not.
+// rush is what a benchmark settles.
+type rush struct {
+	name  string
+	limit int // units per buyer
+	skus  int
+	lines int // of each order
+}
+
+var rushes = []rush{
+	{"limit=1", 1, 1, 1}, {"limit=3", 3, 1, 1}, {"skus=100", 1, 100, 1}, {"lines=3", 1, 3, 3}, {"skus=100,lines=3", 1, 100, 3},
+}
+
+// BenchmarkSettle settles transactions of 1000 orders in 4 batches. Beside each it writes 1000 such order rows with only
+// multi-row INSERTs, in a transaction on the same server: settling adds markers, locks, guards, the orders of the buyers,
+// decisions, events, and the lines of orders that have several. It reports rows a second of both and their ratio.
 func BenchmarkSettle(b *testing.B) {
-	for _, limit := range []int{1, 3} {
+	for _, r := range rushes {
 		for _, driver := range []string{DriverMySQL, DriverSQLite} {
-			b.Run(fmt.Sprintf("%s/limit=%d", driver, limit), func(b *testing.B) {
-				benchmarkSettle(b, migrated(b, driver), limit)
-			})
+			b.Run(driver+"/"+r.name, func(b *testing.B) { benchmarkSettle(b, migrated(b, driver), r) })
 		}
 	}
 }
 
-func benchmarkSettle(b *testing.B, s *Store, limit int) {
+func benchmarkSettle(b *testing.B, s *Store, r rush) {
 	const rows, batches = 1000, 4
-	bucket := phone(b, s, sale.MaxStock, limit)
+	items := make([]sale.Item, r.skus)
+	for i := range items {
+		items[i] = item(fmt.Sprintf("sku-%d", i), sale.MaxStock)
+	}
+	bucket := selling(b, s, draft("eleven", r.limit, items...))[0].Bucket
 	var settling, inserting time.Duration
 	sequence := int64(0)
 	for b.Loop() {
 		var deliveries []sale.Delivery
 		for range batches {
 			sequence++
-			deliveries = append(deliveries, batch(bucket, 1, sequence, pressed(rows/batches)...))
+			deliveries = append(deliveries, batch(bucket, 1, sequence, r.orders(rows/batches)...))
 		}
-		raw := rawStatements(bucket, pressed(rows))
+		raw := rawStatements(bucket, r.orders(rows))
 		began := time.Now()
 		settle(b, s, deliveries...)
 		settling += time.Since(began)
@@ -51,6 +65,22 @@ func benchmarkSettle(b *testing.B, s *Store, limit int) {
 	b.ReportMetric(inserting.Seconds()/settling.Seconds(), "ratio")
 }
 
+// orders returns orders of a crowd over the SKUs.
+func (r *rush) orders(n int) []sale.RecordOrder {
+	orders := pressed(n)
+	for i := range orders {
+		orders[i].Lines = nil
+		for k := range r.lines {
+			sku := fmt.Sprintf("sku-%d", (i*7919/(1+k)+k)%r.skus)
+			for slices.ContainsFunc(orders[i].Lines, func(l sale.Line) bool { return l.SKU == sku }) {
+				sku = fmt.Sprintf("sku-%d", rand.IntN(r.skus))
+			}
+			orders[i].Lines = append(orders[i].Lines, units(sku, 1))
+		}
+	}
+	return orders
+}
+
 // pressed returns orders of a crowd with idempotency keys in the recommended form.
 func pressed(n int) []sale.RecordOrder {
 	orders := crowd(n)
@@ -60,9 +90,9 @@ func pressed(n int) []sale.RecordOrder {
 	return orders
 }
 
-// rawStatements writes the same rows out as INSERT statements.
+// rawStatements writes the same order rows out as INSERT statements.
 func rawStatements(bucket sale.Bucket, orders []sale.RecordOrder) []string {
-	terms := &ledger.Terms{Bucket: bucket, PriceCents: 129900, Currency: "CNY", CreatedMS: noon, UpdatedMS: noon, PayByMS: noon}
+	terms := &ledger.Terms{Bucket: bucket, Currency: "CNY", CreatedMS: noon, UpdatedMS: noon, PayByMS: noon}
 	rows := make([]ledger.Order, len(orders))
 	for i := range orders {
 		rows[i] = ledger.Order{RecordOrder: &orders[i], Terms: terms}

@@ -27,7 +27,7 @@ func reader(end error, ids ...string) func() (string, error) {
 
 func listedSale(t *testing.T, s *Store) {
 	t.Helper()
-	wanted := draft("eleven", 1, item("phone", 10, 1))
+	wanted := draft("eleven", 1, item("phone", 10))
 	wanted.Eligibility = sale.EligibilityList
 	put(t, s, wanted)
 }
@@ -97,7 +97,7 @@ func TestReplaceBuyersFitsTheSale(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
 		var refused *sale.StateError
-		put(t, s, draft("free", 1, item("phone", 10, 1)))
+		put(t, s, draft("free", 1, item("phone", 10)))
 		_, err := s.ReplaceBuyers(ctx, "free", reader(io.EOF, "ann"))
 		require.ErrorAs(t, err, &refused)
 		_, err = s.ReplaceBuyers(ctx, "nowhere", reader(io.EOF, "ann"))

@@ -25,8 +25,8 @@ func TestChangesOfANewDatabase(t *testing.T) {
 func TestEveryKindOfChangeIsSeen(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
-		put(t, s, draft("other", 1, item("phone", 1, 1)))
-		put(t, s, draft("eleven", 1, item("phone", 10, 2)))
+		put(t, s, draft("other", 1, item("phone", 1)))
+		put(t, s, inBuckets(2, draft("eleven", 1, item("phone", 10))))
 		seen := changesSince(t, s, 0)
 		require.Len(t, seen.Sales, 2)
 		require.Equal(t, sale.DefaultRules(), *seen.Rules, "the first poll gets the default rules")
@@ -120,7 +120,7 @@ func TestNoChangeIsMissed(t *testing.T) {
 
 func changeOften(t *testing.T, s *Store, id string, rounds int) error {
 	ctx := t.Context()
-	wanted := draft(id, 1, item("phone", 10, 3))
+	wanted := inBuckets(3, draft(id, 1, item("phone", 10)))
 	if _, _, err := s.PutSale(ctx, wanted); err != nil {
 		return err
 	}
@@ -130,11 +130,22 @@ func changeOften(t *testing.T, s *Store, id string, rounds int) error {
 		if _, _, err := s.PutSale(ctx, wanted); err != nil {
 			return err
 		}
-		rows, err := s.LoadStock(ctx, id, 8)
+		if _, err := s.LoadStock(ctx, id, 8); err != nil {
+			return err
+		}
+		counters, err := s.SaleCounters(ctx, id)
 		if err != nil {
 			return err
 		}
-		loads, err := s.BeginLoads(ctx, rows)
+		var rows []sale.BucketRow
+		for _, c := range counters {
+			rows = append(rows, c.BucketRow)
+		}
+		closed, err := s.CloseBuckets(ctx, rows)
+		if err != nil {
+			return err
+		}
+		loads, err := s.BeginLoads(ctx, closed)
 		if err != nil {
 			return err
 		}

@@ -111,7 +111,7 @@ func TestServerKilledInsideCommit(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	require.NoError(t, s.Migrate(t.Context()))
-	rows := selling(t, s, draft("eleven", 1, item("phone", 400, 2)))
+	rows := selling(t, s, inBuckets(2, draft("eleven", 1, item("phone", 400))))
 	a, b := rows[0].Bucket, rows[1].Bucket
 	sequence := int64(0)
 	for _, through := range []bool{false, true} {

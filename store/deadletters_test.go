@@ -98,8 +98,8 @@ func TestOrdersOfWaitingDeadLetters(t *testing.T) {
 		d := batch(bucket, 1, 1, orders...)
 		add(t, s, letter(d, 7))
 		waiting := sale.Order{
-			OrderID: orders[0].OrderID, Status: sale.StatusQueued, Reason: sale.ReasonDeadLetter, Sale: "eleven", SKU: "phone",
-			Quantity: 1, UnitPriceCents: 129900, Currency: "CNY", CreatedAt: sale.TimeMillis(noon),
+			OrderID: orders[0].OrderID, Status: sale.StatusQueued, Reason: sale.ReasonDeadLetter, Sale: "eleven",
+			Lines: orders[0].Lines, Currency: "CNY", CreatedAt: sale.TimeMillis(noon),
 			UpdatedAt: sale.TimeMillis(noon), PayBy: sale.PayBy(sale.TimeMillis(noon).Time, 900), BuyerID: orders[0].Buyer,
 		}
 		require.Equal(t, waiting, order(t, s, orders[0].OrderID))
@@ -141,7 +141,7 @@ func TestRefuseDeadLetter(t *testing.T) {
 			refused := order(t, s, orders[1].OrderID)
 			require.Equal(t, sale.StatusRefused, refused.Status)
 			require.Equal(t, sale.ReasonDeadLetter, refused.Reason)
-			require.EqualValues(t, 129900, refused.UnitPriceCents)
+			require.Equal(t, orders[1].Lines, refused.Lines)
 			require.Equal(t, sale.StatusConfirmed, order(t, s, orders[0].OrderID).Status, "a row is kept")
 			b := countersOf(t, s, bucket)
 			require.Equal(t, sale.BucketClosed, b.State, "a rebuild gives the units back")
@@ -153,7 +153,7 @@ func TestRefuseDeadLetter(t *testing.T) {
 		require.Equal(t, sale.DeadLetterRefused, state(t, s, "3-7"))
 		loads, err := s.BeginLoads(ctx, []sale.BucketRow{countersOf(t, s, bucket).BucketRow})
 		require.NoError(t, err)
-		require.EqualValues(t, 9, loads[0].Available)
+		require.EqualValues(t, 9, loads[0].Stock[0].Available)
 		require.ErrorIs(t, s.RefuseDeadLetter(ctx, "9-9"), sale.ErrNotFound)
 	})
 }
@@ -172,10 +172,7 @@ func TestRefusedDeadLetterGivesBack(t *testing.T) {
 			require.EqualValues(t, []int64{0, 0, 3, 3, 5},
 				[]int64{b.Settled, b.Released, b.SettledEpoch, b.GivenEpoch, b.Sequence})
 			require.Equal(t, []sale.OutboxRow{{
-				Bucket: bucket, Number: 1, Epoch: 1, Kind: sale.OutboxRefusal, Units: 3, Orders: []sale.ReleasedOrder{
-					{OrderID: orders[0].OrderID, Quantity: 1, Buyer: "ann"},
-					{OrderID: orders[1].OrderID, Quantity: 2, Buyer: "bob"},
-				},
+				Bucket: bucket, Number: 1, Epoch: 1, Kind: sale.OutboxRefusal, Orders: given(orders...),
 			}}, waiting(t, s, bucket))
 		}
 		require.Len(t, drained(t, s), 2, "refusals are events")
@@ -212,14 +209,15 @@ func TestRefuseDeadLetterOfAnOlderEpoch(t *testing.T) {
 func TestRefuseDeadLetterWithoutAHome(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
-		lost := batch(sale.Bucket{Sale: "lost", SKU: "phone"}, 1, 1, crowd(1)...)
+		lost := batch(sale.Bucket{Sale: "lost"}, 1, 1, crowd(1)...)
 		timeless := batch(phone(t, s, 1, 1), 1, 2, crowd(1)...)
 		timeless.Record.Batch.CreatedMS = sale.MaxCreatedMS // with the payment time it is outside the times of the database
 		timeless.Raw = sale.AppendBatch(nil, timeless.Record.Batch)
 		add(t, s, letter(lost, 1), letter(timeless, 2), sale.DeadLetter{ID: "3-3", Reason: sale.PoisonDecode, Raw: []byte("?")})
-		unpriced := order(t, s, lost.Record.Batch.BatchID)
-		require.Equal(t, sale.StatusQueued, unpriced.Status)
-		require.Zero(t, unpriced.UnitPriceCents)
+		homeless := order(t, s, lost.Record.Batch.BatchID)
+		require.Equal(t, sale.StatusQueued, homeless.Status)
+		require.Equal(t, lost.Record.Batch.Orders[0].Lines, homeless.Lines, "the price is the record's")
+		require.Empty(t, homeless.Currency)
 		for _, id := range []string{"3-1", "3-2", "3-3"} {
 			require.NoError(t, s.RefuseDeadLetter(ctx, id))
 			require.Equal(t, sale.DeadLetterRefused, state(t, s, id))
@@ -227,7 +225,7 @@ func TestRefuseDeadLetterWithoutAHome(t *testing.T) {
 		for _, d := range []sale.Delivery{lost, timeless} {
 			require.Equal(t, sale.StatusRefused, order(t, s, d.Record.Batch.BatchID).Status)
 		}
-		put(t, s, draft("lost", 1, item("phone", 1, 1)))
+		put(t, s, draft("lost", 1, item("phone", 1)))
 		reopened(t, s, load(t, s, "lost"))
 		require.Equal(t, sale.Settlement{Duplicate: 1}, settle(t, s, lost), "the sale exists by now; the refusal stays")
 	})

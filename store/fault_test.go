@@ -26,7 +26,7 @@ func operations() []operation {
 }
 
 func bookOperations() []operation {
-	bucket := sale.Bucket{Sale: "eleven", SKU: "phone"}
+	bucket := sale.Bucket{Sale: "eleven"}
 	rows := []sale.BucketRow{{Bucket: bucket, Epoch: 1}}
 	d := batch(bucket, 1, 1, crowd(1)...)
 	return []operation{
@@ -35,7 +35,7 @@ func bookOperations() []operation {
 		{"check schema", func(ctx context.Context, s *Store) error { return s.CheckSchema(ctx) }},
 		{"read changes", func(ctx context.Context, s *Store) error { return of(s.Changes(ctx, 0)) }},
 		{"put sale eleven", func(ctx context.Context, s *Store) error {
-			_, _, err := s.PutSale(ctx, draft("eleven", 1, item("phone", 1, 1)))
+			_, _, err := s.PutSale(ctx, draft("eleven", 1, item("phone", 1)))
 			return err
 		}},
 		{"read sale eleven", func(ctx context.Context, s *Store) error { return of(s.Sale(ctx, "eleven")) }},
@@ -51,12 +51,15 @@ func bookOperations() []operation {
 		{"close 1 buckets", func(ctx context.Context, s *Store) error { return of(s.CloseBuckets(ctx, rows)) }},
 		{"begin the loading of 1", func(ctx context.Context, s *Store) error { return of(s.BeginLoads(ctx, rows)) }},
 		{"open 1 buckets", func(ctx context.Context, s *Store) error { return of(s.OpenBuckets(ctx, rows)) }},
-		{"report loss of eleven:phone:0 in epoch 1", func(ctx context.Context, s *Store) error {
+		{"report loss of eleven:0 in epoch 1", func(ctx context.Context, s *Store) error {
 			return s.ReportLoss(ctx, bucket, 1, "gone")
 		}},
 		{"look for 1 fences", func(ctx context.Context, s *Store) error { return of(s.FencesPassed(ctx, []string{"f"})) }},
 		{"settle 2 records", func(ctx context.Context, s *Store) error {
 			return of(s.Settle(ctx, []sale.Delivery{d, fence("f")}))
+		}},
+		{"change the stock of phone in sale eleven", func(ctx context.Context, s *Store) error {
+			return of(s.ChangeStock(ctx, sale.StockChange{Sale: "eleven", SKU: "phone", Key: "k", Asked: 1}))
 		}},
 		{"read counters of eleven", func(ctx context.Context, s *Store) error { return of(s.SaleCounters(ctx, "eleven")) }},
 		{"read 1 orders", func(ctx context.Context, s *Store) error { return of(s.Order(ctx, 1)) }},
@@ -84,10 +87,13 @@ func bookOperations() []operation {
 
 // moveOperations are the operations that change orders, outbox and events.
 func moveOperations() []operation {
-	bucket := sale.Bucket{Sale: "eleven", SKU: "phone"}
+	bucket := sale.Bucket{Sale: "eleven"}
 	return []operation{
 		{"read counters of 1 buckets", func(ctx context.Context, s *Store) error {
 			return of(s.BucketCounters(ctx, []sale.Bucket{bucket}))
+		}},
+		{"read counters of 1 buckets", func(ctx context.Context, s *Store) error {
+			return of(s.StockCounters(ctx, []sale.Bucket{bucket}, []string{"phone"}))
 		}},
 		{"read positions", func(ctx context.Context, s *Store) error { return of(s.Positions(ctx)) }},
 		{"read the engine's id", func(ctx context.Context, s *Store) error { return of(s.EngineID(ctx)) }},
@@ -160,7 +166,7 @@ func TestGarbledRows(t *testing.T) {
 		require.NoError(t, err)
 		_, err = s.Changes(t.Context(), 0)
 		require.Error(t, err)
-		_, _, err = s.PutSale(t.Context(), draft("eleven", 1, item("phone", 1, 1)))
+		_, _, err = s.PutSale(t.Context(), draft("eleven", 1, item("phone", 1)))
 		require.ErrorContains(t, err, "draw a version")
 		_, err = s.Sale(t.Context(), "eleven")
 		require.ErrorIs(t, err, sale.ErrNotFound, "and nothing half done")

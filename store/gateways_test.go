@@ -44,7 +44,7 @@ func TestCatalogueVersionMovesWithTheCatalogue(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		before, err := s.CatalogueVersion(t.Context())
 		require.NoError(t, err)
-		put(t, s, draft("a", 1, item("phone", 1, 1)))
+		put(t, s, draft("a", 1, item("phone", 1)))
 		after, err := s.CatalogueVersion(t.Context())
 		require.NoError(t, err)
 		require.Greater(t, after, before)

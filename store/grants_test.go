@@ -70,7 +70,7 @@ func TestGrants(t *testing.T) {
 // everythingOnce runs once every operation of gateways, settlement and operators.
 func everythingOnce(t *testing.T, s *Store) {
 	ctx := t.Context()
-	listed := draft("listed", 2, item("phone", 100, 2))
+	listed := inBuckets(2, draft("listed", 2, item("phone", 100)))
 	listed.Eligibility = sale.EligibilityList
 	put(t, s, listed)
 	_, err := s.ReplaceBuyers(ctx, "listed", reader(io.EOF, "ann", "bob"))

@@ -9,8 +9,12 @@ import (
 	"flashsale/sale"
 )
 
-// transfer is a record of units on their way to another bucket of the same SKU.
+// transfer is a record of phones on their way to another bucket of the sale.
 func transfer(from sale.Bucket, to int, epoch, sequence, units int64) sale.Delivery {
+	return transferOf(from, to, epoch, sequence, sale.SKUUnits{SKU: "phone", Units: units})
+}
+
+func transferOf(from sale.Bucket, to int, epoch, sequence int64, units ...sale.SKUUnits) sale.Delivery {
 	made := &sale.Transfer{
 		Bucket: from, Epoch: epoch, Sequence: sequence, TransferID: sale.OrderID(1<<40 + lastOrder.Add(1)), CreatedMS: noon,
 		To: to, Units: units,
@@ -49,6 +53,14 @@ func drained(t testing.TB, s database) []sale.Order {
 			}
 		}
 		require.NoError(t, s.EventsPublished(t.Context(), ids))
+	}
+}
+
+// credit is the outbox row that credits phones, of a sale with limit 1.
+func credit(bucket sale.Bucket, number, units int64) sale.OutboxRow {
+	return sale.OutboxRow{
+		Bucket: bucket, Number: number, Epoch: 1, Kind: sale.OutboxCredit,
+		Lines: []sale.OutboxLine{{SKU: "phone", Units: units, Number: 1, Limit: 1}},
 	}
 }
 

@@ -7,20 +7,25 @@ import (
 	"flashsale/sale"
 )
 
-// model is the database as the protocol states it, one order after the other over plain maps, for the buckets of one SKU.
+// model is the database as the protocol states it, one order after the other over plain maps, for the buckets of one sale.
 // It shares no code with the store or the ledger.
 type model struct {
-	limit   int
-	buckets []*modelBucket
-	orders  map[sale.OrderID]*modelOrder
-	places  map[[3]int64]map[sale.OrderID]bool // bucket, epoch, sequence
-	told    map[sale.OrderID][]sale.OrderStatus
-	early   map[sale.OrderID]string // payments from before the row
+	skus      []string
+	limit     int // units per buyer of each SKU
+	saleLimit int // units per buyer, 0 = none
+	buckets   []*modelBucket
+	orders    map[sale.OrderID]*modelOrder
+	places    map[[3]int64]map[sale.OrderID]bool // bucket, epoch, sequence
+	told      map[sale.OrderID][]sale.OrderStatus
+	early     map[sale.OrderID]string // payments from before the row
+	stock     map[string]int64        // of the items
+	changes   map[string]*modelChange // by key
 }
 
 type modelBucket struct {
 	sale.BucketCounters
-	outbox []sale.OutboxRow
+	shelves map[string]*sale.ShelfCounters
+	outbox  []sale.OutboxRow
 }
 
 type modelOrder struct {
@@ -32,13 +37,23 @@ type modelOrder struct {
 	due     bool
 }
 
-func newModel(limit int, rows []sale.BucketCounters) *model {
+func newModel(of *sale.Sale, rows []sale.StockCounters) *model {
 	m := &model{
-		limit: limit, orders: map[sale.OrderID]*modelOrder{}, places: map[[3]int64]map[sale.OrderID]bool{},
+		limit: of.PerBuyerLimit, saleLimit: of.SaleLimit,
+		orders: map[sale.OrderID]*modelOrder{}, places: map[[3]int64]map[sale.OrderID]bool{},
 		told: map[sale.OrderID][]sale.OrderStatus{}, early: map[sale.OrderID]string{},
+		stock: map[string]int64{}, changes: map[string]*modelChange{},
+	}
+	for _, item := range of.Items {
+		m.skus = append(m.skus, item.SKU)
+		m.stock[item.SKU] = item.Stock
 	}
 	for _, row := range rows {
-		m.buckets = append(m.buckets, &modelBucket{BucketCounters: row})
+		bucket := &modelBucket{BucketCounters: row.BucketCounters, shelves: map[string]*sale.ShelfCounters{}}
+		for i := range row.Shelves {
+			bucket.shelves[row.Shelves[i].SKU] = &row.Shelves[i]
+		}
+		m.buckets = append(m.buckets, bucket)
 	}
 	return m
 }
@@ -83,32 +98,69 @@ func (m *model) settle(b *sale.Batch) {
 		} else if !current {
 			made.reason = sale.ReasonFenced
 			m.become(made)
-		} else if m.keyUsed(o) {
-			made.reason, disagreement = sale.ReasonOverLimit, true
-			m.become(made)
-		} else if row.Settled-row.Released+int64(o.Quantity) > row.Loaded {
-			made.reason, disagreement = sale.ReasonSoldOut, true
-			m.become(made)
-		} else if m.bought(o.Buyer)+o.Quantity > m.limit {
-			made.reason, disagreement = sale.ReasonOverLimit, true
+		} else if made.reason = m.refusal(row, &o); made.reason != "" {
+			disagreement = true
 			m.become(made)
 		} else {
-			made.status = sale.StatusConfirmed
-			m.become(made)
-			row.Settled += int64(o.Quantity)
-			if made.payment = m.early[o.OrderID]; made.payment != "" {
-				made.status = sale.StatusPaid
-				m.become(made)
-			}
+			m.confirm(row, made)
 		}
 		if current {
-			row.SettledEpoch += int64(o.Quantity)
+			row.each(o.Lines, func(shelf *sale.ShelfCounters, units int64) { shelf.SettledEpoch += units })
 		}
 	}
 	if current {
 		row.Sequence = max(row.Sequence, b.Sequence)
 		m.closeIf(row, disagreement)
 	}
+}
+
+// refusal returns why an order of the present epoch is refused, "" if it is not.
+func (m *model) refusal(row *modelBucket, o *sale.RecordOrder) sale.OrderReason {
+	if m.keyUsed(o) {
+		return sale.ReasonOverLimit
+	}
+	for _, line := range o.Lines {
+		if row.free(line.SKU) < int64(line.Quantity) {
+			return sale.ReasonSoldOut
+		}
+	}
+	all := 0
+	for _, sku := range m.skus {
+		all += m.bought(o.Buyer, sku)
+	}
+	for _, line := range o.Lines {
+		if m.bought(o.Buyer, line.SKU)+line.Quantity > m.limit {
+			return sale.ReasonOverLimit
+		}
+		all += line.Quantity
+	}
+	if m.saleLimit > 0 && all > m.saleLimit {
+		return sale.ReasonOverLimit
+	}
+	return ""
+}
+
+func (m *model) confirm(row *modelBucket, made *modelOrder) {
+	made.status = sale.StatusConfirmed
+	m.become(made)
+	row.each(made.Lines, func(shelf *sale.ShelfCounters, units int64) { shelf.Settled += units })
+	if made.payment = m.early[made.OrderID]; made.payment != "" {
+		made.status = sale.StatusPaid
+		m.become(made)
+	}
+}
+
+// each calls fn with the shelf and the units of every line.
+func (b *modelBucket) each(lines []sale.Line, fn func(shelf *sale.ShelfCounters, units int64)) {
+	for _, line := range lines {
+		fn(b.shelves[line.SKU], int64(line.Quantity))
+	}
+}
+
+// free returns the units that no order has.
+func (b *modelBucket) free(sku string) int64 {
+	shelf := b.shelves[sku]
+	return shelf.Loaded - shelf.Settled + shelf.Released
 }
 
 func (m *model) become(o *modelOrder) {
@@ -122,17 +174,22 @@ func (m *model) closeIf(row *modelBucket, disagreement bool) {
 	}
 }
 
-func (m *model) bought(buyer string) (units int) {
+func (m *model) bought(buyer, sku string) (units int) {
 	for _, o := range m.orders {
-		if o.Buyer == buyer && (o.status == sale.StatusConfirmed || o.status == sale.StatusPaid) {
-			units += o.Quantity
+		if o.Buyer != buyer || o.status != sale.StatusConfirmed && o.status != sale.StatusPaid {
+			continue
+		}
+		for _, line := range o.Lines {
+			if line.SKU == sku {
+				units += line.Quantity
+			}
 		}
 	}
 	return units
 }
 
 // keyUsed reports whether the order's key has made one of its buyer that was not refused.
-func (m *model) keyUsed(o sale.RecordOrder) bool {
+func (m *model) keyUsed(o *sale.RecordOrder) bool {
 	for _, other := range m.orders {
 		if o.Key != "" && other.Key == o.Key && other.Buyer == o.Buyer && other.status != sale.StatusRefused {
 			return true
@@ -141,37 +198,9 @@ func (m *model) keyUsed(o sale.RecordOrder) bool {
 	return false
 }
 
-func (m *model) transfer(t *sale.Transfer) {
-	fresh, fork := m.enter(t.Number, t.Epoch, t.Sequence, t.TransferID)
-	from := m.buckets[t.Number]
-	if !fresh || t.Epoch != from.Epoch {
-		return
-	}
-	from.SettledEpoch += t.Units
-	from.MovedEpoch += t.Units
-	from.Sequence = max(from.Sequence, t.Sequence)
-	if fork || from.Settled-from.Released+t.Units > from.Loaded {
-		m.closeIf(from, true)
-		return
-	}
-	from.Loaded -= t.Units
-	m.buckets[t.To].Loaded += t.Units
-	m.give(t.To, sale.OutboxCredit, t.Units, nil)
-}
-
-func (m *model) give(bucket int, kind sale.OutboxKind, units int64, orders []sale.ReleasedOrder) {
-	row := m.buckets[bucket]
-	row.GivenEpoch += units
-	row.Outbox++
-	row.outbox = append(row.outbox, sale.OutboxRow{
-		Bucket: row.Bucket, Number: row.Outbox, Epoch: row.Epoch, Kind: kind, Units: units, Orders: orders,
-	})
-}
-
 // leave ends confirmed orders: one outbox row for each bucket.
 func (m *model) leave(status sale.OrderStatus, reason sale.OrderReason, leaving func(*modelOrder) bool) (left int) {
-	given := map[int][]sale.ReleasedOrder{}
-	units := map[int]int64{}
+	released := map[int][]sale.RecordOrder{}
 	for _, id := range m.ids() {
 		o := m.orders[id]
 		if o.status != sale.StatusConfirmed || !leaving(o) {
@@ -179,14 +208,13 @@ func (m *model) leave(status sale.OrderStatus, reason sale.OrderReason, leaving 
 		}
 		o.status, o.reason = status, reason
 		m.become(o)
-		m.buckets[o.bucket].Released += int64(o.Quantity)
-		given[o.bucket] = append(given[o.bucket], sale.ReleasedOrder{OrderID: id, Quantity: o.Quantity, Buyer: o.Buyer})
-		units[o.bucket] += int64(o.Quantity)
+		m.buckets[o.bucket].each(o.Lines, func(shelf *sale.ShelfCounters, units int64) { shelf.Released += units })
+		released[o.bucket] = append(released[o.bucket], o.RecordOrder)
 		left++
 	}
 	for bucket := range m.buckets {
-		if given[bucket] != nil {
-			m.give(bucket, sale.OutboxRelease, units[bucket], given[bucket])
+		if released[bucket] != nil {
+			m.giveOrders(bucket, sale.OutboxRelease, released[bucket])
 		}
 	}
 	return left
@@ -199,44 +227,27 @@ func (m *model) refuse(b *sale.Batch) {
 		return
 	}
 	row := m.buckets[b.Number]
-	var given []sale.ReleasedOrder
+	var released []sale.RecordOrder
 	for _, o := range b.Orders {
 		if m.orders[o.OrderID] != nil {
 			fork = true
 			continue
 		}
 		m.become(&modelOrder{RecordOrder: o, bucket: b.Number, status: sale.StatusRefused, reason: sale.ReasonDeadLetter})
-		given = append(given, sale.ReleasedOrder{OrderID: o.OrderID, Quantity: o.Quantity, Buyer: o.Buyer})
+		released = append(released, o)
 	}
 	if b.Epoch != row.Epoch {
 		return
 	}
-	row.SettledEpoch += b.Units()
+	for _, o := range b.Orders {
+		row.each(o.Lines, func(shelf *sale.ShelfCounters, units int64) { shelf.SettledEpoch += units })
+	}
 	row.Sequence = max(row.Sequence, b.Sequence)
 	if fork {
 		m.closeIf(row, true)
 		return
 	}
-	m.give(b.Number, sale.OutboxRefusal, b.Units(), given)
-}
-
-func (m *model) applied(a sale.Applied) {
-	row := m.buckets[a.Bucket.Number]
-	if a.Epoch != row.Epoch {
-		return
-	}
-	row.outbox = slices.DeleteFunc(row.outbox, func(r sale.OutboxRow) bool { return r.Number <= a.Number })
-	if fresh, fork := m.enter(a.Bucket.Number, a.Epoch, a.Sequence, sale.OrderID(-a.Number)); fresh {
-		row.Sequence = max(row.Sequence, a.Sequence)
-		m.closeIf(row, fork)
-	}
-}
-
-func (m *model) rebuild(bucket int) {
-	row := m.buckets[bucket]
-	row.Epoch++
-	row.State = sale.BucketOpen
-	row.SettledEpoch, row.MovedEpoch, row.GivenEpoch, row.Sequence, row.outbox = 0, 0, 0, 0, nil
+	m.giveOrders(b.Number, sale.OutboxRefusal, released)
 }
 
 func (m *model) ids() []sale.OrderID {

@@ -44,7 +44,7 @@ func TestSettingsAreForced(t *testing.T) {
 		"SHOW SESSION VARIABLES WHERE Variable_name IN ('tx_isolation', 'transaction_isolation')").Scan(new(string), &isolation))
 	require.Equal(t, "READ-COMMITTED", isolation)
 	require.NoError(t, s.Migrate(t.Context()))
-	wanted := draft("eleven", 1, item("phone", 10, 1))
+	wanted := draft("eleven", 1, item("phone", 10))
 	wanted.Name = "双十一 🎉"
 	bucket := selling(t, s, wanted)[0].Bucket
 	orders := crowd(1)

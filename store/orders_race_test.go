@@ -96,7 +96,7 @@ func agreesAfterMoves(t *testing.T, s *Store, bucket sale.Bucket) {
 		for _, row := range rows {
 			require.Equal(t, number, row.Number)
 			number++
-			units += row.Units
+			units += unitsGiven(row)
 		}
 		done(t, s, bucket, 1, number-1, 1_000_000+number)
 	}
@@ -160,7 +160,7 @@ func TestReleasesBesideRebuilds(t *testing.T) {
 		var given int64
 		for _, row := range waiting(t, s, bucket) {
 			require.Equal(t, b.Epoch, row.Epoch)
-			given += row.Units
+			given += unitsGiven(row)
 		}
 		require.Equal(t, b.GivenEpoch, given)
 	})

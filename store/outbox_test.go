@@ -60,7 +60,7 @@ func TestOutboxDoneMayBeRepeated(t *testing.T) {
 			require.Zero(t, count(t, s, "SELECT COUNT(*) FROM forks"))
 		}
 		require.NoError(t, s.OutboxDone(t.Context(), nil))
-		unknown := sale.Applied{Bucket: sale.Bucket{Sale: "x", SKU: "y"}, Epoch: 1, Number: 2, Sequence: 9}
+		unknown := sale.Applied{Bucket: sale.Bucket{Sale: "x"}, Epoch: 1, Number: 2, Sequence: 9}
 		require.NoError(t, s.OutboxDone(t.Context(), []sale.Applied{unknown}))
 	})
 }
@@ -86,7 +86,7 @@ func TestForkOfAnOutboxWrite(t *testing.T) {
 func reason(t testing.TB, s *Store) string {
 	t.Helper()
 	var reason string
-	require.NoError(t, s.db.QueryRow("SELECT closed_reason FROM stock").Scan(&reason))
+	require.NoError(t, s.db.QueryRow("SELECT closed_reason FROM buckets").Scan(&reason))
 	return reason
 }
 
@@ -94,14 +94,14 @@ func reason(t testing.TB, s *Store) string {
 func TestOutboxIsAbsorbedByARebuild(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		bucket := phone(t, s, 100, 1)
-		other := selling(t, s, draft("other", 1, item("phone", 10, 1)))[0].Bucket
+		other := selling(t, s, draft("other", 1, item("phone", 10)))[0].Bucket
 		released(t, s, bucket, 1, 3)
 		released(t, s, other, 1, 1)
 		closed, err := s.CloseBuckets(t.Context(), []sale.BucketRow{countersOf(t, s, bucket).BucketRow})
 		require.NoError(t, err)
 		loads, err := s.BeginLoads(t.Context(), closed)
 		require.NoError(t, err)
-		require.EqualValues(t, 100, loads[0].Available)
+		require.EqualValues(t, 100, loads[0].Stock[0].Available)
 		require.EqualValues(t, 3, loads[0].Outbox, "Redis must not take an older row for a new one")
 		require.Empty(t, waiting(t, s, bucket))
 		require.Len(t, waiting(t, s, other), 1)
@@ -115,7 +115,7 @@ func TestOutboxIsAbsorbedByARebuild(t *testing.T) {
 // A bucket that cannot be reached keeps no other waiting: the first rows of every bucket are returned.
 func TestOutboxIsFair(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
-		rows := selling(t, s, draft("wide", 1, item("phone", 1000, 4)))
+		rows := selling(t, s, inBuckets(4, draft("wide", 1, item("phone", 1000))))
 		released(t, s, rows[0].Bucket, 1, 30)
 		for _, row := range rows[1:] {
 			released(t, s, row.Bucket, 1, 2)
@@ -148,9 +148,9 @@ func TestOutboxIsBounded(t *testing.T) {
 		}
 		page, err := s.Outbox(t.Context(), 1000)
 		require.NoError(t, err)
-		require.Len(t, page, pageUnits/ledger.MaxReleased)
+		require.Len(t, page, ledger.MaxPage/ledger.MaxReleased)
 		require.Len(t, page[0].Orders, ledger.MaxReleased)
-		_, err = s.db.Exec("UPDATE outbox SET units = 1000000 WHERE number = 1")
+		_, err = s.db.Exec("UPDATE outbox SET size = 1000000 WHERE number = 1")
 		require.NoError(t, err)
 		page, err = s.Outbox(t.Context(), 1000)
 		require.NoError(t, err)
@@ -165,7 +165,7 @@ func TestGarbledOutbox(t *testing.T) {
 		_, err := s.db.Exec("UPDATE outbox SET body = 'who knows'")
 		require.NoError(t, err)
 		_, err = s.Outbox(t.Context(), 10)
-		require.ErrorContains(t, err, "row 1 of bucket eleven:phone:0")
+		require.ErrorContains(t, err, "row 1 of bucket eleven:0")
 		outbox, _, err := s.CountWaiting(t.Context())
 		require.NoError(t, err)
 		require.EqualValues(t, 1, outbox, "it waits and is counted")
@@ -173,30 +173,41 @@ func TestGarbledOutbox(t *testing.T) {
 }
 
 func TestOutboxBody(t *testing.T) {
-	orders := []sale.ReleasedOrder{{OrderID: 1<<62 + 1, Quantity: 100, Buyer: "a.b_c:d@e|f+g-h"},
-		{OrderID: 2, Quantity: 1, Buyer: strings.Repeat("x", 64)}}
-	read, err := ordersOfBody(outboxBody(orders))
-	require.NoError(t, err)
-	require.Equal(t, orders, read)
-	for _, garbled := range []string{"1 2\n", "1 x ann\n", "\n", "x 1 ann\n", "1 1 ann bob\n"} {
-		_, err := ordersOfBody(garbled)
-		require.Error(t, err, "%q", garbled)
+	long := lined(strings.Repeat("x", 64), units("a.b-C_d", 100), units("p", 1))
+	rows := []sale.OutboxRow{
+		{Kind: sale.OutboxRelease, Orders: given(one("a.b_c:d@e|f+g-h", 2), long)},
+		{Kind: sale.OutboxRefusal, Orders: given(long)},
+		{Kind: sale.OutboxRaise, Lines: []sale.OutboxLine{{SKU: "A", Units: sale.MaxStock, Number: 9, Limit: 3}, {SKU: "b"}}},
+		{Kind: sale.OutboxTake, Lines: []sale.OutboxLine{{SKU: "A", Units: 1, Number: 10_000, Limit: 100}}},
+	}
+	for _, row := range rows {
+		read := sale.OutboxRow{Kind: row.Kind}
+		require.NoError(t, readBody(&read, outboxBody(&row)))
+		require.Equal(t, row, read)
+	}
+	for kind, texts := range map[sale.OutboxKind][]string{
+		sale.OutboxRelease: {"1 p:1:2\n", "1 x ann\n", "\n", "x p:1:2 ann\n", "1 p:1:2 ann bob\n"},
+		sale.OutboxCredit:  {"a 1 2\n", "a 1 2 3 4\n", "\n", "a x 2 3\n"},
+	} {
+		for _, garbled := range texts {
+			require.Error(t, readBody(&sale.OutboxRow{Kind: kind}, garbled), "%s %q", kind, garbled)
+		}
 	}
 }
 
 func TestBucketCounters(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
-		rows := selling(t, s, draft("wide", 1, item("phone", 1000, 4)))
+		rows := selling(t, s, inBuckets(4, draft("wide", 1, item("phone", 1000))))
 		settle(t, s, batch(rows[2].Bucket, 1, 7, crowd(3)...))
 		asked := []sale.Bucket{rows[3].Bucket, rows[2].Bucket, rows[3].Bucket}
 		got, err := s.BucketCounters(t.Context(), asked)
 		require.NoError(t, err)
 		require.Len(t, got, 3)
 		for i, bucket := range asked {
-			require.Equal(t, countersOf(t, s, bucket), got[i])
+			require.Equal(t, countersOf(t, s, bucket).BucketCounters, got[i])
 		}
 		require.EqualValues(t, 7, got[1].Sequence)
-		_, err = s.BucketCounters(t.Context(), append(asked, sale.Bucket{Sale: "x", SKU: "y"}))
+		_, err = s.BucketCounters(t.Context(), append(asked, sale.Bucket{Sale: "x"}))
 		require.ErrorIs(t, err, sale.ErrNotFound)
 		got, err = s.BucketCounters(t.Context(), nil)
 		require.NoError(t, err)

@@ -32,7 +32,7 @@ func pageColumns(t *testing.T, table string) (columns []string) {
 // TestThePageHasTheColumns: of the tables that shops may read, the operators' page names every column and no other.
 func TestThePageHasTheColumns(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
-		for _, table := range []string{"orders", "stock"} {
+		for _, table := range []string{"orders", "order_lines", "stock", "buckets"} {
 			rows, err := s.db.QueryContext(t.Context(), "SELECT * FROM "+table+" WHERE 1 = 0")
 			require.NoError(t, err)
 			defer rows.Close()

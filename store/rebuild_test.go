@@ -12,17 +12,18 @@ import (
 func TestRebuildSteps(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
-		wanted := draft("eleven", 3, item("phone", 10, 2), item("case", 5, 1))
+		wanted := inBuckets(2, draft("eleven", 3, item("phone", 10), item("case", 5)))
 		selling(t, s, wanted)
-		b0, b1 := sale.Bucket{Sale: "eleven", SKU: "phone"}, sale.Bucket{Sale: "eleven", SKU: "phone", Number: 1}
-		ann, bob, cat := one("ann", 2), one("bob", 1), one("cat", 1)
+		b0, b1 := sale.Bucket{Sale: "eleven"}, sale.Bucket{Sale: "eleven", Number: 1}
+		ann, bob, cat := one("ann", 2), lined("bob", units("case", 1), units("phone", 1)), lined("cat", units("case", 1))
+		dan := one("dan", 1)
 		ann.Key = "it's a \x7e key"
 		settle(t, s, batch(b0, 1, 1, ann, bob), batch(b1, 1, 1, cat))
-		settle(t, s, batch(b0, 1, 1, one("dan", 1))) // a fork, which closes the bucket
+		settle(t, s, batch(b0, 1, 1, dan)) // a fork, which closes the bucket
 		require.Equal(t, sale.BucketClosed, countersOf(t, s, b0).State)
 
 		rows := []sale.BucketRow{
-			countersOf(t, s, b1).BucketRow, countersOf(t, s, b0).BucketRow, {Bucket: sale.Bucket{Sale: "x", SKU: "y"}},
+			countersOf(t, s, b1).BucketRow, countersOf(t, s, b0).BucketRow, {Bucket: sale.Bucket{Sale: "x"}},
 		}
 		closed, err := s.CloseBuckets(ctx, rows)
 		require.NoError(t, err)
@@ -35,12 +36,15 @@ func TestRebuildSteps(t *testing.T) {
 		require.Len(t, loads, 2)
 		require.Equal(t, sale.BucketLoading, loads[0].State)
 		require.EqualValues(t, 2, loads[0].Epoch)
-		require.EqualValues(t, 1, loads[0].Available)
-		require.Len(t, loads[0].Owners, 3)
-		require.Contains(t, loads[0].Owners, ann)
-		require.Contains(t, loads[0].Owners, bob)
-		require.EqualValues(t, 4, loads[1].Available)
-		require.Equal(t, []sale.RecordOrder{cat}, loads[1].Owners)
+		skus := []string{"phone", "case"}
+		require.Equal(t, []sale.ShelfLoad{
+			{SKU: "case", Available: 2, Number: 2, Limit: 3}, {SKU: "phone", Available: 1, Number: 1, Limit: 3},
+		}, loads[0].Stock)
+		require.ElementsMatch(t, inRedis(skus, ann, bob, dan), loads[0].Owners)
+		require.Equal(t, []sale.ShelfLoad{
+			{SKU: "case", Available: 1, Number: 2, Limit: 3}, {SKU: "phone", Available: 5, Number: 1, Limit: 3},
+		}, loads[1].Stock)
+		require.Equal(t, inRedis(skus, cat), loads[1].Owners)
 		present, err := s.Sale(ctx, "eleven")
 		require.NoError(t, err)
 		require.Equal(t, sale.WindowOf(&present), loads[0].Window)
@@ -104,13 +108,13 @@ func TestReportLoss(t *testing.T) {
 		bucket := phone(t, s, 10, 1)
 		require.NoError(t, s.ReportLoss(ctx, bucket, 0, "an epoch that is over"))
 		require.Equal(t, sale.BucketOpen, countersOf(t, s, bucket).State)
-		require.NoError(t, s.ReportLoss(ctx, sale.Bucket{Sale: "x", SKU: "y"}, 1, "nowhere"))
+		require.NoError(t, s.ReportLoss(ctx, sale.Bucket{Sale: "x"}, 1, "nowhere"))
 
 		require.NoError(t, s.ReportLoss(ctx, bucket, 1, "bytes \xff\xfe and "+strings.Repeat("é", 300)))
 		require.Equal(t, sale.BucketClosed, countersOf(t, s, bucket).State)
 		require.NoError(t, s.ReportLoss(ctx, bucket, 1, "again"))
 		var reason string
-		require.NoError(t, s.db.QueryRow("SELECT closed_reason FROM stock").Scan(&reason))
+		require.NoError(t, s.db.QueryRow("SELECT closed_reason FROM buckets").Scan(&reason))
 		require.True(t, strings.HasPrefix(reason, "bytes ? and é"), reason)
 		require.LessOrEqual(t, len(reason), 255)
 	})

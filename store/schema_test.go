@@ -60,7 +60,7 @@ func TestMigrateOverWhatIsThere(t *testing.T) {
 	bucket := phone(t, s, 10, 1)
 	engine, err := s.EngineID(ctx)
 	require.NoError(t, err)
-	run("DELETE FROM schema_versions WHERE version_id > 1", "ALTER TABLE orders DROP INDEX orders_due", "DROP TABLE positions")
+	run("DELETE FROM schema_versions WHERE version_id > 1", "ALTER TABLE orders DROP INDEX orders_due", "DROP TABLE stock_changes")
 	require.NoError(t, s.Migrate(ctx), "over half of the second")
 	require.NoError(t, s.CheckSchema(ctx))
 	require.Equal(t, sale.BucketOpen, countersOf(t, s, bucket).State)
@@ -70,8 +70,7 @@ func TestMigrateOverWhatIsThere(t *testing.T) {
 	require.Equal(t, engine, again, "the other stores know it by this name")
 }
 
-// A database of the first schema with an open sale continues after the migration: unpaid orders have due_at, and the stock
-// rows have the highest sequence of the epoch.
+// A database of the first schema with an open sale continues after the migration: unpaid orders have due_at.
 func TestMigrateFromTheFirstSchema(t *testing.T) {
 	for _, driver := range []string{DriverMySQL, DriverSQLite} {
 		t.Run(driver, func(t *testing.T) {
@@ -82,27 +81,24 @@ func TestMigrateFromTheFirstSchema(t *testing.T) {
 			_, err = first.UpTo(ctx, 1)
 			require.NoError(t, err)
 			require.ErrorIs(t, s.CheckSchema(ctx), sale.ErrSchema)
+			const row = "'2020-01-01 00:00:00.000', '2020-01-01 00:00:00.000'"
 			for _, statement := range []string{
-				"INSERT INTO stock (sale_id, sku, bucket, loaded, settled, epoch, state, partition_id, unit_price_cents, " +
-					"currency, per_buyer_limit, payment_ttl_s, version) " +
-					"VALUES ('eleven', 'phone', 0, 10, 3, 2, 'open', 1, 5, 'CNY', 1, 900, 1)",
-				"INSERT INTO batches VALUES ('eleven', 'phone', 0, 2, 41, 1), ('eleven', 'phone', 0, 2, 42, 2), " +
-					"('eleven', 'phone', 0, 1, 77, 3)",
-				"INSERT INTO orders (order_id, sale_id, sku, buyer_id, quantity, status, unit_price_cents, currency, " +
-					"created_at, updated_at, pay_by, bucket, slot) VALUES " +
-					"(1, 'eleven', 'phone', 'ann', 1, 'confirmed', 5, 'CNY', '2020-01-01 00:00:00.000', " +
-					"'2020-01-01 00:00:00.000', '2020-01-02 00:00:00.000', 0, 0), " +
-					"(2, 'eleven', 'phone', 'bob', 1, 'paid', 5, 'CNY', '2020-01-01 00:00:00.000', " +
-					"'2020-01-01 00:00:00.000', '2020-01-02 00:00:00.000', 0, 0), " +
-					"(3, 'eleven', 'phone', 'cat', 1, 'confirmed', 5, 'CNY', '2020-01-01 00:00:00.000', " +
-					"'2020-01-01 00:00:00.000', NULL, 0, 0)",
+				"INSERT INTO buckets (sale_id, bucket, epoch, state, partition_id, sequence, currency, payment_ttl_s, sale_limit, " +
+					"version) VALUES ('eleven', 0, 2, 'open', 1, 42, 'CNY', 900, 0, 1)",
+				"INSERT INTO stock (sale_id, bucket, sku, number, per_buyer_limit, loaded, settled) " +
+					"VALUES ('eleven', 0, 'phone', 1, 1, 10, 3)",
+				"INSERT INTO orders (order_id, sale_id, sku, buyer_id, quantity, status, unit_price_cents, total_cents, " +
+					"line_count, currency, created_at, updated_at, pay_by, bucket) VALUES " +
+					"(1, 'eleven', 'phone', 'ann', 1, 'confirmed', 5, 5, 1, 'CNY', " + row + ", '2020-01-02 00:00:00.000', 0), " +
+					"(2, 'eleven', 'phone', 'bob', 1, 'paid', 5, 5, 1, 'CNY', " + row + ", '2020-01-02 00:00:00.000', 0), " +
+					"(3, 'eleven', 'phone', 'cat', 1, 'confirmed', 5, 5, 1, 'CNY', " + row + ", NULL, 0)",
 			} {
 				_, err := s.db.Exec(statement)
 				require.NoError(t, err)
 			}
 			require.NoError(t, s.Migrate(ctx))
 			require.NoError(t, s.CheckSchema(ctx))
-			require.EqualValues(t, 42, countersOf(t, s, sale.Bucket{Sale: "eleven", SKU: "phone"}).Sequence)
+			require.EqualValues(t, 42, countersOf(t, s, sale.Bucket{Sale: "eleven"}).Sequence)
 			expired, err := s.ExpireOrders(ctx, 10)
 			require.NoError(t, err)
 			require.Equal(t, 1, expired)
@@ -133,7 +129,10 @@ func TestTablesThatShopsRead(t *testing.T) {
 			"order_id": "bigint(20)", "sale_id": id, "sku": id, "buyer_id": id, "quantity": "int(11)",
 			"status": "varchar(16) ascii_bin", "reason": "varchar(16) ascii_bin", "unit_price_cents": "bigint(20)",
 			"currency": "varchar(3) ascii_bin", "payment_id": id, "created_at": "datetime(3)", "updated_at": "datetime(3)",
-			"pay_by": "datetime(3)",
+			"pay_by": "datetime(3)", "total_cents": "bigint(20)", "line_count": "tinyint(4)",
+		},
+		"order_lines": {
+			"order_id": "bigint(20)", "line": "tinyint(4)", "sku": id, "quantity": "int(11)", "unit_price_cents": "bigint(20)",
 		},
 		"stock": {
 			"sale_id": id, "sku": id, "bucket": "int(11)", "loaded": "bigint(20)", "settled": "bigint(20)",
@@ -155,7 +154,7 @@ func TestTablesThatShopsRead(t *testing.T) {
 			"WHERE names = ? OR names LIKE CONCAT(?, ',%')", columns, columns)
 	}
 	require.Equal(t, 1, index("order_id"))
-	require.Equal(t, 1, index("sale_id,sku,buyer_id"))
+	require.Equal(t, 1, index("sale_id,buyer_id,order_id"))
 	require.Equal(t, 1, index("updated_at"))
 }
 
@@ -165,6 +164,8 @@ func withoutWidth(columnType string) string {
 		return "bigint"
 	case "int(11)":
 		return "int"
+	case "tinyint(4)":
+		return "tinyint"
 	}
 	return columnType
 }

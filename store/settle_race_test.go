@@ -53,9 +53,9 @@ func TestSameRecordsSettledAtOnce(t *testing.T) {
 	})
 }
 
-func TestBucketsOfOneSKUSettledAtOnce(t *testing.T) {
+func TestBucketsOfOneSaleSettledAtOnce(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
-		rows := selling(t, s, draft("wide", 1, item("phone", 4000, 4)))
+		rows := selling(t, s, inBuckets(4, draft("wide", 1, item("phone", 4000))))
 		err := together(4, func(i int) error {
 			for sequence := range int64(15) {
 				// Every settlement takes all buckets, each in another order: locks must not meet in a circle.
@@ -78,23 +78,41 @@ func TestBucketsOfOneSKUSettledAtOnce(t *testing.T) {
 	})
 }
 
-// A buyer has one home bucket; if a fault makes two buckets sell to the buyer, the unique key still decides.
-func TestOneBuyerInTwoBucketsAtOnce(t *testing.T) {
+// A buyer has one home bucket. If a fault makes two buckets sell to the buyer, the orders of both count towards the limits.
+func TestOneBuyerInTwoBuckets(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
-		rows := selling(t, s, draft("wide", 1, item("phone", 1000, 4)))
+		rows := selling(t, s, inBuckets(4, draft("wide", 1, item("phone", 1000))))
 		const buyers = 10
-		err := together(len(rows), func(i int) error {
+		for i, row := range rows {
 			for n := range buyers {
-				d := batch(rows[i].Bucket, 1, int64(n+1), one(fmt.Sprintf("buyer-%d", n), 1))
+				settle(t, s, batch(row.Bucket, 1, int64(n+1), one(fmt.Sprintf("buyer-%d", n), 1)))
+			}
+			require.Equal(t, buyers, count(t, s, "SELECT COUNT(*) FROM orders WHERE status = 'confirmed'"))
+			require.Equal(t, buyers*i, count(t, s, "SELECT COUNT(*) FROM orders WHERE reason = 'over_limit'"))
+		}
+	})
+}
+
+// Batches of one buyer settle at once with different SKUs and keys: the lock of the bucket row decides, and the limits of the
+// SKU and of the sale hold.
+func TestLimitsOfOneBuyerAtOnce(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		of := draft("wide", 2, item("phone", 100), item("case", 100), item("cable", 100))
+		of.SaleLimit = 4
+		bucket := selling(t, s, of)[0].Bucket
+		require.NoError(t, together(4, func(i int) error {
+			for n := range int64(3) {
+				sku := of.Items[(int64(i)+n)%3].SKU
+				d := batch(bucket, 1, 10*int64(i)+n+1, lined("ann", units(sku, 1)))
 				if _, err := s.Settle(t.Context(), []sale.Delivery{d}); err != nil {
 					return err
 				}
 			}
 			return nil
-		})
-		require.NoError(t, err)
-		require.Equal(t, buyers, count(t, s, "SELECT COUNT(*) FROM orders WHERE status = 'confirmed'"))
-		require.Equal(t, buyers*(len(rows)-1), count(t, s, "SELECT COUNT(*) FROM orders WHERE reason = 'over_limit'"))
+		}))
+		require.Equal(t, 4, count(t, s, "SELECT SUM(quantity) FROM orders WHERE status = 'confirmed'"))
+		require.Equal(t, 8, count(t, s, "SELECT COUNT(*) FROM orders WHERE reason = 'over_limit'"))
+		ledgerAgrees(t, s, bucket)
 	})
 }
 
@@ -160,12 +178,20 @@ func rebuildOnce(ctx context.Context, s *Store, bucket sale.Bucket) error {
 		return err
 	}
 	for _, load := range loads {
-		units := load.Available
-		for _, owner := range load.Owners {
-			units += int64(owner.Quantity)
+		units := map[string]int64{}
+		for _, shelf := range load.Stock {
+			units[shelf.SKU] = shelf.Available
 		}
-		if units != present[0].Loaded {
-			return fmt.Errorf("epoch %d: %d units available or owned, %d loaded", load.Epoch, units, present[0].Loaded)
+		for _, owner := range load.Owners {
+			for _, line := range owner.Lines {
+				units[line.SKU] += int64(line.Quantity)
+			}
+		}
+		for _, shelf := range present[0].Shelves {
+			if units[shelf.SKU] != shelf.Loaded {
+				return fmt.Errorf("epoch %d: %d units of %s available or owned, %d loaded", load.Epoch, units[shelf.SKU],
+					shelf.SKU, shelf.Loaded)
+			}
 		}
 	}
 	_, err = s.OpenBuckets(ctx, rowsOf(loads))
@@ -175,7 +201,7 @@ func rebuildOnce(ctx context.Context, s *Store, bucket sale.Bucket) error {
 // Two control roles that both believe they hold the lease: each epoch begins once.
 func TestRebuildersAtOnce(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
-		rows := selling(t, s, draft("wide", 1, item("phone", 400, 8)))
+		rows := selling(t, s, inBuckets(8, draft("wide", 1, item("phone", 400))))
 		var begun, opened atomic.Int64
 		err := together(4, func(int) error {
 			closed, err := s.CloseBuckets(t.Context(), rows)

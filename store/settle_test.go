@@ -2,6 +2,7 @@ package store
 
 import (
 	"database/sql"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -26,8 +27,8 @@ func TestSettleWritesOrders(t *testing.T) {
 
 		found := order(t, s, orders[0].OrderID)
 		require.Equal(t, sale.Order{
-			OrderID: orders[0].OrderID, Status: sale.StatusConfirmed, Sale: "eleven", SKU: "phone", Quantity: 1,
-			UnitPriceCents: 129900, Currency: "CNY", CreatedAt: sale.TimeMillis(noon), UpdatedAt: found.UpdatedAt,
+			OrderID: orders[0].OrderID, Status: sale.StatusConfirmed, Sale: "eleven",
+			Lines: orders[0].Lines, Currency: "CNY", CreatedAt: sale.TimeMillis(noon), UpdatedAt: found.UpdatedAt,
 			PayBy: found.PayBy, BuyerID: orders[0].Buyer,
 		}, found)
 		require.Equal(t, max(noon+900_000, found.UpdatedAt.UnixMilli()+60_000), found.PayBy.UnixMilli())
@@ -37,7 +38,7 @@ func TestSettleWritesOrders(t *testing.T) {
 
 func TestSettleWithoutPaymentDeadline(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
-		wanted := draft("free", 1, item("phone", 1, 1))
+		wanted := draft("free", 1, item("phone", 1))
 		wanted.PaymentTTL = 0
 		bucket := selling(t, s, wanted)[0].Bucket
 		orders := crowd(1)
@@ -229,7 +230,6 @@ func TestNeverBeyondLoaded(t *testing.T) {
 		require.EqualValues(t, 3, b.Settled)
 		require.EqualValues(t, 6, b.SettledEpoch, "refused orders are no longer in flight")
 		require.Equal(t, sale.BucketClosed, b.State)
-		require.Equal(t, 3, count(t, s, "SELECT COUNT(*) FROM allowances"))
 	})
 }
 
@@ -237,7 +237,7 @@ func TestNeverBeyondTheLimit(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		for limit := 1; limit <= 3; limit++ {
 			id := strings.Repeat("x", limit)
-			bucket := selling(t, s, draft(id, limit, item("phone", 100, 1)))[0].Bucket
+			bucket := selling(t, s, draft(id, limit, item("phone", 100)))[0].Bucket
 			for i := range limit {
 				require.Equal(t, 0, settle(t, s, batch(bucket, 1, int64(i+1), one("ann", 1))).Refused)
 			}
@@ -272,7 +272,7 @@ func TestKeyMakesOneOrder(t *testing.T) {
 			return o
 		}
 		for limit := 1; limit <= 3; limit++ {
-			bucket := selling(t, s, draft(strings.Repeat("k", limit), limit, item("phone", 100, 1)))[0].Bucket
+			bucket := selling(t, s, draft(strings.Repeat("k", limit), limit, item("phone", 100)))[0].Bucket
 			first, second := pressed("ann", "k1"), pressed("ann", "k1")
 			sequence := int64(0)
 			refused := func(o sale.RecordOrder, more ...sale.RecordOrder) {
@@ -297,38 +297,29 @@ func TestKeyMakesOneOrder(t *testing.T) {
 	})
 }
 
-// The store reads the keys of buyers with slots, and of all buyers once units were given back.
-func TestKeysAreReadWhereOrdersMayBe(t *testing.T) {
+// What the buyers of a settlement have bought is read in every settlement, with all lines and keys of their orders that are
+// not refused; orders that gave their units back keep their keys.
+func TestWhatBuyersHaveBoughtIsRead(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
-		for limit := 1; limit <= 2; limit++ {
-			bucket := selling(t, s, draft(strings.Repeat("k", limit), limit, item("phone", 1000, 1)))[0].Bucket
-			sold, gone := pressed(1)[0], pressed(1)[0]
-			settle(t, s, batch(bucket, 1, 1, sold, gone))
-			read := func(closely bool, orders ...sale.RecordOrder) (keys []string) {
-				work, err := sortDeliveries([]sale.Delivery{batch(bucket, 1, 2, orders...)})
-				require.NoError(t, err)
-				require.NoError(t, s.transact(t.Context(), func(tx *sql.Tx) error {
-					state, err := s.readState(t.Context(), tx, work, closely)
-					for key := range state.Keys {
-						keys = append(keys, key.Key)
-					}
-					return err
-				}))
-				return keys
-			}
-			more := append(crowd(20), one(sold.Buyer, 1), one(gone.Buyer, 1))
-			again := append(pressed(20), sold, gone)
-			require.Empty(t, read(false, more...))
-			if limit == 1 {
-				require.Empty(t, read(false, again...), "the unique key over slot 0 will object")
-			} else {
-				require.ElementsMatch(t, []string{sold.Key, gone.Key}, read(false, again...))
-			}
-			require.ElementsMatch(t, []string{sold.Key, gone.Key}, read(true, again...))
-			_, err := s.CancelOrder(t.Context(), gone.OrderID, sale.ReasonBuyer, "")
-			require.NoError(t, err)
-			require.ElementsMatch(t, []string{sold.Key, gone.Key}, read(false, again...))
-			require.Empty(t, read(false, more...), "no order has a key")
+		bucket := wide(t, s, 1000, 2)
+		ann, again, gone := basket("ann"), lined("ann", units("case", 1)), one("ann", 1)
+		ann.Key, gone.Key = "k1", "k2"
+		refused := one("ann", 3) // beyond the limit
+		refused.Key = "k3"
+		settle(t, s, batch(bucket, 1, 1, ann, again, gone, one("Ann", 1)), batch(bucket, 1, 2, refused))
+		cancel(t, s, gone.OrderID)
+		orders := append(crowd(maxIDs), one("ann", 1), one("bob", 1))
+		work, err := sortDeliveries([]sale.Delivery{batch(bucket, 1, 3, orders...)})
+		require.NoError(t, err)
+		for _, closely := range []bool{false, true} {
+			var state *ledger.State
+			require.NoError(t, s.transact(t.Context(), func(tx *sql.Tx) (err error) {
+				state, err = s.readState(t.Context(), tx, work, closely)
+				return err
+			}))
+			require.Equal(t, map[ledger.Owner]*ledger.Bought{{Sale: "wide", Buyer: "ann"}: {
+				Units: map[string]int{"phone": 1, "case": 2, "cable": 1}, Keys: map[string]bool{"k1": true, "k2": true},
+			}}, state.Bought)
 		}
 	})
 }
@@ -340,9 +331,6 @@ func TestQuantitiesFillTheLimit(t *testing.T) {
 		require.Equal(t, sale.Settlement{Rows: 4}, done)
 		done = settle(t, s, batch(bucket, 1, 3, one("cat", 2)))
 		require.Equal(t, sale.Settlement{Rows: 1}, done)
-		require.Equal(t, 9, count(t, s, "SELECT COUNT(*) FROM allowances"))
-		require.Equal(t, 2, count(t, s, "SELECT MAX(slot) FROM allowances"))
-		require.Zero(t, count(t, s, "SELECT COUNT(*) FROM orders WHERE slot IS NOT NULL"))
 		done = settle(t, s, batch(bucket, 1, 4, one("cat", 1)))
 		require.Equal(t, 1, done.Refused)
 	})
@@ -360,24 +348,36 @@ func TestOrderIDThatHasARowElsewhere(t *testing.T) {
 	})
 }
 
-func TestManyBucketsInOneSettlement(t *testing.T) {
+// Buckets of one SKU share statements, and the SKUs of a bucket do.
+func TestManyShelvesInOneSettlement(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
-		var items []sale.Item
-		for i := range 150 {
-			items = append(items, item("sku-"+string(rune('a'+i%26))+strings.Repeat("z", i/26), 10, 2))
+		var rows []sale.BucketRow
+		for i := range 30 {
+			rows = append(rows, selling(t, s, inBuckets(10, draft(fmt.Sprintf("sale-%d", i), 2, item("phone", 100))))...)
 		}
-		rows := selling(t, s, draft("wide", 2, items...))
-		require.Len(t, rows, 300)
+		var items []sale.Item
+		for i := range 2 * maxTerms {
+			items = append(items, item(fmt.Sprintf("sku-%d", i), 20))
+		}
+		bucket := selling(t, s, draft("many", 9, items...))[0].Bucket
 		var deliveries []sale.Delivery
 		for i, row := range rows {
 			deliveries = append(deliveries, batch(row.Bucket, 1, 1, crowd(1+i%3)...))
 		}
-		require.Equal(t, sale.Settlement{Rows: 600}, settle(t, s, deliveries...))
+		var orders []sale.RecordOrder
+		for i := range items {
+			orders = append(orders, lined(fmt.Sprintf("buyer-%d", i), units(items[i].SKU, 1+i%7)))
+		}
+		deliveries = append(deliveries, batch(bucket, 1, 1, orders...))
+		sent := statements(t, s)
+		require.Equal(t, sale.Settlement{Rows: 600 + len(orders)}, settle(t, s, deliveries...))
+		require.Less(t, statements(t, s)-sent, 60)
 		for i, row := range rows[:6] {
 			require.EqualValues(t, 1+i%3, countersOf(t, s, row.Bucket).Settled)
 			ledgerAgrees(t, s, row.Bucket)
 		}
-		require.Equal(t, sale.Settlement{Duplicate: 300}, settle(t, s, deliveries...))
+		ledgerAgrees(t, s, bucket)
+		require.Equal(t, sale.Settlement{Duplicate: 301}, settle(t, s, deliveries...))
 	})
 }
 
@@ -408,7 +408,8 @@ func TestPoisonIsNamed(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		bucket := phone(t, s, 10, 1)
 		good := batch(bucket, 1, 1, crowd(1)...)
-		foreign := batch(sale.Bucket{Sale: "eleven", SKU: "other"}, 1, 1, crowd(1)...)
+		foreign := batch(sale.Bucket{Sale: "eleven", Number: 1}, 1, 1, crowd(1)...)
+		unsold := batch(bucket, 1, 4, crowd(1)[0], lined("ann", units("phone", 1), units("case", 1)))
 		timeless := batch(bucket, 1, 2, crowd(1)...)
 		timeless.Record.Batch.CreatedMS = ledger.MaxMomentMS + 1
 		long := batch(bucket, 1, 3, one(strings.Repeat("b", 65), 1))
@@ -419,6 +420,7 @@ func TestPoisonIsNamed(t *testing.T) {
 			reason     string
 		}{
 			"unknown bucket":  {[]sale.Delivery{good, fence("f"), foreign}, 2, sale.PoisonUnknownBucket},
+			"unknown SKU":     {[]sale.Delivery{good, unsold}, 1, sale.PoisonUnknownBucket},
 			"impossible time": {[]sale.Delivery{good, timeless}, 1, sale.PoisonData},
 			"refused alone":   {[]sale.Delivery{fence("f"), long}, 1, sale.PoisonData},
 			"refused of some": {[]sale.Delivery{good, long}, -1, sale.PoisonData},
@@ -447,27 +449,46 @@ func TestUpdatedAtIsNeverBeforeCreatedAt(t *testing.T) {
 	})
 }
 
-// The guard does not rely on the decisions of the plan.
+// The guards do not rely on the decisions of the plan.
 func TestGuardIsTheLastWord(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
-		bucket := phone(t, s, 3, 1)
-		for name, c := range map[string]struct {
-			ledger.Move
-			fits bool
-		}{
-			"beyond loaded": {ledger.Move{Epoch: 1, Gain: ledger.Gain{Settled: 4, SettledEpoch: 4}}, false},
-			"another epoch": {ledger.Move{Epoch: 2, Gain: ledger.Gain{Settled: 1, SettledEpoch: 1}}, false},
-			"fits":          {ledger.Move{Epoch: 1, Gain: ledger.Gain{Settled: 3, SettledEpoch: 5}}, true},
-		} {
+		bucket := wide(t, s, 3, 1)
+		writes := func(write func(tx *sql.Tx) error) error {
 			tx, err := s.db.BeginTx(t.Context(), nil)
 			require.NoError(t, err)
-			err = s.moveStock(t.Context(), tx, map[sale.Bucket]*ledger.Move{bucket: &c.Move})
+			err = write(tx)
+			require.NoError(t, tx.Rollback())
+			return err
+		}
+		moves := func(epoch int64) error {
+			return writes(func(tx *sql.Tx) error {
+				return s.moveBuckets(t.Context(), tx, map[sale.Bucket]*ledger.Move{bucket: {Epoch: epoch}})
+			})
+		}
+		require.ErrorIs(t, moves(2), errStartOver, "another epoch")
+		require.NoError(t, moves(1), "a move that keeps the sequence is a change")
+		for name, c := range map[string]struct {
+			phone, box ledger.Gain
+			fits       bool
+		}{
+			"beyond loaded":          {ledger.Gain{Settled: 4, SettledEpoch: 4}, ledger.Gain{}, false},
+			"one of two beyond":      {ledger.Gain{Settled: 1, SettledEpoch: 1}, ledger.Gain{Settled: 4, SettledEpoch: 4}, false},
+			"two alike beyond":       {ledger.Gain{Settled: 4}, ledger.Gain{Settled: 4}, false},
+			"moved out beyond":       {ledger.Gain{Loaded: -2, Settled: 2}, ledger.Gain{Settled: 1}, false},
+			"fits":                   {ledger.Gain{Settled: 3, SettledEpoch: 5}, ledger.Gain{Settled: 2, Released: 1}, true},
+			"fits with what it adds": {ledger.Gain{Loaded: 1, Settled: 4}, ledger.Gain{Loaded: -3, GivenEpoch: -3}, true},
+			"nothing":                {ledger.Gain{}, ledger.Gain{}, true},
+		} {
+			err := writes(func(tx *sql.Tx) error {
+				return s.moveStock(t.Context(), tx, map[sale.Shelf]*ledger.Gain{
+					{Bucket: bucket, SKU: "phone"}: &c.phone, {Bucket: bucket, SKU: "case"}: &c.box,
+				})
+			})
 			if c.fits {
 				require.NoError(t, err, name)
 			} else {
 				require.ErrorIs(t, err, errStartOver, name)
 			}
-			require.NoError(t, tx.Rollback())
 		}
 	})
 }

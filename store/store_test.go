@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -57,12 +58,27 @@ var (
 func draft(id string, limit int, items ...sale.Item) sale.Sale {
 	return sale.Sale{
 		ID: id, Name: "Name of " + id, StartsAt: opening, EndsAt: closing, Currency: "CNY", PerBuyerLimit: limit,
-		PaymentTTL: 900, Eligibility: sale.EligibilityOpen, Items: items,
+		PaymentTTL: 900, Eligibility: sale.EligibilityOpen, Buckets: 1, Items: items,
 	}
 }
 
-func item(sku string, stock int64, buckets int) sale.Item {
-	return sale.Item{SKU: sku, Stock: stock, PriceCents: 129900, Buckets: buckets}
+// inBuckets is a sale of so many buckets.
+func inBuckets(buckets int, wanted sale.Sale) sale.Sale {
+	wanted.Buckets = buckets
+	return wanted
+}
+
+// price is the unit price of every item of the tests, in cents.
+const price = 129900
+
+func item(sku string, stock int64) sale.Item {
+	return sale.Item{SKU: sku, Stock: stock, PriceCents: price}
+}
+
+// limited is an item with a limit of its own.
+func limited(of sale.Item, limit int) sale.Item {
+	of.PerBuyerLimit = &limit
+	return of
 }
 
 func put(t testing.TB, s database, wanted sale.Sale) sale.Sale {
@@ -110,14 +126,66 @@ func rowsOf(loads []sale.Load) []sale.BucketRow {
 // phone is a sale of one SKU with one open bucket.
 func phone(t testing.TB, s *Store, stock int64, limit int) sale.Bucket {
 	t.Helper()
-	return selling(t, s, draft("eleven", limit, item("phone", stock, 1)))[0].Bucket
+	return selling(t, s, draft("eleven", limit, item("phone", stock)))[0].Bucket
+}
+
+// wide is a sale of phones, cases and cables with one open bucket and so many units of each.
+func wide(t testing.TB, s *Store, stock int64, limit int) sale.Bucket {
+	t.Helper()
+	return selling(t, s, draft("wide", limit, item("phone", stock), item("case", stock), item("cable", stock)))[0].Bucket
 }
 
 var lastOrder atomic.Int64
 
-// one is an order of a fresh id.
-func one(buyer string, quantity int) sale.RecordOrder {
-	return sale.RecordOrder{OrderID: sale.OrderID(1<<40 + lastOrder.Add(1)), Quantity: quantity, Buyer: buyer}
+// units is a line of an order.
+func units(sku string, quantity int) sale.Line {
+	return sale.Line{SKU: sku, Quantity: quantity, UnitPriceCents: price}
+}
+
+// lined is an order of a fresh id.
+func lined(buyer string, lines ...sale.Line) sale.RecordOrder {
+	return sale.RecordOrder{OrderID: sale.OrderID(1<<40 + lastOrder.Add(1)), Lines: lines, Buyer: buyer}
+}
+
+// one is an order of phones.
+func one(buyer string, quantity int) sale.RecordOrder { return lined(buyer, units("phone", quantity)) }
+
+// basket is an order of a phone, a case and a cable.
+func basket(buyer string) sale.RecordOrder {
+	return lined(buyer, units("phone", 1), units("case", 1), units("cable", 1))
+}
+
+// inRedis returns orders as Redis knows them: without prices, and with the numbers of their items in the order of skus.
+func inRedis(skus []string, orders ...sale.RecordOrder) []sale.RecordOrder {
+	known := slices.Clone(orders)
+	for i := range known {
+		known[i].Lines = slices.Clone(known[i].Lines)
+		for k := range known[i].Lines {
+			line := &known[i].Lines[k]
+			line.UnitPriceCents, line.Number = 0, slices.Index(skus, line.SKU)+1
+		}
+	}
+	return known
+}
+
+// given returns orders as an outbox row has them.
+func given(orders ...sale.RecordOrder) []sale.ReleasedOrder {
+	released := make([]sale.ReleasedOrder, len(orders))
+	for i, o := range orders {
+		released[i] = sale.ReleasedOrder{OrderID: o.OrderID, Buyer: o.Buyer, Lines: o.Lines}
+	}
+	return released
+}
+
+// unitsGiven returns the units that an outbox row gives.
+func unitsGiven(row sale.OutboxRow) (units int64) {
+	for _, line := range row.Lines {
+		units += line.Units
+	}
+	for _, o := range row.Orders {
+		units += int64(sale.UnitsOf(o.Lines))
+	}
+	return units
 }
 
 // crowd is an order of one unit for each of n fresh buyers.
@@ -149,18 +217,22 @@ func settle(t testing.TB, s *Store, deliveries ...sale.Delivery) sale.Settlement
 	return done
 }
 
-// countersOf returns the counters of a bucket.
-func countersOf(t testing.TB, s *Store, bucket sale.Bucket) sale.BucketCounters {
+// books is the counters of a bucket and of one of its SKUs.
+type books struct {
+	sale.BucketCounters
+	sale.ShelfCounters
+}
+
+// countersOf returns the counters of a bucket and of its phones.
+func countersOf(t testing.TB, s *Store, bucket sale.Bucket) books {
+	return booksOf(t, s, bucket, "phone")
+}
+
+func booksOf(t testing.TB, s *Store, bucket sale.Bucket, sku string) books {
 	t.Helper()
-	all, err := s.SaleCounters(t.Context(), bucket.Sale)
+	all, err := s.StockCounters(t.Context(), []sale.Bucket{bucket}, []string{sku})
 	require.NoError(t, err)
-	for _, b := range all {
-		if b.Bucket == bucket {
-			return b
-		}
-	}
-	require.FailNow(t, "no such bucket", bucket.String())
-	return sale.BucketCounters{}
+	return books{all[0].BucketCounters, all[0].Shelves[0]}
 }
 
 // order returns an order by id.
@@ -179,14 +251,19 @@ func count(t testing.TB, s *Store, query string, args ...any) int {
 	return n
 }
 
-// ledgerAgrees checks the invariant: the counters match the order rows and are never above loaded.
+// ledgerAgrees checks the invariant of every SKU: the counters match the order rows and are never above loaded.
 func ledgerAgrees(t testing.TB, s *Store, bucket sale.Bucket) {
 	t.Helper()
-	const live = "SELECT COALESCE(SUM(quantity), 0) FROM orders WHERE sale_id = ? AND sku = ? AND bucket = ? AND status IN " +
-		"('confirmed', 'paid')"
-	b := countersOf(t, s, bucket)
-	require.EqualValues(t, b.Settled-b.Released, count(t, s, live, bucket.Sale, bucket.SKU, bucket.Number))
-	require.LessOrEqual(t, b.Settled-b.Released, b.Loaded)
+	const live = "SELECT COALESCE(SUM(COALESCE(l.quantity, o.quantity)), 0) FROM orders o LEFT JOIN order_lines l " +
+		"ON l.order_id = o.order_id WHERE o.sale_id = ? AND COALESCE(l.sku, o.sku) = ? AND o.bucket = ? " +
+		"AND o.status IN ('confirmed', 'paid')"
+	all, err := s.StockCounters(t.Context(), []sale.Bucket{bucket}, nil)
+	require.NoError(t, err)
+	for _, shelf := range all[0].Shelves {
+		sold := count(t, s, live, bucket.Sale, shelf.SKU, bucket.Number)
+		require.EqualValues(t, shelf.Settled-shelf.Released, sold, "%s in %s", shelf.SKU, bucket)
+		require.LessOrEqual(t, shelf.Settled-shelf.Released, shelf.Loaded, "%s in %s", shelf.SKU, bucket)
+	}
 }
 
 // statements returns the number of statements that the server has received, 0 if there is no server that counts them.

@@ -8,10 +8,10 @@ import (
 	"flashsale/sale"
 )
 
-// pair is a sale of one SKU in two open buckets with half the stock each.
+// pair is a sale of phones in two open buckets with half the stock each.
 func pair(t testing.TB, s *Store, stock int64) (a, b sale.Bucket) {
 	t.Helper()
-	rows := selling(t, s, draft("eleven", 1, item("phone", stock, 2)))
+	rows := selling(t, s, inBuckets(2, draft("eleven", 1, item("phone", stock))))
 	return rows[0].Bucket, rows[1].Bucket
 }
 
@@ -28,7 +28,7 @@ func TestTransferMovesLoadedUnits(t *testing.T) {
 			require.EqualValues(t, []int64{16, 0, 0, 6, 0}, []int64{
 				receiver.Loaded, receiver.SettledEpoch, receiver.MovedEpoch, receiver.GivenEpoch, receiver.Sequence,
 			})
-			require.Equal(t, []sale.OutboxRow{{Bucket: b, Number: 1, Epoch: 1, Kind: sale.OutboxCredit, Units: 6}},
+			require.Equal(t, []sale.OutboxRow{credit(b, 1, 6)},
 				waiting(t, s, b))
 			require.Empty(t, waiting(t, s, a))
 			require.Equal(t, sale.Settlement{Duplicate: 1}, settle(t, s, d), "delivered again")
@@ -91,7 +91,7 @@ func TestTransferToNowhereIsPoison(t *testing.T) {
 		for range 2 {
 			require.NoError(t, s.RefuseDeadLetter(ctx, "3-7"))
 			require.Equal(t, sale.DeadLetterRefused, state(t, s, "3-7"))
-			require.Equal(t, []sale.OutboxRow{{Bucket: a, Number: 1, Epoch: 1, Kind: sale.OutboxCredit, Units: 6}},
+			require.Equal(t, []sale.OutboxRow{credit(a, 1, 6)},
 				waiting(t, s, a))
 			giver := countersOf(t, s, a)
 			require.EqualValues(t, []int64{10, 6, 6, 6},
@@ -116,8 +116,8 @@ func TestTransferIsRefusedOrReplayed(t *testing.T) {
 		require.NoError(t, s.RefuseDeadLetter(ctx, "3-8"))
 		require.Equal(t, sale.DeadLetterReplayed, state(t, s, "3-8"), "it has settled")
 		require.EqualValues(t, []int64{7, 13}, []int64{countersOf(t, s, a).Loaded, countersOf(t, s, b).Loaded})
-		require.Equal(t, []sale.OutboxRow{{Bucket: a, Number: 1, Epoch: 1, Kind: sale.OutboxCredit, Units: 6}}, waiting(t, s, a))
-		require.Equal(t, []sale.OutboxRow{{Bucket: b, Number: 1, Epoch: 1, Kind: sale.OutboxCredit, Units: 3}}, waiting(t, s, b))
+		require.Equal(t, []sale.OutboxRow{credit(a, 1, 6)}, waiting(t, s, a))
+		require.Equal(t, []sale.OutboxRow{credit(b, 1, 3)}, waiting(t, s, b))
 		require.EqualValues(t, []int64{9, 6}, []int64{countersOf(t, s, a).MovedEpoch, countersOf(t, s, a).GivenEpoch})
 		require.Equal(t, sale.BucketOpen, countersOf(t, s, a).State)
 	})
@@ -135,7 +135,7 @@ func TestTransfersAtOnce(t *testing.T) {
 			for n := range int64(8) {
 				sequence := 1 + n + 100*int64(i)
 				_, err := s.Settle(t.Context(), []sale.Delivery{
-					transfer(from, to, 1, sequence, 3), batch(sale.Bucket{Sale: "eleven", SKU: "phone", Number: to}, 1,
+					transfer(from, to, 1, sequence, 3), batch(sale.Bucket{Sale: "eleven", Number: to}, 1,
 						50+sequence, crowd(2)...),
 				})
 				if err != nil {

@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"io"
+	"slices"
 	"testing"
 	"time"
 
@@ -48,8 +49,8 @@ func answers[T any](w *catalogueRun, ask func(database) (T, error)) T {
 func (w *catalogueRun) step() {
 	before := [2]int64{w.version(w.s), w.version(w.twin)}
 	steps := []func(){
-		w.put, w.put, w.move, w.load, w.load, w.reopen, w.reopen, w.transfer, w.lose, w.list, w.rules,
-		w.gateways, w.lease, w.pause,
+		w.put, w.put, w.put, w.move, w.load, w.load, w.reopen, w.reopen, w.transfer, w.lose, w.list, w.rules,
+		w.gateways, w.lease, w.pause, w.change, w.change, w.apply, w.apply,
 	}
 	steps[rapid.IntRange(0, len(steps)-1).Draw(w.r, "step")]()
 	require.Equal(w.r, w.version(w.s)-before[0], w.version(w.twin)-before[1], "the version moves alike")
@@ -67,7 +68,8 @@ func (w *catalogueRun) agree(since [2]int64) {
 	ctx := w.t.Context()
 	answers(w, func(d database) (sale.Sale, error) { return d.Sale(ctx, w.id) })
 	answers(w, func(d database) ([]sale.Sale, error) { return d.Sales(ctx) })
-	answers(w, func(d database) ([]sale.BucketCounters, error) { return d.SaleCounters(ctx, w.id) })
+	answers(w, func(d database) ([]sale.StockCounters, error) { return d.SaleCounters(ctx, w.id) })
+	w.outbox()
 	answers(w, func(d database) (sale.Rules, error) { return d.Rules(ctx) })
 	answers(w, func(d database) ([]string, error) {
 		listed := []string{}
@@ -90,21 +92,80 @@ func (w *catalogueRun) agree(since [2]int64) {
 func (w *catalogueRun) put() {
 	stock := rapid.Int64Range(3, 9).Draw(w.r, "stock")
 	if present, err := w.s.Sale(w.t.Context(), w.id); err == nil && rapid.IntRange(0, 3).Draw(w.r, "terms") > 0 {
-		present.Items[0].Stock += stock - 4
+		w.restock(&present, stock-6)
 		w.putBoth(present)
 		return
 	}
-	wanted := draft(w.id, rapid.IntRange(0, 3).Draw(w.r, "limit"), item("phone", stock, 3))
+	wanted := inBuckets(3, draft(w.id, rapid.IntRange(0, 3).Draw(w.r, "limit"), item("phone", stock)))
 	wanted.Name = rapid.SampledFrom([]string{"Name", "Another name"}).Draw(w.r, "name")
 	kinds := []sale.Eligibility{sale.EligibilityOpen, sale.EligibilityList}
 	wanted.Eligibility = rapid.SampledFrom(kinds).Draw(w.r, "eligibility")
 	if rapid.IntRange(0, 3).Draw(w.r, "items") == 0 {
-		wanted.Items = append(wanted.Items, item("case", 1, 1))
+		wanted.Items = append(wanted.Items, item("case", 1))
 	}
 	if rapid.IntRange(0, 3).Draw(w.r, "ends") == 0 {
 		wanted.EndsAt = sale.TimeMillis(closing.Add(time.Hour).UnixMilli())
 	}
 	w.putBoth(wanted)
+}
+
+// restock changes the stock of an item, and sometimes adds one, moves one, or changes a price.
+func (w *catalogueRun) restock(present *sale.Sale, units int64) {
+	at := rapid.IntRange(0, len(present.Items)-1).Draw(w.r, "item")
+	present.Items[at].Stock += units
+	switch rapid.IntRange(0, 7).Draw(w.r, "more") {
+	case 0:
+		present.Items[at].PriceCents++
+	case 1:
+		present.Items[0], present.Items[at] = present.Items[at], present.Items[0]
+	case 2:
+		sku := rapid.SampledFrom([]string{"phone", "case", "cable"}).Draw(w.r, "sku")
+		if _, has := present.Item(sku); !has {
+			present.Items = append([]sale.Item{item(sku, units+4)}, present.Items...)
+		}
+	}
+}
+
+// change adds or takes back units, under a key that is new or known.
+func (w *catalogueRun) change() {
+	asked := sale.StockChange{
+		Sale: w.id, SKU: rapid.SampledFrom([]string{"phone", "phone", "phone", "case", "unknown"}).Draw(w.r, "changed"),
+		Key:   rapid.SampledFrom([]string{"k1", "k2", "k3", "k4"}).Draw(w.r, "key"),
+		Asked: rapid.SampledFrom([]int64{-20, -3, 0, 2, 7, sale.MaxStock, sale.MaxStock + 1}).Draw(w.r, "asked"),
+	}
+	answers(w, func(d database) (sale.StockChange, error) { return d.ChangeStock(w.t.Context(), asked) })
+}
+
+// outbox returns the outbox rows of the sale.
+func (w *catalogueRun) outbox() []sale.OutboxRow {
+	return answers(w, func(d database) ([]sale.OutboxRow, error) {
+		all, err := d.Outbox(w.t.Context(), 1_000_000)
+		return slices.DeleteFunc(all, func(r sale.OutboxRow) bool { return r.Sale != w.id }), err
+	})
+}
+
+// apply reports that Redis has applied the first row of some bucket.
+func (w *catalogueRun) apply() {
+	rows := w.outbox()
+	if len(rows) == 0 {
+		return
+	}
+	first := rapid.SampledFrom(rows).Draw(w.r, "of the bucket")
+	for _, row := range rows {
+		if row.Bucket == first.Bucket && row.Number < first.Number {
+			first = row
+		}
+	}
+	a := sale.Applied{
+		Bucket: first.Bucket, Epoch: first.Epoch, Number: first.Number, Sequence: rapid.Int64Range(1, 40).Draw(w.r, "sequence"),
+	}
+	if first.Kind == sale.OutboxTake {
+		for _, line := range first.Lines {
+			found := rapid.Int64Range(0, line.Units).Draw(w.r, "found")
+			a.Took = append(a.Took, sale.SKUUnits{SKU: line.SKU, Units: found})
+		}
+	}
+	w.do(func(d database) error { return d.OutboxDone(w.t.Context(), []sale.Applied{a}) })
 }
 
 func (w *catalogueRun) putBoth(wanted sale.Sale) {
@@ -119,6 +180,9 @@ func (w *catalogueRun) putBoth(wanted sale.Sale) {
 }
 
 func (w *catalogueRun) move() {
+	if len(w.rows()) == 1 { // no state follows the draft before the stock is loaded
+		return
+	}
 	states := []sale.State{sale.StatePreloaded, sale.StateOpen, sale.StatePaused, sale.StateClosed}
 	to, from := rapid.SampledFrom(states).Draw(w.r, "to"), rapid.SampledFrom(states).Draw(w.r, "from")
 	answers(w, func(d database) (sale.Sale, error) { return d.SetState(w.t.Context(), w.id, to, sale.StateDraft, from) })
@@ -134,10 +198,10 @@ func (w *catalogueRun) load() {
 }
 
 func (w *catalogueRun) rows() (rows []sale.BucketRow) {
-	for _, c := range answers(w, func(d database) ([]sale.BucketCounters, error) { return d.SaleCounters(w.t.Context(), w.id) }) {
+	for _, c := range answers(w, func(d database) ([]sale.StockCounters, error) { return d.SaleCounters(w.t.Context(), w.id) }) {
 		rows = append(rows, c.BucketRow)
 	}
-	return append(rows, sale.BucketRow{Bucket: sale.Bucket{Sale: w.id, SKU: "unknown"}})
+	return append(rows, sale.BucketRow{Bucket: sale.Bucket{Sale: w.id, Number: 9}})
 }
 
 // reopen goes through a rebuild of some buckets, or stops half-way, with rows that may be of an older epoch.

@@ -24,7 +24,8 @@ type database interface {
 	OpenBuckets(ctx context.Context, rows []sale.BucketRow) ([]sale.BucketRow, error)
 	FencesPassed(ctx context.Context, tokens []string) (bool, error)
 	BucketCounters(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketCounters, error)
-	SaleCounters(ctx context.Context, saleID string) ([]sale.BucketCounters, error)
+	SaleCounters(ctx context.Context, saleID string) ([]sale.StockCounters, error)
+	StockCounters(ctx context.Context, buckets []sale.Bucket, skus []string) ([]sale.StockCounters, error)
 	Outbox(ctx context.Context, maxRows int) ([]sale.OutboxRow, error)
 	OutboxDone(ctx context.Context, applied []sale.Applied) error
 	OrderEvents(ctx context.Context, maxOrders int) ([]sale.OrderEvent, error)
@@ -52,6 +53,7 @@ type catalogue interface {
 	SetState(ctx context.Context, id string, to sale.State, from ...sale.State) (sale.Sale, error)
 	PauseSale(ctx context.Context, id, reason string) error
 	LoadStock(ctx context.Context, id string, partitions int32) ([]sale.BucketRow, error)
+	ChangeStock(ctx context.Context, asked sale.StockChange) (sale.StockChange, error)
 	ReplaceBuyers(ctx context.Context, id string, next func() (string, error)) (int64, error)
 	EachListed(ctx context.Context, id string, fn func(buyer string) error) error
 	Changes(ctx context.Context, since int64) (sale.Changes, error)
@@ -108,7 +110,7 @@ func kindOf(err error) string {
 	case errors.As(err, &field):
 		return "field " + field.Field
 	}
-	for _, known := range []error{sale.ErrNotFound, sale.ErrBehind, sale.ErrLeaseHeld} {
+	for _, known := range []error{sale.ErrNotFound, sale.ErrBehind, sale.ErrLeaseHeld, sale.ErrChangeReused} {
 		if errors.Is(err, known) {
 			return known.Error()
 		}
@@ -144,9 +146,12 @@ func comparableAnswer(answer any) any {
 		return mapped(a, func(r sale.BucketRow) sale.BucketRow { return r })
 	case []sale.BucketCounters:
 		return mapped(a, func(c sale.BucketCounters) sale.BucketCounters { return c })
+	case []sale.StockCounters:
+		return mapped(a, func(c sale.StockCounters) sale.StockCounters { return c })
 	case []sale.OutboxRow:
 		return mapped(a, func(r sale.OutboxRow) sale.OutboxRow {
 			r.Orders = mapped(r.Orders, func(o sale.ReleasedOrder) sale.ReleasedOrder { return o })
+			r.Lines = mapped(r.Lines, func(l sale.OutboxLine) sale.OutboxLine { return l })
 			return r
 		})
 	}

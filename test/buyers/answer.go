@@ -15,23 +15,25 @@ type answerBody struct {
 	Code        string      `json:"code"`
 	OrderStatus string      `json:"order_status"`
 	Scope       string      `json:"scope"`
-	Limit       int         `json:"limit"`
 	Bought      int         `json:"bought"`
 	Available   int64       `json:"available"`
+	Added       int64       `json:"added"`
 }
 
 type orderBody struct {
 	OrderID   string          `json:"order_id"`
 	Status    json.RawMessage `json:"status"` // a word in an order, a number in a problem
 	Reason    string          `json:"reason"`
-	SKU       string          `json:"sku"` // of an order of one line, or that a problem names
+	SKU       string          `json:"sku"`
+	Quantity  int             `json:"quantity"`
 	Lines     []history.Line  `json:"lines"`
+	Total     int64           `json:"total_cents"`
 	CreatedAt string          `json:"created_at"`
 }
 
 func (o *orderBody) seen() history.Seen {
-	s := history.Seen{Order: o.OrderID, Status: strings.Trim(string(o.Status), `"`), Reason: o.Reason,
-		Lines: o.Lines}
+	s := history.Seen{Order: o.OrderID, Status: strings.Trim(string(o.Status), `"`), Reason: o.Reason, SKU: o.SKU,
+		Quantity: o.Quantity, Lines: o.Lines, TotalCents: o.Total}
 	if at, err := time.Parse(time.RFC3339Nano, o.CreatedAt); err == nil {
 		s.CreatedMS = at.UnixMilli()
 	}
@@ -57,10 +59,11 @@ func understand(verb history.Verb, status int, text []byte) history.Answer {
 		case body.OrderID != "":
 			a.Orders = []history.Seen{body.seen()}
 		}
+		a.Added = body.Added
 		return a
 	}
-	a.Code, a.Named, a.NamedIs, a.Of, a.Scope = body.Code, body.OrderID, body.OrderStatus, body.SKU, body.Scope
-	a.Limit, a.Bought, a.Available = body.Limit, body.Bought, body.Available
+	a.Code, a.Named, a.NamedIs, a.Bought, a.Available = body.Code, body.OrderID, body.OrderStatus, body.Bought, body.Available
+	a.NamedSKU, a.Scope = body.SKU, body.Scope
 	if a.Code == "unknown" || a.Code == "" || (verb != history.Buy && status >= 500) {
 		a.End = history.Perhaps
 	}

@@ -48,7 +48,7 @@ func (d *Deployment) call(q *history.Question) call {
 	}
 	switch q.Verb {
 	case history.Buy:
-		t.method, t.body = http.MethodPost, pressBody(q)
+		t.method, t.body = http.MethodPost, purchase(q)
 	case history.Read:
 		t.path += "/" + q.Order
 	case history.Cancel:
@@ -70,13 +70,13 @@ func (d *Deployment) call(q *history.Question) call {
 	return t
 }
 
-// pressBody is the body of a press of Buy: the lines, the quantity of the path's SKU, or nothing.
-func pressBody(q *history.Question) string {
+// purchase is the body of a purchase.
+func purchase(q *history.Question) string {
 	switch {
-	case len(q.Lines) > 0:
-		lines := make([]string, len(q.Lines))
-		for i, line := range q.Lines {
-			lines[i] = fmt.Sprintf(`{"sku":%q,"quantity":%d}`, line.SKU, line.Quantity)
+	case q.SKU == "":
+		lines := make([]string, 0, 4)
+		for _, line := range q.Wanted() {
+			lines = append(lines, fmt.Sprintf(`{"sku":%q,"quantity":%d}`, line.SKU, line.Quantity))
 		}
 		return `{"lines":[` + strings.Join(lines, ",") + "]}"
 	case q.Quantity > 0:

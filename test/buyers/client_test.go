@@ -63,6 +63,9 @@ func TestEveryQuestionHasItsRequest(t *testing.T) {
 	for want, q := range map[string]history.Question{
 		"POST /v1/sales/s/items/a/orders Bearer e \"k\" {\"quantity\":2}": {Verb: history.Buy, Key: "k", Quantity: 2},
 		"POST /v1/sales/s/items/a/orders Bearer e  ":                      {Verb: history.Buy},
+		"POST /v1/sales/s/orders Bearer e \"k\" {\"lines\":[{\"sku\":\"a\",\"quantity\":2},{\"sku\":\"B.c\",\"quantity\":1}]}": {
+			Verb: history.Buy, Key: "k", Lines: "a:2,B.c:1"},
+		"GET /v1/sales/s/orders/7 Bearer e  ":                             {Verb: history.Read, Order: "7", Lines: "a:1,b:1"},
 		"GET /v1/sales/s/items/a/orders Bearer e  ":                       {Verb: history.List},
 		"GET /v1/sales/s/items/a/orders/7 Bearer e  ":                     {Verb: history.Read, Order: "7"},
 		"DELETE /v1/sales/s/items/a/orders/7 Bearer e  ":                  {Verb: history.Cancel, Order: "7"},
@@ -72,6 +75,9 @@ func TestEveryQuestionHasItsRequest(t *testing.T) {
 		"POST /admin/v1/sales/s/resume Bearer o  ":                        {Verb: history.Resume},
 	} {
 		q.Sale, q.SKU, q.Buyer = "s", "a", "b"
+		if q.Lines != "" {
+			q.SKU = ""
+		}
 		g.asked = nil
 		assert.Equal(t, history.Answer{End: history.Refused, Status: 409, Code: "sold_out"}, with.Ask(q))
 		assert.Equal(t, []string{want}, g.asked)
@@ -107,9 +113,10 @@ func TestWhatNobodyCanKnow(t *testing.T) {
 }
 
 func TestAnswersInTheWordsOfTheHistory(t *testing.T) {
-	order := `{"order_id":"7","status":"held","reason":"r","lines":[{"sku":"a","quantity":2}],` +
-		`"created_at":"1970-01-01T00:00:01.000Z"}`
-	seen := history.Seen{Order: "7", Status: "held", Reason: "r", Lines: history.One("a", 2), CreatedMS: 1000}
+	order := `{"order_id":"7","status":"held","reason":"r","sku":"a","quantity":2,"created_at":"1970-01-01T00:00:01.000Z"}`
+	seen := history.Seen{Order: "7", Status: "held", Reason: "r", SKU: "a", Quantity: 2, CreatedMS: 1000}
+	several := `{"order_id":"7","status":"queued","lines":[{"sku":"a","quantity":2,"unit_price_cents":5},` +
+		`{"sku":"b","quantity":1,"unit_price_cents":7}],"total_cents":17}`
 	for name, c := range map[string]struct {
 		verb   history.Verb
 		status int
@@ -119,10 +126,14 @@ func TestAnswersInTheWordsOfTheHistory(t *testing.T) {
 		"an order": {history.Buy, 202, order, history.Answer{End: history.OK, Status: 202, Orders: []history.Seen{seen}}},
 		"orders": {history.List, 200, `{"orders":[` + order + `]}`, history.Answer{End: history.OK, Status: 200,
 			Orders: []history.Seen{seen}}},
+		"several lines": {history.Buy, 202, several, history.Answer{End: history.OK, Status: 202, Orders: []history.Seen{{
+			Order: "7", Status: "queued", Lines: []history.Line{{SKU: "a", Quantity: 2, UnitPriceCents: 5},
+				{SKU: "b", Quantity: 1, UnitPriceCents: 7}}, TotalCents: 17}}}},
+		"a line at fault": {history.Buy, 409, `{"code":"over_limit","status":409,"scope":"sku","sku":"b"}`,
+			history.Answer{End: history.Refused, Status: 409, Code: "over_limit", Scope: "sku", NamedSKU: "b"}},
 		"a move": {history.Pause, 200, `{}`, history.Answer{End: history.OK, Status: 200}},
-		"already bought": {history.Buy, 409, `{"code":"already_bought","status":409,"order_id":"7","sku":"a","scope":"sku",` +
-			`"limit":2,"bought":2}`, history.Answer{End: history.Refused, Status: 409, Code: "already_bought", Named: "7", Of: "a",
-			Scope: "sku", Limit: 2, Bought: 2}},
+		"already bought": {history.Buy, 409, `{"code":"already_bought","status":409,"order_id":"7","bought":2}`,
+			history.Answer{End: history.Refused, Status: 409, Code: "already_bought", Named: "7", Bought: 2}},
 		"a wrong status": {history.Cancel, 409, `{"code":"wrong_status","status":409,"order_status":"paid"}`,
 			history.Answer{End: history.Refused, Status: 409, Code: "wrong_status", NamedIs: "paid"}},
 		"unknown": {history.Buy, 504, `{"code":"unknown","status":504,"order_id":"7"}`,

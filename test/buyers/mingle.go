@@ -20,7 +20,7 @@ const (
 	remembered = 500 // orders that the crowd may read, cancel or pay
 )
 
-// known is an order that an answer has shown to its buyer.
+// known is an order that an answer has shown to its buyer. sku is empty for an order of several lines.
 type known struct{ order, sale, sku, buyer string }
 
 // Mingle runs the crowd until ctx ends, then waits for the answers under way. Buyers buy, repeat purchases of unknown
@@ -91,13 +91,30 @@ func (t *worker) buy() {
 	if time.Now().After(g.Until) {
 		g = t.Targets[0]
 	}
-	q := history.Question{Verb: history.Buy, Sale: g.Sale, SKU: g.SKUs[t.random.IntN(len(g.SKUs))],
-		Buyer: fmt.Sprintf("%s-b%03d", g.Sale, t.random.IntN(population)), Gateway: t.anyGateway()}
-	q.Quantity = 1 + t.random.IntN(g.Limit)
+	q := history.Question{Verb: history.Buy, Sale: g.Sale, Buyer: fmt.Sprintf("%s-b%03d", g.Sale, t.random.IntN(population)),
+		Gateway: t.anyGateway()}
+	several := 1
+	if t.random.IntN(3) == 0 {
+		several += t.random.IntN(3)
+	}
+	q.Want(linesOf(t.random, g.SKUs, several, func(random *rand.Rand) int { return 1 + random.IntN(g.Limit) }))
 	if t.random.IntN(10) < 7 {
 		q.Key = t.FreshKey()
 	}
 	t.press(q)
+}
+
+// linesOf draws lines of distinct SKUs, as many as there are at most.
+func linesOf(random *rand.Rand, skus []string, lines int, quantity func(*rand.Rand) int) []history.Line {
+	all := make([]history.Line, min(lines, len(skus)))
+	places := []int{0}
+	if len(skus) > 1 {
+		places = random.Perm(len(skus))
+	}
+	for i := range all {
+		all[i] = history.Line{SKU: skus[places[i]], Quantity: quantity(random)}
+	}
+	return all
 }
 
 // press asks, and remembers what an app repeats.

@@ -18,7 +18,7 @@ func TestAMinglingCrowdDoesEverything(t *testing.T) {
 	g := newGateway(t)
 	g.answers = []reply{{http.StatusGatewayTimeout, `{"code":"unknown","status":504}`},
 		{http.StatusAccepted, `{"order_id":"7","status":"queued","sku":"a","quantity":1}`}}
-	c := NewCrowd(g.deployment(2), &history.Recorder{}, Target{Sale: "s", SKUs: []string{"a"}, Limit: 2,
+	c := NewCrowd(g.deployment(2), &history.Recorder{}, Target{Sale: "s", SKUs: []string{"a", "b"}, Limit: 2,
 		Until: time.Now().Add(time.Hour)})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
@@ -43,6 +43,7 @@ func TestAMinglingCrowdDoesEverything(t *testing.T) {
 		}
 	}
 	assert.NotEmpty(t, keys)
+	assert.True(t, c.Out.Any(func(op *history.Op) bool { return op.Verb == history.Buy && op.Lines != "" }))
 }
 
 func TestAnOpenPressIsRepeatedWithItsKey(t *testing.T) {

@@ -16,7 +16,8 @@ type Rush struct {
 	Sale            string
 	SKUs            []string
 	Buyers, Repeats int
-	Quantity        func(*rand.Rand) int // units of a press, 0 for an empty body
+	Quantity        func(*rand.Rand) int // units of a line, 0 for an empty body where the press has one line
+	Lines           func(*rand.Rand) int // lines of a press, nil for one
 }
 
 // Name returns the n-th buyer's name.
@@ -27,8 +28,13 @@ func (r Rush) Presses(seed uint64, gateways int) []history.Question {
 	random := rand.New(rand.NewPCG(seed, 1))
 	list := make([]history.Question, 0, r.Buyers+r.Repeats)
 	for _, buyer := range random.Perm(r.Buyers) {
-		p := history.Question{Verb: history.Buy, Sale: r.Sale, Buyer: Name(buyer), SKU: r.SKUs[random.IntN(len(r.SKUs))],
-			Quantity: r.Quantity(random), Gateway: random.IntN(gateways)}
+		p := history.Question{Verb: history.Buy, Sale: r.Sale, Buyer: Name(buyer)}
+		lines := 1
+		if r.Lines != nil {
+			lines = r.Lines(random)
+		}
+		p.Want(linesOf(random, r.SKUs, lines, r.Quantity))
+		p.Gateway = random.IntN(gateways)
 		if random.IntN(3) > 0 {
 			p.Key = fmt.Sprintf("key %d", buyer)
 		}
@@ -86,7 +92,14 @@ func (c *Crowd) Rush(list []history.Question) error {
 func next(op *history.Op, gateways int) history.Question {
 	q := op.Question
 	if op.Code == "not_enough" {
-		q.Quantity, q.Key = int(op.Available), "" // asks for less, which is another purchase
+		q.Key = "" // asks for less, which is another purchase
+		lines := q.Wanted()
+		for i := range lines {
+			if lines[i].SKU == op.NamedSKU || len(lines) == 1 {
+				lines[i].Quantity = int(op.Available)
+			}
+		}
+		q.Want(lines)
 	}
 	q.Gateway = (q.Gateway + 1) % gateways
 	return q

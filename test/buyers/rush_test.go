@@ -25,6 +25,34 @@ func TestARushRepeatsAThirdOfItsPresses(t *testing.T) {
 	require.Equal(t, list, rush.Presses(1, 2), "the seed decides")
 }
 
+// TestPressesOfSeveralLines: the SKUs of a press are distinct, and a repeat has the same lines.
+func TestPressesOfSeveralLines(t *testing.T) {
+	rush := Rush{Sale: "s", SKUs: []string{"a", "b", "c"}, Buyers: 300, Repeats: 100, Quantity: ofOne,
+		Lines: func(random *rand.Rand) int { return 1 + random.IntN(5) }}
+	counts := map[int]int{}
+	of := map[string]string{}
+	for _, p := range rush.Presses(1, 2) {
+		skus := map[string]bool{}
+		for _, line := range p.Wanted() {
+			skus[line.SKU] = true
+		}
+		require.Len(t, p.Wanted(), len(skus))
+		counts[len(skus)]++
+		if of[p.Buyer] == "" {
+			of[p.Buyer] = history.LinesText(p.Wanted())
+		}
+		require.Equal(t, of[p.Buyer], history.LinesText(p.Wanted()))
+	}
+	require.Len(t, counts, 3)
+}
+
+// TestAPressOfSeveralLinesAsksForLess: of the line that the refusal names.
+func TestAPressOfSeveralLinesAsksForLess(t *testing.T) {
+	op := history.Op{Question: history.Question{Verb: history.Buy, Sale: "s", Buyer: "b", Key: "k", Lines: "a:3,b:2"},
+		Answer: history.Answer{End: history.Refused, Code: "not_enough", NamedSKU: "b", Available: 1}}
+	require.Equal(t, history.Question{Verb: history.Buy, Sale: "s", Buyer: "b", Lines: "a:3,b:1", Gateway: 1}, next(&op, 2))
+}
+
 // TestARushEndsWhenNothingIsLeftToRepeat: perhaps is repeated with its key at the other gateway, fewer is asked for without
 // it, and hooks run once each.
 func TestARushEndsWhenNothingIsLeftToRepeat(t *testing.T) {

@@ -5,8 +5,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"flashsale/test/buyers/history"
 )
 
 // TestWhatHoldsAtEveryMoment: good counters pass, and each breach is named.
@@ -14,8 +12,8 @@ func TestWhatHoldsAtEveryMoment(t *testing.T) {
 	require.Empty(t, Moment(killedSale()))
 	for fault, breach := range map[string]func(*Evidence){
 		"are more than 3 loaded": func(e *Evidence) { e.Buckets[0].Shelves[0].Settled = 5 },
-		"3 units of s/a, the limit is 2": func(e *Evidence) {
-			e.Rows[0].Lines = history.One("a", 3)
+		"3 units, the limit is 2": func(e *Evidence) {
+			e.Rows[0].Lines = units("a", 3)
 		},
 		"4 units in standing rows, 3 were loaded": func(e *Evidence) { e.Rows[1].Status = "paid" },
 		"the buckets of s/a have 4 units loaded":  func(e *Evidence) { e.Buckets[0].Shelves[0].Loaded = 4 },

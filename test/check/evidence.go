@@ -18,10 +18,10 @@ type Evidence struct {
 	Batches []Batch
 	Epochs  []EpochSeen
 	Peaks   []Peak
+	Changes []StockChange // of stock while the sales ran
 	Events  []Event
 	Stock   []Stock
 	Buckets []Bucket
-	Changes []Change
 	Losses  []Span            // in which Redis may have lost acknowledged writes
 	Outages []Span            // in which something was broken
 	Paused  map[string]string // sales that the engine paused because its books did not balance, to its reason
@@ -35,6 +35,7 @@ type Evidence struct {
 	ClockBack bool  // Redis's clock was set back, which revives calls that were given up: rows need no press
 	Unnoticed bool  // Redis may have sold for a while after it had gone back
 	NoLatch   bool  // the gateways keep no picture of the stock: sold_out is Redis's own word
+	Wordless  bool  // the answers are not those of the API: they have neither scope nor SKU of a line at fault
 }
 
 // Fate is what may become of one order, by a witness inside Redis.
@@ -46,38 +47,49 @@ type Fate struct {
 // Sale is the definition of a sale, as the operator gave it.
 type Sale struct {
 	StartsMS, EndsMS int64
-	Limit            int              // units of a SKU per buyer
-	Limits           map[string]int   // of the SKUs with a limit of their own
-	SaleLimit        int              // units of all SKUs per buyer, 0 = none
-	Loaded           map[string]int64 // by SKU, without the stock changes
+	Limit            int              // units of a buyer of each SKU
+	Limits           map[string]int   // by SKU, of the items with a limit of their own
+	SaleLimit        int              // units of a buyer of all SKUs, 0 = none
+	Loaded           map[string]int64 // by SKU, at rest: with what was added and taken back
 	Demand           map[string]bool  // SKUs that were asked for until nothing was left
 }
 
-// limitOf returns the units of a SKU per buyer.
-func (s *Sale) limitOf(sku string) int {
+// LimitOf returns the units of a buyer of a SKU.
+func (s *Sale) LimitOf(sku string) int {
 	if limit, own := s.Limits[sku]; own {
 		return limit
 	}
 	return s.Limit
 }
 
-// Change is one stock change that the database has, by its idempotency key.
-type Change struct {
-	Sale, SKU, Key string
-	Asked, Added   int64 // units, negative to take back
-	Done           bool
-}
-
-// Line is a SKU of an order and its quantity.
+// Line is one SKU of an order.
 type Line = history.Line
 
-// Row is one order row.
+// Row is one order row with its lines.
 type Row struct {
 	Order, Sale, Buyer, Key string
-	Lines                   []Line
 	Bucket                  int
+	Lines                   []Line
 	Status, Reason, Payment string
 	CreatedMS, UpdatedMS    int64
+
+	Sums *Sums // what the row says of its lines; nil: not read
+}
+
+// Sums are the members of a row that its lines must add up to.
+type Sums struct {
+	Lines, Units int
+	TotalCents   int64
+}
+
+// StockChange is a change of a SKU's stock by the operator, between the request and the answer.
+type StockChange struct {
+	Sale, SKU    string
+	Units        int64 // negative for units taken back
+	FromUS, ToUS int64
+
+	Key   string // its idempotency key, "" = it has none; then Asked is not judged
+	Asked int64  // units, negative to take back
 }
 
 // Batch is one record of the orders topic that holds orders.
@@ -119,13 +131,13 @@ type Stock struct {
 type Bucket struct {
 	Sale              string
 	Number            int
-	Shelves           []Shelf // of every SKU
+	Shelves           []Shelf
 	State, RedisState string
 	Epoch, RedisEpoch int64
 	Owners            []Owner // nil: not read
 }
 
-// Shelf is where the units of a SKU in a bucket are.
+// Shelf is where the units of one SKU in a bucket are.
 type Shelf struct {
 	SKU string
 	sale.Stock
@@ -134,16 +146,17 @@ type Shelf struct {
 // Owner is one order in a bucket's entries of Redis.
 type Owner struct {
 	Buyer, Order string
-	Lines        []Line
-	Released     bool // its units were given back; it is remembered for its key
+	Lines        []Line // with SKU and quantity
+	Gone         bool   // given back, remembered for its key
 }
 
-// Totals sums shelves by SKU, in the order of the first shelf of each.
+// Totals sums buckets by SKU, in the order of the first bucket of each.
 func Totals(buckets []Bucket) []Stock {
 	var all []Stock
 	at := map[item]int{}
 	for i := range buckets {
-		for _, shelf := range buckets[i].Shelves {
+		for j := range buckets[i].Shelves {
+			shelf := &buckets[i].Shelves[j]
 			of := item{buckets[i].Sale, shelf.SKU}
 			if _, known := at[of]; !known {
 				at[of] = len(all)
@@ -193,11 +206,12 @@ type rule struct {
 var rules = []rule{
 	{"no oversell", checkOversell},
 	{"no lost order", checkLost},
+	{"all or nothing", checkWhole},
+	{"refusals name their line", checkRefusals},
 	{"limit", checkLimit},
 	{"one key, one order", checkKeys},
 	{"no row without an invocation", checkInvocations},
 	{"a key answers", checkKeysAnswer},
-	{"refusals are true", checkRefusals},
 	{"each stock change once", checkChanges},
 	{"conservation", checkConservation},
 	{"buckets agree", checkBuckets},

@@ -24,7 +24,9 @@ func TestLinearizabilityIsDecided(t *testing.T) {
 		return func(x *Exact, from, to time.Duration) { x.Takes(buyer, order, lines, from, to) }
 	}
 	give := func(buyer, order string) heardAt {
-		return func(x *Exact, from, to time.Duration) { x.Gives(buyer, order, history.One("a", 1), from, to) }
+		return func(x *Exact, from, to time.Duration) {
+			x.Gives(buyer, order, []history.Line{{SKU: "a", Quantity: 1}}, from, to)
+		}
 	}
 	has := func(x *Exact, from, to time.Duration) { x.Has("a", "0", from, to) }
 	none := func(sku string) heardAt {
@@ -86,6 +88,6 @@ func TestLinearizabilityIsDecided(t *testing.T) {
 func TestOverlappingOperationsAreOrderedEitherWay(t *testing.T) {
 	var x Exact
 	x.SoldOut("a", 0, 10)
-	x.Takes("a", "0", history.One("a", 2), 1, 9)
+	x.Takes("a", "0", []history.Line{{SKU: "a", Quantity: 2}}, 1, 9)
 	assert.Equal(t, porcupine.Ok, x.Decide(&Sale{Limit: 2}, map[string]int64{"a": 2}, time.Second))
 }

@@ -14,7 +14,7 @@ func (x *Exact) model(of *Sale, begins map[string]int64) porcupine.Model {
 	m := exactSale{skus: len(x.skus), limits: make([]int, len(x.skus)), saleLimit: of.SaleLimit}
 	free := make([]byte, len(x.skus))
 	for sku, at := range x.skus {
-		m.limits[at], free[at] = of.limitOf(sku), byte(begins[sku])
+		m.limits[at], free[at] = of.LimitOf(sku), byte(begins[sku])
 	}
 	begin := exactState{string(free), string(make([]byte, len(x.buyers)*len(x.skus))), string(make([]byte, len(x.orders)))}
 	return porcupine.Model{

@@ -60,6 +60,9 @@ func checkLastWords(e *Evidence, counted map[keyOf]string, r *report) {
 	})
 }
 
+// linesOf is the text of the lines that a press asks for, whatever their order.
+func linesOf(q *history.Question) string { return history.LinesText(bySKU(q.Wanted())) }
+
 // excused reports whether Redis may have lost the order.
 func (e *Evidence) excused(id string, row *Row, op *history.Op) bool {
 	return e.mayVanish(id, row, op) || e.mayBeRefused(id, row, op)
@@ -91,7 +94,7 @@ func checkKeysAnswer(e *Evidence, r *report) {
 	e.buys(func(op *history.Op) {
 		first := shown[keyOf{op.Sale, op.Buyer, op.Key}]
 		if first == nil || op.Invoke <= first.Return || op.End != history.Refused || slices.Contains(undecided, op.Code) ||
-			!history.Same(op.Wants(), first.Wants()) {
+			linesOf(&op.Question) != linesOf(&first.Question) {
 			return
 		}
 		if op.Code == sale.OutcomeSoldOut.String() && !e.NoLatch && op.Invoke < first.Return+latchLookUS {

@@ -14,15 +14,14 @@ import (
 // given back and bought again, and nothing lost.
 func killedSale() *Evidence {
 	row := func(id, buyer, status string, quantity int) Row {
-		return Row{Order: id, Sale: "s", Lines: history.One("a", quantity), Buyer: buyer, Key: "k", Status: status, CreatedMS: 5}
+		return Row{Order: id, Sale: "s", Lines: units("a", quantity), Buyer: buyer, Key: "k", Status: status, CreatedMS: 5}
 	}
 	press := func(buyer, order string, quantity int) history.Op {
 		op := history.Op{Invoke: 1, Return: 9_000, Question: history.Question{Verb: history.Buy, Sale: "s", SKU: "a",
 			Buyer: buyer, Key: "k", Quantity: quantity}}
-		op.Answer = history.Answer{End: history.OK, Status: 202, Orders: []history.Seen{{Order: order, Status: "queued",
-			Lines: history.One("a", quantity)}}}
+		op.Answer = history.Answer{End: history.OK, Status: 202, Orders: []history.Seen{{Order: order, Status: "queued"}}}
 		if order == "" {
-			op.Answer = history.Answer{End: history.Refused, Status: 409, Code: "sold_out", Of: "a"}
+			op.Answer = history.Answer{End: history.Refused, Status: 409, Code: "sold_out", NamedSKU: "a"}
 		}
 		return op
 	}
@@ -32,8 +31,8 @@ func killedSale() *Evidence {
 		Rows: []Row{row("1", "a", "confirmed", 2), row("2", "b", "cancelled", 1), row("3", "c", "paid", 1)},
 		Ops:  []history.Op{press("a", "1", 2), press("b", "2", 1), press("c", "3", 1), press("d", "", 1)},
 		Buckets: []Bucket{{Sale: "s", Shelves: []Shelf{{"a", sale.Stock{Loaded: 3, Settled: 4, Released: 1}}}, State: "open",
-			RedisState: "open", Epoch: 2, RedisEpoch: 2, Owners: []Owner{{"a", "1", history.One("a", 2), false},
-				{"b", "2", history.One("a", 1), true}, {"c", "3", history.One("a", 1), false}}}},
+			RedisState: "open", Epoch: 2, RedisEpoch: 2, Owners: []Owner{{"a", "1", units("a", 2), false},
+				{"b", "2", units("a", 1), true}, {"c", "3", units("a", 1), false}}}},
 	}
 	e.Stock = Totals(e.Buckets)
 	return e
@@ -59,18 +58,22 @@ func TestJudgeOfAKilledSale(t *testing.T) {
 		"the operator gave 3":       func(e *Evidence) { e.Stock[0].Loaded, e.Stock[0].Settled = 2, 3 },
 		"units are left":            func(e *Evidence) { e.Stock[0].Available = 1 },
 		"1 events wait":             func(e *Evidence) { e.Waiting["events"] = 1 },
-		"its rows are":              func(e *Evidence) { shelf := &e.Buckets[0].Shelves[0]; shelf.Settled, shelf.Released = 5, 2 },
-		"in Redis closed":           func(e *Evidence) { e.Buckets[0].RedisState = "closed" },
+		"its rows are": func(e *Evidence) {
+			e.Buckets[0].Shelves[0].Settled, e.Buckets[0].Shelves[0].Released = 5, 2
+		},
+		"in Redis closed": func(e *Evidence) { e.Buckets[0].RedisState = "closed" },
 		"d was refused (operation 3) and has order 3": func(e *Evidence) {
 			e.Final, e.Rows[2].Buyer, e.Ops[3].N = true, "d", 3
 		},
 		"bucket s/0 is closed in epoch 2": func(e *Evidence) { e.Buckets[0].State = "closed" },
-		"1 units of a in flight":          func(e *Evidence) { shelf := &e.Buckets[0].Shelves[0]; shelf.InFlight, shelf.Loaded = 1, 4 },
-		"off by -1":                       func(e *Evidence) { e.Buckets[0].Shelves[0].Available = 1 },
-		"in Redis open in epoch 1":        func(e *Evidence) { e.Buckets[0].RedisEpoch = 1 },
-		"off by 1":                        func(e *Evidence) { e.Buckets[0].Shelves[0].Available = -1 },
-		"1 orders in the journal wait":    func(e *Evidence) { e.Waiting["orders in the journal"] = 1 },
-		"Redis has the owners [a 1 a:1":   func(e *Evidence) { e.Buckets[0].Owners[0].Lines = history.One("a", 1) },
+		"1 units in flight": func(e *Evidence) {
+			e.Buckets[0].Shelves[0].InFlight, e.Buckets[0].Shelves[0].Loaded = 1, 4
+		},
+		"off by -1":                     func(e *Evidence) { e.Buckets[0].Shelves[0].Available = 1 },
+		"in Redis open in epoch 1":      func(e *Evidence) { e.Buckets[0].RedisEpoch = 1 },
+		"off by 1":                      func(e *Evidence) { e.Buckets[0].Shelves[0].Available = -1 },
+		"1 orders in the journal wait":  func(e *Evidence) { e.Waiting["orders in the journal"] = 1 },
+		"Redis has the owners [a 1 a:1": func(e *Evidence) { e.Buckets[0].Owners[0].Lines = units("a", 1) },
 	} {
 		e := killedSale()
 		breach(e)

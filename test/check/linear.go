@@ -25,13 +25,18 @@ type Linear struct {
 }
 
 // Linearizable decides for every SKU whether some order of the operations, each between its question and its answer,
-// explains all answers: first for its stock, then for the units that each buyer owns of it, and of the sale where that has a
+// explains all answers: first for its stock, then for the units that each buyer owns of the SKU, and of the sale where it has a
 // limit.
 func Linearizable(e *Evidence) Linear {
 	var l Linear
 	b := newBuilder(e)
 	for id, s := range e.Sales {
 		for sku, loaded := range s.Loaded {
+			for _, c := range e.Changes {
+				if c.Sale == id && c.SKU == sku {
+					loaded -= c.Units // what was there at first
+				}
+			}
 			l.decide(stockModel(loaded), b.stock[item{id, sku}], "stock of "+id+"/"+sku)
 		}
 	}
@@ -39,9 +44,9 @@ func Linearizable(e *Evidence) Linear {
 		of := e.Sales[owner.sale]
 		limit := of.SaleLimit
 		if owner.sku != "" {
-			limit = of.limitOf(owner.sku)
+			limit = of.LimitOf(owner.sku)
 		}
-		l.decide(buyerModel(limit), ops, "buyer "+owner.buyer+" of "+owner.sale+"/"+owner.sku)
+		l.decide(buyerModel(limit), ops, "buyer "+owner.String())
 	}
 	return l
 }
@@ -103,8 +108,8 @@ const (
 	took    verb = "took"    // an order was taken
 	gave    verb = "gave"    // its units were given back; they may arrive later
 	arrived verb = "arrived" // what was given back is there by now
+	taken   verb = "taken"   // taken back by the operator; a ghost came first
 	ghost   verb = "ghost"   // taken by a Redis that forgot: units may be missing for a while, and belong to no buyer
-	left    verb = "left"    // what an operator took back is away by now
 	soldOut verb = "soldOut" // nothing was left
 	fewer   verb = "fewer"   // fewer than asked were left
 	bought  verb = "bought"  // the buyer's limit was used up
@@ -130,8 +135,8 @@ func stockModel(loaded int64) porcupine.Model {
 			return span{s.low + do.units, s.high}, true
 		case ghost:
 			return span{s.low - do.units, s.high}, true
-		case left:
-			return span{s.low, s.high - do.units}, s.high >= do.units
+		case taken:
+			return span{s.low, s.high - do.units}, true
 		case soldOut:
 			return s, s.low <= 0
 		case fewer:

@@ -6,8 +6,8 @@ import (
 	"flashsale/test/buyers/history"
 )
 
-// checkLists: a list that was asked for at rest shows exactly the buyer's orders that were not refused: all of the sale, or
-// those with a line of the SKU that was named.
+// checkLists: a list that was asked for at rest shows exactly the buyer's orders that were not refused: of the sale, or those
+// with the SKU.
 func checkLists(e *Evidence, r *report) {
 	if e.RestUS == 0 {
 		return
@@ -15,7 +15,8 @@ func checkLists(e *Evidence, r *report) {
 	rows, owned := e.rowsByID(), map[ownerOf][]string{}
 	for i := range e.Rows {
 		if row := &e.Rows[i]; row.Status != "refused" {
-			owned[ownerOf{row.Sale, "", row.Buyer}] = append(owned[ownerOf{row.Sale, "", row.Buyer}], row.Order)
+			all := ownerOf{row.Sale, "", row.Buyer} // the list of the sale
+			owned[all] = append(owned[all], row.Order)
 			for _, line := range row.Lines {
 				who := ownerOf{row.Sale, line.SKU, row.Buyer}
 				owned[who] = append(owned[who], row.Order)

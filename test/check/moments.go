@@ -6,6 +6,7 @@ import (
 
 	"github.com/anishathalye/porcupine"
 
+	"flashsale/sale"
 	"flashsale/test/buyers/history"
 )
 
@@ -21,8 +22,15 @@ type builder struct {
 	moments map[string]int64 // when each order was taken
 }
 
-// ownerOf names a buyer of a SKU, or of a whole sale with the SKU "".
+// ownerOf names a buyer of a SKU, or of a sale when sku is empty.
 type ownerOf struct{ sale, sku, buyer string }
+
+func (o ownerOf) String() string {
+	if o.sku == "" {
+		return o.sale + "/" + o.buyer
+	}
+	return o.sale + "/" + o.sku + "/" + o.buyer
+}
 
 func newBuilder(e *Evidence) *builder {
 	b := &builder{e: e, rows: e.rowsByID(), stock: map[item][]porcupine.Operation{},
@@ -40,9 +48,7 @@ func newBuilder(e *Evidence) *builder {
 		}
 	})
 	b.giveBacks()
-	for i := range e.Changes {
-		b.change(&e.Changes[i])
-	}
+	b.stockChanges()
 	return b
 }
 
@@ -74,11 +80,11 @@ func moments(e *Evidence) map[string]int64 {
 
 // take adds the taking of an order. An order that was refused later was taken by a Redis that lost it.
 func (b *builder) take(row *Row) {
-	do := took
+	verb := took
 	if row.Status == "refused" {
-		do = ghost
+		verb = ghost
 	}
-	b.add(row.Sale, row.Buyer, row.Lines, do, b.moments[row.Order])
+	b.add(row.Sale, row.Buyer, verb, row.Lines, b.moments[row.Order])
 }
 
 // maybe adds the possible effect of a press without a row on a Redis that lost it.
@@ -91,20 +97,23 @@ func (b *builder) maybe(op *history.Op) {
 		end = op.Invoke
 	}
 	if anyHits(b.e.Losses, op.Invoke, end) {
-		b.add(op.Sale, op.Buyer, op.Wants(), ghost, op.Invoke)
+		b.add(op.Sale, op.Buyer, ghost, op.Wanted(), op.Invoke)
 	}
 }
 
 func (b *builder) refusal(op *history.Op) {
-	units := int64(history.UnitsOf(op.Wants(), op.Of))
-	of := item{op.Sale, op.Of}
+	of := item{op.Sale, op.AtFault()}
+	units := int64(op.Of(of.sku))
 	switch op.Code {
 	case "sold_out":
 		b.stock[of] = append(b.stock[of], operation(step{soldOut, units, 0}, b.stale(op), op.Return))
 	case "not_enough":
 		b.stock[of] = append(b.stock[of], operation(step{fewer, units, op.Available}, millisecond(op.Invoke), op.Return))
 	case "already_bought":
-		who := ownerOf{op.Sale, op.Of, op.Buyer} // of the whole sale where no SKU is named
+		who := ownerOf{op.Sale, of.sku, op.Buyer}
+		if op.Scope == string(sale.ScopeSale) {
+			who.sku, units = "", int64(history.Units(op.Wanted()))
+		}
 		b.buyers[who] = append(b.buyers[who], operation(step{bought, units, int64(op.Bought)}, millisecond(op.Invoke), op.Return))
 	}
 }
@@ -156,9 +165,9 @@ func (b *builder) giveBacks() {
 		if row.Status == "cancelled" {
 			from = max(from, asked[row.Order])
 		}
-		b.add(row.Sale, row.Buyer, row.Lines, gave, from)
+		b.add(row.Sale, row.Buyer, gave, row.Lines, from)
 		decided := max(from, answered[row.Order], (row.UpdatedMS+1)*1000) // by the database's clock, the machine's too
-		b.add(row.Sale, row.Buyer, row.Lines, arrived, b.settled(decided))
+		b.add(row.Sale, row.Buyer, arrived, row.Lines, b.settled(decided))
 	}
 }
 
@@ -180,49 +189,38 @@ func (b *builder) settled(decided int64) int64 {
 	return moment
 }
 
-// change adds a stock change: units that may be there as soon as it was asked for and are a while after its answer, or units
-// that are taken back at some moment between.
-func (b *builder) change(c *Change) {
-	of, asked, answered := item{c.Sale, c.SKU}, int64(never), int64(never)
-	for i := range b.e.Ops {
-		op := &b.e.Ops[i]
-		if op.Verb == history.Restock && op.Sale == c.Sale && op.SKU == c.SKU && op.Key == c.Key && op.Add == c.Asked {
-			asked = min(asked, op.Invoke)
-			if op.End == history.OK {
-				answered = min(answered, op.Return)
-			}
+// stockChanges adds what the operator did to the stock: units that were added may be for sale from the request on and are a
+// while after the answer; of units that were taken back none may be left from the request on, and none is after the answer.
+func (b *builder) stockChanges() {
+	for _, c := range b.e.Changes {
+		of := item{c.Sale, c.SKU}
+		steps := []porcupine.Operation{operation(step{gave, c.Units, 0}, c.FromUS, c.FromUS),
+			operation(step{arrived, c.Units, 0}, b.settled(c.ToUS), 0)}
+		if c.Units < 0 {
+			steps = []porcupine.Operation{operation(step{ghost, -c.Units, 0}, c.FromUS, c.FromUS),
+				operation(step{taken, -c.Units, 0}, c.ToUS, c.ToUS)}
 		}
-	}
-	first, then := step{gave, c.Added, 0}, step{arrived, c.Added, 0}
-	if c.Added < 0 {
-		first, then = step{ghost, -c.Added, 0}, step{left, -c.Added, 0}
-	}
-	b.stock[of] = append(b.stock[of], operation(first, asked, asked))
-	if answered < never {
-		moment := b.settled(answered)
-		b.stock[of] = append(b.stock[of], operation(then, moment, moment))
+		b.stock[of] = append(b.stock[of], steps...)
 	}
 }
 
-// never is a moment after all others.
-const never = 1 << 60
-
-// add adds what happened to the units of some lines.
-func (b *builder) add(sale, buyer string, lines []history.Line, what verb, moment int64) {
-	of, ours := b.e.Sales[sale]
+// add adds a step of every line, all at one moment, to the SKUs and to the buyer's shares of them and of the sale.
+func (b *builder) add(saleID, buyer string, do verb, lines []history.Line, moment int64) {
+	of, ours := b.e.Sales[saleID]
 	if !ours {
 		return
 	}
+	own := func(sku string, units int64) {
+		who := ownerOf{saleID, sku, buyer}
+		b.buyers[who] = append(b.buyers[who], operation(step{do, units, 0}, moment, moment))
+	}
 	for _, line := range lines {
-		do := operation(step{what, int64(line.Quantity), 0}, moment, moment)
-		at, who := item{sale, line.SKU}, ownerOf{sale, line.SKU, buyer}
-		b.stock[at] = append(b.stock[at], do)
-		b.buyers[who] = append(b.buyers[who], do)
+		at, units := item{saleID, line.SKU}, int64(line.Quantity)
+		b.stock[at] = append(b.stock[at], operation(step{do, units, 0}, moment, moment))
+		own(line.SKU, units)
 	}
 	if of.SaleLimit > 0 {
-		who := ownerOf{sale, "", buyer}
-		do := operation(step{what, int64(history.UnitsOf(lines, "")), 0}, moment, moment)
-		b.buyers[who] = append(b.buyers[who], do)
+		own("", int64(history.Units(lines)))
 	}
 }
 

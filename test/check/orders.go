@@ -1,6 +1,9 @@
 package check
 
 import (
+	"slices"
+
+	"flashsale/sale"
 	"flashsale/test/buyers/history"
 )
 
@@ -9,12 +12,12 @@ import (
 func checkOversell(e *Evidence, r *report) {
 	standing := e.standing()
 	for of, units := range standing {
-		if loaded := e.loaded(of); units > loaded {
+		if loaded := e.Sales[of.sale].Loaded[of.sku]; units > loaded {
 			r.fault("%s/%s: %d units in standing rows, %d were loaded", of.sale, of.sku, units, loaded)
 		}
 	}
 	for _, p := range e.Peaks {
-		if loaded := e.mostLoaded(item{p.Sale, p.SKU}); p.Units > loaded {
+		if loaded := e.mostLoaded(p.Sale, p.SKU); p.Units > loaded {
 			r.fault("%s/%s: %d units in standing rows at one moment, %d were loaded", p.Sale, p.SKU, p.Units, loaded)
 		}
 	}
@@ -33,8 +36,8 @@ func (e *Evidence) standing() map[item]int64 {
 	return units
 }
 
-// checkLost: every promised order has its row, with all lines that were asked for. It may be refused only when Redis may have
-// lost it, and a held one may be gone only then.
+// checkLost: every promised order has its row, as asked for. It may be refused only when Redis may have lost it, and a
+// held one may be gone only then.
 func checkLost(e *Evidence, r *report) {
 	rows := e.rowsByID()
 	e.buys(func(op *history.Op) {
@@ -49,9 +52,11 @@ func checkLost(e *Evidence, r *report) {
 			r.count("held orders lost with Redis", 1)
 		case row == nil:
 			r.fault("order %s of %s was answered %s (operation %d) and has no row", shown.Order, op.Buyer, shown.Status, op.N)
-		case row.Buyer != op.Buyer || row.Sale != op.Sale || !history.Same(row.Lines, op.Wants()) || row.Key != op.Key:
-			r.fault("order %s is %+v, but %s asked for %v of %s with key %q", shown.Order, *row, op.Buyer, op.Wants(), op.Sale,
-				op.Key)
+		case row.Buyer != op.Buyer || row.Sale != op.Sale || row.text() != linesOf(&op.Question) || row.Key != op.Key:
+			r.fault("order %s is %+v, but %s asked for %s of %s with key %q", shown.Order, *row, op.Buyer,
+				linesOf(&op.Question), op.Sale, op.Key)
+		case shown.Lines != nil && !samePrices(shown.Lines, row.Lines):
+			r.fault("order %s was answered with %v (operation %d) and has %v", shown.Order, shown.Lines, op.N, row.Lines)
 		case row.Status == "refused" && e.mayBeRefused(shown.Order, row, op):
 			r.count("promised orders refused after a loss", 1)
 		case row.Status == "refused":
@@ -68,26 +73,31 @@ func checkLost(e *Evidence, r *report) {
 	}
 }
 
-// checkLimit: no buyer owns more units than the limit of a SKU or of the sale.
+// text is the row's lines, whatever their order.
+func (r *Row) text() string { return history.LinesText(bySKU(r.Lines)) }
+
+// samePrices reports whether two orders have the same lines at the same prices, in any order.
+func samePrices(a, b []history.Line) bool { return slices.Equal(bySKU(a), bySKU(b)) }
+
+// checkLimit: no buyer owns more of a SKU than its limit, nor more of the sale than the sale's.
 func checkLimit(e *Evidence, r *report) {
 	units := map[ownerOf]int{}
+	own := func(who ownerOf, more, limit int) {
+		if units[who] += more; units[who] > limit {
+			r.fault("%s has %d units, the limit is %d", who, units[who], limit)
+		}
+	}
 	for i := range e.Rows {
 		row := &e.Rows[i]
 		if !row.takesUnits() {
 			continue
 		}
 		of := e.Sales[row.Sale]
-		whole := ownerOf{row.Sale, "", row.Buyer}
 		for _, line := range row.Lines {
-			who := ownerOf{row.Sale, line.SKU, row.Buyer}
-			units[who] += line.Quantity
-			units[whole] += line.Quantity
-			if limit := of.limitOf(line.SKU); units[who] > limit {
-				r.fault("%s has %d units of %s/%s, the limit is %d", row.Buyer, units[who], row.Sale, line.SKU, limit)
-			}
+			own(ownerOf{row.Sale, line.SKU, row.Buyer}, line.Quantity, of.LimitOf(line.SKU))
 		}
-		if of.SaleLimit > 0 && units[whole] > of.SaleLimit {
-			r.fault("%s has %d units of %s, the limit of the sale is %d", row.Buyer, units[whole], row.Sale, of.SaleLimit)
+		if of.SaleLimit > 0 {
+			own(ownerOf{row.Sale, "", row.Buyer}, history.Units(row.Lines), of.SaleLimit)
 		}
 	}
 	r.count("owners", len(units))
@@ -117,7 +127,7 @@ func checkInvocations(e *Evidence, r *report) {
 			e.ownOrder(op, rows[op.Named], r)
 		}
 		if perhaps(op) {
-			p := press{op.Sale, op.Buyer, op.Key, history.Text(op.Wants())}
+			p := press{op.Sale, op.Buyer, op.Key, linesOf(&op.Question)}
 			open[p] = append(open[p], op)
 		}
 	})
@@ -126,7 +136,7 @@ func checkInvocations(e *Evidence, r *report) {
 		if named[row.Order] || e.ClockBack {
 			continue
 		}
-		p := press{row.Sale, row.Buyer, row.Key, history.Text(row.Lines)}
+		p := press{row.Sale, row.Buyer, row.Key, row.text()}
 		if !take(open, p, row.CreatedMS) {
 			r.fault("no press asked for order %s: %+v", row.Order, *row)
 		}
@@ -138,14 +148,18 @@ func (e *Evidence) ownOrder(op *history.Op, row *Row, r *report) {
 	switch {
 	case row == nil && (len(e.Losses) > 0 || e.Fates[op.Named].MayVanish):
 		r.count("refusals that name a lost order", 1)
-	case row == nil || row.Buyer != op.Buyer || row.Sale != op.Sale || !ofLine(row, op):
+	case row == nil || row.Buyer != op.Buyer || row.Sale != op.Sale || !row.concerns(op):
 		r.fault("%s was named order %s (operation %d, %s), which is not theirs: %+v", op.Buyer, op.Named, op.N, op.Code, row)
 	}
 }
 
-// ofLine reports whether an order has the line that a refusal names, any order if it names none.
-func ofLine(row *Row, op *history.Op) bool {
-	return op.Of == "" || history.UnitsOf(row.Lines, op.Of) > 0
+// concerns reports whether a refusal may name the row: a used key and a limit of the sale concern every order of the buyer,
+// a limit of a SKU those with the SKU.
+func (r *Row) concerns(op *history.Op) bool {
+	if op.Code == sale.OutcomeKeyReused.String() || op.Scope == string(sale.ScopeSale) {
+		return true
+	}
+	return slices.ContainsFunc(r.Lines, func(line history.Line) bool { return line.SKU == op.AtFault() })
 }
 
 // take removes one open press that began before the order was taken.

@@ -17,12 +17,12 @@ func answered(key string, status int, code, order string) history.Op {
 	case status == 0:
 		op.End, op.Code = history.Perhaps, history.NoAnswer
 	case status < 300:
-		op.Answer = history.Answer{End: history.OK, Status: status, Orders: []history.Seen{{Order: order, Status: code,
-			Lines: history.One("a", 1)}}}
+		op.Answer = history.Answer{End: history.OK, Status: status, Orders: []history.Seen{{Order: order, Status: code, SKU: "a",
+			Quantity: 1, Lines: units("a", 1)}}}
 	default:
-		op.Answer = history.Answer{End: history.Refused, Status: status, Code: code, Named: order, Of: "a"}
+		op.Answer = history.Answer{End: history.Refused, Status: status, Code: code, Named: order, NamedSKU: "a"}
 		if code == "already_bought" {
-			op.Scope, op.Limit, op.Bought = "sku", 1, 1
+			op.Scope, op.Bought = "sku", 1
 		}
 	}
 	return op
@@ -30,7 +30,7 @@ func answered(key string, status int, code, order string) history.Op {
 
 // TestJudgeOfARush: what a rush without any loss has to keep, one small breach after the other.
 func TestJudgeOfARush(t *testing.T) {
-	good := Row{Order: "7", Sale: "s", Lines: history.One("a", 1), Buyer: "b1", Key: "k", Status: "confirmed", CreatedMS: 5}
+	good := Row{Order: "7", Sale: "s", Lines: units("a", 1), Buyer: "b1", Key: "k", Status: "confirmed", CreatedMS: 5}
 	with := func(change func(*Row)) Row { r := good; change(&r); return r }
 	judge := func(rows []Row, ops []history.Op) string {
 		return fmt.Sprint(Judge(&Evidence{Sales: map[string]Sale{"s": {EndsMS: 100, Limit: 1, Loaded: map[string]int64{"a": 1}}},
@@ -45,17 +45,17 @@ func TestJudgeOfARush(t *testing.T) {
 		rows []Row
 		ops  []history.Op
 	}{
-		"and has no row":                        {nil, []history.Op{yes}},
-		"no press asked for order 7":            {[]Row{good}, []history.Op{no}},
-		"was refused":                           {[]Row{with(func(r *Row) { r.Status = "refused" })}, []history.Op{yes}},
-		"the limit is 1":                        {[]Row{good, second}, []history.Op{yes}},
-		"1 were loaded":                         {[]Row{good, second}, []history.Op{yes}},
-		"names orders 7 and 8":                  {[]Row{good, second}, []history.Op{yes, other}},
-		"which is not theirs":                   {[]Row{with(func(r *Row) { r.Buyer = "b2" })}, []history.Op{bought}},
-		"but b1 asked for [{a 1}] of s":         {[]Row{with(func(r *Row) { r.Lines = history.One("a", 2) })}, []history.Op{yes}},
-		"Key:k Lines:[{SKU:c":                   {[]Row{with(func(r *Row) { r.Lines = history.One("c", 1) })}, []history.Op{yes}},
-		"asked for [{a 1}] of s with key \"k\"": {[]Row{with(func(r *Row) { r.Key = "" })}, []history.Op{yes}},
-		"taken at 100, the sale goes from":      {[]Row{with(func(r *Row) { r.CreatedMS = 100 })}, nil},
+		"and has no row":                    {nil, []history.Op{yes}},
+		"no press asked for order 7":        {[]Row{good}, []history.Op{no}},
+		"was refused":                       {[]Row{with(func(r *Row) { r.Status = "refused" })}, []history.Op{yes}},
+		"the limit is 1":                    {[]Row{good, second}, []history.Op{yes}},
+		"1 were loaded":                     {[]Row{good, second}, []history.Op{yes}},
+		"names orders 7 and 8":              {[]Row{good, second}, []history.Op{yes, other}},
+		"which is not theirs":               {[]Row{with(func(r *Row) { r.Buyer = "b2" })}, []history.Op{bought}},
+		"but b1 asked for a:1 of s":         {[]Row{with(func(r *Row) { r.Lines = units("a", 2) })}, []history.Op{yes}},
+		"Lines:[{SKU:c Quantity:1":          {[]Row{with(func(r *Row) { r.Lines = units("c", 1) })}, []history.Op{yes}},
+		"asked for a:1 of s with key \"k\"": {[]Row{with(func(r *Row) { r.Key = "" })}, []history.Op{yes}},
+		"taken at 100, the sale goes from":  {[]Row{with(func(r *Row) { r.CreatedMS = 100 })}, nil},
 	} {
 		require.Contains(t, judge(breach.rows, breach.ops), what)
 	}

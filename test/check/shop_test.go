@@ -10,18 +10,20 @@ import (
 )
 
 const (
-	shopUnits     = 25 // of a
-	shopOthers    = 12 // of b
-	shopBuyers    = 16
-	shopLimit     = 2 // of a
-	shopOther     = 1 // of b
-	shopSaleLimit = 3 // of both, so no order that has less than that is beyond it alone
-	shopOps       = 400
+	shopUnits  = 25 // of each SKU
+	shopBuyers = 16
+	shopLimit  = 2 // of a
+	shopOfB    = 3 // the limit of b
+	shopOfSale = 4
+	shopOps    = 400
+	shopPrice  = 7
 )
 
+// shopSKUs are sold in one sale, alone and together.
+var shopSKUs = [...]string{"a", "b"}
+
 // shop is a shop that keeps every promise: one unit after the other, with answers lost, orders cancelled, paid and
-// expired, of one SKU or of both, and units that the operator adds and takes back. Its evidence is good; tests break it in
-// one place.
+// expired. Its evidence is good; tests break it in one place.
 type shop struct {
 	*Evidence
 	random *rand.Rand
@@ -33,8 +35,8 @@ type shop struct {
 // newShop makes the history of a seed.
 func newShop(seed uint64) *shop {
 	s := &shop{random: rand.New(rand.NewPCG(seed, 7)), now: 1_000_000_000, Evidence: &Evidence{Sales: map[string]Sale{
-		"s": {StartsMS: 1_000_000, EndsMS: 2_000_000, Limit: shopLimit, Limits: map[string]int{"b": shopOther},
-			SaleLimit: shopSaleLimit, Loaded: map[string]int64{"a": shopUnits, "b": shopOthers}, Demand: map[string]bool{}},
+		"s": {StartsMS: 1_000_000, EndsMS: 2_000_000, Limit: shopLimit, Limits: map[string]int{"b": shopOfB},
+			SaleLimit: shopOfSale, Loaded: map[string]int64{"a": shopUnits, "b": shopUnits}, Demand: map[string]bool{}},
 	}}}
 	s.Epochs = []EpochSeen{{"s", 0, 1, 0}}
 	for range shopOps {
@@ -42,10 +44,10 @@ func newShop(seed uint64) *shop {
 	}
 	s.ask(history.Question{Verb: history.Resume}, func() history.Answer { return history.Answer{End: history.OK} })
 	s.paused = false
-	for i := range int(s.left("a")) + 100 {
-		s.press(history.Question{Verb: history.Buy, SKU: "a", Buyer: fmt.Sprintf("d%d", i)})
+	for i := range 200 {
+		s.buyOf(fmt.Sprintf("late%d", i), []history.Line{{SKU: shopSKUs[i%2], Quantity: 1}})
 	}
-	s.Sales["s"].Demand["a"] = true
+	s.Sales["s"].Demand["a"], s.Sales["s"].Demand["b"] = true, true
 	s.Buckets = []Bucket{s.bucket()}
 	s.Stock = Totals(s.Buckets)
 	s.Waiting = map[string]int64{"outbox rows": 0}
@@ -59,10 +61,10 @@ func newShop(seed uint64) *shop {
 // bucket is the only one, at rest.
 func (s *shop) bucket() Bucket {
 	b := Bucket{Sale: "s", State: "open", RedisState: "open", Epoch: 1, RedisEpoch: 1, Owners: []Owner{}}
-	for _, sku := range []string{"a", "b"} {
-		shelf := Shelf{sku, sale.Stock{Loaded: s.loaded(item{"s", sku}), Available: s.left(sku)}}
+	for _, sku := range shopSKUs {
+		shelf := Shelf{SKU: sku, Stock: sale.Stock{Loaded: s.Sales["s"].Loaded[sku], Available: s.left(sku)}}
 		for i := range s.Rows {
-			units := int64(history.UnitsOf(s.Rows[i].Lines, sku))
+			units := int64(of(s.Rows[i].Lines, sku))
 			shelf.Settled += units
 			if s.Rows[i].returned() {
 				shelf.Released += units
@@ -72,9 +74,19 @@ func (s *shop) bucket() Bucket {
 	}
 	for i := range s.Rows {
 		row := &s.Rows[i]
-		b.Owners = append(b.Owners, Owner{row.Buyer, row.Order, row.Lines, row.returned()})
+		b.Owners = append(b.Owners, Owner{Buyer: row.Buyer, Order: row.Order, Lines: row.Lines, Gone: row.returned()})
 	}
 	return b
+}
+
+// of returns the units of a SKU in lines.
+func of(lines []history.Line, sku string) (units int) {
+	for _, line := range lines {
+		if line.SKU == sku {
+			units += line.Quantity
+		}
+	}
+	return units
 }
 
 func (s *shop) act() {
@@ -86,9 +98,10 @@ func (s *shop) act() {
 	case k == 9:
 		s.read()
 	case k == 10:
-		if n := s.random.IntN(8); n < 2 {
+		switch s.random.IntN(8) {
+		case 0, 1:
 			s.pause()
-		} else if n == 2 {
+		case 2:
 			s.restock()
 		}
 	case k == 11:
@@ -112,71 +125,47 @@ func (s *shop) ask(q history.Question, do func() history.Answer) {
 	s.now += s.random.Int64N(5_000)
 }
 
-// held returns the units that a buyer has of a SKU, of both for "".
+// held returns the units of a SKU that a buyer owns, of the sale when sku is empty.
 func (s *shop) held(buyer, sku string) (units int) {
 	for i := range s.Rows {
 		if row := &s.Rows[i]; row.Buyer == buyer && row.takesUnits() {
-			units += history.UnitsOf(row.Lines, sku)
+			if sku == "" {
+				units += history.Units(row.Lines)
+			}
+			units += of(row.Lines, sku)
 		}
 	}
 	return units
 }
 
 func (s *shop) left(sku string) int64 {
-	left := s.loaded(item{"s", sku})
+	left := s.Sales["s"].Loaded[sku]
 	for i := range s.Rows {
 		if s.Rows[i].takesUnits() {
-			left -= int64(history.UnitsOf(s.Rows[i].Lines, sku))
+			left -= int64(of(s.Rows[i].Lines, sku))
 		}
 	}
 	return left
 }
 
-// restock adds some units of a SKU, or takes back what is left of them.
-func (s *shop) restock() {
-	q := history.Question{Verb: history.Restock, SKU: []string{"a", "b"}[s.random.IntN(2)], Key: fmt.Sprint("r", len(s.Ops)),
-		Add: int64(s.random.IntN(9) - 4)}
-	if q.Add == 0 {
-		return
-	}
-	added := max(q.Add, -s.left(q.SKU))
-	for range 1 + s.random.IntN(2) { // under its key it happens once
-		s.ask(q, func() history.Answer {
-			of := Change{Sale: "s", SKU: q.SKU, Key: q.Key, Asked: q.Add, Added: added, Done: true}
-			if !slices.Contains(s.Changes, of) {
-				s.Changes = append(s.Changes, of)
-			}
-			return history.Answer{End: history.OK, Status: 200, Added: added}
-		})
-	}
-}
-
 func (s *shop) buy() {
-	buyer := fmt.Sprintf("b%d", s.random.IntN(shopBuyers))
-	key := ""
-	if s.random.IntN(3) > 0 {
-		key = fmt.Sprintf("k%d", s.random.IntN(40))
+	lines := []history.Line{{SKU: shopSKUs[s.random.IntN(2)], Quantity: 1 + s.random.IntN(2)}}
+	if s.random.IntN(3) == 0 {
+		lines = []history.Line{{SKU: "b", Quantity: 1 + s.random.IntN(2)}, {SKU: "a", Quantity: 1}}
 	}
-	q := history.Question{Verb: history.Buy, Buyer: buyer, Key: key}
-	switch lines := history.One("a", 1+s.random.IntN(2)); s.random.IntN(6) {
-	case 0:
-		q.SKU = "b"
-	case 1:
-		q.Lines = append(lines, history.Line{SKU: "b", Quantity: 1})
-	case 2:
-		q.Lines = lines
-	default:
-		q.SKU, q.Quantity = "a", lines[0].Quantity
-	}
-	s.press(q)
+	s.buyOf(fmt.Sprintf("b%d", s.random.IntN(shopBuyers)), lines)
 }
 
-// press answers by the key, or decides.
-func (s *shop) press(q history.Question) {
+func (s *shop) buyOf(buyer string, lines []history.Line) {
+	q := history.Question{Verb: history.Buy, Sale: "s", Buyer: buyer}
+	if s.random.IntN(3) > 0 {
+		q.Key = fmt.Sprintf("k%d", s.random.IntN(40))
+	}
+	q.Want(lines)
 	s.ask(q, func() history.Answer {
 		for i := range s.Rows {
-			if row := &s.Rows[i]; q.Key != "" && row.Buyer == q.Buyer && row.Key == q.Key {
-				if !history.Same(row.Lines, q.Wants()) {
+			if row := &s.Rows[i]; q.Key != "" && row.Buyer == buyer && row.Key == q.Key {
+				if row.text() != linesOf(&q) {
 					return history.Answer{End: history.Refused, Status: 422, Code: "idempotency_key_reused", Named: row.Order}
 				}
 				return s.answer(200, row)
@@ -190,13 +179,19 @@ func (s *shop) decide(q history.Question) history.Answer {
 	if s.paused {
 		return history.Answer{End: history.Refused, Status: 503, Code: "paused"}
 	}
-	if a, refused := s.refuse(q); refused {
-		return a
+	if refused := s.refusal(q); refused.Code != "" {
+		refused.End, refused.Status = history.Refused, 409
+		return refused
 	}
 	s.next++
 	ms := s.now / 1000
-	row := Row{Order: fmt.Sprint(s.next), Sale: "s", Lines: q.Wants(), Buyer: q.Buyer, Key: q.Key,
-		Status: "confirmed", CreatedMS: ms, UpdatedMS: ms}
+	row := Row{Order: fmt.Sprint(s.next), Sale: "s", Buyer: q.Buyer, Key: q.Key, Lines: q.Wanted(), Status: "confirmed",
+		CreatedMS: ms, UpdatedMS: ms}
+	for i := range row.Lines {
+		row.Lines[i].UnitPriceCents = shopPrice
+	}
+	units := history.Units(row.Lines)
+	row.Sums = &Sums{len(row.Lines), units, int64(units) * shopPrice}
 	s.Rows = append(s.Rows, row)
 	s.Batches = append(s.Batches, Batch{Sale: "s", Epoch: 1, CreatedMS: ms, Orders: []string{row.Order}})
 	s.announce(&row)
@@ -206,30 +201,32 @@ func (s *shop) decide(q history.Question) history.Answer {
 	return s.answer(202, &row)
 }
 
-// refuse returns the refusal of a purchase that a limit or the stock does not allow.
-func (s *shop) refuse(q history.Question) (a history.Answer, refused bool) {
-	a = history.Answer{End: history.Refused, Status: 409}
-	of := s.Sales["s"]
-	for _, line := range q.Wants() {
-		if has := s.held(q.Buyer, line.SKU); has+line.Quantity > of.limitOf(line.SKU) {
-			a.Code, a.Of, a.Scope, a.Limit, a.Bought = "already_bought", line.SKU, "sku", of.limitOf(line.SKU), has
-			return a, true
+// refusal decides a purchase in the order of the checks; its code is empty when the purchase is taken.
+func (s *shop) refusal(q history.Question) history.Answer {
+	sales := s.Sales["s"]
+	lines := q.Wanted()
+	for _, l := range lines {
+		if l.Quantity > sales.LimitOf(l.SKU) {
+			return history.Answer{Code: "over_limit", Scope: "sku", NamedSKU: l.SKU}
 		}
 	}
-	if has := s.held(q.Buyer, ""); has+history.UnitsOf(q.Wants(), "") > shopSaleLimit {
-		a.Code, a.Scope, a.Limit, a.Bought = "already_bought", "sale", shopSaleLimit, has
-		return a, true
-	}
-	for _, line := range q.Wants() {
-		left := s.left(line.SKU)
-		if a.Of, a.Code = line.SKU, "sold_out"; left == 0 {
-			return a, true
-		}
-		if a.Code, a.Available = "not_enough", left; left < int64(line.Quantity) {
-			return a, true
+	for _, l := range lines {
+		if has := s.held(q.Buyer, l.SKU); has+l.Quantity > sales.LimitOf(l.SKU) {
+			return history.Answer{Code: "already_bought", Scope: "sku", NamedSKU: l.SKU, Bought: has}
 		}
 	}
-	return history.Answer{}, false
+	if has := s.held(q.Buyer, ""); has+history.Units(lines) > sales.SaleLimit {
+		return history.Answer{Code: "already_bought", Scope: "sale", Bought: has}
+	}
+	for _, l := range lines {
+		switch left := s.left(l.SKU); {
+		case left == 0:
+			return history.Answer{Code: "sold_out", NamedSKU: l.SKU}
+		case left < int64(l.Quantity):
+			return history.Answer{Code: "not_enough", NamedSKU: l.SKU, Available: left}
+		}
+	}
+	return history.Answer{}
 }
 
 func (s *shop) answer(status int, row *Row) history.Answer {
@@ -241,7 +238,12 @@ func (s *shop) answer(status int, row *Row) history.Answer {
 }
 
 func (s *shop) seen(row *Row) history.Seen {
-	return history.Seen{Order: row.Order, Status: row.Status, Lines: row.Lines, CreatedMS: row.CreatedMS}
+	seen := history.Seen{Order: row.Order, Status: row.Status, Lines: slices.Clone(row.Lines), CreatedMS: row.CreatedMS}
+	seen.TotalCents = int64(history.Units(row.Lines)) * shopPrice
+	if len(row.Lines) == 1 {
+		seen.SKU, seen.Quantity = row.Lines[0].SKU, row.Lines[0].Quantity
+	}
+	return seen
 }
 
 func (s *shop) announce(row *Row) {
@@ -299,12 +301,11 @@ func (s *shop) read() {
 }
 
 func (s *shop) list() {
-	buyer := fmt.Sprintf("b%d", s.random.IntN(shopBuyers))
-	of := []string{"a", "b", ""}[s.random.IntN(3)]
-	s.ask(history.Question{Verb: history.List, SKU: of, Buyer: buyer}, func() history.Answer {
+	buyer, sku := fmt.Sprintf("b%d", s.random.IntN(shopBuyers)), []string{"a", "b", ""}[s.random.IntN(3)]
+	s.ask(history.Question{Verb: history.List, SKU: sku, Buyer: buyer}, func() history.Answer {
 		a := history.Answer{End: history.OK, Status: 200}
 		for i := range s.Rows {
-			if s.Rows[i].Buyer == buyer && history.UnitsOf(s.Rows[i].Lines, of) > 0 {
+			if s.Rows[i].Buyer == buyer && (sku == "" || of(s.Rows[i].Lines, sku) > 0) {
 				a.Orders = append(a.Orders, s.seen(&s.Rows[i]))
 			}
 		}
@@ -357,9 +358,9 @@ func (s *shop) standing(id string) *Row {
 	return s.anyRow(func(r *Row) bool { return r.Order == id && r.takesUnits() })
 }
 
-// cancelled turns a standing order into a cancelled one, as a cancel does, and returns its id.
+// cancelled turns a standing order with the SKU a into a cancelled one, as a cancel does, and returns its id.
 func (s *shop) cancelled() string {
-	row := s.anyRow(func(r *Row) bool { return r.takesUnits() && history.UnitsOf(r.Lines, "a") > 0 })
+	row := s.anyRow(func(r *Row) bool { return r.takesUnits() && of(r.Lines, "a") > 0 })
 	row.Status = "cancelled"
 	return row.Order
 }
@@ -372,15 +373,5 @@ func (s *shop) pressAgain(code string, laterUS int64) bool {
 	}
 	s.Ops = append(s.Ops, history.Op{N: len(s.Ops), Invoke: s.now + laterUS, Return: s.now + laterUS + 1, Question: op.Question,
 		Answer: history.Answer{End: history.Refused, Status: 409, Code: code}})
-	return true
-}
-
-// lie changes a refusal for the limit of a SKU.
-func (s *shop) lie(change func(*history.Op)) bool {
-	op := s.anyOp(func(op *history.Op) bool { return op.Code == "already_bought" && op.Scope == "sku" })
-	if op == nil {
-		return false
-	}
-	change(op)
 	return true
 }

@@ -23,8 +23,8 @@ func checkConservation(e *Evidence, r *report) {
 				s.Available, s.InFlight, s.Settled, s.Released, s.Difference())
 		case s.InFlight != 0:
 			r.fault("%s/%s: %d units in flight at rest", s.Sale, s.SKU, s.InFlight)
-		case s.Loaded != e.loaded(of):
-			r.fault("%s/%s: %d units loaded, the operator gave %d", s.Sale, s.SKU, s.Loaded, e.loaded(of))
+		case s.Loaded != e.Sales[s.Sale].Loaded[s.SKU]:
+			r.fault("%s/%s: %d units loaded, the operator gave %d", s.Sale, s.SKU, s.Loaded, e.Sales[s.Sale].Loaded[s.SKU])
 		case s.Settled-s.Released != settled[of]-released[of]:
 			r.fault("%s/%s: settled %d and released %d, by the rows %d and %d", s.Sale, s.SKU, s.Settled, s.Released,
 				settled[of], released[of])
@@ -41,9 +41,8 @@ func checkUndersell(e *Evidence, r *report) {
 	standing := e.standing()
 	for id, s := range e.Sales {
 		for sku, wanted := range s.Demand {
-			of := item{id, sku}
-			if units := standing[of]; wanted && units < e.loaded(of) {
-				r.fault("%s/%s: %d of %d units sold, though there was demand for all", id, sku, units, e.loaded(of))
+			if units := standing[item{id, sku}]; wanted && units < s.Loaded[sku] {
+				r.fault("%s/%s: %d of %d units sold, though there was demand for all", id, sku, units, s.Loaded[sku])
 			}
 		}
 	}

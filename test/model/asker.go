@@ -92,8 +92,8 @@ func (x *expansion) lookAgain(t *State, k int) string {
 	return "sees that the bucket has not moved"
 }
 
-// free counts the units of the asker's SKU that belong neither to a confirmed order nor to one that was taken and is still on its way; below 0
-// when more were taken than loaded.
+// free counts the units of the asker's SKU that belong neither to a confirmed order nor to one that was taken and is still on
+// its way; below 0 when more were taken than loaded.
 func (x *expansion) free(t *State) int {
 	sku, free := t.asker.sku, 0
 	for k := range x.Buckets {

@@ -192,7 +192,8 @@ func couple(stock int8) Setup {
 // units in one write. When Redis goes back to the beginning and that buyer takes one unit, the repeated call takes both, at
 // the same sequence and under the same first order.
 func grown() Setup {
-	s := Setup{Buckets: 1, Stock: units{3}, Limit: 2, Batch: 2, Buyers: [][]Press{{{2, 0, 0}, {1, 0, 0}}, {{1, 0, 0}, {1, 0, 0}}}}.
+	s := Setup{Buckets: 1, Stock: units{3}, Limit: 2, Batch: 2,
+		Buyers: [][]Press{{{2, 0, 0}, {1, 0, 0}}, {{1, 0, 0}, {1, 0, 0}}}}.
 		With(Blind, Unknown)
 	s.After = []string{"[0] (the replica", "[0] calls: order 1 of 2 for a", "[0] publishes", "[0] settles", "[0] trims",
 		"[0] calls for two, the answer is lost: order 2 of 1 for b ("}

@@ -59,7 +59,8 @@ func (x *expansion) applying(c int) {
 	}
 }
 
-// read takes the open rows of a bucket, a take by itself. A second outbox applier reads only where the lease of the first was lost.
+// read takes the open rows of a bucket, a take by itself. A second outbox applier reads only where the lease of the first was
+// lost.
 func (x *expansion) read(c int) {
 	for k := range x.Buckets {
 		t := *x.from

@@ -48,7 +48,8 @@ func wide() Setup { // one buyer who presses twice, without keys, for two units
 }
 
 func three() Setup { // limit 1, one unit each, three buyers without keys
-	return Setup{Buckets: 1, Stock: units{1}, Limit: 1, Batch: 1, Buyers: [][]Press{{{1, 0, 0}, {1, 0, 0}}, {{1, 0, 0}, {1, 0, 0}}}}
+	return Setup{Buckets: 1, Stock: units{1}, Limit: 1, Batch: 1,
+		Buyers: [][]Press{{{1, 0, 0}, {1, 0, 0}}, {{1, 0, 0}, {1, 0, 0}}}}
 }
 
 func plenty() Setup { // as many, with a unit for each press
@@ -160,9 +161,11 @@ func Small() []Named {
 
 // Rich are setups with everything at once, for random walks.
 func Rich() []Named {
-	busy := Setup{Buckets: 1, Stock: units{3}, Limit: 2, Batch: 2, Buyers: [][]Press{{{1, 0, 1}, {1, 0, 1}}, {{2, 0, 1}, {1, 0, 0}}, {{1, 0, 0}}}}.
+	busy := Setup{Buckets: 1, Stock: units{3}, Limit: 2, Batch: 2,
+		Buyers: [][]Press{{{1, 0, 1}, {1, 0, 1}}, {{2, 0, 1}, {1, 0, 0}}, {{1, 0, 0}}}}.
 		With(Cancel, Expire, Unknown, Held, Crash, Duplicate, Redeliver, Zombie, FalseAlarm, Takeover, ControlDies)
-	moving := Setup{Buckets: 2, Stock: units{2}, Limit: 2, Batch: 2, Buyers: [][]Press{{{1, 0, 1}, {1, 0, 1}}, {{2, 0, 0}}, {{1, 0, 0}}}}.
+	moving := Setup{Buckets: 2, Stock: units{2}, Limit: 2, Batch: 2,
+		Buyers: [][]Press{{{1, 0, 1}, {1, 0, 1}}, {{2, 0, 0}}, {{1, 0, 0}}}}.
 		With(Transfer, Transfer, Cancel, Unknown, Held, Crash, Duplicate, Redeliver, Zombie).
 		With(FalseAlarm, Takeover, ControlDies, Ask)
 	several := busy.With(Raise, Take, Take, Repeat)

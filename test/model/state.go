@@ -8,7 +8,7 @@ const (
 	maxJournal = 4
 	maxLog     = 8
 	maxMarkers = 10
-	maxOutbox  = 3
+	maxOutbox  = 4
 	maxBuyers  = 3
 	skus       = 2
 )

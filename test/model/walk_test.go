@@ -12,9 +12,9 @@ func TestWalks(t *testing.T) {
 	for _, named := range Rich() {
 		t.Run(named.Name, func(t *testing.T) {
 			t.Parallel()
-			result := Walk(named.Setup, Walks{Seed: 1, Count: 1000})
+			result := Walk(named.Setup, Walks{Seed: 1, Count: 750})
 			require.Empty(t, result.Broken, strings.Join(result.Trace, "\n"))
-			require.Greater(t, result.Rests, int64(500))
+			require.Greater(t, result.Rests, int64(375))
 			t.Logf("%s\n%s", named.Setup.String(), result.String())
 		})
 	}

@@ -133,7 +133,7 @@ func (c *crowd) press(buyer, key string, lines []history.Line, chance *chance) *
 		p.Answer, p.perhaps = f.press(buyer, key, lines)
 	}
 	p.returned = virtualNow()
-	c.world.trace.add(buyer, fmt.Sprintf("press %s %q: %v %v %s perhaps=%t", history.Text(lines), key, p.Outcome, p.OrderID, p.SKU,
+	c.world.trace.add(buyer, fmt.Sprintf("press %s %q: %v %v %s perhaps=%t", history.LinesText(lines), key, p.Outcome, p.OrderID, p.SKU,
 		p.perhaps))
 	c.mu.Lock()
 	c.presses = append(c.presses, p)
@@ -243,7 +243,7 @@ func (c *crowd) demand(round int, stock []check.Stock) {
 	for _, of := range stock {
 		quantity := c.world.shape.mostOf(of.SKU)
 		for i := range of.Available + 30 {
-			p := c.insist(fmt.Sprintf("late-%d-%s-%d", round, of.SKU, i), "k", history.One(of.SKU, quantity), chance)
+			p := c.insist(fmt.Sprintf("late-%d-%s-%d", round, of.SKU, i), "k", []history.Line{{SKU: of.SKU, Quantity: quantity}}, chance)
 			if id, ok := p.took(); ok {
 				c.pay(id, chance)
 			}

@@ -68,9 +68,9 @@ func databaseBuckets(t *memory.Tables) []check.Bucket {
 
 // entries adds the state and the owners that Redis has.
 func (j *judge) entries(all []check.Bucket) {
-	numbers := gather.Numbers{}
+	numbers := map[int64]string{}
 	for _, item := range j.stored.Sales[saleID].Items {
-		numbers[item.Number] = item.SKU
+		numbers[int64(item.Number)] = item.SKU
 	}
 	server := j.cache.active()
 	server.mu.Lock()
@@ -129,8 +129,7 @@ func (j *judge) evidence(buckets []check.Bucket) *check.Evidence {
 		}
 	}
 	for id, c := range j.stored.Changes {
-		e.Changes = append(e.Changes, check.Change{Sale: id.Sale, SKU: id.SKU, Key: id.Key, Asked: c.Asked, Added: c.Added,
-			Done: c.Done})
+		e.Changes = append(e.Changes, check.StockChange{Sale: id.Sale, SKU: id.SKU, Key: id.Key, Asked: c.Asked, Units: c.Added})
 	}
 	e.Ops = append(e.Ops, j.crowd.changes...)
 	for _, p := range j.crowd.presses {
@@ -142,8 +141,8 @@ func (j *judge) evidence(buckets []check.Bucket) *check.Evidence {
 	return e
 }
 
-// given returns the sale as the operators gave it: the stock of the preload, and what puts have added to it by the witness
-// in the outbox. A take of a put that a rebuild has decided is in the item alone.
+// given returns the sale as the operators gave it: the stock of the preload, what changes under keys were answered to have
+// added, and what puts have by the witness in the outbox. A take of a put that a rebuild has decided is in the item alone.
 func (j *judge) given() check.Sale {
 	of := j.shape.definition()
 	for _, item := range j.shape.items {
@@ -152,15 +151,13 @@ func (j *judge) given() check.Sale {
 	for sku, units := range j.database.puts {
 		of.Loaded[sku] += units
 	}
+	for id, c := range j.stored.Changes {
+		of.Loaded[id.SKU] += c.Added
+	}
 	for _, item := range j.stored.Sales[saleID].Items {
 		of.Demand[item.SKU] = true
 		if j.database.lost[item.SKU] {
 			of.Loaded[item.SKU] = item.Stock
-			for id, c := range j.stored.Changes {
-				if id.SKU == item.SKU {
-					of.Loaded[item.SKU] -= c.Added
-				}
-			}
 		}
 	}
 	return of
@@ -170,7 +167,8 @@ func (j *judge) given() check.Sale {
 // order has its record.
 func (p *press) op(n int) history.Op {
 	op := history.Op{N: n, Invoke: p.called.Microseconds(), Return: p.returned.Microseconds(), Question: history.Question{
-		Verb: history.Buy, Sale: saleID, Buyer: p.buyer, Key: p.key, Lines: p.lines}}
+		Verb: history.Buy, Sale: saleID, Buyer: p.buyer, Key: p.key}}
+	op.Want(p.lines)
 	id, took := p.took()
 	switch {
 	case p.perhaps:
@@ -184,7 +182,7 @@ func (p *press) op(n int) history.Op {
 			Status: status, Lines: p.lines}}}
 	default:
 		op.Answer = history.Answer{End: history.Refused, Status: p.Outcome.Row().Status, Code: p.Outcome.String(),
-			Of: p.SKU, Scope: string(p.Scope), Limit: p.Limit, Bought: p.Bought, Available: p.Available}
+			NamedSKU: p.SKU, Scope: string(p.Scope), Bought: p.Bought, Available: p.Available}
 		if p.OrderID != 0 {
 			op.Named = p.OrderID.String()
 		}

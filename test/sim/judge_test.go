@@ -151,6 +151,7 @@ func (j *judge) verdict() {
 	j.grieved()
 	j.ungrieved()
 	j.priced()
+	j.numbered()
 	if _, junk := lettersWait(&j.stored); junk != j.queue.junk {
 		j.watch.fault("%d records became dead letters, %d cannot settle", junk, j.queue.junk)
 	}

@@ -89,7 +89,7 @@ CREATE TABLE IF NOT EXISTS buyers (
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
 -- An order of several lines has them in order_lines, and neither sku nor unit_price_cents. quantity: units of all lines.
--- due_at: pay_by while the order is confirmed, NULL otherwise. orders_buyer ends with order_id, so that the orders of a buyer
+-- orders_buyer ends with order_id, so that the orders of a buyer
 -- are read in the order of their ids.
 CREATE TABLE IF NOT EXISTS orders (
   order_id BIGINT NOT NULL PRIMARY KEY,
@@ -107,12 +107,10 @@ CREATE TABLE IF NOT EXISTS orders (
   created_at DATETIME(3) NOT NULL,
   updated_at DATETIME(3) NOT NULL,
   pay_by DATETIME(3) NULL,
-  due_at DATETIME(3) NULL,
   bucket INT NOT NULL,
   idempotency_key VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '',
   KEY orders_buyer (sale_id, buyer_id, order_id),
-  KEY orders_updated (updated_at),
-  KEY orders_due (due_at)
+  KEY orders_updated (updated_at)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
 -- The lines of orders of several lines.

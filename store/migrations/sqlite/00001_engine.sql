@@ -89,7 +89,7 @@ CREATE TABLE IF NOT EXISTS buyers (
 ) WITHOUT ROWID;
 
 -- An order of several lines has them in order_lines, and neither sku nor unit_price_cents. quantity: units of all lines.
--- due_at: pay_by while the order is confirmed, NULL otherwise. orders_buyer ends with order_id, so that the orders of a buyer
+-- orders_buyer ends with order_id, so that the orders of a buyer
 -- are read in the order of their ids.
 CREATE TABLE IF NOT EXISTS orders (
   order_id INTEGER NOT NULL PRIMARY KEY,
@@ -107,13 +107,11 @@ CREATE TABLE IF NOT EXISTS orders (
   created_at TEXT NOT NULL,
   updated_at TEXT NOT NULL,
   pay_by TEXT NULL,
-  due_at TEXT NULL,
   bucket INTEGER NOT NULL,
   idempotency_key TEXT NOT NULL DEFAULT '' CHECK (length(idempotency_key) <= 128)
 );
 CREATE INDEX IF NOT EXISTS orders_buyer ON orders (sale_id, buyer_id, order_id);
 CREATE INDEX IF NOT EXISTS orders_updated ON orders (updated_at);
-CREATE INDEX IF NOT EXISTS orders_due ON orders (due_at);
 
 -- The lines of orders of several lines.
 CREATE TABLE IF NOT EXISTS order_lines (

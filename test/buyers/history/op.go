@@ -35,17 +35,19 @@ const (
 	Perhaps End = "perhaps"
 )
 
-// Seen is one order as an answer showed it.
+// Seen is one order as an answer showed it. SKU and Quantity are those of an order of one line.
 type Seen struct {
-	Order     string `json:"order_id"`
-	Status    string `json:"status"`
-	Reason    string `json:"reason,omitempty"`
-	Lines     []Line `json:"lines"`
-	CreatedMS int64  `json:"created_ms,omitempty"`
+	Order      string `json:"order_id"`
+	Status     string `json:"status"`
+	Reason     string `json:"reason,omitempty"`
+	SKU        string `json:"sku,omitempty"`
+	Quantity   int    `json:"quantity,omitempty"`
+	Lines      []Line `json:"lines,omitempty"`
+	TotalCents int64  `json:"total_cents,omitempty"`
+	CreatedMS  int64  `json:"created_ms,omitempty"`
 }
 
-// Question holds the members of an operation that are known before it is sent. A press of Buy has SKU and Quantity when it
-// is sent to the path of an item, otherwise Lines.
+// Question holds the members of an operation that are known before it is sent.
 type Question struct {
 	Verb     Verb   `json:"verb"`
 	Sale     string `json:"sale"`
@@ -53,7 +55,7 @@ type Question struct {
 	Buyer    string `json:"buyer,omitempty"`
 	Key      string `json:"key,omitempty"`
 	Quantity int    `json:"quantity,omitempty"`
-	Lines    []Line `json:"lines,omitempty"`
+	Lines    string `json:"lines,omitempty"`   // buy: of an order of several lines, in the form of LinesText; SKU is empty
 	Add      int64  `json:"add,omitempty"`     // restock: units, negative to take back
 	Order    string `json:"order,omitempty"`   // read, cancel, pay: which one
 	Payment  string `json:"payment,omitempty"` // pay: its id
@@ -68,9 +70,8 @@ type Answer struct {
 	Orders    []Seen `json:"orders,omitempty"`    // every order that the answer showed
 	Named     string `json:"named,omitempty"`     // the order that a problem names
 	NamedIs   string `json:"named_is,omitempty"`  // the status that a problem gives it
-	Of        string `json:"of,omitempty"`        // the SKU that a problem names
-	Scope     string `json:"scope,omitempty"`     // already_bought, over_limit: sku or sale
-	Limit     int    `json:"limit,omitempty"`     // already_bought, over_limit, too_many_cancellations
+	NamedSKU  string `json:"named_sku,omitempty"` // the SKU that a problem names
+	Scope     string `json:"scope,omitempty"`     // already_bought, over_limit: whose limit it is, sku or sale
 	Bought    int    `json:"bought,omitempty"`    // already_bought
 	Available int64  `json:"available,omitempty"` // not_enough
 	Added     int64  `json:"added,omitempty"`     // restock

@@ -17,7 +17,7 @@ func TestHistoryComesBackFromItsFile(t *testing.T) {
 	require.NoError(t, err)
 	first := r.Invoke(Question{Verb: Buy, Sale: "s", SKU: "a", Buyer: "b", Key: "k", Quantity: 2})
 	second := r.Invoke(Question{Verb: Pause, Sale: "s"})
-	op := r.Return(first, Answer{End: OK, Status: 202, Orders: []Seen{{Order: "7", Status: "queued", Lines: One("a", 2)}}})
+	op := r.Return(first, Answer{End: OK, Status: 202, Orders: []Seen{{Order: "7", Status: "queued", SKU: "a", Quantity: 2}}})
 	assert.Equal(t, "7", op.Order().Order)
 	assert.LessOrEqual(t, op.Invoke, op.Return)
 	ops := r.Ops()

@@ -8,34 +8,41 @@ import (
 	"flashsale/test/check"
 )
 
-const (
-	sqlRows = "SELECT order_id, sale_id, buyer_id, idempotency_key, bucket, COALESCE(sku, ''), quantity, status, reason, " +
-		"COALESCE(payment_id, ''), CAST(UNIX_TIMESTAMP(created_at) * 1000 AS SIGNED), " +
-		"CAST(UNIX_TIMESTAMP(updated_at) * 1000 AS SIGNED) FROM orders WHERE sale_id = ?"
-	sqlLines = "SELECT l.order_id, l.sku, l.quantity FROM order_lines l JOIN orders o ON o.order_id = l.order_id " +
-		"WHERE o.sale_id = ? ORDER BY l.order_id, l.line"
-)
+const sqlRows = "SELECT order_id, sale_id, COALESCE(sku, ''), COALESCE(unit_price_cents, 0), line_count, quantity, " +
+	"total_cents, buyer_id, idempotency_key, bucket, status, reason, " +
+	"COALESCE(payment_id, ''), CAST(UNIX_TIMESTAMP(created_at) * 1000 AS SIGNED), " +
+	"CAST(UNIX_TIMESTAMP(updated_at) * 1000 AS SIGNED) FROM orders WHERE sale_id = ?"
 
-// Rows returns every order row of a sale with its lines.
+const sqlLines = "SELECT l.order_id, l.sku, l.quantity, l.unit_price_cents FROM order_lines l " +
+	"JOIN orders o ON o.order_id = l.order_id WHERE o.sale_id = ? ORDER BY l.order_id, l.line"
+
+// Rows returns every order row of a sale with its lines: that of an order of one line is in the row, the others are in a table
+// of their own.
 func Rows(ctx context.Context, db *sql.DB, saleID string) (all []check.Row, err error) {
-	several := map[string][]check.Line{} // of the orders of several lines
-	err = each(ctx, db, sqlLines, func(found *sql.Rows) error {
-		var order string
-		var line check.Line
-		err := found.Scan(&order, &line.SKU, &line.Quantity)
-		several[order] = append(several[order], line)
+	err = each(ctx, db, sqlRows, func(found *sql.Rows) error {
+		r := check.Row{Sums: &check.Sums{}}
+		var only check.Line
+		err := found.Scan(&r.Order, &r.Sale, &only.SKU, &only.UnitPriceCents, &r.Sums.Lines, &r.Sums.Units, &r.Sums.TotalCents,
+			&r.Buyer, &r.Key, &r.Bucket, &r.Status, &r.Reason, &r.Payment, &r.CreatedMS, &r.UpdatedMS)
+		if only.SKU != "" {
+			only.Quantity = r.Sums.Units
+			r.Lines = []check.Line{only}
+		}
+		all = append(all, r)
 		return err
 	}, saleID)
+	places := map[string]int{}
+	for i := range all {
+		places[all[i].Order] = i
+	}
 	if err == nil {
-		err = each(ctx, db, sqlRows, func(found *sql.Rows) error {
-			var r check.Row
-			var only check.Line
-			err := found.Scan(&r.Order, &r.Sale, &r.Buyer, &r.Key, &r.Bucket, &only.SKU, &only.Quantity, &r.Status, &r.Reason,
-				&r.Payment, &r.CreatedMS, &r.UpdatedMS)
-			if r.Lines = several[r.Order]; r.Lines == nil {
-				r.Lines = []check.Line{only}
+		err = each(ctx, db, sqlLines, func(found *sql.Rows) error {
+			var order string
+			var line check.Line
+			err := found.Scan(&order, &line.SKU, &line.Quantity, &line.UnitPriceCents)
+			if at, read := places[order]; read { // an order that was written meanwhile is not in the rows
+				all[at].Lines = append(all[at].Lines, line)
 			}
-			all = append(all, r)
 			return err
 		}, saleID)
 	}
@@ -70,22 +77,6 @@ func Sale(ctx context.Context, db *sql.DB, saleID string) (s check.Sale, err err
 		return s, fmt.Errorf("read the sale %s: %w", saleID, err)
 	}
 	return s, nil
-}
-
-const sqlChanges = "SELECT sku, change_key, asked, added, done FROM stock_changes WHERE sale_id = ?"
-
-// Changes returns the stock changes of a sale.
-func Changes(ctx context.Context, db *sql.DB, saleID string) (all []check.Change, err error) {
-	err = each(ctx, db, sqlChanges, func(found *sql.Rows) error {
-		c := check.Change{Sale: saleID}
-		err := found.Scan(&c.SKU, &c.Key, &c.Asked, &c.Added, &c.Done)
-		all = append(all, c)
-		return err
-	}, saleID)
-	if err != nil {
-		return nil, fmt.Errorf("read the stock changes of %s: %w", saleID, err)
-	}
-	return all, nil
 }
 
 // Waiting counts the rows of the tables outbox and events, by a name for each.

@@ -3,7 +3,6 @@ package gather
 import (
 	"errors"
 	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -15,8 +14,9 @@ import (
 
 func TestRecordsOfTheOrdersTopic(t *testing.T) {
 	made := sale.Batch{Bucket: sale.Bucket{Sale: "s", Number: 3}, Epoch: 7, BatchID: 9, CreatedMS: 1234,
-		Orders: []sale.RecordOrder{{OrderID: 11, Buyer: "b", Lines: []sale.Line{{SKU: "a", Quantity: 1}}},
-			{OrderID: 12, Buyer: "c", Lines: []sale.Line{{SKU: "a", Quantity: 1}, {SKU: "b", Quantity: 2}}, Key: "k"}}}
+		Orders: []sale.RecordOrder{
+			{OrderID: 11, Buyer: "b", Lines: []sale.Line{{SKU: "a", Quantity: 1}, {SKU: "b", Quantity: 2}}},
+			{OrderID: 12, Buyer: "c", Lines: []sale.Line{{SKU: "a", Quantity: 2}}, Key: "k"}}}
 	read, is := Batch(string(sale.AppendBatch(nil, &made)))
 	require.True(t, is)
 	assert.Equal(t, check.Batch{Sale: "s", Bucket: 3, Epoch: 7, CreatedMS: 1234, Orders: []string{"11", "12"}}, read)
@@ -32,49 +32,44 @@ func TestEvents(t *testing.T) {
 	assert.Equal(t, "7", Event([]byte("7"), []byte("no JSON")).ID)
 }
 
-// server answers three commands of one bucket.
+// server answers each command of one bucket by its key.
 type server map[string]any
 
 func (s server) Do(args ...string) (any, error) {
-	if answer, known := s[strings.Join(args, " ")]; known {
+	if answer, known := s[args[0]+" "+args[1]]; known {
 		return answer, nil
 	}
 	return nil, errors.New("unknown command")
 }
 
-const (
-	metaOf   = "HMGET n:{s:1}:meta epoch loaded_state"
-	stockOf  = "HMGET n:{s:1}:stock a"
-	buyersOf = "HGETALL n:{s:1}:buyers"
-)
-
 func TestABucketInRedis(t *testing.T) {
 	id := strconv.FormatInt(1234567, 36)
-	redis := server{metaOf: []any{"4", "open"}, stockOf: []any{"6 9 2 1 0 2"},
-		buyersOf: []any{"bert", id + `,1:2+a,a,key,1,1"` + id + `,-1,,2,2`}}
-	b := check.Bucket{Sale: "s", Number: 1, Shelves: []check.Shelf{{SKU: "a"}}}
-	b.Shelves[0].InFlight = -5 // of the database
+	redis := server{"HMGET n:{s:1}:meta": []any{"4", "open"},
+		"HGETALL n:{s:1}:stock":  []any{"a", "6 9 1 35 0 2", "b", "1 0 1 2 0 0"},
+		"HGETALL n:{s:1}:buyers": []any{"bert", `"` + id + `,2:3+z,a,key,1,1"` + id + `,-9,,2,2"`}}
+	ofDatabase := check.Shelf{SKU: "a", Stock: sale.Stock{InFlight: -5}}
+	b := check.Bucket{Sale: "s", Number: 1, Shelves: []check.Shelf{ofDatabase}}
 	require.Equal(t, "n:{s:1}:", Key("n", &b))
-	require.NoError(t, readBucket(redis, "n:{s:1}:", Numbers{1: "a", 10: "k"}, &b))
+	require.NoError(t, readBucket(redis, "n:{s:1}:", &b))
 	assert.Equal(t, int64(4), b.RedisEpoch)
 	assert.Equal(t, "open", b.RedisState)
-	assert.Equal(t, int64(6), b.Shelves[0].Available)
-	assert.Equal(t, int64(2), b.Shelves[0].InFlight)
+	assert.Equal(t, []check.Shelf{{SKU: "a", Stock: sale.Stock{Available: 6, InFlight: 2}},
+		{SKU: "b", Stock: sale.Stock{Available: 1}}}, b.Shelves)
 	assert.Equal(t, []check.Owner{
-		{Buyer: "bert", Order: "1234567", Lines: []check.Line{{SKU: "a", Quantity: 2}, {SKU: "k", Quantity: 1}}},
-		{Buyer: "bert", Order: "1234567", Lines: []check.Line{{SKU: "a", Quantity: 1}}, Released: true},
-	}, b.Owners)
+		{Buyer: "bert", Order: "1234567", Lines: []check.Line{{SKU: "b", Quantity: 3}, {SKU: "a", Quantity: 1}}},
+		{Buyer: "bert", Order: "1234567", Lines: []check.Line{{SKU: "number 9", Quantity: 1}}, Gone: true}}, b.Owners)
 }
 
 func TestWhatRedisCannotHave(t *testing.T) {
-	for _, entries := range []string{"", "?,1,,0,0", "a", "a,b,,0,0", "a,2,,0,0", "a,1:x,,0,0", `a,1,,0,0"`} {
-		_, err := Owners(nil, Numbers{1: "a"}, "bert", entries)
+	for _, entries := range []string{"", "?,1,", "a", "a,b:c", "a,?", "a,1:"} {
+		_, err := Owners(nil, nil, "bert", entries)
 		assert.Error(t, err, entries)
 	}
-	for _, answers := range []server{
-		{}, {metaOf: []any{"1"}}, {metaOf: []any{nil, nil}}, {metaOf: []any{nil, nil}, stockOf: []any{nil}},
-		{metaOf: []any{nil, nil}, stockOf: []any{"1 2 3"}}, {metaOf: []any{nil, nil}, stockOf: []any{"1 2 3 4 5 6"}},
-	} {
-		assert.Error(t, readBucket(answers, "n:{s:1}:", nil, &check.Bucket{Shelves: []check.Shelf{{SKU: "a"}}}))
+	for _, value := range []string{"", "1 2 3", "1 2 3 4 5 6 7"} {
+		_, err := Shelves(&check.Bucket{}, []string{"a", value})
+		assert.Error(t, err, value)
 	}
+	assert.Error(t, readBucket(server{}, "n:", &check.Bucket{}))
+	assert.Error(t, readBucket(server{"HMGET n:meta": []any{"1"}}, "n:", &check.Bucket{}))
+	assert.Error(t, readBucket(server{"HMGET n:meta": []any{nil, nil}}, "n:", &check.Bucket{}))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,36 +16,39 @@ type Redis interface {
 	Do(args ...string) (any, error)
 }
 
-const sqlBuckets = "SELECT b.bucket, b.state, b.epoch, s.sku, s.number, s.loaded, s.settled, s.released, s.settled_epoch, " +
-	"s.given_epoch FROM buckets b JOIN stock s ON s.sale_id = b.sale_id AND s.bucket = b.bucket WHERE b.sale_id = ? " +
-	"ORDER BY b.bucket, s.sku"
-
-// Numbers are the SKUs of a sale by the numbers that entries of buyers have.
-type Numbers map[int]string
+const (
+	sqlBuckets = "SELECT bucket, state, epoch FROM buckets WHERE sale_id = ? ORDER BY bucket"
+	sqlStock   = "SELECT bucket, sku, loaded, settled, released, settled_epoch, given_epoch FROM stock " +
+		"WHERE sale_id = ? ORDER BY bucket, sku"
+)
 
 // Buckets returns every bucket of a sale with its counters in the database and in Redis.
 func Buckets(ctx context.Context, db *sql.DB, redis Redis, namespace, saleID string) (all []check.Bucket, err error) {
-	numbers := Numbers{}
+	places := map[int]int{}
 	err = each(ctx, db, sqlBuckets, func(found *sql.Rows) error {
-		b, shelf := check.Bucket{Sale: saleID}, check.Shelf{}
-		var settled, given int64
-		var number int
-		if err := found.Scan(&b.Number, &b.State, &b.Epoch, &shelf.SKU, &number, &shelf.Loaded, &shelf.Settled, &shelf.Released,
-			&settled, &given); err != nil {
-			return err
-		}
-		shelf.InFlight = given - settled
-		numbers[number] = shelf.SKU
-		if last := len(all) - 1; last < 0 || all[last].Number != b.Number {
-			all = append(all, b)
-		}
-		of := &all[len(all)-1]
-		of.Shelves = append(of.Shelves, shelf)
-		return nil
+		b := check.Bucket{Sale: saleID}
+		err := found.Scan(&b.Number, &b.State, &b.Epoch)
+		places[b.Number] = len(all)
+		all = append(all, b)
+		return err
 	}, saleID)
+	if err == nil {
+		err = each(ctx, db, sqlStock, func(found *sql.Rows) error {
+			var s check.Shelf
+			var number int
+			var settled, given int64
+			if err := found.Scan(&number, &s.SKU, &s.Loaded, &s.Settled, &s.Released, &settled, &given); err != nil {
+				return err
+			}
+			s.InFlight = given - settled
+			b := &all[places[number]]
+			b.Shelves = append(b.Shelves, s)
+			return nil
+		}, saleID)
+	}
 	for i := range all {
 		if err == nil {
-			err = readBucket(redis, Key(namespace, &all[i]), numbers, &all[i])
+			err = readBucket(redis, Key(namespace, &all[i]), &all[i])
 		}
 	}
 	if err != nil {
@@ -59,7 +63,7 @@ func Key(namespace string, b *check.Bucket) string {
 }
 
 // readBucket adds a bucket's members from Redis.
-func readBucket(redis Redis, key string, numbers Numbers, b *check.Bucket) error {
+func readBucket(redis Redis, key string, b *check.Bucket) error {
 	meta, err := list(redis, "HMGET", key+"meta", "epoch", "loaded_state")
 	if err != nil {
 		return err
@@ -68,14 +72,13 @@ func readBucket(redis Redis, key string, numbers Numbers, b *check.Bucket) error
 		return fmt.Errorf("redis answers %v for %s", meta, key)
 	}
 	b.RedisEpoch, b.RedisState = Number(meta[0]), meta[1]
-	for i := range b.Shelves {
-		value, err := list(redis, "HMGET", key+"stock", b.Shelves[i].SKU)
-		if err == nil {
-			err = Stock(&b.Shelves[i], strings.Join(value, ""))
-		}
-		if err != nil {
-			return fmt.Errorf("the stock of %s: %w", key, err)
-		}
+	stock, err := list(redis, "HGETALL", key+"stock")
+	if err != nil {
+		return err
+	}
+	numbers, err := Shelves(b, stock)
+	if err != nil {
+		return err
 	}
 	entries, err := list(redis, "HGETALL", key+"buyers")
 	if err != nil {
@@ -90,53 +93,62 @@ func readBucket(redis Redis, key string, numbers Numbers, b *check.Bucket) error
 	return nil
 }
 
-// Stock adds the counters that Redis has of a SKU to those of the database: available, taken, limit, number, moved and
-// returned, decimal, with one space between.
-func Stock(to *check.Shelf, value string) error {
-	counters := strings.Split(value, " ")
-	if len(counters) != 6 {
-		return fmt.Errorf("%s is %q", to.SKU, value)
+// Shelves adds to a bucket what Redis has of its SKUs: pairs of a SKU and "AVAILABLE TAKEN LIMIT NUMBER MOVED RETURNED". A
+// SKU that the database does not have becomes a shelf of its own. It returns the SKUs by their numbers.
+func Shelves(b *check.Bucket, pairs []string) (map[int64]string, error) {
+	numbers := map[int64]string{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		fields := strings.Split(pairs[i+1], " ")
+		if len(fields) != 6 {
+			return nil, fmt.Errorf("SKU %s of a bucket: %q", pairs[i], pairs[i+1])
+		}
+		at := slices.IndexFunc(b.Shelves, func(s check.Shelf) bool { return s.SKU == pairs[i] })
+		if at < 0 {
+			at = len(b.Shelves)
+			b.Shelves = append(b.Shelves, check.Shelf{SKU: pairs[i]})
+		}
+		b.Shelves[at].Available += Number(fields[0])
+		b.Shelves[at].InFlight += Number(fields[1]) - Number(fields[5])
+		numbers[Number(fields[3])] = pairs[i]
 	}
-	to.Available = Number(counters[0])
-	to.InFlight += Number(counters[1]) - Number(counters[5])
-	return nil
+	return numbers, nil
 }
 
-// Owners appends the owners of a buyer's entries: parts joined by a quotation mark, each with the order's id in base 36 and
-// its lines, after a minus when their units were given back.
-func Owners(all []check.Owner, numbers Numbers, buyer, entries string) ([]check.Owner, error) {
-	for _, entry := range strings.Split(entries, `"`) {
+// Owners appends the owners of a buyer's entries: parts joined by a quotation mark, each with the order's id in base 36 and its
+// lines, joined by +: the number of a SKU in base 36, and :quantity unless that is 1. A minus before the lines says that they
+// were given back.
+func Owners(all []check.Owner, numbers map[int64]string, buyer, entries string) ([]check.Owner, error) {
+	for _, entry := range strings.Split(strings.Trim(entries, `"`), `"`) {
 		fields := strings.Split(entry, ",")
 		id, err := strconv.ParseInt(fields[0], 36, 64)
-		if err != nil || len(fields) < 5 {
+		if err != nil || len(fields) < 2 {
 			return nil, fmt.Errorf("an entry of %s: %q", buyer, entry)
 		}
-		text, released := strings.CutPrefix(fields[1], "-")
-		lines, err := numbers.lines(text)
-		if err != nil {
-			return nil, fmt.Errorf("an entry of %s: %w", buyer, err)
+		lines, gone := strings.CutPrefix(fields[1], "-")
+		owner := check.Owner{Buyer: buyer, Order: strconv.FormatInt(id, 10), Gone: gone}
+		for _, text := range strings.Split(lines, "+") {
+			line, err := ownedLine(numbers, text)
+			if err != nil {
+				return nil, fmt.Errorf("an entry of %s: %w", buyer, err)
+			}
+			owner.Lines = append(owner.Lines, line)
 		}
-		all = append(all, check.Owner{Buyer: buyer, Order: strconv.FormatInt(id, 10), Lines: lines, Released: released})
+		all = append(all, owner)
 	}
 	return all, nil
 }
 
-// lines reads the lines of an entry: numbers in base 36 joined by a plus sign, each with a colon and the quantity unless that
-// is 1.
-func (n Numbers) lines(text string) (lines []check.Line, err error) {
-	for one := range strings.SplitSeq(text, "+") {
-		short, times, several := strings.Cut(one, ":")
-		number, err := strconv.ParseInt(short, 36, 32)
-		line := check.Line{SKU: n[int(number)], Quantity: 1}
-		if err == nil && several {
-			line.Quantity, err = strconv.Atoi(times)
-		}
-		if err != nil || line.SKU == "" {
-			return nil, fmt.Errorf("line %q", one)
-		}
-		lines = append(lines, line)
+func ownedLine(numbers map[int64]string, text string) (line check.Line, err error) {
+	name, quantity, several := strings.Cut(text, ":")
+	number, err := strconv.ParseInt(name, 36, 64)
+	line = check.Line{SKU: numbers[number], Quantity: 1}
+	if err == nil && several {
+		line.Quantity, err = strconv.Atoi(quantity)
 	}
-	return lines, nil
+	if line.SKU == "" {
+		line.SKU = "number " + name
+	}
+	return line, err
 }
 
 // list asks for an array of texts; what is absent is "".

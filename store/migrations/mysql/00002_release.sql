@@ -1,6 +1,22 @@
--- Outbox, stock changes, events, positions and the id of the engine.
+-- Release, transfer, outbox, stock changes and events. MySQL has no ADD COLUMN IF NOT EXISTS, so statements that add columns
+-- read the schema first: a migration that died must be able to run again.
 
 -- +goose Up
+
+SET @ddl = IF((SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = 'orders'
+    AND column_name = 'due_at') > 0, 'DO 0',
+  'ALTER TABLE orders ADD COLUMN due_at DATETIME(3) NULL'); -- pay_by while the order is confirmed, NULL otherwise
+PREPARE change_schema FROM @ddl;
+EXECUTE change_schema;
+DEALLOCATE PREPARE change_schema;
+
+SET @ddl = IF((SELECT COUNT(*) FROM information_schema.statistics WHERE table_schema = DATABASE() AND table_name = 'orders'
+    AND index_name = 'orders_due') > 0, 'DO 0', 'CREATE INDEX orders_due ON orders (due_at)');
+PREPARE change_schema FROM @ddl;
+EXECUTE change_schema;
+DEALLOCATE PREPARE change_schema;
+
+UPDATE orders SET due_at = pay_by WHERE status = 'confirmed' AND pay_by IS NOT NULL AND due_at IS NULL;
 
 -- Changes of a bucket's stock that Redis has not applied yet, numbered without gaps in the order of their commits. size: lines
 -- of the row. body of a release or a refusal: one order per line, "id lines buyer" with the lines as in the record; of other

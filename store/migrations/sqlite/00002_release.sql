@@ -2,6 +2,11 @@
 
 -- +goose Up
 
+ALTER TABLE orders ADD COLUMN due_at TEXT NULL; -- pay_by while the order is confirmed, NULL otherwise
+CREATE INDEX orders_due ON orders (due_at);
+
+UPDATE orders SET due_at = pay_by WHERE status = 'confirmed' AND pay_by IS NOT NULL;
+
 -- Changes of a bucket's stock that Redis has not applied yet, numbered without gaps in the order of their commits. size: lines
 -- of the row. body of a release or a refusal: one order per line, "id lines buyer" with the lines as in the record; of other
 -- kinds: one SKU per line, "sku units number limit". change_key: of a row of stock_changes, empty without one.
