@@ -55,7 +55,8 @@ type crowd struct {
 	mu      sync.Mutex
 	presses []*press
 	moves   []*move
-	changes []history.Op // of the stock
+	changes []history.Op       // of the stock
+	puts    map[string][]int64 // stocks with which SKUs were put
 }
 
 // begin starts the buyers, each at a moment of its own.

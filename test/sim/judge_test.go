@@ -152,6 +152,7 @@ func (j *judge) verdict() {
 	j.ungrieved()
 	j.priced()
 	j.numbered()
+	j.stocked()
 	if _, junk := lettersWait(&j.stored); junk != j.queue.junk {
 		j.watch.fault("%d records became dead letters, %d cannot settle", junk, j.queue.junk)
 	}

@@ -80,15 +80,16 @@ func (c *crowd) startRestocks() {
 
 // restock asks for a change until it is done, from one process after the other, and sometimes once more afterwards.
 func (c *crowd) restock(r restock, key string, chance *chance) {
-	if r.units == 0 {
+	if r.kind == byKey && r.units == 0 {
 		return
 	}
+	var wanted sale.Sale // that is put, and put again
 	for again := chance.one(4); ; again = false {
 		switch r.kind {
 		case byKey:
 			c.changeStock(r, key, chance)
 		default:
-			c.put(r, chance)
+			c.put(r, &wanted, chance)
 		}
 		if !again {
 			return
@@ -154,25 +155,65 @@ func refusedForGood(err error) bool {
 		errors.As(err, &field)
 }
 
-// put reads the sale and puts it with another stock of a SKU, or with one more item. Another put between the two may have
-// added an item, which this one would remove: the operator then reads again.
-func (c *crowd) put(r restock, chance *chance) {
+// put reads the sale, unless wanted is a definition already, and puts it with another stock of a SKU, or with one more item, as
+// often as it takes. Another put between the two may have added an item, which this one would remove: the operator then reads
+// again.
+func (c *crowd) put(r restock, wanted *sale.Sale, chance *chance) {
 	err := c.insistOnChange(chance, func(ctx context.Context, d clerk) (bool, error) {
-		wanted, err := d.Sale(ctx, saleID)
-		if err != nil || !c.world.edit(&wanted, r) {
-			return true, err
+		if wanted.ID == "" {
+			present, err := d.Sale(ctx, saleID)
+			if err != nil || !c.world.edit(&present, r) {
+				return true, err
+			}
+			*wanted = present
 		}
-		put, err := d.PutSale(ctx, wanted)
+		put, err := d.PutSale(ctx, *wanted)
 		if state := (*sale.StateError)(nil); errors.As(err, &state) {
+			*wanted = sale.Sale{}
 			return false, nil
 		}
 		if err == nil {
 			c.world.trace.add("operator", fmt.Sprintf("put %s by %d: %+v", r.sku, r.units, put.Items))
+			item, _ := wanted.Item(r.sku)
+			c.notePut(r.sku, item.Stock)
 		}
 		return true, err
 	})
 	if err != nil {
 		c.world.watch.fault("putting the sale with %+v failed: %v", r, err)
+	}
+}
+
+// notePut notes the stock with which a SKU was put.
+func (c *crowd) notePut(sku string, stock int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.puts == nil {
+		c.puts = map[string][]int64{}
+	}
+	c.puts[sku] = append(c.puts[sku], stock)
+}
+
+// stocked checks what a put has made of the stock, if nothing else changed it: a put that is repeated later brings the stock of
+// every SKU back to what it was. The SKU has the stock with which it was put, or more when it had more and buyers have the
+// units.
+func (j *judge) stocked() {
+	for sku, stocks := range j.crowd.puts {
+		least := slices.Min(stocks)
+		if len(j.shape.restocks) > 1 || slices.Max(stocks) > least {
+			continue
+		}
+		j.counter.count("operators: puts that changed a SKU alone", 1)
+		item, _ := j.stored.Sales[saleID].Item(sku)
+		was := least
+		for _, first := range j.shape.items {
+			if first.SKU == sku {
+				was = max(was, first.Stock)
+			}
+		}
+		if item.Stock < least || item.Stock > was {
+			j.watch.fault("%s was put with %d units of %d and has %d", sku, least, was, item.Stock)
+		}
 	}
 }
 
