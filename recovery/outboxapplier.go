@@ -54,8 +54,9 @@ const (
 )
 
 // OutboxApplier applies releases, credits and stock changes of the database to Redis: one page of every bucket at a time, the
-// rows of a bucket in order and each once. It marks every page before it sends the bucket's next one. Rows that Redis cannot apply now stay in the outbox. When Redis lacks the orders or rows that a row
-// refers to, it has lost writes: the applier reports the bucket, and the load of the rebuild includes the row.
+// rows of a bucket in order and each once. It marks every page before it sends the bucket's next one. Rows that Redis cannot
+// apply now stay in the outbox. When Redis lacks the orders or rows that a row refers to, it has lost writes: the applier
+// reports the bucket, and the load of the rebuild includes the row.
 type OutboxApplier struct {
 	OutboxApplierOptions
 	highest  map[sale.Bucket]scripts.WriteID // the highest sequence seen, of buckets with rows

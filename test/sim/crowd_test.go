@@ -134,8 +134,8 @@ func (c *crowd) press(buyer, key string, lines []history.Line, chance *chance) *
 		p.Answer, p.perhaps = f.press(buyer, key, lines)
 	}
 	p.returned = virtualNow()
-	c.world.trace.add(buyer, fmt.Sprintf("press %s %q: %v %v %s perhaps=%t", history.LinesText(lines), key, p.Outcome, p.OrderID, p.SKU,
-		p.perhaps))
+	c.world.trace.add(buyer, fmt.Sprintf("press %s %q: %v %v %s perhaps=%t", history.LinesText(lines), key, p.Outcome, p.OrderID,
+		p.SKU, p.perhaps))
 	c.mu.Lock()
 	c.presses = append(c.presses, p)
 	c.mu.Unlock()
@@ -244,7 +244,8 @@ func (c *crowd) demand(round int, stock []check.Stock) {
 	for _, of := range stock {
 		quantity := c.world.shape.mostOf(of.SKU)
 		for i := range of.Available + 30 {
-			p := c.insist(fmt.Sprintf("late-%d-%s-%d", round, of.SKU, i), "k", []history.Line{{SKU: of.SKU, Quantity: quantity}}, chance)
+			lines := []history.Line{{SKU: of.SKU, Quantity: quantity}}
+			p := c.insist(fmt.Sprintf("late-%d-%s-%d", round, of.SKU, i), "k", lines, chance)
 			if id, ok := p.took(); ok {
 				c.pay(id, chance)
 			}
