@@ -137,7 +137,10 @@ func stockRaised(s *stack) {
 	s.eventuallyTaken(ask{sale: id, buyer: "first"})
 	for turn := range 3 {
 		for g := range s.Gateways {
-			s.soon("sold out", func() bool { return s.buy(ask{gateway: g, sale: id, buyer: "stranger"}).json(s)["code"] == "sold_out" })
+			s.soon("sold out", func() bool {
+				return s.buy(ask{gateway: g, sale: id,
+					buyer: "stranger"}).json(s)["code"] == "sold_out"
+			})
 		}
 		body := s.changed(id, "phone", strconv.Itoa(turn), 2, 2, 3+2*turn)
 		since := time.Now()
