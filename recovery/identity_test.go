@@ -60,7 +60,9 @@ func TestOneEngineOwnsANamespace(t *testing.T) {
 
 	other := newWorldOn(t, shared, nil)
 	identity := NewIdentity(other.Redis, &engineID{id: "second"}, silent())
-	row := other.DB.AddBucket(b, 1000, 2)
+	other.Sale.Items = w.Sale.Items
+	other.Sale = other.DB.PutSale(other.Sale)
+	row := other.DB.AddBucket(b, 2, sale.SKUUnits{SKU: "phone", Units: 1000})
 	err := identity.Check(ctx)
 	require.ErrorIs(t, err, sale.ErrForeign)
 	require.ErrorContains(t, err, `:engine holds "first", and the id of this database is "second"`)
@@ -138,12 +140,14 @@ func TestForeignKeysAreNamed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server := harness.SharedRedis(t)
 			w := newWorld(t, nil)
-			b := sale.Bucket{Sale: w.Sale.ID, SKU: "phone"}
+			w.Sale.Items = []sale.Item{{SKU: "phone", PriceCents: fakes.Price}}
+			w.Sale = w.DB.PutSale(w.Sale)
+			b := sale.Bucket{Sale: w.Sale.ID}
 			keys := w.Redis.Keys(b)
 			key := map[string]string{"meta": keys.Meta, "buyers": keys.Buyers, "journal": keys.Journal, "hash": keys.Meta}[name]
 			w.Do(append([]string{kind[0], key}, kind[1:]...)...)
 			before := server.MustDo(t, "DUMP", key)
-			row := w.DB.AddBucket(b, 10, 2)
+			row := w.DB.AddBucket(b, 2, sale.SKUUnits{SKU: "phone", Units: 10})
 			err := NewRebuilder(w.Redis, w.Kafka, w.DB).Rebuild(ctx, []sale.BucketRow{row}, nil)
 			require.ErrorIs(t, err, sale.ErrForeign)
 			require.ErrorContains(t, err, key)
@@ -152,7 +156,7 @@ func TestForeignKeysAreNamed(t *testing.T) {
 			require.NotEqual(t, sale.BucketOpen, w.DB.Row(b).State)
 			w.Do("DEL", key)
 			w.Rebuild(w.DB.Row(b))
-			require.Equal(t, sale.OutcomeQueued, w.Buy(b, "anna").Outcome)
+			require.Equal(t, sale.OutcomeQueued, w.engine.Reserve(w.Basket(b, "anna", w.Line("phone", 1))).Outcome)
 		})
 	}
 }

@@ -22,7 +22,7 @@ func TestRebuildBringsUnitsAndBuyers(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.Stock("phone", 10, 3)
 	p := w.Purchase(b, "anna")
-	p.Key, p.Quantity = "k, k", 2
+	p.Key, p.Lines[0].Quantity = "k, k", 2
 	taken := w.engine.Reserve(p)
 	require.Equal(t, sale.OutcomeQueued, taken.Outcome)
 	require.Equal(t, sale.OutcomeQueued, w.Buy(b, "anna").Outcome)
@@ -31,11 +31,11 @@ func TestRebuildBringsUnitsAndBuyers(t *testing.T) {
 	p.Epoch = w.DB.Row(b).Epoch
 	require.Equal(t, int64(2), p.Epoch)
 	require.Equal(t, sale.Answer{
-		Outcome: sale.OutcomeReplayed, OrderID: taken.OrderID, Quantity: 2, Status: sale.StatusQueued,
+		Outcome: sale.OutcomeReplayed, OrderID: taken.OrderID, Lines: p.Lines, Status: sale.StatusQueued,
 	}, w.engine.Reserve(p), "the database knows when it was created")
 	require.Equal(t, sale.OutcomeAlreadyBought, w.Buy(b, "anna").Outcome)
-	reading := w.Reading(b)
-	require.Equal(t, sale.Reading{Epoch: 2, Available: 7, WindowsVersion: w.Sale.Version}, reading)
+	require.Equal(t, sale.Reading{Epoch: 2, WindowsVersion: w.Sale.Version}, w.Reading(b))
+	require.Equal(t, sale.ShelfReading{SKU: "phone", Available: 7, Limit: 3, Number: 1}, w.Shelf(b))
 	holdings, err := w.engine.Holdings(context.Background(), b, "anna")
 	require.NoError(t, err)
 	require.Len(t, holdings, 2)
@@ -64,16 +64,18 @@ func TestRebuildPublishesTheJournalFirst(t *testing.T) {
 // A rebuild loads any number of buckets and buyers, in chunks, and reports its progress.
 func TestRebuildManyBucketsAndBuyers(t *testing.T) {
 	w := newWorld(t, nil)
+	w.Stock("phone", 1, 3)
 	var rows []sale.BucketRow
 	for i := range 300 {
-		rows = append(rows, w.DB.AddBucket(sale.Bucket{Sale: "sale", SKU: fmt.Sprintf("sku-%d", i)}, int64(i), 1))
+		b := sale.Bucket{Sale: "sale", Number: 1 + i}
+		rows = append(rows, w.DB.AddBucket(b, 1, sale.SKUUnits{SKU: "phone", Units: int64(i)}))
 	}
 	big := rows[299].Bucket
 	for i := range 2500 {
 		for k := range 1 + i%3 {
 			w.DB.SeedOrders(big, sale.StatusConfirmed, sale.RecordOrder{
-				OrderID: sale.OrderID(1_000_000*(3-k) + i), Quantity: 1, Buyer: fmt.Sprintf("buyer-%d", i),
-				Key: fmt.Sprintf("key %d", k),
+				OrderID: sale.OrderID(1_000_000*(3-k) + i), Lines: []sale.Line{w.Line("phone", 1)},
+				Buyer: fmt.Sprintf("buyer-%d", i), Key: fmt.Sprintf("key %d", k),
 			})
 		}
 	}
@@ -84,9 +86,9 @@ func TestRebuildManyBucketsAndBuyers(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Equal(t, []int{256, 300}, progress)
-	readings, err := w.Redis.Readings(context.Background(), []sale.Bucket{rows[0].Bucket, rows[255].Bucket, big})
-	require.NoError(t, err)
-	require.Equal(t, []int64{0, 255, 299}, []int64{readings[0].Available, readings[1].Available, readings[2].Available})
+	for _, i := range []int{0, 255, 299} {
+		require.EqualValues(t, i, w.ShelfOf(rows[i].Bucket, "phone").Available)
+	}
 	holdings, err := w.engine.Holdings(context.Background(), big, "buyer-2")
 	require.NoError(t, err)
 	require.Len(t, holdings, 3)
@@ -182,9 +184,9 @@ func TestRebuildRefusesADatabaseThatIsBehind(t *testing.T) {
 	row := w.CloseRow(b)
 	err := NewRebuilder(w.Redis, w.Kafka, w.DB).Rebuild(context.Background(), []sale.BucketRow{row}, nil)
 	require.ErrorIs(t, err, sale.ErrBehind)
-	require.ErrorContains(t, err, "bucket sale:phone:0 is in epoch 1 here and in epoch 7 there")
+	require.ErrorContains(t, err, "bucket sale:0 is in epoch 1 here and in epoch 7 there")
 	require.ErrorContains(t, err, "run: BEGIN; UPDATE catalogue SET version = version + 1 WHERE id = 1; "+
-		"UPDATE stock SET epoch = 7, state = 'closed'")
+		"UPDATE buckets SET epoch = 7, state = 'closed'")
 	require.Equal(t, row, w.DB.Row(b), "no epoch has begun")
 	require.Equal(t, sale.OutcomeFenced, w.Buy(b, "anna").Outcome)
 
@@ -205,7 +207,9 @@ func TestRebuildOfAnOldEpochChangesNothing(t *testing.T) {
 	require.NoError(t, rebuilder.Rebuild(ctx, []sale.BucketRow{old}, nil), "another rebuild was faster")
 	require.Equal(t, int64(2), w.DB.Row(b).Epoch)
 
-	zombie := sale.Load{BucketRow: old, Available: 999, Window: sale.WindowOf(&w.Sale)}
+	zombie := sale.Load{
+		BucketRow: old, Stock: []sale.ShelfLoad{{SKU: "phone", Available: 999, Number: 1, Limit: 1}}, Window: sale.WindowOf(&w.Sale),
+	}
 	require.NoError(t, w.Redis.Load(ctx, []sale.Load{zombie}))
 	good, again, err := rebuilder.verify(ctx, []sale.Load{zombie})
 	require.NoError(t, err)
@@ -242,14 +246,16 @@ func TestRebuildOfAHundredThousandOrders(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.Stock("phone", 100_000, 1)
 	for i, buyer := range fakes.Buyers("buyer", 100_000) {
-		o := sale.RecordOrder{OrderID: sale.OrderID(1<<60 + i), Quantity: 1, Buyer: buyer, Key: fmt.Sprint("press ", i)}
+		o := sale.RecordOrder{
+			OrderID: sale.OrderID(1<<60 + i), Lines: []sale.Line{w.Line("phone", 1)}, Buyer: buyer, Key: fmt.Sprint("press ", i),
+		}
 		if i%2 == 0 {
 			w.DB.SeedOrders(b, sale.StatusConfirmed, o)
 		} else {
 			w.DB.SeedOrders(b, sale.StatusCancelled, o)
 		}
 	}
-	w.DB.ChangeRow(b, func(row *sale.BucketCounters) { row.Settled, row.Released = 100_000, 50_000 })
+	w.DB.ChangeUnits(b, "phone", func(units *sale.ShelfCounters) { units.Settled, units.Released = 100_000, 50_000 })
 	began := time.Now()
 	w.Rebuild(w.CloseRow(b))
 	require.Less(t, time.Since(began), 5*time.Second)
@@ -277,7 +283,7 @@ func TestJournalIsNeverCounted(t *testing.T) {
 	require.Equal(t, int64(2), w.DB.Settled(b), "published before the load")
 	reading := w.Reading(b)
 	require.Equal(t, int64(2), reading.Epoch)
-	require.Equal(t, int64(8), reading.Available)
+	require.Equal(t, int64(8), w.Shelf(b).Available)
 	require.Equal(t, int64(2), reading.JournalOrders)
 	relay := w.newRelay(w.Kafka, Watched{BucketRow: w.DB.Row(b)})
 	relay.Deadline = time.Nanosecond
