@@ -99,8 +99,8 @@ func shelvesOfTakes(takes []sale.OutboxRow) []sale.Shelf {
 	return shelves
 }
 
-// lockTaking locks the rows of buckets and returns them with the time of the database and the takes that are wanted, which are
-// to be decided. A take that is decided changes items, which the row of its sale guards, so it locks the rows of such sales first. A
+// lockTaking locks the rows of buckets and returns them with the time of the database and the takes that are wanted, which are to
+// be decided. A take that is decided changes items, which the row of its sale guards, so it locks the rows of such sales first. A
 // take that was added between the two locks starts the transaction over.
 func (s *Store) lockTaking(
 	ctx context.Context, tx *sql.Tx, buckets []sale.Bucket, form string, all []rowsWanted,

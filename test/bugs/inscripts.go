@@ -126,7 +126,8 @@ end`),
 	{
 		Name: "key-of-sku", What: "a key counts for one set of lines and not for the sale",
 		Seeds: []Replacement{
-			instead("scripts/reserve.lua", `if lines ~= wanted then return 'K ' .. id end`, `if lines ~= wanted then return nil end`),
+			instead("scripts/reserve.lua", `if lines ~= wanted then return 'K ' .. id end`,
+				`if lines ~= wanted then return nil end`),
 		},
 		Checks: []Check{check("reserve", "^TestAKeyBelongsToTheLines$"), check("scripts", "^TestAKeyOfAnOrderOfSeveralLines$")},
 	},
