@@ -17,13 +17,7 @@ func checkOversell(e *Evidence, r *report) {
 		}
 	}
 	for _, p := range e.Peaks {
-		loaded := e.Sales[p.Sale].Loaded[p.SKU]
-		for _, c := range e.Changes {
-			if c.Sale == p.Sale && c.SKU == p.SKU {
-				loaded -= min(c.Units, 0) // units that were taken back later were there then
-			}
-		}
-		if p.Units > loaded {
+		if loaded := e.mostLoaded(p.Sale, p.SKU); p.Units > loaded {
 			r.fault("%s/%s: %d units in standing rows at one moment, %d were loaded", p.Sale, p.SKU, p.Units, loaded)
 		}
 	}
