@@ -17,13 +17,15 @@ import (
 	"flashsale/test/stack"
 )
 
-// fakeOffice answers changes of the stock of one sale, every fourth time with a failure. At most half of what is asked back is there.
+// fakeOffice answers changes of the stock of one sale, every fourth time with a failure. At most half of the stock can be taken
+// back.
 type fakeOffice struct {
 	mu       sync.Mutex
 	asked    int
 	stock    map[string]int64
 	changes  map[string]restocked
 	numbers  map[string]int64
+	archived []string
 	twice    bool // a repeat counts again
 	careless bool // a key may have two numbers
 }
@@ -35,18 +37,21 @@ func (f *fakeOffice) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Add   int64
 		Items []item
 	}
-	if json.NewDecoder(r.Body).Decode(&body) != nil || r.Header.Get("Authorization") != "Bearer "+stack.AdminToken {
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil && r.Method != http.MethodDelete || r.Header.Get("Authorization") != "Bearer "+stack.AdminToken {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
 	status, answer := http.StatusOK, any(map[string]any{"items": body.Items})
-	if r.Method == http.MethodPut {
+	switch r.Method {
+	case http.MethodDelete:
+		f.archived = append(f.archived, r.URL.Path)
+	case http.MethodPut:
 		for i := range body.Items {
 			now := &body.Items[i]
 			f.stock[now.SKU] = max(now.Stock, f.stock[now.SKU]/2)
 			now.Stock = f.stock[now.SKU]
 		}
-	} else {
+	default:
 		status, answer = f.change(r.Header.Get("Idempotency-Key"), strings.Split(r.URL.Path, "/")[6], body.Add)
 	}
 	if f.asked++; f.asked%4 == 0 {
@@ -134,11 +139,14 @@ func TestTheClerkFindsBrokenPromises(t *testing.T) {
 func TestTheClerkCompletesWhatItHasBegun(t *testing.T) {
 	f := &fakeOffice{}
 	c, s := officeOf(t, f)
+	c.w.ended = []string{"before"}
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
 	c.run(over)
 	require.Equal(t, f.stock, s.forCheck().Loaded)
 	require.EqualValues(t, 60, s.forCheck().Loaded["late"])
+	require.Equal(t, []string{"/admin/v1/sales/before"}, f.archived)
+	require.Empty(t, c.w.ended)
 }
 
 func TestSalesForTheJudge(t *testing.T) {
