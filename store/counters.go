@@ -99,7 +99,8 @@ func (s *Store) findCounters(
 			args = append(args, sku)
 		}
 	}
-	counters, err := readCounters(ctx, s.db, join+repeated(" WHERE (", inBooks, " OR ", len(buckets), ")"), keyArgs(args, buckets)...)
+	where := repeated(" WHERE (", inBooks, " OR ", len(buckets), ")")
+	counters, err := readCounters(ctx, s.db, join+where, keyArgs(args, buckets)...)
 	for i := range counters {
 		c := &counters[i]
 		if present := found[c.Bucket]; present != nil {

@@ -22,10 +22,10 @@ const (
 	takesOfSale   = "(kind = 'take' AND sale_id IN ("
 )
 
-// OutboxDone deletes outbox rows that Redis has applied and marks the sequences of those writes: if Redis loses one and a
-// batch takes the same sequence, settlement finds that batch as a fork. If such a batch has settled already, OutboxDone closes
-// the bucket. What Redis has found of a take leaves the units of the bucket and of the item, and counts in its stock change. It
-// skips rows of an epoch that is over, because a rebuild has absorbed them, and rows with a take of which applied does not say what
+// OutboxDone deletes outbox rows that Redis has applied and marks the sequences of those writes: if Redis loses one and a batch
+// takes the same sequence, settlement finds that batch as a fork. If such a batch has settled already, OutboxDone closes the
+// bucket. What Redis has found of a take leaves the units of the bucket and of the item, and counts in its stock change. It skips
+// rows of an epoch that is over, because a rebuild has absorbed them, and rows with a take of which applied does not say what
 // Redis has found. It is repeatable.
 func (s *Store) OutboxDone(ctx context.Context, applied []sale.Applied) error {
 	sorted := slices.SortedFunc(slices.Values(applied), func(a, b sale.Applied) int {

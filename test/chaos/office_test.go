@@ -37,7 +37,8 @@ func (f *fakeOffice) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Add   int64
 		Items []item
 	}
-	if err := json.NewDecoder(r.Body).Decode(&body); err != nil && r.Method != http.MethodDelete || r.Header.Get("Authorization") != "Bearer "+stack.AdminToken {
+	err := json.NewDecoder(r.Body).Decode(&body)
+	if err != nil && r.Method != http.MethodDelete || r.Header.Get("Authorization") != "Bearer "+stack.AdminToken {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
