@@ -166,7 +166,8 @@ func changesAtOnce(s *stack) {
 		for n := range requests {
 			url := "http://" + s.Gateways[n%2].Operators + "/admin/v1/sales/" + id + "/items/phone/stock"
 			go func() {
-				answers <- s.request("POST", url, object{"add": add}, "Idempotency-Key", key, "Authorization", "Bearer "+adminToken)
+				answers <- s.request("POST", url, object{"add": add}, "Idempotency-Key", key,
+					"Authorization", "Bearer "+adminToken)
 			}()
 		}
 		bodies := map[string]int{}
