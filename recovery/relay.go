@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"time"
 
 	"flashsale/lease"
@@ -94,6 +95,7 @@ func (r *Relay) relayOnce(ctx context.Context) error {
 
 // journaled returns those of the next watched buckets that have a journal, and remembers the finished ones that have none.
 func (r *Relay) journaled(ctx context.Context, watched []Watched) ([]sale.BucketRow, error) {
+	r.forgetGone(watched)
 	look := watched[:0:0]
 	for _, w := range watched {
 		if quiet, known := r.quiet[w.Bucket]; !w.Done || !known || quiet != w.Version {
@@ -119,6 +121,18 @@ func (r *Relay) journaled(ctx context.Context, watched []Watched) ([]sale.Bucket
 		}
 	}
 	return found, nil
+}
+
+// forgetGone forgets the buckets of sales that were archived, once they are the greater part of what is remembered.
+func (r *Relay) forgetGone(watched []Watched) {
+	if len(r.quiet) <= 2*len(watched) {
+		return
+	}
+	left := make(map[sale.Bucket]bool, len(watched))
+	for _, w := range watched {
+		left[w.Bucket] = true
+	}
+	maps.DeleteFunc(r.quiet, func(b sale.Bucket, _ int64) bool { return !left[b] })
 }
 
 // relay publishes the overdue entries of some journals. When one journal fails it continues with the next.
