@@ -136,17 +136,17 @@ func stockRaised(s *stack) {
 	s.open(id, d)
 	unfenced := s.watchFences(id)
 	s.eventuallyTaken(ask{sale: id, buyer: "first"})
-	for turn := range 3 {
+	for round := range 3 {
 		for g := range s.Gateways {
 			s.soon("sold out", func() bool {
 				return s.buy(ask{gateway: g, sale: id, buyer: "stranger"}).json(s)["code"] == "sold_out"
 			})
 		}
-		body := s.changed(id, "phone", strconv.Itoa(turn), 2, 2, 3+2*turn)
+		body := s.changed(id, "phone", strconv.Itoa(round), 2, 2, 3+2*round)
 		since := time.Now()
-		assert.Equal(s.t, body, string(s.change(id, "phone", strconv.Itoa(turn), 2).body), "once for each key")
+		assert.Equal(s.t, body, string(s.change(id, "phone", strconv.Itoa(round), 2).body), "once for each key")
 		for g := range s.Gateways {
-			buyer := homeBuyer(turn, g)
+			buyer := homeBuyer(round, g)
 			s.withinASecond(since, "a unit that was added is sold", func() bool {
 				return s.buy(ask{gateway: g, sale: id, buyer: buyer}).status == 202
 			})
