@@ -381,8 +381,8 @@ func refuseOverLimit(s *stack) {
 	assert.EqualValues(s.t, 3, bought["limit"])
 	assert.EqualValues(s.t, 2, bought["bought"])
 	assert.Equal(s.t, latest.OrderID, bought["order_id"])
-	// above already_bought
-	s.refused(s.buy(ask{sale: id, buyer: "b", body: `{"quantity":4}`}), 409, "over_limit", "scope", "sku", "limit")
+	more := s.buy(ask{sale: id, buyer: "b", body: `{"quantity":4}`})
+	s.refused(more, 409, "over_limit", "scope", "sku", "limit") // above already_bought
 	// Two are left: already_bought is above not_enough.
 	s.refused(s.buy(ask{sale: id, buyer: "b", body: `{"quantity":3}`}), 409, "already_bought", boughtMembers...)
 	s.taken(ask{sale: id, buyer: "b"})
