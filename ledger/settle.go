@@ -25,6 +25,7 @@ func (p *Plan) Settle(b *sale.Batch) {
 	row, late := at.row, at.late
 	terms := p.termsOf(b, row)
 	agreed := !at.fork
+	before := len(p.Confirmed)
 	for i := range b.Orders {
 		agreed = p.order(Order{RecordOrder: &b.Orders[i], Terms: terms}, row, late) && agreed
 	}
@@ -32,12 +33,19 @@ func (p *Plan) Settle(b *sale.Batch) {
 		return
 	}
 	p.depart(row, b)
+	p.count(row, int64(len(p.Confirmed)-before))
 	switch {
 	case at.fork:
 		p.close(row, ClosedByFork)
 	case !agreed:
 		p.close(row, ClosedByOrder)
 	}
+}
+
+// count adds confirmed orders to the bucket's count of them.
+func (p *Plan) count(row *Row, orders int64) {
+	row.Orders += orders
+	p.move(row).Orders += orders
 }
 
 // depart counts a batch's units as no longer in flight, those of SKUs that the database does not have left out.
