@@ -11,7 +11,7 @@ import (
 type position struct {
 	sale.BucketRow
 	Oldest   int64 // created_ms of the oldest journal entry, 0 when the journal is empty
-	Coherent bool  // both stores have the same epoch and the bucket is open, so the numbers belong together
+	Coherent bool  // both stores have the same epoch and the bucket is open, or only the database has it: the numbers belong together
 	shelves  []shelf
 }
 
@@ -123,7 +123,9 @@ func (p *pair) added(i int) bool { return i >= len(p.books.Shelves) }
 
 // booksAfter reads the database again when Redis has units or SKUs that the first books do not contain: either they were
 // given between the two readings, or Redis has too many.
-func booksAfter(ctx context.Context, db countersReader, saleID string, pairs []pair) (map[sale.Bucket]*sale.StockCounters, error) {
+func booksAfter(
+	ctx context.Context, db countersReader, saleID string, pairs []pair,
+) (map[sale.Bucket]*sale.StockCounters, error) {
 	later := map[sale.Bucket]*sale.StockCounters{}
 	for i := range pairs {
 		if !pairs[i].doubtful() {
@@ -158,6 +160,9 @@ func (p *pair) position(later *sale.StockCounters) (at position, unexplained boo
 	if p.fits {
 		at.Oldest = p.seen.OldestJournal
 	}
+	if p.books.State == sale.BucketArchived {
+		return p.archived(), false
+	}
 	if later != nil && p.doubtful() && later.Epoch != p.books.Epoch {
 		at.Coherent, later = false, nil
 	}
@@ -178,6 +183,19 @@ func (p *pair) position(later *sale.StockCounters) (at position, unexplained boo
 		unexplained = unexplained || torn || p.added(i)
 	}
 	return at, unexplained && at.Coherent
+}
+
+// archived counts the units of a bucket whose sale is archived, from the final books alone. The units that nobody has bought
+// are those that were available when the sale was archived.
+func (p *pair) archived() position {
+	at := position{BucketRow: p.books.BucketRow, Coherent: true, shelves: make([]shelf, len(p.books.Shelves))}
+	for i := range p.books.Shelves {
+		b := &p.books.Shelves[i]
+		at.shelves[i] = shelf{sku: b.SKU, Stock: sale.Stock{
+			Loaded: b.Loaded, Available: b.Loaded - b.Settled + b.Released, Settled: b.Settled, Released: b.Released,
+		}}
+	}
+	return at
 }
 
 // shelf counts one SKU's units. Redis's counters count only where they fit the books.

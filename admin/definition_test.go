@@ -2,6 +2,7 @@ package admin
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -50,10 +51,20 @@ func TestPutSaleKeepsWhatIsGiven(t *testing.T) {
 	}, got["items"])
 }
 
-func TestPutSaleNamesTheMemberAtFault(t *testing.T) {
-	good := `"sku":"a","stock":1,"price_cents":1`
-	top := func(members string) string { return strings.Replace(phoneSale, `{"name":"Phones"`, `{`+members, 1) }
-	faults := map[string]struct{ body, field string }{
+// bodyFault is a body and the member that its answer names.
+type bodyFault struct{ body, field string }
+
+const goodItem = `"sku":"a","stock":1,"price_cents":1`
+
+// top is phoneSale with other members than the name.
+func top(members string) string {
+	return strings.Replace(phoneSale, `{"name":"Phones"`, `{`+members, 1)
+}
+
+// faultsOfSale are bodies with one fault of the sale's own members.
+func faultsOfSale() map[string]bodyFault {
+	good := goodItem
+	return map[string]bodyFault{
 		"no name":            {top(`"currency":"CNY"`), "name"},
 		"empty name":         {top(`"name":""`), "name"},
 		"null name":          {top(`"name":null`), "name"},
@@ -84,7 +95,14 @@ func TestPutSaleNamesTheMemberAtFault(t *testing.T) {
 		"payment a week +1":  {top(`"name":"n","payment_ttl_s":604801`), "payment_ttl_s"},
 		"payment a fraction": {top(`"name":"n","payment_ttl_s":30.5`), "payment_ttl_s"},
 		"eligibility":        {top(`"name":"n","eligibility":"vip"`), "eligibility"},
-		"no items":           {`{"name":"n","starts_at":"2026-11-11T10:00:00Z","ends_at":"2026-11-11T12:00:00Z"}`, "items"},
+	}
+}
+
+// faultsOfItems are bodies with one fault of the items.
+func faultsOfItems() map[string]bodyFault {
+	good := goodItem
+	return map[string]bodyFault{
+		"no items": {`{"name":"n","starts_at":"2026-11-11T10:00:00Z","ends_at":"2026-11-11T12:00:00Z"}`, "items"},
 		"empty items": {`{"name":"n","starts_at":"2026-11-11T10:00:00Z","ends_at":"2026-11-11T12:00:00Z","items":[]}`,
 			"items"},
 		"items an object": {`{"name":"n","starts_at":"2026-11-11T10:00:00Z","ends_at":"2026-11-11T12:00:00Z","items":{}}`,
@@ -120,6 +138,11 @@ func TestPutSaleNamesTheMemberAtFault(t *testing.T) {
 		"unknown in an item": {item(good + `,"colour":1`), "items[0].colour"},
 		"doubled in an item": {item(good + `,"stock":2`), "items[0].stock"},
 	}
+}
+
+func TestPutSaleNamesTheMemberAtFault(t *testing.T) {
+	faults := faultsOfSale()
+	maps.Copy(faults, faultsOfItems())
 	b := newBench(t)
 	for name, fault := range faults {
 		t.Run(name, func(t *testing.T) {

@@ -5,11 +5,11 @@
 //
 // The database decides every state; Redis follows. A step that writes a sale's stock or definition runs under that
 // sale's control lease ("sale/{id}"), in whichever process, so a preload, a rebuild and a change of the definition
-// never interleave. A change of one SKU's stock needs no lease: the
-// database decides it under the locks of the buckets, with whatever step beside it. pause, resume and close first change the state in the database, which every gateway reads several
-// times a second; then they wait for the lease and write the state into Redis. So an operator can stop a sale while its
-// stock is being loaded, and after the answer no unit is taken. A step that fails half-way leaves the database ahead of
-// Redis, never behind, and repeating the request finishes it.
+// never interleave. A change of one SKU's stock needs no lease: the database decides it under the locks of the buckets,
+// whatever step runs beside it. pause, resume and close first change the state in the database, which every gateway reads
+// several times a second; then they wait for the lease and write the state into Redis. So an operator can stop a sale
+// while its stock is being loaded, and after the answer no unit is taken. A step that fails half-way leaves the database
+// ahead of Redis, never behind, and repeating the request finishes it.
 //
 // # Why a reading of the stock equation is exact
 //

@@ -80,7 +80,8 @@ func TestASaleShownAsYAMLIsReadBack(t *testing.T) {
 					"\u2028", "&a", "!!int 3"})).Draw(t, "name"),
 			StartsAt: sale.Time{Time: time.UnixMilli(rapid.Int64Range(0, 1<<40).Draw(t, "starts")).UTC()}, Currency: "CNY",
 			PerBuyerLimit: rapid.IntRange(1, sale.MaxLimit).Draw(t, "limit"), PaymentTTL: 60, Eligibility: sale.EligibilityList,
-			SaleLimit: rapid.IntRange(0, sale.MaxSaleLimit).Draw(t, "sale limit"), Buckets: rapid.IntRange(1, 64).Draw(t, "buckets"),
+			SaleLimit: rapid.IntRange(0, sale.MaxSaleLimit).Draw(t, "sale limit"),
+			Buckets:   rapid.IntRange(1, 64).Draw(t, "buckets"),
 		}
 		want.EndsAt = sale.Time{Time: want.StartsAt.Add(time.Hour)}
 		for i := range rapid.IntRange(1, 3).Draw(t, "items") {

@@ -61,15 +61,15 @@ func (a *API) changeStock(c *call) error {
 func (c *call) idempotencyKey() (string, error) {
 	values := c.r.Header.Values(fieldKey)
 	if len(values) == 0 {
-		return "", sale.Fieldf(fieldKey, "is required: a key of your own for each change, so that a repeated request changes nothing")
+		return "", sale.Fieldf(fieldKey, "is required: one of your own for each change, so that a repeat changes nothing")
 	}
 	key := values[0]
 	if inner, ok := strings.CutPrefix(key, `"`); ok && strings.HasSuffix(inner, `"`) {
 		key = strings.TrimSuffix(inner, `"`)
 	}
 	if len(values) > 1 || !sale.ValidKey(key) {
-		return "", sale.Fieldf(fieldKey, `may occur once: 1 to %d characters of printable ASCII without " and \, quoted or bare, `+
-			"with no space at the end", sale.MaxKeyBytes)
+		return "", sale.Fieldf(fieldKey, `may occur once: 1 to %d characters of printable ASCII without " and \, `+
+			"quoted or bare, with no space at the end", sale.MaxKeyBytes)
 	}
 	return key, nil
 }

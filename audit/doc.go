@@ -5,6 +5,6 @@
 // nothing.
 //
 // Each invariant of a sale is one line of the certificate: it holds, or it could not be judged because the sale was in
-// motion. A violated one has a line for each SKU, bucket or order at fault. An invariant inside one database snapshot can always be judged; one that compares stores needs a
-// reading at rest.
+// motion. A violated one has a line for each SKU, bucket or order at fault. An invariant inside one
+// database snapshot can always be judged; one that compares stores needs a reading at rest.
 package audit

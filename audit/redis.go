@@ -51,7 +51,9 @@ func (a *Auditor) readBucket(ctx context.Context, f *facts, number int, b *bucke
 		b.journal, err = a.redis.Do(ctx, length).AsInt64()
 	}
 	if err == nil {
-		err = a.scan(ctx, a.key(f.sale, number, "stock"), func(sku, value string) error { return f.noteShelf(number, sku, value) })
+		err = a.scan(ctx, a.key(f.sale, number, "stock"), func(sku, value string) error {
+			return f.noteShelf(number, sku, value)
+		})
 	}
 	if err == nil {
 		skus := f.numbered(number)

@@ -15,7 +15,8 @@ import (
 func equation(f *facts) (found []evidence) {
 	for _, number := range slices.Sorted(maps.Keys(f.buckets)) {
 		if b := f.buckets[number]; b.epoch != b.redisEpoch && b.state == sale.BucketOpen {
-			found = append(found, against("", "bucket %d is open in epoch %d, Redis is in epoch %d", number, b.epoch, b.redisEpoch))
+			found = append(found, against("", "bucket %d is open in epoch %d, Redis is in epoch %d", number, b.epoch,
+				b.redisEpoch))
 		}
 	}
 	stocks := f.stock()
@@ -57,8 +58,8 @@ func unrecorded(f *facts) (found []evidence) {
 		case !known:
 			found = append(found, against(is.sku, "order %d has a row and is in no record of the topic", id))
 		case recorded.buyer != is.buyer || recorded.bucket != is.bucket || !sameUnits(recorded.lines, is.lines, true):
-			found = append(found, against(is.sku, "order %d: the record says buyer %s, bucket %d, %s; its row says %s, %d, %s", id,
-				recorded.buyer, recorded.bucket, written(recorded.lines), is.buyer, is.bucket, written(is.lines)))
+			found = append(found, against(is.sku, "order %d: the record says buyer %s, bucket %d, %s; its row says %s, %d, %s",
+				id, recorded.buyer, recorded.bucket, written(recorded.lines), is.buyer, is.bucket, written(is.lines)))
 		}
 	}
 	return found

@@ -45,7 +45,8 @@ func TestParseRecordRefuses(t *testing.T) {
 		"fs2 batch rush 3 2 9 41 1 2\n41 phone:1:100 ann\n", "fs2 batch rush 3 2 9 41 1 1\nx phone:1:100 ann\n",
 		"fs2 batch rush 3 2 9 41 1 1\n41 phone:many:100 ann\n", "fs2 batch rush 3 2 9 41 1 1\n41 phone:1 ann\n",
 		"fs2 batch rush 3 2 9 41 1 1\n41 phone:1:free ann\n", "fs2 batch rush 3 2 9 41 1 1\n41 phone:1:1, ann\n",
-		"fs2 transfer rush 3 2 9 41 1 1\n", "fs2 transfer rush 3 2 9 41 1 1 phone:some\n", "fs2 transfer rush 3 2 9 41 1 1 phone\n",
+		"fs2 transfer rush 3 2 9 41 1 1\n", "fs2 transfer rush 3 2 9 41 1 1 phone:some\n",
+		"fs2 transfer rush 3 2 9 41 1 1 phone\n",
 	} {
 		_, ok := parseRecord(text)
 		assert.False(t, ok, "%q", text)

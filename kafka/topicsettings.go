@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/IBM/sarama"
@@ -69,15 +71,19 @@ func mendTopic(admin sarama.ClusterAdmin, topic string) error {
 
 // settingsOf returns the settings of a topic that the engine sets, by name.
 func settingsOf(admin sarama.ClusterAdmin, topic string) (map[string]topicSetting, error) {
-	entries, err := admin.DescribeConfig(sarama.ConfigResource{
-		Type: sarama.TopicResource, Name: topic,
-		ConfigNames: []string{cleanupPolicy, retentionTime, retentionBytes, maxBytes, timestampType},
-	})
-	if err != nil {
+	described, err := admin.DescribeConfigs([]*sarama.ConfigResource{{
+		Type: sarama.TopicResource, Name: topic, ConfigNames: slices.Collect(maps.Keys(newTopicSettings())),
+	}}, sarama.DescribeConfigsOptions{})
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("read the settings of topic %s: %w", topic, err)
+	case len(described) != 1:
+		return nil, fmt.Errorf("read the settings of topic %s: %w", topic, sarama.ErrIncompleteResponse)
+	case described[0].ErrorCode != sarama.ErrNoError:
+		return nil, fmt.Errorf("read the settings of topic %s: %w", topic, described[0].ErrorCode)
 	}
 	found := map[string]topicSetting{}
-	for _, entry := range entries {
+	for _, entry := range described[0].Configs {
 		found[entry.Name] = topicSetting{value: entry.Value, own: entry.Source == sarama.SourceTopic}
 	}
 	return found, nil

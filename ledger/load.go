@@ -11,8 +11,19 @@ type Taken struct {
 }
 
 // MayBegin reports whether step (e) of a rebuild may begin the next epoch of a row: the row is in the given epoch, and it is
-// closed, or loading because a process died during a rebuild.
-func (r *Row) MayBegin(epoch int64) bool { return r.Epoch == epoch && r.State != sale.BucketOpen }
+// closed, or loading because a process died during a rebuild. A bucket of an archived sale begins no epoch.
+func (r *Row) MayBegin(epoch int64) bool { return r.Epoch == epoch && r.State.MayLoad() }
+
+// Archive moves a bucket, the row and all its stock rows, into its last epoch: a record of an earlier one that settles now is
+// late and changes no units.
+func (r *Row) Archive(units []*Units) {
+	r.Epoch++
+	r.State = sale.BucketArchived
+	r.Sequence = 0
+	for _, u := range units {
+		u.SettledEpoch, u.MovedEpoch, u.GivenEpoch = 0, 0, 0
+	}
+}
 
 // Begin moves a bucket, the row and all its stock rows, into its next epoch and returns the load for Redis without buyers
 // and window. The units contain every outbox row up to Load.Outbox: the caller must delete these rows

@@ -49,7 +49,7 @@ type ItemVerdict struct {
 // ToldCounts are the totals of the answers to buyers.
 type ToldCounts struct {
 	Answers int64 `json:"answers"`
-	Buyers  int64 `json:"buyers"`  // distinct, per SKU
+	Buyers  int64 `json:"buyers"`  // distinct
 	Orders  int64 `json:"orders"`  // distinct order ids promised
 	Perhaps int64 `json:"perhaps"` // buyers whose last answer left the outcome unknown: an order or none is right
 }
@@ -127,7 +127,7 @@ type rowUnits struct {
 	released int64 // cancelled or expired
 }
 
-// holder is one buyer of one SKU, of all SKUs where sku is empty.
+// holder is one buyer of one SKU, of the whole sale where sku is empty.
 type holder struct{ sku, buyer string }
 
 type judge struct {
@@ -222,9 +222,9 @@ func (j *judge) judgeItems(stock map[string]sale.Stock) {
 // judgeBuyers finds buyers who own more than the limit.
 func (j *judge) judgeBuyers() {
 	for who, units := range j.holders {
-		limit := j.limits[who.sku]
+		limit, known := j.limits[who.sku]
 		switch {
-		case units <= limit || who.sku == "" && limit == 0:
+		case !known || units <= limit || who.sku == "" && limit == 0: // of a SKU that the sale lacks every unit is oversold
 		case who.sku == "":
 			j.verdict.Duplicated += units - limit
 			j.example("buyer %s owns %d units of the sale, the limit is %d", who.buyer, units, limit)

@@ -136,6 +136,9 @@ func (a *OutboxApplier) apply(ctx context.Context, rows []sale.OutboxRow) (int, 
 			if done, own := appliedOf(page, &reply); own {
 				applied = append(applied, done)
 			}
+			if len(page.Take) > 0 {
+				faults.Point("release.take-applied")
+			}
 		case scripts.CodeFenced:
 			lost = append(lost, lostBucket{bucket: page.Bucket, epoch: page.Epoch, reason: reply.Detail})
 		}

@@ -44,8 +44,8 @@ func TestOutboxApplierBringsReleasedUnitsBack(t *testing.T) {
 	require.Empty(t, w.DB.WaitingRows())
 	require.Empty(t, w.DB.LeaseNames(), "the lease is released")
 	require.Equal(t, sale.Reading{
-		Epoch: 1, Sequence: 2, WindowsVersion: w.Sale.Version,
-		Outbox: 1, JournalOrders: w.Reading(b).JournalOrders, OldestJournal: w.Reading(b).OldestJournal,
+		Epoch: 1, Sequence: 2, WindowsVersion: w.Sale.Version, Outbox: 1, JournalOrders: w.Reading(b).JournalOrders,
+		OldestJournal: w.Reading(b).OldestJournal,
 	}, w.Reading(b))
 	require.Equal(t, sale.ShelfReading{SKU: "phone", Available: 2, Taken: 2, Returned: 2, Limit: 2, Number: 1}, w.Shelf(b))
 	require.Equal(t, int64(2), w.DB.Snapshot().Buckets[b].Sequence, "the write of the release is known to the database")
@@ -125,15 +125,17 @@ func TestOutboxApplierAppliesARowOnce(t *testing.T) {
 	require.Equal(t, 1, n, "the rows of a bucket are one page")
 	require.Empty(t, left)
 	require.Equal(t, int64(10), w.Shelf(b).Available)
-	before := w.Reading(b)
+	before, stock := w.Reading(b), w.Shelf(b)
 
 	for _, applier := range []*OutboxApplier{first, w.applier()} {
 		w.DB.SetWaiting(rows...) // the marks were lost
 		require.NoError(t, applier.applyAll(context.Background()))
 		require.Equal(t, before, w.Reading(b))
+		require.Equal(t, stock, w.Shelf(b))
 		require.Empty(t, w.DB.WaitingRows())
 	}
-	w.DB.Give(b, w.row(sale.OutboxCredit, "phone", 5))
+	credit := sale.OutboxRow{Kind: sale.OutboxCredit, Lines: phones(5)}
+	w.DB.Give(b, credit)
 	rows = w.DB.Waiting()
 	for range 2 {
 		require.NoError(t, w.applier().applyAll(context.Background()))
@@ -173,7 +175,6 @@ func TestOutboxApplierReportsLoss(t *testing.T) {
 		"order":    func(w *world, b sale.Bucket) { w.Do("DEL", w.Redis.Keys(b).Buyers) },
 		"outbox":   func(w *world, b sale.Bucket) { w.spoilRow(func(row *sale.OutboxRow) { row.Number = 2 }) },
 		"missing":  func(w *world, b sale.Bucket) { w.Do("DEL", w.Redis.Keys(b).Meta) },
-		"sku":      func(w *world, b sale.Bucket) { w.Do("HDEL", w.Redis.Keys(b).Stock, "phone") },
 		"replid":   func(w *world, b sale.Bucket) { w.Do("HSET", w.Redis.Keys(b).Meta, "replid", "ffff") },
 		"sequence": func(w *world, b sale.Bucket) { w.Do("HSET", w.Redis.Keys(b).Meta, "seq", "0") },
 	}
@@ -189,7 +190,7 @@ func TestOutboxApplierReportsLoss(t *testing.T) {
 			spoil(w, b)
 			require.NoError(t, applier.applyAll(context.Background()))
 			require.Equal(t, []string{fmt.Sprintf("%s epoch 1: %s", b, reason)}, w.DB.Reported())
-			if reason != "sku" {
+			if after := w.Reading(b); after.Epoch != 0 {
 				require.Equal(t, before, w.Shelf(b))
 			}
 			require.Len(t, w.DB.WaitingRows(), 1)
@@ -243,25 +244,25 @@ func TestOutboxApplierRepeatsItsReports(t *testing.T) {
 func TestOutboxApplierAppliesInTheRowsEpochOnly(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.Stock("phone", 10, 1)
-	row := func(number, epoch, units int64) sale.OutboxRow {
-		credit := w.row(sale.OutboxCredit, "phone", units)
-		credit.Bucket, credit.Number, credit.Epoch = b, number, epoch
-		return credit
+	row := func(epoch int64) []sale.OutboxRow {
+		return []sale.OutboxRow{{Bucket: b, Number: 1, Epoch: epoch, Kind: sale.OutboxCredit, Lines: phones(3)}}
 	}
 	w.Rebuild(w.CloseRow(b))
 	require.Equal(t, int64(2), w.Reading(b).Epoch)
 	for _, epoch := range []int64{1, 3} {
-		n, _, err := w.applier().apply(context.Background(), []sale.OutboxRow{row(1, epoch, 3)})
+		n, _, err := w.applier().apply(context.Background(), row(epoch))
 		require.NoError(t, err)
 		require.Zero(t, n)
 	}
 	w.Do("HSET", w.Redis.Keys(b).Meta, "loaded_state", "loading")
-	n, _, err := w.applier().apply(context.Background(), []sale.OutboxRow{row(1, 2, 3)})
+	n, _, err := w.applier().apply(context.Background(), row(2))
 	require.NoError(t, err)
 	require.Zero(t, n, "a bucket that is being loaded waits")
 	require.Equal(t, int64(10), w.Shelf(b).Available)
 	w.Do("HSET", w.Redis.Keys(b).Meta, "loaded_state", "open")
-	n, left, err := w.applier().apply(context.Background(), []sale.OutboxRow{row(1, 2, 3), row(3, 2, 1)})
+	n, left, err := w.applier().apply(context.Background(), append(row(2), sale.OutboxRow{
+		Bucket: b, Number: 3, Epoch: 2, Kind: sale.OutboxCredit, Lines: phones(1),
+	}))
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
 	require.Len(t, left, 1, "the row after the page is left")
@@ -269,12 +270,9 @@ func TestOutboxApplierAppliesInTheRowsEpochOnly(t *testing.T) {
 	require.Empty(t, w.DB.Reported())
 }
 
-// row is an outbox row of one SKU of the sale.
-func (w *world) row(kind sale.OutboxKind, sku string, units int64) sale.OutboxRow {
-	item, known := w.Sale.Item(sku)
-	require.True(w.T, known, sku)
-	line := sale.OutboxLine{SKU: sku, Units: units, Number: item.Number, Limit: w.Sale.LimitOf(item)}
-	return sale.OutboxRow{Kind: kind, Lines: []sale.OutboxLine{line}}
+// phones are the lines of an outbox row with some units of one SKU.
+func phones(units int64) []sale.OutboxLine {
+	return []sale.OutboxLine{{SKU: "phone", Units: units, Number: 1, Limit: 1}}
 }
 
 // spoilRow changes the first waiting outbox row.
@@ -298,7 +296,7 @@ func TestOutboxApplierWaits(t *testing.T) {
 	w.DB.SetAway(away)
 	require.ErrorIs(t, applier.applyAll(context.Background()), away)
 	w.DB.SetAway(nil)
-	w.spoilRow(func(row *sale.OutboxRow) { row.Lines = w.row(sale.OutboxCredit, "phone", 7).Lines })
+	w.spoilRow(func(row *sale.OutboxRow) { row.Lines = phones(7) })
 	require.ErrorContains(t, applier.applyAll(context.Background()), `"release" with 1 orders and 1 lines`)
 	require.Equal(t, int64(9), w.Shelf(b).Available)
 	w.spoilRow(func(row *sale.OutboxRow) { row.Lines = nil })
@@ -309,4 +307,61 @@ func TestOutboxApplierWaits(t *testing.T) {
 	fakes.Eventually(t, func() bool { return w.Shelf(b).Available == 10 && len(w.DB.WaitingRows()) == 0 }, "applied")
 	cancel()
 	running.Wait()
+}
+
+// A page has consecutive rows of one bucket and epoch, as many as one call may have.
+func TestReleasePages(t *testing.T) {
+	b := sale.Bucket{Sale: "sale"}
+	of := func(kind sale.OutboxKind, number int64, lines ...sale.OutboxLine) sale.OutboxRow {
+		return sale.OutboxRow{Bucket: b, Number: number, Epoch: 1, Kind: kind, Lines: lines}
+	}
+	row := func(bucket sale.Bucket, number, epoch int64, orders int) sale.OutboxRow {
+		r := sale.OutboxRow{Bucket: bucket, Number: number, Epoch: epoch, Kind: sale.OutboxRelease}
+		for range orders {
+			lines := []sale.Line{{SKU: "phone", Quantity: 1}}
+			r.Orders = append(r.Orders, sale.ReleasedOrder{OrderID: 36, Lines: lines, Buyer: "anna"})
+		}
+		return r
+	}
+	other := b
+	other.Number = 1
+	pages, err := releasePages([]sale.OutboxRow{
+		row(b, 4, 2, 600), row(b, 5, 2, 400), row(b, 6, 2, 1), row(b, 7, 2, 1), // full after the second
+		row(other, 1, 1, 1), {Bucket: other, Number: 2, Epoch: 1, Kind: sale.OutboxCredit, Lines: phones(9)}, // and then a gap
+		row(other, 4, 1, 1),
+	})
+	require.NoError(t, err)
+	require.Len(t, pages, 2)
+	require.Equal(t, []int{2, 2}, []int{pages[0].Rows, pages[1].Rows})
+	require.Equal(t, []int64{4, 1}, []int64{pages[0].First, pages[1].First})
+	require.Len(t, pages[0].Orders, 1000)
+	require.Equal(t, []string{"1", "8", "1", "2", "0", "1", "1", "phone", "10", "1 1", "anna", "10"}, pages[1].Args(8))
+	refusal := row(b, 1, 1, 1)
+	refusal.Kind = sale.OutboxRefusal
+	pages, err = releasePages([]sale.OutboxRow{refusal, row(b, 2, 1, 1)})
+	require.NoError(t, err)
+	want := []string{"1", "8", "1", "2", "0", "1", "2", "phone", "2", "", "anna", "anna", "-10", "10"}
+	require.Equal(t, want, pages[0].Args(8), "the kind of each order")
+	pages, err = releasePages([]sale.OutboxRow{row(b, 1, 1, 1), row(b, 2, 2, 1)})
+	require.NoError(t, err)
+	require.Equal(t, 1, pages[0].Rows, "an epoch ends a page")
+	take := of(sale.OutboxTake, 2, phones(3)...)
+	raise := of(sale.OutboxRaise, 3, phones(1)...)
+	pages, err = releasePages([]sale.OutboxRow{of(sale.OutboxRaise, 1, phones(0)...), take, raise})
+	require.NoError(t, err)
+	require.Equal(t, []string{"1", "8", "1", "1", "0", "1", "0", "phone", "0", "1 1"}, pages[0].Args(8), "a take is not in it")
+	pages, err = releasePages([]sale.OutboxRow{take, raise})
+	require.NoError(t, err)
+	require.Len(t, pages, 1)
+	require.Equal(t, []string{"1", "8", "2", "1", "1", "1", "0", "phone", "3", "1 1"}, pages[0].Args(8), "nothing follows it")
+	for _, bad := range []sale.OutboxRow{
+		row(b, 1, 1, 0), row(b, 1, 1, scripts.MaxReleaseOrders+1), {Kind: sale.OutboxCredit},
+		{Kind: "gift", Lines: phones(1)}, {Kind: sale.OutboxCredit, Lines: phones(1), Orders: row(b, 1, 1, 1).Orders},
+		{Kind: sale.OutboxCredit, Lines: phones(0)}, {Kind: sale.OutboxTake, Lines: append(phones(1), phones(1)...)},
+		{Kind: sale.OutboxRaise, Lines: []sale.OutboxLine{{SKU: "phone", Units: 1}}},
+		{Kind: sale.OutboxRelease, Orders: []sale.ReleasedOrder{{OrderID: 36, Buyer: "anna"}}},
+	} {
+		_, err := releasePages([]sale.OutboxRow{bad})
+		require.ErrorContains(t, err, "outbox row")
+	}
 }

@@ -55,8 +55,10 @@ func TestViewKeepsTheOrder(t *testing.T) {
 	}
 	v.update(sale.Changes{Buckets: []sale.BucketRow{open("b", 0), open("a", 1)}})
 	require.Len(t, v.moving(now), 2)
-	v.update(sale.Changes{Buckets: []sale.BucketRow{open("a", 11), open("a", 0), open("b", 0)}})
-	want := []sale.Bucket{{Sale: "a"}, {Sale: "a", Number: 1}, {Sale: "a", Number: 11}, {Sale: "b"}}
+	v.update(sale.Changes{Buckets: []sale.BucketRow{open("a", 3), open("a", 0), open("b", 0)}})
+	want := []sale.Bucket{
+		{Sale: "a"}, {Sale: "a", Number: 1}, {Sale: "a", Number: 3}, {Sale: "b"},
+	}
 	require.Equal(t, want, v.moving(now))
 	var watched, rows []sale.Bucket
 	for _, w := range v.watched(now) {

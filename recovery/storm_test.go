@@ -136,8 +136,9 @@ func (w *world) checkStorm(b sale.Bucket, answers []sale.Answer, stock int64) {
 		}
 	}
 	require.LessOrEqual(t, int64(len(rows)), stock)
+	reading := w.Reading(b)
 	require.Equal(t, stock, w.Shelf(b).Available+w.DB.Settled(b), "nothing leaks")
-	t.Logf("answers %v, epoch %d, refused %d", fakes.Outcomes(answers), w.Reading(b).Epoch, len(refused))
+	t.Logf("answers %v, epoch %d, refused %d", fakes.Outcomes(answers), reading.Epoch, len(refused))
 }
 
 // Two controllers rebuild the same bucket at once, again and again: by compare-and-set every epoch has one load.

@@ -37,12 +37,15 @@ var parts = []part{
 	{name: "settle", shared: (*stack).settling},
 	{name: "rush", shared: (*stack).rush},
 	{name: "growth", shared: (*stack).growth},
+	{name: "skus", shared: (*stack).breadth},
 	{name: "settle-sqlite", own: settlingSQLite},
 	{name: "script", own: floor},
 	{name: "two-nodes", own: twoNodes},
 	{name: "memory", own: memory},
 	{name: "million", own: million},
 	{name: "scale", own: scale},
+	{name: "rebuild", own: rebuild},
+	{name: "idle", own: idle},
 	{name: "overload", own: overload},
 }
 

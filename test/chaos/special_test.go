@@ -83,21 +83,28 @@ func (s *story) leaveBehind() {
 		return !victim.Running()
 	})
 	s.await("the relay has cleared the journals", func() bool { return s.journaled() == 0 })
-	if asked := s.press(buyer, "k"); asked.order != "" {
+	if asked := s.press(buyer, "k", ""); asked.order != "" {
 		s.own = append(s.own, asked)
 	}
 }
 
 // unbalance adds a unit to Redis until the engine pauses the sale, and removes it again.
 func (s *story) unbalance() {
-	s.redis.primary.MustDo(s.t, "HINCRBY", s.key(0, "meta"), "available", "1")
+	s.addInRedis(1)
 	s.await("the engine pauses the sale", func() bool {
 		var view struct{ State string }
 		_, text, err := s.Operate("GET", "/admin/v1/sales/s", "")
 		return err == nil && json.Unmarshal(text, &view) == nil && view.State == "paused"
 	})
-	s.redis.primary.MustDo(s.t, "HINCRBY", s.key(0, "meta"), "available", "-1")
+	s.addInRedis(-1)
 	s.operate("POST", "/admin/v1/sales/s/resume", "")
+}
+
+// addInRedis adds to the units of phones that are for sale in a bucket, past every script of the engine.
+func (s *story) addInRedis(units int) {
+	const add = "local n, rest = string.match(redis.call('HGET', KEYS[1], ARGV[1]), '^(%d+)( .*)$') " +
+		"return redis.call('HSET', KEYS[1], ARGV[1], n + ARGV[2] .. rest)"
+	s.redis.primary.MustDo(s.t, "EVAL", add, "1", s.key(0, "stock"), phone, strconv.Itoa(units))
 }
 
 // payEarly pays for orders that wait in the dead letters: the payments are remembered, also when the gateway dies
@@ -105,8 +112,8 @@ func (s *story) unbalance() {
 func (s *story) payEarly() {
 	for range s.at.Time {
 		id := strconv.FormatInt(time.Now().UnixNano(), 10)
-		_, err := s.db.Exec("INSERT INTO dead_letter_orders (dead_letter_id, place, order_id, sale_id, sku, buyer_id, "+
-			"quantity, created_ms) VALUES ('early', 1, ?, 's', 'phone', 'x', 1, 1)", id)
+		_, err := s.db.Exec("INSERT INTO dead_letter_orders (dead_letter_id, place, order_id, sale_id, buyer_id, "+
+			"order_lines, created_ms) VALUES ('early', 1, ?, 's', 'x', 'phone:1:100', 1)", id)
 		require.NoError(s.t, err)
 		s.await("the payment is remembered", func() bool {
 			var problem struct{ Remembered bool }
@@ -129,8 +136,9 @@ func (s *story) deadLetters() {
 	defer client.Close()
 	for range letters {
 		id := sale.OrderID(time.Now().UnixNano())
-		record := sale.AppendBatch(nil, &sale.Batch{Bucket: sale.Bucket{Sale: "nosuch", SKU: "phone"}, Epoch: 1,
-			Sequence: int64(id), BatchID: id, CreatedMS: 1, Orders: []sale.RecordOrder{{OrderID: id, Quantity: 1, Buyer: "x"}}})
+		record := sale.AppendBatch(nil, &sale.Batch{Bucket: sale.Bucket{Sale: "nosuch"}, Epoch: 1,
+			Sequence: int64(id), BatchID: id, CreatedMS: 1, Orders: []sale.RecordOrder{{OrderID: id, Buyer: "x",
+				Lines: []sale.Line{{SKU: phone, Quantity: 1, UnitPriceCents: 100}, {SKU: "case", Quantity: 2}}}}})
 		require.NoError(s.t, client.ProduceSync(context.Background(), &kgo.Record{Value: record}).FirstErr())
 	}
 	var ids []string

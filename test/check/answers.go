@@ -65,7 +65,8 @@ func checkRefusals(e *Evidence, r *report) {
 		case limited && op.Scope == string(sale.ScopeSale):
 			asked, limit = history.Units(op.Wanted()), of.SaleLimit
 			if op.NamedSKU != "" || limit == 0 {
-				r.fault("%s was refused for the sale's limit (operation %d): SKU %q, limit %d", op.Buyer, op.N, op.NamedSKU, limit)
+				r.fault("%s was refused for the sale's limit (operation %d): SKU %q, limit %d", op.Buyer, op.N, op.NamedSKU,
+					limit)
 			}
 		case limited && op.Scope != string(sale.ScopeSKU):
 			r.fault("%s was refused (operation %d, %s) with the scope %q", op.Buyer, op.N, op.Code, op.Scope)

@@ -62,11 +62,14 @@ func (s *Sale) LimitOf(sku string) int {
 	return s.Limit
 }
 
+// Line is one SKU of an order.
+type Line = history.Line
+
 // Row is one order row with its lines.
 type Row struct {
 	Order, Sale, Buyer, Key string
 	Bucket                  int
-	Lines                   []history.Line
+	Lines                   []Line
 	Status, Reason, Payment string
 	CreatedMS, UpdatedMS    int64
 
@@ -84,6 +87,9 @@ type StockChange struct {
 	Sale, SKU    string
 	Units        int64 // negative for units taken back
 	FromUS, ToUS int64
+
+	Key   string // its idempotency key, "" = it has none; then Asked is not judged
+	Asked int64  // units, negative to take back
 }
 
 // Batch is one record of the orders topic that holds orders.
@@ -140,8 +146,8 @@ type Shelf struct {
 // Owner is one order in a bucket's entries of Redis.
 type Owner struct {
 	Buyer, Order string
-	Lines        []history.Line // with SKU and quantity
-	Gone         bool           // given back, remembered for its key
+	Lines        []Line // with SKU and quantity
+	Gone         bool   // given back, remembered for its key
 }
 
 // Totals sums buckets by SKU, in the order of the first bucket of each.
@@ -206,6 +212,7 @@ var rules = []rule{
 	{"one key, one order", checkKeys},
 	{"no row without an invocation", checkInvocations},
 	{"a key answers", checkKeysAnswer},
+	{"each stock change once", checkChanges},
 	{"conservation", checkConservation},
 	{"buckets agree", checkBuckets},
 	{"nothing waits", checkWaiting},

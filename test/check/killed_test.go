@@ -58,18 +58,22 @@ func TestJudgeOfAKilledSale(t *testing.T) {
 		"the operator gave 3":       func(e *Evidence) { e.Stock[0].Loaded, e.Stock[0].Settled = 2, 3 },
 		"units are left":            func(e *Evidence) { e.Stock[0].Available = 1 },
 		"1 events wait":             func(e *Evidence) { e.Waiting["events"] = 1 },
-		"its rows are":              func(e *Evidence) { e.Buckets[0].Shelves[0].Settled, e.Buckets[0].Shelves[0].Released = 5, 2 },
-		"in Redis closed":           func(e *Evidence) { e.Buckets[0].RedisState = "closed" },
+		"its rows are": func(e *Evidence) {
+			e.Buckets[0].Shelves[0].Settled, e.Buckets[0].Shelves[0].Released = 5, 2
+		},
+		"in Redis closed": func(e *Evidence) { e.Buckets[0].RedisState = "closed" },
 		"d was refused (operation 3) and has order 3": func(e *Evidence) {
 			e.Final, e.Rows[2].Buyer, e.Ops[3].N = true, "d", 3
 		},
 		"bucket s/0 is closed in epoch 2": func(e *Evidence) { e.Buckets[0].State = "closed" },
-		"1 units in flight":               func(e *Evidence) { e.Buckets[0].Shelves[0].InFlight, e.Buckets[0].Shelves[0].Loaded = 1, 4 },
-		"off by -1":                       func(e *Evidence) { e.Buckets[0].Shelves[0].Available = 1 },
-		"in Redis open in epoch 1":        func(e *Evidence) { e.Buckets[0].RedisEpoch = 1 },
-		"off by 1":                        func(e *Evidence) { e.Buckets[0].Shelves[0].Available = -1 },
-		"1 orders in the journal wait":    func(e *Evidence) { e.Waiting["orders in the journal"] = 1 },
-		"Redis has the owners [a 1 a:1":   func(e *Evidence) { e.Buckets[0].Owners[0].Lines = units("a", 1) },
+		"1 units in flight": func(e *Evidence) {
+			e.Buckets[0].Shelves[0].InFlight, e.Buckets[0].Shelves[0].Loaded = 1, 4
+		},
+		"off by -1":                     func(e *Evidence) { e.Buckets[0].Shelves[0].Available = 1 },
+		"in Redis open in epoch 1":      func(e *Evidence) { e.Buckets[0].RedisEpoch = 1 },
+		"off by 1":                      func(e *Evidence) { e.Buckets[0].Shelves[0].Available = -1 },
+		"1 orders in the journal wait":  func(e *Evidence) { e.Waiting["orders in the journal"] = 1 },
+		"Redis has the owners [a 1 a:1": func(e *Evidence) { e.Buckets[0].Owners[0].Lines = units("a", 1) },
 	} {
 		e := killedSale()
 		breach(e)

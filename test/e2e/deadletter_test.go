@@ -57,8 +57,8 @@ func TestDeadLetters(t *testing.T) {
 	require.NoError(t, err)
 	id := stranger.Next()
 	unknown := sale.AppendBatch(nil, &sale.Batch{
-		Bucket: sale.Bucket{Sale: "later", SKU: "phone"}, Epoch: 1, Sequence: 1, BatchID: id, CreatedMS: time.Now().UnixMilli(),
-		Orders: []sale.RecordOrder{{OrderID: id, Quantity: 1, Buyer: "early"}},
+		Bucket: sale.Bucket{Sale: "later"}, Epoch: 1, Sequence: 1, BatchID: id, CreatedMS: time.Now().UnixMilli(),
+		Orders: []sale.RecordOrder{{OrderID: id, Lines: []sale.Line{{SKU: "phone", Quantity: 1}}, Buyer: "early"}},
 	})
 	truncated := unknown[:len(unknown)-3]
 	version := append([]byte("fs9"), unknown[3:]...)

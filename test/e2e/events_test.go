@@ -183,8 +183,8 @@ func TestEventsOfRefusedOrders(t *testing.T) {
 	require.NoError(t, err)
 	id := stranger.Next()
 	s.produce(sale.AppendBatch(nil, &sale.Batch{ // of an epoch that was over before the first preload
-		Bucket: sale.Bucket{Sale: "rush", SKU: "phone"}, Epoch: 0, Sequence: 1, BatchID: id, CreatedMS: time.Now().UnixMilli(),
-		Orders: []sale.RecordOrder{{OrderID: id, Quantity: 1, Buyer: "late"}},
+		Bucket: sale.Bucket{Sale: "rush"}, Epoch: 0, Sequence: 1, BatchID: id, CreatedMS: time.Now().UnixMilli(),
+		Orders: []sale.RecordOrder{{OrderID: id, Lines: []sale.Line{{SKU: "phone", Quantity: 1}}, Buyer: "late"}},
 	}))
 	require.Eventually(t, func() bool { return len(shop.statuses(id.String())) > 0 }, 20*time.Second, 20*time.Millisecond)
 	shop.complete(s.DB())

@@ -13,11 +13,11 @@ import (
 	"flashsale/test/harness"
 )
 
-// bucketed is a phone whose stock is in four buckets.
-func bucketed(stock int) stockItem {
-	item := phone(stock)
-	item.Buckets = 4
-	return item
+// bucketed defines a sale of phones in four buckets.
+func bucketed(stock int) definition {
+	d := lasting(phone(stock))
+	d.Buckets = 4
+	return d
 }
 
 // atHome returns the presses of buyers whose bucket is one of these.
@@ -40,7 +40,7 @@ func TestSkewedBuyersOnRedisCluster(t *testing.T) {
 func skewedBuyers(s *stack) {
 	s.t.Helper()
 	const units, buyers, repeats = 2_000, 12_000, 3_000
-	s.open("rush", lasting(bucketed(units)))
+	s.open("rush", bucketed(units))
 	c := newCrowd(s, "rush", buyers)
 	began := time.Now()
 	c.rush(c.atHome(c.presses(3, repeats, []string{"phone"}, single), 2))
@@ -68,19 +68,20 @@ func lateWord(ops []history.Op) time.Duration {
 	return max(0, doubt.Sub(taken))
 }
 
-// emptyBuckets requires that the units are in the buckets where they were sold, and that no bucket has any left.
+// emptyBuckets requires that the units are in the buckets where they were sold, and that no bucket has a unit of any SKU left.
 func (s *stack) emptyBuckets(saleID string, units int) {
 	s.t.Helper()
-	rows, err := s.DB().Query("SELECT bucket, loaded, settled, released FROM stock WHERE sale_id = ? ORDER BY bucket", saleID)
+	rows, err := s.DB().Query("SELECT bucket, sku, loaded, settled, released FROM stock WHERE sale_id = ? ORDER BY bucket, sku",
+		saleID)
 	require.NoError(s.t, err)
 	defer rows.Close()
 	var all sale.Stock
 	for rows.Next() {
 		var bucket int
+		var sku string
 		var stock sale.Stock // nothing is available and nothing in flight: every unit that the bucket loaded is sold
-		require.NoError(s.t, rows.Scan(&bucket, &stock.Loaded, &stock.Settled, &stock.Released))
-		s.t.Logf("bucket %d: loaded %d, settled %d, released %d", bucket, stock.Loaded, stock.Settled, stock.Released)
-		require.Zero(s.t, stock.Difference(), "bucket %d holds units", bucket)
+		require.NoError(s.t, rows.Scan(&bucket, &sku, &stock.Loaded, &stock.Settled, &stock.Released))
+		require.Zero(s.t, stock.Difference(), "bucket %d holds units of %s", bucket, sku)
 		all = all.Add(stock)
 	}
 	require.NoError(s.t, rows.Err())
@@ -109,7 +110,7 @@ func neverEarly(t testing.TB, ops []history.Op) {
 // another gateway within a second.
 func TestGivenBackUnitsReachEveryBuyer(t *testing.T) {
 	s := newStack(t, servers{}).run(2, 1)
-	s.open("rush", lasting(bucketed(1)))
+	s.open("rush", bucketed(1))
 	buyer := s.confirmed(homeBuyer(3, 0))
 	owner := homeBuyer(3, 0)
 	for turn := range 4 {
@@ -145,7 +146,7 @@ func homeBuyer(bucket, n int) string {
 func TestUnitsWhoseGatewayDiesArrive(t *testing.T) {
 	const units, buyers = 400, 4_000
 	s := newStack(t, servers{Env: []string{"FLASHSALE_RESERVE_RELAY_DEADLINE=300ms"}}).run(2, 1)
-	s.open("rush", lasting(bucketed(units)))
+	s.open("rush", bucketed(units))
 	c := newCrowd(s, "rush", buyers)
 	for at := range int64(6) {
 		c.OnTaken(60*(at+1), func() { s.Gateways[at%2].Kill(); s.Gateways[at%2].Restart(); s.Gateways[at%2].Ready() })

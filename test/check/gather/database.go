@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 
-	"flashsale/test/buyers/history"
 	"flashsale/test/check"
 )
 
@@ -22,12 +21,12 @@ const sqlLines = "SELECT l.order_id, l.sku, l.quantity, l.unit_price_cents FROM 
 func Rows(ctx context.Context, db *sql.DB, saleID string) (all []check.Row, err error) {
 	err = each(ctx, db, sqlRows, func(found *sql.Rows) error {
 		r := check.Row{Sums: &check.Sums{}}
-		var only history.Line
+		var only check.Line
 		err := found.Scan(&r.Order, &r.Sale, &only.SKU, &only.UnitPriceCents, &r.Sums.Lines, &r.Sums.Units, &r.Sums.TotalCents,
 			&r.Buyer, &r.Key, &r.Bucket, &r.Status, &r.Reason, &r.Payment, &r.CreatedMS, &r.UpdatedMS)
 		if only.SKU != "" {
 			only.Quantity = r.Sums.Units
-			r.Lines = []history.Line{only}
+			r.Lines = []check.Line{only}
 		}
 		all = append(all, r)
 		return err
@@ -39,7 +38,7 @@ func Rows(ctx context.Context, db *sql.DB, saleID string) (all []check.Row, err 
 	if err == nil {
 		err = each(ctx, db, sqlLines, func(found *sql.Rows) error {
 			var order string
-			var line history.Line
+			var line check.Line
 			err := found.Scan(&order, &line.SKU, &line.Quantity, &line.UnitPriceCents)
 			if at, read := places[order]; read { // an order that was written meanwhile is not in the rows
 				all[at].Lines = append(all[at].Lines, line)

@@ -9,13 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
-	"flashsale/test/buyers/history"
 	"flashsale/test/check"
 )
 
 func TestRecordsOfTheOrdersTopic(t *testing.T) {
 	made := sale.Batch{Bucket: sale.Bucket{Sale: "s", Number: 3}, Epoch: 7, BatchID: 9, CreatedMS: 1234,
-		Orders: []sale.RecordOrder{{OrderID: 11, Buyer: "b", Lines: []sale.Line{{SKU: "a", Quantity: 1}, {SKU: "b", Quantity: 2}}},
+		Orders: []sale.RecordOrder{
+			{OrderID: 11, Buyer: "b", Lines: []sale.Line{{SKU: "a", Quantity: 1}, {SKU: "b", Quantity: 2}}},
 			{OrderID: 12, Buyer: "c", Lines: []sale.Line{{SKU: "a", Quantity: 2}}, Key: "k"}}}
 	read, is := Batch(string(sale.AppendBatch(nil, &made)))
 	require.True(t, is)
@@ -47,7 +47,8 @@ func TestABucketInRedis(t *testing.T) {
 	redis := server{"HMGET n:{s:1}:meta": []any{"4", "open"},
 		"HGETALL n:{s:1}:stock":  []any{"a", "6 9 1 35 0 2", "b", "1 0 1 2 0 0"},
 		"HGETALL n:{s:1}:buyers": []any{"bert", `"` + id + `,2:3+z,a,key,1,1"` + id + `,-9,,2,2"`}}
-	b := check.Bucket{Sale: "s", Number: 1, Shelves: []check.Shelf{{SKU: "a", Stock: sale.Stock{InFlight: -5}}}} // of the database
+	ofDatabase := check.Shelf{SKU: "a", Stock: sale.Stock{InFlight: -5}}
+	b := check.Bucket{Sale: "s", Number: 1, Shelves: []check.Shelf{ofDatabase}}
 	require.Equal(t, "n:{s:1}:", Key("n", &b))
 	require.NoError(t, readBucket(redis, "n:{s:1}:", &b))
 	assert.Equal(t, int64(4), b.RedisEpoch)
@@ -55,8 +56,8 @@ func TestABucketInRedis(t *testing.T) {
 	assert.Equal(t, []check.Shelf{{SKU: "a", Stock: sale.Stock{Available: 6, InFlight: 2}},
 		{SKU: "b", Stock: sale.Stock{Available: 1}}}, b.Shelves)
 	assert.Equal(t, []check.Owner{
-		{Buyer: "bert", Order: "1234567", Lines: []history.Line{{SKU: "b", Quantity: 3}, {SKU: "a", Quantity: 1}}},
-		{Buyer: "bert", Order: "1234567", Lines: []history.Line{{SKU: "number 9", Quantity: 1}}, Gone: true}}, b.Owners)
+		{Buyer: "bert", Order: "1234567", Lines: []check.Line{{SKU: "b", Quantity: 3}, {SKU: "a", Quantity: 1}}},
+		{Buyer: "bert", Order: "1234567", Lines: []check.Line{{SKU: "number 9", Quantity: 1}}, Gone: true}}, b.Owners)
 }
 
 func TestWhatRedisCannotHave(t *testing.T) {

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"flashsale/test/buyers/history"
 	"flashsale/test/check"
 )
 
@@ -139,10 +138,10 @@ func Owners(all []check.Owner, numbers map[int64]string, buyer, entries string) 
 	return all, nil
 }
 
-func ownedLine(numbers map[int64]string, text string) (line history.Line, err error) {
+func ownedLine(numbers map[int64]string, text string) (line check.Line, err error) {
 	name, quantity, several := strings.Cut(text, ":")
 	number, err := strconv.ParseInt(name, 36, 64)
-	line = history.Line{SKU: numbers[number], Quantity: 1}
+	line = check.Line{SKU: numbers[number], Quantity: 1}
 	if err == nil && several {
 		line.Quantity, err = strconv.Atoi(quantity)
 	}
