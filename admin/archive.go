@@ -95,7 +95,8 @@ func (a *API) endDraft(ctx context.Context, s *sale.Sale) error {
 	}
 	if len(books) > 0 {
 		return &sale.StateError{State: s.State,
-			Detail: "archive is not possible: the draft has stock from a preload that did not finish; preload it and close it first"}
+			Detail: "archive is not possible: the draft has stock from a preload that did not finish; preload it and close " +
+				"it first"}
 	}
 	return a.deps.Archiver.DropDraft(ctx, s.ID)
 }

@@ -28,8 +28,8 @@ func (r *Row) Archive(units []*Units) {
 // Begin moves a bucket, the row and all its stock rows, into its next epoch and returns the load for Redis without buyers
 // and window. The units contain every outbox row up to Load.Outbox: the caller must delete these rows
 // (rule: outbox-absorbed) and load their number (rule: outbox-number-loaded). Of the rows, takes are not in the units yet, so
-// Begin decides them: each removes as many units as it asked and no order has. The caller must write what they took; the
-// answer has an element for every line of a take, also for one that took nothing. Rows of other kinds are ignored.
+// Begin decides them: each removes as many units as it asked and no order has (rule: take-absorbed). The caller must write what
+// they took; the answer has an element for every line of a take, also for one that took nothing. Rows of other kinds are ignored.
 func (r *Row) Begin(units []*Units, rows []sale.OutboxRow) (sale.Load, []Taken) {
 	r.Epoch++
 	r.State = sale.BucketLoading

@@ -36,14 +36,14 @@ type RelayOptions struct {
 // Times of the relay.
 const (
 	relayDeadline = 2 * time.Second
-	relayEvery    = time.Second
-	relayTimeout  = 30 * time.Second // of one unit of work
-	relayBuckets  = 2000             // looked at in one unit, in turn
+	relayEvery    = 500 * time.Millisecond // so that an overdue entry is published within a second, also under load
+	relayTimeout  = 30 * time.Second       // of one unit of work
+	relayBuckets  = 1000                   // looked at in one unit, in turn
 )
 
 // Relay publishes the journal entries that were not trimmed in time: their gateway died, or Kafka was away for longer than the
 // gateway kept the records. One process at a time relays; two would only publish the same bytes twice. The relay looks only at
-// buckets of sales that sell, at most relayBuckets a second, so its cost does not grow with the number of sales.
+// buckets of sales that sell, at most relayBuckets in one unit, so its cost does not grow with the number of sales.
 type Relay struct {
 	RelayOptions
 	clock *scripts.Clock

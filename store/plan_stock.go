@@ -33,7 +33,8 @@ func movesStatement(forced string, buckets []sale.Bucket, moves map[sale.Bucket]
 		args = append(args, b.Sale, b.Number, moves[b].Sequence)
 		gives = gives || moves[b].Outbox != 0
 	}
-	statement := "UPDATE buckets" + forced + repeated(" SET writes = writes + 1, sequence = CASE", ofBucket, "", len(buckets), " END")
+	statement := "UPDATE buckets" + forced + repeated(" SET writes = writes + 1, sequence = CASE", ofBucket, "", len(buckets),
+		" END")
 	if gives {
 		statement += repeated(", outbox_number = outbox_number + CASE", ofBucket, "", len(buckets), " END")
 		for _, b := range buckets {

@@ -74,11 +74,11 @@ func (d *Database) change(s *Sale, change *ledger.Change) {
 	buckets := s.BucketNames()
 	plan := ledger.NewPlan(d.locked(buckets, true))
 	plan.Change(change, buckets)
-	d.write(plan)
 	if added := change.Added - before; added > 0 {
 		s.grow(change.SKU, added)
 		d.t.stampSale(s)
 	}
+	d.write(plan)
 }
 
 // restock brings a preloaded sale to a new definition.
