@@ -32,6 +32,7 @@ type bench struct {
 	ready    map[string]string
 	registry *prometheus.Registry
 	way      *fakeWay
+	archiver *fakeArchiver
 }
 
 func newBench(t *testing.T, adjust ...func(*Options)) *bench {
@@ -40,6 +41,7 @@ func newBench(t *testing.T, adjust ...func(*Options)) *bench {
 		held: map[sale.OrderID]sale.PendingOrder{}, queued: map[sale.OrderID]sale.PendingOrder{},
 	}}
 	b.stock = newFakeStock(b.store)
+	b.archiver = &fakeArchiver{store: b.store, stock: b.stock}
 	options := Options{
 		AdminToken: adminToken, ShopToken: shopToken, Version: "1.2.3", Partitions: 8,
 		LeaseWait: 5 * time.Second, AuditWait: 50 * time.Millisecond, StatsEvery: 5 * time.Millisecond,
@@ -53,7 +55,7 @@ func newBench(t *testing.T, adjust ...func(*Options)) *bench {
 	b.registry.MustRegister(NewBuildInfo("1.2.3", "abc"))
 	b.api = New(options, Deps{
 		Sales: b.store, Preloads: b.store, Rules: b.store, Orders: b.store, Decisions: b.store, Stock: b.stock,
-		Gateways: b.store,
+		Gateways: b.store, Archives: b.store, Archiver: b.archiver,
 		Journals: b.way, Tail: b.way,
 		Gatherer: b.registry, Registerer: b.registry, Ready: func() map[string]string { return b.ready },
 	})
