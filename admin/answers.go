@@ -13,6 +13,7 @@ import (
 // Codes that only the operators' API answers with; package sale defines the others as outcomes.
 const (
 	codeWrongState      = "wrong_state"
+	codeNotAtRest       = "not_at_rest"
 	codeVersionConflict = "version_conflict"
 	codeOrderNotFound   = "order_not_found"
 	codeNotConfirmed    = "not_confirmed"
@@ -63,6 +64,7 @@ func problemOf(err error) (p sale.Problem, fault bool) {
 		fields  sale.FieldErrors
 		field   *sale.FieldError
 		state   *sale.StateError
+		unrest  *sale.UnrestError
 		status  *sale.StatusError
 		paid    *sale.PaidError
 		version *sale.VersionError
@@ -79,6 +81,11 @@ func problemOf(err error) (p sale.Problem, fault bool) {
 		return sale.Problem{
 			Status: http.StatusConflict, Code: codeWrongState, Title: "The sale's state does not allow this",
 			Detail: state.Detail, Members: []sale.Member{{Name: "state", Value: state.State}},
+		}, false
+	case errors.As(err, &unrest):
+		return sale.Problem{
+			Status: http.StatusConflict, Code: codeNotAtRest, Title: "The sale is not at rest",
+			Detail: unrest.Error(), Members: []sale.Member{{Name: "conditions", Value: unrest.Conditions()}},
 		}, false
 	case errors.As(err, &status):
 		return wrongStatus(status.Status), false

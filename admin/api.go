@@ -20,7 +20,7 @@ import (
 type Sales interface {
 	PutSale(ctx context.Context, s sale.Sale) (stored sale.Sale, created bool, err error)
 	Sale(ctx context.Context, id string) (sale.Sale, error)
-	Sales(ctx context.Context) ([]sale.Sale, error)
+	Sales(ctx context.Context) ([]sale.Sale, error) // those that are not archived
 	SetState(ctx context.Context, id string, to sale.State, from ...sale.State) (sale.Sale, error)
 	ReplaceBuyers(ctx context.Context, id string, next func() (string, error)) (int64, error)
 }
@@ -34,6 +34,23 @@ type Preloads interface {
 	BucketCounters(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketCounters, error)
 	EachListed(ctx context.Context, id string, each func(buyer string) error) error
 	lease.Leases
+}
+
+// Archives is what the database keeps of sales that have ended.
+type Archives interface {
+	// Unrest counts what the database knows to keep a sale from being archived.
+	Unrest(ctx context.Context, id string) (sale.Unrest, error)
+	// ArchiveSale ends a closed sale that is at rest and whose counters are those judged. The error of one that is not is a
+	// *sale.UnrestError.
+	ArchiveSale(ctx context.Context, id string, judged []sale.StockCounters) (sale.Archive, error)
+	Archive(ctx context.Context, id string) (sale.Archive, error)
+	ArchivedSales(ctx context.Context) ([]sale.Sale, error)
+}
+
+// Archiver deletes what nobody needs of a sale any more. Both calls are made under the sale's lease and may be repeated.
+type Archiver interface {
+	Drop(ctx context.Context, archive *sale.Archive) error
+	DropDraft(ctx context.Context, id string) error
 }
 
 // RuleBook stores the limits of all gateways.
@@ -91,6 +108,8 @@ type Deps struct {
 	Decisions Decisions
 	Stock     Stock
 	Gateways  Gateways
+	Archives  Archives
+	Archiver  Archiver
 	Journals  Journals
 	Tail      Tail
 	Gatherer  prometheus.Gatherer

@@ -10,8 +10,9 @@ import (
 // position counts the units of one bucket by SKU and place, from the database and from Redis.
 type position struct {
 	sale.BucketRow
-	Oldest   int64 // created_ms of the oldest journal entry, 0 when the journal is empty
-	Coherent bool  // both stores have the same epoch and the bucket is open, so the numbers belong together
+	Oldest int64 // created_ms of the oldest journal entry, 0 when the journal is empty
+	// both stores have the same epoch and the bucket is open, or only the database has it: the numbers belong together
+	Coherent bool
 	shelves  []shelf
 }
 
@@ -160,6 +161,9 @@ func (p *pair) position(later *sale.StockCounters) (at position, unexplained boo
 	if p.fits {
 		at.Oldest = p.seen.OldestJournal
 	}
+	if p.books.State == sale.BucketArchived {
+		return p.archived(), false
+	}
 	if later != nil && p.doubtful() && later.Epoch != p.books.Epoch {
 		at.Coherent, later = false, nil
 	}
@@ -180,6 +184,19 @@ func (p *pair) position(later *sale.StockCounters) (at position, unexplained boo
 		unexplained = unexplained || torn || p.added(i)
 	}
 	return at, unexplained && at.Coherent
+}
+
+// archived counts the units of a bucket whose sale is archived, from the final books alone. The units that nobody has bought
+// are those that were available when the sale was archived.
+func (p *pair) archived() position {
+	at := position{BucketRow: p.books.BucketRow, Coherent: true, shelves: make([]shelf, len(p.books.Shelves))}
+	for i := range p.books.Shelves {
+		b := &p.books.Shelves[i]
+		at.shelves[i] = shelf{sku: b.SKU, Stock: sale.Stock{
+			Loaded: b.Loaded, Available: b.Loaded - b.Settled + b.Released, Settled: b.Settled, Released: b.Released,
+		}}
+	}
+	return at
 }
 
 // shelf counts one SKU's units. Redis's counters count only where they fit the books.

@@ -1,9 +1,11 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 
 	"flashsale/sale"
 )
@@ -51,13 +53,25 @@ func (a *API) getSale(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.answer(http.StatusOK, s)
+	return a.answerSale(ctx, c, &s)
 }
 
+// listSales leaves archived sales out, unless the query asks for all.
 func (a *API) listSales(c *call) error {
 	ctx, cancel := a.reading(c)
 	defer cancel()
+	all, err := c.queryArchived()
+	if err != nil {
+		return err
+	}
 	sales, err := a.deps.Sales.Sales(ctx)
+	if err == nil && all {
+		var archived []sale.Sale
+		archived, err = a.deps.Archives.ArchivedSales(ctx)
+		sales = append(sales, archived...)
+		slices.SortFunc(sales, func(a, b sale.Sale) int { return cmp.Compare(a.ID, b.ID) })
+		sales = slices.CompactFunc(sales, func(a, b sale.Sale) bool { return a.ID == b.ID }) // archived between the readings
+	}
 	if err != nil {
 		return err
 	}

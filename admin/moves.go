@@ -38,6 +38,8 @@ func (m move) allows(state sale.State) error {
 // nextStep names the step that an operator takes instead of a refused move.
 func nextStep(verb string, state sale.State) string {
 	switch {
+	case state == sale.StateArchived:
+		return "an archived sale does not change"
 	case state == sale.StateClosed:
 		return "a closed sale stays closed"
 	case verb == movePause.verb || verb == moveClose.verb:

@@ -44,8 +44,8 @@ func (a *API) preload(c *call) error {
 }
 
 func loadable(state sale.State) error {
-	if state == sale.StateClosed {
-		return &sale.StateError{State: state, Detail: "a closed sale loads no more stock"}
+	if state == sale.StateClosed || state == sale.StateArchived {
+		return &sale.StateError{State: state, Detail: fmt.Sprintf("a sale that is %s loads no more stock", state)}
 	}
 	return nil
 }

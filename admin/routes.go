@@ -31,6 +31,7 @@ func (a *API) routes() []route {
 	return []route{
 		{http.MethodPut, one, operator, false, a.putSale},
 		{http.MethodGet, one, operator, false, a.getSale},
+		{http.MethodDelete, one, operator, false, a.archiveSale},
 		{http.MethodGet, "/admin/v1/sales", operator, false, a.listSales},
 		{http.MethodPut, one + "/buyers", operator, true, a.putBuyers},
 		{http.MethodPost, one + "/items/{sku}/stock", operator, false, a.changeStock},

@@ -115,7 +115,7 @@ func (r *gatewayRole) build() (err error) {
 		Version: ThisBuild().Version, Partitions: int32(r.settings.Kafka.Partitions), Now: r.engine.Now, Logger: r.log,
 	}, admin.Deps{
 		Sales: r.db, Preloads: r.db, Rules: r.db, Orders: r.db, Decisions: r.db,
-		Gateways: r.db,
+		Gateways: r.db, Archives: r.db, Archiver: newArchiver(r.site),
 		Stock:    operatorStock{r.redis, recovery.NewRebuilder(r.redis, r.producer, r.db)},
 		Journals: r.engine, Tail: settle.NewTail(KafkaOptions(r.settings), r.settings.Namespace, r.db),
 		Gatherer: r.registry, Registerer: r.registry, Ready: r.ready, ClockAhead: r.engine.ClockAhead,

@@ -39,6 +39,7 @@ type settleRole struct {
 	producer   *kafka.Producer
 	settler    *settle.Settler
 	controller *recovery.Controller
+	archiver   *recovery.Archiver
 	relay      *recovery.Relay
 	outbox     *recovery.OutboxApplier
 	events     *events.Publisher
@@ -74,6 +75,7 @@ func (r *settleRole) build() (err error) {
 		Redis: r.redis, Rebuilder: recovery.NewRebuilder(r.redis, r.producer, r.db),
 		Catalogue: r.db, Buckets: r.db, Units: r.db, Leases: r.db, Owner: r.holder, Log: r.log,
 	})
+	r.archiver = newArchiver(r.site)
 	r.relay = recovery.NewRelay(recovery.RelayOptions{
 		Redis: r.redis, Publisher: r.producer, Leases: r.db, Owner: r.holder, Watched: r.controller.Watched,
 		Deadline: r.settings.Reserve.RelayDeadline, Log: r.log,
@@ -149,6 +151,7 @@ func (r *settleRole) run(ctx context.Context) error {
 		group.Go(func() error { r.reaper.Run(working); return nil })
 		group.Go(func() error { r.retention.Run(working); return nil })
 		group.Go(func() error { r.controller.Run(working); return nil })
+		group.Go(func() error { r.archiver.Run(working); return nil })
 		group.Go(func() error { r.identity.Run(working); return nil })
 		return nil
 	})

@@ -73,6 +73,13 @@ func newRegistry() *prometheus.Registry {
 	return registry
 }
 
+// newArchiver returns what drops archived sales: the operators' API right after the archive, the settling role later.
+func newArchiver(s *site) *recovery.Archiver {
+	return recovery.NewArchiver(recovery.ArchiverOptions{
+		Redis: s.redis, Archives: s.db, Leases: s.db, Owner: s.holder + "/archiver", Log: s.log,
+	})
+}
+
 // close closes the connections to the stores. The roles that use them must have ended before.
 func (s *site) close() {
 	s.redis.Close()

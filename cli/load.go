@@ -78,12 +78,13 @@ type loadRush struct {
 	crowdFlags
 	Rate           float64       `help:"Arrivals per second." default:"5000"`
 	Repeat         float64       `help:"Share of arrivals that repeat a press: same key, no key or a new one." default:"0"`
-	MaxQuantity    int           `help:"Largest quantity of a press; each asks for 1 to this many units." default:"1"`
+	MaxQuantity    int           `help:"Largest quantity of a SKU; each press asks for 1 to this many units." default:"1"`
+	Lines          int           `help:"Most SKUs of a press by the sale's path. 0: one SKU, by its path." default:"0"`
 	Connections    int           `help:"Connections opened at the start." default:"256"`
 	MaxConnections int           `help:"Connections opened when presses leave late." default:"4096"`
 	Timeout        time.Duration `help:"Time limit of one attempt." default:"10s"`
 	MaxAttempts    int           `help:"Attempts per press, including the first." default:"10"`
-	Seed           uint64        `help:"Seed for SKUs, quantities and repeats." default:"1"`
+	Seed           uint64        `help:"Seed for lines, quantities and repeats." default:"1"`
 	History        string        `help:"File for the answers to the buyers, one JSON line per answer."`
 	Output         string        `short:"o" enum:"text,json" default:"text" help:"Output format: text or json."`
 }
@@ -100,7 +101,7 @@ func (c loadRush) Run(inv *invocation) (err error) {
 	}
 	options := loadtest.RushOptions{
 		Servers: servers, Sale: c.Sale, SKUs: c.SKU, Crowd: crowd, Rate: c.Rate, Repeat: c.Repeat,
-		MaxQuantity: c.MaxQuantity, Connections: c.Connections, MaxConnections: c.MaxConnections,
+		MaxQuantity: c.MaxQuantity, MaxLines: c.Lines, Connections: c.Connections, MaxConnections: c.MaxConnections,
 		Timeout: c.Timeout, MaxAttempts: c.MaxAttempts, Seed: c.Seed, Progress: inv.stderr,
 	}
 	if c.History != "" {

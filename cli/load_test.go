@@ -56,6 +56,16 @@ func TestRushGoesToTheConfiguredGateway(t *testing.T) {
 	require.Contains(t, got.stderr, "--url")
 }
 
+// A rush of baskets cannot ask for more distinct SKUs than it was given.
+func TestRushOfBasketsNeedsAsManySKUs(t *testing.T) {
+	rush := []string{"load", "rush", "--url", "http://127.0.0.1:1", "--sale", "s", "--buyers", "1", "--max-attempts", "1"}
+	got := command(t, []string{testSecret}, "", append(rush, "--sku", "a,a", "--lines", "2")...)
+	require.Equal(t, ExitFailed, got.code)
+	require.Contains(t, got.stderr, "lines must be 0 to 20, and no more than there are SKUs")
+	got = command(t, []string{testSecret}, "", append(rush, "--sku", "a,b", "--lines", "2")...)
+	require.Contains(t, got.stderr, "nothing was sent", "they are enough")
+}
+
 func TestTargetsFromStdin(t *testing.T) {
 	tokens := command(t, []string{testSecret}, "", "token", "--count", "2")
 	got := command(t, nil, tokens.stdout, "load", "targets", "--sale", "s", "--sku", "a", "--tokens", "-")

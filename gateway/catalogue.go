@@ -174,11 +174,15 @@ func (s *snapshot) next(changes sale.Changes) *snapshot {
 	}
 	for i := range changes.Sales {
 		changed := &changes.Sales[i]
+		if changed.State == sale.StateArchived { // buyers find nothing of it any more
+			delete(out.sales, changed.ID)
+			continue
+		}
 		out.sales[changed.ID] = newLiveSale(*changed, s.sales[changed.ID], rows[changed.ID])
 		delete(rows, changed.ID)
 	}
 	for id, changed := range rows {
-		if live := out.sales[id]; live != nil { // always true: the database commits a sale before its rows
+		if live := out.sales[id]; live != nil { // nil: the sale is archived; a sale is committed before its rows
 			out.sales[id] = live.withRows(changed)
 		}
 	}

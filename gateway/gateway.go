@@ -157,7 +157,7 @@ func (g *Gateway) Run(ctx context.Context) {
 	var roles sync.WaitGroup
 	start := func(role func(context.Context)) { roles.Go(func() { role(ctx) }) }
 	start(g.every("catalogue", pollInterval, g.pollCatalogue).Run)
-	start(g.every("sold-out latches", lookInterval, g.latchWatcher.look).Run)
+	start(g.watchLatches().Run)
 	for range ownersLoaders {
 		start(g.readOwners)
 	}

@@ -18,6 +18,20 @@ func (g *Gateway) every(name string, period time.Duration, unit func(context.Con
 	}
 }
 
+// watchLatches returns the role that looks at closed latches, and sleeps while none is closed.
+func (g *Gateway) watchLatches() *role.Loop {
+	loop := g.every("sold-out latches", lookInterval, g.latchWatcher.look)
+	steady := loop.Rest
+	loop.Wake = g.latchWatcher.woken
+	loop.Rest = func(took time.Duration) time.Duration {
+		if !g.latchWatcher.looks() {
+			return role.UntilWoken
+		}
+		return steady(took)
+	}
+	return loop
+}
+
 // whileWaiting returns a role that runs each period while a request waits for an order, and sleeps otherwise.
 func (g *Gateway) whileWaiting(name string, wake <-chan struct{}, period time.Duration,
 	unit func(context.Context) error) *role.Loop {

@@ -43,8 +43,8 @@ func TestAppliedRowsOfAnotherEpochWereAbsorbed(t *testing.T) {
 }
 
 // takeOf is the take of a bucket in epoch 1 that sequence 8 applies.
-func takeOf(lines ...sale.OutboxLine) *sale.OutboxRow {
-	return &sale.OutboxRow{Bucket: bucketNo(0), Number: 3, Epoch: 1, Kind: sale.OutboxTake, Change: "k1", Lines: lines}
+func takeOf(lines ...sale.OutboxLine) []sale.OutboxRow {
+	return []sale.OutboxRow{{Bucket: bucketNo(0), Number: 3, Epoch: 1, Kind: sale.OutboxTake, Change: "k1", Lines: lines}}
 }
 
 func appliedTake(found ...sale.SKUUnits) sale.Applied {
@@ -65,15 +65,40 @@ func TestAppliedTakeLeavesTheLoadedUnits(t *testing.T) {
 	require.Empty(t, p.Closing)
 	p.Applied(a, nil)
 	require.Len(t, p.Took, 2, "the row is gone")
+	p.Applied(a, take)
+	require.Len(t, p.Took, 2, "this plan deletes the row")
 }
 
 func TestAppliedRowThatIsNoTakeTakesNothing(t *testing.T) {
 	p := NewPlan(stateOf(true, 1, 10))
-	raise := &sale.OutboxRow{Kind: sale.OutboxRaise, Lines: []sale.OutboxLine{{SKU: "phone", Units: 5}}}
+	raise := takeOf(sale.OutboxLine{SKU: "phone", Units: 5})
+	raise[0].Kind = sale.OutboxRaise
 	p.Applied(appliedTake(), raise)
 	require.Len(t, p.Done, 1)
 	require.Empty(t, p.Took)
 	require.Empty(t, p.Gains)
+}
+
+// A take is never deleted without what Redis found of it: its units would stay loaded.
+func TestAppliedDeletesNoTakeWithoutWhatWasFound(t *testing.T) {
+	take := takeOf(sale.OutboxLine{SKU: "phone", Units: 2})
+	later := appliedTake(sale.SKUUnits{SKU: "phone", Units: 2})
+	later.Number++
+	other := appliedTake(sale.SKUUnits{SKU: "phone"}, sale.SKUUnits{SKU: "case"})
+	for name, a := range map[string]sale.Applied{"not found": appliedTake(), "of a later row": later, "of another row": other} {
+		p := NewPlan(stateOf(true, 1, 10))
+		p.Applied(a, take)
+		require.Empty(t, p.Done, name)
+		require.Empty(t, p.Took, name)
+		require.Empty(t, p.Markers, name)
+		require.Empty(t, p.Closing, name)
+	}
+	p := NewPlan(stateOf(true, 1, 10))
+	p.Applied(sale.Applied{Bucket: bucketNo(0), Epoch: 1, Number: 2, Sequence: 7}, take)
+	p.Applied(appliedTake(sale.SKUUnits{SKU: "phone", Units: 2}), take)
+	p.Applied(sale.Applied{Bucket: bucketNo(0), Epoch: 1, Number: 4, Sequence: 9}, take)
+	require.Len(t, p.Done, 3, "each page of its own")
+	require.Len(t, p.Took, 1)
 }
 
 // Redis finds units that orders have only after it has lost writes. The rebuild decides the take then.

@@ -9,11 +9,13 @@ import (
 
 // ForbiddenChange describes the first change that a preloaded sale does not allow, "" if there is none. The name, the end and
 // the items' names and stock may change, the start until it is reached, and the prices while the sale is not open. Items may
-// be added at any place. A closed sale allows another name only.
+// be added at any place. A closed sale allows another name only, an archived one nothing.
 func ForbiddenChange(present, wanted *sale.Sale, now time.Time) string {
 	startMoves := !wanted.StartsAt.Equal(present.StartsAt.Time)
 	endMoves := !wanted.EndsAt.Equal(present.EndsAt.Time)
 	switch {
+	case present.State == sale.StateArchived:
+		return "an archived sale does not change"
 	case present.State == sale.StateClosed && (startMoves || endMoves || !sameItems(present.Items, wanted.Items)):
 		return "only the name of a closed sale can change"
 	case !sameTerms(present, wanted):

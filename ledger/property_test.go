@@ -244,8 +244,7 @@ func TestTakesNeverGoBelowWhatIsSold(t *testing.T) {
 		}
 		p := NewPlan(state)
 		p.Take(bucket, asked, "k1")
-		take := &p.Outbox[0]
-		p.Applied(sale.Applied{Bucket: bucket, Epoch: 1, Number: take.Number, Sequence: 20, Took: found}, take)
+		p.Applied(sale.Applied{Bucket: bucket, Epoch: 1, Number: p.Outbox[0].Number, Sequence: 20, Took: found}, p.Outbox)
 		taken := p.Took
 		if len(p.Done) == 0 {
 			require.Equal(r, map[sale.Bucket]string{bucket: ClosedByTake}, p.Closing)

@@ -97,7 +97,8 @@ func (p *Plan) order(o Order, row *Row, late bool) (agreed bool) {
 	return true
 }
 
-// fits is the guard against oversell, of every line. Rule: guard-with-released.
+// fits is the guard against oversell, of every line (rule: guard-with-released). One line beyond it refuses the whole order
+// (rule: lines-whole-in-books).
 func (p *Plan) fits(o *Order) bool {
 	for i := range o.Lines {
 		shelf := p.ordered[i].units
@@ -115,7 +116,7 @@ func (p *Plan) allows(o *Order, row *Row, bought *Bought) bool {
 			return false
 		}
 	}
-	return row.SaleLimit == 0 || bought.total()+sale.UnitsOf(o.Lines) <= row.SaleLimit
+	return row.SaleLimit == 0 || bought.total()+sale.UnitsOf(o.Lines) <= row.SaleLimit // rule: sale-limit-in-books
 }
 
 func (p *Plan) confirm(o Order) {

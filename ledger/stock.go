@@ -11,6 +11,7 @@ const MaxLines = sale.MaxTransferSKUs
 
 // Raise plans that a bucket gets units: in the database with this plan, in Redis through outbox rows of MaxLines lines each.
 // A line of 0 units makes the SKU known to Redis. Change is the idempotency key of a stock change, empty without one.
+// Rule: raise-through-outbox.
 func (p *Plan) Raise(bucket sale.Bucket, lines []sale.OutboxLine, change string) {
 	row := p.state.Buckets[bucket]
 	for page := range slices.Chunk(lines, MaxLines) {
@@ -47,7 +48,7 @@ func (c *Change) Took(units int64) {
 // the next call asks for them. A change that is done stays as it is. The caller checks the number of units and the state of
 // the sale before the first call.
 func (p *Plan) Change(c *Change, buckets []sale.Bucket) {
-	if c.Done {
+	if c.Done { // rule: change-once
 		return
 	}
 	if c.OpenRows == 0 && c.Asked > 0 {

@@ -31,22 +31,21 @@ func newChaos(seed uint64) *chaos {
 
 // press is one press by one of thirty buyers, answered, refused or lost.
 func (c *chaos) press() {
-	at := pressKey{holder{c.skus[c.random.IntN(2)], fmt.Sprint("buyer-", c.random.IntN(30))},
-		fmt.Sprint("key-", c.random.IntN(4))}
+	at := pressKey{fmt.Sprint("buyer-", c.random.IntN(30)), fmt.Sprint("key-", c.random.IntN(4))}
 	if c.random.IntN(5) == 0 {
 		at.key = ""
 	}
-	told := Told{Buyer: at.buyer, Sale: "spring", SKU: at.sku, Key: at.key, Quantity: 1 + c.random.IntN(2)}
+	told := Told{Buyer: at.buyer, Sale: "spring", Lines: c.pickLines(), Key: at.key}
 	switch c.random.IntN(10) {
 	case 0:
 		told.Code = CodeNoAnswer // lost on the way to the gateway
 	case 1:
-		c.buy(at, told.Quantity)
+		c.buy(at, told.Lines...)
 		told.Code = CodeNoAnswer // lost on the way back
 	case 2:
 		told.Code = sale.OutcomeUnavailable.String()
 	default:
-		order, outcome := c.buy(at, told.Quantity)
+		order, outcome := c.buy(at, told.Lines...)
 		if order != nil {
 			told.OrderID = order.OrderID.String()
 		}
@@ -58,21 +57,40 @@ func (c *chaos) press() {
 	}
 }
 
+// pickLines is what a press asks for: one or both SKUs.
+func (c *chaos) pickLines() []Asked {
+	var lines []Asked
+	for _, i := range c.random.Perm(len(c.skus))[:1+c.random.IntN(len(c.skus))] {
+		lines = append(lines, Asked{c.skus[i], 1 + c.random.IntN(2)})
+	}
+	return lines
+}
+
 // endOne cancels an order, or refuses it as an order of an older epoch.
 func (c *chaos) endOne() {
 	o := c.orders[c.random.IntN(len(c.orders))]
 	if o.Status != sale.StatusConfirmed {
 		return
 	}
-	c.change(o.Lines[0].SKU, func(units *sale.Stock) {
-		units.Available += int64(o.Lines[0].Quantity)
-		if o.Status = sale.StatusCancelled; c.random.IntN(2) == 0 {
-			o.Status = sale.StatusRefused
-			units.Settled -= int64(o.Lines[0].Quantity)
-			return
+	o.Status = sale.StatusCancelled
+	if c.random.IntN(2) == 0 {
+		o.Status = sale.StatusRefused
+	}
+	c.changeAll(o, func(units *sale.Stock, quantity int64) {
+		units.Available += quantity
+		if o.Status == sale.StatusRefused {
+			units.Settled -= quantity
+		} else {
+			units.Released += quantity
 		}
-		units.Released += int64(o.Lines[0].Quantity)
 	})
+}
+
+// changeAll changes the counters of every line of an order.
+func (c *chaos) changeAll(o *sale.Order, by func(units *sale.Stock, quantity int64)) {
+	for i := range o.Lines {
+		c.change(o.Lines[i].SKU, func(units *sale.Stock) { by(units, int64(o.Lines[i].Quantity)) })
+	}
 }
 
 // promised returns a live order that was promised to a buyer, nil when there is none.
@@ -105,9 +123,9 @@ func TestVerdictForbidsOneBrokenPromise(t *testing.T) {
 		"the row vanishes": func(c *chaos, o *sale.Order) { c.drop(o) },
 		"the row vanishes with its unit": func(c *chaos, o *sale.Order) {
 			c.drop(o)
-			c.change(o.Lines[0].SKU, func(units *sale.Stock) {
-				units.Settled -= int64(o.Lines[0].Quantity)
-				units.Available += int64(o.Lines[0].Quantity)
+			c.changeAll(o, func(units *sale.Stock, quantity int64) {
+				units.Settled -= quantity
+				units.Available += quantity
 			})
 		},
 		"the row changes hands":  func(_ *chaos, o *sale.Order) { o.BuyerID = "another-buyer" },
@@ -117,9 +135,10 @@ func TestVerdictForbidsOneBrokenPromise(t *testing.T) {
 			twin.OrderID += 1_000_000
 			c.orders = append(c.orders, &twin)
 		},
+		"a line vanishes":              func(c *chaos, o *sale.Order) { o.Lines = o.Lines[1:] },
 		"the row is released unbooked": func(_ *chaos, o *sale.Order) { o.Status = sale.StatusExpired },
 		"a unit is returned twice": func(c *chaos, o *sale.Order) {
-			c.change(o.Lines[0].SKU, func(units *sale.Stock) { units.Available += int64(o.Lines[0].Quantity) })
+			c.changeAll(o, func(units *sale.Stock, quantity int64) { units.Available += quantity })
 		},
 	} {
 		broken := 0

@@ -13,7 +13,7 @@ import (
 // use.
 func FuzzReadHistory(f *testing.F) {
 	for _, file := range [][]byte{
-		[]byte(`{"buyer":"load-1","sale":"spring","sku":"phone","code":"queued","order_id":"1001"}` + "\n"),
+		[]byte(`{"buyer":"load-1","sale":"spring","lines":[{"sku":"phone"}],"code":"queued","order_id":"1001"}` + "\n"),
 		[]byte(k6Output),
 		[]byte("1,202,3,4,5,,e30=,a,9,POST,http://x/v1/sales/s/items/p/orders?buyer=b&key=k,\n"),
 		[]byte(`{"seq":1,"code":409,"url":"http://x/v1/sales/s/items/p/orders?buyer=b","method":"POST","body":"e30="}` + "\n"),
@@ -27,7 +27,10 @@ func FuzzReadHistory(f *testing.F) {
 		memory := NewMemory("spring")
 		err := ReadHistory(bytes.NewReader(file), func(told Told) error {
 			require.True(t, sale.ValidBuyerID(told.Buyer))
-			require.True(t, sale.ValidID(told.SKU))
+			require.NotEmpty(t, told.Lines)
+			for _, line := range told.Lines {
+				require.True(t, sale.ValidID(line.SKU))
+			}
 			require.NotEmpty(t, told.Code)
 			if told.kind() == kindOrder {
 				require.Equal(t, told.OrderID, told.orderID.String())

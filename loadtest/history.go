@@ -105,7 +105,7 @@ func readerOf(line []byte) (lineReader, error) {
 		return true
 	}
 	switch {
-	case has("buyer", "sku", "code"):
+	case has("buyer", "lines", "code"):
 		return readOwnLine, nil
 	case has("type", "metric", "data"):
 		return readK6Line, nil

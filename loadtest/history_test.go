@@ -116,7 +116,7 @@ func TestVegetaResultsOfEveryEncodingSayTheSame(t *testing.T) {
 			require.Equal(t, "load-1", told[0].Buyer)
 			require.Equal(t, "k-load-1", told[0].Key)
 			require.Equal(t, "spring", told[0].Sale)
-			require.Equal(t, "phone", told[0].SKU)
+			require.Equal(t, []Asked{{SKU: "phone"}}, told[0].Lines)
 			require.Equal(t, "queued", told[0].Code)
 			require.Equal(t, "1001", told[0].OrderID)
 			require.EqualValues(t, 1500, told[0].LatencyUS)
@@ -164,7 +164,7 @@ func TestHistoriesMayBeCompressed(t *testing.T) {
 }
 
 func TestBadHistoriesAreErrorsThatNameThePlace(t *testing.T) {
-	own := `{"buyer":"load-1","sale":"spring","sku":"phone","code":"queued","order_id":"1001"}` + "\n"
+	own := `{"buyer":"load-1","sale":"spring","lines":[{"sku":"phone"}],"code":"queued","order_id":"1001"}` + "\n"
 	noBuyer := vegetaResults()
 	noBuyer[1].URL = "http://x/v1/sales/spring/items/phone/orders"
 	badURL := vegetaResults()
@@ -176,7 +176,8 @@ func TestBadHistoriesAreErrorsThatNameThePlace(t *testing.T) {
 		"truncated":             {own + own[:20], "line 2"},
 		"first line truncated":  {own[:20], "line 1"},
 		"bad buyer":             {strings.ReplaceAll(own, "load-1", "a b"), "not a buyer id"},
-		"bad sku":               {strings.ReplaceAll(own, "phone", "PHONE"), "not a SKU"},
+		"bad sku":               {strings.ReplaceAll(own, "phone", "a phone"), "not a SKU"},
+		"no lines":              {strings.ReplaceAll(own, `{"sku":"phone"}`, ""), "a press of 0 lines"},
 		"no code":               {strings.ReplaceAll(own, "queued", ""), "without a code"},
 		"bad order id":          {strings.ReplaceAll(own, "1001", "x1"), "order id"},
 		"long line":             {own + strings.Repeat("x", maxHistoryLine+1), "token too long"},

@@ -40,10 +40,12 @@ func readK6Line(line []byte) (*Told, error) {
 	}
 	of := sample.Data.Metadata
 	told := &Told{
-		At: sample.Data.Time, Buyer: of["buyer"], Sale: of["sale"], SKU: of["sku"], Key: of["key"],
+		At: sample.Data.Time, Buyer: of["buyer"], Sale: of["sale"], Lines: []Asked{{SKU: of["sku"]}}, Key: of["key"],
 		Code: of["code"], OrderID: of["order_id"], OrderStatus: of["order_status"],
 	}
-	for name, into := range map[string]*int{"status": &told.Status, "quantity": &told.Quantity, "attempt": &told.Attempt} {
+	for name, into := range map[string]*int{
+		"status": &told.Status, "quantity": &told.Lines[0].Quantity, "attempt": &told.Attempt,
+	} {
 		n, err := strconv.Atoi(of[name])
 		if err != nil {
 			return nil, fmt.Errorf("metadata %s: %w", name, err)

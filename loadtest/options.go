@@ -13,16 +13,17 @@ import (
 type RushOptions struct {
 	Servers        []string      // base URLs of gateways or of the proxy in front; buyers are spread over them
 	Sale           string        // sale id
-	SKUs           []string      // each press asks for one of them at random
+	SKUs           []string      // each press asks for one of them at random, or for several, see MaxLines
 	Crowd          Crowd         // each buyer presses at least once
 	Rate           float64       // arrivals a second, without the retries of apps
 	Repeat         float64       // share of arrivals that are repeats of recent buyers, 0 to 0.9: same key, no key or new key
-	MaxQuantity    int           // each press asks for 1 to MaxQuantity units, default 1
+	MaxQuantity    int           // of each SKU a press asks for 1 to MaxQuantity units, default 1
+	MaxLines       int           // each press asks for 1 to MaxLines SKUs by the sale's path; 0: for one by the SKU's path
 	Connections    int           // open from the start, default 256
 	MaxConnections int           // opened when presses leave late, default 4096
 	Timeout        time.Duration // of one attempt, default 10s: the contract answers within 5s
 	MaxAttempts    int           // of one press, the first included, default 10
-	Seed           uint64        // of SKUs, quantities and repeats; default 1
+	Seed           uint64        // of lines, quantities and repeats; default 1
 	Nonce          string        // first part of every idempotency key; default: the start time
 	History        io.Writer     // the answers to buyers, one JSON line per answer; nil: none
 	Progress       io.Writer     // one line per second; nil: none
@@ -54,6 +55,15 @@ func (o *RushOptions) setDefaults(now time.Time) {
 	setDefault(&o.Nonce, fmt.Sprintf("rush-%x", now.UnixMilli()))
 }
 
+// distinct returns how many different names there are.
+func distinct(names []string) int {
+	set := make(map[string]struct{}, len(names))
+	for _, name := range names {
+		set[name] = struct{}{}
+	}
+	return len(set)
+}
+
 func setDefault[T comparable](value *T, standard T) {
 	var zero T
 	if *value == zero {
@@ -74,6 +84,8 @@ func (o *RushOptions) validate() error {
 	for _, sku := range o.SKUs {
 		check(sale.ValidID(sku), "%.70q is not a SKU", sku)
 	}
+	check(o.MaxLines >= 0 && o.MaxLines <= min(sale.MaxLines, distinct(o.SKUs)),
+		"lines must be 0 to %d, and no more than there are SKUs", sale.MaxLines)
 	check(len(o.Crowd) > 0 && len(o.Crowd) <= MaxCrowd, "a crowd has 1 to %d buyers, not %d", MaxCrowd, len(o.Crowd))
 	check(o.Rate > 0 && o.Rate <= maxRate, "rate must be above 0 and at most %d a second", maxRate)
 	check(o.Repeat >= 0 && o.Repeat <= maxRepeat, "the share of repeats must be 0 to %g", maxRepeat)

@@ -9,12 +9,11 @@ import (
 
 // press is one press of Buy with everything that its repeats need.
 type press struct {
-	number   int // place among the presses of the rush, from 0
-	member   int // index in the crowd
-	sku      string
-	key      string // empty: every attempt is a new purchase
-	quantity int
-	server   int // index of the gateway that is asked first
+	number int // place among the presses of the rush, from 0
+	member int // index in the crowd
+	lines  []Asked
+	key    string // empty: every attempt is a new purchase
+	server int    // index of the gateway that is asked first
 
 	attempt int       // from 1
 	first   time.Time // when the first attempt was due
@@ -39,7 +38,7 @@ func purchasePath(saleID, sku string) string {
 	return "/v1/sales/" + saleID + "/items/" + sku + "/orders"
 }
 
-// bodyOf is the request body for a quantity: empty for one unit, as most apps send it.
+// bodyOf is the body of a purchase of one SKU: empty for one unit, as most apps send it.
 func bodyOf(quantity int) string {
 	if quantity == 1 {
 		return ""
@@ -47,12 +46,43 @@ func bodyOf(quantity int) string {
 	return `{"quantity":` + strconv.Itoa(quantity) + `}`
 }
 
+// basketPath is the path of the contract's purchase of several SKUs.
+func basketPath(saleID string) string { return "/v1/sales/" + saleID + "/orders" }
+
+// basketOf is the body of a purchase of several SKUs. A SKU needs no escape in JSON.
+func basketOf(lines []Asked) string {
+	body := []byte(`{"lines":[`)
+	for i, line := range lines {
+		if i > 0 {
+			body = append(body, ',')
+		}
+		body = append(body, `{"sku":"`...)
+		body = append(body, line.SKU...)
+		if line.Quantity > 1 {
+			body = append(body, `","quantity":`...)
+			body = strconv.AppendInt(body, int64(line.Quantity), 10)
+			body = append(body, '}')
+		} else {
+			body = append(body, `"}`...)
+		}
+	}
+	return string(append(body, `]}`...))
+}
+
+// target returns path and body of a press: of the SKU's path, or of the sale's path in a rush of baskets.
+func (p *press) target(opts *RushOptions) (path, body string) {
+	if opts.MaxLines == 0 {
+		return purchasePath(opts.Sale, p.lines[0].SKU), bodyOf(p.lines[0].Quantity)
+	}
+	return basketPath(opts.Sale), basketOf(p.lines)
+}
+
 // appendRequest writes the complete HTTP request of a purchase.
-func appendRequest(dst []byte, server *client.Server, saleID string, p *press, token string) []byte {
-	body := bodyOf(p.quantity)
+func appendRequest(dst []byte, server *client.Server, opts *RushOptions, p *press, token string) []byte {
+	path, body := p.target(opts)
 	dst = append(dst, "POST "...)
 	dst = append(dst, server.Prefix...)
-	dst = append(dst, purchasePath(saleID, p.sku)...)
+	dst = append(dst, path...)
 	dst = append(dst, " HTTP/1.1\r\nHost: "...)
 	dst = append(dst, server.Host...)
 	dst = append(dst, "\r\nAuthorization: Bearer "...)

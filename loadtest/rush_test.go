@@ -3,8 +3,10 @@ package loadtest
 import (
 	"bytes"
 	"context"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -79,6 +81,38 @@ func TestRushWithRepeatsQuantitiesAndSKUs(t *testing.T) {
 	verdict := verdictOf(t, s, told)
 	require.True(t, verdict.Good, "%+v", verdict)
 	require.EqualValues(t, 350, verdict.Sold)
+}
+
+// Every press goes to the sale's path and is judged by all its lines.
+func TestRushOfBaskets(t *testing.T) {
+	stock := map[string]int64{"phone": 200, "case": 150, "cable": 1000, "plug": 0}
+	s := newShop(3, stock)
+	var wide atomic.Int64
+	s.meddle = func(_ http.ResponseWriter, r *http.Request, _ int) bool {
+		if r.URL.Path == "/v1/sales/spring/orders" {
+			wide.Add(1)
+		}
+		return false
+	}
+	report, told := rushOf(t, s, 600, func(o *RushOptions) {
+		o.SKUs, o.Repeat, o.MaxQuantity, o.MaxLines = slices.Collect(maps.Keys(stock)), 0.4, 4, 3
+	})
+	for _, code := range []string{"queued", "replayed", "already_bought", "over_limit", "sold_out"} {
+		require.Positive(t, report.Ended[code], "%s in %v", code, report.Ended)
+	}
+	require.Equal(t, report.Presses, wide.Load())
+	var lengths [4]int
+	for _, one := range told {
+		lengths[len(one.Lines)]++
+		for i, line := range one.Lines {
+			require.False(t, slices.ContainsFunc(one.Lines[:i], func(a Asked) bool { return a.SKU == line.SKU }), "%v", one.Lines)
+		}
+	}
+	for n := 1; n <= 3; n++ {
+		require.Positive(t, lengths[n], "%d lines", n)
+	}
+	verdict := verdictOf(t, s, told)
+	require.True(t, verdict.Good, "%+v", verdict)
 }
 
 func TestLostAnswersAreAskedAgainUnderTheSameKey(t *testing.T) {
@@ -230,8 +264,8 @@ func TestRushOptionsNameEveryFault(t *testing.T) {
 		Servers: []string{"x"}, Sale: "s", SKUs: []string{"p"}, Crowd: newTestCrowd(t, 1), Rate: 1,
 	})
 	require.ErrorContains(t, err, "server URL")
-	err = (&RushOptions{Connections: 10, MaxConnections: 5, Timeout: -1, SKUs: []string{"UP"}}).validate()
-	for _, want := range []string{"connections", "timeout", "attempts", "not a SKU"} {
+	err = (&RushOptions{Connections: 10, MaxConnections: 5, Timeout: -1, SKUs: []string{"a b"}, MaxLines: 2}).validate()
+	for _, want := range []string{"connections", "timeout", "attempts", "not a SKU", "lines"} {
 		require.ErrorContains(t, err, want)
 	}
 }

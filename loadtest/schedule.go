@@ -3,6 +3,7 @@ package loadtest
 import (
 	"container/heap"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 )
@@ -80,9 +81,7 @@ func (s *schedule) arrive(at time.Time) press {
 func (s *schedule) pressFirst() press {
 	p := press{
 		number: s.emitted, member: s.fresh, server: s.fresh % len(s.opts.Servers),
-		sku:      s.opts.SKUs[s.random.IntN(len(s.opts.SKUs))],
-		quantity: 1 + s.random.IntN(s.opts.MaxQuantity),
-		key:      keyOf(s.opts.Nonce, s.emitted),
+		lines: s.pickLines(), key: keyOf(s.opts.Nonce, s.emitted),
 	}
 	if len(s.recent) < recentPresses {
 		s.recent = append(s.recent, p)
@@ -91,6 +90,22 @@ func (s *schedule) pressFirst() press {
 	}
 	s.fresh++
 	return p
+}
+
+// pickLines returns what a press asks for: one SKU, or in a rush of baskets 1 to MaxLines distinct ones.
+func (s *schedule) pickLines() []Asked {
+	lines := make([]Asked, 1, max(1, s.opts.MaxLines))
+	if s.opts.MaxLines > 0 {
+		lines = lines[:1+s.random.IntN(s.opts.MaxLines)]
+	}
+	for i := range lines {
+		sku := s.opts.SKUs[s.random.IntN(len(s.opts.SKUs))]
+		for slices.ContainsFunc(lines[:i], func(a Asked) bool { return a.SKU == sku }) {
+			sku = s.opts.SKUs[s.random.IntN(len(s.opts.SKUs))]
+		}
+		lines[i] = Asked{sku, 1 + s.random.IntN(s.opts.MaxQuantity)}
+	}
+	return lines
 }
 
 func (s *schedule) pressAgain(p press) press {

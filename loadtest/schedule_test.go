@@ -45,8 +45,9 @@ func TestArrivalsKeepTheRateAndEveryBuyerPresses(t *testing.T) {
 		require.Equal(t, i, p.member)
 		require.Equal(t, i%2, p.server)
 		require.Equal(t, 1, p.attempt)
-		require.Equal(t, 1, p.quantity)
-		skus[p.sku]++
+		require.Len(t, p.lines, 1)
+		require.Equal(t, 1, p.lines[0].Quantity)
+		skus[p.lines[0].SKU]++
 	}
 	require.InDelta(t, 500, skus["phone"], 100)
 }
@@ -61,20 +62,20 @@ func TestRepeatsAreTheShareAskedForAndOfEveryKind(t *testing.T) {
 		first, known := firsts[p.member]
 		if !known {
 			firsts[p.member] = p
-			quantities[p.quantity]++
+			quantities[p.lines[0].Quantity]++
 			continue
 		}
 		switch p.key {
 		case first.key:
 			kinds[repeatSameKey]++
-			require.Equal(t, first.quantity, p.quantity, "the same press is the same request")
+			require.Equal(t, first.lines, p.lines, "the same press is the same request")
 			require.NotEqual(t, first.server, p.server, "at another gateway")
 		case "":
 			kinds[repeatKeyless]++
 		default:
 			kinds[repeatNewKey]++
 		}
-		require.Equal(t, first.sku, p.sku)
+		require.Equal(t, first.lines[0].SKU, p.lines[0].SKU)
 	}
 	require.Len(t, firsts, 20_000)
 	for kind, n := range kinds {

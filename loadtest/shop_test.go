@@ -3,6 +3,7 @@ package loadtest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -60,13 +61,13 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	buyer, err := subject(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
-	saleID, sku, ok := splitPurchasePath(r.URL.Path)
-	if err != nil || !ok || saleID != s.sale.ID || r.Method != http.MethodPost {
+	asked, ok := s.asked(r)
+	if err != nil || !ok || r.Method != http.MethodPost {
 		writeProblem(w, sale.OutcomeMalformed)
 		return
 	}
-	press := pressKey{holder{sku, buyer}, strings.Trim(r.Header.Get("Idempotency-Key"), `"`)}
-	order, outcome := s.buy(press, quantityOf(r.Body))
+	press := pressKey{buyer, strings.Trim(r.Header.Get("Idempotency-Key"), `"`)}
+	order, outcome := s.buy(press, asked...)
 	if s.afterwards != nil && s.afterwards(w, n, order) {
 		return
 	}
@@ -76,52 +77,89 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // lines are those of an order of one SKU.
 func lines(sku string, quantity int) []sale.Line { return []sale.Line{{SKU: sku, Quantity: quantity}} }
 
-func quantityOf(body io.Reader) int {
-	asked := struct{ Quantity int }{1}
-	if err := json.NewDecoder(body).Decode(&asked); err != nil {
-		return 1
+// asked reads a request of either path.
+func (s *shop) asked(r *http.Request) ([]Asked, bool) {
+	var body struct {
+		Quantity int
+		Lines    []Asked
 	}
-	return asked.Quantity
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil && !errors.Is(err, io.EOF) {
+		return nil, false
+	}
+	if saleID, sku, ok := splitPurchasePath(r.URL.Path); ok {
+		body.Lines = []Asked{{sku, body.Quantity}}
+		if saleID != s.sale.ID {
+			return nil, false
+		}
+	} else if r.URL.Path != basketPath(s.sale.ID) {
+		return nil, false
+	}
+	for i := range body.Lines {
+		body.Lines[i].Quantity = max(1, body.Lines[i].Quantity)
+	}
+	return body.Lines, len(body.Lines) > 0
 }
 
 // buy decides one press by the contract's rules.
-func (s *shop) buy(at pressKey, quantity int) (*sale.Order, sale.Outcome) {
+func (s *shop) buy(at pressKey, asked ...Asked) (*sale.Order, sale.Outcome) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if known := s.keys[at]; known != nil && at.key != "" {
-		if known.Lines[0].Quantity != quantity {
+		if !fits(asked, known.Lines) {
 			return known, sale.OutcomeKeyReused
 		}
 		return known, sale.OutcomeReplayed
 	}
-	var latest *sale.Order
-	bought := 0
-	for _, o := range s.orders {
-		if o.Lines[0].SKU == at.sku && o.BuyerID == at.buyer {
-			latest, bought = o, bought+o.Lines[0].Quantity
-		}
+	if latest, outcome := s.refusal(at.buyer, asked); outcome != sale.OutcomeQueued {
+		return latest, outcome
 	}
-	stock := s.stock[at.sku]
-	switch {
-	case quantity > s.sale.PerBuyerLimit:
-		return nil, sale.OutcomeOverLimit
-	case bought+quantity > s.sale.PerBuyerLimit:
-		return latest, sale.OutcomeAlreadyBought
-	case stock.Available == 0:
-		return nil, sale.OutcomeSoldOut
-	case stock.Available < int64(quantity):
-		return nil, sale.OutcomeNotEnough
-	}
-	stock.Available -= int64(quantity)
-	stock.Settled += int64(quantity)
-	s.stock[at.sku] = stock
 	s.nextID++
-	order := &sale.Order{
-		OrderID: s.nextID, Status: sale.StatusConfirmed, Sale: s.sale.ID, Lines: lines(at.sku, quantity), BuyerID: at.buyer,
+	order := &sale.Order{OrderID: s.nextID, Status: sale.StatusConfirmed, Sale: s.sale.ID, BuyerID: at.buyer}
+	for _, line := range asked {
+		order.Lines = append(order.Lines, sale.Line{SKU: line.SKU, Quantity: line.Quantity})
+		stock := s.stock[line.SKU]
+		stock.Available -= int64(line.Quantity)
+		stock.Settled += int64(line.Quantity)
+		s.stock[line.SKU] = stock
 	}
 	s.orders = append(s.orders, order)
 	s.keys[at] = order
 	return order, sale.OutcomeQueued
+}
+
+// refusal returns why a press takes nothing, OutcomeQueued when it takes all its lines.
+func (s *shop) refusal(buyer string, asked []Asked) (*sale.Order, sale.Outcome) {
+	for _, line := range asked {
+		if line.Quantity > s.sale.PerBuyerLimit {
+			return nil, sale.OutcomeOverLimit
+		}
+	}
+	for _, line := range asked {
+		if latest, bought := s.boughtBy(buyer, line.SKU); bought+line.Quantity > s.sale.PerBuyerLimit {
+			return latest, sale.OutcomeAlreadyBought
+		}
+	}
+	for _, line := range asked {
+		switch available := s.stock[line.SKU].Available; {
+		case available == 0:
+			return nil, sale.OutcomeSoldOut
+		case available < int64(line.Quantity):
+			return nil, sale.OutcomeNotEnough
+		}
+	}
+	return nil, sale.OutcomeQueued
+}
+
+// boughtBy returns a buyer's latest order with a SKU, and the units of it that they have.
+func (s *shop) boughtBy(buyer, sku string) (latest *sale.Order, units int) {
+	for _, o := range s.orders {
+		for i := range o.Lines {
+			if o.BuyerID == buyer && o.Lines[i].SKU == sku {
+				latest, units = o, units+o.Lines[i].Quantity
+			}
+		}
+	}
+	return latest, units
 }
 
 func writeAnswer(w http.ResponseWriter, order *sale.Order, outcome sale.Outcome) {

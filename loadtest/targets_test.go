@@ -80,7 +80,7 @@ func TestTargetBuyersOfEveryCharacterComeBackFromTheURL(t *testing.T) {
 }
 
 func TestTargetOptionsNameEveryFault(t *testing.T) {
-	err := WriteTargets(&bytes.Buffer{}, TargetOptions{Sale: "Spring", SKUs: []string{"a/b"}, Quantity: 101, Nonce: `"`})
+	err := WriteTargets(&bytes.Buffer{}, TargetOptions{Sale: "a spring", SKUs: []string{"a/b"}, Quantity: 101, Nonce: `"`})
 	for _, want := range []string{"must not be empty", "not a sale id", "not a SKU", "quantity", "nonce"} {
 		require.ErrorContains(t, err, want)
 	}

@@ -13,9 +13,8 @@ type Told struct {
 	At          sale.Time `json:"at"` // when the answer arrived
 	Buyer       string    `json:"buyer"`
 	Sale        string    `json:"sale"`
-	SKU         string    `json:"sku"`
+	Lines       []Asked   `json:"lines"` // what the press asked for
 	Key         string    `json:"key,omitempty"`
-	Quantity    int       `json:"quantity,omitempty"`
 	Attempt     int       `json:"attempt"`
 	Status      int       `json:"status"`             // HTTP status, 0 without an answer
 	Code        string    `json:"code"`               // an outcome's code, or one of the codes below
@@ -53,6 +52,11 @@ func (t *Told) kind() kind {
 		return kindPerhaps
 	}
 	return kindRefused
+}
+
+// ofThisPress reports whether the order of the answer is the one that this press became: its lines are those asked for.
+func (t *Told) ofThisPress() bool {
+	return t.Code != sale.OutcomeAlreadyBought.String() && t.Code != sale.OutcomeKeyReused.String()
 }
 
 // comesBack reports whether the app repeats the press by itself: after an unknown outcome when there is a key (without
@@ -115,10 +119,15 @@ func (t *Told) validate() error {
 	switch {
 	case !sale.ValidBuyerID(t.Buyer):
 		return fmt.Errorf("buyer %.70q is not a buyer id", t.Buyer)
-	case !sale.ValidID(t.SKU):
-		return fmt.Errorf("%.70q is not a SKU", t.SKU)
 	case t.Code == "":
 		return fmt.Errorf("buyer %s: an answer without a code", t.Buyer)
+	case len(t.Lines) == 0 || len(t.Lines) > sale.MaxLines:
+		return fmt.Errorf("buyer %s: a press of %d lines", t.Buyer, len(t.Lines))
+	}
+	for _, line := range t.Lines {
+		if !sale.ValidID(line.SKU) {
+			return fmt.Errorf("buyer %s: %.70q is not a SKU", t.Buyer, line.SKU)
+		}
 	}
 	if t.OrderID != "" && t.orderID == 0 {
 		t.setCode(t.Code)

@@ -46,7 +46,7 @@ func (v *vegetaResult) told() (*Told, error) {
 	query := u.Query()
 	told := &Told{
 		At: sale.Time{Time: v.Timestamp.Add(v.Latency)}, LatencyUS: v.Latency.Microseconds(), Attempt: 1,
-		Buyer: query.Get(queryBuyer), Key: query.Get(queryKey), Sale: saleID, SKU: sku,
+		Buyer: query.Get(queryBuyer), Key: query.Get(queryKey), Sale: saleID, Lines: []Asked{{SKU: sku}},
 	}
 	switch {
 	case told.Buyer == "":

@@ -49,7 +49,7 @@ type ItemVerdict struct {
 // ToldCounts are the totals of the answers to buyers.
 type ToldCounts struct {
 	Answers int64 `json:"answers"`
-	Buyers  int64 `json:"buyers"`  // distinct, per SKU
+	Buyers  int64 `json:"buyers"`  // distinct
 	Orders  int64 `json:"orders"`  // distinct order ids promised
 	Perhaps int64 `json:"perhaps"` // buyers whose last answer left the outcome unknown: an order or none is right
 }
@@ -127,7 +127,7 @@ type rowUnits struct {
 	released int64 // cancelled or expired
 }
 
-// holder is one buyer of one SKU, of all SKUs where sku is empty.
+// holder is one buyer of one SKU, of the whole sale where sku is empty.
 type holder struct{ sku, buyer string }
 
 type judge struct {

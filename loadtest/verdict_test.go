@@ -20,8 +20,9 @@ func goodSale() (*shop, []Told) {
 	s := newShop(3, map[string]int64{"phone": 10, "case": 4})
 	var history []Told
 	press := func(buyer, key string, quantity int) Told {
-		order, outcome := s.buy(pressKey{holder{"phone", buyer}, key}, quantity)
-		told := Told{Buyer: buyer, Sale: "spring", SKU: "phone", Key: key, Quantity: quantity, Status: outcome.Row().Status}
+		asked := Asked{"phone", quantity}
+		order, outcome := s.buy(pressKey{buyer, key}, asked)
+		told := Told{Buyer: buyer, Sale: "spring", Lines: []Asked{asked}, Key: key, Status: outcome.Row().Status}
 		if order != nil {
 			told.OrderID = order.OrderID.String()
 		}
@@ -32,7 +33,7 @@ func goodSale() (*shop, []Told) {
 		press("ben", "b1", 1), press("cat", "", 1), press("dan", "d1", 4))
 	lost := press("eve", "e1", 1)
 	lost.Code, lost.OrderID, lost.orderID, lost.Status = CodeNoAnswer, "", 0, 0
-	never := Told{Buyer: "fay", Sale: "spring", SKU: "phone", Key: "f1", Code: CodeNoAnswer}
+	never := Told{Buyer: "fay", Sale: "spring", Lines: phones(1), Key: "f1", Code: CodeNoAnswer}
 	history = append(history, lost, never, press("gus", "g1", 2))
 	gone := s.orders[len(s.orders)-1]
 	gone.Status, gone.Reason = sale.StatusCancelled, "buyer"
@@ -103,6 +104,9 @@ func TestWithoutAHistoryLossIsNotJudged(t *testing.T) {
 	require.Contains(t, text.String(), "lost not judged")
 	require.Contains(t, text.String(), "sale spring: good")
 }
+
+// phones are the lines of a press for phones.
+func phones(quantity int) []Asked { return []Asked{{"phone", quantity}} }
 
 // finding is the result that a verdict must have for a seeded fault.
 type finding struct{ oversold, duplicated, missing, inFlight, lost, untold int64 }
@@ -178,12 +182,37 @@ func promiseFaults() map[string]fault {
 		"one press, two confirmed orders": {func(s *shop, history *[]Told) {
 			s.write(sale.Order{Lines: lines("phone", 1), BuyerID: "ben"})
 			second := s.orders[len(s.orders)-1].OrderID
-			*history = append(*history, Told{Buyer: "ben", Sale: "spring", SKU: "phone", Key: "b1", Code: "queued",
+			*history = append(*history, Told{Buyer: "ben", Sale: "spring", Lines: phones(1), Key: "b1", Code: "queued",
 				orderID: second})
+		}, finding{duplicated: 1}},
+		"one order of a buyer for two presses": {func(s *shop, history *[]Told) {
+			*history = append(*history, Told{
+				Buyer: "ben", Sale: "spring", Lines: []Asked{{"phone", 1}, {"case", 1}}, Key: "b2", Code: "queued",
+				orderID: s.orderOf("ben").OrderID,
+			})
+		}, finding{duplicated: 1}},
+		"row of the basket lacks a line": {func(s *shop, history *[]Told) {
+			s.buy(pressKey{"hal", "h1"}, Asked{"phone", 1}, Asked{"case", 2})
+			o := s.orderOf("hal")
+			*history = append(*history, Told{
+				Buyer: "hal", Sale: "spring", Lines: []Asked{{"case", 2}, {"phone", 1}}, Key: "h1", Code: "queued",
+				orderID: o.OrderID,
+			})
+			o.Lines = o.Lines[:1]
+		}, finding{missing: 2, lost: 1, untold: 1}},
+		"a doubt about one basket explains no other": {func(s *shop, history *[]Told) {
+			s.buy(pressKey{"hal", "h1"}, Asked{"phone", 1}, Asked{"case", 2})
+			*history = append(*history, Told{
+				Buyer: "hal", Sale: "spring", Lines: []Asked{{"phone", 1}, {"case", 1}}, Key: "h2", Code: CodeNoAnswer,
+			})
+		}, finding{untold: 1}},
+		"sale limit": {func(s *shop, _ *[]Told) {
+			s.sale.SaleLimit = 4
+			s.buy(pressKey{"stranger", ""}, Asked{"phone", 3}, Asked{"case", 2})
 		}, finding{duplicated: 1}},
 		"one order, two buyers": {func(s *shop, history *[]Told) {
 			*history = append(*history, Told{
-				Buyer: "zoe", Sale: "spring", SKU: "phone", Key: "z1", Code: "queued", orderID: s.orderOf("ben").OrderID,
+				Buyer: "zoe", Sale: "spring", Lines: phones(1), Key: "z1", Code: "queued", orderID: s.orderOf("ben").OrderID,
 			})
 		}, finding{duplicated: 1}},
 		"refused buyer has an order": {func(s *shop, history *[]Told) {
@@ -194,12 +223,12 @@ func promiseFaults() map[string]fault {
 		}, finding{untold: 1}},
 		"doubt cleared, then an order without an answer": {func(s *shop, history *[]Told) {
 			*history = append(*history, Told{
-				Buyer: "eve", Sale: "spring", SKU: "phone", Key: "e1", Code: "replayed", orderID: s.orderOf("eve").OrderID,
+				Buyer: "eve", Sale: "spring", Lines: phones(1), Key: "e1", Code: "replayed", orderID: s.orderOf("eve").OrderID,
 			})
 			s.write(sale.Order{Lines: lines("phone", 1), BuyerID: "eve"})
 		}, finding{untold: 1}},
 		"key answered with an order that is not there": {func(_ *shop, history *[]Told) {
-			*history = append(*history, Told{Buyer: "dan", Sale: "spring", SKU: "phone", Key: "d2", Code: "already_bought",
+			*history = append(*history, Told{Buyer: "dan", Sale: "spring", Lines: phones(1), Key: "d2", Code: "already_bought",
 				orderID: 77})
 		}, finding{lost: 1}},
 	}
@@ -240,13 +269,22 @@ func TestWhatIsAllowedStaysGood(t *testing.T) {
 		"one press, two promises, one of them refused": func(s *shop, history *[]Told) {
 			s.orders = append(s.orders, &sale.Order{OrderID: 5, Lines: lines("phone", 1), BuyerID: "ben",
 				Status: sale.StatusRefused})
-			*history = append(*history, Told{Buyer: "ben", Sale: "spring", SKU: "phone", Key: "b1", Code: "queued", orderID: 5})
+			*history = append(*history, Told{Buyer: "ben", Sale: "spring", Lines: phones(1), Key: "b1", Code: "queued",
+				orderID: 5})
 		},
 		"buyers without a line in the history": func(s *shop, _ *[]Told) {
 			s.write(sale.Order{Lines: lines("phone", 3), BuyerID: "stranger"})
 		},
+		"lines in another order": func(s *shop, history *[]Told) {
+			order, _ := s.buy(pressKey{"hal", "h1"}, Asked{"phone", 1}, Asked{"case", 2})
+			*history = append(*history,
+				Told{Buyer: "hal", Sale: "spring", Lines: []Asked{{"case", 2}, {"phone", 1}}, Key: "h1", Code: "queued",
+					orderID: order.OrderID},
+				Told{Buyer: "hal", Sale: "spring", Lines: []Asked{{SKU: "case"}}, Key: "h1", Code: "idempotency_key_reused",
+					orderID: order.OrderID})
+		},
 		"answers of another sale": func(_ *shop, history *[]Told) {
-			*history = append(*history, Told{Buyer: "ben", Sale: "autumn", SKU: "phone", Code: "queued", orderID: 5})
+			*history = append(*history, Told{Buyer: "ben", Sale: "autumn", Lines: phones(1), Code: "queued", orderID: 5})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -261,7 +299,7 @@ func TestWhatIsAllowedStaysGood(t *testing.T) {
 func TestExamplesAreBounded(t *testing.T) {
 	s, history := goodSale()
 	for i := range 3 * maxExamples {
-		history = append(history, Told{Buyer: fmt.Sprint("b", i), Sale: "spring", SKU: "phone", Code: "queued",
+		history = append(history, Told{Buyer: fmt.Sprint("b", i), Sale: "spring", Lines: phones(1), Code: "queued",
 			orderID: sale.OrderID(i + 1)})
 	}
 	verdict := verdictOf(t, s, history)

@@ -69,8 +69,8 @@ func TestControllerMendsWhatIsNotOpen(t *testing.T) {
 	draft := w.Sale
 	draft.ID, draft.State = "draft", sale.StateDraft
 	w.DB.PutSale(draft)
-	untouched := sale.Bucket{Sale: "draft", SKU: "phone"}
-	w.DB.AddBucket(untouched, 5, 0)
+	untouched := sale.Bucket{Sale: "draft"}
+	w.DB.AddBucket(untouched, 0, sale.SKUUnits{SKU: "phone", Units: 5})
 	_, err := w.DB.BeginLoads(context.Background(), []sale.BucketRow{w.CloseRow(b)})
 	require.NoError(t, err)
 	w.control()
@@ -133,22 +133,23 @@ func TestViewWatched(t *testing.T) {
 		{ID: "over", State: sale.StateOpen, StartsAt: at(-time.Hour), EndsAt: at(-time.Minute)},
 		{ID: "closed", State: sale.StateClosed, StartsAt: at(-time.Hour), EndsAt: at(time.Minute)},
 	}})
+	const neverLoaded = 1
 	for _, id := range []string{"draft", "later", "now", "over", "closed", "unknown"} {
 		v.update(sale.Changes{Version: 8, Buckets: []sale.BucketRow{
-			{Bucket: sale.Bucket{Sale: id, SKU: "phone"}, Epoch: 1, State: sale.BucketClosed},
-			{Bucket: sale.Bucket{Sale: id, SKU: "never-loaded"}, State: sale.BucketClosed},
+			{Bucket: sale.Bucket{Sale: id}, Epoch: 1, State: sale.BucketClosed},
+			{Bucket: sale.Bucket{Sale: id, Number: neverLoaded}, State: sale.BucketClosed},
 		}})
 	}
 	done := map[string]bool{}
 	for _, w := range v.watched(now) {
-		require.Equal(t, "phone", w.SKU)
+		require.Zero(t, w.Number)
 		done[w.Sale] = w.Done
 	}
 	require.Equal(t, map[string]bool{"now": false, "over": true, "closed": true}, done)
 	require.Equal(t, int64(9), v.since(), "a late page does not lower the version")
 	require.Len(t, v.broken(), 4, "live sales only")
 
-	row := sale.BucketRow{Bucket: sale.Bucket{Sale: "now", SKU: "phone"}, Epoch: 2, State: sale.BucketOpen}
+	row := sale.BucketRow{Bucket: sale.Bucket{Sale: "now"}, Epoch: 2, State: sale.BucketOpen}
 	v.update(sale.Changes{Buckets: []sale.BucketRow{row}})
 	row.Epoch, row.State = 1, sale.BucketClosed
 	v.update(sale.Changes{Buckets: []sale.BucketRow{row}})
@@ -163,7 +164,7 @@ func TestControllerGoesByRedissClock(t *testing.T) {
 		Redis: fakes.Dial(t, scripts.Options{Namespace: fakes.Namespace(t), Addrs: []string{embedded.Addr()}, Embedded: true}),
 	})
 	starts := time.Now().Add(time.Hour)
-	b := sale.Bucket{Sale: "sale", SKU: "phone"}
+	b := sale.Bucket{Sale: "sale"}
 	controller.view.update(sale.Changes{
 		Sales:   []sale.Sale{{ID: "sale", State: sale.StateOpen, StartsAt: sale.Time{Time: starts}}},
 		Buckets: []sale.BucketRow{{Bucket: b, Epoch: 1, State: sale.BucketOpen}},
@@ -184,9 +185,11 @@ func TestControllerGoesByRedissClock(t *testing.T) {
 func TestClusterNodeRestarts(t *testing.T) {
 	nodes := harness.RedisCluster(t, 3)
 	w := newWorldOn(t, scripts.Options{Namespace: fakes.Namespace(t), Addrs: []string{nodes[0].Addr, nodes[1].Addr}}, nil)
+	w.Sale.Items, w.Sale.Buckets = []sale.Item{{SKU: "phone"}}, 9
+	w.Sale = w.DB.PutSale(w.Sale)
 	var rows []sale.BucketRow
 	for i := range 9 {
-		rows = append(rows, w.DB.AddBucket(sale.Bucket{Sale: "sale", SKU: "phone", Number: i}, 10, 0))
+		rows = append(rows, w.DB.AddBucket(sale.Bucket{Sale: "sale", Number: i}, 0, sale.SKUUnits{SKU: "phone", Units: 10}))
 	}
 	w.Rebuild(rows...)
 	w.control()
@@ -194,7 +197,10 @@ func TestClusterNodeRestarts(t *testing.T) {
 	nodes[2].Start()
 	later := 0
 	for _, row := range rows {
-		w.sellsSoon(row.Bucket, fmt.Sprint("buyer-", row.Number))
+		fakes.Eventually(t, func() bool {
+			press := w.Basket(row.Bucket, fmt.Sprint("buyer-", row.Number), w.Line("phone", 1))
+			return w.Reserve(press).Outcome == sale.OutcomeQueued
+		}, "the bucket sells again")
 		if w.DB.Row(row.Bucket).Epoch > 1 {
 			later++
 		}

@@ -60,7 +60,9 @@ func TestOneEngineOwnsANamespace(t *testing.T) {
 
 	other := newWorldOn(t, shared, nil)
 	identity := NewIdentity(other.Redis, &engineID{id: "second"}, silent())
-	row := other.DB.AddBucket(b, 1000, 2)
+	other.Sale.Items = w.Sale.Items
+	other.Sale = other.DB.PutSale(other.Sale)
+	row := other.DB.AddBucket(b, 2, sale.SKUUnits{SKU: "phone", Units: 1000})
 	err := identity.Check(ctx)
 	require.ErrorIs(t, err, sale.ErrForeign)
 	require.ErrorContains(t, err, `:engine holds "first", and the id of this database is "second"`)
@@ -72,7 +74,8 @@ func TestOneEngineOwnsANamespace(t *testing.T) {
 	require.ErrorIs(t, other.applier().applyAll(ctx), sale.ErrForeign)
 	require.ErrorIs(t, other.Redis.ApplyWindow(ctx, []sale.Bucket{b}, sale.Window{Version: 99}), sale.ErrForeign)
 	require.ErrorIs(t, other.Redis.LoadList(ctx, "sale", 1, 0, nil), sale.ErrForeign)
-	require.Equal(t, sale.Answer{Outcome: sale.OutcomeFenced, Reason: "foreign"}, other.Buy(b, "bert"))
+	press := other.Basket(b, "bert", other.Line("phone", 1))
+	require.Equal(t, sale.Answer{Outcome: sale.OutcomeFenced, Reason: "foreign"}, other.Reserve(press))
 	require.Empty(t, other.DB.Reported(), "the bucket of another engine is not reported")
 	require.Equal(t, int64(9), w.Shelf(b).Available)
 	require.Equal(t, sale.OutcomeQueued, w.Buy(b, "bert").Outcome, "the owner still sells")
@@ -131,6 +134,7 @@ func TestForeignKeysAreNamed(t *testing.T) {
 	ctx := context.Background()
 	for name, kind := range map[string][]string{
 		"meta":    {"SET", "text"},
+		"stock":   {"SET", "text"},
 		"buyers":  {"LPUSH", "text"},
 		"journal": {"SET", "text"},
 		"hash":    {"HSET", "field", "value"}, // the right type, and not the engine's
@@ -138,12 +142,15 @@ func TestForeignKeysAreNamed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server := harness.SharedRedis(t)
 			w := newWorld(t, nil)
-			b := sale.Bucket{Sale: w.Sale.ID, SKU: "phone"}
+			b := sale.Bucket{Sale: w.Sale.ID}
 			keys := w.Redis.Keys(b)
-			key := map[string]string{"meta": keys.Meta, "buyers": keys.Buyers, "journal": keys.Journal, "hash": keys.Meta}[name]
+			key := map[string]string{"meta": keys.Meta, "stock": keys.Stock, "buyers": keys.Buyers, "journal": keys.Journal,
+				"hash": keys.Meta}[name]
 			w.Do(append([]string{kind[0], key}, kind[1:]...)...)
 			before := server.MustDo(t, "DUMP", key)
-			row := w.DB.AddBucket(b, 10, 2)
+			w.Sale.Items = []sale.Item{{SKU: "phone"}}
+			w.Sale = w.DB.PutSale(w.Sale)
+			row := w.DB.AddBucket(b, 2, sale.SKUUnits{SKU: "phone", Units: 10})
 			err := NewRebuilder(w.Redis, w.Kafka, w.DB).Rebuild(ctx, []sale.BucketRow{row}, nil)
 			require.ErrorIs(t, err, sale.ErrForeign)
 			require.ErrorContains(t, err, key)
@@ -152,7 +159,8 @@ func TestForeignKeysAreNamed(t *testing.T) {
 			require.NotEqual(t, sale.BucketOpen, w.DB.Row(b).State)
 			w.Do("DEL", key)
 			w.Rebuild(w.DB.Row(b))
-			require.Equal(t, sale.OutcomeQueued, w.Buy(b, "anna").Outcome)
+			press := w.Basket(b, "anna", w.Line("phone", 1))
+			require.Equal(t, sale.OutcomeQueued, w.Reserve(press).Outcome)
 		})
 	}
 }

@@ -54,8 +54,9 @@ const (
 )
 
 // OutboxApplier applies releases, credits and stock changes of the database to Redis: one page of every bucket at a time, the
-// rows of a bucket in order and each once. It marks every page before it sends the bucket's next one. Rows that Redis cannot apply now stay in the outbox. When Redis lacks the orders or rows that a row
-// refers to, it has lost writes: the applier reports the bucket, and the load of the rebuild includes the row.
+// rows of a bucket in order and each once. It marks every page before it sends the bucket's next one. Rows that Redis cannot
+// apply now stay in the outbox. When Redis lacks the orders or rows that a row refers to, it has lost writes: the applier
+// reports the bucket, and the load of the rebuild includes the row.
 type OutboxApplier struct {
 	OutboxApplierOptions
 	highest  map[sale.Bucket]scripts.WriteID // the highest sequence seen, of buckets with rows
@@ -120,7 +121,7 @@ func (a *OutboxApplier) read(ctx context.Context) ([]sale.OutboxRow, error) {
 	return rows, nil
 }
 
-// apply applies the first page of every bucket. It returns how many pages Redis applied, and the rows after them.
+// apply applies the first page of every bucket. It returns how many pages were marked, and the rows after them.
 func (a *OutboxApplier) apply(ctx context.Context, rows []sale.OutboxRow) (int, []sale.OutboxRow, error) {
 	pages, err := releasePages(rows)
 	if err != nil {
@@ -132,9 +133,12 @@ func (a *OutboxApplier) apply(ctx context.Context, rows []sale.OutboxRow) (int, 
 		switch reply.Code {
 		case scripts.CodeDone:
 			a.learn(page.Bucket, scripts.WriteID{Epoch: page.Epoch, Sequence: reply.Sequence})
-			applied = append(applied, sale.Applied{
-				Bucket: page.Bucket, Epoch: page.Epoch, Number: reply.Number, Sequence: reply.Sequence, Took: reply.Took,
-			})
+			if done, own := appliedOf(page, &reply); own {
+				applied = append(applied, done)
+			}
+			if len(page.Take) > 0 {
+				faults.Point("release.take-applied")
+			}
 		case scripts.CodeFenced:
 			lost = append(lost, lostBucket{bucket: page.Bucket, epoch: page.Epoch, reason: reply.Detail})
 		}
@@ -148,6 +152,15 @@ func (a *OutboxApplier) apply(ctx context.Context, rows []sale.OutboxRow) (int, 
 		faults.Point("release.marked")
 	}
 	return len(applied), rowsAfter(rows, applied), errors.Join(err, a.reportLost(ctx, lost))
+}
+
+// appliedOf returns what to mark of a page that Redis has applied. own is false when Redis has applied rows after the page: this
+// outbox applier has stalled, another one has marked the page and goes on, and number and found units of the reply belong to a
+// later row. Nothing is marked then, and the next unit of work reads the outbox again. Rule: found-of-its-row.
+func appliedOf(page *scripts.ReleasePage, reply *scripts.ReleaseReply) (done sale.Applied, own bool) {
+	return sale.Applied{
+		Bucket: page.Bucket, Epoch: page.Epoch, Number: reply.Number, Sequence: reply.Sequence, Took: reply.Took,
+	}, reply.Number <= page.Last()
 }
 
 // rowsAfter returns the rows of the buckets that applied a page, without that page.

@@ -31,7 +31,7 @@ func TestOutboxApplierBringsReleasedUnitsBack(t *testing.T) {
 	b := w.Stock("phone", 2, 2)
 	press := func(buyer, key string, quantity int) sale.Answer {
 		p := w.Purchase(b, buyer)
-		p.Key, p.Quantity = key, quantity
+		p.Key, p.Lines[0].Quantity = key, quantity
 		return w.engine.Reserve(p)
 	}
 	first := press("anna", "press 1", 2)
@@ -44,10 +44,11 @@ func TestOutboxApplierBringsReleasedUnitsBack(t *testing.T) {
 	require.Empty(t, w.DB.WaitingRows())
 	require.Empty(t, w.DB.LeaseNames(), "the lease is released")
 	require.Equal(t, sale.Reading{
-		Epoch: 1, Sequence: 2, Available: 2, Taken: 2, Returned: 2, WindowsVersion: w.Sale.Version,
-		Outbox: 1, JournalOrders: w.Reading(b).JournalOrders, OldestJournal: w.Reading(b).OldestJournal,
+		Epoch: 1, Sequence: 2, WindowsVersion: w.Sale.Version, Outbox: 1, JournalOrders: w.Reading(b).JournalOrders,
+		OldestJournal: w.Reading(b).OldestJournal,
 	}, w.Reading(b))
-	require.Equal(t, int64(2), w.DB.Snapshot().Stock[b].Sequence, "the write of the release is known to the database")
+	require.Equal(t, sale.ShelfReading{SKU: "phone", Available: 2, Taken: 2, Returned: 2, Limit: 2, Number: 1}, w.Shelf(b))
+	require.Equal(t, int64(2), w.DB.Snapshot().Buckets[b].Sequence, "the write of the release is known to the database")
 
 	again := press("anna", "press 1", 2)
 	require.Equal(t, sale.OutcomeReplayed, again.Outcome)
@@ -124,15 +125,16 @@ func TestOutboxApplierAppliesARowOnce(t *testing.T) {
 	require.Equal(t, 1, n, "the rows of a bucket are one page")
 	require.Empty(t, left)
 	require.Equal(t, int64(10), w.Shelf(b).Available)
-	before := w.Reading(b)
+	before, stock := w.Reading(b), w.Shelf(b)
 
 	for _, applier := range []*OutboxApplier{first, w.applier()} {
 		w.DB.SetWaiting(rows...) // the marks were lost
 		require.NoError(t, applier.applyAll(context.Background()))
 		require.Equal(t, before, w.Reading(b))
+		require.Equal(t, stock, w.Shelf(b))
 		require.Empty(t, w.DB.WaitingRows())
 	}
-	credit := sale.OutboxRow{Kind: sale.OutboxCredit, Units: 5}
+	credit := sale.OutboxRow{Kind: sale.OutboxCredit, Lines: phones(5)}
 	w.DB.Give(b, credit)
 	rows = w.DB.Waiting()
 	for range 2 {
@@ -184,13 +186,12 @@ func TestOutboxApplierReportsLoss(t *testing.T) {
 			w.DB.Release(b, fakes.OrderOf(a, "anna"))
 			applier := w.applier()
 			applier.learn(b, scripts.WriteID{Epoch: 1, Sequence: 1})
-			before := w.Reading(b)
+			before := w.Shelf(b)
 			spoil(w, b)
 			require.NoError(t, applier.applyAll(context.Background()))
 			require.Equal(t, []string{fmt.Sprintf("%s epoch 1: %s", b, reason)}, w.DB.Reported())
 			if after := w.Reading(b); after.Epoch != 0 {
-				require.Equal(t, before.Available, after.Available)
-				require.Zero(t, after.Returned)
+				require.Equal(t, before, w.Shelf(b))
 			}
 			require.Len(t, w.DB.WaitingRows(), 1)
 			require.Equal(t, sale.BucketClosed, w.DB.Row(b).State)
@@ -223,7 +224,7 @@ func TestOutboxApplierRepeatsItsReports(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db, log := fakes.NewDatabase(), &safeBuffer{}
 		c := NewOutboxApplier(OutboxApplierOptions{Report: db, Log: slog.New(slog.NewTextHandler(log, nil))})
-		b := sale.Bucket{Sale: "sale", SKU: "phone"}
+		b := sale.Bucket{Sale: "sale"}
 		for range 25 {
 			require.NoError(t, c.reportLost(t.Context(), []lostBucket{{bucket: b, epoch: 4, reason: "order"}}))
 			<-time.After(applyEvery)
@@ -235,7 +236,7 @@ func TestOutboxApplierRepeatsItsReports(t *testing.T) {
 		require.Equal(t, 2, countLines(log.String()))
 		db.SetAway(errors.New("away"))
 		err := c.reportLost(t.Context(), []lostBucket{{bucket: b, epoch: 6, reason: "order"}})
-		require.ErrorContains(t, err, "report bucket sale:phone:0: away")
+		require.ErrorContains(t, err, "report bucket sale:0: away")
 	})
 }
 
@@ -244,7 +245,7 @@ func TestOutboxApplierAppliesInTheRowsEpochOnly(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.Stock("phone", 10, 1)
 	row := func(epoch int64) []sale.OutboxRow {
-		return []sale.OutboxRow{{Bucket: b, Number: 1, Epoch: epoch, Kind: sale.OutboxCredit, Units: 3}}
+		return []sale.OutboxRow{{Bucket: b, Number: 1, Epoch: epoch, Kind: sale.OutboxCredit, Lines: phones(3)}}
 	}
 	w.Rebuild(w.CloseRow(b))
 	require.Equal(t, int64(2), w.Reading(b).Epoch)
@@ -260,13 +261,18 @@ func TestOutboxApplierAppliesInTheRowsEpochOnly(t *testing.T) {
 	require.Equal(t, int64(10), w.Shelf(b).Available)
 	w.Do("HSET", w.Redis.Keys(b).Meta, "loaded_state", "open")
 	n, left, err := w.applier().apply(context.Background(), append(row(2), sale.OutboxRow{
-		Bucket: b, Number: 3, Epoch: 2, Kind: sale.OutboxCredit, Units: 1,
+		Bucket: b, Number: 3, Epoch: 2, Kind: sale.OutboxCredit, Lines: phones(1),
 	}))
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
 	require.Len(t, left, 1, "the row after the page is left")
 	require.Equal(t, int64(13), w.Shelf(b).Available)
 	require.Empty(t, w.DB.Reported())
+}
+
+// phones are the lines of an outbox row with some units of one SKU.
+func phones(units int64) []sale.OutboxLine {
+	return []sale.OutboxLine{{SKU: "phone", Units: units, Number: 1, Limit: 1}}
 }
 
 // spoilRow changes the first waiting outbox row.
@@ -290,10 +296,10 @@ func TestOutboxApplierWaits(t *testing.T) {
 	w.DB.SetAway(away)
 	require.ErrorIs(t, applier.applyAll(context.Background()), away)
 	w.DB.SetAway(nil)
-	w.spoilRow(func(row *sale.OutboxRow) { row.Units = 7 })
-	require.ErrorContains(t, applier.applyAll(context.Background()), "release of 7 units with 1 orders of 1 units")
+	w.spoilRow(func(row *sale.OutboxRow) { row.Lines = phones(7) })
+	require.ErrorContains(t, applier.applyAll(context.Background()), `"release" with 1 orders and 1 lines`)
 	require.Equal(t, int64(9), w.Shelf(b).Available)
-	w.spoilRow(func(row *sale.OutboxRow) { row.Units = 1 })
+	w.spoilRow(func(row *sale.OutboxRow) { row.Lines = nil })
 
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -305,11 +311,15 @@ func TestOutboxApplierWaits(t *testing.T) {
 
 // A page has consecutive rows of one bucket and epoch, as many as one call may have.
 func TestReleasePages(t *testing.T) {
-	b := sale.Bucket{Sale: "sale", SKU: "phone"}
+	b := sale.Bucket{Sale: "sale"}
+	of := func(kind sale.OutboxKind, number int64, lines ...sale.OutboxLine) sale.OutboxRow {
+		return sale.OutboxRow{Bucket: b, Number: number, Epoch: 1, Kind: kind, Lines: lines}
+	}
 	row := func(bucket sale.Bucket, number, epoch int64, orders int) sale.OutboxRow {
-		r := sale.OutboxRow{Bucket: bucket, Number: number, Epoch: epoch, Kind: sale.OutboxRelease, Units: int64(orders)}
+		r := sale.OutboxRow{Bucket: bucket, Number: number, Epoch: epoch, Kind: sale.OutboxRelease}
 		for range orders {
-			r.Orders = append(r.Orders, sale.ReleasedOrder{OrderID: 36, Quantity: 1, Buyer: "anna"})
+			lines := []sale.Line{{SKU: "phone", Quantity: 1}}
+			r.Orders = append(r.Orders, sale.ReleasedOrder{OrderID: 36, Lines: lines, Buyer: "anna"})
 		}
 		return r
 	}
@@ -317,7 +327,7 @@ func TestReleasePages(t *testing.T) {
 	other.Number = 1
 	pages, err := releasePages([]sale.OutboxRow{
 		row(b, 4, 2, 600), row(b, 5, 2, 400), row(b, 6, 2, 1), row(b, 7, 2, 1), // full after the second
-		row(other, 1, 1, 1), {Bucket: other, Number: 2, Epoch: 1, Kind: sale.OutboxCredit, Units: 9}, // and then a gap
+		row(other, 1, 1, 1), {Bucket: other, Number: 2, Epoch: 1, Kind: sale.OutboxCredit, Lines: phones(9)}, // and then a gap
 		row(other, 4, 1, 1),
 	})
 	require.NoError(t, err)
@@ -325,19 +335,31 @@ func TestReleasePages(t *testing.T) {
 	require.Equal(t, []int{2, 2}, []int{pages[0].Rows, pages[1].Rows})
 	require.Equal(t, []int64{4, 1}, []int64{pages[0].First, pages[1].First})
 	require.Len(t, pages[0].Orders, 1000)
-	require.Equal(t, []string{"1", "8", "1", "2", "9", "anna", "10,1", "1"}, pages[1].Args(8))
+	require.Equal(t, []string{"1", "8", "1", "2", "0", "1", "1", "phone", "10", "1 1", "anna", "10"}, pages[1].Args(8))
 	refusal := row(b, 1, 1, 1)
 	refusal.Kind = sale.OutboxRefusal
 	pages, err = releasePages([]sale.OutboxRow{refusal, row(b, 2, 1, 1)})
 	require.NoError(t, err)
-	want := []string{"1", "8", "1", "2", "0", "anna", "anna", "10,1", "10,1", "-1", "1"}
+	want := []string{"1", "8", "1", "2", "0", "1", "2", "phone", "2", "", "anna", "anna", "-10", "10"}
 	require.Equal(t, want, pages[0].Args(8), "the kind of each order")
 	pages, err = releasePages([]sale.OutboxRow{row(b, 1, 1, 1), row(b, 2, 2, 1)})
 	require.NoError(t, err)
 	require.Equal(t, 1, pages[0].Rows, "an epoch ends a page")
+	take := of(sale.OutboxTake, 2, phones(3)...)
+	raise := of(sale.OutboxRaise, 3, phones(1)...)
+	pages, err = releasePages([]sale.OutboxRow{of(sale.OutboxRaise, 1, phones(0)...), take, raise})
+	require.NoError(t, err)
+	require.Equal(t, []string{"1", "8", "1", "1", "0", "1", "0", "phone", "0", "1 1"}, pages[0].Args(8), "a take is not in it")
+	pages, err = releasePages([]sale.OutboxRow{take, raise})
+	require.NoError(t, err)
+	require.Len(t, pages, 1)
+	require.Equal(t, []string{"1", "8", "2", "1", "1", "1", "0", "phone", "3", "1 1"}, pages[0].Args(8), "nothing follows it")
 	for _, bad := range []sale.OutboxRow{
-		row(b, 1, 1, 0), row(b, 1, 1, scripts.MaxReleaseOrders+1), {Kind: sale.OutboxCredit}, {Kind: "gift", Units: 1},
-		{Kind: sale.OutboxCredit, Units: 1, Orders: row(b, 1, 1, 1).Orders},
+		row(b, 1, 1, 0), row(b, 1, 1, scripts.MaxReleaseOrders+1), {Kind: sale.OutboxCredit},
+		{Kind: "gift", Lines: phones(1)}, {Kind: sale.OutboxCredit, Lines: phones(1), Orders: row(b, 1, 1, 1).Orders},
+		{Kind: sale.OutboxCredit, Lines: phones(0)}, {Kind: sale.OutboxTake, Lines: append(phones(1), phones(1)...)},
+		{Kind: sale.OutboxRaise, Lines: []sale.OutboxLine{{SKU: "phone", Units: 1}}},
+		{Kind: sale.OutboxRelease, Orders: []sale.ReleasedOrder{{OrderID: 36, Buyer: "anna"}}},
 	} {
 		_, err := releasePages([]sale.OutboxRow{bad})
 		require.ErrorContains(t, err, "outbox row")

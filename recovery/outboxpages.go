@@ -31,7 +31,7 @@ func releasePages(rows []sale.OutboxRow) ([]scripts.ReleasePage, error) {
 }
 
 // takes reports whether the row may follow in this page. A take is alone in its page, because Redis remembers what the last take
-// found and no more.
+// found and no more (rule: take-alone).
 func takes(p *scripts.ReleasePage, row *sale.OutboxRow) bool {
 	if p.Rows == 0 {
 		return true

@@ -110,7 +110,7 @@ func (b *Rebuilder) pass(ctx context.Context, rows []sale.BucketRow) ([]sale.Buc
 
 // closeBuckets is (a) and (b). It returns the rows to rebuild, and those that Redis and by now the database too have in a later
 // epoch: another process was faster, and the next attempt finds out whether it has finished. The rows that are open in a later
-// epoch are done.
+// epoch, or archived, are done.
 func (b *Rebuilder) closeBuckets(ctx context.Context, rows []sale.BucketRow) (closed, newer []sale.BucketRow, err error) {
 	present, err := b.buckets.CloseBuckets(ctx, rows)
 	if err != nil {
@@ -119,7 +119,7 @@ func (b *Rebuilder) closeBuckets(ctx context.Context, rows []sale.BucketRow) (cl
 	faults.Point("rebuild.closed")
 	var shut []sale.BucketRow
 	for _, row := range present {
-		if row.State != sale.BucketOpen {
+		if row.State.MayLoad() {
 			shut = append(shut, row)
 		}
 	}
@@ -151,7 +151,7 @@ func (b *Rebuilder) overtaken(ctx context.Context, newer []sale.BucketRow) ([]sa
 				return nil, err
 			}
 			return nil, behind(row, readings[0].Epoch)
-		case row.State != sale.BucketOpen:
+		case row.State.MayLoad():
 			left = append(left, row)
 		}
 	}

@@ -22,7 +22,7 @@ func TestRebuildBringsUnitsAndBuyers(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.Stock("phone", 10, 3)
 	p := w.Purchase(b, "anna")
-	p.Key, p.Quantity = "k, k", 2
+	p.Key, p.Lines[0].Quantity = "k, k", 2
 	taken := w.engine.Reserve(p)
 	require.Equal(t, sale.OutcomeQueued, taken.Outcome)
 	require.Equal(t, sale.OutcomeQueued, w.Buy(b, "anna").Outcome)
@@ -30,12 +30,12 @@ func TestRebuildBringsUnitsAndBuyers(t *testing.T) {
 
 	p.Epoch = w.DB.Row(b).Epoch
 	require.Equal(t, int64(2), p.Epoch)
-	require.Equal(t, sale.Answer{
-		Outcome: sale.OutcomeReplayed, OrderID: taken.OrderID, Quantity: 2, Status: sale.StatusQueued,
-	}, w.engine.Reserve(p), "the database knows when it was created")
+	replayed := sale.Answer{Outcome: sale.OutcomeReplayed, OrderID: taken.OrderID, Status: sale.StatusQueued}
+	require.Equal(t, replayed, w.engine.Reserve(p), "the database knows when it was created")
 	require.Equal(t, sale.OutcomeAlreadyBought, w.Buy(b, "anna").Outcome)
 	reading := w.Reading(b)
-	require.Equal(t, sale.Reading{Epoch: 2, Available: 7, WindowsVersion: w.Sale.Version}, reading)
+	require.Equal(t, sale.Reading{Epoch: 2, WindowsVersion: w.Sale.Version}, reading)
+	require.Equal(t, sale.ShelfReading{SKU: "phone", Available: 7, Limit: 3, Number: 1}, w.Shelf(b))
 	holdings, err := w.engine.Holdings(context.Background(), b, "anna")
 	require.NoError(t, err)
 	require.Len(t, holdings, 2)
@@ -65,14 +65,22 @@ func TestRebuildPublishesTheJournalFirst(t *testing.T) {
 func TestRebuildManyBucketsAndBuyers(t *testing.T) {
 	w := newWorld(t, nil)
 	var rows []sale.BucketRow
-	for i := range 300 {
-		rows = append(rows, w.DB.AddBucket(sale.Bucket{Sale: "sale", SKU: fmt.Sprintf("sku-%d", i)}, int64(i), 1))
+	for i := range 300 { // of five sales
+		many := w.Sale
+		many.ID, many.Buckets = fmt.Sprintf("sale-%d", i/60), 60
+		many.Items = []sale.Item{{SKU: "phone", PriceCents: fakes.Price}, {SKU: "case", PriceCents: fakes.Price}}
+		if i%60 == 0 {
+			w.DB.PutSale(many)
+		}
+		rows = append(rows, w.DB.AddBucket(sale.Bucket{Sale: many.ID, Number: i % 60}, 1,
+			sale.SKUUnits{SKU: "phone", Units: int64(i)}, sale.SKUUnits{SKU: "case", Units: 7}))
 	}
 	big := rows[299].Bucket
+	both := []sale.Line{{SKU: "phone", Quantity: 1, Number: 1}, {SKU: "case", Quantity: 2, Number: 2}}
 	for i := range 2500 {
 		for k := range 1 + i%3 {
 			w.DB.SeedOrders(big, sale.StatusConfirmed, sale.RecordOrder{
-				OrderID: sale.OrderID(1_000_000*(3-k) + i), Quantity: 1, Buyer: fmt.Sprintf("buyer-%d", i),
+				OrderID: sale.OrderID(1_000_000*(3-k) + i), Lines: both, Buyer: fmt.Sprintf("buyer-%d", i),
 				Key: fmt.Sprintf("key %d", k),
 			})
 		}
@@ -84,12 +92,14 @@ func TestRebuildManyBucketsAndBuyers(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Equal(t, []int{256, 300}, progress)
-	readings, err := w.Redis.Readings(context.Background(), []sale.Bucket{rows[0].Bucket, rows[255].Bucket, big})
-	require.NoError(t, err)
-	require.Equal(t, []int64{0, 255, 299}, []int64{readings[0].Available, readings[1].Available, readings[2].Available})
+	for i, units := range map[int]int64{0: 0, 255: 255, 299: 299} {
+		require.Equal(t, units, w.ShelfOf(rows[i].Bucket, "phone").Available)
+		require.EqualValues(t, 7, w.ShelfOf(rows[i].Bucket, "case").Available)
+	}
 	holdings, err := w.engine.Holdings(context.Background(), big, "buyer-2")
 	require.NoError(t, err)
 	require.Len(t, holdings, 3)
+	require.Equal(t, []sale.Line{{Quantity: 1, Number: 1}, {Quantity: 2, Number: 2}}, holdings[0].Lines)
 	require.Equal(t, []string{"key 2", "key 1", "key 0"}, []string{holdings[0].Key, holdings[1].Key, holdings[2].Key})
 	require.Empty(t, w.Kafka.Log, "buckets that never sold need no fence")
 }
@@ -182,9 +192,9 @@ func TestRebuildRefusesADatabaseThatIsBehind(t *testing.T) {
 	row := w.CloseRow(b)
 	err := NewRebuilder(w.Redis, w.Kafka, w.DB).Rebuild(context.Background(), []sale.BucketRow{row}, nil)
 	require.ErrorIs(t, err, sale.ErrBehind)
-	require.ErrorContains(t, err, "bucket sale:phone:0 is in epoch 1 here and in epoch 7 there")
-	require.ErrorContains(t, err, "run: BEGIN; UPDATE catalogue SET version = version + 1 WHERE id = 1; "+
-		"UPDATE stock SET epoch = 7, state = 'closed'")
+	require.ErrorContains(t, err, "bucket sale:0 is in epoch 1 here and in epoch 7 there")
+	require.ErrorContains(t, err, "run: BEGIN; UPDATE catalogue SET version = version + 1 WHERE id = 1; UPDATE stock SET ")
+	require.ErrorContains(t, err, "UPDATE buckets SET epoch = 7, state = 'closed'")
 	require.Equal(t, row, w.DB.Row(b), "no epoch has begun")
 	require.Equal(t, sale.OutcomeFenced, w.Buy(b, "anna").Outcome)
 
@@ -205,7 +215,8 @@ func TestRebuildOfAnOldEpochChangesNothing(t *testing.T) {
 	require.NoError(t, rebuilder.Rebuild(ctx, []sale.BucketRow{old}, nil), "another rebuild was faster")
 	require.Equal(t, int64(2), w.DB.Row(b).Epoch)
 
-	zombie := sale.Load{BucketRow: old, Available: 999, Window: sale.WindowOf(&w.Sale)}
+	zombie := sale.Load{BucketRow: old, Window: sale.WindowOf(&w.Sale),
+		Stock: []sale.ShelfLoad{{SKU: "phone", Available: 999, Number: 1, Limit: 1}}}
 	require.NoError(t, w.Redis.Load(ctx, []sale.Load{zombie}))
 	good, again, err := rebuilder.verify(ctx, []sale.Load{zombie})
 	require.NoError(t, err)
@@ -242,14 +253,15 @@ func TestRebuildOfAHundredThousandOrders(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.Stock("phone", 100_000, 1)
 	for i, buyer := range fakes.Buyers("buyer", 100_000) {
-		o := sale.RecordOrder{OrderID: sale.OrderID(1<<60 + i), Quantity: 1, Buyer: buyer, Key: fmt.Sprint("press ", i)}
+		o := sale.RecordOrder{OrderID: sale.OrderID(1<<60 + i), Lines: []sale.Line{w.Line("phone", 1)}, Buyer: buyer,
+			Key: fmt.Sprint("press ", i)}
 		if i%2 == 0 {
 			w.DB.SeedOrders(b, sale.StatusConfirmed, o)
 		} else {
 			w.DB.SeedOrders(b, sale.StatusCancelled, o)
 		}
 	}
-	w.DB.ChangeRow(b, func(row *sale.BucketCounters) { row.Settled, row.Released = 100_000, 50_000 })
+	w.DB.ChangeUnits(b, "phone", func(units *sale.ShelfCounters) { units.Settled, units.Released = 100_000, 50_000 })
 	began := time.Now()
 	w.Rebuild(w.CloseRow(b))
 	require.Less(t, time.Since(began), 5*time.Second)
@@ -277,7 +289,7 @@ func TestJournalIsNeverCounted(t *testing.T) {
 	require.Equal(t, int64(2), w.DB.Settled(b), "published before the load")
 	reading := w.Reading(b)
 	require.Equal(t, int64(2), reading.Epoch)
-	require.Equal(t, int64(8), reading.Available)
+	require.Equal(t, int64(8), w.Shelf(b).Available)
 	require.Equal(t, int64(2), reading.JournalOrders)
 	relay := w.newRelay(w.Kafka, Watched{BucketRow: w.DB.Row(b)})
 	relay.Deadline = time.Nanosecond

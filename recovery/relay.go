@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"time"
 
 	"flashsale/lease"
@@ -35,14 +36,14 @@ type RelayOptions struct {
 // Times of the relay.
 const (
 	relayDeadline = 2 * time.Second
-	relayEvery    = time.Second
-	relayTimeout  = 30 * time.Second // of one unit of work
-	relayBuckets  = 2000             // looked at in one unit, in turn
+	relayEvery    = 500 * time.Millisecond // so that an overdue entry is published within a second, also under load
+	relayTimeout  = 30 * time.Second       // of one unit of work
+	relayBuckets  = 1000                   // looked at in one unit, in turn
 )
 
 // Relay publishes the journal entries that were not trimmed in time: their gateway died, or Kafka was away for longer than the
 // gateway kept the records. One process at a time relays; two would only publish the same bytes twice. The relay looks only at
-// buckets of sales that sell, at most relayBuckets a second, so its cost does not grow with the number of sales.
+// buckets of sales that sell, at most relayBuckets in one unit, so its cost does not grow with the number of sales.
 type Relay struct {
 	RelayOptions
 	clock *scripts.Clock
@@ -94,6 +95,7 @@ func (r *Relay) relayOnce(ctx context.Context) error {
 
 // journaled returns those of the next watched buckets that have a journal, and remembers the finished ones that have none.
 func (r *Relay) journaled(ctx context.Context, watched []Watched) ([]sale.BucketRow, error) {
+	r.forgetGone(watched)
 	look := watched[:0:0]
 	for _, w := range watched {
 		if quiet, known := r.quiet[w.Bucket]; !w.Done || !known || quiet != w.Version {
@@ -119,6 +121,18 @@ func (r *Relay) journaled(ctx context.Context, watched []Watched) ([]sale.Bucket
 		}
 	}
 	return found, nil
+}
+
+// forgetGone forgets the buckets of sales that were archived, once they are the greater part of what is remembered.
+func (r *Relay) forgetGone(watched []Watched) {
+	if len(r.quiet) <= 2*len(watched) {
+		return
+	}
+	left := make(map[sale.Bucket]bool, len(watched))
+	for _, w := range watched {
+		left[w.Bucket] = true
+	}
+	maps.DeleteFunc(r.quiet, func(b sale.Bucket, _ int64) bool { return !left[b] })
 }
 
 // relay publishes the overdue entries of some journals. When one journal fails it continues with the next.

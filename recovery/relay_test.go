@@ -109,7 +109,7 @@ func TestRelayLooksInTurn(t *testing.T) {
 	relay := w.newRelay(w.Kafka)
 	var watched []Watched
 	for i := range relayBuckets + 3 {
-		row := sale.BucketRow{Bucket: sale.Bucket{Sale: "many", SKU: fmt.Sprintf("sku-%05d", i)}, Epoch: 1}
+		row := sale.BucketRow{Bucket: sale.Bucket{Sale: fmt.Sprintf("many-%05d", i)}, Epoch: 1}
 		watched = append(watched, Watched{BucketRow: row, Done: true}) // Redis knows none of them: quiet once looked at
 	}
 	for _, quiet := range []int{relayBuckets, len(watched)} {

@@ -16,7 +16,7 @@ func TestRoundRobinGivesEveryBucketItsTurn(t *testing.T) {
 	itself := func(b sale.Bucket) sale.Bucket { return b }
 	var all []sale.Bucket
 	for i := range 207 {
-		all = append(all, sale.Bucket{Sale: "s", SKU: fmt.Sprintf("sku-%04d", i%50), Number: i / 50})
+		all = append(all, sale.Bucket{Sale: fmt.Sprintf("sale-%04d", i%50), Number: i / 50})
 	}
 	slices.SortFunc(all, compareBuckets)
 	r := &roundRobin{most: 100}
@@ -44,8 +44,8 @@ func TestRoundRobinGivesEveryBucketItsTurn(t *testing.T) {
 func TestViewKeepsTheOrder(t *testing.T) {
 	now := time.Now()
 	v := newView()
-	open := func(saleID, sku string, number int) sale.BucketRow {
-		return sale.BucketRow{Bucket: sale.Bucket{Sale: saleID, SKU: sku, Number: number}, Epoch: 1, State: sale.BucketOpen}
+	open := func(saleID string, number int) sale.BucketRow {
+		return sale.BucketRow{Bucket: sale.Bucket{Sale: saleID, Number: number}, Epoch: 1, State: sale.BucketOpen}
 	}
 	for _, id := range []string{"b", "a"} {
 		v.update(sale.Changes{Sales: []sale.Sale{{
@@ -53,11 +53,11 @@ func TestViewKeepsTheOrder(t *testing.T) {
 			EndsAt: sale.Time{Time: now.Add(time.Hour)},
 		}}})
 	}
-	v.update(sale.Changes{Buckets: []sale.BucketRow{open("b", "x", 0), open("a", "x", 1)}})
+	v.update(sale.Changes{Buckets: []sale.BucketRow{open("b", 0), open("a", 1)}})
 	require.Len(t, v.moving(now), 2)
-	v.update(sale.Changes{Buckets: []sale.BucketRow{open("a", "x", 0), open("a", "w", 3), open("b", "x", 0)}})
+	v.update(sale.Changes{Buckets: []sale.BucketRow{open("a", 3), open("a", 0), open("b", 0)}})
 	want := []sale.Bucket{
-		{Sale: "a", SKU: "w", Number: 3}, {Sale: "a", SKU: "x"}, {Sale: "a", SKU: "x", Number: 1}, {Sale: "b", SKU: "x"},
+		{Sale: "a"}, {Sale: "a", Number: 1}, {Sale: "a", Number: 3}, {Sale: "b"},
 	}
 	require.Equal(t, want, v.moving(now))
 	var watched, rows []sale.Bucket

@@ -137,7 +137,7 @@ func (w *world) checkStorm(b sale.Bucket, answers []sale.Answer, stock int64) {
 	}
 	require.LessOrEqual(t, int64(len(rows)), stock)
 	reading := w.Reading(b)
-	require.Equal(t, stock, reading.Available+w.DB.Settled(b), "nothing leaks")
+	require.Equal(t, stock, w.Shelf(b).Available+w.DB.Settled(b), "nothing leaks")
 	t.Logf("answers %v, epoch %d, refused %d", fakes.Outcomes(answers), reading.Epoch, len(refused))
 }
 

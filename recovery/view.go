@@ -38,17 +38,26 @@ func newView() *view {
 	return &view{sales: map[string]*saleView{}, shut: map[sale.Bucket]struct{}{}, changed: map[string]struct{}{}}
 }
 
-// update adds changes to the view. A row never changes to an older epoch: pages of changes may overlap.
+// update adds changes to the view. A row never changes to an older epoch: pages of changes may overlap. An archived sale leaves
+// the view with all its buckets.
 func (v *view) update(c sale.Changes) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.version = max(v.version, c.Version)
 	for _, s := range c.Sales {
+		if s.State == sale.StateArchived {
+			v.forget(s.ID)
+			continue
+		}
 		of := v.of(s.ID)
 		of.sale, of.known = s, true
 		v.changed[s.ID] = struct{}{}
 	}
 	for _, row := range c.Buckets {
+		if row.State == sale.BucketArchived {
+			v.forget(row.Sale) // the sale itself is in these changes or in the next
+			continue
+		}
 		known := v.bucket(row.Bucket)
 		if row.Epoch < known.Epoch {
 			continue
@@ -59,6 +68,20 @@ func (v *view) update(c sale.Changes) {
 			v.shut[row.Bucket] = struct{}{}
 		}
 	}
+}
+
+// forget removes a sale.
+func (v *view) forget(id string) {
+	s := v.sales[id]
+	if s == nil {
+		return
+	}
+	for b := range s.rows {
+		delete(v.shut, b)
+	}
+	v.order = slices.DeleteFunc(v.order, func(b *bucketView) bool { return b.of == s })
+	delete(v.changed, id)
+	delete(v.sales, id)
 }
 
 func (v *view) of(id string) *saleView {
@@ -161,7 +184,7 @@ func (v *view) unapplied() []sale.Sale {
 func (v *view) applied(id string, version int64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.sales[id].sale.Version == version {
+	if s := v.sales[id]; s != nil && s.sale.Version == version {
 		delete(v.changed, id)
 	}
 }
@@ -180,7 +203,10 @@ func (v *view) hasWindow(b sale.Bucket, version int64) {
 func (v *view) saleOf(id string) (sale.Sale, []sale.Bucket) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	s := v.of(id)
+	s := v.sales[id]
+	if s == nil {
+		return sale.Sale{}, nil // it was archived
+	}
 	buckets := make([]sale.Bucket, 0, len(s.rows))
 	for b := range s.rows {
 		buckets = append(buckets, b)

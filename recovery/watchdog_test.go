@@ -18,7 +18,7 @@ import (
 // rebuilt bucket has every order.
 func TestControllerNoticesARedisThatWentBack(t *testing.T) {
 	for name, spoil := range map[string][]string{
-		"sequence": {"HSET", "", "seq", "1", "available", "9", "taken", "1"},
+		"sequence": {"HSET", "", "seq", "1"},
 		"epoch":    {"HSET", "", "epoch", "0"},
 		"state":    {"HSET", "", "loaded_state", "loading"},
 		"missing":  {"DEL", ""},
@@ -148,7 +148,7 @@ func TestWatchdogTellsOfADatabaseThatIsBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &safeBuffer{}
 		w := newWatchdog(nil, nil, slog.New(slog.NewTextHandler(log, nil)), noWindows)
-		row := sale.BucketRow{Bucket: sale.Bucket{Sale: "autumn", SKU: "phone", Number: 2}, Epoch: 3}
+		row := sale.BucketRow{Bucket: sale.Bucket{Sale: "autumn", Number: 2}, Epoch: 3}
 		w.noteAhead(row, 5)
 		<-time.After(behindAfter)
 		w.noteAhead(row, 5)
@@ -160,8 +160,8 @@ func TestWatchdogTellsOfADatabaseThatIsBehind(t *testing.T) {
 		}
 		require.Equal(t, 1, countLines(log.String()))
 		require.Contains(t, log.String(), "redis has epochs that this database has not begun")
-		require.Contains(t, log.String(), "bucket autumn:phone:2 is in epoch 3 here and in epoch 5 there")
-		require.Contains(t, log.String(), "UPDATE stock SET epoch = 5, state = 'closed'")
+		require.Contains(t, log.String(), "bucket autumn:2 is in epoch 3 here and in epoch 5 there")
+		require.Contains(t, log.String(), "UPDATE buckets SET epoch = 5, state = 'closed'")
 		w.noteAhead(row, 3)
 		require.Empty(t, w.ahead)
 	})
@@ -191,11 +191,11 @@ func TestViewMoving(t *testing.T) {
 	}})
 	for _, id := range []string{"now", "later", "over", "closed", "draft"} {
 		v.update(sale.Changes{Version: 2, Buckets: []sale.BucketRow{
-			{Bucket: sale.Bucket{Sale: id, SKU: "phone"}, Epoch: 1, State: sale.BucketOpen},
-			{Bucket: sale.Bucket{Sale: id, SKU: "case"}, Epoch: 1, State: sale.BucketClosed},
+			{Bucket: sale.Bucket{Sale: id}, Epoch: 1, State: sale.BucketOpen},
+			{Bucket: sale.Bucket{Sale: id, Number: 1}, Epoch: 1, State: sale.BucketClosed},
 		}})
 	}
-	require.ElementsMatch(t, []sale.Bucket{{Sale: "now", SKU: "phone"}, {Sale: "over", SKU: "phone"}}, v.moving(now))
+	require.ElementsMatch(t, []sale.Bucket{{Sale: "now"}, {Sale: "over"}}, v.moving(now))
 }
 
 // While the database or Redis is away the round returns an error and doubts nothing.

@@ -48,12 +48,17 @@ func BucketStock(stock int64, number, buckets int) int64 {
 // BucketState is the state of a bucket in the database. Only the database changes it.
 type BucketState string
 
-// A new bucket is closed and has epoch 0. A rebuild begins the next epoch: the bucket is loading, then open.
+// A new bucket is closed and has epoch 0. A rebuild begins the next epoch: the bucket is loading, then open. The archive of the
+// sale begins the last epoch: no rebuild and no purchase follow.
 const (
-	BucketClosed  BucketState = "closed"
-	BucketLoading BucketState = "loading"
-	BucketOpen    BucketState = "open"
+	BucketClosed   BucketState = "closed"
+	BucketLoading  BucketState = "loading"
+	BucketOpen     BucketState = "open"
+	BucketArchived BucketState = "archived"
 )
+
+// MayLoad reports whether a rebuild may load a bucket in this state: it is neither open nor archived.
+func (s BucketState) MayLoad() bool { return s == BucketClosed || s == BucketLoading }
 
 // BucketRow is one row of the buckets table without its counters: what gateways need to sell from the bucket.
 type BucketRow struct {

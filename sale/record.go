@@ -95,6 +95,11 @@ func AppendFence(dst []byte, token string) []byte {
 	return append(append(append(dst, "fs2 fence "...), token...), '\n')
 }
 
+// RecordHeads returns how the records of a sale begin: its batches and its transfers. No record of another sale begins so.
+func RecordHeads(saleID string) [][]byte {
+	return [][]byte{[]byte("fs2 batch " + saleID + " "), []byte("fs2 transfer " + saleID + " ")}
+}
+
 // DecodeRecord reads a record and checks every limit. The result shares no memory with data. Every error wraps ErrRecord.
 func DecodeRecord(data []byte) (Record, error) {
 	if len(data) > MaxRecordBytes {

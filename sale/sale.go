@@ -2,7 +2,7 @@ package sale
 
 import "fmt"
 
-// State is the state of a sale: draft → preloaded → open ⇄ paused, and from all but draft → closed, which is final.
+// State is the state of a sale: draft → preloaded → open ⇄ paused, from all but draft → closed, and from closed → archived.
 type State string
 
 // The states of a sale as operators see them.
@@ -12,6 +12,7 @@ const (
 	StateOpen      State = "open"
 	StatePaused    State = "paused"
 	StateClosed    State = "closed"
+	StateArchived  State = "archived" // final: only rows of the database are left of the sale
 )
 
 // Eligibility is the choice of buyers who may buy.

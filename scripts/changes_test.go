@@ -25,9 +25,13 @@ func TestTakes(t *testing.T) {
 		require.Equal(t, found, again.Took, "the answer of that time")
 		require.Equal(t, []string{"0 1 0 -4", "3 0 0 -2"}, s.stock("phone", "case"))
 
+		raised := take
+		raised.First = 2
+		require.Equal(t, "took", s.apply(raised).Detail, "row 2 was no take: these rows are of another history")
 		none := s.apply(ReleasePage{Take: []sale.OutboxLine{{SKU: "phone", Units: 2}}})
 		require.Equal(t, []sale.SKUUnits{{SKU: "phone"}}, none.Took)
-		require.Equal(t, "took", s.apply(take).Detail, "what the take before it found is not known any more")
+		require.Equal(t, ReleaseReply{Code: CodeDone, epoch: 1, Sequence: none.Sequence, Number: 3}, s.apply(take),
+			"a take before the last one was marked: its outbox applier has stalled, and learns nothing of what was found")
 		unknown := ReleasePage{Take: []sale.OutboxLine{{SKU: "late", Units: 2, Number: 1300, Limit: 1}}}
 		require.Equal(t, "sku", s.apply(unknown).Detail)
 	})

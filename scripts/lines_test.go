@@ -136,6 +136,33 @@ func TestReleasedOrdersAreBoundedBySKU(t *testing.T) {
 	})
 }
 
+// TestAForgottenKey: a buyer with eight released orders of one SKU buys other SKUs only without a key, because Redis may have
+// forgotten an order with that key.
+func TestAForgottenKey(t *testing.T) {
+	onBothServers(t, func(t *testing.T, r *Redis) {
+		s := newShop(t, r, 0, []sale.ShelfLoad{shelf("phone", 50, 100), shelf("case", 50, 100)})
+		buyAndRelease := func(key string, pairs ...any) {
+			p := purchase("ann", key, pairs...)
+			require.Equal(t, []string{"T"}, s.buy(p))
+			require.Equal(t, CodeDone, s.apply(released(s.nextID, p)).Code)
+		}
+		buyAndRelease("lost", "phone", 1)
+		for range sale.MaxReleased - 2 {
+			buyAndRelease("", "phone", 1)
+		}
+		buyAndRelease("", "case", 2)
+		require.Equal(t, []string{"T"}, s.buy(purchase("ann", "new", "case", 1)), "eight released, and no eight of one SKU")
+		p, both := purchase("ann", "other", "phone", 1), purchase("ann", "", "case", 2, "phone", 1)
+		require.Equal(t, []string{"T", "T"}, s.buy(p, both))
+		require.Equal(t, CodeDone, s.apply(released(s.nextID, both)).Code)
+		require.Equal(t, []string{"C 1 8 8", "C 2 8 8", "T"}, s.buy(purchase("ann", "k", "case", 1),
+			purchase("ann", "", "case", 1, "phone", 1), purchase("ann", "", "case", 1)))
+		require.Equal(t, CodeDone, s.apply(released(s.nextID-4, p)).Code, "now the first one is forgotten")
+		require.Equal(t, []string{"C 1 8 8"}, s.buy(purchase("ann", "lost", "case", 3)), "its key is not taken again")
+		require.Contains(t, s.buy(purchase("ann", "new", "case", 1))[0], "R ", "a key that is known answers")
+	})
+}
+
 // TestTheLargestBatch: a record's 1000 orders and 2000 lines, each of another SKU.
 func TestTheLargestBatch(t *testing.T) {
 	onBothServers(t, func(t *testing.T, r *Redis) {

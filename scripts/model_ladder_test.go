@@ -109,7 +109,21 @@ func (e *buyerEntry) unitsOf(number int) (units int) {
 	return units
 }
 
-// tooMany refuses a buyer with too many released orders of a SKU.
+// mostReleased returns how many released orders of one SKU a buyer has, of the SKU with the most.
+func (m *stockModel) mostReleased(buyer string) (most int) {
+	count := map[int]int{}
+	for _, e := range m.buyers[buyer] {
+		for _, line := range e.lines {
+			if e.released {
+				count[line.Number]++
+				most = max(most, count[line.Number])
+			}
+		}
+	}
+	return most
+}
+
+// tooMany refuses a buyer with too many released orders of a SKU, and with a key of any SKU.
 func (m *stockModel) tooMany(p *modelPurchase) string {
 	for i, line := range p.Lines {
 		released, recent := 0, 0
@@ -127,6 +141,9 @@ func (m *stockModel) tooMany(p *modelPurchase) string {
 		case released >= sale.MaxReleased:
 			return fmt.Sprintf("C %d %d %d", i+1, sale.MaxReleased, released)
 		}
+	}
+	if most := m.mostReleased(p.Buyer); p.Key != "" && most >= sale.MaxReleased {
+		return fmt.Sprintf("C 1 %d %d", sale.MaxReleased, most)
 	}
 	return ""
 }

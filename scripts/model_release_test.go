@@ -1,6 +1,7 @@
 package scripts
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -54,10 +55,14 @@ func (m *stockModel) release(p *ReleasePage, highest int64) ReleaseReply {
 
 // repeated answers a page that is applied already.
 func (m *stockModel) repeated(p *ReleasePage, reply ReleaseReply) ReleaseReply {
-	number, found, _ := strings.Cut(m.took, ":")
+	text, found, _ := strings.Cut(m.took, ":")
+	number, err := strconv.ParseInt(cmp.Or(text, "0"), 10, 64)
+	if err != nil {
+		panic(err)
+	}
 	switch {
-	case len(p.Take) == 0:
-	case number != strconv.FormatInt(p.First, 10):
+	case len(p.Take) == 0 || number > p.First:
+	case number < p.First:
 		reply.Code, reply.Detail = CodeFenced, "took"
 		return reply
 	default:
@@ -214,7 +219,10 @@ func (m *modelRun) release() {
 	m.seen[strings.TrimSpace("release "+got.Code+" "+got.Detail)]++
 	if len(page.Take) > 0 {
 		m.seen["take "+got.Code]++
-		if got.Code == CodeDone {
+		if got.Code == CodeDone && got.Took == nil {
+			m.seen["take without its answer"]++
+		}
+		if got.Code == CodeDone && got.Took != nil {
 			m.lastTake = page
 		}
 	}
@@ -272,7 +280,8 @@ func withSKUs(lines []sale.Line) []sale.Line {
 // everyRelease is what a long run must see.
 var everyRelease = []string{
 	"release done", "release older", "release later epoch", "release later state", "release fenced sequence",
-	"release fenced outbox", "release fenced order", "release fenced sku", "release fenced took", "forgotten", "refused",
+	"release fenced outbox", "release fenced order", "release fenced sku", "release fenced took", "take without its answer",
+	"forgotten", "refused",
 	"began", "emptied", "take done", "take repeated",
 }
 
@@ -298,7 +307,9 @@ func TestModelFindsBugsOfReleases(t *testing.T) {
 		"a take adds":               {"found[i] = -units .. ''", "found[i], units = -units .. '', -units"},
 		"a take is forgotten": {"if takes then call('HSET', meta_key, 'took'",
 			"if false then call('HSET', meta_key, 'took'"},
-		"any take answers for any":         {"if takes and number ~= ARGV[3]", "if takes and not number"},
+		"any take answers for any":         {"takes and number == first and took", "takes and took"},
+		"a row that was no take answers":   {"if takes and number < first", "if false"},
+		"an earlier take is a loss":        {"if takes and number < first", "if takes and number ~= first"},
 		"nothing is forgotten":             {"if released <= 8 then", "if true then"},
 		"one more is remembered":           {"count[number] <= 8", "count[number] <= 9"},
 		"the oldest is remembered":         {"for i = #all, 1, -1 do", "for i = 1, #all do"},

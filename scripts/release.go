@@ -32,6 +32,9 @@ type ReleasePage struct {
 	Orders []PageOrder
 }
 
+// Last returns the number of the page's last row.
+func (p *ReleasePage) Last() int64 { return p.First + int64(p.Rows) - 1 }
+
 // PageOrder is an order of a page. Redis forgets a refused order.
 type PageOrder struct {
 	sale.ReleasedOrder
@@ -106,7 +109,8 @@ func (p *ReleasePage) gains() []sale.OutboxLine {
 type ReleaseReply struct {
 	Code, Detail            string
 	epoch, Sequence, Number int64
-	Took                    []sale.SKUUnits // of a take that is applied: units found of each of its SKUs, which may be 0
+	// of a take that is applied, and no later one: units found of each SKU, which may be 0
+	Took []sale.SKUUnits
 }
 
 // decodeRelease decodes the reply to a page. Like the reserve script, a server without the script answers fenced.
@@ -131,8 +135,8 @@ func decodeRelease(p *ReleasePage, result rueidis.RedisResult) (ReleaseReply, er
 	default:
 		return reply, errors.Join(fields.err, fmt.Errorf("release script answered %q", reply.Code))
 	}
-	if reply.Code == CodeDone && len(p.Take) > 0 {
-		reply.Took, err = p.took(fields.text(5))
+	if found := fields.text(5); reply.Code == CodeDone && len(p.Take) > 0 && (found != "" || reply.Number == p.Last()) {
+		reply.Took, err = p.took(found)
 	}
 	return reply, errors.Join(fields.err, err)
 }

@@ -21,11 +21,12 @@
 --
 -- Reply, always six values: code, detail, epoch, sequence, number, took
 --   done    the rows up to number are applied, the last of them by the write that took sequence; took = of a take the
---           units found of each SKU, joined by a comma: as many as asked, or all that are available
+--           units found of each SKU, joined by a comma: as many as asked, or all that are available; "" when a later
+--           take is applied too: an applier marks a page before it sends the next one, so the caller has stalled
 --   older   Redis is in a later epoch, whose load has absorbed the rows
 --   later   Redis is in an earlier epoch or does not sell yet: ask again
 --   fenced  detail missing, replid, sequence, outbox (a row before these was lost), sku (the stock hash lacks a SKU),
---           order (the buyers hash lacks one of the orders) or took (what an applied take found is not known any more):
+--           order (the buyers hash lacks one of the orders) or took (the row that is applied was no take):
 --           the stock is in doubt; nothing written
 --
 -- Invariant: available + taken - returned of a SKU never changes in one epoch; a row is applied once, in its epoch,
@@ -63,9 +64,10 @@ if wrong_replid() then return answer('fenced', 'replid') end
 if sequence < tonumber(ARGV[2]) then return answer('fenced', 'sequence') end
 if first <= outbox then -- rule: release-once
   local number, took = match(meta[7] or '', '^(%d+):(.*)$')
-  if takes and number ~= ARGV[3] then return answer('fenced', 'took') end -- rule: take-remembered
+  number = tonumber(number or 0)
+  if takes and number < first then return answer('fenced', 'took') end
   sequence = tonumber(meta[5])
-  return answer('done', '', takes and took)
+  return answer('done', '', takes and number == first and took) -- rule: take-reports-found
 end
 if first > outbox + 1 then return answer('fenced', 'outbox') end -- rule: release-in-order
 

@@ -48,7 +48,8 @@
 --           L line limit  over the limit of the SKU    l limit  over the limit of the sale
 --           B line limit bought id  already bought, id is the latest of that SKU
 --           b limit bought id  the same for the sale, or 1000 orders of the buyer are here
---           C line limit unpaid  too many cancellations: unpaid orders of the buyer were released, limit are too many
+--           C line limit unpaid  too many cancellations: unpaid orders of the buyer were released, limit are too many;
+--             line is 1 when they are of another SKU and the purchase has a key
 --           E line available  not enough               S line  sold out
 --           J  journal full                            W  window closed, see detail
 --   window  detail not_started, ended or paused: the sale does not sell at Redis's time; nothing written
@@ -173,8 +174,8 @@ local function recently(entries, id, at)
   return made >= since
 end
 
--- Returns a verdict when the purchase has the key of one of its buyer's entries, released or not
--- (rules: key-answers-once, key-answers-after-release).
+-- Returns a verdict when the purchase has the key of one of its buyer's entries, of whatever SKUs, released or not
+-- (rules: key-of-sale, key-answers-once, key-answers-after-release).
 local function replay(entries, wanted, key)
   if key == '' or not find(entries, ',' .. key .. ',', 1, true) then return nil end
   local literally = string.gsub(key, '%W', '%%%0')
@@ -185,13 +186,30 @@ local function replay(entries, wanted, key)
   return concat({'R', id, number, created, in_journal(number)}, ' ')
 end
 
+-- Returns how many released orders of one SKU a buyer has: of the SKU with the most, or 0 when the buyer has fewer than
+-- eight in all.
+local function most_released(entries)
+  local most, count = 0, {}
+  local _, released = string.gsub(entries, '"%w+,%-', '')
+  if released < 8 then return 0 end
+  for lines in gmatch(entries, '"%w+,%-([%w:+]+)') do
+    for number in gmatch(lines, '(%w+):?%d*') do
+      count[number] = (count[number] or 0) + 1
+      most = math.max(most, count[number])
+    end
+  end
+  return most
+end
+
 -- Whether one of a buyer's entries may be this purchase of one unit, have its key, or count against a limit. Plain
 -- searches find too much at times and never too little, and cost a fraction of counting. The entry that an earlier call
--- wrote of this purchase has its SKU. An entry has 8 bytes or more, so 1000 are longer than 8000.
+-- wrote of this purchase has its SKU. An entry has 8 bytes or more, so 1000 are longer than 8000; a released one has 9,
+-- and with the quotation marks between them 8 of these are longer than 78.
 local function concerned(entries, head, shelf)
   if sale_limit > 0 or #entries > 8000 or find(entries, '+', 1, true) then return true end
   local key = match(head, '^%w+,[^,]+(,.*)$')
   if key ~= ',' and find(entries, key .. ',', 1, true) then return true end
+  if key ~= ',' and #entries > 78 and most_released('"' .. entries) >= 8 then return true end
   local number = number_of(shelf)
   return find(entries, ',' .. number .. ',', 1, true) or find(entries, ',' .. number .. ':', 1, true)
     or find(entries, ',-' .. number, 1, true)
@@ -238,8 +256,9 @@ local function too_many(line, released, recent)
   if released >= 8 then return concat({'C', line, 8, released}, ' ') end
 end
 
--- Returns the verdict when the purchase goes beyond what its buyer may have, by the buyer's entries.
-local function beyond(entries, lines, units)
+-- Returns the verdict when the purchase goes beyond what its buyer may have, by the buyer's entries. An order with its key
+-- may be forgotten, whatever its SKUs, when eight newer ones of one SKU are released.
+local function beyond(entries, lines, units, key)
   local total, latest, count, bought, last, released, recent = history(entries, lines)
   for line = 1, lines do
     local limit = limit_of(shelf_of[line])
@@ -247,12 +266,15 @@ local function beyond(entries, lines, units)
       return concat({'B', line, limit, bought[line], last[line]}, ' ')
     end
   end
+  -- rule: sale-limit
   if sale_limit > 0 and total + units > sale_limit then return concat({'b', sale_limit, total, latest}, ' ') end
   if count >= 1000 then return concat({'b', 1000, count, match(entries, '"(%w+),[^"]*"$')}, ' ') end
   for line = 1, lines do
     local verdict = too_many(line, released[line], recent[line])
     if verdict then return verdict end
   end
+  local most = key ~= '' and most_released(entries) or 0 -- rule: key-not-forgotten
+  if most >= 8 then return 'C 1 8 ' .. most end
 end
 
 -- Decides a purchase, whose lines are in shelf_of and quantity_of: returns nil when it may be taken, otherwise its
@@ -280,9 +302,9 @@ local function refusal(entries, head, lines, full)
     units = units + quantity
   end
   if sale_limit > 0 and units > sale_limit then return 'l ' .. sale_limit end
-  verdict = entries and beyond(entries, lines, units)
+  verdict = entries and beyond(entries, lines, units, key)
   if verdict then return verdict end
-  for line = 1, lines do
+  for line = 1, lines do -- rule: lines-whole
     local left = available[shelf_of[line]]
     if left == 0 then return 'S ' .. line end
     if left < quantity_of[line] then return 'E ' .. line .. ' ' .. left end

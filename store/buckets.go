@@ -11,8 +11,8 @@ import (
 	"flashsale/sale"
 )
 
-const bucketColumns = "sale_id, bucket, epoch, state, partition_id, sequence, outbox_number, currency, payment_ttl_s, sale_limit, " +
-	"orders, "
+const bucketColumns = "sale_id, bucket, epoch, state, partition_id, sequence, outbox_number, currency, payment_ttl_s, " +
+	"sale_limit, orders, "
 
 // selectBuckets is the start of every query that scanBucket reads. Its last column is the database's clock.
 func (s *Store) selectBuckets() string {
@@ -34,7 +34,8 @@ func (s *Store) lockBuckets(
 ) (found map[sale.Bucket]*ledger.Row, nowMS int64, err error) {
 	found = make(map[sale.Bucket]*ledger.Row, len(buckets))
 	for chunk := range slices.Chunk(sorted(buckets), maxTerms) {
-		query := s.selectBuckets() + s.dialect.forced + " WHERE " + inKeys(len(chunk)) + " ORDER BY sale_id, bucket" + s.dialect.lock
+		query := s.selectBuckets() + s.dialect.forced + " WHERE " + inKeys(len(chunk)) + " ORDER BY sale_id, bucket" +
+			s.dialect.lock
 		err := each(ctx, tx, query, keyArgs(nil, chunk), func(rows scanner) error {
 			row, err := scanBucket(rows, &nowMS)
 			found[row.Bucket] = row

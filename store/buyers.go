@@ -34,6 +34,10 @@ func (s *Store) ReplaceBuyers(ctx context.Context, id string, next func() (strin
 		return 0, fmt.Errorf("replace buyers of %s: %w", id, err)
 	}
 	var size int64
+	// An earlier sale of this id, a draft that was deleted, may have left buyers of an upload that died.
+	if err = s.deleteLists(ctx, id, version, version); err != nil {
+		return 0, fmt.Errorf("replace buyers of %s: %w", id, err)
+	}
 	if err = s.uploadList(ctx, id, version, next); err == nil {
 		size, err = s.switchList(ctx, id, version)
 	}

@@ -28,9 +28,13 @@ func nextVersion(ctx context.Context, tx *sql.Tx) (int64, error) {
 
 const sqlChangedBuckets = "SELECT sale_id, bucket, epoch, state, partition_id FROM buckets WHERE version > ?"
 
-// Changes returns the rows of the catalogue that changed since a version, all rows for 0. If nothing changed, it is one read
-// by primary key. If the counter is below since, the database is not the one of the last call, and Changes returns all rows.
-// The answer may contain rows newer than its Version; the next answer contains them again.
+// fresh leaves out archived sales and their buckets: a reader that begins has nothing to forget.
+const fresh = " AND state <> 'archived'"
+
+// Changes returns the rows of the catalogue that changed since a version, all rows but those of archived sales for 0. If
+// nothing changed, it is one read by primary key. If the counter is below since, the database is not the one of the last
+// call, and Changes returns all rows. The answer may contain rows newer than its Version; the next answer contains them
+// again.
 func (s *Store) Changes(ctx context.Context, since int64) (sale.Changes, error) {
 	var changes sale.Changes
 	if err := s.db.QueryRowContext(ctx, sqlVersion).Scan(&changes.Version); err != nil {
@@ -51,17 +55,24 @@ func (s *Store) Changes(ctx context.Context, since int64) (sale.Changes, error) 
 }
 
 func (s *Store) changedSales(ctx context.Context, since int64, changes *sale.Changes) (err error) {
-	changes.Sales, err = readSales(ctx, s.db, "version > ?", since)
+	changes.Sales, err = readSales(ctx, s.db, changedSince("version > ?", since), since)
 	return err
 }
 
 func (s *Store) changedBuckets(ctx context.Context, since int64, changes *sale.Changes) error {
-	return each(ctx, s.db, sqlChangedBuckets, []any{since}, func(rows scanner) error {
+	return each(ctx, s.db, changedSince(sqlChangedBuckets, since), []any{since}, func(rows scanner) error {
 		var row sale.BucketRow
 		err := rows.Scan(&row.Sale, &row.Number, &row.Epoch, &row.State, &row.Partition)
 		changes.Buckets = append(changes.Buckets, row)
 		return err
 	})
+}
+
+func changedSince(condition string, since int64) string {
+	if since == 0 {
+		return condition + fresh
+	}
+	return condition
 }
 
 func (s *Store) changedRules(ctx context.Context, since int64, changes *sale.Changes) error {

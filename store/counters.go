@@ -35,16 +35,19 @@ func (s *Store) BucketCounters(ctx context.Context, buckets []sale.Bucket) ([]sa
 
 // A LEFT JOIN, so that a bucket without a row of one of the SKUs is in the answer too.
 const sqlCounters = "SELECT b.sale_id, b.bucket, b.epoch, b.state, b.partition_id, b.sequence, b.outbox_number, " +
-	"COALESCE(s.sku, ''), COALESCE(s.loaded, 0), COALESCE(s.settled, 0), COALESCE(s.released, 0), COALESCE(s.settled_epoch, 0), " +
+	"COALESCE(s.sku, ''), COALESCE(s.loaded, 0), COALESCE(s.settled, 0), COALESCE(s.released, 0), COALESCE(s.settled_epoch, " +
+	"0), " +
 	"COALESCE(s.moved_epoch, 0), COALESCE(s.given_epoch, 0) " +
 	"FROM buckets b LEFT JOIN stock s ON s.sale_id = b.sale_id AND s.bucket = b.bucket"
+
+const ofBooks = " WHERE b.sale_id = ?"
 
 const inBooks = "(b.sale_id = ? AND b.bucket = ?)"
 
 // SaleCounters returns the counters of every bucket of a sale, by number, each with all SKUs of the sale. A sale has none
 // before its first preload. One statement reads them, at one moment.
 func (s *Store) SaleCounters(ctx context.Context, saleID string) ([]sale.StockCounters, error) {
-	counters, err := s.readCounters(ctx, " WHERE b.sale_id = ?", saleID)
+	counters, err := readCounters(ctx, s.db, ofBooks, saleID)
 	if err != nil {
 		return nil, fmt.Errorf("read counters of %s: %w", saleID, err)
 	}
@@ -97,7 +100,8 @@ func (s *Store) findCounters(
 			args = append(args, sku)
 		}
 	}
-	counters, err := s.readCounters(ctx, join+repeated(" WHERE (", inBooks, " OR ", len(buckets), ")"), keyArgs(args, buckets)...)
+	counters, err := readCounters(ctx, s.db, join+repeated(" WHERE (", inBooks, " OR ", len(buckets), ")"),
+		keyArgs(args, buckets)...)
 	for i := range counters {
 		c := &counters[i]
 		if present := found[c.Bucket]; present != nil {
@@ -129,9 +133,9 @@ func inOrder(shelves []sale.ShelfCounters, skus []string) ([]sale.ShelfCounters,
 	return ordered, nil
 }
 
-func (s *Store) readCounters(ctx context.Context, where string, args ...any) ([]sale.StockCounters, error) {
+func readCounters(ctx context.Context, q querier, where string, args ...any) ([]sale.StockCounters, error) {
 	var counters []sale.StockCounters
-	err := each(ctx, s.db, sqlCounters+where+" ORDER BY b.sale_id, b.bucket, s.sku", args, func(rows scanner) error {
+	err := each(ctx, q, sqlCounters+where+" ORDER BY b.sale_id, b.bucket, s.sku", args, func(rows scanner) error {
 		var c sale.StockCounters
 		var shelf sale.ShelfCounters
 		err := rows.Scan(&c.Sale, &c.Number, &c.Epoch, &c.State, &c.Partition, &c.Sequence, &c.Outbox, &shelf.SKU, &shelf.Loaded,

@@ -12,13 +12,14 @@ import (
 )
 
 const (
-	sqlInsertBuckets = "INSERT INTO buckets (sale_id, bucket, state, partition_id, currency, payment_ttl_s, sale_limit, version) VALUES "
-	sqlInsertStock   = "INSERT INTO stock (sale_id, bucket, sku, number, per_buyer_limit, loaded) VALUES "
+	sqlInsertBuckets = "INSERT INTO buckets (sale_id, bucket, state, partition_id, currency, payment_ttl_s, sale_limit, " +
+		"version) VALUES "
+	sqlInsertStock = "INSERT INTO stock (sale_id, bucket, sku, number, per_buyer_limit, loaded) VALUES "
 )
 
 // LoadStock creates the bucket and stock rows of a sale at its first preload, and returns the rows of the buckets that are not
 // open, which a rebuild must load: new ones are closed, in epoch 0. A second call changes nothing. The partition of a bucket is
-// fixed when its row is created. For a closed sale the error is a *sale.StateError.
+// fixed when its row is created. For a closed or archived sale the error is a *sale.StateError.
 func (s *Store) LoadStock(ctx context.Context, id string, partitions int32) ([]sale.BucketRow, error) {
 	if partitions < 1 {
 		return nil, fmt.Errorf("load stock of %s: %d partitions", id, partitions)
@@ -29,7 +30,7 @@ func (s *Store) LoadStock(ctx context.Context, id string, partitions int32) ([]s
 		if err != nil {
 			return err
 		}
-		if present.State == sale.StateClosed {
+		if present.State == sale.StateClosed || present.State == sale.StateArchived {
 			return &sale.StateError{State: present.State, Detail: "a closed sale cannot be preloaded"}
 		}
 		rows, err := s.lockSaleBuckets(ctx, tx, id)

@@ -12,7 +12,8 @@ import (
 )
 
 // CloseBuckets is step (a) of a rebuild: it closes every bucket that has the given epoch and returns the present rows, sorted.
-// It omits buckets that do not exist. It returns a bucket with another epoch unchanged: another rebuild was faster.
+// It omits buckets that do not exist. It returns a bucket with another epoch unchanged: another rebuild was faster. A bucket of
+// an archived sale stays archived.
 func (s *Store) CloseBuckets(ctx context.Context, rows []sale.BucketRow) ([]sale.BucketRow, error) {
 	var present []sale.BucketRow
 	err := s.transact(ctx, func(tx *sql.Tx) (err error) {
@@ -47,7 +48,8 @@ func (s *Store) closeBuckets(ctx context.Context, tx *sql.Tx, rows []sale.Bucket
 	}
 	var closing []sale.Bucket
 	for _, row := range rows {
-		if r := found[row.Bucket]; r != nil && r.Epoch == row.Epoch && r.State != sale.BucketClosed {
+		if r := found[row.Bucket]; r != nil && r.Epoch == row.Epoch && r.State != sale.BucketClosed &&
+			r.State != sale.BucketArchived {
 			r.State = sale.BucketClosed
 			closing = append(closing, row.Bucket)
 		}

@@ -73,7 +73,7 @@ func (s *Store) changeSale(ctx context.Context, tx *sql.Tx, present, wanted sale
 		return sale.Sale{}, err
 	}
 	pending := ledger.Pending(&present, takes)
-	if ledger.SameDefinition(pending, &wanted) {
+	if present.State != sale.StateArchived && ledger.SameDefinition(pending, &wanted) {
 		return present, nil
 	}
 	items := ledger.Numbered(present.Items, wanted.Items)

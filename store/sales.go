@@ -26,9 +26,18 @@ func (s *Store) Sale(ctx context.Context, id string) (sale.Sale, error) {
 	return found[0], nil
 }
 
-// Sales returns every sale, sorted by id.
+// Sales returns every sale that is not archived, sorted by id.
 func (s *Store) Sales(ctx context.Context) ([]sale.Sale, error) {
-	found, err := readSales(ctx, s.db, "sale_id >= ?", "")
+	return s.salesWhere(ctx, "state <> ?")
+}
+
+// ArchivedSales returns every archived sale, sorted by id.
+func (s *Store) ArchivedSales(ctx context.Context) ([]sale.Sale, error) {
+	return s.salesWhere(ctx, "state = ?")
+}
+
+func (s *Store) salesWhere(ctx context.Context, archived string) ([]sale.Sale, error) {
+	found, err := readSales(ctx, s.db, archived, sale.StateArchived)
 	if err != nil {
 		return nil, fmt.Errorf("read sales: %w", err)
 	}

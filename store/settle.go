@@ -19,8 +19,9 @@ var errLookCloser = errors.New("the ordinary case does not apply")
 // marker, the moved units and the receiver's credit; for all of them the events and the positions in the orders topic.
 //
 // It locks the bucket rows and reads the units and what the buyers have bought. It first runs optimistically: it assumes that
-// there are no markers and no rows of the orders, and relies on the unique keys. If a unique key refuses a row, or a record is late, a fork or beyond the loaded
-// units, it rolls back and runs again after reading everything. The same function decides in both cases.
+// there are no markers and no rows of the orders, and relies on the unique keys. If a unique key refuses a row, or a record
+// is late, a fork or beyond the loaded units, it rolls back and runs again after reading everything. The same function
+// decides in both cases.
 //
 // A record that is delivered again changes nothing. The same transaction records fences. For a record that can never settle
 // the error is a *sale.PoisonError with its index, or with index -1 if the database refuses the values of one of several

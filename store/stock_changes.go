@@ -66,6 +66,8 @@ func (s *Store) changeStock(ctx context.Context, tx *sql.Tx, asked sale.StockCha
 		return nil, sale.ErrChangeReused
 	case begun && change.Done:
 		return change, nil
+	case present.State == sale.StateArchived:
+		return nil, &sale.StateError{State: present.State, Detail: "an archived sale does not change"}
 	case !begun:
 		if err := changeable(&present, &item, asked.Asked); err != nil {
 			return nil, err

@@ -167,6 +167,31 @@ func TestRebuildDecidesTakes(t *testing.T) {
 	})
 }
 
+// A report without what Redis found of a take deletes neither the take nor the rows before it: an outbox applier that stalled
+// while another one went on sends such a report.
+func TestNoTakeIsDeletedWithoutWhatWasFound(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		bucket := phone(t, s, 10, 1)
+		changeStock(t, s, "phone", "k1", 2)
+		changeStock(t, s, "phone", "k2", -5)
+		changeStock(t, s, "phone", "k3", 1)
+		for _, number := range []int64{2, 3} {
+			stale := sale.Applied{Bucket: bucket, Epoch: 1, Number: number, Sequence: 8}
+			require.NoError(t, s.OutboxDone(t.Context(), []sale.Applied{stale}))
+			require.Len(t, waiting(t, s, bucket), 3, number)
+		}
+		found := []sale.SKUUnits{{SKU: "phone", Units: 4}}
+		require.NoError(t, s.OutboxDone(t.Context(), []sale.Applied{
+			{Bucket: bucket, Epoch: 1, Number: 3, Sequence: 8}, {Bucket: bucket, Epoch: 1, Number: 1, Sequence: 6},
+			{Bucket: bucket, Epoch: 1, Number: 2, Sequence: 7, Took: found},
+		}), "each page of its own")
+		require.Empty(t, waiting(t, s, bucket))
+		require.EqualValues(t, 9, countersOf(t, s, bucket).Loaded)
+		require.EqualValues(t, 9, stockOf(t, s, "phone"))
+		require.Equal(t, sale.BucketOpen, countersOf(t, s, bucket).State)
+	})
+}
+
 // Redis found units that orders have: the bucket closes and the take stays for the rebuild.
 func TestTakeOfSoldUnits(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
@@ -189,7 +214,8 @@ func TestChangesThatAreRefused(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		put(t, s, draft("eleven", 1, item("phone", 10)))
 		ask := func(id, sku string, asked int64) error {
-			_, err := s.ChangeStock(t.Context(), sale.StockChange{Sale: id, SKU: sku, Key: strings.Repeat("k", 128), Asked: asked})
+			_, err := s.ChangeStock(t.Context(), sale.StockChange{Sale: id, SKU: sku, Key: strings.Repeat("k", 128),
+				Asked: asked})
 			return err
 		}
 		var state *sale.StateError
@@ -281,7 +307,8 @@ func TestChangesAtOnce(t *testing.T) {
 						}
 					}
 				case 4:
-					if err := rebuildOnce(t.Context(), s, rows[0].Bucket); err != nil && !strings.Contains(err.Error(), "loaded") {
+					if err := rebuildOnce(t.Context(), s, rows[0].Bucket); err != nil &&
+						!strings.Contains(err.Error(), "loaded") {
 						return err
 					}
 				}

@@ -121,31 +121,41 @@ func (s *stack) driveOn(
 	return count, times, took
 }
 
-// oneByOne measures accepting next to a server that only calls a script for each request.
+// oneByOne measures accepting next to a server that only calls a script for each request: of one SKU, and of ten thousand.
 func (s *stack) oneByOne() []*Figure {
 	s.warm("rush")
 	s.setRules()
 	address := harness.Address(s.b)
 	other := s.startBaseline(address, oneByOneVariable+"="+address, redisVariable+"="+s.Redis[0].Addr)
 	defer other.Kill()
-	s.Redis[0].MustDo(s.b, "SET", oneByOneStock, oneByOneUnits)
 	require.NoError(s.b, SetBareAnswer(address, s.answerBytes()))
-	s.drive(address, s.presses("rush", warmOrders))
-	server := &Figure{Name: "accept ÷ one EVALSHA a request: the server", Unit: "CPU µs an order"}
-	redis := &Figure{Name: "  Redis", Unit: "CPU µs an order"}
-	rate := &Figure{Name: "  rate", Unit: "orders/s"}
-	for range repetitions {
-		requests := s.presses("rush", acceptOrders)
-		s.drained()
-		count, theirs, theirTime := s.drive(address, requests, other.PID(), s.Redis[0].PID())
-		s.drained()
-		_, ours, ourTime := s.drive(s.gateway.Listen, requests, s.gateway.PID(), s.Redis[0].PID())
-		server.Add(perRequest(ours[0], count.Answers), perRequest(theirs[0], count.Answers))
-		redis.Add(perRequest(ours[1], count.Answers), perRequest(theirs[1], count.Answers))
-		rate.Add(float64(count.Answers)/ourTime.Seconds(), float64(count.Answers)/theirTime.Seconds())
+	s.preloadMany("apiece", manySKUs)
+	beside := func(name, saleID string, asks asking) []*Figure {
+		server := &Figure{Name: name + ": the server", Unit: "CPU µs an order"}
+		redis := &Figure{Name: "  Redis", Unit: "CPU µs an order"}
+		rate := &Figure{Name: "  rate", Unit: "orders/s"}
+		s.drive(address, s.pressesFor(asks, saleID, warmOrders))
+		for range repetitions {
+			requests := s.pressesFor(asks, saleID, acceptOrders)
+			s.finish(saleID)
+			count, theirs, theirTime := s.drive(address, requests, other.PID(), s.Redis[0].PID())
+			s.finish(saleID)
+			_, ours, ourTime := s.drive(s.gateway.Listen, requests, s.gateway.PID(), s.Redis[0].PID())
+			server.Add(perRequest(ours[0], count.Answers), perRequest(theirs[0], count.Answers))
+			redis.Add(perRequest(ours[1], count.Answers), perRequest(theirs[1], count.Answers))
+			rate.Add(float64(count.Answers)/ourTime.Seconds(), float64(count.Answers)/theirTime.Seconds())
+		}
+		return []*Figure{server, redis, rate}
 	}
-	s.Redis[0].MustDo(s.b, "DEL", oneByOneBuyers, oneByOneStock)
-	return []*Figure{server, redis, rate}
+	s.Redis[0].MustDo(s.b, "SET", oneByOneStock("phone"), oneByOneUnits)
+	figures := beside("accept ÷ one EVALSHA a request", "rush", s.asks)
+	s.Redis[0].MustDo(s.b, "DEL", oneByOneBuyers("phone"))
+	for n := range manySKUs {
+		s.Redis[0].MustDo(s.b, "SET", oneByOneStock(skuName(n)), oneByOneUnits)
+	}
+	many := beside(fmt.Sprintf("the same on %d SKUs", manySKUs), "apiece", anyOf(manySKUs))
+	many[1].Target = 0.8
+	return append(figures, many...)
 }
 
 // answerBytes is the length of the answer to a purchase.

@@ -25,6 +25,7 @@ type part struct {
 	name   string                       // value of -only
 	shared func(s *stack) []*Figure     // measured on the one deployment that these parts share, in the table's order
 	own    func(b *testing.B) []*Figure // or: starts its own deployment after the shared one has ended
+	apart  bool                         // only when it is named: it fetches what the others do not need
 }
 
 // parts is the table from top to bottom: first those on the shared deployment, then the others.
@@ -37,13 +38,17 @@ var parts = []part{
 	{name: "settle", shared: (*stack).settling},
 	{name: "rush", shared: (*stack).rush},
 	{name: "growth", shared: (*stack).growth},
+	{name: "skus", shared: (*stack).breadth},
 	{name: "settle-sqlite", own: settlingSQLite},
 	{name: "script", own: floor},
 	{name: "two-nodes", own: twoNodes},
 	{name: "memory", own: memory},
 	{name: "million", own: million},
 	{name: "scale", own: scale},
+	{name: "rebuild", own: rebuild},
+	{name: "idle", own: idle},
 	{name: "overload", own: overload},
+	{name: "servers", own: servers, apart: true},
 }
 
 // BenchmarkEngine takes every figure once, prints the table and the same as one line of JSON, and fails when a target
@@ -78,7 +83,7 @@ func BenchmarkEngine(b *testing.B) {
 // chosenParts returns the parts in names, in the order of the table.
 func chosenParts(b *testing.B, names string) []part {
 	if names == "" {
-		return parts
+		return slices.DeleteFunc(slices.Clone(parts), func(p part) bool { return p.apart })
 	}
 	var chosen []part
 	asked := strings.Split(names, ",")

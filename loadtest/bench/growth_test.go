@@ -2,35 +2,25 @@ package bench
 
 import (
 	"fmt"
-	"math/rand/v2"
-	"time"
-
-	"github.com/stretchr/testify/require"
 )
 
 const (
 	growthOrders = 40_000 // in one repetition
 	growthLimit  = 1.3    // times the smallest cost
-	spreadOrders = 10_000 // in one repetition, when every order is of another SKU
-	idleFor      = 5 * time.Second
 )
 
-// growth measures whether an order costs more with more connections and with more live SKUs, and what an idle engine
-// with ten thousand SKUs costs. It leaves the SKUs behind, so it is the last part of its deployment.
+// growth measures whether an order costs more with more connections and with more live SKUs. It leaves the SKUs behind.
 func (s *stack) growth() []*Figure {
 	s.warm("rush")
 	s.setRules()
 	figures := s.connections()
-	one := s.orderCosts(growthOrders, acceptConnection)
+	alone := s.orderCosts(growthOrders, acceptConnection)
 	for _, skus := range []int{100, manySKUs} {
-		saleID := fmt.Sprint("wide-", skus)
-		s.preloadMany(saleID, skus)
-		figures = append(figures, grown(fmt.Sprintf("an order with %d SKUs live ÷ 1", skus), growthLimit, one,
+		s.preloadMany(fmt.Sprint("wide-", skus), skus)
+		figures = append(figures, grown(fmt.Sprintf("an order with %d SKUs live ÷ 1", skus), growthLimit, alone,
 			s.orderCosts(growthOrders, acceptConnection))...)
-		figures = append(figures, grown(fmt.Sprintf("an order of any of %d SKUs ÷ of 1", skus), 0, one,
-			s.spreadCosts(saleID, skus))...)
 	}
-	return append(figures, s.idle()...)
+	return figures
 }
 
 // costs are the CPU µs per order of gateway and Redis, a pair for each repetition.
@@ -84,40 +74,4 @@ func (s *stack) requestCost(requests *Requests, connections int) [2]float64 {
 	s.b.Helper()
 	count, used, _ := s.driveOn(connections, s.gateway.Listen, requests, s.gateway.PID(), s.Redis[0].PID())
 	return [2]float64{perRequest(used[0], count.Answers), perRequest(used[1], count.Answers)}
-}
-
-// spreadCosts lets each order ask for any of the SKUs: a batch contains one SKU, so there are many small batches.
-func (s *stack) spreadCosts(saleID string, skus int) (all costs) {
-	s.b.Helper()
-	usual := s.sku
-	defer func() { s.sku = usual }()
-	for range repetitions {
-		requests := &Requests{}
-		for range spreadOrders {
-			s.sku = fmt.Sprint("sku-", rand.IntN(skus))
-			requests.Add(s.presses(saleID, 1).At(0))
-		}
-		all = append(all, s.requestCost(requests, acceptConnection))
-	}
-	return all
-}
-
-// idle measures an engine without requests, after it has settled the earlier ones.
-func (s *stack) idle() []*Figure {
-	s.b.Helper()
-	s.drained()
-	gateway := &Figure{Name: fmt.Sprintf("idle with %d SKUs live: gateway", manySKUs), Unit: "% of a core", Target: 2}
-	redis := &Figure{Name: "  Redis", Unit: "% of a core", Target: 2}
-	settle := &Figure{Name: "  settle", Unit: "% of a core"}
-	for range repetitions {
-		meter, err := StartMeter(s.gateway.PID(), s.Redis[0].PID(), s.settle.PID())
-		require.NoError(s.b, err)
-		<-time.After(idleFor)
-		used, took, err := meter.Stop()
-		require.NoError(s.b, err)
-		for i, f := range []*Figure{gateway, redis, settle} {
-			f.Ours = append(f.Ours, 100*used[i].Seconds()/took.Seconds())
-		}
-	}
-	return []*Figure{gateway, redis, settle}
 }

@@ -34,7 +34,7 @@ func million(b *testing.B) []*Figure {
 		redis.Add(redisCosts[last], redisCosts[n])
 	}
 	strangers := s.pressesOf("million", manyBuyers, acceptOrders)
-	s.latch(strangers.At(0), Purchase(s.gateway.Listen, "million", s.sku, "", ""))
+	s.latch(strangers.At(0), s.asks(s.gateway.Listen, "million", "", ""))
 	s.costOf(s.gateway.Listen, s.gateway.PID(), acceptConnection, strangers, 409)
 	return []*Figure{
 		{Name: "gateway that sold a SKU to 1,000,000 buyers and refuses others, once: resident", Unit: "MB", Target: 96,
@@ -52,7 +52,7 @@ func (s *stack) pressesOf(saleID string, from, n int) *Requests {
 	for i := range n {
 		token, err := s.signer.Token(buyerID(from+i), 24*time.Hour, now)
 		require.NoError(s.b, err)
-		requests.Add(Purchase(s.gateway.Listen, saleID, s.sku, token, ""))
+		requests.Add(s.asks(s.gateway.Listen, saleID, token, ""))
 	}
 	return requests
 }
@@ -71,8 +71,8 @@ func (s *stack) resident(size string) float64 {
 
 // memory measures Redis's memory for a million buyers of one SKU with ids of 36 characters.
 func memory(b *testing.B) []*Figure {
-	without := &Figure{Name: "Redis memory of 1,000,000 buyers, ids of 36 characters", Unit: "MB", Target: 130}
-	with := &Figure{Name: "  with keys of 36 characters", Unit: "MB", Target: 170}
+	without := &Figure{Name: "Redis memory of 1,000,000 buyers, ids of 36 characters", Unit: "MB", Target: 128}
+	with := &Figure{Name: "  with keys of 36 characters", Unit: "MB", Target: 160}
 	for _, line := range goBench(b, "./reserve", "^BenchmarkMemory$") {
 		without.Ours, with.Ours = append(without.Ours, line["MB-without-keys"]), append(with.Ours, line["MB-with-keys"])
 	}

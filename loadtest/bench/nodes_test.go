@@ -19,8 +19,8 @@ func twoNodes(b *testing.B) []*Figure {
 	s := newStack(b, deployment{nodes: 2, homes: map[string]int{
 		metaKey("one", 0): 0, metaKey("two", 0): 0, metaKey("two", 1): 1,
 	}})
-	s.openBuckets("one", 1)
-	s.openBuckets("two", 2)
+	s.openSale("one", 9_999_999)
+	s.openSale("two", 9_999_999, `"buckets":2`)
 	s.warm("one")
 	s.driveOn(nodeConnections, s.gateway.Listen, s.presses("two", warmOrders))
 	figures := []*Figure{
@@ -37,11 +37,11 @@ func twoNodes(b *testing.B) []*Figure {
 }
 
 func metaKey(saleID string, bucket int) string {
-	return fmt.Sprintf("%s:{%s:phone:%d}:meta", namespace, saleID, bucket)
+	return fmt.Sprintf("%s:{%s:%d}:meta", namespace, saleID, bucket)
 }
 
 // placeKeys moves the slots of keys to the given nodes, as the operator of a cluster of two nodes must: when each node
-// has one half of the slots, the first two buckets of a SKU are always on the same node, because their names differ in
+// has one half of the slots, the first two buckets of a sale are always on the same node, because their names differ in
 // the last bit.
 func placeKeys(b *testing.B, nodes []*harness.RedisServer, homes map[string]int) {
 	b.Helper()
@@ -54,13 +54,6 @@ func placeKeys(b *testing.B, nodes []*harness.RedisServer, homes map[string]int)
 			node.MustDo(b, "CLUSTER", "SETSLOT", strconv.FormatInt(slot, 10), "NODE", id)
 		}
 	}
-}
-
-func (s *stack) openBuckets(saleID string, buckets int) {
-	s.b.Helper()
-	s.createSale(saleID, fmt.Sprintf(`[{"sku":"phone","stock":9999999,"price_cents":129900,"buckets":%d}]`, buckets))
-	s.run("", "sale", "preload", saleID)
-	s.open(saleID)
 }
 
 // nodeCosts returns the CPU µs that each node spends per order of its own; a node without orders has 0.

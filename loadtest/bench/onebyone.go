@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"net"
+	"strings"
 
 	"github.com/redis/rueidis"
 	"github.com/valyala/fasthttp"
@@ -15,13 +16,22 @@ redis.call('SADD', KEYS[1], ARGV[1])
 redis.call('DECR', KEYS[2])
 return 1`
 
+// Keys of one SKU.
+func oneByOneBuyers(sku string) string { return "onebyone:{" + sku + "}:buyers" }
+func oneByOneStock(sku string) string  { return "onebyone:{" + sku + "}:stock" }
+
 const (
-	oneByOneBuyers = "onebyone:{phone}:buyers"
-	oneByOneStock  = "onebyone:{phone}:stock"
-	oneByOneUnits  = "1000000000"
+	oneByOneUnits = "1000000000"
 	// buyerBytes are the last bytes of the token, which stand for the buyer: they differ and have the length of a UUID.
 	buyerBytes = 36
 )
+
+// skuOf returns the SKU in the path of a purchase, …/items/{sku}/orders.
+func skuOf(path string) string {
+	_, rest, _ := strings.Cut(path, "/items/")
+	sku, _, _ := strings.Cut(rest, "/")
+	return sku
+}
 
 // ServeOneByOne sells as most flash sales do: one script call per request, answered when Redis has answered. It
 // verifies no token, has no rules, keeps no journal and sends nothing to Kafka. Its Redis client pipelines concurrent
@@ -36,7 +46,8 @@ func ServeOneByOne(listener net.Listener, redis string) error {
 	return serve(listener, func(ctx *fasthttp.RequestCtx) {
 		token := ctx.Request.Header.Peek(fasthttp.HeaderAuthorization)
 		buyer := string(token[max(0, len(token)-buyerBytes):])
-		taken, err := script.Exec(ctx, client, []string{oneByOneBuyers, oneByOneStock}, []string{buyer}).AsInt64()
+		sku := skuOf(string(ctx.Path()))
+		taken, err := script.Exec(ctx, client, []string{oneByOneBuyers(sku), oneByOneStock(sku)}, []string{buyer}).AsInt64()
 		switch {
 		case err != nil:
 			ctx.SetStatusCode(fasthttp.StatusServiceUnavailable)

@@ -86,14 +86,17 @@ func TestOneByOneSellsEachBuyerOne(t *testing.T) {
 	}
 	first, second := strings.Repeat("a", 50), strings.Repeat("b", 50)
 	require.Equal(t, 409, status(first), "no units")
-	redis.MustDo(t, "SET", oneByOneStock, "1")
+	redis.MustDo(t, "SET", oneByOneStock("phone"), "1")
 	require.Equal(t, 202, status(first))
 	require.Equal(t, 409, status(first), "has one")
 	require.Equal(t, 409, status(second), "nothing left")
-	redis.MustDo(t, "SET", oneByOneStock, "1")
+	redis.MustDo(t, "SET", oneByOneStock("phone"), "1")
 	require.Equal(t, 202, status(second))
-	redis.MustDo(t, "DEL", oneByOneBuyers)
-	redis.MustDo(t, "LPUSH", oneByOneBuyers, "no set")
+	answer, err := Ask(address, Purchase(address, "spring", "case", first, ""))
+	require.NoError(t, err)
+	require.Equal(t, 409, answer.Status, "units are a SKU's")
+	redis.MustDo(t, "DEL", oneByOneBuyers("phone"))
+	redis.MustDo(t, "LPUSH", oneByOneBuyers("phone"), "no set")
 	require.Equal(t, 503, status(first))
 	require.NoError(t, SetBareAnswer(address, 400))
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -200,6 +203,7 @@ func TestPurchaseIsAValidRequest(t *testing.T) {
 	address := startBare(t)
 	for _, request := range [][]byte{
 		Purchase(address, "spring", "phone", "", ""), Purchase(address, "spring", "phone", "a.b.c", "key"),
+		Basket(address, "spring", []string{"phone", "case"}, "a.b.c", ""),
 	} {
 		answer, err := Ask(address, request)
 		require.NoError(t, err)
@@ -207,6 +211,9 @@ func TestPurchaseIsAValidRequest(t *testing.T) {
 	}
 	_, err := Ask("127.0.0.1:1", nil)
 	require.Error(t, err)
+	require.Contains(t, string(Basket("shop", "spring", []string{"phone", "case"}, "", "")),
+		"POST /v1/sales/spring/orders HTTP/1.1\r\nHost: shop\r\nContent-Length: 42\r\n\r\n"+
+			`{"lines":[{"sku":"phone"},{"sku":"case"}]}`)
 }
 
 func TestHistogramIsReadFromAMetricsPage(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -51,14 +52,23 @@ func (r *Requests) Slice(from, to int) *Requests {
 
 // Purchase returns a press of Buy; token and key may be empty.
 func Purchase(host, saleID, sku, token, key string) []byte {
-	request := "POST /v1/sales/" + saleID + "/items/" + sku + "/orders HTTP/1.1\r\nHost: " + host + "\r\n"
+	return post(host, saleID+"/items/"+sku, token, key, "")
+}
+
+// Basket returns a press that orders one unit of each SKU, all or nothing.
+func Basket(host, saleID string, skus []string, token, key string) []byte {
+	return post(host, saleID, token, key, `{"lines":[{"sku":"`+strings.Join(skus, `"},{"sku":"`)+`"}]}`)
+}
+
+func post(host, of, token, key, body string) []byte {
+	request := "POST /v1/sales/" + of + "/orders HTTP/1.1\r\nHost: " + host + "\r\n"
 	if token != "" {
 		request += "Authorization: Bearer " + token + "\r\n"
 	}
 	if key != "" {
 		request += "Idempotency-Key: \"" + key + "\"\r\n"
 	}
-	return []byte(request + "Content-Length: 0\r\n\r\n")
+	return []byte(request + "Content-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body)
 }
 
 // answerTimeout bounds one answer: more than the contract's 5 s.

@@ -18,15 +18,22 @@ const (
 )
 
 // settling measures how fast queued orders become rows, next to a raw multi-row INSERT of the same rows into a table of
-// the same form on the same server. Markers, the guarded stock update and the queue are part of settling and not of the
-// raw INSERT.
+// the same form on the same server. Markers, the orders of the buyers, the guarded update of the stock and the queue are part
+// of settling and not of the raw INSERT.
 func (s *stack) settling() []*Figure {
-	rate := &Figure{Name: "settle: rows a second", Unit: "rows/s ÷ raw INSERT", Target: 0.7, Least: true}
-	cost := &Figure{Name: "settle: own CPU", Unit: "CPU µs an order"}
+	s.preloadMany("settled", 100)
+	s.openSale("three", 9_999_999, `"per_buyer_limit":3`)
+	return slices.Concat(s.settlingOf("settle", "rush", s.asks), s.settlingOf("settle, 100 SKUs", "settled", anyOf(100)),
+		s.settlingOf("settle, 3 units a buyer", "three", s.asks))
+}
+
+func (s *stack) settlingOf(name, saleID string, asks asking) []*Figure {
+	rate := &Figure{Name: name + ": rows a second", Unit: "rows/s ÷ raw INSERT", Target: 0.7, Least: true}
+	cost := &Figure{Name: name + ": own CPU", Unit: "CPU µs an order"}
 	for range repetitions {
-		ours, used := s.settleBacklog()
-		s.drained() // the events are published after the rows: the server must be idle during the baseline
-		rate.Add(ours, s.rawInsert())
+		ours, used := s.settleBacklog(saleID, asks)
+		s.finish(saleID) // the events are published after the rows: the server must be idle during the baseline
+		rate.Add(ours, s.rawInsert(saleID))
 		cost.Ours = append(cost.Ours, used)
 	}
 	return []*Figure{rate, cost}
@@ -34,17 +41,18 @@ func (s *stack) settling() []*Figure {
 
 // settleBacklog queues orders in Kafka while settle is down, and returns rows a second from the first settled unit to
 // the last, and settle's CPU µs per order.
-func (s *stack) settleBacklog() (rate, cost float64) {
+func (s *stack) settleBacklog(saleID string, asks asking) (rate, cost float64) {
 	s.b.Helper()
-	before := s.drained()
+	s.finish(saleID)
+	before := s.settled(saleID)
 	require.Zero(s.b, s.settle.Term())
-	s.take(s.presses("rush", settleOrders), nil)
+	s.take(s.pressesFor(asks, saleID, settleOrders), nil)
 	s.settle.Restart()
-	s.waitSettled("rush", before+1)
-	first := s.settled("rush")
+	s.waitSettled(saleID, before+1)
+	first := s.settled(saleID)
 	meter, err := StartMeter(s.settle.PID())
 	require.NoError(s.b, err)
-	s.waitSettled("rush", before+settleOrders)
+	s.waitSettled(saleID, before+settleOrders)
 	used, took, err := meter.Stop()
 	require.NoError(s.b, err)
 	s.settle.Ready()
@@ -99,18 +107,18 @@ const (
 
 	orderColumns = `SELECT column_name FROM information_schema.columns
 		WHERE table_schema = DATABASE() AND table_name = 'orders' ORDER BY ordinal_position`
-	lastTuples = "SELECT CONCAT('(',%s,')') FROM orders WHERE sale_id = 'rush' ORDER BY order_id DESC LIMIT %d"
+	lastTuples = "SELECT CONCAT('(',%s,')') FROM orders WHERE sale_id = ? ORDER BY order_id DESC LIMIT %d"
 )
 
 // rawInsert returns rows a second of plain INSERT statements that were generated in advance.
-func (s *stack) rawInsert() float64 {
+func (s *stack) rawInsert(saleID string) float64 {
 	s.b.Helper()
 	ctx := s.b.Context()
 	for _, statement := range []string{makeRaw, emptyRaw} {
 		_, err := s.db.ExecContext(ctx, statement)
 		require.NoError(s.b, err)
 	}
-	statements := s.rawStatements()
+	statements := s.rawStatements(saleID)
 	conn, err := s.db.Conn(ctx)
 	require.NoError(s.b, err)
 	defer conn.Close()
@@ -122,16 +130,16 @@ func (s *stack) rawInsert() float64 {
 	return settleOrders / time.Since(began).Seconds()
 }
 
-// rawStatements writes the last order rows as INSERT statements in the order of their ids. The server quotes the
+// rawStatements writes the last order rows of a sale as INSERT statements in the order of their ids. The server quotes the
 // values, so that it reads them back exactly.
-func (s *stack) rawStatements() []string {
+func (s *stack) rawStatements(saleID string) []string {
 	s.b.Helper()
 	columns := column[string](s, orderColumns)
 	quoted := make([]string, len(columns))
 	for i, name := range columns {
 		quoted[i] = "QUOTE(`" + name + "`)"
 	}
-	tuples := column[string](s, fmt.Sprintf(lastTuples, strings.Join(quoted, ",',',"), settleOrders))
+	tuples := column[string](s, fmt.Sprintf(lastTuples, strings.Join(quoted, ",',',"), settleOrders), saleID)
 	require.Len(s.b, tuples, settleOrders)
 	slices.Reverse(tuples)
 	var statements []string

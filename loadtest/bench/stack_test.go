@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"database/sql"
 	"fmt"
 	"net"
@@ -48,6 +49,24 @@ type deployment struct {
 	homes    map[string]int // keys, and the nodes that must have them
 	redis    []string       // further options of redis-server
 	settings []string       // further settings of our processes, "FLASHSALE_…=…"
+
+	// Where several deployments stand side by side, each has a name and a Redis, and they share the other servers.
+	name    string
+	server  *harness.RedisServer
+	kafka   *harness.KafkaServer
+	mariadb *harness.MariaDBServer
+}
+
+// complete fills in what the deployment does not share.
+func (d deployment) complete(b *testing.B) deployment {
+	d.name = cmp.Or(d.name, namespace)
+	if d.kafka == nil {
+		d.kafka = harness.Kafka(b, brokerJVM...)
+	}
+	if d.mariadb == nil {
+		d.mariadb = harness.MariaDB(b)
+	}
+	return d
 }
 
 // stack is one deployment with private servers, so that nothing else shares what is measured.
@@ -62,7 +81,7 @@ type stack struct {
 	signer        *loadtest.Signer
 	buyers        int    // tokens made so far
 	sales         int    // opened for one repetition each
-	sku           string // that presses ask for
+	asks          asking // what presses ask for
 	keyed         bool   // presses carry keys
 	ruled, warmed bool
 	rate          float64 // the greatest that was measured, orders/s
@@ -70,9 +89,10 @@ type stack struct {
 
 // newStack starts every process of a deployment; there is no sale yet.
 func newStack(b *testing.B, d deployment) *stack {
-	s := &stack{b: b, sku: "phone", bareAt: harness.Address(b)}
-	s.Stack = deployed.New(b, deployed.Options{Name: namespace, Redis: startRedis(b, d), Kafka: harness.Kafka(b, brokerJVM...),
-		MariaDB: harness.MariaDB(b), Env: d.settings}).Migrate().Run(1, 1)
+	s := &stack{b: b, asks: one("phone"), bareAt: harness.Address(b)}
+	d = d.complete(b)
+	s.Stack = deployed.New(b, deployed.Options{Name: d.name, Redis: startRedis(b, d), Kafka: d.kafka, MariaDB: d.mariadb,
+		Env: d.settings}).Migrate().Run(1, 1)
 	s.gateway, s.settle = s.Gateways[0], s.Settles[0]
 	signer, err := loadtest.NewSigner([]byte(deployed.Secret), "", "")
 	require.NoError(b, err)
@@ -93,6 +113,9 @@ func (s *stack) startBaseline(address string, variables ...string) *harness.Proc
 }
 
 func startRedis(b *testing.B, d deployment) []*harness.RedisServer {
+	if d.server != nil {
+		return []*harness.RedisServer{d.server}
+	}
 	if d.nodes > 1 {
 		nodes := harness.RedisCluster(b, d.nodes, d.redis...)
 		placeKeys(b, nodes, d.homes)
@@ -114,21 +137,21 @@ func (s *stack) run(input string, args ...string) {
 	s.SucceedWith(input, args...)
 }
 
-// openSale opens a sale of the SKU "phone" in one bucket.
-func (s *stack) openSale(id string, stock int) {
+// openSale opens a sale of the SKU "phone". Further members of the definition come as "NAME":VALUE.
+func (s *stack) openSale(id string, stock int, members ...string) {
 	s.b.Helper()
-	s.createSale(id, fmt.Sprintf(`[{"sku":"phone","stock":%d,"price_cents":129900}]`, stock))
+	s.createSale(id, fmt.Sprintf(`[{"sku":"phone","stock":%d,"price_cents":129900}]`, stock), members...)
 	s.run("", "sale", "preload", id)
 	s.open(id)
 }
 
 // createSale defines a sale whose window is open; items is the array of its definition.
-func (s *stack) createSale(id, items string) {
+func (s *stack) createSale(id, items string, members ...string) {
 	s.b.Helper()
 	now := time.Now()
-	s.run(fmt.Sprintf(`{"name":%q,"starts_at":%q,"ends_at":%q,"items":%s}`,
-		id, now.Add(-time.Hour).Format(time.RFC3339), now.Add(24*time.Hour).Format(time.RFC3339), items),
-		"sale", "create", id, "-f", "-")
+	members = append(members, `"items":`+items)
+	s.run(fmt.Sprintf(`{"name":%q,"starts_at":%q,"ends_at":%q,%s}`, id, now.Add(-time.Hour).Format(time.RFC3339),
+		now.Add(24*time.Hour).Format(time.RFC3339), strings.Join(members, ",")), "sale", "create", id, "-f", "-")
 }
 
 // open opens a preloaded sale and waits until the gateway sells.
@@ -159,6 +182,12 @@ func (s *stack) setRules() {
 // presses makes n presses of new buyers, each with its own token, and with a key when keyed.
 func (s *stack) presses(saleID string, n int) *Requests {
 	s.b.Helper()
+	return s.pressesFor(s.asks, saleID, n)
+}
+
+// pressesFor is presses for what is asked.
+func (s *stack) pressesFor(asks asking, saleID string, n int) *Requests {
+	s.b.Helper()
 	requests := &Requests{}
 	now := time.Now()
 	for range n {
@@ -169,7 +198,7 @@ func (s *stack) presses(saleID string, n int) *Requests {
 		if s.keyed {
 			key = fmt.Sprint("press-", s.buyers)
 		}
-		requests.Add(Purchase(s.gateway.Listen, saleID, s.sku, token, key))
+		requests.Add(asks(s.gateway.Listen, saleID, token, key))
 	}
 	return requests
 }

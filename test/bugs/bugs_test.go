@@ -1,7 +1,9 @@
 package bugs
 
 import (
+	"flag"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -14,10 +16,13 @@ import (
 
 const parallel = 2 // checks at once
 
+var flagOnly = flag.String("only", "", "do only the checks of this form, a regular expression of `bug package`")
+
 // TestEverySeededBugIsCaught prints for each bug the check that caught it.
 func TestEverySeededBugIsCaught(t *testing.T) {
 	lab := &Lab{Root: harness.Root(t), Dir: t.TempDir(), Bugs: Bugs()}
-	innocent := innocents(Bugs())
+	all := only(t, Bugs())
+	innocent := innocents(all)
 	var packages []string
 	for _, c := range innocent {
 		packages = append(packages, c.Package)
@@ -33,14 +38,30 @@ func TestEverySeededBugIsCaught(t *testing.T) {
 		})
 	}
 	caught := &report{}
-	for _, b := range Bugs() {
+	for _, b := range all {
 		for _, c := range b.Checks {
 			work = append(work, func() { catch(t, lab, b, c, caught) })
 		}
 	}
 	together(work)
 	slices.Sort(caught.lines)
-	t.Logf("%d bugs:\n%s", len(Bugs()), strings.Join(caught.lines, "\n"))
+	t.Logf("%d bugs:\n%s", len(all), strings.Join(caught.lines, "\n"))
+}
+
+// only returns the bugs with the checks that are wanted.
+func only(t *testing.T, all []Bug) (some []Bug) {
+	t.Helper()
+	wanted, err := regexp.Compile(*flagOnly)
+	require.NoError(t, err)
+	for _, b := range all {
+		b.Checks = slices.DeleteFunc(slices.Clone(b.Checks), func(c Check) bool {
+			return !wanted.MatchString(b.Name + " " + c.Package)
+		})
+		if len(b.Checks) > 0 {
+			some = append(some, b)
+		}
+	}
+	return some
 }
 
 // TestHooks runs the tests of the fault hooks, which need a build with the tag `faults`.

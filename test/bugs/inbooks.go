@@ -3,11 +3,11 @@ package bugs
 // bookBugs are the bugs in the effect of a record on the database, which ledger decides and store writes.
 var bookBugs = []Bug{
 	{
-		Name: "missing-unique-key", What: "nothing stops a row beyond the limit",
-		Seeds: []Replacement{before("store/plan_write.go", `paying := func() error {`, `if faults.Bug("missing-unique-key") {
-	p.Allowances = nil
-	for i := range p.Confirmed { p.Confirmed[i].Slotted = false }
-}`)},
+		Name: "limit-not-counted", What: "nothing stops a row beyond the limit",
+		Seeds: []Replacement{
+			after("ledger/settle.go", `func (p *Plan) allows(o *Order, row *Row, bought *Bought) bool {`,
+				`if faults.Bug("limit-not-counted") { return true }`),
+		},
 		Checks: []Check{check("store", "^TestNeverBeyondTheLimit$")},
 	},
 	{
@@ -30,25 +30,31 @@ var bookBugs = []Bug{
 	{
 		Name: "key-twice-in-books", What: "two orders of one key are confirmed",
 		Seeds: []Replacement{
-			instead("ledger/settle.go", `return o.Key != "" && p.state.Keys[o.key()]`,
-				`return o.Key != "" && p.state.Keys[o.key()] && !faults.Bug("key-twice-in-books")`),
+			instead("ledger/settle.go", `case o.Key != "" && bought.Keys[o.Key]:`,
+				`case o.Key != "" && bought.Keys[o.Key] && !faults.Bug("key-twice-in-books"):`),
 		},
 		Checks: []Check{check("store", "^TestKeyMakesOneOrder$")},
 	},
 	{
 		Name: "guard-missing", What: "nothing stops rows beyond loaded",
 		Seeds: []Replacement{
-			before("ledger/settle.go", `return row.Settled-row.Released+units <= row.Loaded`,
+			after("ledger/settle.go", `shelf := p.state.shelf(o.Bucket, o.Lines[i].SKU)`,
 				`if faults.Bug("guard-missing") { return true }`),
-			after("store/stock_write.go", `needs := gain.Needs()`, `if faults.Bug("guard-missing") { needs = -math.MaxInt32 }`),
+			before("store/plan_stock.go", `b = append(appendUnits(b, group, (*ledger.Gain).Needs), " <= loaded)"...)`,
+				`if faults.Bug("guard-missing") {
+	b = append(b, "(-2147483648) <= loaded)"...)
+	continue
+}`),
 		},
 		Checks: []Check{check("store", "^TestNeverBeyondLoaded$")},
 	},
 	{
 		Name: "guard-without-released", What: "released units are never sold again",
 		Seeds: []Replacement{
-			before("ledger/settle.go", `return row.Settled-row.Released+units <= row.Loaded`,
-				`if faults.Bug("guard-without-released") { return row.Settled+units <= row.Loaded }`),
+			after("ledger/settle.go", `shelf := p.state.shelf(o.Bucket, o.Lines[i].SKU)`,
+				`if faults.Bug("guard-without-released") && shelf.Settled+int64(o.Lines[i].Quantity) > shelf.Loaded {
+	return false
+}`),
 		},
 		Checks: []Check{check("store", "^TestCancelGivesUnitsBackOnce$"), simulated()},
 	},
@@ -117,22 +123,19 @@ var bookBugs = []Bug{
 	},
 	{
 		Name: "outbox-not-absorbed", What: "a rebuild leaves the outbox as it is",
-		Seeds: []Replacement{instead("store/rebuild.go", `if err := s.absorbOutbox(ctx, tx, beginning); err != nil {`,
-			`absorb := s.absorbOutbox
-if faults.Bug("outbox-not-absorbed") {
-	absorb = func(ctx context.Context, tx *sql.Tx, buckets []sale.Bucket) error {
-		for chunk := range slices.Chunk(buckets, maxTerms) {
-			statement := "UPDATE outbox SET epoch = epoch + 1 WHERE " + inKeys(len(chunk))
-			result, err := tx.ExecContext(ctx, statement, keyArgs(nil, chunk)...)
-			if err != nil { return err }
-			open, err := result.RowsAffected()
-			if err != nil { return err }
-			loads[0].Outbox -= open
-		}
-		return nil
+		Seeds: []Replacement{instead("store/rebuild.go", `func() error { return s.absorbOutbox(ctx, tx, began.buckets()) },`,
+			`func() error {
+	if !faults.Bug("outbox-not-absorbed") { return s.absorbOutbox(ctx, tx, began.buckets()) }
+	for chunk := range slices.Chunk(began.buckets(), maxTerms) {
+		statement := "UPDATE outbox SET epoch = epoch + 1 WHERE " + inKeys(len(chunk))
+		result, err := tx.ExecContext(ctx, statement, keyArgs(nil, chunk)...)
+		if err != nil { return err }
+		open, err := result.RowsAffected()
+		if err != nil { return err }
+		began.loads[0].Outbox -= open
 	}
-}
-if err := absorb(ctx, tx, beginning); err != nil {`)},
+	return nil
+},`)},
 		Checks: []Check{check("store", "^TestOutboxIsAbsorbedByARebuild$")},
 	},
 	{
@@ -150,5 +153,51 @@ if err := absorb(ctx, tx, beginning); err != nil {`)},
 	if err != nil { return sale.Settlement{}, err }
 }`)},
 		Checks: []Check{check("store", "^TestPositionsAreCommittedWithTheRows$")},
+	},
+	{
+		Name: "line-not-settled", What: "of an order of several lines the last one is dropped",
+		Seeds: []Replacement{before("ledger/settle.go", `terms := p.termsOf(b, row)`, `if faults.Bug("line-not-settled") {
+	for i := range b.Orders {
+		if lines := b.Orders[i].Lines; len(lines) > 1 { b.Orders[i].Lines = lines[:len(lines)-1] }
+	}
+}`)},
+		Checks: []Check{check("store", "^TestOrderOfSeveralLines$"), simulated()},
+	},
+	{
+		Name: "sale-limit-not-counted", What: "the limit of the sale counts the units of one order",
+		Seeds: []Replacement{
+			before("ledger/settle.go", `return row.SaleLimit == 0 || bought.total()`,
+				`if faults.Bug("sale-limit-not-counted") {
+	return row.SaleLimit == 0 || sale.UnitsOf(o.Lines) <= row.SaleLimit
+}`),
+		},
+		Checks: []Check{check("ledger", "^TestOrdersOfSeveralLinesAreWhole$"), check("ledger", "^TestPlansKeepThePromise$")},
+	},
+	{
+		Name: "units-of-another-sku", What: "a transfer of several SKUs credits the units of each to the first one",
+		Seeds: []Replacement{
+			instead("ledger/transfer.go", `lines[i] = p.state.shelf(row.Bucket, u.SKU).line(u.Units)`,
+				`of := u.SKU
+if faults.Bug("units-of-another-sku") { of = units[0].SKU }
+lines[i] = p.state.shelf(row.Bucket, of).line(u.Units)`),
+		},
+		Checks: []Check{check("store", "^TestTransferOfSeveralSKUs$"), simulated()},
+	},
+	{
+		Name: "change-counted-twice", What: "a change of the stock that is repeated with its key adds the units again",
+		Seeds: []Replacement{
+			instead("store/stock_changes.go", `case begun && change.Done:`,
+				`case begun && change.Done && !faults.Bug("change-counted-twice"):`),
+			instead("ledger/stock.go", `if c.Done {`, `if c.Done && !faults.Bug("change-counted-twice") {`),
+		},
+		Checks: []Check{check("store", "^TestRaiseIsLoadedAtOnce$")},
+	},
+	{
+		Name: "found-not-subtracted", What: "what a take found stays among the loaded units",
+		Seeds: []Replacement{
+			instead("ledger/applied.go", `p.load(row, line.SKU, -found[i])`,
+				`if !faults.Bug("found-not-subtracted") { p.load(row, line.SKU, -found[i]) }`),
+		},
+		Checks: []Check{check("store", "^TestTakeAsksOn$"), simulated()},
 	},
 }

@@ -5,8 +5,8 @@ var gatewayBugs = []Bug{
 	{
 		Name: "latch-never-opened", What: "a sold-out latch stays closed",
 		Seeds: []Replacement{
-			instead("gateway/latchwatcher.go", `if r.Available > 0 || r.Epoch == 0 {`,
-				`if (r.Available > 0 || r.Epoch == 0) && !faults.Bug("latch-never-opened") {`),
+			instead("gateway/latchjudge.go", `if shelf.Available > 0 || readings[n].Epoch == 0 || shelf.Number == 0 {`,
+				`if (shelf.Available > 0 || readings[n].Epoch == 0 || shelf.Number == 0) && !faults.Bug("latch-never-opened") {`),
 		},
 		Checks: []Check{check("gateway", "^TestLatchClosesByTheVerdictAndOpensWhenStockIsBack$")},
 	},

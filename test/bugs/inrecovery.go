@@ -5,8 +5,7 @@ var recoveryBugs = []Bug{
 	{
 		Name: "refused-remembered", What: "an order that was refused by hand counts as a cancelled one",
 		Seeds: []Replacement{
-			instead("scripts/release.go", `strconv.Itoa(o.Quantity); o.Refused {`,
-				`strconv.Itoa(o.Quantity); o.Refused && !faults.Bug("refused-remembered") {`),
+			instead("scripts/release.go", `if o.Refused {`, `if o.Refused && !faults.Bug("refused-remembered") {`),
 		},
 		Checks: []Check{check("recovery", "^TestOutboxApplierForgetsRefusedOrders$"), simulated()},
 	},
@@ -34,7 +33,7 @@ var recoveryBugs = []Bug{
 	{
 		Name: "load-counts-released", What: "a rebuild loads released orders as owners",
 		Seeds: []Replacement{
-			instead("scripts/buyers.go", `released: true}`, `released: !faults.Bug("load-counts-released")}`),
+			instead("scripts/loadedbuyers.go", `released: true}`, `released: !faults.Bug("load-counts-released")}`),
 		},
 		Checks: []Check{check("recovery", "^TestOutboxApplierBringsReleasedUnitsBack$"), simulated()},
 	},
@@ -56,5 +55,12 @@ var recoveryBugs = []Bug{
 				`if faults.Bug("others-left-open") { return b.redis.InstallFenced(ctx, at, nil) }`),
 		},
 		Checks: []Check{check("recovery", "^TestRebuildClosesTheOtherBucketsOfAServerWithoutScripts$")},
+	},
+	{
+		Name: "line-not-released", What: "the units of an order's further lines are not given back",
+		Seeds: []Replacement{instead("scripts/release.go", `for _, line := range o.Lines {`, `lines := o.Lines
+if faults.Bug("line-not-released") { lines = lines[:1] }
+for _, line := range lines {`)},
+		Checks: []Check{check("scripts", "^TestAPageOfEverything$"), simulated()},
 	},
 }

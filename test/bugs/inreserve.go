@@ -8,8 +8,8 @@ var reserveBugs = []Bug{
 			`arguments.replyOf(func() rueidis.RedisResult {
 		result := client.Do(ctx, command)
 		if faults.Bug("eval-fallback") && lacksIt(result) {
-			return client.Do(ctx, client.B().Eval().Script(ReserveScript().Source).Numkeys(3).
-				Key(call.Keys.Meta, call.Keys.Buyers, call.Keys.Journal).Arg(arguments.of(call)...).Build())
+			return client.Do(ctx, client.B().Eval().Script(ReserveScript().Source).Numkeys(4).
+				Key(call.Keys.all()...).Arg(arguments.of(call)...).Build())
 		}
 		return result
 	}())`)},
@@ -36,13 +36,11 @@ var reserveBugs = []Bug{
 		Name: "give-back-on-timeout", What: "units are given back when Kafka is slow",
 		Seeds: []Replacement{after("reserve/publication.go", `w.queue.patience.timedOut()`,
 			`if faults.Bug("give-back-on-timeout") {
-	units := int64(0)
 	for _, i := range p.indexes {
-		units += int64(w.batch[i].purchase.Quantity)
-	}
-	err := w.engine.Redis.GiveBack(context.Background(), w.queue.keys, units)
-	w.engine.Log.Warn("units were given back", "units", units, "error", err)
-	for _, i := range p.indexes {
+		for _, line := range w.batch[i].purchase.Lines {
+			err := w.engine.Redis.GiveBack(context.Background(), w.queue.keys, line.SKU, int64(line.Quantity))
+			w.engine.Log.Warn("units were given back", "units", line.Quantity, "error", err)
+		}
 		w.batch[i].reply(sale.Answer{Outcome: sale.OutcomeUnavailable})
 	}
 	continue
@@ -70,29 +68,40 @@ var reserveBugs = []Bug{
 	{
 		Name: "sold-out-unverified", What: "units on their way between buckets are overlooked",
 		Seeds: []Replacement{
-			after("reserve/skusnapshot.go", `func (s *skuSnapshot) moving() bool {`,
+			after("reserve/stocksnapshot.go", `func (s *stockSnapshot) moving(column int) bool {`,
 				`if faults.Bug("sold-out-unverified") { return false }`),
 		},
 		Checks: []Check{check("reserve", "^TestUnitsOnTheirWayAreNotSoldOut$")},
 	},
 	{
 		Name: "transfer-credited-directly", What: "the gateway credits the receiving bucket itself",
-		Seeds: []Replacement{before("reserve/round.go", `return reply.Units, nil`, `if faults.Bug("transfer-credited-directly") {
-	return reply.Units, r.engine.Redis.CreditDirectly(ctx, r.engine.Redis.Keys(r.buckets[to]), reply.Units)
+		Seeds: []Replacement{before("reserve/bring.go", `b.note(giver, to, wants, reply.Units)`,
+			`if faults.Bug("transfer-credited-directly") {
+	for _, u := range reply.Units {
+		keys := b.engine.Redis.Keys(b.buckets[to.number])
+		if err := b.engine.Redis.CreditDirectly(ctx, keys, u.SKU, u.Units); err != nil { return err }
+	}
 }`), credit("transfer-credited-directly", "CreditDirectly")},
 		Checks: []Check{check("reserve", "^TestUnitsMoveToTheBuyerWhoAsks$")},
 	},
 }
 
-// credit gives the Redis client a method that no client may have: it adds units to a bucket past the scripts.
+// credit gives the Redis client a method that no client may have: it adds units of a SKU to a bucket past the scripts.
 func credit(bug, name string) Replacement {
 	return before("scripts/redis.go", "// Ping asks the server", `// `+name+` is a seeded bug.
-func (r *Redis) `+name+`(ctx context.Context, keys BucketKeys, units int64) error {
+func (r *Redis) `+name+`(ctx context.Context, keys BucketKeys, sku string, units int64) error {
 	if !faults.Bug("`+bug+`") {
 		return nil
 	}
+	text, err := r.do(ctx, func(c rueidis.Client) rueidis.Completed {
+		return c.B().Hget().Key(keys.Stock).Field(sku).Build()
+	}).ToString()
+	if err != nil { return err }
+	available, rest, _ := strings.Cut(text, " ")
+	left, err := strconv.ParseInt(available, 10, 64)
+	if err != nil { return err }
 	return r.do(ctx, func(c rueidis.Client) rueidis.Completed {
-		return c.B().Hincrby().Key(keys.Meta).Field("available").Increment(units).Build()
+		return c.B().Hset().Key(keys.Stock).FieldValue().FieldValue(sku, fmt.Sprint(left+units, " ", rest)).Build()
 	}).Error()
 }
 `)

@@ -32,7 +32,8 @@ var scriptBugs = []Bug{
 	},
 	{
 		Name: "limit-per-press", What: "the limit counts one press, not the buyer",
-		Seeds:  []Replacement{instead("scripts/reserve.lua", `elseif bought + count > limit then`, `elseif count > limit then`)},
+		Seeds: []Replacement{instead("scripts/reserve.lua", `if bought[line] + quantity_of[line] > limit then`,
+			`if quantity_of[line] > limit then`)},
 		Checks: []Check{check("reserve", "^TestEngineAnswers$"), simulated()},
 	},
 	{
@@ -54,7 +55,7 @@ var scriptBugs = []Bug{
 	{
 		Name: "key-forgotten", What: "entries keep no idempotency key",
 		Seeds: []Replacement{
-			instead("scripts/reserve.lua", `local entry = head .. stamp`, `local entry = match(head, '^%w+,%d+,') .. stamp`),
+			instead("scripts/reserve.lua", `local entry = head .. stamp`, `local entry = match(head, '^%w+,[^,]+,') .. stamp`),
 		},
 		Checks: []Check{check("reserve", "^TestEngineAnswers$")},
 	},
@@ -71,7 +72,10 @@ var scriptBugs = []Bug{
 	{
 		Name: "journal-counted-as-sold", What: "a rebuild takes journaled orders for sold",
 		Seeds: []Replacement{
-			instead("scripts/load.lua", `'available', ARGV[3],`, `'available', math.max(ARGV[3] - call('XLEN', KEYS[3]), 0),`),
+			before("scripts/load.lua", `call('HSET', KEYS[2], '', string.rep(' ', 65), unpack(ARGV, 3))`, `for i = 4, #ARGV, 2 do
+  local n, rest = string.match(ARGV[i], '^(%d+)( .*)$')
+  ARGV[i] = math.max(n - call('XLEN', KEYS[4]), 0) .. rest
+end`),
 		},
 		Checks: []Check{check("recovery", "^TestJournalIsNeverCounted$")},
 	},
@@ -84,8 +88,7 @@ var scriptBugs = []Bug{
 		Name: "release-applied-twice", What: "an outbox row that was applied is applied again",
 		Seeds: []Replacement{
 			instead("scripts/release.lua", `if first <= outbox then`, `if false then`),
-			instead("scripts/release.lua", `string.find(entries, '"' .. head .. ',', 1, true)`,
-				`string.find(entries, '"' .. string.gsub(head, ',', ',%%-?', 1) .. ',')`),
+			instead("scripts/release.lua", `if not from or sub(entries, to + 1, to + 1) == '-' then`, `if not from then`),
 		},
 		Checks: []Check{check("recovery", "^TestOutboxApplierAppliesARowOnce$")},
 	},
@@ -100,9 +103,10 @@ var scriptBugs = []Bug{
 		Name: "release-of-unknown-order", What: "an order that Redis does not have gives units back",
 		Seeds: []Replacement{
 			instead("scripts/release.lua", `if not entries then return answer('fenced', 'order') end`, `entries = entries or ''`),
-			instead("scripts/release.lua", `if not from then return answer('fenced', 'order') end`,
-				`if not from then entries = entries .. '"' .. head .. ',0,0'; `+
-					`from, to = string.find(entries, '"' .. head .. ',', 1, true) end`),
+			instead("scripts/release.lua",
+				`if not from or sub(entries, to + 1, to + 1) == '-' then return answer('fenced', 'order') end`,
+				`if not from then entries = entries .. '"' .. id .. ',1,,0,0'; `+
+					`from, to = find(entries, '"' .. id .. ',', 1, true) end`),
 		},
 		Checks: []Check{check("recovery", "^TestOutboxApplierReportsLoss$")},
 	},
@@ -110,5 +114,38 @@ var scriptBugs = []Bug{
 		Name: "transfer-not-journaled", What: "a transfer leaves no journal entry",
 		Seeds:  []Replacement{instead("scripts/transfer.lua", `call('XADD', journal_key, entry_id, 'r', record)`, "")},
 		Checks: []Check{check("reserve", "^TestTransferOfADeadGatewayIsRelayed$")},
+	},
+	{
+		Name: "sale-limit-of-one-sku", What: "the limit of the sale counts the units of one SKU",
+		Seeds: []Replacement{
+			instead("scripts/reserve.lua", `if sale_limit > 0 and total + units > sale_limit then`,
+				`if sale_limit > 0 and bought[1] + units > sale_limit then`),
+		},
+		Checks: []Check{check("scripts", "^TestModelAgreesWithRedis$"), simulated()},
+	},
+	{
+		Name: "key-of-sku", What: "a key counts for one set of lines and not for the sale",
+		Seeds: []Replacement{
+			instead("scripts/reserve.lua", `if lines ~= wanted then return 'K ' .. id end`,
+				`if lines ~= wanted then return nil end`),
+		},
+		Checks: []Check{check("reserve", "^TestAKeyBelongsToTheLines$"), check("scripts", "^TestAKeyOfAnOrderOfSeveralLines$")},
+	},
+	{
+		Name: "raise-applied-twice", What: "a raise that was applied is applied again",
+		Seeds: []Replacement{
+			instead("scripts/release.lua", `if first <= outbox then`, `if first <= outbox and (takes or n > 0) then`),
+		},
+		Checks: []Check{check("scripts", "^TestModelAgreesWithRedis$"), simulated()},
+	},
+	{
+		Name: "take-repeated", What: "a take that was applied takes units back again",
+		Seeds:  []Replacement{instead("scripts/release.lua", `if first <= outbox then`, `if first <= outbox and not takes then`)},
+		Checks: []Check{check("scripts", "^TestTakes$"), check("scripts", "^TestModelAgreesWithRedis$")},
+	},
+	{
+		Name: "take-of-sold-units", What: "a take finds as many units as it asks, whatever is unsold",
+		Seeds:  []Replacement{instead("scripts/release.lua", `units = -math.min(units, tonumber(available))`, `units = -units`)},
+		Checks: []Check{check("scripts", "^TestTakes$")},
 	},
 }

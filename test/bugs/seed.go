@@ -16,7 +16,8 @@ import (
 
 // Packages that the New text of a replacement may name without the file importing them.
 var importable = map[string]string{
-	"context": "context", "fmt": "fmt", "math": "math", "slices": "slices", "sql": "database/sql", "strings": "strings",
+	"context": "context", "fmt": "fmt", "math": "math", "slices": "slices", "strconv": "strconv",
+	"sql": "database/sql", "strings": "strings",
 	"rueidis": "github.com/redis/rueidis", "faults": "flashsale/faults", "sale": "flashsale/sale", "scripts": "flashsale/scripts",
 }
 

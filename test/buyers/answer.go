@@ -17,6 +17,7 @@ type answerBody struct {
 	Scope       string      `json:"scope"`
 	Bought      int         `json:"bought"`
 	Available   int64       `json:"available"`
+	Added       int64       `json:"added"`
 }
 
 type orderBody struct {
@@ -58,6 +59,7 @@ func understand(verb history.Verb, status int, text []byte) history.Answer {
 		case body.OrderID != "":
 			a.Orders = []history.Seen{body.seen()}
 		}
+		a.Added = body.Added
 		return a
 	}
 	a.Code, a.Named, a.NamedIs, a.Bought, a.Available = body.Code, body.OrderID, body.OrderStatus, body.Bought, body.Available

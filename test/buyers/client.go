@@ -58,6 +58,9 @@ func (d *Deployment) call(q *history.Question) call {
 	case history.Pay:
 		t = call{g.Operators, http.MethodPut, "/admin/v1/orders/" + q.Order + "/payment", d.Shop,
 			fmt.Sprintf(`{"payment_id":%q}`, q.Payment)}
+	case history.Restock:
+		t = call{g.Operators, http.MethodPost, "/admin/v1/sales/" + q.Sale + "/items/" + q.SKU + "/stock", d.Operator,
+			fmt.Sprintf(`{"add":%d}`, q.Add)}
 	case history.Pause, history.Resume:
 		t = call{g.Operators, http.MethodPost, "/admin/v1/sales/" + q.Sale + "/" + string(q.Verb), d.Operator, ""}
 	}

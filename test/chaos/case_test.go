@@ -24,6 +24,7 @@ func playCase(t *testing.T, at stack.CrashPoint, number int) *outcome {
 		s.sellOut()
 		s.repeat()
 		s.giveBack()
+		s.restock()
 		s.pauseAndResume()
 		s.special()
 		s.loseScript()

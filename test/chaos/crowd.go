@@ -18,7 +18,9 @@ func (w *world) crowdOf(sales []*saleUnderTest, out *history.Recorder) *buyers.C
 func (s *saleUnderTest) target() buyers.Target {
 	g := buyers.Target{Sale: s.id, Limit: s.limit, Until: s.buyUntil}
 	for _, i := range s.items {
-		g.SKUs = append(g.SKUs, i.SKU)
+		if !s.enough[i.SKU] {
+			g.SKUs = append(g.SKUs, i.SKU)
+		}
 	}
 	return g
 }

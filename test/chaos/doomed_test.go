@@ -177,5 +177,5 @@ func (d *doomed) meta(k int, fields ...string) []string {
 }
 
 func (d *doomed) key(k int, name string) string {
-	return fmt.Sprintf("%s:{s:phone:%d}:%s", d.Name, k, name)
+	return fmt.Sprintf("%s:{s:%d}:%s", d.Name, k, name)
 }

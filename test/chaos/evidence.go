@@ -51,9 +51,10 @@ func (w *witness) run(ctx context.Context) {
 
 // Questions of the witness, about the two sales of a round.
 const (
-	sqlBuckets = "SELECT sale_id, sku, bucket, epoch, state FROM stock WHERE sale_id IN (?, ?) AND epoch > 0"
-	sqlUnits   = "SELECT sale_id, sku, SUM(quantity) FROM orders WHERE sale_id IN (?, ?) AND status IN ('confirmed', 'paid') " +
-		"GROUP BY sale_id, sku"
+	sqlBuckets = "SELECT sale_id, bucket, epoch, state FROM buckets WHERE sale_id IN (?, ?) AND epoch > 0"
+	sqlUnits   = "SELECT o.sale_id, COALESCE(o.sku, l.sku), SUM(COALESCE(l.quantity, o.quantity)) FROM orders o " +
+		"LEFT JOIN order_lines l ON l.order_id = o.order_id " +
+		"WHERE o.sale_id IN (?, ?) AND o.status IN ('confirmed', 'paid') GROUP BY 1, 2"
 	sqlReasons = "SELECT sale_id, reason FROM sales WHERE sale_id IN (?, ?) AND reason <> ''"
 )
 
@@ -64,7 +65,7 @@ func (w *witness) look(ctx context.Context) {
 	err := each(ctx, w.db, sqlBuckets, func(rows *sql.Rows) error {
 		var s check.EpochSeen
 		var state string
-		if err := rows.Scan(&s.Sale, &s.SKU, &s.Bucket, &s.Epoch, &state); err != nil {
+		if err := rows.Scan(&s.Sale, &s.Bucket, &s.Epoch, &state); err != nil {
 			return err
 		}
 		w.bucket(s, state)
@@ -100,7 +101,7 @@ func (w *witness) bucket(s check.EpochSeen, state string) {
 	if _, known := w.epochs[s]; !known {
 		w.epochs[s] = now.UnixMicro()
 	}
-	name := fmt.Sprintf("%s/%s/%d", s.Sale, s.SKU, s.Bucket)
+	name := fmt.Sprintf("%s/%d", s.Sale, s.Bucket)
 	since, closed := w.since[name]
 	switch {
 	case state != "open" && !closed:
@@ -133,6 +134,7 @@ func (w *world) collect(sales []*saleUnderTest, ops []history.Op, seen *witness)
 	e := &check.Evidence{Sales: map[string]check.Sale{}, Ops: ops, Paused: seen.paused}
 	for _, s := range sales {
 		e.Sales[s.id] = s.forCheck()
+		e.Changes = append(e.Changes, s.changes...)
 		rows, err := gather.Rows(ctx, w.db, s.id)
 		if err != nil {
 			return nil, err
@@ -152,7 +154,7 @@ func (w *world) collect(sales []*saleUnderTest, ops []history.Op, seen *witness)
 		e.Peaks = append(e.Peaks, check.Peak{Sale: id[0], SKU: id[1], Units: units})
 	}
 	if err := w.readAll(w.ordersTopic(), func(r *kgo.Record) {
-		if b, is := gather.Batch(string(r.Value)); is && e.Sales[b.Sale].Limit > 0 {
+		if b, is := gather.Batch(string(r.Value)); is && e.Sales[b.Sale].Loaded != nil {
 			e.Batches = append(e.Batches, b)
 		}
 	}); err != nil {

@@ -226,7 +226,7 @@ const fencedWithinUS = 15_000_000
 func nextEpochs(epochs []check.EpochSeen, moment int64) (last int64) {
 	next := map[string]int64{}
 	for _, s := range epochs {
-		name := fmt.Sprintf("%s/%s/%d", s.Sale, s.SKU, s.Bucket)
+		name := fmt.Sprintf("%s/%d", s.Sale, s.Bucket)
 		if s.AtUS > moment && s.AtUS < moment+fencedWithinUS && (next[name] == 0 || s.AtUS < next[name]) {
 			next[name] = s.AtUS
 		}

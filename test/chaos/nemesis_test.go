@@ -149,9 +149,9 @@ func TestOnlyLossesExcuseLostWrites(t *testing.T) {
 	require.Equal(t, []check.Span{{FromUS: 10, ToUS: 20 + recoveryUS}, {FromUS: 30, ToUS: 40 + recoveryUS}}, outages)
 	require.Equal(t, []check.Span{{FromUS: 30, ToUS: 40}}, losses)
 
-	epochs := []check.EpochSeen{{Sale: "s", SKU: "a", Epoch: 1, AtUS: 5}, {Sale: "s", SKU: "a", Epoch: 2, AtUS: 60},
-		{Sale: "s", SKU: "a", Epoch: 3, AtUS: 90}, {Sale: "s", SKU: "b", Epoch: 2, AtUS: 70},
-		{Sale: "s", SKU: "c", Epoch: 2, AtUS: 41 + fencedWithinUS}}
+	epochs := []check.EpochSeen{{Sale: "s", Epoch: 1, AtUS: 5}, {Sale: "s", Epoch: 2, AtUS: 60},
+		{Sale: "s", Epoch: 3, AtUS: 90}, {Sale: "s", Bucket: 1, Epoch: 2, AtUS: 70},
+		{Sale: "s", Bucket: 2, Epoch: 2, AtUS: 41 + fencedWithinUS}}
 	_, losses = spans([]struck{kept, lost}, epochs)
 	require.Equal(t, []check.Span{{FromUS: 30, ToUS: 70}}, losses, "until the last bucket is in its next epoch, within bounds")
 }

@@ -57,13 +57,15 @@ func (w *world) play(n *nemesis, number int, seed uint64) *outcome {
 	var everybody sync.WaitGroup
 	everybody.Go(func() { c.Mingle(ctx, seed) })
 	everybody.Go(func() { seen.run(ctx) })
+	office := newClerk(w, seed)
+	everybody.Go(func() { office.run(ctx) })
 	n.rage(number, seed, begun.Add(rageFor))
 	w.healed()
 	unrest := w.reopened(tellWithin) // while the crowd still runs: the sale continues by itself
 	unrest = append(unrest, n.stand(c, &hand{nemesis: n, random: rand.New(rand.NewPCG(seed, uint64(len(lanes))))}, number)...)
 	cancel()
 	everybody.Wait()
-	unrest = append(unrest, w.finish(c, seed)...)
+	unrest = append(append(unrest, office.faults...), w.finish(c, seed)...)
 	seen.look(context.Background())
 	if err := recorder.Close(); err != nil {
 		w.t.Fatal(err)
@@ -81,6 +83,9 @@ func (w *world) play(n *nemesis, number int, seed uint64) *outcome {
 	o.ops, o.codes, o.closed, o.took = len(evidence.Ops), check.Codes(evidence.Ops), seen.closed, time.Since(begun)
 	for _, s := range sales {
 		w.must("POST", "sales/"+s.id+"/close", nil)
+		if s.ttlS == shortTTL { // all its orders are paid, given back or refused
+			w.ended = append(w.ended, s.id)
+		}
 	}
 	w.keep(o, path)
 	return o
@@ -108,7 +113,7 @@ func (w *world) keep(o *outcome, path string) {
 // reopened waits until every bucket of the present sales can be sold from again.
 func (w *world) reopened(within time.Duration) []check.Fault {
 	return w.until("buckets are not open again", within,
-		"SELECT COUNT(*) FROM stock WHERE state <> 'open' AND sale_id IN (?, ?)", w.sales[0].id, w.sales[1].id)
+		"SELECT COUNT(*) FROM buckets WHERE state <> 'open' AND sale_id IN (?, ?)", w.sales[0].id, w.sales[1].id)
 }
 
 // until waits until a count of the database is 0.

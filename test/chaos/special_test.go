@@ -3,6 +3,7 @@ package chaos
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -40,6 +41,9 @@ func (s *story) special() {
 	switch {
 	case room == "relay":
 		s.leaveBehind()
+	case room == "archiver", strings.Contains(s.at.Name, "archive"), s.at.Name == "store.lists-forgotten",
+		s.at.Name == "store.draft-deleted":
+		s.endOtherSales()
 	case s.at.Name == "store.sale-paused":
 		s.unbalance()
 	case s.at.Name == "store.payment-remembered":
@@ -83,21 +87,28 @@ func (s *story) leaveBehind() {
 		return !victim.Running()
 	})
 	s.await("the relay has cleared the journals", func() bool { return s.journaled() == 0 })
-	if asked := s.press(buyer, "k"); asked.order != "" {
+	if asked := s.press(buyer, "k", ""); asked.order != "" {
 		s.own = append(s.own, asked)
 	}
 }
 
 // unbalance adds a unit to Redis until the engine pauses the sale, and removes it again.
 func (s *story) unbalance() {
-	s.redis.primary.MustDo(s.t, "HINCRBY", s.key(0, "meta"), "available", "1")
+	s.addInRedis(1)
 	s.await("the engine pauses the sale", func() bool {
 		var view struct{ State string }
 		_, text, err := s.Operate("GET", "/admin/v1/sales/s", "")
 		return err == nil && json.Unmarshal(text, &view) == nil && view.State == "paused"
 	})
-	s.redis.primary.MustDo(s.t, "HINCRBY", s.key(0, "meta"), "available", "-1")
+	s.addInRedis(-1)
 	s.operate("POST", "/admin/v1/sales/s/resume", "")
+}
+
+// addInRedis adds to the units of phones that are for sale in a bucket, past every script of the engine.
+func (s *story) addInRedis(units int) {
+	const add = "local n, rest = string.match(redis.call('HGET', KEYS[1], ARGV[1]), '^(%d+)( .*)$') " +
+		"return redis.call('HSET', KEYS[1], ARGV[1], n + ARGV[2] .. rest)"
+	s.redis.primary.MustDo(s.t, "EVAL", add, "1", s.key(0, "stock"), phone, strconv.Itoa(units))
 }
 
 // payEarly pays for orders that wait in the dead letters: the payments are remembered, also when the gateway dies
@@ -105,8 +116,8 @@ func (s *story) unbalance() {
 func (s *story) payEarly() {
 	for range s.at.Time {
 		id := strconv.FormatInt(time.Now().UnixNano(), 10)
-		_, err := s.db.Exec("INSERT INTO dead_letter_orders (dead_letter_id, place, order_id, sale_id, sku, buyer_id, "+
-			"quantity, created_ms) VALUES ('early', 1, ?, 's', 'phone', 'x', 1, 1)", id)
+		_, err := s.db.Exec("INSERT INTO dead_letter_orders (dead_letter_id, place, order_id, sale_id, buyer_id, "+
+			"order_lines, created_ms) VALUES ('early', 1, ?, 's', 'x', 'phone:1:100', 1)", id)
 		require.NoError(s.t, err)
 		s.await("the payment is remembered", func() bool {
 			var problem struct{ Remembered bool }
@@ -120,6 +131,33 @@ func (s *story) payEarly() {
 	}
 }
 
+// endOtherSales defines further sales with a list of buyers, and ends each: a draft is deleted, a closed sale is archived.
+func (s *story) endOtherSales() {
+	other := *s.sale
+	for n := range s.at.Time {
+		other.id = fmt.Sprintf("other-%d-%d", s.keys, n)
+		definition, err := json.Marshal(other.definition(map[string]any{"eligibility": "list"}))
+		require.NoError(s.t, err)
+		path := "/admin/v1/sales/" + other.id
+		for _, preloaded := range []bool{false, true} {
+			s.operate("PUT", path, string(definition))
+			s.operate("PUT", path+"/buyers", "b0\n")
+			if preloaded {
+				s.operate("POST", path+"/preload", "")
+				s.operate("POST", path+"/close", "")
+			}
+			s.await("the end of "+other.id, func() bool {
+				status, _, err := s.Operate("DELETE", path, "")
+				return err == nil && (status == 200 || status == 404 && !preloaded) // 404: the draft is deleted already
+			})
+		}
+		require.Equal(s.t, 1, s.count("SELECT COUNT(*) FROM archives WHERE sale_id = ? AND dropped = 1", other.id))
+		left, err := s.redis.primary.Do("EXISTS", fmt.Sprintf("%s:{%s:0}:meta", s.Name, other.id))
+		require.NoError(s.t, err)
+		require.Zero(s.t, left, "Redis has buckets of an archived sale")
+	}
+}
+
 const letters = 3 // that one command decides
 
 // deadLetters writes records that can never settle, and has one command replay or refuse them, armed the first time.
@@ -129,8 +167,9 @@ func (s *story) deadLetters() {
 	defer client.Close()
 	for range letters {
 		id := sale.OrderID(time.Now().UnixNano())
-		record := sale.AppendBatch(nil, &sale.Batch{Bucket: sale.Bucket{Sale: "nosuch", SKU: "phone"}, Epoch: 1,
-			Sequence: int64(id), BatchID: id, CreatedMS: 1, Orders: []sale.RecordOrder{{OrderID: id, Quantity: 1, Buyer: "x"}}})
+		record := sale.AppendBatch(nil, &sale.Batch{Bucket: sale.Bucket{Sale: "nosuch"}, Epoch: 1,
+			Sequence: int64(id), BatchID: id, CreatedMS: 1, Orders: []sale.RecordOrder{{OrderID: id, Buyer: "x",
+				Lines: []sale.Line{{SKU: phone, Quantity: 1, UnitPriceCents: 100}, {SKU: "case", Quantity: 2}}}}})
 		require.NoError(s.t, client.ProduceSync(context.Background(), &kgo.Record{Value: record}).FirstErr())
 	}
 	var ids []string

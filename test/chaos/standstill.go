@@ -141,7 +141,7 @@ func (w *world) mark(ctx context.Context) (map[int32]int64, error) {
 
 // waiting returns the rows of the outbox and of the events that are not done yet, by table and key.
 func (w *world) waiting(ctx context.Context) (map[string]bool, error) {
-	rows, err := w.db.QueryContext(ctx, "SELECT CONCAT('outbox ', sale_id, '/', sku, '/', bucket, ' ', number) FROM outbox "+
+	rows, err := w.db.QueryContext(ctx, "SELECT CONCAT('outbox ', sale_id, '/', bucket, ' ', number) FROM outbox "+
 		"UNION ALL SELECT CONCAT('events ', event_id) FROM events")
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -23,11 +24,12 @@ const (
 	storyRounds = 5 // in each of which every point of a sale is passed, most of them more than once
 	definings   = 4 // how often the sale is defined and preloaded before it opens: three lists follow the first
 	listed      = 240
+	phone       = "phone" // the SKU that sells out
 	rowStands   = "SELECT COUNT(*) FROM orders WHERE sale_id = 's' AND status <> 'refused' AND order_id = ?"
 )
 
 // pressed is one buyer's press of one key, and the order that it was given; "" when it was refused.
-type pressed struct{ buyer, key, order string }
+type pressed struct{ buyer, key, lines, order string }
 
 // story is one sale on its way to the crash point and then to its end.
 type story struct {
@@ -39,14 +41,17 @@ type story struct {
 	next    [2]int // number of the next new buyer of each bucket
 	pressed []pressed
 	own     []pressed // orders that are neither paid nor given back
+	keys    int       // of changes of the stock
 }
 
 // newStory returns a sale that is not defined yet. Its window is open.
 func newStory(t *testing.T, at stack.CrashPoint) *story {
 	t.Helper()
 	begun := time.Now().Truncate(time.Millisecond)
-	s := &story{doomed: newDoomed(t, at), sale: &saleUnderTest{id: "s", limit: 2, ttlS: 600, demand: true,
-		starts: begun.Add(-time.Minute), ends: begun.Add(time.Hour), items: []item{{"phone", 12, 100, 2}}}}
+	s := &story{doomed: newDoomed(t, at), sale: &saleUnderTest{id: "s", limit: 2, saleLimit: 3, ttlS: 600,
+		buckets: 2, demand: true, enough: map[string]bool{"case": true, "cable": true},
+		starts: begun.Add(-time.Minute), ends: begun.Add(time.Hour), items: []item{{SKU: phone, Stock: 12, PriceCents: 100},
+			{SKU: "case", Stock: 100, PriceCents: 5, Limit: own(1)}, {SKU: "cable", PriceCents: 3, later: true}}}}
 	out, err := history.NewRecorder(s.historyPath())
 	require.NoError(t, err)
 	s.sales = []*saleUnderTest{s.sale}
@@ -58,7 +63,7 @@ func newStory(t *testing.T, at stack.CrashPoint) *story {
 
 func (s *story) historyPath() string { return filepath.Join(s.dir, "history") }
 
-func (s *story) buckets() int { return s.sale.items[0].Buckets }
+func (s *story) buckets() int { return s.sale.buckets }
 
 // define defines the sale, lists its buyers and loads its stock, again and again, and opens it.
 func (s *story) define() {
@@ -66,17 +71,21 @@ func (s *story) define() {
 	for i := range listed {
 		fmt.Fprintln(&names, buyerName(i))
 	}
-	definition, err := json.Marshal(map[string]any{"name": s.sale.id, "starts_at": s.sale.starts.UTC().Format(sale.TimeLayout),
-		"ends_at": s.sale.ends.UTC().Format(sale.TimeLayout), "currency": "CNY", "per_buyer_limit": s.sale.limit,
-		"payment_ttl_s": s.sale.ttlS, "eligibility": "list", "items": s.sale.items})
-	require.NoError(s.t, err)
 	for range definings {
 		s.operate("PUT", "/admin/v1/rules", `{"buyer":null}`)
-		s.operate("PUT", "/admin/v1/sales/s", string(definition))
+		s.operate("PUT", "/admin/v1/sales/s", s.body())
 		s.operate("PUT", "/admin/v1/sales/s/buyers", names.String())
 		s.operate("POST", "/admin/v1/sales/s/preload", "")
 	}
 	s.operate("POST", "/admin/v1/sales/s/open", "")
+}
+
+// body is the sale's definition with the items that it has by now.
+func (s *story) body() string {
+	s.t.Helper()
+	text, err := json.Marshal(s.sale.definition(map[string]any{"currency": "CNY", "eligibility": "list"}))
+	require.NoError(s.t, err)
+	return string(text)
 }
 
 func buyerName(i int) string { return "b" + strconv.Itoa(i) }
@@ -97,7 +106,10 @@ func (s *story) newBuyer() string {
 
 // ask sends one question about the sale and records both ends.
 func (s *story) ask(q history.Question) history.Op {
-	q.Sale, q.SKU = s.sale.id, s.sale.items[0].SKU
+	q.Sale, q.SKU = s.sale.id, phone
+	if q.Lines != "" {
+		q.SKU, q.Quantity = "", 0
+	}
 	return s.crowd.Ask(s.with, q)
 }
 
@@ -107,12 +119,12 @@ func (s *story) insistOn(q history.Question) {
 	s.await(fmt.Sprintf("%s %s", q.Verb, q.Order), func() bool { return s.ask(q).End == history.OK })
 }
 
-// press buys one unit, repeats until the answer is definite, and records it.
-func (s *story) press(buyer, key string) pressed {
+// press buys a phone, or the lines that are named, repeats until the answer is definite, and records it.
+func (s *story) press(buyer, key, lines string) pressed {
 	s.t.Helper()
-	asked := pressed{buyer: buyer, key: key}
+	asked := pressed{buyer: buyer, key: key, lines: lines}
 	s.await("an answer for "+buyer, func() bool {
-		op := s.ask(history.Question{Verb: history.Buy, Buyer: buyer, Key: key, Quantity: 1})
+		op := s.ask(history.Question{Verb: history.Buy, Buyer: buyer, Key: key, Quantity: 1, Lines: lines})
 		asked.order = op.Order().Order
 		return op.Definite()
 	})
@@ -120,9 +132,13 @@ func (s *story) press(buyer, key string) pressed {
 	return asked
 }
 
-// buy lets a new buyer press once, and reports whether the buyer got an order.
+// buy lets a new buyer press once, every second one for two SKUs, and reports whether the buyer got an order.
 func (s *story) buy() bool {
-	asked := s.press(s.newBuyer(), "k")
+	lines := ""
+	if len(s.pressed)%2 > 0 {
+		lines = "case:1,phone:1"
+	}
+	asked := s.press(s.newBuyer(), "k", lines)
 	if asked.order != "" {
 		s.own = append(s.own, asked)
 	}
@@ -139,7 +155,7 @@ func (s *story) sellOut() {
 // repeat presses again with a key that has an order: it gets the same one.
 func (s *story) repeat() {
 	if len(s.own) > 0 {
-		s.press(s.own[0].buyer, s.own[0].key)
+		s.press(s.own[0].buyer, s.own[0].key, s.own[0].lines)
 	}
 }
 
@@ -166,12 +182,12 @@ func (s *story) giveBack() {
 	s.await("the units are back", func() bool {
 		return s.count("SELECT COUNT(*) FROM outbox") == 0 &&
 			s.count("SELECT COUNT(*) FROM orders WHERE due_at < '2021-01-01'") == 0 &&
-			s.count("SELECT COUNT(*) FROM stock WHERE state <> 'open'") == 0
+			s.count("SELECT COUNT(*) FROM buckets WHERE sale_id = 's' AND state <> 'open'") == 0
 	})
 	s.await("the latch is open", func() bool { return s.shownAs("sold_out", false) })
 }
 
-// shownAs reports whether the gateway shows the only item of the sale with a member of this value.
+// shownAs reports whether the gateway shows the phone with a member of this value.
 func (s *story) shownAs(member string, value any) bool {
 	answer, err := http.Get("http://" + s.Gateways[0].Buyers + "/v1/sales/s")
 	if err != nil {
@@ -179,7 +195,43 @@ func (s *story) shownAs(member string, value any) bool {
 	}
 	defer answer.Body.Close()
 	var view struct{ Items []map[string]any }
-	return json.NewDecoder(answer.Body).Decode(&view) == nil && len(view.Items) == 1 && view.Items[0][member] == value
+	if json.NewDecoder(answer.Body).Decode(&view) != nil {
+		return false
+	}
+	return slices.ContainsFunc(view.Items, func(i map[string]any) bool { return i["sku"] == phone && i[member] == value })
+}
+
+// restock adds phones, takes one of them back, and adds an item, each until it is answered. A repeat of each change has the
+// same answer.
+func (s *story) restock() {
+	for _, add := range []int64{2, -1} {
+		s.keys++
+		key, from := fmt.Sprintf("change %d", s.keys), time.Now()
+		done := s.restocked(key, add)
+		require.Equal(s.t, add, done.Added)
+		s.sale.note(0, add, from)
+		require.Equal(s.t, done, s.restocked(key, add), "a repeat")
+	}
+	if cable := &s.sale.items[2]; cable.later {
+		from := time.Now()
+		cable.later = false
+		cable.Stock = 5
+		s.operate("PUT", "/admin/v1/sales/s", s.body())
+		cable.Stock = 0
+		s.sale.note(2, 5, from)
+	}
+	s.await("the stock is changed in Redis", func() bool { return s.count("SELECT COUNT(*) FROM outbox") == 0 })
+}
+
+// restocked repeats a change of the phones' stock until it is answered.
+func (s *story) restocked(key string, add int64) (done restocked) {
+	s.t.Helper()
+	s.await("the stock is changed by "+key, func() bool {
+		status, answer, err := s.changeStock(0, s.sale.id, phone, key, add)
+		done = answer
+		return err == nil && status == http.StatusOK
+	})
+	return done
 }
 
 func (s *story) pauseAndResume() {
@@ -190,7 +242,7 @@ func (s *story) pauseAndResume() {
 // loseScript makes Redis look as after a restart. Gateways are fenced, and the buckets are rebuilt. A buyer presses at
 // once, so the gateway reports it before the controller's next check, except where the controller has to find it.
 func (s *story) loseScript() {
-	const epochs = "SELECT SUM(epoch) FROM stock"
+	const epochs = "SELECT SUM(epoch) FROM buckets WHERE sale_id = 's'"
 	before := s.count(epochs)
 	s.outages = append(s.outages, check.Span{FromUS: time.Now().UnixMicro()})
 	s.redis.primary.MustDo(s.t, "SCRIPT", "FLUSH")
@@ -198,7 +250,7 @@ func (s *story) loseScript() {
 		s.buy()
 	}
 	s.await("the buckets are rebuilt", func() bool {
-		return s.count(epochs) > before && s.count("SELECT COUNT(*) FROM stock WHERE state <> 'open'") == 0
+		return s.count(epochs) > before && s.count("SELECT COUNT(*) FROM buckets WHERE sale_id = 's' AND state <> 'open'") == 0
 	})
 	if s.died == "" {
 		s.mended()
@@ -214,6 +266,6 @@ func (s *story) quiet() {
 	}
 	s.await("quiet", func() bool {
 		return s.count("SELECT COUNT(*) FROM outbox")+s.count("SELECT COUNT(*) FROM events") == 0 && s.journaled() == 0 &&
-			s.count("SELECT COUNT(*) FROM stock WHERE state <> 'open'") == 0
+			s.count("SELECT COUNT(*) FROM buckets WHERE sale_id = 's' AND state <> 'open'") == 0
 	})
 }

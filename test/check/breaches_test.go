@@ -22,7 +22,7 @@ var breaches = []breach{
 		return true
 	}},
 	{"more rows for a moment", "no oversell", func(s *shop) bool {
-		s.Peaks = append(s.Peaks, Peak{"s", "a", shopUnits + 1})
+		s.Peaks = append(s.Peaks, Peak{"s", "a", s.mostLoaded("s", "a") + 1})
 		return true
 	}},
 	{"a promised row vanishes", "no lost order", func(s *shop) bool {

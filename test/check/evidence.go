@@ -87,6 +87,9 @@ type StockChange struct {
 	Sale, SKU    string
 	Units        int64 // negative for units taken back
 	FromUS, ToUS int64
+
+	Key   string // its idempotency key, "" = it has none; then Asked is not judged
+	Asked int64  // units, negative to take back
 }
 
 // Batch is one record of the orders topic that holds orders.
@@ -209,6 +212,7 @@ var rules = []rule{
 	{"one key, one order", checkKeys},
 	{"no row without an invocation", checkInvocations},
 	{"a key answers", checkKeysAnswer},
+	{"each stock change once", checkChanges},
 	{"conservation", checkConservation},
 	{"buckets agree", checkBuckets},
 	{"nothing waits", checkWaiting},

@@ -72,7 +72,7 @@ func (e *Evidence) excused(id string, row *Row, op *history.Op) bool {
 var undecided = []string{
 	history.NotSent, sale.OutcomeFenced.String(), sale.OutcomeUnavailable.String(), sale.OutcomeOverloaded.String(),
 	sale.OutcomePaused.String(), sale.OutcomeNotStarted.String(), sale.OutcomeSaleEnded.String(),
-	sale.OutcomeSaleNotFound.String(),
+	sale.OutcomeSaleNotFound.String(), sale.OutcomeSKUNotFound.String(), // of a gateway that has not read the catalogue yet
 	sale.OutcomeRateLimited.String(),
 }
 

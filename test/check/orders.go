@@ -17,7 +17,7 @@ func checkOversell(e *Evidence, r *report) {
 		}
 	}
 	for _, p := range e.Peaks {
-		if loaded := e.Sales[p.Sale].Loaded[p.SKU]; p.Units > loaded {
+		if loaded := e.mostLoaded(p.Sale, p.SKU); p.Units > loaded {
 			r.fault("%s/%s: %d units in standing rows at one moment, %d were loaded", p.Sale, p.SKU, p.Units, loaded)
 		}
 	}

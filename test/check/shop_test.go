@@ -62,7 +62,7 @@ func newShop(seed uint64) *shop {
 func (s *shop) bucket() Bucket {
 	b := Bucket{Sale: "s", State: "open", RedisState: "open", Epoch: 1, RedisEpoch: 1, Owners: []Owner{}}
 	for _, sku := range shopSKUs {
-		shelf := Shelf{SKU: sku, Stock: sale.Stock{Loaded: shopUnits, Available: s.left(sku)}}
+		shelf := Shelf{SKU: sku, Stock: sale.Stock{Loaded: s.Sales["s"].Loaded[sku], Available: s.left(sku)}}
 		for i := range s.Rows {
 			units := int64(of(s.Rows[i].Lines, sku))
 			shelf.Settled += units
@@ -97,8 +97,13 @@ func (s *shop) act() {
 		s.end()
 	case k == 9:
 		s.read()
-	case k == 10 && s.random.IntN(4) == 0:
-		s.pause()
+	case k == 10:
+		switch s.random.IntN(8) {
+		case 0, 1:
+			s.pause()
+		case 2:
+			s.restock()
+		}
 	case k == 11:
 		s.list()
 	}
@@ -134,7 +139,7 @@ func (s *shop) held(buyer, sku string) (units int) {
 }
 
 func (s *shop) left(sku string) int64 {
-	left := int64(shopUnits)
+	left := s.Sales["s"].Loaded[sku]
 	for i := range s.Rows {
 		if s.Rows[i].takesUnits() {
 			left -= int64(of(s.Rows[i].Lines, sku))

@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"flashsale/test/buyers/history"
 )
 
 // ask is one purchase. A zero member means the value in its comment, so that the zero ask with a buyer is a purchase that
@@ -17,6 +19,8 @@ type ask struct {
 	gateway int
 	sale    string // "rush"
 	sku     string // "phone"
+	lines   string // JSON of the lines of an order: it goes to the path of the sale, and sku and body are not used
+	ofSale  bool   // the path of the sale, with body
 	method  string // POST
 	buyer   string // signs a token for it
 	bearer  string // instead of buyer: the token itself; "-" for no token
@@ -25,6 +29,9 @@ type ask struct {
 }
 
 func (a ask) path() string {
+	if a.ofSale || a.lines != "" {
+		return "/v1/sales/" + orElse(a.sale, "rush") + "/orders"
+	}
 	return "/v1/sales/" + orElse(a.sale, "rush") + "/items/" + orElse(a.sku, "phone") + "/orders"
 }
 
@@ -44,6 +51,9 @@ func (s *stack) buy(a ask) reply {
 	}
 	if a.bearer != "-" {
 		headers = append(headers, "Authorization", "Bearer "+orElse(a.bearer, token(a.buyer)))
+	}
+	if a.lines != "" {
+		a.body = `{"lines":` + a.lines + "}"
 	}
 	var body any
 	if a.body != "" {
@@ -84,6 +94,9 @@ func (s *stack) refused(r reply, status int, code string, members ...string) obj
 	return decoded
 }
 
+// boughtMembers are those of already_bought where the limit is that of a SKU.
+var boughtMembers = []string{"scope", "sku", "limit", "bought", "order_id"}
+
 var codesWithRetryAfter = []string{"not_started", "not_confirmed", "paused", "fenced", "rate_limited", "overloaded",
 	"unavailable", "unknown"}
 
@@ -96,19 +109,21 @@ func (s *stack) retryWithin(r reply, low, high int) {
 	assert.LessOrEqual(s.t, seconds, high)
 }
 
-// order is an order as buyers see it.
+// order is an order as buyers see it. SKU, Quantity and UnitPriceCents are those of an order of one line.
 type order struct {
-	OrderID        string `json:"order_id"`
-	Status         string `json:"status"`
-	Reason         string `json:"reason"`
-	Sale           string `json:"sale"`
-	SKU            string `json:"sku"`
-	Quantity       int    `json:"quantity"`
-	UnitPriceCents int64  `json:"unit_price_cents"`
-	Currency       string `json:"currency"`
-	CreatedAt      string `json:"created_at"`
-	UpdatedAt      string `json:"updated_at"`
-	PayBy          string `json:"pay_by"`
+	OrderID        string         `json:"order_id"`
+	Status         string         `json:"status"`
+	Reason         string         `json:"reason"`
+	Sale           string         `json:"sale"`
+	SKU            string         `json:"sku"`
+	Quantity       int            `json:"quantity"`
+	UnitPriceCents int64          `json:"unit_price_cents"`
+	Lines          []history.Line `json:"lines"`
+	TotalCents     int64          `json:"total_cents"`
+	Currency       string         `json:"currency"`
+	CreatedAt      string         `json:"created_at"`
+	UpdatedAt      string         `json:"updated_at"`
+	PayBy          string         `json:"pay_by"`
 }
 
 // ordered decodes an answer that is an order, and checks its status and its members.
@@ -119,12 +134,31 @@ func (s *stack) ordered(r reply, status int) order {
 	decoder := json.NewDecoder(strings.NewReader(string(r.body)))
 	decoder.DisallowUnknownFields()
 	require.NoError(s.t, decoder.Decode(&o), "%s", r.body)
-	for name, value := range map[string]string{"order_id": o.OrderID, "status": o.Status, "sale": o.Sale, "sku": o.SKU,
-		"currency": o.Currency, "created_at": o.CreatedAt, "updated_at": o.UpdatedAt} {
+	for name, value := range map[string]string{"order_id": o.OrderID, "status": o.Status, "sale": o.Sale, "currency": o.Currency,
+		"created_at": o.CreatedAt, "updated_at": o.UpdatedAt} {
 		assert.NotEmpty(s.t, value, name)
 	}
-	assert.Positive(s.t, o.Quantity)
+	s.sumsUp(&o)
 	return o
+}
+
+// sumsUp checks that the lines of an order add up, and that an order of one line has its members at the top too.
+func (s *stack) sumsUp(o *order) {
+	s.t.Helper()
+	require.NotEmpty(s.t, o.Lines)
+	total := int64(0)
+	for _, line := range o.Lines {
+		assert.NotEmpty(s.t, line.SKU)
+		assert.Positive(s.t, line.Quantity)
+		total += int64(line.Quantity) * line.UnitPriceCents
+	}
+	assert.Equal(s.t, total, o.TotalCents)
+	top := history.Line{SKU: o.SKU, Quantity: o.Quantity, UnitPriceCents: o.UnitPriceCents}
+	if len(o.Lines) == 1 {
+		assert.Equal(s.t, o.Lines[0], top)
+	} else {
+		assert.Zero(s.t, top)
+	}
 }
 
 // taken buys and returns the order of the 202.

@@ -49,7 +49,7 @@ func TestEnginePausesASaleWhoseBooksAreOff(t *testing.T) {
 		off, shown := s.metrics(s.Settles[0].Listen)[gauge]
 		return shown && off == 0
 	}, 20*time.Second, 50*time.Millisecond)
-	redis.MustDo(t, "HINCRBY", s.Name+":{rush:phone:0}:meta", "available", "-3")
+	s.moveUnits(redis, "rush", 0, "phone", -3)
 	stolen := time.Now()
 	reason := s.pausedByEngine("rush")
 	assert.GreaterOrEqual(t, time.Since(stolen), 4*time.Second, "a rebuild would have had time to repair it")

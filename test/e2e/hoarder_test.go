@@ -62,7 +62,7 @@ func slowsNobody(t *testing.T, limit, presses int) {
 	t.Logf("without the limit of a buyer, the answers: %v", answers)
 	assert.Positive(t, answers["too_many_cancellations"])
 	for _, buyer := range []string{"anna", "bert"} {
-		value, _ := redis.MustDo(t, "HGET", s.Name+":{rush:phone:0}:buyers", buyer).(string)
+		value, _ := redis.MustDo(t, "HGET", s.Name+":{rush:0}:buyers", buyer).(string)
 		assert.NotEmpty(t, value, buyer)
 		assert.LessOrEqual(t, strings.Count(value, ",-1,"), hoardReleased, value)
 		assert.LessOrEqual(t, strings.Count(value, `"`)+1, limit+hoardReleased, value)

@@ -73,16 +73,19 @@ type definition struct {
 	EndsAt        string      `json:"ends_at"`
 	Currency      string      `json:"currency,omitempty"`
 	PerBuyerLimit int         `json:"per_buyer_limit,omitempty"`
+	SaleLimit     int         `json:"per_buyer_sale_limit,omitempty"`
 	PaymentTTL    *int        `json:"payment_ttl_s,omitempty"`
 	Eligibility   string      `json:"eligibility,omitempty"`
+	Buckets       int         `json:"buckets,omitempty"`
 	Items         []stockItem `json:"items"`
 }
 
 type stockItem struct {
-	SKU        string `json:"sku"`
-	Stock      int    `json:"stock"`
-	PriceCents int    `json:"price_cents"`
-	Buckets    int    `json:"buckets,omitempty"`
+	SKU           string `json:"sku"`
+	Stock         int    `json:"stock"`
+	PriceCents    int    `json:"price_cents"`
+	Name          string `json:"name,omitempty"`
+	PerBuyerLimit *int   `json:"per_buyer_limit,omitempty"`
 }
 
 // lasting defines a sale that began a minute ago and lasts an hour.

@@ -60,28 +60,32 @@ func operatorsAccess(s *stack) {
 func operatorsDefinition(s *stack) {
 	good := lasting(phone(10))
 	for field, change := range map[string]func(*definition){
-		"ends_at":          func(d *definition) { d.EndsAt = d.StartsAt },
-		"starts_at":        func(d *definition) { d.StartsAt = "tomorrow" },
-		"name":             func(d *definition) { d.Name = "" },
-		"items":            func(d *definition) { d.Items = []stockItem{} },
-		"items[1].sku":     func(d *definition) { d.Items = append(d.Items, phone(1)) },
-		"items[0].sku":     func(d *definition) { d.Items[0].SKU = "UPPER" },
-		"items[0].stock":   func(d *definition) { d.Items[0].Stock = -1 },
-		"items[0].buckets": func(d *definition) { d.Items[0].Buckets = 65 },
-		"per_buyer_limit":  func(d *definition) { d.PerBuyerLimit = 101 },
-		"payment_ttl_s":    func(d *definition) { short := 29; d.PaymentTTL = &short },
-		"eligibility":      func(d *definition) { d.Eligibility = "friends" },
-		"currency":         func(d *definition) { d.Currency = "euro" },
+		"ends_at":                  func(d *definition) { d.EndsAt = d.StartsAt },
+		"starts_at":                func(d *definition) { d.StartsAt = "tomorrow" },
+		"name":                     func(d *definition) { d.Name = "" },
+		"items":                    func(d *definition) { d.Items = []stockItem{} },
+		"items[1].sku":             func(d *definition) { d.Items = append(d.Items, phone(1)) },
+		"items[0].sku":             func(d *definition) { d.Items[0].SKU = "..." },
+		"items[0].stock":           func(d *definition) { d.Items[0].Stock = -1 },
+		"items[0].per_buyer_limit": func(d *definition) { none := 0; d.Items[0].PerBuyerLimit = &none },
+		"buckets":                  func(d *definition) { d.Buckets = 65 },
+		"per_buyer_limit":          func(d *definition) { d.PerBuyerLimit = 101 },
+		"per_buyer_sale_limit":     func(d *definition) { d.SaleLimit = 1_001 },
+		"payment_ttl_s":            func(d *definition) { short := 29; d.PaymentTTL = &short },
+		"eligibility":              func(d *definition) { d.Eligibility = "friends" },
+		"currency":                 func(d *definition) { d.Currency = "euro" },
 	} {
 		d := good
 		d.Items = append([]stockItem{}, good.Items...)
 		change(&d)
-		problem := s.refused(s.operate("PUT", "/admin/v1/sales/bad", d), 400, "malformed", "field")
+		problem := s.refused(s.operate("PUT", "/admin/v1/sales/bad", d), 400, "malformed", "field", "errors")
 		assert.Equal(s.t, field, problem["field"])
+		require.Len(s.t, problem["errors"], 1, field)
 	}
+	everyFault(s, good)
 	for _, body := range []string{"", "{", "[]", `{"colour":1}`, `{"name":"a","name":"b"}`} {
 		answer := s.operate("PUT", "/admin/v1/sales/bad", body)
-		s.refused(answer, 400, "malformed", s.optional(answer, "field")...)
+		s.refused(answer, 400, "malformed", append(s.optional(answer, "field"), s.optional(answer, "errors")...)...)
 	}
 	s.refused(s.operate("GET", "/admin/v1/sales/bad", nil), 404, "sale_not_found") // nothing half done
 	created := s.operate("PUT", "/admin/v1/sales/defaults",
@@ -89,13 +93,34 @@ func operatorsDefinition(s *stack) {
 			"items": []object{{"sku": "a", "stock": 1, "price_cents": 2}}})
 	require.Equal(s.t, http.StatusCreated, created.status, "%s", created.body)
 	shown := created.json(s)
-	for name, want := range map[string]any{"currency": "CNY", "per_buyer_limit": 1.0, "payment_ttl_s": 900.0,
-		"eligibility": "open", "state": "draft"} {
+	for name, want := range map[string]any{"currency": "CNY", "per_buyer_limit": 1.0, "per_buyer_sale_limit": 0.0,
+		"payment_ttl_s": 900.0, "eligibility": "open", "buckets": 1.0, "state": "draft"} {
 		assert.Equal(s.t, want, shown[name], name)
 	}
 	assert.Equal(s.t, http.StatusOK, s.operate("PUT", "/admin/v1/sales/defaults", good).status)
 	listed := s.operate("GET", "/admin/v1/sales", nil).json(s)["sales"].([]any)
 	require.Len(s.t, listed, 1)
+}
+
+// everyFault: a definition of many faults is answered with all of them in the order of its members, of more than fifty with
+// the first fifty.
+func everyFault(s *stack, good definition) {
+	s.t.Helper()
+	bad := good
+	bad.Name, bad.Buckets = "", 65
+	bad.Items = []stockItem{{SKU: "a", Stock: -1}, {SKU: "..", Stock: 1, PriceCents: -1}}
+	problem := s.refused(s.operate("PUT", "/admin/v1/sales/bad", bad), 400, "malformed", "field", "errors")
+	var fields []any
+	for _, fault := range problem["errors"].([]any) {
+		fields = append(fields, fault.(object)["field"])
+		assert.NotEmpty(s.t, fault.(object)["detail"])
+	}
+	assert.Equal(s.t, []any{"name", "buckets", "items[0].stock", "items[1].sku", "items[1].price_cents"}, fields)
+	assert.Equal(s.t, "name", problem["field"])
+	assert.Contains(s.t, problem["detail"], problem["errors"].([]any)[0].(object)["detail"])
+	bad.Items = make([]stockItem, 200)
+	problem = s.refused(s.operate("PUT", "/admin/v1/sales/bad", bad), 400, "malformed", "field", "errors")
+	assert.Len(s.t, problem["errors"], 50)
 }
 
 // wrongMove checks that a step is refused and that the sale keeps its state.
@@ -122,15 +147,18 @@ func operatorsLife(s *stack) {
 	s.wrongMove("life", "open", "paused")
 	s.move("life", "resume")
 	s.eventuallyState(s.Gateways[1], "life", "open")
-	// After preload stock may rise, the end may move and the name may change; nothing else.
+	// While the sale is open its stock, items, name and end may change; nothing else.
 	for what, change := range map[string]func(*definition){
-		"price":    func(d *definition) { d.Items[0].PriceCents++ },
-		"limit":    func(d *definition) { d.PerBuyerLimit = 2 },
-		"stock":    func(d *definition) { d.Items[0].Stock-- },
-		"buckets":  func(d *definition) { d.Items[0].Buckets = 2 },
-		"new SKU":  func(d *definition) { d.Items = append(d.Items, stockItem{SKU: "watch", Stock: 1}) },
-		"start":    func(d *definition) { d.StartsAt = at(time.Minute) },
-		"currency": func(d *definition) { d.Currency = "EUR" },
+		"price":         func(d *definition) { d.Items[0].PriceCents++ },
+		"limit":         func(d *definition) { d.PerBuyerLimit = 2 },
+		"sale limit":    func(d *definition) { d.SaleLimit = 5 },
+		"item's limit":  func(d *definition) { two := 2; d.Items[0].PerBuyerLimit = &two },
+		"buckets":       func(d *definition) { d.Buckets = 2 },
+		"a removed SKU": func(d *definition) { d.Items = []stockItem{{SKU: "watch", Stock: 1}} },
+		"start":         func(d *definition) { d.StartsAt = at(time.Minute) },
+		"currency":      func(d *definition) { d.Currency = "EUR" },
+		"payment time":  func(d *definition) { longer := 60; d.PaymentTTL = &longer },
+		"eligibility":   func(d *definition) { d.Eligibility = "list" },
 	} {
 		other := d
 		other.Items = append([]stockItem{}, d.Items...)
@@ -139,19 +167,22 @@ func operatorsLife(s *stack) {
 		s.t.Log(what)
 	}
 	d.Items[0].Stock, d.EndsAt, d.Name = 15, at(2*time.Hour), "Longer"
+	fenced := s.watchFences("life")
 	require.Equal(s.t, http.StatusOK, s.operate("PUT", "/admin/v1/sales/life", d).status)
-	s.move("life", "preload")
 	s.audit("life")
 	item := s.operate("GET", "/admin/v1/sales/life/stats", nil).json(s)["items"].([]any)[0].(object)
 	assert.EqualValues(s.t, 15, item["available"])
+	s.move("life", "preload") // of a sale that is loaded changes nothing
+	fenced()
 	s.move("life", "close")
 	s.wrongMove("life", "open", "closed")
 }
 
 // operatorsPreload loads a sale of ten thousand SKUs from two operators at once, with progress.
 func operatorsPreload(s *stack) {
-	const skus = 10_000
+	const skus, buckets = 10_000, 4
 	d := lasting()
+	d.Buckets = buckets
 	for i := range skus {
 		d.Items = append(d.Items, stockItem{SKU: fmt.Sprintf("sku-%d", i), Stock: 3, PriceCents: 1})
 	}
@@ -168,7 +199,7 @@ func operatorsPreload(s *stack) {
 		}()
 	}
 	group.Wait()
-	s.t.Logf("%d SKUs preloaded in %s", skus, time.Since(begun).Round(time.Millisecond))
+	s.t.Logf("%d SKUs in %d buckets preloaded in %s", skus, buckets, time.Since(begun).Round(time.Millisecond))
 	most := 0.0
 	for _, answer := range answers {
 		if answer.status == 503 {
@@ -180,7 +211,7 @@ func operatorsPreload(s *stack) {
 		assert.Equal(s.t, total, done)
 		most = max(most, total)
 	}
-	assert.EqualValues(s.t, skus, most, "one of them loads, the other finds it done")
+	assert.EqualValues(s.t, buckets, most, "one of them loads, the other finds it done")
 	s.move("wide", "preload")
 	var units int
 	require.NoError(s.t, s.DB().QueryRow("SELECT SUM(loaded) FROM stock WHERE sale_id = 'wide'").Scan(&units))
@@ -239,13 +270,16 @@ func idLines(n int) string {
 }
 
 func operatorsStats(s *stack) {
-	d := lasting(stockItem{SKU: "phone", Stock: 10, PriceCents: 1, Buckets: 3})
+	d := lasting(stockItem{SKU: "phone", Stock: 10, PriceCents: 1})
+	d.Buckets = 3
 	s.open("counted", d)
 	for i := range 4 {
 		s.taken(ask{sale: "counted", buyer: fmt.Sprint("b", i)})
 	}
 	s.audit("counted")
 	stats := s.operate("GET", "/admin/v1/sales/counted/stats", nil).json(s)
+	assert.Equal(s.t, object{"loaded": 10.0, "available": 6.0, "in_flight": 0.0, "settled": 4.0, "released": 0.0,
+		"conserved": true}, stats["total"])
 	item := stats["items"].([]any)[0].(object)
 	assert.Len(s.t, item["buckets"], 3)
 	delete(item, "buckets")
@@ -301,7 +335,7 @@ func operatorsRules(s *stack) {
 			"window_ms": 1000, "min_requests": 1, "retry_ms": 1000}}},
 		"buyer.per_second": {"buyer": object{"per_second": 0, "burst": 1}},
 	} {
-		assert.Equal(s.t, field, s.refused(put(set), 400, "malformed", "field")["field"])
+		assert.Equal(s.t, field, s.refused(put(set), 400, "malformed", "field", "errors")["field"])
 	}
 	assert.Equal(s.t, changed.json(s), get(), "a bad set changes nothing")
 	// Every gateway runs a new set within a second, while buyers press.

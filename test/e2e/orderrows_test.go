@@ -13,14 +13,14 @@ import (
 
 // row is one order in the database.
 type row struct {
-	id, sku, buyer, status string
-	quantity               int
+	id, buyer, status string
+	lines             []history.Line
 }
 
 // orderRows holds the order rows of a sale in the database.
 type orderRows struct {
 	rows    map[string]row   // by order id
-	byBuyer map[string][]row // "buyer/sku"
+	byBuyer map[string][]row // by "buyer/sku" of a line
 	units   map[string]int   // by SKU, refused orders left out
 }
 
@@ -34,13 +34,16 @@ func (s *stack) orderRows(sale string) orderRows {
 func orderRowsOf(rows []check.Row) orderRows {
 	b := orderRows{rows: map[string]row{}, byBuyer: map[string][]row{}, units: map[string]int{}}
 	for i := range rows {
-		r := row{rows[i].Order, rows[i].SKU, rows[i].Buyer, rows[i].Status, rows[i].Quantity}
+		r := row{rows[i].Order, rows[i].Buyer, rows[i].Status, rows[i].Lines}
 		b.rows[r.id] = r
 		if r.status == "refused" {
 			continue
 		}
-		b.byBuyer[r.buyer+"/"+r.sku] = append(b.byBuyer[r.buyer+"/"+r.sku], r)
-		b.units[r.sku] += r.quantity
+		for _, line := range r.lines {
+			of := r.buyer + "/" + line.SKU
+			b.byBuyer[of] = append(b.byBuyer[of], r)
+			b.units[line.SKU] += line.Quantity
+		}
 	}
 	return b
 }
@@ -48,20 +51,25 @@ func orderRowsOf(rows []check.Row) orderRows {
 // check waits until nothing is in flight and lets package check judge the sale. Nothing was lost in it, so no order may be
 // refused. Every buyer who once got no definite answer first asks for the list of their orders.
 func (c *crowd) check(limit int, stock map[string]int) orderRows {
-	t := c.s.t
-	t.Helper()
+	c.s.t.Helper()
+	of := check.Sale{Limit: limit, Loaded: map[string]int64{}}
+	for sku, units := range stock {
+		of.Loaded[sku] = int64(units)
+	}
+	return orderRowsOf(c.judged(of, nil).Rows)
+}
+
+// judged is check with everything that the caller knows of the sale, except for its window, and of changes of its stock.
+func (c *crowd) judged(of check.Sale, changes []check.StockChange) *check.Evidence {
+	c.s.t.Helper()
 	c.s.audit(c.sale)
 	rest := time.Now().UnixMicro()
 	c.askWhoDidNotKnow()
 	e := c.s.evidence(c.sale)
-	of := e.Sales[c.sale]
-	of.Limit, of.Loaded = limit, map[string]int64{}
-	for sku, units := range stock {
-		of.Loaded[sku] = int64(units)
-	}
-	e.Sales[c.sale], e.Ops, e.RestUS = of, c.Out.Ops(), rest
+	of.StartsMS, of.EndsMS = e.Sales[c.sale].StartsMS, e.Sales[c.sale].EndsMS
+	e.Sales[c.sale], e.Changes, e.Ops, e.RestUS = of, changes, c.Out.Ops(), rest
 	c.s.judge(e, c.codes())
-	return orderRowsOf(e.Rows)
+	return e
 }
 
 // evidence reads the database and a single Redis for a sale that is at rest.

@@ -14,7 +14,7 @@ import (
 // TestReads asks for everything that buyers may read.
 func TestReads(t *testing.T) {
 	s := newStack(t, servers{}).run(1, 1)
-	d := lasting(phone(10), stockItem{SKU: "watch", Stock: 5, PriceCents: 50})
+	d := lasting(phone(10), stockItem{SKU: "watch", Stock: 5, PriceCents: 50, Name: "A watch"})
 	d.Name, d.Currency, d.PaymentTTL = "Eleven Eleven", "EUR", new(int)
 	s.open("rush", d)
 	buyers := "http://" + s.Gateways[0].Buyers
@@ -30,9 +30,9 @@ func TestReads(t *testing.T) {
 	delete(shown, "server_time")
 	delete(shown, "state")
 	assert.Equal(t, object{"sale": "rush", "name": "Eleven Eleven", "starts_at": d.StartsAt, "ends_at": d.EndsAt,
-		"currency": "EUR",
-		"items": []any{object{"sku": "phone", "price_cents": 129900.0, "sold_out": false},
-			object{"sku": "watch", "price_cents": 50.0, "sold_out": false}}}, shown)
+		"currency": "EUR", "per_buyer_sale_limit": 0.0,
+		"items": []any{object{"sku": "phone", "name": "", "price_cents": 129900.0, "sold_out": false},
+			object{"sku": "watch", "name": "A watch", "price_cents": 50.0, "sold_out": false}}}, shown)
 
 	clock := s.request("GET", buyers+"/v1/time", nil)
 	assert.Equal(t, "no-store", clock.header.Get("Cache-Control"))
@@ -81,9 +81,11 @@ func readEverywhere(s *stack) {
 		assert.Equal(s.t, 200, s.request("GET", "http://"+listener+"/livez", nil).status)
 		assert.Equal(s.t, 200, s.request("GET", "http://"+listener+"/readyz", nil).status)
 	}
+	assert.Contains(s.t, s.request("GET", "http://"+s.Gateways[0].Buyers+"/openapi.json", nil).json(s)["paths"],
+		"/v1/sales/{sale}/orders")
 	for listener, path := range map[string]string{
 		s.Gateways[0].Buyers:    "/v1/sales/{sale}/items/{sku}/orders",
-		s.Gateways[0].Operators: "/admin/v1/sales/{sale}/preload",
+		s.Gateways[0].Operators: "/admin/v1/sales/{sale}/items/{sku}/stock",
 	} {
 		document := s.request("GET", "http://"+listener+"/openapi.json", nil)
 		require.Equal(s.t, 200, document.status)

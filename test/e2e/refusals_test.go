@@ -184,38 +184,38 @@ func refusePaused(s *stack) {
 	s.refused(s.buy(ask{sale: id, bearer: "-"}), 503, "paused")
 	s.move(id, "resume")
 	s.eventuallyState(s.Gateways[0], id, "open")
-	s.refused(s.buy(ask{sale: id, buyer: "someone"}), 409, "sold_out")
+	s.refused(s.buy(ask{sale: id, buyer: "someone"}), 409, "sold_out", "sku")
 }
 
 func refuseSoldOut(s *stack) {
 	id := named(s)
 	s.open(id, lasting(phone(1)))
 	owned := s.taken(ask{sale: id, buyer: "owner", key: "mine"})
-	s.refused(s.buy(ask{sale: id, buyer: "someone"}), 409, "sold_out")
+	s.refused(s.buy(ask{sale: id, buyer: "someone"}), 409, "sold_out", "sku")
 	// Once the gateway has the sold-out latch and the owners, it answers sold_out without a token.
 	require.Eventually(s.t, func() bool { return s.buy(ask{sale: id, bearer: "-"}).status == 409 }, 3*time.Second,
 		5*time.Millisecond)
-	s.refused(s.buy(ask{sale: id, bearer: "not.a.token"}), 409, "sold_out")
+	s.refused(s.buy(ask{sale: id, bearer: "not.a.token"}), 409, "sold_out", "sku")
 	view := s.request("GET", "http://"+s.Gateways[0].Buyers+"/v1/sales/"+id, nil).json(s)
 	items, _ := view["items"].([]any)
 	require.Len(s.t, items, 1)
-	assert.Equal(s.t, object{"sku": "phone", "price_cents": 129900.0, "sold_out": true}, items[0])
+	assert.Equal(s.t, object{"sku": "phone", "name": "", "price_cents": 129900.0, "sold_out": true}, items[0])
 	// The owner gets the rows further down.
 	assert.Equal(s.t, owned.OrderID, s.ordered(s.buy(ask{sale: id, buyer: "owner", key: "mine"}), 200).OrderID)
-	s.refused(s.buy(ask{sale: id, buyer: "owner", key: "other"}), 409, "already_bought", "limit", "bought", "order_id")
+	s.refused(s.buy(ask{sale: id, buyer: "owner", key: "other"}), 409, "already_bought", boughtMembers...)
 	for _, name := range []string{"owner", "nobody"} { // an unsigned name changes nothing
 		s.refused(s.buy(ask{sale: id, bearer: buyers.Sign("another secret of 32 bytes or more", `{"alg":"HS256"}`,
-			fmt.Sprintf(`{"sub":%q,"exp":%d}`, name, unix(time.Hour)))}), 409, "sold_out")
+			fmt.Sprintf(`{"sub":%q,"exp":%d}`, name, unix(time.Hour)))}), 409, "sold_out", "sku")
 	}
-	// Raised stock is sold within a second of its preload.
+	// Raised stock is sold within a second of the answer, without a preload and a fence.
 	more := lasting(phone(2))
 	more.StartsAt = s.operate("GET", "/admin/v1/sales/"+id, nil).json(s)["starts_at"].(string)
+	fenced := s.watchFences(id)
 	require.Equal(s.t, 200, s.operate("PUT", "/admin/v1/sales/"+id, more).status)
-	s.move(id, "preload")
-	preloaded := time.Now()
-	require.Eventually(s.t, func() bool { return s.buy(ask{sale: id, buyer: "someone"}).status == 202 }, 5*time.Second,
-		10*time.Millisecond)
-	assert.Less(s.t, time.Since(preloaded), time.Second)
+	s.withinASecond(time.Now(), "the unit that was added is sold", func() bool {
+		return s.buy(ask{sale: id, buyer: "someone"}).status == 202
+	})
+	fenced()
 }
 
 func refuseToken(s *stack) {
@@ -267,7 +267,7 @@ func refuseToken(s *stack) {
 	s.refused(s.request("GET", "http://"+s.Gateways[0].Buyers+"/v1/sales/nowhere/items/x/orders", nil), 401, "unauthenticated")
 	s.taken(ask{sale: id, bearer: claimsToken(good)})
 	recent := object{"sub": "listed", "exp": unix(-3 * time.Second), "nbf": unix(3 * time.Second)} // within the leeway
-	s.refused(s.buy(ask{sale: id, bearer: claimsToken(recent)}), 409, "already_bought", "limit", "bought", "order_id")
+	s.refused(s.buy(ask{sale: id, bearer: claimsToken(recent)}), 409, "already_bought", boughtMembers...)
 }
 
 func unsigned(token string) string { return token[:strings.LastIndexByte(token, '.')+1] }
@@ -318,7 +318,7 @@ func refuseRateLimited(s *stack) {
 	s.retryWithin(answer, 1, 3)
 	s.rules(object{"buyer": object{"per_second": 0.1, "burst": 2}})
 	s.taken(ask{sale: id, buyer: "patient"})
-	s.refused(s.buy(ask{sale: id, buyer: "patient"}), 409, "already_bought", "limit", "bought", "order_id")
+	s.refused(s.buy(ask{sale: id, buyer: "patient"}), 409, "already_bought", boughtMembers...)
 	s.refused(s.buy(ask{sale: id, buyer: "patient"}), 429, "rate_limited")
 	s.taken(ask{sale: id, buyer: "another"}) // the limit is each buyer's own
 	s.rules(object{"address": object{"per_second": 0.1, "burst": 1}})
@@ -350,9 +350,15 @@ func refuseReusedKey(s *stack) {
 			"order_id")
 		assert.Equal(s.t, first.OrderID, problem["order_id"])
 	}
-	// A key belongs to buyer and SKU.
+	// A key belongs to buyer and sale.
 	assert.NotEqual(s.t, first.OrderID, s.taken(ask{sale: id, buyer: "c", key: "a key"}).OrderID)
-	assert.NotEqual(s.t, first.OrderID, s.taken(ask{sale: id, sku: "watch", buyer: "b", key: "a key"}).OrderID)
+	other := s.refused(s.buy(ask{sale: id, sku: "watch", buyer: "b", key: "a key", body: `{"quantity":2}`}), 422,
+		"idempotency_key_reused", "order_id")
+	assert.Equal(s.t, first.OrderID, other["order_id"])
+	elsewhere := named(s) + "-elsewhere"
+	s.open(elsewhere, d)
+	assert.NotEqual(s.t, first.OrderID, s.taken(ask{sale: elsewhere, sku: "watch", buyer: "b", key: "a key"}).OrderID)
+	refuseReusedKeyOfLines(s, id)
 	long := strings.Repeat("k", 128)
 	assert.Equal(s.t, s.taken(ask{sale: id, buyer: "d", key: long}).OrderID,
 		s.ordered(s.buy(ask{sale: id, buyer: "d", key: long}), 200).OrderID)
@@ -367,18 +373,18 @@ func refuseOverLimit(s *stack) {
 	d := lasting(phone(4))
 	d.PerBuyerLimit = 3
 	s.open(id, d)
-	over := s.refused(s.buy(ask{sale: id, buyer: "b", body: `{"quantity":4}`}), 409, "over_limit", "limit")
+	over := s.refused(s.buy(ask{sale: id, buyer: "b", body: `{"quantity":4}`}), 409, "over_limit", "scope", "sku", "limit")
 	assert.EqualValues(s.t, 3, over["limit"])
 	s.taken(ask{sale: id, buyer: "b"})
 	latest := s.taken(ask{sale: id, buyer: "b"})
-	bought := s.refused(s.buy(ask{sale: id, buyer: "b", body: `{"quantity":2}`}), 409, "already_bought", "limit", "bought",
-		"order_id")
+	bought := s.refused(s.buy(ask{sale: id, buyer: "b", body: `{"quantity":2}`}), 409, "already_bought", boughtMembers...)
 	assert.EqualValues(s.t, 3, bought["limit"])
 	assert.EqualValues(s.t, 2, bought["bought"])
 	assert.Equal(s.t, latest.OrderID, bought["order_id"])
-	s.refused(s.buy(ask{sale: id, buyer: "b", body: `{"quantity":4}`}), 409, "over_limit", "limit") // above already_bought
+	more := s.buy(ask{sale: id, buyer: "b", body: `{"quantity":4}`})
+	s.refused(more, 409, "over_limit", "scope", "sku", "limit") // above already_bought
 	// Two are left: already_bought is above not_enough.
-	s.refused(s.buy(ask{sale: id, buyer: "b", body: `{"quantity":3}`}), 409, "already_bought", "limit", "bought", "order_id")
+	s.refused(s.buy(ask{sale: id, buyer: "b", body: `{"quantity":3}`}), 409, "already_bought", boughtMembers...)
 	s.taken(ask{sale: id, buyer: "b"})
 	own := s.read(ask{sale: id}.path(), "b").json(s)["orders"]
 	assert.Len(s.t, own, 3)
@@ -400,11 +406,11 @@ func refuseCancelled(s *stack) {
 		require.Equal(s.t, 200, s.cancel(s.becomes(s.ordered(answer, 202), "b", "confirmed"), "b").status)
 	}
 	answers(`"too_many_cancellations"`)
-	problem := s.refused(answer, 409, "too_many_cancellations", "limit", "unpaid")
+	problem := s.refused(answer, 409, "too_many_cancellations", "sku", "limit", "unpaid")
 	assert.EqualValues(s.t, 3, problem["limit"])
 	assert.EqualValues(s.t, 3, problem["unpaid"])
 	s.taken(ask{sale: id, buyer: "c"})
-	s.refused(s.buy(ask{sale: id, buyer: "b"}), 409, "too_many_cancellations", "limit", "unpaid") // above what is left
+	s.refused(s.buy(ask{sale: id, buyer: "b"}), 409, "too_many_cancellations", "sku", "limit", "unpaid") // above what is left
 	own := s.read(ask{sale: id}.path()+"?limit=2", "b").json(s)
 	assert.Len(s.t, own["orders"], 2)
 	rest := s.read(ask{sale: id}.path()+"?limit=2&cursor="+own["next"].(string), "b").json(s)
@@ -417,11 +423,11 @@ func refuseNotEnough(s *stack) {
 	d := lasting(phone(2))
 	d.PerBuyerLimit = 3
 	s.open(id, d)
-	short := s.refused(s.buy(ask{sale: id, buyer: "b", key: "k", body: `{"quantity":3}`}), 409, "not_enough", "available")
+	short := s.refused(s.buy(ask{sale: id, buyer: "b", key: "k", body: `{"quantity":3}`}), 409, "not_enough", "sku", "available")
 	assert.EqualValues(s.t, 2, short["available"])
 	// A refusal is not remembered: the same key may succeed later, with another quantity too.
 	s.taken(ask{sale: id, buyer: "b", key: "k", body: `{"quantity":2}`})
-	s.refused(s.buy(ask{sale: id, buyer: "c", body: `{"quantity":2}`}), 409, "sold_out")
+	s.refused(s.buy(ask{sale: id, buyer: "c", body: `{"quantity":2}`}), 409, "sold_out", "sku")
 }
 
 // rowsAtRest waits until nothing is in flight and reads the rows.

@@ -173,7 +173,7 @@ func TestExactRights(t *testing.T) {
 // listedSale is a sale for listed buyers in four buckets, in which everything happens that reaches a store: all units are
 // bought by buyers of one bucket, one is paid, one is cancelled and bought again, and Redis forgets its scripts.
 func listedSale(s *stack) {
-	d := lasting(bucketed(8))
+	d := bucketed(8)
 	d.Eligibility = "list"
 	s.create("rush", d)
 	var list strings.Builder

@@ -51,7 +51,7 @@ func countStatus(ops []history.Op, status int) int {
 	return n
 }
 
-// TestRushOfThreeSKUs has quantities of 1 to 3 under a limit of 3, and each SKU's stock in four buckets.
+// TestRushOfThreeSKUs has quantities of 1 to 3 under a limit of 3, and four buckets.
 func TestRushOfThreeSKUs(t *testing.T) {
 	rushThreeSKUs(newStack(t, servers{}).run(2, 2))
 }
@@ -64,11 +64,11 @@ func rushThreeSKUs(s *stack) {
 	s.t.Helper()
 	stock := map[string]int{"phone": 4_000, "watch": 3_500, "case": 2_500}
 	d := lasting()
-	d.PerBuyerLimit = 3
+	d.PerBuyerLimit, d.Buckets = 3, 4
 	var skus []string
 	for _, sku := range []string{"phone", "watch", "case"} {
 		skus = append(skus, sku)
-		d.Items = append(d.Items, stockItem{SKU: sku, Stock: stock[sku], PriceCents: 100, Buckets: 4})
+		d.Items = append(d.Items, stockItem{SKU: sku, Stock: stock[sku], PriceCents: 100})
 	}
 	s.open("rush", d)
 	c := newCrowd(s, "rush", rushBuyers)

@@ -55,7 +55,7 @@ func TestTornAppendOnlyFile(t *testing.T) {
 	require.Eventually(t, func() bool { return s.buy(ask{buyer: "late"}).json(s)["code"] == "sold_out" }, 10*time.Second,
 		20*time.Millisecond)
 	for _, owner := range []string{"before-0", "between-0", "after-0"} {
-		s.refused(s.buy(ask{buyer: owner}), 409, "already_bought", "limit", "bought", "order_id")
+		s.refused(s.buy(ask{buyer: owner}), 409, "already_bought", boughtMembers...)
 	}
 	s.audit("rush")
 	assert.Equal(t, stock, s.orderRows("rush").units["phone"])

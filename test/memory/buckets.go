@@ -36,7 +36,8 @@ func (t *Tables) closeBuckets(rows []sale.BucketRow, reason string) {
 	var closing []*Row
 	for _, asked := range rows {
 		row := t.Buckets[asked.Bucket]
-		if row != nil && row.Epoch == asked.Epoch && row.State != sale.BucketClosed && !slices.Contains(closing, row) {
+		mayClose := row != nil && row.State != sale.BucketClosed && row.State != sale.BucketArchived
+		if mayClose && row.Epoch == asked.Epoch && !slices.Contains(closing, row) {
 			closing = append(closing, row)
 		}
 	}

@@ -10,8 +10,8 @@ import (
 	"flashsale/sale"
 )
 
-// Changes returns what changed in the catalogue since a version, everything for 0 or for a version higher than the present
-// one.
+// Changes returns what changed in the catalogue since a version, everything but archived sales for 0 or for a version higher
+// than the present one.
 func (d *Database) Changes(ctx context.Context, since int64) (sale.Changes, error) {
 	return call(ctx, d, "Changes", func() (sale.Changes, error) {
 		changes := sale.Changes{Version: d.t.Version}
@@ -22,12 +22,12 @@ func (d *Database) Changes(ctx context.Context, since int64) (sale.Changes, erro
 			since = 0
 		}
 		for _, s := range d.t.sales() {
-			if s.Version > since {
+			if s.Version > since && (since > 0 || !archived(s)) {
 				changes.Sales = append(changes.Sales, s)
 			}
 		}
 		for _, row := range d.t.SortedBuckets() {
-			if row.Version > since {
+			if row.Version > since && (since > 0 || row.State != sale.BucketArchived) {
 				changes.Buckets = append(changes.Buckets, row.BucketRow)
 			}
 		}

@@ -9,17 +9,19 @@ import (
 
 // SaleCounters returns the counters of every bucket of a sale with those of all its SKUs, sorted.
 func (d *Database) SaleCounters(ctx context.Context, saleID string) ([]sale.StockCounters, error) {
-	return call(ctx, d, "SaleCounters", func() ([]sale.StockCounters, error) {
-		counters := []sale.StockCounters{}
-		for _, row := range d.t.SortedBuckets() {
-			if row.Sale == saleID {
-				counters = append(counters, sale.StockCounters{
-					BucketCounters: row.BucketCounters, Shelves: d.t.allShelves(row.Bucket),
-				})
-			}
+	return call(ctx, d, "SaleCounters", func() ([]sale.StockCounters, error) { return d.t.saleCounters(saleID), nil })
+}
+
+func (t *Tables) saleCounters(saleID string) []sale.StockCounters {
+	counters := []sale.StockCounters{}
+	for _, row := range t.SortedBuckets() {
+		if row.Sale == saleID {
+			counters = append(counters, sale.StockCounters{
+				BucketCounters: row.BucketCounters, Shelves: t.allShelves(row.Bucket),
+			})
 		}
-		return counters, nil
-	})
+	}
+	return counters
 }
 
 func (t *Tables) allShelves(bucket sale.Bucket) (counters []sale.ShelfCounters) {

@@ -57,22 +57,12 @@ func (d *Database) OutboxDone(ctx context.Context, applied []sale.Applied) error
 		}
 		plan := ledger.NewPlan(state)
 		for _, a := range sorted {
-			plan.Applied(a, d.t.takeOf(a))
+			plan.Applied(a, d.t.Outbox[a.Bucket])
 		}
 		d.write(plan)
 		d.closePlanned(plan)
 		return nil
 	})
-}
-
-// takeOf returns the outbox row that Redis has applied alone because it is a take, nil where it is none or gone.
-func (t *Tables) takeOf(a sale.Applied) *sale.OutboxRow {
-	for i, row := range t.Outbox[a.Bucket] {
-		if row.Number == a.Number && row.Kind == sale.OutboxTake {
-			return &t.Outbox[a.Bucket][i]
-		}
-	}
-	return nil
 }
 
 // forgetApplied deletes outbox rows that Redis has applied, those of the epoch that is named.

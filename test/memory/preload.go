@@ -18,7 +18,7 @@ func (d *Database) LoadStock(ctx context.Context, id string, partitions int32) (
 			return nil, fmt.Errorf("load stock of %s: %d partitions", id, partitions)
 		case err != nil:
 			return nil, err
-		case s.State == sale.StateClosed:
+		case s.State == sale.StateClosed, s.State == sale.StateArchived:
 			return nil, &sale.StateError{State: s.State, Detail: "a closed sale cannot be preloaded"}
 		}
 		return d.t.loadStock(&s.Sale, partitions), nil

@@ -38,7 +38,7 @@ func (d *Database) putSale(wanted sale.Sale) (put sale.Sale, created bool, err e
 	}
 	takes := d.t.openTakes(wanted.ID)
 	pending := ledger.Pending(&present.Sale, takes)
-	if ledger.SameDefinition(pending, &wanted) {
+	if present.State != sale.StateArchived && ledger.SameDefinition(pending, &wanted) {
 		return present.copied(), false, nil
 	}
 	if present.State == sale.StateDraft && !d.t.hasStock(wanted.ID) {
@@ -93,10 +93,21 @@ func (t *Tables) sale(id string) (*Sale, error) {
 	return s, nil
 }
 
-// Sales returns every sale, sorted by id.
+// Sales returns every sale that is not archived, sorted by id.
 func (d *Database) Sales(ctx context.Context) ([]sale.Sale, error) {
-	return call(ctx, d, "Sales", func() ([]sale.Sale, error) { return d.t.sales(), nil })
+	return call(ctx, d, "Sales", func() ([]sale.Sale, error) {
+		return slices.DeleteFunc(d.t.sales(), archived), nil
+	})
 }
+
+// ArchivedSales returns every archived sale, sorted by id.
+func (d *Database) ArchivedSales(ctx context.Context) ([]sale.Sale, error) {
+	return call(ctx, d, "ArchivedSales", func() ([]sale.Sale, error) {
+		return slices.DeleteFunc(d.t.sales(), func(s sale.Sale) bool { return !archived(s) }), nil
+	})
+}
+
+func archived(s sale.Sale) bool { return s.State == sale.StateArchived }
 
 // SetState moves a sale to a state from one of the states named and returns it. A sale that is in that state is returned as
 // it is; in any other state the error is a *sale.StateError.

@@ -36,10 +36,14 @@ func (t *Tables) changeOf(s *Sale, asked sale.StockChange) (*ledger.Change, erro
 	}
 	id := ChangeID{asked.Sale, asked.SKU, asked.Key}
 	change := t.Changes[id]
-	if change != nil {
-		if change.Asked != asked.Asked {
-			return nil, sale.ErrChangeReused
-		}
+	switch {
+	case change != nil && change.Asked != asked.Asked:
+		return nil, sale.ErrChangeReused
+	case change != nil && change.Done:
+		return change, nil
+	case s.State == sale.StateArchived:
+		return nil, &sale.StateError{State: s.State, Detail: "an archived sale does not change"}
+	case change != nil:
 		return change, nil
 	}
 	if err := changeable(s, &item, asked.Asked); err != nil {
@@ -70,11 +74,11 @@ func (d *Database) change(s *Sale, change *ledger.Change) {
 	buckets := s.BucketNames()
 	plan := ledger.NewPlan(d.locked(buckets, true))
 	plan.Change(change, buckets)
-	d.write(plan)
 	if added := change.Added - before; added > 0 {
 		s.grow(change.SKU, added)
 		d.t.stampSale(s)
 	}
+	d.write(plan)
 }
 
 // restock brings a preloaded sale to a new definition.

@@ -29,6 +29,7 @@ type Tables struct {
 	Leases    map[string]Lease
 	Nodes     map[int64]Node
 	Gateways  map[string]Gateway
+	Archives  map[string]sale.Archive
 	Rules     sale.Rules
 
 	rulesVersion int64                     // of the catalogue, when the rules were last put
@@ -101,7 +102,7 @@ func emptyTables() Tables {
 		Markers: map[ledger.WriteID]sale.OrderID{}, Forks: map[ledger.Mark]bool{}, Outbox: map[sale.Bucket][]sale.OutboxRow{},
 		Fences: map[string]bool{}, Positions: map[int32]sale.Position{}, Letters: map[string]*sale.DeadLetter{},
 		Payments: map[sale.OrderID]string{}, Leases: map[string]Lease{}, Nodes: map[int64]Node{},
-		Gateways: map[string]Gateway{}, Rules: sale.DefaultRules(),
+		Gateways: map[string]Gateway{}, Archives: map[string]sale.Archive{}, Rules: sale.DefaultRules(),
 		owners: map[ledger.Owner][]*Order{},
 	}
 }
@@ -118,7 +119,7 @@ func (t *Tables) clone() Tables {
 	}
 	c.Events, c.Positions, c.Letters = slices.Clone(t.Events), maps.Clone(t.Positions), copies(t.Letters)
 	c.Payments, c.Leases = maps.Clone(t.Payments), maps.Clone(t.Leases)
-	c.Nodes, c.Gateways = maps.Clone(t.Nodes), maps.Clone(t.Gateways)
+	c.Nodes, c.Gateways, c.Archives = maps.Clone(t.Nodes), maps.Clone(t.Gateways), maps.Clone(t.Archives)
 	c.owners = nil
 	return c
 }

@@ -60,6 +60,15 @@ func (x *expansion) lookIntoRedis(t *State, k int) string {
 // look reads what tells whether units of a SKU have come or gone.
 func (r *redis) look(sku uint8) seen { return seen{r.epoch, r.seq, r.moved[sku], r.returned[sku]} }
 
+// still reports whether a bucket without units of a SKU is as it was seen. Its sequence may be higher, because it also sells
+// other SKUs, and never lower. Available, moved and returned units of one epoch give the taken ones too.
+func (r *redis) still(sku uint8, before seen) bool {
+	now := r.look(sku)
+	higher := now.seq >= before.seq
+	now.seq = before.seq
+	return higher && now == before && r.available[sku] == 0
+}
+
 // lookIntoBooks compares what moved in Redis with what moved in the database.
 func (x *expansion) lookIntoBooks(t *State) string {
 	at := &t.asker
@@ -82,7 +91,7 @@ func (x *expansion) lookIntoBooks(t *State) string {
 // lookAgain reads one bucket once more.
 func (x *expansion) lookAgain(t *State, k int) string {
 	at, r := &t.asker, &t.redis[k]
-	if k < x.Buckets && (k == 0 || x.keeps(WholeSKU)) && r.look(at.sku) != at.seen[k] {
+	if k < x.Buckets && (k == 0 || x.keeps(WholeSKU)) && !r.still(at.sku, at.seen[k]) {
 		*at = asker{}
 		return "the bucket has moved"
 	}

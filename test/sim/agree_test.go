@@ -21,7 +21,7 @@ import (
 const (
 	agreeCalls  = 4000
 	agreeClock  = "clock"
-	agreeBucket = "sim:{sale:phone:0}:"
+	agreeBucket = "sim:{sale:0}:"
 )
 
 // pair is both servers.
@@ -49,7 +49,7 @@ func TestModelAgreesWithRealRedis(t *testing.T) {
 		p.do("HSET", agreeClock, "s", strconv.FormatInt(p.nowMS/1000, 10), "us", strconv.FormatInt(p.nowMS%1000*1000, 10))
 		p.draw()
 	}
-	for _, key := range []string{"meta", "buyers"} {
+	for _, key := range []string{"meta", "stock", "buyers"} {
 		p.do("HSCAN", agreeBucket+key, "0", "COUNT", "100000")
 	}
 	p.do("XRANGE", agreeBucket+"journal", "-", "+")
@@ -139,7 +139,7 @@ func (p *pair) draw() {
 	case 1:
 		p.script(scripts.WindowScript(), []string{"meta"}, p.near(p.meta("version")+1),
 			pick(p.chance, "open", "open", "open", "paused", "closed"),
-			number(p.nowMS-1000), number(p.nowMS+100_000), pick(p.chance, "1", "2", "3"))
+			number(p.nowMS-1000), number(p.nowMS+100_000), pick(p.chance, "0", "0", "3"))
 	case 2:
 		if p.chance.one(6) {
 			p.script(scripts.CloseScript(), []string{"meta"}, p.near(p.meta("epoch")))
@@ -159,17 +159,25 @@ func (p *pair) draw() {
 	}
 }
 
+// The SKUs of the sale, by their numbers less one. Redis does not know the last one at first.
+var agreeSKUs = []string{"sku-a", "sku-b", "sku-c", "sku-d"}
+
 func (p *pair) load() {
 	if p.meta("epoch") > 0 && p.chance.below(4) > 0 {
 		return
 	}
-	keys := func() []string { return []string{"meta", "buyers", "journal"} }
+	keys := func() []string { return []string{"meta", "stock", "buyers", "journal"} }
 	epoch := p.near(p.meta("epoch") + 1)
-	p.script(scripts.LoadScript(), keys(), "begin", epoch, number(int64(p.chance.between(5, 60))), p.near(p.meta("version")+1),
-		"open",
-		number(p.nowMS-1000), number(p.nowMS+100_000), "2", pick(p.chance, "0", "1"), number(int64(p.chance.below(5))))
-	p.script(scripts.LoadScript(), keys(), "buyers", epoch, "buyer-1", "abc,1,key,0,0", "buyer-2", `abd,-1,,0,0"abe,1,,0,0`)
-	p.script(scripts.LoadScript(), keys(), "open", epoch, pick(p.chance, "2", "2", "2", "1"))
+	p.script(scripts.LoadScript(), keys(), "begin", epoch, p.near(p.meta("version")+1), "open", number(p.nowMS-1000),
+		number(p.nowMS+100_000), pick(p.chance, "0", "0", "4"), pick(p.chance, "0", "1"), number(int64(p.chance.below(5))))
+	stock := []string{"stock", epoch}
+	for i, sku := range agreeSKUs[:3] {
+		stock = append(stock, sku, fmt.Sprintf("%d 0 %d %d 0 0", p.chance.between(0, 40), p.chance.between(1, 3), i+1))
+	}
+	p.script(scripts.LoadScript(), keys(), stock...)
+	p.script(scripts.LoadScript(), keys(), "buyers", epoch, "buyer-1", "abc,1,key,0,0", "buyer-2",
+		`abd,-1,,0,0"abe,1+2:2,,0,0`)
+	p.script(scripts.LoadScript(), keys(), "open", epoch, pick(p.chance, "3", "3", "3", "2"), pick(p.chance, "2", "2", "2", "1"))
 }
 
 func (p *pair) someTrims(least int) (args []string) {
@@ -181,69 +189,134 @@ func (p *pair) someTrims(least int) (args []string) {
 	return args
 }
 
+// someSKUs draws one to three SKUs, by their places, and a quantity for each.
+func (p *pair) someSKUs() (skus, quantities []int) {
+	first := p.chance.below(3)
+	for i := range pick(p.chance, 1, 1, 2, 3) {
+		at := (first + i) % 3
+		if p.chance.one(40) {
+			at = 3
+		}
+		if slices.Contains(skus, at) {
+			continue
+		}
+		skus, quantities = append(skus, at), append(quantities, pick(p.chance, 1, 1, 2))
+	}
+	return skus, quantities
+}
+
+// entryLines are the lines of a buyer's entry: numbers that rise, and quantities other than 1.
+func entryLines(skus, quantities []int) string {
+	var texts []string
+	for at := range agreeSKUs {
+		if i := slices.Index(skus, at); i >= 0 {
+			text := strconv.FormatInt(int64(at+1), 36)
+			if quantities[i] > 1 {
+				text += ":" + strconv.Itoa(quantities[i])
+			}
+			texts = append(texts, text)
+		}
+	}
+	return strings.Join(texts, "+")
+}
+
+// digits writes a number below 4096 as the two digits of base 64 that reserve.lua reads.
+func digits(n int) string { return string([]byte{byte('0' + n/64), byte('0' + n%64)}) }
+
 func (p *pair) reserve() {
 	trims := p.someTrims(0)
 	n := p.chance.between(0, 4)
-	args := []string{
-		p.near(p.meta("epoch")), p.near(p.meta("seq")), number(p.nowMS + int64(p.chance.between(-20, 900))),
-		pick(p.chance, "0", "0", "1"),
-		pick(p.chance, "2", "100000"), "sale phone 0", strconv.Itoa(len(trims) / 2), strconv.Itoa(n), "1",
-	}
-	var buyers, heads, quantities []string
-	var lines string
+	var names, buyers, heads []string
+	var counts, specs, lines string
 	for range n {
-		id, quantity := p.ids, pick(p.chance, "1", "1", "2")
+		id := p.ids
 		if p.chance.one(8) {
 			id -= int64(p.chance.below(20)) // asked again
 		}
 		p.ids++
+		skus, quantities := p.someSKUs()
+		counts += string(rune('0' + len(skus)))
+		var texts []string
+		for i, at := range skus {
+			sku := agreeSKUs[at]
+			if !slices.Contains(names, sku) {
+				names = append(names, sku)
+			}
+			specs += digits(slices.Index(names, sku)+1) + digits(quantities[i])
+			texts = append(texts, fmt.Sprint(sku, ":", quantities[i], ":100"))
+		}
 		buyer, key := fmt.Sprint("buyer-", p.chance.below(30)), pick(p.chance, "", "", "key", "other key, of two")
-		buyers, quantities = append(buyers, buyer), append(quantities, quantity)
-		heads = append(heads, strconv.FormatInt(id, 36)+","+quantity+","+key)
-		lines += strings.TrimSpace(fmt.Sprint(id, " ", quantity, " ", buyer, " ", key)) + "\n"
+		buyers = append(buyers, buyer)
+		heads = append(heads, strconv.FormatInt(id, 36)+","+entryLines(skus, quantities)+","+key)
+		lines += strings.TrimSpace(fmt.Sprint(id, " ", strings.Join(texts, ","), " ", buyer, " ", key)) + "\n"
 	}
-	args = append(args, lines, pick(p.chance, "0", "1", "3"), pick(p.chance, "1000", "3600000"))
-	args = slices.Concat(args, trims, buyers, heads, quantities)
-	reply, _ := p.script(scripts.ReserveScript(), []string{"meta", "buyers", "journal"}, args...).([]any)
-	if len(reply) != 10 || reply[6] == "" {
+	args := []string{
+		p.near(p.meta("epoch")), p.near(p.meta("seq")), number(p.nowMS + int64(p.chance.between(-20, 900))),
+		pick(p.chance, "0", "0", "1"), pick(p.chance, "2", "100000"), "sale 0", strconv.Itoa(len(trims) / 2), strconv.Itoa(n),
+		strconv.Itoa(len(names)), counts, specs, lines, pick(p.chance, "0", "1", "3"), pick(p.chance, "1000", "3600000"),
+		number(oneIf(repeated(buyers))),
+	}
+	args = slices.Concat(args, trims, names, buyers, heads)
+	reply, _ := p.script(scripts.ReserveScript(), []string{"meta", "stock", "buyers", "journal"}, args...).([]any)
+	if len(reply) != 9 || reply[5] == "" {
 		return
 	}
-	p.trims = append(p.trims, reply[6].(string))
-	verdicts := strings.Split(reply[9].(string), "\n")
+	p.trims = append(p.trims, reply[5].(string))
+	verdicts := strings.Split(reply[8].(string), "\n")
 	for i := range buyers {
-		if verdicts[0] == "all" || verdicts[i] == "T" {
+		if verdicts[0] == scripts.AllTaken || verdicts[i] == "T" {
 			id, _, _ := strings.Cut(heads[i], ",")
-			p.heads = append(p.heads, buyers[i]+" "+id+","+quantities[i])
+			p.heads = append(p.heads, buyers[i]+" "+id)
 		}
 	}
 }
 
+// repeated reports whether a name is there twice.
+func repeated(names []string) bool {
+	sorted := slices.Sorted(slices.Values(names))
+	return len(slices.Compact(sorted)) < len(names)
+}
+
+// release draws a page: units of some SKUs, of which Redis may learn the last, and orders; or a take alone.
 func (p *pair) release() {
 	first := p.near(p.meta("outbox") + 1)
-	var buyers, heads, quantities []string
+	var names, units, begins, buyers, ids []string
+	for i, sku := range agreeSKUs {
+		if p.chance.one(2) {
+			names, units = append(names, sku), append(units, number(int64(p.chance.between(0, 3))))
+			begins = append(begins, pick(p.chance, "", fmt.Sprint("2 ", i+1)))
+		}
+	}
+	take := p.chance.one(3)
 	for range p.chance.between(0, 2) {
-		if len(p.heads) == 0 {
+		if take || len(p.heads) == 0 {
 			break
 		}
-		buyer, head, _ := strings.Cut(pick(p.chance, p.heads...), " ")
-		_, quantity, _ := strings.Cut(head, ",")
-		sign := pick(p.chance, "", "", "-") // a refused one
-		buyers, heads, quantities = append(buyers, buyer), append(heads, head), append(quantities, sign+quantity)
+		buyer, id, _ := strings.Cut(pick(p.chance, p.heads...), " ")
+		buyers, ids = append(buyers, buyer), append(ids, pick(p.chance, "", "", "-")+id) // the last is a refused one
 	}
-	args := []string{p.near(p.meta("epoch")), p.near(p.meta("seq")), first, "1", pick(p.chance, "0", "3")}
-	p.script(scripts.ReleaseScript(), []string{"meta", "buyers"}, slices.Concat(args, buyers, heads, quantities)...)
+	args := []string{p.near(p.meta("epoch")), p.near(p.meta("seq")), first, "1", number(oneIf(take)), strconv.Itoa(len(names)),
+		strconv.Itoa(len(ids))}
+	p.script(scripts.ReleaseScript(), []string{"meta", "stock", "buyers"},
+		slices.Concat(args, names, units, begins, buyers, ids)...)
 }
 
 func (p *pair) transfer() {
 	p.ids++
-	p.script(scripts.TransferScript(), []string{"meta", "journal"}, p.near(p.meta("epoch")), p.near(p.meta("seq")),
-		number(p.nowMS+int64(p.chance.between(-20, 900))), pick(p.chance, "1", "100000"), "sale phone 0", number(p.ids), "1",
-		number(int64(p.chance.between(1, 5))), number(int64(p.chance.below(3))))
+	skus, _ := p.someSKUs()
+	var names, asked, kept []string
+	for _, at := range skus {
+		names = append(names, agreeSKUs[at])
+		asked, kept = append(asked, number(int64(p.chance.between(1, 5)))), append(kept, number(int64(p.chance.below(3))))
+	}
+	args := []string{p.near(p.meta("epoch")), p.near(p.meta("seq")), number(p.nowMS + int64(p.chance.between(-20, 900))),
+		pick(p.chance, "1", "100000"), "sale 0", number(p.ids), "1"}
+	p.script(scripts.TransferScript(), []string{"meta", "stock", "journal"}, slices.Concat(args, names, asked, kept)...)
 }
 
 // plainCommand draws a command that the engine sends by itself, or that a script could.
 func (p *pair) plainCommand() {
-	key := agreeBucket + pick(p.chance, "meta", "buyers", "journal", "text", "members", "gone")
+	key := agreeBucket + pick(p.chance, "meta", "stock", "buyers", "journal", "text", "members", "gone")
 	id := "9-1"
 	if len(p.trims) > 0 {
 		id = pick(p.chance, p.trims...)
@@ -253,7 +326,7 @@ func (p *pair) plainCommand() {
 	case 0:
 		p.do("PING")
 	case 1:
-		p.do("HMGET", key, "epoch", "available", "nothing")
+		p.do("HMGET", key, "epoch", "sku-a", "nothing")
 	case 2:
 		p.do("HGET", key, "epoch")
 	case 3:

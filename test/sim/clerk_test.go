@@ -68,6 +68,29 @@ func (c clerk) OpenBuckets(ctx context.Context, rows []sale.BucketRow) ([]sale.B
 	})
 }
 
+func (c clerk) StockCounters(ctx context.Context, buckets []sale.Bucket, skus []string) ([]sale.StockCounters, error) {
+	return ask(ctx, c, "stock-counters", func(ctx context.Context, d *database) ([]sale.StockCounters, error) {
+		return d.StockCounters(ctx, buckets, skus)
+	})
+}
+
+func (c clerk) Sale(ctx context.Context, id string) (sale.Sale, error) {
+	return ask(ctx, c, "sale", func(ctx context.Context, d *database) (sale.Sale, error) { return d.Sale(ctx, id) })
+}
+
+func (c clerk) PutSale(ctx context.Context, wanted sale.Sale) (sale.Sale, error) {
+	return ask(ctx, c, "put-sale", func(ctx context.Context, d *database) (sale.Sale, error) {
+		put, _, err := d.PutSale(ctx, wanted)
+		return put, err
+	})
+}
+
+func (c clerk) ChangeStock(ctx context.Context, change sale.StockChange) (sale.StockChange, error) {
+	return ask(ctx, c, "change-stock", func(ctx context.Context, d *database) (sale.StockChange, error) {
+		return d.ChangeStock(ctx, change)
+	})
+}
+
 func (c clerk) BucketCounters(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketCounters, error) {
 	return ask(ctx, c, "bucket-counters", func(ctx context.Context, d *database) ([]sale.BucketCounters, error) {
 		return d.BucketCounters(ctx, buckets)

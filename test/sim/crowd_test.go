@@ -4,17 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"flashsale/sale"
 	"flashsale/test/buyers/history"
+	"flashsale/test/check"
 )
 
 // press is one press of Buy with its answer.
 type press struct {
 	buyer, key       string
-	quantity         int
+	lines            []history.Line
 	called, returned time.Duration
 	sale.Answer
 	perhaps bool // there was no answer
@@ -53,6 +55,8 @@ type crowd struct {
 	mu      sync.Mutex
 	presses []*press
 	moves   []*move
+	changes []history.Op       // of the stock
+	puts    map[string][]int64 // stocks with which SKUs were put
 }
 
 // begin starts the buyers, each at a moment of its own.
@@ -76,17 +80,20 @@ func (c *crowd) live(buyer string, chance *chance) {
 		if chance.below(3) > 0 {
 			key = fmt.Sprintf("k%d", n)
 		}
-		quantity := chance.between(1, c.world.shape.limit)
+		lines := c.world.shape.drawLines(chance)
 		var impatient sync.WaitGroup
 		if key != "" && chance.one(6) { // two presses at once
-			impatient.Go(func() { c.insist(buyer, key, quantity, newChance(c.world.seed, buyer+key)) })
+			impatient.Go(func() { c.insist(buyer, key, lines, newChance(c.world.seed, buyer+key)) })
 		}
-		p := c.insist(buyer, key, quantity, chance)
+		p := c.insist(buyer, key, lines, chance)
 		impatient.Wait()
 		if id, ok := p.took(); ok {
 			c.own(id, buyer, chance)
 			if key != "" && chance.one(3) {
-				c.insist(buyer, key, quantity, chance)
+				c.insist(buyer, key, shuffled(lines), chance)
+			}
+			if key != "" && chance.one(8) {
+				c.insist(buyer, key, c.world.shape.drawLines(chance), chance) // other lines, mostly
 			}
 		}
 		time.Sleep(chance.span(time.Millisecond, 400*time.Millisecond))
@@ -94,14 +101,16 @@ func (c *crowd) live(buyer string, chance *chance) {
 }
 
 // insist presses until an answer is final or the buyer's patience ends.
-func (c *crowd) insist(buyer, key string, quantity int, chance *chance) *press {
+func (c *crowd) insist(buyer, key string, lines []history.Line, chance *chance) *press {
 	for patience := chance.between(2, 8); ; patience-- {
-		p := c.press(buyer, key, quantity, chance)
+		p := c.press(buyer, key, lines, chance)
 		again := p.open() && key != ""
 		switch p.Outcome {
 		case sale.OutcomeFenced, sale.OutcomePaused, sale.OutcomeNotStarted, sale.OutcomeUnavailable, sale.OutcomeOverloaded,
 			sale.OutcomeSaleNotFound:
 			again = true
+		case sale.OutcomeSKUNotFound: // it may be added yet
+			again = chance.one(2)
 		}
 		if !again || patience == 0 {
 			return p
@@ -110,15 +119,23 @@ func (c *crowd) insist(buyer, key string, quantity int, chance *chance) *press {
 	}
 }
 
-func (c *crowd) press(buyer, key string, quantity int, chance *chance) *press {
-	p := &press{buyer: buyer, key: key, quantity: quantity, called: virtualNow()}
+// shuffled returns the same lines in another order.
+func shuffled(lines []history.Line) []history.Line {
+	other := slices.Clone(lines)
+	slices.Reverse(other)
+	return other
+}
+
+func (c *crowd) press(buyer, key string, lines []history.Line, chance *chance) *press {
+	p := &press{buyer: buyer, key: key, lines: lines, called: virtualNow()}
 	if f := c.world.front(chance); f == nil {
 		p.Answer = sale.Answer{Outcome: sale.OutcomeUnavailable}
 	} else {
-		p.Answer, p.perhaps = f.press(buyer, key, quantity)
+		p.Answer, p.perhaps = f.press(buyer, key, lines)
 	}
 	p.returned = virtualNow()
-	c.world.trace.add(buyer, fmt.Sprintf("press %d %q: %v %v perhaps=%t", quantity, key, p.Outcome, p.OrderID, p.perhaps))
+	c.world.trace.add(buyer, fmt.Sprintf("press %s %q: %v %v %s perhaps=%t", history.LinesText(lines), key, p.Outcome, p.OrderID,
+		p.SKU, p.perhaps))
 	c.mu.Lock()
 	c.presses = append(c.presses, p)
 	c.mu.Unlock()
@@ -220,17 +237,24 @@ func (c *crowd) repeat(chance *chance, do func(context.Context, clerk) error) hi
 	return history.Perhaps
 }
 
-// demand runs when everything works again: new buyers press one after the other and pay at once, until one is answered that
-// nothing is left.
-func (c *crowd) demand(round int) {
+// demand runs when everything works again: new buyers press for each SKU, one after the other, and pay at once, until one is
+// answered that nothing is left of it. They take as many units as they may, in the end one.
+func (c *crowd) demand(round int, stock []check.Stock) {
 	chance := newChance(c.world.seed, fmt.Sprint("demand", round))
-	for i := range c.world.shape.stock + 30 {
-		p := c.insist(fmt.Sprintf("late-%d-%d", round, i), "k", 1, chance)
-		if id, ok := p.took(); ok {
-			c.pay(id, chance)
-		}
-		if p.Outcome == sale.OutcomeSoldOut {
-			return
+	for _, of := range stock {
+		quantity := c.world.shape.mostOf(of.SKU)
+		for i := range of.Available + 30 {
+			lines := []history.Line{{SKU: of.SKU, Quantity: quantity}}
+			p := c.insist(fmt.Sprintf("late-%d-%s-%d", round, of.SKU, i), "k", lines, chance)
+			if id, ok := p.took(); ok {
+				c.pay(id, chance)
+			}
+			if p.Outcome == sale.OutcomeSoldOut {
+				break
+			}
+			if p.Outcome == sale.OutcomeNotEnough {
+				quantity = 1
+			}
 		}
 	}
 }

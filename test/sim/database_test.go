@@ -23,17 +23,20 @@ type database struct {
 	untilPoison int                            // batches before the one that cannot settle
 	poisoned    sale.OrderID                   // the batch that cannot settle
 	applied     map[sale.OrderID]time.Duration // when the outbox row of an order was done; absorbed ones never are
+	again       map[sale.OrderID]bool          // orders of the dead letters that were replayed
+	*stockRows
 }
 
 const nodes = 8 // few, so that the ids of dead processes are leased again
 
 func newDatabase(w *world, s sale.Sale) *database {
-	d := &database{world: w, place: newPlace("database"), untilPoison: w.shape.poison, applied: map[sale.OrderID]time.Duration{}}
+	d := &database{world: w, place: newPlace("database"), untilPoison: w.shape.poison, applied: map[sale.OrderID]time.Duration{},
+		stockRows: newStockRows(), again: map[sale.OrderID]bool{}}
 	d.place.refused = errRefused
 	d.Database = memory.New(memory.Options{
 		Now: d.now, Nodes: nodes, EngineID: "engine-of-the-simulator",
 		Hooks: memory.Hooks{
-			Poison: d.poison, Begun: d.begun, Settled: d.settled, Applied: d.noteApplied, Written: w.watch.stored,
+			Poison: d.poison, Begun: d.begun, Settled: d.settled, Applied: d.noteApplied, Written: d.written,
 			Violated: func(fault string) { w.watch.fault("%s", fault) },
 		},
 	})
@@ -59,7 +62,14 @@ func (d *database) step(by time.Duration) {
 	d.ahead = max(d.ahead, d.offset)
 }
 
+// written looks at the tables after every transaction that wrote.
+func (d *database) written(t *memory.Tables) {
+	d.noteRows(t)
+	d.world.watch.stored(t)
+}
+
 func (d *database) begun(load *sale.Load) {
+	d.noteAbsorbed(load.Bucket)
 	d.world.counter.count("engine: rebuilds", 1)
 	d.world.watch.begun(load.Bucket, load.Epoch)
 }
@@ -70,7 +80,7 @@ func (d *database) settled(plan *ledger.Plan, closely bool) {
 	count("engine: batches and transfers settled", len(plan.Markers)+len(plan.Forks))
 	count("engine: duplicates", plan.Settlement.Duplicate)
 	count("engine: forks", len(plan.Forks))
-	count("engine: units moved between buckets", len(plan.Outbox))
+	count("engine: transfers between buckets", len(plan.Outbox))
 	count("engine: buckets closed by settlement", len(plan.Settlement.Closed))
 }
 
@@ -80,4 +90,5 @@ func (d *database) noteApplied(row *sale.OutboxRow) {
 	for _, o := range row.Orders {
 		d.applied[o.OrderID] = virtualNow()
 	}
+	d.noteDone(row)
 }

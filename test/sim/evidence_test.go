@@ -18,28 +18,35 @@ import (
 const endOfTimeMS = 1 << 50
 
 // read reads the buckets from the database and Redis at one moment: nothing else may run meanwhile. It returns nil when
-// Redis cannot be read or is in other epochs.
+// Redis cannot be read, is in other epochs, or does not know every SKU.
 func (j *judge) read() []check.Bucket {
 	j.stored = j.database.Snapshot()
 	var buckets []sale.Bucket
-	for _, row := range j.stored.SortedStock() {
+	for _, row := range j.stored.SortedBuckets() {
 		buckets = append(buckets, row.Bucket)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	readings, err := j.redis.Readings(ctx, buckets)
+	readings, err := j.redis.StockReadings(ctx, buckets, nil)
 	j.stored = j.database.Snapshot()
 	if err != nil {
 		return nil
 	}
 	all := databaseBuckets(&j.stored)
-	for i, row := range j.stored.SortedStock() {
+	for i, row := range j.stored.SortedBuckets() {
 		r, b := readings[i], &all[i]
-		if r.Epoch != row.Epoch {
+		if r.Epoch != row.Epoch || len(r.Shelves) != len(b.Shelves) {
 			return nil
 		}
-		b.RedisEpoch, b.Available = r.Epoch, r.Available
-		b.InFlight = r.Taken - row.SettledEpoch + row.GivenEpoch - r.Returned
+		b.RedisEpoch = r.Epoch
+		for k, units := range j.stored.Shelves(row.Bucket) {
+			has, shelf := r.Shelves[k], &b.Shelves[k]
+			if has.SKU != shelf.SKU || has.Limit != units.Limit || has.Number != units.Number {
+				j.watch.fault("bucket %s has %+v in redis, %+v in the database", row.Bucket, has, units)
+			}
+			shelf.Available = has.Available
+			shelf.InFlight = has.Taken - units.SettledEpoch + units.GivenEpoch - has.Returned
+		}
 	}
 	j.entries(all)
 	return all
@@ -48,15 +55,23 @@ func (j *judge) read() []check.Bucket {
 // databaseBuckets returns the buckets with their counters in the database.
 func databaseBuckets(t *memory.Tables) []check.Bucket {
 	var all []check.Bucket
-	for _, row := range t.SortedStock() {
-		all = append(all, check.Bucket{Sale: row.Bucket.Sale, SKU: row.Bucket.SKU, Number: row.Number, State: string(row.State),
-			Epoch: row.Epoch, Stock: sale.Stock{Loaded: row.Loaded, Settled: row.Settled, Released: row.Released}})
+	for _, row := range t.SortedBuckets() {
+		b := check.Bucket{Sale: row.Bucket.Sale, Number: row.Number, State: string(row.State), Epoch: row.Epoch}
+		for _, units := range t.Shelves(row.Bucket) {
+			b.Shelves = append(b.Shelves, check.Shelf{SKU: units.SKU, Stock: sale.Stock{Loaded: units.Loaded,
+				Settled: units.Settled, Released: units.Released}})
+		}
+		all = append(all, b)
 	}
 	return all
 }
 
 // entries adds the state and the owners that Redis has.
 func (j *judge) entries(all []check.Bucket) {
+	numbers := map[int64]string{}
+	for _, item := range j.stored.Sales[saleID].Items {
+		numbers[int64(item.Number)] = item.SKU
+	}
 	server := j.cache.active()
 	server.mu.Lock()
 	defer server.mu.Unlock()
@@ -67,7 +82,7 @@ func (j *judge) entries(all []check.Bucket) {
 		b.RedisState, b.Owners = meta["loaded_state"], []check.Owner{}
 		entries, _ := server.data.keys[key+"buyers"].(hash)
 		for buyer, value := range entries {
-			owners, err := gather.Owners(b.Owners, buyer, value)
+			owners, err := gather.Owners(b.Owners, numbers, buyer, value)
 			if err != nil {
 				j.watch.fault("bucket %s has entries that cannot be read: %v", key, err)
 			}
@@ -80,8 +95,8 @@ func (j *judge) entries(all []check.Bucket) {
 func rowsOf(t *memory.Tables, w *watcher) []check.Row {
 	rows := make([]check.Row, 0, len(t.Orders))
 	for _, o := range t.SortedOrders() {
-		r := check.Row{Order: o.OrderID.String(), Sale: o.Sale, SKU: o.SKU, Buyer: o.BuyerID, Key: o.Key, Bucket: o.Number,
-			Quantity: o.Quantity, Status: string(o.Status), Reason: string(o.Reason), Payment: o.PaymentID}
+		r := check.Row{Order: o.OrderID.String(), Sale: o.Sale, Lines: linesOf(o.Lines), Buyer: o.BuyerID, Key: o.Key,
+			Bucket: o.Number, Status: string(o.Status), Reason: string(o.Reason), Payment: o.PaymentID}
 		if made := w.byID[w.of[o.OrderID].batch]; len(made) > 0 {
 			r.CreatedMS = made[0].at.Milliseconds()
 		}
@@ -93,9 +108,8 @@ func rowsOf(t *memory.Tables, w *watcher) []check.Row {
 // evidence is everything that test/check judges of a sale at rest.
 func (j *judge) evidence(buckets []check.Bucket) *check.Evidence {
 	e := &check.Evidence{
-		Sales: map[string]check.Sale{saleID: {EndsMS: endOfTimeMS, Limit: j.shape.limit,
-			Loaded: map[string]int64{sku: j.shape.stock}, Demand: map[string]bool{sku: true}}},
-		Rows: rowsOf(&j.stored, j.watch), Buckets: buckets, Stock: check.Totals(buckets), Fates: map[string]check.Fate{},
+		Sales: map[string]check.Sale{saleID: j.given()},
+		Rows:  rowsOf(&j.stored, j.watch), Buckets: buckets, Stock: check.Totals(buckets), Fates: map[string]check.Fate{},
 		Waiting:   map[string]int64{"outbox rows": 0},
 		ClockBack: j.plan.back, Unnoticed: j.unnoticed(), NoLatch: true,
 	}
@@ -104,7 +118,7 @@ func (j *judge) evidence(buckets []check.Bucket) *check.Evidence {
 	}
 	for id := range j.watch.of {
 		o := j.stored.Orders[id]
-		byHand := o != nil && o.Reason == sale.ReasonDeadLetter
+		byHand := o != nil && o.Reason == sale.ReasonDeadLetter || j.database.replayed(id)
 		e.Fates[id.String()] = check.Fate{MayVanish: j.watch.couldBeLost(id, false),
 			MayBeRefused: byHand || j.surplus(id) || j.watch.couldBeLost(id, true)}
 	}
@@ -114,6 +128,10 @@ func (j *judge) evidence(buckets []check.Bucket) *check.Evidence {
 				Status: string(event.Status)})
 		}
 	}
+	for id, c := range j.stored.Changes {
+		e.Changes = append(e.Changes, check.StockChange{Sale: id.Sale, SKU: id.SKU, Key: id.Key, Asked: c.Asked, Units: c.Added})
+	}
+	e.Ops = append(e.Ops, j.crowd.changes...)
 	for _, p := range j.crowd.presses {
 		e.Ops = append(e.Ops, p.op(len(e.Ops)))
 	}
@@ -123,11 +141,34 @@ func (j *judge) evidence(buckets []check.Bucket) *check.Evidence {
 	return e
 }
 
+// given returns the sale as the operators gave it: the stock of the preload, what changes under keys were answered to have
+// added, and what puts have by the witness in the outbox. A take of a put that a rebuild has decided is in the item alone.
+func (j *judge) given() check.Sale {
+	of := j.shape.definition()
+	for _, item := range j.shape.items {
+		of.Loaded[item.SKU] = item.Stock
+	}
+	for sku, units := range j.database.puts {
+		of.Loaded[sku] += units
+	}
+	for id, c := range j.stored.Changes {
+		of.Loaded[id.SKU] += c.Added
+	}
+	for _, item := range j.stored.Sales[saleID].Items {
+		of.Demand[item.SKU] = true
+		if j.database.lost[item.SKU] {
+			of.Loaded[item.SKU] = item.Stock
+		}
+	}
+	return of
+}
+
 // op returns the press as an operation of the history. A replay shows the status in Redis, so only queued proves that the
 // order has its record.
 func (p *press) op(n int) history.Op {
 	op := history.Op{N: n, Invoke: p.called.Microseconds(), Return: p.returned.Microseconds(), Question: history.Question{
-		Verb: history.Buy, Sale: saleID, SKU: sku, Buyer: p.buyer, Key: p.key, Quantity: p.quantity}}
+		Verb: history.Buy, Sale: saleID, Buyer: p.buyer, Key: p.key}}
+	op.Want(p.lines)
 	id, took := p.took()
 	switch {
 	case p.perhaps:
@@ -138,11 +179,10 @@ func (p *press) op(n int) history.Op {
 			status = string(sale.StatusQueued)
 		}
 		op.Answer = history.Answer{End: history.OK, Status: p.Outcome.Row().Status, Orders: []history.Seen{{Order: id.String(),
-			Status: status, SKU: sku, Quantity: p.quantity}}}
+			Status: status, Lines: p.lines}}}
 	default:
 		op.Answer = history.Answer{End: history.Refused, Status: p.Outcome.Row().Status, Code: p.Outcome.String(),
-			Bought:    p.Bought,
-			Available: p.Available}
+			NamedSKU: p.SKU, Scope: string(p.Scope), Bought: p.Bought, Available: p.Available}
 		if p.OrderID != 0 {
 			op.Named = p.OrderID.String()
 		}
@@ -156,7 +196,7 @@ func (p *press) op(n int) history.Op {
 func (m *move) op(n int) history.Op {
 	op := history.Op{N: n, Invoke: m.called.Microseconds(), Return: m.returned.Microseconds(),
 		Question: history.Question{Verb: m.verb,
-			Sale: saleID, SKU: sku, Buyer: m.buyer, Order: m.id.String()}, Answer: history.Answer{End: m.end}}
+			Sale: saleID, Buyer: m.buyer, Order: m.id.String()}, Answer: history.Answer{End: m.end}}
 	if m.verb == history.Pay {
 		op.Payment = paymentOf(m.id)
 	}

@@ -11,6 +11,7 @@ import (
 	"flashsale/reserve"
 	"flashsale/sale"
 	"flashsale/scripts"
+	"flashsale/test/buyers/history"
 )
 
 // front is a gateway: the real engine and order ids, with a catalogue that polls the database as a gateway's does.
@@ -119,22 +120,20 @@ func (f *front) take(changes sale.Changes) {
 
 // press does what the gateway does with a press of Buy after the checks that need no stock. perhaps means that there was no
 // answer.
-func (f *front) press(buyer, key string, quantity int) (a sale.Answer, perhaps bool) {
+func (f *front) press(buyer, key string, wanted []history.Line) (a sale.Answer, perhaps bool) {
 	if f.thaw(f.ctx) != nil {
 		return sale.Answer{Outcome: sale.OutcomeUnavailable}, false // the connection was refused
 	}
 	f.mu.Lock()
 	s := f.sale
-	var row sale.BucketRow
-	buckets := 0
-	if len(s.Items) > 0 {
-		buckets = s.Items[0].Buckets
-		row = f.rows[sale.HomeBucket(buyer, buckets)]
-	}
+	row := f.rows[sale.HomeBucket(buyer, s.Buckets)]
 	f.mu.Unlock()
+	lines, unknown := knownLines(&s, wanted)
 	switch {
 	case s.ID == "":
 		return sale.Answer{Outcome: sale.OutcomeSaleNotFound}, false
+	case unknown != "":
+		return sale.Answer{Outcome: sale.OutcomeSKUNotFound, SKU: unknown}, false
 	case s.State == sale.StatePaused:
 		return sale.Answer{Outcome: sale.OutcomePaused}, false
 	case row.State != sale.BucketOpen:
@@ -143,8 +142,8 @@ func (f *front) press(buyer, key string, quantity int) (a sale.Answer, perhaps b
 	answered := make(chan sale.Answer, 1)
 	go func() {
 		answered <- f.engine.Reserve(sale.Purchase{
-			Bucket: row.Bucket, Epoch: row.Epoch, Partition: row.Partition, Buckets: buckets, Buyer: buyer, Key: key,
-			Quantity: quantity, Grief: f.world.shape.grief.ForSale(s.PaymentTTL),
+			Bucket: row.Bucket, Epoch: row.Epoch, Partition: row.Partition, Buckets: s.Buckets, Buyer: buyer, Key: key,
+			Lines: lines, Grief: f.world.shape.grief.ForSale(s.PaymentTTL),
 		})
 	}()
 	select {
@@ -153,4 +152,17 @@ func (f *front) press(buyer, key string, quantity int) (a sale.Answer, perhaps b
 	case <-f.died:
 		return sale.Answer{}, true
 	}
+}
+
+// knownLines returns the lines of a purchase with the numbers and prices of the sale's items, or the SKU that the gateway does
+// not know.
+func knownLines(s *sale.Sale, wanted []history.Line) (lines []sale.Line, unknown string) {
+	for _, w := range wanted {
+		item, known := s.Item(w.SKU)
+		if !known {
+			return nil, w.SKU
+		}
+		lines = append(lines, sale.Line{SKU: w.SKU, Quantity: w.Quantity, UnitPriceCents: item.PriceCents, Number: item.Number})
+	}
+	return lines, ""
 }

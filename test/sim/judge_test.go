@@ -26,12 +26,17 @@ func newJudge(w *world, c *crowd) *judge {
 
 // quiet reports why the sale is not at rest, "" when it is.
 func (j *judge) quiet() string {
-	buckets := j.read()
+	j.stored = j.database.Snapshot()
 	now := j.database.now().UnixMilli()
 	if waiting, _ := lettersWait(&j.stored); waiting {
 		return "a dead letter waits"
 	}
-	for _, row := range j.stored.SortedStock() {
+	for _, c := range j.stored.Changes {
+		if !c.Done {
+			return "the stock change " + c.Key + " is not done"
+		}
+	}
+	for _, row := range j.stored.SortedBuckets() {
 		if row.State != sale.BucketOpen {
 			return "bucket " + row.Bucket.String() + " is " + string(row.State)
 		}
@@ -44,15 +49,26 @@ func (j *judge) quiet() string {
 			return "order " + o.OrderID.String() + " is about to expire"
 		}
 	}
+	if why := j.unsettled(); why != "" {
+		return why
+	}
+	return j.inFlight()
+}
+
+// inFlight reports units that are nowhere at rest.
+func (j *judge) inFlight() string {
+	buckets := j.read()
 	if buckets == nil {
 		return "redis is in other epochs than the database"
 	}
-	for i := range buckets {
-		if b := &buckets[i]; b.InFlight != 0 {
-			return fmt.Sprintf("%d units of bucket %d are in flight", b.InFlight, b.Number)
+	for _, b := range buckets {
+		for _, shelf := range b.Shelves {
+			if shelf.InFlight != 0 {
+				return fmt.Sprintf("%d units of %s in bucket %d are in flight", shelf.InFlight, shelf.SKU, b.Number)
+			}
 		}
 	}
-	return j.unsettled()
+	return ""
 }
 
 func (j *judge) unsettled() string {
@@ -98,8 +114,11 @@ func (j *judge) rest() bool {
 // describe adds the state of every store to the trace.
 func (j *judge) describe() {
 	j.stored = j.database.Snapshot()
-	for _, row := range j.stored.SortedStock() {
+	for _, row := range j.stored.SortedBuckets() {
 		j.trace.add("STATE", fmt.Sprintf("%+v, outbox %+v", row.Row, j.stored.Outbox[row.Bucket]))
+		for _, units := range j.stored.Shelves(row.Bucket) {
+			j.trace.add("STATE", fmt.Sprintf("%s %+v", row.Bucket, *units))
+		}
 	}
 	server := j.cache.active()
 	server.mu.Lock()
@@ -131,6 +150,9 @@ func (j *judge) verdict() {
 	}
 	j.grieved()
 	j.ungrieved()
+	j.priced()
+	j.numbered()
+	j.stocked()
 	if _, junk := lettersWait(&j.stored); junk != j.queue.junk {
 		j.watch.fault("%d records became dead letters, %d cannot settle", junk, j.queue.junk)
 	}
@@ -154,48 +176,3 @@ func (w *world) unnoticed() bool { return !w.plan.bounced.IsZero() || w.plan.sil
 
 // looksAgain is the longest time for which a script relies on its last look at the replication id, and a little more.
 const looksAgain = 60 * time.Millisecond
-
-// grieved checks that every buyer who was refused for too many cancellations has had as many orders that ended so.
-func (j *judge) grieved() {
-	ended := map[string]int{}
-	for _, o := range j.stored.Orders {
-		if o.Status == sale.StatusCancelled || o.Status == sale.StatusExpired {
-			ended[o.BuyerID]++
-		}
-	}
-	for _, p := range j.crowd.presses {
-		if p.Outcome == sale.OutcomeTooManyCancellations && !p.perhaps {
-			j.counter.count("buyers: refused after cancellations", 1)
-			if p.Limit < 1 || p.Unpaid < p.Limit || p.Unpaid > ended[p.buyer] {
-				j.watch.fault("%s was refused with %d cancelled or expired orders of at most %d, but has %d", p.buyer, p.Unpaid,
-					p.Limit, ended[p.buyer])
-			}
-		}
-	}
-}
-
-// ungrieved checks that the rule against grief refuses every order beyond it: when enough orders of a buyer ended within
-// the window, before their time to pay was over, one more is a fault. With a limit of one unit a buyer, Redis has applied
-// the end of those orders, unless it lost it.
-func (j *judge) ungrieved() {
-	rule, ttl := j.shape.grief, j.shape.ttl
-	if rule.Unpaid == 0 || ttl == 0 || j.shape.limit > 1 || j.shape.faults > 0 {
-		return
-	}
-	for _, o := range j.stored.Orders {
-		if o.Status == sale.StatusRefused {
-			continue
-		}
-		count, taken := 0, o.CreatedAt.UnixMilli()
-		for _, other := range j.stored.Orders {
-			ended := other.Status == sale.StatusCancelled || other.Status == sale.StatusExpired
-			if at := other.UpdatedAt.UnixMilli(); ended && other.BuyerID == o.BuyerID && at <= taken &&
-				at >= taken-rule.WindowS*1000 && at <= other.CreatedAt.UnixMilli()+ttl*1000 {
-				count++
-			}
-		}
-		if count >= rule.Unpaid {
-			j.watch.fault("%s was given order %s after %d that ended within %d s", o.BuyerID, o.OrderID, count, rule.WindowS)
-		}
-	}
-}

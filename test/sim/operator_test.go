@@ -32,7 +32,7 @@ func (w *world) move(to sale.State) {
 	}
 	stored := w.database.Snapshot()
 	var buckets []sale.Bucket
-	for _, row := range stored.SortedStock() {
+	for _, row := range stored.SortedBuckets() {
 		buckets = append(buckets, row.Bucket)
 	}
 	for window := sale.WindowOf(&moved); !w.over(); {

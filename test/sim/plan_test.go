@@ -40,7 +40,7 @@ var kinds = []string{
 var moments = []string{
 	"", "", "EVALSHA", "EVALSHA", "EVALSHA", "EVAL", "produce", "produce", "settle", "settle", "XRANGE", "close-buckets",
 	"begin-loads", "open-buckets", "fences-passed", "SCRIPT", "outbox", "outbox-done", "cancel", "pay", "expire",
-	"report-loss", "lease", "commit-offset", "bucket-counters",
+	"report-loss", "lease", "commit-offset", "bucket-counters", "stock-counters", "change-stock", "change-stock", "put-sale",
 }
 
 func drawPlan(c *chance, n int) *plan {

@@ -339,6 +339,8 @@ func hashCommand(w writer, args []string) any {
 		}
 		w.setField(args[1], args[2], strconv.FormatInt(sum+by, 10))
 		return sum + by
+	case "HGETALL":
+		return pairs(h)
 	case "HSCAN":
 		return []any{"0", pairs(h)}
 	}

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"flashsale/test/check"
 )
 
 var (
@@ -23,12 +25,14 @@ func run(t *testing.T, seed uint64) (w *world, c *crowd) {
 		w = newWorld(seed)
 		c = &crowd{world: w}
 		w.begin()
+		c.startRestocks()
 		c.begin()
 		w.heal()
+		w.changes.Wait()
 		j := newJudge(w, c)
 		ok := j.rest()
 		for round := 0; ok && round < rounds; round++ {
-			c.demand(round)
+			c.demand(round, check.Totals(j.read()))
 			if ok = j.rest(); !ok || j.empty() {
 				break
 			}
@@ -68,8 +72,8 @@ func (w *world) end() {
 
 func (j *judge) empty() bool {
 	buckets := j.read()
-	for i := range buckets {
-		if buckets[i].Available > 0 {
+	for _, stock := range check.Totals(buckets) {
+		if stock.Available > 0 {
 			return false
 		}
 	}

@@ -57,18 +57,28 @@ var counts = [fates]string{
 func (w *world) finish(c *crowd) tally {
 	w.counter.count(sold, 1)
 	w.counter.count("sales: with a second bucket", int(oneIf(w.shape.buckets > 1)))
+	w.counter.count("sales: with a second SKU", int(oneIf(len(w.shape.wares()) > 1)))
 	w.counter.count("sales: that lost writes of redis", int(oneIf(w.plan.lost > 0)))
 	for _, p := range c.presses {
 		if p.perhaps {
 			w.counter.count("answers: none", 1)
 		} else {
-			w.counter.count("answers: "+p.Outcome.String(), 1)
+			w.counter.count("answers: "+strings.TrimSpace(fmt.Sprint(p.Outcome, " ", p.Scope)), 1)
 		}
 	}
 	stored := w.database.Snapshot()
 	for _, o := range stored.Orders {
 		w.counter.count("operators: orders refused by hand", int(oneIf(o.Reason == sale.ReasonDeadLetter)))
+		w.counter.count("orders of several lines: "+string(o.Status), int(oneIf(len(o.Lines) > 1)))
 		w.counter.count("orders: "+strings.TrimSpace(fmt.Sprint(o.Status, " ", o.Reason)), 1)
+	}
+	for _, change := range stored.Changes {
+		w.counter.count("operators: units added", int(max(change.Added, 0)))
+		w.counter.count("operators: units taken back", int(max(-change.Added, 0)))
+	}
+	for _, row := range w.database.all {
+		w.counter.count("operators: rows that raise or take, decided by rebuilds", int(oneIf(row.absorbed)))
+		w.counter.count("operators: rows that raise or take, applied", int(oneIf(row.done > 0)))
 	}
 	return w.counter.tally
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"flashsale/sale"
+	"flashsale/test/buyers/history"
 	"flashsale/test/check"
 	"flashsale/test/memory"
 )
@@ -26,6 +27,8 @@ type watcher struct {
 	of     map[sale.OrderID]taking   // by order
 	epochs map[sale.Bucket]int64     // of the database
 	safe   bool                      // Redis has lost nothing so far
+
+	lines map[sale.OrderID][]history.Line // of the orders with rows; used under the lock of the database
 }
 
 // taking is an order that Redis has written into its journal.
@@ -46,7 +49,7 @@ type entry struct {
 func newWatcher(w *world) *watcher {
 	return &watcher{
 		world: w, byID: map[sale.OrderID][]*entry{}, of: map[sale.OrderID]taking{},
-		epochs: map[sale.Bucket]int64{}, safe: true,
+		epochs: map[sale.Bucket]int64{}, safe: true, lines: map[sale.OrderID][]history.Line{},
 	}
 }
 
@@ -69,12 +72,18 @@ func (w *watcher) found() []string {
 
 // stored checks what must hold after every transaction. The database is locked.
 func (w *watcher) stored(t *memory.Tables) {
-	of := t.Sales[saleID]
-	e := &check.Evidence{Buckets: databaseBuckets(t), Sales: map[string]check.Sale{saleID: {Limit: of.PerBuyerLimit,
-		Loaded: map[string]int64{sku: of.Items[0].Stock}}}}
-	for _, o := range t.Orders {
-		e.Rows = append(e.Rows, check.Row{Sale: o.Sale, SKU: o.SKU, Buyer: o.BuyerID, Quantity: o.Quantity,
-			Status: string(o.Status)})
+	of := w.world.shape.definition()
+	for _, item := range t.Sales[saleID].Items {
+		of.Loaded[item.SKU] = item.Stock
+	}
+	e := &check.Evidence{Buckets: databaseBuckets(t), Sales: map[string]check.Sale{saleID: of}}
+	for id, o := range t.Orders {
+		lines, known := w.lines[id]
+		if !known {
+			lines = linesOf(o.Lines)
+			w.lines[id] = lines
+		}
+		e.Rows = append(e.Rows, check.Row{Sale: o.Sale, Buyer: o.BuyerID, Lines: lines, Status: string(o.Status)})
 	}
 	for _, fault := range check.Moment(e) {
 		w.fault("%s: %s", fault.Check, fault.Text)

@@ -27,6 +27,7 @@ type world struct {
 	healed   atomic.Bool
 
 	pausing chan struct{}
+	changes sync.WaitGroup // of the stock
 
 	mu       sync.Mutex
 	lives    map[string]int // processes started, by name
@@ -37,10 +38,13 @@ type world struct {
 
 // shape is what kind of sale it is.
 type shape struct {
-	stock      int64
+	items      []sale.Item // of the preload
+	added      []sale.Item // while the sale sells
 	buckets    int
-	limit      int
-	ttl        int64 // seconds to pay
+	limit      int       // units of a SKU per buyer
+	saleLimit  int       // units of all SKUs per buyer, 0 = none
+	ttl        int64     // seconds to pay
+	restocks   []restock // changes of stock
 	gateways   int
 	settlers   int
 	partitions int32
@@ -57,23 +61,25 @@ type shape struct {
 
 func drawShape(c *chance) shape {
 	s := shape{
-		stock: int64(c.between(2, 10)), buckets: pick(c, 1, 1, 1, 2, 3), limit: pick(c, 1, 1, 2, 3),
+		buckets: pick(c, 1, 1, 1, 2, 3, 4), limit: pick(c, 1, 1, 2, 3), saleLimit: pick(c, 0, 0, 0, 0, 1, 2, 3, 4),
 		ttl:      pick(c, int64(0), 0, 2, 4),
 		gateways: pick(c, 1, 2, 2), settlers: pick(c, 1, 2), partitions: int32(pick(c, 1, 2)),
 		noise: pick(c, 0, 0, 400, 150, 60), slowness: pick(c, 400*time.Microsecond, time.Millisecond, 12*time.Millisecond),
 		faults: pick(c, 0, 1, 1, 2, 3, 4, 6), span: pick(c, 5*time.Millisecond, 100*time.Millisecond, time.Second, 4*time.Second),
 	}
-	s.buyers = int(s.stock) + c.between(2, 9)
+	s.drawItems(c)
+	s.buyers = min(s.units(), 8) + c.between(2, 7)
 	s.starts = pick(c, -time.Minute, -time.Minute, -time.Minute, 300*time.Millisecond, 1200*time.Millisecond)
 	s.hidden = c.one(6)
 	s.grief = pick(c, sale.Grief{}, sale.DefaultGrief(), sale.Grief{Unpaid: 1, WindowS: 3600}, sale.Grief{Unpaid: 1, WindowS: 1})
 	if c.one(4) {
 		s.poison = c.between(1, 8)
 	}
+	s.drawRestocks(c)
 	return s
 }
 
-const saleID, sku = "sale", "phone"
+const saleID = "sale"
 
 func newWorld(seed uint64) *world {
 	shaping := newChance(seed, "shape")
@@ -85,10 +91,9 @@ func newWorld(seed uint64) *world {
 	w.queue = newQueue(int(w.shape.partitions), w.watch.logged)
 	w.starts = w.began.Add(w.shape.starts)
 	w.database = newDatabase(w, sale.Sale{
-		ID: saleID, State: sale.StateOpen, Name: "Sale", Currency: "CNY", PerBuyerLimit: w.shape.limit, PaymentTTL: w.shape.ttl,
-		Eligibility: sale.EligibilityOpen, StartsAt: sale.Time{Time: w.starts},
-		EndsAt: sale.Time{Time: time.Now().Add(time.Hour)},
-		Items:  []sale.Item{{SKU: sku, Stock: w.shape.stock, PriceCents: 100, Buckets: w.shape.buckets}},
+		ID: saleID, State: sale.StateOpen, Name: "Sale", Currency: "CNY", PerBuyerLimit: w.shape.limit,
+		SaleLimit: w.shape.saleLimit, PaymentTTL: w.shape.ttl, Eligibility: sale.EligibilityOpen, Buckets: w.shape.buckets,
+		StartsAt: sale.Time{Time: w.starts}, EndsAt: sale.Time{Time: time.Now().Add(time.Hour)}, Items: w.shape.items,
 	})
 	w.plan = drawPlan(newChance(seed, "plan"), w.shape.faults)
 	return w

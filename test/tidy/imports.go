@@ -75,7 +75,7 @@ var scaffolds = map[string]direction{
 	"test/buyers/history": {nil, "the history is the language between crowd and judge, so it can depend on neither"},
 	"test/check": {[]string{"sale", "test/buyers/history"},
 		"the judge reads evidence alone: anything else that it read could excuse a breach"},
-	"test/check/gather": {[]string{"test/check"},
+	"test/check/gather": {[]string{"test/check", "test/buyers/history"},
 		"evidence is read without the code under test"},
 }
 

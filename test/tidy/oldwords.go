@@ -5,18 +5,16 @@ import "regexp"
 // oldWords are the names that the code had before, each with the name that it has now. A pattern spares English and names of
 // libraries: what is also an English word is matched as an identifier only.
 var oldWords = []word{
-	{regexp.MustCompile(`(?i)shel(f|ves)\b|[Ss]hel(f|ves)[A-Z]`),
-		"say bucketQueue: the purchases of one bucket that wait for its next batch"},
 	{regexp.MustCompile(`\*flow\b[^.]|\btype flow\b|\b(max|new)Flows?\b|\bflow\.go\b|` +
 		`\b([Aa]|[Tt]he|[Oo]ne|[Aa]nother) flows?(\.|,|;|:|\)| [^r\s]| r[^u])`),
 		"say batchWorker: the goroutine that takes one batch from a bucketQueue to its answers; a flow rule is Sentinel's"},
 	{regexp.MustCompile(`(?i)\bparcels?\b|[Pp]arcels?[A-Z]|[a-z]Parcels?\b`), "say publication: a record on its way to Kafka"},
 	{regexp.MustCompile(`\*sight\b|\btype sight\b|\bsight\(\)|\bsight\.go\b|\bnewSight\b|\b([Aa]|[Tt]he) sight\b`),
-		"say skuSnapshot: what was read of all buckets of a SKU"},
+		"say stockSnapshot: what was read of some SKUs in all buckets of a sale"},
 	{regexp.MustCompile(`\b[Mm]overs?\b|\b[a-z]+Movers?\b|\b[Mm]overs?[A-Z]`),
 		"say rebalancer: it moves units of a SKU to the bucket where buyers ask for them"},
 	{regexp.MustCompile(`(?i)\bseekers?\b`), "say waitingPurchase: a purchase that waits at the rebalancer"},
-	{regexp.MustCompile(`\btype (turn|ticket|pass)\b|\*(turn|ticket)\b`),
+	{regexp.MustCompile(`\btype (turn|ticket|pass)\b|(^|\W)\*(turn|ticket)\b`),
 		"say round, pendingTransfer, permit: the old name has another meaning in English or in the vocabulary"},
 	{regexp.MustCompile(`(?i)\bgather\.go\b|\bexpectNoMore\b|\btype gather\b|\) (gather|expectMore|arrived)\(`),
 		"say batchfill, waitForMore, signalIfFull, cancelWait"},

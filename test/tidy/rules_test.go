@@ -277,7 +277,7 @@ func TestForbiddenWordsAreFound(t *testing.T) {
 // TestReplacedWordsAreFound also while the rule is switched off for the tree, and spares what only looks like one.
 func TestReplacedWordsAreFound(t *testing.T) {
 	for _, line := range []string{
-		"the shelf of a bucket", "len(e.shelves)", "type shelfGate struct", "func (f *flow) run() {", "The flow takes it.",
+		"func (f *flow) run() {", "The flow takes it.",
 		"a flow, one goroutine",
 		"a parcel", "newParcel()", "parcelBytes", "v *sight", "m.sight()", "the mover", "newMover(", "seekers []",
 		"type turn struct", "[]*ticket",
@@ -294,7 +294,7 @@ func TestReplacedWordsAreFound(t *testing.T) {
 	for _, line := range []string{
 		"a flow rule, a second", "the flow rules of Sentinel", "[]*flow.Rule{", "flow.LoadRules(", "it came back",
 		"whoever came first", "rotation", "itself",
-		"ZooKeeper", "in sight of", "remove", "remover := 1", "registry.Gather()", "it is your turn", "the books hold",
+		"ZooKeeper", "in sight of", "remove", "remover := 1", "registry.Gather()", "it is your turn", "3+2*turn", "the books hold",
 		"a ticket of the waiting room",
 		"gravel", "sale.StatusHeld", "sale.OutcomeHeld", "left as it is",
 	} {

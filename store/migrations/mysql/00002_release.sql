@@ -47,6 +47,16 @@ CREATE TABLE IF NOT EXISTS stock_changes (
   PRIMARY KEY (sale_id, sku, change_key)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
+-- Sales whose end came: archived_at and the books of every SKU as JSON. dropped: nothing of the sale is left in Redis, and no
+-- list of its buyers here.
+CREATE TABLE IF NOT EXISTS archives (
+  sale_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
+  archived_at DATETIME(3) NOT NULL,
+  books MEDIUMTEXT CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  dropped TINYINT NOT NULL DEFAULT 0,
+  KEY archives_dropped (dropped)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
+
 -- Events of orders that are not published yet: a row per transaction and status, order ids separated by commas.
 CREATE TABLE IF NOT EXISTS events (
   event_id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,

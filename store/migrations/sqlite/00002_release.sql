@@ -36,6 +36,17 @@ CREATE TABLE stock_changes (
   PRIMARY KEY (sale_id, sku, change_key)
 ) WITHOUT ROWID;
 
+-- Sales whose end came: archived_at and the books of every SKU as JSON. dropped: nothing of the sale is left in Redis, and no
+-- list of its buyers here.
+CREATE TABLE IF NOT EXISTS archives (
+  sale_id TEXT NOT NULL PRIMARY KEY,
+  archived_at TEXT NOT NULL,
+  books TEXT NOT NULL,
+  dropped INTEGER NOT NULL DEFAULT 0
+);
+
+CREATE INDEX IF NOT EXISTS archives_dropped ON archives (dropped);
+
 -- Events of orders that are not published yet: a row per transaction and status, order ids separated by commas.
 CREATE TABLE events (
   event_id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -11,7 +11,7 @@ import "time"
 // Verb is the kind of a question.
 type Verb string
 
-// What buyers (Buy, Read, List, Cancel), the shop (Pay, ShopCancel) and operators (Pause, Resume) ask.
+// What buyers (Buy, Read, List, Cancel), the shop (Pay, ShopCancel) and operators (Pause, Resume, Restock) ask.
 const (
 	Buy        Verb = "buy"
 	Read       Verb = "read"
@@ -21,6 +21,7 @@ const (
 	Pay        Verb = "pay"
 	Pause      Verb = "pause"
 	Resume     Verb = "resume"
+	Restock    Verb = "restock" // units of a SKU are added or taken back
 )
 
 // End is how an operation ended.
@@ -55,6 +56,7 @@ type Question struct {
 	Key      string `json:"key,omitempty"`
 	Quantity int    `json:"quantity,omitempty"`
 	Lines    string `json:"lines,omitempty"`   // buy: of an order of several lines, in the form of LinesText; SKU is empty
+	Add      int64  `json:"add,omitempty"`     // restock: units, negative to take back
 	Order    string `json:"order,omitempty"`   // read, cancel, pay: which one
 	Payment  string `json:"payment,omitempty"` // pay: its id
 	Gateway  int    `json:"gateway"`
@@ -72,6 +74,7 @@ type Answer struct {
 	Scope     string `json:"scope,omitempty"`     // already_bought, over_limit: whose limit it is, sku or sale
 	Bought    int    `json:"bought,omitempty"`    // already_bought
 	Available int64  `json:"available,omitempty"` // not_enough
+	Added     int64  `json:"added,omitempty"`     // restock
 }
 
 // Op is one operation. Times are Unix microseconds by the clock of the machine, which is Redis's clock too.
