@@ -162,7 +162,7 @@ func (b *saleBuyers) standing(bucket int, orders int64) filterStanding {
 	switch {
 	case b.over:
 		return filterOver
-	case b.counts[bucket] != orders: // rule: filter-follows-count
+	case b.counts[bucket] != orders:
 		return filterBehind
 	case b.partial:
 		return filterPartial
