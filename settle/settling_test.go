@@ -83,7 +83,7 @@ func TestANamedPoisonIsCutOutWithoutSearching(t *testing.T) {
 	require.Len(t, dead.letters, 1)
 	require.Equal(t, sale.PoisonUnknownBucket, dead.letters[0].Reason)
 	require.Equal(t, "3-40", dead.letters[0].ID)
-	require.Equal(t, "bucket unknown-sale:phone:0 is not in the stock table", dead.letters[0].Detail)
+	require.Equal(t, "bucket unknown-sale:0 is not in the buckets table", dead.letters[0].Detail)
 	require.Len(t, dead.letters[0].Orders, 3)
 	require.Equal(t, 126, store.settledOrders())
 }
@@ -104,7 +104,7 @@ func TestRecordsThatCannotBeDecodedAreBuriedAndTheRestSettles(t *testing.T) {
 	broken := map[string][]byte{
 		"truncated":       whole[:len(whole)-3],
 		"header alone":    whole[:20],
-		"unknown version": append([]byte("fs2"), whole[3:]...),
+		"unknown version": append([]byte("fs3"), whole[3:]...),
 		"empty":           nil,
 		"not text":        {0xff, 0xfe, 0},
 	}
