@@ -78,8 +78,15 @@ func TestArchiverLeavesAHeldSale(t *testing.T) {
 	w.Stock("phone", 3, 1)
 	w.archived()
 	w.DB.SeedLease(string(lease.Sale(w.Sale.ID)), memory.Lease{Holder: "admin", Until: time.Now().Add(time.Hour)})
-	require.NoError(t, w.archiver().finish(t.Context()))
+	a := w.archiver()
+	require.Equal(t, archiveEvery, a.rest(0))
+	require.NoError(t, a.finish(t.Context()))
 	require.Positive(t, w.keysLeft())
+	require.Equal(t, archiveAgain, a.rest(0), "it may have died")
+	require.NoError(t, w.DB.ReleaseLease(t.Context(), string(lease.Sale(w.Sale.ID)), "admin"))
+	require.NoError(t, a.finish(t.Context()))
+	require.Zero(t, w.keysLeft())
+	require.Equal(t, archiveEvery, a.rest(0))
 }
 
 // listOf yields buyers, as an upload does.
