@@ -84,7 +84,7 @@ func TestANamedPoisonIsCutOutWithoutSearching(t *testing.T) {
 	require.Equal(t, sale.PoisonUnknownBucket, dead.letters[0].Reason)
 	require.Equal(t, "3-40", dead.letters[0].ID)
 	require.Equal(t, "bucket unknown-sale:0 is not in the buckets table", dead.letters[0].Detail)
-	require.Len(t, dead.letters[0].Orders, 3)
+	require.Equal(t, batchOf("unknown-sale", 5000, 3).Orders, dead.letters[0].Orders, "with their lines")
 	require.Equal(t, 126, store.settledOrders())
 }
 
