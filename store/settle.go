@@ -46,8 +46,10 @@ func (s *Store) Settle(ctx context.Context, deliveries []sale.Delivery) (sale.Se
 
 func (s *Store) settle(ctx context.Context, work *settling, closely bool) (sale.Settlement, error) {
 	var done sale.Settlement
+	var noted notes
 	err := s.transact(ctx, func(tx *sql.Tx) error {
-		state, err := s.readState(ctx, tx, work, closely)
+		noted = notes{}
+		state, err := s.readState(ctx, tx, work, closely, &noted)
 		if err != nil {
 			return err
 		}
@@ -67,11 +69,15 @@ func (s *Store) settle(ctx context.Context, work *settling, closely bool) (sale.
 		if err := s.passFences(ctx, tx, work.fences); err != nil {
 			return err
 		}
+		noted.planned(decided.Moves, state.Buckets)
 		done = decided.Settlement
 		err = s.closePlanned(ctx, tx, decided.Closing)
 		faults.Point("store.settlement-written")
 		return err
 	})
+	if err == nil { // after any other result of the commit the counts stay, and the next settlement finds a difference
+		noted.committed()
+	}
 	return done, err
 }
 
