@@ -183,7 +183,7 @@ func TestFillingBesideACommit(t *testing.T) {
 	filling, cursor := filter.next()
 	require.Empty(t, cursor)
 	filter.fill(filling, []string{"bob", "cat"}, false)
-	filling, cursor = filter.next()
+	_, cursor = filter.next()
 	require.Equal(t, "cat", cursor)
 	filter.begin(map[int]int64{0: 4, 1: 8})
 	filling, cursor = filter.next()
