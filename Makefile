@@ -26,11 +26,11 @@ REST    = $$(go list ./... | grep -vE '/test/(e2e|sim|model|bugs|chaos)$$')
 N    ?= 1000
 SEED ?= 1
 
-.PHONY: help build dev test unit e2e race fuzz chaos crash sim model seeded-bugs bench bench-servers profile lint k6 cover docker clean
+.PHONY: help build dev test unit e2e race fuzz chaos crash sim model seeded-bugs bench profile lint k6 cover docker clean
 
 help: ## list these targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | \
-		while IFS=$$'\t' read -r name text; do printf '  %-13s %s\n' "$$name" "$$text"; done
+		while IFS=$$'\t' read -r name text; do printf '  %-11s %s\n' "$$name" "$$text"; done
 
 build: ## bin/flashsale: one static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/flashsale ./cmd/flashsale
@@ -76,11 +76,8 @@ model: ## prove that each rule of the protocol is needed, then search further (A
 seeded-bugs: ## compile in each bug of test/bugs and require its check to catch it
 	go test -count=1 -timeout 20m -v -run '^TestEverySeededBugIsCaught$$' ./test/bugs
 
-bench: build ## measure every figure and its baseline on private servers (ARGS="-only sold-out,accept" for some parts)
+bench: build ## measure every figure and its baseline on private servers (ARGS="-only sold-out,accept" for some parts, "-only servers" for Redis 8 and Valkey 9)
 	go test -count=1 -timeout 40m -run '^$$' -bench '^BenchmarkEngine$$' -benchtime 1x ./loadtest/bench -args $(ARGS)
-
-bench-servers: build ## compare Redis's CPU per order with that of Redis 8 and Valkey 9, which it fetches into the cache
-	go test -count=1 -timeout 40m -run '^$$' -bench '^BenchmarkEngine$$' -benchtime 1x ./loadtest/bench -args -only servers
 
 profile: ## CPU and allocation profiles of gateway and settle during a rush, in bin/profile
 	go test -count=1 -run '^$$' -bench '^BenchmarkProfile$$' -benchtime 1x ./loadtest/bench -args -into $(CURDIR)/bin/profile

@@ -118,7 +118,8 @@ func (c saleStock) Run(inv *invocation) error {
 	return inv.operate("sale", func(client *adminclient.Client) ([]byte, error) {
 		if c.Key == "" {
 			c.Key = rand.Text()
-			fmt.Fprintf(inv.stderr, "flashsale: the key of this change is %s: to repeat the command, add --key %s\n", c.Key, c.Key)
+			const repeat = "flashsale: the key of this change is %s: to repeat the command, add --key %[1]s\n"
+			fmt.Fprintf(inv.stderr, repeat, c.Key)
 		}
 		return client.ChangeStock(inv.ctx, c.Sale, c.SKU, c.Key, c.Add)
 	})

@@ -56,8 +56,26 @@ func TestAnEventIsACloudEvent(t *testing.T) {
 		"specversion": "1.0", "id": "77:paid", "source": "/shop/sales/demo", "type": "flashsale.order.paid", "subject": "77",
 		"time": "2027-01-15T08:00:01.077Z", "datacontenttype": "application/json",
 		"data": {"order_id": "77", "status": "paid", "sale": "demo", "sku": "phone", "quantity": 1, "unit_price_cents": 129900,
-			"currency": "CNY", "created_at": "2027-01-15T08:00:00.000Z", "updated_at": "2027-01-15T08:00:01.077Z",
+			"lines": [{"sku": "phone", "quantity": 1, "unit_price_cents": 129900}], "total_cents": 129900, "currency": "CNY", "created_at": "2027-01-15T08:00:00.000Z", "updated_at": "2027-01-15T08:00:01.077Z",
 			"pay_by": "2027-01-15T08:15:00.000Z", "buyer_id": "buyer-77", "payment_id": "pay-1"}}`, string(r.Value))
+}
+
+// An order of several lines has no SKU of its own.
+func TestAnEventOfSeveralLines(t *testing.T) {
+	bought := order(78, sale.StatusConfirmed)
+	bought.Lines = append(bought.Lines, sale.Line{SKU: "case", Quantity: 2, UnitPriceCents: 50})
+	var event struct {
+		Data map[string]any `json:"data"`
+	}
+	require.NoError(t, json.Unmarshal(eventsOf(bought)[0].Value, &event))
+	require.Equal(t, []any{
+		map[string]any{"sku": "phone", "quantity": 1.0, "unit_price_cents": 129900.0},
+		map[string]any{"sku": "case", "quantity": 2.0, "unit_price_cents": 50.0},
+	}, event.Data["lines"])
+	require.EqualValues(t, 130_000, event.Data["total_cents"])
+	for _, ofOneLine := range []string{"sku", "quantity", "unit_price_cents"} {
+		require.NotContains(t, event.Data, ofOneLine)
+	}
 }
 
 // TestThePagesEventIsTheCodes: the example in the operators' page equals the code's event of such an order, except for
@@ -101,14 +119,19 @@ func TestEventsAreWrittenAsTheLibraryWouldWriteThem(t *testing.T) {
 		}
 		return at
 	})
+	line := rapid.Custom(func(r *rapid.T) sale.Line {
+		return sale.Line{
+			SKU: rapid.String().Draw(r, "sku"), Quantity: rapid.Int().Draw(r, "quantity"),
+			UnitPriceCents: rapid.Int64().Draw(r, "price"),
+		}
+	})
 	rapid.Check(t, func(r *rapid.T) {
 		orders := rapid.SliceOfN(rapid.Custom(func(r *rapid.T) sale.Order {
 			return sale.Order{
 				OrderID: sale.OrderID(rapid.Int64Min(1).Draw(r, "id")),
 				Status:  rapid.SampledFrom([]sale.OrderStatus{sale.StatusConfirmed, sale.StatusRefused}).Draw(r, "status"),
 				Reason:  rapid.SampledFrom([]sale.OrderReason{sale.ReasonNone, sale.ReasonSoldOut}).Draw(r, "reason"),
-				Sale:    rapid.String().Draw(r, "sale"), SKU: rapid.String().Draw(r, "sku"),
-				Quantity: rapid.Int().Draw(r, "quantity"), UnitPriceCents: rapid.Int64().Draw(r, "price"),
+				Sale:    rapid.String().Draw(r, "sale"), Lines: rapid.SliceOfN(line, 1, 3).Draw(r, "lines"),
 				Currency: rapid.StringN(0, 3, 12).Draw(r, "currency"), CreatedAt: moment.Draw(r, "created"),
 				UpdatedAt: moment.Draw(r, "updated"), PayBy: rapid.Ptr(moment, true).Draw(r, "pay by"),
 				BuyerID:   rapid.StringMatching(`[A-Za-z0-9._:@|+<>&"\\-]{1,64}`).Draw(r, "buyer"),

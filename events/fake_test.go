@@ -27,7 +27,7 @@ const outboxRows = 7 // that wait in the database
 func newDatabase() database {
 	d := database{memory.New(memory.Options{})}
 	for number := range outboxRows {
-		d.SeedOutbox(sale.OutboxRow{Bucket: sale.Bucket{Sale: "demo", SKU: "phone"}, Number: int64(number + 1)})
+		d.SeedOutbox(sale.OutboxRow{Bucket: sale.Bucket{Sale: "demo"}, Number: int64(number + 1)})
 	}
 	return d
 }
@@ -107,8 +107,8 @@ func (s *fakeSender) Close() error {
 // order returns an order that has reached a status.
 func order(id int64, status sale.OrderStatus) sale.Order {
 	return sale.Order{
-		OrderID: sale.OrderID(id), Status: status, Sale: "demo", SKU: "phone", Quantity: 1, UnitPriceCents: 129900,
-		Currency: "CNY", BuyerID: fmt.Sprintf("buyer-%d", id),
+		OrderID: sale.OrderID(id), Status: status, Sale: "demo", Currency: "CNY", BuyerID: fmt.Sprintf("buyer-%d", id),
+		Lines:     []sale.Line{{SKU: "phone", Quantity: 1, UnitPriceCents: 129900}},
 		CreatedAt: sale.TimeMillis(1_800_000_000_000), UpdatedAt: sale.TimeMillis(1_800_000_001_000 + id),
 	}
 }

@@ -18,6 +18,23 @@ func (g *Gateway) every(name string, period time.Duration, unit func(context.Con
 	}
 }
 
+// followCatalogue returns the role that polls the catalogue. While nobody asks and nothing changes it polls less often: the
+// polls are most of what an idle gateway costs.
+func (g *Gateway) followCatalogue() *role.Loop {
+	loop := g.every("catalogue", pollInterval, g.pollCatalogue)
+	steady, calm, quiet := loop.Rest, role.Steady(calmInterval), 0
+	loop.Rest = func(took time.Duration) time.Duration {
+		if quiet++; g.asked.Swap(false) {
+			quiet = 0
+		}
+		if quiet < calmPolls {
+			return steady(took)
+		}
+		return calm(took)
+	}
+	return loop
+}
+
 // watchLatches returns the role that looks at closed latches, and sleeps while none is closed.
 func (g *Gateway) watchLatches() *role.Loop {
 	loop := g.every("sold-out latches", lookInterval, g.latchWatcher.look)

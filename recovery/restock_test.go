@@ -3,11 +3,13 @@ package recovery
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
+	"flashsale/test/fakes"
 )
 
 // apply applies what waits in the outbox.
@@ -28,6 +30,13 @@ func (w *world) change(sku, key string, units int64) sale.StockChange {
 		}
 		w.apply()
 	}
+}
+
+// ask asks for a change of stock once.
+func (w *world) ask(sku, key string, units int64) {
+	w.T.Helper()
+	_, err := w.DB.ChangeStock(context.Background(), sale.StockChange{Sale: w.Sale.ID, SKU: sku, Key: key, Asked: units})
+	require.NoError(w.T, err)
 }
 
 // Units that the operator adds are for sale once, whatever is repeated; a take-back takes what no buyer has.
@@ -84,6 +93,100 @@ func TestOutboxApplierTakesOnce(t *testing.T) {
 	require.True(t, change.Done)
 	require.EqualValues(t, -2, change.Added)
 	require.EqualValues(t, 3, w.DB.Units(b, "phone").Loaded)
+}
+
+// An outbox applier stalls with a page, and another one marks that page and goes on, up to a take that Redis has applied and the
+// database does not know as applied. The reply to the stalled one names that take. It marks nothing, because it does not have
+// what Redis found of it: the take would be gone, and its units would stay loaded.
+func TestAStalledOutboxApplierMarksNothing(t *testing.T) {
+	for name, first := range map[string]func(w *world, b sale.Bucket){
+		"release": func(w *world, b sale.Bucket) { w.DB.Release(b, fakes.OrderOf(w.Buy(b, "anna"), "anna")) },
+		"raise":   func(w *world, _ sale.Bucket) { w.ask("phone", "more", 1) },
+		"take":    func(w *world, _ sale.Bucket) { w.ask("phone", "a few less", -1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, nil)
+			b := w.Stock("phone", 10, 1)
+			first(w, b)
+			stalled := w.DB.Waiting()
+			w.ask("phone", "less", -4)
+			loaded := func() int64 { return w.DB.Units(b, "phone").Loaded }
+
+			other, away := w.applier(), errors.New("away")
+			n, left, err := other.apply(t.Context(), w.DB.Waiting())
+			require.NoError(t, err)
+			require.Equal(t, []int{1, 1}, []int{n, len(left)}, "the first row is marked")
+			before := loaded()
+			w.DB.SetAway(away)
+			_, _, err = other.apply(t.Context(), left)
+			require.ErrorIs(t, err, away, "the take is applied and not marked")
+			w.DB.SetAway(nil)
+
+			n, left, err = w.applier().apply(t.Context(), stalled)
+			require.NoError(t, err)
+			require.Zero(t, n)
+			require.Empty(t, left, "the next unit reads the outbox again")
+			require.Equal(t, []int64{2}, w.DB.WaitingRows())
+			require.Equal(t, before, loaded())
+
+			w.apply()
+			require.Empty(t, w.DB.WaitingRows())
+			require.Equal(t, before-4, loaded())
+			require.Equal(t, loaded(), w.Shelf(b).Available, "nothing is sold")
+			require.Equal(t, w.Shelf(b).Returned, w.DB.Units(b, "phone").GivenEpoch)
+			require.Empty(t, w.DB.Reported(), "no bucket is in doubt")
+		})
+	}
+}
+
+// A bucket of many SKUs, with orders of several lines, released ones, and stock changes that wait, is rebuilt as its books say.
+func TestRebuildOfManySKUs(t *testing.T) {
+	const items = 2500 // more than one chunk of a load
+	w := newWorld(t, nil)
+	skus, units := make([]string, items), make([]int64, items)
+	for i := range skus {
+		skus[i], units[i] = fmt.Sprintf("sku-%04d", i), int64(i%7)+2
+	}
+	buckets := w.StockAll(2, skus, units, units)
+	for at := 0; at < items; at += 125 { // a basket of the most lines, one of the last SKU among them
+		var lines []sale.Line
+		for i := range sale.MaxLines {
+			lines = append(lines, w.Line(skus[(at+i*125+124)%items], 1+i%2))
+		}
+		buyer := fmt.Sprint("buyer-", at)
+		for i, b := range buckets {
+			bought := w.Reserve(w.Basket(b, buyer, lines...))
+			require.Contains(t, []sale.Outcome{sale.OutcomeQueued, sale.OutcomeNotEnough, sale.OutcomeSoldOut}, bought.Outcome)
+			if bought.Outcome == sale.OutcomeQueued && i == 0 && at%250 == 0 {
+				w.DB.Release(b, fakes.OrderOf(bought, buyer))
+			}
+		}
+	}
+	w.ask(skus[0], "less", -100)
+	w.ask(skus[items-1], "more", 3)
+	w.Rebuild(w.CloseRow(buckets[0]), w.CloseRow(buckets[1]))
+	require.Empty(t, w.DB.WaitingRows())
+	readings, err := w.Redis.StockReadings(t.Context(), buckets, nil)
+	require.NoError(t, err)
+	var sold int64
+	for i, b := range buckets {
+		require.EqualValues(t, 2, readings[i].Epoch)
+		require.Len(t, readings[i].Shelves, items)
+		for _, shelf := range readings[i].Shelves {
+			books := w.DB.Units(b, shelf.SKU)
+			item, known := w.Sale.Item(shelf.SKU)
+			require.True(t, known)
+			require.Equal(t, sale.ShelfReading{
+				SKU: shelf.SKU, Available: books.Loaded - books.Settled + books.Released, Limit: 2, Number: item.Number,
+			}, shelf)
+			sold += books.Settled - books.Released
+		}
+		require.Zero(t, w.ShelfOf(b, skus[0]).Available, "everything unsold is taken back")
+	}
+	require.Positive(t, sold)
+	require.Equal(t, sale.OutcomeAlreadyBought, w.Reserve(w.Basket(buckets[1], "buyer-0", w.Line(skus[249], 1))).Outcome)
+	require.Equal(t, sale.OutcomeQueued, w.Reserve(w.Basket(buckets[0], "buyer-0", w.Line(skus[249], 1))).Outcome,
+		"the order in this bucket was released")
 }
 
 // A rebuild has the units that were added, and decides the take-backs that Redis has not applied by the database alone.

@@ -79,7 +79,6 @@ func reserveBugs() map[string][2]string {
 		"a ninth forgotten key":                  {"if most >= 8 then", "if most >= 9 then"},
 		"no key and yet forgotten":               {"key ~= '' and most_released", "most_released"},
 		"all released orders count":              {"most = math.max(most, count[number])", "most = released"},
-		"concerned: not by a forgotten key":      {"  if key ~= ',' and #entries > 78", "  if false"},
 		"grief is not checked":                   {"unpaid_max > 0 and recent >=", "false and recent >="},
 		"cancellations of any SKU count": {"    elseif line then\n      released",
 			"    else\n      line = line or 1\n      released"},

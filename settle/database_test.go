@@ -49,12 +49,14 @@ func (d *database) renew() {
 	d.preload("demo")
 }
 
-// preload opens two buckets of a sale in epoch 1.
+// preload opens two buckets of a sale in epoch 1, with units of a phone and its case.
 func (d *database) preload(saleID string) {
 	for number := range 2 {
-		bucket := sale.Bucket{Sale: saleID, SKU: "phone", Number: number}
-		row := sale.BucketRow{Bucket: bucket, Epoch: 1, State: sale.BucketOpen}
-		d.SeedStock(sale.BucketCounters{BucketRow: row, Loaded: 1_000_000})
+		row := sale.BucketRow{Bucket: sale.Bucket{Sale: saleID, Number: number}, Epoch: 1, State: sale.BucketOpen}
+		d.SeedStock(sale.StockCounters{
+			BucketCounters: sale.BucketCounters{BucketRow: row},
+			Shelves:        []sale.ShelfCounters{{SKU: "phone", Loaded: 1_000_000}, {SKU: "case", Loaded: 1_000_000}},
+		})
 	}
 }
 

@@ -42,15 +42,16 @@ func newFakeSettling(t testing.TB) (*settling, *database, *fakeDeadLetters) {
 	return &settling{store: store, deadLetters: dead, metrics: m, progress: p, log: slog.New(slog.DiscardHandler)}, store, dead
 }
 
-// batchOf returns a batch of count orders whose ids begin at first.
+// batchOf returns a batch of count orders whose ids begin at first. Every second one has two lines.
 func batchOf(saleID string, first int64, count int) *sale.Batch {
 	b := &sale.Batch{
-		Bucket: sale.Bucket{Sale: saleID, SKU: "phone"}, Epoch: 1, Sequence: first, BatchID: sale.OrderID(first),
+		Bucket: sale.Bucket{Sale: saleID}, Epoch: 1, Sequence: first, BatchID: sale.OrderID(first),
 		CreatedMS: 1_800_000_000_000,
 	}
 	for i := range count {
+		lines := []sale.Line{{SKU: "phone", Quantity: 1, UnitPriceCents: 129_900}, {SKU: "case", Quantity: 2}}
 		b.Orders = append(b.Orders, sale.RecordOrder{
-			OrderID: sale.OrderID(first + int64(i)), Quantity: 1, Buyer: fmt.Sprintf("buyer-%d", first+int64(i)),
+			OrderID: sale.OrderID(first + int64(i)), Lines: lines[:1+i%2], Buyer: fmt.Sprintf("buyer-%d", first+int64(i)),
 		})
 	}
 	return b

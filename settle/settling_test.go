@@ -83,8 +83,8 @@ func TestANamedPoisonIsCutOutWithoutSearching(t *testing.T) {
 	require.Len(t, dead.letters, 1)
 	require.Equal(t, sale.PoisonUnknownBucket, dead.letters[0].Reason)
 	require.Equal(t, "3-40", dead.letters[0].ID)
-	require.Equal(t, "bucket unknown-sale:phone:0 is not in the stock table", dead.letters[0].Detail)
-	require.Len(t, dead.letters[0].Orders, 3)
+	require.Equal(t, "bucket unknown-sale:0 is not in the buckets table", dead.letters[0].Detail)
+	require.Equal(t, batchOf("unknown-sale", 5000, 3).Orders, dead.letters[0].Orders, "with their lines")
 	require.Equal(t, 126, store.settledOrders())
 }
 
@@ -104,7 +104,7 @@ func TestRecordsThatCannotBeDecodedAreBuriedAndTheRestSettles(t *testing.T) {
 	broken := map[string][]byte{
 		"truncated":       whole[:len(whole)-3],
 		"header alone":    whole[:20],
-		"unknown version": append([]byte("fs2"), whole[3:]...),
+		"unknown version": append([]byte("fs3"), whole[3:]...),
 		"empty":           nil,
 		"not text":        {0xff, 0xfe, 0},
 	}
@@ -257,7 +257,7 @@ func TestAHangingTransactionIsRepeatedWithinTheSession(t *testing.T) {
 
 func TestClosedBucketsAreReported(t *testing.T) {
 	s, _, _ := newFakeSettling(t)
-	s.report(&sale.Settlement{Rows: 3, Closed: []sale.Bucket{{Sale: "demo", SKU: "phone"}}})
+	s.report(&sale.Settlement{Rows: 3, Closed: []sale.Bucket{{Sale: "demo"}}})
 	require.InDelta(t, 3, testutil.ToFloat64(s.metrics.rows), 0)
 }
 
@@ -273,8 +273,8 @@ func TestPoisonWithAnImpossibleIndexIsSearchedFor(t *testing.T) {
 func TestTransfersAndFencesSettleAmongTheBatches(t *testing.T) {
 	s, store, _ := newFakeSettling(t)
 	transfer := sale.Transfer{
-		Bucket: sale.Bucket{Sale: "demo", SKU: "phone", Number: 1}, Epoch: 1, Sequence: 9, TransferID: 77, CreatedMS: 5, To: 0,
-		Units: 30,
+		Bucket: sale.Bucket{Sale: "demo", Number: 1}, Epoch: 1, Sequence: 9, TransferID: 77, CreatedMS: 5, To: 0,
+		Units: []sale.SKUUnits{{SKU: "case", Units: 7}, {SKU: "phone", Units: 30}},
 	}
 	records := append(recordsOf(2), delivered(2, sale.AppendTransfer(nil, &transfer)), delivered(3, sale.AppendFence(nil, "f")))
 	for range 2 {
@@ -282,13 +282,18 @@ func TestTransfersAndFencesSettleAmongTheBatches(t *testing.T) {
 	}
 	require.Equal(t, []int{4, 4}, store.sizes)
 	stored := store.Snapshot()
-	require.EqualValues(t, 1_000_000-30, stored.Stock[transfer.Bucket].Loaded, "its units have moved once")
+	for _, moved := range transfer.Units {
+		giver := stored.Stock[sale.Shelf{Bucket: transfer.Bucket, SKU: moved.SKU}]
+		require.Equal(t, 1_000_000-moved.Units, giver.Loaded, "its units have moved once")
+	}
 	require.EqualValues(t, 4, store.position(3).Next)
 }
 
 func TestATransferThatCannotSettleIsBuried(t *testing.T) {
 	s, store, dead := newFakeSettling(t)
-	transfer := sale.Transfer{Bucket: sale.Bucket{Sale: "gone", SKU: "phone"}, TransferID: 77, To: 1, Units: 30}
+	transfer := sale.Transfer{
+		Bucket: sale.Bucket{Sale: "gone"}, TransferID: 77, To: 1, Units: []sale.SKUUnits{{SKU: "phone", Units: 30}},
+	}
 	store.poison = func(d *sale.Delivery) bool { return d.Record.Transfer != nil }
 	require.NoError(t, s.settle(t.Context(), []record{delivered(4, sale.AppendTransfer(nil, &transfer))}))
 	require.Equal(t, []string{"3-4"}, store.letterIDs())
@@ -305,7 +310,7 @@ func TestACommitWithoutAnAnswerSettlesOnce(t *testing.T) {
 		require.Len(t, store.sizes, 4)
 		require.Equal(t, 8, store.settledOrders())
 		require.Len(t, store.Snapshot().Markers, 4, "one identity a record")
-		for _, row := range store.Snapshot().Stock {
+		for _, row := range store.Snapshot().Buckets {
 			require.Equal(t, sale.BucketOpen, row.State, "a record that comes again under another identity closes its bucket")
 		}
 	})
