@@ -76,7 +76,7 @@ model: ## prove that each rule of the protocol is needed, then search further (A
 seeded-bugs: ## compile in each bug of test/bugs and require its check to catch it
 	go test -count=1 -timeout 20m -v -run '^TestEverySeededBugIsCaught$$' ./test/bugs
 
-bench: build ## measure every figure and its baseline on private servers (ARGS="-only sold-out,accept" for some parts)
+bench: build ## measure every figure and its baseline on private servers (ARGS="-only sold-out,accept" for some parts, "-only servers" for Redis 8 and Valkey 9)
 	go test -count=1 -timeout 40m -run '^$$' -bench '^BenchmarkEngine$$' -benchtime 1x ./loadtest/bench -args $(ARGS)
 
 profile: ## CPU and allocation profiles of gateway and settle during a rush, in bin/profile

@@ -32,6 +32,7 @@ type bench struct {
 	ready    map[string]string
 	registry *prometheus.Registry
 	way      *fakeWay
+	archiver *fakeArchiver
 }
 
 func newBench(t *testing.T, adjust ...func(*Options)) *bench {
@@ -40,6 +41,7 @@ func newBench(t *testing.T, adjust ...func(*Options)) *bench {
 		held: map[sale.OrderID]sale.PendingOrder{}, queued: map[sale.OrderID]sale.PendingOrder{},
 	}}
 	b.stock = newFakeStock(b.store)
+	b.archiver = &fakeArchiver{store: b.store, stock: b.stock}
 	options := Options{
 		AdminToken: adminToken, ShopToken: shopToken, Version: "1.2.3", Partitions: 8,
 		LeaseWait: 5 * time.Second, AuditWait: 50 * time.Millisecond, StatsEvery: 5 * time.Millisecond,
@@ -53,7 +55,7 @@ func newBench(t *testing.T, adjust ...func(*Options)) *bench {
 	b.registry.MustRegister(NewBuildInfo("1.2.3", "abc"))
 	b.api = New(options, Deps{
 		Sales: b.store, Preloads: b.store, Rules: b.store, Orders: b.store, Decisions: b.store, Stock: b.stock,
-		Gateways: b.store,
+		Gateways: b.store, Archives: b.store, Archiver: b.archiver,
 		Journals: b.way, Tail: b.way,
 		Gatherer: b.registry, Registerer: b.registry, Ready: func() map[string]string { return b.ready },
 	})
@@ -180,7 +182,7 @@ func TestAnswersEveryErrorAsProblem(t *testing.T) {
 	}
 	for path, allow := range map[string]string{
 		"/admin/v1/sales":              "GET, HEAD",
-		"/admin/v1/sales/s":            "GET, HEAD, PUT",
+		"/admin/v1/sales/s":            "DELETE, GET, HEAD, PUT",
 		"/admin/v1/sales/s/preload":    "POST",
 		"/admin/v1/rules":              "GET, HEAD, PUT",
 		"/admin/v1/sales/s/audit":      "GET, HEAD",
@@ -189,7 +191,7 @@ func TestAnswersEveryErrorAsProblem(t *testing.T) {
 		"/openapi.json":                "GET, HEAD",
 		"/admin/v1/sales/none%2F/open": "POST",
 	} {
-		r := b.ask("DELETE", path, "", "Authorization", "")
+		r := b.ask("PATCH", path, "", "Authorization", "")
 		r.problem(405, "method_not_allowed")
 		require.Equal(t, allow, r.Header.Get("Allow"), path)
 	}

@@ -95,7 +95,8 @@ func (a *API) endDraft(ctx context.Context, s *sale.Sale) error {
 	}
 	if len(books) > 0 {
 		return &sale.StateError{State: s.State,
-			Detail: "archive is not possible: the draft has stock from a preload that did not finish; preload it and close it first"}
+			Detail: "archive is not possible: the draft has stock from a preload that did not finish; preload it and close " +
+				"it first"}
 	}
 	return a.deps.Archiver.DropDraft(ctx, s.ID)
 }
@@ -148,7 +149,9 @@ func (a *API) judge(ctx context.Context, s *sale.Sale) ([]sale.StockCounters, er
 	groups := bySKU(s, positions)
 	for i := range groups {
 		total := groups[i].total()
-		unrest.InFlight += abs(total.InFlight)
+		for _, p := range groups[i].places {
+			unrest.InFlight += abs(p.units.InFlight)
+		}
 		if groups[i].coherent() && !total.Holds() { // without coherence the numbers prove nothing
 			unrest.SKUs++
 		}
@@ -159,7 +162,7 @@ func (a *API) judge(ctx context.Context, s *sale.Sale) ([]sale.StockCounters, er
 	return books, nil
 }
 
-// abs keeps units that are too many in one SKU from hiding those that are in flight in another.
+// abs keeps units that are too many in one bucket from hiding those that are in flight in another.
 func abs(units int64) int64 { return max(units, -units) }
 
 // answerSale answers with a sale, an archived one with its books.

@@ -10,8 +10,9 @@ import (
 // position counts the units of one bucket by SKU and place, from the database and from Redis.
 type position struct {
 	sale.BucketRow
-	Oldest   int64 // created_ms of the oldest journal entry, 0 when the journal is empty
-	Coherent bool  // both stores have the same epoch and the bucket is open, or only the database has it: the numbers belong together
+	Oldest int64 // created_ms of the oldest journal entry, 0 when the journal is empty
+	// both stores have the same epoch and the bucket is open, or only the database has it: the numbers belong together
+	Coherent bool
 	shelves  []shelf
 }
 

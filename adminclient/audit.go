@@ -25,7 +25,7 @@ const defaultPoll = 200 * time.Millisecond
 
 // AuditRequest selects what to audit and how to print it.
 type AuditRequest struct {
-	Sale string        // empty: every sale except drafts
+	Sale string        // empty: every sale except drafts and archived ones
 	Wait time.Duration // how long to wait until no unit is in flight; 0: do not wait
 	JSON bool          // true: one JSON object; false: a line per SKU and a line per invariant
 	Poll time.Duration // interval of the requests while waiting, default 200 ms
@@ -101,7 +101,7 @@ func hopeless(err error) bool {
 	return errors.As(err, &refusal) && refusal.Status < http.StatusInternalServerError
 }
 
-// Audit reads the stock equation of one sale into one answer; an empty id means every sale with stock.
+// Audit reads the stock equation of one sale into one answer; an empty id means every sale with stock that is not archived.
 func (c *Client) Audit(ctx context.Context, id string) (sale.Audit, error) {
 	all := sale.Audit{Holds: true, Items: []sale.AuditItem{}}
 	ids := []string{id}

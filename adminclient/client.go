@@ -20,7 +20,7 @@ const (
 	maxAnswerBytes = 64 << 20 // of the largest answer that a command reads
 	dialLimit      = 5 * time.Second
 	idleLimit      = 2 * time.Minute  // the API closes idle connections after the same time
-	quickLimit     = 60 * time.Second // for every request except preload and buyers, which have no limit
+	quickLimit     = 60 * time.Second // for every request except preload, buyers, moves and archive, which have no limit
 )
 
 // ErrUnreadable is wrapped by the error of a command that only reads and could not: the listener or a store did not
@@ -110,6 +110,11 @@ func (c *Client) Move(ctx context.Context, id, verb string) ([]byte, error) {
 	return c.do(ctx, http.MethodPost, salePath(id, verb), nil)
 }
 
+// Archive archives a closed sale, or deletes a draft that was never preloaded.
+func (c *Client) Archive(ctx context.Context, id string) ([]byte, error) {
+	return c.do(ctx, http.MethodDelete, salePath(id), nil)
+}
+
 // ChangeStock adds units to a SKU of a preloaded sale, or takes back units that nobody has bought when add is negative.
 // The key is the idempotency key: a repeated request with the same key changes nothing.
 func (c *Client) ChangeStock(ctx context.Context, id, sku, key string, add int64) ([]byte, error) {
@@ -123,9 +128,14 @@ func (c *Client) Sale(ctx context.Context, id string) ([]byte, error) {
 	return c.quick(ctx, http.MethodGet, salePath(id), nil)
 }
 
-// Sales lists all sales.
+// Sales lists all sales that are not archived.
 func (c *Client) Sales(ctx context.Context) ([]byte, error) {
 	return c.quick(ctx, http.MethodGet, "/admin/v1/sales", nil)
+}
+
+// AllSales lists all sales, archived ones too.
+func (c *Client) AllSales(ctx context.Context) ([]byte, error) {
+	return c.quick(ctx, http.MethodGet, "/admin/v1/sales?archived=true", nil)
 }
 
 // Stats counts the units of a sale by place.

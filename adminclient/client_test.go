@@ -59,6 +59,7 @@ func TestEveryMethodAsksItsRoute(t *testing.T) {
 		"POST /admin/v1/sales/s/open":    func(c *Client) ([]byte, error) { return c.Move(ctx, "s", "open") },
 		"POST /admin/v1/sales/s/preload": func(c *Client) ([]byte, error) { return c.Preload(ctx, "s", nil) },
 		"GET /admin/v1/sales/s":          func(c *Client) ([]byte, error) { return c.Sale(ctx, "s") },
+		"DELETE /admin/v1/sales/s":       func(c *Client) ([]byte, error) { return c.Archive(ctx, "s") },
 		"GET /admin/v1/sales":            func(c *Client) ([]byte, error) { return c.Sales(ctx) },
 		"GET /admin/v1/sales/s/stats":    func(c *Client) ([]byte, error) { return c.Stats(ctx, "s") },
 		"GET /admin/v1/rules":            func(c *Client) ([]byte, error) { return c.Rules(ctx) },
@@ -213,6 +214,20 @@ func TestChangeStockSendsItsKey(t *testing.T) {
 	})
 	_, err := ask(t, mux).ChangeStock(t.Context(), "s", "a", "my key", -5)
 	require.NoError(t, err)
+}
+
+// Archived sales are asked for by the query alone.
+func TestAllSalesAsksForArchivedOnes(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /admin/v1/sales", func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, r.URL.RawQuery) // the test reads it or fails
+	})
+	got, err := ask(t, mux).AllSales(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "archived=true", string(got))
+	got, err = ask(t, mux).Sales(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, got)
 }
 
 func TestRefusalsNameEveryMember(t *testing.T) {

@@ -108,9 +108,9 @@ func (a *Auditor) Close() error {
 	return nil
 }
 
-// Run audits one sale, or every sale with stock when id is empty. It tries maxReadings times to read the stores while
-// the sale is at rest; invariants that need rest are not judged otherwise. A sale without stock has nothing to judge.
-// The error names what could not be read.
+// Run audits one sale, or, when id is empty, every sale with stock that is not archived. It tries maxReadings times to read the
+// stores while the sale is at rest; invariants that need rest are not judged otherwise. A sale without stock has nothing to
+// judge. The error names what could not be read.
 func (a *Auditor) Run(ctx context.Context, id string) (*Report, error) {
 	servers, err := a.versions(ctx)
 	if err != nil {
@@ -120,9 +120,7 @@ func (a *Auditor) Run(ctx context.Context, id string) (*Report, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list the sales: %w", err)
 	}
-	if id != "" {
-		sales = slices.DeleteFunc(sales, func(s saleRow) bool { return s.id != id })
-	}
+	sales = slices.DeleteFunc(sales, func(s saleRow) bool { return id == "" && s.archived || id != "" && s.id != id })
 	for attempt := 1; ; attempt++ {
 		read, err := a.read(ctx, sales)
 		if err != nil {

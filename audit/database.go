@@ -35,11 +35,13 @@ type saleRow struct {
 	id     string
 	limit  int64 // units per buyer over all SKUs, 0 = none
 	starts time.Time
+
+	archived bool
 }
 
 const (
-	sqlSales = "SELECT sale_id, per_buyer_sale_limit, DATE_FORMAT(starts_at, '%Y-%m-%d %H:%i:%s') FROM sales " +
-		"WHERE state <> 'draft' ORDER BY sale_id"
+	sqlSales = "SELECT sale_id, per_buyer_sale_limit, DATE_FORMAT(starts_at, '%Y-%m-%d %H:%i:%s'), state = 'archived' " +
+		"FROM sales WHERE state <> 'draft' ORDER BY sale_id"
 	sqlItems = "SELECT i.sku, i.number, i.stock, COALESCE(i.per_buyer_limit, s.per_buyer_limit) " +
 		"FROM items i JOIN sales s ON s.sale_id = i.sale_id WHERE i.sale_id = ?"
 	sqlBuckets = "SELECT b.bucket, b.epoch, b.state, b.partition_id, " +
@@ -65,13 +67,13 @@ type snapshot struct {
 	moved map[int32]int64 // next offset to settle in each partition
 }
 
-// sales lists the sales with stock.
+// sales lists the sales with stock, archived ones too.
 func (d *database) sales(ctx context.Context) ([]saleRow, error) {
 	var found []saleRow
 	err := query(ctx, d.db, sqlSales, nil, func(rows *sql.Rows) error {
 		var s saleRow
 		var starts string
-		err := rows.Scan(&s.id, &s.limit, &starts)
+		err := rows.Scan(&s.id, &s.limit, &starts, &s.archived)
 		if err == nil {
 			s.starts, err = time.ParseInLocation(time.DateTime, starts, time.UTC)
 		}
@@ -90,7 +92,7 @@ func (d *database) read(ctx context.Context, s saleRow) (*snapshot, error) {
 		return nil, fmt.Errorf("begin a snapshot: %w", err)
 	}
 	snap := &snapshot{facts: newFacts(s.id), moved: map[int32]int64{}}
-	snap.saleLimit = s.limit
+	snap.saleLimit, snap.archived = s.limit, s.archived
 	err = snap.read(ctx, tx)
 	return snap, errors.Join(err, tx.Rollback())
 }

@@ -72,6 +72,7 @@ func written(lines []line) string {
 type facts struct {
 	sale      string
 	saleLimit int64 // units per buyer over all SKUs, 0 = none
+	archived  bool  // Redis has nothing of the sale, or will have nothing soon
 
 	// From the database, in one snapshot.
 	items   map[string]*itemFacts
@@ -197,11 +198,11 @@ func (f *facts) stock() map[string]sale.Stock {
 }
 
 // quiet reports whether nothing of the sale is in flight: every record is settled, the journals and the outbox are empty,
-// and every bucket is open in Redis's epoch.
+// and every bucket is open in Redis's epoch, or the sale is archived.
 func (f *facts) quiet(moved, ends map[int32]int64) bool {
 	for _, b := range f.buckets {
 		if b.waiting != 0 || b.journal != 0 ||
-			b.epoch > 0 && (b.state != sale.BucketOpen || moved[b.partition] < ends[b.partition]) {
+			b.epoch > 0 && (b.state != sale.BucketOpen && !f.archived || moved[b.partition] < ends[b.partition]) {
 			return false
 		}
 	}

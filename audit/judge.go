@@ -42,6 +42,7 @@ func against(sku, format string, args ...any) evidence {
 type invariant struct {
 	name   string
 	atRest bool // compares stores, so it can be judged only at rest
+	redis  bool // compares with Redis, which has nothing of an archived sale
 	judge  func(*facts) []evidence
 	open   func(*facts) string // why a part could not be judged, empty when all was; nil: all always is
 }
@@ -53,11 +54,11 @@ var invariants = []invariant{
 	{name: "rows_match_books", judge: rowsAgainstBooks},
 	{name: "limit_per_buyer", judge: overLimit},
 	{name: "one_order_per_key", judge: repeatedKey},
-	{name: "stock_equation", atRest: true, judge: equation},
+	{name: "stock_equation", atRest: true, redis: true, judge: equation},
 	{name: "every_record_settled", atRest: true, judge: unsettled},
 	{name: "every_row_recorded", atRest: true, judge: unrecorded, open: deletedRecords},
-	{name: "redis_matches_shelves", atRest: true, judge: redisAgainstShelves},
-	{name: "redis_matches_rows", atRest: true, judge: redisAgainstRows},
+	{name: "redis_matches_shelves", atRest: true, redis: true, judge: redisAgainstShelves},
+	{name: "redis_matches_rows", atRest: true, redis: true, judge: redisAgainstRows},
 }
 
 // judge judges every invariant of a sale.
@@ -65,8 +66,8 @@ func judge(f *facts) []Line {
 	var lines []Line
 	for _, rule := range invariants {
 		verdict := Line{Sale: f.sale, Invariant: rule.name, Verdict: Holds}
-		if rule.atRest && !f.resting {
-			verdict.Verdict, verdict.Detail = NotJudged, "the sale was in motion while the stores were read"
+		if why := rule.unjudged(f); why != "" {
+			verdict.Verdict, verdict.Detail = NotJudged, why
 			lines = append(lines, verdict)
 			continue
 		}
@@ -82,6 +83,17 @@ func judge(f *facts) []Line {
 		}
 	}
 	return lines
+}
+
+// unjudged returns why an invariant cannot be judged at all, empty when it can.
+func (i *invariant) unjudged(f *facts) string {
+	switch {
+	case i.redis && f.archived:
+		return "the sale is archived: Redis has nothing of it"
+	case i.atRest && !f.resting:
+		return "the sale was in motion while the stores were read"
+	}
+	return ""
 }
 
 // oversold: the units of live rows never exceed the units loaded, of no SKU.

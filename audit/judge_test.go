@@ -252,6 +252,31 @@ func TestWhatIsNoFault(t *testing.T) {
 	}, verdicts(f))
 }
 
+// Of an archived sale Redis has nothing: what it would be compared with is judged, and nothing else is left out.
+func TestArchivedSaleIsJudgedByWhatIsLeft(t *testing.T) {
+	f := atRest()
+	f.archived = true
+	f.entries = map[sale.OrderID]row{}
+	for _, b := range f.buckets {
+		b.state, b.epoch, b.redisEpoch, b.redisSequence = sale.BucketArchived, b.epoch+1, 0, 0
+	}
+	for _, s := range f.shelves {
+		s.inRedis, s.available = false, 0
+	}
+	require.True(t, f.quiet(map[int32]int64{0: 7}, map[int32]int64{0: 7}))
+	require.False(t, f.quiet(map[int32]int64{0: 6}, map[int32]int64{0: 7}))
+	for invariant, verdict := range verdicts(f) {
+		switch invariant {
+		case "stock_equation", "redis_matches_shelves", "redis_matches_rows":
+			assert.Equal(t, NotJudged, verdict, invariant)
+		default:
+			assert.Equal(t, Holds, verdict, invariant)
+		}
+	}
+	f.phonesOf(0).settled++
+	assert.Equal(t, Violated, verdicts(f)["rows_match_books"])
+}
+
 // A row whose record may have been deleted is no fault and not judged; the rows whose records are there are judged, and those
 // of other partitions.
 func TestRecordsThatWereDeleted(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 
 // Audit prints the stock equation.
 type Audit struct {
-	Sale   string        `arg:"" optional:"" help:"Sale id; default: all sales."`
+	Sale   string        `arg:"" optional:"" help:"Sale id; default: all sales that are not archived."`
 	Wait   time.Duration `help:"Wait up to this long until no unit is in flight."`
 	Output string        `short:"o" enum:"text,json" default:"text" help:"Output format: text or json."`
 }

@@ -79,7 +79,7 @@ type loadRush struct {
 	Rate           float64       `help:"Arrivals per second." default:"5000"`
 	Repeat         float64       `help:"Share of arrivals that repeat a press: same key, no key or a new one." default:"0"`
 	MaxQuantity    int           `help:"Largest quantity of a SKU; each press asks for 1 to this many units." default:"1"`
-	Lines          int           `help:"Most SKUs of a press, which then goes to the sale's path. 0: one, by its own path." default:"0"`
+	Lines          int           `help:"Most SKUs of a press by the sale's path. 0: one SKU, by its path." default:"0"`
 	Connections    int           `help:"Connections opened at the start." default:"256"`
 	MaxConnections int           `help:"Connections opened when presses leave late." default:"4096"`
 	Timeout        time.Duration `help:"Time limit of one attempt." default:"10s"`

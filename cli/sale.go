@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -15,13 +16,15 @@ import (
 type Sale struct {
 	Create  saleCreate  `cmd:"" help:"Create or change a sale from a YAML or JSON file."`
 	Buyers  saleBuyers  `cmd:"" help:"Replace the list of a listed sale: one buyer id per line."`
-	Preload salePreload `cmd:"" help:"Load the stock into Redis. A repeated preload loads the stock that was added."`
+	Preload salePreload `cmd:"" help:"Load the stock into Redis. A repeated preload finds everything loaded."`
 	Open    saleMove    `cmd:"" help:"Open the sale, so that it sells from starts_at on."`
 	Pause   saleMove    `cmd:"" help:"Pause the sale. After the answer no further unit is sold."`
 	Resume  saleMove    `cmd:"" help:"Resume a paused sale."`
 	Close   saleMove    `cmd:"" help:"Close the sale permanently."`
+	Stock   saleStock   `cmd:"" help:"Add units to a SKU of a preloaded sale, or take unsold ones back."`
+	Archive saleArchive `cmd:"" help:"Archive a closed sale: only its rows stay. A draft is deleted."`
 	Show    saleShow    `cmd:"" help:"Print a sale."`
-	List    saleList    `cmd:"" help:"Print all sales."`
+	List    saleList    `cmd:"" help:"Print all sales that are not archived."`
 }
 
 type saleCreate struct {
@@ -103,6 +106,34 @@ func (inv *invocation) warnOfEnded(answer []byte) {
 		moved.ID, moved.EndsAt)
 }
 
+type saleStock struct {
+	Sale string `arg:"" help:"Sale id."`
+	SKU  string `arg:"" name:"sku" help:"SKU."`
+	Add  int64  `required:"" help:"Units to add; negative to take back units that nobody has bought, as --add=-5."`
+	Key  string `help:"Idempotency key of the change: repeating the command with it changes nothing; default: a new one."`
+}
+
+// Run makes the change. It prints a key that it made before it sends the request, so that the command can be repeated.
+func (c saleStock) Run(inv *invocation) error {
+	return inv.operate("sale", func(client *adminclient.Client) ([]byte, error) {
+		if c.Key == "" {
+			c.Key = rand.Text()
+			const repeat = "flashsale: the key of this change is %s: to repeat the command, add --key %[1]s\n"
+			fmt.Fprintf(inv.stderr, repeat, c.Key)
+		}
+		return client.ChangeStock(inv.ctx, c.Sale, c.SKU, c.Key, c.Add)
+	})
+}
+
+type saleArchive struct {
+	Sale string `arg:"" help:"Sale id."`
+}
+
+// Run archives the sale and prints it with its final books.
+func (c saleArchive) Run(inv *invocation) error {
+	return inv.operate("sale", func(client *adminclient.Client) ([]byte, error) { return client.Archive(inv.ctx, c.Sale) })
+}
+
 type saleShow struct {
 	Sale   string `arg:"" help:"Sale id."`
 	Output string `short:"o" enum:"json,yaml" default:"json" help:"json: sale with state; yaml: definition for create -f."`
@@ -119,9 +150,16 @@ func (c saleShow) Run(inv *invocation) error {
 	})
 }
 
-type saleList struct{}
+type saleList struct {
+	Archived bool `help:"Print archived sales too."`
+}
 
-// Run prints all sales.
-func (saleList) Run(inv *invocation) error {
-	return inv.operate("sale", func(client *adminclient.Client) ([]byte, error) { return client.Sales(inv.ctx) })
+// Run prints the sales.
+func (c saleList) Run(inv *invocation) error {
+	return inv.operate("sale", func(client *adminclient.Client) ([]byte, error) {
+		if c.Archived {
+			return client.AllSales(inv.ctx)
+		}
+		return client.Sales(inv.ctx)
+	})
 }

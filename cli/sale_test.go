@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -32,5 +33,57 @@ func TestMovesOfASaleThatHasEndedSaySo(t *testing.T) {
 			require.Equal(t, says, strings.Contains(got.stderr, "sale late ended at "),
 				"%s, ends in %s: %s", verb, after, got.stderr)
 		}
+	}
+}
+
+// asked is a listener of operators that keeps the request that it got last.
+type asked struct {
+	method, path, body, key string
+}
+
+func listening(t *testing.T) (environ []string, last *asked) {
+	t.Helper()
+	last = &asked{}
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+		*last = asked{r.Method, r.URL.RequestURI(), string(body), r.Header.Get("Idempotency-Key")}
+		_, _ = io.WriteString(w, "{}") // the command fails when it gets no answer
+	}))
+	t.Cleanup(api.Close)
+	return []string{testToken, "FLASHSALE_ADMIN_URL=" + api.URL}, last
+}
+
+// A stock change without a key gets one, which is printed so that the command can be repeated.
+func TestSaleStockMakesAKey(t *testing.T) {
+	environ, last := listening(t)
+	got := command(t, environ, "", "sale", "stock", "rush", "phone", "--add=-5", "--key", "mine")
+	require.Equal(t, ExitDone, got.code, got.stderr)
+	require.Equal(t, asked{"POST", "/admin/v1/sales/rush/items/phone/stock", `{"add":-5}`, `"mine"`}, *last)
+	require.Empty(t, got.stderr)
+	got = command(t, environ, "", "sale", "stock", "rush", "phone", "--add", "50")
+	require.Equal(t, ExitDone, got.code, got.stderr)
+	made := strings.Trim(last.key, `"`)
+	require.Len(t, made, 26)
+	require.Contains(t, got.stderr, "--key "+made)
+	require.NotContains(t, got.stdout, made)
+	again := command(t, environ, "", "sale", "stock", "rush", "phone", "--add", "50")
+	require.Equal(t, ExitDone, again.code)
+	require.NotContains(t, again.stderr, made, "every change has a key of its own")
+	require.NotEqual(t, ExitDone, command(t, environ, "", "sale", "stock", "rush", "phone").code, "the number is required")
+}
+
+func TestSaleArchiveAndList(t *testing.T) {
+	environ, last := listening(t)
+	for line, want := range map[string]asked{
+		"archive rush":    {method: "DELETE", path: "/admin/v1/sales/rush"},
+		"list":            {method: "GET", path: "/admin/v1/sales"},
+		"list --archived": {method: "GET", path: "/admin/v1/sales?archived=true"},
+	} {
+		got := command(t, environ, "", append([]string{"sale"}, strings.Fields(line)...)...)
+		require.Equal(t, ExitDone, got.code, got.stderr)
+		require.Equal(t, want, *last, line)
 	}
 }

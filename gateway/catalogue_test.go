@@ -60,6 +60,24 @@ func TestRowsThatFitNoBucketAreIgnored(t *testing.T) {
 	require.EqualValues(t, 1, s.gateway.catalogue.current.Load().sales["autumn"].buckets[0].Epoch)
 }
 
+// An archived sale leaves the catalogue, also when its rows come again with later changes.
+func TestArchivedSalesAreForgotten(t *testing.T) {
+	s := newScene(t).open(autumn(), autumn(func(s *sale.Sale) { s.ID = "winter" }))
+	gone := autumn(func(s *sale.Sale) { s.State = sale.StateArchived })
+	row := sale.BucketRow{Bucket: sale.Bucket{Sale: "autumn"}, Epoch: 2, State: sale.BucketArchived}
+	for range 2 {
+		s.database.set(func(b *fakeDatabase) {
+			b.version++
+			b.pending.Sales, b.pending.Buckets = []sale.Sale{gone}, []sale.BucketRow{row}
+		})
+		s.pollCatalogue()
+		snapshot := s.gateway.catalogue.current.Load()
+		require.Len(t, snapshot.sales, 1)
+		require.False(t, snapshot.names.TestString("autumn/items/phone"))
+	}
+	s.refused(s.press("ann", ""), sale.OutcomeSaleNotFound, nil)
+}
+
 func TestBucketsThatHaveNoRowYetAreInDoubt(t *testing.T) {
 	s := newScene(t)
 	s.database.set(func(b *fakeDatabase) { b.version++; b.pending.Sales = []sale.Sale{autumn()} })

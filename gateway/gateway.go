@@ -38,6 +38,7 @@ type Gateway struct {
 	cancels       *cancels
 	waiters       *waiters
 
+	asked    atomic.Bool  // a request came, or the catalogue changed, since the last poll of the catalogue
 	inFlight atomic.Int64 // purchases between admission and answer
 	reads    atomic.Int64 // look-ups of orders between admission and answer
 	stopping chan struct{}
@@ -156,8 +157,8 @@ const catalogueTimeout = 10 * time.Second
 func (g *Gateway) Run(ctx context.Context) {
 	var roles sync.WaitGroup
 	start := func(role func(context.Context)) { roles.Go(func() { role(ctx) }) }
-	start(g.every("catalogue", pollInterval, g.pollCatalogue).Run)
-	start(g.every("sold-out latches", lookInterval, g.latchWatcher.look).Run)
+	start(g.followCatalogue().Run)
+	start(g.watchLatches().Run)
 	for range ownersLoaders {
 		start(g.readOwners)
 	}
@@ -175,6 +176,7 @@ func (g *Gateway) pollCatalogue(ctx context.Context) error {
 		return err
 	}
 	if touchesSales(changes) {
+		g.asked.Store(true)
 		g.latchWatcher.wake()
 		g.lists.changed()
 	}

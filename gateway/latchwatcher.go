@@ -24,6 +24,7 @@ type latchWatcher struct {
 	levels  Levels
 	timeout time.Duration
 	owners  *ownersReader
+	woken   chan struct{} // of capacity 1: there is something to look at again
 
 	mu     sync.Mutex
 	sales  []*saleLatches // with closed latches
@@ -33,7 +34,8 @@ type latchWatcher struct {
 }
 
 func newLatchWatcher(d Deps, timeout time.Duration) *latchWatcher {
-	return &latchWatcher{stock: d.Stock, levels: d.Levels, timeout: timeout, owners: newOwnersReader(d.Stock)}
+	return &latchWatcher{stock: d.Stock, levels: d.Levels, timeout: timeout, owners: newOwnersReader(d.Stock),
+		woken: make(chan struct{}, 1)}
 }
 
 // soldOut closes the latch of a SKU after the Stock answered that it is sold out, and returns its closing.
@@ -51,6 +53,7 @@ func (w *latchWatcher) soldOut(l *latch) *closing {
 	if c.place == 0 {
 		if len(w.sales) == 0 {
 			w.looked = time.Now()
+			w.rouse()
 		}
 		w.sales = append(w.sales, l.sale)
 	}
@@ -250,6 +253,24 @@ func (w *latchWatcher) wake() {
 	defer w.mu.Unlock()
 	w.sales = append(w.sales, w.rested...)
 	w.rested = nil
+	if len(w.sales) > 0 {
+		w.rouse()
+	}
+}
+
+// rouse ends the sleep of the role.
+func (w *latchWatcher) rouse() {
+	select {
+	case w.woken <- struct{}{}:
+	default:
+	}
+}
+
+// looks reports whether there is anything to look at.
+func (w *latchWatcher) looks() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.sales) > 0
 }
 
 func (w *latchWatcher) noteLook() {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"flashsale/role"
 	"flashsale/sale"
 )
 
@@ -19,6 +20,25 @@ func closedLatch(t *testing.T) (*scene, *closing) {
 	require.NoError(t, s.gateway.latchWatcher.look(context.Background()))
 	require.Len(t, s.gateway.latchWatcher.owners.orders, 1)
 	return s, c
+}
+
+// TestWatcherSleepsWhileNoLatchIsClosed: the first latch that closes wakes it, and so does a change of a sale that was over.
+func TestWatcherSleepsWhileNoLatchIsClosed(t *testing.T) {
+	s := newScene(t).open(autumn())
+	w, loop := s.gateway.latchWatcher, s.gateway.watchLatches()
+	require.Equal(t, role.UntilWoken, loop.Rest(0))
+	require.Empty(t, w.woken)
+	c := w.soldOut(s.item("autumn", "phone").latch)
+	require.Len(t, w.woken, 1)
+	require.Equal(t, lookInterval, loop.Rest(0))
+	<-w.woken
+	w.sales, w.rested = nil, w.sales // over
+	require.Equal(t, role.UntilWoken, loop.Rest(0))
+	w.wake()
+	require.Len(t, w.woken, 1)
+	require.Equal(t, lookInterval, loop.Rest(0))
+	w.open(c)
+	require.Equal(t, role.UntilWoken, loop.Rest(0))
 }
 
 func TestOneReadingAtATimeForABucket(t *testing.T) {

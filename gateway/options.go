@@ -104,6 +104,8 @@ const (
 // Periods of the background roles.
 const (
 	pollInterval = 100 * time.Millisecond // catalogue and rules
+	calmInterval = 300 * time.Millisecond // catalogue and rules, after calmPolls without a request or a change
+	calmPolls    = 20
 	lookInterval = 100 * time.Millisecond // sold-out latches
 	waitInterval = 25 * time.Millisecond  // orders with a waiting request
 )

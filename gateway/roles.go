@@ -18,6 +18,37 @@ func (g *Gateway) every(name string, period time.Duration, unit func(context.Con
 	}
 }
 
+// followCatalogue returns the role that polls the catalogue. While nobody asks and nothing changes it polls less often: the
+// polls are most of what an idle gateway costs.
+func (g *Gateway) followCatalogue() *role.Loop {
+	loop := g.every("catalogue", pollInterval, g.pollCatalogue)
+	steady, calm, quiet := loop.Rest, role.Steady(calmInterval), 0
+	loop.Rest = func(took time.Duration) time.Duration {
+		if quiet++; g.asked.Swap(false) {
+			quiet = 0
+		}
+		if quiet < calmPolls {
+			return steady(took)
+		}
+		return calm(took)
+	}
+	return loop
+}
+
+// watchLatches returns the role that looks at closed latches, and sleeps while none is closed.
+func (g *Gateway) watchLatches() *role.Loop {
+	loop := g.every("sold-out latches", lookInterval, g.latchWatcher.look)
+	steady := loop.Rest
+	loop.Wake = g.latchWatcher.woken
+	loop.Rest = func(took time.Duration) time.Duration {
+		if !g.latchWatcher.looks() {
+			return role.UntilWoken
+		}
+		return steady(took)
+	}
+	return loop
+}
+
 // whileWaiting returns a role that runs each period while a request waits for an order, and sleeps otherwise.
 func (g *Gateway) whileWaiting(name string, wake <-chan struct{}, period time.Duration,
 	unit func(context.Context) error) *role.Loop {

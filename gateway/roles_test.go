@@ -85,3 +85,21 @@ func TestRolesReportTheFirstFailureOnly(t *testing.T) {
 		require.Equal(t, 1, bytes.Count(log.Bytes(), []byte("msg=panic")))
 	})
 }
+
+// TestCatalogueIsPolledLessOftenWhileNobodyAsks: one request, or one change, makes the polls frequent again.
+func TestCatalogueIsPolledLessOftenWhileNobodyAsks(t *testing.T) {
+	g := &Gateway{}
+	loop := g.followCatalogue()
+	rests := func(expected time.Duration, polls int) {
+		t.Helper()
+		for range polls {
+			require.Equal(t, expected, loop.Rest(0))
+		}
+	}
+	rests(pollInterval, calmPolls-1)
+	rests(calmInterval, 50)
+	g.asked.Store(true)
+	rests(pollInterval, calmPolls)
+	rests(calmInterval, 1)
+	require.Equal(t, calmInterval-time.Millisecond, loop.Rest(time.Millisecond), "the beginnings of two polls are apart")
+}

@@ -58,6 +58,9 @@ func (g *Gateway) bounded(listener net.Listener) *boundedListener {
 
 // answer handles one request, and delays a late answer.
 func (g *Gateway) answer(ctx *fasthttp.RequestCtx) {
+	if !g.asked.Load() { // read first: a write of each request would pass the line from core to core
+		g.asked.Store(true)
+	}
 	g.handle(ctx)
 	if conn, ok := ctx.Conn().(*boundedConn); ok && conn.late {
 		conn.late = false

@@ -23,6 +23,33 @@ func (s *State) BoughtBy(o Owner) *Bought {
 	return bought
 }
 
+// boughtBy returns what an owner has bought, in the state and in this plan, for reading.
+func (p *Plan) boughtBy(o Owner) *Bought {
+	first := p.firsts[o]
+	switch {
+	case first != nil:
+		bought := p.state.BoughtBy(o)
+		bought.add(first)
+		delete(p.firsts, o)
+		return bought
+	case p.state.Bought[o] == nil:
+		return &p.nothing
+	}
+	return p.state.Bought[o]
+}
+
+// bought notes an order that is confirmed. Most owners buy once: the plan keeps their order alone.
+func (p *Plan) bought(o Owner, order *sale.RecordOrder) {
+	if p.state.Bought[o] != nil {
+		p.state.Bought[o].add(order)
+		return
+	}
+	if p.firsts == nil {
+		p.firsts = map[Owner]*sale.RecordOrder{}
+	}
+	p.firsts[o] = order
+}
+
 // add notes an order that is confirmed.
 func (b *Bought) add(o *sale.RecordOrder) {
 	for i := range o.Lines {

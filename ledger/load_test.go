@@ -65,3 +65,17 @@ func TestBeginTakesNothingOfAnOversoldShelf(t *testing.T) {
 	require.Equal(t, []Taken{{phones(0), 0, ""}}, taken)
 	require.EqualValues(t, -1, load.Stock[0].Available)
 }
+
+// The last epoch of a bucket: a record of an earlier one is late, and no load follows.
+func TestArchiveIsTheLastEpoch(t *testing.T) {
+	row := &Row{}
+	row.Epoch, row.State, row.Sequence = 3, sale.BucketOpen, 9
+	units := &Units{ShelfCounters: sale.ShelfCounters{SKU: "phone", Loaded: 5, Settled: 2, SettledEpoch: 2, GivenEpoch: 1, MovedEpoch: 1}}
+	row.Archive([]*Units{units})
+	require.EqualValues(t, 4, row.Epoch)
+	require.Equal(t, sale.BucketArchived, row.State)
+	require.Zero(t, row.Sequence)
+	require.Equal(t, sale.ShelfCounters{SKU: "phone", Loaded: 5, Settled: 2}, units.ShelfCounters)
+	require.False(t, row.MayBegin(3))
+	require.False(t, row.MayBegin(4))
+}

@@ -5,6 +5,7 @@ type Move struct {
 	Epoch    int64 // the epoch that the row must have
 	Sequence int64 // the row's new sequence
 	Outbox   int64 // outbox rows that the plan adds
+	Orders   int64 // orders that the plan confirms
 }
 
 // Apply changes a row like an UPDATE that is guarded by the epoch. If the row has another epoch, it changes nothing and
@@ -14,6 +15,7 @@ func (m *Move) Apply(r *Row) bool {
 		return false
 	}
 	r.Outbox += m.Outbox
+	r.Orders += m.Orders
 	r.Sequence = m.Sequence
 	return true
 }

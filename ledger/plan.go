@@ -32,6 +32,11 @@ type Plan struct {
 
 	last     sale.Shelf // gain keeps its last answer, as State.shelf does
 	lastGain *Gain
+	accounts map[string]account // by SKU, in the bucket of
+	of       *Row
+	ordered  []account                   // of the lines of the order that is decided
+	firsts   map[Owner]*sale.RecordOrder // of owners that the state does not have
+	nothing  Bought                      // what these have bought before
 }
 
 // Order is an order row that the store must write.
@@ -145,6 +150,28 @@ func (p *Plan) gain(row *Row, sku string) *Gain {
 	}
 	p.last, p.lastGain = shelf, g
 	return g
+}
+
+// account is a stock row and what the plan adds to it.
+type account struct {
+	units *Units
+	gain  *Gain
+}
+
+// account returns the account of a SKU in a bucket, an empty one if the database has no such stock row. A batch of many SKUs
+// asks for each of them many times, so it is found by the SKU alone.
+func (p *Plan) account(row *Row, sku string) account {
+	if p.of != row {
+		p.of, p.accounts = row, map[string]account{}
+	}
+	a, known := p.accounts[sku]
+	if !known {
+		if a.units = p.state.shelf(row.Bucket, sku); a.units != nil {
+			a.gain = p.gain(row, sku)
+		}
+		p.accounts[sku] = a
+	}
+	return a
 }
 
 // give adds an outbox row for a bucket in its present epoch. The bucket may have any state, because a rebuild absorbs the row.

@@ -63,6 +63,11 @@ func OwnersOf(batches []*sale.Batch) []Owner {
 			owners = append(owners, Owner{b.Sale, b.Orders[i].Buyer})
 		}
 	}
+	return SortOwners(owners)
+}
+
+// SortOwners sorts owners in place and returns each once.
+func SortOwners(owners []Owner) []Owner {
 	slices.SortFunc(owners, func(a, b Owner) int {
 		return cmp.Or(cmp.Compare(a.Sale, b.Sale), cmp.Compare(a.Buyer, b.Buyer))
 	})

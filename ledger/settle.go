@@ -25,6 +25,7 @@ func (p *Plan) Settle(b *sale.Batch) {
 	row, late := at.row, at.late
 	terms := p.termsOf(b, row)
 	agreed := !at.fork
+	before := len(p.Confirmed)
 	for i := range b.Orders {
 		agreed = p.order(Order{RecordOrder: &b.Orders[i], Terms: terms}, row, late) && agreed
 	}
@@ -32,6 +33,7 @@ func (p *Plan) Settle(b *sale.Batch) {
 		return
 	}
 	p.depart(row, b)
+	p.count(row, int64(len(p.Confirmed)-before))
 	switch {
 	case at.fork:
 		p.close(row, ClosedByFork)
@@ -40,16 +42,23 @@ func (p *Plan) Settle(b *sale.Batch) {
 	}
 }
 
+// count adds confirmed orders to the bucket's count of them.
+func (p *Plan) count(row *Row, orders int64) {
+	row.Orders += orders
+	p.move(row).Orders += orders
+}
+
 // depart counts a batch's units as no longer in flight, those of SKUs that the database does not have left out.
 func (p *Plan) depart(row *Row, b *sale.Batch) (known bool) {
 	known = true
 	for i := range b.Orders {
 		for _, line := range b.Orders[i].Lines {
-			if p.state.shelf(b.Bucket, line.SKU) == nil {
+			at := p.account(row, line.SKU)
+			if at.units == nil {
 				known = false
 				continue
 			}
-			p.gain(row, line.SKU).SettledEpoch += int64(line.Quantity)
+			at.gain.SettledEpoch += int64(line.Quantity)
 		}
 	}
 	p.advance(row, b.Sequence)
@@ -65,7 +74,12 @@ func (p *Plan) order(o Order, row *Row, late bool) (agreed bool) {
 		p.refuse(o, sale.ReasonFenced)
 		return true
 	}
-	bought := p.state.BoughtBy(Owner{o.Sale, o.Buyer})
+	owner := Owner{o.Sale, o.Buyer}
+	bought := p.boughtBy(owner)
+	p.ordered = p.ordered[:0]
+	for i := range o.Lines {
+		p.ordered = append(p.ordered, p.account(row, o.Lines[i].SKU))
+	}
 	switch {
 	case o.Key != "" && bought.Keys[o.Key]: // rule: key-once-in-books
 		// A key makes one order, also one that has given its units back, but Redis may take two after it has lost writes.
@@ -78,8 +92,8 @@ func (p *Plan) order(o Order, row *Row, late bool) (agreed bool) {
 		p.refuse(o, sale.ReasonOverLimit)
 		return false
 	}
-	bought.add(o.RecordOrder)
-	p.confirm(o, row)
+	p.bought(owner, o.RecordOrder)
+	p.confirm(o)
 	return true
 }
 
@@ -87,7 +101,7 @@ func (p *Plan) order(o Order, row *Row, late bool) (agreed bool) {
 // (rule: lines-whole-in-books).
 func (p *Plan) fits(o *Order) bool {
 	for i := range o.Lines {
-		shelf := p.state.shelf(o.Bucket, o.Lines[i].SKU)
+		shelf := p.ordered[i].units
 		if shelf.Settled-shelf.Released+int64(o.Lines[i].Quantity) > shelf.Loaded {
 			return false
 		}
@@ -98,21 +112,21 @@ func (p *Plan) fits(o *Order) bool {
 // allows reports whether an order is within the limit of each SKU and within that of the sale.
 func (p *Plan) allows(o *Order, row *Row, bought *Bought) bool {
 	for i := range o.Lines {
-		if bought.Units[o.Lines[i].SKU]+o.Lines[i].Quantity > p.state.shelf(o.Bucket, o.Lines[i].SKU).Limit {
+		if bought.Units[o.Lines[i].SKU]+o.Lines[i].Quantity > p.ordered[i].units.Limit {
 			return false
 		}
 	}
 	return row.SaleLimit == 0 || bought.total()+sale.UnitsOf(o.Lines) <= row.SaleLimit // rule: sale-limit-in-books
 }
 
-func (p *Plan) confirm(o Order, row *Row) {
+func (p *Plan) confirm(o Order) {
 	p.note(o.OrderID)
 	p.Confirmed = append(p.Confirmed, o)
 	p.Settlement.Rows++
 	for i := range o.Lines {
 		units := int64(o.Lines[i].Quantity)
-		p.state.shelf(o.Bucket, o.Lines[i].SKU).Settled += units
-		p.gain(row, o.Lines[i].SKU).Settled += units
+		p.ordered[i].units.Settled += units
+		p.ordered[i].gain.Settled += units
 	}
 }
 

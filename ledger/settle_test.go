@@ -47,7 +47,7 @@ func TestPlanClosesOncePerBucket(t *testing.T) {
 		batch(0, 1, 2, made.crowd(1)...))
 	require.Equal(t, sale.Settlement{Rows: 4, Refused: 3, Closed: []sale.Bucket{bucketNo(0)}}, p.Settlement)
 	require.Equal(t, ClosedByOrder, p.Closing[bucketNo(0)], "the first reason stays")
-	require.Equal(t, &Move{Epoch: 1, Sequence: 2}, p.Moves[bucketNo(0)])
+	require.Equal(t, &Move{Epoch: 1, Sequence: 2, Orders: 1}, p.Moves[bucketNo(0)])
 	require.Equal(t, map[sale.Shelf]*Gain{phones(0): {Settled: 1, SettledEpoch: 4}}, p.Gains)
 	require.Len(t, p.Markers, 2)
 	require.Len(t, p.Forks, 1)

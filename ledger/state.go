@@ -11,6 +11,7 @@ type Row struct {
 	Currency   string
 	PaymentTTL int64 // seconds, 0 = no deadline
 	SaleLimit  int   // units per buyer over all SKUs of the sale, 0 = none
+	Orders     int64 // orders that have ever been confirmed in the bucket: it never falls
 }
 
 // Units is a stock row: the units of one SKU in one bucket.

@@ -195,7 +195,8 @@ func promiseFaults() map[string]fault {
 			s.buy(pressKey{"hal", "h1"}, Asked{"phone", 1}, Asked{"case", 2})
 			o := s.orderOf("hal")
 			*history = append(*history, Told{
-				Buyer: "hal", Sale: "spring", Lines: []Asked{{"case", 2}, {"phone", 1}}, Key: "h1", Code: "queued", orderID: o.OrderID,
+				Buyer: "hal", Sale: "spring", Lines: []Asked{{"case", 2}, {"phone", 1}}, Key: "h1", Code: "queued",
+				orderID: o.OrderID,
 			})
 			o.Lines = o.Lines[:1]
 		}, finding{missing: 2, lost: 1, untold: 1}},
@@ -268,7 +269,8 @@ func TestWhatIsAllowedStaysGood(t *testing.T) {
 		"one press, two promises, one of them refused": func(s *shop, history *[]Told) {
 			s.orders = append(s.orders, &sale.Order{OrderID: 5, Lines: lines("phone", 1), BuyerID: "ben",
 				Status: sale.StatusRefused})
-			*history = append(*history, Told{Buyer: "ben", Sale: "spring", Lines: phones(1), Key: "b1", Code: "queued", orderID: 5})
+			*history = append(*history, Told{Buyer: "ben", Sale: "spring", Lines: phones(1), Key: "b1", Code: "queued",
+				orderID: 5})
 		},
 		"buyers without a line in the history": func(s *shop, _ *[]Told) {
 			s.write(sale.Order{Lines: lines("phone", 3), BuyerID: "stranger"})

@@ -29,6 +29,7 @@ type Archives interface {
 // Bounds of the archiver.
 const (
 	archiveEvery = time.Minute
+	archiveAgain = 5 * time.Second  // while an archive is open
 	archiveLimit = 10 * time.Minute // of one unit of work
 	listsAtOnce  = 1000             // lists that one command deletes
 )
@@ -45,31 +46,44 @@ type ArchiverOptions struct {
 // Archiver drops from Redis what it has of archived sales, and the lists of their buyers from the database. The operators' API
 // calls it right after the archive; Run finishes what a process that died has left. A sale is archived in the database first, so
 // nothing that sells or rebuilds uses the keys any more, and dropping them twice is harmless.
-type Archiver struct{ ArchiverOptions }
+type Archiver struct {
+	ArchiverOptions
+	left int // archives that the last unit of work has left open; Run alone uses it
+}
 
 // NewArchiver returns an archiver.
-func NewArchiver(o ArchiverOptions) *Archiver { return &Archiver{o} }
+func NewArchiver(o ArchiverOptions) *Archiver { return &Archiver{ArchiverOptions: o} }
 
-// Run finishes open archives, at once and every minute, until ctx ends.
+// Run finishes open archives until ctx ends: it looks for them at once and every minute, and every 5 s while one is open.
 func (a *Archiver) Run(ctx context.Context) {
 	loop := role.Loop{
-		Name: "archiver", Unit: a.finish, Every: archiveEvery, Limit: archiveLimit,
+		Name: "archiver", Unit: a.finish, Rest: a.rest, Limit: archiveLimit,
 		Failing: "archived sales could not be dropped from redis", Log: a.Log,
 	}
 	loop.Run(ctx)
 }
 
-// finish is one unit of work. When one sale fails it continues with the next.
+func (a *Archiver) rest(time.Duration) time.Duration {
+	if a.left > 0 {
+		return archiveAgain
+	}
+	return archiveEvery
+}
+
+// finish is one unit of work. When one sale fails it continues with the next. The lease of a process that has died ends by
+// itself.
 func (a *Archiver) finish(ctx context.Context) error {
 	open, err := a.Archives.OpenArchives(ctx)
 	if err != nil {
 		return err
 	}
 	var failed []error
+	a.left = len(open)
 	for i := range open {
 		one := lease.Lease{Leases: a.Leases, Name: lease.Sale(open[i].Sale), Owner: a.Owner, Log: a.Log}
 		switch err := one.Do(ctx, func(ctx context.Context) error { return a.Drop(ctx, &open[i]) }); {
 		case err == nil:
+			a.left--
 			a.Log.Info("the archive of a sale was finished", "sale", open[i].Sale)
 		case !errors.Is(err, sale.ErrLeaseHeld): // the process that has the lease is archiving it
 			failed = append(failed, fmt.Errorf("sale %s: %w", open[i].Sale, err))

@@ -13,25 +13,43 @@ import (
 )
 
 // janitor works for the queues that are in use, and only for those: it answers purchases that waited too long, and trims the
-// entries that no further call of an idle bucket trims.
+// entries that no further call of an idle bucket trims. It sleeps while no queue is in use.
 type janitor struct {
+	wake     chan struct{} // of capacity 1; a queue was added where there was none
 	mu       sync.Mutex
 	queues   []*bucketQueue
 	flushing atomic.Bool    // one flush at a time; one that hangs must not delay the answers to waiting purchases
 	flushes  sync.WaitGroup // at most one
 }
 
-func newJanitor() *janitor { return &janitor{} }
+func newJanitor() *janitor { return &janitor{wake: make(chan struct{}, 1)} }
 
 // add registers a queue; the queue makes sure that it is added once.
 func (j *janitor) add(q *bucketQueue) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.queues = append(j.queues, q)
+	if len(j.queues) > 1 {
+		return
+	}
+	select {
+	case j.wake <- struct{}{}:
+	default:
+	}
+}
+
+// rest is the time until the next sweep.
+func (j *janitor) rest(time.Duration) time.Duration {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if len(j.queues) == 0 {
+		return role.UntilWoken
+	}
+	return janitorEvery
 }
 
 func (j *janitor) run(ctx context.Context, log *slog.Logger) {
-	loop := role.Loop{Name: "janitor", Every: janitorEvery, Log: log, Unit: func(ctx context.Context) error {
+	loop := role.Loop{Name: "janitor", Rest: j.rest, Wake: j.wake, Log: log, Unit: func(ctx context.Context) error {
 		j.sweep(ctx)
 		return nil
 	}}

@@ -141,16 +141,16 @@ func TestReleasedOrdersAreBoundedBySKU(t *testing.T) {
 func TestAForgottenKey(t *testing.T) {
 	onBothServers(t, func(t *testing.T, r *Redis) {
 		s := newShop(t, r, 0, []sale.ShelfLoad{shelf("phone", 50, 100), shelf("case", 50, 100)})
-		buyAndRelease := func(key string, pairs ...any) {
-			p := purchase("ann", key, pairs...)
+		buyAndRelease := func(buyer, key string, pairs ...any) {
+			p := purchase(buyer, key, pairs...)
 			require.Equal(t, []string{"T"}, s.buy(p))
 			require.Equal(t, CodeDone, s.apply(released(s.nextID, p)).Code)
 		}
-		buyAndRelease("lost", "phone", 1)
+		buyAndRelease("ann", "lost", "phone", 1)
 		for range sale.MaxReleased - 2 {
-			buyAndRelease("", "phone", 1)
+			buyAndRelease("ann", "", "phone", 1)
 		}
-		buyAndRelease("", "case", 2)
+		buyAndRelease("ann", "", "case", 2)
 		require.Equal(t, []string{"T"}, s.buy(purchase("ann", "new", "case", 1)), "eight released, and no eight of one SKU")
 		p, both := purchase("ann", "other", "phone", 1), purchase("ann", "", "case", 2, "phone", 1)
 		require.Equal(t, []string{"T", "T"}, s.buy(p, both))
@@ -160,6 +160,11 @@ func TestAForgottenKey(t *testing.T) {
 		require.Equal(t, CodeDone, s.apply(released(s.nextID-4, p)).Code, "now the first one is forgotten")
 		require.Equal(t, []string{"C 1 8 8"}, s.buy(purchase("ann", "lost", "case", 3)), "its key is not taken again")
 		require.Contains(t, s.buy(purchase("ann", "new", "case", 1))[0], "R ", "a key that is known answers")
+		for range sale.MaxReleased {
+			buyAndRelease("bob", "", "phone", 1)
+		}
+		require.Equal(t, []string{"C 1 8 8", "T"}, s.buy(purchase("bob", "k", "case", 1), purchase("bob", "", "case", 1)),
+			"a buyer who has only orders of another SKU")
 	})
 }
 

@@ -280,7 +280,8 @@ func withSKUs(lines []sale.Line) []sale.Line {
 // everyRelease is what a long run must see.
 var everyRelease = []string{
 	"release done", "release older", "release later epoch", "release later state", "release fenced sequence",
-	"release fenced outbox", "release fenced order", "release fenced sku", "release fenced took", "take without its answer", "forgotten", "refused",
+	"release fenced outbox", "release fenced order", "release fenced sku", "release fenced took", "take without its answer",
+	"forgotten", "refused",
 	"began", "emptied", "take done", "take repeated",
 }
 

@@ -40,6 +40,13 @@ func (r *Redis) OwnerKey() string { return r.options.Namespace + ":engine" }
 // Claim writes an engine's id under OwnerKey if the key is absent, and returns the id that the key has afterwards.
 func (r *Redis) Claim(ctx context.Context, id string) (string, error) {
 	key := r.OwnerKey()
+	read := func() (string, error) {
+		return r.do(ctx, func(c rueidis.Client) rueidis.Completed { return c.B().Get().Key(key).Build() }).ToString()
+	}
+	found, err := read()
+	if !rueidis.IsRedisNil(err) {
+		return found, claimed(key, err)
+	}
 	taken, err := r.do(ctx, func(c rueidis.Client) rueidis.Completed {
 		return c.B().Setnx().Key(key).Value(id).Build()
 	}).AsBool()
@@ -50,11 +57,16 @@ func (r *Redis) Claim(ctx context.Context, id string) (string, error) {
 		faults.Point("identity.claimed")
 		return id, nil
 	}
-	found, err := r.do(ctx, func(c rueidis.Client) rueidis.Completed { return c.B().Get().Key(key).Build() }).ToString()
-	if err != nil {
-		return "", fmt.Errorf("read key %s, which is to hold an engine's id: %w", key, foreignKind("key "+key, err))
+	found, err = read()
+	return found, claimed(key, err)
+}
+
+// claimed is the error of reading the owner's key, nil for nil.
+func claimed(key string, err error) error {
+	if err == nil {
+		return nil
 	}
-	return found, nil
+	return fmt.Errorf("read key %s, which is to hold an engine's id: %w", key, foreignKind("key "+key, err))
 }
 
 // foreignKind turns Redis's error about a key of another type into one that says what to do. keys says which keys it may be.

@@ -109,7 +109,8 @@ func (p *ReleasePage) gains() []sale.OutboxLine {
 type ReleaseReply struct {
 	Code, Detail            string
 	epoch, Sequence, Number int64
-	Took                    []sale.SKUUnits // of a take that is applied, and no later one: units found of each SKU, which may be 0
+	// of a take that is applied, and no later one: units found of each SKU, which may be 0
+	Took []sale.SKUUnits
 }
 
 // decodeRelease decodes the reply to a page. Like the reserve script, a server without the script answers fenced.

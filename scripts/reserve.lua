@@ -256,8 +256,8 @@ local function too_many(line, released, recent)
   if released >= 8 then return concat({'C', line, 8, released}, ' ') end
 end
 
--- Returns the verdict when the purchase goes beyond what its buyer may have, by the buyer's entries. An order with its key
--- may be forgotten, whatever its SKUs, when eight newer ones of one SKU are released.
+-- Returns the verdict when the purchase goes beyond what its buyer may have, by the buyer's entries. An order with its
+-- key may be forgotten, whatever its SKUs, when eight newer ones of one SKU are released.
 local function beyond(entries, lines, units, key)
   local total, latest, count, bought, last, released, recent = history(entries, lines)
   for line = 1, lines do

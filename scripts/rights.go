@@ -46,10 +46,15 @@ func (r *Redis) CheckRights(ctx context.Context) error {
 	nodes := client.Nodes()
 	for _, addr := range slices.Sorted(maps.Keys(nodes)) { // sorted: equal errors are logged once
 		node := nodes[addr]
-		for _, right := range silentRights() {
-			if err := node.Do(ctx, right.ask(node)).Error(); isDenied(err) {
+		rights := silentRights()
+		var asks []rueidis.Completed
+		for _, right := range rights {
+			asks = append(asks, right.ask(node))
+		}
+		for i, answer := range node.DoMulti(ctx, asks...) {
+			if err := answer.Error(); isDenied(err) {
 				refused = append(refused, r.rightsError(addr, fmt.Errorf("%s is refused, and without it %s: %w",
-					right.command, right.missed, err)))
+					rights[i].command, rights[i].missed, err)))
 			}
 		}
 	}

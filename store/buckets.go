@@ -11,7 +11,8 @@ import (
 	"flashsale/sale"
 )
 
-const bucketColumns = "sale_id, bucket, epoch, state, partition_id, sequence, outbox_number, currency, payment_ttl_s, sale_limit, "
+const bucketColumns = "sale_id, bucket, epoch, state, partition_id, sequence, outbox_number, currency, payment_ttl_s, " +
+	"sale_limit, orders, "
 
 // selectBuckets is the start of every query that scanBucket reads. Its last column is the database's clock.
 func (s *Store) selectBuckets() string {
@@ -21,7 +22,7 @@ func (s *Store) selectBuckets() string {
 func scanBucket(rows scanner, nowMS *int64) (*ledger.Row, error) {
 	var r ledger.Row
 	err := rows.Scan(&r.Sale, &r.Number, &r.Epoch, &r.State, &r.Partition, &r.Sequence, &r.Outbox, &r.Currency, &r.PaymentTTL,
-		&r.SaleLimit, nowMS)
+		&r.SaleLimit, &r.Orders, nowMS)
 	return &r, err
 }
 
@@ -33,7 +34,8 @@ func (s *Store) lockBuckets(
 ) (found map[sale.Bucket]*ledger.Row, nowMS int64, err error) {
 	found = make(map[sale.Bucket]*ledger.Row, len(buckets))
 	for chunk := range slices.Chunk(sorted(buckets), maxTerms) {
-		query := s.selectBuckets() + s.dialect.forced + " WHERE " + inKeys(len(chunk)) + " ORDER BY sale_id, bucket" + s.dialect.lock
+		query := s.selectBuckets() + s.dialect.forced + " WHERE " + inKeys(len(chunk)) + " ORDER BY sale_id, bucket" +
+			s.dialect.lock
 		err := each(ctx, tx, query, keyArgs(nil, chunk), func(rows scanner) error {
 			row, err := scanBucket(rows, &nowMS)
 			found[row.Bucket] = row

@@ -31,9 +31,10 @@ const sqlChangedBuckets = "SELECT sale_id, bucket, epoch, state, partition_id FR
 // fresh leaves out archived sales and their buckets: a reader that begins has nothing to forget.
 const fresh = " AND state <> 'archived'"
 
-// Changes returns the rows of the catalogue that changed since a version, all rows but those of archived sales for 0. If nothing changed, it is one read
-// by primary key. If the counter is below since, the database is not the one of the last call, and Changes returns all rows.
-// The answer may contain rows newer than its Version; the next answer contains them again.
+// Changes returns the rows of the catalogue that changed since a version, all rows but those of archived sales for 0. If
+// nothing changed, it is one read by primary key. If the counter is below since, the database is not the one of the last
+// call, and Changes returns all rows. The answer may contain rows newer than its Version; the next answer contains them
+// again.
 func (s *Store) Changes(ctx context.Context, since int64) (sale.Changes, error) {
 	var changes sale.Changes
 	if err := s.db.QueryRowContext(ctx, sqlVersion).Scan(&changes.Version); err != nil {

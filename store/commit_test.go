@@ -114,6 +114,7 @@ func TestServerKilledInsideCommit(t *testing.T) {
 	rows := selling(t, s, inBuckets(2, draft("eleven", 1, item("phone", 400))))
 	a, b := rows[0].Bucket, rows[1].Bucket
 	sequence := int64(0)
+	var paid []string
 	for _, through := range []bool{false, true} {
 		cutter.through = through
 		kill := func(what string, work func() error) {
@@ -131,6 +132,8 @@ func TestServerKilledInsideCommit(t *testing.T) {
 		}
 		deliveries[0].Record.Batch.CreatedMS = longAgo
 		kill("settle", func() error { _, err := s.Settle(t.Context(), deliveries); return err })
+		require.Equal(t, filterComplete, standingOf(t, s, a), "the settlement that was repeated has filled it")
+		paid = append(paid, orders[0].Buyer)
 		overdue(t, s)
 		kill("pay", func() error { _, err := s.PayOrder(t.Context(), orders[0].OrderID, "p"); return err })
 		kill("cancel", func() error {
@@ -153,4 +156,7 @@ func TestServerKilledInsideCommit(t *testing.T) {
 	require.Len(t, drained(t, s), 16, "confirmed, and paid, cancelled or expired, once each")
 	require.Equal(t, []sale.Position{{Partition: 1, TopicID: "orders-a", Next: 22}}, positions(t, s))
 	ledgerAgrees(t, s, a)
+	for i, buyer := range paid {
+		require.Equal(t, 1, refusedOf(t, s, a, 100+int64(i), one(buyer, 1)), "a commit of unknown result has orders too")
+	}
 }

@@ -39,6 +39,14 @@ func bookOperations() []operation {
 			return err
 		}},
 		{"read sale eleven", func(ctx context.Context, s *Store) error { return of(s.Sale(ctx, "eleven")) }},
+		{"archive sale eleven", func(ctx context.Context, s *Store) error { return of(s.ArchiveSale(ctx, "eleven", nil)) }},
+		{"read the archive of eleven", func(ctx context.Context, s *Store) error { return of(s.Archive(ctx, "eleven")) }},
+		{"read open archives", func(ctx context.Context, s *Store) error { return of(s.OpenArchives(ctx)) }},
+		{"count what moves in sale eleven", func(ctx context.Context, s *Store) error { return of(s.Unrest(ctx, "eleven")) }},
+		{"forget the lists of eleven", func(ctx context.Context, s *Store) error { return of(s.ForgetLists(ctx, "eleven")) }},
+		{"delete draft eleven", func(ctx context.Context, s *Store) error { return s.DeleteDraft(ctx, "eleven") }},
+		{"note that the archive of eleven is dropped", func(ctx context.Context, s *Store) error { return s.ArchiveDropped(ctx, "eleven") }},
+		{"read sales", func(ctx context.Context, s *Store) error { return of(s.ArchivedSales(ctx)) }},
 		{"read sales", func(ctx context.Context, s *Store) error { return of(s.Sales(ctx)) }},
 		{"set sale eleven to open", func(ctx context.Context, s *Store) error {
 			return of(s.SetState(ctx, "eleven", sale.StateOpen, sale.StateDraft))

@@ -91,6 +91,7 @@ func everythingOnce(t *testing.T, s *Store) {
 	add(t, s, letter(letters, 9))
 	require.NoError(t, s.RefuseDeadLetter(ctx, letter(letters, 9).ID))
 	require.NoError(t, rebuildOnce(ctx, s, bucket))
+	archiveOnce(t, s)
 	lease, err := s.LeaseNode(ctx, "one", time.Minute)
 	require.NoError(t, err)
 	require.NoError(t, s.RenewNode(ctx, lease, 1, time.Minute))

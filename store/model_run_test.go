@@ -14,8 +14,8 @@ import (
 )
 
 // Random batches of orders of one or two lines, transfers, repeats, forks, late records, cancellations, payments, expiries,
-// refusals by hand, changes of stock, applied outbox rows and rebuilds: the store and the model agree on every row and counter after every step, and on the events. The database
-// in memory gets the same calls and gives the same answers.
+// refusals by hand, changes of stock, applied outbox rows and rebuilds: the store and the model agree on every row and
+// counter after every step, and on the events. The database in memory gets the same calls and gives the same answers.
 func TestBooksAgreeWithModel(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		run := 0

@@ -100,7 +100,8 @@ func TestManyOrdersOfSeveralLines(t *testing.T) {
 			require.Equal(t, wanted, got)
 		}
 		var streamed []sale.Order
-		require.NoError(t, s.EachOrder(t.Context(), "wide", func(o sale.Order) error { streamed = append(streamed, o); return nil }))
+		require.NoError(t, s.EachOrder(t.Context(), "wide",
+			func(o sale.Order) error { streamed = append(streamed, o); return nil }))
 		requireLines(streamed)
 		found, err := s.Orders(t.Context(), ids)
 		require.NoError(t, err)

@@ -25,8 +25,8 @@ const (
 // OutboxDone deletes outbox rows that Redis has applied and marks the sequences of those writes: if Redis loses one and a
 // batch takes the same sequence, settlement finds that batch as a fork. If such a batch has settled already, OutboxDone closes
 // the bucket. What Redis has found of a take leaves the units of the bucket and of the item, and counts in its stock change. It
-// skips rows of an epoch that is over, because a rebuild has absorbed them, and rows with a take of which applied does not say what
-// Redis has found. It is repeatable.
+// skips rows of an epoch that is over, because a rebuild has absorbed them, and rows with a take of which applied does not
+// say what Redis has found. It is repeatable.
 func (s *Store) OutboxDone(ctx context.Context, applied []sale.Applied) error {
 	sorted := slices.SortedFunc(slices.Values(applied), func(a, b sale.Applied) int {
 		return cmp.Or(compareBuckets(a.Bucket, b.Bucket), cmp.Compare(a.Number, b.Number))
@@ -91,8 +91,8 @@ func shelvesOfTakes(takes []sale.OutboxRow) []sale.Shelf {
 }
 
 // lockTaking locks the rows of buckets and returns them with the time of the database and the takes that are wanted, which are
-// to be decided. A take that is decided changes items, which the row of its sale guards, so it locks the rows of such sales first. A
-// take that was added between the two locks starts the transaction over.
+// to be decided. A take that is decided changes items, which the row of its sale guards, so it locks the rows of such sales
+// first. A take that was added between the two locks starts the transaction over.
 func (s *Store) lockTaking(
 	ctx context.Context, tx *sql.Tx, buckets []sale.Bucket, form string, all []rowsWanted,
 ) (rows map[sale.Bucket]*ledger.Row, nowMS int64, takes []sale.OutboxRow, err error) {

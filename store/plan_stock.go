@@ -27,17 +27,23 @@ func (s *Store) moveBuckets(ctx context.Context, tx *sql.Tx, moves map[sale.Buck
 const ofBucket = " WHEN sale_id = ? AND bucket = ? THEN ?"
 
 func movesStatement(forced string, buckets []sale.Bucket, moves map[sale.Bucket]*ledger.Move) (string, []any) {
+	statement := "UPDATE buckets" + forced + " SET writes = writes + 1"
 	var args []any
-	gives := false
-	for _, b := range buckets {
-		args = append(args, b.Sale, b.Number, moves[b].Sequence)
-		gives = gives || moves[b].Outbox != 0
-	}
-	statement := "UPDATE buckets" + forced + repeated(" SET writes = writes + 1, sequence = CASE", ofBucket, "", len(buckets), " END")
-	if gives {
-		statement += repeated(", outbox_number = outbox_number + CASE", ofBucket, "", len(buckets), " END")
+	for _, column := range []struct {
+		set   string
+		of    func(*ledger.Move) int64
+		added bool
+	}{
+		{", sequence = CASE", func(m *ledger.Move) int64 { return m.Sequence }, false},
+		{", outbox_number = outbox_number + CASE", func(m *ledger.Move) int64 { return m.Outbox }, true},
+		{", orders = orders + CASE", func(m *ledger.Move) int64 { return m.Orders }, true},
+	} {
+		if column.added && !slices.ContainsFunc(buckets, func(b sale.Bucket) bool { return column.of(moves[b]) != 0 }) {
+			continue
+		}
+		statement += repeated(column.set, ofBucket, "", len(buckets), " END")
 		for _, b := range buckets {
-			args = append(args, b.Sale, b.Number, moves[b].Outbox)
+			args = append(args, b.Sale, b.Number, column.of(moves[b]))
 		}
 	}
 	for _, b := range buckets {

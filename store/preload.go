@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	sqlInsertBuckets = "INSERT INTO buckets (sale_id, bucket, state, partition_id, currency, payment_ttl_s, sale_limit, version) VALUES "
-	sqlInsertStock   = "INSERT INTO stock (sale_id, bucket, sku, number, per_buyer_limit, loaded) VALUES "
+	sqlInsertBuckets = "INSERT INTO buckets (sale_id, bucket, state, partition_id, currency, payment_ttl_s, sale_limit, " +
+		"version) VALUES "
+	sqlInsertStock = "INSERT INTO stock (sale_id, bucket, sku, number, per_buyer_limit, loaded) VALUES "
 )
 
 // LoadStock creates the bucket and stock rows of a sale at its first preload, and returns the rows of the buckets that are not

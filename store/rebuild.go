@@ -48,7 +48,8 @@ func (s *Store) closeBuckets(ctx context.Context, tx *sql.Tx, rows []sale.Bucket
 	}
 	var closing []sale.Bucket
 	for _, row := range rows {
-		if r := found[row.Bucket]; r != nil && r.Epoch == row.Epoch && r.State != sale.BucketClosed && r.State != sale.BucketArchived {
+		if r := found[row.Bucket]; r != nil && r.Epoch == row.Epoch && r.State != sale.BucketClosed &&
+			r.State != sale.BucketArchived {
 			r.State = sale.BucketClosed
 			closing = append(closing, row.Bucket)
 		}

@@ -49,7 +49,8 @@ func replaceItems(ctx context.Context, tx *sql.Tx, id string, present, items []s
 
 // restock brings the stock of a preloaded sale to a new definition and returns the items as the database keeps them. Higher
 // stock and new items are loaded at once, lower stock is asked back by takes. It locks the buckets only if units change.
-func (s *Store) restock(ctx context.Context, tx *sql.Tx, present, wanted *sale.Sale, takes []sale.OutboxRow) ([]sale.Item, error) {
+func (s *Store) restock(ctx context.Context, tx *sql.Tx, present, wanted *sale.Sale, takes []sale.OutboxRow) ([]sale.Item,
+	error) {
 	numbered := ledger.Numbered(present.Items, wanted.Items)
 	changed, made := restocked(ledger.Pending(present, takes).Items, numbered)
 	if len(changed)+len(made) == 0 {

@@ -60,7 +60,8 @@ func TestMigrateOverWhatIsThere(t *testing.T) {
 	bucket := phone(t, s, 10, 1)
 	engine, err := s.EngineID(ctx)
 	require.NoError(t, err)
-	run("DELETE FROM schema_versions WHERE version_id > 1", "ALTER TABLE orders DROP INDEX orders_due", "DROP TABLE stock_changes")
+	run("DELETE FROM schema_versions WHERE version_id > 1", "ALTER TABLE orders DROP INDEX orders_due",
+		"DROP TABLE stock_changes")
 	require.NoError(t, s.Migrate(ctx), "over half of the second")
 	require.NoError(t, s.CheckSchema(ctx))
 	require.Equal(t, sale.BucketOpen, countersOf(t, s, bucket).State)
@@ -83,7 +84,8 @@ func TestMigrateFromTheFirstSchema(t *testing.T) {
 			require.ErrorIs(t, s.CheckSchema(ctx), sale.ErrSchema)
 			const row = "'2020-01-01 00:00:00.000', '2020-01-01 00:00:00.000'"
 			for _, statement := range []string{
-				"INSERT INTO buckets (sale_id, bucket, epoch, state, partition_id, sequence, currency, payment_ttl_s, sale_limit, " +
+				"INSERT INTO buckets (sale_id, bucket, epoch, state, partition_id, sequence, currency, payment_ttl_s, " +
+					"sale_limit, " +
 					"version) VALUES ('eleven', 0, 2, 'open', 1, 42, 'CNY', 900, 0, 1)",
 				"INSERT INTO stock (sale_id, bucket, sku, number, per_buyer_limit, loaded, settled) " +
 					"VALUES ('eleven', 0, 'phone', 1, 1, 10, 3)",

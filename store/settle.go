@@ -19,8 +19,9 @@ var errLookCloser = errors.New("the ordinary case does not apply")
 // marker, the moved units and the receiver's credit; for all of them the events and the positions in the orders topic.
 //
 // It locks the bucket rows and reads the units and what the buyers have bought. It first runs optimistically: it assumes that
-// there are no markers and no rows of the orders, and relies on the unique keys. If a unique key refuses a row, or a record is late, a fork or beyond the loaded
-// units, it rolls back and runs again after reading everything. The same function decides in both cases.
+// there are no markers and no rows of the orders, and relies on the unique keys. If a unique key refuses a row, or a record
+// is late, a fork or beyond the loaded units, it rolls back and runs again after reading everything. The same function
+// decides in both cases.
 //
 // A record that is delivered again changes nothing. The same transaction records fences. For a record that can never settle
 // the error is a *sale.PoisonError with its index, or with index -1 if the database refuses the values of one of several
@@ -45,8 +46,10 @@ func (s *Store) Settle(ctx context.Context, deliveries []sale.Delivery) (sale.Se
 
 func (s *Store) settle(ctx context.Context, work *settling, closely bool) (sale.Settlement, error) {
 	var done sale.Settlement
+	var noted notes
 	err := s.transact(ctx, func(tx *sql.Tx) error {
-		state, err := s.readState(ctx, tx, work, closely)
+		noted = notes{}
+		state, err := s.readState(ctx, tx, work, closely, &noted)
 		if err != nil {
 			return err
 		}
@@ -66,11 +69,15 @@ func (s *Store) settle(ctx context.Context, work *settling, closely bool) (sale.
 		if err := s.passFences(ctx, tx, work.fences); err != nil {
 			return err
 		}
+		noted.planned(decided.Moves, state.Buckets)
 		done = decided.Settlement
 		err = s.closePlanned(ctx, tx, decided.Closing)
 		faults.Point("store.settlement-written")
 		return err
 	})
+	if err == nil { // after any other result of the commit the counts stay, and the next settlement finds a difference
+		noted.committed()
+	}
 	return done, err
 }
 

@@ -12,7 +12,7 @@ import (
 
 // readState locks the bucket rows of all records and reads the state, closely or not. For a record of a bucket or an SKU that
 // does not exist the error is a *sale.PoisonError.
-func (s *Store) readState(ctx context.Context, tx *sql.Tx, work *settling, closely bool) (*ledger.State, error) {
+func (s *Store) readState(ctx context.Context, tx *sql.Tx, work *settling, closely bool, noted *notes) (*ledger.State, error) {
 	rows, nowMS, err := s.lockBuckets(ctx, tx, ledger.Buckets(work.records))
 	if err != nil {
 		return nil, err
@@ -33,7 +33,11 @@ func (s *Store) readState(ctx context.Context, tx *sql.Tx, work *settling, close
 			return nil, err
 		}
 	}
-	return read.State, read.readBought(ctx, tx, ledger.OwnersOf(batches))
+	owners, err := s.possibleOwners(ctx, tx, rows, batches, noted)
+	if err != nil {
+		return nil, err
+	}
+	return read.State, read.readBought(ctx, tx, owners)
 }
 
 // reading fills a state from the database.

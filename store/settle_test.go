@@ -314,7 +314,7 @@ func TestWhatBuyersHaveBoughtIsRead(t *testing.T) {
 		for _, closely := range []bool{false, true} {
 			var state *ledger.State
 			require.NoError(t, s.transact(t.Context(), func(tx *sql.Tx) (err error) {
-				state, err = s.readState(t.Context(), tx, work, closely)
+				state, err = s.readState(t.Context(), tx, work, closely, &notes{})
 				return err
 			}))
 			require.Equal(t, map[ledger.Owner]*ledger.Bought{{Sale: "wide", Buyer: "ann"}: {

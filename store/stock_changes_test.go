@@ -214,7 +214,8 @@ func TestChangesThatAreRefused(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		put(t, s, draft("eleven", 1, item("phone", 10)))
 		ask := func(id, sku string, asked int64) error {
-			_, err := s.ChangeStock(t.Context(), sale.StockChange{Sale: id, SKU: sku, Key: strings.Repeat("k", 128), Asked: asked})
+			_, err := s.ChangeStock(t.Context(), sale.StockChange{Sale: id, SKU: sku, Key: strings.Repeat("k", 128),
+				Asked: asked})
 			return err
 		}
 		var state *sale.StateError
@@ -306,7 +307,8 @@ func TestChangesAtOnce(t *testing.T) {
 						}
 					}
 				case 4:
-					if err := rebuildOnce(t.Context(), s, rows[0].Bucket); err != nil && !strings.Contains(err.Error(), "loaded") {
+					if err := rebuildOnce(t.Context(), s, rows[0].Bucket); err != nil &&
+						!strings.Contains(err.Error(), "loaded") {
 						return err
 					}
 				}

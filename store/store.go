@@ -37,6 +37,7 @@ type Store struct {
 	repeatFor time.Duration
 	writer    chan struct{} // contains a token while a transaction runs; nil if writers need not queue
 
+	settled   settledBuyers
 	migrating sync.Mutex
 }
 

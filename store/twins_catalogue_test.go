@@ -51,6 +51,7 @@ func (w *catalogueRun) step() {
 	steps := []func(){
 		w.put, w.put, w.put, w.move, w.load, w.load, w.reopen, w.reopen, w.transfer, w.lose, w.list, w.rules,
 		w.gateways, w.lease, w.pause, w.change, w.change, w.apply, w.apply,
+		w.archive, w.archive, w.delete,
 	}
 	steps[rapid.IntRange(0, len(steps)-1).Draw(w.r, "step")]()
 	require.Equal(w.r, w.version(w.s)-before[0], w.version(w.twin)-before[1], "the version moves alike")
@@ -68,6 +69,9 @@ func (w *catalogueRun) agree(since [2]int64) {
 	ctx := w.t.Context()
 	answers(w, func(d database) (sale.Sale, error) { return d.Sale(ctx, w.id) })
 	answers(w, func(d database) ([]sale.Sale, error) { return d.Sales(ctx) })
+	answers(w, func(d database) ([]sale.Sale, error) { return d.ArchivedSales(ctx) })
+	answers(w, func(d database) ([]sale.Archive, error) { return d.OpenArchives(ctx) })
+	answers(w, func(d database) (sale.Unrest, error) { return d.Unrest(ctx, w.id) })
 	answers(w, func(d database) ([]sale.StockCounters, error) { return d.SaleCounters(ctx, w.id) })
 	w.outbox()
 	answers(w, func(d database) (sale.Rules, error) { return d.Rules(ctx) })
@@ -219,6 +223,34 @@ func (w *catalogueRun) reopen() {
 	if rapid.IntRange(0, 3).Draw(w.r, "opens") > 0 {
 		answers(w, func(d database) ([]sale.BucketRow, error) { return d.OpenBuckets(ctx, rowsOf(loads)) })
 	}
+}
+
+// archive tries to archive the sale by its counters, or by older ones, and goes on as the archiver does.
+func (w *catalogueRun) archive() {
+	ctx := w.t.Context()
+	if rapid.Bool().Draw(w.r, "closes the sale") {
+		answers(w, func(d database) (sale.Sale, error) {
+			return d.SetState(ctx, w.id, sale.StateClosed, sale.StatePreloaded, sale.StateOpen, sale.StatePaused)
+		})
+	}
+	judged := answers(w, func(d database) ([]sale.StockCounters, error) { return d.SaleCounters(ctx, w.id) })
+	if len(judged) > 0 && rapid.IntRange(0, 3).Draw(w.r, "stale") == 0 {
+		judged[0].Sequence--
+	}
+	answers(w, func(d database) (sale.Archive, error) { return d.ArchiveSale(ctx, w.id, judged) })
+	answers(w, func(d database) (sale.Archive, error) { return d.Archive(ctx, w.id) })
+	if rapid.Bool().Draw(w.r, "drops") {
+		answers(w, func(d database) (int64, error) { return d.ForgetLists(ctx, w.id) })
+		w.do(func(d database) error { return d.ArchiveDropped(ctx, w.id) })
+	}
+}
+
+// delete tries to delete the sale as a draft.
+func (w *catalogueRun) delete() {
+	if rapid.Bool().Draw(w.r, "forgets") {
+		answers(w, func(d database) (int64, error) { return d.ForgetLists(w.t.Context(), w.id) })
+	}
+	w.do(func(d database) error { return d.DeleteDraft(w.t.Context(), w.id) })
 }
 
 // transfer moves units between two buckets, so that their shares are no longer even.

@@ -56,6 +56,14 @@ type catalogue interface {
 	ChangeStock(ctx context.Context, asked sale.StockChange) (sale.StockChange, error)
 	ReplaceBuyers(ctx context.Context, id string, next func() (string, error)) (int64, error)
 	EachListed(ctx context.Context, id string, fn func(buyer string) error) error
+	ArchivedSales(ctx context.Context) ([]sale.Sale, error)
+	Unrest(ctx context.Context, id string) (sale.Unrest, error)
+	ArchiveSale(ctx context.Context, id string, judged []sale.StockCounters) (sale.Archive, error)
+	Archive(ctx context.Context, id string) (sale.Archive, error)
+	OpenArchives(ctx context.Context) ([]sale.Archive, error)
+	ArchiveDropped(ctx context.Context, id string) error
+	ForgetLists(ctx context.Context, id string) (int64, error)
+	DeleteDraft(ctx context.Context, id string) error
 	Changes(ctx context.Context, since int64) (sale.Changes, error)
 	CatalogueVersion(ctx context.Context) (int64, error)
 	Rules(ctx context.Context) (sale.Rules, error)
@@ -94,6 +102,7 @@ func kindOf(err error) string {
 	var version *sale.VersionError
 	var poison *sale.PoisonError
 	var field *sale.FieldError
+	var unrest *sale.UnrestError
 	switch {
 	case err == nil:
 		return ""
@@ -109,6 +118,8 @@ func kindOf(err error) string {
 		return fmt.Sprint("poison ", poison.Index, poison.Reason)
 	case errors.As(err, &field):
 		return "field " + field.Field
+	case errors.As(err, &unrest):
+		return "unrest " + unrest.Error()
 	}
 	for _, known := range []error{sale.ErrNotFound, sale.ErrBehind, sale.ErrLeaseHeld, sale.ErrChangeReused} {
 		if errors.Is(err, known) {
@@ -139,6 +150,11 @@ func comparableAnswer(answer any) any {
 		return a
 	case []sale.Sale:
 		return mapped(a, func(s sale.Sale) any { return comparableAnswer(s) })
+	case sale.Archive:
+		a.ArchivedAt = sale.Time{}
+		return a
+	case []sale.Archive:
+		return mapped(a, func(one sale.Archive) any { return comparableAnswer(one) })
 	case sale.Rules:
 		a.Version = 0
 		return a

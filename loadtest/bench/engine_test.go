@@ -25,6 +25,7 @@ type part struct {
 	name   string                       // value of -only
 	shared func(s *stack) []*Figure     // measured on the one deployment that these parts share, in the table's order
 	own    func(b *testing.B) []*Figure // or: starts its own deployment after the shared one has ended
+	apart  bool                         // only when it is named: it fetches what the others do not need
 }
 
 // parts is the table from top to bottom: first those on the shared deployment, then the others.
@@ -47,6 +48,7 @@ var parts = []part{
 	{name: "rebuild", own: rebuild},
 	{name: "idle", own: idle},
 	{name: "overload", own: overload},
+	{name: "servers", own: servers, apart: true},
 }
 
 // BenchmarkEngine takes every figure once, prints the table and the same as one line of JSON, and fails when a target
@@ -81,7 +83,7 @@ func BenchmarkEngine(b *testing.B) {
 // chosenParts returns the parts in names, in the order of the table.
 func chosenParts(b *testing.B, names string) []part {
 	if names == "" {
-		return parts
+		return slices.DeleteFunc(slices.Clone(parts), func(p part) bool { return p.apart })
 	}
 	var chosen []part
 	asked := strings.Split(names, ",")

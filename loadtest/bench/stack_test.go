@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"database/sql"
 	"fmt"
 	"net"
@@ -48,6 +49,24 @@ type deployment struct {
 	homes    map[string]int // keys, and the nodes that must have them
 	redis    []string       // further options of redis-server
 	settings []string       // further settings of our processes, "FLASHSALE_…=…"
+
+	// Where several deployments stand side by side, each has a name and a Redis, and they share the other servers.
+	name    string
+	server  *harness.RedisServer
+	kafka   *harness.KafkaServer
+	mariadb *harness.MariaDBServer
+}
+
+// complete fills in what the deployment does not share.
+func (d deployment) complete(b *testing.B) deployment {
+	d.name = cmp.Or(d.name, namespace)
+	if d.kafka == nil {
+		d.kafka = harness.Kafka(b, brokerJVM...)
+	}
+	if d.mariadb == nil {
+		d.mariadb = harness.MariaDB(b)
+	}
+	return d
 }
 
 // stack is one deployment with private servers, so that nothing else shares what is measured.
@@ -71,8 +90,9 @@ type stack struct {
 // newStack starts every process of a deployment; there is no sale yet.
 func newStack(b *testing.B, d deployment) *stack {
 	s := &stack{b: b, asks: one("phone"), bareAt: harness.Address(b)}
-	s.Stack = deployed.New(b, deployed.Options{Name: namespace, Redis: startRedis(b, d), Kafka: harness.Kafka(b, brokerJVM...),
-		MariaDB: harness.MariaDB(b), Env: d.settings}).Migrate().Run(1, 1)
+	d = d.complete(b)
+	s.Stack = deployed.New(b, deployed.Options{Name: d.name, Redis: startRedis(b, d), Kafka: d.kafka, MariaDB: d.mariadb,
+		Env: d.settings}).Migrate().Run(1, 1)
 	s.gateway, s.settle = s.Gateways[0], s.Settles[0]
 	signer, err := loadtest.NewSigner([]byte(deployed.Secret), "", "")
 	require.NoError(b, err)
@@ -93,6 +113,9 @@ func (s *stack) startBaseline(address string, variables ...string) *harness.Proc
 }
 
 func startRedis(b *testing.B, d deployment) []*harness.RedisServer {
+	if d.server != nil {
+		return []*harness.RedisServer{d.server}
+	}
 	if d.nodes > 1 {
 		nodes := harness.RedisCluster(b, d.nodes, d.redis...)
 		placeKeys(b, nodes, d.homes)

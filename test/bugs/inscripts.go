@@ -126,7 +126,8 @@ end`),
 	{
 		Name: "key-of-sku", What: "a key counts for one set of lines and not for the sale",
 		Seeds: []Replacement{
-			instead("scripts/reserve.lua", `if lines ~= wanted then return 'K ' .. id end`, `if lines ~= wanted then return nil end`),
+			instead("scripts/reserve.lua", `if lines ~= wanted then return 'K ' .. id end`,
+				`if lines ~= wanted then return nil end`),
 		},
 		Checks: []Check{check("reserve", "^TestAKeyBelongsToTheLines$"), check("scripts", "^TestAKeyOfAnOrderOfSeveralLines$")},
 	},
@@ -135,7 +136,7 @@ end`),
 		Seeds: []Replacement{
 			instead("scripts/release.lua", `if first <= outbox then`, `if first <= outbox and (takes or n > 0) then`),
 		},
-		Checks: []Check{check("scripts", "^TestARaiseBeginsASKU$"), check("scripts", "^TestModelAgreesWithRedis$")},
+		Checks: []Check{check("scripts", "^TestModelAgreesWithRedis$"), simulated()},
 	},
 	{
 		Name: "take-repeated", What: "a take that was applied takes units back again",

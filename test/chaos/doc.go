@@ -1,6 +1,6 @@
-// Package chaos is the fault suite. It runs real processes and servers and a crowd of buyers, a shop and an operator that
-// records every answer, while a nemesis kills, freezes, rewinds and disconnects. Then the suite heals everything, waits
-// until the sale is at rest, and package test/check judges the evidence.
+// Package chaos is the fault suite. It runs real processes and servers and a crowd of buyers, a shop and an operator that records
+// every answer, and a clerk who changes the stock, while a nemesis kills, freezes, rewinds and disconnects. Then the suite heals
+// everything, waits until the sale is at rest, and package test/check judges the evidence.
 //
 //	go test -timeout 0 ./test/chaos -v -run '^TestFaults$' -args -faults N -kills K -seed S
 //

@@ -153,6 +153,7 @@ func (w *world) collect(sales []*saleUnderTest, ops []history.Op, seen *witness)
 	for id, units := range seen.peaks {
 		e.Peaks = append(e.Peaks, check.Peak{Sale: id[0], SKU: id[1], Units: units})
 	}
+	w.mustEnds() // by then every partition has a leader
 	if err := w.readAll(w.ordersTopic(), func(r *kgo.Record) {
 		if b, is := gather.Batch(string(r.Value)); is && e.Sales[b.Sale].Loaded != nil {
 			e.Batches = append(e.Batches, b)

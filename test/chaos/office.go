@@ -20,9 +20,11 @@ const officeWithin = mustWithin
 
 // office sends one request of an operator to a gateway, with an idempotency key unless it is "".
 func (w *world) office(gateway int, method, path, key string, body any) (status int, answer []byte, err error) {
-	text, err := json.Marshal(body)
-	if err != nil {
-		w.t.Fatal(err)
+	var text []byte
+	if body != nil {
+		if text, err = json.Marshal(body); err != nil {
+			w.t.Fatal(err)
+		}
 	}
 	address := "http://" + w.Gateways[gateway].Operators + "/admin/v1/" + path
 	request, err := http.NewRequest(method, address, bytes.NewReader(text))
@@ -70,7 +72,7 @@ func (s *saleUnderTest) note(i int, units int64, from time.Time) {
 }
 
 // clerk changes the stock of the sales while they sell and everything breaks: by requests with keys, which it repeats, and by
-// definitions. It adds the items that are to come later.
+// definitions. It adds the items that are to come later, and archives a sale of the round before.
 type clerk struct {
 	w      *world
 	random *rand.Rand
@@ -94,6 +96,10 @@ func (c *clerk) run(ctx context.Context) {
 	for _, s := range c.w.sales {
 		c.addItems(s)
 	}
+	for _, id := range c.w.ended {
+		c.archive(id)
+	}
+	c.w.ended = nil
 	for ctx.Err() == nil {
 		s := pick(c.random, c.w.sales)
 		i, units := c.random.IntN(len(s.items)), 1+c.random.Int64N(mostChanged)
@@ -165,6 +171,20 @@ func (c *clerk) addItems(s *saleUnderTest) {
 		if s.items[i].later {
 			s.items[i].later = false
 			c.define(s, i, 60)
+		}
+	}
+}
+
+// archive ends a sale of an earlier round for good.
+func (c *clerk) archive(id string) {
+	for deadline := time.Now().Add(mustWithin); ; <-time.After(100 * time.Millisecond) {
+		status, text, err := c.w.office(c.anyGateway(), http.MethodDelete, "sales/"+id, "", nil)
+		switch {
+		case err == nil && status == http.StatusOK:
+			return
+		case time.Now().After(deadline):
+			c.fault("%s is not archived: %d %s (%v)", id, status, text, err)
+			return
 		}
 	}
 }

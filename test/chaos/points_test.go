@@ -21,8 +21,8 @@ func TestPointsAreThere(t *testing.T) {
 		rooms[room+"."]++
 	}
 	for _, room := range []string{
-		"admin.", "controller.", "events.", "expiry.", "gateway.", "identity.", "lease.", "list.", "orderids.", "rebuild.",
-		"relay.", "release.", "reserve.", "settle.", "store.", "topics.", "window.",
+		"admin.", "archiver.", "controller.", "events.", "expiry.", "gateway.", "identity.", "lease.", "list.", "orderids.",
+		"rebuild.", "relay.", "release.", "reserve.", "settle.", "store.", "topics.", "window.",
 	} {
 		require.Positive(t, rooms[room], "no crash point begins with %s", room)
 	}

@@ -83,6 +83,9 @@ func (w *world) play(n *nemesis, number int, seed uint64) *outcome {
 	o.ops, o.codes, o.closed, o.took = len(evidence.Ops), check.Codes(evidence.Ops), seen.closed, time.Since(begun)
 	for _, s := range sales {
 		w.must("POST", "sales/"+s.id+"/close", nil)
+		if s.ttlS == shortTTL { // all its orders are paid, given back or refused
+			w.ended = append(w.ended, s.id)
+		}
 	}
 	w.keep(o, path)
 	return o

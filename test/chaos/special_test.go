@@ -3,6 +3,7 @@ package chaos
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -38,8 +39,14 @@ func (s *story) begin() {
 func (s *story) special() {
 	room, _, _ := strings.Cut(s.at.Name, ".")
 	switch {
+	case room == "archiver", strings.Contains(s.at.Name, "archive"), s.at.Name == "store.lists-forgotten",
+		s.at.Name == "store.draft-deleted":
+		s.endSales()
 	case room == "relay":
 		s.leaveBehind()
+	case room == "archiver", strings.Contains(s.at.Name, "archive"), s.at.Name == "store.lists-forgotten",
+		s.at.Name == "store.draft-deleted":
+		s.endOtherSales()
 	case s.at.Name == "store.sale-paused":
 		s.unbalance()
 	case s.at.Name == "store.payment-remembered":
@@ -124,6 +131,33 @@ func (s *story) payEarly() {
 		require.Equal(s.t, 1, s.count(remembered, id, "p"+id))
 		_, err = s.db.Exec("DELETE FROM dead_letter_orders WHERE dead_letter_id = 'early'")
 		require.NoError(s.t, err)
+	}
+}
+
+// endOtherSales defines further sales with a list of buyers, and ends each: a draft is deleted, a closed sale is archived.
+func (s *story) endOtherSales() {
+	other := *s.sale
+	for n := range s.at.Time {
+		other.id = fmt.Sprintf("other-%d-%d", s.keys, n)
+		definition, err := json.Marshal(other.definition(map[string]any{"eligibility": "list"}))
+		require.NoError(s.t, err)
+		path := "/admin/v1/sales/" + other.id
+		for _, preloaded := range []bool{false, true} {
+			s.operate("PUT", path, string(definition))
+			s.operate("PUT", path+"/buyers", "b0\n")
+			if preloaded {
+				s.operate("POST", path+"/preload", "")
+				s.operate("POST", path+"/close", "")
+			}
+			s.await("the end of "+other.id, func() bool {
+				status, _, err := s.Operate("DELETE", path, "")
+				return err == nil && (status == 200 || status == 404 && !preloaded) // 404: the draft is deleted already
+			})
+		}
+		require.Equal(s.t, 1, s.count("SELECT COUNT(*) FROM archives WHERE sale_id = ? AND dropped = 1", other.id))
+		left, err := s.redis.primary.Do("EXISTS", fmt.Sprintf("%s:{%s:0}:meta", s.Name, other.id))
+		require.NoError(s.t, err)
+		require.Zero(s.t, left, "Redis has buckets of an archived sale")
 	}
 }
 

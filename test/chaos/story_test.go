@@ -182,7 +182,7 @@ func (s *story) giveBack() {
 	s.await("the units are back", func() bool {
 		return s.count("SELECT COUNT(*) FROM outbox") == 0 &&
 			s.count("SELECT COUNT(*) FROM orders WHERE due_at < '2021-01-01'") == 0 &&
-			s.count("SELECT COUNT(*) FROM buckets WHERE state <> 'open'") == 0
+			s.count("SELECT COUNT(*) FROM buckets WHERE sale_id = 's' AND state <> 'open'") == 0
 	})
 	s.await("the latch is open", func() bool { return s.shownAs("sold_out", false) })
 }
@@ -242,7 +242,7 @@ func (s *story) pauseAndResume() {
 // loseScript makes Redis look as after a restart. Gateways are fenced, and the buckets are rebuilt. A buyer presses at
 // once, so the gateway reports it before the controller's next check, except where the controller has to find it.
 func (s *story) loseScript() {
-	const epochs = "SELECT SUM(epoch) FROM buckets"
+	const epochs = "SELECT SUM(epoch) FROM buckets WHERE sale_id = 's'"
 	before := s.count(epochs)
 	s.outages = append(s.outages, check.Span{FromUS: time.Now().UnixMicro()})
 	s.redis.primary.MustDo(s.t, "SCRIPT", "FLUSH")
@@ -250,7 +250,7 @@ func (s *story) loseScript() {
 		s.buy()
 	}
 	s.await("the buckets are rebuilt", func() bool {
-		return s.count(epochs) > before && s.count("SELECT COUNT(*) FROM buckets WHERE state <> 'open'") == 0
+		return s.count(epochs) > before && s.count("SELECT COUNT(*) FROM buckets WHERE sale_id = 's' AND state <> 'open'") == 0
 	})
 	if s.died == "" {
 		s.mended()
@@ -266,6 +266,6 @@ func (s *story) quiet() {
 	}
 	s.await("quiet", func() bool {
 		return s.count("SELECT COUNT(*) FROM outbox")+s.count("SELECT COUNT(*) FROM events") == 0 && s.journaled() == 0 &&
-			s.count("SELECT COUNT(*) FROM buckets WHERE state <> 'open'") == 0
+			s.count("SELECT COUNT(*) FROM buckets WHERE sale_id = 's' AND state <> 'open'") == 0
 	})
 }

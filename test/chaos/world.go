@@ -38,6 +38,7 @@ type world struct {
 	db         *sql.DB                    // past every wire
 	from       map[string]map[int32]int64 // where the topics of the present round begin
 	sales      []*saleUnderTest           // of the present round
+	ended      []string                   // sales of earlier rounds that are to be archived
 }
 
 // newWorld starts the deployment, with a seeded bug unless it is "", and waits until it is ready.

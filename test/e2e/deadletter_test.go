@@ -58,7 +58,8 @@ func TestDeadLetters(t *testing.T) {
 	id := stranger.Next()
 	unknown := sale.AppendBatch(nil, &sale.Batch{
 		Bucket: sale.Bucket{Sale: "later"}, Epoch: 1, Sequence: 1, BatchID: id, CreatedMS: time.Now().UnixMilli(),
-		Orders: []sale.RecordOrder{{OrderID: id, Lines: []sale.Line{{SKU: "phone", Quantity: 1}}, Buyer: "early"}},
+		Orders: []sale.RecordOrder{{OrderID: id, Buyer: "early",
+			Lines: []sale.Line{{SKU: "phone", Quantity: 1, UnitPriceCents: 100}, {SKU: "case", Quantity: 2, UnitPriceCents: 7}}}},
 	})
 	truncated := unknown[:len(unknown)-3]
 	version := append([]byte("fs9"), unknown[3:]...)
@@ -88,7 +89,10 @@ func replays(s *stack, id sale.OrderID, l letter) {
 	require.Equal(s.t, http.StatusOK, waiting.status, "%s", waiting.body)
 	assert.Equal(s.t, "queued", waiting.json(s)["status"])
 	assert.Equal(s.t, "dead_letter", waiting.json(s)["reason"])
-	s.create("later", lasting(phone(5)))
+	lines := []any{object{"sku": "phone", "quantity": 1.0, "unit_price_cents": 100.0},
+		object{"sku": "case", "quantity": 2.0, "unit_price_cents": 7.0}}
+	assert.Equal(s.t, lines, waiting.json(s)["lines"])
+	s.create("later", lasting(phone(5), stockItem{SKU: "case", Stock: 5, PriceCents: 900}))
 	s.move("later", "preload")
 	s.Succeed("deadletter", "replay", l.ID)
 	s.Succeed("deadletter", "replay", l.ID)
@@ -96,4 +100,7 @@ func replays(s *stack, id sale.OrderID, l letter) {
 	b := s.orderRows("later")
 	require.Len(s.t, b.rows, 1, "replayed twice it settles once")
 	assert.Contains(s.t, []string{"confirmed", "refused"}, b.rows[id.String()].status)
+	settled := s.operate("GET", "/admin/v1/orders/"+id.String(), nil).json(s)
+	assert.Equal(s.t, lines, settled["lines"], "with the prices that its buyer was told")
+	assert.EqualValues(s.t, 114, settled["total_cents"])
 }

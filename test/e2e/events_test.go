@@ -176,7 +176,7 @@ func TestEventsOfEveryOrder(t *testing.T) {
 // TestEventsOfRefusedOrders: an order that got no unit has the event refused, with the reason.
 func TestEventsOfRefusedOrders(t *testing.T) {
 	s := newStack(t, servers{}).run(1, 1)
-	s.open("rush", lasting(phone(10)))
+	s.open("rush", lasting(phone(10), stockItem{SKU: "case", Stock: 10, PriceCents: 900}))
 	shop := s.listen()
 	s.confirmed("before")
 	stranger, err := sale.NewOrderIDNode(sale.MaxNode)
@@ -184,11 +184,17 @@ func TestEventsOfRefusedOrders(t *testing.T) {
 	id := stranger.Next()
 	s.produce(sale.AppendBatch(nil, &sale.Batch{ // of an epoch that was over before the first preload
 		Bucket: sale.Bucket{Sale: "rush"}, Epoch: 0, Sequence: 1, BatchID: id, CreatedMS: time.Now().UnixMilli(),
-		Orders: []sale.RecordOrder{{OrderID: id, Lines: []sale.Line{{SKU: "phone", Quantity: 1}}, Buyer: "late"}},
+		Orders: []sale.RecordOrder{{OrderID: id, Buyer: "late",
+			Lines: []sale.Line{{SKU: "phone", Quantity: 1, UnitPriceCents: 100}, {SKU: "case", Quantity: 2, UnitPriceCents: 7}}}},
 	}))
 	require.Eventually(t, func() bool { return len(shop.statuses(id.String())) > 0 }, 20*time.Second, 20*time.Millisecond)
 	shop.complete(s.DB())
-	assert.Equal(t, "fenced", shop.latest[id.String()+":refused"].Data["reason"])
+	data := shop.latest[id.String()+":refused"].Data
+	assert.Equal(t, "fenced", data["reason"])
+	assert.Equal(t, []any{object{"sku": "phone", "quantity": 1.0, "unit_price_cents": 100.0},
+		object{"sku": "case", "quantity": 2.0, "unit_price_cents": 7.0}}, data["lines"])
+	assert.EqualValues(t, 114, data["total_cents"])
+	assert.NotContains(t, data, "sku", "an event has it where there is one line")
 }
 
 // TestEventsWaitForKafka: events while Kafka is unavailable wait in the database, are counted, and are published when Kafka

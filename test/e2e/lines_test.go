@@ -172,7 +172,8 @@ func refuseReusedKeyOfLines(s *stack, id string) {
 	again := s.ordered(s.buy(ask{sale: id, buyer: "lines", key: "k", lines: cart("watch", 2, "phone", 1)}), 200)
 	assert.Equal(s.t, both.OrderID, again.OrderID)
 	assert.ElementsMatch(s.t, both.Lines, again.Lines)
-	for _, other := range []string{cart("phone", 1), cart("watch", 2), cart("phone", 2, "watch", 1), cart("phone", 1, "watch", 3)} {
+	for _, other := range []string{cart("phone", 1), cart("watch", 2), cart("phone", 2, "watch", 1),
+		cart("phone", 1, "watch", 3)} {
 		problem := s.refused(s.buy(ask{sale: id, buyer: "lines", key: "k", lines: other}), 422, "idempotency_key_reused",
 			"order_id")
 		assert.Equal(s.t, both.OrderID, problem["order_id"], other)

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/test/buyers"
+	"flashsale/test/buyers/history"
 	"flashsale/test/check"
 )
 
@@ -144,6 +145,17 @@ func (m *market) note(sku string, units, from int64) {
 		ToUS: time.Now().UnixMicro()})
 }
 
+// fencedAfter returns the purchases that were answered fenced, other than at the second gateway before a moment: while it
+// starts it does not know the buckets.
+func (c *crowd) fencedAfter(ready time.Time) (found []history.Op) {
+	for _, op := range c.purchases() {
+		if op.Code == "fenced" && (op.Gateway != 1 || op.Sent().After(ready)) {
+			found = append(found, op)
+		}
+	}
+	return found
+}
+
 // TestRushOfManySKUs: purchases of one to three lines of 200 SKUs, under limits of each SKU and of the sale, while the
 // operator raises and takes back stock and a gateway is killed. Every answer is judged, no bucket is fenced, and in the end,
 // with demand for everything, no bucket has a unit of any SKU left.
@@ -153,7 +165,13 @@ func TestRushOfManySKUs(t *testing.T) {
 	s.open("rush", m.definition)
 	unfenced := s.watchFences("rush")
 	c := newCrowd(s, "rush", manyBuyers)
-	c.OnTaken(1_000, func() { s.Gateways[1].Kill(); s.Gateways[1].Restart(); s.Gateways[1].Ready() })
+	var back time.Time
+	c.OnTaken(1_000, func() {
+		s.Gateways[1].Kill()
+		s.Gateways[1].Restart()
+		s.Gateways[1].Ready()
+		back = time.Now()
+	})
 	rush := buyers.Rush{Sale: "rush", SKUs: m.skus(), Buyers: manyBuyers, Repeats: manyRepeats,
 		Quantity: func(random *rand.Rand) int { return 1 + random.IntN(2) },
 		Lines:    func(random *rand.Rand) int { return 1 + random.IntN(3) }}
@@ -180,6 +198,7 @@ func TestRushOfManySKUs(t *testing.T) {
 	}
 	s.emptyBuckets("rush", int(units))
 	unfenced()
+	require.Empty(t, c.fencedAfter(back))
 	several := 0
 	for i := range e.Rows {
 		if len(e.Rows[i].Lines) > 1 {

@@ -142,12 +142,13 @@ func badPayments(s *stack) {
 	o := s.confirmed("honest")
 	for _, payment := range []string{"", " ", "a b", "a\nb", "ä", `"`, "a/b", strings.Repeat("p", 65),
 		strings.Repeat("p", 70_000)} {
-		assert.Equal(s.t, "payment_id", s.refused(s.pay(o.OrderID, payment), 400, "malformed", "field", "errors")["field"], "%.80q",
-			payment)
+		problem := s.refused(s.pay(o.OrderID, payment), 400, "malformed", "field", "errors")
+		assert.Equal(s.t, "payment_id", problem["field"], "%.80q", payment)
 	}
 	for _, body := range []any{object{}, object{"payment_id": nil}, object{"payment_id": 7},
 		`{"payment_id":"a","payment_id":"b"}`} {
-		assert.Equal(s.t, "payment_id", s.refused(s.shop("PUT", o.OrderID+"/payment", body), 400, "malformed", "field", "errors")["field"])
+		problem := s.refused(s.shop("PUT", o.OrderID+"/payment", body), 400, "malformed", "field", "errors")
+		assert.Equal(s.t, "payment_id", problem["field"])
 	}
 	for _, id := range []string{"1", "0", "none", "-" + o.OrderID, "0" + o.OrderID, o.OrderID + "9", "9223372036854775808"} {
 		s.refused(s.pay(id, "pay-1"), 404, "order_not_found")

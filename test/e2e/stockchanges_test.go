@@ -66,6 +66,7 @@ func TestStockChanges(t *testing.T) {
 	}{
 		{"bad input", badStockChanges},
 		{"raised", stockRaised},
+		{"at once", changesAtOnce},
 		{"taken back", stockTakenBack},
 		{"put", stockPut},
 		{"new items", itemsAdded},
@@ -135,15 +136,17 @@ func stockRaised(s *stack) {
 	s.open(id, d)
 	unfenced := s.watchFences(id)
 	s.eventuallyTaken(ask{sale: id, buyer: "first"})
-	for turn := range 3 {
+	for round := range 3 {
 		for g := range s.Gateways {
-			s.soon("sold out", func() bool { return s.buy(ask{gateway: g, sale: id, buyer: "stranger"}).json(s)["code"] == "sold_out" })
+			s.soon("sold out", func() bool {
+				return s.buy(ask{gateway: g, sale: id, buyer: "stranger"}).json(s)["code"] == "sold_out"
+			})
 		}
-		body := s.changed(id, "phone", strconv.Itoa(turn), 2, 2, 3+2*turn)
+		body := s.changed(id, "phone", strconv.Itoa(round), 2, 2, 3+2*round)
 		since := time.Now()
-		assert.Equal(s.t, body, string(s.change(id, "phone", strconv.Itoa(turn), 2).body), "once for each key")
+		assert.Equal(s.t, body, string(s.change(id, "phone", strconv.Itoa(round), 2).body), "once for each key")
 		for g := range s.Gateways {
-			buyer := homeBuyer(turn, g)
+			buyer := homeBuyer(round, g)
 			s.withinASecond(since, "a unit that was added is sold", func() bool {
 				return s.buy(ask{gateway: g, sale: id, buyer: buyer}).status == 202
 			})
@@ -151,6 +154,33 @@ func stockRaised(s *stack) {
 	}
 	unfenced()
 	assert.Equal(s.t, 7, s.rowsAtRest(id).units["phone"])
+}
+
+// changesAtOnce: requests with one key at the same moment, at both gateways, make one change.
+func changesAtOnce(s *stack) {
+	id := named(s)
+	s.open(id, bucketed(10))
+	for key, add := range map[string]int{"add": 7, "take": -4} {
+		const requests = 8
+		answers := make(chan reply, requests)
+		for n := range requests {
+			url := "http://" + s.Gateways[n%2].Operators + "/admin/v1/sales/" + id + "/items/phone/stock"
+			go func() {
+				answers <- s.request("POST", url, object{"add": add}, "Idempotency-Key", key,
+					"Authorization", "Bearer "+adminToken)
+			}()
+		}
+		bodies := map[string]int{}
+		for range requests {
+			answer := <-answers
+			require.Equal(s.t, http.StatusOK, answer.status, "%s", answer.body)
+			bodies[string(answer.body)]++
+		}
+		assert.Len(s.t, bodies, 1, "%v", bodies)
+	}
+	s.audit(id)
+	assert.EqualValues(s.t, 13, s.units(id, "phone")["loaded"])
+	assert.EqualValues(s.t, 13, s.units(id, "phone")["available"])
 }
 
 // stockTakenBack: only unsold units can be taken back, from whatever bucket has them.

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
+	"flashsale/test/buyers"
 	"flashsale/test/buyers/history"
 	"flashsale/test/harness"
 )
@@ -39,9 +41,9 @@ func TestSkewedBuyersOnRedisCluster(t *testing.T) {
 
 func skewedBuyers(s *stack) {
 	s.t.Helper()
-	const units, buyers, repeats = 2_000, 12_000, 3_000
+	const units, size, repeats = 2_000, 12_000, 3_000
 	s.open("rush", bucketed(units))
-	c := newCrowd(s, "rush", buyers)
+	c := newCrowd(s, "rush", size)
 	began := time.Now()
 	c.rush(c.atHome(c.presses(3, repeats, []string{"phone"}, single), 2))
 	s.t.Logf("answers after %s: %v", time.Since(began), c.codes())
@@ -141,18 +143,26 @@ func homeBuyer(bucket, n int) string {
 	}
 }
 
-// TestUnitsWhoseGatewayDiesArrive: every gateway is killed while buyers of one bucket empty the others; the relay publishes
-// the units on their way between two buckets, and all units are sold in the end.
+// TestUnitsWhoseGatewayDiesArrive: every gateway is killed while buyers of one bucket empty the others, by orders of one or
+// two lines; the relay publishes the units of both SKUs on their way between two buckets, and all units are sold in the end.
 func TestUnitsWhoseGatewayDiesArrive(t *testing.T) {
-	const units, buyers = 400, 4_000
+	const units, crowd = 400, 4_000
 	s := newStack(t, servers{Env: []string{"FLASHSALE_RESERVE_RELAY_DEADLINE=300ms"}}).run(2, 1)
-	s.open("rush", bucketed(units))
-	c := newCrowd(s, "rush", buyers)
+	d := bucketed(units)
+	d.Items = append(d.Items, stockItem{SKU: "case", Stock: units, PriceCents: 900})
+	s.open("rush", d)
+	c := newCrowd(s, "rush", crowd)
+	rush := buyers.Rush{Sale: "rush", SKUs: []string{"phone", "case"}, Buyers: crowd, Repeats: 500,
+		Quantity: func(*rand.Rand) int { return 1 },
+		Lines:    func(random *rand.Rand) int { return 1 + random.IntN(2) }}
 	for at := range int64(6) {
 		c.OnTaken(60*(at+1), func() { s.Gateways[at%2].Kill(); s.Gateways[at%2].Restart(); s.Gateways[at%2].Ready() })
 	}
-	c.rush(c.atHome(c.presses(4, 500, []string{"phone"}, single), 1))
-	b := c.check(1, map[string]int{"phone": units})
-	require.Equal(t, units, b.units["phone"], "answers: %v", c.codes())
-	s.emptyBuckets("rush", units)
+	c.rush(c.atHome(rush.Presses(4, len(c.Gateways)), 1))
+	c.Demand(buyers.Target{Sale: "rush", SKUs: rush.SKUs}, 4) // of a SKU whose last buyers wanted the other one too
+	require.Zero(t, c.codes()["malformed"])
+	stock := map[string]int{"phone": units, "case": units}
+	b := c.check(1, stock)
+	require.Equal(t, stock, b.units, "answers: %v", c.codes())
+	s.emptyBuckets("rush", 2*units)
 }

@@ -6,6 +6,9 @@
 // through Maven into the user's cache folder). When all three fail, the test fails and prints the command that installs the
 // server: a missing server never skips a test.
 //
+// RedisOf starts a server of another release of Debian, for comparisons: it fetches packages into the cache folder and installs
+// nothing. No test uses it.
+//
 // Two kinds of servers:
 //
 //   - Shared… returns one server for all tests of a package, from the environment when it names one. Each test uses a

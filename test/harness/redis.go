@@ -3,6 +3,7 @@ package harness
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -26,23 +27,53 @@ func Redis(t testing.TB, args ...string) *RedisServer {
 	return s
 }
 
+// RedisRelease is a server of Redis's protocol in a release of Debian.
+type RedisRelease releasedProgram
+
+// Redis8 is the Redis of Debian 13.
+func Redis8() RedisRelease { return RedisRelease{"trixie", "redis-server", "redis-server"} }
+
+// Valkey9 is the Valkey that Debian is preparing for its next release.
+func Valkey9() RedisRelease { return RedisRelease{"sid", "valkey-server", "valkey-server"} }
+
+// RedisOf is Redis with a server of another release, which it fetches at the first use: for comparisons outside of tests,
+// which never depend on it.
+func RedisOf(t testing.TB, release RedisRelease, args ...string) *RedisServer {
+	t.Helper()
+	command, err := releasedProgram(release).command()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := newRedisBy(t, command, args)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.begin(t)
+	return s
+}
+
 func newRedis(t testing.TB, args []string) (*RedisServer, error) {
 	path, err := program("redis-server", "redis-server", "FLASHSALE_TEST_REDIS=host:port")
 	if err != nil {
 		return nil, err
 	}
+	return newRedisBy(t, []string{path}, args)
+}
+
+// newRedisBy prepares a server that a command line starts.
+func newRedisBy(t testing.TB, command, args []string) (*RedisServer, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, err
 	}
 	s := &RedisServer{Addr: loopback(port)}
 	s.Dir = folder(t, "redis")
-	options := append([]string{
+	options := slices.Concat(command[1:], []string{
 		"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", s.Dir, "--save", "", "--loglevel", "notice",
 		"--appendonly", "yes", "--appendfsync", "everysec", "--auto-aof-rewrite-min-size", "512mb",
 		"--maxmemory-policy", "noeviction",
-	}, args...)
-	s.process = &Process{Dir: s.Dir, path: path, args: options, name: "redis-server", tb: t}
+	}, args)
+	s.process = &Process{Dir: s.Dir, path: command[0], args: options, name: "redis-server", tb: t}
 	s.ready = func() error {
 		answer, err := s.Do("PING")
 		if err == nil && answer != "PONG" {

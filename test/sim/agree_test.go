@@ -254,6 +254,7 @@ func (p *pair) reserve() {
 		p.near(p.meta("epoch")), p.near(p.meta("seq")), number(p.nowMS + int64(p.chance.between(-20, 900))),
 		pick(p.chance, "0", "0", "1"), pick(p.chance, "2", "100000"), "sale 0", strconv.Itoa(len(trims) / 2), strconv.Itoa(n),
 		strconv.Itoa(len(names)), counts, specs, lines, pick(p.chance, "0", "1", "3"), pick(p.chance, "1000", "3600000"),
+		number(oneIf(repeated(buyers))),
 	}
 	args = slices.Concat(args, trims, names, buyers, heads)
 	reply, _ := p.script(scripts.ReserveScript(), []string{"meta", "stock", "buyers", "journal"}, args...).([]any)
@@ -268,6 +269,12 @@ func (p *pair) reserve() {
 			p.heads = append(p.heads, buyers[i]+" "+id)
 		}
 	}
+}
+
+// repeated reports whether a name is there twice.
+func repeated(names []string) bool {
+	sorted := slices.Sorted(slices.Values(names))
+	return len(slices.Compact(sorted)) < len(names)
 }
 
 // release draws a page: units of some SKUs, of which Redis may learn the last, and orders; or a take alone.

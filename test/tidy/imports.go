@@ -128,7 +128,8 @@ var owners = []owner{
 		"nothing of a fasthttp request may outlive its handler: only gateway knows which handlers there are; the load test " +
 			"measures against it"},
 	{"github.com/alibaba/sentinel-golang", []string{"gateway"}, "its rules are process globals with one owner"},
-	{"github.com/bits-and-blooms/bloom", []string{"gateway"}, "a filter only ever saves a look-up that gateway would make"},
+	{"github.com/bits-and-blooms/bloom", []string{"gateway", "store"},
+		"a filter only ever saves a look-up that the same room would make: of gateway in Redis, of store in the orders"},
 	{"github.com/alicebob/miniredis", []string{"embedded"},
 		"embedded engines are for trying and developing, never part of a server"},
 	{"github.com/twmb/franz-go", []string{"embedded", "audit", "test"},

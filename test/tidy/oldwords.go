@@ -14,7 +14,7 @@ var oldWords = []word{
 	{regexp.MustCompile(`\b[Mm]overs?\b|\b[a-z]+Movers?\b|\b[Mm]overs?[A-Z]`),
 		"say rebalancer: it moves units of a SKU to the bucket where buyers ask for them"},
 	{regexp.MustCompile(`(?i)\bseekers?\b`), "say waitingPurchase: a purchase that waits at the rebalancer"},
-	{regexp.MustCompile(`\btype (turn|ticket|pass)\b|\*(turn|ticket)\b`),
+	{regexp.MustCompile(`\btype (turn|ticket|pass)\b|(^|\W)\*(turn|ticket)\b`),
 		"say round, pendingTransfer, permit: the old name has another meaning in English or in the vocabulary"},
 	{regexp.MustCompile(`(?i)\bgather\.go\b|\bexpectNoMore\b|\btype gather\b|\) (gather|expectMore|arrived)\(`),
 		"say batchfill, waitForMore, signalIfFull, cancelWait"},

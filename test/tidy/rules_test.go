@@ -294,8 +294,8 @@ func TestReplacedWordsAreFound(t *testing.T) {
 	for _, line := range []string{
 		"a flow rule, a second", "the flow rules of Sentinel", "[]*flow.Rule{", "flow.LoadRules(", "it came back",
 		"whoever came first", "rotation", "itself",
-		"ZooKeeper", "in sight of", "remove", "remover := 1", "registry.Gather()", "it is your turn", "the books hold",
-		"a ticket of the waiting room",
+		"ZooKeeper", "in sight of", "remove", "remover := 1", "registry.Gather()", "it is your turn", "3+2*turn",
+		"the books hold", "a ticket of the waiting room",
 		"gravel", "sale.StatusHeld", "sale.OutcomeHeld", "left as it is",
 	} {
 		found, err := findWords(treeOf(t, "docs/a.md", line+"\n"), oldWords)

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const maxTargets = 20
+const maxTargets = 21
 
 var (
 	helpLine  = regexp.MustCompile(`(?m)^([a-z0-9-]+):.*## (.+)$`)

@@ -56,6 +56,7 @@ CREATE TABLE IF NOT EXISTS buckets (
   sequence BIGINT NOT NULL DEFAULT 0, -- highest settled or applied write of the present epoch
   outbox_number BIGINT NOT NULL DEFAULT 0, -- of the bucket's last outbox row
   writes BIGINT NOT NULL DEFAULT 0,
+  orders BIGINT NOT NULL DEFAULT 0, -- orders that have ever been confirmed in the bucket
   currency VARCHAR(3) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   payment_ttl_s BIGINT NOT NULL,
   sale_limit INT NOT NULL, -- units per buyer over all SKUs, 0 = none

@@ -56,6 +56,7 @@ CREATE TABLE IF NOT EXISTS buckets (
   sequence INTEGER NOT NULL DEFAULT 0, -- highest settled or applied write of the present epoch
   outbox_number INTEGER NOT NULL DEFAULT 0, -- of the bucket's last outbox row
   writes INTEGER NOT NULL DEFAULT 0,
+  orders INTEGER NOT NULL DEFAULT 0, -- orders that have ever been confirmed in the bucket
   currency TEXT NOT NULL,
   payment_ttl_s INTEGER NOT NULL,
   sale_limit INTEGER NOT NULL, -- units per buyer over all SKUs, 0 = none
