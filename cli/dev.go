@@ -62,7 +62,9 @@ func (c Dev) present(ctx context.Context, inv *invocation, s *settings.Settings,
 	if err := prepareSale(ctx, operators, devSale, "Demo sale"); err != nil && ctx.Err() == nil {
 		return fmt.Errorf("prepare the demo sale: %w", err)
 	}
-	until(ctx, func() bool { return answersBuyers(ctx, base, devSale) })
+	if !isArchived(ctx, operators, devSale) {
+		until(ctx, func() bool { return answersBuyers(ctx, base, devSale) })
+	}
 	if ctx.Err() != nil {
 		return nil //nolint:nilerr // asked to end before it was ready
 	}

@@ -220,7 +220,14 @@ func TestDevSaysThatItsSaleDoesNotSell(t *testing.T) {
 	second.stop()
 	third := startDev(t, "curl -i", "--data-dir", dir)
 	require.Contains(t, third.stdout.String(), "buy one (refused now: sale demo is closed; a new --data-dir starts a new one):")
+	archived := command(t, []string{"FLASHSALE_ADMIN_URL=" + third.find(`operators +(\S+)\n`)}, "", "sale", "archive", "demo",
+		"--config", filepath.Join(dir, secretsName))
+	require.Equal(t, ExitDone, archived.code, archived.stderr)
+	require.Contains(t, archived.stdout, `"state":"archived"`)
 	third.stop()
+	fourth := startDev(t, "curl -i", "--data-dir", dir)
+	require.Contains(t, fourth.stdout.String(), "sale demo is archived; a new --data-dir starts a new one):")
+	fourth.stop()
 }
 
 func TestDevNamesTakenPorts(t *testing.T) {

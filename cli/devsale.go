@@ -22,7 +22,8 @@ const (
 	devBuyer = "alice"
 )
 
-// prepareSale creates, loads and opens a sale of one SKU. A sale of an earlier run is kept.
+// prepareSale creates, loads and opens a sale of one SKU. A sale of an earlier run is kept, also when it was archived: then
+// buyers do not find it.
 func prepareSale(ctx context.Context, operators *adminclient.Client, id, name string) error {
 	_, err := operators.Sale(ctx, id)
 	var refusal *adminclient.Refusal
@@ -39,7 +40,7 @@ func prepareSale(ctx context.Context, operators *adminclient.Client, id, name st
 	}
 	for _, verb := range []string{"preload", "open"} {
 		_, err := operators.Move(ctx, id, verb)
-		// An operator may have paused or closed the sale of an earlier run; it stays so.
+		// An operator may have paused, closed or archived the sale of an earlier run; it stays so.
 		if errors.As(err, &refusal) && refusal.Code == "wrong_state" {
 			continue
 		}
@@ -78,6 +79,12 @@ func until(ctx context.Context, passed func() bool) {
 		case <-ticker.C:
 		}
 	}
+}
+
+// isArchived reports whether an operator has archived the sale of an earlier run.
+func isArchived(ctx context.Context, operators *adminclient.Client, id string) bool {
+	stats, err := readStats(ctx, operators, id)
+	return err == nil && stats.State == sale.StateArchived
 }
 
 // answersBuyers reports whether the gateway knows the sale and its stock. The gateway reads them from the database a
