@@ -38,7 +38,7 @@ var bookBugs = []Bug{
 	{
 		Name: "guard-missing", What: "nothing stops rows beyond loaded",
 		Seeds: []Replacement{
-			after("ledger/settle.go", `shelf := p.state.shelf(o.Bucket, o.Lines[i].SKU)`,
+			after("ledger/settle.go", `shelf := p.ordered[i].units`,
 				`if faults.Bug("guard-missing") { return true }`),
 			before("store/plan_stock.go", `b = append(appendUnits(b, group, (*ledger.Gain).Needs), " <= loaded)"...)`,
 				`if faults.Bug("guard-missing") {
@@ -51,7 +51,7 @@ var bookBugs = []Bug{
 	{
 		Name: "guard-without-released", What: "released units are never sold again",
 		Seeds: []Replacement{
-			after("ledger/settle.go", `shelf := p.state.shelf(o.Bucket, o.Lines[i].SKU)`,
+			after("ledger/settle.go", `shelf := p.ordered[i].units`,
 				`if faults.Bug("guard-without-released") && shelf.Settled+int64(o.Lines[i].Quantity) > shelf.Loaded {
 	return false
 }`),
