@@ -49,6 +49,7 @@ type OutboxApplierOptions struct {
 const (
 	applyEvery   = 100 * time.Millisecond
 	applyRows    = 20_000
+	mostRows     = 64 * applyRows // of one reading, after replies that named later rows
 	applyTimeout = 10 * time.Second // of one unit of work
 	reportAgain  = time.Second      // while a loss lasts
 )
@@ -61,6 +62,8 @@ type OutboxApplier struct {
 	OutboxApplierOptions
 	highest  map[sale.Bucket]scripts.WriteID // the highest sequence seen, of buckets with rows
 	reported map[sale.Bucket]reportedLoss
+	rows     int  // of the last reading
+	short    bool // a reply has named a later row than its page since then
 }
 
 // reportedLoss is a loss that was reported. The report is repeated every second while the loss lasts, because a report has no
@@ -113,8 +116,15 @@ func (a *OutboxApplier) applyAll(ctx context.Context) error {
 	})
 }
 
+// read reads the outbox. The buckets share the rows of a reading, so a page may be shorter than the one that an outbox applier
+// sent before it died, when fewer buckets had rows: Redis names a later row than the last of the page. So read doubles the rows
+// while there are such replies.
 func (a *OutboxApplier) read(ctx context.Context) ([]sale.OutboxRow, error) {
-	rows, err := a.Outbox.Outbox(ctx, applyRows)
+	if a.rows = min(2*a.rows, mostRows); !a.short {
+		a.rows = applyRows
+	}
+	a.short = false
+	rows, err := a.Outbox.Outbox(ctx, a.rows)
 	if err != nil {
 		return nil, fmt.Errorf("read the outbox: %w", err)
 	}
@@ -133,7 +143,8 @@ func (a *OutboxApplier) apply(ctx context.Context, rows []sale.OutboxRow) (int, 
 		switch reply.Code {
 		case scripts.CodeDone:
 			a.learn(page.Bucket, scripts.WriteID{Epoch: page.Epoch, Sequence: reply.Sequence})
-			if done, own := appliedOf(page, &reply); own {
+			done, own := appliedOf(page, &reply)
+			if a.short = a.short || !own; own {
 				applied = append(applied, done)
 			}
 			if len(page.Take) > 0 {

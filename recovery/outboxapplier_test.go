@@ -145,6 +145,42 @@ func TestOutboxApplierAppliesARowOnce(t *testing.T) {
 	require.Empty(t, w.DB.Reported())
 }
 
+// sharedOutbox is an outbox whose reading gives a bucket one row where another one would give applyRows.
+type sharedOutbox struct {
+	*fakes.Database
+	asked []int
+}
+
+func (o *sharedOutbox) Outbox(ctx context.Context, maxRows int) ([]sale.OutboxRow, error) {
+	o.asked = append(o.asked, maxRows/applyRows)
+	return o.Database.Outbox(ctx, maxRows/applyRows)
+}
+
+// An outbox applier has died after Redis applied its page, and the share of the bucket in a reading is smaller now than the page
+// was: the next readings grow until they have the page, and it is marked.
+func TestOutboxApplierMarksALongerPageOfAnother(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.Stock("phone", 10, 1)
+	for _, buyer := range fakes.Buyers("buyer", 3) {
+		w.DB.Release(b, fakes.OrderOf(w.Buy(b, buyer), buyer))
+	}
+	away := errors.New("away")
+	w.DB.SetAway(away)
+	_, _, err := w.applier().apply(t.Context(), w.DB.Waiting())
+	require.ErrorIs(t, err, away)
+	w.DB.SetAway(nil)
+	applier, shared := w.applier(), &sharedOutbox{Database: w.DB}
+	applier.Outbox = shared
+	for range 3 {
+		require.Equal(t, []int64{1, 2, 3}, w.DB.WaitingRows())
+		require.NoError(t, applier.applyAll(t.Context()))
+	}
+	require.Empty(t, w.DB.WaitingRows())
+	require.Equal(t, []int{1, 2, 4, 1}, shared.asked, "the last one finds nothing")
+	require.EqualValues(t, 10, w.Shelf(b).Available)
+	require.Empty(t, w.DB.Reported())
+}
+
 // Many rows of many buckets are applied in pages that fit one call, in the order of their numbers.
 func TestOutboxApplierCarriesManyRows(t *testing.T) {
 	w := newWorld(t, nil)
