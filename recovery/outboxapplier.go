@@ -49,7 +49,7 @@ type OutboxApplierOptions struct {
 const (
 	applyEvery   = 100 * time.Millisecond
 	applyRows    = 20_000
-	mostRows     = 64 * applyRows // of one reading, after replies that named later rows
+	mostRows     = 64 * applyRows   // of one reading, after replies that named later rows
 	applyTimeout = 10 * time.Second // of one unit of work
 	reportAgain  = time.Second      // while a loss lasts
 )
