@@ -16,7 +16,7 @@ import (
 // TestPartitionsThatAreShortened: a partition counts as shortened when its first record is younger than the sale's start, or
 // gone, and records before it were deleted.
 func TestPartitionsThatAreShortened(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	topic := fmt.Sprintf("shortened-%d.orders", time.Now().UnixNano())
 	a := &Auditor{options: Options{Topic: topic, KafkaBrokers: harness.SharedKafka(t).Brokers}}

@@ -56,7 +56,8 @@ func TestAnEventIsACloudEvent(t *testing.T) {
 		"specversion": "1.0", "id": "77:paid", "source": "/shop/sales/demo", "type": "flashsale.order.paid", "subject": "77",
 		"time": "2027-01-15T08:00:01.077Z", "datacontenttype": "application/json",
 		"data": {"order_id": "77", "status": "paid", "sale": "demo", "sku": "phone", "quantity": 1, "unit_price_cents": 129900,
-			"lines": [{"sku": "phone", "quantity": 1, "unit_price_cents": 129900}], "total_cents": 129900, "currency": "CNY", "created_at": "2027-01-15T08:00:00.000Z", "updated_at": "2027-01-15T08:00:01.077Z",
+			"lines": [{"sku": "phone", "quantity": 1, "unit_price_cents": 129900}], "total_cents": 129900,
+			"currency": "CNY", "created_at": "2027-01-15T08:00:00.000Z", "updated_at": "2027-01-15T08:00:01.077Z",
 			"pay_by": "2027-01-15T08:15:00.000Z", "buyer_id": "buyer-77", "payment_id": "pay-1"}}`, string(r.Value))
 }
 

@@ -70,7 +70,9 @@ func TestBeginTakesNothingOfAnOversoldShelf(t *testing.T) {
 func TestArchiveIsTheLastEpoch(t *testing.T) {
 	row := &Row{}
 	row.Epoch, row.State, row.Sequence = 3, sale.BucketOpen, 9
-	units := &Units{ShelfCounters: sale.ShelfCounters{SKU: "phone", Loaded: 5, Settled: 2, SettledEpoch: 2, GivenEpoch: 1, MovedEpoch: 1}}
+	units := &Units{ShelfCounters: sale.ShelfCounters{
+		SKU: "phone", Loaded: 5, Settled: 2, SettledEpoch: 2, GivenEpoch: 1, MovedEpoch: 1,
+	}}
 	row.Archive([]*Units{units})
 	require.EqualValues(t, 4, row.Epoch)
 	require.Equal(t, sale.BucketArchived, row.State)

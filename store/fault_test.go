@@ -45,7 +45,9 @@ func bookOperations() []operation {
 		{"count what moves in sale eleven", func(ctx context.Context, s *Store) error { return of(s.Unrest(ctx, "eleven")) }},
 		{"forget the lists of eleven", func(ctx context.Context, s *Store) error { return of(s.ForgetLists(ctx, "eleven")) }},
 		{"delete draft eleven", func(ctx context.Context, s *Store) error { return s.DeleteDraft(ctx, "eleven") }},
-		{"note that the archive of eleven is dropped", func(ctx context.Context, s *Store) error { return s.ArchiveDropped(ctx, "eleven") }},
+		{"note that the archive of eleven is dropped", func(ctx context.Context, s *Store) error {
+			return s.ArchiveDropped(ctx, "eleven")
+		}},
 		{"read sales", func(ctx context.Context, s *Store) error { return of(s.ArchivedSales(ctx)) }},
 		{"read sales", func(ctx context.Context, s *Store) error { return of(s.Sales(ctx)) }},
 		{"set sale eleven to open", func(ctx context.Context, s *Store) error {

@@ -54,6 +54,7 @@ func (s *Store) settle(ctx context.Context, work *settling, closely bool) (sale.
 			return err
 		}
 		decided := decide(state, work)
+		noted.planned(decided.Moves, state.Buckets)
 		if len(decided.Behind) > 0 {
 			return behind(decided.Behind, state.Buckets)
 		}
@@ -69,7 +70,6 @@ func (s *Store) settle(ctx context.Context, work *settling, closely bool) (sale.
 		if err := s.passFences(ctx, tx, work.fences); err != nil {
 			return err
 		}
-		noted.planned(decided.Moves, state.Buckets)
 		done = decided.Settlement
 		err = s.closePlanned(ctx, tx, decided.Closing)
 		faults.Point("store.settlement-written")

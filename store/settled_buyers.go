@@ -185,16 +185,16 @@ func (b *saleBuyers) next() (filling int, cursor string) {
 	return b.filling, b.cursor
 }
 
-// fill adds a page that was read after next: the buyers with orders whose ids are after the cursor, up to the last one of the
-// page, or, with end, all of them.
-func (b *saleBuyers) fill(filling int, cursor string, page []string, end bool) {
+// fill adds a page that was read after next: the buyers with orders whose ids are after the cursor of then, up to the last one
+// of the page, or, with end, all of them. Two settlements may fill the same page.
+func (b *saleBuyers) fill(filling int, page []string, end bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, buyer := range page {
 		b.add([]byte(buyer))
 	}
 	switch {
-	case filling != b.filling || cursor != b.cursor: // another settlement has begun again, or filled this page
+	case filling != b.filling: // another settlement has begun again: the page may lack the newest orders
 	case end:
 		b.partial = false
 	default:

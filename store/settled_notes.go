@@ -126,6 +126,6 @@ func (s *Store) fillFilter(ctx context.Context, tx *sql.Tx, id string, filter *s
 	if err != nil {
 		return fmt.Errorf("read the buyers of %s: %w", id, err)
 	}
-	filter.fill(filling, cursor, page, len(page) < rows)
+	filter.fill(filling, page, len(page) < rows)
 	return nil
 }

@@ -39,9 +39,6 @@ func (s *story) begin() {
 func (s *story) special() {
 	room, _, _ := strings.Cut(s.at.Name, ".")
 	switch {
-	case room == "archiver", strings.Contains(s.at.Name, "archive"), s.at.Name == "store.lists-forgotten",
-		s.at.Name == "store.draft-deleted":
-		s.endSales()
 	case room == "relay":
 		s.leaveBehind()
 	case room == "archiver", strings.Contains(s.at.Name, "archive"), s.at.Name == "store.lists-forgotten",

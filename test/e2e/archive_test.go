@@ -68,7 +68,8 @@ func (s *stack) records() (values [][]byte) {
 // nextOffset is how far the first partition is settled.
 func (s *stack) nextOffset() (next int64) {
 	s.t.Helper()
-	require.NoError(s.t, s.DB().QueryRow("SELECT COALESCE(MAX(next_offset), 0) FROM positions WHERE partition_id = 0").Scan(&next))
+	const reached = "SELECT COALESCE(MAX(next_offset), 0) FROM positions WHERE partition_id = 0"
+	require.NoError(s.t, s.DB().QueryRow(reached).Scan(&next))
 	return next
 }
 
@@ -123,7 +124,9 @@ func TestArchive(t *testing.T) {
 	id := sale.OrderID(time.Now().UnixMilli())
 	s.produce(sale.AppendBatch(nil, &sale.Batch{
 		Bucket: sale.Bucket{Sale: "rush"}, Epoch: 1, Sequence: 1 << 20, BatchID: id, CreatedMS: time.Now().UnixMilli(),
-		Orders: []sale.RecordOrder{{OrderID: id, Buyer: "eve", Lines: []sale.Line{{SKU: "unknown", Quantity: 1, UnitPriceCents: 1}}}},
+		Orders: []sale.RecordOrder{
+			{OrderID: id, Buyer: "eve", Lines: []sale.Line{{SKU: "unknown", Quantity: 1, UnitPriceCents: 1}}},
+		},
 	}))
 	s.Settles[0].Start()
 	s.Settles[0].Ready()
@@ -136,7 +139,9 @@ func TestArchive(t *testing.T) {
 	s.Succeed("deadletter", "refuse", dead.ID)
 	require.Equal(t, http.StatusOK, s.shop("PUT", cat.OrderID+"/payment", object{"payment_id": "p-2"}).status)
 	// The refusal of a record with an unknown SKU closes its bucket, and a rebuild follows.
-	require.Eventually(t, func() bool { return s.Command("sale", "archive", "rush").Code == 0 }, 20*time.Second, 200*time.Millisecond)
+	require.Eventually(t, func() bool {
+		return s.Command("sale", "archive", "rush").Code == 0
+	}, 20*time.Second, 200*time.Millisecond)
 
 	s.archived(ann)
 	s.nothingBringsItBack(ann)

@@ -409,7 +409,8 @@ func refuseCancelled(s *stack) {
 	problem := s.refused(answer, 409, "too_many_cancellations", "sku", "limit", "unpaid")
 	assert.EqualValues(s.t, 3, problem["limit"])
 	assert.EqualValues(s.t, 3, problem["unpaid"])
-	s.eventuallyTaken(ask{sale: id, buyer: "c"})                                                         // who owns nothing, so the gateway's latch has to open first
+	// Buyer c owns nothing, so the latch of the gateway has to open first.
+	s.eventuallyTaken(ask{sale: id, buyer: "c"})
 	s.refused(s.buy(ask{sale: id, buyer: "b"}), 409, "too_many_cancellations", "sku", "limit", "unpaid") // above what is left
 	own := s.read(ask{sale: id}.path()+"?limit=2", "b").json(s)
 	assert.Len(s.t, own["orders"], 2)

@@ -69,8 +69,12 @@ func (d *Database) Archive(ctx context.Context, id string) (sale.Archive, error)
 func (d *Database) OpenArchives(ctx context.Context) ([]sale.Archive, error) {
 	return call(ctx, d, "OpenArchives", func() ([]sale.Archive, error) {
 		var open []sale.Archive
-		for id, a := range d.t.Archives {
-			if a, _ = d.t.archive(id); !a.Dropped { // it is there: its id was read under the same lock
+		for id := range d.t.Archives {
+			a, err := d.t.archive(id)
+			if err != nil {
+				return nil, err
+			}
+			if !a.Dropped {
 				open = append(open, a)
 			}
 		}
