@@ -26,16 +26,13 @@ type deletedAnswer struct {
 // archiveSale ends the data of a sale: a draft that was never preloaded is deleted, a closed sale at rest is archived. All checks
 // come before the first write. A repeated request finishes what an earlier one has left, and is answered the same.
 func (a *API) archiveSale(c *call) error {
-	id, err := c.saleID()
-	if err != nil {
-		return err
-	}
 	ctx, cancel := a.moving(c)
 	defer cancel()
-	s, err := a.deps.Sales.Sale(ctx, id)
+	s, err := a.askedSale(ctx, c)
 	if err != nil {
 		return err
 	}
+	id := s.ID
 	if err := endable(s.State); err != nil {
 		return err
 	}
@@ -122,29 +119,20 @@ func (a *API) judge(ctx context.Context, s *sale.Sale) ([]sale.StockCounters, er
 	if err != nil {
 		return nil, err
 	}
-	books, err := a.deps.Preloads.SaleCounters(ctx, s.ID)
+	pairs, err := readPairs(ctx, a.deps.Preloads, a.deps.Stock, s.ID)
 	if err != nil {
 		return nil, err
 	}
-	buckets := make([]sale.Bucket, len(books))
-	for i := range books {
-		buckets[i] = books[i].Bucket
-	}
-	seen, err := a.deps.Stock.StockReadings(ctx, buckets, nil)
-	if err != nil {
-		return nil, fmt.Errorf("read the stock of sale %s in Redis: %w", s.ID, err)
-	}
-	if len(seen) != len(books) {
-		return nil, fmt.Errorf("read the stock of sale %s in Redis: %d readings of %d buckets", s.ID, len(seen), len(books))
-	}
-	positions := make([]position, len(books))
-	for i := range books {
-		p := pairOf(&books[i], &seen[i])
+	books := make([]sale.StockCounters, len(pairs))
+	positions := make([]position, len(pairs))
+	for i := range pairs {
+		p := &pairs[i]
+		books[i] = *p.books
 		positions[i], _ = p.position(nil)
-		if !p.fits || books[i].State != sale.BucketOpen {
+		if !p.fits || p.books.State != sale.BucketOpen {
 			unrest.Buckets++
 		}
-		unrest.Journaled += seen[i].JournalOrders
+		unrest.Journaled += p.seen.JournalOrders
 	}
 	groups := bySKU(s, positions)
 	for i := range groups {

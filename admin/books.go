@@ -44,28 +44,9 @@ func readPositions(ctx context.Context, db countersReader, redis readings, saleI
 }
 
 func readOnce(ctx context.Context, db countersReader, redis readings, saleID string) (all []position, torn bool, err error) {
-	books, err := db.SaleCounters(ctx, saleID)
-	if err != nil {
-		return nil, false, fmt.Errorf("read the books of sale %s: %w", saleID, err)
-	}
-	if len(books) == 0 {
-		return nil, false, nil
-	}
-	buckets := make([]sale.Bucket, len(books))
-	for i := range books {
-		buckets[i] = books[i].Bucket
-	}
-	seen, err := redis.StockReadings(ctx, buckets, nil)
-	if err != nil {
-		return nil, false, fmt.Errorf("read the stock of sale %s in Redis: %w", saleID, err)
-	}
-	if len(seen) != len(books) {
-		return nil, false, fmt.Errorf("read the stock of sale %s in Redis: %d readings of %d buckets", saleID, len(seen),
-			len(books))
-	}
-	pairs := make([]pair, len(books))
-	for i := range books {
-		pairs[i] = pairOf(&books[i], &seen[i])
+	pairs, err := readPairs(ctx, db, redis, saleID)
+	if err != nil || len(pairs) == 0 {
+		return nil, false, err
 	}
 	later, err := booksAfter(ctx, db, saleID, pairs)
 	if err != nil {
@@ -74,10 +55,37 @@ func readOnce(ctx context.Context, db countersReader, redis readings, saleID str
 	all = make([]position, len(pairs))
 	for i := range pairs {
 		var unexplained bool
-		all[i], unexplained = pairs[i].position(later[books[i].Bucket])
+		all[i], unexplained = pairs[i].position(later[pairs[i].books.Bucket])
 		torn = torn || unexplained
 	}
 	return all, torn, nil
+}
+
+// readPairs reads every bucket of a sale, the database first and Redis second. A sale that was never preloaded has none.
+func readPairs(ctx context.Context, db countersReader, redis readings, saleID string) ([]pair, error) {
+	books, err := db.SaleCounters(ctx, saleID)
+	if err != nil {
+		return nil, fmt.Errorf("read the books of sale %s: %w", saleID, err)
+	}
+	if len(books) == 0 {
+		return nil, nil
+	}
+	buckets := make([]sale.Bucket, len(books))
+	for i := range books {
+		buckets[i] = books[i].Bucket
+	}
+	seen, err := redis.StockReadings(ctx, buckets, nil)
+	if err != nil {
+		return nil, fmt.Errorf("read the stock of sale %s in Redis: %w", saleID, err)
+	}
+	if len(seen) != len(books) {
+		return nil, fmt.Errorf("read the stock of sale %s in Redis: %d readings of %d buckets", saleID, len(seen), len(books))
+	}
+	pairs := make([]pair, len(books))
+	for i := range books {
+		pairs[i] = pairOf(&books[i], &seen[i])
+	}
+	return pairs, nil
 }
 
 // pair is both readings of a bucket.

@@ -131,25 +131,21 @@ func buyersListed(s *sale.Sale) error {
 
 // moveSale refuses a wrong move at once, before it waits, and answers with the sale.
 func (a *API) moveSale(c *call, m move, run func(ctx context.Context, id string) (sale.Sale, error)) error {
-	id, err := c.saleID()
-	if err != nil {
-		return err
-	}
 	ctx, cancel := a.moving(c)
 	defer cancel()
-	before, err := a.deps.Sales.Sale(ctx, id)
+	before, err := a.askedSale(ctx, c)
 	if err != nil {
 		return err
 	}
 	if err := m.allows(before.State); err != nil {
 		return err
 	}
-	after, err := run(ctx, id)
+	after, err := run(ctx, before.ID)
 	if err != nil {
 		return err
 	}
-	a.awaitGateways(ctx, id)
-	a.opts.Logger.Info("sale moved", "sale", id, "verb", m.verb, "was", before.State, "state", after.State)
+	a.awaitGateways(ctx, before.ID)
+	a.opts.Logger.Info("sale moved", "sale", before.ID, "verb", m.verb, "was", before.State, "state", after.State)
 	return c.answer(http.StatusOK, after)
 }
 

@@ -14,16 +14,13 @@ const loadAttempts = 5
 // preload loads what is not loaded yet: stock rows, the list of buyers, Redis. A repeated preload finds everything
 // loaded and answers the same; a second one at the same time waits for the first.
 func (a *API) preload(c *call) error {
-	id, err := c.saleID()
-	if err != nil {
-		return err
-	}
 	ctx, cancel := a.moving(c)
 	defer cancel()
-	s, err := a.deps.Sales.Sale(ctx, id)
+	s, err := a.askedSale(ctx, c)
 	if err != nil {
 		return err
 	}
+	id := s.ID
 	if err := loadable(s.State); err != nil {
 		return err
 	}
