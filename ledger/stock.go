@@ -43,10 +43,33 @@ func (c *Change) Took(units int64) {
 	c.Added -= units
 }
 
+// MayChange decides whether a stock change of some units may begin or go on. present is the row under its key, nil if there is
+// none. The error wraps sale.ErrChangeReused if the key belongs to another number of units. It is a *sale.StateError if the
+// sale is archived, or a draft or closed before the change has begun, and a *sale.FieldError for a number out of range. A
+// change that is done is allowed in every state: it answers and does nothing.
+func MayChange(s *sale.Sale, item *sale.Item, present *Change, asked int64) error {
+	switch {
+	case present != nil && present.Asked != asked:
+		return sale.ErrChangeReused
+	case present != nil && present.Done:
+		return nil
+	case s.State == sale.StateArchived:
+		return &sale.StateError{State: s.State, Detail: "an archived sale does not change"}
+	case present != nil:
+		return nil
+	case asked == 0 || asked < -sale.MaxStock || asked > sale.MaxStock:
+		return sale.Fieldf("add", "must be -%d to %d and not 0", sale.MaxStock, sale.MaxStock)
+	case s.State == sale.StateDraft || s.State == sale.StateClosed:
+		return &sale.StateError{State: s.State, Detail: "the stock of a preloaded sale can change"}
+	case item.Stock+asked > sale.MaxStock:
+		return sale.Fieldf("add", "the stock must stay at most %d, it is %d", sale.MaxStock, item.Stock)
+	}
+	return nil
+}
+
 // Change plans what a stock change asks of the buckets of its sale, all of them by number. Units to add are loaded at once.
 // Units to take back are asked of the buckets by takes; when all of these are decided and units are missing that no order has,
-// the next call asks for them. A change that is done stays as it is. The caller checks the number of units and the state of
-// the sale before the first call.
+// the next call asks for them. A change that is done stays as it is. The caller asks MayChange before.
 func (p *Plan) Change(c *Change, buckets []sale.Bucket) {
 	if c.Done { // rule: change-once
 		return

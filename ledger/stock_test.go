@@ -117,3 +117,32 @@ func TestChangeThatFindsEverythingIsDone(t *testing.T) {
 	require.Equal(t, sale.StockChange{Sale: "eleven", SKU: "phone", Key: "k1", Asked: -4, Added: -4, Loaded: 16, Done: true},
 		c.StockChange)
 }
+
+// Which stock changes may begin or go on, for every store alike.
+func TestMayChange(t *testing.T) {
+	var field *sale.FieldError
+	var state *sale.StateError
+	item := sale.Item{SKU: "phone", Stock: 10}
+	begun := &Change{StockChange: sale.StockChange{Asked: 3}}
+	done := &Change{StockChange: sale.StockChange{Asked: 3, Done: true}}
+	may := func(s sale.State, present *Change, asked int64) error {
+		return MayChange(&sale.Sale{State: s}, &item, present, asked)
+	}
+	for _, open := range []sale.State{sale.StatePreloaded, sale.StateOpen, sale.StatePaused} {
+		require.NoError(t, may(open, nil, 1), open)
+		require.NoError(t, may(open, nil, -sale.MaxStock), open)
+		require.NoError(t, may(open, nil, sale.MaxStock-10), open)
+	}
+	for _, units := range []int64{0, -sale.MaxStock - 1, sale.MaxStock + 1, sale.MaxStock - 9} {
+		require.ErrorAs(t, may(sale.StateOpen, nil, units), &field, units)
+		require.Equal(t, "add", field.Field)
+	}
+	for _, shut := range []sale.State{sale.StateDraft, sale.StateClosed, sale.StateArchived} {
+		require.ErrorAs(t, may(shut, nil, 1), &state, shut)
+		require.NoError(t, may(shut, done, 3), "what is done is answered")
+		require.ErrorIs(t, may(shut, done, 4), sale.ErrChangeReused)
+	}
+	require.NoError(t, may(sale.StateClosed, begun, 3), "it ends after the close")
+	require.ErrorAs(t, may(sale.StateArchived, begun, 3), &state)
+	require.ErrorIs(t, may(sale.StateOpen, begun, -3), sale.ErrChangeReused)
+}

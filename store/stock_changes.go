@@ -58,20 +58,20 @@ func (s *Store) changeStock(ctx context.Context, tx *sql.Tx, asked sale.StockCha
 	if !known {
 		return nil, fmt.Errorf("SKU %s: %w", asked.SKU, sale.ErrNotFound)
 	}
-	change, begun, err := readChange(ctx, tx, asked)
-	switch {
-	case err != nil:
+	change, err := readChange(ctx, tx, asked)
+	if err != nil {
 		return nil, err
-	case begun && change.Asked != asked.Asked:
-		return nil, sale.ErrChangeReused
-	case begun && change.Done:
-		return change, nil
-	case present.State == sale.StateArchived:
-		return nil, &sale.StateError{State: present.State, Detail: "an archived sale does not change"}
+	}
+	if err := ledger.MayChange(&present, &item, change, asked.Asked); err != nil {
+		return nil, err
+	}
+	begun := change != nil
+	switch {
 	case !begun:
-		if err := changeable(&present, &item, asked.Asked); err != nil {
-			return nil, err
-		}
+		asked.Added, asked.Loaded, asked.Done = 0, 0, false
+		change = &ledger.Change{StockChange: asked}
+	case change.Done:
+		return change, nil
 	}
 	before := change.Added
 	if err := s.planChange(ctx, tx, change); err != nil {
@@ -86,29 +86,15 @@ func (s *Store) changeStock(ctx context.Context, tx *sql.Tx, asked sale.StockCha
 	return change, stampSaleRow(ctx, tx, asked.Sale)
 }
 
-// changeable returns the error for a new change that is not allowed.
-func changeable(present *sale.Sale, item *sale.Item, asked int64) error {
-	switch {
-	case asked == 0 || asked < -sale.MaxStock || asked > sale.MaxStock:
-		return sale.Fieldf("add", "must be -%d to %d and not 0", sale.MaxStock, sale.MaxStock)
-	case present.State == sale.StateDraft || present.State == sale.StateClosed:
-		return &sale.StateError{State: present.State, Detail: "the stock of a preloaded sale can change"}
-	case item.Stock+asked > sale.MaxStock:
-		return sale.Fieldf("add", "the stock must stay at most %d, it is %d", sale.MaxStock, item.Stock)
-	}
-	return nil
-}
-
-// readChange returns the row of a change, or a new one.
-func readChange(ctx context.Context, tx *sql.Tx, asked sale.StockChange) (change *ledger.Change, begun bool, err error) {
-	change = &ledger.Change{StockChange: sale.StockChange{Sale: asked.Sale, SKU: asked.SKU, Key: asked.Key}}
-	err = tx.QueryRowContext(ctx, sqlChange, asked.Sale, asked.SKU, asked.Key).
+// readChange returns the row of a change, nil if there is none.
+func readChange(ctx context.Context, tx *sql.Tx, asked sale.StockChange) (*ledger.Change, error) {
+	change := &ledger.Change{StockChange: sale.StockChange{Sale: asked.Sale, SKU: asked.SKU, Key: asked.Key}}
+	err := tx.QueryRowContext(ctx, sqlChange, asked.Sale, asked.SKU, asked.Key).
 		Scan(&change.Asked, &change.Added, &change.OpenRows, &change.Loaded, &change.Done)
 	if isNoRows(err) {
-		change.Asked = asked.Asked
-		return change, false, nil
+		return nil, nil
 	}
-	return change, err == nil, err
+	return change, err
 }
 
 func writeChange(ctx context.Context, tx *sql.Tx, c *ledger.Change, begun bool) error {

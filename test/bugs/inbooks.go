@@ -186,8 +186,8 @@ lines[i] = p.state.shelf(row.Bucket, of).line(u.Units)`),
 	{
 		Name: "change-counted-twice", What: "a change of the stock that is repeated with its key adds the units again",
 		Seeds: []Replacement{
-			instead("store/stock_changes.go", `case begun && change.Done:`,
-				`case begun && change.Done && !faults.Bug("change-counted-twice"):`),
+			instead("store/stock_changes.go", `case change.Done:`,
+				`case change.Done && !faults.Bug("change-counted-twice"):`),
 			instead("ledger/stock.go", `if c.Done {`, `if c.Done && !faults.Bug("change-counted-twice") {`),
 		},
 		Checks: []Check{check("store", "^TestRaiseIsLoadedAtOnce$")},

@@ -36,36 +36,13 @@ func (t *Tables) changeOf(s *Sale, asked sale.StockChange) (*ledger.Change, erro
 	}
 	id := ChangeID{asked.Sale, asked.SKU, asked.Key}
 	change := t.Changes[id]
-	switch {
-	case change != nil && change.Asked != asked.Asked:
-		return nil, sale.ErrChangeReused
-	case change != nil && change.Done:
-		return change, nil
-	case s.State == sale.StateArchived:
-		return nil, &sale.StateError{State: s.State, Detail: "an archived sale does not change"}
-	case change != nil:
-		return change, nil
-	}
-	if err := changeable(s, &item, asked.Asked); err != nil {
-		return nil, err
+	if err := ledger.MayChange(&s.Sale, &item, change, asked.Asked); err != nil || change != nil {
+		return change, err
 	}
 	asked.Added, asked.Loaded, asked.Done = 0, 0, false
 	change = &ledger.Change{StockChange: asked}
 	t.Changes[id] = change
 	return change, nil
-}
-
-// changeable returns the error for a new change that is not allowed.
-func changeable(s *Sale, item *sale.Item, asked int64) error {
-	switch {
-	case asked == 0 || asked < -sale.MaxStock || asked > sale.MaxStock:
-		return sale.Fieldf("add", "must be -%d to %d and not 0", sale.MaxStock, sale.MaxStock)
-	case s.State == sale.StateDraft || s.State == sale.StateClosed:
-		return &sale.StateError{State: s.State, Detail: "the stock of a preloaded sale can change"}
-	case item.Stock+asked > sale.MaxStock:
-		return sale.Fieldf("add", "the stock must stay at most %d, it is %d", sale.MaxStock, item.Stock)
-	}
-	return nil
 }
 
 // change writes what a change of stock asks for.
