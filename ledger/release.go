@@ -14,6 +14,9 @@ type Releasing struct {
 // lines.
 const MaxReleased = 1000
 
+// MaxPage bounds the lines of one bucket's outbox rows that a store returns at once, unless the first row alone has more.
+const MaxPage = 4 * MaxReleased
+
 // Release plans that orders become cancelled or expired. They give back the units of all their lines once: in the database
 // with this plan, in Redis through outbox rows of their buckets, of MaxReleased orders each. The orders must be confirmed and
 // locked.

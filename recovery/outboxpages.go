@@ -12,45 +12,34 @@ import (
 func releasePages(rows []sale.OutboxRow) ([]scripts.ReleasePage, error) {
 	var pages []scripts.ReleasePage
 	var last sale.Bucket
-	full := false
+	full, lines := false, 0 // of the page
 	for i := range rows {
 		row := &rows[i]
 		if err := checkRow(row); err != nil {
 			return nil, err
 		}
 		if i == 0 || row.Bucket != last {
-			last, full = row.Bucket, false
+			last, full, lines = row.Bucket, false, 0
 			pages = append(pages, scripts.ReleasePage{Bucket: row.Bucket, Epoch: row.Epoch, First: row.Number})
 		}
 		page := &pages[len(pages)-1]
-		if full = full || !takes(page, row); !full {
+		lines += row.LineCount()
+		if full = full || !takes(page, row, lines); !full {
 			addRow(page, row)
 		}
 	}
 	return pages, nil
 }
 
-// takes reports whether the row may follow in this page. A take is alone in its page, because Redis remembers what the last take
-// found and no more (rule: take-alone).
-func takes(p *scripts.ReleasePage, row *sale.OutboxRow) bool {
+// takes reports whether the row may follow in this page, which then has so many lines. A take is alone in its page, because
+// Redis remembers what the last take found and no more (rule: take-alone).
+func takes(p *scripts.ReleasePage, row *sale.OutboxRow, lines int) bool {
 	if p.Rows == 0 {
 		return true
 	}
 	return row.Epoch == p.Epoch && row.Number == p.First+int64(p.Rows) && p.Rows < scripts.MaxReleaseRows &&
 		row.Kind != sale.OutboxTake && len(p.Take) == 0 &&
-		len(p.Orders)+len(row.Orders) <= scripts.MaxReleaseOrders && gainsFit(p, row)
-}
-
-// gainsFit bounds the SKUs of a page.
-func gainsFit(p *scripts.ReleasePage, row *sale.OutboxRow) bool {
-	lines := len(p.Gains) + len(row.Lines)
-	for i := range row.Orders {
-		lines += len(row.Orders[i].Lines)
-	}
-	for i := range p.Orders {
-		lines += len(p.Orders[i].Lines)
-	}
-	return lines <= scripts.MaxReleaseLines
+		len(p.Orders)+len(row.Orders) <= scripts.MaxReleaseOrders && lines <= scripts.MaxReleaseLines
 }
 
 func addRow(p *scripts.ReleasePage, row *sale.OutboxRow) {

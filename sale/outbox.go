@@ -28,6 +28,15 @@ type OutboxRow struct {
 	Change string          // of a raise or a take: the idempotency key of its stock change, empty when it has none
 }
 
+// LineCount returns the lines of the row, those of its orders together: what a call of the script that applies it costs.
+func (r *OutboxRow) LineCount() int {
+	lines := len(r.Lines)
+	for i := range r.Orders {
+		lines += len(r.Orders[i].Lines)
+	}
+	return lines
+}
+
 // OutboxLine is a SKU of an outbox row, with what Redis needs to begin to sell it.
 type OutboxLine struct {
 	SKU    string

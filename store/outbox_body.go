@@ -5,12 +5,11 @@ import (
 	"strconv"
 	"strings"
 
-	"flashsale/ledger"
 	"flashsale/sale"
 )
 
 func outboxArgs(args []any, r sale.OutboxRow) []any {
-	return append(args, r.Sale, r.Bucket.Number, r.Number, r.Epoch, string(r.Kind), ledger.LinesOf(&r), r.Change, outboxBody(&r))
+	return append(args, r.Sale, r.Bucket.Number, r.Number, r.Epoch, string(r.Kind), r.LineCount(), r.Change, outboxBody(&r))
 }
 
 // ofOrders reports whether a row of a kind has orders, and no lines of its own.

@@ -31,9 +31,9 @@ func (d *Database) Outbox(ctx context.Context, maxRows int) ([]sale.OutboxRow, e
 
 // page returns the first rows of a bucket, so many and so many lines.
 func page(rows []sale.OutboxRow, most int) []sale.OutboxRow {
-	lines, n := int64(0), 0
+	lines, n := 0, 0
 	for n < min(most, len(rows)) {
-		if lines += ledger.LinesOf(&rows[n]); n > 0 && lines > ledger.MaxPage {
+		if lines += rows[n].LineCount(); n > 0 && lines > ledger.MaxPage {
 			break
 		}
 		n++
