@@ -35,9 +35,8 @@ func (s *Store) BucketCounters(ctx context.Context, buckets []sale.Bucket) ([]sa
 
 // A LEFT JOIN, so that a bucket without a row of one of the SKUs is in the answer too.
 const sqlCounters = "SELECT b.sale_id, b.bucket, b.epoch, b.state, b.partition_id, b.sequence, b.outbox_number, " +
-	"COALESCE(s.sku, ''), COALESCE(s.loaded, 0), COALESCE(s.settled, 0), COALESCE(s.released, 0), COALESCE(s.settled_epoch, " +
-	"0), " +
-	"COALESCE(s.moved_epoch, 0), COALESCE(s.given_epoch, 0) " +
+	"COALESCE(s.sku, ''), COALESCE(s.loaded, 0), COALESCE(s.settled, 0), COALESCE(s.released, 0), " +
+	"COALESCE(s.settled_epoch, 0), COALESCE(s.moved_epoch, 0), COALESCE(s.given_epoch, 0) " +
 	"FROM buckets b LEFT JOIN stock s ON s.sale_id = b.sale_id AND s.bucket = b.bucket"
 
 const ofBooks = " WHERE b.sale_id = ?"
