@@ -55,10 +55,13 @@ func replidOf(t *testing.T, r *Redis) string {
 	return rest[:40]
 }
 
+// runModel does at least that many operations. What they bring is random, so a run that lacks something of mustSee goes on, up
+// to ten times as far, before it fails.
 func runModel(t *testing.T, r *Redis, replid string, operations int, mustSee []string) {
 	run := newModelRun(t, r, replid, modelSeed(t))
 	run.installScript()
-	for run.done < operations {
+	unseen := func(what string) bool { return run.seen[what] == 0 }
+	for run.done < operations || run.done < 10*operations && slices.ContainsFunc(mustSee, unseen) {
 		run.step()
 	}
 	run.compareState()
