@@ -64,11 +64,12 @@ func (s *startup) note(name, found string) {
 }
 
 // wait repeats a check until it passes or ctx ends. It returns an error only for a database of another schema, because
-// waiting does not change the schema. It logs a finding when the finding changes.
+// waiting does not change the schema. It logs a finding once, when the next try finds it again: what one retry mends is no
+// warning.
 func (s *startup) wait(
 	ctx context.Context, log *slog.Logger, name string, check func(context.Context) error,
 ) (fault error) {
-	said := ""
+	found, said := "", ""
 	role.Until(ctx, role.Always(startupRetry), func() (done bool) {
 		try, cancel := context.WithTimeout(ctx, startupTry)
 		defer cancel()
@@ -81,11 +82,13 @@ func (s *startup) wait(
 		case errors.Is(err, sale.ErrSchema):
 			fault = err
 			return true
-		case err.Error() != said:
-			said = err.Error()
+		case err.Error() != found:
+			found = err.Error()
+		case found != said:
+			said = found
 			log.Warn("waiting", "for", name, "error", said)
 		}
-		s.note(name, said)
+		s.note(name, found)
 		return false
 	})
 	return fault
