@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+	"github.com/eapache/go-resiliency/breaker"
 
 	"flashsale/role"
 )
@@ -20,7 +21,10 @@ var (
 	errClosed = errors.New("the producer is closed")
 )
 
-const connectRetry = 250 * time.Millisecond
+const (
+	connectRetry = 250 * time.Millisecond
+	replaceAfter = time.Second // age of the library's producer at which it may be replaced
+)
 
 // Producer sends records to the orders topic. It connects by itself and repeats failed attempts.
 type Producer struct {
@@ -55,33 +59,66 @@ func NewProducer(o ProducerOptions) (*Producer, error) {
 // Ready reports whether a broker has been reached.
 func (p *Producer) Ready() bool { return p.ready.Load() }
 
-// run connects, then moves records into the library and results out of it, until Close has flushed them all.
+// run connects, then moves records into the library and results out of it, until Close has flushed them all. It replaces the
+// library's producer when that refuses a partition by itself (see serve).
 func (p *Producer) run(ctx context.Context, brokers []string, config *sarama.Config) {
 	defer close(p.ended)
-	async, ok := p.connect(ctx, brokers, config)
-	if !ok {
-		return
+	var results sync.WaitGroup
+	defer results.Wait()
+	for open := true; open; {
+		async, connected := p.connect(ctx, brokers, config)
+		if !connected { // the producer is closed
+			for message := range p.queue {
+				answer(message, errClosed)
+			}
+			return
+		}
+		open = p.serve(ctx, async, &results)
+		p.ready.Store(false)
 	}
-	var roles sync.WaitGroup
-	roles.Go(func() {
-		for message := range p.queue {
+}
+
+// serve moves records into the library until the producer is closed, and then returns false. It returns true when the library's
+// producer has to be replaced: after three failed searches for the leader of a partition the library refuses every record of
+// that partition for 10 s, even when Kafka is back meanwhile. The results of all its records come as they do without that.
+func (p *Producer) serve(ctx context.Context, async sarama.AsyncProducer, results *sync.WaitGroup) bool {
+	refuses, once := make(chan struct{}), sync.Once{}
+	results.Go(func() {
+		for message := range async.Successes() {
+			answer(message, nil)
+		}
+	})
+	results.Go(func() {
+		for failure := range async.Errors() {
+			if errors.Is(failure.Err, breaker.ErrBreakerOpen) {
+				once.Do(func() { close(refuses) })
+			}
+			p.refused(failure.Err)
+			answer(failure.Msg, failure.Err)
+		}
+	})
+	defer async.AsyncClose()
+	enough := time.NewTimer(replaceAfter)
+	defer enough.Stop()
+	for {
+		select {
+		case <-refuses:
+			select {
+			case <-enough.C:
+			case <-ctx.Done():
+			}
+			return true
+		case message, open := <-p.queue:
+			if !open {
+				return false
+			}
 			async.Input() <- message
 		}
-		async.AsyncClose()
-	})
-	roles.Go(func() {
-		for message := range async.Successes() {
-			message.Metadata.(func(error))(nil)
-		}
-	})
-	roles.Go(func() {
-		for failure := range async.Errors() {
-			p.refused(failure.Err)
-			failure.Msg.Metadata.(func(error))(failure.Err)
-		}
-	})
-	roles.Wait()
+	}
 }
+
+// answer gives a record's publisher the result.
+func answer(message *sarama.ProducerMessage, err error) { message.Metadata.(func(error))(err) }
 
 func (p *Producer) connect(ctx context.Context, brokers []string, config *sarama.Config) (sarama.AsyncProducer, bool) {
 	var async sarama.AsyncProducer

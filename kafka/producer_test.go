@@ -2,10 +2,13 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/eapache/go-resiliency/breaker"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -23,6 +26,15 @@ func newBroker(t *testing.T, port int) *kfake.Cluster {
 	require.NoError(t, err)
 	t.Cleanup(cluster.Close)
 	return cluster
+}
+
+// vacantPort stops a broker and returns its address, for another that begins there.
+func vacantPort(t *testing.T, broker *kfake.Cluster) (addr string, port int) {
+	addr = broker.ListenAddrs()[0]
+	_, err := fmt.Sscanf(addr, "127.0.0.1:%d", &port)
+	require.NoError(t, err)
+	broker.Close()
+	return addr, port
 }
 
 // publish publishes a record until it is acknowledged, as the engine does.
@@ -76,12 +88,7 @@ func readAll(t *testing.T, brokers []string, n int) []*kgo.Record {
 // The producer needs no broker to start; records before the first contact have an unknown outcome, and it connects by
 // itself.
 func TestProducerConnectsLater(t *testing.T) {
-	broker := newBroker(t, 0)
-	addr := broker.ListenAddrs()[0]
-	var port int
-	_, err := fmt.Sscanf(addr, "127.0.0.1:%d", &port)
-	require.NoError(t, err)
-	broker.Close()
+	addr, port := vacantPort(t, newBroker(t, 0))
 	p := newTestProducer(t, []string{addr})
 	require.False(t, p.Ready())
 	result := make(chan error, 1)
@@ -93,6 +100,47 @@ func TestProducerConnectsLater(t *testing.T) {
 	defer cancel()
 	require.NoError(t, publish(ctx, p, 1, "v"))
 	require.Equal(t, "v", string(readAll(t, []string{addr}, 1)[0].Value))
+}
+
+// A Kafka that comes back gets records at once, also when it was away so long that the library would refuse its partitions for
+// another 10 s. Every record is answered.
+func TestProducerDoesNotWaitForTheLibrarysBreaker(t *testing.T) {
+	broker := newBroker(t, 0)
+	opened := make(chan struct{}, 1)
+	p, err := NewProducer(ProducerOptions{
+		Kafka: Options{Brokers: broker.ListenAddrs()}, Topic: ordersTopic, Refused: func(err error) {
+			if errors.Is(err, breaker.ErrBreakerOpen) {
+				select {
+				case opened <- struct{}{}:
+				default:
+				}
+			}
+		},
+	})
+	require.NoError(t, err)
+	eventually(t, p.Ready, "connected")
+	require.NoError(t, publish(t.Context(), p, 0, "before"))
+	_, port := vacantPort(t, broker)
+	var answered sync.WaitGroup
+	published := 0
+	for away := true; away; published++ {
+		answered.Add(1)
+		p.Publish(0, []byte("k"), []byte("during"), func(error) { answered.Done() })
+		select {
+		case <-opened:
+			away = false
+		case <-time.After(20 * time.Millisecond):
+		}
+		require.Less(t, published, 3000, "the library refused no partition within a minute")
+	}
+	began := time.Now()
+	newBroker(t, port)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	require.NoError(t, publish(ctx, p, 0, "after"))
+	require.Less(t, time.Since(began), 4*time.Second)
+	require.NoError(t, p.Close(ctx))
+	answered.Wait()
 }
 
 // Close flushes the published records, and the producer refuses every later one.

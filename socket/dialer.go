@@ -26,6 +26,9 @@ func (d Dialer) DialContext(ctx context.Context, network, address string) (net.C
 		within, cancel := context.WithCancel(ctx)
 		defer cancel()
 		defer context.AfterFunc(d.Until, cancel)()
+		if d.Until.Err() != nil {
+			cancel() // AfterFunc does so in a goroutine of its own, which an attempt to connect may overtake
+		}
 		ctx = within
 	}
 	conn, err := d.Dialer.DialContext(ctx, network, address)
