@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
+	"flashsale/test/harness"
 )
 
 // cart is the body of so many lines with SKUs of 64 characters.
@@ -167,10 +168,10 @@ func FuzzLines(f *testing.F) {
 // TestUsualLinesDoNotAllocate: the lines of a usual purchase fit on the stack.
 func TestUsualLinesDoNotAllocate(t *testing.T) {
 	body := []byte(cart(usualLines))
-	require.Zero(t, testing.AllocsPerRun(100, func() {
+	harness.NoAllocations(t, 100, func() {
 		var room [usualLines]pressLine
 		if lines, field := parseBody(room[:0], body, nil); field != "" || len(lines) != usualLines {
 			panic(field)
 		}
-	}))
+	})
 }

@@ -29,6 +29,7 @@ const lateness = 200 * time.Millisecond
 type boundedConn struct {
 	net.Conn
 	listener *boundedListener
+	ahead    interface{ Buffered() int } // bytes that a read takes without waiting; nil: unknown
 	peer     netip.Addr
 	once     sync.Once
 	lingers  atomic.Bool // the peer may still be sending: Close must not reset the connection before it reads the answer
@@ -87,7 +88,7 @@ func (c *boundedConn) SetDeadline(t time.Time) error {
 
 // Read reads within the noted deadline.
 func (c *boundedConn) Read(p []byte) (int, error) {
-	if c.read.due(c.listener.slack) {
+	if (c.ahead == nil || c.ahead.Buffered() == 0) && c.read.due(c.listener.slack) {
 		if err := c.Conn.SetReadDeadline(c.read.armed); err != nil {
 			return 0, err
 		}

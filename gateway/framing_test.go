@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -106,10 +107,42 @@ func TestLargeBodyStillGetsItsAnswer(t *testing.T) {
 
 func TestSlowHeadersTimeOut(t *testing.T) {
 	s := newScene(t, func(o *Options, _ *Deps) { o.ReadTimeout = 50 * time.Millisecond }).open(autumn())
-	for _, started := range []string{"", "POST / HT", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n{"} {
+	for _, started := range []string{"P", "POST / HT", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n{"} {
 		r := s.raw(started)
 		s.problem(r, http.StatusRequestTimeout, "request_timeout", "The request took too long to arrive", nil)
 		require.True(t, r.closes)
+	}
+}
+
+// TestSilentConnectionsEnd: a connection that browsers open in advance and never use ends without an answer to no request.
+func TestSilentConnectionsEnd(t *testing.T) {
+	s := newScene(t, func(o *Options, _ *Deps) { o.ReadTimeout = 50 * time.Millisecond }).open(autumn())
+	conn, err := net.Dial("tcp", s.address)
+	require.NoError(t, err)
+	defer conn.Close()
+	require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+	answer, err := io.ReadAll(conn)
+	require.NoError(t, err)
+	require.Empty(t, string(answer))
+}
+
+// TestRequestsThatComeInPieces: a request is read wherever its bytes are divided, also beyond what one read takes in advance.
+func TestRequestsThatComeInPieces(t *testing.T) {
+	s := newScene(t).open(autumn())
+	conn, err := net.Dial("tcp", s.address)
+	require.NoError(t, err)
+	defer conn.Close()
+	reader := bufio.NewReader(conn)
+	for n, pieces := range []int{1, 2, 50, 3} {
+		press := "POST " + phoneOrders + " HTTP/1.1\r\nHost: shop\r\n" + bearer(fmt.Sprint("piece-", n)) +
+			"\r\nX-Filler: " + strings.Repeat("x", 5000) + "\r\nContent-Length: 14\r\n\r\n{\"quantity\":1}"
+		size := (len(press) + pieces - 1) / pieces
+		for piece := range slices.Chunk([]byte(press), size) {
+			_, err := conn.Write(piece)
+			require.NoError(t, err)
+			<-time.After(2 * time.Millisecond) // so that the gateway reads it alone
+		}
+		require.Equal(t, http.StatusAccepted, s.read(reader, "POST").status)
 	}
 }
 

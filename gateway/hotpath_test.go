@@ -12,6 +12,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"flashsale/sale"
+	"flashsale/test/harness"
 )
 
 // refusalCase is one refusal that a crowd can provoke, and its set-up.
@@ -130,10 +131,10 @@ func TestRefusalsDoNotAllocate(t *testing.T) {
 			s.gateway.handle(ctx)
 			require.Equal(t, c.outcome.Row().Status, ctx.Response.StatusCode(), string(ctx.Response.Body()))
 			require.Contains(t, string(ctx.Response.Body()), `"code":"`+c.outcome.String()+`"`)
-			require.Zero(t, testing.AllocsPerRun(200, func() {
+			harness.NoAllocations(t, 200, func() {
 				ctx.Response.Reset()
 				s.gateway.handle(ctx)
-			}))
+			})
 		})
 	}
 }
@@ -174,11 +175,11 @@ func TestSoldOutStrangersDoNotAllocate(t *testing.T) {
 	s := newScene(t).open(autumn())
 	latchOf(s, "bob")
 	press := strangers(t, s, 500)
-	require.Zero(t, testing.AllocsPerRun(200, func() {
+	harness.NoAllocations(t, 200, func() {
 		if outcome := press(); outcome != sale.OutcomeSoldOut {
 			panic(outcome.String())
 		}
-	}))
+	})
 	require.Empty(t, s.stock.purchases())
 }
 

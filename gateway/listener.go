@@ -48,7 +48,9 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		if l.open.Add(1) <= l.bound {
-			return &boundedConn{Conn: socket.Of(conn), listener: l, peer: peerOf(conn)}, nil
+			c := &boundedConn{Conn: socket.Frugal(conn), listener: l, peer: peerOf(conn)}
+			c.ahead, _ = c.Conn.(interface{ Buffered() int })
+			return c, nil
 		}
 		l.open.Add(-1)
 		l.refused()

@@ -124,6 +124,20 @@ func TestDeadlinesAreArmedWhereSomethingCanBlock(t *testing.T) {
 	require.Equal(t, []time.Time{noon}, inner.writes)
 }
 
+// aheadConn has bytes that a read takes without waiting.
+type aheadConn struct{ recordingConn }
+
+func (c *aheadConn) Buffered() int { return 1 }
+
+func TestNoDeadlineIsArmedForWhatIsThere(t *testing.T) {
+	inner := &aheadConn{}
+	c := &boundedConn{Conn: inner, ahead: inner, listener: &boundedListener{slack: time.Second}}
+	require.NoError(t, c.SetReadDeadline(noon))
+	_, err := c.Read(make([]byte, 1))
+	require.NoError(t, err)
+	require.Empty(t, inner.reads)
+}
+
 func TestIdleConnectionsEnd(t *testing.T) {
 	s := newScene(t, func(o *Options, _ *Deps) { o.IdleTimeout = 60 * time.Millisecond })
 	conn, err := net.Dial("tcp", s.address)

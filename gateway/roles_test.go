@@ -19,10 +19,10 @@ func TestWaitersRoleRestsWithoutWaiters(t *testing.T) {
 		var log bytes.Buffer
 		g := &Gateway{options: Options{Log: slog.New(slog.NewTextHandler(&log, nil))}}
 		g.waiters = newWaiters(nil, nil, Options{MaxWaiters: 1})
-		var units int
+		var units atomic.Int64
 		var failing atomic.Bool
 		loop := g.whileWaiting("waiters", g.waiters.rows, waitInterval, func(context.Context) error {
-			units++
+			units.Add(1)
 			if failing.Load() {
 				return errAway
 			}
@@ -35,7 +35,7 @@ func TestWaitersRoleRestsWithoutWaiters(t *testing.T) {
 			t.Helper()
 			<-time.After(wait)
 			synctest.Wait()
-			require.Equal(t, expected, units)
+			require.EqualValues(t, expected, units.Load())
 		}
 		logged := func(fails, works int) {
 			t.Helper()

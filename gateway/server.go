@@ -22,6 +22,7 @@ func (g *Gateway) newServer() *fasthttp.Server {
 		Concurrency:                  g.options.MaxConnections + 1024, // boundedListener refuses first, with a problem
 		ReadBufferSize:               maxHeaderBytes,
 		WriteBufferSize:              4 << 10,
+		ReduceMemoryUsage:            true, // a connection without a request holds no buffers (socket.Frugal)
 		MaxRequestBodySize:           maxBodyBytes,
 		MaxRequestsPerConn:           maxRequestsPerConn,
 		ReadTimeout:                  g.options.ReadTimeout,

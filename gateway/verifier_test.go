@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"flashsale/test/harness"
 )
 
 // usualHeaders are those of identity providers: with a key id, a type, and members that do not affect the signature.
@@ -25,12 +27,12 @@ func TestUsualHeadersTakeTheFastPath(t *testing.T) {
 		token := []byte(signAs(secret, header, claimsAt(noon.Add(time.Minute))))
 		known := tokensWith(t)
 		var who buyerID
-		require.Zero(t, testing.AllocsPerRun(100, func() {
+		harness.NoAllocations(t, 100, func() {
 			who = buyerID{}
 			if _, ok := known.verify(token, &who); !ok {
 				panic("refused")
 			}
-		}), header)
+		}, header)
 		require.Equal(t, "ann", who.String())
 	}
 }
@@ -50,11 +52,11 @@ func TestNothingIsDecodedBeforeTheSignature(t *testing.T) {
 	} {
 		require.LessOrEqual(t, len(token), maxTokenBytes)
 		known, forged := tokensWith(t), []byte(token)
-		require.Zero(t, testing.AllocsPerRun(100, func() {
+		harness.NoAllocations(t, 100, func() {
 			if _, ok := known.buyer(forged, noon); ok {
 				panic("believed")
 			}
-		}), name)
+		}, name)
 	}
 }
 

@@ -16,6 +16,15 @@ import (
 // pair returns a connection as Of makes it and its peer, over loopback TCP.
 func pair(t testing.TB) (net.Conn, net.Conn) {
 	t.Helper()
+	accepted, peer := ends(t)
+	conn := Of(accepted)
+	require.IsType(t, &tcpConn{}, conn)
+	return conn, peer
+}
+
+// ends returns both ends of a connection over loopback TCP, the accepted one first.
+func ends(t testing.TB) (net.Conn, net.Conn) {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer listener.Close()
@@ -24,9 +33,89 @@ func pair(t testing.TB) (net.Conn, net.Conn) {
 	accepted, err := listener.Accept()
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = accepted.Close(); _ = peer.Close() })
-	conn := Of(accepted)
-	require.IsType(t, &tcpConn{}, conn)
-	return conn, peer
+	return accepted, peer
+}
+
+// frugalPair is pair for a connection of Frugal.
+func frugalPair(t testing.TB) (*frugalConn, net.Conn) {
+	t.Helper()
+	accepted, peer := ends(t)
+	return Frugal(accepted).(*frugalConn), peer
+}
+
+// TestFrugalReadsEveryByteOnce: in whatever pieces the bytes come and are asked for.
+func TestFrugalReadsEveryByteOnce(t *testing.T) {
+	conn, peer := frugalPair(t)
+	sent := make([]byte, 1<<20)
+	for i := range sent {
+		sent[i] = byte(i>>8 ^ i)
+	}
+	go func() {
+		for at := 0; at < len(sent); {
+			size := min(len(sent)-at, 1+at%9001)
+			if _, err := peer.Write(sent[at : at+size]); err != nil {
+				break // what is missing fails the test below
+			}
+			at += size
+		}
+		_ = peer.Close()
+	}()
+	var got []byte
+	for turn := 0; ; turn++ {
+		buf := make([]byte, []int{1, 7, 8192, 1, 0, 4096}[turn%6])
+		n, err := conn.Read(buf)
+		got = append(got, buf[:n]...)
+		if err != nil {
+			require.ErrorIs(t, err, io.EOF)
+			break
+		}
+	}
+	require.Equal(t, sent, got)
+	require.Nil(t, conn.ahead)
+}
+
+// TestFrugalReadsAheadOnlyForOneByte: after a read of one byte the rest is there without another call.
+func TestFrugalReadsAheadOnlyForOneByte(t *testing.T) {
+	conn, peer := frugalPair(t)
+	read := func(most int) string {
+		buf := make([]byte, most)
+		n, err := conn.Read(buf)
+		require.NoError(t, err)
+		return string(buf[:n])
+	}
+	_, err := io.WriteString(peer, "a request")
+	require.NoError(t, err)
+	require.Equal(t, "a", read(1))
+	require.Equal(t, 8, conn.Buffered())
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(-time.Second)))
+	require.Equal(t, " req", read(4), "no call, so no deadline")
+	require.Equal(t, "uest", read(100))
+	require.Zero(t, conn.Buffered())
+	require.NoError(t, conn.SetReadDeadline(time.Time{}))
+	_, err = io.WriteString(peer, "another")
+	require.NoError(t, err)
+	require.Equal(t, "an", read(2))
+	require.Zero(t, conn.Buffered())
+}
+
+// TestFrugalEndsAsOthersDo: an end, a deadline and a reset are told, and no buffer stays behind.
+func TestFrugalEndsAsOthersDo(t *testing.T) {
+	conn, peer := frugalPair(t)
+	require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Millisecond)))
+	_, err := conn.Read(make([]byte, 1))
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	require.NoError(t, conn.SetDeadline(time.Time{}))
+	require.NoError(t, peer.Close())
+	_, err = conn.Read(make([]byte, 1))
+	require.ErrorIs(t, err, io.EOF)
+	require.Nil(t, conn.ahead)
+
+	conn, peer = frugalPair(t)
+	require.NoError(t, peer.(*net.TCPConn).SetLinger(0)) // a reset
+	require.NoError(t, peer.Close())
+	_, err = conn.Read(make([]byte, 1))
+	require.ErrorIs(t, err, syscall.ECONNRESET)
+	require.Nil(t, conn.ahead)
 }
 
 func TestReadsWhatComesUntilTheEnd(t *testing.T) {
@@ -138,6 +227,7 @@ func TestNothingAskedIsNothingDone(t *testing.T) {
 func TestWhatIsNotTCPStaysAsItIs(t *testing.T) {
 	one, _ := net.Pipe()
 	require.Same(t, one, Of(one))
+	require.Same(t, one, Frugal(one))
 }
 
 // TestAllocatesNothing: every request uses it.

@@ -30,21 +30,23 @@ const (
 
 // overload sends three times the presses that can be accepted, in an open loop, next to idle, broken and vanishing
 // clients: first with the default settings, which admit every buyer, and then under a rule that refuses presses while
-// too many are in flight. The client uses the same cores as the engine: the CPU time that it uses beyond that of the
-// measurement of the greatest rate is subtracted from that rate in the second figure.
+// too many are in flight. The greatest rate is measured before each repetition, without that crowd. The client uses the same
+// cores as the engine: the CPU time that it uses beyond that of the measurement of the greatest rate is subtracted from that
+// rate in the second figure.
 func overload(b *testing.B) []*Figure {
 	s := newStack(b, deployment{})
 	s.openSale("rush", 9_999_999)
 	s.setRules()
 	s.warm("rush")
-	greatest, lessBusy := s.greatestBesideClient()
 	accepted := &Figure{Name: "  accepted ÷ greatest", Unit: "orders/s"}
 	fair := &Figure{Name: "  accepted ÷ greatest with the cores that this client leaves", Unit: "orders/s", Target: 0.85,
 		Least: true}
-	stop := s.crowdAround()
-	defer stop()
-	figures := s.overloads(fmt.Sprintf("overload, %d × %.0f presses/s for %s", overloadTimes, greatest, overloadFor), greatest,
-		func(run offering) {
+	var greatest, lessBusy float64
+	figures := s.overloads(fmt.Sprintf("overload, %d × the greatest rate for %s", overloadTimes, overloadFor),
+		func() float64 {
+			greatest, lessBusy = s.greatestBesideClient()
+			return greatest
+		}, func(run offering) {
 			taken := float64(run.taken) / run.took.Seconds()
 			accepted.Add(taken, greatest)
 			fair.Add(taken, greatest*run.left(s.cores())/lessBusy)
@@ -52,16 +54,17 @@ func overload(b *testing.B) []*Figure {
 	s.run(fmt.Sprintf(`{"isolation":[{"resource":"purchase","concurrency":%d}],"buyer":null}`, overloadBound), "rules", "put",
 		"-f", "-")
 	refused := &Figure{Name: "  refused as overloaded ÷ all", Unit: "presses"}
-	bounded := s.overloads(fmt.Sprintf("the same where a rule lets %d in at once", overloadBound), greatest, func(run offering) {
-		refused.Add(float64(run.refused), float64(run.taken+run.refused))
-	})
+	bounded := s.overloads(fmt.Sprintf("the same where a rule lets %d in at once", overloadBound),
+		func() float64 { return greatest }, func(run offering) {
+			refused.Add(float64(run.refused), float64(run.taken+run.refused))
+		})
 	memory := &Figure{Name: "  gateway: resident, at the most", Unit: "MB", Target: overloadMemory,
 		Ours: []float64{s.resident("VmHWM")}}
 	return slices.Concat(figures, []*Figure{accepted, fair}, bounded, []*Figure{refused, memory})
 }
 
-// overloads offers presses in each repetition and returns the answers.
-func (s *stack) overloads(name string, greatest float64, each func(offering)) []*Figure {
+// overloads offers presses in each repetition, overloadTimes as many as greatest returns, and returns the answers.
+func (s *stack) overloads(name string, greatest func() float64, each func(offering)) []*Figure {
 	s.b.Helper()
 	offered := &Figure{Name: name + ": answered", Unit: "presses/s"}
 	late := &Figure{Name: "  answered later than 5 s, or not at all, in all repetitions", Unit: "presses", Target: 0.5,
@@ -69,14 +72,18 @@ func (s *stack) overloads(name string, greatest float64, each func(offering)) []
 	slowest := &Figure{Name: "  the slowest answer since its press was sent", Unit: "ms"}
 	due := &Figure{Name: "  since its press was due: a client with all connections at work sends late", Unit: "ms"}
 	for range repetitions {
-		run := s.offer(overloadTimes * greatest)
+		rate := overloadTimes * greatest()
+		requests := s.presses("rush", int(rate*overloadFor.Seconds()))
+		disperse := s.crowdAround()
+		run := s.offer(requests, rate)
+		disperse()
 		offered.Ours = append(offered.Ours, float64(run.taken+run.refused)/run.took.Seconds())
 		late.Ours[0] += float64(run.late)
 		slowest.Ours = append(slowest.Ours, milliseconds(run.slowest))
 		due.Ours = append(due.Ours, milliseconds(run.slowestDue))
 		each(run)
-		say("overload: %d taken, %d refused as overloaded, %d late, client %.2f cores, %s", run.taken, run.refused, run.late,
-			run.client, run.took.Round(time.Millisecond))
+		say("overload: %.0f presses/s, %d taken, %d refused as overloaded, %d late, client %.2f cores, %s", rate, run.taken,
+			run.refused, run.late, run.client, run.took.Round(time.Millisecond))
 		s.drained()
 	}
 	return []*Figure{offered, late, slowest, due}
@@ -155,11 +162,10 @@ type offering struct {
 // left is how many cores the client left to the engine.
 func (o *offering) left(cores float64) float64 { return cores - o.client }
 
-// offer sends presses at a rate for overloadFor. Each press of a connection has its due time; a press that is due
+// offer sends presses at a rate. Each press of a connection has its due time; a press that is due
 // before the previous answer has arrived leaves late, and its wait is counted in addition to the gateway's latency.
-func (s *stack) offer(rate float64) offering {
+func (s *stack) offer(requests *Requests, rate float64) offering {
 	s.b.Helper()
-	requests := s.presses("rush", int(rate*overloadFor.Seconds()))
 	driver, err := NewDriver(s.b.Context(), s.gateway.Listen, overloadConnections)
 	require.NoError(s.b, err)
 	defer driver.Close()

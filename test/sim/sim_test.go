@@ -9,14 +9,23 @@ import (
 	"time"
 
 	"flashsale/test/check"
+	"flashsale/test/harness"
 )
 
 var (
 	firstSeed = flag.Uint64("sim.seed", 1, "seed of the first sale")
-	sales     = flag.Int("sim.n", usual, "number of sales")
+	sales     = flag.Int("sim.n", usual(), "number of sales")
 	ordered   = flag.Uint64("sim.ordered", 8, "put the history of every n-th sale in order, 0 = of none")
 	telling   = flag.Bool("sim.trace", false, "print what happened")
 )
+
+// usual is how many sales run by default: with the race detector each takes twenty times as long.
+func usual() int {
+	if harness.Race {
+		return 100
+	}
+	return 20_000
+}
 
 // run is a whole sale, from its first press to its last order.
 func run(t *testing.T, seed uint64) (w *world, c *crowd) {
