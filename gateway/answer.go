@@ -150,15 +150,10 @@ func head(ctx *fasthttp.RequestCtx, status int, contentType []byte) {
 	ctx.Response.Header.SetCanonical(headerCacheControl, noStore)
 }
 
-// orderBytes is enough for an order of one line: three ids of 64 bytes, three times and the member names. A longer order
-// allocates.
-const orderBytes = 768
-
-// answerOrder answers with an order.
+// answerOrder answers with an order, which is written into the response's own buffer.
 func answerOrder(ctx *fasthttp.RequestCtx, status int, o *sale.Order) {
-	var text [orderBytes]byte
 	head(ctx, status, typeJSON)
-	ctx.Response.AppendBody(sale.AppendOrder(text[:0], o))
+	ctx.Response.SwapBody(sale.AppendOrder(ctx.Response.SwapBody(nil)[:0], o))
 }
 
 // setLocation sets the Location header to the path of an order, in the form of the request's path.
