@@ -25,7 +25,7 @@ const (
 	vanishEvery         = 5 * time.Millisecond
 	overloadFor         = 3 * time.Second
 	answerWithin        = 5 * time.Second // the contract's limit
-	overloadMemory      = 700             // MB: 16,000 connections of 30 KB, garbage included, and the engine's own memory
+	overloadMemory      = 500             // MB: 6,000 connections at work of 30 KB, 10,000 that wait, garbage, and the engine itself
 )
 
 // overload sends three times the presses that can be accepted, in an open loop, next to idle, broken and vanishing
