@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"flashsale/kafka"
+	"flashsale/reserve"
 	"flashsale/role"
 	"flashsale/sale"
 	"flashsale/settle"
@@ -64,16 +65,18 @@ func (s *startup) note(name, found string) {
 }
 
 // wait repeats a check until it passes or ctx ends. It returns an error only for a database of another schema, because
-// waiting does not change the schema. It logs a finding once, when the next try finds it again: what one retry mends is no
-// warning.
+// waiting does not change the schema. It logs a finding when the finding changes, but not that of a first try that found nothing
+// out yet.
 func (s *startup) wait(
 	ctx context.Context, log *slog.Logger, name string, check func(context.Context) error,
 ) (fault error) {
-	found, said := "", ""
+	said, tries := "", 0
 	role.Until(ctx, role.Always(startupRetry), func() (done bool) {
 		try, cancel := context.WithTimeout(ctx, startupTry)
 		defer cancel()
-		switch err := check(try); {
+		tries++
+		err := check(try)
+		switch {
 		case err == nil:
 			s.note(name, "")
 			return true
@@ -82,13 +85,12 @@ func (s *startup) wait(
 		case errors.Is(err, sale.ErrSchema):
 			fault = err
 			return true
-		case err.Error() != found:
-			found = err.Error()
-		case found != said:
-			said = found
+		case tries == 1 && (errors.Is(err, errNotYet) || errors.Is(err, reserve.ErrNoLease)):
+		case err.Error() != said:
+			said = err.Error()
 			log.Warn("waiting", "for", name, "error", said)
 		}
-		s.note(name, found)
+		s.note(name, err.Error())
 		return false
 	})
 	return fault

@@ -142,7 +142,7 @@ func (b *bringing) room(number int, to *receiver, column int, alsoKept bool) int
 func (b *bringing) take(ctx context.Context, giver int, to *receiver, alsoKept bool) error {
 	id, ok := b.engine.IDs.Next() // before the circuit: once entered, the circuit must be told of a call
 	if !ok {
-		return errNoLease
+		return ErrNoLease
 	}
 	exit, ok := b.engine.Breaker.Enter(sale.ResourceRedis)
 	if !ok {

@@ -29,8 +29,8 @@ const (
 	nodeCallTimeout = 5 * time.Second
 )
 
-// errNoLease is the error of work that needs an order id while there is no lease.
-var errNoLease = errors.New("no valid lease of a node id")
+// ErrNoLease is the error of work that needs an order id while there is no lease, and no attempt to get one has failed.
+var ErrNoLease = errors.New("no valid lease of a node id")
 
 // OrderIDs makes Snowflake ids from a leased node id. Without a valid lease there are none, and nothing is sold.
 type OrderIDs struct {
@@ -67,7 +67,7 @@ func (o *OrderIDs) Check(context.Context) error {
 	if found := o.found.Load(); found != nil {
 		return *found
 	}
-	return errNoLease
+	return ErrNoLease
 }
 
 // Ready reports whether ids can be made now.

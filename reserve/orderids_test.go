@@ -150,7 +150,7 @@ func TestOrderIDsRefuseAWrongNode(t *testing.T) {
 func TestOrderIDsSayWhatTheyWaitFor(t *testing.T) {
 	none := errors.New("none of 1024 is free")
 	desk := &leaseDesk{away: none}
-	require.ErrorIs(t, NewOrderIDs(desk, "holder", slog.New(slog.DiscardHandler)).Check(t.Context()), errNoLease)
+	require.ErrorIs(t, NewOrderIDs(desk, "holder", slog.New(slog.DiscardHandler)).Check(t.Context()), ErrNoLease)
 	withOrderIDs(t, desk, func(t *testing.T, ids *OrderIDs) {
 		require.ErrorIs(t, ids.Check(t.Context()), none)
 		desk.setAway(nil)

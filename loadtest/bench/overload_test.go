@@ -25,7 +25,7 @@ const (
 	vanishEvery         = 5 * time.Millisecond
 	overloadFor         = 3 * time.Second
 	answerWithin        = 5 * time.Second // the contract's limit
-	overloadMemory      = 500             // MB: 6,000 connections at work of 30 KB, 10,000 that wait, garbage, and the engine itself
+	overloadMemory      = 500             // MB: 6,000 connections at work of 30 KB, 10,000 that wait, garbage and the engine
 )
 
 // overload sends three times the presses that can be accepted, in an open loop, next to idle, broken and vanishing
