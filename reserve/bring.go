@@ -140,17 +140,12 @@ func (b *bringing) room(number int, to *receiver, column int, alsoKept bool) int
 
 // take moves units of one bucket to a receiver by one transfer, and lowers what the receiver wants by what it took.
 func (b *bringing) take(ctx context.Context, giver int, to *receiver, alsoKept bool) error {
-	id, ok := b.engine.IDs.Next() // before the circuit: once entered, the circuit must be told of a call
+	id, ok := b.engine.IDs.Next()
 	if !ok {
 		return ErrNoLease
 	}
-	exit, ok := b.engine.Breaker.Enter(sale.ResourceRedis)
-	if !ok {
-		return errCircuitOpen
-	}
 	wants := b.wantsFrom(giver, to, alsoKept)
-	reply, err := b.engine.transfer(ctx, id, b.counters[giver].BucketRow, to.number, wants)
-	exit(err)
+	reply, err := b.engine.askTransfer(ctx, id, b.counters[giver].BucketRow, to.number, wants)
 	if err != nil {
 		return err
 	}

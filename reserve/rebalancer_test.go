@@ -188,6 +188,21 @@ func TestTransferOutOfADoubtfulServerIsReported(t *testing.T) {
 	require.Zero(t, m.Shelf(m.buckets[0]).Moved)
 }
 
+// TestNumbersOfAServerThatWentBackAreNotTold: how many units are left is told only while every bucket is on the server that its
+// epoch was loaded into. A purchase that asks for more waits, and the loss is reported.
+func TestNumbersOfAServerThatWentBackAreNotTold(t *testing.T) {
+	for number := range 2 {
+		m := newMarket(t, 2, 1).carry()
+		require.Equal(t, sale.Answer{Outcome: sale.OutcomeNotEnough, SKU: "hot", Available: 3}, m.press(1, "anna", 4))
+		before := m.column(availableUnits)
+		m.Do("HSET", m.Redis.Keys(m.buckets[number]).Meta, "replid", "abc", "checked_ms", "0")
+		require.NotEqual(t, sale.OutcomeNotEnough, m.press(1-number, "anna", 4).Outcome)
+		fakes.Eventually(t, func() bool { return len(m.DB.Reported()) == 1 }, "the loss is reported")
+		require.Contains(t, m.DB.Reported()[0], "replid")
+		require.Equal(t, before, m.column(availableUnits), "nothing was moved to find that out")
+	}
+}
+
 // TestAllThatIsAskedComesInOneRound: where more purchases wait at a bucket than any other has units for, every other bucket
 // gives, and the next transfers need not wait for the settlement of the first.
 func TestAllThatIsAskedComesInOneRound(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"flashsale/sale"
+	"flashsale/scripts"
 )
 
 // round is one unit of the rebalancer's work. It reads Redis and tells every purchase whose bucket has enough units for all its
@@ -107,10 +108,50 @@ func (r *rebalancer) refuse(ctx context.Context, beyond []*waitingPurchase, s *s
 		in, read := again.columns[name]
 		proven[column] = read && s.still(column, readings, in)
 	}
+	if told := s.firstTold(hopeful, proven); told >= 0 {
+		if sound, err := r.onLoadedServers(ctx, s, s.skus[told]); err != nil || !sound {
+			return err
+		}
+	}
 	for _, p := range hopeful {
 		s.refuseProven(p, proven)
 	}
 	return nil
+}
+
+// firstTold returns the column of a SKU of which a purchase will be told how many units are left, -1 if there is none.
+func (s *stockSnapshot) firstTold(purchases []*waitingPurchase, proven []bool) int {
+	for _, p := range purchases {
+		for line, column := range p.columns {
+			if proven[column] && s.lineBeyond(p, line) && s.judged[column].total > 0 {
+				return column
+			}
+		}
+	}
+	return -1
+}
+
+// keepsAll is more units than a bucket can have.
+const keepsAll = 1 << 40
+
+// onLoadedServers reports whether every bucket is still on the server that its epoch was loaded into, or on one that has its data. A
+// Redis that went back shows too many units until somebody notices; never too few, because the books tell of the units that came
+// meanwhile. So only a number of units that are left needs this. A transfer that leaves all units where they are compares the
+// replication id and reports a loss.
+func (r *rebalancer) onLoadedServers(ctx context.Context, s *stockSnapshot, sku string) (bool, error) {
+	nothing := []scripts.TransferWant{{SKU: sku, Asked: 1, Kept: keepsAll}}
+	for number := range r.buckets {
+		reply, err := r.engine.askTransfer(ctx, 0, s.counters[number].BucketRow, (number+1)%len(r.buckets), nothing)
+		if err != nil {
+			return false, err
+		}
+		switch reply.Code {
+		case scripts.CodeNone, scripts.CodeFull, scripts.CodeWindow: // which the script finds out after it has compared
+		default:
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // addProvable adds the SKUs by which a purchase may be refused. It reports whether there are any, and whether a bucket is in

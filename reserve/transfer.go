@@ -9,6 +9,18 @@ import (
 	"flashsale/scripts"
 )
 
+// askTransfer is transfer, unless Redis's circuit is open.
+func (e *Engine) askTransfer(ctx context.Context, id sale.OrderID, giver sale.BucketRow, to int, wants []scripts.TransferWant,
+) (scripts.TransferReply, error) {
+	exit, ok := e.Breaker.Enter(sale.ResourceRedis)
+	if !ok {
+		return scripts.TransferReply{}, errCircuitOpen
+	}
+	reply, err := e.transfer(ctx, id, giver, to, wants)
+	exit(err)
+	return reply, err
+}
+
 // transfer takes units of some SKUs out of a bucket for another bucket of the sale, and begins to publish the journal entry. A
 // reply without units is not an error. A call whose outcome is unknown is not repeated: if it has taken units they are in the
 // journal, and the relay publishes the entry.

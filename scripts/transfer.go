@@ -12,6 +12,12 @@ import (
 	"flashsale/sale"
 )
 
+// Codes of the transfer script's reply beside those of the reserve script.
+const (
+	CodeNone = "none"
+	CodeFull = "full"
+)
+
 // TransferCall is one call of the transfer script; transfer.lua describes its arguments.
 type TransferCall struct {
 	Keys       BucketKeys

@@ -68,9 +68,10 @@ func TestFilterIsFilledByPages(t *testing.T) {
 		settle(t, s, batch(bucket, 1, 1, early...), batch(beside, 1, 1, crowd(5)...))
 		require.Equal(t, filterComplete, standingOf(t, s, bucket))
 		fresh := another(t, s)
+		fresh.filterPage = 8
 		require.Equal(t, filterBehind, standingOf(t, fresh, bucket))
 		for n := int64(2); standingOf(t, fresh, bucket) != filterComplete; n++ {
-			require.Less(t, n, int64(20), "35 buyers in pages of %d", 2*pageFactor)
+			require.Less(t, n, int64(20), "35 buyers in pages of 8")
 			settle(t, fresh, batch(bucket, 1, n, crowd(2)...))
 			require.NotEqual(t, filterBehind, standingOf(t, fresh, bucket))
 			require.Equal(t, 1, refusedOf(t, fresh, bucket, 100+n, one(early[n].Buyer, 1)))

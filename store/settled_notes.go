@@ -9,9 +9,10 @@ import (
 	"flashsale/sale"
 )
 
-// pageFactor is the rows that settlement reads into a filter for each buyer that the filter does not know: as long as that, it
-// costs less than reading the buyer's orders.
-const pageFactor = 4
+// filterPage is the rows that a settlement reads into a filter that is not complete, which takes about as long as the rest of a
+// transaction of a thousand orders. While a filter is not complete, settlement reads the orders of all buyers, so many small
+// pages would cost more altogether than few large ones.
+const filterPage = 20_000
 
 const (
 	sqlCountOrders  = "SELECT bucket, orders FROM buckets WHERE sale_id = ?"
@@ -63,7 +64,7 @@ func (s *Store) possibleOwners(
 	ctx context.Context, tx *sql.Tx, rows map[sale.Bucket]*ledger.Row, batches []*sale.Batch, noted *notes,
 ) ([]ledger.Owner, error) {
 	var owners []ledger.Owner
-	unknown := map[string]int{} // buyers by sale
+	filling := map[string]bool{} // sales
 	for _, batch := range batches {
 		filter := noted.filter(&s.settled, batch.Sale)
 		orders := rows[batch.Bucket].Orders
@@ -83,11 +84,11 @@ func (s *Store) possibleOwners(
 			}
 		}
 		if standing == filterBehind || standing == filterPartial {
-			unknown[batch.Sale] += len(possible)
+			filling[batch.Sale] = true
 		}
 	}
-	for id, buyers := range unknown {
-		if err := s.fillFilter(ctx, tx, id, noted.filters[id], pageFactor*buyers); err != nil {
+	for id := range filling {
+		if err := s.fillFilter(ctx, tx, id, noted.filters[id]); err != nil {
 			return nil, err
 		}
 	}
@@ -113,19 +114,19 @@ func beginFilter(ctx context.Context, tx *sql.Tx, id string, filter *saleBuyers)
 }
 
 // fillFilter reads the next page of buyers into a filter.
-func (s *Store) fillFilter(ctx context.Context, tx *sql.Tx, id string, filter *saleBuyers, rows int) error {
+func (s *Store) fillFilter(ctx context.Context, tx *sql.Tx, id string, filter *saleBuyers) error {
 	filling, cursor := filter.next()
-	page := make([]string, 0, rows)
+	var page []string
+	var buyer sql.RawBytes
 	query := fmt.Sprintf(sqlOrdersBuyers, s.dialect.byBuyer)
-	err := each(ctx, tx, query, []any{id, cursor, rows}, func(row scanner) error {
-		var buyer string
+	err := each(ctx, tx, query, []any{id, cursor, s.filterPage}, func(row scanner) error {
 		err := row.Scan(&buyer)
-		page = append(page, buyer)
+		page = append(page, string(buyer))
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("read the buyers of %s: %w", id, err)
 	}
-	filter.fill(filling, page, len(page) < rows)
+	filter.fill(filling, page, len(page) < s.filterPage)
 	return nil
 }

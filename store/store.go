@@ -37,8 +37,9 @@ type Store struct {
 	repeatFor time.Duration
 	writer    chan struct{} // contains a token while a transaction runs; nil if writers need not queue
 
-	settled   settledBuyers
-	migrating sync.Mutex
+	settled    settledBuyers
+	filterPage int // rows that a settlement reads into a filter; tests take fewer
+	migrating  sync.Mutex
 }
 
 // Open checks the options and returns a Store. It does not connect to the database.
@@ -65,7 +66,7 @@ func Open(options Options) (*Store, error) {
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
 	db.SetConnMaxLifetime(connectionLifetime)
-	s := &Store{options: options, db: db, dialect: d, repeatFor: repeatFor}
+	s := &Store{options: options, db: db, dialect: d, repeatFor: repeatFor, filterPage: filterPage}
 	if d.oneWriter {
 		s.writer = make(chan struct{}, 1)
 	}

@@ -23,15 +23,23 @@ const (
 func (s *stack) settling() []*Figure {
 	s.preloadMany("settled", 100)
 	s.openSale("three", 9_999_999, `"per_buyer_limit":3`)
-	return slices.Concat(s.settlingOf("settle", "rush", s.asks), s.settlingOf("settle, 100 SKUs", "settled", anyOf(100)),
-		s.settlingOf("settle, 3 units a buyer", "three", s.asks))
+	waited, started := s.settle.Pause, func() { require.Zero(s.b, s.settle.Term()) }
+	figures := slices.Concat(s.settlingOf("settle", "rush", s.asks, waited, s.settle.Continue),
+		s.settlingOf("settle, 100 SKUs", "settled", anyOf(100), waited, s.settle.Continue),
+		s.settlingOf("settle, 3 units a buyer", "three", s.asks, waited, s.settle.Continue))
+	for i := 0; i < len(figures); i += 2 {
+		figures[i].Target, figures[i].Least = 0.7, true
+	}
+	return append(figures, s.settlingOf("settle after a start, with the buyers of a sale to read", "rush", s.asks, started,
+		s.settle.Restart)...)
 }
 
-func (s *stack) settlingOf(name, saleID string, asks asking) []*Figure {
-	rate := &Figure{Name: name + ": rows a second", Unit: "rows/s ÷ raw INSERT", Target: 0.7, Least: true}
+// settlingOf measures the settling of a backlog that grows between rest and work.
+func (s *stack) settlingOf(name, saleID string, asks asking, rest, work func()) []*Figure {
+	rate := &Figure{Name: name + ": rows a second", Unit: "rows/s ÷ raw INSERT"}
 	cost := &Figure{Name: name + ": own CPU", Unit: "CPU µs an order"}
 	for range repetitions {
-		ours, used := s.settleBacklog(saleID, asks)
+		ours, used := s.settleBacklog(saleID, asks, rest, work)
 		s.finish(saleID) // the events are published after the rows: the server must be idle during the baseline
 		rate.Add(ours, s.rawInsert(saleID))
 		cost.Ours = append(cost.Ours, used)
@@ -39,15 +47,16 @@ func (s *stack) settlingOf(name, saleID string, asks asking) []*Figure {
 	return []*Figure{rate, cost}
 }
 
-// settleBacklog queues orders in Kafka while settle is down, and returns rows a second from the first settled unit to
-// the last, and settle's CPU µs per order.
-func (s *stack) settleBacklog(saleID string, asks asking) (rate, cost float64) {
+// settleBacklog queues orders in Kafka while settle rests, and returns rows a second from the first settled unit to the last,
+// and settle's CPU µs per order.
+func (s *stack) settleBacklog(saleID string, asks asking, rest, work func()) (rate, cost float64) {
 	s.b.Helper()
 	s.finish(saleID)
 	before := s.settled(saleID)
-	require.Zero(s.b, s.settle.Term())
-	s.take(s.pressesFor(asks, saleID, settleOrders), nil)
-	s.settle.Restart()
+	requests := s.pressesFor(asks, saleID, settleOrders)
+	rest()
+	s.take(requests, nil)
+	work()
 	s.waitSettled(saleID, before+1)
 	first := s.settled(saleID)
 	meter, err := StartMeter(s.settle.PID())
