@@ -134,10 +134,10 @@ func (s *stockSnapshot) firstTold(purchases []*waitingPurchase, proven []bool) i
 // keepsAll is more units than a bucket can have.
 const keepsAll = 1 << 40
 
-// onLoadedServers reports whether every bucket is still on the server that its epoch was loaded into, or on one that has its data. A
-// Redis that went back shows too many units until somebody notices; never too few, because the books tell of the units that came
-// meanwhile. So only a number of units that are left needs this. A transfer that leaves all units where they are compares the
-// replication id and reports a loss.
+// onLoadedServers reports whether every bucket is still on the server that its epoch was loaded into, or on one that has its
+// data. A Redis that went back shows too many units until somebody notices; never too few, because the books tell of the units
+// that came meanwhile. So only a number of units that are left needs this. A transfer that leaves all units where they are
+// compares the replication id and reports a loss.
 func (r *rebalancer) onLoadedServers(ctx context.Context, s *stockSnapshot, sku string) (bool, error) {
 	nothing := []scripts.TransferWant{{SKU: sku, Asked: 1, Kept: keepsAll}}
 	for number := range r.buckets {
