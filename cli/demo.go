@@ -97,7 +97,8 @@ func unlessEnded(ctx context.Context, err error) error {
 }
 
 // line reads the gateway's metrics and the operators' stats. It subtracts the presses before the demo, such as those
-// with which dev checks that the gateway is ready.
+// with which dev checks that the gateway is ready. Presses are of every sale, because the metric does not tell them apart; what
+// is sold is of the demo's own sale, whose buyers buy one unit each.
 func (d *demo) line(ctx context.Context, id string, before presses) (string, error) {
 	now, err := d.gateway.Presses()
 	if err != nil {
@@ -114,23 +115,23 @@ func (d *demo) line(ctx context.Context, id string, before presses) (string, err
 		}
 	}
 	return fmt.Sprintf("%s  stock: %d available, %d in flight, %d settled, %d released of %d  books %s",
-		presses(now).since(before), stock.Available, stock.InFlight, stock.Settled, stock.Released, stock.Loaded, books), nil
+		presses(now).since(before, stock.InFlight+stock.Settled), stock.Available, stock.InFlight, stock.Settled,
+		stock.Released, stock.Loaded, books), nil
 }
 
 // presses counts presses of Buy by outcome.
 type presses map[string]int64
 
-// since counts the presses after before: all, those that made an order, those answered with an earlier order, and the
-// rest as "reason n, reason n".
-func (p presses) since(before presses) string {
-	var asked, sold, again int64
+// since counts the presses after before: all, those answered with an earlier order, and the refused ones as "reason n,
+// reason n". Between them stands what was sold.
+func (p presses) since(before presses, sold int64) string {
+	var asked, again int64
 	var reasons []string
 	for outcome, n := range p {
 		n -= before[outcome]
 		asked += n
 		switch {
 		case outcome == sale.OutcomeQueued.String(), outcome == sale.OutcomeHeld.String():
-			sold += n
 		case outcome == sale.OutcomeReplayed.String():
 			again += n
 		case n > 0:
