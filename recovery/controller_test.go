@@ -17,12 +17,17 @@ import (
 	"flashsale/test/harness"
 )
 
-// control runs a controller until the test ends.
-func (w *world) control() *Controller {
-	controller := NewController(ControllerOptions{
+// controller is one that does not run.
+func (w *world) controller() *Controller {
+	return NewController(ControllerOptions{
 		Redis: w.Redis, Rebuilder: NewRebuilder(w.Redis, w.Kafka, w.DB), Catalogue: w.DB, Buckets: w.DB, Units: w.DB,
 		Leases: w.DB, Owner: "controller-test", Log: slog.New(slog.DiscardHandler),
 	})
+}
+
+// control runs a controller until the test ends.
+func (w *world) control() *Controller {
+	controller := w.controller()
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { controller.Run(ctx) })
@@ -119,6 +124,27 @@ func TestControllerRespectsTheLease(t *testing.T) {
 	require.Equal(t, row, w.DB.Row(b))
 	require.NoError(t, w.DB.ReleaseLease(context.Background(), "sale/sale", "an operator"))
 	w.sellsSoon(b, "anna")
+}
+
+// A bucket that another process has opened since the controller read the rows is not closed again: the controller may have stood
+// still for as long as one likes before it got the lease.
+func TestControllerLeavesWhatOthersHaveOpened(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.Stock("phone", 10, 1)
+	shut := w.CloseRow(b)
+	w.Rebuild(shut)
+	open := w.DB.Row(b)
+	require.Equal(t, sale.BucketOpen, open.State)
+	controller := w.controller()
+	stale := open
+	stale.State = sale.BucketLoading // as the row was before the other process opened it
+	require.NoError(t, controller.rebuildSale(t.Context(), b.Sale, []sale.BucketRow{stale}))
+	require.Equal(t, open, w.DB.Row(b))
+
+	shut = w.CloseRow(b)
+	require.NoError(t, controller.rebuildSale(t.Context(), b.Sale, []sale.BucketRow{stale}), "it is closed in truth")
+	require.Greater(t, w.DB.Row(b).Epoch, shut.Epoch)
+	require.Equal(t, sale.BucketOpen, w.DB.Row(b).State)
 }
 
 // The buckets that may have a journal are those of sales that have begun, until they are over.

@@ -3,6 +3,7 @@ package recovery
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"flashsale/lease"
@@ -61,6 +62,10 @@ func (c *Controller) rebuildSale(ctx context.Context, id string, rows []sale.Buc
 	defer cancel()
 	one := lease.Lease{Leases: c.Leases, Name: lease.Sale(id), Owner: c.Owner, Log: c.Log}
 	return one.Do(ctx, func(ctx context.Context) error {
+		rows, err := c.stillShut(ctx, rows)
+		if err != nil || len(rows) == 0 {
+			return err
+		}
 		s, _ := c.view.saleOf(id)
 		if err := c.ensureList(ctx, s); err != nil {
 			return err
@@ -73,6 +78,27 @@ func (c *Controller) rebuildSale(ctx context.Context, id string, rows []sale.Buc
 		s, buckets := c.view.saleOf(id)
 		return c.Redis.ApplyWindow(ctx, buckets, sale.WindowOf(&s))
 	})
+}
+
+// stillShut reads rows again, under the sale's lease, and returns those that a rebuild may load. The view is as old as its last
+// reading: another process may have opened a bucket since, and this one may have stood still meanwhile. A rebuild would close a
+// healthy bucket.
+func (c *Controller) stillShut(ctx context.Context, rows []sale.BucketRow) ([]sale.BucketRow, error) {
+	buckets := make([]sale.Bucket, len(rows))
+	for i, row := range rows {
+		buckets[i] = row.Bucket
+	}
+	counters, err := c.Units.BucketCounters(ctx, buckets)
+	if err != nil {
+		return nil, fmt.Errorf("read %d buckets again: %w", len(buckets), err)
+	}
+	var shut []sale.BucketRow
+	for i := range counters {
+		if counters[i].State.MayLoad() {
+			shut = append(shut, counters[i].BucketRow)
+		}
+	}
+	return shut, nil
 }
 
 // ensureList loads a listed sale's list into Redis when Redis does not have the whole list.
