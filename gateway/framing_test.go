@@ -146,6 +146,24 @@ func TestRequestsThatComeInPieces(t *testing.T) {
 	}
 }
 
+// TestSurplusDoesNotResetTheAnswer: what follows the last request of a connection, in the same segment, is read with it, so that
+// the close is no reset that takes the answer from the peer.
+func TestSurplusDoesNotResetTheAnswer(t *testing.T) {
+	s := newScene(t).open(autumn())
+	last := "GET /livez HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n"
+	for surplus := 1000; surplus <= 7000; surplus += 1000 {
+		conn, err := net.Dial("tcp", s.address)
+		require.NoError(t, err)
+		require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
+		_, err = io.WriteString(conn, last+strings.Repeat("x", surplus))
+		require.NoError(t, err)
+		answer, err := io.ReadAll(conn)
+		require.NoError(t, err, surplus)
+		require.Contains(t, string(answer), "200 OK")
+		require.NoError(t, conn.Close())
+	}
+}
+
 func TestKeptConnections(t *testing.T) {
 	s := newScene(t).open(autumn())
 	conn, err := net.Dial("tcp", s.address)

@@ -96,7 +96,7 @@ type frugalConn struct {
 
 // ahead is a buffer with bytes that are read and not yet asked for.
 type ahead struct {
-	bytes    [4 << 10]byte // a request with its headers, as browsers send it
+	bytes    [8 << 10]byte // as much as the reader takes at once: what follows a last request must not stay unread, see Close
 	from, to int
 }
 
