@@ -96,7 +96,7 @@ type frugalConn struct {
 
 // ahead is a buffer with bytes that are read and not yet asked for.
 type ahead struct {
-	bytes    [8 << 10]byte // as much as the reader takes at once: what follows a last request must not stay unread, see Close
+	bytes    [8 << 10]byte // what the reader takes at once: a close resets the connection while bytes are unread
 	from, to int
 }
 
