@@ -135,7 +135,8 @@ func TestRequestsThatComeInPieces(t *testing.T) {
 	reader := bufio.NewReader(conn)
 	for n, pieces := range []int{1, 2, 50, 3} {
 		press := "POST " + phoneOrders + " HTTP/1.1\r\nHost: shop\r\n" + bearer(fmt.Sprint("piece-", n)) +
-			"\r\nX-Filler: " + strings.Repeat("x", 5000) + "\r\nContent-Length: 14\r\n\r\n{\"quantity\":1}"
+			"\r\nX-Filler: " + strings.Repeat("x", 7000) + "\r\nContent-Length: 3014\r\n\r\n{\"quantity\":1}" +
+			strings.Repeat(" ", 3000)
 		size := (len(press) + pieces - 1) / pieces
 		for piece := range slices.Chunk([]byte(press), size) {
 			_, err := conn.Write(piece)

@@ -84,13 +84,9 @@ func (c *Controller) rebuildSale(ctx context.Context, id string, rows []sale.Buc
 // reading: another process may have opened a bucket since, and this one may have stood still meanwhile. A rebuild would close a
 // healthy bucket.
 func (c *Controller) stillShut(ctx context.Context, rows []sale.BucketRow) ([]sale.BucketRow, error) {
-	buckets := make([]sale.Bucket, len(rows))
-	for i, row := range rows {
-		buckets[i] = row.Bucket
-	}
-	counters, err := c.Units.BucketCounters(ctx, buckets)
+	counters, err := c.Units.BucketCounters(ctx, sale.BucketsOf(rows))
 	if err != nil {
-		return nil, fmt.Errorf("read %d buckets again: %w", len(buckets), err)
+		return nil, fmt.Errorf("read %d buckets again: %w", len(rows), err)
 	}
 	var shut []sale.BucketRow
 	for i := range counters {

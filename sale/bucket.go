@@ -67,3 +67,12 @@ type BucketRow struct {
 	State     BucketState
 	Partition int32 // of the orders topic, fixed at the first preload
 }
+
+// BucketsOf returns the buckets of some rows, in their order.
+func BucketsOf(rows []BucketRow) []Bucket {
+	buckets := make([]Bucket, len(rows))
+	for i := range rows {
+		buckets[i] = rows[i].Bucket
+	}
+	return buckets
+}

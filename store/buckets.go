@@ -110,14 +110,6 @@ func keyArgs(first []any, buckets []sale.Bucket) []any {
 	return args
 }
 
-func bucketsOf(rows []sale.BucketRow) []sale.Bucket {
-	buckets := make([]sale.Bucket, len(rows))
-	for i := range rows {
-		buckets[i] = rows[i].Bucket
-	}
-	return buckets
-}
-
 func bucketsOfRows(rows []*ledger.Row) []sale.Bucket {
 	buckets := make([]sale.Bucket, len(rows))
 	for i := range rows {

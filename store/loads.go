@@ -32,7 +32,7 @@ func begin(rows map[sale.Bucket]*ledger.Row, stock map[sale.Bucket][]*ledger.Uni
 	for _, take := range takes {
 		of[take.Bucket] = append(of[take.Bucket], take)
 	}
-	for _, bucket := range bucketsOf(sortedRows(rows)) {
+	for _, bucket := range sale.BucketsOf(sortedRows(rows)) {
 		row := rows[bucket]
 		b.never = append(b.never, row.Epoch == 0)
 		load, taken := row.Begin(stock[bucket], of[bucket])

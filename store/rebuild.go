@@ -42,7 +42,7 @@ func (s *Store) ReportLoss(ctx context.Context, bucket sale.Bucket, epoch int64,
 }
 
 func (s *Store) closeBuckets(ctx context.Context, tx *sql.Tx, rows []sale.BucketRow, reason string) ([]sale.BucketRow, error) {
-	found, _, err := s.lockBuckets(ctx, tx, bucketsOf(rows))
+	found, _, err := s.lockBuckets(ctx, tx, sale.BucketsOf(rows))
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ const (
 )
 
 func (s *Store) beginLoads(ctx context.Context, tx *sql.Tx, rows []sale.BucketRow) ([]sale.Load, error) {
-	asked := sorted(bucketsOf(rows))
+	asked := sorted(sale.BucketsOf(rows))
 	of := make([]rowsWanted, len(asked))
 	for i, bucket := range asked {
 		of[i] = rowsWanted{[]any{bucket.Sale}, []any{bucket.Number}}
@@ -98,7 +98,7 @@ func (s *Store) beginLoads(ctx context.Context, tx *sql.Tx, rows []sale.BucketRo
 			delete(found, row.Bucket)
 		}
 	}
-	stock, err := s.stockOf(ctx, tx, bucketsOf(sortedRows(found)))
+	stock, err := s.stockOf(ctx, tx, sale.BucketsOf(sortedRows(found)))
 	if err != nil {
 		return nil, fmt.Errorf("read stock rows: %w", err)
 	}
@@ -145,7 +145,7 @@ func (s *Store) resetEpochs(ctx context.Context, tx *sql.Tx, buckets []sale.Buck
 func (s *Store) OpenBuckets(ctx context.Context, rows []sale.BucketRow) ([]sale.BucketRow, error) {
 	var opened []sale.BucketRow
 	err := s.transact(ctx, func(tx *sql.Tx) error {
-		found, _, err := s.lockBuckets(ctx, tx, bucketsOf(rows))
+		found, _, err := s.lockBuckets(ctx, tx, sale.BucketsOf(rows))
 		if err != nil {
 			return err
 		}
@@ -156,7 +156,7 @@ func (s *Store) OpenBuckets(ctx context.Context, rows []sale.BucketRow) ([]sale.
 				opened = append(opened, r.BucketRow)
 			}
 		}
-		return s.stampBuckets(ctx, tx, "state = 'open'", nil, bucketsOf(opened))
+		return s.stampBuckets(ctx, tx, "state = 'open'", nil, sale.BucketsOf(opened))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open %d buckets: %w", len(rows), err)
