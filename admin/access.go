@@ -1,44 +1,96 @@
 package admin
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
+	"crypto/rand"
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
+	"time"
+
+	"flashsale/sale"
 )
 
-// secretToken is a token that opens routes, stored as its SHA-256 sum. Sums are compared in constant time, so the time
-// of a refusal reveals neither the token's length nor a common prefix.
-type secretToken struct {
-	sum   [sha256.Size]byte
-	given int // 0 when no token is configured: then no token matches
-}
+// Headers of requests and answers.
+const (
+	headerRequestID = "X-Request-Id"
+	headerCSRF      = "X-CSRF-Token"
+)
 
-func newSecretToken(token string) secretToken {
-	s := secretToken{sum: sha256.Sum256([]byte(token))}
-	if token != "" {
-		s.given = 1
+// sessionCookie is the name of the cookie of a browser that has signed in.
+const sessionCookie = "flashsale_session"
+
+var requestIDForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// admit finds out who asks and whether the role may use a route. Changes of the request are then written into the trail as
+// those of the actor.
+func (a *API) admit(c *call, need need) (problem sale.Problem, refused bool) {
+	id := c.r.Header.Get(headerRequestID)
+	if !requestIDForm.MatchString(id) {
+		id = rand.Text()
 	}
-	return s
-}
-
-// sent reports whether the request carries the token.
-func (s *secretToken) sent(r *http.Request) bool {
-	token, ok := bearer(r)
-	sum := sha256.Sum256([]byte(token))
-	return ok && subtle.ConstantTimeCompare(sum[:], s.sum[:])&s.given == 1
-}
-
-// allowed reports whether the request's token opens the route.
-func (a *API) allowed(need access, r *http.Request) bool {
-	switch need {
-	case public:
-		return true
-	case shop:
-		operators, shops := a.admin.sent(r), a.shop.sent(r) // always compare both, so that the time is the same
-		return operators || shops
+	c.w.Header().Set(headerRequestID, id)
+	c.actor.RequestID = id
+	if need == public {
+		return sale.Problem{}, false
 	}
-	return a.admin.sent(r)
+	if problem, refused = a.identify(c); refused {
+		return problem, true
+	}
+	c.actor.RequestID = id
+	c.r = c.r.WithContext(sale.WithActor(c.r.Context(), c.actor))
+	return refuseRole(c.actor.Role, need)
+}
+
+// identify finds the actor by the Authorization header, or without one by the cookie of a session.
+func (a *API) identify(c *call) (problem sale.Problem, refused bool) {
+	cookie, err := c.r.Cookie(sessionCookie)
+	if err != nil || len(c.r.Header.Values("Authorization")) > 0 {
+		token, _ := bearer(c.r)
+		actor, known := a.people.Of(token)
+		if !known {
+			return a.strangers.refuse(c.w, c.r), true
+		}
+		c.actor = actor
+		return sale.Problem{}, false
+	}
+	if problem, refused = a.refuseHost(c.r); refused {
+		return problem, true
+	}
+	session, claimed, ok := a.people.Resume(cookie.Value, time.Now())
+	if !ok {
+		a.endCookie(c)
+		return a.strangers.refuseGuess(c.w, c.r, claimed), true
+	}
+	c.actor, c.session = session.Actor, &session
+	if c.r.Method != http.MethodGet && c.r.Method != http.MethodHead && !session.Writes(c.r.Header.Get(headerCSRF)) {
+		return problemCSRF, true
+	}
+	return sale.Problem{}, false
+}
+
+// refuseRole refuses a role that may not use a route.
+func refuseRole(role sale.Role, need need) (problem sale.Problem, refused bool) {
+	allowed := needs[need]
+	if slices.Contains(allowed.allowed, role) {
+		return sale.Problem{}, false
+	}
+	return sale.Problem{
+		Status: http.StatusForbidden, Code: codeForbidden, Title: "The role of this token does not allow this",
+		Detail:  "the token has the role " + string(role) + "; " + string(allowed.least) + " is needed",
+		Members: []sale.Member{{Name: "role", Value: allowed.least}},
+	}, true
+}
+
+// refuseHost refuses a browser that came by a host name which is not the listener's.
+func (a *API) refuseHost(r *http.Request) (problem sale.Problem, refused bool) {
+	if a.opts.Hosts.Allows(r.Host) {
+		return sale.Problem{}, false
+	}
+	return sale.Problem{
+		Status: http.StatusMisdirectedRequest, Code: codeUnknownHost, Title: "Browsers may not use this host name",
+		Detail: "set admin.hosts to the name under which browsers reach the operators' listener",
+	}, true
 }
 
 // bearer returns the token of the only Authorization header. A request with two such headers has no token.
@@ -48,5 +100,8 @@ func bearer(r *http.Request) (string, bool) {
 		return "", false
 	}
 	scheme, token, ok := strings.Cut(values[0], " ")
-	return strings.TrimLeft(token, " "), ok && strings.EqualFold(scheme, "Bearer")
+	if !ok || !strings.EqualFold(scheme, "Bearer") {
+		return "", false
+	}
+	return strings.TrimLeft(token, " "), true
 }

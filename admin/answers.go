@@ -20,12 +20,17 @@ const (
 	codeWrongStatus     = "wrong_status"
 	codeAlreadyPaid     = "already_paid"
 	codeInternal        = "internal"
+	codeForbidden       = "forbidden"
+	codeCSRF            = "csrf_required"
+	codeUnknownHost     = "unknown_host"
 )
 
 // Problems without a detail.
 var (
 	problemInternal = sale.Problem{Status: http.StatusInternalServerError, Code: codeInternal,
 		Title: "The engine failed; its log has the cause"}
+	problemCSRF = sale.Problem{Status: http.StatusForbidden, Code: codeCSRF,
+		Title: "A browser's write needs the header X-CSRF-Token", Detail: "its value is csrf of GET /admin/v1/session"}
 	problemOrderNotFound = sale.Problem{Status: http.StatusNotFound, Code: codeOrderNotFound, Title: "There is no such order"}
 )
 

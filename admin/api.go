@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"flashsale/access"
 	"flashsale/lease"
 	"flashsale/sale"
 )
@@ -83,10 +84,10 @@ type Gateways interface {
 
 // Options are the settings of the operators' API. Zero durations and functions take their defaults.
 type Options struct {
-	AdminToken string // operators' token; when empty, every request is refused
-	ShopToken  string // shop's token, for the order routes only; empty: there is none
-	Version    string // of the binary, for the OpenAPI document
-	Partitions int32  // of the orders topic; the first preload fixes a bucket's partition
+	Tokens     []access.Token // who may do what; empty: every request that needs a token is refused
+	Hosts      access.Hosts   // names under which browsers reach the listener, besides addresses and localhost
+	Version    string         // of the binary, for the OpenAPI document
+	Partitions int32          // of the orders topic; the first preload fixes a bucket's partition
 
 	LeaseWait  time.Duration    // 30 s: how long a step waits for another process before it answers 503
 	MoveLimit  time.Duration    // 10 min: the longest time of a preload
@@ -110,6 +111,8 @@ type Deps struct {
 	Gateways  Gateways
 	Archives  Archives
 	Archiver  Archiver
+	Trail     Trail
+	Console   http.Handler // of the page for browsers; nil: there is none
 	Journals  Journals
 	Tail      Tail
 	Gatherer  prometheus.Gatherer
@@ -128,8 +131,8 @@ type API struct {
 	deps     Deps
 	mux      *http.ServeMux
 	document []byte
-	admin    secretToken
-	shop     secretToken
+	people   *access.Tokens
+	once     access.Once
 	streams  chan struct{}
 
 	strangers *strangers
@@ -143,17 +146,20 @@ func New(opts Options, deps Deps) *API {
 		opts: opts, deps: deps,
 		mux:      http.NewServeMux(),
 		document: documentOf(opts.Version),
-		admin:    newSecretToken(opts.AdminToken),
-		shop:     newSecretToken(opts.ShopToken),
+		people:   access.NewTokens(opts.Tokens),
 		streams:  make(chan struct{}, maxStreams),
 
 		strangers: newStrangers(deps.Registerer, opts.Logger),
 		stopper:   newStopper(),
 	}
+	if deps.Console != nil {
+		a.mux.Handle("GET /{$}", a.serve(route{need: public, handle: a.servePage}))
+		a.mux.Handle("GET /console/", a.serve(route{need: public, handle: a.servePage}))
+	}
 	for _, route := range a.routes() {
 		a.mux.Handle(route.method+" "+route.path, a.serve(route))
 	}
-	a.mux.Handle(profilePath, a.serve(route{access: operator, handle: a.serveProfile}))
+	a.mux.Handle(profilePath, a.serve(route{need: moves, handle: a.serveProfile}))
 	return a
 }
 

@@ -14,13 +14,21 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
+	"flashsale/access"
 	"flashsale/sale"
 )
 
 const (
-	adminToken = "operators-token-0123456789"
-	shopToken  = "shops-token-0123456789"
+	adminToken    = "operators-token-0123456789"
+	shopToken     = "shops-token-0123456789"
+	viewerToken   = "viewers-token-0123456789"
+	operatorToken = "night-shifts-token-0123456789"
 )
+
+var testTokens = []access.Token{
+	{Name: "admin", Role: sale.RoleAdmin, Secret: adminToken}, {Name: "shop", Role: sale.RoleShop, Secret: shopToken},
+	{Name: "wall", Role: sale.RoleViewer, Secret: viewerToken}, {Name: "night", Role: sale.RoleOperator, Secret: operatorToken},
+}
 
 // bench is an API over fakes, served by a real server.
 type bench struct {
@@ -43,7 +51,7 @@ func newBench(t *testing.T, adjust ...func(*Options)) *bench {
 	b.stock = newFakeStock(b.store)
 	b.archiver = &fakeArchiver{store: b.store, stock: b.stock}
 	options := Options{
-		AdminToken: adminToken, ShopToken: shopToken, Version: "1.2.3", Partitions: 8,
+		Tokens: testTokens, Version: "1.2.3", Partitions: 8,
 		LeaseWait: 5 * time.Second, AuditWait: 50 * time.Millisecond, StatsEvery: 5 * time.Millisecond,
 		Now:    func() time.Time { return tenOClock },
 		Logger: slog.New(slog.NewJSONHandler(io.Discard, nil)),
@@ -55,7 +63,7 @@ func newBench(t *testing.T, adjust ...func(*Options)) *bench {
 	b.registry.MustRegister(NewBuildInfo("1.2.3", "abc"))
 	b.api = New(options, Deps{
 		Sales: b.store, Preloads: b.store, Rules: b.store, Orders: b.store, Decisions: b.store, Stock: b.stock,
-		Gateways: b.store, Archives: b.store, Archiver: b.archiver,
+		Gateways: b.store, Archives: b.store, Archiver: b.archiver, Trail: b.store,
 		Journals: b.way, Tail: b.way,
 		Gatherer: b.registry, Registerer: b.registry, Ready: func() map[string]string { return b.ready },
 	})
@@ -201,7 +209,7 @@ func TestChecksTheTokenBeforeTheIDs(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale)
 	for _, route := range b.api.routes() {
-		if route.access == public {
+		if route.need == public || route.path == sessionPath {
 			continue
 		}
 		for _, id := range []string{"s", "unknown", "-no-id"} {
@@ -230,24 +238,41 @@ var bodies = map[string]string{
 	"/admin/v1/rules": "{}", "/admin/v1/orders/{order_id}/payment": `{"payment_id":"p-1"}`,
 }
 
-func TestShopTokenOpensOrdersOnly(t *testing.T) {
+// Every route for every role: a role that may not is refused with the role that is needed, before anything else; one that may
+// is not.
+func TestRoles(t *testing.T) {
 	b := newBench(t)
-	for _, route := range b.api.routes() {
-		path := strings.NewReplacer("{sale}", "unknown", "{order_id}", "77", "{sku}", "phone").Replace(route.path)
-		r := b.ask(route.method, path, bodies[route.path], "Authorization", "Bearer "+shopToken)
-		switch route.access {
-		case operator:
-			r.problem(401, "unauthenticated")
-		case shop:
-			r.problem(404, "order_not_found")
-		case public:
-			require.Equal(t, 200, r.Status)
-		}
+	may := map[need]string{
+		signedIn: "viewer operator admin shop", reads: "viewer operator admin", moves: "operator admin", decides: "admin",
+		shopReads: "viewer operator admin shop", shopMoves: "operator admin shop",
 	}
+	for _, route := range b.api.routes() {
+		if route.need == public {
+			continue
+		}
+		path := unknownPath(route.path)
+		for _, token := range testTokens {
+			r := b.ask(route.method, path, bodies[route.path], "Authorization", "Bearer "+token.Secret)
+			if strings.Contains(may[route.need], string(token.Role)) {
+				require.NotContains(t, []int{401, 403}, r.Status, "%s %s as %s", route.method, path, token.Role)
+				continue
+			}
+			problem := r.problem(403, "forbidden")
+			require.Equal(t, string(needs[route.need].least), problem["role"])
+			require.Contains(t, may[route.need], problem["role"])
+		}
+		b.ask(route.method, path, bodies[route.path], "Authorization", "").problem(401, "unauthenticated")
+	}
+	require.Equal(t, 403, b.ask("GET", "/debug/pprof/heap", "", "Authorization", "Bearer "+viewerToken).Status)
+	require.Equal(t, 200, b.ask("GET", "/debug/pprof/heap", "", "Authorization", "Bearer "+operatorToken).Status)
+}
+
+func unknownPath(route string) string {
+	return strings.NewReplacer("{sale}", "unknown", "{order_id}", "77", "{sku}", "phone", "{id}", "0-0").Replace(route)
 }
 
 func TestEmptyTokensLetNobodyIn(t *testing.T) {
-	b := newBench(t, func(o *Options) { o.AdminToken, o.ShopToken = "", "" })
+	b := newBench(t, func(o *Options) { o.Tokens = nil })
 	for _, header := range []string{"Bearer ", "Bearer", "Bearer " + adminToken} {
 		b.ask("GET", "/admin/v1/sales", "", "Authorization", header).problem(401, "unauthenticated")
 		b.ask("GET", "/admin/v1/orders/1", "", "Authorization", header).problem(401, "unauthenticated")
@@ -285,7 +310,7 @@ func TestStoreFaultsAreUnavailable(t *testing.T) {
 	b.bring("s", phoneSale, "preload", "open")
 	b.store.set(func() { b.store.away = true })
 	for _, route := range b.api.routes() {
-		if route.access == public {
+		if route.need == public || route.path == sessionPath {
 			continue
 		}
 		path := strings.NewReplacer("{sale}", "s", "{order_id}", "77", "{sku}", "phone").Replace(route.path)
@@ -324,6 +349,6 @@ func TestPanicIsAProblem(t *testing.T) {
 	b := newBench(t)
 	b.api.deps.Ready = func() map[string]string { panic("impossible state 7") }
 	b.api.mux = http.NewServeMux()
-	b.api.mux.Handle("GET /readyz", b.api.serve(route{access: public, handle: serveReady(b.api.deps.Ready, nil)}))
+	b.api.mux.Handle("GET /readyz", b.api.serve(route{need: public, handle: serveReady(b.api.deps.Ready, nil)}))
 	b.ask("GET", "/readyz", "").problem(500, "internal")
 }

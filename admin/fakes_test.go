@@ -31,6 +31,8 @@ type fakeStore struct {
 	partition int32
 	changes   int                         // calls that change the stock
 	relay     func(context.Context) error // the settling process; nil: there is none
+	trail     []sale.TrailEntry
+	asked     sale.TrailQuery // of the last question about the trail
 }
 
 func newFakeStore() *fakeStore {

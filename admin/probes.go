@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	dto "github.com/prometheus/client_model/go"
 
+	"flashsale/access"
 	"flashsale/sale"
 )
 
@@ -18,7 +19,7 @@ import (
 type Probes struct {
 	*stopper
 	mux       *http.ServeMux
-	token     secretToken
+	people    *access.Tokens
 	strangers *strangers
 }
 
@@ -28,7 +29,7 @@ type ProbesOptions struct {
 	Registerer prometheus.Registerer    // nil: wrong tokens are not counted
 	Ready      func() map[string]string // what the process still waits for; empty: the process is ready
 	ClockAhead ClockAhead
-	AdminToken string // opens the profiles; when empty, every request for one is refused
+	Tokens     []access.Token // operators and admins may read profiles
 	Logger     *slog.Logger
 }
 
@@ -38,7 +39,7 @@ func NewProbes(o ProbesOptions) *Probes {
 		o.Logger = slog.Default()
 	}
 	p := &Probes{
-		stopper: newStopper(), mux: http.NewServeMux(), token: newSecretToken(o.AdminToken),
+		stopper: newStopper(), mux: http.NewServeMux(), people: access.NewTokens(o.Tokens),
 		strangers: newStrangers(o.Registerer, o.Logger),
 	}
 	for pattern, handle := range map[string]func(*call) error{
@@ -55,11 +56,16 @@ func NewProbes(o ProbesOptions) *Probes {
 	return p
 }
 
-// guarded admits only requests with the operators' token.
+// guarded admits only requests with the token of an operator or an admin.
 func (p *Probes) guarded(handle func(*call) error) func(*call) error {
 	return func(c *call) error {
-		if !p.token.sent(c.r) {
+		token, _ := bearer(c.r)
+		actor, known := p.people.Of(token)
+		if !known {
 			return p.strangers.refuse(c.w, c.r)
+		}
+		if problem, refused := refuseRole(actor.Role, moves); refused {
+			return problem
 		}
 		return handle(c)
 	}

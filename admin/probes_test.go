@@ -38,7 +38,7 @@ func TestReadyTellsHowFarTheClockIs(t *testing.T) {
 	clock := func() (time.Duration, bool) { return -90*time.Minute - time.Microsecond, known }
 	b := newBench(t)
 	b.api.mux = http.NewServeMux()
-	b.api.mux.Handle("GET /readyz", b.api.serve(route{access: public,
+	b.api.mux.Handle("GET /readyz", b.api.serve(route{need: public,
 		handle: serveReady(func() map[string]string { return checks }, clock)}))
 	probes := listen(t, NewProbes(ProbesOptions{Ready: func() map[string]string { return checks }, ClockAhead: clock}))
 	for _, url := range []string{b.url, probes} {

@@ -20,7 +20,7 @@ func profiled(t *testing.T) map[string]struct {
 } {
 	t.Helper()
 	b := newBench(t)
-	probes := NewProbes(ProbesOptions{Gatherer: prometheus.NewRegistry(), AdminToken: adminToken})
+	probes := NewProbes(ProbesOptions{Gatherer: prometheus.NewRegistry(), Tokens: testTokens})
 	return map[string]struct {
 		url  string
 		stop func()
@@ -40,10 +40,13 @@ func askProfile(t *testing.T, url, path, token string) *reply {
 func TestProfilesAreTheOperators(t *testing.T) {
 	for name, on := range profiled(t) {
 		t.Run(name, func(t *testing.T) {
-			for _, token := range []string{"", shopToken, adminToken + "x"} {
+			for _, token := range []string{"", adminToken + "x"} {
 				refused := askProfile(t, on.url, "heap", token)
 				refused.problem(401, "unauthenticated")
 				require.Equal(t, "Bearer", refused.Header.Get("WWW-Authenticate"))
+			}
+			for _, token := range []string{shopToken, viewerToken} {
+				require.Equal(t, "operator", askProfile(t, on.url, "heap", token).problem(403, "forbidden")["role"])
 			}
 			for _, kind := range []string{"heap", "allocs", "goroutine", "profile?seconds=1"} {
 				got := askProfile(t, on.url, kind, adminToken)

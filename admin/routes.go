@@ -4,23 +4,43 @@ import (
 	"context"
 	"net/http"
 
+	"flashsale/access"
 	"flashsale/sale"
 )
 
-// access is the token that a route needs.
-type access int
+// need is who may use a route.
+type need int
 
 const (
-	public   access = iota // no token
-	operator               // the operators' token
-	shop                   // the operators' or the shop's token
+	public    need = iota // no token
+	signedIn              // any token
+	reads                 // viewers, operators, admins
+	moves                 // operators, admins
+	decides               // admins
+	shopReads             // the shop, viewers, operators, admins
+	shopMoves             // the shop, operators, admins
 )
 
-// route is one row of the operators' API. A streamed route reads its body itself, without the bound of the others.
+// needs is the roles that each need allows, and the least one of them, which a refusal names.
+var needs = map[need]struct {
+	least   sale.Role
+	allowed []sale.Role
+}{
+	signedIn:  {sale.RoleViewer, sale.Roles()},
+	reads:     {sale.RoleViewer, []sale.Role{sale.RoleViewer, sale.RoleOperator, sale.RoleAdmin}},
+	moves:     {sale.RoleOperator, []sale.Role{sale.RoleOperator, sale.RoleAdmin}},
+	decides:   {sale.RoleAdmin, []sale.Role{sale.RoleAdmin}},
+	shopReads: {sale.RoleShop, sale.Roles()},
+	shopMoves: {sale.RoleShop, []sale.Role{sale.RoleShop, sale.RoleOperator, sale.RoleAdmin}},
+}
+
+// route is one row of the operators' API. verb is the trail's word for a route that changes something; a refused request of
+// such a route is written into the trail. A streamed route reads its body itself, without the bound of the others.
 type route struct {
 	method   string
 	path     string
-	access   access
+	need     need
+	verb     string
 	streamed bool
 	handle   func(*call) error
 }
@@ -29,54 +49,62 @@ type route struct {
 func (a *API) routes() []route {
 	const one, oneOrder = "/admin/v1/sales/{sale}", "/admin/v1/orders/{order_id}"
 	return []route{
-		{http.MethodPut, one, operator, false, a.putSale},
-		{http.MethodGet, one, operator, false, a.getSale},
-		{http.MethodDelete, one, operator, false, a.archiveSale},
-		{http.MethodGet, "/admin/v1/sales", operator, false, a.listSales},
-		{http.MethodPut, one + "/buyers", operator, true, a.putBuyers},
-		{http.MethodPost, one + "/items/{sku}/stock", operator, false, a.changeStock},
-		{http.MethodPost, one + "/preload", operator, false, a.preload},
-		{http.MethodPost, one + "/open", operator, false, a.open},
-		{http.MethodPost, one + "/pause", operator, false, a.pause},
-		{http.MethodPost, one + "/resume", operator, false, a.resume},
-		{http.MethodPost, one + "/close", operator, false, a.closeSale},
-		{http.MethodGet, one + "/stats", operator, false, a.stats},
-		{http.MethodGet, one + "/audit", operator, false, a.audit},
-		{http.MethodGet, "/admin/v1/rules", operator, false, a.getRules},
-		{http.MethodPut, "/admin/v1/rules", operator, false, a.putRules},
-		{http.MethodGet, oneOrder, shop, false, a.getOrder},
-		{http.MethodDelete, oneOrder, shop, false, a.cancelOrder},
-		{http.MethodPut, oneOrder + "/payment", shop, false, a.payOrder},
-		{http.MethodGet, "/metrics", public, false, serveMetrics(a.deps.Gatherer)},
-		{http.MethodGet, "/livez", public, false, serveLive},
-		{http.MethodGet, "/readyz", public, false, serveReady(a.deps.Ready, a.deps.ClockAhead)},
-		{http.MethodGet, "/openapi.json", public, false, a.serveDocument},
+		{http.MethodPut, one, moves, sale.VerbChange, false, a.putSale},
+		{http.MethodGet, one, reads, "", false, a.getSale},
+		{http.MethodDelete, one, decides, sale.VerbArchive, false, a.archiveSale},
+		{http.MethodGet, "/admin/v1/sales", reads, "", false, a.listSales},
+		{http.MethodPut, one + "/buyers", moves, sale.VerbBuyers, true, a.putBuyers},
+		{http.MethodPost, one + "/items/{sku}/stock", moves, sale.VerbStock, false, a.changeStock},
+		{http.MethodPost, one + "/preload", moves, sale.VerbPreload, false, a.preload},
+		{http.MethodPost, one + "/open", moves, sale.VerbOpen, false, a.open},
+		{http.MethodPost, one + "/pause", moves, sale.VerbPause, false, a.pause},
+		{http.MethodPost, one + "/resume", moves, sale.VerbResume, false, a.resume},
+		{http.MethodPost, one + "/close", moves, sale.VerbClose, false, a.closeSale},
+		{http.MethodGet, one + "/stats", reads, "", false, a.stats},
+		{http.MethodGet, one + "/audit", reads, "", false, a.audit},
+		{http.MethodGet, "/admin/v1/rules", reads, "", false, a.getRules},
+		{http.MethodPut, "/admin/v1/rules", moves, sale.VerbRules, false, a.putRules},
+		{http.MethodGet, oneOrder, shopReads, "", false, a.getOrder},
+		{http.MethodDelete, oneOrder, shopMoves, sale.VerbCancel, false, a.cancelOrder},
+		{http.MethodPut, oneOrder + "/payment", shopMoves, sale.VerbPay, false, a.payOrder},
+		{http.MethodGet, "/admin/v1/trail", reads, "", false, a.getTrail},
+		{http.MethodPost, sessionPath, public, "", false, a.signIn},
+		{http.MethodGet, sessionPath, signedIn, "", false, a.getSession},
+		{http.MethodDelete, sessionPath, public, "", false, a.signOut},
+		{http.MethodGet, "/metrics", public, "", false, serveMetrics(a.deps.Gatherer)},
+		{http.MethodGet, "/livez", public, "", false, serveLive},
+		{http.MethodGet, "/readyz", public, "", false, serveReady(a.deps.Ready, a.deps.ClockAhead)},
+		{http.MethodGet, "/openapi.json", public, "", false, a.serveDocument},
 	}
 }
 
-// call is one request that passed the token check, with its body where the route does not stream.
+// call is one request that passed the checks of its token, with its body where the route does not stream.
 type call struct {
-	w    http.ResponseWriter
-	r    *http.Request
-	body []byte
+	w       http.ResponseWriter
+	r       *http.Request
+	body    []byte
+	actor   sale.Actor
+	session *access.Session // of a browser, nil for a token
 }
 
-// serve runs the checks that all routes share before a route's handler: first the token, then the bound of the body.
+// serve runs the checks that all routes share before a route's handler: first who asks and whether the role may, then the
+// bound of the body.
 func (a *API) serve(route route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !a.allowed(route.access, r) {
-			writeProblem(w, a.strangers.refuse(w, r))
+		c := &call{w: w, r: r}
+		if problem, refused := a.admit(c, route.need); refused {
+			writeProblem(w, problem)
 			return
 		}
-		c := &call{w: w, r: r}
 		var err error
 		if !route.streamed {
-			c.body, err = readBody(w, r, a.opts.BodyLimit)
+			c.body, err = readBody(w, c.r, a.opts.BodyLimit)
 		}
 		if err == nil {
 			err = route.handle(c)
 		}
 		if err != nil {
+			a.noteRefused(c, route, err)
 			a.fail(c, err)
 		}
 	})
@@ -86,7 +114,8 @@ func (a *API) serve(route route) http.Handler {
 func (a *API) fail(c *call, err error) {
 	problem, fault := problemOf(err)
 	if fault {
-		a.opts.Logger.Error("operators' request failed", "method", c.r.Method, "path", c.r.URL.Path, "error", err)
+		a.opts.Logger.Error("operators' request failed", "method", c.r.Method, "path", c.r.URL.Path, "request_id",
+			c.actor.RequestID, "error", err)
 	}
 	writeProblem(c.w, problem)
 }

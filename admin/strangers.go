@@ -31,16 +31,22 @@ type strangers struct {
 	pace    time.Duration
 
 	mu     sync.Mutex
-	next   map[netip.Addr]time.Time // when the address has its whole burst again
-	silent bool                     // a line was logged within strangerLog
-	count  int                      // requests that are not logged yet
-	last   netip.Addr               // address of the last of them
+	next   map[strangerKey]time.Time // when an address or a claimed name has its whole burst again
+	silent bool                      // a line was logged within strangerLog
+	count  int                       // requests that are not logged yet
+	last   netip.Addr                // address of the last of them
+}
+
+// strangerKey is what wrong tokens are counted against: an address, or a name that a forged cookie claims.
+type strangerKey struct {
+	address netip.Addr
+	name    string
 }
 
 // newStrangers exports the count as flashsale_operator_token_refusals_total.
 func newStrangers(registerer prometheus.Registerer, log *slog.Logger) *strangers {
 	s := &strangers{
-		log: log, pace: strangerPace, next: map[netip.Addr]time.Time{},
+		log: log, pace: strangerPace, next: map[strangerKey]time.Time{},
 		refused: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "flashsale_operator_token_refusals_total",
 			Help: "Requests of the operators' listener with a wrong token.",
@@ -57,24 +63,43 @@ func newStrangers(registerer prometheus.Registerer, log *slog.Logger) *strangers
 // costs a new connection. A delay does not hide that a token is wrong, because a right one is answered at once; the
 // tokens' length protects against guessing. A request without a token is not a guess: its answer is due at once.
 func (s *strangers) refuse(w http.ResponseWriter, r *http.Request) sale.Problem {
-	if !s.inTime(r) {
-		w.Header().Set("Retry-After", strconv.Itoa(int(strangerWait/time.Second)))
-		w.Header().Set("Connection", "close")
-		return sale.ProblemOf(sale.OutcomeRateLimited, "this address has sent too many wrong tokens")
+	if !s.inTime(r, len(r.Header.Values("Authorization")) > 0, "") {
+		return s.slowed(w)
 	}
 	w.Header().Set("WWW-Authenticate", "Bearer")
 	return sale.ProblemOf(sale.OutcomeUnauthenticated, "")
 }
 
-// inTime returns true when the answer is due, and false at once when the address's queue is full.
-func (s *strangers) inTime(r *http.Request) bool {
-	if len(r.Header.Values("Authorization")) == 0 {
+// refuseGuess is refuse for a guess outside the header: a token in a body, or a cookie that claims a name. A claimed name is
+// slowed like an address, so that guesses from many addresses are slow too.
+func (s *strangers) refuseGuess(w http.ResponseWriter, r *http.Request, claimed string) sale.Problem {
+	if !s.inTime(r, true, claimed) {
+		return s.slowed(w)
+	}
+	w.Header().Set("WWW-Authenticate", "Bearer")
+	return sale.ProblemOf(sale.OutcomeUnauthenticated, "")
+}
+
+func (s *strangers) slowed(w http.ResponseWriter) sale.Problem {
+	w.Header().Set("Retry-After", strconv.Itoa(int(strangerWait/time.Second)))
+	w.Header().Set("Connection", "close")
+	return sale.ProblemOf(sale.OutcomeRateLimited, "this address has sent too many wrong tokens")
+}
+
+// inTime returns true when the answer is due, and false at once when the queue of the address or of the claimed name is full.
+func (s *strangers) inTime(r *http.Request, guess bool, claimed string) bool {
+	if !guess {
 		return true
 	}
 	s.refused.Inc()
 	address := strangerOf(r)
 	s.note(address)
-	wait, ok := s.delay(address, time.Now())
+	wait, ok := s.delay(strangerKey{address: address}, time.Now())
+	if ok && claimed != "" {
+		var more time.Duration
+		more, ok = s.delay(strangerKey{name: claimed}, time.Now())
+		wait = max(wait, more)
+	}
 	if !ok || wait <= 0 {
 		return ok
 	}
@@ -87,23 +112,23 @@ func (s *strangers) inTime(r *http.Request) bool {
 	return true
 }
 
-// delay returns how long the answer to a wrong token of the address is delayed, by the generic cell rate algorithm as
+// delay returns how long the answer to a wrong token of an address or a name is delayed, by the generic cell rate algorithm as
 // for the buyers' limits. It returns false when the delay would exceed strangerWait; such a request takes no place in
 // the queue.
-func (s *strangers) delay(address netip.Addr, now time.Time) (wait time.Duration, ok bool) {
+func (s *strangers) delay(of strangerKey, now time.Time) (wait time.Duration, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, known := s.next[address]; !known && len(s.next) >= strangerEntries {
+	if _, known := s.next[of]; !known && len(s.next) >= strangerEntries {
 		for old, full := range s.next {
 			if full.Before(now) {
 				delete(s.next, old)
 			}
 		}
 		if len(s.next) >= strangerEntries {
-			address = netip.Addr{}
+			of = strangerKey{}
 		}
 	}
-	full := s.next[address]
+	full := s.next[of]
 	if full.Before(now) {
 		full = now
 	}
@@ -111,7 +136,7 @@ func (s *strangers) delay(address netip.Addr, now time.Time) (wait time.Duration
 	if wait = full.Sub(now) - strangerBurst*s.pace; wait > strangerWait {
 		return 0, false
 	}
-	s.next[address] = full
+	s.next[of] = full
 	return wait, true
 }
 

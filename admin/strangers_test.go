@@ -62,7 +62,7 @@ func TestWrongTokensAreCounted(t *testing.T) {
 	require.Equal(t, 200, b.ask("GET", "/admin/v1/sales", "").Status)
 
 	registry := prometheus.NewRegistry()
-	probes := NewProbes(ProbesOptions{Gatherer: registry, Registerer: registry, AdminToken: adminToken,
+	probes := NewProbes(ProbesOptions{Gatherer: registry, Registerer: registry, Tokens: testTokens,
 		Logger: slog.New(slog.DiscardHandler)})
 	request := httptest.NewRequest("GET", "/debug/pprof/heap", nil)
 	request.Header.Set("Authorization", "Bearer wrong")
@@ -115,7 +115,7 @@ func TestWrongTokensAreSlowedPerAddress(t *testing.T) {
 	now := time.Now()
 	guesser, other := netip.MustParseAddr("203.0.113.7"), netip.MustParseAddr("203.0.113.8")
 	delay := func(address netip.Addr, now time.Time) time.Duration {
-		wait, ok := s.delay(address, now)
+		wait, ok := s.delay(strangerKey{address: address}, now)
 		require.True(t, ok)
 		return wait
 	}
@@ -126,7 +126,7 @@ func TestWrongTokensAreSlowedPerAddress(t *testing.T) {
 		require.Equal(t, time.Duration(i+1)*strangerPace, delay(guesser, now))
 	}
 	for range 1000 {
-		_, ok := s.delay(guesser, now)
+		_, ok := s.delay(strangerKey{address: guesser}, now)
 		require.False(t, ok, "the line is full")
 	}
 	require.LessOrEqual(t, delay(other, now), time.Duration(0), "another address is not slowed")
@@ -204,11 +204,11 @@ func TestManyConnectionsMakeForNoMoreGuesses(t *testing.T) {
 func TestFullLineSendsStrangersAway(t *testing.T) {
 	b := newBench(t)
 	registry := prometheus.NewRegistry()
-	probes := NewProbes(ProbesOptions{Gatherer: registry, AdminToken: adminToken, Logger: slog.New(slog.DiscardHandler)})
+	probes := NewProbes(ProbesOptions{Gatherer: registry, Tokens: testTokens, Logger: slog.New(slog.DiscardHandler)})
 	for _, s := range []*strangers{b.api.strangers, probes.strangers} { // as after an hour of guesses
 		s.mu.Lock()
 		s.pace = strangerPace
-		s.next[netip.MustParseAddr("127.0.0.1")] = time.Now().Add(time.Hour)
+		s.next[strangerKey{address: netip.MustParseAddr("127.0.0.1")}] = time.Now().Add(time.Hour)
 		s.mu.Unlock()
 	}
 	url := listen(t, probes)
@@ -238,13 +238,13 @@ func TestStrangersAreRememberedWithinABound(t *testing.T) {
 	now := time.Now()
 	at := netip.MustParseAddr("10.0.0.0")
 	for range strangerEntries + 500 {
-		_, _ = s.delay(at, now)
+		_, _ = s.delay(strangerKey{address: at}, now)
 		at = at.Next()
 	}
 	require.LessOrEqual(t, len(s.next), strangerEntries+1)
-	_, ok := s.delay(at, now)
+	_, ok := s.delay(strangerKey{address: at}, now)
 	require.False(t, ok, "the entry they share has no room left")
-	_, ok = s.delay(at, now.Add(time.Hour))
+	_, ok = s.delay(strangerKey{address: at}, now.Add(time.Hour))
 	require.True(t, ok)
 	require.LessOrEqual(t, len(s.next), 2, "addresses that stopped are forgotten")
 }

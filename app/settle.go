@@ -134,7 +134,7 @@ func (r *settleRole) run(ctx context.Context) error {
 	group.Go(func() error {
 		probes := admin.NewProbes(admin.ProbesOptions{
 			Gatherer: r.registry, Registerer: r.registry, Ready: r.ready, ClockAhead: r.relay.ClockAhead,
-			AdminToken: r.settings.Admin.Token.Reveal(), Logger: r.log,
+			Tokens: r.settings.Tokens(), Logger: r.log,
 		})
 		return serveHTTP(working, r.probes, probes, func() {}, time.Second)
 	})
@@ -152,6 +152,7 @@ func (r *settleRole) run(ctx context.Context) error {
 		group.Go(func() error { r.retention.Run(working); return nil })
 		group.Go(func() error { r.controller.Run(working); return nil })
 		group.Go(func() error { r.archiver.Run(working); return nil })
+		group.Go(func() error { admin.ChainTrail(working, r.db, r.db, r.holder, r.log); return nil })
 		group.Go(func() error { r.identity.Run(working); return nil })
 		return nil
 	})

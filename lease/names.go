@@ -14,6 +14,7 @@ const (
 	Gauges Name = "gauges" // shows the stock equation as metrics
 
 	Retention Name = "retention" // deletes old records from the topics
+	Trail     Name = "trail"     // chains the trail
 )
 
 // Sale returns the name of a sale's lease. Every step of any process that writes the sale's stock or definition runs under it:

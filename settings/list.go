@@ -98,11 +98,17 @@ func operatorSections() []Setting {
 		{Name: "admin.token", Used: append([]string{gateway, settle, dev}, operators...),
 			Needed: append([]string{gateway}, operators...),
 			check:  atLeast(16, "characters"),
-			Doc:    "Token of the operators' API and of settle's profiles. The dev command generates one if it is not set.",
-			bind:   func(s *Settings) any { return &s.Admin.Token }},
+			Doc: "Token of the operators' API and of settle's profiles; name and role are admin. The dev command makes one if " +
+				"it is not set.",
+			bind: func(s *Settings) any { return &s.Admin.Token }},
+		{Name: "admin.tokens", Unit: "name:role:token, one a line", Used: []string{gateway, settle, dev}, check: tokensRule,
+			Doc:  "Further tokens with names and roles: viewer, operator, admin or shop.",
+			bind: func(s *Settings) any { return &s.Admin.Tokens }},
+		{Name: "admin.hosts", Unit: "host names", Used: []string{gateway, dev}, check: hostsRule,
+			Doc:  "Names under which browsers reach the console, such as ops.example.com. IP addresses and localhost always work.",
+			bind: func(s *Settings) any { return &s.Admin.Hosts }},
 		{Name: "shop.token", Used: []string{gateway, dev}, check: atLeast(16, "characters"),
-			Doc: "Token of the shop's backend: it opens the order routes only. If not set, only the operators' token opens " +
-				"them.",
+			Doc:  "Token of the shop's backend, with the name shop and the role shop: it opens the order routes only.",
 			bind: func(s *Settings) any { return &s.Shop.Token }},
 	}
 }

@@ -37,7 +37,7 @@ func TestTheListIsWhatIsPromised(t *testing.T) {
 		assert.True(t, exists, variable)
 		assert.Equal(t, standard, value, variable)
 	}
-	secrets := map[string]bool{"admin.token": true, "shop.token": true, "auth.hs256_secret": true,
+	secrets := map[string]bool{"admin.token": true, "admin.tokens": true, "shop.token": true, "auth.hs256_secret": true,
 		"auth.hs256_previous_secret": true,
 		"redis.password":             true, "kafka.sasl_password": true, "mysql.dsn": true}
 	for _, s := range All() {

@@ -9,6 +9,8 @@ import (
 
 	koanfmaps "github.com/knadh/koanf/maps"
 	"github.com/knadh/koanf/v2"
+
+	"flashsale/access"
 )
 
 // Load reads every setting for a command, such as "gateway" or "load verdict". The error is *Faults and names everything
@@ -74,6 +76,9 @@ func readSecret(path string) (string, error) {
 
 func (s *Settings) checkNeeded(command string, faults *Faults) {
 	for _, setting := range All() {
+		if setting.Name == "admin.token" && command == gateway && s.Admin.Tokens != "" {
+			continue // its tokens do without this one
+		}
 		if setting.NeededBy(command) && format(setting.bind(s)) == "" && !faults.name(setting.Name) {
 			faults.addf("%s: %s needs it; set %s or %s%s", setting.Name, command, setting.Env(), setting.Env(),
 				strings.ToUpper(fileSuffix))
@@ -90,6 +95,8 @@ func (f *Faults) name(setting string) bool {
 func (s *Settings) checkTogether(faults *Faults) {
 	if s.Shop.Token != "" && s.Shop.Token == s.Admin.Token {
 		faults.addf("shop.token: must differ from admin.token, or the shop may do all that operators may do")
+	} else if err := access.Check(s.Tokens()); err != nil && !faults.name("admin.tokens") {
+		faults.addf("admin.tokens: %v", err)
 	}
 	if mechanism := s.Kafka.SASLMechanism; (mechanism == "") != (s.Kafka.SASLUsername == "" && s.Kafka.SASLPassword == "") {
 		faults.addf("kafka.sasl_mechanism: set mechanism, username and password together or none of them")

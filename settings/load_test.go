@@ -95,6 +95,8 @@ func TestPrecedenceOfEverySetting(t *testing.T) {
 		"gateway.listen":         {":1", ":2", ":3"},
 		"admin.listen":           {":1", ":2", ":3"},
 		"settle.listen":          {":1", ":2", ":3"},
+		"admin.tokens":           {"a:viewer:0123456789abcdef", "b:shop:0123456789abcdef", "c:admin:0123456789:bcdef"},
+		"admin.hosts":            {"a.example", "b,c.example", "d"},
 		"admin.url":              {"http://a", "https://b:1", "http://c/x"},
 		"mysql.dsn":              {"a@/a", "b@/b", "c@/c"},
 		"settle.batch_max_bytes": {"2000", "3000", "4000"},

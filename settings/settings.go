@@ -41,6 +41,8 @@ type Admin struct {
 	Listen string
 	URL    string
 	Token  Secret
+	Tokens Secret   // lines name:role:token; Settings.Tokens has them all
+	Hosts  []string // names under which browsers reach the listener
 }
 
 // Shop is the access of the shop's backend.

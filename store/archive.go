@@ -92,7 +92,12 @@ func (s *Store) archive(ctx context.Context, tx *sql.Tx, of *sale.Sale, judged [
 	if err := s.stampBuckets(ctx, tx, sqlArchiveBuckets, nil, buckets); err != nil {
 		return err
 	}
-	return stampSaleRow(ctx, tx, of.ID)
+	if err := stampSaleRow(ctx, tx, of.ID); err != nil {
+		return err
+	}
+	archived := *of
+	archived.State = sale.StateArchived
+	return s.note(ctx, tx, sale.StateChange(of, &archived))
 }
 
 // Archive returns the archive of a sale, or an error that wraps sale.ErrNotFound.

@@ -162,8 +162,11 @@ func (s *Store) switchList(ctx context.Context, id string, version int64) (size 
 		if _, err := tx.ExecContext(ctx, sqlSwitchList, version, size, id); err != nil {
 			return err
 		}
-		_, err = stampSale(ctx, tx, id)
-		return err
+		if _, err = stampSale(ctx, tx, id); err != nil {
+			return err
+		}
+		return s.note(ctx, tx, sale.Change{Sale: id, Verb: sale.VerbBuyers, Target: sale.TargetSale(id),
+			Before: map[string]int64{"buyers": present.ListSize}, After: map[string]int64{"buyers": size}})
 	})
 	faults.Point("store.list-switched")
 	return size, err

@@ -65,7 +65,7 @@ func (s *Store) DeleteDraft(ctx context.Context, id string) error {
 				return err
 			}
 		}
-		return nil
+		return s.note(ctx, tx, sale.Change{Sale: id, Verb: sale.VerbArchive, Target: sale.TargetSale(id), Before: present})
 	})
 	if err != nil {
 		return fmt.Errorf("delete draft %s: %w", id, err)

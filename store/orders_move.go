@@ -72,6 +72,9 @@ func (s *Store) cancelOrder(
 	}
 	order.Status, order.Reason, order.UpdatedAt = sale.StatusCancelled, reason, changedAt(order.CreatedAt, nowMS)
 	err = s.writePlan(ctx, tx, nowMS, decided)
+	if err == nil && reason != sale.ReasonBuyer {
+		err = s.note(ctx, tx, sale.OrderChange(&locked[0].Order, &order, sale.VerbCancel))
+	}
 	faults.Point("store.cancel-written")
 	return order, false, err
 }
@@ -149,6 +152,9 @@ func (s *Store) payOrder(ctx context.Context, tx *sql.Tx, id sale.OrderID, payme
 		return sale.Order{}, err
 	}
 	err = writeEvents(ctx, tx, nowMS, map[sale.OrderStatus][]sale.OrderID{sale.StatusPaid: {id}})
+	if err == nil {
+		err = s.note(ctx, tx, sale.OrderChange(&locked[0].Order, &order, sale.VerbPay))
+	}
 	faults.Point("store.payment-written")
 	return order, err
 }

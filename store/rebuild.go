@@ -54,7 +54,10 @@ func (s *Store) closeBuckets(ctx context.Context, tx *sql.Tx, rows []sale.Bucket
 			closing = append(closing, row.Bucket)
 		}
 	}
-	return sortedRows(found), s.stampBuckets(ctx, tx, "state = 'closed', closed_reason = ?", []any{cut(reason, 255)}, closing)
+	if err := s.stampBuckets(ctx, tx, "state = 'closed', closed_reason = ?", []any{cut(reason, 255)}, closing); err != nil {
+		return nil, err
+	}
+	return sortedRows(found), s.noteAll(ctx, tx, sale.OutcomeDone, sale.RebuildChanges(closing, sale.BucketClosed, reason)...)
 }
 
 // BeginLoads is step (e): it begins the next epoch of every bucket that has the given epoch and is closed, or is loading
@@ -156,7 +159,14 @@ func (s *Store) OpenBuckets(ctx context.Context, rows []sale.BucketRow) ([]sale.
 				opened = append(opened, r.BucketRow)
 			}
 		}
-		return s.stampBuckets(ctx, tx, "state = 'open'", nil, sale.BucketsOf(opened))
+		buckets := sale.BucketsOf(opened)
+		if err := s.stampBuckets(ctx, tx, "state = 'open'", nil, buckets); err != nil {
+			return err
+		}
+		if sale.ActorOf(ctx).Role != sale.RoleEngine {
+			return nil // a preload, which has its own entry
+		}
+		return s.noteAll(ctx, tx, sale.OutcomeDone, sale.RebuildChanges(buckets, sale.BucketOpen, "")...)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open %d buckets: %w", len(rows), err)

@@ -63,6 +63,10 @@ func (s *Store) rememberPayment(ctx context.Context, tx *sql.Tx, id sale.OrderID
 	if s.dialect.fault(err) == faultDuplicate {
 		return false, errors.Join(errStartOver, err)
 	}
+	if err == nil {
+		err = s.note(ctx, tx, sale.Change{Verb: sale.VerbPay, Target: sale.TargetOrder(id),
+			After: map[string]any{"payment_id": paymentID, "remembered": true}})
+	}
 	return err == nil, err
 }
 

@@ -36,7 +36,10 @@ func (s *Store) PutRules(ctx context.Context, rules sale.Rules, expect *int64) (
 			return &sale.VersionError{Present: present.Version}
 		}
 		rules.Version = present.Version + 1
-		return writeRules(ctx, tx, &rules)
+		if err := writeRules(ctx, tx, &rules); err != nil {
+			return err
+		}
+		return s.note(ctx, tx, sale.Change{Verb: sale.VerbRules, Target: sale.TargetRules, Before: present, After: rules})
 	})
 	if err != nil {
 		return sale.Rules{}, fmt.Errorf("put rules: %w", err)

@@ -64,7 +64,16 @@ func (s *Store) createSale(ctx context.Context, tx *sql.Tx, wanted sale.Sale) (s
 	if err := insertItems(ctx, tx, wanted.ID, ledger.Numbered(nil, wanted.Items)); err != nil {
 		return sale.Sale{}, err
 	}
-	return stampSale(ctx, tx, wanted.ID)
+	return s.stampPut(ctx, tx, nil, wanted.ID)
+}
+
+// stampPut gives a sale that was put its catalogue version, writes the change into the trail and returns the sale.
+func (s *Store) stampPut(ctx context.Context, tx *sql.Tx, present *sale.Sale, id string) (sale.Sale, error) {
+	put, err := stampSale(ctx, tx, id)
+	if err != nil {
+		return sale.Sale{}, err
+	}
+	return put, s.note(ctx, tx, sale.DefinitionChange(present, &put))
 }
 
 func (s *Store) changeSale(ctx context.Context, tx *sql.Tx, present, wanted sale.Sale) (sale.Sale, error) {
@@ -94,7 +103,7 @@ func (s *Store) changeSale(ctx context.Context, tx *sql.Tx, present, wanted sale
 	if err := replaceItems(ctx, tx, wanted.ID, present.Items, items); err != nil {
 		return sale.Sale{}, err
 	}
-	return stampSale(ctx, tx, wanted.ID)
+	return s.stampPut(ctx, tx, &present, wanted.ID)
 }
 
 // isPreloaded reports whether a sale has buckets. A draft whose preload died counts as preloaded, because its rows have the old

@@ -32,8 +32,10 @@ func (s *Store) SetState(ctx context.Context, id string, to sale.State, from ...
 		if _, err := tx.ExecContext(ctx, sqlSetState, to, id); err != nil {
 			return err
 		}
-		moved, err = stampSale(ctx, tx, id)
-		return err
+		if moved, err = stampSale(ctx, tx, id); err != nil {
+			return err
+		}
+		return s.note(ctx, tx, sale.StateChange(&present, &moved))
 	})
 	if err != nil {
 		return sale.Sale{}, fmt.Errorf("set sale %s to %s: %w", id, to, err)
@@ -55,8 +57,11 @@ func (s *Store) PauseSale(ctx context.Context, id, reason string) error {
 		if _, err := tx.ExecContext(ctx, sqlPauseSale, sale.StatePaused, cut(reason, 255), id); err != nil {
 			return err
 		}
-		_, err = stampSale(ctx, tx, id)
-		return err
+		paused, err := stampSale(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		return s.note(ctx, tx, sale.StateChange(&present, &paused))
 	})
 	if err != nil {
 		return fmt.Errorf("pause sale %s: %w", id, err)

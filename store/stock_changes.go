@@ -83,7 +83,10 @@ func (s *Store) changeStock(ctx context.Context, tx *sql.Tx, asked sale.StockCha
 	if _, err := tx.ExecContext(ctx, sqlGrowItem, change.Added-before, asked.Sale, asked.SKU); err != nil {
 		return nil, err
 	}
-	return change, stampSaleRow(ctx, tx, asked.Sale)
+	if err := stampSaleRow(ctx, tx, asked.Sale); err != nil {
+		return nil, err
+	}
+	return change, s.note(ctx, tx, sale.StockNote(&item, change.Added-before, asked.Sale))
 }
 
 // readChange returns the row of a change, nil if there is none.

@@ -3,42 +3,51 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 
 	"flashsale/faults"
 	"flashsale/sale"
 )
 
-const sqlNote = "INSERT INTO trail (at, who, role, verb, target, sale_id, before_value, after_value, outcome, request_id) " +
-	"VALUES (%s, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+const (
+	sqlNote = "INSERT INTO trail (at, who, role, verb, target, sale_id, before_value, after_value, outcome, request_id) VALUES "
+	noteRow = "(%s,?,?,?,?,?,?,?,?,?)"
+)
 
 // note writes a change into the trail, in the transaction that makes the change: neither is committed without the other. The
 // actor is that of the context.
 func (s *Store) note(ctx context.Context, tx *sql.Tx, c sale.Change) error {
-	return s.noteOutcome(ctx, tx, c, sale.OutcomeDone)
+	return s.noteAll(ctx, tx, sale.OutcomeDone, c)
 }
 
-func (s *Store) noteOutcome(ctx context.Context, tx *sql.Tx, c sale.Change, outcome string) error {
-	before, err := sale.JSON(c.Before)
-	if err != nil {
-		return err
-	}
-	after, err := sale.JSON(c.After)
-	if err != nil {
-		return err
-	}
+// noteAll writes changes with one outcome, in one statement for a thousand of them.
+func (s *Store) noteAll(ctx context.Context, tx *sql.Tx, outcome string, changes ...sale.Change) (err error) {
 	actor := sale.ActorOf(ctx)
-	_, err = tx.ExecContext(ctx, fmt.Sprintf(sqlNote, s.dialect.now), cut(actor.Who, 64), string(actor.Role), c.Verb,
-		cut(c.Target, 200), c.Sale, string(before), string(after), cut(outcome, 64), cut(actor.RequestID, 64))
+	text := func(value any) string {
+		encoded, fault := sale.JSON(value)
+		err = errors.Join(err, fault)
+		return string(encoded)
+	}
+	var rows [][]any
+	for _, c := range changes {
+		rows = append(rows, []any{cut(actor.Who, 64), string(actor.Role), c.Verb, cut(c.Target, 200), c.Sale, text(c.Before),
+			text(c.After), cut(outcome, 64), cut(actor.RequestID, 64)})
+	}
+	if err == nil {
+		err = insert(ctx, tx, sqlNote, fmt.Sprintf(noteRow, s.dialect.now), rows, func(args []any, row []any) []any {
+			return append(args, row...)
+		})
+	}
 	if err != nil {
-		return fmt.Errorf("write %s %s into the trail: %w", c.Verb, c.Target, err)
+		return fmt.Errorf("write %d changes into the trail: %w", len(changes), err)
 	}
 	return nil
 }
 
 // NoteRefused writes into the trail that a change was refused, with the code of the answer as the outcome.
 func (s *Store) NoteRefused(ctx context.Context, c sale.Change, code string) error {
-	return s.transact(ctx, func(tx *sql.Tx) error { return s.noteOutcome(ctx, tx, c, code) })
+	return s.transact(ctx, func(tx *sql.Tx) error { return s.noteAll(ctx, tx, code, c) })
 }
 
 const sqlTrail = "SELECT entry_id, at, who, role, verb, target, sale_id, before_value, after_value, outcome, request_id, " +

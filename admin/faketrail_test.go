@@ -1,0 +1,41 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+
+	"flashsale/sale"
+)
+
+// The trail of the fake store. The real store writes the entries of changes; this one has only what the API itself notes.
+
+func (f *fakeStore) NoteRefused(ctx context.Context, c sale.Change, code string) error {
+	actor := sale.ActorOf(ctx)
+	f.set(func() {
+		f.trail = append(f.trail, sale.TrailEntry{
+			ID: int64(len(f.trail) + 1), At: sale.Time{Time: tenOClock}, Who: actor.Who, Role: actor.Role, Verb: c.Verb,
+			Target: c.Target, Sale: c.Sale, Before: json.RawMessage("null"), After: json.RawMessage("null"), Outcome: code,
+			RequestID: actor.RequestID,
+		})
+	})
+	return f.before(ctx, "NoteRefused")
+}
+
+func (f *fakeStore) TrailHead(ctx context.Context) (sale.TrailHead, error) {
+	return sale.TrailHead{}, f.before(ctx, "TrailHead")
+}
+
+func (f *fakeStore) Trail(ctx context.Context, q sale.TrailQuery) (entries []sale.TrailEntry, more bool, err error) {
+	f.set(func() {
+		f.asked = q
+		for i := len(f.trail) - 1; i >= 0; i-- {
+			if e := f.trail[i]; (q.Sale == "" || e.Sale == q.Sale) && (q.Before == 0 || e.ID < q.Before) {
+				entries = append(entries, e)
+			}
+		}
+	})
+	if more = len(entries) > q.Limit; more {
+		entries = entries[:q.Limit]
+	}
+	return entries, more, f.before(ctx, "Trail")
+}
