@@ -16,7 +16,8 @@ func TestParseNamesTheLine(t *testing.T) {
 	_, err := Parse("a:viewer:0123456789abcdef\n\nb:boss:secret-0123456789")
 	require.EqualError(t, err, "line 3: the role of b must be one of viewer, operator, admin and shop")
 	for line, fault := range map[string]string{
-		"a:viewer": "is not of the form", ":viewer:0123456789abcdef": "the name must match", "a:viewer:0123456789abcde": "16 characters",
+		"a:viewer": "is not of the form", ":viewer:0123456789abcdef": "the name must match",
+		"a:viewer:0123456789abcde":    "16 characters",
 		"a:viewer:0123456789\tabcdef": "spaces", "a:engine:0123456789abcdef": "the role of a",
 	} {
 		_, err := Parse(line)
@@ -32,11 +33,14 @@ func TestCheckBoundsTheTokens(t *testing.T) {
 	many := make([]Token, MaxTokens+1)
 	require.ErrorContains(t, Check(many), "at most 1000")
 	require.NoError(t, Check([]Token{{Name: "a", Secret: "1"}, {Name: "b", Secret: "2"}}))
-	require.ErrorContains(t, Check([]Token{{Name: "a", Secret: "1"}, {Name: "b", Secret: "1"}}), "a and b must have different tokens")
+	same := []Token{{Name: "a", Secret: "1"}, {Name: "b", Secret: "1"}}
+	require.ErrorContains(t, Check(same), "a and b must have different tokens")
 }
 
 func TestTokensKnowWhoSentThem(t *testing.T) {
-	tokens := NewTokens([]Token{{"night", sale.RoleOperator, "secret-a"}, {"wall", sale.RoleViewer, "secret-b"}, {"off", sale.RoleShop, ""}})
+	tokens := NewTokens([]Token{
+		{"night", sale.RoleOperator, "secret-a"}, {"wall", sale.RoleViewer, "secret-b"}, {"off", sale.RoleShop, ""},
+	})
 	actor, ok := tokens.Of("secret-b")
 	require.True(t, ok)
 	require.Equal(t, sale.Actor{Who: "wall", Role: sale.RoleViewer}, actor)
@@ -104,7 +108,8 @@ func TestOneTimeTokens(t *testing.T) {
 func TestHosts(t *testing.T) {
 	hosts := Hosts{"ops.example.com"}
 	for header, want := range map[string]bool{
-		"ops.example.com": true, "OPS.EXAMPLE.COM:8081": true, "ops.example.com.": true, "127.0.0.1": true, "[::1]:80": true, "::1": true,
+		"ops.example.com": true, "OPS.EXAMPLE.COM:8081": true, "ops.example.com.": true,
+		"127.0.0.1": true, "[::1]:80": true, "::1": true,
 		"localhost:1": true, "x.localhost": true, "": false, "evil.example": false, "ops.example.com.evil.example": false,
 		"127.0.0.1.nip.io": false, "xops.example.com": false, strings.Repeat("a", 300): false,
 	} {

@@ -21,21 +21,17 @@ func (f *fakeStore) NoteRefused(ctx context.Context, c sale.Change, code string)
 	return f.before(ctx, "NoteRefused")
 }
 
-func (f *fakeStore) TrailHead(ctx context.Context) (sale.TrailHead, error) {
-	return sale.TrailHead{}, f.before(ctx, "TrailHead")
-}
-
-func (f *fakeStore) Trail(ctx context.Context, q sale.TrailQuery) (entries []sale.TrailEntry, more bool, err error) {
+func (f *fakeStore) Trail(ctx context.Context, q sale.TrailQuery) (page sale.TrailPage, err error) {
 	f.set(func() {
 		f.asked = q
 		for i := len(f.trail) - 1; i >= 0; i-- {
 			if e := f.trail[i]; (q.Sale == "" || e.Sale == q.Sale) && (q.Before == 0 || e.ID < q.Before) {
-				entries = append(entries, e)
+				page.Entries = append(page.Entries, e)
 			}
 		}
 	})
-	if more = len(entries) > q.Limit; more {
-		entries = entries[:q.Limit]
+	if page.More = len(page.Entries) > q.Limit; page.More {
+		page.Entries = page.Entries[:q.Limit]
 	}
-	return entries, more, f.before(ctx, "Trail")
+	return page, f.before(ctx, "Trail")
 }

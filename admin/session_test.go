@@ -33,7 +33,8 @@ func TestSessionOfABrowser(t *testing.T) {
 		require.Contains(t, set, flag)
 	}
 	require.NotContains(t, set, "Secure", "the listener speaks plain HTTP")
-	secure := b.ask("POST", "/admin/v1/session", `{"token":"`+operatorToken+`"}`, "Authorization", "", "X-Forwarded-Proto", "https")
+	secure := b.ask("POST", "/admin/v1/session", `{"token":"`+operatorToken+`"}`, "Authorization", "",
+		"X-Forwarded-Proto", "https")
 	require.Contains(t, secure.Header.Get("Set-Cookie"), "Secure")
 
 	cookie, csrf := b.signIn(operatorToken)
@@ -49,7 +50,8 @@ func TestSessionOfABrowser(t *testing.T) {
 		problem(403, "csrf_required")
 	require.Equal(t, "open", b.ask("GET", "/admin/v1/sales/s", "").is(200)["state"])
 	b.ask("POST", "/admin/v1/sales/s/pause", "", "Authorization", "", "Cookie", cookie, "X-CSRF-Token", csrf).is(200)
-	b.ask("DELETE", "/admin/v1/sales/s", "", "Authorization", "", "Cookie", cookie, "X-CSRF-Token", csrf).problem(403, "forbidden")
+	b.ask("DELETE", "/admin/v1/sales/s", "", "Authorization", "", "Cookie", cookie, "X-CSRF-Token", csrf).
+		problem(403, "forbidden")
 
 	out := b.ask("DELETE", "/admin/v1/session", "", "Authorization", "", "Cookie", cookie)
 	require.Equal(t, 204, out.Status)
@@ -76,10 +78,12 @@ func TestForgedCookies(t *testing.T) {
 	admins, _ := b.signIn(adminToken)
 	parts, theirs := strings.Split(cookie, "."), strings.Split(admins, ".")
 	for name, forged := range map[string]string{
-		"another name": theirs[0] + "." + strings.Join(parts[1:], "."), "later": parts[0] + ".99999999999." + parts[2] + "." + parts[3],
+		"another name":  theirs[0] + "." + strings.Join(parts[1:], "."),
+		"later":         parts[0] + ".99999999999." + parts[2] + "." + parts[3],
 		"another nonce": parts[0] + "." + parts[1] + ".NONCE." + parts[3], "cut": cookie[:len(cookie)-1], "longer": cookie + "A",
-		"no name": "flashsale_session=." + strings.Join(parts[1:], "."), "empty": "flashsale_session=", "five parts": cookie + ".x",
-		"long": "flashsale_session=" + strings.Repeat("a.", 1000),
+		"no name": "flashsale_session=." + strings.Join(parts[1:], "."), "empty": "flashsale_session=",
+		"five parts": cookie + ".x",
+		"long":       "flashsale_session=" + strings.Repeat("a.", 1000),
 	} {
 		r := b.ask("GET", "/admin/v1/sales", "", "Authorization", "", "Cookie", forged, "X-CSRF-Token", csrf)
 		r.problem(401, "unauthenticated")
@@ -103,7 +107,9 @@ func TestHostNames(t *testing.T) {
 		ask(host, "GET", "/admin/v1/sales", "").problem(421, "unknown_host")
 		ask(host, "POST", "/admin/v1/session", `{"token":"`+operatorToken+`"}`).problem(421, "unknown_host")
 	}
-	for _, host := range []string{"OPS.example.com:443", "ops.example.com", "127.0.0.1:8081", "[::1]:8081", "localhost", "a.localhost"} {
+	for _, host := range []string{
+		"OPS.example.com:443", "ops.example.com", "127.0.0.1:8081", "[::1]:8081", "localhost", "a.localhost",
+	} {
 		ask(host, "GET", "/admin/v1/sales", "").is(200)
 	}
 	request := b.request("GET", "/admin/v1/sales", nil)

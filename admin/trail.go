@@ -12,9 +12,7 @@ import (
 // Trail is the record of who changed what. The store writes the entries of changes that were made; the API adds those that it
 // refused.
 type Trail interface {
-	// Trail returns the newest entries of a query, newest first, and whether there are more.
-	Trail(ctx context.Context, q sale.TrailQuery) (entries []sale.TrailEntry, more bool, err error)
-	TrailHead(ctx context.Context) (sale.TrailHead, error)
+	Trail(ctx context.Context, q sale.TrailQuery) (sale.TrailPage, error)
 	NoteRefused(ctx context.Context, change sale.Change, code string) error
 }
 
@@ -28,10 +26,10 @@ const (
 type trailAnswer struct {
 	Entries []sale.TrailEntry `json:"entries"`
 	Next    string            `json:"next,omitempty"`
-	Head    sale.TrailHead    `json:"head"` // the end of the chain, read before the entries
+	Head    sale.TrailHead    `json:"head"` // the end of the chain at the same moment
 }
 
-// getTrail answers with entries of the trail, newest first.
+// getTrail answers with entries of the trail, newest first, or in the order of the chain.
 func (a *API) getTrail(c *call) error {
 	query, err := c.trailQuery()
 	if err != nil {
@@ -39,30 +37,32 @@ func (a *API) getTrail(c *call) error {
 	}
 	ctx, cancel := a.reading(c)
 	defer cancel()
-	answer := trailAnswer{}
-	if answer.Head, err = a.deps.Trail.TrailHead(ctx); err != nil {
+	page, err := a.deps.Trail.Trail(ctx, query)
+	if err != nil {
 		return err
 	}
-	var more bool
-	if answer.Entries, more, err = a.deps.Trail.Trail(ctx, query); err != nil {
-		return err
-	}
-	if answer.Entries == nil {
-		answer.Entries = []sale.TrailEntry{}
-	}
-	if more {
-		answer.Next = strconv.FormatInt(answer.Entries[len(answer.Entries)-1].ID, 10)
+	answer := trailAnswer{Entries: append([]sale.TrailEntry{}, page.Entries...), Head: page.Head}
+	if page.More {
+		last := page.Entries[len(page.Entries)-1]
+		answer.Next = strconv.FormatInt(map[bool]int64{false: last.ID, true: last.Position}[query.Chain], 10)
 	}
 	return c.answer(http.StatusOK, answer)
 }
 
-// trailQuery reads ?sale=&since=&limit=&cursor=. It reports every fault at once.
+// trailQuery reads ?sale=&since=&limit=&cursor=&order=. It reports every fault at once.
 func (c *call) trailQuery() (sale.TrailQuery, error) {
 	q := sale.TrailQuery{Limit: trailPage}
 	values := c.r.URL.Query()
 	var faults sale.FieldErrors
 	if q.Sale = values.Get("sale"); q.Sale != "" && !sale.ValidID(q.Sale) {
 		faults = append(faults, sale.Fieldf("sale", "must match %s", sale.FormOfID))
+	}
+	switch order := values.Get("order"); order {
+	case "", "newest":
+	case "chain":
+		q.Chain = true
+	default:
+		faults = append(faults, sale.Fieldf("order", "must be newest or chain"))
 	}
 	if text := values.Get("since"); text != "" {
 		if err := q.Since.UnmarshalText([]byte(text)); err != nil {

@@ -8,7 +8,8 @@ import (
 // StateChange is the trail's change of a sale's state, with the verb that leads to it.
 func StateChange(before, after *Sale) Change {
 	verbs := map[State]string{
-		StatePreloaded: VerbPreload, StateOpen: VerbOpen, StatePaused: VerbPause, StateClosed: VerbClose, StateArchived: VerbArchive,
+		StatePreloaded: VerbPreload, StateOpen: VerbOpen, StatePaused: VerbPause, StateClosed: VerbClose,
+		StateArchived: VerbArchive,
 	}
 	verb := verbs[after.State]
 	if before.State == StatePaused && after.State == StateOpen {

@@ -97,20 +97,15 @@ func (e *TrailEntry) Link(previous string) string {
 // ErrTrailBroken is wrapped by the errors of TrailCheck.
 var ErrTrailBroken = errors.New("the trail's chain is broken")
 
-// TrailCheck verifies the chain from its head back. It is fed with the entries newest first.
+// TrailCheck verifies the chain from its head back. It is fed with the chained entries, highest position first.
 type TrailCheck struct {
-	Head     TrailHead
-	Links    int64       // entries whose hash was verified or is the next to be
-	Unlinked int64       // entries that are not chained yet
-	later    *TrailEntry // the entry after the next one in the chain
+	Head  TrailHead
+	Links int64       // entries that were fed
+	later *TrailEntry // the entry after the next one in the chain
 }
 
-// Feed checks the entry with the next lower position against the entry after it. It skips entries that are not chained.
+// Feed checks the entry with the next lower position against the entry after it.
 func (c *TrailCheck) Feed(e TrailEntry) error {
-	if e.Position == 0 {
-		c.Unlinked++
-		return nil
-	}
 	if c.later == nil {
 		if e.Position != c.Head.Position || e.Hash != c.Head.Hash {
 			return fmt.Errorf("%w: the last entry is %d, with position %d, and the chain ends at position %d", ErrTrailBroken,
@@ -158,6 +153,14 @@ func (c *TrailCheck) End() error {
 type TrailQuery struct {
 	Sale   string // of this sale only; empty: of all
 	Since  Time   // at or after this time; zero: from the first
-	Before int64  // entries with a lower id; 0: from the newest
+	Chain  bool   // chained entries in the order of the chain, last first; otherwise all, newest first
+	Before int64  // entries with a lower id, or position where Chain is set; 0: all
 	Limit  int    // at most so many
+}
+
+// TrailPage is what a query found, and the end of the chain at that moment.
+type TrailPage struct {
+	Entries []TrailEntry
+	More    bool // there are further entries
+	Head    TrailHead
 }

@@ -18,7 +18,7 @@ var (
 	queue        = []string{gateway, settle, migrate}
 	needDatabase = []string{gateway, settle, migrate, deadletter, verdict}
 	useDatabase  = append(needDatabase[:len(needDatabase):len(needDatabase)], audit)
-	operators    = []string{"sale", "rules", audit, verdict}
+	operators    = []string{"sale", "rules", "trail", audit, verdict}
 	loads        = []string{"load rush", "load targets"}
 	signers      = append([]string{gateway, token}, loads...)
 	everything   = []string{"every command"}
@@ -105,7 +105,8 @@ func operatorSections() []Setting {
 			Doc:  "Further tokens with names and roles: viewer, operator, admin or shop.",
 			bind: func(s *Settings) any { return &s.Admin.Tokens }},
 		{Name: "admin.hosts", Unit: "host names", Used: []string{gateway, dev}, check: hostsRule,
-			Doc:  "Names under which browsers reach the console, such as ops.example.com. IP addresses and localhost always work.",
+			Doc: "Names under which browsers reach the console, such as ops.example.com; addresses and localhost always " +
+				"work.",
 			bind: func(s *Settings) any { return &s.Admin.Hosts }},
 		{Name: "shop.token", Used: []string{gateway, dev}, check: atLeast(16, "characters"),
 			Doc:  "Token of the shop's backend, with the name shop and the role shop: it opens the order routes only.",

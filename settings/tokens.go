@@ -9,11 +9,11 @@ import (
 )
 
 // tokensRule parses the lines of admin.tokens. Its text says what may be wrong, because a fault must not repeat a token.
-var tokensRule = rule{"lines name:role:token: a name of A-Za-z0-9._@-, a role viewer, operator, admin or shop, a token of 16 " +
-	"characters or more", func(target any) bool {
-	_, err := access.Parse(target.(*Secret).Reveal())
-	return err == nil
-}}
+var tokensRule = rule{"lines name:role:token: role viewer, operator, admin or shop, token of 16 characters",
+	func(target any) bool {
+		_, err := access.Parse(target.(*Secret).Reveal())
+		return err == nil
+	}}
 
 var hostForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,252}[a-z0-9])?$`)
 

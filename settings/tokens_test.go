@@ -12,7 +12,8 @@ import (
 
 func TestTokensOfTheOperatorsAPI(t *testing.T) {
 	lines := write(t, "tokens", "wall:viewer:viewers-token-0123456789\n\n  night:operator:night:with:colons-0123\n")
-	s := mustLoad(t, "gateway", nil, complete("FLASHSALE_ADMIN_TOKENS_FILE="+lines, "FLASHSALE_SHOP_TOKEN=shops-token-0123456789"))
+	s := mustLoad(t, "gateway", nil, complete("FLASHSALE_ADMIN_TOKENS_FILE="+lines,
+		"FLASHSALE_SHOP_TOKEN=shops-token-0123456789"))
 	require.Equal(t, []access.Token{
 		{Name: "wall", Role: sale.RoleViewer, Secret: "viewers-token-0123456789"},
 		{Name: "night", Role: sale.RoleOperator, Secret: "night:with:colons-0123"},

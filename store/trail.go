@@ -50,65 +50,68 @@ func (s *Store) NoteRefused(ctx context.Context, c sale.Change, code string) err
 	return s.transact(ctx, func(tx *sql.Tx) error { return s.noteAll(ctx, tx, code, c) })
 }
 
-const sqlTrail = "SELECT entry_id, at, who, role, verb, target, sale_id, before_value, after_value, outcome, request_id, " +
-	"COALESCE(position, 0), COALESCE(hash, '') FROM trail"
+const trailColumns = "entry_id, at, who, role, verb, target, sale_id, before_value, after_value, outcome, request_id, " +
+	"COALESCE(t.position, 0), COALESCE(t.hash, '')"
 
-// Trail returns at most q.Limit entries, newest first, and whether there are more.
-func (s *Store) Trail(ctx context.Context, q sale.TrailQuery) (entries []sale.TrailEntry, more bool, err error) {
-	where, args := " WHERE entry_id > 0", []any{}
+// sqlTrailPage reads the end of the chain in the same statement, so that the entries fit it.
+const sqlTrailPage = "SELECT h.position, h.hash, " + trailColumns + " FROM trail_head h CROSS JOIN trail t WHERE h.id = 1"
+
+// Trail returns at most q.Limit entries.
+func (s *Store) Trail(ctx context.Context, q sale.TrailQuery) (sale.TrailPage, error) {
+	order := "entry_id"
+	if q.Chain {
+		order = "t.position"
+	}
+	where, args := " AND "+order+" > 0", []any{}
 	if q.Sale != "" {
 		where, args = where+" AND sale_id = ?", append(args, q.Sale)
 	}
 	if q.Before > 0 {
-		where, args = where+" AND entry_id < ?", append(args, q.Before)
+		where, args = where+" AND "+order+" < ?", append(args, q.Before)
 	}
 	if !q.Since.IsZero() {
 		where, args = where+" AND at >= ?", append(args, moment{q.Since})
 	}
-	query := sqlTrail + where + " ORDER BY entry_id DESC LIMIT ?"
-	entries, err = readTrail(ctx, s.db, query, append(args, q.Limit+1)...)
-	if err != nil {
-		return nil, false, fmt.Errorf("read the trail: %w", err)
-	}
-	if more = len(entries) > q.Limit; more {
-		entries = entries[:q.Limit]
-	}
-	return entries, more, nil
-}
-
-func readTrail(ctx context.Context, q querier, query string, args ...any) (entries []sale.TrailEntry, err error) {
-	err = each(ctx, q, query, args, func(rows scanner) error {
-		var e sale.TrailEntry
-		var at moment
-		var before, after string
-		err := rows.Scan(&e.ID, &at, &e.Who, &e.Role, &e.Verb, &e.Target, &e.Sale, &before, &after, &e.Outcome, &e.RequestID,
-			&e.Position, &e.Hash)
-		e.At, e.Before, e.After = at.Time, []byte(before), []byte(after)
-		entries = append(entries, e)
+	var page sale.TrailPage
+	query := sqlTrailPage + where + " ORDER BY " + order + " DESC LIMIT ?"
+	err := each(ctx, s.db, query, append(args, q.Limit+1), func(rows scanner) error {
+		entry, err := scanTrail(rows, &page.Head.Position, &page.Head.Hash)
+		page.Entries = append(page.Entries, entry)
 		return err
 	})
-	return entries, err
+	if err == nil && len(page.Entries) == 0 {
+		err = s.db.QueryRowContext(ctx, sqlTrailHead).Scan(&page.Head.Position, &page.Head.Hash)
+	}
+	if err != nil {
+		return sale.TrailPage{}, fmt.Errorf("read the trail: %w", err)
+	}
+	if page.More = len(page.Entries) > q.Limit; page.More {
+		page.Entries = page.Entries[:q.Limit]
+	}
+	return page, nil
+}
+
+// scanTrail reads an entry behind columns that go elsewhere.
+func scanTrail(rows scanner, before ...any) (e sale.TrailEntry, err error) {
+	var at moment
+	var was, is string
+	err = rows.Scan(append(before, &e.ID, &at, &e.Who, &e.Role, &e.Verb, &e.Target, &e.Sale, &was, &is, &e.Outcome,
+		&e.RequestID, &e.Position, &e.Hash)...)
+	e.At, e.Before, e.After = at.Time, []byte(was), []byte(is)
+	return e, err
 }
 
 const (
 	sqlTrailHead = "SELECT position, hash FROM trail_head WHERE id = 1"
-	sqlUnchained = sqlTrail + " WHERE position IS NULL ORDER BY entry_id LIMIT ?"
+	sqlUnchained = "SELECT " + trailColumns + " FROM trail t WHERE t.position IS NULL ORDER BY entry_id LIMIT ?"
 	sqlChain     = "UPDATE trail%s SET position = ?, hash = ? WHERE entry_id = ? AND position IS NULL"
 	sqlMoveHead  = "UPDATE trail_head SET position = ?, hash = ? WHERE id = 1"
 )
 
-// TrailHead returns the end of the chain.
-func (s *Store) TrailHead(ctx context.Context) (head sale.TrailHead, err error) {
-	if err = s.db.QueryRowContext(ctx, sqlTrailHead).Scan(&head.Position, &head.Hash); err != nil {
-		return head, fmt.Errorf("read the end of the trail's chain: %w", err)
-	}
-	return head, nil
-}
-
 // ChainTrail gives at most limit entries that are not chained their position and hash, and returns how many. The lock of the
 // chain's end makes two processes that chain at once wait for each other.
 func (s *Store) ChainTrail(ctx context.Context, limit int) (chained int, err error) {
-	waiting, err := readTrail(ctx, s.db, sqlUnchained, 1) // an idle trail costs one statement
+	waiting, err := readUnchained(ctx, s.db, 1) // an idle trail costs one statement
 	if err != nil || len(waiting) == 0 {
 		return 0, s.chainError(err)
 	}
@@ -135,7 +138,7 @@ func (s *Store) chainTrail(ctx context.Context, tx *sql.Tx, limit int) (int, err
 	if err := tx.QueryRowContext(ctx, sqlTrailHead+s.dialect.lock).Scan(&head.Position, &head.Hash); err != nil {
 		return 0, err
 	}
-	entries, err := readTrail(ctx, tx, sqlUnchained, limit)
+	entries, err := readUnchained(ctx, tx, limit)
 	if err != nil || len(entries) == 0 {
 		return 0, err
 	}
@@ -149,4 +152,13 @@ func (s *Store) chainTrail(ctx context.Context, tx *sql.Tx, limit int) (int, err
 		}
 	}
 	return len(entries), changeExactly(ctx, tx, 1, "ends of the trail's chain", sqlMoveHead, []any{head.Position, head.Hash})
+}
+
+func readUnchained(ctx context.Context, q querier, limit int) (entries []sale.TrailEntry, err error) {
+	err = each(ctx, q, sqlUnchained, []any{limit}, func(rows scanner) error {
+		entry, err := scanTrail(rows)
+		entries = append(entries, entry)
+		return err
+	})
+	return entries, err
 }

@@ -16,9 +16,10 @@ var nightShift = sale.Actor{Who: "night", Role: sale.RoleOperator, RequestID: "r
 // trail returns all entries, oldest first.
 func trail(t testing.TB, s *Store) []sale.TrailEntry {
 	t.Helper()
-	entries, more, err := s.Trail(t.Context(), sale.TrailQuery{Limit: 10_000})
+	page, err := s.Trail(t.Context(), sale.TrailQuery{Limit: 10_000})
 	require.NoError(t, err)
-	require.False(t, more)
+	require.False(t, page.More)
+	entries := page.Entries
 	for i, k := 0, len(entries)-1; i < k; i, k = i+1, k-1 {
 		entries[i], entries[k] = entries[k], entries[i]
 	}
@@ -125,8 +126,8 @@ func TestOrdersBuyersAndRebuildsAreInTheTrail(t *testing.T) {
 		require.Equal(t, `night pay order/4711 null {"payment_id":"pay-2","remembered":true} done r-7`, said(t, s))
 
 		require.NoError(t, s.ReportLoss(t.Context(), bucket, 1, "sequence: Redis went back"))
-		require.Equal(t, `engine rebuild sale/eleven null {"buckets":[0],"reason":"sequence: Redis went back","state":"closed"} done `,
-			said(t, s))
+		require.Equal(t, `engine rebuild sale/eleven null `+
+			`{"buckets":[0],"reason":"sequence: Redis went back","state":"closed"} done `, said(t, s))
 		closed := len(trail(t, s))
 		require.NoError(t, s.ReportLoss(t.Context(), bucket, 1, "again"))
 		require.Len(t, trail(t, s), closed)
@@ -140,33 +141,42 @@ func TestOrdersBuyersAndRebuildsAreInTheTrail(t *testing.T) {
 		_, err = s.ReplaceBuyers(ctx, "listed", reader(io.EOF, "ann", "bob"))
 		require.NoError(t, err)
 		require.Equal(t, `night buyers sale/listed {"buyers":0} {"buyers":2} done r-7`, said(t, s))
-		entries, more, err := s.Trail(ctx, sale.TrailQuery{Sale: "listed", Limit: 1})
+		newest, err := s.Trail(ctx, sale.TrailQuery{Sale: "listed", Limit: 1})
 		require.NoError(t, err)
-		require.True(t, more)
-		require.Len(t, entries, 1)
-		rest, more, err := s.Trail(ctx, sale.TrailQuery{Sale: "listed", Limit: 5, Before: entries[0].ID})
+		require.True(t, newest.More)
+		require.Len(t, newest.Entries, 1)
+		last := newest.Entries[0]
+		rest, err := s.Trail(ctx, sale.TrailQuery{Sale: "listed", Limit: 5, Before: last.ID})
 		require.NoError(t, err)
-		require.False(t, more)
-		require.Len(t, rest, 1)
-		none, _, err := s.Trail(ctx, sale.TrailQuery{Limit: 5, Since: sale.TimeMillis(entries[0].At.UnixMilli() + 3_600_000)})
+		require.False(t, rest.More)
+		require.Len(t, rest.Entries, 1)
+		none, err := s.Trail(ctx, sale.TrailQuery{Limit: 5, Since: sale.TimeMillis(last.At.UnixMilli() + 3_600_000)})
 		require.NoError(t, err)
-		require.Empty(t, none)
+		require.Empty(t, none.Entries)
 	})
 }
 
-// verified feeds all entries to the check, newest first.
+// verified feeds the chain to the check, in pages of 4.
 func verified(t testing.TB, s *Store) error {
 	t.Helper()
-	head, err := s.TrailHead(t.Context())
-	require.NoError(t, err)
-	check := sale.TrailCheck{Head: head}
-	entries := trail(t, s)
-	for i := len(entries) - 1; i >= 0; i-- {
-		if err := check.Feed(entries[i]); err != nil {
-			return err
+	query := sale.TrailQuery{Chain: true, Limit: 4}
+	var check sale.TrailCheck
+	for first := true; ; first = false {
+		page, err := s.Trail(t.Context(), query)
+		require.NoError(t, err)
+		if first {
+			check.Head = page.Head
+		}
+		for _, entry := range page.Entries {
+			if err := check.Feed(entry); err != nil {
+				return err
+			}
+			query.Before = entry.Position
+		}
+		if !page.More {
+			return check.End()
 		}
 	}
-	return check.End()
 }
 
 // A row that was changed, removed or added by hand is found, wherever it is in the chain.
@@ -174,7 +184,8 @@ func TestTheChainFindsChangedRows(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		ctx := sale.WithActor(t.Context(), nightShift)
 		for i := range 9 {
-			require.NoError(t, s.NoteRefused(ctx, sale.Change{Sale: "s", Verb: sale.VerbOpen, Target: "sale/s", After: i}, "wrong_state"))
+			change := sale.Change{Sale: "s", Verb: sale.VerbOpen, Target: "sale/s", After: i}
+			require.NoError(t, s.NoteRefused(ctx, change, "wrong_state"))
 		}
 		require.NoError(t, verified(t, s), "entries that are not chained break nothing")
 		for _, chained := range []int{4, 4, 1, 0} {
@@ -183,14 +194,16 @@ func TestTheChainFindsChangedRows(t *testing.T) {
 			require.Equal(t, chained, n)
 		}
 		require.NoError(t, verified(t, s))
-		head, err := s.TrailHead(t.Context())
+		page, err := s.Trail(t.Context(), sale.TrailQuery{Limit: 1})
 		require.NoError(t, err)
+		head := page.Head
 		require.EqualValues(t, 9, head.Position)
 
 		for _, row := range []int{1, 5, 9} {
 			for column, value := range map[string]any{
 				"who": "nobody", "role": "viewer", "verb": "close", "target": "sale/t", "sale_id": "t", "before_value": "0",
-				"after_value": "77", "outcome": "done", "request_id": "x", "at": moment{sale.TimeMillis(0)}, "hash": head.Hash[1:] + "0",
+				"after_value": "77", "outcome": "done", "request_id": "x", "at": moment{sale.TimeMillis(0)},
+				"hash": head.Hash[1:] + "0",
 			} {
 				where := fmt.Sprintf(" WHERE position = %d", row)
 				var was any
@@ -224,7 +237,8 @@ func TestChainByManyAtOnce(t *testing.T) {
 		err := together(2*writers, func(i int) error {
 			for k := range entries {
 				if i%2 == 0 {
-					if err := s.NoteRefused(t.Context(), sale.Change{Verb: "open", Target: fmt.Sprintf("%d/%d", i, k)}, "x"); err != nil {
+					change := sale.Change{Verb: "open", Target: fmt.Sprintf("%d/%d", i, k)}
+					if err := s.NoteRefused(t.Context(), change, "x"); err != nil {
 						return err
 					}
 					continue
@@ -243,9 +257,9 @@ func TestChainByManyAtOnce(t *testing.T) {
 			}
 		}
 		require.NoError(t, verified(t, s))
-		head, err := s.TrailHead(t.Context())
+		page, err := s.Trail(t.Context(), sale.TrailQuery{Limit: 1})
 		require.NoError(t, err)
-		require.EqualValues(t, writers*entries, head.Position)
+		require.EqualValues(t, writers*entries, page.Head.Position)
 	})
 }
 

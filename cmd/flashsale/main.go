@@ -21,6 +21,7 @@ type commands struct {
 	Migrate    cli.Migrate    `cmd:"" help:"Migrate the database schema and create the topics. Can be repeated."`
 	Sale       cli.Sale       `cmd:"" help:"Create, load, open, pause and close sales through the operators' API."`
 	Rules      cli.Rules      `cmd:"" help:"Read and replace the limits of every gateway through the operators' API."`
+	Trail      cli.Trail      `cmd:"" help:"Print who changed what, or verify the chain of the entries."`
 	Audit      cli.Audit      `cmd:"" help:"Print the stock equation per SKU. Exit 0: holds, 1: does not hold, 2: unreadable."`
 	Token      cli.Token      `cmd:"" help:"Sign test tokens with the HS256 secret, one per line."`
 	Load       cli.Load       `cmd:"" help:"Generate open-loop load, print vegeta targets, judge a sale from the database."`
