@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -109,7 +108,8 @@ func (a *Auditor) Close() error {
 }
 
 // Run audits one sale, or, when id is empty, every sale with stock that is not archived. It tries maxReadings times to read the
-// stores while the sale is at rest; invariants that need rest are not judged otherwise. A sale without stock has nothing to
+// stores while the sale is at rest, and but for the last time it stops as soon as it finds the sale in motion; invariants that
+// need rest are not judged otherwise. A sale without stock has nothing to
 // judge. The error names what could not be read.
 func (a *Auditor) Run(ctx context.Context, id string) (*Report, error) {
 	servers, err := a.versions(ctx)
@@ -122,11 +122,12 @@ func (a *Auditor) Run(ctx context.Context, id string) (*Report, error) {
 	}
 	sales = slices.DeleteFunc(sales, func(s saleRow) bool { return id == "" && s.archived || id != "" && s.id != id })
 	for attempt := 1; ; attempt++ {
-		read, err := a.read(ctx, sales)
+		last := attempt == maxReadings
+		read, err := a.read(ctx, sales, last)
 		if err != nil {
 			return nil, err
 		}
-		if read.resting || attempt == maxReadings {
+		if read.resting || last {
 			return read.report(servers), nil
 		}
 		select {
@@ -135,144 +136,6 @@ func (a *Auditor) Run(ctx context.Context, id string) (*Report, error) {
 		case <-time.After(restPause):
 		}
 	}
-}
-
-// reading is the result of one pass over the stores.
-type reading struct {
-	facts      []*facts
-	records    int64
-	unreadable int64
-	resting    bool
-}
-
-// read passes over the stores once: the end offsets of the topic, then Redis and the database, then the topic up to
-// those ends, then Redis's sequence numbers and the ends again. When nothing has moved in between and nothing is in
-// flight, the sale was at rest.
-func (a *Auditor) read(ctx context.Context, sales []saleRow) (*reading, error) {
-	before, err := a.ends(ctx)
-	if err != nil {
-		return nil, err
-	}
-	r := &reading{resting: true}
-	bySale := map[string]*facts{}
-	from := time.Now()
-	for _, s := range sales {
-		snap, err := a.database.read(ctx, s)
-		if err != nil {
-			return nil, err
-		}
-		f := snap.facts
-		if err := a.readRedis(ctx, f); err != nil {
-			return nil, err
-		}
-		bySale[s.id] = f
-		r.facts = append(r.facts, f)
-		r.resting = r.resting && f.quiet(snap.moved, before)
-		if s.starts.Before(from) {
-			from = s.starts
-		}
-	}
-	err = a.readTopic(ctx, from, before, func(value []byte) { r.note(bySale, string(value)) })
-	if err != nil {
-		return nil, err
-	}
-	shortened, err := a.shortened(ctx, from)
-	if err != nil {
-		return nil, err
-	}
-	if r.resting, err = a.unmoved(ctx, r, before); err != nil {
-		return nil, err
-	}
-	for _, f := range r.facts {
-		f.resting, f.shortened = r.resting, shortened
-	}
-	slices.SortFunc(r.facts, func(a, b *facts) int { return cmp.Compare(a.sale, b.sale) })
-	return r, nil
-}
-
-// note files one record of the topic. It skips records of sales that are not audited.
-func (r *reading) note(bySale map[string]*facts, text string) {
-	found, ok := parseRecord(text)
-	if !ok {
-		if !isFence(text) {
-			r.unreadable++
-		}
-		return
-	}
-	f := bySale[found.sale]
-	if f == nil {
-		return
-	}
-	r.records++
-	if !slices.Contains(f.records[found.at], found.id) {
-		f.records[found.at] = append(f.records[found.at], found.id)
-	}
-	for id, order := range found.orders {
-		f.orders[id] = order
-	}
-}
-
-// unmoved reports whether Redis and the topic have not changed since the reading began.
-func (a *Auditor) unmoved(ctx context.Context, r *reading, before map[int32]int64) (bool, error) {
-	if !r.resting {
-		return false, nil
-	}
-	after, err := a.ends(ctx)
-	if err != nil {
-		return false, err
-	}
-	for partition, end := range after {
-		if before[partition] != end {
-			return false, nil
-		}
-	}
-	for _, f := range r.facts {
-		for number, b := range f.buckets {
-			var again bucketFacts
-			if err := a.readMeta(ctx, f.sale, number, &again); err != nil {
-				return false, fmt.Errorf("read bucket %s:%d in redis: %w", f.sale, number, err)
-			}
-			if again.redisEpoch != b.redisEpoch || again.redisSequence != b.redisSequence {
-				return false, nil
-			}
-		}
-	}
-	return true, nil
-}
-
-// report judges a reading.
-func (r *reading) report(servers Servers) *Report {
-	report := &Report{Verdict: Holds, At: sale.Time{Time: time.Now()}, Servers: servers, Invariants: []Line{}}
-	report.Counts = Counts{Records: r.records, Unreadable: r.unreadable, Rows: map[string]int64{}}
-	for _, f := range r.facts {
-		report.Counts.add(f)
-		report.Invariants = append(report.Invariants, judge(f)...)
-	}
-	for _, line := range report.Invariants {
-		switch {
-		case line.Verdict == Violated:
-			report.Verdict = Violated
-		case line.Verdict == NotJudged && report.Verdict == Holds:
-			report.Verdict = NotJudged
-		}
-	}
-	return report
-}
-
-func (c *Counts) add(f *facts) {
-	c.Orders += int64(len(f.orders))
-	for _, r := range f.rows {
-		c.Rows[string(r.status)]++
-	}
-	c.Entries += int64(len(f.entries))
-	for _, b := range f.buckets {
-		c.Journal += b.journal
-	}
-	c.DeadLetters += int64(len(f.dead))
-	for _, ids := range f.forks {
-		c.Forks += int64(len(ids))
-	}
-	c.SequenceGaps += f.gaps()
 }
 
 func (a *Auditor) versions(ctx context.Context) (s Servers, err error) {

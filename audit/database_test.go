@@ -112,21 +112,22 @@ func TestTheBooksAreReadAtOneMoment(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, pool.Close()) })
 	b := &database{pool}
 	for reading, rows := range []int{0, 1} {
-		snap, err := b.read(t.Context(), saleRow{id: "rush", limit: 1})
+		snap, err := b.read(t.Context(), snapshotOf{sale: saleRow{id: "rush", limit: 1}, words: newWords(), loose: true,
+			goOn: func(*snapshot) bool { return true }})
 		require.NoError(t, err)
 		require.Len(t, snap.rows, rows, "reading %d", reading)
 		require.EqualValues(t, rows, snap.phonesOf(0).settled)
 		if rows > 0 {
-			require.Equal(t, together(1), snap.rows[41].lines)
+			require.Equal(t, together(1), rowsOf(snap.facts)[41].lines)
 		}
 		require.Empty(t, rowsAgainstBooks(snap.facts))
 		require.Equal(t, map[string]*itemFacts{"phone": {1, 10, 2}, "case": {2, 5, 1}}, snap.items)
 		require.EqualValues(t, 2, snap.buckets[0].waiting)
 		require.Equal(t, []sale.OrderID{9}, snap.loose)
-		require.Equal(t, map[mark]recorded{{writeID{0, 1, 2}, 51}: {
+		require.Equal(t, map[mark]plainRecord{{writeID{0, 1, 2}, 51}: {
 			sale: "rush", at: writeID{0, 1, 2}, id: 51,
-			orders: map[sale.OrderID]row{51: {bucket: 0, buyer: "eve", lines: phones(3)}},
-		}}, snap.letters)
+			orders: map[sale.OrderID]plainOrder{51: {bucket: 0, buyer: "eve", lines: phones(3)}},
+		}}, lettersOf(snap.facts))
 	}
 	require.True(t, settled)
 }

@@ -2,9 +2,7 @@ package audit
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
-	"strings"
 
 	"flashsale/sale"
 )
@@ -21,52 +19,22 @@ type mark struct {
 	id sale.OrderID
 }
 
-// line is one SKU of an order. Redis has no prices: they are 0 in its entries.
-type line struct {
-	sku             string
-	quantity, price int64
+// marks are batches, transfers and applied outbox rows, sorted by writeID and id.
+type marks []mark
+
+// sorted sorts marks and leaves each once.
+func (m marks) sorted() marks {
+	slices.SortFunc(m, compareMarks)
+	return slices.Compact(m)
 }
 
-// row is an order as one of the stores has it.
-type row struct {
-	bucket int
-	buyer  string
-	lines  []line           // sorted by SKU
-	status sale.OrderStatus // only of rows of the database
-	key    string           // the buyer's idempotency key; only of rows of the database
-	gone   bool             // only of entries in Redis: the order no longer counts
-
-	// Of rows of the database: what the row says of its lines.
-	sku                    string // "" where there are several
-	quantity, total, count int64
+// has reports whether a batch or a transfer is among sorted marks.
+func (m marks) has(wanted mark) bool {
+	_, found := slices.BinarySearchFunc(m, wanted, compareMarks)
+	return found
 }
 
-// live reports whether the order owns units.
-func (r row) live() bool { return r.status == sale.StatusConfirmed || r.status == sale.StatusPaid }
-
-// released reports whether the order gave its units back.
-func (r row) released() bool {
-	return r.status == sale.StatusCancelled || r.status == sale.StatusExpired
-}
-
-func sortLines(lines []line) {
-	slices.SortFunc(lines, func(a, b line) int { return cmp.Compare(a.sku, b.sku) })
-}
-
-// sameUnits reports whether two orders have the same SKUs in the same quantities; prices reports it for the prices too.
-func sameUnits(a, b []line, prices bool) bool {
-	return slices.EqualFunc(a, b, func(x, y line) bool {
-		return x.sku == y.sku && x.quantity == y.quantity && (!prices || x.price == y.price)
-	})
-}
-
-func written(lines []line) string {
-	texts := make([]string, len(lines))
-	for i, l := range lines {
-		texts[i] = fmt.Sprintf("%d of %s at %d", l.quantity, l.sku, l.price)
-	}
-	return strings.Join(texts, ", ")
-}
+func compareMarks(a, b mark) int { return cmp.Or(compareWrites(a.at, b.at), cmp.Compare(a.id, b.id)) }
 
 // facts are what the stores contain about one sale.
 type facts struct {
@@ -74,24 +42,30 @@ type facts struct {
 	saleLimit int64 // units per buyer over all SKUs, 0 = none
 	archived  bool  // Redis has nothing of the sale, or will have nothing soon
 
+	words    *words
+	baskets  *baskets
+	statuses statuses
+
 	// From the database, in one snapshot.
 	items   map[string]*itemFacts
 	buckets map[int]*bucketFacts
 	shelves map[shelfID]*shelfFacts
-	rows    map[sale.OrderID]row
-	loose   []sale.OrderID           // lines of no order
-	dead    map[sale.OrderID]bool    // orders in the dead letters
-	letters map[mark]recorded        // records in the dead letters, each once however often it was delivered
-	markers map[writeID]sale.OrderID // a negative id is an applied outbox row
-	forks   map[writeID][]sale.OrderID
+	rows    []row                 // sorted by id
+	loose   []sale.OrderID        // lines of no order
+	dead    map[sale.OrderID]bool // orders in the dead letters
+	letters map[mark]recorded     // records in the dead letters, each once however often it was delivered
+	markers marks                 // a negative id is an applied outbox row
+	forks   marks
 
 	// From the topic, from the sale's start to the end at which the reading began.
-	records map[writeID][]sale.OrderID // batch and transfer ids
-	orders  map[sale.OrderID]row
+	records marks  // batches and transfers
+	orders  []seen // sorted by id
 
 	shortened map[int32]bool // partitions that may have had records of the sale before their first one
 
-	entries map[sale.OrderID]row // from Redis
+	entries []seen // from Redis, sorted by id
+
+	buyers []uint64 // the rows by buyer and id, once they were asked for: see byBuyer
 
 	resting bool // nothing moved while the stores were read, and nothing was in flight
 }
@@ -122,13 +96,31 @@ type shelfFacts struct {
 	available, redisNumber, redisLimit       int64
 }
 
-func newFacts(saleID string) *facts {
+func newFacts(saleID string, w *words) *facts {
 	return &facts{
-		sale: saleID, items: map[string]*itemFacts{}, buckets: map[int]*bucketFacts{}, shelves: map[shelfID]*shelfFacts{},
-		rows: map[sale.OrderID]row{}, dead: map[sale.OrderID]bool{}, letters: map[mark]recorded{},
-		markers: map[writeID]sale.OrderID{}, forks: map[writeID][]sale.OrderID{},
-		records: map[writeID][]sale.OrderID{}, orders: map[sale.OrderID]row{}, entries: map[sale.OrderID]row{},
+		sale: saleID, words: w, baskets: newBaskets(w), statuses: newStatuses(w), items: map[string]*itemFacts{},
+		buckets: map[int]*bucketFacts{}, shelves: map[shelfID]*shelfFacts{}, dead: map[sale.OrderID]bool{},
+		letters: map[mark]recorded{},
 	}
+}
+
+// sort brings what was read into the order in which it is judged.
+func (f *facts) sort() {
+	f.markers, f.forks, f.records = f.markers.sorted(), f.forks.sorted(), f.records.sorted()
+	f.orders, f.entries = distinct(f.orders), distinct(f.entries)
+}
+
+// adopt takes over what another reading found of the sale in Redis.
+func (f *facts) adopt(redis *facts) {
+	for number, b := range redis.buckets {
+		to := f.bucket(number)
+		to.redisEpoch, to.redisSequence, to.journal = b.redisEpoch, b.redisSequence, b.journal
+	}
+	for of, s := range redis.shelves {
+		to := f.shelf(of)
+		to.inRedis, to.available, to.redisNumber, to.redisLimit = s.inRedis, s.available, s.redisNumber, s.redisLimit
+	}
+	f.entries = redis.entries
 }
 
 // bucket returns the facts of a bucket. A bucket that only a shelf names is closed and has no epoch.
@@ -164,18 +156,19 @@ func (f *facts) waiting() map[shelfID]int64 {
 	units := map[shelfID]int64{}
 	for m, letter := range f.letters {
 		b := f.buckets[m.at.bucket]
-		if b == nil || m.at.epoch != b.epoch || f.markers[m.at] == m.id {
+		if b == nil || m.at.epoch != b.epoch || f.markers.has(m) {
 			continue
 		}
 		for sku, moved := range letter.moved {
 			units[shelfID{m.at.bucket, sku}] += moved
 		}
-		for id := range letter.orders {
-			entry, known := f.entries[id]
-			if _, settled := f.rows[id]; settled || !known || entry.gone {
+		for i := range letter.orders {
+			id := letter.orders[i].id
+			entry := seenOf(f.entries, id)
+			if rowOf(f.rows, id) != nil || entry == nil || entry.gone {
 				continue
 			}
-			for _, l := range entry.lines {
+			for _, l := range f.baskets.lines(entry.basket) {
 				units[shelfID{m.at.bucket, l.sku}] += l.quantity
 			}
 		}

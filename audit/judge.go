@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-
-	"flashsale/sale"
 )
 
 // Verdict is the result of one invariant, or of the whole audit.
@@ -38,7 +36,8 @@ func against(sku, format string, args ...any) evidence {
 	return evidence{sku, fmt.Sprintf(format, args...)}
 }
 
-// invariant is a rule and the function that judges it. The function returns all evidence against the rule.
+// invariant is a rule and the function that judges it. The function returns the evidence against the rule, the first maxEvidence
+// pieces at least where there are more.
 type invariant struct {
 	name   string
 	atRest bool // compares stores, so it can be judged only at rest
@@ -102,11 +101,12 @@ func oversold(f *facts) (found []evidence) {
 	for of, s := range f.shelves {
 		loaded[of.sku] += s.loaded
 	}
-	for _, r := range f.rows {
-		for _, l := range r.lines {
-			if r.live() {
-				live[l.sku] += l.quantity
-			}
+	for kind, rows := range f.kinds() {
+		if !f.statuses.live(kind.status) {
+			continue
+		}
+		for _, l := range f.baskets.lines(kind.basket) {
+			live[l.sku] += rows * l.quantity
 		}
 	}
 	for _, sku := range slices.Sorted(maps.Keys(live)) {
@@ -131,101 +131,6 @@ func loadedAgainstStock(f *facts) (found []evidence) {
 		if stock := f.items[sku].stock; loaded[sku] != stock {
 			found = append(found, against(sku, "the buckets have %d units loaded, the stock is %d", loaded[sku], stock))
 		}
-	}
-	return found
-}
-
-// torn: an order has all its lines, each SKU once, and its row has their sums. No line is without its order.
-func torn(f *facts) (found []evidence) {
-	for _, id := range f.loose {
-		found = append(found, against("", "order %d has lines and no row", id))
-	}
-	for _, id := range slices.Sorted(maps.Keys(f.rows)) {
-		r := f.rows[id]
-		var units, total int64
-		for i, l := range r.lines {
-			units, total = units+l.quantity, total+l.quantity*l.price
-			if i > 0 && r.lines[i-1].sku == l.sku {
-				found = append(found, against(l.sku, "order %d has the SKU in two lines", id))
-			}
-		}
-		if int64(len(r.lines)) != r.count || units != r.quantity || total != r.total || (r.sku == "") != (r.count > 1) {
-			found = append(found, against(r.sku, "order %d: its row says %d lines, %d units, %d cents; its lines are %s", id,
-				r.count, r.quantity, r.total, written(r.lines)))
-		}
-	}
-	return found
-}
-
-// rowsAgainstBooks: settled and released of every SKU in every bucket are the sums of its rows.
-func rowsAgainstBooks(f *facts) (found []evidence) {
-	type sums struct{ settled, released int64 }
-	sold := map[shelfID]sums{}
-	for _, r := range f.rows {
-		if !r.live() && !r.released() {
-			continue
-		}
-		for _, l := range r.lines {
-			of := shelfID{r.bucket, l.sku}
-			s := sold[of]
-			s.settled += l.quantity
-			if r.released() {
-				s.released += l.quantity
-			}
-			sold[of] = s
-			f.shelf(of)
-		}
-	}
-	for _, of := range f.sortedShelves() {
-		s, rows := f.shelves[of], sold[of]
-		if s.settled != rows.settled || s.released != rows.released {
-			found = append(found, against(of.sku,
-				"bucket %d: the stock row counts %d settled, %d released; its orders sum up to %d and %d",
-				of.bucket, s.settled, s.released, rows.settled, rows.released))
-		}
-	}
-	return found
-}
-
-// overLimit: no buyer owns more units of a SKU than its limit, nor more units of all SKUs than the sale's.
-func overLimit(f *facts) (found []evidence) {
-	type share struct{ buyer, sku string }
-	held, together := map[share]int64{}, map[string]int64{}
-	for _, r := range f.rows {
-		for _, l := range r.lines {
-			if r.live() {
-				held[share{r.buyer, l.sku}] += l.quantity
-				together[r.buyer] += l.quantity
-			}
-		}
-	}
-	for of, units := range held {
-		if item := f.items[of.sku]; item != nil && units > item.limit {
-			found = append(found, against(of.sku, "buyer %s owns %d units, the limit is %d", of.buyer, units, item.limit))
-		}
-	}
-	for buyer, units := range together {
-		if f.saleLimit > 0 && units > f.saleLimit {
-			found = append(found, against("", "buyer %s owns %d units of the sale, its limit is %d", buyer, units, f.saleLimit))
-		}
-	}
-	slices.SortFunc(found, func(a, b evidence) int { return compareTexts(a.sku, b.sku, a.text, b.text) })
-	return found
-}
-
-// repeatedKey: of a buyer's orders of the sale with the same idempotency key, all but one are refused.
-func repeatedKey(f *facts) (found []evidence) {
-	made := map[[2]string]sale.OrderID{}
-	for _, id := range slices.Sorted(maps.Keys(f.rows)) {
-		r := f.rows[id]
-		if r.key == "" || r.status == sale.StatusRefused {
-			continue
-		}
-		name := [2]string{r.buyer, r.key}
-		if other, twice := made[name]; twice {
-			found = append(found, against("", "key %q of buyer %s made orders %d and %d", r.key, r.buyer, other, id))
-		}
-		made[name] = id
 	}
 	return found
 }

@@ -9,8 +9,6 @@ import (
 	"strings"
 
 	"github.com/redis/rueidis"
-
-	"flashsale/sale"
 )
 
 func openRedis(o Options) (rueidis.Client, error) {
@@ -34,53 +32,82 @@ func (a *Auditor) key(saleID string, number int, part string) string {
 	return fmt.Sprintf("%s:{%s:%d}:%s", a.options.Namespace, saleID, number, part)
 }
 
-// readRedis adds Redis's values of every bucket of a sale.
-func (a *Auditor) readRedis(ctx context.Context, f *facts) error {
-	for number, b := range f.buckets {
-		if err := a.readBucket(ctx, f, number, b); err != nil {
+// readBuckets reads the epochs and sequences of the buckets of a sale, the lengths of their journals, and about how many orders
+// they have.
+func (a *Auditor) readBuckets(ctx context.Context, f *facts, numbers []int) (orders int, err error) {
+	for _, number := range numbers {
+		b := f.bucket(number)
+		err := a.readMeta(ctx, f.sale, number, b)
+		if err == nil {
+			length := a.redis.B().Xlen().Key(a.key(f.sale, number, "journal")).Build()
+			b.journal, err = a.redis.Do(ctx, length).AsInt64()
+		}
+		var buyers int64
+		if err == nil {
+			buyers, err = a.redis.Do(ctx, a.redis.B().Hlen().Key(a.key(f.sale, number, "buyers")).Build()).AsInt64()
+		}
+		if err != nil {
+			return 0, fmt.Errorf("read bucket %s:%d in redis: %w", f.sale, number, err)
+		}
+		orders += int(buyers)
+	}
+	return orders, nil
+}
+
+// readUnits adds the stock and the orders of every bucket of f in Redis.
+func (a *Auditor) readUnits(ctx context.Context, f *facts) error {
+	for number := range f.buckets {
+		err := a.scan(ctx, a.key(f.sale, number, "stock"), func(sku, value string) error {
+			return f.noteShelf(number, sku, value)
+		})
+		if err == nil {
+			entries := newEntryParser(f, number)
+			err = a.scan(ctx, a.key(f.sale, number, "buyers"), entries.note)
+		}
+		if err != nil {
 			return fmt.Errorf("read bucket %s:%d in redis: %w", f.sale, number, err)
 		}
 	}
 	return nil
 }
 
-func (a *Auditor) readBucket(ctx context.Context, f *facts, number int, b *bucketFacts) error {
-	err := a.readMeta(ctx, f.sale, number, b)
-	if err == nil {
-		length := a.redis.B().Xlen().Key(a.key(f.sale, number, "journal")).Build()
-		b.journal, err = a.redis.Do(ctx, length).AsInt64()
-	}
-	if err == nil {
-		err = a.scan(ctx, a.key(f.sale, number, "stock"), func(sku, value string) error {
-			return f.noteShelf(number, sku, value)
-		})
-	}
-	if err == nil {
-		skus := f.numbered(number)
-		err = a.scan(ctx, a.key(f.sale, number, "buyers"), func(buyer, value string) error {
-			return f.noteEntries(number, skus, buyer, value)
-		})
-	}
-	return err
-}
-
-// scan calls note for every field of a hash.
+// scan calls note for every field of a hash, some of them twice where the hash changes meanwhile. It asks for the next page while
+// note is at work.
 func (a *Auditor) scan(ctx context.Context, key string, note func(field, value string) error) error {
-	for cursor := uint64(0); ; {
-		scan := a.redis.B().Hscan().Key(key).Cursor(cursor).Count(scanCount).Build()
-		page, err := a.redis.Do(ctx, scan).AsScanEntry()
-		if err != nil {
-			return err
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type answer struct {
+		page []string
+		err  error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		defer close(answers)
+		for cursor, more := uint64(0), true; more; more = cursor != 0 {
+			scan := a.redis.B().Hscan().Key(key).Cursor(cursor).Count(scanCount).Build()
+			page, err := a.redis.Do(ctx, scan).AsScanEntry()
+			if err != nil {
+				page.Cursor = 0
+			}
+			cursor = page.Cursor
+			select {
+			case answers <- answer{page.Elements, err}:
+			case <-ctx.Done():
+				return
+			}
 		}
-		for i := 0; i+1 < len(page.Elements); i += 2 {
-			if err := note(page.Elements[i], page.Elements[i+1]); err != nil {
+	}()
+	for got := range answers {
+		if got.err != nil {
+			return got.err
+		}
+		for i := 0; i+1 < len(got.page); i += 2 {
+			if err := note(got.page[i], got.page[i+1]); err != nil {
 				return err
 			}
 		}
-		if cursor = page.Cursor; cursor == 0 {
-			return nil
-		}
 	}
+	return ctx.Err()
 }
 
 func (a *Auditor) readMeta(ctx context.Context, saleID string, number int, b *bucketFacts) error {
@@ -129,38 +156,6 @@ func (f *facts) numbered(bucket int) map[int64]string {
 		}
 	}
 	return skus
-}
-
-// noteEntries parses a buyer's value: entries joined by `"`, each `id in base 36,lines,key,…`. The lines are joined by +,
-// each the number of a SKU in base 36 and :quantity unless that is 1; a minus before them: the order no longer counts.
-func (f *facts) noteEntries(bucket int, skus map[int64]string, buyer, value string) error {
-	for _, entry := range strings.Split(value, `"`) {
-		fields := strings.SplitN(entry, ",", 3)
-		if len(fields) < 3 {
-			return fmt.Errorf("buyer %s: entry %q", buyer, entry)
-		}
-		id, err := strconv.ParseInt(fields[0], 36, 64)
-		lines, gone := strings.CutPrefix(fields[1], "-")
-		r := row{bucket: bucket, buyer: buyer, gone: gone}
-		for _, text := range strings.Split(lines, "+") {
-			number, quantity, several := strings.Cut(text, ":")
-			n, bad := strconv.ParseInt(number, 36, 64)
-			l := line{sku: skus[n], quantity: 1}
-			if several && bad == nil {
-				l.quantity, bad = strconv.ParseInt(quantity, 10, 64)
-			}
-			if bad != nil || err != nil {
-				return fmt.Errorf("buyer %s: entry %q", buyer, entry)
-			}
-			if l.sku == "" {
-				l.sku = "number " + number
-			}
-			r.lines = append(r.lines, l)
-		}
-		sortLines(r.lines)
-		f.entries[sale.OrderID(id)] = r
-	}
-	return nil
 }
 
 func (a *Auditor) redisVersion(ctx context.Context) (string, error) {

@@ -32,17 +32,21 @@ func equation(f *facts) (found []evidence) {
 
 // unsettled: every record of the topic has its marker, and every order in it has a row or is in the dead letters.
 func unsettled(f *facts) (found []evidence) {
-	for _, at := range slices.SortedFunc(maps.Keys(f.records), compareWrites) {
-		for _, id := range f.records[at] {
-			if _, waits := f.letters[mark{at, id}]; f.markers[at] != id && !slices.Contains(f.forks[at], id) && !waits {
-				found = append(found, against("", "record %d of bucket %d, epoch %d, sequence %d has no marker", id, at.bucket,
-					at.epoch, at.sequence))
-			}
+	for _, m := range f.records {
+		if len(found) >= maxEvidence {
+			return found
+		}
+		if _, waits := f.letters[m]; !f.markers.has(m) && !f.forks.has(m) && !waits {
+			found = append(found, against("", "record %d of bucket %d, epoch %d, sequence %d has no marker", m.id, m.at.bucket,
+				m.at.epoch, m.at.sequence))
 		}
 	}
-	for _, id := range slices.Sorted(maps.Keys(f.orders)) {
-		if _, settled := f.rows[id]; !settled && !f.dead[id] {
-			found = append(found, against("", "order %d is in the topic and has no row", id))
+	for order := range rowless(f.orders, f.rows) {
+		if len(found) >= maxEvidence {
+			break
+		}
+		if !f.dead[order.id] {
+			found = append(found, against("", "order %d is in the topic and has no row", order.id))
 		}
 	}
 	return found
@@ -50,16 +54,19 @@ func unsettled(f *facts) (found []evidence) {
 
 // unrecorded: every row is an order of the topic with the same buyer, lines, prices and bucket.
 func unrecorded(f *facts) (found []evidence) {
-	for _, id := range slices.Sorted(maps.Keys(f.rows)) {
-		recorded, known := f.orders[id]
-		is := f.rows[id]
+	for is, recorded := range paired(f.rows, f.orders) {
+		if len(found) >= maxEvidence {
+			break
+		}
 		switch {
-		case !known && f.mayBeDeleted(is):
-		case !known:
-			found = append(found, against(is.sku, "order %d has a row and is in no record of the topic", id))
-		case recorded.buyer != is.buyer || recorded.bucket != is.bucket || !sameUnits(recorded.lines, is.lines, true):
-			found = append(found, against(is.sku, "order %d: the record says buyer %s, bucket %d, %s; its row says %s, %d, %s",
-				id, recorded.buyer, recorded.bucket, written(recorded.lines), is.buyer, is.bucket, written(is.lines)))
+		case recorded == nil && f.mayBeDeleted(is):
+		case recorded == nil:
+			found = append(found, against(f.words.claim(is.claim).sku, "order %d has a row and is in no record of the topic", is.id))
+		case recorded.buyer != is.buyer || recorded.bucket != int64(is.bucket) || recorded.basket != is.basket:
+			found = append(found, against(f.words.claim(is.claim).sku,
+				"order %d: the record says buyer %s, bucket %d, %s; its row says %s, %d, %s", is.id, f.words.text(recorded.buyer),
+				recorded.bucket, f.baskets.written(recorded.basket), f.words.text(is.buyer), is.bucket,
+				f.baskets.written(is.basket)))
 		}
 	}
 	return found
@@ -68,8 +75,8 @@ func unrecorded(f *facts) (found []evidence) {
 // deletedRecords says how many rows cannot be compared with their records.
 func deletedRecords(f *facts) string {
 	count := 0
-	for id, written := range f.rows {
-		if _, found := f.orders[id]; !found && f.mayBeDeleted(written) {
+	for is, recorded := range paired(f.rows, f.orders) {
+		if recorded == nil && f.mayBeDeleted(is) {
 			count++
 		}
 	}
@@ -80,7 +87,7 @@ func deletedRecords(f *facts) string {
 }
 
 // mayBeDeleted reports whether the record of a row may be among those that were deleted from the topic.
-func (f *facts) mayBeDeleted(r row) bool { return f.shortened[f.bucket(r.bucket).partition] }
+func (f *facts) mayBeDeleted(r *row) bool { return f.shortened[f.bucket(int(r.bucket)).partition] }
 
 // redisAgainstShelves: in open buckets, Redis has exactly the SKUs of the database, with their numbers and limits.
 func redisAgainstShelves(f *facts) (found []evidence) {
@@ -102,35 +109,49 @@ func redisAgainstShelves(f *facts) (found []evidence) {
 
 // redisAgainstRows: in open buckets, Redis counts exactly the orders that own units, with all their lines.
 func redisAgainstRows(f *facts) (found []evidence) {
-	for _, id := range slices.Sorted(maps.Keys(f.rows)) {
-		r := f.rows[id]
-		if b := f.buckets[r.bucket]; b == nil || b.state != sale.BucketOpen {
+	for is, entry := range paired(f.rows, f.entries) {
+		if len(found) >= maxEvidence {
+			break
+		}
+		if b := f.buckets[int(is.bucket)]; b == nil || b.state != sale.BucketOpen {
 			continue
 		}
-		entry, known := f.entries[id]
-		counts := known && !entry.gone
-		switch same := entry.buyer == r.buyer && entry.bucket == r.bucket && sameUnits(entry.lines, r.lines, false); {
-		case r.live() && (!counts || !same):
-			found = append(found, against(r.sku, "order %d of buyer %s owns %s; Redis counts %s for it, of buyer %s", id, r.buyer,
-				written(r.lines), written(entry.counted()), entry.buyer))
-		case !r.live() && counts:
-			found = append(found, against(r.sku, "order %d is %s, Redis still counts %s", id, r.status, written(entry.lines)))
+		counts := entry != nil && !entry.gone
+		switch live := f.statuses.live(is.status); {
+		case live && (!counts || !f.same(is, entry)):
+			found = append(found, f.ownsOther(is, entry))
+		case !live && counts:
+			found = append(found, against(f.words.claim(is.claim).sku, "order %d is %s, Redis still counts %s", is.id,
+				f.words.text(is.status), f.baskets.written(entry.basket)))
 		}
 	}
-	for _, id := range slices.Sorted(maps.Keys(f.entries)) {
-		if _, settled := f.rows[id]; !settled && !f.dead[id] && !f.entries[id].gone {
-			found = append(found, against("", "order %d is in Redis and has no row", id))
+	for entry := range rowless(f.entries, f.rows) {
+		if len(found) >= maxEvidence {
+			break
+		}
+		if !f.dead[entry.id] && !entry.gone {
+			found = append(found, against("", "order %d is in Redis and has no row", entry.id))
 		}
 	}
 	return found
 }
 
-// counted returns the lines that an entry of Redis counts.
-func (r row) counted() []line {
-	if r.gone {
-		return nil
+// same reports whether Redis has the order of a row with its buyer, bucket, SKUs and quantities.
+func (f *facts) same(is *row, entry *seen) bool {
+	return entry.buyer == is.buyer && entry.bucket == int64(is.bucket) && entry.basket == f.baskets.unpriced(is.basket)
+}
+
+// ownsOther says what Redis counts for a live row, where entry is not its order.
+func (f *facts) ownsOther(is *row, entry *seen) evidence {
+	var counted, buyer string
+	if entry != nil {
+		buyer = f.words.text(entry.buyer)
+		if !entry.gone {
+			counted = f.baskets.written(entry.basket)
+		}
 	}
-	return r.lines
+	return against(f.words.claim(is.claim).sku, "order %d of buyer %s owns %s; Redis counts %s for it, of buyer %s", is.id,
+		f.words.text(is.buyer), f.baskets.written(is.basket), counted, buyer)
 }
 
 // gaps counts, in each epoch, the sequence numbers below the highest one that no settled record has: Redis lost those
@@ -141,9 +162,9 @@ func (f *facts) gaps() int64 {
 		epoch  int64
 	}
 	highest, count := map[life]int64{}, map[life]int64{}
-	for at := range f.markers {
-		l := life{at.bucket, at.epoch}
-		highest[l] = max(highest[l], at.sequence)
+	for _, m := range f.markers {
+		l := life{m.at.bucket, m.at.epoch}
+		highest[l] = max(highest[l], m.at.sequence)
 		count[l]++
 	}
 	var missing int64

@@ -5,16 +5,12 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
-
-	"flashsale/sale"
 )
 
 // clockMargin is the largest difference of the clocks that stamp records: the reading begins this long before the
@@ -139,89 +135,3 @@ func partitionsOf(offsets map[int32]kgo.Offset) []int32 {
 	}
 	return partitions
 }
-
-// recorded is one parsed record.
-type recorded struct {
-	sale   string
-	at     writeID
-	id     sale.OrderID
-	orders map[sale.OrderID]row // empty for a transfer
-	moved  map[string]int64     // units of a transfer by SKU, nil for a batch
-}
-
-// parseRecord parses the text of a batch or a transfer with code of its own. ok is false for a fence and for a text
-// that it cannot parse.
-func parseRecord(text string) (r recorded, ok bool) {
-	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
-	head := strings.Fields(lines[0])
-	if len(head) < 9 || head[0] != "fs2" || (head[1] != "batch" && head[1] != "transfer") {
-		return r, false
-	}
-	numbers := make([]int64, 4)
-	for i := range numbers {
-		n, err := strconv.ParseInt(head[3+i], 10, 64)
-		if err != nil {
-			return r, false
-		}
-		numbers[i] = n
-	}
-	r = recorded{
-		sale: head[2], at: writeID{int(numbers[0]), numbers[1], numbers[2]}, id: sale.OrderID(numbers[3]),
-		orders: map[sale.OrderID]row{},
-	}
-	if head[1] == "transfer" {
-		if len(lines) != 1 || len(head) != 10 {
-			return r, false
-		}
-		r.moved, ok = parseMoved(head[9])
-		return r, ok
-	}
-	for _, line := range lines[1:] {
-		id, order, ok := parseOrder(line)
-		if !ok {
-			return r, false
-		}
-		order.bucket = r.at.bucket
-		r.orders[id] = order
-	}
-	return r, strconv.Itoa(len(r.orders)) == head[8]
-}
-
-// parseOrder parses "ID SKU:QUANTITY:PRICE[,…] BUYER[ KEY]".
-func parseOrder(text string) (sale.OrderID, row, bool) {
-	fields := strings.SplitN(text, " ", 4)
-	if len(fields) < 3 {
-		return 0, row{}, false
-	}
-	id, err := strconv.ParseInt(fields[0], 10, 64)
-	order := row{buyer: fields[2]}
-	for _, part := range strings.Split(fields[1], ",") {
-		of := strings.Split(part, ":")
-		if err != nil || len(of) != 3 {
-			return 0, order, false
-		}
-		l := line{sku: of[0]}
-		if l.quantity, err = strconv.ParseInt(of[1], 10, 64); err == nil {
-			l.price, err = strconv.ParseInt(of[2], 10, 64)
-		}
-		order.lines = append(order.lines, l)
-	}
-	sortLines(order.lines)
-	return sale.OrderID(id), order, err == nil
-}
-
-// parseMoved parses "SKU:UNITS[,…]".
-func parseMoved(text string) (map[string]int64, bool) {
-	moved := map[string]int64{}
-	for _, part := range strings.Split(text, ",") {
-		sku, units, _ := strings.Cut(part, ":")
-		n, err := strconv.ParseInt(units, 10, 64)
-		if err != nil {
-			return nil, false
-		}
-		moved[sku] += n
-	}
-	return moved, true
-}
-
-func isFence(text string) bool { return strings.HasPrefix(text, "fs2 fence ") }

@@ -20,9 +20,9 @@ func TestParseRecord(t *testing.T) {
 	}
 	got, ok := parseRecord(string(sale.AppendBatch(nil, &batch)))
 	assert.True(t, ok)
-	assert.Equal(t, recorded{
+	assert.Equal(t, plainRecord{
 		sale: "rush", at: writeID{3, 2, 9}, id: 41,
-		orders: map[sale.OrderID]row{
+		orders: map[sale.OrderID]plainOrder{
 			41: {bucket: 3, buyer: "ann", lines: []line{{"case", 2, 10}, {"phone", 1, 100}}},
 			42: {bucket: 3, buyer: "bob", lines: phones(3)},
 		},
@@ -31,7 +31,7 @@ func TestParseRecord(t *testing.T) {
 		Units: []sale.SKUUnits{{SKU: "phone", Units: 4}, {SKU: "case", Units: 1}}}
 	got, ok = parseRecord(string(sale.AppendTransfer(nil, &transfer)))
 	assert.True(t, ok)
-	assert.Equal(t, recorded{sale: "rush", at: writeID{3, 2, 10}, id: 50, orders: map[sale.OrderID]row{},
+	assert.Equal(t, plainRecord{sale: "rush", at: writeID{3, 2, 10}, id: 50, orders: map[sale.OrderID]plainOrder{},
 		moved: map[string]int64{"phone": 4, "case": 1}}, got)
 }
 
@@ -51,41 +51,62 @@ func TestParseRecordRefuses(t *testing.T) {
 		_, ok := parseRecord(text)
 		assert.False(t, ok, "%q", text)
 	}
-	assert.True(t, isFence("fs2 fence f1\n"))
-	assert.False(t, isFence(whole))
+	assert.True(t, isFence([]byte("fs2 fence f1\n")))
+	assert.False(t, isFence([]byte(whole)))
 }
 
 func TestNoteFilesRecords(t *testing.T) {
-	f := newFacts("rush")
-	r := &reading{}
-	bySale := map[string]*facts{"rush": f}
+	w := newWords()
+	f := newFacts("rush", w)
+	r := &reading{words: w, bySale: map[string]*saleReading{"rush": {topic: f}}}
+	parser := newRecordParser(w, func(saleID string) bool { return saleID == "rush" })
 	text := "fs2 batch rush 0 1 1 41 1800000000000 1\n41 phone:1:100 ann\n"
-	for _, value := range []string{text, text, "fs2 fence f1\n", "torn", "fs2 batch other 0 1 1 41 1 1\n41 phone:1:1 ann\n"} {
-		r.note(bySale, value)
+	for _, value := range []string{text, text, "fs2 fence f1\n", "torn", "fs2 batch other 0 1 1 41 1 1\n41 phone:1:1 ann\n",
+		"fs2 batch other 0 1 1 41 1 1\n41 phone:free ann\n"} {
+		r.note(parser, []byte(value))
 	}
+	f.sort()
 	assert.EqualValues(t, 2, r.records)
-	assert.EqualValues(t, 1, r.unreadable)
-	assert.Equal(t, map[writeID][]sale.OrderID{{0, 1, 1}: {41}}, f.records, "delivered twice it is one record")
-	assert.Equal(t, map[sale.OrderID]row{41: {buyer: "ann", lines: phones(1)}}, f.orders)
+	assert.EqualValues(t, 2, r.unreadable, "also one of a sale that is not audited")
+	assert.Equal(t, marks{{writeID{0, 1, 1}, 41}}, f.records, "delivered twice it is one record")
+	assert.Equal(t, map[sale.OrderID]plainOrder{41: {buyer: "ann", lines: phones(1)}}, ordersOf(w, f.orders))
+}
+
+// Of two records with the same order the later one counts.
+func TestTheLaterRecordCounts(t *testing.T) {
+	w := newWords()
+	f := newFacts("rush", w)
+	r := &reading{words: w, bySale: map[string]*saleReading{"rush": {topic: f}}}
+	parser := newRecordParser(w, func(string) bool { return true })
+	for _, text := range []string{
+		"fs2 batch rush 0 1 1 41 1 2\n41 phone:1:100 ann\n42 phone:1:100 bob\n", "fs2 batch rush 0 1 2 43 1 1\n41 phone:2:100 ann k\n",
+	} {
+		r.note(parser, []byte(text))
+	}
+	f.sort()
+	assert.Equal(t, map[sale.OrderID]plainOrder{41: {buyer: "ann", lines: phones(2)}, 42: {buyer: "bob", lines: phones(1)}},
+		ordersOf(w, f.orders))
+	assert.Len(t, f.orders, 2)
 }
 
 // Redis names SKUs by numbers, which the bucket's stock hash gives.
 func TestNoteEntries(t *testing.T) {
-	f := newFacts("rush")
+	f := newFacts("rush", newWords())
 	assert.NoError(t, f.noteShelf(1, "phone", "5 3 2 35 0 1"))
 	assert.NoError(t, f.noteShelf(1, "case", "5 3 2 2 0 0"))
 	assert.Equal(t, &shelfFacts{inRedis: true, available: 5, redisNumber: 35, redisLimit: 2}, f.phonesOf(1))
 	skus := f.numbered(1)
 	assert.Equal(t, map[int64]string{35: "phone", 2: "case"}, skus)
 	assert.Empty(t, f.numbered(0))
-	assert.NoError(t, f.noteEntries(1, skus, "ann", `z,z+2:3,,4,0"10,-2:2,a key,0,0"11,9,,1,1`))
-	assert.Equal(t, map[sale.OrderID]row{
+	entries := newEntryParser(f, 1)
+	assert.NoError(t, entries.note("ann", `z,z+2:3,,4,0"10,-2:2,a key,0,0"11,9,,1,1`))
+	assert.Equal(t, map[sale.OrderID]plainOrder{
 		35: {bucket: 1, buyer: "ann", lines: []line{{"case", 3, 0}, {"phone", 1, 0}}},
 		36: {bucket: 1, buyer: "ann", lines: []line{{"case", 2, 0}}, gone: true},
 		37: {bucket: 1, buyer: "ann", lines: []line{{"number 9", 1, 0}}},
-	}, f.entries)
+	}, ordersOf(f.words, f.entries))
 	for _, bad := range []string{"", "z,1", "z,1:many,1", "!,1,1", "z,!,1"} {
-		assert.Error(t, f.noteEntries(1, skus, "ann", bad), bad)
+		assert.Error(t, entries.note("ann", bad), bad)
 	}
 	for _, bad := range []string{"", "1 2 3 4 5", "x 1 1 1 0 0", "1 1 1 1 0 0 0"} {
 		assert.Error(t, f.noteShelf(1, "phone", bad), bad)

@@ -46,6 +46,7 @@ var parts = []part{
 	{name: "million", own: million},
 	{name: "scale", own: scale},
 	{name: "rebuild", own: rebuild},
+	{name: "audit", own: audits},
 	{name: "idle", own: idle},
 	{name: "overload", own: overload},
 	{name: "servers", own: servers, apart: true},
