@@ -19,7 +19,8 @@ const (
 	dialTimeout = 3 * time.Second
 	readTimeout = 20 * time.Second
 	scanCount   = 1000
-	maxReadings = 5 // attempts to read while the sale is at rest
+	fetchBytes  = 4 << 20 // of records in one answer of a broker
+	maxReadings = 5       // attempts to read while the sale is at rest
 	restPause   = 500 * time.Millisecond
 )
 
@@ -86,12 +87,15 @@ func Open(o Options) (*Auditor, error) {
 	}
 	if err == nil {
 		a.redis, err = openRedis(o)
+		err = o.redisFault(err)
 	}
 	if err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
 	return a, nil
 }
+
+func (a *Auditor) databaseFault(err error) error { return DatabaseFault(a.options.DSN, err) }
 
 // Close closes the connections.
 func (a *Auditor) Close() error {
@@ -110,7 +114,8 @@ func (a *Auditor) Close() error {
 // Run audits one sale, or, when id is empty, every sale with stock that is not archived. It tries maxReadings times to read the
 // stores while the sale is at rest, and but for the last time it stops as soon as it finds the sale in motion; invariants that
 // need rest are not judged otherwise. A sale without stock has nothing to
-// judge. The error names what could not be read.
+// judge. The error names the store that could not be read, its address and the next
+// step.
 func (a *Auditor) Run(ctx context.Context, id string) (*Report, error) {
 	servers, err := a.versions(ctx)
 	if err != nil {
@@ -118,7 +123,7 @@ func (a *Auditor) Run(ctx context.Context, id string) (*Report, error) {
 	}
 	sales, err := a.database.sales(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("list the sales: %w", err)
+		return nil, a.databaseFault(fmt.Errorf("list the sales: %w", err))
 	}
 	sales = slices.DeleteFunc(sales, func(s saleRow) bool { return id == "" && s.archived || id != "" && s.id != id })
 	for attempt := 1; ; attempt++ {
@@ -140,14 +145,14 @@ func (a *Auditor) Run(ctx context.Context, id string) (*Report, error) {
 
 func (a *Auditor) versions(ctx context.Context) (s Servers, err error) {
 	if s.Database, err = a.database.version(ctx); err != nil {
-		return s, fmt.Errorf("read the version of the database: %w", err)
+		return s, a.databaseFault(fmt.Errorf("read its version: %w", err))
 	}
 	if s.Redis, err = a.redisVersion(ctx); err != nil {
-		return s, err
+		return s, a.options.redisFault(err)
 	}
 	found, err := kadm.NewClient(a.topic).ApiVersions(ctx)
 	if err != nil {
-		return s, fmt.Errorf("read the version of kafka: %w", err)
+		return s, a.options.kafkaFault(fmt.Errorf("read its version: %w", err))
 	}
 	s.Kafka = "unknown"
 	for _, broker := range found.Sorted() {

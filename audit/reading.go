@@ -57,7 +57,7 @@ func (a *Auditor) read(ctx context.Context, sales []saleRow, whole bool) (*readi
 	}
 	shortened, err := a.shortened(ctx, r.from)
 	if err != nil {
-		return nil, err
+		return nil, a.options.kafkaFault(err)
 	}
 	if r.resting, err = r.unmoved(ctx); err != nil {
 		return nil, err
@@ -76,16 +76,17 @@ func (a *Auditor) read(ctx context.Context, sales []saleRow, whole bool) (*readi
 
 // begin reads what must not change until the end: the ends of the topic, and Redis's epochs and sequence numbers.
 func (r *reading) begin(ctx context.Context, sales []saleRow) (err error) {
-	if r.before, err = r.auditor.ends(ctx); err != nil {
-		return err
+	a := r.auditor
+	if r.before, err = a.ends(ctx); err != nil {
+		return a.options.kafkaFault(err)
 	}
 	for _, row := range sales {
 		s := &saleReading{saleRow: row, redis: newFacts(row.id, r.words), topic: newFacts(row.id, r.words)}
-		if s.numbers, err = r.auditor.database.buckets(ctx, s.id); err != nil {
-			return fmt.Errorf("read the buckets of sale %s: %w", s.id, err)
+		if s.numbers, err = a.database.buckets(ctx, s.id); err != nil {
+			return a.databaseFault(fmt.Errorf("read the buckets of sale %s: %w", s.id, err))
 		}
-		if s.entries, err = r.auditor.readBuckets(ctx, s.redis, s.numbers); err != nil {
-			return err
+		if s.entries, err = a.readBuckets(ctx, s.redis, s.numbers); err != nil {
+			return a.options.redisFault(err)
 		}
 		r.sales, r.bySale[s.id] = append(r.sales, s), s
 		if s.starts.Before(r.from) {
@@ -120,7 +121,7 @@ func (r *reading) readDatabase(ctx context.Context) error {
 				return !moving || r.whole
 			}})
 		if err != nil {
-			return err
+			return r.auditor.databaseFault(err)
 		}
 		if moving && !r.whole {
 			return errMoving
@@ -149,7 +150,7 @@ func (r *reading) readRedis(ctx context.Context) error {
 	for _, s := range r.sales {
 		s.redis.entries = make([]seen, 0, s.entries)
 		if err := r.auditor.readUnits(ctx, s.redis); err != nil {
-			return err
+			return r.auditor.options.redisFault(err)
 		}
 	}
 	return nil
@@ -160,7 +161,8 @@ func (r *reading) readTopic(ctx context.Context) error {
 		s.topic.orders = make([]seen, 0, s.entries)
 	}
 	parser := newRecordParser(r.words, func(saleID string) bool { return r.bySale[saleID] != nil })
-	return r.auditor.readTopic(ctx, r.from, r.before, func(value []byte) { r.note(parser, value) })
+	err := r.auditor.readTopic(ctx, r.from, r.before, func(value []byte) { r.note(parser, value) })
+	return r.auditor.options.kafkaFault(err)
 }
 
 // note files one record of the topic. It skips records of sales that are not audited.
@@ -192,7 +194,7 @@ func (r *reading) unmoved(ctx context.Context) (bool, error) {
 	}
 	after, err := r.auditor.ends(ctx)
 	if err != nil {
-		return false, err
+		return false, r.auditor.options.kafkaFault(err)
 	}
 	for partition, end := range after {
 		if r.before[partition] != end {
@@ -203,7 +205,7 @@ func (r *reading) unmoved(ctx context.Context) (bool, error) {
 		for _, number := range s.numbers {
 			var again bucketFacts
 			if err := r.auditor.readMeta(ctx, s.id, number, &again); err != nil {
-				return false, fmt.Errorf("read bucket %s:%d in redis: %w", s.id, number, err)
+				return false, r.auditor.options.redisFault(fmt.Errorf("read bucket %s:%d: %w", s.id, number, err))
 			}
 			if b := s.redis.buckets[number]; again.redisEpoch != b.redisEpoch || again.redisSequence != b.redisSequence {
 				return false, nil

@@ -22,7 +22,7 @@ func openRedis(o Options) (rueidis.Client, error) {
 	}
 	client, err := rueidis.NewClient(option)
 	if err != nil {
-		return nil, fmt.Errorf("connect to redis: %w", err)
+		return nil, fmt.Errorf("connect: %w", err)
 	}
 	return client, nil
 }
@@ -47,7 +47,7 @@ func (a *Auditor) readBuckets(ctx context.Context, f *facts, numbers []int) (ord
 			buyers, err = a.redis.Do(ctx, a.redis.B().Hlen().Key(a.key(f.sale, number, "buyers")).Build()).AsInt64()
 		}
 		if err != nil {
-			return 0, fmt.Errorf("read bucket %s:%d in redis: %w", f.sale, number, err)
+			return 0, fmt.Errorf("read bucket %s:%d: %w", f.sale, number, err)
 		}
 		orders += int(buyers)
 	}
@@ -65,7 +65,7 @@ func (a *Auditor) readUnits(ctx context.Context, f *facts) error {
 			err = a.scan(ctx, a.key(f.sale, number, "buyers"), entries.note)
 		}
 		if err != nil {
-			return fmt.Errorf("read bucket %s:%d in redis: %w", f.sale, number, err)
+			return fmt.Errorf("read bucket %s:%d: %w", f.sale, number, err)
 		}
 	}
 	return nil
@@ -161,7 +161,7 @@ func (f *facts) numbered(bucket int) map[int64]string {
 func (a *Auditor) redisVersion(ctx context.Context) (string, error) {
 	info, err := a.redis.Do(ctx, a.redis.B().Info().Section("server").Build()).ToString()
 	if err != nil {
-		return "", fmt.Errorf("read the version of redis: %w", err)
+		return "", fmt.Errorf("read its version: %w", err)
 	}
 	for line := range strings.Lines(info) {
 		if version, found := strings.CutPrefix(strings.TrimSpace(line), "redis_version:"); found {

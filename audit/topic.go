@@ -21,7 +21,7 @@ const clockMargin = time.Hour
 func openTopic(o Options) (*kgo.Client, error) {
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(o.KafkaBrokers...), kgo.DialTimeout(dialTimeout), kgo.RetryTimeout(readTimeout),
-		kgo.FetchMaxWait(100 * time.Millisecond),
+		kgo.FetchMaxWait(100 * time.Millisecond), kgo.FetchMaxBytes(fetchBytes), kgo.FetchMaxPartitionBytes(fetchBytes),
 	}
 	if o.KafkaTLS {
 		opts = append(opts, kgo.DialTLSConfig(&tls.Config{MinVersion: tls.VersionTLS12}))
@@ -72,13 +72,9 @@ func (a *Auditor) readTopic(ctx context.Context, from time.Time, ends map[int32]
 	a.topic.AddConsumePartitions(map[string]map[int32]kgo.Offset{a.options.Topic: assigned})
 	defer a.topic.RemoveConsumePartitions(map[string][]int32{a.options.Topic: partitionsOf(assigned)})
 	for len(left) > 0 {
-		fetched := a.topic.PollFetches(ctx)
-		var failed []error
-		fetched.EachError(func(_ string, partition int32, err error) {
-			failed = append(failed, fmt.Errorf("read partition %d of topic %s: %w", partition, a.options.Topic, err))
-		})
-		if len(failed) > 0 {
-			return errors.Join(failed...)
+		fetched, err := a.poll(ctx)
+		if err != nil {
+			return err
 		}
 		fetched.EachRecord(func(r *kgo.Record) {
 			end, reading := left[r.Partition]
@@ -91,6 +87,21 @@ func (a *Auditor) readTopic(ctx context.Context, from time.Time, ends map[int32]
 		})
 	}
 	return nil
+}
+
+// poll returns the next records. The client repeats a failed fetch without end, so poll gives up after readTimeout.
+func (a *Auditor) poll(ctx context.Context) (kgo.Fetches, error) {
+	within, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	fetched := a.topic.PollFetches(within)
+	if within.Err() != nil && ctx.Err() == nil && fetched.NumRecords() == 0 {
+		return nil, fmt.Errorf("read topic %s: no record came for %s", a.options.Topic, readTimeout)
+	}
+	var failed []error
+	fetched.EachError(func(_ string, partition int32, err error) {
+		failed = append(failed, fmt.Errorf("read partition %d of topic %s: %w", partition, a.options.Topic, err))
+	})
+	return fetched, errors.Join(failed...)
 }
 
 // shortened returns the partitions whose first record may not be the first since the start of the earliest sale, because

@@ -10,6 +10,7 @@ import (
 
 	"flashsale/adminclient"
 	"flashsale/app"
+	"flashsale/audit"
 	"flashsale/loadtest"
 	"flashsale/sale"
 	"flashsale/settings"
@@ -45,7 +46,11 @@ func (c loadVerdict) Run(inv *invocation) error {
 	}
 	verdict, err := loadtest.Judge(inv.ctx, source, c.Sale, memory)
 	if err != nil {
-		return unjudged(inv.explain(source.db, err))
+		err = inv.explain(source.db, err)
+		if errors.Is(err, sale.ErrSchema) {
+			err = source.located(err)
+		}
+		return unjudged(err)
 	}
 	if err := printAs(inv.stdout, c.Output, verdict, verdict.WriteTo); err != nil {
 		return err
@@ -91,6 +96,7 @@ func remember(memory *loadtest.Memory, name string) error {
 type evidence struct {
 	db     *store.Store
 	client *adminclient.Client
+	dsn    string
 }
 
 func openEvidence(s *settings.Settings) (*evidence, error) {
@@ -102,17 +108,26 @@ func openEvidence(s *settings.Settings) (*evidence, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &evidence{db, client}, nil
+	return &evidence{db, client, s.MySQL.DSN.Reveal()}, nil
 }
 
 // Sale returns the sale's definition.
 func (e *evidence) Sale(ctx context.Context, id string) (sale.Sale, error) {
-	return e.db.Sale(ctx, id)
+	definition, err := e.db.Sale(ctx, id)
+	return definition, e.located(err)
 }
 
 // EachOrder calls each with every order row of the sale.
 func (e *evidence) EachOrder(ctx context.Context, id string, each func(sale.Order) error) error {
-	return e.db.EachOrder(ctx, id, each)
+	return e.located(e.db.EachOrder(ctx, id, each))
+}
+
+// located adds the database's address and the next step. An unknown sale is an answer.
+func (e *evidence) located(err error) error {
+	if errors.Is(err, sale.ErrNotFound) {
+		return err
+	}
+	return audit.DatabaseFault(e.dsn, err)
 }
 
 // Stock returns the terms of the stock equation by SKU.
