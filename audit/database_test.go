@@ -131,3 +131,86 @@ func TestTheBooksAreReadAtOneMoment(t *testing.T) {
 	}
 	require.True(t, settled)
 }
+
+// Lines are read by the ids of the sale's orders: those of another sale's order are not loose, and those of no order are,
+// wherever their ids are.
+func TestLinesAmongThoseOfOtherSales(t *testing.T) {
+	server := harness.SharedMariaDB(t)
+	db := server.Open(t, "audit_lines")
+	for _, statement := range append(tables[:len(tables):len(tables)],
+		"INSERT INTO orders VALUES ('rush', 41, 0, 'ann', NULL, 2, NULL, 110, 2, 'confirmed', 'k1'), "+
+			"('other', 43, 0, 'bob', NULL, 2, NULL, 110, 2, 'confirmed', ''), "+
+			"('rush', 45, 0, 'cid', 'phone', 1, 100, 100, 1, 'paid', ''), "+
+			"('other', 50, 0, 'bob', NULL, 2, NULL, 110, 2, 'confirmed', '')",
+		"INSERT INTO order_lines VALUES (41, 1, 'phone', 1, 100), (41, 2, 'case', 1, 10), (42, 1, 'phone', 1, 100), "+
+			"(42, 2, 'case', 1, 10), (43, 1, 'phone', 1, 100), (45, 1, 'case', 1, 10), (50, 1, 'phone', 1, 100), (60, 1, 'case', 1, 1)",
+	) {
+		_, err := db.Exec(statement)
+		require.NoError(t, err)
+	}
+	opened, err := openDatabase(server.DSN("audit_lines"))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, opened.db.Close()) })
+	read := func(id string, loose bool) *snapshot {
+		snap, err := opened.read(t.Context(), snapshotOf{sale: saleRow{id: id}, words: newWords(), loose: loose,
+			goOn: func(*snapshot) bool { return true }})
+		require.NoError(t, err)
+		return snap
+	}
+	rush := read("rush", true)
+	require.Equal(t, []sale.OrderID{9, 42, 60}, rush.loose)
+	require.Equal(t, map[sale.OrderID]plainOrder{
+		41: {buyer: "ann", lines: together(1), status: sale.StatusConfirmed, key: "k1", quantity: 2, total: 110, count: 2},
+		45: {buyer: "cid", lines: []line{{"case", 1, 10}, {"phone", 1, 100}}, status: sale.StatusPaid, sku: "phone", quantity: 1,
+			total: 100, count: 1},
+	}, rowsOf(rush.facts))
+	require.Contains(t, torn(rush.facts), against("phone",
+		"order 45: its row says 1 lines, 1 units, 100 cents; its lines are 1 of case at 10, 1 of phone at 100"))
+	require.Empty(t, read("rush", false).loose, "they belong to no sale: one reading looks for them once")
+	require.Equal(t, []sale.OrderID{9, 42, 60}, read("empty", true).loose, "a sale without orders has no range of ids")
+	require.Equal(t, []sale.OrderID{9, 42, 60}, read("other", true).loose)
+}
+
+// A reading that is not to go on ends before the orders.
+func TestTheReadingEndsBeforeTheOrders(t *testing.T) {
+	server := harness.SharedMariaDB(t)
+	db := server.Open(t, "audit_ends")
+	for _, statement := range tables {
+		if !strings.Contains(statement, "order_lines") { // what is not there cannot be read
+			_, err := db.Exec(statement)
+			require.NoError(t, err)
+		}
+	}
+	opened, err := openDatabase(server.DSN("audit_ends"))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, opened.db.Close()) })
+	of := snapshotOf{sale: saleRow{id: "rush"}, words: newWords(), goOn: func(snap *snapshot) bool {
+		return snap.buckets[0].waiting == 0
+	}}
+	snap, err := opened.read(t.Context(), of)
+	require.NoError(t, err)
+	require.Equal(t, sale.BucketOpen, snap.buckets[0].state)
+	of.goOn = func(*snapshot) bool { return true }
+	_, err = opened.read(t.Context(), of)
+	require.ErrorContains(t, err, "order_lines")
+}
+
+// A value that the statement cannot have is an error and no order.
+func TestValuesOfTheDriver(t *testing.T) {
+	_, err := whole([]byte("1"))
+	require.ErrorContains(t, err, "where a whole number is wanted")
+	o := &orderReader{snapshot: &snapshot{facts: newFacts("rush", newWords())}}
+	good := []driver.Value{int64(1), int64(0), []byte("ann"), []byte("phone"), int64(1), int64(100), int64(100), int64(1),
+		[]byte("paid"), []byte("")}
+	require.NoError(t, o.noteRow(good))
+	for _, column := range []int{0, 1, 4, 5, 6, 7} {
+		bad := append([]driver.Value{}, good...)
+		bad[column] = nil
+		require.Error(t, o.noteRow(bad), "column %d", column)
+	}
+	far := append([]driver.Value{}, good...)
+	far[1] = int64(1) << 40
+	require.ErrorContains(t, o.noteRow(far), "bucket 1099511627776")
+	require.Len(t, o.facts.rows, 1)
+	require.Error(t, o.noteLine([]driver.Value{int64(1), []byte("phone"), nil, int64(1)}))
+}

@@ -73,9 +73,9 @@ func (o *Options) redisFault(err error) error {
 }
 
 func (o *Options) redisStep(err error) string {
-	answer, is := rueidis.IsRedisErr(err)
+	var answer *rueidis.RedisError
 	switch {
-	case !is:
+	case !errors.As(err, &answer):
 		return "is Redis running there (redis.addrs), and does it expect TLS as redis.tls says?"
 	case strings.HasPrefix(answer.Error(), "NOPERM"):
 		return fmt.Sprintf("type ACL SETUSER %s ~%s:* +hello +info +hmget +xlen +hlen +hscan there; docs/operations.md has the "+
