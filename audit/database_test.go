@@ -143,7 +143,8 @@ func TestLinesAmongThoseOfOtherSales(t *testing.T) {
 			"('rush', 45, 0, 'cid', 'phone', 1, 100, 100, 1, 'paid', ''), "+
 			"('other', 50, 0, 'bob', NULL, 2, NULL, 110, 2, 'confirmed', '')",
 		"INSERT INTO order_lines VALUES (41, 1, 'phone', 1, 100), (41, 2, 'case', 1, 10), (42, 1, 'phone', 1, 100), "+
-			"(42, 2, 'case', 1, 10), (43, 1, 'phone', 1, 100), (45, 1, 'case', 1, 10), (50, 1, 'phone', 1, 100), (60, 1, 'case', 1, 1)",
+			"(42, 2, 'case', 1, 10), (43, 1, 'phone', 1, 100), (45, 1, 'case', 1, 10), "+
+			"(50, 1, 'phone', 1, 100), (60, 1, 'case', 1, 1)",
 	) {
 		_, err := db.Exec(statement)
 		require.NoError(t, err)

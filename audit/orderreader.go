@@ -88,7 +88,8 @@ func (o *orderReader) noteRow(values []driver.Value) error {
 	c := claim{sku: string(sku), quantity: numbers[2], total: numbers[4], count: numbers[5]}
 	o.buffer = c.append(o.buffer[:0])
 	r.claim = o.words.number(o.buffer)
-	r.buyer, r.status, r.key = o.words.number(textOf(values[2])), o.words.number(textOf(values[8])), o.words.number(textOf(values[9]))
+	r.buyer, r.status = o.words.number(textOf(values[2])), o.words.number(textOf(values[8]))
+	r.key = o.words.number(textOf(values[9]))
 	if len(sku) > 0 {
 		o.lines = append(o.lines[:0], rawLine{sku, numbers[2], numbers[3]})
 		r.basket, o.buffer = o.words.basket(o.lines, o.buffer)

@@ -12,7 +12,8 @@ import (
 
 // Of orders that were read twice the last reading counts.
 func TestDistinctOrders(t *testing.T) {
-	read := []seen{{id: 3, turn: 0, buyer: 1}, {id: 1, turn: 1}, {id: 3, turn: 2, buyer: 2}, {id: 2, turn: 3}, {id: 3, turn: 4, buyer: 3}}
+	read := []seen{{id: 3, turn: 0, buyer: 1}, {id: 1, turn: 1}, {id: 3, turn: 2, buyer: 2}, {id: 2, turn: 3},
+		{id: 3, turn: 4, buyer: 3}}
 	require.Equal(t, []seen{{id: 1, turn: 1}, {id: 2, turn: 3}, {id: 3, turn: 4, buyer: 3}}, distinct(read))
 	require.Empty(t, distinct(nil))
 }
@@ -109,7 +110,8 @@ func TestEvidenceIsBounded(t *testing.T) {
 		f.records[writeID{0, 1, int64(id)}] = []sale.OrderID{id}
 	}
 	for name, rule := range map[string]func(*facts) []evidence{
-		"torn": torn, "repeatedKey": repeatedKey, "unsettled": unsettled, "unrecorded": unrecorded, "redisAgainstRows": redisAgainstRows,
+		"torn": torn, "repeatedKey": repeatedKey, "unsettled": unsettled, "unrecorded": unrecorded,
+		"redisAgainstRows": redisAgainstRows,
 	} {
 		require.Len(t, rule(f.read()), maxEvidence, name)
 	}

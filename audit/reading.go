@@ -41,9 +41,10 @@ type saleReading struct {
 // errMoving ends a reading that finds a sale in motion.
 var errMoving = errors.New("the sale is in motion")
 
-// read passes over the stores once: the end offsets of the topic and Redis's epochs and sequence numbers, then the database, Redis
-// and the topic up to those ends, all three at the same time, then the sequence numbers and the ends again. When nothing has moved
-// in between and nothing is in flight, the sale was at rest. A reading that is not whole ends where it finds a sale in motion.
+// read passes over the stores once: the end offsets of the topic and Redis's epochs and sequence numbers, then the database,
+// Redis and the topic up to those ends, all three at the same time, then the sequence numbers and the ends again. When nothing
+// has moved in between and nothing is in flight, the sale was at rest. A reading that is not whole ends where it finds a sale in
+// motion.
 func (a *Auditor) read(ctx context.Context, sales []saleRow, whole bool) (*reading, error) {
 	r := &reading{auditor: a, words: newWords(), whole: whole, bySale: map[string]*saleReading{}, from: time.Now(), resting: true}
 	if err := r.begin(ctx, sales); err != nil {

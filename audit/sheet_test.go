@@ -80,8 +80,8 @@ func marksOf(several map[writeID][]sale.OrderID) (all marks) {
 
 func (s *sheet) seen(orders map[sale.OrderID]plainOrder) (all []seen) {
 	for id, o := range orders {
-		all = append(all, seen{id: id, bucket: int64(o.bucket), buyer: s.words.numberOf(o.buyer), basket: s.words.basketOf(o.lines),
-			gone: o.gone})
+		all = append(all, seen{id: id, bucket: int64(o.bucket), buyer: s.words.numberOf(o.buyer),
+			basket: s.words.basketOf(o.lines), gone: o.gone})
 	}
 	return all
 }

@@ -59,7 +59,8 @@ func databaseStep(config *mysql.Config, err error) string {
 	case mysqlUnknownTable, mysqlUnknownColumn:
 		return "run flashsale migrate, or correct the name of the database in mysql.dsn"
 	case mysqlDeniedTable, mysqlDeniedColumn, mysqlDeniedToDatabase:
-		return fmt.Sprintf("type GRANT SELECT ON %s.* TO '%s'@'%%' there, with the account's own host", config.DBName, config.User)
+		return fmt.Sprintf("type GRANT SELECT ON %s.* TO '%s'@'%%' there, with the account's own host", config.DBName,
+			config.User)
 	}
 	return "the database's log says more"
 }

@@ -17,8 +17,8 @@ import (
 func faulty(t *testing.T, schema string) Options {
 	t.Helper()
 	redis, kafka, mariadb := harness.SharedRedis(t), harness.SharedKafka(t), harness.SharedMariaDB(t)
-	_, err := mariadb.Open(t, schema).Exec("CREATE TABLE sales (sale_id VARCHAR(9), per_buyer_sale_limit INT, starts_at DATETIME, " +
-		"state VARCHAR(9))")
+	_, err := mariadb.Open(t, schema).Exec("CREATE TABLE sales (sale_id VARCHAR(9), per_buyer_sale_limit INT, " +
+		"starts_at DATETIME, state VARCHAR(9))")
 	require.NoError(t, err)
 	return Options{DSN: mariadb.DSN(schema), Namespace: schema, Topic: schema + ".orders", RedisAddrs: []string{redis.Addr},
 		KafkaBrokers: kafka.Brokers}

@@ -61,7 +61,8 @@ func unrecorded(f *facts) (found []evidence) {
 		switch {
 		case recorded == nil && f.mayBeDeleted(is):
 		case recorded == nil:
-			found = append(found, against(f.words.claim(is.claim).sku, "order %d has a row and is in no record of the topic", is.id))
+			found = append(found, against(f.words.claim(is.claim).sku,
+				"order %d has a row and is in no record of the topic", is.id))
 		case recorded.buyer != is.buyer || recorded.bucket != int64(is.bucket) || recorded.basket != is.basket:
 			found = append(found, against(f.words.claim(is.claim).sku,
 				"order %d: the record says buyer %s, bucket %d, %s; its row says %s, %d, %s", is.id, f.words.text(recorded.buyer),

@@ -79,7 +79,8 @@ func TestTheLaterRecordCounts(t *testing.T) {
 	r := &reading{words: w, bySale: map[string]*saleReading{"rush": {topic: f}}}
 	parser := newRecordParser(w, func(string) bool { return true })
 	for _, text := range []string{
-		"fs2 batch rush 0 1 1 41 1 2\n41 phone:1:100 ann\n42 phone:1:100 bob\n", "fs2 batch rush 0 1 2 43 1 1\n41 phone:2:100 ann k\n",
+		"fs2 batch rush 0 1 1 41 1 2\n41 phone:1:100 ann\n42 phone:1:100 bob\n",
+		"fs2 batch rush 0 1 2 43 1 1\n41 phone:2:100 ann k\n",
 	} {
 		r.note(parser, []byte(text))
 	}
