@@ -240,3 +240,30 @@ func ExampleRefusal() {
 	fmt.Println(&Refusal{Status: 409, Code: "wrong_state", Detail: "open is not possible: the sale is draft"})
 	// Output: wrong_state (409): open is not possible: the sale is draft
 }
+
+// A refusal that is not about the sale names the API's address and the next step.
+func TestAuditNamesTheAPIThatRefuses(t *testing.T) {
+	for status, step := range map[int]string{
+		401: "set admin.token", 403: "set admin.token to a token with this right", 503: "/readyz and its log name", 404: "",
+	} {
+		refuses := http.NewServeMux()
+		answer := func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
+			_, _ = fmt.Fprintf(w, `{"status":%d,"code":"no","detail":"d"}`, status) // the client reads it or the test fails
+		}
+		refuses.HandleFunc("GET /admin/v1/sales", answer)
+		refuses.HandleFunc("GET /admin/v1/sales/s/audit", answer)
+		c := ask(t, refuses)
+		for _, id := range []string{"", "s"} {
+			_, err := c.Audit(t.Context(), id)
+			require.ErrorIs(t, err, ErrUnreadable)
+			require.ErrorContains(t, err, fmt.Sprintf("no (%d): d", status))
+			if step == "" {
+				require.NotContains(t, err.Error(), "http://", "an answer about the sale")
+				continue
+			}
+			require.ErrorContains(t, err, "this is the answer of http://127.0.0.1")
+			require.ErrorContains(t, err, step)
+		}
+	}
+}

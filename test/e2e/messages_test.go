@@ -51,3 +51,39 @@ func TestMessagesNameWhatIsAway(t *testing.T) {
 	assert.Contains(t, nobody.Stderr, "at http://"+address+", is a gateway running there (admin.url)?")
 	assert.Equal(t, 1, strings.Count(nobody.Stderr, "http://"), nobody.Stderr)
 }
+
+// TestAuditNamesStoreAndNextStep: audit and load verdict name the store that they could not read, its address and what to do.
+func TestAuditNamesStoreAndNextStep(t *testing.T) {
+	s := newStack(t, servers{}).run(1, 1)
+	s.open("rush", lasting(phone(5)))
+	nowhere := harness.Address(t)
+	away := "root:hidden@tcp(" + nowhere + ")/shop"
+	for _, tc := range []struct {
+		variable, value string
+		verdict         bool // load verdict reads it too
+		words           []string
+	}{
+		{"FLASHSALE_MYSQL_DSN", away, true, []string{"database shop at " + nowhere, "is the database running there (mysql.dsn)?"}},
+		{"FLASHSALE_MYSQL_DSN", s.MariaDB.DSN("empty"), true, []string{"run flashsale migrate"}},
+		{"FLASHSALE_REDIS_ADDRS", nowhere, false, []string{"redis at " + nowhere, "is Redis running there (redis.addrs)"}},
+		{"FLASHSALE_KAFKA_BROKERS", nowhere, false, []string{"kafka at " + nowhere, "is a broker running there (kafka.brokers)"}},
+		{"FLASHSALE_NAMESPACE", "elsewhere", false, []string{"elsewhere.orders", "run flashsale migrate, or correct namespace"}},
+		{"FLASHSALE_ADMIN_URL", "http://" + nowhere, true, []string{"http://" + nowhere, "is a gateway running there (admin.url)?"}},
+		{"FLASHSALE_ADMIN_TOKEN", "not-the-operators-token", true,
+			[]string{"(401)", "http://" + s.Gateways[0].Operators, "set admin.token"}},
+	} {
+		env := append(append([]string{}, s.Env...), "FLASHSALE_ADMIN_URL=http://"+s.Gateways[0].Operators, tc.variable+"="+tc.value)
+		commands := [][]string{{"audit", "rush"}}
+		if tc.verdict {
+			commands = append(commands, []string{"load", "verdict", "rush", "--wait", "100ms"})
+		}
+		for _, words := range commands {
+			result := harness.Run(t, "", s.Bin, env, words...)
+			assert.Equal(t, 2, result.Code, "%v with %s", words, tc.variable)
+			for _, word := range tc.words {
+				assert.Contains(t, result.Stderr, word, "%v", words)
+			}
+			assert.NotContains(t, result.Stderr, "hidden", "%v shows a password", words)
+		}
+	}
+}
