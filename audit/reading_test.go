@@ -114,7 +114,8 @@ func TestAuditOfThreeStores(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, Holds, report.Verdict, "%+v", report.Invariants)
 	require.Len(t, report.Invariants, len(invariants))
-	require.Equal(t, Counts{Records: 1, Orders: 2, Entries: 2, Rows: map[string]int64{"confirmed": 1, "cancelled": 1}}, report.Counts)
+	require.Equal(t, Counts{Records: 1, Orders: 2, Entries: 2, Rows: map[string]int64{"confirmed": 1, "cancelled": 1}},
+		report.Counts)
 	require.NotContains(t, []string{"", "unknown"}, report.Servers.Redis)
 	require.NotContains(t, []string{"", "unknown"}, report.Servers.Kafka)
 	require.NotEmpty(t, report.Servers.Database)
@@ -218,7 +219,8 @@ func TestSeveralSales(t *testing.T) {
 		}
 	}
 	const text = "order 7 has lines and no row"
-	require.Equal(t, []Line{{"other", "", "orders_are_whole", Violated, text}, {"rush", "", "orders_are_whole", Violated, text}}, loose)
+	require.Equal(t, []Line{{"other", "", "orders_are_whole", Violated, text}, {"rush", "", "orders_are_whole", Violated, text}},
+		loose)
 	report, err = s.auditor.Run(t.Context(), "nowhere")
 	require.NoError(t, err)
 	require.Empty(t, report.Invariants)

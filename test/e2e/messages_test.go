@@ -63,16 +63,19 @@ func TestAuditNamesStoreAndNextStep(t *testing.T) {
 		verdict         bool // load verdict reads it too
 		words           []string
 	}{
-		{"FLASHSALE_MYSQL_DSN", away, true, []string{"database shop at " + nowhere, "is the database running there (mysql.dsn)?"}},
+		{"FLASHSALE_MYSQL_DSN", away, true,
+			[]string{"database shop at " + nowhere, "is the database running there (mysql.dsn)?"}},
 		{"FLASHSALE_MYSQL_DSN", s.MariaDB.DSN("empty"), true, []string{"run flashsale migrate"}},
 		{"FLASHSALE_REDIS_ADDRS", nowhere, false, []string{"redis at " + nowhere, "is Redis running there (redis.addrs)"}},
 		{"FLASHSALE_KAFKA_BROKERS", nowhere, false, []string{"kafka at " + nowhere, "is a broker running there (kafka.brokers)"}},
 		{"FLASHSALE_NAMESPACE", "elsewhere", false, []string{"elsewhere.orders", "run flashsale migrate, or correct namespace"}},
-		{"FLASHSALE_ADMIN_URL", "http://" + nowhere, true, []string{"http://" + nowhere, "is a gateway running there (admin.url)?"}},
+		{"FLASHSALE_ADMIN_URL", "http://" + nowhere, true,
+			[]string{"http://" + nowhere, "is a gateway running there (admin.url)?"}},
 		{"FLASHSALE_ADMIN_TOKEN", "not-the-operators-token", true,
 			[]string{"(401)", "http://" + s.Gateways[0].Operators, "set admin.token"}},
 	} {
-		env := append(append([]string{}, s.Env...), "FLASHSALE_ADMIN_URL=http://"+s.Gateways[0].Operators, tc.variable+"="+tc.value)
+		env := append(append([]string{}, s.Env...), "FLASHSALE_ADMIN_URL=http://"+s.Gateways[0].Operators,
+			tc.variable+"="+tc.value)
 		commands := [][]string{{"audit", "rush"}}
 		if tc.verdict {
 			commands = append(commands, []string{"load", "verdict", "rush", "--wait", "100ms"})
