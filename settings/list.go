@@ -8,15 +8,16 @@ const (
 	migrate    = "migrate"
 	deadletter = "deadletter"
 	audit      = "audit"
+	doctor     = "doctor"
 	token      = "token"
 	verdict    = "load verdict"
 )
 
 var (
-	purchasePath = []string{gateway, settle, audit}
-	kafkaUsers   = []string{gateway, settle, migrate, audit}
-	queue        = []string{gateway, settle, migrate}
-	needDatabase = []string{gateway, settle, migrate, deadletter, verdict}
+	purchasePath = []string{gateway, settle, audit, doctor}
+	kafkaUsers   = []string{gateway, settle, migrate, audit, doctor}
+	queue        = []string{gateway, settle, migrate, doctor}
+	needDatabase = []string{gateway, settle, migrate, deadletter, verdict, doctor}
 	useDatabase  = append(needDatabase[:len(needDatabase):len(needDatabase)], audit)
 	operators    = []string{"sale", "rules", "trail", audit, verdict}
 	loads        = []string{"load rush", "load targets"}
@@ -52,17 +53,17 @@ func general() []Setting {
 
 func gatewaySection() []Setting {
 	return []Setting{
-		{Name: "gateway.listen", Default: "127.0.0.1:8080", Unit: "host:port", Used: append([]string{gateway, dev}, loads...),
+		{Name: "gateway.listen", Default: "127.0.0.1:8080", Unit: "host:port", Used: append([]string{gateway, dev, doctor}, loads...),
 			check: listenRule,
 			Doc:   "Address of the buyers' listener; load rush and load targets buy there unless --url is given.",
 			bind:  func(s *Settings) any { return &s.Gateway.Listen }},
-		{Name: "gateway.trusted_proxies", Unit: "networks", Used: []string{gateway, dev},
+		{Name: "gateway.trusted_proxies", Unit: "networks", Used: []string{gateway, dev, doctor},
 			Doc:  "Networks of proxies whose X-Forwarded-For header the gateway trusts, such as 10.0.0.0/8.",
 			bind: func(s *Settings) any { return &s.Gateway.TrustedProxies }},
 		{Name: "gateway.ack_timeout", Default: "1s", Used: []string{gateway, dev}, check: durations("10ms", "4s"),
 			Doc:  "Longest wait for Kafka's acknowledgement of an order; after it the gateway answers held.",
 			bind: func(s *Settings) any { return &s.Gateway.AckTimeout }},
-		{Name: "gateway.max_connections", Default: "100000", Unit: "connections", Used: []string{gateway, dev},
+		{Name: "gateway.max_connections", Default: "100000", Unit: "connections", Used: []string{gateway, dev, doctor},
 			check: between(1, 10_000_000),
 			Doc: "Open buyer connections, capped at the open file limit less 1,000; each further one gets overloaded and " +
 				"is closed.",
@@ -89,7 +90,7 @@ func gatewaySection() []Setting {
 
 func operatorSections() []Setting {
 	return []Setting{
-		{Name: "admin.listen", Default: "127.0.0.1:8081", Unit: "host:port", Used: []string{gateway, dev}, check: listenRule,
+		{Name: "admin.listen", Default: "127.0.0.1:8081", Unit: "host:port", Used: []string{gateway, dev, doctor}, check: listenRule,
 			Doc:  "Address of the operators' listener.",
 			bind: func(s *Settings) any { return &s.Admin.Listen }},
 		{Name: "admin.url", Default: "http://127.0.0.1:8081", Unit: "URL", Used: operators, check: urlRule,
@@ -136,13 +137,13 @@ func authSection() []Setting {
 
 func settleSection() []Setting {
 	return []Setting{
-		{Name: "settle.listen", Default: "127.0.0.1:8082", Unit: "host:port", Used: []string{settle, dev}, check: listenRule,
+		{Name: "settle.listen", Default: "127.0.0.1:8082", Unit: "host:port", Used: []string{settle, dev, doctor}, check: listenRule,
 			Doc:  "Address of the settling process's listener: /metrics, /livez, /readyz, /debug/pprof.",
 			bind: func(s *Settings) any { return &s.Settle.Listen }},
 		{Name: "settle.batch_max_rows", Default: "1000", Unit: "rows", Used: []string{settle, dev}, check: between(1, 10_000),
 			Doc:  "Most order rows in one settling transaction; a larger record gets a transaction of its own.",
 			bind: func(s *Settings) any { return &s.Settle.BatchMaxRows }},
-		{Name: "settle.batch_max_bytes", Default: "1048576", Unit: "bytes", Used: []string{settle, dev},
+		{Name: "settle.batch_max_bytes", Default: "1048576", Unit: "bytes", Used: []string{settle, dev, doctor},
 			check: between(1024, 16<<20),
 			Doc:   "Most bytes of records in one settling transaction.",
 			bind:  func(s *Settings) any { return &s.Settle.BatchMaxBytes }},
@@ -160,7 +161,7 @@ func settleSection() []Setting {
 
 func reserveSection() []Setting {
 	return []Setting{
-		{Name: "reserve.journal_max_orders", Default: "100000", Unit: "orders", Used: []string{gateway, dev},
+		{Name: "reserve.journal_max_orders", Default: "100000", Unit: "orders", Used: []string{gateway, dev, doctor},
 			check: between(1, 10_000_000),
 			Doc:   "Most orders in the journal of one bucket; while it is full, purchases get unavailable.",
 			bind:  func(s *Settings) any { return &s.Reserve.JournalMaxOrders }},

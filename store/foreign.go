@@ -12,23 +12,62 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// checkForeign returns an error that names the tables which have a name of the engine's tables and which the engine has not
-// made. Migrate changes nothing before it returns nil, so a schema with a shop's own orders stays unchanged.
+// checkForeign returns an error that names the foreign tables. Migrate changes nothing before it returns nil, so a schema with
+// a shop's own orders stays unchanged.
+func (s *Store) checkForeign(ctx context.Context, sources []*goose.Source) error {
+	foreign, err := s.foreignTables(ctx, sources)
+	if err != nil || len(foreign) == 0 {
+		return err
+	}
+	return fmt.Errorf("the schema holds tables that have names of the engine's tables and are not its own: %s; nothing was "+
+		"changed. The engine needs a schema of its own: create one and name it in mysql.dsn", strings.Join(foreign, ", "))
+}
+
+// ForeignTables names the tables with which Migrate would refuse the schema, sorted: those that have a name of the engine's
+// tables and that the engine has not made. It changes nothing.
+func (s *Store) ForeignTables(ctx context.Context) ([]string, error) {
+	provider, err := s.migrator()
+	if err != nil {
+		return nil, fmt.Errorf("look for foreign tables: %w", err)
+	}
+	return s.foreignTables(ctx, provider.ListSources())
+}
+
+// Tables names the tables that the migrations make, sorted, without the table of versions.
+func (s *Store) Tables() ([]string, error) {
+	provider, err := s.migrator()
+	if err != nil {
+		return nil, fmt.Errorf("name the tables: %w", err)
+	}
+	all := map[string]bool{}
+	for _, source := range provider.ListSources() {
+		made, err := tablesMadeBy(source.Path, s.dialect)
+		if err != nil {
+			return nil, err
+		}
+		for table := range made {
+			all[table] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(all)), nil
+}
+
+// foreignTables names the tables which have a name of the engine's tables and which the engine has not made.
 //
 // A table is the engine's if its migration has a row in the table of versions. MySQL commits each statement of a migration, so
-// a process that died during one leaves tables without that row. checkForeign recognizes them by their columns and by the
+// a process that died during one leaves tables without that row. foreignTables recognizes them by their columns and by the
 // table of versions, which the migration makes first.
-func (s *Store) checkForeign(ctx context.Context, sources []*goose.Source) error {
+func (s *Store) foreignTables(ctx context.Context, sources []*goose.Source) ([]string, error) {
 	present, err := s.presentTables(ctx)
 	if err != nil {
-		return fmt.Errorf("look for existing tables: %w", err)
+		return nil, fmt.Errorf("look for existing tables: %w", err)
 	}
 	versions, hasVersions := present[schemaTable]
 	begun := hasVersions && sameNames(versions, versionColumns)
 	version := int64(-1)
 	if begun {
 		if version, err = s.newestVersion(ctx); err != nil {
-			return fmt.Errorf("read the table of versions: %w", err)
+			return nil, fmt.Errorf("read the table of versions: %w", err)
 		}
 	}
 	var foreign []string
@@ -41,7 +80,7 @@ func (s *Store) checkForeign(ctx context.Context, sources []*goose.Source) error
 		}
 		made, err := tablesMadeBy(source.Path, s.dialect)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, table := range slices.Sorted(maps.Keys(made)) {
 			columns, there := present[table]
@@ -50,12 +89,8 @@ func (s *Store) checkForeign(ctx context.Context, sources []*goose.Source) error
 			}
 		}
 	}
-	if len(foreign) == 0 {
-		return nil
-	}
 	slices.Sort(foreign)
-	return fmt.Errorf("the schema holds tables that have names of the engine's tables and are not its own: %s; nothing was "+
-		"changed. The engine needs a schema of its own: create one and name it in mysql.dsn", strings.Join(foreign, ", "))
+	return foreign, nil
 }
 
 // versionColumns are the columns of the table of versions, which the library makes.

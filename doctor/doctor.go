@@ -1,0 +1,96 @@
+package doctor
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Bounds of the looks at servers.
+const (
+	dialTimeout = 3 * time.Second
+	callTimeout = 4 * time.Second  // one call
+	lookTimeout = 15 * time.Second // all calls to one store
+)
+
+// Schema is what the engine's own store knows of its schema.
+type Schema interface {
+	// CheckSchema returns an error that wraps sale.ErrSchema unless the schema is this binary's.
+	CheckSchema(ctx context.Context) error
+	// ForeignTables names the tables that have the engine's names and are not the engine's.
+	ForeignTables(ctx context.Context) ([]string, error)
+	// Tables names the tables that the migrations make.
+	Tables() ([]string, error)
+}
+
+// Options are the addresses and settings that are examined.
+type Options struct {
+	Namespace string
+	DSN       string // of the database, in the form of the Go MySQL driver
+	Schema    Schema // on the same database
+
+	RedisAddrs                   []string
+	RedisUsername, RedisPassword string
+	RedisTLS                     bool
+
+	KafkaBrokers                 []string
+	KafkaTLS                     bool
+	KafkaMechanism               string // empty, PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512
+	KafkaUsername, KafkaPassword string
+	Topics                       Topics
+	Partitions                   int // of the orders topic, as the settings have it
+
+	BatchBytes    int // settle.batch_max_bytes
+	JournalOrders int // reserve.journal_max_orders
+
+	GatewayListen, AdminListen, SettleListen string
+	TrustedProxies                           []netip.Prefix
+	MaxConnections                           int // of buyers to one gateway
+}
+
+// Topics are the names of the engine's topics.
+type Topics struct{ Orders, Dead, Events string }
+
+func (t Topics) list() []string { return []string{t.Orders, t.Dead, t.Events} }
+
+// Report is the result of an examination.
+type Report struct {
+	Findings []Finding // by store, the worst first
+	Answered int       // of Redis, Kafka and the database, how many answered
+}
+
+// Dangerous reports whether a finding is a Danger.
+func (r Report) Dangerous() bool {
+	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Level == Danger })
+}
+
+// Examine makes every check. It returns within half a minute, also when servers do not answer, and earlier when ctx ends.
+func Examine(ctx context.Context, o Options) Report {
+	var redis redisFacts
+	var kafka kafkaFacts
+	var database databaseFacts
+	var all sync.WaitGroup
+	all.Go(func() { within(ctx, func(ctx context.Context) { redis = lookAtRedis(ctx, o) }) })
+	all.Go(func() { within(ctx, func(ctx context.Context) { kafka = lookAtKafka(ctx, o) }) })
+	all.Go(func() { within(ctx, func(ctx context.Context) { database = lookAtDatabase(ctx, o) }) })
+	all.Wait()
+
+	times := readClocks(redis, kafka, database, time.Now())
+	found := slices.Concat(judgeRedis(redis, database.sales, o), judgeKafka(kafka, database, o), judgeDatabase(database, o),
+		judgeClocks(times), judgeMachine(lookAtMachine(o), o))
+	r := Report{Findings: inOrder(found)}
+	for _, err := range []error{redis.err, kafka.err, database.err} {
+		if err == nil {
+			r.Answered++
+		}
+	}
+	return r
+}
+
+func within(ctx context.Context, look func(context.Context)) {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	look(ctx)
+}
