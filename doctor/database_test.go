@@ -206,8 +206,7 @@ func TestDatabaseThatDoesNotAnswer(t *testing.T) {
 	}
 }
 
-// A session that loses what it is told, here by a variable of the DSN that the server refuses to change, is told, and so is a
-// clock that another one contradicts.
+// A database whose clock is another one's than Redis's is a danger.
 func TestDatabaseClock(t *testing.T) {
 	w := newDatabase(t)
 	redis := harness.Redis(t)

@@ -91,9 +91,7 @@ func lookAtKafka(ctx context.Context, o Options) (facts kafkaFacts) {
 	}
 	defer client.Close()
 	admin := kadm.NewClient(client)
-	metadata, err := callOf(ctx, func(ctx context.Context) (kadm.Metadata, error) {
-		return admin.Metadata(ctx, append(o.Topics.list(), offsetsTopic)...)
-	})
+	metadata, err := callOf(ctx, admin.BrokerMetadata)
 	if err != nil {
 		facts.err = fmt.Errorf("reach kafka at %v: %w", o.KafkaBrokers, err)
 		return facts
@@ -101,10 +99,9 @@ func lookAtKafka(ctx context.Context, o Options) (facts kafkaFacts) {
 	r := &kafkaReader{client: client, admin: admin, facts: &facts}
 	r.readBrokers(ctx, metadata)
 	for _, name := range o.Topics.list() {
-		facts.topics = append(facts.topics, r.topic(ctx, name, metadata))
+		facts.topics = append(facts.topics, r.topic(ctx, name))
 	}
-	if found, there := metadata.Topics[offsetsTopic]; there && found.Err == nil {
-		offsets := topicOf(found)
+	if offsets, err := r.describe(ctx, offsetsTopic); err == nil {
 		facts.offsets = &offsets
 	}
 	r.readQuorum(ctx)
@@ -167,27 +164,33 @@ func (r *kafkaReader) settings(described kadm.ResourceConfigs, err error) (map[s
 	return found, nil
 }
 
-func (r *kafkaReader) topic(ctx context.Context, name string, metadata kadm.Metadata) topicFacts {
-	found, there := metadata.Topics[name]
-	if !there || errors.Is(found.Err, errMissing) {
+func (r *kafkaReader) topic(ctx context.Context, name string) topicFacts {
+	t, err := r.describe(ctx, name)
+	if errors.Is(err, errMissing) {
 		return topicFacts{name: name, missing: true}
 	}
-	if found.Err != nil {
-		return topicFacts{name: name, err: found.Err}
+	if err != nil {
+		return topicFacts{name: name, err: err}
 	}
-	t := topicOf(found)
 	t.settings, t.refused = r.settings(callOf(ctx, func(ctx context.Context) (kadm.ResourceConfigs, error) {
 		return r.admin.DescribeTopicConfigs(ctx, name)
 	}))
 	return t
 }
 
-func topicOf(found kadm.TopicDetail) topicFacts {
-	t := topicFacts{name: found.Topic}
+// describe reads where a topic's copies are. Each topic has a request of its own, because the answer about one that the user
+// may not see is an error of the whole request.
+func (r *kafkaReader) describe(ctx context.Context, name string) (topicFacts, error) {
+	metadata, err := callOf(ctx, func(ctx context.Context) (kadm.Metadata, error) { return r.admin.Metadata(ctx, name) })
+	if err != nil {
+		return topicFacts{}, err
+	}
+	found := metadata.Topics[name]
+	t := topicFacts{name: name}
 	for _, p := range found.Partitions.Sorted() {
 		t.partitions = append(t.partitions, partitionFacts{p.Partition, p.Leader, p.Replicas, p.ISR})
 	}
-	return t
+	return t, found.Err
 }
 
 // readQuorum counts the voters among the controllers.

@@ -137,10 +137,10 @@ func (r *redisReader) readInfo(ctx context.Context) {
 	}
 }
 
-// fieldsOf parses lines of the form name:value.
+// fieldsOf parses lines of the form name:value. The client leaves the format of a verbatim text before it.
 func fieldsOf(text string) map[string]string {
 	fields := map[string]string{}
-	for line := range strings.Lines(text) {
+	for line := range strings.Lines(strings.TrimPrefix(text, "txt:")) {
 		if name, value, found := strings.Cut(strings.TrimSpace(line), ":"); found {
 			fields[name] = value
 		}
