@@ -96,7 +96,11 @@ func lookAtDatabase(ctx context.Context, o Options) databaseFacts {
 	facts.addr, facts.name = config.Addr, config.DBName
 	config.ParseTime, config.Loc, config.InterpolateParams = false, time.UTC, true
 	config.Timeout, config.ReadTimeout, config.WriteTimeout = dialTimeout, callTimeout, callTimeout
-	config.Logger = &mysql.NopLogger{} // every error it would print is also returned
+	if config.Params == nil {
+		config.Params = map[string]string{}
+	}
+	config.Params["time_zone"] = "'+00:00'" // in an hour that a zone has twice, its clock is ambiguous
+	config.Logger = &mysql.NopLogger{}      // every error it would print is also returned
 	connector, err := mysql.NewConnector(config)
 	if err != nil {
 		facts.err = fmt.Errorf("read mysql.dsn: %w", err)
@@ -204,13 +208,11 @@ func (r *databaseReader) readReplica(ctx context.Context) {
 	}
 }
 
-// Numbers of errors of the database.
-const (
-	errSyntax  = 1064
-	errNoTable = 1146
-	errTable   = 1142 // a right on a table is denied
-	errColumn  = 1143 // a right on a column is denied
-)
+// errSyntax is the number of the error about a statement that the server does not have.
+const errSyntax = 1064
+
+// deniedErrors are the numbers with which a server denies a right on a schema, a table or a column; 8121 is TiDB's.
+var deniedErrors = []uint16{1044, 1142, 1143, 8121}
 
 // number is the number of a database's error, 0 of any other.
 func number(err error) uint16 {

@@ -225,7 +225,10 @@ func (j databaseJudge) judgeCommits() {
 		j.expect("binlog_format", "binlog_format", "'ROW'", format, Danger, is("STATEMENT"))
 	}
 	const doublewrite = "A page that is half written in a crash cannot be repaired."
-	j.expect("doublewrite", "innodb_doublewrite", "ON", doublewrite, Warning, is("OFF"))
+	if value, known := j.variable("innodb_doublewrite"); known {
+		j.add(either(is("OFF")(value), Warning), "doublewrite", doublewrite, "innodb_doublewrite=ON  # in my.cnf, then restart the server",
+			"innodb_doublewrite = %s", value)
+	}
 	const autocommit = "Statements outside of a transaction are never committed: leases, heartbeats and payments get lost."
 	j.expect("autocommit", "autocommit", "ON", autocommit, Danger, isNot("ON"))
 }
@@ -264,10 +267,12 @@ func (j databaseJudge) judgeBounds() {
 	const idle = "The server ends connections that the engine still has in its pool, and their next statements have to connect again."
 	j.expect("wait_timeout", "wait_timeout", "28800", idle, Warning, below(int64(connectionLife.Seconds())))
 	const limit = "The server ends statements that run longer, and settlement repeats them."
-	j.expect("statement_time", "max_statement_time", "0", limit, Warning, func(value string) bool {
-		seconds, err := strconv.ParseFloat(value, 64)
-		return err == nil && seconds > 0
-	})
+	for _, name := range []string{"max_statement_time", "max_execution_time"} {
+		j.expect("statement_time", name, "0", limit, Warning, func(value string) bool {
+			longest, err := strconv.ParseFloat(value, 64)
+			return err == nil && longest > 0
+		})
+	}
 	const safe = "Updates that do not name a key are refused in safe mode."
 	j.expect("safe_updates", "sql_safe_updates", "OFF", safe, Warning, is("ON"))
 	const recovery = "A server that starts with innodb_force_recovery refuses writes or loses them."

@@ -13,10 +13,14 @@ const longestLag = 5
 
 // judgeReplicas judges whether the server follows another one, and what its own replicas have.
 func (j databaseJudge) judgeReplicas() {
+	name := flavour(j.variables["version"], j.variables["version_comment"])
+	if name == "TiDB" {
+		return // it has no replicas of this kind
+	}
 	switch r := j.replica; {
 	case r.err != nil:
 		right := "REPLICATION CLIENT"
-		if flavour(j.variables["version"], "") == "MariaDB" {
+		if name == "MariaDB" {
 			right = "REPLICA MONITOR"
 		}
 		j.unknown("replica", whySource, "GRANT "+right+" ON *.* TO "+j.account+";", r.err)
@@ -62,6 +66,6 @@ func (j databaseJudge) judgeGalera() {
 	}
 	component, state := j.status["wsrep_cluster_status"], j.status["wsrep_local_state_comment"]
 	bad := component != "Primary" || state != "Synced"
-	j.add(either(bad, Danger), "galera", whyGalera, "SET GLOBAL wsrep_provider_options = 'pc.bootstrap=YES';",
+	j.add(either(bad, Danger), "galera", whyGalera, "SHOW GLOBAL STATUS LIKE 'wsrep%';  -- then connect the node with the others",
 		"the node is %s in a component that is %s", state, component)
 }

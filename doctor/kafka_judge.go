@@ -84,7 +84,7 @@ func (j kafkaJudge) judgeControllers() {
 		j.unknown("controllers", why, j.allow("--cluster"), j.controllersErr)
 		return
 	}
-	j.add(either(j.controllers < 3, Warning), "controllers", why, mend, "%d controllers vote", j.controllers)
+	j.add(either(j.controllers < 3, Warning), "controllers", why, mend, "voters among the controllers: %d", j.controllers)
 }
 
 // judgeTopic judges one topic of the engine.
@@ -131,14 +131,14 @@ func (j kafkaJudge) judgeCopies(t topicFacts) {
 	case copies < usualCopies:
 		level = Warning
 	}
-	j.add(level, "replication", why, j.reassign(t), "topic %s has %d copies on %d brokers", t.name, copies, len(j.brokers))
+	j.add(level, "replication", why, j.reassign(t), "topic %s: replication %d, brokers %d", t.name, copies, len(j.brokers))
 }
 
 // reassign is the line that gives each partition as many copies as there are brokers, three at most. With fewer than three
 // brokers more are needed first.
 func (j kafkaJudge) reassign(t topicFacts) string {
 	if len(j.brokers) < usualCopies {
-		return "kafka.replication: 3  # needs three brokers; then flashsale migrate makes the topics of an empty cluster so"
+		return "FLASHSALE_KAFKA_REPLICATION=3 flashsale migrate  # on three brokers, where the topics do not exist yet"
 	}
 	var parts []string
 	for i, p := range t.partitions {
@@ -148,7 +148,8 @@ func (j kafkaJudge) reassign(t topicFacts) string {
 		}
 		parts = append(parts, fmt.Sprintf(`{"topic":%q,"partition":%d,"replicas":[%s]}`, t.name, p.number, strings.Join(replicas, ",")))
 	}
-	return "kafka-reassign-partitions.sh --bootstrap-server " + j.bootstrap() + ` --execute --reassignment-json-file <(echo '{"version":1,"partitions":[` + strings.Join(parts, ",") + `]}')`
+	return "kafka-reassign-partitions.sh --bootstrap-server " + j.bootstrap() + " --execute --reassignment-json-file " +
+		`<(echo '{"version":1,"partitions":[` + strings.Join(parts, ",") + `]}')`
 }
 
 // judgeInSync judges how many copies an acknowledgement means, and how many are there now.
@@ -219,7 +220,7 @@ func (j kafkaJudge) judgeOffsets(sales salesFacts) {
 	if j.offsets != nil {
 		copies, _, _ := j.offsets.replication()
 		j.add(either(copies == 1 && len(j.brokers) >= usualCopies, Warning), "offsets_topic", why, j.reassign(*j.offsets),
-			"topic %s has %d copies on %d brokers", offsetsTopic, copies, len(j.brokers))
+			"topic %s: replication %d, brokers %d", offsetsTopic, copies, len(j.brokers))
 	}
 	longest := 24 * time.Hour
 	for _, s := range sales.open {

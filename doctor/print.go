@@ -7,7 +7,8 @@ import (
 )
 
 // Print writes a report for people: for each store how many findings there are of each level, then all that are not ok, the
-// worst first, each with the reason and the line to type, then the checks that are ok.
+// worst first, each with the reason and the line to type, then the checks that are ok. Findings in a row that have the same
+// reason or line share it.
 func Print(out io.Writer, r Report) error {
 	var text strings.Builder
 	for _, store := range Stores() {
@@ -42,13 +43,20 @@ func printStore(text *strings.Builder, store string, found []Finding) {
 	}
 	fmt.Fprintf(text, "%s: %s\n", strings.ToUpper(store), strings.Join(parts, ", "))
 	var fine []string
-	for _, f := range found {
+	for i, f := range found {
 		if f.Level == OK {
 			fine = appendOnce(fine, f.Check)
 			continue
 		}
-		fmt.Fprintf(text, "  %-7s  %s: %s\n           %s\n", f.Level, f.Check, f.Found, f.Why)
-		if f.Mend != "" {
+		fmt.Fprintf(text, "  %-7s  %s: %s\n", f.Level, f.Check, f.Found)
+		next := Finding{}
+		if i+1 < len(found) {
+			next = found[i+1]
+		}
+		if f.Why != next.Why {
+			fmt.Fprintf(text, "           %s\n", f.Why)
+		}
+		if f.Mend != "" && (f.Mend != next.Mend || f.Level != next.Level) {
 			fmt.Fprintf(text, "           > %s\n", f.Mend)
 		}
 	}

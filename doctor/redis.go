@@ -38,8 +38,8 @@ type redisNode struct {
 
 // settings that CONFIG GET is asked for.
 func redisSettings() []string {
-	return []string{"appendonly", "appendfsync", "no-appendfsync-on-rewrite", "save", "aof-load-truncated", "maxmemory",
-		"maxmemory-policy", "min-replicas-to-write", "min-replicas-max-lag", "timeout", "tcp-keepalive", "lua-time-limit"}
+	return []string{"appendonly", "appendfsync", "no-appendfsync-on-rewrite", "save", "aof-load-truncated", "maxmemory-policy",
+		"min-replicas-to-write", "timeout", "tcp-keepalive", "lua-time-limit"}
 }
 
 // lookAtRedis reads every configured address, and every other node of their cluster.

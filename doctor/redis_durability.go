@@ -99,23 +99,29 @@ func (j nodeJudge) judgeReplication() {
 	if j.cluster == nil && j.role != "" {
 		j.note(OK, "role", whyReplica, "", "the server is a primary")
 	}
-	replicas := j.number("connected_slaves")
-	value, known := j.setting("min-replicas-to-write", "min_replicas", whyLag)
-	lag, lagKnown := j.config["min-replicas-max-lag"]
-	if !known {
-		return
+	j.judgeFollowers()
+}
+
+// judgeFollowers uses INFO, which counts good replicas only while min-replicas-to-write is on, and CONFIG where it is allowed.
+func (j nodeJudge) judgeFollowers() {
+	if j.info == nil {
+		return // the check of proxies says so
 	}
-	least, err := strconv.ParseInt(value, 10, 64)
-	off := err != nil || least == 0 || lagKnown && lag == "0" // a lag of 0 switches it off
+	replicas := j.number("connected_slaves")
+	_, on := j.info["min_slaves_good_slaves"]
+	least, known := j.config["min-replicas-to-write"]
+	wanted, err := strconv.ParseInt(least, 10, 64)
 	switch {
-	case off && replicas > 0:
+	case !on && replicas > 0:
 		j.note(Danger, "min_replicas", whyLag, j.set("min-replicas-to-write", "1 min-replicas-max-lag 10"),
-			"%d replicas follow, min-replicas-to-write is %s and min-replicas-max-lag %s", replicas, value, lag)
-	case !off && replicas < least:
+			"replicas that follow: %d, and min-replicas-to-write is off", replicas)
+	case on && known && err == nil && j.number("min_slaves_good_slaves") < wanted:
 		j.note(Danger, "min_replicas", whyStalled, j.set("min-replicas-to-write", "0"),
-			"min-replicas-to-write is %s and %d replicas follow", value, replicas)
+			"min-replicas-to-write is %s, good replicas: %d", least, j.number("min_slaves_good_slaves"))
+	case on && j.number("min_slaves_good_slaves") == 0:
+		j.note(Danger, "min_replicas", whyStalled, j.set("min-replicas-to-write", "0"), "min-replicas-to-write is on, good replicas: 0")
 	default:
-		j.note(OK, "min_replicas", whyLag, "", "%d replicas follow, min-replicas-to-write is %s", replicas, value)
+		j.note(OK, "min_replicas", whyLag, "", "replicas that follow: %d", replicas)
 	}
 }
 

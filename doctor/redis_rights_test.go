@@ -122,7 +122,18 @@ func TestReplicas(t *testing.T) {
 	found := worst(t, look(primary.Addr), Redis, "min_replicas")
 	require.Equal(t, Danger, found.Level)
 	typed(t, primary, found.Mend)
+	require.Eventually(t, func() bool { return worst(t, look(primary.Addr), Redis, "min_replicas").Level == OK }, soon, often,
+		"Redis counts good replicas once a second")
+	replica.Kill()
+	stalled := Finding{}
+	require.Eventually(t, func() bool {
+		stalled = worst(t, look(primary.Addr), Redis, "min_replicas")
+		return stalled.Level == Danger
+	}, soon, often, "no replica follows, so Redis refuses writes")
+	typed(t, primary, stalled.Mend)
 	require.Equal(t, OK, worst(t, look(primary.Addr), Redis, "min_replicas").Level)
+	replica.Start()
+	replica.MustDo(t, "REPLICAOF", host, port)
 	found = worst(t, look(replica.Addr), Redis, "role")
 	require.Equal(t, Danger, found.Level)
 	require.Contains(t, found.Mend, primary.Addr)

@@ -69,7 +69,7 @@ func (r *databaseReader) tryRight(ctx context.Context, table, right, statement s
 		return rows.Err()
 	}
 	switch n := number(err); {
-	case n == errTable || n == errColumn:
+	case slices.Contains(deniedErrors, n):
 		r.facts.rights.denied[right] = append(r.facts.rights.denied[right], table)
 		return nil
 	case n != 0:
