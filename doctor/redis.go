@@ -80,6 +80,10 @@ func redisClient(o Options, addr string) (rueidis.Client, error) {
 
 func lookAtNode(ctx context.Context, o Options, addr string) *redisNode {
 	n := &redisNode{addr: addr, refuse: map[string]error{}}
+	if ctx.Err() != nil { // the client's own dialing does not end with it
+		n.err = fmt.Errorf("connect to redis at %s: there was no time left after other servers: %w", addr, ctx.Err())
+		return n
+	}
 	client, err := redisClient(o, addr)
 	if err != nil {
 		n.err = fmt.Errorf("connect to redis at %s: %w", addr, err)
