@@ -13,7 +13,8 @@ func judgeDatabase(facts databaseFacts, o Options) []Finding {
 	f := &findings{store: Database}
 	const why = "Without the database nothing is settled, and gateways sell for ten minutes at most."
 	if facts.err != nil {
-		f.add(Danger, "answers", why, "FLASHSALE_MYSQL_DSN=USER:PASSWORD@tcp(HOST:3306)/SCHEMA  # or start the server", "%v", facts.err)
+		f.add(Danger, "answers", why, "FLASHSALE_MYSQL_DSN=USER:PASSWORD@tcp(HOST:3306)/SCHEMA  # or start the server", "%v",
+			facts.err)
 		return f.all
 	}
 	f.add(OK, "answers", why, "", "%s: the database answers", facts.addr)
@@ -167,7 +168,8 @@ func (j databaseJudge) judgeTables() {
 	case j.tablesErr != nil:
 		j.unknown("tables", engine, "GRANT SELECT ON `"+j.name+"`.* TO "+j.account+";", j.tablesErr)
 	case len(stored) > 0:
-		j.add(Danger, "tables", engine, "ALTER TABLE `"+stored[0]+"` ENGINE = InnoDB;", "not InnoDB: %s", strings.Join(stored, ", "))
+		j.add(Danger, "tables", engine, "ALTER TABLE `"+stored[0]+"` ENGINE = InnoDB;", "not InnoDB: %s", strings.Join(stored,
+			", "))
 	case len(folded) > 0:
 		j.add(Danger, "tables", collation, "ALTER TABLE `"+folded[0]+"` DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;",
 			"not compared by bytes: %s", strings.Join(folded, ", "))
@@ -178,7 +180,8 @@ func (j databaseJudge) judgeTables() {
 
 // judgeSession compares a session with what the engine has set in it.
 func (j databaseJudge) judgeSession() {
-	const why = "The engine sets isolation, time zone and strict mode in each of its sessions. A proxy that shares connections loses " +
+	const why = "The engine sets isolation, time zone and strict mode in each of its sessions. A proxy that shares connections " +
+		"loses " +
 		"them, and times, locks and cut values are then wrong."
 	if j.sessionErr != nil {
 		j.add(Danger, "session", why, "FLASHSALE_MYSQL_DSN=USER:PASSWORD@tcp(HOST:3306)/SCHEMA  # of the server, past the proxy",
@@ -211,7 +214,8 @@ func (j databaseJudge) judgeSession() {
 
 // judgeCommits judges what a commit means.
 func (j databaseJudge) judgeCommits() {
-	const flush = "A commit is not on the disk: a crash loses payments and cancellations that were answered; 0 loses them when the " +
+	const flush = "A commit is not on the disk: a crash loses payments and cancellations that were answered; 0 loses them when " +
+		"the " +
 		"server's process ends."
 	lost := Danger
 	if j.on("wsrep_on") && j.variables["innodb_flush_log_at_trx_commit"] == "2" {
@@ -226,7 +230,8 @@ func (j databaseJudge) judgeCommits() {
 	}
 	const doublewrite = "A page that is half written in a crash cannot be repaired."
 	if value, known := j.variable("innodb_doublewrite"); known {
-		j.add(either(is("OFF")(value), Warning), "doublewrite", doublewrite, "innodb_doublewrite=ON  # in my.cnf, then restart the server",
+		j.add(either(is("OFF")(value), Warning), "doublewrite", doublewrite,
+			"innodb_doublewrite=ON  # in my.cnf, then restart the server",
 			"innodb_doublewrite = %s", value)
 	}
 	const autocommit = "Statements outside of a transaction are never committed: leases, heartbeats and payments get lost."
@@ -261,10 +266,12 @@ func (j databaseJudge) judgeBounds() {
 	packet := max(int64(leastPacket), 4*int64(j.options.BatchBytes)) // a row takes up to four times the bytes of its order
 	const why = "A statement beyond it is refused, and the records of the transaction do not settle."
 	j.expect("max_packet", "max_allowed_packet", decimal(packet), why, Danger, below(packet))
-	const connect = "A database that did not answer for a while counts abandoned connections, and beyond this refuses the gateways' " +
+	const connect = "A database that did not answer for a while counts abandoned connections, and beyond this refuses the " +
+		"gateways' " +
 		"hosts (error 1129) until FLUSH HOSTS."
 	j.expect("connect_errors", "max_connect_errors", decimal(million), connect, Warning, below(million))
-	const idle = "The server ends connections that the engine still has in its pool, and their next statements have to connect again."
+	const idle = "The server ends connections that the engine still has in its pool, and their next statements have to connect " +
+		"again."
 	j.expect("wait_timeout", "wait_timeout", "28800", idle, Warning, below(int64(connectionLife.Seconds())))
 	const limit = "The server ends statements that run longer, and settlement repeats them."
 	for _, name := range []string{"max_statement_time", "max_execution_time"} {

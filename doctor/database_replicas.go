@@ -52,7 +52,8 @@ func (j databaseJudge) judgeSemiSync() {
 		case j.on(names.enabled) && semi == "0":
 			j.add(Warning, "semi_sync", whySemi, "SHOW REPLICAS;", "%s = ON, and no replica acknowledges", names.enabled)
 		case !j.on(names.enabled) && replicas != "" && replicas != "0":
-			j.add(Warning, "semi_sync", whySemi, setGlobal(names.enabled, "ON"), "%s replicas follow, %s = OFF", replicas, names.enabled)
+			j.add(Warning, "semi_sync", whySemi, setGlobal(names.enabled, "ON"), "%s replicas follow, %s = OFF", replicas,
+				names.enabled)
 		default:
 			j.add(OK, "semi_sync", whySemi, "", "%s = %s", names.enabled, j.variables[names.enabled])
 		}

@@ -37,7 +37,8 @@ type databaseWorld struct {
 
 func newDatabase(t *testing.T) *databaseWorld {
 	t.Helper()
-	w := &databaseWorld{T: t, server: harness.MariaDB(t), schema: &schema{tables: []string{"gateways", "items", "sales", "stock"}}}
+	w := &databaseWorld{T: t, server: harness.MariaDB(t), schema: &schema{tables: []string{"gateways", "items", "sales",
+		"stock"}}}
 	w.root = w.server.Open(t, "shop")
 	w.run("SET GLOBAL innodb_flush_log_at_trx_commit = 1") // the harness's own value is for speed
 	w.run("SET GLOBAL max_connect_errors = 1000000")

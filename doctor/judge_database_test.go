@@ -20,8 +20,10 @@ func healthyDatabase(variables ...string) databaseFacts {
 		session: map[string]string{"transaction_isolation": "READ-COMMITTED", "time_zone": "+00:00",
 			"innodb_lock_wait_timeout": "5", "sql_mode": "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION"},
 		variables: map[string]string{"version": "8.4.3", "version_comment": "MySQL Community Server", "autocommit": "ON",
-			"innodb_flush_log_at_trx_commit": "1", "log_bin": "ON", "sync_binlog": "1", "binlog_format": "ROW", "innodb_doublewrite": "ON",
-			"read_only": "OFF", "max_allowed_packet": "67108864", "max_connect_errors": "1000000", "wait_timeout": "28800",
+			"innodb_flush_log_at_trx_commit": "1", "log_bin": "ON", "sync_binlog": "1", "binlog_format": "ROW",
+			"innodb_doublewrite": "ON",
+			"read_only":          "OFF", "max_allowed_packet": "67108864", "max_connect_errors": "1000000",
+			"wait_timeout":          "28800",
 			"innodb_force_recovery": "0", "max_connections": "400", "rpl_semi_sync_source_enabled": "OFF"}}
 	for i := 0; i+1 < len(variables); i += 2 {
 		f.variables[variables[i]] = variables[i+1]
@@ -66,8 +68,10 @@ func TestJudgeDatabase(t *testing.T) {
 			f.variables["rpl_semi_sync_source_enabled"], f.status["rpl_semi_sync_source_clients"] = "ON", "0"
 		}), Warning},
 		{"a replica", "replica", with(func(f *databaseFacts) { f.replica = replicaFacts{source: "db2", lag: "0"} }), Warning},
-		{"a late replica", "replica", with(func(f *databaseFacts) { f.replica = replicaFacts{source: "db2", lag: "60"} }), Danger},
-		{"a stopped replica", "replica", with(func(f *databaseFacts) { f.replica = replicaFacts{source: "db2", lag: "NULL"} }), Danger},
+		{"a late replica", "replica", with(func(f *databaseFacts) { f.replica = replicaFacts{source: "db2", lag: "60"} }),
+			Danger},
+		{"a stopped replica", "replica", with(func(f *databaseFacts) { f.replica = replicaFacts{source: "db2", lag: "NULL"} }),
+			Danger},
 		{"Galera", "galera", galera("Primary"), OK},
 		{"Galera", "flush", galera("Primary"), Warning},
 		{"a lost node", "galera", galera("non-Primary"), Danger},
@@ -120,9 +124,11 @@ func healthyKafka() kafkaFacts {
 	}
 	facts.controllers = 3
 	topic := func(name string) topicFacts {
-		return topicFacts{name: name, partitions: []partitionFacts{{0, 1, []int32{0, 1, 2}, []int32{0, 1, 2}}}, settings: map[string]string{
-			"min.insync.replicas": "2", "unclean.leader.election.enable": "false", "retention.ms": "-1", "retention.bytes": "-1",
-			"cleanup.policy": "delete", "max.message.bytes": "2097152", "message.timestamp.type": "LogAppendTime"}}
+		return topicFacts{name: name, partitions: []partitionFacts{{0, 1, []int32{0, 1, 2}, []int32{0, 1, 2}}},
+			settings: map[string]string{
+				"min.insync.replicas": "2", "unclean.leader.election.enable": "false", "retention.ms": "-1",
+				"retention.bytes": "-1",
+				"cleanup.policy":  "delete", "max.message.bytes": "2097152", "message.timestamp.type": "LogAppendTime"}}
 	}
 	facts.topics = []topicFacts{topic("f.orders")}
 	offsets := topic(offsetsTopic)
@@ -147,7 +153,9 @@ func TestJudgeKafka(t *testing.T) {
 		want        Level
 	}{
 		{"a broker that is away", "brokers", func(f *kafkaFacts) { f.brokers[1].err = errors.New("refused") }, Danger},
-		{"topics by themselves", "auto_create", func(f *kafkaFacts) { f.brokers[0].settings["auto.create.topics.enable"] = "true" }, Warning},
+		{"topics by " +
+			"themselves", "auto_create", func(f *kafkaFacts) { f.brokers[0].settings["auto.create.topics.enable"] = "true" },
+			Warning},
 		{"settings of brokers", "auto_create", func(f *kafkaFacts) { f.brokers[0].settings = nil }, Unknown},
 		{"a lone controller", "controllers", func(f *kafkaFacts) { f.controllers = 1 }, Warning},
 		{"controllers", "controllers", func(f *kafkaFacts) { f.controllersErr = errors.New("no") }, Unknown},
@@ -165,7 +173,9 @@ func TestJudgeKafka(t *testing.T) {
 		{"offsets of one copy", "offsets_topic", func(f *kafkaFacts) {
 			f.offsets.partitions[0].replicas = []int32{1}
 		}, Warning},
-		{"offsets of an hour", "offsets_retention", func(f *kafkaFacts) { f.brokers[2].settings["offsets.retention.minutes"] = "60" }, Warning},
+		{"offsets of an " +
+			"hour", "offsets_retention", func(f *kafkaFacts) { f.brokers[2].settings["offsets.retention.minutes"] = "60" },
+			Warning},
 	} {
 		facts := healthyKafka()
 		c.change(&facts)

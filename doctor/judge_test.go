@@ -29,8 +29,10 @@ func healthyNode(fields ...string) *redisNode {
 		rights: redisRights{asked: true},
 		info: map[string]string{"redis_version": "7.0.15", "master_replid": "x", "role": "master", "aof_enabled": "1",
 			"aof_last_write_status": "ok", "aof_last_bgrewrite_status": "ok", "aof_delayed_fsync": "0", "maxmemory": "1073741824",
-			"maxmemory_policy": "noeviction", "total_system_memory": "8589934592", "used_memory": "1048576", "connected_slaves": "0"},
-		config: map[string]string{"appendfsync": "everysec", "no-appendfsync-on-rewrite": "no", "save": "", "aof-load-truncated": "yes",
+			"maxmemory_policy": "noeviction", "total_system_memory": "8589934592", "used_memory": "1048576",
+			"connected_slaves": "0"},
+		config: map[string]string{"appendfsync": "everysec", "no-appendfsync-on-rewrite": "no", "save": "",
+			"aof-load-truncated":    "yes",
 			"min-replicas-to-write": "0", "timeout": "0", "tcp-keepalive": "60", "lua-time-limit": "1000"}}
 	for i := 0; i+1 < len(fields); i += 2 {
 		n.info[fields[i]] = fields[i+1]
@@ -93,7 +95,8 @@ func TestJudgeRedisWithoutConfig(t *testing.T) {
 	n.config = nil
 	n.refuse["CONFIG"] = errors.New("NOPERM no permission")
 	found := judgedNode(n, salesFacts{})
-	for _, check := range []string{"fsync", "fsync_on_rewrite", "snapshots", "cut_log", "idle_timeout", "keepalive", "script_time"} {
+	for _, check := range []string{"fsync", "fsync_on_rewrite", "snapshots", "cut_log", "idle_timeout", "keepalive",
+		"script_time"} {
 		require.Equal(t, Unknown, level(found, check), check)
 	}
 	for _, f := range found {
@@ -109,7 +112,8 @@ func TestJudgeCluster(t *testing.T) {
 	for _, c := range []struct {
 		state, slots, size string
 		want               Level
-	}{{"ok", "16384", "3", OK}, {"ok", "16384", "2", Warning}, {"ok", "16383", "3", Danger}, {"fail", "16384", "3", Danger}, {"", "", "", Unknown}} {
+	}{{"ok", "16384", "3", OK}, {"ok", "16384", "2", Warning}, {"ok", "16383", "3", Danger}, {"fail", "16384", "3", Danger},
+		{"", "", "", Unknown}} {
 		n := healthyNode()
 		n.cluster = map[string]string{"cluster_state": c.state, "cluster_slots_assigned": c.slots, "cluster_size": c.size}
 		require.Equal(t, c.want, level(judgedNode(n, salesFacts{}), "cluster"), "%+v", c)
@@ -119,7 +123,8 @@ func TestJudgeCluster(t *testing.T) {
 // The memory of a sale is that of its units that are not sold, of its list until it is loaded, and of the journals.
 func TestMemoryOfASale(t *testing.T) {
 	require.Equal(t, demand{orders: 1000, journaled: 1000, listed: 70},
-		demandOf(salesFacts{open: []saleFacts{{buckets: 1, unsold: 1000, listed: 70}}}, 3, 100_000), "one bucket is on one primary")
+		demandOf(salesFacts{open: []saleFacts{{buckets: 1, unsold: 1000, listed: 70}}}, 3, 100_000),
+		"one bucket is on one primary")
 	require.Equal(t, demand{orders: 500, journaled: 40}, demandOf(salesFacts{open: []saleFacts{
 		{buckets: 4, unsold: 1000, listed: 70, listLoaded: true}}}, 2, 20), "two of four buckets, whose journals take 20 each")
 	require.Zero(t, demandOf(salesFacts{}, 1, 100_000))
@@ -144,7 +149,8 @@ func TestJudgeClocks(t *testing.T) {
 		want  Level
 	}{{0, OK}, {500 * time.Millisecond, OK}, {-501 * time.Millisecond, Warning}, {2 * time.Second, Warning},
 		{-2001 * time.Millisecond, Danger}, {time.Hour, Danger}} {
-		all := clocks{redis: at(time.Minute), of: "redis:1", others: []clock{{check: "database", reading: at(time.Minute + c.ahead)}}}
+		all := clocks{redis: at(time.Minute), of: "redis:1", others: []clock{{check: "database",
+			reading: at(time.Minute + c.ahead)}}}
 		require.Equal(t, c.want, level(judgeClocks(all), "database"), c.ahead)
 	}
 	unread := clocks{redis: at(0), others: []clock{{check: "database", unknown: "away"}}}
@@ -167,7 +173,8 @@ func TestClockReading(t *testing.T) {
 }
 
 func TestJudgeMachine(t *testing.T) {
-	loopback := Options{GatewayListen: "127.0.0.1:8080", AdminListen: "127.0.0.1:8081", SettleListen: "127.0.0.1:8082", MaxConnections: 100}
+	loopback := Options{GatewayListen: "127.0.0.1:8080", AdminListen: "127.0.0.1:8081", SettleListen: "127.0.0.1:8082",
+		MaxConnections: 100}
 	for _, c := range []struct {
 		name, check string
 		change      func(*Options, *machineFacts)
@@ -180,19 +187,32 @@ func TestJudgeMachine(t *testing.T) {
 			f.listeners = []listenerFacts{{setting: "gateway.listen", addr: "127.0.0.1:8080", err: syscall.EADDRINUSE}}
 		}, Danger},
 		{"the engine's own", "gateway_listen", func(_ *Options, f *machineFacts) {
-			f.listeners = []listenerFacts{{setting: "gateway.listen", addr: "127.0.0.1:8080", err: syscall.EADDRINUSE, ours: true}}
+			f.listeners = []listenerFacts{{setting: "gateway.listen", addr: "127.0.0.1:8080", err: syscall.EADDRINUSE,
+				ours: true}}
 		}, OK},
 		{"no address of this machine", "gateway_listen", func(_ *Options, f *machineFacts) {
 			f.listeners = []listenerFacts{{setting: "gateway.listen", addr: "192.0.2.1:8080", err: syscall.EADDRNOTAVAIL}}
 		}, Danger},
-		{"operators on a public address", "operators_listener", func(o *Options, _ *machineFacts) { o.AdminListen = "8.8.8.8:8081" }, Danger},
+		{"operators on a public address", "operators_listener", func(o *Options,
+			_ *machineFacts) {
+			o.AdminListen = "8.8.8.8:8081"
+		}, Danger},
 		{"operators everywhere, a public machine", "operators_listener", func(o *Options, f *machineFacts) {
 			o.AdminListen, f.public = ":8081", true
 		}, Danger},
-		{"operators everywhere, a private machine", "operators_listener", func(o *Options, _ *machineFacts) { o.AdminListen = "0.0.0.0:8081" }, Warning},
-		{"operators on a private address", "operators_listener", func(o *Options, _ *machineFacts) { o.AdminListen = "10.1.2.3:8081" }, OK},
+		{"operators everywhere, a private machine", "operators_listener", func(o *Options,
+			_ *machineFacts) {
+			o.AdminListen = "0.0.0.0:8081"
+		}, Warning},
+		{"operators on a private address", "operators_listener", func(o *Options,
+			_ *machineFacts) {
+			o.AdminListen = "10.1.2.3:8081"
+		}, OK},
 		{"operators on a name", "operators_listener", func(o *Options, _ *machineFacts) { o.AdminListen = "operators:8081" }, OK},
-		{"probes on a public address", "settle_listener", func(o *Options, _ *machineFacts) { o.SettleListen = "[2600::1]:8082" }, Warning},
+		{"probes on a public address", "settle_listener", func(o *Options,
+			_ *machineFacts) {
+			o.SettleListen = "[2600::1]:8082"
+		}, Warning},
 		{"no proxies named", "trusted_proxies", func(o *Options, _ *machineFacts) { o.GatewayListen = ":8080" }, Warning},
 		{"proxies named", "trusted_proxies", func(o *Options, _ *machineFacts) {
 			o.GatewayListen, o.TrustedProxies = ":8080", []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}

@@ -64,7 +64,8 @@ func kafkaClient(o Options) (*kgo.Client, error) {
 	}
 	dialer := &net.Dialer{Timeout: dialTimeout}
 	if o.KafkaTLS {
-		opts = append(opts, kgo.Dialer((&tls.Dialer{NetDialer: dialer, Config: &tls.Config{MinVersion: tls.VersionTLS12}}).DialContext))
+		opts = append(opts, kgo.Dialer((&tls.Dialer{NetDialer: dialer,
+			Config: &tls.Config{MinVersion: tls.VersionTLS12}}).DialContext))
 	} else {
 		opts = append(opts, kgo.Dialer(dialer.DialContext))
 	}

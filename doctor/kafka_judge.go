@@ -103,7 +103,8 @@ func (j kafkaJudge) judgeTopic(t topicFacts) {
 		return
 	}
 	if partitions := len(t.partitions); t.name == j.options.Topics.Orders && partitions < j.options.Partitions {
-		j.add(Danger, check, why, "flashsale migrate", "topic %s has %d partitions, and kafka.partitions is %d", t.name, partitions,
+		j.add(Danger, check, why, "flashsale migrate", "topic %s has %d partitions, and kafka.partitions is %d", t.name,
+			partitions,
 			j.options.Partitions)
 	} else {
 		j.add(OK, check, why, "", "topic %s has %d partitions", t.name, partitions)
@@ -122,7 +123,8 @@ func (j kafkaJudge) judgeTopic(t topicFacts) {
 const usualCopies = 3
 
 func (j kafkaJudge) judgeCopies(t topicFacts) {
-	const why = "With one copy an order that was answered queued is lost with its broker; with two, orders are held while one is away."
+	const why = "With one copy an order that was answered queued is lost with its broker; with two, orders are held while one " +
+		"is away."
 	copies, _, _ := t.replication()
 	level := Level(OK)
 	switch {
@@ -146,7 +148,8 @@ func (j kafkaJudge) reassign(t topicFacts) string {
 		for n := range usualCopies {
 			replicas = append(replicas, decimal(int64(j.brokers[(i+n)%len(j.brokers)].id)))
 		}
-		parts = append(parts, fmt.Sprintf(`{"topic":%q,"partition":%d,"replicas":[%s]}`, t.name, p.number, strings.Join(replicas, ",")))
+		parts = append(parts, fmt.Sprintf(`{"topic":%q,"partition":%d,"replicas":[%s]}`, t.name, p.number,
+			strings.Join(replicas, ",")))
 	}
 	return "kafka-reassign-partitions.sh --bootstrap-server " + j.bootstrap() + " --execute --reassignment-json-file " +
 		`<(echo '{"version":1,"partitions":[` + strings.Join(parts, ",") + `]}')`
@@ -156,7 +159,8 @@ func (j kafkaJudge) reassign(t topicFacts) string {
 func (j kafkaJudge) judgeInSync(t topicFacts) {
 	const why = "An order is answered queued once so many copies have it; with one, the loss of that broker loses it."
 	const unclean = "A copy that lacks acknowledged records may become the leader, and the records are gone."
-	const behind = "Fewer copies than min.insync.replicas take no record: orders are held. Records of a partition without a leader wait."
+	const behind = "Fewer copies than min.insync.replicas take no record: orders are held. Records of a partition without a " +
+		"leader wait."
 	copies, inSync, short := t.replication()
 	least, err := strconv.Atoi(t.settings["min.insync.replicas"])
 	wanted := "2"
@@ -171,10 +175,12 @@ func (j kafkaJudge) judgeInSync(t topicFacts) {
 	if copies < 2 {
 		wanted = "1"
 	}
-	j.add(level, "min_insync", why, j.alter(t.name, "min.insync.replicas", wanted), "topic %s: min.insync.replicas=%d of %d copies", t.name,
+	j.add(level, "min_insync", why, j.alter(t.name, "min.insync.replicas", wanted),
+		"topic %s: min.insync.replicas=%d of %d copies", t.name,
 		least, copies)
 	elects := t.settings["unclean.leader.election.enable"]
-	j.add(either(elects == "true", Danger), "unclean_election", unclean, j.alter(t.name, "unclean.leader.election.enable", "false"),
+	j.add(either(elects == "true", Danger), "unclean_election", unclean, j.alter(t.name, "unclean.leader.election.enable",
+		"false"),
 		"topic %s: unclean.leader.election.enable=%s", t.name, elects)
 	level = either(len(short) > 0, Warning)
 	if t.leaderless() || inSync < min(least, copies) {
@@ -185,7 +191,8 @@ func (j kafkaJudge) judgeInSync(t topicFacts) {
 		"topic %s: the fewest copies in sync are %d of %d, %d partitions lack some", t.name, inSync, copies, len(short))
 }
 
-const whyRetention = "Brokers delete records beyond a limit whether or not they are settled; settle stops when it finds some gone."
+const whyRetention = "Brokers delete records beyond a limit whether or not they are settled; settle stops when it finds some " +
+	"gone."
 
 func (j kafkaJudge) judgeRetention(t topicFacts) {
 	for _, name := range []string{"retention.ms", "retention.bytes"} {
@@ -196,7 +203,8 @@ func (j kafkaJudge) judgeRetention(t topicFacts) {
 	}
 	const compact = "Compaction keeps the last record of a key: orders of the others are gone."
 	policy := t.settings["cleanup.policy"]
-	j.add(either(strings.Contains(policy, "compact"), Danger), "cleanup_policy", compact, j.alter(t.name, "cleanup.policy", "delete"),
+	j.add(either(strings.Contains(policy, "compact"), Danger), "cleanup_policy", compact, j.alter(t.name, "cleanup.policy",
+		"delete"),
 		"topic %s: cleanup.policy=%s", t.name, policy)
 }
 
@@ -206,17 +214,21 @@ const largestRecord = 2 * sale.MaxRecordBytes
 func (j kafkaJudge) judgeRecords(t topicFacts) {
 	const why = "A broker refuses larger records; the orders of a full batch then stay held."
 	bytes := t.settings["max.message.bytes"]
-	j.add(either(below(largestRecord)(bytes), Danger), "record_size", why, j.alter(t.name, "max.message.bytes", decimal(largestRecord)),
+	j.add(either(below(largestRecord)(bytes), Danger), "record_size", why, j.alter(t.name, "max.message.bytes",
+		decimal(largestRecord)),
 		"topic %s: max.message.bytes=%s", t.name, bytes)
-	const stamp = "With the producer's time a broker refuses the records of a machine whose clock is wrong, and retention goes by that clock."
+	const stamp = "With the producer's time a broker refuses the records of a machine whose clock is wrong, and retention goes " +
+		"by that clock."
 	kind := t.settings["message.timestamp.type"]
-	j.add(either(kind != "LogAppendTime", Warning), "timestamps", stamp, j.alter(t.name, "message.timestamp.type", "LogAppendTime"),
+	j.add(either(kind != "LogAppendTime", Warning), "timestamps", stamp, j.alter(t.name, "message.timestamp.type",
+		"LogAppendTime"),
 		"topic %s: message.timestamp.type=%s", t.name, kind)
 }
 
 // judgeOffsets judges what keeps the position of settlement in Kafka. The database has it too, so its loss costs time alone.
 func (j kafkaJudge) judgeOffsets(sales salesFacts) {
-	const why = "When the group's offsets are lost, settlement goes on from the position in the database and settles some records again."
+	const why = "When the group's offsets are lost, settlement goes on from the position in the database and settles some " +
+		"records again."
 	if j.offsets != nil {
 		copies, _, _ := j.offsets.replication()
 		j.add(either(copies == 1 && len(j.brokers) >= usualCopies, Warning), "offsets_topic", why, j.reassign(*j.offsets),
@@ -233,7 +245,8 @@ func (j kafkaJudge) judgeOffsets(sales salesFacts) {
 		}
 		short := time.Duration(minutes)*time.Minute < longest
 		j.add(either(short, Warning), "offsets_retention", why,
-			"offsets.retention.minutes="+decimal(int64(longest/time.Minute))+"  # in the server.properties of broker "+decimal(int64(b.id)),
+			"offsets.retention.minutes="+decimal(int64(longest/time.Minute))+"  # in the server.properties of broker "+
+				""+decimal(int64(b.id)),
 			"broker %d: offsets.retention.minutes=%d, and the longest sale takes %s", b.id, minutes, longest)
 	}
 }

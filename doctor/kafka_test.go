@@ -44,7 +44,8 @@ func (w *kafkaWorld) becomes(check string, level Level) (found Finding) {
 // set changes a setting of the orders topic.
 func (w *kafkaWorld) set(topic, name, value string) {
 	w.Helper()
-	altered, err := w.admin.AlterTopicConfigs(w.Context(), []kadm.AlterConfig{{Op: kadm.SetConfig, Name: name, Value: &value}}, topic)
+	altered, err := w.admin.AlterTopicConfigs(w.Context(), []kadm.AlterConfig{{Op: kadm.SetConfig, Name: name, Value: &value}},
+		topic)
 	require.NoError(w, err)
 	require.NoError(w, altered[0].Err)
 }
@@ -132,7 +133,8 @@ func TestClockOfABroker(t *testing.T) {
 		redis := redisFacts{nodes: []*redisNode{{addr: "r:1", clock: clockReading{known: true}}}}
 		facts := lookAtKafka(t.Context(), w.o)
 		require.NoError(t, facts.err)
-		return worst(t, Report{Findings: inOrder(judgeClocks(readClocks(redis, facts, databaseFacts{}, now())))}, Clocks, "brokers")
+		return worst(t, Report{Findings: inOrder(judgeClocks(readClocks(redis, facts, databaseFacts{}, now())))}, Clocks,
+			"brokers")
 	}
 	require.Equal(t, OK, look(0).Level)
 	require.Equal(t, Danger, look(time.Minute).Level)

@@ -97,7 +97,8 @@ func judgeMachine(facts machineFacts, o Options) []Finding {
 }
 
 func judgeDescriptors(f *findings, facts machineFacts, o Options) {
-	const why = "A gateway lowers its bound on buyers' connections to the limit of open files less 1,000, and closes further ones."
+	const why = "A gateway lowers its bound on buyers' connections to the limit of open files less 1,000, and closes further " +
+		"ones."
 	needed := uint64(o.MaxConnections) + ownDescriptors
 	switch {
 	case facts.descriptors > math.MaxInt64:
@@ -120,7 +121,8 @@ func judgeListeners(f *findings, facts machineFacts) {
 		case l.ours:
 			f.add(OK, check, why, "", "%s has a process of the engine", l.addr)
 		case errors.Is(l.err, syscall.EADDRINUSE):
-			f.add(Danger, check, why, "ss -ltnp 'sport = :"+port+"'  # shows the program that has it", "%s has another program", l.addr)
+			f.add(Danger, check, why, "ss -ltnp 'sport = :"+port+"'  # shows the program that has it", "%s has another program",
+				l.addr)
 		default:
 			f.add(Danger, check, why, "ip addr  # "+l.setting+" needs an address of this machine", "%v", l.err)
 		}
@@ -133,7 +135,8 @@ func judgeOperators(f *findings, facts machineFacts, o Options) {
 		setting, check, addr, why string
 		bad                       Level
 	}{
-		{"admin.listen", "operators_listener", o.AdminListen, "The operators' token alone keeps the public from every sale.", Danger},
+		{"admin.listen", "operators_listener", o.AdminListen, "The operators' token alone keeps the public from every sale.",
+			Danger},
 		{"settle.listen", "settle_listener", o.SettleListen, "Metrics and probes name servers, sales and their stock.", Warning},
 	} {
 		level := either(reachable(l.addr, facts.public), l.bad)

@@ -15,7 +15,8 @@ func Print(out io.Writer, r Report) error {
 		printStore(&text, store, of(r.Findings, store))
 	}
 	if r.Dangerous() {
-		text.WriteString("What CONFIG SET and SET GLOBAL change lasts until the server restarts: put it into its configuration too.\n")
+		text.WriteString("What CONFIG SET and SET GLOBAL change lasts until the server restarts: put it into its configuration " +
+			"too.\n")
 	}
 	_, err := io.WriteString(out, text.String())
 	return err

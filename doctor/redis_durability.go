@@ -3,12 +3,14 @@ package doctor
 import "strconv"
 
 const (
-	whyPersistence = "Without an append-only file a restart loses orders that are only held, and the sale is closed until it is " +
+	whyPersistence = "Without an append-only file a restart loses orders that are only held, and the sale is closed until it " +
+		"is " +
 		"rebuilt from the database."
 	whyFsync   = "The log reaches the disk when the system likes: a crash of the machine loses half a minute of held orders."
 	whyRewrite = "Appends are not synced during a rewrite of the log, so a crash may lose all writes since the rewrite began."
 	whySave    = "A snapshot forks in the middle of a rush and contains nothing that the log lacks."
-	whyCut     = "With no, Redis does not start with a log that was cut, and the sale stays closed. With yes, after a start that logs " +
+	whyCut     = "With no, Redis does not start with a log that was cut, and the sale stays closed. With yes, after a start " +
+		"that logs " +
 		"Truncating the AOF, type redis-cli BGREWRITEAOF: the file may still have half a script."
 )
 
@@ -52,7 +54,8 @@ func (j nodeJudge) judgeDisk() {
 	delayed := j.number("aof_delayed_fsync")
 	switch {
 	case j.info["aof_last_write_status"] == "err":
-		j.note(Danger, "disk", why, "df -h  # on the machine of Redis: room on the disk of its log", "the last write of the log failed")
+		j.note(Danger, "disk", why, "df -h  # on the machine of Redis: room on the disk of its log",
+			"the last write of the log failed")
 	case j.info["aof_last_bgrewrite_status"] == "err":
 		j.note(Warning, "disk", why, j.cli("BGREWRITEAOF"), "the last rewrite of the log failed")
 	case delayed > 0:
@@ -80,7 +83,8 @@ func (j nodeJudge) judgeEviction() {
 
 const (
 	whyReplica = "A replica does not sell, and what it has may be older than what was sold."
-	whyLag     = "A replica that is promoted lacks the last orders, without a bound: min-replicas-to-write bounds what a failover loses."
+	whyLag     = "A replica that is promoted lacks the last orders, without a bound: min-replicas-to-write bounds what a " +
+		"failover loses."
 	whyStalled = "Redis refuses every write while fewer replicas follow than min-replicas-to-write asks for: nothing is sold."
 )
 
@@ -119,7 +123,8 @@ func (j nodeJudge) judgeFollowers() {
 		j.note(Danger, "min_replicas", whyStalled, j.set("min-replicas-to-write", "0"),
 			"min-replicas-to-write is %s, good replicas: %d", least, j.number("min_slaves_good_slaves"))
 	case on && j.number("min_slaves_good_slaves") == 0:
-		j.note(Danger, "min_replicas", whyStalled, j.set("min-replicas-to-write", "0"), "min-replicas-to-write is on, good replicas: 0")
+		j.note(Danger, "min_replicas", whyStalled, j.set("min-replicas-to-write", "0"),
+			"min-replicas-to-write is on, good replicas: 0")
 	default:
 		j.note(OK, "min_replicas", whyLag, "", "replicas that follow: %d", replicas)
 	}

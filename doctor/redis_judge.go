@@ -130,7 +130,8 @@ func (j nodeJudge) judgeVersion() {
 
 // judgeProxy finds a proxy that hides what the scripts need to tell a server from its successor.
 func (j nodeJudge) judgeProxy() {
-	const why = "The scripts tell by INFO's replication id whether Redis has lost data, and the engine tells by ROLE a replica from " +
+	const why = "The scripts tell by INFO's replication id whether Redis has lost data, and the engine tells by ROLE a replica " +
+		"from " +
 		"a primary; without them it fences every bucket and sells nothing."
 	direct := "FLASHSALE_REDIS_ADDRS=HOST:PORT  # of the server itself, past the proxy"
 	grant := j.allow("+info", "+role")
@@ -174,7 +175,8 @@ const (
 )
 
 func (j nodeJudge) judgeScripts() {
-	const why = "While a script runs longer than this, Redis answers others BUSY: too early, and a slow disk refuses purchases; " +
+	const why = "While a script runs longer than this, Redis answers others BUSY: too early, and a slow disk refuses " +
+		"purchases; " +
 		"never, and a stalled script stalls all without a sign."
 	value, known := j.setting("lua-time-limit", "script_time", why)
 	if !known {

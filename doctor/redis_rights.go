@@ -19,7 +19,8 @@ func redisCommands() []string {
 }
 
 // handshake are commands that only some versions of servers and clients need.
-var handshake = []string{"HELLO", "CLUSTER SLOTS", "CLUSTER SHARDS", "PING", "DISCARD", "UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE"}
+var handshake = []string{"HELLO", "CLUSTER SLOTS", "CLUSTER SHARDS", "PING", "DISCARD", "UNSUBSCRIBE", "PUNSUBSCRIBE",
+	"SUNSUBSCRIBE"}
 
 // askRights asks about each command whether this user may send it. It returns 1, 0 or, for a command that the server does not
 // have, -1. It calls nothing else, so nothing is written.
@@ -87,7 +88,8 @@ func (j nodeJudge) judgeRights() {
 	}
 	switch missing := j.rights.refused; {
 	case eval != nil && strings.HasPrefix(eval.Error(), "NOPERM"):
-		j.note(Danger, "rights", whyRights, j.grant(all), "user %s may not send EVAL, or has no key of the namespace: %v", j.user(), eval)
+		j.note(Danger, "rights", whyRights, j.grant(all), "user %s may not send EVAL, or has no key of the namespace: %v",
+			j.user(), eval)
 	case eval != nil:
 		j.note(Unknown, "rights", whyRights, j.grant(all), "the rights cannot be asked for: %v", eval)
 	case !j.rights.asked:

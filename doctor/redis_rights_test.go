@@ -150,7 +150,8 @@ func TestCluster(t *testing.T) {
 	found, r := look()
 	require.Empty(t, dangers(r))
 	for _, node := range cluster {
-		require.True(t, slices.ContainsFunc(found, func(f Finding) bool { return strings.HasPrefix(f.Found, node.Addr) }), node.Addr)
+		require.True(t, slices.ContainsFunc(found, func(f Finding) bool { return strings.HasPrefix(f.Found, node.Addr) }),
+			node.Addr)
 	}
 	cluster[0].MustDo(t, "CLUSTER", "DELSLOTS", "0")
 	require.Eventually(t, func() bool { _, r = look(); return len(dangers(r)) > 0 }, soon, often)

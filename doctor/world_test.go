@@ -137,7 +137,8 @@ func words(line string) (found []string) {
 // clientOf is a client of a real Redis, for what the harness's own cannot say.
 func clientOf(t *testing.T, addr string) rueidis.Client {
 	t.Helper()
-	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{addr}, DisableCache: true, ForceSingleClient: true})
+	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{addr}, DisableCache: true,
+		ForceSingleClient: true})
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
 	return client

@@ -53,7 +53,8 @@ func general() []Setting {
 
 func gatewaySection() []Setting {
 	return []Setting{
-		{Name: "gateway.listen", Default: "127.0.0.1:8080", Unit: "host:port", Used: append([]string{gateway, dev, doctor}, loads...),
+		{Name: "gateway.listen", Default: "127.0.0.1:8080", Unit: "host:port", Used: append([]string{gateway, dev, doctor},
+			loads...),
 			check: listenRule,
 			Doc:   "Address of the buyers' listener; load rush and load targets buy there unless --url is given.",
 			bind:  func(s *Settings) any { return &s.Gateway.Listen }},
@@ -90,9 +91,10 @@ func gatewaySection() []Setting {
 
 func operatorSections() []Setting {
 	return []Setting{
-		{Name: "admin.listen", Default: "127.0.0.1:8081", Unit: "host:port", Used: []string{gateway, dev, doctor}, check: listenRule,
-			Doc:  "Address of the operators' listener.",
-			bind: func(s *Settings) any { return &s.Admin.Listen }},
+		{Name: "admin.listen", Default: "127.0.0.1:8081", Unit: "host:port", Used: []string{gateway, dev, doctor},
+			check: listenRule,
+			Doc:   "Address of the operators' listener.",
+			bind:  func(s *Settings) any { return &s.Admin.Listen }},
 		{Name: "admin.url", Default: "http://127.0.0.1:8081", Unit: "URL", Used: operators, check: urlRule,
 			Doc:  "Base URL at which commands call the operators' API.",
 			bind: func(s *Settings) any { return &s.Admin.URL }},
@@ -137,9 +139,10 @@ func authSection() []Setting {
 
 func settleSection() []Setting {
 	return []Setting{
-		{Name: "settle.listen", Default: "127.0.0.1:8082", Unit: "host:port", Used: []string{settle, dev, doctor}, check: listenRule,
-			Doc:  "Address of the settling process's listener: /metrics, /livez, /readyz, /debug/pprof.",
-			bind: func(s *Settings) any { return &s.Settle.Listen }},
+		{Name: "settle.listen", Default: "127.0.0.1:8082", Unit: "host:port", Used: []string{settle, dev, doctor},
+			check: listenRule,
+			Doc:   "Address of the settling process's listener: /metrics, /livez, /readyz, /debug/pprof.",
+			bind:  func(s *Settings) any { return &s.Settle.Listen }},
 		{Name: "settle.batch_max_rows", Default: "1000", Unit: "rows", Used: []string{settle, dev}, check: between(1, 10_000),
 			Doc:  "Most order rows in one settling transaction; a larger record gets a transaction of its own.",
 			bind: func(s *Settings) any { return &s.Settle.BatchMaxRows }},

@@ -48,7 +48,8 @@ var directions = map[string]direction{
 	"audit": {[]string{"sale"},
 		"the audit reads the stores by a second code path: it shares the nouns with the hot path and nothing else"},
 	"doctor": {[]string{"sale"},
-		"the doctor looks at the stores as an operator does, with clients of its own, so that no setting of ours hides one of theirs"},
+		"the doctor looks at the stores as an operator does, with clients of its own, so that no setting of ours hides one of " +
+			"theirs"},
 	"embedded": {[]string{"sale"}, "the engines of the dev command replace foreign servers, which share no code with ours"},
 	"loadtest": {[]string{"sale", "socket"}, "the load test is a client: it sees the engine from outside, as a shop does"},
 	"app": {[]string{"sale", "settings", "role", "scripts", "kafka", "gateway", "reserve", "recovery", "settle", "events",
