@@ -97,7 +97,11 @@ func (j nodeJudge) setting(name, check, why string) (value string, known bool) {
 	if cause == nil {
 		cause = fmt.Errorf("the server has no setting %s", name)
 	}
-	j.note(Unknown, check, why, j.allow("+config|get"), "%s cannot be read: %v", name, cause)
+	mend := "look up " + name + " in the parameters of the service that runs Redis"
+	if strings.HasPrefix(cause.Error(), "NOPERM") {
+		mend = j.allow("+config|get")
+	}
+	j.note(Unknown, check, why, mend, "%s cannot be read: %v", name, cause)
 	return "", false
 }
 

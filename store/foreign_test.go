@@ -37,12 +37,24 @@ func TestMigrateLeavesAShopsTablesAlone(t *testing.T) {
 			require.Equal(t, before, everyColumn(t, s), "nothing was changed")
 			require.Equal(t, 1, count(t, s, "SELECT COUNT(*) FROM orders"))
 			require.ErrorIs(t, s.CheckSchema(t.Context()), sale.ErrSchema)
+			foreign, err := s.ForeignTables(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, []string{"events", "items", "orders"}, foreign)
 
 			for _, statement := range []string{"DROP VIEW events", "DROP TABLE items", "DROP TABLE orders"} {
 				_, err := s.db.Exec(statement)
 				require.NoError(t, err)
 			}
 			require.NoError(t, s.Migrate(t.Context()), "tables with other names do not matter")
+			foreign, err = s.ForeignTables(t.Context())
+			require.NoError(t, err)
+			require.Empty(t, foreign)
+			tables, err := s.Tables()
+			require.NoError(t, err)
+			for _, table := range tables {
+				require.Contains(t, everyColumn(t, s), table)
+			}
+			require.Contains(t, tables, "orders")
 		})
 	}
 }

@@ -23,7 +23,7 @@ type commands struct {
 	Rules      cli.Rules      `cmd:"" help:"Read and replace the limits of every gateway through the operators' API."`
 	Trail      cli.Trail      `cmd:"" help:"Print who changed what, or verify the chain of the entries."`
 	Audit      cli.Audit      `cmd:"" help:"Print the stock equation per SKU. Exit 0: holds, 1: does not hold, 2: unreadable."`
-	Doctor     cli.Doctor     `cmd:"" help:"Name dangerous settings of the stores and how to mend them. Exit 1: danger, 2: unreadable."`
+	Doctor     cli.Doctor     `cmd:"" help:"Name dangerous settings of the stores and what mends them. Exit 1: a danger."`
 	Token      cli.Token      `cmd:"" help:"Sign test tokens with the HS256 secret, one per line."`
 	Load       cli.Load       `cmd:"" help:"Generate open-loop load, print vegeta targets, judge a sale from the database."`
 	Deadletter cli.Deadletter `cmd:"" help:"List, replay or refuse the records that could not settle."`

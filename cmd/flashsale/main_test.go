@@ -48,7 +48,8 @@ func TestBareNamePrintsTheHelp(t *testing.T) {
 // The help of a command lists exactly the settings that it reads, with their environment variables.
 func TestHelpListsTheSettingsOfACommand(t *testing.T) {
 	for name, words := range map[string][]string{"gateway": {"gateway"}, "settle": {"settle"}, "dev": {"dev"},
-		"migrate": {"migrate"}, "audit": {"audit"}, "doctor": {"doctor"}, "sale": {"sale", "create"},
+		"migrate": {"migrate"}, "audit": {"audit"}, "doctor": {"doctor"},
+		"sale": {"sale", "create"},
 		"load verdict": {"load", "verdict"}} {
 		got := command(t, nil, append(words, "--help")...)
 		require.Equal(t, cli.ExitDone, got.code, got.stderr)
