@@ -29,8 +29,8 @@ func TestHelpNamesEveryCommand(t *testing.T) {
 	got := command(t, nil, "--help")
 	require.Equal(t, cli.ExitDone, got.code)
 	for _, name := range []string{"dev", "gateway", "settle", "migrate", "sale create", "sale buyers", "sale preload",
-		"sale open", "sale pause", "sale resume", "sale close", "sale show", "sale list", "rules get", "rules put", "audit", "doctor",
-		"token", "load rush", "load targets", "load verdict", "deadletter list", "deadletter replay",
+		"sale open", "sale pause", "sale resume", "sale close", "sale show", "sale list", "rules get", "rules put", "audit",
+		"doctor", "token", "load rush", "load targets", "load verdict", "deadletter list", "deadletter replay",
 		"deadletter refuse", "config", "version"} {
 		require.Contains(t, got.stdout, name)
 	}
@@ -49,7 +49,7 @@ func TestBareNamePrintsTheHelp(t *testing.T) {
 func TestHelpListsTheSettingsOfACommand(t *testing.T) {
 	for name, words := range map[string][]string{"gateway": {"gateway"}, "settle": {"settle"}, "dev": {"dev"},
 		"migrate": {"migrate"}, "audit": {"audit"}, "doctor": {"doctor"},
-		"sale": {"sale", "create"},
+		"sale":         {"sale", "create"},
 		"load verdict": {"load", "verdict"}} {
 		got := command(t, nil, append(words, "--help")...)
 		require.Equal(t, cli.ExitDone, got.code, got.stderr)
