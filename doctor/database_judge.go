@@ -243,8 +243,8 @@ func (j databaseJudge) judgeWrites() {
 	const why = "Settlement cannot write, so orders stay queued, and a gateway sells for ten minutes at most."
 	refusing := ""
 	for _, name := range []string{"read_only", "super_read_only", "innodb_read_only", "tx_read_only", "transaction_read_only"} {
-		if j.on(name) {
-			refusing = name
+		if refusing == "" && j.on(name) {
+			refusing = name // the end of read_only is that of super_read_only too
 		}
 	}
 	if refusing == "" {
