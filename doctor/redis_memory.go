@@ -56,7 +56,8 @@ func (j nodeJudge) judgeMemory(sales salesFacts, masters int) {
 		return
 	}
 	if sales.err != nil {
-		j.note(Unknown, "memory", whyMemory, "flashsale doctor  # again, when the database can be read", "the stock of the sales cannot be read: %v", sales.err)
+		j.note(Unknown, "memory", whyMemory, "flashsale doctor  # again, when the database can be read",
+			"the stock of the sales cannot be read: %v", sales.err)
 		return
 	}
 	d := demandOf(sales, masters, j.options.JournalOrders)
