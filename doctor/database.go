@@ -155,7 +155,7 @@ func (r *databaseReader) readServer(ctx context.Context) {
 		f.err = fmt.Errorf("read the variables of the database at %s: %w", f.addr, f.err)
 		return
 	}
-	f.status, _ = pairs(ctx, r.db, sqlStatus) //nolint:errcheck // without it the checks that need it are not made
+	f.status, _ = pairs(ctx, r.db, sqlStatus) // without it the checks that need it are not made
 	var who string
 	if err := r.db.QueryRowContext(ctx, sqlWho).Scan(&who); err == nil {
 		at := strings.LastIndex(who, "@")

@@ -111,8 +111,8 @@ func versionOf(flavour, version string) int {
 	if parts == nil {
 		return 0
 	}
-	major, _ := strconv.Atoi(parts[1]) //nolint:errcheck // digits
-	minor, _ := strconv.Atoi(parts[2]) //nolint:errcheck // digits
+	major, _ := strconv.Atoi(parts[1]) // digits
+	minor, _ := strconv.Atoi(parts[2]) // digits
 	return major*1000 + minor
 }
 
@@ -302,7 +302,7 @@ func (j databaseJudge) judgeConnections() {
 	gateways := max(j.gateways, leastProcesses)
 	needed := gateways*gatewayConnections + leastProcesses*settleConnections + otherConnections
 	limit := j.count("max_connections")
-	level := Level(OK)
+	level := OK
 	switch {
 	case limit == 0:
 		return // TiDB: no limit

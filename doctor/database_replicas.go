@@ -26,7 +26,7 @@ func (j databaseJudge) judgeReplicas() {
 		j.unknown("replica", whySource, "GRANT "+right+" ON *.* TO "+j.account+";", r.err)
 	case r.source != "":
 		lag, err := strconv.Atoi(r.lag)
-		level := Level(Warning)
+		level := Warning
 		if err != nil || lag > longestLag {
 			level = Danger
 		}

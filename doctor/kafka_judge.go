@@ -126,7 +126,7 @@ func (j kafkaJudge) judgeCopies(t topicFacts) {
 	const why = "With one copy an order that was answered queued is lost with its broker; with two, orders are held while one " +
 		"is away."
 	copies, _, _ := t.replication()
-	level := Level(OK)
+	level := OK
 	switch {
 	case copies == 1 && len(j.brokers) >= usualCopies:
 		level = Danger
@@ -164,7 +164,7 @@ func (j kafkaJudge) judgeInSync(t topicFacts) {
 	copies, inSync, short := t.replication()
 	least, err := strconv.Atoi(t.settings["min.insync.replicas"])
 	wanted := "2"
-	level := Level(OK)
+	level := OK
 	switch {
 	case err != nil:
 	case copies >= usualCopies && least < 2, least > copies:

@@ -62,7 +62,7 @@ func (j nodeJudge) judgeMemory(sales salesFacts, masters int) {
 	}
 	d := demandOf(sales, masters, j.options.JournalOrders)
 	left := max(room-used, 0)
-	level := Level(OK)
+	level := OK
 	switch {
 	case d.bytes() > left:
 		level = Danger
