@@ -63,4 +63,5 @@ type Changes struct {
 	Sales   []Sale
 	Buckets []BucketRow
 	Rules   *Rules // nil when unchanged
+	Brake   *Brake // nil when unchanged; one that is not on has ended
 }

@@ -47,7 +47,8 @@ func (s *Store) Changes(ctx context.Context, since int64) (sale.Changes, error) 
 		since = 0
 	}
 	err := errors.Join(
-		s.changedSales(ctx, since, &changes), s.changedBuckets(ctx, since, &changes), s.changedRules(ctx, since, &changes))
+		s.changedSales(ctx, since, &changes), s.changedBuckets(ctx, since, &changes), s.changedRules(ctx, since, &changes),
+		s.changedBrake(ctx, since, &changes))
 	if err != nil {
 		return sale.Changes{}, fmt.Errorf("read changes since %d: %w", since, err)
 	}

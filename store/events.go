@@ -174,7 +174,16 @@ func (s *Store) EventsPublished(ctx context.Context, ids []int64) error {
 const (
 	sqlCountOutbox = "SELECT COUNT(*) FROM outbox"
 	sqlCountEvents = "SELECT COUNT(*) FROM events"
+	sqlEventOrders = "SELECT COALESCE(SUM(LENGTH(order_ids) - LENGTH(REPLACE(order_ids, ',', '')) + 1), 0) FROM events"
 )
+
+// EventOrders returns the number of orders in the events that are not published yet; an order counts once for each of them.
+func (s *Store) EventOrders(ctx context.Context) (orders int64, err error) {
+	if err = s.db.QueryRowContext(ctx, sqlEventOrders).Scan(&orders); err != nil {
+		return 0, fmt.Errorf("count the orders of waiting events: %w", err)
+	}
+	return orders, nil
+}
 
 // CountWaiting returns the numbers of outbox rows that are not applied and of events that are not published.
 func (s *Store) CountWaiting(ctx context.Context) (outbox, events int64, err error) {

@@ -119,6 +119,11 @@ func moveOperations() []operation {
 		}},
 		{"read order events", func(ctx context.Context, s *Store) error { return of(s.OrderEvents(ctx, 10)) }},
 		{"forget 1 published events", func(ctx context.Context, s *Store) error { return s.EventsPublished(ctx, []int64{1}) }},
+		{"read the headway of settlement", func(ctx context.Context, s *Store) error { return of(s.Headway(ctx)) }},
+		{"count the orders of waiting events", func(ctx context.Context, s *Store) error { return of(s.EventOrders(ctx)) }},
+		{"count the live gateways", func(ctx context.Context, s *Store) error { return of(s.LiveGateways(ctx, time.Hour)) }},
+		{"read the brake", func(ctx context.Context, s *Store) error { return of(s.Brake(ctx)) }},
+		{"set the brake of purchases", func(ctx context.Context, s *Store) error { return s.SetBrake(ctx, nil, 0) }},
 		{"count outbox rows and events", func(ctx context.Context, s *Store) error {
 			_, _, err := s.CountWaiting(ctx)
 			return err

@@ -14,6 +14,7 @@ const (
 	sqlForgetSilent  = "DELETE FROM gateways WHERE seen_ms < %s - ?"
 	sqlForgetGateway = "DELETE FROM gateways WHERE holder = ?"
 	sqlBehind        = "SELECT holder FROM gateways WHERE version < ? AND seen_ms > %s - ? ORDER BY holder"
+	sqlLive          = "SELECT COUNT(*) FROM gateways WHERE seen_ms > %s - ?"
 )
 
 // oldGateway is how long the row of a gateway stays that ended without ForgetGateway.
@@ -72,4 +73,13 @@ func (s *Store) GatewaysBehind(ctx context.Context, version int64, within time.D
 		return nil, fmt.Errorf("read the gateways that are behind version %d: %w", version, err)
 	}
 	return behind, nil
+}
+
+// LiveGateways returns the number of gateways that wrote within a time.
+func (s *Store) LiveGateways(ctx context.Context, within time.Duration) (live int64, err error) {
+	err = s.db.QueryRowContext(ctx, fmt.Sprintf(sqlLive, s.dialect.nowMS), within.Milliseconds()).Scan(&live)
+	if err != nil {
+		return 0, fmt.Errorf("count the live gateways: %w", err)
+	}
+	return live, nil
 }

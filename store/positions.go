@@ -12,9 +12,11 @@ import (
 
 const (
 	sqlPositions    = "SELECT partition_id, topic_id, next_offset FROM positions"
-	sqlMovePosition = "UPDATE positions SET next_offset = ? WHERE partition_id = ? AND topic_id = ? AND next_offset < ?"
-	sqlPosition     = "SELECT topic_id FROM positions WHERE partition_id = ?"
-	sqlAddPosition  = "INSERT INTO positions (partition_id, topic_id, next_offset) VALUES (?, ?, ?)"
+	sqlHeadway      = "SELECT partition_id, next_offset, orders FROM positions"
+	sqlMovePosition = "UPDATE positions SET next_offset = ?, orders = orders + ? " +
+		"WHERE partition_id = ? AND topic_id = ? AND next_offset < ?"
+	sqlPosition    = "SELECT topic_id FROM positions WHERE partition_id = ?"
+	sqlAddPosition = "INSERT INTO positions (partition_id, topic_id, next_offset, orders) VALUES (?, ?, ?, ?)"
 )
 
 // Positions returns the progress of settlement in every partition from which it has settled, sorted.
@@ -32,35 +34,55 @@ func (s *Store) Positions(ctx context.Context) ([]sale.Position, error) {
 	return positions, nil
 }
 
+// Headway returns the progress of settlement in every partition, with the orders that it has counted, sorted.
+func (s *Store) Headway(ctx context.Context) ([]sale.Headway, error) {
+	var all []sale.Headway
+	err := each(ctx, s.db, sqlHeadway+" ORDER BY partition_id", nil, func(rows scanner) error {
+		var h sale.Headway
+		err := rows.Scan(&h.Partition, &h.Next, &h.Orders)
+		all = append(all, h)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the headway of settlement: %w", err)
+	}
+	return all, nil
+}
+
+// move is a move of a position past records with so many orders.
+type move struct {
+	sale.Position
+	orders int64
+}
+
 // positionsAfter returns the position after the last delivery of each partition, sorted by partition. It skips a replayed
 // dead letter, which has no topic.
-func positionsAfter(deliveries []sale.Delivery) []sale.Position {
-	var positions []sale.Position
+func positionsAfter(deliveries []sale.Delivery) []move {
+	var positions []move
 	for i := range deliveries {
 		d := &deliveries[i]
 		if d.TopicID == "" {
 			continue
 		}
-		next := sale.Position{Partition: d.Partition, TopicID: d.TopicID, Next: d.Offset + 1}
-		at := slices.IndexFunc(positions, func(p sale.Position) bool {
-			return p.Partition == d.Partition &&
-				p.TopicID == d.TopicID
-		})
+		at := slices.IndexFunc(positions, func(p move) bool { return p.Partition == d.Partition && p.TopicID == d.TopicID })
 		if at < 0 {
-			positions = append(positions, next)
-		} else {
-			positions[at].Next = max(positions[at].Next, next.Next)
+			at = len(positions)
+			positions = append(positions, move{Position: sale.Position{Partition: d.Partition, TopicID: d.TopicID}})
+		}
+		positions[at].Next = max(positions[at].Next, d.Offset+1)
+		if d.Record.Batch != nil {
+			positions[at].orders += int64(len(d.Record.Batch.Orders))
 		}
 	}
-	slices.SortFunc(positions, func(a, b sale.Position) int { return cmp.Compare(a.Partition, b.Partition) })
+	slices.SortFunc(positions, func(a, b move) int { return cmp.Compare(a.Partition, b.Partition) })
 	return positions
 }
 
 // writePositions moves positions forward. A position that is further already, as with records delivered again, stays. A
 // position in another topic is an error, because its offsets belong to that topic.
-func (s *Store) writePositions(ctx context.Context, tx *sql.Tx, positions []sale.Position) error {
+func (s *Store) writePositions(ctx context.Context, tx *sql.Tx, positions []move) error {
 	for _, p := range positions {
-		result, err := tx.ExecContext(ctx, sqlMovePosition, p.Next, p.Partition, p.TopicID, p.Next)
+		result, err := tx.ExecContext(ctx, sqlMovePosition, p.Next, p.orders, p.Partition, p.TopicID, p.Next)
 		if err != nil {
 			return err
 		}
@@ -75,12 +97,12 @@ func (s *Store) writePositions(ctx context.Context, tx *sql.Tx, positions []sale
 	return nil
 }
 
-func (s *Store) addPosition(ctx context.Context, tx *sql.Tx, p sale.Position) error {
+func (s *Store) addPosition(ctx context.Context, tx *sql.Tx, p move) error {
 	var topic string
 	err := tx.QueryRowContext(ctx, sqlPosition, p.Partition).Scan(&topic)
 	switch {
 	case isNoRows(err):
-		_, err = tx.ExecContext(ctx, sqlAddPosition, p.Partition, p.TopicID, p.Next)
+		_, err = tx.ExecContext(ctx, sqlAddPosition, p.Partition, p.TopicID, p.Next, p.orders)
 		if s.dialect.fault(err) == faultDuplicate {
 			return fmt.Errorf("%w: %w", errStartOver, err)
 		}

@@ -116,7 +116,7 @@ type settling struct {
 	records   []sale.Record // batches and transfers
 	index     []int         // of each record in the deliveries
 	fences    []string
-	positions []sale.Position // one a partition
+	positions []move // one a partition
 }
 
 func (w *settling) batches() []*sale.Batch {

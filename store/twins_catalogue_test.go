@@ -50,7 +50,7 @@ func (w *catalogueRun) step() {
 	before := [2]int64{w.version(w.s), w.version(w.twin)}
 	steps := []func(){
 		w.put, w.put, w.put, w.move, w.load, w.load, w.reopen, w.reopen, w.transfer, w.lose, w.list, w.rules,
-		w.gateways, w.lease, w.pause, w.change, w.change, w.apply, w.apply,
+		w.gateways, w.lease, w.pause, w.brake, w.change, w.change, w.apply, w.apply,
 		w.archive, w.archive, w.delete,
 	}
 	steps[rapid.IntRange(0, len(steps)-1).Draw(w.r, "step")]()
@@ -90,6 +90,8 @@ func (w *catalogueRun) agree(since [2]int64) {
 	require.Equal(w.r, comparableAnswer(changed.Sales), comparableAnswer(changedToo.Sales))
 	require.ElementsMatch(w.r, changed.Buckets, changedToo.Buckets)
 	require.Equal(w.r, changed.Rules == nil, changedToo.Rules == nil)
+	require.Equal(w.r, comparableAnswer(changed.Brake), comparableAnswer(changedToo.Brake))
+	answers(w, func(d database) (*sale.Brake, error) { return d.Brake(ctx) })
 }
 
 // put draws a definition: a present sale with more stock, or one in which anything may be other than before, or bad.
@@ -309,6 +311,18 @@ func (w *catalogueRun) gateways() {
 		w.do(func(d database) error { return d.NoteGateway(ctx, holder, version) })
 	}
 	answers(w, func(d database) ([]string, error) { return d.GatewaysBehind(ctx, version, time.Hour) })
+	answers(w, func(d database) (int64, error) { return d.LiveGateways(ctx, time.Hour) })
+}
+
+// brake begins, changes or ends the brake; one that lasts a negative time has run out at once.
+func (w *catalogueRun) brake() {
+	var next *sale.Brake
+	if rapid.IntRange(0, 2).Draw(w.r, "ends") > 0 {
+		next = &sale.Brake{PerSecond: rapid.Int64Range(1, 9).Draw(w.r, "per second"), PerGateway: 1,
+			Reason: rapid.SampledFrom([]sale.BrakeReason{sale.BrakeRows, sale.BrakeJournal}).Draw(w.r, "reason")}
+	}
+	lasting := rapid.SampledFrom([]time.Duration{time.Hour, -time.Hour}).Draw(w.r, "lasting")
+	w.do(func(d database) error { return d.SetBrake(w.t.Context(), next, lasting) })
 }
 
 func (w *catalogueRun) lease() {

@@ -30,6 +30,8 @@ type database interface {
 	OutboxDone(ctx context.Context, applied []sale.Applied) error
 	OrderEvents(ctx context.Context, maxOrders int) ([]sale.OrderEvent, error)
 	EventsPublished(ctx context.Context, ids []int64) error
+	EventOrders(ctx context.Context) (int64, error)
+	Headway(ctx context.Context) ([]sale.Headway, error)
 	Order(ctx context.Context, id sale.OrderID) (sale.Order, error)
 	Orders(ctx context.Context, ids []sale.OrderID) ([]sale.Order, error)
 	BuyerOrders(ctx context.Context, saleID, sku, buyer string, after sale.OrderID, limit int) ([]sale.Order, error)
@@ -70,6 +72,9 @@ type catalogue interface {
 	PutRules(ctx context.Context, rules sale.Rules, expect *int64) (sale.Rules, error)
 	NoteGateway(ctx context.Context, holder string, version int64) error
 	ForgetGateway(ctx context.Context, holder string) error
+	LiveGateways(ctx context.Context, within time.Duration) (int64, error)
+	Brake(ctx context.Context) (*sale.Brake, error)
+	SetBrake(ctx context.Context, next *sale.Brake, lasting time.Duration) error
 	GatewaysBehind(ctx context.Context, version int64, within time.Duration) ([]string, error)
 	AcquireLease(ctx context.Context, name, holder string, ttl time.Duration) (bool, error)
 	ReleaseLease(ctx context.Context, name, holder string) error
@@ -155,6 +160,11 @@ func comparableAnswer(answer any) any {
 		return a
 	case []sale.Archive:
 		return mapped(a, func(one sale.Archive) any { return comparableAnswer(one) })
+	case *sale.Brake:
+		if a == nil {
+			return nil
+		}
+		return sale.Brake{Reason: a.Reason, PerSecond: a.PerSecond, PerGateway: a.PerGateway}
 	case sale.Rules:
 		a.Version = 0
 		return a

@@ -35,6 +35,10 @@ func (d *Database) Changes(ctx context.Context, since int64) (sale.Changes, erro
 			rules := d.t.Rules
 			changes.Rules = &rules
 		}
+		if d.t.Brake.Version > since {
+			present := d.brake()
+			changes.Brake = &present
+		}
 		return changes, nil
 	})
 }

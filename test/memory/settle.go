@@ -32,6 +32,7 @@ func (d *Database) settle(deliveries []sale.Delivery) (sale.Settlement, error) {
 	if err != nil {
 		return sale.Settlement{}, err
 	}
+	d.count(deliveries, positions)
 	for partition, at := range positions {
 		d.t.Positions[partition] = at
 	}

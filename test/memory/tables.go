@@ -24,6 +24,7 @@ type Tables struct {
 	Events    []Event                          // in the order of their ids
 	Fences    map[string]bool
 	Positions map[int32]sale.Position
+	Counted   map[int32]int64 // orders settled, by partition
 	Letters   map[string]*sale.DeadLetter
 	Payments  map[sale.OrderID]string // of orders without a row
 	Leases    map[string]Lease
@@ -31,6 +32,7 @@ type Tables struct {
 	Gateways  map[string]Gateway
 	Archives  map[string]sale.Archive
 	Rules     sale.Rules
+	Brake     Brake
 
 	rulesVersion int64                     // of the catalogue, when the rules were last put
 	lastEvent    int64                     // id of the newest event
@@ -100,7 +102,8 @@ func emptyTables() Tables {
 		Sales: map[string]*Sale{}, Buckets: map[sale.Bucket]*Row{}, Stock: map[sale.Shelf]*ledger.Units{},
 		Changes: map[ChangeID]*ledger.Change{}, Orders: map[sale.OrderID]*Order{},
 		Markers: map[ledger.WriteID]sale.OrderID{}, Forks: map[ledger.Mark]bool{}, Outbox: map[sale.Bucket][]sale.OutboxRow{},
-		Fences: map[string]bool{}, Positions: map[int32]sale.Position{}, Letters: map[string]*sale.DeadLetter{},
+		Fences: map[string]bool{}, Positions: map[int32]sale.Position{}, Counted: map[int32]int64{},
+		Letters:  map[string]*sale.DeadLetter{},
 		Payments: map[sale.OrderID]string{}, Leases: map[string]Lease{}, Nodes: map[int64]Node{},
 		Gateways: map[string]Gateway{}, Archives: map[string]sale.Archive{}, Rules: sale.DefaultRules(),
 		owners: map[ledger.Owner][]*Order{},
@@ -118,6 +121,7 @@ func (t *Tables) clone() Tables {
 		c.Outbox[bucket] = slices.Clone(rows)
 	}
 	c.Events, c.Positions, c.Letters = slices.Clone(t.Events), maps.Clone(t.Positions), copies(t.Letters)
+	c.Counted = maps.Clone(t.Counted)
 	c.Payments, c.Leases = maps.Clone(t.Payments), maps.Clone(t.Leases)
 	c.Nodes, c.Gateways, c.Archives = maps.Clone(t.Nodes), maps.Clone(t.Gateways), maps.Clone(t.Archives)
 	c.owners = nil
