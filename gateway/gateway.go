@@ -28,6 +28,8 @@ type Gateway struct {
 
 	catalogue     cataloguePoller
 	heartbeat     heartbeat
+	rules         sale.Rules // the operators'; only the catalogue's poller uses them
+	brake         brake      // likewise
 	tokens        *tokens
 	limits        limits
 	buyerRequests *buyerRequests
@@ -169,7 +171,7 @@ func (g *Gateway) Run(ctx context.Context) {
 	roles.Wait()
 }
 
-// pollCatalogue applies the changes of the catalogue and then writes the heartbeat. No other code reloads rules.
+// pollCatalogue applies the changes of the catalogue and then writes the heartbeat.
 func (g *Gateway) pollCatalogue(ctx context.Context) error {
 	changes, err := g.catalogue.poll(ctx)
 	if err != nil {
@@ -180,9 +182,6 @@ func (g *Gateway) pollCatalogue(ctx context.Context) error {
 		g.latchWatcher.wake()
 		g.lists.changed()
 	}
-	if changes.Rules != nil {
-		g.limits.load(*changes.Rules)
-		err = g.breakers.Load(*changes.Rules)
-	}
+	err = g.followRules(&changes)
 	return errors.Join(err, g.heartbeat.beat(ctx, g.catalogue.current.Load().version))
 }
