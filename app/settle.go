@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"flashsale/admin"
+	"flashsale/brake"
 	"flashsale/events"
 	"flashsale/expiry"
 	"flashsale/kafka"
@@ -29,7 +30,7 @@ func RunSettle(ctx context.Context, s *settings.Settings, log *slog.Logger) erro
 	})
 }
 
-// settleRole is the role that settles: consumer, dead letters, relay, rebuild, outbox, events, expiry, retention
+// settleRole is the role that settles: consumer, dead letters, relay, rebuild, outbox, events, expiry, retention, brake
 // and gauges, and the listener for probes.
 type settleRole struct {
 	*site
@@ -46,6 +47,7 @@ type settleRole struct {
 	reaper     *expiry.Reaper
 	retention  *settle.Retention
 	gauges     *admin.Gauges
+	brake      *brake.Keeper
 }
 
 func newSettleRole(s *site) (*settleRole, error) {
@@ -113,8 +115,36 @@ func (r *settleRole) build() (err error) {
 	if err != nil {
 		return err
 	}
+	if r.brake, err = r.newBrake(); err != nil {
+		return err
+	}
 	r.gauges, err = admin.NewGauges(r.db, r.redis, r.registry, admin.GaugeOptions{Pauser: r.db, Logger: r.log})
 	return err
+}
+
+// newBrake returns the keeper of the brake with the bounds of the settings.
+func (r *settleRole) newBrake() (*brake.Keeper, error) {
+	ends, err := settle.NewEnds(KafkaOptions(r.settings), r.settings.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	bounds := r.settings.Brake
+	return brake.NewKeeper(brake.KeeperOptions{
+		Bounds: brake.Bounds{
+			Rows: int64(bounds.Rows), Events: int64(bounds.Events),
+			Journal: journalBound(bounds.JournalPercent, r.settings.Reserve.JournalMaxOrders),
+		},
+		Books: r.db, Ends: ends, Journals: recovery.NewJournals(r.redis, r.controller.Watched),
+		Leases: r.db, Owner: r.holder, Registerer: r.registry, Log: r.log,
+	})
+}
+
+// journalBound returns the orders in a journal beyond which purchases are slowed, 0 for no bound.
+func journalBound(percent, most int) int64 {
+	if percent == 0 {
+		return 0
+	}
+	return max(1, int64(most)*int64(percent)/100)
 }
 
 // ready returns what the process waits for.
@@ -150,6 +180,7 @@ func (r *settleRole) run(ctx context.Context) error {
 		group.Go(func() error { r.events.Run(working); return nil })
 		group.Go(func() error { r.reaper.Run(working); return nil })
 		group.Go(func() error { r.retention.Run(working); return nil })
+		group.Go(func() error { r.brake.Run(working); return nil })
 		group.Go(func() error { r.controller.Run(working); return nil })
 		group.Go(func() error { r.archiver.Run(working); return nil })
 		group.Go(func() error { admin.ChainTrail(working, r.db, r.db, r.holder, r.log); return nil })

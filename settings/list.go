@@ -29,7 +29,7 @@ var (
 func All() []Setting {
 	var all []Setting
 	for _, section := range [][]Setting{general(), gatewaySection(), operatorSections(), authSection(), settleSection(),
-		reserveSection(), redisSection(), kafkaSection()} {
+		reserveSection(), brakeSection(), redisSection(), kafkaSection()} {
 		all = append(all, section...)
 	}
 	return all
@@ -164,10 +164,11 @@ func settleSection() []Setting {
 
 func reserveSection() []Setting {
 	return []Setting{
-		{Name: "reserve.journal_max_orders", Default: "100000", Unit: "orders", Used: []string{gateway, dev, doctor},
+		{Name: "reserve.journal_max_orders", Default: "100000", Unit: "orders", Used: []string{gateway, settle, dev, doctor},
 			check: between(1, 10_000_000),
-			Doc:   "Most orders in the journal of one bucket; while it is full, purchases get unavailable.",
-			bind:  func(s *Settings) any { return &s.Reserve.JournalMaxOrders }},
+			Doc: "Most orders in the journal of one bucket; while it is full, purchases get unavailable. settle measures " +
+				"brake.journal_percent by it.",
+			bind: func(s *Settings) any { return &s.Reserve.JournalMaxOrders }},
 		{Name: "reserve.batch_max_orders", Default: "256", Unit: "orders", Used: []string{gateway, dev}, check: between(1, 1000),
 			Doc:  "Most purchases in one script call.",
 			bind: func(s *Settings) any { return &s.Reserve.BatchMaxOrders }},
@@ -177,6 +178,20 @@ func reserveSection() []Setting {
 		{Name: "reserve.relay_deadline", Default: "2s", Used: []string{settle, dev}, check: durations("100ms", "1m"),
 			Doc:  "Age at which the relay publishes a journal entry to Kafka.",
 			bind: func(s *Settings) any { return &s.Reserve.RelayDeadline }},
+	}
+}
+
+func brakeSection() []Setting {
+	return []Setting{
+		{Name: "brake.rows", Default: "0", Unit: "orders", Used: []string{settle, dev}, check: between(0, 100_000_000),
+			Doc:  "Purchases are slowed while more orders than this wait for settlement. 0: never.",
+			bind: func(s *Settings) any { return &s.Brake.Rows }},
+		{Name: "brake.events", Default: "0", Unit: "orders", Used: []string{settle, dev}, check: between(0, 100_000_000),
+			Doc:  "Purchases are slowed while the events of more orders than this wait for the events topic. 0: never.",
+			bind: func(s *Settings) any { return &s.Brake.Events }},
+		{Name: "brake.journal_percent", Default: "0", Unit: "percent", Used: []string{settle, dev}, check: between(0, 90),
+			Doc:  "Purchases are slowed while a journal holds more than this part of reserve.journal_max_orders. 0: never.",
+			bind: func(s *Settings) any { return &s.Brake.JournalPercent }},
 	}
 }
 

@@ -17,6 +17,7 @@ type Settings struct {
 	Redis     Redis
 	Kafka     Kafka
 	Reserve   Reserve
+	Brake     Brake
 	MySQL     MySQL
 	Log       Log
 
@@ -96,6 +97,13 @@ type Reserve struct {
 	BatchMaxOrders   int
 	BatchMaxWait     time.Duration
 	RelayDeadline    time.Duration
+}
+
+// Brake is what may wait before purchases are slowed; 0 is no bound.
+type Brake struct {
+	Rows           int
+	Events         int
+	JournalPercent int
 }
 
 // MySQL is the database.
