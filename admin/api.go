@@ -58,6 +58,8 @@ type Archiver interface {
 type RuleBook interface {
 	Rules(ctx context.Context) (sale.Rules, error)
 	PutRules(ctx context.Context, rules sale.Rules, expect *int64) (sale.Rules, error)
+	// Brake returns the engine's own limit of purchases, nil while there is none.
+	Brake(ctx context.Context) (*sale.Brake, error)
 }
 
 // Orders finds an order by its id.

@@ -1,6 +1,16 @@
 package admin
 
-import "net/http"
+import (
+	"net/http"
+
+	"flashsale/sale"
+)
+
+// rulesAnswer is the operators' rules, and beside them the engine's brake while there is one.
+type rulesAnswer struct {
+	sale.Rules
+	Brake *sale.Brake `json:"brake,omitempty"`
+}
 
 // getRules answers with the rules in force. Every gateway follows them by the catalogue's version.
 func (a *API) getRules(c *call) error {
@@ -11,7 +21,11 @@ func (a *API) getRules(c *call) error {
 		return err
 	}
 	rules.Normalize()
-	return c.answer(http.StatusOK, rules)
+	brake, err := a.deps.Rules.Brake(ctx)
+	if err != nil {
+		return err
+	}
+	return c.answer(http.StatusOK, rulesAnswer{rules, brake})
 }
 
 // putRules replaces all rules. A body with a version replaces only that version.

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -54,6 +55,25 @@ func TestLimitLeftOutIsTheDefaultOne(t *testing.T) {
 			`"grief":{"unpaid":3,"window_s":86400}}`,
 		string(b.ask("PUT", "/admin/v1/rules", `{}`).Body))
 	require.Nil(t, b.ask("PUT", "/admin/v1/rules", `{"buyer":null}`).is(200)["buyer"])
+}
+
+// The engine's brake is beside the operators' rules while it lasts. A set that was read while it lasted can be put again.
+func TestRulesShowTheBrake(t *testing.T) {
+	b := newBench(t)
+	require.NotContains(t, b.ask("GET", "/admin/v1/rules", "").is(200), "brake")
+	rows := &sale.Brake{Reason: sale.BrakeRows, PerSecond: 40, PerGateway: 20}
+	require.NoError(t, b.store.SetBrake(t.Context(), rows, time.Minute))
+	shown := b.ask("GET", "/admin/v1/rules", "")
+	brake, _ := shown.is(200)["brake"].(map[string]any)
+	require.NotEmpty(t, brake["since"])
+	delete(brake, "since")
+	require.Equal(t, map[string]any{"reason": "rows", "per_second": 40.0}, brake)
+	require.NotContains(t, b.ask("PUT", "/admin/v1/rules", string(shown.Body)).is(200), "brake")
+	still, err := b.store.Brake(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 40, still.PerSecond, "operators do not change it")
+	require.NoError(t, b.store.SetBrake(t.Context(), nil, 0))
+	require.NotContains(t, b.ask("GET", "/admin/v1/rules", "").is(200), "brake")
 }
 
 func TestPutRulesOfAnotherVersionConflicts(t *testing.T) {

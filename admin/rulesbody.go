@@ -18,6 +18,7 @@ type rulesBody struct {
 	Buyer          limitMember         `json:"buyer"`
 	Address        limitMember         `json:"address"`
 	Grief          griefMember         `json:"grief"`
+	Brake          passedOver          `json:"brake"` // in a set that was read: the engine's own
 	Unknown        unknown             `json:",unknown"`
 }
 
