@@ -47,7 +47,6 @@ const (
 	keepEvery     = time.Second
 	lasting       = 15 * time.Second // of a brake that nobody renews
 	renewAfter    = 5 * time.Second
-	readTimeout   = 2 * time.Second // of each measurement; one that fails counts as not measured
 	unitTimeout   = 6 * time.Second
 	gatewaySilent = 25 * time.Second // a gateway that has not reported for so long has no share; it reports every 10 s
 )
@@ -73,11 +72,21 @@ type Keeper struct {
 	set     *sale.Brake // what the database has, nil for none
 	renewed time.Time   // when set was written last
 	shown   *gauge
+
+	headway  reading[[]sale.Headway]
+	ends     reading[map[int32]int64]
+	events   reading[int64]
+	journal  reading[int64]
+	gateways reading[int64]
+	running  sync.WaitGroup // of readings
 }
 
 // NewKeeper registers the metrics and returns a keeper; Run does its work.
 func NewKeeper(o KeeperOptions) (*Keeper, error) {
 	k := &Keeper{KeeperOptions: o, shown: newGauge()}
+	k.headway.read, k.ends.read, k.events.read = o.Books.Headway, o.Ends.Ends, o.Books.EventOrders
+	k.journal.read = o.Journals.Fullest
+	k.gateways.read = func(ctx context.Context) (int64, error) { return o.Books.LiveGateways(ctx, gatewaySilent) }
 	if err := o.Registerer.Register(k.shown); err != nil {
 		return nil, fmt.Errorf("register the metrics of the brake: %w", err)
 	}
@@ -94,17 +103,19 @@ func (k *Keeper) Run(ctx context.Context) {
 	own := &lease.Lease{Leases: k.Leases, Name: lease.Brake, Owner: k.Owner, Log: k.Log, Owned: k.shown.own}
 	own.Serve(ctx, role.Loop{
 		Name: "brake", Failing: "what waits could not be measured, so the brake of purchases may be wrong", Log: k.Log,
-		Unit: k.keep, Every: keepEvery, Limit: unitTimeout,
+		Unit: func(unit context.Context) error { return k.keep(unit, ctx) }, Every: keepEvery, Limit: unitTimeout,
 	})
+	k.running.Wait()
 	if err := k.Ends.Close(); err != nil {
 		k.Log.Warn("closing the brake's client of kafka failed", "error", err)
 	}
 }
 
-// keep is one unit of work: measure, decide, write. Each tenure begins with what the database has.
-func (k *Keeper) keep(ctx context.Context) error {
+// keep is one unit of work: measure, decide, write. Each tenure begins with what the database has. A reading may go on after
+// the unit, until during ends.
+func (k *Keeper) keep(ctx, during context.Context) error {
 	if k.shown.anew() {
-		k.known, k.meter, k.law = false, meter{}, law{bounds: k.Bounds}
+		k.forget()
 	}
 	if !k.known {
 		present, err := k.Books.Brake(ctx)
@@ -113,13 +124,19 @@ func (k *Keeper) keep(ctx context.Context) error {
 		}
 		k.takeOver(present)
 	}
-	gateways, err := k.Books.LiveGateways(ctx, gatewaySilent)
-	if err != nil {
-		return err
-	}
-	seen, failed := k.measure(ctx)
-	now := time.Now()
-	return errors.Join(failed, k.write(ctx, now, k.law.next(now, k.meter.add(seen), gateways), &seen))
+	seen, gateways, failed := k.measure(ctx, during)
+	next := k.law.next(seen.at, k.meter.add(seen), gateways)
+	return errors.Join(failed, k.write(ctx, next, &seen))
+}
+
+// forget begins anew: another process may have kept the brake meanwhile.
+func (k *Keeper) forget() {
+	k.known, k.meter, k.law = false, meter{}, law{bounds: k.Bounds}
+	k.headway.forget()
+	k.ends.forget()
+	k.events.forget()
+	k.journal.forget()
+	k.gateways.forget()
 }
 
 // takeOver continues with what the database has. A brake that ran out is ended in the trail by the first write.
@@ -130,44 +147,37 @@ func (k *Keeper) takeOver(present *sale.Brake) {
 	}
 }
 
-// measure reads everything at the same time, so that a store that hangs delays no other.
-func (k *Keeper) measure(ctx context.Context) (s sample, failed error) {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	var headway []sale.Headway
-	errs := make([]error, 4)
-	var reading sync.WaitGroup
-	reading.Go(func() { headway, errs[0] = k.Books.Headway(ctx) })
-	reading.Go(func() { s.ends, errs[1] = k.Ends.Ends(ctx) })
-	reading.Go(func() { s.events, errs[2] = k.Books.EventOrders(ctx) })
-	reading.Go(func() { s.journal, errs[3] = k.Journals.Fullest(ctx) })
-	reading.Wait()
+// measure reads everything at the same time and returns what is known after patience. Where the gateways cannot be counted, one
+// counts.
+func (k *Keeper) measure(ctx, during context.Context) (s sample, gateways int64, failed error) {
+	awaitAll(ctx, k.headway.begin(during, &k.running), k.ends.begin(during, &k.running), k.events.begin(during, &k.running),
+		k.journal.begin(during, &k.running), k.gateways.begin(during, &k.running))
 	s.at = time.Now()
-	if errs[0] == nil {
-		s.headway = make(map[int32]sale.Headway, len(headway))
-		for _, h := range headway {
-			s.headway[h.Partition] = h
-		}
+	var errs [5]error
+	var headway timed[[]sale.Headway]
+	headway, errs[0] = k.headway.last(s.at)
+	s.headway = timed[map[int32]sale.Headway]{headway.known, make(map[int32]sale.Headway, len(headway.value)), headway.at}
+	for _, h := range headway.value {
+		s.headway.value[h.Partition] = h
 	}
-	if errs[2] != nil {
-		s.events = unknown
-	}
-	if errs[3] != nil {
-		s.journal = unknown
-	}
-	return s, errors.Join(errs...)
+	s.ends, errs[1] = k.ends.last(s.at)
+	s.events, errs[2] = k.events.last(s.at)
+	s.journal, errs[3] = k.journal.last(s.at)
+	live, err := k.gateways.last(s.at)
+	errs[4] = err
+	return s, max(1, live.value), errors.Join(errs[:]...)
 }
 
 // write brings the decision to the database where it differs from what that has, or is due to be renewed.
-func (k *Keeper) write(ctx context.Context, now time.Time, next *sale.Brake, seen *sample) error {
-	if !k.due(now, next) {
+func (k *Keeper) write(ctx context.Context, next *sale.Brake, seen *sample) error {
+	if !k.due(seen.at, next) {
 		return nil
 	}
 	if err := k.Books.SetBrake(ctx, next, lasting); err != nil {
 		return err
 	}
 	k.tell(next, seen)
-	k.set, k.renewed = next, now
+	k.set, k.renewed = next, seen.at
 	k.shown.show(next)
 	return nil
 }
@@ -194,8 +204,8 @@ func (k *Keeper) tell(next *sale.Brake, seen *sample) {
 		k.Log.Info("purchases are not slowed any more")
 	case next != nil && (k.set == nil || k.set.Reason != next.Reason):
 		k.Log.Warn("purchases are slowed, because what is named waits beyond its bound", "reason", next.Reason,
-			"per_second", next.PerSecond, "rows", int64(waitingRecords(seen)*k.meter.perRecord), "events", seen.events,
-			"journal", seen.journal)
+			"per_second", next.PerSecond, "rows", k.meter.waiting(seen), "events", seen.events.value,
+			"journal", seen.journal.value)
 	}
 }
 

@@ -10,18 +10,14 @@ import (
 // shorter window makes the rate jump; a longer one counts the calm before a rush.
 const window = 3 * time.Second
 
-// sample is what one unit of work has read. A part that could not be read is nil or negative.
+// sample is what is known at one unit of work. Its parts have times of their own: one may be of an earlier unit.
 type sample struct {
 	at      time.Time // on the monotonic clock
-	headway map[int32]sale.Headway
-	ends    map[int32]int64
-	events  int64
-	journal int64
+	headway timed[map[int32]sale.Headway]
+	ends    timed[map[int32]int64]
+	events  timed[int64]
+	journal timed[int64]
 }
-
-func (s *sample) hasHeadway() bool { return s.headway != nil }
-func (s *sample) hasEnds() bool    { return s.ends != nil }
-func (s *sample) hasEvents() bool  { return s.events >= 0 }
 
 // meter turns samples into levels.
 type meter struct {
@@ -38,28 +34,31 @@ func (m *meter) add(s sample) levels {
 		m.samples = m.samples[1:]
 	}
 	m.learn(&s)
-	settled := m.perSecond(&s, (*sample).hasHeadway, ordersBetween)
-	produced := m.perSecond(&s, (*sample).hasEnds, producedBetween)
-	grown := m.perSecond(&s, (*sample).hasEvents, func(then, now *sample) float64 { return float64(now.events - then.events) })
+	settled := perSecond(m, s.headway, func(s *sample) timed[map[int32]sale.Headway] { return s.headway }, ordersBetween)
+	produced := perSecond(m, s.ends, func(s *sample) timed[map[int32]int64] { return s.ends }, producedBetween)
+	grown := perSecond(m, s.events, func(s *sample) timed[int64] { return s.events }, grownBetween)
 	m.samples = append(m.samples, s)
 
-	rows := level{known: s.hasHeadway() && s.hasEnds(), waiting: int64(waitingRecords(&s) * m.perRecord), drain: unknown}
+	rows := level{known: s.headway.known && s.ends.known, waiting: m.waiting(&s), drain: unknown}
 	if settled.known {
 		rows.drain = settled.value
 	}
-	events := level{known: s.hasEvents(), waiting: s.events, drain: unknown}
+	events := level{known: s.events.known, waiting: s.events.value, drain: unknown}
 	if settled.known && grown.known { // the events of the settled orders less those that stayed: what was left for purchases
 		events.drain = max(0, settled.value-grown.value)
 	}
-	journal := level{known: s.journal >= 0, waiting: s.journal, drain: unknown}
+	journal := level{known: s.journal.known, waiting: s.journal.value, drain: unknown}
 	switch {
-	case !s.hasEnds():
+	case !s.ends.known || s.at.Sub(s.ends.at) > silentAfter:
 		journal.drain = 0 // Kafka does not answer, and takes nothing
 	case produced.known:
 		journal.drain = produced.value * m.perRecord
 	}
 	return levels{rows, events, journal}
 }
+
+// silentAfter is how long Kafka may leave a question for its ends unanswered; it is asked once a second.
+const silentAfter = 2 * time.Second
 
 // unknown is a drain that is not known.
 const unknown = -1
@@ -70,14 +69,14 @@ type rate struct {
 	value float64
 }
 
-// perSecond returns a count between the oldest sample that has a part and the present one, for each second in between.
-func (m *meter) perSecond(now *sample, has func(*sample) bool, count func(then, now *sample) float64) rate {
-	if !has(now) {
+// perSecond returns a count between the oldest sample that has a part and the present part, for each second in between.
+func perSecond[T any](m *meter, now timed[T], part func(*sample) timed[T], between func(then, now T) float64) rate {
+	if !now.known {
 		return rate{}
 	}
 	for i := range m.samples {
-		if then := &m.samples[i]; has(then) && now.at.After(then.at) {
-			return rate{true, count(then, now) / now.at.Sub(then.at).Seconds()}
+		if then := part(&m.samples[i]); then.known && now.at.After(then.at) {
+			return rate{true, between(then.value, now.value) / now.at.Sub(then.at).Seconds()}
 		}
 	}
 	return rate{}
@@ -86,48 +85,53 @@ func (m *meter) perSecond(now *sample, has func(*sample) bool, count func(then, 
 // learn brings perRecord up to date. Where nothing settled in the window the last number stays; before the first, the mean of
 // all that has settled counts, and 1 where nothing has.
 func (m *meter) learn(s *sample) {
+	if !s.headway.known {
+		return
+	}
 	for i := range m.samples {
-		then := &m.samples[i]
-		if !then.hasHeadway() || !s.hasHeadway() {
-			continue
+		if then := m.samples[i].headway; then.known {
+			orders, records := ordersBetween(then.value, s.headway.value), recordsBetween(then.value, s.headway.value)
+			if orders > 0 && records > 0 {
+				m.perRecord = max(1, orders/records)
+				return
+			}
+			break
 		}
-		if orders, records := ordersBetween(then, s), recordsBetween(then, s); orders > 0 && records > 0 {
-			m.perRecord = max(1, orders/records)
-			return
-		}
-		break
 	}
-	if m.perRecord == 0 && s.hasHeadway() {
-		nothing := &sample{}
-		m.perRecord = max(1, ordersBetween(nothing, s)/max(1, recordsBetween(nothing, s)))
+	if m.perRecord == 0 {
+		m.perRecord = max(1, ordersBetween(nil, s.headway.value)/max(1, recordsBetween(nil, s.headway.value)))
 	}
 }
 
-// waitingRecords returns the records after the positions of the database. A partition without a position has settled nothing.
-func waitingRecords(s *sample) (records float64) {
-	for partition, end := range s.ends {
-		records += float64(max(0, end-s.headway[partition].Next))
+// waiting returns the orders in the records after the positions of the database. A partition without a position has settled
+// nothing.
+func (m *meter) waiting(s *sample) int64 {
+	records := int64(0)
+	for partition, end := range s.ends.value {
+		records += max(0, end-s.headway.value[partition].Next)
 	}
-	return records
+	return int64(float64(records) * m.perRecord)
 }
 
-func ordersBetween(then, now *sample) (orders float64) {
-	for partition, h := range now.headway {
-		orders += float64(max(0, h.Orders-then.headway[partition].Orders))
+func ordersBetween(then, now map[int32]sale.Headway) (orders float64) {
+	for partition, h := range now {
+		orders += float64(max(0, h.Orders-then[partition].Orders))
 	}
 	return orders
 }
 
-func recordsBetween(then, now *sample) (records float64) {
-	for partition, h := range now.headway {
-		records += float64(max(0, h.Next-then.headway[partition].Next))
+func recordsBetween(then, now map[int32]sale.Headway) (records float64) {
+	for partition, h := range now {
+		records += float64(max(0, h.Next-then[partition].Next))
 	}
 	return records
 }
 
-func producedBetween(then, now *sample) (records float64) {
-	for partition, end := range now.ends {
-		records += float64(max(0, end-then.ends[partition]))
+func producedBetween(then, now map[int32]int64) (records float64) {
+	for partition, end := range now {
+		records += float64(max(0, end-then[partition]))
 	}
 	return records
 }
+
+func grownBetween(then, now int64) float64 { return float64(now - then) }

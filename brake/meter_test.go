@@ -9,13 +9,22 @@ import (
 	"flashsale/sale"
 )
 
+func known[T any](at time.Time, value T) timed[T] { return timed[T]{true, value, at} }
+
 // sampleAt is a sample of one partition in which so many records with so many orders have settled.
 func sampleAt(seconds float64, settled, orders, end, events, journal int64) sample {
+	at := begin.Add(time.Duration(seconds * float64(time.Second)))
 	return sample{
-		at:      begin.Add(time.Duration(seconds * float64(time.Second))),
-		headway: map[int32]sale.Headway{0: {Partition: 0, Next: settled, Orders: orders}},
-		ends:    map[int32]int64{0: end}, events: events, journal: journal,
+		at:      at,
+		headway: known(at, map[int32]sale.Headway{0: {Partition: 0, Next: settled, Orders: orders}}),
+		ends:    known(at, map[int32]int64{0: end}), events: known(at, events), journal: known(at, journal),
 	}
+}
+
+// partitionsAt is a sample of settlement alone.
+func partitionsAt(seconds int, headway map[int32]sale.Headway, ends map[int32]int64) sample {
+	at := begin.Add(time.Duration(seconds) * time.Second)
+	return sample{at: at, headway: known(at, headway), ends: known(at, ends)}
 }
 
 func TestTheFirstSampleKnowsNoDrain(t *testing.T) {
@@ -23,8 +32,7 @@ func TestTheFirstSampleKnowsNoDrain(t *testing.T) {
 	require.Equal(t, levels{{true, 400, unknown}, {true, 70, unknown}, {true, 5, unknown}},
 		m.add(sampleAt(0, 10, 200, 30, 70, 5)), "20 records wait, with 20 orders each as all before")
 	var empty meter
-	require.Equal(t, levels{{true, 30, unknown}, {true, 0, unknown}, {true, 0, unknown}},
-		empty.add(sample{at: begin, headway: map[int32]sale.Headway{}, ends: map[int32]int64{0: 20, 1: 10}}),
+	require.Equal(t, level{true, 30, unknown}, empty.add(partitionsAt(0, nil, map[int32]int64{0: 20, 1: 10}))[0],
 		"nothing has settled: a record has an order at least")
 }
 
@@ -48,8 +56,7 @@ func TestWhatDrains(t *testing.T) {
 func TestPartsThatCouldNotBeRead(t *testing.T) {
 	var m meter
 	m.add(sampleAt(0, 10, 100, 20, 10, 1))
-	blind := sample{at: begin.Add(time.Second), events: unknown, journal: unknown}
-	require.Equal(t, levels{{false, 0, unknown}, {false, unknown, unknown}, {false, unknown, 0}}, m.add(blind),
+	require.Equal(t, levels{{false, 0, unknown}, {false, 0, unknown}, {false, 0, 0}}, m.add(sample{at: begin.Add(time.Second)}),
 		"Kafka that does not answer takes nothing")
 	seen := m.add(sampleAt(2, 14, 140, 24, 10, 1))
 	require.Equal(t, levels{{true, 100, 20}, {true, 10, 20}, {true, 1, 20}}, seen)
@@ -68,15 +75,24 @@ func TestAMeterForgetsWhatIsLongAgo(t *testing.T) {
 
 func TestPartitionsComeAndGo(t *testing.T) {
 	var m meter
-	m.add(sample{at: begin, headway: map[int32]sale.Headway{}, ends: map[int32]int64{0: 8}})
-	seen := m.add(sample{
-		at: begin.Add(time.Second), headway: map[int32]sale.Headway{0: {Next: 4, Orders: 40}}, ends: map[int32]int64{0: 8, 1: 3},
-	})
+	m.add(partitionsAt(0, nil, map[int32]int64{0: 8}))
+	seen := m.add(partitionsAt(1, map[int32]sale.Headway{0: {Next: 4, Orders: 40}}, map[int32]int64{0: 8, 1: 3}))
 	require.Equal(t, level{true, 70, 40}, seen[0])
-	require.Equal(t, level{true, 0, 30}, seen[2])
-	seen = m.add(sample{
-		at: begin.Add(2 * time.Second), headway: map[int32]sale.Headway{0: {Next: 1, Orders: 5}}, ends: map[int32]int64{0: 2},
-	})
+	require.EqualValues(t, 30, seen[2].drain)
+	seen = m.add(partitionsAt(2, map[int32]sale.Headway{0: {Next: 1, Orders: 5}}, map[int32]int64{0: 2}))
 	require.GreaterOrEqual(t, seen[0].drain, 0.0, "another topic counts from its beginning")
 	require.GreaterOrEqual(t, seen[2].drain, 0.0)
+}
+
+// A part of an earlier unit keeps its time: the rate is that between the answers, not between the units.
+func TestALateAnswerKeepsItsTime(t *testing.T) {
+	var m meter
+	first := sampleAt(0, 10, 100, 20, 10, 1)
+	m.add(first)
+	late := sampleAt(1, 20, 200, 20, 10, 1)
+	late.headway = first.headway
+	require.EqualValues(t, unknown, m.add(late)[0].drain, "there is one answer only")
+	late = sampleAt(2, 20, 200, 20, 10, 1)
+	late.headway.at = begin.Add(time.Second)
+	require.EqualValues(t, 100, m.add(late)[0].drain)
 }

@@ -124,16 +124,16 @@ func TestTheBrakeWaitsForRows(t *testing.T) {
 func TestTheBrakeKeepsAJournalFromFilling(t *testing.T) {
 	kafka := harness.Kafka(t)
 	s := newStack(t, servers{Kafka: kafka, Env: []string{
-		"FLASHSALE_BRAKE_JOURNAL_PERCENT=50", "FLASHSALE_RESERVE_JOURNAL_MAX_ORDERS=600",
+		"FLASHSALE_BRAKE_JOURNAL_PERCENT=50", "FLASHSALE_RESERVE_JOURNAL_MAX_ORDERS=800",
 	}}).run(1, 1)
 	s.open("rush", lasting(phone(100_000)))
 	s.taken(ask{buyer: "first"})
 	kafka.Pause()
 	c := newCrowd(s, "rush", 100_000)
-	end := c.pacing(60)
+	end := c.pacing(50)
 	s.braked("journal")
 	for range 3 {
-		c.waitAnswers(c.Out.Ended() + 60)
+		c.waitAnswers(c.Out.Ended() + 50)
 	}
 	codes := c.codes()
 	assert.Zero(t, codes["unavailable"], "%v", codes)
