@@ -26,7 +26,9 @@ func (*unknownMember) readFrom(decoder *jsontext.Decoder, found *faultList) erro
 // passedOver is a member that the answer of a reading has and a body may repeat: its value does not count.
 type passedOver struct{}
 
-func (*passedOver) readFrom(decoder *jsontext.Decoder, _ *faultList) error { return decoder.SkipValue() }
+func (*passedOver) readFrom(decoder *jsontext.Decoder, _ *faultList) error {
+	return decoder.SkipValue()
+}
 
 // skip passes over the next value and notes a fault of it.
 func skip(decoder *jsontext.Decoder, found *faultList, detail string) error {

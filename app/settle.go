@@ -47,7 +47,7 @@ type settleRole struct {
 	reaper     *expiry.Reaper
 	retention  *settle.Retention
 	gauges     *admin.Gauges
-	brake      *brake.Keeper
+	brake      *brake.Governor
 }
 
 func newSettleRole(s *site) (*settleRole, error) {
@@ -122,14 +122,14 @@ func (r *settleRole) build() (err error) {
 	return err
 }
 
-// newBrake returns the keeper of the brake with the bounds of the settings.
-func (r *settleRole) newBrake() (*brake.Keeper, error) {
+// newBrake returns the governor of the brake with the bounds of the settings.
+func (r *settleRole) newBrake() (*brake.Governor, error) {
 	ends, err := settle.NewEnds(KafkaOptions(r.settings), r.settings.Namespace)
 	if err != nil {
 		return nil, err
 	}
 	bounds := r.settings.Brake
-	return brake.NewKeeper(brake.KeeperOptions{
+	return brake.NewGovernor(brake.GovernorOptions{
 		Bounds: brake.Bounds{
 			Rows: int64(bounds.Rows), Events: int64(bounds.Events),
 			Journal: journalBound(bounds.JournalPercent, r.settings.Reserve.JournalMaxOrders),

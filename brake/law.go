@@ -65,7 +65,7 @@ type law struct {
 	rate   float64
 }
 
-// goOn continues with a brake that an earlier keeper has begun.
+// goOn continues with a brake that an earlier governor has begun.
 func (l *law) goOn(now time.Time, present *sale.Brake) {
 	l.on, l.began, l.reason, l.rate = true, now, present.Reason, float64(present.PerSecond)
 	for i, r := range reasons {

@@ -28,14 +28,16 @@ func TestTheLaw(t *testing.T) {
 		want     []int64  // of all gateways; 0: no brake
 		reason   sale.BrakeReason
 	}{
-		{"without bounds nothing is slowed", Bounds{}, 2, []levels{rowsOf(1e9, 1), {{true, 1e9, 1}, {true, 1e9, 1}, {true, 1e9, 1}}},
-			[]int64{0, 0}, ""},
+		{"without bounds nothing is slowed", Bounds{}, 2, []levels{{{true, 1e9, 1}, {true, 1e9, 1}, {true, 1e9, 1}}},
+			[]int64{0}, ""},
 		{"at the bound nothing is slowed", all, 2, []levels{rowsOf(1000, 100)}, []int64{0}, ""},
 		{"above the bound it is", all, 1, []levels{rowsOf(1001, 100)}, []int64{79}, sale.BrakeRows},
 		{"twice the bound: half the rate", all, 1, []levels{rowsOf(2000, 100)}, []int64{40}, sale.BrakeRows},
-		{"it needs to know what drains", all, 2, []levels{rowsOf(5000, unknown), rowsOf(2000, 100)}, []int64{0, 40}, sale.BrakeRows},
+		{"it needs to know what drains", all, 2, []levels{rowsOf(5000, unknown), rowsOf(2000, 100)},
+			[]int64{0, 40}, sale.BrakeRows},
 		{"until half of the bound", all, 2, []levels{
-			rowsOf(1001, 100), rowsOf(900, 100), rowsOf(700, 100), rowsOf(600, 100), rowsOf(500, 100), rowsOf(500, 100), rowsOf(499, 100),
+			rowsOf(1001, 100), rowsOf(900, 100), rowsOf(700, 100), rowsOf(600, 100), rowsOf(500, 100), rowsOf(500, 100),
+			rowsOf(499, 100),
 		}, []int64{78, 80, 80, 80, 80, 80, 0}, sale.BrakeRows},
 		{"for five seconds at least, and then not any more", all, 1, []levels{
 			rowsOf(1001, 100), rowsOf(0, 100), rowsOf(0, 100), rowsOf(0, 100), rowsOf(0, 100), rowsOf(0, 100), rowsOf(0, 100),
@@ -47,9 +49,10 @@ func TestTheLaw(t *testing.T) {
 		{"the gateways share", all, 3, []levels{rowsOf(1000, 200), rowsOf(1001, 200)}, []int64{0, 159}, sale.BrakeRows},
 		{"events", all, 1, []levels{{{true, 0, 0}, {true, 4000, 100}, {true, 0, 0}}}, []int64{40}, sale.BrakeEvents},
 		{"a journal", all, 1, []levels{{{true, 0, 0}, {true, 0, 0}, {true, 501, 0}}}, []int64{1}, sale.BrakeJournal},
-		{"the lowest rate counts", all, 1, []levels{{{true, 2000, 100}, {true, 4000, 10}, {true, 1000, 50}}}, []int64{4}, sale.BrakeEvents},
-		{"what has no bound does not count", Bounds{Rows: 1000}, 1, []levels{{{true, 2000, 100}, {true, 9000, 1}, {true, 900, 1}}},
-			[]int64{40}, sale.BrakeRows},
+		{"the lowest rate counts", all, 1, []levels{{{true, 2000, 100}, {true, 4000, 10}, {true, 1000, 50}}},
+			[]int64{4}, sale.BrakeEvents},
+		{"what has no bound does not count", Bounds{Rows: 1000}, 1,
+			[]levels{{{true, 2000, 100}, {true, 9000, 1}, {true, 900, 1}}}, []int64{40}, sale.BrakeRows},
 		{"what is not measured stays as it is", all, 1, []levels{
 			rowsOf(2000, 100), {missing, missing, missing}, {missing, {true, 0, 0}, {true, 0, 0}}, rowsOf(3000, 60),
 		}, []int64{40, 40, 40, 16}, sale.BrakeRows},
@@ -79,7 +82,7 @@ func TestTheLaw(t *testing.T) {
 	}
 }
 
-// Another keeper goes on with the brake that it finds, also before it knows what drains.
+// Another governor goes on with the brake that it finds, also before it knows what drains.
 func TestTheLawGoesOn(t *testing.T) {
 	l := law{bounds: Bounds{Rows: 1000}}
 	l.goOn(begin, &sale.Brake{Reason: sale.BrakeRows, PerSecond: 60, PerGateway: 20})

@@ -3,6 +3,7 @@ package brake
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,9 +17,9 @@ func TestAReadingThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var running sync.WaitGroup
 		answers := make(chan int64)
-		begun := 0
+		var begun atomic.Int64
 		r := &reading[int64]{read: func(ctx context.Context) (int64, error) {
-			begun++
+			begun.Add(1)
 			select {
 			case n := <-answers:
 				return n, nil
@@ -42,7 +43,7 @@ func TestAReadingThatHangs(t *testing.T) {
 			require.NoError(t, err)
 			require.False(t, found.known)
 		}
-		require.Equal(t, 1, begun)
+		require.EqualValues(t, 1, begun.Load())
 		answers <- 5
 		synctest.Wait()
 		answered := time.Now()

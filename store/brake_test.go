@@ -132,7 +132,8 @@ func TestHeadwayCountsOrders(t *testing.T) {
 		require.Equal(t, []sale.Headway{{Partition: 1, Next: 8, Orders: 2}, {Partition: 3, Next: 44, Orders: 3}}, headway())
 		settle(t, s, first)
 		require.EqualValues(t, 3, headway()[1].Orders, "delivered again")
-		settle(t, s, at(batch(bucket, 1, 3, crowd(4)...), "orders-a", 3, 60), at(batch(bucket, 1, 4, crowd(5)...), "orders-a", 3, 61))
+		settle(t, s, at(batch(bucket, 1, 3, crowd(4)...), "orders-a", 3, 60),
+			at(batch(bucket, 1, 4, crowd(5)...), "orders-a", 3, 61))
 		require.Equal(t, sale.Headway{Partition: 3, Next: 62, Orders: 12}, headway()[1])
 		settle(t, s, batch(bucket, 1, 5, crowd(1)...))
 		require.EqualValues(t, 12, headway()[1].Orders, "a replayed dead letter has no place in the topic")

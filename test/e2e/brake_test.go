@@ -48,7 +48,8 @@ func (s *stack) unbraked(what string) {
 func (s *stack) brakeTrail() (found [][2]string) {
 	s.t.Helper()
 	rows, err := s.DB().QueryContext(s.t.Context(),
-		"SELECT before_value, after_value FROM trail WHERE verb = 'brake' AND target = 'rules' AND who = 'engine' ORDER BY entry_id")
+		"SELECT before_value, after_value FROM trail WHERE verb = 'brake' AND target = 'rules' AND who = 'engine' "+
+			"ORDER BY entry_id")
 	require.NoError(s.t, err)
 	defer func() { require.NoError(s.t, rows.Close()) }()
 	for rows.Next() {

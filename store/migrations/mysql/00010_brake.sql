@@ -18,9 +18,10 @@ CREATE TABLE IF NOT EXISTS brake (
 INSERT INTO brake (id, since, reason, per_second, per_gateway, until_ms, version)
   VALUES (1, '2000-01-01 00:00:00.000', '', 0, 0, 0, 0) ON DUPLICATE KEY UPDATE id = id;
 
+-- orders: in the records before next_offset, since the count began.
 SET @ddl = IF((SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = 'positions'
     AND column_name = 'orders') > 0, 'DO 0',
-  'ALTER TABLE positions ADD COLUMN orders BIGINT NOT NULL DEFAULT 0'); -- in the records before next_offset, since the count began
+  'ALTER TABLE positions ADD COLUMN orders BIGINT NOT NULL DEFAULT 0');
 PREPARE change_schema FROM @ddl;
 EXECUTE change_schema;
 DEALLOCATE PREPARE change_schema;

@@ -40,7 +40,8 @@ type plant struct {
 
 func newPlant() *plant {
 	return &plant{
-		Database: memory.New(memory.Options{}), at: time.Now(), away: map[string]bool{}, kafka: 1e6, settling: 1e6, publishing: 1e6,
+		Database: memory.New(memory.Options{}), at: time.Now(), away: map[string]bool{},
+		kafka: 1e6, settling: 1e6, publishing: 1e6,
 	}
 }
 
@@ -117,25 +118,25 @@ func (p *plant) braked(t *testing.T) *sale.Brake {
 	return b
 }
 
-// writes returns how often a keeper has written.
+// writes returns how often a governor has written.
 func (p *plant) writes() (sets int) {
 	p.change(func() { sets = p.sets })
 	return sets
 }
 
-// keep runs a keeper until end is called.
-func (p *plant) keep(t *testing.T, owner string, bounds Bounds) (k *Keeper, log *bytes.Buffer, end func()) {
+// keep runs a governor until end is called.
+func (p *plant) keep(t *testing.T, owner string, bounds Bounds) (g *Governor, log *bytes.Buffer, end func()) {
 	t.Helper()
 	log = &bytes.Buffer{}
-	k, err := NewKeeper(KeeperOptions{
+	g, err := NewGovernor(GovernorOptions{
 		Bounds: bounds, Books: p, Ends: p, Journals: p, Leases: p.Database, Owner: owner, Registerer: prometheus.NewRegistry(),
 		Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
-	go func() { defer close(ended); k.Run(ctx) }()
-	return k, log, func() { cancel(); <-ended }
+	go func() { defer close(ended); g.Run(ctx) }()
+	return g, log, func() { cancel(); <-ended }
 }
 
 func pass(d time.Duration) {
@@ -143,11 +144,11 @@ func pass(d time.Duration) {
 	synctest.Wait()
 }
 
-func TestTheKeeperSlowsPurchasesUntilRowsCatchUp(t *testing.T) {
+func TestTheGovernorSlowsPurchasesUntilRowsCatchUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlant()
 		require.NoError(t, p.NoteGateway(t.Context(), "one", 1))
-		k, log, end := p.keep(t, "me", Bounds{Rows: 10_000})
+		g, log, end := p.keep(t, "me", Bounds{Rows: 10_000})
 		pass(10 * time.Second)
 		p.change(func() { p.demand, p.settling = 4000, 1000 })
 		require.Nil(t, p.braked(t))
@@ -156,15 +157,15 @@ func TestTheKeeperSlowsPurchasesUntilRowsCatchUp(t *testing.T) {
 		require.NotNil(t, b)
 		require.Equal(t, sale.BrakeRows, b.Reason)
 		require.InDelta(t, 700, b.PerSecond, 150)
-		require.InDelta(t, b.PerSecond, testutil.ToFloat64(k.shown), 0)
+		require.InDelta(t, b.PerSecond, testutil.ToFloat64(g.shown), 0)
 		pass(2 * time.Minute)
 		p.change(func() { require.Less(t, p.mostQueued, 17_000.0) })
 		p.change(func() { p.demand = 100 })
 		pass(30 * time.Second)
 		require.Nil(t, p.braked(t))
-		require.Zero(t, testutil.ToFloat64(k.shown))
+		require.Zero(t, testutil.ToFloat64(g.shown))
 		end()
-		require.Zero(t, testutil.CollectAndCount(k.shown), "without the lease nothing is shown")
+		require.Zero(t, testutil.CollectAndCount(g.shown), "without the lease nothing is shown")
 		text := log.String()
 		require.GreaterOrEqual(t, strings.Count(text, "purchases are slowed, because"), 1)
 		require.Equal(t, strings.Count(text, "purchases are slowed, because"), strings.Count(text, "not slowed any more"))
@@ -172,7 +173,7 @@ func TestTheKeeperSlowsPurchasesUntilRowsCatchUp(t *testing.T) {
 	})
 }
 
-func TestTheKeeperSlowsPurchasesForEvents(t *testing.T) {
+func TestTheGovernorSlowsPurchasesForEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlant()
 		_, _, end := p.keep(t, "me", Bounds{Events: 5_000})
@@ -190,7 +191,7 @@ func TestTheKeeperSlowsPurchasesForEvents(t *testing.T) {
 }
 
 // While Kafka is away the journal grows, and the brake leaves each gateway a purchase a second: the journal is never full.
-func TestTheKeeperSlowsPurchasesForAJournal(t *testing.T) {
+func TestTheGovernorSlowsPurchasesForAJournal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlant()
 		for _, gateway := range []string{"one", "two"} {
@@ -213,7 +214,7 @@ func TestTheKeeperSlowsPurchasesForAJournal(t *testing.T) {
 }
 
 // A brake is written when it begins, changes or is due, and not each second.
-func TestTheKeeperWritesSeldom(t *testing.T) {
+func TestTheGovernorWritesSeldom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlant()
 		p.change(func() { p.queued = 1e6 })
@@ -233,8 +234,8 @@ func TestTheKeeperWritesSeldom(t *testing.T) {
 	})
 }
 
-// When the keeper dies another process goes on with its brake; when there is none, the brake runs out.
-func TestABrakeOutlivesItsKeeperOnlyForAWhile(t *testing.T) {
+// When the governor dies another process goes on with its brake; when there is none, the brake runs out.
+func TestABrakeOutlivesItsGovernorOnlyForAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlant()
 		_, _, end := p.keep(t, "one", Bounds{Rows: 1000})
@@ -257,7 +258,7 @@ func TestABrakeOutlivesItsKeeperOnlyForAWhile(t *testing.T) {
 }
 
 // A process that is told not to slow purchases leaves the brake of another one alone, and ends it once it has run out.
-func TestWithoutBoundsAKeeperOnlyEndsWhatRanOut(t *testing.T) {
+func TestWithoutBoundsAGovernorOnlyEndsWhatRanOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlant()
 		rows := &sale.Brake{Reason: sale.BrakeRows, PerSecond: 5, PerGateway: 5}
@@ -276,18 +277,18 @@ func TestWithoutBoundsAKeeperOnlyEndsWhatRanOut(t *testing.T) {
 	})
 }
 
-// While the database is away nothing is decided; then the keeper goes on.
-func TestTheKeeperWaitsForItsDatabase(t *testing.T) {
+// While the database is away nothing is decided; then the governor goes on.
+func TestTheGovernorWaitsForItsDatabase(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlant()
-		k, log, end := p.keep(t, "me", Bounds{Rows: 1000})
+		g, log, end := p.keep(t, "me", Bounds{Rows: 1000})
 		p.change(func() { p.demand, p.settling = 4000, 100 })
 		pass(10 * time.Second)
 		require.NotNil(t, p.braked(t))
 		p.Database.Fail(errAway)
 		pass(30 * time.Second)
 		require.Contains(t, log.String(), "what waits could not be measured")
-		require.Zero(t, testutil.CollectAndCount(k.shown), "the lease is lost")
+		require.Zero(t, testutil.CollectAndCount(g.shown), "the lease is lost")
 		p.Database.Fail(nil)
 		pass(10 * time.Second)
 		b := p.braked(t)
