@@ -166,9 +166,8 @@ func reserveSection() []Setting {
 	return []Setting{
 		{Name: "reserve.journal_max_orders", Default: "100000", Unit: "orders", Used: []string{gateway, settle, dev, doctor},
 			check: between(1, 10_000_000),
-			Doc: "Most orders in the journal of one bucket; while it is full, purchases get unavailable. settle measures " +
-				"brake.journal_percent by it.",
-			bind: func(s *Settings) any { return &s.Reserve.JournalMaxOrders }},
+			Doc:   "Most orders in a bucket's journal; while it is full, purchases get unavailable. See brake.journal_percent.",
+			bind:  func(s *Settings) any { return &s.Reserve.JournalMaxOrders }},
 		{Name: "reserve.batch_max_orders", Default: "256", Unit: "orders", Used: []string{gateway, dev}, check: between(1, 1000),
 			Doc:  "Most purchases in one script call.",
 			bind: func(s *Settings) any { return &s.Reserve.BatchMaxOrders }},
