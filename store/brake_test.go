@@ -19,10 +19,10 @@ func brakeOf(t testing.TB, s *Store) *sale.Brake {
 // brakeTrail returns what the trail has of brakes, oldest first: before and after.
 func brakeTrail(t testing.TB, s *Store) (found [][2]string) {
 	t.Helper()
-	entries, _, err := s.Trail(t.Context(), sale.TrailQuery{Limit: 100})
+	page, err := s.Trail(t.Context(), sale.TrailQuery{Limit: 100})
 	require.NoError(t, err)
-	for i := len(entries) - 1; i >= 0; i-- {
-		if e := entries[i]; e.Verb == sale.VerbBrake {
+	for i := len(page.Entries) - 1; i >= 0; i-- {
+		if e := page.Entries[i]; e.Verb == sale.VerbBrake {
 			require.Equal(t, sale.TargetRules, e.Target)
 			require.Equal(t, "engine", e.Who)
 			require.Equal(t, sale.OutcomeDone, e.Outcome)
