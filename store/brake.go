@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"flashsale/faults"
 	"flashsale/sale"
 )
 
@@ -57,7 +56,6 @@ func (s *Store) SetBrake(ctx context.Context, next *sale.Brake, lasting time.Dur
 	if err != nil {
 		return fmt.Errorf("set the brake of purchases: %w", err)
 	}
-	faults.Point("store.brake-set")
 	return nil
 }
 
