@@ -175,7 +175,7 @@ func (s *Store) EventsPublished(ctx context.Context, ids []int64) error {
 const (
 	sqlCountOutbox = "SELECT COUNT(*) FROM outbox"
 	sqlCountEvents = "SELECT COUNT(*) FROM events"
-	// The ids of a row have the length of its first one, because they are of one time. Counting commas took a hundred times as long.
+	// The ids of a row have the length of its first one: they are of one time. Counting commas takes a hundred times as long.
 	sqlEventOrders = "SELECT COALESCE(SUM(CASE INSTR(order_ids, ',') WHEN 0 THEN 1.0 " +
 		"ELSE (LENGTH(order_ids) + 1.0) / INSTR(order_ids, ',') END), 0.0) FROM events"
 )
