@@ -114,7 +114,7 @@ func (r *gatewayRole) build() (err error) {
 		AdminToken: r.settings.Admin.Token.Reveal(), ShopToken: r.settings.Shop.Token.Reveal(),
 		Version: ThisBuild().Version, Partitions: int32(r.settings.Kafka.Partitions), Now: r.engine.Now, Logger: r.log,
 	}, admin.Deps{
-		Sales: r.db, Preloads: r.db, Rules: r.db, Orders: r.db, Decisions: r.db,
+		Sales: r.db, Preloads: r.db, Rules: r.db, Orders: r.db, Decisions: r.db, Holds: r.db,
 		Gateways: r.db, Archives: r.db, Archiver: newArchiver(r.site),
 		Stock:    operatorStock{r.redis, recovery.NewRebuilder(r.redis, r.producer, r.db)},
 		Journals: r.engine, Tail: settle.NewTail(KafkaOptions(r.settings), r.settings.Namespace, r.db),

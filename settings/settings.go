@@ -13,6 +13,7 @@ type Settings struct {
 	Admin     Admin
 	Shop      Shop
 	Settle    Settle
+	Expiry    Expiry
 	Auth      Auth
 	Redis     Redis
 	Kafka     Kafka
@@ -55,6 +56,9 @@ type Settle struct {
 	FetchMaxWait  time.Duration
 	GCPercent     int
 }
+
+// Expiry is the end of unpaid orders.
+type Expiry struct{ FreezeAfter time.Duration }
 
 // Auth is how gateways verify buyers' tokens.
 type Auth struct {
