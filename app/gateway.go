@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"flashsale/admin"
+	"flashsale/console"
 	"flashsale/gateway"
 	"flashsale/kafka"
 	"flashsale/recovery"
@@ -119,6 +120,7 @@ func (r *gatewayRole) build() (err error) {
 		Stock:    operatorStock{r.redis, recovery.NewRebuilder(r.redis, r.producer, r.db)},
 		Journals: r.engine, Tail: settle.NewTail(KafkaOptions(r.settings), r.settings.Namespace, r.db),
 		Gatherer: r.registry, Registerer: r.registry, Ready: r.ready, ClockAhead: r.engine.ClockAhead,
+		Console: console.Handler(),
 	})
 	return nil
 }
