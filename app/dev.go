@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 
+	"flashsale/console"
 	"flashsale/embedded"
 	"flashsale/kafka"
 	"flashsale/settings"
@@ -53,6 +54,15 @@ func (d *Dev) prepare(ctx context.Context) error {
 		return fmt.Errorf("create the embedded topics: %w", err)
 	}
 	return nil
+}
+
+// OpenShop gives the buyers' listener the shop page of a sale. newBuyer returns a buyer id and a token for it, for whoever opens
+// the page. Call it before Run.
+func (d *Dev) OpenShop(saleID string, newBuyer func() (id, token string, err error)) {
+	d.site.pages = console.Shop(saleID, func() (console.Buyer, error) {
+		id, token, err := newBuyer()
+		return console.Buyer{ID: id, Token: token}, err
+	})
 }
 
 // Store returns the embedded database.

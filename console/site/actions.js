@@ -4,6 +4,7 @@ import { t } from './language.js';
 import { count, duration, moment } from './format.js';
 import { ask, events, Problem, saleURL } from './api.js';
 import { may } from './roles.js';
+import { Unfit } from './dialog.js';
 
 // verbs of the bar of buttons, in the order in which a sale needs them.
 export const verbs = ['preload', 'open', 'pause', 'resume', 'close', 'freeze', 'thaw'];
@@ -70,7 +71,7 @@ async function preload(id, progress) {
     if (event === 'problem') problem = data;
   });
   if (problem) throw new Problem(problem.status, problem);
-  if (!result) throw new Error(t('confirm.preload.lost'));
+  if (!result) throw new Unfit(t('confirm.preload.lost'));
   return result;
 }
 

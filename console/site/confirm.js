@@ -4,7 +4,7 @@
 import { el, put } from './dom.js';
 import { t } from './language.js';
 import { against, consequences, dangerous, mark, move, read } from './actions.js';
-import { announce, openDialog } from './dialog.js';
+import { announce, openDialog, Unfit } from './dialog.js';
 import { Problem } from './api.js';
 import { changeStock, pendingChange, forgetChange } from './stockchange.js';
 import { entriesSince, whatWasDone } from './trail.js';
@@ -59,7 +59,7 @@ async function guarded({ verb, shown, sku, role, title, describe, extra = [], ac
       const live = await read(shown.sale.id, sku);
       if (await moved(live, handle)) return false;
       const reason = against(verb, live.sale, role);
-      if (reason) throw new Error(reason);
+      if (reason) throw new Unfit(reason);
       return act(live, handle);
     },
   });
@@ -114,7 +114,7 @@ export function confirmStock(shown, row, role, done) {
       const add = Number(input.value);
       if (!Number.isSafeInteger(add) || add === 0) {
         input.focus();
-        throw new Error(t('stock.invalid'));
+        throw new Unfit(t('stock.invalid'));
       }
       try {
         const answer = await changeStock(id, row.sku, add);

@@ -4,6 +4,9 @@ import { el, put } from './dom.js';
 import { t } from './language.js';
 import { Problem } from './api.js';
 
+// Unfit is what an operator has to hear before the dialog goes on: an input that does not fit, a step that is impossible by now.
+export class Unfit extends Error {}
+
 let serial = 0;
 
 // openDialog shows a dialog. content are its elements above the buttons. confirm is called when its button is pressed or its form
@@ -45,20 +48,27 @@ export function openDialog({ title, content, confirmLabel, danger = false, confi
   function say(...children) { put(news, el('div', { class: 'notice warn' }, children)); }
 
   function fail(fault) {
-    if (!(fault instanceof Problem)) console.error(fault);
+    if (!(fault instanceof Problem || fault instanceof Unfit)) console.error(fault);
     const lines = fault instanceof Problem ? fault.lines() : [String(fault.message || fault)];
     put(faults, el('div', { class: 'notice bad' }, lines.map((line) => el('p', {}, line))));
   }
 
   dialog.addEventListener('close', () => {
     dialog.remove();
-    if (before instanceof HTMLElement && before.isConnected) before.focus();
+    backTo(before);
     closed();
   });
   document.body.append(dialog);
   dialog.showModal();
   (body.querySelector('input, select, textarea') || button).focus();
   return handle;
+}
+
+// backTo returns the focus to what had it. A button that cannot be pressed any more gives it to the next one beside it.
+function backTo(before) {
+  const usable = (node) => node instanceof HTMLElement && node.isConnected && !node.disabled;
+  const beside = before?.closest?.('section')?.querySelector('button:not(:disabled)');
+  [before, beside, document.getElementById('main')].find(usable)?.focus();
 }
 
 let live = null;

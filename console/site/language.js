@@ -30,7 +30,7 @@ export const keep = (code) => localStorage.setItem('lang', code);
 // has reports whether there are words for a key.
 export const has = (key) => Object.hasOwn(words, key);
 
-// t returns the words of a key with its values filled in: t('stock.added', {units: 5}). An unknown key is shown as it is.
+// t returns the words of a key with its values filled in: t(KEY, {units: 5}). An unknown key is shown as it is.
 export function t(key, values = {}) {
   return (has(key) ? words[key] : key).replace(/\{(\w+)\}/g, (all, name) => (name in values ? String(values[name]) : all));
 }

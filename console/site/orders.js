@@ -4,7 +4,7 @@ import { el, list, put, set, write } from './dom.js';
 import { has, t } from './language.js';
 import { money, moment } from './format.js';
 import { ask, Problem, query } from './api.js';
-import { announce, openDialog } from './dialog.js';
+import { announce, openDialog, Unfit } from './dialog.js';
 import { mayChangeOrders } from './roles.js';
 
 const statuses = ['held', 'queued', 'confirmed', 'paid', 'cancelled', 'expired', 'refused'];
@@ -125,7 +125,7 @@ function confirmExtend(shown, changed) {
     content: [el('p', {}, t('confirm.extend', named(order))),
       el('div', { class: 'field' }, el('label', { for: 'extend-by' }, t('orders.minutes')), input, until)],
     confirm: async (handle) => {
-      if (!input.checkValidity() || input.value === '') throw new Error(t('orders.range', { most: longest }));
+      if (!input.checkValidity() || input.value === '') throw new Unfit(t('orders.range', { most: longest }));
       if (!await again(order, handle, changed)) return false;
       const answer = await ask('PUT', orderURL(order.order_id, '/pay_by'), { body: { pay_by: wanted().toISOString() } });
       changed(answer);

@@ -28,7 +28,7 @@ export function windowText(sale, now) {
 // salesPage shows every sale with its state, countdown, what is sold, and what buyers get answered a second.
 export function salesPage(frame) {
   frame.title(t('nav.sales'));
-  const rows = el('tbody');
+  const rows = el('tbody', { role: 'rowgroup' }); // roles are given, because a phone shows rows as cards
   const empty = el('p', { class: 'quiet empty', hidden: true }, t('sales.none'));
   const fault = el('div', { role: 'alert' });
   const filter = el('input', { type: 'search', id: 'sales-filter', placeholder: t('sales.filter'), input: () => draw() });
@@ -40,8 +40,9 @@ export function salesPage(frame) {
     el('div', { class: 'head-end' }, el('label', { class: 'unseen', for: 'sales-filter' }, t('sales.filter')), filter)),
   fault, el('section', { class: 'panel' },
     el('div', { class: 'scroll', role: 'group', tabindex: '0', 'aria-label': t('nav.sales') },
-      el('table', { class: 'sales' }, el('thead', {}, el('tr', {}, columns.map(([key, kind = '']) =>
-        el('th', { scope: 'col', class: kind }, t(key))))), rows)), empty), plant.node);
+      el('table', { class: 'sales', role: 'table' }, el('thead', { role: 'rowgroup' }, el('tr', { role: 'row' },
+        columns.map(([key, kind = '']) => el('th', { scope: 'col', role: 'columnheader', class: kind }, t(key))))), rows)), empty),
+  plant.node);
 
   const update = list(rows, (sale) => sale.id, saleRow, (row, sale) => writeSale(row, sale, now()));
   const now = () => Date.parse(seen.at) + performance.now() - seenAt;
@@ -72,23 +73,24 @@ function byUrgency(a, b) {
 function saleRow(sale) {
   const cells = {
     state: el('span'), frozen: el('span', { class: 'badge warn', hidden: true }, t('state.frozen')),
-    when: el('td', { class: 'when' }), bar: el('span', { class: 'bar-fill' }),
+    when: el('td', { class: 'when', role: 'cell' }), bar: el('span', { class: 'bar-fill' }),
     sold: el('span', { 'data-term': 'sold' }), loaded: el('span', { 'data-term': 'loaded' }), share: el('span', { class: 'quiet' }),
-    presses: el('td', { class: 'num' }), orders: el('td', { class: 'num' }), refused: el('td', { class: 'num' }),
+    ...Object.fromEntries(['presses', 'orders', 'refused'].map((key) =>
+      [key, el('td', { class: 'num', role: 'cell', 'data-label': t(`sales.${key}`) })])),
     name: el('a', { href: `#/sales/${encodeURIComponent(sale.id)}` }),
   };
-  const row = el('tr', { 'data-sale': sale.id },
-    el('th', { scope: 'row' }, cells.name, el('span', { class: 'id mono' }, sale.id)),
-    el('td', {}, cells.state, ' ', cells.frozen), cells.when,
-    el('td', { class: 'sold-cell' }, el('span', { class: 'bar', 'aria-hidden': 'true' }, cells.bar),
+  const row = el('tr', { role: 'row', 'data-sale': sale.id },
+    el('th', { scope: 'row', role: 'rowheader' }, cells.name, el('span', { class: 'id mono' }, sale.id)),
+    el('td', { role: 'cell' }, cells.state, ' ', cells.frozen), cells.when,
+    el('td', { class: 'sold-cell', role: 'cell' }, el('span', { class: 'bar', 'aria-hidden': 'true' }, cells.bar),
       el('span', { class: 'sold-words' }, cells.sold, el('span', { class: 'quiet' }, ' / ', cells.loaded), ' ', cells.share)),
     cells.presses, cells.orders, cells.refused);
-  row.cells_ = cells;
+  row.parts = cells;
   return row;
 }
 
 function writeSale(row, sale, now) {
-  const cells = row.cells_;
+  const cells = row.parts;
   write(cells.name, sale.name || sale.id);
   stateBadge(cells.state, sale.state);
   cells.frozen.hidden = !sale.holds_frozen_since;

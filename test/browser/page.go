@@ -18,6 +18,13 @@ import (
 	"flashsale/test/harness"
 )
 
+// Keys that Press takes besides characters.
+const (
+	Escape = kb.Escape
+	Home   = kb.Home
+	End    = kb.End
+)
+
 // patience bounds every wait for something on a page.
 const patience = 20 * time.Second
 
@@ -90,6 +97,9 @@ func (p *Page) Look(view View) {
 // Go loads a URL in the page.
 func (p *Page) Go(url string) { p.do("open "+url, chromedp.Navigate(url)) }
 
+// Reload loads the page again.
+func (p *Page) Reload() { p.do("load the page again", chromedp.Reload()) }
+
 // do runs actions of the browser and fails the test when one fails within patience.
 func (p *Page) do(what string, actions ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
@@ -114,17 +124,23 @@ func (p *Page) describe() string {
 // Wait looks at the page until a JavaScript expression is true there.
 func (p *Page) Wait(expression string) {
 	p.t.Helper()
+	p.WaitFor(expression, func() bool {
+		holds, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool]("Boolean("+expression+")"))
+		return err == nil && holds
+	})
+}
+
+// WaitFor repeats a look until it finds what the test waits for.
+func (p *Page) WaitFor(what string, found func() bool) {
+	p.t.Helper()
 	deadline, tick := time.NewTimer(patience), time.NewTicker(20*time.Millisecond)
 	defer deadline.Stop()
 	defer tick.Stop()
-	for {
-		if holds, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool]("Boolean("+expression+")")); err == nil && holds {
-			return
-		}
+	for !found() {
 		select {
 		case <-tick.C:
 		case <-deadline.C:
-			p.t.Fatalf("not within %s: %s\n%s", patience, expression, p.describe())
+			p.t.Fatalf("not within %s: %s\n%s", patience, what, p.describe())
 		}
 	}
 }

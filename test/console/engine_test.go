@@ -69,7 +69,7 @@ type engine struct {
 	open   map[string]object // sessions by cookie
 	asked  []string          // method and path of each request that changes something
 	keys   map[string]object // answers of stock changes by Idempotency-Key
-	lose   bool              // the next stock change is done and its answer is lost
+	lose   int               // as many stock changes are done and their answers are lost
 	wake   chan struct{}     // closed when something has changed
 	cut    chan struct{}     // closed to end every stream
 	away   bool              // no stream is accepted
