@@ -124,6 +124,41 @@ func TestDevSellsAndKeepsItsOrders(t *testing.T) {
 	second.stop()
 }
 
+// TestDevServesTheShopPage: the page, its files and a buyer whose token buys; each visitor is another buyer.
+func TestDevServesTheShopPage(t *testing.T) {
+	d := startDev(t, "curl -i")
+	shop := d.find(`shop page +(\S+)\n`)
+	page := d.read(shop)
+	require.Contains(t, page, "/console/shop.js")
+	require.Contains(t, d.read(shop+"console/shop.js"), "data-action")
+	buyers := map[string]bool{}
+	for range 2 {
+		var buyer struct{ Sale, Buyer, Token string }
+		require.NoError(t, json.Unmarshal([]byte(d.read(shop+"shop/token")), &buyer))
+		require.Equal(t, devSale, buyer.Sale)
+		status, order := d.callAs(http.MethodPost, "Bearer "+buyer.Token)
+		require.Equal(t, http.StatusAccepted, status, order)
+		buyers[buyer.Buyer] = true
+	}
+	require.Len(t, buyers, 2)
+	require.Contains(t, d.read(d.find(`operators +(\S+)\n`)+"/"), "/console/main.js")
+	d.stop()
+}
+
+// read returns the body of a page that answers 200.
+func (d *devRun) read(url string) string {
+	d.t.Helper()
+	request, err := http.NewRequestWithContext(d.t.Context(), http.MethodGet, url, nil)
+	require.NoError(d.t, err)
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(d.t, err)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	require.NoError(d.t, err)
+	require.Equal(d.t, http.StatusOK, response.StatusCode, string(body))
+	return string(body)
+}
+
 func TestDevDemoPrintsALiveLine(t *testing.T) {
 	d := startDev(t, "books hold", "--demo")
 	line := d.find(`(asked \d+ .*books hold)`)
