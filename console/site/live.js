@@ -35,13 +35,14 @@ export function livePage(frame, id) {
   let seen = null;
   let seenAt = 0; // when the last answer came, by performance.now
   let end = () => {};
-  let told = 0; // entries of the trail since the stream was opened, in ms when it was
+  let answers = 0; // since the stream was opened
 
   put(frame.main, head.node, bar.node, fault, head.notices, head.totals, table.node, charts.node,
     el('div', { class: 'columns' }, trail.node, el('div', { class: 'stack' }, auditPanel(id), plant.node)));
 
   function show(live) {
     [seen, seenAt] = [live, performance.now()];
+    answers += 1;
     samples.add(live);
     head.update(live);
     bar.update(live, frame.session.role);
@@ -55,14 +56,14 @@ export function livePage(frame, id) {
 
   function again() {
     end();
-    told = performance.now();
+    answers = 0;
     end = follow(saleURL(id, `/live${query(view)}`), {
       history: (event) => { samples.restart(event); },
       live: show,
       trail: (entry) => {
         const fresh = trail.add(entry);
-        // Entries that the stream repeats at its start are old news.
-        if (fresh && performance.now() - told > 1500 && entry.who !== frame.session.name) announce(whatWasDone(entry), 'warn');
+        // The stream begins with what was done before; that is no news.
+        if (fresh && answers > 1 && entry.who !== frame.session.name) announce(whatWasDone(entry), 'warn');
       },
       problem: (problem) => put(fault, el('p', { class: 'notice bad' }, `${t('live.unread')} ${problem.detail || problem.title}`)),
     }, frame.connection);

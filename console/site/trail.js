@@ -3,11 +3,14 @@
 import { el, put } from './dom.js';
 import { has, t } from './language.js';
 import { clock, moment } from './format.js';
-import { ask, query } from './api.js';
+import { ask, Problem, query } from './api.js';
+
+const done = 'done'; // the outcome of a change that was made; a refused one has the code of its refusal
 
 // whatWasDone says one entry in a sentence without its time.
 export function whatWasDone(entry) {
   const who = entry.who === 'engine' ? t('trail.engine') : t('trail.who', { who: entry.who, role: entry.role });
+  if (entry.outcome !== done) return t('trail.refused', { who, target: entry.target, verb: entry.verb, outcome: entry.outcome });
   const key = `trail.${entry.verb}`;
   return has(key) ? t(key, { who, target: entry.target }) : t('trail.other', { who, target: entry.target, verb: entry.verb });
 }
@@ -30,15 +33,15 @@ export function difference(before, after) {
 // entryNode shows one entry; what changed is opened by whoever wants to see it.
 export function entryNode(entry, timeOf = clock) {
   const { before, after } = difference(entry.before, entry.after);
-  const failed = entry.outcome && !['ok', 'done', 'applied', 'success'].includes(entry.outcome);
   const changed = before === null && after === null ? null : el('details', {}, el('summary', {}, t('trail.details')),
     el('dl', { class: 'change' }, el('dt', {}, t('trail.before')), el('dd', {}, el('pre', {}, compactJSON(before))),
       el('dt', {}, t('trail.after')), el('dd', {}, el('pre', {}, compactJSON(after)))));
   return el('li', { 'data-entry': entry.id, 'data-verb': entry.verb },
     el('time', { datetime: entry.at, title: moment(entry.at), class: 'quiet' }, timeOf(entry.at)),
-    el('div', {}, el('p', {}, whatWasDone(entry), failed ? el('span', { class: 'bad' }, ` ${entry.outcome}`) : null), changed));
+    el('div', {}, el('p', { class: entry.outcome === done ? '' : 'warn' }, whatWasDone(entry)), changed));
 }
 
+const page = 100; // entries that the page of the whole trail reads at once
 const most = 60; // entries that the live screen keeps
 
 // liveTrail returns the panel of a sale's trail, and add for each entry of the stream; an entry that is known is left out.
@@ -69,10 +72,10 @@ function compareIds(a, b) {
   return a.length - b.length || (a < b ? -1 : a > b ? 1 : 0);
 }
 
-// entriesSince returns what was done to a sale after a time, newest first.
+// entriesSince returns what was done to a sale after a time, newest first. What was refused has changed nothing.
 export async function entriesSince(sale, since) {
   const { entries } = await ask('GET', `/admin/v1/trail${query({ sale, since, limit: 20 })}`);
-  return entries;
+  return entries.filter((entry) => entry.outcome === done);
 }
 
 // trailPage shows the whole trail, newest first, of one sale or of all.
@@ -83,24 +86,30 @@ export function trailPage(frame) {
   const none = el('p', { class: 'quiet empty', hidden: true }, t('trail.none'));
   const sale = el('input', { id: 'trail-sale', name: 'sale', value: frame.members.get('sale') || '', autocomplete: 'off' });
   const since = el('input', { id: 'trail-since', name: 'since', type: 'datetime-local' });
-  const limit = el('select', { id: 'trail-limit' }, [50, 200, 1000].map((n) => el('option', { value: n }, String(n))));
-  async function read() {
+  const more = el('button', { type: 'button', class: 'small', hidden: true, click: () => read(true) }, t('orders.more'));
+  let next = '';
+
+  async function read(on = false) {
     put(fault);
     try {
       const after = since.value ? new Date(since.value).toISOString() : '';
-      const answer = await ask('GET', `/admin/v1/trail${query({ sale: sale.value.trim(), since: after, limit: limit.value })}`);
-      put(entries, answer.entries.map((entry) => entryNode(entry, moment)));
-      none.hidden = answer.entries.length > 0;
+      const answer = await ask('GET', `/admin/v1/trail${query({ sale: sale.value.trim(), since: after, limit: page,
+        cursor: on ? next : '' })}`);
+      if (!on) put(entries);
+      entries.append(...answer.entries.map((entry) => entryNode(entry, moment)));
+      next = answer.next || '';
     } catch (problem) {
-      put(fault, el('p', { class: 'notice bad' }, problem.message));
+      if (!(problem instanceof Problem)) throw problem;
+      put(fault, el('p', { class: 'notice bad' }, problem.lines().join(' ')));
     }
+    more.hidden = !next;
+    none.hidden = entries.children.length > 0;
   }
   put(frame.main, el('div', { class: 'head' }, el('h1', {}, t('nav.trail'))),
     el('form', { class: 'search', submit: (event) => { event.preventDefault(); read(); } },
       el('div', { class: 'field' }, el('label', { for: 'trail-sale' }, t('orders.sale')), sale),
       el('div', { class: 'field' }, el('label', { for: 'trail-since' }, t('trail.since')), since),
-      el('div', { class: 'field' }, el('label', { for: 'trail-limit' }, t('trail.limit')), limit),
       el('button', { type: 'submit', class: 'primary' }, t('orders.search'))),
-    fault, el('section', { class: 'panel' }, none, entries));
+    fault, el('section', { class: 'panel' }, none, entries, el('div', { class: 'panel-foot' }, more)));
   read();
 }

@@ -139,8 +139,8 @@ func (e *engine) requests() []string {
 // note writes an entry of the trail. The caller holds the lock.
 func (e *engine) note(who, role, verb, target string, before, after any) {
 	e.trail = append(e.trail, object{
-		"id": strconv.Itoa(len(e.trail) + 1), "at": stamp(time.Now()), "who": who, "role": role, "verb": verb, "target": target,
-		"before": before, "after": after, "outcome": "ok", "request_id": fmt.Sprintf("r%d", len(e.trail)+1),
+		"id": len(e.trail) + 1, "at": stamp(time.Now()), "who": who, "role": role, "verb": verb, "target": target,
+		"before": before, "after": after, "outcome": "done", "request_id": fmt.Sprintf("r%d", len(e.trail)+1),
 	})
 }
 
@@ -308,14 +308,21 @@ func (e *engine) readTrail(w http.ResponseWriter, r *http.Request, _ object) {
 	query := r.URL.Query()
 	limit, err := strconv.Atoi(cmp.Or(query.Get("limit"), "100"))
 	require.NoError(e.t, err)
+	cursor, err := strconv.Atoi(cmp.Or(query.Get("cursor"), "0"))
+	require.NoError(e.t, err)
 	entries := []object{}
 	for _, entry := range slices.Backward(e.trail) {
 		about := query.Get("sale") == "" || strings.HasPrefix(entry["target"].(string), "sale/"+query.Get("sale"))
-		if about && entry["at"].(string) >= query.Get("since") && len(entries) < limit {
+		before := query.Get("cursor") == "" || entry["id"].(int) < cursor
+		if about && before && entry["at"].(string) >= query.Get("since") && len(entries) <= limit {
 			entries = append(entries, entry)
 		}
 	}
-	answer(w, object{"entries": entries})
+	found := object{"entries": entries}
+	if len(entries) > limit {
+		found = object{"entries": entries[:limit], "next": strconv.Itoa(entries[limit-1]["id"].(int))}
+	}
+	answer(w, found)
 }
 
 func (e *engine) audit(w http.ResponseWriter, r *http.Request, _ object) {

@@ -211,7 +211,13 @@ func (e *engine) cancelOrder(w http.ResponseWriter, r *http.Request, _ object) {
 func (e *engine) listLetters(w http.ResponseWriter, _ *http.Request, _ object) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	answer(w, object{"deadletters": append([]object{}, e.dead...)})
+	waiting := []object{}
+	for _, letter := range e.dead {
+		if letter["state"] == "waiting" {
+			waiting = append(waiting, letter)
+		}
+	}
+	answer(w, object{"deadletters": waiting})
 }
 
 func (e *engine) decide(w http.ResponseWriter, r *http.Request, _ object) {

@@ -205,7 +205,10 @@ func trail(t *testing.T, b *browser.Browser) {
 	p.Read(".trail", "The engine rebuilt sale/double-11")
 	require.Equal(t, "2", browser.Evaluate[string](p, "document.querySelector('.trail li').dataset.entry"), "newest first")
 	require.NotContains(t, p.Text(".trail"), "rules", "of another target")
-	p.Wait("performance.now() > 2000 + performance.timing.domContentLoadedEventEnd - performance.timing.navigationStart")
+	for _, available := range []string{"399", "398"} { // after two answers, an entry is news
+		e.with(func() { e.sales["double-11"].Items[0].Available-- })
+		p.Read("[data-sku=phone] [data-term=available]", available)
+	}
 	e.with(func() { e.act(e.sales["double-11"], "pause", "wang") })
 	p.Read(".trail", "wang (operator) paused sale/double-11")
 	p.Read(".toasts", "wang (operator) paused sale/double-11")
@@ -217,4 +220,16 @@ func trail(t *testing.T, b *browser.Browser) {
 	p.Type("#trail-sale", "double-11")
 	p.Press("\r")
 	p.Wait("document.querySelectorAll('.trail li').length === 3")
+	e.with(func() {
+		for range 120 {
+			e.note("lin", "operator", "stock", "sale/double-11/items/phone", nil, nil)
+		}
+		e.trail[122]["outcome"] = "wrong_state"
+	})
+	p.Press("\r")
+	p.Wait("document.querySelectorAll('.trail li').length === 100")
+	p.Read(".trail", "lin (operator) was refused to stock sale/double-11/items/phone: wrong_state")
+	p.Click(".panel-foot button")
+	p.Wait("document.querySelectorAll('.trail li').length === 123")
+	p.Wait("document.querySelector('.panel-foot button').hidden")
 }
