@@ -59,7 +59,8 @@ func TestWordsAreUsedAndKnown(t *testing.T) {
 	shop := scripts["shop.js"]
 	delete(scripts, "shop.js")
 	both := scripts["format.js"] + scripts["switches.js"] + scripts["language.js"]
-	for name, sources := range map[string]string{"en": strings.Join(slices.Collect(maps.Values(scripts)), "\n"), "shop-en": shop + both} {
+	all := strings.Join(slices.Collect(maps.Values(scripts)), "\n")
+	for name, sources := range map[string]string{"en": all, "shop-en": shop + both} {
 		words, used := wordsOf(t, name), map[string]bool{}
 		for _, pattern := range []*regexp.Regexp{literalKey, choiceKey} {
 			for _, found := range pattern.FindAllStringSubmatch(sources, -1) {

@@ -39,7 +39,8 @@ export function auditPanel(id) {
     const wrong = audit.items.filter((item) => item.difference !== 0);
     put(verdict, el('div', { class: 'notice bad' }, el('p', {}, t('audit.breaks', { skus: count(wrong.length), at })),
       el('ul', { class: 'bullets' }, wrong.slice(0, most).map((item) => el('li', {},
-        t(item.difference > 0 ? 'audit.missing' : 'audit.surplus', { sku: item.sku, units: count(Math.abs(item.difference)) }))))));
+        t(item.difference > 0 ? 'audit.missing' : 'audit.surplus',
+          { sku: item.sku, units: count(Math.abs(item.difference)) }))))));
   }
 
   return el('section', { class: 'panel', 'aria-labelledby': 'audit-title' },

@@ -32,7 +32,8 @@ export function newChart(title, { stacked = false } = {}) {
   const when = el('span', { class: 'quiet when' });
   const node = el('figure', { class: 'chart' },
     el('figcaption', {}, el('h3', { class: 'chart-title' }, title), when), legend,
-    el('div', { class: 'plot-box' }, el('div', { class: 'y-axis quiet', 'aria-hidden': 'true' }, top, middle, el('span', {}, '0')),
+    el('div', { class: 'plot-box' },
+      el('div', { class: 'y-axis quiet', 'aria-hidden': 'true' }, top, middle, el('span', {}, '0')),
       plot),
     el('div', { class: 'x-axis quiet', 'aria-hidden': 'true' }, [15, 10, 5].map((minutes) =>
       el('span', {}, t('chart.ago', { minutes }))), el('span', {}, t('chart.now'))));

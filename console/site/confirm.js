@@ -1,5 +1,6 @@
 // Confirmations of what an operator does to a sale. Each names the sale and says what will happen. The sale is read again before
-// the dialog is shown and before anything is sent: where another operator was faster, the dialog says what was done, and asks again.
+// the dialog is shown and before anything is sent: where another operator was faster, the dialog says what was done, and asks
+// again.
 
 import { el, put } from './dom.js';
 import { t } from './language.js';
@@ -107,7 +108,8 @@ export function confirmStock(shown, row, role, done) {
   return guarded({
     verb: 'stock', shown: { ...shown, row }, sku: row.sku, role,
     title: t('confirm.stock.title', { sku: row.sku, sale: nameOf(shown.sale) }),
-    describe: (live) => [t('confirm.stock', { sku: row.sku, loaded: count(live.row?.loaded), available: count(live.row?.available) })],
+    describe: (live) => [t('confirm.stock', { sku: row.sku, loaded: count(live.row?.loaded),
+      available: count(live.row?.available) })],
     extra: [el('div', { class: 'field' }, el('label', { for: 'stock-add' }, t('stock.units')), input,
       el('p', { class: 'quiet', id: 'stock-hint' }, t('stock.hint'))), pending],
     act: async () => {

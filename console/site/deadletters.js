@@ -37,7 +37,8 @@ export function lettersPage(frame) {
     write(empty, found.length ? '' : t('letters.none'));
   }
 
-  put(frame.main, el('div', { class: 'head' }, el('h1', {}, t('nav.deadletters'))), el('p', { class: 'quiet lead' }, t('letters.lead')),
+  put(frame.main, el('div', { class: 'head' }, el('h1', {}, t('nav.deadletters'))),
+    el('p', { class: 'quiet lead' }, t('letters.lead')),
     fault, el('section', { class: 'panel' },
       el('div', { class: 'scroll', role: 'group', tabindex: '0', 'aria-label': t('nav.deadletters') },
         el('table', {}, el('thead', {}, el('tr', {}, ['id', 'state', 'reason', 'orders', 'detail'].map((key) =>
@@ -55,7 +56,8 @@ function letterRow(letter, role, changed) {
     type: 'button', class: 'small', 'data-action': verb, click: () => confirmDecision(verb, letter, changed),
   }, t(`action.${verb}`), el('span', { class: 'unseen' }, ` ${letter.id}`)));
   const row = el('tr', { 'data-letter': letter.id }, el('th', { scope: 'row', class: 'mono' }, letter.id), parts.state,
-    el('td', {}, letter.reason), el('td', { class: 'num' }, count(ordersOf(letter).length)), el('td', { class: 'detail' }, letter.detail),
+    el('td', {}, letter.reason), el('td', { class: 'num' }, count(ordersOf(letter).length)),
+      el('td', { class: 'detail' }, letter.detail),
     el('td', {}, el('span', { class: 'switches' }, parts.buttons), parts.why));
   row.parts = parts;
   return row;

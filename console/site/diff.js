@@ -18,7 +18,8 @@ export function diffLines(before, after) {
   let j = 0;
   while (i < a.length || j < b.length) {
     if (i < a.length && j < b.length && a[i] === b[j]) { lines.push({ kind: 'same', text: a[i] }); i += 1; j += 1; }
-    else if (j >= b.length || (i < a.length && common[i + 1][j] >= common[i][j + 1])) { lines.push({ kind: 'gone', text: a[i] }); i += 1; }
+    else if (j >= b.length || (i < a.length && common[i + 1][j] >= common[i][j + 1])) {
+      lines.push({ kind: 'gone', text: a[i] }); i += 1; }
     else { lines.push({ kind: 'new', text: b[j] }); j += 1; }
   }
   return lines;

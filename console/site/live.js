@@ -65,7 +65,8 @@ export function livePage(frame, id) {
         // The stream begins with what was done before; that is no news.
         if (fresh && answers > 1 && entry.who !== frame.session.name) announce(whatWasDone(entry), 'warn');
       },
-      problem: (problem) => put(fault, el('p', { class: 'notice bad' }, `${t('live.unread')} ${problem.detail || problem.title}`)),
+      problem: (problem) => put(fault, el('p', { class: 'notice bad' },
+        `${t('live.unread')} ${problem.detail || problem.title}`)),
     }, frame.connection);
   }
 
@@ -81,7 +82,8 @@ const viewOf = (members) => ({
 
 // keepView writes what part of the SKUs is shown into the address, so that a reload shows the same.
 function keepView(id, view) {
-  const members = { q: view.q, sort: view.sort === 'sku' ? '' : view.sort, from: view.from || '', limit: view.limit === 20 ? '' : view.limit };
+  const members = { q: view.q, sort: view.sort === 'sku' ? '' : view.sort, from: view.from || '',
+    limit: view.limit === 20 ? '' : view.limit };
   history.replaceState(null, '', `#/sales/${encodeURIComponent(id)}${query(members)}`);
 }
 
@@ -133,7 +135,8 @@ function headOf(id) {
 
   return {
     node: el('div', { class: 'head live-head' },
-      el('div', {}, el('p', { class: 'crumbs' }, el('a', { href: '#/' }, t('nav.sales')), ' / ', el('span', { class: 'mono' }, id)),
+      el('div', {}, el('p', { class: 'crumbs' }, el('a', { href: '#/' }, t('nav.sales')),
+        ' / ', el('span', { class: 'mono' }, id)),
         el('div', { class: 'head-name' }, name, state, ended, frozen, books)),
       el('div', { class: 'head-end' }, remaining, el('p', { class: 'quiet' }, t('live.clock'), ' ', now)), status),
     notices, totals: totals.node, update, tick,
@@ -144,7 +147,8 @@ function noticesOf(live) {
   const found = [];
   if (live.sale.reason) found.push(['warn', t('notice.reason', { reason: live.sale.reason })]);
   if (live.brake) {
-    found.push(['warn', t('notice.brake', { reason: live.brake.reason, rate: count(live.brake.per_second), since: clock(live.brake.since) })]);
+    found.push(['warn', t('notice.brake', { reason: live.brake.reason, rate: count(live.brake.per_second),
+      since: clock(live.brake.since) })]);
   }
   for (const store of live.stores || []) {
     if (!store.up) found.push(['bad', t('notice.store', { store: store.store, detail: store.detail || '' })]);
@@ -166,7 +170,8 @@ function totalsOf() {
   const cell = (label, value, ...more) => el('div', { class: 'total' }, el('dt', {}, label), value, more);
   const node = el('section', { class: 'panel totals', 'aria-labelledby': 'totals-title' },
     el('h2', { class: 'unseen', id: 'totals-title' }, t('totals.title')),
-    el('dl', { class: 'total-list' }, terms.map((term) => cell(t(`term.${term}`), numbers[term], term === 'sold' ? el('dd', {}, share) : null)),
+    el('dl', { class: 'total-list' }, terms.map((term) =>
+      cell(t(`term.${term}`), numbers[term], term === 'sold' ? el('dd', {}, share) : null)),
       cell(t('totals.presses'), presses), cell(t('term.orders_per_s'), speed), cell(t('totals.refused'), refused),
       cell('p99', p99), cell(t('term.sold_out_in'), end)),
     el('div', { class: 'stockbar', 'aria-hidden': 'true' }, segments.map((term) => parts[term])),

@@ -28,7 +28,8 @@ export function machines() {
 
 function machineRow(one) {
   const parts = { badge: el('span'), name: el('b'), detail: el('span', { class: 'quiet detail' }) };
-  const row = el('li', one.store ? { 'data-store': one.store } : { 'data-process': one.name }, parts.badge, parts.name, parts.detail);
+  const row = el('li', one.store ? { 'data-store': one.store } : { 'data-process': one.name },
+    parts.badge, parts.name, parts.detail);
   row.parts = parts;
   return row;
 }

@@ -18,7 +18,8 @@ const orderURL = (id, rest = '') => `/admin/v1/orders/${encodeURIComponent(id)}$
 export function ordersPage(frame) {
   frame.title(t('nav.orders'));
   const inputs = Object.fromEntries(['order_id', 'sale', 'buyer', 'sku'].map((name) => [name,
-    el('input', { name, id: `orders-${name}`, autocomplete: 'off', spellcheck: 'false', value: frame.members.get(name) || '' })]));
+    el('input', { name, id: `orders-${name}`, autocomplete: 'off', spellcheck: 'false',
+      value: frame.members.get(name) || '' })]));
   const status = el('select', { id: 'orders-status', name: 'status' }, el('option', { value: '' }, t('orders.any')),
     statuses.map((one) => el('option', { value: one }, statusName(one))));
   const fault = el('div', { role: 'alert' });
@@ -70,12 +71,14 @@ export function ordersPage(frame) {
 
 function orderRow(order, role, changed) {
   const parts = { status: el('span'), lines: el('td'), pay: el('td'), why: el('span', { class: 'why' }), order };
-  const of = (verb, act) => el('button', { type: 'button', class: 'small', 'data-action': verb, click: () => act(parts.order, changed) },
+  const of = (verb, act) => el('button', { type: 'button', class: 'small', 'data-action': verb,
+    click: () => act(parts.order, changed) },
     t(`action.${verb}`), el('span', { class: 'unseen' }, ` ${order.order_id}`));
   parts.buttons = [of('extend', confirmExtend), of('cancel-order', confirmCancel)];
   parts.role = role;
   const row = el('tr', { 'data-order': order.order_id }, el('th', { scope: 'row', class: 'mono' }, order.order_id),
-    el('td', {}, parts.status), el('td', { class: 'mono' }, order.sale), el('td', { class: 'mono' }, order.buyer_id || ''), parts.lines,
+    el('td', {}, parts.status), el('td', { class: 'mono' }, order.sale), el('td', { class: 'mono' }, order.buyer_id || ''),
+      parts.lines,
     el('td', { class: 'num' }, money(order.total_cents, order.currency)), el('td', {}, moment(order.created_at)), parts.pay,
     el('td', {}, el('span', { class: 'switches' }, parts.buttons), parts.why));
   row.parts = parts;

@@ -67,7 +67,8 @@ export function rulesPage(frame) {
 
   // behind takes over what somebody else has applied meanwhile as the new base, and shows it; the edit stays in the editor.
   function behind(present) {
-    put(others, el('div', { class: 'notice warn' }, el('p', {}, el('b', {}, t('rules.conflict', { was: base.version, version: present.version }))),
+    put(others, el('div', { class: 'notice warn' },
+      el('p', {}, el('b', {}, t('rules.conflict', { was: base.version, version: present.version }))),
       diffNode(pretty(base), pretty(present), t('rules.theirs'))));
     base = present;
     put(version, t('rules.version', { version: present.version }));
@@ -93,7 +94,8 @@ export function rulesPage(frame) {
     redraw();
     openDialog({
       title: t('confirm.rules.title'), confirmLabel: t('action.rules'),
-      content: [el('p', {}, t('confirm.rules', { version: base.version })), ...[...others.children].map((node) => node.cloneNode(true)),
+      content: [el('p', {}, t('confirm.rules', { version: base.version })),
+        ...[...others.children].map((node) => node.cloneNode(true)),
         comparison],
       confirm: async (handle) => {
         try {

@@ -41,7 +41,8 @@ export function salesPage(frame) {
   fault, el('section', { class: 'panel' },
     el('div', { class: 'scroll', role: 'group', tabindex: '0', 'aria-label': t('nav.sales') },
       el('table', { class: 'sales', role: 'table' }, el('thead', { role: 'rowgroup' }, el('tr', { role: 'row' },
-        columns.map(([key, kind = '']) => el('th', { scope: 'col', role: 'columnheader', class: kind }, t(key))))), rows)), empty),
+        columns.map(([key, kind = '']) => el('th', { scope: 'col', role: 'columnheader', class: kind }, t(key))))),
+          rows)), empty),
   plant.node);
 
   const update = list(rows, (sale) => sale.id, saleRow, (row, sale) => writeSale(row, sale, now()));
@@ -74,7 +75,8 @@ function saleRow(sale) {
   const cells = {
     state: el('span'), frozen: el('span', { class: 'badge warn', hidden: true }, t('state.frozen')),
     when: el('td', { class: 'when', role: 'cell' }), bar: el('span', { class: 'bar-fill' }),
-    sold: el('span', { 'data-term': 'sold' }), loaded: el('span', { 'data-term': 'loaded' }), share: el('span', { class: 'quiet' }),
+    sold: el('span', { 'data-term': 'sold' }), loaded: el('span', { 'data-term': 'loaded' }),
+      share: el('span', { class: 'quiet' }),
     ...Object.fromEntries(['presses', 'orders', 'refused'].map((key) =>
       [key, el('td', { class: 'num', role: 'cell', 'data-label': t(`sales.${key}`) })])),
     name: el('a', { href: `#/sales/${encodeURIComponent(sale.id)}` }),

@@ -54,7 +54,8 @@ function draw() {
   };
   put(root, el('header', { class: 'shop-top' },
     el('span', { class: 'brand' }, el('img', { src: '/console/icon.svg', alt: '', width: 22, height: 22 }), t('shop.brand')),
-    el('div', { class: 'shop-end' }, el('span', { class: 'quiet' }, t('shop.buyer'), ' ', el('span', { class: 'mono', 'data-buyer': buyer.buyer }, buyer.buyer)),
+    el('div', { class: 'shop-end' }, el('span', { class: 'quiet' }, t('shop.buyer'), ' ',
+      el('span', { class: 'mono', 'data-buyer': buyer.buyer }, buyer.buyer)),
       el('button', { type: 'button', class: 'small', 'data-action': 'another-buyer', click: another }, t('shop.another')),
       themeSwitch(), languageSwitch(() => { draw(); show(); }, words))),
   el('main', { class: 'shop' },
@@ -71,7 +72,8 @@ async function another() {
 
 function itemRow(item) {
   const parts = { name: el('h2'), price: el('p', { class: 'price' }) };
-  parts.button = el('button', { type: 'button', class: 'primary', 'data-action': 'buy', click: () => buy(item.sku, parts.button) },
+  parts.button = el('button', { type: 'button', class: 'primary', 'data-action': 'buy',
+    click: () => buy(item.sku, parts.button) },
     t('shop.buy'), el('span', { class: 'unseen' }, ` ${item.name || item.sku}`));
   const row = el('article', { class: 'item', 'data-sku': item.sku }, parts.name, parts.price, parts.button);
   row.parts = parts;
@@ -113,7 +115,8 @@ async function buy(sku, button) {
 function refused({ code, document: problem }) {
   const known = has(`refusal.${code}`);
   put(screen.answer, el('div', { class: 'notice warn', 'data-outcome': code },
-    el('p', {}, known ? t(`refusal.${code}`, problem) : problem.title || code), known ? null : el('p', {}, problem.detail || '')));
+    el('p', {}, known ? t(`refusal.${code}`, problem) : problem.title || code),
+      known ? null : el('p', {}, problem.detail || '')));
 }
 
 // follow shows an order and waits with the engine until it is confirmed, for as long as this buyer stays.
@@ -135,13 +138,15 @@ async function follow(first) {
 }
 
 function orderCard(order) {
-  const parts = { steps: way.map((status) => el('li', { 'data-step': status }, el('b', {}, t(`way.${status}`)), t(`way.${status}.means`))),
+  const parts = { steps: way.map((status) =>
+    el('li', { 'data-step': status }, el('b', {}, t(`way.${status}`)), t(`way.${status}.means`))),
     status: el('b', { role: 'status' }), until: el('span', { class: 'quiet' }), order };
   parts.cancel = el('button', { type: 'button', class: 'small', 'data-action': 'cancel-order', click: () => cancel(parts.order) },
     t('shop.cancel'));
   const card = el('article', { class: 'order', 'data-order': order.order_id },
     el('div', { class: 'order-head' }, parts.status, el('span', { class: 'mono quiet' }, order.order_id)),
-    el('p', {}, (order.lines || []).map((line) => `${line.quantity} × ${line.sku}`).join(', '), ` · ${money(order.total_cents, order.currency)}`),
+    el('p', {}, (order.lines || []).map((line) => `${line.quantity} × ${line.sku}`).join(', '),
+      ` · ${money(order.total_cents, order.currency)}`),
     el('ol', { class: 'way' }, parts.steps), el('div', { class: 'order-foot' }, parts.until, parts.cancel));
   card.parts = parts;
   return card;
@@ -155,7 +160,8 @@ function writeOrder(card, order) {
   parts.steps.forEach((step, at) => set(step, 'class', at <= reached ? 'reached' : false));
   write(parts.status, t(`status.${order.status}`));
   const waits = order.status === 'confirmed';
-  write(parts.until, waits && order.pay_by ? t('shop.pay_by', { at: moment(order.pay_by), in: countdown(Date.parse(order.pay_by) - now()) }) : '');
+  write(parts.until, waits && order.pay_by ?
+    t('shop.pay_by', { at: moment(order.pay_by), in: countdown(Date.parse(order.pay_by) - now()) }) : '');
   parts.cancel.hidden = !waits;
 }
 

@@ -46,8 +46,10 @@ export function newTable(view, asked, pressed) {
     el('div', { class: 'scroll', role: 'group', tabindex: '0', 'aria-labelledby': 'skus-title' },
       el('table', {}, el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, t('term.sku')),
         columns.map((column) => el('th', { scope: 'col', class: 'num' }, t(`term.${column}`))),
-        el('th', { scope: 'col', class: 'num' }, t('term.orders_per_s')), el('th', { scope: 'col', class: 'num' }, t('term.sold_out_in')),
-        el('th', { scope: 'col' }, t('term.conserved')), el('th', { scope: 'col' }, el('span', { class: 'unseen' }, t('skus.change'))))),
+        el('th', { scope: 'col', class: 'num' }, t('term.orders_per_s')),
+          el('th', { scope: 'col', class: 'num' }, t('term.sold_out_in')),
+        el('th', { scope: 'col' }, t('term.conserved')),
+          el('th', { scope: 'col' }, el('span', { class: 'unseen' }, t('skus.change'))))),
       rows)), empty,
     el('div', { class: 'panel-foot' }, range, why, el('span', { class: 'switches' }, back, on)));
 
@@ -76,7 +78,8 @@ function choice(id, values, words, chosen, changed) {
 }
 
 function skuRow(row, add) {
-  const parts = { terms: {}, name: el('span', { class: 'quiet name' }), speed: el('td', { class: 'num', 'data-term': 'orders_per_s' }),
+  const parts = { terms: {}, name: el('span', { class: 'quiet name' }),
+    speed: el('td', { class: 'num', 'data-term': 'orders_per_s' }),
     end: el('td', { class: 'num', 'data-term': 'sold_out_in_s' }), holds: el('td', { 'data-term': 'conserved' }),
     bar: el('span', { class: 'bar-fill' }) };
   parts.button = el('button', { type: 'button', class: 'small', 'data-action': 'stock', click: () => add(parts.row) },

@@ -97,7 +97,8 @@ func start(t *testing.T) *engine {
 	now := time.Now().UTC()
 	e.sales["double-11"] = &saleState{
 		ID: "double-11", Name: "Double 11", State: "open", Starts: now.Add(-9 * time.Minute), Ends: now.Add(111 * time.Minute),
-		Items:   []*item{{SKU: "phone", Name: "Phone 15, black", Price: 129900, Loaded: 1000, Available: 400, InFlight: 10, Settled: 600, Released: 10, Paid: 450, PerSecond: 12}},
+		Items: []*item{{SKU: "phone", Name: "Phone 15, black", Price: 129900, Loaded: 1000, Available: 400, InFlight: 10,
+			Settled: 600, Released: 10, Paid: 450, PerSecond: 12}},
 		Refused: map[string]float64{"sold_out": 120, "rate_limited": 31.5}, Presses: 240,
 	}
 	e.server = httptest.NewServer(e.routes())

@@ -183,7 +183,8 @@ func (e *engine) live(s *saleState, q, sort, from, limit string) object {
 		phase = "ended"
 	}
 	return object{
-		"at": stamp(now), "phase": phase, "starts_in_ms": s.Starts.Sub(now).Milliseconds(), "ends_in_ms": s.Ends.Sub(now).Milliseconds(),
+		"at": stamp(now), "phase": phase,
+		"starts_in_ms": s.Starts.Sub(now).Milliseconds(), "ends_in_ms": s.Ends.Sub(now).Milliseconds(),
 		"sale": object{"id": s.ID, "name": s.Name, "state": s.State, "reason": s.Reason, "starts_at": stamp(s.Starts),
 			"ends_at": stamp(s.Ends), "currency": "CNY", "payment_ttl_s": 900, "buckets": 4, "holds_frozen_since": s.frozenSince()},
 		"total": total,

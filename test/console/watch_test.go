@@ -171,7 +171,8 @@ func manySKUs(t *testing.T, b *browser.Browser) {
 	assert.Contains(t, browser.Evaluate[string](p, "location.hash"), "q=thing+777")
 	p.Type("#sku-search", "")
 	p.Read(".panel-foot", "1–20 of 10,000")
-	browser.Evaluate[bool](p, `(e => { e.value = 'sold'; e.dispatchEvent(new Event('change')); return true })(document.querySelector('#sku-sort'))`)
+	browser.Evaluate[bool](p, `(e => { e.value = 'sold'; e.dispatchEvent(new Event('change'));
+		return true })(document.querySelector('#sku-sort'))`)
 	p.Wait("document.querySelector('[data-sku]').dataset.sku === 'sku-00089'")
 	p.Reload()
 	p.Wait("document.querySelector('[data-sku]')?.dataset.sku === 'sku-00089'") // a reload shows the same part

@@ -74,6 +74,7 @@ var scaffolds = map[string]direction{
 	"test/harness": {nil, "the harness starts servers and processes; its callers decide what runs in them"},
 	"test/stack": {[]string{"test/harness"},
 		"a deployment depends on its processes and servers, not on the suites that use it"},
+	"test/browser": {[]string{"test/harness"}, "a browser shows what pages do, and knows none of the pages that it is pointed at"},
 	"test/memory": {[]string{"sale", "ledger"},
 		"a database in memory decides by ledger, as every store does, and by nothing that tests it"},
 	"test/buyers": {[]string{"sale", "test/stack"},
