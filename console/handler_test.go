@@ -84,7 +84,8 @@ func TestFiles(t *testing.T) {
 }
 
 func TestNothingElseIsServed(t *testing.T) {
-	for _, path := range []string{"/index.html", "/console/", "/console/index.html", "/console/shop.html", "/console/../handler.go",
+	for _, path := range []string{"/index.html", "/console/", "/console/index.html", "/console/shop.html",
+		"/console/../handler.go",
 		"/main.js", "/console/site/main.js", "/metrics"} {
 		assert.Equal(t, http.StatusNotFound, get(t, Handler(), http.MethodGet, path, nil).StatusCode, path)
 	}

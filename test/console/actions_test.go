@@ -265,7 +265,8 @@ func letters(t *testing.T, b *browser.Browser) {
 	e := start(t)
 	e.with(func() {
 		for _, id := range []string{"0-17", "0-18"} {
-			e.dead = append(e.dead, object{"id": id, "reason": "malformed", "detail": "unexpected end of the record", "state": "waiting",
+			e.dead = append(e.dead, object{"id": id, "reason": "malformed", "detail": "unexpected end of the record",
+				"state":     "waiting",
 				"partition": 0, "offset": 17, "orders": []string{"700000000001001", "700000000001002"}})
 		}
 	})

@@ -103,7 +103,8 @@ func busy(t *testing.T) *engine {
 	e.with(func() {
 		s := e.sales["double-11"]
 		s.Items, s.Presses = nil, 4200
-		s.Refused = map[string]float64{"sold_out": 1830, "rate_limited": 410, "already_bought": 265, "not_enough": 24, "overloaded": 7}
+		s.Refused = map[string]float64{"sold_out": 1830, "rate_limited": 410, "already_bought": 265, "not_enough": 24,
+			"overloaded": 7}
 		for i, name := range names {
 			loaded := int64(5000) / (1 + int64(i)%7) / 10 * 10
 			sold := int64(float64(loaded) * math.Min(1, 0.35+0.09*float64(i%9)))
@@ -118,7 +119,8 @@ func busy(t *testing.T) *engine {
 			s.Items = append(s.Items, one)
 		}
 		e.sales["spring"] = &saleState{ID: "spring-preview", Name: "Spring preview", State: "preloaded",
-			Starts: now.Add(26 * time.Hour), Ends: now.Add(30 * time.Hour), Items: []*item{{SKU: "a", Loaded: 800, Available: 800}}}
+			Starts: now.Add(26 * time.Hour), Ends: now.Add(30 * time.Hour),
+			Items: []*item{{SKU: "a", Loaded: 800, Available: 800}}}
 		e.sales["winter"] = &saleState{ID: "winter-2025", Name: "Winter 2025", State: "closed", Starts: now.Add(-50 * time.Hour),
 			Ends: now.Add(-40 * time.Hour), Items: []*item{{SKU: "a", Loaded: 5000, Available: 0, Settled: 5000, Paid: 5000}}}
 		e.note("lin", "operator", "preload", "sale/double-11", object{"state": "draft"}, object{"state": "preloaded"})
@@ -144,8 +146,8 @@ func TestPicture(t *testing.T) {
 	p := b.Open(t, e.url()+"/#/sales/double-11", browser.View{Width: 1440, Height: 1100})
 	p.Type("input[name=token]", "lin-token")
 	p.Press("\r")
-	p.Wait(fmt.Sprintf("document.querySelectorAll('.plot path').length > 4 && document.querySelectorAll('[data-sku]').length === %d",
-		rows))
+	p.Wait(fmt.Sprintf("document.querySelectorAll('[data-sku]').length === %d", rows))
+	p.Wait("document.querySelectorAll('.plot path').length > 4")
 	picture := p.Shot("console")
 	require.Less(t, len(picture), most)
 	if name := os.Getenv("FLASHSALE_CONSOLE_PICTURE"); name != "" {
