@@ -2,7 +2,7 @@
 
 import { t } from './language.js';
 import { count, duration, moment } from './format.js';
-import { ask, events, Problem, saleURL } from './api.js';
+import { ask, events, Problem, query, saleURL } from './api.js';
 import { may } from './roles.js';
 import { Unfit } from './dialog.js';
 
@@ -75,14 +75,20 @@ async function preload(id, progress) {
   return result;
 }
 
-// read returns the sale as it is now, without the rows of its SKUs but that of one.
+// read returns the live answer with the sale as the database has it at this moment: all who watch share live answers, which may
+// be a second old. With a SKU it has that SKU's numbers as row and its defined stock as stock.
 export async function read(id, sku) {
-  const live = await ask('GET', saleURL(id, `/live?limit=${sku ? 200 : 1}${sku ? `&q=${encodeURIComponent(sku)}` : ''}`));
-  return { ...live, row: sku ? live.items.rows.find((row) => row.sku === sku) : undefined };
+  const [live, sale] = await Promise.all([
+    ask('GET', saleURL(id, `/live${query({ limit: sku ? 200 : 1, q: sku })}`)), ask('GET', saleURL(id))]);
+  const { state, starts_at, ends_at, holds_frozen_since = null } = sale;
+  return {
+    ...live, sale: { ...live.sale, state, starts_at, ends_at, holds_frozen_since },
+    row: live.items.rows.find((row) => row.sku === sku), stock: sale.items.find((item) => item.sku === sku)?.stock,
+  };
 }
 
-// mark is equal for two answers between which nobody has changed the sale.
-export function mark(live, row = live.row) {
-  const { state, starts_at: starts, ends_at: ends, holds_frozen_since: frozen } = live.sale;
-  return JSON.stringify([state, starts, ends, frozen || null, row ? row.loaded : null]);
+// changed reports whether somebody has changed the sale between two answers. Stock counts where both know it.
+export function changed(before, now) {
+  const mark = ({ sale }) => JSON.stringify([sale.state, sale.starts_at, sale.ends_at, sale.holds_frozen_since || null]);
+  return mark(before) !== mark(now) || (before.stock !== undefined && before.stock !== now.stock);
 }

@@ -4,7 +4,7 @@
 
 import { el, put } from './dom.js';
 import { t } from './language.js';
-import { against, consequences, dangerous, mark, move, read } from './actions.js';
+import { against, changed, consequences, dangerous, move, read } from './actions.js';
 import { announce, openDialog, Unfit } from './dialog.js';
 import { Problem } from './api.js';
 import { changeStock, pendingChange, forgetChange } from './stockchange.js';
@@ -46,9 +46,10 @@ async function guarded({ verb, shown, sku, role, title, describe, extra = [], ac
 
   // moved takes a newer state over; it reports whether that differs from what the operator was shown.
   async function moved(live, dialog) {
-    if (mark(live) === mark(agreed, agreed.row)) return false;
-    dialog.say(await whatChanged(agreed, live));
+    const before = agreed;
     agreed = live;
+    if (!changed(before, live)) return false;
+    dialog.say(await whatChanged(before, live));
     redraw(live);
     return true;
   }
@@ -106,7 +107,7 @@ export function confirmStock(shown, row, role, done) {
   };
   drawPending();
   return guarded({
-    verb: 'stock', shown: { ...shown, row }, sku: row.sku, role,
+    verb: 'stock', shown, sku: row.sku, role,
     title: t('confirm.stock.title', { sku: row.sku, sale: nameOf(shown.sale) }),
     describe: (live) => [t('confirm.stock', { sku: row.sku, loaded: count(live.row?.loaded),
       available: count(live.row?.available) })],

@@ -34,7 +34,7 @@ export function compact(value) {
 
 // percent writes a share from 0 to 1. It shows neither 0 % of something nor 100 % of not everything.
 export function percent(part, whole) {
-  if (!known(part) || !whole) return absent;
+  if (!known(part) || !known(whole) || whole <= 0) return absent;
   const share = part / whole;
   const shown = share > 0 && share < 0.001 ? 0.001 : share < 1 && share > 0.999 ? 0.999 : share;
   return formatter('NumberFormat', { style: 'percent', maximumFractionDigits: 1 }).format(shown);

@@ -2,12 +2,12 @@
 
 import { el, put, set, write } from './dom.js';
 import { t } from './language.js';
-import { clock, count, duration, millis, percent, rate } from './format.js';
+import { absent, clock, count, duration, millis, percent, rate } from './format.js';
 import { query, saleURL } from './api.js';
 import { follow } from './stream.js';
 import { newCharts } from './charts.js';
 import { newSamples } from './samples.js';
-import { newTable, soldOf, valueOf } from './skus.js';
+import { booksOf, newTable, soldOf, valueOf } from './skus.js';
 import { against, dangerous, verbs } from './actions.js';
 import { confirmMove, confirmStock } from './confirm.js';
 import { announce } from './dialog.js';
@@ -110,8 +110,8 @@ function headOf(id) {
     if (!ended.hidden) stateBadge(ended, live.phase);
     frozen.hidden = !sale.holds_frozen_since;
     write(frozen, t('state.frozen_since', { since: clock(sale.holds_frozen_since) }));
-    set(books, 'class', `badge ${live.total.conserved ? 'good' : 'bad'}`);
-    write(books, t(live.total.conserved ? 'term.holds' : 'term.breaks'));
+    set(books, 'class', `badge ${{ holds: 'good', breaks: 'bad', unknown: '' }[booksOf(live.total)]}`);
+    write(books, t(`term.${booksOf(live.total)}`));
     totals.update(live);
     put(notices, noticesOf(live));
     say(`${t(`state.${sale.state}`)}${sale.holds_frozen_since ? `, ${t('state.frozen')}` : ''}`);
@@ -153,7 +153,7 @@ function noticesOf(live) {
   for (const store of live.stores || []) {
     if (!store.up) found.push(['bad', t('notice.store', { store: store.store, detail: store.detail || '' })]);
   }
-  if (!live.total.conserved) found.push(['bad', t('notice.books')]);
+  if (live.total.conserved === false) found.push(['bad', t('notice.books')]);
   return found.map(([kind, words]) => el('p', { class: `notice ${kind}` }, words));
 }
 
@@ -181,12 +181,12 @@ function totalsOf() {
   function update({ total, rates = {} }) {
     for (const term of terms) {
       write(numbers[term], count(valueOf(total, term)));
-      set(numbers[term], 'data-value', valueOf(total, term));
+      set(numbers[term], 'data-value', valueOf(total, term) ?? '');
     }
     write(share, percent(soldOf(total), total.loaded));
     write(speed, rate(total.orders_per_s));
     write(presses, rate(rates.presses_per_s));
-    write(refused, rate(Object.values(rates.refused_per_s || {}).reduce((sum, n) => sum + n, 0)));
+    write(refused, rates.refused_per_s ? rate(Object.values(rates.refused_per_s).reduce((sum, n) => sum + n, 0)) : absent);
     write(p99, millis(rates.p99_ms));
     write(end, total.loaded > 0 && total.available === 0 ? t('skus.sold_out') : duration(total.sold_out_in_s));
     for (const term of segments) parts[term].style.flexGrow = String(Math.max(0, total[term] || 0));

@@ -72,8 +72,8 @@ export function newSamples() {
     note(series.orders ??= [], told.orders_per_s);
     for (const key of ['p50_ms', 'p99_ms']) note(series[key] ??= [], told[key]);
     for (const key of gauges) note(series[key] ??= [], told[key], true);
-    const refused = told.refused_per_s || {};
-    for (const reason of new Set([...Object.keys(refused), ...Object.keys(series.refused)])) {
+    const refused = told.refused_per_s;
+    for (const reason of refused ? new Set([...Object.keys(refused), ...Object.keys(series.refused)]) : []) {
       note(series.refused[reason] ??= [], refused[reason] ?? 0);
     }
     readings += 1;

@@ -8,8 +8,11 @@ const columns = ['loaded', 'available', 'in_flight', 'settled', 'released', 'sol
 const sorts = ['sku', 'available', 'sold', 'orders'];
 const pageSizes = [20, 50, 100, 200];
 
-// soldOf returns the units that buyers own: settled and not given back.
-export const soldOf = (stock) => stock.settled - stock.released;
+// soldOf returns the units that buyers own: settled and not given back; null while that is unknown.
+export const soldOf = (stock) => (stock.settled === null || stock.released === null ? null : stock.settled - stock.released);
+
+// booksOf returns whether the books hold, as words of a key: holds, breaks, or unknown while a store is away.
+export const booksOf = ({ conserved }) => (conserved === true ? 'holds' : conserved === false ? 'breaks' : 'unknown');
 
 // valueOf returns a column of a stock.
 export const valueOf = (stock, column) => (column === 'sold' ? soldOf(stock) : stock[column]);
@@ -98,16 +101,17 @@ function writeRow({ parts }, row) {
   write(parts.name, row.name);
   for (const column of columns) {
     write(parts.terms[column], count(valueOf(row, column)));
-    set(parts.terms[column], 'data-value', valueOf(row, column));
+    set(parts.terms[column], 'data-value', valueOf(row, column) ?? '');
   }
   set(parts.terms.sold, 'title', percent(soldOf(row), row.loaded));
   parts.bar.style.width = `${row.loaded > 0 ? Math.min(100, (100 * soldOf(row)) / row.loaded) : 0}%`;
   write(parts.speed, rate(row.orders_per_s));
   write(parts.end, row.loaded > 0 && row.available === 0 ? t('skus.sold_out')
     : row.sold_out_in_s === null || row.sold_out_in_s === undefined ? '–' : duration(row.sold_out_in_s));
-  write(parts.holds, row.conserved ? '✓' : '✗');
-  set(parts.holds, 'class', row.conserved ? 'good' : 'bad');
-  set(parts.holds, 'aria-label', t(row.conserved ? 'term.holds' : 'term.breaks'));
+  const books = booksOf(row);
+  write(parts.holds, { holds: '✓', breaks: '✗', unknown: '?' }[books]);
+  set(parts.holds, 'class', { holds: 'good', breaks: 'bad', unknown: 'quiet' }[books]);
+  set(parts.holds, 'aria-label', t(`term.${books}`));
   set(parts.button, 'disabled', row.against !== '');
   set(parts.button, 'title', row.against || false);
 }

@@ -65,6 +65,7 @@ type engine struct {
 	trail  []object
 	down   map[string]string // stores that are away, and why
 	brake  any
+	blind  bool              // Redis and the database are away: no number is known
 	tokens map[string]object // name and role by token
 	open   map[string]object // sessions by cookie
 	asked  []string          // method and path of each request that changes something
@@ -160,6 +161,7 @@ func (e *engine) routes() http.Handler {
 	}{
 		"GET /admin/v1/live":                     {"viewer", e.listLive},
 		"GET " + one + "/live":                   {"viewer", e.saleLive},
+		"GET " + one:                             {"viewer", e.oneSale},
 		"GET " + one + "/audit":                  {"viewer", e.audit},
 		"GET /admin/v1/trail":                    {"viewer", e.readTrail},
 		"GET /admin/v1/rules":                    {"viewer", e.getRules},

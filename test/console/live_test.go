@@ -176,6 +176,13 @@ func (e *engine) live(s *saleState, q, sort, from, limit string) object {
 	for _, one := range matched[min(first, len(matched)):min(first+most, len(matched))] {
 		rows = append(rows, one.show())
 	}
+	for _, one := range append([]object{total}, rows...) {
+		for _, name := range []string{"available", "in_flight", "settled", "released", "paid", "unpaid", "conserved"} {
+			if e.blind {
+				one[name] = nil
+			}
+		}
+	}
 	phase := map[string]string{"open": "open"}[s.State]
 	if phase = cmp.Or(phase, s.State); s.State == "open" && now.Before(s.Starts) {
 		phase = "upcoming"

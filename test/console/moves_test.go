@@ -21,8 +21,20 @@ var saleMoves = map[string]struct {
 
 // sale writes a sale as the moves answer it.
 func (s *saleState) document() object {
+	items := []object{}
+	for _, one := range s.Items {
+		items = append(items, object{"sku": one.SKU, "stock": one.Loaded, "price_cents": one.Price, "name": one.Name})
+	}
 	return object{"sale": s.ID, "name": s.Name, "state": s.State, "starts_at": stamp(s.Starts), "ends_at": stamp(s.Ends),
-		"currency": "CNY", "payment_ttl_s": 900, "holds_frozen_since": s.frozenSince()}
+		"currency": "CNY", "payment_ttl_s": 900, "holds_frozen_since": s.frozenSince(), "items": items}
+}
+
+func (e *engine) oneSale(w http.ResponseWriter, r *http.Request, _ object) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if s := e.saleOf(w, r); s != nil {
+		answer(w, s.document())
+	}
 }
 
 func (s *saleState) frozenSince() any {

@@ -111,6 +111,12 @@ func notices(t *testing.T, b *browser.Browser) {
 	p.Read("[data-store=kafka]", "down")
 	p.Read("[role=status]", "Paused")
 	p.Accessible("notices")
+	e.with(func() { e.blind = true })
+	p.Read(".head-name [data-term=conserved]", "Books not known now")
+	p.Read("[data-sku=phone] [data-term=conserved]", "?")
+	p.Read("[data-sku=phone] [data-term=available]", "–")
+	p.Read(".totals [data-term=sold]", "–")
+	p.Wait("!document.querySelector('.notices').textContent.includes('The books do not hold')")
 }
 
 func charts(t *testing.T, b *browser.Browser) {
