@@ -113,6 +113,11 @@ func (g *DevGateway) Buyers() net.Addr { return g.role.buyers.Addr() }
 // Operators returns the address of the operators' listener.
 func (g *DevGateway) Operators() net.Addr { return g.role.operators.Addr() }
 
+// SignInOnce returns the address of the console that signs a browser in as the bearer of a token, once and within ten minutes.
+func (g *DevGateway) SignInOnce(token string) string {
+	return "http://" + g.Operators().String() + "/?once=" + g.role.api.SignInOnce(token)
+}
+
 // Ready reports whether every readiness check of the gateway has passed.
 func (g *DevGateway) Ready() bool { return len(g.role.ready()) == 0 }
 

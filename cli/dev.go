@@ -93,7 +93,7 @@ func (c Dev) present(ctx context.Context, inv *invocation, s *settings.Settings,
 	if kept != "" {
 		kept = "  kept       " + kept + "\n"
 	}
-	fmt.Fprintf(inv.stdout, devBanner, base, base, gateway.Operators(), home.dir, kept, s.Admin.Token.Reveal(), token,
+	fmt.Fprintf(inv.stdout, devBanner, base, base, gateway.Operators(), gateway.SignInOnce(s.Admin.Token.Reveal()), home.dir, kept, s.Admin.Token.Reveal(), token,
 		shut, base, devSale, devSKU, token)
 	if !c.Demo {
 		return nil
@@ -106,6 +106,7 @@ const devBanner = `flashsale dev: for trying and developing only. Redis, Kafka a
   buyers     %s
   shop page  %s/
   operators  http://%s
+  console    %s   (signs in once, within ten minutes)
   data       %s
 %s  operators' token  %s
   buyer's token     %s

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -142,7 +143,24 @@ func TestDevServesTheShopPage(t *testing.T) {
 	}
 	require.Len(t, buyers, 2)
 	require.Contains(t, d.read(d.find(`operators +(\S+)\n`)+"/"), "/console/main.js")
+	d.signsInOnce(d.find(`console +(\S+) `))
 	d.stop()
+}
+
+// signsInOnce follows the console's link as a browser does: it opens a session the first time only.
+func (d *devRun) signsInOnce(link string) {
+	d.t.Helper()
+	for _, cookies := range []int{1, 0} {
+		jar, err := cookiejar.New(nil)
+		require.NoError(d.t, err)
+		request, err := http.NewRequestWithContext(d.t.Context(), http.MethodGet, link, nil)
+		require.NoError(d.t, err)
+		response, err := (&http.Client{Jar: jar}).Do(request)
+		require.NoError(d.t, err)
+		require.NoError(d.t, response.Body.Close())
+		require.Equal(d.t, "/", response.Request.URL.RequestURI(), "the token is out of the address")
+		require.Len(d.t, jar.Cookies(response.Request.URL), cookies)
+	}
 }
 
 // read returns the body of a page that answers 200.
