@@ -72,6 +72,7 @@ function backTo(before) {
 }
 
 let live = null;
+const mostToasts = 2;
 
 // announce tells a screen reader, and shows for a while, what has happened.
 export function announce(text, kind = 'good') {
@@ -81,5 +82,6 @@ export function announce(text, kind = 'good') {
   }
   const toast = el('div', { class: `toast notice ${kind}` }, text);
   live.append(toast);
+  while (live.children.length > mostToasts) live.firstElementChild.remove();
   setTimeout(() => toast.remove(), 7000);
 }

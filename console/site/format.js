@@ -40,9 +40,12 @@ export function percent(part, whole) {
   return formatter('NumberFormat', { style: 'percent', maximumFractionDigits: 1 }).format(shown);
 }
 
-// millis writes a latency of ms milliseconds.
+// millis writes a latency of ms milliseconds, from a second on in seconds.
 export function millis(ms) {
   if (!known(ms)) return absent;
+  if (ms >= 1000) {
+    return t('format.s', { n: formatter('NumberFormat', { maximumFractionDigits: ms < 10_000 ? 2 : 0 }).format(ms / 1000) });
+  }
   const digits = ms < 10 ? 2 : ms < 100 ? 1 : 0;
   return formatter('NumberFormat', { maximumFractionDigits: digits }).format(ms) + ' ms';
 }
