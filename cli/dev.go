@@ -93,7 +93,8 @@ func (c Dev) present(ctx context.Context, inv *invocation, s *settings.Settings,
 	if kept != "" {
 		kept = "  kept       " + kept + "\n"
 	}
-	fmt.Fprintf(inv.stdout, devBanner, base, base, gateway.Operators(), gateway.SignInOnce(s.Admin.Token.Reveal()), home.dir, kept, s.Admin.Token.Reveal(), token,
+	link := gateway.SignInOnce(s.Admin.Token.Reveal())
+	fmt.Fprintf(inv.stdout, devBanner, base, base, gateway.Operators(), link, home.dir, kept, s.Admin.Token.Reveal(), token,
 		shut, base, devSale, devSKU, token)
 	if !c.Demo {
 		return nil

@@ -3,7 +3,6 @@ package console
 import (
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -13,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func get(t *testing.T, handler http.Handler, method, path string, header http.Header) *http.Response {
+func get(t *testing.T, handler http.Handler, method, path string, header http.Header) *httptest.ResponseRecorder {
 	t.Helper()
 	request := httptest.NewRequestWithContext(t.Context(), method, path, nil)
 	for name, values := range header {
@@ -21,28 +20,21 @@ func get(t *testing.T, handler http.Handler, method, path string, header http.He
 	}
 	recorder := httptest.NewRecorder()
 	handler.ServeHTTP(recorder, request)
-	return recorder.Result()
-}
-
-func bodyOf(t *testing.T, response *http.Response) string {
-	t.Helper()
-	text, err := io.ReadAll(response.Body)
-	require.NoError(t, err)
-	return string(text)
+	return recorder
 }
 
 // TestThePage: the page at "/" is never kept, and says whether the browser has a session cookie.
 func TestThePage(t *testing.T) {
 	for _, path := range []string{"/", "/?once=used"} {
 		page := get(t, Handler(), http.MethodGet, path, nil)
-		require.Equal(t, http.StatusOK, page.StatusCode)
-		require.Equal(t, "text/html; charset=utf-8", page.Header.Get("Content-Type"))
-		require.Equal(t, "no-store", page.Header.Get("Cache-Control"))
-		require.Contains(t, bodyOf(t, page), `<meta name="session" content="none">`)
+		require.Equal(t, http.StatusOK, page.Code)
+		require.Equal(t, "text/html; charset=utf-8", page.Header().Get("Content-Type"))
+		require.Equal(t, "no-store", page.Header().Get("Cache-Control"))
+		require.Contains(t, page.Body.String(), `<meta name="session" content="none">`)
 	}
 	page := get(t, Handler(), http.MethodGet, "/", http.Header{"Cookie": {SessionCookie + "=anything"}})
-	require.Contains(t, bodyOf(t, page), `<meta name="session" content="cookie">`)
-	require.Contains(t, bodyOf(t, get(t, Handler(), http.MethodGet, "/", nil)), signedOut, "the next page is not marked")
+	require.Contains(t, page.Body.String(), `<meta name="session" content="cookie">`)
+	require.Contains(t, get(t, Handler(), http.MethodGet, "/", nil).Body.String(), signedOut, "the next page is not marked")
 }
 
 // TestSecurityHeaders: every answer forbids frames, foreign resources and guessed types, also one without a page.
@@ -52,7 +44,7 @@ func TestSecurityHeaders(t *testing.T) {
 		"/": {Handler(), shop}, "/console/main.js": {Handler(), shop}, "/console/absent.js": {Handler(), shop}, TokenPath: {shop},
 	} {
 		for _, handler := range handlers {
-			h := get(t, handler, http.MethodGet, path, nil).Header
+			h := get(t, handler, http.MethodGet, path, nil).Header()
 			assert.Equal(t, "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
 				h.Get("Content-Security-Policy"), path)
 			assert.Equal(t, "nosniff", h.Get("X-Content-Type-Options"), path)
@@ -69,17 +61,17 @@ func TestFiles(t *testing.T) {
 		"/console/locales/zh.json": "application/json", "/console/icon.svg": "image/svg+xml",
 	} {
 		first := get(t, Handler(), http.MethodGet, path, nil)
-		require.Equal(t, http.StatusOK, first.StatusCode, path)
-		require.Equal(t, mediaType, first.Header.Get("Content-Type"), path)
-		require.Equal(t, "no-cache", first.Header.Get("Cache-Control"), path)
-		tag := first.Header.Get("ETag")
+		require.Equal(t, http.StatusOK, first.Code, path)
+		require.Equal(t, mediaType, first.Header().Get("Content-Type"), path)
+		require.Equal(t, "no-cache", first.Header().Get("Cache-Control"), path)
+		tag := first.Header().Get("ETag")
 		for _, sent := range []string{tag, "W/" + tag, `"other", ` + tag} {
 			again := get(t, Handler(), http.MethodGet, path, http.Header{"If-None-Match": {sent}})
-			require.Equal(t, http.StatusNotModified, again.StatusCode, sent)
-			require.Empty(t, bodyOf(t, again))
+			require.Equal(t, http.StatusNotModified, again.Code, sent)
+			require.Empty(t, again.Body.String())
 		}
 		other := get(t, Handler(), http.MethodGet, path, http.Header{"If-None-Match": {`"other"`}})
-		require.Equal(t, http.StatusOK, other.StatusCode)
+		require.Equal(t, http.StatusOK, other.Code)
 	}
 }
 
@@ -87,12 +79,12 @@ func TestNothingElseIsServed(t *testing.T) {
 	for _, path := range []string{"/index.html", "/console/", "/console/index.html", "/console/shop.html",
 		"/console/../handler.go",
 		"/main.js", "/console/site/main.js", "/metrics"} {
-		assert.Equal(t, http.StatusNotFound, get(t, Handler(), http.MethodGet, path, nil).StatusCode, path)
+		assert.Equal(t, http.StatusNotFound, get(t, Handler(), http.MethodGet, path, nil).Code, path)
 	}
 	answer := get(t, Handler(), http.MethodPost, "/", nil)
-	require.Equal(t, http.StatusMethodNotAllowed, answer.StatusCode)
-	require.Equal(t, "GET, HEAD", answer.Header.Get("Allow"))
-	require.Equal(t, http.StatusOK, get(t, Handler(), http.MethodHead, "/", nil).StatusCode)
+	require.Equal(t, http.StatusMethodNotAllowed, answer.Code)
+	require.Equal(t, "GET, HEAD", answer.Header().Get("Allow"))
+	require.Equal(t, http.StatusOK, get(t, Handler(), http.MethodHead, "/", nil).Code)
 }
 
 // TestShop: each request for a token gets another buyer, and none is kept by a cache.
@@ -105,15 +97,15 @@ func TestShop(t *testing.T) {
 		}
 		return Buyer{ID: strings.Repeat("b", made), Token: "token"}, nil
 	})
-	require.Contains(t, bodyOf(t, get(t, shop, http.MethodGet, "/", nil)), "shop.js")
+	require.Contains(t, get(t, shop, http.MethodGet, "/", nil).Body.String(), "shop.js")
 	for _, id := range []string{"b", "bb"} {
 		answer := get(t, shop, http.MethodGet, TokenPath, nil)
-		require.Equal(t, "no-store", answer.Header.Get("Cache-Control"))
+		require.Equal(t, "no-store", answer.Header().Get("Cache-Control"))
 		var buyer map[string]string
-		require.NoError(t, json.Unmarshal([]byte(bodyOf(t, answer)), &buyer))
+		require.NoError(t, json.Unmarshal([]byte(answer.Body.String()), &buyer))
 		require.Equal(t, map[string]string{"sale": "demo", "buyer": id, "token": "token"}, buyer)
 	}
 	failed := get(t, shop, http.MethodGet, TokenPath, nil)
-	require.Equal(t, http.StatusInternalServerError, failed.StatusCode)
-	require.NotContains(t, bodyOf(t, failed), "no key")
+	require.Equal(t, http.StatusInternalServerError, failed.Code)
+	require.NotContains(t, failed.Body.String(), "no key")
 }
