@@ -123,7 +123,8 @@ func charts(t *testing.T, b *browser.Browser) {
 	e := start(t)
 	p := watching(t, b, e, "lin-token")
 	require.Equal(t, 6, p.Count(".plot"))
-	for _, plot := range []string{"Presses and orders a second", "Refused a second, by reason", "Time to answer a purchase, all sales",
+	for _, plot := range []string{"Presses and orders a second", "Refused a second, by reason",
+		"Time to answer a purchase, all sales",
 		"Settlement behind, all sales", "Oldest held order, all sales", "Events waiting, all sales"} {
 		p.Wait(fmt.Sprintf("[...document.querySelectorAll('.plot')].some(one => one.getAttribute('aria-label').startsWith(%q))",
 			plot+". "))
