@@ -94,8 +94,8 @@ func decodeStrict(body []byte, target any, form func(path string) string) (*faul
 		return found, malformed("", "the body must be a JSON object")
 	}
 	err := json.Unmarshal(body, target, jsontext.AllowDuplicateNames(true), json.WithUnmarshalers(json.UnmarshalFromFunc(
-		func(decoder *jsontext.Decoder, part checked, opts json.Options) error {
-			found.opts = opts
+		func(decoder *jsontext.Decoder, part checked) error {
+			found.opts = decoder.Options()
 			return part.readFrom(decoder, found)
 		})))
 	var syntactic *jsontext.SyntacticError

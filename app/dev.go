@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 
+	"flashsale/console"
 	"flashsale/embedded"
 	"flashsale/kafka"
 	"flashsale/settings"
@@ -53,6 +54,15 @@ func (d *Dev) prepare(ctx context.Context) error {
 		return fmt.Errorf("create the embedded topics: %w", err)
 	}
 	return nil
+}
+
+// OpenShop gives the buyers' listener the shop page of a sale. newBuyer returns a buyer id and a token for it, for whoever opens
+// the page. Call it before Run.
+func (d *Dev) OpenShop(saleID string, newBuyer func() (id, token string, err error)) {
+	d.site.pages = console.Shop(saleID, func() (console.Buyer, error) {
+		id, token, err := newBuyer()
+		return console.Buyer{ID: id, Token: token}, err
+	})
 }
 
 // Store returns the embedded database.
@@ -102,6 +112,11 @@ func (g *DevGateway) Buyers() net.Addr { return g.role.buyers.Addr() }
 
 // Operators returns the address of the operators' listener.
 func (g *DevGateway) Operators() net.Addr { return g.role.operators.Addr() }
+
+// SignInOnce returns the address of the console that signs a browser in as the bearer of a token, once and within ten minutes.
+func (g *DevGateway) SignInOnce(token string) string {
+	return "http://" + g.Operators().String() + "/?once=" + g.role.api.SignInOnce(token)
+}
 
 // Ready reports whether every readiness check of the gateway has passed.
 func (g *DevGateway) Ready() bool { return len(g.role.ready()) == 0 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"flashsale/admin"
+	"flashsale/console"
 	"flashsale/gateway"
 	"flashsale/kafka"
 	"flashsale/recovery"
@@ -101,7 +102,7 @@ func (r *gatewayRole) build() (err error) {
 	r.gateway, err = gateway.New(gateway.Options{
 		Keys: keys, Issuer: auth.Issuer, Audience: auth.Audience, MaxLifetime: auth.MaxLifetime, Log: r.log,
 		TrustedProxies: g.TrustedProxies, MaxConnections: boundConnections(r.log, g.MaxConnections),
-		MaxInFlight: g.MaxInFlight, TokenCache: g.TokenCacheSize, FarewellTime: farewellTime,
+		MaxInFlight: g.MaxInFlight, TokenCache: g.TokenCacheSize, FarewellTime: farewellTime, Pages: r.site.pages,
 	}, gateway.Deps{
 		Catalogue: r.catalogue, Stock: r.engine, Levels: r.redis, Orders: r.db, Cancels: r.db, Breakers: breakers,
 		Checks: r.waiting(r.started), Registerer: r.registry,
@@ -119,6 +120,7 @@ func (r *gatewayRole) build() (err error) {
 		Stock:    operatorStock{r.redis, recovery.NewRebuilder(r.redis, r.producer, r.db)},
 		Journals: r.engine, Tail: settle.NewTail(KafkaOptions(r.settings), r.settings.Namespace, r.db),
 		Gatherer: r.registry, Registerer: r.registry, Ready: r.ready, ClockAhead: r.engine.ClockAhead,
+		Console: console.Handler(),
 	})
 	return nil
 }

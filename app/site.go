@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -30,6 +31,7 @@ type site struct {
 	identity *recovery.Identity
 	holder   string // the unique name of this process in leases
 	registry *prometheus.Registry
+	pages    http.Handler // of the buyers' listener besides its API; nil in production
 }
 
 func openSite(s *settings.Settings, log *slog.Logger) (*site, error) {

@@ -48,7 +48,7 @@ func (d *demo) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(d.out, "%d buyers buy %s of sale %s\n", demoCrowd, devSKU, id)
+	fmt.Fprintf(d.out, "%d buyers buy %s of sale %s; buy beside them at %s/?sale=%s\n", demoCrowd, devSKU, id, d.base, id)
 	rush := make(chan error, 1)
 	go func() {
 		_, err := loadtest.Rush(ctx, loadtest.RushOptions{

@@ -43,6 +43,15 @@ func (c Dev) Run(inv *invocation) (err error) {
 	if home.kept, err = keptData(inv.ctx, dev.Store(), keptSecrets); err != nil {
 		return fmt.Errorf("read the data of an earlier run: %w", err)
 	}
+	signer, err := newSigner(s)
+	if err != nil {
+		return err
+	}
+	dev.OpenShop(devSale, func() (id, token string, err error) {
+		id = "demo-" + randomHex(4)
+		token, err = signer.Token(id, min(24*time.Hour, s.Auth.MaxLifetime), time.Now())
+		return id, token, err
+	})
 	return dev.Run(inv.ctx, func(ctx context.Context, gateway *app.DevGateway) error {
 		return c.present(ctx, inv, s, gateway, home)
 	})
@@ -84,7 +93,8 @@ func (c Dev) present(ctx context.Context, inv *invocation, s *settings.Settings,
 	if kept != "" {
 		kept = "  kept       " + kept + "\n"
 	}
-	fmt.Fprintf(inv.stdout, devBanner, base, gateway.Operators(), home.dir, kept, s.Admin.Token.Reveal(), token,
+	link := gateway.SignInOnce(s.Admin.Token.Reveal())
+	fmt.Fprintf(inv.stdout, devBanner, base, base, gateway.Operators(), link, home.dir, kept, s.Admin.Token.Reveal(), token,
 		shut, base, devSale, devSKU, token)
 	if !c.Demo {
 		return nil
@@ -95,7 +105,9 @@ func (c Dev) present(ctx context.Context, inv *invocation, s *settings.Settings,
 
 const devBanner = `flashsale dev: for trying and developing only. Redis, Kafka and the database are embedded in this process.
   buyers     %s
+  shop page  %s/
   operators  http://%s
+  console    %s   (signs in once, within ten minutes)
   data       %s
 %s  operators' token  %s
   buyer's token     %s

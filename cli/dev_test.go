@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -122,6 +123,58 @@ func TestDevSellsAndKeepsItsOrders(t *testing.T) {
 		return status == http.StatusConflict && problem["code"] == "already_bought"
 	}, 5*time.Second, 20*time.Millisecond)
 	second.stop()
+}
+
+// TestDevServesTheShopPage: the page, its files and a buyer whose token buys; each visitor is another buyer.
+func TestDevServesTheShopPage(t *testing.T) {
+	d := startDev(t, "curl -i")
+	shop := d.find(`shop page +(\S+)\n`)
+	page := d.read(shop)
+	require.Contains(t, page, "/console/shop.js")
+	require.Contains(t, d.read(shop+"console/shop.js"), "data-action")
+	buyers := map[string]bool{}
+	for range 2 {
+		var buyer struct{ Sale, Buyer, Token string }
+		require.NoError(t, json.Unmarshal([]byte(d.read(shop+"shop/token")), &buyer))
+		require.Equal(t, devSale, buyer.Sale)
+		status, order := d.callAs(http.MethodPost, "Bearer "+buyer.Token)
+		require.Equal(t, http.StatusAccepted, status, order)
+		buyers[buyer.Buyer] = true
+	}
+	require.Len(t, buyers, 2)
+	require.Contains(t, d.read(d.find(`operators +(\S+)\n`)+"/"), "/console/main.js")
+	d.signsInOnce(d.find(`console +(\S+) `))
+	d.stop()
+}
+
+// signsInOnce follows the console's link as a browser does: it opens a session the first time only.
+func (d *devRun) signsInOnce(link string) {
+	d.t.Helper()
+	for _, cookies := range []int{1, 0} {
+		jar, err := cookiejar.New(nil)
+		require.NoError(d.t, err)
+		request, err := http.NewRequestWithContext(d.t.Context(), http.MethodGet, link, nil)
+		require.NoError(d.t, err)
+		response, err := (&http.Client{Jar: jar}).Do(request)
+		require.NoError(d.t, err)
+		require.NoError(d.t, response.Body.Close())
+		require.Equal(d.t, "/", response.Request.URL.RequestURI(), "the token is out of the address")
+		require.Len(d.t, jar.Cookies(response.Request.URL), cookies)
+	}
+}
+
+// read returns the body of a page that answers 200.
+func (d *devRun) read(url string) string {
+	d.t.Helper()
+	request, err := http.NewRequestWithContext(d.t.Context(), http.MethodGet, url, nil)
+	require.NoError(d.t, err)
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(d.t, err)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	require.NoError(d.t, err)
+	require.Equal(d.t, http.StatusOK, response.StatusCode, string(body))
+	return string(body)
 }
 
 func TestDevDemoPrintsALiveLine(t *testing.T) {

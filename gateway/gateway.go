@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+	"github.com/valyala/fasthttp/fasthttpadaptor"
 
 	"flashsale/sale"
 )
@@ -25,6 +26,7 @@ type Gateway struct {
 	refusals  *refusals
 	metrics   *metrics
 	server    *fasthttp.Server
+	pages     fasthttp.RequestHandler // nil: there are none
 
 	catalogue     cataloguePoller
 	heartbeat     heartbeat
@@ -76,6 +78,9 @@ func New(o Options, d Deps) (*Gateway, error) {
 	g.lookups = &lookups{orders: d.Orders, breakers: d.Breakers, timeout: o.StoreTimeout, guard: g.safely}
 	g.cancels = newCancels(d.Cancels, g.lookups)
 	g.waiters = newWaiters(g.lookups, d.Stock, o)
+	if o.Pages != nil {
+		g.pages = fasthttpadaptor.NewFastHTTPHandler(o.Pages)
+	}
 	g.server = g.newServer()
 	return g, nil
 }

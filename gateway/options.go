@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"time"
 
@@ -75,6 +76,9 @@ type Options struct {
 	MaxLifetime    time.Duration  // longest time from now to the `exp` of a token
 	TrustedProxies []netip.Prefix // proxies whose X-Forwarded-For the gateway trusts
 	Log            *slog.Logger
+
+	// Pages answers GET and HEAD of the paths that the API does not have; nil: they are 404, as always in production.
+	Pages http.Handler
 
 	MaxConnections int // open connections; one more gets 503 overloaded and is closed
 	MaxInFlight    int // purchases in progress; one more gets 503 overloaded

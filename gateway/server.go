@@ -82,6 +82,8 @@ func (g *Gateway) handle(ctx *fasthttp.RequestCtx) {
 		hangUp(ctx)
 	case route == routePurchase:
 		g.metrics.purchased(g.purchase(ctx, at, &h))
+	case route == routeNone && at.path == pathNone && g.pages != nil && (ctx.IsGet() || ctx.IsHead()):
+		g.pages(ctx)
 	case route == routeNone:
 		g.metrics.purchased(g.nowhere(ctx, at.path))
 	default:

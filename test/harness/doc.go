@@ -1,5 +1,5 @@
 // Package harness starts what tests need and cannot fake: private copies of Redis, MariaDB, Kafka and nginx on free loopback
-// ports, and the built binary.
+// ports, and the built binary. It finds or installs Chromium, which test/browser starts.
 //
 // Where a server comes from, in this order: the address in the environment (FLASHSALE_TEST_REDIS, FLASHSALE_TEST_MYSQL as a
 // driver DSN, FLASHSALE_TEST_KAFKA), the binary on this machine, an installation (Debian packages as root; Kafka's jars

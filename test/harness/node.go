@@ -134,3 +134,13 @@ func (n *NodeTools) Run(t testing.TB, program string, args ...string) (stdout st
 	}
 	return string(output), cmd.ProcessState.ExitCode()
 }
+
+// File returns the content of a file of the packages, by its path below node_modules.
+func (n *NodeTools) File(t testing.TB, name string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(n.home, "node_modules", filepath.FromSlash(name)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}

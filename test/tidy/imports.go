@@ -44,6 +44,7 @@ var directions = map[string]direction{
 	"brake":    {[]string{"sale", "faults", "lease", "role"}, apart},
 	"store":    {[]string{"sale", "ledger", "faults"}, apart},
 	"admin":    {[]string{"sale", "faults", "access", "lease", "role"}, apart},
+	"console":  {nil, "the pages see the engine through its APIs alone, as any other client does"},
 	"adminclient": {[]string{"sale"},
 		"the client sees the operators' API from outside, as any other client does"},
 	"audit": {[]string{"sale"},
@@ -54,7 +55,7 @@ var directions = map[string]direction{
 	"embedded": {[]string{"sale"}, "the engines of the dev command replace foreign servers, which share no code with ours"},
 	"loadtest": {[]string{"sale", "socket"}, "the load test is a client: it sees the engine from outside, as a shop does"},
 	"app": {[]string{"sale", "settings", "role", "scripts", "kafka", "gateway", "reserve", "recovery", "settle", "events",
-		"expiry", "brake", "store", "admin", "embedded"},
+		"expiry", "brake", "store", "admin", "console", "embedded"},
 		"app assembles the processes without a command line or a load test: what a process is made of does not depend on " +
 			"how it is called"},
 	"cli": {[]string{"app", "sale", "settings", "kafka", "settle", "store", "adminclient", "audit", "doctor", "embedded",
@@ -63,7 +64,7 @@ var directions = map[string]direction{
 	"cmd":    {[]string{"cli"}, "the table lists the commands; package cli implements them"},
 	"deploy": {nil, "deploy holds files for other programs; its tests compare them with the settings"},
 	"test": {[]string{"sale", "scripts", "settings", "ledger", "faults", "lease", "role", "kafka", "gateway", "reserve",
-		"recovery", "settle", "events", "expiry", "admin"},
+		"recovery", "settle", "events", "expiry", "admin", "console"},
 		"the suites drive the built binary from outside, and the simulator the parts that decide; none needs the real " +
 			"stores' room"},
 }
@@ -74,6 +75,8 @@ var scaffolds = map[string]direction{
 	"test/harness": {nil, "the harness starts servers and processes; its callers decide what runs in them"},
 	"test/stack": {[]string{"test/harness"},
 		"a deployment depends on its processes and servers, not on the suites that use it"},
+	"test/browser": {[]string{"test/harness"},
+		"a browser shows what pages do, and knows none of the pages that it is pointed at"},
 	"test/memory": {[]string{"sale", "ledger"},
 		"a database in memory decides by ledger, as every store does, and by nothing that tests it"},
 	"test/buyers": {[]string{"sale", "test/stack"},
