@@ -18,7 +18,9 @@ type dialect struct {
 	forced string // after a table's name: use the primary key, so that the statement locks no other rows
 	// byBuyer after the table of orders and its alias: use the index of the buyers.
 	byBuyer string
-	lock    string // after a SELECT: lock its rows until the commit
+	// byUpdated: the same with the index of updated_at.
+	byUpdated string
+	lock      string // after a SELECT: lock its rows until the commit
 
 	// remove begins a DELETE from a table, up to its condition; like forced, it locks no other rows.
 	remove func(table string) string

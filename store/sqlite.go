@@ -20,6 +20,7 @@ func sqliteDialect() *dialect {
 		columns:        "SELECT m.name, c.name, 1 FROM sqlite_master m JOIN pragma_table_info(m.name) c",
 		now:            "strftime('%Y-%m-%d %H:%M:%f', 'now')",
 		nowMS:          "CAST(ROUND(unixepoch('subsec') * 1000) AS INTEGER)",
+		byUpdated:      " INDEXED BY orders_updated",
 		remove:         func(table string) string { return "DELETE FROM " + table + " WHERE " },
 		absent:         func(string) string { return " ON CONFLICT DO NOTHING" },
 		oneWriter:      true,

@@ -39,6 +39,8 @@ type Store struct {
 
 	settled    settledBuyers
 	filterPage int // rows that a settlement reads into a filter; tests take fewer
+	feedWindow int // rows that a page of the feed looks at; tests take fewer
+	smallSale  int // orders of a sale that the feed sorts; tests take fewer
 	migrating  sync.Mutex
 }
 
@@ -66,7 +68,8 @@ func Open(options Options) (*Store, error) {
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
 	db.SetConnMaxLifetime(connectionLifetime)
-	s := &Store{options: options, db: db, dialect: d, repeatFor: repeatFor, filterPage: filterPage}
+	s := &Store{options: options, db: db, dialect: d, repeatFor: repeatFor, filterPage: filterPage,
+		feedWindow: feedWindow, smallSale: smallSale}
 	if d.oneWriter {
 		s.writer = make(chan struct{}, 1)
 	}
