@@ -20,6 +20,8 @@ const (
 	codeWrongStatus     = "wrong_status"
 	codeAlreadyPaid     = "already_paid"
 	codeInternal        = "internal"
+	codeLetterNotFound  = "deadletter_not_found"
+	codeCannotSettle    = "cannot_settle"
 	codeForbidden       = "forbidden"
 	codeCSRF            = "csrf_required"
 	codeUnknownHost     = "unknown_host"

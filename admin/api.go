@@ -104,20 +104,22 @@ type Options struct {
 
 // Deps are the parts that the API calls.
 type Deps struct {
-	Sales     Sales
-	Preloads  Preloads
-	Rules     RuleBook
-	Orders    Orders
-	Decisions Decisions
-	Stock     Stock
-	Gateways  Gateways
-	Archives  Archives
-	Archiver  Archiver
-	Trail     Trail
-	Console   http.Handler // of the page for browsers; nil: there is none
-	Journals  Journals
-	Tail      Tail
-	Gatherer  prometheus.Gatherer
+	Sales       Sales
+	Preloads    Preloads
+	Rules       RuleBook
+	Orders      Orders
+	Feed        Feed
+	DeadLetters DeadLetters
+	Decisions   Decisions
+	Stock       Stock
+	Gateways    Gateways
+	Archives    Archives
+	Archiver    Archiver
+	Trail       Trail
+	Console     http.Handler // of the page for browsers; nil: there is none
+	Journals    Journals
+	Tail        Tail
+	Gatherer    prometheus.Gatherer
 
 	Registerer prometheus.Registerer    // nil: the API's own counters are not exported
 	Ready      func() map[string]string // what the process still waits for; empty: the process is ready

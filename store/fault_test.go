@@ -78,7 +78,10 @@ func bookOperations() []operation {
 		}},
 		{"read the orders of eleven", func(ctx context.Context, s *Store) error { return s.EachOrder(ctx, "eleven", nil) }},
 		{"add dead letter 3-1", func(ctx context.Context, s *Store) error { return s.AddDeadLetter(ctx, letter(d, 1)) }},
-		{"read dead letters", func(ctx context.Context, s *Store) error { return of(s.DeadLetters(ctx)) }},
+		{"read dead letters", func(ctx context.Context, s *Store) error { return of(s.DeadLetters(ctx, &sale.LetterQuery{Limit: 1})) }},
+		{"read the feed of orders", func(ctx context.Context, s *Store) error {
+			return of(s.OrderFeed(ctx, &sale.OrderQuery{Limit: 1}))
+		}},
 		{"read dead letter 3-1", func(ctx context.Context, s *Store) error { return of(s.DeadLetter(ctx, "3-1")) }},
 		{"mark dead letter 3-1 replayed", func(ctx context.Context, s *Store) error { return s.MarkReplayed(ctx, "3-1") }},
 		{"refuse dead letter 3-1", func(ctx context.Context, s *Store) error { return s.RefuseDeadLetter(ctx, "3-1") }},

@@ -37,11 +37,12 @@ type Store struct {
 	repeatFor time.Duration
 	writer    chan struct{} // contains a token while a transaction runs; nil if writers need not queue
 
-	settled    settledBuyers
-	filterPage int // rows that a settlement reads into a filter; tests take fewer
-	feedWindow int // rows that a page of the feed looks at; tests take fewer
-	smallSale  int // orders of a sale that the feed sorts; tests take fewer
-	migrating  sync.Mutex
+	settled     settledBuyers
+	filterPage  int   // rows that a settlement reads into a filter; tests take fewer
+	feedWindow  int   // rows that a page of the feed looks at; tests take fewer
+	letterBytes int64 // bytes of the records of a page of dead letters; tests take fewer
+	smallSale   int   // orders of a sale that the feed sorts; tests take fewer
+	migrating   sync.Mutex
 }
 
 // Open checks the options and returns a Store. It does not connect to the database.
@@ -69,7 +70,7 @@ func Open(options Options) (*Store, error) {
 	db.SetMaxIdleConns(connections)
 	db.SetConnMaxLifetime(connectionLifetime)
 	s := &Store{options: options, db: db, dialect: d, repeatFor: repeatFor, filterPage: filterPage,
-		feedWindow: feedWindow, smallSale: smallSale}
+		feedWindow: feedWindow, smallSale: smallSale, letterBytes: maxLetterBytes}
 	if d.oneWriter {
 		s.writer = make(chan struct{}, 1)
 	}
