@@ -139,7 +139,8 @@ func (c *call) parameters(known []string) (url.Values, sale.FieldErrors) {
 		switch {
 		case len(faults) == sale.MaxFieldErrors:
 		case !slices.Contains(known, name):
-			faults = append(faults, sale.Fieldf(name[:min(len(name), 64)], "is not a parameter of this route: it has %s", strings.Join(known, ", ")))
+			const fault = "is not a parameter of this route: it has %s"
+			faults = append(faults, sale.Fieldf(name[:min(len(name), 64)], fault, strings.Join(known, ", ")))
 		case len(values[name]) > 1:
 			faults = append(faults, sale.Fieldf(name, "must be given once"))
 		}

@@ -22,8 +22,8 @@ const (
 )
 
 // csvHeader names the columns. A row is a line of an order; the columns of the order are repeated in each of its rows.
-const csvHeader = "order_id,sale,buyer_id,status,reason,line,lines,sku,quantity,unit_price_cents,total_cents,currency,payment_id," +
-	"created_at,updated_at,pay_by\r\n"
+const csvHeader = "order_id,sale,buyer_id,status,reason,line,lines,sku,quantity,unit_price_cents,total_cents,currency," +
+	"payment_id,created_at,updated_at,pay_by\r\n"
 
 // streamOrders answers with every order of the request as CSV (RFC 4180). It reads a page at a time and has one page in memory.
 // When it fails after its first byte, it aborts the connection, so that no client takes the part for the whole. Without chunks,

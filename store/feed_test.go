@@ -38,8 +38,8 @@ func randomOrders(random *rand.Rand, n int) []sale.Order {
 	for i, id := range random.Perm(n) {
 		at := sale.TimeMillis(noon + int64(random.IntN(n/10)))
 		o := sale.Order{
-			OrderID: sale.OrderID(7000 + id), Status: sale.RowStatuses()[random.IntN(5)], Currency: "CNY", CreatedAt: sale.TimeMillis(noon),
-			UpdatedAt: at, BuyerID: fmt.Sprint("buyer-", random.IntN(9)), Sale: "large", Lines: []sale.Line{units("phone", 1)},
+			OrderID: sale.OrderID(7000 + id), Status: sale.RowStatuses()[random.IntN(5)], Currency: "CNY",
+			CreatedAt: sale.TimeMillis(noon), UpdatedAt: at, BuyerID: fmt.Sprint("buyer-", random.IntN(9)), Sale: "large", Lines: []sale.Line{units("phone", 1)},
 		}
 		switch random.IntN(10) {
 		case 0:
@@ -202,7 +202,8 @@ func TestFeedFindsALateCommit(t *testing.T) {
 	settle(t, s, batch(bucket, 1, 1, orders...))
 	tx, err := s.db.BeginTx(t.Context(), nil)
 	require.NoError(t, err)
-	_, err = tx.Exec("UPDATE orders SET status = 'paid', updated_at = "+s.dialect.now+" WHERE order_id = ?", int64(orders[0].OrderID))
+	pays := "UPDATE orders SET status = 'paid', updated_at = " + s.dialect.now + " WHERE order_id = ?"
+	_, err = tx.Exec(pays, int64(orders[0].OrderID))
 	require.NoError(t, err)
 	_, err = s.PayOrder(t.Context(), orders[1].OrderID, "p")
 	require.NoError(t, err)
