@@ -11,8 +11,8 @@ import (
 
 // Bounds of the work for one page of the feed. A row that is read and not wanted costs about 2 µs.
 const (
-	feedWindow = 20_000 // rows in the order of updated_at that a page with filters reads at most
-	smallSale  = 10_000 // a sale with at most as many orders is read as a whole and sorted
+	feedWindow = 10_000 // rows in the order of updated_at that a page with filters reads at most
+	smallSale  = 5_000  // a sale with at most as many orders is read as a whole and sorted
 )
 
 const (
