@@ -19,8 +19,8 @@ func (b *bench) feedOrders(n int) (orders []sale.Order) {
 	b.t.Helper()
 	for i := range n {
 		at := sale.Time{Time: tenOClock.Add(time.Duration(i) * time.Second)}
-		o := sale.Order{OrderID: sale.OrderID(7000 + i), Status: sale.StatusConfirmed, Sale: "s", Lines: phones(1), Currency: "CNY",
-			CreatedAt: at, UpdatedAt: at, BuyerID: fmt.Sprint("u:", i%7)}
+		o := sale.Order{OrderID: sale.OrderID(7000 + i), Status: sale.StatusConfirmed, Sale: "s", Lines: phones(1),
+			Currency: "CNY", CreatedAt: at, UpdatedAt: at, BuyerID: fmt.Sprint("u:", i%7)}
 		if i%3 == 0 {
 			o.Status, o.PaymentID = sale.StatusPaid, fmt.Sprint("pay:", i)
 		}
@@ -165,7 +165,8 @@ func TestCursors(t *testing.T) {
 		_, _, ok = readCursor(text[:rapid.IntRange(0, len(text)-1).Draw(t, "cut")], filters)
 		require.False(t, ok)
 	})
-	_, _, ok := readCursor(writeCursor(sale.OrderPosition{UpdatedAt: sale.TimeMillis(-1), OrderID: 1}, sale.TimeMillis(1), ""), "")
+	early := sale.OrderPosition{UpdatedAt: sale.TimeMillis(-1), OrderID: 1}
+	_, _, ok := readCursor(writeCursor(early, sale.TimeMillis(1), ""), "")
 	require.False(t, ok, "a time that no row has")
 	_, _, ok = readCursor(writeCursor(sale.OrderPosition{UpdatedAt: sale.TimeMillis(1)}, sale.TimeMillis(1), ""), "")
 	require.False(t, ok, "no order")

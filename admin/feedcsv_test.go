@@ -38,9 +38,10 @@ func TestFeedAsCSV(t *testing.T) {
 	b.store.SeedOrder(orders[0])
 	r, rows := b.csvRows("limit=1")
 	require.Equal(t, strings.Split(strings.TrimSpace(csvHeader), ","), rows[0])
+	ten := tenText(0)
 	require.Equal(t, [][]string{
-		{"7000", "s", "+49@x", "paid", "shop", "1", "2", "phone", "1", "5", "11", "CNY", "pay:0", tenText(0), tenText(0), tenText(0)},
-		{"7000", "s", "+49@x", "paid", "shop", "2", "2", "case", "2", "3", "11", "CNY", "pay:0", tenText(0), tenText(0), tenText(0)},
+		{"7000", "s", "+49@x", "paid", "shop", "1", "2", "phone", "1", "5", "11", "CNY", "pay:0", ten, ten, ten},
+		{"7000", "s", "+49@x", "paid", "shop", "2", "2", "case", "2", "3", "11", "CNY", "pay:0", ten, ten, ten},
 		{"7001", "s", "u:1", "confirmed", "", "1", "1", "phone", "1", "5", "5", "CNY", "", tenText(1), tenText(1), ""},
 	}, rows[1:4])
 	at := 1
@@ -122,7 +123,8 @@ func TestNoCSVWithoutChunks(t *testing.T) {
 	conn, err := net.Dial("tcp", strings.TrimPrefix(b.url, "http://"))
 	require.NoError(t, err)
 	defer conn.Close()
-	_, err = fmt.Fprintf(conn, "GET /admin/v1/orders HTTP/1.0\r\nAuthorization: Bearer %s\r\nAccept: text/csv\r\n\r\n", adminToken)
+	const request = "GET /admin/v1/orders HTTP/1.0\r\nAuthorization: Bearer %s\r\nAccept: text/csv\r\n\r\n"
+	_, err = fmt.Fprintf(conn, request, adminToken)
 	require.NoError(t, err)
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	require.NoError(t, err)

@@ -41,11 +41,13 @@ func TestDeadletterCommands(t *testing.T) {
 	environ := []string{testToken, "FLASHSALE_ADMIN_URL=" + api.URL} // it needs no database
 	got := command(t, environ, "", "deadletter", "list")
 	require.Equal(t, ExitDone, got.code, got.stderr)
-	require.Equal(t, "ID   STATE    REASON  ORDERS  DETAIL\n1-2  waiting  decode  0       why\n1-5  waiting  data    2       no\n",
-		got.stdout)
+	require.Equal(t, "ID   STATE    REASON  ORDERS  DETAIL\n"+
+		"1-2  waiting  decode  0       why\n"+
+		"1-5  waiting  data    2       no\n", got.stdout)
 	got = command(t, environ, "", "deadletter", "list", "-o", "json")
 	require.Equal(t, `[{"id":"1-2","reason":"decode","detail":"why","state":"waiting","partition":1,"offset":2,"orders":[]},`+
-		`{"id":"1-5","reason":"data","detail":"no","state":"waiting","partition":1,"offset":5,"orders":["7","8"]}]`+"\n", got.stdout)
+		`{"id":"1-5","reason":"data","detail":"no","state":"waiting","partition":1,"offset":5,"orders":["7","8"]}]`+"\n",
+		got.stdout)
 	for verb, done := range map[string]string{"replay": "replayed", "refuse": "refused"} {
 		got = command(t, environ, "", "deadletter", verb, "1-2", "1-3", "1-4")
 		require.Equal(t, ExitDone, got.code, got.stderr)

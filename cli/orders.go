@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"flashsale/adminclient"
 	"flashsale/sale"
@@ -27,7 +28,7 @@ type ordersList struct {
 	Buyer        string `help:"Orders of this buyer."`
 	SKU          string `name:"sku" help:"Orders with a line of this SKU."`
 	Status       string `help:"Orders in this status: confirmed, paid, cancelled, expired or refused."`
-	UpdatedAfter string `placeholder:"TIME" help:"Orders that changed after this time (RFC 3339)."`
+	UpdatedAfter string `placeholder:"TIME" help:"Orders that changed after this time (RFC 3339), or within a time such as 2h."`
 	Cursor       string `help:"Continue where an earlier list of the same orders ended."`
 	Output       string `short:"o" enum:"table,json,csv" default:"table" help:"Output format: table, json or csv."`
 	Limit        int    `help:"Most orders to print. Default: 100, and all of them with -o csv."`
@@ -48,7 +49,8 @@ func (c *ordersList) Run(inv *invocation) error {
 		return err
 	}
 	filters := adminclient.OrderFilters{
-		Sale: c.Sale, Buyer: c.Buyer, SKU: c.SKU, Status: c.Status, UpdatedAfter: c.UpdatedAfter, Cursor: c.Cursor,
+		Sale: c.Sale, Buyer: c.Buyer, SKU: c.SKU, Status: c.Status, Cursor: c.Cursor,
+		UpdatedAfter: timeOrAge(c.UpdatedAfter, time.Now()),
 	}
 	if c.Output == "csv" {
 		stream, err := client.OrdersCSV(inv.ctx, filters)
@@ -146,7 +148,8 @@ func printOrdersTable(inv *invocation, orders func(each func([]byte) error) (str
 		err = flushed
 	}
 	if err == nil && next != "" {
-		fmt.Fprintf(inv.stderr, "flashsale: more orders follow: repeat the command with --cursor %s, or with a higher --limit\n", next)
+		const more = "flashsale: more orders follow: repeat the command with --cursor %s, or with a higher --limit\n"
+		fmt.Fprintf(inv.stderr, more, next)
 	}
 	return err
 }

@@ -44,9 +44,9 @@ func (f *feedAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	orders := []string{}
 	for ; !empty && from < f.orders && len(orders) < min(limit, 2); from++ {
-		orders = append(orders, fmt.Sprintf(`{"order_id":"%d","status":"cancelled","reason":"shop","sale":"s","lines":[{"sku":"phone",`+
-			`"quantity":2,"unit_price_cents":5},{"sku":"case","quantity":1,"unit_price_cents":1}],"total_cents":11,"currency":"CNY",`+
-			`"created_at":"2026-11-11T10:00:00.000Z","updated_at":"2026-11-11T10:00:01.000Z","buyer_id":"u:1"}`, from+1))
+		orders = append(orders, fmt.Sprintf(`{"order_id":"%d","status":"cancelled","reason":"shop","sale":"s","lines":[`+
+			`{"sku":"phone","quantity":2,"unit_price_cents":5},{"sku":"case","quantity":1,"unit_price_cents":1}],`+
+			`"total_cents":11,"currency":"CNY","created_at":"2026-11-11T10:00:00.000Z","updated_at":"2026-11-11T10:00:01.000Z","buyer_id":"u:1"}`, from+1))
 	}
 	next := ""
 	if from < f.orders {
@@ -138,8 +138,8 @@ func TestOrdersThatFail(t *testing.T) {
 		{"deadletter", "replay", "1-2"}} {
 		require.Equal(t, ExitFailed, command(t, away, "", words...).code, "%v", words)
 	}
-	for _, words := range [][]string{{"orders", "show", "x"}, {"orders", "cancel", "-7"}, {"orders", "--limit=-1"}, {"orders", "show"},
-		{"orders", "extend", "7"}, {"orders", "extend", "7", "--pay-by", "soon"}, {"orders", "-o", "xml"}} {
+	for _, words := range [][]string{{"orders", "show", "x"}, {"orders", "cancel", "-7"}, {"orders", "--limit=-1"},
+		{"orders", "show"}, {"orders", "extend", "7"}, {"orders", "extend", "7", "--pay-by", "soon"}, {"orders", "-o", "xml"}} {
 		require.Equal(t, ExitUsage, command(t, environ, "", words...).code, "%v", words)
 	}
 }

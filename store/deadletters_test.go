@@ -86,7 +86,8 @@ func TestDeadLettersArePaged(t *testing.T) {
 func TestDecisionsAreInTheTrail(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		bucket := phone(t, s, 10, 1)
-		first, second, third := batch(bucket, 1, 1, crowd(2)...), batch(bucket, 1, 2, crowd(1)...), batch(bucket, 1, 3, crowd(1)...)
+		first, second := batch(bucket, 1, 1, crowd(2)...), batch(bucket, 1, 2, crowd(1)...)
+		third := batch(bucket, 1, 3, crowd(1)...)
 		add(t, s, letter(first, 1), letter(second, 2), letter(third, 3), sale.DeadLetter{ID: "3-4", Raw: []byte("?")})
 		settle(t, s, first, third)
 		ctx := sale.WithActor(t.Context(), sale.Actor{Who: "night", Role: sale.RoleOperator, RequestID: "r-1"})
@@ -97,10 +98,10 @@ func TestDecisionsAreInTheTrail(t *testing.T) {
 			require.NoError(t, s.RefuseDeadLetter(ctx, "3-4"))
 		}
 		require.Error(t, s.RefuseDeadLetter(ctx, "9-9"))
-		entries, _, err := s.Trail(ctx, sale.TrailQuery{Limit: 4})
+		page, err := s.Trail(ctx, sale.TrailQuery{Limit: 4})
 		require.NoError(t, err)
 		var told []string
-		for _, e := range entries {
+		for _, e := range page.Entries {
 			require.Equal(t, "night operator r-1", e.Who+" "+string(e.Role)+" "+e.RequestID)
 			told = append(told, fmt.Sprintf("%s %s of %q: %s to %s", e.Verb, e.Target, e.Sale, e.Before, e.After))
 		}

@@ -39,7 +39,8 @@ func randomOrders(random *rand.Rand, n int) []sale.Order {
 		at := sale.TimeMillis(noon + int64(random.IntN(n/10)))
 		o := sale.Order{
 			OrderID: sale.OrderID(7000 + id), Status: sale.RowStatuses()[random.IntN(5)], Currency: "CNY",
-			CreatedAt: sale.TimeMillis(noon), UpdatedAt: at, BuyerID: fmt.Sprint("buyer-", random.IntN(9)), Sale: "large", Lines: []sale.Line{units("phone", 1)},
+			CreatedAt: sale.TimeMillis(noon), UpdatedAt: at, BuyerID: fmt.Sprint("buyer-", random.IntN(9)), Sale: "large",
+			Lines: []sale.Line{units("phone", 1)},
 		}
 		switch random.IntN(10) {
 		case 0:
@@ -173,8 +174,9 @@ func TestFeedIsBounded(t *testing.T) {
 	}
 	for name, q := range map[string]sale.OrderQuery{
 		"all": {}, "large sale": {Sale: "large"}, "status": {Status: sale.StatusExpired}, "SKU": {SKU: "case"},
-		"status of a large sale": {Sale: "large", Status: sale.StatusExpired}, "SKU of a large sale": {Sale: "large", SKU: "case"},
-		"small sale": {Sale: "small"}, "buyer": {Buyer: orders[rows-1].BuyerID},
+		"status of a large sale": {Sale: "large", Status: sale.StatusExpired},
+		"SKU of a large sale":    {Sale: "large", SKU: "case"},
+		"small sale":             {Sale: "small"}, "buyer": {Buyer: orders[rows-1].BuyerID},
 		"buyer of a sale": {Sale: "small", Buyer: orders[rows-1].BuyerID, SKU: "case", Status: sale.StatusExpired},
 		"unknown sale":    {Sale: "unknown"}, "nothing": {Status: sale.StatusRefused, SKU: "none"},
 	} {

@@ -26,8 +26,8 @@ func TestMessagesNameWhatIsAway(t *testing.T) {
 	assert.Contains(t, lost.Stderr, "unavailable (503): the request to Redis failed")
 	redis.Start()
 	mariadb.Kill()
-	for _, words := range [][]string{{"sale", "show", "rush"}, {"rules", "get"}, {"audit", "rush"}, {"deadletter", "list"}, {"orders"},
-		{"orders", "-o", "csv"}} {
+	for _, words := range [][]string{{"sale", "show", "rush"}, {"rules", "get"}, {"audit", "rush"}, {"deadletter", "list"},
+		{"orders"}, {"orders", "-o", "csv"}} {
 		lost := s.Command(words...)
 		assert.Equal(t, 2, lost.Code, "%v", words)
 		assert.Contains(t, lost.Stderr, "unavailable (503): the request to the database failed", "%v", words)
