@@ -46,7 +46,8 @@ func (f *feedAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for ; !empty && from < f.orders && len(orders) < min(limit, 2); from++ {
 		orders = append(orders, fmt.Sprintf(`{"order_id":"%d","status":"cancelled","reason":"shop","sale":"s","lines":[`+
 			`{"sku":"phone","quantity":2,"unit_price_cents":5},{"sku":"case","quantity":1,"unit_price_cents":1}],`+
-			`"total_cents":11,"currency":"CNY","created_at":"2026-11-11T10:00:00.000Z","updated_at":"2026-11-11T10:00:01.000Z","buyer_id":"u:1"}`, from+1))
+			`"total_cents":11,"currency":"CNY","created_at":"2026-11-11T10:00:00.000Z",`+
+			`"updated_at":"2026-11-11T10:00:01.000Z","buyer_id":"u:1"}`, from+1))
 	}
 	next := ""
 	if from < f.orders {
