@@ -97,6 +97,7 @@ type Options struct {
 	BodyLimit  time.Duration    // 30 s: the longest time of a JSON body, and the longest pause inside an upload
 	StatsEvery time.Duration    // 1 s
 	AuditWait  time.Duration    // 3 s: how long an audit waits for buckets that are being rebuilt
+	ChunkLimit time.Duration    // 10 s: how long a client may take for 64 KB of a stream of orders
 	StockWait  time.Duration    // 3 s: how long a change of the stock waits until its units are taken back
 	Now        func() time.Time // Redis's clock where there is one; default time.Now
 	Logger     *slog.Logger
@@ -174,6 +175,7 @@ func (o *Options) setDefaults() {
 	o.BodyLimit = cmp.Or(o.BodyLimit, 30*time.Second)
 	o.StatsEvery = cmp.Or(o.StatsEvery, time.Second)
 	o.AuditWait = cmp.Or(o.AuditWait, 3*time.Second)
+	o.ChunkLimit = cmp.Or(o.ChunkLimit, eventTimeout)
 	o.StockWait = cmp.Or(o.StockWait, 3*time.Second)
 	if o.Now == nil {
 		o.Now = time.Now

@@ -18,14 +18,14 @@ const mediaCSV = "text/csv"
 
 const (
 	csvPage  = 5000     // orders that a stream reads at a time
-	csvChunk = 64 << 10 // bytes that a client takes within eventTimeout
+	csvChunk = 64 << 10 // bytes that a client takes within Options.ChunkLimit
 )
 
 // csvHeader names the columns. A row is a line of an order; the columns of the order are repeated in each of its rows.
 const csvHeader = "order_id,sale,buyer_id,status,reason,line,lines,sku,quantity,unit_price_cents,total_cents,currency," +
 	"payment_id,created_at,updated_at,pay_by\r\n"
 
-// streamOrders answers with every order of the request as CSV (RFC 4180). It reads a page at a time and has one page in memory.
+// streamOrders answers with every order of the request as CSV (RFC 4180). It reads a page at a time.
 // When it fails after its first byte, it aborts the connection, so that no client takes the part for the whole. Without chunks,
 // which HTTP/1.0 does not have, a client could not see that.
 func (a *API) streamOrders(c *call, request *feedRequest) error {
@@ -64,42 +64,69 @@ func (a *API) streamOrders(c *call, request *feedRequest) error {
 	return nil
 }
 
-// writePages writes a page and all that follow it.
+// writePages writes a page and all that follow it. It reads the next page while it writes one, so that two are in memory.
 func (a *API) writePages(c *call, request *feedRequest, page sale.OrderPage) error {
-	out := bufio.NewWriterSize(&boundedWriter{c.w, http.NewResponseController(c.w)}, csvChunk)
+	out := bufio.NewWriterSize(&boundedWriter{c.w, http.NewResponseController(c.w), a.opts.ChunkLimit}, csvChunk)
 	if _, err := out.WriteString(csvHeader); err != nil {
 		return err
 	}
 	var row []byte
 	for {
+		var next <-chan readPage
+		if page.Next != nil {
+			request.query.After = page.Next
+			next = a.readAhead(c, *request)
+		}
 		for i := range page.Orders {
 			row = appendCSV(row[:0], &page.Orders[i])
 			if _, err := out.Write(row); err != nil {
 				return err
 			}
 		}
-		if page.Next == nil {
+		if next == nil {
 			return out.Flush()
 		}
-		request.query.After = page.Next
-		var err error
-		if page, err = a.feedPage(c, request); err != nil {
-			return err
+		read := <-next
+		if read.err != nil {
+			return read.err
 		}
+		page = read.page
 	}
+}
+
+// readPage is a page of the feed, or why it could not be read.
+type readPage struct {
+	page sale.OrderPage
+	err  error
+}
+
+// readAhead reads a page beside the handler, until the end of the request at the latest.
+func (a *API) readAhead(c *call, request feedRequest) <-chan readPage {
+	read := make(chan readPage, 1)
+	go func() {
+		defer func() {
+			if cause := recover(); cause != nil { // outside the handler a panic would end the process
+				read <- readPage{err: fmt.Errorf("reading a page of orders panicked: %v", cause)}
+			}
+		}()
+		page, err := a.feedPage(c, &request)
+		read <- readPage{page, err}
+	}()
+	return read
 }
 
 // errNotTaken is the error of writing to a client.
 var errNotTaken = errors.New("the client did not take the orders")
 
-// boundedWriter fails when the client does not take a write within eventTimeout.
+// boundedWriter fails when the client does not take a write within the limit.
 type boundedWriter struct {
 	w       io.Writer
 	control *http.ResponseController
+	limit   time.Duration
 }
 
 func (b *boundedWriter) Write(p []byte) (int, error) {
-	if err := b.control.SetWriteDeadline(time.Now().Add(eventTimeout)); err != nil {
+	if err := b.control.SetWriteDeadline(time.Now().Add(b.limit)); err != nil {
 		return 0, fmt.Errorf("%w: %w", errNotTaken, err)
 	}
 	n, err := b.w.Write(p)

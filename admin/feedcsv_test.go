@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -132,7 +133,31 @@ func TestNoCSVWithoutChunks(t *testing.T) {
 	require.Equal(t, 400, response.StatusCode)
 }
 
-// A client that does not read holds a place for a while only, and not more than maxStreams do.
+// endlessFeed has a page after every page.
+type endlessFeed struct{ order sale.Order }
+
+func (f *endlessFeed) OrderFeed(_ context.Context, q *sale.OrderQuery) (sale.OrderPage, error) {
+	page := sale.OrderPage{Orders: make([]sale.Order, q.Limit), Now: f.order.UpdatedAt,
+		Next: &sale.OrderPosition{UpdatedAt: f.order.UpdatedAt, OrderID: f.order.OrderID}}
+	for i := range page.Orders {
+		page.Orders[i] = f.order
+	}
+	return page, nil
+}
+
+// A client that does not read is cut off, so that it holds its place for a while only.
+func TestClientThatNeverReads(t *testing.T) {
+	b := newBench(t, func(o *Options) { o.ChunkLimit = 50 * time.Millisecond })
+	b.api.deps.Feed = &endlessFeed{b.feedOrders(1)[0]}
+	response, err := http.DefaultTransport.RoundTrip(b.request("GET", "/admin/v1/orders", nil, "Accept", "text/csv"))
+	require.NoError(t, err)
+	defer response.Body.Close()
+	require.Eventually(t, func() bool { return len(b.api.streams) == 0 }, 20*time.Second, time.Millisecond)
+	_, err = io.Copy(io.Discard, response.Body)
+	require.Error(t, err, "it does not look complete")
+}
+
+// More streams than there are places for are refused; pages are not.
 func TestStreamsOfOrdersAreBounded(t *testing.T) {
 	b := newBench(t)
 	b.feedOrders(1)
@@ -156,7 +181,7 @@ func TestWritingToAClientThatIsGone(t *testing.T) {
 	served := make(chan error, 1)
 	url := listen(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := &call{w: w, r: r}
-		out := &boundedWriter{deadWriter{w}, http.NewResponseController(w)}
+		out := &boundedWriter{deadWriter{w}, http.NewResponseController(w), time.Second}
 		_, err := out.Write([]byte("x"))
 		served <- err
 		request, err := c.feedRequest()

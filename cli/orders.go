@@ -60,15 +60,15 @@ func (c *ordersList) Run(inv *invocation) error {
 		defer stream.Close()
 		return exitOf(copyRows(inv.stdout, stream, c.Limit))
 	}
-	print := printOrdersTable
+	write := printOrdersTable
 	if c.Output == "json" {
-		print = printOrdersJSON
+		write = printOrdersJSON
 	}
 	limit := c.Limit
 	if limit == 0 {
 		limit = 100
 	}
-	return exitOf(print(inv, func(each func([]byte) error) (string, error) {
+	return exitOf(write(inv, func(each func([]byte) error) (string, error) {
 		return client.EachOrder(inv.ctx, filters, limit, each)
 	}))
 }
